@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The machine's clock; see clock.h. A sorted list of armed timers (a few per hart) and one thread that sleeps
+ * until the first of them. The lock guards the list; callbacks run without it.
+ */
+#include "util/clock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct clock {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* the first deadline moved, a callback ended, or `stop` */
+    pthread_t thread;
+    struct clock_timer *first;
+    struct clock_timer *running; /* whose callback runs now */
+    _Atomic int64_t offset;      /* guest ns = CLOCK_MONOTONIC ns + offset */
+    uint64_t wall_base;
+    bool stop;
+};
+
+static uint64_t host_ns(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_ns(struct clock *clock)
+{
+    return host_ns(CLOCK_MONOTONIC) + (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
+}
+
+void clock_shift(struct clock *clock, int64_t ns)
+{
+    pthread_mutex_lock(&clock->lock);
+    atomic_fetch_add(&clock->offset, ns);
+    pthread_cond_broadcast(&clock->changed);
+    pthread_mutex_unlock(&clock->lock);
+}
+
+uint64_t clock_wall_ns(struct clock *clock)
+{
+    return clock->wall_base + clock_ns(clock);
+}
+
+void clock_shift_wall(struct clock *clock, int64_t seconds)
+{
+    clock->wall_base += (uint64_t)seconds * 1000000000u;
+}
+
+static void list_remove(struct clock *clock, struct clock_timer *timer)
+{
+    for (struct clock_timer **link = &clock->first; *link; link = &(*link)->next) {
+        if (*link == timer) {
+            *link = timer->next;
+            return;
+        }
+    }
+}
+
+static void *clock_thread(void *opaque)
+{
+    struct clock *clock = opaque;
+    pthread_mutex_lock(&clock->lock);
+    while (!clock->stop) {
+        struct clock_timer *timer = clock->first;
+        if (!timer) {
+            pthread_cond_wait(&clock->changed, &clock->lock);
+            continue;
+        }
+        if (timer->deadline > clock_ns(clock)) {
+            uint64_t host = timer->deadline - (uint64_t)atomic_load(&clock->offset);
+            struct timespec until = { .tv_sec = (time_t)(host / 1000000000u),
+                                      .tv_nsec = (long)(host % 1000000000u) };
+            pthread_cond_timedwait(&clock->changed, &clock->lock, &until);
+            continue;
+        }
+        clock->first = timer->next;
+        timer->deadline = CLOCK_NEVER;
+        clock->running = timer;
+        pthread_mutex_unlock(&clock->lock);
+        timer->fire(timer->opaque);
+        pthread_mutex_lock(&clock->lock);
+        clock->running = NULL;
+        pthread_cond_broadcast(&clock->changed);
+    }
+    pthread_mutex_unlock(&clock->lock);
+    return NULL;
+}
+
+struct clock *clock_create(struct error *error)
+{
+    struct clock *clock = calloc(1, sizeof(*clock));
+    if (!clock) {
+        error_set(error, "out of memory for the clock");
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&clock->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&clock->lock, NULL);
+    atomic_store(&clock->offset, -(int64_t)host_ns(CLOCK_MONOTONIC));
+    clock->wall_base = host_ns(CLOCK_REALTIME);
+    int status = pthread_create(&clock->thread, NULL, clock_thread, clock);
+    if (status) {
+        error_set(error, "cannot start the clock's thread: %s", strerror(status));
+        free(clock);
+        return NULL;
+    }
+    return clock;
+}
+
+void clock_destroy(struct clock *clock)
+{
+    if (!clock)
+        return;
+    pthread_mutex_lock(&clock->lock);
+    clock->stop = true;
+    pthread_cond_broadcast(&clock->changed);
+    pthread_mutex_unlock(&clock->lock);
+    pthread_join(clock->thread, NULL);
+    pthread_cond_destroy(&clock->changed);
+    pthread_mutex_destroy(&clock->lock);
+    free(clock);
+}
+
+void clock_timer_init(struct clock_timer *timer, struct clock *clock, void (*fire)(void *), void *opaque)
+{
+    *timer = (struct clock_timer){ .fire = fire, .opaque = opaque, .clock = clock, .deadline = CLOCK_NEVER };
+}
+
+void clock_timer_arm(struct clock_timer *timer, uint64_t deadline)
+{
+    struct clock *clock = timer->clock;
+    pthread_mutex_lock(&clock->lock);
+    struct clock_timer *old_first = clock->first;
+    if (timer->deadline != CLOCK_NEVER)
+        list_remove(clock, timer);
+    timer->deadline = deadline;
+    if (deadline != CLOCK_NEVER) {
+        struct clock_timer **link = &clock->first;
+        while (*link && (*link)->deadline <= deadline)
+            link = &(*link)->next;
+        timer->next = *link;
+        *link = timer;
+    }
+    /* A thread that wakes too early goes back to sleep; only an earlier first deadline needs it now. */
+    if (clock->first == timer || old_first != clock->first)
+        pthread_cond_broadcast(&clock->changed);
+    pthread_mutex_unlock(&clock->lock);
+}
+
+void clock_timer_cancel(struct clock_timer *timer)
+{
+    clock_timer_arm(timer, CLOCK_NEVER);
+    struct clock *clock = timer->clock;
+    pthread_mutex_lock(&clock->lock);
+    while (clock->running == timer)
+        pthread_cond_wait(&clock->changed, &clock->lock);
+    pthread_mutex_unlock(&clock->lock);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The machine's clock: nanoseconds of guest time since the machine was made, and timers on it. All guest time
+ * (mtime, the RTC, timer interrupts) comes from here, so that another source (virtual time counted in
+ * instructions, a recorded run) is one change.
+ *
+ * A timer's callback runs in the clock's own thread with no lock held; it must not block and may arm timers.
+ * Arming and disarming are callable from any thread, also with a device lock held.
+ */
+#ifndef UTIL_CLOCK_H
+#define UTIL_CLOCK_H
+
+#include <stdint.h>
+
+#include "util/error.h"
+
+#define CLOCK_NEVER UINT64_MAX
+
+struct clock;
+
+/* Starts the clock's thread. NULL, with *error filled, where the host has no thread left. */
+struct clock *clock_create(struct error *error);
+/* Stops the thread; all timers must be disarmed or dead. */
+void clock_destroy(struct clock *clock);
+
+/* Guest nanoseconds; never goes backwards. */
+uint64_t clock_ns(struct clock *clock);
+/* Adds to all later readings (loading a snapshot). */
+void clock_shift(struct clock *clock, int64_t ns);
+/* Seconds since 1970 at guest time 0 (host wall clock, or -rtc base=...), in nanoseconds. */
+uint64_t clock_wall_ns(struct clock *clock);
+/* Moves the wall clock by that many seconds (-rtc base=); before anything reads it. */
+void clock_shift_wall(struct clock *clock, int64_t seconds);
+
+struct clock_timer {
+    void (*fire)(void *opaque);
+    void *opaque;
+    struct clock *clock;
+    uint64_t deadline; /* ns, CLOCK_NEVER: disarmed; protected by the clock's lock */
+    struct clock_timer *next;
+};
+
+void clock_timer_init(struct clock_timer *timer, struct clock *clock, void (*fire)(void *), void *opaque);
+/* Fires once, at or soon after `deadline`; replaces an earlier deadline. A deadline in the past fires at once
+ * (from the clock's thread). CLOCK_NEVER disarms; a callback that is already running may still be running. */
+void clock_timer_arm(struct clock_timer *timer, uint64_t deadline);
+/* Disarms and waits for a running callback (not to be called from the callback itself). */
+void clock_timer_cancel(struct clock_timer *timer);
+
+#endif
