@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Predecoded blocks of the interpreter; see struct block in hart_state.h.
+ *
+ * A block is straight-line code inside one page. It is found in three steps: the jump cache of the address
+ * space (by virtual pc), then the hash table (by physical address, after translating the pc), then decoding.
+ * Blocks are allocated in order from an arena; when it is full, all of them go. fence.i costs one increment:
+ * a block from an older epoch is compared with memory when it is next wanted.
+ *
+ * An instruction that straddles two pages is a block of its own, since its second half depends on another
+ * translation. Code on a page where PMP rules differ from byte to byte is decoded one instruction at a time
+ * into hart->scratch and never cached.
+ */
+#include "cpu/block.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cpu/exec.h"
+#include "cpu/mmu.h"
+#include "cpu/trap.h"
+#include "util/log.h"
+
+#define ARENA_SIZE      (16u << 20)
+#define BLOCK_BYTES_MAX (sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * (sizeof(struct insn) + 4) + 16)
+
+bool block_cache_init(struct hart *hart, struct error *error)
+{
+    void *arena =
+        mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    hart->arena = arena == MAP_FAILED ? NULL : arena;
+    hart->scratch = calloc(1, BLOCK_BYTES_MAX);
+    if (!hart->arena || !hart->scratch)
+        return error_set(error, "hart %u: out of memory for decoded code", hart->id);
+    return true;
+}
+
+void block_cache_destroy(struct hart *hart)
+{
+    if (hart->arena)
+        munmap(hart->arena, ARENA_SIZE);
+    free(hart->scratch);
+}
+
+void block_cache_reset(struct hart *hart)
+{
+    hart->arena_used = 0;
+    memset(hart->block_hash, 0, sizeof(hart->block_hash));
+    for (unsigned i = 0; i < TLB_POOL; i++)
+        hart->tlb_pool[i].generation++;
+    hart->exit_link = NULL;
+}
+
+static unsigned hash_of(uint64_t paddr)
+{
+    return (unsigned)(paddr >> 1 ^ paddr >> 15) & (BLOCK_HASH_SIZE - 1);
+}
+
+static struct tlb_jump *jump_entry(struct hart *hart, uint64_t pc)
+{
+    return &hart->tlb_fetch->jump[(pc >> 1 ^ pc >> 11) & (TLB_JUMPS - 1)];
+}
+
+/* Memory may change while it is compared; then the answer belongs to one moment or another, as on hardware
+ * without a fence.i. */
+static bool block_unchanged(const struct block *block)
+{
+    size_t first = block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (block->paddr & (PAGE_SIZE - 1));
+    return memcmp(block->code, block->host, first) == 0 &&
+           (block->paddr2 == NO_PAGE || memcmp(block->code + first, block->host2, block->bytes - first) == 0);
+}
+
+/* ---- Decoding
+ * ----------------------------------------------------------------------------------------------- */
+
+/* Where instructions are fetched from. */
+struct fetch {
+    uint64_t vaddr, paddr;
+    const uint8_t *host;
+    bool cacheable;
+};
+
+static bool fetch_translate(struct hart *hart, uint64_t vaddr, struct fetch *fetch)
+{
+    const struct tlb_exec *entry = &hart->tlb_fetch->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
+    uint64_t offset = vaddr & (PAGE_SIZE - 1);
+    if (LIKELY(entry->tag == (vaddr & PAGE_MASK))) {
+        *fetch = (struct fetch){ vaddr, entry->paddr | offset, entry->host + offset, true };
+        return true;
+    }
+    struct mmu_result result;
+    int cause = mmu_translate(hart, vaddr, 2, MMU_FETCH, &result);
+    if (cause == MMU_OK && !result.host)
+        cause = CAUSE_FETCH_ACCESS; /* devices are not executable */
+    if (cause != MMU_OK) {
+        trap_fetch(hart, (enum cause)cause, vaddr);
+        return false;
+    }
+    *fetch = (struct fetch){ vaddr, result.paddr, result.host, result.cacheable };
+    return true;
+}
+
+static uint32_t read16(const uint8_t *host)
+{
+    uint16_t bits;
+    memcpy(&bits, host, 2);
+    return bits;
+}
+
+static uint32_t read32(const uint8_t *host)
+{
+    uint32_t bits;
+    memcpy(&bits, host, 4);
+    return bits;
+}
+
+static bool in_page(uint64_t page_offset, int64_t target)
+{
+    return (int64_t)page_offset + target >= 0 && (int64_t)page_offset + target < (int64_t)PAGE_SIZE;
+}
+
+/* Makes the immediates of pc-relative instructions relative to the block, and notes what may be linked. */
+static void relocate(struct insn *insn, enum isa_insn which, unsigned flags, uint64_t page_offset)
+{
+    unsigned next = insn->offset + insn->length;
+    if (which == ISA_INSN_auipc) {
+        insn->imm += insn->offset;
+    } else if (which == ISA_INSN_jal || flags & ISA_BRANCH) {
+        insn->imm += insn->offset;
+        insn->aux = next;
+        insn->rm = in_page(page_offset, insn->imm) ? INSN_CHAIN_TAKEN : 0;
+        if (flags & ISA_BRANCH && in_page(page_offset, next))
+            insn->rm |= INSN_CHAIN_NEXT;
+    } else if (which == ISA_INSN_jalr) {
+        insn->aux = next;
+    }
+}
+
+static void log_insn(const struct isa_operands *operands, uint64_t pc)
+{
+    char text[96];
+    isa_disassemble(operands, pc, text, sizeof(text));
+    log_line(LOG_CATEGORY_IN_ASM, "0x%016" PRIx64 ":  %08" PRIx32 "  %s", pc, operands->bits, text);
+}
+
+/* An instruction that no -cpu setting of this version has, or that this hart was made without, is named once
+ * a call site of the log allows it. */
+static void log_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,
+                        enum isa_extension missing)
+{
+    LOG_UNIMP("hart %u: illegal instruction 0x%08" PRIx32 " at pc 0x%" PRIx64 "%s%s", hart->id,
+              operands->bits, pc, missing == ISA_EXTENSION_COUNT ? "" : ": this hart has no ",
+              missing == ISA_EXTENSION_COUNT ? "" : isa_extension_name(missing));
+}
+
+/* Fills one predecoded instruction; returns true where it ends the block. */
+static bool decode_one(struct hart *hart, struct block *block, struct insn *insn, uint32_t bits, uint64_t pc)
+{
+    struct isa_operands operands;
+    enum isa_extension missing;
+    isa_decode(&hart->isa, bits, &operands, &missing);
+    const struct isa_entry *entry = isa_entry(operands.insn);
+    *insn = (struct insn){
+        .exec = hart->exec_table[operands.insn],
+        .imm = operands.imm,
+        .aux = operands.bits,
+        .rd = operands.rd || entry->flags & ISA_FRD ? operands.rd : ISA_X_SINK,
+        .rs1 = operands.rs1,
+        .rs2 = operands.rs2,
+        .rs3 = operands.rs3,
+        .offset = (uint16_t)block->bytes,
+        .rm = operands.rm,
+        .length = operands.length,
+    };
+    relocate(insn, operands.insn, entry->flags, block->paddr & (PAGE_SIZE - 1));
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)))
+        log_insn(&operands, pc);
+    if (operands.insn == ISA_INSN_ILLEGAL)
+        log_illegal(hart, &operands, pc, missing);
+    return operands.insn == ISA_INSN_ILLEGAL || entry->flags & ISA_END;
+}
+
+/* Behind the last instruction of a block that does not end by itself. */
+static void append_end(struct hart *hart, struct block *block)
+{
+    struct insn *insn = &block->insns[block->count];
+    *insn = (struct insn){ .exec = hart->exec_table[ISA_INSN_COUNT], .aux = block->bytes };
+    insn->rm = in_page(block->paddr & (PAGE_SIZE - 1), block->bytes) ? INSN_CHAIN_NEXT : 0;
+}
+
+static void start_block(struct hart *hart, struct block *block, const struct fetch *fetch)
+{
+    *block =
+        (struct block){ .paddr = fetch->paddr, .paddr2 = NO_PAGE, .epoch = hart->epoch, .host = fetch->host };
+}
+
+static void decode_straight(struct hart *hart, struct block *block, const struct fetch *fetch, unsigned limit)
+{
+    unsigned room = PAGE_SIZE - (unsigned)(fetch->paddr & (PAGE_SIZE - 1));
+    while (block->count < limit && block->bytes + 2 <= room) {
+        const uint8_t *host = fetch->host + block->bytes;
+        uint32_t bits = read16(host);
+        if ((bits & 3) == 3) {
+            if (block->bytes + 4 > room)
+                break;
+            bits = read32(host);
+        }
+        struct insn *insn = &block->insns[block->count];
+        bool end = decode_one(hart, block, insn, bits, fetch->vaddr + block->bytes);
+        block->count++;
+        block->bytes += insn->length;
+        if (end)
+            return;
+    }
+    append_end(hart, block);
+}
+
+/* The one instruction at the end of a page whose second half is on the next. False: its fetch trapped. */
+static bool decode_straddling(struct hart *hart, struct block *block, const struct fetch *fetch)
+{
+    struct fetch second;
+    if (!fetch_translate(hart, fetch->vaddr + 2, &second))
+        return false;
+    uint32_t bits = read16(fetch->host) | read16(second.host) << 16;
+    bool end = decode_one(hart, block, &block->insns[0], bits, fetch->vaddr);
+    block->count = 1;
+    block->bytes = 4;
+    block->paddr2 = second.paddr & PAGE_MASK;
+    block->host2 = second.host;
+    if (!end)
+        append_end(hart, block);
+    if (!second.cacheable)
+        block->epoch = 0; /* never valid again */
+    return true;
+}
+
+static bool straddles(const struct fetch *fetch)
+{
+    return (fetch->paddr & (PAGE_SIZE - 1)) == PAGE_SIZE - 2 && (read16(fetch->host) & 3) == 3;
+}
+
+static void copy_code(struct block *block)
+{
+    size_t first = block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (block->paddr & (PAGE_SIZE - 1));
+    block->code = (uint8_t *)&block->insns[block->count + 1];
+    memcpy(block->code, block->host, first);
+    if (block->paddr2 != NO_PAGE)
+        memcpy(block->code + first, block->host2, block->bytes - first);
+}
+
+static struct block *build(struct hart *hart, const struct fetch *fetch)
+{
+    if (hart->arena_used + BLOCK_BYTES_MAX > ARENA_SIZE)
+        block_cache_reset(hart);
+    struct block *block = (struct block *)(void *)(hart->arena + hart->arena_used);
+    start_block(hart, block, fetch);
+    if (straddles(fetch)) {
+        if (!decode_straddling(hart, block, fetch))
+            return NULL;
+        hart->bus->ops->code_page(hart->bus, block->paddr2);
+    } else {
+        decode_straight(hart, block, fetch, BLOCK_INSNS_MAX);
+    }
+    hart->bus->ops->code_page(hart->bus, fetch->paddr & PAGE_MASK);
+    copy_code(block);
+    size_t size = sizeof(*block) + (block->count + 1) * sizeof(struct insn) + block->bytes;
+    hart->arena_used += (size + 15) & ~(size_t)15;
+    struct block **head = &hart->block_hash[hash_of(block->paddr)];
+    block->hash_next = *head;
+    *head = block;
+    return block;
+}
+
+/* One instruction, decoded anew each time it runs, with PMP asked about each half of it. */
+static struct block *build_uncached(struct hart *hart, const struct fetch *fetch)
+{
+    struct block *block = hart->scratch;
+    start_block(hart, block, fetch);
+    block->epoch = 0;
+    if (straddles(fetch))
+        return decode_straddling(hart, block, fetch) ? block : NULL;
+    if ((read16(fetch->host) & 3) == 3) {
+        struct mmu_result result;
+        int cause = mmu_translate(hart, fetch->vaddr, 4, MMU_FETCH, &result);
+        if (cause != MMU_OK) {
+            /* Each half of an instruction is a fetch of its own: tval names the one that failed. */
+            bool first_half = mmu_translate(hart, fetch->vaddr, 2, MMU_FETCH, &result) != MMU_OK;
+            trap_fetch(hart, (enum cause)cause, fetch->vaddr + (first_half ? 0 : 2));
+            return NULL;
+        }
+    }
+    decode_straight(hart, block, fetch, 1);
+    return block;
+}
+
+/* ---- Finding
+ * ------------------------------------------------------------------------------------------------ */
+
+/* A block that straddles is right only if the second page is still the same one. */
+static bool second_page_matches(struct hart *hart, const struct block *block, uint64_t pc, bool *trapped)
+{
+    if (block->paddr2 == NO_PAGE)
+        return true;
+    struct fetch second;
+    if (!fetch_translate(hart, pc + 2, &second)) {
+        *trapped = true;
+        return false;
+    }
+    return second.cacheable && (second.paddr & PAGE_MASK) == block->paddr2;
+}
+
+static struct block *lookup(struct hart *hart, const struct fetch *fetch, bool *trapped)
+{
+    struct block **link = &hart->block_hash[hash_of(fetch->paddr)];
+    for (struct block *block; (block = *link); link = &block->hash_next) {
+        if (block->paddr != fetch->paddr)
+            continue;
+        if (block->epoch != hart->epoch) {
+            if (!block->epoch || !block_unchanged(block)) {
+                block->epoch = 0;
+                *link = block->hash_next; /* its memory comes back when the arena is emptied */
+                return NULL;
+            }
+            block->epoch = hart->epoch;
+        }
+        if (second_page_matches(hart, block, fetch->vaddr, trapped))
+            return block;
+        if (*trapped)
+            return NULL;
+    }
+    return NULL;
+}
+
+struct block *block_find(struct hart *hart)
+{
+    uint64_t pc = hart->pc;
+    struct tlb_jump *jump = jump_entry(hart, pc);
+    if (LIKELY(jump->pc == pc && jump->generation == hart->tlb_fetch->generation &&
+               jump->block->epoch == hart->epoch))
+        return jump->block;
+
+    struct fetch fetch;
+    bool trapped = false;
+    if (!fetch_translate(hart, pc, &fetch))
+        return NULL;
+    if (UNLIKELY(!fetch.cacheable))
+        return build_uncached(hart, &fetch);
+    struct block *block = lookup(hart, &fetch, &trapped);
+    if (!block && !trapped)
+        block = build(hart, &fetch);
+    if (block && block->epoch)
+        *jump_entry(hart, pc) = (struct tlb_jump){ pc, hart->tlb_fetch->generation, block };
+    return block;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Predecoded blocks: finding, building and checking them.
+ */
+#ifndef CPU_BLOCK_H
+#define CPU_BLOCK_H
+
+#include "cpu/hart_state.h"
+#include "util/error.h"
+
+bool block_cache_init(struct hart *hart, struct error *error);
+void block_cache_destroy(struct hart *hart);
+/* Forgets all blocks. */
+void block_cache_reset(struct hart *hart);
+
+/* The block at hart->pc, ready to run. NULL where the fetch trapped: pc is then the handler's. */
+struct block *block_find(struct hart *hart);
+
+#endif

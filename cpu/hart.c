@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A hart from outside, and its run loop; see hart.h.
+ *
+ * The loop finds a block, runs it, and goes on; blocks that link to one another run without coming back here.
+ * A block adds its instructions to instret when it starts, and every way into a block passes the test of
+ * `requests`, so that an interrupt or a stop is seen within one block.
+ */
+#include "cpu/hart.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/block.h"
+#include "cpu/csr.h"
+#include "cpu/exec.h"
+#include "cpu/hart_state.h"
+#include "cpu/mmu.h"
+#include "cpu/trap.h"
+#include "cpu/wait.h"
+
+/* ---- Making
+ * --------------------------------------------------------------------------------------------------- */
+
+static uint64_t misa_value(const struct isa_config *isa)
+{
+    static const struct {
+        enum isa_extension extension;
+        char letter;
+    } letters[] = { { ISA_A, 'A' }, { ISA_C, 'C' }, { ISA_D, 'D' },
+                    { ISA_F, 'F' }, { ISA_I, 'I' }, { ISA_M, 'M' } };
+    uint64_t misa = isa->xlen == 32 ? 1ull << 30 : 2ull << 62;
+    for (unsigned i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+        if (isa_has(isa, letters[i].extension))
+            misa |= 1ull << (letters[i].letter - 'A');
+    if (isa_has(isa, ISA_Zba) && isa_has(isa, ISA_Zbb) && isa_has(isa, ISA_Zbs))
+        misa |= 1ull << ('B' - 'A');
+    if (isa->supervisor)
+        misa |= 1ull << ('S' - 'A') | 1ull << ('U' - 'A');
+    return misa;
+}
+
+static void apply_config(struct hart *hart, const struct hart_config *config)
+{
+    hart->isa = *config->isa;
+    hart->id = config->id;
+    hart->misa = misa_value(&hart->isa);
+    hart->ialign_mask = isa_has(&hart->isa, ISA_C) ? 0 : 2;
+    hart->reset_pc = config->reset_pc;
+    hart->timebase_hz = config->timebase_hz;
+    hart->mtime_offset = config->mtime_offset;
+    hart->bus = config->bus;
+    hart->clock = config->clock;
+    hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
+}
+
+static bool allocate(struct hart *hart, struct error *error)
+{
+    hart->tlb_pool = calloc(TLB_POOL, sizeof(*hart->tlb_pool));
+    if (!hart->tlb_pool)
+        return error_set(error, "hart %u: out of memory for its TLBs", hart->id);
+    for (unsigned i = 0; i < TLB_POOL; i++)
+        hart->tlb_pool[i].mode = TLB_FREE;
+    return block_cache_init(hart, error);
+}
+
+struct hart *hart_create(const struct hart_config *config, struct error *error)
+{
+    struct hart *hart = calloc(1, sizeof(*hart));
+    if (!hart) {
+        error_set(error, "out of memory for hart %u", config->id);
+        return NULL;
+    }
+    isa_init();
+    csr_init();
+    apply_config(hart, config);
+    pthread_mutex_init(&hart->timer_lock, NULL);
+    pthread_mutex_init(&hart->sleep_lock, NULL);
+    pthread_cond_init(&hart->wake, NULL);
+    clock_timer_init(&hart->timer, hart->clock, csr_timer_fired, hart);
+    if (!allocate(hart, error)) {
+        hart_destroy(hart);
+        return NULL;
+    }
+    hart_reset(hart);
+    return hart;
+}
+
+void hart_destroy(struct hart *hart)
+{
+    if (!hart)
+        return;
+    clock_timer_cancel(&hart->timer);
+    block_cache_destroy(hart);
+    free(hart->tlb_pool);
+    pthread_cond_destroy(&hart->wake);
+    pthread_mutex_destroy(&hart->sleep_lock);
+    pthread_mutex_destroy(&hart->timer_lock);
+    free(hart);
+}
+
+void hart_reset(struct hart *hart)
+{
+    memset(hart->x, 0, sizeof(hart->x));
+    memset(hart->f, 0, sizeof(hart->f));
+    hart->pc = hart->reset_pc;
+    hart->priv = PRIV_M;
+    hart->reserve_size = 0;
+    hart->epoch = 1;
+    atomic_store(&hart->irq_lines, 0);
+    csr_reset(hart);
+    tlb_flush_all(hart);
+    block_cache_reset(hart);
+    atomic_fetch_and(&hart->requests, (unsigned)HART_REQUEST_STOP);
+}
+
+/* ---- Requests from other threads
+ * ------------------------------------------------------------------------------ */
+
+void hart_request(struct hart *hart, unsigned requests)
+{
+    atomic_fetch_or(&hart->requests, requests);
+    if (atomic_load(&hart->sleeping)) {
+        pthread_mutex_lock(&hart->sleep_lock);
+        pthread_cond_signal(&hart->wake);
+        pthread_mutex_unlock(&hart->sleep_lock);
+    }
+}
+
+void hart_clear_stop(struct hart *hart)
+{
+    atomic_fetch_and(&hart->requests, ~(unsigned)HART_REQUEST_STOP);
+}
+
+void hart_set_irq(struct hart *hart, unsigned bit, bool level)
+{
+    unsigned mask = 1u << bit;
+    if (mask == IRQ_SSI) {
+        /* ACLINT's SETSSIP is an edge: it sets the bit that software clears. */
+        if (!level)
+            return;
+        atomic_fetch_or(&hart->irq_soft, mask);
+    } else if (level) {
+        atomic_fetch_or(&hart->irq_lines, mask);
+    } else {
+        atomic_fetch_and(&hart->irq_lines, ~mask);
+        return;
+    }
+    hart_request(hart, HART_REQUEST_IRQ);
+}
+
+void hart_time_changed(struct hart *hart)
+{
+    csr_timer_fired(hart);
+}
+
+void wait_for_interrupt(struct hart *hart)
+{
+    if (trap_pending(hart) & hart->mie)
+        return;
+    pthread_mutex_lock(&hart->sleep_lock);
+    atomic_store(&hart->sleeping, true);
+    while (!(trap_pending(hart) & hart->mie) && !(atomic_load(&hart->requests) & ~(unsigned)HART_REQUEST_IRQ))
+        pthread_cond_wait(&hart->wake, &hart->sleep_lock);
+    atomic_store(&hart->sleeping, false);
+    pthread_mutex_unlock(&hart->sleep_lock);
+}
+
+/* ---- Running
+ * -------------------------------------------------------------------------------------------------- */
+
+/* True where the hart shall stop. The bits are cleared before their causes are looked at. */
+static bool serve_requests(struct hart *hart)
+{
+    unsigned requests = atomic_fetch_and(&hart->requests, (unsigned)HART_REQUEST_STOP);
+    if (requests & HART_REQUEST_FENCE_I)
+        hart->epoch++;
+    if (requests & HART_REQUEST_FLUSH) {
+        hart->epoch++;
+        tlb_flush_all(hart);
+    }
+    hart->exit_link = NULL;
+    if (requests & HART_REQUEST_STOP)
+        return true;
+    if (requests & HART_REQUEST_IRQ)
+        trap_take_interrupt(hart);
+    return false;
+}
+
+/* The block to run next: where the last one linked to, or found by pc. NULL: fetching trapped. */
+static struct block *next_block(struct hart *hart)
+{
+    struct block *block = hart->exit_link ? *hart->exit_link : NULL;
+    if (block && block->epoch == hart->epoch)
+        return block;
+    block = block_find(hart);
+    if (hart->exit_link && block)
+        *hart->exit_link = block;
+    return block;
+}
+
+void hart_run(struct hart *hart)
+{
+    fp_env_enter(&hart->fp);
+    for (;;) {
+        if (UNLIKELY(atomic_load_explicit(&hart->requests, memory_order_acquire)) && serve_requests(hart))
+            break;
+        struct block *block = next_block(hart);
+        if (UNLIKELY(!block))
+            continue;
+        hart->exit_link = NULL;
+        hart->block = block;
+        atomic_store_explicit(&hart->instret,
+                              atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
+                              memory_order_relaxed);
+        block->insns[0].exec(hart, block->insns);
+    }
+    fp_env_leave(&hart->fp);
+}
+
+/* ---- Looking
+ * -------------------------------------------------------------------------------------------------- */
+
+unsigned hart_id(const struct hart *hart)
+{
+    return hart->id;
+}
+
+uint64_t hart_pc(const struct hart *hart)
+{
+    return hart->pc;
+}
+
+uint64_t hart_instructions(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->instret, memory_order_relaxed);
+}
+
+void hart_dump(struct hart *hart, struct _IO_FILE *out)
+{
+    fprintf(out, "hart %u: pc 0x%016" PRIx64 "  mode %c  instructions %" PRIu64 "\n", hart->id, hart->pc,
+            "US?M"[hart->priv], hart_instructions(hart));
+    for (unsigned i = 0; i < 32; i++)
+        fprintf(out, " %4s 0x%016" PRIx64 "%s", isa_x_names[i], hart->x[i], i % 4 == 3 ? "\n" : "");
+    static const uint16_t shown[] = { 0x300, 0x304, 0x344, 0x302, 0x303, 0x305, 0x341,
+                                      0x342, 0x343, 0x105, 0x141, 0x142, 0x143, 0x180 };
+    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+        fprintf(out, " %8s 0x%016" PRIx64 "%s", csr_name(shown[i]), csr_read(hart, shown[i]),
+                i % 3 == 2 || i == sizeof(shown) / sizeof(shown[0]) - 1 ? "\n" : "");
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A hart, as the board sees it: made, reset, run on a thread of its own, interrupted, asked to stop. What is
+ * inside is in cpu/hart_state.h.
+ *
+ * The thread that is in hart_run() owns the hart's state. Other threads may only call the functions marked
+ * "any thread"; the rest are for the owner, or for anybody while no thread is in hart_run().
+ */
+#ifndef CPU_HART_H
+#define CPU_HART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/hart_bus.h"
+#include "cpu/isa.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/state.h"
+
+struct hart;
+
+struct hart_config {
+    unsigned id;                  /* mhartid */
+    const struct isa_config *isa; /* copied */
+    struct hart_bus *bus;         /* outlives the hart */
+    struct clock *clock;          /* outlives the hart */
+    uint64_t timebase_hz;         /* of the time CSR; the board's mtime */
+    uint64_t reset_pc;
+    /* mtime in ticks of timebase_hz is the clock's time plus this shared offset (the MTIMER device owns it).
+     */
+    _Atomic int64_t *mtime_offset; /* may be NULL: 0 */
+};
+
+/* Makes a hart in its reset state. NULL, with *error filled. */
+struct hart *hart_create(const struct hart_config *config, struct error *error);
+void hart_destroy(struct hart *hart);
+/* Priv. 3.4. */
+void hart_reset(struct hart *hart);
+
+/* Sets the level of one interrupt input: bit is 1, 3, 5, 7, 9 or 11 of mip (Priv. 3.1.9). Any thread. */
+void hart_set_irq(struct hart *hart, unsigned bit, bool level);
+
+/* mtime was changed by other means than its passing: compares it with stimecmp again. Any thread. */
+void hart_time_changed(struct hart *hart);
+
+enum hart_request {
+    HART_REQUEST_STOP = 1 << 0,    /* hart_run() returns; stays set until hart_clear_stop() */
+    HART_REQUEST_FENCE_I = 1 << 1, /* memory that may hold decoded code was written by a device */
+    HART_REQUEST_IRQ = 1 << 2,     /* internal: interrupts may have become pending */
+    HART_REQUEST_FLUSH = 1 << 3,   /* drop all cached translations */
+};
+/* Makes the hart see the requests soon, also out of wfi. Any thread. */
+void hart_request(struct hart *hart, unsigned requests);
+void hart_clear_stop(struct hart *hart);
+
+/* Executes instructions until HART_REQUEST_STOP is seen. Call it on the hart's own thread. */
+void hart_run(struct hart *hart);
+
+unsigned hart_id(const struct hart *hart);
+uint64_t hart_pc(const struct hart *hart);
+/* Retired instructions since the hart was made (not minstret: no guest can write it). Any thread; the
+ * reading may be some blocks old. */
+uint64_t hart_instructions(const struct hart *hart);
+
+void hart_save(struct hart *hart, struct state_writer *writer);
+bool hart_load(struct hart *hart, struct state_reader *reader);
+
+/* "pc 0000... x1 ..." in several lines, for the monitor and for tests. Writes to a stdio stream. */
+struct _IO_FILE;
+void hart_dump(struct hart *hart, struct _IO_FILE *out);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a hart asks of the physical address space. The board implements it (machine/bus.c).
+ */
+#ifndef CPU_HART_BUS_H
+#define CPU_HART_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hart_bus;
+struct hart_bus_ops {
+    /* Host address of the 4 KiB page at `paddr` (page-aligned) if it is RAM or ROM, else NULL. *writable is
+     * false for ROM. The pointer is valid for the machine's life; harts cache it. */
+    uint8_t *(*page)(struct hart_bus *bus, uint64_t paddr, bool *writable);
+    /* One access to what is not RAM: size 1, 2, 4 or 8, any alignment. False: access fault. The value is
+     * zero-extended. Callable from any hart's thread. */
+    bool (*read)(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t *value);
+    bool (*write)(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t value);
+    /* The hart keeps a decoded copy of instructions in the page at `paddr`: a device that stores there later
+     * must have the harts told (hart_request(HART_REQUEST_FENCE_I)). */
+    void (*code_page)(struct hart_bus *bus, uint64_t paddr);
+    /* Whether anything, memory or a device, answers at `paddr`. */
+    bool (*mapped)(struct hart_bus *bus, uint64_t paddr);
+};
+struct hart_bus {
+    const struct hart_bus_ops *ops;
+};
+
+#endif

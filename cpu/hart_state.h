@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The state of one hart: architectural registers, translation caches, predecoded blocks. Only files of cpu/
+ * and dbt/ include this. The thread in hart_run() owns everything except the members marked atomic.
+ *
+ * Registers of an RV32 hart are kept sign-extended in 64 bits. x[ISA_X_SINK] takes the writes to x0: the
+ * decoder renames rd = 0 to it, so no handler has to look.
+ */
+#ifndef CPU_HART_STATE_H
+#define CPU_HART_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/fp.h"
+#include "cpu/hart.h"
+#include "cpu/isa.h"
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  4096u
+#define PAGE_MASK  (~(uint64_t)(PAGE_SIZE - 1))
+
+#define ISA_X_SINK 32
+
+enum privilege { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
+
+/* Exception codes (Priv. "Machine Cause (mcause) Register"). */
+enum cause {
+    CAUSE_FETCH_MISALIGNED = 0,
+    CAUSE_FETCH_ACCESS = 1,
+    CAUSE_ILLEGAL = 2,
+    CAUSE_BREAKPOINT = 3,
+    CAUSE_LOAD_MISALIGNED = 4,
+    CAUSE_LOAD_ACCESS = 5,
+    CAUSE_STORE_MISALIGNED = 6,
+    CAUSE_STORE_ACCESS = 7,
+    CAUSE_ECALL_U = 8,
+    CAUSE_ECALL_S = 9,
+    CAUSE_ECALL_M = 11,
+    CAUSE_FETCH_PAGE = 12,
+    CAUSE_LOAD_PAGE = 13,
+    CAUSE_STORE_PAGE = 15,
+};
+
+/* ---- Predecoded code (block.c) -------------------------------------------------------------------- */
+
+struct insn;
+typedef void exec_fn(struct hart *hart, const struct insn *insn);
+
+/* One predecoded instruction. The handler ends by calling the next one's, or returns at a block's end. */
+struct insn {
+    exec_fn *exec;
+    int32_t imm; /* jumps, branches and auipc: relative to the block's first instruction */
+    uint32_t
+        aux; /* the encoding; jumps and branches: offset of the next instruction from the block's first */
+    uint8_t rd, rs1, rs2, rs3;
+    uint16_t offset; /* from the block's first instruction, bytes */
+    uint8_t rm;      /* rounding mode; aq, rl; for jumps and branches: INSN_CHAIN_* */
+    uint8_t length;
+};
+
+/* The target (or the next instruction) lies in the block's own page: the block may be linked to it. */
+enum { INSN_CHAIN_TAKEN = 1, INSN_CHAIN_NEXT = 2 };
+
+/* Straight-line code inside one page, found by its physical address, so that all address spaces share it.
+ * Valid while epoch is the hart's: fence.i opens a new epoch, and a block of an older one is compared with
+ * memory before it runs again. A block whose only instruction straddles two pages says where the second half
+ * is. */
+struct block {
+    uint64_t paddr;
+    uint64_t paddr2; /* physical page of the second half, or NO_PAGE */
+    uint64_t epoch;
+    const uint8_t *host, *host2; /* the code in guest memory; host2 for the second page */
+    struct block *hash_next;
+    struct block *link[2]; /* taken, next */
+    uint32_t bytes;
+    uint32_t count;
+    uint8_t *code; /* copy of the guest's bytes, behind insns */
+    struct insn insns[];
+};
+#define NO_PAGE UINT64_MAX
+
+#define BLOCK_INSNS_MAX 64
+#define BLOCK_HASH_SIZE 16384
+
+/* ---- Software TLB (mmu.c) ------------------------------------------------------------------------- */
+
+#define TLB_SIZE      512
+#define TLB_EXEC_SIZE 128
+#define TLB_IO_SIZE   16
+#define TLB_JUMPS     1024
+#define TLB_POOL      16
+
+/* tag: the page's virtual address, or TLB_INVALID; host address = virtual address + addend. One comparison of
+ * the tag with the page of the access's last byte decides validity, permission, canonical form and page
+ * crossing. */
+struct tlb_entry {
+    uint64_t tag, addend;
+};
+#define TLB_INVALID UINT64_MAX
+
+struct tlb_exec {
+    uint64_t tag, paddr;
+    const uint8_t *host;
+};
+
+/* Pages without host memory (devices): where they are, and which accesses are allowed. */
+struct tlb_io {
+    uint64_t tag, paddr;
+    unsigned allowed; /* bit n: enum mmu_access n */
+};
+
+struct tlb_jump {
+    uint64_t pc;
+    uint64_t generation;
+    struct block *block;
+};
+
+/* Translations of one address space as one privilege mode sees it. The pool of them is searched by (satp,
+ * mode), so that switching back and forth flushes nothing. */
+struct tlb {
+    uint64_t satp;
+    unsigned mode;       /* TLB_MODE(); TLB_FREE: not in use */
+    uint64_t generation; /* of the jump cache: raised to empty it */
+    bool used;           /* since the replacement hand passed */
+    /* Virtual addresses covered by cached parts of large pages, lower and upper half: [first, last]. */
+    uint64_t large_first[2], large_last[2];
+    struct tlb_entry read[TLB_SIZE];
+    struct tlb_entry write[TLB_SIZE];
+    struct tlb_exec exec[TLB_EXEC_SIZE];
+    struct tlb_io io[TLB_IO_SIZE];
+    struct tlb_jump jump[TLB_JUMPS];
+};
+#define TLB_MODE(privilege, sum, mxr) ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3)
+#define TLB_FREE                      16u
+
+/* ---- The hart ------------------------------------------------------------------------------------- */
+
+#define PMP_COUNT 16
+
+struct hart {
+    uint64_t x[33];
+    uint64_t pc; /* of the running block's first instruction; exact between blocks */
+    uint64_t f[32];
+    struct tlb *tlb_data, *tlb_fetch; /* for loads and stores (MPRV), for fetches */
+    uint64_t epoch;                   /* of decoded code; never 0 */
+    atomic_uint requests;             /* enum hart_request */
+    _Atomic uint64_t instret;         /* raw count; a block adds its instructions when it starts */
+    struct block *block;              /* the running one */
+    struct block **exit_link;         /* where the run loop may note the next block */
+    struct fp_env fp;
+    uint64_t loaded; /* result of mem_read_slow() */
+
+    enum privilege priv;
+    uint64_t mstatus; /* without SD */
+    uint64_t medeleg, mideleg, mie;
+    uint64_t mtvec, mscratch, mepc, mcause, mtval;
+    uint64_t stvec, sscratch, sepc, scause, stval;
+    uint64_t satp;
+    uint64_t menvcfg, senvcfg;
+    uint32_t mcounteren, scounteren, mcountinhibit;
+    uint64_t cycle_base, instret_base; /* counter = raw + base; inhibited: base alone */
+    atomic_uint irq_lines;             /* levels of the inputs, and Sstc's STIP */
+    atomic_uint irq_soft;              /* SSIP, STIP and SEIP as software wrote them */
+
+    /* LR's reservation: the host address, what was there, and its size; size 0: none. */
+    void *reserve_host;
+    uint64_t reserve_value;
+    unsigned reserve_size;
+
+    uint8_t pmpcfg[PMP_COUNT];
+    uint64_t pmpaddr[PMP_COUNT];
+    uint64_t pmp_first[PMP_COUNT], pmp_last[PMP_COUNT]; /* decoded; first > last: off */
+    bool pmp_any;                                       /* some entry is on */
+
+    pthread_mutex_t timer_lock; /* stimecmp, the timer and STIP's level */
+    uint64_t stimecmp;
+    struct clock_timer timer;
+
+    pthread_mutex_t sleep_lock;
+    pthread_cond_t wake;
+    atomic_bool sleeping;
+
+    struct isa_config isa;
+    unsigned id;
+    uint64_t misa;
+    uint64_t ialign_mask; /* bits that a jump target must not have */
+    uint64_t reset_pc;
+    uint64_t timebase_hz;
+    _Atomic int64_t *mtime_offset;
+    struct hart_bus *bus;
+    struct clock *clock;
+    exec_fn *const *exec_table;
+
+    struct tlb *tlb_pool; /* TLB_POOL of them */
+    struct tlb *tlb_hint[TLB_FREE];
+    unsigned tlb_hand;
+
+    uint8_t *arena; /* blocks, allocated in order; emptied as a whole */
+    size_t arena_used;
+    struct block *block_hash[BLOCK_HASH_SIZE];
+    struct block *scratch; /* one instruction that must not be cached */
+};
+
+/* The architectural pc of an instruction of the running block. */
+static inline uint64_t hart_insn_pc(const struct hart *hart, const struct insn *insn)
+{
+    return hart->pc + insn->offset;
+}
+
+static inline void hart_request_self(struct hart *hart, unsigned requests)
+{
+    atomic_fetch_or_explicit(&hart->requests, requests, memory_order_relaxed);
+}
+
+/* ---- Bits of mstatus (Priv. "Machine Status (mstatus and mstatush) Registers") -------------------- */
+
+#define MSTATUS_SIE  (1ull << 1)
+#define MSTATUS_MIE  (1ull << 3)
+#define MSTATUS_SPIE (1ull << 5)
+#define MSTATUS_MPIE (1ull << 7)
+#define MSTATUS_SPP  (1ull << 8)
+#define MSTATUS_MPP  (3ull << 11)
+#define MSTATUS_FS   (3ull << 13)
+#define MSTATUS_MPRV (1ull << 17)
+#define MSTATUS_SUM  (1ull << 18)
+#define MSTATUS_MXR  (1ull << 19)
+#define MSTATUS_TVM  (1ull << 20)
+#define MSTATUS_TW   (1ull << 21)
+#define MSTATUS_TSR  (1ull << 22)
+#define MSTATUS_UXL  (3ull << 32)
+#define MSTATUS_SXL  (3ull << 34)
+
+#define MSTATUS_MPP_SHIFT 11
+
+/* Interrupt bits of mip, mie, mideleg. */
+#define IRQ_SSI (1u << 1)
+#define IRQ_MSI (1u << 3)
+#define IRQ_STI (1u << 5)
+#define IRQ_MTI (1u << 7)
+#define IRQ_SEI (1u << 9)
+#define IRQ_MEI (1u << 11)
+
+#define ENVCFG_FIOM  (1ull << 0)
+#define ENVCFG_CBIE  (3ull << 4)
+#define ENVCFG_CBCFE (1ull << 6)
+#define ENVCFG_CBZE  (1ull << 7)
+#define ENVCFG_ADUE  (1ull << 61)
+#define ENVCFG_PBMTE (1ull << 62)
+#define ENVCFG_STCE  (1ull << 63)
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The slow path of guest loads and stores; see mem.h. An access that crosses a page is translated on both
+ * pages before a byte moves, so that a fault on the second leaves memory alone; tval then names the first
+ * byte of the part that failed (Priv. "Machine Trap Value (mtval) Register").
+ */
+#include "cpu/mem.h"
+
+#include "cpu/mmu.h"
+#include "cpu/trap.h"
+
+static int access_cause(enum mmu_access access)
+{
+    return access == MMU_WRITE ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
+}
+
+/* One or two parts of an access, each inside a page. */
+struct part {
+    uint64_t vaddr;
+    unsigned size;
+    struct mmu_result at;
+};
+
+static uint64_t wrap(const struct hart *hart, uint64_t vaddr)
+{
+    return hart->isa.xlen == 32 ? (uint32_t)vaddr : vaddr;
+}
+
+/* Number of parts, all translated; 0 after raising a trap. */
+static unsigned split(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                      enum mmu_access access, struct part parts[2])
+{
+    unsigned room = PAGE_SIZE - (unsigned)(vaddr & (PAGE_SIZE - 1));
+    unsigned count = size > room ? 2 : 1;
+    parts[0] = (struct part){ .vaddr = vaddr, .size = count == 2 ? room : size };
+    parts[1] = (struct part){ .vaddr = wrap(hart, vaddr + room), .size = size - room };
+    for (unsigned i = 0; i < count; i++) {
+        int cause = mmu_translate(hart, parts[i].vaddr, parts[i].size, access, &parts[i].at);
+        if (cause != MMU_OK) {
+            trap_insn(hart, insn, (enum cause)cause, parts[i].vaddr);
+            return 0;
+        }
+    }
+    return count;
+}
+
+static GUEST_MEMORY uint64_t read_bytes(const uint8_t *host, unsigned size)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)host[i] << 8 * i;
+    return value;
+}
+
+static GUEST_MEMORY void write_bytes(uint8_t *host, unsigned size, uint64_t value)
+{
+    for (unsigned i = 0; i < size; i++)
+        host[i] = (uint8_t)(value >> 8 * i);
+}
+
+static bool power_of_two(unsigned size)
+{
+    return (size & (size - 1)) == 0;
+}
+
+/* A part of an odd size at a device goes byte by byte. */
+static bool io_read(struct hart *hart, const struct part *part, uint64_t *value)
+{
+    if (power_of_two(part->size))
+        return hart->bus->ops->read(hart->bus, part->at.paddr, part->size, value);
+    *value = 0;
+    for (unsigned i = 0; i < part->size; i++) {
+        uint64_t byte;
+        if (!hart->bus->ops->read(hart->bus, part->at.paddr + i, 1, &byte))
+            return false;
+        *value |= byte << 8 * i;
+    }
+    return true;
+}
+
+static bool io_write(struct hart *hart, const struct part *part, uint64_t value)
+{
+    if (power_of_two(part->size))
+        return hart->bus->ops->write(hart->bus, part->at.paddr, part->size, value);
+    for (unsigned i = 0; i < part->size; i++)
+        if (!hart->bus->ops->write(hart->bus, part->at.paddr + i, 1, value >> 8 * i & 0xff))
+            return false;
+    return true;
+}
+
+bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    struct part parts[2];
+    unsigned count = split(hart, insn, vaddr, size, MMU_READ, parts);
+    uint64_t result = 0;
+    for (unsigned i = 0, shift = 0; i < count; shift += 8 * parts[i].size, i++) {
+        uint64_t bits;
+        if (parts[i].at.host) {
+            bits = power_of_two(parts[i].size) ? mem_host_read(parts[i].at.host, parts[i].size)
+                                               : read_bytes(parts[i].at.host, parts[i].size);
+        } else if (!io_read(hart, &parts[i], &bits)) {
+            trap_insn(hart, insn, CAUSE_LOAD_ACCESS, parts[i].vaddr);
+            return false;
+        }
+        result |= bits << shift;
+    }
+    hart->loaded = result;
+    return count > 0;
+}
+
+bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
+{
+    struct part parts[2];
+    unsigned count = split(hart, insn, vaddr, size, MMU_WRITE, parts);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t bits = parts[i].size < 8 ? value & ((1ull << 8 * parts[i].size) - 1) : value;
+        if (parts[i].at.host) {
+            if (power_of_two(parts[i].size))
+                mem_host_write(parts[i].at.host, parts[i].size, bits);
+            else
+                write_bytes(parts[i].at.host, parts[i].size, bits);
+        } else if (!io_write(hart, &parts[i], bits)) {
+            trap_insn(hart, insn, CAUSE_STORE_ACCESS, parts[i].vaddr);
+            return false;
+        }
+        value = parts[i].size < 8 ? value >> 8 * parts[i].size : 0;
+    }
+    return count > 0;
+}
+
+static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                         enum mmu_access access)
+{
+    if (vaddr & (size - 1)) {
+        trap_insn(hart, insn, access == MMU_WRITE ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, vaddr);
+        return NULL;
+    }
+    struct mmu_result result;
+    int cause = mmu_translate(hart, vaddr, size, access, &result);
+    if (cause == MMU_OK && !result.host)
+        cause = access_cause(access);
+    if (cause != MMU_OK) {
+        trap_insn(hart, insn, (enum cause)cause, vaddr);
+        return NULL;
+    }
+    return result.host;
+}
+
+void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    return atomic_host(hart, insn, vaddr, size, MMU_WRITE);
+}
+
+void *mem_reserve_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    return atomic_host(hart, insn, vaddr, size, MMU_READ);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Guest loads and stores: the inline TLB path, and behind it the slow one (mem.c) that translates, splits
+ * what crosses a page, reaches devices and raises traps.
+ *
+ * Plain accesses are single host accesses, so x86's ordering (TSO) gives the guest at least RVWMO. Guest
+ * memory is shared between harts without locks by design; ThreadSanitizer is told so.
+ */
+#ifndef CPU_MEM_H
+#define CPU_MEM_H
+
+#include "cpu/hart_state.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define GUEST_MEMORY __attribute__((no_sanitize("thread")))
+#else
+#define GUEST_MEMORY
+#endif
+
+/* Each returns false after raising the trap. size: 1, 2, 4 or 8; values are zero-extended. The value read is
+ * left in hart->loaded: a pointer to a handler's local would keep the compiler from ending it with a tail
+ * call. */
+bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
+bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                    uint64_t value);
+
+/* Host address for an atomic read-modify-write of an aligned size 4, 8 or 16, with write permission; NULL
+ * after raising the trap. Devices take no atomics: access fault (PMA AMONone, RsrvNone). */
+void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
+/* The same for lr: read permission. */
+void *mem_reserve_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
+
+/* Unaligned, aliasing views of guest memory. */
+struct mem16 {
+    uint16_t value;
+} __attribute__((packed, may_alias));
+struct mem32 {
+    uint32_t value;
+} __attribute__((packed, may_alias));
+struct mem64 {
+    uint64_t value;
+} __attribute__((packed, may_alias));
+
+static inline GUEST_MEMORY uint64_t mem_host_read(const void *host, unsigned size)
+{
+    switch (size) {
+    case 1: return *(const volatile uint8_t *)host;
+    case 2: return ((const volatile struct mem16 *)host)->value;
+    case 4: return ((const volatile struct mem32 *)host)->value;
+    default: return ((const volatile struct mem64 *)host)->value;
+    }
+}
+
+static inline GUEST_MEMORY void mem_host_write(void *host, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1: *(volatile uint8_t *)host = (uint8_t)value; break;
+    case 2: ((volatile struct mem16 *)host)->value = (uint16_t)value; break;
+    case 4: ((volatile struct mem32 *)host)->value = (uint32_t)value; break;
+    default: ((volatile struct mem64 *)host)->value = value; break;
+    }
+}
+
+/* The entry that would serve an access; its tag is compared with the page of the access's last byte. */
+static inline bool mem_hit(const struct tlb_entry *entry, uint64_t vaddr, unsigned size)
+{
+    return LIKELY(entry->tag == ((vaddr + size - 1) & PAGE_MASK));
+}
+
+static inline bool mem_read(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                            uint64_t *value)
+{
+    const struct tlb_entry *entry = &hart->tlb_data->read[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    if (!mem_hit(entry, vaddr, size)) {
+        if (!mem_read_slow(hart, insn, vaddr, size))
+            return false;
+        *value = hart->loaded;
+        return true;
+    }
+    *value = mem_host_read((const void *)(uintptr_t)(vaddr + entry->addend), size);
+    return true;
+}
+
+static inline bool mem_write(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                             uint64_t value)
+{
+    const struct tlb_entry *entry = &hart->tlb_data->write[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    if (!mem_hit(entry, vaddr, size))
+        return mem_write_slow(hart, insn, vaddr, size, value);
+    mem_host_write((void *)(uintptr_t)(vaddr + entry->addend), size, value);
+    return true;
+}
+
+static inline void *mem_atomic(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    const struct tlb_entry *entry = &hart->tlb_data->write[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    if (UNLIKELY(vaddr & (size - 1)) || !mem_hit(entry, vaddr, size))
+        return mem_atomic_slow(hart, insn, vaddr, size);
+    return (void *)(uintptr_t)(vaddr + entry->addend);
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Physical memory protection (Priv. "Physical Memory Protection"): 16 entries, granularity 4 bytes.
+ */
+#include "cpu/mmu.h"
+
+enum {
+    PMP_R = 1,
+    PMP_W = 2,
+    PMP_X = 4,
+    PMP_A = 3 << 3,
+    PMP_TOR = 1 << 3,
+    PMP_NA4 = 2 << 3,
+    PMP_NAPOT = 3 << 3,
+    PMP_L = 1 << 7
+};
+
+static void decode_entry(struct hart *hart, unsigned i)
+{
+    uint64_t address = hart->pmpaddr[i];
+    uint64_t first = 1, last = 0;
+    switch (hart->pmpcfg[i] & PMP_A) {
+    case PMP_TOR:
+        first = i ? hart->pmpaddr[i - 1] << 2 : 0;
+        last = (address << 2) - 1;
+        if (address == 0 || first > last) { /* empty */
+            first = 1;
+            last = 0;
+        }
+        break;
+    case PMP_NA4:
+        first = address << 2;
+        last = first + 3;
+        break;
+    case PMP_NAPOT: {
+        uint64_t ones = address ^ (address + 1); /* the trailing ones and the zero above */
+        first = (address & ~ones) << 2;
+        last = first + ((ones << 2) | 3);
+        break;
+    }
+    }
+    hart->pmp_first[i] = first;
+    hart->pmp_last[i] = last;
+}
+
+void pmp_update(struct hart *hart)
+{
+    hart->pmp_any = false;
+    for (unsigned i = 0; i < PMP_COUNT; i++) {
+        decode_entry(hart, i);
+        hart->pmp_any |= (hart->pmpcfg[i] & PMP_A) != 0;
+    }
+}
+
+bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum privilege priv,
+                enum mmu_access access)
+{
+    static const uint8_t needed[] = { [MMU_READ] = PMP_R, [MMU_WRITE] = PMP_W, [MMU_FETCH] = PMP_X };
+    if (!hart->isa.pmp)
+        return true;
+    uint64_t last = paddr + size - 1;
+    for (unsigned i = 0; hart->pmp_any && i < PMP_COUNT; i++) {
+        if (last < hart->pmp_first[i] || paddr > hart->pmp_last[i])
+            continue;
+        /* The first entry that matches any byte decides, and it must match all of them. */
+        if (paddr < hart->pmp_first[i] || last > hart->pmp_last[i])
+            return false;
+        if (priv == PRIV_M && !(hart->pmpcfg[i] & PMP_L))
+            return true;
+        return hart->pmpcfg[i] & needed[access];
+    }
+    return priv == PRIV_M;
+}
+
+bool pmp_page_uniform(const struct hart *hart, uint64_t paddr)
+{
+    uint64_t page = paddr & PAGE_MASK, last = page | (PAGE_SIZE - 1);
+    for (unsigned i = 0; hart->pmp_any && i < PMP_COUNT; i++) {
+        if (last < hart->pmp_first[i] || page > hart->pmp_last[i])
+            continue;
+        return page >= hart->pmp_first[i] && last <= hart->pmp_last[i];
+    }
+    return true;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Taking traps and returning from them; see trap.h.
+ */
+#include "cpu/trap.h"
+
+#include "cpu/mmu.h"
+#include "util/log.h"
+
+#include <inttypes.h>
+
+#define INTERRUPT_BIT(hart) (1ull << ((hart)->isa.xlen - 1))
+
+static uint64_t register_value(const struct hart *hart, uint64_t value)
+{
+    return hart->isa.xlen == 32 ? (uint32_t)value : value;
+}
+
+/* mtvec, stvec: mode 1 sends interrupts to base + 4 * cause (Priv. 3.1.7). */
+static uint64_t vector(uint64_t tvec, bool interrupt, unsigned cause)
+{
+    return (tvec & ~3ull) + (interrupt && tvec & 1 ? 4ull * cause : 0);
+}
+
+static void enter_s(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
+{
+    hart->scause = cause | (interrupt ? INTERRUPT_BIT(hart) : 0);
+    hart->sepc = register_value(hart, hart->pc);
+    hart->stval = register_value(hart, tval);
+    uint64_t status = hart->mstatus & ~(MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SIE);
+    status |= hart->mstatus & MSTATUS_SIE ? MSTATUS_SPIE : 0;
+    status |= hart->priv == PRIV_S ? MSTATUS_SPP : 0;
+    hart->mstatus = status;
+    hart->priv = PRIV_S;
+    hart->pc = vector(hart->stvec, interrupt, cause);
+}
+
+static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
+{
+    hart->mcause = cause | (interrupt ? INTERRUPT_BIT(hart) : 0);
+    hart->mepc = register_value(hart, hart->pc);
+    hart->mtval = register_value(hart, tval);
+    uint64_t status = hart->mstatus & ~(MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MIE);
+    status |= hart->mstatus & MSTATUS_MIE ? MSTATUS_MPIE : 0;
+    status |= (uint64_t)hart->priv << MSTATUS_MPP_SHIFT;
+    hart->mstatus = status;
+    hart->priv = PRIV_M;
+    hart->pc = vector(hart->mtvec, interrupt, cause);
+}
+
+static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
+{
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_INT)))
+        log_line(LOG_CATEGORY_INT, "hart %u: %s %u at pc 0x%" PRIx64 ", tval 0x%" PRIx64 ", from mode %u",
+                 hart->id, interrupt ? "interrupt" : "exception", cause, hart->pc, tval, hart->priv);
+    uint64_t delegated = interrupt ? hart->mideleg : hart->medeleg;
+    if (hart->priv != PRIV_M && delegated >> cause & 1)
+        enter_s(hart, interrupt, cause, tval);
+    else
+        enter_m(hart, interrupt, cause, tval);
+    hart->exit_link = NULL;
+    tlb_select(hart);
+    /* A trap clears the enable bit, but another level may still be enabled. */
+    hart_request_self(hart, HART_REQUEST_IRQ);
+}
+
+void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval)
+{
+    /* The block counted all its instructions when it started; this one and those behind it did not retire. */
+    uint64_t undone = hart->block->count - (uint64_t)(insn - hart->block->insns);
+    atomic_store_explicit(&hart->instret, atomic_load_explicit(&hart->instret, memory_order_relaxed) - undone,
+                          memory_order_relaxed);
+    hart->pc = hart_insn_pc(hart, insn);
+    enter(hart, false, cause, tval);
+}
+
+void trap_illegal(struct hart *hart, const struct insn *insn)
+{
+    trap_insn(hart, insn, CAUSE_ILLEGAL, insn->length == 2 ? insn->aux & 0xffff : insn->aux);
+}
+
+void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval)
+{
+    enter(hart, false, cause, tval);
+}
+
+unsigned trap_pending(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->irq_lines, memory_order_acquire) |
+           atomic_load_explicit(&hart->irq_soft, memory_order_acquire);
+}
+
+bool trap_take_interrupt(struct hart *hart)
+{
+    unsigned pending = trap_pending(hart) & (unsigned)hart->mie;
+    if (!pending)
+        return false;
+    unsigned for_m = pending & ~(unsigned)hart->mideleg;
+    unsigned for_s = pending & (unsigned)hart->mideleg;
+    bool m_enabled = hart->priv != PRIV_M || hart->mstatus & MSTATUS_MIE;
+    bool s_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
+    unsigned ready = m_enabled && for_m ? for_m : s_enabled ? for_s : 0;
+    /* Priv. 3.1.9: MEI, MSI, MTI, SEI, SSI, STI. */
+    static const uint8_t order[] = { 11, 3, 7, 9, 1, 5 };
+    for (unsigned i = 0; i < sizeof(order); i++) {
+        if (ready >> order[i] & 1) {
+            enter(hart, true, order[i], 0);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void return_to(struct hart *hart, enum privilege priv, uint64_t pc)
+{
+    if (priv != PRIV_M)
+        hart->mstatus &= ~MSTATUS_MPRV;
+    hart->priv = priv;
+    hart->pc = register_value(hart, pc);
+    hart->exit_link = NULL;
+    tlb_select(hart);
+    hart_request_self(hart, HART_REQUEST_IRQ);
+}
+
+void trap_return_m(struct hart *hart)
+{
+    enum privilege priv = (enum privilege)(hart->mstatus >> MSTATUS_MPP_SHIFT & 3);
+    uint64_t status = hart->mstatus & ~(MSTATUS_MIE | MSTATUS_MPP);
+    status |= hart->mstatus & MSTATUS_MPIE ? MSTATUS_MIE : 0;
+    status |= MSTATUS_MPIE;
+    if (!hart->isa.supervisor)
+        status |= MSTATUS_MPP;
+    hart->mstatus = status;
+    return_to(hart, priv, hart->mepc);
+}
+
+void trap_return_s(struct hart *hart)
+{
+    enum privilege priv = hart->mstatus & MSTATUS_SPP ? PRIV_S : PRIV_U;
+    uint64_t status = hart->mstatus & ~(MSTATUS_SIE | MSTATUS_SPP);
+    status |= hart->mstatus & MSTATUS_SPIE ? MSTATUS_SIE : 0;
+    status |= MSTATUS_SPIE;
+    hart->mstatus = status;
+    return_to(hart, priv, hart->sepc);
+}

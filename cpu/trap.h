@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Taking traps and returning from them (Priv. "Trap"-related sections of the Machine and Supervisor levels).
+ */
+#ifndef CPU_TRAP_H
+#define CPU_TRAP_H
+
+#include "cpu/hart_state.h"
+
+/* An exception of an instruction of the running block: makes pc and the retired-instruction count exact, then
+ * enters the handler. The instruction's handler returns at once after it. */
+void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval);
+/* Illegal-instruction exception, with the encoding in tval. */
+void trap_illegal(struct hart *hart, const struct insn *insn);
+/* An exception before any instruction ran, at hart->pc: fetch faults. */
+void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval);
+
+/* Value of mip as the hart sees it now. */
+unsigned trap_pending(const struct hart *hart);
+/* Takes the most urgent interrupt that is pending and enabled, if any; between blocks only. */
+bool trap_take_interrupt(struct hart *hart);
+
+/* mret and sret, without their legality checks. The next pc is in hart->pc afterwards. */
+void trap_return_m(struct hart *hart);
+void trap_return_s(struct hart *hart);
+
+#endif
