@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Character devices: the host side of a serial line. A backend (stdio, file, pty, TCP, null) moves bytes
+ * between the host and one front end (a UART, a virtio console port).
+ *
+ * Input is never lost: a backend reads from the host only as many bytes as the front end says it can take,
+ * and goes on when the front end calls chardev_input_ready(). receive() is called from the I/O thread, with
+ * no lock of the backend held. write() may be called from any thread, with the front end's lock held; it
+ * never waits for the peer longer than a terminal or file takes.
+ */
+#ifndef DEVICES_CHARDEV_H
+#define DEVICES_CHARDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct chardev;
+struct chardev_ops {
+    const char *name;
+    /* Writes all bytes, or drops what a gone peer cannot take. */
+    void (*write)(struct chardev *chardev, const uint8_t *bytes, size_t length);
+    /* The front end has room again. */
+    void (*input_ready)(struct chardev *chardev);
+    void (*destroy)(struct chardev *chardev);
+};
+
+struct chardev_front {
+    size_t (*can_receive)(void *opaque);                                /* bytes it takes now */
+    void (*receive)(void *opaque, const uint8_t *bytes, size_t length); /* length <= can_receive() */
+    void *opaque;
+};
+
+struct chardev {
+    const struct chardev_ops *ops;
+    struct chardev_front front; /* set once, before the machine runs, by chardev_attach() */
+};
+
+/* Connects the front end and starts the flow of input. Called once. */
+void chardev_attach(struct chardev *chardev, const struct chardev_front *front);
+void chardev_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
+void chardev_input_ready(struct chardev *chardev);
+void chardev_destroy(struct chardev *chardev);
+
+/* What the keys after Ctrl-A do (only backends made with `escapes`). */
+enum chardev_escape { CHARDEV_ESCAPE_QUIT, CHARDEV_ESCAPE_MONITOR };
+typedef void chardev_escape_fn(void *opaque, enum chardev_escape what);
+
+/* Makes a backend from QEMU's description: "stdio", "mon:stdio" (with Ctrl-A keys), "null", "pty",
+ * "file:PATH", "tcp:HOST:PORT[,server[=on|off]][,nowait|wait=off]", "unix:PATH[,server][,nowait]".
+ * `escape` (may be NULL) is told of Ctrl-A X and Ctrl-A C. Returns NULL and fills *error. */
+struct chardev *chardev_open(const char *description, chardev_escape_fn *escape, void *opaque,
+                             struct error *error);
+
+/* Gives the terminal back as it was found. Async-signal-safe, idempotent; also called by stdio's destroy. */
+void chardev_stdio_restore(void);
+
+#endif

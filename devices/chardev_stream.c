@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Buffered byte streams between a front end and file descriptors; see chardev_stream.h.
+ *
+ * Output: write() appends to a buffer and, when it was empty, asks the I/O thread to flush it, so that a
+ * guest that prints a lot costs one system call for many bytes while a single byte is written within
+ * microseconds. When the buffer is full, the writer itself waits for the descriptor: it must not wait for the
+ * I/O thread, which may in turn be waiting for the front end's lock. For the same reason the I/O thread only
+ * tries the lock, and comes back. `flushing` says that a flush is queued or will be.
+ *
+ * Input: the I/O thread reads at most what the front end takes. If that is nothing, it sets `stalled`, asks
+ * once more (room may have come between) and stops watching; stream_input_ready() starts it again. With
+ * Ctrl-A keys it reads ahead into a buffer, so that Ctrl-A X works while the guest does not read.
+ */
+#include "devices/chardev_stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CTRL_A      1
+#define WRITE_CHUNK 4096u /* PIPE_BUF: after POLLOUT a pipe takes as much without blocking */
+
+/* ---- output --------------------------------------------------------------------------------------- */
+
+static void output_gone(struct chardev_stream *stream)
+{
+    stream->out_fd = -1;
+    stream->out_count = 0;
+}
+
+/* Waits up to `timeout` ms for the descriptor and writes one chunk. False: nothing was written. */
+static bool output_chunk(struct chardev_stream *stream, int timeout)
+{
+    struct pollfd fd = { .fd = stream->out_fd, .events = POLLOUT };
+    int ready = poll(&fd, 1, timeout);
+    if (ready <= 0)
+        return false;
+    if (fd.revents & POLLHUP && stream->is_pty) {
+        stream->out_count = 0; /* nobody has the terminal open */
+        return false;
+    }
+    size_t length = stream->out_count < WRITE_CHUNK ? stream->out_count : WRITE_CHUNK;
+    ssize_t n = write(stream->out_fd, stream->out_buffer, length);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return false;
+    if (n < 0) {
+        output_gone(stream);
+        return false;
+    }
+    stream->out_count -= (size_t)n;
+    memmove(stream->out_buffer, stream->out_buffer + n, stream->out_count);
+    return true;
+}
+
+/* A slow peer, or a writer that holds the lock: try again in a millisecond. */
+static void flush_later(struct chardev_stream *stream)
+{
+    if (atomic_load(&stream->closing))
+        return;
+    nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    io_loop_run(stream->loop, &stream->flush_job);
+}
+
+static void flush_job(void *opaque)
+{
+    struct chardev_stream *stream = opaque;
+    if (pthread_mutex_trylock(&stream->out_lock)) {
+        flush_later(stream);
+        return;
+    }
+    while (stream->out_count && stream->out_fd >= 0 && output_chunk(stream, 0))
+        ;
+    bool more = stream->out_count && stream->out_fd >= 0;
+    stream->flushing = more;
+    pthread_mutex_unlock(&stream->out_lock);
+    if (more)
+        flush_later(stream);
+}
+
+void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
+{
+    struct chardev_stream *stream = (struct chardev_stream *)chardev;
+    pthread_mutex_lock(&stream->out_lock);
+    while (length && stream->out_fd >= 0) {
+        size_t n = STREAM_BUFFER - stream->out_count;
+        if (n == 0) {
+            if (atomic_load(&stream->closing))
+                break;
+            output_chunk(stream, 100);
+            continue;
+        }
+        n = n < length ? n : length;
+        memcpy(stream->out_buffer + stream->out_count, bytes, n);
+        stream->out_count += n;
+        bytes += n;
+        length -= n;
+    }
+    bool flush = stream->out_count > 0 && !stream->flushing;
+    if (flush)
+        stream->flushing = true;
+    pthread_mutex_unlock(&stream->out_lock);
+    if (flush)
+        io_loop_run(stream->loop, &stream->flush_job);
+}
+
+/* ---- input ---------------------------------------------------------------------------------------- */
+
+static void deliver(struct chardev_stream *stream)
+{
+    const struct chardev_front *front = &stream->chardev.front;
+    while (stream->in_count) {
+        size_t room = front->can_receive(front->opaque);
+        if (!room) {
+            atomic_store(&stream->stalled, true);
+            room = front->can_receive(front->opaque);
+            if (!room)
+                return;
+        }
+        atomic_store(&stream->stalled, false);
+        size_t n = room < stream->in_count ? room : stream->in_count;
+        front->receive(front->opaque, stream->in_buffer + stream->in_head, n);
+        stream->in_head += n;
+        stream->in_count -= n;
+    }
+    stream->in_head = 0;
+}
+
+static void help(struct chardev_stream *stream)
+{
+    static const char text[] = "\r\nCtrl-A H  this list\r\nCtrl-A X  quit\r\nCtrl-A C  monitor\r\n"
+                               "Ctrl-A Ctrl-A  send Ctrl-A\r\n";
+    stream_write(&stream->chardev, (const uint8_t *)text, sizeof(text) - 1);
+}
+
+/* Takes the escapes out of `length` bytes, in place; returns how many are left. */
+static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size_t length)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (!stream->escaped && bytes[i] == CTRL_A) {
+            stream->escaped = true;
+            continue;
+        }
+        if (!stream->escaped || bytes[i] == CTRL_A) {
+            bytes[kept++] = bytes[i];
+        } else if (bytes[i] == 'h' || bytes[i] == 'H' || bytes[i] == '?') {
+            help(stream);
+        } else if (stream->escape && (bytes[i] == 'x' || bytes[i] == 'X')) {
+            stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_QUIT);
+        } else if (stream->escape && (bytes[i] == 'c' || bytes[i] == 'C')) {
+            stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_MONITOR);
+        }
+        stream->escaped = false;
+    }
+    return kept;
+}
+
+/* How much to read now; 0 where the front end (or, with escapes, the buffer) has no room. */
+static size_t input_wanted(struct chardev_stream *stream)
+{
+    const struct chardev_front *front = &stream->chardev.front;
+    if (stream->escapes)
+        return STREAM_BUFFER - stream->in_count;
+    if (stream->in_count)
+        return 0;
+    size_t room = front->can_receive(front->opaque);
+    if (!room) {
+        atomic_store(&stream->stalled, true);
+        room = front->can_receive(front->opaque);
+    }
+    if (room)
+        atomic_store(&stream->stalled, false);
+    return room < STREAM_BUFFER ? room : STREAM_BUFFER;
+}
+
+static void input_end(struct chardev_stream *stream)
+{
+    if (stream->closed) {
+        stream->closed(stream);
+    } else {
+        atomic_store(&stream->in_fd, -1);
+        io_watch_set(stream->loop, &stream->in, -1, 0);
+    }
+}
+
+static void input_event(void *opaque, short revents)
+{
+    struct chardev_stream *stream = opaque;
+    (void)revents;
+    size_t wanted = input_wanted(stream);
+    if (!wanted) {
+        io_watch_set(stream->loop, &stream->in, atomic_load(&stream->in_fd), 0);
+        /* Room that came after the question was announced to nobody who watched: ask again. */
+        if (!atomic_load(&stream->stalled))
+            io_loop_run(stream->loop, &stream->input_job);
+        return;
+    }
+    memmove(stream->in_buffer, stream->in_buffer + stream->in_head, stream->in_count);
+    stream->in_head = 0;
+    uint8_t *to = stream->in_buffer + stream->in_count;
+    ssize_t n = read(atomic_load(&stream->in_fd), to, wanted);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n <= 0) {
+        input_end(stream);
+        return;
+    }
+    stream->in_count += stream->escapes ? filter_escapes(stream, to, (size_t)n) : (size_t)n;
+    deliver(stream);
+}
+
+/* The front end has room, or the descriptors are new. */
+static void input_job(void *opaque)
+{
+    struct chardev_stream *stream = opaque;
+    int fd = atomic_load(&stream->in_fd);
+    if (!atomic_load(&stream->attached))
+        return;
+    deliver(stream);
+    if (fd >= 0)
+        io_watch_set(stream->loop, &stream->in, fd, POLLIN);
+}
+
+void stream_input_ready(struct chardev *chardev)
+{
+    struct chardev_stream *stream = (struct chardev_stream *)chardev;
+    bool first = !atomic_load(&stream->attached) && !atomic_exchange(&stream->attached, true);
+    if (first || atomic_exchange(&stream->stalled, false))
+        io_loop_run(stream->loop, &stream->input_job);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------- */
+
+bool stream_init(struct chardev_stream *stream, const struct chardev_ops *ops, struct error *error)
+{
+    stream->chardev.ops = ops;
+    stream->loop = io_loop_acquire(error);
+    if (!stream->loop)
+        return false;
+    pthread_mutex_init(&stream->out_lock, NULL);
+    atomic_store(&stream->in_fd, -1);
+    stream->out_fd = -1;
+    stream->in = (struct io_watch){ .fd = -1, .ready = input_event, .opaque = stream };
+    stream->flush_job = (struct io_job){ .run = flush_job, .opaque = stream };
+    stream->input_job = (struct io_job){ .run = input_job, .opaque = stream };
+    io_watch_add(stream->loop, &stream->in);
+    return true;
+}
+
+void stream_connect(struct chardev_stream *stream, int in_fd, int out_fd)
+{
+    pthread_mutex_lock(&stream->out_lock);
+    stream->out_fd = out_fd;
+    stream->out_count = 0;
+    pthread_mutex_unlock(&stream->out_lock);
+    atomic_store(&stream->in_fd, in_fd);
+    io_loop_run(stream->loop, &stream->input_job);
+}
+
+void stream_disconnect(struct chardev_stream *stream)
+{
+    atomic_store(&stream->in_fd, -1);
+    io_watch_set(stream->loop, &stream->in, -1, 0);
+    pthread_mutex_lock(&stream->out_lock);
+    output_gone(stream);
+    pthread_mutex_unlock(&stream->out_lock);
+}
+
+void stream_destroy(struct chardev_stream *stream)
+{
+    atomic_store(&stream->closing, true);
+    io_watch_remove(stream->loop, &stream->in);
+    io_job_cancel(stream->loop, &stream->input_job);
+    pthread_mutex_lock(&stream->out_lock);
+    /* A peer that takes nothing for a second loses the rest. */
+    for (int tries = 0; stream->out_count && stream->out_fd >= 0 && tries < 10;)
+        tries = output_chunk(stream, 100) ? 0 : tries + 1;
+    output_gone(stream);
+    pthread_mutex_unlock(&stream->out_lock);
+    /* Nothing is left to flush, so a flush that runs now does not queue another. */
+    io_job_cancel(stream->loop, &stream->flush_job);
+    io_job_cancel(stream->loop, &stream->flush_job);
+    io_loop_release(stream->loop);
+    pthread_mutex_destroy(&stream->out_lock);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A 16550A serial port with 16-byte FIFOs (National Semiconductor PC16550D), registers one byte apart.
+ */
+#ifndef DEVICES_UART16550_H
+#define DEVICES_UART16550_H
+
+#include "devices/chardev.h"
+#include "devices/device.h"
+
+struct uart16550_config {
+    struct irq_line irq;
+    struct chardev
+        *chardev;      /* attached here; destroyed by its owner, before the device. NULL: nothing there */
+    uint32_t clock_hz; /* for the FDT only: output takes no time. QEMU's virt: 3686400 */
+};
+
+struct device *uart16550_create(const struct uart16550_config *config, struct error *error);
+
+#endif

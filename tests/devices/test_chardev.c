@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Console backends: nothing is lost under load, the Ctrl-A keys, ends of input, peers that come and go.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/devices/fake.h"
+
+#define LOAD (1u << 20)
+
+/* A front end with room for 16 bytes at a time, emptied by the test's thread. */
+struct slow_front {
+    pthread_mutex_t lock;
+    uint8_t *bytes;
+    size_t count, unread;
+    size_t room; /* 0: takes nothing */
+};
+
+static size_t slow_can_receive(void *opaque)
+{
+    struct slow_front *front = opaque;
+    pthread_mutex_lock(&front->lock);
+    size_t n = front->unread < front->room ? front->room - front->unread : 0;
+    pthread_mutex_unlock(&front->lock);
+    return n;
+}
+
+static void slow_receive(void *opaque, const uint8_t *bytes, size_t length)
+{
+    struct slow_front *front = opaque;
+    pthread_mutex_lock(&front->lock);
+    ck_assert_uint_le(front->unread + length, front->room);
+    ck_assert_uint_le(front->count + length, LOAD);
+    memcpy(front->bytes + front->count, bytes, length);
+    front->count += length;
+    front->unread += length;
+    pthread_mutex_unlock(&front->lock);
+}
+
+static void slow_init(struct slow_front *front, struct chardev *chardev, size_t room)
+{
+    *front = (struct slow_front){ .bytes = calloc(1, LOAD), .room = room };
+    pthread_mutex_init(&front->lock, NULL);
+    chardev_attach(chardev, &(struct chardev_front){ slow_can_receive, slow_receive, front });
+}
+
+/* Takes what has come; returns how much that is in all. */
+static size_t slow_drain(struct slow_front *front, struct chardev *chardev)
+{
+    pthread_mutex_lock(&front->lock);
+    size_t count = front->count;
+    bool had = front->unread != 0;
+    front->unread = 0;
+    pthread_mutex_unlock(&front->lock);
+    if (had)
+        chardev_input_ready(chardev);
+    return count;
+}
+
+static void slow_destroy(struct slow_front *front)
+{
+    free(front->bytes);
+    pthread_mutex_destroy(&front->lock);
+}
+
+struct sender {
+    int fd;
+    uint8_t *bytes;
+};
+
+static void *send_all(void *opaque)
+{
+    struct sender *sender = opaque;
+    for (size_t sent = 0; sent < LOAD;) {
+        ssize_t n = write(sender->fd, sender->bytes + sent, LOAD - sent);
+        ck_assert_int_gt(n, 0);
+        sent += (size_t)n;
+    }
+    return NULL;
+}
+
+static uint8_t *random_bytes(const char *test, unsigned lowest)
+{
+    unsigned seed = fake_seed(test);
+    uint8_t *bytes = malloc(LOAD);
+    for (size_t i = 0; i < LOAD; i++)
+        bytes[i] = (uint8_t)(lowest + (unsigned)rand_r(&seed) % (256 - lowest));
+    return bytes;
+}
+
+static struct chardev *open_ok(const char *what, chardev_escape_fn *escape, void *opaque)
+{
+    struct error error = { .text = "" };
+    struct chardev *chardev = chardev_open(what, escape, opaque, &error);
+    ck_assert_msg(chardev != NULL, "%s", error.text);
+    return chardev;
+}
+
+static void check_load(struct chardev *chardev, int fd, const char *test)
+{
+    struct slow_front front;
+    struct sender sender = { fd, random_bytes(test, 0) };
+    pthread_t thread;
+    slow_init(&front, chardev, 16);
+    pthread_create(&thread, NULL, send_all, &sender);
+    FAKE_WAIT(({
+        size_t last = 0, now;
+        for (int idle = 0; (now = slow_drain(&front, chardev)) < LOAD && idle < 20000; last = now)
+            idle = now == last ? idle + 1 : 0;
+        now == LOAD;
+    }));
+    pthread_join(thread, NULL);
+    ck_assert_mem_eq(front.bytes, sender.bytes, LOAD);
+    chardev_destroy(chardev);
+    slow_destroy(&front);
+    free(sender.bytes);
+}
+
+START_TEST(test_stdio_load)
+{
+    int fds[2];
+    ck_assert_int_eq(pipe(fds), 0);
+    dup2(fds[0], 0);
+    check_load(open_ok("stdio", NULL, NULL), fds[1], "stdio load");
+}
+END_TEST
+
+START_TEST(test_pty_load)
+{
+    int fds[2], saved = dup(2);
+    char line[256] = "";
+    ck_assert_int_eq(pipe(fds), 0);
+    dup2(fds[1], 2);
+    struct chardev *chardev = open_ok("pty", NULL, NULL);
+    dup2(saved, 2);
+    ck_assert_int_gt(read(fds[0], line, sizeof(line) - 1), 0);
+    char *name = strstr(line, "/dev/pts/");
+    ck_assert_ptr_nonnull(name);
+    name[strcspn(name, "\n")] = 0;
+    int slave = open(name, O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(slave, 0);
+    check_load(chardev, slave, "pty load");
+}
+END_TEST
+
+START_TEST(test_file_output)
+{
+    char path[] = "/tmp/rvive-chardev-XXXXXX", description[64];
+    close(mkstemp(path));
+    snprintf(description, sizeof(description), "file:%s", path);
+    struct chardev *chardev = open_ok(description, NULL, NULL);
+    uint8_t *bytes = random_bytes("file", 0), *back = malloc(LOAD + 1);
+    for (size_t i = 0; i < LOAD; i++)
+        chardev_write(chardev, bytes + i, 1);
+    chardev_destroy(chardev); /* flushes */
+    int fd = open(path, O_RDONLY);
+    ck_assert_int_eq(read(fd, back, LOAD + 1), LOAD);
+    ck_assert_mem_eq(back, bytes, LOAD);
+    unlink(path);
+    free(bytes);
+    free(back);
+}
+END_TEST
+
+static atomic_int escapes[2];
+static void note_escape(void *opaque, enum chardev_escape what)
+{
+    (void)opaque;
+    atomic_fetch_add(&escapes[what], 1);
+}
+
+START_TEST(test_escapes)
+{
+    struct slow_front front;
+    int fds[2];
+    ck_assert_int_eq(pipe(fds), 0);
+    dup2(fds[0], 0);
+    struct chardev *chardev = open_ok("mon:stdio", note_escape, NULL);
+    slow_init(&front, chardev, 0); /* a guest that does not read */
+    ck_assert_int_eq(write(fds[1], "a\1cb\1\1c\1", 8), 8);
+    FAKE_WAIT(escapes[CHARDEV_ESCAPE_MONITOR] == 1);
+    ck_assert_int_eq(write(fds[1], "xd\1?", 4), 4);
+    FAKE_WAIT(escapes[CHARDEV_ESCAPE_QUIT] == 1);
+    pthread_mutex_lock(&front.lock);
+    ck_assert_uint_eq(front.count, 0);
+    front.room = 2;
+    pthread_mutex_unlock(&front.lock);
+    chardev_input_ready(chardev);
+    FAKE_WAIT(slow_drain(&front, chardev) == 5);
+    ck_assert_mem_eq(front.bytes, "ab\1cd", 5);
+    chardev_destroy(chardev);
+    slow_destroy(&front);
+}
+END_TEST
+
+START_TEST(test_end_of_input)
+{
+    struct slow_front front;
+    struct rusage before, after;
+    int fd = open("/dev/null", O_RDONLY);
+    dup2(fd, 0);
+    struct chardev *chardev = open_ok("stdio", NULL, NULL);
+    ck_assert_ptr_null(chardev_open("mon:stdio", NULL, NULL, NULL)); /* taken */
+    slow_init(&front, chardev, 16);
+    getrusage(RUSAGE_SELF, &before);
+    usleep(300000);
+    getrusage(RUSAGE_SELF, &after);
+    long us =
+        (after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_stime.tv_sec) *
+            1000000 +
+        after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec - before.ru_stime.tv_usec;
+    ck_assert_int_lt(us, 100000); /* it does not spin */
+    ck_assert_uint_eq(front.count, 0);
+    chardev_destroy(chardev);
+    slow_destroy(&front);
+}
+END_TEST
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+START_TEST(test_socket)
+{
+    struct slow_front front;
+    char path[] = "/tmp/rvive-socket-XXXXXX", description[64], got[8];
+    close(mkstemp(path));
+    unlink(path);
+    snprintf(description, sizeof(description), "unix:%s,server,nowait", path);
+    struct chardev *chardev = open_ok(description, NULL, NULL);
+    slow_init(&front, chardev, 16);
+    chardev_write(chardev, (const uint8_t *)"lost", 4);
+    for (unsigned i = 1; i <= 3; i++) {
+        int fd = connect_to(path);
+        ck_assert_int_eq(write(fd, "in", 2), 2);
+        FAKE_WAIT(slow_drain(&front, chardev) == i * 2);
+        chardev_write(chardev, (const uint8_t *)"out", 3);
+        ck_assert_int_eq(recv(fd, got, 3, MSG_WAITALL), 3);
+        ck_assert_mem_eq(got, "out", 3);
+        close(fd);
+        for (unsigned n = 0; n < 100; n++) /* into a gone peer: neither waits nor kills */
+            chardev_write(chardev, (const uint8_t *)got, 3);
+    }
+    chardev_destroy(chardev);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    slow_destroy(&front);
+}
+END_TEST
+
+START_TEST(test_bad_descriptions)
+{
+    static const char *const bad[] = { "",
+                                       "nonsense",
+                                       "file:/nonexistent/x",
+                                       "tcp:nocolon",
+                                       "tcp:127.0.0.1:1",
+                                       "unix:/nonexistent/x,server",
+                                       "unix:x,serve",
+                                       "tcp:" };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct error error = { .text = "" };
+        ck_assert_ptr_null(chardev_open(bad[i], NULL, NULL, &error));
+        ck_assert_uint_gt(strlen(error.text), 10);
+    }
+    chardev_destroy(open_ok("null", NULL, NULL));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("chardev");
+    TCase *c = tcase_create("chardev");
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, test_stdio_load);
+    tcase_add_test(c, test_pty_load);
+    tcase_add_test(c, test_file_output);
+    tcase_add_test(c, test_escapes);
+    tcase_add_test(c, test_end_of_input);
+    tcase_add_test(c, test_socket);
+    tcase_add_test(c, test_bad_descriptions);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+FAKE_MAIN(suite)
