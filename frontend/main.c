@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The program: reads the command line, makes the machine, runs it, and gives the terminal back on every way
+ * out. Only here does the process end.
+ *
+ * Signals: SIGINT, SIGTERM and SIGHUP ask the machine to quit (harts stop, disks are flushed) and the exit
+ * status is 128 + signal; a second one ends the program at once. Faults of the program itself restore the
+ * terminal and then take their default course.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/chardev.h"
+#include "frontend/options.h"
+#include "machine/machine.h"
+#include "util/log.h"
+
+static struct machine *_Atomic running; /* for the signal handler */
+static atomic_int quit_signal;          /* the first that came */
+
+static void on_quit_signal(int number)
+{
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&quit_signal, &none, number)) {
+        chardev_stdio_restore();
+        _exit(128 + number);
+    }
+    struct machine *machine = atomic_load(&running);
+    if (machine)
+        machine_request_quit(machine, 128 + number);
+}
+
+static void on_fault(int number)
+{
+    chardev_stdio_restore();
+    raise(number); /* SA_RESETHAND: this time it ends the program, with a core dump where that is wanted */
+}
+
+static void handle_signals(void)
+{
+    static const int quits[] = { SIGINT, SIGTERM, SIGHUP };
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
+    struct sigaction action = { .sa_handler = on_quit_signal, .sa_flags = SA_RESTART };
+    struct sigaction old;
+    for (size_t i = 0; i < sizeof(quits) / sizeof(quits[0]); i++) {
+        /* A parent that ignores a signal (nohup, a shell's background job) is obeyed. */
+        if (sigaction(quits[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(quits[i], &action, NULL);
+    }
+    action = (struct sigaction){ .sa_handler = on_fault, .sa_flags = (int)SA_RESETHAND | SA_NODEFER };
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        if (sigaction(faults[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+            sigaction(faults[i], &action, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of write() */
+}
+
+static int fail(const struct error *error)
+{
+    chardev_stdio_restore();
+    fprintf(stderr, "rvive: %s\n", error->text);
+    return 1;
+}
+
+static void set_title(const char *title)
+{
+    if (title && isatty(STDERR_FILENO))
+        fprintf(stderr, "\033]0;%s\007", title);
+}
+
+static int run(const struct options *options, struct error *error)
+{
+    struct machine *machine = machine_create(&options->machine, error);
+    if (!machine)
+        return fail(error);
+    atomic_store(&running, machine);
+    int early = atomic_load(&quit_signal);
+    if (early)
+        machine_request_quit(machine, 128 + early);
+    int status = machine_run(machine, error);
+    atomic_store(&running, NULL);
+    machine_destroy(machine);
+    chardev_stdio_restore();
+    return status < 0 ? fail(error) : status;
+}
+
+int main(int argc, char **argv)
+{
+    static struct options options;
+    struct error error = { "" };
+    int status;
+    handle_signals();
+    if (!options_parse(&options, argc, argv, &error)) {
+        status = fail(&error);
+    } else if (options.action != OPTIONS_RUN) {
+        options_print(&options, stdout);
+        status = fflush(stdout) == 0 ? 0 : 1;
+    } else if (options.log_file && !log_open(options.log_file)) {
+        error_set(&error, "-D %s: cannot open the log: %m", options.log_file);
+        status = fail(&error);
+    } else {
+        set_title(options.title);
+        status = run(&options, &error);
+    }
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * -device and -global: what is plugged into the board.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "frontend/options.h"
+
+#define BUS_PREFIX "virtio-mmio-bus."
+
+/* The devices there are. */
+static const struct known_device {
+    const char *name;
+    enum machine_virtio_kind kind;
+    const char *backend_key; /* the key that names its backend; NULL: none */
+    const char *text;
+} known_devices[] = {
+    { "virtio-blk-device", MACHINE_VIRTIO_BLK, "drive",
+      "a disk: drive=ID of a -drive with if=none, serial=TEXT" },
+    { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
+    { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries a virtconsole" },
+    { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev" },
+    { "loader", MACHINE_VIRTIO_NONE, NULL,
+      "puts file=F or data=N,data-len=L at addr=A before the start; cpu-num=N starts that hart there" },
+};
+#define KNOWN_COUNT (sizeof(known_devices) / sizeof(known_devices[0]))
+
+/* Devices of QEMU that scripts use, by prefix or whole name, and what to say. */
+static const struct {
+    const char *name;
+    bool prefix;
+    const char *text;
+} later_devices[] = {
+    { "virtio-net", true, "there is no network" },
+    { "e1000", true, "there is no network" },
+    { "rtl8139", true, "there is no network" },
+    { "virtio-blk-pci", true, "there is no PCIe; use virtio-blk-device" },
+    { "virtio-rng-pci", true, "there is no PCIe; use virtio-rng-device" },
+    { "virtio-serial-pci", true, "there is no PCIe; use virtio-serial-device" },
+    { "virtserialport", false, "there is virtconsole" },
+    { "virtio-gpu", true, "there is no screen" },
+    { "virtio-vga", true, "there is no screen" },
+    { "VGA", false, "there is no screen" },
+    { "bochs-display", false, "there is no screen" },
+    { "ramfb", false, "there is no screen" },
+    { "virtio-keyboard", true, "there is no screen" },
+    { "virtio-mouse", true, "there is no screen" },
+    { "virtio-tablet", true, "there is no screen" },
+    { "usb-", true, "there is no USB" },
+    { "qemu-xhci", false, "there is no USB" },
+    { "nec-usb-xhci", false, "there is no USB" },
+    { "virtio-9p", true, "there is no shared folder" },
+    { "vhost", true, "there is no vhost" },
+    { "virtio-scsi", true, "use virtio-blk-device" },
+    { "scsi-", true, "use virtio-blk-device" },
+    { "nvme", false, "there is no PCIe; use virtio-blk-device" },
+    { "ahci", false, "there is no PCIe; use virtio-blk-device" },
+    { "pcie", true, "there is no PCIe" },
+    { "virtio-balloon", true, "the guest keeps its RAM" },
+    { "guest-loader", false, "use -device loader" },
+};
+
+void options_print_devices(FILE *out)
+{
+    for (size_t i = 0; i < KNOWN_COUNT; i++)
+        fprintf(out, "%-22s %s\n", known_devices[i].name, known_devices[i].text);
+    fprintf(out, "The virtio devices take bus=" BUS_PREFIX "N, N from 0 to %d.\n", MACHINE_VIRTIO_SLOTS - 1);
+}
+
+/* ---- Keys ----------------------------------------------------------------------------------------- */
+
+static bool device_id(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_device *)item)->id = value;
+    return true;
+}
+
+static bool device_backend(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_device *)item)->backend = value ? value : "";
+    return true;
+}
+
+static bool device_serial(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_device *)item)->serial_number = value;
+    return true;
+}
+
+static bool device_bus(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t slot;
+    if (!value || strncmp(value, BUS_PREFIX, strlen(BUS_PREFIX)) != 0 ||
+        !option_parse_number(value + strlen(BUS_PREFIX), &slot) || slot >= MACHINE_VIRTIO_SLOTS)
+        return error_set(error, "-device bus=%s: no such bus; there are " BUS_PREFIX "0 to " BUS_PREFIX "%d",
+                         value ? value : "", MACHINE_VIRTIO_SLOTS - 1);
+    ((struct options_device *)item)->slot = (int)slot;
+    return true;
+}
+
+static const struct options_key blk_keys[] = {
+    { "drive", device_backend }, { "id", device_id }, { "bus", device_bus },
+    { "serial", device_serial }, { NULL, NULL },
+};
+static const struct options_key rng_keys[] = {
+    { "rng", device_backend },
+    { "id", device_id },
+    { "bus", device_bus },
+    { NULL, NULL },
+};
+static const struct options_key serial_keys[] = { { "id", device_id },
+                                                  { "bus", device_bus },
+                                                  { NULL, NULL } };
+
+/* ---- virtconsole: the one port of a virtio-serial-device ------------------------------------------ */
+
+struct console_port {
+    const char *chardev, *bus;
+};
+
+static bool console_chardev(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct console_port *)item)->chardev = value;
+    return true;
+}
+
+static bool console_bus(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct console_port *)item)->bus = value;
+    return true;
+}
+
+static bool console_name(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item, (void)value, (void)error; /* names in messages of QEMU only */
+    return true;
+}
+
+/* bus=ID.0 names a carrier; without it the first that is free is taken. */
+static bool carries(const struct options_device *device, const char *bus)
+{
+    if (device->kind != MACHINE_VIRTIO_CONSOLE)
+        return false;
+    if (!bus)
+        return !device->backend;
+    size_t length = device->id ? strlen(device->id) : 0;
+    return length && strncmp(bus, device->id, length) == 0 && strcmp(bus + length, ".0") == 0;
+}
+
+static bool take_console(struct options *options, const struct option_pairs *pairs, struct error *error)
+{
+    static const struct options_key keys[] = {
+        { "chardev", console_chardev }, { "bus", console_bus }, { "id", console_name },
+        { "name", console_name },       { NULL, NULL },
+    };
+    struct console_port port = { 0 };
+    if (!options_take_pairs(options, pairs, keys, &port, "-device virtconsole", error))
+        return false;
+    if (!port.chardev)
+        return error_set(error, "-device virtconsole: chardev=ID is missing");
+    for (unsigned i = 0; i < options->device_count; i++) {
+        struct options_device *device = &options->devices[i];
+        if (!carries(device, port.bus))
+            continue;
+        if (device->backend)
+            return error_set(error, "-device virtconsole,bus=%s: a virtio-serial-device has one console here",
+                             port.bus);
+        device->backend = port.chardev;
+        return true;
+    }
+    return error_set(error,
+                     "-device virtconsole,chardev=%s: it needs a -device virtio-serial-device of its own "
+                     "before it",
+                     port.chardev);
+}
+
+/* ---- -device -------------------------------------------------------------------------------------- */
+
+static bool unknown_device(const char *name, struct error *error)
+{
+    const char *names[KNOWN_COUNT + 1];
+    for (size_t i = 0; i < sizeof(later_devices) / sizeof(later_devices[0]); i++) {
+        const char *known = later_devices[i].name;
+        if (later_devices[i].prefix ? strncmp(name, known, strlen(known)) == 0 : strcmp(name, known) == 0)
+            return error_set(error, "-device %s: this version does not have it: %s", name,
+                             later_devices[i].text);
+    }
+    for (size_t i = 0; i < KNOWN_COUNT; i++)
+        names[i] = known_devices[i].name;
+    names[KNOWN_COUNT] = NULL;
+    const char *nearest = option_nearest(name, names);
+    return error_set(error, "-device %s: unknown device%s%s (-device help lists all)", name,
+                     nearest ? "; did you mean " : "", nearest ? nearest : "");
+}
+
+static bool take_virtio(struct options *options, const struct known_device *known, const char *argument,
+                        const struct option_pairs *pairs, struct error *error)
+{
+    char flag[64];
+    const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
+                                     : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
+                                                                         : serial_keys;
+    if (options->device_count == OPTIONS_ITEMS_MAX)
+        return error_set(error, "-device %s: too many devices", argument);
+    struct options_device device = { .kind = known->kind, .slot = -1, .text = argument };
+    snprintf(flag, sizeof(flag), "-device %s", known->name);
+    if (!options_take_pairs(options, pairs, keys, &device, flag, error))
+        return false;
+    if (known->kind == MACHINE_VIRTIO_BLK && !device.backend)
+        return error_set(error, "-device %s: drive=ID is missing", argument);
+    options->devices[options->device_count++] = device;
+    return true;
+}
+
+bool options_take_device(struct options *options, const char *argument, struct error *error)
+{
+    struct option_pairs pairs;
+    if (strcmp(argument, "help") == 0 || strcmp(argument, "?") == 0) {
+        options->action = OPTIONS_LIST_DEVICES;
+        return true;
+    }
+    if (!option_pairs_split(&pairs, &options->strings, argument, "driver", error))
+        return false;
+    const char *name = pairs.count && strcmp(pairs.pairs[0].key, "driver") == 0 ? pairs.pairs[0].value : NULL;
+    if (!name)
+        return error_set(error, "-device %s: the device's name must come first", argument);
+    /* The rest are its keys. */
+    pairs.count--;
+    memmove(pairs.pairs, pairs.pairs + 1, pairs.count * sizeof(pairs.pairs[0]));
+    if (strcmp(name, "loader") == 0)
+        return options_take_loader(options, &pairs, error);
+    if (strcmp(name, "virtconsole") == 0)
+        return take_console(options, &pairs, error);
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        if (strcmp(known_devices[i].name, name) == 0)
+            return take_virtio(options, &known_devices[i], argument, &pairs, error);
+    }
+    return unknown_device(name, error);
+}
+
+bool options_take_global(struct options *options, const char *argument, struct error *error)
+{
+    static const char property[] = "virtio-mmio.force-legacy=";
+    bool on;
+    if (strncmp(argument, property, strlen(property)) != 0)
+        return error_set(error, "-global %s: unknown property; there is virtio-mmio.force-legacy=on|off",
+                         argument);
+    if (!option_parse_switch(argument + strlen(property), &on))
+        return options_bad_value(error, "-global virtio-mmio.force-legacy", argument + strlen(property),
+                                 "on, off");
+    options->machine.virtio_legacy = on;
+    return true;
+}
+
+/* ---- -device loader ------------------------------------------------------------------------------- */
+
+static bool load_file(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct machine_load *)item)->file = value ? value : "";
+    return true;
+}
+
+static bool load_number(const char *key, const char *value, uint64_t limit, uint64_t *number,
+                        struct error *error)
+{
+    if (option_parse_number(value, number) && *number <= limit)
+        return true;
+    return error_set(error, "-device loader,%s=%s: not a number from 0 to %" PRIu64, key, value ? value : "",
+                     limit);
+}
+
+static bool load_addr(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct machine_load *load = item;
+    load->has_addr = true;
+    return load_number("addr", value, UINT64_MAX, &load->addr, error);
+}
+
+static bool load_cpu(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t number = 0;
+    bool ok = load_number("cpu-num", value, MACHINE_HARTS_MAX - 1, &number, error);
+    ((struct machine_load *)item)->cpu = (int)number;
+    return ok;
+}
+
+static bool load_raw(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return option_parse_switch(value, &((struct machine_load *)item)->force_raw) ||
+           options_bad_value(error, "-device loader,force-raw", value, "on, off");
+}
+
+static bool load_data(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return load_number("data", value, UINT64_MAX, &((struct machine_load *)item)->data, error);
+}
+
+static bool load_data_len(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t length = 0;
+    bool ok = load_number("data-len", value, 8, &length, error);
+    ((struct machine_load *)item)->data_len = (unsigned)length;
+    return ok;
+}
+
+bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error)
+{
+    static const struct options_key keys[] = {
+        { "file", load_file },   { "addr", load_addr },
+        { "cpu-num", load_cpu }, { "force-raw", load_raw },
+        { "data", load_data },   { "data-len", load_data_len },
+        { NULL, NULL },
+    };
+    struct machine_load load = { .cpu = -1 };
+    if (options->machine.load_count == MACHINE_LOADS_MAX)
+        return error_set(error, "-device loader: more than %d of them", MACHINE_LOADS_MAX);
+    if (!options_take_pairs(options, pairs, keys, &load, "-device loader", error))
+        return false;
+    if (load.file && load.data_len)
+        return error_set(error, "-device loader: file= and data= do not go together");
+    if (!load.file && !load.data_len && load.cpu < 0)
+        return error_set(error, "-device loader: file=, or data= with data-len=, or cpu-num= is missing");
+    if (!load.has_addr && !load.file)
+        return error_set(error, "-device loader: addr= is missing");
+    options->machine.loads[options->machine.load_count++] = load;
+    return true;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The second step of the command line: ids are looked up, slots are given out, defaults are filled in.
+ *
+ * A device without bus= takes the highest free slot. Linux finds the slots from the highest down (the order
+ * of their nodes in the device tree), so the first disk of the command line becomes vda, as under QEMU.
+ */
+#include <string.h>
+
+#include "frontend/options.h"
+#include "util/log.h"
+
+static const struct options_named *find_named(const struct options_named *list, unsigned count,
+                                              const char *id)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(list[i].id, id) == 0)
+            return &list[i];
+    }
+    return NULL;
+}
+
+static bool join_drive(struct options *options, const struct options_device *device,
+                       struct machine_virtio *slot, struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (!drive->id || strcmp(drive->id, device->backend) != 0)
+            continue;
+        if (drive->interface == OPTIONS_IF_VIRTIO || drive->used)
+            return error_set(error, "-device %s: the drive %s is in use by another device%s", device->text,
+                             drive->id,
+                             drive->used ? "" : " already, because of its if=virtio; write if=none");
+        drive->used = true;
+        slot->drive = drive->blockdev;
+        return true;
+    }
+    return error_set(error, "-device %s: there is no -drive with id=%s", device->text, device->backend);
+}
+
+static bool join_backend(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error)
+{
+    const struct options_named *named = NULL;
+    slot->kind = device->kind;
+    slot->serial_number = device->serial_number;
+    if (device->kind == MACHINE_VIRTIO_BLK)
+        return join_drive(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {
+        named = find_named(options->rngs, options->rng_count, device->backend);
+        slot->rng_file = named ? named->value : NULL;
+        return named || error_set(error, "-device %s: there is no -object rng-random with id=%s",
+                                  device->text, device->backend);
+    }
+    if (device->kind == MACHINE_VIRTIO_CONSOLE) {
+        named =
+            device->backend ? find_named(options->chardevs, options->chardev_count, device->backend) : NULL;
+        slot->chardev = named ? named->value : "null";
+        return named || !device->backend ||
+               error_set(error, "-device virtconsole: there is no -chardev with id=%s", device->backend);
+    }
+    return true;
+}
+
+static bool plug(struct options *options, const struct options_device *device, struct error *error)
+{
+    struct machine_virtio *slots = options->machine.virtio;
+    int n = device->slot;
+    if (n < 0) {
+        for (n = MACHINE_VIRTIO_SLOTS - 1; n >= 0 && slots[n].kind; n--)
+            ;
+    }
+    if (n < 0)
+        return error_set(error, "-device %s: all %d virtio-mmio slots are taken", device->text,
+                         MACHINE_VIRTIO_SLOTS);
+    if (slots[n].kind)
+        return error_set(error, "-device %s: the slot virtio-mmio-bus.%d is taken by another device",
+                         device->text, n);
+    return join_backend(options, device, &slots[n], error);
+}
+
+/* Drives that plug themselves in: if=virtio, or no if= and no device that names them. */
+static bool plug_drives(struct options *options, struct error *error)
+{
+    struct machine_virtio *slots = options->machine.virtio;
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (drive->used)
+            continue;
+        if (drive->interface == OPTIONS_IF_NONE) {
+            log_warn("-drive file=%s,if=none: no -device uses it", drive->blockdev.path);
+            continue;
+        }
+        int n = MACHINE_VIRTIO_SLOTS - 1;
+        while (n >= 0 && slots[n].kind)
+            n--;
+        if (n < 0)
+            return error_set(error, "-drive file=%s: all %d virtio-mmio slots are taken",
+                             drive->blockdev.path, MACHINE_VIRTIO_SLOTS);
+        slots[n] = (struct machine_virtio){ .kind = MACHINE_VIRTIO_BLK, .drive = drive->blockdev };
+        drive->used = true;
+    }
+    return true;
+}
+
+static bool join_serial(struct options *options, struct error *error)
+{
+    struct machine_config *machine = &options->machine;
+    if (!machine->serial && (options->nodefaults || (options->display_none && !options->nographic)))
+        machine->serial = "null";
+    if (!machine->serial)
+        machine->serial = "mon:stdio";
+    if (strncmp(machine->serial, "chardev:", 8) != 0)
+        return true;
+    const struct options_named *named =
+        find_named(options->chardevs, options->chardev_count, machine->serial + 8);
+    if (!named)
+        return error_set(error, "-serial %s: there is no -chardev with id=%s", machine->serial,
+                         machine->serial + 8);
+    machine->serial = named->value;
+    return true;
+}
+
+/* The terminal has one reader. */
+static bool check_stdio(const struct options *options, struct error *error)
+{
+    unsigned users =
+        strcmp(options->machine.serial, "stdio") == 0 || strcmp(options->machine.serial, "mon:stdio") == 0;
+    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
+        const struct machine_virtio *slot = &options->machine.virtio[i];
+        if (slot->kind == MACHINE_VIRTIO_CONSOLE &&
+            (strcmp(slot->chardev, "stdio") == 0 || strcmp(slot->chardev, "mon:stdio") == 0))
+            users++;
+    }
+    return users <= 1 || error_set(error,
+                                   "stdio is used by %u consoles; give one of them -serial null or another "
+                                   "-chardev",
+                                   users);
+}
+
+bool options_join(struct options *options, struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (options->snapshot && !drive->snapshot_off)
+            drive->blockdev.snapshot = true;
+    }
+    for (unsigned pass = 0; pass < 2; pass++) { /* those with a slot of their own first */
+        for (unsigned i = 0; i < options->device_count; i++) {
+            if ((options->devices[i].slot < 0) == (pass == 1) && !plug(options, &options->devices[i], error))
+                return false;
+        }
+    }
+    if (options->machine.initrd && !options->machine.kernel)
+        return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);
+    if (options->machine.append && !options->machine.kernel)
+        return error_set(error, "-append: there is no -kernel to read it");
+    return plug_drives(options, error) && join_serial(options, error) && check_stdio(options, error);
+}

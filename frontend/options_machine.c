@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * -machine, -cpu, -smp, -m, -rtc, -accel.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "frontend/options.h"
+
+/* ---- -machine ------------------------------------------------------------------------------------- */
+
+static bool machine_type(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    if (value && (strcmp(value, "help") == 0 || strcmp(value, "?") == 0)) {
+        options->action = OPTIONS_LIST_MACHINES;
+        return true;
+    }
+    return (value && strcmp(value, "virt") == 0) || options_bad_value(error, "-machine", value, "virt");
+}
+
+static bool machine_dumpdtb(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    options->machine.dumpdtb = value;
+    return (value && *value) || error_set(error, "-machine dumpdtb: the name of the file is missing");
+}
+
+/* A switch of QEMU's virt that Rvive has in one position only. */
+static bool only_off(const char *key, const char *value, struct error *error)
+{
+    bool on;
+    if (option_parse_switch(value, &on) && !on)
+        return true;
+    return error_set(error, "-machine %s=%s: this version has only %s=off", key, value ? value : "on", key);
+}
+
+static bool machine_acpi(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return (value && strcmp(value, "auto") == 0) || only_off("acpi", value, error);
+}
+
+static bool machine_usb(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return only_off("usb", value, error);
+}
+
+static bool machine_aclint(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return only_off("aclint", value, error);
+}
+
+static bool machine_aia(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return (value && strcmp(value, "none") == 0) ||
+           error_set(error, "-machine aia=%s: this version has only aia=none (a PLIC)", value ? value : "");
+}
+
+static bool machine_pflash(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return error_set(error, "-machine pflash0/pflash1=%s: this version has no flash; use -bios FILE",
+                     value ? value : "");
+}
+
+static bool machine_accel(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return options_take_accel(options, value ? value : "", error);
+}
+
+bool options_take_machine(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key rows[] = {
+        { "type", machine_type },      { "dumpdtb", machine_dumpdtb },
+        { "acpi", machine_acpi },      { "aia", machine_aia },
+        { "usb", machine_usb },        { "aclint", machine_aclint },
+        { "pflash0", machine_pflash }, { "pflash1", machine_pflash },
+        { "accel", machine_accel },    { NULL, NULL },
+    };
+    struct option_pairs pairs;
+    return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
+           options_take_pairs(options, &pairs, rows, NULL, "-machine", error);
+}
+
+bool options_take_accel(struct options *options, const char *argument, struct error *error)
+{
+    (void)options;
+    if (strcmp(argument, "interp") == 0)
+        return true;
+    if (strcmp(argument, "tcg") == 0 || strncmp(argument, "tcg,", 4) == 0)
+        return error_set(error, "-accel %s: this version has no translator yet; there is -accel interp",
+                         argument);
+    return options_bad_value(error, "-accel", argument, "interp");
+}
+
+bool options_take_cpu(struct options *options, const char *argument, struct error *error)
+{
+    struct error reason;
+    if (strcmp(argument, "help") == 0 || strcmp(argument, "?") == 0) {
+        options->action = OPTIONS_LIST_CPUS;
+        return true;
+    }
+    return isa_config_parse(&options->machine.isa, argument, &reason) ||
+           error_set(error, "-cpu %.200s: %.250s (-cpu help lists what there is)", argument, reason.text);
+}
+
+/* ---- -smp ----------------------------------------------------------------------------------------- */
+
+struct topology {
+    uint64_t cpus, maxcpus, product;
+};
+
+static bool smp_number(const char *key, const char *value, uint64_t *number, struct error *error)
+{
+    if (option_parse_number(value, number) && *number >= 1 && *number <= 1u << 16)
+        return true;
+    return error_set(error, "-smp %s=%s: not a number of harts", key, value ? value : "");
+}
+
+static bool smp_cpus(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return smp_number("cpus", value, &((struct topology *)item)->cpus, error);
+}
+
+static bool smp_maxcpus(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return smp_number("maxcpus", value, &((struct topology *)item)->maxcpus, error);
+}
+
+/* sockets, cores, threads: only their product counts, the board is one cluster of single-threaded cores. */
+static bool smp_factor(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t number = 0;
+    if (!smp_number("cores", value, &number, error))
+        return false;
+    ((struct topology *)item)->product *= number;
+    return true;
+}
+
+bool options_take_smp(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key rows[] = {
+        { "cpus", smp_cpus },    { "maxcpus", smp_maxcpus }, { "sockets", smp_factor },
+        { "cores", smp_factor }, { "threads", smp_factor },  { NULL, NULL },
+    };
+    struct option_pairs pairs;
+    struct topology topology = { .product = 1 };
+    if (!option_pairs_split(&pairs, &options->strings, argument, "cpus", error) ||
+        !options_take_pairs(options, &pairs, rows, &topology, "-smp", error))
+        return false;
+    if (!topology.cpus)
+        topology.cpus = topology.product;
+    if (topology.product != 1 && topology.product != topology.cpus)
+        return error_set(error, "-smp %s: sockets * cores * threads is not the number of harts", argument);
+    if (topology.maxcpus && topology.maxcpus != topology.cpus)
+        return error_set(error, "-smp %s: harts cannot be plugged in later, maxcpus must be %" PRIu64,
+                         argument, topology.cpus);
+    if (topology.cpus > MACHINE_HARTS_MAX)
+        return error_set(error, "-smp %s: the board has 1 to %d harts", argument, MACHINE_HARTS_MAX);
+    options->machine.smp = (unsigned)topology.cpus;
+    return true;
+}
+
+/* ---- -m ------------------------------------------------------------------------------------------- */
+
+static bool memory_size(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    uint64_t bytes;
+    if (!option_parse_size(value, UINT64_C(1) << 20, &bytes))
+        return error_set(error, "-m %s: not a size; write a number of MiB, or one with K, M, G",
+                         value ? value : "");
+    if (bytes < UINT64_C(64) << 10 || bytes % 4096)
+        return error_set(error, "-m %s: RAM must be a multiple of 4K and at least 64K", value);
+    if (bytes > MACHINE_RAM_MAX)
+        return error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "G", value,
+                         MACHINE_RAM_MAX >> 30);
+    options->machine.ram_size = bytes;
+    return true;
+}
+
+bool options_take_memory(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key rows[] = { { "size", memory_size }, { NULL, NULL } };
+    struct option_pairs pairs;
+    return option_pairs_split(&pairs, &options->strings, argument, "size", error) &&
+           options_take_pairs(options, &pairs, rows, NULL, "-m", error);
+}
+
+/* ---- -rtc ----------------------------------------------------------------------------------------- */
+
+static bool rtc_base(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    time_t now = time(NULL);
+    struct tm local, date = { 0 };
+    if (!value)
+        return options_bad_value(error, "-rtc base", value,
+                                 "utc, localtime, a date like 2026-01-31T12:00:00");
+    if (strcmp(value, "utc") == 0) {
+        options->machine.rtc_offset = 0;
+        return true;
+    }
+    if (strcmp(value, "localtime") == 0) {
+        localtime_r(&now, &local);
+        options->machine.rtc_offset = local.tm_gmtoff;
+        return true;
+    }
+    const char *end = strptime(value, "%Y-%m-%dT%H:%M:%S", &date);
+    if (!end) {
+        date = (struct tm){ 0 };
+        end = strptime(value, "%Y-%m-%d", &date);
+    }
+    if (!end || *end)
+        return options_bad_value(error, "-rtc base", value,
+                                 "utc, localtime, a date like 2026-01-31T12:00:00");
+    options->machine.rtc_offset = (int64_t)timegm(&date) - now;
+    return true;
+}
+
+static bool rtc_clock(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return (value && strcmp(value, "host") == 0) || options_bad_value(error, "-rtc clock", value, "host");
+}
+
+bool options_take_rtc(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key rows[] = { { "base", rtc_base }, { "clock", rtc_clock }, { NULL, NULL } };
+    struct option_pairs pairs;
+    return option_pairs_split(&pairs, &options->strings, argument, NULL, error) &&
+           options_take_pairs(options, &pairs, rows, NULL, "-rtc", error);
+}

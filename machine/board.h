@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of a machine, shared by the files of this floor; nobody above sees them.
+ *
+ * All of it belongs to the thread that owns the machine, but for `event`, which any thread may set, and what
+ * has its own lock (devices, harts' requests, the clock).
+ */
+#ifndef MACHINE_BOARD_H
+#define MACHINE_BOARD_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/hart.h"
+#include "devices/blockdev.h"
+#include "devices/chardev.h"
+#include "devices/device.h"
+#include "machine/bus.h"
+#include "machine/fdt.h"
+#include "machine/loader.h"
+#include "machine/machine.h"
+#include "util/clock.h"
+
+#define BOARD_TIMEBASE_HZ  UINT64_C(10000000)
+#define BOARD_ROM_BASE     UINT64_C(0x1000)
+#define BOARD_ROM_SIZE     UINT64_C(0xf000)
+#define BOARD_RAM_BASE     UINT64_C(0x80000000)
+#define BOARD_DEVICES_MAX  24
+#define BOARD_BACKENDS_MAX 16
+
+/* What ended, or is to end, the run of the harts. */
+enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
+
+struct machine {
+    struct machine_config config;
+    struct clock *clock;
+    struct bus *bus;
+    uint8_t *rom;
+    _Atomic int64_t mtime_offset; /* owned by the MTIMER device, read by the harts */
+
+    struct hart *harts[MACHINE_HARTS_MAX];
+    pthread_t threads[MACHINE_HARTS_MAX];
+    unsigned hart_count, threads_running;
+
+    struct fdt_device devices[BOARD_DEVICES_MAX]; /* in the order of the device tree */
+    unsigned device_count;
+    struct device *finisher;
+    struct blockdev *blockdevs[BOARD_BACKENDS_MAX]; /* destroyed after the devices that use them */
+    unsigned blockdev_count;
+    struct chardev *chardevs[BOARD_BACKENDS_MAX];
+    unsigned chardev_count;
+
+    struct loader loader;
+    struct loader_place firmware, kernel, initrd; /* end == 0: there is none */
+    uint64_t reset_pc[MACHINE_HARTS_MAX];
+    void *fdt;
+    uint64_t fdt_addr;
+
+    /* enum machine_event << 16 | exit status; the first event of a run stays. */
+    atomic_uint event;
+    int event_fd;
+};
+
+/* Posts an event; async-signal-safe, any thread. */
+void machine_post(struct machine *machine, enum machine_event event, unsigned status);
+
+/* board_virt.c: makes the devices and puts them on the bus. */
+bool board_virt_create(struct machine *machine, struct error *error);
+
+/* boot.c: reads all images and decides where they go (before the harts are made: -device loader may choose
+ * where a hart starts), then the device tree and the initial RAM disk (after the devices are). */
+bool boot_load_images(struct machine *machine, struct error *error);
+bool boot_place_fdt(struct machine *machine, struct error *error);
+/* Puts everything into memory; at each reset, with all harts stopped. */
+bool boot_write_memory(struct machine *machine, struct error *error);
+
+/* harts.c */
+bool harts_create(struct machine *machine, struct error *error);
+void harts_destroy(struct machine *machine);
+/* Starts a thread for each hart; all or none. */
+bool harts_start(struct machine *machine, struct error *error);
+/* Returns when no hart runs any more. */
+void harts_stop(struct machine *machine);
+void harts_reset(struct machine *machine);
+/* An irq_line's set(): controller is the struct hart, number the bit of mip. */
+void harts_set_irq(void *hart, unsigned bit, bool level);
+/* For bus_create(): opaque is the machine. */
+void harts_code_written(void *machine);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The board `virt`: the devices and address map of QEMU's machine of that name. The table below is the board:
+ * a row says where a device is, which input of the PLIC it has, and what makes it. Rows are made in order, so
+ * that a row finds what it needs made (the PLIC comes first); the device tree has their nodes in the same
+ * order, which is how Linux comes to find the virtio slots from the highest down.
+ */
+#include <stdlib.h>
+
+#include "devices/aclint.h"
+#include "devices/fw_cfg.h"
+#include "devices/plic.h"
+#include "devices/rtc_goldfish.h"
+#include "devices/sifive_test.h"
+#include "devices/uart16550.h"
+#include "devices/virtio_blk.h"
+#include "devices/virtio_console.h"
+#include "devices/virtio_mmio.h"
+#include "devices/virtio_rng.h"
+#include "machine/board.h"
+#include "util/log.h"
+
+#define PLIC_SOURCES   95
+#define UART_CLOCK_HZ  3686400
+#define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
+
+enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_S_EXT = 9, IRQ_M_EXT = 11, IRQ_S_SOFT = 1 };
+
+struct row {
+    const char *name;
+    uint64_t base;
+    unsigned irq;  /* input of the PLIC; 0: none */
+    unsigned slot; /* of virtio-mmio */
+    struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
+};
+
+/* ---- Lines ---------------------------------------------------------------------------------------- */
+
+static struct device *plic_of(struct machine *machine)
+{
+    return machine->devices[0].device;
+}
+
+static struct irq_line line_of(struct machine *machine, const struct row *row)
+{
+    return plic_input(plic_of(machine), row->irq);
+}
+
+static struct irq_line hart_line(struct machine *machine, unsigned hart, unsigned bit)
+{
+    return (struct irq_line){ .set = harts_set_irq, .controller = machine->harts[hart], .number = bit };
+}
+
+/* ---- Backends ------------------------------------------------------------------------------------- */
+
+static void on_escape(void *opaque, enum chardev_escape what)
+{
+    if (what == CHARDEV_ESCAPE_QUIT)
+        machine_request_quit(opaque, 0);
+    else
+        log_warn("this version has no monitor\r");
+}
+
+static struct chardev *open_chardev(struct machine *machine, const char *description, struct error *error)
+{
+    if (machine->chardev_count == BOARD_BACKENDS_MAX) {
+        error_set(error, "more than %d character devices", BOARD_BACKENDS_MAX);
+        return NULL;
+    }
+    struct chardev *chardev = chardev_open(description, on_escape, machine, error);
+    if (chardev)
+        machine->chardevs[machine->chardev_count++] = chardev;
+    return chardev;
+}
+
+static struct blockdev *open_blockdev(struct machine *machine, const struct blockdev_config *config,
+                                      struct error *error)
+{
+    struct blockdev *blockdev = blockdev_open(config, error);
+    if (blockdev)
+        machine->blockdevs[machine->blockdev_count++] = blockdev; /* one a slot: fits */
+    return blockdev;
+}
+
+/* ---- Rows' makers --------------------------------------------------------------------------------- */
+
+static struct device *create_plic(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    static const unsigned bits[2] = { IRQ_M_EXT, IRQ_S_EXT }; /* contexts 2n and 2n + 1 of hart n */
+    struct plic_context contexts[2 * MACHINE_HARTS_MAX];
+    for (unsigned i = 0; i < 2 * machine->hart_count; i++)
+        contexts[i] = (struct plic_context){
+            .line = hart_line(machine, i / 2, bits[i % 2]),
+            .hart_intc_phandle = FDT_PHANDLE_INTC(i / 2),
+            .hart_irq = bits[i % 2],
+        };
+    struct plic_config config = {
+        .source_count = PLIC_SOURCES,
+        .context_count = 2 * machine->hart_count,
+        .contexts = contexts,
+        .phandle = FDT_PHANDLE_PLIC(machine->hart_count),
+    };
+    return plic_create(&config, error);
+}
+
+static void on_mtime_changed(void *opaque)
+{
+    struct machine *machine = opaque;
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_time_changed(machine->harts[i]);
+}
+
+static struct device *create_aclint(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct aclint_hart harts[MACHINE_HARTS_MAX];
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        harts[i] = (struct aclint_hart){
+            .mtip = hart_line(machine, i, IRQ_M_TIMER),
+            .msip = hart_line(machine, i, IRQ_M_SOFT),
+            .intc_phandle = FDT_PHANDLE_INTC(i),
+        };
+    struct aclint_config config = {
+        .hart_count = machine->hart_count,
+        .harts = harts,
+        .clock = machine->clock,
+        .timebase_hz = BOARD_TIMEBASE_HZ,
+        .mtime_offset = &machine->mtime_offset,
+        .mtime_changed = on_mtime_changed,
+        .opaque = machine,
+    };
+    return aclint_create(&config, error);
+}
+
+static struct device *create_sswi(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct aclint_sswi_hart harts[MACHINE_HARTS_MAX];
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        harts[i] = (struct aclint_sswi_hart){ hart_line(machine, i, IRQ_S_SOFT), FDT_PHANDLE_INTC(i) };
+    struct aclint_sswi_config config = { .hart_count = machine->hart_count, .harts = harts };
+    return aclint_sswi_create(&config, error);
+}
+
+static void on_power(void *opaque, enum power_action action, unsigned code)
+{
+    machine_post(opaque, action == POWER_RESET ? MACHINE_EVENT_RESET : MACHINE_EVENT_POWEROFF, code);
+}
+
+static struct device *create_finisher(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct sifive_test_config config = {
+        .power = on_power,
+        .opaque = machine,
+        .phandle = FDT_PHANDLE_FINISHER(machine->hart_count),
+    };
+    machine->finisher = sifive_test_create(&config, error);
+    return machine->finisher;
+}
+
+static struct device *create_rtc(struct machine *machine, const struct row *row, struct error *error)
+{
+    clock_shift_wall(machine->clock, machine->config.rtc_offset);
+    struct rtc_goldfish_config config = { .irq = line_of(machine, row), .clock = machine->clock };
+    return rtc_goldfish_create(&config, error);
+}
+
+static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
+{
+    struct uart16550_config config = { .irq = line_of(machine, row), .clock_hz = UART_CLOCK_HZ };
+    config.chardev = open_chardev(machine, machine->config.serial, error);
+    return config.chardev ? uart16550_create(&config, error) : NULL;
+}
+
+static struct device *create_fw_cfg(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct fw_cfg_config config = { .dma = bus_for_devices(machine->bus) };
+    const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
+    struct device *device = fw_cfg_create(&config, error);
+    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error))
+        return device;
+    if (device)
+        device->ops->destroy(device);
+    return NULL;
+}
+
+static struct virtio_device *create_virtio(struct machine *machine, const struct machine_virtio *what,
+                                           struct error *error)
+{
+    if (what->kind == MACHINE_VIRTIO_BLK) {
+        struct virtio_blk_config config = { .serial = what->serial_number };
+        config.blockdev = open_blockdev(machine, &what->drive, error);
+        return config.blockdev ? virtio_blk_create(&config, error) : NULL;
+    }
+    if (what->kind == MACHINE_VIRTIO_RNG)
+        return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
+    struct virtio_console_config config = { .chardev = open_chardev(machine, what->chardev, error) };
+    return config.chardev ? virtio_console_create(&config, error) : NULL;
+}
+
+static struct device *create_virtio_slot(struct machine *machine, const struct row *row, struct error *error)
+{
+    const struct machine_virtio *what = &machine->config.virtio[row->slot];
+    struct virtio_mmio_config config = {
+        .irq = line_of(machine, row),
+        .dma = bus_for_devices(machine->bus),
+        .legacy = machine->config.virtio_legacy,
+    };
+    struct device *slot = virtio_mmio_create(&config, error);
+    if (!slot || what->kind == MACHINE_VIRTIO_NONE)
+        return slot;
+    struct virtio_device *device = create_virtio(machine, what, error);
+    if (device) {
+        virtio_mmio_plug(slot, device);
+        return slot;
+    }
+    slot->ops->destroy(slot);
+    return NULL;
+}
+
+/* ---- The board ------------------------------------------------------------------------------------ */
+
+static const struct row board[] = {
+    { "plic", 0xc000000, 0, 0, create_plic },
+    { "clint", 0x2000000, 0, 0, create_aclint },
+    { "sswi", 0x2f00000, 0, 0, create_sswi },
+    { "test", 0x100000, 0, 0, create_finisher },
+    { "rtc", 0x101000, 11, 0, create_rtc },
+    { "serial", 0x10000000, 10, 0, create_uart },
+    { "fw-cfg", 0x10100000, 0, 0, create_fw_cfg },
+    { "virtio-mmio", 0x10008000, 8, 7, create_virtio_slot },
+    { "virtio-mmio", 0x10007000, 7, 6, create_virtio_slot },
+    { "virtio-mmio", 0x10006000, 6, 5, create_virtio_slot },
+    { "virtio-mmio", 0x10005000, 5, 4, create_virtio_slot },
+    { "virtio-mmio", 0x10004000, 4, 3, create_virtio_slot },
+    { "virtio-mmio", 0x10003000, 3, 2, create_virtio_slot },
+    { "virtio-mmio", 0x10002000, 2, 1, create_virtio_slot },
+    { "virtio-mmio", 0x10001000, 1, 0, create_virtio_slot },
+};
+
+bool board_virt_create(struct machine *machine, struct error *error)
+{
+    for (size_t i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
+        const struct row *row = &board[i];
+        struct device *device = row->create(machine, row, error);
+        if (!device)
+            return false;
+        machine->devices[machine->device_count++] = (struct fdt_device){
+            .device = device,
+            .place = { .base = row->base,
+                       .size = device->ops->size,
+                       .irq = row->irq,
+                       .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
+        };
+        if (!bus_add_device(machine->bus, row->base, device, error))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The boot ROM at 0x1000: what every hart runs after reset.
+ */
+#ifndef MACHINE_BOOT_ROM_H
+#define MACHINE_BOOT_ROM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct boot_rom_config {
+    unsigned xlen;
+    uint64_t start_addr; /* where the harts go: firmware or bare kernel */
+    uint64_t fdt_addr;   /* device tree, for a1 */
+    uint64_t next_addr;  /* where firmware of OpenSBI's fw_dynamic kind goes next; 0: nowhere */
+};
+
+/* Fills `rom`, of `size` bytes, mapped at the reset pc. False, with *error, where it is too small. */
+bool boot_rom_write(const struct boot_rom_config *config, uint8_t *rom, size_t size, struct error *error);
+
+#endif

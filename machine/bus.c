@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The physical address space; see bus.h. Regions are kept sorted by base and do not change once the harts
+ * run, so a look-up is a comparison with the largest RAM region and else a binary search, without a lock.
+ *
+ * Each RAM region has one bit a page, set while a hart may hold decoded instructions of that page. The order
+ * that makes it safe: a hart sets the bit and then reads the bytes; a device writes the bytes and then reads
+ * the bit, both by an atomic read-modify-write, which is a full fence. Whichever comes second sees the other.
+ * The bit stays set: a hart need not announce again what it decodes again.
+ */
+#include "machine/bus.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "util/log.h"
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  (UINT64_C(1) << PAGE_SHIFT)
+#define HUGE_PAGE  (UINT64_C(2) << 20)
+
+enum region_kind { REGION_RAM, REGION_ROM, REGION_DEVICE };
+
+struct region {
+    uint64_t base, size;
+    enum region_kind kind;
+    uint8_t *host;              /* RAM, ROM */
+    _Atomic uint64_t *code_map; /* RAM: one bit a page */
+    struct device *device;
+};
+
+struct bus {
+    struct hart_bus harts;
+    struct dma devices;
+    struct region *regions; /* sorted by base, disjoint */
+    unsigned count;
+    unsigned main_ram; /* index of the largest RAM region; count where there is none */
+    void (*code_written)(void *opaque);
+    void *opaque;
+};
+
+static struct region *find_region(struct bus *bus, uint64_t paddr)
+{
+    if (bus->main_ram < bus->count) {
+        struct region *ram = &bus->regions[bus->main_ram];
+        if (paddr - ram->base < ram->size)
+            return ram;
+    }
+    unsigned low = 0, high = bus->count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        struct region *region = &bus->regions[middle];
+        if (paddr - region->base < region->size)
+            return region;
+        if (paddr < region->base)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* Whether [paddr, paddr + length) lies in one region; length may be 0. */
+static bool region_holds(const struct region *region, uint64_t paddr, uint64_t length)
+{
+    return length <= region->size && paddr - region->base <= region->size - length;
+}
+
+/* ---- Stores into pages that harts have decoded ---------------------------------------------------- */
+
+static void mark_code_page(struct bus *bus, uint64_t paddr)
+{
+    struct region *region = find_region(bus, paddr);
+    if (!region || !region->code_map)
+        return;
+    uint64_t page = (paddr - region->base) >> PAGE_SHIFT;
+    uint64_t bit = UINT64_C(1) << (page % 64);
+    /* A bit that is found set was set by somebody else's read-modify-write before. */
+    if (!(atomic_load_explicit(&region->code_map[page / 64], memory_order_acquire) & bit))
+        atomic_fetch_or(&region->code_map[page / 64], bit);
+}
+
+static void note_written(struct bus *bus, uint64_t paddr, uint64_t length)
+{
+    struct region *region = find_region(bus, paddr);
+    if (!length || !region || !region->code_map || !region_holds(region, paddr, length))
+        return;
+    uint64_t first = (paddr - region->base) >> PAGE_SHIFT;
+    uint64_t last = (paddr + (length - 1) - region->base) >> PAGE_SHIFT;
+    uint64_t word = 0;
+    for (uint64_t page = first; page <= last; page++) {
+        /* A read-modify-write that changes nothing: a load would be allowed to pass the device's stores. */
+        if (page == first || page % 64 == 0)
+            word = atomic_fetch_or(&region->code_map[page / 64], 0);
+        if (word >> (page % 64) & 1) {
+            bus->code_written(bus->opaque);
+            return;
+        }
+    }
+}
+
+/* ---- Accesses ------------------------------------------------------------------------------------- */
+
+/* Splits what is wider than the device takes, refuses what is narrower or misaligned. Returns the size of the
+ * pieces, 0: refused. */
+static unsigned device_piece(const struct region *region, uint64_t offset, unsigned size)
+{
+    const struct device_ops *ops = region->device->ops;
+    unsigned piece = size < ops->access_max ? size : ops->access_max;
+    if (size < ops->access_min || offset % piece || !region_holds(region, region->base + offset, size))
+        return 0;
+    return piece;
+}
+
+static void refuse(const struct region *region, const char *what, uint64_t offset, unsigned size)
+{
+    LOG_GUEST("%s: %s of %u bytes at offset 0x%" PRIx64 " is not possible there", region->device->ops->name,
+              what, size, offset);
+}
+
+static bool device_read(struct region *region, uint64_t offset, unsigned size, uint64_t *value)
+{
+    unsigned piece = device_piece(region, offset, size);
+    if (!piece) {
+        refuse(region, "read", offset, size);
+        return false;
+    }
+    uint64_t mask = UINT64_MAX >> (64 - 8 * piece);
+    *value = 0;
+    for (unsigned done = 0; done < size; done += piece)
+        *value |= (region->device->ops->read(region->device, offset + done, piece) & mask) << (8 * done);
+    return true;
+}
+
+static bool device_write(struct region *region, uint64_t offset, unsigned size, uint64_t value)
+{
+    unsigned piece = device_piece(region, offset, size);
+    if (!piece) {
+        refuse(region, "write", offset, size);
+        return false;
+    }
+    uint64_t mask = UINT64_MAX >> (64 - 8 * piece);
+    for (unsigned done = 0; done < size; done += piece)
+        region->device->ops->write(region->device, offset + done, piece, value >> (8 * done) & mask);
+    return true;
+}
+
+/* An access to memory that leaves its region: byte by byte, all of them memory, or nothing happens. */
+static bool straddle_check(struct bus *bus, uint64_t paddr, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++) {
+        struct region *region = find_region(bus, paddr + i);
+        if (!region || region->kind == REGION_DEVICE)
+            return false;
+    }
+    return true;
+}
+
+bool bus_read(struct bus *bus, uint64_t paddr, unsigned size, uint64_t *value)
+{
+    struct region *region = find_region(bus, paddr);
+    if (!region)
+        return false;
+    if (region->kind == REGION_DEVICE)
+        return device_read(region, paddr - region->base, size, value);
+    *value = 0;
+    if (region_holds(region, paddr, size)) {
+        memcpy(value, region->host + (paddr - region->base), size);
+        return true;
+    }
+    if (!straddle_check(bus, paddr, size))
+        return false;
+    for (unsigned i = 0; i < size; i++) {
+        region = find_region(bus, paddr + i);
+        *value |= (uint64_t)region->host[paddr + i - region->base] << (8 * i);
+    }
+    return true;
+}
+
+/* Stores to ROM are ignored, as the hardware would. */
+static void memory_write(struct region *region, uint64_t paddr, const void *bytes, unsigned size)
+{
+    if (region->kind == REGION_ROM)
+        LOG_GUEST("store to read-only memory at 0x%" PRIx64, paddr);
+    else
+        memcpy(region->host + (paddr - region->base), bytes, size);
+}
+
+bool bus_write(struct bus *bus, uint64_t paddr, unsigned size, uint64_t value)
+{
+    struct region *region = find_region(bus, paddr);
+    if (!region)
+        return false;
+    if (region->kind == REGION_DEVICE)
+        return device_write(region, paddr - region->base, size, value);
+    if (region_holds(region, paddr, size)) {
+        memory_write(region, paddr, &value, size);
+        note_written(bus, paddr, size);
+        return true;
+    }
+    if (!straddle_check(bus, paddr, size))
+        return false;
+    for (unsigned i = 0; i < size; i++) {
+        uint8_t byte = (uint8_t)(value >> (8 * i));
+        memory_write(find_region(bus, paddr + i), paddr + i, &byte, 1);
+        note_written(bus, paddr + i, 1);
+    }
+    return true;
+}
+
+/* ---- The harts' side ------------------------------------------------------------------------------ */
+
+static struct bus *of_harts(struct hart_bus *side)
+{
+    return (struct bus *)((char *)side - offsetof(struct bus, harts));
+}
+
+static uint8_t *harts_page(struct hart_bus *side, uint64_t paddr, bool *writable)
+{
+    struct region *region = find_region(of_harts(side), paddr);
+    if (!region || region->kind == REGION_DEVICE || !region_holds(region, paddr, PAGE_SIZE))
+        return NULL;
+    *writable = region->kind == REGION_RAM;
+    return region->host + (paddr - region->base);
+}
+
+static bool harts_mapped(struct hart_bus *side, uint64_t paddr)
+{
+    return find_region(of_harts(side), paddr) != NULL;
+}
+
+static bool harts_read(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t *value)
+{
+    return bus_read(of_harts(side), paddr, size, value);
+}
+
+static bool harts_write(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t value)
+{
+    return bus_write(of_harts(side), paddr, size, value);
+}
+
+static void harts_code_page(struct hart_bus *side, uint64_t paddr)
+{
+    mark_code_page(of_harts(side), paddr);
+}
+
+static const struct hart_bus_ops hart_side = {
+    .page = harts_page,
+    .mapped = harts_mapped,
+    .read = harts_read,
+    .write = harts_write,
+    .code_page = harts_code_page,
+};
+
+/* ---- The devices' side ---------------------------------------------------------------------------- */
+
+static struct bus *of_devices(struct dma *side)
+{
+    return (struct bus *)((char *)side - offsetof(struct bus, devices));
+}
+
+static void *devices_map(struct dma *side, uint64_t paddr, uint64_t length, bool write)
+{
+    (void)write; /* ROM is no bus target for devices, in either direction */
+    struct region *region = find_region(of_devices(side), paddr);
+    if (!region || region->kind != REGION_RAM || !region_holds(region, paddr, length))
+        return NULL;
+    return region->host + (paddr - region->base);
+}
+
+static void devices_written(struct dma *side, uint64_t paddr, uint64_t length)
+{
+    note_written(of_devices(side), paddr, length);
+}
+
+static const struct dma_ops device_side = { .map = devices_map, .written = devices_written };
+
+/* ---- Layout --------------------------------------------------------------------------------------- */
+
+struct bus *bus_create(void (*code_written)(void *opaque), void *opaque, struct error *error)
+{
+    struct bus *bus = calloc(1, sizeof(*bus));
+    if (!bus) {
+        error_set(error, "out of memory for the bus");
+        return NULL;
+    }
+    bus->harts.ops = &hart_side;
+    bus->devices.ops = &device_side;
+    bus->code_written = code_written;
+    bus->opaque = opaque;
+    return bus;
+}
+
+void bus_destroy(struct bus *bus)
+{
+    if (!bus)
+        return;
+    for (unsigned i = 0; i < bus->count; i++) {
+        free(bus->regions[i].code_map);
+        if (bus->regions[i].host)
+            munmap(bus->regions[i].host, bus->regions[i].size);
+    }
+    free(bus->regions);
+    free(bus);
+}
+
+static bool insert_region(struct bus *bus, const struct region *new_region, struct error *error)
+{
+    uint64_t last = new_region->base + new_region->size - 1;
+    if (!new_region->size || last < new_region->base)
+        return error_set(error, "bus: an empty or wrapping region at 0x%" PRIx64, new_region->base);
+    unsigned at = 0;
+    while (at < bus->count && bus->regions[at].base < new_region->base)
+        at++;
+    if ((at < bus->count && bus->regions[at].base <= last) ||
+        (at > 0 && new_region->base - bus->regions[at - 1].base < bus->regions[at - 1].size))
+        return error_set(error, "bus: the region at 0x%" PRIx64 " (0x%" PRIx64 " bytes) overlaps another",
+                         new_region->base, new_region->size);
+    struct region *grown = realloc(bus->regions, (bus->count + 1) * sizeof(*grown));
+    if (!grown)
+        return error_set(error, "out of memory for the bus");
+    memmove(grown + at + 1, grown + at, (bus->count - at) * sizeof(*grown));
+    grown[at] = *new_region;
+    bus->regions = grown;
+    bus->count++;
+    bus->main_ram = bus->count;
+    for (unsigned i = 0; i < bus->count; i++) {
+        if (grown[i].kind == REGION_RAM &&
+            (bus->main_ram == bus->count || grown[i].size > grown[bus->main_ram].size))
+            bus->main_ram = i;
+    }
+    return true;
+}
+
+/* Large memories start at a huge page of the host, so that the kernel can back them with huge pages. */
+static void *map_memory(uint64_t size)
+{
+    uint64_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+    uint8_t *raw =
+        mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED || !slack)
+        return raw;
+    uint8_t *host = (uint8_t *)(((uintptr_t)raw + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+    if (host > raw)
+        munmap(raw, (size_t)(host - raw));
+    if (host < raw + slack)
+        munmap(host + size, (size_t)(raw + slack - host));
+    madvise(host, size, MADV_HUGEPAGE); /* only faster; may be refused */
+    return host;
+}
+
+static uint8_t *add_memory(struct bus *bus, struct region *region, struct error *error)
+{
+    if (region->size == 0 || region->size % PAGE_SIZE || region->base % PAGE_SIZE) {
+        error_set(error, "bus: memory at 0x%" PRIx64 " is not made of whole 4 KiB pages", region->base);
+        return NULL;
+    }
+    void *host = map_memory(region->size);
+    if (host == MAP_FAILED) {
+        error_set(error, "cannot get %" PRIu64 " MiB of memory for the guest: %s; give it less with -m",
+                  region->size >> 20, strerror(errno));
+        return NULL;
+    }
+    region->host = host;
+    if (region->kind == REGION_RAM) {
+        uint64_t words = ((region->size >> PAGE_SHIFT) + 63) / 64;
+        region->code_map = calloc(words, sizeof(*region->code_map));
+    }
+    bool have_map = region->kind != REGION_RAM || region->code_map;
+    if (have_map && insert_region(bus, region, error))
+        return host;
+    if (!have_map)
+        error_set(error, "out of memory for the bus");
+    munmap(host, region->size);
+    free(region->code_map);
+    return NULL;
+}
+
+uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error)
+{
+    return add_memory(bus, &(struct region){ .base = base, .size = size, .kind = REGION_RAM }, error);
+}
+
+uint8_t *bus_add_rom(struct bus *bus, uint64_t base, uint64_t size, struct error *error)
+{
+    return add_memory(bus, &(struct region){ .base = base, .size = size, .kind = REGION_ROM }, error);
+}
+
+bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struct error *error)
+{
+    struct region region = {
+        .base = base, .size = device->ops->size, .kind = REGION_DEVICE, .device = device
+    };
+    return insert_region(bus, &region, error);
+}
+
+struct hart_bus *bus_for_harts(struct bus *bus)
+{
+    return &bus->harts;
+}
+
+struct dma *bus_for_devices(struct bus *bus)
+{
+    return &bus->devices;
+}
+
+uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length)
+{
+    struct region *region = find_region(bus, paddr);
+    if (!region || region->kind == REGION_DEVICE || !region_holds(region, paddr, length))
+        return NULL;
+    return region->host + (paddr - region->base);
+}

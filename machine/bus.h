@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The physical address space: RAM, ROM and device windows. Harts and devices reach memory only through it.
+ * It is laid out before the harts start and does not change afterwards, so look-ups take no lock.
+ *
+ * The bus checks size and alignment of an access against what the device declares, and hands the device an
+ * offset. An access that nothing answers is an access fault for a hart and a failed transfer for a device.
+ */
+#ifndef MACHINE_BUS_H
+#define MACHINE_BUS_H
+
+#include "cpu/hart_bus.h"
+#include "devices/device.h"
+
+struct bus;
+
+/* `code_written` is called (from any thread) when a device stores to a page from which a hart predecoded
+ * code: the machine then makes all harts look again. */
+struct bus *bus_create(void (*code_written)(void *opaque), void *opaque, struct error *error);
+void bus_destroy(struct bus *bus); /* also the RAM and ROM it mapped; not the devices */
+
+/* Maps `size` bytes (a multiple of 4 KiB) of zeroed memory; returns the host pointer or NULL. */
+uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
+uint8_t *bus_add_rom(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
+bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struct error *error);
+
+struct hart_bus *bus_for_harts(struct bus *bus);
+struct dma *bus_for_devices(struct bus *bus);
+
+/* Host pointer to [paddr, paddr + length) where all of it is RAM or ROM, else NULL (loader, debugger). */
+uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length);
+/* One access as a hart makes it (monitor, tests). */
+bool bus_read(struct bus *bus, uint64_t paddr, unsigned size, uint64_t *value);
+bool bus_write(struct bus *bus, uint64_t paddr, unsigned size, uint64_t value);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The harts' threads: one each, from harts_start() to harts_stop(). Signals are left to the main thread, so
+ * that a hart is never interrupted in the middle of an access.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "machine/board.h"
+
+void harts_set_irq(void *hart, unsigned bit, bool level)
+{
+    hart_set_irq(hart, bit, level);
+}
+
+void harts_code_written(void *opaque)
+{
+    struct machine *machine = opaque;
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_request(machine->harts[i], HART_REQUEST_FENCE_I);
+}
+
+bool harts_create(struct machine *machine, struct error *error)
+{
+    for (unsigned i = 0; i < machine->config.smp; i++) {
+        struct hart_config config = {
+            .id = i,
+            .isa = &machine->config.isa,
+            .bus = bus_for_harts(machine->bus),
+            .clock = machine->clock,
+            .timebase_hz = BOARD_TIMEBASE_HZ,
+            .reset_pc = machine->reset_pc[i],
+            .mtime_offset = &machine->mtime_offset,
+        };
+        machine->harts[i] = hart_create(&config, error);
+        if (!machine->harts[i])
+            return false;
+        machine->hart_count++;
+    }
+    return true;
+}
+
+void harts_destroy(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_destroy(machine->harts[i]);
+    machine->hart_count = 0;
+}
+
+static void *hart_thread(void *opaque)
+{
+    struct hart *hart = opaque;
+    char name[16];
+    snprintf(name, sizeof(name), "hart %u", hart_id(hart));
+    pthread_setname_np(pthread_self(), name);
+    hart_run(hart);
+    return NULL;
+}
+
+bool harts_start(struct machine *machine, struct error *error)
+{
+    sigset_t all, old;
+    int status = 0;
+    sigfillset(&all);
+    /* Faults of the host program itself are to reach their handlers on any thread. */
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGABRT);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (unsigned i = 0; i < machine->hart_count && status == 0; i++) {
+        status = pthread_create(&machine->threads[i], NULL, hart_thread, machine->harts[i]);
+        if (status == 0)
+            machine->threads_running++;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (status == 0)
+        return true;
+    harts_stop(machine);
+    return error_set(error, "cannot start a thread for each of the %u harts: %s; use a smaller -smp",
+                     machine->hart_count, strerror(status));
+}
+
+void harts_stop(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->threads_running; i++)
+        hart_request(machine->harts[i], HART_REQUEST_STOP);
+    for (unsigned i = 0; i < machine->threads_running; i++) {
+        pthread_join(machine->threads[i], NULL);
+        hart_clear_stop(machine->harts[i]);
+    }
+    machine->threads_running = 0;
+}
+
+void harts_reset(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->hart_count; i++) {
+        hart_reset(machine->harts[i]);
+        /* Memory was filled behind the bus. */
+        hart_request(machine->harts[i], HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH);
+    }
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A machine's life; see machine.h. A run is a sequence of boots: memory is filled, devices and harts are in
+ * their reset state, the harts' threads run until an event is posted, all of them stop. A reset begins the
+ * next boot. RAM keeps what the images do not cover, as on a board whose memory stays powered.
+ */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "machine/board.h"
+
+void machine_post(struct machine *machine, enum machine_event event, unsigned status)
+{
+    unsigned expected = 0;
+    uint64_t one = 1;
+    int saved = errno;
+    unsigned word = (unsigned)event << 16 | (status & 0xffff);
+    bool first = atomic_compare_exchange_strong(&machine->event, &expected, word);
+    /* The user's wish to quit overrides what the guest asked for. */
+    while (!first && event == MACHINE_EVENT_QUIT && expected >> 16 != MACHINE_EVENT_QUIT)
+        first = atomic_compare_exchange_weak(&machine->event, &expected, word);
+    if (first) {
+        ssize_t ignored = write(machine->event_fd, &one, sizeof(one)); /* the counter cannot overflow */
+        (void)ignored;
+    }
+    errno = saved;
+}
+
+void machine_request_quit(struct machine *machine, int status)
+{
+    machine_post(machine, MACHINE_EVENT_QUIT, (unsigned)status);
+}
+
+/* Waits for an event and takes it. */
+static unsigned wait_event(struct machine *machine)
+{
+    unsigned word;
+    uint64_t count;
+    while (!(word = atomic_exchange(&machine->event, 0))) {
+        struct pollfd wait = { .fd = machine->event_fd, .events = POLLIN };
+        if (poll(&wait, 1, -1) > 0) {
+            ssize_t ignored = read(machine->event_fd, &count, sizeof(count));
+            (void)ignored;
+        }
+    }
+    return word;
+}
+
+/* ---- Making and unmaking -------------------------------------------------------------------------- */
+
+static bool check_config(const struct machine_config *config, struct error *error)
+{
+    uint64_t limit = config->isa.xlen == 32 ? MACHINE_RAM_MAX_RV32 : MACHINE_RAM_MAX;
+    if (config->smp < 1 || config->smp > MACHINE_HARTS_MAX)
+        return error_set(error, "-smp %u: the board has 1 to %d harts", config->smp, MACHINE_HARTS_MAX);
+    if (!config->ram_size || config->ram_size % 4096)
+        return error_set(error,
+                         "-m: RAM of %" PRIu64 " bytes is not possible; it must be a multiple of 4 KiB",
+                         config->ram_size);
+    if (config->ram_size > limit)
+        return error_set(error,
+                         "-m: RAM of %" PRIu64 " MiB is too much; the board takes up to %" PRIu64
+                         " MiB with these harts",
+                         config->ram_size >> 20, limit >> 20);
+    return true;
+}
+
+static bool create_parts(struct machine *machine, struct error *error)
+{
+    const struct machine_config *config = &machine->config;
+    if (machine->event_fd < 0)
+        return error_set(error, "cannot make an event descriptor: %s", strerror(errno));
+    if (!check_config(config, error) || !boot_load_images(machine, error))
+        return false;
+    machine->clock = clock_create(error);
+    machine->bus = machine->clock ? bus_create(harts_code_written, machine, error) : NULL;
+    if (!machine->bus || !bus_add_ram(machine->bus, BOARD_RAM_BASE, config->ram_size, error))
+        return false;
+    machine->rom = bus_add_rom(machine->bus, BOARD_ROM_BASE, BOARD_ROM_SIZE, error);
+    return machine->rom && harts_create(machine, error) && board_virt_create(machine, error) &&
+           boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
+           (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error));
+}
+
+struct machine *machine_create(const struct machine_config *config, struct error *error)
+{
+    struct machine *machine = calloc(1, sizeof(*machine));
+    if (!machine) {
+        error_set(error, "out of memory for the machine");
+        return NULL;
+    }
+    machine->config = *config;
+    isa_init();
+    machine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (create_parts(machine, error))
+        return machine;
+    machine_destroy(machine);
+    return NULL;
+}
+
+static void reset_devices(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->device_count; i++) {
+        struct device *device = machine->devices[i].device;
+        if (device->ops->reset)
+            device->ops->reset(device);
+    }
+}
+
+/* Users before what they use: harts touch devices, devices raise lines of harts and call backends. */
+void machine_destroy(struct machine *machine)
+{
+    if (!machine)
+        return;
+    harts_stop(machine);
+    /* A reset waits for the devices' own threads, so nothing writes to a backend any more; and a backend's
+     * thread calls the front end, so the backends end before the devices do. */
+    reset_devices(machine);
+    for (unsigned i = 0; i < machine->chardev_count; i++)
+        chardev_destroy(machine->chardevs[i]);
+    for (unsigned i = machine->device_count; i-- > 0;)
+        machine->devices[i].device->ops->destroy(machine->devices[i].device);
+    for (unsigned i = 0; i < machine->blockdev_count; i++)
+        blockdev_destroy(machine->blockdevs[i]);
+    harts_destroy(machine);
+    clock_destroy(machine->clock);
+    bus_destroy(machine->bus);
+    loader_destroy(&machine->loader);
+    free(machine->fdt);
+    if (machine->event_fd >= 0)
+        close(machine->event_fd);
+    free(machine);
+}
+
+/* ---- Running -------------------------------------------------------------------------------------- */
+
+/* One boot. */
+static bool boot_once(struct machine *machine, unsigned *word, struct error *error)
+{
+    if (!harts_start(machine, error))
+        return false;
+    *word = wait_event(machine);
+    harts_stop(machine);
+    /* What the guest still posted while its harts were stopping is not meant for the next boot. */
+    unsigned late = atomic_exchange(&machine->event, 0);
+    if (late >> 16 == MACHINE_EVENT_QUIT)
+        *word = late;
+    return true;
+}
+
+int machine_run(struct machine *machine, struct error *error)
+{
+    if (machine->config.dumpdtb)
+        return 0;
+    for (;;) {
+        unsigned word;
+        if (!boot_once(machine, &word, error))
+            return -1;
+        enum machine_event event = (enum machine_event)(word >> 16);
+        if (event == MACHINE_EVENT_RESET && machine->config.no_reboot)
+            return 0;
+        if (event == MACHINE_EVENT_POWEROFF && machine->config.no_shutdown) {
+            do
+                word = wait_event(machine);
+            while (word >> 16 != MACHINE_EVENT_QUIT);
+            event = MACHINE_EVENT_QUIT;
+        }
+        if (event != MACHINE_EVENT_RESET)
+            return (int)(word & 0xffff);
+        reset_devices(machine);
+        if (!boot_write_memory(machine, error))
+            return -1;
+        harts_reset(machine);
+    }
+}

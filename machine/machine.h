@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The machine: a board, its harts and what is plugged into it, made from a description and run to its end.
+ *
+ * The thread that calls machine_run() owns the machine; harts, the clock and the host backends have threads
+ * of their own. What ends a run (power-off, reset, the user) reaches the owner through one event word and an
+ * eventfd, so that it can be posted from any thread and from a signal handler.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/isa.h"
+#include "devices/blockdev.h"
+#include "util/error.h"
+
+#define MACHINE_HARTS_MAX    64
+#define MACHINE_VIRTIO_SLOTS 8
+#define MACHINE_LOADS_MAX    32
+#define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
+#define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
+
+enum machine_virtio_kind {
+    MACHINE_VIRTIO_NONE,
+    MACHINE_VIRTIO_BLK,
+    MACHINE_VIRTIO_RNG,
+    MACHINE_VIRTIO_CONSOLE
+};
+
+/* What is plugged into one virtio-mmio slot. */
+struct machine_virtio {
+    enum machine_virtio_kind kind;
+    struct blockdev_config drive; /* BLK */
+    const char *serial_number;    /* BLK: serial=, NULL: none */
+    const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
+    const char *chardev;          /* CONSOLE: as for chardev_open() */
+};
+
+/* -device loader: a file or a value that is put into memory before the harts start. */
+struct machine_load {
+    const char *file; /* NULL: the value, or only a start address */
+    uint64_t addr;    /* where; of an ELF file only if has_addr */
+    bool has_addr;
+    bool force_raw;    /* not looked into for an ELF header */
+    unsigned data_len; /* bytes of `data` to store, little-endian: 0..8 */
+    uint64_t data;
+    int cpu; /* hart that starts there instead of in the boot ROM; -1: none */
+};
+
+/* All strings are borrowed and must outlive the machine. */
+struct machine_config {
+    struct isa_config isa;
+    unsigned smp;      /* harts, 1..MACHINE_HARTS_MAX */
+    uint64_t ram_size; /* bytes, a multiple of 4 KiB */
+
+    const char *bios;                           /* NULL: the default firmware; "none"; or a file */
+    const char *kernel, *initrd, *append, *dtb; /* NULL: none */
+    const char *dumpdtb;                        /* write the device tree here and do not run */
+    struct machine_load loads[MACHINE_LOADS_MAX];
+    unsigned load_count;
+
+    const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
+    struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
+    /* Seconds that the RTC is ahead of UTC. */
+    int64_t rtc_offset;
+
+    bool no_reboot;   /* a reset ends the run */
+    bool no_shutdown; /* a power-off stops the harts and waits for the user */
+};
+
+struct machine;
+
+/* Lays out the board, opens its backends and reads all images. Nothing runs yet. NULL, with *error filled.
+ * With config->dumpdtb, writes the tree; machine_run() then returns 0 at once. */
+struct machine *machine_create(const struct machine_config *config, struct error *error);
+
+/* Runs until power-off, the user's wish or (with no_reboot) a reset; returns the exit status: the guest's, or
+ * the argument of machine_request_quit(). -1, with *error filled, where the host fails. */
+int machine_run(struct machine *machine, struct error *error);
+
+/* Stops what still runs, flushes disks, closes backends, frees all memory. */
+void machine_destroy(struct machine *machine);
+
+/* Ends machine_run() with that status. Any thread, and async-signal-safe. The first request wins. */
+void machine_request_quit(struct machine *machine, int status);
+
+#endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The command line: each case is a line as scripts write it, and either what it is to become or what the
+ * message is to name.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/options.h"
+
+#define ARGS_MAX 64
+
+static struct options options;
+static struct error error;
+
+/* Splits at blanks; a piece in '...' may hold blanks. */
+static bool parse(const char *line)
+{
+    static char text[2048];
+    char *argv[ARGS_MAX] = { "rvive" };
+    int argc = 1;
+    ck_assert_uint_lt(strlen(line), sizeof(text));
+    strcpy(text, line);
+    for (char *at = text; *at;) {
+        at += strspn(at, " ");
+        if (!*at)
+            break;
+        char stop = *at == '\'' ? '\'' : ' ';
+        at += stop == '\'';
+        ck_assert_int_lt(argc, ARGS_MAX);
+        argv[argc++] = at;
+        at += strcspn(at, stop == '\'' ? "'" : " ");
+        if (*at)
+            *at++ = '\0';
+    }
+    error.text[0] = '\0';
+    options_free(&options);
+    return options_parse(&options, argc, argv, &error);
+}
+
+static void parsed(const char *line)
+{
+    ck_assert_msg(parse(line), "%s: %s", line, error.text);
+}
+
+static const struct machine_virtio *slot(unsigned n)
+{
+    return &options.machine.virtio[n];
+}
+
+START_TEST(defaults)
+{
+    parsed("");
+    ck_assert_uint_eq(options.machine.smp, 1);
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(128) << 20);
+    ck_assert_uint_eq(options.machine.isa.xlen, 64);
+    ck_assert_ptr_null(options.machine.bios);
+    ck_assert_ptr_null(options.machine.kernel);
+    ck_assert(options.machine.virtio_legacy);
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+        ck_assert_int_eq(slot(n)->kind, MACHINE_VIRTIO_NONE);
+}
+END_TEST
+
+START_TEST(teaching_kernel)
+{
+    parsed("-machine virt -bios none -kernel kernel -m 128M -smp 3 -nographic -global "
+           "virtio-mmio.force-legacy=false -drive file=fs.img,if=none,format=raw,id=x0 "
+           "-device virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0");
+    ck_assert_str_eq(options.machine.bios, "none");
+    ck_assert_str_eq(options.machine.kernel, "kernel");
+    ck_assert_uint_eq(options.machine.smp, 3);
+    ck_assert(!options.machine.virtio_legacy);
+    ck_assert_int_eq(slot(0)->kind, MACHINE_VIRTIO_BLK);
+    ck_assert_str_eq(slot(0)->drive.path, "fs.img");
+    ck_assert(!slot(0)->drive.snapshot);
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_NONE);
+}
+END_TEST
+
+START_TEST(buildroot_without_network)
+{
+    parsed("-M virt -bios fw_jump.elf -kernel Image -append 'rootwait root=/dev/vda ro' "
+           "-drive file=rootfs.ext2,format=raw,id=hd0 -device virtio-blk-device,drive=hd0 -nographic");
+    ck_assert_str_eq(options.machine.append, "rootwait root=/dev/vda ro");
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_BLK);
+    ck_assert_str_eq(slot(7)->drive.path, "rootfs.ext2");
+    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_NONE); /* the drive is not plugged in a second time */
+}
+END_TEST
+
+START_TEST(debian_with_uboot)
+{
+    parsed("-machine virt -m 1G -smp 8 -cpu rv64 -device virtio-blk-device,drive=hd -drive "
+           "file=image.raw,if=none,id=hd -bios fw_jump.elf -kernel uboot.elf -object "
+           "rng-random,filename=/dev/urandom,id=rng -device virtio-rng-device,rng=rng -nographic -append "
+           "'root=LABEL=rootfs console=ttyS0'");
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(1) << 30);
+    ck_assert_uint_eq(options.machine.smp, 8);
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_BLK);
+    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_RNG);
+    ck_assert_str_eq(slot(6)->rng_file, "/dev/urandom");
+}
+END_TEST
+
+START_TEST(ubuntu_and_ci)
+{
+    parsed("-machine virt,acpi=off -m 6G -smp cpus=4 -nographic -drive file=X.img,format=raw,if=virtio");
+    ck_assert_uint_eq(options.machine.smp, 4);
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(6) << 30);
+    ck_assert_str_eq(slot(7)->drive.path, "X.img");
+    parsed("-m 2048 -smp 2 -display none -serial stdio -no-reboot -machine virt -device "
+           "virtio-blk-device,drive=hd0 -drive file=d.img,if=none,format=raw,id=hd0 -snapshot -kernel Image "
+           "-append 'console=ttyS0'");
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(2) << 30);
+    ck_assert_str_eq(options.machine.serial, "stdio");
+    ck_assert(options.machine.no_reboot);
+    ck_assert(slot(7)->drive.snapshot);
+}
+END_TEST
+
+START_TEST(order_of_slots)
+{
+    parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -drive file=b,if=none,id=b -drive "
+           "file=c,if=none,id=c,snapshot=off,readonly=on -device virtio-blk-device,drive=a -device "
+           "virtio-blk-device,drive=c,bus=virtio-mmio-bus.7,serial=XY -device virtio-blk-device,drive=b "
+           "-snapshot");
+    ck_assert_str_eq(slot(7)->drive.path, "c");
+    ck_assert_str_eq(slot(7)->serial_number, "XY");
+    ck_assert(slot(7)->drive.read_only);
+    ck_assert(!slot(7)->drive.snapshot);
+    ck_assert_str_eq(slot(6)->drive.path, "a");
+    ck_assert(slot(6)->drive.snapshot);
+    ck_assert_str_eq(slot(5)->drive.path, "b");
+    ck_assert_str_eq(slot(4)->drive.path, "auto");
+}
+END_TEST
+
+START_TEST(consoles)
+{
+    parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
+    ck_assert_str_eq(options.machine.serial, "unix:/tmp/a,b,server,nowait");
+    parsed("-chardev socket,id=s,host=::1,port=99,server,nowait -serial chardev:s");
+    ck_assert_str_eq(options.machine.serial, "tcp:::1:99,server,nowait");
+    parsed("-chardev stdio,mux=on,id=s -serial chardev:s");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-serial null -device virtio-serial-device -chardev file,id=c,path=out.log -device "
+           "virtconsole,chardev=c");
+    ck_assert_str_eq(options.machine.serial, "null");
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_CONSOLE);
+    ck_assert_str_eq(slot(7)->chardev, "file:out.log");
+    parsed("-display none");
+    ck_assert_str_eq(options.machine.serial, "null");
+    parsed("-nographic -display none -monitor none");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-serial none");
+    ck_assert_str_eq(options.machine.serial, "null");
+}
+END_TEST
+
+START_TEST(loaders)
+{
+    parsed("-device loader,file=F,addr=0x80400000,force-raw=on -device "
+           "loader,addr=0x81000000,data=0x1234,data-len=4 -device loader,addr=0x80000000,cpu-num=1 -smp 2");
+    ck_assert_uint_eq(options.machine.load_count, 3);
+    ck_assert_str_eq(options.machine.loads[0].file, "F");
+    ck_assert_uint_eq(options.machine.loads[0].addr, 0x80400000);
+    ck_assert(options.machine.loads[0].force_raw);
+    ck_assert_int_eq(options.machine.loads[0].cpu, -1);
+    ck_assert_uint_eq(options.machine.loads[1].data, 0x1234);
+    ck_assert_uint_eq(options.machine.loads[1].data_len, 4);
+    ck_assert_ptr_null(options.machine.loads[2].file);
+    ck_assert_int_eq(options.machine.loads[2].cpu, 1);
+}
+END_TEST
+
+START_TEST(small_flags)
+{
+    parsed(
+        "--cpu rv32 --bios none -M virt,dumpdtb=x.dtb,aia=none -dtb D -kernel K -initrd I -no-shutdown -name "
+        "guest=T -accel interp -d int,guest_errors -D log -nodefaults -m size=64K -smp "
+        "4,sockets=1,cores=4,threads=1");
+    ck_assert_uint_eq(options.machine.isa.xlen, 32);
+    ck_assert_str_eq(options.machine.dumpdtb, "x.dtb");
+    ck_assert_str_eq(options.machine.dtb, "D");
+    ck_assert_str_eq(options.machine.initrd, "I");
+    ck_assert(options.machine.no_shutdown);
+    ck_assert_str_eq(options.title, "T");
+    ck_assert_str_eq(options.log_file, "log");
+    ck_assert_uint_eq(options.machine.ram_size, 65536);
+    ck_assert_uint_eq(options.machine.smp, 4);
+    parsed("-smp cores=2,sockets=2");
+    ck_assert_uint_eq(options.machine.smp, 4);
+    parsed("-help -nonsense");
+    ck_assert_int_eq(options.action, OPTIONS_HELP);
+    parsed("-M help");
+    ck_assert_int_eq(options.action, OPTIONS_LIST_MACHINES);
+    parsed("-rtc base=utc");
+    ck_assert_int_eq(options.machine.rtc_offset, 0);
+    parsed("-rtc base=1970-01-02T00:00:00,clock=host");
+    ck_assert_int_lt(options.machine.rtc_offset, -1000000000);
+}
+END_TEST
+
+/* A line that fails, and what the message must name. */
+static const struct {
+    const char *line, *names;
+} failures[] = {
+    { "-krenel Image", "-krenel: unknown option; did you mean -kernel?" },
+    { "-foo", "-foo: unknown option" },
+    { "--foo", "--foo: unknown option" },
+    { "disk.img", "disk.img" },
+    { "-", "-" },
+    { "-kernel", "-kernel: its argument is missing" },
+    { "-S -kernel x", "-S: this version does not have it" },
+    { "-s", "-s: this version does not have it" },
+    { "-gdb tcp::26000", "-gdb" },
+    { "-netdev user,id=n", "-netdev" },
+    { "-device virtio-net-device,netdev=n", "virtio-net-device" },
+    { "-device virtio-rng-pci", "virtio-rng-device" },
+    { "-device virtio-vga", "virtio-vga" },
+    { "-device qemu-xhci", "qemu-xhci" },
+    { "-device virtio-blk-devise,drive=x", "did you mean virtio-blk-device" },
+    { "-usb", "-usb" },
+    { "-display sdl", "-display sdl" },
+    { "-icount shift=auto", "-icount" },
+    { "-blockdev node-name=a", "-drive" },
+    { "-fsdev local,id=f", "-fsdev" },
+    { "-monitor tcp::55555", "-monitor tcp::55555" },
+    { "-monitor stdio", "-monitor stdio" },
+    { "-M virt,pflash0=p", "pflash0" },
+    { "-M spike", "\"spike\"" },
+    { "-M virt,foo=1", "foo=1" },
+    { "-M virt,acpi=on", "acpi=on" },
+    { "-M virt,aia=aplic", "aia=aplic" },
+    { "-cpu rv128", "-cpu rv128" },
+    { "-cpu rva23s64", "-cpu rva23s64" },
+    { "-accel tcg", "-accel tcg" },
+    { "-accel kvm", "kvm" },
+    { "-m 0", "-m 0" },
+    { "-m 1T", "-m 1T" },
+    { "-m 12Q", "-m 12Q" },
+    { "-m -1", "-m -1" },
+    { "-m 99999999999999999999", "-m 99999999999999999999" },
+    { "-m 16777216T", "-m 16777216T" },
+    { "-m 1G,slots=2", "slots=2" },
+    { "-smp 0", "-smp" },
+    { "-smp 65", "-smp 65" },
+    { "-smp two", "two" },
+    { "-smp 4,maxcpus=8", "maxcpus" },
+    { "-smp 4,cores=3", "-smp 4,cores=3" },
+    { "-drive if=none,id=x", "file=FILE" },
+    { "-drive file=a,format=qcow2", "format=qcow2" },
+    { "-drive file=a,if=scsi", "\"scsi\"" },
+    { "-drive file=a,readonly=perhaps", "perhaps" },
+    { "-drive file=a,cache=maybe", "maybe" },
+    { "-drive file=a,id=x -drive file=b,id=x", "id x" },
+    { "-drive file=a,bogus=1", "bogus=1" },
+    { "-device virtio-blk-device", "drive=ID" },
+    { "-device virtio-blk-device,drive=nope", "id=nope" },
+    { "-drive file=a,if=virtio,id=x -device virtio-blk-device,drive=x", "if=none" },
+    { "-drive file=a,if=none,id=x -device virtio-blk-device,drive=x -device virtio-blk-device,drive=x",
+      "in use" },
+    { "-device virtio-rng-device,bus=virtio-mmio-bus.8", "virtio-mmio-bus.8" },
+    { "-device virtio-rng-device,bus=pcie.0", "pcie.0" },
+    { "-device virtio-rng-device,bus=virtio-mmio-bus.1 -device virtio-rng-device,bus=virtio-mmio-bus.1",
+      "bus.1" },
+    { "-device virtio-rng-device,rng=r", "id=r" },
+    { "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
+      "virtio-rng-device "
+      "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
+      "virtio-rng-device "
+      "-device virtio-rng-device",
+      "8 virtio-mmio slots" },
+    { "-device virtconsole,chardev=c", "virtio-serial-device" },
+    { "-device virtio-serial-device -device virtconsole,chardev=c", "id=c" },
+    { "-device loader,file=x,data=1,data-len=1", "-device loader" },
+    { "-device loader,addr=1", "-device loader" },
+    { "-device loader,data=1,data-len=9,addr=0x80000000", "data-len=9" },
+    { "-device loader,file=x,cpu-num=64", "cpu-num=64" },
+    { "-object rng-egd,id=x", "rng-egd" },
+    { "-object rng-random", "id=ID" },
+    { "-chardev spicevmc,id=x", "spicevmc" },
+    { "-chardev file,id=x", "path=FILE" },
+    { "-chardev null", "id=ID" },
+    { "-serial chardev:nope", "id=nope" },
+    { "-serial vc", "\"vc\"" },
+    { "-serial file:", "file:" },
+    { "-serial null -serial null", "twice" },
+    { "-global virtio-mmio.foo=1", "virtio-mmio.foo=1" },
+    { "-global virtio-mmio.force-legacy=2", "\"2\"" },
+    { "-rtc base=yesterday", "yesterday" },
+    { "-rtc clock=vm", "vm" },
+    { "-d int,nonsense", "nonsense" },
+    { "-initrd x", "-initrd x" },
+    { "-append x", "-append" },
+    { "-chardev stdio,id=c -device virtio-serial-device -device virtconsole,chardev=c", "stdio" },
+};
+
+START_TEST(failing_lines)
+{
+    bool ok = parse(failures[_i].line);
+    ck_assert_msg(!ok, "\"%s\" was accepted", failures[_i].line);
+    ck_assert_msg(strstr(error.text, failures[_i].names) != NULL,
+                  "\"%s\": the message \"%s\" does not name %s", failures[_i].line, error.text,
+                  failures[_i].names);
+}
+END_TEST
+
+/* Scripts grep for a line that begins with the flag. */
+START_TEST(help_lines)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    parsed("-help");
+    options_print(&options, out);
+    fclose(out);
+    static const char *const lines[] = { "\n-machine ", "\n-kernel ", "\n-drive ", "\n-no-reboot ",
+                                         "\n-version " };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        ck_assert_ptr_nonnull(strstr(text, lines[i]));
+    free(text);
+}
+END_TEST
+
+START_TEST(sizes_and_names)
+{
+    uint64_t value;
+    bool on;
+    static const char *const names[] = { "kernel", "initrd", NULL };
+    ck_assert(option_parse_size("3K", 1, &value) && value == 3072);
+    ck_assert(option_parse_size("7", 1 << 20, &value) && value == 7 << 20);
+    ck_assert(!option_parse_size("", 1, &value) && !option_parse_size("1KB", 1, &value));
+    ck_assert(!option_parse_size("18446744073709551615K", 1, &value));
+    ck_assert(option_parse_number("0x10", &value) && value == 16);
+    ck_assert(option_parse_number("010", &value) && value == 10);
+    ck_assert(!option_parse_number("0x", &value) || value == 0);
+    ck_assert(!option_parse_number(" 1", &value) && !option_parse_number("1 ", &value));
+    ck_assert(option_parse_switch(NULL, &on) && on);
+    ck_assert(option_parse_switch("off", &on) && !on);
+    ck_assert(!option_parse_switch("", &on));
+    ck_assert_str_eq(option_nearest("kernle", names), "kernel");
+    ck_assert_ptr_null(option_nearest("zzzzzz", names));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *tests = tcase_create("options");
+    tcase_add_test(tests, defaults);
+    tcase_add_test(tests, teaching_kernel);
+    tcase_add_test(tests, buildroot_without_network);
+    tcase_add_test(tests, debian_with_uboot);
+    tcase_add_test(tests, ubuntu_and_ci);
+    tcase_add_test(tests, order_of_slots);
+    tcase_add_test(tests, consoles);
+    tcase_add_test(tests, loaders);
+    tcase_add_test(tests, small_flags);
+    tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
+    tcase_add_test(tests, help_lines);
+    tcase_add_test(tests, sizes_and_names);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    options_free(&options);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
