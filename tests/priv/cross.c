@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Accesses across a page boundary, and misaligned ones within a page. A fault's tval is "the virtual address
+ * of the portion of the access that caused the fault", of a fetch too (Priv. 3.1.16, 4.1.9); a store that
+ * faults on its second page stores nothing on the first here: both emulators translate first.
+ */
+#include "vm.h"
+
+const char test_name[] = "cross";
+
+static const struct {
+    uint32_t load, store;
+    unsigned size;
+    bool fp;
+} widths[] = {
+    { LH(A0, A1, 0), SH(A2, A1, 0), 2, false },  { LW(A0, A1, 0), SW(A2, A1, 0), 4, false },
+    { FLW(1, 11, 0), FSW(1, 11, 0), 4, true },   { FLD(1, 11, 0), FSD(1, 11, 0), 8, true },
+    { LHU(A0, A1, 0), SH(A2, A1, 0), 2, false },
+#if XLEN == 64
+    { LD(A0, A1, 0), SD(A2, A1, 0), 8, false },  { LWU(A0, A1, 0), SW(A2, A1, 0), 4, false },
+#endif
+};
+#define WIDTHS (sizeof(widths) / sizeof(widths[0]))
+
+/* DATA_VA is DATA(6) and the next page DATA(2): not neighbours in memory. */
+static uint8_t *byte_at(unsigned offset)
+{
+    return (uint8_t *)(offset < PAGE ? DATA(6) + offset : DATA(2) + (offset - PAGE));
+}
+
+static uint8_t pattern(unsigned i)
+{
+    return (uint8_t)(0x81 + 0x13 * i);
+}
+
+static void fill(unsigned from)
+{
+    for (unsigned i = 0; i < 32; i++)
+        *(volatile uint8_t *)byte_at(from + i) = pattern(i);
+}
+
+static void check_value(unsigned w, unsigned skip_bytes, const struct trap *trap)
+{
+    uint64_t want = 0, got = trap->x[A0];
+    for (unsigned i = widths[w].size; i-- > 0;)
+        want = want << 8 | pattern(skip_bytes + i);
+    if (widths[w].fp) {
+        uint64_t register_bits;
+        __asm__ volatile("fsd f1, %0" : "=m"(register_bits));
+        got = widths[w].size == 8 ? register_bits : (uint32_t)register_bits;
+        check_equal(widths[w].size == 8 ? 0 : ~(register_bits >> 32) & 0xffffffff, 0, "load-boxed");
+    } else if (widths[w].size < 8) {
+        uint64_t mask = ((uint64_t)1 << widths[w].size * 8) - 1;
+        got &= mask;
+    }
+    check_equal(got, want, "load-value");
+}
+
+static void test_working(uintptr_t base, unsigned from, unsigned to, enum mode mode)
+{
+    run_offset = mode == MODE_U ? VM_USER : 0;
+    for (unsigned w = 0; w < WIDTHS; w++)
+        for (unsigned offset = from; offset < to; offset++) {
+            fill(from);
+            struct trap trap = run_insn(mode, widths[w].load, ARGS(0, base + offset));
+            check_cause(&trap, CAUSE_NONE, "load-misaligned");
+            check_value(w, offset - from, &trap);
+            uint64_t value = 0x1122334455667788;
+            if (widths[w].fp)
+                __asm__ volatile("fld f1, %0" ::"m"(value));
+            trap = run_insn(mode, widths[w].store, ARGS(0, base + offset, (uintptr_t)value));
+            check_cause(&trap, CAUSE_NONE, "store-misaligned");
+            bool right = true;
+            for (unsigned i = 0; i < 32; i++) {
+                unsigned at = i - (offset - from);
+                uint8_t want = at < widths[w].size ? (uint8_t)(value >> 8 * at) : pattern(i);
+                right = right && *(volatile uint8_t *)byte_at(from + i) == want;
+            }
+            check_true(right, "store-bytes");
+        }
+    run_offset = 0;
+}
+
+static void set_pages(uintptr_t first, uintptr_t second)
+{
+    vm_map(DATA_VA, DATA(6), first, 0);
+    vm_map(DATA_VA + PAGE, DATA(2), second, 0);
+    vm_flush();
+}
+
+static void test_faults(void)
+{
+    for (unsigned w = 0; w < WIDTHS; w++)
+        for (unsigned offset = PAGE - widths[w].size + 1; offset < PAGE; offset++)
+            for (unsigned bad = 1; bad < 4; bad++) {
+                uintptr_t vaddr = DATA_VA + offset;
+                uintptr_t tval = bad & 1 ? vaddr : DATA_VA + PAGE;
+                set_pages(bad & 1 ? 0 : PTE_RWX, bad & 2 ? 0 : PTE_RWX);
+                struct trap trap = run_insn(MODE_S, widths[w].load, ARGS(99, vaddr, 3));
+                check_trap(&trap, CAUSE_LOAD_PAGE, CODE, tval, "load-fault");
+                check_equal(trap.x[A0], 99, "load-fault-keeps-rd");
+                set_pages(bad & 1 ? PTE_V | PTE_R | PTE_A | PTE_D : PTE_RWX,
+                          bad & 2 ? PTE_V | PTE_R | PTE_A | PTE_D : PTE_RWX);
+                fill(PAGE - 16);
+                trap = run_insn(MODE_S, widths[w].store, ARGS(99, vaddr, 3));
+                check_trap(&trap, CAUSE_STORE_PAGE, CODE, tval, "store-fault");
+                bool untouched = true;
+                for (unsigned i = 0; i < 32; i++)
+                    untouched = untouched && *(volatile uint8_t *)byte_at(PAGE - 16 + i) == pattern(i);
+                check_true(untouched, "store-fault-stores-nothing");
+            }
+    set_pages(PTE_RWX, PTE_RWX);
+}
+
+static void put_code(unsigned offset, uint32_t insn, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        *(volatile uint8_t *)byte_at(offset + i) = (uint8_t)(insn >> 8 * i);
+    __asm__ volatile("fence.i" ::: "memory");
+}
+
+static void test_fetch(void)
+{
+    static const uintptr_t noexec = PTE_V | PTE_R | PTE_A | PTE_D;
+    set_pages(PTE_RWX, PTE_RWX);
+    put_code(PAGE - 2, LI(A0, 0x123), 4);
+    put_code(PAGE + 2, RET, 4);
+    struct trap trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
+    check_cause(&trap, CAUSE_NONE, "fetch-across");
+    check_equal(trap.x[A0], 0x123, "fetch-across-done");
+    for (unsigned kind = 0; kind < 2; kind++) {
+        set_pages(PTE_RWX, kind ? noexec : 0);
+        trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
+        check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE - 2, DATA_VA + PAGE, "fetch-second-page");
+        check_equal(trap.x[A0], 0, "fetch-second-page-not-done");
+        set_pages(kind ? noexec : 0, PTE_RWX);
+        trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
+        check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE - 2, DATA_VA + PAGE - 2, "fetch-first-page");
+    }
+    /* Reached by running into it rather than by a jump. */
+    set_pages(PTE_RWX, 0);
+    put_code(PAGE - 6, LI(A1, 7), 4);
+    trap = run(MODE_S, DATA_VA + PAGE - 6, ARGS(0));
+    check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE - 2, DATA_VA + PAGE, "fetch-fallthrough");
+    check_equal(trap.x[A1], 7, "fetch-fallthrough-done-before");
+    /* A 2-byte instruction at the end needs no second page. */
+    put_code(PAGE - 2, 0x8082 /* c.jr ra */, 2);
+    trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
+    check_cause(&trap, CAUSE_NONE, "fetch-compressed-at-end");
+    put_code(PAGE - 2, C_NOP, 2);
+    trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
+    check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE, DATA_VA + PAGE, "fetch-next-page");
+    /* The second half changes by remapping: its new bytes count. */
+    set_pages(PTE_RWX, PTE_RWX);
+    put_code(PAGE - 2, LI(A0, 1), 4);
+    trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
+    check_equal(trap.x[A0], 1, "fetch-across-before-remap");
+    *(volatile uint16_t *)DATA(9) = LI(A0, 5) >> 16;
+    *(volatile uint32_t *)(DATA(9) + 2) = 0x8082;
+    __asm__ volatile("fence.i" ::: "memory");
+    vm_map(DATA_VA + PAGE, DATA(9), PTE_RWX, 0);
+    vm_flush();
+    trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
+    check_equal(trap.x[A0], 5, "fetch-across-after-remap");
+}
+
+/* Misaligned LR, SC, AMO: an address-misaligned or an access-fault exception, never done
+ * (Unpriv. 13.2, 13.4). */
+static void test_atomics(uintptr_t vaddr, enum mode mode)
+{
+    static const uint32_t insns[] = {
+        LR_W(A0, A1),
+        SC_W(A0, A2, A1),
+        AMOADD_W(A0, A2, A1),
+#if XLEN == 64
+        LR_D(A0, A1),
+        SC_D(A0, A2, A1),
+        AMOADD_D(A0, A2, A1),
+#endif
+    };
+    static uintptr_t seen[2];
+    for (unsigned i = 0; i < sizeof(insns) / sizeof(insns[0]); i++)
+        for (unsigned offset = 1; offset < 8; offset++) {
+            if (offset % (i < 3 ? 4 : 8) == 0)
+                continue;
+            struct trap trap = run_insn(mode, insns[i], ARGS(99, vaddr + offset, 1));
+            bool lr = i % 3 == 0;
+            bool right = trap.cause == (lr ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED) ||
+                         trap.cause == (lr ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS);
+            if (!right && i % 3 == 1 && trap.cause == CAUSE_NONE) {
+                /* An SC with no reservation may also just fail. */
+                check_equal(trap.x[A0], 1, "sc-misaligned-fails");
+                continue;
+            }
+            check_true(right, lr ? "lr-misaligned" : "store-atomic-misaligned");
+            if (right)
+                check_trap(&trap, trap.cause, CODE, vaddr + offset, "atomic-misaligned-tval");
+            seen[lr ? 0 : 1] = trap.cause;
+        }
+    print("misaligned lr: cause %u; sc, amo: cause %u\n", (uint32_t)seen[0], (uint32_t)seen[1]);
+}
+
+void test_main(void)
+{
+    for (unsigned i = 0; i < vm_mode_count(); i++) {
+        vm_begin(vm_mode(i));
+        vm_on(0);
+        set_pages(PTE_RWX, PTE_RWX);
+        test_working(DATA_VA, PAGE - 16, PAGE + 8, MODE_S);
+        test_working(DATA_VA, 64, 72, MODE_S);
+        set_pages(PTE_RWX | PTE_U, PTE_RWX | PTE_U);
+        test_working(DATA_VA, PAGE - 16, PAGE + 8, MODE_U);
+        test_faults();
+        test_fetch();
+        set_pages(PTE_RWX, PTE_RWX);
+        test_atomics(DATA_VA + 256, MODE_S);
+    }
+    vm_off();
+    test_working(DATA(6), 128, 144, MODE_M);
+    test_atomics(DATA(6), MODE_M);
+}
