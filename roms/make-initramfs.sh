@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Makes RVIVE_CACHE/guest/initramfs.cpio from what fetch-kernel.sh left: busybox, roms/initramfs-init.sh as /init, and
+# the kernel modules for the board's devices and ext4, unpacked (the host is quicker at that) and in loading order.
+# Not compressed: an emulated machine would only spend time on it. Done again when the kernel or the init is newer.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/roms/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+modules="virtio_mmio virtio_blk virtio_rng virtio_net ext4"
+initramfs=$guest_dir/initramfs.cpio
+
+[ -f "$guest_dir/vmlinux" ] || die "no kernel in $guest_dir: run roms/fetch-kernel.sh first"
+stale=$(find "$guest_dir/vmlinux" "$top/roms/initramfs-init.sh" "$0" -newer "$initramfs" 2>/dev/null || echo missing)
+[ -n "$stale" ] || exit 0
+
+say "Making the initramfs"
+work=$guest_dir/initramfs.new
+rm -rf "$work"
+mkdir -p "$work/root/bin" "$work/root/modules"
+cp "$guest_dir/busybox" "$work/root/bin/busybox"
+cp "$top/roms/initramfs-init.sh" "$work/root/init"
+chmod 755 "$work/root/init" "$work/root/bin/busybox"
+
+# depmod and modprobe expect the modules under lib/modules of a root.
+[ -e "$guest_dir/kernel/lib" ] || ln -s usr/lib "$guest_dir/kernel/lib"
+release=$(ls "$guest_dir/kernel/usr/lib/modules")
+depmod -b "$guest_dir/kernel" "$release" || die "depmod failed for $release"
+: >"$work/list"
+for module in $modules; do
+    modprobe -d "$guest_dir/kernel" -S "$release" --show-depends "$module" >>"$work/list" ||
+        die "kernel $release has no module $module"
+done
+# Lines are "insmod PATH" or "builtin NAME".
+awk '$1 == "insmod" && !seen[$2]++ { print $2 }' "$work/list" >"$work/paths"
+while read -r path; do
+    file=${path##*/}
+    case $file in
+    *.ko.xz) file=${file%.xz} && xz -dc "$path" >"$work/root/modules/$file" ;;
+    *.ko) cp "$path" "$work/root/modules/$file" ;;
+    *) die "do not know how to unpack the module $path" ;;
+    esac
+    echo "$file" >>"$work/root/modules/order"
+done <"$work/paths"
+
+(cd "$work/root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0) >"$initramfs.new"
+mv "$initramfs.new" "$initramfs"
+rm -rf "$work"

@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The first boot of the root that roms/make-rootfs.sh makes, run as the guest's init: configures the packages, which are
+# only extracted so far, sets up the machine, and powers off. Says "rootfs-setup: done" if all went well.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DPKG_ROOT=''
+export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /tmp
+
+# preinst NAME: runs a package's script as dpkg would have before unpacking it.
+preinst() {
+    [ -x "/var/lib/dpkg/info/$1.preinst" ] || return 0
+    DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=${1%:*} DPKG_MAINTSCRIPT_ARCH=$(dpkg --print-architecture) \
+        DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 "/var/lib/dpkg/info/$1.preinst" install
+}
+
+configure() {
+    # Everyone else's scripts need the users, the shell and libc's tools of these.
+    preinst base-passwd || return 1
+    for script in /var/lib/dpkg/info/*.preinst; do
+        name=${script##*/}
+        name=${name%.preinst}
+        [ "$name" = base-passwd ] || preinst "$name" || return 1
+    done
+    dpkg --force-depends --force-unsafe-io --configure base-passwd base-files || return 1
+    dpkg --force-depends --force-unsafe-io --configure -a || return 1
+    # What is not "ii" now would show up as broken at the next apt run.
+    ! dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | grep -v '^ii ' || return 1
+}
+
+set_up() {
+    echo rvive >/etc/hostname
+    printf '127.0.0.1 localhost rvive\n::1 localhost\n' >/etc/hosts
+    echo '/dev/vda / ext4 defaults,noatime 0 1' >/etc/fstab
+    passwd -d root
+    # Nothing that an emulated machine would spend its first minutes on.
+    for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
+        fstrim.timer systemd-tmpfiles-clean.timer; do
+        ln -sf /dev/null "/etc/systemd/system/$unit"
+    done
+    systemd-machine-id-setup
+    # The packages' users, caches and catalogues are up to date: systemd need not make them again at the first boot.
+    touch -r /usr /etc/.updated /var/.updated
+}
+
+echo "rootfs-setup: configuring packages"
+if configure && set_up; then
+    rm -f /rootfs-setup
+    echo "rootfs-setup: done in $(cut -d' ' -f1 /proc/uptime) s"
+else
+    echo "rootfs-setup: FAILED"
+fi
+# Write all back, remount read-only, power off.
+for key in s u o; do
+    echo $key >/proc/sysrq-trigger
+done
+while :; do sleep 60; done

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# From a fresh checkout to a shell in Debian 13's own riscv64 kernel: installs the packages that are missing, builds
+# Rvive, fetches the kernel, makes an initramfs and boots it. Each step is skipped when its result is there.
+# Usage: roms/run.sh [--fetch-only | --build-only | --debian] [more arguments for rvive]
+#   --fetch-only  stop after the packages, the kernel and the initramfs are there
+#   --build-only  stop after that and the build
+#   --debian      boot a whole Debian root, made first if it is not there (roms/make-rootfs.sh), instead of the initramfs
+# RVIVE_CACHE: the folder for downloads (default .cache). RVIVE_EMULATOR: another emulator, a command that takes the same
+# arguments. RVIVE_MIRROR: a Debian mirror to use before the one that the system's apt uses.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/roms/lib.sh"
+
+mode=run
+case ${1:-} in
+--fetch-only) mode=fetch && shift ;;
+--build-only) mode=build && shift ;;
+--debian) mode=debian && shift ;;
+-h | --help) sed -n 's/^# //p' "$0" | sed 1d && exit 0 ;;
+esac
+
+sh "$top/roms/setup.sh" "$top/roms/packages.txt"
+sh "$top/roms/fetch-kernel.sh"
+sh "$top/roms/make-initramfs.sh"
+[ $mode != fetch ] || exit 0
+[ -n "${RVIVE_EMULATOR:-}" ] || build_rvive
+[ $mode != build ] || exit 0
+if [ $mode = debian ]; then
+    sh "$top/roms/make-rootfs.sh"
+    set -- -m 1G -append "console=ttyS0 root=/dev/vda" -drive file="$RVIVE_CACHE/rootfs.img",if=none,format=raw,id=root \
+        -device virtio-blk-device,drive=root "$@"
+fi
+
+say "Booting. Ctrl-A X quits, Ctrl-A H lists the keys; poweroff in the guest ends it too."
+exec ${RVIVE_EMULATOR:-$top/build/rvive} -M virt -m 512M -smp 2 -nographic \
+    -kernel "$guest_dir/vmlinux" -initrd "$guest_dir/initramfs.cpio" -append "console=ttyS0" "$@"

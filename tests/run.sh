@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs every test: installs the packages that are missing, builds with gcc and with clang and with the sanitizers, fetches
+# the guest and the peers, then the unit tests under the sanitizers and all tests, boots included, on the Release build.
+# Usage: tests/run.sh [--no-sanitizers] [arguments for the main ctest run, such as -R NAME or -L boot]
+# The last line is "N passed, N failed"; the status is 0 only if nothing failed.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/roms/lib.sh"
+
+sanitizers=yes
+[ "${1:-}" != --no-sanitizers ] || { sanitizers=no && shift; }
+jobs=$(nproc)
+passed=0
+failed=0
+
+# count_step NAME COMMAND...: runs a step that passes or fails as a whole.
+count_step() {
+    step=$1
+    shift
+    say "$step"
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $step" >&2
+    fi
+}
+
+# build DIR CMAKE-ARGUMENTS...: configures and builds everything in DIR.
+build() {
+    build_in=$1
+    shift
+    cmake -S "$top" -B "$build_in" -G Ninja "$@" && ninja -C "$build_in"
+}
+
+# run_ctest DIR ARGUMENTS...: runs ctest there and adds its tests to the counts, read from its own log of results.
+run_ctest() {
+    ctest_in=$1
+    shift
+    results=$ctest_in/results.xml
+    rm -f "$results"
+    ctest --test-dir "$ctest_in" --output-on-failure --timeout 600 -j "$jobs" --output-junit "$results" "$@" || :
+    if [ -f "$results" ]; then
+        total=$(grep -c '<testcase ' "$results" || :)
+        good=$(grep -c '<testcase .*status="run"' "$results" || :)
+        passed=$((passed + good))
+        failed=$((failed + total - good))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: ctest in $ctest_in ran nothing" >&2
+    fi
+}
+
+start=$(date +%s)
+sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt" "$top/tests/packages.txt"
+sh "$top/roms/fetch-kernel.sh"
+sh "$top/roms/make-initramfs.sh"
+export RVIVE_QEMU="${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}"
+sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
+
+count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
+if [ $sanitizers = yes ]; then
+    count_step "Building with clang" build "$top/build-clang" -DCMAKE_C_COMPILER=clang
+    count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
+        -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    say "Tests under ASan and UBSan (all but the boots)"
+    run_ctest "$top/build-asan" -LE 'boot|slow' -E '^style_'
+fi
+# A filtered run may do without the full root, whose first boot takes minutes; an ordinary one has it.
+[ $# -gt 0 ] || count_step "Making a full Debian root" sh "$top/roms/make-rootfs.sh"
+say "All tests"
+run_ctest "$top/build" "$@"
+
+say "Took $(($(date +%s) - start)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
