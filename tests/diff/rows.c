@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The rows of isa.def that can be compared; see snippet.h.
+ */
+#include <stdlib.h>
+
+#include "tests/diff/snippet.h"
+
+const char *rows_excluded(enum isa_insn insn)
+{
+    switch (insn) {
+    case ISA_INSN_ecall:
+    case ISA_INSN_ebreak: return "calls the environment";
+    case ISA_INSN_sret:
+    case ISA_INSN_mret:
+    case ISA_INSN_wfi:
+    case ISA_INSN_sfence_vma:
+    case ISA_INSN_sinval_vma:
+    case ISA_INSN_sfence_w_inval:
+    case ISA_INSN_sfence_inval_ir: return "privileged";
+    case ISA_INSN_cbo_inval:
+    case ISA_INSN_cbo_clean:
+    case ISA_INSN_cbo_flush: return "illegal in QEMU's user mode";
+    default: return NULL;
+    }
+}
+
+static bool in_xlen(const struct rows *rows, const struct isa_entry *entry)
+{
+    return !(entry->flags & (rows->config->xlen == 32 ? ISA_RV64 : ISA_RV32));
+}
+
+static bool collect_encodings(struct rows *rows, enum isa_rvc rvc)
+{
+    const struct isa_entry *entry = isa_rvc_entry(rvc);
+    uint16_t *list = malloc(65536 * sizeof(*list));
+    size_t count = 0;
+    for (uint32_t bits = 0; list && bits < 65536; bits++) {
+        struct isa_operands operands;
+        if ((bits & entry->mask) != entry->match)
+            continue;
+        isa_decode(rows->config, bits, &operands, NULL);
+        if (operands.insn != ISA_INSN_ILLEGAL && operands.rvc == rvc)
+            list[count++] = (uint16_t)bits;
+    }
+    rows->encoding[rvc] = list;
+    rows->encodings[rvc] = count;
+    return list != NULL;
+}
+
+bool rows_create(struct rows *rows, const struct isa_config *config)
+{
+    *rows = (struct rows){ .config = config };
+    for (unsigned insn = 1; insn < ISA_INSN_COUNT; insn++)
+        if (in_xlen(rows, isa_entry(insn)) && !rows_excluded(insn))
+            rows->row[rows->count++] = (struct row){ insn, ISA_RVC_COUNT };
+    for (unsigned rvc = 0; rvc < ISA_RVC_COUNT; rvc++) {
+        if (!in_xlen(rows, isa_rvc_entry(rvc)))
+            continue;
+        if (!collect_encodings(rows, rvc))
+            return false;
+        struct isa_operands operands;
+        isa_decode(config, rows->encoding[rvc][0], &operands, NULL);
+        if (rows->encodings[rvc] && !rows_excluded(operands.insn))
+            rows->row[rows->count++] = (struct row){ operands.insn, rvc };
+    }
+    return true;
+}
+
+void rows_destroy(struct rows *rows)
+{
+    for (unsigned rvc = 0; rvc < ISA_RVC_COUNT; rvc++)
+        free(rows->encoding[rvc]);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs a program in QEMU's user mode and in a hart of this process; see snippet.h.
+ *
+ * The hart has no Linux: a few instructions in front of the program switch the FPU on and set a trap handler
+ * that counts the write calls and ends the run on exit, or on any other trap. They talk to this file by
+ * stores to addresses that are no RAM. Code and data lie at the same addresses as in QEMU.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cpu/hart.h"
+#include "tests/diff/snippet.h"
+
+void run_destroy(struct run *run)
+{
+    free(run->blocks);
+    *run = (struct run){ 0 };
+}
+
+/* ---- QEMU ----------------------------------------------------------------------------------------- */
+
+static void peer_folder(char *folder, size_t size)
+{
+    const char *qemu = getenv("RVIVE_QEMU"), *cache = getenv("RVIVE_CACHE");
+    if (qemu)
+        snprintf(folder, size, "%s", qemu);
+    else
+        snprintf(folder, size, "%s/qemu10", cache ? cache : SOURCE_DIR "/.cache");
+}
+
+static bool read_qemu(const struct program *program, const char *path, struct run *run)
+{
+    char folder[512], command[2048], rest;
+    peer_folder(folder, sizeof(folder));
+    snprintf(command, sizeof(command),
+             "exec sh '" SOURCE_DIR "/tests/peers/qemu' '%s' qemu-riscv%u -cpu max '%s'", folder,
+             program->xlen, path);
+    FILE *output = popen(command, "r");
+    if (!output) {
+        perror("popen");
+        return false;
+    }
+    size_t got = fread(run->blocks, 1, program->data_size, output);
+    bool more = fread(&rest, 1, 1, output) == 1;
+    int status = pclose(output);
+    run->completed = got / BLOCK_SIZE;
+    if (status != 0 || got != program->data_size || more)
+        snprintf(run->fault, sizeof(run->fault), "QEMU stopped after %zu snippets, status 0x%x",
+                 run->completed, (unsigned)status);
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && got == 0 && program->count > 1) {
+        fprintf(stderr, "qemu-riscv%u cannot be run from %s: run tests/peers/qemu10.sh, or set RVIVE_QEMU\n",
+                program->xlen, folder);
+        return false;
+    }
+    return true;
+}
+
+bool run_qemu(const struct program *program, struct run *run)
+{
+    char path[] = "/tmp/rvive-diff-XXXXXX";
+    *run = (struct run){ .blocks = calloc(1, program->data_size) };
+    int fd = mkstemp(path);
+    bool done = fd >= 0 && run->blocks && program_write_elf(program, path) && fchmod(fd, 0700) == 0;
+    if (fd >= 0)
+        close(fd);
+    done = done && read_qemu(program, path, run);
+    if (fd >= 0)
+        unlink(path);
+    if (!done)
+        run_destroy(run);
+    return done;
+}
+
+/* ---- A hart with a little memory ------------------------------------------------------------------ */
+
+#define STUB_ADDRESS (PROGRAM_CODE - 4096)
+#define PORT_ADDRESS                                                                                         \
+    0x08000000u /* stores: + 0 ends the run with mcause, + 8 mepc, + 16 mtval, + 32 a snippet is done */
+
+struct board {
+    struct hart_bus bus; /* first: the hart's functions get it */
+    struct hart *hart;
+    uint8_t *stub, *code, *data; /* each whole pages; data begins half a page early */
+    size_t code_size, data_size;
+    uint64_t cause, epc, tval;
+    size_t completed;
+};
+
+static uint8_t *board_page(struct hart_bus *bus, uint64_t paddr, bool *writable)
+{
+    struct board *board = (struct board *)bus;
+    *writable = true;
+    if (paddr == STUB_ADDRESS)
+        return board->stub;
+    if (paddr >= PROGRAM_CODE && paddr - PROGRAM_CODE < board->code_size)
+        return board->code + (paddr - PROGRAM_CODE);
+    uint64_t data = PROGRAM_DATA & ~4095u;
+    if (paddr >= data && paddr - data < board->data_size)
+        return board->data + (paddr - data);
+    return NULL;
+}
+
+static bool board_read(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t *value)
+{
+    (void)bus, (void)paddr, (void)size, (void)value;
+    return false;
+}
+
+static bool board_write(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t value)
+{
+    struct board *board = (struct board *)bus;
+    (void)size;
+    switch (paddr) {
+    case PORT_ADDRESS:
+        board->cause = value;
+        hart_request(board->hart, HART_REQUEST_STOP);
+        return true;
+    case PORT_ADDRESS + 8: board->epc = value; return true;
+    case PORT_ADDRESS + 16: board->tval = value; return true;
+    case PORT_ADDRESS + 32: board->completed++; return true;
+    default: return false;
+    }
+}
+
+static void board_code_page(struct hart_bus *bus, uint64_t paddr)
+{
+    (void)bus, (void)paddr;
+}
+
+static bool board_mapped(struct hart_bus *bus, uint64_t paddr)
+{
+    bool writable;
+    return board_page(bus, paddr & ~UINT64_C(4095), &writable) != NULL;
+}
+
+static const struct hart_bus_ops board_ops = { board_page, board_read, board_write, board_code_page,
+                                               board_mapped };
+
+static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
+{
+    struct isa_operands o = { .rd = (uint8_t)rd, .rs1 = (uint8_t)rs1, .rs2 = (uint8_t)rs2, .imm = imm };
+    return isa_encode(insn, &o);
+}
+
+/* Start, and from + 64 the trap handler. t0 = x5, t1 = x6, t2 = x7, a7 = x17. */
+static void make_stub(struct board *board, unsigned xlen)
+{
+    enum {
+        MSTATUS = 0x300,
+        MTVEC = 0x305,
+        MEPC = 0x341,
+        MCAUSE = 0x342,
+        MTVAL = 0x343,
+        ECALL_M = 11,
+        SYS_EXIT = 93
+    };
+    enum isa_insn store = xlen == 64 ? ISA_INSN_sd : ISA_INSN_sw;
+    const uint32_t start[] = {
+        encode(ISA_INSN_lui, 5, 0, 0, STUB_ADDRESS), encode(ISA_INSN_addi, 5, 5, 0, 64),
+        encode(ISA_INSN_csrrw, 0, 5, 0, MTVEC),      encode(ISA_INSN_lui, 5, 0, 0, 3 << 13), /* mstatus.FS */
+        encode(ISA_INSN_csrrs, 0, 5, 0, MSTATUS),    encode(ISA_INSN_lui, 5, 0, 0, PROGRAM_CODE),
+        encode(ISA_INSN_jalr, 0, 5, 0, 0),
+    };
+    const uint32_t handler[] = {
+        encode(ISA_INSN_lui, 7, 0, 0, PORT_ADDRESS),
+        encode(ISA_INSN_csrrs, 5, 0, 0, MCAUSE),
+        encode(ISA_INSN_addi, 6, 0, 0, ECALL_M),
+        encode(ISA_INSN_bne, 0, 5, 6, 7 * 4), /* to the end */
+        encode(store, 0, 7, 5, 32),
+        encode(ISA_INSN_addi, 6, 0, 0, SYS_EXIT),
+        encode(ISA_INSN_beq, 0, 17, 6, 4 * 4), /* to the end */
+        encode(ISA_INSN_csrrs, 6, 0, 0, MEPC),
+        encode(ISA_INSN_addi, 6, 6, 0, 4),
+        encode(ISA_INSN_jal, 0, 0, 0, 7 * 4), /* to the return */
+        encode(ISA_INSN_csrrs, 6, 0, 0, MEPC),
+        encode(store, 0, 7, 6, 8),
+        encode(ISA_INSN_csrrs, 6, 0, 0, MTVAL),
+        encode(store, 0, 7, 6, 16),
+        encode(store, 0, 7, 5, 0),
+        encode(ISA_INSN_jal, 0, 0, 0, 0),
+        encode(ISA_INSN_csrrw, 0, 6, 0, MEPC),
+        encode(ISA_INSN_mret, 0, 0, 0, 0),
+    };
+    memcpy(board->stub, start, sizeof(start));
+    memcpy(board->stub + 64, handler, sizeof(handler));
+}
+
+static bool board_load(struct board *board, const struct program *program)
+{
+    board->code_size = (program->code_size + 4095) & ~(size_t)4095;
+    board->data_size = program->data_size + 4096;
+    board->stub = aligned_alloc(4096, 4096);
+    board->code = aligned_alloc(4096, board->code_size);
+    board->data = aligned_alloc(4096, board->data_size);
+    if (!board->stub || !board->code || !board->data)
+        return false;
+    memset(board->code, 0, board->code_size);
+    memset(board->data, 0, board->data_size);
+    memcpy(board->code, program->code, program->code_size);
+    memcpy(board->data + PROGRAM_DATA % 4096, program->data, program->data_size);
+    make_stub(board, program->xlen);
+    return true;
+}
+
+static bool board_run(struct board *board, const struct isa_config *isa, struct error *error)
+{
+    struct clock *clock = clock_create(error);
+    struct hart_config config = {
+        .isa = isa, .bus = &board->bus, .clock = clock, .timebase_hz = 10000000, .reset_pc = STUB_ADDRESS
+    };
+    if (!clock)
+        return false;
+    board->hart = hart_create(&config, error);
+    if (board->hart) {
+        hart_run(board->hart);
+        hart_destroy(board->hart);
+    }
+    clock_destroy(clock);
+    return board->hart != NULL;
+}
+
+bool run_hart(const struct program *program, const struct isa_config *config, struct run *run)
+{
+    struct board board = { .bus = { &board_ops } };
+    struct error error = { "out of memory" };
+    *run = (struct run){ .blocks = malloc(program->data_size) };
+    bool done = run->blocks && board_load(&board, program) && board_run(&board, config, &error);
+    if (done) {
+        bool ended = board.completed == program->count + 1; /* with the exit call */
+        memcpy(run->blocks, board.data + PROGRAM_DATA % 4096, program->data_size);
+        run->completed = ended ? program->count : board.completed;
+        if (!ended)
+            snprintf(run->fault, sizeof(run->fault), "Rvive trapped: mcause 0x%llx mepc 0x%llx mtval 0x%llx",
+                     (unsigned long long)board.cause, (unsigned long long)board.epc,
+                     (unsigned long long)board.tval);
+    } else {
+        fprintf(stderr, "a hart cannot be run: %s\n", error.text);
+        run_destroy(run);
+    }
+    free(board.stub);
+    free(board.code);
+    free(board.data);
+    return done;
+}

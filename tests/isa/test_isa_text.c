@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * isa_disassemble() against binutils' objdump: every row, every CSR and all compressed encodings.
+ */
+#include <check.h>
+#include <string.h>
+
+#include "tests/isa/objdump.h"
+#include "tests/isa/rows.h"
+
+#define ROUNDS 40
+#define BASE   0x80000000ull
+/* Zihintntl is told apart: objdump then has names for c.add x0, x2 and its like, which are plain c.add here.
+ */
+#define ARCH                                                                                                 \
+    "imafdc_zicbom_zicbop_zicboz_zicond_zicsr_zifencei_zihintpause_zacas_zawrs_zfa_zfh_zba_zbb_zbc_zbs_zcb_" \
+    "svinval"
+
+static uint64_t seed = 2;
+static const unsigned xlens[] = { 32, 64 };
+
+static void free_texts(char **texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+/* A branch's target is pc-relative and objdump shortens nothing: only RV32 addresses wrap. */
+static void disassemble(unsigned xlen, uint32_t bits, uint64_t pc, struct isa_operands *o, char *text,
+                        size_t size)
+{
+    struct isa_config config = rows_config(xlen);
+    isa_decode(&config, bits, o, NULL);
+    size_t length = isa_disassemble(o, pc, text, size);
+    ck_assert_uint_eq(length, strlen(text));
+}
+
+/* Legal encodings that objdump does not print:
+ * - reserved fence bits: fence with rd, rs1 or fm set;
+ * - rd, rs1 or imm of fence.i;
+ * - a rounding mode that is not 0 where it cannot matter (the manual lets any valid one stand there);
+ * - pairs that begin with an odd register, which is the interpreter's to refuse. */
+static bool objdump_declines(const struct isa_operands *o, unsigned xlen)
+{
+    const struct isa_entry *entry = isa_entry(o->insn);
+    bool pair = o->insn == ISA_INSN_amocas_q || (o->insn == ISA_INSN_amocas_d && xlen == 32);
+    return (o->insn == ISA_INSN_fence && (o->rd || o->rs1 || o->imm >> 8)) || o->insn == ISA_INSN_fence_i ||
+           (entry->flags & ISA_EXACT && o->rm != 0) || (pair && (o->rd | o->rs2) & 1);
+}
+
+/* Reserved encodings that objdump prints: c.addi16sp by 0, and on RV32 compressed shifts by 32 and more. */
+static bool objdump_exceeds(uint32_t bits, unsigned xlen)
+{
+    bool shift = (bits & 0xe003) == 0x0002 || (bits & 0xe803) == 0x8001;
+    return bits == 0x6101 || (xlen == 32 && shift && bits >> 12 & 1);
+}
+
+static void compare_rows(unsigned xlen, const uint32_t *bits, size_t count, const char *arch)
+{
+    char **texts = objdump_disassemble(xlen, arch, BASE, bits, count);
+    ck_assert_ptr_nonnull(texts);
+    uint64_t pc = BASE;
+    for (size_t i = 0; i < count; i++) {
+        char text[128];
+        struct isa_operands o;
+        disassemble(xlen, bits[i], pc, &o, text, sizeof(text));
+        pc += o.length;
+        if (strncmp(texts[i], ".insn", 5) == 0 && objdump_declines(&o, xlen))
+            continue;
+        if (o.insn == ISA_INSN_ILLEGAL && objdump_exceeds(bits[i], xlen))
+            continue;
+        ck_assert_msg(strcmp(text, texts[i]) == 0, "RV%u %0*x: \"%s\", objdump \"%s\"", xlen, o.length * 2,
+                      bits[i], text, texts[i]);
+    }
+    free_texts(texts, count);
+}
+
+START_TEST(test_objdump_rows)
+{
+    unsigned xlen = xlens[_i];
+    uint32_t *bits = calloc((size_t)ISA_INSN_COUNT * ROUNDS, sizeof(*bits));
+    size_t count = 0;
+    for (unsigned row = 1; row < ISA_INSN_COUNT; row++) {
+        const struct isa_entry *entry = isa_entry(row);
+        for (unsigned round = 0; round < ROUNDS && rows_in_xlen(entry, xlen); round++)
+            bits[count++] = rows_bits(entry, round, &seed);
+        if (row == ISA_INSN_fence_i) /* the form that objdump knows */
+            bits[count++] = entry->match;
+    }
+    compare_rows(xlen, bits, count, ARCH "_zihintntl");
+    free(bits);
+}
+END_TEST
+
+START_TEST(test_objdump_csrs)
+{
+    uint32_t bits[4096];
+    for (uint32_t csr = 0; csr < 4096; csr++)
+        bits[csr] = csr << 20 | 0x2573;
+    compare_rows(xlens[_i], bits, 4096, ARCH);
+}
+END_TEST
+
+START_TEST(test_objdump_compressed)
+{
+    static uint32_t bits[49152];
+    size_t count = 0;
+    for (uint32_t i = 0; i < 65536; i++)
+        if ((i & 3) != 3)
+            bits[count++] = i;
+    compare_rows(xlens[_i], bits, count, ARCH);
+}
+END_TEST
+
+/* ---- The function itself -------------------------------------------------------------------------- */
+
+START_TEST(test_short_buffer)
+{
+    struct isa_config config = rows_config(64);
+    struct isa_operands o;
+    char text[8];
+    isa_decode(&config, 0xfff50513, &o, NULL);
+    ck_assert_uint_eq(isa_disassemble(&o, 0, text, sizeof(text)), strlen("addi a0,a0,-1"));
+    ck_assert_str_eq(text, "addi a0");
+    ck_assert_uint_eq(isa_disassemble(&o, 0, NULL, 0), strlen("addi a0,a0,-1"));
+}
+END_TEST
+
+START_TEST(test_illegal)
+{
+    struct isa_operands o;
+    char text[64];
+    disassemble(64, 0, 0, &o, text, sizeof(text));
+    ck_assert_str_eq(text, "c.unimp");
+    disassemble(64, 0x8002, 0, &o, text, sizeof(text));
+    ck_assert_str_eq(text, ".insn 2, 0x8002");
+    disassemble(64, 0xffffffff, 0, &o, text, sizeof(text));
+    ck_assert_str_eq(text, ".insn 4, 0xffffffff");
+}
+END_TEST
+
+int main(void)
+{
+    isa_init();
+    Suite *suite = suite_create("isa text");
+    TCase *tests = tcase_create("rows");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, test_objdump_rows, 0, 2);
+    tcase_add_loop_test(tests, test_objdump_csrs, 0, 2);
+    tcase_add_loop_test(tests, test_objdump_compressed, 0, 2);
+    tcase_add_test(tests, test_short_buffer);
+    tcase_add_test(tests, test_illegal);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
