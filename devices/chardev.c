@@ -32,6 +32,12 @@ void chardev_destroy(struct chardev *chardev)
         chardev->ops->destroy(chardev);
 }
 
+void chardev_hurry(struct chardev *chardev, bool on)
+{
+    if (chardev->ops->hurry)
+        chardev->ops->hurry(chardev, on);
+}
+
 static void null_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
 {
     (void)chardev, (void)bytes, (void)length;
@@ -49,7 +55,7 @@ static void null_destroy(struct chardev *chardev)
 
 static struct chardev *null_open(struct error *error)
 {
-    static const struct chardev_ops ops = { "null", null_write, null_input_ready, null_destroy };
+    static const struct chardev_ops ops = { "null", null_write, null_input_ready, null_destroy, NULL };
     struct chardev *chardev = calloc(1, sizeof(*chardev));
     if (!chardev)
         error_set(error, "out of memory for a character device");

@@ -5,8 +5,9 @@
  *
  * Input is never lost: a backend reads from the host only as many bytes as the front end says it can take,
  * and goes on when the front end calls chardev_input_ready(). receive() is called from the I/O thread, with
- * no lock of the backend held. write() may be called from any thread, with the front end's lock held; it
- * never waits for the peer longer than a terminal or file takes.
+ * no lock of the backend held. write() may be called from any thread; while the peer takes nothing it waits
+ * (a terminal whose user pressed Ctrl-S), so the caller must hold no lock that can_receive() or receive()
+ * take: the I/O thread would wait too, and with it the keys that end the emulator.
  */
 #ifndef DEVICES_CHARDEV_H
 #define DEVICES_CHARDEV_H
@@ -20,11 +21,13 @@
 struct chardev;
 struct chardev_ops {
     const char *name;
-    /* Writes all bytes, or drops what a gone peer cannot take. */
+    /* Writes all bytes, or drops what a gone or (in a hurry) stopped peer does not take. */
     void (*write)(struct chardev *chardev, const uint8_t *bytes, size_t length);
     /* The front end has room again. */
     void (*input_ready)(struct chardev *chardev);
     void (*destroy)(struct chardev *chardev);
+    /* See chardev_hurry(). NULL: writes never wait. */
+    void (*hurry)(struct chardev *chardev, bool on);
 };
 
 struct chardev_front {
@@ -43,6 +46,9 @@ void chardev_attach(struct chardev *chardev, const struct chardev_front *front);
 void chardev_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
 void chardev_input_ready(struct chardev *chardev);
 void chardev_destroy(struct chardev *chardev);
+/* While on, writes, also those that wait already, give up when the peer has taken nothing for a second. For
+ * whoever is going to wait for the writers. Any thread. */
+void chardev_hurry(struct chardev *chardev, bool on);
 
 /* What the keys after Ctrl-A do (only backends made with `escapes`). */
 enum chardev_escape { CHARDEV_ESCAPE_QUIT, CHARDEV_ESCAPE_MONITOR };

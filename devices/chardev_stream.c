@@ -4,9 +4,9 @@
  *
  * Output: write() appends to a buffer and, when it was empty, asks the I/O thread to flush it, so that a
  * guest that prints a lot costs one system call for many bytes while a single byte is written within
- * microseconds. When the buffer is full, the writer itself waits for the descriptor: it must not wait for the
- * I/O thread, which may in turn be waiting for the front end's lock. For the same reason the I/O thread only
- * tries the lock, and comes back. `flushing` says that a flush is queued or will be.
+ * microseconds. When the buffer is full, the writer itself waits for the descriptor, as long as the peer
+ * wants or until somebody is in a hurry. It holds the output lock meanwhile, so the I/O thread only tries
+ * that lock, and comes back. `flushing` says that a flush is queued or will be.
  *
  * Input: the I/O thread reads at most what the front end takes. If that is nothing, it sets `stalled`, asks
  * once more (room may have come between) and stops watching; stream_input_ready() starts it again. With
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define CTRL_A      1
+#define HURRY_TRIES 10    /* of a tenth of a second each */
 #define WRITE_CHUNK 4096u /* PIPE_BUF: after POLLOUT a pipe takes as much without blocking */
 
 /* ---- output --------------------------------------------------------------------------------------- */
@@ -80,18 +81,24 @@ static void flush_job(void *opaque)
         flush_later(stream);
 }
 
-void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
+/* Waits for room in the buffer. False: what does not fit is to be dropped. [locked] */
+static bool output_room(struct chardev_stream *stream)
 {
-    struct chardev_stream *stream = (struct chardev_stream *)chardev;
-    pthread_mutex_lock(&stream->out_lock);
-    while (length && stream->out_fd >= 0) {
+    while (stream->out_fd >= 0 && stream->out_count == STREAM_BUFFER) {
+        if (atomic_load(&stream->closing) ||
+            (stream->out_tries >= HURRY_TRIES && atomic_load(&stream->hurry)))
+            return false;
+        stream->out_tries = output_chunk(stream, 100) ? 0 : stream->out_tries + 1;
+    }
+    stream->out_tries = 0;
+    return stream->out_fd >= 0;
+}
+
+/* Appends to the buffer and unlocks. */
+static void output_append(struct chardev_stream *stream, const uint8_t *bytes, size_t length)
+{
+    while (length && output_room(stream)) {
         size_t n = STREAM_BUFFER - stream->out_count;
-        if (n == 0) {
-            if (atomic_load(&stream->closing))
-                break;
-            output_chunk(stream, 100);
-            continue;
-        }
         n = n < length ? n : length;
         memcpy(stream->out_buffer + stream->out_count, bytes, n);
         stream->out_count += n;
@@ -104,6 +111,18 @@ void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
     pthread_mutex_unlock(&stream->out_lock);
     if (flush)
         io_loop_run(stream->loop, &stream->flush_job);
+}
+
+void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
+{
+    struct chardev_stream *stream = (struct chardev_stream *)chardev;
+    pthread_mutex_lock(&stream->out_lock);
+    output_append(stream, bytes, length);
+}
+
+void stream_hurry(struct chardev *chardev, bool on)
+{
+    atomic_store(&((struct chardev_stream *)chardev)->hurry, on);
 }
 
 /* ---- input ---------------------------------------------------------------------------------------- */
@@ -132,7 +151,11 @@ static void help(struct chardev_stream *stream)
 {
     static const char text[] = "\r\nCtrl-A H  this list\r\nCtrl-A X  quit\r\nCtrl-A C  monitor\r\n"
                                "Ctrl-A Ctrl-A  send Ctrl-A\r\n";
-    stream_write(&stream->chardev, (const uint8_t *)text, sizeof(text) - 1);
+    /* The I/O thread waits for nobody: a stopped terminal shows no help. */
+    if (pthread_mutex_trylock(&stream->out_lock))
+        return;
+    size_t length = sizeof(text) - 1;
+    output_append(stream, (const uint8_t *)text, STREAM_BUFFER - stream->out_count < length ? 0 : length);
 }
 
 /* Takes the escapes out of `length` bytes, in place; returns how many are left. */
@@ -276,7 +299,7 @@ void stream_destroy(struct chardev_stream *stream)
     io_job_cancel(stream->loop, &stream->input_job);
     pthread_mutex_lock(&stream->out_lock);
     /* A peer that takes nothing for a second loses the rest. */
-    for (int tries = 0; stream->out_count && stream->out_fd >= 0 && tries < 10;)
+    for (int tries = 0; stream->out_count && stream->out_fd >= 0 && tries < HURRY_TRIES;)
         tries = output_chunk(stream, 100) ? 0 : tries + 1;
     output_gone(stream);
     pthread_mutex_unlock(&stream->out_lock);

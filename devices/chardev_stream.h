@@ -39,8 +39,9 @@ struct chardev_stream {
     int out_fd; /* -1: nobody there, bytes are dropped */
     uint8_t out_buffer[STREAM_BUFFER];
     size_t out_count;
+    unsigned out_tries; /* to make room, in vain, one after the other, of all writers */
     bool flushing;
-    atomic_bool closing;
+    atomic_bool closing, hurry;
 };
 
 bool stream_init(struct chardev_stream *stream, const struct chardev_ops *ops, struct error *error);
@@ -53,6 +54,7 @@ void stream_destroy(struct chardev_stream *stream);
 
 void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
 void stream_input_ready(struct chardev *chardev);
+void stream_hurry(struct chardev *chardev, bool on);
 
 /* The kinds of backend. `text` is the description behind the kind. */
 struct chardev *chardev_stdio_open(bool escapes, chardev_escape_fn *escape, void *opaque,

@@ -5,8 +5,8 @@
  * the timeout interrupt as soon as they are there. Input never overruns the FIFO, since the chardev asks for
  * room first; only loopback can.
  *
- * The lock protects all registers. It is held while the chardev is written to, so that bytes of two harts
- * keep the order of their writes; it is not held while the chardev is told that there is room.
+ * The lock protects all registers. It is not held while the chardev is called: a write may wait for the peer,
+ * and meanwhile the I/O thread asks for room.
  */
 #include "devices/uart16550.h"
 
@@ -185,10 +185,13 @@ static uint64_t uart_read(struct device *device, uint64_t offset, unsigned size)
 
 static void thr_write(struct uart *uart, uint8_t byte)
 {
-    if (uart->mcr & MCR_LOOP)
+    if (uart->mcr & MCR_LOOP) {
         fifo_push(uart, byte);
-    else if (uart->chardev)
+    } else if (uart->chardev) {
+        pthread_mutex_unlock(&uart->lock);
         chardev_write(uart->chardev, &byte, 1);
+        pthread_mutex_lock(&uart->lock);
+    }
     uart->thr_pending = true;
 }
 

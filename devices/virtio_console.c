@@ -125,10 +125,13 @@ static void console_config_write(struct virtio_device *device, unsigned offset, 
     struct virtio_console *console = (struct virtio_console *)device;
     (void)size;
     uint8_t byte = (uint8_t)value;
-    if (offset == offsetof(struct console_config, emerg_wr))
+    if (offset == offsetof(struct console_config, emerg_wr)) {
+        pthread_mutex_unlock(&device->lock);
         chardev_write(console->chardev, &byte, 1);
-    else
+        pthread_mutex_lock(&device->lock);
+    } else {
         LOG_GUEST("virtio-console: the driver writes to offset %u of its configuration", offset);
+    }
 }
 
 static void console_save(struct virtio_device *device, struct state_writer *writer)

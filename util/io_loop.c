@@ -46,9 +46,13 @@ static void wake(struct io_loop *loop)
         ;
 }
 
+/* What is queued now; a job that queues itself again comes after the watches. */
 static void run_jobs(struct io_loop *loop)
 {
-    while (loop->jobs) {
+    unsigned count = 0;
+    for (const struct io_job *job = loop->jobs; job; job = job->next)
+        count++;
+    while (loop->jobs && count-- > 0) {
         struct io_job *job = loop->jobs;
         loop->jobs = job->next;
         if (!loop->jobs)

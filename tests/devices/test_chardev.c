@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "devices/uart16550.h"
 #include "tests/devices/fake.h"
 
 #define LOAD (1u << 20)
@@ -198,6 +199,69 @@ START_TEST(test_escapes)
 }
 END_TEST
 
+struct talker {
+    struct device *uart;
+    atomic_uint written;
+    atomic_bool stop, stopped;
+};
+
+static void *talk(void *opaque)
+{
+    struct talker *talker = opaque;
+    while (!atomic_load(&talker->stop)) {
+        fake_write(talker->uart, 0, 1, '.');
+        atomic_fetch_add(&talker->written, 1);
+    }
+    atomic_store(&talker->stopped, true);
+    return NULL;
+}
+
+/* A terminal that takes no more output: the guest's writer waits, but typing does what it always does, and
+ * the writer can be got out. */
+START_TEST(test_stopped_terminal)
+{
+    struct fake_irq irq = { .level = false };
+    int in[2], out[2];
+    pthread_t thread;
+    ck_assert_int_eq(pipe(in), 0);
+    ck_assert_int_eq(pipe(out), 0);
+    fflush(stdout);
+    int saved = dup(1);
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    struct chardev *chardev = open_ok("mon:stdio", note_escape, NULL);
+    struct talker talker = { .uart = uart16550_create(
+                                 &(struct uart16550_config){ .irq = fake_irq_line(&irq), .chardev = chardev },
+                                 NULL) };
+    fake_write(talker.uart, 2, 1, 1); /* FIFO on */
+    pthread_create(&thread, NULL, talk, &talker);
+    /* The pipe and the buffer are full when nothing has moved for half a second. */
+    unsigned now = 0;
+    for (unsigned still = 0; still < 5; still++) {
+        usleep(100000);
+        if (now != atomic_load(&talker.written))
+            still = 0;
+        now = atomic_load(&talker.written);
+    }
+    /* Input goes to the guest's side still, help is asked for in vain, and quitting works. */
+    ck_assert_int_eq(write(in[1], "ab\1h", 4), 4);
+    FAKE_WAIT(fake_read(talker.uart, 5, 1) & 1);
+    ck_assert_uint_eq(fake_read(talker.uart, 0, 1), 'a');
+    ck_assert_uint_eq(fake_read(talker.uart, 0, 1), 'b');
+    atomic_store(&escapes[CHARDEV_ESCAPE_QUIT], 0);
+    ck_assert_int_eq(write(in[1], "\1x", 2), 2);
+    FAKE_WAIT(escapes[CHARDEV_ESCAPE_QUIT] == 1);
+    ck_assert_uint_eq(atomic_load(&talker.written), now); /* still waiting: nothing was dropped */
+    atomic_store(&talker.stop, true);
+    chardev_hurry(chardev, true);
+    FAKE_WAIT(atomic_load(&talker.stopped));
+    pthread_join(thread, NULL);
+    chardev_destroy(chardev);
+    talker.uart->ops->destroy(talker.uart);
+    dup2(saved, 1);
+}
+END_TEST
+
 START_TEST(test_end_of_input)
 {
     struct slow_front front;
@@ -285,6 +349,7 @@ static Suite *suite(void)
     tcase_add_test(c, test_pty_load);
     tcase_add_test(c, test_file_output);
     tcase_add_test(c, test_escapes);
+    tcase_add_test(c, test_stopped_terminal);
     tcase_add_test(c, test_end_of_input);
     tcase_add_test(c, test_socket);
     tcase_add_test(c, test_bad_descriptions);

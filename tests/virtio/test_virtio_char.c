@@ -129,7 +129,8 @@ static void terminal_input_ready(struct chardev *chardev)
     atomic_fetch_add(&((struct terminal *)chardev)->ready, 1);
 }
 
-static const struct chardev_ops terminal_ops = { "terminal", terminal_write, terminal_input_ready, NULL };
+static const struct chardev_ops terminal_ops = { "terminal", terminal_write, terminal_input_ready, NULL,
+                                                 NULL };
 
 static struct terminal terminal = { .chardev.ops = &terminal_ops, .lock = PTHREAD_MUTEX_INITIALIZER };
 static struct ring input, output;

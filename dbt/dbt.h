@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The translator as the board sees it: one for all harts of a machine.
+ */
+#ifndef DBT_DBT_H
+#define DBT_DBT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cpu/hart.h"
+#include "util/error.h"
+
+struct dbt;
+
+/* Makes an empty code cache. NULL, with *error filled. */
+struct dbt *dbt_create(struct error *error);
+/* The harts must have been destroyed. */
+void dbt_destroy(struct dbt *dbt);
+/* Lets the hart use translated code; before it first runs. False, with *error filled, where this translator
+ * cannot serve it (it is for RV64 with C). */
+bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error);
+/* How often a block runs in the interpreter before it is translated (`hot`), unless the user says else. */
+#define DBT_HOT_DEFAULT 16
+/* Forgets everything; with all harts stopped (system reset, snapshot). */
+void dbt_reset(struct dbt *dbt);
+/* A device wrote to [paddr, paddr + length), where decoded code may be. Any thread; the harts are to be asked
+ * for a HART_REQUEST_FENCE_I afterwards. */
+void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length);
+/* Counters, one a line. */
+void dbt_print_counters(struct dbt *dbt, FILE *out);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The baseline translator: one pass over a predecoded block. Each instruction has a lowering in one of
+ * t1_*.c, or is a call to its interpreter handler; so every instruction can be translated but those that end
+ * a block and are no jumps (CSRs, fences, traps), which stay with the interpreter: the block ends in front of
+ * them.
+ *
+ * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
+ * that map the page use the same code.
+ */
+#include "dbt/t1.h"
+
+#include <string.h>
+
+/* More than the host code of any block. */
+#define T1_CODE_MAX 32768
+
+/* ---- Registers ---------------------------------------------------------------------------------------- */
+
+enum x86_reg t1_pinned(unsigned guest)
+{
+    switch (guest) {
+#define X(guest_, host)                                                                                      \
+    case guest_: return host;
+        DBT_PINNED(X)
+#undef X
+    default: return X86_NONE;
+    }
+}
+
+static struct x86_mem x_mem(unsigned guest)
+{
+    return hart_mem(8 * guest);
+}
+
+void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
+{
+    enum x86_reg host = t1_pinned(guest);
+    if (guest == 0)
+        x86_mov_imm(&t->e, to, 0);
+    else if (host != X86_NONE)
+        x86_mov(&t->e, 64, to, host);
+    else
+        x86_load(&t->e, 64, to, x_mem(guest));
+}
+
+enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
+{
+    enum x86_reg host = t1_pinned(guest);
+    if (host != X86_NONE)
+        return host;
+    t1_copy(t, scratch, guest);
+    return scratch;
+}
+
+enum x86_reg t1_dest(const struct t1 *t)
+{
+    enum x86_reg host = t1_pinned(t->op.rd);
+    return host != X86_NONE ? host : X86_RAX;
+}
+
+void t1_set(struct t1 *t, enum x86_reg from)
+{
+    enum x86_reg host = t1_pinned(t->op.rd);
+    if (host != X86_NONE)
+        x86_mov(&t->e, 64, host, from);
+    else if (t->op.rd)
+        x86_store(&t->e, 64, x_mem(t->op.rd), from);
+}
+
+void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest)
+{
+    enum x86_reg host = t1_pinned(guest);
+    if (guest == 0)
+        x86_op_imm(&t->e, op, bits, to, 0);
+    else if (host != X86_NONE)
+        x86_op(&t->e, op, bits, to, host);
+    else
+        x86_op_mem(&t->e, op, bits, to, x_mem(guest));
+}
+
+/* ---- Cold code ---------------------------------------------------------------------------------------- */
+
+struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site)
+{
+    struct t1_cold *cold = &t->colds[t->cold_count < T1_COLDS_MAX - 1 ? t->cold_count++ : T1_COLDS_MAX - 1];
+    *cold = (struct t1_cold){ .kind = kind, .site = site };
+    return cold;
+}
+
+static uint32_t link_number(const struct t1 *t, const struct t1_link *link)
+{
+    return (uint32_t)(((const uint8_t *)link - t->dbt->cache.data) / 8);
+}
+
+static void emit_cold(struct t1 *t, struct t1_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    if (!e->overflow)
+        x86_patch(cold->site, e->run, x86_here(e));
+    switch (cold->kind) {
+    case T1_COLD_LOAD:
+    case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
+    case T1_COLD_SLICE_AT:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_call_to(e, t->dbt->slice_at);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_SLICE_PC:
+        x86_call_to(e, t->dbt->slice_pc);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_LINK:
+        cold->link->stub = x86_here(e);
+        x86_mov_imm(e, X86_RAX, link_number(t, cold->link));
+        x86_jmp_to(e, t->dbt->leave_link);
+        break;
+    case T1_COLD_EXEC:
+        x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
+        x86_call_to(e, t->dbt->exec);
+        x86_jmp_to(e, cold->back);
+        break;
+    }
+}
+
+/* ---- Calls to interpreter handlers -------------------------------------------------------------------- */
+
+static void handler_done(struct hart *hart, const struct insn *insn)
+{
+    (void)insn;
+    hart->native.done = true;
+}
+
+/* A block of one instruction for the handler to find itself in: `count` is what a trap takes back. */
+struct insn *t1_make_insn(struct t1 *t)
+{
+    struct block *block = code_cache_data(&t->dbt->cache, sizeof(struct block) + 2 * sizeof(struct insn));
+    if (!block) {
+        t->full = true;
+        return NULL;
+    }
+    block->count = t->block->count - t->index;
+    block->insns[0] = t->source->insns[t->index];
+    block->insns[0].offset = (uint16_t)t->offset;
+    block->insns[1].exec = handler_done;
+    return &block->insns[0];
+}
+
+static void call_handler(struct t1 *t)
+{
+    struct insn *insn = t1_make_insn(t);
+    x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)insn);
+    x86_call_to(&t->e, t->dbt->exec);
+    t->dbt->counters.calls++;
+}
+
+/* ---- One block ---------------------------------------------------------------------------------------- */
+
+static void lower(struct t1 *t)
+{
+    static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings };
+    if (isa_entry(t->op.insn)->flags & ISA_END) {
+        t1_lower_jump(t);
+        return;
+    }
+    for (unsigned i = 0; i < 3; i++)
+        if (tables[i][t->op.insn] && tables[i][t->op.insn](t))
+            return;
+    call_handler(t);
+}
+
+static bool is_jump(enum isa_insn insn)
+{
+    return insn == ISA_INSN_jal || insn == ISA_INSN_jalr || isa_entry(insn)->flags & ISA_BRANCH;
+}
+
+static void decode(const struct block *source, unsigned index, const struct hart *hart,
+                   struct isa_operands *op)
+{
+    uint32_t bits = 0;
+    const struct insn *insn = &source->insns[index];
+    memcpy(&bits, source->code + insn->offset, insn->length);
+    isa_decode(&hart->isa, bits, op, NULL);
+}
+
+/* How many instructions of the block are translated: all but an end that is no jump. */
+static unsigned translatable(const struct hart *hart, const struct block *source)
+{
+    struct isa_operands op;
+    decode(source, source->count - 1, hart, &op);
+    bool stays = op.insn == ISA_INSN_ILLEGAL || (isa_entry(op.insn)->flags & ISA_END && !is_jump(op.insn));
+    return source->count - stays;
+}
+
+static void translate_insns(struct t1 *t)
+{
+    unsigned start = t->source->paddr & (PAGE_SIZE - 1);
+    x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
+    for (t->index = 0; t->index < t->block->count; t->index++) {
+        decode(t->source, t->index, t->hart, &t->op);
+        t->offset = start + t->source->insns[t->index].offset;
+        lower(t);
+    }
+    unsigned end = start + t->block->bytes;
+    if (!t->ended) {
+        if (t->block->count < t->source->count)
+            t1_leave(t, end);
+        else
+            t1_goto(t, T1_ALWAYS, (int)end);
+    }
+    for (unsigned i = 0; i < t->cold_count; i++)
+        emit_cold(t, &t->colds[i]);
+}
+
+static struct t1_block *make_block(struct t1 *t, unsigned count)
+{
+    const struct block *source = t->source;
+    unsigned bytes = count == source->count ? source->bytes : source->insns[count].offset;
+    struct t1_block *block = code_cache_data(&t->dbt->cache, sizeof(*block));
+    uint8_t *copy = code_cache_data(&t->dbt->cache, bytes);
+    if (!block || !copy)
+        return NULL;
+    memcpy(copy, source->code, bytes);
+    *block = (struct t1_block){
+        .paddr = source->paddr, .guest = source->host, .copy = copy, .bytes = bytes, .count = count
+    };
+    return block;
+}
+
+struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
+{
+    struct code_cache *cache = &dbt->cache;
+    *full = false;
+    unsigned count = translatable(hart, source);
+    if (count == 0 || source->paddr2 != NO_PAGE)
+        return NULL;
+    if (CODE_CACHE_SIZE - cache->used < T1_CODE_MAX) {
+        *full = true;
+        return NULL;
+    }
+    uint8_t *start = cache->write + cache->used;
+    struct t1 t = {
+        .e = { start, start + T1_CODE_MAX, cache->run, false }, .dbt = dbt, .hart = hart, .source = source
+    };
+    t.block = make_block(&t, count);
+    if (t.block)
+        translate_insns(&t);
+    if (!t.block || t.full || t.e.overflow || t.cold_count >= T1_COLDS_MAX - 1) {
+        *full = true;
+        return NULL;
+    }
+    t.block->entry = start + cache->run;
+    cache->used += (size_t)(t.e.at - start + 15) & ~(size_t)15;
+    dbt->counters.blocks++;
+    dbt->counters.insns += count;
+    dbt->counters.guest_bytes += t.block->bytes;
+    dbt->counters.host_bytes += (uint64_t)(t.e.at - start);
+    return t.block;
+}

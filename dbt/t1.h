@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside of the baseline translator: what its files share while a block is being translated.
+ *
+ * Scratch registers: rax, rcx, rdx. A lowering reads guest registers with t1_use(), computes in the register
+ * that t1_dest() names, and ends with t1_set(). Code that is rarely wanted goes behind the block:
+ * t1_cold_*().
+ */
+#ifndef DBT_T1_H
+#define DBT_T1_H
+
+#include "dbt/dbt_state.h"
+
+enum t1_cold_kind {
+    T1_COLD_LOAD,
+    T1_COLD_STORE,
+    T1_COLD_SLICE_AT,
+    T1_COLD_SLICE_PC,
+    T1_COLD_LINK,
+    T1_COLD_EXEC
+};
+
+struct t1_cold {
+    enum t1_cold_kind kind;
+    uint8_t *site;       /* the jump that leads here */
+    const uint8_t *back; /* where it goes on */
+    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset */
+    unsigned size;       /* LOAD, STORE: bytes */
+    bool sign;           /* LOAD */
+    unsigned guest;      /* LOAD: rd; STORE: rs2 */
+    bool fp;             /* LOAD, STORE: `guest` is an f register */
+    struct t1_link *link;
+    struct insn *insn; /* EXEC */
+};
+
+#define T1_COLDS_MAX (8 * BLOCK_INSNS_MAX + 8) /* a fused multiply-add has six */
+
+struct t1 {
+    struct x86_emit e;
+    struct dbt *dbt;
+    struct hart *hart;
+    const struct block *source;
+    struct t1_block *block;
+    struct isa_operands op; /* the instruction */
+    unsigned index;         /* in the block */
+    unsigned offset;        /* in the page */
+    bool ended;             /* control has left */
+    bool full;              /* out of memory for data */
+    bool fp_on, fp_dirty;   /* the block has checked mstatus.FS, has set it to Dirty */
+    struct insn *fp_insn;   /* for the handler of the present FP instruction; NULL: none needed yet */
+    unsigned fp_first_cold; /* its first piece of cold code */
+    struct t1_cold colds[T1_COLDS_MAX];
+    unsigned cold_count;
+};
+
+/* ---- Registers (t1.c) --------------------------------------------------------------------------------- */
+
+/* Host register of a pinned guest register, or X86_NONE. */
+enum x86_reg t1_pinned(unsigned guest);
+/* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be changed.
+ */
+enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch);
+/* Copies the guest register to a host register. */
+void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest);
+/* Where to compute rd: its own host register, or rax. */
+enum x86_reg t1_dest(const struct t1 *t);
+/* rd = the host register, which is t1_dest() or a scratch one. */
+void t1_set(struct t1 *t, enum x86_reg from);
+/* op `to`, guest register. */
+void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest);
+
+/* A new piece of cold code, reached by the jump at `site`. */
+struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site);
+
+/* An instruction for an interpreter handler to run from translated code; NULL: no room, t->full is set. */
+struct insn *t1_make_insn(struct t1 *t);
+
+/* Around a lowering of FP: checks mstatus.FS once a block (the handler raises the trap), and says where code
+ * that a handler has taken over goes on. t1_fp.c */
+void t1_fp_begin(struct t1 *t, bool writes);
+void t1_fp_end(struct t1 *t);
+
+/* ---- Lowerings: false where the instruction is to be run by its interpreter handler ----------------------
+ */
+
+typedef bool t1_lower_fn(struct t1 *t);
+extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT]; /* t1_int.c */
+extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* t1_mem.c */
+extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* t1_fp.c */
+
+/* t1_jump.c */
+bool t1_lower_jump(struct t1 *t);
+/* Leaves the block for an offset relative to its page, which may lie outside; `cond` X86_ALWAYS or a
+ * condition. */
+#define T1_ALWAYS (-1)
+void t1_goto(struct t1 *t, int cond, int target);
+/* Leaves translated code; the interpreter goes on at a page offset. */
+void t1_leave(struct t1 *t, unsigned offset);
+
+/* t1_mem.c */
+void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold);
+uint32_t t1_where(const struct t1 *t);
+
+#endif

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Lowerings of the integer instructions. What has none here (division, carry-less products, AMOs, ...) is run
+ * by its interpreter handler.
+ */
+#include "dbt/t1.h"
+
+#define OP (t->op)
+
+/* ---- Two registers ------------------------------------------------------------------------------------- */
+
+/* rd = rs1 op rs2; the W forms compute 32 bits and extend the sign. */
+static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
+{
+    enum x86_reg to = t1_dest(t);
+    /* rs2 must survive the copy of rs1 into the destination. */
+    enum x86_reg work = to == t1_pinned(OP.rs2) && OP.rs1 != OP.rs2 ? X86_RAX : to;
+    t1_copy(t, work, OP.rs1);
+    t1_op_guest(t, op, bits, work, OP.rs2);
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, work, work);
+    t1_set(t, work);
+    return true;
+}
+
+/* rd = rs1 op ~rs2. */
+static bool binary_not(struct t1 *t, enum x86_alu op)
+{
+    t1_copy(t, X86_RAX, OP.rs2);
+    x86_not(&t->e, 64, X86_RAX);
+    t1_op_guest(t, op, 64, X86_RAX, OP.rs1);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool shift(struct t1 *t, enum x86_shift op, unsigned bits)
+{
+    t1_copy(t, X86_RCX, OP.rs2);
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_shift_cl(&t->e, op, bits, X86_RAX); /* the host takes the count modulo the width, too */
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool multiply(struct t1 *t, unsigned bits)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_imul(&t->e, bits, X86_RAX, t1_use(t, OP.rs2, X86_RCX));
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool multiply_high(struct t1 *t, bool sign)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_mul(&t->e, sign, 64, t1_use(t, OP.rs2, X86_RCX));
+    t1_set(t, X86_RDX);
+    return true;
+}
+
+static bool set_if(struct t1 *t, enum x86_cond cond)
+{
+    enum x86_reg a = t1_use(t, OP.rs1, X86_RAX);
+    t1_op_guest(t, X86_CMP, 64, a, OP.rs2);
+    x86_setcc(&t->e, cond, X86_RAX);
+    x86_extend(&t->e, 8, false, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* rd = (rs1 << n) + rs2; `word`: only the low 32 bits of rs1 count. */
+static bool shift_add(struct t1 *t, unsigned n, bool word)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    if (word)
+        x86_extend(&t->e, 32, false, X86_RAX, X86_RAX);
+    if (n)
+        x86_shift_imm(&t->e, X86_SHL, 64, X86_RAX, n);
+    t1_op_guest(t, X86_ADD, 64, X86_RAX, OP.rs2);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* rd = cond(rs1, rs2) ? rs1 : rs2. */
+static bool select_if(struct t1 *t, enum x86_cond cond)
+{
+    t1_copy(t, X86_RAX, OP.rs2);
+    enum x86_reg a = t1_use(t, OP.rs1, X86_RCX);
+    x86_op(&t->e, X86_CMP, 64, a, X86_RAX);
+    x86_cmov(&t->e, cond, 64, X86_RAX, a);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* Zicond: rd = rs2 is zero (or not) ? 0 : rs1. */
+static bool zero_if(struct t1 *t, enum x86_cond cond)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_mov_imm(&t->e, X86_RDX, 0);
+    enum x86_reg b = t1_use(t, OP.rs2, X86_RCX);
+    x86_test(&t->e, 64, b, b);
+    x86_cmov(&t->e, cond, 64, X86_RAX, X86_RDX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* ---- One register and an immediate --------------------------------------------------------------------- */
+
+static bool add_immediate(struct t1 *t)
+{
+    enum x86_reg to = t1_dest(t), from = t1_pinned(OP.rs1);
+    if (OP.rs1 == 0) {
+        x86_mov_imm(&t->e, to, OP.imm);
+    } else if (from != X86_NONE && OP.imm && from != to) {
+        x86_lea(&t->e, 64, to, x86_mem(from, OP.imm));
+    } else {
+        t1_copy(t, to, OP.rs1);
+        if (OP.imm)
+            x86_op_imm(&t->e, X86_ADD, 64, to, OP.imm);
+    }
+    t1_set(t, to);
+    return true;
+}
+
+static bool add_immediate_word(struct t1 *t)
+{
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, OP.rs1);
+    if (OP.imm)
+        x86_op_imm(&t->e, X86_ADD, 32, to, OP.imm);
+    x86_extend(&t->e, 32, true, to, to);
+    t1_set(t, to);
+    return true;
+}
+
+static bool immediate(struct t1 *t, enum x86_alu op)
+{
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, OP.rs1);
+    x86_op_imm(&t->e, op, 64, to, OP.imm);
+    t1_set(t, to);
+    return true;
+}
+
+static bool shift_immediate(struct t1 *t, enum x86_shift op, unsigned bits)
+{
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, OP.rs1);
+    if (OP.imm)
+        x86_shift_imm(&t->e, op, bits, to, (unsigned)OP.imm);
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, to, to);
+    t1_set(t, to);
+    return true;
+}
+
+static bool shift_left_unsigned_word(struct t1 *t)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_extend(&t->e, 32, false, X86_RAX, X86_RAX);
+    x86_shift_imm(&t->e, X86_SHL, 64, X86_RAX, (unsigned)OP.imm);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool set_if_immediate(struct t1 *t, enum x86_cond cond)
+{
+    enum x86_reg a = t1_use(t, OP.rs1, X86_RAX);
+    x86_op_imm(&t->e, X86_CMP, 64, a, OP.imm);
+    x86_setcc(&t->e, cond, X86_RAX);
+    x86_extend(&t->e, 8, false, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* Zbs with an immediate. */
+static bool single_bit(struct t1 *t, enum isa_insn insn)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    if (insn == ISA_INSN_bexti) {
+        x86_shift_imm(&t->e, X86_SHR, 64, X86_RAX, (unsigned)OP.imm);
+        x86_op_imm(&t->e, X86_AND, 32, X86_RAX, 1);
+    } else {
+        uint64_t bit = 1ull << OP.imm;
+        x86_mov_imm(&t->e, X86_RCX, (int64_t)(insn == ISA_INSN_bclri ? ~bit : bit));
+        x86_op(&t->e,
+               insn == ISA_INSN_bclri   ? X86_AND
+               : insn == ISA_INSN_bseti ? X86_OR
+                                        : X86_XOR,
+               64, X86_RAX, X86_RCX);
+    }
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* ---- One register -------------------------------------------------------------------------------------- */
+
+static bool extend(struct t1 *t, unsigned bits, bool sign)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_extend(&t->e, bits, sign, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool count_bits(struct t1 *t, enum x86_count op, unsigned bits, bool available)
+{
+    if (!available)
+        return false;
+    x86_count(&t->e, op, bits, X86_RAX, t1_use(t, OP.rs1, X86_RCX));
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool reverse_bytes(struct t1 *t)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_bswap64(&t->e, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool load_upper(struct t1 *t)
+{
+    x86_mov_imm(&t->e, t1_dest(t), OP.imm);
+    t1_set(t, t1_dest(t));
+    return true;
+}
+
+static bool add_upper_to_pc(struct t1 *t)
+{
+    enum x86_reg to = t1_dest(t);
+    x86_load(&t->e, 64, to, HART_MEM(native.page));
+    int64_t sum = (int64_t)OP.imm + t->offset;
+    if (sum == (int32_t)sum) {
+        x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)sum);
+    } else {
+        x86_op_imm(&t->e, X86_ADD, 64, to, OP.imm);
+        x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)t->offset);
+    }
+    t1_set(t, to);
+    return true;
+}
+
+/* x86 keeps all orders but store to load. */
+static bool fence(struct t1 *t)
+{
+    unsigned pred = (unsigned)OP.imm >> 4 & 15, succ = (unsigned)OP.imm & 15;
+    if (pred & 5 && succ & 10)
+        x86_mfence(&t->e);
+    return true;
+}
+
+static bool nothing(struct t1 *t)
+{
+    (void)t;
+    return true;
+}
+
+/* A result that nobody can see need not be computed: none of these traps. */
+#define LOWER(name, call)                                                                                    \
+    static bool lower_##name(struct t1 *t)                                                                   \
+    {                                                                                                        \
+        return OP.rd == 0 || (call);                                                                         \
+    }
+
+LOWER(lui, load_upper(t))
+LOWER(auipc, add_upper_to_pc(t))
+LOWER(addi, add_immediate(t))
+LOWER(slti, set_if_immediate(t, X86_L))
+LOWER(sltiu, set_if_immediate(t, X86_B))
+LOWER(xori, immediate(t, X86_XOR))
+LOWER(ori, immediate(t, X86_OR))
+LOWER(andi, immediate(t, X86_AND))
+LOWER(slli, shift_immediate(t, X86_SHL, 64))
+LOWER(srli, shift_immediate(t, X86_SHR, 64))
+LOWER(srai, shift_immediate(t, X86_SAR, 64))
+LOWER(add, binary(t, X86_ADD, 64))
+LOWER(sub, binary(t, X86_SUB, 64))
+LOWER(sll, shift(t, X86_SHL, 64))
+LOWER(slt, set_if(t, X86_L))
+LOWER(sltu, set_if(t, X86_B))
+LOWER(xor, binary(t, X86_XOR, 64))
+LOWER(srl, shift(t, X86_SHR, 64))
+LOWER(sra, shift(t, X86_SAR, 64))
+LOWER(or, binary(t, X86_OR, 64))
+LOWER(and, binary(t, X86_AND, 64))
+LOWER(addiw, add_immediate_word(t))
+LOWER(slliw, shift_immediate(t, X86_SHL, 32))
+LOWER(srliw, shift_immediate(t, X86_SHR, 32))
+LOWER(sraiw, shift_immediate(t, X86_SAR, 32))
+LOWER(addw, binary(t, X86_ADD, 32))
+LOWER(subw, binary(t, X86_SUB, 32))
+LOWER(sllw, shift(t, X86_SHL, 32))
+LOWER(srlw, shift(t, X86_SHR, 32))
+LOWER(sraw, shift(t, X86_SAR, 32))
+LOWER(mul, multiply(t, 64))
+LOWER(mulw, multiply(t, 32))
+LOWER(mulh, multiply_high(t, true))
+LOWER(mulhu, multiply_high(t, false))
+LOWER(sh1add, shift_add(t, 1, false))
+LOWER(sh2add, shift_add(t, 2, false))
+LOWER(sh3add, shift_add(t, 3, false))
+LOWER(add_uw, shift_add(t, 0, true))
+LOWER(sh1add_uw, shift_add(t, 1, true))
+LOWER(sh2add_uw, shift_add(t, 2, true))
+LOWER(sh3add_uw, shift_add(t, 3, true))
+LOWER(slli_uw, shift_left_unsigned_word(t))
+LOWER(andn, binary_not(t, X86_AND))
+LOWER(orn, binary_not(t, X86_OR))
+LOWER(xnor, binary_not(t, X86_XOR))
+LOWER(clz, count_bits(t, X86_LZCNT, 64, __builtin_cpu_supports("lzcnt")))
+LOWER(ctz, count_bits(t, X86_TZCNT, 64, __builtin_cpu_supports("bmi")))
+LOWER(cpop, count_bits(t, X86_POPCNT, 64, __builtin_cpu_supports("popcnt")))
+LOWER(clzw, count_bits(t, X86_LZCNT, 32, __builtin_cpu_supports("lzcnt")))
+LOWER(ctzw, count_bits(t, X86_TZCNT, 32, __builtin_cpu_supports("bmi")))
+LOWER(cpopw, count_bits(t, X86_POPCNT, 32, __builtin_cpu_supports("popcnt")))
+LOWER(max, select_if(t, X86_GE))
+LOWER(maxu, select_if(t, X86_AE))
+LOWER(min, select_if(t, X86_L))
+LOWER(minu, select_if(t, X86_B))
+LOWER(sext_b, extend(t, 8, true))
+LOWER(sext_h, extend(t, 16, true))
+LOWER(zext_h, extend(t, 16, false))
+LOWER(rol, shift(t, X86_ROL, 64))
+LOWER(ror, shift(t, X86_ROR, 64))
+LOWER(rori, shift_immediate(t, X86_ROR, 64))
+LOWER(rolw, shift(t, X86_ROL, 32))
+LOWER(rorw, shift(t, X86_ROR, 32))
+LOWER(roriw, shift_immediate(t, X86_ROR, 32))
+LOWER(rev8, reverse_bytes(t))
+LOWER(bclri, single_bit(t, ISA_INSN_bclri))
+LOWER(bexti, single_bit(t, ISA_INSN_bexti))
+LOWER(binvi, single_bit(t, ISA_INSN_binvi))
+LOWER(bseti, single_bit(t, ISA_INSN_bseti))
+LOWER(czero_eqz, zero_if(t, X86_E))
+LOWER(czero_nez, zero_if(t, X86_NE))
+
+#define ROW(name) [ISA_INSN_##name] = lower_##name
+
+t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT] = {
+    ROW(lui),
+    ROW(auipc),
+    ROW(addi),
+    ROW(slti),
+    ROW(sltiu),
+    ROW(xori),
+    ROW(ori),
+    ROW(andi),
+    ROW(slli),
+    ROW(srli),
+    ROW(srai),
+    ROW(add),
+    ROW(sub),
+    ROW(sll),
+    ROW(slt),
+    ROW(sltu),
+    ROW(xor),
+    ROW(srl),
+    ROW(sra),
+    ROW(or),
+    ROW(and),
+    ROW(addiw),
+    ROW(slliw),
+    ROW(srliw),
+    ROW(sraiw),
+    ROW(addw),
+    ROW(subw),
+    ROW(sllw),
+    ROW(srlw),
+    ROW(sraw),
+    ROW(mul),
+    ROW(mulw),
+    ROW(mulh),
+    ROW(mulhu),
+    ROW(sh1add),
+    ROW(sh2add),
+    ROW(sh3add),
+    ROW(add_uw),
+    ROW(sh1add_uw),
+    ROW(sh2add_uw),
+    ROW(sh3add_uw),
+    ROW(slli_uw),
+    ROW(andn),
+    ROW(orn),
+    ROW(xnor),
+    ROW(clz),
+    ROW(ctz),
+    ROW(cpop),
+    ROW(clzw),
+    ROW(ctzw),
+    ROW(cpopw),
+    ROW(max),
+    ROW(maxu),
+    ROW(min),
+    ROW(minu),
+    ROW(sext_b),
+    ROW(sext_h),
+    ROW(zext_h),
+    ROW(rol),
+    ROW(ror),
+    ROW(rori),
+    ROW(rolw),
+    ROW(rorw),
+    ROW(roriw),
+    ROW(rev8),
+    ROW(bclri),
+    ROW(bexti),
+    ROW(binvi),
+    ROW(bseti),
+    ROW(czero_eqz),
+    ROW(czero_nez),
+    [ISA_INSN_fence] = fence,
+    [ISA_INSN_fence_tso] = nothing,
+    [ISA_INSN_ntl_p1] = nothing,
+    [ISA_INSN_ntl_pall] = nothing,
+    [ISA_INSN_ntl_s1] = nothing,
+    [ISA_INSN_ntl_all] = nothing,
+    [ISA_INSN_prefetch_i] = nothing,
+    [ISA_INSN_prefetch_r] = nothing,
+    [ISA_INSN_prefetch_w] = nothing,
+};

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a translated block is left.
+ *
+ * To a place in the same page: by a jump that leads to a stub until the target is translated, and is then
+ * patched. Backward jumps look at the budget first, so that every loop passes such a look. To anywhere else:
+ * by the table of the address space (struct tlb_native), a miss of which leaves translated code.
+ */
+#include "dbt/t1.h"
+
+static void jump_linked(struct t1 *t, int cond, unsigned target)
+{
+    struct x86_emit *e = &t->e;
+    x86_align_patch(e, cond == T1_ALWAYS ? 1 : 2);
+    uint8_t *site = cond == T1_ALWAYS ? x86_jmp(e) : x86_jcc(e, (enum x86_cond)cond);
+    struct t1_link *link = code_cache_data(&t->dbt->cache, sizeof(*link));
+    if (!link) {
+        t->full = true;
+        return;
+    }
+    *link = (struct t1_link){ .site = site, .offset = target };
+    t1_cold(t, T1_COLD_LINK, site)->link = link;
+}
+
+/* Leaves for a new slice if the budget is used up. */
+static void look_at_budget(struct t1 *t, enum t1_cold_kind kind, uint32_t where)
+{
+    x86_test(&t->e, 32, HOST_BUDGET, HOST_BUDGET);
+    struct t1_cold *cold = t1_cold(t, kind, x86_jcc(&t->e, X86_S));
+    cold->where = where;
+    cold->back = x86_here(&t->e);
+}
+
+/* rax: the guest pc to go on at. The index is TLB_NATIVE_INDEX(), times 16. */
+static void jump_indirect(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    const int32_t table = (int32_t)offsetof(struct tlb, native);
+    look_at_budget(t, T1_COLD_SLICE_PC, 0);
+    x86_mov(e, 64, X86_RCX, X86_RAX);
+    x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_mov(e, 32, X86_RCX, X86_RAX);
+    x86_mov(e, 32, X86_RDX, X86_RAX);
+    x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
+    x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, 0x3c00);
+    x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
+    uint8_t *miss = x86_jcc(e, X86_NE);
+    if (!e->overflow)
+        x86_patch(miss, e->run, t->dbt->leave_miss);
+    x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
+}
+
+void t1_goto(struct t1 *t, int cond, int target)
+{
+    struct x86_emit *e = &t->e;
+    bool in_page = target >= 0 && target < (int)PAGE_SIZE;
+    bool backward = target <= (int)(t->source->paddr & (PAGE_SIZE - 1));
+    if (cond == T1_ALWAYS)
+        t->ended = true;
+    if (in_page && !backward) {
+        jump_linked(t, cond, (unsigned)target);
+        return;
+    }
+    uint8_t *over = cond == T1_ALWAYS ? NULL : x86_jcc(e, (enum x86_cond)(cond ^ 1));
+    if (in_page) {
+        look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
+        jump_linked(t, T1_ALWAYS, (unsigned)target);
+    } else {
+        x86_load(e, 64, X86_RAX, HART_MEM(native.page));
+        x86_op_imm(e, X86_ADD, 64, X86_RAX, target);
+        jump_indirect(t);
+    }
+    if (over && !e->overflow)
+        x86_patch(over, e->run, x86_here(e));
+}
+
+void t1_leave(struct t1 *t, unsigned offset)
+{
+    x86_mov_imm(&t->e, X86_RAX, offset);
+    x86_jmp_to(&t->e, t->dbt->leave_at);
+    t->ended = true;
+}
+
+static void set_link_register(struct t1 *t)
+{
+    if (!t->op.rd)
+        return;
+    enum x86_reg to = t1_dest(t);
+    if (to == X86_RAX)
+        to = X86_RCX; /* rax may hold the target */
+    x86_load(&t->e, 64, to, HART_MEM(native.page));
+    x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)(t->offset + t->op.length));
+    t1_set(t, to);
+}
+
+static enum x86_cond condition_of(enum isa_insn insn)
+{
+    switch (insn) {
+    case ISA_INSN_beq: return X86_E;
+    case ISA_INSN_bne: return X86_NE;
+    case ISA_INSN_blt: return X86_L;
+    case ISA_INSN_bge: return X86_GE;
+    case ISA_INSN_bltu: return X86_B;
+    default: return X86_AE;
+    }
+}
+
+static void lower_branch(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    int target = (int)t->offset + t->op.imm;
+    enum x86_reg a = t1_use(t, t->op.rs1, X86_RAX);
+    if (t->op.rs2 == 0)
+        x86_test(e, 64, a, a);
+    else
+        t1_op_guest(t, X86_CMP, 64, a, t->op.rs2);
+    t1_goto(t, (int)condition_of(t->op.insn), target);
+    t1_goto(t, T1_ALWAYS, (int)(t->offset + t->op.length));
+}
+
+bool t1_lower_jump(struct t1 *t)
+{
+    if (t->op.insn == ISA_INSN_jal) {
+        set_link_register(t);
+        t1_goto(t, T1_ALWAYS, (int)t->offset + t->op.imm);
+    } else if (t->op.insn == ISA_INSN_jalr) {
+        t1_copy(t, X86_RAX, t->op.rs1);
+        if (t->op.imm)
+            x86_op_imm(&t->e, X86_ADD, 64, X86_RAX, t->op.imm);
+        x86_op_imm(&t->e, X86_AND, 64, X86_RAX, -2);
+        set_link_register(t);
+        jump_indirect(t);
+        t->ended = true;
+    } else {
+        lower_branch(t);
+    }
+    return true;
+}

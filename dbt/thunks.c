@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The fixed pieces of host code at the start of the cache: entering and leaving translated code, and its
+ * calls to C.
+ *
+ *   enter(hart + bias, entry, tlb)   saves what C wants kept, loads the pinned registers, jumps to `entry`
+ *   leave                            stores the pinned registers, returns from enter()
+ *   leave_at (eax: page offset), leave_miss (rax: pc), leave_link (eax: link)   note where the guest is;
+ * leave slice_at (eax), slice_pc (rax)   called when the budget is used up: give a new one, or leave if
+ * somebody wants the hart's attention read, write (rax: address, rcx: value, edx: where the instruction is)
+ * the slow path of memory accesses exec (rax: struct insn)          runs an instruction by its interpreter
+ * handler
+ *
+ * Translated code runs with rsp = 0 modulo 16.
+ */
+#include <stddef.h>
+
+#include "cpu/mem.h"
+#include "dbt/dbt_state.h"
+
+static const struct {
+    unsigned guest;
+    enum x86_reg host;
+} pinned[] = {
+#define X(guest, host) { guest, host },
+    DBT_PINNED(X)
+#undef X
+};
+#define PINNED_COUNT (sizeof(pinned) / sizeof(pinned[0]))
+#define PINNED_KEPT  3 /* by C functions */
+
+/* ---- What the thunks call ----------------------------------------------------------------------------- */
+
+/* Makes instret exact: all blocks that were started count in full. */
+static void sync_in(struct hart *hart)
+{
+    atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
+                          memory_order_relaxed);
+    hart->pc = hart->native.page;
+}
+
+/* After a trap instret is what counts, and the budget follows. */
+static void sync_trapped(struct hart *hart)
+{
+    hart->native.end =
+        atomic_load_explicit(&hart->instret, memory_order_relaxed) + (uint64_t)(int64_t)hart->native.budget;
+}
+
+/* `where`: offset in the page in the low 12 bits; above, the instructions of the block that are not done. */
+static const struct insn *stand_in(struct hart *hart, uint32_t where)
+{
+    struct insn *insn = &hart->native.block->insns[BLOCK_INSNS_MAX - (where >> 12)];
+    insn->offset = where & 0xfff;
+    hart->block = hart->native.block;
+    sync_in(hart);
+    return insn;
+}
+
+static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size)
+{
+    bool done = mem_read_slow(hart, stand_in(hart, where), vaddr, size);
+    if (!done)
+        sync_trapped(hart);
+    return done;
+}
+
+static bool slow_write(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size, uint64_t value)
+{
+    bool done = mem_write_slow(hart, stand_in(hart, where), vaddr, size, value);
+    if (!done)
+        sync_trapped(hart);
+    return done;
+}
+
+#define SLOW(size)                                                                                           \
+    static bool read_##size(struct hart *hart, uint64_t vaddr, uint32_t where)                               \
+    {                                                                                                        \
+        return slow_read(hart, vaddr, where, size);                                                          \
+    }                                                                                                        \
+    static bool write_##size(struct hart *hart, uint64_t vaddr, uint32_t where, uint64_t value)              \
+    {                                                                                                        \
+        return slow_write(hart, vaddr, where, size, value);                                                  \
+    }
+SLOW(1)
+SLOW(2)
+SLOW(4)
+SLOW(8)
+
+static bool exec_insn(struct hart *hart, struct insn *insn)
+{
+    hart->block = (struct block *)(void *)((char *)insn - offsetof(struct block, insns));
+    sync_in(hart);
+    hart->native.done = false;
+    insn->exec(hart, insn);
+    if (!hart->native.done)
+        sync_trapped(hart);
+    return hart->native.done;
+}
+
+/* ---- Their code --------------------------------------------------------------------------------------- */
+
+static void store_pinned(struct x86_emit *e, unsigned first)
+{
+    for (unsigned i = first; i < PINNED_COUNT; i++)
+        x86_store(e, 64, hart_mem(8 * pinned[i].guest), pinned[i].host);
+}
+
+static void load_pinned(struct x86_emit *e, unsigned first)
+{
+    for (unsigned i = first; i < PINNED_COUNT; i++)
+        x86_load(e, 64, pinned[i].host, hart_mem(8 * pinned[i].guest));
+}
+
+static const enum x86_reg kept[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
+
+static void build_enter(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->enter = (void (*)(void *, const uint8_t *, void *))(uintptr_t)x86_here(e);
+    for (unsigned i = 0; i < 6; i++)
+        x86_push(e, kept[i]);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8); /* 8 (return address) + 48 + 8 */
+    x86_mov(e, 64, HOST_HART, X86_RDI);
+    x86_store(e, 64, HART_MEM(native.stack), X86_RSP);
+    x86_mov(e, 64, HOST_TLB, X86_RDX);
+    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_mov(e, 64, X86_RAX, X86_RSI);
+    load_pinned(e, 0);
+    x86_jmp_reg(e, X86_RAX);
+}
+
+static void build_leave(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->leave = x86_here(e);
+    store_pinned(e, 0);
+    dbt->leave_trapped = x86_here(e); /* the pinned registers are stored */
+    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    for (unsigned i = 6; i-- > 0;)
+        x86_pop(e, kept[i]);
+    x86_ret(e);
+
+    dbt->leave_link = x86_here(e);
+    x86_store(e, 32, HART_MEM(native.link), X86_RAX);
+    x86_jmp_to(e, dbt->leave);
+
+    dbt->leave_at = x86_here(e);
+    x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    dbt->leave_miss = x86_here(e);
+    x86_store(e, 64, HART_MEM(pc), X86_RAX);
+    x86_jmp_to(e, dbt->leave);
+}
+
+static void build_slice(struct x86_emit *e, const uint8_t *leave)
+{
+    x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
+    x86_patch(x86_jcc(e, X86_NE), e->run, leave);
+    x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
+    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
+    x86_ret(e);
+}
+
+/* A call to C with the hart in rdi; goes on with the registers reloaded, or leaves where C says that it
+ * trapped. Arguments beyond rdi are set by the caller. */
+static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function, bool all)
+{
+    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    x86_op_imm(e, X86_AND, 32, X86_RAX, 0xff); /* bool */
+    uint8_t *trapped = x86_jcc(e, X86_E);
+    load_pinned(e, all ? 0 : PINNED_KEPT);
+    x86_load(e, 64, X86_RAX, HART_MEM(loaded));
+    x86_ret(e);
+    x86_patch(trapped, e->run, x86_here(e));
+    if (!all) /* those that C kept are still only in registers */
+        for (unsigned i = 0; i < PINNED_KEPT; i++)
+            x86_store(e, 64, hart_mem(8 * pinned[i].guest), pinned[i].host);
+    x86_jmp_to(e, dbt->leave_trapped);
+}
+
+static void build_memory(struct dbt *dbt, struct x86_emit *e)
+{
+    static bool (*const reads[])(struct hart *, uint64_t, uint32_t) = { read_1, read_2, read_4, read_8 };
+    static bool (*const writes[])(struct hart *, uint64_t, uint32_t, uint64_t) = { write_1, write_2, write_4,
+                                                                                   write_8 };
+    for (unsigned i = 0; i < 4; i++) {
+        dbt->read[i] = x86_here(e);
+        store_pinned(e, PINNED_KEPT);
+        x86_mov(e, 64, X86_RSI, X86_RAX);
+        build_call(dbt, e, (const void *)(uintptr_t)reads[i], false);
+        dbt->write[i] = x86_here(e);
+        store_pinned(e, PINNED_KEPT); /* rcx has the value, the fourth argument already */
+        x86_mov(e, 64, X86_RSI, X86_RAX);
+        build_call(dbt, e, (const void *)(uintptr_t)writes[i], false);
+    }
+}
+
+bool thunks_build(struct dbt *dbt, struct error *error)
+{
+    struct code_cache *cache = &dbt->cache;
+    struct x86_emit emit = { cache->write, cache->write + CODE_CACHE_SIZE, cache->run, false };
+    struct x86_emit *e = &emit;
+    build_enter(dbt, e);
+    build_leave(dbt, e);
+    dbt->slice_at = x86_here(e);
+    build_slice(e, dbt->leave_at);
+    dbt->slice_pc = x86_here(e);
+    build_slice(e, dbt->leave_miss);
+    dbt->exec = x86_here(e);
+    store_pinned(e, 0);
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
+    build_memory(dbt, e);
+    cache->used = (size_t)(e->at - cache->write + 63) & ~(size_t)63;
+    code_cache_keep(cache);
+    return !e->overflow || error_set(error, "the translator's fixed code does not fit");
+}

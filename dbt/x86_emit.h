@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An x86-64 encoder: appends machine instructions to a buffer. It knows nothing of RISC-V.
+ *
+ * The buffer has a fixed end; once an instruction does not fit, `overflow` is set, nothing more is written,
+ * and the caller looks at it once when it is done. Registers are numbered as the hardware does. Sizes are in
+ * bits, 32 or
+ * 64. An operation of 32 bits clears the upper half of its destination.
+ *
+ *     x86_lea(e, X86_RAX, x86_mem(X86_RBX, 16));        lea rax, [rbx + 16]
+ *     x86_op(e, X86_CMP, 64, X86_RAX, x86_mem(...));    cmp rax, [...]
+ *     uint8_t *site = x86_jcc(e, X86_NE);               jne rel32, to be set by x86_patch(site, target)
+ *
+ * One thread at a time.
+ */
+#ifndef DBT_X86_EMIT_H
+#define DBT_X86_EMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum x86_reg {
+    X86_RAX,
+    X86_RCX,
+    X86_RDX,
+    X86_RBX,
+    X86_RSP,
+    X86_RBP,
+    X86_RSI,
+    X86_RDI,
+    X86_R8,
+    X86_R9,
+    X86_R10,
+    X86_R11,
+    X86_R12,
+    X86_R13,
+    X86_R14,
+    X86_R15,
+    X86_NONE
+};
+
+/* Two-operand arithmetic; the number is the opcode's middle bits. */
+enum x86_alu { X86_ADD = 0, X86_OR = 1, X86_AND = 4, X86_SUB = 5, X86_XOR = 6, X86_CMP = 7 };
+enum x86_shift { X86_ROL = 0, X86_ROR = 1, X86_SHL = 4, X86_SHR = 5, X86_SAR = 7 };
+/* Conditions; the number is the low nibble of the opcode; ^ 1 is the opposite. */
+enum x86_cond {
+    X86_B = 2,
+    X86_AE = 3,
+    X86_E = 4,
+    X86_NE = 5,
+    X86_A = 7,
+    X86_S = 8,
+    X86_NS = 9,
+    X86_P = 10,
+    X86_NP = 11,
+    X86_L = 12,
+    X86_GE = 13
+};
+
+struct x86_mem {
+    enum x86_reg base, index; /* index X86_NONE: none; scale 1 */
+    int32_t disp;
+};
+
+struct x86_emit {
+    uint8_t *at, *end;
+    ptrdiff_t run; /* address where a byte runs = address where it is written + run */
+    bool overflow;
+};
+
+static inline struct x86_mem x86_mem(enum x86_reg base, int32_t disp)
+{
+    return (struct x86_mem){ base, X86_NONE, disp };
+}
+
+static inline struct x86_mem x86_mem_index(enum x86_reg base, enum x86_reg index, int32_t disp)
+{
+    return (struct x86_mem){ base, index, disp };
+}
+
+/* The address at which the next instruction will run. */
+static inline const uint8_t *x86_here(const struct x86_emit *e)
+{
+    return e->at + e->run;
+}
+
+/* Moves. */
+void x86_mov(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from);
+void x86_mov_imm(struct x86_emit *e, enum x86_reg to, int64_t value); /* the shortest form; keeps flags */
+void x86_load(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem from);
+void x86_store(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from); /* 8, 16, 32, 64 */
+void x86_store_imm(struct x86_emit *e, unsigned bits, struct x86_mem to, int32_t value); /* 32, 64 */
+/* Sign or zero extension of 8, 16, 32 bits to 64. */
+void x86_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to, enum x86_reg from);
+void x86_load_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to, struct x86_mem from);
+void x86_lea(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem from);
+
+/* Arithmetic. */
+void x86_op(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to, enum x86_reg from);
+void x86_op_mem(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to, struct x86_mem from);
+void x86_op_imm(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to, int32_t value);
+void x86_mem_op_imm(struct x86_emit *e, enum x86_alu op, unsigned bits, struct x86_mem to, int32_t value);
+void x86_mem_op(struct x86_emit *e, enum x86_alu op, unsigned bits, struct x86_mem to, enum x86_reg from);
+void x86_test(struct x86_emit *e, unsigned bits, enum x86_reg a, enum x86_reg b);
+void x86_test_mem_imm(struct x86_emit *e, struct x86_mem a, int32_t value);
+void x86_shift_imm(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to, unsigned count);
+void x86_shift_cl(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to);
+void x86_imul(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from);
+void x86_not(struct x86_emit *e, unsigned bits, enum x86_reg to);
+void x86_neg(struct x86_emit *e, unsigned bits, enum x86_reg to);
+/* rdx:rax = rax * from. */
+void x86_mul(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from);
+void x86_setcc(struct x86_emit *e, enum x86_cond cond, enum x86_reg to); /* low byte; then extend */
+void x86_cmov(struct x86_emit *e, enum x86_cond cond, unsigned bits, enum x86_reg to, enum x86_reg from);
+void x86_bswap64(struct x86_emit *e, enum x86_reg to);
+/* F3 0F B8/BC/BD: popcnt, tzcnt, lzcnt; the CPU has them. */
+enum x86_count { X86_POPCNT = 0xb8, X86_TZCNT = 0xbc, X86_LZCNT = 0xbd };
+void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_reg to, enum x86_reg from);
+void x86_mfence(struct x86_emit *e);
+
+/* Scalar SSE2. op is the opcode's last byte: 0x58 add, 0x59 mul, 0x5c sub, 0x5e div, 0x51 sqrt. */
+void x86_sse_op(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned from);
+void x86_sse_op_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, struct x86_mem from);
+void x86_sse_load(struct x86_emit *e, unsigned bits, unsigned to, struct x86_mem from);
+void x86_sse_store(struct x86_emit *e, unsigned bits, struct x86_mem to, unsigned from);
+void x86_ucomis(struct x86_emit *e, unsigned bits, unsigned a, unsigned b); /* quiet */
+void x86_comis(struct x86_emit *e, unsigned bits, unsigned a, unsigned b);  /* signals for every NaN */
+void x86_cvt_from_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, unsigned to,
+                          enum x86_reg from);
+void x86_cvtt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                         struct x86_mem from); /* truncating */
+/* FMA3, memory as the third operand; op as in the manual for the scalar 213 forms; xmm0..7 only. */
+void x86_fma_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned second,
+                 struct x86_mem from);
+
+/* Control. A rel32 that may be changed while harts run must not straddle a cache line: x86_align_patch() pads
+ * so that the rel32 of the jump that follows (opcode of `opcode_bytes` bytes) is aligned. The functions
+ * return the address (as written) of the rel32. */
+void x86_align_patch(struct x86_emit *e, unsigned opcode_bytes);
+uint8_t *x86_jmp(struct x86_emit *e);
+uint8_t *x86_jcc(struct x86_emit *e, enum x86_cond cond);
+uint8_t *x86_call(struct x86_emit *e);
+void x86_jmp_to(struct x86_emit *e, const uint8_t *target);
+void x86_call_to(struct x86_emit *e, const uint8_t *target);
+void x86_jmp_reg(struct x86_emit *e, enum x86_reg to);
+void x86_jmp_mem(struct x86_emit *e, struct x86_mem to);
+void x86_call_mem(struct x86_emit *e, struct x86_mem to);
+void x86_call_reg(struct x86_emit *e, enum x86_reg to);
+void x86_ret(struct x86_emit *e);
+void x86_push(struct x86_emit *e, enum x86_reg reg);
+void x86_pop(struct x86_emit *e, enum x86_reg reg);
+/* Sets a rel32 so that it leads to `target` (an address where code runs); one aligned store. */
+void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target);
+
+#endif
