@@ -19,11 +19,13 @@
 #include <sys/mman.h>
 
 #include "cpu/exec.h"
+#include "cpu/mem.h"
 #include "cpu/mmu.h"
 #include "cpu/trap.h"
 #include "util/log.h"
 
 #define ARENA_SIZE      (16u << 20)
+#define CODE_MAX        (BLOCK_INSNS_MAX * 4)
 #define BLOCK_BYTES_MAX (sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * (sizeof(struct insn) + 4) + 16)
 
 bool block_cache_init(struct hart *hart, struct error *error)
@@ -68,8 +70,9 @@ static struct tlb_jump *jump_entry(struct hart *hart, uint64_t pc)
 static bool block_unchanged(const struct block *block)
 {
     size_t first = block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (block->paddr & (PAGE_SIZE - 1));
-    return memcmp(block->code, block->host, first) == 0 &&
-           (block->paddr2 == NO_PAGE || memcmp(block->code + first, block->host2, block->bytes - first) == 0);
+    return mem_host_equal(block->code, block->host, first) &&
+           (block->paddr2 == NO_PAGE ||
+            mem_host_equal(block->code + first, block->host2, block->bytes - first));
 }
 
 /* ---- Decoding
@@ -114,6 +117,12 @@ static uint32_t read32(const uint8_t *host)
     uint32_t bits;
     memcpy(&bits, host, 4);
     return bits;
+}
+
+/* Of the second half of an instruction that straddles. */
+static uint64_t next_page(const struct hart *hart, uint64_t vaddr)
+{
+    return hart->isa.xlen == 32 ? (uint32_t)(vaddr + 2) : vaddr + 2;
 }
 
 static bool in_page(uint64_t page_offset, int64_t target)
@@ -192,15 +201,29 @@ static void append_end(struct hart *hart, struct block *block)
 
 static void start_block(struct hart *hart, struct block *block, const struct fetch *fetch)
 {
-    *block =
-        (struct block){ .paddr = fetch->paddr, .paddr2 = NO_PAGE, .epoch = hart->epoch, .host = fetch->host };
+    *block = (struct block){ .paddr = fetch->paddr,
+                             .paddr2 = NO_PAGE,
+                             .epoch = hart->epoch,
+                             .host = fetch->host,
+                             .heat = hart->accel ? hart->hot : BLOCK_HEAT_NEVER };
 }
 
-static void decode_straight(struct hart *hart, struct block *block, const struct fetch *fetch, unsigned limit)
+/* The guest's code as it is now, up to the end of the page or CODE_MAX bytes: how many there are. What is
+ * decoded must be what is compared with memory later, though other harts and devices write there meanwhile.
+ */
+static unsigned copy_code(const struct fetch *fetch, uint8_t *code)
 {
     unsigned room = PAGE_SIZE - (unsigned)(fetch->paddr & (PAGE_SIZE - 1));
+    room = room < CODE_MAX ? room : CODE_MAX;
+    mem_host_copy(code, fetch->host, room);
+    return room;
+}
+
+static void decode_straight(struct hart *hart, struct block *block, const struct fetch *fetch,
+                            const uint8_t *code, unsigned room, unsigned limit)
+{
     while (block->count < limit && block->bytes + 2 <= room) {
-        const uint8_t *host = fetch->host + block->bytes;
+        const uint8_t *host = code + block->bytes;
         uint32_t bits = read16(host);
         if ((bits & 3) == 3) {
             if (block->bytes + 4 > room)
@@ -218,12 +241,15 @@ static void decode_straight(struct hart *hart, struct block *block, const struct
 }
 
 /* The one instruction at the end of a page whose second half is on the next. False: its fetch trapped. */
-static bool decode_straddling(struct hart *hart, struct block *block, const struct fetch *fetch)
+static bool decode_straddling(struct hart *hart, struct block *block, const struct fetch *fetch,
+                              uint8_t *code)
 {
     struct fetch second;
-    if (!fetch_translate(hart, fetch->vaddr + 2, &second))
+    if (!fetch_translate(hart, next_page(hart, fetch->vaddr), &second))
         return false;
-    uint32_t bits = read16(fetch->host) | read16(second.host) << 16;
+    hart->bus->ops->code_page(hart->bus, second.paddr & PAGE_MASK);
+    mem_host_copy(code + 2, second.host, 2);
+    uint32_t bits = read32(code);
     bool end = decode_one(hart, block, &block->insns[0], bits, fetch->vaddr);
     block->count = 1;
     block->bytes = 4;
@@ -236,18 +262,15 @@ static bool decode_straddling(struct hart *hart, struct block *block, const stru
     return true;
 }
 
-static bool straddles(const struct fetch *fetch)
+static bool straddles(const uint8_t *code, unsigned room)
 {
-    return (fetch->paddr & (PAGE_SIZE - 1)) == PAGE_SIZE - 2 && (read16(fetch->host) & 3) == 3;
+    return room == 2 && (read16(code) & 3) == 3;
 }
 
-static void copy_code(struct block *block)
+static void keep_code(struct block *block, const uint8_t *code)
 {
-    size_t first = block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (block->paddr & (PAGE_SIZE - 1));
     block->code = (uint8_t *)&block->insns[block->count + 1];
-    memcpy(block->code, block->host, first);
-    if (block->paddr2 != NO_PAGE)
-        memcpy(block->code + first, block->host2, block->bytes - first);
+    memcpy(block->code, code, block->bytes);
 }
 
 static struct block *build(struct hart *hart, const struct fetch *fetch)
@@ -255,16 +278,16 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
     if (hart->arena_used + BLOCK_BYTES_MAX > ARENA_SIZE)
         block_cache_reset(hart);
     struct block *block = (struct block *)(void *)(hart->arena + hart->arena_used);
+    uint8_t code[CODE_MAX];
     start_block(hart, block, fetch);
-    if (straddles(fetch)) {
-        if (!decode_straddling(hart, block, fetch))
-            return NULL;
-        hart->bus->ops->code_page(hart->bus, block->paddr2);
-    } else {
-        decode_straight(hart, block, fetch, BLOCK_INSNS_MAX);
-    }
+    /* Before the code is read: a device that stores there later then has the harts told. */
     hart->bus->ops->code_page(hart->bus, fetch->paddr & PAGE_MASK);
-    copy_code(block);
+    unsigned room = copy_code(fetch, code);
+    if (!straddles(code, room))
+        decode_straight(hart, block, fetch, code, room, BLOCK_INSNS_MAX);
+    else if (!decode_straddling(hart, block, fetch, code))
+        return NULL;
+    keep_code(block, code);
     size_t size = sizeof(*block) + (block->count + 1) * sizeof(struct insn) + block->bytes;
     hart->arena_used += (size + 15) & ~(size_t)15;
     struct block **head = &hart->block_hash[hash_of(block->paddr)];
@@ -277,11 +300,13 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
 static struct block *build_uncached(struct hart *hart, const struct fetch *fetch)
 {
     struct block *block = hart->scratch;
+    uint8_t code[CODE_MAX];
     start_block(hart, block, fetch);
     block->epoch = 0;
-    if (straddles(fetch))
-        return decode_straddling(hart, block, fetch) ? block : NULL;
-    if ((read16(fetch->host) & 3) == 3) {
+    unsigned room = copy_code(fetch, code);
+    if (straddles(code, room))
+        return decode_straddling(hart, block, fetch, code) ? block : NULL;
+    if ((read16(code) & 3) == 3) {
         struct mmu_result result;
         int cause = mmu_translate(hart, fetch->vaddr, 4, MMU_FETCH, &result);
         if (cause != MMU_OK) {
@@ -291,7 +316,7 @@ static struct block *build_uncached(struct hart *hart, const struct fetch *fetch
             return NULL;
         }
     }
-    decode_straight(hart, block, fetch, 1);
+    decode_straight(hart, block, fetch, code, room, 1);
     return block;
 }
 
@@ -304,7 +329,7 @@ static bool second_page_matches(struct hart *hart, const struct block *block, ui
     if (block->paddr2 == NO_PAGE)
         return true;
     struct fetch second;
-    if (!fetch_translate(hart, pc + 2, &second)) {
+    if (!fetch_translate(hart, next_page(hart, pc), &second)) {
         *trapped = true;
         return false;
     }

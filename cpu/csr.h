@@ -11,6 +11,8 @@
 void csr_init(void);
 /* Values at reset that depend on the hart's configuration. */
 void csr_reset(struct hart *hart);
+/* After the registers were filled from a saved state: keeps of each what a write would have kept. */
+void csr_legalize(struct hart *hart);
 
 /* Whether the hart may access a CSR now: it exists, its privilege and the enable bits of the modes above
  * allow it, and it is writable if `write` (Priv. "CSR Listing", "CSR Field Specifications"). */

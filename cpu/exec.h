@@ -77,7 +77,7 @@ exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
 static inline void exec_follow(struct hart *hart, struct block **link)
 {
     struct block *next = *link;
-    if (EXEC_CHAIN && LIKELY(next && next->epoch == hart->epoch &&
+    if (EXEC_CHAIN && LIKELY(next && next->epoch == hart->epoch && --next->heat > 0 &&
                              !atomic_load_explicit(&hart->requests, memory_order_relaxed))) {
         hart->block = next;
         atomic_store_explicit(&hart->instret,

@@ -8,8 +8,6 @@
 #include "cpu/mmu.h"
 #include "cpu/trap.h"
 
-#include <string.h>
-
 #define VADDR ((uint64_t)(ux)(RS1 + IMM))
 
 #define EXEC_LOAD(name, type)                                                                                \
@@ -127,6 +125,12 @@ EXEC_CBO(cbo_inval, ENVCFG_CBIE)
 EXEC_CBO(cbo_clean, ENVCFG_CBCFE)
 EXEC_CBO(cbo_flush, ENVCFG_CBCFE)
 
+static GUEST_MEMORY void zero_block(void *host)
+{
+    for (unsigned i = 0; i < CACHE_BLOCK; i += 8)
+        mem_host_write((uint8_t *)host + i, 8, 0);
+}
+
 static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const struct insn *insn)
 {
     if (!cbo_enabled(hart, ENVCFG_CBZE)) {
@@ -142,7 +146,7 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
         trap_insn(hart, insn, (enum cause)cause, RS1);
         return false;
     }
-    memset(result.host, 0, CACHE_BLOCK);
+    zero_block(result.host);
     return true;
 }
 

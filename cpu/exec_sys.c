@@ -5,6 +5,7 @@
  */
 #include "cpu/exec.h"
 
+#include "cpu/accel.h"
 #include "cpu/csr.h"
 #include "cpu/mmu.h"
 #include "cpu/trap.h"
@@ -116,18 +117,18 @@ EXEC(wfi)
     STEP_AND_LEAVE;
 }
 
-/* Zawrs: both may end at any time; the other hart gets the host's processor if it waits for one. */
+/* They end their block, so that a hart that waits in a loop sees its interrupts at once. Zawrs: both may end at any time; the other hart gets the host's processor if it waits for one. */
 EXEC(wrs_nto)
 {
     ILLEGAL_IF(hart->priv != PRIV_M && hart->mstatus & MSTATUS_TW);
     sched_yield();
-    NEXT;
+    STEP_AND_LEAVE;
 }
 
 EXEC(wrs_sto)
 {
     sched_yield();
-    NEXT;
+    STEP_AND_LEAVE;
 }
 
 /* ---- Fences
@@ -154,6 +155,8 @@ EXEC(fence_tso)
 EXEC(fence_i)
 {
     hart->epoch++;
+    if (hart->accel)
+        hart->accel->ops->fence_i(hart);
     STEP_AND_LEAVE;
 }
 
@@ -197,7 +200,7 @@ EXEC(sfence_inval_ir)
 EXEC(pause)
 {
     sched_yield();
-    NEXT;
+    STEP_AND_LEAVE;
 }
 
 #define EXEC_HINT(name)                                                                                      \

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/accel.h"
 #include "cpu/block.h"
 #include "cpu/csr.h"
 #include "cpu/exec.h"
@@ -62,7 +63,7 @@ static bool allocate(struct hart *hart, struct error *error)
     if (!hart->tlb_pool)
         return error_set(error, "hart %u: out of memory for its TLBs", hart->id);
     for (unsigned i = 0; i < TLB_POOL; i++)
-        hart->tlb_pool[i].mode = TLB_FREE;
+        tlb_init(&hart->tlb_pool[i]);
     return block_cache_init(hart, error);
 }
 
@@ -92,6 +93,9 @@ void hart_destroy(struct hart *hart)
 {
     if (!hart)
         return;
+    /* A callback that was running when the timer was disarmed may have armed it again; it starts only from an
+     * armed timer, so twice is enough. */
+    clock_timer_cancel(&hart->timer);
     clock_timer_cancel(&hart->timer);
     block_cache_destroy(hart);
     free(hart->tlb_pool);
@@ -114,6 +118,12 @@ void hart_reset(struct hart *hart)
     tlb_flush_all(hart);
     block_cache_reset(hart);
     atomic_fetch_and(&hart->requests, (unsigned)HART_REQUEST_STOP);
+}
+
+void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)
+{
+    hart->accel = accel;
+    hart->hot = (int32_t)hot;
 }
 
 /* ---- Requests from other threads
@@ -161,6 +171,8 @@ void wait_for_interrupt(struct hart *hart)
     if (trap_pending(hart) & hart->mie)
         return;
     pthread_mutex_lock(&hart->sleep_lock);
+    /* Another thread sets its request and then looks at `sleeping`; this one the other way round. All four
+     * are sequentially consistent: one of the two sees the other. */
     atomic_store(&hart->sleeping, true);
     while (!(trap_pending(hart) & hart->mie) && !(atomic_load(&hart->requests) & ~(unsigned)HART_REQUEST_IRQ))
         pthread_cond_wait(&hart->wake, &hart->sleep_lock);
@@ -175,15 +187,22 @@ void wait_for_interrupt(struct hart *hart)
 static bool serve_requests(struct hart *hart)
 {
     unsigned requests = atomic_fetch_and(&hart->requests, (unsigned)HART_REQUEST_STOP);
-    if (requests & HART_REQUEST_FENCE_I)
+    if (requests & HART_REQUEST_FENCE_I) {
         hart->epoch++;
+        if (hart->accel)
+            hart->accel->ops->fence_i(hart);
+    }
+    if (requests & HART_REQUEST_ACCEL && hart->accel)
+        hart->accel->ops->safe_point(hart);
     if (requests & HART_REQUEST_FLUSH) {
         hart->epoch++;
         tlb_flush_all(hart);
     }
     hart->exit_link = NULL;
-    if (requests & HART_REQUEST_STOP)
+    if (requests & HART_REQUEST_STOP) {
+        hart_request_self(hart, requests & HART_REQUEST_IRQ); /* for when it runs again */
         return true;
+    }
     if (requests & HART_REQUEST_IRQ)
         trap_take_interrupt(hart);
     return false;
@@ -196,9 +215,17 @@ static struct block *next_block(struct hart *hart)
     if (block && block->epoch == hart->epoch)
         return block;
     block = block_find(hart);
-    if (hart->exit_link && block)
+    /* A block that straddles depends on the next page's translation: it is looked up each time. */
+    if (hart->exit_link && block && block->paddr2 == NO_PAGE)
         *hart->exit_link = block;
     return block;
+}
+
+/* True where translated code ran. A translated block stays at the threshold. */
+static bool run_hot(struct hart *hart, struct block *block)
+{
+    block->heat = hart->accel ? 1 : BLOCK_HEAT_NEVER;
+    return hart->accel && hart->accel->ops->run(hart, block);
 }
 
 void hart_run(struct hart *hart)
@@ -209,6 +236,8 @@ void hart_run(struct hart *hart)
             break;
         struct block *block = next_block(hart);
         if (UNLIKELY(!block))
+            continue;
+        if (UNLIKELY(--block->heat <= 0) && run_hot(hart, block))
             continue;
         hart->exit_link = NULL;
         hart->block = block;

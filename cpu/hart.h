@@ -49,6 +49,7 @@ enum hart_request {
     HART_REQUEST_FENCE_I = 1 << 1, /* memory that may hold decoded code was written by a device */
     HART_REQUEST_IRQ = 1 << 2,     /* internal: interrupts may have become pending */
     HART_REQUEST_FLUSH = 1 << 3,   /* drop all cached translations */
+    HART_REQUEST_ACCEL = 1 << 4,   /* the translator wants the hart's attention */
 };
 /* Makes the hart see the requests soon, also out of wfi. Any thread. */
 void hart_request(struct hart *hart, unsigned requests);

@@ -12,12 +12,12 @@
 #include "cpu/hart_state.h"
 #include "cpu/mmu.h"
 
+/* clang-format off */
 #define FIELDS(X)                                                                                            \
-    X(pc)                                                                                                    \
-    X(mstatus)                                                                                               \
-    X(medeleg) X(mideleg) X(mie) X(mtvec) X(mscratch) X(mepc) X(mcause) X(mtval) X(stvec) X(sscratch)        \
-        X(sepc) X(scause) X(stval) X(satp) X(menvcfg) X(senvcfg) X(mcounteren) X(scounteren)                 \
-            X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
+    X(pc) X(mstatus) X(medeleg) X(mideleg) X(mie) X(mtvec) X(mscratch) X(mepc) X(mcause) X(mtval)            \
+    X(stvec) X(sscratch) X(sepc) X(scause) X(stval) X(satp) X(menvcfg) X(senvcfg) X(mcounteren)              \
+    X(scounteren) X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
+/* clang-format on */
 
 #define SECTION_VERSION 1
 
@@ -50,11 +50,14 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     state_get_bytes(reader, "x", hart->x, 32 * sizeof(hart->x[0]));
     hart->x[0] = 0;
     state_get_bytes(reader, "f", hart->f, sizeof(hart->f));
+    pthread_mutex_lock(&hart->timer_lock);
 #define X(field) hart->field = (__typeof__(hart->field))state_get(reader, #field, UINT64_MAX);
     FIELDS(X)
 #undef X
+    pthread_mutex_unlock(&hart->timer_lock);
     uint64_t priv = state_get(reader, "priv", PRIV_M);
-    hart->priv = priv == 2 ? PRIV_M : (enum privilege)priv;
+    hart->priv = priv == 2 || !hart->isa.supervisor ? PRIV_M : (enum privilege)priv;
+    hart->pc &= (hart->isa.xlen == 32 ? UINT32_MAX : UINT64_MAX) & ~(1ull | hart->ialign_mask);
     atomic_store(&hart->instret, state_get(reader, "instret", UINT64_MAX));
     fp_rm_set(&hart->fp, (unsigned)state_get(reader, "frm", 7));
     fp_flags_set(&hart->fp, (unsigned)state_get(reader, "fflags", 31));
@@ -63,7 +66,7 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     state_get_bytes(reader, "pmpcfg", hart->pmpcfg, sizeof(hart->pmpcfg));
     state_get_bytes(reader, "pmpaddr", hart->pmpaddr, sizeof(hart->pmpaddr));
     hart->reserve_size = 0;
-    pmp_update(hart);
+    csr_legalize(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);
     csr_timer_fired(hart); /* arms the timer for stimecmp */

@@ -49,6 +49,7 @@ enum cause {
 
 /* ---- Predecoded code (block.c) -------------------------------------------------------------------- */
 
+struct hart_accel;
 struct insn;
 typedef void exec_fn(struct hart *hart, const struct insn *insn);
 
@@ -80,10 +81,15 @@ struct block {
     struct block *link[2]; /* taken, next */
     uint32_t bytes;
     uint32_t count;
+    int32_t heat; /* runs left until the translator is asked */
+    void *native; /* the translator's, with the generation it belongs to */
+    uint64_t native_generation;
     uint8_t *code; /* copy of the guest's bytes, behind insns */
     struct insn insns[];
 };
 #define NO_PAGE UINT64_MAX
+
+#define BLOCK_HEAT_NEVER INT32_MAX
 
 #define BLOCK_INSNS_MAX 64
 #define BLOCK_HASH_SIZE 16384
@@ -115,6 +121,16 @@ struct tlb_io {
     unsigned allowed; /* bit n: enum mmu_access n */
 };
 
+/* Where translated code looks for its next block; see TLB_NATIVE_INDEX(). code is never NULL in a valid
+ * entry. */
+struct tlb_native {
+    uint64_t pc; /* TLB_INVALID: empty */
+    const uint8_t *code;
+};
+#define TLB_NATIVES 1024
+/* The entries of one page lie together, so that flushing a page clears 64 of them. */
+#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 63) | ((pc) >> 12 & 15) << 6)
+
 struct tlb_jump {
     uint64_t pc;
     uint64_t generation;
@@ -135,6 +151,8 @@ struct tlb {
     struct tlb_exec exec[TLB_EXEC_SIZE];
     struct tlb_io io[TLB_IO_SIZE];
     struct tlb_jump jump[TLB_JUMPS];
+    struct tlb_native native[TLB_NATIVES];
+    bool native_used; /* some entry is valid */
 };
 #define TLB_MODE(privilege, sum, mxr) ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3)
 #define TLB_FREE                      16u
@@ -175,7 +193,7 @@ struct hart {
 
     uint8_t pmpcfg[PMP_COUNT];
     uint64_t pmpaddr[PMP_COUNT];
-    uint64_t pmp_first[PMP_COUNT], pmp_last[PMP_COUNT]; /* decoded; first > last: off */
+    uint64_t pmp_first[PMP_COUNT], pmp_last[PMP_COUNT]; /* decoded; off: ~0, 0 */
     bool pmp_any;                                       /* some entry is on */
 
     pthread_mutex_t timer_lock; /* stimecmp, the timer and STIP's level */
@@ -204,6 +222,20 @@ struct hart {
     uint8_t *arena; /* blocks, allocated in order; emptied as a whole */
     size_t arena_used;
     struct block *block_hash[BLOCK_HASH_SIZE];
+    struct hart_accel *accel; /* the translator; NULL: none */
+    int32_t hot;              /* runs of a block after which it is offered to it */
+    /* Of the translator, while translated code runs. */
+    struct {
+        uint64_t page;       /* virtual address of the page that runs */
+        uint64_t end;        /* instret when the budget is used up */
+        int32_t budget;      /* saved while C code runs */
+        uint32_t link;       /* which jump left translated code */
+        void *stack;         /* host stack pointer to leave with */
+        void *stack_limit;   /* below it, translated code leaves */
+        uint64_t generation; /* of the code cache that the jump tables point into */
+        bool done;           /* the handler that translated code called reached its end */
+        struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
+    } native;
     struct block *scratch; /* one instruction that must not be cached */
 };
 

@@ -202,7 +202,8 @@ void isa_decode(const struct isa_config *config, uint32_t bits, struct isa_opera
  * cut. */
 uint32_t isa_encode(enum isa_insn insn, const struct isa_operands *operands);
 
-/* "addi a0, a0, -1": the table's own disassembly, used in traces. pc is for pc-relative targets. */
+/* "addi a0,a0,-1": disassembly from the table, as objdump -M no-aliases prints it (isa_print.c). pc is for
+ * pc-relative targets. Returns the length as snprintf does. Any thread. */
 size_t isa_disassemble(const struct isa_operands *operands, uint64_t pc, char *text, size_t size);
 
 extern const char *const isa_x_names[32]; /* "zero", "ra", ... */

@@ -8,12 +8,12 @@
 #include "cpu/isa.h"
 
 /* How a compressed form's operands are found; one function each in isa_rvc.c. */
+/* clang-format off */
 #define ISA_RVC_FORMS(X)                                                                                     \
-    X(NONE)                                                                                                  \
-    X(ADDI4SPN)                                                                                              \
-    X(LW) X(LD) X(LBU) X(LH) X(SB) X(SH) X(SW) X(SD) X(ADDI) X(LI) X(ADDI16SP) X(LUI) X(SHAMT3) X(SHAMT5)    \
-        X(ANDI) X(CA) X(CU) X(ZEXT_B) X(NOT) X(JAL) X(J) X(BRANCH) X(LDSP) X(LWSP) X(JR) X(JALR) X(MV)       \
-            X(ADD) X(SDSP) X(SWSP)
+    X(NONE) X(ADDI4SPN) X(LW) X(LD) X(LBU) X(LH) X(SB) X(SH) X(SW) X(SD) X(ADDI) X(LI) X(ADDI16SP) X(LUI)    \
+    X(SHAMT3) X(SHAMT5) X(ANDI) X(CA) X(CU) X(ZEXT_B) X(NOT) X(JAL) X(J) X(BRANCH) X(LDSP) X(LWSP) X(JR)     \
+    X(JALR) X(MV) X(ADD) X(SDSP) X(SWSP)
+/* clang-format on */
 
 enum isa_rvc_form {
 #define X(name) ISA_FORM_##name,

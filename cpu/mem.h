@@ -9,8 +9,15 @@
 #ifndef CPU_MEM_H
 #define CPU_MEM_H
 
+#include <string.h>
+
 #include "cpu/hart_state.h"
 
+#if defined(__has_feature) /* clang */
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
 #if defined(__SANITIZE_THREAD__)
 #define GUEST_MEMORY __attribute__((no_sanitize("thread")))
 #else
@@ -60,6 +67,31 @@ static inline GUEST_MEMORY void mem_host_write(void *host, unsigned size, uint64
     default: ((volatile struct mem64 *)host)->value = value; break;
     }
 }
+
+/* memcpy from guest memory and memcmp with it, which ThreadSanitizer's own versions would look into. */
+#if defined(__SANITIZE_THREAD__)
+static inline GUEST_MEMORY void mem_host_copy(uint8_t *to, const uint8_t *host, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        to[i] = (uint8_t)mem_host_read(host + i, 1);
+}
+static inline GUEST_MEMORY bool mem_host_equal(const uint8_t *with, const uint8_t *host, size_t size)
+{
+    bool equal = true;
+    for (size_t i = 0; i < size; i++)
+        equal &= with[i] == mem_host_read(host + i, 1);
+    return equal;
+}
+#else
+static inline void mem_host_copy(uint8_t *to, const uint8_t *host, size_t size)
+{
+    memcpy(to, host, size);
+}
+static inline bool mem_host_equal(const uint8_t *with, const uint8_t *host, size_t size)
+{
+    return memcmp(with, host, size) == 0;
+}
+#endif
 
 /* The entry that would serve an access; its tag is compared with the page of the access's last byte. */
 static inline bool mem_hit(const struct tlb_entry *entry, uint64_t vaddr, unsigned size)

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "cpu/accel.h"
+
 enum {
     PTE_V = 1 << 0,
     PTE_R = 1 << 1,
@@ -296,6 +298,8 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
             fill_io(tlb, vaddr, access, result->paddr);
         return MMU_OK;
     }
+    if (access == MMU_WRITE && hart->accel)
+        hart->accel->ops->page_written(hart, page);
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable = uniform;
     if (uniform)
@@ -305,6 +309,26 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
 
 /* ---- The pool
  * ----------------------------------------------------------------------------------------------- */
+
+static void forget_native(struct tlb *tlb)
+{
+    if (tlb->native_used)
+        memset(tlb->native, 0xff, sizeof(tlb->native));
+    tlb->native_used = false;
+}
+
+void tlb_forget_native(struct hart *hart)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++)
+        forget_native(&hart->tlb_pool[i]);
+}
+
+void tlb_forget_writes(struct hart *hart)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++)
+        if (hart->tlb_pool[i].mode != TLB_FREE)
+            memset(hart->tlb_pool[i].write, 0xff, sizeof(hart->tlb_pool[i].write));
+}
 
 static void tlb_clear(struct tlb *tlb)
 {
@@ -317,6 +341,14 @@ static void tlb_clear(struct tlb *tlb)
         tlb->large_last[half] = 0;
     }
     tlb->generation++;
+    forget_native(tlb);
+}
+
+void tlb_init(struct tlb *tlb)
+{
+    tlb->mode = TLB_FREE;
+    tlb->native_used = true;
+    tlb_clear(tlb);
 }
 
 static struct tlb *tlb_evict(struct hart *hart)
@@ -395,6 +427,8 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     if (io->tag == tag)
         io->tag = TLB_INVALID;
     tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)].tag = TLB_INVALID;
+    if (tlb->native_used)
+        memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, 64 * sizeof(tlb->native[0]));
     tlb->generation++; /* the jump cache may know the page even where the exec entry was replaced */
 }
 

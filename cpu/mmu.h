@@ -23,6 +23,8 @@ struct mmu_result {
 int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access,
                   struct mmu_result *result);
 
+/* Makes a TLB of the pool empty and free; for new memory. */
+void tlb_init(struct tlb *tlb);
 /* Picks the TLBs for the present privilege, mstatus and satp. To be called when one of them changes. */
 void tlb_select(struct hart *hart);
 void tlb_flush_all(struct hart *hart);

@@ -18,14 +18,12 @@ enum {
 static void decode_entry(struct hart *hart, unsigned i)
 {
     uint64_t address = hart->pmpaddr[i];
-    uint64_t first = 1, last = 0;
+    uint64_t first = UINT64_MAX, last = 0; /* matches nothing */
     switch (hart->pmpcfg[i] & PMP_A) {
     case PMP_TOR:
-        first = i ? hart->pmpaddr[i - 1] << 2 : 0;
-        last = (address << 2) - 1;
-        if (address == 0 || first > last) { /* empty */
-            first = 1;
-            last = 0;
+        if (address > (i ? hart->pmpaddr[i - 1] : 0)) {
+            first = i ? hart->pmpaddr[i - 1] << 2 : 0;
+            last = (address << 2) - 1;
         }
         break;
     case PMP_NA4:

@@ -17,9 +17,9 @@ static uint64_t register_value(const struct hart *hart, uint64_t value)
 }
 
 /* mtvec, stvec: mode 1 sends interrupts to base + 4 * cause (Priv. 3.1.7). */
-static uint64_t vector(uint64_t tvec, bool interrupt, unsigned cause)
+static uint64_t vector(const struct hart *hart, uint64_t tvec, bool interrupt, unsigned cause)
 {
-    return (tvec & ~3ull) + (interrupt && tvec & 1 ? 4ull * cause : 0);
+    return register_value(hart, (tvec & ~3ull) + (interrupt && tvec & 1 ? 4ull * cause : 0));
 }
 
 static void enter_s(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
@@ -32,7 +32,7 @@ static void enter_s(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     status |= hart->priv == PRIV_S ? MSTATUS_SPP : 0;
     hart->mstatus = status;
     hart->priv = PRIV_S;
-    hart->pc = vector(hart->stvec, interrupt, cause);
+    hart->pc = vector(hart, hart->stvec, interrupt, cause);
 }
 
 static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
@@ -45,7 +45,7 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     status |= (uint64_t)hart->priv << MSTATUS_MPP_SHIFT;
     hart->mstatus = status;
     hart->priv = PRIV_M;
-    hart->pc = vector(hart->mtvec, interrupt, cause);
+    hart->pc = vector(hart, hart->mtvec, interrupt, cause);
 }
 
 static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
@@ -86,8 +86,8 @@ void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval)
 
 unsigned trap_pending(const struct hart *hart)
 {
-    return atomic_load_explicit(&hart->irq_lines, memory_order_acquire) |
-           atomic_load_explicit(&hart->irq_soft, memory_order_acquire);
+    /* In one order with hart->sleeping: see wait_for_interrupt(). */
+    return atomic_load(&hart->irq_lines) | atomic_load(&hart->irq_soft);
 }
 
 bool trap_take_interrupt(struct hart *hart)

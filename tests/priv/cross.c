@@ -162,6 +162,16 @@ static void test_fetch(void)
     vm_flush();
     trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
     check_equal(trap.x[A0], 5, "fetch-across-after-remap");
+    /* The same without a jump in between: the instruction before it has been there often. */
+    put_code(PAGE - 6, LI(A1, 7), 4);
+    for (unsigned i = 0; i < 200; i++) {
+        vm_map(DATA_VA + PAGE, i % 2 ? DATA(9) : DATA(2), PTE_RWX, 0);
+        __asm__ volatile("sfence.vma %0, x0" ::"r"(DATA_VA + PAGE) : "memory");
+        for (unsigned k = 0; k < 3; k++) {
+            trap = run(MODE_S, DATA_VA + PAGE - 6, ARGS(0));
+            check_equal(trap.x[A0], i % 2 ? 5 : 1, "fetch-across-remapped-again");
+        }
+    }
 }
 
 /* Misaligned LR, SC, AMO: an address-misaligned or an access-fault exception, never done

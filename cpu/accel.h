@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a translator is to the hart. The interpreter counts how often a block runs; from the threshold on it
+ * offers the block to the translator before it runs it. The hart knows nothing else of translated code.
+ *
+ * All functions are called on the hart's own thread, between blocks.
+ */
+#ifndef CPU_ACCEL_H
+#define CPU_ACCEL_H
+
+#include "cpu/hart_state.h"
+
+struct hart_accel {
+    const struct hart_accel_ops *ops;
+};
+
+struct hart_accel_ops {
+    /* Runs the hot block at hart->pc, and what follows it, in translated code. Returns with pc and instret
+     * exact. False: nothing was run, the interpreter shall do it. */
+    bool (*run)(struct hart *hart, struct block *block);
+    /* The hart is about to store to the page, or to cache a translation that lets it. */
+    void (*page_written)(struct hart *hart, uint64_t paddr);
+    /* fence.i, or a device wrote to decoded code: from now on the hart must see memory as it is. */
+    void (*fence_i)(struct hart *hart);
+    /* HART_REQUEST_ACCEL was seen. */
+    void (*safe_point)(struct hart *hart);
+};
+
+/* Connects a translator; before the hart first runs. The caller keeps it. A block is offered to it when it is
+ * about to run for the hot-th time (1: at once). */
+void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot);
+/* Forgets where translated code for guest addresses is: all address spaces of the hart. */
+void tlb_forget_native(struct hart *hart);
+/* Drops every translation that allows stores, so that the next one calls page_written(). */
+void tlb_forget_writes(struct hart *hart);
+
+#endif

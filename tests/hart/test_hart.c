@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A hart on a bus of 64 KiB, looked at from outside: what no guest program can see or do itself.
+ */
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cpu/csr.h"
+#include "cpu/mmu.h"
+
+#define RAM_BASE 0x80000000u
+#define RAM_SIZE 0x10000u
+
+enum { MSTATUS = 0x300, MIE = 0x304, MTVEC = 0x305, MENVCFG = 0x30a, STIMECMP = 0x14d };
+
+static struct hart_bus bus;
+static uint8_t *ram;
+static struct clock *clock_;
+static _Atomic int64_t mtime_offset;
+static struct isa_config isa;
+static struct hart *hart;
+
+static uint8_t *bus_page(struct hart_bus *side, uint64_t paddr, bool *writable)
+{
+    (void)side;
+    *writable = true;
+    return paddr >= RAM_BASE && paddr - RAM_BASE < RAM_SIZE ? ram + (paddr - RAM_BASE) : NULL;
+}
+
+static bool bus_read(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t *value)
+{
+    (void)side, (void)paddr, (void)size, (void)value;
+    return false;
+}
+
+static bool bus_write(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t value)
+{
+    (void)side, (void)paddr, (void)size, (void)value;
+    return false;
+}
+
+static uint32_t late_store; /* 0: none */
+
+/* The worst moment for a device to store to code: it has just been told that a hart decodes the page. */
+static void bus_code_page(struct hart_bus *side, uint64_t paddr)
+{
+    (void)side, (void)paddr;
+    if (late_store) {
+        memcpy(ram, &late_store, 4);
+        hart_request(hart, HART_REQUEST_FENCE_I);
+        late_store = 0;
+    }
+}
+
+static bool bus_mapped(struct hart_bus *side, uint64_t paddr)
+{
+    bool writable;
+    return bus_page(side, paddr & PAGE_MASK, &writable);
+}
+
+static struct hart *make_hart(void)
+{
+    struct error error = { .text = "" };
+    struct hart_config config = {
+        .isa = &isa,
+        .bus = &bus,
+        .clock = clock_,
+        .timebase_hz = 10000000,
+        .reset_pc = RAM_BASE,
+        .mtime_offset = &mtime_offset,
+    };
+    struct hart *made = hart_create(&config, &error);
+    ck_assert_msg(made != NULL, "%s", error.text);
+    return made;
+}
+
+static void setup_cpu(const char *cpu)
+{
+    static const struct hart_bus_ops ops = { .page = bus_page,
+                                             .read = bus_read,
+                                             .write = bus_write,
+                                             .code_page = bus_code_page,
+                                             .mapped = bus_mapped };
+    struct error error = { .text = "" };
+    bus.ops = &ops;
+    isa_init();
+    ck_assert_msg(isa_config_parse(&isa, cpu, &error), "%s", error.text);
+    ram = aligned_alloc(PAGE_SIZE, RAM_SIZE);
+    memset(ram, 0, RAM_SIZE);
+    clock_ = clock_create(&error);
+    ck_assert_msg(clock_ != NULL, "%s", error.text);
+    atomic_store(&mtime_offset, 0);
+    hart = make_hart();
+}
+
+static void setup(void)
+{
+    setup_cpu("rv64");
+}
+
+static void teardown(void)
+{
+    hart_destroy(hart);
+    clock_destroy(clock_);
+    free(ram);
+}
+
+static void put(unsigned offset, uint32_t insn)
+{
+    memcpy(ram + offset, &insn, 4);
+}
+
+static void *run(void *opaque)
+{
+    hart_run(opaque);
+    return NULL;
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+/* A comparison in the far future costs nothing, whatever mtime has been set to. */
+START_TEST(test_timer_far_away)
+{
+    static const int64_t offsets[] = { 0, -1000000, INT64_MIN, INT64_MAX, 1000000 };
+    usleep(10000);
+    csr_write(hart, MENVCFG, ENVCFG_STCE);
+    for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        atomic_store(&mtime_offset, offsets[i]);
+        csr_write(hart, STIMECMP, UINT64_MAX);
+        ck_assert_uint_eq(csr_read(hart, 0x344) & IRQ_STI, 0);
+        double before = cpu_seconds();
+        usleep(100000);
+        ck_assert_double_lt(cpu_seconds() - before, 0.05);
+        ck_assert_uint_eq(csr_read(hart, 0x344) & IRQ_STI, 0);
+    }
+}
+END_TEST
+
+static bool stip_within(unsigned ms, bool level)
+{
+    for (unsigned i = 0; i < ms; i++) {
+        if (!!(csr_read(hart, 0x344) & IRQ_STI) == level)
+            return true;
+        usleep(1000);
+    }
+    return false;
+}
+
+/* STIP is time >= stimecmp as unsigned numbers, also where time wraps (Sstc). */
+START_TEST(test_timer_level)
+{
+    static const int64_t offsets[] = { 0, -1000000000000, INT64_MIN, INT64_MAX };
+    csr_write(hart, MENVCFG, ENVCFG_STCE);
+    for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        atomic_store(&mtime_offset, offsets[i]);
+        csr_write(hart, STIMECMP, csr_time(hart) + 500000); /* 50 ms */
+        ck_assert_uint_eq(csr_read(hart, 0x344) & IRQ_STI, 0);
+        ck_assert(stip_within(2000, true));
+    }
+    atomic_store(&mtime_offset, -(int64_t)(csr_time(hart) - (uint64_t)atomic_load(&mtime_offset)) - 500000);
+    csr_write(hart, STIMECMP, 1ull << 63);
+    ck_assert_uint_ne(csr_read(hart, 0x344) & IRQ_STI, 0);
+    ck_assert(stip_within(2000, false)); /* mtime came to 0 */
+}
+END_TEST
+
+/* An interrupt that comes together with a stop is taken when the hart runs again. */
+START_TEST(test_stop_keeps_interrupt)
+{
+    pthread_t thread;
+    put(0, 0x0000006f);     /* j . */
+    put(0x100, 0x0000006f); /* the handler */
+    csr_write(hart, MTVEC, RAM_BASE + 0x100);
+    csr_write(hart, MIE, IRQ_MEI);
+    csr_write(hart, MSTATUS, MSTATUS_MIE);
+    hart_request(hart, HART_REQUEST_STOP);
+    hart_set_irq(hart, 11, true);
+    hart_run(hart);
+    ck_assert_uint_eq(hart_pc(hart), RAM_BASE);
+    hart_clear_stop(hart);
+    pthread_create(&thread, NULL, run, hart);
+    usleep(20000);
+    hart_request(hart, HART_REQUEST_STOP);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(hart_pc(hart), RAM_BASE + 0x100);
+}
+END_TEST
+
+/* What is decoded and what is later compared with memory are the same bytes. */
+START_TEST(test_store_while_decoding)
+{
+    pthread_t thread;
+    put(0, 0x00100513);      /* li a0, 1 */
+    put(4, 0xffdff06f);      /* j -4 */
+    late_store = 0x00200513; /* li a0, 2 */
+    pthread_create(&thread, NULL, run, hart);
+    usleep(20000);
+    hart_request(hart, HART_REQUEST_FENCE_I);
+    usleep(20000);
+    hart_request(hart, HART_REQUEST_STOP);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(late_store, 0);
+    ck_assert_uint_eq(hart->x[10], 2);
+}
+END_TEST
+
+/* A device that keeps storing to code that runs: the hart's last instruction is the device's last. */
+START_TEST(test_stores_while_running)
+{
+    pthread_t thread;
+    put(0, 0x00000513);
+    put(4, 0xffdff06f); /* j -4 */
+    pthread_create(&thread, NULL, run, hart);
+    for (uint32_t n = 1; n < 2000; n++) {
+        put(0, n << 20 | 0x513); /* li a0, n */
+        hart_request(hart, HART_REQUEST_FENCE_I);
+    }
+    usleep(50000);
+    hart_request(hart, HART_REQUEST_STOP);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(hart->x[10], 1999);
+}
+END_TEST
+
+/* Interrupts as fast as the hart goes to sleep: none is lost. */
+START_TEST(test_wfi_wakes)
+{
+    pthread_t thread;
+    put(0, 0x10500073);     /* wfi */
+    put(4, 0xffdff06f);     /* j -4 */
+    put(0x100, 0x00150513); /* addi a0, a0, 1 */
+    put(0x104, 0x30405073); /* csrwi mie, 0: once */
+    put(0x108, 0x10500073); /* wfi until somebody sets mie: here nobody */
+    put(0x10c, 0xffdff06f);
+    for (unsigned i = 0; i < 3000; i++) {
+        hart_reset(hart);
+        hart->x[10] = 0;
+        csr_write(hart, MTVEC, RAM_BASE + 0x100);
+        csr_write(hart, MIE, IRQ_MSI);
+        csr_write(hart, MSTATUS, MSTATUS_MIE);
+        pthread_create(&thread, NULL, run, hart);
+        for (volatile unsigned spin = 0; spin < i * 37 % 5000; spin++)
+            ;
+        hart_set_irq(hart, 3, true);
+        unsigned waited = 0;
+        while (!atomic_load(&hart->sleeping) && waited++ < 1000000)
+            sched_yield();
+        hart_request(hart, HART_REQUEST_STOP);
+        pthread_join(thread, NULL);
+        hart_clear_stop(hart);
+        hart_set_irq(hart, 3, false);
+        ck_assert_uint_ge(hart->x[10] + (hart_pc(hart) < RAM_BASE + 0x100), 1);
+        if (hart_pc(hart) < RAM_BASE + 0x100) { /* stopped before it saw the interrupt: it is still wanted */
+            ck_assert_uint_ne(atomic_load(&hart->requests) & HART_REQUEST_IRQ, 0);
+        }
+    }
+}
+END_TEST
+
+static uint64_t random64(unsigned *seed)
+{
+    uint64_t value = (uint64_t)rand_r(seed) << 62 ^ (uint64_t)rand_r(seed) << 31 ^ (uint64_t)rand_r(seed);
+    return rand_r(seed) % 4 ? value : value & (uint64_t)rand_r(seed) << rand_r(seed) % 33;
+}
+
+/* Any value in any register, as a state that nobody saved may have it. */
+static void scramble(unsigned *seed)
+{
+    uint64_t *const fields[] = { &hart->pc,      &hart->mstatus, &hart->medeleg, &hart->mideleg,
+                                 &hart->mie,     &hart->mtvec,   &hart->mepc,    &hart->mcause,
+                                 &hart->stvec,   &hart->sepc,    &hart->scause,  &hart->satp,
+                                 &hart->menvcfg, &hart->senvcfg, &hart->stimecmp };
+    for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        *fields[i] = random64(seed);
+    for (unsigned i = 0; i < PMP_COUNT; i++) {
+        hart->pmpcfg[i] = rand_r(seed) % 2 ? (uint8_t)rand_r(seed) : 0;
+        hart->pmpaddr[i] = random64(seed);
+    }
+    hart->mcountinhibit = (uint32_t)rand_r(seed);
+    hart->priv = (enum privilege)(rand_r(seed) % 4);
+    atomic_store(&hart->irq_soft, (unsigned)rand_r(seed));
+    atomic_store(&hart->irq_lines, (unsigned)rand_r(seed));
+}
+
+static void check_legal(void)
+{
+    uint64_t mode = hart->satp >> 60, mpp = hart->mstatus >> MSTATUS_MPP_SHIFT & 3;
+    ck_assert(mpp != 2 && hart->priv != 2 && (hart->isa.supervisor || (hart->priv == 3 && mpp == 3)));
+    ck_assert_uint_eq((hart->pc | hart->mepc | hart->sepc) & 1, 0);
+    ck_assert_uint_eq((hart->mtvec | hart->stvec) & 2, 0);
+    ck_assert(hart->isa.xlen == 32 || mode == 0 || (mode >= 8 && mode <= 10));
+    if (hart->isa.xlen == 64 && hart->isa.supervisor)
+        ck_assert_uint_eq(hart->mstatus >> 32, 10); /* SXL and UXL are 64; nothing else is there */
+    else
+        ck_assert_uint_eq(hart->mstatus >> 32, 0);
+    if (hart->isa.xlen == 32)
+        ck_assert_uint_eq((hart->pc | hart->mepc | hart->mtvec | hart->stvec | hart->satp) >> 32, 0);
+    if (!hart->isa.supervisor)
+        ck_assert_uint_eq(hart->mideleg | hart->medeleg | hart->satp, 0);
+}
+
+/* Whatever a saved state holds, every register is legal afterwards, and the hart runs and can be stopped. */
+static void load_scrambled(const char *cpu)
+{
+    unsigned seed = (unsigned)time(NULL);
+    setup_cpu(cpu);
+    fprintf(stderr, "%s: seed %u\n", cpu, seed);
+    for (unsigned round = 0; round < 200; round++) {
+        struct state_writer saved;
+        struct state_reader reader;
+        struct error error = { .text = "" };
+        pthread_t thread;
+        for (unsigned i = 0; i < RAM_SIZE; i++)
+            ram[i] = (uint8_t)rand_r(&seed);
+        scramble(&seed);
+        state_writer_init(&saved);
+        hart_save(hart, &saved);
+        state_reader_init(&reader, saved.bytes, saved.length, &error);
+        ck_assert_msg(hart_load(hart, &reader), "%s", error.text);
+        state_writer_destroy(&saved);
+        check_legal();
+        if (round % 2)
+            hart->pc = RAM_BASE + ((unsigned)rand_r(&seed) % RAM_SIZE & ~1u);
+        pthread_create(&thread, NULL, run, hart);
+        usleep(1000);
+        hart_request(hart, HART_REQUEST_STOP);
+        pthread_join(thread, NULL);
+        hart_clear_stop(hart);
+    }
+    teardown();
+}
+
+START_TEST(test_load_scrambled)
+{
+    load_scrambled("rv64");
+    load_scrambled("rv32");
+    load_scrambled("rv64,s=off");
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("hart");
+    TCase *c = tcase_create("hart"), *states = tcase_create("states");
+    tcase_set_timeout(c, 60);
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, test_timer_far_away);
+    tcase_add_test(c, test_timer_level);
+    tcase_add_test(c, test_stop_keeps_interrupt);
+    tcase_add_test(c, test_store_while_decoding);
+    tcase_add_test(c, test_stores_while_running);
+    tcase_add_test(c, test_wfi_wakes);
+    suite_add_tcase(s, c);
+    tcase_set_timeout(states, 120);
+    tcase_add_test(states, test_load_scrambled);
+    suite_add_tcase(s, states);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
