@@ -68,6 +68,11 @@ void code_page_add(struct dbt *dbt, struct t1_block *block)
         block->entry = NULL; /* no room to watch its page: it is not used */
         return;
     }
+    /* A page that nobody can store to unseen is not looked at again: the block must be right now. */
+    if (memcmp(block->copy, block->guest, block->bytes) != 0) {
+        block->entry = NULL;
+        return;
+    }
     block->page_next = page->blocks;
     page->blocks = block;
 }

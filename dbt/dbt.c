@@ -256,9 +256,14 @@ void dbt_destroy(struct dbt *dbt)
     free(dbt);
 }
 
+bool dbt_supports(const struct isa_config *isa)
+{
+    return isa->xlen == 64 && isa_has(isa, ISA_C);
+}
+
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error)
 {
-    if (hart->isa.xlen != 64 || !isa_has(&hart->isa, ISA_C))
+    if (!dbt_supports(&hart->isa))
         return error_set(error, "the translator is for RV64 harts with C only; use -accel interp");
     if (dbt->hart_count == DBT_HARTS_MAX)
         return error_set(error, "the translator serves %d harts", DBT_HARTS_MAX);
@@ -270,6 +275,32 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
     dbt->stand_ins[dbt->hart_count] = stand_in;
     dbt->harts[dbt->hart_count++] = hart;
     hart_set_accel(hart, &dbt->accel, hot);
+    return true;
+}
+
+static bool without_one(struct dbt *dbt, const char *name, size_t length)
+{
+    bool found = false;
+    for (unsigned i = 1; i < ISA_INSN_COUNT; i++) {
+        const char *known = isa_entry((enum isa_insn)i)->name;
+        bool named = strlen(known) == length && strncmp(known, name, length) == 0;
+        if (named || (length == 3 && strncmp(name, "all", 3) == 0))
+            found = dbt->without[i] = true;
+    }
+    return found;
+}
+
+bool dbt_without(struct dbt *dbt, const char *names, struct error *error)
+{
+    isa_init();
+    while (*names) {
+        size_t length = strcspn(names, ",");
+        if (!without_one(dbt, names, length))
+            return error_set(
+                error, "--dbt-without: there is no instruction \"%.*s\" (the names are those of cpu/isa.def)",
+                (int)length, names);
+        names += length + (names[length] == ',');
+    }
     return true;
 }
 
@@ -285,6 +316,14 @@ void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length)
     pthread_mutex_lock(&dbt->lock);
     code_pages_mark(dbt, paddr, length);
     pthread_mutex_unlock(&dbt->lock);
+}
+
+uint64_t dbt_translated(struct dbt *dbt)
+{
+    pthread_mutex_lock(&dbt->lock);
+    uint64_t blocks = dbt->counters.blocks;
+    pthread_mutex_unlock(&dbt->lock);
+    return blocks;
 }
 
 void dbt_print_counters(struct dbt *dbt, FILE *out)

@@ -17,16 +17,23 @@ struct dbt;
 struct dbt *dbt_create(struct error *error);
 /* The harts must have been destroyed. */
 void dbt_destroy(struct dbt *dbt);
+/* Whether this translator can serve such harts: RV64 with C. */
+bool dbt_supports(const struct isa_config *isa);
 /* Lets the hart use translated code; before it first runs. False, with *error filled, where this translator
  * cannot serve it (it is for RV64 with C). */
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error);
 /* How often a block runs in the interpreter before it is translated (`hot`), unless the user says else. */
 #define DBT_HOT_DEFAULT 16
+/* Leaves the named instructions (of isa.def, with commas between; "all") to their interpreter handlers, to
+ * find a fault by halving. False, with *error filled, at a name that is none. Before the harts run. */
+bool dbt_without(struct dbt *dbt, const char *names, struct error *error);
 /* Forgets everything; with all harts stopped (system reset, snapshot). */
 void dbt_reset(struct dbt *dbt);
 /* A device wrote to [paddr, paddr + length), where decoded code may be. Any thread; the harts are to be asked
  * for a HART_REQUEST_FENCE_I afterwards. */
 void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length);
+/* Blocks translated since it was made. */
+uint64_t dbt_translated(struct dbt *dbt);
 /* Counters, one a line. */
 void dbt_print_counters(struct dbt *dbt, FILE *out);
 

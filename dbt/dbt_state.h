@@ -71,6 +71,7 @@ struct dbt {
     struct block *stand_ins[DBT_HARTS_MAX]; /* hart->native.block of each */
     unsigned hart_count;
 
+    bool without[ISA_INSN_COUNT]; /* instructions that are left to their handlers */
     struct t1_block *blocks[DBT_HASH_SIZE];
     struct code_page *pages[DBT_HASH_SIZE];
     struct code_page *dirty;
@@ -79,7 +80,7 @@ struct dbt {
     /* Thunks: where they run. */
     void (*enter)(void *hart_biased, const uint8_t *entry, void *tlb);
     const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss;
-    const uint8_t *slice_at, *slice_pc, *exec;
+    const uint8_t *slice_at, *slice_pc, *return_other, *exec;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
 
@@ -107,6 +108,9 @@ static inline struct x86_mem hart_mem(size_t offset)
 
 /* thunks.c: writes them at the cache's start. */
 bool thunks_build(struct dbt *dbt, struct error *error);
+/* The jump to the guest pc in rax, by the table of the address space. The index is TLB_NATIVE_INDEX(),
+ * times 16. */
+void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e);
 
 /* t1.c: translates; the lock is held. NULL: the block begins with an instruction that the interpreter must
  * do, or

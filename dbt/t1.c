@@ -115,6 +115,7 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_mov_imm(e, X86_RAX, link_number(t, cold->link));
         x86_jmp_to(e, t->dbt->leave_link);
         break;
+    case T1_COLD_INDIRECT: t1_emit_cold_indirect(t); break;
     case T1_COLD_EXEC:
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
         x86_call_to(e, t->dbt->exec);
@@ -141,6 +142,9 @@ struct insn *t1_make_insn(struct t1 *t)
     }
     block->count = t->block->count - t->index;
     block->insns[0] = t->source->insns[t->index];
+    /* Both are relative to the page, which takes the block's place. */
+    if (t->op.insn == ISA_INSN_auipc)
+        block->insns[0].imm += (int32_t)(t->offset - block->insns[0].offset);
     block->insns[0].offset = (uint16_t)t->offset;
     block->insns[1].exec = handler_done;
     return &block->insns[0];
@@ -163,7 +167,7 @@ static void lower(struct t1 *t)
         t1_lower_jump(t);
         return;
     }
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3 && !t->dbt->without[t->op.insn]; i++)
         if (tables[i][t->op.insn] && tables[i][t->op.insn](t))
             return;
     call_handler(t);

@@ -17,6 +17,7 @@ enum t1_cold_kind {
     T1_COLD_SLICE_AT,
     T1_COLD_SLICE_PC,
     T1_COLD_LINK,
+    T1_COLD_INDIRECT,
     T1_COLD_EXEC
 };
 
@@ -85,8 +86,11 @@ void t1_fp_end(struct t1 *t);
 
 typedef bool t1_lower_fn(struct t1 *t);
 extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT]; /* t1_int.c */
-extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* t1_mem.c */
-extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* t1_fp.c */
+extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT];
+void t1_emit_cold_indirect(struct t1 *t);
+
+/* t1_mem.c */
+extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT]; /* t1_fp.c */
 
 /* t1_jump.c */
 bool t1_lower_jump(struct t1 *t);
@@ -96,6 +100,8 @@ bool t1_lower_jump(struct t1 *t);
 void t1_goto(struct t1 *t, int cond, int target);
 /* Leaves translated code; the interpreter goes on at a page offset. */
 void t1_leave(struct t1 *t, unsigned offset);
+
+void t1_emit_cold_indirect(struct t1 *t);
 
 /* t1_mem.c */
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold);

@@ -8,11 +8,9 @@
  */
 #include "dbt/t1.h"
 
-static void jump_linked(struct t1 *t, int cond, unsigned target)
+/* The rel32 at `site` leads to a stub until the target is translated. */
+static void add_link(struct t1 *t, uint8_t *site, unsigned target)
 {
-    struct x86_emit *e = &t->e;
-    x86_align_patch(e, cond == T1_ALWAYS ? 1 : 2);
-    uint8_t *site = cond == T1_ALWAYS ? x86_jmp(e) : x86_jcc(e, (enum x86_cond)cond);
     struct t1_link *link = code_cache_data(&t->dbt->cache, sizeof(*link));
     if (!link) {
         t->full = true;
@@ -20,6 +18,14 @@ static void jump_linked(struct t1 *t, int cond, unsigned target)
     }
     *link = (struct t1_link){ .site = site, .offset = target };
     t1_cold(t, T1_COLD_LINK, site)->link = link;
+}
+
+static void jump_linked(struct t1 *t, int cond, unsigned target)
+{
+    struct x86_emit *e = &t->e;
+    x86_align_patch(e, cond == T1_ALWAYS ? 1 : 2);
+    uint8_t *site = cond == T1_ALWAYS ? x86_jmp(e) : x86_jcc(e, (enum x86_cond)cond);
+    add_link(t, site, target);
 }
 
 /* Leaves for a new slice if the budget is used up. */
@@ -31,27 +37,11 @@ static void look_at_budget(struct t1 *t, enum t1_cold_kind kind, uint32_t where)
     cold->back = x86_here(&t->e);
 }
 
-/* rax: the guest pc to go on at. The index is TLB_NATIVE_INDEX(), times 16. */
+/* rax: the guest pc to go on at. */
 static void jump_indirect(struct t1 *t)
 {
-    struct x86_emit *e = &t->e;
-    const int32_t table = (int32_t)offsetof(struct tlb, native);
     look_at_budget(t, T1_COLD_SLICE_PC, 0);
-    x86_mov(e, 64, X86_RCX, X86_RAX);
-    x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
-    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
-    x86_mov(e, 32, X86_RCX, X86_RAX);
-    x86_mov(e, 32, X86_RDX, X86_RAX);
-    x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
-    x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, 0x3c00);
-    x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
-    x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
-    uint8_t *miss = x86_jcc(e, X86_NE);
-    if (!e->overflow)
-        x86_patch(miss, e->run, t->dbt->leave_miss);
-    x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
+    thunks_emit_jump(t->dbt, &t->e);
 }
 
 void t1_goto(struct t1 *t, int cond, int target)
@@ -122,21 +112,94 @@ static void lower_branch(struct t1 *t)
     t1_goto(t, T1_ALWAYS, (int)(t->offset + t->op.length));
 }
 
-bool t1_lower_jump(struct t1 *t)
+/* Where the host's `ret` of the guest's return arrives; rax has the guest pc. */
+static void emit_landing(struct t1 *t)
 {
-    if (t->op.insn == ISA_INSN_jal) {
+    struct x86_emit *e = &t->e;
+    x86_lea(e, 64, X86_RSP, x86_mem(X86_RSP, 8));
+    /* The page of the call, also where the next instruction begins the page behind it. */
+    int next = (int)(t->offset + t->op.length);
+    x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, -next));
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    t1_goto(t, T1_ALWAYS, next);
+}
+
+/* A call: the guest's return address goes on the host's stack, and a host call leads to the target, so that
+ * the guest's return can be a host `ret`. rax: the target, of an indirect one. */
+static void emit_call(struct t1 *t, bool direct, unsigned target)
+{
+    struct x86_emit *e = &t->e;
+    x86_load(e, 64, X86_RCX, HART_MEM(native.page));
+    x86_op_imm(e, X86_ADD, 64, X86_RCX, (int32_t)(t->offset + t->op.length));
+    t1_set(t, X86_RCX); /* before the look, which may leave for the target */
+    if (direct && target <= (t->source->paddr & (PAGE_SIZE - 1)))
+        look_at_budget(t, T1_COLD_SLICE_AT, target);
+    x86_push(e, X86_RCX);
+    x86_align_patch(e, 1);
+    uint8_t *site = x86_call(e);
+    if (direct)
+        add_link(t, site, target);
+    else
+        t1_cold(t, T1_COLD_INDIRECT, site);
+    emit_landing(t);
+}
+
+/* The link registers of the calling convention: x1 and x5 (Unpriv. 2.5.1). */
+static bool is_link(unsigned guest)
+{
+    return guest == 1 || guest == 5;
+}
+
+static void lower_jal(struct t1 *t)
+{
+    int target = (int)t->offset + t->op.imm;
+    bool in_page = target >= 0 && target < (int)PAGE_SIZE;
+    if (!is_link(t->op.rd)) {
         set_link_register(t);
-        t1_goto(t, T1_ALWAYS, (int)t->offset + t->op.imm);
-    } else if (t->op.insn == ISA_INSN_jalr) {
-        t1_copy(t, X86_RAX, t->op.rs1);
-        if (t->op.imm)
-            x86_op_imm(&t->e, X86_ADD, 64, X86_RAX, t->op.imm);
-        x86_op_imm(&t->e, X86_AND, 64, X86_RAX, -2);
+        t1_goto(t, T1_ALWAYS, target);
+    } else if (in_page) {
+        emit_call(t, true, (unsigned)target);
+    } else {
+        x86_load(&t->e, 64, X86_RAX, HART_MEM(native.page));
+        x86_op_imm(&t->e, X86_ADD, 64, X86_RAX, target);
+        emit_call(t, false, 0);
+    }
+}
+
+static void lower_jalr(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    t1_copy(t, X86_RAX, t->op.rs1);
+    if (t->op.imm)
+        x86_op_imm(e, X86_ADD, 64, X86_RAX, t->op.imm);
+    x86_op_imm(e, X86_AND, 64, X86_RAX, -2);
+    if (is_link(t->op.rd)) {
+        emit_call(t, false, 0);
+    } else if (t->op.rd == 0 && is_link(t->op.rs1)) {
+        x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
+        uint8_t *other = x86_jcc(e, X86_NE);
+        if (!e->overflow)
+            x86_patch(other, e->run, t->dbt->return_other);
+        x86_ret(e);
+    } else {
         set_link_register(t);
         jump_indirect(t);
-        t->ended = true;
-    } else {
-        lower_branch(t);
     }
+    t->ended = true;
+}
+
+void t1_emit_cold_indirect(struct t1 *t)
+{
+    jump_indirect(t);
+}
+
+bool t1_lower_jump(struct t1 *t)
+{
+    if (t->op.insn == ISA_INSN_jal)
+        lower_jal(t);
+    else if (t->op.insn == ISA_INSN_jalr)
+        lower_jalr(t);
+    else
+        lower_branch(t);
     return true;
 }

@@ -113,14 +113,22 @@ static void load_pinned(struct x86_emit *e, unsigned first)
 
 static const enum x86_reg kept[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
 
+/* Return address (8), saved registers (48), then the end of the return stack (16), aligned. */
+#define ENTER_FRAME 24
+/* Guest calls leave frames on the host's stack; each new slice looks that there is room for more. */
+#define STACK_MAX (1 << 20)
+
 static void build_enter(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->enter = (void (*)(void *, const uint8_t *, void *))(uintptr_t)x86_here(e);
     for (unsigned i = 0; i < 6; i++)
         x86_push(e, kept[i]);
-    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8); /* 8 (return address) + 48 + 8 */
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, ENTER_FRAME);
+    x86_store_imm(e, 64, x86_mem(X86_RSP, 8), -1); /* no guest pc is odd */
     x86_mov(e, 64, HOST_HART, X86_RDI);
     x86_store(e, 64, HART_MEM(native.stack), X86_RSP);
+    x86_lea(e, 64, X86_RAX, x86_mem(X86_RSP, -STACK_MAX));
+    x86_store(e, 64, HART_MEM(native.stack_limit), X86_RAX);
     x86_mov(e, 64, HOST_TLB, X86_RDX);
     x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_mov(e, 64, X86_RAX, X86_RSI);
@@ -135,7 +143,7 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
     dbt->leave_trapped = x86_here(e); /* the pinned registers are stored */
     x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
     x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
-    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, ENTER_FRAME);
     for (unsigned i = 6; i-- > 0;)
         x86_pop(e, kept[i]);
     x86_ret(e);
@@ -155,9 +163,50 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave)
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
     x86_patch(x86_jcc(e, X86_NE), e->run, leave);
+    x86_op_mem(e, X86_CMP, 64, X86_RSP, HART_MEM(native.stack_limit));
+    x86_patch(x86_jcc(e, X86_B), e->run, leave);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
     x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
     x86_ret(e);
+}
+
+void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
+{
+    const int32_t table = (int32_t)offsetof(struct tlb, native);
+    x86_mov(e, 64, X86_RCX, X86_RAX);
+    x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_mov(e, 32, X86_RCX, X86_RAX);
+    x86_mov(e, 32, X86_RDX, X86_RAX);
+    x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
+    x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, 0x3c00);
+    x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
+    uint8_t *miss = x86_jcc(e, X86_NE);
+    if (!e->overflow)
+        x86_patch(miss, e->run, dbt->leave_miss);
+    x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
+}
+
+/* rax: where a guest return goes, which is not where the newest call came from. Older calls are tried
+ * (longjmp), down to the end of the return stack; then it is an indirect jump. */
+static void build_return(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->return_other = x86_here(e);
+    x86_mem_op_imm(e, X86_CMP, 64, x86_mem(X86_RSP, 8), -1);
+    uint8_t *end = x86_jcc(e, X86_E);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 16);
+    x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
+    x86_patch(x86_jcc(e, X86_NE), e->run, dbt->return_other);
+    x86_ret(e);
+    x86_patch(end, e->run, x86_here(e));
+    x86_test(e, 32, HOST_BUDGET, HOST_BUDGET);
+    uint8_t *fresh = x86_jcc(e, X86_NS);
+    x86_call_to(e, dbt->slice_pc);
+    x86_patch(fresh, e->run, x86_here(e));
+    thunks_emit_jump(dbt, e);
 }
 
 /* A call to C with the hart in rdi; goes on with the registers reloaded, or leaves where C says that it
@@ -210,6 +259,7 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_slice(e, dbt->leave_at);
     dbt->slice_pc = x86_here(e);
     build_slice(e, dbt->leave_miss);
+    build_return(dbt, e);
     dbt->exec = x86_here(e);
     store_pinned(e, 0);
     x86_mov(e, 64, X86_RSI, X86_RAX);

@@ -86,7 +86,7 @@ void options_print(const struct options *options, FILE *out);
 typedef bool options_take_fn(struct options *options, const char *argument, struct error *error);
 
 options_take_fn options_take_machine, options_take_cpu, options_take_smp, options_take_memory,
-    options_take_rtc, options_take_accel;
+    options_take_rtc, options_take_accel, options_take_dbt_without;
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
 /* -device loader,...: the pairs after the name. */

@@ -3,6 +3,7 @@
  * -machine, -cpu, -smp, -m, -rtc, -accel.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -90,13 +91,36 @@ bool options_take_machine(struct options *options, const char *argument, struct 
 
 bool options_take_accel(struct options *options, const char *argument, struct error *error)
 {
-    (void)options;
+    options->machine.accel = MACHINE_ACCEL_INTERP;
     if (strcmp(argument, "interp") == 0)
         return true;
+    options->machine.accel = MACHINE_ACCEL_T1;
+    if (strcmp(argument, "t1") == 0)
+        return true;
+    if (strncmp(argument, "t1,hot=", 7) == 0) {
+        char *end;
+        unsigned long hot = strtoul(argument + 7, &end, 10);
+        if (argument[7] == 0 || *end || hot < 1 || hot > 1000000)
+            return error_set(
+                error, "-accel %s: hot= is how often a block runs before it is translated, 1 to 1000000",
+                argument);
+        options->machine.hot = (unsigned)hot;
+        return true;
+    }
+    if (strcmp(argument, "t2") == 0)
+        return error_set(error,
+                         "-accel t2: this version has no optimising translator yet; there is -accel t1");
     if (strcmp(argument, "tcg") == 0 || strncmp(argument, "tcg,", 4) == 0)
-        return error_set(error, "-accel %s: this version has no translator yet; there is -accel interp",
+        return error_set(error, "-accel %s: that is QEMU's translator; there are -accel t1 and -accel interp",
                          argument);
-    return options_bad_value(error, "-accel", argument, "interp");
+    return options_bad_value(error, "-accel", argument, "interp, t1");
+}
+
+bool options_take_dbt_without(struct options *options, const char *argument, struct error *error)
+{
+    (void)error; /* the translator knows the names */
+    options->machine.dbt_without = argument;
+    return true;
 }
 
 bool options_take_cpu(struct options *options, const char *argument, struct error *error)

@@ -21,6 +21,7 @@
 #include "machine/bus.h"
 #include "machine/fdt.h"
 #include "machine/loader.h"
+#include "dbt/dbt.h"
 #include "machine/machine.h"
 #include "util/clock.h"
 
@@ -38,6 +39,7 @@ struct machine {
     struct machine_config config;
     struct clock *clock;
     struct bus *bus;
+    struct dbt *dbt; /* NULL: the interpreter alone */
     uint8_t *rom;
     _Atomic int64_t mtime_offset; /* owned by the MTIMER device, read by the harts */
 
@@ -88,6 +90,6 @@ void harts_reset(struct machine *machine);
 /* An irq_line's set(): controller is the struct hart, number the bit of mip. */
 void harts_set_irq(void *hart, unsigned bit, bool level);
 /* For bus_create(): opaque is the machine. */
-void harts_code_written(void *machine);
+void harts_code_written(void *machine, uint64_t paddr, uint64_t length);
 
 #endif

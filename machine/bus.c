@@ -40,7 +40,7 @@ struct bus {
     struct region *regions; /* sorted by base, disjoint */
     unsigned count;
     unsigned main_ram; /* index of the largest RAM region; count where there is none */
-    void (*code_written)(void *opaque);
+    void (*code_written)(void *opaque, uint64_t paddr, uint64_t length);
     void *opaque;
 };
 
@@ -98,7 +98,7 @@ static void note_written(struct bus *bus, uint64_t paddr, uint64_t length)
         if (page == first || page % 64 == 0)
             word = atomic_fetch_or(&region->code_map[page / 64], 0);
         if (word >> (page % 64) & 1) {
-            bus->code_written(bus->opaque);
+            bus->code_written(bus->opaque, paddr, length);
             return;
         }
     }
@@ -282,7 +282,8 @@ static const struct dma_ops device_side = { .map = devices_map, .written = devic
 
 /* ---- Layout --------------------------------------------------------------------------------------- */
 
-struct bus *bus_create(void (*code_written)(void *opaque), void *opaque, struct error *error)
+struct bus *bus_create(void (*code_written)(void *opaque, uint64_t paddr, uint64_t length), void *opaque,
+                       struct error *error)
 {
     struct bus *bus = calloc(1, sizeof(*bus));
     if (!bus) {

@@ -16,7 +16,8 @@ struct bus;
 
 /* `code_written` is called (from any thread) when a device stores to a page from which a hart predecoded
  * code: the machine then makes all harts look again. */
-struct bus *bus_create(void (*code_written)(void *opaque), void *opaque, struct error *error);
+struct bus *bus_create(void (*code_written)(void *opaque, uint64_t paddr, uint64_t length), void *opaque,
+                       struct error *error);
 void bus_destroy(struct bus *bus); /* also the RAM and ROM it mapped; not the devices */
 
 /* Maps `size` bytes (a multiple of 4 KiB) of zeroed memory; returns the host pointer or NULL. */

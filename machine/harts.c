@@ -13,15 +13,34 @@ void harts_set_irq(void *hart, unsigned bit, bool level)
     hart_set_irq(hart, bit, level);
 }
 
-void harts_code_written(void *opaque)
+void harts_code_written(void *opaque, uint64_t paddr, uint64_t length)
 {
     struct machine *machine = opaque;
+    if (machine->dbt)
+        dbt_memory_written(machine->dbt, paddr, length);
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_request(machine->harts[i], HART_REQUEST_FENCE_I);
 }
 
+static bool translates(const struct machine_config *config)
+{
+    return config->accel == MACHINE_ACCEL_T1 ||
+           (config->accel == MACHINE_ACCEL_BEST && dbt_supports(&config->isa));
+}
+
+static bool attach(struct machine *machine, struct hart *hart, struct error *error)
+{
+    unsigned hot = machine->config.hot ? machine->config.hot : DBT_HOT_DEFAULT;
+    return !machine->dbt || dbt_attach(machine->dbt, hart, hot, error);
+}
+
 bool harts_create(struct machine *machine, struct error *error)
 {
+    if (translates(&machine->config) && !(machine->dbt = dbt_create(error)))
+        return false;
+    if (machine->dbt && machine->config.dbt_without &&
+        !dbt_without(machine->dbt, machine->config.dbt_without, error))
+        return false;
     for (unsigned i = 0; i < machine->config.smp; i++) {
         struct hart_config config = {
             .id = i,
@@ -36,6 +55,8 @@ bool harts_create(struct machine *machine, struct error *error)
         if (!machine->harts[i])
             return false;
         machine->hart_count++;
+        if (!attach(machine, machine->harts[i], error))
+            return false;
     }
     return true;
 }
@@ -45,6 +66,8 @@ void harts_destroy(struct machine *machine)
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_destroy(machine->harts[i]);
     machine->hart_count = 0;
+    dbt_destroy(machine->dbt);
+    machine->dbt = NULL;
 }
 
 static void *hart_thread(void *opaque)
@@ -95,6 +118,8 @@ void harts_stop(struct machine *machine)
 
 void harts_reset(struct machine *machine)
 {
+    if (machine->dbt)
+        dbt_reset(machine->dbt);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         hart_reset(machine->harts[i]);
         /* Memory was filled behind the bus. */

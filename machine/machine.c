@@ -141,12 +141,21 @@ void machine_destroy(struct machine *machine)
 
 /* ---- Running -------------------------------------------------------------------------------------- */
 
+/* A hart, or the thread of a virtio console, may be waiting for a terminal that is stopped. */
+static void hurry(struct machine *machine, bool on)
+{
+    for (unsigned i = 0; i < machine->chardev_count; i++)
+        chardev_hurry(machine->chardevs[i], on);
+}
+
 /* One boot. */
 static bool boot_once(struct machine *machine, unsigned *word, struct error *error)
 {
+    hurry(machine, false);
     if (!harts_start(machine, error))
         return false;
     *word = wait_event(machine);
+    hurry(machine, true);
     harts_stop(machine);
     /* What the guest still posted while its harts were stopping is not meant for the next boot. */
     unsigned late = atomic_exchange(&machine->event, 0);

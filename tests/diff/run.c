@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cpu/hart.h"
+#include "dbt/dbt.h"
 #include "tests/diff/snippet.h"
 
 void run_destroy(struct run *run)
@@ -207,6 +208,13 @@ static bool board_load(struct board *board, const struct program *program)
     return true;
 }
 
+/* RVIVE_DIFF_ACCEL=t1: every block is translated before it first runs. */
+static bool translates(const struct isa_config *isa)
+{
+    const char *accel = getenv("RVIVE_DIFF_ACCEL");
+    return accel && strcmp(accel, "t1") == 0 && isa->xlen == 64;
+}
+
 static bool board_run(struct board *board, const struct isa_config *isa, struct error *error)
 {
     struct clock *clock = clock_create(error);
@@ -216,10 +224,16 @@ static bool board_run(struct board *board, const struct isa_config *isa, struct 
     if (!clock)
         return false;
     board->hart = hart_create(&config, error);
+    struct dbt *dbt = translates(isa) ? dbt_create(error) : NULL;
+    if (board->hart && dbt && !dbt_attach(dbt, board->hart, 1, error))
+        abort();
     if (board->hart) {
         hart_run(board->hart);
         hart_destroy(board->hart);
     }
+    if (dbt && !dbt_translated(dbt))
+        abort(); /* the test would show nothing */
+    dbt_destroy(dbt);
     clock_destroy(clock);
     return board->hart != NULL;
 }

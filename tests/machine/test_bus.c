@@ -53,9 +53,11 @@ static struct probe probe;
 static uint8_t *ram, *rom;
 static unsigned written_calls;
 
-static void code_written(void *opaque)
+static void code_written(void *opaque, uint64_t paddr, uint64_t length)
 {
     ck_assert_ptr_eq(opaque, &probe);
+    ck_assert_uint_ge(paddr, 1);
+    ck_assert_uint_ge(length, 1);
     written_calls++;
 }
 
