@@ -5,6 +5,7 @@
 # then follows the kernel's arguments:
 #   root=DEVICE          switch to the ext4 file system on DEVICE and start its init (init=PATH, default /sbin/init)
 #   rvive.test=poweroff  power off at once        rvive.test=reboot  restart at once
+#   rvive.test=run:PATH  run the shell script PATH (of an initramfs appended to this one), then power off
 # Without any of these: a shell on the console, with job control; the machine powers off when it ends.
 
 /bin/busybox mkdir -p /bin /sbin /proc /sys /dev /tmp /mnt /root /etc
@@ -49,6 +50,10 @@ echo "Rvive guest is up: $(uname -srm), $(nproc) hart(s), booted in $(cut -d' ' 
 case $action in
 poweroff) poweroff -f ;;
 reboot) reboot -f ;;
+run:*)
+    sh "${action#run:}" || echo "init: ${action#run:} failed"
+    poweroff -f
+    ;;
 *)
     cd /root || cd /
     # busybox asks an init that is not here; -f asks the kernel.

@@ -5,13 +5,13 @@
 # run as riscv64 code, the configuration of the packages, runs in Rvive itself at a first boot.
 # Usage: roms/make-rootfs.sh     nothing is done when the image is there; delete it to have it made again.
 # RVIVE_EMULATOR: another emulator for the first boot. RVIVE_ROOTFS_SIZE: of the disk, default 2G (the file is sparse).
-# RVIVE_ROOTFS_PACKAGES: more packages, with commas between.
+# RVIVE_ROOTFS_PACKAGES: more packages, with commas between. RVIVE_ROOTFS_IMAGE: where to make it instead.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-image=$RVIVE_CACHE/rootfs.img
+image=${RVIVE_ROOTFS_IMAGE:-$RVIVE_CACHE/rootfs.img}
 [ ! -f "$image" ] || exit 0
 sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt"
 sh "$top/roms/fetch-kernel.sh"
@@ -21,7 +21,8 @@ apt_private_setup riscv64
 
 packages=systemd-sysv,udev,dbus,apt,kmod,procps,iproute2,iputils-ping,less,nano
 packages=$packages${RVIVE_ROOTFS_PACKAGES:+,$RVIVE_ROOTFS_PACKAGES}
-work=$RVIVE_CACHE/rootfs.new
+work=$image.work
+log=${image%.img}.log
 rm -rf "$work" "$image.new"
 mkdir "$work"
 
@@ -47,8 +48,8 @@ ${RVIVE_EMULATOR:-$top/build/rvive} -M virt -m 1G -smp 2 -nographic -no-reboot \
     -kernel "$guest_dir/vmlinux" -initrd "$guest_dir/initramfs.cpio" \
     -append "console=ttyS0 quiet root=/dev/vda init=/rootfs-setup" \
     -drive file="$image.new",if=none,format=raw,id=root -device virtio-blk-device,drive=root \
-    </dev/null >"$RVIVE_CACHE/rootfs.log" 2>&1 || { tail -n 20 "$RVIVE_CACHE/rootfs.log" >&2; die "the first boot failed"; }
-grep -q '^rootfs-setup: done' "$RVIVE_CACHE/rootfs.log" ||
-    { tail -n 40 "$RVIVE_CACHE/rootfs.log" >&2; die "the first boot failed; its log is $RVIVE_CACHE/rootfs.log"; }
+    </dev/null >"$log" 2>&1 || { tail -n 20 "$log" >&2; die "the first boot failed"; }
+grep -q '^rootfs-setup: done' "$log" ||
+    { tail -n 40 "$log" >&2; die "the first boot failed; its log is $log"; }
 mv "$image.new" "$image"
 say "$image is ready"

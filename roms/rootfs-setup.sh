@@ -52,8 +52,10 @@ if configure && set_up; then
 else
     echo "rootfs-setup: FAILED"
 fi
-# Write all back, remount read-only, power off.
+# Write all back, remount read-only, power off. The kernel only starts what a key asks for, so each gets a second.
+sync
 for key in s u o; do
     echo $key >/proc/sysrq-trigger
+    sleep 1
 done
 while :; do sleep 60; done

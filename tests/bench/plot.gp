@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# The plot of tests/bench/run.sh: gnuplot -e "data='...'; image='...'" plot.gp, data as report.awk makes it.
+set terminal pngcairo size 1600,640 font "sans,11"
+set output image
+set title "Speed in system emulation, QEMU 10 = 1 (higher is faster; capitals: geometric mean of the group)"
+set style data histograms
+set style histogram clustered gap 1
+set style fill solid 0.9 noborder
+set boxwidth 0.9
+set logscale y
+set format y "%g"
+set ylabel "times as fast as QEMU 10"
+set grid ytics lc rgb "#d0d0d0"
+set xtics rotate by -50 scale 0
+set key top left
+set yrange [*:*]
+plot data using 2:xtic(1) title "Rvive" lc rgb "#2a6fbb", \
+     '' using 3 title "native" lc rgb "#b8b8b8", \
+     1 title "QEMU 10" with lines lc rgb "#c0392b" lw 2

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+# Turns the raw numbers of tests/bench/run.sh (group,program,where,repetition,value,unit) into tables in Markdown, or with
+# -v mode=plot into data for plot.gp: "LABEL RVIVE NATIVE", how many times as fast as QEMU each is.
+# Every number is the median of its repetitions; a group's ratio is the geometric mean of its programs' ratios.
+
+function add_sorted(key, value, i) {
+    for (i = ++count[key]; i > 1 && values[key, i - 1] > value; i--)
+        values[key, i] = values[key, i - 1]
+    values[key, i] = value
+}
+
+# The median, or 0 where nothing was measured.
+function median(group, program, where, key, n) {
+    key = group SUBSEP program SUBSEP where
+    n = count[key]
+    if (!n)
+        return 0
+    return n % 2 ? values[key, (n + 1) / 2] : (values[key, n / 2] + values[key, n / 2 + 1]) / 2
+}
+
+function seconds(ns) { return ns ? sprintf("%.3f", ns / 1e9) : "–" }
+function times(a, b) { return a && b ? sprintf("%.2f", a / b) : "–" }
+
+# Adds a ratio to the geometric mean called name.
+function mean_add(name, a, b) {
+    if (a && b) {
+        logs[name] += log(a / b)
+        ratios[name]++
+    }
+}
+function mean(name) { return ratios[name] ? exp(logs[name] / ratios[name]) : 0 }
+function mean_text(name) { return ratios[name] ? sprintf("**%.2f**", mean(name)) : "–" }
+
+function time_rows(group, i, program, native, qemu, rvive, n) {
+    for (i = 1; i <= programs[group]; i++) {
+        program = program_name[group, i]
+        native = median(group, program, "native")
+        qemu = median(group, program, "qemu")
+        rvive = median(group, program, "rvive")
+        mean_add(group ",rvive", qemu, rvive)
+        mean_add(group ",native", qemu, native)
+        mean_add(group ",slower", rvive, native)
+        row[group, i] = sprintf("| %s | %s | %s | %s | %s | %s |", program, seconds(native), seconds(qemu),
+                                seconds(rvive), times(qemu, rvive), times(rvive, native))
+        if (qemu && rvive)
+            plot[++plots] = sprintf("\"%s\" %.4f %s", program, qemu / rvive, native ? qemu / native : "NaN")
+    }
+    n = ratios[group ",rvive"]
+    if (n)
+        plot[++plots] = sprintf("\"%s\" %.4f %s", toupper(group), mean(group ",rvive"),
+                                ratios[group ",native"] ? mean(group ",native") : "NaN")
+    if (mode == "plot")
+        return
+    printf "| **%s** | | | | %s | %s |\n", title[group], mean_text(group ",rvive"), mean_text(group ",slower")
+    for (i = 1; i <= programs[group]; i++)
+        print row[group, i]
+}
+
+# How much more two copies at once get done than one: 2 is all.
+function scaling(program, where, one, two) {
+    one = median("smp", program "-x1", where)
+    two = median("smp", program "-x2", where)
+    mean_add("scaling," where, 2 * one, two)
+    return times(2 * one, two)
+}
+
+function smp_table(i, program) {
+    print "\n| two harts do, of one's work | native | QEMU 10 | Rvive |\n|---|--:|--:|--:|"
+    for (i = 1; i <= programs["smp"]; i++) {
+        program = program_name["smp", i]
+        if (program !~ /-x1$/)
+            continue
+        sub(/-x1$/, "", program)
+        printf "| %s | %s | %s | %s |\n", program, scaling(program, "native"), scaling(program, "qemu"),
+               scaling(program, "rvive")
+    }
+    printf "| geometric mean | %s | %s | %s |\n", mean_text("scaling,native"), mean_text("scaling,qemu"),
+           mean_text("scaling,rvive")
+}
+
+function mebibytes(kib) { return kib ? sprintf("%.1f", kib / 1024) : "–" }
+
+function memory_table(i, program) {
+    print "\n| resident memory beyond guest RAM, MiB | QEMU 10 | Rvive |\n|---|--:|--:|"
+    for (i = 1; i <= programs["memory-use"]; i++) {
+        program = program_name["memory-use", i]
+        printf "| %s | %s | %s |\n", program, mebibytes(median("memory-use", program, "qemu")),
+               mebibytes(median("memory-use", program, "rvive"))
+    }
+}
+
+BEGIN {
+    FS = ","
+    title["integer"] = "integer kernels"
+    title["float"] = "scalar floating point"
+    title["memory"] = "memory"
+    title["system"] = "system"
+    title["boot"] = "boot"
+    title["real"] = "real programs"
+    split("integer float memory system boot real", order, " ")
+}
+
+FNR > 1 {
+    if (!(($1, $2) in seen)) {
+        seen[$1, $2] = 1
+        program_name[$1, ++programs[$1]] = $2
+    }
+    add_sorted($1 SUBSEP $2 SUBSEP $3, $5 + 0)
+}
+
+END {
+    if (mode != "plot")
+        print "| seconds | native | QEMU 10 | Rvive | times as fast as QEMU | times as long as native |\n" \
+              "|---|--:|--:|--:|--:|--:|"
+    for (g = 1; g in order; g++)
+        if (programs[order[g]])
+            time_rows(order[g])
+    if (mode == "plot") {
+        for (p = 1; p <= plots; p++)
+            print plot[p]
+        exit
+    }
+    if (programs["smp"])
+        smp_table()
+    if (programs["memory-use"])
+        memory_table()
+}
