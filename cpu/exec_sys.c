@@ -117,7 +117,8 @@ EXEC(wfi)
     STEP_AND_LEAVE;
 }
 
-/* They end their block, so that a hart that waits in a loop sees its interrupts at once. Zawrs: both may end at any time; the other hart gets the host's processor if it waits for one. */
+/* Zawrs: both may end at any time; the other hart gets the host's processor if it waits for one. They end
+ * their block, so that a hart that waits in a loop sees its interrupts at once. */
 EXEC(wrs_nto)
 {
     ILLEGAL_IF(hart->priv != PRIV_M && hart->mstatus & MSTATUS_TW);

@@ -46,6 +46,16 @@ static void sync_trapped(struct hart *hart)
         atomic_load_explicit(&hart->instret, memory_order_relaxed) + (uint64_t)(int64_t)hart->native.budget;
 }
 
+/* After C code that may have taken long, or that made an interrupt pending: if somebody wants the hart's
+ * attention, the slice ends at the next look. */
+static void end_slice_on_request(struct hart *hart)
+{
+    if (!atomic_load_explicit(&hart->requests, memory_order_relaxed))
+        return;
+    hart->native.end -= (uint64_t)((int64_t)hart->native.budget + 1);
+    hart->native.budget = -1;
+}
+
 /* `where`: offset in the page in the low 12 bits; above, the instructions of the block that are not done. */
 static const struct insn *stand_in(struct hart *hart, uint32_t where)
 {
@@ -59,7 +69,9 @@ static const struct insn *stand_in(struct hart *hart, uint32_t where)
 static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size)
 {
     bool done = mem_read_slow(hart, stand_in(hart, where), vaddr, size);
-    if (!done)
+    if (done)
+        end_slice_on_request(hart);
+    else
         sync_trapped(hart);
     return done;
 }
@@ -67,7 +79,9 @@ static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigne
 static bool slow_write(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size, uint64_t value)
 {
     bool done = mem_write_slow(hart, stand_in(hart, where), vaddr, size, value);
-    if (!done)
+    if (done)
+        end_slice_on_request(hart);
+    else
         sync_trapped(hart);
     return done;
 }
@@ -222,6 +236,7 @@ static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function
     x86_op_imm(e, X86_AND, 32, X86_RAX, 0xff); /* bool */
     uint8_t *trapped = x86_jcc(e, X86_E);
     load_pinned(e, all ? 0 : PINNED_KEPT);
+    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_load(e, 64, X86_RAX, HART_MEM(loaded));
     x86_ret(e);
     x86_patch(trapped, e->run, x86_here(e));
