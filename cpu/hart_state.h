@@ -98,6 +98,7 @@ struct block {
 
 #define TLB_SIZE      512
 #define TLB_EXEC_SIZE 128
+#define TLB_VICTIMS   8
 #define TLB_IO_SIZE   16
 #define TLB_JUMPS     1024
 #define TLB_POOL      16
@@ -148,6 +149,10 @@ struct tlb {
     uint64_t large_first[2], large_last[2];
     struct tlb_entry read[TLB_SIZE];
     struct tlb_entry write[TLB_SIZE];
+    /* What was displaced last from read and write: pages that compete for an entry are found here again. */
+    struct tlb_entry read_victims[TLB_VICTIMS];
+    struct tlb_entry write_victims[TLB_VICTIMS];
+    unsigned victim_hand;
     struct tlb_exec exec[TLB_EXEC_SIZE];
     struct tlb_io io[TLB_IO_SIZE];
     struct tlb_jump jump[TLB_JUMPS];

@@ -90,6 +90,11 @@ static bool io_write(struct hart *hart, const struct part *part, uint64_t value)
 
 bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
+    uint8_t *recalled;
+    if (tlb_recall(hart, vaddr, size, MMU_READ, &recalled)) {
+        hart->loaded = mem_host_read(recalled, size);
+        return true;
+    }
     struct part parts[2];
     unsigned count = split(hart, insn, vaddr, size, MMU_READ, parts);
     uint64_t result = 0;
@@ -110,6 +115,11 @@ bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, u
 
 bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
 {
+    uint8_t *recalled;
+    if (tlb_recall(hart, vaddr, size, MMU_WRITE, &recalled)) {
+        mem_host_write(recalled, size, value);
+        return true;
+    }
     struct part parts[2];
     unsigned count = split(hart, insn, vaddr, size, MMU_WRITE, parts);
     for (unsigned i = 0; i < count; i++) {

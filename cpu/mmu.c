@@ -240,8 +240,32 @@ static void fill_host(struct hart *hart, struct tlb *tlb, uint64_t vaddr, enum m
         return;
     }
     struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;
-    entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)] =
-        (struct tlb_entry){ tag, (uint64_t)(uintptr_t)page - tag };
+    struct tlb_entry *entry = &entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    struct tlb_entry *victims = access == MMU_WRITE ? tlb->write_victims : tlb->read_victims;
+    if (entry->tag != TLB_INVALID && entry->tag != tag)
+        victims[tlb->victim_hand++ % TLB_VICTIMS] = *entry;
+    *entry = (struct tlb_entry){ tag, (uint64_t)(uintptr_t)page - tag };
+}
+
+bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access, uint8_t **host)
+{
+    struct tlb *tlb = hart->tlb_data;
+    struct tlb_entry *victims = access == MMU_WRITE ? tlb->write_victims : tlb->read_victims;
+    uint64_t tag = vaddr & PAGE_MASK;
+    if (((vaddr + size - 1) & PAGE_MASK) != tag)
+        return false;
+    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
+        if (victims[i].tag != tag)
+            continue;
+        struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;
+        struct tlb_entry *entry = &entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
+        struct tlb_entry found = victims[i];
+        victims[i] = *entry;
+        *entry = found;
+        *host = (uint8_t *)(uintptr_t)(vaddr + found.addend);
+        return true;
+    }
+    return false;
 }
 
 static void fill_io(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr)
@@ -325,15 +349,21 @@ void tlb_forget_native(struct hart *hart)
 
 void tlb_forget_writes(struct hart *hart)
 {
-    for (unsigned i = 0; i < TLB_POOL; i++)
-        if (hart->tlb_pool[i].mode != TLB_FREE)
-            memset(hart->tlb_pool[i].write, 0xff, sizeof(hart->tlb_pool[i].write));
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = &hart->tlb_pool[i];
+        if (tlb->mode == TLB_FREE)
+            continue;
+        memset(tlb->write, 0xff, sizeof(tlb->write));
+        memset(tlb->write_victims, 0xff, sizeof(tlb->write_victims));
+    }
 }
 
 static void tlb_clear(struct tlb *tlb)
 {
     memset(tlb->read, 0xff, sizeof(tlb->read));
     memset(tlb->write, 0xff, sizeof(tlb->write));
+    memset(tlb->read_victims, 0xff, sizeof(tlb->read_victims));
+    memset(tlb->write_victims, 0xff, sizeof(tlb->write_victims));
     memset(tlb->exec, 0xff, sizeof(tlb->exec));
     memset(tlb->io, 0xff, sizeof(tlb->io));
     for (unsigned half = 0; half < 2; half++) {
@@ -426,6 +456,12 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
         write->tag = TLB_INVALID;
     if (io->tag == tag)
         io->tag = TLB_INVALID;
+    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
+        if (tlb->read_victims[i].tag == tag)
+            tlb->read_victims[i].tag = TLB_INVALID;
+        if (tlb->write_victims[i].tag == tag)
+            tlb->write_victims[i].tag = TLB_INVALID;
+    }
     tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)].tag = TLB_INVALID;
     if (tlb->native_used)
         memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, 64 * sizeof(tlb->native[0]));
