@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs bare programs; see guest.h. The end of a program reads minstret before it tells the port, since the
+ * hart may execute some more instructions until it sees that it shall stop.
+ */
+#include "tests/dbt/guest.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The board ---------------------------------------------------------------------------------------- */
+
+static uint8_t *board_page(struct hart_bus *bus, uint64_t paddr, bool *writable)
+{
+    struct guest *guest = (struct guest *)(void *)bus;
+    *writable = true;
+    return paddr >= RAM_BASE && paddr - RAM_BASE < RAM_SIZE ? guest->ram + (paddr - RAM_BASE) : NULL;
+}
+
+static bool board_read(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t *value)
+{
+    (void)bus, (void)paddr, (void)size, (void)value;
+    return false;
+}
+
+static bool board_write(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t value)
+{
+    struct guest *guest = (struct guest *)(void *)bus;
+    (void)size, (void)value;
+    if (paddr == PORT + 64) {
+        hart_set_irq(guest->harts[0], guest->irq, false);
+        atomic_fetch_add(&guest->interrupts, 1);
+        return true;
+    }
+    unsigned hart = (unsigned)(paddr - PORT) / 8;
+    if (paddr < PORT || hart >= guest->hart_count)
+        return false;
+    hart_request(guest->harts[hart], HART_REQUEST_STOP);
+    return true;
+}
+
+static void board_code_page(struct hart_bus *bus, uint64_t paddr)
+{
+    (void)bus, (void)paddr;
+}
+
+static bool board_mapped(struct hart_bus *bus, uint64_t paddr)
+{
+    bool writable;
+    return board_page(bus, paddr & PAGE_MASK, &writable) != NULL;
+}
+
+static const struct hart_bus_ops board_ops = { board_page, board_read, board_write, board_code_page,
+                                               board_mapped };
+
+void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
+{
+    struct error error;
+    struct isa_config isa;
+    *guest = (struct guest){ .bus = { &board_ops }, .at = START, .hart_count = harts };
+    isa_init();
+    guest->ram = aligned_alloc(PAGE_SIZE, RAM_SIZE);
+    guest->clock = clock_create(&error);
+    ck_assert(guest->ram && guest->clock);
+    memset(guest->ram, 0, RAM_SIZE);
+    ck_assert(isa_config_parse(&isa, "rv64", &error));
+    if (tier != GUEST_INTERPRETER)
+        ck_assert_ptr_nonnull(guest->dbt = dbt_create(&error));
+    if (tier == GUEST_T1_WITHOUT_ALL)
+        ck_assert(dbt_without(guest->dbt, "all", &error));
+    for (unsigned i = 0; i < harts; i++) {
+        struct hart_config config = { .id = i,
+                                      .isa = &isa,
+                                      .bus = &guest->bus,
+                                      .clock = guest->clock,
+                                      .timebase_hz = 10000000,
+                                      .reset_pc = START + i * PAGE_SIZE };
+        ck_assert_ptr_nonnull(guest->harts[i] = hart_create(&config, &error));
+        if (guest->dbt)
+            ck_assert(dbt_attach(guest->dbt, guest->harts[i], 1, &error));
+    }
+}
+
+static void *run_hart(void *hart)
+{
+    hart_run(hart);
+    return NULL;
+}
+
+/* Little more stack than translated code may use, so that it is seen when it takes more. */
+#define STACK_SIZE (1400u << 10)
+
+void guest_start(struct guest *guest)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, STACK_SIZE), 0);
+    for (unsigned i = 0; i < guest->hart_count; i++)
+        ck_assert_int_eq(pthread_create(&guest->threads[i], &attributes, run_hart, guest->harts[i]), 0);
+    pthread_attr_destroy(&attributes);
+}
+
+void guest_join(struct guest *guest)
+{
+    for (unsigned i = 0; i < guest->hart_count; i++)
+        pthread_join(guest->threads[i], NULL);
+    if (guest->dbt)
+        ck_assert_uint_gt(dbt_translated(guest->dbt), 0);
+}
+
+void guest_destroy(struct guest *guest)
+{
+    for (unsigned i = 0; i < guest->hart_count; i++)
+        hart_destroy(guest->harts[i]);
+    dbt_destroy(guest->dbt);
+    clock_destroy(guest->clock);
+    free(guest->ram);
+}
+
+static void compare(const struct guest *a, const struct guest *b, unsigned tier)
+{
+    for (unsigned h = 0; h < a->hart_count; h++)
+        for (unsigned i = 1; i < 32; i++)
+            ck_assert_msg(a->harts[h]->x[i] == b->harts[h]->x[i], "tier %u, hart %u: x%u is %#llx, not %#llx",
+                          tier, h, i, (unsigned long long)b->harts[h]->x[i],
+                          (unsigned long long)a->harts[h]->x[i]);
+    for (unsigned h = 0; h < a->hart_count; h++)
+        ck_assert_mem_eq(a->harts[h]->f, b->harts[h]->f, sizeof(a->harts[h]->f));
+    for (uint64_t at = 0; at < RAM_SIZE && memcmp(a->ram, b->ram, RAM_SIZE) != 0; at += 8)
+        ck_assert_msg(memcmp(a->ram + at, b->ram + at, 8) == 0, "tier %u: %#llx has %#llx, not %#llx", tier,
+                      (unsigned long long)(RAM_BASE + at), (unsigned long long)guest_word(b, RAM_BASE + at),
+                      (unsigned long long)guest_word(a, RAM_BASE + at));
+}
+
+void guest_run_tiers(unsigned harts, guest_fn *build, guest_fn *check, const void *argument)
+{
+    struct guest guests[GUEST_TIERS];
+    for (unsigned tier = 0; tier < GUEST_TIERS; tier++) {
+        struct guest *guest = &guests[tier];
+        guest_create(guest, (enum guest_tier)tier, harts);
+        build(guest, argument);
+        guest_start(guest);
+        guest_join(guest);
+        if (check)
+            check(guest, argument);
+        if (tier)
+            compare(&guests[0], guest, tier);
+    }
+    for (unsigned tier = 0; tier < GUEST_TIERS; tier++)
+        guest_destroy(&guests[tier]);
+}
+
+uint64_t guest_word(const struct guest *guest, uint64_t paddr)
+{
+    uint64_t value;
+    memcpy(&value, guest->ram + (paddr - RAM_BASE), sizeof(value));
+    return value;
+}
+
+void guest_set_word(struct guest *guest, uint64_t paddr, uint64_t value)
+{
+    memcpy(guest->ram + (paddr - RAM_BASE), &value, sizeof(value));
+}
+
+/* ---- Programs ----------------------------------------------------------------------------------------- */
+
+uint32_t guest_encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
+{
+    struct isa_operands o = { .rd = (uint8_t)rd, .rs1 = (uint8_t)rs1, .rs2 = (uint8_t)rs2, .imm = imm };
+    return isa_encode(insn, &o);
+}
+
+void guest_put(struct guest *guest, enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
+{
+    uint32_t bits = guest_encode(insn, rd, rs1, rs2, imm);
+    memcpy(guest->ram + (guest->at - RAM_BASE), &bits, 4);
+    guest->at += 4;
+}
+
+void guest_put16(struct guest *guest, unsigned bits)
+{
+    memcpy(guest->ram + (guest->at - RAM_BASE), &(uint16_t){ (uint16_t)bits }, 2);
+    guest->at += 2;
+}
+
+void guest_put_value(struct guest *guest, unsigned rd, uint32_t value)
+{
+    int32_t low = (int32_t)(value << 20) >> 20;
+    I(lui, rd, 0, 0, (int32_t)(value - (uint32_t)low));
+    I(addiw, rd, rd, 0, low);
+    I(slli, rd, rd, 0, 32);
+    I(srli, rd, rd, 0, 32);
+}
+
+void guest_put_jal(struct guest *guest, unsigned rd, uint64_t target)
+{
+    I(jal, rd, 0, 0, (int32_t)(target - guest->at));
+}
+
+void guest_put_branch(struct guest *guest, enum isa_insn insn, unsigned rs1, unsigned rs2, uint64_t target)
+{
+    guest_put(guest, insn, 0, rs1, rs2, (int32_t)(target - guest->at));
+}
+
+void guest_put_end(struct guest *guest, unsigned hart)
+{
+    I(csrrs, T6, 0, 0, CSR_MINSTRET);
+    guest_put_stop(guest, hart);
+}
+
+void guest_put_stop(struct guest *guest, unsigned hart)
+{
+    I(lui, T5, 0, 0, (int32_t)PORT);
+    I(sd, 0, T5, 0, (int32_t)(8 * hart));
+    I(wfi, 0, 0, 0, 0);
+    I(jal, 0, 0, 0, -4);
+}
+
+void guest_put_log_traps(struct guest *guest)
+{
+    guest_put_value(guest, T4, LOG);
+    guest_put_value(guest, T5, HANDLER);
+    I(csrrw, 0, T5, 0, CSR_MTVEC);
+    uint64_t back = guest->at;
+    static const int csrs[] = { CSR_MCAUSE, CSR_MEPC, CSR_MTVAL, CSR_MINSTRET };
+    guest->at = HANDLER;
+    for (int i = 0; i < 4; i++) {
+        I(csrrs, T5, 0, 0, csrs[i]);
+        I(sd, 0, T4, T5, 8 * i);
+    }
+    I(addi, T4, T4, 0, 32);
+    I(csrrs, T5, 0, 0, CSR_MEPC);
+    I(addi, T5, T5, 0, 4);
+    I(csrrw, 0, T5, 0, CSR_MEPC);
+    I(mret, 0, 0, 0, 0);
+    guest->at = back;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * T1 against the interpreter with bare programs (guest.h): what random snippets (tests/diff) do not reach,
+ * since it is about where code lies, how long it runs, and what other threads do.
+ */
+#include <check.h>
+
+#include "tests/dbt/guest.h"
+
+int main(void)
+{
+    static void (*const parts[])(TCase *) = { t1_calls_add, t1_memory_add, t1_code_add, t1_time_add };
+    static const char *const names[] = { "calls", "memory", "code", "time" };
+    Suite *suite = suite_create("t1");
+    for (unsigned i = 0; i < 4; i++) {
+        TCase *tests = tcase_create(names[i]);
+        tcase_set_timeout(tests, 30);
+        parts[i](tests);
+        suite_add_tcase(suite, tests);
+    }
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

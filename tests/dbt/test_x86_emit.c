@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every function of dbt/x86_emit.h with all registers and addressing forms, against binutils' objdump: what
+ * it reads must be the text that this file puts together from the operands.
+ */
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dbt/x86_emit.h"
+
+#define CODE_SIZE  (4u << 20)
+#define LINES_MAX  200000
+#define CODE_START 0x10000000u /* where the code would run */
+
+static const char *const names64[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+static const char *const names32[] = { "eax", "ecx", "edx",  "ebx",  "esp",  "ebp",  "esi",  "edi",
+                                       "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d" };
+static const char *const names16[] = { "ax",  "cx",  "dx",   "bx",   "sp",   "bp",   "si",   "di",
+                                       "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w" };
+static const char *const names8[] = { "al",  "cl",  "dl",   "bl",   "spl",  "bpl",  "sil",  "dil",
+                                      "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b" };
+
+static const struct {
+    enum x86_alu op;
+    const char *name;
+} alus[] = { { X86_ADD, "add" }, { X86_OR, "or" },   { X86_AND, "and" },
+             { X86_SUB, "sub" }, { X86_XOR, "xor" }, { X86_CMP, "cmp" } };
+static const struct {
+    enum x86_shift op;
+    const char *name;
+} shifts[] = {
+    { X86_ROL, "rol" }, { X86_ROR, "ror" }, { X86_SHL, "shl" }, { X86_SHR, "shr" }, { X86_SAR, "sar" }
+};
+static const struct {
+    enum x86_cond cond;
+    const char *name;
+} conds[] = { { X86_B, "b" },   { X86_AE, "ae" }, { X86_E, "e" },   { X86_NE, "ne" },
+              { X86_A, "a" },   { X86_S, "s" },   { X86_NS, "ns" }, { X86_P, "p" },
+              { X86_NP, "np" }, { X86_L, "l" },   { X86_GE, "ge" } };
+static const struct {
+    unsigned op;
+    const char *name;
+} sses[] = { { 0x58, "add" }, { 0x59, "mul" }, { 0x5c, "sub" }, { 0x5e, "div" }, { 0x51, "sqrt" } },
+  fmas[] = { { 0xa9, "vfmadd213" }, { 0xab, "vfmsub213" }, { 0xad, "vfnmadd213" }, { 0xaf, "vfnmsub213" } };
+#define EACH(i, array) for (unsigned i = 0; i < sizeof(array) / sizeof((array)[0]); i++)
+
+static const int32_t immediates[] = { 0, 1, -1, 127, 128, -128, -129, 0x12345678, INT32_MIN, INT32_MAX };
+
+static uint8_t *code;
+static char **lines;
+static size_t line_count;
+static struct x86_emit emit, *const e = &emit;
+
+/* ---- What is expected --------------------------------------------------------------------------------- */
+
+static const char *name_of(unsigned bits, unsigned reg)
+{
+    return (bits == 64 ? names64 : bits == 32 ? names32 : bits == 16 ? names16 : names8)[reg];
+}
+
+__attribute__((format(printf, 1, 2))) static void expect(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    ck_assert_uint_lt(line_count, LINES_MAX);
+    ck_assert_int_gt(vasprintf(&lines[line_count++], format, arguments), 0);
+    va_end(arguments);
+}
+
+/* "DWORD PTR [rbx+rcx*1-0x10]", one of several buffers in turn. */
+static const char *mem_text(unsigned bits, struct x86_mem mem)
+{
+    static char texts[4][96];
+    static unsigned turn;
+    char *text = texts[turn++ % 4], index[16] = "", disp[24] = "";
+    if (mem.index != X86_NONE)
+        snprintf(index, sizeof(index), "+%s*1", names64[mem.index]);
+    if (mem.disp || (mem.base & 7) == X86_RBP)
+        snprintf(disp, sizeof(disp), "%c0x%x", mem.disp < 0 ? '-' : '+',
+                 mem.disp < 0 ? 0u - (uint32_t)mem.disp : (uint32_t)mem.disp);
+    snprintf(text, 96, "%s PTR [%s%s%s]",
+             bits == 64   ? "QWORD"
+             : bits == 32 ? "DWORD"
+             : bits == 16 ? "WORD"
+                          : "BYTE",
+             names64[mem.base], index, disp);
+    return text;
+}
+
+static unsigned long long imm_of(unsigned bits, int64_t value)
+{
+    return bits == 64 ? (unsigned long long)value : (uint32_t)value;
+}
+
+/* ---- objdump ------------------------------------------------------------------------------------------ */
+
+/* "10000000:\t48 8b c1 \tmov    rax,rcx" to "mov rax,rcx"; false: no instruction. */
+static bool instruction_of(char *line, char *text)
+{
+    char *at = strstr(line, ":\t");
+    at = at ? strchr(at + 2, '\t') : NULL;
+    if (!at)
+        return false;
+    at++;
+    at[strcspn(at, "\n#")] = 0;
+    for (size_t n = strlen(at); n && at[n - 1] == ' '; n--)
+        at[n - 1] = 0;
+    size_t mnemonic = strcspn(at, " "), gap = strspn(at + mnemonic, " ");
+    sprintf(text, "%.*s%s%s", (int)mnemonic, at, gap ? " " : "", at + mnemonic + gap);
+    return true;
+}
+
+static void compare_listing(FILE *listing)
+{
+    char line[1024], text[1024];
+    size_t at = 0;
+    while (fgets(line, sizeof(line), listing)) {
+        if (!instruction_of(line, text))
+            continue;
+        ck_assert_msg(at < line_count, "more instructions than expected: %s", text);
+        ck_assert_msg(strcmp(text, lines[at]) == 0, "%zu: objdump says \"%s\", not \"%s\"", at, text,
+                      lines[at]);
+        free(lines[at++]);
+    }
+    ck_assert_uint_eq(at, line_count);
+}
+
+static void begin(void)
+{
+    code = aligned_alloc(64, CODE_SIZE);
+    lines = calloc(LINES_MAX, sizeof(*lines));
+    ck_assert(code && lines);
+    line_count = 0;
+    emit = (struct x86_emit){ code, code + CODE_SIZE, (ptrdiff_t)(CODE_START - (uintptr_t)code), false };
+}
+
+static void end(void)
+{
+    char path[] = "/tmp/rvive-x86-XXXXXX", command[256];
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "wb");
+    ck_assert(!e->overflow && line_count > 0);
+    ck_assert(file && fwrite(code, (size_t)(e->at - code), 1, file) == 1 && fclose(file) == 0);
+    snprintf(command, sizeof(command),
+             "objdump -D -z -w -b binary -m i386:x86-64 -M intel --adjust-vma=0x%x '%s'", CODE_START, path);
+    FILE *listing = popen(command, "r");
+    ck_assert_ptr_nonnull(listing);
+    compare_listing(listing);
+    int status = pclose(listing);
+    unlink(path);
+    ck_assert_int_eq(status, 0);
+    free(code);
+    free(lines);
+}
+
+/* ---- Registers ---------------------------------------------------------------------------------------- */
+
+static void two_registers(unsigned bits, unsigned to, unsigned from)
+{
+    const char *a = name_of(bits, to), *b = name_of(bits, from);
+    if (to != from || bits == 32)
+        expect("mov %s,%s", a, b);
+    x86_mov(e, bits, to, from); /* nothing where it does nothing */
+    EACH(i, alus)
+    {
+        x86_op(e, alus[i].op, bits, to, from);
+        expect("%s %s,%s", alus[i].name, a, b);
+    }
+    x86_test(e, bits, to, from);
+    expect("test %s,%s", a, b);
+    x86_imul(e, bits, to, from);
+    expect("imul %s,%s", a, b);
+    EACH(i, conds)
+    {
+        x86_cmov(e, conds[i].cond, bits, to, from);
+        expect("cmov%s %s,%s", conds[i].name, a, b);
+    }
+    x86_count(e, X86_POPCNT, bits, to, from);
+    expect("popcnt %s,%s", a, b);
+    x86_count(e, X86_TZCNT, bits, to, from);
+    expect("tzcnt %s,%s", a, b);
+    x86_count(e, X86_LZCNT, bits, to, from);
+    expect("lzcnt %s,%s", a, b);
+}
+
+static void extensions(unsigned to, unsigned from)
+{
+    for (unsigned bits = 8; bits <= 16; bits += 8) {
+        x86_extend(e, bits, false, to, from);
+        expect("movzx %s,%s", names32[to], name_of(bits, from));
+        x86_extend(e, bits, true, to, from);
+        expect("movsx %s,%s", names64[to], name_of(bits, from));
+    }
+    x86_extend(e, 32, false, to, from);
+    expect("mov %s,%s", names32[to], names32[from]);
+    x86_extend(e, 32, true, to, from);
+    expect("movsxd %s,%s", names64[to], names32[from]);
+}
+
+static void one_register(unsigned bits, unsigned reg)
+{
+    const char *name = name_of(bits, reg);
+    EACH(i, alus) EACH(j, immediates)
+    {
+        x86_op_imm(e, alus[i].op, bits, reg, immediates[j]);
+        expect("%s %s,0x%llx", alus[i].name, name, imm_of(bits, immediates[j]));
+    }
+    EACH(i, shifts)
+    {
+        for (unsigned count = 0; count < bits; count += count < 2 ? 1 : 7) {
+            x86_shift_imm(e, shifts[i].op, bits, reg, count);
+            expect("%s %s,0x%x", shifts[i].name, name, count);
+        }
+        x86_shift_cl(e, shifts[i].op, bits, reg);
+        expect("%s %s,cl", shifts[i].name, name);
+    }
+    x86_not(e, bits, reg);
+    expect("not %s", name);
+    x86_neg(e, bits, reg);
+    expect("neg %s", name);
+    x86_mul(e, false, bits, reg);
+    expect("mul %s", name);
+    x86_mul(e, true, bits, reg);
+    expect("imul %s", name);
+}
+
+static void only_64(unsigned reg)
+{
+    static const int64_t values[] = { 0,          1,           0x7fffffff,     0x80000000,
+                                      0xffffffff, 0x100000000, INT64_MAX,      INT64_MIN,
+                                      -1,         INT32_MIN,   INT32_MIN - 1ll };
+    const char *name = names64[reg];
+    EACH(i, values)
+    {
+        bool zero = values[i] >= 0 && values[i] <= UINT32_MAX, sign = values[i] == (int32_t)values[i];
+        x86_mov_imm(e, reg, values[i]);
+        expect("%s %s,0x%llx", zero || sign ? "mov" : "movabs", zero ? names32[reg] : name,
+               (unsigned long long)values[i]);
+    }
+    EACH(i, conds)
+    {
+        x86_setcc(e, conds[i].cond, reg);
+        expect("set%s %s", conds[i].name, names8[reg]);
+    }
+    x86_bswap64(e, reg);
+    expect("bswap %s", name);
+    x86_jmp_reg(e, reg);
+    expect("jmp %s", name);
+    x86_call_reg(e, reg);
+    expect("call %s", name);
+    x86_push(e, reg);
+    expect("push %s", name);
+    x86_pop(e, reg);
+    expect("pop %s", name);
+}
+
+START_TEST(test_registers)
+{
+    begin();
+    for (unsigned to = 0; to < 16; to++) {
+        for (unsigned from = 0; from < 16; from++) {
+            two_registers(32, to, from);
+            two_registers(64, to, from);
+            extensions(to, from);
+        }
+        one_register(32, to);
+        one_register(64, to);
+        only_64(to);
+    }
+    x86_mfence(e);
+    expect("mfence");
+    x86_ret(e);
+    expect("ret");
+    end();
+}
+END_TEST
+
+/* ---- Memory ------------------------------------------------------------------------------------------- */
+
+static void general_memory(unsigned bits, unsigned reg, struct x86_mem mem, int32_t imm)
+{
+    const char *text = mem_text(bits, mem), *name = name_of(bits, reg);
+    x86_load(e, bits, reg, mem);
+    expect("mov %s,%s", name, text);
+    x86_store(e, bits, mem, reg);
+    expect("mov %s,%s", text, name);
+    x86_store_imm(e, bits, mem, imm);
+    expect("mov %s,0x%llx", text, imm_of(bits, imm));
+    x86_lea(e, bits, reg, mem);
+    expect("lea %s,%s", name, strchr(text, '['));
+    EACH(i, alus)
+    {
+        x86_op_mem(e, alus[i].op, bits, reg, mem);
+        expect("%s %s,%s", alus[i].name, name, text);
+        x86_mem_op(e, alus[i].op, bits, mem, reg);
+        expect("%s %s,%s", alus[i].name, text, name);
+        x86_mem_op_imm(e, alus[i].op, bits, mem, imm);
+        expect("%s %s,0x%llx", alus[i].name, text, imm_of(bits, imm));
+    }
+}
+
+static void narrow_memory(unsigned reg, struct x86_mem mem, int32_t imm)
+{
+    for (unsigned bits = 8; bits <= 16; bits += 8) {
+        const char *text = mem_text(bits, mem);
+        x86_store(e, bits, mem, reg);
+        expect("mov %s,%s", text, name_of(bits, reg));
+        x86_load_extend(e, bits, false, reg, mem);
+        expect("movzx %s,%s", names32[reg], text);
+        x86_load_extend(e, bits, true, reg, mem);
+        expect("movsx %s,%s", names64[reg], text);
+    }
+    x86_load_extend(e, 32, false, reg, mem);
+    expect("mov %s,%s", names32[reg], mem_text(32, mem));
+    x86_load_extend(e, 32, true, reg, mem);
+    expect("movsxd %s,%s", names64[reg], mem_text(32, mem));
+    x86_load_extend(e, 64, false, reg, mem);
+    expect("mov %s,%s", names64[reg], mem_text(64, mem));
+    x86_test_mem_imm(e, mem, imm);
+    expect("test %s,0x%x", mem_text(32, mem), (uint32_t)imm);
+    x86_jmp_mem(e, mem);
+    expect("jmp %s", mem_text(64, mem));
+    x86_call_mem(e, mem);
+    expect("call %s", mem_text(64, mem));
+}
+
+static void sse_memory(unsigned bits, unsigned reg, struct x86_mem mem)
+{
+    const char *text = mem_text(bits, mem);
+    char s = bits == 64 ? 'd' : 's';
+    x86_sse_load(e, bits, reg, mem);
+    expect("movs%c xmm%u,%s", s, reg, text);
+    x86_sse_store(e, bits, mem, reg);
+    expect("movs%c %s,xmm%u", s, text, reg);
+    EACH(i, sses)
+    {
+        x86_sse_op_mem(e, bits, sses[i].op, reg, mem);
+        expect("%ss%c xmm%u,%s", sses[i].name, s, reg, text);
+    }
+    for (unsigned to = 32; to <= 64; to += 32) {
+        x86_cvtt_to_integer(e, bits, to, reg, mem);
+        expect("cvtts%c2si %s,%s", s, name_of(to, reg), text);
+    }
+}
+
+static void all_memory(unsigned reg, struct x86_mem mem, int32_t imm)
+{
+    general_memory(32, reg, mem, imm);
+    general_memory(64, reg, mem, imm);
+    narrow_memory(reg, mem, imm);
+    sse_memory(32, reg, mem);
+    sse_memory(64, reg, mem);
+}
+
+/* Every base with every index and length of displacement; every register with every base. */
+START_TEST(test_memory)
+{
+    static const int32_t disps[] = { 0, 8, -128, 127, 128, -129, 0x12345678 };
+    unsigned turn = 0;
+    begin();
+    for (unsigned base = (unsigned)_i; base < 16; base += 4) {
+        for (unsigned index = 0; index <= X86_NONE; index++)
+            for (unsigned i = turn % 2; i < 7 && index != X86_RSP; i += index == X86_NONE ? 1 : 2, turn++)
+                all_memory(turn * 5 % 16, x86_mem_index(base, index, disps[i]), immediates[turn % 10]);
+        for (unsigned reg = 0; reg < 16; reg++)
+            all_memory(reg, x86_mem(base, disps[reg % 7]), immediates[reg % 10]);
+    }
+    end();
+}
+END_TEST
+
+/* ---- SSE ---------------------------------------------------------------------------------------------- */
+
+static void sse_registers(unsigned bits, unsigned to, unsigned from)
+{
+    char s = bits == 64 ? 'd' : 's';
+    EACH(i, sses)
+    {
+        x86_sse_op(e, bits, sses[i].op, to, from);
+        expect("%ss%c xmm%u,xmm%u", sses[i].name, s, to, from);
+    }
+    x86_ucomis(e, bits, to, from);
+    expect("ucomis%c xmm%u,xmm%u", s, to, from);
+    x86_comis(e, bits, to, from);
+    expect("comis%c xmm%u,xmm%u", s, to, from);
+    for (unsigned integer = 32; integer <= 64; integer += 32) {
+        x86_cvt_from_integer(e, bits, integer, to, from);
+        expect("cvtsi2s%c xmm%u,%s", s, to, name_of(integer, from));
+    }
+}
+
+static void fused_memory(unsigned bits, unsigned to, unsigned second)
+{
+    for (unsigned base = 0; base < 16; base++) {
+        if ((base & 7) == X86_RSP)
+            continue;
+        struct x86_mem mem = x86_mem(base, base & 1 ? -0x4567 : 0x1234);
+        EACH(i, fmas)
+        {
+            x86_fma_mem(e, bits, fmas[i].op, to, second, mem);
+            expect("%ss%c xmm%u,xmm%u,%s", fmas[i].name, bits == 64 ? 'd' : 's', to, second,
+                   mem_text(bits, mem));
+        }
+    }
+}
+
+START_TEST(test_sse)
+{
+    begin();
+    for (unsigned bits = 32; bits <= 64; bits += 32)
+        for (unsigned to = 0; to < 16; to++)
+            for (unsigned from = 0; from < 16; from++) {
+                sse_registers(bits, to, from);
+                if (to < 8 && from < 8)
+                    fused_memory(bits, to, from);
+            }
+    end();
+}
+END_TEST
+
+/* ---- Control ------------------------------------------------------------------------------------------ */
+
+static const uint8_t *target(int64_t distance)
+{
+    return (const uint8_t *)(uintptr_t)(CODE_START + distance);
+}
+
+START_TEST(test_control)
+{
+    static const int64_t distances[] = { 0, 1, 0x1000, -0x1000, 0x7000000, -0x7000000 };
+    begin();
+    EACH(i, distances) for (unsigned shift = 0; shift < 4; shift++)
+    {
+        unsigned long long to = (unsigned long long)(CODE_START + distances[i]);
+        x86_jmp_to(e, target(distances[i]));
+        expect("jmp 0x%llx", to);
+        x86_call_to(e, target(distances[i]));
+        expect("call 0x%llx", to);
+        EACH(j, conds)
+        {
+            x86_patch(x86_jcc(e, conds[j].cond), e->run, target(distances[i]));
+            expect("j%s 0x%llx", conds[j].name, to);
+        }
+        uint8_t *call = x86_call(e);
+        expect("call 0x%llx", to);
+        uint8_t *jump = x86_jmp(e);
+        expect("jmp 0x%llx", to);
+        x86_patch(jump, e->run, target(0)); /* is to be replaced */
+        x86_patch(call, e->run, target(distances[i]));
+        x86_patch(jump, e->run, target(distances[i]));
+        x86_ret(e); /* the next round at another alignment */
+        expect("ret");
+    }
+    end();
+}
+END_TEST
+
+START_TEST(test_align_patch)
+{
+    begin();
+    for (unsigned shift = 0; shift < 8; shift++)
+        for (unsigned opcode = 1; opcode <= 2; opcode++) {
+            for (unsigned i = 0; i < shift; i++, expect("ret"))
+                x86_ret(e);
+            uint8_t *before = e->at;
+            x86_align_patch(e, opcode);
+            ck_assert_int_lt(e->at - before, 4);
+            for (uint8_t *pad = before; pad < e->at; pad++)
+                expect("nop");
+            const uint8_t *here = x86_here(e);
+            uint8_t *site = opcode == 1 ? x86_jmp(e) : x86_jcc(e, X86_NE);
+            ck_assert_uint_eq((uintptr_t)site & 3, 0);
+            ck_assert_ptr_eq(site, here - e->run + opcode);
+            x86_patch(site, e->run, here);
+            expect("%s 0x%llx", opcode == 1 ? "jmp" : "jne", (unsigned long long)(uintptr_t)here);
+        }
+    end();
+}
+END_TEST
+
+/* Whatever the room, nothing is written behind it, and overflow says whether all fitted. */
+START_TEST(test_overflow)
+{
+    _Alignas(64) uint8_t whole[64], part[64];
+    for (size_t room = 0; room < 48; room++) {
+        memset(part, 0xa5, sizeof(part));
+        struct x86_emit runs[] = { { whole, whole + 64, 0, false }, { part, part + room, 0, false } };
+        for (unsigned i = 0; i < 2; i++) {
+            x86_mov_imm(&runs[i], X86_R9, 0x123456789abcdef);
+            x86_mem_op_imm(&runs[i], X86_ADD, 64, x86_mem_index(X86_RBX, X86_R15, 0x12345), 0x54321);
+            x86_align_patch(&runs[i], 1);
+            x86_jmp(&runs[i]);
+            x86_fma_mem(&runs[i], 64, 0xa9, 1, 2, x86_mem(X86_RBP, 8));
+        }
+        size_t size = (size_t)(runs[0].at - whole);
+        ck_assert_uint_lt(size, 48);
+        ck_assert_int_eq(runs[1].overflow, room < size);
+        ck_assert_mem_eq(part, whole, room < size ? room : size);
+        for (size_t i = room; i < sizeof(part); i++)
+            ck_assert_uint_eq(part[i], 0xa5);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("x86_emit");
+    TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, test_registers);
+    tcase_add_loop_test(tests, test_memory, 0, 4);
+    tcase_add_test(tests, test_sse);
+    tcase_add_test(tests, test_control);
+    tcase_add_test(tests, test_align_patch);
+    tcase_add_test(tests, test_overflow);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
