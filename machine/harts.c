@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "machine/board.h"
+#include "util/log.h"
 
 void harts_set_irq(void *hart, unsigned bit, bool level)
 {
@@ -34,12 +35,24 @@ static bool attach(struct machine *machine, struct hart *hart, struct error *err
     return !machine->dbt || dbt_attach(machine->dbt, hart, hot, error);
 }
 
+/* A host that gives no executable memory still has the interpreter, unless the user asked for the translator.
+ */
+static bool create_translator(struct machine *machine, struct error *error)
+{
+    const struct machine_config *config = &machine->config;
+    if (!translates(config))
+        return true;
+    machine->dbt = dbt_create(error);
+    if (!machine->dbt && config->accel == MACHINE_ACCEL_BEST) {
+        log_warn("%s; going on with the interpreter, which is slower", error->text);
+        return true;
+    }
+    return machine->dbt && (!config->dbt_without || dbt_without(machine->dbt, config->dbt_without, error));
+}
+
 bool harts_create(struct machine *machine, struct error *error)
 {
-    if (translates(&machine->config) && !(machine->dbt = dbt_create(error)))
-        return false;
-    if (machine->dbt && machine->config.dbt_without &&
-        !dbt_without(machine->dbt, machine->config.dbt_without, error))
+    if (!create_translator(machine, error))
         return false;
     for (unsigned i = 0; i < machine->config.smp; i++) {
         struct hart_config config = {
