@@ -139,7 +139,6 @@ static bool pte_permits(const struct hart *hart, uint64_t pte, enum privilege pr
 struct walk {
     uint64_t paddr;     /* of the virtual address */
     uint64_t page_size; /* of the leaf */
-    bool dirty;         /* D is set: writes may be cached */
 };
 
 enum { WALK_AGAIN = -2 };
@@ -172,8 +171,7 @@ static int walk_leaf(struct hart *hart, const struct paging *paging, unsigned le
             return WALK_AGAIN;
     }
     uint64_t offset = vaddr & ((1ull << shift) - 1);
-    *walk =
-        (struct walk){ (ppn << PAGE_SHIFT & ~((1ull << shift) - 1)) | offset, 1ull << shift, wanted & PTE_D };
+    *walk = (struct walk){ (ppn << PAGE_SHIFT & ~((1ull << shift) - 1)) | offset, 1ull << shift };
     return MMU_OK;
 }
 
@@ -229,10 +227,8 @@ static void note_large_page(struct tlb *tlb, uint64_t vaddr, uint64_t size)
         tlb->large_last[half] = last;
 }
 
-static void fill_host(struct hart *hart, struct tlb *tlb, uint64_t vaddr, enum mmu_access access,
-                      uint64_t paddr, uint8_t *page)
+static void fill_host(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr, uint8_t *page)
 {
-    (void)hart;
     uint64_t tag = vaddr & PAGE_MASK;
     if (access == MMU_FETCH) {
         struct tlb_exec *entry = &tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
@@ -327,7 +323,7 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable = uniform;
     if (uniform)
-        fill_host(hart, tlb, vaddr, access, result->paddr, host);
+        fill_host(tlb, vaddr, access, result->paddr, host);
     return MMU_OK;
 }
 

@@ -93,7 +93,7 @@ void t1_emit_cold_indirect(struct t1 *t);
 extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT]; /* t1_fp.c */
 
 /* t1_jump.c */
-bool t1_lower_jump(struct t1 *t);
+void t1_lower_jump(struct t1 *t);
 /* Leaves the block for an offset relative to its page, which may lie outside; `cond` X86_ALWAYS or a
  * condition. */
 #define T1_ALWAYS (-1)

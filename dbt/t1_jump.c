@@ -193,7 +193,7 @@ void t1_emit_cold_indirect(struct t1 *t)
     jump_indirect(t);
 }
 
-bool t1_lower_jump(struct t1 *t)
+void t1_lower_jump(struct t1 *t)
 {
     if (t->op.insn == ISA_INSN_jal)
         lower_jal(t);
@@ -201,5 +201,4 @@ bool t1_lower_jump(struct t1 *t)
         lower_jalr(t);
     else
         lower_branch(t);
-    return true;
 }
