@@ -54,6 +54,7 @@ struct machine {
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
     unsigned chardev_count;
+    struct chardev *console; /* of them, the one with Ctrl-A keys; NULL: none */
 
     struct loader loader;
     struct loader_place firmware, kernel, initrd; /* end == 0: there is none */
@@ -64,10 +65,29 @@ struct machine {
     /* enum machine_event << 16 | exit status; the first event of a run stays. */
     atomic_uint event;
     int event_fd;
+
+    /* run_state.c: whether the harts run. The lock comes before every other. */
+    pthread_mutex_t run_lock;
+    bool booted; /* memory is filled, and machine_run() waits for the boot's end */
+    bool off;    /* the guest powered off, or the program ends */
+    bool paused;
+    unsigned holds;
+    atomic_bool user_reset; /* the reset that was posted is the user's */
+    struct machine_listener *listeners;
 };
 
 /* Posts an event; async-signal-safe, any thread. */
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);
+
+/* run_state.c */
+void run_state_init(struct machine *machine);
+void run_state_destroy(struct machine *machine);
+/* From now on the harts run, unless paused; false where they cannot be started. */
+bool run_state_boot(struct machine *machine, struct error *error);
+/* They do not any more. */
+void run_state_halt(struct machine *machine);
+void run_state_off(struct machine *machine, bool off);
+void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
 
 /* board_virt.c: makes the devices and puts them on the bus. */
 bool board_virt_create(struct machine *machine, struct error *error);

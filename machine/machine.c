@@ -98,6 +98,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
     }
     machine->config = *config;
     isa_init();
+    run_state_init(machine);
     machine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (create_parts(machine, error))
         return machine;
@@ -136,32 +137,68 @@ void machine_destroy(struct machine *machine)
     free(machine->fdt);
     if (machine->event_fd >= 0)
         close(machine->event_fd);
+    run_state_destroy(machine);
     free(machine);
 }
 
 /* ---- Running -------------------------------------------------------------------------------------- */
 
-/* A hart, or the thread of a virtio console, may be waiting for a terminal that is stopped. */
-static void hurry(struct machine *machine, bool on)
-{
-    for (unsigned i = 0; i < machine->chardev_count; i++)
-        chardev_hurry(machine->chardevs[i], on);
-}
-
 /* One boot. */
 static bool boot_once(struct machine *machine, unsigned *word, struct error *error)
 {
-    hurry(machine, false);
-    if (!harts_start(machine, error))
+    if (!run_state_boot(machine, error))
         return false;
     *word = wait_event(machine);
-    hurry(machine, true);
-    harts_stop(machine);
+    run_state_halt(machine);
     /* What the guest still posted while its harts were stopping is not meant for the next boot. */
     unsigned late = atomic_exchange(&machine->event, 0);
     if (late >> 16 == MACHINE_EVENT_QUIT)
         *word = late;
     return true;
+}
+
+/* A guest that is off, with no_shutdown: the user quits, or resets it. */
+static unsigned wait_for_user(struct machine *machine)
+{
+    unsigned word;
+    do
+        word = wait_event(machine);
+    while (word >> 16 != MACHINE_EVENT_QUIT && word >> 16 != MACHINE_EVENT_RESET);
+    return word;
+}
+
+/* What a boot's end means: the event that counts in *word. */
+static void end_of_boot(struct machine *machine, unsigned *word)
+{
+    enum machine_event event = (enum machine_event)(*word >> 16);
+    bool by_user = atomic_exchange(&machine->user_reset, false);
+    if (event == MACHINE_EVENT_RESET && machine->config.no_reboot)
+        *word = (event = MACHINE_EVENT_POWEROFF) << 16;
+    run_state_off(machine, event != MACHINE_EVENT_RESET);
+    if (event == MACHINE_EVENT_POWEROFF)
+        run_state_notify(machine, MACHINE_NOTICE_SHUTDOWN, !by_user);
+    if (event == MACHINE_EVENT_POWEROFF && machine->config.no_shutdown) {
+        *word = wait_for_user(machine);
+        event = (enum machine_event)(*word >> 16);
+        by_user = true;
+    }
+    if (event == MACHINE_EVENT_QUIT)
+        run_state_notify(machine, MACHINE_NOTICE_SHUTDOWN, false);
+    if (event == MACHINE_EVENT_RESET)
+        run_state_notify(machine, MACHINE_NOTICE_RESET, !by_user);
+}
+
+/* Not while somebody looks at it. */
+static bool reset_machine(struct machine *machine, struct error *error)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    machine->off = false;
+    reset_devices(machine);
+    bool ok = boot_write_memory(machine, error);
+    if (ok)
+        harts_reset(machine);
+    pthread_mutex_unlock(&machine->run_lock);
+    return ok;
 }
 
 int machine_run(struct machine *machine, struct error *error)
@@ -172,20 +209,10 @@ int machine_run(struct machine *machine, struct error *error)
         unsigned word;
         if (!boot_once(machine, &word, error))
             return -1;
-        enum machine_event event = (enum machine_event)(word >> 16);
-        if (event == MACHINE_EVENT_RESET && machine->config.no_reboot)
-            return 0;
-        if (event == MACHINE_EVENT_POWEROFF && machine->config.no_shutdown) {
-            do
-                word = wait_event(machine);
-            while (word >> 16 != MACHINE_EVENT_QUIT);
-            event = MACHINE_EVENT_QUIT;
-        }
-        if (event != MACHINE_EVENT_RESET)
+        end_of_boot(machine, &word);
+        if (word >> 16 != MACHINE_EVENT_RESET)
             return (int)(word & 0xffff);
-        reset_devices(machine);
-        if (!boot_write_memory(machine, error))
+        if (!reset_machine(machine, error))
             return -1;
-        harts_reset(machine);
     }
 }

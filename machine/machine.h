@@ -74,8 +74,9 @@ struct machine_config {
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;
 
-    bool no_reboot;   /* a reset ends the run */
-    bool no_shutdown; /* a power-off stops the harts and waits for the user */
+    bool no_reboot;    /* a reset ends the run */
+    bool no_shutdown;  /* a power-off stops the harts and waits for the user */
+    bool start_paused; /* the harts wait for machine_resume() */
 };
 
 struct machine;
@@ -90,6 +91,41 @@ int machine_run(struct machine *machine, struct error *error);
 
 /* Stops what still runs, flushes disks, closes backends, frees all memory. */
 void machine_destroy(struct machine *machine);
+
+/* ---- Stopping and going on (run_state.c) ----------------------------------------------------------
+ * All of these are for any thread but the harts', the clock's and the I/O loop's: they wait for the harts. */
+
+enum machine_state {
+    MACHINE_RUNNING,
+    MACHINE_PAUSED,
+    MACHINE_SHUTDOWN, /* powered off, and kept by no_shutdown; or at its end */
+};
+enum machine_state machine_state(struct machine *machine);
+/* Stops all harts and the guest's clock until machine_resume(). */
+void machine_pause(struct machine *machine);
+/* False, with *error filled, where the guest is off. */
+bool machine_resume(struct machine *machine, struct error *error);
+/* Resets the guest; it stays paused if it was. */
+void machine_request_reset(struct machine *machine);
+/* Between the two no hart runs, so that all of the machine may be looked at; the guest does not notice. May
+ * be nested. */
+void machine_hold(struct machine *machine);
+void machine_release(struct machine *machine);
+
+/* What happens to the machine, told to listeners on whatever thread it happens: they must not wait. */
+enum machine_notice {
+    MACHINE_NOTICE_PAUSED,
+    MACHINE_NOTICE_RESUMED,
+    MACHINE_NOTICE_RESET,
+    MACHINE_NOTICE_SHUTDOWN, /* by_guest: power-off, or a reset with no_reboot; else the user's quit */
+};
+struct machine_listener {
+    void (*notice)(void *opaque, enum machine_notice notice, bool by_guest);
+    void *opaque;
+    struct machine_listener *next; /* the machine's */
+};
+/* Before machine_run(); the listener outlives it. */
+void machine_listen(struct machine *machine, struct machine_listener *listener);
 
 /* Ends machine_run() with that status. Any thread, and async-signal-safe. The first request wins. */
 void machine_request_quit(struct machine *machine, int status);

@@ -18,7 +18,8 @@ struct clock {
     struct clock_timer *first;
     struct clock_timer *running; /* whose callback runs now */
     _Atomic int64_t offset;      /* guest ns = CLOCK_MONOTONIC ns + offset */
-    uint64_t wall_base;
+    _Atomic uint64_t stopped_at; /* guest ns while time stands still; 0: it runs */
+    _Atomic uint64_t wall_base;
     bool stop;
 };
 
@@ -31,13 +32,39 @@ static uint64_t host_ns(clockid_t id)
 
 uint64_t clock_ns(struct clock *clock)
 {
+    uint64_t stopped = atomic_load_explicit(&clock->stopped_at, memory_order_relaxed);
+    if (stopped)
+        return stopped;
     return host_ns(CLOCK_MONOTONIC) + (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
+}
+
+void clock_stop(struct clock *clock)
+{
+    pthread_mutex_lock(&clock->lock);
+    if (!atomic_load(&clock->stopped_at))
+        atomic_store(&clock->stopped_at, clock_ns(clock) | 1); /* 0 means that it runs */
+    pthread_mutex_unlock(&clock->lock);
+}
+
+void clock_start(struct clock *clock)
+{
+    pthread_mutex_lock(&clock->lock);
+    uint64_t stopped = atomic_exchange(&clock->stopped_at, 0);
+    if (stopped) {
+        uint64_t lost = clock_ns(clock) - stopped;
+        atomic_fetch_sub(&clock->offset, (int64_t)lost);
+        atomic_fetch_add(&clock->wall_base, lost); /* the guest's calendar stays the host's */
+        pthread_cond_broadcast(&clock->changed);
+    }
+    pthread_mutex_unlock(&clock->lock);
 }
 
 void clock_shift(struct clock *clock, int64_t ns)
 {
     pthread_mutex_lock(&clock->lock);
     atomic_fetch_add(&clock->offset, ns);
+    if (atomic_load(&clock->stopped_at))
+        atomic_fetch_add(&clock->stopped_at, (uint64_t)ns);
     pthread_cond_broadcast(&clock->changed);
     pthread_mutex_unlock(&clock->lock);
 }
@@ -68,7 +95,7 @@ static void *clock_thread(void *opaque)
     pthread_mutex_lock(&clock->lock);
     while (!clock->stop) {
         struct clock_timer *timer = clock->first;
-        if (!timer) {
+        if (!timer || atomic_load(&clock->stopped_at)) {
             pthread_cond_wait(&clock->changed, &clock->lock);
             continue;
         }

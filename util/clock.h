@@ -25,6 +25,10 @@ void clock_destroy(struct clock *clock);
 
 /* Guest nanoseconds; never goes backwards. */
 uint64_t clock_ns(struct clock *clock);
+/* While stopped, clock_ns() stands still and no timer fires; the wall clock goes on with the host's when it
+ * starts again. For whoever has stopped the harts. Idempotent. */
+void clock_stop(struct clock *clock);
+void clock_start(struct clock *clock);
 /* Adds to all later readings (loading a snapshot). */
 void clock_shift(struct clock *clock, int64_t ns);
 /* Seconds since 1970 at guest time 0 (host wall clock, or -rtc base=...), in nanoseconds. */

@@ -2,6 +2,8 @@
  *
  * sifive_test, the goldfish RTC and fw_cfg at register level; fw_cfg also with hostile DMA.
  */
+#include <unistd.h>
+
 #include "devices/fw_cfg.h"
 #include "devices/rtc_goldfish.h"
 #include "devices/sifive_test.h"
@@ -89,6 +91,36 @@ START_TEST(test_rtc)
 }
 END_TEST
 
+static void count_call(void *opaque)
+{
+    atomic_fetch_add((atomic_int *)opaque, 1);
+}
+
+/* A stopped clock stands still, keeps its timers, and gives the calendar back what it lost. */
+START_TEST(test_clock_stop)
+{
+    struct clock *wall = clock_create(NULL);
+    struct clock_timer timer;
+    atomic_int fired = 0;
+    clock_timer_init(&timer, wall, count_call, &fired);
+    clock_timer_arm(&timer, clock_ns(wall) + 20000000);
+    clock_stop(wall);
+    clock_stop(wall);
+    uint64_t stopped = clock_ns(wall), calendar = clock_wall_ns(wall);
+    usleep(100000);
+    ck_assert_uint_eq(clock_ns(wall), stopped);
+    ck_assert_int_eq(atomic_load(&fired), 0);
+    clock_start(wall);
+    clock_start(wall);
+    uint64_t after = clock_ns(wall);
+    ck_assert(after >= stopped && after - stopped < 50000000);
+    ck_assert_uint_ge(clock_wall_ns(wall) - calendar, 100000000);
+    FAKE_WAIT(atomic_load(&fired) == 1);
+    clock_timer_cancel(&timer);
+    clock_destroy(wall);
+}
+END_TEST
+
 static struct fake_ram ram;
 static struct device *cfg;
 
@@ -162,6 +194,7 @@ static Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_finisher);
     tcase_add_test(c, test_rtc);
+    tcase_add_test(c, test_clock_stop);
     tcase_add_test(c, test_fw_cfg);
     suite_add_tcase(s, c);
     return s;

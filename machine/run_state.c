@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whether the harts run. Three things decide: a boot is on (the machine's owner), the user has not paused it
+ * (monitor, gdb), nobody holds it to look at it. update() starts or stops the harts' threads when the answer
+ * changes; all of it is under run_lock, so that it may be asked from any thread that no hart waits for.
+ *
+ * While the user has paused it, the guest's clock stands still too; a hold is too short to matter.
+ */
+#include "machine/board.h"
+#include "util/log.h"
+
+void run_state_init(struct machine *machine)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&machine->run_lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    machine->paused = machine->config.start_paused;
+}
+
+void run_state_destroy(struct machine *machine)
+{
+    pthread_mutex_destroy(&machine->run_lock);
+}
+
+void machine_listen(struct machine *machine, struct machine_listener *listener)
+{
+    listener->next = machine->listeners;
+    machine->listeners = listener;
+}
+
+void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest)
+{
+    for (struct machine_listener *listener = machine->listeners; listener; listener = listener->next)
+        listener->notice(listener->opaque, notice, by_guest);
+}
+
+/* A hart, or the thread of a virtio console, may be waiting for a terminal that is stopped. */
+static void hurry(struct machine *machine, bool on)
+{
+    for (unsigned i = 0; i < machine->chardev_count; i++)
+        chardev_hurry(machine->chardevs[i], on);
+}
+
+static void stop_harts(struct machine *machine)
+{
+    if (!machine->threads_running)
+        return;
+    hurry(machine, true);
+    harts_stop(machine);
+    hurry(machine, false);
+}
+
+/* [run_lock] */
+static bool update(struct machine *machine, struct error *error)
+{
+    bool run = machine->booted && !machine->paused && !machine->holds;
+    if (!run)
+        stop_harts(machine);
+    if (machine->booted && machine->paused)
+        clock_stop(machine->clock);
+    else
+        clock_start(machine->clock);
+    return !run || machine->threads_running || harts_start(machine, error);
+}
+
+bool run_state_boot(struct machine *machine, struct error *error)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    machine->booted = true;
+    bool ok = update(machine, error);
+    if (!ok)
+        machine->booted = false;
+    pthread_mutex_unlock(&machine->run_lock);
+    return ok;
+}
+
+void run_state_off(struct machine *machine, bool off)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    machine->off = off;
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
+void run_state_halt(struct machine *machine)
+{
+    struct error ignored;
+    pthread_mutex_lock(&machine->run_lock);
+    machine->booted = false;
+    update(machine, &ignored);
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
+enum machine_state machine_state(struct machine *machine)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    enum machine_state state = !machine->booted  ? MACHINE_SHUTDOWN
+                               : machine->paused ? MACHINE_PAUSED
+                                                 : MACHINE_RUNNING;
+    pthread_mutex_unlock(&machine->run_lock);
+    return state;
+}
+
+void machine_pause(struct machine *machine)
+{
+    struct error ignored;
+    pthread_mutex_lock(&machine->run_lock);
+    bool changes = !machine->off && !machine->paused;
+    machine->paused |= changes;
+    update(machine, &ignored);
+    if (changes)
+        run_state_notify(machine, MACHINE_NOTICE_PAUSED, false);
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
+bool machine_resume(struct machine *machine, struct error *error)
+{
+    bool ok = true;
+    pthread_mutex_lock(&machine->run_lock);
+    bool changes = machine->paused;
+    if (machine->off) {
+        ok = error_set(error, "the guest is off; system_reset starts it again");
+    } else if (changes) {
+        machine->paused = false;
+        ok = update(machine, error);
+        machine->paused = !ok;
+        if (ok)
+            run_state_notify(machine, MACHINE_NOTICE_RESUMED, false);
+    }
+    pthread_mutex_unlock(&machine->run_lock);
+    return ok;
+}
+
+void machine_request_reset(struct machine *machine)
+{
+    atomic_store(&machine->user_reset, true);
+    machine_post(machine, MACHINE_EVENT_RESET, 0);
+}
+
+void machine_hold(struct machine *machine)
+{
+    struct error ignored;
+    pthread_mutex_lock(&machine->run_lock);
+    machine->holds++;
+    update(machine, &ignored);
+    /* Kept locked: who holds it is alone with it. */
+}
+
+void machine_release(struct machine *machine)
+{
+    struct error error;
+    machine->holds--;
+    if (!update(machine, &error)) {
+        /* The host had threads enough a moment ago. */
+        log_warn("%s; the guest is paused, the monitor's cont tries again", error.text);
+        machine->paused = true;
+    }
+    pthread_mutex_unlock(&machine->run_lock);
+}
