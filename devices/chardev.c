@@ -16,6 +16,12 @@ void chardev_attach(struct chardev *chardev, const struct chardev_front *front)
     chardev_input_ready(chardev);
 }
 
+void chardev_attach_monitor(struct chardev *chardev, const struct chardev_front *monitor)
+{
+    chardev->monitor = *monitor;
+    atomic_store(&chardev->has_monitor, true);
+}
+
 void chardev_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
 {
     chardev->ops->write(chardev, bytes, length);

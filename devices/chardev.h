@@ -12,6 +12,7 @@
 #ifndef DEVICES_CHARDEV_H
 #define DEVICES_CHARDEV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,19 +31,33 @@ struct chardev_ops {
     void (*hurry)(struct chardev *chardev, bool on);
 };
 
+/* What else happens at the host's end; told in the I/O thread. */
+enum chardev_event {
+    CHARDEV_EVENT_OPENED, /* somebody is there: at once, or when a client has connected */
+    CHARDEV_EVENT_CLOSED, /* the client has gone, or the input has ended */
+    CHARDEV_EVENT_BREAK,  /* a serial break (Ctrl-A B) */
+};
+
 struct chardev_front {
     size_t (*can_receive)(void *opaque);                                /* bytes it takes now */
     void (*receive)(void *opaque, const uint8_t *bytes, size_t length); /* length <= can_receive() */
     void *opaque;
+    void (*event)(void *opaque, enum chardev_event event); /* may be NULL */
 };
 
 struct chardev {
     const struct chardev_ops *ops;
     struct chardev_front front; /* set once, before the machine runs, by chardev_attach() */
+    /* The monitor behind Ctrl-A C, of backends with escapes. Keys go to one of the two at a time; what the
+     * monitor has no room for is dropped. Its event() is told OPENED and CLOSED as the keys come and go. */
+    struct chardev_front monitor;
+    atomic_bool has_monitor; /* set after it */
 };
 
 /* Connects the front end and starts the flow of input. Called once. */
 void chardev_attach(struct chardev *chardev, const struct chardev_front *front);
+/* Connects the monitor of a backend with escapes, once; it must stay until the chardev is destroyed. */
+void chardev_attach_monitor(struct chardev *chardev, const struct chardev_front *monitor);
 void chardev_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
 void chardev_input_ready(struct chardev *chardev);
 void chardev_destroy(struct chardev *chardev);
@@ -50,7 +65,7 @@ void chardev_destroy(struct chardev *chardev);
  * whoever is going to wait for the writers. Any thread. */
 void chardev_hurry(struct chardev *chardev, bool on);
 
-/* What the keys after Ctrl-A do (only backends made with `escapes`). */
+/* What the keys after Ctrl-A do (only backends made with `escapes`). MONITOR: there is none attached. */
 enum chardev_escape { CHARDEV_ESCAPE_QUIT, CHARDEV_ESCAPE_MONITOR };
 typedef void chardev_escape_fn(void *opaque, enum chardev_escape what);
 

@@ -150,7 +150,7 @@ static void deliver(struct chardev_stream *stream)
 static void help(struct chardev_stream *stream)
 {
     static const char text[] = "\r\nCtrl-A H  this list\r\nCtrl-A X  quit\r\nCtrl-A C  monitor\r\n"
-                               "Ctrl-A Ctrl-A  send Ctrl-A\r\n";
+                               "Ctrl-A B  send a break\r\nCtrl-A Ctrl-A  send Ctrl-A\r\n";
     /* The I/O thread waits for nobody: a stopped terminal shows no help. */
     if (pthread_mutex_trylock(&stream->out_lock))
         return;
@@ -158,7 +158,56 @@ static void help(struct chardev_stream *stream)
     output_append(stream, (const uint8_t *)text, STREAM_BUFFER - stream->out_count < length ? 0 : length);
 }
 
-/* Takes the escapes out of `length` bytes, in place; returns how many are left. */
+static void front_event(struct chardev_stream *stream, enum chardev_event event)
+{
+    const struct chardev_front *front = &stream->chardev.front;
+    if (front->event)
+        front->event(front->opaque, event);
+}
+
+/* Ctrl-A C: the keys change sides. Without a monitor, whoever made the backend says so. */
+static void switch_sides(struct chardev_stream *stream)
+{
+    const struct chardev_front *monitor = &stream->chardev.monitor;
+    if (!atomic_load(&stream->chardev.has_monitor)) {
+        if (stream->escape)
+            stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_MONITOR);
+        return;
+    }
+    stream->in_monitor = !stream->in_monitor;
+    if (monitor->event)
+        monitor->event(monitor->opaque, stream->in_monitor ? CHARDEV_EVENT_OPENED : CHARDEV_EVENT_CLOSED);
+}
+
+/* A key after Ctrl-A. */
+static void escape_key(struct chardev_stream *stream, uint8_t key)
+{
+    switch (key) {
+    case 'h':
+    case 'H':
+    case '?': help(stream); break;
+    case 'b':
+    case 'B': front_event(stream, CHARDEV_EVENT_BREAK); break;
+    case 'c':
+    case 'C': switch_sides(stream); break;
+    case 'x':
+    case 'X':
+        if (stream->escape)
+            stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_QUIT);
+        break;
+    default: break;
+    }
+}
+
+static void give_monitor(struct chardev_stream *stream, uint8_t byte)
+{
+    const struct chardev_front *monitor = &stream->chardev.monitor;
+    if (monitor->can_receive(monitor->opaque))
+        monitor->receive(monitor->opaque, &byte, 1);
+}
+
+/* Takes the escapes, and what is for the monitor, out of `length` bytes, in place; returns how many are left.
+ */
 static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size_t length)
 {
     size_t kept = 0;
@@ -167,15 +216,12 @@ static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size
             stream->escaped = true;
             continue;
         }
-        if (!stream->escaped || bytes[i] == CTRL_A) {
+        if (stream->escaped && bytes[i] != CTRL_A)
+            escape_key(stream, bytes[i]);
+        else if (stream->in_monitor)
+            give_monitor(stream, bytes[i]);
+        else
             bytes[kept++] = bytes[i];
-        } else if (bytes[i] == 'h' || bytes[i] == 'H' || bytes[i] == '?') {
-            help(stream);
-        } else if (stream->escape && (bytes[i] == 'x' || bytes[i] == 'X')) {
-            stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_QUIT);
-        } else if (stream->escape && (bytes[i] == 'c' || bytes[i] == 'C')) {
-            stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_MONITOR);
-        }
         stream->escaped = false;
     }
     return kept;
@@ -201,6 +247,11 @@ static size_t input_wanted(struct chardev_stream *stream)
 
 static void input_end(struct chardev_stream *stream)
 {
+    if (!stream->is_pty) {
+        if (stream->opened)
+            front_event(stream, CHARDEV_EVENT_CLOSED);
+        stream->opened = false;
+    }
     if (stream->closed) {
         stream->closed(stream);
     } else {
@@ -242,6 +293,10 @@ static void input_job(void *opaque)
     int fd = atomic_load(&stream->in_fd);
     if (!atomic_load(&stream->attached))
         return;
+    if (fd >= 0 && !stream->opened) {
+        stream->opened = true;
+        front_event(stream, CHARDEV_EVENT_OPENED);
+    }
     deliver(stream);
     if (fd >= 0)
         io_watch_set(stream->loop, &stream->in, fd, POLLIN);

@@ -31,6 +31,8 @@ struct chardev_stream {
     atomic_bool attached;
     atomic_int in_fd; /* -1: none */
     bool escapes, escaped;
+    bool in_monitor; /* keys go to chardev.monitor */
+    bool opened;     /* the front end was told so */
     chardev_escape_fn *escape;
     void *escape_opaque;
 

@@ -393,3 +393,21 @@ struct device *plic_create(const struct plic_config *config, struct error *error
         plic->contexts[i].wiring = config->contexts[i];
     return &plic->device;
 }
+
+bool plic_source(struct device *device, unsigned number, struct plic_source *source)
+{
+    struct plic *plic = (struct plic *)device;
+    if (!number || number > plic->source_count)
+        return false;
+    pthread_mutex_lock(&plic->lock);
+    *source = (struct plic_source){
+        .level = bit_test(plic->level, number),
+        .pending = bit_test(plic->pending, number),
+        .claimed = bit_test(plic->claimed, number),
+        .priority = plic->priority[number],
+    };
+    for (unsigned i = 0; i < plic->context_count; i++)
+        source->enabled += bit_test(plic->contexts[i].enable, number);
+    pthread_mutex_unlock(&plic->lock);
+    return true;
+}

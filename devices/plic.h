@@ -35,4 +35,12 @@ struct device *plic_create(const struct plic_config *config, struct error *error
 /* The wire into the gateway of `source` (1 .. source_count); unconnected for any other number. Any thread. */
 struct irq_line plic_input(struct device *plic, unsigned source);
 
+/* One source, for a monitor. False where there is no such source. Any thread. */
+struct plic_source {
+    bool level, pending, claimed;
+    unsigned priority;
+    unsigned enabled; /* contexts that take it */
+};
+bool plic_source(struct device *plic, unsigned number, struct plic_source *source);
+
 #endif

@@ -32,7 +32,7 @@ enum iir {
 };
 enum fcr { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_TRIGGER = 0xc0 };
 enum { LCR_DLAB = 0x80, MCR_LOOP = 0x10, MCR_MASK = 0x1f };
-enum lsr { LSR_READY = 1, LSR_OVERRUN = 2, LSR_THR_EMPTY = 0x20, LSR_TX_EMPTY = 0x40 };
+enum lsr { LSR_READY = 1, LSR_OVERRUN = 2, LSR_BREAK = 0x10, LSR_THR_EMPTY = 0x20, LSR_TX_EMPTY = 0x40 };
 enum msr { MSR_DELTA = 0x0f, MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80 };
 
 struct uart {
@@ -46,6 +46,8 @@ struct uart {
     uint8_t ier, fcr, lcr, mcr, msr, scr;
     uint16_t divisor;
     bool overrun;
+    unsigned
+        break_at; /* 1 + index in the FIFO of the byte that stands for a break; 0: none, or told already */
     bool thr_pending; /* THR became empty and nobody has been told */
 };
 
@@ -64,7 +66,7 @@ static unsigned fifo_room(const struct uart *uart)
 /* The interrupt of the highest priority (PC16550D table IV). */
 static enum iir interrupt_source(const struct uart *uart)
 {
-    if (uart->ier & IER_LINE && uart->overrun)
+    if (uart->ier & IER_LINE && (uart->overrun || uart->break_at == 1))
         return IIR_LINE;
     if (uart->ier & IER_RX && uart->count)
         return uart->count >= trigger_level(uart) ? IIR_RX : IIR_TIMEOUT;
@@ -96,12 +98,13 @@ static uint8_t fifo_pop(struct uart *uart)
     uint8_t byte = uart->fifo[uart->head];
     uart->head = (uart->head + 1) % FIFO_SIZE;
     uart->count--;
+    uart->break_at -= uart->break_at != 0;
     return byte;
 }
 
 static void fifo_clear(struct uart *uart)
 {
-    uart->head = uart->count = 0;
+    uart->head = uart->count = uart->break_at = 0;
 }
 
 /* Status lines: a peer that is always there, or in loopback the modem control outputs. A change sets its
@@ -137,6 +140,23 @@ static void front_receive(void *opaque, const uint8_t *bytes, size_t length)
     pthread_mutex_unlock(&uart->lock);
 }
 
+/* A break arrives as a byte of zeroes that LSR marks when it is the next to be read. */
+static void front_event(void *opaque, enum chardev_event event)
+{
+    struct uart *uart = opaque;
+    if (event != CHARDEV_EVENT_BREAK)
+        return;
+    pthread_mutex_lock(&uart->lock);
+    if (!(uart->mcr & MCR_LOOP)) {
+        bool room = fifo_room(uart) > 0;
+        fifo_push(uart, 0);
+        if (room)
+            uart->break_at = uart->count;
+    }
+    irq_update(uart);
+    pthread_mutex_unlock(&uart->lock);
+}
+
 static uint8_t reg_read(struct uart *uart, enum reg reg)
 {
     uint8_t value;
@@ -153,6 +173,10 @@ static uint8_t reg_read(struct uart *uart, enum reg reg)
     case REG_LSR:
         value =
             LSR_THR_EMPTY | LSR_TX_EMPTY | (uart->count ? LSR_READY : 0) | (uart->overrun ? LSR_OVERRUN : 0);
+        if (uart->break_at == 1) {
+            value |= LSR_BREAK;
+            uart->break_at = 0;
+        }
         uart->overrun = false;
         return value;
     case REG_MSR:
@@ -291,6 +315,7 @@ static void uart_save(struct device *device, struct state_writer *writer)
     state_put(writer, "scr", uart->scr);
     state_put(writer, "divisor", uart->divisor);
     state_put(writer, "overrun", uart->overrun);
+    state_put(writer, "break_at", uart->break_at);
     state_put(writer, "thr_pending", uart->thr_pending);
     pthread_mutex_unlock(&uart->lock);
 }
@@ -312,6 +337,7 @@ static bool uart_load(struct device *device, struct state_reader *reader)
     uart->scr = (uint8_t)state_get(reader, "scr", 0xff);
     uart->divisor = (uint16_t)state_get(reader, "divisor", 0xffff);
     uart->overrun = state_get(reader, "overrun", 1);
+    uart->break_at = (unsigned)state_get(reader, "break_at", FIFO_SIZE);
     uart->thr_pending = state_get(reader, "thr_pending", 1);
     irq_update(uart);
     pthread_mutex_unlock(&uart->lock);
@@ -367,6 +393,7 @@ struct device *uart16550_create(const struct uart16550_config *config, struct er
     if (uart->chardev)
         chardev_attach(uart->chardev, &(struct chardev_front){ .can_receive = front_can_receive,
                                                                .receive = front_receive,
+                                                               .event = front_event,
                                                                .opaque = uart });
     return &uart->device;
 }

@@ -197,7 +197,7 @@ struct virtio_device *virtio_console_create(const struct virtio_console_config *
         free(console);
         return NULL;
     }
-    struct chardev_front front = { console_can_receive, console_receive, console };
+    struct chardev_front front = { console_can_receive, console_receive, console, NULL };
     chardev_attach(console->chardev, &front);
     return &console->device;
 }

@@ -6,6 +6,7 @@
  * order, which is how Linux comes to find the virtio slots from the highest down.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "devices/aclint.h"
 #include "devices/fw_cfg.h"
@@ -58,7 +59,7 @@ static void on_escape(void *opaque, enum chardev_escape what)
     if (what == CHARDEV_ESCAPE_QUIT)
         machine_request_quit(opaque, 0);
     else
-        log_warn("this version has no monitor\r");
+        log_warn("there is no monitor on this terminal (-monitor none)\r");
 }
 
 static struct chardev *open_chardev(struct machine *machine, const char *description, struct error *error)
@@ -70,6 +71,8 @@ static struct chardev *open_chardev(struct machine *machine, const char *descrip
     struct chardev *chardev = chardev_open(description, on_escape, machine, error);
     if (chardev)
         machine->chardevs[machine->chardev_count++] = chardev;
+    if (chardev && strcmp(description, "mon:stdio") == 0)
+        machine->console = chardev;
     return chardev;
 }
 

@@ -47,7 +47,7 @@ static void slow_init(struct slow_front *front, struct chardev *chardev, size_t 
 {
     *front = (struct slow_front){ .bytes = calloc(1, LOAD), .room = room };
     pthread_mutex_init(&front->lock, NULL);
-    chardev_attach(chardev, &(struct chardev_front){ slow_can_receive, slow_receive, front });
+    chardev_attach(chardev, &(struct chardev_front){ slow_can_receive, slow_receive, front, NULL });
 }
 
 /* Takes what has come; returns how much that is in all. */

@@ -90,6 +90,31 @@ START_TEST(test_input)
 }
 END_TEST
 
+START_TEST(test_break)
+{
+    fake_write(uart, 2, 1, 1); /* FIFO */
+    fake_write(uart, 1, 1, 4); /* line status interrupt */
+    fake_chardev_offer(&peer, (const uint8_t *)"a", 1);
+    fake_chardev_pump(&peer);
+    peer.chardev.front.event(peer.chardev.front.opaque, CHARDEV_EVENT_BREAK);
+    fake_chardev_offer(&peer, (const uint8_t *)"b", 1);
+    fake_chardev_pump(&peer);
+    ck_assert(!irq.level); /* the break is behind a byte */
+    ck_assert_uint_eq(fake_read(uart, 5, 1), 0x61);
+    ck_assert_uint_eq(fake_read(uart, 0, 1), 'a');
+    ck_assert(irq.level);
+    ck_assert_uint_eq(fake_read(uart, 2, 1), 0xc6);
+    ck_assert_uint_eq(fake_read(uart, 5, 1), 0x71);
+    ck_assert(!irq.level);
+    ck_assert_uint_eq(fake_read(uart, 5, 1), 0x61); /* told once */
+    ck_assert_uint_eq(fake_read(uart, 0, 1), 0);
+    ck_assert_uint_eq(fake_read(uart, 0, 1), 'b');
+    peer.chardev.front.event(peer.chardev.front.opaque, CHARDEV_EVENT_BREAK);
+    fake_write(uart, 2, 1, 3); /* the FIFO is cleared, and the break with it */
+    ck_assert_uint_eq(fake_read(uart, 5, 1), 0x60);
+}
+END_TEST
+
 START_TEST(test_loopback)
 {
     fake_read(uart, 6, 1);
@@ -151,6 +176,7 @@ static Suite *suite(void)
     tcase_add_test(c, test_output);
     tcase_add_test(c, test_thr_interrupt);
     tcase_add_test(c, test_input);
+    tcase_add_test(c, test_break);
     tcase_add_test(c, test_loopback);
     tcase_add_test(c, test_state_fdt);
     suite_add_tcase(s, c);
