@@ -184,7 +184,7 @@ static bool decode_one(struct hart *hart, struct block *block, struct insn *insn
         .length = operands.length,
     };
     relocate(insn, operands.insn, entry->flags, block->paddr & (PAGE_SIZE - 1));
-    if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)))
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)) && !hart->single)
         log_insn(&operands, pc);
     if (operands.insn == ISA_INSN_ILLEGAL)
         log_illegal(hart, &operands, pc, missing);
@@ -378,4 +378,10 @@ struct block *block_find(struct hart *hart)
     if (block && block->epoch)
         *jump_entry(hart, pc) = (struct tlb_jump){ pc, hart->tlb_fetch->generation, block };
     return block;
+}
+
+struct block *block_find_single(struct hart *hart)
+{
+    struct fetch fetch;
+    return fetch_translate(hart, hart->pc, &fetch) ? build_uncached(hart, &fetch) : NULL;
 }

@@ -118,6 +118,13 @@ static bool is_counter(unsigned number)
     return (number & ~0x9fu) == 0xc00;
 }
 
+bool csr_exists(const struct hart *hart, unsigned number)
+{
+    const struct csr_entry *entry = by_number[number & 4095];
+    bool odd_pmpcfg = (number & ~3u) == 0x3a0 && number & 1 && !csr_is_rv32(hart);
+    return entry && entry->exists(hart) && !odd_pmpcfg;
+}
+
 bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
 {
     const struct csr_entry *entry = by_number[number];

@@ -14,6 +14,8 @@ void csr_reset(struct hart *hart);
 /* After the registers were filled from a saved state: keeps of each what a write would have kept. */
 void csr_legalize(struct hart *hart);
 
+/* Whether the hart has a CSR at all. */
+bool csr_exists(const struct hart *hart, unsigned number);
 /* Whether the hart may access a CSR now: it exists, its privilege and the enable bits of the modes above
  * allow it, and it is writable if `write` (Priv. "CSR Listing", "CSR Field Specifications"). */
 bool csr_access_allowed(const struct hart *hart, unsigned number, bool write);

@@ -168,7 +168,7 @@ void hart_time_changed(struct hart *hart)
 
 void wait_for_interrupt(struct hart *hart)
 {
-    if (trap_pending(hart) & hart->mie)
+    if (trap_pending(hart) & hart->mie || hart->stepping)
         return;
     pthread_mutex_lock(&hart->sleep_lock);
     /* Another thread sets its request and then looks at `sleeping`; this one the other way round. All four
@@ -247,6 +247,36 @@ void hart_run(struct hart *hart)
         block->insns[0].exec(hart, block->insns);
     }
     fp_env_leave(&hart->fp);
+}
+
+/* One instruction, in the interpreter. */
+static void run_single(struct hart *hart)
+{
+    struct block *block = block_find_single(hart);
+    hart->exit_link = NULL;
+    if (!block)
+        return;
+    hart->block = block;
+    block->heat = BLOCK_HEAT_NEVER;
+    atomic_store_explicit(&hart->instret,
+                          atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
+                          memory_order_relaxed);
+    block->insns[0].exec(hart, block->insns);
+}
+
+void hart_step(struct hart *hart)
+{
+    bool was_single = hart->single;
+    hart->single = hart->stepping = true;
+    fp_env_enter(&hart->fp);
+    uint64_t pc = hart->pc;
+    if (atomic_load(&hart->requests))
+        serve_requests(hart);
+    if (hart->pc == pc) /* no interrupt was taken */
+        run_single(hart);
+    fp_env_leave(&hart->fp);
+    hart->single = was_single;
+    hart->stepping = false;
 }
 
 /* ---- Looking

@@ -58,6 +58,10 @@ void hart_clear_stop(struct hart *hart);
 /* Executes instructions until HART_REQUEST_STOP is seen. Call it on the hart's own thread. */
 void hart_run(struct hart *hart);
 
+/* Executes one instruction, or takes one trap or pending interrupt, on the calling thread, while no thread is
+ * in hart_run(). wfi ends at once. */
+void hart_step(struct hart *hart);
+
 unsigned hart_id(const struct hart *hart);
 uint64_t hart_pc(const struct hart *hart);
 /* Retired instructions since the hart was made (not minstret: no guest can write it). Any thread; the

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looking at a hart without touching it; see hart_view.h. The walk of the page tables is a second, simpler
+ * one beside mmu.c's: it asks for no permission, sets no A or D bit and keeps every step.
+ */
+#include "cpu/hart_view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cpu/csr_internal.h"
+#include "cpu/mem.h"
+#include "cpu/trap.h"
+
+static uint64_t narrow(const struct hart *hart, uint64_t value)
+{
+    return hart->isa.xlen == 32 ? (uint32_t)value : value;
+}
+
+const struct isa_config *hart_view_isa(const struct hart *hart)
+{
+    return &hart->isa;
+}
+
+uint64_t hart_view_x(const struct hart *hart, unsigned number)
+{
+    return narrow(hart, hart->x[number & 31]);
+}
+
+uint64_t hart_view_f(const struct hart *hart, unsigned number)
+{
+    return hart->f[number & 31];
+}
+
+uint64_t hart_view_pc(const struct hart *hart)
+{
+    return narrow(hart, hart->pc);
+}
+
+unsigned hart_view_privilege(const struct hart *hart)
+{
+    return hart->priv;
+}
+
+bool hart_view_csr(struct hart *hart, unsigned number, uint64_t *value)
+{
+    if (!csr_exists(hart, number))
+        return false;
+    *value = narrow(hart, csr_read(hart, number));
+    return true;
+}
+
+const char *hart_view_csr_name(unsigned number, char name[16])
+{
+    static const struct {
+        const char *name;
+        unsigned first, last, from;
+    } ranges[] = {
+#define CSRS(csr, first, last, exists, read, write) { #csr, first, last, 0 },
+#include "cpu/csr.def"
+    };
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (number < ranges[i].first || number > ranges[i].last)
+            continue;
+        if (ranges[i].first == ranges[i].last)
+            return ranges[i].name;
+        /* Counters are numbered from mcycle's place: hpmcounter3 is number 3 of its range. */
+        unsigned n = number - (ranges[i].first & ~31u);
+        if (ranges[i].first == 0x3a0 || ranges[i].first == 0x3b0)
+            n = number - ranges[i].first;
+        size_t length = strlen(ranges[i].name);
+        bool high = ranges[i].name[length - 1] == 'h';
+        snprintf(name, 16, "%.*s%u%s", (int)(length - high), ranges[i].name, n, high ? "h" : "");
+        return name;
+    }
+    return NULL;
+}
+
+uint64_t hart_view_mip(const struct hart *hart)
+{
+    return trap_pending(hart);
+}
+
+bool hart_view_waits(const struct hart *hart)
+{
+    return atomic_load(&hart->sleeping);
+}
+
+/* ---- Memory -------------------------------------------------------------------------------------------- */
+
+/* Host address of [paddr, ...) and how many bytes follow in the page; NULL where no memory is. */
+static uint8_t *host_at(struct hart *hart, uint64_t paddr, bool *writable)
+{
+    uint8_t *page = hart->bus->ops->page(hart->bus, paddr & PAGE_MASK, writable);
+    return page ? page + (paddr & (PAGE_SIZE - 1)) : NULL;
+}
+
+static bool always(struct hart *hart, uint64_t paddr, uint64_t *result)
+{
+    (void)hart;
+    *result = paddr;
+    return true;
+}
+
+static size_t read_pages(struct hart *hart, bool (*translate)(struct hart *, uint64_t, uint64_t *),
+                         uint64_t addr, uint8_t *bytes, size_t length)
+{
+    size_t done = 0;
+    while (done < length) {
+        uint64_t at = narrow(hart, addr + done), paddr;
+        size_t n = PAGE_SIZE - (at & (PAGE_SIZE - 1));
+        bool writable;
+        const uint8_t *host = translate(hart, at, &paddr) ? host_at(hart, paddr, &writable) : NULL;
+        if (!host)
+            break;
+        n = n < length - done ? n : length - done;
+        mem_host_copy(bytes + done, host, n);
+        done += n;
+    }
+    return done;
+}
+
+size_t hart_view_read(struct hart *hart, uint64_t vaddr, void *bytes, size_t length)
+{
+    return read_pages(hart, hart_view_translate, vaddr, bytes, length);
+}
+
+size_t hart_view_read_physical(struct hart *hart, uint64_t paddr, void *bytes, size_t length)
+{
+    return read_pages(hart, always, paddr, bytes, length);
+}
+
+size_t hart_view_write(struct hart *hart, uint64_t vaddr, const void *bytes, size_t length)
+{
+    size_t done = 0;
+    while (done < length) {
+        uint64_t at = narrow(hart, vaddr + done), paddr;
+        if (!hart_view_translate(hart, at, &paddr))
+            break;
+        /* By the bus, a byte at a time, so that harts with decoded code there are told; never to a device. */
+        bool writable = false;
+        if (!host_at(hart, paddr, &writable) || !writable ||
+            !hart->bus->ops->write(hart->bus, paddr, 1, ((const uint8_t *)bytes)[done]))
+            break;
+        done++;
+    }
+    return done;
+}
+
+/* ---- Translation --------------------------------------------------------------------------------------- */
+
+struct hart_view_paging hart_view_paging(const struct hart *hart)
+{
+    if (hart->isa.xlen == 32) {
+        if (!(hart->satp >> 31 & 1))
+            return (struct hart_view_paging){ 0 };
+        return (struct hart_view_paging){ 2, 10, 4, 32, (hart->satp & 0x3fffff) << PAGE_SHIFT };
+    }
+    unsigned mode = (unsigned)(hart->satp >> 60);
+    if (mode < 8 || mode > 10)
+        return (struct hart_view_paging){ 0 };
+    unsigned levels = mode - 5;
+    return (struct hart_view_paging){ levels, 9, 8, 12 + 9 * levels,
+                                      (hart->satp & 0xfffffffffffull) << PAGE_SHIFT };
+}
+
+bool hart_view_translates(const struct hart *hart)
+{
+    unsigned priv = hart->priv;
+    if (hart->mstatus & MSTATUS_MPRV)
+        priv = hart->mstatus >> MSTATUS_MPP_SHIFT & 3;
+    return priv != PRIV_M && hart_view_paging(hart).levels;
+}
+
+bool hart_view_pte(struct hart *hart, uint64_t table, unsigned index, uint64_t *pte)
+{
+    unsigned size = hart->isa.xlen == 32 ? 4 : 8;
+    bool writable;
+    const uint8_t *host = host_at(hart, table + (uint64_t)index * size, &writable);
+    if (host)
+        *pte = mem_host_read(host, size);
+    return host != NULL;
+}
+
+uint64_t hart_view_pte_paddr(const struct hart *hart, uint64_t pte)
+{
+    return (hart->isa.xlen == 32 ? pte >> 10 & 0x3fffff : pte >> 10 & 0xfffffffffffull) << PAGE_SHIFT;
+}
+
+enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8 };
+
+static void walk_leaf(const struct hart *hart, const struct hart_view_paging *paging, unsigned level,
+                      uint64_t pte, uint64_t vaddr, struct hart_view_walk *walk)
+{
+    unsigned shift = PAGE_SHIFT + level * paging->index_bits;
+    uint64_t paddr = hart_view_pte_paddr(hart, pte);
+    if (paging->pte_size == 8 && pte >> 63 && level == 0) { /* Svnapot: 64 KiB */
+        shift = PAGE_SHIFT + 4;
+        paddr &= ~((UINT64_C(1) << shift) - 1);
+    }
+    walk->page_size = UINT64_C(1) << shift;
+    walk->end = paddr & (walk->page_size - 1) ? HART_VIEW_MISALIGNED : HART_VIEW_MAPPED;
+    walk->paddr = paddr | (vaddr & (walk->page_size - 1));
+}
+
+static bool canonical(const struct hart_view_paging *paging, uint64_t vaddr)
+{
+    unsigned shift = 64 - paging->vaddr_bits;
+    return paging->pte_size == 4 || (uint64_t)((int64_t)(vaddr << shift) >> shift) == vaddr;
+}
+
+void hart_view_walk(struct hart *hart, uint64_t vaddr, struct hart_view_walk *walk)
+{
+    struct hart_view_paging paging = hart_view_paging(hart);
+    *walk = (struct hart_view_walk){ .end = HART_VIEW_NO_LEAF };
+    if (!paging.levels) {
+        *walk = (struct hart_view_walk){ .end = HART_VIEW_MAPPED, .paddr = vaddr, .page_size = PAGE_SIZE };
+        return;
+    }
+    if (!canonical(&paging, vaddr)) {
+        walk->end = HART_VIEW_NOT_CANONICAL;
+        return;
+    }
+    uint64_t table = paging.root;
+    for (unsigned level = paging.levels; level-- > 0;) {
+        unsigned index =
+            (unsigned)(vaddr >> (PAGE_SHIFT + level * paging.index_bits)) & ((1u << paging.index_bits) - 1);
+        struct hart_view_step *step = &walk->steps[walk->count];
+        *step =
+            (struct hart_view_step){ .level = level, .pte_paddr = table + (uint64_t)index * paging.pte_size };
+        if (!hart_view_pte(hart, table, index, &step->pte)) {
+            walk->end = HART_VIEW_NO_MEMORY;
+            return;
+        }
+        walk->count++;
+        if (!(step->pte & PTE_V) || (step->pte & (PTE_R | PTE_W)) == PTE_W) {
+            walk->end = HART_VIEW_INVALID;
+            return;
+        }
+        if (step->pte & (PTE_R | PTE_X)) {
+            walk_leaf(hart, &paging, level, step->pte, vaddr, walk);
+            return;
+        }
+        table = hart_view_pte_paddr(hart, step->pte);
+    }
+}
+
+bool hart_view_translate(struct hart *hart, uint64_t vaddr, uint64_t *paddr)
+{
+    if (!hart_view_translates(hart)) {
+        *paddr = vaddr;
+        return true;
+    }
+    struct hart_view_walk walk;
+    hart_view_walk(hart, vaddr, &walk);
+    *paddr = walk.paddr;
+    return walk.end == HART_VIEW_MAPPED;
+}
+
+/* ---- The software TLB ---------------------------------------------------------------------------------- */
+
+void hart_view_tlb(const struct hart *hart,
+                   void (*each)(void *opaque, const struct hart_view_tlb_entry *entry), void *opaque)
+{
+    for (unsigned n = 0; n < TLB_POOL; n++) {
+        const struct tlb *tlb = &hart->tlb_pool[n];
+        if (tlb->mode == TLB_FREE)
+            continue;
+        struct hart_view_tlb_entry entry = {
+            .asid = hart->isa.xlen == 32 ? tlb->satp >> 22 & 0x1ff : tlb->satp >> 44 & 0xffff,
+            .privilege = tlb->mode & 3,
+            .sum = tlb->mode >> 2 & 1,
+            .mxr = tlb->mode >> 3 & 1,
+        };
+#define EACH(array, letter, physical)                                                                        \
+    for (unsigned i = 0; i < sizeof(tlb->array) / sizeof(tlb->array[0]); i++) {                              \
+        if (tlb->array[i].tag == TLB_INVALID)                                                                \
+            continue;                                                                                        \
+        entry.kind = letter;                                                                                 \
+        entry.vaddr = tlb->array[i].tag;                                                                     \
+        entry.paddr = physical;                                                                              \
+        each(opaque, &entry);                                                                                \
+    }
+        EACH(read, 'r', UINT64_MAX)
+        EACH(write, 'w', UINT64_MAX)
+        EACH(exec, 'x', tlb->exec[i].paddr)
+        EACH(io, 'd', tlb->io[i].paddr)
+#undef EACH
+    }
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A hart's state as a monitor, a trace or a profiler sees it: registers, CSRs, translations, memory. Nothing
+ * here changes the guest: A and D bits stay as they are, no trap is taken, the TLB is not filled.
+ *
+ * For the hart's own thread, or for anybody while no thread is in hart_run().
+ */
+#ifndef CPU_HART_VIEW_H
+#define CPU_HART_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cpu/hart.h"
+
+const struct isa_config *hart_view_isa(const struct hart *hart);
+/* x0..x31; RV32: the low 32 bits, zero-extended. */
+uint64_t hart_view_x(const struct hart *hart, unsigned number);
+/* f0..f31 as they are stored (NaN-boxed). */
+uint64_t hart_view_f(const struct hart *hart, unsigned number);
+/* The pc of the next instruction; RV32: 32 bits. */
+uint64_t hart_view_pc(const struct hart *hart);
+/* 0: U, 1: S, 3: M. */
+unsigned hart_view_privilege(const struct hart *hart);
+/* A CSR by its number, whatever the privilege. False where this hart has none. */
+bool hart_view_csr(struct hart *hart, unsigned number, uint64_t *value);
+/* Its own name: hpmcounter3, pmpaddr0. NULL where no configuration has it. Length of name: up to 15. */
+const char *hart_view_csr_name(unsigned number, char name[16]);
+/* Pending and enabled interrupts, as mip and mie have them. */
+uint64_t hart_view_mip(const struct hart *hart);
+bool hart_view_waits(const struct hart *hart); /* in wfi */
+
+/* ---- Translation (Priv. "Virtual Address Translation Process") ----------------------------------------- */
+
+struct hart_view_paging {
+    unsigned levels; /* 0: none (Bare, or M-mode) */
+    unsigned index_bits, pte_size, vaddr_bits;
+    uint64_t root; /* physical address of the first table */
+};
+/* What satp selects; without regard to privilege. */
+struct hart_view_paging hart_view_paging(const struct hart *hart);
+/* Whether loads and stores go through it now (privilege, MPRV). */
+bool hart_view_translates(const struct hart *hart);
+
+struct hart_view_step {
+    unsigned level; /* counted down to 0 */
+    uint64_t pte_paddr, pte;
+};
+enum hart_view_end {
+    HART_VIEW_MAPPED,
+    HART_VIEW_NOT_CANONICAL, /* upper bits are not copies of the highest one */
+    HART_VIEW_INVALID,       /* V clear, or W without R */
+    HART_VIEW_NO_LEAF,       /* the last level points on */
+    HART_VIEW_MISALIGNED,    /* a large page that does not start at a multiple of its size */
+    HART_VIEW_NO_MEMORY,     /* a table is not in memory */
+};
+struct hart_view_walk {
+    struct hart_view_step steps[5];
+    unsigned count;
+    enum hart_view_end end;
+    uint64_t paddr, page_size; /* where MAPPED */
+};
+void hart_view_walk(struct hart *hart, uint64_t vaddr, struct hart_view_walk *walk);
+
+/* One level of the tables: the entry `index` of the table at `table`. False where it is not in memory. */
+bool hart_view_pte(struct hart *hart, uint64_t table, unsigned index, uint64_t *pte);
+/* The physical page that an entry names. */
+uint64_t hart_view_pte_paddr(const struct hart *hart, uint64_t pte);
+
+/* The physical address that a load of the hart would go to now. False: none. */
+bool hart_view_translate(struct hart *hart, uint64_t vaddr, uint64_t *paddr);
+/* Copies guest memory (RAM and ROM only, never a device) by virtual or physical address; returns how many
+ * bytes from the start could be read. */
+size_t hart_view_read(struct hart *hart, uint64_t vaddr, void *bytes, size_t length);
+size_t hart_view_read_physical(struct hart *hart, uint64_t paddr, void *bytes, size_t length);
+size_t hart_view_write(struct hart *hart, uint64_t vaddr, const void *bytes, size_t length);
+
+/* Calls `each` for every translation in the software TLBs. kind: 'r', 'w', 'x', 'd' (device). asid and mode
+ * as in satp and privilege; paddr only of 'x' and 'd' (else UINT64_MAX). */
+struct hart_view_tlb_entry {
+    unsigned asid, privilege;
+    bool sum, mxr;
+    char kind;
+    uint64_t vaddr, paddr;
+};
+void hart_view_tlb(const struct hart *hart,
+                   void (*each)(void *opaque, const struct hart_view_tlb_entry *entry), void *opaque);
+
+#endif
