@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "devices/chardev.h"
+#include "frontend/monitor.h"
 #include "frontend/options.h"
 #include "machine/machine.h"
 #include "util/log.h"
@@ -72,18 +73,32 @@ static void set_title(const char *title)
         fprintf(stderr, "\033]0;%s\007", title);
 }
 
+/* Runs the machine with its monitors; as machine_run(). */
+static int run_monitored(struct machine *machine, struct monitors *monitors, struct error *error)
+{
+    if (!monitors) {
+        error_set(error, "out of memory for the monitors");
+        return -1;
+    }
+    int status = monitors_open(monitors, error) ? machine_run(machine, error) : -1;
+    monitors_close(monitors);
+    return status;
+}
+
 static int run(const struct options *options, struct error *error)
 {
     struct machine *machine = machine_create(&options->machine, error);
     if (!machine)
         return fail(error);
+    struct monitors *monitors = monitors_create(options, machine);
     atomic_store(&running, machine);
     int early = atomic_load(&quit_signal);
     if (early)
         machine_request_quit(machine, 128 + early);
-    int status = machine_run(machine, error);
+    int status = run_monitored(machine, monitors, error);
     atomic_store(&running, NULL);
     machine_destroy(machine);
+    monitors_free(monitors);
     chardev_stdio_restore();
     return status < 0 ? fail(error) : status;
 }

@@ -38,6 +38,7 @@ TAKE_FLAG(take_nodefaults, nodefaults, true)
 TAKE_FLAG(take_snapshot, snapshot, true)
 TAKE_FLAG(take_no_reboot, machine.no_reboot, true)
 TAKE_FLAG(take_no_shutdown, machine.no_shutdown, true)
+TAKE_FLAG(take_paused, machine.start_paused, true)
 TAKE_FLAG(take_version, action, OPTIONS_VERSION)
 TAKE_FLAG(take_help, action, OPTIONS_HELP)
 
@@ -45,13 +46,6 @@ static bool take_nothing(struct options *options, const char *argument, struct e
 {
     (void)options, (void)argument, (void)error;
     return true;
-}
-
-static bool take_monitor(struct options *options, const char *argument, struct error *error)
-{
-    (void)options;
-    return strcmp(argument, "none") == 0 || strcmp(argument, "null") == 0 ||
-           error_set(error, "-monitor %s: this version has no monitor; -monitor none is accepted", argument);
 }
 
 static bool take_display(struct options *options, const char *argument, struct error *error)

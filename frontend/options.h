@@ -52,6 +52,16 @@ struct options_named {
     const char *id, *value;
 };
 
+/* A monitor: -monitor, -mon, -qmp, or the one behind Ctrl-A C. */
+#define OPTIONS_MONITORS_MAX 8
+struct options_monitor {
+    const char *chardev; /* as for chardev_open() */
+    const char *flag;    /* that asked for it, for messages */
+    bool control;        /* QMP */
+    bool console;        /* shares the serial console's terminal */
+    bool is_stdio;
+};
+
 struct options {
     enum options_action action;
     struct machine_config machine;
@@ -69,6 +79,9 @@ struct options {
     unsigned rng_count;
     struct options_named chardevs[OPTIONS_ITEMS_MAX];
     unsigned chardev_count;
+    struct options_monitor monitors[OPTIONS_MONITORS_MAX];
+    unsigned monitor_count;
+    bool monitor_given; /* -monitor or -mon */
     struct option_strings strings;
 };
 
@@ -89,6 +102,9 @@ options_take_fn options_take_machine, options_take_cpu, options_take_smp, option
     options_take_rtc, options_take_accel, options_take_dbt_without;
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
+options_take_fn options_take_monitor, options_take_qmp, options_take_mon;
+/* Third step: where the monitors are, and whether the console has one. */
+bool options_join_monitors(struct options *options, struct error *error);
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* Second step. */

@@ -106,6 +106,11 @@ static bool plug_drives(struct options *options, struct error *error)
 static bool join_serial(struct options *options, struct error *error)
 {
     struct machine_config *machine = &options->machine;
+    /* A monitor that asks for the terminal gets it, where nothing says that the console shall have it. */
+    for (unsigned i = 0; i < options->monitor_count && !machine->serial && !options->nographic; i++) {
+        if (strcmp(options->monitors[i].chardev, "stdio") == 0)
+            machine->serial = "null";
+    }
     if (!machine->serial && (options->nodefaults || (options->display_none && !options->nographic)))
         machine->serial = "null";
     if (!machine->serial)
@@ -132,10 +137,13 @@ static bool check_stdio(const struct options *options, struct error *error)
             (strcmp(slot->chardev, "stdio") == 0 || strcmp(slot->chardev, "mon:stdio") == 0))
             users++;
     }
-    return users <= 1 || error_set(error,
-                                   "stdio is used by %u consoles; give one of them -serial null or another "
-                                   "-chardev",
-                                   users);
+    for (unsigned i = 0; i < options->monitor_count; i++)
+        users += options->monitors[i].is_stdio && !options->monitors[i].console;
+    return users <= 1 ||
+           error_set(error,
+                     "stdio is used by %u consoles and monitors; give one of them -serial null or another "
+                     "-chardev",
+                     users);
 }
 
 bool options_join(struct options *options, struct error *error)
@@ -155,5 +163,6 @@ bool options_join(struct options *options, struct error *error)
         return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);
     if (options->machine.append && !options->machine.kernel)
         return error_set(error, "-append: there is no -kernel to read it");
-    return plug_drives(options, error) && join_serial(options, error) && check_stdio(options, error);
+    return plug_drives(options, error) && join_serial(options, error) &&
+           options_join_monitors(options, error) && check_stdio(options, error);
 }

@@ -410,6 +410,19 @@ struct dma *bus_for_devices(struct bus *bus)
     return &bus->devices;
 }
 
+bool bus_region(struct bus *bus, unsigned index, struct bus_region *region)
+{
+    static const char *const kinds[] = {
+        [REGION_RAM] = "ram", [REGION_ROM] = "rom", [REGION_DEVICE] = "mmio"
+    };
+    if (index >= bus->count)
+        return false;
+    const struct region *at = &bus->regions[index];
+    *region = (struct bus_region){ at->base, at->size, kinds[at->kind],
+                                   at->device ? at->device->ops->name : kinds[at->kind] };
+    return true;
+}
+
 uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length)
 {
     struct region *region = find_region(bus, paddr);

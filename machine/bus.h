@@ -30,6 +30,13 @@ struct dma *bus_for_devices(struct bus *bus);
 
 /* Host pointer to [paddr, paddr + length) where all of it is RAM or ROM, else NULL (loader, debugger). */
 uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length);
+/* The regions in order of their addresses; false behind the last. */
+struct bus_region {
+    uint64_t base, size;
+    const char *kind; /* "ram", "rom", "mmio" */
+    const char *name; /* of the device; else as kind */
+};
+bool bus_region(struct bus *bus, unsigned index, struct bus_region *region);
 /* One access as a hart makes it (monitor, tests). */
 bool bus_read(struct bus *bus, uint64_t paddr, unsigned size, uint64_t *value);
 bool bus_write(struct bus *bus, uint64_t paddr, unsigned size, uint64_t value);

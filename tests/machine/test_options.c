@@ -157,6 +157,20 @@ START_TEST(consoles)
     ck_assert_str_eq(options.machine.serial, "mon:stdio");
     parsed("-serial none");
     ck_assert_str_eq(options.machine.serial, "null");
+    parsed("-nographic");
+    ck_assert_uint_eq(options.monitor_count, 1);
+    ck_assert(options.monitors[0].console && !options.monitors[0].control);
+    parsed("-nographic -monitor none");
+    ck_assert_uint_eq(options.monitor_count, 0);
+    parsed("-monitor stdio -S");
+    ck_assert_str_eq(options.machine.serial, "null");
+    ck_assert(options.machine.start_paused && !options.monitors[0].console);
+    parsed("-display none -serial mon:stdio -qmp tcp::4444,server,nowait");
+    ck_assert_uint_eq(options.monitor_count, 2);
+    ck_assert(options.monitors[0].control && options.monitors[1].console);
+    parsed("-chardev stdio,mux=on,id=m -serial chardev:m -mon chardev=m");
+    ck_assert_uint_eq(options.monitor_count, 1);
+    ck_assert(options.monitors[0].console);
 }
 END_TEST
 
@@ -214,7 +228,6 @@ static const struct {
     { "disk.img", "disk.img" },
     { "-", "-" },
     { "-kernel", "-kernel: its argument is missing" },
-    { "-S -kernel x", "-S: this version does not have it" },
     { "-s", "-s: this version does not have it" },
     { "-gdb tcp::26000", "-gdb" },
     { "-netdev user,id=n", "-netdev" },
@@ -228,8 +241,14 @@ static const struct {
     { "-icount shift=auto", "-icount" },
     { "-blockdev node-name=a", "-drive" },
     { "-fsdev local,id=f", "-fsdev" },
-    { "-monitor tcp::55555", "-monitor tcp::55555" },
-    { "-monitor stdio", "-monitor stdio" },
+    { "-monitor nonsense", "nonsense" },
+    { "-qmp file:x", "file:x" },
+    { "-monitor stdio -nographic", "stdio" },
+    { "-monitor stdio -qmp stdio", "stdio" },
+    { "-mon chardev=nope", "id=nope" },
+    { "-mon mode=control", "chardev=ID" },
+    { "-chardev null,id=n -mon chardev=n,mode=loud", "loud" },
+    { "-chardev stdio,mux=on,id=m -mon chardev=m,mode=control -serial chardev:m", "mux=on" },
     { "-M virt,pflash0=p", "pflash0" },
     { "-M spike", "\"spike\"" },
     { "-M virt,foo=1", "foo=1" },

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See inspect.h.
+ */
+#include "machine/inspect.h"
+
+#include "machine/board.h"
+
+unsigned machine_hart_count(const struct machine *machine)
+{
+    return machine->hart_count;
+}
+
+struct hart *machine_hart(struct machine *machine, unsigned number)
+{
+    return number < machine->hart_count ? machine->harts[number] : NULL;
+}
+
+bool machine_step(struct machine *machine, unsigned number, struct error *error)
+{
+    if (number >= machine->hart_count)
+        return error_set(error, "there is no hart %u", number);
+    machine_hold(machine);
+    bool paused = machine->booted && machine->paused;
+    if (paused)
+        hart_step(machine->harts[number]);
+    machine_release(machine);
+    return paused || error_set(error, "the guest is not paused: stop comes before step");
+}
+
+bool machine_region(struct machine *machine, unsigned number, struct bus_region *region)
+{
+    return bus_region(machine->bus, number, region);
+}
+
+bool machine_device(struct machine *machine, unsigned number, struct machine_device *device)
+{
+    if (number >= machine->device_count)
+        return false;
+    const struct fdt_device *at = &machine->devices[number];
+    *device = (struct machine_device){ at->device->ops->name, at->place.base, at->place.size, at->place.irq };
+    return true;
+}
+
+bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source)
+{
+    return plic_source(machine->devices[0].device, number, source); /* the first row of the board */
+}
+
+void machine_print_jit(struct machine *machine, FILE *out)
+{
+    if (machine->dbt)
+        dbt_print_counters(machine->dbt, out);
+    else
+        fprintf(out, "guest code is interpreted: there is no translator\n");
+}
+
+struct chardev *machine_console(struct machine *machine)
+{
+    return machine->console;
+}

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""QMP: greeting, negotiation, answers, events, bad input. qmp.py RVIVE"""
+import json
+
+from lib import Emulator, Qmp, Stream, Text, check, connect, main, symbol
+
+SOCKET = "unix:@/qmp,server,nowait"
+
+
+def emulator_of(rvive, *arguments):
+    return Emulator(rvive, "-qmp", SOCKET, "-serial", "unix:@/uart,server,nowait", "-monitor", "none", *arguments)
+
+
+def negotiation(rvive):
+    with emulator_of(rvive) as emulator:
+        qmp = Qmp(emulator.path("qmp"), negotiate=False)
+        version = qmp.greeting["QMP"]["version"]
+        check(version["qemu"]["major"] == 10 and "rvive" in version["package"], "greeting")
+        check(qmp.greeting["QMP"]["capabilities"] == [], "capabilities")
+        check(qmp.ask("query-status")["error"]["class"] == "CommandNotFound", "a command before the negotiation")
+        check(qmp.ask("qmp_capabilities") == {"return": {}}, "qmp_capabilities")
+        check("already" in qmp.ask("qmp_capabilities")["error"]["desc"], "twice")
+        qmp.send('{"execute": "query-status", "id": {"n": [1, "x"]}}')
+        answer = qmp.answer()
+        check(answer["id"] == {"n": [1, "x"]} and answer["return"]["running"], "id: %r" % answer)
+        qmp.send('{"execute": "nothing", "id": 7}')
+        check(qmp.answer() == {"error": {"class": "CommandNotFound", "desc":
+                                         "The command nothing has not been found"}, "id": 7}, "an unknown command")
+        qmp.socket.close()
+        check(Qmp(emulator.path("qmp")).ask("query-status")["return"]["running"], "the second client")
+
+
+def commands(rvive):
+    with emulator_of(rvive) as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        names = {row["name"] for row in qmp.ask("query-commands")["return"]}
+        check({"query-status", "query-cpus-fast", "stop", "cont", "quit", "system_reset", "human-monitor-command",
+               "qmp_capabilities", "query-version"} <= names, "query-commands: %r" % names)
+        # Each query answers without arguments.
+        for name in sorted(names):
+            if name.startswith("query-"):
+                check("return" in qmp.ask(name), name)
+        cpus = qmp.ask("query-cpus-fast")["return"]
+        check([cpu["cpu-index"] for cpu in cpus] == [0, 1] and cpus[0]["target"] == "riscv64", "query-cpus-fast")
+        registers = qmp.ask("query-registers", hart=1)["return"]
+        check(registers[0]["hart"] == 1 and registers[0]["x"]["zero"] == "0x" + "0" * 16, "query-registers")
+        check(qmp.ask("query-csr", name="mhartid", hart=1)["return"] == {"mhartid": "0x0000000000000001"}, "query-csr")
+        value = symbol(emulator.elf, "value")
+        text = qmp.ask("x", address=value, format="gx")["return"]
+        check("0x1122334455667788" in text, "x: %r" % text)
+        text = qmp.ask("human-monitor-command", command_line="xp/gx 0x%x" % value)["return"]
+        check("0x1122334455667788" in text, "human-monitor-command: %r" % text)
+        check("return" in qmp.ask("x", address="$pc"), "an expression")
+        check(qmp.ask("query-mem", address=value)["return"]["end"] == "mapped", "query-mem")
+        check("screen" in qmp.ask("screendump", filename="/tmp/never.ppm")["error"]["desc"], "screendump")
+        for bad, text in (({"address": []}, "type"), ({}, "missing"), ({"address": 0, "more": 1}, "unexpected"),
+                          ({"address": 0, "hart": 99}, "no hart"), ({"address": "$x99"}, "register")):
+            check(text in qmp.ask("x", **bad)["error"]["desc"], "x %r" % bad)
+
+
+def events(rvive):
+    with emulator_of(rvive, "-S") as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        check(qmp.ask("query-status")["return"] == {"status": "paused", "running": False, "singlestep": False}, "-S")
+        check(qmp.ask("cont") == {"return": {}}, "cont")
+        check(qmp.event("RESUME")["timestamp"]["seconds"] > 1700000000, "RESUME")
+        check(qmp.ask("stop") == {"return": {}}, "stop")
+        qmp.event("STOP")
+        check(qmp.ask("query-status")["return"]["status"] == "paused", "paused")
+        check("0x" in qmp.ask("step", count=3)["return"], "step")
+        qmp.ask("system_powerdown")
+        qmp.event("POWERDOWN")
+        qmp.ask("system_reset")
+        check(qmp.event("RESET")["data"] == {"guest": False, "reason": "host-qmp-system-reset"}, "RESET")
+        check(qmp.ask("query-status")["return"]["status"] == "paused", "still paused after the reset")
+        registers = qmp.ask("query-registers")["return"][0]
+        check(registers["pc"] == "0x0000000000001000", "the pc after a reset: %r" % registers["pc"])
+        qmp.ask("cont")
+        uart = Stream(connect(emulator.path("uart")).detach())
+        uart.send("hello")
+        uart.until("hello")
+        uart.send("q")
+        check(qmp.event("SHUTDOWN")["data"] == {"guest": True, "reason": "guest-shutdown"}, "SHUTDOWN")
+        check(emulator.wait() == 7, "the guest's status")
+
+
+def quits(rvive):
+    with emulator_of(rvive) as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        check(qmp.ask("quit") == {"return": {}}, "quit")
+        check(qmp.event("SHUTDOWN")["data"]["guest"] is False, "SHUTDOWN")
+        check(emulator.wait() == 0, "status")
+
+
+def no_shutdown(rvive):
+    with emulator_of(rvive, "-no-shutdown") as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        uart = Stream(connect(emulator.path("uart")).detach())
+        uart.send("q")
+        qmp.event("SHUTDOWN")
+        uart.settle()
+        check(qmp.ask("query-status")["return"]["status"] == "shutdown", "shutdown")
+        check("is off" in qmp.ask("cont")["error"]["desc"], "cont of a guest that is off")
+        qmp.ask("system_reset")
+        qmp.event("RESET")
+        uart.until("!")
+        uart.send("again")
+        uart.until("again")
+        check(qmp.ask("query-status")["return"]["status"] == "running", "running again")
+
+
+def chardev_and_mon(rvive):
+    arguments = ("-chardev", "socket,id=c,path=@/one,server=on,wait=off", "-mon", "chardev=c,mode=control",
+                 "-chardev", "socket,id=t,path=@/two,server=on,wait=off", "-mon", "chardev=t,mode=readline",
+                 "-serial", "null")
+    with Emulator(rvive, *arguments) as emulator:
+        qmp, text = Qmp(emulator.path("one")), Text(emulator.path("two"))
+        text.run("stop")
+        qmp.event("STOP")
+        check(qmp.ask("query-status")["return"]["status"] == "paused", "both see the same machine")
+        qmp.ask("cont")
+        check("running" in text.run("info status"), "and the other way round")
+
+
+def bad_input(rvive):
+    with emulator_of(rvive) as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        for bad in (b"nonsense\n", b"{\n}}}\n", b'"text"\n', b"[]\n", b"12 \n", b"null\n", b"{}\n",
+                    b'{"execute": 1}\n', b'{"execute": "stop", "arguments": []}\n', b'{"execute": "stop", "x": 1}\n',
+                    b'{"exec-oob": "stop"}\n', b'{"execute": "stop", "arguments": {"a": 1}}\n', b"\xff\xfe{\n",
+                    b"[" * 100 + b"\n", b'{"execute": "' + b"x" * 5000 + b'"}\n'):
+            qmp.send(bad)
+            check("error" in qmp.answer(), "%r got no error" % bad[:60])
+        # Garbage may earn more answers than one: all of them come before the one with this id.
+        qmp.send('\n{"execute": "query-status", "id": "end"}')
+        for _ in range(100):
+            answer = qmp.answer()
+            if answer.get("id") == "end":
+                break
+            check("error" in answer, "%r" % answer)
+        check(answer["return"]["running"], "after bad input: %r" % answer)
+        qmp.send('{"execute": "x", "arguments": {"format": "' + "a" * 2000000)
+        check("longer" in qmp.answer()["error"]["desc"], "a request without end")
+        qmp.socket.close()
+        # Requests in pieces, and several in one.
+        qmp = Qmp(emulator.path("qmp"))
+        for byte in '{"execute":"query-status","id":1}':
+            qmp.send(byte)
+        check(qmp.answer()["id"] == 1, "byte by byte")
+        qmp.send(json.dumps({"execute": "query-name", "id": 2}) + json.dumps({"execute": "query-kvm", "id": 3}))
+        check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
+
+
+main(negotiation, commands, events, quits, no_shutdown, chardev_and_mon, bad_input)

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The text monitor on a socket: each command against what the guest is known to be. text.py RVIVE"""
+import re
+
+from lib import Emulator, Text, check, main, symbol
+
+SOCKET = "unix:@/mon,server,nowait"
+
+
+def counter(monitor, emulator):
+    text = monitor.run("x/gx 0x%x" % symbol(emulator.elf, "counter"))
+    return int(text.split()[1], 16)
+
+
+def started(rvive, *arguments):
+    emulator = Emulator(rvive, "-monitor", SOCKET, "-serial", "unix:@/uart,server,nowait", *arguments)
+    monitor = Text(emulator.path("mon"))
+    return emulator, monitor
+
+
+def wait_counting(emulator, monitor):
+    for _ in range(500):
+        if counter(monitor, emulator) > 0:
+            return
+    check(False, "the guest does not count")
+
+
+def run_state(rvive):
+    emulator, monitor = started(rvive)
+    with emulator:
+        wait_counting(emulator, monitor)
+        check("running" in monitor.run("info status"), "it runs")
+        monitor.run("stop")
+        check(monitor.run("info status") == "VM status: paused\n", "it is paused")
+        first = counter(monitor, emulator)
+        time_before = monitor.run("info csr time")
+        check(counter(monitor, emulator) == first, "it counts though paused")
+        check(monitor.run("info csr time") == time_before, "the guest's time goes on though paused")
+        monitor.run("c")
+        check("running" in monitor.run("info status"), "it runs again")
+        check(counter(monitor, emulator) > first, "it counts again")
+        check("not paused" in monitor.run("step"), "step of a guest that runs")
+        monitor.send("quit\n")
+        check(emulator.wait() == 0, "quit ends with status 0")
+
+
+def start_paused(rvive):
+    emulator, monitor = started(rvive, "-S")
+    with emulator:
+        check(monitor.run("info status") == "VM status: paused\n", "-S")
+        check(" 0x0000000000001000:  " in monitor.run("step 0"), "the pc is at the reset address")
+        check("pc 0x0000000000001000 mode M" in monitor.run("info registers"), "registers at reset")
+        monitor.run("step")
+        check("pc 0x0000000000001004 mode M" in monitor.run("info registers"), "one step")
+        monitor.run("step 5")
+        check("pc 0x0000000080000000" in monitor.run("info registers"), "six steps lead to the kernel")
+        monitor.run("step 40")
+        check("mode S" in monitor.run("info registers"), "mret")
+        check("* CPU #0" in monitor.run("info cpus"), "the current hart")
+        monitor.run("cpu 1")
+        check("* CPU #1" in monitor.run("info cpus"), "cpu 1")
+        check("hart 1: pc 0x0000000000001000" in monitor.run("info registers"), "registers of hart 1")
+        check("hart 0: " in monitor.run("info registers -a"), "registers of all")
+        check("there is no hart 2" in monitor.run("cpu 2"), "cpu 2")
+        monitor.run("cont")
+        wait_counting(emulator, monitor)
+
+
+def memory(rvive):
+    emulator, monitor = started(rvive)
+    with emulator:
+        wait_counting(emulator, monitor)
+        monitor.run("stop")
+        at = symbol(emulator.elf, "value")
+        check("0x1122334455667788" in monitor.run("x/gx 0x%x" % at), "x/gx")
+        check("0x1122334455667788" in monitor.run("xp/gx 0x%x" % at), "xp/gx")
+        check(monitor.run("x/8xb 0x%x" % at).split()[1:] ==
+              ["0x88", "0x77", "0x66", "0x55", "0x44", "0x33", "0x22", "0x11"], "x/8xb")
+        check("1234605616436508552" in monitor.run("x/dg %d" % at), "x/dg")
+        check("\"text in memory\"" in monitor.run("x/s 0x%x + 8" % at), "x/s and an expression")
+        check("csrrs t0,mhartid,zero" in monitor.run("xp/2i 0x80000000"), "xp/i")
+        check("csrrs t0,mhartid,zero" in monitor.run("disassemble 0x80000000 1"), "disassemble")
+        counting = monitor.run("x/4i $pc")
+        check(len(counting.splitlines()) == 4, "x/4i $pc: " + counting)
+        check("no memory" in monitor.run("x 0x10000000"), "a device is not read")
+        check("no memory" in monitor.run("x 0x40000000"), "an address that is not mapped")
+        check("there are the sizes" in monitor.run("x/4z 0"), "a wrong format")
+        check("no such register" in monitor.run("x $nothing"), "a wrong register")
+        check("is missing" in monitor.run("x"), "no address")
+
+
+def translation(rvive):
+    emulator, monitor = started(rvive)
+    with emulator:
+        wait_counting(emulator, monitor)
+        monitor.run("stop")
+        ranges = monitor.run("info mem")
+        check("Sv39" in ranges, "the scheme: " + ranges)
+        check(re.search(r"0x0000000080000000 +0x00000000bfffffff +0x0000000080000000 +0x40000000 +VRWX--", ranges),
+              "the gigapage: " + ranges)
+        root = symbol(emulator.elf, "root")
+        walk = monitor.run("info mem $pc")
+        check(("0x%016x" % (root + 16)) in walk and "VRWX--AD" in walk, "the walk: " + walk)
+        check("page-size  0x40000000" in walk and re.search(r"end +mapped", walk), "its end: " + walk)
+        check("not valid" in monitor.run("info mem 0x40000000"), "a hole")
+        check("copies" in monitor.run("info mem 0x4000000000"), "not canonical")
+        check(re.search(r"0x0000000080000000  0x0000000080000000  x +0  S", monitor.run("info tlb")), "info tlb")
+        check("satp         0x8000000000080" in monitor.run("info csr satp"), "info csr")
+
+
+def the_rest(rvive):
+    emulator, monitor = started(rvive, "-name", "test guest")
+    with emulator:
+        wait_counting(emulator, monitor)
+        check("0x0000000083ffffff  ram" in monitor.run("info mtree"), "info mtree")
+        check("uart16550" in monitor.run("info qtree"), "info qtree")
+        check(re.search(r"pending +enabled", monitor.run("info irq")), "info irq")
+        check("rvive" in monitor.run("info version"), "info version")
+        check("test guest" in monitor.run("info name"), "info name")
+        check("blocks translated" in monitor.run("info jit") or "interpreted" in monitor.run("info jit"), "info jit")
+        check("no power button" in monitor.run("system_powerdown"), "system_powerdown")
+        check("no category" in monitor.run("log nonsense"), "log nonsense")
+        check(monitor.run("log int,unimp") == "" and monitor.run("log none") == "", "log")
+        check("no screen" in monitor.run("screendump /tmp/never.ppm"), "screendump")
+        check("unknown command" in monitor.run("frobnicate"), "an unknown command")
+        check("is too much" in monitor.run("info status now"), "too much")
+        check("system_reset" in monitor.run("help"), "help")
+        check("virtual address" in monitor.run("help x"), "help x")
+        check("at most" in monitor.run("x" * 5000), "a long line")
+        before = counter(monitor, emulator)
+        monitor.run("system_reset")
+        wait_counting(emulator, monitor)
+        check(counter(monitor, emulator) != before, "system_reset")
+        check(emulator.alive(), "it lives on")
+        again = Text  # a client goes and another comes
+        monitor.socket.close()
+        check("running" in again(emulator.path("mon")).run("info status"), "the second client")
+
+
+main(run_state, start_paused, memory, translation, the_rest)
