@@ -8,6 +8,7 @@
 #include "cpu/accel.h"
 #include "cpu/csr.h"
 #include "cpu/mmu.h"
+#include "cpu/semihost.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
 
@@ -91,6 +92,8 @@ EXEC(ecall)
 
 EXEC(ebreak)
 {
+    if (UNLIKELY(hart->semihost) && semihost_try(hart, insn))
+        LEAVE;
     trap_insn(hart, insn, CAUSE_BREAKPOINT, hart_insn_pc(hart, insn));
 }
 

@@ -130,19 +130,20 @@ size_t hart_view_read_physical(struct hart *hart, uint64_t paddr, void *bytes, s
     return read_pages(hart, always, paddr, bytes, length);
 }
 
+/* By the bus, in pieces that it takes whole, so that harts with decoded code there are told; never to a
+ * device. */
 size_t hart_view_write(struct hart *hart, uint64_t vaddr, const void *bytes, size_t length)
 {
     size_t done = 0;
     while (done < length) {
-        uint64_t at = narrow(hart, vaddr + done), paddr;
-        if (!hart_view_translate(hart, at, &paddr))
-            break;
-        /* By the bus, a byte at a time, so that harts with decoded code there are told; never to a device. */
+        uint64_t at = narrow(hart, vaddr + done), paddr, value = 0;
+        unsigned size = at % 8 == 0 && length - done >= 8 ? 8 : 1;
         bool writable = false;
-        if (!host_at(hart, paddr, &writable) || !writable ||
-            !hart->bus->ops->write(hart->bus, paddr, 1, ((const uint8_t *)bytes)[done]))
+        memcpy(&value, (const uint8_t *)bytes + done, size);
+        if (!hart_view_translate(hart, at, &paddr) || !host_at(hart, paddr, &writable) || !writable ||
+            !hart->bus->ops->write(hart->bus, paddr, size, value))
             break;
-        done++;
+        done += size;
     }
     return done;
 }

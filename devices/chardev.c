@@ -22,6 +22,13 @@ void chardev_attach_monitor(struct chardev *chardev, const struct chardev_front 
     atomic_store(&chardev->has_monitor, true);
 }
 
+void chardev_take_input(struct chardev *chardev, const struct chardev_front *taker)
+{
+    chardev->taker = *taker;
+    atomic_store(&chardev->taken, true);
+    chardev_input_ready(chardev);
+}
+
 void chardev_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
 {
     chardev->ops->write(chardev, bytes, length);

@@ -52,12 +52,17 @@ struct chardev {
      * monitor has no room for is dropped. Its event() is told OPENED and CLOSED as the keys come and go. */
     struct chardev_front monitor;
     atomic_bool has_monitor; /* set after it */
+    /* Who reads instead of `front` from some moment on; see chardev_take_input(). */
+    struct chardev_front taker;
+    atomic_bool taken; /* set after it */
 };
 
 /* Connects the front end and starts the flow of input. Called once. */
 void chardev_attach(struct chardev *chardev, const struct chardev_front *front);
 /* Connects the monitor of a backend with escapes, once; it must stay until the chardev is destroyed. */
 void chardev_attach_monitor(struct chardev *chardev, const struct chardev_front *monitor);
+/* Input goes to `taker` from now on, for good; once, any thread. */
+void chardev_take_input(struct chardev *chardev, const struct chardev_front *taker);
 void chardev_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
 void chardev_input_ready(struct chardev *chardev);
 void chardev_destroy(struct chardev *chardev);

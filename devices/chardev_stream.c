@@ -127,9 +127,15 @@ void stream_hurry(struct chardev *chardev, bool on)
 
 /* ---- input ---------------------------------------------------------------------------------------- */
 
+/* Who reads now. */
+static const struct chardev_front *reader(struct chardev_stream *stream)
+{
+    return atomic_load(&stream->chardev.taken) ? &stream->chardev.taker : &stream->chardev.front;
+}
+
 static void deliver(struct chardev_stream *stream)
 {
-    const struct chardev_front *front = &stream->chardev.front;
+    const struct chardev_front *front = reader(stream);
     while (stream->in_count) {
         size_t room = front->can_receive(front->opaque);
         if (!room) {
@@ -160,7 +166,7 @@ static void help(struct chardev_stream *stream)
 
 static void front_event(struct chardev_stream *stream, enum chardev_event event)
 {
-    const struct chardev_front *front = &stream->chardev.front;
+    const struct chardev_front *front = reader(stream);
     if (front->event)
         front->event(front->opaque, event);
 }
@@ -230,7 +236,7 @@ static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size
 /* How much to read now; 0 where the front end (or, with escapes, the buffer) has no room. */
 static size_t input_wanted(struct chardev_stream *stream)
 {
-    const struct chardev_front *front = &stream->chardev.front;
+    const struct chardev_front *front = reader(stream);
     if (stream->escapes)
         return STREAM_BUFFER - stream->in_count;
     if (stream->in_count)

@@ -176,7 +176,7 @@ static void edit(struct monitor *monitor, FILE *in, FILE *out)
     el_set(editor, EL_PROMPT, prompt);
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_HIST, history, memory);
-    el_set(editor, EL_ADDFN, "rvive-complete", "completes a command", complete);
+    el_wset(editor, EL_ADDFN, L"rvive-complete", L"completes a command", complete);
     el_set(editor, EL_BIND, "^I", "rvive-complete", NULL);
     el_set(editor, EL_BIND, "^R", "ed-redisplay", NULL);
     for (;;) {

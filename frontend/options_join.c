@@ -137,6 +137,9 @@ static bool check_stdio(const struct options *options, struct error *error)
             (strcmp(slot->chardev, "stdio") == 0 || strcmp(slot->chardev, "mon:stdio") == 0))
             users++;
     }
+    const char *semihosting = options->machine.semihosting.chardev;
+    if (semihosting && strcmp(semihosting, options->machine.serial) != 0)
+        users += strcmp(semihosting, "stdio") == 0 || strcmp(semihosting, "mon:stdio") == 0;
     for (unsigned i = 0; i < options->monitor_count; i++)
         users += options->monitors[i].is_stdio && !options->monitors[i].console;
     return users <= 1 ||
@@ -164,5 +167,6 @@ bool options_join(struct options *options, struct error *error)
     if (options->machine.append && !options->machine.kernel)
         return error_set(error, "-append: there is no -kernel to read it");
     return plug_drives(options, error) && join_serial(options, error) &&
-           options_join_monitors(options, error) && check_stdio(options, error);
+           options_join_semihosting(options, error) && options_join_monitors(options, error) &&
+           check_stdio(options, error);
 }

@@ -54,7 +54,9 @@ struct machine {
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
     unsigned chardev_count;
-    struct chardev *console; /* of them, the one with Ctrl-A keys; NULL: none */
+    struct chardev *serial;          /* of them, the UART's */
+    struct semihosting *semihosting; /* NULL: none */
+    struct chardev *console;         /* of them, the one with Ctrl-A keys; NULL: none */
 
     struct loader loader;
     struct loader_place firmware, kernel, initrd; /* end == 0: there is none */
@@ -91,6 +93,9 @@ void run_state_notify(struct machine *machine, enum machine_notice notice, bool 
 
 /* board_virt.c: makes the devices and puts them on the bus. */
 bool board_virt_create(struct machine *machine, struct error *error);
+
+/* A backend that the machine owns. NULL, with *error filled. */
+struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error);
 
 /* boot.c: reads all images and decides where they go (before the harts are made: -device loader may choose
  * where a hart starts), then the device tree and the initial RAM disk (after the devices are). */

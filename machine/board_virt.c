@@ -62,7 +62,7 @@ static void on_escape(void *opaque, enum chardev_escape what)
         log_warn("there is no monitor on this terminal (-monitor none)\r");
 }
 
-static struct chardev *open_chardev(struct machine *machine, const char *description, struct error *error)
+struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error)
 {
     if (machine->chardev_count == BOARD_BACKENDS_MAX) {
         error_set(error, "more than %d character devices", BOARD_BACKENDS_MAX);
@@ -173,7 +173,8 @@ static struct device *create_rtc(struct machine *machine, const struct row *row,
 static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
 {
     struct uart16550_config config = { .irq = line_of(machine, row), .clock_hz = UART_CLOCK_HZ };
-    config.chardev = open_chardev(machine, machine->config.serial, error);
+    config.chardev = board_open_chardev(machine, machine->config.serial, error);
+    machine->serial = config.chardev;
     return config.chardev ? uart16550_create(&config, error) : NULL;
 }
 
@@ -200,7 +201,7 @@ static struct virtio_device *create_virtio(struct machine *machine, const struct
     }
     if (what->kind == MACHINE_VIRTIO_RNG)
         return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
-    struct virtio_console_config config = { .chardev = open_chardev(machine, what->chardev, error) };
+    struct virtio_console_config config = { .chardev = board_open_chardev(machine, what->chardev, error) };
     return config.chardev ? virtio_console_create(&config, error) : NULL;
 }
 

@@ -85,6 +85,7 @@ static bool create_parts(struct machine *machine, struct error *error)
         return false;
     machine->rom = bus_add_rom(machine->bus, BOARD_ROM_BASE, BOARD_ROM_SIZE, error);
     return machine->rom && harts_create(machine, error) && board_virt_create(machine, error) &&
+           (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
            (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error));
 }
@@ -126,6 +127,7 @@ void machine_destroy(struct machine *machine)
     reset_devices(machine);
     for (unsigned i = 0; i < machine->chardev_count; i++)
         chardev_destroy(machine->chardevs[i]);
+    semihosting_destroy(machine->semihosting);
     for (unsigned i = machine->device_count; i-- > 0;)
         machine->devices[i].device->ops->destroy(machine->devices[i].device);
     for (unsigned i = 0; i < machine->blockdev_count; i++)
@@ -194,6 +196,7 @@ static bool reset_machine(struct machine *machine, struct error *error)
     pthread_mutex_lock(&machine->run_lock);
     machine->off = false;
     reset_devices(machine);
+    semihosting_reset(machine->semihosting);
     bool ok = boot_write_memory(machine, error);
     if (ok)
         harts_reset(machine);

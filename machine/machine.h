@@ -14,6 +14,7 @@
 
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
+#include "machine/semihosting.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
@@ -73,6 +74,8 @@ struct machine_config {
     bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;
+
+    struct semihosting_config semihosting;
 
     bool no_reboot;    /* a reset ends the run */
     bool no_shutdown;  /* a power-off stops the harts and waits for the user */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Telling a semihosting call from a breakpoint; see semihost.h.
+ */
+#include "cpu/semihost.h"
+
+#include "cpu/hart_state.h"
+#include "cpu/hart_view.h"
+
+#define CALL_BEFORE 0x01f01013u /* slli x0, x0, 0x1f */
+#define CALL_AFTER  0x40705013u /* srai x0, x0, 7 */
+
+enum { REG_A0 = 10, REG_A1 = 11 };
+
+void hart_set_semihost(struct hart *hart, struct semihost *semihost)
+{
+    hart->semihost = semihost;
+}
+
+bool hart_wanted(struct hart *hart)
+{
+    return atomic_load(&hart->requests) & HART_REQUEST_STOP;
+}
+
+static bool is_call(struct hart *hart, uint64_t pc)
+{
+    uint32_t before, after;
+    return hart_view_read(hart, pc - 4, &before, 4) == 4 && before == CALL_BEFORE &&
+           hart_view_read(hart, pc + 4, &after, 4) == 4 && after == CALL_AFTER;
+}
+
+bool semihost_try(struct hart *hart, const struct insn *insn)
+{
+    uint64_t pc = hart_insn_pc(hart, insn), result = 0;
+    if (insn->length != 4 || (hart->priv == PRIV_U && hart->isa.supervisor && !hart->semihost->userspace) ||
+        !is_call(hart, pc))
+        return false;
+    enum semihost_answer answer = hart->semihost->call(hart->semihost, hart, hart_view_x(hart, REG_A0),
+                                                       hart_view_x(hart, REG_A1), &result);
+    hart->pc = pc;
+    if (answer == SEMIHOST_DONE) {
+        hart->x[REG_A0] = hart->isa.xlen == 32 ? (uint64_t)(int64_t)(int32_t)result : result;
+        hart->pc = hart->isa.xlen == 32 ? (uint32_t)(pc + 4) : pc + 4;
+    }
+    return true;
+}
