@@ -21,6 +21,7 @@
 #include "cpu/exec.h"
 #include "cpu/mem.h"
 #include "cpu/mmu.h"
+#include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "util/log.h"
 
@@ -150,18 +151,10 @@ static void relocate(struct insn *insn, enum isa_insn which, unsigned flags, uin
 static void log_insn(const struct isa_operands *operands, uint64_t pc)
 {
     char text[96];
+    if (!log_wants(pc))
+        return;
     isa_disassemble(operands, pc, text, sizeof(text));
     log_line(LOG_CATEGORY_IN_ASM, "0x%016" PRIx64 ":  %08" PRIx32 "  %s", pc, operands->bits, text);
-}
-
-/* An instruction that no -cpu setting of this version has, or that this hart was made without, is named once
- * a call site of the log allows it. */
-static void log_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,
-                        enum isa_extension missing)
-{
-    LOG_UNIMP("hart %u: illegal instruction 0x%08" PRIx32 " at pc 0x%" PRIx64 "%s%s", hart->id,
-              operands->bits, pc, missing == ISA_EXTENSION_COUNT ? "" : ": this hart has no ",
-              missing == ISA_EXTENSION_COUNT ? "" : isa_extension_name(missing));
 }
 
 /* Fills one predecoded instruction; returns true where it ends the block. */
@@ -187,7 +180,7 @@ static bool decode_one(struct hart *hart, struct block *block, struct insn *insn
     if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)) && !hart->single)
         log_insn(&operands, pc);
     if (operands.insn == ISA_INSN_ILLEGAL)
-        log_illegal(hart, &operands, pc, missing);
+        trace_illegal(hart, &operands, pc, missing);
     return operands.insn == ISA_INSN_ILLEGAL || entry->flags & ISA_END;
 }
 

@@ -9,6 +9,7 @@
 #include "cpu/csr.h"
 #include "cpu/mmu.h"
 #include "cpu/semihost.h"
+#include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
 
@@ -46,10 +47,11 @@ static bool csr_operate(struct hart *hart, const struct insn *insn, enum csr_ope
 {
     unsigned number = insn->imm & 0xfff;
     if (!csr_access_allowed(hart, number, writes)) {
+        trace_illegal_csr(hart, insn, number, csr_exists(hart, number));
         trap_illegal(hart, insn);
         return false;
     }
-    bool reads = operation != CSR_WRITE || insn->rd != ISA_X_SINK;
+    bool reads = operation != CSR_WRITE || insn->rd != ISA_X_SINK || log_enabled(LOG_CATEGORY_CSR);
     uint64_t old = reads ? csr_read(hart, number) : 0;
     if (writes) {
         uint64_t base = operation == CSR_WRITE ? 0 : csr_read_for_modify(hart, number);
@@ -59,6 +61,8 @@ static bool csr_operate(struct hart *hart, const struct insn *insn, enum csr_ope
         csr_write(hart, number, (ux)value);
     }
     SET_RD(old);
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_CSR)))
+        trace_csr(hart, insn, number, writes, old);
     return true;
 }
 

@@ -19,6 +19,7 @@
 #include "cpu/exec.h"
 #include "cpu/hart_state.h"
 #include "cpu/mmu.h"
+#include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
 
@@ -117,7 +118,7 @@ void hart_reset(struct hart *hart)
     csr_reset(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);
-    atomic_fetch_and(&hart->requests, (unsigned)HART_REQUEST_STOP);
+    atomic_fetch_and(&hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_TRACE));
 }
 
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)
@@ -144,9 +145,25 @@ void hart_clear_stop(struct hart *hart)
     atomic_fetch_and(&hart->requests, ~(unsigned)HART_REQUEST_STOP);
 }
 
+void hart_trace_changed(struct hart *hart)
+{
+    if (trace_steps())
+        hart_request(hart, HART_REQUEST_TRACE);
+    else
+        atomic_fetch_and(&hart->requests, ~HART_REQUEST_TRACE);
+}
+
+static void trace_irq(const struct hart *hart, unsigned bit, bool level)
+{
+    if ((atomic_load(&hart->irq_lines) >> bit & 1) != level)
+        log_line(LOG_CATEGORY_IRQ, "hart %u: input %u %s", hart->id, bit, level ? "raised" : "lowered");
+}
+
 void hart_set_irq(struct hart *hart, unsigned bit, bool level)
 {
     unsigned mask = 1u << bit;
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_IRQ)))
+        trace_irq(hart, bit, level);
     if (mask == IRQ_SSI) {
         /* ACLINT's SETSSIP is an edge: it sets the bit that software clears. */
         if (!level)
@@ -174,7 +191,8 @@ void wait_for_interrupt(struct hart *hart)
     /* Another thread sets its request and then looks at `sleeping`; this one the other way round. All four
      * are sequentially consistent: one of the two sees the other. */
     atomic_store(&hart->sleeping, true);
-    while (!(trap_pending(hart) & hart->mie) && !(atomic_load(&hart->requests) & ~(unsigned)HART_REQUEST_IRQ))
+    while (!(trap_pending(hart) & hart->mie) &&
+           !(atomic_load(&hart->requests) & ~(unsigned)(HART_REQUEST_IRQ | HART_REQUEST_TRACE)))
         pthread_cond_wait(&hart->wake, &hart->sleep_lock);
     atomic_store(&hart->sleeping, false);
     pthread_mutex_unlock(&hart->sleep_lock);
@@ -186,7 +204,7 @@ void wait_for_interrupt(struct hart *hart)
 /* True where the hart shall stop. The bits are cleared before their causes are looked at. */
 static bool serve_requests(struct hart *hart)
 {
-    unsigned requests = atomic_fetch_and(&hart->requests, (unsigned)HART_REQUEST_STOP);
+    unsigned requests = atomic_fetch_and(&hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_TRACE));
     if (requests & HART_REQUEST_FENCE_I) {
         hart->epoch++;
         if (hart->accel)
@@ -232,8 +250,15 @@ void hart_run(struct hart *hart)
 {
     fp_env_enter(&hart->fp);
     for (;;) {
-        if (UNLIKELY(atomic_load_explicit(&hart->requests, memory_order_acquire)) && serve_requests(hart))
-            break;
+        unsigned requests = atomic_load_explicit(&hart->requests, memory_order_acquire);
+        if (UNLIKELY(requests)) {
+            if (serve_requests(hart))
+                break;
+            if (requests & HART_REQUEST_TRACE) {
+                trace_run(hart);
+                continue;
+            }
+        }
         struct block *block = next_block(hart);
         if (UNLIKELY(!block))
             continue;

@@ -51,9 +51,13 @@ enum hart_request {
     HART_REQUEST_FLUSH = 1 << 3,   /* drop all cached translations */
     HART_REQUEST_ACCEL = 1 << 4,   /* the translator wants the hart's attention */
 };
+/* Internal: instructions or blocks are traced (trace.h); stays set. */
+#define HART_REQUEST_TRACE (1u << 7)
 /* Makes the hart see the requests soon, also out of wfi. Any thread. */
 void hart_request(struct hart *hart, unsigned requests);
 void hart_clear_stop(struct hart *hart);
+/* What -d asks for has changed. Any thread. */
+void hart_trace_changed(struct hart *hart);
 
 /* Executes instructions until HART_REQUEST_STOP is seen. Call it on the hart's own thread. */
 void hart_run(struct hart *hart);

@@ -7,6 +7,7 @@
 #include "cpu/mem.h"
 
 #include "cpu/mmu.h"
+#include "cpu/trace.h"
 #include "cpu/trap.h"
 
 static int access_cause(enum mmu_access access)
@@ -64,7 +65,7 @@ static bool power_of_two(unsigned size)
 }
 
 /* A part of an odd size at a device goes byte by byte. */
-static bool io_read(struct hart *hart, const struct part *part, uint64_t *value)
+static bool device_read(struct hart *hart, const struct part *part, uint64_t *value)
 {
     if (power_of_two(part->size))
         return hart->bus->ops->read(hart->bus, part->at.paddr, part->size, value);
@@ -78,7 +79,7 @@ static bool io_read(struct hart *hart, const struct part *part, uint64_t *value)
     return true;
 }
 
-static bool io_write(struct hart *hart, const struct part *part, uint64_t value)
+static bool device_write(struct hart *hart, const struct part *part, uint64_t value)
 {
     if (power_of_two(part->size))
         return hart->bus->ops->write(hart->bus, part->at.paddr, part->size, value);
@@ -86,6 +87,22 @@ static bool io_write(struct hart *hart, const struct part *part, uint64_t value)
         if (!hart->bus->ops->write(hart->bus, part->at.paddr + i, 1, value >> 8 * i & 0xff))
             return false;
     return true;
+}
+
+static bool io_read(struct hart *hart, const struct insn *insn, const struct part *part, uint64_t *value)
+{
+    bool answered = device_read(hart, part, value);
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_MMIO)))
+        trace_mmio(hart, insn, part->at.paddr, part->size, false, answered ? *value : 0, answered);
+    return answered;
+}
+
+static bool io_write(struct hart *hart, const struct insn *insn, const struct part *part, uint64_t value)
+{
+    bool answered = device_write(hart, part, value);
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_MMIO)))
+        trace_mmio(hart, insn, part->at.paddr, part->size, true, value, answered);
+    return answered;
 }
 
 bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
@@ -103,7 +120,7 @@ bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, u
         if (parts[i].at.host) {
             bits = power_of_two(parts[i].size) ? mem_host_read(parts[i].at.host, parts[i].size)
                                                : read_bytes(parts[i].at.host, parts[i].size);
-        } else if (!io_read(hart, &parts[i], &bits)) {
+        } else if (!io_read(hart, insn, &parts[i], &bits)) {
             trap_insn(hart, insn, CAUSE_LOAD_ACCESS, parts[i].vaddr);
             return false;
         }
@@ -129,7 +146,7 @@ bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, 
                 mem_host_write(parts[i].at.host, parts[i].size, bits);
             else
                 write_bytes(parts[i].at.host, parts[i].size, bits);
-        } else if (!io_write(hart, &parts[i], bits)) {
+        } else if (!io_write(hart, insn, &parts[i], bits)) {
             trap_insn(hart, insn, CAUSE_STORE_ACCESS, parts[i].vaddr);
             return false;
         }

@@ -50,7 +50,7 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
 
 static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
 {
-    if (UNLIKELY(log_enabled(LOG_CATEGORY_INT)))
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_INT)) && log_wants(hart->pc))
         log_line(LOG_CATEGORY_INT, "hart %u: %s %u at pc 0x%" PRIx64 ", tval 0x%" PRIx64 ", from mode %u",
                  hart->id, interrupt ? "interrupt" : "exception", cause, hart->pc, tval, hart->priv);
     uint64_t delegated = interrupt ? hart->mideleg : hart->medeleg;

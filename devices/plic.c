@@ -107,6 +107,8 @@ static void input_set(void *controller, unsigned source, bool level)
     pthread_mutex_lock(&plic->lock);
     if (bit_test(plic->level, source) != level) {
         bit_assign(plic->level, source, level);
+        if (log_enabled(LOG_CATEGORY_IRQ))
+            log_line(LOG_CATEGORY_IRQ, "plic: source %u %s", source, level ? "raised" : "lowered");
         gateway_update(plic, source);
         update_lines(plic);
     }
@@ -130,6 +132,9 @@ static unsigned context_claim(struct plic *plic, struct context *context)
         bit_assign(plic->claimed, source, true);
         update_lines(plic);
     }
+    if (log_enabled(LOG_CATEGORY_IRQ))
+        log_line(LOG_CATEGORY_IRQ, "plic: context %u claims %u", (unsigned)(context - plic->contexts),
+                 source);
     return source;
 }
 
@@ -140,6 +145,9 @@ static void context_complete(struct plic *plic, struct context *context, uint64_
                   (unsigned long long)source);
         return;
     }
+    if (log_enabled(LOG_CATEGORY_IRQ))
+        log_line(LOG_CATEGORY_IRQ, "plic: context %u completes %u", (unsigned)(context - plic->contexts),
+                 (unsigned)source);
     bit_assign(plic->claimed, (unsigned)source, false);
     gateway_update(plic, (unsigned)source);
     update_lines(plic);

@@ -131,6 +131,8 @@ void virtio_device_reset(struct virtio_device *device)
 
 void virtio_device_set_status(struct virtio_device *device, uint8_t status)
 {
+    if (log_enabled(LOG_CATEGORY_VIRTIO))
+        log_line(LOG_CATEGORY_VIRTIO, "%s: status 0x%02x", device->ops->name, status);
     if (device->paused)
         return; /* another hart is resetting the device */
     if (!status) {
@@ -172,6 +174,8 @@ void virtio_device_notify(struct virtio_device *device, uint32_t queue)
         LOG_GUEST("%s: the driver notifies queue %u, which does not exist", device->ops->name, queue);
         return;
     }
+    if (log_enabled(LOG_CATEGORY_VIRTIO))
+        log_line(LOG_CATEGORY_VIRTIO, "%s: queue %u: notified", device->ops->name, queue);
     if (device->queues[queue].enabled && virtio_device_may_run(device))
         device->ops->notify(device, &device->queues[queue]);
 }

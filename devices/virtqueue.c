@@ -234,6 +234,9 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
         return false;
     }
     queue->last_avail++;
+    if (log_enabled(LOG_CATEGORY_VIRTIO))
+        log_line(LOG_CATEGORY_VIRTIO, "%s: queue %u: takes %u: out %u bytes, in %u bytes",
+                 queue->device->ops->name, queue->index, chain->head, chain->out_length, chain->in_length);
     return true;
 }
 
@@ -245,6 +248,9 @@ void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, ui
         dma->ops->written(dma, chain->paddrs[n], chain->segments[n].iov_len);
     if (!queue->enabled || chain->epoch != queue->epoch)
         return;
+    if (log_enabled(LOG_CATEGORY_VIRTIO))
+        log_line(LOG_CATEGORY_VIRTIO, "%s: queue %u: returns %u: %u bytes written", queue->device->ops->name,
+                 queue->index, chain->head, written);
     uint64_t offset = RING_HEADER + USED_ENTRY_BYTES * (queue->used_idx & (queue->size - 1u));
     __atomic_store_n((uint32_t *)(queue->used + offset), chain->head, __ATOMIC_RELAXED);
     __atomic_store_n((uint32_t *)(queue->used + offset + 4), written, __ATOMIC_RELAXED);

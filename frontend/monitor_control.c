@@ -171,9 +171,11 @@ bool monitor_log(struct monitor_call *call)
     const char *bad, *list = monitor_text(call, "categories", "");
     if (strcmp(list, "none") == 0) {
         atomic_store(&log_mask, 0);
+        machine_trace_changed(call->machine);
         return true;
     }
-    return log_enable(list, &bad) ||
-           error_set(&call->error, "log: there is no category \"%.*s\"; rvive -d help lists them",
-                     (int)strcspn(bad, ","), bad);
+    bool known = log_enable(list, &bad);
+    machine_trace_changed(call->machine);
+    return known || error_set(&call->error, "log: there is no category \"%.*s\"; rvive -d help lists them",
+                              (int)strcspn(bad, ","), bad);
 }

@@ -33,6 +33,7 @@ TAKE_TEXT(take_initrd, machine.initrd)
 TAKE_TEXT(take_append, machine.append)
 TAKE_TEXT(take_dtb, machine.dtb)
 TAKE_TEXT(take_log_file, log_file)
+TAKE_TEXT(take_log_filter, log_filter)
 TAKE_FLAG(take_nographic, nographic, true)
 TAKE_FLAG(take_nodefaults, nodefaults, true)
 TAKE_FLAG(take_snapshot, snapshot, true)
@@ -187,6 +188,11 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
     if (options->log_list && !log_enable(options->log_list, &bad))
         return error_set(error, "-d %s: unknown category %.*s; -d help lists them", options->log_list,
                          (int)strcspn(bad, ","), bad);
+    if (options->log_filter && !log_filter(options->log_filter, &bad))
+        return error_set(error,
+                         "-dfilter %s: \"%s\" is no range of addresses; write START..END, START+SIZE or "
+                         "START-SIZE, with commas between",
+                         options->log_filter, bad);
     return options_join(options, error);
 }
 

@@ -68,6 +68,7 @@ bool harts_create(struct machine *machine, struct error *error)
         if (!machine->harts[i])
             return false;
         machine->hart_count++;
+        hart_trace_changed(machine->harts[i]);
         if (!attach(machine, machine->harts[i], error))
             return false;
     }

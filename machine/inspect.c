@@ -55,6 +55,12 @@ void machine_print_jit(struct machine *machine, FILE *out)
         fprintf(out, "guest code is interpreted: there is no translator\n");
 }
 
+void machine_trace_changed(struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_trace_changed(machine->harts[i]);
+}
+
 struct chardev *machine_console(struct machine *machine)
 {
     return machine->console;

@@ -35,6 +35,8 @@ bool machine_device(struct machine *machine, unsigned number, struct machine_dev
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source);
 /* Counters of the translator, one a line; says so where there is none. Any time. */
 void machine_print_jit(struct machine *machine, FILE *out);
+/* The categories of the log have changed. Any time. */
+void machine_trace_changed(struct machine *machine);
 /* The console with Ctrl-A keys, for a monitor to share; NULL: none. Any time. */
 struct chardev *machine_console(struct machine *machine);
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +39,58 @@ bool log_enable(const char *list, const char **bad)
     }
     return true;
 }
+
+/* ---- -dfilter -------------------------------------------------------------------------------------- */
+
+#define FILTER_MAX 32
+
+unsigned log_filter_count;
+static struct {
+    uint64_t first, last;
+} filter[FILTER_MAX];
+
+bool log_filter_has(uint64_t addr)
+{
+    for (unsigned i = 0; i < log_filter_count; i++) {
+        if (addr >= filter[i].first && addr <= filter[i].last)
+            return true;
+    }
+    return false;
+}
+
+static bool parse_range(const char *text, const char **end, uint64_t *first, uint64_t *last)
+{
+    char *next;
+    *first = strtoull(text, &next, 0);
+    bool span = strncmp(next, "..", 2) == 0;
+    char operation = *next;
+    if (next == text || (!span && operation != '+' && operation != '-'))
+        return false;
+    const char *second = next + (span ? 2 : 1);
+    uint64_t value = strtoull(second, &next, 0);
+    *end = next;
+    *last = span ? value : operation == '+' ? *first + value - 1 : *first;
+    if (operation == '-')
+        *first = *first - value + 1;
+    return next != second && *first <= *last && (span || value);
+}
+
+bool log_filter(const char *ranges, const char **bad)
+{
+    while (*ranges) {
+        uint64_t first, last;
+        *bad = ranges;
+        if (log_filter_count == FILTER_MAX || !parse_range(ranges, &ranges, &first, &last) ||
+            (*ranges && *ranges != ','))
+            return false;
+        filter[log_filter_count].first = first;
+        filter[log_filter_count++].last = last;
+        ranges += *ranges == ',';
+    }
+    return true;
+}
+
+/* ---- Lines ------------------------------------------------------------------------------------------ */
 
 bool log_open(const char *path)
 {

@@ -18,7 +18,13 @@
     X(GUEST, "guest_errors", "a guest that uses a device or a CSR wrongly")                                  \
     X(UNIMP, "unimp", "things that the guest asked for and Rvive does not implement")                        \
     X(INT, "int", "traps and interrupts taken by the harts")                                                 \
-    X(IN_ASM, "in_asm", "guest code, once for each block that is decoded")
+    X(IN_ASM, "in_asm", "guest code, once for each block that is decoded")                                   \
+    X(INSN, "insn", "every instruction that is executed, and its result (slow: interpreter)")                \
+    X(BLOCK, "block", "every block of instructions that is entered (slow: interpreter)")                     \
+    X(MMIO, "mmio", "accesses of the harts to devices")                                                      \
+    X(CSR, "csr", "accesses to control and status registers")                                                \
+    X(IRQ, "irq", "interrupt wires of the harts and the PLIC")                                               \
+    X(VIRTIO, "virtio", "requests of virtio drivers and their ends")
 
 enum log_category {
 #define X(name, option, text) LOG_CATEGORY_##name,
@@ -37,6 +43,18 @@ static inline bool log_enabled(enum log_category category)
 /* Turns on the categories named in a comma-separated list (the argument of -d). Returns false at a name that
  * is not one, with *bad set to it (it points into `list`). */
 bool log_enable(const char *list, const char **bad);
+
+/* Which guest addresses the lines about addresses are for: "START..END,START+SIZE,START-SIZE" (END is the
+ * last one; -SIZE: what lies before START, it included). False at what is no range, with *bad set to it.
+ * Once, before the guest runs. */
+bool log_filter(const char *ranges, const char **bad);
+extern unsigned log_filter_count;
+bool log_filter_has(uint64_t addr);
+/* Whether a line about this address (a pc; of mmio, where the access goes) is wanted. */
+static inline bool log_wants(uint64_t addr)
+{
+    return !log_filter_count || log_filter_has(addr);
+}
 
 /* Sends the log to a file (truncated) instead of stderr. False and errno set where it cannot be opened. */
 bool log_open(const char *path);

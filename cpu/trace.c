@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The lines of the log that are about a hart; see trace.h.
+ */
+#include "cpu/trace.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cpu/block.h"
+#include "cpu/csr.h"
+#include "cpu/hart_view.h"
+
+#define REPORTED 1024u /* places that are remembered; a power of two */
+
+static char mode_of(const struct hart *hart)
+{
+    return "US?M"[hart->priv & 3];
+}
+
+/* ---- Instructions and blocks ------------------------------------------------------------------------ */
+
+/* "  a0=0x..." for the register that the instruction names as its result. */
+static void result_text(const struct hart *hart, const struct isa_operands *op, char *text, size_t size)
+{
+    unsigned flags = isa_entry(op->insn)->flags;
+    uint64_t fields = isa_entry(op->insn)->fields;
+    *text = 0;
+    if (!(fields >> ISA_FIELD_rd & 1))
+        return;
+    if (flags & ISA_FRD)
+        snprintf(text, size, "  %s=0x%016" PRIx64, isa_f_names[op->rd], hart->f[op->rd]);
+    else if (op->rd)
+        snprintf(text, size, "  %s=0x%0*" PRIx64, isa_x_names[op->rd], (int)hart->isa.xlen / 4,
+                 hart_view_x(hart, op->rd));
+}
+
+/* Runs what was found, alone. */
+static void execute(struct hart *hart, struct block *block)
+{
+    hart->exit_link = NULL;
+    hart->block = block;
+    atomic_store_explicit(&hart->instret,
+                          atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
+                          memory_order_relaxed);
+    block->insns[0].exec(hart, block->insns);
+}
+
+static void run_insn(struct hart *hart)
+{
+    struct isa_operands op;
+    uint64_t pc = hart_view_pc(hart), retired = hart_instructions(hart);
+    char mode = mode_of(hart), text[96], result[48] = "";
+    hart->single = true;
+    struct block *block = block_find_single(hart);
+    hart->single = false;
+    if (!block)
+        return; /* the fetch trapped */
+    uint32_t bits = block->insns[0].aux;
+    size_t bytes = hart_view_read(hart, pc, &bits, 4); /* the decoder changes it for jumps */
+    execute(hart, block);
+    if (!log_enabled(LOG_CATEGORY_INSN) || !log_wants(pc) || bytes < 2)
+        return;
+    isa_decode(&hart->isa, bits, &op, NULL);
+    isa_disassemble(&op, pc, text, sizeof(text));
+    if (hart_instructions(hart) > retired)
+        result_text(hart, &op, result, sizeof(result));
+    log_line(LOG_CATEGORY_INSN, "hart %u: 0x%016" PRIx64 " %c %0*" PRIx32 " %s%s", hart->id, pc, mode,
+             op.length * 2, op.bits, text, result);
+}
+
+void trace_run(struct hart *hart)
+{
+    if (log_enabled(LOG_CATEGORY_INSN)) {
+        run_insn(hart);
+        return;
+    }
+    uint64_t pc = hart_view_pc(hart);
+    struct block *block = block_find(hart);
+    if (!block)
+        return;
+    if (log_wants(pc))
+        log_line(LOG_CATEGORY_BLOCK, "hart %u: 0x%016" PRIx64 " %c %u instructions", hart->id, pc,
+                 mode_of(hart), block->count);
+    execute(hart, block);
+}
+
+/* ---- Devices and CSRs ------------------------------------------------------------------------------- */
+
+void trace_mmio(const struct hart *hart, const struct insn *insn, uint64_t paddr, unsigned size, bool write,
+                uint64_t value, bool answered)
+{
+    if (log_wants(paddr))
+        log_line(LOG_CATEGORY_MMIO,
+                 "hart %u: pc 0x%016" PRIx64 " %s 0x%08" PRIx64 " size %u value 0x%" PRIx64 "%s", hart->id,
+                 hart_insn_pc(hart, insn), write ? "write" : "read ", paddr, size, value,
+                 answered ? "" : " refused");
+}
+
+void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool written, uint64_t old)
+{
+    uint64_t pc = hart_insn_pc(hart, insn);
+    char buffer[16];
+    if (!log_wants(pc))
+        return;
+    const char *name = hart_view_csr_name(number, buffer);
+    if (written)
+        log_line(LOG_CATEGORY_CSR, "hart %u: pc 0x%016" PRIx64 " %c %s 0x%" PRIx64 " -> 0x%" PRIx64, hart->id,
+                 pc, mode_of(hart), name, old, csr_read(hart, number));
+    else
+        log_line(LOG_CATEGORY_CSR, "hart %u: pc 0x%016" PRIx64 " %c %s = 0x%" PRIx64, hart->id, pc,
+                 mode_of(hart), name, old);
+}
+
+/* ---- What is not there ------------------------------------------------------------------------------ */
+
+/* True for a place that was not reported yet; when too many are, the rest stays silent. */
+static bool first_time(uint64_t pc, uint32_t bits)
+{
+    static _Atomic uint64_t reported[REPORTED];
+    uint64_t key = (pc * 0x9e3779b97f4a7c15u ^ bits * 0xc2b2ae3d27d4eb4fu) | 1;
+    for (unsigned i = 0; i < REPORTED; i++) {
+        _Atomic uint64_t *slot = &reported[((key >> 32 ^ key) + i) & (REPORTED - 1)];
+        uint64_t none = 0;
+        if (atomic_compare_exchange_strong(slot, &none, key))
+            return true;
+        if (none == key)
+            return false;
+    }
+    return false;
+}
+
+/* The instruction as a hart with every extension has it. */
+static void name_of(const struct hart *hart, uint32_t bits, uint64_t pc, char *text, size_t size)
+{
+    struct isa_config everything = hart->isa;
+    struct isa_operands op;
+    everything.extensions = UINT64_MAX;
+    isa_decode(&everything, bits, &op, NULL);
+    if (op.insn == ISA_INSN_ILLEGAL)
+        snprintf(text, size, "an encoding that no extension of this version has");
+    else
+        isa_disassemble(&op, pc, text, size);
+}
+
+void trace_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,
+                   enum isa_extension missing)
+{
+    char name[96];
+    if (!log_enabled(LOG_CATEGORY_UNIMP) || !first_time(pc, operands->bits))
+        return;
+    name_of(hart, operands->bits, pc, name, sizeof(name));
+    log_line(LOG_CATEGORY_UNIMP, "hart %u: pc 0x%016" PRIx64 " %0*" PRIx32 " %s%s%s", hart->id, pc,
+             operands->length * 2, operands->bits, name,
+             missing == ISA_EXTENSION_COUNT ? "" : ": this hart has no ",
+             missing == ISA_EXTENSION_COUNT ? "" : isa_extension_name(missing));
+}
+
+void trace_illegal_csr(const struct hart *hart, const struct insn *insn, unsigned number, bool exists)
+{
+    uint64_t pc = hart_insn_pc(hart, insn);
+    char buffer[16];
+    const char *name = hart_view_csr_name(number, buffer);
+    if (!log_enabled(LOG_CATEGORY_UNIMP) || !first_time(pc, number))
+        return;
+    log_line(LOG_CATEGORY_UNIMP, "hart %u: pc 0x%016" PRIx64 " CSR 0x%03x (%s): %s", hart->id, pc, number,
+             name ? name : "no name here",
+             exists ? "not allowed in this mode, or read-only" : "this hart has none");
+}

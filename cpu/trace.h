@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the log tells of a hart (-d): one line an event, "category: hart N: pc ...", the same in every run of
+ * the same program. Instructions and blocks are traced in the interpreter, one at a time; while that is on, a
+ * request bit stays set (HART_REQUEST_TRACE), so that nothing is spent on it while it is off.
+ *
+ * All on the hart's thread.
+ */
+#ifndef CPU_TRACE_H
+#define CPU_TRACE_H
+
+#include "cpu/hart_state.h"
+#include "util/log.h"
+
+/* Whether the trace needs the hart to run step by step. */
+static inline bool trace_steps(void)
+{
+    return log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_BLOCK);
+}
+/* Runs one block, or one instruction, and logs it. */
+void trace_run(struct hart *hart);
+/* An access to a device, done or refused. */
+void trace_mmio(const struct hart *hart, const struct insn *insn, uint64_t paddr, unsigned size, bool write,
+                uint64_t value, bool answered);
+/* A CSR was read (written is false) or changed by an instruction of the running block. */
+void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool written, uint64_t old);
+/* An encoding that this hart does not have, or a CSR that it has not or may not touch: once for each place.
+ */
+void trace_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,
+                   enum isa_extension missing);
+void trace_illegal_csr(const struct hart *hart, const struct insn *insn, unsigned number, bool exists);
+
+#endif

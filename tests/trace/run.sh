@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# -d, -D and -dfilter: each category has its lines, no other; what is missing is named once. run.sh RVIVE
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+rvive=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work"
+"${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" -nostdlib -static -march=rv64gc -mabi=lp64d -Wl,--build-id=none \
+    -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000 "$here/guest.S" -o guest.elf
+failures=0
+
+# trace CATEGORIES ARGUMENTS...: the log is in the file log
+trace() {
+    categories=$1
+    shift
+    timeout 60 "$rvive" -M virt -cpu rv64,zbb=off -bios none -display none -kernel guest.elf -d "$categories" -D log "$@" ||
+        { echo "FAIL: status $? with -d $categories"; failures=$((failures + 1)); }
+}
+
+# has COUNT TEXT: so many lines of the log have it
+has() {
+    found=$(grep -cF -e "$2" log || true)
+    [ "$found" -eq "$1" ] || { echo "FAIL -d $categories: $found lines with \"$2\", not $1"; failures=$((failures + 1)); }
+}
+
+trace insn
+has 1 "insn: hart 0: 0x0000000080000010 M 00544503 lbu a0,5(s0)  a0=0x0000000000000060"
+has 2 "insn: hart 0: 0x000000008000001c M fff48493 addi s1,s1,-1  s1=0x000000000000000"
+has 3 "addi t2,t2,4"
+grep -v '^insn: hart 0: 0x' log && { echo "FAIL: other lines"; failures=$((failures + 1)); }
+# Up to where the guest waits for the clock, every run is the same.
+sed '/sw zero,0(t0)/q' log >first
+trace insn -accel interp
+sed '/sw zero,0(t0)/q' log | cmp - first || failures=$((failures + 1))
+trace insn -dfilter 0x80000010+4,0x80000014..0x80000017
+has 2 insn:
+trace insn -dfilter 0x80000013-4
+has 1 insn:
+trace block
+has 1 "block: hart 0: 0x0000000080000000 M 3 instructions"
+trace in_asm -dfilter 0x80000000+0x10
+has 4 in_asm:
+has 1 "in_asm: 0x000000008000000c:  10000437  lui s0,0x10000"
+trace csr
+has 1 "csr: hart 0: pc 0x0000000080000008 M mtvec 0x0 -> 0x80000058"
+has 2 "mepc 0x80000018 -> 0x8000001c"
+trace mmio
+has 1 "mmio: hart 0: pc 0x0000000080000010 read  0x10000005 size 1 value 0x60"
+has 1 "write 0x00100000 size 4 value 0x5555"
+trace mmio -dfilter 0x10000000+0x100
+has 1 mmio:
+trace int
+has 2 "int: hart 0: exception 2 at pc 0x80000018, tval 0x60051513"
+has 1 "int: hart 0: interrupt 7"
+trace irq
+has 1 "irq: hart 0: input 7 raised"
+trace unimp
+has 1 "unimp: hart 0: pc 0x0000000080000018 60051513 clz a0,a0: this hart has no zbb"
+has 1 "CSR 0x5a8"
+has 2 unimp:
+trace unimp -accel interp
+has 2 unimp:
+
+status=0
+"$rvive" -dfilter 12..3 -kernel guest.elf >log 2>&1 || status=$?
+[ $status -eq 1 ] && grep -q "12..3" log || { echo "FAIL: -dfilter 12..3"; failures=$((failures + 1)); }
+
+echo "$failures failures"
+[ $failures -eq 0 ]
