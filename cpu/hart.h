@@ -50,12 +50,14 @@ enum hart_request {
     HART_REQUEST_IRQ = 1 << 2,     /* internal: interrupts may have become pending */
     HART_REQUEST_FLUSH = 1 << 3,   /* drop all cached translations */
     HART_REQUEST_ACCEL = 1 << 4,   /* the translator wants the hart's attention */
+    HART_REQUEST_DEBUG = 1 << 5,   /* internal: a debugger's step or stop (debug.c) */
 };
 /* Makes the hart see the requests soon, also out of wfi. Any thread. */
 void hart_request(struct hart *hart, unsigned requests);
 void hart_clear_stop(struct hart *hart);
 
-/* Executes instructions until HART_REQUEST_STOP is seen. Call it on the hart's own thread. */
+/* Executes instructions until HART_REQUEST_STOP is seen or a debugger stops the hart (debug.h). Call it on
+ * the hart's own thread. */
 void hart_run(struct hart *hart);
 
 /* Executes one instruction, or takes one trap or pending interrupt, on the calling thread, while no thread is
