@@ -22,6 +22,9 @@ struct hart_accel_ops {
     void (*page_written)(struct hart *hart, uint64_t paddr);
     /* fence.i, or a device wrote to decoded code: from now on the hart must see memory as it is. */
     void (*fence_i)(struct hart *hart);
+    /* Forgets all code translated from the page at `paddr`, for all harts: debug_marked() has another answer
+     * now. Also while no hart runs. */
+    void (*drop_page)(struct hart *hart, uint64_t paddr);
     /* HART_REQUEST_ACCEL was seen. */
     void (*safe_point)(struct hart *hart);
 };

@@ -102,6 +102,8 @@ static bool fetch_translate(struct hart *hart, uint64_t vaddr, struct fetch *fet
         trap_fetch(hart, (enum cause)cause, vaddr);
         return false;
     }
+    if (UNLIKELY(hart->debug.breaks))
+        debug_fetch_page(hart, vaddr, result.paddr);
     *fetch = (struct fetch){ vaddr, result.paddr, result.host, result.cacheable };
     return true;
 }
@@ -229,6 +231,8 @@ static void decode_straight(struct hart *hart, struct block *block, const struct
         block->bytes += insn->length;
         if (end)
             return;
+        if (UNLIKELY(debug_marked(hart, block->paddr + block->bytes, 1)))
+            break;
     }
     append_end(hart, block);
 }
@@ -280,6 +284,7 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
         decode_straight(hart, block, fetch, code, room, BLOCK_INSNS_MAX);
     else if (!decode_straddling(hart, block, fetch, code))
         return NULL;
+    debug_guard_block(hart, block);
     keep_code(block, code);
     size_t size = sizeof(*block) + (block->count + 1) * sizeof(struct insn) + block->bytes;
     hart->arena_used += (size + 15) & ~(size_t)15;
@@ -336,7 +341,7 @@ static struct block *lookup(struct hart *hart, const struct fetch *fetch, bool *
         if (block->paddr != fetch->paddr)
             continue;
         if (block->epoch != hart->epoch) {
-            if (!block->epoch || !block_unchanged(block)) {
+            if (!block->epoch || !block_unchanged(block) || debug_block_stale(hart, block)) {
                 block->epoch = 0;
                 *link = block->hash_next; /* its memory comes back when the arena is emptied */
                 return NULL;
@@ -363,8 +368,12 @@ struct block *block_find(struct hart *hart)
     bool trapped = false;
     if (!fetch_translate(hart, pc, &fetch))
         return NULL;
-    if (UNLIKELY(!fetch.cacheable))
-        return build_uncached(hart, &fetch);
+    if (UNLIKELY(!fetch.cacheable)) {
+        struct block *once = build_uncached(hart, &fetch);
+        if (once)
+            debug_guard_block(hart, once);
+        return once;
+    }
     struct block *block = lookup(hart, &fetch, &trapped);
     if (!block && !trapped)
         block = build(hart, &fetch);

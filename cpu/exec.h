@@ -18,6 +18,14 @@
 extern exec_fn *const exec_table_rv32[ISA_INSN_COUNT + 1];
 extern exec_fn *const exec_table_rv64[ISA_INSN_COUNT + 1];
 
+/* gcc makes tail calls of these when it optimises, provided that no local's address leaves the handler;
+ * tests/style looks at the object code. clang is told. */
+#if defined(__clang__)
+#define TAIL_CALL __attribute__((musttail)) return
+#else
+#define TAIL_CALL
+#endif
+
 #ifdef XLEN
 
 #if XLEN == 32
@@ -42,14 +50,6 @@ exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
 #define IMM ((ux)(sx)insn->imm)
 /* An RV32 register is kept sign-extended. */
 #define SET_RD(value) (hart->x[insn->rd] = (uint64_t)(int64_t)(sx)(value))
-
-/* gcc makes tail calls of these when it optimises, provided that no local's address leaves the handler;
- * tests/style looks at the object code. clang is told. */
-#if defined(__clang__)
-#define TAIL_CALL __attribute__((musttail)) return
-#else
-#define TAIL_CALL
-#endif
 
 #define NEXT                                                                                                 \
     do {                                                                                                     \

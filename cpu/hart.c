@@ -118,7 +118,9 @@ void hart_reset(struct hart *hart)
     csr_reset(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);
-    atomic_fetch_and(&hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_TRACE));
+    atomic_fetch_and(&hart->requests,
+                     (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG | HART_REQUEST_TRACE));
+    hart->debug.retry = false;
 }
 
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)
@@ -204,7 +206,8 @@ void wait_for_interrupt(struct hart *hart)
 /* True where the hart shall stop. The bits are cleared before their causes are looked at. */
 static bool serve_requests(struct hart *hart)
 {
-    unsigned requests = atomic_fetch_and(&hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_TRACE));
+    unsigned requests = atomic_fetch_and(
+        &hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG | HART_REQUEST_TRACE));
     if (requests & HART_REQUEST_FENCE_I) {
         hart->epoch++;
         if (hart->accel)
@@ -220,6 +223,10 @@ static bool serve_requests(struct hart *hart)
     if (requests & HART_REQUEST_STOP) {
         hart_request_self(hart, requests & HART_REQUEST_IRQ); /* for when it runs again */
         return true;
+    }
+    if (requests & HART_REQUEST_DEBUG) {
+        hart_request_self(hart, requests & HART_REQUEST_IRQ);
+        return debug_serve(hart);
     }
     if (requests & HART_REQUEST_IRQ)
         trap_take_interrupt(hart);

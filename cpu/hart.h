@@ -50,6 +50,7 @@ enum hart_request {
     HART_REQUEST_IRQ = 1 << 2,     /* internal: interrupts may have become pending */
     HART_REQUEST_FLUSH = 1 << 3,   /* drop all cached translations */
     HART_REQUEST_ACCEL = 1 << 4,   /* the translator wants the hart's attention */
+    HART_REQUEST_DEBUG = 1 << 5,   /* internal: a debugger's step or stop (debug.c) */
 };
 /* Internal: instructions or blocks are traced (trace.h); stays set. */
 #define HART_REQUEST_TRACE (1u << 7)
@@ -59,7 +60,8 @@ void hart_clear_stop(struct hart *hart);
 /* What -d asks for has changed. Any thread. */
 void hart_trace_changed(struct hart *hart);
 
-/* Executes instructions until HART_REQUEST_STOP is seen. Call it on the hart's own thread. */
+/* Executes instructions until HART_REQUEST_STOP is seen or a debugger stops the hart (debug.h). Call it on
+ * the hart's own thread. */
 void hart_run(struct hart *hart);
 
 /* Executes one instruction, or takes one trap or pending interrupt, on the calling thread, while no thread is

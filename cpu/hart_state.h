@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/debug.h"
 #include "cpu/fp.h"
 #include "cpu/hart.h"
 #include "cpu/isa.h"
@@ -84,7 +85,8 @@ struct block {
     int32_t heat; /* runs left until the translator is asked */
     void *native; /* the translator's, with the generation it belongs to */
     uint64_t native_generation;
-    uint8_t *code; /* copy of the guest's bytes, behind insns */
+    uint8_t *code;    /* copy of the guest's bytes, behind insns */
+    exec_fn *guarded; /* the first instruction's handler, where a check for a breakpoint took its place */
     struct insn insns[];
 };
 #define NO_PAGE UINT64_MAX
@@ -166,6 +168,21 @@ struct tlb {
 
 #define PMP_COUNT 16
 
+/* A hart's part in debugging (debug.c); all zero: there is no debugger. */
+struct hart_debug {
+    struct debug *shared;
+    bool breaks, watches; /* there are some */
+    bool stepping;        /* one instruction runs by itself */
+    bool retry;           /* it is to: it touches what is watched */
+    bool irq;
+    enum debug_action action;
+    uint64_t first, end; /* DEBUG_RANGE */
+    uint64_t skip;       /* pc whose physical breakpoint was reported already */
+    uint64_t marks_seen;
+    struct debug_stop stop;
+    struct hart *next;
+};
+
 struct hart {
     uint64_t x[33];
     uint64_t pc; /* of the running block's first instruction; exact between blocks */
@@ -223,6 +240,8 @@ struct hart {
     struct tlb *tlb_pool; /* TLB_POOL of them */
     struct tlb *tlb_hint[TLB_FREE];
     unsigned tlb_hand;
+
+    struct hart_debug debug;
 
     uint8_t *arena; /* blocks, allocated in order; emptied as a whole */
     size_t arena_used;

@@ -105,7 +105,7 @@ static bool io_write(struct hart *hart, const struct insn *insn, const struct pa
     return answered;
 }
 
-bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
     uint8_t *recalled;
     if (tlb_recall(hart, vaddr, size, MMU_READ, &recalled)) {
@@ -130,7 +130,8 @@ bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, u
     return count > 0;
 }
 
-bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
+static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                       uint64_t value)
 {
     uint8_t *recalled;
     if (tlb_recall(hart, vaddr, size, MMU_WRITE, &recalled)) {
@@ -173,12 +174,57 @@ static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t va
     return result.host;
 }
 
+/* ---- Watchpoints (debug.c) around them ------------------------------------------------------------ */
+
+static __attribute__((noinline)) bool read_watched(struct hart *hart, const struct insn *insn, uint64_t vaddr,
+                                                   unsigned size)
+{
+    if (debug_watch_defers(hart, insn, vaddr, size, DEBUG_WATCH_READ) || !read_slow(hart, insn, vaddr, size))
+        return false;
+    debug_watch_done(hart, vaddr, size, DEBUG_WATCH_READ);
+    return true;
+}
+
+bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    return UNLIKELY(hart->debug.watches) ? read_watched(hart, insn, vaddr, size)
+                                         : read_slow(hart, insn, vaddr, size);
+}
+
+static __attribute__((noinline)) bool write_watched(struct hart *hart, const struct insn *insn,
+                                                    uint64_t vaddr, unsigned size, uint64_t value)
+{
+    if (debug_watch_defers(hart, insn, vaddr, size, DEBUG_WATCH_WRITE) ||
+        !write_slow(hart, insn, vaddr, size, value))
+        return false;
+    debug_watch_done(hart, vaddr, size, DEBUG_WATCH_WRITE);
+    return true;
+}
+
+bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
+{
+    return UNLIKELY(hart->debug.watches) ? write_watched(hart, insn, vaddr, size, value)
+                                         : write_slow(hart, insn, vaddr, size, value);
+}
+
+/* The access follows at once: whoever gets the address cannot fail any more. */
+static void *atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                         enum mmu_access access, unsigned kinds)
+{
+    if (UNLIKELY(hart->debug.watches) && debug_watch_defers(hart, insn, vaddr, size, kinds))
+        return NULL;
+    void *host = atomic_host(hart, insn, vaddr, size, access);
+    if (UNLIKELY(hart->debug.watches) && host)
+        debug_watch_done(hart, vaddr, size, kinds);
+    return host;
+}
+
 void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
-    return atomic_host(hart, insn, vaddr, size, MMU_WRITE);
+    return atomic_slow(hart, insn, vaddr, size, MMU_WRITE, DEBUG_WATCH_READ | DEBUG_WATCH_WRITE);
 }
 
 void *mem_reserve_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
-    return atomic_host(hart, insn, vaddr, size, MMU_READ);
+    return atomic_slow(hart, insn, vaddr, size, MMU_READ, DEBUG_WATCH_READ);
 }

@@ -322,7 +322,7 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
         hart->accel->ops->page_written(hart, page);
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable = uniform;
-    if (uniform)
+    if (uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, access)))
         fill_host(tlb, vaddr, access, result->paddr, host);
     return MMU_OK;
 }

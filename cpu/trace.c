@@ -57,6 +57,7 @@ static void run_insn(struct hart *hart)
     hart->single = false;
     if (!block)
         return; /* the fetch trapped */
+    debug_guard_block(hart, block);
     uint32_t bits = block->insns[0].aux;
     size_t bytes = hart_view_read(hart, pc, &bits, 4); /* the decoder changes it for jumps */
     execute(hart, block);

@@ -109,6 +109,17 @@ static void page_verify(struct dbt *dbt, struct code_page *page)
     }
 }
 
+/* All blocks of the page go, whether its memory changed or not. */
+void code_page_drop(struct dbt *dbt, uint64_t paddr)
+{
+    struct code_page *page = page_find(dbt, paddr);
+    while (page && page->blocks) {
+        struct t1_block *block = page->blocks;
+        page->blocks = block->page_next;
+        t1_block_invalidate(dbt, block);
+    }
+}
+
 void code_pages_forget_writer(struct dbt *dbt, const struct hart *hart)
 {
     for (struct code_page *page = dbt->dirty; page; page = page->dirty_next)

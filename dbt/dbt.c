@@ -204,6 +204,15 @@ static void accel_fence_i(struct hart *hart)
         tlb_forget_native(hart);
 }
 
+static void accel_drop_page(struct hart *hart, uint64_t paddr)
+{
+    struct dbt *dbt = dbt_of(hart);
+    pthread_mutex_lock(&dbt->lock);
+    code_page_drop(dbt, paddr);
+    pthread_mutex_unlock(&dbt->lock);
+    tlb_forget_native(hart);
+}
+
 static void accel_safe_point(struct hart *hart)
 {
     struct dbt *dbt = dbt_of(hart);
@@ -218,6 +227,7 @@ static const struct hart_accel_ops accel_ops = {
     .run = accel_run,
     .page_written = accel_page_written,
     .fence_i = accel_fence_i,
+    .drop_page = accel_drop_page,
     .safe_point = accel_safe_point,
 };
 

@@ -123,6 +123,7 @@ void code_page_written(struct dbt *dbt, const struct hart *hart, uint64_t paddr)
 void code_pages_verify(struct dbt *dbt, struct hart *hart);
 void code_pages_forget_writer(struct dbt *dbt, const struct hart *hart);
 void code_pages_mark(struct dbt *dbt, uint64_t paddr, uint64_t length);
+void code_page_drop(struct dbt *dbt, uint64_t paddr);
 
 /* dbt.c: undoes the links to a block and takes its entry away. */
 void t1_block_invalidate(struct dbt *dbt, struct t1_block *block);

@@ -236,7 +236,7 @@ struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct b
     struct code_cache *cache = &dbt->cache;
     *full = false;
     unsigned count = translatable(hart, source);
-    if (count == 0 || source->paddr2 != NO_PAGE)
+    if (count == 0 || source->paddr2 != NO_PAGE || debug_marked(hart, source->paddr, source->bytes))
         return NULL;
     if (CODE_CACHE_SIZE - cache->used < T1_CODE_MAX) {
         *full = true;

@@ -155,6 +155,20 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
     };
 }
 
+/* A command that was given to gdb. */
+static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FILE *out)
+{
+    struct monitors *monitors = opaque;
+    struct monitor_call call = {
+        .machine = monitors->machine,
+        .options = monitors->options,
+        .hart = &hart,
+        .powerdown = on_powerdown,
+        .opaque = monitors,
+    };
+    return monitor_run_line(&call, command, out);
+}
+
 /* ---- Life ------------------------------------------------------------------------------------------- */
 
 /* A second Ctrl-A key pair would need a second terminal: a monitor of its own has none. */
@@ -235,6 +249,7 @@ bool monitors_open(struct monitors *monitors, struct error *error)
             return false;
     }
     machine_listen(monitors->machine, &monitors->listener);
+    machine_set_monitor(monitors->machine, on_gdb_command, monitors);
     return true;
 }
 

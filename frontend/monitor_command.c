@@ -217,17 +217,20 @@ static bool run(struct monitor_call *call, const struct monitor_command *command
     return ok;
 }
 
-void monitor_run_line(struct monitor_call *call, const char *line, FILE *out)
+void monitor_print_unknown(const char *line, FILE *out)
+{
+    fprintf(out, "unknown command: \"%.*s\"; help lists them\n", (int)strcspn(line, "\r\n"), line);
+}
+
+bool monitor_run_line(struct monitor_call *call, const char *line, FILE *out)
 {
     size_t length;
     line = skip_blanks(line);
     if (!*line)
-        return;
+        return true;
     const struct monitor_command *command = find_by_line(line, &length);
-    if (!command) {
-        fprintf(out, "unknown command: \"%.*s\"; help lists them\n", (int)strcspn(line, "\r\n"), line);
-        return;
-    }
+    if (!command)
+        return false;
     call->arguments = json_object_new_object();
     call->result = NULL;
     if (!take_arguments(call, command, line + length) || !run(call, command))
@@ -239,6 +242,7 @@ void monitor_run_line(struct monitor_call *call, const char *line, FILE *out)
     json_object_put(call->arguments);
     json_object_put(call->result);
     call->arguments = call->result = NULL;
+    return true;
 }
 
 /* ---- Programs --------------------------------------------------------------------------------------- */

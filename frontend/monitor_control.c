@@ -85,7 +85,8 @@ bool monitor_hmp(struct monitor_call *call)
     if (!out)
         return error_set(&call->error, "out of memory");
     inner.hart = &hart;
-    monitor_run_line(&inner, line, out);
+    if (!monitor_run_line(&inner, line, out))
+        monitor_print_unknown(line, out);
     fclose(out);
     call->result = json_object_new_string(text ? text : "");
     free(text);

@@ -160,7 +160,8 @@ static void run_line(struct monitor *monitor, const char *line, FILE *out)
 {
     struct monitor_call call;
     monitor_prepare_call(monitor, &call);
-    monitor_run_line(&call, line, out);
+    if (!monitor_run_line(&call, line, out))
+        monitor_print_unknown(line, out);
     fflush(out);
 }
 

@@ -48,8 +48,10 @@ struct monitor_command {
 };
 extern const struct monitor_command monitor_commands[]; /* ends with a NULL name */
 
-/* Runs a line as a person types it, and prints what comes of it. */
-void monitor_run_line(struct monitor_call *call, const char *line, FILE *out);
+/* Runs a line as a person types it, and prints what comes of it. False: there is no such command, and nothing
+ * was printed. */
+bool monitor_run_line(struct monitor_call *call, const char *line, FILE *out);
+void monitor_print_unknown(const char *line, FILE *out);
 /* Runs a command by its QMP name; NULL where there is none. *ok is what run() said. */
 const struct monitor_command *monitor_run_qmp(struct monitor_call *call, const char *name, bool *ok);
 /* Completions of the beginning of a line, for the line editor: how many, the names in names[]. */

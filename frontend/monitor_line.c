@@ -22,8 +22,8 @@ static void run_line(struct monitor *monitor, struct line *line, FILE *out)
     monitor_prepare_call(monitor, &call);
     if (line->too_long)
         fprintf(out, "Error: a line has at most %u bytes\n", LINE_MAX_BYTES - 1);
-    else
-        monitor_run_line(&call, line->text, out);
+    else if (!monitor_run_line(&call, line->text, out))
+        monitor_print_unknown(line->text, out);
     line->length = 0;
     line->too_long = false;
     fputs(MONITOR_PROMPT, out);

@@ -34,6 +34,7 @@ TAKE_TEXT(take_append, machine.append)
 TAKE_TEXT(take_dtb, machine.dtb)
 TAKE_TEXT(take_log_file, log_file)
 TAKE_TEXT(take_log_filter, log_filter)
+TAKE_FLAG(take_gdb_default, machine.gdb, "tcp::1234")
 TAKE_FLAG(take_nographic, nographic, true)
 TAKE_FLAG(take_nodefaults, nodefaults, true)
 TAKE_FLAG(take_snapshot, snapshot, true)
@@ -42,6 +43,13 @@ TAKE_FLAG(take_no_shutdown, machine.no_shutdown, true)
 TAKE_FLAG(take_paused, machine.start_paused, true)
 TAKE_FLAG(take_version, action, OPTIONS_VERSION)
 TAKE_FLAG(take_help, action, OPTIONS_HELP)
+
+static bool take_gdb(struct options *options, const char *argument, struct error *error)
+{
+    (void)error;
+    options->machine.gdb = strcmp(argument, "none") == 0 ? NULL : argument;
+    return true;
+}
 
 static bool take_nothing(struct options *options, const char *argument, struct error *error)
 {

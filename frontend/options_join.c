@@ -131,6 +131,7 @@ static bool check_stdio(const struct options *options, struct error *error)
 {
     unsigned users =
         strcmp(options->machine.serial, "stdio") == 0 || strcmp(options->machine.serial, "mon:stdio") == 0;
+    users += options->machine.gdb && strncmp(options->machine.gdb, "stdio", 5) == 0;
     for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
         const struct machine_virtio *slot = &options->machine.virtio[i];
         if (slot->kind == MACHINE_VIRTIO_CONSOLE &&

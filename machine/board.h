@@ -76,6 +76,10 @@ struct machine {
     unsigned holds;
     atomic_bool user_reset; /* the reset that was posted is the user's */
     struct machine_listener *listeners;
+
+    struct gdb *gdb;             /* NULL: there is no gdb server */
+    machine_monitor_fn *monitor; /* of gdb's `monitor` command; NULL: none */
+    void *monitor_opaque;
 };
 
 /* Posts an event; async-signal-safe, any thread. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "machine/board.h"
+#include "machine/gdb.h"
 
 void machine_post(struct machine *machine, enum machine_event event, unsigned status)
 {
@@ -31,6 +32,12 @@ void machine_post(struct machine *machine, enum machine_event event, unsigned st
         (void)ignored;
     }
     errno = saved;
+}
+
+void machine_set_monitor(struct machine *machine, machine_monitor_fn *monitor, void *opaque)
+{
+    machine->monitor = monitor;
+    machine->monitor_opaque = opaque;
 }
 
 void machine_request_quit(struct machine *machine, int status)
@@ -87,7 +94,8 @@ static bool create_parts(struct machine *machine, struct error *error)
     return machine->rom && harts_create(machine, error) && board_virt_create(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
-           (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error));
+           (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error)) &&
+           (!config->gdb || (machine->gdb = gdb_create(machine, config->gdb, error)));
 }
 
 struct machine *machine_create(const struct machine_config *config, struct error *error)
@@ -121,6 +129,7 @@ void machine_destroy(struct machine *machine)
 {
     if (!machine)
         return;
+    gdb_destroy(machine->gdb);
     harts_stop(machine);
     /* A reset waits for the devices' own threads, so nothing writes to a backend any more; and a backend's
      * thread calls the front end, so the backends end before the devices do. */
@@ -213,8 +222,10 @@ int machine_run(struct machine *machine, struct error *error)
         if (!boot_once(machine, &word, error))
             return -1;
         end_of_boot(machine, &word);
-        if (word >> 16 != MACHINE_EVENT_RESET)
+        if (word >> 16 != MACHINE_EVENT_RESET) {
+            gdb_finish(machine->gdb, (int)(word & 0xffff));
             return (int)(word & 0xffff);
+        }
         if (!reset_machine(machine, error))
             return -1;
     }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
@@ -76,6 +77,7 @@ struct machine_config {
     int64_t rtc_offset;
 
     struct semihosting_config semihosting;
+    const char *gdb; /* where the gdb server listens, as for gdb_create(); NULL: nowhere */
 
     bool no_reboot;    /* a reset ends the run */
     bool no_shutdown;  /* a power-off stops the harts and waits for the user */
@@ -129,6 +131,12 @@ struct machine_listener {
 };
 /* Before machine_run(); the listener outlives it. */
 void machine_listen(struct machine *machine, struct machine_listener *listener);
+
+/* A monitor for gdb's `monitor` commands that the gdb server has not itself. Called on the server's thread,
+ * between machine_hold() and machine_release(), with the hart that is selected in gdb: writes its output and
+ * returns true, or false where it does not know the command. Before machine_run(). */
+typedef bool machine_monitor_fn(void *opaque, unsigned hart, const char *command, FILE *out);
+void machine_set_monitor(struct machine *machine, machine_monitor_fn *monitor, void *opaque);
 
 /* Ends machine_run() with that status. Any thread, and async-signal-safe. The first request wins. */
 void machine_request_quit(struct machine *machine, int status);

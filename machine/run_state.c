@@ -95,7 +95,7 @@ void run_state_halt(struct machine *machine)
 enum machine_state machine_state(struct machine *machine)
 {
     pthread_mutex_lock(&machine->run_lock);
-    enum machine_state state = !machine->booted  ? MACHINE_SHUTDOWN
+    enum machine_state state = machine->off      ? MACHINE_SHUTDOWN
                                : machine->paused ? MACHINE_PAUSED
                                                  : MACHINE_RUNNING;
     pthread_mutex_unlock(&machine->run_lock);

@@ -97,7 +97,8 @@ refuses "-m lots" $loop -m lots
 refuses "-smp 1000" $loop -smp 1000
 refuses "-foo" $loop -foo
 refuses "-kernle" -kernle loop.bin
-refuses "-gdb" $loop -gdb tcp::1234
+refuses "-gdb" $loop -gdb telnet::1234
+refuses "-gdb" $loop -gdb tcp:1234
 refuses "spike" -M spike
 refuses "zdoesnotexist" $loop -cpu rv64,zdoesnotexist=on
 refuses "virtio-blk-devise" $loop -device virtio-blk-devise

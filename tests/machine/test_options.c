@@ -228,8 +228,8 @@ static const struct {
     { "disk.img", "disk.img" },
     { "-", "-" },
     { "-kernel", "-kernel: its argument is missing" },
-    { "-s", "-s: this version does not have it" },
-    { "-gdb tcp::26000", "-gdb" },
+    { "-gdb", "-gdb: its argument is missing" },
+    { "-gdb stdio -serial stdio", "stdio" },
     { "-netdev user,id=n", "-netdev" },
     { "-device virtio-net-device,netdev=n", "virtio-net-device" },
     { "-device virtio-rng-pci", "virtio-rng-device" },
@@ -318,6 +318,18 @@ static const struct {
     { "-chardev stdio,id=c -device virtio-serial-device -device virtconsole,chardev=c", "stdio" },
 };
 
+/* Where gdb can attach. */
+START_TEST(gdb_lines)
+{
+    ck_assert(parse("-M virt") && !options.machine.gdb && !options.machine.start_paused);
+    ck_assert(parse("-s") && strcmp(options.machine.gdb, "tcp::1234") == 0);
+    ck_assert(parse("-S -gdb tcp::26000") && strcmp(options.machine.gdb, "tcp::26000") == 0);
+    ck_assert(options.machine.start_paused);
+    ck_assert(parse("-s -gdb none") && !options.machine.gdb);
+    ck_assert(parse("-gdb stdio -serial null") && strcmp(options.machine.gdb, "stdio") == 0);
+}
+END_TEST
+
 START_TEST(failing_lines)
 {
     bool ok = parse(failures[_i].line);
@@ -379,6 +391,7 @@ int main(void)
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);
+    tcase_add_test(tests, gdb_lines);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
     tcase_add_test(tests, help_lines);
     tcase_add_test(tests, sizes_and_names);

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stopping harts for a debugger; see debug.h.
+ *
+ * Breakpoints have virtual addresses, but decoded blocks and translated code are found by physical ones and
+ * shared by all address spaces. So when a hart is about to execute from a virtual page that has breakpoints
+ * (a miss of its TLB for fetches: changing the list empties the TLBs), their physical addresses are marked. A
+ * decoded block ends before a marked instruction; one that begins with it begins with a check of the virtual
+ * pc, and is never translated. Translated code of the page goes when a mark is set. All other code runs as
+ * fast as ever. Marks whose page is used for something else later cost a check, and nothing more; they go
+ * with the next change of the list.
+ *
+ * Watched pages are kept out of the TLB for loads and stores, so that each access comes by the slow path. An
+ * instruction that touches a watched byte is undone, as for a trap, and then executed by itself; the hart
+ * stops behind it, unless it trapped.
+ *
+ * hook_lock makes marking a page and dropping its translated code one step: a hart that finds a page marked
+ * may rely on it. It comes before the translator's lock; `lock`, which guards the marks, after it.
+ */
+#include "cpu/debug.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/accel.h"
+#include "cpu/block.h"
+#include "cpu/exec.h"
+#include "cpu/mmu.h"
+#include "cpu/trap.h"
+#include "util/log.h"
+
+struct debug {
+    struct debug_config config;
+    struct hart *harts; /* linked by debug.next */
+    struct debug_break *breaks;
+    size_t break_count, virtual_count; /* sorted: the virtual ones first, by address */
+    struct debug_watch *watches;
+    size_t watch_count;
+
+    pthread_mutex_t hook_lock, lock;
+    uint64_t *marks; /* sorted physical addresses */
+    size_t mark_count, mark_room;
+    uint64_t generation; /* raised with each mark */
+};
+
+#define NO_PC UINT64_MAX /* no instruction is at an odd address */
+
+/* ---- Making -------------------------------------------------------------------------------------------- */
+
+struct debug *debug_create(const struct debug_config *config, struct error *error)
+{
+    struct debug *debug = calloc(1, sizeof(*debug));
+    if (!debug) {
+        error_set(error, "out of memory for the debugger");
+        return NULL;
+    }
+    debug->config = *config;
+    pthread_mutex_init(&debug->hook_lock, NULL);
+    pthread_mutex_init(&debug->lock, NULL);
+    return debug;
+}
+
+void debug_destroy(struct debug *debug)
+{
+    if (!debug)
+        return;
+    for (struct hart *hart = debug->harts; hart; hart = hart->debug.next)
+        hart->debug.shared = NULL;
+    pthread_mutex_destroy(&debug->hook_lock);
+    pthread_mutex_destroy(&debug->lock);
+    free(debug->breaks);
+    free(debug->watches);
+    free(debug->marks);
+    free(debug);
+}
+
+void debug_attach(struct debug *debug, struct hart *hart)
+{
+    hart->debug = (struct hart_debug){ .shared = debug, .skip = NO_PC, .next = debug->harts };
+    debug->harts = hart;
+}
+
+/* ---- Marks --------------------------------------------------------------------------------------------- */
+
+/* Index of the first mark that is not below paddr. */
+static size_t mark_index(const struct debug *debug, uint64_t paddr)
+{
+    size_t low = 0, high = debug->mark_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (debug->marks[middle] < paddr)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool debug_marked(const struct hart *hart, uint64_t paddr, uint64_t bytes)
+{
+    if (LIKELY(!hart->debug.breaks))
+        return false;
+    struct debug *debug = hart->debug.shared;
+    pthread_mutex_lock(&debug->lock);
+    size_t i = mark_index(debug, paddr);
+    bool marked = i < debug->mark_count && debug->marks[i] - paddr < bytes;
+    pthread_mutex_unlock(&debug->lock);
+    return marked;
+}
+
+/* True where it is new. */
+static bool mark_add(struct debug *debug, uint64_t paddr)
+{
+    bool added = false;
+    pthread_mutex_lock(&debug->lock);
+    size_t i = mark_index(debug, paddr);
+    if (i == debug->mark_count || debug->marks[i] != paddr) {
+        if (debug->mark_count == debug->mark_room) {
+            size_t room = debug->mark_room ? 2 * debug->mark_room : 64;
+            uint64_t *grown = realloc(debug->marks, room * sizeof(*grown));
+            if (!grown) {
+                log_warn("out of memory: the breakpoint at physical address 0x%" PRIx64 " does not work",
+                         paddr);
+                pthread_mutex_unlock(&debug->lock);
+                return false;
+            }
+            debug->marks = grown;
+            debug->mark_room = room;
+        }
+        memmove(debug->marks + i + 1, debug->marks + i, (debug->mark_count - i) * sizeof(*debug->marks));
+        debug->marks[i] = paddr;
+        debug->mark_count++;
+        debug->generation++;
+        added = true;
+    }
+    pthread_mutex_unlock(&debug->lock);
+    return added;
+}
+
+static void drop_translations(struct hart *hart, uint64_t paddr)
+{
+    if (hart->accel)
+        hart->accel->ops->drop_page(hart, paddr & PAGE_MASK);
+}
+
+/* Index of the first virtual breakpoint that is not below vaddr. */
+static size_t break_index(const struct debug *debug, uint64_t vaddr)
+{
+    size_t low = 0, high = debug->virtual_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (debug->breaks[middle].addr < vaddr)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void debug_fetch_page(struct hart *hart, uint64_t vaddr, uint64_t paddr)
+{
+    struct debug *debug = hart->debug.shared;
+    uint64_t page = vaddr & PAGE_MASK;
+    size_t i = break_index(debug, page);
+    if (i == debug->virtual_count || debug->breaks[i].addr - page >= PAGE_SIZE)
+        return;
+    pthread_mutex_lock(&debug->hook_lock);
+    bool added = false;
+    for (; i < debug->virtual_count && debug->breaks[i].addr - page < PAGE_SIZE; i++)
+        added |= mark_add(debug, (paddr & PAGE_MASK) | (debug->breaks[i].addr - page));
+    if (added)
+        drop_translations(hart, paddr);
+    /* The hart's own decoded blocks are compared with the marks before they run again. */
+    if (hart->debug.marks_seen != debug->generation) {
+        hart->debug.marks_seen = debug->generation;
+        hart->epoch++;
+    }
+    pthread_mutex_unlock(&debug->hook_lock);
+}
+
+bool debug_block_stale(const struct hart *hart, const struct block *block)
+{
+    if (!hart->debug.shared)
+        return false;
+    return debug_marked(hart, block->paddr, 1) != (block->guarded != NULL) ||
+           debug_marked(hart, block->paddr + 1, block->bytes - 1);
+}
+
+/* ---- Breakpoints --------------------------------------------------------------------------------------- */
+
+/* Undoes an instruction of the running block, as a trap would, and asks for debug_serve(). */
+static void undo(struct hart *hart, const struct insn *insn)
+{
+    uint64_t undone = hart->block->count - (uint64_t)(insn - hart->block->insns);
+    atomic_store_explicit(&hart->instret, atomic_load_explicit(&hart->instret, memory_order_relaxed) - undone,
+                          memory_order_relaxed);
+    hart->pc = hart_insn_pc(hart, insn);
+    hart->exit_link = NULL;
+    hart_request_self(hart, HART_REQUEST_DEBUG);
+}
+
+static bool accepted(struct hart *hart, const struct debug_break *reached)
+{
+    const struct debug_config *config = &hart->debug.shared->config;
+    if (config->accept && !config->accept(config->opaque, hart, reached))
+        return false;
+    hart->debug.stop = (struct debug_stop){ DEBUG_BREAK, reached->addr, 0, reached->physical };
+    return true;
+}
+
+/* Whether the hart shall stop before the instruction at its pc; paddr NO_PAGE: not known. */
+static __attribute__((noinline)) bool reached(struct hart *hart, uint64_t paddr)
+{
+    const struct debug *debug = hart->debug.shared;
+    uint64_t pc = hart->pc, skip = hart->debug.skip;
+    hart->debug.skip = NO_PC;
+    for (size_t i = break_index(debug, pc); i < debug->virtual_count && debug->breaks[i].addr == pc; i++)
+        if (accepted(hart, &debug->breaks[i]))
+            return true;
+    for (size_t i = debug->virtual_count; i < debug->break_count && skip != pc; i++)
+        if (debug->breaks[i].addr == paddr && accepted(hart, &debug->breaks[i]))
+            return true;
+    return false;
+}
+
+/* Stands in for the handler of a block's first instruction. */
+static void check_break(struct hart *hart, const struct insn *insn)
+{
+    if (UNLIKELY(reached(hart, hart->block->paddr))) {
+        undo(hart, insn);
+        return;
+    }
+    TAIL_CALL hart->block->guarded(hart, insn);
+}
+
+void debug_guard_block(struct hart *hart, struct block *block)
+{
+    if (LIKELY(!debug_marked(hart, block->paddr, 1)))
+        return;
+    block->guarded = block->insns[0].exec;
+    block->insns[0].exec = check_break;
+}
+
+static int compare_breaks(const void *a, const void *b)
+{
+    const struct debug_break *left = a, *right = b;
+    if (left->physical != right->physical)
+        return left->physical ? 1 : -1;
+    return left->addr < right->addr ? -1 : left->addr > right->addr;
+}
+
+static bool same_places(const struct debug *debug, const struct debug_break *breaks, size_t count)
+{
+    if (count != debug->break_count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (compare_breaks(&breaks[i], &debug->breaks[i]) != 0)
+            return false;
+    return true;
+}
+
+/* All marks are made anew as harts come to the pages; what they decoded is looked at again. */
+static void apply_breaks(struct debug *debug)
+{
+    debug->mark_count = 0;
+    debug->generation++;
+    for (size_t i = debug->virtual_count; i < debug->break_count; i++) {
+        mark_add(debug, debug->breaks[i].addr);
+        if (debug->harts)
+            drop_translations(debug->harts, debug->breaks[i].addr);
+    }
+    for (struct hart *hart = debug->harts; hart; hart = hart->debug.next) {
+        hart->debug.breaks = debug->break_count > 0;
+        hart->debug.marks_seen = debug->generation;
+        hart->epoch++;
+        tlb_flush_all(hart);
+        if (!debug->break_count)
+            block_cache_reset(hart); /* what was split for breakpoints is whole again */
+    }
+}
+
+bool debug_set_breaks(struct debug *debug, const struct debug_break *breaks, size_t count)
+{
+    struct debug_break *copy = malloc((count + 1) * sizeof(*copy));
+    if (!copy)
+        return false;
+    memcpy(copy, breaks, count * sizeof(*copy));
+    qsort(copy, count, sizeof(*copy), compare_breaks);
+    bool same = same_places(debug, copy, count);
+    free(debug->breaks);
+    debug->breaks = copy;
+    debug->break_count = count;
+    for (debug->virtual_count = 0; debug->virtual_count < count; debug->virtual_count++)
+        if (copy[debug->virtual_count].physical)
+            break;
+    if (!same)
+        apply_breaks(debug);
+    return true;
+}
+
+/* ---- Watchpoints --------------------------------------------------------------------------------------- */
+
+static bool overlaps(const struct debug_watch *watch, uint64_t vaddr, uint64_t size)
+{
+    return vaddr - watch->addr < watch->length || watch->addr - vaddr < size;
+}
+
+static const struct debug_watch *find_watch(const struct hart *hart, uint64_t vaddr, uint64_t size,
+                                            unsigned kinds)
+{
+    const struct debug *debug = hart->debug.shared;
+    for (size_t i = 0; i < debug->watch_count; i++)
+        if (debug->watches[i].kinds & kinds && overlaps(&debug->watches[i], vaddr, size))
+            return &debug->watches[i];
+    return NULL;
+}
+
+/* Atomic instructions read through the table for stores, so a watch for reads keeps pages out of both. */
+bool debug_page_watched(const struct hart *hart, uint64_t vaddr, unsigned access)
+{
+    unsigned kinds = access == MMU_READ ? DEBUG_WATCH_READ : DEBUG_WATCH_READ | DEBUG_WATCH_WRITE;
+    return access != MMU_FETCH && find_watch(hart, vaddr & PAGE_MASK, PAGE_SIZE, kinds);
+}
+
+bool debug_watch_defers(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t size,
+                        unsigned kinds)
+{
+    if (hart->debug.stepping || hart->stepping || !find_watch(hart, vaddr, size, kinds))
+        return false;
+    undo(hart, insn);
+    hart->debug.retry = true;
+    return true;
+}
+
+void debug_watch_done(struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds)
+{
+    const struct debug_watch *watch = hart->debug.stepping ? find_watch(hart, vaddr, size, kinds) : NULL;
+    if (watch)
+        hart->debug.stop = (struct debug_stop){ .reason = DEBUG_WATCH,
+                                                .addr = watch->addr - vaddr < size ? watch->addr : vaddr,
+                                                .kinds = watch->kinds };
+}
+
+bool debug_set_watches(struct debug *debug, const struct debug_watch *watches, size_t count)
+{
+    if (count == debug->watch_count &&
+        (!count || memcmp(watches, debug->watches, count * sizeof(*watches)) == 0))
+        return true;
+    struct debug_watch *copy = calloc(count + 1, sizeof(*copy));
+    if (!copy)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        copy[i] = watches[i];
+    free(debug->watches);
+    debug->watches = copy;
+    debug->watch_count = count;
+    for (struct hart *hart = debug->harts; hart; hart = hart->debug.next) {
+        hart->debug.watches = count > 0;
+        tlb_flush_all(hart);
+    }
+    return true;
+}
+
+/* ---- Steps --------------------------------------------------------------------------------------------- */
+
+/* One instruction, or with `irq` the entry into an interrupt's handler. */
+static void step_one(struct hart *hart, bool irq)
+{
+    hart->debug.stepping = true;
+    struct block *block = irq && trap_take_interrupt(hart) ? NULL : block_find_single(hart);
+    if (block) {
+        hart->block = block;
+        atomic_store_explicit(&hart->instret,
+                              atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
+                              memory_order_relaxed);
+        block->insns[0].exec(hart, block->insns);
+    }
+    hart->debug.stepping = false;
+    hart->exit_link = NULL;
+    hart_request_self(hart, HART_REQUEST_IRQ); /* what was not taken */
+}
+
+static void no_request(struct hart *hart)
+{
+    atomic_fetch_and(&hart->requests, ~(unsigned)HART_REQUEST_DEBUG);
+}
+
+static bool stop(struct hart *hart)
+{
+    const struct debug_config *config = &hart->debug.shared->config;
+    no_request(hart);
+    if (config->stopped)
+        config->stopped(config->opaque, hart);
+    hart->debug.action = DEBUG_HOLD;
+    hart_request_self(hart, HART_REQUEST_DEBUG); /* it stays where it is until it is resumed */
+    return true;
+}
+
+/* Ends a step: the hart stops, unless it steps through a range and is still inside. */
+static bool stepped(struct hart *hart)
+{
+    struct hart_debug *state = &hart->debug;
+    if (state->stop.reason == DEBUG_NONE && state->action == DEBUG_RANGE &&
+        hart->pc - state->first < state->end - state->first && !reached(hart, NO_PAGE))
+        return false;
+    if (state->stop.reason == DEBUG_NONE)
+        state->stop.reason = DEBUG_STEPPED;
+    return stop(hart);
+}
+
+bool debug_serve(struct hart *hart)
+{
+    struct hart_debug *state = &hart->debug;
+    if (state->action == DEBUG_HOLD)
+        return true;
+    if (state->stop.reason != DEBUG_NONE)
+        return stop(hart);
+    if (state->retry) {
+        state->retry = false;
+        step_one(hart, false);
+        if (state->stop.reason != DEBUG_NONE)
+            return stop(hart);
+    } else if (state->action != DEBUG_RUN) {
+        step_one(hart, state->irq);
+        return stepped(hart);
+    }
+    no_request(hart);
+    return false;
+}
+
+void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t first, uint64_t end, bool irq)
+{
+    struct hart_debug *state = &hart->debug;
+    /* A debugger that knows of a breakpoint steps over it by itself; of physical ones it does not. */
+    if (state->stop.reason == DEBUG_BREAK && state->stop.physical)
+        state->skip = hart->pc;
+    else if (state->stop.reason != DEBUG_NONE || state->skip != hart->pc)
+        state->skip = NO_PC;
+    state->stop = (struct debug_stop){ .reason = DEBUG_NONE };
+    state->retry = false;
+    state->action = action;
+    state->first = first;
+    state->end = end;
+    state->irq = irq;
+    if (action == DEBUG_RUN)
+        no_request(hart);
+    else
+        hart_request_self(hart, HART_REQUEST_DEBUG);
+}
+
+struct debug_stop hart_debug_stop(const struct hart *hart)
+{
+    return hart->debug.stop;
+}

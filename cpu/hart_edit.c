@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Changing a hart's state from outside; see hart_edit.h.
+ */
+#include "cpu/hart_edit.h"
+
+#include "cpu/csr.h"
+#include "cpu/hart_state.h"
+#include "cpu/mmu.h"
+
+void hart_edit_x(struct hart *hart, unsigned number, uint64_t value)
+{
+    if (number % 32 != 0)
+        hart->x[number % 32] = hart->isa.xlen == 32 ? (uint64_t)(int64_t)(int32_t)value : value;
+}
+
+void hart_edit_f(struct hart *hart, unsigned number, uint64_t value)
+{
+    hart->f[number % 32] = value;
+}
+
+void hart_edit_pc(struct hart *hart, uint64_t value)
+{
+    hart->pc = (hart->isa.xlen == 32 ? (uint32_t)value : value) & ~(1ull | hart->ialign_mask);
+    hart->exit_link = NULL;
+}
+
+bool hart_edit_privilege(struct hart *hart, unsigned privilege)
+{
+    bool below = privilege == PRIV_U || privilege == PRIV_S;
+    if (privilege != PRIV_M && !(below && hart->isa.supervisor))
+        return false;
+    hart->priv = (enum privilege)privilege;
+    tlb_select(hart);
+    hart_request_self(hart, HART_REQUEST_IRQ);
+    return true;
+}
+
+bool hart_edit_csr(struct hart *hart, unsigned number, uint64_t value)
+{
+    if (number > 0xfff || !csr_exists(hart, number) || number >> 10 == 3)
+        return false;
+    csr_write(hart, number, value);
+    return true;
+}

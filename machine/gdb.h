@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The gdb server: lets gdb stop, look at, change and continue the guest (gdb manual, "Remote Protocol"). It
+ * has a thread of its own, which alone talks to gdb; docs/debugging.md tells users of it.
+ */
+#ifndef MACHINE_GDB_H
+#define MACHINE_GDB_H
+
+#include "cpu/hart.h"
+#include "machine/machine.h"
+#include "util/error.h"
+
+struct gdb;
+
+/* Listens at `where`: tcp:HOST:PORT, tcp::PORT (on the loopback address), unix:PATH or stdio. Before the
+ * harts first run. NULL, with *error filled, where that is not possible. */
+struct gdb *gdb_create(struct machine *machine, const char *where, struct error *error);
+/* Tells gdb that the guest has ended, with this status. */
+void gdb_finish(struct gdb *gdb, int status);
+/* The harts have stopped for good. NULL is allowed. */
+void gdb_destroy(struct gdb *gdb);
+
+#endif

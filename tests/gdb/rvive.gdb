@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+# What QEMU has not: monitor commands, exact errors, conditions that the machine evaluates.
+
+set var limit=1000000
+
+# Device registers are left alone until they are asked for.
+set $read=0
+python
+def readable(address):
+    try:
+        gdb.selected_inferior().read_memory(address, 4)
+        return True
+    except gdb.MemoryError:
+        return False
+gdb.set_convenience_variable("before", readable(0x10000000))
+gdb.execute("monitor mmio on")
+gdb.set_convenience_variable("after", readable(0x10000005))
+gdb.execute("monitor mmio off")
+gdb.set_convenience_variable("hole", readable(0x1ffff000))
+end
+expect mmio-refused $before==0
+expect mmio-on $after==1
+expect hole $hole==0
+
+# Registers that cannot be written say so; privilege can.
+python
+def refused(command):
+    try:
+        gdb.execute(command)
+        return False
+    except gdb.error as error:
+        return "cannot be written" in str(error)
+gdb.set_convenience_variable("readonly", refused("set $mhartid=7"))
+gdb.set_convenience_variable("nomode", refused("set $priv=2"))
+end
+expect read-only $readonly==1
+expect no-mode $nomode==1
+set $priv=1
+expect mode-written $priv==1
+set $priv=3
+
+# A breakpoint in the ROM, and one that the machine counts by itself.
+break *0x1008
+continue
+expect rom-break $pc==0x1008
+delete
+break on_trap if switches==77
+continue
+expect condition switches==77
+delete
+
+# By physical address, with the processes' translation on; going on from it works.
+set $page=(long)&user_pages[1]
+python gdb.execute("monitor break-phys 0x%x" % (int(gdb.parse_and_eval("$page")) + 0x18))
+continue
+expect physical-break $pc==0x10018&&$priv==0
+set $space=$satp
+stepi
+expect physical-step $priv==3
+continue
+expect physical-again $pc==0x10018&&$satp==$space
+python gdb.execute("monitor delete-phys 0x%x" % (int(gdb.parse_and_eval("$page")) + 0x18))
+
+# The machine steps through a range of addresses by itself.
+break hart1_main
+thread 2
+tbreak guest.c:110
+continue
+delete
+set $last=busy
+next
+next
+next
+next
+expect range $_thread==2&&busy>$last&&busy<=$last+800
+
+# A single step with an interrupt pending: it waits, or is entered.
+thread 1
+break on_trap
+continue
+delete
+set $mie=0x8
+set $mstatus=$mstatus|8
+monitor mmio on
+monitor phys on
+set *(unsigned*)0x2000000=1
+monitor phys off
+set $from=$pc
+stepi
+expect irq-waits $pc!=(char*)&trap_entry
+monitor step-irq on
+stepi
+expect irq-entered $pc==(char*)&trap_entry&&$mcause==0x8000000000000003
+monitor phys on
+set *(unsigned*)0x2000000=0
+monitor phys off
+monitor mmio off
+set $mie=0
+stepi
+# Back to where it was, as if nothing had been.
+set $pc=$mepc
+set $mstatus=$mstatus|0x1800
+set var limit=switches/2*2+100
+
+# Commands of the machine's monitor.
+python
+mtree = gdb.execute("monitor info mtree", to_string=True)
+gdb.set_convenience_variable("mtree", "plic" in mtree)
+gdb.set_convenience_variable("nonsense", "unknown command" in gdb.execute("monitor nonsense", to_string=True))
+end
+expect monitor-command $mtree==1
+expect monitor-unknown $nonsense==1
