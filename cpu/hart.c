@@ -129,6 +129,11 @@ void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)
     hart->hot = (int32_t)hot;
 }
 
+void hart_set_sampler(struct hart *hart, struct hart_sampler *sampler)
+{
+    hart->sampler = sampler;
+}
+
 /* ---- Requests from other threads
  * ------------------------------------------------------------------------------ */
 
@@ -220,6 +225,8 @@ static bool serve_requests(struct hart *hart)
         tlb_flush_all(hart);
     }
     hart->exit_link = NULL;
+    if (requests & HART_REQUEST_SAMPLE && hart->sampler)
+        hart->sampler->sample(hart->sampler, hart);
     if (requests & HART_REQUEST_STOP) {
         hart_request_self(hart, requests & HART_REQUEST_IRQ); /* for when it runs again */
         return true;

@@ -54,6 +54,8 @@ enum hart_request {
 };
 /* Internal: instructions or blocks are traced (trace.h); stays set. */
 #define HART_REQUEST_TRACE (1u << 7)
+/* A profiler wants a sample. */
+#define HART_REQUEST_SAMPLE (1u << 6)
 /* Makes the hart see the requests soon, also out of wfi. Any thread. */
 void hart_request(struct hart *hart, unsigned requests);
 void hart_clear_stop(struct hart *hart);
@@ -67,6 +69,13 @@ void hart_run(struct hart *hart);
 /* Executes one instruction, or takes one trap or pending interrupt, on the calling thread, while no thread is
  * in hart_run(). wfi ends at once. */
 void hart_step(struct hart *hart);
+
+/* Who gets the samples that HART_REQUEST_SAMPLE asks for, on the hart's thread between blocks; before it
+ * first runs. */
+struct hart_sampler {
+    void (*sample)(struct hart_sampler *sampler, struct hart *hart);
+};
+void hart_set_sampler(struct hart *hart, struct hart_sampler *sampler);
 
 unsigned hart_id(const struct hart *hart);
 uint64_t hart_pc(const struct hart *hart);

@@ -260,10 +260,11 @@ struct hart {
         bool done;           /* the handler that translated code called reached its end */
         struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
     } native;
-    struct block *scratch;     /* one instruction that must not be cached */
-    struct semihost *semihost; /* who serves calls to the host; NULL: nobody */
-    bool single;               /* runs instruction by instruction: hart_step(), or a trace of instructions */
-    bool stepping;             /* in hart_step(): wfi does not wait */
+    struct block *scratch;        /* one instruction that must not be cached */
+    struct hart_sampler *sampler; /* NULL: none */
+    struct semihost *semihost;    /* who serves calls to the host; NULL: nobody */
+    bool single;   /* runs instruction by instruction: hart_step(), or a trace of instructions */
+    bool stepping; /* in hart_step(): wfi does not wait */
 };
 
 /* The architectural pc of an instruction of the running block. */

@@ -103,7 +103,7 @@ options_take_fn options_take_machine, options_take_cpu, options_take_smp, option
     options_take_rtc, options_take_accel, options_take_dbt_without;
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
-options_take_fn options_take_semihosting;
+options_take_fn options_take_semihosting, options_take_profile;
 bool options_join_semihosting(struct options *options, struct error *error);
 options_take_fn options_take_monitor, options_take_qmp, options_take_mon;
 /* Third step: where the monitors are, and whether the console has one. */

@@ -56,6 +56,7 @@ struct machine {
     unsigned chardev_count;
     struct chardev *serial;          /* of them, the UART's */
     struct semihosting *semihosting; /* NULL: none */
+    struct profile *profile;         /* NULL: none */
     struct chardev *console;         /* of them, the one with Ctrl-A keys; NULL: none */
 
     struct loader loader;

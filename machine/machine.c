@@ -93,6 +93,7 @@ static bool create_parts(struct machine *machine, struct error *error)
     machine->rom = bus_add_rom(machine->bus, BOARD_ROM_BASE, BOARD_ROM_SIZE, error);
     return machine->rom && harts_create(machine, error) && board_virt_create(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
+           (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
            (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error)) &&
            (!config->gdb || (machine->gdb = gdb_create(machine, config->gdb, error)));
@@ -131,6 +132,7 @@ void machine_destroy(struct machine *machine)
         return;
     gdb_destroy(machine->gdb);
     harts_stop(machine);
+    profile_destroy(machine->profile);
     /* A reset waits for the devices' own threads, so nothing writes to a backend any more; and a backend's
      * thread calls the front end, so the backends end before the devices do. */
     reset_devices(machine);
@@ -161,6 +163,7 @@ static bool boot_once(struct machine *machine, unsigned *word, struct error *err
         return false;
     *word = wait_event(machine);
     run_state_halt(machine);
+    profile_boot_ended(machine->profile);
     /* What the guest still posted while its harts were stopping is not meant for the next boot. */
     unsigned late = atomic_exchange(&machine->event, 0);
     if (late >> 16 == MACHINE_EVENT_QUIT)

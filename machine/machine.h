@@ -15,6 +15,7 @@
 
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
+#include "machine/profile.h"
 #include "machine/semihosting.h"
 #include "util/error.h"
 
@@ -77,6 +78,7 @@ struct machine_config {
     int64_t rtc_offset;
 
     struct semihosting_config semihosting;
+    struct profile_config profile;
     const char *gdb; /* where the gdb server listens, as for gdb_create(); NULL: nowhere */
 
     bool no_reboot;    /* a reset ends the run */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Shared by the files of the profiler.
+ */
+#ifndef MACHINE_PROFILE_INTERNAL_H
+#define MACHINE_PROFILE_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cpu/hart.h"
+
+#define PROFILE_DEPTH 48u /* frames of a stack */
+
+/* Guest pcs, the innermost first, as a hart's state shows them; returns how many, at least one. On the hart's
+ * thread between blocks. */
+unsigned profile_unwind(struct hart *hart, uint64_t frames[PROFILE_DEPTH]);
+
+/* A named stack, "outermost;...;innermost", and how often it was seen. */
+struct profile_stack {
+    char *text;
+    uint64_t count;
+};
+/* Writes the picture. The stacks are sorted by text. */
+void profile_write_svg(FILE *out, const struct profile_stack *stacks, size_t count, uint64_t total);
+
+#endif
