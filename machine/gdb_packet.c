@@ -73,7 +73,7 @@ enum gdb_event gdb_parse(struct gdb_parser *parser, uint8_t byte)
         return GDB_NOTHING;
     case GDB_SUM_HIGH:
         parser->bad |= digit < 0;
-        parser->given = (uint8_t)(digit << 4);
+        parser->given = (uint8_t)((unsigned)digit << 4);
         parser->state = GDB_SUM_LOW;
         return GDB_NOTHING;
     case GDB_SUM_LOW: break;

@@ -23,9 +23,8 @@ static void take_all(const char *payload, size_t length)
         gdb_take_text(&rest, ";X");
         if (gdb_rest_length(&rest) > before)
             abort();
-        gdb_take_char(&rest, *rest.at);
-        if (gdb_rest_length(&rest) == before)
-            rest.at++;
+        if (gdb_rest_length(&rest) == before && !gdb_take_char(&rest, *rest.at))
+            abort();
     }
 }
 

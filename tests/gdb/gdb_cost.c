@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What debugging costs: how many instructions hart 1 executes in a while, of a loop that loads and stores,
+ * with gdb attached and nothing set, with a breakpoint that is not reached, and with a watchpoint on the page
+ * that the loop writes, which it does not touch. The middle of several turns counts, since the machine may be
+ * busy. Usage: gdb_cost ELF EMULATOR [ARGUMENTS...]     ends with 1 where the watchpoint leaves less than 10
+ * million a second, or the breakpoint less than three quarters of the speed (the aim is 98 %: too close for a
+ * busy machine)
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/gdb/client.h"
+
+#define TURNS   5
+#define TURN_MS 300
+
+static struct emulator emulator;
+
+/* Processor time of the emulator, in seconds. */
+static double used(void)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(emulator.pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        fail("cannot read the emulator's processor time");
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static unsigned long long get(int fd, const char *packet)
+{
+    unsigned char bytes[8];
+    const char *answer = client_ask(fd, packet);
+    for (unsigned i = 0; i < 8; i++)
+        if (sscanf(answer + 2 * i, "%2hhx", &bytes[i]) != 1)
+            fail("%s: the answer is \"%s\"", packet, answer);
+    unsigned long long value;
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
+/* minstret of hart 1: register 65 + 0xb02. */
+static unsigned long long instructions(int fd)
+{
+    client_expect(fd, "Hg2", "OK");
+    return get(fd, "pb43");
+}
+
+/* Million instructions a second of processor time: other programs take time from this one, too. */
+static double turn(int fd)
+{
+    unsigned long long before = instructions(fd);
+    double start = used();
+    client_send(fd, "vCont;c:2");
+    usleep(TURN_MS * 1000);
+    client_send_raw(fd, "\3", 1);
+    const char *stop = client_receive(fd, 10000);
+    double seconds = used() - start;
+    if (!stop || strncmp(stop, "T02", 3) != 0)
+        fail("the hart stopped by itself: %s", stop ? stop : "nothing");
+    return (double)(instructions(fd) - before) / seconds / 1e6;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return *(const double *)a < *(const double *)b ? -1 : 1;
+}
+
+static double speed(int fd, const char *set, const char *unset)
+{
+    double turns[TURNS];
+    if (set)
+        client_expect(fd, set, "OK");
+    turn(fd); /* what was translated may have to be translated again */
+    for (unsigned i = 0; i < TURNS; i++)
+        turns[i] = turn(fd);
+    if (unset)
+        client_expect(fd, unset, "OK");
+    qsort(turns, TURNS, sizeof(turns[0]), compare);
+    return turns[TURNS / 2];
+}
+
+/* The page of the loop's data, and an address in the loop's page that is not executed: the kernel's first
+ * instruction and `untouched`, which lies behind `shared` and `busy`. gp points to nothing here, so they are
+ * found by looking. */
+static void find_places(int fd, char breakpoint[32], char watchpoint[32], char *unbreak, char *unwatch)
+{
+    client_expect(fd, "Z0,80000000,4", "OK");
+    client_expect(fd, "z0,80000000,4", "OK");
+    turn(fd);
+    client_expect(fd, "Hg2", "OK");
+    unsigned long long pc = get(fd, "p20");
+    snprintf(breakpoint, 32, "Z0,%llx,2", pc / 4096 * 4096);
+    snprintf(unbreak, 32, "z0,%llx,2", pc / 4096 * 4096);
+    /* The loop's only stores: an access watchpoint on all RAM behind the code tells where they go. */
+    client_expect(fd, "Z2,80001000,1000000", "OK");
+    const char *stop = client_ask(fd, "vCont;c:2");
+    const char *watch = strstr(stop, "watch:");
+    if (!watch)
+        fail("no store was seen: %s", stop);
+    unsigned long long page = strtoull(watch + 6, NULL, 16) / 4096 * 4096;
+    client_expect(fd, "z2,80001000,1000000", "OK");
+    snprintf(watchpoint, 32, "Z2,%llx,8", page + 0x400);
+    snprintf(unwatch, 32, "z2,%llx,8", page + 0x400);
+}
+
+int main(int argc, char **argv)
+{
+    char set[2][32], unset[2][32];
+    if (argc < 3)
+        fail("usage: gdb_cost ELF EMULATOR [ARGUMENTS...]");
+    emulator_start(&emulator, argv + 2, argv[1], true);
+    int fd = client_connect(&emulator);
+    client_expect(fd, "?", "T05");
+    find_places(fd, set[0], set[1], unset[0], unset[1]);
+    double free_run = speed(fd, NULL, NULL);
+    double with_break = speed(fd, set[0], unset[0]);
+    double with_watch = speed(fd, set[1], unset[1]);
+    double again = speed(fd, NULL, NULL);
+    printf("attached         %8.1f million instructions a second\n", free_run);
+    printf("breakpoint       %8.1f (%s, not reached)\n", with_break, set[0]);
+    printf("watchpoint       %8.1f (%s, not touched, on the page that is written)\n", with_watch, set[1]);
+    printf("attached again   %8.1f\n", again);
+    emulator_end(&emulator);
+    return with_watch < 10 || with_break < 0.75 * free_run || again < 0.75 * free_run;
+}

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# Debian's kernel from OpenSBI on: its first instruction, before translation is on; the first instruction of /init; the
+# same instruction in another process. $entry is busybox's entry point.
+hbreak *0x80200000
+continue
+expect kernel-entry $pc==0x80200000&&$priv==1
+expect untranslated $satp==0
+expect device-tree *(unsigned*)$a1==0xedfe0dd0
+stepi
+expect step $pc!=0x80200000&&$priv==1
+delete
+break *$entry
+continue
+expect process $pc==$entry&&$priv==0
+expect translated ($satp>>60)!=0
+expect stack ((long)$sp&15)==0&&*(long*)$sp>0
+set $first=$satp
+stepi
+expect step-process $pc!=$entry&&$satp==$first
+delete
+break *$entry if $satp!=$first&&$priv==0
+continue
+expect other-process $pc==$entry&&$satp!=$first
+delete
+# The kernel behind a system call: the next time that this process traps.
+set $space=$satp
+set $handler=$stvec
+break *$handler if $satp==$space
+continue
+expect trap $pc==$handler&&$priv==1
+delete
