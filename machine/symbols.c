@@ -99,7 +99,7 @@ static bool get_section(const struct image *image, uint64_t index, struct sectio
         memcpy(&at, image->bytes + header.e_shoff + index * sizeof(at), sizeof(at));
         *section = (struct section){ at.sh_type, at.sh_offset, at.sh_size, at.sh_link };
     }
-    return inside(image, section->offset, section->size);
+    return section->type == SHT_NOBITS || inside(image, section->offset, section->size);
 }
 
 /* Functions, and labels of assembly; not the mapping symbols ("$x"). */
@@ -121,7 +121,7 @@ static bool take_table(struct symbols *symbols, const struct image *image, const
     struct section names;
     bool wide = image->bytes[EI_CLASS] == ELFCLASS64, ok = true;
     size_t size = wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
-    if (!get_section(image, table->link, &names))
+    if (!get_section(image, table->link, &names) || names.type != SHT_STRTAB)
         return true;
     for (uint64_t at = 0; ok && at + size <= table->size; at += size) {
         const uint8_t *bytes = image->bytes + table->offset + at;
