@@ -76,10 +76,12 @@ static void set_break(uint64_t addr, bool physical)
 #define ROUNDS 1000
 
 /* a0 counts ROUNDS rounds of five instructions, the third of which is returned. */
-static uint64_t put_loop(void)
+static uint64_t put_loop_at(uint64_t loop)
 {
     guest_put_value(guest, A1, ROUNDS);
-    uint64_t loop = guest->at;
+    if (loop != guest->at)
+        guest_put_jal(guest, 0, loop);
+    guest->at = loop;
     I(addi, A0, A0, 0, 1);
     I(addi, A2, A2, 0, 2);
     uint64_t middle = guest->at;
@@ -90,12 +92,35 @@ static uint64_t put_loop(void)
     return middle;
 }
 
+static uint64_t put_loop(void)
+{
+    return put_loop_at(START + 16);
+}
+
 static void check_loop_end(void)
 {
     ck_assert_uint_eq(hart->x[A0], ROUNDS);
     ck_assert_uint_eq(hart->x[A3], ROUNDS * (ROUNDS + 1) / 2);
     ck_assert_uint_eq(hart->x[T6], 4 + 5 * ROUNDS); /* minstret */
 }
+
+/* On an instruction that lies across two pages. */
+START_TEST(test_break_across_pages)
+{
+    begin((unsigned)_i);
+    uint64_t middle = put_loop_at(START + 0x1000 - 2 - 8);
+    ck_assert_uint_eq(middle, START + 0xffe);
+    for (unsigned round = 1; round <= 100; round++) {
+        set_break(middle, round % 2);
+        ck_assert_int_eq(round == 1 ? go(DEBUG_RUN).reason : go_on().reason, DEBUG_BREAK);
+        ck_assert(hart_pc(hart) == middle && hart->x[A0] == round && hart->x[A3] == round * (round - 1) / 2);
+    }
+    ck_assert(debug_set_breaks(debug, NULL, 0));
+    expect_end(go(DEBUG_RUN));
+    ck_assert(hart->x[A0] == ROUNDS && hart->x[A3] == ROUNDS * (ROUNDS + 1) / 2);
+    end();
+}
+END_TEST
 
 START_TEST(test_break)
 {
@@ -449,6 +474,7 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_break, 0, GUEST_TIERS);
+    tcase_add_loop_test(tests, test_break_across_pages, 0, GUEST_TIERS);
     tcase_add_loop_test(tests, test_condition_in_hot_code, 0, GUEST_TIERS);
     tcase_add_loop_test(tests, test_physical_break, 0, GUEST_TIERS);
     tcase_add_loop_test(tests, test_alias, 0, GUEST_TIERS);
