@@ -286,7 +286,8 @@ bool debug_set_breaks(struct debug *debug, const struct debug_break *breaks, siz
     struct debug_break *copy = malloc((count + 1) * sizeof(*copy));
     if (!copy)
         return false;
-    memcpy(copy, breaks, count * sizeof(*copy));
+    for (size_t i = 0; i < count; i++)
+        copy[i] = breaks[i];
     qsort(copy, count, sizeof(*copy), compare_breaks);
     bool same = same_places(debug, copy, count);
     free(debug->breaks);

@@ -268,6 +268,8 @@ void hart_run(struct hart *hart)
         if (UNLIKELY(requests)) {
             if (serve_requests(hart))
                 break;
+            if (atomic_load(&hart->requests) & HART_REQUEST_DEBUG)
+                continue; /* it is stepped through a range */
             if (requests & HART_REQUEST_TRACE) {
                 trace_run(hart);
                 continue;
