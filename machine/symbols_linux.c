@@ -20,11 +20,12 @@
 #include "machine/board.h"
 #include "machine/symbols.h"
 
-#define TOKENS       256u
-#define NAME_MAX_LEN 512u
-#define SYMBOLS_MAX  (1u << 20)
-#define MODULES_MAX  1024u
-#define MODULE_BYTES 2048u /* how much of struct module is looked at */
+#define TOKENS         256u
+#define NAME_MAX_LEN   512u
+#define SYMBOLS_MAX    (1u << 20)
+#define MODULES_MAX    1024u
+#define CANDIDATES_MAX 100000u
+#define MODULE_BYTES   2048u /* how much of struct module is looked at */
 
 /* Guest RAM as the host sees it. */
 struct ram {
@@ -74,7 +75,8 @@ static bool check_index(const struct ram *ram, struct table *table)
 {
     uint64_t at = table->tokens;
     for (unsigned i = 0; i < TOKENS; i++) {
-        const uint8_t *end = at < ram->size ? memchr(ram->bytes + at, 0, ram->size - at) : NULL;
+        uint64_t left = at < ram->size ? ram->size - at : 0;
+        const uint8_t *end = left ? memchr(ram->bytes + at, 0, left < 64 ? left : 64) : NULL;
         if (!end)
             return false;
         at = (uint64_t)(end - ram->bytes) + 1;
@@ -188,7 +190,8 @@ static bool find_offsets(const struct ram *ram, struct table *table)
 static bool find_table(const struct ram *ram, struct table *table)
 {
     static const char digits[20] = "0\0001\0002\0003\0004\0005\0006\0007\0008\0009";
-    for (uint64_t from = 0; from < ram->size;) {
+    uint64_t from = 0;
+    for (unsigned tries = 0; tries < CANDIDATES_MAX && from < ram->size; tries++) {
         const uint8_t *at = memmem(ram->bytes + from, ram->size - from, digits, sizeof(digits));
         if (!at)
             return false;
@@ -198,7 +201,7 @@ static bool find_table(const struct ram *ram, struct table *table)
             find_names(ram, table) && find_offsets(ram, table))
             return true;
     }
-    return false;
+    return false; /* no Linux, or a guest that makes fun of us */
 }
 
 /* ---- Reading it ------------------------------------------------------------------------------------- */
@@ -293,7 +296,7 @@ static void add_module(struct symbols *symbols, struct hart *hart, uint64_t modu
         uint64_t names = word(bytes, at + 24);
         if (!kernel_address(table) || !kernel_address(names) || count > 100000)
             continue;
-        for (uint64_t i = 0; i < count; i++) {
+        for (uint64_t i = 0; i < count && symbols->count < SYMBOLS_MAX; i++) {
             if (!read_kernel(hart, table + 24 * i, sym, sizeof(sym)) ||
                 !add_module_symbol(symbols, hart, sym, names, name))
                 return;
