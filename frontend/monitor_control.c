@@ -155,8 +155,10 @@ bool monitor_quit(struct monitor_call *call)
 
 bool monitor_screendump(struct monitor_call *call)
 {
-    return error_set(&call->error, "screendump %s: the machine has no screen",
-                     monitor_text(call, "filename", ""));
+    const char *format = monitor_text(call, "format", "png");
+    if (strcmp(format, "png") != 0)
+        return error_set(&call->error, "screendump: there is the format png, not \"%s\"", format);
+    return machine_screendump(call->machine, monitor_text(call, "filename", ""), &call->error);
 }
 
 /* ---- Settings --------------------------------------------------------------------------------------- */

@@ -307,18 +307,51 @@ bool monitor_qtree(struct monitor_call *call)
     return true;
 }
 
-bool monitor_jit(struct monitor_call *call)
+/* The text that a part of the machine prints about itself; false: it has none. */
+static bool describe(struct monitor_call *call, bool (*print)(struct machine *machine, FILE *out),
+                     const char *none)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return error_set(&call->error, "out of memory");
-    machine_print_jit(call->machine, out);
+    bool there = print(call->machine, out);
     fclose(out);
-    call->result = json_object_new_string(text ? text : "");
+    call->result = json_object_new_string(there && text ? text : none);
     free(text);
     return true;
+}
+
+static bool print_jit(struct machine *machine, FILE *out)
+{
+    machine_print_jit(machine, out);
+    return true;
+}
+
+static bool print_network(struct machine *machine, FILE *out)
+{
+    return machine_describe(machine, MACHINE_TOPIC_NETWORK, out);
+}
+
+static bool print_pci(struct machine *machine, FILE *out)
+{
+    return machine_describe(machine, MACHINE_TOPIC_PCI, out);
+}
+
+bool monitor_jit(struct monitor_call *call)
+{
+    return describe(call, print_jit, "");
+}
+
+bool monitor_network(struct monitor_call *call)
+{
+    return describe(call, print_network, "there is no network interface");
+}
+
+bool monitor_pci(struct monitor_call *call)
+{
+    return describe(call, print_pci, "there is no PCI bus");
 }
 
 bool monitor_block(struct monitor_call *call)
@@ -337,18 +370,6 @@ bool monitor_block(struct monitor_call *call)
         monitor_put_bool(row, "ro", slot->drive.read_only);
         monitor_put_bool(row, "snapshot", slot->drive.snapshot);
     }
-    return true;
-}
-
-bool monitor_network(struct monitor_call *call)
-{
-    call->result = json_object_new_string("there is no network interface");
-    return true;
-}
-
-bool monitor_pci(struct monitor_call *call)
-{
-    call->result = json_object_new_string("there is no PCI bus");
     return true;
 }
 

@@ -20,6 +20,7 @@
 #include "devices/device.h"
 #include "machine/bus.h"
 #include "machine/fdt.h"
+#include "machine/inspect.h"
 #include "machine/loader.h"
 #include "dbt/dbt.h"
 #include "machine/machine.h"
@@ -75,6 +76,12 @@ struct machine {
     bool off;    /* the guest powered off, or the program ends */
     bool paused;
     unsigned holds;
+    struct {
+        machine_describe_fn *describe; /* NULL: there is no such part */
+        void *opaque;
+    } topics[MACHINE_TOPIC_COUNT];
+    machine_screendump_fn *screendump; /* NULL: no screen */
+    void *screendump_opaque;
     atomic_bool user_reset; /* the reset that was posted is the user's */
     struct machine_listener *listeners;
 

@@ -61,6 +61,33 @@ void machine_trace_changed(struct machine *machine)
         hart_trace_changed(machine->harts[i]);
 }
 
+void machine_set_topic(struct machine *machine, enum machine_topic topic, machine_describe_fn *describe,
+                       void *opaque)
+{
+    machine->topics[topic].describe = describe;
+    machine->topics[topic].opaque = opaque;
+}
+
+bool machine_describe(struct machine *machine, enum machine_topic topic, FILE *out)
+{
+    if (!machine->topics[topic].describe)
+        return false;
+    machine->topics[topic].describe(machine->topics[topic].opaque, out);
+    return true;
+}
+
+void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque)
+{
+    machine->screendump = screendump;
+    machine->screendump_opaque = opaque;
+}
+
+bool machine_screendump(struct machine *machine, const char *path, struct error *error)
+{
+    return machine->screendump ? machine->screendump(machine->screendump_opaque, path, error)
+                               : error_set(error, "screendump %s: the machine has no screen", path);
+}
+
 struct chardev *machine_console(struct machine *machine)
 {
     return machine->console;

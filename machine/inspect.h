@@ -37,6 +37,17 @@ bool machine_irq_source(struct machine *machine, unsigned number, struct plic_so
 void machine_print_jit(struct machine *machine, FILE *out);
 /* The categories of the log have changed. Any time. */
 void machine_trace_changed(struct machine *machine);
+/* What the makers of optional parts tell the monitor: text about a topic, and a picture of the screen. Each
+ * is set at most once, before the machine runs; printing and dumping are for any time. */
+enum machine_topic { MACHINE_TOPIC_NETWORK, MACHINE_TOPIC_PCI, MACHINE_TOPIC_COUNT };
+typedef void machine_describe_fn(void *opaque, FILE *out);
+typedef bool machine_screendump_fn(void *opaque, const char *path, struct error *error);
+void machine_set_topic(struct machine *machine, enum machine_topic topic, machine_describe_fn *describe,
+                       void *opaque);
+void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque);
+/* False where the machine has no such part. */
+bool machine_describe(struct machine *machine, enum machine_topic topic, FILE *out);
+bool machine_screendump(struct machine *machine, const char *path, struct error *error);
 /* The console with Ctrl-A keys, for a monitor to share; NULL: none. Any time. */
 struct chardev *machine_console(struct machine *machine);
 
