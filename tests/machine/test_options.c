@@ -160,6 +160,13 @@ START_TEST(consoles)
     parsed("-nographic");
     ck_assert_uint_eq(options.monitor_count, 1);
     ck_assert(options.monitors[0].console && !options.monitors[0].control);
+    parsed("-profile out,hz=99,symbols=a,symbols=b -semihosting-config on,arg=x,arg=y,path=d");
+    ck_assert_str_eq(options.machine.profile.file, "out");
+    ck_assert_uint_eq(options.machine.profile.hz, 99);
+    ck_assert_uint_eq(options.machine.profile.symbol_count, 2);
+    ck_assert(options.machine.semihosting.enable && !options.machine.semihosting.userspace);
+    ck_assert_uint_eq(options.machine.semihosting.arg_count, 2);
+    ck_assert_str_eq(options.machine.semihosting.path, "d");
     parsed("-nographic -monitor none");
     ck_assert_uint_eq(options.monitor_count, 0);
     parsed("-monitor stdio -S");
@@ -242,6 +249,17 @@ static const struct {
     { "-blockdev node-name=a", "-drive" },
     { "-fsdev local,id=f", "-fsdev" },
     { "-monitor nonsense", "nonsense" },
+    { "-profile hz=3", "file is missing" },
+    { "-profile x,hz=0", "hz=0" },
+    { "-profile x,color=red", "color=red" },
+    { "-dfilter 12", "\"12\"" },
+    { "-dfilter 0x20..0x10", "0x20..0x10" },
+    { "-dfilter 1+2,x", "\"x\"" },
+    { "-semihosting-config enable=maybe", "maybe" },
+    { "-semihosting-config target=gdb", "gdb" },
+    { "-semihosting-config chardev=nope", "id=nope" },
+    { "-semihosting-config file=x", "file=x" },
+    { "-chardev stdio,id=c -semihosting-config chardev=c -serial stdio -monitor stdio", "stdio" },
     { "-qmp file:x", "file:x" },
     { "-monitor stdio -nographic", "stdio" },
     { "-monitor stdio -qmp stdio", "stdio" },
