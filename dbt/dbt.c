@@ -30,7 +30,7 @@ static void block_insert(struct dbt *dbt, struct t1_block *block)
 {
     struct t1_block **head = &dbt->blocks[dbt_hash(block->paddr, 1)];
     block->hash_next = *head;
-    *head = block;
+    __atomic_store_n(head, block, __ATOMIC_RELEASE); /* dbt_find() reads without the lock */
     code_page_add(dbt, block);
 }
 
@@ -131,48 +131,44 @@ static void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
     }
 }
 
-static void remember_target(struct hart *hart, const uint8_t *entry)
-{
-    struct tlb *tlb = hart->tlb_data;
-    tlb->native[TLB_NATIVE_INDEX(hart->pc)] = (struct tlb_native){ hart->pc, entry };
-    tlb->native_used = true;
-}
-
 /* Enters translated code again and again while the next block is translated, too. */
 static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block)
 {
-    const uint8_t *entry = block->entry;
+    const uint8_t *entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
     while (entry) {
         atomic_fetch_add_explicit(&dbt->counters.entries, 1, memory_order_relaxed);
         enter(dbt, hart, entry);
-        if (atomic_load_explicit(&hart->requests, memory_order_acquire))
+        block = dbt_find_block(hart, hart->pc);
+        if (!block)
             return;
-        uint32_t link = hart->native.link;
-        struct block *next = block_find(hart);
-        if (!next || !next->native || next->native_generation != dbt->generation)
-            return;
-        block = next->native;
-        pthread_mutex_lock(&dbt->lock);
-        entry = block->entry;
-        if (entry && link != DBT_NO_LINK)
-            link_to(dbt, link, block);
-        pthread_mutex_unlock(&dbt->lock);
-        if (entry && link == DBT_NO_LINK)
-            remember_target(hart, entry);
+        if (hart->native.link != DBT_NO_LINK) {
+            pthread_mutex_lock(&dbt->lock);
+            link_to(dbt, hart->native.link, block);
+            pthread_mutex_unlock(&dbt->lock);
+        }
+        entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
     }
 }
 
-static bool accel_run(struct hart *hart, struct block *source)
+/* Takes the lock that keeps the cache's content. False: the hart may not run translated code now. */
+static bool begin_running(struct dbt *dbt, struct hart *hart)
 {
-    struct dbt *dbt = dbt_of(hart);
     if (hart->tlb_data != hart->tlb_fetch) /* MPRV: rare, and translated code has one TLB register */
         return false;
-    bool full = false;
     pthread_rwlock_rdlock(&dbt->running);
     if (hart->native.generation != dbt->generation) {
         tlb_forget_native(hart);
         hart->native.generation = dbt->generation;
     }
+    return true;
+}
+
+static bool accel_run(struct hart *hart, struct block *source)
+{
+    struct dbt *dbt = dbt_of(hart);
+    bool full = false;
+    if (!begin_running(dbt, hart))
+        return false;
     struct t1_block *block = translation(dbt, hart, source, &full);
     if (block) {
         hart->exit_link = NULL;
@@ -181,6 +177,18 @@ static bool accel_run(struct hart *hart, struct block *source)
     pthread_rwlock_unlock(&dbt->running);
     if (full)
         empty_running(dbt);
+    return block != NULL;
+}
+
+static bool accel_resume(struct hart *hart)
+{
+    struct dbt *dbt = dbt_of(hart);
+    if (!begin_running(dbt, hart))
+        return false;
+    struct t1_block *block = dbt_find_block(hart, hart->pc);
+    if (block)
+        run_chain(dbt, hart, block);
+    pthread_rwlock_unlock(&dbt->running);
     return block != NULL;
 }
 
@@ -216,6 +224,7 @@ static void accel_safe_point(struct hart *hart)
 
 static const struct hart_accel_ops accel_ops = {
     .run = accel_run,
+    .resume = accel_resume,
     .page_written = accel_page_written,
     .fence_i = accel_fence_i,
     .safe_point = accel_safe_point,

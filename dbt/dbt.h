@@ -23,7 +23,7 @@ bool dbt_supports(const struct isa_config *isa);
  * cannot serve it (it is for RV64 with C). */
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error);
 /* How often a block runs in the interpreter before it is translated (`hot`), unless the user says else. */
-#define DBT_HOT_DEFAULT 16
+#define DBT_HOT_DEFAULT 4
 /* Leaves the named instructions (of isa.def, with commas between; "all") to their interpreter handlers, to
  * find a fault by halving. False, with *error filled, at a name that is none. Before the harts run. */
 bool dbt_without(struct dbt *dbt, const char *names, struct error *error);

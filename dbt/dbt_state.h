@@ -20,7 +20,7 @@
 #include "dbt/x86_emit.h"
 
 #define DBT_HARTS_MAX 64
-#define DBT_HASH_SIZE 16384
+#define DBT_HASH_SIZE 65536
 #define DBT_NO_LINK   UINT32_MAX
 /* Instructions between two looks at the hart's requests. */
 #define DBT_SLICE 4096
@@ -79,7 +79,7 @@ struct dbt {
 
     /* Thunks: where they run. */
     void (*enter)(void *hart_biased, const uint8_t *entry, void *tlb);
-    const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss;
+    const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss, *find;
     const uint8_t *slice_at, *slice_pc, *return_other, *exec;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
@@ -124,12 +124,18 @@ void code_pages_verify(struct dbt *dbt, struct hart *hart);
 void code_pages_forget_writer(struct dbt *dbt, const struct hart *hart);
 void code_pages_mark(struct dbt *dbt, uint64_t paddr, uint64_t length);
 
+/* find.c: translated code for a guest pc that the hart's TLB for fetches knows; NULL: there is none, or the
+ * hart's attention is wanted. On the hart's thread, in translated code. */
+struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc);
+/* The same, its entry, which the table of the address space learns. */
+const uint8_t *dbt_find(struct hart *hart, uint64_t pc);
+
 /* dbt.c: undoes the links to a block and takes its entry away. */
 void t1_block_invalidate(struct dbt *dbt, struct t1_block *block);
 
 static inline unsigned dbt_hash(uint64_t paddr, unsigned shift)
 {
-    return (unsigned)(paddr >> shift ^ paddr >> (shift + 14)) & (DBT_HASH_SIZE - 1);
+    return (unsigned)(paddr >> shift ^ paddr >> (shift + 16)) & (DBT_HASH_SIZE - 1);
 }
 
 #endif

@@ -195,12 +195,12 @@ void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
     x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
     x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
     x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, 0x3c00);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_NATIVES / 64 - 1) << 10);
     x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
     uint8_t *miss = x86_jcc(e, X86_NE);
     if (!e->overflow)
-        x86_patch(miss, e->run, dbt->leave_miss);
+        x86_patch(miss, e->run, dbt->find);
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
 }
 
@@ -263,6 +263,29 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
     }
 }
 
+/* rax: a pc that the table does not know; native.page is its page. The translation is looked for by its
+ * physical address, without leaving translated code. */
+static void build_find(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->find = x86_here(e);
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RAX);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)dbt_find);
+    x86_call_reg(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RCX);
+    x86_test(e, 64, X86_RAX, X86_RAX);
+    uint8_t *none = x86_jcc(e, X86_E);
+    x86_jmp_reg(e, X86_RAX);
+    x86_patch(none, e->run, x86_here(e));
+    x86_mov(e, 64, X86_RAX, X86_RCX);
+    x86_jmp_to(e, dbt->leave_miss);
+}
+
 bool thunks_build(struct dbt *dbt, struct error *error)
 {
     struct code_cache *cache = &dbt->cache;
@@ -270,6 +293,7 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     struct x86_emit *e = &emit;
     build_enter(dbt, e);
     build_leave(dbt, e);
+    build_find(dbt, e);
     dbt->slice_at = x86_here(e);
     build_slice(e, dbt->leave_at);
     dbt->slice_pc = x86_here(e);
