@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The baseline translator: one pass over a predecoded block. Each instruction has a lowering in one of
- * t1_*.c, or is a call to its interpreter handler; so every instruction can be translated but those that end
- * a block and are no jumps (CSRs, fences, traps), which stay with the interpreter: the block ends in front of
- * them.
+ * t1_*.c, or is a call to its interpreter handler; so every instruction can be translated but the few that
+ * wait or are illegal, which stay with the interpreter: the block ends in front of them.
  *
  * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
  * that map the page use the same code.
@@ -88,6 +87,11 @@ struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site)
     return cold;
 }
 
+void t1_cold_also(struct t1 *t, struct t1_cold *same, uint8_t *site)
+{
+    t1_cold(t, T1_COLD_ALSO, site)->same = same;
+}
+
 static uint32_t link_number(const struct t1 *t, const struct t1_link *link)
 {
     return (uint32_t)(((const uint8_t *)link - t->dbt->cache.data) / 8);
@@ -96,8 +100,14 @@ static uint32_t link_number(const struct t1 *t, const struct t1_link *link)
 static void emit_cold(struct t1 *t, struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
-    if (!e->overflow)
-        x86_patch(cold->site, e->run, x86_here(e));
+    if (e->overflow)
+        return;
+    if (cold->kind == T1_COLD_ALSO) {
+        x86_patch(cold->site, e->run, cold->same->code);
+        return;
+    }
+    cold->code = x86_here(e);
+    x86_patch(cold->site, e->run, cold->code);
     switch (cold->kind) {
     case T1_COLD_LOAD:
     case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
@@ -118,9 +128,10 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
     case T1_COLD_INDIRECT: t1_emit_cold_indirect(t); break;
     case T1_COLD_EXEC:
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
-        x86_call_to(e, t->dbt->exec);
+        x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
         x86_jmp_to(e, cold->back);
         break;
+    case T1_COLD_ALSO: break;
     }
 }
 
@@ -160,22 +171,26 @@ static void call_handler(struct t1 *t)
 
 /* ---- One block ---------------------------------------------------------------------------------------- */
 
-static void lower(struct t1 *t)
-{
-    static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings };
-    if (isa_entry(t->op.insn)->flags & ISA_END) {
-        t1_lower_jump(t);
-        return;
-    }
-    for (unsigned i = 0; i < 3 && !t->dbt->without[t->op.insn]; i++)
-        if (tables[i][t->op.insn] && tables[i][t->op.insn](t))
-            return;
-    call_handler(t);
-}
-
 static bool is_jump(enum isa_insn insn)
 {
     return insn == ISA_INSN_jal || insn == ISA_INSN_jalr || isa_entry(insn)->flags & ISA_BRANCH;
+}
+
+static void lower(struct t1 *t)
+{
+    static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings,
+                                                  t1_amo_lowerings };
+    if (isa_entry(t->op.insn)->flags & ISA_END) {
+        if (is_jump(t->op.insn))
+            t1_lower_jump(t);
+        else
+            t1_lower_system(t);
+        return;
+    }
+    for (unsigned i = 0; i < 4 && !t->dbt->without[t->op.insn]; i++)
+        if (tables[i][t->op.insn] && tables[i][t->op.insn](t))
+            return;
+    call_handler(t);
 }
 
 static void decode(const struct block *source, unsigned index, const struct hart *hart,
@@ -187,12 +202,14 @@ static void decode(const struct block *source, unsigned index, const struct hart
     isa_decode(&hart->isa, bits, op, NULL);
 }
 
-/* How many instructions of the block are translated: all but an end that is no jump. */
-static unsigned translatable(const struct hart *hart, const struct block *source)
+/* How many instructions of the block are translated: all but an end that the interpreter is to do. */
+static unsigned translatable(const struct dbt *dbt, const struct hart *hart, const struct block *source)
 {
     struct isa_operands op;
     decode(source, source->count - 1, hart, &op);
-    bool stays = op.insn == ISA_INSN_ILLEGAL || (isa_entry(op.insn)->flags & ISA_END && !is_jump(op.insn));
+    bool system = isa_entry(op.insn)->flags & ISA_END && !is_jump(op.insn);
+    bool stays =
+        op.insn == ISA_INSN_ILLEGAL || (system && (!t1_sys_translatable(op.insn) || dbt->without[op.insn]));
     return source->count - stays;
 }
 
@@ -235,7 +252,7 @@ struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct b
 {
     struct code_cache *cache = &dbt->cache;
     *full = false;
-    unsigned count = translatable(hart, source);
+    unsigned count = translatable(dbt, hart, source);
     if (count == 0 || source->paddr2 != NO_PAGE)
         return NULL;
     if (CODE_CACHE_SIZE - cache->used < T1_CODE_MAX) {

@@ -18,7 +18,8 @@ enum t1_cold_kind {
     T1_COLD_SLICE_PC,
     T1_COLD_LINK,
     T1_COLD_INDIRECT,
-    T1_COLD_EXEC
+    T1_COLD_EXEC,
+    T1_COLD_ALSO
 };
 
 struct t1_cold {
@@ -31,7 +32,10 @@ struct t1_cold {
     unsigned guest;      /* LOAD: rd; STORE: rs2 */
     bool fp;             /* LOAD, STORE: `guest` is an f register */
     struct t1_link *link;
-    struct insn *insn; /* EXEC */
+    struct insn *insn;    /* EXEC */
+    const uint8_t *thunk; /* EXEC: which one is called; NULL: exec */
+    const uint8_t *code;  /* where it was written */
+    struct t1_cold *same; /* ALSO: the piece that serves this jump, too */
 };
 
 #define T1_COLDS_MAX (8 * BLOCK_INSNS_MAX + 8) /* a fused multiply-add has six */
@@ -73,6 +77,9 @@ void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, 
 /* A new piece of cold code, reached by the jump at `site`. */
 struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site);
 
+/* Another jump to that piece. */
+void t1_cold_also(struct t1 *t, struct t1_cold *cold, uint8_t *site);
+
 /* An instruction for an interpreter handler to run from translated code; NULL: no room, t->full is set. */
 struct insn *t1_make_insn(struct t1 *t);
 
@@ -86,11 +93,9 @@ void t1_fp_end(struct t1 *t);
 
 typedef bool t1_lower_fn(struct t1 *t);
 extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT]; /* t1_int.c */
-extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT];
-void t1_emit_cold_indirect(struct t1 *t);
-
-/* t1_mem.c */
-extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT]; /* t1_fp.c */
+extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* t1_mem.c */
+extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* t1_fp.c */
+extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* t1_amo.c */
 
 /* t1_jump.c */
 void t1_lower_jump(struct t1 *t);
@@ -106,5 +111,12 @@ void t1_emit_cold_indirect(struct t1 *t);
 /* t1_mem.c */
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold);
 uint32_t t1_where(const struct t1 *t);
+/* rdx = the addend for an access of `size` bytes at rax by a table of the TLB (offset in struct tlb; rcx is
+ * used); the returned jump is taken where it has none. */
+uint8_t *t1_emit_lookup(struct t1 *t, unsigned size, size_t table);
+
+/* t1_sys.c: the instructions that end a block and are no jumps. True: the block ends with this one. */
+bool t1_sys_translatable(enum isa_insn insn);
+void t1_lower_system(struct t1 *t);
 
 #endif

@@ -25,8 +25,7 @@ static void emit_address(struct t1 *t)
         x86_op_imm(e, X86_ADD, 64, X86_RAX, t->op.imm);
 }
 
-/* rdx = the addend for the address in rax; the returned jump is taken where the TLB has none. */
-static uint8_t *emit_lookup(struct t1 *t, unsigned size, size_t table)
+uint8_t *t1_emit_lookup(struct t1 *t, unsigned size, size_t table)
 {
     struct x86_emit *e = &t->e;
     x86_mov(e, 32, X86_RDX, X86_RAX);
@@ -47,7 +46,7 @@ static uint8_t *emit_lookup(struct t1 *t, unsigned size, size_t table)
 static bool load(struct t1 *t, unsigned size, bool sign)
 {
     emit_address(t);
-    uint8_t *miss = emit_lookup(t, size, offsetof(struct tlb, read));
+    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, read));
     enum x86_reg to = t1_dest(t);
     x86_load_extend(&t->e, 8 * size, sign, to, x86_mem_index(X86_RDX, X86_RAX, 0));
     if (to == X86_RAX)
@@ -64,7 +63,7 @@ static bool load(struct t1 *t, unsigned size, bool sign)
 static bool store(struct t1 *t, unsigned size)
 {
     emit_address(t);
-    uint8_t *miss = emit_lookup(t, size, offsetof(struct tlb, write));
+    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, write));
     enum x86_reg value = t1_use(t, t->op.rs2, X86_RCX);
     x86_store(&t->e, 8 * size, x86_mem_index(X86_RDX, X86_RAX, 0), value);
     struct t1_cold *cold = t1_cold(t, T1_COLD_STORE, miss);
@@ -87,7 +86,7 @@ static bool fp_load(struct t1 *t, unsigned size)
 {
     t1_fp_begin(t, true);
     emit_address(t);
-    uint8_t *miss = emit_lookup(t, size, offsetof(struct tlb, read));
+    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, read));
     x86_load_extend(&t->e, 8 * size, false, X86_RAX, x86_mem_index(X86_RDX, X86_RAX, 0));
     const uint8_t *join = x86_here(&t->e);
     if (size == 4)
@@ -106,7 +105,7 @@ static bool fp_store(struct t1 *t, unsigned size)
 {
     t1_fp_begin(t, false);
     emit_address(t);
-    uint8_t *miss = emit_lookup(t, size, offsetof(struct tlb, write));
+    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, write));
     x86_load(&t->e, 64, X86_RCX, f_mem(t->op.rs2));
     x86_store(&t->e, 8 * size, x86_mem_index(X86_RDX, X86_RAX, 0), X86_RCX);
     struct t1_cold *cold = t1_cold(t, T1_COLD_STORE, miss);
