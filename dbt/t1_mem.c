@@ -118,6 +118,29 @@ static bool fp_store(struct t1 *t, unsigned size)
     return true;
 }
 
+/* ---- Cache blocks ------------------------------------------------------------------------------------- */
+
+#define CACHE_BLOCK 64
+
+/* cbo.zero, by which Linux clears pages, where menvcfg allows it to S-mode; the handler does the rest. */
+static bool zero_block(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(priv), PRIV_S);
+    struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, x86_jcc(e, X86_NE));
+    cold->insn = t1_make_insn(t);
+    x86_test_mem_imm(e, HART_MEM(menvcfg), (int32_t)ENVCFG_CBZE);
+    t1_cold_also(t, cold, x86_jcc(e, X86_E));
+    t1_copy(t, X86_RAX, t->op.rs1);
+    x86_op_imm(e, X86_AND, 64, X86_RAX, -CACHE_BLOCK);
+    t1_cold_also(t, cold, t1_emit_lookup(t, CACHE_BLOCK, offsetof(struct tlb, write)));
+    x86_pxor(e, 0, 0);
+    for (int i = 0; i < CACHE_BLOCK; i += 16)
+        x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);
+    cold->back = x86_here(e);
+    return true;
+}
+
 /* ---- The slow path ------------------------------------------------------------------------------------ */
 
 static unsigned log2_of(unsigned size)
@@ -186,11 +209,15 @@ LOWER(flw, fp_load(t, 4))
 LOWER(fld, fp_load(t, 8))
 LOWER(fsw, fp_store(t, 4))
 LOWER(fsd, fp_store(t, 8))
+LOWER(cbo_zero, zero_block(t))
 
 t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT] = {
-    [ISA_INSN_lb] = lower_lb,   [ISA_INSN_lh] = lower_lh,   [ISA_INSN_lw] = lower_lw,
-    [ISA_INSN_ld] = lower_ld,   [ISA_INSN_lbu] = lower_lbu, [ISA_INSN_lhu] = lower_lhu,
-    [ISA_INSN_lwu] = lower_lwu, [ISA_INSN_sb] = lower_sb,   [ISA_INSN_sh] = lower_sh,
-    [ISA_INSN_sw] = lower_sw,   [ISA_INSN_sd] = lower_sd,   [ISA_INSN_flw] = lower_flw,
-    [ISA_INSN_fld] = lower_fld, [ISA_INSN_fsw] = lower_fsw, [ISA_INSN_fsd] = lower_fsd,
+    [ISA_INSN_lb] = lower_lb,   [ISA_INSN_lh] = lower_lh,
+    [ISA_INSN_lw] = lower_lw,   [ISA_INSN_ld] = lower_ld,
+    [ISA_INSN_lbu] = lower_lbu, [ISA_INSN_lhu] = lower_lhu,
+    [ISA_INSN_lwu] = lower_lwu, [ISA_INSN_sb] = lower_sb,
+    [ISA_INSN_sh] = lower_sh,   [ISA_INSN_sw] = lower_sw,
+    [ISA_INSN_sd] = lower_sd,   [ISA_INSN_flw] = lower_flw,
+    [ISA_INSN_fld] = lower_fld, [ISA_INSN_fsw] = lower_fsw,
+    [ISA_INSN_fsd] = lower_fsd, [ISA_INSN_cbo_zero] = lower_cbo_zero,
 };
