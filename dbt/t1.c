@@ -131,6 +131,10 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
         x86_jmp_to(e, cold->back);
         break;
+    case T1_COLD_STATUS:
+        x86_call_to(e, t->dbt->flip_status);
+        x86_jmp_to(e, cold->back);
+        break;
     case T1_COLD_ALSO: break;
     }
 }

@@ -19,6 +19,7 @@ enum t1_cold_kind {
     T1_COLD_LINK,
     T1_COLD_INDIRECT,
     T1_COLD_EXEC,
+    T1_COLD_STATUS,
     T1_COLD_ALSO
 };
 

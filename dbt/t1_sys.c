@@ -113,7 +113,7 @@ static void csr_handler_if(struct t1 *t, struct t1_cold **cold, uint8_t *site)
 static void look_at_privilege(struct t1 *t, struct t1_cold **cold)
 {
     x86_mem_op_imm(&t->e, X86_CMP, 32, HART_MEM(priv), PRIV_S);
-    csr_handler_if(t, cold, x86_jcc(&t->e, X86_B));
+    csr_handler_if(t, cold, x86_jcc(&t->e, X86_NE));
 }
 
 /* csrrw and plain reads of registers that are mere storage. */
@@ -194,7 +194,8 @@ static void sstatus_sie(struct t1 *t, struct csr_use use, struct t1_cold **cold)
     set_sstatus(t);
 }
 
-/* With a register: rdx = the bits that change; the handler changes SUM and MXR, and sets SIE. */
+/* With a register: rdx = the bits that change. SUM and MXR choose another TLB, by a call; the handler sets
+ * SIE. */
 static void sstatus_register(struct t1 *t, struct csr_use use, struct t1_cold **cold)
 {
     struct x86_emit *e = &t->e;
@@ -210,8 +211,6 @@ static void sstatus_register(struct t1 *t, struct csr_use use, struct t1_cold **
         x86_op(e, X86_AND, 32, X86_RDX, X86_RCX);
     }
     x86_op_imm(e, X86_AND, 32, X86_RDX, SSTATUS_WRITABLE);
-    x86_test_imm32(e, X86_RDX, (int32_t)(MSTATUS_SUM | MSTATUS_MXR));
-    csr_handler_if(t, cold, x86_jcc(e, X86_NE));
     if (use.operation != CSR_CLEAR) {
         x86_mov(e, 32, X86_RCX, X86_RAX);
         x86_not(e, 32, X86_RCX);
@@ -219,7 +218,10 @@ static void sstatus_register(struct t1 *t, struct csr_use use, struct t1_cold **
         x86_test_imm32(e, X86_RCX, (int32_t)MSTATUS_SIE);
         csr_handler_if(t, cold, x86_jcc(e, X86_NE));
     }
+    x86_test_imm32(e, X86_RDX, (int32_t)(MSTATUS_SUM | MSTATUS_MXR));
+    struct t1_cold *select = t1_cold(t, T1_COLD_STATUS, x86_jcc(e, X86_NE));
     x86_mem_op(e, X86_XOR, 32, HART_MEM(mstatus), X86_RDX);
+    select->back = x86_here(e);
     set_sstatus(t);
 }
 

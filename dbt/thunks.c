@@ -11,6 +11,7 @@
  * - read, write (rax: address, rcx: value, edx: where the instruction is): the slow path of memory accesses.
  * - exec (rax: struct insn) runs an instruction by its interpreter handler; csr is the same for one that ends
  *   a block and goes on behind itself; system, which is jumped to, for one that goes on wherever pc then is.
+ * - flip_status (edx) changes bits of mstatus that choose another TLB.
  * - resume goes on at pc after a trap, if its translation is known in the present address space, or leaves.
  *
  * Translated code runs with rsp = 0 modulo 16.
@@ -18,6 +19,7 @@
 #include <stddef.h>
 
 #include "cpu/mem.h"
+#include "cpu/mmu.h"
 #include "cpu/trap.h"
 #include "dbt/dbt_state.h"
 
@@ -175,6 +177,15 @@ static const uint8_t *csr_insn(struct hart *hart, struct insn *insn)
     if (served && hart->pc == next && hart->priv == priv && hart->tlb_data == hart->tlb_fetch)
         return STAY;
     return resume(hart);
+}
+
+/* Changes bits of mstatus that choose the TLB; never MPRV. The old value. */
+static uint64_t flip_status(struct hart *hart, uint32_t bits)
+{
+    uint64_t old = hart->mstatus;
+    hart->mstatus = old ^ bits;
+    tlb_select(hart);
+    return old;
 }
 
 /* ---- Their code --------------------------------------------------------------------------------------- */
@@ -376,6 +387,22 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
     }
 }
 
+/* edx: the bits; rax: mstatus as it was. */
+static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->flip_status = x86_here(e);
+    store_pinned(e, PINNED_KEPT);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 32, X86_RSI, X86_RDX);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)flip_status);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    load_pinned(e, PINNED_KEPT);
+    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+    x86_ret(e);
+}
+
 bool thunks_build(struct dbt *dbt, struct error *error)
 {
     struct code_cache *cache = &dbt->cache;
@@ -393,6 +420,7 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_system(dbt, e, (const void *)(uintptr_t)csr_insn, true);
     dbt->system = x86_here(e);
     build_system(dbt, e, (const void *)(uintptr_t)system_insn, false);
+    build_flip_status(dbt, e);
     dbt->exec = x86_here(e);
     store_pinned(e, 0);
     x86_mov(e, 64, X86_RSI, X86_RAX);
