@@ -81,7 +81,7 @@ struct dbt {
     void (*enter)(void *hart_biased, const uint8_t *entry, void *tlb);
     const uint8_t *resume; /* after a trap */
     const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss;
-    const uint8_t *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status;
+    const uint8_t *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
 

@@ -170,6 +170,8 @@ static void call_handler(struct t1 *t)
     struct insn *insn = t1_make_insn(t);
     x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)insn);
     x86_call_to(&t->e, t->dbt->exec);
+    if (isa_entry(t->op.insn)->flags & ISA_FRD)
+        t1_fp_written(t, 64); /* or anything else */
     t->dbt->counters.calls++;
 }
 
@@ -183,7 +185,7 @@ static bool is_jump(enum isa_insn insn)
 static void lower(struct t1 *t)
 {
     static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings,
-                                                  t1_amo_lowerings };
+                                                  t1_fp_convert_lowerings, t1_amo_lowerings };
     if (isa_entry(t->op.insn)->flags & ISA_END) {
         if (is_jump(t->op.insn))
             t1_lower_jump(t);
@@ -191,7 +193,7 @@ static void lower(struct t1 *t)
             t1_lower_system(t);
         return;
     }
-    for (unsigned i = 0; i < 4 && !t->dbt->without[t->op.insn]; i++)
+    for (unsigned i = 0; i < 5 && !t->dbt->without[t->op.insn]; i++)
         if (tables[i][t->op.insn] && tables[i][t->op.insn](t))
             return;
     call_handler(t);

@@ -39,7 +39,7 @@ struct t1_cold {
     struct t1_cold *same; /* ALSO: the piece that serves this jump, too */
 };
 
-#define T1_COLDS_MAX (8 * BLOCK_INSNS_MAX + 8) /* a fused multiply-add has six */
+#define T1_COLDS_MAX (8 * BLOCK_INSNS_MAX + 8) /* a fused multiply-add may have six */
 
 struct t1 {
     struct x86_emit e;
@@ -47,14 +47,15 @@ struct t1 {
     struct hart *hart;
     const struct block *source;
     struct t1_block *block;
-    struct isa_operands op; /* the instruction */
-    unsigned index;         /* in the block */
-    unsigned offset;        /* in the page */
-    bool ended;             /* control has left */
-    bool full;              /* out of memory for data */
-    bool fp_on, fp_dirty;   /* the block has checked mstatus.FS, has set it to Dirty */
-    struct insn *fp_insn;   /* for the handler of the present FP instruction; NULL: none needed yet */
-    unsigned fp_first_cold; /* its first piece of cold code */
+    struct isa_operands op;  /* the instruction */
+    unsigned index;          /* in the block */
+    unsigned offset;         /* in the page */
+    bool ended;              /* control has left */
+    bool full;               /* out of memory for data */
+    bool fp_on, fp_dirty;    /* the block has checked mstatus.FS, has set it to Dirty */
+    bool fp_rounding;        /* has seen that MXCSR rounds as frm says */
+    uint32_t fp_boxed;       /* f registers that the block has written a single to */
+    struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
 };
@@ -88,6 +89,8 @@ struct insn *t1_make_insn(struct t1 *t);
  * that a handler has taken over goes on. t1_fp.c */
 void t1_fp_begin(struct t1 *t, bool writes);
 void t1_fp_end(struct t1 *t);
+/* f[rd] has been written, with as many bits. */
+void t1_fp_written(struct t1 *t, unsigned bits);
 
 /* ---- Lowerings: false where the instruction is to be run by its interpreter handler ----------------------
  */
@@ -96,6 +99,7 @@ typedef bool t1_lower_fn(struct t1 *t);
 extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT]; /* t1_int.c */
 extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* t1_mem.c */
 extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* t1_fp.c */
+extern t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT];
 extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* t1_amo.c */
 
 /* t1_jump.c */

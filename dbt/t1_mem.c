@@ -4,7 +4,7 @@
  * with the page of the access's last byte (validity, permission, canonical form, page crossing), the addend,
  * the access. What misses goes to a thunk (thunks.c), which may trap.
  */
-#include "dbt/t1.h"
+#include "dbt/t1_fp.h"
 
 uint32_t t1_where(const struct t1 *t)
 {
@@ -76,11 +76,6 @@ static bool store(struct t1 *t, unsigned size)
 
 /* ---- Floating-point loads and stores ------------------------------------------------------------------ */
 
-static struct x86_mem f_mem(unsigned guest)
-{
-    return hart_mem(offsetof(struct hart, f) + 8 * guest);
-}
-
 /* The handler takes the case of mstatus.FS = Off; else FS becomes dirty. */
 static bool fp_load(struct t1 *t, unsigned size)
 {
@@ -89,10 +84,7 @@ static bool fp_load(struct t1 *t, unsigned size)
     uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, read));
     x86_load_extend(&t->e, 8 * size, false, X86_RAX, x86_mem_index(X86_RDX, X86_RAX, 0));
     const uint8_t *join = x86_here(&t->e);
-    if (size == 4)
-        x86_store_imm(&t->e, 32, hart_mem(offsetof(struct hart, f) + 8 * t->op.rd + 4), -1);
-    x86_store(&t->e, 8 * size, f_mem(t->op.rd), X86_RAX);
-    t1_fp_end(t);
+    t1_fp_set_bits(t, 8 * size);
     struct t1_cold *cold = t1_cold(t, T1_COLD_LOAD, miss);
     cold->back = join;
     cold->where = t1_where(t);
@@ -106,7 +98,7 @@ static bool fp_store(struct t1 *t, unsigned size)
     t1_fp_begin(t, false);
     emit_address(t);
     uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, write));
-    x86_load(&t->e, 64, X86_RCX, f_mem(t->op.rs2));
+    x86_load(&t->e, 64, X86_RCX, t1_f_mem(t->op.rs2));
     x86_store(&t->e, 8 * size, x86_mem_index(X86_RDX, X86_RAX, 0), X86_RCX);
     struct t1_cold *cold = t1_cold(t, T1_COLD_STORE, miss);
     cold->back = x86_here(&t->e);
@@ -134,7 +126,7 @@ static bool zero_block(struct t1 *t)
     t1_copy(t, X86_RAX, t->op.rs1);
     x86_op_imm(e, X86_AND, 64, X86_RAX, -CACHE_BLOCK);
     t1_cold_also(t, cold, t1_emit_lookup(t, CACHE_BLOCK, offsetof(struct tlb, write)));
-    x86_pxor(e, 0, 0);
+    x86_packed_logic(e, X86_PXOR, 0, 0);
     for (int i = 0; i < CACHE_BLOCK; i += 16)
         x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);
     cold->back = x86_here(e);
@@ -172,7 +164,7 @@ static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
     if (cold->fp)
-        x86_load(e, 64, X86_RCX, f_mem(cold->guest));
+        x86_load(e, 64, X86_RCX, t1_f_mem(cold->guest));
     else
         t1_copy(t, X86_RCX, cold->guest);
     x86_mov_imm(e, X86_RDX, cold->where);

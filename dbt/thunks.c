@@ -11,6 +11,7 @@
  * - read, write (rax: address, rcx: value, edx: where the instruction is): the slow path of memory accesses.
  * - exec (rax: struct insn) runs an instruction by its interpreter handler; csr is the same for one that ends
  *   a block and goes on behind itself; system, which is jumped to, for one that goes on wherever pc then is.
+ * - round (rax: struct insn) makes MXCSR round as frm says, or has the instruction done.
  * - flip_status (edx) changes bits of mstatus that choose another TLB.
  * - resume goes on at pc after a trap, if its translation is known in the present address space, or leaves.
  *
@@ -110,7 +111,10 @@ static bool exec_insn(struct hart *hart, struct insn *insn)
     hart->block = (struct block *)(void *)((char *)insn - offsetof(struct block, insns));
     sync_in(hart);
     hart->native.done = false;
+    uint8_t rm = hart->fp.host_rm;
     insn->exec(hart, insn);
+    if (hart->fp.host_rm != rm)
+        fp_host_rm_switch(&hart->fp, rm); /* the block may have looked at it */
     if (!hart->native.done)
         sync_trapped(hart);
     return hart->native.done;
@@ -176,6 +180,22 @@ static const uint8_t *csr_insn(struct hart *hart, struct insn *insn)
     /* A trap may lead there, too, but not without a change of privilege to another page. */
     if (served && hart->pc == next && hart->priv == priv && hart->tlb_data == hart->tlb_fetch)
         return STAY;
+    return resume(hart);
+}
+
+/* MXCSR does not round as frm says, which the instruction wants: now it does, and the instruction can be done
+ * inline. Where the host has no such mode, the handler does it (or traps), and the block is left. */
+static const uint8_t *round_insn(struct hart *hart, struct insn *insn)
+{
+    if (hart->fp.frm <= FP_RUP) {
+        fp_host_rm_switch(&hart->fp, hart->fp.frm);
+        return STAY;
+    }
+    if (exec_insn(hart, insn)) {
+        hart->native.budget += (int32_t)hart->block->count - 1; /* the rest of the block */
+        sync_in(hart);
+        hart->pc = hart->native.page + insn->offset + insn->length;
+    }
     return resume(hart);
 }
 
@@ -418,6 +438,8 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_resume(dbt, e);
     dbt->csr = x86_here(e);
     build_system(dbt, e, (const void *)(uintptr_t)csr_insn, true);
+    dbt->round = x86_here(e);
+    build_system(dbt, e, (const void *)(uintptr_t)round_insn, true);
     dbt->system = x86_here(e);
     build_system(dbt, e, (const void *)(uintptr_t)system_insn, false);
     build_flip_status(dbt, e);

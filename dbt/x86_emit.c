@@ -404,14 +404,40 @@ void x86_pclmul(struct x86_emit *e, unsigned to, unsigned from)
     byte(e, 0);
 }
 
-void x86_pxor(struct x86_emit *e, unsigned to, unsigned from)
+void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from)
 {
-    emit_reg(e, packed_form(0x0fef, false), to, from);
+    emit_reg(e, packed_form(0x0f00 | (unsigned)op, false), to, from);
 }
 
 void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from)
 {
     emit_mem(e, form_of(0x0f11, 32), from, to);
+}
+
+static void to_integer(struct x86_emit *e, unsigned bits, unsigned op, unsigned integer_bits, enum x86_reg to,
+                       unsigned from)
+{
+    struct form form = sse_form(bits, op);
+    form.wide = integer_bits == 64;
+    emit_reg(e, form, to, from);
+}
+
+void x86_cvt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                        unsigned from)
+{
+    to_integer(e, bits, 0x2d, integer_bits, to, from);
+}
+
+void x86_cvtt_to_integer_reg(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                             unsigned from)
+{
+    to_integer(e, bits, 0x2c, integer_bits, to, from);
+}
+
+void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, unsigned mode)
+{
+    emit_reg(e, packed_form(bits == 64 ? 0x0f3a0b : 0x0f3a0a, false), to, from);
+    byte(e, mode);
 }
 
 /* ---- Control ------------------------------------------------------------------------------------------ */

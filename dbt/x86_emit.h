@@ -154,8 +154,25 @@ void x86_movq_from(struct x86_emit *e, unsigned to, enum x86_reg from); /* upper
 void x86_movq_to(struct x86_emit *e, enum x86_reg to, unsigned from);
 void x86_pextrq(struct x86_emit *e, enum x86_reg to, unsigned from, unsigned lane); /* SSE4.1 */
 void x86_pclmul(struct x86_emit *e, unsigned to, unsigned from);                    /* of the lower halves */
-void x86_pxor(struct x86_emit *e, unsigned to, unsigned from);
+enum x86_packed { X86_PAND = 0xdb, X86_POR = 0xeb, X86_PXOR = 0xef };
+void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from);
 void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from);
+
+/* Scalar conversions by MXCSR's mode and truncating; to an integral value in the same format (SSE4.1), quiet:
+ * without a word of what is inexact. */
+void x86_cvt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                        unsigned from);
+void x86_cvtt_to_integer_reg(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                             unsigned from);
+enum {
+    X86_ROUND_NEAREST,
+    X86_ROUND_DOWN,
+    X86_ROUND_UP,
+    X86_ROUND_ZERO,
+    X86_ROUND_MXCSR,
+    X86_ROUND_QUIET = 8
+};
+void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, unsigned mode);
 
 /* Control. A rel32 that may be changed while harts run must not straddle a cache line: x86_align_patch() pads
  * so that the rel32 of the jump that follows (opcode of `opcode_bytes` bytes) is aligned. The functions

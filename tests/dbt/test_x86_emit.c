@@ -474,8 +474,23 @@ static void packed(unsigned to, unsigned from)
     expect("pextrq %s,xmm%u,0x1", names64[from], to);
     x86_pclmul(e, to, from);
     expect("pclmullqlqdq xmm%u,xmm%u", to, from);
-    x86_pxor(e, to, from);
+    x86_packed_logic(e, X86_PXOR, to, from);
     expect("pxor xmm%u,xmm%u", to, from);
+    x86_packed_logic(e, X86_POR, to, from);
+    expect("por xmm%u,xmm%u", to, from);
+    x86_packed_logic(e, X86_PAND, to, from);
+    expect("pand xmm%u,xmm%u", to, from);
+    for (unsigned bits = 32; bits <= 64; bits += 32) {
+        char s = bits == 64 ? 'd' : 's';
+        for (unsigned integer = 32; integer <= 64; integer += 32) {
+            x86_cvt_to_integer(e, bits, integer, to, from);
+            expect("cvts%c2si %s,xmm%u", s, name_of(integer, to), from);
+            x86_cvtt_to_integer_reg(e, bits, integer, to, from);
+            expect("cvtts%c2si %s,xmm%u", s, name_of(integer, to), from);
+        }
+        x86_round(e, bits, to, from, X86_ROUND_UP | X86_ROUND_QUIET);
+        expect("rounds%c xmm%u,xmm%u,0xa", s, to, from);
+    }
     x86_movups_store(e, x86_mem_index(from, X86_RAX, 48), to);
     expect("movups XMMWORD PTR %s,xmm%u", strchr(mem_text(64, x86_mem_index(from, X86_RAX, 48)), '['), to);
 }
