@@ -106,13 +106,32 @@ SLOW(2)
 SLOW(4)
 SLOW(8)
 
-static bool exec_insn(struct hart *hart, struct insn *insn)
+/* Follows the instruction in the stand-in block. */
+static void handler_done(struct hart *hart, const struct insn *insn)
 {
-    hart->block = (struct block *)(void *)((char *)insn - offsetof(struct block, insns));
-    sync_in(hart);
+    (void)insn;
+    hart->native.done = true;
+}
+
+/* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
+ * much to take back, and instret is exact: it can run. */
+static const struct insn *own_insn(struct hart *hart, const struct insn *insn)
+{
+    unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
+    struct insn *own = &hart->native.block->insns[BLOCK_INSNS_MAX - undone];
+    own[0] = *insn;
+    own[1].exec = handler_done;
+    hart->block = hart->native.block;
     hart->native.done = false;
+    sync_in(hart);
+    return own;
+}
+
+static bool exec_insn(struct hart *hart, const struct insn *insn)
+{
+    const struct insn *own = own_insn(hart, insn);
     uint8_t rm = hart->fp.host_rm;
-    insn->exec(hart, insn);
+    own->exec(hart, own);
     if (hart->fp.host_rm != rm)
         fp_host_rm_switch(&hart->fp, rm); /* the block may have looked at it */
     if (!hart->native.done)
@@ -154,15 +173,14 @@ static const uint8_t *resume(struct hart *hart)
     return native->code;
 }
 
-static void exec_system(struct hart *hart, struct insn *insn)
+static void exec_system(struct hart *hart, const struct insn *insn)
 {
-    hart->block = (struct block *)(void *)((char *)insn - offsetof(struct block, insns));
-    sync_in(hart);
-    insn->exec(hart, insn);
+    const struct insn *own = own_insn(hart, insn);
+    own->exec(hart, own);
     sync_trapped(hart); /* if it did */
 }
 
-static const uint8_t *system_insn(struct hart *hart, struct insn *insn)
+static const uint8_t *system_insn(struct hart *hart, const struct insn *insn)
 {
     exec_system(hart, insn);
     return resume(hart);
@@ -171,7 +189,7 @@ static const uint8_t *system_insn(struct hart *hart, struct insn *insn)
 /* For csr_insn(): go on behind the instruction. */
 #define STAY ((const uint8_t *)1)
 
-static const uint8_t *csr_insn(struct hart *hart, struct insn *insn)
+static const uint8_t *csr_insn(struct hart *hart, const struct insn *insn)
 {
     uint64_t next = hart->native.page + insn->offset + insn->length;
     enum privilege priv = hart->priv;
@@ -185,14 +203,15 @@ static const uint8_t *csr_insn(struct hart *hart, struct insn *insn)
 
 /* MXCSR does not round as frm says, which the instruction wants: now it does, and the instruction can be done
  * inline. Where the host has no such mode, the handler does it (or traps), and the block is left. */
-static const uint8_t *round_insn(struct hart *hart, struct insn *insn)
+static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
 {
     if (hart->fp.frm <= FP_RUP) {
         fp_host_rm_switch(&hart->fp, hart->fp.frm);
         return STAY;
     }
     if (exec_insn(hart, insn)) {
-        hart->native.budget += (int32_t)hart->block->count - 1; /* the rest of the block */
+        hart->native.budget +=
+            (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1; /* the rest of the block */
         sync_in(hart);
         hart->pc = hart->native.page + insn->offset + insn->length;
     }
@@ -426,7 +445,7 @@ static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
 bool thunks_build(struct dbt *dbt, struct error *error)
 {
     struct code_cache *cache = &dbt->cache;
-    struct x86_emit emit = { cache->write, cache->write + CODE_CACHE_SIZE, cache->run, false };
+    struct x86_emit emit = { cache->write, cache->write + CODE_FIXED_SIZE, cache->run, false };
     struct x86_emit *e = &emit;
     build_enter(dbt, e);
     build_leave(dbt, e);
@@ -448,7 +467,5 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     x86_mov(e, 64, X86_RSI, X86_RAX);
     build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
     build_memory(dbt, e);
-    cache->used = (size_t)(e->at - cache->write + 63) & ~(size_t)63;
-    code_cache_keep(cache);
     return !e->overflow || error_set(error, "the translator's fixed code does not fit");
 }
