@@ -35,5 +35,7 @@ void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot);
 void tlb_forget_native(struct hart *hart);
 /* Drops every translation that allows stores, so that the next one calls page_written(). */
 void tlb_forget_writes(struct hart *hart);
+/* Only those to the page at `host`. */
+void tlb_forget_writes_to(struct hart *hart, const uint8_t *host);
 
 #endif

@@ -15,6 +15,9 @@ struct dbt;
 
 /* Makes an empty code cache. NULL, with *error filled. */
 struct dbt *dbt_create(struct error *error);
+/* The same, with a cache of `size` bytes for code and what belongs to it: CODE_CACHE_MIN to CODE_CACHE_MAX.
+ */
+struct dbt *dbt_create_sized(size_t size, struct error *error);
 /* The harts must have been destroyed. */
 void dbt_destroy(struct dbt *dbt);
 /* Whether this translator can serve such harts: RV64 with C. */

@@ -11,12 +11,15 @@ struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
     const struct tlb_exec *page = &hart->tlb_fetch->exec[pc >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
-    if (page->tag != (pc & PAGE_MASK) || atomic_load_explicit(&hart->requests, memory_order_acquire))
+    if (page->tag != (pc & PAGE_MASK) || hart->tlb_data != hart->tlb_fetch ||
+        atomic_load_explicit(&hart->requests, memory_order_acquire))
         return NULL;
     uint64_t paddr = page->paddr | (pc & (PAGE_SIZE - 1));
-    struct t1_block *block = __atomic_load_n(&dbt->blocks[dbt_hash(paddr, 1)], __ATOMIC_ACQUIRE);
-    while (block && !(block->paddr == paddr && __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE)))
-        block = block->hash_next;
+    uint32_t ref = __atomic_load_n(&dbt->blocks[dbt_hash(paddr, 1)], __ATOMIC_ACQUIRE);
+    struct t1_block *block;
+    while ((block = code_at(&dbt->cache, ref)) &&
+           !(block->span.paddr == paddr && __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE)))
+        ref = __atomic_load_n(&block->hash_next, __ATOMIC_ACQUIRE);
     return block;
 }
 

@@ -42,7 +42,8 @@ static bool create_translator(struct machine *machine, struct error *error)
     const struct machine_config *config = &machine->config;
     if (!translates(config))
         return true;
-    machine->dbt = dbt_create(error);
+    machine->dbt = config->code_cache_mib ? dbt_create_sized((size_t)config->code_cache_mib << 20, error)
+                                          : dbt_create(error);
     if (!machine->dbt && config->accel == MACHINE_ACCEL_BEST) {
         log_warn("%s; going on with the interpreter, which is slower", error->text);
         return true;

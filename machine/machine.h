@@ -59,6 +59,7 @@ struct machine_config {
     enum machine_accel accel;
     const char *dbt_without; /* instructions that the translator leaves to the interpreter; NULL: none */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
+    unsigned code_cache_mib; /* of the translator; 0: its default */
     unsigned smp;            /* harts, 1..MACHINE_HARTS_MAX */
     uint64_t ram_size;       /* bytes, a multiple of 4 KiB */
 
