@@ -55,7 +55,9 @@ enum x86_cond {
     X86_P = 10,
     X86_NP = 11,
     X86_L = 12,
-    X86_GE = 13
+    X86_GE = 13,
+    X86_LE = 14,
+    X86_G = 15
 };
 
 struct x86_mem {

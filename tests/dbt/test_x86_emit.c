@@ -39,9 +39,9 @@ static const struct {
 static const struct {
     enum x86_cond cond;
     const char *name;
-} conds[] = { { X86_B, "b" },   { X86_AE, "ae" }, { X86_E, "e" },   { X86_NE, "ne" },
-              { X86_A, "a" },   { X86_S, "s" },   { X86_NS, "ns" }, { X86_P, "p" },
-              { X86_NP, "np" }, { X86_L, "l" },   { X86_GE, "ge" } };
+} conds[] = { { X86_B, "b" },   { X86_AE, "ae" }, { X86_E, "e" }, { X86_NE, "ne" }, { X86_A, "a" },
+              { X86_S, "s" },   { X86_NS, "ns" }, { X86_P, "p" }, { X86_NP, "np" }, { X86_L, "l" },
+              { X86_GE, "ge" }, { X86_LE, "le" }, { X86_G, "g" } };
 static const struct {
     unsigned op;
     const char *name;
