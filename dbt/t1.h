@@ -63,6 +63,7 @@ struct t1 {
     bool fp_rounding;        /* has seen that MXCSR rounds as frm says */
     uint32_t fp_boxed;       /* f registers that the block has written a single to */
     struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
+    uint8_t *compare;        /* where the branch's comparison begins */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
 };

@@ -23,7 +23,7 @@ static void add_link(struct t1 *t, uint8_t *site, unsigned target)
 static void jump_linked(struct t1 *t, int cond, unsigned target)
 {
     struct x86_emit *e = &t->e;
-    x86_align_patch(e, cond == T1_ALWAYS ? 1 : 2);
+    x86_align_patch_at(e, cond == T1_ALWAYS ? e->at : t->compare, cond == T1_ALWAYS ? 1 : 2);
     uint8_t *site = cond == T1_ALWAYS ? x86_jmp(e) : x86_jcc(e, (enum x86_cond)cond);
     add_link(t, site, target);
 }
@@ -133,6 +133,7 @@ static void lower_branch(struct t1 *t)
     struct x86_emit *e = &t->e;
     int target = (int)t->offset + t->op.imm;
     bool zero = t->op.rs1 == 0;
+    t->compare = e->at;
     enum x86_reg a = t1_use(t, zero ? t->op.rs2 : t->op.rs1, X86_RAX);
     if (zero || t->op.rs2 == 0)
         x86_test(e, 64, a, a);
