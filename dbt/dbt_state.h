@@ -145,6 +145,8 @@ bool thunks_build(struct dbt *dbt, struct error *error);
 /* The jump to the guest pc in rax, by the table of the address space. The index is TLB_NATIVE_INDEX(),
  * times 16. */
 void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e);
+/* The same where the offset in the page is known, and rcx is the page. */
+void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset);
 
 /* t1.c: translates; the lock is held. The block is committed, but in no table yet. NULL: the block begins
  * with an instruction that the interpreter must do, or

@@ -32,15 +32,30 @@ static struct x86_mem x_mem(unsigned guest)
     return hart_mem(8 * guest);
 }
 
+void t1_forget_rax(struct t1 *t)
+{
+    t->in_rax = 0;
+}
+
+static void load_guest(struct t1 *t, enum x86_reg to, unsigned guest)
+{
+    if (guest == 0)
+        x86_mov_imm(&t->e, to, 0);
+    else if (t->in_rax == guest)
+        x86_mov(&t->e, 64, to, X86_RAX);
+    else
+        x86_load(&t->e, 64, to, x_mem(guest));
+}
+
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
 {
     enum x86_reg host = t1_pinned(guest);
-    if (guest == 0)
-        x86_mov_imm(&t->e, to, 0);
-    else if (host != X86_NONE)
+    if (host != X86_NONE)
         x86_mov(&t->e, 64, to, host);
     else
-        x86_load(&t->e, 64, to, x_mem(guest));
+        load_guest(t, to, guest);
+    if (to == X86_RAX)
+        t1_forget_rax(t);
 }
 
 enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
@@ -48,6 +63,8 @@ enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
     enum x86_reg host = t1_pinned(guest);
     if (host != X86_NONE)
         return host;
+    if (guest && t->in_rax == guest)
+        return X86_RAX;
     t1_copy(t, scratch, guest);
     return scratch;
 }
@@ -65,11 +82,14 @@ void t1_set(struct t1 *t, enum x86_reg from)
         x86_mov(&t->e, 64, host, from);
     else if (t->op.rd)
         x86_store(&t->e, 64, x_mem(t->op.rd), from);
+    t->set_from = from;
 }
 
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest)
 {
     enum x86_reg host = t1_pinned(guest);
+    if (host == X86_NONE && guest && t->in_rax == guest)
+        host = X86_RAX;
     if (guest == 0)
         x86_op_imm(&t->e, op, bits, to, 0);
     else if (host != X86_NONE)
@@ -121,6 +141,7 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_jmp_to(e, t->dbt->leave_link);
         break;
     case T1_COLD_INDIRECT: t1_emit_cold_indirect(t); break;
+    case T1_COLD_FAR: t1_emit_cold_far(t, (int32_t)cold->where); break;
     case T1_COLD_EXEC:
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
         x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
@@ -154,6 +175,8 @@ struct insn *t1_make_insn(struct t1 *t)
 
 static void call_handler(struct t1 *t)
 {
+    t1_forget_rax(t);
+    t->constant = 0;
     struct insn *insn = t1_make_insn(t);
     x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)insn);
     x86_call_to(&t->e, t->dbt->exec);
@@ -169,6 +192,31 @@ static bool is_jump(enum isa_insn insn)
     return insn == ISA_INSN_jal || insn == ISA_INSN_jalr || isa_entry(insn)->flags & ISA_BRANCH;
 }
 
+/* lui and auipc begin a constant, addi and addiw go on with it, which makes one move of the two. True: the
+ * instruction is done. */
+static bool lower_constant(struct t1 *t)
+{
+    const struct isa_operands *op = &t->op;
+    bool add = op->insn == ISA_INSN_addi || (op->insn == ISA_INSN_addiw && !t->relative);
+    if (op->rd && (op->insn == ISA_INSN_lui || op->insn == ISA_INSN_auipc)) {
+        t->constant = op->rd;
+        t->relative = op->insn == ISA_INSN_auipc;
+        t->value = op->imm + (t->relative ? (int64_t)t->offset : 0);
+        return false;
+    }
+    if (!add || !op->rd || !op->rs1 || op->rs1 != t->constant || t->relative) {
+        if (op->rd == t->constant)
+            t->constant = 0;
+        return false;
+    }
+    t->constant = op->rd;
+    t->value = op->insn == ISA_INSN_addiw ? (int32_t)(t->value + op->imm) : t->value + op->imm;
+    x86_mov_imm(&t->e, t1_dest(t), t->value);
+    t1_set(t, t1_dest(t));
+    t->in_rax = t1_dest(t) == X86_RAX ? op->rd : 0;
+    return true;
+}
+
 static void lower(struct t1 *t)
 {
     static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings,
@@ -180,9 +228,23 @@ static void lower(struct t1 *t)
             t1_lower_system(t);
         return;
     }
-    for (unsigned i = 0; i < 5 && !t->dbt->without[t->op.insn]; i++)
-        if (tables[i][t->op.insn] && tables[i][t->op.insn](t))
-            return;
+    if (t->dbt->without[t->op.insn]) {
+        call_handler(t);
+        return;
+    }
+    if (lower_constant(t))
+        return;
+    for (unsigned i = 0; i < 5; i++) {
+        if (!tables[i][t->op.insn] || !tables[i][t->op.insn](t))
+            continue;
+        /* Only these end with rax as it is in all their cold code, too. */
+        bool kept = i == 0 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 1);
+        if (kept && t->set_from == X86_RAX && t1_pinned(t->op.rd) == X86_NONE)
+            t->in_rax = t->op.rd;
+        else
+            t1_forget_rax(t);
+        return;
+    }
     call_handler(t);
 }
 
@@ -213,6 +275,7 @@ static void translate_insns(struct t1 *t)
     for (t->index = 0; t->index < t->block->count; t->index++) {
         decode(t->source, t->index, t->hart, &t->op);
         t->offset = start + t->source->insns[t->index].offset;
+        t->set_from = X86_NONE;
         lower(t);
     }
     unsigned end = start + t->block->span.bytes;
@@ -222,6 +285,7 @@ static void translate_insns(struct t1 *t)
         else
             t1_goto(t, T1_ALWAYS, (int)end);
     }
+    t1_forget_rax(t);
     for (unsigned i = 0; i < t->cold_count; i++)
         emit_cold(t, &t->colds[i]);
 }

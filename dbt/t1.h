@@ -3,8 +3,9 @@
  * Inside of the baseline translator: what its files share while a block is being translated.
  *
  * Scratch registers: rax, rcx, rdx. A lowering reads guest registers with t1_use(), computes in the register
- * that t1_dest() names, and ends with t1_set(). Code that is rarely wanted goes behind the block:
- * t1_cold_*().
+ * that t1_dest() names, and ends with t1_set(). At its start rax may hold a guest register: one that uses rax
+ * by other means than t1_copy() before it has read its operands calls t1_forget_rax() first. Code that is
+ * rarely wanted goes behind the block: t1_cold_*().
  */
 #ifndef DBT_T1_H
 #define DBT_T1_H
@@ -18,6 +19,7 @@ enum t1_cold_kind {
     T1_COLD_SLICE_PC,
     T1_COLD_LINK,
     T1_COLD_INDIRECT,
+    T1_COLD_FAR,
     T1_COLD_EXEC,
     T1_COLD_STATUS,
     T1_COLD_ALSO
@@ -27,7 +29,7 @@ struct t1_cold {
     enum t1_cold_kind kind;
     uint8_t *site;       /* the jump that leads here */
     const uint8_t *back; /* where it goes on */
-    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset */
+    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset; FAR: the same, signed */
     unsigned size;       /* LOAD, STORE: bytes */
     bool sign;           /* LOAD */
     unsigned guest;      /* LOAD: rd; STORE: rs2 */
@@ -51,11 +53,17 @@ struct t1 {
     unsigned index;          /* in the block */
     unsigned offset;         /* in the page */
     bool ended;              /* control has left */
+    unsigned in_rax;         /* the guest register, of those in memory, that rax holds now; 0: none */
+    enum x86_reg set_from;   /* what the instruction's t1_set() stored */
+    unsigned constant;       /* the guest register that holds `value`; 0: none */
+    int64_t value;           /* of up to 33 bits */
+    bool relative;           /* `value` counts from the start of the page */
     bool full;               /* out of memory for data */
     bool fp_on, fp_dirty;    /* the block has checked mstatus.FS, has set it to Dirty */
     bool fp_rounding;        /* has seen that MXCSR rounds as frm says */
     uint32_t fp_boxed;       /* f registers that the block has written a single to */
     struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
+    uint8_t *compare;        /* where the branch's comparison begins */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
 };
@@ -67,12 +75,13 @@ enum x86_reg t1_pinned(unsigned guest);
 /* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be changed.
  */
 enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch);
-/* Copies the guest register to a host register. */
+/* Copies the guest register to a host register, which may be changed then. */
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest);
 /* Where to compute rd: its own host register, or rax. */
 enum x86_reg t1_dest(const struct t1 *t);
 /* rd = the host register, which is t1_dest() or a scratch one. */
 void t1_set(struct t1 *t, enum x86_reg from);
+void t1_forget_rax(struct t1 *t);
 /* op `to`, guest register. */
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest);
 
@@ -112,6 +121,7 @@ void t1_goto(struct t1 *t, int cond, int target);
 void t1_leave(struct t1 *t, unsigned offset);
 
 void t1_emit_cold_indirect(struct t1 *t);
+void t1_emit_cold_far(struct t1 *t, int32_t target);
 
 /* t1_mem.c */
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold);

@@ -34,6 +34,7 @@ void t1_fp_begin(struct t1 *t, bool writes)
 {
     struct x86_emit *e = &t->e;
     t->fp_cold = NULL;
+    t1_forget_rax(t);
     if (writes && !t->fp_dirty) {
         x86_load(e, 32, X86_RAX, HART_MEM(mstatus));
         x86_not(e, 32, X86_RAX);

@@ -18,6 +18,7 @@ static void emit_address(struct t1 *t)
     enum x86_reg base = t1_pinned(t->op.rs1);
     if (base != X86_NONE && t->op.imm) {
         x86_lea(e, 64, X86_RAX, x86_mem(base, t->op.imm));
+        t1_forget_rax(t);
         return;
     }
     t1_copy(t, X86_RAX, t->op.rs1);

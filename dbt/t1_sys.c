@@ -250,6 +250,7 @@ static bool sstatus_csr(struct t1 *t, struct csr_use use)
 void t1_lower_system(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
+    t1_forget_rax(t);
     struct csr_use use = { 0 };
     bool stays = false;
     if (is_csr(OP.insn)) {

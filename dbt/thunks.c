@@ -320,6 +320,18 @@ void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
 }
 
+void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
+{
+    const int32_t table =
+        (int32_t)(offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native));
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RCX, 2);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES / 64 - 1) << 10);
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
+    x86_jcc_to(e, X86_NE, dbt->leave_miss);
+    x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
+}
+
 /* rax: where a guest return goes, which is not where the newest call came from. Older calls are tried
  * (longjmp), down to the end of the return stack; then it is an indirect jump. */
 static void build_return(struct dbt *dbt, struct x86_emit *e)

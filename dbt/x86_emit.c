@@ -442,10 +442,23 @@ void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, un
 
 /* ---- Control ------------------------------------------------------------------------------------------ */
 
+void x86_align_patch_at(struct x86_emit *e, uint8_t *before, unsigned opcode_bytes)
+{
+    static const uint8_t nops[4][3] = { { 0 }, { 0x90 }, { 0x66, 0x90 }, { 0x0f, 0x1f, 0x00 } };
+    unsigned offset = (unsigned)((uintptr_t)e->at + opcode_bytes) & 7;
+    unsigned pad = offset > 4 ? 8 - offset : 0;
+    size_t moved = (size_t)(e->at - before);
+    for (unsigned i = 0; i < pad; i++)
+        byte(e, 0);
+    if (!pad || e->overflow)
+        return;
+    memmove(before + pad, before, moved);
+    memcpy(before, nops[pad], pad);
+}
+
 void x86_align_patch(struct x86_emit *e, unsigned opcode_bytes)
 {
-    while (((uintptr_t)e->at + opcode_bytes) & 3 && !e->overflow)
-        byte(e, 0x90);
+    x86_align_patch_at(e, e->at, opcode_bytes);
 }
 
 static uint8_t *rel32(struct x86_emit *e)
@@ -542,11 +555,13 @@ void x86_pop(struct x86_emit *e, enum x86_reg reg)
     byte(e, 0x58 | (reg & 7));
 }
 
+struct unaligned {
+    volatile int32_t value;
+} __attribute__((packed, may_alias));
+
 void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target)
 {
     int32_t distance = (int32_t)(target - (site + run + 4));
-    if (((uintptr_t)site & 3) == 0)
-        __atomic_store_n((int32_t *)(void *)site, distance, __ATOMIC_RELEASE);
-    else
-        memcpy(site, &distance, sizeof(distance)); /* not published yet */
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* what it leads to was written before */
+    ((struct unaligned *)(void *)site)->value = distance;
 }

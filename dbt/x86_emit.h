@@ -55,7 +55,9 @@ enum x86_cond {
     X86_P = 10,
     X86_NP = 11,
     X86_L = 12,
-    X86_GE = 13
+    X86_GE = 13,
+    X86_LE = 14,
+    X86_G = 15
 };
 
 struct x86_mem {
@@ -174,10 +176,13 @@ enum {
 };
 void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, unsigned mode);
 
-/* Control. A rel32 that may be changed while harts run must not straddle a cache line: x86_align_patch() pads
- * so that the rel32 of the jump that follows (opcode of `opcode_bytes` bytes) is aligned. The functions
- * return the address (as written) of the rel32. */
+/* Control. A rel32 that may be changed while harts run must lie in an aligned unit of 8 bytes, which every
+ * CPU fetches and stores as a whole: x86_align_patch() pads so that the rel32 of the jump that follows
+ * (opcode of `opcode_bytes` bytes) does; x86_align_patch_at() puts the padding in at an earlier place, of
+ * code that may be moved, so that a comparison stays next to its jump. The functions return the address (as
+ * written) of the rel32. */
 void x86_align_patch(struct x86_emit *e, unsigned opcode_bytes);
+void x86_align_patch_at(struct x86_emit *e, uint8_t *before, unsigned opcode_bytes);
 uint8_t *x86_jmp(struct x86_emit *e);
 uint8_t *x86_jcc(struct x86_emit *e, enum x86_cond cond);
 uint8_t *x86_call(struct x86_emit *e);
@@ -191,7 +196,7 @@ void x86_call_reg(struct x86_emit *e, enum x86_reg to);
 void x86_ret(struct x86_emit *e);
 void x86_push(struct x86_emit *e, enum x86_reg reg);
 void x86_pop(struct x86_emit *e, enum x86_reg reg);
-/* Sets a rel32 so that it leads to `target` (an address where code runs); one aligned store. */
+/* Sets a rel32 so that it leads to `target` (an address where code runs); one store. */
 void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target);
 /* Sets a rel32 so that it leads here; nothing after an overflow. */
 void x86_land(struct x86_emit *e, uint8_t *site);

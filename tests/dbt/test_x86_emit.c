@@ -39,9 +39,9 @@ static const struct {
 static const struct {
     enum x86_cond cond;
     const char *name;
-} conds[] = { { X86_B, "b" },   { X86_AE, "ae" }, { X86_E, "e" },   { X86_NE, "ne" },
-              { X86_A, "a" },   { X86_S, "s" },   { X86_NS, "ns" }, { X86_P, "p" },
-              { X86_NP, "np" }, { X86_L, "l" },   { X86_GE, "ge" } };
+} conds[] = { { X86_B, "b" },   { X86_AE, "ae" }, { X86_E, "e" }, { X86_NE, "ne" }, { X86_A, "a" },
+              { X86_S, "s" },   { X86_NS, "ns" }, { X86_P, "p" }, { X86_NP, "np" }, { X86_L, "l" },
+              { X86_GE, "ge" }, { X86_LE, "le" }, { X86_G, "g" } };
 static const struct {
     unsigned op;
     const char *name;
@@ -556,21 +556,28 @@ START_TEST(test_control)
 }
 END_TEST
 
+/* The rel32 lies in 8 aligned bytes; the padding is in front of the comparison. */
 START_TEST(test_align_patch)
 {
+    static const char *const nops[] = { "", "nop", "xchg ax,ax", "nop DWORD PTR [rax]" };
     begin();
-    for (unsigned shift = 0; shift < 8; shift++)
+    for (unsigned shift = 0; shift < 16; shift++)
         for (unsigned opcode = 1; opcode <= 2; opcode++) {
             for (unsigned i = 0; i < shift; i++, expect("ret"))
                 x86_ret(e);
+            uint8_t *compare = e->at;
+            if (opcode == 2)
+                x86_op(e, X86_CMP, 64, X86_RAX, X86_RCX);
             uint8_t *before = e->at;
-            x86_align_patch(e, opcode);
+            x86_align_patch_at(e, compare, opcode);
             ck_assert_int_lt(e->at - before, 4);
-            for (uint8_t *pad = before; pad < e->at; pad++)
-                expect("nop");
+            if (e->at > before)
+                expect("%s", nops[e->at - before]);
+            if (opcode == 2)
+                expect("cmp rax,rcx");
             const uint8_t *here = x86_here(e);
             uint8_t *site = opcode == 1 ? x86_jmp(e) : x86_jcc(e, X86_NE);
-            ck_assert_uint_eq((uintptr_t)site & 3, 0);
+            ck_assert_uint_le((uintptr_t)site & 7, 4);
             ck_assert_ptr_eq(site, here - e->run + opcode);
             x86_patch(site, e->run, here);
             expect("%s 0x%llx", opcode == 1 ? "jmp" : "jne", (unsigned long long)(uintptr_t)here);
