@@ -34,6 +34,11 @@ static struct code_page *page_find(struct dbt *dbt, uint64_t paddr)
     return page;
 }
 
+const struct code_page *code_page_at(struct dbt *dbt, uint64_t paddr)
+{
+    return page_find(dbt, paddr);
+}
+
 static _Atomic uint64_t *page_word(struct dbt *dbt, uint64_t paddr)
 {
     return &dbt->page_bits[(paddr >> PAGE_SHIFT & (DBT_PAGE_BITS - 1)) / 64];

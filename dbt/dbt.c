@@ -12,6 +12,7 @@
 
 #include "cpu/block.h"
 #include "dbt/dbt_state.h"
+#include "dbt/t2.h"
 
 /* ---- Tables -------------------------------------------------------------------------------------------- */
 
@@ -49,6 +50,7 @@ static void block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *bl
 static void t1_changed(struct dbt *dbt, struct code_owner *owner)
 {
     struct t1_block *block = (struct t1_block *)(void *)owner;
+    t2_header_gone(dbt, block);
     t1_links_undo(dbt, block);
     __atomic_store_n(&block->entry, NULL, __ATOMIC_RELEASE);
     uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
@@ -62,6 +64,7 @@ static void t1_evict(struct dbt *dbt, struct code_owner *owner)
 {
     struct t1_block *block = (struct t1_block *)(void *)owner;
     unsigned segment = code_segment_of(&dbt->cache, code_ref(&dbt->cache, block));
+    t2_header_gone(dbt, block);
     t1_links_undo(dbt, block);
     code_page_sweep(dbt, block->span.paddr, segment);
     uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
@@ -96,9 +99,11 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
     block = block_lookup(dbt, source);
     if (!block) {
         block = t1_translate(dbt, hart, source, full);
-        if (block)
+        if (block) {
             block_insert(dbt, hart, block, source->host);
-        else if (!*full)
+            if (block->entry)
+                t2_translate_now(hart, hart->pc);
+        } else if (!*full)
             source->heat = BLOCK_HEAT_NEVER;
     }
     source->native = block;
@@ -240,6 +245,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     dbt->accel.ops = &accel_ops;
     dbt->generation = 1;
     dbt->owner_ops[CODE_T1_BLOCK] = &t1_owner_ops;
+    dbt->owner_ops[CODE_T2_REGION] = &t2_owner_ops;
     pthread_mutex_init(&dbt->lock, NULL);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
@@ -262,6 +268,7 @@ void dbt_destroy(struct dbt *dbt)
     if (!dbt)
         return;
     code_pages_destroy(dbt);
+    t2_destroy(dbt->t2);
     code_cache_destroy(&dbt->cache);
     for (unsigned i = 0; i < dbt->hart_count; i++)
         free(dbt->stand_ins[i]);
@@ -288,6 +295,7 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
     hart->native.block = stand_in;
     dbt->stand_ins[dbt->hart_count] = stand_in;
     dbt->harts[dbt->hart_count++] = hart;
+    t2_init_hart(hart);
     hart_set_accel(hart, &dbt->accel, hot);
     return true;
 }
@@ -345,6 +353,7 @@ void dbt_print_counters(struct dbt *dbt, FILE *out)
     pthread_mutex_lock(&dbt->lock);
     const struct dbt_counters *c = &dbt->counters;
     fprintf(out, "blocks translated    %" PRIu64 "\n", c->blocks);
+    fprintf(out, "regions              %" PRIu64 " (%" PRIu64 " host bytes)\n", c->regions, c->region_bytes);
     fprintf(out, "guest instructions   %" PRIu64 " (%" PRIu64 " by their interpreter handler)\n", c->insns,
             c->calls);
     fprintf(out, "guest bytes          %" PRIu64 "\n", c->guest_bytes);

@@ -18,6 +18,12 @@ struct dbt *dbt_create(struct error *error);
 /* The same, with a cache of `size` bytes for code and what belongs to it: CODE_CACHE_MIN to CODE_CACHE_MAX.
  */
 struct dbt *dbt_create_sized(size_t size, struct error *error);
+/* Adds the optimiser (T2), which makes regions of what runs long, on a thread of its own; `eager`: of every
+ * block, at once, on the hart's thread (for tests). Before the harts run. False, with *error filled, on hosts
+ * without x86-64-v3. */
+bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error);
+/* Ends the optimiser's thread; before the harts are destroyed. */
+void dbt_stop(struct dbt *dbt);
 /* The harts must have been destroyed. */
 void dbt_destroy(struct dbt *dbt);
 /* Whether this translator can serve such harts: RV64 with C. */

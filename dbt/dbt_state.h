@@ -51,9 +51,12 @@ struct t1_block {
     struct code_owner owner;
     uint32_t hash_next; /* ref */
     struct code_span span;
-    const uint8_t *entry; /* where it is entered */
-    uint32_t incoming;    /* ref of the first link that leads here */
-    uint16_t count;       /* guest instructions */
+    const uint8_t *entry;     /* where it is entered */
+    uint32_t incoming;        /* ref of the first link that leads here */
+    uint16_t count;           /* guest instructions */
+    uint16_t samples;         /* slices that ended here (t2.c) */
+    const uint8_t *own_entry; /* its own code; `entry` may be that of a region that it heads */
+    uint32_t region;          /* ref of that; 0: none */
 };
 
 /* An instruction for its interpreter handler, with how many of the block are not done before it. */
@@ -86,6 +89,7 @@ struct code_owner_ops {
 struct dbt_counters {
     uint64_t blocks, insns, guest_bytes, host_bytes, calls; /* translated; calls: to interpreter handlers */
     uint64_t invalidated, verified, evictions, evicted, links;
+    uint64_t regions, region_bytes;
     uint64_t eviction_ns, eviction_wait_ns; /* evicting; of it, waiting for the harts */
     _Atomic uint64_t entries;
 };
@@ -97,6 +101,8 @@ struct dbt {
     struct code_cache cache;
     _Atomic uint64_t generation; /* of the harts' jump tables: raised when an entry in them may be wrong */
     const struct code_owner_ops *owner_ops[CODE_OWNER_KINDS];
+
+    struct t2 *t2; /* the optimiser; NULL: none */
 
     struct hart *harts[DBT_HARTS_MAX];
     struct block *stand_ins[DBT_HARTS_MAX]; /* hart->native.block of each */
@@ -114,7 +120,7 @@ struct dbt {
     void (*enter)(void *hart_biased, const uint8_t *entry, void *tlb);
     const uint8_t *resume; /* after a trap */
     const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss, *find;
-    const uint8_t *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round;
+    const uint8_t *fill, *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
 
@@ -164,6 +170,8 @@ void code_pages_drop_writes(struct dbt *dbt, struct hart *hart);
 void code_pages_mark(struct dbt *dbt, uint64_t paddr, uint64_t length);
 /* Forgets the spans of a segment in the page; a page without spans goes. */
 void code_page_sweep(struct dbt *dbt, uint64_t paddr, unsigned segment);
+/* The page with code, or NULL. */
+const struct code_page *code_page_at(struct dbt *dbt, uint64_t paddr);
 void code_pages_destroy(struct dbt *dbt);
 
 /* link.c: with the lock held. A new link out of the owner's code; NULL: no room. */

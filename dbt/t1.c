@@ -334,7 +334,7 @@ static enum outcome translate(struct t1 *t, unsigned count)
         code_cache_abort(cache);
         return !t->block || t->full ? NO_ROOM : TOO_LONG;
     }
-    t->block->entry = start + cache->run;
+    t->block->entry = t->block->own_entry = start + cache->run;
     code_cache_commit(cache, &t->block->owner, t->e.at);
     count_block(t->dbt, t->block, (size_t)(t->e.at - start));
     return DONE;

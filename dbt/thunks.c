@@ -23,6 +23,7 @@
 #include "cpu/mmu.h"
 #include "cpu/trap.h"
 #include "dbt/dbt_state.h"
+#include "dbt/t2.h"
 
 static const struct {
     unsigned guest;
@@ -289,7 +290,8 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
     x86_jmp_to(e, dbt->leave);
 }
 
-static void build_slice(struct x86_emit *e, const uint8_t *leave)
+/* Also tells the optimiser where the hart is. */
+static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
     x86_patch(x86_jcc(e, X86_NE), e->run, leave);
@@ -297,6 +299,20 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave)
     x86_patch(x86_jcc(e, X86_B), e->run, leave);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
     x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
+    if (in_page)
+        x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RCX);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_slice_ended);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
     x86_ret(e);
 }
 
@@ -328,7 +344,7 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
     x86_shift_imm(e, X86_SHR, 32, X86_RCX, 2);
     x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES / 64 - 1) << 10);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
-    x86_jcc_to(e, X86_NE, dbt->leave_miss);
+    x86_jcc_to(e, X86_NE, dbt->find);
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
 }
 
@@ -486,9 +502,10 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_leave(dbt, e);
     build_find(dbt, e);
     dbt->slice_at = x86_here(e);
-    build_slice(e, dbt->leave_at);
+    build_slice(e, dbt->leave_at, true);
     dbt->slice_pc = x86_here(e);
-    build_slice(e, dbt->leave_miss);
+    build_slice(e, dbt->leave_miss, false);
+    t2_build_fill(dbt, e);
     build_return(dbt, e);
     build_resume(dbt, e);
     dbt->csr = x86_here(e);

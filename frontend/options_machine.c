@@ -105,16 +105,25 @@ static bool accel_type(struct options *options, void *item, const char *value, s
 {
     (void)item;
     const char *type = value ? value : "";
-    if (strcmp(type, "t2") == 0)
-        return error_set(error,
-                         "-accel t2: this version has no optimising translator yet; there is -accel t1");
     if (strcmp(type, "tcg") == 0)
-        return error_set(error,
-                         "-accel tcg: that is QEMU's translator; there are -accel t1 and -accel interp");
-    if (strcmp(type, "interp") != 0 && strcmp(type, "t1") != 0)
-        return options_bad_value(error, "-accel", type, "interp, t1");
-    options->machine.accel = *type == 'i' ? MACHINE_ACCEL_INTERP : MACHINE_ACCEL_T1;
+        return error_set(error, "-accel tcg: that is QEMU's translator; there are -accel t2, t1 and interp");
+    if (strcmp(type, "interp") == 0)
+        options->machine.accel = MACHINE_ACCEL_INTERP;
+    else if (strcmp(type, "t1") == 0)
+        options->machine.accel = MACHINE_ACCEL_T1;
+    else if (strcmp(type, "t2") == 0)
+        options->machine.accel = MACHINE_ACCEL_T2;
+    else
+        return options_bad_value(error, "-accel", type, "interp, t1, t2");
     return true;
+}
+
+/* The optimiser makes a region at each block, at once: for tests. */
+static bool accel_eager(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return option_parse_switch(value ? value : "", &options->machine.eager) ||
+           options_bad_value(error, "-accel eager", value ? value : "", "on, off");
 }
 
 /* How often a block runs before it is translated. */
@@ -132,9 +141,11 @@ static bool accel_cache(struct options *options, void *item, const char *value, 
 
 bool options_take_accel(struct options *options, const char *argument, struct error *error)
 {
-    static const struct options_key rows[] = {
-        { "type", accel_type }, { "hot", accel_hot }, { "cache", accel_cache }, { NULL, NULL }
-    };
+    static const struct options_key rows[] = { { "type", accel_type },
+                                               { "hot", accel_hot },
+                                               { "cache", accel_cache },
+                                               { "eager", accel_eager },
+                                               { NULL, NULL } };
     struct option_pairs pairs;
     return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
            options_take_pairs(options, &pairs, rows, NULL, "-accel", error);
