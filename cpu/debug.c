@@ -141,7 +141,7 @@ static bool mark_add(struct debug *debug, uint64_t paddr)
 
 static void drop_translations(struct hart *hart, uint64_t paddr)
 {
-    if (hart->accel)
+    if (hart && hart->accel)
         hart->accel->ops->drop_page(hart, paddr & PAGE_MASK);
 }
 
@@ -264,12 +264,14 @@ static bool same_places(const struct debug *debug, const struct debug_break *bre
 /* All marks are made anew as harts come to the pages; what they decoded is looked at again. */
 static void apply_breaks(struct debug *debug)
 {
+    for (size_t i = 0; i < debug->mark_count; i++) /* what was left to the interpreter may be translated again */
+        if (i == 0 || (debug->marks[i] ^ debug->marks[i - 1]) & PAGE_MASK)
+            drop_translations(debug->harts, debug->marks[i]);
     debug->mark_count = 0;
     debug->generation++;
     for (size_t i = debug->virtual_count; i < debug->break_count; i++) {
         mark_add(debug, debug->breaks[i].addr);
-        if (debug->harts)
-            drop_translations(debug->harts, debug->breaks[i].addr);
+        drop_translations(debug->harts, debug->breaks[i].addr);
     }
     for (struct hart *hart = debug->harts; hart; hart = hart->debug.next) {
         hart->debug.breaks = debug->break_count > 0;
