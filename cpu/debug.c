@@ -264,7 +264,8 @@ static bool same_places(const struct debug *debug, const struct debug_break *bre
 /* All marks are made anew as harts come to the pages; what they decoded is looked at again. */
 static void apply_breaks(struct debug *debug)
 {
-    for (size_t i = 0; i < debug->mark_count; i++) /* what was left to the interpreter may be translated again */
+    for (size_t i = 0; i < debug->mark_count;
+         i++) /* what was left to the interpreter may be translated again */
         if (i == 0 || (debug->marks[i] ^ debug->marks[i - 1]) & PAGE_MASK)
             drop_translations(debug->harts, debug->marks[i]);
     debug->mark_count = 0;

@@ -321,7 +321,8 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
     if (access == MMU_WRITE && hart->accel)
         hart->accel->ops->page_written(hart, page);
     result->host = host + (vaddr & (PAGE_SIZE - 1));
-    result->cacheable = uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, access));
+    result->cacheable =
+        uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, access));
     if (result->cacheable)
         fill_host(tlb, vaddr, access, result->paddr, host);
     return MMU_OK;
