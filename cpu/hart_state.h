@@ -179,9 +179,10 @@ struct hart_page_slot {
 /* A hart's part in debugging (debug.c); all zero: there is no debugger. */
 struct hart_debug {
     struct debug *shared;
-    bool breaks, watches; /* there are some */
-    bool stepping;        /* one instruction runs by itself */
-    bool retry;           /* it is to: it touches what is watched */
+    atomic_bool breaks; /* there are some; a translator's thread looks, too */
+    bool watches;       /* there are some */
+    bool stepping;      /* one instruction runs by itself */
+    bool retry;         /* it is to: it touches what is watched */
     bool irq;
     enum debug_action action;
     uint64_t first, end; /* DEBUG_RANGE */
