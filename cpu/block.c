@@ -102,7 +102,7 @@ static bool fetch_translate(struct hart *hart, uint64_t vaddr, struct fetch *fet
         trap_fetch(hart, (enum cause)cause, vaddr);
         return false;
     }
-    if (UNLIKELY(hart->debug.breaks))
+    if (UNLIKELY(atomic_load_explicit(&hart->debug.breaks, memory_order_relaxed)))
         debug_fetch_page(hart, vaddr, result.paddr);
     *fetch = (struct fetch){ vaddr, result.paddr, result.host, result.cacheable };
     return true;

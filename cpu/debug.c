@@ -66,8 +66,6 @@ void debug_destroy(struct debug *debug)
 {
     if (!debug)
         return;
-    for (struct hart *hart = debug->harts; hart; hart = hart->debug.next)
-        hart->debug.shared = NULL;
     pthread_mutex_destroy(&debug->hook_lock);
     pthread_mutex_destroy(&debug->lock);
     free(debug->breaks);
@@ -78,7 +76,9 @@ void debug_destroy(struct debug *debug)
 
 void debug_attach(struct debug *debug, struct hart *hart)
 {
-    hart->debug = (struct hart_debug){ .shared = debug, .skip = NO_PC, .next = debug->harts };
+    hart->debug.shared = debug;
+    hart->debug.skip = NO_PC;
+    hart->debug.next = debug->harts;
     debug->harts = hart;
 }
 
@@ -100,7 +100,7 @@ static size_t mark_index(const struct debug *debug, uint64_t paddr)
 
 bool debug_marked(const struct hart *hart, uint64_t paddr, uint64_t bytes)
 {
-    if (LIKELY(!hart->debug.breaks))
+    if (LIKELY(!atomic_load_explicit(&hart->debug.breaks, memory_order_relaxed)))
         return false;
     struct debug *debug = hart->debug.shared;
     pthread_mutex_lock(&debug->lock);
@@ -141,7 +141,7 @@ static bool mark_add(struct debug *debug, uint64_t paddr)
 
 static void drop_translations(struct hart *hart, uint64_t paddr)
 {
-    if (hart->accel)
+    if (hart && hart->accel)
         hart->accel->ops->drop_page(hart, paddr & PAGE_MASK);
 }
 
@@ -264,15 +264,20 @@ static bool same_places(const struct debug *debug, const struct debug_break *bre
 /* All marks are made anew as harts come to the pages; what they decoded is looked at again. */
 static void apply_breaks(struct debug *debug)
 {
+    for (size_t i = 0; i < debug->mark_count;
+         i++) /* what was left to the interpreter may be translated again */
+        if (i == 0 || (debug->marks[i] ^ debug->marks[i - 1]) & PAGE_MASK)
+            drop_translations(debug->harts, debug->marks[i]);
+    pthread_mutex_lock(&debug->lock); /* a translator may be looking */
     debug->mark_count = 0;
     debug->generation++;
+    pthread_mutex_unlock(&debug->lock);
     for (size_t i = debug->virtual_count; i < debug->break_count; i++) {
         mark_add(debug, debug->breaks[i].addr);
-        if (debug->harts)
-            drop_translations(debug->harts, debug->breaks[i].addr);
+        drop_translations(debug->harts, debug->breaks[i].addr);
     }
     for (struct hart *hart = debug->harts; hart; hart = hart->debug.next) {
-        hart->debug.breaks = debug->break_count > 0;
+        atomic_store(&hart->debug.breaks, debug->break_count > 0);
         hart->debug.marks_seen = debug->generation;
         hart->epoch++;
         tlb_flush_all(hart);

@@ -51,7 +51,7 @@ struct debug_config {
 };
 
 struct debug *debug_create(const struct debug_config *config, struct error *error);
-/* No attached hart may run any more. */
+/* No attached hart may run any more, nor a translator. */
 void debug_destroy(struct debug *debug);
 /* Once for each hart, before it first runs. */
 void debug_attach(struct debug *debug, struct hart *hart);

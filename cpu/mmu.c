@@ -321,8 +321,9 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
     if (access == MMU_WRITE && hart->accel)
         hart->accel->ops->page_written(hart, page);
     result->host = host + (vaddr & (PAGE_SIZE - 1));
-    result->cacheable = uniform;
-    if (uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, access)))
+    result->cacheable =
+        uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, access));
+    if (result->cacheable)
         fill_host(tlb, vaddr, access, result->paddr, host);
     return MMU_OK;
 }
@@ -351,6 +352,24 @@ void tlb_forget_writes(struct hart *hart)
             continue;
         memset(tlb->write, 0xff, sizeof(tlb->write));
         memset(tlb->write_victims, 0xff, sizeof(tlb->write_victims));
+    }
+}
+
+static void forget_entries(struct tlb_entry *entries, unsigned count, uint64_t host)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (entries[i].tag + entries[i].addend == host)
+            entries[i].tag = TLB_INVALID;
+}
+
+void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = &hart->tlb_pool[i];
+        if (tlb->mode == TLB_FREE)
+            continue;
+        forget_entries(tlb->write, TLB_SIZE, (uint64_t)(uintptr_t)host);
+        forget_entries(tlb->write_victims, TLB_VICTIMS, (uint64_t)(uintptr_t)host);
     }
 }
 

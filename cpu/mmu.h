@@ -12,7 +12,7 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
 struct mmu_result {
     uint64_t paddr;
     uint8_t *host;  /* of vaddr, or NULL where a device answers */
-    bool cacheable; /* the whole page allows this access */
+    bool cacheable; /* the whole page allows this access, and no debugger wants to see it */
 };
 
 #define MMU_OK (-1)

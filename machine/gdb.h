@@ -17,7 +17,9 @@ struct gdb;
 struct gdb *gdb_create(struct machine *machine, const char *where, struct error *error);
 /* Tells gdb that the guest has ended, with this status. */
 void gdb_finish(struct gdb *gdb, int status);
-/* The harts have stopped for good. NULL is allowed. */
+/* Ends the conversation and the server's thread: the harts have stopped for good. NULL is allowed. */
+void gdb_stop(struct gdb *gdb);
+/* After gdb_stop(), once the harts are destroyed: they look at the breakpoints. NULL is allowed. */
 void gdb_destroy(struct gdb *gdb);
 
 #endif

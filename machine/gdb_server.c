@@ -469,12 +469,17 @@ void gdb_finish(struct gdb *gdb, int status)
         atomic_store(&gdb->exit_status, status);
 }
 
-void gdb_destroy(struct gdb *gdb)
+void gdb_stop(struct gdb *gdb)
 {
     if (!gdb)
         return;
     atomic_store(&gdb->quit, true);
     wake(gdb);
     pthread_join(gdb->thread, NULL);
-    release(gdb);
+}
+
+void gdb_destroy(struct gdb *gdb)
+{
+    if (gdb)
+        release(gdb);
 }

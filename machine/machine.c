@@ -130,7 +130,7 @@ void machine_destroy(struct machine *machine)
 {
     if (!machine)
         return;
-    gdb_destroy(machine->gdb);
+    gdb_stop(machine->gdb);
     harts_stop(machine);
     profile_destroy(machine->profile);
     /* A reset waits for the devices' own threads, so nothing writes to a backend any more; and a backend's
@@ -144,6 +144,7 @@ void machine_destroy(struct machine *machine)
     for (unsigned i = 0; i < machine->blockdev_count; i++)
         blockdev_destroy(machine->blockdevs[i]);
     harts_destroy(machine);
+    gdb_destroy(machine->gdb);
     clock_destroy(machine->clock);
     bus_destroy(machine->bus);
     loader_destroy(&machine->loader);
