@@ -153,8 +153,6 @@ static void relocate(struct insn *insn, enum isa_insn which, unsigned flags, uin
 static void log_insn(const struct isa_operands *operands, uint64_t pc)
 {
     char text[96];
-    if (!log_wants(pc))
-        return;
     isa_disassemble(operands, pc, text, sizeof(text));
     log_line(LOG_CATEGORY_IN_ASM, "0x%016" PRIx64 ":  %08" PRIx32 "  %s", pc, operands->bits, text);
 }
@@ -179,7 +177,7 @@ static bool decode_one(struct hart *hart, struct block *block, struct insn *insn
         .length = operands.length,
     };
     relocate(insn, operands.insn, entry->flags, block->paddr & (PAGE_SIZE - 1));
-    if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)) && !hart->single)
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)) && !hart->single && log_filter_passes(pc))
         log_insn(&operands, pc);
     if (operands.insn == ISA_INSN_ILLEGAL)
         trace_illegal(hart, &operands, pc, missing);

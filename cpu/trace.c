@@ -81,7 +81,7 @@ void trace_run(struct hart *hart)
     struct block *block = block_find(hart);
     if (!block)
         return;
-    if (log_wants(pc))
+    if (log_enabled(LOG_CATEGORY_BLOCK) && log_wants(pc))
         log_line(LOG_CATEGORY_BLOCK, "hart %u: 0x%016" PRIx64 " %c %u instructions", hart->id, pc,
                  mode_of(hart), block->count);
     execute(hart, block);

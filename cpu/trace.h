@@ -15,7 +15,8 @@
 /* Whether the trace needs the hart to run step by step. */
 static inline bool trace_steps(void)
 {
-    return log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_BLOCK);
+    /* CSRs too: translated code has short ways for some. */
+    return log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_BLOCK) || log_enabled(LOG_CATEGORY_CSR);
 }
 /* Runs one block, or one instruction, and logs it. */
 void trace_run(struct hart *hart);

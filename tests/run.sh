@@ -66,6 +66,8 @@ if [ $sanitizers = yes ]; then
         "$top/build-clang/tests/fuzz"
     count_step "Fuzzing gdb's packets for 20 s" sh -c 'cd "$1" && ./fuzz_gdb_packet -max_total_time=20 -verbosity=0' sh \
         "$top/build-clang/tests/fuzz"
+    count_step "Fuzzing PCI and virtio-pci for 60 s" sh -c 'cd "$1" && ./fuzz_virtio_pci -max_total_time=60 -verbosity=0' \
+        sh "$top/build-clang/tests/fuzz"
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     say "Tests under ASan and UBSan (all but the boots)"

@@ -40,57 +40,54 @@ bool log_enable(const char *list, const char **bad)
     return true;
 }
 
-/* ---- -dfilter -------------------------------------------------------------------------------------- */
-
-#define FILTER_MAX 32
-
-unsigned log_filter_count;
-static struct {
+#define FILTERS_MAX 16
+static struct range {
     uint64_t first, last;
-} filter[FILTER_MAX];
+} filters[FILTERS_MAX];
+static unsigned filter_count; /* 0: all passes */
 
-bool log_filter_has(uint64_t addr)
+static bool parse_range(const char *text, size_t length, struct range *range)
 {
-    for (unsigned i = 0; i < log_filter_count; i++) {
-        if (addr >= filter[i].first && addr <= filter[i].last)
-            return true;
-    }
-    return false;
-}
-
-static bool parse_range(const char *text, const char **end, uint64_t *first, uint64_t *last)
-{
-    char *next;
-    *first = strtoull(text, &next, 0);
-    bool span = strncmp(next, "..", 2) == 0;
-    char operation = *next;
-    if (next == text || (!span && operation != '+' && operation != '-'))
+    char *end = NULL;
+    uint64_t first = strtoull(text, &end, 0), second;
+    size_t sign = (size_t)(end - text);
+    if (end == text || sign >= length || *text == '-')
         return false;
-    const char *second = next + (span ? 2 : 1);
-    uint64_t value = strtoull(second, &next, 0);
-    *end = next;
-    *last = span ? value : operation == '+' ? *first + value - 1 : *first;
-    if (operation == '-')
-        *first = *first - value + 1;
-    return next != second && *first <= *last && (span || value);
+    bool to = strncmp(end, "..", 2) == 0;
+    char *number = end + (to ? 2 : 1);
+    second = strtoull(number, &end, 0);
+    if (end == number || (size_t)(end - text) != length || *number == '-' || (!second && !to))
+        return false;
+    if (to)
+        *range = (struct range){ first, second };
+    else if (text[sign] == '+')
+        *range = (struct range){ first, first + second - 1 };
+    else if (text[sign] == '-')
+        *range = (struct range){ first - second + 1, first };
+    else
+        return false;
+    return range->first <= range->last;
 }
 
-bool log_filter(const char *ranges, const char **bad)
+bool log_set_filter(const char *ranges, const char **bad)
 {
-    while (*ranges) {
-        uint64_t first, last;
-        *bad = ranges;
-        if (log_filter_count == FILTER_MAX || !parse_range(ranges, &ranges, &first, &last) ||
-            (*ranges && *ranges != ','))
+    for (*bad = ranges; **bad;) {
+        size_t length = strcspn(*bad, ",");
+        if (filter_count == FILTERS_MAX || !parse_range(*bad, length, &filters[filter_count]))
             return false;
-        filter[log_filter_count].first = first;
-        filter[log_filter_count++].last = last;
-        ranges += *ranges == ',';
+        filter_count++;
+        *bad += length + ((*bad)[length] == ',');
     }
     return true;
 }
 
-/* ---- Lines ------------------------------------------------------------------------------------------ */
+bool log_filter_passes(uint64_t vaddr)
+{
+    bool passes = !filter_count;
+    for (unsigned i = 0; i < filter_count; i++)
+        passes |= vaddr >= filters[i].first && vaddr <= filters[i].last;
+    return passes;
+}
 
 bool log_open(const char *path)
 {

@@ -24,7 +24,9 @@
     X(MMIO, "mmio", "accesses of the harts to devices")                                                      \
     X(CSR, "csr", "accesses to control and status registers")                                                \
     X(IRQ, "irq", "interrupt wires of the harts and the PLIC")                                               \
-    X(VIRTIO, "virtio", "requests of virtio drivers and their ends")
+    X(VIRTIO, "virtio", "requests of virtio drivers and their ends")                                         \
+    X(OUT_ASM, "out_asm", "guest code beside the host code that it was translated into")                     \
+    X(IR, "ir", "operations of the regions that the optimiser makes")
 
 enum log_category {
 #define X(name, option, text) LOG_CATEGORY_##name,
@@ -44,16 +46,16 @@ static inline bool log_enabled(enum log_category category)
  * is not one, with *bad set to it (it points into `list`). */
 bool log_enable(const char *list, const char **bad);
 
-/* Which guest addresses the lines about addresses are for: "START..END,START+SIZE,START-SIZE" (END is the
- * last one; -SIZE: what lies before START, it included). False at what is no range, with *bad set to it.
- * Once, before the guest runs. */
-bool log_filter(const char *ranges, const char **bad);
-extern unsigned log_filter_count;
-bool log_filter_has(uint64_t addr);
-/* Whether a line about this address (a pc; of mmio, where the access goes) is wanted. */
+/* Limits what is logged of code to ranges of guest addresses (the argument of -dfilter): START..LAST,
+ * START+SIZE or START-SIZE (SIZE bytes up to START), with commas between. False at what is none of these,
+ * with *bad set to it. Before other threads log. */
+bool log_set_filter(const char *ranges, const char **bad);
+/* Whether code at the guest address is to be logged. */
+bool log_filter_passes(uint64_t vaddr);
+/* The same for a line about a pc, or (mmio) about where an access goes. */
 static inline bool log_wants(uint64_t addr)
 {
-    return !log_filter_count || log_filter_has(addr);
+    return log_filter_passes(addr);
 }
 
 /* Sends the log to a file (truncated) instead of stderr. False and errno set where it cannot be opened. */
