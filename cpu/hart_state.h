@@ -128,9 +128,10 @@ struct tlb_native {
     uint64_t pc; /* TLB_INVALID: empty */
     const uint8_t *code;
 };
-#define TLB_NATIVES 4096
-/* The entries of one page lie together, so that flushing a page clears 64 of them. */
-#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 63) | ((pc) >> 12 & 63) << 6)
+#define TLB_NATIVES 16384
+/* The entries of one page lie together, so that flushing a page clears those. */
+#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 255) | ((pc) >> 12 & 63) << 8)
+#define TLB_NATIVES_OF_PAGE  256
 
 struct tlb_jump {
     uint64_t pc;

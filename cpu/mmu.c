@@ -478,7 +478,7 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     }
     tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)].tag = TLB_INVALID;
     if (tlb->native_used)
-        memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, 64 * sizeof(tlb->native[0]));
+        memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, TLB_NATIVES_OF_PAGE * sizeof(tlb->native[0]));
     tlb->generation++; /* the jump cache may know the page even where the exec entry was replaced */
 }
 

@@ -348,6 +348,14 @@ uint64_t dbt_translated(struct dbt *dbt)
     return blocks;
 }
 
+uint64_t dbt_regions(struct dbt *dbt)
+{
+    pthread_mutex_lock(&dbt->lock);
+    uint64_t regions = dbt->counters.regions;
+    pthread_mutex_unlock(&dbt->lock);
+    return regions;
+}
+
 void dbt_print_counters(struct dbt *dbt, FILE *out)
 {
     pthread_mutex_lock(&dbt->lock);

@@ -43,6 +43,8 @@ void dbt_reset(struct dbt *dbt);
 void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length);
 /* Blocks translated since it was made. */
 uint64_t dbt_translated(struct dbt *dbt);
+/* The same of regions. */
+uint64_t dbt_regions(struct dbt *dbt);
 /* Counters, one a line. */
 void dbt_print_counters(struct dbt *dbt, FILE *out);
 

@@ -181,7 +181,8 @@ void t1_link_set_stub(struct dbt *dbt, struct t1_link *link, const uint8_t *stub
 void t1_link_to(struct dbt *dbt, uint32_t number, struct t1_block *block);
 /* All jumps to the block lead to their stubs again. */
 void t1_links_undo(struct dbt *dbt, struct t1_block *block);
-/* All jumps to the block, now and later, lead to `entry`; the harts' jump tables follow. */
+/* All jumps to the block, now and later, lead to `entry`. The harts' jump tables keep the old one until
+ * dbt->generation is raised. */
 void t1_block_set_entry(struct dbt *dbt, struct t1_block *block, const uint8_t *entry);
 
 /* evict.c: frees the oldest segment and makes it the one that is filled. With the lock held and `running`

@@ -61,6 +61,15 @@ static bool check(const struct t2_region *region, const char *pass)
     return !fault;
 }
 
+/* Straight code is worth it where it does much floating point, for which T1 has no registers. */
+static bool computes(const struct t2_region *r)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < r->insn_count; i++)
+        count += r->insns[i].op >= T2_FADD && r->insns[i].op <= T2_FCVTFF;
+    return count >= 6;
+}
+
 /* All but the code. False: there is no region worth having. */
 static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request *request)
 {
@@ -71,9 +80,10 @@ static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request 
     r->header_offset = request->paddr & (PAGE_SIZE - 1);
     memcpy(r->code, request->page, PAGE_SIZE);
     memset(r->home, T2_IN_HART, sizeof(r->home));
-    if (!t2_region_find(r, t2->eager))
-        return false;
+    t2_region_find(r);
     t2_build(r);
+    if (!t2->eager && !r->loops && !computes(r))
+        return false;
     if (r->full || !r->blocks[0].guest_insns || !check(r, "building"))
         return false;
     t2_fold(r);
@@ -163,6 +173,7 @@ static void leave_header(struct dbt *dbt, struct t2_code *code)
     header->samples = 0;
     if (header->entry)
         t1_block_set_entry(dbt, header, header->own_entry);
+    dbt->generation++;
     code->header = 0;
 }
 
@@ -209,10 +220,16 @@ static struct t2_request *make_request(const struct hart *hart, const uint8_t *p
 }
 
 /* With the lock held. */
-static void ask(struct t2 *t2, const struct hart *hart, const uint8_t *page, uint64_t paddr)
+static void ask(struct t2 *t2, const struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
 {
     struct t1_block *block = t1_block_at(t2->dbt, paddr);
-    if (!block || block->region || block->samples > T2_SAMPLES || ++block->samples < T2_SAMPLES)
+    if (block && block->region) { /* the table may still know the header's own entry */
+        struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
+        if (native->pc == pc)
+            native->code = block->entry;
+        return;
+    }
+    if (!block || block->samples > T2_SAMPLES || ++block->samples < T2_SAMPLES)
         return;
     if (t2->queued == T2_QUEUE_MAX) {
         block->samples = 0;
@@ -231,7 +248,7 @@ void t2_slice_ended(struct hart *hart, uint64_t pc)
     uint64_t paddr;
     const uint8_t *page = page_of(hart, pc, &paddr);
     if (page && dbt->t2 && !dbt->t2->eager && pthread_mutex_trylock(&dbt->lock) == 0) {
-        ask(dbt->t2, hart, page, paddr);
+        ask(dbt->t2, hart, pc, page, paddr);
         pthread_mutex_unlock(&dbt->lock);
     }
 }

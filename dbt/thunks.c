@@ -316,6 +316,9 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
     x86_ret(e);
 }
 
+/* The bits of pc that are bits of 16 * TLB_NATIVE_INDEX(pc) as they stand: the page's. */
+#define TLB_NATIVE_PAGES ((TLB_NATIVES / TLB_NATIVES_OF_PAGE - 1) << 12)
+
 void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
 {
     const int32_t table = (int32_t)offsetof(struct tlb, native);
@@ -325,9 +328,8 @@ void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
     x86_mov(e, 32, X86_RCX, X86_RAX);
     x86_mov(e, 32, X86_RDX, X86_RAX);
     x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
-    x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_NATIVES / 64 - 1) << 10);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_NATIVE_PAGES);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES_OF_PAGE - 1) << 4);
     x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
     uint8_t *miss = x86_jcc(e, X86_NE);
@@ -341,8 +343,7 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
     const int32_t table =
         (int32_t)(offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native));
     x86_store(e, 64, HART_MEM(native.page), X86_RCX);
-    x86_shift_imm(e, X86_SHR, 32, X86_RCX, 2);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES / 64 - 1) << 10);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_NATIVE_PAGES);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
     x86_jcc_to(e, X86_NE, dbt->find);
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
