@@ -84,5 +84,6 @@ void t1_calls_add(struct TCase *tests);
 void t1_memory_add(struct TCase *tests);
 void t1_code_add(struct TCase *tests);
 void t1_time_add(struct TCase *tests);
+void t1_random_add(struct TCase *tests);
 
 #endif
