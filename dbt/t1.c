@@ -112,11 +112,6 @@ void t1_cold_also(struct t1 *t, struct t1_cold *same, uint8_t *site)
     t1_cold(t, T1_COLD_ALSO, site)->same = same;
 }
 
-static uint32_t link_number(const struct t1 *t, const struct t1_link *link)
-{
-    return (uint32_t)(((const uint8_t *)link - t->dbt->cache.data) / 8);
-}
-
 static void emit_cold(struct t1 *t, struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
@@ -141,8 +136,8 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_jmp_to(e, cold->back);
         break;
     case T1_COLD_LINK:
-        cold->link->stub = x86_here(e);
-        x86_mov_imm(e, X86_RAX, link_number(t, cold->link));
+        t1_link_set_stub(t->dbt, cold->link, x86_here(e));
+        x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, cold->link));
         x86_jmp_to(e, t->dbt->leave_link);
         break;
     case T1_COLD_INDIRECT: t1_emit_cold_indirect(t); break;
@@ -162,28 +157,20 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
 
 /* ---- Calls to interpreter handlers -------------------------------------------------------------------- */
 
-static void handler_done(struct hart *hart, const struct insn *insn)
-{
-    (void)insn;
-    hart->native.done = true;
-}
-
-/* A block of one instruction for the handler to find itself in: `count` is what a trap takes back. */
 struct insn *t1_make_insn(struct t1 *t)
 {
-    struct block *block = code_cache_data(&t->dbt->cache, sizeof(struct block) + 2 * sizeof(struct insn));
-    if (!block) {
+    struct t1_handler *handler = code_cache_data(&t->dbt->cache, sizeof(*handler));
+    if (!handler) {
         t->full = true;
         return NULL;
     }
-    block->count = t->block->count - t->index;
-    block->insns[0] = t->source->insns[t->index];
+    handler->undone = t->block->count - t->index;
+    handler->insn = t->source->insns[t->index];
     /* Both are relative to the page, which takes the block's place. */
     if (t->op.insn == ISA_INSN_auipc)
-        block->insns[0].imm += (int32_t)(t->offset - block->insns[0].offset);
-    block->insns[0].offset = (uint16_t)t->offset;
-    block->insns[1].exec = handler_done;
-    return &block->insns[0];
+        handler->insn.imm += (int32_t)(t->offset - handler->insn.offset);
+    handler->insn.offset = (uint16_t)t->offset;
+    return &handler->insn;
 }
 
 static void call_handler(struct t1 *t)
@@ -291,7 +278,7 @@ static void translate_insns(struct t1 *t)
         t->set_from = X86_NONE;
         lower(t);
     }
-    unsigned end = start + t->block->bytes;
+    unsigned end = start + t->block->span.bytes;
     if (!t->ended) {
         if (t->block->count < t->source->count)
             t1_leave(t, end);
@@ -306,45 +293,66 @@ static void translate_insns(struct t1 *t)
 static struct t1_block *make_block(struct t1 *t, unsigned count)
 {
     const struct block *source = t->source;
+    struct code_cache *cache = &t->dbt->cache;
     unsigned bytes = count == source->count ? source->bytes : source->insns[count].offset;
-    struct t1_block *block = code_cache_data(&t->dbt->cache, sizeof(*block));
-    uint8_t *copy = code_cache_data(&t->dbt->cache, bytes);
+    struct t1_block *block = code_cache_data(cache, sizeof(*block));
+    uint8_t *copy = code_cache_data(cache, bytes);
     if (!block || !copy)
         return NULL;
     memcpy(copy, source->code, bytes);
-    *block = (struct t1_block){
-        .paddr = source->paddr, .guest = source->host, .copy = copy, .bytes = bytes, .count = count
-    };
+    *block = (struct t1_block){ .owner.kind = CODE_T1_BLOCK,
+                                .span = { .paddr = source->paddr,
+                                          .owner = code_ref(cache, block),
+                                          .copy = code_ref(cache, copy),
+                                          .bytes = (uint16_t)bytes },
+                                .count = (uint16_t)count };
     return block;
+}
+
+static void count_block(struct dbt *dbt, const struct t1_block *block, size_t host_bytes)
+{
+    dbt->counters.blocks++;
+    dbt->counters.insns += block->count;
+    dbt->counters.guest_bytes += block->span.bytes;
+    dbt->counters.host_bytes += host_bytes;
+}
+
+enum outcome { DONE, TOO_LONG, NO_ROOM };
+
+/* In the present segment. */
+static enum outcome translate(struct t1 *t, unsigned count)
+{
+    struct code_cache *cache = &t->dbt->cache;
+    uint8_t *start = code_cache_begin(cache, T1_CODE_MAX);
+    if (!start)
+        return NO_ROOM;
+    t->e = (struct x86_emit){ start, start + T1_CODE_MAX, cache->run, false };
+    t->block = make_block(t, count);
+    if (t->block)
+        translate_insns(t);
+    if (!t->block || t->full || t->e.overflow || t->cold_count >= T1_COLDS_MAX - 1) {
+        code_cache_abort(cache);
+        return !t->block || t->full ? NO_ROOM : TOO_LONG;
+    }
+    t->block->entry = t->block->own_entry = start + cache->run;
+    code_cache_commit(cache, &t->block->owner, t->e.at);
+    count_block(t->dbt, t->block, (size_t)(t->e.at - start));
+    return DONE;
 }
 
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
 {
-    struct code_cache *cache = &dbt->cache;
-    *full = false;
     unsigned count = translatable(dbt, hart, source);
+    *full = false;
     if (count == 0 || source->paddr2 != NO_PAGE)
         return NULL;
-    if (CODE_CACHE_SIZE - cache->used < T1_CODE_MAX) {
-        *full = true;
-        return NULL;
+    for (;;) {
+        struct t1 t = { .dbt = dbt, .hart = hart, .source = source };
+        enum outcome outcome = translate(&t, count);
+        if (outcome == DONE)
+            return t.block;
+        *full = outcome == NO_ROOM && !code_cache_advance(&dbt->cache);
+        if (outcome == TOO_LONG || *full)
+            return NULL;
     }
-    uint8_t *start = cache->write + cache->used;
-    struct t1 t = {
-        .e = { start, start + T1_CODE_MAX, cache->run, false }, .dbt = dbt, .hart = hart, .source = source
-    };
-    t.block = make_block(&t, count);
-    if (t.block)
-        translate_insns(&t);
-    if (!t.block || t.full || t.e.overflow || t.cold_count >= T1_COLDS_MAX - 1) {
-        *full = true;
-        return NULL;
-    }
-    t.block->entry = start + cache->run;
-    cache->used += (size_t)(t.e.at - start + 15) & ~(size_t)15;
-    dbt->counters.blocks++;
-    dbt->counters.insns += count;
-    dbt->counters.guest_bytes += t.block->bytes;
-    dbt->counters.host_bytes += (uint64_t)(t.e.at - start);
-    return t.block;
 }

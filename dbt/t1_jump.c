@@ -11,12 +11,11 @@
 /* The rel32 at `site` leads to a stub until the target is translated. */
 static void add_link(struct t1 *t, uint8_t *site, unsigned target)
 {
-    struct t1_link *link = code_cache_data(&t->dbt->cache, sizeof(*link));
+    struct t1_link *link = t1_link_make(t->dbt, &t->block->owner, site, target);
     if (!link) {
         t->full = true;
         return;
     }
-    *link = (struct t1_link){ .site = site, .offset = target };
     t1_cold(t, T1_COLD_LINK, site)->link = link;
 }
 

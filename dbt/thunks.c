@@ -23,6 +23,7 @@
 #include "cpu/mmu.h"
 #include "cpu/trap.h"
 #include "dbt/dbt_state.h"
+#include "dbt/t2.h"
 
 static const struct {
     unsigned guest;
@@ -106,13 +107,32 @@ SLOW(2)
 SLOW(4)
 SLOW(8)
 
-static bool exec_insn(struct hart *hart, struct insn *insn)
+/* Follows the instruction in the stand-in block. */
+static void handler_done(struct hart *hart, const struct insn *insn)
 {
-    hart->block = (struct block *)(void *)((char *)insn - offsetof(struct block, insns));
-    sync_in(hart);
+    (void)insn;
+    hart->native.done = true;
+}
+
+/* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
+ * much to take back, and instret is exact: it can run. */
+static const struct insn *own_insn(struct hart *hart, const struct insn *insn)
+{
+    unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
+    struct insn *own = &hart->native.block->insns[BLOCK_INSNS_MAX - undone];
+    own[0] = *insn;
+    own[1].exec = handler_done;
+    hart->block = hart->native.block;
     hart->native.done = false;
+    sync_in(hart);
+    return own;
+}
+
+static bool exec_insn(struct hart *hart, const struct insn *insn)
+{
+    const struct insn *own = own_insn(hart, insn);
     uint8_t rm = hart->fp.host_rm;
-    insn->exec(hart, insn);
+    own->exec(hart, own);
     if (hart->fp.host_rm != rm)
         fp_host_rm_switch(&hart->fp, rm); /* the block may have looked at it */
     if (!hart->native.done)
@@ -147,22 +167,19 @@ static const uint8_t *resume(struct hart *hart)
         hart->native.budget += DBT_SLICE;
         hart->native.end += DBT_SLICE;
     }
-    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
-    if (native->pc != hart->pc)
-        return NULL;
     hart->native.page = hart->pc & PAGE_MASK;
-    return native->code;
+    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
+    return native->pc == hart->pc ? native->code : dbt_find(hart, hart->pc);
 }
 
-static void exec_system(struct hart *hart, struct insn *insn)
+static void exec_system(struct hart *hart, const struct insn *insn)
 {
-    hart->block = (struct block *)(void *)((char *)insn - offsetof(struct block, insns));
-    sync_in(hart);
-    insn->exec(hart, insn);
+    const struct insn *own = own_insn(hart, insn);
+    own->exec(hart, own);
     sync_trapped(hart); /* if it did */
 }
 
-static const uint8_t *system_insn(struct hart *hart, struct insn *insn)
+static const uint8_t *system_insn(struct hart *hart, const struct insn *insn)
 {
     exec_system(hart, insn);
     return resume(hart);
@@ -171,7 +188,7 @@ static const uint8_t *system_insn(struct hart *hart, struct insn *insn)
 /* For csr_insn(): go on behind the instruction. */
 #define STAY ((const uint8_t *)1)
 
-static const uint8_t *csr_insn(struct hart *hart, struct insn *insn)
+static const uint8_t *csr_insn(struct hart *hart, const struct insn *insn)
 {
     uint64_t next = hart->native.page + insn->offset + insn->length;
     enum privilege priv = hart->priv;
@@ -185,14 +202,15 @@ static const uint8_t *csr_insn(struct hart *hart, struct insn *insn)
 
 /* MXCSR does not round as frm says, which the instruction wants: now it does, and the instruction can be done
  * inline. Where the host has no such mode, the handler does it (or traps), and the block is left. */
-static const uint8_t *round_insn(struct hart *hart, struct insn *insn)
+static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
 {
     if (hart->fp.frm <= FP_RUP) {
         fp_host_rm_switch(&hart->fp, hart->fp.frm);
         return STAY;
     }
     if (exec_insn(hart, insn)) {
-        hart->native.budget += (int32_t)hart->block->count - 1; /* the rest of the block */
+        hart->native.budget +=
+            (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1; /* the rest of the block */
         sync_in(hart);
         hart->pc = hart->native.page + insn->offset + insn->length;
     }
@@ -270,7 +288,8 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
     x86_jmp_to(e, dbt->leave);
 }
 
-static void build_slice(struct x86_emit *e, const uint8_t *leave)
+/* Also tells the optimiser where the hart is. */
+static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
     x86_patch(x86_jcc(e, X86_NE), e->run, leave);
@@ -278,6 +297,20 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave)
     x86_patch(x86_jcc(e, X86_B), e->run, leave);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
     x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
+    if (in_page)
+        x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RCX);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_slice_ended);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
     x86_ret(e);
 }
 
@@ -292,12 +325,12 @@ void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
     x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
     x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
     x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, 0x3c00);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_NATIVES / 64 - 1) << 10);
     x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
     uint8_t *miss = x86_jcc(e, X86_NE);
     if (!e->overflow)
-        x86_patch(miss, e->run, dbt->leave_miss);
+        x86_patch(miss, e->run, dbt->find);
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
 }
 
@@ -309,7 +342,7 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
     x86_shift_imm(e, X86_SHR, 32, X86_RCX, 2);
     x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES / 64 - 1) << 10);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
-    x86_jcc_to(e, X86_NE, dbt->leave_miss);
+    x86_jcc_to(e, X86_NE, dbt->find);
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
 }
 
@@ -419,6 +452,29 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
     }
 }
 
+/* rax: a pc that the table does not know; native.page is its page. The translation is looked for by its
+ * physical address, without leaving translated code. */
+static void build_find(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->find = x86_here(e);
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RAX);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)dbt_find);
+    x86_call_reg(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RCX);
+    x86_test(e, 64, X86_RAX, X86_RAX);
+    uint8_t *none = x86_jcc(e, X86_E);
+    x86_jmp_reg(e, X86_RAX);
+    x86_patch(none, e->run, x86_here(e));
+    x86_mov(e, 64, X86_RAX, X86_RCX);
+    x86_jmp_to(e, dbt->leave_miss);
+}
+
 /* edx: the bits; rax: mstatus as it was. */
 static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
 {
@@ -438,14 +494,16 @@ static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
 bool thunks_build(struct dbt *dbt, struct error *error)
 {
     struct code_cache *cache = &dbt->cache;
-    struct x86_emit emit = { cache->write, cache->write + CODE_CACHE_SIZE, cache->run, false };
+    struct x86_emit emit = { cache->write, cache->write + CODE_FIXED_SIZE, cache->run, false };
     struct x86_emit *e = &emit;
     build_enter(dbt, e);
     build_leave(dbt, e);
+    build_find(dbt, e);
     dbt->slice_at = x86_here(e);
-    build_slice(e, dbt->leave_at);
+    build_slice(e, dbt->leave_at, true);
     dbt->slice_pc = x86_here(e);
-    build_slice(e, dbt->leave_miss);
+    build_slice(e, dbt->leave_miss, false);
+    t2_build_fill(dbt, e);
     build_return(dbt, e);
     build_resume(dbt, e);
     dbt->csr = x86_here(e);
@@ -460,7 +518,5 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     x86_mov(e, 64, X86_RSI, X86_RAX);
     build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
     build_memory(dbt, e);
-    cache->used = (size_t)(e->at - cache->write + 63) & ~(size_t)63;
-    code_cache_keep(cache);
     return !e->overflow || error_set(error, "the translator's fixed code does not fit");
 }
