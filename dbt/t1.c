@@ -219,8 +219,10 @@ static bool lower_constant(struct t1 *t)
 
 static void lower(struct t1 *t)
 {
-    static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings,
-                                                  t1_fp_convert_lowerings, t1_amo_lowerings };
+    static t1_lower_fn *const *const tables[] = {
+        t1_int_lowerings, t1_bits_lowerings,       t1_mem_lowerings,
+        t1_fp_lowerings,  t1_fp_convert_lowerings, t1_amo_lowerings
+    };
     if (isa_entry(t->op.insn)->flags & ISA_END) {
         if (is_jump(t->op.insn))
             t1_lower_jump(t);
@@ -234,11 +236,11 @@ static void lower(struct t1 *t)
     }
     if (lower_constant(t))
         return;
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         if (!tables[i][t->op.insn] || !tables[i][t->op.insn](t))
             continue;
         /* Only these end with rax as it is in all their cold code, too. */
-        bool kept = i == 0 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 1);
+        bool kept = i < 2 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 2);
         if (kept && t->set_from == X86_RAX && t1_pinned(t->op.rd) == X86_NONE)
             t->in_rax = t->op.rd;
         else
