@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Random straight programs whose instructions trap here and there: atomics at good and bad addresses, CSRs in
- * each privilege mode with interrupts that become enabled, floating point under changing rounding modes. Each
- * trap and its minstret is logged; all tiers must leave the same log, registers and memory.
+ * Random straight programs whose instructions trap here and there: integers, atomics at good and bad
+ * addresses, CSRs in each privilege mode with interrupts that become enabled, floating point under changing
+ * rounding modes. Each trap and its minstret is logged; all tiers must leave the same log, registers and
+ * memory.
  */
 #include <check.h>
 
@@ -66,6 +67,40 @@ static void put_atomic(struct guest *guest, struct program *program)
     guest_put16(guest, bits >> 16);
     if (below(program, 3) == 0)
         I(sd, 0, S3, any(program, false), 8 * (int)below(program, 3));
+}
+
+/* ---- Integers ------------------------------------------------------------------------------------------ */
+
+/* Few registers, so that most read what was just written: pairs that are translated as one, and constants. */
+static void put_integer(struct guest *guest, struct program *program)
+{
+    static const unsigned registers[] = { T0, T1, T2, A0, A1, S4 };
+    static const enum isa_insn two[] = { ISA_INSN_add,  ISA_INSN_sub,  ISA_INSN_sll,    ISA_INSN_slt,
+                                         ISA_INSN_addw, ISA_INSN_mul,  ISA_INSN_divu,   ISA_INSN_rem,
+                                         ISA_INSN_min,  ISA_INSN_bset, ISA_INSN_mulhsu, ISA_INSN_czero_eqz };
+    unsigned rd = registers[below(program, 6)], rs1 = registers[below(program, 6)];
+    unsigned rs2 = registers[below(program, 6)];
+    int32_t small = (int32_t)below(program, 4096) - 2048, upper = (int32_t)(below(program, 1 << 20) << 12);
+    switch (below(program, 7)) {
+    case 0:
+        I(slli, rd, rs1, 0, below(program, 2) ? 32 : (int32_t)below(program, 64));
+        I(srli, rd, below(program, 8) ? rd : rs2, 0, below(program, 2) ? 32 : (int32_t)below(program, 64));
+        break;
+    case 1:
+        I(lui, rd, 0, 0, upper);
+        guest_put(guest, below(program, 2) ? ISA_INSN_addi : ISA_INSN_addiw, rs2, rd, 0, small);
+        break;
+    case 2:
+        I(auipc, rd, 0, 0, upper);
+        I(addi, below(program, 2) ? rd : rs2, rd, 0, small);
+        break;
+    case 3:
+        I(sd, 0, S3, rs1, 8 * (int32_t)below(program, 8));
+        I(ld, rd, S3, 0, 8 * (int32_t)below(program, 8));
+        break;
+    case 4: I(addi, rd, rs1, 0, small); break;
+    default: guest_put(guest, two[below(program, 12)], rd, rs1, rs2, 0); break;
+    }
 }
 
 /* ---- CSRs ---------------------------------------------------------------------------------------------- */
@@ -190,7 +225,7 @@ static void build_random(struct guest *guest, const void *argument)
 static void check_random(struct guest *guest, const void *argument)
 {
     const struct program *program = argument;
-    if (program->step != put_float)
+    if (program->step == put_atomic || program->step == put_csr)
         ck_assert_uint_ne(guest_word(guest, LOG + 64), 0); /* something trapped */
 }
 
@@ -199,6 +234,12 @@ static void run_random(enum privilege priv, unsigned seed, void (*step)(struct g
     struct program program = { .state = seed * 0x9e3779b97f4a7c15u + 1, .priv = priv, .step = step };
     guest_run_tiers(1, build_random, check_random, &program);
 }
+
+START_TEST(test_integers)
+{
+    run_random(PRIV_M, (unsigned)_i, put_integer);
+}
+END_TEST
 
 START_TEST(test_atomics)
 {
@@ -221,6 +262,7 @@ END_TEST
 
 void t1_random_add(TCase *tests)
 {
+    tcase_add_loop_test(tests, test_integers, 0, SEEDS);
     tcase_add_loop_test(tests, test_atomics, 0, SEEDS);
     tcase_add_loop_test(tests, test_csrs, 0, SEEDS);
     tcase_add_loop_test(tests, test_floats, 0, SEEDS);
