@@ -167,11 +167,9 @@ static const uint8_t *resume(struct hart *hart)
         hart->native.budget += DBT_SLICE;
         hart->native.end += DBT_SLICE;
     }
-    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
-    if (native->pc != hart->pc)
-        return NULL;
     hart->native.page = hart->pc & PAGE_MASK;
-    return native->code;
+    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
+    return native->pc == hart->pc ? native->code : dbt_find(hart, hart->pc);
 }
 
 static void exec_system(struct hart *hart, const struct insn *insn)
