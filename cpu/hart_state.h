@@ -171,6 +171,16 @@ struct hart_page_slot {
 };
 #define HART_PAGE_SLOTS 16
 
+/* Why a hart left translated code. */
+enum native_exit {
+    NATIVE_EXIT_OTHER,        /* a trap, a system instruction: to a pc that the jump table has not */
+    NATIVE_EXIT_LINK,         /* a jump that is not linked yet */
+    NATIVE_EXIT_MISS,         /* an indirect jump or a return to a pc that the jump table has not */
+    NATIVE_EXIT_UNTRANSLATED, /* an instruction for the interpreter */
+    NATIVE_EXIT_REQUEST,      /* somebody wanted the hart's attention */
+    NATIVE_EXITS
+};
+
 /* ---- The hart ------------------------------------------------------------------------------------- */
 
 #define PMP_COUNT 16
@@ -247,8 +257,11 @@ struct hart {
         void *stack;         /* host stack pointer to leave with */
         void *stack_limit;   /* below it, translated code leaves */
         uint64_t generation; /* of the code cache that the jump tables point into */
-        bool done;           /* the handler that translated code called reached its end */
-        struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
+        uint32_t exit;       /* enum native_exit: how translated code was left */
+        uint64_t exits[NATIVE_EXITS];
+        uint64_t returns_missed; /* guest returns that did not go where the newest call came from */
+        bool done;               /* the handler that translated code called reached its end */
+        struct block *block;     /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
         uint64_t addend;     /* what a look-up from translated code found */
         uint32_t mxcsr;      /* to look at its flags */
         struct hart_page_slot slots[HART_PAGE_SLOTS];
@@ -257,7 +270,17 @@ struct hart {
         uint8_t flags_of_mxcsr[64];
     } native;
     struct block *scratch; /* one instruction that must not be cached */
+    /* Counted by the owner, read by anybody. */
+    struct {
+        uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */
+        uint64_t tlb_recalls;   /* misses that the victims served */
+    } counts;
 };
+
+static inline void hart_count(uint64_t *counter)
+{
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
 
 /* The architectural pc of an instruction of the running block. */
 static inline uint64_t hart_insn_pc(const struct hart *hart, const struct insn *insn)

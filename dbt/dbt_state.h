@@ -91,7 +91,6 @@ struct dbt_counters {
     uint64_t invalidated, verified, evictions, evicted, links;
     uint64_t regions, region_bytes;
     uint64_t eviction_ns, eviction_wait_ns; /* evicting; of it, waiting for the harts */
-    _Atomic uint64_t entries;
 };
 
 struct dbt {
@@ -100,6 +99,8 @@ struct dbt {
     pthread_rwlock_t running;
     struct code_cache cache;
     _Atomic uint64_t generation; /* of the harts' jump tables: raised when an entry in them may be wrong */
+    dbt_listen_fn *listen;       /* NULL: nobody */
+    void *listen_opaque;
     const struct code_owner_ops *owner_ops[CODE_OWNER_KINDS];
 
     struct t2 *t2; /* the optimiser; NULL: none */

@@ -301,13 +301,15 @@ static bool lower_zero_extension(struct t1 *t)
 static void translate_insns(struct t1 *t)
 {
     unsigned start = t->source->paddr & (PAGE_SIZE - 1);
+    const uint8_t *first = t->e.at;
     x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
     for (t->index = 0; t->index < t->block->count; t->index++) {
         decode(t->source, t->index, t->hart, &t->op);
         t->offset = start + t->source->insns[t->index].offset;
         t->set_from = X86_NONE;
+        t->starts[t->index] = t->index ? (uint32_t)(t->e.at - first) : 0;
         if (lower_zero_extension(t))
-            t->index++;
+            t->starts[++t->index] = (uint32_t)(t->e.at - first);
         else
             lower(t);
     }
@@ -319,6 +321,7 @@ static void translate_insns(struct t1 *t)
             t1_goto(t, T1_ALWAYS, (int)end);
     }
     t1_forget_rax(t);
+    t->starts[t->block->count] = (uint32_t)(t->e.at - first);
     for (unsigned i = 0; i < t->cold_count; i++)
         emit_cold(t, &t->colds[i]);
 }
@@ -350,6 +353,22 @@ static void count_block(struct dbt *dbt, const struct t1_block *block, size_t ho
     dbt->counters.host_bytes += host_bytes;
 }
 
+static void tell(const struct t1 *t, const uint8_t *start)
+{
+    const struct t1_block *block = t->block;
+    struct dbt_code code = { .kind = "t1",
+                             .vaddr = t->hart->pc,
+                             .paddr = block->span.paddr,
+                             .guest = code_at(&t->dbt->cache, block->span.copy),
+                             .guest_size = block->span.bytes,
+                             .host = start + t->e.run,
+                             .host_size = (size_t)(t->e.at - start),
+                             .starts = t->starts,
+                             .count = block->count,
+                             .isa = &t->hart->isa };
+    t->dbt->listen(t->dbt->listen_opaque, &code);
+}
+
 enum outcome { DONE, TOO_LONG, NO_ROOM };
 
 /* In the present segment. */
@@ -370,6 +389,8 @@ static enum outcome translate(struct t1 *t, unsigned count)
     t->block->entry = t->block->own_entry = start + cache->run;
     code_cache_commit(cache, &t->block->owner, t->e.at);
     count_block(t->dbt, t->block, (size_t)(t->e.at - start));
+    if (t->dbt->listen)
+        tell(t, start);
     return DONE;
 }
 

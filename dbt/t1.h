@@ -64,6 +64,7 @@ struct t1 {
     uint32_t fp_boxed;       /* f registers that the block has written a single to */
     struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
     uint8_t *compare;        /* where the branch's comparison begins */
+    uint32_t starts[BLOCK_INSNS_MAX + 1]; /* where each instruction's code begins, then the cold code */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
 };

@@ -89,7 +89,7 @@ struct t2_region {
     /* In. */
     struct isa_config isa;
     const struct dbt *dbt;
-    uint64_t page; /* physical */
+    uint64_t page, vaddr; /* physical; as some hart sees it */
     unsigned header_offset;
     uint8_t code[PAGE_SIZE]; /* copy of the guest's page */
 

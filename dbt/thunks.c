@@ -279,11 +279,16 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
 
     dbt->leave_link = x86_here(e);
     x86_store(e, 32, HART_MEM(native.link), X86_RAX);
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_LINK);
     x86_jmp_to(e, dbt->leave);
 
     dbt->leave_at = x86_here(e);
     x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_UNTRANSLATED);
+    uint8_t *at = x86_jmp(e);
     dbt->leave_miss = x86_here(e);
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_MISS);
+    x86_patch(at, e->run, x86_here(e));
     x86_store(e, 64, HART_MEM(pc), X86_RAX);
     x86_jmp_to(e, dbt->leave);
 }
@@ -352,11 +357,13 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
 static void build_return(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->return_other = x86_here(e);
+    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.returns_missed), 1);
+    const uint8_t *again = x86_here(e);
     x86_mem_op_imm(e, X86_CMP, 64, x86_mem(X86_RSP, 8), -1);
     uint8_t *end = x86_jcc(e, X86_E);
     x86_op_imm(e, X86_ADD, 64, X86_RSP, 16);
     x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
-    x86_patch(x86_jcc(e, X86_NE), e->run, dbt->return_other);
+    x86_patch(x86_jcc(e, X86_NE), e->run, again);
     x86_ret(e);
     x86_patch(end, e->run, x86_here(e));
     x86_test(e, 32, HOST_BUDGET, HOST_BUDGET);

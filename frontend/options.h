@@ -55,9 +55,11 @@ struct options_named {
 struct options {
     enum options_action action;
     struct machine_config machine;
-    const char *title;    /* -name */
-    const char *log_list; /* -d */
-    const char *log_file; /* -D */
+    const char *title;      /* -name */
+    const char *log_list;   /* -d */
+    const char *log_file;   /* -D */
+    const char *log_filter; /* -dfilter */
+    bool perf_map;          /* -perfmap */
     bool nographic, display_none, nodefaults, snapshot;
     unsigned serial_count;
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "cpu/isa.h"
+#include "dbt/dbt.h"
 #include "devices/blockdev.h"
 #include "util/error.h"
 
@@ -62,8 +63,10 @@ struct machine_config {
     bool eager;              /* the optimiser translates each block at once (tests) */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
     unsigned code_cache_mib; /* of the translator; 0: its default */
-    unsigned smp;            /* harts, 1..MACHINE_HARTS_MAX */
-    uint64_t ram_size;       /* bytes, a multiple of 4 KiB */
+    dbt_listen_fn *listen;   /* is told of translated code; NULL: nobody */
+    void *listen_opaque;
+    unsigned smp;      /* harts, 1..MACHINE_HARTS_MAX */
+    uint64_t ram_size; /* bytes, a multiple of 4 KiB */
 
     const char *bios;                           /* NULL: the default firmware; "none"; or a file */
     const char *kernel, *initrd, *append, *dtb; /* NULL: none */
