@@ -19,6 +19,8 @@ static const struct known_device {
     { "virtio-blk-device", MACHINE_VIRTIO_BLK, "drive",
       "a disk: drive=ID of a -drive with if=none, serial=TEXT" },
     { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
+    { "virtio-net-device", MACHINE_VIRTIO_NET, "netdev",
+      "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
     { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries a virtconsole" },
     { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev" },
     { "loader", MACHINE_VIRTIO_NONE, NULL,
@@ -32,9 +34,9 @@ static const struct {
     bool prefix;
     const char *text;
 } later_devices[] = {
-    { "virtio-net", true, "there is no network" },
-    { "e1000", true, "there is no network" },
-    { "rtl8139", true, "there is no network" },
+    { "virtio-net-pci", true, "there is no PCIe; use virtio-net-device" },
+    { "e1000", true, "use virtio-net-device" },
+    { "rtl8139", true, "use virtio-net-device" },
     { "virtio-blk-pci", true, "there is no PCIe; use virtio-blk-device" },
     { "virtio-rng-pci", true, "there is no PCIe; use virtio-rng-device" },
     { "virtio-serial-pci", true, "there is no PCIe; use virtio-serial-device" },
@@ -106,6 +108,31 @@ static bool device_bus(struct options *options, void *item, const char *value, s
 static const struct options_key blk_keys[] = {
     { "drive", device_backend }, { "id", device_id }, { "bus", device_bus },
     { "serial", device_serial }, { NULL, NULL },
+};
+static bool device_mac(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct options_device *device = item;
+    device->has_mac = value && netdev_parse_mac(value, device->mac);
+    return device->has_mac ||
+           error_set(error,
+                     "-device virtio-net-device,mac=%s: not a card's address; write mac=52:54:00:12:34:56",
+                     value ? value : "");
+}
+
+static bool device_mq(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    bool on;
+    if (!option_parse_switch(value, &on))
+        return options_bad_value(error, "-device virtio-net-device,mq", value, "on, off");
+    return !on ||
+           error_set(error, "-device virtio-net-device,mq=on: this version has one pair of queues a card");
+}
+
+static const struct options_key net_keys[] = {
+    { "netdev", device_backend }, { "mac", device_mac }, { "id", device_id },
+    { "bus", device_bus },        { "mq", device_mq },   { NULL, NULL },
 };
 static const struct options_key rng_keys[] = {
     { "rng", device_backend },
@@ -206,6 +233,7 @@ static bool take_virtio(struct options *options, const struct known_device *know
     char flag[64];
     const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
                                      : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
+                                     : known->kind == MACHINE_VIRTIO_NET ? net_keys
                                                                          : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);
@@ -215,6 +243,7 @@ static bool take_virtio(struct options *options, const struct known_device *know
         return false;
     if (known->kind == MACHINE_VIRTIO_BLK && !device.backend)
         return error_set(error, "-device %s: drive=ID is missing", argument);
+    options->net_asked |= known->kind == MACHINE_VIRTIO_NET;
     options->devices[options->device_count++] = device;
     return true;
 }

@@ -14,11 +14,14 @@
 
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
+#include "devices/netdev_slirp.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
 #define MACHINE_VIRTIO_SLOTS 8
 #define MACHINE_LOADS_MAX    32
+#define MACHINE_NETDEVS_MAX  8
+#define MACHINE_DUMPS_MAX    4
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
 
@@ -26,7 +29,8 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_NONE,
     MACHINE_VIRTIO_BLK,
     MACHINE_VIRTIO_RNG,
-    MACHINE_VIRTIO_CONSOLE
+    MACHINE_VIRTIO_CONSOLE,
+    MACHINE_VIRTIO_NET
 };
 
 /* What is plugged into one virtio-mmio slot. */
@@ -36,6 +40,21 @@ struct machine_virtio {
     const char *serial_number;    /* BLK: serial=, NULL: none */
     const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;          /* CONSOLE: as for chardev_open() */
+    unsigned netdev;              /* NET: number of its network, from 1; 0: none */
+    uint8_t mac[6];               /* NET */
+};
+
+/* A network, and the files that its frames are copied to. */
+struct machine_dump {
+    const char *file;
+    uint32_t snap; /* bytes of a frame */
+};
+struct machine_netdev {
+    const char *id; /* NULL: none */
+    struct netdev_slirp_config user;
+    struct machine_dump dumps[MACHINE_DUMPS_MAX];
+    unsigned dump_count;
+    bool used; /* a card is on it; without one it is not made */
 };
 
 /* -device loader: a file or a value that is put into memory before the harts start. */
@@ -70,6 +89,8 @@ struct machine_config {
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
+    unsigned netdev_count;
     bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;
