@@ -219,7 +219,7 @@ static bool net_transmit(void *opaque)
 static void discard_sent(struct virtio_net *net)
 {
     struct virtqueue *queue = &net->device.queues[NET_QUEUE_TX];
-    while (virtqueue_pop(queue, &net->tx_chain))
+    for (unsigned n = 0; n < queue->size && virtqueue_pop(queue, &net->tx_chain); n++)
         virtqueue_push(queue, &net->tx_chain, 0);
     virtqueue_signal(queue);
 }

@@ -128,7 +128,8 @@ void net_ctrl_run(struct virtio_net *net)
 {
     struct virtqueue *queue = &net->device.queues[NET_QUEUE_CTRL];
     struct virtq_chain *chain = &net->ctrl_chain;
-    while (virtqueue_pop(queue, chain)) {
+    /* No more than a ring of them at once, as two harts could keep each other busy here for ever. */
+    for (unsigned n = 0; n < queue->size && virtqueue_pop(queue, chain); n++) {
         if (chain->out_length < CTRL_HEADER || !chain->in_length) {
             LOG_GUEST("virtio-net: a command of %u bytes, with %u for the answer", chain->out_length,
                       chain->in_length);

@@ -201,7 +201,7 @@ START_TEST(nothing_is_lost)
     /* What waits has a limit. */
     unsigned fit = 0;
     for (; !netdev_is_full(&wire.netdev); fit++) {
-        ck_assert_uint_le(fit, 7 + NETDEV_QUEUE_ENOUGH / sizeof(frame));
+        ck_assert_uint_le(fit, 8 + NETDEV_QUEUE_ENOUGH / sizeof(frame));
         netdev_deliver(&wire.netdev, frame, sizeof(frame));
     }
     ck_assert_uint_ge(fit, NETDEV_QUEUE_ENOUGH / sizeof(frame));
