@@ -85,7 +85,8 @@ static int walk_up(const struct p9_folder *folder, int dir)
     if (fstat(dir, &here))
         return -errno;
     bool root = same_file(&here, &folder->root_stat);
-    int up = openat(root ? folder->root : dir, root ? "." : "..", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int up =
+        openat(root ? folder->root : dir, root ? "." : "..", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (up >= 0 && !is_inside(folder, up)) {
         close(up);
         return -ENOENT;
@@ -133,7 +134,9 @@ void folder_qid(const struct p9_folder *folder, const struct stat *stat, struct 
 {
     uint64_t away = (uint64_t)(stat->st_dev ^ folder->root_stat.st_dev) * 0x9e3779b97f4a7c15u;
     *qid = (struct p9_qid){
-        .type = S_ISDIR(stat->st_mode) ? P9_QID_DIR : S_ISLNK(stat->st_mode) ? P9_QID_SYMLINK : P9_QID_FILE,
+        .type = S_ISDIR(stat->st_mode)   ? P9_QID_DIR
+                : S_ISLNK(stat->st_mode) ? P9_QID_SYMLINK
+                                         : P9_QID_FILE,
         .version = (uint32_t)(stat->st_mtim.tv_sec ^ stat->st_mtim.tv_nsec ^ stat->st_size << 8),
         .path = stat->st_ino ^ away,
     };
@@ -162,8 +165,8 @@ static int own(const struct p9_folder *folder, int path, mode_t kind, dev_t devi
 }
 
 /* The new file in `dir`, now the guest's; what cannot be owned is taken away again. */
-static int finish_creation(const struct p9_folder *folder, int dir, const char *name, mode_t kind, dev_t device,
-                           const struct p9_creation *creation)
+static int finish_creation(const struct p9_folder *folder, int dir, const char *name, mode_t kind,
+                           dev_t device, const struct p9_creation *creation)
 {
     int path = folder_walk(folder, dir, name);
     if (path < 0)
@@ -187,15 +190,15 @@ int folder_create(const struct p9_folder *folder, int dir, const char *name, int
                   const struct p9_creation *creation, int *path)
 {
     int rc = may_change(folder, name);
+    *path = -1;
     if (rc)
         return rc;
     if (!(flags & O_EXCL)) {
         *path = folder_walk(folder, dir, name);
-        rc = *path >= 0 ? folder_reopen(folder, *path, flags) : *path;
-        if (rc >= 0 || *path >= 0)
-            return rc;
-        if (rc != -ENOENT)
-            return rc;
+        if (*path >= 0)
+            return folder_reopen(folder, *path, flags);
+        if (*path != -ENOENT)
+            return *path;
     }
     int made = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MAPPED_FILE);
     if (made < 0)
@@ -222,7 +225,8 @@ static int close_created(int path)
     return 0;
 }
 
-int folder_mkdir(const struct p9_folder *folder, int dir, const char *name, const struct p9_creation *creation)
+int folder_mkdir(const struct p9_folder *folder, int dir, const char *name,
+                 const struct p9_creation *creation)
 {
     int rc = may_change(folder, name);
     if (rc)
@@ -288,7 +292,8 @@ int folder_link(const struct p9_folder *folder, int path, int dir, const char *n
     return linkat(AT_FDCWD, folder_proc_path(path, proc), dir, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
-int folder_rename(const struct p9_folder *folder, int from, const char *old_name, int to, const char *new_name)
+int folder_rename(const struct p9_folder *folder, int from, const char *old_name, int to,
+                  const char *new_name)
 {
     int rc = may_change(folder, old_name);
     rc = rc ? rc : may_change(folder, new_name);
@@ -351,8 +356,8 @@ int folder_chown(const struct p9_folder *folder, int path, uid_t uid, gid_t gid)
         return -EROFS;
     if (is_mapped(folder)) {
         uint32_t new_uid = uid, new_gid = gid;
-        return mapped_store(path, uid == (uid_t)-1 ? NULL : &new_uid, gid == (gid_t)-1 ? NULL : &new_gid, NULL,
-                            NULL);
+        return mapped_store(path, uid == (uid_t)-1 ? NULL : &new_uid, gid == (gid_t)-1 ? NULL : &new_gid,
+                            NULL, NULL);
     }
     if (fchownat(path, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0)
         return 0;
@@ -384,8 +389,8 @@ int folder_utimes(const struct p9_folder *folder, int path, const struct timespe
 /* With mapped-xattr the guest has the name space "user." alone, and does not see what the server keeps. */
 static bool xattr_visible(const struct p9_folder *folder, const char *name)
 {
-    return !is_mapped(folder) || (strncmp(name, "user.", 5) == 0 &&
-                                  strncmp(name, P9_MAPPED_PREFIX, strlen(P9_MAPPED_PREFIX)) != 0);
+    return !is_mapped(folder) ||
+           (strncmp(name, "user.", 5) == 0 && strncmp(name, P9_MAPPED_PREFIX, strlen(P9_MAPPED_PREFIX)) != 0);
 }
 
 ssize_t folder_xattr_get(const struct p9_folder *folder, int path, const char *name, void *value, size_t size)
@@ -418,8 +423,8 @@ ssize_t folder_xattr_list(const struct p9_folder *folder, int path, char *names,
     return (ssize_t)kept;
 }
 
-int folder_xattr_set(const struct p9_folder *folder, int path, const char *name, const void *value, size_t size,
-                     int flags)
+int folder_xattr_set(const struct p9_folder *folder, int path, const char *name, const void *value,
+                     size_t size, int flags)
 {
     char proc[P9_PROC_PATH];
     if (folder->read_only)

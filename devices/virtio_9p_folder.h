@@ -54,17 +54,20 @@ int folder_reopen(const struct p9_folder *folder, int path, int flags);
 int folder_stat(const struct p9_folder *folder, int path, struct stat *stat);
 void folder_qid(const struct p9_folder *folder, const struct stat *stat, struct p9_qid *qid);
 
-/* Creates and opens; *path gets an O_PATH descriptor of it, the result is one for reading and writing. */
+/* Creates and opens; *path gets an O_PATH descriptor of it (negative: none), also where opening fails; the
+ * result is a descriptor for reading and writing. */
 int folder_create(const struct p9_folder *folder, int dir, const char *name, int flags,
                   const struct p9_creation *creation, int *path);
-int folder_mkdir(const struct p9_folder *folder, int dir, const char *name, const struct p9_creation *creation);
+int folder_mkdir(const struct p9_folder *folder, int dir, const char *name,
+                 const struct p9_creation *creation);
 int folder_symlink(const struct p9_folder *folder, int dir, const char *name, const char *target,
                    const struct p9_creation *creation);
 /* mode has the kind of file, too. */
 int folder_mknod(const struct p9_folder *folder, int dir, const char *name, dev_t device,
                  const struct p9_creation *creation);
 int folder_link(const struct p9_folder *folder, int path, int dir, const char *name);
-int folder_rename(const struct p9_folder *folder, int from, const char *old_name, int to, const char *new_name);
+int folder_rename(const struct p9_folder *folder, int from, const char *old_name, int to,
+                  const char *new_name);
 int folder_unlink(const struct p9_folder *folder, int dir, const char *name, bool directory);
 ssize_t folder_readlink(const struct p9_folder *folder, int path, char *target, size_t size);
 
@@ -75,16 +78,18 @@ int folder_truncate(const struct p9_folder *folder, int path, uint64_t size);
 int folder_utimes(const struct p9_folder *folder, int path, const struct timespec times[2]);
 
 /* Extended attributes. size 0 asks for the length. */
-ssize_t folder_xattr_get(const struct p9_folder *folder, int path, const char *name, void *value, size_t size);
+ssize_t folder_xattr_get(const struct p9_folder *folder, int path, const char *name, void *value,
+                         size_t size);
 ssize_t folder_xattr_list(const struct p9_folder *folder, int path, char *names, size_t size);
-int folder_xattr_set(const struct p9_folder *folder, int path, const char *name, const void *value, size_t size,
-                     int flags);
+int folder_xattr_set(const struct p9_folder *folder, int path, const char *name, const void *value,
+                     size_t size, int flags);
 int folder_xattr_remove(const struct p9_folder *folder, int path, const char *name);
 
 /* virtio_9p_mapped.c: what mapped-xattr keeps. NULL members are left alone. */
 #define P9_MAPPED_PREFIX "user.virtfs."
 void mapped_apply(int path, struct stat *stat);
-int mapped_store(int path, const uint32_t *uid, const uint32_t *gid, const uint32_t *mode, const uint64_t *rdev);
+int mapped_store(int path, const uint32_t *uid, const uint32_t *gid, const uint32_t *mode,
+                 const uint64_t *rdev);
 /* "/proc/self/fd/N" */
 #define P9_PROC_PATH 32
 const char *folder_proc_path(int path, char text[P9_PROC_PATH]);

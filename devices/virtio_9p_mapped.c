@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The security model mapped-xattr: owner, mode and device number of the guest's files in user.virtfs.uid, gid,
- * mode (32 bits, little-endian) and rdev (64 bits), as QEMU keeps them.
+ * The security model mapped-xattr: owner, mode and device number of the guest's files in user.virtfs.uid,
+ * gid, mode (32 bits, little-endian) and rdev (64 bits), as QEMU keeps them.
  */
 #include <endian.h>
 #include <errno.h>
@@ -50,7 +50,8 @@ static int put(const char *proc, const char *name, uint64_t value, size_t size)
     return setxattr(proc, name, &stored, size, 0) ? -errno : 0;
 }
 
-int mapped_store(int path, const uint32_t *uid, const uint32_t *gid, const uint32_t *mode, const uint64_t *rdev)
+int mapped_store(int path, const uint32_t *uid, const uint32_t *gid, const uint32_t *mode,
+                 const uint64_t *rdev)
 {
     char proc[P9_PROC_PATH];
     folder_proc_path(path, proc);

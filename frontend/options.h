@@ -45,9 +45,11 @@ struct options_device {
     const char *serial_number;
     uint8_t mac[6]; /* of a card */
     bool has_mac;
-    unsigned netdev;  /* of a card: number of its network, from 1; 0: `backend` names it, or none */
-    const char *text; /* the argument of -device, for messages */
-    int slot;         /* virtio-mmio-bus.N; -1: any */
+    unsigned netdev;       /* of a card: number of its network, from 1; 0: `backend` names it, or none */
+    const char *mount_tag; /* of a shared folder */
+    unsigned folder;       /* number of that folder, from 1; 0: `backend` names it */
+    const char *text;      /* the argument of -device, for messages */
+    int slot;              /* virtio-mmio-bus.N; -1: any */
 };
 
 /* -object rng-random and -chardev: an id and what it stands for. */
@@ -69,6 +71,13 @@ struct options_dump {
     uint32_t snap; /* bytes of a frame */
 };
 
+/* -fsdev, -virtfs */
+struct options_folder {
+    const char *id, *tag; /* tag: of -virtfs */
+    struct p9_server_config folder;
+    bool has_security;
+};
+
 struct options {
     enum options_action action;
     struct machine_config machine;
@@ -88,6 +97,8 @@ struct options {
     unsigned chardev_count;
     struct options_dump dumps[OPTIONS_ITEMS_MAX];
     unsigned dump_count;
+    struct options_folder folders[OPTIONS_ITEMS_MAX];
+    unsigned folder_count;
     bool net_asked;              /* the command line says something about the network */
     unsigned net_card, net_user; /* -net nic: number of the device; -net user: of the network; from 1 */
     unsigned default_macs;       /* given out */
@@ -112,6 +123,9 @@ options_take_fn options_take_machine, options_take_cpu, options_take_smp, option
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
 options_take_fn options_take_netdev, options_take_nic, options_take_net;
+options_take_fn options_take_fsdev, options_take_virtfs;
+bool options_join_folder(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);

@@ -21,6 +21,8 @@ static const struct known_device {
     { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
     { "virtio-net-device", MACHINE_VIRTIO_NET, "netdev",
       "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
+    { "virtio-9p-device", MACHINE_VIRTIO_9P, "fsdev",
+      "a shared folder: fsdev=ID of a -fsdev, mount_tag=TAG" },
     { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries a virtconsole" },
     { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev" },
     { "loader", MACHINE_VIRTIO_NONE, NULL,
@@ -52,7 +54,7 @@ static const struct {
     { "usb-", true, "there is no USB" },
     { "qemu-xhci", false, "there is no USB" },
     { "nec-usb-xhci", false, "there is no USB" },
-    { "virtio-9p", true, "there is no shared folder" },
+    { "virtio-9p-pci", true, "there is no PCIe; use virtio-9p-device" },
     { "vhost", true, "there is no vhost" },
     { "virtio-scsi", true, "use virtio-blk-device" },
     { "scsi-", true, "use virtio-blk-device" },
@@ -133,6 +135,20 @@ static bool device_mq(struct options *options, void *item, const char *value, st
 static const struct options_key net_keys[] = {
     { "netdev", device_backend }, { "mac", device_mac }, { "id", device_id },
     { "bus", device_bus },        { "mq", device_mq },   { NULL, NULL },
+};
+static bool device_mount_tag(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_device *)item)->mount_tag = value;
+    return true;
+}
+
+static const struct options_key folder_keys[] = {
+    { "fsdev", device_backend },
+    { "mount_tag", device_mount_tag },
+    { "id", device_id },
+    { "bus", device_bus },
+    { NULL, NULL },
 };
 static const struct options_key rng_keys[] = {
     { "rng", device_backend },
@@ -234,6 +250,7 @@ static bool take_virtio(struct options *options, const struct known_device *know
     const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
                                      : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
                                      : known->kind == MACHINE_VIRTIO_NET ? net_keys
+                                     : known->kind == MACHINE_VIRTIO_9P  ? folder_keys
                                                                          : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);

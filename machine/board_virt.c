@@ -224,6 +224,8 @@ static struct virtio_device *create_virtio(struct machine *machine, const struct
     }
     if (what->kind == MACHINE_VIRTIO_NET)
         return create_virtio_net(machine, what, error);
+    if (what->kind == MACHINE_VIRTIO_9P)
+        return virtio_9p_create(&what->folder, error);
     if (what->kind == MACHINE_VIRTIO_RNG)
         return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
     struct virtio_console_config config = { .chardev = open_chardev(machine, what->chardev, error) };

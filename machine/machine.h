@@ -15,6 +15,7 @@
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
 #include "devices/netdev_slirp.h"
+#include "devices/virtio_9p.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
@@ -30,18 +31,20 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_BLK,
     MACHINE_VIRTIO_RNG,
     MACHINE_VIRTIO_CONSOLE,
-    MACHINE_VIRTIO_NET
+    MACHINE_VIRTIO_NET,
+    MACHINE_VIRTIO_9P
 };
 
 /* What is plugged into one virtio-mmio slot. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
-    struct blockdev_config drive; /* BLK */
-    const char *serial_number;    /* BLK: serial=, NULL: none */
-    const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
-    const char *chardev;          /* CONSOLE: as for chardev_open() */
-    unsigned netdev;              /* NET: number of its network, from 1; 0: none */
-    uint8_t mac[6];               /* NET */
+    struct blockdev_config drive;   /* BLK */
+    const char *serial_number;      /* BLK: serial=, NULL: none */
+    const char *rng_file;           /* RNG: host file the bytes come from; NULL: the host's getrandom() */
+    const char *chardev;            /* CONSOLE: as for chardev_open() */
+    unsigned netdev;                /* NET: number of its network, from 1; 0: none */
+    uint8_t mac[6];                 /* NET */
+    struct virtio_9p_config folder; /* 9P */
 };
 
 /* A network, and the files that its frames are copied to. */

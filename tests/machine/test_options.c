@@ -227,7 +227,6 @@ static const struct {
     { "-display sdl", "-display sdl" },
     { "-icount shift=auto", "-icount" },
     { "-blockdev node-name=a", "-drive" },
-    { "-fsdev local,id=f", "-fsdev" },
     { "-monitor tcp::55555", "-monitor tcp::55555" },
     { "-monitor stdio", "-monitor stdio" },
     { "-M virt,pflash0=p", "pflash0" },
