@@ -26,7 +26,7 @@ trap 'kill $server; rm -rf "$work"' EXIT
 drive_linux 240 1 <<END
 timeout 180
 expect Rvive guest is up
-timeout 60
+timeout 120
 run udhcpc -i eth0 -n -q 2>&1 | grep -o 'lease of 10.0.2.15'
 expect lease of 10.0.2.15
 run nslookup -type=a rvive.test

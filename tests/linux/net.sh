@@ -20,7 +20,7 @@ forwarded=$("$peer" port)
 cat >"$work/script" <<END
 timeout 180
 expect Rvive guest is up
-timeout 60
+timeout 120
 run udhcpc -i eth0 -n -q 2>&1 | grep -o 'lease of 10.0.2.15'
 expect lease of 10.0.2.15
 run ip route | grep -o 'default via 10.0.2.2'; cat /etc/resolv.conf
@@ -67,7 +67,7 @@ sed 's/a/b/g' "$work/blob" | cmp - "$work/fetched" || fail "the host fetched som
 drive_linux 240 1 -nic user,restrict=on,ipv6=off <<END
 timeout 180
 expect Rvive guest is up
-timeout 60
+timeout 120
 run udhcpc -i eth0 -n -q 2>&1 | grep -o 'lease of 10.0.2.15'
 expect lease of 10.0.2.15
 run wget -T 5 -q -O - http://10.0.2.2:$port/ | wc -c | sed s/^/bytes-/

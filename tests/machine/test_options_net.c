@@ -130,9 +130,38 @@ START_TEST(several)
 }
 END_TEST
 
+START_TEST(folders)
+{
+    ck_assert_msg(parse("-fsdev local,id=fsdev0,path=/,security_model=none,readonly "
+                        "-device virtio-9p-device,fsdev=fsdev0,mount_tag=/dev/root,bus=virtio-mmio-bus.1 "
+                        "-virtfs local,path=/srv,mount_tag=srv,security_model=mapped-xattr,id=s -nic none"),
+                  "%s", error.text);
+    const struct machine_virtio *slot = &options.machine.virtio[1];
+    ck_assert_int_eq(slot->kind, MACHINE_VIRTIO_9P);
+    ck_assert_str_eq(slot->folder.tag, "/dev/root");
+    ck_assert_str_eq(slot->folder.folder.path, "/");
+    ck_assert(slot->folder.folder.read_only);
+    ck_assert_int_eq(slot->folder.folder.security, P9_SECURITY_NONE);
+    slot = &options.machine.virtio[7];
+    ck_assert_int_eq(slot->kind, MACHINE_VIRTIO_9P);
+    ck_assert_str_eq(slot->folder.tag, "srv");
+    ck_assert(!slot->folder.folder.read_only);
+    ck_assert_int_eq(slot->folder.folder.security, P9_SECURITY_MAPPED_XATTR);
+}
+END_TEST
+
 static const struct {
     const char *line, *names;
 } failures[] = {
+    { "-fsdev local,id=f", "path=FOLDER" },
+    { "-fsdev local,id=f,path=/", "security_model=" },
+    { "-fsdev local,path=/,security_model=none", "id=ID" },
+    { "-fsdev local,id=f,path=/,security_model=mapped-file", "\"mapped-file\"" },
+    { "-fsdev proxy,id=f,path=/", "only folders of this host" },
+    { "-fsdev local,id=f,path=/,security_model=none,writeout=immediate", "writeout" },
+    { "-virtfs local,path=/,security_model=none", "mount_tag=TAG" },
+    { "-device virtio-9p-device,fsdev=f,mount_tag=t", "no -fsdev with id=f" },
+    { "-fsdev local,id=f,path=/,security_model=none -device virtio-9p-device,fsdev=f", "mount_tag=TAG" },
     { "-netdev tap,id=n", "-netdev tap: this version has only the user network" },
     { "-netdev socket,id=n", "-netdev socket" },
     { "-nic bridge", "-nic bridge" },
@@ -177,6 +206,7 @@ int main(void)
     tcase_add_test(tests, default_card);
     tcase_add_test(tests, scripts);
     tcase_add_test(tests, several);
+    tcase_add_test(tests, folders);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
