@@ -54,6 +54,8 @@ struct machine {
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
     unsigned chardev_count;
+    struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
+    unsigned netdev_count;
 
     struct loader loader;
     struct loader_place firmware, kernel, initrd; /* end == 0: there is none */
