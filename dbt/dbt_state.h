@@ -125,6 +125,14 @@ struct dbt {
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
 
+/* For what reads data that was written with the lock held and came here through a patched jump in translated
+ * code, which ThreadSanitizer cannot see. */
+#if defined(__SANITIZE_THREAD__)
+#define DBT_THROUGH_CODE __attribute__((no_sanitize("thread")))
+#else
+#define DBT_THROUGH_CODE
+#endif
+
 /* ---- Register map ------------------------------------------------------------------------------------- */
 
 #define HOST_HART   X86_RBP /* the hart + HART_BIAS, so that x0..x31 have 8-bit displacements */
