@@ -20,7 +20,7 @@
 #include "dbt/x86_emit.h"
 
 #define DBT_HARTS_MAX 64
-#define DBT_HASH_SIZE 65536
+#define DBT_HASH_SIZE 262144
 #define DBT_NO_LINK   UINT32_MAX
 /* Pages that are told apart without the lock: 4 GiB of them. */
 #define DBT_PAGE_BITS (1u << 20)
@@ -219,7 +219,7 @@ static inline bool code_in_segment(const struct dbt *dbt, uint32_t ref, unsigned
 
 static inline unsigned dbt_hash(uint64_t paddr, unsigned shift)
 {
-    return (unsigned)(paddr >> shift ^ paddr >> (shift + 16)) & (DBT_HASH_SIZE - 1);
+    return (unsigned)(paddr >> shift ^ paddr >> (shift + 18)) & (DBT_HASH_SIZE - 1);
 }
 
 #endif

@@ -42,7 +42,10 @@ const uint8_t *dbt_find(struct hart *hart, uint64_t pc)
     const uint8_t *entry = block ? __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE) : NULL;
     if (!entry)
         return NULL;
-    hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)] = (struct tlb_native){ pc, entry };
-    hart->tlb_fetch->native_used = true;
+    struct tlb *tlb = hart->tlb_fetch;
+    unsigned bit = TLB_NATIVE_PAGE_BIT(pc);
+    tlb->native[TLB_NATIVE_INDEX(pc)] = (struct tlb_native){ pc, entry };
+    tlb->native_pages[bit / 8] |= (uint8_t)(1u << bit % 8);
+    tlb->native_used = true;
     return entry;
 }
