@@ -135,6 +135,9 @@ struct tlb_native {
 #define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 255) | ((pc) >> 12 & 63) << 8)
 #define TLB_NATIVES_OF_PAGE  256
 
+#define TLB_NATIVE_PAGE_BITS    32768
+#define TLB_NATIVE_PAGE_BIT(pc) (((pc) >> 12 ^ (pc) >> 27) & (TLB_NATIVE_PAGE_BITS - 1))
+
 struct tlb_jump {
     uint64_t pc;
     uint64_t generation;
@@ -161,6 +164,9 @@ struct tlb {
     struct tlb_jump jump[TLB_JUMPS];
     struct tlb_native native[TLB_NATIVES];
     bool native_used; /* some entry is valid */
+    /* Which pages may have entries: one bit by the page's number. Flushing others, as each page fault does,
+     * is cheap. */
+    uint8_t native_pages[TLB_NATIVE_PAGE_BITS / 8];
 };
 #define TLB_MODE(privilege, sum, mxr) ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3)
 #define TLB_FREE                      16u

@@ -335,8 +335,10 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
 
 static void forget_native(struct tlb *tlb)
 {
-    if (tlb->native_used)
+    if (tlb->native_used) {
         memset(tlb->native, 0xff, sizeof(tlb->native));
+        memset(tlb->native_pages, 0, sizeof(tlb->native_pages));
+    }
     tlb->native_used = false;
 }
 
@@ -480,7 +482,8 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
             tlb->write_victims[i].tag = TLB_INVALID;
     }
     tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)].tag = TLB_INVALID;
-    if (tlb->native_used)
+    unsigned bit = TLB_NATIVE_PAGE_BIT(tag);
+    if (tlb->native_pages[bit / 8] >> bit % 8 & 1)
         memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, TLB_NATIVES_OF_PAGE * sizeof(tlb->native[0]));
     tlb->generation++; /* the jump cache may know the page even where the exec entry was replaced */
 }

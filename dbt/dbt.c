@@ -120,7 +120,7 @@ static bool left_by_link(const struct hart *hart)
     return hart->native.link != DBT_NO_LINK;
 }
 
-static void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
+static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
 {
     hart->native.page = hart->pc & PAGE_MASK;
     hart->native.budget = DBT_SLICE;

@@ -20,7 +20,7 @@
 #include "dbt/x86_emit.h"
 
 #define DBT_HARTS_MAX 64
-#define DBT_HASH_SIZE 65536
+#define DBT_HASH_SIZE 262144
 #define DBT_NO_LINK   UINT32_MAX
 /* Pages that are told apart without the lock: 4 GiB of them. */
 #define DBT_PAGE_BITS (1u << 20)
@@ -125,6 +125,14 @@ struct dbt {
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
 
+/* For what reads data that was written with the lock held and came here through a patched jump in translated
+ * code, which ThreadSanitizer cannot see. */
+#if defined(__SANITIZE_THREAD__)
+#define DBT_THROUGH_CODE __attribute__((no_sanitize("thread")))
+#else
+#define DBT_THROUGH_CODE
+#endif
+
 /* ---- Register map ------------------------------------------------------------------------------------- */
 
 #define HOST_HART   X86_RBP /* the hart + HART_BIAS, so that x0..x31 have 8-bit displacements */
@@ -213,7 +221,7 @@ static inline bool code_in_segment(const struct dbt *dbt, uint32_t ref, unsigned
 
 static inline unsigned dbt_hash(uint64_t paddr, unsigned shift)
 {
-    return (unsigned)(paddr >> shift ^ paddr >> (shift + 16)) & (DBT_HASH_SIZE - 1);
+    return (unsigned)(paddr >> shift ^ paddr >> (shift + 18)) & (DBT_HASH_SIZE - 1);
 }
 
 #endif

@@ -14,9 +14,12 @@ static bool physical(struct hart *hart, uint64_t pc, uint64_t *paddr)
 {
     const struct tlb_exec *page = &hart->tlb_fetch->exec[pc >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
     struct mmu_result result;
-    if (page->tag != (pc & PAGE_MASK) &&
-        (mmu_translate(hart, pc, 2, MMU_FETCH, &result) != MMU_OK || page->tag != (pc & PAGE_MASK)))
-        return false;
+    if (page->tag != (pc & PAGE_MASK)) {
+        if (mmu_translate(hart, pc, 2, MMU_FETCH, &result) != MMU_OK || page->tag != (pc & PAGE_MASK))
+            return false;
+        if (UNLIKELY(atomic_load_explicit(&hart->debug.breaks, memory_order_relaxed)))
+            debug_fetch_page(hart, pc, result.paddr); /* drops translated code with a breakpoint */
+    }
     *paddr = page->paddr | (pc & (PAGE_SIZE - 1));
     return true;
 }
@@ -42,7 +45,10 @@ const uint8_t *dbt_find(struct hart *hart, uint64_t pc)
     const uint8_t *entry = block ? __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE) : NULL;
     if (!entry)
         return NULL;
-    hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)] = (struct tlb_native){ pc, entry };
-    hart->tlb_fetch->native_used = true;
+    struct tlb *tlb = hart->tlb_fetch;
+    unsigned bit = TLB_NATIVE_PAGE_BIT(pc);
+    tlb->native[TLB_NATIVE_INDEX(pc)] = (struct tlb_native){ pc, entry };
+    tlb->native_pages[bit / 8] |= (uint8_t)(1u << bit % 8);
+    tlb->native_used = true;
     return entry;
 }

@@ -116,7 +116,7 @@ static void handler_done(struct hart *hart, const struct insn *insn)
 
 /* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
  * much to take back, and instret is exact: it can run. */
-static const struct insn *own_insn(struct hart *hart, const struct insn *insn)
+static DBT_THROUGH_CODE const struct insn *own_insn(struct hart *hart, const struct insn *insn)
 {
     unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
     struct insn *own = &hart->native.block->insns[BLOCK_INSNS_MAX - undone];

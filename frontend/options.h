@@ -43,10 +43,15 @@ struct options_device {
     const char *id;
     const char *backend; /* id of its drive, rng object or chardev; NULL: none */
     const char *serial_number;
-    const char *text; /* the argument of -device, for messages */
-    int slot;         /* virtio-mmio-bus.N; -1: any */
-    bool on_pci;      /* it is a function on pcie.0 instead, as `pci` says (without its device) */
-    bool has_addr;    /* the place in `pci` was asked for */
+    uint8_t mac[6]; /* of a card */
+    bool has_mac;
+    unsigned netdev;       /* of a card: number of its network, from 1; 0: `backend` names it, or none */
+    const char *mount_tag; /* of a shared folder */
+    unsigned folder;       /* number of that folder, from 1; 0: `backend` names it */
+    const char *text;      /* the argument of -device, for messages */
+    int slot;              /* virtio-mmio-bus.N; -1: any */
+    bool on_pci;           /* it is a function on pcie.0 instead, as `pci` says (without its device) */
+    bool has_addr;         /* the place in `pci` was asked for */
     struct machine_pci pci;
 };
 
@@ -63,6 +68,27 @@ struct options_monitor {
     bool control;        /* QMP */
     bool console;        /* shares the serial console's terminal */
     bool is_stdio;
+};
+
+/* -netdev, -nic, -net. */
+struct options_nic {
+    const char *id, *netdev; /* netdev: id of the network that -net nic names */
+    uint8_t mac[6];
+    bool has_mac;
+    struct netdev_slirp_config user;
+};
+
+/* -object filter-dump */
+struct options_dump {
+    const char *netdev, *file;
+    uint32_t snap; /* bytes of a frame */
+};
+
+/* -fsdev, -virtfs */
+struct options_folder {
+    const char *id, *tag; /* tag: of -virtfs */
+    struct p9_server_config folder;
+    bool has_security;
 };
 
 struct options {
@@ -87,6 +113,13 @@ struct options {
     struct options_monitor monitors[OPTIONS_MONITORS_MAX];
     unsigned monitor_count;
     bool monitor_given; /* -monitor or -mon */
+    struct options_dump dumps[OPTIONS_ITEMS_MAX];
+    unsigned dump_count;
+    struct options_folder folders[OPTIONS_ITEMS_MAX];
+    unsigned folder_count;
+    bool net_asked;              /* the command line says something about the network */
+    unsigned net_card, net_user; /* -net nic: number of the device; -net user: of the network; from 1 */
+    unsigned default_macs;       /* given out */
     struct option_strings strings;
 };
 
@@ -112,6 +145,11 @@ bool options_join_semihosting(struct options *options, struct error *error);
 options_take_fn options_take_monitor, options_take_qmp, options_take_mon;
 /* Third step: where the monitors are, and whether the console has one. */
 bool options_join_monitors(struct options *options, struct error *error);
+options_take_fn options_take_netdev, options_take_nic, options_take_net;
+options_take_fn options_take_fsdev, options_take_virtfs;
+bool options_join_folder(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error);
+bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* options_pci.c: does `name` mean the device of the table that is called `known` there? A row
@@ -131,6 +169,13 @@ bool options_check_pci(const struct options *options, struct error *error);
 
 /* Second step. */
 bool options_join(struct options *options, struct error *error);
+/* Its parts for networks: before devices are plugged in; one card; the card that is there unless the command
+ * line says something about the network, as the last of the devices; the end. */
+bool options_join_net(struct options *options, struct error *error);
+bool options_join_netdev(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error);
+bool options_add_default_card(struct options *options, struct error *error);
+void options_warn_netdevs(const struct options *options);
 
 /* One key of a KEY=VALUE list, and what takes its value. */
 struct options_key {

@@ -19,6 +19,10 @@ static const struct known_device {
     { "virtio-blk-device", MACHINE_VIRTIO_BLK, "drive",
       "a disk: drive=ID of a -drive with if=none, serial=TEXT" },
     { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
+    { "virtio-net-device", MACHINE_VIRTIO_NET, "netdev",
+      "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
+    { "virtio-9p-device", MACHINE_VIRTIO_9P, "fsdev",
+      "a shared folder: fsdev=ID of a -fsdev, mount_tag=TAG" },
     { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries a virtconsole" },
     { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev" },
     { "loader", MACHINE_VIRTIO_NONE, NULL,
@@ -32,9 +36,8 @@ static const struct {
     bool prefix;
     const char *text;
 } later_devices[] = {
-    { "virtio-net", true, "there is no network" },
-    { "e1000", true, "there is no network" },
-    { "rtl8139", true, "there is no network" },
+    { "e1000", true, "use virtio-net-device" },
+    { "rtl8139", true, "use virtio-net-device" },
     { "virtserialport", false, "there is virtconsole" },
     { "virtio-gpu", true, "there is no screen" },
     { "virtio-vga", true, "there is no screen" },
@@ -47,7 +50,6 @@ static const struct {
     { "usb-", true, "there is no USB" },
     { "qemu-xhci", false, "there is no USB" },
     { "nec-usb-xhci", false, "there is no USB" },
-    { "virtio-9p", true, "there is no shared folder" },
     { "vhost", true, "there is no vhost" },
     { "virtio-scsi", true, "use virtio-blk-pci" },
     { "scsi-", true, "use virtio-blk-pci" },
@@ -112,6 +114,45 @@ static bool device_bus(struct options *options, void *item, const char *value, s
 static const struct options_key blk_keys[] = {
     { "drive", device_backend }, { "id", device_id }, { "bus", device_bus },
     { "serial", device_serial }, { NULL, NULL },
+};
+static bool device_mac(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct options_device *device = item;
+    device->has_mac = value && netdev_parse_mac(value, device->mac);
+    return device->has_mac ||
+           error_set(error,
+                     "-device virtio-net-device,mac=%s: not a card's address; write mac=52:54:00:12:34:56",
+                     value ? value : "");
+}
+
+static bool device_mq(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    bool on;
+    if (!option_parse_switch(value, &on))
+        return options_bad_value(error, "-device virtio-net-device,mq", value, "on, off");
+    return !on ||
+           error_set(error, "-device virtio-net-device,mq=on: this version has one pair of queues a card");
+}
+
+static const struct options_key net_keys[] = {
+    { "netdev", device_backend }, { "mac", device_mac }, { "id", device_id },
+    { "bus", device_bus },        { "mq", device_mq },   { NULL, NULL },
+};
+static bool device_mount_tag(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_device *)item)->mount_tag = value;
+    return true;
+}
+
+static const struct options_key folder_keys[] = {
+    { "fsdev", device_backend },
+    { "mount_tag", device_mount_tag },
+    { "id", device_id },
+    { "bus", device_bus },
+    { NULL, NULL },
 };
 static const struct options_key rng_keys[] = {
     { "rng", device_backend },
@@ -214,6 +255,8 @@ static bool take_virtio(struct options *options, const struct known_device *know
     char flag[64];
     const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
                                      : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
+                                     : known->kind == MACHINE_VIRTIO_NET ? net_keys
+                                     : known->kind == MACHINE_VIRTIO_9P  ? folder_keys
                                                                          : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);
@@ -222,6 +265,7 @@ static bool take_virtio(struct options *options, const struct known_device *know
         return false;
     if (known->kind == MACHINE_VIRTIO_BLK && !device.backend)
         return error_set(error, "-device %s: drive=ID is missing", argument);
+    options->net_asked |= known->kind == MACHINE_VIRTIO_NET;
     options->devices[options->device_count++] = device;
     return true;
 }

@@ -47,6 +47,10 @@ static bool join_backend(struct options *options, const struct options_device *d
     slot->serial_number = device->serial_number;
     if (device->kind == MACHINE_VIRTIO_BLK)
         return join_drive(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_NET)
+        return options_join_netdev(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_9P)
+        return options_join_folder(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {
         named = find_named(options->rngs, options->rng_count, device->backend);
         slot->rng_file = named ? named->value : NULL;
@@ -110,6 +114,18 @@ static bool plug_drives(struct options *options, struct error *error)
     return true;
 }
 
+/* It gives way to all that was asked for. */
+static bool plug_default_card(struct options *options, struct error *error)
+{
+    bool room = false;
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+        room |= !options->machine.virtio[n].kind;
+    if (options->nodefaults || options->net_asked || !room || options->device_count == OPTIONS_ITEMS_MAX)
+        return true;
+    return options_add_default_card(options, error) &&
+           plug(options, &options->devices[options->device_count - 1], error);
+}
+
 static bool join_serial(struct options *options, struct error *error)
 {
     struct machine_config *machine = &options->machine;
@@ -168,6 +184,8 @@ bool options_join(struct options *options, struct error *error)
         if (options->snapshot && !drive->snapshot_off)
             drive->blockdev.snapshot = true;
     }
+    if (!options_join_net(options, error))
+        return false;
     for (unsigned pass = 0; pass < 2; pass++) { /* those with a slot of their own first */
         for (unsigned i = 0; i < options->device_count; i++) {
             const struct options_device *device = &options->devices[i];
@@ -180,7 +198,10 @@ bool options_join(struct options *options, struct error *error)
         return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);
     if (options->machine.append && !options->machine.kernel)
         return error_set(error, "-append: there is no -kernel to read it");
-    return plug_drives(options, error) && options_check_pci(options, error) && join_serial(options, error) &&
-           options_join_semihosting(options, error) && options_join_monitors(options, error) &&
-           check_stdio(options, error);
+    if (!plug_drives(options, error) || !plug_default_card(options, error) ||
+        !options_check_pci(options, error))
+        return false;
+    options_warn_netdevs(options);
+    return join_serial(options, error) && options_join_semihosting(options, error) &&
+           options_join_monitors(options, error) && check_stdio(options, error);
 }

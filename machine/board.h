@@ -55,10 +55,12 @@ struct machine {
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
     unsigned chardev_count;
-    struct chardev *serial;          /* of them, the UART's */
-    struct semihosting *semihosting; /* NULL: none */
-    struct profile *profile;         /* NULL: none */
-    struct chardev *console;         /* of them, the one with Ctrl-A keys; NULL: none */
+    struct chardev *serial;                      /* of them, the UART's */
+    struct semihosting *semihosting;             /* NULL: none */
+    struct profile *profile;                     /* NULL: none */
+    struct chardev *console;                     /* of them, the one with Ctrl-A keys; NULL: none */
+    struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
+    unsigned netdev_count;
 
     struct loader loader;
     struct loader_place firmware, kernel, initrd; /* end == 0: there is none */

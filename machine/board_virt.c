@@ -17,6 +17,7 @@
 #include "devices/virtio_blk.h"
 #include "devices/virtio_console.h"
 #include "devices/virtio_mmio.h"
+#include "devices/virtio_net.h"
 #include "devices/virtio_rng.h"
 #include "machine/board.h"
 #include "util/log.h"
@@ -87,6 +88,20 @@ static struct blockdev *open_blockdev(struct machine *machine, const struct bloc
     if (blockdev)
         machine->blockdevs[machine->blockdev_count++] = blockdev;
     return blockdev;
+}
+
+static struct netdev *open_netdev(struct machine *machine, const struct machine_netdev *what,
+                                  struct error *error)
+{
+    struct netdev *netdev = netdev_slirp_create(&what->user, error);
+    if (!netdev)
+        return NULL;
+    machine->netdevs[machine->netdev_count++] = netdev; /* one a card: fits */
+    for (unsigned i = 0; i < what->dump_count; i++) {
+        if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error))
+            return NULL;
+    }
+    return netdev;
 }
 
 /* ---- Rows' makers --------------------------------------------------------------------------------- */
@@ -195,6 +210,17 @@ static struct device *create_fw_cfg(struct machine *machine, const struct row *r
     return NULL;
 }
 
+static struct virtio_device *create_virtio_net(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_net_config config = { .netdev = NULL };
+    memcpy(config.mac, what->mac, sizeof(config.mac));
+    if (what->netdev &&
+        !(config.netdev = open_netdev(machine, &machine->config.netdevs[what->netdev - 1], error)))
+        return NULL;
+    return virtio_net_create(&config, error);
+}
+
 struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
                                           struct error *error)
 {
@@ -203,6 +229,10 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
         config.blockdev = open_blockdev(machine, &what->drive, error);
         return config.blockdev ? virtio_blk_create(&config, error) : NULL;
     }
+    if (what->kind == MACHINE_VIRTIO_NET)
+        return create_virtio_net(machine, what, error);
+    if (what->kind == MACHINE_VIRTIO_9P)
+        return virtio_9p_create(&what->folder, error);
     if (what->kind == MACHINE_VIRTIO_RNG)
         return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
     struct virtio_console_config config = { .chardev = board_open_chardev(machine, what->chardev, error) };

@@ -17,6 +17,8 @@
 #include "dbt/dbt.h"
 #include "devices/blockdev.h"
 #include "devices/virtio_pci.h"
+#include "devices/netdev_slirp.h"
+#include "devices/virtio_9p.h"
 #include "machine/profile.h"
 #include "machine/semihosting.h"
 #include "util/error.h"
@@ -25,6 +27,8 @@
 #define MACHINE_VIRTIO_SLOTS 8
 #define MACHINE_PCI_MAX      64 /* functions */
 #define MACHINE_LOADS_MAX    32
+#define MACHINE_NETDEVS_MAX  8
+#define MACHINE_DUMPS_MAX    4
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
 
@@ -32,16 +36,34 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_NONE,
     MACHINE_VIRTIO_BLK,
     MACHINE_VIRTIO_RNG,
-    MACHINE_VIRTIO_CONSOLE
+    MACHINE_VIRTIO_CONSOLE,
+    MACHINE_VIRTIO_NET,
+    MACHINE_VIRTIO_9P
 };
 
 /* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
-    struct blockdev_config drive; /* BLK */
-    const char *serial_number;    /* BLK: serial=, NULL: none */
-    const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
-    const char *chardev;          /* CONSOLE: as for chardev_open() */
+    struct blockdev_config drive;   /* BLK */
+    const char *serial_number;      /* BLK: serial=, NULL: none */
+    const char *rng_file;           /* RNG: host file the bytes come from; NULL: the host's getrandom() */
+    const char *chardev;            /* CONSOLE: as for chardev_open() */
+    unsigned netdev;                /* NET: number of its network, from 1; 0: none */
+    uint8_t mac[6];                 /* NET */
+    struct virtio_9p_config folder; /* 9P */
+};
+
+/* A network, and the files that its frames are copied to. */
+struct machine_dump {
+    const char *file;
+    uint32_t snap; /* bytes of a frame */
+};
+struct machine_netdev {
+    const char *id; /* NULL: none */
+    struct netdev_slirp_config user;
+    struct machine_dump dumps[MACHINE_DUMPS_MAX];
+    unsigned dump_count;
+    bool used; /* a card is on it; without one it is not made */
 };
 
 /* One function on the PCI bus. */
@@ -93,6 +115,8 @@ struct machine_config {
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
     struct machine_pci pci[MACHINE_PCI_MAX];
     unsigned pci_count;
+    struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
+    unsigned netdev_count;
     bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;

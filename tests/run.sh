@@ -68,6 +68,10 @@ if [ $sanitizers = yes ]; then
         "$top/build-clang/tests/fuzz"
     count_step "Fuzzing PCI and virtio-pci for 60 s" sh -c 'cd "$1" && ./fuzz_virtio_pci -max_total_time=60 -verbosity=0' \
         sh "$top/build-clang/tests/fuzz"
+    for fuzzer in fuzz_virtio_net fuzz_9p; do
+        count_step "Fuzzing with $fuzzer for 60 s" sh -c 'cd "$1" && "./$2" -max_total_time=60 -verbosity=0' sh \
+            "$top/build-clang/tests/fuzz" $fuzzer
+    done
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     say "Tests under ASan and UBSan (all but the boots)"
