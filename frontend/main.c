@@ -16,6 +16,7 @@
 
 #include "devices/chardev.h"
 #include "frontend/options.h"
+#include "frontend/screen.h"
 #include "machine/machine.h"
 #include "util/log.h"
 
@@ -72,18 +73,25 @@ static void set_title(const char *title)
         fprintf(stderr, "\033]0;%s\007", title);
 }
 
-static int run(const struct options *options, struct error *error)
+static int run(struct options *options, struct error *error)
 {
-    struct machine *machine = machine_create(&options->machine, error);
-    if (!machine)
+    struct screen *screen = screen_create(options, error);
+    if (!screen)
         return fail(error);
+    options->machine.display = screen_display(screen);
+    struct machine *machine = machine_create(&options->machine, error);
+    if (!machine) {
+        screen_destroy(screen);
+        return fail(error);
+    }
     atomic_store(&running, machine);
     int early = atomic_load(&quit_signal);
     if (early)
         machine_request_quit(machine, 128 + early);
-    int status = machine_run(machine, error);
+    int status = screen_run(screen, machine, error);
     atomic_store(&running, NULL);
     machine_destroy(machine);
+    screen_destroy(screen);
     chardev_stdio_restore();
     return status < 0 ? fail(error) : status;
 }

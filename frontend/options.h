@@ -28,6 +28,18 @@ enum options_action {
     OPTIONS_LIST_LOG
 };
 
+enum options_view { OPTIONS_VIEW_DEFAULT, OPTIONS_VIEW_NONE, OPTIONS_VIEW_SDL };
+
+/* -display, -vnc, -full-screen, -screendump. */
+struct options_screen {
+    enum options_view view;
+    bool software;    /* SDL: gl=off */
+    bool full_screen; /* SDL */
+    bool no_close;    /* SDL: window-close=off */
+    const char *vnc;  /* [HOST]:N; NULL: none */
+    const char *dump; /* NULL, or where the last picture goes */
+};
+
 enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO };
 
 struct options_drive {
@@ -44,7 +56,8 @@ struct options_device {
     const char *backend; /* id of its drive, rng object or chardev; NULL: none */
     const char *serial_number;
     const char *text; /* the argument of -device, for messages */
-    int slot;         /* virtio-mmio-bus.N; -1: any */
+    uint32_t width, height;
+    int slot; /* virtio-mmio-bus.N; -1: any */
 };
 
 /* -object rng-random and -chardev: an id and what it stands for. */
@@ -58,7 +71,8 @@ struct options {
     const char *title;    /* -name */
     const char *log_list; /* -d */
     const char *log_file; /* -D */
-    bool nographic, display_none, nodefaults, snapshot;
+    bool nographic, nodefaults, snapshot;
+    struct options_screen screen;
     unsigned serial_count;
 
     struct options_drive drives[OPTIONS_ITEMS_MAX];
@@ -89,6 +103,7 @@ options_take_fn options_take_machine, options_take_cpu, options_take_smp, option
     options_take_rtc, options_take_accel, options_take_dbt_without;
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
+options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* Second step. */

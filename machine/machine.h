@@ -14,6 +14,7 @@
 
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
+#include "devices/display.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
@@ -26,7 +27,11 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_NONE,
     MACHINE_VIRTIO_BLK,
     MACHINE_VIRTIO_RNG,
-    MACHINE_VIRTIO_CONSOLE
+    MACHINE_VIRTIO_CONSOLE,
+    MACHINE_VIRTIO_GPU,
+    MACHINE_VIRTIO_KEYBOARD,
+    MACHINE_VIRTIO_TABLET,
+    MACHINE_VIRTIO_MOUSE
 };
 
 /* What is plugged into one virtio-mmio slot. */
@@ -36,6 +41,7 @@ struct machine_virtio {
     const char *serial_number;    /* BLK: serial=, NULL: none */
     const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;          /* CONSOLE: as for chardev_open() */
+    uint32_t width, height;       /* GPU: xres=, yres=; 0: its default */
 };
 
 /* -device loader: a file or a value that is put into memory before the harts start. */
@@ -70,7 +76,9 @@ struct machine_config {
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
-    bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
+    bool virtio_legacy;      /* the slots speak the legacy register layout (QEMU's default) */
+    struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
+    bool ramfb;              /* a screen in guest memory, for firmware */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;
 
