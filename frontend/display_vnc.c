@@ -40,6 +40,7 @@ struct vnc {
     atomic_bool stop;
     rfbScreenInfoPtr screen;
     unsigned viewers;
+    bool marked;                /* the library has something to send */
     bool changed;               /* there is something to take from the display */
     uint64_t drawn_at, poll_at; /* ms */
     unsigned poll_ms;
@@ -236,6 +237,7 @@ static void take_changes(struct vnc *vnc)
     if (changes.cursor_image)
         set_cursor(vnc, cursor);
     display_unlock(vnc->config.display);
+    vnc->marked = true;
     if (damage.width)
         rfbMarkRectAsModified(vnc->screen, (int)damage.x, (int)damage.y, (int)(damage.x + damage.width),
                               (int)(damage.y + damage.height));
@@ -302,8 +304,11 @@ static void *vnc_thread(void *opaque)
 {
     struct vnc *vnc = opaque;
     while (!atomic_load(&vnc->stop)) {
-        wait_for_something(vnc, do_what_is_due(vnc));
         rfbProcessEvents(vnc->screen, 0);
+        int ms = do_what_is_due(vnc);
+        if (!vnc->marked) /* else there is something to send first */
+            wait_for_something(vnc, ms);
+        vnc->marked = false;
     }
     return NULL;
 }
