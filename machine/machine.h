@@ -14,10 +14,12 @@
 
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
+#include "devices/virtio_pci.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
 #define MACHINE_VIRTIO_SLOTS 8
+#define MACHINE_PCI_MAX      64 /* functions */
 #define MACHINE_LOADS_MAX    32
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
@@ -29,13 +31,23 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_CONSOLE
 };
 
-/* What is plugged into one virtio-mmio slot. */
+/* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
     struct blockdev_config drive; /* BLK */
     const char *serial_number;    /* BLK: serial=, NULL: none */
     const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;          /* CONSOLE: as for chardev_open() */
+};
+
+/* One function on the PCI bus. */
+struct machine_pci {
+    struct machine_virtio virtio;
+    unsigned slot, function;
+    bool multifunction;            /* function 0 of a slot with more of them */
+    enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
+    bool no_modern;                /* it has only that */
+    uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
 };
 
 /* -device loader: a file or a value that is put into memory before the harts start. */
@@ -73,6 +85,8 @@ struct machine_config {
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    struct machine_pci pci[MACHINE_PCI_MAX];
+    unsigned pci_count;
     bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;
