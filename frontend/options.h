@@ -57,7 +57,10 @@ struct options_device {
     const char *serial_number;
     const char *text; /* the argument of -device, for messages */
     uint32_t width, height;
-    int slot; /* virtio-mmio-bus.N; -1: any */
+    int slot;      /* virtio-mmio-bus.N; -1: any */
+    bool on_pci;   /* it is a function on pcie.0 instead, as `pci` says (without its device) */
+    bool has_addr; /* the place in `pci` was asked for */
+    struct machine_pci pci;
 };
 
 /* -object rng-random and -chardev: an id and what it stands for. */
@@ -106,6 +109,21 @@ options_take_fn options_take_drive, options_take_device, options_take_object, op
 options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
+/* options_pci.c: does `name` mean the device of the table that is called `known` there? A row
+ * "virtio-X-device" is virtio-X-pci too; device->on_pci is set then. */
+bool options_names_device(const char *name, const char *known, struct options_device *device);
+/* For -device help: the other name of that row. */
+void options_print_pci_name(const char *known, FILE *out);
+/* Takes those keys out of the list that are about the PCI function: the rest is the device's. */
+bool options_take_pci_keys(struct options *options, const char *name, struct option_pairs *pairs,
+                           struct options_device *device, struct error *error);
+/* Gives the device its place on the bus, and returns the function that it becomes there; NULL and *error
+ * where there is none. `what` is for the message. */
+struct machine_pci *options_place_pci(struct options *options, const struct options_device *device,
+                                      const char *what, struct error *error);
+/* When all are placed: does the guest find each of them? */
+bool options_check_pci(const struct options *options, struct error *error);
+
 /* Second step. */
 bool options_join(struct options *options, struct error *error);
 

@@ -40,37 +40,39 @@ static const struct {
     { "virtio-net", true, "there is no network" },
     { "e1000", true, "there is no network" },
     { "rtl8139", true, "there is no network" },
-    { "virtio-blk-pci", true, "there is no PCIe; use virtio-blk-device" },
-    { "virtio-rng-pci", true, "there is no PCIe; use virtio-rng-device" },
-    { "virtio-serial-pci", true, "there is no PCIe; use virtio-serial-device" },
     { "virtserialport", false, "there is virtconsole" },
-    { "virtio-gpu-gl", true, "use virtio-gpu-device" },
-    { "virtio-gpu-pci", false, "there is no PCIe; use virtio-gpu-device" },
-    { "virtio-vga", true, "use virtio-gpu-device" },
-    { "VGA", false, "use virtio-gpu-device or ramfb" },
-    { "bochs-display", false, "use virtio-gpu-device or ramfb" },
-    { "virtio-keyboard-pci", false, "there is no PCIe; use virtio-keyboard-device" },
-    { "virtio-mouse-pci", false, "there is no PCIe; use virtio-mouse-device" },
-    { "virtio-tablet-pci", false, "there is no PCIe; use virtio-tablet-device" },
+    { "virtio-gpu-gl", true, "use virtio-gpu-pci" },
+    { "virtio-vga", true, "use virtio-gpu-pci" },
+    { "VGA", false, "use virtio-gpu-pci or ramfb" },
+    { "bochs-display", false, "use virtio-gpu-pci or ramfb" },
     { "usb-", true, "there is no USB" },
     { "qemu-xhci", false, "there is no USB" },
     { "nec-usb-xhci", false, "there is no USB" },
     { "virtio-9p", true, "there is no shared folder" },
     { "vhost", true, "there is no vhost" },
-    { "virtio-scsi", true, "use virtio-blk-device" },
-    { "scsi-", true, "use virtio-blk-device" },
-    { "nvme", false, "there is no PCIe; use virtio-blk-device" },
-    { "ahci", false, "there is no PCIe; use virtio-blk-device" },
-    { "pcie", true, "there is no PCIe" },
+    { "virtio-scsi", true, "use virtio-blk-pci" },
+    { "scsi-", true, "use virtio-blk-pci" },
+    { "nvme", false, "use virtio-blk-pci" },
+    { "ahci", false, "use virtio-blk-pci" },
+    { "pcie", true, "all PCI devices are on the root bus, pcie.0" },
+    { "ioh3420", false, "all PCI devices are on the root bus, pcie.0" },
+    { "pci-bridge", false, "all PCI devices are on the root bus, pcie.0" },
+    { "pxb", true, "all PCI devices are on the root bus, pcie.0" },
     { "virtio-balloon", true, "the guest keeps its RAM" },
     { "guest-loader", false, "use -device loader" },
 };
 
 void options_print_devices(FILE *out)
 {
-    for (size_t i = 0; i < KNOWN_COUNT; i++)
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
         fprintf(out, "%-22s %s\n", known_devices[i].name, known_devices[i].text);
-    fprintf(out, "The virtio devices take bus=" BUS_PREFIX "N, N from 0 to %d.\n", MACHINE_VIRTIO_SLOTS - 1);
+        options_print_pci_name(known_devices[i].name, out);
+    }
+    fprintf(out,
+            "virtio-X-device takes bus=" BUS_PREFIX "N, N from 0 to %d. virtio-X-pci takes bus=pcie.0,\n"
+            "addr=SLOT[.FUNCTION] (hexadecimal), multifunction=on, disable-legacy=on|off|auto,\n"
+            "disable-modern=on|off, vectors=N.\n",
+            MACHINE_VIRTIO_SLOTS - 1);
 }
 
 /* ---- Keys ----------------------------------------------------------------------------------------- */
@@ -242,9 +244,11 @@ static bool unknown_device(const char *name, struct error *error)
                      nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
-static bool take_virtio(struct options *options, const struct known_device *known, const char *argument,
-                        const struct option_pairs *pairs, struct error *error)
+/* `device` is filled in as far as its name and transport go. */
+static bool take_virtio(struct options *options, const struct known_device *known,
+                        struct options_device device, const struct option_pairs *pairs, struct error *error)
 {
+    const char *argument = device.text;
     char flag[64];
     const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
                                      : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
@@ -252,8 +256,7 @@ static bool take_virtio(struct options *options, const struct known_device *know
                                                                          : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);
-    struct options_device device = { .kind = known->kind, .slot = -1, .text = argument };
-    snprintf(flag, sizeof(flag), "-device %s", known->name);
+    snprintf(flag, sizeof(flag), "-device %.*s", (int)strcspn(argument, ","), argument);
     if (!options_take_pairs(options, pairs, keys, &device, flag, error))
         return false;
     if (known->kind == MACHINE_VIRTIO_BLK && !device.backend)
@@ -284,8 +287,10 @@ bool options_take_device(struct options *options, const char *argument, struct e
     if (strcmp(name, "ramfb") == 0)
         return take_ramfb(options, &pairs, error);
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        if (strcmp(known_devices[i].name, name) == 0)
-            return take_virtio(options, &known_devices[i], argument, &pairs, error);
+        struct options_device device = { .kind = known_devices[i].kind, .slot = -1, .text = argument };
+        if (options_names_device(name, known_devices[i].name, &device))
+            return options_take_pci_keys(options, name, &pairs, &device, error) &&
+                   take_virtio(options, &known_devices[i], device, &pairs, error);
     }
     return unknown_device(name, error);
 }

@@ -30,8 +30,8 @@
 #define BOARD_ROM_BASE     UINT64_C(0x1000)
 #define BOARD_ROM_SIZE     UINT64_C(0xf000)
 #define BOARD_RAM_BASE     UINT64_C(0x80000000)
-#define BOARD_DEVICES_MAX  24
-#define BOARD_BACKENDS_MAX 16
+#define BOARD_DEVICES_MAX  32
+#define BOARD_BACKENDS_MAX 80
 
 /* What ended, or is to end, the run of the harts. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
@@ -73,6 +73,15 @@ void machine_post(struct machine *machine, enum machine_event event, unsigned st
 
 /* board_virt.c: makes the devices and puts them on the bus. */
 bool board_virt_create(struct machine *machine, struct error *error);
+/* Makes a virtio device with its backend, for either transport; the caller plugs it in or destroys it. */
+struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
+                                          struct error *error);
+/* Puts a device on the bus and into the device tree; it is the machine's from then on, in any case. */
+bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
+                      struct error *error);
+
+/* board_pci.c: the PCI host bridge and what is plugged into it. Its interrupts lead to `plic`. */
+bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
 
 /* boot.c: reads all images and decides where they go (before the harts are made: -device loader may choose
  * where a hart starts), then the device tree and the initial RAM disk (after the devices are). */

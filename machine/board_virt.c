@@ -78,9 +78,13 @@ static struct chardev *open_chardev(struct machine *machine, const char *descrip
 static struct blockdev *open_blockdev(struct machine *machine, const struct blockdev_config *config,
                                       struct error *error)
 {
+    if (machine->blockdev_count == BOARD_BACKENDS_MAX) {
+        error_set(error, "more than %d disks", BOARD_BACKENDS_MAX);
+        return NULL;
+    }
     struct blockdev *blockdev = blockdev_open(config, error);
     if (blockdev)
-        machine->blockdevs[machine->blockdev_count++] = blockdev; /* one a slot: fits */
+        machine->blockdevs[machine->blockdev_count++] = blockdev;
     return blockdev;
 }
 
@@ -221,8 +225,8 @@ static struct virtio_device *create_on_display(struct machine *machine, const st
     return virtio_input_create(&input, error);
 }
 
-static struct virtio_device *create_virtio(struct machine *machine, const struct machine_virtio *what,
-                                           struct error *error)
+struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
+                                          struct error *error)
 {
     if (what->kind == MACHINE_VIRTIO_BLK) {
         struct virtio_blk_config config = { .serial = what->serial_number };
@@ -248,7 +252,7 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
     struct device *slot = virtio_mmio_create(&config, error);
     if (!slot || what->kind == MACHINE_VIRTIO_NONE)
         return slot;
-    struct virtio_device *device = create_virtio(machine, what, error);
+    struct virtio_device *device = board_virtio_create(machine, what, error);
     if (device) {
         virtio_mmio_plug(slot, device);
         return slot;
@@ -277,6 +281,19 @@ static const struct row board[] = {
     { "virtio-mmio", 0x10001000, 1, 0, create_virtio_slot },
 };
 
+bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
+                      struct error *error)
+{
+    machine->devices[machine->device_count++] = (struct fdt_device){
+        .device = device,
+        .place = { .base = base,
+                   .size = device->ops->size,
+                   .irq = irq,
+                   .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
+    };
+    return bus_add_device(machine->bus, base, device, error);
+}
+
 bool board_virt_create(struct machine *machine, struct error *error)
 {
     for (size_t i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
@@ -284,15 +301,8 @@ bool board_virt_create(struct machine *machine, struct error *error)
         struct device *device = row->create(machine, row, error);
         if (!device)
             return false;
-        machine->devices[machine->device_count++] = (struct fdt_device){
-            .device = device,
-            .place = { .base = row->base,
-                       .size = device->ops->size,
-                       .irq = row->irq,
-                       .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
-        };
-        if (!bus_add_device(machine->bus, row->base, device, error))
+        if (!board_add_device(machine, device, row->base, row->irq, error))
             return false;
     }
-    return true;
+    return board_pci_create(machine, plic_of(machine), error);
 }

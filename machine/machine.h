@@ -15,10 +15,12 @@
 #include "cpu/isa.h"
 #include "devices/blockdev.h"
 #include "devices/display.h"
+#include "devices/virtio_pci.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
 #define MACHINE_VIRTIO_SLOTS 8
+#define MACHINE_PCI_MAX      64 /* functions */
 #define MACHINE_LOADS_MAX    32
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
@@ -34,7 +36,7 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_MOUSE
 };
 
-/* What is plugged into one virtio-mmio slot. */
+/* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
     struct blockdev_config drive; /* BLK */
@@ -42,6 +44,16 @@ struct machine_virtio {
     const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;          /* CONSOLE: as for chardev_open() */
     uint32_t width, height;       /* GPU: xres=, yres=; 0: its default */
+};
+
+/* One function on the PCI bus. */
+struct machine_pci {
+    struct machine_virtio virtio;
+    unsigned slot, function;
+    bool multifunction;            /* function 0 of a slot with more of them */
+    enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
+    bool no_modern;                /* it has only that */
+    uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
 };
 
 /* -device loader: a file or a value that is put into memory before the harts start. */
@@ -55,16 +67,19 @@ struct machine_load {
     int cpu; /* hart that starts there instead of in the boot ROM; -1: none */
 };
 
-/* How guest code is run: by the interpreter alone, or by the baseline translator once it is hot. The default
+/* How guest code is run: by the interpreter alone, or translated once it is hot: by the
+ * baseline translator, and by the optimiser what runs long. The default
  * is the best that there is for the harts. */
-enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1 };
+enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1, MACHINE_ACCEL_T2 };
 
 /* All strings are borrowed and must outlive the machine. */
 struct machine_config {
     struct isa_config isa;
     enum machine_accel accel;
     const char *dbt_without; /* instructions that the translator leaves to the interpreter; NULL: none */
+    bool eager;              /* the optimiser translates each block at once (tests) */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
+    unsigned code_cache_mib; /* of the translator; 0: its default */
     unsigned smp;            /* harts, 1..MACHINE_HARTS_MAX */
     uint64_t ram_size;       /* bytes, a multiple of 4 KiB */
 
@@ -76,6 +91,8 @@ struct machine_config {
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    struct machine_pci pci[MACHINE_PCI_MAX];
+    unsigned pci_count;
     bool virtio_legacy;      /* the slots speak the legacy register layout (QEMU's default) */
     struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
     bool ramfb;              /* a screen in guest memory, for firmware */

@@ -61,11 +61,13 @@ sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 if [ $sanitizers = yes ]; then
-    count_step "Building with clang, and the fuzzer" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
+    count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
     count_step "Fuzzing virtio-blk for 30 s" sh -c 'cd "$1" && ./fuzz_virtio_blk -max_total_time=30 -verbosity=0' sh \
         "$top/build-clang/tests/fuzz"
     count_step "Fuzzing virtio-gpu for 30 s" sh -c 'cd "$1" && ./fuzz_virtio_gpu -max_total_time=30 -verbosity=0' sh \
         "$top/build-clang/tests/fuzz"
+    count_step "Fuzzing PCI and virtio-pci for 60 s" sh -c 'cd "$1" && ./fuzz_virtio_pci -max_total_time=60 -verbosity=0' \
+        sh "$top/build-clang/tests/fuzz"
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     say "Tests under ASan and UBSan (all but the boots)"

@@ -3,11 +3,12 @@
 # A picture that the guest shows through DRM is, pixel for pixel, in the window on an X server and with a VNC viewer;
 # keys and the pointer reach the guest from both; sizes follow each other; nothing runs while nothing changes; closing
 # the window ends the emulator.
-# Usage: screen.sh SCREEN EMULATOR
+# Usage: screen.sh SCREEN EMULATOR device|pci
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 screen=$console # the first argument
+bus=$3
 here=$top/tests/screen
 
 need_guest
@@ -38,7 +39,7 @@ vnc=$((1000 + $$ % 20000))
 : >"$work/serial"
 $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet rvive.test=run:/run.sh" -name test -serial file:"$work/serial" \
-    -device virtio-gpu-device,xres=1024,yres=768 -device virtio-keyboard-device -device virtio-tablet-device \
+    -device "virtio-gpu-$bus,xres=1024,yres=768" -device "virtio-keyboard-$bus" -device "virtio-tablet-$bus" \
     -display sdl,gl=off -vnc ":$vnc" -screendump "$work/last.png" >"$work/output" 2>&1 &
 rvive=$!
 
