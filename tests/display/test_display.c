@@ -5,6 +5,7 @@
 #include <check.h>
 #include <linux/input-event-codes.h>
 #include <png.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,91 @@ START_TEST(cursor_is_kept_in_bounds)
 }
 END_TEST
 
+/* One thread draws and changes the size, one moves the cursor, one types; this one looks. */
+static atomic_bool stop;
+static struct display_source busy = { .name = "busy" };
+
+static void *draw_thread(void *opaque)
+{
+    static uint32_t pixels[64 * 64];
+    (void)opaque;
+    for (uint32_t n = 0; !atomic_load(&stop); n++) {
+        for (uint32_t i = 0; i < 64 * 64; i++)
+            pixels[i] = n;
+        if (n % 16 == 0)
+            display_show(display, &busy, 40 + n % 24, 64);
+        display_draw(display, &busy, pixels, 256, (struct display_rect){ 0, 0, 64, 64 });
+        if (n % 64 == 63)
+            display_hide(display, &busy);
+    }
+    return NULL;
+}
+
+static void *cursor_thread(void *opaque)
+{
+    static const uint32_t shape[4] = { 1, 2, 3, 4 };
+    (void)opaque;
+    for (int32_t n = 0; !atomic_load(&stop); n++) {
+        display_cursor_move(display, n, n);
+        display_cursor_set(display, n & 1 ? shape : NULL, 2, 2, 0, 0);
+    }
+    return NULL;
+}
+
+static void *type_thread(void *opaque)
+{
+    struct recorder *keyboard = opaque;
+    for (unsigned n = 0; !atomic_load(&stop); n++) {
+        display_input_set_active(display, &keyboard->input, n & 1);
+        display_key(display, KEY_A, n & 2);
+        keyboard->count = 0;
+    }
+    return NULL;
+}
+
+static atomic_uint busy_wakes;
+
+static void on_busy_wake(void *opaque)
+{
+    (void)opaque;
+    atomic_fetch_add(&busy_wakes, 1);
+}
+
+START_TEST(threads_do_not_meet)
+{
+    static struct recorder keyboard = { .input = { .kind = DISPLAY_KEYBOARD, .events = record } };
+    void *(*const mains[3])(void *) = { draw_thread, cursor_thread, type_thread };
+    struct display_view own = { .wake = on_busy_wake };
+    pthread_t threads[3];
+    display_view_remove(display, &view);
+    display_source_add(display, &busy);
+    display_input_add(display, &keyboard.input);
+    display_view_add(display, &own);
+    for (unsigned n = 0; n < 3; n++)
+        ck_assert_int_eq(pthread_create(&threads[n], NULL, mains[n], &keyboard), 0);
+    while (atomic_load(&busy_wakes) < 1000) { /* the test's time limit ends it otherwise */
+        struct display_changes changes = display_view_take(display, &own);
+        struct display_frame frame = display_lock(display, NULL);
+        struct display_rect all = { 0, 0, frame.width, frame.height };
+        struct display_rect damage = display_rect_intersect(changes.damage, all);
+        /* Each picture is of one colour: never half of one and half of the next. */
+        bool same = true;
+        for (uint32_t i = 1; i < frame.width * frame.height; i++)
+            same &= frame.pixels[i] == frame.pixels[0];
+        ck_assert(same);
+        ck_assert_uint_le(damage.width, frame.width);
+        display_unlock(display);
+    }
+    atomic_store(&stop, true);
+    for (unsigned n = 0; n < 3; n++)
+        pthread_join(threads[n], NULL);
+    display_view_remove(display, &own);
+    display_view_add(display, &view);
+    display_input_remove(display, &keyboard.input);
+    display_source_remove(display, &busy);
+}
+END_TEST
+
 /* Fields of the first detailed timing. */
 static void expect_edid(uint32_t asked_width, uint32_t asked_height, uint32_t width, uint32_t height)
 {
@@ -304,12 +390,14 @@ int main(void)
     Suite *suite = suite_create("display");
     TCase *tests = tcase_create("display");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, rectangles_intersect_without_overflow);
     tcase_add_test(tests, drawing_wakes_once_and_adds_damage);
     tcase_add_test(tests, the_last_source_is_seen);
     tcase_add_test(tests, keys_go_to_an_active_keyboard);
     tcase_add_test(tests, the_pointer_finds_tablet_or_mouse);
     tcase_add_test(tests, cursor_is_kept_in_bounds);
+    tcase_add_test(tests, threads_do_not_meet);
     tcase_add_test(tests, edid_says_the_size);
     tcase_add_test(tests, screendump_writes_png);
     suite_add_tcase(suite, tests);
