@@ -270,6 +270,14 @@ void display_draw(struct display *display, struct display_source *source, const 
     pthread_mutex_unlock(&display->lock);
 }
 
+static void cursor_changed(struct display *display)
+{
+    for (struct display_view *view = display->views; view; view = view->next) {
+        view->changes.cursor_image = true;
+        view_wake(view);
+    }
+}
+
 void display_cursor_set(struct display *display, const uint32_t *pixels, uint32_t width, uint32_t height,
                         uint32_t hot_x, uint32_t hot_y)
 {
@@ -279,15 +287,23 @@ void display_cursor_set(struct display *display, const uint32_t *pixels, uint32_
     struct display_cursor *cursor = &display->cursor;
     cursor->visible = pixels != NULL;
     if (pixels) {
+        cursor->known = true;
         cursor->width = width;
         cursor->height = height;
         cursor->hot_x = hot_x < width ? hot_x : width - 1;
         cursor->hot_y = hot_y < height ? hot_y : height - 1;
         memcpy(cursor->pixels, pixels, (size_t)width * height * 4);
     }
-    for (struct display_view *view = display->views; view; view = view->next) {
-        view->changes.cursor_image = true;
-        view_wake(view);
+    cursor_changed(display);
+    pthread_mutex_unlock(&display->lock);
+}
+
+void display_cursor_forget(struct display *display)
+{
+    pthread_mutex_lock(&display->lock);
+    if (display->cursor.known) {
+        display->cursor.known = display->cursor.visible = false;
+        cursor_changed(display);
     }
     pthread_mutex_unlock(&display->lock);
 }

@@ -71,6 +71,8 @@ void display_draw(struct display *display, struct display_source *source, const 
  * hides the cursor. Sizes above DISPLAY_CURSOR_MAX are ignored. */
 void display_cursor_set(struct display *display, const uint32_t *pixels, uint32_t width, uint32_t height,
                         uint32_t hot_x, uint32_t hot_y);
+/* There is no cursor until one is set again: views show the host's pointer (after a reset of the guest). */
+void display_cursor_forget(struct display *display);
 void display_cursor_move(struct display *display, int32_t x, int32_t y);
 
 /* ---- Views: windows and servers that show it -------------------------------------------------------- */
@@ -103,6 +105,7 @@ struct display_frame {
     const uint32_t *pixels; /* xRGB8888, row after row */
 };
 struct display_cursor {
+    bool known; /* the guest has set one; else the host's pointer is all there is */
     bool visible;
     int32_t x, y; /* of its top left corner in the picture */
     uint32_t width, height, hot_x, hot_y;

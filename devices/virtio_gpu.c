@@ -211,8 +211,7 @@ static void gpu_reset(struct virtio_device *device)
     struct gpu_config_space *space = (struct gpu_config_space *)(void *)device->config;
     gpu_scanout_off(gpu);
     gpu_resource_free_all(gpu);
-    if (gpu->cursor_resource)
-        display_cursor_set(gpu->display, NULL, 0, 0, 0, 0);
+    display_cursor_forget(gpu->display);
     gpu->cursor_resource = gpu->cursor_hot_x = gpu->cursor_hot_y = gpu->cursor_x = gpu->cursor_y = 0;
     space->events_read = 0;
 }

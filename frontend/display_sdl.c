@@ -250,9 +250,9 @@ static void take_cursor(struct window *window, const struct display_cursor *curs
     if (!image)
         return;
     window->cursor_visible = cursor->visible;
+    window->cursor_known = cursor->known;
     if (!cursor->visible)
         return;
-    window->cursor_known = true;
     window->cursor_place.w = (int)cursor->width;
     window->cursor_place.h = (int)cursor->height;
     SDL_Surface *surface = SDL_CreateRGBSurfaceWithFormat(0, (int)cursor->width, (int)cursor->height, 32,

@@ -189,9 +189,14 @@ static bool resize(struct vnc *vnc, const struct display_frame *frame)
     return true;
 }
 
-/* The library frees the cursor and what hangs on it. */
+/* The library frees the cursor and what hangs on it. Without a cursor viewers show their own pointer; a
+ * hidden one is a pixel that is not there. */
 static void set_cursor(struct vnc *vnc, const struct display_cursor *cursor)
 {
+    if (!cursor->known) {
+        rfbSetCursor(vnc->screen, NULL);
+        return;
+    }
     uint32_t width = cursor->visible ? cursor->width : 1, height = cursor->visible ? cursor->height : 1;
     uint32_t row_bytes = (width + 7) / 8;
     rfbCursorPtr made = calloc(1, sizeof(*made));

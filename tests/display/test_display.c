@@ -233,7 +233,13 @@ START_TEST(cursor_is_kept_in_bounds)
     ck_assert(!display_view_take(display, &view).cursor_image);
     display_cursor_set(display, NULL, 0, 0, 0, 0);
     display_lock(display, &cursor);
-    ck_assert(!cursor->visible);
+    ck_assert(!cursor->visible && cursor->known);
+    display_unlock(display);
+    ck_assert(display_view_take(display, &view).cursor_image);
+    display_cursor_forget(display);
+    ck_assert(display_view_take(display, &view).cursor_image);
+    display_lock(display, &cursor);
+    ck_assert(!cursor->known);
     display_unlock(display);
 }
 END_TEST
