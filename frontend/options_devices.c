@@ -25,6 +25,7 @@ static const struct known_device {
     { "virtio-keyboard-device", MACHINE_VIRTIO_KEYBOARD, NULL, "a keyboard" },
     { "virtio-tablet-device", MACHINE_VIRTIO_TABLET, NULL, "a pointer that follows the host's" },
     { "virtio-mouse-device", MACHINE_VIRTIO_MOUSE, NULL, "a mouse that is grabbed" },
+    { "bochs-display", MACHINE_BOCHS_DISPLAY, NULL, "a simple screen on the PCI bus: xres=N, yres=N" },
     { "ramfb", MACHINE_VIRTIO_NONE, NULL, "a screen for firmware (EDK2, U-Boot)" },
     { "loader", MACHINE_VIRTIO_NONE, NULL,
       "puts file=F or data=N,data-len=L at addr=A before the start; cpu-num=N starts that hart there" },
@@ -43,8 +44,7 @@ static const struct {
     { "virtserialport", false, "there is virtconsole" },
     { "virtio-gpu-gl", true, "use virtio-gpu-pci" },
     { "virtio-vga", true, "use virtio-gpu-pci" },
-    { "VGA", false, "use virtio-gpu-pci or ramfb" },
-    { "bochs-display", false, "use virtio-gpu-pci or ramfb" },
+    { "VGA", false, "use virtio-gpu-pci or bochs-display" },
     { "usb-", true, "there is no USB" },
     { "qemu-xhci", false, "there is no USB" },
     { "nec-usb-xhci", false, "there is no USB" },
@@ -128,7 +128,7 @@ static bool device_pixels(const char *key, const char *value, uint32_t *pixels, 
 {
     uint64_t number;
     if (!option_parse_number(value, &number) || number < 1 || number > DISPLAY_SIDE_MAX)
-        return error_set(error, "-device virtio-gpu-device,%s=%s: not a number of pixels from 1 to %u", key,
+        return error_set(error, "-device: %s=%s: not a number of pixels from 1 to %u", key,
                          value ? value : "", DISPLAY_SIDE_MAX);
     *pixels = (uint32_t)number;
     return true;
@@ -250,10 +250,11 @@ static bool take_virtio(struct options *options, const struct known_device *know
 {
     const char *argument = device.text;
     char flag[64];
-    const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
-                                     : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
-                                     : known->kind == MACHINE_VIRTIO_GPU ? gpu_keys
-                                                                         : serial_keys;
+    const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK      ? blk_keys
+                                     : known->kind == MACHINE_VIRTIO_RNG    ? rng_keys
+                                     : known->kind == MACHINE_VIRTIO_GPU    ? gpu_keys
+                                     : known->kind == MACHINE_BOCHS_DISPLAY ? gpu_keys
+                                                                            : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);
     snprintf(flag, sizeof(flag), "-device %.*s", (int)strcspn(argument, ","), argument);
@@ -288,6 +289,7 @@ bool options_take_device(struct options *options, const char *argument, struct e
         return take_ramfb(options, &pairs, error);
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         struct options_device device = { .kind = known_devices[i].kind, .slot = -1, .text = argument };
+        device.on_pci = device.kind == MACHINE_BOCHS_DISPLAY;
         if (options_names_device(name, known_devices[i].name, &device))
             return options_take_pci_keys(options, name, &pairs, &device, error) &&
                    take_virtio(options, &known_devices[i], device, &pairs, error);

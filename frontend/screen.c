@@ -33,7 +33,8 @@ struct screen {
 static const struct options_device *find_screen_device(const struct options *options)
 {
     for (unsigned n = 0; n < options->device_count; n++) {
-        if (options->devices[n].kind == MACHINE_VIRTIO_GPU)
+        if (options->devices[n].kind == MACHINE_VIRTIO_GPU ||
+            options->devices[n].kind == MACHINE_BOCHS_DISPLAY)
             return &options->devices[n];
     }
     return NULL;

@@ -33,7 +33,8 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_GPU,
     MACHINE_VIRTIO_KEYBOARD,
     MACHINE_VIRTIO_TABLET,
-    MACHINE_VIRTIO_MOUSE
+    MACHINE_VIRTIO_MOUSE,
+    MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
 };
 
 /* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */

@@ -11,7 +11,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 modules="virtio_mmio virtio_blk virtio_rng virtio_net ext4"
 # These are large, so they go into initramfs-screen.cpio, to be appended to the other.
-screen_modules="virtio_gpu virtio_input evdev"
+screen_modules="virtio_gpu bochs virtio_input evdev"
 initramfs=$guest_dir/initramfs.cpio
 
 [ -f "$guest_dir/vmlinux" ] || die "no kernel in $guest_dir: run roms/fetch-kernel.sh first"
