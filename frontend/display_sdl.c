@@ -175,7 +175,9 @@ static void on_wheel(struct window *window, const SDL_MouseWheelEvent *event)
 static void toggle_full_screen(struct window *window)
 {
     window->full_screen = !window->full_screen;
+    window->own_width = window->own_height = 0; /* the sizes that come now are the user's wish */
     SDL_SetWindowFullscreen(window->window, window->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    window->settle_at = SDL_GetTicks64() + SETTLE_MS;
 }
 
 /* Ctrl-Alt and a key, for the window itself. */

@@ -108,6 +108,11 @@ heard "picture 1000x700"
 "$screen" rfb $((5900 + vnc)) picture 1000 700 2
 "$screen" x11 "$DISPLAY" picture 1000 700 2
 
+# Full screen. There is no window manager to make the window larger, so the viewer is asked.
+xdotool windowfocus --sync "$window" key ctrl+alt+f
+heard "picture 1600x1200"
+"$screen" rfb $((5900 + vnc)) picture 1600 1200 2
+
 # Nothing changes: neither the window's thread nor the server's does anything.
 ticks() {
     for task in "/proc/$rvive/task/"*; do
