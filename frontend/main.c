@@ -18,6 +18,7 @@
 #include "devices/chardev.h"
 #include "frontend/code_listing.h"
 #include "frontend/options.h"
+#include "frontend/screen.h"
 #include "machine/machine.h"
 #include "util/log.h"
 
@@ -74,34 +75,40 @@ static void set_title(const char *title)
         fprintf(stderr, "\033]0;%s\007", title);
 }
 
-static int run_machine(const struct machine_config *config, struct error *error)
+static int run_machine(struct options *options, struct error *error)
 {
-    struct machine *machine = machine_create(config, error);
-    if (!machine)
+    struct screen *screen = screen_create(options, error);
+    if (!screen)
         return fail(error);
+    options->machine.display = screen_display(screen);
+    struct machine *machine = machine_create(&options->machine, error);
+    if (!machine) {
+        screen_destroy(screen);
+        return fail(error);
+    }
     atomic_store(&running, machine);
     int early = atomic_load(&quit_signal);
     if (early)
         machine_request_quit(machine, 128 + early);
-    int status = machine_run(machine, error);
+    int status = screen_run(screen, machine, error);
     atomic_store(&running, NULL);
     machine_destroy(machine);
+    screen_destroy(screen);
     chardev_stdio_restore();
     return status < 0 ? fail(error) : status;
 }
 
-static int run(const struct options *options, struct error *error)
+static int run(struct options *options, struct error *error)
 {
-    struct machine_config config = options->machine;
     struct code_listing *listing = NULL;
     if (options->perf_map || log_enabled(LOG_CATEGORY_OUT_ASM) || log_enabled(LOG_CATEGORY_IR)) {
         listing = code_listing_create(options->perf_map, error);
         if (!listing)
             return fail(error);
-        config.listen = code_listing_take;
-        config.listen_opaque = listing;
+        options->machine.listen = code_listing_take;
+        options->machine.listen_opaque = listing;
     }
-    int status = run_machine(&config, error);
+    int status = run_machine(options, error);
     code_listing_destroy(listing);
     return status;
 }

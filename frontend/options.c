@@ -56,14 +56,6 @@ static bool take_monitor(struct options *options, const char *argument, struct e
            error_set(error, "-monitor %s: this version has no monitor; -monitor none is accepted", argument);
 }
 
-static bool take_display(struct options *options, const char *argument, struct error *error)
-{
-    options->display_none = true;
-    return strcmp(argument, "none") == 0 ||
-           error_set(error, "-display %s: this version has no screen; use -display none or -nographic",
-                     argument);
-}
-
 static bool take_log(struct options *options, const char *argument, struct error *error)
 {
     (void)error;

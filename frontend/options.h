@@ -28,6 +28,18 @@ enum options_action {
     OPTIONS_LIST_LOG
 };
 
+enum options_view { OPTIONS_VIEW_DEFAULT, OPTIONS_VIEW_NONE, OPTIONS_VIEW_SDL };
+
+/* -display, -vnc, -full-screen, -screendump. */
+struct options_screen {
+    enum options_view view;
+    bool software;    /* SDL: gl=off */
+    bool full_screen; /* SDL */
+    bool no_close;    /* SDL: window-close=off */
+    const char *vnc;  /* [HOST]:N; NULL: none */
+    const char *dump; /* NULL, or where the last picture goes */
+};
+
 enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO };
 
 struct options_drive {
@@ -45,13 +57,14 @@ struct options_device {
     const char *serial_number;
     uint8_t mac[6]; /* of a card */
     bool has_mac;
-    unsigned netdev;       /* of a card: number of its network, from 1; 0: `backend` names it, or none */
-    const char *mount_tag; /* of a shared folder */
-    unsigned folder;       /* number of that folder, from 1; 0: `backend` names it */
-    const char *text;      /* the argument of -device, for messages */
-    int slot;              /* virtio-mmio-bus.N; -1: any */
-    bool on_pci;           /* it is a function on pcie.0 instead, as `pci` says (without its device) */
-    bool has_addr;         /* the place in `pci` was asked for */
+    unsigned netdev;        /* of a card: number of its network, from 1; 0: `backend` names it, or none */
+    const char *mount_tag;  /* of a shared folder */
+    unsigned folder;        /* number of that folder, from 1; 0: `backend` names it */
+    const char *text;       /* the argument of -device, for messages */
+    int slot;               /* virtio-mmio-bus.N; -1: any */
+    bool on_pci;            /* it is a function on pcie.0 instead, as `pci` says (without its device) */
+    bool has_addr;          /* the place in `pci` was asked for */
+    uint32_t width, height; /* of a screen */
     struct machine_pci pci;
 };
 
@@ -89,7 +102,8 @@ struct options {
     const char *log_file;   /* -D */
     const char *log_filter; /* -dfilter */
     bool perf_map;          /* -perfmap */
-    bool nographic, display_none, nodefaults, snapshot;
+    bool nographic, nodefaults, snapshot;
+    struct options_screen screen;
     unsigned serial_count;
 
     struct options_drive drives[OPTIONS_ITEMS_MAX];
@@ -132,6 +146,7 @@ options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_virtio *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
+options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* options_pci.c: does `name` mean the device of the table that is called `known` there? A row

@@ -45,6 +45,8 @@ static bool join_backend(struct options *options, const struct options_device *d
     const struct options_named *named = NULL;
     slot->kind = device->kind;
     slot->serial_number = device->serial_number;
+    slot->width = device->width;
+    slot->height = device->height;
     if (device->kind == MACHINE_VIRTIO_BLK)
         return join_drive(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_NET)
@@ -129,7 +131,8 @@ static bool plug_default_card(struct options *options, struct error *error)
 static bool join_serial(struct options *options, struct error *error)
 {
     struct machine_config *machine = &options->machine;
-    if (!machine->serial && (options->nodefaults || (options->display_none && !options->nographic)))
+    if (!machine->serial &&
+        (options->nodefaults || (options->screen.view == OPTIONS_VIEW_NONE && !options->nographic)))
         machine->serial = "null";
     if (!machine->serial)
         machine->serial = "mon:stdio";

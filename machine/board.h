@@ -18,6 +18,7 @@
 #include "devices/blockdev.h"
 #include "devices/chardev.h"
 #include "devices/device.h"
+#include "devices/ramfb.h"
 #include "machine/bus.h"
 #include "machine/fdt.h"
 #include "machine/loader.h"
@@ -50,6 +51,7 @@ struct machine {
     struct fdt_device devices[BOARD_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
     struct device *finisher;
+    struct ramfb *ramfb;                            /* NULL: none; used by fw_cfg */
     struct blockdev *blockdevs[BOARD_BACKENDS_MAX]; /* destroyed after the devices that use them */
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];

@@ -16,6 +16,8 @@
 #include "devices/uart16550.h"
 #include "devices/virtio_blk.h"
 #include "devices/virtio_console.h"
+#include "devices/virtio_gpu.h"
+#include "devices/virtio_input.h"
 #include "devices/virtio_mmio.h"
 #include "devices/virtio_net.h"
 #include "devices/virtio_rng.h"
@@ -194,13 +196,26 @@ static struct device *create_uart(struct machine *machine, const struct row *row
     return config.chardev ? uart16550_create(&config, error) : NULL;
 }
 
+static bool create_ramfb(struct machine *machine, struct device *fw_cfg, struct error *error)
+{
+    struct ramfb_config config = {
+        .display = machine->config.display,
+        .fw_cfg = fw_cfg,
+        .dma = bus_for_devices(machine->bus),
+    };
+    if (machine->config.ramfb)
+        machine->ramfb = ramfb_create(&config, error);
+    return machine->ramfb || !machine->config.ramfb;
+}
+
 static struct device *create_fw_cfg(struct machine *machine, const struct row *row, struct error *error)
 {
     (void)row;
     struct fw_cfg_config config = { .dma = bus_for_devices(machine->bus) };
     const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
     struct device *device = fw_cfg_create(&config, error);
-    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error))
+    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
+        create_ramfb(machine, device, error))
         return device;
     if (device)
         device->ops->destroy(device);
@@ -218,6 +233,25 @@ static struct virtio_device *create_virtio_net(struct machine *machine, const st
     return virtio_net_create(&config, error);
 }
 
+/* Screens, keyboards and pointers; drivers for these expect the interface of Virtio 1. */
+static bool is_on_display(enum machine_virtio_kind kind)
+{
+    return kind == MACHINE_VIRTIO_GPU || kind == MACHINE_VIRTIO_KEYBOARD || kind == MACHINE_VIRTIO_TABLET ||
+           kind == MACHINE_VIRTIO_MOUSE;
+}
+
+static struct virtio_device *create_on_display(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_gpu_config gpu = { machine->config.display, what->width, what->height, 0 };
+    struct virtio_input_config input = { machine->config.display, DISPLAY_KEYBOARD };
+    if (what->kind == MACHINE_VIRTIO_GPU)
+        return virtio_gpu_create(&gpu, error);
+    if (what->kind != MACHINE_VIRTIO_KEYBOARD)
+        input.kind = what->kind == MACHINE_VIRTIO_TABLET ? DISPLAY_TABLET : DISPLAY_MOUSE;
+    return virtio_input_create(&input, error);
+}
+
 struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
                                           struct error *error)
 {
@@ -232,6 +266,8 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
         return virtio_9p_create(&what->folder, error);
     if (what->kind == MACHINE_VIRTIO_RNG)
         return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
+    if (is_on_display(what->kind))
+        return create_on_display(machine, what, error);
     struct virtio_console_config config = { .chardev = open_chardev(machine, what->chardev, error) };
     return config.chardev ? virtio_console_create(&config, error) : NULL;
 }
@@ -242,7 +278,7 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
     struct virtio_mmio_config config = {
         .irq = line_of(machine, row),
         .dma = bus_for_devices(machine->bus),
-        .legacy = machine->config.virtio_legacy,
+        .legacy = machine->config.virtio_legacy && !is_on_display(what->kind),
     };
     struct device *slot = virtio_mmio_create(&config, error);
     if (!slot || what->kind == MACHINE_VIRTIO_NONE)

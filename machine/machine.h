@@ -15,9 +15,10 @@
 #include "cpu/isa.h"
 #include "dbt/dbt.h"
 #include "devices/blockdev.h"
-#include "devices/virtio_pci.h"
+#include "devices/display.h"
 #include "devices/netdev_slirp.h"
 #include "devices/virtio_9p.h"
+#include "devices/virtio_pci.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
@@ -35,7 +36,12 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_RNG,
     MACHINE_VIRTIO_CONSOLE,
     MACHINE_VIRTIO_NET,
-    MACHINE_VIRTIO_9P
+    MACHINE_VIRTIO_9P,
+    MACHINE_VIRTIO_GPU,
+    MACHINE_VIRTIO_KEYBOARD,
+    MACHINE_VIRTIO_TABLET,
+    MACHINE_VIRTIO_MOUSE,
+    MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
 };
 
 /* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
@@ -48,6 +54,7 @@ struct machine_virtio {
     unsigned netdev;                /* NET: number of its network, from 1; 0: none */
     uint8_t mac[6];                 /* NET */
     struct virtio_9p_config folder; /* 9P */
+    uint32_t width, height;         /* GPU: xres=, yres=; 0: its default */
 };
 
 /* A network, and the files that its frames are copied to. */
@@ -114,7 +121,9 @@ struct machine_config {
     unsigned pci_count;
     struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
     unsigned netdev_count;
-    bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
+    bool virtio_legacy;      /* the slots speak the legacy register layout (QEMU's default) */
+    struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
+    bool ramfb;              /* a screen in guest memory, for firmware */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;
 

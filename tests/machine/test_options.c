@@ -182,6 +182,32 @@ START_TEST(places_on_the_pci_bus)
 }
 END_TEST
 
+START_TEST(screens)
+{
+    parsed("-device virtio-gpu-device,xres=1024,yres=768 -device virtio-keyboard-device -device "
+           "virtio-tablet-device -device virtio-mouse-device,bus=virtio-mmio-bus.0 -device ramfb -display "
+           "sdl,gl=off,full-screen=on,window-close=off -name box");
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_GPU);
+    ck_assert_uint_eq(slot(7)->width, 1024);
+    ck_assert_uint_eq(slot(7)->height, 768);
+    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_KEYBOARD);
+    ck_assert_int_eq(slot(5)->kind, MACHINE_VIRTIO_TABLET);
+    ck_assert_int_eq(slot(0)->kind, MACHINE_VIRTIO_MOUSE);
+    ck_assert(options.machine.ramfb);
+    ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
+    ck_assert(options.screen.software && options.screen.full_screen && options.screen.no_close);
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-display vnc=:1");
+    ck_assert_str_eq(options.screen.vnc, ":1");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-display sdl -full-screen -vnc 0.0.0.0:3 -screendump x.png");
+    ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
+    ck_assert_str_eq(options.screen.vnc, "0.0.0.0:3");
+    ck_assert_str_eq(options.screen.dump, "x.png");
+    ck_assert(options.screen.full_screen && !options.screen.software);
+}
+END_TEST
+
 START_TEST(consoles)
 {
     parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
@@ -265,7 +291,18 @@ static const struct {
     { "-device qemu-xhci", "qemu-xhci" },
     { "-device virtio-blk-devise,drive=x", "did you mean virtio-blk-device" },
     { "-usb", "-usb" },
-    { "-display sdl", "-display sdl" },
+    { "-display gtk", "-display: \"gtk\"" },
+    { "-display sdl,gl=es", "gl=es" },
+    { "-display sdl,zoom=on", "zoom=on" },
+    { "-vnc 1", "-vnc 1" },
+    { "-vnc :99999", "-vnc :99999" },
+    { "-vnc :1,password=on", "password=on" },
+    { "-device virtio-gpu-device,xres=0", "xres=0" },
+    { "-device virtio-gpu-device,yres=8193", "yres=8193" },
+    { "-device virtio-keyboard-device,xres=10", "xres=10" },
+    { "-device ramfb -device ramfb", "ramfb" },
+    { "-device VGA", "bochs-display" },
+    { "-device bochs-display,xres=9999", "xres=9999" },
     { "-icount shift=auto", "-icount" },
     { "-blockdev node-name=a", "-drive" },
     { "-monitor tcp::55555", "-monitor tcp::55555" },
@@ -419,6 +456,7 @@ int main(void)
     tcase_add_test(tests, debian_with_uboot);
     tcase_add_test(tests, ubuntu_and_ci);
     tcase_add_test(tests, order_of_slots);
+    tcase_add_test(tests, screens);
     tcase_add_test(tests, places_on_the_pci_bus);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
