@@ -65,6 +65,7 @@ static int counting_zeroes(struct blockdev *dev, uint64_t at, uint64_t length, b
 }
 static const struct blockdev_ops counting_ops = {
     "counting", counting_preadv, counting_pwritev, counting_flush, counting_discard, counting_zeroes, NULL,
+    NULL,
 };
 
 static struct guest guest;
