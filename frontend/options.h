@@ -28,12 +28,14 @@ enum options_action {
     OPTIONS_LIST_LOG
 };
 
-enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO };
+enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO, OPTIONS_IF_PFLASH };
 
 struct options_drive {
     const char *id; /* NULL: none */
     enum options_interface interface;
     struct blockdev_config blockdev;
+    int unit;          /* of if=pflash; -1: any */
+    bool node;         /* of -blockdev: `id` is its node-name */
     bool snapshot_off; /* snapshot=off: stays so with -snapshot */
     bool used;
 };
@@ -63,6 +65,7 @@ struct options {
 
     struct options_drive drives[OPTIONS_ITEMS_MAX];
     unsigned drive_count;
+    const char *pflash_nodes[MACHINE_PFLASH_BANKS]; /* -machine pflashN=; NULL: not given */
     struct options_device devices[OPTIONS_ITEMS_MAX];
     unsigned device_count;
     struct options_named rngs[OPTIONS_ITEMS_MAX];
@@ -87,6 +90,9 @@ typedef bool options_take_fn(struct options *options, const char *argument, stru
 
 options_take_fn options_take_machine, options_take_cpu, options_take_smp, options_take_memory,
     options_take_rtc, options_take_accel, options_take_dbt_without;
+options_take_fn options_take_blockdev, options_take_pflash;
+/* options_drive.c: gives the banks of flash their drives. */
+bool options_join_pflash(struct options *options, struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
 /* -device loader,...: the pairs after the name. */

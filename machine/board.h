@@ -28,6 +28,7 @@
 #define BOARD_TIMEBASE_HZ  UINT64_C(10000000)
 #define BOARD_ROM_BASE     UINT64_C(0x1000)
 #define BOARD_ROM_SIZE     UINT64_C(0xf000)
+#define BOARD_FLASH_BASE   UINT64_C(0x20000000)
 #define BOARD_RAM_BASE     UINT64_C(0x80000000)
 #define BOARD_DEVICES_MAX  24
 #define BOARD_BACKENDS_MAX 16
@@ -50,6 +51,7 @@ struct machine {
     struct fdt_device devices[BOARD_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
     struct device *finisher;
+    uint8_t *flash_code[MACHINE_PFLASH_BANKS];      /* the bytes of a bank, for instruction fetch */
     struct blockdev *blockdevs[BOARD_BACKENDS_MAX]; /* destroyed after the devices that use them */
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
@@ -71,6 +73,12 @@ void machine_post(struct machine *machine, enum machine_event event, unsigned st
 
 /* board_virt.c: makes the devices and puts them on the bus. */
 bool board_virt_create(struct machine *machine, struct error *error);
+
+/* boot_flash.c: does the S-mode payload lie in flash? Firmware then starts it there, and hands it a -kernel
+ * through fw_cfg. */
+bool boot_flash_is_payload(const struct machine *machine);
+/* Gives fw_cfg the kernel, the initial RAM disk and the command line, for a payload in flash. */
+bool boot_flash_add_kernel(struct machine *machine, struct device *fw_cfg, struct error *error);
 
 /* boot.c: reads all images and decides where they go (before the harts are made: -device loader may choose
  * where a hart starts), then the device tree and the initial RAM disk (after the devices are). */

@@ -9,6 +9,7 @@
 
 #include "devices/aclint.h"
 #include "devices/fw_cfg.h"
+#include "devices/pflash_cfi.h"
 #include "devices/plic.h"
 #include "devices/rtc_goldfish.h"
 #include "devices/sifive_test.h"
@@ -30,7 +31,7 @@ struct row {
     const char *name;
     uint64_t base;
     unsigned irq;  /* input of the PLIC; 0: none */
-    unsigned slot; /* of virtio-mmio */
+    unsigned slot; /* of virtio-mmio; bank of flash */
     struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
 };
 
@@ -180,11 +181,24 @@ static struct device *create_fw_cfg(struct machine *machine, const struct row *r
     struct fw_cfg_config config = { .dma = bus_for_devices(machine->bus) };
     const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
     struct device *device = fw_cfg_create(&config, error);
-    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error))
+    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
+        boot_flash_add_kernel(machine, device, error))
         return device;
     if (device)
         device->ops->destroy(device);
     return NULL;
+}
+
+static struct device *create_flash(struct machine *machine, const struct row *row, struct error *error)
+{
+    const struct machine_pflash *bank = &machine->config.pflash[row->slot];
+    struct pflash_config config = { .fdt_banks = row->slot ? 0 : MACHINE_PFLASH_BANKS };
+    if (bank->present && !(config.blockdev = open_blockdev(machine, &bank->drive, error)))
+        return NULL;
+    struct device *device = pflash_cfi_create(&config, error);
+    if (device)
+        machine->flash_code[row->slot] = pflash_cfi_bytes(device);
+    return device;
 }
 
 static struct virtio_device *create_virtio(struct machine *machine, const struct machine_virtio *what,
@@ -231,6 +245,8 @@ static const struct row board[] = {
     { "rtc", 0x101000, 11, 0, create_rtc },
     { "serial", 0x10000000, 10, 0, create_uart },
     { "fw-cfg", 0x10100000, 0, 0, create_fw_cfg },
+    { "flash", BOARD_FLASH_BASE, 0, 0, create_flash },
+    { "flash", BOARD_FLASH_BASE + PFLASH_BANK_BYTES, 0, 1, create_flash },
     { "virtio-mmio", 0x10008000, 8, 7, create_virtio_slot },
     { "virtio-mmio", 0x10007000, 7, 6, create_virtio_slot },
     { "virtio-mmio", 0x10006000, 6, 5, create_virtio_slot },
@@ -255,7 +271,9 @@ bool board_virt_create(struct machine *machine, struct error *error)
                        .irq = row->irq,
                        .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
         };
-        if (!bus_add_device(machine->bus, row->base, device, error))
+        uint8_t *code = row->create == create_flash ? machine->flash_code[row->slot] : NULL;
+        if (code ? !bus_add_flash(machine->bus, row->base, device, code, error)
+                 : !bus_add_device(machine->bus, row->base, device, error))
             return false;
     }
     return true;

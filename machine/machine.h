@@ -19,6 +19,7 @@
 #define MACHINE_HARTS_MAX    64
 #define MACHINE_VIRTIO_SLOTS 8
 #define MACHINE_LOADS_MAX    32
+#define MACHINE_PFLASH_BANKS 2
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
 
@@ -36,6 +37,12 @@ struct machine_virtio {
     const char *serial_number;    /* BLK: serial=, NULL: none */
     const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;          /* CONSOLE: as for chardev_open() */
+};
+
+/* A bank of flash. */
+struct machine_pflash {
+    bool present;
+    struct blockdev_config drive;
 };
 
 /* -device loader: a file or a value that is put into memory before the harts start. */
@@ -70,6 +77,7 @@ struct machine_config {
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    struct machine_pflash pflash[MACHINE_PFLASH_BANKS];
     bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;

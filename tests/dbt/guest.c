@@ -51,8 +51,8 @@ static bool board_mapped(struct hart_bus *bus, uint64_t paddr)
     return board_page(bus, paddr & PAGE_MASK, &writable) != NULL;
 }
 
-static const struct hart_bus_ops board_ops = { board_page, board_read, board_write, board_code_page,
-                                               board_mapped };
+static const struct hart_bus_ops board_ops = { board_page,      board_read,   board_write,
+                                               board_code_page, board_mapped, NULL };
 
 void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
 {
