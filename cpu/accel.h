@@ -18,6 +18,8 @@ struct hart_accel_ops {
     /* Runs the hot block at hart->pc, and what follows it, in translated code. Returns with pc and instret
      * exact. False: nothing was run, the interpreter shall do it. */
     bool (*run)(struct hart *hart, struct block *block);
+    /* Runs what is translated already at hart->pc, and what follows it. False: nothing was run. */
+    bool (*resume)(struct hart *hart);
     /* The hart is about to store to the page, or to cache a translation that lets it. */
     void (*page_written)(struct hart *hart, uint64_t paddr);
     /* fence.i, or a device wrote to decoded code: from now on the hart must see memory as it is. */
@@ -33,5 +35,7 @@ void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot);
 void tlb_forget_native(struct hart *hart);
 /* Drops every translation that allows stores, so that the next one calls page_written(). */
 void tlb_forget_writes(struct hart *hart);
+/* Only those to the page at `host`. */
+void tlb_forget_writes_to(struct hart *hart, const uint8_t *host);
 
 #endif

@@ -76,6 +76,8 @@ static void *reserve_host(struct hart *hart, const struct insn *insn, uint64_t v
         type *host = reserve_host(hart, insn, VADDR, sizeof(type));                                          \
         if (UNLIKELY(!host))                                                                                 \
             return;                                                                                          \
+        if (insn->rm & 1) /* rl: not before the stores in front of it, which x86 lets a load pass */         \
+            atomic_thread_fence(memory_order_seq_cst);                                                       \
         type value = __atomic_load_n(host, __ATOMIC_SEQ_CST);                                                \
         hart->reserve_host = host;                                                                           \
         hart->reserve_value = (uint64_t)value;                                                               \

@@ -31,7 +31,7 @@ static void mxcsr_write(uint32_t value)
     __asm__ volatile("ldmxcsr %0" : : "m"(value));
 }
 
-static unsigned flags_of_mxcsr(uint32_t mxcsr)
+unsigned fp_flags_of_mxcsr(uint32_t mxcsr)
 {
     return (mxcsr & MXCSR_PE ? FP_NX : 0) | (mxcsr & MXCSR_UE ? FP_UF : 0) | (mxcsr & MXCSR_OE ? FP_OF : 0) |
            (mxcsr & MXCSR_ZE ? FP_DZ : 0) | (mxcsr & MXCSR_IE ? FP_NV : 0);
@@ -48,14 +48,14 @@ void fp_env_enter(struct fp_env *env)
 
 void fp_env_leave(struct fp_env *env)
 {
-    env->flags |= flags_of_mxcsr(mxcsr_read());
+    env->flags |= fp_flags_of_mxcsr(mxcsr_read());
     env->entered = false;
     mxcsr_write(env->host_mxcsr);
 }
 
 unsigned fp_flags_get(const struct fp_env *env)
 {
-    return env->flags | (env->entered ? flags_of_mxcsr(mxcsr_read()) : 0);
+    return env->flags | (env->entered ? fp_flags_of_mxcsr(mxcsr_read()) : 0);
 }
 
 void fp_flags_set(struct fp_env *env, unsigned flags)

@@ -56,6 +56,9 @@ void fp_flags_set(struct fp_env *env, unsigned flags);
 /* Writing frm: only bits 2:0 count. MXCSR follows when an operation needs it. */
 void fp_rm_set(struct fp_env *env, unsigned frm);
 
+/* fflags for the flags of an MXCSR. */
+unsigned fp_flags_of_mxcsr(uint32_t mxcsr);
+
 /* Makes MXCSR round as rm (FP_RNE..FP_RUP) says and keeps its sticky flags. Only while entered. */
 void fp_host_rm_switch(struct fp_env *env, unsigned rm);
 

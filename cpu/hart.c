@@ -234,6 +234,10 @@ void hart_run(struct hart *hart)
     for (;;) {
         if (UNLIKELY(atomic_load_explicit(&hart->requests, memory_order_acquire)) && serve_requests(hart))
             break;
+        /* Where the interpreter knows no next block, translated code may: it need not be decoded again then.
+         */
+        if (!hart->exit_link && hart->accel && hart->accel->ops->resume(hart))
+            continue;
         struct block *block = next_block(hart);
         if (UNLIKELY(!block))
             continue;

@@ -92,15 +92,15 @@ struct block {
 #define BLOCK_HEAT_NEVER INT32_MAX
 
 #define BLOCK_INSNS_MAX 64
-#define BLOCK_HASH_SIZE 16384
+#define BLOCK_HASH_SIZE 65536
 
 /* ---- Software TLB (mmu.c) ------------------------------------------------------------------------- */
 
 #define TLB_SIZE      512
-#define TLB_EXEC_SIZE 128
+#define TLB_EXEC_SIZE 512
 #define TLB_VICTIMS   8
 #define TLB_IO_SIZE   16
-#define TLB_JUMPS     1024
+#define TLB_JUMPS     4096
 #define TLB_POOL      16
 
 /* tag: the page's virtual address, or TLB_INVALID; host address = virtual address + addend. One comparison of
@@ -128,9 +128,9 @@ struct tlb_native {
     uint64_t pc; /* TLB_INVALID: empty */
     const uint8_t *code;
 };
-#define TLB_NATIVES 1024
+#define TLB_NATIVES 4096
 /* The entries of one page lie together, so that flushing a page clears 64 of them. */
-#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 63) | ((pc) >> 12 & 15) << 6)
+#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 63) | ((pc) >> 12 & 63) << 6)
 
 struct tlb_jump {
     uint64_t pc;
@@ -161,6 +161,14 @@ struct tlb {
 };
 #define TLB_MODE(privilege, sum, mxr) ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3)
 #define TLB_FREE                      16u
+
+/* The page that a pointer of translated code used last: an address a is in it if a - page < limit; its host
+ * address is a + addend. limit is less than the page's size where several accesses are checked at once, and 0
+ * where there is none. */
+struct hart_page_slot {
+    uint64_t page, limit, addend;
+};
+#define HART_PAGE_SLOTS 16
 
 /* ---- The hart ------------------------------------------------------------------------------------- */
 
@@ -240,6 +248,12 @@ struct hart {
         uint64_t generation; /* of the code cache that the jump tables point into */
         bool done;           /* the handler that translated code called reached its end */
         struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
+        uint64_t addend;     /* what a look-up from translated code found */
+        uint32_t mxcsr;      /* to look at its flags */
+        struct hart_page_slot slots[HART_PAGE_SLOTS];
+        /* Constants of f registers; and fflags by the six flags of MXCSR. */
+        uint64_t fp_box, fp_nan_single, fp_nan_double, fp_sign_single, fp_sign_double, fp_abs_single, fp_abs_double;
+        uint8_t flags_of_mxcsr[64];
     } native;
     struct block *scratch; /* one instruction that must not be cached */
 };

@@ -356,6 +356,24 @@ void tlb_forget_writes(struct hart *hart)
     }
 }
 
+static void forget_entries(struct tlb_entry *entries, unsigned count, uint64_t host)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (entries[i].tag + entries[i].addend == host)
+            entries[i].tag = TLB_INVALID;
+}
+
+void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = &hart->tlb_pool[i];
+        if (tlb->mode == TLB_FREE)
+            continue;
+        forget_entries(tlb->write, TLB_SIZE, (uint64_t)(uintptr_t)host);
+        forget_entries(tlb->write_victims, TLB_VICTIMS, (uint64_t)(uintptr_t)host);
+    }
+}
+
 static void tlb_clear(struct tlb *tlb)
 {
     memset(tlb->read, 0xff, sizeof(tlb->read));

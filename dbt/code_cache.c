@@ -9,58 +9,143 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-bool code_cache_init(struct code_cache *cache, struct error *error)
+#define ARENA_OFFSET 8 /* so that no ref is 0 */
+
+static size_t code_size(const struct code_cache *cache)
 {
-    *cache = (struct code_cache){ 0 };
+    return CODE_FIXED_SIZE + CODE_SEGMENTS * cache->segment_size;
+}
+
+static size_t data_size(const struct code_cache *cache)
+{
+    return CODE_SEGMENTS * cache->segment_size + ARENA_OFFSET;
+}
+
+static uint8_t *segment_code(const struct code_cache *cache, unsigned segment)
+{
+    return cache->write + CODE_FIXED_SIZE + segment * cache->segment_size;
+}
+
+static uint8_t *segment_data(const struct code_cache *cache, unsigned segment)
+{
+    return cache->data + ARENA_OFFSET + segment * cache->segment_size;
+}
+
+static bool map_all(struct code_cache *cache, int fd)
+{
+    void *write = mmap(NULL, code_size(cache), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *run = mmap(NULL, code_size(cache), PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    void *data = mmap(NULL, data_size(cache), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int error = errno;
+    cache->write = write == MAP_FAILED ? NULL : write;
+    cache->data = data == MAP_FAILED ? NULL : data;
+    if (run != MAP_FAILED && cache->write)
+        cache->run = (uint8_t *)run - (uint8_t *)write;
+    else if (run != MAP_FAILED)
+        munmap(run, code_size(cache));
+    errno = error;
+    return cache->write && cache->data && cache->run;
+}
+
+bool code_cache_init(struct code_cache *cache, size_t size, struct error *error)
+{
+    *cache = (struct code_cache){ .segment_size = size / CODE_SEGMENTS & ~(size_t)4095 };
+    for (unsigned i = 0; i < CODE_SEGMENTS; i++)
+        cache->segments[i].generation = 1;
     int fd = memfd_create("rvive-code", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, CODE_CACHE_SIZE) < 0) {
+    if (fd < 0 || ftruncate(fd, (off_t)code_size(cache)) < 0) {
         error_set(error, "cannot make memory for translated code: %s", strerror(errno));
         if (fd >= 0)
             close(fd);
         return false;
     }
-    void *write = mmap(NULL, CODE_CACHE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    void *run = mmap(NULL, CODE_CACHE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    void *data = mmap(NULL, CODE_DATA_SIZE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bool mapped = map_all(cache, fd);
+    if (!mapped)
+        error_set(error, "cannot map memory for translated code: %s; -accel interp does without",
+                  strerror(errno));
     close(fd);
-    cache->write = write == MAP_FAILED ? NULL : write;
-    cache->data = data == MAP_FAILED ? NULL : data;
-    cache->run = run == MAP_FAILED ? 0 : (uint8_t *)run - (uint8_t *)write;
-    if (write == MAP_FAILED || run == MAP_FAILED || data == MAP_FAILED)
-        return error_set(error, "cannot map memory for translated code: %s; -accel interp does without",
-                         strerror(errno));
-    return true;
+    return mapped;
 }
 
 void code_cache_destroy(struct code_cache *cache)
 {
     if (cache->write && cache->run)
-        munmap(cache->write + cache->run, CODE_CACHE_SIZE);
+        munmap(cache->write + cache->run, code_size(cache));
     if (cache->write)
-        munmap(cache->write, CODE_CACHE_SIZE);
+        munmap(cache->write, code_size(cache));
     if (cache->data)
-        munmap(cache->data, CODE_DATA_SIZE);
+        munmap(cache->data, data_size(cache));
 }
 
-void code_cache_keep(struct code_cache *cache)
+/* ---- Transactions ------------------------------------------------------------------------------------- */
+
+static bool has_room(const struct code_cache *cache, size_t code, size_t data)
 {
-    cache->kept = cache->used;
+    const struct code_segment *segment = &cache->segments[cache->current];
+    return segment->code_used + segment->data_used + code + data <= cache->segment_size;
 }
 
-void code_cache_empty(struct code_cache *cache)
+uint8_t *code_cache_begin(struct code_cache *cache, size_t code)
 {
-    cache->used = cache->kept;
-    madvise(cache->data, cache->data_used, MADV_DONTNEED); /* zeroes it and gives the memory back */
-    cache->data_used = 0;
+    struct code_segment *segment = &cache->segments[cache->current];
+    if (!has_room(cache, code, 0))
+        return NULL;
+    cache->reserved = code;
+    cache->data_mark = segment->data_used;
+    return segment_code(cache, cache->current) + segment->code_used;
 }
 
 void *code_cache_data(struct code_cache *cache, size_t size)
 {
+    struct code_segment *segment = &cache->segments[cache->current];
     size = (size + 7) & ~(size_t)7;
-    if (size > CODE_DATA_SIZE - cache->data_used)
+    if (!has_room(cache, cache->reserved, size))
         return NULL;
-    void *data = cache->data + cache->data_used;
-    cache->data_used += size;
+    void *data = segment_data(cache, cache->current) + segment->data_used;
+    segment->data_used += size;
     return data;
+}
+
+void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const uint8_t *end)
+{
+    struct code_segment *segment = &cache->segments[cache->current];
+    size_t used = (size_t)(end - segment_code(cache, cache->current));
+    segment->code_used = (used + 15) & ~(size_t)15;
+    owner->segment_next = segment->owners;
+    segment->owners = code_ref(cache, owner);
+    cache->reserved = 0;
+}
+
+void code_cache_abort(struct code_cache *cache)
+{
+    struct code_segment *segment = &cache->segments[cache->current];
+    memset(segment_data(cache, cache->current) + cache->data_mark, 0, segment->data_used - cache->data_mark);
+    segment->data_used = cache->data_mark;
+    cache->reserved = 0;
+}
+
+/* ---- Segments ----------------------------------------------------------------------------------------- */
+
+unsigned code_cache_next(const struct code_cache *cache)
+{
+    return (cache->current + 1) % CODE_SEGMENTS;
+}
+
+bool code_cache_advance(struct code_cache *cache)
+{
+    unsigned next = code_cache_next(cache);
+    if (cache->segments[next].owners)
+        return false;
+    /* Full segments are only patched here and there: their pages leave the writable mapping. */
+    madvise(segment_code(cache, 0), CODE_SEGMENTS * cache->segment_size, MADV_DONTNEED);
+    cache->current = next;
+    return true;
+}
+
+void code_cache_empty(struct code_cache *cache, unsigned segment)
+{
+    struct code_segment *emptied = &cache->segments[segment];
+    memset(segment_data(cache, segment), 0, emptied->data_used);
+    *emptied = (struct code_segment){ .generation = emptied->generation + 1 };
 }

@@ -12,77 +12,71 @@
 
 #include "cpu/block.h"
 #include "dbt/dbt_state.h"
+#include "dbt/t2.h"
 
 /* ---- Tables -------------------------------------------------------------------------------------------- */
 
+struct t1_block *t1_block_at(struct dbt *dbt, uint64_t paddr)
+{
+    struct t1_block *block = code_at(&dbt->cache, dbt->blocks[dbt_hash(paddr, 1)]);
+    while (block && block->span.paddr != paddr)
+        block = code_at(&dbt->cache, block->hash_next);
+    return block;
+}
+
 static struct t1_block *block_lookup(struct dbt *dbt, const struct block *source)
 {
-    struct t1_block *block = dbt->blocks[dbt_hash(source->paddr, 1)];
-    while (block && !(block->paddr == source->paddr && block->entry))
-        block = block->hash_next;
+    struct t1_block *block = t1_block_at(dbt, source->paddr);
     /* Another hart may have translated what this one no longer, or not yet, sees. */
-    if (block && (block->bytes > source->bytes || memcmp(block->copy, source->code, block->bytes) != 0))
+    if (block && (block->span.bytes > source->bytes ||
+                  memcmp(code_at(&dbt->cache, block->span.copy), source->code, block->span.bytes) != 0))
         return NULL;
     return block;
 }
 
-static void block_insert(struct dbt *dbt, struct t1_block *block)
+/* The newest translation of an address is found first. */
+static void block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *block, const uint8_t *host)
 {
-    struct t1_block **head = &dbt->blocks[dbt_hash(block->paddr, 1)];
-    block->hash_next = *head;
-    *head = block;
-    code_page_add(dbt, block);
-}
-
-void t1_block_invalidate(struct dbt *dbt, struct t1_block *block)
-{
-    for (struct t1_link *link = block->incoming; link; link = link->next) {
-        x86_patch(link->site, dbt->cache.run, link->stub);
-        link->to = NULL;
-    }
-    block->incoming = NULL;
-    block->entry = NULL;
-    dbt->counters.invalidated++;
-    /* The harts' jump tables may know its entry. */
-    for (unsigned i = 0; i < dbt->hart_count; i++)
-        hart_request(dbt->harts[i], HART_REQUEST_ACCEL);
-}
-
-static void link_to(struct dbt *dbt, uint32_t number, struct t1_block *block)
-{
-    struct t1_link *link = (struct t1_link *)(void *)(dbt->cache.data + (size_t)number * 8);
-    if (link->to || !block->entry)
+    if (!code_span_add(dbt, hart, &block->span, host)) {
+        block->entry = NULL;
         return;
-    link->to = block;
-    link->next = block->incoming;
-    block->incoming = link;
-    x86_patch(link->site, dbt->cache.run, block->entry);
-    dbt->counters.links++;
+    }
+    uint32_t *head = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
+    block->hash_next = *head;
+    __atomic_store_n(head, code_ref(&dbt->cache, block),
+                     __ATOMIC_RELEASE); /* dbt_find_block() takes no lock */
 }
 
-/* ---- Emptying the cache -------------------------------------------------------------------------------- */
-
-static void empty(struct dbt *dbt)
+static void t1_changed(struct dbt *dbt, struct code_owner *owner)
 {
-    memset(dbt->blocks, 0, sizeof(dbt->blocks));
-    memset(dbt->pages, 0, sizeof(dbt->pages));
-    dbt->dirty = NULL;
-    code_cache_empty(&dbt->cache);
-    dbt->generation++;
-    dbt->counters.resets++;
+    struct t1_block *block = (struct t1_block *)(void *)owner;
+    t2_header_gone(dbt, block);
+    t1_links_undo(dbt, block);
+    __atomic_store_n(&block->entry, NULL, __ATOMIC_RELEASE);
+    uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
+    while (*link && code_at(&dbt->cache, *link) != block)
+        link = &((struct t1_block *)code_at(&dbt->cache, *link))->hash_next;
+    *link = block->hash_next;
+    dbt->generation++; /* the harts' jump tables may know its entry */
 }
 
-/* Waits until no hart is in translated code. */
-static void empty_running(struct dbt *dbt)
+static void t1_evict(struct dbt *dbt, struct code_owner *owner)
 {
-    for (unsigned i = 0; i < dbt->hart_count; i++)
-        hart_request(dbt->harts[i], HART_REQUEST_ACCEL);
-    pthread_rwlock_wrlock(&dbt->running);
-    pthread_mutex_lock(&dbt->lock);
-    empty(dbt);
-    pthread_mutex_unlock(&dbt->lock);
-    pthread_rwlock_unlock(&dbt->running);
+    struct t1_block *block = (struct t1_block *)(void *)owner;
+    unsigned segment = code_segment_of(&dbt->cache, code_ref(&dbt->cache, block));
+    t2_header_gone(dbt, block);
+    t1_links_undo(dbt, block);
+    code_page_sweep(dbt, block->span.paddr, segment);
+    uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
+    for (struct t1_block *other; (other = code_at(&dbt->cache, *link));) {
+        if (code_in_segment(dbt, *link, segment))
+            *link = other->hash_next;
+        else
+            link = &other->hash_next;
+    }
 }
+
+const struct code_owner_ops t1_owner_ops = { t1_evict, t1_changed };
 
 /* ---- Running ------------------------------------------------------------------------------------------- */
 
@@ -92,11 +86,11 @@ static struct dbt *dbt_of(struct hart *hart)
 }
 
 /* The translation of a hot block, made if need be; NULL: it stays with the interpreter. The result is kept in
- * the block, with the generation of the cache; *full where there was no room. */
+ * the block, with the generation of its segment; *full where there was no room. */
 static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct block *source, bool *full)
 {
     struct t1_block *block = source->native;
-    if (block && source->native_generation == dbt->generation &&
+    if (code_is_current(&dbt->cache, block, source->native_generation) &&
         __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE))
         return block;
     if (!source->epoch) /* decoded for one use */
@@ -105,15 +99,25 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
     block = block_lookup(dbt, source);
     if (!block) {
         block = t1_translate(dbt, hart, source, full);
-        if (block)
-            block_insert(dbt, block);
-        else if (!*full)
+        if (block) {
+            block_insert(dbt, hart, block, source->host);
+            if (block->entry)
+                t2_translate_now(hart, hart->pc);
+        } else if (!*full)
             source->heat = BLOCK_HEAT_NEVER;
     }
     source->native = block;
-    source->native_generation = dbt->generation;
+    if (block)
+        source->native_generation = code_generation(&dbt->cache, block);
+    bool usable = block && block->entry;
     pthread_mutex_unlock(&dbt->lock);
-    return block && block->entry ? block : NULL;
+    return usable ? block : NULL;
+}
+
+/* How translated code was left: of which `link`, or elsewhere. */
+static bool left_by_link(const struct hart *hart)
+{
+    return hart->native.link != DBT_NO_LINK;
 }
 
 static void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
@@ -125,54 +129,57 @@ static void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
     dbt->enter((uint8_t *)hart + HART_BIAS, entry, hart->tlb_data);
     atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
                           memory_order_relaxed);
-    if (hart->native.link != DBT_NO_LINK) {
-        const struct t1_link *link = (const void *)(dbt->cache.data + (size_t)hart->native.link * 8);
+    if (left_by_link(hart)) {
+        const struct t1_link *link = code_at(&dbt->cache, hart->native.link);
         hart->pc = hart->native.page + link->offset;
     }
-}
-
-static void remember_target(struct hart *hart, const uint8_t *entry)
-{
-    struct tlb *tlb = hart->tlb_data;
-    tlb->native[TLB_NATIVE_INDEX(hart->pc)] = (struct tlb_native){ hart->pc, entry };
-    tlb->native_used = true;
 }
 
 /* Enters translated code again and again while the next block is translated, too. */
 static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block)
 {
-    const uint8_t *entry = block->entry;
+    const uint8_t *entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
     while (entry) {
         atomic_fetch_add_explicit(&dbt->counters.entries, 1, memory_order_relaxed);
         enter(dbt, hart, entry);
-        if (atomic_load_explicit(&hart->requests, memory_order_acquire))
+        block = dbt_find_block(hart, hart->pc);
+        if (!block)
             return;
-        uint32_t link = hart->native.link;
-        struct block *next = block_find(hart);
-        if (!next || !next->native || next->native_generation != dbt->generation)
-            return;
-        block = next->native;
-        pthread_mutex_lock(&dbt->lock);
-        entry = block->entry;
-        if (entry && link != DBT_NO_LINK)
-            link_to(dbt, link, block);
-        pthread_mutex_unlock(&dbt->lock);
-        if (entry && link == DBT_NO_LINK)
-            remember_target(hart, entry);
+        if (left_by_link(hart)) {
+            pthread_mutex_lock(&dbt->lock);
+            t1_link_to(dbt, hart->native.link, block);
+            pthread_mutex_unlock(&dbt->lock);
+        }
+        entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
     }
+}
+
+/* The hart's jump tables may have been filled before the code that they lead to changed. */
+static void refresh_jumps(struct hart *hart, uint64_t generation)
+{
+    if (hart->native.generation == generation)
+        return;
+    tlb_forget_native(hart);
+    hart->native.generation = generation;
+}
+
+/* Takes the lock that keeps the cache's content. False: the hart may not run translated code now. */
+static bool begin_running(struct dbt *dbt, struct hart *hart)
+{
+    if (hart->tlb_data != hart->tlb_fetch) /* MPRV: rare, and translated code has one TLB register */
+        return false;
+    pthread_rwlock_rdlock(&dbt->running);
+    refresh_jumps(hart, dbt->generation);
+    return true;
 }
 
 static bool accel_run(struct hart *hart, struct block *source)
 {
     struct dbt *dbt = dbt_of(hart);
-    if (hart->tlb_data != hart->tlb_fetch) /* MPRV: rare, and translated code has one TLB register */
-        return false;
     bool full = false;
-    pthread_rwlock_rdlock(&dbt->running);
-    if (hart->native.generation != dbt->generation) {
-        tlb_forget_native(hart);
-        hart->native.generation = dbt->generation;
-    }
+    if (!begin_running(dbt, hart))
+        return false;
+    uint64_t evictions = dbt->counters.evictions;
     struct t1_block *block = translation(dbt, hart, source, &full);
     if (block) {
         hart->exit_link = NULL;
@@ -180,42 +187,47 @@ static bool accel_run(struct hart *hart, struct block *source)
     }
     pthread_rwlock_unlock(&dbt->running);
     if (full)
-        empty_running(dbt);
+        dbt_make_room(dbt, evictions);
+    return block != NULL;
+}
+
+static bool accel_resume(struct hart *hart)
+{
+    struct dbt *dbt = dbt_of(hart);
+    if (!begin_running(dbt, hart))
+        return false;
+    struct t1_block *block = dbt_find_block(hart, hart->pc);
+    if (block)
+        run_chain(dbt, hart, block);
+    pthread_rwlock_unlock(&dbt->running);
     return block != NULL;
 }
 
 static void accel_page_written(struct hart *hart, uint64_t paddr)
 {
-    struct dbt *dbt = dbt_of(hart);
-    pthread_mutex_lock(&dbt->lock);
-    code_page_written(dbt, hart, paddr);
-    pthread_mutex_unlock(&dbt->lock);
+    code_page_written(dbt_of(hart), hart, paddr);
 }
 
 static void accel_fence_i(struct hart *hart)
 {
     struct dbt *dbt = dbt_of(hart);
     pthread_mutex_lock(&dbt->lock);
-    uint64_t before = dbt->counters.invalidated;
     code_pages_verify(dbt, hart);
-    bool changed = dbt->counters.invalidated != before;
     pthread_mutex_unlock(&dbt->lock);
-    if (changed)
-        tlb_forget_native(hart);
+    refresh_jumps(hart, dbt->generation); /* translated code may go on without coming by accel_run() */
 }
 
 static void accel_safe_point(struct hart *hart)
 {
     struct dbt *dbt = dbt_of(hart);
     pthread_mutex_lock(&dbt->lock);
-    tlb_forget_writes(hart);
-    tlb_forget_native(hart);
-    code_pages_forget_writer(dbt, hart);
+    code_pages_drop_writes(dbt, hart);
     pthread_mutex_unlock(&dbt->lock);
 }
 
 static const struct hart_accel_ops accel_ops = {
     .run = accel_run,
+    .resume = accel_resume,
     .page_written = accel_page_written,
     .fence_i = accel_fence_i,
     .safe_point = accel_safe_point,
@@ -223,7 +235,7 @@ static const struct hart_accel_ops accel_ops = {
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
 
-struct dbt *dbt_create(struct error *error)
+struct dbt *dbt_create_sized(size_t size, struct error *error)
 {
     struct dbt *dbt = calloc(1, sizeof(*dbt));
     if (!dbt) {
@@ -232,22 +244,31 @@ struct dbt *dbt_create(struct error *error)
     }
     dbt->accel.ops = &accel_ops;
     dbt->generation = 1;
+    dbt->owner_ops[CODE_T1_BLOCK] = &t1_owner_ops;
+    dbt->owner_ops[CODE_T2_REGION] = &t2_owner_ops;
     pthread_mutex_init(&dbt->lock, NULL);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&dbt->running, &attributes);
     pthread_rwlockattr_destroy(&attributes);
-    if (code_cache_init(&dbt->cache, error) && thunks_build(dbt, error))
+    if (code_cache_init(&dbt->cache, size, error) && thunks_build(dbt, error))
         return dbt;
     dbt_destroy(dbt);
     return NULL;
+}
+
+struct dbt *dbt_create(struct error *error)
+{
+    return dbt_create_sized(CODE_CACHE_DEFAULT, error);
 }
 
 void dbt_destroy(struct dbt *dbt)
 {
     if (!dbt)
         return;
+    code_pages_destroy(dbt);
+    t2_destroy(dbt->t2);
     code_cache_destroy(&dbt->cache);
     for (unsigned i = 0; i < dbt->hart_count; i++)
         free(dbt->stand_ins[i]);
@@ -274,6 +295,7 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
     hart->native.block = stand_in;
     dbt->stand_ins[dbt->hart_count] = stand_in;
     dbt->harts[dbt->hart_count++] = hart;
+    t2_init_hart(hart);
     hart_set_accel(hart, &dbt->accel, hot);
     return true;
 }
@@ -307,7 +329,7 @@ bool dbt_without(struct dbt *dbt, const char *names, struct error *error)
 void dbt_reset(struct dbt *dbt)
 {
     pthread_mutex_lock(&dbt->lock);
-    empty(dbt);
+    dbt_evict_all(dbt);
     pthread_mutex_unlock(&dbt->lock);
 }
 
@@ -331,6 +353,7 @@ void dbt_print_counters(struct dbt *dbt, FILE *out)
     pthread_mutex_lock(&dbt->lock);
     const struct dbt_counters *c = &dbt->counters;
     fprintf(out, "blocks translated    %" PRIu64 "\n", c->blocks);
+    fprintf(out, "regions              %" PRIu64 " (%" PRIu64 " host bytes)\n", c->regions, c->region_bytes);
     fprintf(out, "guest instructions   %" PRIu64 " (%" PRIu64 " by their interpreter handler)\n", c->insns,
             c->calls);
     fprintf(out, "guest bytes          %" PRIu64 "\n", c->guest_bytes);
@@ -338,7 +361,10 @@ void dbt_print_counters(struct dbt *dbt, FILE *out)
     fprintf(out, "jumps linked         %" PRIu64 "\n", c->links);
     fprintf(out, "blocks verified      %" PRIu64 "\n", c->verified);
     fprintf(out, "blocks invalidated   %" PRIu64 "\n", c->invalidated);
-    fprintf(out, "cache emptied        %" PRIu64 "\n", c->resets);
+    fprintf(out,
+            "segments evicted     %" PRIu64 " (%" PRIu64 " blocks; %" PRIu64 " us, waiting for harts %" PRIu64
+            " us)\n",
+            c->evictions, c->evicted, c->eviction_ns / 1000, c->eviction_wait_ns / 1000);
     fprintf(out, "entries              %" PRIu64 "\n", c->entries);
     pthread_mutex_unlock(&dbt->lock);
 }

@@ -15,6 +15,15 @@ struct dbt;
 
 /* Makes an empty code cache. NULL, with *error filled. */
 struct dbt *dbt_create(struct error *error);
+/* The same, with a cache of `size` bytes for code and what belongs to it: CODE_CACHE_MIN to CODE_CACHE_MAX.
+ */
+struct dbt *dbt_create_sized(size_t size, struct error *error);
+/* Adds the optimiser (T2), which makes regions of what runs long, on a thread of its own; `eager`: of every
+ * block, at once, on the hart's thread (for tests). Before the harts run. False, with *error filled, on hosts
+ * without x86-64-v3. */
+bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error);
+/* Ends the optimiser's thread; before the harts are destroyed. */
+void dbt_stop(struct dbt *dbt);
 /* The harts must have been destroyed. */
 void dbt_destroy(struct dbt *dbt);
 /* Whether this translator can serve such harts: RV64 with C. */
@@ -23,7 +32,7 @@ bool dbt_supports(const struct isa_config *isa);
  * cannot serve it (it is for RV64 with C). */
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error);
 /* How often a block runs in the interpreter before it is translated (`hot`), unless the user says else. */
-#define DBT_HOT_DEFAULT 16
+#define DBT_HOT_DEFAULT 4
 /* Leaves the named instructions (of isa.def, with commas between; "all") to their interpreter handlers, to
  * find a fault by halving. False, with *error filled, at a name that is none. Before the harts run. */
 bool dbt_without(struct dbt *dbt, const char *names, struct error *error);

@@ -3,7 +3,7 @@
  * Inside of the translator; docs/translator.md tells the whole. Shared by the files of dbt/.
  *
  * Locks: `lock` guards all tables and the writing of code. `running` is held for reading while a hart is in
- * translated code or works on its exits, and for writing to empty the cache; it comes first.
+ * translated code or works on its exits, and for writing to evict a segment of the cache; it comes first.
  */
 #ifndef DBT_DBT_STATE_H
 #define DBT_DBT_STATE_H
@@ -20,43 +20,77 @@
 #include "dbt/x86_emit.h"
 
 #define DBT_HARTS_MAX 64
-#define DBT_HASH_SIZE 16384
+#define DBT_HASH_SIZE 65536
 #define DBT_NO_LINK   UINT32_MAX
+/* Pages that are told apart without the lock: 4 GiB of them. */
+#define DBT_PAGE_BITS (1u << 20)
 /* Instructions between two looks at the hart's requests. */
 #define DBT_SLICE 4096
 
-/* A jump out of a block to another in the same page: it leads to `stub` until it is linked. */
+/* A jump out of translated code to a block: it leads to `stub` until it is linked. Links lie in the code
+ * cache's arena and are linked by refs; `site` (of the rel32) and `stub` are offsets in the code. */
 struct t1_link {
-    uint8_t *site; /* the rel32, as written */
-    const uint8_t *stub;
-    struct t1_block *to;
-    struct t1_link *next; /* of those that lead to `to` */
-    unsigned offset;      /* of the target in its page */
+    uint32_t site, stub;
+    uint32_t to;         /* ref of the block it is linked to; 0: none */
+    uint32_t next;       /* ref: of those that lead to `to` */
+    uint32_t owner_next; /* ref: of those that leave the same code */
+    uint16_t offset;     /* of the target in its page */
 };
 
-/* A translated block. Lives until the cache is emptied; entry is NULL once its guest code has changed. */
-struct t1_block {
+/* A run of guest bytes, inside one page, that translated code was made from: watched for changes. */
+struct code_span {
     uint64_t paddr;
-    const uint8_t *guest; /* its code in guest memory */
-    const uint8_t *copy;  /* what it was */
-    unsigned bytes, count;
-    const uint8_t *entry;
-    struct t1_block *hash_next, *page_next;
-    struct t1_link *incoming;
+    uint32_t page_next; /* ref: of those in the same page */
+    uint32_t owner;     /* ref */
+    uint32_t copy;      /* ref: what the bytes were */
+    uint16_t bytes;
 };
 
-/* A page of guest memory that translated blocks come from. */
+/* A translated block. Lives until its segment is evicted; entry is NULL once its guest code has changed. */
+struct t1_block {
+    struct code_owner owner;
+    uint32_t hash_next; /* ref */
+    struct code_span span;
+    const uint8_t *entry;     /* where it is entered */
+    uint32_t incoming;        /* ref of the first link that leads here */
+    uint16_t count;           /* guest instructions */
+    uint16_t samples;         /* slices that ended here (t2.c) */
+    const uint8_t *own_entry; /* its own code; `entry` may be that of a region that it heads */
+    uint32_t region;          /* ref of that; 0: none */
+};
+
+/* An instruction for its interpreter handler, with how many of the block are not done before it. */
+struct t1_handler {
+    struct insn insn;
+    uint32_t undone;
+};
+
+/* A page of guest memory that translated code comes from. */
 struct code_page {
     uint64_t paddr;
-    struct t1_block *blocks;
+    const uint8_t *host;
+    uint32_t spans;   /* ref */
     uint64_t writers; /* harts that may store to it without telling */
+    uint64_t swept;   /* by which eviction */
     bool dirty;       /* it is in the dirty list */
     struct code_page *hash_next, *dirty_next;
 };
 
+/* What an owner of code does when... */
+struct code_owner_ops {
+    /* ... its segment is emptied: nothing may lead to its code any more. Its links, its spans and its place
+     * in the segment's list are the caller's business. */
+    void (*evict)(struct dbt *dbt, struct code_owner *owner);
+    /* ... guest bytes of a span of it have changed, and the span is watched no more: no hart shall enter it.
+     */
+    void (*changed)(struct dbt *dbt, struct code_owner *owner);
+};
+
 struct dbt_counters {
     uint64_t blocks, insns, guest_bytes, host_bytes, calls; /* translated; calls: to interpreter handlers */
-    uint64_t invalidated, verified, resets, links;
+    uint64_t invalidated, verified, evictions, evicted, links;
+    uint64_t regions, region_bytes;
+    uint64_t eviction_ns, eviction_wait_ns; /* evicting; of it, waiting for the harts */
     _Atomic uint64_t entries;
 };
 
@@ -65,22 +99,28 @@ struct dbt {
     pthread_mutex_t lock;
     pthread_rwlock_t running;
     struct code_cache cache;
-    _Atomic uint64_t generation; /* raised when the cache is emptied */
+    _Atomic uint64_t generation; /* of the harts' jump tables: raised when an entry in them may be wrong */
+    const struct code_owner_ops *owner_ops[CODE_OWNER_KINDS];
+
+    struct t2 *t2; /* the optimiser; NULL: none */
 
     struct hart *harts[DBT_HARTS_MAX];
     struct block *stand_ins[DBT_HARTS_MAX]; /* hart->native.block of each */
     unsigned hart_count;
 
-    bool without[ISA_INSN_COUNT]; /* instructions that are left to their handlers */
-    struct t1_block *blocks[DBT_HASH_SIZE];
+    bool without[ISA_INSN_COUNT];   /* instructions that are left to their handlers */
+    uint32_t blocks[DBT_HASH_SIZE]; /* refs, by physical address */
     struct code_page *pages[DBT_HASH_SIZE];
     struct code_page *dirty;
+    /* One bit a page, by its number modulo their count: it may be among `pages`. Read without the lock. */
+    _Atomic uint64_t page_bits[DBT_PAGE_BITS / 64];
     struct dbt_counters counters;
 
     /* Thunks: where they run. */
     void (*enter)(void *hart_biased, const uint8_t *entry, void *tlb);
-    const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss;
-    const uint8_t *slice_at, *slice_pc, *return_other, *exec;
+    const uint8_t *resume; /* after a trap */
+    const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss, *find;
+    const uint8_t *fill, *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
 
@@ -111,25 +151,65 @@ bool thunks_build(struct dbt *dbt, struct error *error);
 /* The jump to the guest pc in rax, by the table of the address space. The index is TLB_NATIVE_INDEX(),
  * times 16. */
 void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e);
+/* The same where the offset in the page is known, and rcx is the page. */
+void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset);
 
-/* t1.c: translates; the lock is held. NULL: the block begins with an instruction that the interpreter must
- * do, or
+/* t1.c: translates; the lock is held. The block is committed, but in no table yet. NULL: the block begins
+ * with an instruction that the interpreter must do, or
  * (*full) there is no room. */
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *block, bool *full);
 
-/* code_page.c: all with the lock held. */
-void code_page_add(struct dbt *dbt, struct t1_block *block);
+/* code_page.c: all with the lock held, but for code_page_written(). */
+/* Watches a span, which was copied from `host`: on the thread of the hart, before the span's code is used.
+ * False: out of memory, or the bytes have changed already. */
+bool code_span_add(struct dbt *dbt, struct hart *hart, struct code_span *span, const uint8_t *host);
 void code_page_written(struct dbt *dbt, const struct hart *hart, uint64_t paddr);
 void code_pages_verify(struct dbt *dbt, struct hart *hart);
-void code_pages_forget_writer(struct dbt *dbt, const struct hart *hart);
+/* The hart drops its translations that allow stores to dirty pages. */
+void code_pages_drop_writes(struct dbt *dbt, struct hart *hart);
 void code_pages_mark(struct dbt *dbt, uint64_t paddr, uint64_t length);
+/* Forgets the spans of a segment in the page; a page without spans goes. */
+void code_page_sweep(struct dbt *dbt, uint64_t paddr, unsigned segment);
+/* The page with code, or NULL. */
+const struct code_page *code_page_at(struct dbt *dbt, uint64_t paddr);
+void code_pages_destroy(struct dbt *dbt);
 
-/* dbt.c: undoes the links to a block and takes its entry away. */
-void t1_block_invalidate(struct dbt *dbt, struct t1_block *block);
+/* link.c: with the lock held. A new link out of the owner's code; NULL: no room. */
+struct t1_link *t1_link_make(struct dbt *dbt, struct code_owner *owner, uint8_t *site, unsigned offset);
+/* Where the jump leads until it is linked: an address where code runs. */
+void t1_link_set_stub(struct dbt *dbt, struct t1_link *link, const uint8_t *stub);
+void t1_link_to(struct dbt *dbt, uint32_t number, struct t1_block *block);
+/* All jumps to the block lead to their stubs again. */
+void t1_links_undo(struct dbt *dbt, struct t1_block *block);
+/* All jumps to the block, now and later, lead to `entry`; the harts' jump tables follow. */
+void t1_block_set_entry(struct dbt *dbt, struct t1_block *block, const uint8_t *entry);
+
+/* evict.c: frees the oldest segment and makes it the one that is filled. With the lock held and `running`
+ * held for writing. */
+void dbt_evict_next(struct dbt *dbt);
+void dbt_evict_all(struct dbt *dbt);
+/* Stops the harts for it. With no lock held; `seen`: counters.evictions when there was no room. */
+void dbt_make_room(struct dbt *dbt, uint64_t seen);
+
+/* find.c: translated code for a guest pc that the hart's TLB for fetches knows; NULL: there is none, or the
+ * hart's attention is wanted. On the hart's thread, with `running` held. */
+struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc);
+/* The same, its entry, which the table of the address space learns. */
+const uint8_t *dbt_find(struct hart *hart, uint64_t pc);
+
+/* dbt.c: */
+extern const struct code_owner_ops t1_owner_ops;
+/* The block that begins there, or NULL. The lock is held. */
+struct t1_block *t1_block_at(struct dbt *dbt, uint64_t paddr);
+
+static inline bool code_in_segment(const struct dbt *dbt, uint32_t ref, unsigned segment)
+{
+    return code_segment_of(&dbt->cache, ref) == segment;
+}
 
 static inline unsigned dbt_hash(uint64_t paddr, unsigned shift)
 {
-    return (unsigned)(paddr >> shift ^ paddr >> (shift + 14)) & (DBT_HASH_SIZE - 1);
+    return (unsigned)(paddr >> shift ^ paddr >> (shift + 16)) & (DBT_HASH_SIZE - 1);
 }
 
 #endif

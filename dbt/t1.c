@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The baseline translator: one pass over a predecoded block. Each instruction has a lowering in one of
- * t1_*.c, or is a call to its interpreter handler; so every instruction can be translated but those that end
- * a block and are no jumps (CSRs, fences, traps), which stay with the interpreter: the block ends in front of
- * them.
+ * t1_*.c, or is a call to its interpreter handler; so every instruction can be translated but the few that
+ * wait or are illegal, which stay with the interpreter: the block ends in front of them.
  *
  * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
  * that map the page use the same code.
@@ -33,15 +32,30 @@ static struct x86_mem x_mem(unsigned guest)
     return hart_mem(8 * guest);
 }
 
+void t1_forget_rax(struct t1 *t)
+{
+    t->in_rax = 0;
+}
+
+static void load_guest(struct t1 *t, enum x86_reg to, unsigned guest)
+{
+    if (guest == 0)
+        x86_mov_imm(&t->e, to, 0);
+    else if (t->in_rax == guest)
+        x86_mov(&t->e, 64, to, X86_RAX);
+    else
+        x86_load(&t->e, 64, to, x_mem(guest));
+}
+
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
 {
     enum x86_reg host = t1_pinned(guest);
-    if (guest == 0)
-        x86_mov_imm(&t->e, to, 0);
-    else if (host != X86_NONE)
+    if (host != X86_NONE)
         x86_mov(&t->e, 64, to, host);
     else
-        x86_load(&t->e, 64, to, x_mem(guest));
+        load_guest(t, to, guest);
+    if (to == X86_RAX)
+        t1_forget_rax(t);
 }
 
 enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
@@ -49,6 +63,8 @@ enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
     enum x86_reg host = t1_pinned(guest);
     if (host != X86_NONE)
         return host;
+    if (guest && t->in_rax == guest)
+        return X86_RAX;
     t1_copy(t, scratch, guest);
     return scratch;
 }
@@ -66,11 +82,14 @@ void t1_set(struct t1 *t, enum x86_reg from)
         x86_mov(&t->e, 64, host, from);
     else if (t->op.rd)
         x86_store(&t->e, 64, x_mem(t->op.rd), from);
+    t->set_from = from;
 }
 
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest)
 {
     enum x86_reg host = t1_pinned(guest);
+    if (host == X86_NONE && guest && t->in_rax == guest)
+        host = X86_RAX;
     if (guest == 0)
         x86_op_imm(&t->e, op, bits, to, 0);
     else if (host != X86_NONE)
@@ -88,16 +107,22 @@ struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site)
     return cold;
 }
 
-static uint32_t link_number(const struct t1 *t, const struct t1_link *link)
+void t1_cold_also(struct t1 *t, struct t1_cold *same, uint8_t *site)
 {
-    return (uint32_t)(((const uint8_t *)link - t->dbt->cache.data) / 8);
+    t1_cold(t, T1_COLD_ALSO, site)->same = same;
 }
 
 static void emit_cold(struct t1 *t, struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
-    if (!e->overflow)
-        x86_patch(cold->site, e->run, x86_here(e));
+    if (e->overflow)
+        return;
+    if (cold->kind == T1_COLD_ALSO) {
+        x86_patch(cold->site, e->run, cold->same->code);
+        return;
+    }
+    cold->code = x86_here(e);
+    x86_patch(cold->site, e->run, cold->code);
     switch (cold->kind) {
     case T1_COLD_LOAD:
     case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
@@ -111,71 +136,116 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_jmp_to(e, cold->back);
         break;
     case T1_COLD_LINK:
-        cold->link->stub = x86_here(e);
-        x86_mov_imm(e, X86_RAX, link_number(t, cold->link));
+        t1_link_set_stub(t->dbt, cold->link, x86_here(e));
+        x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, cold->link));
         x86_jmp_to(e, t->dbt->leave_link);
         break;
     case T1_COLD_INDIRECT: t1_emit_cold_indirect(t); break;
+    case T1_COLD_FAR: t1_emit_cold_far(t, (int32_t)cold->where); break;
     case T1_COLD_EXEC:
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
-        x86_call_to(e, t->dbt->exec);
+        x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
         x86_jmp_to(e, cold->back);
         break;
+    case T1_COLD_STATUS:
+        x86_call_to(e, t->dbt->flip_status);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_ALSO: break;
     }
 }
 
 /* ---- Calls to interpreter handlers -------------------------------------------------------------------- */
 
-static void handler_done(struct hart *hart, const struct insn *insn)
-{
-    (void)insn;
-    hart->native.done = true;
-}
-
-/* A block of one instruction for the handler to find itself in: `count` is what a trap takes back. */
 struct insn *t1_make_insn(struct t1 *t)
 {
-    struct block *block = code_cache_data(&t->dbt->cache, sizeof(struct block) + 2 * sizeof(struct insn));
-    if (!block) {
+    struct t1_handler *handler = code_cache_data(&t->dbt->cache, sizeof(*handler));
+    if (!handler) {
         t->full = true;
         return NULL;
     }
-    block->count = t->block->count - t->index;
-    block->insns[0] = t->source->insns[t->index];
+    handler->undone = t->block->count - t->index;
+    handler->insn = t->source->insns[t->index];
     /* Both are relative to the page, which takes the block's place. */
     if (t->op.insn == ISA_INSN_auipc)
-        block->insns[0].imm += (int32_t)(t->offset - block->insns[0].offset);
-    block->insns[0].offset = (uint16_t)t->offset;
-    block->insns[1].exec = handler_done;
-    return &block->insns[0];
+        handler->insn.imm += (int32_t)(t->offset - handler->insn.offset);
+    handler->insn.offset = (uint16_t)t->offset;
+    return &handler->insn;
 }
 
 static void call_handler(struct t1 *t)
 {
+    t1_forget_rax(t);
+    t->constant = 0;
     struct insn *insn = t1_make_insn(t);
     x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)insn);
     x86_call_to(&t->e, t->dbt->exec);
+    if (isa_entry(t->op.insn)->flags & ISA_FRD)
+        t1_fp_written(t, 64); /* or anything else */
     t->dbt->counters.calls++;
 }
 
 /* ---- One block ---------------------------------------------------------------------------------------- */
 
-static void lower(struct t1 *t)
-{
-    static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings };
-    if (isa_entry(t->op.insn)->flags & ISA_END) {
-        t1_lower_jump(t);
-        return;
-    }
-    for (unsigned i = 0; i < 3 && !t->dbt->without[t->op.insn]; i++)
-        if (tables[i][t->op.insn] && tables[i][t->op.insn](t))
-            return;
-    call_handler(t);
-}
-
 static bool is_jump(enum isa_insn insn)
 {
     return insn == ISA_INSN_jal || insn == ISA_INSN_jalr || isa_entry(insn)->flags & ISA_BRANCH;
+}
+
+/* lui and auipc begin a constant, addi and addiw go on with it, which makes one move of the two. True: the
+ * instruction is done. */
+static bool lower_constant(struct t1 *t)
+{
+    const struct isa_operands *op = &t->op;
+    bool add = op->insn == ISA_INSN_addi || (op->insn == ISA_INSN_addiw && !t->relative);
+    if (op->rd && (op->insn == ISA_INSN_lui || op->insn == ISA_INSN_auipc)) {
+        t->constant = op->rd;
+        t->relative = op->insn == ISA_INSN_auipc;
+        t->value = op->imm + (t->relative ? (int64_t)t->offset : 0);
+        return false;
+    }
+    if (!add || !op->rd || !op->rs1 || op->rs1 != t->constant || t->relative) {
+        if (op->rd == t->constant)
+            t->constant = 0;
+        return false;
+    }
+    t->constant = op->rd;
+    t->value = op->insn == ISA_INSN_addiw ? (int32_t)(t->value + op->imm) : t->value + op->imm;
+    x86_mov_imm(&t->e, t1_dest(t), t->value);
+    t1_set(t, t1_dest(t));
+    t->in_rax = t1_dest(t) == X86_RAX ? op->rd : 0;
+    return true;
+}
+
+static void lower(struct t1 *t)
+{
+    static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings,
+                                                  t1_fp_convert_lowerings, t1_amo_lowerings };
+    if (isa_entry(t->op.insn)->flags & ISA_END) {
+        if (is_jump(t->op.insn))
+            t1_lower_jump(t);
+        else
+            t1_lower_system(t);
+        return;
+    }
+    if (t->dbt->without[t->op.insn]) {
+        call_handler(t);
+        return;
+    }
+    if (lower_constant(t))
+        return;
+    for (unsigned i = 0; i < 5; i++) {
+        if (!tables[i][t->op.insn] || !tables[i][t->op.insn](t))
+            continue;
+        /* Only these end with rax as it is in all their cold code, too. */
+        bool kept = i == 0 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 1);
+        if (kept && t->set_from == X86_RAX && t1_pinned(t->op.rd) == X86_NONE)
+            t->in_rax = t->op.rd;
+        else
+            t1_forget_rax(t);
+        return;
+    }
+    call_handler(t);
 }
 
 static void decode(const struct block *source, unsigned index, const struct hart *hart,
@@ -187,12 +257,14 @@ static void decode(const struct block *source, unsigned index, const struct hart
     isa_decode(&hart->isa, bits, op, NULL);
 }
 
-/* How many instructions of the block are translated: all but an end that is no jump. */
-static unsigned translatable(const struct hart *hart, const struct block *source)
+/* How many instructions of the block are translated: all but an end that the interpreter is to do. */
+static unsigned translatable(const struct dbt *dbt, const struct hart *hart, const struct block *source)
 {
     struct isa_operands op;
     decode(source, source->count - 1, hart, &op);
-    bool stays = op.insn == ISA_INSN_ILLEGAL || (isa_entry(op.insn)->flags & ISA_END && !is_jump(op.insn));
+    bool system = isa_entry(op.insn)->flags & ISA_END && !is_jump(op.insn);
+    bool stays =
+        op.insn == ISA_INSN_ILLEGAL || (system && (!t1_sys_translatable(op.insn) || dbt->without[op.insn]));
     return source->count - stays;
 }
 
@@ -203,15 +275,17 @@ static void translate_insns(struct t1 *t)
     for (t->index = 0; t->index < t->block->count; t->index++) {
         decode(t->source, t->index, t->hart, &t->op);
         t->offset = start + t->source->insns[t->index].offset;
+        t->set_from = X86_NONE;
         lower(t);
     }
-    unsigned end = start + t->block->bytes;
+    unsigned end = start + t->block->span.bytes;
     if (!t->ended) {
         if (t->block->count < t->source->count)
             t1_leave(t, end);
         else
             t1_goto(t, T1_ALWAYS, (int)end);
     }
+    t1_forget_rax(t);
     for (unsigned i = 0; i < t->cold_count; i++)
         emit_cold(t, &t->colds[i]);
 }
@@ -219,45 +293,66 @@ static void translate_insns(struct t1 *t)
 static struct t1_block *make_block(struct t1 *t, unsigned count)
 {
     const struct block *source = t->source;
+    struct code_cache *cache = &t->dbt->cache;
     unsigned bytes = count == source->count ? source->bytes : source->insns[count].offset;
-    struct t1_block *block = code_cache_data(&t->dbt->cache, sizeof(*block));
-    uint8_t *copy = code_cache_data(&t->dbt->cache, bytes);
+    struct t1_block *block = code_cache_data(cache, sizeof(*block));
+    uint8_t *copy = code_cache_data(cache, bytes);
     if (!block || !copy)
         return NULL;
     memcpy(copy, source->code, bytes);
-    *block = (struct t1_block){
-        .paddr = source->paddr, .guest = source->host, .copy = copy, .bytes = bytes, .count = count
-    };
+    *block = (struct t1_block){ .owner.kind = CODE_T1_BLOCK,
+                                .span = { .paddr = source->paddr,
+                                          .owner = code_ref(cache, block),
+                                          .copy = code_ref(cache, copy),
+                                          .bytes = (uint16_t)bytes },
+                                .count = (uint16_t)count };
     return block;
+}
+
+static void count_block(struct dbt *dbt, const struct t1_block *block, size_t host_bytes)
+{
+    dbt->counters.blocks++;
+    dbt->counters.insns += block->count;
+    dbt->counters.guest_bytes += block->span.bytes;
+    dbt->counters.host_bytes += host_bytes;
+}
+
+enum outcome { DONE, TOO_LONG, NO_ROOM };
+
+/* In the present segment. */
+static enum outcome translate(struct t1 *t, unsigned count)
+{
+    struct code_cache *cache = &t->dbt->cache;
+    uint8_t *start = code_cache_begin(cache, T1_CODE_MAX);
+    if (!start)
+        return NO_ROOM;
+    t->e = (struct x86_emit){ start, start + T1_CODE_MAX, cache->run, false };
+    t->block = make_block(t, count);
+    if (t->block)
+        translate_insns(t);
+    if (!t->block || t->full || t->e.overflow || t->cold_count >= T1_COLDS_MAX - 1) {
+        code_cache_abort(cache);
+        return !t->block || t->full ? NO_ROOM : TOO_LONG;
+    }
+    t->block->entry = t->block->own_entry = start + cache->run;
+    code_cache_commit(cache, &t->block->owner, t->e.at);
+    count_block(t->dbt, t->block, (size_t)(t->e.at - start));
+    return DONE;
 }
 
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
 {
-    struct code_cache *cache = &dbt->cache;
+    unsigned count = translatable(dbt, hart, source);
     *full = false;
-    unsigned count = translatable(hart, source);
     if (count == 0 || source->paddr2 != NO_PAGE)
         return NULL;
-    if (CODE_CACHE_SIZE - cache->used < T1_CODE_MAX) {
-        *full = true;
-        return NULL;
+    for (;;) {
+        struct t1 t = { .dbt = dbt, .hart = hart, .source = source };
+        enum outcome outcome = translate(&t, count);
+        if (outcome == DONE)
+            return t.block;
+        *full = outcome == NO_ROOM && !code_cache_advance(&dbt->cache);
+        if (outcome == TOO_LONG || *full)
+            return NULL;
     }
-    uint8_t *start = cache->write + cache->used;
-    struct t1 t = {
-        .e = { start, start + T1_CODE_MAX, cache->run, false }, .dbt = dbt, .hart = hart, .source = source
-    };
-    t.block = make_block(&t, count);
-    if (t.block)
-        translate_insns(&t);
-    if (!t.block || t.full || t.e.overflow || t.cold_count >= T1_COLDS_MAX - 1) {
-        *full = true;
-        return NULL;
-    }
-    t.block->entry = start + cache->run;
-    cache->used += (size_t)(t.e.at - start + 15) & ~(size_t)15;
-    dbt->counters.blocks++;
-    dbt->counters.insns += count;
-    dbt->counters.guest_bytes += t.block->bytes;
-    dbt->counters.host_bytes += (uint64_t)(t.e.at - start);
-    return t.block;
 }

@@ -3,8 +3,9 @@
  * Inside of the baseline translator: what its files share while a block is being translated.
  *
  * Scratch registers: rax, rcx, rdx. A lowering reads guest registers with t1_use(), computes in the register
- * that t1_dest() names, and ends with t1_set(). Code that is rarely wanted goes behind the block:
- * t1_cold_*().
+ * that t1_dest() names, and ends with t1_set(). At its start rax may hold a guest register: one that uses rax
+ * by other means than t1_copy() before it has read its operands calls t1_forget_rax() first. Code that is
+ * rarely wanted goes behind the block: t1_cold_*().
  */
 #ifndef DBT_T1_H
 #define DBT_T1_H
@@ -18,23 +19,29 @@ enum t1_cold_kind {
     T1_COLD_SLICE_PC,
     T1_COLD_LINK,
     T1_COLD_INDIRECT,
-    T1_COLD_EXEC
+    T1_COLD_FAR,
+    T1_COLD_EXEC,
+    T1_COLD_STATUS,
+    T1_COLD_ALSO
 };
 
 struct t1_cold {
     enum t1_cold_kind kind;
     uint8_t *site;       /* the jump that leads here */
     const uint8_t *back; /* where it goes on */
-    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset */
+    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset; FAR: the same, signed */
     unsigned size;       /* LOAD, STORE: bytes */
     bool sign;           /* LOAD */
     unsigned guest;      /* LOAD: rd; STORE: rs2 */
     bool fp;             /* LOAD, STORE: `guest` is an f register */
     struct t1_link *link;
-    struct insn *insn; /* EXEC */
+    struct insn *insn;    /* EXEC */
+    const uint8_t *thunk; /* EXEC: which one is called; NULL: exec */
+    const uint8_t *code;  /* where it was written */
+    struct t1_cold *same; /* ALSO: the piece that serves this jump, too */
 };
 
-#define T1_COLDS_MAX (8 * BLOCK_INSNS_MAX + 8) /* a fused multiply-add has six */
+#define T1_COLDS_MAX (8 * BLOCK_INSNS_MAX + 8) /* a fused multiply-add may have six */
 
 struct t1 {
     struct x86_emit e;
@@ -42,14 +49,21 @@ struct t1 {
     struct hart *hart;
     const struct block *source;
     struct t1_block *block;
-    struct isa_operands op; /* the instruction */
-    unsigned index;         /* in the block */
-    unsigned offset;        /* in the page */
-    bool ended;             /* control has left */
-    bool full;              /* out of memory for data */
-    bool fp_on, fp_dirty;   /* the block has checked mstatus.FS, has set it to Dirty */
-    struct insn *fp_insn;   /* for the handler of the present FP instruction; NULL: none needed yet */
-    unsigned fp_first_cold; /* its first piece of cold code */
+    struct isa_operands op;  /* the instruction */
+    unsigned index;          /* in the block */
+    unsigned offset;         /* in the page */
+    bool ended;              /* control has left */
+    unsigned in_rax;         /* the guest register, of those in memory, that rax holds now; 0: none */
+    enum x86_reg set_from;   /* what the instruction's t1_set() stored */
+    unsigned constant;       /* the guest register that holds `value`; 0: none */
+    int64_t value;           /* of up to 33 bits */
+    bool relative;           /* `value` counts from the start of the page */
+    bool full;               /* out of memory for data */
+    bool fp_on, fp_dirty;    /* the block has checked mstatus.FS, has set it to Dirty */
+    bool fp_rounding;        /* has seen that MXCSR rounds as frm says */
+    uint32_t fp_boxed;       /* f registers that the block has written a single to */
+    struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
+    uint8_t *compare;        /* where the branch's comparison begins */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
 };
@@ -61,17 +75,21 @@ enum x86_reg t1_pinned(unsigned guest);
 /* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be changed.
  */
 enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch);
-/* Copies the guest register to a host register. */
+/* Copies the guest register to a host register, which may be changed then. */
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest);
 /* Where to compute rd: its own host register, or rax. */
 enum x86_reg t1_dest(const struct t1 *t);
 /* rd = the host register, which is t1_dest() or a scratch one. */
 void t1_set(struct t1 *t, enum x86_reg from);
+void t1_forget_rax(struct t1 *t);
 /* op `to`, guest register. */
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest);
 
 /* A new piece of cold code, reached by the jump at `site`. */
 struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site);
+
+/* Another jump to that piece. */
+void t1_cold_also(struct t1 *t, struct t1_cold *cold, uint8_t *site);
 
 /* An instruction for an interpreter handler to run from translated code; NULL: no room, t->full is set. */
 struct insn *t1_make_insn(struct t1 *t);
@@ -80,17 +98,18 @@ struct insn *t1_make_insn(struct t1 *t);
  * that a handler has taken over goes on. t1_fp.c */
 void t1_fp_begin(struct t1 *t, bool writes);
 void t1_fp_end(struct t1 *t);
+/* f[rd] has been written, with as many bits. */
+void t1_fp_written(struct t1 *t, unsigned bits);
 
 /* ---- Lowerings: false where the instruction is to be run by its interpreter handler ----------------------
  */
 
 typedef bool t1_lower_fn(struct t1 *t);
 extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT]; /* t1_int.c */
-extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT];
-void t1_emit_cold_indirect(struct t1 *t);
-
-/* t1_mem.c */
-extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT]; /* t1_fp.c */
+extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* t1_mem.c */
+extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* t1_fp.c */
+extern t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT];
+extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* t1_amo.c */
 
 /* t1_jump.c */
 void t1_lower_jump(struct t1 *t);
@@ -102,9 +121,17 @@ void t1_goto(struct t1 *t, int cond, int target);
 void t1_leave(struct t1 *t, unsigned offset);
 
 void t1_emit_cold_indirect(struct t1 *t);
+void t1_emit_cold_far(struct t1 *t, int32_t target);
 
 /* t1_mem.c */
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold);
 uint32_t t1_where(const struct t1 *t);
+/* rdx = the addend for an access of `size` bytes at rax by a table of the TLB (offset in struct tlb; rcx is
+ * used); the returned jump is taken where it has none. */
+uint8_t *t1_emit_lookup(struct t1 *t, unsigned size, size_t table);
+
+/* t1_sys.c: the instructions that end a block and are no jumps. True: the block ends with this one. */
+bool t1_sys_translatable(enum isa_insn insn);
+void t1_lower_system(struct t1 *t);
 
 #endif

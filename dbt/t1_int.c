@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lowerings of the integer instructions. What has none here (division, carry-less products, AMOs, ...) is run
- * by its interpreter handler.
+ * Lowerings of the integer instructions: I, M, Zba, Zbb, Zbc, Zbs, Zicond.
  */
 #include "dbt/t1.h"
 
@@ -68,6 +67,117 @@ static bool multiply_high(struct t1 *t, bool sign)
     t1_copy(t, X86_RAX, OP.rs1);
     x86_mul(&t->e, sign, 64, t1_use(t, OP.rs2, X86_RCX));
     t1_set(t, X86_RDX);
+    return true;
+}
+
+/* The high half of signed by unsigned: the unsigned one, less rs2 where rs1 is negative. */
+static bool multiply_high_mixed(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    t1_copy(t, X86_RAX, OP.rs1);
+    t1_copy(t, X86_RCX, OP.rs2);
+    x86_mul(e, false, 64, X86_RCX);
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_shift_imm(e, X86_SAR, 64, X86_RAX, 63);
+    x86_op(e, X86_AND, 64, X86_RAX, X86_RCX);
+    x86_op(e, X86_SUB, 64, X86_RDX, X86_RAX);
+    t1_set(t, X86_RDX);
+    return true;
+}
+
+/* The host traps where RISC-V has results ("Division Operations"): by 0, all ones and the dividend. */
+static bool divide_unsigned(struct t1 *t, unsigned bits, bool remainder)
+{
+    struct x86_emit *e = &t->e;
+    t1_copy(t, X86_RCX, OP.rs2);
+    t1_copy(t, X86_RAX, OP.rs1);
+    if (remainder)
+        x86_mov(e, 64, X86_RDX, X86_RAX);
+    else
+        x86_mov_imm(e, X86_RDX, -1);
+    x86_test(e, bits, X86_RCX, X86_RCX);
+    uint8_t *zero = x86_jcc(e, X86_E);
+    x86_op(e, X86_XOR, 32, X86_RDX, X86_RDX);
+    x86_div(e, false, bits, X86_RCX);
+    if (!remainder)
+        x86_mov(e, 64, X86_RDX, X86_RAX);
+    x86_land(e, zero);
+    if (bits == 32)
+        x86_extend(e, 32, true, X86_RDX, X86_RDX);
+    t1_set(t, X86_RDX);
+    return true;
+}
+
+/* By -1, which may overflow: the dividend negated, and 0. rcx is 0 or -1, rax the dividend. */
+static void divide_special(struct t1 *t, unsigned bits, bool remainder)
+{
+    struct x86_emit *e = &t->e;
+    if (remainder) {
+        x86_not(e, bits, X86_RCX);
+        x86_op(e, X86_AND, bits, X86_RAX, X86_RCX);
+        return;
+    }
+    x86_neg(e, bits, X86_RAX);
+    x86_mov_imm(e, X86_RDX, -1);
+    x86_test(e, bits, X86_RCX, X86_RCX);
+    x86_cmov(e, X86_E, bits, X86_RAX, X86_RDX);
+}
+
+static bool divide_signed(struct t1 *t, unsigned bits, bool remainder)
+{
+    struct x86_emit *e = &t->e;
+    t1_copy(t, X86_RCX, OP.rs2);
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_lea(e, bits, X86_RDX, x86_mem(X86_RCX, 1));
+    x86_op_imm(e, X86_CMP, bits, X86_RDX, 1);
+    uint8_t *normal = x86_jcc(e, X86_A);
+    divide_special(t, bits, remainder);
+    uint8_t *done = x86_jmp(e);
+    x86_land(e, normal);
+    x86_sign_to_rdx(e, bits);
+    x86_div(e, true, bits, X86_RCX);
+    if (remainder)
+        x86_mov(e, 64, X86_RAX, X86_RDX);
+    x86_land(e, done);
+    if (bits == 32)
+        x86_extend(e, 32, true, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* Bits `from` to `from` + 63 of the product without carries. */
+static bool multiply_carryless(struct t1 *t, unsigned from)
+{
+    struct x86_emit *e = &t->e;
+    if (!__builtin_cpu_supports("pclmul") || !__builtin_cpu_supports("sse4.1"))
+        return false;
+    x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RAX));
+    x86_movq_from(e, 1, t1_use(t, OP.rs2, X86_RCX));
+    x86_pclmul(e, 0, 1);
+    if (from < 64)
+        x86_movq_to(e, X86_RAX, 0);
+    if (from > 0)
+        x86_pextrq(e, X86_RDX, 0, 1);
+    if (from == 63) {
+        x86_shift_imm(e, X86_SHR, 64, X86_RAX, 63);
+        x86_shift_imm(e, X86_SHL, 64, X86_RDX, 1);
+        x86_op(e, X86_OR, 64, X86_RAX, X86_RDX);
+    }
+    t1_set(t, from == 64 ? X86_RDX : X86_RAX);
+    return true;
+}
+
+/* Zbs with a register: the host takes the number modulo 64, too. */
+static bool bit(struct t1 *t, enum x86_bit op)
+{
+    struct x86_emit *e = &t->e;
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_bit_op(e, op, X86_RAX, t1_use(t, OP.rs2, X86_RCX));
+    if (op == X86_BT) { /* into the carry */
+        x86_setcc(e, X86_B, X86_RAX);
+        x86_extend(e, 8, false, X86_RAX, X86_RAX);
+    }
+    t1_set(t, X86_RAX);
     return true;
 }
 
@@ -233,6 +343,26 @@ static bool reverse_bytes(struct t1 *t)
     return true;
 }
 
+/* Bit 7 of each byte that is not zero, then times 255 >> 7: (x << 1) - (x >> 7). */
+static bool or_bytes(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_mov_imm(e, X86_RCX, 0x7f7f7f7f7f7f7f7f);
+    x86_mov(e, 64, X86_RDX, X86_RAX);
+    x86_op(e, X86_AND, 64, X86_RDX, X86_RCX);
+    x86_op(e, X86_ADD, 64, X86_RDX, X86_RCX);
+    x86_op(e, X86_OR, 64, X86_RAX, X86_RDX);
+    x86_not(e, 64, X86_RCX);
+    x86_op(e, X86_AND, 64, X86_RAX, X86_RCX);
+    x86_mov(e, 64, X86_RDX, X86_RAX);
+    x86_shift_imm(e, X86_SHR, 64, X86_RDX, 7);
+    x86_shift_imm(e, X86_SHL, 64, X86_RAX, 1);
+    x86_op(e, X86_SUB, 64, X86_RAX, X86_RDX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
 static bool load_upper(struct t1 *t)
 {
     x86_mov_imm(&t->e, t1_dest(t), OP.imm);
@@ -311,6 +441,15 @@ LOWER(mul, multiply(t, 64))
 LOWER(mulw, multiply(t, 32))
 LOWER(mulh, multiply_high(t, true))
 LOWER(mulhu, multiply_high(t, false))
+LOWER(mulhsu, multiply_high_mixed(t))
+LOWER(div, divide_signed(t, 64, false))
+LOWER(divu, divide_unsigned(t, 64, false))
+LOWER(rem, divide_signed(t, 64, true))
+LOWER(remu, divide_unsigned(t, 64, true))
+LOWER(divw, divide_signed(t, 32, false))
+LOWER(divuw, divide_unsigned(t, 32, false))
+LOWER(remw, divide_signed(t, 32, true))
+LOWER(remuw, divide_unsigned(t, 32, true))
 LOWER(sh1add, shift_add(t, 1, false))
 LOWER(sh2add, shift_add(t, 2, false))
 LOWER(sh3add, shift_add(t, 3, false))
@@ -342,6 +481,14 @@ LOWER(rolw, shift(t, X86_ROL, 32))
 LOWER(rorw, shift(t, X86_ROR, 32))
 LOWER(roriw, shift_immediate(t, X86_ROR, 32))
 LOWER(rev8, reverse_bytes(t))
+LOWER(orc_b, or_bytes(t))
+LOWER(clmul, multiply_carryless(t, 0))
+LOWER(clmulh, multiply_carryless(t, 64))
+LOWER(clmulr, multiply_carryless(t, 63))
+LOWER(bclr, bit(t, X86_BTR))
+LOWER(bext, bit(t, X86_BT))
+LOWER(binv, bit(t, X86_BTC))
+LOWER(bset, bit(t, X86_BTS))
 LOWER(bclri, single_bit(t, ISA_INSN_bclri))
 LOWER(bexti, single_bit(t, ISA_INSN_bexti))
 LOWER(binvi, single_bit(t, ISA_INSN_binvi))
@@ -386,6 +533,15 @@ t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT] = {
     ROW(mulw),
     ROW(mulh),
     ROW(mulhu),
+    ROW(mulhsu),
+    ROW(div),
+    ROW(divu),
+    ROW(rem),
+    ROW(remu),
+    ROW(divw),
+    ROW(divuw),
+    ROW(remw),
+    ROW(remuw),
     ROW(sh1add),
     ROW(sh2add),
     ROW(sh3add),
@@ -417,6 +573,14 @@ t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT] = {
     ROW(rorw),
     ROW(roriw),
     ROW(rev8),
+    ROW(orc_b),
+    ROW(clmul),
+    ROW(clmulh),
+    ROW(clmulr),
+    ROW(bclr),
+    ROW(bext),
+    ROW(binv),
+    ROW(bset),
     ROW(bclri),
     ROW(bexti),
     ROW(binvi),

@@ -11,19 +11,18 @@
 /* The rel32 at `site` leads to a stub until the target is translated. */
 static void add_link(struct t1 *t, uint8_t *site, unsigned target)
 {
-    struct t1_link *link = code_cache_data(&t->dbt->cache, sizeof(*link));
+    struct t1_link *link = t1_link_make(t->dbt, &t->block->owner, site, target);
     if (!link) {
         t->full = true;
         return;
     }
-    *link = (struct t1_link){ .site = site, .offset = target };
     t1_cold(t, T1_COLD_LINK, site)->link = link;
 }
 
 static void jump_linked(struct t1 *t, int cond, unsigned target)
 {
     struct x86_emit *e = &t->e;
-    x86_align_patch(e, cond == T1_ALWAYS ? 1 : 2);
+    x86_align_patch_at(e, cond == T1_ALWAYS ? e->at : t->compare, cond == T1_ALWAYS ? 1 : 2);
     uint8_t *site = cond == T1_ALWAYS ? x86_jmp(e) : x86_jcc(e, (enum x86_cond)cond);
     add_link(t, site, target);
 }
@@ -44,6 +43,24 @@ static void jump_indirect(struct t1 *t)
     thunks_emit_jump(t->dbt, &t->e);
 }
 
+/* To an offset from this page that lies in another one, which need not be what it was: the table says. */
+static void jump_far(struct t1 *t, int32_t target)
+{
+    struct x86_emit *e = &t->e;
+    int32_t offset = target & (int32_t)(PAGE_SIZE - 1), page = target - offset;
+    x86_load(e, 64, X86_RCX, HART_MEM(native.page));
+    if (page)
+        x86_op_imm(e, X86_ADD, 64, X86_RCX, page);
+    x86_lea(e, 64, X86_RAX, x86_mem(X86_RCX, offset));
+    look_at_budget(t, T1_COLD_SLICE_PC, 0);
+    thunks_emit_jump_far(t->dbt, e, (unsigned)offset);
+}
+
+void t1_emit_cold_far(struct t1 *t, int32_t target)
+{
+    jump_far(t, target);
+}
+
 void t1_goto(struct t1 *t, int cond, int target)
 {
     struct x86_emit *e = &t->e;
@@ -60,9 +77,7 @@ void t1_goto(struct t1 *t, int cond, int target)
         look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
         jump_linked(t, T1_ALWAYS, (unsigned)target);
     } else {
-        x86_load(e, 64, X86_RAX, HART_MEM(native.page));
-        x86_op_imm(e, X86_ADD, 64, X86_RAX, target);
-        jump_indirect(t);
+        jump_far(t, target);
     }
     if (over && !e->overflow)
         x86_patch(over, e->run, x86_here(e));
@@ -99,16 +114,31 @@ static enum x86_cond condition_of(enum isa_insn insn)
     }
 }
 
+/* 0 compared with a register: the condition of the register compared with 0. */
+static enum x86_cond condition_of_zero(enum isa_insn insn)
+{
+    switch (insn) {
+    case ISA_INSN_beq: return X86_E;
+    case ISA_INSN_bne: return X86_NE;
+    case ISA_INSN_blt: return X86_G;
+    case ISA_INSN_bge: return X86_LE;
+    case ISA_INSN_bltu: return X86_NE;
+    default: return X86_E;
+    }
+}
+
 static void lower_branch(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
     int target = (int)t->offset + t->op.imm;
-    enum x86_reg a = t1_use(t, t->op.rs1, X86_RAX);
-    if (t->op.rs2 == 0)
+    bool zero = t->op.rs1 == 0;
+    t->compare = e->at;
+    enum x86_reg a = t1_use(t, zero ? t->op.rs2 : t->op.rs1, X86_RAX);
+    if (zero || t->op.rs2 == 0)
         x86_test(e, 64, a, a);
     else
         t1_op_guest(t, X86_CMP, 64, a, t->op.rs2);
-    t1_goto(t, (int)condition_of(t->op.insn), target);
+    t1_goto(t, (int)(zero ? condition_of_zero(t->op.insn) : condition_of(t->op.insn)), target);
     t1_goto(t, T1_ALWAYS, (int)(t->offset + t->op.length));
 }
 
@@ -124,23 +154,25 @@ static void emit_landing(struct t1 *t)
     t1_goto(t, T1_ALWAYS, next);
 }
 
+enum call { CALL_NEAR, CALL_FAR, CALL_INDIRECT };
+
 /* A call: the guest's return address goes on the host's stack, and a host call leads to the target, so that
- * the guest's return can be a host `ret`. rax: the target, of an indirect one. */
-static void emit_call(struct t1 *t, bool direct, unsigned target)
+ * the guest's return can be a host `ret`. rax: the target, of an indirect one; else relative to the page. */
+static void emit_call(struct t1 *t, enum call kind, int32_t target)
 {
     struct x86_emit *e = &t->e;
     x86_load(e, 64, X86_RCX, HART_MEM(native.page));
     x86_op_imm(e, X86_ADD, 64, X86_RCX, (int32_t)(t->offset + t->op.length));
     t1_set(t, X86_RCX); /* before the look, which may leave for the target */
-    if (direct && target <= (t->source->paddr & (PAGE_SIZE - 1)))
-        look_at_budget(t, T1_COLD_SLICE_AT, target);
+    if (kind == CALL_NEAR && (unsigned)target <= (t->source->paddr & (PAGE_SIZE - 1)))
+        look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
     x86_push(e, X86_RCX);
     x86_align_patch(e, 1);
     uint8_t *site = x86_call(e);
-    if (direct)
-        add_link(t, site, target);
+    if (kind == CALL_NEAR)
+        add_link(t, site, (unsigned)target);
     else
-        t1_cold(t, T1_COLD_INDIRECT, site);
+        t1_cold(t, kind == CALL_FAR ? T1_COLD_FAR : T1_COLD_INDIRECT, site)->where = (uint32_t)target;
     emit_landing(t);
 }
 
@@ -150,31 +182,34 @@ static bool is_link(unsigned guest)
     return guest == 1 || guest == 5;
 }
 
-static void lower_jal(struct t1 *t)
+/* A direct jump or call to an offset from this page. */
+static void jump_direct(struct t1 *t, int32_t target)
 {
-    int target = (int)t->offset + t->op.imm;
-    bool in_page = target >= 0 && target < (int)PAGE_SIZE;
-    if (!is_link(t->op.rd)) {
+    bool in_page = target >= 0 && target < (int32_t)PAGE_SIZE;
+    if (is_link(t->op.rd)) {
+        emit_call(t, in_page ? CALL_NEAR : CALL_FAR, target);
+    } else {
         set_link_register(t);
         t1_goto(t, T1_ALWAYS, target);
-    } else if (in_page) {
-        emit_call(t, true, (unsigned)target);
-    } else {
-        x86_load(&t->e, 64, X86_RAX, HART_MEM(native.page));
-        x86_op_imm(&t->e, X86_ADD, 64, X86_RAX, target);
-        emit_call(t, false, 0);
     }
 }
 
 static void lower_jalr(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
+    int64_t target = (t->value + t->op.imm) & ~1ll;
+    /* auipc and jalr: a direct jump to where 20 bits do not reach. */
+    if (t->op.rs1 && t->op.rs1 == t->constant && t->relative && target == (int32_t)target) {
+        jump_direct(t, (int32_t)target);
+        t->ended = true;
+        return;
+    }
     t1_copy(t, X86_RAX, t->op.rs1);
     if (t->op.imm)
         x86_op_imm(e, X86_ADD, 64, X86_RAX, t->op.imm);
     x86_op_imm(e, X86_AND, 64, X86_RAX, -2);
     if (is_link(t->op.rd)) {
-        emit_call(t, false, 0);
+        emit_call(t, CALL_INDIRECT, 0);
     } else if (t->op.rd == 0 && is_link(t->op.rs1)) {
         x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
         uint8_t *other = x86_jcc(e, X86_NE);
@@ -196,7 +231,7 @@ void t1_emit_cold_indirect(struct t1 *t)
 void t1_lower_jump(struct t1 *t)
 {
     if (t->op.insn == ISA_INSN_jal)
-        lower_jal(t);
+        jump_direct(t, (int32_t)t->offset + t->op.imm);
     else if (t->op.insn == ISA_INSN_jalr)
         lower_jalr(t);
     else

@@ -3,20 +3,27 @@
  * The fixed pieces of host code at the start of the cache: entering and leaving translated code, and its
  * calls to C.
  *
- *   enter(hart + bias, entry, tlb)   saves what C wants kept, loads the pinned registers, jumps to `entry`
- *   leave                            stores the pinned registers, returns from enter()
- *   leave_at (eax: page offset), leave_miss (rax: pc), leave_link (eax: link)   note where the guest is;
- * leave slice_at (eax), slice_pc (rax)   called when the budget is used up: give a new one, or leave if
- * somebody wants the hart's attention read, write (rax: address, rcx: value, edx: where the instruction is)
- * the slow path of memory accesses exec (rax: struct insn)          runs an instruction by its interpreter
- * handler
+ * - enter(hart + bias, entry, tlb) saves what C wants kept, loads the pinned registers, jumps to `entry`.
+ * - leave stores the pinned registers and returns from enter(); leave_at (eax: page offset), leave_miss (rax:
+ *   pc) and leave_link (eax: link) note where the guest is first.
+ * - slice_at (eax) and slice_pc (rax) are called when the budget is used up: they give a new one, or leave if
+ *   somebody wants the hart's attention.
+ * - read, write (rax: address, rcx: value, edx: where the instruction is): the slow path of memory accesses.
+ * - exec (rax: struct insn) runs an instruction by its interpreter handler; csr is the same for one that ends
+ *   a block and goes on behind itself; system, which is jumped to, for one that goes on wherever pc then is.
+ * - round (rax: struct insn) makes MXCSR round as frm says, or has the instruction done.
+ * - flip_status (edx) changes bits of mstatus that choose another TLB.
+ * - resume goes on at pc after a trap, if its translation is known in the present address space, or leaves.
  *
  * Translated code runs with rsp = 0 modulo 16.
  */
 #include <stddef.h>
 
 #include "cpu/mem.h"
+#include "cpu/mmu.h"
+#include "cpu/trap.h"
 #include "dbt/dbt_state.h"
+#include "dbt/t2.h"
 
 static const struct {
     unsigned guest;
@@ -100,15 +107,125 @@ SLOW(2)
 SLOW(4)
 SLOW(8)
 
-static bool exec_insn(struct hart *hart, struct insn *insn)
+/* Follows the instruction in the stand-in block. */
+static void handler_done(struct hart *hart, const struct insn *insn)
 {
-    hart->block = (struct block *)(void *)((char *)insn - offsetof(struct block, insns));
-    sync_in(hart);
+    (void)insn;
+    hart->native.done = true;
+}
+
+/* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
+ * much to take back, and instret is exact: it can run. */
+static const struct insn *own_insn(struct hart *hart, const struct insn *insn)
+{
+    unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
+    struct insn *own = &hart->native.block->insns[BLOCK_INSNS_MAX - undone];
+    own[0] = *insn;
+    own[1].exec = handler_done;
+    hart->block = hart->native.block;
     hart->native.done = false;
-    insn->exec(hart, insn);
+    sync_in(hart);
+    return own;
+}
+
+static bool exec_insn(struct hart *hart, const struct insn *insn)
+{
+    const struct insn *own = own_insn(hart, insn);
+    uint8_t rm = hart->fp.host_rm;
+    own->exec(hart, own);
+    if (hart->fp.host_rm != rm)
+        fp_host_rm_switch(&hart->fp, rm); /* the block may have looked at it */
     if (!hart->native.done)
         sync_trapped(hart);
     return hart->native.done;
+}
+
+/* ---- Going on elsewhere ------------------------------------------------------------------------------- */
+
+/* The interrupts that other threads, or the guest itself, made pending or enabled. False: there is more to
+ * do, by the run loop. */
+static bool serve_interrupts(struct hart *hart)
+{
+    unsigned requests;
+    while ((requests = atomic_load_explicit(&hart->requests, memory_order_acquire)) != 0) {
+        if (requests != HART_REQUEST_IRQ)
+            return false;
+        atomic_fetch_and(&hart->requests, ~(unsigned)HART_REQUEST_IRQ); /* before its causes are looked at */
+        if (!trap_take_interrupt(hart))
+            return true;
+    }
+    return true;
+}
+
+/* After an instruction that may have changed anything: the translation at pc in the present address space;
+ * NULL: none is known, or the run loop is wanted. pc and instret are exact. */
+static const uint8_t *resume(struct hart *hart)
+{
+    if (!serve_interrupts(hart) || hart->tlb_data != hart->tlb_fetch)
+        return NULL;
+    if (hart->native.budget < 0) {
+        hart->native.budget += DBT_SLICE;
+        hart->native.end += DBT_SLICE;
+    }
+    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
+    if (native->pc != hart->pc)
+        return NULL;
+    hart->native.page = hart->pc & PAGE_MASK;
+    return native->code;
+}
+
+static void exec_system(struct hart *hart, const struct insn *insn)
+{
+    const struct insn *own = own_insn(hart, insn);
+    own->exec(hart, own);
+    sync_trapped(hart); /* if it did */
+}
+
+static const uint8_t *system_insn(struct hart *hart, const struct insn *insn)
+{
+    exec_system(hart, insn);
+    return resume(hart);
+}
+
+/* For csr_insn(): go on behind the instruction. */
+#define STAY ((const uint8_t *)1)
+
+static const uint8_t *csr_insn(struct hart *hart, const struct insn *insn)
+{
+    uint64_t next = hart->native.page + insn->offset + insn->length;
+    enum privilege priv = hart->priv;
+    exec_system(hart, insn);
+    bool served = serve_interrupts(hart);
+    /* A trap may lead there, too, but not without a change of privilege to another page. */
+    if (served && hart->pc == next && hart->priv == priv && hart->tlb_data == hart->tlb_fetch)
+        return STAY;
+    return resume(hart);
+}
+
+/* MXCSR does not round as frm says, which the instruction wants: now it does, and the instruction can be done
+ * inline. Where the host has no such mode, the handler does it (or traps), and the block is left. */
+static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
+{
+    if (hart->fp.frm <= FP_RUP) {
+        fp_host_rm_switch(&hart->fp, hart->fp.frm);
+        return STAY;
+    }
+    if (exec_insn(hart, insn)) {
+        hart->native.budget +=
+            (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1; /* the rest of the block */
+        sync_in(hart);
+        hart->pc = hart->native.page + insn->offset + insn->length;
+    }
+    return resume(hart);
+}
+
+/* Changes bits of mstatus that choose the TLB; never MPRV. The old value. */
+static uint64_t flip_status(struct hart *hart, uint32_t bits)
+{
+    uint64_t old = hart->mstatus;
+    hart->mstatus = old ^ bits;
+    tlb_select(hart);
+    return old;
 }
 
 /* ---- Their code --------------------------------------------------------------------------------------- */
@@ -173,7 +290,8 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
     x86_jmp_to(e, dbt->leave);
 }
 
-static void build_slice(struct x86_emit *e, const uint8_t *leave)
+/* Also tells the optimiser where the hart is. */
+static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
     x86_patch(x86_jcc(e, X86_NE), e->run, leave);
@@ -181,6 +299,20 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave)
     x86_patch(x86_jcc(e, X86_B), e->run, leave);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
     x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
+    if (in_page)
+        x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RCX);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_slice_ended);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
     x86_ret(e);
 }
 
@@ -195,12 +327,24 @@ void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
     x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
     x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
     x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, 0x3c00);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_NATIVES / 64 - 1) << 10);
     x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
     uint8_t *miss = x86_jcc(e, X86_NE);
     if (!e->overflow)
-        x86_patch(miss, e->run, dbt->leave_miss);
+        x86_patch(miss, e->run, dbt->find);
+    x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
+}
+
+void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
+{
+    const int32_t table =
+        (int32_t)(offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native));
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RCX, 2);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES / 64 - 1) << 10);
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
+    x86_jcc_to(e, X86_NE, dbt->find);
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
 }
 
@@ -243,7 +387,54 @@ static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function
     if (!all) /* those that C kept are still only in registers */
         for (unsigned i = 0; i < PINNED_KEPT; i++)
             x86_store(e, 64, hart_mem(8 * pinned[i].guest), pinned[i].host);
-    x86_jmp_to(e, dbt->leave_trapped);
+    x86_jmp_to(e, dbt->resume);
+}
+
+/* Behind C code that returned the host address to go on at, or NULL: in which case translated code is left.
+ * What calls are on the return stack may belong to another address space. */
+static void build_go_on(struct dbt *dbt, struct x86_emit *e)
+{
+    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_test(e, 64, X86_RAX, X86_RAX);
+    x86_jcc_to(e, X86_E, dbt->leave_trapped);
+    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+    load_pinned(e, 0);
+    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_jmp_reg(e, X86_RAX);
+}
+
+static void build_resume(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->resume = x86_here(e); /* the pinned registers are stored */
+    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)resume);
+    x86_call_reg(e, X86_RAX);
+    build_go_on(dbt, e);
+}
+
+/* The return stack is in its aligned state, but for the return address where `called`. */
+static void build_system(struct dbt *dbt, struct x86_emit *e, const void *function, bool called)
+{
+    store_pinned(e, 0);
+    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    if (called)
+        x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
+    x86_call_reg(e, X86_RAX);
+    if (called) {
+        x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+        x86_op_imm(e, X86_CMP, 64, X86_RAX, (int32_t)(intptr_t)STAY);
+        uint8_t *elsewhere = x86_jcc(e, X86_NE);
+        x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+        x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+        load_pinned(e, 0);
+        x86_ret(e);
+        x86_land(e, elsewhere);
+    }
+    build_go_on(dbt, e);
 }
 
 static void build_memory(struct dbt *dbt, struct x86_emit *e)
@@ -263,24 +454,71 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
     }
 }
 
+/* rax: a pc that the table does not know; native.page is its page. The translation is looked for by its
+ * physical address, without leaving translated code. */
+static void build_find(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->find = x86_here(e);
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RAX);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)dbt_find);
+    x86_call_reg(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RCX);
+    x86_test(e, 64, X86_RAX, X86_RAX);
+    uint8_t *none = x86_jcc(e, X86_E);
+    x86_jmp_reg(e, X86_RAX);
+    x86_patch(none, e->run, x86_here(e));
+    x86_mov(e, 64, X86_RAX, X86_RCX);
+    x86_jmp_to(e, dbt->leave_miss);
+}
+
+/* edx: the bits; rax: mstatus as it was. */
+static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->flip_status = x86_here(e);
+    store_pinned(e, PINNED_KEPT);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 32, X86_RSI, X86_RDX);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)flip_status);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    load_pinned(e, PINNED_KEPT);
+    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+    x86_ret(e);
+}
+
 bool thunks_build(struct dbt *dbt, struct error *error)
 {
     struct code_cache *cache = &dbt->cache;
-    struct x86_emit emit = { cache->write, cache->write + CODE_CACHE_SIZE, cache->run, false };
+    struct x86_emit emit = { cache->write, cache->write + CODE_FIXED_SIZE, cache->run, false };
     struct x86_emit *e = &emit;
     build_enter(dbt, e);
     build_leave(dbt, e);
+    build_find(dbt, e);
     dbt->slice_at = x86_here(e);
-    build_slice(e, dbt->leave_at);
+    build_slice(e, dbt->leave_at, true);
     dbt->slice_pc = x86_here(e);
-    build_slice(e, dbt->leave_miss);
+    build_slice(e, dbt->leave_miss, false);
+    t2_build_fill(dbt, e);
     build_return(dbt, e);
+    build_resume(dbt, e);
+    dbt->csr = x86_here(e);
+    build_system(dbt, e, (const void *)(uintptr_t)csr_insn, true);
+    dbt->round = x86_here(e);
+    build_system(dbt, e, (const void *)(uintptr_t)round_insn, true);
+    dbt->system = x86_here(e);
+    build_system(dbt, e, (const void *)(uintptr_t)system_insn, false);
+    build_flip_status(dbt, e);
     dbt->exec = x86_here(e);
     store_pinned(e, 0);
     x86_mov(e, 64, X86_RSI, X86_RAX);
     build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
     build_memory(dbt, e);
-    cache->used = (size_t)(e->at - cache->write + 63) & ~(size_t)63;
-    code_cache_keep(cache);
     return !e->overflow || error_set(error, "the translator's fixed code does not fit");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The x86-64 encoder; see x86_emit.h. All forms go through emit_modrm_*(): prefix, REX, opcode, ModRM, SIB,
- * displacement. Opcodes above 0xff have the 0F escape in their second byte.
+ * displacement. Opcodes above 0xff have the 0F escape in their second byte, those above 0xffff in the third.
  */
 #include "dbt/x86_emit.h"
 
@@ -23,7 +23,7 @@ static void dword(struct x86_emit *e, uint32_t value)
 
 /* How an instruction is encoded apart from its operands. */
 struct form {
-    unsigned opcode; /* 0xNN or 0x0FNN */
+    unsigned opcode; /* 0xNN, 0x0FNN, 0x0F38NN or 0x0F3ANN */
     unsigned prefix; /* 0: none */
     bool wide;       /* REX.W */
     bool byte_reg;   /* the register operand is a byte: RSP..RDI need a REX prefix */
@@ -36,8 +36,10 @@ static void emit_opcode(struct x86_emit *e, struct form form, unsigned reg, unsi
     unsigned rex = (form.wide ? 8u : 0) | (reg & 8 ? 4 : 0) | (index & 8 ? 2 : 0) | (rm & 8 ? 1 : 0);
     if (rex || (form.byte_reg && reg >= 4))
         byte(e, 0x40 | rex);
+    if (form.opcode > 0xffff)
+        byte(e, form.opcode >> 16);
     if (form.opcode > 0xff)
-        byte(e, form.opcode >> 8);
+        byte(e, form.opcode >> 8 & 0xff);
     byte(e, form.opcode & 0xff);
 }
 
@@ -261,6 +263,55 @@ void x86_mfence(struct x86_emit *e)
     byte(e, 0xf0);
 }
 
+void x86_div(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from)
+{
+    emit_reg(e, form_of(0xf7, bits), sign ? 7 : 6, from);
+}
+
+void x86_sign_to_rdx(struct x86_emit *e, unsigned bits)
+{
+    if (bits == 64)
+        byte(e, 0x48);
+    byte(e, 0x99);
+}
+
+void x86_bit_op(struct x86_emit *e, enum x86_bit op, enum x86_reg to, enum x86_reg number)
+{
+    emit_reg(e, form_of(0x0f00 | (unsigned)op, 64), number, to);
+}
+
+void x86_test_imm8(struct x86_emit *e, enum x86_reg a, unsigned value)
+{
+    emit_reg(e, form_of(0xf6, 32), 0, a);
+    byte(e, value);
+}
+
+void x86_test_imm32(struct x86_emit *e, enum x86_reg a, int32_t value)
+{
+    emit_reg(e, form_of(0xf7, 32), 0, a);
+    dword(e, (uint32_t)value);
+}
+
+void x86_lock(struct x86_emit *e)
+{
+    byte(e, 0xf0);
+}
+
+void x86_xadd(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg)
+{
+    emit_mem(e, form_of(0x0fc1, bits), reg, to);
+}
+
+void x86_xchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg)
+{
+    emit_mem(e, form_of(0x87, bits), reg, to);
+}
+
+void x86_cmpxchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from)
+{
+    emit_mem(e, form_of(0x0fb1, bits), from, to);
+}
+
 /* ---- SSE ---------------------------------------------------------------------------------------------- */
 
 static struct form sse_form(unsigned bits, unsigned op)
@@ -326,12 +377,88 @@ void x86_fma_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, un
     dword(e, (uint32_t)from.disp);
 }
 
+static struct form packed_form(unsigned opcode, bool wide)
+{
+    return (struct form){ .opcode = opcode, .prefix = 0x66, .wide = wide };
+}
+
+void x86_movq_from(struct x86_emit *e, unsigned to, enum x86_reg from)
+{
+    emit_reg(e, packed_form(0x0f6e, true), to, from);
+}
+
+void x86_movq_to(struct x86_emit *e, enum x86_reg to, unsigned from)
+{
+    emit_reg(e, packed_form(0x0f7e, true), from, to);
+}
+
+void x86_pextrq(struct x86_emit *e, enum x86_reg to, unsigned from, unsigned lane)
+{
+    emit_reg(e, packed_form(0x0f3a16, true), from, to);
+    byte(e, lane);
+}
+
+void x86_pclmul(struct x86_emit *e, unsigned to, unsigned from)
+{
+    emit_reg(e, packed_form(0x0f3a44, false), to, from);
+    byte(e, 0);
+}
+
+void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from)
+{
+    emit_reg(e, packed_form(0x0f00 | (unsigned)op, false), to, from);
+}
+
+void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from)
+{
+    emit_mem(e, form_of(0x0f11, 32), from, to);
+}
+
+static void to_integer(struct x86_emit *e, unsigned bits, unsigned op, unsigned integer_bits, enum x86_reg to,
+                       unsigned from)
+{
+    struct form form = sse_form(bits, op);
+    form.wide = integer_bits == 64;
+    emit_reg(e, form, to, from);
+}
+
+void x86_cvt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                        unsigned from)
+{
+    to_integer(e, bits, 0x2d, integer_bits, to, from);
+}
+
+void x86_cvtt_to_integer_reg(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                             unsigned from)
+{
+    to_integer(e, bits, 0x2c, integer_bits, to, from);
+}
+
+void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, unsigned mode)
+{
+    emit_reg(e, packed_form(bits == 64 ? 0x0f3a0b : 0x0f3a0a, false), to, from);
+    byte(e, mode);
+}
+
 /* ---- Control ------------------------------------------------------------------------------------------ */
+
+void x86_align_patch_at(struct x86_emit *e, uint8_t *before, unsigned opcode_bytes)
+{
+    static const uint8_t nops[4][3] = { { 0 }, { 0x90 }, { 0x66, 0x90 }, { 0x0f, 0x1f, 0x00 } };
+    unsigned offset = (unsigned)((uintptr_t)e->at + opcode_bytes) & 7;
+    unsigned pad = offset > 4 ? 8 - offset : 0;
+    size_t moved = (size_t)(e->at - before);
+    for (unsigned i = 0; i < pad; i++)
+        byte(e, 0);
+    if (!pad || e->overflow)
+        return;
+    memmove(before + pad, before, moved);
+    memcpy(before, nops[pad], pad);
+}
 
 void x86_align_patch(struct x86_emit *e, unsigned opcode_bytes)
 {
-    while (((uintptr_t)e->at + opcode_bytes) & 3 && !e->overflow)
-        byte(e, 0x90);
+    x86_align_patch_at(e, e->at, opcode_bytes);
 }
 
 static uint8_t *rel32(struct x86_emit *e)
@@ -378,6 +505,17 @@ void x86_call_to(struct x86_emit *e, const uint8_t *target)
     set_rel32(e, site, target);
 }
 
+void x86_jcc_to(struct x86_emit *e, enum x86_cond cond, const uint8_t *target)
+{
+    uint8_t *site = x86_jcc(e, cond);
+    set_rel32(e, site, target);
+}
+
+void x86_land(struct x86_emit *e, uint8_t *site)
+{
+    set_rel32(e, site, x86_here(e));
+}
+
 void x86_jmp_reg(struct x86_emit *e, enum x86_reg to)
 {
     emit_reg(e, form_of(0xff, 32), 4, to);
@@ -417,11 +555,13 @@ void x86_pop(struct x86_emit *e, enum x86_reg reg)
     byte(e, 0x58 | (reg & 7));
 }
 
+struct unaligned {
+    volatile int32_t value;
+} __attribute__((packed, may_alias));
+
 void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target)
 {
     int32_t distance = (int32_t)(target - (site + run + 4));
-    if (((uintptr_t)site & 3) == 0)
-        __atomic_store_n((int32_t *)(void *)site, distance, __ATOMIC_RELEASE);
-    else
-        memcpy(site, &distance, sizeof(distance)); /* not published yet */
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* what it leads to was written before */
+    ((struct unaligned *)(void *)site)->value = distance;
 }

@@ -55,7 +55,9 @@ enum x86_cond {
     X86_P = 10,
     X86_NP = 11,
     X86_L = 12,
-    X86_GE = 13
+    X86_GE = 13,
+    X86_LE = 14,
+    X86_G = 15
 };
 
 struct x86_mem {
@@ -118,6 +120,21 @@ void x86_bswap64(struct x86_emit *e, enum x86_reg to);
 enum x86_count { X86_POPCNT = 0xb8, X86_TZCNT = 0xbc, X86_LZCNT = 0xbd };
 void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_reg to, enum x86_reg from);
 void x86_mfence(struct x86_emit *e);
+/* rax = rdx:rax / from, rdx = the remainder; the host traps at 0 and at overflow. */
+void x86_div(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from);
+void x86_sign_to_rdx(struct x86_emit *e, unsigned bits); /* cdq, cqo */
+/* One bit of a register; the number is taken modulo 64. */
+enum x86_bit { X86_BT = 0xa3, X86_BTS = 0xab, X86_BTR = 0xb3, X86_BTC = 0xbb };
+void x86_bit_op(struct x86_emit *e, enum x86_bit op, enum x86_reg to, enum x86_reg number);
+void x86_test_imm8(struct x86_emit *e, enum x86_reg a, unsigned value); /* of the low byte; rax..rbx */
+
+void x86_test_imm32(struct x86_emit *e, enum x86_reg a, int32_t value);
+
+/* Atomic: x86_lock() before an x86_mem_op*(), x86_xadd() or x86_cmpxchg(); x86_xchg() locks by itself. */
+void x86_lock(struct x86_emit *e);
+void x86_xadd(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg);
+void x86_xchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg);
+void x86_cmpxchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from); /* with rax */
 
 /* Scalar SSE2. op is the opcode's last byte: 0x58 add, 0x59 mul, 0x5c sub, 0x5e div, 0x51 sqrt. */
 void x86_sse_op(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned from);
@@ -134,15 +151,44 @@ void x86_cvtt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bit
 void x86_fma_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned second,
                  struct x86_mem from);
 
-/* Control. A rel32 that may be changed while harts run must not straddle a cache line: x86_align_patch() pads
- * so that the rel32 of the jump that follows (opcode of `opcode_bytes` bytes) is aligned. The functions
- * return the address (as written) of the rel32. */
+/* Whole xmm registers 0..7. */
+void x86_movq_from(struct x86_emit *e, unsigned to, enum x86_reg from); /* upper half cleared */
+void x86_movq_to(struct x86_emit *e, enum x86_reg to, unsigned from);
+void x86_pextrq(struct x86_emit *e, enum x86_reg to, unsigned from, unsigned lane); /* SSE4.1 */
+void x86_pclmul(struct x86_emit *e, unsigned to, unsigned from);                    /* of the lower halves */
+enum x86_packed { X86_PAND = 0xdb, X86_POR = 0xeb, X86_PXOR = 0xef };
+void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from);
+void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from);
+
+/* Scalar conversions by MXCSR's mode and truncating; to an integral value in the same format (SSE4.1), quiet:
+ * without a word of what is inexact. */
+void x86_cvt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                        unsigned from);
+void x86_cvtt_to_integer_reg(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
+                             unsigned from);
+enum {
+    X86_ROUND_NEAREST,
+    X86_ROUND_DOWN,
+    X86_ROUND_UP,
+    X86_ROUND_ZERO,
+    X86_ROUND_MXCSR,
+    X86_ROUND_QUIET = 8
+};
+void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, unsigned mode);
+
+/* Control. A rel32 that may be changed while harts run must lie in an aligned unit of 8 bytes, which every
+ * CPU fetches and stores as a whole: x86_align_patch() pads so that the rel32 of the jump that follows
+ * (opcode of `opcode_bytes` bytes) does; x86_align_patch_at() puts the padding in at an earlier place, of
+ * code that may be moved, so that a comparison stays next to its jump. The functions return the address (as
+ * written) of the rel32. */
 void x86_align_patch(struct x86_emit *e, unsigned opcode_bytes);
+void x86_align_patch_at(struct x86_emit *e, uint8_t *before, unsigned opcode_bytes);
 uint8_t *x86_jmp(struct x86_emit *e);
 uint8_t *x86_jcc(struct x86_emit *e, enum x86_cond cond);
 uint8_t *x86_call(struct x86_emit *e);
 void x86_jmp_to(struct x86_emit *e, const uint8_t *target);
 void x86_call_to(struct x86_emit *e, const uint8_t *target);
+void x86_jcc_to(struct x86_emit *e, enum x86_cond cond, const uint8_t *target);
 void x86_jmp_reg(struct x86_emit *e, enum x86_reg to);
 void x86_jmp_mem(struct x86_emit *e, struct x86_mem to);
 void x86_call_mem(struct x86_emit *e, struct x86_mem to);
@@ -150,7 +196,9 @@ void x86_call_reg(struct x86_emit *e, enum x86_reg to);
 void x86_ret(struct x86_emit *e);
 void x86_push(struct x86_emit *e, enum x86_reg reg);
 void x86_pop(struct x86_emit *e, enum x86_reg reg);
-/* Sets a rel32 so that it leads to `target` (an address where code runs); one aligned store. */
+/* Sets a rel32 so that it leads to `target` (an address where code runs); one store. */
 void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target);
+/* Sets a rel32 so that it leads here; nothing after an overflow. */
+void x86_land(struct x86_emit *e, uint8_t *site);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * -machine, -cpu, -smp, -m, -rtc, -accel.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,31 +97,65 @@ bool options_take_machine(struct options *options, const char *argument, struct 
            options_take_pairs(options, &pairs, rows, NULL, "-machine", error);
 }
 
+static bool accel_number(const char *key, const char *value, unsigned max, unsigned *number,
+                         struct error *error)
+{
+    char *end = NULL;
+    unsigned long parsed = value ? strtoul(value, &end, 10) : 0;
+    if (!value || !isdigit((unsigned char)*value) || *end || parsed < 1 || parsed > max)
+        return error_set(error, "-accel: %s=%s is not a number from 1 to %u", key, value ? value : "", max);
+    *number = (unsigned)parsed;
+    return true;
+}
+
+static bool accel_type(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    const char *type = value ? value : "";
+    if (strcmp(type, "tcg") == 0)
+        return error_set(error, "-accel tcg: that is QEMU's translator; there are -accel t2, t1 and interp");
+    if (strcmp(type, "interp") == 0)
+        options->machine.accel = MACHINE_ACCEL_INTERP;
+    else if (strcmp(type, "t1") == 0)
+        options->machine.accel = MACHINE_ACCEL_T1;
+    else if (strcmp(type, "t2") == 0)
+        options->machine.accel = MACHINE_ACCEL_T2;
+    else
+        return options_bad_value(error, "-accel", type, "interp, t1, t2");
+    return true;
+}
+
+/* The optimiser makes a region at each block, at once: for tests. */
+static bool accel_eager(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return option_parse_switch(value ? value : "", &options->machine.eager) ||
+           options_bad_value(error, "-accel eager", value ? value : "", "on, off");
+}
+
+/* How often a block runs before it is translated. */
+static bool accel_hot(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return accel_number("hot", value, 1000000, &options->machine.hot, error);
+}
+
+static bool accel_cache(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return accel_number("cache", value, 1024, &options->machine.code_cache_mib, error);
+}
+
 bool options_take_accel(struct options *options, const char *argument, struct error *error)
 {
-    options->machine.accel = MACHINE_ACCEL_INTERP;
-    if (strcmp(argument, "interp") == 0)
-        return true;
-    options->machine.accel = MACHINE_ACCEL_T1;
-    if (strcmp(argument, "t1") == 0)
-        return true;
-    if (strncmp(argument, "t1,hot=", 7) == 0) {
-        char *end;
-        unsigned long hot = strtoul(argument + 7, &end, 10);
-        if (argument[7] == 0 || *end || hot < 1 || hot > 1000000)
-            return error_set(
-                error, "-accel %s: hot= is how often a block runs before it is translated, 1 to 1000000",
-                argument);
-        options->machine.hot = (unsigned)hot;
-        return true;
-    }
-    if (strcmp(argument, "t2") == 0)
-        return error_set(error,
-                         "-accel t2: this version has no optimising translator yet; there is -accel t1");
-    if (strcmp(argument, "tcg") == 0 || strncmp(argument, "tcg,", 4) == 0)
-        return error_set(error, "-accel %s: that is QEMU's translator; there are -accel t1 and -accel interp",
-                         argument);
-    return options_bad_value(error, "-accel", argument, "interp, t1");
+    static const struct options_key rows[] = { { "type", accel_type },
+                                               { "hot", accel_hot },
+                                               { "cache", accel_cache },
+                                               { "eager", accel_eager },
+                                               { NULL, NULL } };
+    struct option_pairs pairs;
+    return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
+           options_take_pairs(options, &pairs, rows, NULL, "-accel", error);
 }
 
 bool options_take_dbt_without(struct options *options, const char *argument, struct error *error)

@@ -25,7 +25,7 @@ void harts_code_written(void *opaque, uint64_t paddr, uint64_t length)
 
 static bool translates(const struct machine_config *config)
 {
-    return config->accel == MACHINE_ACCEL_T1 ||
+    return config->accel == MACHINE_ACCEL_T1 || config->accel == MACHINE_ACCEL_T2 ||
            (config->accel == MACHINE_ACCEL_BEST && dbt_supports(&config->isa));
 }
 
@@ -42,10 +42,20 @@ static bool create_translator(struct machine *machine, struct error *error)
     const struct machine_config *config = &machine->config;
     if (!translates(config))
         return true;
-    machine->dbt = dbt_create(error);
+    machine->dbt = config->code_cache_mib ? dbt_create_sized((size_t)config->code_cache_mib << 20, error)
+                                          : dbt_create(error);
     if (!machine->dbt && config->accel == MACHINE_ACCEL_BEST) {
         log_warn("%s; going on with the interpreter, which is slower", error->text);
         return true;
+    }
+    /* A host that is too old for the optimiser still has the baseline translator, unless the user asked for
+     * more. */
+    struct error why = { 0 };
+    if (machine->dbt && config->accel != MACHINE_ACCEL_T1 &&
+        !dbt_optimise(machine->dbt, config->eager, &why)) {
+        if (config->accel == MACHINE_ACCEL_T2)
+            return error_set(error, "%s", why.text);
+        log_warn("%s; going on without the optimiser", why.text);
     }
     return machine->dbt && (!config->dbt_without || dbt_without(machine->dbt, config->dbt_without, error));
 }
@@ -76,6 +86,8 @@ bool harts_create(struct machine *machine, struct error *error)
 
 void harts_destroy(struct machine *machine)
 {
+    if (machine->dbt)
+        dbt_stop(machine->dbt);
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_destroy(machine->harts[i]);
     machine->hart_count = 0;

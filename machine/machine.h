@@ -56,16 +56,19 @@ struct machine_load {
     int cpu; /* hart that starts there instead of in the boot ROM; -1: none */
 };
 
-/* How guest code is run: by the interpreter alone, or by the baseline translator once it is hot. The default
+/* How guest code is run: by the interpreter alone, or translated once it is hot: by the
+ * baseline translator, and by the optimiser what runs long. The default
  * is the best that there is for the harts. */
-enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1 };
+enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1, MACHINE_ACCEL_T2 };
 
 /* All strings are borrowed and must outlive the machine. */
 struct machine_config {
     struct isa_config isa;
     enum machine_accel accel;
     const char *dbt_without; /* instructions that the translator leaves to the interpreter; NULL: none */
+    bool eager;              /* the optimiser translates each block at once (tests) */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
+    unsigned code_cache_mib; /* of the translator; 0: its default */
     unsigned smp;            /* harts, 1..MACHINE_HARTS_MAX */
     uint64_t ram_size;       /* bytes, a multiple of 4 KiB */
 

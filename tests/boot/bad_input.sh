@@ -95,6 +95,11 @@ refuses "-m 0" $loop -m 0
 refuses "-m 1T" $loop -m 1T
 refuses "-m lots" $loop -m lots
 refuses "-smp 1000" $loop -smp 1000
+refuses "cache=0" $loop -accel t1,cache=0
+refuses "cache=2000" $loop -accel t1,cache=2000
+refuses "hot=x" $loop -accel t1,hot=x
+refuses "unknown option tb" $loop -accel t1,tb=1
+refuses "QEMU's translator" $loop -accel tcg,thread=multi
 refuses "-foo" $loop -foo
 refuses "-kernle" -kernle loop.bin
 refuses "-gdb" $loop -gdb tcp::1234

@@ -54,6 +54,8 @@ static bool board_mapped(struct hart_bus *bus, uint64_t paddr)
 static const struct hart_bus_ops board_ops = { board_page,      board_read,   board_write,
                                                board_code_page, board_mapped, NULL };
 
+size_t guest_cache_size = CODE_CACHE_DEFAULT;
+
 void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
 {
     struct error error;
@@ -66,7 +68,7 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
     memset(guest->ram, 0, RAM_SIZE);
     ck_assert(isa_config_parse(&isa, "rv64", &error));
     if (tier != GUEST_INTERPRETER)
-        ck_assert_ptr_nonnull(guest->dbt = dbt_create(&error));
+        ck_assert_ptr_nonnull(guest->dbt = dbt_create_sized(guest_cache_size, &error));
     if (tier == GUEST_T1_WITHOUT_ALL)
         ck_assert(dbt_without(guest->dbt, "all", &error));
     for (unsigned i = 0; i < harts; i++) {

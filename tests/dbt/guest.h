@@ -43,6 +43,8 @@ struct guest {
     atomic_uint interrupts; /* taken */
 };
 
+/* Of the code cache of guests made from now on, in bytes. Each test runs in a process of its own. */
+extern size_t guest_cache_size;
 /* Aborts the test where the host has no memory. */
 void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts);
 /* Each hart on a thread of its own, until guest_join(). */
@@ -84,5 +86,6 @@ void t1_calls_add(struct TCase *tests);
 void t1_memory_add(struct TCase *tests);
 void t1_code_add(struct TCase *tests);
 void t1_time_add(struct TCase *tests);
+void t1_evict_add(struct TCase *tests);
 
 #endif

@@ -238,12 +238,13 @@ static void check_fill(struct guest *guest, const void *argument)
 {
     (void)argument;
     if (guest->dbt)
-        ck_assert_uint_gt(guest->dbt->counters.resets, 0);
+        ck_assert_uint_gt(guest->dbt->counters.evictions, 2 * CODE_SEGMENTS);
     ck_assert_uint_eq(guest->harts[0]->x[T6], 16 + 3 * (3 + FILL_SIZE / 4));
 }
 
 START_TEST(test_full_cache)
 {
+    guest_cache_size = 4 * CODE_CACHE_MIN;
     guest_run_tiers(1, build_fill, check_fill, NULL);
 }
 END_TEST

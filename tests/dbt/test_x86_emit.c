@@ -39,9 +39,9 @@ static const struct {
 static const struct {
     enum x86_cond cond;
     const char *name;
-} conds[] = { { X86_B, "b" },   { X86_AE, "ae" }, { X86_E, "e" },   { X86_NE, "ne" },
-              { X86_A, "a" },   { X86_S, "s" },   { X86_NS, "ns" }, { X86_P, "p" },
-              { X86_NP, "np" }, { X86_L, "l" },   { X86_GE, "ge" } };
+} conds[] = { { X86_B, "b" },   { X86_AE, "ae" }, { X86_E, "e" }, { X86_NE, "ne" }, { X86_A, "a" },
+              { X86_S, "s" },   { X86_NS, "ns" }, { X86_P, "p" }, { X86_NP, "np" }, { X86_L, "l" },
+              { X86_GE, "ge" }, { X86_LE, "le" }, { X86_G, "g" } };
 static const struct {
     unsigned op;
     const char *name;
@@ -423,6 +423,100 @@ START_TEST(test_sse)
 }
 END_TEST
 
+/* ---- Atomics, division, single bits, packed ------------------------------------------------------------ */
+
+static void atomics(unsigned bits, unsigned reg, struct x86_mem mem)
+{
+    const char *text = mem_text(bits, mem), *name = name_of(bits, reg);
+    x86_lock(e);
+    x86_xadd(e, bits, mem, reg);
+    expect("lock xadd %s,%s", text, name);
+    x86_lock(e);
+    x86_cmpxchg(e, bits, mem, reg);
+    expect("lock cmpxchg %s,%s", text, name);
+    x86_lock(e);
+    x86_mem_op(e, X86_OR, bits, mem, reg);
+    expect("lock or %s,%s", text, name);
+    x86_xchg(e, bits, mem, reg);
+    expect("xchg %s,%s", text, name);
+}
+
+static void division(unsigned bits, unsigned reg)
+{
+    x86_div(e, false, bits, reg);
+    expect("div %s", name_of(bits, reg));
+    x86_div(e, true, bits, reg);
+    expect("idiv %s", name_of(bits, reg));
+    x86_sign_to_rdx(e, bits);
+    expect("%s", bits == 64 ? "cqo" : "cdq");
+}
+
+static void bits_of(unsigned to, unsigned from)
+{
+    static const struct {
+        enum x86_bit op;
+        const char *name;
+    } ops[] = { { X86_BT, "bt" }, { X86_BTS, "bts" }, { X86_BTR, "btr" }, { X86_BTC, "btc" } };
+    EACH(i, ops)
+    {
+        x86_bit_op(e, ops[i].op, to, from);
+        expect("%s %s,%s", ops[i].name, names64[to], names64[from]);
+    }
+}
+
+static void packed(unsigned to, unsigned from)
+{
+    x86_movq_from(e, to, from);
+    expect("movq xmm%u,%s", to, names64[from]);
+    x86_movq_to(e, from, to);
+    expect("movq %s,xmm%u", names64[from], to);
+    x86_pextrq(e, from, to, 1);
+    expect("pextrq %s,xmm%u,0x1", names64[from], to);
+    x86_pclmul(e, to, from);
+    expect("pclmullqlqdq xmm%u,xmm%u", to, from);
+    x86_packed_logic(e, X86_PXOR, to, from);
+    expect("pxor xmm%u,xmm%u", to, from);
+    x86_packed_logic(e, X86_POR, to, from);
+    expect("por xmm%u,xmm%u", to, from);
+    x86_packed_logic(e, X86_PAND, to, from);
+    expect("pand xmm%u,xmm%u", to, from);
+    for (unsigned bits = 32; bits <= 64; bits += 32) {
+        char s = bits == 64 ? 'd' : 's';
+        for (unsigned integer = 32; integer <= 64; integer += 32) {
+            x86_cvt_to_integer(e, bits, integer, to, from);
+            expect("cvts%c2si %s,xmm%u", s, name_of(integer, to), from);
+            x86_cvtt_to_integer_reg(e, bits, integer, to, from);
+            expect("cvtts%c2si %s,xmm%u", s, name_of(integer, to), from);
+        }
+        x86_round(e, bits, to, from, X86_ROUND_UP | X86_ROUND_QUIET);
+        expect("rounds%c xmm%u,xmm%u,0xa", s, to, from);
+    }
+    x86_movups_store(e, x86_mem_index(from, X86_RAX, 48), to);
+    expect("movups XMMWORD PTR %s,xmm%u", strchr(mem_text(64, x86_mem_index(from, X86_RAX, 48)), '['), to);
+}
+
+START_TEST(test_other)
+{
+    begin();
+    for (unsigned to = 0; to < 16; to++) {
+        for (unsigned bits = 32; bits <= 64; bits += 32) {
+            for (unsigned base = 0; base < 16; base++)
+                atomics(bits, to, base & 1 ? x86_mem(base, 16) : x86_mem_index(base, X86_RAX, 0));
+            division(bits, to);
+        }
+        for (unsigned from = 0; from < 16; from++) {
+            bits_of(to, from);
+            packed(to, from);
+        }
+        x86_test_imm32(e, to, 0x40000);
+        expect("test %s,0x40000", names32[to]);
+    }
+    x86_test_imm8(e, X86_RBX, 7);
+    expect("test bl,0x7");
+    end();
+}
+END_TEST
+
 /* ---- Control ------------------------------------------------------------------------------------------ */
 
 static const uint8_t *target(int64_t distance)
@@ -445,6 +539,8 @@ START_TEST(test_control)
         {
             x86_patch(x86_jcc(e, conds[j].cond), e->run, target(distances[i]));
             expect("j%s 0x%llx", conds[j].name, to);
+            x86_jcc_to(e, conds[j].cond, target(distances[i]));
+            expect("j%s 0x%llx", conds[j].name, to);
         }
         uint8_t *call = x86_call(e);
         expect("call 0x%llx", to);
@@ -460,21 +556,28 @@ START_TEST(test_control)
 }
 END_TEST
 
+/* The rel32 lies in 8 aligned bytes; the padding is in front of the comparison. */
 START_TEST(test_align_patch)
 {
+    static const char *const nops[] = { "", "nop", "xchg ax,ax", "nop DWORD PTR [rax]" };
     begin();
-    for (unsigned shift = 0; shift < 8; shift++)
+    for (unsigned shift = 0; shift < 16; shift++)
         for (unsigned opcode = 1; opcode <= 2; opcode++) {
             for (unsigned i = 0; i < shift; i++, expect("ret"))
                 x86_ret(e);
+            uint8_t *compare = e->at;
+            if (opcode == 2)
+                x86_op(e, X86_CMP, 64, X86_RAX, X86_RCX);
             uint8_t *before = e->at;
-            x86_align_patch(e, opcode);
+            x86_align_patch_at(e, compare, opcode);
             ck_assert_int_lt(e->at - before, 4);
-            for (uint8_t *pad = before; pad < e->at; pad++)
-                expect("nop");
+            if (e->at > before)
+                expect("%s", nops[e->at - before]);
+            if (opcode == 2)
+                expect("cmp rax,rcx");
             const uint8_t *here = x86_here(e);
             uint8_t *site = opcode == 1 ? x86_jmp(e) : x86_jcc(e, X86_NE);
-            ck_assert_uint_eq((uintptr_t)site & 3, 0);
+            ck_assert_uint_le((uintptr_t)site & 7, 4);
             ck_assert_ptr_eq(site, here - e->run + opcode);
             x86_patch(site, e->run, here);
             expect("%s 0x%llx", opcode == 1 ? "jmp" : "jne", (unsigned long long)(uintptr_t)here);
@@ -515,6 +618,7 @@ int main(void)
     tcase_add_test(tests, test_registers);
     tcase_add_loop_test(tests, test_memory, 0, 4);
     tcase_add_test(tests, test_sse);
+    tcase_add_test(tests, test_other);
     tcase_add_test(tests, test_control);
     tcase_add_test(tests, test_align_patch);
     tcase_add_test(tests, test_overflow);

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The optimiser's life. Where time goes is sampled: when a slice of instructions ends, the hart is at a
+ * loop's beginning or at the target of an indirect jump, which is noted in that block; a block with so many
+ * samples is the header of a region to be. The hart copies its page and goes on; a thread in the background
+ * makes the region from the copy, takes the lock to write its code, looks that the page is still what it was,
+ * and gives the block the new entry: all jumps to the block lead to the region from then on.
+ *
+ * The region watches its guest bytes like a block does. It goes when they change, when its header does, or
+ * when its segment is evicted; the header then has its own entry again.
+ */
+#include "dbt/t2.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/mem.h"
+#include "util/log.h"
+
+/* More than the host code of any region that is kept. */
+#define T2_CODE_MAX  49152
+#define T2_QUEUE_MAX 32
+/* Slices that end at a block before it is made a region: 4 are some 16,000 instructions. */
+#define T2_SAMPLES 4
+
+/* Heads the code of a region. */
+struct t2_code {
+    struct code_owner owner;
+    struct code_span span;
+    uint32_t header; /* ref of the block; 0: gone */
+};
+
+struct t2_request {
+    uint64_t paddr; /* of the header */
+    struct isa_config isa;
+    uint8_t page[PAGE_SIZE];
+};
+
+struct t2 {
+    struct dbt *dbt;
+    bool eager;
+    pthread_t thread;
+    bool started, stop;
+    pthread_cond_t wake; /* with dbt->lock */
+    struct t2_request *queue[T2_QUEUE_MAX];
+    unsigned queued;
+    struct t2_region *region; /* the thread's, and of translation at once */
+    struct t2_emit *emit;
+    FILE *print; /* regions are printed there; NULL: nowhere */
+};
+
+/* ---- Making one ---------------------------------------------------------------------------------------- */
+
+static bool check(const struct t2_region *region, const char *pass)
+{
+    unsigned where;
+    const char *fault = t2_verify(region, &where);
+    if (fault)
+        log_warn("translator: region at %012llx+%03x after %s: %s (operation %u); it is not used",
+                 (unsigned long long)region->page, region->header_offset, pass, fault, where);
+    return !fault;
+}
+
+/* All but the code. False: there is no region worth having. */
+static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request *request)
+{
+    memset(r, 0, sizeof(*r));
+    r->isa = request->isa;
+    r->dbt = t2->dbt;
+    r->page = request->paddr & PAGE_MASK;
+    r->header_offset = request->paddr & (PAGE_SIZE - 1);
+    memcpy(r->code, request->page, PAGE_SIZE);
+    memset(r->home, T2_IN_HART, sizeof(r->home));
+    if (!t2_region_find(r, t2->eager))
+        return false;
+    t2_build(r);
+    if (r->full || !r->blocks[0].guest_insns || !check(r, "building"))
+        return false;
+    t2_fold(r);
+    t2_access(r);
+    t2_allocate(r);
+    return !r->full && check(r, "allocation");
+}
+
+static struct t2_code *make_code(struct dbt *dbt, const struct t2_region *r, struct t1_block *header)
+{
+    unsigned bytes = r->span_last - r->span_first;
+    struct t2_code *code = code_cache_data(&dbt->cache, sizeof(*code));
+    uint8_t *copy = code_cache_data(&dbt->cache, bytes);
+    if (!code || !copy)
+        return NULL;
+    memcpy(copy, r->code + r->span_first, bytes);
+    *code = (struct t2_code){ .owner.kind = CODE_T2_REGION,
+                              .span = { .paddr = r->page + r->span_first,
+                                        .owner = code_ref(&dbt->cache, code),
+                                        .copy = code_ref(&dbt->cache, copy),
+                                        .bytes = (uint16_t)bytes },
+                              .header = code_ref(&dbt->cache, header) };
+    return code;
+}
+
+/* Writes the code and publishes it. False: the segment is full. The lock is held. */
+static bool publish(struct t2 *t2, struct t2_region *r)
+{
+    struct dbt *dbt = t2->dbt;
+    struct t1_block *header = t1_block_at(dbt, r->page + r->header_offset);
+    if (!header || header->region || !header->entry)
+        return true;
+    uint8_t *start = code_cache_begin(&dbt->cache, T2_CODE_MAX);
+    if (!start)
+        return false;
+    struct t2_emit *t = t2->emit;
+    memset(t, 0, sizeof(*t));
+    t->e = (struct x86_emit){ start, start + T2_CODE_MAX, dbt->cache.run, false };
+    t->dbt = dbt;
+    t->r = r;
+    t->header = header;
+    struct t2_code *code = make_code(dbt, r, header);
+    t->owner = code ? &code->owner : NULL;
+    const uint8_t *entry = code ? t2_emit(t) : NULL;
+    const struct code_page *page = entry ? code_page_at(dbt, r->page) : NULL;
+    if (!page || !code_span_add(dbt, NULL, &code->span, page->host + r->span_first)) {
+        code_cache_abort(&dbt->cache);
+        return code != NULL;
+    }
+    code_cache_commit(&dbt->cache, &code->owner, t->e.at);
+    header->region = code_ref(&dbt->cache, code);
+    t1_block_set_entry(dbt, header, entry);
+    dbt->counters.regions++;
+    dbt->counters.region_bytes += (size_t)(t->e.at - start);
+    return true;
+}
+
+/* The harts are stopped for a moment if the cache is full. */
+static void translate(struct t2 *t2, const struct t2_request *request)
+{
+    struct dbt *dbt = t2->dbt;
+    if (!prepare(t2, t2->region, request))
+        return;
+    pthread_mutex_lock(&dbt->lock);
+    if (t2->print)
+        t2_print(t2->region, t2->print);
+    bool done = publish(t2, t2->region) || (code_cache_advance(&dbt->cache) && publish(t2, t2->region));
+    uint64_t seen = dbt->counters.evictions;
+    pthread_mutex_unlock(&dbt->lock);
+    if (done)
+        return;
+    dbt_make_room(dbt, seen);
+    pthread_mutex_lock(&dbt->lock);
+    publish(t2, t2->region);
+    pthread_mutex_unlock(&dbt->lock);
+}
+
+/* ---- Its end ------------------------------------------------------------------------------------------- */
+
+/* The header's own code is entered again. */
+static void leave_header(struct dbt *dbt, struct t2_code *code)
+{
+    struct t1_block *header = code_at(&dbt->cache, code->header);
+    if (!header)
+        return;
+    header->region = 0;
+    header->samples = 0;
+    if (header->entry)
+        t1_block_set_entry(dbt, header, header->own_entry);
+    code->header = 0;
+}
+
+static void region_evict(struct dbt *dbt, struct code_owner *owner)
+{
+    struct t2_code *code = (struct t2_code *)(void *)owner;
+    leave_header(dbt, code);
+    code_page_sweep(dbt, code->span.paddr, code_segment_of(&dbt->cache, code_ref(&dbt->cache, code)));
+}
+
+static void region_changed(struct dbt *dbt, struct code_owner *owner)
+{
+    leave_header(dbt, (struct t2_code *)(void *)owner);
+}
+
+const struct code_owner_ops t2_owner_ops = { region_evict, region_changed };
+
+void t2_header_gone(struct dbt *dbt, struct t1_block *header)
+{
+    struct t2_code *code = code_at(&dbt->cache, header->region);
+    if (code)
+        code->header = 0;
+    header->region = 0;
+}
+
+/* ---- Samples ------------------------------------------------------------------------------------------- */
+
+static const uint8_t *page_of(const struct hart *hart, uint64_t pc, uint64_t *paddr)
+{
+    const struct tlb_exec *entry = &hart->tlb_fetch->exec[pc >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
+    *paddr = entry->paddr | (pc & (PAGE_SIZE - 1));
+    return entry->tag == (pc & PAGE_MASK) ? entry->host : NULL;
+}
+
+static struct t2_request *make_request(const struct hart *hart, const uint8_t *page, uint64_t paddr)
+{
+    struct t2_request *request = malloc(sizeof(*request));
+    if (!request)
+        return NULL;
+    request->paddr = paddr;
+    request->isa = hart->isa;
+    mem_host_copy(request->page, page, PAGE_SIZE);
+    return request;
+}
+
+/* With the lock held. */
+static void ask(struct t2 *t2, const struct hart *hart, const uint8_t *page, uint64_t paddr)
+{
+    struct t1_block *block = t1_block_at(t2->dbt, paddr);
+    if (!block || block->region || block->samples > T2_SAMPLES || ++block->samples < T2_SAMPLES)
+        return;
+    if (t2->queued == T2_QUEUE_MAX) {
+        block->samples = 0;
+        return;
+    }
+    block->samples = T2_SAMPLES + 1; /* asked for */
+    struct t2_request *request = make_request(hart, page, paddr);
+    if (request)
+        t2->queue[t2->queued++] = request;
+    pthread_cond_signal(&t2->wake);
+}
+
+void t2_slice_ended(struct hart *hart, uint64_t pc)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    uint64_t paddr;
+    const uint8_t *page = page_of(hart, pc, &paddr);
+    if (page && dbt->t2 && !dbt->t2->eager && pthread_mutex_trylock(&dbt->lock) == 0) {
+        ask(dbt->t2, hart, page, paddr);
+        pthread_mutex_unlock(&dbt->lock);
+    }
+}
+
+void t2_translate_now(struct hart *hart, uint64_t pc)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    uint64_t paddr;
+    const uint8_t *page = page_of(hart, pc, &paddr);
+    struct t2_request *request = page && dbt->t2 && dbt->t2->eager ? make_request(hart, page, paddr) : NULL;
+    if (request && prepare(dbt->t2, dbt->t2->region, request)) {
+        if (dbt->t2->print)
+            t2_print(dbt->t2->region, dbt->t2->print);
+        publish(dbt->t2, dbt->t2->region);
+    }
+    free(request);
+}
+
+/* ---- The thread ---------------------------------------------------------------------------------------- */
+
+static void *run(void *opaque)
+{
+    struct t2 *t2 = opaque;
+    struct dbt *dbt = t2->dbt;
+    pthread_mutex_lock(&dbt->lock);
+    while (!t2->stop) {
+        if (!t2->queued) {
+            pthread_cond_wait(&t2->wake, &dbt->lock);
+            continue;
+        }
+        struct t2_request *request = t2->queue[0];
+        memmove(t2->queue, t2->queue + 1, --t2->queued * sizeof(t2->queue[0]));
+        pthread_mutex_unlock(&dbt->lock);
+        translate(t2, request);
+        free(request);
+        pthread_mutex_lock(&dbt->lock);
+    }
+    pthread_mutex_unlock(&dbt->lock);
+    return NULL;
+}
+
+bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
+{
+    if (!x86_v3_supported())
+        return error_set(error, "-accel t2: this host lacks AVX, FMA or BMI (x86-64-v3); use -accel t1");
+    struct t2 *t2 = calloc(1, sizeof(*t2));
+    dbt->t2 = t2;
+    if (t2) {
+        t2->region = malloc(sizeof(*t2->region));
+        t2->emit = malloc(sizeof(*t2->emit));
+    }
+    if (!t2 || !t2->region || !t2->emit)
+        return error_set(error, "out of memory for the translator");
+    t2->dbt = dbt;
+    t2->eager = eager;
+    pthread_cond_init(&t2->wake, NULL);
+    if (!eager) {
+        int status = pthread_create(&t2->thread, NULL, run, t2);
+        if (status)
+            return error_set(error, "cannot start the optimiser's thread: %s", strerror(status));
+        t2->started = true;
+        pthread_setname_np(t2->thread, "optimiser");
+    }
+    return true;
+}
+
+void dbt_stop(struct dbt *dbt)
+{
+    struct t2 *t2 = dbt->t2;
+    if (!t2 || !t2->started)
+        return;
+    pthread_mutex_lock(&dbt->lock);
+    t2->stop = true;
+    pthread_cond_signal(&t2->wake);
+    pthread_mutex_unlock(&dbt->lock);
+    pthread_join(t2->thread, NULL);
+    t2->started = false;
+}
+
+void t2_destroy(struct t2 *t2)
+{
+    if (!t2)
+        return;
+    dbt_stop(t2->dbt);
+    for (unsigned i = 0; i < t2->queued; i++)
+        free(t2->queue[i]);
+    free(t2->region);
+    free(t2->emit);
+    free(t2);
+}
+
+/* ---- Host code that regions call ----------------------------------------------------------------------- */
+
+/* fill (rdx: address, ecx: what t2_fill() is told): the addend in rdx, or the zero flag. All other registers
+ * stay, rcx apart; of xmm registers the low halves, which is all that they have. */
+void t2_build_fill(struct dbt *dbt, struct x86_emit *e)
+{
+    static const enum x86_reg saved[] = { X86_RAX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11 };
+    dbt->fill = x86_here(e);
+    for (unsigned i = 0; i < 7; i++)
+        x86_push(e, saved[i]);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 112);
+    for (unsigned i = 2; i < 16; i++)
+        x86_vex_mem(e, x86_vex_scalar(64, 0x11), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RDX);
+    x86_mov(e, 32, X86_RDX, X86_RCX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_fill);
+    x86_call_reg(e, X86_RAX);
+    x86_extend(e, 8, false, X86_RCX, X86_RAX); /* bool */
+    for (unsigned i = 2; i < 16; i++)
+        x86_vex_mem(e, x86_vex_scalar(64, 0x10), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 112);
+    for (unsigned i = 7; i-- > 0;)
+        x86_pop(e, saved[i]);
+    x86_load(e, 64, X86_RDX, HART_MEM(native.addend));
+    x86_test(e, 32, X86_RCX, X86_RCX);
+    x86_ret(e);
+}
+
+void t2_init_hart(struct hart *hart)
+{
+    hart->native.fp_box = 0xffffffff00000000;
+    hart->native.fp_nan_single = 0xffffffff7fc00000;
+    hart->native.fp_nan_double = 0x7ff8000000000000;
+    hart->native.fp_sign_single = 0x80000000;
+    hart->native.fp_sign_double = 0x8000000000000000;
+    hart->native.fp_abs_single = 0xffffffff7fffffff;
+    hart->native.fp_abs_double = 0x7fffffffffffffff;
+    for (unsigned i = 0; i < 64; i++)
+        hart->native.flags_of_mxcsr[i] = (uint8_t)fp_flags_of_mxcsr(i);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which checks memory accesses need.
+ *
+ * Accesses by the same pointer, moved by constants only, make a group: the first one checks the range of all
+ * of them, the others follow without a check, along every path that passes the first one. The range lies in
+ * one page or the region is left, so it is kept short.
+ *
+ * The first one's check is either a look-up in the TLB, or, where the pointer stands still or steps through
+ * an array while a loop runs, a comparison with the page that it used last, which is kept in a slot (struct
+ * hart_page_slot): no load depends on the address then but the guest's own. A check for storing serves loads
+ * too: the page tables know no page that is writable and not readable (Priv. "Addressing and Memory
+ * Protection"), nor does PMP.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/t2.h"
+
+#define SPAN_MAX   512
+#define GROUPS_MAX 16
+#define AFFINE_MAX 6 /* how far back a pointer's computation is followed */
+
+struct group {
+    uint8_t base;
+    int32_t bias;    /* added to the base since the check */
+    uint16_t leader; /* the operation that checks */
+};
+
+struct groups {
+    struct group group[GROUPS_MAX];
+    unsigned count;
+};
+
+static bool is_access(const struct t2_insn *insn)
+{
+    return insn->op >= T2_LOAD && insn->op <= T2_FSTORE;
+}
+
+static bool is_store(const struct t2_insn *insn)
+{
+    return insn->op == T2_STORE || insn->op == T2_FSTORE;
+}
+
+/* ---- How a pointer moves ------------------------------------------------------------------------------- */
+
+/* The innermost loop around a block, or NULL. */
+static const struct t2_block *loop_of(const struct t2_region *r, unsigned block)
+{
+    const struct t2_block *best = NULL;
+    for (unsigned i = 0; i < r->block_count; i++)
+        if (r->blocks[i].loop && r->blocks[i].body[block] && (!best || r->blocks[i].depth > best->depth))
+            best = &r->blocks[i];
+    return best;
+}
+
+static bool steps(const struct t2_insn *insn)
+{
+    return (insn->op == T2_ADD || insn->op == T2_SUB) && insn->a == insn->d && insn->b == T2_IMM;
+}
+
+/* Do all writes of the variable in the loop step it? None at all: it stands still. */
+static bool steps_in(const struct t2_region *r, const struct t2_block *loop, unsigned variable, bool *still)
+{
+    *still = true;
+    for (unsigned i = 0; i < r->block_count; i++) {
+        const struct t2_block *block = &r->blocks[i];
+        for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
+            const struct t2_insn *insn = &r->insns[block->first + k];
+            if (insn->d != variable)
+                continue;
+            *still = false;
+            if (!steps(insn))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Does the variable move evenly: is it computed, before `position` in the block, from what stands still or
+ * steps? */
+static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
+                         unsigned position, unsigned variable, unsigned depth)
+{
+    bool still;
+    if (variable >= 32 || depth > AFFINE_MAX)
+        return false;
+    for (unsigned i = position; i-- > block->first;) {
+        const struct t2_insn *insn = &r->insns[i];
+        if (insn->d != variable)
+            continue;
+        switch (insn->op) {
+        case T2_CONST:
+        case T2_PC: return true;
+        case T2_MOV:
+        case T2_EXT: return moves_evenly(r, block, loop, i, insn->a, depth + 1);
+        case T2_SHL: return insn->b == T2_IMM && moves_evenly(r, block, loop, i, insn->a, depth + 1);
+        case T2_ADD:
+        case T2_SUB:
+        case T2_SHADD:
+            return moves_evenly(r, block, loop, i, insn->a, depth + 1) &&
+                   (insn->b == T2_IMM || moves_evenly(r, block, loop, i, insn->b, depth + 1));
+        default: return false;
+        }
+    }
+    return steps_in(r, loop, variable, &still);
+}
+
+/* ---- Slots --------------------------------------------------------------------------------------------- */
+
+static unsigned slot_for(struct t2_region *r, unsigned base)
+{
+    for (unsigned i = 0; i < r->slot_count; i++)
+        if (r->slot_base[i] == base)
+            return i;
+    if (r->slot_count == T2_SLOTS)
+        return T2_NONE;
+    r->slot_base[r->slot_count] = (uint8_t)base;
+    return r->slot_count++;
+}
+
+/* A place for an addend that others of the group will want. */
+static unsigned slot_new(struct t2_region *r)
+{
+    if (r->slot_count == T2_SLOTS)
+        return T2_NONE;
+    r->slot_base[r->slot_count] = T2_NONE;
+    return r->slot_count++;
+}
+
+/* ---- Groups -------------------------------------------------------------------------------------------- */
+
+static void forget(struct groups *groups, unsigned index)
+{
+    groups->group[index] = groups->group[--groups->count];
+}
+
+static void note_write(struct groups *groups, const struct t2_insn *insn)
+{
+    for (unsigned i = groups->count; i-- > 0;) {
+        struct group *group = &groups->group[i];
+        if (group->base != insn->d)
+            continue;
+        if (steps(insn) && llabs(insn->imm) <= SPAN_MAX)
+            group->bias += (int32_t)(insn->op == T2_ADD ? insn->imm : -insn->imm);
+        else
+            forget(groups, i);
+    }
+}
+
+/* Joins a group whose check can be widened to cover the access. */
+static bool join(struct t2_region *r, struct groups *groups, struct t2_insn *insn)
+{
+    for (unsigned i = 0; i < groups->count; i++) {
+        struct group *group = &groups->group[i];
+        if (group->base != insn->a)
+            continue;
+        struct t2_insn *leader = &r->insns[group->leader];
+        int32_t lo = group->bias + (int32_t)insn->imm, hi = lo + insn->bits / 8;
+        lo = lo < leader->lo ? lo : leader->lo;
+        hi = hi > leader->hi ? hi : leader->hi;
+        if (hi - lo > SPAN_MAX)
+            continue;
+        if (leader->slot == T2_NONE)
+            leader->slot = (uint8_t)slot_new(r);
+        if (leader->slot == T2_NONE)
+            return false;
+        leader->lo = lo;
+        leader->hi = hi;
+        leader->write |= is_store(insn);
+        insn->check = T2_CHECK_NONE;
+        insn->slot = leader->slot;
+        return true;
+    }
+    return false;
+}
+
+static void lead(struct t2_region *r, unsigned block_number, struct groups *groups, unsigned position)
+{
+    struct t2_insn *insn = &r->insns[position];
+    const struct t2_block *loop = loop_of(r, block_number);
+    insn->check = T2_CHECK_TLB;
+    insn->slot = T2_NONE;
+    insn->lo = (int32_t)insn->imm;
+    insn->hi = insn->lo + insn->bits / 8;
+    insn->write = is_store(insn);
+    if (loop && moves_evenly(r, &r->blocks[block_number], loop, position, insn->a, 0)) {
+        insn->slot = (uint8_t)slot_for(r, insn->a);
+        if (insn->slot != T2_NONE)
+            insn->check = T2_CHECK_PAGE;
+    }
+    /* Others that still rely on what the slot holds cannot do so from here on. */
+    for (unsigned i = groups->count; insn->slot != T2_NONE && i-- > 0;)
+        if (r->insns[groups->group[i].leader].slot == insn->slot)
+            forget(groups, i);
+    if (groups->count == GROUPS_MAX)
+        forget(groups, 0);
+    groups->group[groups->count++] = (struct group){ insn->a, 0, (uint16_t)position };
+}
+
+static void access_block(struct t2_region *r, unsigned number, struct groups *groups)
+{
+    const struct t2_block *block = &r->blocks[number];
+    for (unsigned i = block->first; i < block->first + block->count; i++) {
+        struct t2_insn *insn = &r->insns[i];
+        if (is_access(insn) && !join(r, groups, insn))
+            lead(r, number, groups, i);
+        if (insn->d != T2_NONE && !t2_is_f(insn->d))
+            note_write(groups, insn);
+    }
+}
+
+/* A slot's limit must serve all checks of its base. */
+static void size_slots(struct t2_region *r)
+{
+    for (unsigned i = 0; i < r->insn_count; i++) {
+        const struct t2_insn *insn = &r->insns[i];
+        if (!is_access(insn) || insn->check != T2_CHECK_PAGE)
+            continue;
+        int32_t span = insn->hi - insn->lo;
+        if (span > r->slot_span[insn->slot])
+            r->slot_span[insn->slot] = span;
+        r->slot_write[insn->slot] |= insn->write;
+    }
+}
+
+void t2_access(struct t2_region *r)
+{
+    struct groups *ends = calloc(r->block_count, sizeof(*ends));
+    for (unsigned i = 0; i < r->block_count && ends; i++) {
+        const struct t2_block *block = &r->blocks[i];
+        struct groups groups = { .count = 0 };
+        if (block->predecessors == 1 && i && block->before < i)
+            groups = ends[block->before];
+        access_block(r, i, &groups);
+        ends[i] = groups;
+    }
+    r->full |= !ends;
+    free(ends);
+    size_slots(r);
+}
