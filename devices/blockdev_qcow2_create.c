@@ -19,7 +19,7 @@ struct writer {
 
 static void put(struct writer *writer, const void *bytes, size_t length)
 {
-    if (length <= writer->size - writer->at) {
+    if (length && length <= writer->size - writer->at) {
         memcpy(writer->bytes + writer->at, bytes, length);
         writer->at += (length + 7) & ~(size_t)7;
     }

@@ -237,6 +237,12 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
     return true;
 }
 
+bool virtqueue_has_more(struct virtqueue *queue)
+{
+    return queue->enabled && (load16(queue->avail + 2) != queue->last_avail ||
+                              avail_idx_after_asking(queue) != queue->last_avail);
+}
+
 void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written)
 {
     struct dma *dma = queue->device->dma;

@@ -45,8 +45,9 @@ struct options_device {
     const char *id;
     const char *backend; /* id of its drive, rng object or chardev; NULL: none */
     const char *serial_number;
-    const char *text; /* the argument of -device, for messages */
-    int slot;         /* virtio-mmio-bus.N; -1: any */
+    unsigned queues, queue_size; /* 0: the default */
+    const char *text;            /* the argument of -device, for messages */
+    int slot;                    /* virtio-mmio-bus.N; -1: any */
 };
 
 /* -object rng-random and -chardev: an id and what it stands for. */

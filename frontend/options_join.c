@@ -43,6 +43,8 @@ static bool join_backend(struct options *options, const struct options_device *d
     const struct options_named *named = NULL;
     slot->kind = device->kind;
     slot->serial_number = device->serial_number;
+    slot->queues = device->queues;
+    slot->queue_size = device->queue_size;
     if (device->kind == MACHINE_VIRTIO_BLK)
         return join_drive(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {

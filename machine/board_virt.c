@@ -205,7 +205,9 @@ static struct virtio_device *create_virtio(struct machine *machine, const struct
                                            struct error *error)
 {
     if (what->kind == MACHINE_VIRTIO_BLK) {
-        struct virtio_blk_config config = { .serial = what->serial_number };
+        struct virtio_blk_config config = { .serial = what->serial_number,
+                                            .queues = what->queues,
+                                            .queue_size = what->queue_size };
         config.blockdev = open_blockdev(machine, &what->drive, error);
         return config.blockdev ? virtio_blk_create(&config, error) : NULL;
     }

@@ -35,6 +35,7 @@ struct machine_virtio {
     enum machine_virtio_kind kind;
     struct blockdev_config drive; /* BLK */
     const char *serial_number;    /* BLK: serial=, NULL: none */
+    unsigned queues, queue_size;  /* BLK: 0: the device's default */
     const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;          /* CONSOLE: as for chardev_open() */
 };

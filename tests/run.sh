@@ -65,6 +65,8 @@ if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzer" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
     count_step "Fuzzing virtio-blk for 30 s" sh -c 'cd "$1" && ./fuzz_virtio_blk -max_total_time=30 -verbosity=0' sh \
         "$top/build-clang/tests/fuzz"
+    count_step "Fuzzing qcow2 images for 60 s" sh -c 'cd "$1" && ./fuzz_qcow2 -max_total_time=60 -verbosity=0' sh \
+        "$top/build-clang/tests/fuzz"
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     say "Tests under ASan and UBSan (all but the boots)"

@@ -121,6 +121,41 @@ START_TEST(ubuntu_and_ci)
 }
 END_TEST
 
+START_TEST(uefi_desktop_disks)
+{
+    parsed("-machine virt,pflash0=pflash0,pflash1=pflash1,acpi=off -blockdev "
+           "node-name=pflash0,driver=file,read-only=on,filename=CODE.fd -blockdev "
+           "node-name=pflash1,driver=file,filename=VARS.fd -drive file=X.qcow2,format=qcow2,id=hd0,if=none "
+           "-device virtio-blk-device,drive=hd0,num-queues=4 -nographic -snapshot");
+    ck_assert(options.machine.pflash[0].present && options.machine.pflash[1].present);
+    ck_assert_str_eq(options.machine.pflash[0].drive.path, "CODE.fd");
+    ck_assert(options.machine.pflash[0].drive.read_only);
+    ck_assert(!options.machine.pflash[1].drive.read_only);
+    ck_assert(!options.machine.pflash[1].drive.snapshot); /* -snapshot is not for nodes */
+    ck_assert_str_eq(slot(7)->drive.format, "qcow2");
+    ck_assert(slot(7)->drive.snapshot);
+    ck_assert_uint_eq(slot(7)->queues, 4);
+}
+END_TEST
+
+START_TEST(nodes)
+{
+    parsed("-blockdev driver=file,node-name=f,filename=over.q,cache.direct=on -blockdev "
+           "driver=raw,node-name=b,file.driver=file,file.filename=base.raw -blockdev "
+           "driver=qcow2,node-name=d,file=f,backing=b,discard=unmap,detect-zeroes=unmap "
+           "-device virtio-blk-device,drive=d -nographic -pflash a.fd "
+           "-drive if=pflash,unit=0,file=b.fd,format=raw");
+    ck_assert_str_eq(slot(7)->drive.path, "over.q");
+    ck_assert_str_eq(slot(7)->drive.format, "qcow2");
+    ck_assert_int_eq(slot(7)->drive.cache, BLOCKDEV_CACHE_NONE);
+    ck_assert_int_eq(slot(7)->drive.detect_zeroes, BLOCKDEV_DETECT_UNMAP);
+    ck_assert_ptr_nonnull(slot(7)->drive.backing);
+    ck_assert_str_eq(slot(7)->drive.backing->path, "base.raw");
+    ck_assert_str_eq(options.machine.pflash[0].drive.path, "b.fd");
+    ck_assert_str_eq(options.machine.pflash[1].drive.path, "a.fd");
+}
+END_TEST
+
 START_TEST(order_of_slots)
 {
     parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -drive file=b,if=none,id=b -drive "
@@ -262,6 +297,8 @@ static const struct {
     { "-smp 4,cores=3", "-smp 4,cores=3" },
     { "-drive if=none,id=x", "file=FILE" },
     { "-drive file=a,format=vmdk", "format=vmdk" },
+    { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,num-queues=65", "num-queues" },
+    { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,queue-size=3", "queue-size" },
     { "-drive file=a,cache=fast", "cache" },
     { "-drive file=a,discard=maybe", "discard" },
     { "-drive file=a,detect-zeroes=maybe", "detect-zeroes" },
@@ -369,6 +406,8 @@ int main(void)
     tcase_add_test(tests, debian_with_uboot);
     tcase_add_test(tests, ubuntu_and_ci);
     tcase_add_test(tests, order_of_slots);
+    tcase_add_test(tests, uefi_desktop_disks);
+    tcase_add_test(tests, nodes);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);
