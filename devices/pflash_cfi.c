@@ -231,7 +231,7 @@ static uint64_t pflash_read(struct device *device, uint64_t offset, unsigned siz
         memcpy(&value, flash->bytes + offset, size);
     } else {
         uint64_t words = (uint64_t)answer(flash, offset + 4) << 32 | answer(flash, offset);
-        value = words >> 8 * (offset % 4);
+        value = words >> 8 * (offset % 4) & UINT64_MAX >> (64 - 8 * size);
     }
     pthread_mutex_unlock(&flash->lock);
     return value;
