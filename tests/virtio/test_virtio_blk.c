@@ -494,17 +494,22 @@ static void *reset_device(void *opaque)
 START_TEST(slow_disk)
 {
     setup(_i, NO_OPEN, NO_BLK);
-    start(F(F_FLUSH));
+    guest_negotiate(&guest, F(F_FLUSH));
+    guest_ring(&guest, &ring, 0, 32, RING_AT);
+    guest_driver_ok(&guest);
     ck_assert_uint_eq(request(IN, 0, 512, true), OK);
+    for (unsigned n = 0; n < UNDER_WAY + 2; n++) { /* reads into buffers of their own */
+        ring_desc(&ring, 6 + 2 * n, HEADER_AT, 16, DESC_NEXT, 7 + 2 * n);
+        ring_desc(&ring, 7 + 2 * n, DATA_AT + 1024 * n, 513, DESC_WRITE, 0);
+    }
     unsigned reads = atomic_load(&disk.waiting);
     atomic_store(&disk.slow, true);
-    memset(data(), 0, 1024);
-    ring_offer(&ring, 0);
+    ring_offer(&ring, 6);
     ring_kick(&ring);
     while (atomic_load(&disk.waiting) == reads)
         usleep(100);
     for (unsigned n = 0; n < UNDER_WAY + 1; n++)
-        ring_offer(&ring, 0);
+        ring_offer(&ring, 8 + 2 * n);
     ring_kick(&ring); /* the device must have asked to be told, though it is busy */
     while (atomic_load(&disk.waiting) < reads + UNDER_WAY)
         usleep(100);
