@@ -33,9 +33,10 @@ run() {
 repetition=0
 while [ "$repetition" -lt "$repetitions" ]; do
     for format in raw qcow2; do
-        run rvive $format "$rvive"
+        [ $((repetition % 2)) -eq 1 ] || run rvive $format "$rvive"
         # shellcheck disable=SC2086
         run qemu $format $qemu
+        [ $((repetition % 2)) -eq 0 ] || run rvive $format "$rvive"
     done
     repetition=$((repetition + 1))
 done >"$work/raw.txt"
