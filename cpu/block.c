@@ -184,7 +184,7 @@ static bool decode_one(struct hart *hart, struct block *block, struct insn *insn
         .length = operands.length,
     };
     relocate(insn, operands.insn, entry->flags, block->paddr & (PAGE_SIZE - 1));
-    if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)))
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_IN_ASM)) && log_filter_passes(pc))
         log_insn(&operands, pc);
     if (operands.insn == ISA_INSN_ILLEGAL)
         log_illegal(hart, &operands, pc, missing);

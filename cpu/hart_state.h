@@ -128,9 +128,10 @@ struct tlb_native {
     uint64_t pc; /* TLB_INVALID: empty */
     const uint8_t *code;
 };
-#define TLB_NATIVES 4096
-/* The entries of one page lie together, so that flushing a page clears 64 of them. */
-#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 63) | ((pc) >> 12 & 63) << 6)
+#define TLB_NATIVES 16384
+/* The entries of one page lie together, so that flushing a page clears those. */
+#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 255) | ((pc) >> 12 & 63) << 8)
+#define TLB_NATIVES_OF_PAGE  256
 
 struct tlb_jump {
     uint64_t pc;
@@ -169,6 +170,16 @@ struct hart_page_slot {
     uint64_t page, limit, addend;
 };
 #define HART_PAGE_SLOTS 16
+
+/* Why a hart left translated code. */
+enum native_exit {
+    NATIVE_EXIT_OTHER,        /* a trap, a system instruction: to a pc that the jump table has not */
+    NATIVE_EXIT_LINK,         /* a jump that is not linked yet */
+    NATIVE_EXIT_MISS,         /* an indirect jump or a return to a pc that the jump table has not */
+    NATIVE_EXIT_UNTRANSLATED, /* an instruction for the interpreter */
+    NATIVE_EXIT_REQUEST,      /* somebody wanted the hart's attention */
+    NATIVE_EXITS
+};
 
 /* ---- The hart ------------------------------------------------------------------------------------- */
 
@@ -246,17 +257,31 @@ struct hart {
         void *stack;         /* host stack pointer to leave with */
         void *stack_limit;   /* below it, translated code leaves */
         uint64_t generation; /* of the code cache that the jump tables point into */
-        bool done;           /* the handler that translated code called reached its end */
-        struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
-        uint64_t addend;     /* what a look-up from translated code found */
-        uint32_t mxcsr;      /* to look at its flags */
+        uint32_t exit;       /* enum native_exit: how translated code was left */
+        uint64_t exits[NATIVE_EXITS];
+        uint64_t returns_missed; /* guest returns that did not go where the newest call came from */
+        bool done;               /* the handler that translated code called reached its end */
+        struct block *block;     /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
+        uint64_t addend;         /* what a look-up from translated code found */
+        uint32_t mxcsr;          /* to look at its flags */
         struct hart_page_slot slots[HART_PAGE_SLOTS];
         /* Constants of f registers; and fflags by the six flags of MXCSR. */
-        uint64_t fp_box, fp_nan_single, fp_nan_double, fp_sign_single, fp_sign_double, fp_abs_single, fp_abs_double;
+        uint64_t fp_box, fp_nan_single, fp_nan_double, fp_sign_single, fp_sign_double, fp_abs_single,
+            fp_abs_double;
         uint8_t flags_of_mxcsr[64];
     } native;
     struct block *scratch; /* one instruction that must not be cached */
+    /* Counted by the owner, read by anybody. */
+    struct {
+        uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */
+        uint64_t tlb_recalls;   /* misses that the victims served */
+    } counts;
 };
+
+static inline void hart_count(uint64_t *counter)
+{
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
 
 /* The architectural pc of an instruction of the running block. */
 static inline uint64_t hart_insn_pc(const struct hart *hart, const struct insn *insn)

@@ -259,6 +259,7 @@ bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acces
         victims[i] = *entry;
         *entry = found;
         *host = (uint8_t *)(uintptr_t)(vaddr + found.addend);
+        hart_count(&hart->counts.tlb_recalls);
         return true;
     }
     return false;
@@ -296,6 +297,7 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
     if (lookup_io(tlb, vaddr, access, &result->paddr))
         return MMU_OK;
 
+    hart_count(&hart->counts.tlb_misses[access]);
     struct paging paging = priv == PRIV_M ? (struct paging){ 0 } : paging_of(hart);
     struct walk walk = { .paddr = vaddr, .page_size = PAGE_SIZE };
     if (paging.levels) {
@@ -480,7 +482,7 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     }
     tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)].tag = TLB_INVALID;
     if (tlb->native_used)
-        memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, 64 * sizeof(tlb->native[0]));
+        memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, TLB_NATIVES_OF_PAGE * sizeof(tlb->native[0]));
     tlb->generation++; /* the jump cache may know the page even where the exec entry was replaced */
 }
 

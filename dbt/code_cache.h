@@ -25,7 +25,7 @@
 
 #include "util/error.h"
 
-#define CODE_CACHE_DEFAULT (48u << 20) /* bytes of code and data */
+#define CODE_CACHE_DEFAULT (96u << 20) /* bytes of code and data */
 #define CODE_CACHE_MIN     (1u << 20)
 #define CODE_CACHE_MAX     (1u << 30) /* jumps are relative, with 32 bits */
 #define CODE_SEGMENTS      16

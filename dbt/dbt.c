@@ -120,12 +120,13 @@ static bool left_by_link(const struct hart *hart)
     return hart->native.link != DBT_NO_LINK;
 }
 
-static void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
+static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
 {
     hart->native.page = hart->pc & PAGE_MASK;
     hart->native.budget = DBT_SLICE;
     hart->native.end = hart_instructions(hart) + DBT_SLICE;
     hart->native.link = DBT_NO_LINK;
+    hart->native.exit = NATIVE_EXIT_OTHER;
     dbt->enter((uint8_t *)hart + HART_BIAS, entry, hart->tlb_data);
     atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
                           memory_order_relaxed);
@@ -140,9 +141,10 @@ static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block
 {
     const uint8_t *entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
     while (entry) {
-        atomic_fetch_add_explicit(&dbt->counters.entries, 1, memory_order_relaxed);
         enter(dbt, hart, entry);
-        block = dbt_find_block(hart, hart->pc);
+        bool wanted = atomic_load_explicit(&hart->requests, memory_order_acquire);
+        hart_count(&hart->native.exits[wanted ? NATIVE_EXIT_REQUEST : hart->native.exit]);
+        block = wanted ? NULL : dbt_find_block(hart, hart->pc);
         if (!block)
             return;
         if (left_by_link(hart)) {
@@ -277,6 +279,12 @@ void dbt_destroy(struct dbt *dbt)
     free(dbt);
 }
 
+void dbt_listen(struct dbt *dbt, dbt_listen_fn *listen, void *opaque)
+{
+    dbt->listen = listen;
+    dbt->listen_opaque = opaque;
+}
+
 bool dbt_supports(const struct isa_config *isa)
 {
     return isa->xlen == 64 && isa_has(isa, ISA_C);
@@ -337,34 +345,5 @@ void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length)
 {
     pthread_mutex_lock(&dbt->lock);
     code_pages_mark(dbt, paddr, length);
-    pthread_mutex_unlock(&dbt->lock);
-}
-
-uint64_t dbt_translated(struct dbt *dbt)
-{
-    pthread_mutex_lock(&dbt->lock);
-    uint64_t blocks = dbt->counters.blocks;
-    pthread_mutex_unlock(&dbt->lock);
-    return blocks;
-}
-
-void dbt_print_counters(struct dbt *dbt, FILE *out)
-{
-    pthread_mutex_lock(&dbt->lock);
-    const struct dbt_counters *c = &dbt->counters;
-    fprintf(out, "blocks translated    %" PRIu64 "\n", c->blocks);
-    fprintf(out, "regions              %" PRIu64 " (%" PRIu64 " host bytes)\n", c->regions, c->region_bytes);
-    fprintf(out, "guest instructions   %" PRIu64 " (%" PRIu64 " by their interpreter handler)\n", c->insns,
-            c->calls);
-    fprintf(out, "guest bytes          %" PRIu64 "\n", c->guest_bytes);
-    fprintf(out, "host bytes           %" PRIu64 "\n", c->host_bytes);
-    fprintf(out, "jumps linked         %" PRIu64 "\n", c->links);
-    fprintf(out, "blocks verified      %" PRIu64 "\n", c->verified);
-    fprintf(out, "blocks invalidated   %" PRIu64 "\n", c->invalidated);
-    fprintf(out,
-            "segments evicted     %" PRIu64 " (%" PRIu64 " blocks; %" PRIu64 " us, waiting for harts %" PRIu64
-            " us)\n",
-            c->evictions, c->evicted, c->eviction_ns / 1000, c->eviction_wait_ns / 1000);
-    fprintf(out, "entries              %" PRIu64 "\n", c->entries);
     pthread_mutex_unlock(&dbt->lock);
 }

@@ -36,6 +36,26 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
 /* Leaves the named instructions (of isa.def, with commas between; "all") to their interpreter handlers, to
  * find a fault by halving. False, with *error filled, at a name that is none. Before the harts run. */
 bool dbt_without(struct dbt *dbt, const char *names, struct error *error);
+/* A piece of translated code, for who lists it or names it. */
+struct dbt_code {
+    const char *kind; /* "t1", "t2" */
+    const char *ir;   /* of T2: the region's operations, in lines; NULL: none */
+    uint64_t vaddr;   /* of its first guest instruction, as the hart that translated it sees it */
+    uint64_t paddr;
+    const uint8_t *guest; /* the guest's code */
+    size_t guest_size;
+    const uint8_t *host; /* readable, and where it runs */
+    size_t host_size;
+    /* For each guest instruction, where its code begins in the host's; NULL: they are mixed. What follows the
+     * last one (starts[count]) is rarely run. */
+    const uint32_t *starts;
+    unsigned count;
+    const struct isa_config *isa;
+};
+/* Has `listen` told of each piece of code when it has been translated, on any hart's thread, one call at a
+ * time. Before the harts run. It must not call the translator. */
+typedef void dbt_listen_fn(void *opaque, const struct dbt_code *code);
+void dbt_listen(struct dbt *dbt, dbt_listen_fn *listen, void *opaque);
 /* Forgets everything; with all harts stopped (system reset, snapshot). */
 void dbt_reset(struct dbt *dbt);
 /* A device wrote to [paddr, paddr + length), where decoded code may be. Any thread; the harts are to be asked
@@ -43,6 +63,8 @@ void dbt_reset(struct dbt *dbt);
 void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length);
 /* Blocks translated since it was made. */
 uint64_t dbt_translated(struct dbt *dbt);
+/* The same of regions. */
+uint64_t dbt_regions(struct dbt *dbt);
 /* Counters, one a line. */
 void dbt_print_counters(struct dbt *dbt, FILE *out);
 

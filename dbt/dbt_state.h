@@ -91,7 +91,6 @@ struct dbt_counters {
     uint64_t invalidated, verified, evictions, evicted, links;
     uint64_t regions, region_bytes;
     uint64_t eviction_ns, eviction_wait_ns; /* evicting; of it, waiting for the harts */
-    _Atomic uint64_t entries;
 };
 
 struct dbt {
@@ -100,6 +99,8 @@ struct dbt {
     pthread_rwlock_t running;
     struct code_cache cache;
     _Atomic uint64_t generation; /* of the harts' jump tables: raised when an entry in them may be wrong */
+    dbt_listen_fn *listen;       /* NULL: nobody */
+    void *listen_opaque;
     const struct code_owner_ops *owner_ops[CODE_OWNER_KINDS];
 
     struct t2 *t2; /* the optimiser; NULL: none */
@@ -123,6 +124,14 @@ struct dbt {
     const uint8_t *fill, *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
+
+/* For what reads data that was written with the lock held and came here through a patched jump in translated
+ * code, which ThreadSanitizer cannot see. */
+#if defined(__SANITIZE_THREAD__)
+#define DBT_THROUGH_CODE __attribute__((no_sanitize("thread")))
+#else
+#define DBT_THROUGH_CODE
+#endif
 
 /* ---- Register map ------------------------------------------------------------------------------------- */
 
@@ -181,7 +190,8 @@ void t1_link_set_stub(struct dbt *dbt, struct t1_link *link, const uint8_t *stub
 void t1_link_to(struct dbt *dbt, uint32_t number, struct t1_block *block);
 /* All jumps to the block lead to their stubs again. */
 void t1_links_undo(struct dbt *dbt, struct t1_block *block);
-/* All jumps to the block, now and later, lead to `entry`; the harts' jump tables follow. */
+/* All jumps to the block, now and later, lead to `entry`. The harts' jump tables keep the old one until
+ * dbt->generation is raised. */
 void t1_block_set_entry(struct dbt *dbt, struct t1_block *block, const uint8_t *entry);
 
 /* evict.c: frees the oldest segment and makes it the one that is filled. With the lock held and `running`

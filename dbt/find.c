@@ -5,16 +5,29 @@
  * fetches, the block from the hash table, which is read without the lock: blocks are put in with a release
  * store, and taken out only while no hart is in translated code (dbt->running).
  */
+#include "cpu/mmu.h"
 #include "dbt/dbt_state.h"
+
+/* The physical address of the guest's pc, by the TLB for fetches or, where that does not know the page, by
+ * the page table. False: the run loop is to fetch, and to trap. */
+static bool physical(struct hart *hart, uint64_t pc, uint64_t *paddr)
+{
+    const struct tlb_exec *page = &hart->tlb_fetch->exec[pc >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
+    struct mmu_result result;
+    if (page->tag != (pc & PAGE_MASK) &&
+        (mmu_translate(hart, pc, 2, MMU_FETCH, &result) != MMU_OK || page->tag != (pc & PAGE_MASK)))
+        return false;
+    *paddr = page->paddr | (pc & (PAGE_SIZE - 1));
+    return true;
+}
 
 struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
-    const struct tlb_exec *page = &hart->tlb_fetch->exec[pc >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
-    if (page->tag != (pc & PAGE_MASK) || hart->tlb_data != hart->tlb_fetch ||
-        atomic_load_explicit(&hart->requests, memory_order_acquire))
+    uint64_t paddr;
+    if (hart->tlb_data != hart->tlb_fetch || atomic_load_explicit(&hart->requests, memory_order_acquire) ||
+        !physical(hart, pc, &paddr))
         return NULL;
-    uint64_t paddr = page->paddr | (pc & (PAGE_SIZE - 1));
     uint32_t ref = __atomic_load_n(&dbt->blocks[dbt_hash(paddr, 1)], __ATOMIC_ACQUIRE);
     struct t1_block *block;
     while ((block = code_at(&dbt->cache, ref)) &&

@@ -64,5 +64,4 @@ void t1_block_set_entry(struct dbt *dbt, struct t1_block *block, const uint8_t *
          link = code_at(&dbt->cache, link->next))
         patch(dbt, link, entry);
     __atomic_store_n(&block->entry, entry, __ATOMIC_RELEASE);
-    dbt->generation++;
 }

@@ -219,8 +219,10 @@ static bool lower_constant(struct t1 *t)
 
 static void lower(struct t1 *t)
 {
-    static t1_lower_fn *const *const tables[] = { t1_int_lowerings, t1_mem_lowerings, t1_fp_lowerings,
-                                                  t1_fp_convert_lowerings, t1_amo_lowerings };
+    static t1_lower_fn *const *const tables[] = {
+        t1_int_lowerings, t1_bits_lowerings,       t1_mem_lowerings,
+        t1_fp_lowerings,  t1_fp_convert_lowerings, t1_amo_lowerings
+    };
     if (isa_entry(t->op.insn)->flags & ISA_END) {
         if (is_jump(t->op.insn))
             t1_lower_jump(t);
@@ -234,11 +236,11 @@ static void lower(struct t1 *t)
     }
     if (lower_constant(t))
         return;
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         if (!tables[i][t->op.insn] || !tables[i][t->op.insn](t))
             continue;
         /* Only these end with rax as it is in all their cold code, too. */
-        bool kept = i == 0 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 1);
+        bool kept = i < 2 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 2);
         if (kept && t->set_from == X86_RAX && t1_pinned(t->op.rd) == X86_NONE)
             t->in_rax = t->op.rd;
         else
@@ -268,15 +270,48 @@ static unsigned translatable(const struct dbt *dbt, const struct hart *hart, con
     return source->count - stays;
 }
 
+/* slli and srli of one register are how code without Zba extends an unsigned number, and scales it: the
+ * value between the two need not be stored. True: both are done. */
+static bool lower_zero_extension(struct t1 *t)
+{
+    struct isa_operands next, *op = &t->op;
+    if (op->insn != ISA_INSN_slli || !op->rd || t->index + 1 == t->block->count)
+        return false;
+    decode(t->source, t->index + 1, t->hart, &next);
+    if (next.insn != ISA_INSN_srli || next.rd != op->rd || next.rs1 != op->rd ||
+        t->dbt->without[ISA_INSN_slli] || t->dbt->without[ISA_INSN_srli])
+        return false;
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, op->rs1);
+    if (op->imm == 32 && next.imm <= 32) {
+        x86_extend(&t->e, 32, false, to, to);
+        if (next.imm < 32)
+            x86_shift_imm(&t->e, X86_SHL, 64, to, 32 - (unsigned)next.imm);
+    } else {
+        x86_shift_imm(&t->e, X86_SHL, 64, to, (unsigned)op->imm);
+        x86_shift_imm(&t->e, X86_SHR, 64, to, (unsigned)next.imm);
+    }
+    t1_set(t, to);
+    t->in_rax = to == X86_RAX ? op->rd : 0;
+    if (t->constant == op->rd)
+        t->constant = 0;
+    return true;
+}
+
 static void translate_insns(struct t1 *t)
 {
     unsigned start = t->source->paddr & (PAGE_SIZE - 1);
+    const uint8_t *first = t->e.at;
     x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
     for (t->index = 0; t->index < t->block->count; t->index++) {
         decode(t->source, t->index, t->hart, &t->op);
         t->offset = start + t->source->insns[t->index].offset;
         t->set_from = X86_NONE;
-        lower(t);
+        t->starts[t->index] = t->index ? (uint32_t)(t->e.at - first) : 0;
+        if (lower_zero_extension(t))
+            t->starts[++t->index] = (uint32_t)(t->e.at - first);
+        else
+            lower(t);
     }
     unsigned end = start + t->block->span.bytes;
     if (!t->ended) {
@@ -286,6 +321,7 @@ static void translate_insns(struct t1 *t)
             t1_goto(t, T1_ALWAYS, (int)end);
     }
     t1_forget_rax(t);
+    t->starts[t->block->count] = (uint32_t)(t->e.at - first);
     for (unsigned i = 0; i < t->cold_count; i++)
         emit_cold(t, &t->colds[i]);
 }
@@ -317,6 +353,22 @@ static void count_block(struct dbt *dbt, const struct t1_block *block, size_t ho
     dbt->counters.host_bytes += host_bytes;
 }
 
+static void tell(const struct t1 *t, const uint8_t *start)
+{
+    const struct t1_block *block = t->block;
+    struct dbt_code code = { .kind = "t1",
+                             .vaddr = t->hart->pc,
+                             .paddr = block->span.paddr,
+                             .guest = code_at(&t->dbt->cache, block->span.copy),
+                             .guest_size = block->span.bytes,
+                             .host = start + t->e.run,
+                             .host_size = (size_t)(t->e.at - start),
+                             .starts = t->starts,
+                             .count = block->count,
+                             .isa = &t->hart->isa };
+    t->dbt->listen(t->dbt->listen_opaque, &code);
+}
+
 enum outcome { DONE, TOO_LONG, NO_ROOM };
 
 /* In the present segment. */
@@ -337,6 +389,8 @@ static enum outcome translate(struct t1 *t, unsigned count)
     t->block->entry = t->block->own_entry = start + cache->run;
     code_cache_commit(cache, &t->block->owner, t->e.at);
     count_block(t->dbt, t->block, (size_t)(t->e.at - start));
+    if (t->dbt->listen)
+        tell(t, start);
     return DONE;
 }
 

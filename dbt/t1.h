@@ -64,6 +64,7 @@ struct t1 {
     uint32_t fp_boxed;       /* f registers that the block has written a single to */
     struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
     uint8_t *compare;        /* where the branch's comparison begins */
+    uint32_t starts[BLOCK_INSNS_MAX + 1]; /* where each instruction's code begins, then the cold code */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
 };
@@ -105,9 +106,10 @@ void t1_fp_written(struct t1 *t, unsigned bits);
  */
 
 typedef bool t1_lower_fn(struct t1 *t);
-extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT]; /* t1_int.c */
-extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* t1_mem.c */
-extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* t1_fp.c */
+extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT];  /* t1_int.c */
+extern t1_lower_fn *const t1_bits_lowerings[ISA_INSN_COUNT]; /* t1_bits.c */
+extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT];  /* t1_mem.c */
+extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];   /* t1_fp.c */
 extern t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT];
 extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* t1_amo.c */
 

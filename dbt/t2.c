@@ -31,7 +31,7 @@ struct t2_code {
 };
 
 struct t2_request {
-    uint64_t paddr; /* of the header */
+    uint64_t paddr, vaddr; /* of the header */
     struct isa_config isa;
     uint8_t page[PAGE_SIZE];
 };
@@ -46,7 +46,6 @@ struct t2 {
     unsigned queued;
     struct t2_region *region; /* the thread's, and of translation at once */
     struct t2_emit *emit;
-    FILE *print; /* regions are printed there; NULL: nowhere */
 };
 
 /* ---- Making one ---------------------------------------------------------------------------------------- */
@@ -61,6 +60,15 @@ static bool check(const struct t2_region *region, const char *pass)
     return !fault;
 }
 
+/* Straight code is worth it where it does much floating point, for which T1 has no registers. */
+static bool computes(const struct t2_region *r)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < r->insn_count; i++)
+        count += r->insns[i].op >= T2_FADD && r->insns[i].op <= T2_FCVTFF;
+    return count >= 6;
+}
+
 /* All but the code. False: there is no region worth having. */
 static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request *request)
 {
@@ -68,12 +76,14 @@ static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request 
     r->isa = request->isa;
     r->dbt = t2->dbt;
     r->page = request->paddr & PAGE_MASK;
+    r->vaddr = request->vaddr & PAGE_MASK;
     r->header_offset = request->paddr & (PAGE_SIZE - 1);
     memcpy(r->code, request->page, PAGE_SIZE);
     memset(r->home, T2_IN_HART, sizeof(r->home));
-    if (!t2_region_find(r, t2->eager))
-        return false;
+    t2_region_find(r);
     t2_build(r);
+    if (!t2->eager && !r->loops && !computes(r))
+        return false;
     if (r->full || !r->blocks[0].guest_insns || !check(r, "building"))
         return false;
     t2_fold(r);
@@ -97,6 +107,30 @@ static struct t2_code *make_code(struct dbt *dbt, const struct t2_region *r, str
                                         .bytes = (uint16_t)bytes },
                               .header = code_ref(&dbt->cache, header) };
     return code;
+}
+
+static void tell(struct dbt *dbt, const struct t2_region *r, const uint8_t *start, size_t size)
+{
+    char *ir = NULL;
+    size_t ir_size = 0;
+    FILE *out = open_memstream(&ir, &ir_size);
+    if (out) {
+        t2_print(r, out);
+        fclose(out);
+    }
+    struct dbt_code code = { .kind = "t2",
+                             .ir = ir,
+                             .vaddr = r->vaddr + r->span_first,
+                             .paddr = r->page + r->span_first,
+                             .guest = r->code + r->span_first,
+                             .guest_size = r->span_last - r->span_first,
+                             .host = start + dbt->cache.run,
+                             .host_size = size,
+                             .isa = &r->isa };
+    for (unsigned i = 0; i < r->block_count; i++)
+        code.count += r->blocks[i].guest_insns;
+    dbt->listen(dbt->listen_opaque, &code);
+    free(ir);
 }
 
 /* Writes the code and publishes it. False: the segment is full. The lock is held. */
@@ -126,6 +160,8 @@ static bool publish(struct t2 *t2, struct t2_region *r)
     code_cache_commit(&dbt->cache, &code->owner, t->e.at);
     header->region = code_ref(&dbt->cache, code);
     t1_block_set_entry(dbt, header, entry);
+    if (dbt->listen)
+        tell(dbt, r, start, (size_t)(t->e.at - start));
     dbt->counters.regions++;
     dbt->counters.region_bytes += (size_t)(t->e.at - start);
     return true;
@@ -138,8 +174,6 @@ static void translate(struct t2 *t2, const struct t2_request *request)
     if (!prepare(t2, t2->region, request))
         return;
     pthread_mutex_lock(&dbt->lock);
-    if (t2->print)
-        t2_print(t2->region, t2->print);
     bool done = publish(t2, t2->region) || (code_cache_advance(&dbt->cache) && publish(t2, t2->region));
     uint64_t seen = dbt->counters.evictions;
     pthread_mutex_unlock(&dbt->lock);
@@ -163,6 +197,7 @@ static void leave_header(struct dbt *dbt, struct t2_code *code)
     header->samples = 0;
     if (header->entry)
         t1_block_set_entry(dbt, header, header->own_entry);
+    dbt->generation++;
     code->header = 0;
 }
 
@@ -197,29 +232,37 @@ static const uint8_t *page_of(const struct hart *hart, uint64_t pc, uint64_t *pa
     return entry->tag == (pc & PAGE_MASK) ? entry->host : NULL;
 }
 
-static struct t2_request *make_request(const struct hart *hart, const uint8_t *page, uint64_t paddr)
+static struct t2_request *make_request(const struct hart *hart, uint64_t pc, const uint8_t *page,
+                                       uint64_t paddr)
 {
     struct t2_request *request = malloc(sizeof(*request));
     if (!request)
         return NULL;
     request->paddr = paddr;
+    request->vaddr = pc;
     request->isa = hart->isa;
     mem_host_copy(request->page, page, PAGE_SIZE);
     return request;
 }
 
 /* With the lock held. */
-static void ask(struct t2 *t2, const struct hart *hart, const uint8_t *page, uint64_t paddr)
+static void ask(struct t2 *t2, const struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
 {
     struct t1_block *block = t1_block_at(t2->dbt, paddr);
-    if (!block || block->region || block->samples > T2_SAMPLES || ++block->samples < T2_SAMPLES)
+    if (block && block->region) { /* the table may still know the header's own entry */
+        struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
+        if (native->pc == pc)
+            native->code = block->entry;
+        return;
+    }
+    if (!block || block->samples > T2_SAMPLES || ++block->samples < T2_SAMPLES)
         return;
     if (t2->queued == T2_QUEUE_MAX) {
         block->samples = 0;
         return;
     }
     block->samples = T2_SAMPLES + 1; /* asked for */
-    struct t2_request *request = make_request(hart, page, paddr);
+    struct t2_request *request = make_request(hart, pc, page, paddr);
     if (request)
         t2->queue[t2->queued++] = request;
     pthread_cond_signal(&t2->wake);
@@ -231,7 +274,7 @@ void t2_slice_ended(struct hart *hart, uint64_t pc)
     uint64_t paddr;
     const uint8_t *page = page_of(hart, pc, &paddr);
     if (page && dbt->t2 && !dbt->t2->eager && pthread_mutex_trylock(&dbt->lock) == 0) {
-        ask(dbt->t2, hart, page, paddr);
+        ask(dbt->t2, hart, pc, page, paddr);
         pthread_mutex_unlock(&dbt->lock);
     }
 }
@@ -241,12 +284,10 @@ void t2_translate_now(struct hart *hart, uint64_t pc)
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
     uint64_t paddr;
     const uint8_t *page = page_of(hart, pc, &paddr);
-    struct t2_request *request = page && dbt->t2 && dbt->t2->eager ? make_request(hart, page, paddr) : NULL;
-    if (request && prepare(dbt->t2, dbt->t2->region, request)) {
-        if (dbt->t2->print)
-            t2_print(dbt->t2->region, dbt->t2->print);
+    struct t2_request *request =
+        page && dbt->t2 && dbt->t2->eager ? make_request(hart, pc, page, paddr) : NULL;
+    if (request && prepare(dbt->t2, dbt->t2->region, request))
         publish(dbt->t2, dbt->t2->region);
-    }
     free(request);
 }
 

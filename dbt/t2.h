@@ -89,7 +89,7 @@ struct t2_region {
     /* In. */
     struct isa_config isa;
     const struct dbt *dbt;
-    uint64_t page; /* physical */
+    uint64_t page, vaddr; /* physical; as some hart sees it */
     unsigned header_offset;
     uint8_t code[PAGE_SIZE]; /* copy of the guest's page */
 
@@ -99,6 +99,7 @@ struct t2_region {
     unsigned insn_count;
     unsigned span_first, span_last; /* guest bytes it came from */
     bool full;                      /* some limit was hit */
+    bool loops;                     /* there are any */
 
     /* Needed of the hart at the entry. */
     bool fp_used, fp_written;
@@ -108,7 +109,8 @@ struct t2_region {
 
     /* Found out. */
     uint64_t used[2], written[2]; /* sets of variables */
-    uint32_t lazy[2];             /* f registers whose NaN may not be canonical: single, double */
+    uint32_t lazy[2];             /* f registers that arithmetic of one format writes: single, double */
+    uint32_t steady; /* of those: nothing else does, so a NaN in them may always be made canonical */
     unsigned slot_count;
     uint8_t slot_base[T2_SLOTS]; /* the variable each slot serves */
     int32_t slot_span[T2_SLOTS]; /* the widest range it checks, bytes */
@@ -119,8 +121,8 @@ struct t2_region {
 
 /* ---- Passes, in order ---------------------------------------------------------------------------------- */
 
-/* Finds blocks and loops. False: nothing worth translating. `all`: also what is no loop. */
-bool t2_region_find(struct t2_region *region, bool all);
+/* Finds blocks and loops. */
+void t2_region_find(struct t2_region *region);
 void t2_build(struct t2_region *region);
 void t2_fold(struct t2_region *region);
 void t2_access(struct t2_region *region);
@@ -162,6 +164,7 @@ struct t2_exit {
     uint16_t offset; /* T1 goes on there */
     uint16_t left;   /* instructions to give back */
     bool request;    /* the hart's attention is wanted: leave translated code */
+    uint32_t lazy;   /* f registers to be made canonical */
 };
 
 enum t2_cold_kind { T2_COLD_FILL, T2_COLD_SLICE, T2_COLD_CANON };
@@ -234,6 +237,13 @@ void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold);
 void t2_emit_fp(struct t2_emit *t, const struct t2_insn *insn); /* t2_emit_fp.c */
 /* Sets the upper half of an f register to ones. */
 void t2_emit_box(struct t2_emit *t, unsigned variable);
+/* Before the jumps to blocks that others lead to as well, which expect no more than the region's steady
+ * registers not to be canonical. */
+void t2_fp_meet(struct t2_emit *t);
+/* Those that are not canonical here, but the steady ones. */
+uint32_t t2_fp_lazy(const struct t2_emit *t);
+/* Makes a NaN in any of them canonical, without cold code. */
+void t2_emit_canon_all(struct t2_emit *t, uint32_t set);
 /* Makes the NaN that may be in an f register canonical. */
 void t2_emit_canon(struct t2_emit *t, unsigned variable);
 void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold);

@@ -126,6 +126,14 @@ static void find_lazy(struct t2_region *r)
     uint32_t both = r->lazy[0] & r->lazy[1];
     r->lazy[0] &= ~both;
     r->lazy[1] &= ~both;
+    r->steady = r->lazy[0] | r->lazy[1];
+    for (unsigned i = 0; i < r->insn_count; i++) {
+        const struct t2_insn *insn = &r->insns[i];
+        bool any_bits =
+            insn->op == T2_FLOAD || insn->op == T2_XMVF || (insn->op >= T2_FSGNJ && insn->op <= T2_FSGNJX);
+        if (any_bits)
+            r->steady &= ~(1u << (insn->d - T2_F0));
+    }
 }
 
 /* Registers read as single precision that only such results are written to: they are boxed if they are at the

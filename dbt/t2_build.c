@@ -372,7 +372,7 @@ static void build_end(struct build *b, bool decoded)
         insn->cond = (uint8_t)branch_cond(op->insn);
         insn->a = op->rs1;
         insn->b = op->rs2;
-    } else if (block->next != T2_NOT_HERE && !branch && !jump) {
+    } else if (block->next != T2_NOT_HERE && !decoded && (int32_t)b->offset == block->next_offset) {
         append(b, T2_JUMP); /* falls into the next block */
     } else {
         append(b, T2_LEAVE);

@@ -53,14 +53,16 @@ void t2_set(struct t2_emit *t, unsigned variable, enum x86_reg from)
 
 static unsigned exit_at(struct t2_emit *t, unsigned offset, unsigned left, bool request)
 {
+    uint32_t lazy = t2_fp_lazy(t);
     for (unsigned i = 0; i < t->exit_count; i++)
-        if (t->exits[i].offset == offset && t->exits[i].left == left && t->exits[i].request == request)
+        if (t->exits[i].offset == offset && t->exits[i].left == left && t->exits[i].request == request &&
+            t->exits[i].lazy == lazy)
             return i;
     if (t->exit_count == T2_EXITS_MAX) {
         t->full = true;
         return 0;
     }
-    t->exits[t->exit_count] = (struct t2_exit){ (uint16_t)offset, (uint16_t)left, request };
+    t->exits[t->exit_count] = (struct t2_exit){ (uint16_t)offset, (uint16_t)left, request, lazy };
     return t->exit_count++;
 }
 
@@ -106,6 +108,7 @@ static void jump(struct t2_emit *t, int cond, unsigned to, int32_t offset)
 static void emit_exit(struct t2_emit *t, const struct t2_exit *exit)
 {
     struct x86_emit *e = &t->e;
+    t2_emit_canon_all(t, exit->lazy);
     x86_call_to(e, t->tail);
     if (exit->left)
         x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, exit->left);
@@ -254,6 +257,19 @@ static void emit_conditions(struct t2_emit *t)
             x86_patch(site, e->run, t1);
     }
     for (unsigned i = 0; i < 32; i++) {
+        if (!(r->steady >> i & 1))
+            continue;
+        bool single =
+            r->lazy[0] >> i & 1; /* no NaN; no floating-point instruction, which might raise a flag */
+        x86_load(e, single ? 32 : 64, X86_RCX, t2_home(T2_F0 + i));
+        x86_op(e, X86_ADD, single ? 32 : 64, X86_RCX, X86_RCX);
+        x86_mov_imm(e, X86_RDX, single ? (int64_t)0xff000000 : (int64_t)0xffe0000000000000);
+        x86_op(e, X86_CMP, single ? 32 : 64, X86_RCX, X86_RDX);
+        uint8_t *site = x86_jcc(e, X86_A);
+        if (!e->overflow)
+            x86_patch(site, e->run, t1);
+    }
+    for (unsigned i = 0; i < 32; i++) {
         if (!(r->boxed >> i & 1))
             continue;
         struct x86_mem high = t2_home(T2_F0 + i);
@@ -298,12 +314,10 @@ static void emit_tail(struct t2_emit *t)
     struct move moves[PINNED_COUNT];
     unsigned count = 0;
     t->tail = x86_here(e);
+    t2_emit_canon_all(t, r->steady);
     for (unsigned i = 0; i < 32; i++) {
         if (!t2_in(r->written, T2_F0 + i))
             continue;
-        t->fp.canonical &= ~((r->lazy[0] | r->lazy[1]) & 1u << i);
-        t->fp.not_nan &= ~(1u << i);
-        t2_emit_canon(t, T2_F0 + i);
         if (r->home[T2_F0 + i] != T2_IN_HART)
             x86_vex_mem(e, x86_vex_scalar(64, 0x11), r->home[T2_F0 + i], 0, t2_home(T2_F0 + i));
     }
@@ -325,6 +339,7 @@ static void emit_tail(struct t2_emit *t)
 static void emit_end(struct t2_emit *t, const struct t2_insn *insn, unsigned number)
 {
     const struct t2_block *block = t->at;
+    t2_fp_meet(t);
     if (insn->op == T2_LEAVE) {
         t2_exit_if(t, -1, t2_exit_here(t, insn));
         return;

@@ -85,9 +85,28 @@ void t2_fp_block(struct t2_emit *t, unsigned number)
     if (number && block->predecessors == 1 && block->before < number)
         t->fp = t->fp_ends[block->before];
     else
-        t->fp = (struct t2_fp_facts){ .not_nan = 0,
-                                      .canonical = ~(t->r->lazy[0] | t->r->lazy[1]),
-                                      .boxed = t->r->boxed };
+        t->fp = (struct t2_fp_facts){ .not_nan = 0, .canonical = ~t->r->steady, .boxed = t->r->boxed };
+}
+
+uint32_t t2_fp_lazy(const struct t2_emit *t)
+{
+    return (t->r->lazy[0] | t->r->lazy[1]) & ~(t->r->steady | t->fp.canonical | t->fp.not_nan);
+}
+
+static bool meets_others(const struct t2_emit *t, unsigned block, unsigned successor)
+{
+    return successor != T2_NOT_HERE && !(t->r->blocks[successor].predecessors == 1 && successor > block);
+}
+
+void t2_fp_meet(struct t2_emit *t)
+{
+    unsigned number = (unsigned)(t->at - t->r->blocks);
+    if (!meets_others(t, number, t->at->taken) && !meets_others(t, number, t->at->next))
+        return;
+    uint32_t lazy = t2_fp_lazy(t);
+    for (unsigned i = 0; i < 32; i++)
+        if (lazy >> i & 1)
+            t2_emit_canon(t, T2_F0 + i);
 }
 
 static unsigned lazy_bits(const struct t2_region *r, unsigned variable)
@@ -116,6 +135,24 @@ void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold)
     x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), cold->reg, 0,
                 cold->bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
     x86_jmp_to(&t->e, cold->back);
+}
+
+void t2_emit_canon_all(struct t2_emit *t, uint32_t set)
+{
+    struct x86_emit *e = &t->e;
+    for (unsigned i = 0; i < 32; i++) {
+        if (!(set >> i & 1))
+            continue;
+        unsigned bits = lazy_bits(t->r, T2_F0 + i), reg = t2_use_f(t, T2_F0 + i, 0);
+        unordered_compare(t, bits, false, reg, reg);
+        uint8_t *number = x86_jcc(e, X86_NP);
+        x86_vex_mem(e, x86_vex_scalar(64, 0x10), reg, 0,
+                    bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
+        if (!in_register(t, T2_F0 + i))
+            t2_set_f(t, T2_F0 + i, reg);
+        if (!e->overflow)
+            x86_patch(number, e->run, x86_here(e));
+    }
 }
 
 /* A single-precision operand must be boxed: else T1 takes over. */

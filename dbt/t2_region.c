@@ -205,7 +205,7 @@ static void find_loops(struct t2_region *r)
     }
 }
 
-bool t2_region_find(struct t2_region *r, bool all)
+void t2_region_find(struct t2_region *r)
 {
     struct search s = { .r = r };
     r->rm_static = -1;
@@ -228,5 +228,5 @@ bool t2_region_find(struct t2_region *r, bool all)
     bool inner = false;
     for (unsigned i = 0; i < r->block_count; i++)
         inner |= r->blocks[i].loop;
-    return loop || inner || all;
+    r->loops = loop || inner;
 }

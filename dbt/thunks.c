@@ -116,7 +116,7 @@ static void handler_done(struct hart *hart, const struct insn *insn)
 
 /* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
  * much to take back, and instret is exact: it can run. */
-static const struct insn *own_insn(struct hart *hart, const struct insn *insn)
+static DBT_THROUGH_CODE const struct insn *own_insn(struct hart *hart, const struct insn *insn)
 {
     unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
     struct insn *own = &hart->native.block->insns[BLOCK_INSNS_MAX - undone];
@@ -167,11 +167,9 @@ static const uint8_t *resume(struct hart *hart)
         hart->native.budget += DBT_SLICE;
         hart->native.end += DBT_SLICE;
     }
-    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
-    if (native->pc != hart->pc)
-        return NULL;
     hart->native.page = hart->pc & PAGE_MASK;
-    return native->code;
+    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
+    return native->pc == hart->pc ? native->code : dbt_find(hart, hart->pc);
 }
 
 static void exec_system(struct hart *hart, const struct insn *insn)
@@ -281,11 +279,16 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
 
     dbt->leave_link = x86_here(e);
     x86_store(e, 32, HART_MEM(native.link), X86_RAX);
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_LINK);
     x86_jmp_to(e, dbt->leave);
 
     dbt->leave_at = x86_here(e);
     x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_UNTRANSLATED);
+    uint8_t *at = x86_jmp(e);
     dbt->leave_miss = x86_here(e);
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_MISS);
+    x86_patch(at, e->run, x86_here(e));
     x86_store(e, 64, HART_MEM(pc), X86_RAX);
     x86_jmp_to(e, dbt->leave);
 }
@@ -316,6 +319,9 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
     x86_ret(e);
 }
 
+/* The bits of pc that are bits of 16 * TLB_NATIVE_INDEX(pc) as they stand: the page's. */
+#define TLB_NATIVE_PAGES ((TLB_NATIVES / TLB_NATIVES_OF_PAGE - 1) << 12)
+
 void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
 {
     const int32_t table = (int32_t)offsetof(struct tlb, native);
@@ -325,9 +331,8 @@ void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
     x86_mov(e, 32, X86_RCX, X86_RAX);
     x86_mov(e, 32, X86_RDX, X86_RAX);
     x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
-    x86_shift_imm(e, X86_SHR, 32, X86_RDX, 2);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, 0x3f0);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_NATIVES / 64 - 1) << 10);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_NATIVE_PAGES);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES_OF_PAGE - 1) << 4);
     x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
     uint8_t *miss = x86_jcc(e, X86_NE);
@@ -341,8 +346,7 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
     const int32_t table =
         (int32_t)(offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native));
     x86_store(e, 64, HART_MEM(native.page), X86_RCX);
-    x86_shift_imm(e, X86_SHR, 32, X86_RCX, 2);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES / 64 - 1) << 10);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_NATIVE_PAGES);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
     x86_jcc_to(e, X86_NE, dbt->find);
     x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
@@ -353,11 +357,13 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
 static void build_return(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->return_other = x86_here(e);
+    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.returns_missed), 1);
+    const uint8_t *again = x86_here(e);
     x86_mem_op_imm(e, X86_CMP, 64, x86_mem(X86_RSP, 8), -1);
     uint8_t *end = x86_jcc(e, X86_E);
     x86_op_imm(e, X86_ADD, 64, X86_RSP, 16);
     x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
-    x86_patch(x86_jcc(e, X86_NE), e->run, dbt->return_other);
+    x86_patch(x86_jcc(e, X86_NE), e->run, again);
     x86_ret(e);
     x86_patch(end, e->run, x86_here(e));
     x86_test(e, 32, HOST_BUDGET, HOST_BUDGET);

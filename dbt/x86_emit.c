@@ -562,6 +562,6 @@ struct unaligned {
 void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target)
 {
     int32_t distance = (int32_t)(target - (site + run + 4));
-    __atomic_thread_fence(__ATOMIC_RELEASE); /* what it leads to was written before */
+    __asm__ volatile("" ::: "memory"); /* what it leads to was written before: x86 keeps stores in order */
     ((struct unaligned *)(void *)site)->value = distance;
 }

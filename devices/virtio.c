@@ -45,14 +45,21 @@ void virtio_device_attach(struct virtio_device *device, struct virtio_transport 
 {
     device->transport = transport;
     device->dma = dma;
+    virtio_device_set_interface(device, legacy);
+}
+
+void virtio_device_set_interface(struct virtio_device *device, bool legacy)
+{
     device->legacy = legacy;
+    device->offered &= ~(1ull << VIRTIO_F_ANY_LAYOUT | 1ull << VIRTIO_F_VERSION_1);
     device->offered |= legacy ? 1ull << VIRTIO_F_ANY_LAYOUT : 1ull << VIRTIO_F_VERSION_1;
 }
 
 bool virtio_device_may_run(const struct virtio_device *device)
 {
     /* Legacy drivers are known to use their queues before they set DRIVER_OK. */
-    return !device->broken && !device->paused && (device->legacy || device->status & VIRTIO_DRIVER_OK);
+    return !device->broken && !device->paused && !device->stopped &&
+           (device->legacy || device->status & VIRTIO_DRIVER_OK);
 }
 
 void virtio_device_break(struct virtio_device *device)
@@ -116,6 +123,18 @@ static void device_resume(struct virtio_device *device)
     notify_all(device); /* the worker may have left chains behind */
 }
 
+void virtio_device_set_stopped(struct virtio_device *device, bool stopped)
+{
+    if (stopped == device->stopped)
+        return;
+    device->stopped = stopped;
+    if (device->paused)
+        return; /* whoever paused it waits for the work, and then lets what may run */
+    if (stopped)
+        device_pause(device);
+    device_resume(device);
+}
+
 void virtio_device_reset(struct virtio_device *device)
 {
     device_pause(device);
@@ -163,6 +182,15 @@ void virtio_device_disable_queue(struct virtio_device *device, struct virtqueue 
         return;
     device_pause(device);
     virtqueue_disable(queue);
+    device_resume(device);
+}
+
+void virtio_device_reset_queue(struct virtio_device *device, struct virtqueue *queue)
+{
+    if (device->paused)
+        return;
+    device_pause(device);
+    virtqueue_reset(queue);
     device_resume(device);
 }
 

@@ -33,6 +33,7 @@ enum virtio_feature { /* bit numbers, section 6; those below 24 are the device's
                       VIRTIO_F_INDIRECT_DESC = 28,
                       VIRTIO_F_EVENT_IDX = 29,
                       VIRTIO_F_VERSION_1 = 32,
+                      VIRTIO_F_RING_RESET = 40, /* offered by transports that can reset one queue */
 };
 
 #define VIRTIO_CONFIG_MAX 64 /* bytes of configuration space */
@@ -71,8 +72,9 @@ struct virtio_device {
     uint64_t offered;             /* feature bits */
     uint64_t driver_features;     /* as the driver wrote them */
     uint8_t status;
-    bool broken; /* the driver broke the rules: nothing runs until reset */
-    bool paused; /* a reset, or saving, is waiting for the worker */
+    bool broken;  /* the driver broke the rules: nothing runs until reset */
+    bool paused;  /* a reset, or saving, is waiting for the worker */
+    bool stopped; /* the transport may not master its bus: nothing runs until it may */
     uint32_t config_generation;
     uint8_t config[VIRTIO_CONFIG_MAX]; /* little-endian */
     unsigned config_size;
@@ -105,6 +107,12 @@ void virtio_device_queue_interrupt(struct virtio_device *device, unsigned queue)
 /* For transports. Attaches once, before the guest runs. */
 void virtio_device_attach(struct virtio_device *device, struct virtio_transport *transport, struct dma *dma,
                           bool legacy);
+/* A transport with both interfaces: which one the driver uses, known when it resets the device. The status is
+ * 0. [locked] */
+void virtio_device_set_interface(struct virtio_device *device, bool legacy);
+/* Keeps the device from guest memory (see `stopped`), or lets it work again. Stopping returns when no work is
+ * under way any more: the lock is given up while that is awaited. [locked] */
+void virtio_device_set_stopped(struct virtio_device *device, bool stopped);
 /* NULL where the device has no such queue. [locked], like all that follow. */
 struct virtqueue *virtio_device_queue(struct virtio_device *device, uint32_t index);
 /* Word 0 or 1 of the driver's features; others are ignored. */
@@ -116,6 +124,8 @@ void virtio_device_reset(struct virtio_device *device);
 void virtio_device_enable_queue(struct virtio_device *device, struct virtqueue *queue);
 /* Waits like a reset. */
 void virtio_device_disable_queue(struct virtio_device *device, struct virtqueue *queue);
+/* VIRTIO_F_RING_RESET: the same, and the queue's registers to their values after reset. */
+void virtio_device_reset_queue(struct virtio_device *device, struct virtqueue *queue);
 void virtio_device_notify(struct virtio_device *device, uint32_t queue);
 /* size is 1, 2, 4 or 8. Beyond the configuration space all ones are read and writes are ignored. */
 uint64_t virtio_device_config_read(struct virtio_device *device, uint64_t offset, unsigned size);

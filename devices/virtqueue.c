@@ -243,7 +243,13 @@ bool virtqueue_has_more(struct virtqueue *queue)
                               avail_idx_after_asking(queue) != queue->last_avail);
 }
 
-void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written)
+void virtqueue_unpop(struct virtqueue *queue, unsigned count)
+{
+    queue->last_avail = (uint16_t)(queue->last_avail - count);
+}
+
+void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written,
+                    unsigned ahead)
 {
     struct dma *dma = queue->device->dma;
     /* Also where the queue is gone: the buffers may have been written. */
@@ -251,11 +257,23 @@ void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, ui
         dma->ops->written(dma, chain->paddrs[n], chain->segments[n].iov_len);
     if (!queue->enabled || chain->epoch != queue->epoch)
         return;
-    uint64_t offset = RING_HEADER + USED_ENTRY_BYTES * (queue->used_idx & (queue->size - 1u));
+    uint64_t offset = RING_HEADER + USED_ENTRY_BYTES * ((queue->used_idx + ahead) & (queue->size - 1u));
     __atomic_store_n((uint32_t *)(queue->used + offset), chain->head, __ATOMIC_RELAXED);
     __atomic_store_n((uint32_t *)(queue->used + offset + 4), written, __ATOMIC_RELAXED);
     dma->ops->written(dma, queue->used_paddr + offset, USED_ENTRY_BYTES);
-    store_used16(queue, 2, ++queue->used_idx);
+}
+
+void virtqueue_publish(struct virtqueue *queue, unsigned count)
+{
+    queue->used_idx = (uint16_t)(queue->used_idx + count);
+    store_used16(queue, 2, queue->used_idx);
+}
+
+void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written)
+{
+    virtqueue_fill(queue, chain, written, 0);
+    if (queue->enabled && chain->epoch == queue->epoch)
+        virtqueue_publish(queue, 1);
 }
 
 /* Sections 2.7.7 and 2.7.10: is there an interrupt due for the entries from `signalled` to `used_idx`? */

@@ -64,6 +64,13 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain);
 bool virtqueue_has_more(struct virtqueue *queue);
 /* Gives the chain back, `written` bytes of its in-buffers having been filled from the start. */
 void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written);
+/* The same for several chains that belong together, all within one hold of the lock: takes back the last
+ * `count` pops; notes a chain as the used entry `ahead` places from the next; shows the driver `count` of the
+ * entries so noted. */
+void virtqueue_unpop(struct virtqueue *queue, unsigned count);
+void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written,
+                    unsigned ahead);
+void virtqueue_publish(struct virtqueue *queue, unsigned count);
 /* Interrupts the driver if it wants to hear of what was pushed since the last call. */
 void virtqueue_signal(struct virtqueue *queue);
 

@@ -7,6 +7,7 @@
  * status is 128 + signal; a second one ends the program at once. Faults of the program itself restore the
  * terminal and then take their default course.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "devices/chardev.h"
+#include "frontend/code_listing.h"
 #include "frontend/options.h"
 #include "machine/machine.h"
 #include "util/log.h"
@@ -72,9 +74,9 @@ static void set_title(const char *title)
         fprintf(stderr, "\033]0;%s\007", title);
 }
 
-static int run(const struct options *options, struct error *error)
+static int run_machine(const struct machine_config *config, struct error *error)
 {
-    struct machine *machine = machine_create(&options->machine, error);
+    struct machine *machine = machine_create(config, error);
     if (!machine)
         return fail(error);
     atomic_store(&running, machine);
@@ -88,8 +90,25 @@ static int run(const struct options *options, struct error *error)
     return status < 0 ? fail(error) : status;
 }
 
+static int run(const struct options *options, struct error *error)
+{
+    struct machine_config config = options->machine;
+    struct code_listing *listing = NULL;
+    if (options->perf_map || log_enabled(LOG_CATEGORY_OUT_ASM) || log_enabled(LOG_CATEGORY_IR)) {
+        listing = code_listing_create(options->perf_map, error);
+        if (!listing)
+            return fail(error);
+        config.listen = code_listing_take;
+        config.listen_opaque = listing;
+    }
+    int status = run_machine(&config, error);
+    code_listing_destroy(listing);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
+    mallopt(M_MMAP_THRESHOLD, 256 << 10); /* large pieces of images go back to the host when they are freed */
     static struct options options;
     struct error error = { "" };
     int status;

@@ -33,6 +33,8 @@ TAKE_TEXT(take_initrd, machine.initrd)
 TAKE_TEXT(take_append, machine.append)
 TAKE_TEXT(take_dtb, machine.dtb)
 TAKE_TEXT(take_log_file, log_file)
+TAKE_TEXT(take_log_filter, log_filter)
+TAKE_FLAG(take_perf_map, perf_map, true)
 TAKE_FLAG(take_nographic, nographic, true)
 TAKE_FLAG(take_nodefaults, nodefaults, true)
 TAKE_FLAG(take_snapshot, snapshot, true)
@@ -130,9 +132,14 @@ static bool take_argument(struct options *options, char *const *argv, int argc, 
                          "%s: an argument without its flag; a disk image needs -drive file=%s,format=raw",
                          given, given);
     const char *name = given + 1 + (given[1] == '-');
+    size_t length = given[1] == '-' ? strcspn(name, "=") : strlen(name); /* --name=value, too */
     for (size_t i = 0; i < FLAG_COUNT; i++) {
-        if (strcmp(flags[i].name, name) != 0)
+        if (strlen(flags[i].name) != length || strncmp(flags[i].name, name, length) != 0)
             continue;
+        if (name[length] && !flags[i].argument)
+            return error_set(error, "%s: -%s has no argument", given, flags[i].name);
+        if (name[length])
+            return flags[i].take(options, name + length + 1, error);
         if (!flags[i].argument)
             return flags[i].take(options, NULL, error);
         if (*at + 1 == argc)
@@ -193,6 +200,11 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
     if (options->log_list && !log_enable(options->log_list, &bad))
         return error_set(error, "-d %s: unknown category %.*s; -d help lists them", options->log_list,
                          (int)strcspn(bad, ","), bad);
+    if (options->log_filter && !log_set_filter(options->log_filter, &bad))
+        return error_set(error,
+                         "-dfilter %s: %.*s is no range of addresses; ranges are START..LAST, START+SIZE and "
+                         "START-SIZE, up to 16 of them",
+                         options->log_filter, (int)strcspn(bad, ","), bad);
     return options_join(options, error);
 }
 

@@ -46,8 +46,16 @@ struct options_device {
     const char *backend; /* id of its drive, rng object or chardev; NULL: none */
     const char *serial_number;
     unsigned queues, queue_size; /* 0: the default */
-    const char *text;            /* the argument of -device, for messages */
-    int slot;                    /* virtio-mmio-bus.N; -1: any */
+    uint8_t mac[6];              /* of a card */
+    bool has_mac;
+    unsigned netdev;       /* of a card: number of its network, from 1; 0: `backend` names it, or none */
+    const char *mount_tag; /* of a shared folder */
+    unsigned folder;       /* number of that folder, from 1; 0: `backend` names it */
+    const char *text;      /* the argument of -device, for messages */
+    int slot;              /* virtio-mmio-bus.N; -1: any */
+    bool on_pci;           /* it is a function on pcie.0 instead, as `pci` says (without its device) */
+    bool has_addr;         /* the place in `pci` was asked for */
+    struct machine_pci pci;
 };
 
 /* -object rng-random and -chardev: an id and what it stands for. */
@@ -55,12 +63,35 @@ struct options_named {
     const char *id, *value;
 };
 
+/* -netdev, -nic, -net. */
+struct options_nic {
+    const char *id, *netdev; /* netdev: id of the network that -net nic names */
+    uint8_t mac[6];
+    bool has_mac;
+    struct netdev_slirp_config user;
+};
+
+/* -object filter-dump */
+struct options_dump {
+    const char *netdev, *file;
+    uint32_t snap; /* bytes of a frame */
+};
+
+/* -fsdev, -virtfs */
+struct options_folder {
+    const char *id, *tag; /* tag: of -virtfs */
+    struct p9_server_config folder;
+    bool has_security;
+};
+
 struct options {
     enum options_action action;
     struct machine_config machine;
-    const char *title;    /* -name */
-    const char *log_list; /* -d */
-    const char *log_file; /* -D */
+    const char *title;      /* -name */
+    const char *log_list;   /* -d */
+    const char *log_file;   /* -D */
+    const char *log_filter; /* -dfilter */
+    bool perf_map;          /* -perfmap */
     bool nographic, display_none, nodefaults, snapshot;
     unsigned serial_count;
 
@@ -73,6 +104,13 @@ struct options {
     unsigned rng_count;
     struct options_named chardevs[OPTIONS_ITEMS_MAX];
     unsigned chardev_count;
+    struct options_dump dumps[OPTIONS_ITEMS_MAX];
+    unsigned dump_count;
+    struct options_folder folders[OPTIONS_ITEMS_MAX];
+    unsigned folder_count;
+    bool net_asked;              /* the command line says something about the network */
+    unsigned net_card, net_user; /* -net nic: number of the device; -net user: of the network; from 1 */
+    unsigned default_macs;       /* given out */
     struct option_strings strings;
 };
 
@@ -96,10 +134,37 @@ options_take_fn options_take_blockdev, options_take_pflash;
 bool options_join_pflash(struct options *options, struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
+options_take_fn options_take_netdev, options_take_nic, options_take_net;
+options_take_fn options_take_fsdev, options_take_virtfs;
+bool options_join_folder(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error);
+bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
+/* options_pci.c: does `name` mean the device of the table that is called `known` there? A row
+ * "virtio-X-device" is virtio-X-pci too; device->on_pci is set then. */
+bool options_names_device(const char *name, const char *known, struct options_device *device);
+/* For -device help: the other name of that row. */
+void options_print_pci_name(const char *known, FILE *out);
+/* Takes those keys out of the list that are about the PCI function: the rest is the device's. */
+bool options_take_pci_keys(struct options *options, const char *name, struct option_pairs *pairs,
+                           struct options_device *device, struct error *error);
+/* Gives the device its place on the bus, and returns the function that it becomes there; NULL and *error
+ * where there is none. `what` is for the message. */
+struct machine_pci *options_place_pci(struct options *options, const struct options_device *device,
+                                      const char *what, struct error *error);
+/* When all are placed: does the guest find each of them? */
+bool options_check_pci(const struct options *options, struct error *error);
+
 /* Second step. */
 bool options_join(struct options *options, struct error *error);
+/* Its parts for networks: before devices are plugged in; one card; the card that is there unless the command
+ * line says something about the network, as the last of the devices; the end. */
+bool options_join_net(struct options *options, struct error *error);
+bool options_join_netdev(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error);
+bool options_add_default_card(struct options *options, struct error *error);
+void options_warn_netdevs(const struct options *options);
 
 /* One key of a KEY=VALUE list, and what takes its value. */
 struct options_key {

@@ -44,9 +44,11 @@ bool options_take_object(struct options *options, const char *argument, struct e
     if (!option_pairs_split(&pairs, &options->strings, argument, "qom-type", error))
         return false;
     const char *type = option_pairs_get(&pairs, "qom-type");
+    if (type && strcmp(type, "filter-dump") == 0)
+        return options_take_filter_dump(options, &pairs, error);
     bool builtin = type && strcmp(type, "rng-builtin") == 0;
     if (!builtin && (!type || strcmp(type, "rng-random") != 0))
-        return options_bad_value(error, "-object", type, "rng-random, rng-builtin");
+        return options_bad_value(error, "-object", type, "rng-random, rng-builtin, filter-dump");
     struct options_named named = { .id = option_pairs_get(&pairs, "id"),
                                    .value = option_pairs_get(&pairs, "filename") };
     if (!builtin && !named.value)

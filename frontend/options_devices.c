@@ -19,6 +19,10 @@ static const struct known_device {
     { "virtio-blk-device", MACHINE_VIRTIO_BLK, "drive",
       "a disk: drive=ID of a -drive or -blockdev, serial=TEXT, num-queues=N, queue-size=N" },
     { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
+    { "virtio-net-device", MACHINE_VIRTIO_NET, "netdev",
+      "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
+    { "virtio-9p-device", MACHINE_VIRTIO_9P, "fsdev",
+      "a shared folder: fsdev=ID of a -fsdev, mount_tag=TAG" },
     { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries a virtconsole" },
     { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev" },
     { "loader", MACHINE_VIRTIO_NONE, NULL,
@@ -32,12 +36,8 @@ static const struct {
     bool prefix;
     const char *text;
 } later_devices[] = {
-    { "virtio-net", true, "there is no network" },
-    { "e1000", true, "there is no network" },
-    { "rtl8139", true, "there is no network" },
-    { "virtio-blk-pci", true, "there is no PCIe; use virtio-blk-device" },
-    { "virtio-rng-pci", true, "there is no PCIe; use virtio-rng-device" },
-    { "virtio-serial-pci", true, "there is no PCIe; use virtio-serial-device" },
+    { "e1000", true, "use virtio-net-device" },
+    { "rtl8139", true, "use virtio-net-device" },
     { "virtserialport", false, "there is virtconsole" },
     { "virtio-gpu", true, "there is no screen" },
     { "virtio-vga", true, "there is no screen" },
@@ -50,22 +50,30 @@ static const struct {
     { "usb-", true, "there is no USB" },
     { "qemu-xhci", false, "there is no USB" },
     { "nec-usb-xhci", false, "there is no USB" },
-    { "virtio-9p", true, "there is no shared folder" },
     { "vhost", true, "there is no vhost" },
-    { "virtio-scsi", true, "use virtio-blk-device" },
-    { "scsi-", true, "use virtio-blk-device" },
-    { "nvme", false, "there is no PCIe; use virtio-blk-device" },
-    { "ahci", false, "there is no PCIe; use virtio-blk-device" },
-    { "pcie", true, "there is no PCIe" },
+    { "virtio-scsi", true, "use virtio-blk-pci" },
+    { "scsi-", true, "use virtio-blk-pci" },
+    { "nvme", false, "use virtio-blk-pci" },
+    { "ahci", false, "use virtio-blk-pci" },
+    { "pcie", true, "all PCI devices are on the root bus, pcie.0" },
+    { "ioh3420", false, "all PCI devices are on the root bus, pcie.0" },
+    { "pci-bridge", false, "all PCI devices are on the root bus, pcie.0" },
+    { "pxb", true, "all PCI devices are on the root bus, pcie.0" },
     { "virtio-balloon", true, "the guest keeps its RAM" },
     { "guest-loader", false, "use -device loader" },
 };
 
 void options_print_devices(FILE *out)
 {
-    for (size_t i = 0; i < KNOWN_COUNT; i++)
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
         fprintf(out, "%-22s %s\n", known_devices[i].name, known_devices[i].text);
-    fprintf(out, "The virtio devices take bus=" BUS_PREFIX "N, N from 0 to %d.\n", MACHINE_VIRTIO_SLOTS - 1);
+        options_print_pci_name(known_devices[i].name, out);
+    }
+    fprintf(out,
+            "virtio-X-device takes bus=" BUS_PREFIX "N, N from 0 to %d. virtio-X-pci takes bus=pcie.0,\n"
+            "addr=SLOT[.FUNCTION] (hexadecimal), multifunction=on, disable-legacy=on|off|auto,\n"
+            "disable-modern=on|off, vectors=N.\n",
+            MACHINE_VIRTIO_SLOTS - 1);
 }
 
 /* ---- Keys ----------------------------------------------------------------------------------------- */
@@ -130,6 +138,45 @@ static const struct options_key blk_keys[] = {
     { "serial", device_serial },
     { "num-queues", device_queues },
     { "queue-size", device_queue_size },
+    { NULL, NULL },
+};
+static bool device_mac(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct options_device *device = item;
+    device->has_mac = value && netdev_parse_mac(value, device->mac);
+    return device->has_mac ||
+           error_set(error,
+                     "-device virtio-net-device,mac=%s: not a card's address; write mac=52:54:00:12:34:56",
+                     value ? value : "");
+}
+
+static bool device_mq(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    bool on;
+    if (!option_parse_switch(value, &on))
+        return options_bad_value(error, "-device virtio-net-device,mq", value, "on, off");
+    return !on ||
+           error_set(error, "-device virtio-net-device,mq=on: this version has one pair of queues a card");
+}
+
+static const struct options_key net_keys[] = {
+    { "netdev", device_backend }, { "mac", device_mac }, { "id", device_id },
+    { "bus", device_bus },        { "mq", device_mq },   { NULL, NULL },
+};
+static bool device_mount_tag(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_device *)item)->mount_tag = value;
+    return true;
+}
+
+static const struct options_key folder_keys[] = {
+    { "fsdev", device_backend },
+    { "mount_tag", device_mount_tag },
+    { "id", device_id },
+    { "bus", device_bus },
     { NULL, NULL },
 };
 static const struct options_key rng_keys[] = {
@@ -225,21 +272,25 @@ static bool unknown_device(const char *name, struct error *error)
                      nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
-static bool take_virtio(struct options *options, const struct known_device *known, const char *argument,
-                        const struct option_pairs *pairs, struct error *error)
+/* `device` is filled in as far as its name and transport go. */
+static bool take_virtio(struct options *options, const struct known_device *known,
+                        struct options_device device, const struct option_pairs *pairs, struct error *error)
 {
+    const char *argument = device.text;
     char flag[64];
     const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
                                      : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
+                                     : known->kind == MACHINE_VIRTIO_NET ? net_keys
+                                     : known->kind == MACHINE_VIRTIO_9P  ? folder_keys
                                                                          : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);
-    struct options_device device = { .kind = known->kind, .slot = -1, .text = argument };
-    snprintf(flag, sizeof(flag), "-device %s", known->name);
+    snprintf(flag, sizeof(flag), "-device %.*s", (int)strcspn(argument, ","), argument);
     if (!options_take_pairs(options, pairs, keys, &device, flag, error))
         return false;
     if (known->kind == MACHINE_VIRTIO_BLK && !device.backend)
         return error_set(error, "-device %s: drive=ID is missing", argument);
+    options->net_asked |= known->kind == MACHINE_VIRTIO_NET;
     options->devices[options->device_count++] = device;
     return true;
 }
@@ -264,8 +315,10 @@ bool options_take_device(struct options *options, const char *argument, struct e
     if (strcmp(name, "virtconsole") == 0)
         return take_console(options, &pairs, error);
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        if (strcmp(known_devices[i].name, name) == 0)
-            return take_virtio(options, &known_devices[i], argument, &pairs, error);
+        struct options_device device = { .kind = known_devices[i].kind, .slot = -1, .text = argument };
+        if (options_names_device(name, known_devices[i].name, &device))
+            return options_take_pci_keys(options, name, &pairs, &device, error) &&
+                   take_virtio(options, &known_devices[i], device, &pairs, error);
     }
     return unknown_device(name, error);
 }

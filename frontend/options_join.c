@@ -5,6 +5,7 @@
  * A device without bus= takes the highest free slot. Linux finds the slots from the highest down (the order
  * of their nodes in the device tree), so the first disk of the command line becomes vda, as under QEMU.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "frontend/options.h"
@@ -47,6 +48,10 @@ static bool join_backend(struct options *options, const struct options_device *d
     slot->queue_size = device->queue_size;
     if (device->kind == MACHINE_VIRTIO_BLK)
         return join_drive(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_NET)
+        return options_join_netdev(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_9P)
+        return options_join_folder(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {
         named = find_named(options->rngs, options->rng_count, device->backend);
         slot->rng_file = named ? named->value : NULL;
@@ -66,6 +71,12 @@ static bool join_backend(struct options *options, const struct options_device *d
 static bool plug(struct options *options, const struct options_device *device, struct error *error)
 {
     struct machine_virtio *slots = options->machine.virtio;
+    if (device->on_pci) {
+        char what[128];
+        snprintf(what, sizeof(what), "-device %s", device->text);
+        struct machine_pci *function = options_place_pci(options, device, what, error);
+        return function && join_backend(options, device, &function->virtio, error);
+    }
     int n = device->slot;
     if (n < 0) {
         for (n = MACHINE_VIRTIO_SLOTS - 1; n >= 0 && slots[n].kind; n--)
@@ -80,10 +91,10 @@ static bool plug(struct options *options, const struct options_device *device, s
     return join_backend(options, device, &slots[n], error);
 }
 
-/* Drives that plug themselves in: if=virtio, or no if= and no device that names them. */
+/* Drives that plug themselves in: if=virtio, or no if= and no device that names them. They are on the PCI
+ * bus, as under QEMU. */
 static bool plug_drives(struct options *options, struct error *error)
 {
-    struct machine_virtio *slots = options->machine.virtio;
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];
         if (drive->used)
@@ -93,16 +104,28 @@ static bool plug_drives(struct options *options, struct error *error)
                 log_warn("-drive file=%s,if=none: no -device uses it", drive->blockdev.path);
             continue;
         }
-        int n = MACHINE_VIRTIO_SLOTS - 1;
-        while (n >= 0 && slots[n].kind)
-            n--;
-        if (n < 0)
-            return error_set(error, "-drive file=%s: all %d virtio-mmio slots are taken",
-                             drive->blockdev.path, MACHINE_VIRTIO_SLOTS);
-        slots[n] = (struct machine_virtio){ .kind = MACHINE_VIRTIO_BLK, .drive = drive->blockdev };
+        char what[128];
+        snprintf(what, sizeof(what), "-drive file=%s", drive->blockdev.path);
+        struct options_device device = { .on_pci = true, .pci.vectors = VIRTIO_PCI_VECTORS_DEFAULT };
+        struct machine_pci *function = options_place_pci(options, &device, what, error);
+        if (!function)
+            return false;
+        function->virtio = (struct machine_virtio){ .kind = MACHINE_VIRTIO_BLK, .drive = drive->blockdev };
         drive->used = true;
     }
     return true;
+}
+
+/* It gives way to all that was asked for. */
+static bool plug_default_card(struct options *options, struct error *error)
+{
+    bool room = false;
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+        room |= !options->machine.virtio[n].kind;
+    if (options->nodefaults || options->net_asked || !room || options->device_count == OPTIONS_ITEMS_MAX)
+        return true;
+    return options_add_default_card(options, error) &&
+           plug(options, &options->devices[options->device_count - 1], error);
 }
 
 static bool join_serial(struct options *options, struct error *error)
@@ -123,17 +146,21 @@ static bool join_serial(struct options *options, struct error *error)
     return true;
 }
 
+static bool uses_stdio(const struct machine_virtio *device)
+{
+    return device->kind == MACHINE_VIRTIO_CONSOLE &&
+           (strcmp(device->chardev, "stdio") == 0 || strcmp(device->chardev, "mon:stdio") == 0);
+}
+
 /* The terminal has one reader. */
 static bool check_stdio(const struct options *options, struct error *error)
 {
     unsigned users =
         strcmp(options->machine.serial, "stdio") == 0 || strcmp(options->machine.serial, "mon:stdio") == 0;
-    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
-        const struct machine_virtio *slot = &options->machine.virtio[i];
-        if (slot->kind == MACHINE_VIRTIO_CONSOLE &&
-            (strcmp(slot->chardev, "stdio") == 0 || strcmp(slot->chardev, "mon:stdio") == 0))
-            users++;
-    }
+    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++)
+        users += uses_stdio(&options->machine.virtio[i]);
+    for (unsigned i = 0; i < options->machine.pci_count; i++)
+        users += uses_stdio(&options->machine.pci[i].virtio);
     return users <= 1 || error_set(error,
                                    "stdio is used by %u consoles; give one of them -serial null or another "
                                    "-chardev",
@@ -147,11 +174,13 @@ bool options_join(struct options *options, struct error *error)
         if (options->snapshot && !drive->snapshot_off)
             drive->blockdev.snapshot = true;
     }
-    if (!options_join_pflash(options, error))
+    if (!options_join_pflash(options, error) || !options_join_net(options, error))
         return false;
     for (unsigned pass = 0; pass < 2; pass++) { /* those with a slot of their own first */
         for (unsigned i = 0; i < options->device_count; i++) {
-            if ((options->devices[i].slot < 0) == (pass == 1) && !plug(options, &options->devices[i], error))
+            const struct options_device *device = &options->devices[i];
+            bool placed = device->on_pci ? device->has_addr : device->slot >= 0;
+            if (placed == (pass == 0) && !plug(options, device, error))
                 return false;
         }
     }
@@ -159,5 +188,9 @@ bool options_join(struct options *options, struct error *error)
         return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);
     if (options->machine.append && !options->machine.kernel)
         return error_set(error, "-append: there is no -kernel to read it");
-    return plug_drives(options, error) && join_serial(options, error) && check_stdio(options, error);
+    if (!plug_drives(options, error) || !plug_default_card(options, error) ||
+        !options_check_pci(options, error))
+        return false;
+    options_warn_netdevs(options);
+    return join_serial(options, error) && check_stdio(options, error);
 }

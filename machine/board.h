@@ -30,8 +30,8 @@
 #define BOARD_ROM_SIZE     UINT64_C(0xf000)
 #define BOARD_FLASH_BASE   UINT64_C(0x20000000)
 #define BOARD_RAM_BASE     UINT64_C(0x80000000)
-#define BOARD_DEVICES_MAX  24
-#define BOARD_BACKENDS_MAX 16
+#define BOARD_DEVICES_MAX  32
+#define BOARD_BACKENDS_MAX 80
 
 /* What ended, or is to end, the run of the harts. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
@@ -56,6 +56,8 @@ struct machine {
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
     unsigned chardev_count;
+    struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
+    unsigned netdev_count;
 
     struct loader loader;
     struct loader_place firmware, kernel, initrd; /* end == 0: there is none */
@@ -73,6 +75,15 @@ void machine_post(struct machine *machine, enum machine_event event, unsigned st
 
 /* board_virt.c: makes the devices and puts them on the bus. */
 bool board_virt_create(struct machine *machine, struct error *error);
+/* Makes a virtio device with its backend, for either transport; the caller plugs it in or destroys it. */
+struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
+                                          struct error *error);
+/* Puts a device on the bus and into the device tree; it is the machine's from then on, in any case. */
+bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
+                      struct error *error);
+
+/* board_pci.c: the PCI host bridge and what is plugged into it. Its interrupts lead to `plic`. */
+bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
 
 /* boot_flash.c: does the S-mode payload lie in flash? Firmware then starts it there, and hands it a -kernel
  * through fw_cfg. */

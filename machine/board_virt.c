@@ -6,6 +6,7 @@
  * order, which is how Linux comes to find the virtio slots from the highest down.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "devices/aclint.h"
 #include "devices/fw_cfg.h"
@@ -17,6 +18,7 @@
 #include "devices/virtio_blk.h"
 #include "devices/virtio_console.h"
 #include "devices/virtio_mmio.h"
+#include "devices/virtio_net.h"
 #include "devices/virtio_rng.h"
 #include "machine/board.h"
 #include "util/log.h"
@@ -77,10 +79,28 @@ static struct chardev *open_chardev(struct machine *machine, const char *descrip
 static struct blockdev *open_blockdev(struct machine *machine, const struct blockdev_config *config,
                                       struct error *error)
 {
+    if (machine->blockdev_count == BOARD_BACKENDS_MAX) {
+        error_set(error, "more than %d disks", BOARD_BACKENDS_MAX);
+        return NULL;
+    }
     struct blockdev *blockdev = blockdev_open(config, error);
     if (blockdev)
-        machine->blockdevs[machine->blockdev_count++] = blockdev; /* one a slot: fits */
+        machine->blockdevs[machine->blockdev_count++] = blockdev;
     return blockdev;
+}
+
+static struct netdev *open_netdev(struct machine *machine, const struct machine_netdev *what,
+                                  struct error *error)
+{
+    struct netdev *netdev = netdev_slirp_create(&what->user, error);
+    if (!netdev)
+        return NULL;
+    machine->netdevs[machine->netdev_count++] = netdev; /* one a card: fits */
+    for (unsigned i = 0; i < what->dump_count; i++) {
+        if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error))
+            return NULL;
+    }
+    return netdev;
 }
 
 /* ---- Rows' makers --------------------------------------------------------------------------------- */
@@ -201,8 +221,19 @@ static struct device *create_flash(struct machine *machine, const struct row *ro
     return device;
 }
 
-static struct virtio_device *create_virtio(struct machine *machine, const struct machine_virtio *what,
-                                           struct error *error)
+static struct virtio_device *create_virtio_net(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_net_config config = { .netdev = NULL };
+    memcpy(config.mac, what->mac, sizeof(config.mac));
+    if (what->netdev &&
+        !(config.netdev = open_netdev(machine, &machine->config.netdevs[what->netdev - 1], error)))
+        return NULL;
+    return virtio_net_create(&config, error);
+}
+
+struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
+                                          struct error *error)
 {
     if (what->kind == MACHINE_VIRTIO_BLK) {
         struct virtio_blk_config config = { .serial = what->serial_number,
@@ -211,6 +242,10 @@ static struct virtio_device *create_virtio(struct machine *machine, const struct
         config.blockdev = open_blockdev(machine, &what->drive, error);
         return config.blockdev ? virtio_blk_create(&config, error) : NULL;
     }
+    if (what->kind == MACHINE_VIRTIO_NET)
+        return create_virtio_net(machine, what, error);
+    if (what->kind == MACHINE_VIRTIO_9P)
+        return virtio_9p_create(&what->folder, error);
     if (what->kind == MACHINE_VIRTIO_RNG)
         return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
     struct virtio_console_config config = { .chardev = open_chardev(machine, what->chardev, error) };
@@ -228,7 +263,7 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
     struct device *slot = virtio_mmio_create(&config, error);
     if (!slot || what->kind == MACHINE_VIRTIO_NONE)
         return slot;
-    struct virtio_device *device = create_virtio(machine, what, error);
+    struct virtio_device *device = board_virtio_create(machine, what, error);
     if (device) {
         virtio_mmio_plug(slot, device);
         return slot;
@@ -259,6 +294,19 @@ static const struct row board[] = {
     { "virtio-mmio", 0x10001000, 1, 0, create_virtio_slot },
 };
 
+bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
+                      struct error *error)
+{
+    machine->devices[machine->device_count++] = (struct fdt_device){
+        .device = device,
+        .place = { .base = base,
+                   .size = device->ops->size,
+                   .irq = irq,
+                   .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
+    };
+    return bus_add_device(machine->bus, base, device, error);
+}
+
 bool board_virt_create(struct machine *machine, struct error *error)
 {
     for (size_t i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
@@ -266,17 +314,10 @@ bool board_virt_create(struct machine *machine, struct error *error)
         struct device *device = row->create(machine, row, error);
         if (!device)
             return false;
-        machine->devices[machine->device_count++] = (struct fdt_device){
-            .device = device,
-            .place = { .base = row->base,
-                       .size = device->ops->size,
-                       .irq = row->irq,
-                       .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
-        };
-        uint8_t *code = row->create == create_flash ? machine->flash_code[row->slot] : NULL;
-        if (code ? !bus_add_flash(machine->bus, row->base, device, code, error)
-                 : !bus_add_device(machine->bus, row->base, device, error))
+        if (!board_add_device(machine, device, row->base, row->irq, error))
             return false;
+        if (row->create == create_flash)
+            bus_set_code(machine->bus, row->base, machine->flash_code[row->slot]);
     }
-    return true;
+    return board_pci_create(machine, plic_of(machine), error);
 }

@@ -410,12 +410,11 @@ bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struc
     return insert_region(bus, &region, error);
 }
 
-bool bus_add_flash(struct bus *bus, uint64_t base, struct device *device, uint8_t *code, struct error *error)
+void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code)
 {
-    struct region region = {
-        .base = base, .size = device->ops->size, .kind = REGION_DEVICE, .device = device, .host = code
-    };
-    return insert_region(bus, &region, error);
+    struct region *region = find_region(bus, base);
+    if (region && region->kind == REGION_DEVICE)
+        region->host = code;
 }
 
 struct hart_bus *bus_for_harts(struct bus *bus)

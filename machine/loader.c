@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,10 +22,18 @@ void loader_init(struct loader *loader, uint64_t ram_base, uint64_t ram_size, un
     *loader = (struct loader){ .ram_base = ram_base, .ram_size = ram_size, .xlen = xlen };
 }
 
+static void free_bytes(struct loader_blob *blob)
+{
+    if (blob->spooled)
+        munmap(blob->bytes, blob->length);
+    else
+        free(blob->bytes);
+}
+
 void loader_destroy(struct loader *loader)
 {
     for (unsigned i = 0; i < loader->count; i++) {
-        free(loader->blobs[i].bytes);
+        free_bytes(&loader->blobs[i]);
         free(loader->blobs[i].name);
     }
     free(loader->blobs);
@@ -125,6 +135,21 @@ static bool check_place(const struct loader *loader, const char *name, uint64_t 
     return true;
 }
 
+/* What is large goes into a file without a name, so that it is in memory only while it is copied. */
+#define SPOOLED_FROM MIB
+
+static uint8_t *spool(const void *bytes, uint64_t length)
+{
+    FILE *file = length >= SPOOLED_FROM ? tmpfile() : NULL;
+    if (!file)
+        return NULL;
+    void *map = MAP_FAILED;
+    if (fwrite(bytes, 1, length, file) == length && fflush(file) == 0)
+        map = mmap(NULL, length, PROT_READ, MAP_SHARED, fileno(file), 0);
+    fclose(file);
+    return map == MAP_FAILED ? NULL : map;
+}
+
 bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, const void *bytes,
                       uint64_t length, uint64_t size, struct error *error)
 {
@@ -138,15 +163,16 @@ bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, c
     if (grown)
         loader->blobs = grown;
     struct loader_blob blob = { .paddr = paddr, .size = size, .length = length };
-    blob.bytes = malloc(length ? length : 1);
+    blob.bytes = spool(bytes, length);
+    blob.spooled = blob.bytes != NULL;
+    if (!blob.bytes && (blob.bytes = malloc(length ? length : 1)) && length)
+        memcpy(blob.bytes, bytes, length);
     blob.name = strdup(name);
     if (!grown || !blob.bytes || !blob.name) {
-        free(blob.bytes);
+        free_bytes(&blob);
         free(blob.name);
         return error_set(error, "out of memory for %s", name);
     }
-    if (length)
-        memcpy(blob.bytes, bytes, length);
     loader->blobs[loader->count++] = blob;
     return true;
 }
@@ -159,6 +185,8 @@ bool loader_write(const struct loader *loader, struct bus *bus, struct error *er
         if (!host)
             return error_set(error, "no memory at 0x%" PRIx64 " for %s", blob->paddr, blob->name);
         memcpy(host, blob->bytes, blob->length);
+        if (blob->spooled)
+            madvise(blob->bytes, blob->length, MADV_DONTNEED);
         memset(host + blob->length, 0, blob->size - blob->length);
     }
     return true;

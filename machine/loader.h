@@ -28,7 +28,8 @@ struct loader_blob {
     uint64_t size;   /* bytes in memory; what is beyond `length` is zeroed */
     uint64_t length; /* bytes that are copied */
     uint8_t *bytes;
-    char *name; /* file it came from */
+    bool spooled; /* `bytes` is a mapping of a temporary file: a reset is rare, and memory is not */
+    char *name;   /* file it came from */
 };
 
 struct loader {

@@ -125,6 +125,8 @@ void machine_destroy(struct machine *machine)
     reset_devices(machine);
     for (unsigned i = 0; i < machine->chardev_count; i++)
         chardev_destroy(machine->chardevs[i]);
+    for (unsigned i = 0; i < machine->netdev_count; i++)
+        netdev_destroy(machine->netdevs[i]);
     for (unsigned i = machine->device_count; i-- > 0;)
         machine->devices[i].device->ops->destroy(machine->devices[i].device);
     for (unsigned i = 0; i < machine->blockdev_count; i++)

@@ -13,13 +13,20 @@
 #include <stdint.h>
 
 #include "cpu/isa.h"
+#include "dbt/dbt.h"
 #include "devices/blockdev.h"
+#include "devices/virtio_pci.h"
+#include "devices/netdev_slirp.h"
+#include "devices/virtio_9p.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64
 #define MACHINE_VIRTIO_SLOTS 8
+#define MACHINE_PCI_MAX      64 /* functions */
 #define MACHINE_LOADS_MAX    32
 #define MACHINE_PFLASH_BANKS 2
+#define MACHINE_NETDEVS_MAX  8
+#define MACHINE_DUMPS_MAX    4
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
 
@@ -27,17 +34,45 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_NONE,
     MACHINE_VIRTIO_BLK,
     MACHINE_VIRTIO_RNG,
-    MACHINE_VIRTIO_CONSOLE
+    MACHINE_VIRTIO_CONSOLE,
+    MACHINE_VIRTIO_NET,
+    MACHINE_VIRTIO_9P
 };
 
-/* What is plugged into one virtio-mmio slot. */
+/* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
-    struct blockdev_config drive; /* BLK */
-    const char *serial_number;    /* BLK: serial=, NULL: none */
-    unsigned queues, queue_size;  /* BLK: 0: the device's default */
-    const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
-    const char *chardev;          /* CONSOLE: as for chardev_open() */
+    struct blockdev_config drive;   /* BLK */
+    const char *serial_number;      /* BLK: serial=, NULL: none */
+    unsigned queues, queue_size;    /* BLK: 0: the device's default */
+    const char *rng_file;           /* RNG: host file the bytes come from; NULL: the host's getrandom() */
+    const char *chardev;            /* CONSOLE: as for chardev_open() */
+    unsigned netdev;                /* NET: number of its network, from 1; 0: none */
+    uint8_t mac[6];                 /* NET */
+    struct virtio_9p_config folder; /* 9P */
+};
+
+/* A network, and the files that its frames are copied to. */
+struct machine_dump {
+    const char *file;
+    uint32_t snap; /* bytes of a frame */
+};
+struct machine_netdev {
+    const char *id; /* NULL: none */
+    struct netdev_slirp_config user;
+    struct machine_dump dumps[MACHINE_DUMPS_MAX];
+    unsigned dump_count;
+    bool used; /* a card is on it; without one it is not made */
+};
+
+/* One function on the PCI bus. */
+struct machine_pci {
+    struct machine_virtio virtio;
+    unsigned slot, function;
+    bool multifunction;            /* function 0 of a slot with more of them */
+    enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
+    bool no_modern;                /* it has only that */
+    uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
 };
 
 /* A bank of flash. */
@@ -70,8 +105,10 @@ struct machine_config {
     bool eager;              /* the optimiser translates each block at once (tests) */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
     unsigned code_cache_mib; /* of the translator; 0: its default */
-    unsigned smp;            /* harts, 1..MACHINE_HARTS_MAX */
-    uint64_t ram_size;       /* bytes, a multiple of 4 KiB */
+    dbt_listen_fn *listen;   /* is told of translated code; NULL: nobody */
+    void *listen_opaque;
+    unsigned smp;      /* harts, 1..MACHINE_HARTS_MAX */
+    uint64_t ram_size; /* bytes, a multiple of 4 KiB */
 
     const char *bios;                           /* NULL: the default firmware; "none"; or a file */
     const char *kernel, *initrd, *append, *dtb; /* NULL: none */
@@ -82,6 +119,10 @@ struct machine_config {
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
     struct machine_pflash pflash[MACHINE_PFLASH_BANKS];
+    struct machine_pci pci[MACHINE_PCI_MAX];
+    unsigned pci_count;
+    struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
+    unsigned netdev_count;
     bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;

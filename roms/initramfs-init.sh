@@ -58,6 +58,19 @@ run:*)
     cd /root || cd /
     # busybox asks an init that is not here; -f asks the kernel.
     printf 'alias poweroff="poweroff -f" reboot="reboot -f" halt="halt -f"\n' >/etc/profile
+    # What `udhcpc -i eth0` does with its lease (single quotes: the lease's variables are for then).
+    mkdir -p /etc/udhcpc
+    cat >/etc/udhcpc/default.script <<'END'
+#!/bin/sh
+[ "$1" != deconfig ] || exec ip link set "$interface" up
+[ "$1" = bound ] || [ "$1" = renew ] || exit 0
+ip addr flush dev "$interface"
+ip addr add "$ip/$mask" dev "$interface"
+[ -z "$router" ] || ip route add default via "${router%% *}"
+: >/etc/resolv.conf
+for server in $dns; do echo "nameserver $server" >>/etc/resolv.conf; done
+END
+    chmod 755 /etc/udhcpc/default.script
     setsid cttyhack sh -l
     poweroff -f
     ;;

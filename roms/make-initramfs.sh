@@ -8,7 +8,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-modules="virtio_mmio virtio_blk virtio_rng virtio_net ext4"
+modules="virtio_mmio virtio_blk virtio_rng virtio_net 9pnet_virtio 9p ext4"
 initramfs=$guest_dir/initramfs.cpio
 
 [ -f "$guest_dir/vmlinux" ] || die "no kernel in $guest_dir: run roms/fetch-kernel.sh first"

@@ -62,11 +62,17 @@ sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 if [ $sanitizers = yes ]; then
-    count_step "Building with clang, and the fuzzer" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
+    count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
     count_step "Fuzzing virtio-blk for 30 s" sh -c 'cd "$1" && ./fuzz_virtio_blk -max_total_time=30 -verbosity=0' sh \
         "$top/build-clang/tests/fuzz"
     count_step "Fuzzing qcow2 images for 60 s" sh -c 'cd "$1" && ./fuzz_qcow2 -max_total_time=60 -verbosity=0' sh \
         "$top/build-clang/tests/fuzz"
+    count_step "Fuzzing PCI and virtio-pci for 60 s" sh -c 'cd "$1" && ./fuzz_virtio_pci -max_total_time=60 -verbosity=0' \
+        sh "$top/build-clang/tests/fuzz"
+    for fuzzer in fuzz_virtio_net fuzz_9p; do
+        count_step "Fuzzing with $fuzzer for 60 s" sh -c 'cd "$1" && "./$2" -max_total_time=60 -verbosity=0' sh \
+            "$top/build-clang/tests/fuzz" $fuzzer
+    done
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     say "Tests under ASan and UBSan (all but the boots)"

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +38,55 @@ bool log_enable(const char *list, const char **bad)
         list += length + (list[length] == ',');
     }
     return true;
+}
+
+#define FILTERS_MAX 16
+static struct range {
+    uint64_t first, last;
+} filters[FILTERS_MAX];
+static unsigned filter_count; /* 0: all passes */
+
+static bool parse_range(const char *text, size_t length, struct range *range)
+{
+    char *end = NULL;
+    uint64_t first = strtoull(text, &end, 0), second;
+    size_t sign = (size_t)(end - text);
+    if (end == text || sign >= length || *text == '-')
+        return false;
+    bool to = strncmp(end, "..", 2) == 0;
+    char *number = end + (to ? 2 : 1);
+    second = strtoull(number, &end, 0);
+    if (end == number || (size_t)(end - text) != length || *number == '-' || (!second && !to))
+        return false;
+    if (to)
+        *range = (struct range){ first, second };
+    else if (text[sign] == '+')
+        *range = (struct range){ first, first + second - 1 };
+    else if (text[sign] == '-')
+        *range = (struct range){ first - second + 1, first };
+    else
+        return false;
+    return range->first <= range->last;
+}
+
+bool log_set_filter(const char *ranges, const char **bad)
+{
+    for (*bad = ranges; **bad;) {
+        size_t length = strcspn(*bad, ",");
+        if (filter_count == FILTERS_MAX || !parse_range(*bad, length, &filters[filter_count]))
+            return false;
+        filter_count++;
+        *bad += length + ((*bad)[length] == ',');
+    }
+    return true;
+}
+
+bool log_filter_passes(uint64_t vaddr)
+{
+    bool passes = !filter_count;
+    for (unsigned i = 0; i < filter_count; i++)
+        passes |= vaddr >= filters[i].first && vaddr <= filters[i].last;
+    return passes;
 }
 
 bool log_open(const char *path)

@@ -18,7 +18,9 @@
     X(GUEST, "guest_errors", "a guest that uses a device or a CSR wrongly")                                  \
     X(UNIMP, "unimp", "things that the guest asked for and Rvive does not implement")                        \
     X(INT, "int", "traps and interrupts taken by the harts")                                                 \
-    X(IN_ASM, "in_asm", "guest code, once for each block that is decoded")
+    X(IN_ASM, "in_asm", "guest code, once for each block that is decoded")                                   \
+    X(OUT_ASM, "out_asm", "guest code beside the host code that it was translated into")                     \
+    X(IR, "ir", "operations of the regions that the optimiser makes")
 
 enum log_category {
 #define X(name, option, text) LOG_CATEGORY_##name,
@@ -37,6 +39,13 @@ static inline bool log_enabled(enum log_category category)
 /* Turns on the categories named in a comma-separated list (the argument of -d). Returns false at a name that
  * is not one, with *bad set to it (it points into `list`). */
 bool log_enable(const char *list, const char **bad);
+
+/* Limits what is logged of code to ranges of guest addresses (the argument of -dfilter): START..LAST,
+ * START+SIZE or START-SIZE (SIZE bytes up to START), with commas between. False at what is none of these,
+ * with *bad set to it. Before other threads log. */
+bool log_set_filter(const char *ranges, const char **bad);
+/* Whether code at the guest address is to be logged. */
+bool log_filter_passes(uint64_t vaddr);
 
 /* Sends the log to a file (truncated) instead of stderr. False and errno set where it cannot be opened. */
 bool log_open(const char *path);

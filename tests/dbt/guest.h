@@ -87,5 +87,6 @@ void t1_memory_add(struct TCase *tests);
 void t1_code_add(struct TCase *tests);
 void t1_time_add(struct TCase *tests);
 void t1_evict_add(struct TCase *tests);
+void t1_random_add(struct TCase *tests);
 
 #endif

@@ -208,11 +208,11 @@ static bool board_load(struct board *board, const struct program *program)
     return true;
 }
 
-/* RVIVE_DIFF_ACCEL=t1: every block is translated before it first runs. */
-static bool translates(const struct isa_config *isa)
+/* RVIVE_DIFF_ACCEL=t1 or t2: every block is translated before it first runs, by that tier. */
+static bool accel_is(const char *name, const struct isa_config *isa)
 {
     const char *accel = getenv("RVIVE_DIFF_ACCEL");
-    return accel && strcmp(accel, "t1") == 0 && isa->xlen == 64;
+    return accel && strcmp(accel, name) == 0 && isa->xlen == 64;
 }
 
 static bool board_run(struct board *board, const struct isa_config *isa, struct error *error)
@@ -224,14 +224,17 @@ static bool board_run(struct board *board, const struct isa_config *isa, struct 
     if (!clock)
         return false;
     board->hart = hart_create(&config, error);
-    struct dbt *dbt = translates(isa) ? dbt_create(error) : NULL;
+    bool regions = accel_is("t2", isa);
+    struct dbt *dbt = regions || accel_is("t1", isa) ? dbt_create(error) : NULL;
+    if (regions && !dbt_optimise(dbt, true, error))
+        abort();
     if (board->hart && dbt && !dbt_attach(dbt, board->hart, 1, error))
         abort();
     if (board->hart) {
         hart_run(board->hart);
         hart_destroy(board->hart);
     }
-    if (dbt && !dbt_translated(dbt))
+    if (dbt && (!dbt_translated(dbt) || (regions && !dbt_regions(dbt))))
         abort(); /* the test would show nothing */
     dbt_destroy(dbt);
     clock_destroy(clock);

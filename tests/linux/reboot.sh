@@ -1,15 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# reboot starts the machine again; with -no-reboot it ends the emulator with status 0.
+# reboot starts the machine again, devices on both buses included; with -no-reboot it ends the emulator with status 0.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 
-drive_linux 280 2 <<'END'
+echo 'on both buses' >"$work/disk.img"
+truncate -s 1M "$work/disk.img"
+drive_linux 280 2 -drive file="$work/disk.img",format=raw,if=virtio,readonly=on -device virtio-rng-pci \
+    -device virtio-rng-device <<'END'
 timeout 130
 expect Rvive guest is up
+run head -c 14 /dev/vda
+expect on both buses
 run reboot -f
 expect Rvive guest is up
+run ls /sys/bus/virtio/devices | wc -l | sed s/^/devices-/; head -c 14 /dev/vda
+expect devices-3
+expect on both buses
 run echo again-$((6*7))
 expect again-42
 run poweroff -f

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The whole Debian root: systemd brings it up to the login prompt, root logs in, apt's database is sound, and systemd's own
-# poweroff ends the emulator.
+# poweroff ends the emulator. A third argument is the kind of disk (default virtio-blk-device).
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -12,7 +12,7 @@ need_guest
 
 drive 580 -M virt -m 1G -smp 2 -nographic -snapshot -kernel "$vmlinux" -initrd "$initramfs" \
     -append "console=ttyS0 root=/dev/vda" -drive file="$root",if=none,format=raw,id=root \
-    -device virtio-blk-device,drive=root <<'END'
+    -device "${3:-virtio-blk-device},drive=root" <<'END'
 timeout 400
 expect Debian GNU/Linux 13
 expect rvive login: 

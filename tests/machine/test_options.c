@@ -49,6 +49,16 @@ static const struct machine_virtio *slot(unsigned n)
     return &options.machine.virtio[n];
 }
 
+static const struct machine_pci *pci(unsigned slot_number, unsigned function)
+{
+    for (unsigned n = 0; n < options.machine.pci_count; n++) {
+        const struct machine_pci *place = &options.machine.pci[n];
+        if (place->slot == slot_number && place->function == function)
+            return place;
+    }
+    ck_abort_msg("nothing is at %x.%x of the PCI bus", slot_number, function);
+}
+
 START_TEST(defaults)
 {
     parsed("");
@@ -59,8 +69,9 @@ START_TEST(defaults)
     ck_assert_ptr_null(options.machine.kernel);
     ck_assert(options.machine.virtio_legacy);
     ck_assert_str_eq(options.machine.serial, "mon:stdio");
-    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
-        ck_assert_int_eq(slot(n)->kind, MACHINE_VIRTIO_NONE);
+    ck_assert_uint_eq(options.machine.pci_count, 0);
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) /* the default network card */
+        ck_assert_int_eq(slot(n)->kind, n == 7 ? MACHINE_VIRTIO_NET : MACHINE_VIRTIO_NONE);
 }
 END_TEST
 
@@ -76,14 +87,16 @@ START_TEST(teaching_kernel)
     ck_assert_int_eq(slot(0)->kind, MACHINE_VIRTIO_BLK);
     ck_assert_str_eq(slot(0)->drive.path, "fs.img");
     ck_assert(!slot(0)->drive.snapshot);
-    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_NONE);
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_NET);
+    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_NONE);
 }
 END_TEST
 
 START_TEST(buildroot_without_network)
 {
-    parsed("-M virt -bios fw_jump.elf -kernel Image -append 'rootwait root=/dev/vda ro' "
-           "-drive file=rootfs.ext2,format=raw,id=hd0 -device virtio-blk-device,drive=hd0 -nographic");
+    parsed(
+        "-M virt -bios fw_jump.elf -kernel Image -append 'rootwait root=/dev/vda ro' "
+        "-drive file=rootfs.ext2,format=raw,id=hd0 -device virtio-blk-device,drive=hd0 -nographic -nic none");
     ck_assert_str_eq(options.machine.append, "rootwait root=/dev/vda ro");
     ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_BLK);
     ck_assert_str_eq(slot(7)->drive.path, "rootfs.ext2");
@@ -110,7 +123,7 @@ START_TEST(ubuntu_and_ci)
     parsed("-machine virt,acpi=off -m 6G -smp cpus=4 -nographic -drive file=X.img,format=raw,if=virtio");
     ck_assert_uint_eq(options.machine.smp, 4);
     ck_assert_uint_eq(options.machine.ram_size, UINT64_C(6) << 30);
-    ck_assert_str_eq(slot(7)->drive.path, "X.img");
+    ck_assert_str_eq(pci(1, 0)->virtio.drive.path, "X.img");
     parsed("-m 2048 -smp 2 -display none -serial stdio -no-reboot -machine virt -device "
            "virtio-blk-device,drive=hd0 -drive file=d.img,if=none,format=raw,id=hd0 -snapshot -kernel Image "
            "-append 'console=ttyS0'");
@@ -169,7 +182,38 @@ START_TEST(order_of_slots)
     ck_assert_str_eq(slot(6)->drive.path, "a");
     ck_assert(slot(6)->drive.snapshot);
     ck_assert_str_eq(slot(5)->drive.path, "b");
-    ck_assert_str_eq(slot(4)->drive.path, "auto");
+    ck_assert_int_eq(slot(4)->kind, MACHINE_VIRTIO_NET); /* the default one comes last */
+    ck_assert_str_eq(pci(1, 0)->virtio.drive.path, "auto");
+}
+END_TEST
+
+/* As QEMU places them: devices in their order, drives that plug themselves in last. */
+START_TEST(places_on_the_pci_bus)
+{
+    parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -device virtio-rng-pci -device "
+           "virtio-blk-pci,drive=a,addr=1f,serial=XY,id=d -device virtio-rng-pci,addr=0x2.0,multifunction=on "
+           "-device virtio-rng-pci,addr=2.7,bus=pcie.0,disable-legacy=on -device virtio-serial-pci,vectors=4 "
+           "-device virtio-rng,disable-modern=on,disable-legacy=off,romfile=");
+    ck_assert_uint_eq(options.machine.pci_count, 7);
+    ck_assert_int_eq(pci(1, 0)->virtio.kind, MACHINE_VIRTIO_RNG);
+    ck_assert_int_eq(pci(1, 0)->legacy, VIRTIO_PCI_LEGACY_AUTO);
+    ck_assert_uint_eq(pci(1, 0)->vectors, VIRTIO_PCI_VECTORS_DEFAULT);
+    ck_assert_str_eq(pci(31, 0)->virtio.drive.path, "a");
+    ck_assert_str_eq(pci(31, 0)->virtio.serial_number, "XY");
+    ck_assert(pci(2, 0)->multifunction);
+    ck_assert_int_eq(pci(2, 7)->legacy, VIRTIO_PCI_LEGACY_OFF);
+    ck_assert_int_eq(pci(3, 0)->virtio.kind, MACHINE_VIRTIO_CONSOLE);
+    ck_assert_uint_eq(pci(3, 0)->vectors, 4);
+    ck_assert_int_eq(pci(4, 0)->legacy, VIRTIO_PCI_LEGACY_ON);
+    ck_assert(pci(4, 0)->no_modern);
+    ck_assert_str_eq(pci(5, 0)->virtio.drive.path, "auto");
+    parsed("-device virtio-rng-pci-transitional -device virtio-rng-pci-non-transitional -device "
+           "virtio-rng-device -serial null -chardev stdio,id=c -device virtio-serial-pci,id=s -device "
+           "virtconsole,chardev=c,bus=s.0");
+    ck_assert_int_eq(pci(1, 0)->legacy, VIRTIO_PCI_LEGACY_ON);
+    ck_assert_int_eq(pci(2, 0)->legacy, VIRTIO_PCI_LEGACY_OFF);
+    ck_assert_str_eq(pci(3, 0)->virtio.chardev, "stdio");
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_RNG);
 }
 END_TEST
 
@@ -252,9 +296,6 @@ static const struct {
     { "-S -kernel x", "-S: this version does not have it" },
     { "-s", "-s: this version does not have it" },
     { "-gdb tcp::26000", "-gdb" },
-    { "-netdev user,id=n", "-netdev" },
-    { "-device virtio-net-device,netdev=n", "virtio-net-device" },
-    { "-device virtio-rng-pci", "virtio-rng-device" },
     { "-device virtio-vga", "virtio-vga" },
     { "-device qemu-xhci", "qemu-xhci" },
     { "-device virtio-blk-devise,drive=x", "did you mean virtio-blk-device" },
@@ -271,7 +312,6 @@ static const struct {
     { "-drive file=a,if=pflash,unit=2", "unit" },
     { "-pflash a -pflash b -pflash c", "2 banks" },
     { "-drive file=a,if=pflash,unit=1 -drive file=b,if=pflash,unit=1", "bank 1" },
-    { "-fsdev local,id=f", "-fsdev" },
     { "-monitor tcp::55555", "-monitor tcp::55555" },
     { "-monitor stdio", "-monitor stdio" },
     { "-M virt,pflash0=p", "pflash0" },
@@ -317,6 +357,28 @@ static const struct {
     { "-device virtio-rng-device,bus=virtio-mmio-bus.1 -device virtio-rng-device,bus=virtio-mmio-bus.1",
       "bus.1" },
     { "-device virtio-rng-device,rng=r", "id=r" },
+    { "-device virtio-rng-pci,rng=r", "id=r" },
+    { "-device virtio-rng-pci,bus=virtio-mmio-bus.1", "pcie.0" },
+    { "-device virtio-rng-pci,addr=20", "addr=20" },
+    { "-device virtio-rng-pci,addr=1.8", "addr=1.8" },
+    { "-device virtio-rng-pci,addr=1.", "addr=1." },
+    { "-device virtio-rng-pci,addr", "addr=" },
+    { "-device virtio-rng-pci,addr=-1", "addr=-1" },
+    { "-device virtio-rng-pci,addr=1.1.1", "addr=1.1.1" },
+    { "-device virtio-rng-pci,addr=0", "host bridge" },
+    { "-device virtio-rng-pci,addr=0.1", "0.1" },
+    { "-device virtio-rng-pci,addr=3 -device virtio-rng-pci,addr=3", "3.0" },
+    { "-device virtio-rng-pci,addr=3 -device virtio-rng-pci,addr=3.1", "multifunction=on" },
+    { "-device virtio-rng-pci,addr=3.1", "multifunction=on" },
+    { "-device virtio-rng-pci,vectors=9999", "vectors=9999" },
+    { "-device virtio-rng-pci,disable-legacy=perhaps", "perhaps" },
+    { "-device virtio-rng-pci,multifunction=2", "multifunction" },
+    { "-device virtio-rng-pci,romfile=efi.rom", "efi.rom" },
+    { "-device virtio-rng-pci,nonsense=1", "virtio-rng-pci: unknown option nonsense=1" },
+    { "-device virtio-rng-device,addr=1", "addr=1" },
+    { "-device virtio-blk-pci", "drive=ID" },
+    { "-device pcie-root-port", "pcie.0" },
+    { "-serial stdio -chardev stdio,id=c -device virtio-serial-pci -device virtconsole,chardev=c", "stdio" },
     { "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
       "virtio-rng-device "
       "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
@@ -408,6 +470,7 @@ int main(void)
     tcase_add_test(tests, order_of_slots);
     tcase_add_test(tests, uefi_desktop_disks);
     tcase_add_test(tests, nodes);
+    tcase_add_test(tests, places_on_the_pci_bus);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);
