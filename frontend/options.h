@@ -40,12 +40,14 @@ struct options_screen {
     const char *dump; /* NULL, or where the last picture goes */
 };
 
-enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO };
+enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO, OPTIONS_IF_PFLASH };
 
 struct options_drive {
     const char *id; /* NULL: none */
     enum options_interface interface;
     struct blockdev_config blockdev;
+    int unit;          /* of if=pflash; -1: any */
+    bool node;         /* of -blockdev: `id` is its node-name */
     bool snapshot_off; /* snapshot=off: stays so with -snapshot */
     bool used;
 };
@@ -55,7 +57,8 @@ struct options_device {
     const char *id;
     const char *backend; /* id of its drive, rng object or chardev; NULL: none */
     const char *serial_number;
-    uint8_t mac[6]; /* of a card */
+    unsigned queues, queue_size; /* 0: the default */
+    uint8_t mac[6];              /* of a card */
     bool has_mac;
     unsigned netdev;        /* of a card: number of its network, from 1; 0: `backend` names it, or none */
     const char *mount_tag;  /* of a shared folder */
@@ -108,6 +111,7 @@ struct options {
 
     struct options_drive drives[OPTIONS_ITEMS_MAX];
     unsigned drive_count;
+    const char *pflash_nodes[MACHINE_PFLASH_BANKS]; /* -machine pflashN=; NULL: not given */
     struct options_device devices[OPTIONS_ITEMS_MAX];
     unsigned device_count;
     struct options_named rngs[OPTIONS_ITEMS_MAX];
@@ -139,6 +143,9 @@ typedef bool options_take_fn(struct options *options, const char *argument, stru
 
 options_take_fn options_take_machine, options_take_cpu, options_take_smp, options_take_memory,
     options_take_rtc, options_take_accel, options_take_dbt_without;
+options_take_fn options_take_blockdev, options_take_pflash;
+/* options_drive.c: gives the banks of flash their drives. */
+bool options_join_pflash(struct options *options, struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
 options_take_fn options_take_netdev, options_take_nic, options_take_net;

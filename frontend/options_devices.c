@@ -17,7 +17,7 @@ static const struct known_device {
     const char *text;
 } known_devices[] = {
     { "virtio-blk-device", MACHINE_VIRTIO_BLK, "drive",
-      "a disk: drive=ID of a -drive with if=none, serial=TEXT" },
+      "a disk: drive=ID of a -drive or -blockdev, serial=TEXT, num-queues=N, queue-size=N" },
     { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
     { "virtio-net-device", MACHINE_VIRTIO_NET, "netdev",
       "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
@@ -112,9 +112,34 @@ static bool device_bus(struct options *options, void *item, const char *value, s
     return true;
 }
 
+static bool device_queues(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number < 1 || number > 64)
+        return options_bad_value(error, "-device num-queues", value, "1 to 64");
+    ((struct options_device *)item)->queues = (unsigned)number;
+    return true;
+}
+
+static bool device_queue_size(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number < 4 || number > 1024 || number & (number - 1))
+        return options_bad_value(error, "-device queue-size", value, "a power of two from 4 to 1024");
+    ((struct options_device *)item)->queue_size = (unsigned)number;
+    return true;
+}
+
 static const struct options_key blk_keys[] = {
-    { "drive", device_backend }, { "id", device_id }, { "bus", device_bus },
-    { "serial", device_serial }, { NULL, NULL },
+    { "drive", device_backend },
+    { "id", device_id },
+    { "bus", device_bus },
+    { "serial", device_serial },
+    { "num-queues", device_queues },
+    { "queue-size", device_queue_size },
+    { NULL, NULL },
 };
 static bool device_mac(struct options *options, void *item, const char *value, struct error *error)
 {

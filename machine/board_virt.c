@@ -10,6 +10,7 @@
 
 #include "devices/aclint.h"
 #include "devices/fw_cfg.h"
+#include "devices/pflash_cfi.h"
 #include "devices/plic.h"
 #include "devices/rtc_goldfish.h"
 #include "devices/sifive_test.h"
@@ -34,7 +35,7 @@ struct row {
     const char *name;
     uint64_t base;
     unsigned irq;  /* input of the PLIC; 0: none */
-    unsigned slot; /* of virtio-mmio */
+    unsigned slot; /* of virtio-mmio; bank of flash */
     struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
 };
 
@@ -215,11 +216,23 @@ static struct device *create_fw_cfg(struct machine *machine, const struct row *r
     const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
     struct device *device = fw_cfg_create(&config, error);
     if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
-        create_ramfb(machine, device, error))
+        create_ramfb(machine, device, error) && boot_flash_add_kernel(machine, device, error))
         return device;
     if (device)
         device->ops->destroy(device);
     return NULL;
+}
+
+static struct device *create_flash(struct machine *machine, const struct row *row, struct error *error)
+{
+    const struct machine_pflash *bank = &machine->config.pflash[row->slot];
+    struct pflash_config config = { .fdt_banks = row->slot ? 0 : MACHINE_PFLASH_BANKS };
+    if (bank->present && !(config.blockdev = open_blockdev(machine, &bank->drive, error)))
+        return NULL;
+    struct device *device = pflash_cfi_create(&config, error);
+    if (device)
+        machine->flash_code[row->slot] = pflash_cfi_bytes(device);
+    return device;
 }
 
 static struct virtio_device *create_virtio_net(struct machine *machine, const struct machine_virtio *what,
@@ -256,7 +269,9 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
                                           struct error *error)
 {
     if (what->kind == MACHINE_VIRTIO_BLK) {
-        struct virtio_blk_config config = { .serial = what->serial_number };
+        struct virtio_blk_config config = { .serial = what->serial_number,
+                                            .queues = what->queues,
+                                            .queue_size = what->queue_size };
         config.blockdev = open_blockdev(machine, &what->drive, error);
         return config.blockdev ? virtio_blk_create(&config, error) : NULL;
     }
@@ -302,6 +317,8 @@ static const struct row board[] = {
     { "rtc", 0x101000, 11, 0, create_rtc },
     { "serial", 0x10000000, 10, 0, create_uart },
     { "fw-cfg", 0x10100000, 0, 0, create_fw_cfg },
+    { "flash", BOARD_FLASH_BASE, 0, 0, create_flash },
+    { "flash", BOARD_FLASH_BASE + PFLASH_BANK_BYTES, 0, 1, create_flash },
     { "virtio-mmio", 0x10008000, 8, 7, create_virtio_slot },
     { "virtio-mmio", 0x10007000, 7, 6, create_virtio_slot },
     { "virtio-mmio", 0x10006000, 6, 5, create_virtio_slot },
@@ -334,6 +351,8 @@ bool board_virt_create(struct machine *machine, struct error *error)
             return false;
         if (!board_add_device(machine, device, row->base, row->irq, error))
             return false;
+        if (row->create == create_flash)
+            bus_set_code(machine->bus, row->base, machine->flash_code[row->slot]);
     }
     return board_pci_create(machine, plic_of(machine), error);
 }

@@ -25,6 +25,7 @@
 #define MACHINE_VIRTIO_SLOTS 8
 #define MACHINE_PCI_MAX      64 /* functions */
 #define MACHINE_LOADS_MAX    32
+#define MACHINE_PFLASH_BANKS 2
 #define MACHINE_NETDEVS_MAX  8
 #define MACHINE_DUMPS_MAX    4
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
@@ -49,6 +50,7 @@ struct machine_virtio {
     enum machine_virtio_kind kind;
     struct blockdev_config drive;   /* BLK */
     const char *serial_number;      /* BLK: serial=, NULL: none */
+    unsigned queues, queue_size;    /* BLK: 0: the device's default */
     const char *rng_file;           /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;            /* CONSOLE: as for chardev_open() */
     unsigned netdev;                /* NET: number of its network, from 1; 0: none */
@@ -78,6 +80,12 @@ struct machine_pci {
     enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
     bool no_modern;                /* it has only that */
     uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
+};
+
+/* A bank of flash. */
+struct machine_pflash {
+    bool present;
+    struct blockdev_config drive;
 };
 
 /* -device loader: a file or a value that is put into memory before the harts start. */
@@ -117,6 +125,7 @@ struct machine_config {
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    struct machine_pflash pflash[MACHINE_PFLASH_BANKS];
     struct machine_pci pci[MACHINE_PCI_MAX];
     unsigned pci_count;
     struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];

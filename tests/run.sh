@@ -56,13 +56,14 @@ start=$(date +%s)
 sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt" "$top/tests/packages.txt"
 sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
+sh "$top/roms/fetch-edk2.sh"
 export RVIVE_QEMU="${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}"
 sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
-    for fuzzer in virtio_blk virtio_pci virtio_net virtio_gpu 9p; do
+    for fuzzer in virtio_blk virtio_pci virtio_net virtio_gpu 9p qcow2; do
         count_step "Fuzzing $fuzzer for 60 s" sh -c 'cd "$1" && "./fuzz_$2" -max_total_time=60 -verbosity=0' sh \
             "$top/build-clang/tests/fuzz" $fuzzer
     done
