@@ -22,6 +22,9 @@ struct hart_bus_ops {
     void (*code_page)(struct hart_bus *bus, uint64_t paddr);
     /* Whether anything, memory or a device, answers at `paddr`. */
     bool (*mapped)(struct hart_bus *bus, uint64_t paddr);
+    /* As page(), for what is no memory to load and store but can be executed: flash, whose bytes change by
+     * commands. NULL where there is no such page; the op itself may be NULL. */
+    const uint8_t *(*code)(struct hart_bus *bus, uint64_t paddr);
 };
 struct hart_bus {
     const struct hart_bus_ops *ops;

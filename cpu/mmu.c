@@ -312,6 +312,8 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
     uint64_t page = result->paddr & PAGE_MASK;
     bool writable = false;
     uint8_t *host = hart->bus->ops->page(hart->bus, page, &writable);
+    if (!host && access == MMU_FETCH && hart->bus->ops->code)
+        host = (uint8_t *)(uintptr_t)hart->bus->ops->code(hart->bus, page);
     bool uniform = pmp_page_uniform(hart, page);
     if (walk.page_size > PAGE_SIZE && uniform)
         note_large_page(tlb, vaddr, walk.page_size);

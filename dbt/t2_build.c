@@ -33,7 +33,7 @@ struct row {
     uint8_t imm;
 };
 
-#define R(name, ...) [ISA_INSN_##name] = { __VA_ARGS__ }
+#define R(name, op_, form_, ...) [ISA_INSN_##name] = { .op = op_, .form = form_, .bits = __VA_ARGS__ }
 
 /* Formats differ in one letter. */
 #define FORMAT(s, n)                                                                                         \
@@ -42,20 +42,23 @@ struct row {
         R(fmsub_##s, T2_FMSUB, FFFF, n), R(fnmsub_##s, T2_FNMSUB, FFFF, n),                                  \
         R(fnmadd_##s, T2_FNMADD, FFFF, n), R(fmin_##s, T2_FMIN, FFF, n), R(fmax_##s, T2_FMAX, FFF, n),       \
         R(fsgnj_##s, T2_FSGNJ, FFF, n), R(fsgnjn_##s, T2_FSGNJN, FFF, n), R(fsgnjx_##s, T2_FSGNJX, FFF, n),  \
-        R(feq_##s, T2_FCMP, XFF, n, T2_EQ), R(flt_##s, T2_FCMP, XFF, n, T2_LT),                              \
-        R(fle_##s, T2_FCMP, XFF, n, T2_LE), R(fcvt_w_##s, T2_FCVTIF, XF, n, T2_EQ, true, 32),                \
-        R(fcvt_wu_##s, T2_FCVTIF, XF, n, T2_EQ, false, 32),                                                  \
-        R(fcvt_l_##s, T2_FCVTIF, XF, n, T2_EQ, true, 64),                                                    \
-        R(fcvt_lu_##s, T2_FCVTIF, XF, n, T2_EQ, false, 64), R(fcvt_##s##_w, T2_FCVTFI, FX, n, 0, true, 32),  \
-        R(fcvt_##s##_wu, T2_FCVTFI, FX, n, 0, false, 32), R(fcvt_##s##_l, T2_FCVTFI, FX, n, 0, true, 64),    \
-        R(fcvt_##s##_lu, T2_FCVTFI, FX, n, 0, false, 64)
+        R(feq_##s, T2_FCMP, XFF, n, .cond = T2_EQ), R(flt_##s, T2_FCMP, XFF, n, .cond = T2_LT),              \
+        R(fle_##s, T2_FCMP, XFF, n, .cond = T2_LE),                                                          \
+        R(fcvt_w_##s, T2_FCVTIF, XF, n, .cond = T2_EQ, .sign = true, .imm = 32),                             \
+        R(fcvt_wu_##s, T2_FCVTIF, XF, n, .cond = T2_EQ, .imm = 32),                                          \
+        R(fcvt_l_##s, T2_FCVTIF, XF, n, .cond = T2_EQ, .sign = true, .imm = 64),                             \
+        R(fcvt_lu_##s, T2_FCVTIF, XF, n, .cond = T2_EQ, .imm = 64),                                          \
+        R(fcvt_##s##_w, T2_FCVTFI, FX, n, .sign = true, .imm = 32),                                          \
+        R(fcvt_##s##_wu, T2_FCVTFI, FX, n, .imm = 32),                                                       \
+        R(fcvt_##s##_l, T2_FCVTFI, FX, n, .sign = true, .imm = 64),                                          \
+        R(fcvt_##s##_lu, T2_FCVTFI, FX, n, .imm = 64)
 
 static const struct row rows[ISA_INSN_COUNT] = {
     R(lui, T2_CONST, XU, 64),
     R(auipc, T2_PC, XPC, 64),
     R(addi, T2_ADD, XXI, 64),
-    R(slti, T2_SET, XXI, 64, T2_LT),
-    R(sltiu, T2_SET, XXI, 64, T2_LTU),
+    R(slti, T2_SET, XXI, 64, .cond = T2_LT),
+    R(sltiu, T2_SET, XXI, 64, .cond = T2_LTU),
     R(xori, T2_XOR, XXI, 64),
     R(ori, T2_OR, XXI, 64),
     R(andi, T2_AND, XXI, 64),
@@ -65,8 +68,8 @@ static const struct row rows[ISA_INSN_COUNT] = {
     R(add, T2_ADD, XXX, 64),
     R(sub, T2_SUB, XXX, 64),
     R(sll, T2_SHL, XXX, 64),
-    R(slt, T2_SET, XXX, 64, T2_LT),
-    R(sltu, T2_SET, XXX, 64, T2_LTU),
+    R(slt, T2_SET, XXX, 64, .cond = T2_LT),
+    R(sltu, T2_SET, XXX, 64, .cond = T2_LTU),
     R(xor, T2_XOR, XXX, 64),
     R(srl, T2_SHR, XXX, 64),
     R(sra, T2_SAR, XXX, 64),
@@ -83,24 +86,24 @@ static const struct row rows[ISA_INSN_COUNT] = {
     R(sraw, T2_SAR, XXX, 32),
     R(mul, T2_MUL, XXX, 64),
     R(mulw, T2_MUL, XXX, 32),
-    R(mulh, T2_MULH, XXX, 64, 0, true),
-    R(mulhu, T2_MULH, XXX, 64, 0, false),
+    R(mulh, T2_MULH, XXX, 64, .sign = true),
+    R(mulhu, T2_MULH, XXX, 64),
     R(mulhsu, T2_MULHSU, XXX, 64),
-    R(div, T2_DIV, XXX, 64, 0, true),
-    R(divu, T2_DIV, XXX, 64, 0, false),
-    R(rem, T2_REM, XXX, 64, 0, true),
-    R(remu, T2_REM, XXX, 64, 0, false),
-    R(divw, T2_DIV, XXX, 32, 0, true),
-    R(divuw, T2_DIV, XXX, 32, 0, false),
-    R(remw, T2_REM, XXX, 32, 0, true),
-    R(remuw, T2_REM, XXX, 32, 0, false),
-    R(sh1add, T2_SHADD, XXX, 64, 0, true, 1),
-    R(sh2add, T2_SHADD, XXX, 64, 0, true, 2),
-    R(sh3add, T2_SHADD, XXX, 64, 0, true, 3),
-    R(add_uw, T2_SHADD, XXX, 64, 0, false, 0),
-    R(sh1add_uw, T2_SHADD, XXX, 64, 0, false, 1),
-    R(sh2add_uw, T2_SHADD, XXX, 64, 0, false, 2),
-    R(sh3add_uw, T2_SHADD, XXX, 64, 0, false, 3),
+    R(div, T2_DIV, XXX, 64, .sign = true),
+    R(divu, T2_DIV, XXX, 64),
+    R(rem, T2_REM, XXX, 64, .sign = true),
+    R(remu, T2_REM, XXX, 64),
+    R(divw, T2_DIV, XXX, 32, .sign = true),
+    R(divuw, T2_DIV, XXX, 32),
+    R(remw, T2_REM, XXX, 32, .sign = true),
+    R(remuw, T2_REM, XXX, 32),
+    R(sh1add, T2_SHADD, XXX, 64, .sign = true, .imm = 1),
+    R(sh2add, T2_SHADD, XXX, 64, .sign = true, .imm = 2),
+    R(sh3add, T2_SHADD, XXX, 64, .sign = true, .imm = 3),
+    R(add_uw, T2_SHADD, XXX, 64),
+    R(sh1add_uw, T2_SHADD, XXX, 64, .imm = 1),
+    R(sh2add_uw, T2_SHADD, XXX, 64, .imm = 2),
+    R(sh3add_uw, T2_SHADD, XXX, 64, .imm = 3),
     R(andn, T2_ANDN, XXX, 64),
     R(orn, T2_ORN, XXX, 64),
     R(xnor, T2_XNOR, XXX, 64),
@@ -110,13 +113,13 @@ static const struct row rows[ISA_INSN_COUNT] = {
     R(clzw, T2_CLZ, XX, 32),
     R(ctzw, T2_CTZ, XX, 32),
     R(cpopw, T2_CPOP, XX, 32),
-    R(max, T2_SELECT, XXX, 64, T2_GE),
-    R(maxu, T2_SELECT, XXX, 64, T2_GEU),
-    R(min, T2_SELECT, XXX, 64, T2_LT),
-    R(minu, T2_SELECT, XXX, 64, T2_LTU),
-    R(sext_b, T2_EXT, XX, 8, 0, true),
-    R(sext_h, T2_EXT, XX, 16, 0, true),
-    R(zext_h, T2_EXT, XX, 16, 0, false),
+    R(max, T2_SELECT, XXX, 64, .cond = T2_GE),
+    R(maxu, T2_SELECT, XXX, 64, .cond = T2_GEU),
+    R(min, T2_SELECT, XXX, 64, .cond = T2_LT),
+    R(minu, T2_SELECT, XXX, 64, .cond = T2_LTU),
+    R(sext_b, T2_EXT, XX, 8, .sign = true),
+    R(sext_h, T2_EXT, XX, 16, .sign = true),
+    R(zext_h, T2_EXT, XX, 16),
     R(rol, T2_ROL, XXX, 64),
     R(ror, T2_ROR, XXX, 64),
     R(rori, T2_ROR, XXI, 64),
@@ -132,15 +135,15 @@ static const struct row rows[ISA_INSN_COUNT] = {
     R(bexti, T2_BEXT, XXI, 64),
     R(binvi, T2_BINV, XXI, 64),
     R(bseti, T2_BSET, XXI, 64),
-    R(czero_eqz, T2_CZERO, XXX, 64, T2_EQ),
-    R(czero_nez, T2_CZERO, XXX, 64, T2_NE),
-    R(lb, T2_LOAD, X_MEM, 8, 0, true),
-    R(lh, T2_LOAD, X_MEM, 16, 0, true),
-    R(lw, T2_LOAD, X_MEM, 32, 0, true),
-    R(ld, T2_LOAD, X_MEM, 64, 0, true),
-    R(lbu, T2_LOAD, X_MEM, 8, 0, false),
-    R(lhu, T2_LOAD, X_MEM, 16, 0, false),
-    R(lwu, T2_LOAD, X_MEM, 32, 0, false),
+    R(czero_eqz, T2_CZERO, XXX, 64, .cond = T2_EQ),
+    R(czero_nez, T2_CZERO, XXX, 64, .cond = T2_NE),
+    R(lb, T2_LOAD, X_MEM, 8, .sign = true),
+    R(lh, T2_LOAD, X_MEM, 16, .sign = true),
+    R(lw, T2_LOAD, X_MEM, 32, .sign = true),
+    R(ld, T2_LOAD, X_MEM, 64, .sign = true),
+    R(lbu, T2_LOAD, X_MEM, 8),
+    R(lhu, T2_LOAD, X_MEM, 16),
+    R(lwu, T2_LOAD, X_MEM, 32),
     R(sb, T2_STORE, MEM_X, 8),
     R(sh, T2_STORE, MEM_X, 16),
     R(sw, T2_STORE, MEM_X, 32),
@@ -157,15 +160,15 @@ static const struct row rows[ISA_INSN_COUNT] = {
     R(fmv_x_d, T2_FMVX, XF, 64),
     R(fmv_w_x, T2_XMVF, FX, 32),
     R(fmv_d_x, T2_XMVF, FX, 64),
-    R(fence, T2_FENCE, FENCE_),
-    R(fence_tso, T2_NOP, NOTHING),
-    R(ntl_p1, T2_NOP, NOTHING),
-    R(ntl_pall, T2_NOP, NOTHING),
-    R(ntl_s1, T2_NOP, NOTHING),
-    R(ntl_all, T2_NOP, NOTHING),
-    R(prefetch_i, T2_NOP, NOTHING),
-    R(prefetch_r, T2_NOP, NOTHING),
-    R(prefetch_w, T2_NOP, NOTHING),
+    R(fence, T2_FENCE, FENCE_, 64),
+    R(fence_tso, T2_NOP, NOTHING, 64),
+    R(ntl_p1, T2_NOP, NOTHING, 64),
+    R(ntl_pall, T2_NOP, NOTHING, 64),
+    R(ntl_s1, T2_NOP, NOTHING, 64),
+    R(ntl_all, T2_NOP, NOTHING, 64),
+    R(prefetch_i, T2_NOP, NOTHING, 64),
+    R(prefetch_r, T2_NOP, NOTHING, 64),
+    R(prefetch_w, T2_NOP, NOTHING, 64),
 };
 
 /* ---- frflags rd; flt, fle or feq; fsflags rd: a comparison that raises nothing, as compilers write it ---

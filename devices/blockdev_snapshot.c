@@ -5,7 +5,8 @@
  * newest bytes of that sector are. Sectors are what a guest writes at least, so nothing is ever copied from
  * the base. The bitmap's memory is only touched where the guest writes.
  *
- * One lock for bitmap and file: transfers of several threads are not mixed within a sector.
+ * The lock is for the bitmap, and not held during transfers: a sector's bit is set when its bytes are there.
+ * What a guest reads while it writes the same sector is either, as on any disk.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +54,7 @@ static uint64_t run_length(const struct blockdev_snapshot *snapshot, uint64_t fi
 static void mark_written(struct blockdev_snapshot *snapshot, uint64_t offset, uint64_t bytes)
 {
     uint64_t end = (offset + bytes) / BLOCKDEV_SECTOR;
+    pthread_mutex_lock(&snapshot->lock);
     for (uint64_t sector = offset / BLOCKDEV_SECTOR; sector < end;) {
         if (sector % 64 == 0 && end - sector >= 64) {
             snapshot->written[sector / 64] = ~0ull;
@@ -62,46 +64,30 @@ static void mark_written(struct blockdev_snapshot *snapshot, uint64_t offset, ui
             sector++;
         }
     }
-}
-
-/* Moves the first `bytes` bytes of *iov to `part`, and *iov beyond them. Returns the count of `part`. */
-static unsigned iov_split(struct iovec **iov, uint64_t bytes, struct iovec *part)
-{
-    unsigned count = 0;
-    while (bytes) {
-        size_t length = (*iov)->iov_len < bytes ? (*iov)->iov_len : bytes;
-        part[count++] = (struct iovec){ (*iov)->iov_base, length };
-        (*iov)->iov_base = (uint8_t *)(*iov)->iov_base + length;
-        (*iov)->iov_len -= length;
-        bytes -= length;
-        if (!(*iov)->iov_len)
-            ++*iov;
-    }
-    return count;
+    pthread_mutex_unlock(&snapshot->lock);
 }
 
 static int snapshot_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
                            uint64_t offset)
 {
     struct blockdev_snapshot *snapshot = (struct blockdev_snapshot *)blockdev;
-    struct iovec *part = malloc((count ? count : 1) * sizeof(*part));
-    if (!part)
-        return -ENOMEM;
+    struct iovec part[BLOCKDEV_IOV_MAX];
     int rc = 0;
-    pthread_mutex_lock(&snapshot->lock);
+    (void)count;
     while (bytes && !rc) {
         uint64_t sector = offset / BLOCKDEV_SECTOR;
+        pthread_mutex_lock(&snapshot->lock);
         uint64_t run = run_length(snapshot, sector, bytes / BLOCKDEV_SECTOR) * BLOCKDEV_SECTOR;
-        unsigned parts = iov_split(&iov, run, part);
-        if (sector_written(snapshot, sector))
+        bool written = sector_written(snapshot, sector);
+        pthread_mutex_unlock(&snapshot->lock);
+        unsigned parts = blockdev_iov_split(&iov, run, part);
+        if (written)
             rc = blockdev_fd_preadv(snapshot->fd, part, parts, run, offset);
         else
             rc = blockdev_preadv(snapshot->base, part, parts, run, offset);
         offset += run;
         bytes -= run;
     }
-    pthread_mutex_unlock(&snapshot->lock);
-    free(part);
     return rc;
 }
 
@@ -109,11 +95,9 @@ static int snapshot_pwritev(struct blockdev *blockdev, struct iovec *iov, unsign
                             uint64_t offset)
 {
     struct blockdev_snapshot *snapshot = (struct blockdev_snapshot *)blockdev;
-    pthread_mutex_lock(&snapshot->lock);
     int rc = blockdev_fd_pwritev(snapshot->fd, iov, count, bytes, offset);
     if (!rc)
         mark_written(snapshot, offset, bytes);
-    pthread_mutex_unlock(&snapshot->lock);
     return rc;
 }
 
@@ -131,7 +115,6 @@ static int snapshot_write_zeroes(struct blockdev *blockdev, uint64_t offset, uin
     if (!length)
         return 0;
     int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    pthread_mutex_lock(&snapshot->lock);
     int rc = fallocate(snapshot->fd, mode, (off_t)offset, (off_t)length) ? -errno : 0;
     static const uint8_t zeroes[64 * 1024];
     for (uint64_t done = 0; rc == -EOPNOTSUPP && done < length;) {
@@ -144,7 +127,6 @@ static int snapshot_write_zeroes(struct blockdev *blockdev, uint64_t offset, uin
     }
     if (!rc)
         mark_written(snapshot, offset, length);
-    pthread_mutex_unlock(&snapshot->lock);
     return rc;
 }
 

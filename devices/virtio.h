@@ -36,7 +36,7 @@ enum virtio_feature { /* bit numbers, section 6; those below 24 are the device's
                       VIRTIO_F_RING_RESET = 40, /* offered by transports that can reset one queue */
 };
 
-#define VIRTIO_CONFIG_MAX 64 /* bytes of configuration space */
+#define VIRTIO_CONFIG_MAX 256 /* bytes of configuration space */
 #define VIRTIO_QUEUES_MAX 64
 
 struct virtio_device;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The virtio block device. Requests of all queues are done one after the other by the device's worker, with
- * the lock open, straight between the image and the guest's RAM. A request is out-bytes (header, then data to
- * write) and in-bytes (data read, then one byte of status), however the driver cut them into buffers.
+ * The virtio block device. Requests are done by the device's worker, as many at a time as it has threads,
+ * with the lock open, straight between the image and the guest's RAM. A request is out-bytes (header, then
+ * data to write) and in-bytes (data read, then one byte of status), however the driver cut them into buffers.
+ * Requests may overtake each other; a flush is for those writes whose end the driver has seen
+ * (section 5.2.6.2).
  *
- * `chain` and `iov` belong to the worker while it is busy; the rest to the device's lock.
+ * A struct blk_request belongs to the thread of its index; the rest to the device's lock.
  */
 #include "devices/virtio_blk.h"
 
@@ -37,6 +39,7 @@ enum blk_status { BLK_OK, BLK_IOERR, BLK_UNSUPP };
 #define BLK_RANGE_SECTORS   0x3fffffu /* of one such segment: just under 2 GiB */
 #define BLK_RANGE_UNMAP     1u
 #define BLK_QUEUE_SIZE      256
+#define BLK_THREADS         8 /* requests that are under way at a time */
 #define BLK_BLOCK_SIZE_MAX  (64u * 1024)
 #define BLK_WRITEBACK_FIELD offsetof(struct blk_config, writeback)
 
@@ -67,32 +70,39 @@ struct blk_range {
     uint32_t count, flags;
 };
 
+struct virtio_blk;
+struct blk_request {
+    struct virtio_blk *blk;
+    struct blockdev *blockdev;
+    struct virtq_chain chain;
+    struct iovec iov[VIRTQUEUE_SIZE_MAX];
+};
+
 struct virtio_blk {
     struct virtio_device device;
     struct virtio_worker worker;
     struct blockdev *blockdev;
     char id[BLK_ID_BYTES];
-    struct virtq_chain chain;
-    struct iovec iov[VIRTQUEUE_SIZE_MAX];
+    struct blk_request requests[BLK_THREADS];
 };
 
 static struct log_site host_errors;
 
-static enum blk_status status_of(struct virtio_blk *blk, const char *what, uint64_t sector, int rc)
+static enum blk_status status_of(struct blk_request *request, const char *what, uint64_t sector, int rc)
 {
     if (!rc)
         return BLK_OK;
     if (log_site_allows(&host_errors))
         log_warn("virtio-blk: %s at sector %llu of a disk with %llu failed: %s", what,
-                 (unsigned long long)sector, (unsigned long long)(blk->blockdev->size / BLOCKDEV_SECTOR),
+                 (unsigned long long)sector, (unsigned long long)(request->blockdev->size / BLOCKDEV_SECTOR),
                  strerror(-rc));
     return BLK_IOERR;
 }
 
 /* Is [sector, sector + count) on the disk? */
-static bool in_range(const struct virtio_blk *blk, uint64_t sector, uint64_t count)
+static bool in_range(const struct blk_request *request, uint64_t sector, uint64_t count)
 {
-    uint64_t sectors = blk->blockdev->size / BLOCKDEV_SECTOR;
+    uint64_t sectors = request->blockdev->size / BLOCKDEV_SECTOR;
     if (sector <= sectors && count <= sectors - sector)
         return true;
     LOG_GUEST("virtio-blk: %llu sectors at %llu of a disk with %llu", (unsigned long long)count,
@@ -101,88 +111,89 @@ static bool in_range(const struct virtio_blk *blk, uint64_t sector, uint64_t cou
 }
 
 /* BLK_IN and BLK_OUT. */
-static enum blk_status blk_transfer(struct virtio_blk *blk, const struct blk_header *header, bool in)
+static enum blk_status blk_transfer(struct blk_request *request, const struct blk_header *header, bool in)
 {
-    struct virtq_chain *chain = &blk->chain;
+    struct virtq_chain *chain = &request->chain;
     uint32_t offset = in ? 0 : sizeof(*header);
     uint32_t bytes = in ? chain->in_length - 1 : chain->out_length - (uint32_t)sizeof(*header);
     if (!bytes || bytes % BLOCKDEV_SECTOR) {
         LOG_GUEST("virtio-blk: %s of %u bytes, which are not whole sectors", in ? "read" : "write", bytes);
         return BLK_IOERR;
     }
-    if (!in_range(blk, header->sector, bytes / BLOCKDEV_SECTOR))
+    if (!in_range(request, header->sector, bytes / BLOCKDEV_SECTOR))
         return BLK_IOERR;
-    unsigned count = virtq_chain_iov(chain, in, offset, bytes, blk->iov);
+    unsigned count = virtq_chain_iov(chain, in, offset, bytes, request->iov);
     uint64_t place = header->sector * BLOCKDEV_SECTOR;
     if (in)
-        return status_of(blk, "reading", header->sector,
-                         blockdev_preadv(blk->blockdev, blk->iov, count, bytes, place));
-    if (blk->blockdev->read_only) {
+        return status_of(request, "reading", header->sector,
+                         blockdev_preadv(request->blockdev, request->iov, count, bytes, place));
+    if (request->blockdev->read_only) {
         LOG_GUEST("virtio-blk: write to a read-only disk");
         return BLK_IOERR;
     }
-    return status_of(blk, "writing", header->sector,
-                     blockdev_pwritev(blk->blockdev, blk->iov, count, bytes, place));
+    return status_of(request, "writing", header->sector,
+                     blockdev_pwritev(request->blockdev, request->iov, count, bytes, place));
 }
 
-static enum blk_status blk_one_range(struct virtio_blk *blk, const struct blk_range *range, bool discard)
+static enum blk_status blk_one_range(struct blk_request *request, const struct blk_range *range, bool discard)
 {
     uint64_t place = range->sector * BLOCKDEV_SECTOR, length = (uint64_t)range->count * BLOCKDEV_SECTOR;
     if (discard)
-        return status_of(blk, "discarding", range->sector, blockdev_discard(blk->blockdev, place, length));
-    return status_of(blk, "zeroing", range->sector,
-                     blockdev_write_zeroes(blk->blockdev, place, length, range->flags & BLK_RANGE_UNMAP));
+        return status_of(request, "discarding", range->sector,
+                         blockdev_discard(request->blockdev, place, length));
+    return status_of(request, "zeroing", range->sector,
+                     blockdev_write_zeroes(request->blockdev, place, length, range->flags & BLK_RANGE_UNMAP));
 }
 
 /* BLK_DISCARD and BLK_WRITE_ZEROES: all ranges are checked before the first is touched. */
-static enum blk_status blk_ranges(struct virtio_blk *blk, bool discard)
+static enum blk_status blk_ranges(struct blk_request *request, bool discard)
 {
     struct blk_range ranges[BLK_RANGES_MAX];
-    uint32_t bytes = blk->chain.out_length - (uint32_t)sizeof(struct blk_header);
+    uint32_t bytes = request->chain.out_length - (uint32_t)sizeof(struct blk_header);
     unsigned count = bytes / sizeof(*ranges);
     if (!count || bytes % sizeof(*ranges) || count > BLK_RANGES_MAX) {
         LOG_GUEST("virtio-blk: %u bytes of ranges to %s", bytes, discard ? "discard" : "zero");
         return BLK_IOERR;
     }
-    if (blk->blockdev->read_only)
+    if (request->blockdev->read_only)
         return BLK_IOERR;
-    virtq_chain_read(&blk->chain, sizeof(struct blk_header), ranges, bytes);
+    virtq_chain_read(&request->chain, sizeof(struct blk_header), ranges, bytes);
     for (unsigned n = 0; n < count; n++) {
         if (ranges[n].flags & ~(discard ? 0 : BLK_RANGE_UNMAP))
             return BLK_UNSUPP; /* section 5.2.6.2 */
-        if (ranges[n].count > BLK_RANGE_SECTORS || !in_range(blk, ranges[n].sector, ranges[n].count))
+        if (ranges[n].count > BLK_RANGE_SECTORS || !in_range(request, ranges[n].sector, ranges[n].count))
             return BLK_IOERR;
     }
     enum blk_status status = BLK_OK;
     for (unsigned n = 0; n < count && status == BLK_OK; n++)
-        status = blk_one_range(blk, &ranges[n], discard);
+        status = blk_one_range(request, &ranges[n], discard);
     return status;
 }
 
-static enum blk_status blk_get_id(struct virtio_blk *blk)
+static enum blk_status blk_get_id(struct blk_request *request)
 {
-    uint32_t room = blk->chain.in_length - 1;
-    virtq_chain_write(&blk->chain, 0, blk->id, room < BLK_ID_BYTES ? room : BLK_ID_BYTES);
+    uint32_t room = request->chain.in_length - 1;
+    virtq_chain_write(&request->chain, 0, request->blk->id, room < BLK_ID_BYTES ? room : BLK_ID_BYTES);
     return BLK_OK;
 }
 
 /* One request, without the lock. `writethrough`: the driver does not flush, or does not want to have to. */
-static enum blk_status blk_request(struct virtio_blk *blk, bool writethrough)
+static enum blk_status blk_do(struct blk_request *request, bool writethrough)
 {
     struct blk_header header;
     enum blk_status status;
-    virtq_chain_read(&blk->chain, 0, &header, sizeof(header));
+    virtq_chain_read(&request->chain, 0, &header, sizeof(header));
     switch (header.type) {
-    case BLK_IN: return blk_transfer(blk, &header, true);
-    case BLK_OUT: status = blk_transfer(blk, &header, false); break;
-    case BLK_FLUSH: return status_of(blk, "flushing", 0, blockdev_flush(blk->blockdev));
-    case BLK_GET_ID: return blk_get_id(blk);
-    case BLK_DISCARD: return blk_ranges(blk, true);
-    case BLK_WRITE_ZEROES: status = blk_ranges(blk, false); break;
+    case BLK_IN: return blk_transfer(request, &header, true);
+    case BLK_OUT: status = blk_transfer(request, &header, false); break;
+    case BLK_FLUSH: return status_of(request, "flushing", 0, blockdev_flush(request->blockdev));
+    case BLK_GET_ID: return blk_get_id(request);
+    case BLK_DISCARD: return blk_ranges(request, true);
+    case BLK_WRITE_ZEROES: status = blk_ranges(request, false); break;
     default: LOG_GUEST("virtio-blk: request of unknown type %u", header.type); return BLK_UNSUPP;
     }
     if (status == BLK_OK && writethrough)
-        status = status_of(blk, "flushing", header.sector, blockdev_flush(blk->blockdev));
+        status = status_of(request, "flushing", header.sector, blockdev_flush(request->blockdev));
     return status;
 }
 
@@ -197,7 +208,8 @@ static bool is_writethrough(const struct virtio_blk *blk)
 static void blk_run(struct virtio_device *device, struct virtqueue *queue)
 {
     struct virtio_blk *blk = (struct virtio_blk *)device;
-    struct virtq_chain *chain = &blk->chain;
+    struct blk_request *request = &blk->requests[virtio_worker_thread()];
+    struct virtq_chain *chain = &request->chain;
     while (virtqueue_pop(queue, chain)) {
         if (chain->out_length < sizeof(struct blk_header) || !chain->in_length) {
             LOG_GUEST("virtio-blk: a request of %u bytes out and %u in", chain->out_length, chain->in_length);
@@ -205,8 +217,10 @@ static void blk_run(struct virtio_device *device, struct virtqueue *queue)
             return;
         }
         bool writethrough = is_writethrough(blk);
+        if (blk->worker.sleeping && virtqueue_has_more(queue))
+            virtio_worker_share(&blk->worker, queue);
         pthread_mutex_unlock(&device->lock);
-        uint8_t status = (uint8_t)blk_request(blk, writethrough);
+        uint8_t status = (uint8_t)blk_do(request, writethrough);
         virtq_chain_write(chain, chain->in_length - 1, &status, 1);
         pthread_mutex_lock(&device->lock);
         virtqueue_push(queue, chain, chain->in_length);
@@ -357,7 +371,9 @@ struct virtio_device *virtio_blk_create(const struct virtio_blk_config *given, s
         return NULL;
     }
     blk_fill_config(blk, &config);
-    if (!virtio_worker_start(&blk->worker, &blk->device, "virtio-blk", blk_run, error)) {
+    for (unsigned n = 0; n < BLK_THREADS; n++)
+        blk->requests[n] = (struct blk_request){ .blk = blk, .blockdev = config.blockdev };
+    if (!virtio_worker_start_threads(&blk->worker, &blk->device, "virtio-blk", BLK_THREADS, blk_run, error)) {
         virtio_device_fini(&blk->device);
         free(blk);
         return NULL;

@@ -1,53 +1,91 @@
 /* SPDX-License-Identifier: MIT
  *
- * The worker thread of a virtio device: see virtio_worker.h. All fields belong to the device's lock.
+ * The worker threads of a virtio device: see virtio_worker.h. All fields belong to the device's lock.
  */
 #include "devices/virtio_worker.h"
 
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 
-static void *worker_main(void *opaque)
+static _Thread_local unsigned thread_index;
+
+unsigned virtio_worker_thread(void)
 {
-    struct virtio_worker *worker = opaque;
+    return thread_index;
+}
+
+/* [locked] */
+static void worker_loop(struct virtio_worker *worker)
+{
     struct virtio_device *device = worker->device;
-    pthread_mutex_lock(&device->lock);
     while (!worker->stop) {
         if (!worker->kicked) {
+            worker->sleeping++;
             pthread_cond_wait(&worker->wake, &device->lock);
             continue;
         }
         unsigned queue = (unsigned)__builtin_ctzll(worker->kicked);
         worker->kicked &= worker->kicked - 1;
-        worker->busy = true;
+        worker->busy++;
         worker->run(device, &device->queues[queue]);
-        worker->busy = false;
-        pthread_cond_broadcast(&worker->idle);
+        if (!--worker->busy)
+            pthread_cond_broadcast(&worker->idle);
     }
-    pthread_mutex_unlock(&device->lock);
+}
+
+static void *worker_main(void *opaque)
+{
+    struct virtio_worker *worker = opaque;
+    pthread_mutex_lock(&worker->device->lock);
+    while (thread_index < worker->thread_count &&
+           !pthread_equal(worker->threads[thread_index], pthread_self()))
+        thread_index++;
+    worker_loop(worker);
+    pthread_mutex_unlock(&worker->device->lock);
     return NULL;
 }
 
-bool virtio_worker_start(struct virtio_worker *worker, struct virtio_device *device, const char *name,
-                         void (*run)(struct virtio_device *, struct virtqueue *), struct error *error)
+/* [locked] */
+static void wake_one(struct virtio_worker *worker)
+{
+    if (!worker->sleeping)
+        return;
+    worker->sleeping--;
+    pthread_cond_signal(&worker->wake);
+}
+
+bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
+                                 unsigned threads, void (*run)(struct virtio_device *, struct virtqueue *),
+                                 struct error *error)
 {
     *worker = (struct virtio_worker){ .device = device, .run = run };
     pthread_cond_init(&worker->wake, NULL);
     pthread_cond_init(&worker->idle, NULL);
     /* Signals are for the threads that expect them. */
     sigset_t all, before;
+    int rc = 0;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&worker->thread, NULL, worker_main, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc) {
-        pthread_cond_destroy(&worker->wake);
-        pthread_cond_destroy(&worker->idle);
-        return error_set(error, "%s: cannot start its thread: %s", device->ops->name, strerror(rc));
+    pthread_mutex_lock(&device->lock); /* a thread looks for itself in the list */
+    while (worker->thread_count < threads && worker->thread_count < VIRTIO_WORKER_THREADS_MAX && !rc) {
+        rc = pthread_create(&worker->threads[worker->thread_count], NULL, worker_main, worker);
+        if (!rc)
+            pthread_setname_np(worker->threads[worker->thread_count++], name);
     }
-    pthread_setname_np(worker->thread, name);
+    pthread_mutex_unlock(&device->lock);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     device->worker = worker;
-    return true;
+    if (worker->thread_count)
+        return true; /* with fewer it is slower */
+    virtio_worker_stop(worker);
+    return error_set(error, "%s: cannot start its thread: %s", device->ops->name, strerror(rc));
+}
+
+bool virtio_worker_start(struct virtio_worker *worker, struct virtio_device *device, const char *name,
+                         void (*run)(struct virtio_device *, struct virtqueue *), struct error *error)
+{
+    return virtio_worker_start_threads(worker, device, name, 1, run, error);
 }
 
 void virtio_worker_stop(struct virtio_worker *worker)
@@ -56,9 +94,10 @@ void virtio_worker_stop(struct virtio_worker *worker)
     pthread_mutex_lock(&device->lock);
     device->paused = true;
     worker->stop = true;
-    pthread_cond_signal(&worker->wake);
+    pthread_cond_broadcast(&worker->wake);
     pthread_mutex_unlock(&device->lock);
-    pthread_join(worker->thread, NULL);
+    for (unsigned n = 0; n < worker->thread_count; n++)
+        pthread_join(worker->threads[n], NULL);
     pthread_cond_destroy(&worker->wake);
     pthread_cond_destroy(&worker->idle);
     device->worker = NULL;
@@ -67,7 +106,13 @@ void virtio_worker_stop(struct virtio_worker *worker)
 void virtio_worker_kick(struct virtio_worker *worker, const struct virtqueue *queue)
 {
     worker->kicked |= 1ull << queue->index;
-    pthread_cond_signal(&worker->wake);
+    wake_one(worker);
+}
+
+void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *queue)
+{
+    if (worker->sleeping)
+        virtio_worker_kick(worker, queue);
 }
 
 void virtio_worker_wait_idle(struct virtio_worker *worker)

@@ -240,6 +240,12 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
     return true;
 }
 
+bool virtqueue_has_more(struct virtqueue *queue)
+{
+    return queue->enabled && (load16(queue->avail + 2) != queue->last_avail ||
+                              avail_idx_after_asking(queue) != queue->last_avail);
+}
+
 void virtqueue_unpop(struct virtqueue *queue, unsigned count)
 {
     queue->last_avail = (uint16_t)(queue->last_avail - count);

@@ -60,6 +60,8 @@ void virtqueue_disable(struct virtqueue *queue);
 /* Takes the next chain. False where there is none (the driver's next one then notifies the device), the
  * device may not run, or the driver broke the rules (the device is then broken: virtio_device_break()). */
 bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain);
+/* Is there another chain? Where there is none, the driver's next one notifies the device. */
+bool virtqueue_has_more(struct virtqueue *queue);
 /* Gives the chain back, `written` bytes of its in-buffers having been filled from the start. */
 void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written);
 /* The same for several chains that belong together, all within one hold of the lock: takes back the last

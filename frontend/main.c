@@ -19,6 +19,7 @@
 #include "frontend/code_listing.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
+#include "frontend/screen.h"
 #include "machine/machine.h"
 #include "util/log.h"
 
@@ -75,49 +76,55 @@ static void set_title(const char *title)
         fprintf(stderr, "\033]0;%s\007", title);
 }
 
-/* Runs the machine with its monitors; as machine_run(). */
-static int run_monitored(struct machine *machine, struct monitors *monitors, struct error *error)
+/* Runs the machine with its monitors and its screen; as machine_run(). */
+static int run_monitored(struct screen *screen, struct monitors *monitors, struct error *error)
 {
     if (!monitors) {
         error_set(error, "out of memory for the monitors");
         return -1;
     }
-    int status = monitors_open(monitors, error) ? machine_run(machine, error) : -1;
+    int status = monitors_open(monitors, error) ? screen_run(screen, error) : -1;
     monitors_close(monitors);
     return status;
 }
 
-static int run_machine(const struct options *options, const struct machine_config *config,
-                       struct error *error)
+static int run_machine(struct options *options, struct error *error)
 {
-    struct machine *machine = machine_create(config, error);
-    if (!machine)
+    struct screen *screen = screen_create(options, error);
+    if (!screen)
         return fail(error);
+    options->machine.display = screen_display(screen);
+    struct machine *machine = machine_create(&options->machine, error);
+    if (!machine) {
+        screen_destroy(screen);
+        return fail(error);
+    }
+    screen_attach(screen, machine);
     struct monitors *monitors = monitors_create(options, machine);
     atomic_store(&running, machine);
     int early = atomic_load(&quit_signal);
     if (early)
         machine_request_quit(machine, 128 + early);
-    int status = run_monitored(machine, monitors, error);
+    int status = run_monitored(screen, monitors, error);
     atomic_store(&running, NULL);
     machine_destroy(machine);
     monitors_free(monitors);
+    screen_destroy(screen);
     chardev_stdio_restore();
     return status < 0 ? fail(error) : status;
 }
 
-static int run(const struct options *options, struct error *error)
+static int run(struct options *options, struct error *error)
 {
-    struct machine_config config = options->machine;
     struct code_listing *listing = NULL;
     if (options->perf_map || log_enabled(LOG_CATEGORY_OUT_ASM) || log_enabled(LOG_CATEGORY_IR)) {
         listing = code_listing_create(options->perf_map, error);
         if (!listing)
             return fail(error);
-        config.listen = code_listing_take;
-        config.listen_opaque = listing;
+        options->machine.listen = code_listing_take;
+        options->machine.listen_opaque = listing;
     }
-    int status = run_machine(options, &config, error);
+    int status = run_machine(options, error);
     code_listing_destroy(listing);
     return status;
 }

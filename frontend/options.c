@@ -58,14 +58,6 @@ static bool take_nothing(struct options *options, const char *argument, struct e
     return true;
 }
 
-static bool take_display(struct options *options, const char *argument, struct error *error)
-{
-    options->display_none = true;
-    return strcmp(argument, "none") == 0 ||
-           error_set(error, "-display %s: this version has no screen; use -display none or -nographic",
-                     argument);
-}
-
 static bool take_log(struct options *options, const char *argument, struct error *error)
 {
     (void)error;

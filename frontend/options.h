@@ -28,12 +28,26 @@ enum options_action {
     OPTIONS_LIST_LOG
 };
 
-enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO };
+enum options_view { OPTIONS_VIEW_DEFAULT, OPTIONS_VIEW_NONE, OPTIONS_VIEW_SDL };
+
+/* -display, -vnc, -full-screen, -screendump. */
+struct options_screen {
+    enum options_view view;
+    bool software;    /* SDL: gl=off */
+    bool full_screen; /* SDL */
+    bool no_close;    /* SDL: window-close=off */
+    const char *vnc;  /* [HOST]:N; NULL: none */
+    const char *dump; /* NULL, or where the last picture goes */
+};
+
+enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO, OPTIONS_IF_PFLASH };
 
 struct options_drive {
     const char *id; /* NULL: none */
     enum options_interface interface;
     struct blockdev_config blockdev;
+    int unit;          /* of if=pflash; -1: any */
+    bool node;         /* of -blockdev: `id` is its node-name */
     bool snapshot_off; /* snapshot=off: stays so with -snapshot */
     bool used;
 };
@@ -43,15 +57,17 @@ struct options_device {
     const char *id;
     const char *backend; /* id of its drive, rng object or chardev; NULL: none */
     const char *serial_number;
-    uint8_t mac[6]; /* of a card */
+    unsigned queues, queue_size; /* 0: the default */
+    uint8_t mac[6];              /* of a card */
     bool has_mac;
-    unsigned netdev;       /* of a card: number of its network, from 1; 0: `backend` names it, or none */
-    const char *mount_tag; /* of a shared folder */
-    unsigned folder;       /* number of that folder, from 1; 0: `backend` names it */
-    const char *text;      /* the argument of -device, for messages */
-    int slot;              /* virtio-mmio-bus.N; -1: any */
-    bool on_pci;           /* it is a function on pcie.0 instead, as `pci` says (without its device) */
-    bool has_addr;         /* the place in `pci` was asked for */
+    unsigned netdev;        /* of a card: number of its network, from 1; 0: `backend` names it, or none */
+    const char *mount_tag;  /* of a shared folder */
+    unsigned folder;        /* number of that folder, from 1; 0: `backend` names it */
+    const char *text;       /* the argument of -device, for messages */
+    int slot;               /* virtio-mmio-bus.N; -1: any */
+    bool on_pci;            /* it is a function on pcie.0 instead, as `pci` says (without its device) */
+    bool has_addr;          /* the place in `pci` was asked for */
+    uint32_t width, height; /* of a screen */
     struct machine_pci pci;
 };
 
@@ -99,11 +115,13 @@ struct options {
     const char *log_file;   /* -D */
     const char *log_filter; /* -dfilter */
     bool perf_map;          /* -perfmap */
-    bool nographic, display_none, nodefaults, snapshot;
+    bool nographic, nodefaults, snapshot;
+    struct options_screen screen;
     unsigned serial_count;
 
     struct options_drive drives[OPTIONS_ITEMS_MAX];
     unsigned drive_count;
+    const char *pflash_nodes[MACHINE_PFLASH_BANKS]; /* -machine pflashN=; NULL: not given */
     struct options_device devices[OPTIONS_ITEMS_MAX];
     unsigned device_count;
     struct options_named rngs[OPTIONS_ITEMS_MAX];
@@ -138,6 +156,9 @@ typedef bool options_take_fn(struct options *options, const char *argument, stru
 
 options_take_fn options_take_machine, options_take_cpu, options_take_smp, options_take_memory,
     options_take_rtc, options_take_accel, options_take_dbt_without;
+options_take_fn options_take_blockdev, options_take_pflash;
+/* options_drive.c: gives the banks of flash their drives. */
+bool options_join_pflash(struct options *options, struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
 options_take_fn options_take_semihosting, options_take_profile;
@@ -150,6 +171,7 @@ options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_virtio *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
+options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 /* options_pci.c: does `name` mean the device of the table that is called `known` there? A row

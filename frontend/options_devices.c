@@ -17,7 +17,7 @@ static const struct known_device {
     const char *text;
 } known_devices[] = {
     { "virtio-blk-device", MACHINE_VIRTIO_BLK, "drive",
-      "a disk: drive=ID of a -drive with if=none, serial=TEXT" },
+      "a disk: drive=ID of a -drive or -blockdev, serial=TEXT, num-queues=N, queue-size=N" },
     { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
     { "virtio-net-device", MACHINE_VIRTIO_NET, "netdev",
       "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
@@ -25,6 +25,12 @@ static const struct known_device {
       "a shared folder: fsdev=ID of a -fsdev, mount_tag=TAG" },
     { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries a virtconsole" },
     { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev" },
+    { "virtio-gpu-device", MACHINE_VIRTIO_GPU, NULL, "a screen: xres=N, yres=N for its size at first" },
+    { "virtio-keyboard-device", MACHINE_VIRTIO_KEYBOARD, NULL, "a keyboard" },
+    { "virtio-tablet-device", MACHINE_VIRTIO_TABLET, NULL, "a pointer that follows the host's" },
+    { "virtio-mouse-device", MACHINE_VIRTIO_MOUSE, NULL, "a mouse that is grabbed" },
+    { "bochs-display", MACHINE_BOCHS_DISPLAY, NULL, "a simple screen on the PCI bus: xres=N, yres=N" },
+    { "ramfb", MACHINE_VIRTIO_NONE, NULL, "a screen for firmware (EDK2, U-Boot)" },
     { "loader", MACHINE_VIRTIO_NONE, NULL,
       "puts file=F or data=N,data-len=L at addr=A before the start; cpu-num=N starts that hart there" },
 };
@@ -39,14 +45,9 @@ static const struct {
     { "e1000", true, "use virtio-net-device" },
     { "rtl8139", true, "use virtio-net-device" },
     { "virtserialport", false, "there is virtconsole" },
-    { "virtio-gpu", true, "there is no screen" },
-    { "virtio-vga", true, "there is no screen" },
-    { "VGA", false, "there is no screen" },
-    { "bochs-display", false, "there is no screen" },
-    { "ramfb", false, "there is no screen" },
-    { "virtio-keyboard", true, "there is no screen" },
-    { "virtio-mouse", true, "there is no screen" },
-    { "virtio-tablet", true, "there is no screen" },
+    { "virtio-gpu-gl", true, "use virtio-gpu-pci" },
+    { "virtio-vga", true, "use virtio-gpu-pci" },
+    { "VGA", false, "use virtio-gpu-pci or bochs-display" },
     { "usb-", true, "there is no USB" },
     { "qemu-xhci", false, "there is no USB" },
     { "nec-usb-xhci", false, "there is no USB" },
@@ -111,9 +112,34 @@ static bool device_bus(struct options *options, void *item, const char *value, s
     return true;
 }
 
+static bool device_queues(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number < 1 || number > 64)
+        return options_bad_value(error, "-device num-queues", value, "1 to 64");
+    ((struct options_device *)item)->queues = (unsigned)number;
+    return true;
+}
+
+static bool device_queue_size(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number < 4 || number > 1024 || number & (number - 1))
+        return options_bad_value(error, "-device queue-size", value, "a power of two from 4 to 1024");
+    ((struct options_device *)item)->queue_size = (unsigned)number;
+    return true;
+}
+
 static const struct options_key blk_keys[] = {
-    { "drive", device_backend }, { "id", device_id }, { "bus", device_bus },
-    { "serial", device_serial }, { NULL, NULL },
+    { "drive", device_backend },
+    { "id", device_id },
+    { "bus", device_bus },
+    { "serial", device_serial },
+    { "num-queues", device_queues },
+    { "queue-size", device_queue_size },
+    { NULL, NULL },
 };
 static bool device_mac(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -163,6 +189,43 @@ static const struct options_key rng_keys[] = {
 static const struct options_key serial_keys[] = { { "id", device_id },
                                                   { "bus", device_bus },
                                                   { NULL, NULL } };
+
+static bool device_pixels(const char *key, const char *value, uint32_t *pixels, struct error *error)
+{
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number < 1 || number > DISPLAY_SIDE_MAX)
+        return error_set(error, "-device: %s=%s: not a number of pixels from 1 to %u", key,
+                         value ? value : "", DISPLAY_SIDE_MAX);
+    *pixels = (uint32_t)number;
+    return true;
+}
+
+static bool device_xres(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return device_pixels("xres", value, &((struct options_device *)item)->width, error);
+}
+
+static bool device_yres(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return device_pixels("yres", value, &((struct options_device *)item)->height, error);
+}
+
+static const struct options_key gpu_keys[] = {
+    { "xres", device_xres }, { "yres", device_yres }, { "id", device_id },
+    { "bus", device_bus },   { NULL, NULL },
+};
+
+static bool take_ramfb(struct options *options, const struct option_pairs *pairs, struct error *error)
+{
+    static const struct options_key keys[] = { { "id", device_id }, { NULL, NULL } };
+    struct options_device device = { 0 };
+    if (options->machine.ramfb)
+        return error_set(error, "-device ramfb: fw_cfg has room for one, and it was given twice");
+    options->machine.ramfb = true;
+    return options_take_pairs(options, pairs, keys, &device, "-device ramfb", error);
+}
 
 /* ---- virtconsole: the one port of a virtio-serial-device ------------------------------------------ */
 
@@ -253,11 +316,13 @@ static bool take_virtio(struct options *options, const struct known_device *know
 {
     const char *argument = device.text;
     char flag[64];
-    const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK   ? blk_keys
-                                     : known->kind == MACHINE_VIRTIO_RNG ? rng_keys
-                                     : known->kind == MACHINE_VIRTIO_NET ? net_keys
-                                     : known->kind == MACHINE_VIRTIO_9P  ? folder_keys
-                                                                         : serial_keys;
+    const struct options_key *keys = known->kind == MACHINE_VIRTIO_BLK      ? blk_keys
+                                     : known->kind == MACHINE_VIRTIO_RNG    ? rng_keys
+                                     : known->kind == MACHINE_VIRTIO_NET    ? net_keys
+                                     : known->kind == MACHINE_VIRTIO_9P     ? folder_keys
+                                     : known->kind == MACHINE_VIRTIO_GPU    ? gpu_keys
+                                     : known->kind == MACHINE_BOCHS_DISPLAY ? gpu_keys
+                                                                            : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);
     snprintf(flag, sizeof(flag), "-device %.*s", (int)strcspn(argument, ","), argument);
@@ -289,8 +354,11 @@ bool options_take_device(struct options *options, const char *argument, struct e
         return options_take_loader(options, &pairs, error);
     if (strcmp(name, "virtconsole") == 0)
         return take_console(options, &pairs, error);
+    if (strcmp(name, "ramfb") == 0)
+        return take_ramfb(options, &pairs, error);
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         struct options_device device = { .kind = known_devices[i].kind, .slot = -1, .text = argument };
+        device.on_pci = device.kind == MACHINE_BOCHS_DISPLAY;
         if (options_names_device(name, known_devices[i].name, &device))
             return options_take_pci_keys(options, name, &pairs, &device, error) &&
                    take_virtio(options, &known_devices[i], device, &pairs, error);

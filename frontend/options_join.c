@@ -28,10 +28,9 @@ static bool join_drive(struct options *options, const struct options_device *dev
         struct options_drive *drive = &options->drives[i];
         if (!drive->id || strcmp(drive->id, device->backend) != 0)
             continue;
-        if (drive->interface == OPTIONS_IF_VIRTIO || drive->used)
+        if (drive->interface == OPTIONS_IF_VIRTIO || drive->interface == OPTIONS_IF_PFLASH || drive->used)
             return error_set(error, "-device %s: the drive %s is in use by another device%s", device->text,
-                             drive->id,
-                             drive->used ? "" : " already, because of its if=virtio; write if=none");
+                             drive->id, drive->used ? "" : " already, because of its if=; write if=none");
         drive->used = true;
         slot->drive = drive->blockdev;
         return true;
@@ -45,6 +44,10 @@ static bool join_backend(struct options *options, const struct options_device *d
     const struct options_named *named = NULL;
     slot->kind = device->kind;
     slot->serial_number = device->serial_number;
+    slot->width = device->width;
+    slot->height = device->height;
+    slot->queues = device->queues;
+    slot->queue_size = device->queue_size;
     if (device->kind == MACHINE_VIRTIO_BLK)
         return join_drive(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_NET)
@@ -99,7 +102,8 @@ static bool plug_drives(struct options *options, struct error *error)
         if (drive->used)
             continue;
         if (drive->interface == OPTIONS_IF_NONE) {
-            log_warn("-drive file=%s,if=none: no -device uses it", drive->blockdev.path);
+            if (!drive->node)
+                log_warn("-drive file=%s,if=none: no -device uses it", drive->blockdev.path);
             continue;
         }
         char what[128];
@@ -134,7 +138,8 @@ static bool join_serial(struct options *options, struct error *error)
         if (strcmp(options->monitors[i].chardev, "stdio") == 0)
             machine->serial = "null";
     }
-    if (!machine->serial && (options->nodefaults || (options->display_none && !options->nographic)))
+    if (!machine->serial &&
+        (options->nodefaults || (options->screen.view == OPTIONS_VIEW_NONE && !options->nographic)))
         machine->serial = "null";
     if (!machine->serial)
         machine->serial = "mon:stdio";
@@ -184,7 +189,7 @@ bool options_join(struct options *options, struct error *error)
         if (options->snapshot && !drive->snapshot_off)
             drive->blockdev.snapshot = true;
     }
-    if (!options_join_net(options, error))
+    if (!options_join_pflash(options, error) || !options_join_net(options, error))
         return false;
     for (unsigned pass = 0; pass < 2; pass++) { /* those with a slot of their own first */
         for (unsigned i = 0; i < options->device_count; i++) {

@@ -63,11 +63,18 @@ static bool machine_aia(struct options *options, void *item, const char *value, 
            error_set(error, "-machine aia=%s: this version has only aia=none (a PLIC)", value ? value : "");
 }
 
-static bool machine_pflash(struct options *options, void *item, const char *value, struct error *error)
+static bool machine_pflash0(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
-    return error_set(error, "-machine pflash0/pflash1=%s: this version has no flash; use -bios FILE",
-                     value ? value : "");
+    (void)item;
+    options->pflash_nodes[0] = value;
+    return (value && *value) || error_set(error, "-machine pflash0: the name of a -blockdev is missing");
+}
+
+static bool machine_pflash1(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    options->pflash_nodes[1] = value;
+    return (value && *value) || error_set(error, "-machine pflash1: the name of a -blockdev is missing");
 }
 
 static bool machine_accel(struct options *options, void *item, const char *value, struct error *error)
@@ -79,11 +86,11 @@ static bool machine_accel(struct options *options, void *item, const char *value
 bool options_take_machine(struct options *options, const char *argument, struct error *error)
 {
     static const struct options_key rows[] = {
-        { "type", machine_type },      { "dumpdtb", machine_dumpdtb },
-        { "acpi", machine_acpi },      { "aia", machine_aia },
-        { "usb", machine_usb },        { "aclint", machine_aclint },
-        { "pflash0", machine_pflash }, { "pflash1", machine_pflash },
-        { "accel", machine_accel },    { NULL, NULL },
+        { "type", machine_type },       { "dumpdtb", machine_dumpdtb },
+        { "acpi", machine_acpi },       { "aia", machine_aia },
+        { "usb", machine_usb },         { "aclint", machine_aclint },
+        { "pflash0", machine_pflash0 }, { "pflash1", machine_pflash1 },
+        { "accel", machine_accel },     { NULL, NULL },
     };
     struct option_pairs pairs;
     return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&

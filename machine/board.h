@@ -18,6 +18,7 @@
 #include "devices/blockdev.h"
 #include "devices/chardev.h"
 #include "devices/device.h"
+#include "devices/ramfb.h"
 #include "machine/bus.h"
 #include "machine/fdt.h"
 #include "machine/inspect.h"
@@ -29,6 +30,7 @@
 #define BOARD_TIMEBASE_HZ  UINT64_C(10000000)
 #define BOARD_ROM_BASE     UINT64_C(0x1000)
 #define BOARD_ROM_SIZE     UINT64_C(0xf000)
+#define BOARD_FLASH_BASE   UINT64_C(0x20000000)
 #define BOARD_RAM_BASE     UINT64_C(0x80000000)
 #define BOARD_DEVICES_MAX  32
 #define BOARD_BACKENDS_MAX 80
@@ -51,6 +53,8 @@ struct machine {
     struct fdt_device devices[BOARD_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
     struct device *finisher;
+    struct ramfb *ramfb;                            /* NULL: none; used by fw_cfg */
+    uint8_t *flash_code[MACHINE_PFLASH_BANKS];      /* the bytes of a bank, for instruction fetch */
     struct blockdev *blockdevs[BOARD_BACKENDS_MAX]; /* destroyed after the devices that use them */
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
@@ -119,6 +123,11 @@ bool board_pci_create(struct machine *machine, struct device *plic, struct error
 
 /* A backend that the machine owns. NULL, with *error filled. */
 struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error);
+/* boot_flash.c: does the S-mode payload lie in flash? Firmware then starts it there, and hands it a -kernel
+ * through fw_cfg. */
+bool boot_flash_is_payload(const struct machine *machine);
+/* Gives fw_cfg the kernel, the initial RAM disk and the command line, for a payload in flash. */
+bool boot_flash_add_kernel(struct machine *machine, struct device *fw_cfg, struct error *error);
 
 /* boot.c: reads all images and decides where they go (before the harts are made: -device loader may choose
  * where a hart starts), then the device tree and the initial RAM disk (after the devices are). */

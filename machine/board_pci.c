@@ -4,6 +4,7 @@
  * the command line plugs into it. The 64-bit window lies above RAM, in the first 16 GiB of their own; that of
  * a 32-bit machine is smaller, so that it lies within the 34 bits of a physical address.
  */
+#include "devices/bochs_display.h"
 #include "devices/pci_host.h"
 #include "devices/plic.h"
 #include "devices/virtio_pci.h"
@@ -68,12 +69,26 @@ static struct pci_function *create_virtio(struct machine *machine, const struct 
     return function;
 }
 
+static struct pci_function *create_bochs_display(struct machine *machine, const struct machine_pci *what,
+                                                 struct error *error)
+{
+    struct bochs_display_config config = {
+        .display = machine->config.display,
+        .width = what->virtio.width,
+        .height = what->virtio.height,
+        .multifunction = what->multifunction,
+    };
+    return bochs_display_create(&config, error);
+}
+
 bool board_pci_create(struct machine *machine, struct device *plic, struct error *error)
 {
     struct pci_host *host = create_host(machine, plic, error);
     for (unsigned n = 0; host && n < machine->config.pci_count; n++) {
         const struct machine_pci *what = &machine->config.pci[n];
-        struct pci_function *function = create_virtio(machine, what, error);
+        struct pci_function *function = what->virtio.kind == MACHINE_BOCHS_DISPLAY
+                                            ? create_bochs_display(machine, what, error)
+                                            : create_virtio(machine, what, error);
         if (!function)
             return false;
         if (!pci_bus_plug(pci_host_bus(host), function, what->slot, what->function, error)) {

@@ -10,12 +10,15 @@
 
 #include "devices/aclint.h"
 #include "devices/fw_cfg.h"
+#include "devices/pflash_cfi.h"
 #include "devices/plic.h"
 #include "devices/rtc_goldfish.h"
 #include "devices/sifive_test.h"
 #include "devices/uart16550.h"
 #include "devices/virtio_blk.h"
 #include "devices/virtio_console.h"
+#include "devices/virtio_gpu.h"
+#include "devices/virtio_input.h"
 #include "devices/virtio_mmio.h"
 #include "devices/virtio_net.h"
 #include "devices/virtio_rng.h"
@@ -32,7 +35,7 @@ struct row {
     const char *name;
     uint64_t base;
     unsigned irq;  /* input of the PLIC; 0: none */
-    unsigned slot; /* of virtio-mmio */
+    unsigned slot; /* of virtio-mmio; bank of flash */
     struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
 };
 
@@ -197,17 +200,42 @@ static struct device *create_uart(struct machine *machine, const struct row *row
     return config.chardev ? uart16550_create(&config, error) : NULL;
 }
 
+static bool create_ramfb(struct machine *machine, struct device *fw_cfg, struct error *error)
+{
+    struct ramfb_config config = {
+        .display = machine->config.display,
+        .fw_cfg = fw_cfg,
+        .dma = bus_for_devices(machine->bus),
+    };
+    if (machine->config.ramfb)
+        machine->ramfb = ramfb_create(&config, error);
+    return machine->ramfb || !machine->config.ramfb;
+}
+
 static struct device *create_fw_cfg(struct machine *machine, const struct row *row, struct error *error)
 {
     (void)row;
     struct fw_cfg_config config = { .dma = bus_for_devices(machine->bus) };
     const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
     struct device *device = fw_cfg_create(&config, error);
-    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error))
+    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
+        create_ramfb(machine, device, error) && boot_flash_add_kernel(machine, device, error))
         return device;
     if (device)
         device->ops->destroy(device);
     return NULL;
+}
+
+static struct device *create_flash(struct machine *machine, const struct row *row, struct error *error)
+{
+    const struct machine_pflash *bank = &machine->config.pflash[row->slot];
+    struct pflash_config config = { .fdt_banks = row->slot ? 0 : MACHINE_PFLASH_BANKS };
+    if (bank->present && !(config.blockdev = open_blockdev(machine, &bank->drive, error)))
+        return NULL;
+    struct device *device = pflash_cfi_create(&config, error);
+    if (device)
+        machine->flash_code[row->slot] = pflash_cfi_bytes(device);
+    return device;
 }
 
 static struct virtio_device *create_virtio_net(struct machine *machine, const struct machine_virtio *what,
@@ -221,11 +249,32 @@ static struct virtio_device *create_virtio_net(struct machine *machine, const st
     return virtio_net_create(&config, error);
 }
 
+/* Screens, keyboards and pointers; drivers for these expect the interface of Virtio 1. */
+static bool is_on_display(enum machine_virtio_kind kind)
+{
+    return kind == MACHINE_VIRTIO_GPU || kind == MACHINE_VIRTIO_KEYBOARD || kind == MACHINE_VIRTIO_TABLET ||
+           kind == MACHINE_VIRTIO_MOUSE;
+}
+
+static struct virtio_device *create_on_display(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_gpu_config gpu = { machine->config.display, what->width, what->height, 0 };
+    struct virtio_input_config input = { machine->config.display, DISPLAY_KEYBOARD };
+    if (what->kind == MACHINE_VIRTIO_GPU)
+        return virtio_gpu_create(&gpu, error);
+    if (what->kind != MACHINE_VIRTIO_KEYBOARD)
+        input.kind = what->kind == MACHINE_VIRTIO_TABLET ? DISPLAY_TABLET : DISPLAY_MOUSE;
+    return virtio_input_create(&input, error);
+}
+
 struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
                                           struct error *error)
 {
     if (what->kind == MACHINE_VIRTIO_BLK) {
-        struct virtio_blk_config config = { .serial = what->serial_number };
+        struct virtio_blk_config config = { .serial = what->serial_number,
+                                            .queues = what->queues,
+                                            .queue_size = what->queue_size };
         config.blockdev = open_blockdev(machine, &what->drive, error);
         return config.blockdev ? virtio_blk_create(&config, error) : NULL;
     }
@@ -235,6 +284,8 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
         return virtio_9p_create(&what->folder, error);
     if (what->kind == MACHINE_VIRTIO_RNG)
         return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
+    if (is_on_display(what->kind))
+        return create_on_display(machine, what, error);
     struct virtio_console_config config = { .chardev = board_open_chardev(machine, what->chardev, error) };
     return config.chardev ? virtio_console_create(&config, error) : NULL;
 }
@@ -245,7 +296,7 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
     struct virtio_mmio_config config = {
         .irq = line_of(machine, row),
         .dma = bus_for_devices(machine->bus),
-        .legacy = machine->config.virtio_legacy,
+        .legacy = machine->config.virtio_legacy && !is_on_display(what->kind),
     };
     struct device *slot = virtio_mmio_create(&config, error);
     if (!slot || what->kind == MACHINE_VIRTIO_NONE)
@@ -269,6 +320,8 @@ static const struct row board[] = {
     { "rtc", 0x101000, 11, 0, create_rtc },
     { "serial", 0x10000000, 10, 0, create_uart },
     { "fw-cfg", 0x10100000, 0, 0, create_fw_cfg },
+    { "flash", BOARD_FLASH_BASE, 0, 0, create_flash },
+    { "flash", BOARD_FLASH_BASE + PFLASH_BANK_BYTES, 0, 1, create_flash },
     { "virtio-mmio", 0x10008000, 8, 7, create_virtio_slot },
     { "virtio-mmio", 0x10007000, 7, 6, create_virtio_slot },
     { "virtio-mmio", 0x10006000, 6, 5, create_virtio_slot },
@@ -301,6 +354,8 @@ bool board_virt_create(struct machine *machine, struct error *error)
             return false;
         if (!board_add_device(machine, device, row->base, row->irq, error))
             return false;
+        if (row->create == create_flash)
+            bus_set_code(machine->bus, row->base, machine->flash_code[row->slot]);
     }
     return board_pci_create(machine, plic_of(machine), error);
 }

@@ -66,7 +66,7 @@ static bool load_firmware(struct machine *machine, struct error *error)
 
 static bool load_kernel(struct machine *machine, struct error *error)
 {
-    if (!machine->config.kernel)
+    if (!machine->config.kernel || boot_flash_is_payload(machine))
         return true;
     uint64_t align = machine->config.isa.xlen == 64 ? 2 * MIB : 4 * MIB;
     uint64_t lowest = BOARD_RAM_BASE;
@@ -146,7 +146,7 @@ static bool find_fdt_address(struct machine *machine, uint64_t size, struct erro
 
 static bool load_initrd(struct machine *machine, struct error *error)
 {
-    if (!machine->config.initrd)
+    if (!machine->config.initrd || boot_flash_is_payload(machine))
         return true;
     if (!machine->config.kernel)
         return error_set(error, "-initrd %s needs a kernel to use it: give -kernel too",
@@ -197,7 +197,11 @@ bool boot_write_memory(struct machine *machine, struct error *error)
         .fdt_addr = machine->fdt_addr,
         .next_addr = machine->kernel.end ? machine->kernel.entry : 0,
     };
-    if (machine->firmware.end)
+    if (boot_flash_is_payload(machine))
+        rom.next_addr = BOARD_FLASH_BASE;
+    if (machine->config.pflash[0].present && !machine->firmware.end)
+        rom.start_addr = BOARD_FLASH_BASE;
+    else if (machine->firmware.end)
         rom.start_addr = machine->firmware.entry;
     else if (machine->kernel.end)
         rom.start_addr = machine->kernel.entry;

@@ -29,7 +29,7 @@ enum region_kind { REGION_RAM, REGION_ROM, REGION_DEVICE };
 struct region {
     uint64_t base, size;
     enum region_kind kind;
-    uint8_t *host;              /* RAM, ROM */
+    uint8_t *host;              /* RAM, ROM; DEVICE: what can be executed of it, or NULL */
     _Atomic uint64_t *code_map; /* RAM: one bit a page */
     struct device *device;
 };
@@ -112,6 +112,8 @@ static unsigned device_piece(const struct region *region, uint64_t offset, unsig
 {
     const struct device_ops *ops = region->device->ops;
     unsigned piece = size < ops->access_max ? size : ops->access_max;
+    if (region->host && offset % piece)
+        piece = 1; /* flash is loaded from like memory */
     if (size < ops->access_min || offset % piece || !region_holds(region, region->base + offset, size))
         return 0;
     return piece;
@@ -229,6 +231,13 @@ static uint8_t *harts_page(struct hart_bus *side, uint64_t paddr, bool *writable
     return region->host + (paddr - region->base);
 }
 
+static const uint8_t *harts_code(struct hart_bus *side, uint64_t paddr)
+{
+    struct region *region = find_region(of_harts(side), paddr);
+    bool flash = region && region->kind == REGION_DEVICE && region->host;
+    return flash && region_holds(region, paddr, PAGE_SIZE) ? region->host + (paddr - region->base) : NULL;
+}
+
 static bool harts_mapped(struct hart_bus *side, uint64_t paddr)
 {
     return find_region(of_harts(side), paddr) != NULL;
@@ -251,6 +260,7 @@ static void harts_code_page(struct hart_bus *side, uint64_t paddr)
 
 static const struct hart_bus_ops hart_side = {
     .page = harts_page,
+    .code = harts_code,
     .mapped = harts_mapped,
     .read = harts_read,
     .write = harts_write,
@@ -303,7 +313,7 @@ void bus_destroy(struct bus *bus)
         return;
     for (unsigned i = 0; i < bus->count; i++) {
         free(bus->regions[i].code_map);
-        if (bus->regions[i].host)
+        if (bus->regions[i].host && bus->regions[i].kind != REGION_DEVICE)
             munmap(bus->regions[i].host, bus->regions[i].size);
     }
     free(bus->regions);
@@ -398,6 +408,13 @@ bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struc
         .base = base, .size = device->ops->size, .kind = REGION_DEVICE, .device = device
     };
     return insert_region(bus, &region, error);
+}
+
+void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code)
+{
+    struct region *region = find_region(bus, base);
+    if (region && region->kind == REGION_DEVICE)
+        region->host = code;
 }
 
 struct hart_bus *bus_for_harts(struct bus *bus)

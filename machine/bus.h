@@ -24,6 +24,9 @@ void bus_destroy(struct bus *bus); /* also the RAM and ROM it mapped; not the de
 uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
 uint8_t *bus_add_rom(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
 bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struct error *error);
+/* The device at `base` can be executed too: `code` has as many bytes as its window and is the device's.
+ * Before the harts run. */
+void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code);
 
 struct hart_bus *bus_for_harts(struct bus *bus);
 struct dma *bus_for_devices(struct bus *bus);

@@ -123,6 +123,8 @@ static void reset_devices(struct machine *machine)
         if (device->ops->reset)
             device->ops->reset(device);
     }
+    if (machine->ramfb)
+        ramfb_reset(machine->ramfb);
 }
 
 /* Users before what they use: harts touch devices, devices raise lines of harts and call backends. */
@@ -143,6 +145,7 @@ void machine_destroy(struct machine *machine)
         netdev_destroy(machine->netdevs[i]);
     for (unsigned i = machine->device_count; i-- > 0;)
         machine->devices[i].device->ops->destroy(machine->devices[i].device);
+    ramfb_destroy(machine->ramfb);
     for (unsigned i = 0; i < machine->blockdev_count; i++)
         blockdev_destroy(machine->blockdevs[i]);
     harts_destroy(machine);

@@ -16,9 +16,10 @@
 #include "cpu/isa.h"
 #include "dbt/dbt.h"
 #include "devices/blockdev.h"
-#include "devices/virtio_pci.h"
+#include "devices/display.h"
 #include "devices/netdev_slirp.h"
 #include "devices/virtio_9p.h"
+#include "devices/virtio_pci.h"
 #include "machine/profile.h"
 #include "machine/semihosting.h"
 #include "util/error.h"
@@ -27,6 +28,7 @@
 #define MACHINE_VIRTIO_SLOTS 8
 #define MACHINE_PCI_MAX      64 /* functions */
 #define MACHINE_LOADS_MAX    32
+#define MACHINE_PFLASH_BANKS 2
 #define MACHINE_NETDEVS_MAX  8
 #define MACHINE_DUMPS_MAX    4
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
@@ -38,7 +40,12 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_RNG,
     MACHINE_VIRTIO_CONSOLE,
     MACHINE_VIRTIO_NET,
-    MACHINE_VIRTIO_9P
+    MACHINE_VIRTIO_9P,
+    MACHINE_VIRTIO_GPU,
+    MACHINE_VIRTIO_KEYBOARD,
+    MACHINE_VIRTIO_TABLET,
+    MACHINE_VIRTIO_MOUSE,
+    MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
 };
 
 /* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
@@ -46,11 +53,13 @@ struct machine_virtio {
     enum machine_virtio_kind kind;
     struct blockdev_config drive;   /* BLK */
     const char *serial_number;      /* BLK: serial=, NULL: none */
+    unsigned queues, queue_size;    /* BLK: 0: the device's default */
     const char *rng_file;           /* RNG: host file the bytes come from; NULL: the host's getrandom() */
     const char *chardev;            /* CONSOLE: as for chardev_open() */
     unsigned netdev;                /* NET: number of its network, from 1; 0: none */
     uint8_t mac[6];                 /* NET */
     struct virtio_9p_config folder; /* 9P */
+    uint32_t width, height;         /* GPU: xres=, yres=; 0: its default */
 };
 
 /* A network, and the files that its frames are copied to. */
@@ -74,6 +83,12 @@ struct machine_pci {
     enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
     bool no_modern;                /* it has only that */
     uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
+};
+
+/* A bank of flash. */
+struct machine_pflash {
+    bool present;
+    struct blockdev_config drive;
 };
 
 /* -device loader: a file or a value that is put into memory before the harts start. */
@@ -113,11 +128,14 @@ struct machine_config {
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
     struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    struct machine_pflash pflash[MACHINE_PFLASH_BANKS];
     struct machine_pci pci[MACHINE_PCI_MAX];
     unsigned pci_count;
     struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
     unsigned netdev_count;
-    bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
+    bool virtio_legacy;      /* the slots speak the legacy register layout (QEMU's default) */
+    struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
+    bool ramfb;              /* a screen in guest memory, for firmware */
     /* Seconds that the RTC is ahead of UTC. */
     int64_t rtc_offset;
 

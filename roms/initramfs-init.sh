@@ -20,6 +20,12 @@ ln -sf /proc/self/fd /dev/fd
 while read -r module; do
     insmod "/modules/$module" || echo "init: $module did not load"
 done </modules/order
+# There with initramfs-screen.cpio.
+if [ -f /modules/screen/order ]; then
+    while read -r module; do
+        insmod "/modules/screen/$module" || echo "init: $module did not load"
+    done </modules/screen/order
+fi
 
 root=''
 init=/sbin/init

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Makes RVIVE_CACHE/guest/initramfs.cpio from what fetch-kernel.sh left: busybox, roms/initramfs-init.sh as /init, and
 # the kernel modules for the board's devices and ext4, unpacked (the host is quicker at that) and in loading order.
+# The modules for a screen, a keyboard and pointers are in initramfs-screen.cpio, which is appended where one is wanted.
 # Not compressed: an emulated machine would only spend time on it. Done again when the kernel or the init is newer.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -9,6 +10,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 
 modules="virtio_mmio virtio_blk virtio_rng virtio_net 9pnet_virtio 9p ext4"
+# These are large, so they go into initramfs-screen.cpio, to be appended to the other.
+screen_modules="virtio_gpu bochs virtio_input evdev"
 initramfs=$guest_dir/initramfs.cpio
 
 [ -f "$guest_dir/vmlinux" ] || die "no kernel in $guest_dir: run roms/fetch-kernel.sh first"
@@ -18,7 +21,7 @@ stale=$(find "$guest_dir/vmlinux" "$top/roms/initramfs-init.sh" "$0" -newer "$in
 say "Making the initramfs"
 work=$guest_dir/initramfs.new
 rm -rf "$work"
-mkdir -p "$work/root/bin" "$work/root/modules"
+mkdir -p "$work/root/bin" "$work/root/modules" "$work/screen/modules/screen"
 cp "$guest_dir/busybox" "$work/root/bin/busybox"
 cp "$top/roms/initramfs-init.sh" "$work/root/init"
 chmod 755 "$work/root/init" "$work/root/bin/busybox"
@@ -27,23 +30,34 @@ chmod 755 "$work/root/init" "$work/root/bin/busybox"
 [ -e "$guest_dir/kernel/lib" ] || ln -s usr/lib "$guest_dir/kernel/lib"
 release=$(ls "$guest_dir/kernel/usr/lib/modules")
 depmod -b "$guest_dir/kernel" "$release" || die "depmod failed for $release"
-: >"$work/list"
-for module in $modules; do
-    modprobe -d "$guest_dir/kernel" -S "$release" --show-depends "$module" >>"$work/list" ||
-        die "kernel $release has no module $module"
-done
-# Lines are "insmod PATH" or "builtin NAME".
-awk '$1 == "insmod" && !seen[$2]++ { print $2 }' "$work/list" >"$work/paths"
-while read -r path; do
-    file=${path##*/}
-    case $file in
-    *.ko.xz) file=${file%.xz} && xz -dc "$path" >"$work/root/modules/$file" ;;
-    *.ko) cp "$path" "$work/root/modules/$file" ;;
-    *) die "do not know how to unpack the module $path" ;;
-    esac
-    echo "$file" >>"$work/root/modules/order"
-done <"$work/paths"
 
+# pack DIR MODULE...: unpacks the modules and what they need, but for those packed before, into DIR with a list.
+: >"$work/packed"
+pack() {
+    pack_dir=$1
+    shift
+    : >"$work/list"
+    for module; do
+        modprobe -d "$guest_dir/kernel" -S "$release" --show-depends "$module" >>"$work/list" ||
+            die "kernel $release has no module $module"
+    done
+    # Lines are "insmod PATH" or "builtin NAME".
+    awk '$1 == "insmod" && !seen[$2]++ { print $2 }' "$work/list" | grep -vxF -f "$work/packed" >"$work/paths" || :
+    while read -r path; do
+        file=${path##*/}
+        case $file in
+        *.ko.xz) file=${file%.xz} && xz -dc "$path" >"$pack_dir/$file" ;;
+        *.ko) cp "$path" "$pack_dir/$file" ;;
+        *) die "do not know how to unpack the module $path" ;;
+        esac
+        echo "$file" >>"$pack_dir/order"
+    done <"$work/paths"
+    cat "$work/paths" >>"$work/packed"
+}
+pack "$work/root/modules" $modules
+pack "$work/screen/modules/screen" $screen_modules
+
+(cd "$work/screen" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0) >"$guest_dir/initramfs-screen.cpio"
 (cd "$work/root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0) >"$initramfs.new"
 mv "$initramfs.new" "$initramfs"
 rm -rf "$work"

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 # From a fresh checkout to a shell in Debian 13's own riscv64 kernel: installs the packages that are missing, builds
 # Rvive, fetches the kernel, makes an initramfs and boots it. Each step is skipped when its result is there.
-# Usage: roms/run.sh [--fetch-only | --build-only | --debian] [more arguments for rvive]
+# Usage: roms/run.sh [--fetch-only | --build-only | --debian | --screen] [more arguments for rvive]
 #   --fetch-only  stop after the packages, the kernel and the initramfs are there
 #   --build-only  stop after that and the build
 #   --debian      boot a whole Debian root, made first if it is not there (roms/make-rootfs.sh), instead of the initramfs
+#   --screen      the same in a window, with a keyboard and a pointer (-vnc :1 where there is no desktop)
 # RVIVE_CACHE: the folder for downloads (default .cache). RVIVE_EMULATOR: another emulator, a command that takes the same
 # arguments. RVIVE_MIRROR: a Debian mirror to use before the one that the system's apt uses.
 set -eu
@@ -17,6 +18,7 @@ case ${1:-} in
 --fetch-only) mode=fetch && shift ;;
 --build-only) mode=build && shift ;;
 --debian) mode=debian && shift ;;
+--screen) mode=screen && shift ;;
 -h | --help) sed -n 's/^# //p' "$0" | sed 1d && exit 0 ;;
 esac
 
@@ -26,12 +28,22 @@ sh "$top/roms/make-initramfs.sh"
 [ $mode != fetch ] || exit 0
 [ -n "${RVIVE_EMULATOR:-}" ] || build_rvive
 [ $mode != build ] || exit 0
-if [ $mode = debian ]; then
+initrd=$guest_dir/initramfs.cpio
+console="-nographic"
+if [ $mode = screen ]; then
+    # The drivers are modules of the initramfs, so they are there before the root is.
+    initrd=$guest_dir/initramfs-both.cpio
+    cat "$guest_dir/initramfs.cpio" "$guest_dir/initramfs-screen.cpio" >"$initrd"
+    console="-serial mon:stdio"
+    set -- -append "console=ttyS0 console=tty0 root=/dev/vda" -device virtio-gpu-pci -device virtio-keyboard-pci \
+        -device virtio-tablet-pci "$@"
+fi
+if [ $mode = debian ] || [ $mode = screen ]; then
     sh "$top/roms/make-rootfs.sh"
     set -- -m 1G -append "console=ttyS0 root=/dev/vda" -drive file="$RVIVE_CACHE/rootfs.img",if=none,format=raw,id=root \
         -device virtio-blk-device,drive=root "$@"
 fi
 
 say "Booting. Ctrl-A X quits, Ctrl-A H lists the keys; poweroff in the guest ends it too."
-exec ${RVIVE_EMULATOR:-$top/build/rvive} -M virt -m 512M -smp 2 -nographic \
-    -kernel "$guest_dir/vmlinux" -initrd "$guest_dir/initramfs.cpio" -append "console=ttyS0" "$@"
+exec ${RVIVE_EMULATOR:-$top/build/rvive} -M virt -m 512M -smp 2 $console \
+    -kernel "$guest_dir/vmlinux" -initrd "$initrd" -append "console=ttyS0" "$@"

@@ -56,20 +56,17 @@ start=$(date +%s)
 sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt" "$top/tests/packages.txt"
 sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
+sh "$top/roms/fetch-edk2.sh"
 export RVIVE_QEMU="${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}"
 sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
-    count_step "Fuzzing virtio-blk for 30 s" sh -c 'cd "$1" && ./fuzz_virtio_blk -max_total_time=30 -verbosity=0' sh \
-        "$top/build-clang/tests/fuzz"
     count_step "Fuzzing gdb's packets for 20 s" sh -c 'cd "$1" && ./fuzz_gdb_packet -max_total_time=20 -verbosity=0' sh \
         "$top/build-clang/tests/fuzz"
-    count_step "Fuzzing PCI and virtio-pci for 60 s" sh -c 'cd "$1" && ./fuzz_virtio_pci -max_total_time=60 -verbosity=0' \
-        sh "$top/build-clang/tests/fuzz"
-    for fuzzer in fuzz_virtio_net fuzz_9p; do
-        count_step "Fuzzing with $fuzzer for 60 s" sh -c 'cd "$1" && "./$2" -max_total_time=60 -verbosity=0' sh \
+    for fuzzer in virtio_blk virtio_pci virtio_net virtio_gpu 9p qcow2; do
+        count_step "Fuzzing $fuzzer for 60 s" sh -c 'cd "$1" && "./fuzz_$2" -max_total_time=60 -verbosity=0' sh \
             "$top/build-clang/tests/fuzz" $fuzzer
     done
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \

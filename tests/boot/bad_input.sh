@@ -72,6 +72,9 @@ refuses "folder" -bios none -kernel loop.bin -serial file:folder
 refuses "empty is empty" $bare -kernel empty
 refuses "nodir/out.dtb" $loop -machine dumpdtb=nodir/out.dtb
 refuses "nodir/log" $loop -D nodir/log
+unset DISPLAY WAYLAND_DISPLAY SDL_VIDEODRIVER
+refuses "there is no desktop" $loop -display sdl
+refuses "no such host.invalid" $loop -vnc "no such host.invalid:1"
 refuses "good.img is no device tree" $loop -dtb good.img
 
 # images

@@ -51,8 +51,8 @@ static bool board_mapped(struct hart_bus *bus, uint64_t paddr)
     return board_page(bus, paddr & PAGE_MASK, &writable) != NULL;
 }
 
-static const struct hart_bus_ops board_ops = { board_page, board_read, board_write, board_code_page,
-                                               board_mapped };
+static const struct hart_bus_ops board_ops = { board_page,      board_read,   board_write,
+                                               board_code_page, board_mapped, NULL };
 
 size_t guest_cache_size = CODE_CACHE_DEFAULT;
 

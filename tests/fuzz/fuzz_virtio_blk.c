@@ -90,7 +90,7 @@ static int memory_discard(struct blockdev *blockdev, uint64_t offset, uint64_t l
 }
 
 static const struct blockdev_ops memory_ops = {
-    "memory", memory_preadv, memory_pwritev, memory_flush, memory_discard, memory_zeroes, NULL,
+    "memory", memory_preadv, memory_pwritev, memory_flush, memory_discard, memory_zeroes, NULL, NULL,
 };
 
 /* Both kinds of slot are made once; every input resets them. */

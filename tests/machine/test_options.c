@@ -134,6 +134,41 @@ START_TEST(ubuntu_and_ci)
 }
 END_TEST
 
+START_TEST(uefi_desktop_disks)
+{
+    parsed("-machine virt,pflash0=pflash0,pflash1=pflash1,acpi=off -blockdev "
+           "node-name=pflash0,driver=file,read-only=on,filename=CODE.fd -blockdev "
+           "node-name=pflash1,driver=file,filename=VARS.fd -drive file=X.qcow2,format=qcow2,id=hd0,if=none "
+           "-device virtio-blk-device,drive=hd0,num-queues=4 -nographic -snapshot");
+    ck_assert(options.machine.pflash[0].present && options.machine.pflash[1].present);
+    ck_assert_str_eq(options.machine.pflash[0].drive.path, "CODE.fd");
+    ck_assert(options.machine.pflash[0].drive.read_only);
+    ck_assert(!options.machine.pflash[1].drive.read_only);
+    ck_assert(!options.machine.pflash[1].drive.snapshot); /* -snapshot is not for nodes */
+    ck_assert_str_eq(slot(7)->drive.format, "qcow2");
+    ck_assert(slot(7)->drive.snapshot);
+    ck_assert_uint_eq(slot(7)->queues, 4);
+}
+END_TEST
+
+START_TEST(nodes)
+{
+    parsed("-blockdev driver=file,node-name=f,filename=over.q,cache.direct=on -blockdev "
+           "driver=raw,node-name=b,file.driver=file,file.filename=base.raw -blockdev "
+           "driver=qcow2,node-name=d,file=f,backing=b,discard=unmap,detect-zeroes=unmap "
+           "-device virtio-blk-device,drive=d -nographic -pflash a.fd "
+           "-drive if=pflash,unit=0,file=b.fd,format=raw");
+    ck_assert_str_eq(slot(7)->drive.path, "over.q");
+    ck_assert_str_eq(slot(7)->drive.format, "qcow2");
+    ck_assert_int_eq(slot(7)->drive.cache, BLOCKDEV_CACHE_NONE);
+    ck_assert_int_eq(slot(7)->drive.detect_zeroes, BLOCKDEV_DETECT_UNMAP);
+    ck_assert_ptr_nonnull(slot(7)->drive.backing);
+    ck_assert_str_eq(slot(7)->drive.backing->path, "base.raw");
+    ck_assert_str_eq(options.machine.pflash[0].drive.path, "b.fd");
+    ck_assert_str_eq(options.machine.pflash[1].drive.path, "a.fd");
+}
+END_TEST
+
 START_TEST(order_of_slots)
 {
     parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -drive file=b,if=none,id=b -drive "
@@ -179,6 +214,32 @@ START_TEST(places_on_the_pci_bus)
     ck_assert_int_eq(pci(2, 0)->legacy, VIRTIO_PCI_LEGACY_OFF);
     ck_assert_str_eq(pci(3, 0)->virtio.chardev, "stdio");
     ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_RNG);
+}
+END_TEST
+
+START_TEST(screens)
+{
+    parsed("-device virtio-gpu-device,xres=1024,yres=768 -device virtio-keyboard-device -device "
+           "virtio-tablet-device -device virtio-mouse-device,bus=virtio-mmio-bus.0 -device ramfb -display "
+           "sdl,gl=off,full-screen=on,window-close=off -name box");
+    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_GPU);
+    ck_assert_uint_eq(slot(7)->width, 1024);
+    ck_assert_uint_eq(slot(7)->height, 768);
+    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_KEYBOARD);
+    ck_assert_int_eq(slot(5)->kind, MACHINE_VIRTIO_TABLET);
+    ck_assert_int_eq(slot(0)->kind, MACHINE_VIRTIO_MOUSE);
+    ck_assert(options.machine.ramfb);
+    ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
+    ck_assert(options.screen.software && options.screen.full_screen && options.screen.no_close);
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-display vnc=:1");
+    ck_assert_str_eq(options.screen.vnc, ":1");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-display sdl -full-screen -vnc 0.0.0.0:3 -screendump x.png");
+    ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
+    ck_assert_str_eq(options.screen.vnc, "0.0.0.0:3");
+    ck_assert_str_eq(options.screen.dump, "x.png");
+    ck_assert(options.screen.full_screen && !options.screen.software);
 }
 END_TEST
 
@@ -285,9 +346,29 @@ static const struct {
     { "-device qemu-xhci", "qemu-xhci" },
     { "-device virtio-blk-devise,drive=x", "did you mean virtio-blk-device" },
     { "-usb", "-usb" },
-    { "-display sdl", "-display sdl" },
+    { "-display gtk", "-display: \"gtk\"" },
+    { "-display sdl,gl=es", "gl=es" },
+    { "-display sdl,zoom=on", "zoom=on" },
+    { "-vnc 1", "-vnc 1" },
+    { "-vnc :99999", "-vnc :99999" },
+    { "-vnc :1,password=on", "password=on" },
+    { "-device virtio-gpu-device,xres=0", "xres=0" },
+    { "-device virtio-gpu-device,yres=8193", "yres=8193" },
+    { "-device virtio-keyboard-device,xres=10", "xres=10" },
+    { "-device ramfb -device ramfb", "ramfb" },
+    { "-device VGA", "bochs-display" },
+    { "-device bochs-display,xres=9999", "xres=9999" },
     { "-icount shift=auto", "-icount" },
-    { "-blockdev node-name=a", "-drive" },
+    { "-blockdev node-name=a", "-blockdev driver" },
+    { "-blockdev driver=file,filename=x", "node-name" },
+    { "-blockdev driver=file,node-name=a", "filename" },
+    { "-blockdev driver=qcow2,node-name=a", "file=NODE" },
+    { "-blockdev driver=qcow2,node-name=a,file=b", "file=b" },
+    { "-blockdev driver=nbd,node-name=a", "nbd" },
+    { "-blockdev {\"driver\":\"file\"}", "JSON" },
+    { "-drive file=a,if=pflash,unit=2", "unit" },
+    { "-pflash a -pflash b -pflash c", "2 banks" },
+    { "-drive file=a,if=pflash,unit=1 -drive file=b,if=pflash,unit=1", "bank 1" },
     { "-monitor nonsense", "nonsense" },
     { "-profile hz=3", "file is missing" },
     { "-profile x,hz=0", "hz=0" },
@@ -329,7 +410,12 @@ static const struct {
     { "-smp 4,maxcpus=8", "maxcpus" },
     { "-smp 4,cores=3", "-smp 4,cores=3" },
     { "-drive if=none,id=x", "file=FILE" },
-    { "-drive file=a,format=qcow2", "format=qcow2" },
+    { "-drive file=a,format=vmdk", "format=vmdk" },
+    { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,num-queues=65", "num-queues" },
+    { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,queue-size=3", "queue-size" },
+    { "-drive file=a,cache=fast", "cache" },
+    { "-drive file=a,discard=maybe", "discard" },
+    { "-drive file=a,detect-zeroes=maybe", "detect-zeroes" },
     { "-drive file=a,if=scsi", "\"scsi\"" },
     { "-drive file=a,readonly=perhaps", "perhaps" },
     { "-drive file=a,cache=maybe", "maybe" },
@@ -468,6 +554,9 @@ int main(void)
     tcase_add_test(tests, debian_with_uboot);
     tcase_add_test(tests, ubuntu_and_ci);
     tcase_add_test(tests, order_of_slots);
+    tcase_add_test(tests, screens);
+    tcase_add_test(tests, uefi_desktop_disks);
+    tcase_add_test(tests, nodes);
     tcase_add_test(tests, places_on_the_pci_bus);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);

@@ -120,12 +120,14 @@ START_TEST(formats)
 {
     make_image(1024);
     struct blockdev_config config = { .path = path, .format = "qcow2" };
-    expect_message(blockdev_open(&config, &error), "'qcow2' is not implemented yet", path);
+    expect_message(blockdev_open(&config, &error), "does not begin like one", path);
+    config.format = "vmdk";
+    expect_message(blockdev_open(&config, &error), "a vmdk image", path);
     int fd = open(path, O_WRONLY);
     ck_assert_int_eq(pwrite(fd, "QFI\xfb\0\0\0\3", 8, 0), 8);
     close(fd);
     config.format = NULL;
-    expect_message(blockdev_open(&config, &error), "qcow2 image", path);
+    expect_message(blockdev_open(&config, &error), "not a good qcow2 image", path);
     config.format = "raw";
     struct blockdev *blockdev = blockdev_open(&config, &error);
     ck_assert_msg(blockdev, "%s", error.text);

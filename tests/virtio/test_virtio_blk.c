@@ -65,6 +65,7 @@ static int counting_zeroes(struct blockdev *dev, uint64_t at, uint64_t length, b
 }
 static const struct blockdev_ops counting_ops = {
     "counting", counting_preadv, counting_pwritev, counting_flush, counting_discard, counting_zeroes, NULL,
+    NULL,
 };
 
 static struct guest guest;
@@ -486,20 +487,31 @@ static void *reset_device(void *opaque)
     return NULL;
 }
 
-/* The hart goes on while the disk is busy; only a reset waits for it, and then nothing is written any more.
- */
+#define UNDER_WAY 8u /* requests that the device does at a time */
+
+/* Several requests are under way at a time. The hart goes on meanwhile; only a reset waits for them, and then
+ * nothing is written any more. */
 START_TEST(slow_disk)
 {
     setup(_i, NO_OPEN, NO_BLK);
-    start(F(F_FLUSH));
+    guest_negotiate(&guest, F(F_FLUSH));
+    guest_ring(&guest, &ring, 0, 32, RING_AT);
+    guest_driver_ok(&guest);
     ck_assert_uint_eq(request(IN, 0, 512, true), OK);
+    for (unsigned n = 0; n < UNDER_WAY + 2; n++) { /* reads into buffers of their own */
+        ring_desc(&ring, 6 + 2 * n, HEADER_AT, 16, DESC_NEXT, 7 + 2 * n);
+        ring_desc(&ring, 7 + 2 * n, DATA_AT + 1024 * n, 513, DESC_WRITE, 0);
+    }
     unsigned reads = atomic_load(&disk.waiting);
     atomic_store(&disk.slow, true);
-    memset(data(), 0, 1024);
-    ring_offer(&ring, 0);
-    ring_offer(&ring, 0);
+    ring_offer(&ring, 6);
     ring_kick(&ring);
     while (atomic_load(&disk.waiting) == reads)
+        usleep(100);
+    for (unsigned n = 0; n < UNDER_WAY + 1; n++)
+        ring_offer(&ring, 8 + 2 * n);
+    ring_kick(&ring); /* the device must have asked to be told, though it is busy */
+    while (atomic_load(&disk.waiting) < reads + UNDER_WAY)
         usleep(100);
     ck_assert(guest_read(&guest, REG_STATUS) & VIRTIO_DRIVER_OK); /* the registers answer */
     ring_kick(&ring);
@@ -513,8 +525,8 @@ START_TEST(slow_disk)
     atomic_store(&disk.slow, false);
     pthread_join(thread, NULL);
     ck_assert_uint_eq(guest_read(&guest, REG_STATUS), 0);
-    ck_assert_uint_eq(ring_returned(&ring), 1); /* the one under way ended; the second was not begun */
-    ck_assert_uint_eq(atomic_load(&disk.waiting), reads + 1);
+    ck_assert_uint_eq(ring_returned(&ring), UNDER_WAY); /* those under way ended; the others were not begun */
+    ck_assert_uint_eq(atomic_load(&disk.waiting), reads + UNDER_WAY);
     start(F(F_FLUSH));
     ck_assert_uint_eq(request(IN, 4, 512, true), OK);
     ck_assert_mem_eq(data(), pattern + 4 * 512, 512);

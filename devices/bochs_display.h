@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bochs-display: a simple screen on the PCI bus (QEMU docs/specs/standard-vga, without VGA), for which EDK2
+ * and Linux have drivers: memory for the picture in one BAR, registers of the Bochs VBE interface and an EDID
+ * in another.
+ */
+#ifndef DEVICES_BOCHS_DISPLAY_H
+#define DEVICES_BOCHS_DISPLAY_H
+
+#include "devices/display.h"
+#include "devices/pci.h"
+
+struct bochs_display_config {
+    struct display *display; /* borrowed; outlives the device */
+    uint32_t width, height;  /* what the EDID prefers; 0: 1280 x 800 */
+    bool multifunction;
+};
+
+/* NULL and *error where memory is short. */
+struct pci_function *bochs_display_create(const struct bochs_display_config *config, struct error *error);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The views of the guest's screen, and who runs in which thread; see screen.h. SDL wants the main thread, so
+ * with a window the machine gets a thread of its own, and its end closes the window.
+ */
+#include "frontend/screen.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/display.h"
+#include "frontend/display_sdl.h"
+#include "frontend/display_vnc.h"
+#include "frontend/view_module.h"
+#include "machine/inspect.h"
+#include "util/log.h"
+
+#define DEFAULT_WIDTH  1280
+#define DEFAULT_HEIGHT 800
+
+struct screen {
+    const struct options *options;
+    struct display *display;
+    const struct window_ops *window_ops;
+    struct window *window; /* NULL: none */
+    const struct vnc_ops *vnc_ops;
+    struct vnc *vnc; /* NULL: none */
+    struct machine *machine;
+    struct machine_listener listener;
+    struct error *error;
+    int status; /* of machine_run() */
+};
+
+static const struct options_device *find_screen_device(const struct options *options)
+{
+    for (unsigned n = 0; n < options->device_count; n++) {
+        if (options->devices[n].kind == MACHINE_VIRTIO_GPU ||
+            options->devices[n].kind == MACHINE_BOCHS_DISPLAY)
+            return &options->devices[n];
+    }
+    return NULL;
+}
+
+struct screen *screen_create(const struct options *options, struct error *error)
+{
+    struct screen *screen = calloc(1, sizeof(*screen));
+    if (!screen) {
+        error_set(error, "out of memory for the screen");
+        return NULL;
+    }
+    const struct options_device *device = find_screen_device(options);
+    screen->options = options;
+    screen->display = display_create(device && device->width ? device->width : DEFAULT_WIDTH,
+                                     device && device->height ? device->height : DEFAULT_HEIGHT, error);
+    if (screen->display)
+        return screen;
+    free(screen);
+    return NULL;
+}
+
+struct display *screen_display(struct screen *screen)
+{
+    return screen->display;
+}
+
+void screen_destroy(struct screen *screen)
+{
+    if (!screen)
+        return;
+    display_destroy(screen->display);
+    free(screen);
+}
+
+/* Is there a desktop that a window could open on? SDL would go on without one, into memory. */
+static bool window_possible(void)
+{
+    return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER");
+}
+
+/* Without -display a window opens if there is something to see in it and a desktop to open it on. */
+static bool wants_window(const struct screen *screen)
+{
+    const struct options *options = screen->options;
+    if (options->screen.view != OPTIONS_VIEW_DEFAULT)
+        return options->screen.view == OPTIONS_VIEW_SDL;
+    return !options->nographic && !options->screen.vnc && window_possible() &&
+           (options->machine.ramfb || find_screen_device(options));
+}
+
+static void on_closed(void *opaque)
+{
+    machine_request_quit(((struct screen *)opaque)->machine, 0);
+}
+
+static bool open_vnc(struct screen *screen, struct error *error)
+{
+    struct vnc_config config = { screen->display, screen->options->screen.vnc, screen->options->title };
+    screen->vnc_ops = view_module_load(VNC_MODULE, VNC_SYMBOL, error);
+    screen->vnc = screen->vnc_ops ? screen->vnc_ops->start(&config, error) : NULL;
+    return screen->vnc != NULL;
+}
+
+static bool open_window(struct screen *screen, struct error *error)
+{
+    const struct options *options = screen->options;
+    struct window_config config = {
+        .display = screen->display,
+        .title = options->title,
+        .full_screen = options->screen.full_screen,
+        .software = options->screen.software,
+        .no_close = options->screen.no_close,
+        .closed = on_closed,
+        .opaque = screen,
+    };
+    if (!window_possible())
+        return error_set(error,
+                         "-display sdl: there is no desktop (DISPLAY and WAYLAND_DISPLAY are not set); "
+                         "use -display none, or -vnc :N");
+    screen->window_ops = view_module_load(WINDOW_MODULE, WINDOW_SYMBOL, error);
+    screen->window = screen->window_ops ? screen->window_ops->open(&config, error) : NULL;
+    return screen->window != NULL;
+}
+
+static void *machine_thread(void *opaque)
+{
+    struct screen *screen = opaque;
+    screen->status = machine_run(screen->machine, screen->error);
+    screen->window_ops->quit(screen->window);
+    return NULL;
+}
+
+static void run_beside_window(struct screen *screen)
+{
+    pthread_t thread;
+    int status = pthread_create(&thread, NULL, machine_thread, screen);
+    if (status) {
+        error_set(screen->error, "cannot start the machine's thread: %s", strerror(status));
+        return;
+    }
+    pthread_setname_np(thread, "machine");
+    screen->window_ops->run(screen->window);
+    pthread_join(thread, NULL);
+}
+
+/* ---- The machine's end: titles say that it is paused, the monitor takes pictures ----------------------- */
+
+static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
+{
+    (void)by_guest;
+    if (notice == MACHINE_NOTICE_PAUSED || notice == MACHINE_NOTICE_RESUMED)
+        display_set_paused(opaque, notice == MACHINE_NOTICE_PAUSED);
+}
+
+static bool dump_picture(void *opaque, const char *path, struct error *error)
+{
+    return display_screendump(opaque, path, error);
+}
+
+void screen_attach(struct screen *screen, struct machine *machine)
+{
+    screen->machine = machine;
+    screen->listener.notice = on_notice;
+    screen->listener.opaque = screen->display;
+    display_set_paused(screen->display, screen->options->machine.start_paused);
+    machine_listen(machine, &screen->listener);
+    if (screen->options->machine.ramfb || find_screen_device(screen->options))
+        machine_set_screendump(machine, dump_picture, screen->display);
+}
+
+int screen_run(struct screen *screen, struct error *error)
+{
+    screen->error = error;
+    screen->status = -1;
+    if ((!screen->options->screen.vnc || open_vnc(screen, error)) &&
+        (!wants_window(screen) || open_window(screen, error))) {
+        if (screen->window)
+            run_beside_window(screen);
+        else
+            screen->status = machine_run(screen->machine, error);
+    }
+    if (screen->window)
+        screen->window_ops->destroy(screen->window);
+    if (screen->vnc)
+        screen->vnc_ops->stop(screen->vnc);
+    screen->window = NULL;
+    screen->vnc = NULL;
+    struct error dump = { "" };
+    if (screen->options->screen.dump && screen->status >= 0 &&
+        !display_screendump(screen->display, screen->options->screen.dump, &dump))
+        log_warn("%s", dump.text);
+    return screen->status;
+}

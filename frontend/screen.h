@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where the guest's screen is seen: the window, the VNC server, the picture at the end. main() makes one of
+ * these around the machine.
+ */
+#ifndef FRONTEND_SCREEN_H
+#define FRONTEND_SCREEN_H
+
+#include "frontend/options.h"
+
+struct screen;
+
+/* Makes the display that the machine is to be plugged into. NULL and *error where memory is short. */
+struct screen *screen_create(const struct options *options, struct error *error);
+struct display *screen_display(struct screen *screen);
+/* The machine tells the screen from now on when it is paused, and its monitors take pictures of it. Before
+ * their threads start. */
+void screen_attach(struct screen *screen, struct machine *machine);
+/* Opens what the options ask for and runs the machine to its end: in this thread, or, when there is a window,
+ * in another. As machine_run(). Main thread. */
+int screen_run(struct screen *screen, struct error *error);
+/* After the machine. */
+void screen_destroy(struct screen *screen);
+
+#endif

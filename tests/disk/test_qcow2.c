@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * qcow2 images through the blockdev: what is on top of one (snapshots, discards that are ignored, zeros that
+ * are found), images below, damage that is found while writing, headers that are refused, and a
+ * flush that was cut short.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "devices/blockdev_qcow2.h"
+
+#define CLUSTER 4096u
+#define SIZE    (1u << 20)
+
+static char folder[] = "/tmp/rvive-qcow2-XXXXXX";
+static char path[64], below[64];
+static struct error error;
+static uint8_t bytes[SIZE], back[SIZE];
+
+static void create(const char *at, const struct qcow2_options *options)
+{
+    int fd = open(at, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    struct blockfile *file = blockfile_open(&(struct blockdev_config){ .path = at }, &error);
+    ck_assert_msg(file, "%s", error.text);
+    ck_assert_msg(qcow2_create(file, options, &error), "%s", error.text);
+    blockfile_close(file);
+}
+
+static void setup(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/disk.qcow2", folder);
+    snprintf(below, sizeof(below), "%s/below", folder);
+    for (unsigned n = 0; n < SIZE; n++)
+        bytes[n] = (uint8_t)(n * 31 + n / CLUSTER + 1);
+    create(path,
+           &(struct qcow2_options){ .size = SIZE, .version = 3, .cluster_bits = 12, .refcount_bits = 16 });
+}
+
+static void teardown(void)
+{
+    unlink(path);
+    unlink(below);
+    ck_assert_int_eq(rmdir(folder), 0);
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+}
+
+static struct blockdev *open_with(struct blockdev_config config)
+{
+    config.path = path;
+    struct blockdev *disk = blockdev_open(&config, &error);
+    ck_assert_msg(disk, "%s", error.text);
+    return disk;
+}
+
+static struct blockdev *open_disk(void)
+{
+    return open_with((struct blockdev_config){ .format = "qcow2" });
+}
+
+static void expect(struct blockdev *disk, uint64_t offset, const void *expected, size_t length)
+{
+    ck_assert_int_eq(blockdev_pread(disk, back, length, offset), 0);
+    ck_assert_mem_eq(back, expected, length);
+}
+
+static void expect_zero(struct blockdev *disk, uint64_t offset, size_t length)
+{
+    ck_assert_int_eq(blockdev_pread(disk, back, length, offset), 0);
+    ck_assert(blockdev_is_zero(back, length));
+}
+
+/* Clusters that the disk has in the image, by the check; there must be no damage. */
+static uint64_t used(uint64_t leaks)
+{
+    struct qcow2_check check = { 0 };
+    struct blockdev *disk = open_with((struct blockdev_config){ .read_only = true, .no_repair = true });
+    ck_assert_int_eq(qcow2_check(qcow2_of(disk), QCOW2_REPAIR_NONE, &check), 0);
+    ck_assert_uint_eq(check.corruptions, 0);
+    ck_assert_uint_le(check.leaks, leaks);
+    blockdev_destroy(disk);
+    return check.clusters_used;
+}
+
+static void poke(const char *at, uint64_t offset, const void *what, size_t length)
+{
+    int fd = open(at, O_WRONLY);
+    ck_assert_int_eq(pwrite(fd, what, length, (off_t)offset), (ssize_t)length);
+    close(fd);
+}
+
+START_TEST(snapshot_on_qcow2)
+{
+    struct blockdev *disk = open_disk();
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, 64 * 1024, 512), 0);
+    blockdev_destroy(disk);
+    disk = open_with((struct blockdev_config){ .snapshot = true });
+    expect(disk, 512, bytes, 64 * 1024);
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, 4096, 8192), 0);
+    expect(disk, 8192, bytes, 4096);
+    blockdev_destroy(disk);
+    disk = open_disk();
+    expect(disk, 512, bytes, 64 * 1024);
+    blockdev_destroy(disk);
+}
+END_TEST
+
+START_TEST(discards_and_zeros)
+{
+    struct blockdev *disk = open_disk();
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, 16 * CLUSTER, 0), 0);
+    blockdev_destroy(disk);
+    ck_assert_uint_eq(used(0), 16);
+    disk = open_with((struct blockdev_config){ .ignore_discard = true });
+    ck_assert_int_eq(blockdev_discard(disk, 0, 4 * CLUSTER), 0);
+    expect(disk, 0, bytes, 16 * CLUSTER);
+    blockdev_destroy(disk);
+    disk = open_with((struct blockdev_config){ .detect_zeroes = BLOCKDEV_DETECT_UNMAP });
+    memset(back, 0, sizeof(back));
+    ck_assert_int_eq(blockdev_pwrite(disk, back, 5 * CLUSTER, 100 * CLUSTER), 0); /* nothing to store */
+    ck_assert_int_eq(blockdev_pwrite(disk, back, 4 * CLUSTER, 0), 0);
+    expect_zero(disk, 0, 4 * CLUSTER);
+    expect(disk, 4 * CLUSTER, bytes + 4 * CLUSTER, 12 * CLUSTER);
+    ck_assert_int_eq(blockdev_discard(disk, 4 * CLUSTER, 4 * CLUSTER), 0);
+    blockdev_destroy(disk);
+    ck_assert_uint_eq(used(0), 8);
+}
+END_TEST
+
+/* A backing file that ends within a cluster, and writes around its end. */
+START_TEST(short_backing_file)
+{
+    int fd = open(below, O_RDWR | O_CREAT, 0600);
+    ck_assert_int_eq(write(fd, bytes, 10 * 512), 10 * 512);
+    close(fd);
+    create(path, &(struct qcow2_options){ .size = SIZE,
+                                          .version = 2 + (unsigned)_i,
+                                          .cluster_bits = 12,
+                                          .refcount_bits = 16,
+                                          .backing = "below",
+                                          .backing_format = "raw" });
+    struct blockdev *disk = open_disk();
+    expect(disk, 0, bytes, 10 * 512);
+    expect_zero(disk, 10 * 512, SIZE - 10 * 512);
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes + 100, 512, 11 * 512), 0);
+    expect(disk, 0, bytes, 10 * 512);
+    expect_zero(disk, 10 * 512, 512);
+    expect(disk, 11 * 512, bytes + 100, 512);
+    expect_zero(disk, 12 * 512, SIZE - 12 * 512);
+    ck_assert_int_eq(blockdev_write_zeroes(disk, 0, 8192, true), 0);
+    expect_zero(disk, 0, SIZE);
+    blockdev_destroy(disk);
+    used(0);
+}
+END_TEST
+
+/* A table that refers to metadata as if it were data: the write is refused, and all later ones. */
+START_TEST(damage_stops_writes)
+{
+    struct blockdev *disk = open_disk();
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, CLUSTER, 0), 0);
+    struct blockdev_qcow2 *q = qcow2_of(disk);
+    uint64_t l2 = q->l1[0] & QCOW2_OFFSET_MASK, reftable = q->header.reftable_offset;
+    blockdev_destroy(disk);
+    uint64_t entry = htobe64(reftable | QCOW2_COPIED);
+    poke(path, l2, &entry, 8);
+    disk = open_disk();
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, 512, 0), -EIO);
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, 512, 65536), -EIO);
+    blockdev_destroy(disk);
+    entry = htobe64((l2 + 512) | QCOW2_COPIED); /* not aligned */
+    poke(path, l2, &entry, 8);
+    disk = open_disk();
+    ck_assert_int_eq(blockdev_pread(disk, back, 512, 0), -EIO);
+    expect_zero(disk, 65536, 512);
+    blockdev_destroy(disk);
+}
+END_TEST
+
+static const struct {
+    unsigned offset, length;
+    uint64_t value;
+    const char *message;
+} headers[] = {
+    { 4, 4, 4, "version 4" },
+    { 20, 4, 8, "cluster size" },
+    { 20, 4, 22, "cluster size" },
+    { 24, 8, 1000, "size of its disk" },
+    { 24, 8, 1ull << 63, "size of its disk" },
+    { 24, 8, 1ull << 40, "L1 table" },
+    { 32, 4, 2, "encrypted" },
+    { 36, 4, 0xffffffff, "L1 table" },
+    { 40, 8, 0, "L1 table" },
+    { 40, 8, 12345, "L1 table" },
+    { 40, 8, 1ull << 60, "L1 table" },
+    { 48, 8, 0, "refcount table" },
+    { 56, 4, 0, "refcount table" },
+    { 56, 4, 0xffffffff, "refcount table" },
+    { 60, 4, 70000, "snapshots" },
+    { 72, 8, 2, "damaged" },
+    { 72, 8, 4, "external data file" },
+    { 72, 8, 16, "extended L2 entries" },
+    { 72, 8, 1ull << 40, "bit 40" },
+    { 96, 4, 7, "refcounts" },
+    { 100, 4, 96, "header" },
+    { 104, 1, 1, "compression type" },
+    { 8, 8, 1ull << 40, "backing file" },
+    { 116, 4, 0x7fffffff, "extension" },
+};
+
+START_TEST(bad_headers)
+{
+    uint8_t value[8];
+    for (unsigned n = 0; n < headers[_i].length; n++)
+        value[n] = (uint8_t)(headers[_i].value >> 8 * (headers[_i].length - 1 - n));
+    poke(path, headers[_i].offset, value, headers[_i].length);
+    struct blockdev_config config = { .path = path };
+    ck_assert_ptr_null(blockdev_open(&config, &error));
+    ck_assert_msg(strstr(error.text, headers[_i].message) && strstr(error.text, path), "'%s' lacks '%s'",
+                  error.text, headers[_i].message);
+}
+END_TEST
+
+/* ---- Killed between two writes -------------------------------------------------------------------- */
+
+static void copy_file(const char *from, const char *to)
+{
+    int in = open(from, O_RDONLY), out = open(to, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    struct stat st;
+    ck_assert_int_eq(fstat(in, &st), 0);
+    for (off_t at = 0; at < st.st_size; at += SIZE) {
+        ssize_t length = pread(in, back, SIZE, at);
+        ck_assert_int_eq(pwrite(out, back, (size_t)length, at), length);
+    }
+    close(in);
+    close(out);
+}
+
+/* The first step of a flush without the others, as a kill between them leaves the file: refcounts that rise.
+ * There are leaks at most; after the whole flush there is none. */
+START_TEST(first_step_of_a_flush)
+{
+    create(path, &(struct qcow2_options){
+                     .size = SIZE, .version = 2 + (unsigned)_i, .cluster_bits = 9, .refcount_bits = 16 });
+    struct blockdev *disk = open_disk();
+    for (unsigned n = 0; n < 40; n++) /* tables of both kinds, and discards of what is in the file already */
+        ck_assert_int_eq(blockdev_pwrite(disk, bytes, 1024, n * 8192), 0);
+    ck_assert_int_eq(blockdev_flush(disk), 0);
+    struct blockdev_qcow2 *q = qcow2_of(disk);
+    for (unsigned n = 0; n < 40; n++) {
+        ck_assert_int_eq(blockdev_discard(disk, n * 8192, 512), 0);
+        ck_assert_int_eq(blockdev_pwrite(disk, bytes, 1024, n * 8192 + 2048), 0);
+    }
+    pthread_mutex_lock(&q->lock);
+    for (struct qcow2_table *table = q->newest; table; table = table->older) {
+        if (table->dirty && table->refcounts)
+            ck_assert_int_eq(blockfile_pwrite(q->file, table->entries, q->cluster_size, table->offset), 0);
+    }
+    for (uint32_t n = 0; n < q->reftable_size; n++) {
+        uint64_t entry = htobe64(q->reftable[n]);
+        ck_assert_int_eq(blockfile_pwrite(q->file, &entry, 8, q->header.reftable_offset + n * 8), 0);
+    }
+    pthread_mutex_unlock(&q->lock);
+    copy_file(path, below);
+    ck_assert_int_eq(blockdev_flush(disk), 0);
+    blockdev_destroy(disk);
+    ck_assert_uint_eq(used(0), 40 + 80);
+    ck_assert_int_eq(rename(below, path), 0);
+    ck_assert_uint_eq(used(200), 80);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("qcow2");
+    TCase *tcase = tcase_create("qcow2");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, snapshot_on_qcow2);
+    tcase_add_test(tcase, discards_and_zeros);
+    tcase_add_loop_test(tcase, short_backing_file, 0, 2);
+    tcase_add_test(tcase, damage_stops_writes);
+    tcase_add_loop_test(tcase, bad_headers, 0, sizeof(headers) / sizeof(headers[0]));
+    tcase_add_loop_test(tcase, first_step_of_a_flush, 0, 2);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}

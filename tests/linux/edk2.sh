@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# EDK2 in flash, from Debian's qemu-efi-riscv64: its shell comes up on the serial line, a variable that it stores is there
+# after the next start, the code's image does not change, and -kernel reaches it through fw_cfg.
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/tests/linux/lib.sh"
+
+edk2=$guest_dir/edk2
+[ -f "$edk2/RISCV_VIRT_CODE.fd" ] || die "no EDK2: run roms/fetch-edk2.sh first"
+need_guest
+cp "$edk2/RISCV_VIRT_VARS.fd" "$work/vars.fd"
+before=$(md5sum <"$edk2/RISCV_VIRT_CODE.fd")
+
+drive 300 -machine virt,pflash0=code,pflash1=vars,acpi=off -m 512M -nographic \
+    -blockdev node-name=code,driver=file,read-only=on,filename="$edk2/RISCV_VIRT_CODE.fd" \
+    -blockdev node-name=vars,driver=file,filename="$work/vars.fd" <<'END'
+timeout 240
+expect startup.nsh
+send \x1b
+expect Shell>
+send setvar rvive -guid 12345678-1234-1234-1234-123456789abc -bs -nv =0x5a\r
+timeout 60
+expect Shell>
+send reset -s\r
+exit 0
+END
+[ "$(md5sum <"$edk2/RISCV_VIRT_CODE.fd")" = "$before" ] || fail "the code's image changed"
+cmp -s "$work/vars.fd" "$edk2/RISCV_VIRT_VARS.fd" && fail "nothing was stored"
+
+# The other way to say it; the variable is there.
+drive 300 -M virt,acpi=off -m 512M -nographic -drive if=pflash,unit=1,format=raw,file="$work/vars.fd" \
+    -drive if=pflash,unit=0,format=raw,readonly=on,file="$edk2/RISCV_VIRT_CODE.fd" <<'END'
+timeout 240
+expect startup.nsh
+send \x1b
+expect Shell>
+send setvar rvive -guid 12345678-1234-1234-1234-123456789abc\r
+timeout 60
+expect 5A
+send reset -s\r
+exit 0
+END
+
+# A kernel of the command line, started by EDK2 (Linux's EFI stub).
+drive 400 -M virt,acpi=off -m 512M -nographic -drive if=pflash,unit=1,format=raw,file="$work/vars.fd" \
+    -drive if=pflash,unit=0,format=raw,readonly=on,file="$edk2/RISCV_VIRT_CODE.fd" \
+    -kernel "$vmlinux" -initrd "$initramfs" -append "console=ttyS0" <<'END'
+timeout 380
+expect EFI stub
+expect Rvive guest is up
+run poweroff -f
+exit 0
+END

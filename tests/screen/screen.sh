@@ -1,0 +1,134 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A picture that the guest shows through DRM is, pixel for pixel, in the window on an X server and with a VNC viewer;
+# keys and the pointer reach the guest from both; sizes follow each other; nothing runs while nothing changes; closing
+# the window ends the emulator.
+# Usage: screen.sh SCREEN EMULATOR device|pci
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/tests/linux/lib.sh"
+screen=$console # the first argument
+bus=$3
+here=$top/tests/screen
+
+need_guest
+[ -f "$guest_dir/initramfs-screen.cpio" ] || die "no initramfs-screen.cpio: run roms/make-initramfs.sh"
+
+# The guest: the usual initramfs, its screen drivers, and the program.
+mkdir "$work/root"
+"${cross}gcc" -O2 -static -I"$here" "$here/picture.c" -o "$work/root/picture"
+echo 'exec /picture >/dev/console 2>&1' >"$work/root/run.sh"
+(cd "$work/root" && find . | cpio --quiet -o -H newc) >"$work/own.cpio"
+cat "$initramfs" "$guest_dir/initramfs-screen.cpio" "$work/own.cpio" >"$work/initramfs"
+
+# A server on a display that is free.
+Xvfb -displayfd 3 -screen 0 1600x1200x24 -nolisten tcp 3>"$work/display" 2>"$work/xvfb.log" &
+xvfb=$!
+trap 'kill $xvfb ${rvive:-} 2>/dev/null; wait; rm -rf "$work"' EXIT
+tries=0
+until [ -s "$work/display" ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || die "Xvfb does not start: $(cat "$work/xvfb.log")"
+    sleep 0.1
+done
+DISPLAY=:$(cat "$work/display")
+export DISPLAY
+unset WAYLAND_DISPLAY
+vnc=$((1000 + $$ % 20000))
+
+: >"$work/serial"
+$emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
+    -append "console=ttyS0 quiet rvive.test=run:/run.sh" -name test -serial file:"$work/serial" \
+    -device "virtio-gpu-$bus,xres=1024,yres=768" -device "virtio-keyboard-$bus" -device "virtio-tablet-$bus" \
+    -display sdl,gl=off -vnc ":$vnc" -screendump "$work/last.png" >"$work/output" 2>&1 &
+rvive=$!
+
+# heard TEXT [SECONDS]: waits until the guest has printed the line TEXT since the last call.
+seen=0
+heard() {
+    waited=0
+    until tail -n "+$((seen + 1))" "$work/serial" | tr -d '\r' | grep -nxF "$1" >"$work/found"; do
+        waited=$((waited + 1))
+        if [ $waited -gt $((${2:-10} * 10)) ] || ! kill -0 $rvive 2>/dev/null; then
+            tail -n 15 "$work/serial" "$work/output" >&2
+            fail "the guest did not print: $1"
+        fi
+        sleep 0.1
+    done
+    seen=$((seen + $(head -n 1 "$work/found" | cut -d: -f1)))
+}
+
+heard "inputs 2" 90
+heard "picture 1024x768" 20
+"$screen" x11 "$DISPLAY" picture 1024 768 0
+"$screen" rfb $((5900 + vnc)) picture 1024 768 0
+
+# From the window: keys by their place, the pointer where it is, buttons and the wheel.
+window=$(xdotool search --name '^Rvive \(test\)$')
+xdotool windowfocus --sync "$window" mousemove --window "$window" 100 50
+heard "abs 0 $((100 * 32767 / 1023))"
+heard "abs 1 $((50 * 32767 / 767))"
+xdotool key a
+heard "key 30 1"
+heard "key 30 0"
+xdotool key shift+z
+heard "key 42 1"
+heard "key 44 1"
+xdotool click 1 click 3 click 4
+heard "key 272 1"
+heard "key 272 0"
+heard "key 273 1"
+heard "rel 8 1"
+xdotool key space
+heard "square 1"
+"$screen" x11 "$DISPLAY" picture 1024 768 1
+"$screen" rfb $((5900 + vnc)) picture 1024 768 1
+
+# The window has another size: the guest follows, and so does the viewer.
+"$screen" x11 "$DISPLAY" size 1200 900
+heard "picture 1200x900"
+"$screen" x11 "$DISPLAY" picture 1200 900 1
+"$screen" rfb $((5900 + vnc)) picture 1200 900 1
+
+# From the viewer: signs become keys, with a Shift where they need one.
+"$screen" rfb $((5900 + vnc)) pointer 600 300 0 pointer 600 300 1 pointer 600 300 0 key 0x41 key 0xff0d key 0x20 \
+    picture 1200 900 2
+heard "abs 0 $((600 * 32767 / 1199))"
+heard "abs 1 $((300 * 32767 / 899))"
+heard "key 272 1"
+heard "key 272 0"
+heard "key 42 1"
+heard "key 30 1"
+heard "key 42 0"
+heard "key 28 1"
+heard "square 2"
+"$screen" x11 "$DISPLAY" picture 1200 900 2
+"$screen" rfb $((5900 + vnc)) size 1000 700
+heard "picture 1000x700"
+"$screen" rfb $((5900 + vnc)) picture 1000 700 2
+"$screen" x11 "$DISPLAY" picture 1000 700 2
+
+# Full screen. There is no window manager to make the window larger, so the viewer is asked.
+xdotool windowfocus --sync "$window" key ctrl+alt+f
+heard "picture 1600x1200"
+"$screen" rfb $((5900 + vnc)) picture 1600 1200 2
+
+# Nothing changes: neither the window's thread nor the server's does anything.
+ticks() {
+    for task in "/proc/$rvive/task/"*; do
+        case $(cat "$task/comm") in
+        rvive | vnc | virtio-gpu) cut -d')' -f2 "$task/stat" | cut -d' ' -f13,14 | tr ' ' '\n' ;;
+        esac
+    done | awk '{ sum += $1 } END { print sum }'
+}
+before=$(ticks)
+sleep 3
+after=$(ticks)
+[ $((after - before)) -le 6 ] || fail "$((after - before)) ticks of 10 ms were spent in 3 s without a change"
+
+"$screen" x11 "$DISPLAY" close
+status=0
+wait $rvive || status=$?
+rvive=
+[ $status -eq 0 ] || fail "status $status after the window was closed: $(cat "$work/output")"
+[ -s "$work/last.png" ] || fail "there is no last picture"
