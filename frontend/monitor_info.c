@@ -281,9 +281,13 @@ bool monitor_mtree(struct monitor_call *call)
 /* What is plugged into a device of the board, where it has a slot. */
 static const char *plugged(const struct options *options, const struct machine_device *device)
 {
-    static const char *const kinds[] = { [MACHINE_VIRTIO_BLK] = "virtio-blk",
-                                         [MACHINE_VIRTIO_RNG] = "virtio-rng",
-                                         [MACHINE_VIRTIO_CONSOLE] = "virtio-console" };
+    static const char *const kinds[] = {
+        [MACHINE_VIRTIO_BLK] = "virtio-blk",         [MACHINE_VIRTIO_RNG] = "virtio-rng",
+        [MACHINE_VIRTIO_CONSOLE] = "virtio-console", [MACHINE_VIRTIO_NET] = "virtio-net",
+        [MACHINE_VIRTIO_9P] = "virtio-9p",           [MACHINE_VIRTIO_GPU] = "virtio-gpu",
+        [MACHINE_VIRTIO_KEYBOARD] = "virtio-input",  [MACHINE_VIRTIO_TABLET] = "virtio-input",
+        [MACHINE_VIRTIO_MOUSE] = "virtio-input",
+    };
     if (strcmp(device->name, "virtio-mmio") != 0 || device->irq < 1 || device->irq > MACHINE_VIRTIO_SLOTS)
         return "-";
     enum machine_virtio_kind kind = options->machine.virtio[device->irq - 1].kind;
@@ -354,21 +358,35 @@ bool monitor_pci(struct monitor_call *call)
     return describe(call, print_pci, "there is no PCI bus");
 }
 
+static void add_disk(struct json_object *list, const char *device, const struct blockdev_config *drive)
+{
+    struct json_object *row = add_row(list);
+    monitor_put_text(row, "device", device);
+    monitor_put_text(row, "file", drive->path);
+    monitor_put_text(row, "format", drive->format ? drive->format : "probed");
+    monitor_put_bool(row, "ro", drive->read_only);
+    monitor_put_bool(row, "snapshot", drive->snapshot);
+}
+
 bool monitor_block(struct monitor_call *call)
 {
+    const struct machine_config *machine = &call->options->machine;
+    char device[32];
     call->result = json_object_new_array();
     for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
-        const struct machine_virtio *slot = &call->options->machine.virtio[i];
-        if (slot->kind != MACHINE_VIRTIO_BLK)
-            continue;
-        struct json_object *row = add_row(call->result);
-        char device[32];
         snprintf(device, sizeof(device), "virtio%u", i);
-        monitor_put_text(row, "device", device);
-        monitor_put_text(row, "file", slot->drive.path);
-        monitor_put_text(row, "format", slot->drive.format ? slot->drive.format : "raw");
-        monitor_put_bool(row, "ro", slot->drive.read_only);
-        monitor_put_bool(row, "snapshot", slot->drive.snapshot);
+        if (machine->virtio[i].kind == MACHINE_VIRTIO_BLK)
+            add_disk(call->result, device, &machine->virtio[i].drive);
+    }
+    for (unsigned i = 0; i < machine->pci_count; i++) {
+        snprintf(device, sizeof(device), "pci%02x.%x", machine->pci[i].slot, machine->pci[i].function);
+        if (machine->pci[i].virtio.kind == MACHINE_VIRTIO_BLK)
+            add_disk(call->result, device, &machine->pci[i].virtio.drive);
+    }
+    for (unsigned i = 0; i < MACHINE_PFLASH_BANKS; i++) {
+        snprintf(device, sizeof(device), "pflash%u", i);
+        if (machine->pflash[i].present)
+            add_disk(call->result, device, &machine->pflash[i].drive);
     }
     return true;
 }

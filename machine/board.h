@@ -121,6 +121,10 @@ bool board_add_device(struct machine *machine, struct device *device, uint64_t b
 /* board_pci.c: the PCI host bridge and what is plugged into it. Its interrupts lead to `plic`. */
 bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
 
+/* describe.c: what the monitor tells of the networks and the PCI bus. */
+struct pci_bus;
+void board_describe(struct machine *machine, struct pci_bus *pci);
+
 /* A backend that the machine owns. NULL, with *error filled. */
 struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error);
 /* boot_flash.c: does the S-mode payload lie in flash? Firmware then starts it there, and hands it a -kernel

@@ -96,5 +96,7 @@ bool board_pci_create(struct machine *machine, struct device *plic, struct error
             return false;
         }
     }
+    if (host)
+        board_describe(machine, pci_host_bus(host));
     return host != NULL;
 }

@@ -26,8 +26,10 @@ void run_state_destroy(struct machine *machine)
 
 void machine_listen(struct machine *machine, struct machine_listener *listener)
 {
+    pthread_mutex_lock(&machine->run_lock); /* gdb may be pausing the machine already */
     listener->next = machine->listeners;
     machine->listeners = listener;
+    pthread_mutex_unlock(&machine->run_lock);
 }
 
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The text monitor on a socket: each command against what the guest is known to be. text.py RVIVE"""
+import os
 import re
+import tempfile
 
 from lib import Emulator, Text, check, main, symbol
 
@@ -109,6 +111,32 @@ def translation(rvive):
         check("satp         0x8000000000080" in monitor.run("info csr satp"), "info csr")
 
 
+def devices(rvive):
+    with tempfile.TemporaryDirectory() as folder:
+        image, picture = os.path.join(folder, "disk.img"), os.path.join(folder, "screen.png")
+        with open(image, "wb") as file:
+            file.truncate(65536)
+        emulator, monitor = started(rvive, "-drive", "if=none,id=d,format=raw,file=" + image, "-device",
+                                    "virtio-blk-pci,drive=d,addr=5", "-device", "virtio-gpu-device,xres=64,yres=48",
+                                    "-display", "none", "-netdev", "user,id=net0,restrict=on", "-device",
+                                    "virtio-net-pci,netdev=net0,mac=52:54:00:01:02:03,addr=6")
+        with emulator:
+            disks = monitor.run("info block")
+            check(re.search("pci05.0 .*disk.img", disks), "info block: " + disks)
+            pci = monitor.run("info pci")
+            check(re.search(r"00:05\.0 virtio-blk-pci: 1af4:1001 class 0100", pci) and "BAR0: I/O" in pci and
+                  "00:06.0 virtio-net-pci" in pci, "info pci: " + pci)
+            network = monitor.run("info network")
+            check("network 1, net0: user network 10.0.2.0/24, restricted" in network and
+                  "card at PCI 00:06.0: virtio-net, 52:54:00:01:02:03" in network, "info network: " + network)
+            check("virtio-gpu" in monitor.run("info qtree"), "info qtree")
+            check("/nonexistent/x.png" in monitor.run("screendump /nonexistent/x.png"), "screendump to nowhere")
+            check(monitor.run("screendump " + picture) == "", "screendump")
+            with open(picture, "rb") as file:
+                head = file.read(24)
+            check(head[:8] == b"\x89PNG\r\n\x1a\n" and head[16:] == bytes((0, 0, 0, 64, 0, 0, 0, 48)), "the picture")
+
+
 def the_rest(rvive):
     emulator, monitor = started(rvive, "-name", "test guest")
     with emulator:
@@ -138,4 +166,4 @@ def the_rest(rvive):
         check("running" in again(emulator.path("mon")).run("info status"), "the second client")
 
 
-main(run_state, start_paused, memory, translation, the_rest)
+main(run_state, start_paused, memory, translation, devices, the_rest)
