@@ -217,7 +217,7 @@ static void blk_run(struct virtio_device *device, struct virtqueue *queue)
             return;
         }
         bool writethrough = is_writethrough(blk);
-        if (blk->worker.sleeping && virtqueue_has_more(queue))
+        if (virtqueue_has_more(queue))
             virtio_worker_share(&blk->worker, queue);
         pthread_mutex_unlock(&device->lock);
         uint8_t status = (uint8_t)blk_do(request, writethrough);

@@ -111,8 +111,8 @@ void virtio_worker_kick(struct virtio_worker *worker, const struct virtqueue *qu
 
 void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *queue)
 {
-    if (worker->sleeping)
-        virtio_worker_kick(worker, queue);
+    /* Also where none sleeps: one that was woken may not have come here yet, and would find nothing to do. */
+    virtio_worker_kick(worker, queue);
 }
 
 void virtio_worker_wait_idle(struct virtio_worker *worker)
