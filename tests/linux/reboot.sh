@@ -7,7 +7,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 echo 'on both buses' >"$work/disk.img"
 truncate -s 1M "$work/disk.img"
-drive_linux 280 2 -drive file="$work/disk.img",format=raw,if=virtio,readonly=on -device virtio-rng-pci \
+drive_linux 280 2 -nic none -drive file="$work/disk.img",format=raw,if=virtio,readonly=on -device virtio-rng-pci \
     -device virtio-rng-device <<'END'
 timeout 130
 expect Rvive guest is up
