@@ -98,12 +98,12 @@ struct block {
 
 /* ---- Software TLB (mmu.c) ------------------------------------------------------------------------- */
 
-#define TLB_SIZE      512
-#define TLB_EXEC_SIZE 512
-#define TLB_VICTIMS   8
-#define TLB_IO_SIZE   16
-#define TLB_JUMPS     4096
-#define TLB_POOL      16
+#define TLB_SIZE        512
+#define TLB_EXEC_SIZE   512
+#define TLB_SECOND_SIZE 8192
+#define TLB_IO_SIZE     16
+#define TLB_JUMPS       4096
+#define TLB_POOL        16
 
 /* tag: the page's virtual address, or TLB_INVALID; host address = virtual address + addend. One comparison of
  * the tag with the page of the access's last byte decides validity, permission, canonical form and page
@@ -155,10 +155,10 @@ struct tlb {
     uint64_t large_first[2], large_last[2];
     struct tlb_entry read[TLB_SIZE];
     struct tlb_entry write[TLB_SIZE];
-    /* What was displaced last from read and write: pages that compete for an entry are found here again. */
-    struct tlb_entry read_victims[TLB_VICTIMS];
-    struct tlb_entry write_victims[TLB_VICTIMS];
-    unsigned victim_hand;
+    struct {
+        unsigned generation;
+        struct tlb_entry entries[TLB_SECOND_SIZE];
+    } second[2]; /* of read and write: cpu/tlb_second.h */
     struct tlb_exec exec[TLB_EXEC_SIZE];
     struct tlb_io io[TLB_IO_SIZE];
     struct tlb_jump jump[TLB_JUMPS];
@@ -177,7 +177,7 @@ struct tlb {
 struct hart_page_slot {
     uint64_t page, limit, addend;
 };
-#define HART_PAGE_SLOTS 16
+#define HART_PAGE_SLOTS 32
 
 /* Why a hart left translated code. */
 enum native_exit {
@@ -304,7 +304,7 @@ struct hart {
     /* Counted by the owner, read by anybody. */
     struct {
         uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */
-        uint64_t tlb_recalls;   /* misses that the victims served */
+        uint64_t tlb_recalls;   /* misses that the second level served */
     } counts;
 };
 

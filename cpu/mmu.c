@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cpu/accel.h"
+#include "cpu/tlb_second.h"
 
 enum {
     PTE_V = 1 << 0,
@@ -237,32 +238,22 @@ static void fill_host(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, u
     }
     struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;
     struct tlb_entry *entry = &entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-    struct tlb_entry *victims = access == MMU_WRITE ? tlb->write_victims : tlb->read_victims;
-    if (entry->tag != TLB_INVALID && entry->tag != tag)
-        victims[tlb->victim_hand++ % TLB_VICTIMS] = *entry;
     *entry = (struct tlb_entry){ tag, (uint64_t)(uintptr_t)page - tag };
+    tlb_second_put(tlb, access == MMU_WRITE, entry);
 }
 
 bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access, uint8_t **host)
 {
     struct tlb *tlb = hart->tlb_data;
-    struct tlb_entry *victims = access == MMU_WRITE ? tlb->write_victims : tlb->read_victims;
     uint64_t tag = vaddr & PAGE_MASK;
-    if (((vaddr + size - 1) & PAGE_MASK) != tag)
+    const struct tlb_entry *found = tlb_second_find(tlb, access == MMU_WRITE, vaddr);
+    if (((vaddr + size - 1) & PAGE_MASK) != tag || !found)
         return false;
-    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
-        if (victims[i].tag != tag)
-            continue;
-        struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;
-        struct tlb_entry *entry = &entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-        struct tlb_entry found = victims[i];
-        victims[i] = *entry;
-        *entry = found;
-        *host = (uint8_t *)(uintptr_t)(vaddr + found.addend);
-        hart_count(&hart->counts.tlb_recalls);
-        return true;
-    }
-    return false;
+    struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;
+    entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)] = (struct tlb_entry){ tag, found->addend };
+    *host = (uint8_t *)(uintptr_t)(vaddr + found->addend);
+    hart_count(&hart->counts.tlb_recalls);
+    return true;
 }
 
 static void fill_io(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr)
@@ -357,7 +348,7 @@ void tlb_forget_writes(struct hart *hart)
         if (tlb->mode == TLB_FREE)
             continue;
         memset(tlb->write, 0xff, sizeof(tlb->write));
-        memset(tlb->write_victims, 0xff, sizeof(tlb->write_victims));
+        tlb_second_clear(tlb, true);
     }
 }
 
@@ -375,7 +366,7 @@ void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
         if (tlb->mode == TLB_FREE)
             continue;
         forget_entries(tlb->write, TLB_SIZE, (uint64_t)(uintptr_t)host);
-        forget_entries(tlb->write_victims, TLB_VICTIMS, (uint64_t)(uintptr_t)host);
+        tlb_second_clear(tlb, true);
     }
 }
 
@@ -383,8 +374,8 @@ static void tlb_clear(struct tlb *tlb)
 {
     memset(tlb->read, 0xff, sizeof(tlb->read));
     memset(tlb->write, 0xff, sizeof(tlb->write));
-    memset(tlb->read_victims, 0xff, sizeof(tlb->read_victims));
-    memset(tlb->write_victims, 0xff, sizeof(tlb->write_victims));
+    tlb_second_clear(tlb, false);
+    tlb_second_clear(tlb, true);
     memset(tlb->exec, 0xff, sizeof(tlb->exec));
     memset(tlb->io, 0xff, sizeof(tlb->io));
     for (unsigned half = 0; half < 2; half++) {
@@ -477,12 +468,7 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
         write->tag = TLB_INVALID;
     if (io->tag == tag)
         io->tag = TLB_INVALID;
-    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
-        if (tlb->read_victims[i].tag == tag)
-            tlb->read_victims[i].tag = TLB_INVALID;
-        if (tlb->write_victims[i].tag == tag)
-            tlb->write_victims[i].tag = TLB_INVALID;
-    }
+    tlb_second_drop(tlb, tag);
     tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)].tag = TLB_INVALID;
     unsigned bit = TLB_NATIVE_PAGE_BIT(tag);
     if (tlb->native_pages[bit / 8] >> bit % 8 & 1)

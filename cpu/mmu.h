@@ -25,8 +25,8 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
 
 /* Makes a TLB of the pool empty and free; for new memory. */
 void tlb_init(struct tlb *tlb);
-/* Looks among the translations that were displaced from the TLB for loads or stores. True: the one for this
- * access is in its place again, and *host is the access's address. */
+/* Looks in the second level of the TLB for loads or stores. True: the translation for this access is in the
+ * first level again, and *host is the access's address. */
 bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access, uint8_t **host);
 /* Picks the TLBs for the present privilege, mstatus and satp. To be called when one of them changes. */
 void tlb_select(struct hart *hart);

@@ -81,7 +81,7 @@ static void print_running(const struct dbt *dbt, FILE *out)
     line(out, "TLB misses: read", SUM(counts.tlb_misses[0]));
     line(out, "TLB misses: write", SUM(counts.tlb_misses[1]));
     line(out, "TLB misses: exec", SUM(counts.tlb_misses[2]));
-    line(out, "TLB victims recalled", SUM(counts.tlb_recalls));
+    line(out, "TLB second level hits", SUM(counts.tlb_recalls));
 }
 
 void dbt_print_counters(struct dbt *dbt, FILE *out)

@@ -368,12 +368,75 @@ void t2_destroy(struct t2 *t2)
 
 /* ---- Host code that regions call ----------------------------------------------------------------------- */
 
+/* The same for what the TLB has, without C: goes on behind this code where it has not. Only rcx and rdx may
+ * change. */
+static void build_quick_fill(struct x86_emit *e)
+{
+    const int32_t read = (int32_t)offsetof(struct tlb, read),
+                  slots = (int32_t)offsetof(struct hart, native.slots);
+    const unsigned mask = (1u << T2_FILL_SPAN_BITS) - 1;
+    _Static_assert(offsetof(struct tlb, write) - offsetof(struct tlb, read) == 1 << 13,
+                   "one bit tells the tables apart");
+    _Static_assert(T2_FILL_WRITE == 1 << 20, "and comes from there");
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RSI);
+    x86_mov(e, 32, X86_RAX, X86_RCX); /* all in one page? */
+    x86_op_imm(e, X86_AND, 32, X86_RAX, (int32_t)mask);
+    x86_lea(e, 64, X86_RAX, x86_mem_index(X86_RAX, X86_RDX, -1));
+    x86_op(e, X86_XOR, 64, X86_RAX, X86_RDX);
+    x86_op_imm(e, X86_AND, 64, X86_RAX, -(int32_t)PAGE_SIZE);
+    uint8_t *crosses = x86_jcc(e, X86_NE);
+    x86_mov(e, 32, X86_RAX, X86_RDX); /* the entry */
+    x86_shift_imm(e, X86_SHR, 32, X86_RAX, PAGE_SHIFT - 4);
+    x86_op_imm(e, X86_AND, 32, X86_RAX, (TLB_SIZE - 1) << 4);
+    x86_mov(e, 32, X86_RSI, X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RSI, 20 - 13);
+    x86_op_imm(e, X86_AND, 32, X86_RSI, 1 << 13);
+    x86_op(e, X86_ADD, 32, X86_RAX, X86_RSI);
+    x86_mov(e, 64, X86_RSI, X86_RDX);
+    x86_op_imm(e, X86_AND, 64, X86_RSI, -(int32_t)PAGE_SIZE);
+    x86_op_mem(e, X86_CMP, 64, X86_RSI, x86_mem_index(HOST_TLB, X86_RAX, read));
+    uint8_t *misses = x86_jcc(e, X86_NE);
+    x86_load(e, 64, X86_RAX,
+             x86_mem_index(HOST_TLB, X86_RAX, read + (int32_t)offsetof(struct tlb_entry, addend)));
+    x86_mov(e, 64, X86_RDX, X86_RSI); /* the slot */
+    x86_mov(e, 32, X86_RSI, X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RSI, T2_FILL_SLOT_SHIFT);
+    uint8_t *no_slot = x86_jcc(e, X86_E);
+    const int32_t slot = slots - HART_BIAS - (int32_t)sizeof(struct hart_page_slot);
+    x86_imul_imm(e, 32, X86_RSI, X86_RSI, sizeof(struct hart_page_slot));
+    x86_store(e, 64, x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, page)),
+              X86_RDX);
+    x86_store(e, 64,
+              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, addend)),
+              X86_RAX);
+    x86_mov(e, 32, X86_RDX, X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RDX, T2_FILL_SPAN_BITS);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (int32_t)mask);
+    x86_neg(e, 32, X86_RDX);
+    x86_op_imm(e, X86_ADD, 32, X86_RDX, PAGE_SIZE + 1);
+    x86_store(e, 64,
+              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, limit)),
+              X86_RDX);
+    x86_patch(no_slot, e->run, x86_here(e));
+    x86_mov(e, 64, X86_RDX, X86_RAX);
+    x86_pop(e, X86_RSI);
+    x86_pop(e, X86_RAX);
+    x86_test(e, 64, X86_RSP, X86_RSP); /* not zero */
+    x86_ret(e);
+    x86_patch(crosses, e->run, x86_here(e));
+    x86_patch(misses, e->run, x86_here(e));
+    x86_pop(e, X86_RSI);
+    x86_pop(e, X86_RAX);
+}
+
 /* fill (rdx: address, ecx: what t2_fill() is told): the addend in rdx, or the zero flag. All other registers
  * stay, rcx apart; of xmm registers the low halves, which is all that they have. */
 void t2_build_fill(struct dbt *dbt, struct x86_emit *e)
 {
     static const enum x86_reg saved[] = { X86_RAX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11 };
     dbt->fill = x86_here(e);
+    build_quick_fill(e);
     for (unsigned i = 0; i < 7; i++)
         x86_push(e, saved[i]);
     x86_op_imm(e, X86_SUB, 64, X86_RSP, 112);

@@ -112,9 +112,9 @@ struct t2_region {
     uint32_t lazy[2];             /* f registers that arithmetic of one format writes: single, double */
     uint32_t steady; /* of those: nothing else does, so a NaN in them may always be made canonical */
     unsigned slot_count;
-    uint8_t slot_base[T2_SLOTS]; /* the variable each slot serves */
     int32_t slot_span[T2_SLOTS]; /* the widest range it checks, bytes */
     bool slot_write[T2_SLOTS];
+    uint8_t slot_home[T2_SLOTS]; /* host register with its addend, or T2_IN_HART */
     bool needs_rax;
     uint8_t home[T2_VARS]; /* host register, or T2_IN_HART */
 };

@@ -59,18 +59,39 @@ static bool steps(const struct t2_insn *insn)
     return (insn->op == T2_ADD || insn->op == T2_SUB) && insn->a == insn->d && insn->b == T2_IMM;
 }
 
-/* Do all writes of the variable in the loop step it? None at all: it stands still. */
-static bool steps_in(const struct t2_region *r, const struct t2_block *loop, unsigned variable, bool *still)
+static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
+                         unsigned position, unsigned variable, unsigned depth);
+
+/* Is what the operation computes even, if its operands are? */
+static bool computes_evenly(const struct t2_region *r, const struct t2_block *block,
+                            const struct t2_block *loop, unsigned position, unsigned depth)
 {
-    *still = true;
+    const struct t2_insn *insn = &r->insns[position];
+    switch (insn->op) {
+    case T2_CONST:
+    case T2_PC: return true;
+    case T2_MOV:
+    case T2_EXT: return moves_evenly(r, block, loop, position, insn->a, depth);
+    case T2_SHL: return insn->b == T2_IMM && moves_evenly(r, block, loop, position, insn->a, depth);
+    case T2_ADD:
+    case T2_SUB:
+    case T2_SHADD:
+        return moves_evenly(r, block, loop, position, insn->a, depth) &&
+               (insn->b == T2_IMM || moves_evenly(r, block, loop, position, insn->b, depth));
+    default: return false;
+    }
+}
+
+/* Do all writes of the variable in the loop step it, or set it anew to what moves evenly? */
+static bool steps_in(const struct t2_region *r, const struct t2_block *loop, unsigned variable,
+                     unsigned depth)
+{
     for (unsigned i = 0; i < r->block_count; i++) {
         const struct t2_block *block = &r->blocks[i];
         for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
             const struct t2_insn *insn = &r->insns[block->first + k];
-            if (insn->d != variable)
-                continue;
-            *still = false;
-            if (!steps(insn))
+            if (insn->d == variable && !steps(insn) &&
+                !computes_evenly(r, block, loop, block->first + k, depth + 1))
                 return false;
         }
     }
@@ -82,49 +103,42 @@ static bool steps_in(const struct t2_region *r, const struct t2_block *loop, uns
 static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
                          unsigned position, unsigned variable, unsigned depth)
 {
-    bool still;
     if (variable >= 32 || depth > AFFINE_MAX)
         return false;
     for (unsigned i = position; i-- > block->first;) {
         const struct t2_insn *insn = &r->insns[i];
         if (insn->d != variable)
             continue;
-        switch (insn->op) {
-        case T2_CONST:
-        case T2_PC: return true;
-        case T2_MOV:
-        case T2_EXT: return moves_evenly(r, block, loop, i, insn->a, depth + 1);
-        case T2_SHL: return insn->b == T2_IMM && moves_evenly(r, block, loop, i, insn->a, depth + 1);
-        case T2_ADD:
-        case T2_SUB:
-        case T2_SHADD:
-            return moves_evenly(r, block, loop, i, insn->a, depth + 1) &&
-                   (insn->b == T2_IMM || moves_evenly(r, block, loop, i, insn->b, depth + 1));
-        default: return false;
+        return computes_evenly(r, block, loop, i, depth + 1);
+    }
+    return steps_in(r, loop, variable, depth);
+}
+
+/* Steps so wide that the page changes all the time: the TLB is as good then, and no branch is mispredicted.
+ */
+#define WIDE_STEP 256
+
+static bool steps_wide(const struct t2_region *r, const struct t2_block *loop, unsigned variable)
+{
+    for (unsigned i = 0; i < r->block_count; i++) {
+        const struct t2_block *block = &r->blocks[i];
+        for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
+            const struct t2_insn *insn = &r->insns[block->first + k];
+            if (insn->d == variable && steps(insn) && llabs(insn->imm) >= WIDE_STEP)
+                return true;
         }
     }
-    return steps_in(r, loop, variable, &still);
+    return false;
 }
 
 /* ---- Slots --------------------------------------------------------------------------------------------- */
 
-static unsigned slot_for(struct t2_region *r, unsigned base)
-{
-    for (unsigned i = 0; i < r->slot_count; i++)
-        if (r->slot_base[i] == base)
-            return i;
-    if (r->slot_count == T2_SLOTS)
-        return T2_NONE;
-    r->slot_base[r->slot_count] = (uint8_t)base;
-    return r->slot_count++;
-}
-
-/* A place for an addend that others of the group will want. */
+/* Each check has a slot of its own: the same register may point into several arrays in turn. Others get one
+ * to keep the addend that the rest of their group will want. */
 static unsigned slot_new(struct t2_region *r)
 {
     if (r->slot_count == T2_SLOTS)
         return T2_NONE;
-    r->slot_base[r->slot_count] = T2_NONE;
     return r->slot_count++;
 }
 
@@ -184,15 +198,12 @@ static void lead(struct t2_region *r, unsigned block_number, struct groups *grou
     insn->lo = (int32_t)insn->imm;
     insn->hi = insn->lo + insn->bits / 8;
     insn->write = is_store(insn);
-    if (loop && moves_evenly(r, &r->blocks[block_number], loop, position, insn->a, 0)) {
-        insn->slot = (uint8_t)slot_for(r, insn->a);
+    if (loop && moves_evenly(r, &r->blocks[block_number], loop, position, insn->a, 0) &&
+        !steps_wide(r, loop, insn->a)) {
+        insn->slot = (uint8_t)slot_new(r);
         if (insn->slot != T2_NONE)
             insn->check = T2_CHECK_PAGE;
     }
-    /* Others that still rely on what the slot holds cannot do so from here on. */
-    for (unsigned i = groups->count; insn->slot != T2_NONE && i-- > 0;)
-        if (r->insns[groups->group[i].leader].slot == insn->slot)
-            forget(groups, i);
     if (groups->count == GROUPS_MAX)
         forget(groups, 0);
     groups->group[groups->count++] = (struct group){ insn->a, 0, (uint16_t)position };
@@ -210,7 +221,6 @@ static void access_block(struct t2_region *r, unsigned number, struct groups *gr
     }
 }
 
-/* A slot's limit must serve all checks of its base. */
 static void size_slots(struct t2_region *r)
 {
     for (unsigned i = 0; i < r->insn_count; i++) {

@@ -99,6 +99,20 @@ static void allocate_integers(struct t2_region *r, unsigned *weight)
     }
 }
 
+/* Host registers that are left keep the addends of slots. */
+static void allocate_slots(struct t2_region *r)
+{
+    unsigned next = 0;
+    memset(r->slot_home, T2_IN_HART, sizeof(r->slot_home));
+    for (unsigned k = POOL_COUNT - r->needs_rax; k-- > 0 && next < r->slot_count;) {
+        bool taken = false;
+        for (unsigned v = 1; v < 32; v++)
+            taken |= r->home[v] == integer_pool[k];
+        if (!taken)
+            r->slot_home[next++] = integer_pool[k];
+    }
+}
+
 static void allocate_floats(struct t2_region *r, const unsigned *weight)
 {
     for (unsigned xmm = 2; xmm < 16; xmm++) {
@@ -161,6 +175,7 @@ void t2_allocate(struct t2_region *r)
     memset(r->home, T2_IN_HART, sizeof(r->home));
     count(r, weight);
     allocate_integers(r, weight);
+    allocate_slots(r);
     allocate_floats(r, weight);
     find_lazy(r);
     find_boxed(r);

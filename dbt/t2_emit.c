@@ -178,6 +178,9 @@ static bool host_taken(const struct t2_region *r, unsigned host)
     for (unsigned v = 1; v < 32; v++)
         if (r->home[v] == host)
             return true;
+    for (unsigned i = 0; i < r->slot_count; i++)
+        if (r->slot_home[i] == host)
+            return true;
     return false;
 }
 

@@ -18,19 +18,26 @@ static bool in_register(const struct t2_emit *t, unsigned variable)
     hart_mem(offsetof(struct hart, native.slots) + (slot) * sizeof(struct hart_page_slot) +                  \
              offsetof(struct hart_page_slot, member))
 
-/* rdx = the addend, by the TLB. The returned jump is taken where that fails. */
-static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base)
+/* addend, by the TLB. The returned jump is taken where that fails. */
+static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base,
+                            enum x86_reg addend)
 {
     struct x86_emit *e = &t->e;
     size_t table = insn->write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
-    x86_lea(e, 32, X86_RDX, x86_mem(base, insn->lo));
-    x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
+    /* The index is of the first byte's page. A base a little below will do, and saves an instruction that the
+     * addend waits for: if it is in another page, so is the last byte, whose page the entry then has not. */
+    if (insn->lo >= 0 && insn->lo <= 32) {
+        x86_rotate_right(e, 32, X86_RDX, base, PAGE_SHIFT - 4);
+    } else {
+        x86_lea(e, 32, X86_RDX, x86_mem(base, insn->lo));
+        x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
+    }
     x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_SIZE - 1) << 4);
     x86_lea(e, 64, X86_RCX, x86_mem(base, insn->hi - 1));
     x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
     x86_op_mem(e, X86_CMP, 64, X86_RCX, x86_mem_index(HOST_TLB, X86_RDX, (int32_t)table));
     uint8_t *miss = x86_jcc(e, X86_NE);
-    x86_load(e, 64, X86_RDX,
+    x86_load(e, 64, addend,
              x86_mem_index(HOST_TLB, X86_RDX, (int32_t)(table + offsetof(struct tlb_entry, addend))));
     return miss;
 }
@@ -53,31 +60,43 @@ static void note_fill(struct t2_emit *t, const struct t2_insn *insn, uint8_t *mi
     cold->back = x86_here(&t->e);
 }
 
+/* The register that keeps the slot's addend, or X86_NONE. */
+static enum x86_reg slot_register(const struct t2_emit *t, unsigned slot)
+{
+    if (slot == T2_NONE || t->r->slot_home[slot] == T2_IN_HART)
+        return X86_NONE;
+    return (enum x86_reg)t->r->slot_home[slot];
+}
+
+/* The register with the addend, behind a check where one is needed. */
+static enum x86_reg find_addend(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    enum x86_reg kept = slot_register(t, insn->slot), addend = kept == X86_NONE ? X86_RDX : kept;
+    if (insn->check == T2_CHECK_TLB) {
+        uint8_t *miss = look_in_tlb(t, insn, t2_use(t, insn->a, X86_RCX), addend);
+        note_fill(t, insn, miss);
+        if (insn->slot != T2_NONE && kept == X86_NONE)
+            x86_store(e, 64, SLOT_MEM(insn->slot, addend), X86_RDX);
+        return addend;
+    }
+    uint8_t *miss = insn->check == T2_CHECK_PAGE ? look_in_slot(t, insn, t2_use(t, insn->a, X86_RCX)) : NULL;
+    if (kept == X86_NONE)
+        x86_load(e, 64, X86_RDX, SLOT_MEM(insn->slot, addend));
+    if (miss)
+        note_fill(t, insn, miss);
+    return addend;
+}
+
 /* Where the access is in host memory; rcx is free behind it. */
 static struct x86_mem locate(struct t2_emit *t, const struct t2_insn *insn)
 {
-    struct x86_emit *e = &t->e;
-    if (insn->check == T2_CHECK_TLB) {
-        uint8_t *miss = look_in_tlb(t, insn, t2_use(t, insn->a, X86_RCX));
-        note_fill(t, insn, miss);
-        if (insn->slot != T2_NONE)
-            x86_store(e, 64, SLOT_MEM(insn->slot, addend), X86_RDX);
-    } else {
-        if (insn->check == T2_CHECK_PAGE) {
-            uint8_t *miss = look_in_slot(t, insn, t2_use(t, insn->a, X86_RCX));
-            t2_cold(t, T2_COLD_FILL, miss)->insn = insn;
-        }
-        x86_load(e, 64, X86_RDX, SLOT_MEM(insn->slot, addend));
-        if (insn->check == T2_CHECK_PAGE) {
-            struct t2_cold *cold = &t->colds[t->cold_count - 1];
-            cold->exit = (uint16_t)t2_exit_here(t, insn);
-            cold->back = x86_here(e);
-        }
-    }
+    enum x86_reg addend = find_addend(t, insn);
     if (in_register(t, insn->a))
-        return x86_mem_index(X86_RDX, t->r->home[insn->a], (int32_t)insn->imm);
+        return x86_mem_index(addend, t->r->home[insn->a], (int32_t)insn->imm);
+    x86_mov(&t->e, 64, X86_RDX, addend);
     if (insn->a != T2_X0)
-        x86_op_mem(e, X86_ADD, 64, X86_RDX, t2_home(insn->a));
+        x86_op_mem(&t->e, X86_ADD, 64, X86_RDX, t2_home(insn->a));
     return x86_mem(X86_RDX, (int32_t)insn->imm);
 }
 
@@ -98,6 +117,8 @@ void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold)
     x86_mov_imm(e, X86_RCX, info);
     x86_call_to(e, t->dbt->fill);
     t2_exit_if(t, X86_E, cold->exit);
+    if (slot_register(t, insn->slot) != X86_NONE)
+        x86_mov(e, 64, slot_register(t, insn->slot), X86_RDX);
     x86_jmp_to(e, cold->back);
 }
 
