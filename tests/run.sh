@@ -34,6 +34,14 @@ build() {
     cmake -S "$top" -B "$build_in" -G Ninja "$@" && ninja -C "$build_in"
 }
 
+# fuzz DIR NAME...: each fuzzer for a minute, as many at a time as there are processors. False if one finds something.
+fuzz() {
+    fuzz_in=$1
+    shift
+    printf '%s\n' "$@" | xargs -P "$jobs" -I NAME sh -c 'cd "$1" && { ./fuzz_NAME -max_total_time=60 -verbosity=0 \
+        -artifact_prefix=NAME- || { echo "fuzz_NAME failed" >&2; exit 1; }; }' sh "$fuzz_in"
+}
+
 # run_ctest DIR ARGUMENTS...: runs ctest there and adds its tests to the counts, read from its own log of results.
 run_ctest() {
     ctest_in=$1
@@ -63,12 +71,8 @@ sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
-    count_step "Fuzzing gdb's packets for 20 s" sh -c 'cd "$1" && ./fuzz_gdb_packet -max_total_time=20 -verbosity=0' sh \
-        "$top/build-clang/tests/fuzz"
-    for fuzzer in virtio_blk virtio_pci virtio_net virtio_gpu 9p qcow2; do
-        count_step "Fuzzing $fuzzer for 60 s" sh -c 'cd "$1" && "./fuzz_$2" -max_total_time=60 -verbosity=0' sh \
-            "$top/build-clang/tests/fuzz" $fuzzer
-    done
+    fuzzers="virtio_blk virtio_pci virtio_net virtio_gpu 9p qcow2 gdb_packet"
+    count_step "Fuzzing for a minute each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     say "Tests under ASan and UBSan (all but the boots)"
