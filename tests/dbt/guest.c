@@ -69,6 +69,10 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
     ck_assert(isa_config_parse(&isa, "rv64", &error));
     if (tier != GUEST_INTERPRETER)
         ck_assert_ptr_nonnull(guest->dbt = dbt_create_sized(guest_cache_size, &error));
+    /* RVIVE_TEST_ACCEL=t2: regions of everything, too. */
+    const char *accel = getenv("RVIVE_TEST_ACCEL");
+    if (guest->dbt && accel && strcmp(accel, "t2") == 0)
+        ck_assert(dbt_optimise(guest->dbt, true, &error));
     if (tier == GUEST_T1_WITHOUT_ALL)
         ck_assert(dbt_without(guest->dbt, "all", &error));
     for (unsigned i = 0; i < harts; i++) {
