@@ -225,6 +225,10 @@ unsigned t2_exit_here(struct t2_emit *t, const struct t2_insn *insn);
 void t2_exit_if(struct t2_emit *t, int cond, unsigned exit);
 struct t2_cold *t2_cold(struct t2_emit *t, enum t2_cold_kind kind, uint8_t *site);
 struct x86_mem t2_home(unsigned variable);
+static inline bool t2_in_register(const struct t2_emit *t, unsigned variable)
+{
+    return variable < T2_VARS && t->r->home[variable] != T2_IN_HART;
+}
 /* A host register with the x variable: its own, or `scratch` after loading it. */
 enum x86_reg t2_use(struct t2_emit *t, unsigned variable, enum x86_reg scratch);
 enum x86_reg t2_dest(const struct t2_emit *t, unsigned variable, enum x86_reg scratch);

@@ -18,14 +18,9 @@ struct x86_mem t2_home(unsigned variable)
                              : hart_mem(8 * variable);
 }
 
-static bool in_register(const struct t2_emit *t, unsigned variable)
-{
-    return variable < T2_VARS && t->r->home[variable] != T2_IN_HART;
-}
-
 enum x86_reg t2_use(struct t2_emit *t, unsigned variable, enum x86_reg scratch)
 {
-    if (in_register(t, variable))
+    if (t2_in_register(t, variable))
         return t->r->home[variable];
     if (variable == T2_X0)
         x86_mov_imm(&t->e, scratch, 0);
@@ -36,14 +31,14 @@ enum x86_reg t2_use(struct t2_emit *t, unsigned variable, enum x86_reg scratch)
 
 enum x86_reg t2_dest(const struct t2_emit *t, unsigned variable, enum x86_reg scratch)
 {
-    return in_register(t, variable) ? (enum x86_reg)t->r->home[variable] : scratch;
+    return t2_in_register(t, variable) ? (enum x86_reg)t->r->home[variable] : scratch;
 }
 
 void t2_set(struct t2_emit *t, unsigned variable, enum x86_reg from)
 {
     if (variable == T2_NONE)
         return;
-    if (in_register(t, variable))
+    if (t2_in_register(t, variable))
         x86_mov(&t->e, 64, t->r->home[variable], from);
     else
         x86_store(&t->e, 64, t2_home(variable), from);

@@ -14,11 +14,6 @@
  */
 #include "dbt/t2.h"
 
-static bool in_register(const struct t2_emit *t, unsigned variable)
-{
-    return t->r->home[variable] != T2_IN_HART;
-}
-
 static uint32_t bit_of(unsigned variable)
 {
     return 1u << (variable - T2_F0);
@@ -28,7 +23,7 @@ static uint32_t bit_of(unsigned variable)
 
 unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch)
 {
-    if (in_register(t, variable))
+    if (t2_in_register(t, variable))
         return t->r->home[variable];
     x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), scratch, 0, t2_home(variable));
     return scratch;
@@ -36,7 +31,7 @@ unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch)
 
 static unsigned dest(const struct t2_emit *t, unsigned variable)
 {
-    return in_register(t, variable) ? t->r->home[variable] : 0;
+    return t2_in_register(t, variable) ? t->r->home[variable] : 0;
 }
 
 /* vmovaps: the whole register, which the host renames. */
@@ -48,7 +43,7 @@ static void move(struct t2_emit *t, unsigned to, unsigned from)
 
 void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from)
 {
-    if (in_register(t, variable))
+    if (t2_in_register(t, variable))
         move(t, t->r->home[variable], from);
     else
         x86_vex_mem(&t->e, x86_vex_scalar(64, 0x11), from, 0, t2_home(variable));
@@ -125,7 +120,7 @@ void t2_emit_canon(struct t2_emit *t, unsigned variable)
     cold->reg = (uint8_t)reg;
     cold->bits = (uint8_t)bits;
     cold->back = x86_here(&t->e);
-    if (!in_register(t, variable))
+    if (!t2_in_register(t, variable))
         t2_set_f(t, variable, reg);
     t->fp.canonical |= bit_of(variable);
 }
@@ -148,7 +143,7 @@ void t2_emit_canon_all(struct t2_emit *t, uint32_t set)
         uint8_t *number = x86_jcc(e, X86_NP);
         x86_vex_mem(e, x86_vex_scalar(64, 0x10), reg, 0,
                     bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
-        if (!in_register(t, T2_F0 + i))
+        if (!t2_in_register(t, T2_F0 + i))
             t2_set_f(t, T2_F0 + i, reg);
         if (!e->overflow)
             x86_patch(number, e->run, x86_here(e));
@@ -161,7 +156,7 @@ static void want_box(struct t2_emit *t, const struct t2_insn *insn, unsigned bit
     struct x86_emit *e = &t->e;
     if (bits == 64 || t->fp.boxed & bit_of(variable))
         return;
-    if (in_register(t, variable)) {
+    if (t2_in_register(t, variable)) {
         x86_vex_imm(e, (struct x86_vex){ 0x16, X86_0F3A, X86_PP_66, false }, t->r->home[variable], 0, X86_RCX,
                     1);
         x86_op_imm(e, X86_CMP, 32, X86_RCX, -1);
@@ -191,7 +186,7 @@ static void know(struct t2_emit *t, const struct t2_insn *insn, unsigned bits, u
     cold->reg = (uint8_t)reg;
     cold->bits = (uint8_t)bits;
     cold->back = x86_here(&t->e);
-    if (!in_register(t, insn->d))
+    if (!t2_in_register(t, insn->d))
         t2_set_f(t, insn->d, reg);
     t->fp.canonical |= bit;
 }
@@ -205,7 +200,7 @@ static void arithmetic(struct t2_emit *t, const struct t2_insn *insn)
     want_box(t, insn, insn->bits, insn->a);
     want_box(t, insn, insn->bits, insn->b);
     unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
-    if (in_register(t, insn->b))
+    if (t2_in_register(t, insn->b))
         x86_vex(&t->e, form, to, a, t->r->home[insn->b]);
     else
         x86_vex_mem(&t->e, form, to, a, t2_home(insn->b));
@@ -232,7 +227,7 @@ static void fused(struct t2_emit *t, const struct t2_insn *insn)
     want_box(t, insn, insn->bits, insn->c);
     move(t, 0, t2_use_f(t, insn->a, 0));
     unsigned b = t2_use_f(t, insn->b, 1);
-    if (in_register(t, insn->c))
+    if (t2_in_register(t, insn->c))
         x86_vex(&t->e, form, 0, b, t->r->home[insn->c]);
     else
         x86_vex_mem(&t->e, form, 0, b, t2_home(insn->c));
@@ -289,7 +284,7 @@ static void sign(struct t2_emit *t, const struct t2_insn *insn)
             bitwise_mem(t, 0x54, to, a, others);
     } else {
         x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), 1, 0, sign_bit);
-        if (in_register(t, insn->b))
+        if (t2_in_register(t, insn->b))
             bitwise(t, insn->op == T2_FSGNJN ? 0x55 : 0x54, 1, t->r->home[insn->b], 1); /* andn: not b */
         else if (insn->op == T2_FSGNJN) { /* not b, and the sign: (b and sign) xor sign */
             bitwise_mem(t, 0x54, 1, 1, t2_home(insn->b));

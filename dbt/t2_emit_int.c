@@ -5,14 +5,9 @@
  */
 #include "dbt/t2.h"
 
-static bool in_register(const struct t2_emit *t, unsigned variable)
-{
-    return variable < T2_VARS && t->r->home[variable] != T2_IN_HART;
-}
-
 static enum x86_reg register_of(const struct t2_emit *t, unsigned variable)
 {
-    return in_register(t, variable) ? (enum x86_reg)t->r->home[variable] : X86_NONE;
+    return t2_in_register(t, variable) ? (enum x86_reg)t->r->home[variable] : X86_NONE;
 }
 
 static void copy(struct t2_emit *t, enum x86_reg to, unsigned variable)
@@ -25,7 +20,7 @@ static void op_variable(struct t2_emit *t, enum x86_alu op, unsigned bits, enum 
 {
     if (variable == T2_X0)
         x86_op_imm(&t->e, op, bits, to, 0);
-    else if (in_register(t, variable))
+    else if (t2_in_register(t, variable))
         x86_op(&t->e, op, bits, to, t->r->home[variable]);
     else
         x86_op_mem(&t->e, op, bits, to, t2_home(variable));
@@ -253,11 +248,11 @@ void t2_emit_compare(struct t2_emit *t, const struct t2_insn *insn, enum x86_con
     struct x86_emit *e = &t->e;
     *cond = conds[insn->cond];
     bool zero = insn->b == T2_X0 || (insn->b == T2_IMM && insn->imm == 0);
-    if (zero && in_register(t, insn->a)) {
+    if (zero && t2_in_register(t, insn->a)) {
         x86_test(e, 64, t->r->home[insn->a], t->r->home[insn->a]);
     } else if (zero || insn->b == T2_IMM) {
         int32_t value = zero ? 0 : (int32_t)insn->imm;
-        if (insn->a == T2_X0 || in_register(t, insn->a))
+        if (insn->a == T2_X0 || t2_in_register(t, insn->a))
             x86_op_imm(e, X86_CMP, 64, t2_use(t, insn->a, X86_RCX), value);
         else
             x86_mem_op_imm(e, X86_CMP, 64, t2_home(insn->a), value);

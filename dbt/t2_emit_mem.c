@@ -9,11 +9,6 @@
 #include "cpu/mmu.h"
 #include "dbt/t2.h"
 
-static bool in_register(const struct t2_emit *t, unsigned variable)
-{
-    return variable < T2_VARS && t->r->home[variable] != T2_IN_HART;
-}
-
 #define SLOT_MEM(slot, member)                                                                               \
     hart_mem(offsetof(struct hart, native.slots) + (slot) * sizeof(struct hart_page_slot) +                  \
              offsetof(struct hart_page_slot, member))
@@ -92,7 +87,7 @@ static enum x86_reg find_addend(struct t2_emit *t, const struct t2_insn *insn)
 static struct x86_mem locate(struct t2_emit *t, const struct t2_insn *insn)
 {
     enum x86_reg addend = find_addend(t, insn);
-    if (in_register(t, insn->a))
+    if (t2_in_register(t, insn->a))
         return x86_mem_index(addend, t->r->home[insn->a], (int32_t)insn->imm);
     x86_mov(&t->e, 64, X86_RDX, addend);
     if (insn->a != T2_X0)
@@ -139,7 +134,7 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
         break;
     case T2_STORE: x86_store(e, insn->bits, at, t2_use(t, insn->b, X86_RCX)); break;
     case T2_FLOAD: {
-        unsigned to = in_register(t, insn->d) ? t->r->home[insn->d] : 0;
+        unsigned to = t2_in_register(t, insn->d) ? t->r->home[insn->d] : 0;
         x86_vex_mem(e, x86_vex_scalar(insn->bits, 0x10), to, 0, at);
         t2_set_f(t, insn->d, to);
         if (insn->bits == 32)
