@@ -18,7 +18,7 @@ profile() {
     shift 2
     rm -f "$work/out" "$work/out.svg"
     status=0
-    timeout 60 "$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -profile "$work/out,hz=500" "$@" ||
+    timeout 60 "$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -profile "$work/out,hz=2000" "$@" ||
         status=$?
     [ $status -eq 0 ] || { echo "FAIL: status $status from $*"; failures=$((failures + 1)); return; }
     awk -v what="$*" '
