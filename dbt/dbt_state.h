@@ -147,6 +147,18 @@ struct dbt {
     X(8, X86_R12)                                                                                            \
     X(9, X86_R13) X(10, X86_RSI) X(11, X86_RDI) X(12, X86_R8) X(13, X86_R9) X(14, X86_R10) X(15, X86_R11)
 
+/* Host register of a pinned guest register, or X86_NONE. */
+static inline enum x86_reg dbt_pinned(unsigned guest)
+{
+    switch (guest) {
+#define X(guest_, host)                                                                                      \
+    case guest_: return host;
+        DBT_PINNED(X)
+#undef X
+    default: return X86_NONE;
+    }
+}
+
 static inline struct x86_mem hart_mem(size_t offset)
 {
     return x86_mem(HOST_HART, (int32_t)offset - HART_BIAS);

@@ -16,17 +16,6 @@
 
 /* ---- Registers ---------------------------------------------------------------------------------------- */
 
-enum x86_reg t1_pinned(unsigned guest)
-{
-    switch (guest) {
-#define X(guest_, host)                                                                                      \
-    case guest_: return host;
-        DBT_PINNED(X)
-#undef X
-    default: return X86_NONE;
-    }
-}
-
 static struct x86_mem x_mem(unsigned guest)
 {
     return hart_mem(8 * guest);
@@ -49,7 +38,7 @@ static void load_guest(struct t1 *t, enum x86_reg to, unsigned guest)
 
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
 {
-    enum x86_reg host = t1_pinned(guest);
+    enum x86_reg host = dbt_pinned(guest);
     if (host != X86_NONE)
         x86_mov(&t->e, 64, to, host);
     else
@@ -60,7 +49,7 @@ void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
 
 enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
 {
-    enum x86_reg host = t1_pinned(guest);
+    enum x86_reg host = dbt_pinned(guest);
     if (host != X86_NONE)
         return host;
     if (guest && t->in_rax == guest)
@@ -71,13 +60,13 @@ enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
 
 enum x86_reg t1_dest(const struct t1 *t)
 {
-    enum x86_reg host = t1_pinned(t->op.rd);
+    enum x86_reg host = dbt_pinned(t->op.rd);
     return host != X86_NONE ? host : X86_RAX;
 }
 
 void t1_set(struct t1 *t, enum x86_reg from)
 {
-    enum x86_reg host = t1_pinned(t->op.rd);
+    enum x86_reg host = dbt_pinned(t->op.rd);
     if (host != X86_NONE)
         x86_mov(&t->e, 64, host, from);
     else if (t->op.rd)
@@ -87,7 +76,7 @@ void t1_set(struct t1 *t, enum x86_reg from)
 
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest)
 {
-    enum x86_reg host = t1_pinned(guest);
+    enum x86_reg host = dbt_pinned(guest);
     if (host == X86_NONE && guest && t->in_rax == guest)
         host = X86_RAX;
     if (guest == 0)
@@ -241,7 +230,7 @@ static void lower(struct t1 *t)
             continue;
         /* Only these end with rax as it is in all their cold code, too. */
         bool kept = i < 2 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 2);
-        if (kept && t->set_from == X86_RAX && t1_pinned(t->op.rd) == X86_NONE)
+        if (kept && t->set_from == X86_RAX && dbt_pinned(t->op.rd) == X86_NONE)
             t->in_rax = t->op.rd;
         else
             t1_forget_rax(t);

@@ -71,8 +71,6 @@ struct t1 {
 
 /* ---- Registers (t1.c) --------------------------------------------------------------------------------- */
 
-/* Host register of a pinned guest register, or X86_NONE. */
-enum x86_reg t1_pinned(unsigned guest);
 /* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be changed.
  */
 enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch);

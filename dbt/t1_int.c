@@ -13,7 +13,7 @@ static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
 {
     enum x86_reg to = t1_dest(t);
     /* rs2 must survive the copy of rs1 into the destination. */
-    enum x86_reg work = to == t1_pinned(OP.rs2) && OP.rs1 != OP.rs2 ? X86_RAX : to;
+    enum x86_reg work = to == dbt_pinned(OP.rs2) && OP.rs1 != OP.rs2 ? X86_RAX : to;
     t1_copy(t, work, OP.rs1);
     t1_op_guest(t, op, bits, work, OP.rs2);
     if (bits == 32)
@@ -47,7 +47,7 @@ static bool set_if(struct t1 *t, enum x86_cond cond)
 
 static bool add_immediate(struct t1 *t)
 {
-    enum x86_reg to = t1_dest(t), from = t1_pinned(OP.rs1);
+    enum x86_reg to = t1_dest(t), from = dbt_pinned(OP.rs1);
     if (OP.rs1 == 0) {
         x86_mov_imm(&t->e, to, OP.imm);
     } else if (from != X86_NONE && OP.imm && from != to) {

@@ -15,7 +15,7 @@ uint32_t t1_where(const struct t1 *t)
 static void emit_address(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
-    enum x86_reg base = t1_pinned(t->op.rs1);
+    enum x86_reg base = dbt_pinned(t->op.rs1);
     if (base != X86_NONE && t->op.imm) {
         x86_lea(e, 64, X86_RAX, x86_mem(base, t->op.imm));
         t1_forget_rax(t);

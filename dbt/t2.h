@@ -136,6 +136,14 @@ bool t2_decode(const struct t2_region *region, unsigned offset, struct isa_opera
 /* Can T2 do it? Else the region is left there. */
 bool t2_can(const struct t2_region *region, unsigned offset, const struct isa_operands *op);
 
+/* The block whose end is this one's beginning in all that is known: its only predecessor, which comes before
+ * it; or T2_NOT_HERE. */
+static inline unsigned t2_inherits(const struct t2_region *region, unsigned block)
+{
+    const struct t2_block *b = &region->blocks[block];
+    return block && b->predecessors == 1 && b->before < block ? b->before : T2_NOT_HERE;
+}
+
 static inline bool t2_is_f(unsigned variable)
 {
     return variable >= T2_F0 && variable < T2_VARS;

@@ -238,10 +238,9 @@ void t2_access(struct t2_region *r)
 {
     struct groups *ends = calloc(r->block_count, sizeof(*ends));
     for (unsigned i = 0; i < r->block_count && ends; i++) {
-        const struct t2_block *block = &r->blocks[i];
         struct groups groups = { .count = 0 };
-        if (block->predecessors == 1 && i && block->before < i)
-            groups = ends[block->before];
+        if (t2_inherits(r, i) != T2_NOT_HERE)
+            groups = ends[t2_inherits(r, i)];
         access_block(r, i, &groups);
         ends[i] = groups;
     }

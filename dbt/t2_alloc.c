@@ -16,17 +16,6 @@ static const uint8_t integer_pool[] = { X86_RBX, X86_R12, X86_R13, X86_RSI, X86_
                                         X86_R8,  X86_R9,  X86_R10, X86_R11, X86_RAX };
 #define POOL_COUNT (sizeof(integer_pool))
 
-static unsigned pinned_host(unsigned guest)
-{
-    switch (guest) {
-#define X(guest_, host)                                                                                      \
-    case guest_: return host;
-        DBT_PINNED(X)
-#undef X
-    default: return X86_NONE;
-    }
-}
-
 static unsigned weight_of(const struct t2_block *block)
 {
     static const unsigned weights[] = { 1, 8, 64, 512 };
@@ -81,7 +70,7 @@ static void allocate_integers(struct t2_region *r, unsigned *weight)
         chosen[count_chosen++] = (uint8_t)v;
     }
     for (unsigned i = 0; i < count_chosen; i++) { /* where T1 has them */
-        unsigned host = pinned_host(chosen[i]);
+        enum x86_reg host = dbt_pinned(chosen[i]);
         if (host == X86_NONE)
             continue;
         r->home[chosen[i]] = (uint8_t)host;

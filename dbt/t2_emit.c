@@ -216,14 +216,6 @@ static void move_all(struct t2_emit *t, struct move *moves, unsigned count)
     }
 }
 
-static bool is_pinned(unsigned variable)
-{
-    for (unsigned i = 0; i < PINNED_COUNT; i++)
-        if (pinned[i].guest == variable)
-            return true;
-    return false;
-}
-
 /* What must be so for the region to run; else T1 does, from its own entry. */
 static void emit_conditions(struct t2_emit *t)
 {
@@ -235,24 +227,18 @@ static void emit_conditions(struct t2_emit *t)
         x86_op_imm(e, X86_AND, 32, X86_RCX, (int32_t)MSTATUS_FS);
         if (r->fp_written) /* FS is Dirty already: else T1 makes it so when it must */
             x86_op_imm(e, X86_CMP, 32, X86_RCX, (int32_t)MSTATUS_FS);
-        uint8_t *site = x86_jcc(e, r->fp_written ? X86_NE : X86_E);
-        if (!e->overflow)
-            x86_patch(site, e->run, t1);
+        x86_jcc_to(e, r->fp_written ? X86_NE : X86_E, t1);
     }
     if (r->rm_dynamic || r->rm_static >= 0)
         x86_load_extend(e, 8, false, X86_RCX, HART_MEM(fp.host_rm));
     if (r->rm_static >= 0) {
         x86_op_imm(e, X86_CMP, 32, X86_RCX, r->rm_static);
-        uint8_t *site = x86_jcc(e, X86_NE);
-        if (!e->overflow)
-            x86_patch(site, e->run, t1);
+        x86_jcc_to(e, X86_NE, t1);
     }
     if (r->rm_dynamic) {
         x86_load_extend(e, 8, false, X86_RDX, HART_MEM(fp.frm));
         x86_op(e, X86_CMP, 32, X86_RCX, X86_RDX);
-        uint8_t *site = x86_jcc(e, X86_NE);
-        if (!e->overflow)
-            x86_patch(site, e->run, t1);
+        x86_jcc_to(e, X86_NE, t1);
     }
     for (unsigned i = 0; i < 32; i++) {
         if (!(r->steady >> i & 1))
@@ -263,9 +249,7 @@ static void emit_conditions(struct t2_emit *t)
         x86_op(e, X86_ADD, single ? 32 : 64, X86_RCX, X86_RCX);
         x86_mov_imm(e, X86_RDX, single ? (int64_t)0xff000000 : (int64_t)0xffe0000000000000);
         x86_op(e, X86_CMP, single ? 32 : 64, X86_RCX, X86_RDX);
-        uint8_t *site = x86_jcc(e, X86_A);
-        if (!e->overflow)
-            x86_patch(site, e->run, t1);
+        x86_jcc_to(e, X86_A, t1);
     }
     for (unsigned i = 0; i < 32; i++) {
         if (!(r->boxed >> i & 1))
@@ -273,9 +257,7 @@ static void emit_conditions(struct t2_emit *t)
         struct x86_mem high = t2_home(T2_F0 + i);
         high.disp += 4;
         x86_mem_op_imm(e, X86_CMP, 32, high, -1);
-        uint8_t *site = x86_jcc(e, X86_NE);
-        if (!e->overflow)
-            x86_patch(site, e->run, t1);
+        x86_jcc_to(e, X86_NE, t1);
     }
 }
 
@@ -294,7 +276,7 @@ static void emit_entry(struct t2_emit *t)
     }
     move_all(t, moves, count);
     for (unsigned v = 1; v < T2_VARS; v++) {
-        if (r->home[v] == T2_IN_HART || is_pinned(v))
+        if (r->home[v] == T2_IN_HART || dbt_pinned(v) != X86_NONE)
             continue;
         if (t2_is_f(v))
             x86_vex_mem(e, x86_vex_scalar(64, 0x10), r->home[v], 0, t2_home(v));
@@ -320,7 +302,7 @@ static void emit_tail(struct t2_emit *t)
             x86_vex_mem(e, x86_vex_scalar(64, 0x11), r->home[T2_F0 + i], 0, t2_home(T2_F0 + i));
     }
     for (unsigned v = 1; v < 32; v++)
-        if (r->home[v] != T2_IN_HART && !is_pinned(v) && t2_in(r->written, v))
+        if (r->home[v] != T2_IN_HART && dbt_pinned(v) == X86_NONE && t2_in(r->written, v))
             x86_store(e, 64, t2_home(v), r->home[v]);
     for (unsigned i = 0; i < PINNED_COUNT; i++)
         if (r->home[pinned[i].guest] != T2_IN_HART && r->home[pinned[i].guest] != pinned[i].host)
@@ -385,7 +367,6 @@ static void emit_block(struct t2_emit *t, unsigned number)
 const uint8_t *t2_emit(struct t2_emit *t)
 {
     const uint8_t *entry = x86_here(&t->e);
-    t2_fp_block(t, 0);
     emit_entry(t);
     for (unsigned i = 0; i < t->r->block_count; i++)
         emit_block(t, i);

@@ -76,9 +76,9 @@ void t2_emit_box(struct t2_emit *t, unsigned variable)
 
 void t2_fp_block(struct t2_emit *t, unsigned number)
 {
-    const struct t2_block *block = &t->r->blocks[number];
-    if (number && block->predecessors == 1 && block->before < number)
-        t->fp = t->fp_ends[block->before];
+    unsigned before = t2_inherits(t->r, number);
+    if (before != T2_NOT_HERE)
+        t->fp = t->fp_ends[before];
     else
         t->fp = (struct t2_fp_facts){ .not_nan = 0, .canonical = ~t->r->steady, .boxed = t->r->boxed };
 }
@@ -90,7 +90,7 @@ uint32_t t2_fp_lazy(const struct t2_emit *t)
 
 static bool meets_others(const struct t2_emit *t, unsigned block, unsigned successor)
 {
-    return successor != T2_NOT_HERE && !(t->r->blocks[successor].predecessors == 1 && successor > block);
+    return successor != T2_NOT_HERE && t2_inherits(t->r, successor) != block;
 }
 
 void t2_fp_meet(struct t2_emit *t)
@@ -109,11 +109,9 @@ static unsigned lazy_bits(const struct t2_region *r, unsigned variable)
     return r->lazy[0] & bit_of(variable) ? 32 : r->lazy[1] & bit_of(variable) ? 64 : 0;
 }
 
-void t2_emit_canon(struct t2_emit *t, unsigned variable)
+/* A NaN of that format becomes the canonical one, by cold code. */
+static void canonicalise(struct t2_emit *t, unsigned variable, unsigned bits)
 {
-    unsigned bits = lazy_bits(t->r, variable);
-    if (!bits || (t->fp.canonical | t->fp.not_nan) & bit_of(variable))
-        return;
     unsigned reg = t2_use_f(t, variable, 0);
     unordered_compare(t, bits, false, reg, reg);
     struct t2_cold *cold = t2_cold(t, T2_COLD_CANON, x86_jcc(&t->e, X86_P));
@@ -123,6 +121,14 @@ void t2_emit_canon(struct t2_emit *t, unsigned variable)
     if (!t2_in_register(t, variable))
         t2_set_f(t, variable, reg);
     t->fp.canonical |= bit_of(variable);
+}
+
+void t2_emit_canon(struct t2_emit *t, unsigned variable)
+{
+    unsigned bits = lazy_bits(t->r, variable);
+    if (!bits || (t->fp.canonical | t->fp.not_nan) & bit_of(variable))
+        return;
+    canonicalise(t, variable, bits);
 }
 
 void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold)
@@ -178,17 +184,8 @@ static void know(struct t2_emit *t, const struct t2_insn *insn, unsigned bits, u
     t->fp.boxed = bits == 32 ? t->fp.boxed | bit : t->fp.boxed & ~bit;
     t->fp.not_nan = what == KNOW_NUMBER ? t->fp.not_nan | bit : t->fp.not_nan & ~bit;
     t->fp.canonical = what != KNOW_NOTHING ? t->fp.canonical | bit : t->fp.canonical & ~bit;
-    if (what != KNOW_NOTHING || lazy_bits(t->r, insn->d))
-        return;
-    unsigned reg = t2_use_f(t, insn->d, 0);
-    unordered_compare(t, bits, false, reg, reg);
-    struct t2_cold *cold = t2_cold(t, T2_COLD_CANON, x86_jcc(&t->e, X86_P));
-    cold->reg = (uint8_t)reg;
-    cold->bits = (uint8_t)bits;
-    cold->back = x86_here(&t->e);
-    if (!t2_in_register(t, insn->d))
-        t2_set_f(t, insn->d, reg);
-    t->fp.canonical |= bit;
+    if (what == KNOW_NOTHING && !lazy_bits(t->r, insn->d))
+        canonicalise(t, insn->d, bits);
 }
 
 /* ---- Arithmetic ---------------------------------------------------------------------------------------- */

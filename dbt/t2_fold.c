@@ -251,8 +251,8 @@ void t2_fold(struct t2_region *r)
     for (unsigned i = 0; i < r->block_count && ends; i++) {
         struct t2_block *block = &r->blocks[i];
         struct facts facts = nothing;
-        if (block->predecessors == 1 && i && block->before < i)
-            facts = ends[block->before];
+        if (t2_inherits(r, i) != T2_NOT_HERE)
+            facts = ends[t2_inherits(r, i)];
         for (unsigned k = 0; k < block->count; k++) {
             struct t2_insn *insn = &r->insns[block->first + k];
             fold_insn(&facts, insn);

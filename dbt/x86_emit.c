@@ -7,20 +7,6 @@
 
 #include <string.h>
 
-static void byte(struct x86_emit *e, unsigned value)
-{
-    if (e->at < e->end)
-        *e->at++ = (uint8_t)value;
-    else
-        e->overflow = true;
-}
-
-static void dword(struct x86_emit *e, uint32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        byte(e, value >> 8 * i & 0xff);
-}
-
 /* How an instruction is encoded apart from its operands. */
 struct form {
     unsigned opcode; /* 0xNN, 0x0FNN, 0x0F38NN or 0x0F3ANN */
@@ -32,21 +18,21 @@ struct form {
 static void emit_opcode(struct x86_emit *e, struct form form, unsigned reg, unsigned index, unsigned rm)
 {
     if (form.prefix)
-        byte(e, form.prefix);
+        x86_byte(e, form.prefix);
     unsigned rex = (form.wide ? 8u : 0) | (reg & 8 ? 4 : 0) | (index & 8 ? 2 : 0) | (rm & 8 ? 1 : 0);
     if (rex || (form.byte_reg && reg >= 4))
-        byte(e, 0x40 | rex);
+        x86_byte(e, 0x40 | rex);
     if (form.opcode > 0xffff)
-        byte(e, form.opcode >> 16);
+        x86_byte(e, form.opcode >> 16);
     if (form.opcode > 0xff)
-        byte(e, form.opcode >> 8 & 0xff);
-    byte(e, form.opcode & 0xff);
+        x86_byte(e, form.opcode >> 8 & 0xff);
+    x86_byte(e, form.opcode & 0xff);
 }
 
 static void emit_reg(struct x86_emit *e, struct form form, unsigned reg, unsigned rm)
 {
     emit_opcode(e, form, reg, 0, rm);
-    byte(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    x86_byte(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
 static void emit_mem(struct x86_emit *e, struct form form, unsigned reg, struct x86_mem mem)
@@ -55,13 +41,13 @@ static void emit_mem(struct x86_emit *e, struct form form, unsigned reg, struct 
     emit_opcode(e, form, reg, indexed ? mem.index : 0, mem.base);
     unsigned mode = mem.disp == 0 && (mem.base & 7) != 5 ? 0 : mem.disp == (int8_t)mem.disp ? 1 : 2;
     bool sib = indexed || (mem.base & 7) == 4;
-    byte(e, mode << 6 | (reg & 7) << 3 | (sib ? 4u : mem.base & 7u));
+    x86_byte(e, mode << 6 | (reg & 7) << 3 | (sib ? 4u : mem.base & 7u));
     if (sib)
-        byte(e, (indexed ? mem.index & 7u : 4u) << 3 | (mem.base & 7u));
+        x86_byte(e, (indexed ? mem.index & 7u : 4u) << 3 | (mem.base & 7u));
     if (mode == 1)
-        byte(e, (uint8_t)mem.disp);
+        x86_byte(e, (uint8_t)mem.disp);
     else if (mode == 2)
-        dword(e, (uint32_t)mem.disp);
+        x86_dword(e, (uint32_t)mem.disp);
 }
 
 static struct form form_of(unsigned opcode, unsigned bits)
@@ -81,17 +67,17 @@ void x86_mov_imm(struct x86_emit *e, enum x86_reg to, int64_t value)
 {
     if (value >= 0 && value <= UINT32_MAX) {
         if (to & 8)
-            byte(e, 0x41);
-        byte(e, 0xb8 | (to & 7));
-        dword(e, (uint32_t)value);
+            x86_byte(e, 0x41);
+        x86_byte(e, 0xb8 | (to & 7));
+        x86_dword(e, (uint32_t)value);
     } else if (value == (int32_t)value) {
         emit_reg(e, form_of(0xc7, 64), 0, to);
-        dword(e, (uint32_t)value);
+        x86_dword(e, (uint32_t)value);
     } else {
-        byte(e, 0x48 | (to & 8 ? 1 : 0));
-        byte(e, 0xb8 | (to & 7));
-        dword(e, (uint32_t)value);
-        dword(e, (uint32_t)((uint64_t)value >> 32));
+        x86_byte(e, 0x48 | (to & 8 ? 1 : 0));
+        x86_byte(e, 0xb8 | (to & 7));
+        x86_dword(e, (uint32_t)value);
+        x86_dword(e, (uint32_t)((uint64_t)value >> 32));
     }
 }
 
@@ -111,7 +97,7 @@ void x86_store(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_re
 void x86_store_imm(struct x86_emit *e, unsigned bits, struct x86_mem to, int32_t value)
 {
     emit_mem(e, form_of(0xc7, bits), 0, to);
-    dword(e, (uint32_t)value);
+    x86_dword(e, (uint32_t)value);
 }
 
 static struct form extend_form(unsigned bits, bool sign)
@@ -134,7 +120,7 @@ void x86_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to, e
 {
     struct form form = extend_form(bits, sign);
     if (bits == 8 && from >= 4 && from < 8 && !form.wide && to < 8)
-        byte(e, 0x40); /* SPL..DIL instead of AH..BH */
+        x86_byte(e, 0x40); /* SPL..DIL instead of AH..BH */
     emit_reg(e, form, to, from);
 }
 
@@ -171,9 +157,9 @@ void x86_mem_op(struct x86_emit *e, enum x86_alu op, unsigned bits, struct x86_m
 static void immediate(struct x86_emit *e, int32_t value)
 {
     if (value == (int8_t)value)
-        byte(e, (uint8_t)value);
+        x86_byte(e, (uint8_t)value);
     else
-        dword(e, (uint32_t)value);
+        x86_dword(e, (uint32_t)value);
 }
 
 void x86_op_imm(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to, int32_t value)
@@ -196,13 +182,13 @@ void x86_test(struct x86_emit *e, unsigned bits, enum x86_reg a, enum x86_reg b)
 void x86_test_mem_imm(struct x86_emit *e, struct x86_mem a, int32_t value)
 {
     emit_mem(e, form_of(0xf7, 32), 0, a);
-    dword(e, (uint32_t)value);
+    x86_dword(e, (uint32_t)value);
 }
 
 void x86_shift_imm(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to, unsigned count)
 {
     emit_reg(e, form_of(0xc1, bits), op, to);
-    byte(e, count);
+    x86_byte(e, count);
 }
 
 void x86_shift_cl(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to)
@@ -233,7 +219,7 @@ void x86_mul(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from)
 void x86_setcc(struct x86_emit *e, enum x86_cond cond, enum x86_reg to)
 {
     if (to >= 4 && to < 8)
-        byte(e, 0x40);
+        x86_byte(e, 0x40);
     emit_reg(e, form_of(0x0f90 | (unsigned)cond, 32), 0, to);
 }
 
@@ -244,9 +230,9 @@ void x86_cmov(struct x86_emit *e, enum x86_cond cond, unsigned bits, enum x86_re
 
 void x86_bswap64(struct x86_emit *e, enum x86_reg to)
 {
-    byte(e, 0x48 | (to & 8 ? 1 : 0));
-    byte(e, 0x0f);
-    byte(e, 0xc8 | (to & 7));
+    x86_byte(e, 0x48 | (to & 8 ? 1 : 0));
+    x86_byte(e, 0x0f);
+    x86_byte(e, 0xc8 | (to & 7));
 }
 
 void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_reg to, enum x86_reg from)
@@ -258,9 +244,9 @@ void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_re
 
 void x86_mfence(struct x86_emit *e)
 {
-    byte(e, 0x0f);
-    byte(e, 0xae);
-    byte(e, 0xf0);
+    x86_byte(e, 0x0f);
+    x86_byte(e, 0xae);
+    x86_byte(e, 0xf0);
 }
 
 void x86_div(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from)
@@ -271,8 +257,8 @@ void x86_div(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from)
 void x86_sign_to_rdx(struct x86_emit *e, unsigned bits)
 {
     if (bits == 64)
-        byte(e, 0x48);
-    byte(e, 0x99);
+        x86_byte(e, 0x48);
+    x86_byte(e, 0x99);
 }
 
 void x86_bit_op(struct x86_emit *e, enum x86_bit op, enum x86_reg to, enum x86_reg number)
@@ -283,18 +269,18 @@ void x86_bit_op(struct x86_emit *e, enum x86_bit op, enum x86_reg to, enum x86_r
 void x86_test_imm8(struct x86_emit *e, enum x86_reg a, unsigned value)
 {
     emit_reg(e, form_of(0xf6, 32), 0, a);
-    byte(e, value);
+    x86_byte(e, value);
 }
 
 void x86_test_imm32(struct x86_emit *e, enum x86_reg a, int32_t value)
 {
     emit_reg(e, form_of(0xf7, 32), 0, a);
-    dword(e, (uint32_t)value);
+    x86_dword(e, (uint32_t)value);
 }
 
 void x86_lock(struct x86_emit *e)
 {
-    byte(e, 0xf0);
+    x86_byte(e, 0xf0);
 }
 
 void x86_xadd(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg)
@@ -369,12 +355,12 @@ void x86_fma_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, un
                  struct x86_mem from)
 {
     /* VEX.128.66.0F38: inverted R, X, B; then W, inverted second operand, L = 0, pp = 66. */
-    byte(e, 0xc4);
-    byte(e, 0xc0 | (from.base & 8 ? 0 : 0x20) | 2);
-    byte(e, (bits == 64 ? 0x80u : 0) | (~second & 15u) << 3 | 1);
-    byte(e, op);
-    byte(e, 0x80 | (to & 7) << 3 | (from.base & 7)); /* a base that needs no SIB, 32-bit displacement */
-    dword(e, (uint32_t)from.disp);
+    x86_byte(e, 0xc4);
+    x86_byte(e, 0xc0 | (from.base & 8 ? 0 : 0x20) | 2);
+    x86_byte(e, (bits == 64 ? 0x80u : 0) | (~second & 15u) << 3 | 1);
+    x86_byte(e, op);
+    x86_byte(e, 0x80 | (to & 7) << 3 | (from.base & 7)); /* a base that needs no SIB, 32-bit displacement */
+    x86_dword(e, (uint32_t)from.disp);
 }
 
 static struct form packed_form(unsigned opcode, bool wide)
@@ -395,13 +381,13 @@ void x86_movq_to(struct x86_emit *e, enum x86_reg to, unsigned from)
 void x86_pextrq(struct x86_emit *e, enum x86_reg to, unsigned from, unsigned lane)
 {
     emit_reg(e, packed_form(0x0f3a16, true), from, to);
-    byte(e, lane);
+    x86_byte(e, lane);
 }
 
 void x86_pclmul(struct x86_emit *e, unsigned to, unsigned from)
 {
     emit_reg(e, packed_form(0x0f3a44, false), to, from);
-    byte(e, 0);
+    x86_byte(e, 0);
 }
 
 void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from)
@@ -437,7 +423,7 @@ void x86_cvtt_to_integer_reg(struct x86_emit *e, unsigned bits, unsigned integer
 void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, unsigned mode)
 {
     emit_reg(e, packed_form(bits == 64 ? 0x0f3a0b : 0x0f3a0a, false), to, from);
-    byte(e, mode);
+    x86_byte(e, mode);
 }
 
 /* ---- Control ------------------------------------------------------------------------------------------ */
@@ -449,7 +435,7 @@ void x86_align_patch_at(struct x86_emit *e, uint8_t *before, unsigned opcode_byt
     unsigned pad = offset > 4 ? 8 - offset : 0;
     size_t moved = (size_t)(e->at - before);
     for (unsigned i = 0; i < pad; i++)
-        byte(e, 0);
+        x86_byte(e, 0);
     if (!pad || e->overflow)
         return;
     memmove(before + pad, before, moved);
@@ -464,26 +450,26 @@ void x86_align_patch(struct x86_emit *e, unsigned opcode_bytes)
 static uint8_t *rel32(struct x86_emit *e)
 {
     uint8_t *site = e->at;
-    dword(e, 0);
+    x86_dword(e, 0);
     return site;
 }
 
 uint8_t *x86_jmp(struct x86_emit *e)
 {
-    byte(e, 0xe9);
+    x86_byte(e, 0xe9);
     return rel32(e);
 }
 
 uint8_t *x86_jcc(struct x86_emit *e, enum x86_cond cond)
 {
-    byte(e, 0x0f);
-    byte(e, 0x80 | (unsigned)cond);
+    x86_byte(e, 0x0f);
+    x86_byte(e, 0x80 | (unsigned)cond);
     return rel32(e);
 }
 
 uint8_t *x86_call(struct x86_emit *e)
 {
-    byte(e, 0xe8);
+    x86_byte(e, 0xe8);
     return rel32(e);
 }
 
@@ -538,21 +524,21 @@ void x86_call_reg(struct x86_emit *e, enum x86_reg to)
 
 void x86_ret(struct x86_emit *e)
 {
-    byte(e, 0xc3);
+    x86_byte(e, 0xc3);
 }
 
 void x86_push(struct x86_emit *e, enum x86_reg reg)
 {
     if (reg & 8)
-        byte(e, 0x41);
-    byte(e, 0x50 | (reg & 7));
+        x86_byte(e, 0x41);
+    x86_byte(e, 0x50 | (reg & 7));
 }
 
 void x86_pop(struct x86_emit *e, enum x86_reg reg)
 {
     if (reg & 8)
-        byte(e, 0x41);
-    byte(e, 0x58 | (reg & 7));
+        x86_byte(e, 0x41);
+    x86_byte(e, 0x58 | (reg & 7));
 }
 
 struct unaligned {

@@ -87,6 +87,21 @@ static inline const uint8_t *x86_here(const struct x86_emit *e)
     return e->at + e->run;
 }
 
+/* For the encoder's files: appends bytes. */
+static inline void x86_byte(struct x86_emit *e, unsigned value)
+{
+    if (e->at < e->end)
+        *e->at++ = (uint8_t)value;
+    else
+        e->overflow = true;
+}
+
+static inline void x86_dword(struct x86_emit *e, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        x86_byte(e, value >> 8 * i & 0xff);
+}
+
 /* Moves. */
 void x86_mov(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from);
 void x86_mov_imm(struct x86_emit *e, enum x86_reg to, int64_t value); /* the shortest form; keeps flags */

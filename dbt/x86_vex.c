@@ -7,20 +7,6 @@
 
 #include <cpuid.h>
 
-static void byte(struct x86_emit *e, unsigned value)
-{
-    if (e->at < e->end)
-        *e->at++ = (uint8_t)value;
-    else
-        e->overflow = true;
-}
-
-static void dword(struct x86_emit *e, uint32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        byte(e, value >> 8 * i & 0xff);
-}
-
 bool x86_v3_supported(void)
 {
     unsigned eax, ebx, ecx, edx;
@@ -37,28 +23,28 @@ static void operand_mem(struct x86_emit *e, unsigned reg, enum x86_reg base, enu
     bool indexed = index != X86_NONE;
     unsigned mode = disp == 0 && (base & 7) != 5 ? 0 : disp == (int8_t)disp ? 1 : 2;
     bool sib = indexed || (base & 7) == 4;
-    byte(e, mode << 6 | (reg & 7) << 3 | (sib ? 4u : base & 7u));
+    x86_byte(e, mode << 6 | (reg & 7) << 3 | (sib ? 4u : base & 7u));
     if (sib)
-        byte(e, scale << 6 | (indexed ? index & 7u : 4u) << 3 | (base & 7u));
+        x86_byte(e, scale << 6 | (indexed ? index & 7u : 4u) << 3 | (base & 7u));
     if (mode == 1)
-        byte(e, (uint8_t)disp);
+        x86_byte(e, (uint8_t)disp);
     else if (mode == 2)
-        dword(e, (uint32_t)disp);
+        x86_dword(e, (uint32_t)disp);
 }
 
 static void prefix(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, unsigned index,
                    unsigned rm)
 {
-    byte(e, 0xc4);
-    byte(e, (reg & 8 ? 0 : 0x80u) | (index & 8 ? 0 : 0x40u) | (rm & 8 ? 0 : 0x20u) | form.map);
-    byte(e, (form.wide ? 0x80u : 0) | (~second & 15u) << 3 | form.prefix);
-    byte(e, form.opcode);
+    x86_byte(e, 0xc4);
+    x86_byte(e, (reg & 8 ? 0 : 0x80u) | (index & 8 ? 0 : 0x40u) | (rm & 8 ? 0 : 0x20u) | form.map);
+    x86_byte(e, (form.wide ? 0x80u : 0) | (~second & 15u) << 3 | form.prefix);
+    x86_byte(e, form.opcode);
 }
 
 void x86_vex(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, unsigned rm)
 {
     prefix(e, form, reg, second, 0, rm);
-    byte(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    x86_byte(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
 void x86_vex_mem(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, struct x86_mem rm)
@@ -71,21 +57,21 @@ void x86_vex_imm(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned
                  unsigned immediate)
 {
     x86_vex(e, form, reg, second, rm);
-    byte(e, immediate);
+    x86_byte(e, immediate);
 }
 
 static void rex(struct x86_emit *e, unsigned bits, unsigned reg, unsigned index, unsigned rm)
 {
     unsigned value = (bits == 64 ? 8u : 0) | (reg & 8 ? 4 : 0) | (index & 8 ? 2 : 0) | (rm & 8 ? 1 : 0);
     if (value)
-        byte(e, 0x40 | value);
+        x86_byte(e, 0x40 | value);
 }
 
 void x86_lea_scaled(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg base, enum x86_reg index,
                     unsigned scale, int32_t disp)
 {
     rex(e, bits, to, index, base);
-    byte(e, 0x8d);
+    x86_byte(e, 0x8d);
     operand_mem(e, to, base, index, scale, disp);
 }
 
@@ -104,7 +90,7 @@ void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x
 void x86_imul_imm(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, int32_t value)
 {
     rex(e, bits, to, 0, from);
-    byte(e, 0x69);
-    byte(e, 0xc0 | (to & 7) << 3 | (from & 7));
-    dword(e, (uint32_t)value);
+    x86_byte(e, 0x69);
+    x86_byte(e, 0xc0 | (to & 7) << 3 | (from & 7));
+    x86_dword(e, (uint32_t)value);
 }
