@@ -11,9 +11,10 @@
 
 #define ARENA_OFFSET 8 /* so that no ref is 0 */
 
+/* Address space: each half of a segment may grow to the segment's size, of both together. */
 static size_t code_size(const struct code_cache *cache)
 {
-    return CODE_FIXED_SIZE + CODE_SEGMENTS * cache->segment_size;
+    return CODE_FIXED_SIZE + 2 * CODE_SEGMENTS * cache->segment_size;
 }
 
 static size_t data_size(const struct code_cache *cache)
@@ -24,6 +25,11 @@ static size_t data_size(const struct code_cache *cache)
 static uint8_t *segment_code(const struct code_cache *cache, unsigned segment)
 {
     return cache->write + CODE_FIXED_SIZE + segment * cache->segment_size;
+}
+
+static uint8_t *segment_cold(const struct code_cache *cache, unsigned segment)
+{
+    return segment_code(cache, CODE_SEGMENTS + segment);
 }
 
 static uint8_t *segment_data(const struct code_cache *cache, unsigned segment)
@@ -83,17 +89,19 @@ void code_cache_destroy(struct code_cache *cache)
 static bool has_room(const struct code_cache *cache, size_t code, size_t data)
 {
     const struct code_segment *segment = &cache->segments[cache->current];
-    return segment->code_used + segment->data_used + code + data <= cache->segment_size;
+    return segment->code_used + segment->cold_used + segment->data_used + code + data <= cache->segment_size;
 }
 
-uint8_t *code_cache_begin(struct code_cache *cache, size_t code)
+bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place)
 {
     struct code_segment *segment = &cache->segments[cache->current];
-    if (!has_room(cache, code, 0))
-        return NULL;
-    cache->reserved = code;
+    if (!has_room(cache, hot + cold, 0))
+        return false;
+    cache->reserved = hot + cold;
     cache->data_mark = segment->data_used;
-    return segment_code(cache, cache->current) + segment->code_used;
+    place->hot = segment_code(cache, cache->current) + segment->code_used;
+    place->cold = segment_cold(cache, cache->current) + segment->cold_used;
+    return true;
 }
 
 void *code_cache_data(struct code_cache *cache, size_t size)
@@ -107,11 +115,12 @@ void *code_cache_data(struct code_cache *cache, size_t size)
     return data;
 }
 
-void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const uint8_t *end)
+void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const struct code_place *end)
 {
     struct code_segment *segment = &cache->segments[cache->current];
-    size_t used = (size_t)(end - segment_code(cache, cache->current));
+    size_t used = (size_t)(end->hot - segment_code(cache, cache->current));
     segment->code_used = (used + 15) & ~(size_t)15;
+    segment->cold_used = (size_t)(end->cold - segment_cold(cache, cache->current));
     owner->segment_next = segment->owners;
     segment->owners = code_ref(cache, owner);
     cache->reserved = 0;
@@ -138,7 +147,7 @@ bool code_cache_advance(struct code_cache *cache)
     if (cache->segments[next].owners)
         return false;
     /* Full segments are only patched here and there: their pages leave the writable mapping. */
-    madvise(segment_code(cache, 0), CODE_SEGMENTS * cache->segment_size, MADV_DONTNEED);
+    madvise(segment_code(cache, 0), 2 * CODE_SEGMENTS * cache->segment_size, MADV_DONTNEED);
     cache->current = next;
     return true;
 }

@@ -3,8 +3,9 @@
  * Memory for translated code and for what belongs to it.
  *
  * Code is mapped twice, once to write and once to run (never both in one mapping). Behind a fixed part, which
- * holds the thunks, it is cut into segments; each has its own piece of an arena for data, and is full when
- * its code and data together reach the segment's size, so that the whole cache has a known bound. Segments
+ * holds the thunks, it is cut into segments. Code that is rarely run (`cold`) lies apart from the other, so that
+ * the host's caches hold what is run. Each segment has its own piece of an arena for data, too, and is full
+ * when its code and data together reach the segment's size, so that the whole cache has a known bound. Segments
  * are filled in order; when the last is full, the first is emptied and filled again, and so on: what is
  * evicted is what has been there longest.
  *
@@ -27,7 +28,7 @@
 
 #define CODE_CACHE_DEFAULT (96u << 20) /* bytes of code and data */
 #define CODE_CACHE_MIN     (1u << 20)
-#define CODE_CACHE_MAX     (1u << 30) /* jumps are relative, with 32 bits */
+#define CODE_CACHE_MAX     (960u << 20) /* hot and cold code: jumps are relative, with 32 bits */
 #define CODE_SEGMENTS      16
 #define CODE_FIXED_SIZE    (64u << 10)
 
@@ -42,12 +43,12 @@ struct code_owner {
 
 struct code_segment {
     uint32_t owners; /* ref of the newest */
-    size_t code_used, data_used;
+    size_t code_used, cold_used, data_used;
     uint64_t generation; /* raised when it is emptied; never 0 */
 };
 
 struct code_cache {
-    uint8_t *write; /* the code, writable: the fixed part, then the segments */
+    uint8_t *write; /* the code, writable: the fixed part, the segments, then their cold code */
     ptrdiff_t run;  /* executable address - writable address */
     uint8_t *data;  /* the arena; its first 8 bytes are never used, so that no ref is 0 */
     size_t segment_size;
@@ -62,13 +63,19 @@ struct code_cache {
 bool code_cache_init(struct code_cache *cache, size_t size, struct error *error);
 void code_cache_destroy(struct code_cache *cache);
 
-/* Reserves room for `code` bytes of code: where to write them, aligned to 16. NULL: the segment is full; go
- * on to the next one. */
-uint8_t *code_cache_begin(struct code_cache *cache, size_t code);
+/* Where code is written, or has been written up to. */
+struct code_place {
+    uint8_t *hot; /* at the beginning, aligned to 16 */
+    uint8_t *cold;
+};
+
+/* Reserves room for as many bytes of code: *place says where to write them. False: the segment is full; go on
+ * to the next one. */
+bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place);
 /* Zeroed memory in the open transaction, aligned to 8; NULL: full. */
 void *code_cache_data(struct code_cache *cache, size_t size);
 /* The code up to `end` is there to stay, as the owner's, which lies in memory from code_cache_data(). */
-void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const uint8_t *end);
+void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const struct code_place *end);
 void code_cache_abort(struct code_cache *cache);
 
 /* Goes on to the next segment. False: it is not empty (the owner of the cache evicts it and tries again). */

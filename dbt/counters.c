@@ -56,14 +56,16 @@ static void print_code(const struct dbt *dbt, FILE *out)
 static void print_cache(const struct dbt *dbt, FILE *out)
 {
     const struct code_cache *cache = &dbt->cache;
-    uint64_t code = 0, data = 0, segments = 0;
+    uint64_t code = 0, cold = 0, data = 0, segments = 0;
     for (unsigned i = 0; i < CODE_SEGMENTS; i++) {
         code += cache->segments[i].code_used;
+        cold += cache->segments[i].cold_used;
         data += cache->segments[i].data_used;
         segments += cache->segments[i].owners != 0;
     }
-    fprintf(out, "%-28s %" PRIu64 " code, %" PRIu64 " data, in %" PRIu64 " of %d segments of %zu\n",
-            "cache bytes", code, data, segments, CODE_SEGMENTS, cache->segment_size);
+    fprintf(out, "%-28s %" PRIu64 " code, %" PRIu64 " cold code, %" PRIu64 " data, in %" PRIu64
+            " of %d segments of %zu\n",
+            "cache bytes", code, cold, data, segments, CODE_SEGMENTS, cache->segment_size);
     line(out, "segments evicted", dbt->counters.evictions);
     line(out, "  blocks in them", dbt->counters.evicted);
     line(out, "  microseconds", dbt->counters.eviction_ns / 1000);

@@ -12,6 +12,7 @@
 
 #include "cpu/block.h"
 #include "dbt/dbt_state.h"
+#include "dbt/x86_vex.h"
 #include "dbt/t2.h"
 
 /* ---- Tables -------------------------------------------------------------------------------------------- */
@@ -264,6 +265,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&dbt->running, &attributes);
     pthread_rwlockattr_destroy(&attributes);
+    dbt->x86_v3 = x86_v3_supported();
     if (code_cache_init(&dbt->cache, size, error) && thunks_build(dbt, error))
         return dbt;
     dbt_destroy(dbt);

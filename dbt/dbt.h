@@ -46,9 +46,10 @@ struct dbt_code {
     size_t guest_size;
     const uint8_t *host; /* readable, and where it runs */
     size_t host_size;
-    /* For each guest instruction, where its code begins in the host's; NULL: they are mixed. What follows the
-     * last one (starts[count]) is rarely run. */
-    const uint32_t *starts;
+    const uint8_t *cold; /* what is rarely run, elsewhere; NULL: it stands with the other */
+    size_t cold_size;
+    const uint32_t *starts; /* for each guest instruction, where its code begins in the host's, and the end;
+                             * NULL: they are mixed */
     unsigned count;
     const struct isa_config *isa;
 };

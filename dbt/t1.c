@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* More than the host code of any block. */
-#define T1_CODE_MAX 32768
+#define T1_HOT_MAX  16384
+#define T1_COLD_MAX 24576
 
 /* ---- Registers ---------------------------------------------------------------------------------------- */
 
@@ -104,7 +105,7 @@ void t1_cold_also(struct t1 *t, struct t1_cold *same, uint8_t *site)
 static void emit_cold(struct t1 *t, struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
-    if (e->overflow)
+    if (e->overflow || cold->code)
         return;
     if (cold->kind == T1_COLD_ALSO) {
         x86_patch(cold->site, e->run, cold->same->code);
@@ -129,8 +130,8 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, cold->link));
         x86_jmp_to(e, t->dbt->leave_link);
         break;
-    case T1_COLD_INDIRECT: t1_emit_cold_indirect(t); break;
-    case T1_COLD_FAR: t1_emit_cold_far(t, (int32_t)cold->where); break;
+    case T1_CALL_INDIRECT: t1_emit_call_indirect(t); break;
+    case T1_CALL_FAR: t1_emit_call_far(t, (int32_t)cold->where); break;
     case T1_COLD_EXEC:
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
         x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
@@ -140,6 +141,7 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_call_to(e, t->dbt->flip_status);
         x86_jmp_to(e, cold->back);
         break;
+    case T1_COLD_RUN: t1_emit_cold_run(t, cold); break;
     case T1_COLD_ALSO: break;
     }
 }
@@ -206,7 +208,7 @@ static bool lower_constant(struct t1 *t)
     return true;
 }
 
-static void lower(struct t1 *t)
+static void lower_one(struct t1 *t)
 {
     static t1_lower_fn *const *const tables[] = {
         t1_int_lowerings, t1_bits_lowerings,       t1_mem_lowerings,
@@ -248,6 +250,11 @@ static void decode(const struct block *source, unsigned index, const struct hart
     isa_decode(&hart->isa, bits, op, NULL);
 }
 
+void t1_decode(const struct t1 *t, unsigned index, struct isa_operands *op)
+{
+    decode(t->source, index, t->hart, op);
+}
+
 /* How many instructions of the block are translated: all but an end that the interpreter is to do. */
 static unsigned translatable(const struct dbt *dbt, const struct hart *hart, const struct block *source)
 {
@@ -266,7 +273,7 @@ static bool lower_zero_extension(struct t1 *t)
     struct isa_operands next, *op = &t->op;
     if (op->insn != ISA_INSN_slli || !op->rd || t->index + 1 == t->block->count)
         return false;
-    decode(t->source, t->index + 1, t->hart, &next);
+    t1_decode(t, t->index + 1, &next);
     if (next.insn != ISA_INSN_srli || next.rd != op->rd || next.rs1 != op->rd ||
         t->dbt->without[ISA_INSN_slli] || t->dbt->without[ISA_INSN_srli])
         return false;
@@ -287,20 +294,35 @@ static bool lower_zero_extension(struct t1 *t)
     return true;
 }
 
+void t1_lower(struct t1 *t)
+{
+    t1_decode(t, t->index, &t->op);
+    t->offset = (t->source->paddr & (PAGE_SIZE - 1)) + t->source->insns[t->index].offset;
+    t->set_from = X86_NONE;
+    if (lower_zero_extension(t)) {
+        t->index++;
+        return;
+    }
+    if (t1_lower_far_call(t))
+        return;
+    if (!t->run_end)
+        t1_run_begin(t);
+    lower_one(t);
+    if (t->index + 1 == t->run_end)
+        t1_run_end(t);
+}
+
 static void translate_insns(struct t1 *t)
 {
     unsigned start = t->source->paddr & (PAGE_SIZE - 1);
     const uint8_t *first = t->e.at;
     x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
     for (t->index = 0; t->index < t->block->count; t->index++) {
-        decode(t->source, t->index, t->hart, &t->op);
-        t->offset = start + t->source->insns[t->index].offset;
-        t->set_from = X86_NONE;
-        t->starts[t->index] = t->index ? (uint32_t)(t->e.at - first) : 0;
-        if (lower_zero_extension(t))
-            t->starts[++t->index] = (uint32_t)(t->e.at - first);
-        else
-            lower(t);
+        unsigned index = t->index;
+        t->starts[index] = index ? (uint32_t)(t->e.at - first) : 0;
+        t1_lower(t);
+        if (t->index != index)
+            t->starts[t->index] = (uint32_t)(t->e.at - first);
     }
     unsigned end = start + t->block->span.bytes;
     if (!t->ended) {
@@ -311,8 +333,6 @@ static void translate_insns(struct t1 *t)
     }
     t1_forget_rax(t);
     t->starts[t->block->count] = (uint32_t)(t->e.at - first);
-    for (unsigned i = 0; i < t->cold_count; i++)
-        emit_cold(t, &t->colds[i]);
 }
 
 static struct t1_block *make_block(struct t1 *t, unsigned count)
@@ -342,7 +362,7 @@ static void count_block(struct dbt *dbt, const struct t1_block *block, size_t ho
     dbt->counters.host_bytes += host_bytes;
 }
 
-static void tell(const struct t1 *t, const uint8_t *start)
+static void tell(const struct t1 *t, const struct code_place *start, const struct code_place *end)
 {
     const struct t1_block *block = t->block;
     struct dbt_code code = { .kind = "t1",
@@ -350,12 +370,30 @@ static void tell(const struct t1 *t, const uint8_t *start)
                              .paddr = block->span.paddr,
                              .guest = code_at(&t->dbt->cache, block->span.copy),
                              .guest_size = block->span.bytes,
-                             .host = start + t->e.run,
-                             .host_size = (size_t)(t->e.at - start),
+                             .host = start->hot + t->e.run,
+                             .host_size = (size_t)(end->hot - start->hot),
+                             .cold = start->cold + t->e.run,
+                             .cold_size = (size_t)(end->cold - start->cold),
                              .starts = t->starts,
                              .count = block->count,
                              .isa = &t->hart->isa };
     t->dbt->listen(t->dbt->listen_opaque, &code);
+}
+
+/* Writes the block's code at *place, which becomes its end. */
+static void write_code(struct t1 *t, struct code_place *place)
+{
+    ptrdiff_t run = t->dbt->cache.run;
+    t->e = (struct x86_emit){ place->hot, place->hot + T1_HOT_MAX, run, false };
+    translate_insns(t);
+    for (unsigned i = t->cold_count; i-- > 0;)
+        if (t->colds[i].kind == T1_CALL_INDIRECT || t->colds[i].kind == T1_CALL_FAR)
+            emit_cold(t, &t->colds[i]);
+    place->hot = t->e.at;
+    t->e = (struct x86_emit){ place->cold, place->cold + T1_COLD_MAX, run, t->e.overflow };
+    for (unsigned i = 0; i < t->cold_count; i++)
+        emit_cold(t, &t->colds[i]);
+    place->cold = t->e.at;
 }
 
 enum outcome { DONE, TOO_LONG, NO_ROOM };
@@ -364,22 +402,22 @@ enum outcome { DONE, TOO_LONG, NO_ROOM };
 static enum outcome translate(struct t1 *t, unsigned count)
 {
     struct code_cache *cache = &t->dbt->cache;
-    uint8_t *start = code_cache_begin(cache, T1_CODE_MAX);
-    if (!start)
+    struct code_place start, end;
+    if (!code_cache_begin(cache, T1_HOT_MAX, T1_COLD_MAX, &start))
         return NO_ROOM;
-    t->e = (struct x86_emit){ start, start + T1_CODE_MAX, cache->run, false };
+    end = start;
     t->block = make_block(t, count);
     if (t->block)
-        translate_insns(t);
+        write_code(t, &end);
     if (!t->block || t->full || t->e.overflow || t->cold_count >= T1_COLDS_MAX - 1) {
         code_cache_abort(cache);
         return !t->block || t->full ? NO_ROOM : TOO_LONG;
     }
-    t->block->entry = t->block->own_entry = start + cache->run;
-    code_cache_commit(cache, &t->block->owner, t->e.at);
-    count_block(t->dbt, t->block, (size_t)(t->e.at - start));
+    t->block->entry = t->block->own_entry = start.hot + cache->run;
+    code_cache_commit(cache, &t->block->owner, &end);
+    count_block(t->dbt, t->block, (size_t)(end.hot - start.hot + end.cold - start.cold));
     if (t->dbt->listen)
-        tell(t, start);
+        tell(t, &start, &end);
     return DONE;
 }
 

@@ -18,24 +18,35 @@ enum t1_cold_kind {
     T1_COLD_SLICE_AT,
     T1_COLD_SLICE_PC,
     T1_COLD_LINK,
-    T1_COLD_INDIRECT,
-    T1_COLD_FAR,
+    T1_CALL_INDIRECT, /* the way to the callee: not cold, but behind the block, too */
+    T1_CALL_FAR,
     T1_COLD_EXEC,
     T1_COLD_STATUS,
+    T1_COLD_RUN,
     T1_COLD_ALSO
+};
+
+/* The instructions of a run (t1_run.c), and what is known where it begins. */
+struct t1_cold_run {
+    unsigned first, end;
+    unsigned constant;
+    bool relative;
+    int64_t value;
 };
 
 struct t1_cold {
     enum t1_cold_kind kind;
     uint8_t *site;       /* the jump that leads here */
     const uint8_t *back; /* where it goes on */
-    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset; FAR: the same, signed */
-    unsigned size;       /* LOAD, STORE: bytes */
+    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset; CALL_FAR: the same, signed */
+    struct x86_mem address; /* LOAD, STORE */
+    unsigned size;          /* LOAD, STORE: bytes */
     bool sign;           /* LOAD */
     unsigned guest;      /* LOAD: rd; STORE: rs2 */
     bool fp;             /* LOAD, STORE: `guest` is an f register */
     struct t1_link *link;
     struct insn *insn;    /* EXEC */
+    struct t1_cold_run run;
     const uint8_t *thunk; /* EXEC: which one is called; NULL: exec */
     const uint8_t *code;  /* where it was written */
     struct t1_cold *same; /* ALSO: the piece that serves this jump, too */
@@ -64,6 +75,10 @@ struct t1 {
     uint32_t fp_boxed;       /* f registers that the block has written a single to */
     struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
     uint8_t *compare;        /* where the branch's comparison begins */
+    unsigned run_end;        /* behind the present run's last instruction; 0: none */
+    struct t1_cold *run_cold;
+    int16_t run_at[BLOCK_INSNS_MAX]; /* of each access of the run, the place relative to that pointer */
+    bool in_cold_run;                /* a run's instructions are being written by themselves */
     uint32_t starts[BLOCK_INSNS_MAX + 1]; /* where each instruction's code begins, then the cold code */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
@@ -83,6 +98,11 @@ void t1_set(struct t1 *t, enum x86_reg from);
 void t1_forget_rax(struct t1 *t);
 /* op `to`, guest register. */
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest);
+
+/* Decodes an instruction of the block. */
+void t1_decode(const struct t1 *t, unsigned index, struct isa_operands *op);
+/* Lowers the instruction t->index, or two that make one, which moves t->index on. */
+void t1_lower(struct t1 *t);
 
 /* A new piece of cold code, reached by the jump at `site`. */
 struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site);
@@ -120,15 +140,28 @@ void t1_goto(struct t1 *t, int cond, int target);
 /* Leaves translated code; the interpreter goes on at a page offset. */
 void t1_leave(struct t1 *t, unsigned offset);
 
-void t1_emit_cold_indirect(struct t1 *t);
-void t1_emit_cold_far(struct t1 *t, int32_t target);
+/* Lowers the present instruction and the next one, if they are a call together. */
+bool t1_lower_far_call(struct t1 *t);
+void t1_emit_call_indirect(struct t1 *t);
+void t1_emit_call_far(struct t1 *t, int32_t target);
+
+/* t1_run.c: begins a run at the present instruction, if it is one's first. */
+void t1_run_begin(struct t1 *t);
+void t1_run_end(struct t1 *t);
+/* In a run: where the present access goes. */
+struct x86_mem t1_run_mem(const struct t1 *t);
+void t1_emit_cold_run(struct t1 *t, const struct t1_cold *cold);
 
 /* t1_mem.c */
+/* Bytes of an integer load or store; 0: another instruction. */
+unsigned t1_access_size(enum isa_insn insn);
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold);
 uint32_t t1_where(const struct t1 *t);
-/* rdx = the addend for an access of `size` bytes at rax by a table of the TLB (offset in struct tlb; rcx is
+/* rs1 in a host register: its own, or rax. */
+enum x86_reg t1_pointer(struct t1 *t);
+/* rdx = the addend for an access to [base + low, base + high) by a table of the TLB (offset in struct tlb; rcx is
  * used); the returned jump is taken where it has none. */
-uint8_t *t1_emit_lookup(struct t1 *t, unsigned size, size_t table);
+uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table);
 
 /* t1_sys.c: the instructions that end a block and are no jumps. True: the block ends with this one. */
 bool t1_sys_translatable(enum isa_insn insn);

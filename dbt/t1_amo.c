@@ -22,7 +22,7 @@ static struct t1_cold *host_address(struct t1 *t, unsigned size, size_t table)
     x86_test_imm8(e, X86_RAX, size - 1);
     struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, x86_jcc(e, X86_NE));
     cold->insn = t1_make_insn(t);
-    t1_cold_also(t, cold, t1_emit_lookup(t, size, table));
+    t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, (int32_t)size, table));
     x86_op(e, X86_ADD, 64, X86_RDX, X86_RAX);
     return cold;
 }

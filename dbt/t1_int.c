@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: MIT
  *
  * Lowerings of I, and of the rotations and extensions of Zbb; t1_bits.c has the other integer instructions.
+ * All of these leave rdx alone (t1_run.c).
  */
 #include "dbt/t1.h"
+#include "dbt/x86_vex.h"
 
 #define OP (t->op)
 
 /* ---- Two registers ------------------------------------------------------------------------------------- */
 
+/* The register that op only copies, since the other is x0 (c.mv is add with x0); 0: it computes. */
+static unsigned copied(const struct t1 *t, enum x86_alu op)
+{
+    if (op == X86_AND || (op == X86_SUB && OP.rs1 == 0))
+        return 0;
+    return OP.rs1 == 0 ? OP.rs2 : OP.rs2 == 0 ? OP.rs1 : 0;
+}
+
 /* rd = rs1 op rs2; the W forms compute 32 bits and extend the sign. */
 static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
 {
     enum x86_reg to = t1_dest(t);
+    unsigned source = copied(t, op);
+    if (source) {
+        t1_copy(t, to, source);
+        if (bits == 32)
+            x86_extend(&t->e, 32, true, to, to);
+        t1_set(t, to);
+        return true;
+    }
     /* rs2 must survive the copy of rs1 into the destination. */
     enum x86_reg work = to == dbt_pinned(OP.rs2) && OP.rs1 != OP.rs2 ? X86_RAX : to;
     t1_copy(t, work, OP.rs1);
@@ -22,8 +40,21 @@ static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
     return true;
 }
 
+/* By one instruction (BMI2). */
+static bool quick_shift(struct t1 *t, enum x86_shift op, unsigned bits)
+{
+    enum x86_reg to = t1_dest(t), from = t1_use(t, OP.rs1, X86_RAX), count = t1_use(t, OP.rs2, X86_RCX);
+    x86_shift_by(&t->e, op, bits, to, from, count);
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, to, to);
+    t1_set(t, to);
+    return true;
+}
+
 static bool shift(struct t1 *t, enum x86_shift op, unsigned bits)
 {
+    if (t->dbt->x86_v3 && op >= X86_SHL)
+        return quick_shift(t, op, bits);
     t1_copy(t, X86_RCX, OP.rs2);
     t1_copy(t, X86_RAX, OP.rs1);
     x86_shift_cl(&t->e, op, bits, X86_RAX); /* the host takes the count modulo the width, too */
@@ -48,7 +79,9 @@ static bool set_if(struct t1 *t, enum x86_cond cond)
 static bool add_immediate(struct t1 *t)
 {
     enum x86_reg to = t1_dest(t), from = dbt_pinned(OP.rs1);
-    if (OP.rs1 == 0) {
+    if (OP.rs1 == 0 && OP.imm == 0) {
+        x86_op(&t->e, X86_XOR, 32, to, to);
+    } else if (OP.rs1 == 0) {
         x86_mov_imm(&t->e, to, OP.imm);
     } else if (from != X86_NONE && OP.imm && from != to) {
         x86_lea(&t->e, 64, to, x86_mem(from, OP.imm));

@@ -43,20 +43,20 @@ static void jump_indirect(struct t1 *t)
     thunks_emit_jump(t->dbt, &t->e);
 }
 
-/* To an offset from this page that lies in another one, which need not be what it was: the table says. */
+/* To an offset from this page that lies in another one, which need not be what it was: the table says. rax: the
+ * present page. A loop has a jump backward somewhere, so those forward need not look at the budget. */
 static void jump_far(struct t1 *t, int32_t target)
 {
     struct x86_emit *e = &t->e;
-    int32_t offset = target & (int32_t)(PAGE_SIZE - 1), page = target - offset;
-    x86_load(e, 64, X86_RCX, HART_MEM(native.page));
-    if (page)
-        x86_op_imm(e, X86_ADD, 64, X86_RCX, page);
-    x86_lea(e, 64, X86_RAX, x86_mem(X86_RCX, offset));
-    look_at_budget(t, T1_COLD_SLICE_PC, 0);
+    int32_t offset = target & (int32_t)(PAGE_SIZE - 1);
+    x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, target - offset));
+    x86_lea(e, 64, X86_RAX, x86_mem(X86_RAX, target));
+    if (target < 0)
+        look_at_budget(t, T1_COLD_SLICE_PC, 0);
     thunks_emit_jump_far(t->dbt, e, (unsigned)offset);
 }
 
-void t1_emit_cold_far(struct t1 *t, int32_t target)
+void t1_emit_call_far(struct t1 *t, int32_t target)
 {
     jump_far(t, target);
 }
@@ -77,6 +77,7 @@ void t1_goto(struct t1 *t, int cond, int target)
         look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
         jump_linked(t, T1_ALWAYS, (unsigned)target);
     } else {
+        x86_load(e, 64, X86_RAX, HART_MEM(native.page));
         jump_far(t, target);
     }
     if (over && !e->overflow)
@@ -161,8 +162,10 @@ enum call { CALL_NEAR, CALL_FAR, CALL_INDIRECT };
 static void emit_call(struct t1 *t, enum call kind, int32_t target)
 {
     struct x86_emit *e = &t->e;
-    x86_load(e, 64, X86_RCX, HART_MEM(native.page));
-    x86_op_imm(e, X86_ADD, 64, X86_RCX, (int32_t)(t->offset + t->op.length));
+    int32_t next = (int32_t)(t->offset + t->op.length);
+    enum x86_reg page = kind == CALL_INDIRECT ? X86_RCX : X86_RAX;
+    x86_load(e, 64, page, HART_MEM(native.page));
+    x86_lea(e, 64, X86_RCX, x86_mem(page, next));
     t1_set(t, X86_RCX); /* before the look, which may leave for the target */
     if (kind == CALL_NEAR && (unsigned)target <= (t->source->paddr & (PAGE_SIZE - 1)))
         look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
@@ -172,7 +175,7 @@ static void emit_call(struct t1 *t, enum call kind, int32_t target)
     if (kind == CALL_NEAR)
         add_link(t, site, (unsigned)target);
     else
-        t1_cold(t, kind == CALL_FAR ? T1_COLD_FAR : T1_COLD_INDIRECT, site)->where = (uint32_t)target;
+        t1_cold(t, kind == CALL_FAR ? T1_CALL_FAR : T1_CALL_INDIRECT, site)->where = (uint32_t)target;
     emit_landing(t);
 }
 
@@ -192,6 +195,26 @@ static void jump_direct(struct t1 *t, int32_t target)
         set_link_register(t);
         t1_goto(t, T1_ALWAYS, target);
     }
+}
+
+/* auipc and jalr that make a call to where 20 bits do not reach: what auipc would leave in the register is
+ * never seen. True: both are done. */
+bool t1_lower_far_call(struct t1 *t)
+{
+    struct isa_operands next;
+    if (t->op.insn != ISA_INSN_auipc || !is_link(t->op.rd) || t->index + 1 == t->block->count)
+        return false;
+    t1_decode(t, t->index + 1, &next);
+    int64_t target = (t->offset + t->op.imm + next.imm) & ~1ll;
+    if (next.insn != ISA_INSN_jalr || next.rd != t->op.rd || next.rs1 != t->op.rd ||
+        target != (int32_t)target)
+        return false;
+    t->index++;
+    t->offset += t->op.length;
+    t->op = next;
+    jump_direct(t, (int32_t)target);
+    t->ended = true;
+    return true;
 }
 
 static void lower_jalr(struct t1 *t)
@@ -223,7 +246,7 @@ static void lower_jalr(struct t1 *t)
     t->ended = true;
 }
 
-void t1_emit_cold_indirect(struct t1 *t)
+void t1_emit_call_indirect(struct t1 *t)
 {
     jump_indirect(t);
 }

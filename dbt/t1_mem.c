@@ -5,37 +5,57 @@
  * the access. What misses goes to a thunk (thunks.c), which may trap.
  */
 #include "dbt/t1_fp.h"
+#include "dbt/x86_vex.h"
 
 uint32_t t1_where(const struct t1 *t)
 {
     return t->offset | (t->block->count - t->index) << 12;
 }
 
-/* rax = the address of the access. */
-static void emit_address(struct t1 *t)
+unsigned t1_access_size(enum isa_insn insn)
 {
-    struct x86_emit *e = &t->e;
-    enum x86_reg base = dbt_pinned(t->op.rs1);
-    if (base != X86_NONE && t->op.imm) {
-        x86_lea(e, 64, X86_RAX, x86_mem(base, t->op.imm));
-        t1_forget_rax(t);
-        return;
+    switch (insn) {
+    case ISA_INSN_lb:
+    case ISA_INSN_lbu:
+    case ISA_INSN_sb: return 1;
+    case ISA_INSN_lh:
+    case ISA_INSN_lhu:
+    case ISA_INSN_sh: return 2;
+    case ISA_INSN_lw:
+    case ISA_INSN_lwu:
+    case ISA_INSN_sw: return 4;
+    case ISA_INSN_ld:
+    case ISA_INSN_sd: return 8;
+    default: return 0;
     }
-    t1_copy(t, X86_RAX, t->op.rs1);
-    if (t->op.imm)
-        x86_op_imm(e, X86_ADD, 64, X86_RAX, t->op.imm);
 }
 
-uint8_t *t1_emit_lookup(struct t1 *t, unsigned size, size_t table)
+enum x86_reg t1_pointer(struct t1 *t)
+{
+    enum x86_reg base = dbt_pinned(t->op.rs1);
+    if (base == X86_NONE) {
+        t1_copy(t, X86_RAX, t->op.rs1);
+        base = X86_RAX;
+    }
+    return base;
+}
+
+uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table)
 {
     struct x86_emit *e = &t->e;
-    x86_mov(e, 32, X86_RDX, X86_RAX);
-    x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
+    /* The index is of the first byte's page. A base a little below will do, and saves an instruction: if it is
+     * in another page, so is the last byte, whose page the entry then has not. */
+    if (t->dbt->x86_v3 && low >= 0 && low <= 32) {
+        x86_rotate_right(e, 32, X86_RDX, base, PAGE_SHIFT - 4);
+    } else {
+        x86_lea(e, 32, X86_RDX, x86_mem(base, low));
+        x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
+    }
     x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_SIZE - 1) << 4);
-    if (size == 1)
-        x86_mov(e, 64, X86_RCX, X86_RAX);
+    if (high == 1)
+        x86_mov(e, 64, X86_RCX, base);
     else
-        x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, (int32_t)size - 1));
+        x86_lea(e, 64, X86_RCX, x86_mem(base, high - 1));
     x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
     x86_op_mem(e, X86_CMP, 64, X86_RCX, x86_mem_index(HOST_TLB, X86_RDX, (int32_t)table));
     uint8_t *miss = x86_jcc(e, X86_NE);
@@ -44,18 +64,46 @@ uint8_t *t1_emit_lookup(struct t1 *t, unsigned size, size_t table)
     return miss;
 }
 
-static bool load(struct t1 *t, unsigned size, bool sign)
+/* The look-up of a load or store, and what its cold code needs; *to is where it goes. */
+static struct t1_cold *look_up(struct t1 *t, enum t1_cold_kind kind, unsigned size, struct x86_mem *to)
 {
-    emit_address(t);
-    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, read));
-    enum x86_reg to = t1_dest(t);
-    x86_load_extend(&t->e, 8 * size, sign, to, x86_mem_index(X86_RDX, X86_RAX, 0));
-    if (to == X86_RAX)
-        t1_set(t, to);
-    struct t1_cold *cold = t1_cold(t, T1_COLD_LOAD, miss);
-    cold->back = x86_here(&t->e);
+    enum x86_reg base = t1_pointer(t);
+    size_t table = kind == T1_COLD_LOAD ? offsetof(struct tlb, read) : offsetof(struct tlb, write);
+    uint8_t *miss = t1_look_up(t, base, t->op.imm, t->op.imm + (int32_t)size, table);
+    *to = x86_mem_index(X86_RDX, base, t->op.imm);
+    struct t1_cold *cold = t1_cold(t, kind, miss);
+    cold->address = x86_mem(base, t->op.imm);
     cold->where = t1_where(t);
     cold->size = size;
+    return cold;
+}
+
+static bool load_in_run(struct t1 *t, unsigned size, bool sign)
+{
+    enum x86_reg to = t1_dest(t);
+    x86_load_extend(&t->e, 8 * size, sign, to, t1_run_mem(t));
+    if (to == X86_RAX)
+        t1_set(t, to);
+    return true;
+}
+
+static bool store_in_run(struct t1 *t, unsigned size)
+{
+    x86_store(&t->e, 8 * size, t1_run_mem(t), t1_use(t, t->op.rs2, X86_RCX));
+    return true;
+}
+
+static bool load(struct t1 *t, unsigned size, bool sign)
+{
+    if (t->run_end)
+        return load_in_run(t, size, sign);
+    struct x86_mem from;
+    struct t1_cold *cold = look_up(t, T1_COLD_LOAD, size, &from);
+    enum x86_reg to = t1_dest(t);
+    x86_load_extend(&t->e, 8 * size, sign, to, from);
+    if (to == X86_RAX)
+        t1_set(t, to);
+    cold->back = x86_here(&t->e);
     cold->sign = sign;
     cold->guest = t->op.rd;
     return true;
@@ -63,14 +111,12 @@ static bool load(struct t1 *t, unsigned size, bool sign)
 
 static bool store(struct t1 *t, unsigned size)
 {
-    emit_address(t);
-    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, write));
-    enum x86_reg value = t1_use(t, t->op.rs2, X86_RCX);
-    x86_store(&t->e, 8 * size, x86_mem_index(X86_RDX, X86_RAX, 0), value);
-    struct t1_cold *cold = t1_cold(t, T1_COLD_STORE, miss);
+    if (t->run_end)
+        return store_in_run(t, size);
+    struct x86_mem to;
+    struct t1_cold *cold = look_up(t, T1_COLD_STORE, size, &to);
+    x86_store(&t->e, 8 * size, to, t1_use(t, t->op.rs2, X86_RCX));
     cold->back = x86_here(&t->e);
-    cold->where = t1_where(t);
-    cold->size = size;
     cold->guest = t->op.rs2;
     return true;
 }
@@ -80,31 +126,24 @@ static bool store(struct t1 *t, unsigned size)
 /* The handler takes the case of mstatus.FS = Off; else FS becomes dirty. */
 static bool fp_load(struct t1 *t, unsigned size)
 {
+    struct x86_mem from;
     t1_fp_begin(t, true);
-    emit_address(t);
-    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, read));
-    x86_load_extend(&t->e, 8 * size, false, X86_RAX, x86_mem_index(X86_RDX, X86_RAX, 0));
-    const uint8_t *join = x86_here(&t->e);
-    t1_fp_set_bits(t, 8 * size);
-    struct t1_cold *cold = t1_cold(t, T1_COLD_LOAD, miss);
-    cold->back = join;
-    cold->where = t1_where(t);
-    cold->size = size;
+    struct t1_cold *cold = look_up(t, T1_COLD_LOAD, size, &from);
+    x86_load_extend(&t->e, 8 * size, false, X86_RAX, from);
+    cold->back = x86_here(&t->e);
     cold->fp = true;
+    t1_fp_set_bits(t, 8 * size);
     return true;
 }
 
 static bool fp_store(struct t1 *t, unsigned size)
 {
+    struct x86_mem to;
     t1_fp_begin(t, false);
-    emit_address(t);
-    uint8_t *miss = t1_emit_lookup(t, size, offsetof(struct tlb, write));
+    struct t1_cold *cold = look_up(t, T1_COLD_STORE, size, &to);
     x86_load(&t->e, 64, X86_RCX, t1_f_mem(t->op.rs2));
-    x86_store(&t->e, 8 * size, x86_mem_index(X86_RDX, X86_RAX, 0), X86_RCX);
-    struct t1_cold *cold = t1_cold(t, T1_COLD_STORE, miss);
+    x86_store(&t->e, 8 * size, to, X86_RCX);
     cold->back = x86_here(&t->e);
-    cold->where = t1_where(t);
-    cold->size = size;
     cold->guest = t->op.rs2;
     cold->fp = true;
     t1_fp_end(t);
@@ -126,7 +165,7 @@ static bool zero_block(struct t1 *t)
     t1_cold_also(t, cold, x86_jcc(e, X86_E));
     t1_copy(t, X86_RAX, t->op.rs1);
     x86_op_imm(e, X86_AND, 64, X86_RAX, -CACHE_BLOCK);
-    t1_cold_also(t, cold, t1_emit_lookup(t, CACHE_BLOCK, offsetof(struct tlb, write)));
+    t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, CACHE_BLOCK, offsetof(struct tlb, write)));
     x86_packed_logic(e, X86_PXOR, 0, 0);
     for (int i = 0; i < CACHE_BLOCK; i += 16)
         x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);
@@ -141,9 +180,17 @@ static unsigned log2_of(unsigned size)
     return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
 }
 
+/* rax = the address. */
+static void emit_cold_address(struct t1 *t, const struct t1_cold *cold)
+{
+    if (cold->address.base != X86_RAX || cold->address.disp)
+        x86_lea(&t->e, 64, X86_RAX, cold->address);
+}
+
 static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
+    emit_cold_address(t, cold);
     x86_mov_imm(e, X86_RDX, cold->where);
     x86_call_to(e, t->dbt->read[log2_of(cold->size)]);
     if (cold->fp) {
@@ -164,6 +211,7 @@ static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
 static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
+    emit_cold_address(t, cold);
     if (cold->fp)
         x86_load(e, 64, X86_RCX, t1_f_mem(cold->guest));
     else

@@ -142,9 +142,10 @@ static bool publish(struct t2 *t2, struct t2_region *r)
         return true;
     if (debug_marked(dbt->harts[0], r->page + r->span_first, r->span_last - r->span_first))
         return true; /* a breakpoint */
-    uint8_t *start = code_cache_begin(&dbt->cache, T2_CODE_MAX);
-    if (!start)
+    struct code_place place;
+    if (!code_cache_begin(&dbt->cache, T2_CODE_MAX, 0, &place))
         return false;
+    uint8_t *start = place.hot;
     struct t2_emit *t = t2->emit;
     memset(t, 0, sizeof(*t));
     t->e = (struct x86_emit){ start, start + T2_CODE_MAX, dbt->cache.run, false };
@@ -159,7 +160,8 @@ static bool publish(struct t2 *t2, struct t2_region *r)
         code_cache_abort(&dbt->cache);
         return code != NULL;
     }
-    code_cache_commit(&dbt->cache, &code->owner, t->e.at);
+    place.hot = t->e.at;
+    code_cache_commit(&dbt->cache, &code->owner, &place);
     header->region = code_ref(&dbt->cache, code);
     t1_block_set_entry(dbt, header, entry);
     if (dbt->listen)

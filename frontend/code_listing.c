@@ -62,12 +62,9 @@ void code_listing_destroy(struct code_listing *listing)
 
 /* ---- Side by side ------------------------------------------------------------------------------------- */
 
-/* Host code between two offsets, beside a text that stands on its first line. */
-static void list_host(struct code_listing *listing, const struct dbt_code *code, size_t from, size_t to,
-                      const char *beside)
+/* Host code, beside a text that stands on its first line. */
+static void list_host(struct code_listing *listing, const uint8_t *at, size_t size, const char *beside)
 {
-    const uint8_t *at = code->host + from;
-    size_t size = to - from;
     uint64_t address = (uint64_t)(uintptr_t)at;
     cs_insn *insn = cs_malloc(listing->capstone);
     if (!size)
@@ -112,15 +109,20 @@ static void list(struct code_listing *listing, const struct dbt_code *code)
     size_t offset = 0;
     log_line(LOG_CATEGORY_OUT_ASM,
              "%s 0x%" PRIx64 " (physical 0x%" PRIx64 "): %u instructions of %zu bytes in %zu bytes",
-             code->kind, code->vaddr, code->paddr, code->count, code->guest_size, code->host_size);
+             code->kind, code->vaddr, code->paddr, code->count, code->guest_size,
+             code->host_size + code->cold_size);
     for (unsigned i = 0; offset < code->guest_size; i++) {
         offset += guest_text(code, offset, text, sizeof(text));
         if (code->starts)
-            list_host(listing, code, code->starts[i], code->starts[i + 1], text);
+            list_host(listing, code->host + code->starts[i], code->starts[i + 1] - code->starts[i], text);
         else
             log_line(LOG_CATEGORY_OUT_ASM, "%s", text);
     }
-    list_host(listing, code, code->starts ? code->starts[code->count] : 0, code->host_size, "(out of line)");
+    uint32_t rest = code->starts ? code->starts[code->count] : 0;
+    if (rest < code->host_size)
+        list_host(listing, code->host + rest, code->host_size - rest, code->starts ? "(calls)" : "(host code)");
+    if (code->cold)
+        list_host(listing, code->cold, code->cold_size, "(out of line)");
 }
 
 void code_listing_take(void *opaque, const struct dbt_code *code)
@@ -129,6 +131,9 @@ void code_listing_take(void *opaque, const struct dbt_code *code)
     if (listing->perf_map)
         fprintf(listing->perf_map, "%" PRIxPTR " %zx %s:0x%" PRIx64 "\n", (uintptr_t)code->host,
                 code->host_size, code->kind, code->vaddr);
+    if (listing->perf_map && code->cold_size)
+        fprintf(listing->perf_map, "%" PRIxPTR " %zx %s-cold:0x%" PRIx64 "\n", (uintptr_t)code->cold,
+                code->cold_size, code->kind, code->vaddr);
     if (log_enabled(LOG_CATEGORY_IR) && log_filter_passes(code->vaddr))
         list_lines(code->ir);
     if (log_enabled(LOG_CATEGORY_OUT_ASM) && log_filter_passes(code->vaddr))
