@@ -18,7 +18,8 @@ RVIVE_ROOTFS_IMAGE=$image RVIVE_ROOTFS_SIZE=4G RVIVE_ROOTFS_PACKAGES=$packages s
 e2fsck -fp "$image" >"$bench/root-debugfs.log" 2>&1 || [ $? -eq 1 ] ||
     { cat "$bench/root-debugfs.log" >&2; die "$image is damaged; delete it to have it made again"; }
 {
-    echo "mkdir /bench"
+    # Not twice: debugfs would leave a directory behind that has no name.
+    debugfs -R "stat /bench" "$image" 2>/dev/null | grep -q "Type: directory" || echo "mkdir /bench"
     for file in "$bench/initramfs/bench/rvbench" "$here/guest/real.sh" "$here/guest/init.sh" "$here"/real/*; do
         name=/bench/${file##*/}
         printf 'rm %s\nwrite %s %s\nset_inode_field %s mode 0100755\n' "$name" "$file" "$name" "$name"
