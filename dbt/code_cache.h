@@ -3,11 +3,11 @@
  * Memory for translated code and for what belongs to it.
  *
  * Code is mapped twice, once to write and once to run (never both in one mapping). Behind a fixed part, which
- * holds the thunks, it is cut into segments. Code that is rarely run (`cold`) lies apart from the other, so that
- * the host's caches hold what is run. Each segment has its own piece of an arena for data, too, and is full
- * when its code and data together reach the segment's size, so that the whole cache has a known bound. Segments
- * are filled in order; when the last is full, the first is emptied and filled again, and so on: what is
- * evicted is what has been there longest.
+ * holds the thunks, it is cut into segments. Code that is rarely run (`cold`) lies apart from the other, so
+ * that the host's caches hold what is run. Each segment has its own piece of an arena for data, too, and is
+ * full when its code and data together reach the segment's size, so that the whole cache has a known bound.
+ * Segments are filled in order; when the last is full, the first is emptied and filled again, and so on: what
+ * is evicted is what has been there longest.
  *
  * Whoever translates works in a transaction: code_cache_begin(), then code and code_cache_data(), then
  * code_cache_commit() or code_cache_abort(). What is committed has an owner, which is told when its segment

@@ -63,7 +63,8 @@ static void print_cache(const struct dbt *dbt, FILE *out)
         data += cache->segments[i].data_used;
         segments += cache->segments[i].owners != 0;
     }
-    fprintf(out, "%-28s %" PRIu64 " code, %" PRIu64 " cold code, %" PRIu64 " data, in %" PRIu64
+    fprintf(out,
+            "%-28s %" PRIu64 " code, %" PRIu64 " cold code, %" PRIu64 " data, in %" PRIu64
             " of %d segments of %zu\n",
             "cache bytes", code, cold, data, segments, CODE_SEGMENTS, cache->segment_size);
     line(out, "segments evicted", dbt->counters.evictions);

@@ -25,20 +25,33 @@ struct t1_block *t1_block_at(struct dbt *dbt, uint64_t paddr)
     return block;
 }
 
+/* Whether the translation is of the code that the interpreter has. Another hart may have translated what this
+ * one no longer, or not yet, sees. */
+static bool is_of(const struct dbt *dbt, const struct t1_block *block, const struct block *source)
+{
+    const struct code_span *second = code_at(&dbt->cache, block->second);
+    if ((second ? second->paddr : NO_PAGE) != source->paddr2 || block->span.bytes > source->bytes ||
+        memcmp(code_at(&dbt->cache, block->span.copy), source->code, block->span.bytes) != 0)
+        return false;
+    return !second ||
+           memcmp(code_at(&dbt->cache, second->copy), source->code + block->span.bytes, second->bytes) == 0;
+}
+
 static struct t1_block *block_lookup(struct dbt *dbt, const struct block *source)
 {
     struct t1_block *block = t1_block_at(dbt, source->paddr);
-    /* Another hart may have translated what this one no longer, or not yet, sees. */
-    if (block && (block->span.bytes > source->bytes ||
-                  memcmp(code_at(&dbt->cache, block->span.copy), source->code, block->span.bytes) != 0))
-        return NULL;
+    while (block && !(block->span.paddr == source->paddr && is_of(dbt, block, source)))
+        block = code_at(&dbt->cache, block->hash_next);
     return block;
 }
 
 /* The newest translation of an address is found first. */
-static void block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *block, const uint8_t *host)
+static void block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *block,
+                         const struct block *source)
 {
-    if (!code_span_add(dbt, hart, &block->span, host)) {
+    struct code_span *second = code_at(&dbt->cache, block->second);
+    if (!code_span_add(dbt, hart, &block->span, source->host) ||
+        (second && !code_span_add(dbt, hart, second, source->host2))) {
         block->entry = NULL;
         return;
     }
@@ -51,13 +64,15 @@ static void block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *bl
 static void t1_changed(struct dbt *dbt, struct code_owner *owner)
 {
     struct t1_block *block = (struct t1_block *)(void *)owner;
+    if (!block->entry) /* the other of its two spans has changed already */
+        return;
     t2_header_gone(dbt, block);
     t1_links_undo(dbt, block);
     __atomic_store_n(&block->entry, NULL, __ATOMIC_RELEASE);
     uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
     while (*link && code_at(&dbt->cache, *link) != block)
         link = &((struct t1_block *)code_at(&dbt->cache, *link))->hash_next;
-    *link = block->hash_next;
+    __atomic_store_n(link, block->hash_next, __ATOMIC_RELEASE); /* dbt_find_block() takes no lock */
     dbt->generation++; /* the harts' jump tables may know its entry */
 }
 
@@ -68,6 +83,8 @@ static void t1_evict(struct dbt *dbt, struct code_owner *owner)
     t2_header_gone(dbt, block);
     t1_links_undo(dbt, block);
     code_page_sweep(dbt, block->span.paddr, segment);
+    if (block->second)
+        code_page_sweep(dbt, ((struct code_span *)code_at(&dbt->cache, block->second))->paddr, segment);
     uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
     for (struct t1_block *other; (other = code_at(&dbt->cache, *link));) {
         if (code_in_segment(dbt, *link, segment))
@@ -101,7 +118,7 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
     if (!block) {
         block = t1_translate(dbt, hart, source, full);
         if (block) {
-            block_insert(dbt, hart, block, source->host);
+            block_insert(dbt, hart, block, source);
             if (block->entry)
                 t2_translate_now(hart, hart->pc);
         } else if (!*full)

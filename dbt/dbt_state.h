@@ -57,6 +57,8 @@ struct t1_block {
     uint16_t samples;         /* slices that ended here (t2.c) */
     const uint8_t *own_entry; /* its own code; `entry` may be that of a region that it heads */
     uint32_t region;          /* ref of that; 0: none */
+    uint32_t second; /* ref of a struct code_span: the half, on the page behind, of an instruction that lies
+                      * on two; 0: none. The code asks first whether that is the page still. */
 };
 
 /* An instruction for its interpreter handler, with how many of the block are not done before it. */
@@ -109,7 +111,7 @@ struct dbt {
     struct block *stand_ins[DBT_HARTS_MAX]; /* hart->native.block of each */
     unsigned hart_count;
 
-    bool x86_v3; /* the host has BMI2 and AVX */
+    bool x86_v3;                    /* the host has BMI2 and AVX */
     bool without[ISA_INSN_COUNT];   /* instructions that are left to their handlers */
     uint32_t blocks[DBT_HASH_SIZE]; /* refs, by physical address */
     struct code_page *pages[DBT_HASH_SIZE];

@@ -24,6 +24,15 @@ static bool physical(struct hart *hart, uint64_t pc, uint64_t *paddr)
     return true;
 }
 
+/* Whether the page behind pc is the one that the block's second half was on, if it has one. */
+static bool second_matches(struct hart *hart, const struct dbt *dbt, const struct t1_block *block,
+                           uint64_t pc)
+{
+    const struct code_span *second = code_at(&dbt->cache, block->second);
+    uint64_t paddr;
+    return !second || (physical(hart, (pc & PAGE_MASK) + PAGE_SIZE, &paddr) && paddr == second->paddr);
+}
+
 struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
@@ -34,7 +43,8 @@ struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
     uint32_t ref = __atomic_load_n(&dbt->blocks[dbt_hash(paddr, 1)], __ATOMIC_ACQUIRE);
     struct t1_block *block;
     while ((block = code_at(&dbt->cache, ref)) &&
-           !(block->span.paddr == paddr && __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE)))
+           !(block->span.paddr == paddr && __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE) &&
+             second_matches(hart, dbt, block, pc)))
         ref = __atomic_load_n(&block->hash_next, __ATOMIC_ACQUIRE);
     return block;
 }

@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-/* More than the host code of any block. */
+/* More than the host code of almost any block; of one that is longer, the first half is taken. */
 #define T1_HOT_MAX  16384
-#define T1_COLD_MAX 24576
+#define T1_COLD_MAX 16384
 
 /* ---- Registers ---------------------------------------------------------------------------------------- */
 
@@ -142,6 +142,10 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_jmp_to(e, cold->back);
         break;
     case T1_COLD_RUN: t1_emit_cold_run(t, cold); break;
+    case T1_COLD_LEAVE:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_jmp_to(e, t->dbt->leave_at);
+        break;
     case T1_COLD_ALSO: break;
     }
 }
@@ -316,6 +320,8 @@ static void translate_insns(struct t1 *t)
 {
     unsigned start = t->source->paddr & (PAGE_SIZE - 1);
     const uint8_t *first = t->e.at;
+    if (t->block->second)
+        t1_straddle_check(t);
     x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
     for (t->index = 0; t->index < t->block->count; t->index++) {
         unsigned index = t->index;
@@ -324,9 +330,9 @@ static void translate_insns(struct t1 *t)
         if (t->index != index)
             t->starts[t->index] = (uint32_t)(t->e.at - first);
     }
-    unsigned end = start + t->block->span.bytes;
+    unsigned end = start + t->bytes;
     if (!t->ended) {
-        if (t->block->count < t->source->count)
+        if (t->stays)
             t1_leave(t, end);
         else
             t1_goto(t, T1_ALWAYS, (int)end);
@@ -339,26 +345,27 @@ static struct t1_block *make_block(struct t1 *t, unsigned count)
 {
     const struct block *source = t->source;
     struct code_cache *cache = &t->dbt->cache;
-    unsigned bytes = count == source->count ? source->bytes : source->insns[count].offset;
+    t->bytes = count == source->count ? source->bytes : source->insns[count].offset;
     struct t1_block *block = code_cache_data(cache, sizeof(*block));
-    uint8_t *copy = code_cache_data(cache, bytes);
+    uint8_t *copy = code_cache_data(cache, t->bytes);
     if (!block || !copy)
         return NULL;
-    memcpy(copy, source->code, bytes);
+    memcpy(copy, source->code, t->bytes);
     *block = (struct t1_block){ .owner.kind = CODE_T1_BLOCK,
                                 .span = { .paddr = source->paddr,
                                           .owner = code_ref(cache, block),
                                           .copy = code_ref(cache, copy),
-                                          .bytes = (uint16_t)bytes },
+                                          .bytes = (uint16_t)t->bytes },
                                 .count = (uint16_t)count };
-    return block;
+    t->block = block;
+    return source->paddr2 == NO_PAGE || t1_straddle_make(t) ? block : NULL;
 }
 
 static void count_block(struct dbt *dbt, const struct t1_block *block, size_t host_bytes)
 {
     dbt->counters.blocks++;
     dbt->counters.insns += block->count;
-    dbt->counters.guest_bytes += block->span.bytes;
+    dbt->counters.guest_bytes += block->span.bytes + (block->second ? 2u : 0);
     dbt->counters.host_bytes += host_bytes;
 }
 
@@ -369,7 +376,7 @@ static void tell(const struct t1 *t, const struct code_place *start, const struc
                              .vaddr = t->hart->pc,
                              .paddr = block->span.paddr,
                              .guest = code_at(&t->dbt->cache, block->span.copy),
-                             .guest_size = block->span.bytes,
+                             .guest_size = t->bytes,
                              .host = start->hot + t->e.run,
                              .host_size = (size_t)(end->hot - start->hot),
                              .cold = start->cold + t->e.run,
@@ -423,15 +430,21 @@ static enum outcome translate(struct t1 *t, unsigned count)
 
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
 {
-    unsigned count = translatable(dbt, hart, source);
+    unsigned whole = translatable(dbt, hart, source), count = whole;
     *full = false;
-    if (count == 0 || source->paddr2 != NO_PAGE || debug_marked(hart, source->paddr, source->bytes))
+    if (count == 0 || debug_marked(hart, source->paddr, source->bytes) ||
+        (source->paddr2 != NO_PAGE && debug_marked(hart, source->paddr2, 2)))
         return NULL;
     for (;;) {
         struct t1 t = { .dbt = dbt, .hart = hart, .source = source };
+        t.stays = count == whole && whole < source->count;
         enum outcome outcome = translate(&t, count);
         if (outcome == DONE)
             return t.block;
+        if (outcome == TOO_LONG && count > 1) {
+            count /= 2;
+            continue;
+        }
         *full = outcome == NO_ROOM && !code_cache_advance(&dbt->cache);
         if (outcome == TOO_LONG || *full)
             return NULL;

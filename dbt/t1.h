@@ -23,6 +23,7 @@ enum t1_cold_kind {
     T1_COLD_EXEC,
     T1_COLD_STATUS,
     T1_COLD_RUN,
+    T1_COLD_LEAVE,
     T1_COLD_ALSO
 };
 
@@ -38,14 +39,14 @@ struct t1_cold {
     enum t1_cold_kind kind;
     uint8_t *site;       /* the jump that leads here */
     const uint8_t *back; /* where it goes on */
-    uint32_t where;      /* LOAD, STORE: for the thunk; SLICE_AT: page offset; CALL_FAR: the same, signed */
+    uint32_t where; /* LOAD, STORE: for the thunk; SLICE_AT, LEAVE: page offset; CALL_FAR: the same, signed */
     struct x86_mem address; /* LOAD, STORE */
     unsigned size;          /* LOAD, STORE: bytes */
-    bool sign;           /* LOAD */
-    unsigned guest;      /* LOAD: rd; STORE: rs2 */
-    bool fp;             /* LOAD, STORE: `guest` is an f register */
+    bool sign;              /* LOAD */
+    unsigned guest;         /* LOAD: rd; STORE: rs2 */
+    bool fp;                /* LOAD, STORE: `guest` is an f register */
     struct t1_link *link;
-    struct insn *insn;    /* EXEC */
+    struct insn *insn; /* EXEC */
     struct t1_cold_run run;
     const uint8_t *thunk; /* EXEC: which one is called; NULL: exec */
     const uint8_t *code;  /* where it was written */
@@ -60,9 +61,11 @@ struct t1 {
     struct hart *hart;
     const struct block *source;
     struct t1_block *block;
+    unsigned bytes;          /* of guest code */
     struct isa_operands op;  /* the instruction */
     unsigned index;          /* in the block */
     unsigned offset;         /* in the page */
+    bool stays;              /* the instruction behind the block is the interpreter's */
     bool ended;              /* control has left */
     unsigned in_rax;         /* the guest register, of those in memory, that rax holds now; 0: none */
     enum x86_reg set_from;   /* what the instruction's t1_set() stored */
@@ -77,8 +80,8 @@ struct t1 {
     uint8_t *compare;        /* where the branch's comparison begins */
     unsigned run_end;        /* behind the present run's last instruction; 0: none */
     struct t1_cold *run_cold;
-    int16_t run_at[BLOCK_INSNS_MAX]; /* of each access of the run, the place relative to that pointer */
-    bool in_cold_run;                /* a run's instructions are being written by themselves */
+    int16_t run_at[BLOCK_INSNS_MAX];      /* of each access of the run, the place relative to that pointer */
+    bool in_cold_run;                     /* a run's instructions are being written by themselves */
     uint32_t starts[BLOCK_INSNS_MAX + 1]; /* where each instruction's code begins, then the cold code */
     struct t1_cold colds[T1_COLDS_MAX];
     unsigned cold_count;
@@ -131,6 +134,12 @@ extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];   /* t1_fp.c */
 extern t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT];
 extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* t1_amo.c */
 
+/* t1_straddle.c: an instruction that lies on two pages is a block of its own. Makes its second span; false:
+ * no room. */
+bool t1_straddle_make(struct t1 *t);
+/* Leaves for the interpreter unless the page behind is the one that the block was made from. */
+void t1_straddle_check(struct t1 *t);
+
 /* t1_jump.c */
 void t1_lower_jump(struct t1 *t);
 /* Leaves the block for an offset relative to its page, which may lie outside; `cond` X86_ALWAYS or a
@@ -159,8 +168,8 @@ void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold);
 uint32_t t1_where(const struct t1 *t);
 /* rs1 in a host register: its own, or rax. */
 enum x86_reg t1_pointer(struct t1 *t);
-/* rdx = the addend for an access to [base + low, base + high) by a table of the TLB (offset in struct tlb; rcx is
- * used); the returned jump is taken where it has none. */
+/* rdx = the addend for an access to [base + low, base + high) by a table of the TLB (offset in struct tlb;
+ * rcx is used); the returned jump is taken where it has none. */
 uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table);
 
 /* t1_sys.c: the instructions that end a block and are no jumps. True: the block ends with this one. */

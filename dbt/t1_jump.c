@@ -43,8 +43,8 @@ static void jump_indirect(struct t1 *t)
     thunks_emit_jump(t->dbt, &t->e);
 }
 
-/* To an offset from this page that lies in another one, which need not be what it was: the table says. rax: the
- * present page. A loop has a jump backward somewhere, so those forward need not look at the budget. */
+/* To an offset from this page that lies in another one, which need not be what it was: the table says. rax:
+ * the present page. A loop has a jump backward somewhere, so those forward need not look at the budget. */
 static void jump_far(struct t1 *t, int32_t target)
 {
     struct x86_emit *e = &t->e;

@@ -43,8 +43,8 @@ enum x86_reg t1_pointer(struct t1 *t)
 uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table)
 {
     struct x86_emit *e = &t->e;
-    /* The index is of the first byte's page. A base a little below will do, and saves an instruction: if it is
-     * in another page, so is the last byte, whose page the entry then has not. */
+    /* The index is of the first byte's page. A base a little below will do, and saves an instruction: if it
+     * is in another page, so is the last byte, whose page the entry then has not. */
     if (t->dbt->x86_v3 && low >= 0 && low <= 32) {
         x86_rotate_right(e, 32, X86_RDX, base, PAGE_SHIFT - 4);
     } else {

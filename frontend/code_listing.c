@@ -120,7 +120,8 @@ static void list(struct code_listing *listing, const struct dbt_code *code)
     }
     uint32_t rest = code->starts ? code->starts[code->count] : 0;
     if (rest < code->host_size)
-        list_host(listing, code->host + rest, code->host_size - rest, code->starts ? "(calls)" : "(host code)");
+        list_host(listing, code->host + rest, code->host_size - rest,
+                  code->starts ? "(calls)" : "(host code)");
     if (code->cold)
         list_host(listing, code->cold, code->cold_size, "(out of line)");
 }

@@ -15,7 +15,7 @@ int main(void)
     Suite *suite = suite_create("t1");
     for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         TCase *tests = tcase_create(names[i]);
-        tcase_set_timeout(tests, 30);
+        tcase_set_timeout(tests, 120);
         parts[i](tests);
         suite_add_tcase(suite, tests);
     }

@@ -104,8 +104,8 @@ static struct chardev *open_ok(const char *what, chardev_escape_fn *escape, void
     return chardev;
 }
 
-/* Takes bytes until all have come. 65,536 hand-overs between threads may take half a minute where processors are
- * few and busy, so only a standstill of ten seconds is a fault. */
+/* Takes bytes until all have come. 65,536 hand-overs between threads may take half a minute where processors
+ * are few and busy, so only a standstill of ten seconds is a fault. */
 static void drain_all(struct slow_front *front, struct chardev *chardev)
 {
     time_t moved = time(NULL);

@@ -64,8 +64,8 @@ static double turn(int fd)
     return (double)(instructions(fd) - before) / seconds / 1e6;
 }
 
-/* Does several turns with nothing set and with each of the `count` points set, in turn, since the machine may be
- * busy for a while; best[0] and best[1 + i] become the best turn's speed. */
+/* Does several turns with nothing set and with each of the `count` points set, in turn, since the machine may
+ * be busy for a while; best[0] and best[1 + i] become the best turn's speed. */
 static void measure(int fd, char set[][32], char unset[][32], unsigned count, double *best)
 {
     for (unsigned i = 0; i < TURNS; i++)

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Instructions of four bytes of which the last two lie on the next page: each is a block of its own, keyed by
+ * the physical address of its first half. What the second half is depends on where the address space maps the
+ * next page, so the code asks the TLB for fetches first, and it is watched for changes by a second span.
+ */
+#include "dbt/t1.h"
+#include "dbt/x86_vex.h"
+
+#include <string.h>
+
+#define HALF 2 /* bytes */
+
+bool t1_straddle_make(struct t1 *t)
+{
+    struct code_cache *cache = &t->dbt->cache;
+    struct code_span *second = code_cache_data(cache, sizeof(*second));
+    uint8_t *copy = code_cache_data(cache, HALF);
+    if (!second || !copy)
+        return false;
+    memcpy(copy, t->source->code + HALF, HALF);
+    *second = (struct code_span){ .paddr = t->source->paddr2,
+                                  .owner = code_ref(cache, t->block),
+                                  .copy = code_ref(cache, copy),
+                                  .bytes = HALF };
+    t->block->span.bytes = HALF;
+    t->block->second = code_ref(cache, second);
+    return true;
+}
+
+void t1_straddle_check(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    const int32_t exec = (int32_t)offsetof(struct tlb, exec);
+    x86_load(e, 64, X86_RAX, HART_MEM(native.page));
+    x86_op_imm(e, X86_ADD, 64, X86_RAX, PAGE_SIZE);
+    x86_mov(e, 32, X86_RCX, X86_RAX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RCX, PAGE_SHIFT);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_EXEC_SIZE - 1);
+    x86_imul_imm(e, 32, X86_RCX, X86_RCX, sizeof(struct tlb_exec));
+    x86_op_mem(e, X86_CMP, 64, X86_RAX,
+               x86_mem_index(HOST_TLB, X86_RCX, exec + (int32_t)offsetof(struct tlb_exec, tag)));
+    struct t1_cold *cold = t1_cold(t, T1_COLD_LEAVE, x86_jcc(e, X86_NE));
+    cold->where = PAGE_SIZE - HALF;
+    x86_mov_imm(e, X86_RDX, (int64_t)t->source->paddr2);
+    x86_op_mem(e, X86_CMP, 64, X86_RDX,
+               x86_mem_index(HOST_TLB, X86_RCX, exec + (int32_t)offsetof(struct tlb_exec, paddr)));
+    t1_cold_also(t, cold, x86_jcc(e, X86_NE));
+}
