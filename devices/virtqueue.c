@@ -240,6 +240,11 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
     return true;
 }
 
+bool virtqueue_retake(struct virtqueue *queue, struct virtq_chain *chain, uint32_t head)
+{
+    return queue->enabled && head < queue->size && !chain_collect(queue, chain, (uint16_t)head);
+}
+
 bool virtqueue_has_more(struct virtqueue *queue)
 {
     return queue->enabled && (load16(queue->avail + 2) != queue->last_avail ||

@@ -60,6 +60,9 @@ void virtqueue_disable(struct virtqueue *queue);
 /* Takes the next chain. False where there is none (the driver's next one then notifies the device), the
  * device may not run, or the driver broke the rules (the device is then broken: virtio_device_break()). */
 bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain);
+/* After loading: takes a chain again that had been popped, but not pushed, when the state was saved. False
+ * where the guest's memory holds none there. */
+bool virtqueue_retake(struct virtqueue *queue, struct virtq_chain *chain, uint32_t head);
 /* Is there another chain? Where there is none, the driver's next one notifies the device. */
 bool virtqueue_has_more(struct virtqueue *queue);
 /* Gives the chain back, `written` bytes of its in-buffers having been filled from the start. */

@@ -506,7 +506,7 @@ static void window_destroy(struct window *window)
         SDL_DestroyRenderer(window->renderer); /* and its textures */
     if (window->window)
         SDL_DestroyWindow(window->window);
-    SDL_Quit();
+    SDL_QuitSubSystem(SDL_INIT_VIDEO); /* sound goes on */
     free(window);
 }
 

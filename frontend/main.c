@@ -20,6 +20,7 @@
 #include "frontend/monitor.h"
 #include "frontend/options.h"
 #include "frontend/screen.h"
+#include "frontend/sound.h"
 #include "machine/machine.h"
 #include "util/log.h"
 
@@ -90,7 +91,7 @@ static int run_monitored(struct screen *screen, struct monitors *monitors, struc
 
 static int run_machine(struct options *options, struct error *error)
 {
-    struct screen *screen = screen_create(options, error);
+    struct screen *screen = sound_load(&options->machine, error) ? screen_create(options, error) : NULL;
     if (!screen)
         return fail(error);
     options->machine.display = screen_display(screen);

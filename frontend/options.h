@@ -68,6 +68,8 @@ struct options_device {
     bool on_pci;            /* it is a function on pcie.0 instead, as `pci` says (without its device) */
     bool has_addr;          /* the place in `pci` was asked for */
     uint32_t width, height; /* of a screen */
+    unsigned audiodev; /* of a sound card: number of its audiodev, from 1; 0: `backend` names it, or none */
+    struct virtio_snd_options sound;
     struct machine_pci pci;
 };
 
@@ -135,6 +137,7 @@ struct options {
     unsigned dump_count;
     struct options_folder folders[OPTIONS_ITEMS_MAX];
     unsigned folder_count;
+    unsigned audio_default;      /* -audio: number of its audiodev, from 1; 0: none */
     bool net_asked;              /* the command line says something about the network */
     unsigned net_card, net_user; /* -net nic: number of the device; -net user: of the network; from 1 */
     unsigned default_macs;       /* given out */
@@ -170,6 +173,9 @@ options_take_fn options_take_netdev, options_take_nic, options_take_net;
 options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_virtio *slot, struct error *error);
+options_take_fn options_take_audiodev, options_take_audio;
+bool options_join_audiodev(struct options *options, const struct options_device *device,
+                           struct machine_virtio *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...: the pairs after the name. */
@@ -204,6 +210,10 @@ struct options_key {
     const char *key;
     bool (*take)(struct options *options, void *item, const char *value, struct error *error);
 };
+/* The key bus= of a device with a slot (options_devices.c); `item` is its struct options_device. */
+bool options_take_slot(struct options *options, void *item, const char *value, struct error *error);
+/* options_audio.c: the keys of a sound card. */
+extern const struct options_key options_sound_keys[];
 /* Gives each pair to the row with its key; the rows end with {NULL}. `flag` is for messages. */
 bool options_take_pairs(struct options *options, const struct option_pairs *pairs,
                         const struct options_key *rows, void *item, const char *flag, struct error *error);

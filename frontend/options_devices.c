@@ -29,6 +29,9 @@ static const struct known_device {
     { "virtio-keyboard-device", MACHINE_VIRTIO_KEYBOARD, NULL, "a keyboard" },
     { "virtio-tablet-device", MACHINE_VIRTIO_TABLET, NULL, "a pointer that follows the host's" },
     { "virtio-mouse-device", MACHINE_VIRTIO_MOUSE, NULL, "a mouse that is grabbed" },
+    { "virtio-sound-device", MACHINE_VIRTIO_SND, "audiodev",
+      "a sound card: audiodev=ID of an -audiodev, streams=N (2), jacks=N (0), chmaps=N (0)" },
+    { "virtio-snd-device", MACHINE_VIRTIO_SND, "audiodev", "the same" },
     { "bochs-display", MACHINE_BOCHS_DISPLAY, NULL, "a simple screen on the PCI bus: xres=N, yres=N" },
     { "ramfb", MACHINE_VIRTIO_NONE, NULL, "a screen for firmware (EDK2, U-Boot)" },
     { "loader", MACHINE_VIRTIO_NONE, NULL,
@@ -60,6 +63,11 @@ static const struct {
     { "ioh3420", false, "all PCI devices are on the root bus, pcie.0" },
     { "pci-bridge", false, "all PCI devices are on the root bus, pcie.0" },
     { "pxb", true, "all PCI devices are on the root bus, pcie.0" },
+    { "intel-hda", false, "use virtio-sound-pci" },
+    { "ich9-intel-hda", false, "use virtio-sound-pci" },
+    { "hda-", true, "use virtio-sound-pci" },
+    { "AC97", false, "use virtio-sound-pci" },
+    { "ES1370", false, "use virtio-sound-pci" },
     { "virtio-balloon", true, "the guest keeps its RAM" },
     { "guest-loader", false, "use -device loader" },
 };
@@ -100,7 +108,7 @@ static bool device_serial(struct options *options, void *item, const char *value
     return true;
 }
 
-static bool device_bus(struct options *options, void *item, const char *value, struct error *error)
+bool options_take_slot(struct options *options, void *item, const char *value, struct error *error)
 {
     (void)options;
     uint64_t slot;
@@ -135,7 +143,7 @@ static bool device_queue_size(struct options *options, void *item, const char *v
 static const struct options_key blk_keys[] = {
     { "drive", device_backend },
     { "id", device_id },
-    { "bus", device_bus },
+    { "bus", options_take_slot },
     { "serial", device_serial },
     { "num-queues", device_queues },
     { "queue-size", device_queue_size },
@@ -164,7 +172,7 @@ static bool device_mq(struct options *options, void *item, const char *value, st
 
 static const struct options_key net_keys[] = {
     { "netdev", device_backend }, { "mac", device_mac }, { "id", device_id },
-    { "bus", device_bus },        { "mq", device_mq },   { NULL, NULL },
+    { "bus", options_take_slot }, { "mq", device_mq },   { NULL, NULL },
 };
 static bool device_mount_tag(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -177,17 +185,17 @@ static const struct options_key folder_keys[] = {
     { "fsdev", device_backend },
     { "mount_tag", device_mount_tag },
     { "id", device_id },
-    { "bus", device_bus },
+    { "bus", options_take_slot },
     { NULL, NULL },
 };
 static const struct options_key rng_keys[] = {
     { "rng", device_backend },
     { "id", device_id },
-    { "bus", device_bus },
+    { "bus", options_take_slot },
     { NULL, NULL },
 };
 static const struct options_key serial_keys[] = { { "id", device_id },
-                                                  { "bus", device_bus },
+                                                  { "bus", options_take_slot },
                                                   { NULL, NULL } };
 
 static bool device_pixels(const char *key, const char *value, uint32_t *pixels, struct error *error)
@@ -213,8 +221,8 @@ static bool device_yres(struct options *options, void *item, const char *value, 
 }
 
 static const struct options_key gpu_keys[] = {
-    { "xres", device_xres }, { "yres", device_yres }, { "id", device_id },
-    { "bus", device_bus },   { NULL, NULL },
+    { "xres", device_xres },      { "yres", device_yres }, { "id", device_id },
+    { "bus", options_take_slot }, { NULL, NULL },
 };
 
 static bool take_ramfb(struct options *options, const struct option_pairs *pairs, struct error *error)
@@ -322,6 +330,7 @@ static bool take_virtio(struct options *options, const struct known_device *know
                                      : known->kind == MACHINE_VIRTIO_9P     ? folder_keys
                                      : known->kind == MACHINE_VIRTIO_GPU    ? gpu_keys
                                      : known->kind == MACHINE_BOCHS_DISPLAY ? gpu_keys
+                                     : known->kind == MACHINE_VIRTIO_SND    ? options_sound_keys
                                                                             : serial_keys;
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-device %s: too many devices", argument);

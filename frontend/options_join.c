@@ -54,6 +54,8 @@ static bool join_backend(struct options *options, const struct options_device *d
         return options_join_netdev(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_9P)
         return options_join_folder(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_SND)
+        return options_join_audiodev(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {
         named = find_named(options->rngs, options->rng_count, device->backend);
         slot->rng_file = named ? named->value : NULL;

@@ -65,6 +65,7 @@ struct machine {
     struct chardev *console;                     /* of them, the one with Ctrl-A keys; NULL: none */
     struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
     unsigned netdev_count;
+    struct audiodev *audiodevs[MACHINE_AUDIO_MAX]; /* NULL: not made; destroyed after the devices */
 
     struct loader loader;
     struct loader_place firmware, kernel, initrd; /* end == 0: there is none */

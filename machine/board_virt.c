@@ -107,6 +107,23 @@ static struct netdev *open_netdev(struct machine *machine, const struct machine_
     return netdev;
 }
 
+/* Several devices may share one. */
+static struct audiodev *open_audiodev(struct machine *machine, unsigned number, struct error *error)
+{
+    struct audiodev **audiodev = &machine->audiodevs[number - 1];
+    const struct machine_audiodev *what = &machine->config.audiodevs[number - 1];
+    struct audiodev_config config = what->config;
+    config.clock = machine->clock;
+    if (!*audiodev)
+        *audiodev = audiodev_create(&config, error);
+    if (!*audiodev && what->may_fail) {
+        log_warn("%s; the guest's sound goes nowhere", error->text);
+        config.create = audiodev_none_create;
+        *audiodev = audiodev_create(&config, error);
+    }
+    return *audiodev;
+}
+
 /* ---- Rows' makers --------------------------------------------------------------------------------- */
 
 static struct device *create_plic(struct machine *machine, const struct row *row, struct error *error)
@@ -249,7 +266,15 @@ static struct virtio_device *create_virtio_net(struct machine *machine, const st
     return virtio_net_create(&config, error);
 }
 
-/* Screens, keyboards and pointers; drivers for these expect the interface of Virtio 1. */
+static struct virtio_device *create_virtio_snd(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_snd_config config = { .options = what->sound };
+    config.audiodev = open_audiodev(machine, what->audiodev, error);
+    return config.audiodev ? virtio_snd_create(&config, error) : NULL;
+}
+
+/* Screens, keyboards and pointers. */
 static bool is_on_display(enum machine_virtio_kind kind)
 {
     return kind == MACHINE_VIRTIO_GPU || kind == MACHINE_VIRTIO_KEYBOARD || kind == MACHINE_VIRTIO_TABLET ||
@@ -284,6 +309,8 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
         return virtio_9p_create(&what->folder, error);
     if (what->kind == MACHINE_VIRTIO_RNG)
         return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
+    if (what->kind == MACHINE_VIRTIO_SND)
+        return create_virtio_snd(machine, what, error);
     if (is_on_display(what->kind))
         return create_on_display(machine, what, error);
     struct virtio_console_config config = { .chardev = board_open_chardev(machine, what->chardev, error) };
@@ -293,10 +320,12 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
 static struct device *create_virtio_slot(struct machine *machine, const struct row *row, struct error *error)
 {
     const struct machine_virtio *what = &machine->config.virtio[row->slot];
+    /* These came with Virtio 1, and their drivers expect its interface. */
+    bool modern = is_on_display(what->kind) || what->kind == MACHINE_VIRTIO_SND;
     struct virtio_mmio_config config = {
         .irq = line_of(machine, row),
         .dma = bus_for_devices(machine->bus),
-        .legacy = machine->config.virtio_legacy && !is_on_display(what->kind),
+        .legacy = machine->config.virtio_legacy && !modern,
     };
     struct device *slot = virtio_mmio_create(&config, error);
     if (!slot || what->kind == MACHINE_VIRTIO_NONE)

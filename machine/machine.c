@@ -146,6 +146,8 @@ void machine_destroy(struct machine *machine)
     for (unsigned i = machine->device_count; i-- > 0;)
         machine->devices[i].device->ops->destroy(machine->devices[i].device);
     ramfb_destroy(machine->ramfb);
+    for (unsigned i = 0; i < MACHINE_AUDIO_MAX; i++)
+        audiodev_destroy(machine->audiodevs[i]);
     for (unsigned i = 0; i < machine->blockdev_count; i++)
         blockdev_destroy(machine->blockdevs[i]);
     harts_destroy(machine);

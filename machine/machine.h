@@ -15,11 +15,13 @@
 
 #include "cpu/isa.h"
 #include "dbt/dbt.h"
+#include "devices/audiodev.h"
 #include "devices/blockdev.h"
 #include "devices/display.h"
 #include "devices/netdev_slirp.h"
 #include "devices/virtio_9p.h"
 #include "devices/virtio_pci.h"
+#include "devices/virtio_snd.h"
 #include "machine/profile.h"
 #include "machine/semihosting.h"
 #include "util/error.h"
@@ -31,6 +33,7 @@
 #define MACHINE_PFLASH_BANKS 2
 #define MACHINE_NETDEVS_MAX  8
 #define MACHINE_DUMPS_MAX    4
+#define MACHINE_AUDIO_MAX    8
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
 
@@ -45,21 +48,24 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_KEYBOARD,
     MACHINE_VIRTIO_TABLET,
     MACHINE_VIRTIO_MOUSE,
+    MACHINE_VIRTIO_SND,
     MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
 };
 
 /* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
-    struct blockdev_config drive;   /* BLK */
-    const char *serial_number;      /* BLK: serial=, NULL: none */
-    unsigned queues, queue_size;    /* BLK: 0: the device's default */
-    const char *rng_file;           /* RNG: host file the bytes come from; NULL: the host's getrandom() */
-    const char *chardev;            /* CONSOLE: as for chardev_open() */
-    unsigned netdev;                /* NET: number of its network, from 1; 0: none */
-    uint8_t mac[6];                 /* NET */
-    struct virtio_9p_config folder; /* 9P */
-    uint32_t width, height;         /* GPU: xres=, yres=; 0: its default */
+    struct blockdev_config drive;    /* BLK */
+    const char *serial_number;       /* BLK: serial=, NULL: none */
+    unsigned queues, queue_size;     /* BLK: 0: the device's default */
+    const char *rng_file;            /* RNG: host file the bytes come from; NULL: the host's getrandom() */
+    const char *chardev;             /* CONSOLE: as for chardev_open() */
+    unsigned netdev;                 /* NET: number of its network, from 1; 0: none */
+    uint8_t mac[6];                  /* NET */
+    struct virtio_9p_config folder;  /* 9P */
+    uint32_t width, height;          /* GPU: xres=, yres=; 0: its default */
+    unsigned audiodev;               /* SND: number of its audiodev, from 1 */
+    struct virtio_snd_options sound; /* SND */
 };
 
 /* A network, and the files that its frames are copied to. */
@@ -73,6 +79,13 @@ struct machine_netdev {
     struct machine_dump dumps[MACHINE_DUMPS_MAX];
     unsigned dump_count;
     bool used; /* a card is on it; without one it is not made */
+};
+
+/* Where sound goes to and comes from. The clock is filled in by the machine. */
+struct machine_audiodev {
+    const char *id; /* NULL: none */
+    struct audiodev_config config;
+    bool may_fail; /* nobody asked for it: with a warning, the guest's sound goes nowhere */
 };
 
 /* One function on the PCI bus. */
@@ -133,6 +146,8 @@ struct machine_config {
     unsigned pci_count;
     struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
     unsigned netdev_count;
+    struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */
+    unsigned audiodev_count;
     bool virtio_legacy;      /* the slots speak the legacy register layout (QEMU's default) */
     struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
     bool ramfb;              /* a screen in guest memory, for firmware */

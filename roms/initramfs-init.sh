@@ -20,12 +20,13 @@ ln -sf /proc/self/fd /dev/fd
 while read -r module; do
     insmod "/modules/$module" || echo "init: $module did not load"
 done </modules/order
-# There with initramfs-screen.cpio.
-if [ -f /modules/screen/order ]; then
+# There with initramfs-screen.cpio and initramfs-sound.cpio.
+for order in /modules/*/order; do
+    [ -f "$order" ] || continue
     while read -r module; do
-        insmod "/modules/screen/$module" || echo "init: $module did not load"
-    done </modules/screen/order
-fi
+        insmod "${order%order}$module" || echo "init: $module did not load"
+    done <"$order"
+done
 
 root=''
 init=/sbin/init

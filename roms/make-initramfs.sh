@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Makes RVIVE_CACHE/guest/initramfs.cpio from what fetch-kernel.sh left: busybox, roms/initramfs-init.sh as /init, and
 # the kernel modules for the board's devices and ext4, unpacked (the host is quicker at that) and in loading order.
-# The modules for a screen, a keyboard and pointers are in initramfs-screen.cpio, which is appended where one is wanted.
+# The modules for a screen, a keyboard and pointers are in initramfs-screen.cpio, which is appended where one is wanted,
+# and those for sound in initramfs-sound.cpio.
 # Not compressed: an emulated machine would only spend time on it. Done again when the kernel or the init is newer.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -10,8 +11,9 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 
 modules="virtio_mmio virtio_blk virtio_rng virtio_net 9pnet_virtio 9p ext4"
-# These are large, so they go into initramfs-screen.cpio, to be appended to the other.
+# These are large, so they go into initramfs-screen.cpio and -sound.cpio, to be appended to the other.
 screen_modules="virtio_gpu bochs virtio_input evdev"
+sound_modules="virtio_snd"
 initramfs=$guest_dir/initramfs.cpio
 
 [ -f "$guest_dir/vmlinux" ] || die "no kernel in $guest_dir: run roms/fetch-kernel.sh first"
@@ -21,7 +23,7 @@ stale=$(find "$guest_dir/vmlinux" "$top/roms/initramfs-init.sh" "$0" -newer "$in
 say "Making the initramfs"
 work=$guest_dir/initramfs.new
 rm -rf "$work"
-mkdir -p "$work/root/bin" "$work/root/modules" "$work/screen/modules/screen"
+mkdir -p "$work/root/bin" "$work/root/modules" "$work/screen/modules/screen" "$work/sound/modules/sound"
 cp "$guest_dir/busybox" "$work/root/bin/busybox"
 cp "$top/roms/initramfs-init.sh" "$work/root/init"
 chmod 755 "$work/root/init" "$work/root/bin/busybox"
@@ -56,8 +58,10 @@ pack() {
 }
 pack "$work/root/modules" $modules
 pack "$work/screen/modules/screen" $screen_modules
+pack "$work/sound/modules/sound" $sound_modules
 
 (cd "$work/screen" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0) >"$guest_dir/initramfs-screen.cpio"
+(cd "$work/sound" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0) >"$guest_dir/initramfs-sound.cpio"
 (cd "$work/root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0) >"$initramfs.new"
 mv "$initramfs.new" "$initramfs"
 rm -rf "$work"

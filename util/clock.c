@@ -59,6 +59,11 @@ void clock_start(struct clock *clock)
     pthread_mutex_unlock(&clock->lock);
 }
 
+bool clock_is_stopped(struct clock *clock)
+{
+    return atomic_load(&clock->stopped_at) != 0;
+}
+
 void clock_shift(struct clock *clock, int64_t ns)
 {
     pthread_mutex_lock(&clock->lock);

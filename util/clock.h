@@ -10,6 +10,7 @@
 #ifndef UTIL_CLOCK_H
 #define UTIL_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/error.h"
@@ -29,6 +30,7 @@ uint64_t clock_ns(struct clock *clock);
  * starts again. For whoever has stopped the harts. Idempotent. */
 void clock_stop(struct clock *clock);
 void clock_start(struct clock *clock);
+bool clock_is_stopped(struct clock *clock);
 /* Adds to all later readings (loading a snapshot). */
 void clock_shift(struct clock *clock, int64_t ns);
 /* Seconds since 1970 at guest time 0 (host wall clock, or -rtc base=...), in nanoseconds. */

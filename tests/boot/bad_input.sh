@@ -75,6 +75,8 @@ refuses "nodir/log" $loop -D nodir/log
 unset DISPLAY WAYLAND_DISPLAY SDL_VIDEODRIVER
 refuses "there is no desktop" $loop -display sdl
 refuses "no such host.invalid" $loop -vnc "no such host.invalid:1"
+refuses "nodir/a.wav: cannot be written" $loop -audio wav,path=nodir/a.wav,model=virtio
+SDL_AUDIODRIVER=nonesuch refuses "there is no sound on this computer" $loop -audio sdl,model=virtio
 refuses "good.img is no device tree" $loop -dtb good.img
 
 # images
