@@ -245,6 +245,91 @@ static bool sstatus_csr(struct t1 *t, struct csr_use use)
     return true;
 }
 
+/* ---- fflags, frm, fcsr ----------------------------------------------------------------------------------
+ */
+
+#define CSR_FFLAGS 1 /* and 2 is frm; 3 is fcsr, which is both */
+#define CSR_FRM    2
+
+/* rax = the register's value. */
+static void fp_csr_read(struct t1 *t, unsigned number)
+{
+    struct x86_emit *e = &t->e;
+    if (number & CSR_FFLAGS) { /* those in MXCSR and those that software raised */
+        x86_load(e, 32, X86_RCX, HART_MEM(native.mxcsr));
+        x86_op_imm(e, X86_AND, 32, X86_RCX, 63);
+        x86_load_extend(e, 8, false, X86_RCX,
+                        x86_mem_index(HOST_HART, X86_RCX,
+                                      (int32_t)offsetof(struct hart, native.flags_of_mxcsr) - HART_BIAS));
+        x86_load_extend(e, 8, false, X86_RAX, HART_MEM(fp.flags));
+        x86_op(e, X86_OR, 32, X86_RAX, X86_RCX);
+    }
+    if (number == CSR_FRM) {
+        x86_load_extend(e, 8, false, X86_RAX, HART_MEM(fp.frm));
+    } else if (number & CSR_FRM) {
+        x86_load_extend(e, 8, false, X86_RCX, HART_MEM(fp.frm));
+        x86_shift_imm(e, X86_SHL, 32, X86_RCX, 5);
+        x86_op(e, X86_OR, 32, X86_RAX, X86_RCX);
+    }
+}
+
+/* The register = rdx. MXCSR's mode follows when an instruction wants it. */
+static void fp_csr_write(struct t1 *t, unsigned number)
+{
+    struct x86_emit *e = &t->e;
+    if (number & CSR_FFLAGS) {
+        x86_mov(e, 32, X86_RCX, X86_RDX);
+        x86_op_imm(e, X86_AND, 32, X86_RCX, FP_FLAGS);
+        x86_store(e, 8, HART_MEM(fp.flags), X86_RCX);
+        x86_test_mem_imm(e, HART_MEM(native.mxcsr), 63);
+        uint8_t *clear = x86_jcc(e, X86_E);
+        x86_mem_op_imm(e, X86_AND, 32, HART_MEM(native.mxcsr), ~63);
+        x86_ldmxcsr(e, HART_MEM(native.mxcsr));
+        x86_land(e, clear);
+    }
+    if (number & CSR_FRM) {
+        if (number & CSR_FFLAGS)
+            x86_shift_imm(e, X86_SHR, 32, X86_RDX, 5);
+        x86_op_imm(e, X86_AND, 32, X86_RDX, 7);
+        x86_store(e, 8, HART_MEM(fp.frm), X86_RDX);
+    }
+}
+
+/* libm saves, sets and restores these around many a function. The handler does what finds FS Off, or writes
+ * where it is not Dirty yet. */
+static bool fp_csr(struct t1 *t, struct csr_use use)
+{
+    struct x86_emit *e = &t->e;
+    struct t1_cold *cold = NULL;
+    if (use.number < CSR_FFLAGS || use.number > (CSR_FFLAGS | CSR_FRM) || !isa_has(&t->hart->isa, ISA_F))
+        return false;
+    x86_load(e, 32, X86_RAX, HART_MEM(mstatus));
+    if (use.writes)
+        x86_not(e, 32, X86_RAX);
+    x86_test_imm32(e, X86_RAX, (int32_t)MSTATUS_FS);
+    csr_handler_if(t, &cold, x86_jcc(e, use.writes ? X86_NE : X86_E));
+    if (use.immediate)
+        x86_mov_imm(e, X86_RDX, use.source);
+    else
+        t1_copy(t, X86_RDX, use.source);
+    if (use.number & CSR_FFLAGS)
+        x86_stmxcsr(e, HART_MEM(native.mxcsr));
+    if (OP.rd || use.operation != CSR_WRITE)
+        fp_csr_read(t, use.number);
+    if (use.operation == CSR_SET) {
+        x86_op(e, X86_OR, 32, X86_RDX, X86_RAX);
+    } else if (use.operation == CSR_CLEAR) {
+        x86_not(e, 32, X86_RDX);
+        x86_op(e, X86_AND, 32, X86_RDX, X86_RAX);
+    }
+    if (use.writes)
+        fp_csr_write(t, use.number);
+    if (OP.rd)
+        t1_set(t, X86_RAX);
+    cold->back = x86_here(e);
+    return true;
+}
+
 /* ---- All of them --------------------------------------------------------------------------------------- */
 
 void t1_lower_system(struct t1 *t)
@@ -257,7 +342,8 @@ void t1_lower_system(struct t1 *t)
         use = csr_use(&OP);
         stays = csr_stays(use);
     }
-    bool is_inline = stays && t->hart->isa.supervisor && (plain_csr(t, use) || sstatus_csr(t, use));
+    bool is_inline =
+        stays && (fp_csr(t, use) || (t->hart->isa.supervisor && (plain_csr(t, use) || sstatus_csr(t, use))));
     if (!is_inline) {
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t1_make_insn(t));
         if (stays)

@@ -432,7 +432,7 @@ static void convert(struct t2_emit *t, const struct t2_insn *insn)
 static void read_flags(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
-    x86_vex_mem(e, (struct x86_vex){ 0xae, X86_0F, X86_PP_NONE, false }, 3, 0, HART_MEM(native.mxcsr));
+    x86_stmxcsr(e, HART_MEM(native.mxcsr));
     x86_load(e, 32, X86_RCX, HART_MEM(native.mxcsr));
     x86_op_imm(e, X86_AND, 32, X86_RCX, 63);
     x86_load_extend(

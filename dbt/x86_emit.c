@@ -325,6 +325,16 @@ void x86_sse_store(struct x86_emit *e, unsigned bits, struct x86_mem to, unsigne
     emit_mem(e, sse_form(bits, 0x11), from, to);
 }
 
+void x86_ldmxcsr(struct x86_emit *e, struct x86_mem from)
+{
+    emit_mem(e, form_of(0x0fae, 32), 2, from);
+}
+
+void x86_stmxcsr(struct x86_emit *e, struct x86_mem to)
+{
+    emit_mem(e, form_of(0x0fae, 32), 3, to);
+}
+
 void x86_ucomis(struct x86_emit *e, unsigned bits, unsigned a, unsigned b)
 {
     emit_reg(e, (struct form){ .opcode = 0x0f2e, .prefix = bits == 64 ? 0x66 : 0 }, a, b);

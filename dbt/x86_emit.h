@@ -156,6 +156,8 @@ void x86_sse_op(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, uns
 void x86_sse_op_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, struct x86_mem from);
 void x86_sse_load(struct x86_emit *e, unsigned bits, unsigned to, struct x86_mem from);
 void x86_sse_store(struct x86_emit *e, unsigned bits, struct x86_mem to, unsigned from);
+void x86_ldmxcsr(struct x86_emit *e, struct x86_mem from);
+void x86_stmxcsr(struct x86_emit *e, struct x86_mem to);
 void x86_ucomis(struct x86_emit *e, unsigned bits, unsigned a, unsigned b); /* quiet */
 void x86_comis(struct x86_emit *e, unsigned bits, unsigned a, unsigned b);  /* signals for every NaN */
 void x86_cvt_from_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, unsigned to,

@@ -337,6 +337,11 @@ static void sse_memory(unsigned bits, unsigned reg, struct x86_mem mem)
     expect("movs%c xmm%u,%s", s, reg, text);
     x86_sse_store(e, bits, mem, reg);
     expect("movs%c %s,xmm%u", s, text, reg);
+    x86_ldmxcsr(e, mem);
+    expect("ldmxcsr %s", mem_text(32, mem));
+    x86_stmxcsr(e, mem);
+    expect("stmxcsr %s", mem_text(32, mem));
+    text = mem_text(bits, mem);
     EACH(i, sses)
     {
         x86_sse_op_mem(e, bits, sses[i].op, reg, mem);
