@@ -174,6 +174,52 @@ static void test_fetch(void)
     }
 }
 
+/* Several accesses by one pointer, which a translator may check together: words at 0, 4, 8 from it, of which
+ * those from `fits` on lie on the second page. Stores before a fault are done, and nothing behind it. */
+static void test_run(unsigned fits, uintptr_t second)
+{
+    uintptr_t pointer = DATA_VA + PAGE - 4 * fits, epc[3];
+    bool faults = fits < 3 && !(second & PTE_W);
+    code_begin();
+    epc[0] = emit(SW(A2, A1, 0));
+    emit(ADDI(A2, A2, 1));
+    epc[1] = emit(SW(A2, A1, 4));
+    emit(ADDI(A1, A1, 8));
+    epc[2] = emit(SW(A2, A1, 0));
+    emit(LW(A0, A1, -8));
+    set_pages(PTE_RWX, second);
+    for (unsigned round = 0; round < 3; round++) {
+        fill(PAGE - 16);
+        struct trap trap = run_code(MODE_S, ARGS(99, pointer, 0x1000 + round));
+        if (faults)
+            check_trap(&trap, CAUSE_STORE_PAGE, epc[fits], DATA_VA + PAGE, "run-fault");
+        else
+            check_cause(&trap, CAUSE_NONE, "run");
+        check_equal(trap.x[A0], faults ? 99 : 0x1000 + round, "run-load");
+        check_equal(trap.x[A1], pointer + (faults && fits < 2 ? 0 : 8), "run-pointer");
+        check_equal(trap.x[A2], 0x1000 + round + (faults && fits < 1 ? 0 : 1), "run-value");
+        for (unsigned i = 0; i < 3; i++) {
+            uint32_t got = 0, before = 0, at = (unsigned)PAGE - 4 * fits + 4 * i;
+            for (unsigned k = 4; k-- > 0;) {
+                got = got << 8 | *(volatile uint8_t *)byte_at(at + k);
+                before = before << 8 | pattern(at + k - (unsigned)(PAGE - 16));
+            }
+            check_equal(got, faults && i >= fits ? before : 0x1000 + round + (i > 0), "run-stored");
+        }
+    }
+}
+
+static void test_runs(void)
+{
+    for (unsigned fits = 0; fits <= 3; fits++) {
+        test_run(fits, PTE_RWX);
+        test_run(fits, 0);
+        test_run(fits, PTE_V | PTE_R | PTE_A | PTE_D);
+        test_run(fits, PTE_RWX); /* what faulted is there again */
+    }
+    set_pages(PTE_RWX, PTE_RWX);
+}
+
 /* Misaligned LR, SC, AMO: an address-misaligned or an access-fault exception, never done
  * (Unpriv. 13.2, 13.4). */
 static void test_atomics(uintptr_t vaddr, enum mode mode)
@@ -222,6 +268,7 @@ void test_main(void)
         test_working(DATA_VA, PAGE - 16, PAGE + 8, MODE_U);
         test_faults();
         test_fetch();
+        test_runs();
         set_pages(PTE_RWX, PTE_RWX);
         test_atomics(DATA_VA + 256, MODE_S);
     }
