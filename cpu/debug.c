@@ -11,8 +11,8 @@
  * with the next change of the list.
  *
  * Watched pages are kept out of the TLB for loads and stores, so that each access comes by the slow path. An
- * instruction that touches a watched byte is undone, as for a trap, and then executed by itself; the hart
- * stops behind it, unless it trapped.
+ * instruction that is about to touch a watched byte, and may, is undone as for a trap, and the hart stops in
+ * front of it: gdb expects that of RISC-V, steps over it and shows what became of the bytes.
  *
  * hook_lock makes marking a page and dropping its translated code one step: a hart that finds a page marked
  * may rely on it. It comes before the translator's lock; `lock`, which guards the marks, after it.
@@ -77,7 +77,7 @@ void debug_destroy(struct debug *debug)
 void debug_attach(struct debug *debug, struct hart *hart)
 {
     hart->debug.shared = debug;
-    hart->debug.skip = NO_PC;
+    hart->debug.skip = hart->debug.told_pc = NO_PC;
     hart->debug.next = debug->harts;
     debug->harts = hart;
 }
@@ -330,23 +330,19 @@ bool debug_page_watched(const struct hart *hart, uint64_t vaddr, unsigned access
     return access != MMU_FETCH && find_watch(hart, vaddr & PAGE_MASK, PAGE_SIZE, kinds);
 }
 
-bool debug_watch_defers(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t size,
-                        unsigned kinds)
+bool debug_watched(const struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds)
 {
-    if (hart->debug.stepping || hart->stepping || !find_watch(hart, vaddr, size, kinds))
-        return false;
-    undo(hart, insn);
-    hart->debug.retry = true;
-    return true;
+    return !hart->debug.passing && !hart->stepping && find_watch(hart, vaddr, size, kinds);
 }
 
-void debug_watch_done(struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds)
+void debug_watch_stop(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t size,
+                      unsigned kinds)
 {
-    const struct debug_watch *watch = hart->debug.stepping ? find_watch(hart, vaddr, size, kinds) : NULL;
-    if (watch)
-        hart->debug.stop = (struct debug_stop){ .reason = DEBUG_WATCH,
-                                                .addr = watch->addr - vaddr < size ? watch->addr : vaddr,
-                                                .kinds = watch->kinds };
+    const struct debug_watch *watch = find_watch(hart, vaddr, size, kinds);
+    undo(hart, insn);
+    hart->debug.stop = (struct debug_stop){ .reason = DEBUG_WATCH,
+                                            .addr = watch->addr - vaddr < size ? watch->addr : vaddr,
+                                            .kinds = watch->kinds };
 }
 
 bool debug_set_watches(struct debug *debug, const struct debug_watch *watches, size_t count)
@@ -374,7 +370,6 @@ bool debug_set_watches(struct debug *debug, const struct debug_watch *watches, s
 /* One instruction, or with `irq` the entry into an interrupt's handler. */
 static void step_one(struct hart *hart, bool irq)
 {
-    hart->debug.stepping = true;
     struct block *block = irq && trap_take_interrupt(hart) ? NULL : block_find_single(hart);
     if (block) {
         hart->block = block;
@@ -383,7 +378,7 @@ static void step_one(struct hart *hart, bool irq)
                               memory_order_relaxed);
         block->insns[0].exec(hart, block->insns);
     }
-    hart->debug.stepping = false;
+    hart->debug.passing = false;
     hart->exit_link = NULL;
     hart_request_self(hart, HART_REQUEST_IRQ); /* what was not taken */
 }
@@ -423,14 +418,10 @@ bool debug_serve(struct hart *hart)
         return true;
     if (state->stop.reason != DEBUG_NONE)
         return stop(hart);
-    if (state->retry) {
-        state->retry = false;
-        step_one(hart, false);
-        if (state->stop.reason != DEBUG_NONE)
-            return stop(hart);
-    } else if (state->action != DEBUG_RUN) {
-        step_one(hart, state->irq);
-        return stepped(hart);
+    if (state->passing || state->action != DEBUG_RUN) {
+        step_one(hart, state->irq && !state->passing);
+        if (state->action != DEBUG_RUN || state->stop.reason != DEBUG_NONE)
+            return stepped(hart);
     }
     no_request(hart);
     return false;
@@ -439,21 +430,31 @@ bool debug_serve(struct hart *hart)
 void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t first, uint64_t end, bool irq)
 {
     struct hart_debug *state = &hart->debug;
-    /* A debugger that knows of a breakpoint steps over it by itself; of physical ones it does not. */
-    if (state->stop.reason == DEBUG_BREAK && state->stop.physical)
-        state->skip = hart->pc;
-    else if (state->stop.reason != DEBUG_NONE || state->skip != hart->pc)
-        state->skip = NO_PC;
+    bool told = action != DEBUG_HOLD && state->told_pc == hart->pc;
+    state->skip = told && !state->told_watch ? hart->pc : NO_PC;
+    state->passing = told && state->told_watch;
+    if (action != DEBUG_HOLD)
+        state->told_pc = NO_PC;
     state->stop = (struct debug_stop){ .reason = DEBUG_NONE };
-    state->retry = false;
     state->action = action;
     state->first = first;
     state->end = end;
     state->irq = irq;
-    if (action == DEBUG_RUN)
+    if (action == DEBUG_RUN && !state->passing)
         no_request(hart);
     else
         hart_request_self(hart, HART_REQUEST_DEBUG);
+}
+
+/* A debugger that knows of a breakpoint steps over it by itself; of physical ones it does not. */
+void hart_debug_told(struct hart *hart)
+{
+    struct debug_stop stop = hart->debug.stop;
+    hart_debug_resume(hart, DEBUG_HOLD, 0, 0, false);
+    if (stop.reason == DEBUG_NONE)
+        return;
+    hart->debug.told_watch = stop.reason == DEBUG_WATCH;
+    hart->debug.told_pc = stop.physical || hart->debug.told_watch ? hart->pc : NO_PC;
 }
 
 struct debug_stop hart_debug_stop(const struct hart *hart)

@@ -27,8 +27,8 @@ struct debug_break {
 };
 
 enum { DEBUG_WATCH_READ = 1, DEBUG_WATCH_WRITE = 2 };
-/* Stops after an instruction that touched [addr, addr + length), virtual. Reads for translation and fetches
- * do not count, nor do devices' transfers. */
+/* Stops before an instruction that will touch [addr, addr + length), virtual; one that traps instead does not
+ * stop. Reads for translation and fetches do not count, nor do devices' transfers. */
 struct debug_watch {
     uint64_t addr, length;
     unsigned kinds;
@@ -37,7 +37,7 @@ struct debug_watch {
 enum debug_reason { DEBUG_NONE, DEBUG_STEPPED, DEBUG_BREAK, DEBUG_WATCH };
 struct debug_stop {
     enum debug_reason reason;
-    uint64_t addr;  /* BREAK: the breakpoint's; WATCH: the first watched byte that was touched */
+    uint64_t addr;  /* BREAK: the breakpoint's; WATCH: the first watched byte to be touched */
     unsigned kinds; /* WATCH: the watchpoint's */
     bool physical;  /* BREAK: the breakpoint's */
 };
@@ -64,12 +64,17 @@ bool debug_set_watches(struct debug *debug, const struct debug_watch *watches, s
 /* What a hart does when it runs next: run; execute one instruction; execute instructions while its pc stays
  * in [first, end); nothing at all. With `irq` an interrupt may be taken instead of the first or next
  * instruction: entering the handler then is the step. Without, interrupts stay pending until the hart runs.
- * While no hart runs. */
+ * While no hart runs. A stop that nobody was told of is forgotten: where the hart still stands in front of
+ * what stopped it, it happens again. */
 enum debug_action { DEBUG_RUN, DEBUG_STEP, DEBUG_RANGE, DEBUG_HOLD };
 void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t first, uint64_t end, bool irq);
 /* Why the hart stopped; DEBUG_NONE: it did not. Stays until hart_debug_resume(). While the hart does not run.
  */
 struct debug_stop hart_debug_stop(const struct hart *hart);
+/* The user knows of the stop, which is over; the hart holds still. Where it resumes from the same place, a
+ * physical breakpoint there, or the watchpoint that its instruction is about to touch, does not stop it
+ * again. While no hart runs. */
+void hart_debug_told(struct hart *hart);
 
 /* ---- For the rest of cpu/ and for the translators (any hart's thread) ----------------------------- */
 
@@ -89,12 +94,11 @@ bool debug_block_stale(const struct hart *hart, const struct block *block);
 
 /* Loads and stores to the page must all come by the slow path. `access` is an enum mmu_access. */
 bool debug_page_watched(const struct hart *hart, uint64_t vaddr, unsigned access);
-/* Before an access: true where the instruction is put off, to be run by itself; its handler returns as after
- * a trap. */
-bool debug_watch_defers(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t size,
-                        unsigned kinds);
-/* After an access that was done. */
-void debug_watch_done(struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds);
+/* Whether a hart that may make this access stops in front of it. */
+bool debug_watched(const struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds);
+/* It does: the instruction's handler returns as after a trap. */
+void debug_watch_stop(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t size,
+                      unsigned kinds);
 
 /* HART_REQUEST_DEBUG was seen. True: hart_run() returns. */
 bool debug_serve(struct hart *hart);

@@ -139,9 +139,6 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
     }
     struct mmu_result result;
     uint64_t vaddr = RS1 & ~(ux)(CACHE_BLOCK - 1);
-    if (UNLIKELY(hart->debug.watches) &&
-        debug_watch_defers(hart, insn, vaddr, CACHE_BLOCK, DEBUG_WATCH_WRITE))
-        return false;
     int cause = mmu_translate(hart, vaddr, CACHE_BLOCK, MMU_WRITE, &result);
     if (cause == MMU_OK && !result.host)
         cause = CAUSE_STORE_ACCESS; /* devices have no cache blocks */
@@ -149,9 +146,11 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
         trap_insn(hart, insn, (enum cause)cause, RS1);
         return false;
     }
+    if (UNLIKELY(hart->debug.watches) && debug_watched(hart, vaddr, CACHE_BLOCK, DEBUG_WATCH_WRITE)) {
+        debug_watch_stop(hart, insn, vaddr, CACHE_BLOCK, DEBUG_WATCH_WRITE);
+        return false;
+    }
     zero_block(result.host);
-    if (UNLIKELY(hart->debug.watches))
-        debug_watch_done(hart, vaddr, CACHE_BLOCK, DEBUG_WATCH_WRITE);
     return true;
 }
 

@@ -120,7 +120,7 @@ void hart_reset(struct hart *hart)
     block_cache_reset(hart);
     atomic_fetch_and(&hart->requests,
                      (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG | HART_REQUEST_TRACE));
-    hart->debug.retry = false;
+    hart->debug.passing = false;
 }
 
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)

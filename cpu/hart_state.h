@@ -198,12 +198,13 @@ struct hart_debug {
     struct debug *shared;
     atomic_bool breaks; /* there are some; a translator's thread looks, too */
     bool watches;       /* there are some */
-    bool stepping;      /* one instruction runs by itself */
-    bool retry;         /* it is to: it touches what is watched */
+    bool passing;       /* the next instruction may touch what is watched: the user knows */
     bool irq;
     enum debug_action action;
     uint64_t first, end; /* DEBUG_RANGE */
-    uint64_t skip;       /* pc whose physical breakpoint was reported already */
+    uint64_t skip;       /* pc whose physical breakpoint does not count now */
+    uint64_t told_pc;    /* where a physical breakpoint or a watchpoint was told of */
+    bool told_watch;     /* which of them */
     uint64_t marks_seen;
     struct debug_stop stop;
     struct hart *next;

@@ -176,46 +176,44 @@ static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t va
 
 /* ---- Watchpoints (debug.c) around them ------------------------------------------------------------ */
 
-static __attribute__((noinline)) bool read_watched(struct hart *hart, const struct insn *insn, uint64_t vaddr,
-                                                   unsigned size)
+/* True where the hart does not make the access now: it stops in front of it, or it has trapped. */
+static __attribute__((noinline)) bool watch_stops(struct hart *hart, const struct insn *insn, uint64_t vaddr,
+                                                  unsigned size, enum mmu_access access, unsigned kinds)
 {
-    if (debug_watch_defers(hart, insn, vaddr, size, DEBUG_WATCH_READ) || !read_slow(hart, insn, vaddr, size))
+    struct part parts[2];
+    if (!debug_watched(hart, vaddr, size, kinds))
         return false;
-    debug_watch_done(hart, vaddr, size, DEBUG_WATCH_READ);
+    unsigned count = split(hart, insn, vaddr, size, access, parts);
+    for (unsigned i = 0; i < count; i++)
+        if (!parts[i].at.host && !hart->bus->ops->mapped(hart->bus, parts[i].at.paddr))
+            return false; /* it will trap */
+    if (count)
+        debug_watch_stop(hart, insn, vaddr, size, kinds);
     return true;
 }
 
 bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
-    return UNLIKELY(hart->debug.watches) ? read_watched(hart, insn, vaddr, size)
-                                         : read_slow(hart, insn, vaddr, size);
-}
-
-static __attribute__((noinline)) bool write_watched(struct hart *hart, const struct insn *insn,
-                                                    uint64_t vaddr, unsigned size, uint64_t value)
-{
-    if (debug_watch_defers(hart, insn, vaddr, size, DEBUG_WATCH_WRITE) ||
-        !write_slow(hart, insn, vaddr, size, value))
+    if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, MMU_READ, DEBUG_WATCH_READ))
         return false;
-    debug_watch_done(hart, vaddr, size, DEBUG_WATCH_WRITE);
-    return true;
+    return read_slow(hart, insn, vaddr, size);
 }
 
 bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
 {
-    return UNLIKELY(hart->debug.watches) ? write_watched(hart, insn, vaddr, size, value)
-                                         : write_slow(hart, insn, vaddr, size, value);
+    if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, MMU_WRITE, DEBUG_WATCH_WRITE))
+        return false;
+    return write_slow(hart, insn, vaddr, size, value);
 }
 
-/* The access follows at once: whoever gets the address cannot fail any more. */
 static void *atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                          enum mmu_access access, unsigned kinds)
 {
-    if (UNLIKELY(hart->debug.watches) && debug_watch_defers(hart, insn, vaddr, size, kinds))
-        return NULL;
     void *host = atomic_host(hart, insn, vaddr, size, access);
-    if (UNLIKELY(hart->debug.watches) && host)
-        debug_watch_done(hart, vaddr, size, kinds);
+    if (UNLIKELY(hart->debug.watches) && host && debug_watched(hart, vaddr, size, kinds)) {
+        debug_watch_stop(hart, insn, vaddr, size, kinds);
+        return NULL;
+    }
     return host;
 }
 

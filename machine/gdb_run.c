@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Running and stopping, all-stop: while gdb talks, no hart runs; vCont says what each of them does next, and
- * the first that stops stops all. A stop that came at the same time as the one told to gdb is told when the
- * guest is to go on (watchpoints), or happens again by itself (breakpoints).
+ * the first that stops stops all. A stop that came at the same time as the one told to gdb happens again by
+ * itself: breakpoints and watchpoints stop in front of their instruction.
  */
 #include <string.h>
 
@@ -48,26 +48,26 @@ void gdb_reply_stop(struct gdb *gdb, unsigned signal, unsigned hart)
     add_register(gdb, gdb_hart(gdb), 8);
 }
 
-/* The hart to tell of: what was watched comes first, since it will not happen again. -1: none has stopped. */
-static int stopped_hart(struct gdb *gdb, bool watch_only)
+/* The hart to tell of: one that was to step comes first, since that will not happen again. -1: none stopped.
+ */
+static int stopped_hart(struct gdb *gdb)
 {
     int found = -1;
     for (unsigned i = gdb->machine->hart_count; i-- > 0;) {
         enum debug_reason reason = hart_debug_stop(gdb->machine->harts[i]).reason;
-        if (reason == DEBUG_WATCH)
+        if (reason == DEBUG_STEPPED)
             return (int)i;
-        if (reason != DEBUG_NONE && !watch_only)
+        if (reason != DEBUG_NONE)
             found = (int)i;
     }
     return found;
 }
 
-/* Once told, it is not told again. */
 static void tell(struct gdb *gdb, unsigned signal, unsigned hart)
 {
     gdb->waits = false;
     gdb_reply_stop(gdb, signal, hart);
-    hart_debug_resume(gdb->machine->harts[hart], DEBUG_HOLD, 0, 0, false);
+    hart_debug_told(gdb->machine->harts[hart]);
 }
 
 void gdb_report_stop(struct gdb *gdb)
@@ -76,7 +76,7 @@ void gdb_report_stop(struct gdb *gdb)
         return;
     machine_pause(gdb->machine);
     machine_hold(gdb->machine);
-    int hart = stopped_hart(gdb, false);
+    int hart = stopped_hart(gdb);
     if (hart >= 0)
         tell(gdb, SIGNAL_TRAP, (unsigned)hart);
     else
@@ -101,11 +101,6 @@ struct order {
 static void go(struct gdb *gdb, const struct order *orders)
 {
     struct error error;
-    int pending = stopped_hart(gdb, true);
-    if (pending >= 0 && orders[pending].action != DEBUG_HOLD) {
-        tell(gdb, SIGNAL_TRAP, (unsigned)pending);
-        return;
-    }
     if (!gdb_points_apply(gdb))
         return;
     for (unsigned i = 0; i < gdb->machine->hart_count; i++)
