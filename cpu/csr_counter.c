@@ -5,6 +5,7 @@
  * A counter is the hart's raw count of retired instructions plus a base; an inhibited one is the base alone.
  * One instruction takes one cycle. The raw count already has the reading instruction in it, which is the last
  * of its block: the value before it is one less. A write is seen by the next instruction as it was written.
+ * From outside (a debugger, between two instructions) there is no such instruction.
  */
 #include "cpu/csr_internal.h"
 
@@ -15,7 +16,7 @@ static uint64_t raw_count(const struct hart *hart)
 
 static uint64_t counter_value(const struct hart *hart, uint64_t base, uint32_t bit)
 {
-    return hart->mcountinhibit & bit ? base : base + raw_count(hart) - 1;
+    return hart->mcountinhibit & bit ? base : base + raw_count(hart) - !hart->outside;
 }
 
 static void counter_set(const struct hart *hart, uint64_t *base, uint32_t bit, uint64_t value)
@@ -75,8 +76,8 @@ void csr_write_mcountinhibit(struct hart *hart, unsigned number, uint64_t value)
     (void)number;
     /* The writing instruction itself still counts as the old setting says; the next ones as the new. */
     uint32_t old = hart->mcountinhibit;
-    uint64_t cycle = csr_read_cycle(hart, 0) + !(old & CSR_COUNTER_CY);
-    uint64_t instret = csr_read_instret(hart, 0) + !(old & CSR_COUNTER_IR);
+    uint64_t cycle = csr_read_cycle(hart, 0) + (!hart->outside && !(old & CSR_COUNTER_CY));
+    uint64_t instret = csr_read_instret(hart, 0) + (!hart->outside && !(old & CSR_COUNTER_IR));
     hart->mcountinhibit = value & (CSR_COUNTER_CY | CSR_COUNTER_IR);
     counter_set(hart, &hart->cycle_base, CSR_COUNTER_CY, cycle);
     counter_set(hart, &hart->instret_base, CSR_COUNTER_IR, instret);

@@ -190,12 +190,17 @@ bool debug_block_stale(const struct hart *hart, const struct block *block)
 
 /* ---- Breakpoints --------------------------------------------------------------------------------------- */
 
+static void count(struct hart *hart, uint64_t instructions)
+{
+    atomic_store_explicit(&hart->instret,
+                          atomic_load_explicit(&hart->instret, memory_order_relaxed) + instructions,
+                          memory_order_relaxed);
+}
+
 /* Undoes an instruction of the running block, as a trap would, and asks for debug_serve(). */
 static void undo(struct hart *hart, const struct insn *insn)
 {
-    uint64_t undone = hart->block->count - (uint64_t)(insn - hart->block->insns);
-    atomic_store_explicit(&hart->instret, atomic_load_explicit(&hart->instret, memory_order_relaxed) - undone,
-                          memory_order_relaxed);
+    count(hart, (uint64_t)(insn - hart->block->insns) - hart->block->count);
     hart->pc = hart_insn_pc(hart, insn);
     hart->exit_link = NULL;
     hart_request_self(hart, HART_REQUEST_DEBUG);
@@ -228,7 +233,11 @@ static __attribute__((noinline)) bool reached(struct hart *hart, uint64_t paddr)
 /* Stands in for the handler of a block's first instruction. */
 static void check_break(struct hart *hart, const struct insn *insn)
 {
-    if (UNLIKELY(reached(hart, hart->block->paddr))) {
+    uint64_t instructions = hart->block->count;
+    count(hart, -instructions); /* conditions may look at the counters */
+    bool stops = reached(hart, hart->block->paddr);
+    count(hart, instructions);
+    if (UNLIKELY(stops)) {
         undo(hart, insn);
         return;
     }
@@ -373,9 +382,7 @@ static void step_one(struct hart *hart, bool irq)
     struct block *block = irq && trap_take_interrupt(hart) ? NULL : block_find_single(hart);
     if (block) {
         hart->block = block;
-        atomic_store_explicit(&hart->instret,
-                              atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
-                              memory_order_relaxed);
+        count(hart, block->count);
         block->insns[0].exec(hart, block->insns);
     }
     hart->debug.passing = false;

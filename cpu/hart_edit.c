@@ -40,6 +40,8 @@ bool hart_edit_csr(struct hart *hart, unsigned number, uint64_t value)
 {
     if (number > 0xfff || !csr_exists(hart, number) || number >> 10 == 3)
         return false;
+    hart->outside = true;
     csr_write(hart, number, value);
+    hart->outside = false;
     return true;
 }

@@ -302,6 +302,7 @@ struct hart {
     struct semihost *semihost;    /* who serves calls to the host; NULL: nobody */
     bool single;   /* runs instruction by instruction: hart_step(), or a trace of instructions */
     bool stepping; /* in hart_step(): wfi does not wait */
+    bool outside;  /* who reads or writes a CSR is no instruction */
     /* Counted by the owner, read by anybody. */
     struct {
         uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */

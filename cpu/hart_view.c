@@ -46,7 +46,9 @@ bool hart_view_csr(struct hart *hart, unsigned number, uint64_t *value)
 {
     if (!csr_exists(hart, number))
         return false;
+    hart->outside = true;
     *value = narrow(hart, csr_read(hart, number));
+    hart->outside = false;
     return true;
 }
 

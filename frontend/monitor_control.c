@@ -103,6 +103,8 @@ bool monitor_stop(struct monitor_call *call)
 
 bool monitor_cont(struct monitor_call *call)
 {
+    if (machine_held_by_gdb(call->machine))
+        return error_set(&call->error, "gdb has stopped the guest: its continue or detach lets it go on");
     return machine_resume(call->machine, &call->error);
 }
 

@@ -80,7 +80,8 @@ struct machine {
     /* run_state.c: whether the harts run. The lock comes before every other. */
     pthread_mutex_t run_lock;
     bool booted; /* memory is filled, and machine_run() waits for the boot's end */
-    bool off;    /* the guest powered off, or the program ends */
+    bool was_booted;
+    bool off; /* the guest powered off, or the program ends */
     bool paused;
     unsigned holds;
     struct {
@@ -93,6 +94,7 @@ struct machine {
     struct machine_listener *listeners;
 
     struct gdb *gdb;             /* NULL: there is no gdb server */
+    atomic_bool gdb_holds;       /* gdb has stopped the harts: only gdb lets them go */
     machine_monitor_fn *monitor; /* of gdb's `monitor` command; NULL: none */
     void *monitor_opaque;
 };

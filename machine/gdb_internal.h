@@ -66,6 +66,7 @@ struct gdb {
     bool step_irq;            /* a step may enter an interrupt's handler */
     unsigned hart;            /* of g, m and the like (Hg) */
     unsigned resumed_hart;    /* of c, s (Hc) */
+    int monitor_hart;         /* of the machine's monitor commands (cpu N); -1: `hart` */
     struct gdb_parser parser;
     struct gdb_text reply; /* of the packet at hand, not yet framed */
     struct gdb_text out;   /* framed, kept in case gdb wants it again */
@@ -82,6 +83,8 @@ void gdb_send_extra(struct gdb *gdb, const struct gdb_text *payload);
 /* Answers one packet. */
 void gdb_handle_packet(struct gdb *gdb, const char *data, size_t length);
 void gdb_start_session(struct gdb *gdb);
+/* Ends the emulator, and the session without a word. */
+void gdb_kill_guest(struct gdb *gdb);
 /* gdb is gone, or has detached: breakpoints go; the guest runs on unless it was found paused and left so. */
 void gdb_end_session(struct gdb *gdb, bool run);
 void gdb_reply_error(struct gdb *gdb, const char *text);

@@ -16,7 +16,11 @@ static const char help[] =
     "mmio on|off            memory commands may read and write device registers, with all that follows\n"
     "step-irq on|off        a single step may enter an interrupt's handler; off: interrupts wait\n"
     "break-phys ADDRESS     stops before the instruction at a physical address, however it is mapped\n"
-    "delete-phys ADDRESS    takes it away\n";
+    "delete-phys ADDRESS    takes it away\n"
+    "quit                   ends the emulator, as kill does\n"
+    "cpu [HART]             the commands below are about this hart; without it, about the one gdb asked "
+    "about "
+    "last\n";
 
 /* NAME, NAME on, NAME off. True: it was that command. */
 static bool take_switch(const char *command, const char *name, bool *value, struct gdb_text *out)
@@ -53,6 +57,24 @@ static bool take_physical(struct gdb *gdb, const char *command, const char *name
     return true;
 }
 
+/* gdb does not tell which thread is selected when a command is given. */
+static bool take_cpu(struct gdb *gdb, const char *command, struct gdb_text *out)
+{
+    if (strncmp(command, "cpu", 3) != 0 || (command[3] && command[3] != ' '))
+        return false;
+    const char *number = command + 3 + strspn(command + 3, " ");
+    char *end;
+    unsigned long hart = strtoul(number, &end, 0);
+    if (*end || hart >= gdb->machine->hart_count) {
+        gdb_text_printf(out, "cpu %s: the harts are numbered from 0 to %u\n", number,
+                        gdb->machine->hart_count - 1);
+        return true;
+    }
+    gdb->monitor_hart = *number ? (int)hart : -1;
+    gdb_text_printf(out, "hart %u\n", *number ? (unsigned)hart : gdb->hart);
+    return true;
+}
+
 static void ask_machine(struct gdb *gdb, const char *command, struct gdb_text *out)
 {
     char *text = NULL;
@@ -61,7 +83,9 @@ static void ask_machine(struct gdb *gdb, const char *command, struct gdb_text *o
     FILE *stream = open_memstream(&text, &length);
     if (stream) {
         known = gdb->machine->monitor &&
-                gdb->machine->monitor(gdb->machine->monitor_opaque, gdb->hart, command, stream);
+                gdb->machine->monitor(gdb->machine->monitor_opaque,
+                                      gdb->monitor_hart < 0 ? gdb->hart : (unsigned)gdb->monitor_hart,
+                                      command, stream);
         fclose(stream);
         gdb_text_add(out, text, length);
         free(text);
@@ -75,8 +99,12 @@ static void run_command(struct gdb *gdb, const char *command, struct gdb_text *o
     if (take_switch(command, "phys", &gdb->physical, out) || take_switch(command, "mmio", &gdb->mmio, out) ||
         take_switch(command, "step-irq", &gdb->step_irq, out) ||
         take_physical(gdb, command, "break-phys", true, out) ||
-        take_physical(gdb, command, "delete-phys", false, out))
+        take_physical(gdb, command, "delete-phys", false, out) || take_cpu(gdb, command, out))
         return;
+    if (strcmp(command, "quit") == 0 || strcmp(command, "q") == 0) {
+        gdb_kill_guest(gdb);
+        return;
+    }
     if (strcmp(command, "help") == 0 || !*command)
         gdb_text_printf(out, "%s", help);
     if (strcmp(command, "help") != 0 || gdb->machine->monitor)
@@ -103,5 +131,6 @@ void gdb_monitor_command(struct gdb *gdb, struct gdb_rest rest)
         gdb_text_free(&piece);
     }
     gdb_text_free(&out);
-    gdb_reply_ok(gdb);
+    if (!gdb->closing)
+        gdb_reply_ok(gdb);
 }

@@ -66,6 +66,7 @@ static int stopped_hart(struct gdb *gdb)
 static void tell(struct gdb *gdb, unsigned signal, unsigned hart)
 {
     gdb->waits = false;
+    atomic_store(&gdb->machine->gdb_holds, true);
     gdb_reply_stop(gdb, signal, hart);
     hart_debug_told(gdb->machine->harts[hart]);
 }
@@ -109,6 +110,7 @@ static void go(struct gdb *gdb, const struct order *orders)
     atomic_store(&gdb->hart_stopped, false);
     atomic_store(&gdb->paused_by_other, false);
     gdb->waits = gdb->resumed = true;
+    atomic_store(&gdb->machine->gdb_holds, false);
     if (machine_resume(gdb->machine, &error))
         return;
     gdb->waits = false;
@@ -194,6 +196,7 @@ void gdb_run_free(struct gdb *gdb, bool run)
     machine_hold(gdb->machine);
     gdb_points_clear(gdb);
     gdb_points_apply(gdb);
+    atomic_store(&gdb->machine->gdb_holds, false);
     gdb->reply.length = 0;
     for (unsigned i = 0; i < gdb->machine->hart_count; i++)
         hart_debug_resume(gdb->machine->harts[i], DEBUG_RUN, 0, 0, false);

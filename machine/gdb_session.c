@@ -58,7 +58,7 @@ static void detach(struct gdb *gdb)
     gdb_end_session(gdb, true);
 }
 
-static void kill_guest(struct gdb *gdb)
+void gdb_kill_guest(struct gdb *gdb)
 {
     machine_request_quit(gdb->machine, 0);
     gdb->closing = true;
@@ -72,7 +72,7 @@ static void handle_v(struct gdb *gdb, struct gdb_rest rest)
         gdb_continue(gdb, rest);
     } else if (gdb_take_text(&rest, "Kill;")) {
         gdb_reply_ok(gdb);
-        kill_guest(gdb);
+        gdb_kill_guest(gdb);
     }
 }
 
@@ -88,7 +88,7 @@ static void handle(struct gdb *gdb, char kind, struct gdb_rest rest)
     case 'g': gdb_read_registers(gdb); break;
     case 'G': gdb_write_registers(gdb, rest); break;
     case 'H': select_hart(gdb, rest); break;
-    case 'k': kill_guest(gdb); break;
+    case 'k': gdb_kill_guest(gdb); break;
     case 'm': gdb_read_memory(gdb, rest); break;
     case 'M': gdb_write_memory(gdb, rest, false); break;
     case 'X': gdb_write_memory(gdb, rest, true); break;
@@ -114,9 +114,11 @@ void gdb_start_session(struct gdb *gdb)
         hart_debug_resume(gdb->machine->harts[i], DEBUG_HOLD, 0, 0, false);
     machine_release(gdb->machine);
     gdb->started = true;
+    atomic_store(&gdb->machine->gdb_holds, true);
     gdb->no_ack = gdb->no_ack_soon = gdb->resumed = gdb->waits = gdb->physical = gdb->mmio = gdb->step_irq =
         gdb->tells_why = false;
     gdb->hart = gdb->resumed_hart = 0;
+    gdb->monitor_hart = -1;
 }
 
 void gdb_end_session(struct gdb *gdb, bool run)
@@ -135,6 +137,7 @@ void gdb_handle_packet(struct gdb *gdb, const char *data, size_t length)
     if (gdb->waits) {
         /* Out of turn: whoever sends it does not wait for the stop any more. */
         machine_pause(gdb->machine);
+        atomic_store(&gdb->machine->gdb_holds, true);
         gdb->waits = false;
     }
     machine_hold(gdb->machine);

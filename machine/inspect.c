@@ -28,6 +28,11 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
     return paused || error_set(error, "the guest is not paused: stop comes before step");
 }
 
+bool machine_held_by_gdb(struct machine *machine)
+{
+    return atomic_load(&machine->gdb_holds);
+}
+
 bool machine_region(struct machine *machine, unsigned number, struct bus_region *region)
 {
     return bus_region(machine->bus, number, region);

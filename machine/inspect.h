@@ -22,6 +22,9 @@ struct hart *machine_hart(struct machine *machine, unsigned number);
  */
 bool machine_step(struct machine *machine, unsigned number, struct error *error);
 
+/* gdb has stopped the guest, so only gdb can let it go on. Any time. */
+bool machine_held_by_gdb(struct machine *machine);
+
 /* The parts of the address space; false behind the last. Any time. */
 bool machine_region(struct machine *machine, unsigned number, struct bus_region *region);
 /* The devices in the order of the device tree; false behind the last. Any time. */

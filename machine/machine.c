@@ -87,6 +87,8 @@ static bool create_parts(struct machine *machine, struct error *error)
     if (!check_config(config, error) || !boot_load_images(machine, error))
         return false;
     machine->clock = clock_create(error);
+    if (machine->clock)
+        clock_stop(machine->clock); /* the guest's time begins with its first instruction */
     machine->bus = machine->clock ? bus_create(harts_code_written, machine, error) : NULL;
     if (!machine->bus || !bus_add_ram(machine->bus, BOARD_RAM_BASE, config->ram_size, error))
         return false;

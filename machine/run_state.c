@@ -60,7 +60,7 @@ static bool update(struct machine *machine, struct error *error)
     bool run = machine->booted && !machine->paused && !machine->holds;
     if (!run)
         stop_harts(machine);
-    if (machine->booted && machine->paused)
+    if (machine->booted ? machine->paused : !machine->was_booted)
         clock_stop(machine->clock);
     else
         clock_start(machine->clock);
@@ -70,7 +70,7 @@ static bool update(struct machine *machine, struct error *error)
 bool run_state_boot(struct machine *machine, struct error *error)
 {
     pthread_mutex_lock(&machine->run_lock);
-    machine->booted = true;
+    machine->booted = machine->was_booted = true;
     bool ok = update(machine, error);
     if (!ok)
         machine->booted = false;

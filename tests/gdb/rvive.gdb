@@ -3,6 +3,9 @@
 
 set var limit=1000000
 
+# The guest's time has hardly begun.
+expect counters-at-reset $mcycle==0&&$minstret==0&&$time<1000000
+
 # Device registers are left alone until they are asked for.
 set $read=0
 python
@@ -102,11 +105,43 @@ set $pc=$mepc
 set $mstatus=$mstatus|0x1800
 set var limit=switches/2*2+100
 
+# Counters between two instructions.
+set scheduler-locking on
+set $minstret=5
+expect counter-written $minstret==5
+stepi
+expect counted $minstret==6
+set $mcountinhibit=5
+stepi
+expect counter-inhibited $minstret==6
+set $mcountinhibit=0
+stepi
+expect counter-on $minstret==7
+set $was=$time
+shell sleep 0.1
+maintenance flush register-cache
+expect time-stands $time==$was
+# Conditions see them, too.
+set $minstret=0
+set $mcycle=1000
+break on_trap if $minstret==$mcycle-1000
+continue
+expect counters-in-condition $minstret>0&&$pc==(char*)&on_trap
+delete
+set scheduler-locking off
+
 # Commands of the machine's monitor.
 python
 mtree = gdb.execute("monitor info mtree", to_string=True)
 gdb.set_convenience_variable("mtree", "plic" in mtree)
+gdb.execute("monitor cpu 1")
+gdb.set_convenience_variable("cpu1", "0000001" in gdb.execute("monitor info csr mhartid", to_string=True))
+gdb.execute("monitor cpu 0")
+gdb.set_convenience_variable("cpu0", "0000000" in gdb.execute("monitor info csr mhartid", to_string=True))
+gdb.set_convenience_variable("cont", "gdb has stopped" in gdb.execute("monitor cont", to_string=True))
 gdb.set_convenience_variable("nonsense", "unknown command" in gdb.execute("monitor nonsense", to_string=True))
 end
 expect monitor-command $mtree==1
 expect monitor-unknown $nonsense==1
+expect monitor-cpu $cpu0==1&&$cpu1==1
+expect monitor-cont $cont==1
