@@ -97,6 +97,18 @@ static uint8_t *host_at(struct hart *hart, uint64_t paddr, bool *writable)
     return page ? page + (paddr & (PAGE_SIZE - 1)) : NULL;
 }
 
+/* Also what can only be executed: flash, whatever command it is at. */
+static const uint8_t *readable_at(struct hart *hart, uint64_t paddr)
+{
+    bool writable;
+    const struct hart_bus_ops *ops = hart->bus->ops;
+    const uint8_t *host = host_at(hart, paddr, &writable);
+    if (host || !ops->code)
+        return host;
+    const uint8_t *page = ops->code(hart->bus, paddr & PAGE_MASK);
+    return page ? page + (paddr & (PAGE_SIZE - 1)) : NULL;
+}
+
 static bool always(struct hart *hart, uint64_t paddr, uint64_t *result)
 {
     (void)hart;
@@ -111,8 +123,7 @@ static size_t read_pages(struct hart *hart, bool (*translate)(struct hart *, uin
     while (done < length) {
         uint64_t at = narrow(hart, addr + done), paddr;
         size_t n = PAGE_SIZE - (at & (PAGE_SIZE - 1));
-        bool writable;
-        const uint8_t *host = translate(hart, at, &paddr) ? host_at(hart, paddr, &writable) : NULL;
+        const uint8_t *host = translate(hart, at, &paddr) ? readable_at(hart, paddr) : NULL;
         if (!host)
             break;
         n = n < length - done ? n : length - done;

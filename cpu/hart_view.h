@@ -70,8 +70,8 @@ uint64_t hart_view_pte_paddr(const struct hart *hart, uint64_t pte);
 
 /* The physical address that a load of the hart would go to now. False: none. */
 bool hart_view_translate(struct hart *hart, uint64_t vaddr, uint64_t *paddr);
-/* Copies guest memory (RAM and ROM only, never a device) by virtual or physical address; returns how many
- * bytes from the start could be read. */
+/* Copies guest memory (RAM, ROM and flash, never a device's registers) by virtual or physical address;
+ * returns how many bytes from the start could be read. */
 size_t hart_view_read(struct hart *hart, uint64_t vaddr, void *bytes, size_t length);
 size_t hart_view_read_physical(struct hart *hart, uint64_t paddr, void *bytes, size_t length);
 size_t hart_view_write(struct hart *hart, uint64_t vaddr, const void *bytes, size_t length);

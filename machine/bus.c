@@ -231,11 +231,16 @@ static uint8_t *harts_page(struct hart_bus *side, uint64_t paddr, bool *writable
     return region->host + (paddr - region->base);
 }
 
+const uint8_t *bus_host_code(struct bus *bus, uint64_t paddr, uint64_t length)
+{
+    struct region *region = find_region(bus, paddr);
+    bool flash = region && region->kind == REGION_DEVICE && region->host;
+    return flash && region_holds(region, paddr, length) ? region->host + (paddr - region->base) : NULL;
+}
+
 static const uint8_t *harts_code(struct hart_bus *side, uint64_t paddr)
 {
-    struct region *region = find_region(of_harts(side), paddr);
-    bool flash = region && region->kind == REGION_DEVICE && region->host;
-    return flash && region_holds(region, paddr, PAGE_SIZE) ? region->host + (paddr - region->base) : NULL;
+    return bus_host_code(of_harts(side), paddr, PAGE_SIZE);
 }
 
 static bool harts_mapped(struct hart_bus *side, uint64_t paddr)

@@ -33,6 +33,8 @@ struct dma *bus_for_devices(struct bus *bus);
 
 /* Host pointer to [paddr, paddr + length) where all of it is RAM or ROM, else NULL (loader, debugger). */
 uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length);
+/* The same for the bytes that harts execute from a device (flash); NULL elsewhere. */
+const uint8_t *bus_host_code(struct bus *bus, uint64_t paddr, uint64_t length);
 /* The regions in order of their addresses; false behind the last. */
 struct bus_region {
     uint64_t base, size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Memory, as the selected hart sees it (its translation now, whatever its permissions say), or by physical
- * address. RAM and ROM can be read and written; what is stored there the harts see as code, too. Device
- * registers are left alone, since looking at them may change them, until `monitor mmio on`.
+ * address. RAM and ROM can be read and written; what is stored there the harts see as code, too. Flash shows
+ * its bytes. Device registers are left alone, since looking at them may change them, until `monitor mmio on`.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +45,12 @@ static bool access_device(struct gdb *gdb, uint64_t paddr, uint8_t *bytes, size_
 static bool access_page(struct gdb *gdb, uint64_t paddr, uint8_t *bytes, size_t length, bool write)
 {
     uint8_t *host = bus_host(gdb->machine->bus, paddr, length);
+    const uint8_t *flash =
+        host || write || gdb->mmio ? NULL : bus_host_code(gdb->machine->bus, paddr, length);
+    if (flash) {
+        memcpy(bytes, flash, length);
+        return true;
+    }
     if (!host)
         return gdb->mmio && access_device(gdb, paddr, bytes, length, write);
     if (write) {

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 
-from lib import Emulator, Text, check, main, symbol
+from lib import Emulator, Stream, Text, check, connect, main, symbol
 
 SOCKET = "unix:@/mon,server,nowait"
 
@@ -166,4 +166,27 @@ def the_rest(rvive):
         check("running" in again(emulator.path("mon")).run("info status"), "the second client")
 
 
-main(run_state, start_paused, memory, translation, devices, the_rest)
+def flash(rvive):
+    """Flash shows its bytes, to the monitor and to gdb, and takes no harm."""
+    with tempfile.NamedTemporaryFile() as image:
+        image.truncate(32 << 20)
+        image.seek(0x1000)
+        image.write(bytes.fromhex("130550029300100073005010"))
+        image.flush()
+        emulator, monitor = started(rvive, "-S", "-drive", "if=pflash,format=raw,readonly=on,file=" + image.name,
+                                    "-gdb", "unix:@/gdb")
+        with emulator:
+            check("addi a0,zero,37" in monitor.run("x/3i 0x20001000"), "instructions in flash")
+            check("0x00100093" in monitor.run("xp/3xw 0x20001000"), "words in flash")
+            gdb = Stream(connect(emulator.path("gdb")).detach())
+            gdb.send(packet("m20001000,8"))
+            check("1305500293001000" in gdb.until("#"), "gdb")
+            gdb.send(packet("M20001000,1:00"))
+            check("E14" in gdb.until("E14#"), "gdb does not write there")
+
+
+def packet(payload):
+    return "+$%s#%02x" % (payload, sum(payload.encode()) & 0xff)
+
+
+main(run_state, start_paused, memory, translation, devices, flash, the_rest)
