@@ -33,6 +33,12 @@ static struct json_object *add_row(struct json_object *rows)
     return row;
 }
 
+static const char *member(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+    return json_object_object_get_ex(object, name, &value) ? json_object_get_string(value) : "";
+}
+
 /* ---- State ------------------------------------------------------------------------------------------ */
 
 bool monitor_status(struct monitor_call *call)
@@ -42,7 +48,8 @@ bool monitor_status(struct monitor_call *call)
     };
     enum machine_state state = machine_state(call->machine);
     call->result = json_object_new_object();
-    monitor_put_text(call->result, "status", names[state]);
+    bool prelaunch = state == MACHINE_PAUSED && !machine_has_run(call->machine);
+    monitor_put_text(call->result, "status", prelaunch ? "prelaunch" : names[state]);
     monitor_put_bool(call->result, "running", state == MACHINE_RUNNING);
     monitor_put_bool(call->result, "singlestep", false);
     return true;
@@ -50,9 +57,8 @@ bool monitor_status(struct monitor_call *call)
 
 void monitor_print_status(FILE *out, struct json_object *result)
 {
-    struct json_object *status;
-    if (json_object_object_get_ex(result, "status", &status))
-        fprintf(out, "VM status: %s\n", json_object_get_string(status));
+    const char *status = member(result, "status");
+    fprintf(out, "VM status: %s\n", strcmp(status, "prelaunch") == 0 ? "paused (prelaunch)" : status);
 }
 
 bool monitor_version(struct monitor_call *call)
@@ -104,7 +110,9 @@ bool monitor_cpus(struct monitor_call *call)
         monitor_put_text(row, "qom-path", path);
         monitor_put_number(row, "thread-id", (uint64_t)getpid());
         monitor_put_text(row, "target", hart_view_isa(hart)->xlen == 32 ? "riscv32" : "riscv64");
-        json_object_object_add(row, "props", json_object_new_object());
+        struct json_object *place = json_object_new_object();
+        monitor_put_number(place, "core-id", i);
+        json_object_object_add(row, "props", place);
         monitor_put_hex(row, "pc", hart_view_pc(hart), digits_of(hart));
         monitor_put_text(row, "mode", (const char *[]){ "U", "S", "?", "M" }[hart_view_privilege(hart) & 3]);
         monitor_put_bool(row, "halted", hart_view_waits(hart));
@@ -112,12 +120,6 @@ bool monitor_cpus(struct monitor_call *call)
         monitor_put_bool(row, "current", i == *call->hart);
     }
     return true;
-}
-
-static const char *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-    return json_object_object_get_ex(object, name, &value) ? json_object_get_string(value) : "";
 }
 
 void monitor_print_cpus(FILE *out, struct json_object *result)
@@ -333,77 +335,7 @@ static bool print_jit(struct machine *machine, FILE *out)
     return true;
 }
 
-static bool print_network(struct machine *machine, FILE *out)
-{
-    return machine_describe(machine, MACHINE_TOPIC_NETWORK, out);
-}
-
-static bool print_pci(struct machine *machine, FILE *out)
-{
-    return machine_describe(machine, MACHINE_TOPIC_PCI, out);
-}
-
 bool monitor_jit(struct monitor_call *call)
 {
     return describe(call, print_jit, "");
-}
-
-bool monitor_network(struct monitor_call *call)
-{
-    return describe(call, print_network, "there is no network interface");
-}
-
-bool monitor_pci(struct monitor_call *call)
-{
-    return describe(call, print_pci, "there is no PCI bus");
-}
-
-static void add_disk(struct json_object *list, const char *device, const struct blockdev_config *drive)
-{
-    struct json_object *row = add_row(list);
-    monitor_put_text(row, "device", device);
-    monitor_put_text(row, "file", drive->path);
-    monitor_put_text(row, "format", drive->format ? drive->format : "probed");
-    monitor_put_bool(row, "ro", drive->read_only);
-    monitor_put_bool(row, "snapshot", drive->snapshot);
-}
-
-bool monitor_block(struct monitor_call *call)
-{
-    const struct machine_config *machine = &call->options->machine;
-    char device[32];
-    call->result = json_object_new_array();
-    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
-        snprintf(device, sizeof(device), "virtio%u", i);
-        if (machine->virtio[i].kind == MACHINE_VIRTIO_BLK)
-            add_disk(call->result, device, &machine->virtio[i].drive);
-    }
-    for (unsigned i = 0; i < machine->pci_count; i++) {
-        snprintf(device, sizeof(device), "pci%02x.%x", machine->pci[i].slot, machine->pci[i].function);
-        if (machine->pci[i].virtio.kind == MACHINE_VIRTIO_BLK)
-            add_disk(call->result, device, &machine->pci[i].virtio.drive);
-    }
-    for (unsigned i = 0; i < MACHINE_PFLASH_BANKS; i++) {
-        snprintf(device, sizeof(device), "pflash%u", i);
-        if (machine->pflash[i].present)
-            add_disk(call->result, device, &machine->pflash[i].drive);
-    }
-    return true;
-}
-
-bool monitor_chardev(struct monitor_call *call)
-{
-    const struct options *options = call->options;
-    call->result = json_object_new_array();
-    struct json_object *row = add_row(call->result);
-    monitor_put_text(row, "label", "serial0");
-    monitor_put_text(row, "filename", options->machine.serial);
-    for (unsigned i = 0; i < options->monitor_count; i++) {
-        char label[32];
-        snprintf(label, sizeof(label), "%s%u", options->monitors[i].control ? "qmp" : "monitor", i);
-        row = add_row(call->result);
-        monitor_put_text(row, "label", label);
-        monitor_put_text(row, "filename", options->monitors[i].chardev);
-    }
-    return true;
 }

@@ -65,10 +65,12 @@ monitor_run_fn monitor_help, monitor_stop, monitor_cont, monitor_step, monitor_r
     monitor_quit, monitor_screendump, monitor_log, monitor_cpu, monitor_hmp, monitor_list_commands;
 /* monitor_info.c */
 monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, monitor_registers, monitor_csr,
-    monitor_mtree, monitor_qtree, monitor_irq, monitor_jit, monitor_block, monitor_network, monitor_pci,
-    monitor_chardev, monitor_kvm;
+    monitor_mtree, monitor_qtree, monitor_irq, monitor_jit, monitor_kvm;
 monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus, monitor_print_registers,
     monitor_print_lines;
+/* monitor_devices.c */
+monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev;
+monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci;
 /* monitor_memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb;
 monitor_print_fn monitor_print_mem;

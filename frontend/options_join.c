@@ -33,6 +33,7 @@ static bool join_drive(struct options *options, const struct options_device *dev
                              drive->id, drive->used ? "" : " already, because of its if=; write if=none");
         drive->used = true;
         slot->drive = drive->blockdev;
+        slot->drive_id = drive->id;
         return true;
     }
     return error_set(error, "-device %s: there is no -drive with id=%s", device->text, device->backend);
@@ -43,6 +44,7 @@ static bool join_backend(struct options *options, const struct options_device *d
 {
     const struct options_named *named = NULL;
     slot->kind = device->kind;
+    slot->id = device->id;
     slot->serial_number = device->serial_number;
     slot->width = device->width;
     slot->height = device->height;
@@ -114,7 +116,9 @@ static bool plug_drives(struct options *options, struct error *error)
         struct machine_pci *function = options_place_pci(options, &device, what, error);
         if (!function)
             return false;
-        function->virtio = (struct machine_virtio){ .kind = MACHINE_VIRTIO_BLK, .drive = drive->blockdev };
+        function->virtio = (struct machine_virtio){ .kind = MACHINE_VIRTIO_BLK,
+                                                    .drive = drive->blockdev,
+                                                    .drive_id = drive->id };
         drive->used = true;
     }
     return true;

@@ -56,6 +56,7 @@ struct machine {
     struct ramfb *ramfb;                            /* NULL: none; used by fw_cfg */
     uint8_t *flash_code[MACHINE_PFLASH_BANKS];      /* the bytes of a bank, for instruction fetch */
     struct blockdev *blockdevs[BOARD_BACKENDS_MAX]; /* destroyed after the devices that use them */
+    const struct blockdev_config *disk_configs[BOARD_BACKENDS_MAX]; /* what they were made from */
     unsigned blockdev_count;
     struct chardev *chardevs[BOARD_BACKENDS_MAX];
     unsigned chardev_count;
@@ -81,13 +82,11 @@ struct machine {
     pthread_mutex_t run_lock;
     bool booted; /* memory is filled, and machine_run() waits for the boot's end */
     bool was_booted;
-    bool off; /* the guest powered off, or the program ends */
+    atomic_bool has_run; /* a hart was started */
+    bool off;            /* the guest powered off, or the program ends */
     bool paused;
     unsigned holds;
-    struct {
-        machine_describe_fn *describe; /* NULL: there is no such part */
-        void *opaque;
-    } topics[MACHINE_TOPIC_COUNT];
+    struct pci_bus *pci_bus;           /* NULL: none */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;
     atomic_bool user_reset; /* the reset that was posted is the user's */
@@ -124,9 +123,7 @@ bool board_add_device(struct machine *machine, struct device *device, uint64_t b
 /* board_pci.c: the PCI host bridge and what is plugged into it. Its interrupts lead to `plic`. */
 bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
 
-/* describe.c: what the monitor tells of the networks and the PCI bus. */
 struct pci_bus;
-void board_describe(struct machine *machine, struct pci_bus *pci);
 
 /* A backend that the machine owns. NULL, with *error filled. */
 struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error);

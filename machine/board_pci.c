@@ -97,6 +97,6 @@ bool board_pci_create(struct machine *machine, struct device *plic, struct error
         }
     }
     if (host)
-        board_describe(machine, pci_host_bus(host));
+        machine->pci_bus = pci_host_bus(host);
     return host != NULL;
 }

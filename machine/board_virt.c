@@ -88,8 +88,10 @@ static struct blockdev *open_blockdev(struct machine *machine, const struct bloc
         return NULL;
     }
     struct blockdev *blockdev = blockdev_open(config, error);
-    if (blockdev)
+    if (blockdev) {
+        machine->disk_configs[machine->blockdev_count] = config;
         machine->blockdevs[machine->blockdev_count++] = blockdev;
+    }
     return blockdev;
 }
 

@@ -1,106 +1,110 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the monitor tells of the PCI bus and the networks (`info pci`, `info network`): text, a line a thing.
- * The lists are constant once the machine is made; what the guest sets on the bus is read under its lock.
+ * What is plugged in, for the monitor: the functions on the PCI bus and the disks (inspect.h). The lists are
+ * constant once the machine is made; what the guest sets on the bus is read under its lock.
  */
-#include <inttypes.h>
+#include <stdio.h>
 
 #include "devices/pci_host.h"
 #include "machine/board.h"
+#include "machine/inspect.h"
 
 /* ---- PCI ---------------------------------------------------------------------------------------------- */
 
-static void print_bar(const struct pci_bar *bar, FILE *out)
+static void take_bar(struct machine_pci_view *view, const struct pci_bar *bar)
 {
-    static const char *const kinds[] = {
-        [PCI_BAR_IO] = "I/O", [PCI_BAR_MEM32] = "32 bit memory", [PCI_BAR_MEM64] = "64 bit memory"
+    static const char *const types[] = {
+        [PCI_BAR_IO] = "io", [PCI_BAR_MEM32] = "memory", [PCI_BAR_MEM64] = "memory"
     };
-    uint64_t base = atomic_load(&bar->base);
     if (bar->kind == PCI_BAR_NONE)
         return;
-    fprintf(out, "    BAR%u: %s, 0x%" PRIx64 " bytes, ", bar->index, kinds[bar->kind], bar->size);
-    if (base == PCI_UNMAPPED)
-        fprintf(out, "not mapped\n");
-    else
-        fprintf(out, "at 0x%" PRIx64 "\n", base);
+    uint64_t base = atomic_load(&bar->base);
+    unsigned flags = pci_config_peek(bar->function, PCI_BAR + 4 * bar->index, 4);
+    view->bars[view->bar_count++] = (struct machine_pci_bar){
+        .index = bar->index,
+        .type = types[bar->kind],
+        .wide = bar->kind == PCI_BAR_MEM64,
+        .prefetchable = bar->kind != PCI_BAR_IO && flags & 8,
+        .mapped = base != PCI_UNMAPPED,
+        .base = base,
+        .size = bar->size,
+    };
 }
 
-static void print_function(struct pci_function *function, FILE *out)
+static void take_function(const struct machine_config *config, struct machine_pci_view *view,
+                          struct pci_function *function)
 {
-    unsigned pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1);
-    fprintf(out, "00:%02x.%x %s: %04x:%04x class %04x", function->slot, function->number, function->ops->name,
-            pci_config_peek(function, PCI_VENDOR_ID, 2), pci_config_peek(function, PCI_DEVICE_ID, 2),
-            pci_config_peek(function, PCI_CLASS + 1, 2));
-    if (pin)
-        fprintf(out, ", INT%c", (int)('A' + pin - 1));
-    if (function->msix.vectors)
-        fprintf(out, ", %u MSI-X vectors", function->msix.vectors);
-    fprintf(out, "%s\n", pci_function_is_bus_master(function) ? ", bus master" : "");
+    *view = (struct machine_pci_view){
+        .slot = function->slot,
+        .function = function->number,
+        .name = function->ops->name,
+        .vendor = (uint16_t)pci_config_peek(function, PCI_VENDOR_ID, 2),
+        .device = (uint16_t)pci_config_peek(function, PCI_DEVICE_ID, 2),
+        .subsystem_vendor = (uint16_t)pci_config_peek(function, PCI_SUBSYSTEM_VENDOR_ID, 2),
+        .subsystem = (uint16_t)pci_config_peek(function, PCI_SUBSYSTEM_ID, 2),
+        .class_code = (uint16_t)pci_config_peek(function, PCI_CLASS + 1, 2),
+        .pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1),
+        .line = pci_config_peek(function, PCI_INTERRUPT_LINE, 1),
+        .msix_vectors = function->msix.vectors,
+        .bus_master = pci_function_is_bus_master(function),
+    };
+    for (unsigned i = 0; i < config->pci_count; i++)
+        if (config->pci[i].slot == view->slot && config->pci[i].function == view->function)
+            view->id = config->pci[i].virtio.id;
     for (unsigned i = 0; i < PCI_BARS; i++)
-        print_bar(&function->bars[i], out);
+        take_bar(view, &function->bars[i]);
 }
 
-static void print_pci(void *opaque, FILE *out)
+bool machine_pci_view(struct machine *machine, unsigned number, struct machine_pci_view *view)
 {
-    const struct pci_bus *bus = opaque;
-    for (unsigned i = 0; i < PCI_SLOTS * PCI_FUNCTIONS; i++) {
-        if (bus->functions[i])
-            print_function(bus->functions[i], out);
+    for (unsigned i = 0; machine->pci_bus && i < PCI_SLOTS * PCI_FUNCTIONS; i++) {
+        struct pci_function *function = machine->pci_bus->functions[i];
+        if (function && number-- == 0) {
+            take_function(&machine->config, view, function);
+            return true;
+        }
     }
+    return false;
 }
 
-/* ---- Networks ----------------------------------------------------------------------------------------- */
+/* ---- Disks -------------------------------------------------------------------------------------------- */
 
-static void print_card(const struct machine_virtio *card, const char *place, FILE *out)
+/* Where the disk is plugged in, and as what. */
+static void find_place(const struct machine_config *config, struct machine_disk *disk)
 {
-    const uint8_t *mac = card->mac;
-    if (card->kind == MACHINE_VIRTIO_NET)
-        fprintf(out, "    card at %s: virtio-net, %02x:%02x:%02x:%02x:%02x:%02x\n", place, mac[0], mac[1],
-                mac[2], mac[3], mac[4], mac[5]);
-}
-
-/* The cards on a network, by its number; 0: those on none. */
-static void print_cards(const struct machine_config *config, unsigned netdev, FILE *out)
-{
-    char place[40];
     for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
-        snprintf(place, sizeof(place), "virtio-mmio-bus.%u", i);
-        if (config->virtio[i].netdev == netdev)
-            print_card(&config->virtio[i], place, out);
+        if (disk->config != &config->virtio[i].drive)
+            continue;
+        snprintf(disk->place, sizeof(disk->place), "virtio%u", i);
+        disk->device_id = config->virtio[i].id;
+        disk->id = config->virtio[i].drive_id;
     }
     for (unsigned i = 0; i < config->pci_count; i++) {
-        snprintf(place, sizeof(place), "PCI 00:%02x.%x", config->pci[i].slot, config->pci[i].function);
-        if (config->pci[i].virtio.netdev == netdev)
-            print_card(&config->pci[i].virtio, place, out);
+        if (disk->config != &config->pci[i].virtio.drive)
+            continue;
+        snprintf(disk->place, sizeof(disk->place), "pci%02x.%x", config->pci[i].slot,
+                 config->pci[i].function);
+        disk->device_id = config->pci[i].virtio.id;
+        disk->id = config->pci[i].virtio.drive_id;
     }
+    for (unsigned i = 0; i < MACHINE_PFLASH_BANKS; i++)
+        if (disk->config == &config->pflash[i].drive)
+            snprintf(disk->place, sizeof(disk->place), "pflash%u", i);
 }
 
-static void print_network(const struct machine_netdev *netdev, unsigned number, FILE *out)
+bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk)
 {
-    const struct netdev_slirp_config *user = &netdev->user;
-    fprintf(out, "network %u, %s: user network %s%s%s\n", number, netdev->id ? netdev->id : "without an id",
-            user->net ? user->net : "10.0.2.0/24", user->restricted ? ", restricted" : "",
-            netdev->used ? "" : ", no card");
-    for (unsigned i = 0; user->hostfwd[i]; i++)
-        fprintf(out, "    forwards %s\n", user->hostfwd[i]);
-    for (unsigned i = 0; user->guestfwd[i]; i++)
-        fprintf(out, "    forwards from the guest %s\n", user->guestfwd[i]);
-    for (unsigned i = 0; i < netdev->dump_count; i++)
-        fprintf(out, "    copied to %s\n", netdev->dumps[i].file);
-}
-
-static void print_networks(void *opaque, FILE *out)
-{
-    const struct machine_config *config = opaque;
-    for (unsigned i = 0; i < config->netdev_count; i++) {
-        print_network(&config->netdevs[i], i + 1, out);
-        print_cards(config, i + 1, out);
-    }
-    print_cards(config, 0, out);
-}
-
-void board_describe(struct machine *machine, struct pci_bus *pci)
-{
-    machine_set_topic(machine, MACHINE_TOPIC_PCI, print_pci, pci);
-    machine_set_topic(machine, MACHINE_TOPIC_NETWORK, print_networks, &machine->config);
+    if (number >= machine->blockdev_count)
+        return false;
+    const struct blockdev *blockdev = machine->blockdevs[number];
+    *disk = (struct machine_disk){
+        .config = machine->disk_configs[number],
+        .size = blockdev->size,
+        .read_only = blockdev->read_only,
+    };
+    disk->format = disk->config->format     ? disk->config->format
+                   : disk->config->snapshot ? "raw"
+                                            : blockdev->ops->name;
+    find_place(&machine->config, disk);
+    return true;
 }

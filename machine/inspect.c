@@ -33,6 +33,11 @@ bool machine_held_by_gdb(struct machine *machine)
     return atomic_load(&machine->gdb_holds);
 }
 
+bool machine_has_run(struct machine *machine)
+{
+    return atomic_load(&machine->has_run);
+}
+
 bool machine_region(struct machine *machine, unsigned number, struct bus_region *region)
 {
     return bus_region(machine->bus, number, region);
@@ -64,21 +69,6 @@ void machine_trace_changed(struct machine *machine)
 {
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_trace_changed(machine->harts[i]);
-}
-
-void machine_set_topic(struct machine *machine, enum machine_topic topic, machine_describe_fn *describe,
-                       void *opaque)
-{
-    machine->topics[topic].describe = describe;
-    machine->topics[topic].opaque = opaque;
-}
-
-bool machine_describe(struct machine *machine, enum machine_topic topic, FILE *out)
-{
-    if (!machine->topics[topic].describe)
-        return false;
-    machine->topics[topic].describe(machine->topics[topic].opaque, out);
-    return true;
 }
 
 void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque)

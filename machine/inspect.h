@@ -11,6 +11,7 @@
 
 #include "cpu/hart.h"
 #include "devices/chardev.h"
+#include "devices/pci.h"
 #include "devices/plic.h"
 #include "machine/bus.h"
 #include "machine/machine.h"
@@ -24,6 +25,9 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
 
 /* gdb has stopped the guest, so only gdb can let it go on. Any time. */
 bool machine_held_by_gdb(struct machine *machine);
+
+/* A hart has run since the machine was made. Any time. */
+bool machine_has_run(struct machine *machine);
 
 /* The parts of the address space; false behind the last. Any time. */
 bool machine_region(struct machine *machine, unsigned number, struct bus_region *region);
@@ -40,16 +44,38 @@ bool machine_irq_source(struct machine *machine, unsigned number, struct plic_so
 void machine_print_jit(struct machine *machine, FILE *out);
 /* The categories of the log have changed. Any time. */
 void machine_trace_changed(struct machine *machine);
-/* What the makers of optional parts tell the monitor: text about a topic, and a picture of the screen. Each
- * is set at most once, before the machine runs; printing and dumping are for any time. */
-enum machine_topic { MACHINE_TOPIC_NETWORK, MACHINE_TOPIC_PCI, MACHINE_TOPIC_COUNT };
-typedef void machine_describe_fn(void *opaque, FILE *out);
+/* The functions on the PCI bus, in the order of their places; false behind the last. Any time. */
+struct machine_pci_bar {
+    unsigned index;
+    const char *type; /* "io", "memory" */
+    bool wide, prefetchable, mapped;
+    uint64_t base, size; /* base: where mapped */
+};
+struct machine_pci_view {
+    unsigned slot, function;
+    const char *name, *id;                                            /* id: of the -device; NULL: none */
+    uint16_t vendor, device, subsystem_vendor, subsystem, class_code; /* class and subclass */
+    unsigned pin, line;                                               /* pin 1..4: INTA .. INTD; 0: none */
+    unsigned msix_vectors;
+    bool bus_master;
+    struct machine_pci_bar bars[PCI_BARS];
+    unsigned bar_count;
+};
+bool machine_pci_view(struct machine *machine, unsigned number, struct machine_pci_view *view);
+/* The disks and banks of flash that have an image; false behind the last. Any time. */
+struct machine_disk {
+    char place[24];             /* "virtio0", "pci05.0", "pflash1" */
+    const char *id, *device_id; /* of the drive, and of its device; NULL: none */
+    const struct blockdev_config *config;
+    const char *format;
+    uint64_t size; /* bytes */
+    bool read_only;
+};
+bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
+/* A picture of the screen, for who has one: set at most once, before the machine runs; dumping is for any
+ * time. */
 typedef bool machine_screendump_fn(void *opaque, const char *path, struct error *error);
-void machine_set_topic(struct machine *machine, enum machine_topic topic, machine_describe_fn *describe,
-                       void *opaque);
 void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque);
-/* False where the machine has no such part. */
-bool machine_describe(struct machine *machine, enum machine_topic topic, FILE *out);
 bool machine_screendump(struct machine *machine, const char *path, struct error *error);
 /* The console with Ctrl-A keys, for a monitor to share; NULL: none. Any time. */
 struct chardev *machine_console(struct machine *machine);

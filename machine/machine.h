@@ -55,6 +55,7 @@ enum machine_virtio_kind {
 /* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
+    const char *id, *drive_id;       /* the device's and, BLK, its drive's; NULL: none */
     struct blockdev_config drive;    /* BLK */
     const char *serial_number;       /* BLK: serial=, NULL: none */
     unsigned queues, queue_size;     /* BLK: 0: the device's default */

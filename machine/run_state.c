@@ -58,7 +58,9 @@ static void stop_harts(struct machine *machine)
 static bool update(struct machine *machine, struct error *error)
 {
     bool run = machine->booted && !machine->paused && !machine->holds;
-    if (!run)
+    if (run)
+        atomic_store(&machine->has_run, true);
+    else
         stop_harts(machine);
     if (machine->booted ? machine->paused : !machine->was_booted)
         clock_stop(machine->clock);

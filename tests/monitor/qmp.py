@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """QMP: greeting, negotiation, answers, events, bad input. qmp.py RVIVE"""
 import json
+import tempfile
 
 from lib import Emulator, Qmp, Stream, Text, check, connect, main, symbol
 
@@ -59,10 +60,43 @@ def commands(rvive):
             check(text in qmp.ask("x", **bad)["error"]["desc"], "x %r" % bad)
 
 
+def devices(rvive):
+    """What programs for QEMU ask of the devices, in QEMU's form."""
+    with tempfile.NamedTemporaryFile() as image, tempfile.NamedTemporaryFile() as flash:
+        image.truncate(1 << 20)
+        flash.truncate(32 << 20)
+        with emulator_of(rvive, "-drive", "file=%s,if=none,format=raw,id=hd0,cache=none" % image.name, "-device",
+                         "virtio-blk-pci,drive=hd0,id=disk0,addr=4", "-nic", "user,id=n,restrict=on,mac=52:54:00:00:00:01",
+                         "-drive", "if=pflash,unit=1,readonly=on,format=raw,file=" + flash.name) as emulator:
+            qmp = Qmp(emulator.path("qmp"))
+            disks = {disk["device"]: disk for disk in qmp.ask("query-block")["return"]}
+            disk = disks["hd0"]
+            check(disk["qdev"] == "disk0" and disk["type"] == "unknown" and not disk["removable"] and not disk["locked"],
+                  "query-block: %r" % disk)
+            medium = disk["inserted"]
+            check(medium["file"] == image.name and medium["drv"] == "raw" and medium["ro"] is False, "medium: %r" % medium)
+            check(medium["cache"] == {"writeback": True, "direct": True, "no-flush": False}, "cache: %r" % medium)
+            check(medium["image"]["virtual-size"] == 1 << 20, "size: %r" % medium)
+            check(disks["pflash1"]["inserted"]["ro"] is True, "flash: %r" % disks)
+            bus = qmp.ask("query-pci")["return"]
+            check(len(bus) == 1 and bus[0]["bus"] == 0, "query-pci")
+            function = [function for function in bus[0]["devices"] if function["slot"] == 4][0]
+            check(function["id"]["vendor"] == 0x1af4 and function["id"]["device"] == 0x1001 and
+                  function["class_info"] == {"class": 0x100, "desc": "SCSI controller"} and
+                  function["qdev_id"] == "disk0" and function["irq_pin"] == 1, "function: %r" % function)
+            check({"bar": 0, "type": "io", "address": -1, "size": 128} in function["regions"], "regions")
+            network = qmp.ask("query-network")["return"]
+            check(network["networks"][0]["id"] == "n" and network["networks"][0]["restrict"] is True and
+                  network["cards"][0]["mac"] == "52:54:00:00:00:01" and network["cards"][0]["network"] == 1,
+                  "query-network: %r" % network)
+            check(all(set(row) == {"label", "filename", "frontend-open"} for row in qmp.ask("query-chardev")["return"]),
+                  "query-chardev")
+
+
 def events(rvive):
     with emulator_of(rvive, "-S") as emulator:
         qmp = Qmp(emulator.path("qmp"))
-        check(qmp.ask("query-status")["return"] == {"status": "paused", "running": False, "singlestep": False}, "-S")
+        check(qmp.ask("query-status")["return"] == {"status": "prelaunch", "running": False, "singlestep": False}, "-S")
         check(qmp.ask("cont") == {"return": {}}, "cont")
         check(qmp.event("RESUME")["timestamp"]["seconds"] > 1700000000, "RESUME")
         check(qmp.ask("stop") == {"return": {}}, "stop")
@@ -152,4 +186,4 @@ def bad_input(rvive):
         check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
 
 
-main(negotiation, commands, events, quits, no_shutdown, chardev_and_mon, bad_input)
+main(negotiation, commands, devices, events, quits, no_shutdown, chardev_and_mon, bad_input)

@@ -50,7 +50,7 @@ def run_state(rvive):
 def start_paused(rvive):
     emulator, monitor = started(rvive, "-S")
     with emulator:
-        check(monitor.run("info status") == "VM status: paused\n", "-S")
+        check(monitor.run("info status") == "VM status: paused (prelaunch)\n", "-S")
         check(" 0x0000000000001000:  " in monitor.run("step 0"), "the pc is at the reset address")
         check("pc 0x0000000000001000 mode M" in monitor.run("info registers"), "registers at reset")
         monitor.run("step")
@@ -122,9 +122,9 @@ def devices(rvive):
                                     "virtio-net-pci,netdev=net0,mac=52:54:00:01:02:03,addr=6")
         with emulator:
             disks = monitor.run("info block")
-            check(re.search("pci05.0 .*disk.img", disks), "info block: " + disks)
+            check(re.search("d at pci05.0: .*disk.img .raw, 65536 bytes", disks), "info block: " + disks)
             pci = monitor.run("info pci")
-            check(re.search(r"00:05\.0 virtio-blk-pci: 1af4:1001 class 0100", pci) and "BAR0: I/O" in pci and
+            check(re.search(r"00:05\.0 virtio-blk-pci: 1af4:1001 class 0100 \(SCSI", pci) and "BAR0: I/O" in pci and
                   "00:06.0 virtio-net-pci" in pci, "info pci: " + pci)
             network = monitor.run("info network")
             check("network 1, net0: user network 10.0.2.0/24, restricted" in network and
