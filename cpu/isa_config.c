@@ -135,12 +135,10 @@ static bool set_model(struct isa_config *config, const char *name, size_t length
     else if (item_is(name, length, "rv32") || item_is(name, length, "max32"))
         set_defaults(config, 32);
     else if (item_is(name, length, "rva22s64") || item_is(name, length, "rva23s64"))
-        return error_set(error,
-                         "-cpu %.*s: this version of Rvive has no RVA22/RVA23 profile model (RVA23 needs V); "
-                         "use -cpu rv64",
-                         (int)length, name);
+        return error_set(error, "this version of Rvive has no RVA22/RVA23 profile model (RVA23 needs V); "
+                                "use -cpu rv64");
     else
-        return error_set(error, "-cpu %.*s: unknown CPU; there are rv64, rv32 and max", (int)length, name);
+        return error_set(error, "unknown CPU %.*s; there are rv64, rv32 and max", (int)length, name);
     return true;
 }
 
@@ -150,9 +148,9 @@ static bool parse_property(struct isa_config *config, const char *item, size_t l
     size_t name_length = equals ? (size_t)(equals - item) : length;
     bool on = true;
     if (equals && !parse_switch(equals + 1, length - name_length - 1, &on))
-        return error_set(error, "-cpu: %.*s: the value is on or off", (int)length, item);
+        return error_set(error, "%.*s: the value is on or off", (int)length, item);
     if (!set_property(config, item, name_length, on))
-        return error_set(error, "-cpu: this version of Rvive has no property \"%.*s\" for an RV%u hart",
+        return error_set(error, "this version of Rvive has no property \"%.*s\" for an RV%u hart",
                          (int)name_length, item, config->xlen);
     return true;
 }
@@ -170,12 +168,12 @@ static bool check_dependencies(struct isa_config *config, struct error *error)
     for (unsigned i = 0; i < sizeof(dependencies) / sizeof(dependencies[0]); i++) {
         uint64_t missing = dependencies[i].needs & ~config->extensions;
         if (isa_has(config, dependencies[i].extension) && missing)
-            return error_set(error, "-cpu: extension %s needs %s, which is off",
+            return error_set(error, "extension %s needs %s, which is off",
                              extensions[dependencies[i].extension].name,
                              extensions[__builtin_ctzll(missing)].name);
     }
     if (!isa_has(config, ISA_I) || !isa_has(config, ISA_Zicsr))
-        return error_set(error, "-cpu: i and zicsr cannot be switched off");
+        return error_set(error, "i and zicsr cannot be switched off");
     if (!config->supervisor)
         config->satp_max = 0;
     return true;

@@ -172,6 +172,22 @@ bool options_bad_value(struct error *error, const char *flag, const char *value,
                      instead);
 }
 
+/* Also of the categories that QEMU has: what shows the same here. */
+static bool unknown_category(const char *list, const char *bad, struct error *error)
+{
+    static const struct {
+        const char *name, *instead;
+    } qemu[] = { { "exec", "block" }, { "cpu", "insn" },     { "fpu", "insn" },   { "op", "ir" },
+                 { "op_opt", "ir" },  { "trace", "virtio" }, { "nochain", NULL }, { "mmu", "int" } };
+    int length = (int)strcspn(bad, ",");
+    for (size_t i = 0; i < sizeof(qemu) / sizeof(qemu[0]); i++)
+        if ((int)strlen(qemu[i].name) == length && strncmp(bad, qemu[i].name, (size_t)length) == 0)
+            return error_set(error, "-d %.100s: %s is QEMU's; here %s%s; -d help lists the categories", list,
+                             qemu[i].name, qemu[i].instead ? "there is " : "no category has to do with it",
+                             qemu[i].instead ? qemu[i].instead : "");
+    return error_set(error, "-d %.200s: unknown category %.*s; -d help lists them", list, length, bad);
+}
+
 static void set_defaults(struct options *options, struct error *error)
 {
     *options = (struct options){ 0 };
@@ -192,8 +208,7 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
     if (options->action != OPTIONS_RUN)
         return true;
     if (options->log_list && !log_enable(options->log_list, &bad))
-        return error_set(error, "-d %s: unknown category %.*s; -d help lists them", options->log_list,
-                         (int)strcspn(bad, ","), bad);
+        return unknown_category(options->log_list, bad, error);
     if (options->log_filter && !log_set_filter(options->log_filter, &bad))
         return error_set(error,
                          "-dfilter %s: %.*s is no range of addresses; ranges are START..LAST, START+SIZE and "
