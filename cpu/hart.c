@@ -163,7 +163,8 @@ void hart_trace_changed(struct hart *hart)
 static void trace_irq(const struct hart *hart, unsigned bit, bool level)
 {
     if ((atomic_load(&hart->irq_lines) >> bit & 1) != level)
-        log_line(LOG_CATEGORY_IRQ, "hart %u: input %u %s", hart->id, bit, level ? "raised" : "lowered");
+        log_line(LOG_CATEGORY_IRQ, "hart %u: input %u (%s) %s", hart->id, bit, trace_interrupt_name(bit),
+                 level ? "raised" : "lowered");
 }
 
 void hart_set_irq(struct hart *hart, unsigned bit, bool level)

@@ -11,6 +11,8 @@
 #include "cpu/block.h"
 #include "cpu/csr.h"
 #include "cpu/hart_view.h"
+#include "cpu/isa_foreign.h"
+#include "cpu/isa_tables.h"
 
 #define REPORTED 1024u /* places that are remembered; a power of two */
 
@@ -114,6 +116,49 @@ void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool
                  mode_of(hart), name, old);
 }
 
+/* ---- Traps ------------------------------------------------------------------------------------------ */
+
+/* Priv. "Machine Cause (mcause) Register" */
+static const char *exception_name(unsigned cause)
+{
+    static const char *const names[] = {
+        [CAUSE_FETCH_MISALIGNED] = "instruction address misaligned",
+        [CAUSE_FETCH_ACCESS] = "instruction access fault",
+        [CAUSE_ILLEGAL] = "illegal instruction",
+        [CAUSE_BREAKPOINT] = "breakpoint",
+        [CAUSE_LOAD_MISALIGNED] = "load address misaligned",
+        [CAUSE_LOAD_ACCESS] = "load access fault",
+        [CAUSE_STORE_MISALIGNED] = "store address misaligned",
+        [CAUSE_STORE_ACCESS] = "store access fault",
+        [CAUSE_ECALL_U] = "ecall from U",
+        [CAUSE_ECALL_S] = "ecall from S",
+        [CAUSE_ECALL_M] = "ecall from M",
+        [CAUSE_FETCH_PAGE] = "instruction page fault",
+        [CAUSE_LOAD_PAGE] = "load page fault",
+        [CAUSE_STORE_PAGE] = "store page fault",
+    };
+    return cause < sizeof(names) / sizeof(names[0]) && names[cause] ? names[cause] : "?";
+}
+
+const char *trace_interrupt_name(unsigned number)
+{
+    static const char *const names[] = {
+        [1] = "SSI", [3] = "MSI", [5] = "STI", [7] = "MTI", [9] = "SEI", [11] = "MEI"
+    };
+    return number < sizeof(names) / sizeof(names[0]) && names[number] ? names[number] : "?";
+}
+
+void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t from_pc,
+                enum privilege from)
+{
+    if (log_wants(from_pc))
+        log_line(LOG_CATEGORY_INT,
+                 "hart %u: pc 0x%016" PRIx64 " %c %s %u (%s), tval 0x%" PRIx64 " -> %c 0x%" PRIx64, hart->id,
+                 from_pc, "USHM"[from], interrupt ? "interrupt" : "exception", cause,
+                 interrupt ? trace_interrupt_name(cause) : exception_name(cause), tval, mode_of(hart),
+                 hart_view_pc(hart));
+}
+
 /* ---- What is not there ------------------------------------------------------------------------------ */
 
 /* True for a place that was not reported yet; when too many are, the rest stays silent. */
@@ -139,10 +184,13 @@ static void name_of(const struct hart *hart, uint32_t bits, uint64_t pc, char *t
     struct isa_operands op;
     everything.extensions = UINT64_MAX;
     isa_decode(&everything, bits, &op, NULL);
-    if (op.insn == ISA_INSN_ILLEGAL)
-        snprintf(text, size, "an encoding that no extension of this version has");
-    else
+    const struct isa_foreign *foreign = isa_foreign_find(bits, hart->isa.xlen);
+    if (op.insn != ISA_INSN_ILLEGAL)
         isa_disassemble(&op, pc, text, size);
+    else if (foreign)
+        snprintf(text, size, "%s: this hart has no %s", foreign->name, foreign->extension);
+    else
+        snprintf(text, size, "no instruction of a known extension");
 }
 
 void trace_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,
@@ -162,10 +210,17 @@ void trace_illegal_csr(const struct hart *hart, const struct insn *insn, unsigne
 {
     uint64_t pc = hart_insn_pc(hart, insn);
     char buffer[16];
-    const char *name = hart_view_csr_name(number, buffer);
+    const char *name = hart_view_csr_name(number, buffer), *extension = isa_foreign_csr(number);
     if (!log_enabled(LOG_CATEGORY_UNIMP) || !first_time(pc, number))
         return;
-    log_line(LOG_CATEGORY_UNIMP, "hart %u: pc 0x%016" PRIx64 " CSR 0x%03x (%s): %s", hart->id, pc, number,
-             name ? name : "no name here",
-             exists ? "not allowed in this mode, or read-only" : "this hart has none");
+    if (!name) {
+        isa_csr_name(number, buffer, sizeof(buffer));
+        name = buffer[0] == '0' ? "(no name)" : buffer;
+    }
+    log_line(LOG_CATEGORY_UNIMP, "hart %u: pc 0x%016" PRIx64 " CSR 0x%03x %s: %s%s", hart->id, pc, number,
+             name,
+             exists      ? "not allowed in this mode, or read-only"
+             : extension ? "this hart has no "
+                         : "this hart has none",
+             !exists && extension ? extension : "");
 }

@@ -25,6 +25,11 @@ void trace_mmio(const struct hart *hart, const struct insn *insn, uint64_t paddr
                 uint64_t value, bool answered);
 /* A CSR was read (written is false) or changed by an instruction of the running block. */
 void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool written, uint64_t old);
+/* A trap was taken, from the place and the mode that are given. */
+void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t from_pc,
+                enum privilege from);
+/* Of a bit of mip: "MTI". */
+const char *trace_interrupt_name(unsigned number);
 /* An encoding that this hart does not have, or a CSR that it has not or may not touch: once for each place.
  */
 void trace_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,

@@ -5,9 +5,7 @@
 #include "cpu/trap.h"
 
 #include "cpu/mmu.h"
-#include "util/log.h"
-
-#include <inttypes.h>
+#include "cpu/trace.h"
 
 #define INTERRUPT_BIT(hart) (1ull << ((hart)->isa.xlen - 1))
 
@@ -50,9 +48,8 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
 
 static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
 {
-    if (UNLIKELY(log_enabled(LOG_CATEGORY_INT)) && log_wants(hart->pc))
-        log_line(LOG_CATEGORY_INT, "hart %u: %s %u at pc 0x%" PRIx64 ", tval 0x%" PRIx64 ", from mode %u",
-                 hart->id, interrupt ? "interrupt" : "exception", cause, hart->pc, tval, hart->priv);
+    uint64_t from_pc = register_value(hart, hart->pc);
+    enum privilege from = hart->priv;
     uint64_t delegated = interrupt ? hart->mideleg : hart->medeleg;
     if (hart->priv != PRIV_M && delegated >> cause & 1)
         enter_s(hart, interrupt, cause, tval);
@@ -62,6 +59,8 @@ static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tv
     tlb_select(hart);
     /* A trap clears the enable bit, but another level may still be enabled. */
     hart_request_self(hart, HART_REQUEST_IRQ);
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_INT)))
+        trace_trap(hart, interrupt, cause, tval, from_pc, from);
 }
 
 void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval)

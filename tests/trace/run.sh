@@ -53,13 +53,13 @@ has 1 "write 0x00100000 size 4 value 0x5555"
 trace mmio -dfilter 0x10000000+0x100
 has 1 mmio:
 trace int
-has 2 "int: hart 0: exception 2 at pc 0x80000018, tval 0x60051513"
-has 1 "int: hart 0: interrupt 7"
+has 2 "int: hart 0: pc 0x0000000080000018 M exception 2 (illegal instruction), tval 0x60051513 -> M 0x80000058"
+has 1 "M interrupt 7 (MTI), tval 0x0 -> M 0x80000058"
 trace irq
-has 1 "irq: hart 0: input 7 raised"
+has 1 "irq: hart 0: input 7 (MTI) raised"
 trace unimp
 has 1 "unimp: hart 0: pc 0x0000000080000018 60051513 clz a0,a0: this hart has no zbb"
-has 1 "CSR 0x5a8"
+has 1 "CSR 0x5a8 scontext: this hart has no Sdtrig"
 has 2 unimp:
 trace unimp -accel interp
 has 2 unimp:
