@@ -83,6 +83,7 @@ struct hart_view_tlb_entry {
     bool sum, mxr;
     char kind;
     uint64_t vaddr, paddr;
+    const void *host; /* where paddr is UINT64_MAX: the host's memory that loads and stores go to */
 };
 void hart_view_tlb(const struct hart *hart,
                    void (*each)(void *opaque, const struct hart_view_tlb_entry *entry), void *opaque);

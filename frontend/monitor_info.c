@@ -229,7 +229,8 @@ static const char *device_of_irq(struct machine *machine, unsigned irq)
         if (device.irq == irq)
             return device.name;
     }
-    return "-";
+    static const char *const wires[] = { "PCI INTA", "PCI INTB", "PCI INTC", "PCI INTD" };
+    return irq >= 32 && irq < 36 ? wires[irq - 32] : "-";
 }
 
 bool monitor_irq(struct monitor_call *call)
@@ -248,7 +249,7 @@ bool monitor_irq(struct monitor_call *call)
         monitor_put_bool(row, "mstatus.SIE", csr_value(hart, 0x300) >> 1 & 1);
     }
     for (unsigned i = 1; machine_irq_source(call->machine, i, &source); i++) {
-        if (!source.enabled && !source.level && !source.pending && !source.priority)
+        if (!source.enabled && !source.level && !source.pending)
             continue;
         struct json_object *row = add_row(sources);
         monitor_put_number(row, "source", i);

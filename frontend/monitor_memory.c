@@ -351,24 +351,26 @@ void monitor_print_mem(FILE *out, struct json_object *result)
 
 static void add_tlb_entry(void *opaque, const struct hart_view_tlb_entry *entry)
 {
+    const struct monitor_call *call = opaque;
+    uint64_t paddr = entry->paddr;
     struct json_object *row = json_object_new_object();
     char kind[2] = { entry->kind, 0 };
     monitor_put_hex(row, "vaddr", entry->vaddr, 16);
-    if (entry->paddr == UINT64_MAX)
-        monitor_put_text(row, "paddr", "(memory)");
+    if (paddr == UINT64_MAX && !machine_paddr(call->machine, entry->host, &paddr))
+        monitor_put_text(row, "paddr", "-");
     else
-        monitor_put_hex(row, "paddr", entry->paddr, 16);
+        monitor_put_hex(row, "paddr", paddr, 16);
     monitor_put_text(row, "for", kind);
     monitor_put_number(row, "asid", entry->asid);
     monitor_put_text(row, "mode", (const char *[]){ "U", "S", "?", "M" }[entry->privilege & 3]);
     monitor_put_bool(row, "sum", entry->sum);
     monitor_put_bool(row, "mxr", entry->mxr);
-    json_object_array_add(opaque, row);
+    json_object_array_add(call->result, row);
 }
 
 bool monitor_tlb(struct monitor_call *call)
 {
     call->result = json_object_new_array();
-    hart_view_tlb(hart_of(call), add_tlb_entry, call->result);
+    hart_view_tlb(hart_of(call), add_tlb_entry, call);
     return true;
 }

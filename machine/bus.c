@@ -452,3 +452,16 @@ uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length)
         return NULL;
     return region->host + (paddr - region->base);
 }
+
+bool bus_paddr(struct bus *bus, const void *host, uint64_t *paddr)
+{
+    for (unsigned i = 0; i < bus->count; i++) {
+        const struct region *region = &bus->regions[i];
+        uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)region->host);
+        if (region->kind == REGION_DEVICE || offset >= region->size)
+            continue;
+        *paddr = region->base + offset;
+        return true;
+    }
+    return false;
+}

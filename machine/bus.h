@@ -35,6 +35,8 @@ struct dma *bus_for_devices(struct bus *bus);
 uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length);
 /* The same for the bytes that harts execute from a device (flash); NULL elsewhere. */
 const uint8_t *bus_host_code(struct bus *bus, uint64_t paddr, uint64_t length);
+/* The other way round: the physical address of a byte of RAM or ROM. False: it is none. */
+bool bus_paddr(struct bus *bus, const void *host, uint64_t *paddr);
 /* The regions in order of their addresses; false behind the last. */
 struct bus_region {
     uint64_t base, size;

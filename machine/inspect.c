@@ -21,7 +21,8 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
     if (number >= machine->hart_count)
         return error_set(error, "there is no hart %u", number);
     machine_hold(machine);
-    bool paused = machine->booted && machine->paused;
+    bool paused =
+        machine->paused && !machine->off; /* with -S from the start: the boot may be about to begin */
     if (paused)
         hart_step(machine->harts[number]);
     machine_release(machine);
@@ -41,6 +42,11 @@ bool machine_has_run(struct machine *machine)
 bool machine_region(struct machine *machine, unsigned number, struct bus_region *region)
 {
     return bus_region(machine->bus, number, region);
+}
+
+bool machine_paddr(struct machine *machine, const void *host, uint64_t *paddr)
+{
+    return bus_paddr(machine->bus, host, paddr);
 }
 
 bool machine_device(struct machine *machine, unsigned number, struct machine_device *device)

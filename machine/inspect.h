@@ -31,6 +31,8 @@ bool machine_has_run(struct machine *machine);
 
 /* The parts of the address space; false behind the last. Any time. */
 bool machine_region(struct machine *machine, unsigned number, struct bus_region *region);
+/* The physical address of a byte of RAM or ROM in the host's memory; false: it is none. Any time. */
+bool machine_paddr(struct machine *machine, const void *host, uint64_t *paddr);
 /* The devices in the order of the device tree; false behind the last. Any time. */
 struct machine_device {
     const char *name;

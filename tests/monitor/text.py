@@ -108,6 +108,7 @@ def translation(rvive):
         check("not valid" in monitor.run("info mem 0x40000000"), "a hole")
         check("copies" in monitor.run("info mem 0x4000000000"), "not canonical")
         check(re.search(r"0x0000000080000000  0x0000000080000000  x +0  S", monitor.run("info tlb")), "info tlb")
+        check(re.search(r"0x0000000080000000  0x0000000080000000  [rw] ", monitor.run("info tlb")), "info tlb: data")
         check("satp         0x8000000000080" in monitor.run("info csr satp"), "info csr")
 
 
