@@ -128,6 +128,8 @@ again:
     /* A loop's body: what runs most. */
     li t1, 40
 1:  lw a0, 108(s0)
+    .globl patched
+patched:
     addi a0, a0, 1
     ACCESS(loop, sw a0, 108(s0))
     addi t1, t1, -1

@@ -82,5 +82,27 @@ gdb.set_convenience_variable("expected", 3 * len(several))
 end
 expect each-access $missed==0
 expect in-turn $met==$expected
+# Code that gdb changes while it is hot: the loop adds 40 in a round, then 120 (addi a0,a0,1; c.addi a0,3).
+break again
+continue
+python
+def added():
+    before = int(gdb.parse_and_eval("*(int *)0x%x" % (data + 108)))
+    gdb.execute("continue", to_string=True)
+    return int(gdb.parse_and_eval("*(int *)0x%x" % (data + 108))) - before
+steps = [added(), added()]
+code = int(gdb.parse_and_eval("(unsigned long)&patched"))
+kept = bytes(gdb.selected_inferior().read_memory(code, 2))
+gdb.selected_inferior().write_memory(code, b"\x0d\x05") # c.addi a0,3
+gdb.execute("continue", to_string=True)
+steps += [added(), added()]
+gdb.selected_inferior().write_memory(code, kept)
+gdb.execute("continue", to_string=True)
+steps.append(added())
+print(steps)
+gdb.set_convenience_variable("patch", steps == [40, 40, 120, 120, 40])
+end
+expect patched-code $patch==1
+delete
 # The guest sees nothing of it.
 set var *(long*)&limit=*(long*)&round+10
