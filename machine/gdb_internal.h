@@ -66,6 +66,7 @@ struct gdb {
     bool step_irq;            /* a step may enter an interrupt's handler */
     unsigned hart;            /* of g, m and the like (Hg) */
     unsigned resumed_hart;    /* of c, s (Hc) */
+    unsigned told_hart;       /* the last one that stopped */
     int monitor_hart;         /* of the machine's monitor commands (cpu N); -1: `hart` */
     struct gdb_parser parser;
     struct gdb_text reply; /* of the packet at hand, not yet framed */

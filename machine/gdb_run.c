@@ -48,12 +48,13 @@ void gdb_reply_stop(struct gdb *gdb, unsigned signal, unsigned hart)
     add_register(gdb, gdb_hart(gdb), 8);
 }
 
-/* The hart to tell of: one that was to step comes first, since that will not happen again. -1: none stopped.
- */
+/* The hart to tell of: one that was to step comes first, since that will not happen again; else they take
+ * turns. -1: none has stopped. */
 static int stopped_hart(struct gdb *gdb)
 {
     int found = -1;
-    for (unsigned i = gdb->machine->hart_count; i-- > 0;) {
+    for (unsigned n = gdb->machine->hart_count; n > 0; n--) {
+        unsigned i = (gdb->told_hart + n) % gdb->machine->hart_count;
         enum debug_reason reason = hart_debug_stop(gdb->machine->harts[i]).reason;
         if (reason == DEBUG_STEPPED)
             return (int)i;
@@ -69,6 +70,7 @@ static void tell(struct gdb *gdb, unsigned signal, unsigned hart)
     atomic_store(&gdb->machine->gdb_holds, true);
     gdb_reply_stop(gdb, signal, hart);
     hart_debug_told(gdb->machine->harts[hart]);
+    gdb->told_hart = hart;
 }
 
 void gdb_report_stop(struct gdb *gdb)
