@@ -6,6 +6,42 @@ set var limit=1000000
 # The guest's time has hardly begun.
 expect counters-at-reset $mcycle==0&&$minstret==0&&$time<1000000
 
+# Every CSR of the description can be read, and written but for those that are read-only (by their number); gdb itself would
+# not send what is the same.
+python
+import xml.dom.minidom
+def ask(packet):
+    text = gdb.execute("maintenance packet " + packet, to_string=True)
+    return text[text.index("received: ") + 11:].strip()[:-1]
+description, piece = "", "m"
+while piece[0] == "m":
+    piece = ask("qXfer:features:read:target.xml:%x,400" % len(description)).encode().decode("unicode_escape")
+    description += piece[1:]
+registers = {}
+for feature in xml.dom.minidom.parseString(description).getElementsByTagName("feature"):
+    for reg in feature.getElementsByTagName("reg"):
+        registers[reg.getAttribute("name")] = (int(reg.getAttribute("regnum")), feature.getAttribute("name").rpartition(".")[2])
+good = []
+for name, (number, feature) in registers.items():
+    value = ask("p%x" % number)
+    answer = ask("P%x=%s" % (number, value))
+    readonly = feature == "csr" and (number - 65) >> 10 == 3
+    fine = len(value) in (8, 16) and (answer[0] == "E" if readonly else answer == "OK")
+    good.append(fine)
+    if not fine:
+        print("%s: read %s, written %s" % (name, value, answer))
+gdb.set_convenience_variable("fine", all(good))
+gdb.set_convenience_variable("registers", len(good))
+wanted = """sstatus sie stvec scounteren senvcfg sscratch sepc scause stval sip stimecmp satp mstatus misa medeleg mideleg mie
+    mtvec mcounteren menvcfg mcountinhibit mscratch mepc mcause mtval mip pmpcfg0 pmpaddr15 mcycle minstret mhpmcounter31
+    mhpmevent3 cycle time instret hpmcounter3 mvendorid mhartid fcsr priv pc x0 zero ft0 fa7 t6""".split()
+missing = [name for name in wanted if name not in registers and name != "x0"]
+print("missing:", missing)
+gdb.set_convenience_variable("missing", len(missing))
+end
+expect registers-accessible $fine==1&&$registers>150
+expect registers-named $missing==0
+
 # Device registers are left alone until they are asked for.
 set $read=0
 python
