@@ -228,7 +228,7 @@ static bool monitor_open(struct monitors *monitors, const struct options_monitor
     if (!open_chardev(monitor, description, error))
         return false;
     monitor->edits = is_terminal(description) && monitor_edit_open(monitor);
-    return start(monitor, error);
+    return true;
 }
 
 struct monitors *monitors_create(const struct options *options, struct machine *machine)
@@ -248,8 +248,13 @@ bool monitors_open(struct monitors *monitors, struct error *error)
         if (!monitor_open(monitors, &monitors->options->monitors[i], error))
             return false;
     }
-    machine_listen(monitors->machine, &monitors->listener);
     machine_set_monitor(monitors->machine, on_gdb_command, monitors);
+    /* All of them hear what the first command does. */
+    machine_listen(monitors->machine, &monitors->listener);
+    for (unsigned i = 0; i < monitors->count; i++) {
+        if (!start(monitors->list[i], error))
+            return false;
+    }
     return true;
 }
 

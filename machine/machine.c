@@ -191,8 +191,8 @@ static unsigned wait_for_user(struct machine *machine)
     return word;
 }
 
-/* What a boot's end means: the event that counts in *word. */
-static void end_of_boot(struct machine *machine, unsigned *word)
+/* What a boot's end means: the event that counts in *word, and whose wish it was. */
+static void end_of_boot(struct machine *machine, unsigned *word, bool *by_guest)
 {
     enum machine_event event = (enum machine_event)(*word >> 16);
     bool by_user = atomic_exchange(&machine->user_reset, false);
@@ -208,8 +208,7 @@ static void end_of_boot(struct machine *machine, unsigned *word)
     }
     if (event == MACHINE_EVENT_QUIT)
         run_state_notify(machine, MACHINE_NOTICE_SHUTDOWN, false);
-    if (event == MACHINE_EVENT_RESET)
-        run_state_notify(machine, MACHINE_NOTICE_RESET, !by_user);
+    *by_guest = !by_user;
 }
 
 /* Not while somebody looks at it. */
@@ -232,14 +231,16 @@ int machine_run(struct machine *machine, struct error *error)
         return 0;
     for (;;) {
         unsigned word;
+        bool by_guest;
         if (!boot_once(machine, &word, error))
             return -1;
-        end_of_boot(machine, &word);
+        end_of_boot(machine, &word, &by_guest);
         if (word >> 16 != MACHINE_EVENT_RESET) {
             gdb_finish(machine->gdb, (int)(word & 0xffff));
             return (int)(word & 0xffff);
         }
         if (!reset_machine(machine, error))
             return -1;
+        run_state_notify(machine, MACHINE_NOTICE_RESET, by_guest); /* who hears of it finds it done */
     }
 }
