@@ -111,8 +111,16 @@ emulate() {
     "$bench/runner" $options -- "$@"
 }
 
+# was_stopped LOG: something on the machine stopped the emulator for a while. Sets `stopped`.
+was_stopped() {
+    grep -q '^[0-9]* # stopped$' "$1" || return 1
+    stopped=yes
+    say "Something stopped the emulator meanwhile (SIGSTOP): not counted"
+}
+
 # record LOG WHERE REPETITION: the measurements of a log that has the runner's times before its lines.
 record() {
+    was_stopped "$1" && return 0
     if grep -q '^[0-9]* FAIL ' "$1" || ! grep -q '^[0-9]* BENCH-END 0$' "$1"; then
         tail -n 20 "$1" >&2
         failures=$((failures + 1))
@@ -163,6 +171,7 @@ measure_boot() {
             -append "console=ttyS0 root=/dev/vda" \
             -drive file="$bench/root.img",if=none,format=raw,id=root -device virtio-blk-device,drive=root >"$log" || :
     fi
+    was_stopped "$log" && return 0
     if ! grep -q '^[0-9]* # until$' "$log"; then
         tail -n 20 "$log" >&2
         failures=$((failures + 1))
@@ -197,11 +206,19 @@ while [ "$repetition" -le "$repetitions" ]; do
     for group in $groups; do
         for where in $order; do
             say "$repetition of $repetitions: $group under $where"
-            case $group in
-            boot | login) measure_boot "$where" "$group" "$repetition" ;;
-            disk | net | screen) measure_io "$where" "$group" "$repetition" ;;
-            *) measure_group "$where" "$group" "$repetition" ;;
-            esac
+            for try in 1 2 3 4 5; do
+                stopped=no
+                case $group in
+                boot | login) measure_boot "$where" "$group" "$repetition" ;;
+                disk | net | screen) measure_io "$where" "$group" "$repetition" ;;
+                *) measure_group "$where" "$group" "$repetition" ;;
+                esac
+                [ $stopped = yes ] || break
+            done
+            if [ $stopped = yes ]; then
+                failures=$((failures + 1))
+                say "Stopped five times: no measurement"
+            fi
         done
         case $group in
         boot | login | disk | net | screen) ;;
