@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # disk_kill.sh CONSOLE EMULATOR RVIVE_IMG DISK_KILL [KILLS]: the emulator is killed (SIGKILL) at random moments, KILLS times
-# (default 6), while a guest writes, zeroes, discards and flushes on two qcow2 disks at once. After each time qemu-img
+# (default 5), while a guest writes, zeroes, discards and flushes on two qcow2 disks at once. After each time qemu-img
 # finds both images consistent, and every sector that the guest had flushed, in this life or an earlier one, is there.
 # RVIVE_SEED repeats what is written and the moments.
 set -eu
@@ -10,7 +10,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 img=$3
 checker=$4
-kills=${5:-6}
+kills=${5:-5}
 seed=${RVIVE_SEED:-$(date +%s)}
 echo "seed $seed (RVIVE_SEED=$seed repeats the writes)"
 need_guest
