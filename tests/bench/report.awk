@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Turns the raw numbers of tests/bench/run.sh (group,program,where,repetition,value,unit) into tables in Markdown, or with
 # -v mode=plot into data for plot.gp: "LABEL RVIVE NATIVE", how many times as fast as QEMU each is.
+# The groups disk, net and screen have rates (MB/s, or so many a second) instead of times, in a table of their own.
 # Every number is the median of its repetitions; a group's ratio is the geometric mean of its programs' ratios.
 
 function add_sorted(key, value, i) {
@@ -19,6 +20,7 @@ function median(group, program, where, key, n) {
 }
 
 function seconds(ns) { return ns ? sprintf("%.3f", ns / 1e9) : "–" }
+function rate(value) { return value ? sprintf(value < 100 ? "%.1f" : "%.0f", value) : "–" }
 function times(a, b) { return a && b ? sprintf("%.2f", a / b) : "–" }
 
 # Adds a ratio to the geometric mean called name.
@@ -52,6 +54,27 @@ function time_rows(group, i, program, native, qemu, rvive, n) {
     if (mode == "plot")
         return
     printf "| **%s** | | | | %s | %s |\n", title[group], mean_text(group ",rvive"), mean_text(group ",slower")
+    for (i = 1; i <= programs[group]; i++)
+        print row[group, i]
+}
+
+# Groups whose values are rates: more is better.
+function rate_rows(group, i, program, qemu, rvive) {
+    for (i = 1; i <= programs[group]; i++) {
+        program = program_name[group, i]
+        qemu = median(group, program, "qemu")
+        rvive = median(group, program, "rvive")
+        mean_add(group ",rvive", rvive, qemu)
+        row[group, i] = sprintf("| %s | %s | %s | %s | %s |", program, units[group, program], rate(qemu), rate(rvive),
+                                times(rvive, qemu))
+        if (qemu && rvive)
+            plot[++plots] = sprintf("\"%s\" %.4f NaN", program, rvive / qemu)
+    }
+    if (ratios[group ",rvive"])
+        plot[++plots] = sprintf("\"%s\" %.4f NaN", toupper(group), mean(group ",rvive"))
+    if (mode == "plot")
+        return
+    printf "| **%s** | | | | %s |\n", title[group], mean_text(group ",rvive")
     for (i = 1; i <= programs[group]; i++)
         print row[group, i]
 }
@@ -97,7 +120,11 @@ BEGIN {
     title["system"] = "system"
     title["boot"] = "boot"
     title["real"] = "real programs"
+    title["disk"] = "disks"
+    title["net"] = "user network"
+    title["screen"] = "screen"
     split("integer float memory system boot real", order, " ")
+    split("disk net screen", rate_order, " ")
 }
 
 FNR > 1 {
@@ -105,16 +132,26 @@ FNR > 1 {
         seen[$1, $2] = 1
         program_name[$1, ++programs[$1]] = $2
     }
+    units[$1, $2] = $6
     add_sorted($1 SUBSEP $2 SUBSEP $3, $5 + 0)
 }
 
 END {
-    if (mode != "plot")
+    for (g = 1; g in order; g++)
+        timed += programs[order[g]]
+    for (g = 1; g in rate_order; g++)
+        rated += programs[rate_order[g]]
+    if (mode != "plot" && timed)
         print "| seconds | native | QEMU 10 | Rvive | times as fast as QEMU | times as long as native |\n" \
               "|---|--:|--:|--:|--:|--:|"
     for (g = 1; g in order; g++)
         if (programs[order[g]])
             time_rows(order[g])
+    if (mode != "plot" && rated)
+        print "\n| devices | unit | QEMU 10 | Rvive | times as fast as QEMU |\n|---|---|--:|--:|--:|"
+    for (g = 1; g in rate_order; g++)
+        if (programs[rate_order[g]])
+            rate_rows(rate_order[g])
     if (mode == "plot") {
         for (p = 1; p <= plots; p++)
             print plot[p]

@@ -4,7 +4,8 @@
 # one table in Markdown, and leaves it with a plot, the raw numbers and the guests' consoles in a folder.
 # Usage: tests/bench/run.sh [OPTION]...
 #   --quick            a twentieth of the work, once, without what needs the full Debian root
-#   --only GROUP       integer, float, memory, system, smp, boot, login or real; several with commas between
+#   --only GROUP       integer, float, memory, system, smp, boot, disk, net, screen, login or real; several with commas
+#                      between
 #   --repetitions N    default 3; the table has the medians
 #   --scale X          times the work of each program, default 1
 #   --emulator PATH    instead of build/rvive, which is then not built
@@ -15,6 +16,7 @@ set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/roms/lib.sh"
 here=$top/tests/bench
+. "$here/io.sh"
 
 groups=
 repetitions=3
@@ -43,12 +45,12 @@ while [ $# -gt 0 ]; do
 done
 for group in $groups; do
     case $group in
-    integer | float | memory | system | smp | boot | login | real) ;;
+    integer | float | memory | system | smp | boot | disk | net | screen | login | real) ;;
     *) die "no group $group; --help lists them" ;;
     esac
 done
 if [ -z "$groups" ]; then
-    groups="integer float memory system smp boot"
+    groups="integer float memory system smp boot disk net screen"
     [ $quick = yes ] || groups="$groups login real"
 fi
 
@@ -82,6 +84,9 @@ prepare() {
         cat "$guest_dir/initramfs.cpio"
         (cd "$bench/initramfs" && find bench | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0)
     } >"$bench/initramfs.cpio"
+    if selected disk || selected net || selected screen; then
+        prepare_io
+    fi
     if selected real || selected login; then
         RVIVE_EMULATOR=${RVIVE_EMULATOR:-$emulator} sh "$here/make-root.sh" "$bench"
     fi
@@ -106,14 +111,22 @@ emulate() {
     "$bench/runner" $options -- "$@"
 }
 
+# was_stopped LOG: something on the machine stopped the emulator for a while. Sets `stopped`.
+was_stopped() {
+    grep -q '^[0-9]* # stopped$' "$1" || return 1
+    stopped=yes
+    say "Something stopped the emulator meanwhile (SIGSTOP): not counted"
+}
+
 # record LOG WHERE REPETITION: the measurements of a log that has the runner's times before its lines.
 record() {
+    was_stopped "$1" && return 0
     if grep -q '^[0-9]* FAIL ' "$1" || ! grep -q '^[0-9]* BENCH-END 0$' "$1"; then
         tail -n 20 "$1" >&2
         failures=$((failures + 1))
         say "A program failed or did not end; its log is $1"
     fi
-    awk -v where="$2" -v repetition="$3" '$2 == "BENCH" { print $3 "," $4 "," where "," repetition "," $5 ",ns" }' \
+    awk -v where="$2" -v repetition="$3" '$2 == "BENCH" { print $3 "," $4 "," where "," repetition "," $5 "," (NF > 5 ? $6 : "ns") }' \
         "$1" >>"$csv"
 }
 
@@ -158,6 +171,7 @@ measure_boot() {
             -append "console=ttyS0 root=/dev/vda" \
             -drive file="$bench/root.img",if=none,format=raw,id=root -device virtio-blk-device,drive=root >"$log" || :
     fi
+    was_stopped "$log" && return 0
     if ! grep -q '^[0-9]* # until$' "$log"; then
         tail -n 20 "$log" >&2
         failures=$((failures + 1))
@@ -176,7 +190,7 @@ describe() {
     commit=$(git -C "$top" describe --always --dirty 2>/dev/null || echo unknown)
     echo "Commit $commit, $(date -u +%Y-%m-%d), $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)," \
         "$("$top/tests/peers/qemu" "$qemu" qemu-system-riscv64 --version | sed -n 's/^QEMU emulator version \([^ ]*\).*/QEMU \1/p')," \
-        "$(gcc --version | head -n 1); scale $scale, medians of $repetitions${accel:+, -accel $accel}."
+        "$(gcc --version | head -n 1); scale $scale, medians of $repetitions${accel:+, -accel $accel}${RVIVE_BENCH_DISKS:+; disks in $RVIVE_BENCH_DISKS}."
 }
 
 qemu=${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}
@@ -192,13 +206,22 @@ while [ "$repetition" -le "$repetitions" ]; do
     for group in $groups; do
         for where in $order; do
             say "$repetition of $repetitions: $group under $where"
-            case $group in
-            boot | login) measure_boot "$where" "$group" "$repetition" ;;
-            *) measure_group "$where" "$group" "$repetition" ;;
-            esac
+            for try in 1 2 3 4 5; do
+                stopped=no
+                case $group in
+                boot | login) measure_boot "$where" "$group" "$repetition" ;;
+                disk | net | screen) measure_io "$where" "$group" "$repetition" ;;
+                *) measure_group "$where" "$group" "$repetition" ;;
+                esac
+                [ $stopped = yes ] || break
+            done
+            if [ $stopped = yes ]; then
+                failures=$((failures + 1))
+                say "Stopped five times: no measurement"
+            fi
         done
         case $group in
-        boot | login) ;;
+        boot | login | disk | net | screen) ;;
         *) say "$repetition of $repetitions: $group natively" && measure_group native "$group" "$repetition" ;;
         esac
     done
@@ -212,7 +235,8 @@ done
 } >"$output/table.md"
 awk -v mode=plot -f "$here/report.awk" "$csv" >"$output/plot.txt"
 if [ -s "$output/plot.txt" ]; then
-    gnuplot -e "data='$output/plot.txt'; image='$output/bench.png'" "$here/plot.gp" || die "gnuplot failed"
+    natives=$(grep -c -v 'NaN$' "$output/plot.txt" || :)
+    gnuplot -e "data='$output/plot.txt'; image='$output/bench.png'; natives=$natives" "$here/plot.gp" || die "gnuplot failed"
 fi
 cat "$output/table.md"
 say "The table, the plot and the raw numbers are $output/table.md, bench.png and raw.csv"

@@ -7,9 +7,10 @@
 //   -r  before that, read how much memory the command has, and how much of it is the guest's RAM of MIB
 // Each line that the command prints comes out with the nanoseconds since the command was started before it.
 // Lines of this program's own have a # there: "NANOSECONDS # until" when TEXT appeared and "NANOSECONDS #
-// memory PEAK RAM", both in KiB. RAM is what is resident of the one mapping whose size is MIB; the machine's
-// pages that the guest never touched do not count in either. The command's standard input is a pipe in which
-// nothing ever comes.
+// memory PEAK RAM", both in KiB; "NANOSECONDS # stopped" where something stopped the command (SIGSTOP) and so
+// its times are wrong. RAM is what is resident of the one mapping whose size is MIB; the machine's pages that
+// the guest never touched do not count in either. The command's standard input is a pipe in which nothing
+// ever comes.
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -123,11 +124,18 @@ static void runner_take(struct runner *runner, const char *bytes, size_t count)
     }
 }
 
+// Was the command stopped, or continued after that, since the last call? How it ends stays to be waited for.
+static bool was_stopped(pid_t pid)
+{
+    siginfo_t info = { 0 };
+    return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 && info.si_pid == pid;
+}
+
 // Waits for the end, at most until `deadline`; returns the status as a shell would.
 static int runner_wait(struct runner *runner, int64_t deadline)
 {
     int status = 0;
-    bool late = false;
+    bool late = false, stopped = false;
     while (true) {
         char bytes[4096];
         struct pollfd ready = { .fd = runner->output, .events = POLLIN };
@@ -135,6 +143,10 @@ static int runner_wait(struct runner *runner, int64_t deadline)
         if (left <= 0) {
             late = true;
             kill(runner->pid, SIGKILL);
+        }
+        if (was_stopped(runner->pid) && !stopped) {
+            stopped = true;
+            printf("%" PRId64 " # stopped\n", now() - runner->start);
         }
         int polled = poll(&ready, 1, late ? 1000 : (int)(left / 1000000 + 1));
         ssize_t count = polled > 0 ? read(runner->output, bytes, sizeof bytes) : 0;

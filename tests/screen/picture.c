@@ -108,7 +108,8 @@ static void add_square(void)
     printf("square %u\n", squares);
 }
 
-// Each DIRTYFB returns when the device has taken the picture.
+// The driver has at most as many pictures under way as the queue holds commands (128), and then waits for the
+// device.
 static void repaint(double seconds)
 {
     struct timespec start, now;

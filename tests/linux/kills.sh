@@ -1,0 +1,12 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# For hand use: sh tests/linux/kills.sh [KILLS]. Builds Rvive and kills it twenty times, or KILLS times, while a guest writes
+# to its disks: what tests/linux/disk_kill.sh does. Takes about four seconds a kill.
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/roms/lib.sh"
+sh "$top/roms/run.sh" --fetch-only
+build_rvive
+ninja -C "$top/build" rvive-img disk_kill console >&2
+exec sh "$top/tests/linux/disk_kill.sh" "$top/build/tests/linux/console" "$top/build/rvive" "$top/build/rvive-img" \
+    "$top/build/tests/linux/disk_kill" "${1:-20}"
