@@ -8,7 +8,7 @@
 #include "frontend/options.h"
 #include "util/log.h"
 
-#define CARD "virtio-net-device" /* as -device names it; and the same on PCI */
+#define CARD       "virtio-net-device" /* as -device names it; and the same on PCI */
 #define NET_MODELS "virtio-net-device, virtio-net-pci, virtio"
 
 /* ---- The keys of a user network ------------------------------------------------------------------- */
