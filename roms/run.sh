@@ -58,6 +58,10 @@ if [ $mode = desktop ]; then
         -drive file="$guest_dir/disk.qcow2",if=none,format=qcow2,discard=unmap,id=root -device virtio-blk-pci,drive=root \
         -device virtio-gpu-pci,xres=1280,yres=800 -device virtio-keyboard-pci -device virtio-tablet-pci \
         -device virtio-rng-pci -netdev user,id=net0 -device virtio-net-pci,netdev=net0 "$@"
+    # Sound, where the emulator has it.
+    if ${RVIVE_EMULATOR:-$top/build/rvive} -device help | grep -q virtio-sound; then
+        set -- -audiodev sdl,id=sound -device virtio-sound-pci,audiodev=sound "$@"
+    fi
 fi
 
 say "Booting. Ctrl-A X quits, Ctrl-A H lists the keys; poweroff in the guest ends it too."
