@@ -24,8 +24,8 @@ mkdir -p "$new/overlay/usr/lib"
 packages=xserver-xorg-core,xserver-xorg-input-libinput,x11-xserver-utils,lightdm,lightdm-gtk-greeter
 packages=$packages,xfce4-session,xfwm4,xfce4-panel,xfdesktop4,xfce4-settings,xfce4-terminal,thunar,mousepad,ristretto
 packages=$packages,xfce4-taskmanager,xfce4-appfinder,xfce4-notifyd,netsurf-gtk,elementary-xfce-icon-theme
-packages=$packages,fonts-dejavu-core,desktop-base,dbus-user-session,sudo,bash-completion,ca-certificates
-packages=$packages,sensible-utils,pulseaudio,alsa-utils,xfce4-pulseaudio-plugin,systemd-resolved,systemd-timesyncd
+packages=$packages,fonts-dejavu-core,dbus-user-session,sudo,bash-completion,ca-certificates
+packages=$packages,sensible-utils,pulseaudio,libasound2-plugins,alsa-utils,xfce4-pulseaudio-plugin,systemd-resolved,systemd-timesyncd
 
 cp -r "$top/roms/desktop/." "$new/overlay/"
 cp -r "$guest_dir/kernel/usr/lib/modules" "$new/overlay/usr/lib/"

@@ -58,9 +58,14 @@ if [ $mode = desktop ]; then
         -drive file="$guest_dir/disk.qcow2",if=none,format=qcow2,discard=unmap,id=root -device virtio-blk-pci,drive=root \
         -device virtio-gpu-pci,xres=1280,yres=800 -device virtio-keyboard-pci -device virtio-tablet-pci \
         -device virtio-rng-pci -netdev user,id=net0 -device virtio-net-pci,netdev=net0 "$@"
-    # Sound, where the emulator has it.
+    # Sound, where the emulator has it; where the host has none, the guest's goes nowhere.
     if ${RVIVE_EMULATOR:-$top/build/rvive} -device help | grep -q virtio-sound; then
-        set -- -audiodev sdl,id=sound -device virtio-sound-pci,audiodev=sound "$@"
+        sound=none
+        for place in /dev/snd/pcm* "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"/pipewire-0 \
+            "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"/pulse/native; do
+            [ ! -e "$place" ] || sound=sdl
+        done
+        set -- -audiodev $sound,id=sound -device virtio-sound-pci,audiodev=sound "$@"
     fi
 fi
 
