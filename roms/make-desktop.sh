@@ -20,11 +20,11 @@ rm -rf "$new"
 mkdir -p "$new/overlay/usr/lib"
 
 # The X server, the desktop, what a person looks for first, and sound (PulseAudio starts in a tenth of the time that
-# PipeWire's session manager takes).
+# PipeWire's session manager takes). Without librsvg2-common there is neither a wallpaper nor half of the icons.
 packages=xserver-xorg-core,xserver-xorg-input-libinput,x11-xserver-utils,lightdm,lightdm-gtk-greeter
 packages=$packages,xfce4-session,xfwm4,xfce4-panel,xfdesktop4,xfce4-settings,xfce4-terminal,thunar,mousepad,ristretto
 packages=$packages,xfce4-taskmanager,xfce4-appfinder,xfce4-notifyd,netsurf-gtk,elementary-xfce-icon-theme
-packages=$packages,fonts-dejavu-core,dbus-user-session,sudo,bash-completion,ca-certificates
+packages=$packages,librsvg2-common,fonts-dejavu-core,dbus-user-session,sudo,bash-completion,ca-certificates
 packages=$packages,sensible-utils,pulseaudio,libasound2-plugins,alsa-utils,xfce4-pulseaudio-plugin,systemd-resolved,systemd-timesyncd
 
 cp -r "$top/roms/desktop/." "$new/overlay/"
