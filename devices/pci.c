@@ -5,7 +5,8 @@
  * writable, so that all ones read back as its size). After each write, what follows from the registers -
  * where BARs decode, whether the interrupt reaches its wire - is worked out anew.
  *
- * A BAR that still holds 0 decodes nothing: no firmware places one there, and all do so until they are set.
+ * A memory BAR that still holds 0 decodes nothing: no window holds that address. Port 0 is one like others,
+ * and EDK2 places the first I/O BAR there.
  */
 #include "devices/pci.h"
 
@@ -127,7 +128,7 @@ static uint64_t bar_base(const struct pci_function *function, const struct pci_b
     uint64_t base = get(at, 4) & (bar->kind == PCI_BAR_IO ? ~UINT32_C(3) : ~UINT32_C(15));
     if (bar->kind == PCI_BAR_MEM64)
         base |= (uint64_t)get(at + 4, 4) << 32;
-    return on && base ? base : PCI_UNMAPPED;
+    return on && (base || bar->kind == PCI_BAR_IO) ? base : PCI_UNMAPPED;
 }
 
 /* The wire of a function in slot s is turned on by s (PCI-to-PCI Bridge 1.2 section 9.1). [locked] */

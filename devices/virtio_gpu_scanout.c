@@ -29,11 +29,6 @@ static uint32_t to_argb(uint32_t format, uint32_t word)
     }
 }
 
-static bool format_has_alpha(uint32_t format)
-{
-    return format == 1 || format == 3 || format == 67 || format == 121;
-}
-
 static void convert(uint32_t *to, const uint8_t *from, uint32_t format, size_t count)
 {
     const uint32_t *words = (const uint32_t *)from;
@@ -115,7 +110,8 @@ uint32_t gpu_scanout_flush(struct virtio_gpu *gpu, const struct gpu_flush *comma
 
 /* ---- Cursor --------------------------------------------------------------------------------------- */
 
-/* Sets the shape that the fields name; false where there is no such resource. */
+/* Sets the shape that the fields name; false where there is no such resource. A cursor has alpha whatever its
+ * format says: Linux keeps its cursors in resources of format 2 (BGRX), with alpha in the fourth byte. */
 static bool cursor_show(struct virtio_gpu *gpu)
 {
     uint32_t pixels[DISPLAY_CURSOR_MAX * DISPLAY_CURSOR_MAX / 4]; /* 128 x 128: drivers use 64 x 64 */
@@ -128,8 +124,6 @@ static bool cursor_show(struct virtio_gpu *gpu)
         return false;
     size_t count = (size_t)resource->width * resource->height;
     convert(pixels, resource->pixels, resource->format, count);
-    for (size_t n = 0; n < count && !format_has_alpha(resource->format); n++)
-        pixels[n] |= 0xff000000;
     display_cursor_set(gpu->display, pixels, resource->width, resource->height, gpu->cursor_hot_x,
                        gpu->cursor_hot_y);
     return true;

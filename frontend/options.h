@@ -91,6 +91,7 @@ struct options_monitor {
 /* -netdev, -nic, -net. */
 struct options_nic {
     const char *id, *netdev; /* netdev: id of the network that -net nic names */
+    const char *model;       /* the card's, or NULL */
     uint8_t mac[6];
     bool has_mac;
     struct netdev_slirp_config user;

@@ -8,7 +8,8 @@
 #include "frontend/options.h"
 #include "util/log.h"
 
-#define NET_MODELS "virtio-net-device, virtio"
+#define CARD       "virtio-net-device" /* as -device names it; and the same on PCI */
+#define NET_MODELS "virtio-net-device, virtio-net-pci, virtio"
 
 /* ---- The keys of a user network ------------------------------------------------------------------- */
 
@@ -112,9 +113,12 @@ static bool nic_id(struct options *options, void *item, const char *value, struc
 
 static bool nic_model(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
-    return (value && (strcmp(value, "virtio") == 0 || strcmp(value, "virtio-net-device") == 0)) ||
-           options_bad_value(error, "-nic model", value, NET_MODELS);
+    (void)options;
+    struct options_device any;
+    if (!value || !(strcmp(value, "virtio") == 0 || options_names_device(value, CARD, &any)))
+        return options_bad_value(error, "-nic model", value, NET_MODELS);
+    ((struct options_nic *)item)->model = value;
+    return true;
 }
 
 static bool nic_mac(struct options *options, void *item, const char *value, struct error *error)
@@ -205,6 +209,8 @@ static bool add_card(struct options *options, const struct options_nic *nic, uns
         return error_set(error, "-nic %s: too many devices", argument);
     struct options_device *device = &options->devices[options->device_count++];
     *device = (struct options_device){ .kind = MACHINE_VIRTIO_NET, .slot = -1, .text = argument };
+    if (nic->model)
+        options_names_device(nic->model, CARD, device);
     device->backend = nic->netdev;
     device->netdev = netdev;
     device->has_mac = nic->has_mac;

@@ -6,6 +6,8 @@
 # Usage: roms/make-rootfs.sh     nothing is done when the image is there; delete it to have it made again.
 # RVIVE_EMULATOR: another emulator for the first boot. RVIVE_ROOTFS_SIZE: of the disk, default 2G (the file is sparse).
 # RVIVE_ROOTFS_PACKAGES: more packages, with commas between. RVIVE_ROOTFS_IMAGE: where to make it instead.
+# RVIVE_ROOTFS_OVERLAY: a folder whose files are put over the packages'; /rootfs-more in it, a shell script, is run in the
+# guest after the packages are configured.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
@@ -26,29 +28,55 @@ log=${image%.img}.log
 rm -rf "$work" "$image.new"
 mkdir "$work"
 
+# A person sees the progress that mmdebstrap shows; otherwise it is heard of only when it fails.
+if [ -t 2 ]; then
+    extract_quiet=''
+    extract_log=/dev/stderr
+else
+    extract_quiet=--quiet
+    extract_log=$work/log
+fi
 say "Fetching and extracting Debian's packages"
 # Owners and device nodes exist only inside one fakeroot, so the file system is made in it too.
 mirror=$(cut -d']' -f2 "$RVIVE_CACHE/apt-riscv64/etc/sources.list") \
     top=$top work=$work image=$image packages=$packages keyring=$guest_keyring suite=$guest_suite \
-    size=${RVIVE_ROOTFS_SIZE:-2G} fakeroot sh -eu -c '
-        mmdebstrap --quiet --mode=root --variant=extract --architectures=riscv64 \
+    size=${RVIVE_ROOTFS_SIZE:-2G} overlay=${RVIVE_ROOTFS_OVERLAY:-} quiet=$extract_quiet log=$extract_log fakeroot sh -eu -c '
+        mmdebstrap $quiet --mode=root --variant=extract --architectures=riscv64 \
             --include="?essential" --include="?priority(required)" --include="$packages" \
             --extract-hook="sh \"$top/roms/rootfs-database.sh\" \"\$1\"" \
-            "$suite" "$work/root" "deb [signed-by=$keyring] $mirror" >"$work/log" 2>&1 ||
-            { cat "$work/log" >&2; exit 1; }
+            "$suite" "$work/root" "deb [signed-by=$keyring] $mirror" >>"$log" 2>&1 ||
+            { [ ! -f "$work/log" ] || cat "$work/log" >&2; exit 1; }
+        [ -z "$overlay" ] || cp -r "$overlay/." "$work/root/"
+        grep -c "^Package:" "$work/root/var/lib/dpkg/status" >"$work/count"
         cp "$top/roms/rootfs-setup.sh" "$work/root/rootfs-setup"
         chmod 755 "$work/root/rootfs-setup"
         truncate -s "$size" "$image.new"
         mkfs.ext4 -q -L rvive-root -d "$work/root" "$image.new"
     ' || die "the root could not be extracted"
+count=$(cat "$work/count")
 rm -rf "$work"
 
-say "Configuring the packages in the guest (this takes a few minutes)"
+# configured: copies the guest's console to the log; counts the packages for a person.
+configured() {
+    done=0
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >&3
+        case $line in
+        "Setting up "*)
+            done=$((done + 1))
+            [ ! -t 2 ] || printf '\r    %d of %d ' "$done" "$count" >&2
+            ;;
+        esac
+    done 3>"$log"
+    [ ! -t 2 ] || printf '\r                 \r' >&2
+}
+
+say "Configuring $count packages in the guest (this takes a few minutes)"
 ${RVIVE_EMULATOR:-$top/build/rvive} -M virt -m 1G -smp 2 -nographic -no-reboot \
     -kernel "$guest_dir/vmlinux" -initrd "$guest_dir/initramfs.cpio" \
     -append "console=ttyS0 quiet root=/dev/vda init=/rootfs-setup" \
     -drive file="$image.new",if=none,format=raw,id=root -device virtio-blk-device,drive=root \
-    </dev/null >"$log" 2>&1 || { tail -n 20 "$log" >&2; die "the first boot failed"; }
+    </dev/null 2>&1 | configured
 grep -q '^rootfs-setup: done' "$log" ||
     { tail -n 40 "$log" >&2; die "the first boot failed; its log is $log"; }
 mv "$image.new" "$image"

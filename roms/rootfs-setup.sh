@@ -45,8 +45,14 @@ set_up() {
     touch -r /usr /etc/.updated /var/.updated
 }
 
+# more: what the maker of the image added (RVIVE_ROOTFS_OVERLAY).
+more() {
+    [ -f /rootfs-more ] || return 0
+    sh -eu /rootfs-more && rm -f /rootfs-more
+}
+
 echo "rootfs-setup: configuring packages"
-if configure && set_up; then
+if configure && set_up && more; then
     rm -f /rootfs-setup
     echo "rootfs-setup: done in $(cut -d' ' -f1 /proc/uptime) s"
 else

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # From a fresh checkout to a shell in Debian 13's own riscv64 kernel: installs the packages that are missing, builds
 # Rvive, fetches the kernel, makes an initramfs and boots it. Each step is skipped when its result is there.
-# Usage: roms/run.sh [--fetch-only | --build-only | --debian | --screen] [more arguments for rvive]
+# Usage: roms/run.sh [--fetch-only | --build-only | --debian | --screen | --desktop] [more arguments for rvive]
 #   --fetch-only  stop after the packages, the kernel and the initramfs are there
 #   --build-only  stop after that and the build
 #   --debian      boot a whole Debian root, made first if it is not there (roms/make-rootfs.sh), instead of the initramfs
 #   --screen      the same in a window, with a keyboard and a pointer (-vnc :1 where there is no desktop)
+#   --desktop     a Debian with Xfce in a window, on a disk of its own, made first if it is not there (roms/make-desktop.sh)
 # RVIVE_CACHE: the folder for downloads (default .cache). RVIVE_EMULATOR: another emulator, a command that takes the same
 # arguments. RVIVE_MIRROR: a Debian mirror to use before the one that the system's apt uses.
 set -eu
@@ -19,6 +20,7 @@ case ${1:-} in
 --build-only) mode=build && shift ;;
 --debian) mode=debian && shift ;;
 --screen) mode=screen && shift ;;
+--desktop) mode=desktop && shift ;;
 -h | --help) sed -n 's/^# //p' "$0" | sed 1d && exit 0 ;;
 esac
 
@@ -42,6 +44,29 @@ if [ $mode = debian ] || [ $mode = screen ]; then
     sh "$top/roms/make-rootfs.sh"
     set -- -m 1G -append "console=ttyS0 root=/dev/vda" -drive file="$RVIVE_CACHE/rootfs.img",if=none,format=raw,id=root \
         -device virtio-blk-device,drive=root "$@"
+fi
+
+if [ $mode = desktop ]; then
+    sh "$top/roms/make-desktop.sh"
+    # As many harts as the host has processors, up to four: a desktop has many processes, but few that work.
+    harts=$(nproc)
+    [ "$harts" -le 4 ] || harts=4
+    console="-serial mon:stdio"
+    guest_dir=$RVIVE_CACHE/desktop
+    initrd=$guest_dir/initramfs.cpio
+    set -- -name Debian -m 2G -smp "$harts" -append "console=ttyS0 console=tty0 quiet root=/dev/vda" \
+        -drive file="$guest_dir/disk.qcow2",if=none,format=qcow2,discard=unmap,id=root -device virtio-blk-pci,drive=root \
+        -device virtio-gpu-pci,xres=1280,yres=800 -device virtio-keyboard-pci -device virtio-tablet-pci \
+        -device virtio-rng-pci -netdev user,id=net0 -device virtio-net-pci,netdev=net0 "$@"
+    # Sound, where the emulator has it; where the host has none, the guest's goes nowhere.
+    if ${RVIVE_EMULATOR:-$top/build/rvive} -device help | grep -q virtio-sound; then
+        sound=none
+        for place in /dev/snd/pcm* "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"/pipewire-0 \
+            "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"/pulse/native; do
+            [ ! -e "$place" ] || sound=sdl
+        done
+        set -- -audiodev $sound,id=sound -device virtio-sound-pci,audiodev=sound "$@"
+    fi
 fi
 
 say "Booting. Ctrl-A X quits, Ctrl-A H lists the keys; poweroff in the guest ends it too."

@@ -65,6 +65,7 @@ sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt"
 sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
 sh "$top/roms/fetch-edk2.sh"
+sh "$top/roms/fetch-installer.sh"
 export RVIVE_QEMU="${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}"
 sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 

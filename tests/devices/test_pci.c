@@ -349,11 +349,14 @@ START_TEST(command_gates_decoding)
         window_read(&board, PCI_WINDOW_MEM64, 0x100000000, 1);
         ck_assert_uint_eq(probe->reads, rows[n].io + rows[n].memory);
     }
-    /* A BAR that was never set decodes nothing. */
+    /* A memory BAR that was never set decodes nothing; port 0 is where EDK2 places the first I/O BAR. */
     place(&board, 3, 0, 0, 0, 0);
     probe->reads = 0;
-    window_read(&board, PCI_WINDOW_IO, 0, 1);
+    window_read(&board, PCI_WINDOW_MEM32, 0, 1);
+    window_read(&board, PCI_WINDOW_MEM64, 0, 1);
     ck_assert_uint_eq(probe->reads, 0);
+    window_read(&board, PCI_WINDOW_IO, 0, 1);
+    ck_assert_uint_eq(probe->reads, 1);
     /* The bridge has no BARs, so nothing to enable. */
     config_write(&board, 0, 0, PCI_COMMAND, 2, 3);
     ck_assert_uint_eq(config_read(&board, 0, 0, PCI_COMMAND, 2), 0);

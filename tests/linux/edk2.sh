@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # EDK2 in flash, from Debian's qemu-efi-riscv64: its shell comes up on the serial line, a variable that it stores is there
-# after the next start, the code's image does not change, and -kernel reaches it through fw_cfg.
+# after the next start, the code's image does not change, and -kernel reaches it through fw_cfg. It finds disks on PCI with the
+# interface of before Virtio 1.0 (whose registers it places at port 0), without it, and on MMIO.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -12,10 +13,15 @@ need_guest
 cp "$edk2/RISCV_VIRT_VARS.fd" "$work/vars.fd"
 before=$(md5sum <"$edk2/RISCV_VIRT_CODE.fd")
 
+truncate -s 1M "$work/disk0.img" "$work/disk1.img" "$work/disk2.img"
 drive 300 -machine virt,pflash0=code,pflash1=vars,acpi=off -m 512M -nographic \
+    -drive file="$work/disk0.img",format=raw,if=none,id=hd0 -device virtio-blk-pci,drive=hd0 \
+    -drive file="$work/disk1.img",format=raw,if=none,id=hd1 -device virtio-blk-pci,drive=hd1,disable-legacy=on \
+    -drive file="$work/disk2.img",format=raw,if=none,id=hd2 -device virtio-blk-device,drive=hd2 \
     -blockdev node-name=code,driver=file,read-only=on,filename="$edk2/RISCV_VIRT_CODE.fd" \
     -blockdev node-name=vars,driver=file,filename="$work/vars.fd" <<'END'
 timeout 240
+expect BLK2
 expect startup.nsh
 send \x1b
 expect Shell>

@@ -84,6 +84,11 @@ START_TEST(scripts)
     slot = card("-net nic,model=virtio,macaddr=02:00:00:ab:cd:ef -net user,hostfwd=tcp::1-:2", &user);
     ck_assert_mem_eq(slot->mac, mac, 6);
     ck_assert_str_eq(user->hostfwd[0], "tcp::1-:2");
+    ck_assert_ptr_null(card("-nic user,model=virtio-net-pci,mac=02:00:00:ab:cd:ef", NULL));
+    ck_assert_uint_eq(options.machine.pci_count, 1);
+    ck_assert_int_eq(options.machine.pci[0].virtio.kind, MACHINE_VIRTIO_NET);
+    ck_assert_mem_eq(options.machine.pci[0].virtio.mac, mac, 6);
+    ck_assert_uint_eq(options.machine.netdev_count, 1);
     slot = card("-net user -net nic", &user);
     ck_assert_ptr_nonnull(user);
     card(
@@ -175,6 +180,8 @@ static const struct {
     { "-netdev user,id=n -netdev user,id=n", "id n is taken" },
     { "-netdev user,id=n,hostfwd", "hostfwd" },
     { "-nic user,model=e1000", "\"e1000\"" },
+    { "-nic user,model=virtio-net-x", "\"virtio-net-x\"" },
+    { "-nic user,model", "virtio-net-pci" },
     { "-nic user,mac=52:54:00:12:34", "mac=52:54:00:12:34" },
     { "-nic user,mac=01:00:5e:00:00:01", "mac=01:00:5e:00:00:01" },
     { "-nic user,mac=52:54:00:12:34:56:78", "mac=" },
