@@ -111,7 +111,7 @@ struct dbt {
     struct block *stand_ins[DBT_HARTS_MAX]; /* hart->native.block of each */
     unsigned hart_count;
 
-    bool x86_v3;                    /* the host has BMI2 and AVX */
+    bool x86_v3;                    /* the host has BMI2, AVX and F16C */
     bool without[ISA_INSN_COUNT];   /* instructions that are left to their handlers */
     uint32_t blocks[DBT_HASH_SIZE]; /* refs, by physical address */
     struct code_page *pages[DBT_HASH_SIZE];

@@ -215,8 +215,8 @@ static bool lower_constant(struct t1 *t)
 static void lower_one(struct t1 *t)
 {
     static t1_lower_fn *const *const tables[] = {
-        t1_int_lowerings, t1_bits_lowerings,       t1_mem_lowerings,
-        t1_fp_lowerings,  t1_fp_convert_lowerings, t1_amo_lowerings
+        t1_int_lowerings,        t1_bits_lowerings,    t1_mem_lowerings, t1_fp_lowerings,
+        t1_fp_convert_lowerings, t1_fp_half_lowerings, t1_amo_lowerings,
     };
     if (isa_entry(t->op.insn)->flags & ISA_END) {
         if (is_jump(t->op.insn))
@@ -231,7 +231,7 @@ static void lower_one(struct t1 *t)
     }
     if (lower_constant(t))
         return;
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         if (!tables[i][t->op.insn] || !tables[i][t->op.insn](t))
             continue;
         /* Only these end with rax as it is in all their cold code, too. */

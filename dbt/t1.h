@@ -75,7 +75,8 @@ struct t1 {
     bool full;               /* out of memory for data */
     bool fp_on, fp_dirty;    /* the block has checked mstatus.FS, has set it to Dirty */
     bool fp_rounding;        /* has seen that MXCSR rounds as frm says */
-    uint32_t fp_boxed;       /* f registers that the block has written a single to */
+    uint32_t fp_boxed;       /* f registers that the block has written a single or a half to */
+    uint32_t fp_halves;      /* those of them that hold a half */
     struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
     uint8_t *compare;        /* where the branch's comparison begins */
     unsigned run_end;        /* behind the present run's last instruction; 0: none */
@@ -132,6 +133,7 @@ extern t1_lower_fn *const t1_bits_lowerings[ISA_INSN_COUNT]; /* t1_bits.c */
 extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT];  /* t1_mem.c */
 extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];   /* t1_fp.c */
 extern t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT];
+extern t1_lower_fn *const t1_fp_half_lowerings[ISA_INSN_COUNT];
 extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* t1_amo.c */
 
 /* t1_straddle.c: an instruction that lies on two pages is a block of its own. Makes its second span; false:

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lowerings of F, D and Zfa that convert, round and move; t1_fp.c says how floating-point lowerings work.
+ * Lowerings of F, D, Zfh and Zfa that convert, round and move; t1_fp.c says how floating-point lowerings
+ * work, t1_fp_half.c has the conversions between half precision and the other formats.
  */
 #include "dbt/t1_fp.h"
 
 #define OP (t->op)
-
-/* The host's number of a static rounding mode. */
-static unsigned rounding(unsigned rm)
-{
-    static const uint8_t modes[] = { X86_ROUND_NEAREST, X86_ROUND_ZERO, X86_ROUND_DOWN, X86_ROUND_UP };
-    return modes[rm & 3];
-}
 
 /* ---- Moves --------------------------------------------------------------------------------------------- */
 
@@ -35,7 +29,8 @@ static bool from_x(struct t1 *t, unsigned bits)
 static bool constant(struct t1 *t, unsigned bits)
 {
     t1_fp_begin(t, true);
-    uint64_t value = bits == 64 ? fp_f64_fli((unsigned)OP.imm) : fp_f32_fli((unsigned)OP.imm);
+    unsigned index = (unsigned)OP.imm;
+    uint64_t value = bits == 64 ? fp_f64_fli(index) : bits == 32 ? fp_f32_fli(index) : fp_f16_fli(index);
     x86_mov_imm(&t->e, X86_RAX, (int64_t)value);
     t1_fp_set_bits(t, bits);
     return true;
@@ -45,10 +40,10 @@ static bool constant(struct t1 *t, unsigned bits)
 static bool classify(struct t1 *t, unsigned bits)
 {
     struct x86_emit *e = &t->e;
-    unsigned fraction = bits == 64 ? 52 : 23, exponent = bits == 64 ? 0x7ff : 0xff;
+    unsigned fraction = fp_fraction_bits(bits), exponent = (unsigned)fp_exponent_max(bits);
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);
-    x86_load(e, bits, X86_RAX, t1_f_mem(OP.rs1));
+    x86_load_extend(e, bits, true, X86_RAX, t1_f_mem(OP.rs1));
     x86_mov(e, bits, X86_RCX, X86_RAX);
     x86_shift_imm(e, X86_SHR, bits, X86_RCX, fraction);
     x86_op_imm(e, X86_AND, 32, X86_RCX, (int32_t)exponent);
@@ -74,31 +69,33 @@ static void load_integer(struct t1 *t, unsigned integer_bits, bool sign)
         x86_extend(&t->e, 32, sign, X86_RAX, X86_RAX);
 }
 
-/* Exact from 32 bits to double, rounded else; what has the highest bit of 64 is the handler's. */
+/* Exact from 32 bits to double, rounded else; what has the highest bit of 64 is the handler's. To half by way
+ * of single: what that rounds, in whatever mode, is 2^24 or more and overflows. */
 static bool from_integer(struct t1 *t, unsigned bits, unsigned integer_bits, bool sign)
 {
     struct x86_emit *e = &t->e;
-    bool exact = bits == 64 && integer_bits == 32;
-    if (OP.rm > 3 && OP.rm != 7)
+    bool any_mode = bits == 16 || (bits == 64 && integer_bits == 32);
+    if (!t1_fp_possible(t, bits))
         return false;
     t1_fp_begin(t, true);
-    if (!exact || OP.rm == 7) /* frm may be reserved */
+    if (!any_mode || OP.rm == 7) /* frm may be reserved */
         t1_fp_look_at_rounding(t);
     load_integer(t, integer_bits, sign);
     if (integer_bits == 64 && !sign) {
         x86_test(e, 64, X86_RAX, X86_RAX);
         t1_fp_handler_if(t, x86_jcc(e, X86_S));
     }
-    x86_packed_logic(e, X86_PXOR, 0, 0); /* the conversion keeps the upper bits: do not wait for them */
-    x86_cvt_from_integer(e, bits, 64, 0, X86_RAX);
+    /* The conversion keeps the upper bits: do not wait for them, or have them be the box. */
+    x86_packed_logic(e, bits == 16 ? X86_PCMPEQD : X86_PXOR, 0, 0);
+    x86_cvt_from_integer(e, t1_fp_host_bits(bits), 64, 0, X86_RAX);
     t1_fp_set_number(t, bits);
     return true;
 }
 
 /* ---- To integers --------------------------------------------------------------------------------------- */
 
-/* rax = xmm0, rounded as rm says. True: nothing was said of an inexact one; a truncating conversion of xmm0
- * is to do that, once it is known that the integer fits. */
+/* rax = xmm0, of the host's format, rounded as rm says. True: nothing was said of an inexact one; a
+ * truncating conversion of xmm0 is to do that, once it is known that the integer fits. */
 static bool emit_to_integer(struct t1 *t, unsigned bits, unsigned integer_bits)
 {
     struct x86_emit *e = &t->e;
@@ -107,7 +104,7 @@ static bool emit_to_integer(struct t1 *t, unsigned bits, unsigned integer_bits)
     } else if (OP.rm == 1) {
         x86_cvtt_to_integer_reg(e, bits, integer_bits, X86_RAX, 0);
     } else {
-        x86_round(e, bits, 1, 0, X86_ROUND_QUIET | rounding(OP.rm));
+        x86_round(e, bits, 1, 0, X86_ROUND_QUIET | t1_fp_host_mode(OP.rm));
         x86_cvtt_to_integer_reg(e, bits, integer_bits, X86_RAX, 1);
         return true;
     }
@@ -119,7 +116,8 @@ static bool emit_to_integer(struct t1 *t, unsigned bits, unsigned integer_bits)
 static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
 {
     struct x86_emit *e = &t->e;
-    if (OP.rm > 3 && OP.rm != 7)
+    unsigned host = t1_fp_host_bits(bits);
+    if (!t1_fp_possible(t, bits))
         return false;
     if (OP.rm != 1 && OP.rm != 7 && !__builtin_cpu_supports("sse4.1"))
         return false;
@@ -127,13 +125,13 @@ static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
     if (OP.rm == 7)
         t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, bits, OP.rs1);
-    x86_sse_load(e, bits, 0, t1_f_mem(OP.rs1));
-    bool flags = emit_to_integer(t, bits, integer_bits);
+    t1_fp_load(t, bits, 0, OP.rs1);
+    bool flags = emit_to_integer(t, host, integer_bits);
     x86_mov_imm(e, X86_RCX, integer_bits == 64 ? INT64_MIN : 0x80000000ll);
     x86_op(e, X86_CMP, integer_bits, X86_RAX, X86_RCX);
     t1_fp_handler_if(t, x86_jcc(e, X86_E));
     if (flags)
-        x86_cvtt_to_integer_reg(e, bits, integer_bits, X86_RCX, 0);
+        x86_cvtt_to_integer_reg(e, host, integer_bits, X86_RCX, 0);
     if (integer_bits == 32)
         x86_extend(e, 32, true, X86_RAX, X86_RAX);
     t1_set(t, X86_RAX);
@@ -144,10 +142,12 @@ static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
 /* From +0 to the last value that fits whatever the mode, by the signed conversion to 64 bits. */
 static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
 {
-    static const uint64_t last[2][2] = { { 0x4f7fffff, 0x5effffff },
+    static const uint64_t last[3][2] = { { 0x7bff, 0x7bff },
+                                         { 0x4f7fffff, 0x5effffff },
                                          { 0x41efffffffe00000, 0x43dfffffffffffff } };
     struct x86_emit *e = &t->e;
-    if (OP.rm > 3 && OP.rm != 7)
+    unsigned host = t1_fp_host_bits(bits);
+    if (!t1_fp_possible(t, bits))
         return false;
     if (OP.rm != 1 && OP.rm != 7 && !__builtin_cpu_supports("sse4.1"))
         return false;
@@ -155,13 +155,13 @@ static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
     if (OP.rm == 7)
         t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, bits, OP.rs1);
-    x86_load(e, bits, X86_RAX, t1_f_mem(OP.rs1));
-    x86_mov_imm(e, X86_RCX, (int64_t)last[bits == 64][integer_bits == 64]);
+    x86_load_extend(e, bits, false, X86_RAX, t1_f_mem(OP.rs1));
+    x86_mov_imm(e, X86_RCX, (int64_t)last[bits / 32][integer_bits == 64]);
     x86_op(e, X86_CMP, bits, X86_RAX, X86_RCX);
     t1_fp_handler_if(t, x86_jcc(e, X86_A));
-    x86_sse_load(e, bits, 0, t1_f_mem(OP.rs1));
-    if (emit_to_integer(t, bits, 64))
-        x86_cvtt_to_integer_reg(e, bits, 64, X86_RCX, 0);
+    t1_fp_load(t, bits, 0, OP.rs1);
+    if (emit_to_integer(t, host, 64))
+        x86_cvtt_to_integer_reg(e, host, 64, X86_RCX, 0);
     if (integer_bits == 32)
         x86_extend(e, 32, true, X86_RAX, X86_RAX);
     t1_set(t, X86_RAX);
@@ -176,7 +176,7 @@ static bool convert(struct t1 *t, unsigned from_bits)
 {
     struct x86_emit *e = &t->e;
     bool exact = from_bits == 32;
-    if (OP.rm > 3 && OP.rm != 7)
+    if (!t1_fp_possible(t, from_bits))
         return false;
     t1_fp_begin(t, true);
     if (!exact || OP.rm == 7)
@@ -191,15 +191,14 @@ static bool convert(struct t1 *t, unsigned from_bits)
 static bool round_to_integral(struct t1 *t, unsigned bits, bool inexact)
 {
     struct x86_emit *e = &t->e;
-    if ((OP.rm > 3 && OP.rm != 7) || !__builtin_cpu_supports("sse4.1"))
+    if (!t1_fp_possible(t, bits) || !__builtin_cpu_supports("sse4.1"))
         return false;
     t1_fp_begin(t, true);
     if (OP.rm == 7)
         t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, bits, OP.rs1);
-    x86_sse_load(e, bits, 0, t1_f_mem(OP.rs1));
-    x86_round(e, bits, 0, 0,
-              (inexact ? 0 : X86_ROUND_QUIET) | (OP.rm == 7 ? X86_ROUND_MXCSR : rounding(OP.rm)));
+    t1_fp_load(t, bits, 0, OP.rs1);
+    x86_round(e, t1_fp_host_bits(bits), 0, 0, (inexact ? 0 : X86_ROUND_QUIET) | t1_fp_host_mode(OP.rm));
     t1_fp_set_result(t, bits);
     return true;
 }
@@ -224,12 +223,15 @@ static bool round_to_integral(struct t1 *t, unsigned bits, bool inexact)
     LOWER(fround_##s, round_to_integral(t, bits, false))                                                     \
     LOWER(froundnx_##s, round_to_integral(t, bits, true))
 
+LOWER_FORMAT(h, 16)
 LOWER_FORMAT(s, 32)
 LOWER_FORMAT(d, 64)
 LOWER(fcvt_s_d, convert(t, 64))
 LOWER(fcvt_d_s, convert(t, 32))
+LOWER(fmv_x_h, to_x(t, 16))
 LOWER(fmv_x_w, to_x(t, 32))
 LOWER(fmv_x_d, to_x(t, 64))
+LOWER(fmv_h_x, from_x(t, 16))
 LOWER(fmv_w_x, from_x(t, 32))
 LOWER(fmv_d_x, from_x(t, 64))
 
@@ -240,5 +242,6 @@ LOWER(fmv_d_x, from_x(t, 64))
         ROW(froundnx_##s)
 
 t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT] = {
-    ROWS(s), ROWS(d), ROW(fcvt_s_d), ROW(fcvt_d_s), ROW(fmv_x_w), ROW(fmv_x_d), ROW(fmv_w_x), ROW(fmv_d_x),
+    ROWS(h),      ROWS(s),      ROWS(d),      ROW(fcvt_s_d), ROW(fcvt_d_s), ROW(fmv_x_h),
+    ROW(fmv_x_w), ROW(fmv_x_d), ROW(fmv_h_x), ROW(fmv_w_x),  ROW(fmv_d_x),
 };

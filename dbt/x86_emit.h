@@ -173,7 +173,8 @@ void x86_movq_from(struct x86_emit *e, unsigned to, enum x86_reg from); /* upper
 void x86_movq_to(struct x86_emit *e, enum x86_reg to, unsigned from);
 void x86_pextrq(struct x86_emit *e, enum x86_reg to, unsigned from, unsigned lane); /* SSE4.1 */
 void x86_pclmul(struct x86_emit *e, unsigned to, unsigned from);                    /* of the lower halves */
-enum x86_packed { X86_PAND = 0xdb, X86_POR = 0xeb, X86_PXOR = 0xef };
+/* X86_PCMPEQD of a register with itself: all ones. */
+enum x86_packed { X86_PCMPEQD = 0x76, X86_PAND = 0xdb, X86_POR = 0xeb, X86_PXOR = 0xef };
 void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from);
 void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from);
 

@@ -11,7 +11,8 @@ bool x86_v3_supported(void)
 {
     unsigned eax, ebx, ecx, edx;
     bool lzcnt = __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx >> 5 & 1;
-    return lzcnt && __builtin_cpu_supports("avx") && __builtin_cpu_supports("fma") &&
+    bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx >> 29 & 1;
+    return lzcnt && f16c && __builtin_cpu_supports("avx") && __builtin_cpu_supports("fma") &&
            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
            __builtin_cpu_supports("popcnt");
 }
@@ -58,6 +59,25 @@ void x86_vex_imm(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned
 {
     x86_vex(e, form, reg, second, rm);
     x86_byte(e, immediate);
+}
+
+static const struct x86_vex from_halves = { 0x13, X86_0F38, X86_PP_66, false };
+static const struct x86_vex to_halves = { 0x1d, X86_0F3A, X86_PP_66, false };
+
+void x86_halves_to_singles(struct x86_emit *e, unsigned to, unsigned from)
+{
+    x86_vex(e, from_halves, to, 0, from);
+}
+
+void x86_halves_to_singles_mem(struct x86_emit *e, unsigned to, struct x86_mem from)
+{
+    x86_vex_mem(e, from_halves, to, 0, from);
+}
+
+void x86_singles_to_halves_mem(struct x86_emit *e, struct x86_mem to, unsigned from, unsigned mode)
+{
+    x86_vex_mem(e, to_halves, from, 0, to);
+    x86_byte(e, mode);
 }
 
 static void rex(struct x86_emit *e, unsigned bits, unsigned reg, unsigned index, unsigned rm)

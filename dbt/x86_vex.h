@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The x86-64 encoder, second part: VEX forms (AVX, FMA3, BMI2) and scaled addresses. The caller has asked
- * x86_v3_supported() before.
+ * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI2) and scaled addresses. The caller has
+ * asked x86_v3_supported() before.
  */
 #ifndef DBT_X86_VEX_H
 #define DBT_X86_VEX_H
 
 #include "dbt/x86_emit.h"
 
-/* The host has what x86-64-v3 has: AVX, FMA3, BMI1, BMI2, LZCNT, POPCNT, and the system keeps AVX state. */
+/* The host has what x86-64-v3 has: AVX, FMA3, F16C, BMI1, BMI2, LZCNT, POPCNT, and the system keeps AVX
+ * state. */
 bool x86_v3_supported(void);
 
 enum x86_vex_map { X86_0F = 1, X86_0F38 = 2, X86_0F3A = 3 };
@@ -34,6 +35,13 @@ static inline struct x86_vex x86_vex_scalar(unsigned bits, unsigned opcode)
 {
     return (struct x86_vex){ (uint8_t)opcode, X86_0F, bits == 64 ? X86_PP_F2 : X86_PP_F3, false };
 }
+
+/* F16C: the four halves in the low 64 bits of a register or in memory, to and from the four singles of a
+ * register. A signalling NaN is invalid in any of them. `mode` is one of X86_ROUND_NEAREST..X86_ROUND_MXCSR.
+ */
+void x86_halves_to_singles(struct x86_emit *e, unsigned to, unsigned from);
+void x86_halves_to_singles_mem(struct x86_emit *e, unsigned to, struct x86_mem from);
+void x86_singles_to_halves_mem(struct x86_emit *e, struct x86_mem to, unsigned from, unsigned mode);
 
 /* A scaled address: to = base + (index << scale) + disp. */
 void x86_lea_scaled(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg base, enum x86_reg index,

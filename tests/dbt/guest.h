@@ -88,5 +88,6 @@ void t1_code_add(struct TCase *tests);
 void t1_time_add(struct TCase *tests);
 void t1_evict_add(struct TCase *tests);
 void t1_random_add(struct TCase *tests);
+void t1_half_add(struct TCase *tests);
 
 #endif

@@ -130,11 +130,12 @@ static void put_csr(struct guest *guest, struct program *program)
 static void put_float(struct guest *guest, struct program *program)
 {
     static const enum isa_insn insns[] = {
-#define FORMATS(name) ISA_INSN_##name##_s, ISA_INSN_##name##_d
+#define FORMATS(name) ISA_INSN_##name##_h, ISA_INSN_##name##_s, ISA_INSN_##name##_d
         FORMATS(fadd),     FORMATS(fsub),     FORMATS(fmul),     FORMATS(fdiv),      FORMATS(fsqrt),
         FORMATS(fmadd),    FORMATS(fnmsub),   FORMATS(fmin),     FORMATS(fmax),      FORMATS(fsgnj),
         FORMATS(fsgnjn),   FORMATS(fsgnjx),   FORMATS(fclass),   FORMATS(fcvt_w),    FORMATS(fcvt_lu),
         ISA_INSN_fcvt_s_d, ISA_INSN_fcvt_d_s, ISA_INSN_fcvt_d_l, ISA_INSN_fcvt_s_lu, ISA_INSN_fmv_d_x,
+        ISA_INSN_fcvt_h_d, ISA_INSN_fcvt_d_h, ISA_INSN_fcvt_h_w, ISA_INSN_fcvt_s_h,  ISA_INSN_fmv_h_x,
 #undef FORMATS
     };
     enum isa_insn insn = insns[below(program, sizeof(insns) / sizeof(insns[0]))];
@@ -153,8 +154,13 @@ static void put_float(struct guest *guest, struct program *program)
     if (below(program, 2)) { /* a number again, where NaNs spread */
         unsigned f = below(program, 8);
         I(fld, f, S3, 0, 0x200 + 8 * (int)below(program, 8));
-        if (below(program, 2))
-            I(fcvt_s_d, f, f, 0, 0);
+        unsigned format = below(program, 4);
+        if (format)
+            guest_put(guest, format == 1 ? ISA_INSN_fcvt_h_d : ISA_INSN_fcvt_s_d, f, f, 0, 0);
+        if (format == 2) {
+            I(fsh, 0, S3, f, 0x240);
+            I(flh, f, S3, 0, 0x240 + 2 * (int)below(program, 2));
+        }
     }
     if (below(program, 12) == 0) /* not boxed, as singles */
         I(fmv_d_x, below(program, 8), any(program, true), 0, 0);

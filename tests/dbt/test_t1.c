@@ -9,9 +9,9 @@
 
 int main(void)
 {
-    static void (*const parts[])(TCase *) = { t1_calls_add, t1_memory_add, t1_code_add,
-                                              t1_time_add,  t1_evict_add,  t1_random_add };
-    static const char *const names[] = { "calls", "memory", "code", "time", "evict", "random" };
+    static void (*const parts[])(TCase *) = { t1_calls_add, t1_memory_add, t1_code_add, t1_time_add,
+                                              t1_evict_add, t1_random_add, t1_half_add };
+    static const char *const names[] = { "calls", "memory", "code", "time", "evict", "random", "half" };
     Suite *suite = suite_create("t1");
     for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         TCase *tests = tcase_create(names[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every function of dbt/x86_emit.h with all registers and addressing forms, against binutils' objdump: what
- * it reads must be the text that this file puts together from the operands.
+ * Every function of dbt/x86_emit.h, and F16C of dbt/x86_vex.h, with all registers and addressing forms,
+ * against binutils' objdump: what it reads must be the text that this file puts together from the operands.
  */
 #include <check.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dbt/x86_emit.h"
+#include "dbt/x86_vex.h"
 
 #define CODE_SIZE  (4u << 20)
 #define LINES_MAX  200000
@@ -485,6 +486,8 @@ static void packed(unsigned to, unsigned from)
     expect("por xmm%u,xmm%u", to, from);
     x86_packed_logic(e, X86_PAND, to, from);
     expect("pand xmm%u,xmm%u", to, from);
+    x86_packed_logic(e, X86_PCMPEQD, to, from);
+    expect("pcmpeqd xmm%u,xmm%u", to, from);
     for (unsigned bits = 32; bits <= 64; bits += 32) {
         char s = bits == 64 ? 'd' : 's';
         for (unsigned integer = 32; integer <= 64; integer += 32) {
@@ -500,6 +503,21 @@ static void packed(unsigned to, unsigned from)
     expect("movups XMMWORD PTR %s,xmm%u", strchr(mem_text(64, x86_mem_index(from, X86_RAX, 48)), '['), to);
 }
 
+static void halves(unsigned to, unsigned from)
+{
+    static const int32_t places[] = { 0, 16, -129 };
+    x86_halves_to_singles(e, to, from);
+    expect("vcvtph2ps xmm%u,xmm%u", to, from);
+    EACH(i, places)
+    {
+        struct x86_mem mem = i == 1 ? x86_mem_index(from, X86_R9, 16) : x86_mem(from, places[i]);
+        x86_halves_to_singles_mem(e, to, mem);
+        expect("vcvtph2ps xmm%u,%s", to, mem_text(64, mem));
+        x86_singles_to_halves_mem(e, mem, to, i + 2);
+        expect("vcvtps2ph %s,xmm%u,0x%x", mem_text(64, mem), to, i + 2);
+    }
+}
+
 START_TEST(test_other)
 {
     begin();
@@ -512,6 +530,7 @@ START_TEST(test_other)
         for (unsigned from = 0; from < 16; from++) {
             bits_of(to, from);
             packed(to, from);
+            halves(to, from);
         }
         x86_test_imm32(e, to, 0x40000);
         expect("test %s,0x40000", names32[to]);
