@@ -44,15 +44,15 @@ static void jump_indirect(struct t1 *t)
 }
 
 /* To an offset from this page that lies in another one, which need not be what it was: the table says. rax:
- * the present page. A loop has a jump backward somewhere, so those forward need not look at the budget. */
+ * the present page. Forward or backward, it looks at the budget: pages without end may be one page of memory,
+ * and the calls among such jumps use up the host's stack. */
 static void jump_far(struct t1 *t, int32_t target)
 {
     struct x86_emit *e = &t->e;
     int32_t offset = target & (int32_t)(PAGE_SIZE - 1);
     x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, target - offset));
     x86_lea(e, 64, X86_RAX, x86_mem(X86_RAX, target));
-    if (target < 0)
-        look_at_budget(t, T1_COLD_SLICE_PC, 0);
+    look_at_budget(t, T1_COLD_SLICE_PC, 0);
     thunks_emit_jump_far(t->dbt, e, (unsigned)offset);
 }
 
