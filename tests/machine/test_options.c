@@ -3,41 +3,9 @@
  * The command line: each case is a line as scripts write it, and either what it is to become or what the
  * message is to name.
  */
-#include <check.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "frontend/options.h"
-
-#define ARGS_MAX 64
-
-static struct options options;
-static struct error error;
-
-/* Splits at blanks; a piece in '...' may hold blanks. */
-static bool parse(const char *line)
-{
-    static char text[2048];
-    char *argv[ARGS_MAX] = { "rvive" };
-    int argc = 1;
-    ck_assert_uint_lt(strlen(line), sizeof(text));
-    strcpy(text, line);
-    for (char *at = text; *at;) {
-        at += strspn(at, " ");
-        if (!*at)
-            break;
-        char stop = *at == '\'' ? '\'' : ' ';
-        at += stop == '\'';
-        ck_assert_int_lt(argc, ARGS_MAX);
-        argv[argc++] = at;
-        at += strcspn(at, stop == '\'' ? "'" : " ");
-        if (*at)
-            *at++ = '\0';
-    }
-    error.text[0] = '\0';
-    options_free(&options);
-    return options_parse(&options, argc, argv, &error);
-}
+#include "tests/machine/option_line.h"
 
 static void parsed(const char *line)
 {
@@ -330,10 +298,7 @@ START_TEST(small_flags)
 }
 END_TEST
 
-/* A line that fails, and what the message must name. */
-static const struct {
-    const char *line, *names;
-} failures[] = {
+static const struct failing_line failures[] = {
     { "-krenel Image", "-krenel: unknown option; did you mean -kernel?" },
     { "-foo", "-foo: unknown option" },
     { "--foo", "--foo: unknown option" },
@@ -500,11 +465,7 @@ END_TEST
 
 START_TEST(failing_lines)
 {
-    bool ok = parse(failures[_i].line);
-    ck_assert_msg(!ok, "\"%s\" was accepted", failures[_i].line);
-    ck_assert_msg(strstr(error.text, failures[_i].names) != NULL,
-                  "\"%s\": the message \"%s\" does not name %s", failures[_i].line, error.text,
-                  failures[_i].names);
+    check_failing_line(&failures[_i]);
 }
 END_TEST
 
@@ -568,10 +529,5 @@ int main(void)
     tcase_add_test(tests, help_lines);
     tcase_add_test(tests, sizes_and_names);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    options_free(&options);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests(suite);
 }

@@ -2,28 +2,7 @@
  *
  * The command line's sound: lines as scripts write them, and what they become.
  */
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "frontend/options.h"
-
-static struct options options;
-static struct error error;
-
-static bool parse(const char *line)
-{
-    static char text[2048];
-    char *argv[64] = { "rvive" };
-    int argc = 1;
-    ck_assert_uint_lt(strlen(line), sizeof(text));
-    strcpy(text, line);
-    for (char *piece = strtok(text, " "); piece; piece = strtok(NULL, " "))
-        argv[argc++] = piece;
-    error.text[0] = '\0';
-    options_free(&options);
-    return options_parse(&options, argc, argv, &error);
-}
+#include "tests/machine/option_line.h"
 
 /* The line, with nothing but its sound card; that is in slot 7 of virtio-mmio or in 1.0 of the PCI bus. */
 static const struct machine_virtio *card(const char *line)
@@ -114,9 +93,7 @@ START_TEST(defaults)
 }
 END_TEST
 
-static const struct {
-    const char *line, *names;
-} failures[] = {
+static const struct failing_line failures[] = {
     { "-audiodev alsa,id=a", "alsa: this version does not have it; sdl" },
     { "-audiodev beeper,id=a", "\"beeper\" is not a value for it; there are: none, wav, sdl" },
     { "-audiodev id=a", "there are: none, wav, sdl" },
@@ -149,11 +126,7 @@ static const struct {
 
 START_TEST(failing_lines)
 {
-    bool ok = parse(failures[_i].line);
-    ck_assert_msg(!ok, "\"%s\" was accepted", failures[_i].line);
-    ck_assert_msg(strstr(error.text, failures[_i].names) != NULL,
-                  "\"%s\": the message \"%s\" does not name %s", failures[_i].line, error.text,
-                  failures[_i].names);
+    check_failing_line(&failures[_i]);
 }
 END_TEST
 
@@ -166,10 +139,5 @@ int main(void)
     tcase_add_test(tests, defaults);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    options_free(&options);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests(suite);
 }

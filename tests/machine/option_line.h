@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the tests of the command line share: a line as scripts write it is parsed into `options`, or refused
+ * with `error`.
+ */
+#ifndef TESTS_MACHINE_OPTION_LINE_H
+#define TESTS_MACHINE_OPTION_LINE_H
+
+#include <check.h>
+#include <string.h>
+
+#include "frontend/options.h"
+
+extern struct options options;
+extern struct error error;
+
+/* Splits at blanks; a piece in '...' may hold blanks. What was parsed before is freed. */
+bool parse(const char *line);
+
+/* A line that fails, and what the message must name. */
+struct failing_line {
+    const char *line, *names;
+};
+void check_failing_line(const struct failing_line *failing);
+
+/* The status that main() is to return. */
+int run_tests(Suite *suite);
+
+#endif
