@@ -92,19 +92,6 @@ static size_t good_command(union any *any, unsigned which)
     return sizeof(any->attach.command);
 }
 
-static void save_and_load(void)
-{
-    struct state_writer writer;
-    struct state_reader reader;
-    struct error error;
-    state_writer_init(&writer);
-    guest.slot->ops->save(guest.slot, &writer);
-    state_reader_init(&reader, writer.bytes, writer.length, &error);
-    if (!writer.failed && !guest.slot->ops->load(guest.slot, &reader))
-        abort(); /* what was saved can be loaded */
-    state_writer_destroy(&writer);
-}
-
 /* Sends one record; returns the bytes of input that it took. */
 static size_t send(struct ring rings[2], const uint8_t *data, size_t size)
 {
@@ -125,7 +112,7 @@ static size_t send(struct ring rings[2], const uint8_t *data, size_t size)
     ring_kick(ring);
     guest_settle(&guest);
     if (data[1] & 128)
-        save_and_load();
+        guest_reload(&guest);
     return 3 + given;
 }
 

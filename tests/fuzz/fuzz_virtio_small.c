@@ -96,20 +96,6 @@ static void host_input(const uint8_t *bytes, size_t count)
 
 /* ---- The driver ----------------------------------------------------------------------------------- */
 
-static void save_and_load(void)
-{
-    struct state_writer writer;
-    struct state_reader reader;
-    struct error error;
-    struct device *slot = now->guest.slot;
-    state_writer_init(&writer);
-    slot->ops->save(slot, &writer);
-    state_reader_init(&reader, writer.bytes, writer.length, &error);
-    if (!writer.failed && !slot->ops->load(slot, &reader))
-        abort(); /* what was saved can be loaded */
-    state_writer_destroy(&writer);
-}
-
 /* Descriptors from `first` on: the record's bytes change what a good driver would write. */
 static void send_chain(unsigned queue, unsigned first, bool kick, const uint8_t *more, size_t count)
 {
@@ -152,7 +138,7 @@ static size_t step(const uint8_t *data, size_t size)
     else if (what < 13)
         touch_config(more, count);
     else if (what == 13)
-        save_and_load();
+        guest_reload(&now->guest);
     else if (what == 14)
         guest_ring(&now->guest, &now->rings[queue % QUEUES], queue % QUEUES, RING_SIZE,
                    RING_AT(queue % QUEUES));

@@ -78,19 +78,6 @@ static void move(unsigned stream, unsigned frames, int latency)
 
 /* ---- The driver ----------------------------------------------------------------------------------- */
 
-static void save_and_load(void)
-{
-    struct state_writer writer;
-    struct state_reader reader;
-    struct error error;
-    state_writer_init(&writer);
-    guest.slot->ops->save(guest.slot, &writer);
-    state_reader_init(&reader, writer.bytes, writer.length, &error);
-    if (!writer.failed && !guest.slot->ops->load(guest.slot, &reader))
-        abort(); /* what was saved can be loaded */
-    state_writer_destroy(&writer);
-}
-
 static void offer(unsigned queue, unsigned head, bool kick)
 {
     ring_offer(&rings[queue], head);
@@ -164,7 +151,7 @@ static size_t step(const uint8_t *data, size_t size)
         ring_desc(&rings[1], stream, ANSWER_AT + 0x100, 8 - cut % 9, DESC_WRITE, 0);
         offer(1, stream, kick);
     } else if (what == 21) {
-        save_and_load();
+        guest_reload(&guest);
     } else if (what == 22) {
         guest_write(&guest, REG_QUEUE_SEL, 2 + stream % 2);
         guest_write(&guest, REG_QUEUE_READY, 0);

@@ -187,3 +187,17 @@ void guest_settle(struct guest *guest)
         nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
     }
 }
+
+void guest_reload(struct guest *guest)
+{
+    struct device *slot = guest->slot;
+    struct state_writer writer;
+    struct state_reader reader;
+    struct error error;
+    state_writer_init(&writer);
+    slot->ops->save(slot, &writer);
+    state_reader_init(&reader, writer.bytes, writer.length, &error);
+    if (!writer.failed && !slot->ops->load(slot, &reader))
+        abort();
+    state_writer_destroy(&writer);
+}

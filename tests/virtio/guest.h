@@ -94,5 +94,7 @@ unsigned ring_returned(struct ring *ring);
 bool ring_take(struct ring *ring, uint32_t *head, uint32_t *written);
 /* Waits until the device's worker has nothing to do. */
 void guest_settle(struct guest *guest);
+/* Saves the slot's state and loads it again; aborts where what was saved cannot be loaded. */
+void guest_reload(struct guest *guest);
 
 #endif
