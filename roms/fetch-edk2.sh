@@ -9,13 +9,10 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 if [ -f "$guest_dir/edk2/RISCV_VIRT_CODE.fd" ]; then
     exit 0
 fi
-apt_private_setup riscv64
-say "Fetching qemu-efi-riscv64"
-rm -rf "$guest_dir/edk2.new"
-apt_fetch riscv64 "$guest_dir/edk2.new/debs" qemu-efi-riscv64
-apt_unpack "$guest_dir/edk2.new/root" "$guest_dir"/edk2.new/debs/qemu-efi-riscv64_*.deb
+new=$guest_dir/edk2.new
+apt_fetch_files riscv64 "$new" qemu-efi-riscv64
 mkdir -p "$guest_dir/edk2"
-cp "$guest_dir/edk2.new/root/usr/share/qemu-efi-riscv64/RISCV_VIRT_VARS.fd" "$guest_dir/edk2/"
-cp "$guest_dir/edk2.new/root/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd" "$guest_dir/edk2/code.new"
+cp "$new/root/usr/share/qemu-efi-riscv64/RISCV_VIRT_VARS.fd" "$guest_dir/edk2/"
+cp "$new/root/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd" "$guest_dir/edk2/code.new"
 mv "$guest_dir/edk2/code.new" "$guest_dir/edk2/RISCV_VIRT_CODE.fd"
-rm -rf "$guest_dir/edk2.new"
+rm -rf "$new"

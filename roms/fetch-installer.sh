@@ -9,12 +9,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 if [ -f "$guest_dir/installer/linux" ]; then
     exit 0
 fi
-apt_private_setup riscv64
-say "Fetching debian-installer-13-netboot-riscv64"
 new=$guest_dir/installer.new
-rm -rf "$new"
-apt_fetch riscv64 "$new/debs" debian-installer-13-netboot-riscv64
-apt_unpack "$new/root" "$new"/debs/debian-installer-*.deb
+apt_fetch_files riscv64 "$new" debian-installer-13-netboot-riscv64
 images=$(find "$new/root" -name initrd.gz)
 [ -f "$images" ] || die "the package does not hold one initrd.gz"
 mkdir -p "$guest_dir/installer"

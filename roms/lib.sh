@@ -134,3 +134,12 @@ apt_unpack() {
         dpkg-deb -x "$deb" "$apt_unpack_dir" || die "could not unpack $deb into $apt_unpack_dir"
     done
 }
+
+# apt_fetch_files ARCHITECTURE DIR PACKAGE: empties DIR and leaves the files of one package in DIR/root.
+apt_fetch_files() {
+    apt_private_setup "$1"
+    say "Fetching $3"
+    rm -rf "$2"
+    apt_fetch "$1" "$2/debs" "$3"
+    apt_unpack "$2/root" "$2/debs/${3}_"*.deb
+}
