@@ -11,7 +11,7 @@
 
 #define ARENA_OFFSET 8 /* so that no ref is 0 */
 
-/* Address space: each half of a segment may grow to the segment's size, of both together. */
+/* Of address space: hot and cold code of a segment lie apart, and either may fill the segment by itself. */
 static size_t code_size(const struct code_cache *cache)
 {
     return CODE_FIXED_SIZE + 2 * CODE_SEGMENTS * cache->segment_size;

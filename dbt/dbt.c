@@ -12,8 +12,8 @@
 
 #include "cpu/block.h"
 #include "dbt/dbt_state.h"
-#include "dbt/x86_vex.h"
 #include "dbt/t2.h"
+#include "dbt/x86_vex.h"
 
 /* ---- Tables -------------------------------------------------------------------------------------------- */
 

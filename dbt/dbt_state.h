@@ -183,6 +183,9 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset);
  * (*full) there is no room. */
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *block, bool *full);
 
+/* t1_fp.c: to = fflags, those in the hart's copy of MXCSR and those that software raised. */
+void dbt_emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch);
+
 /* code_page.c: all with the lock held, but for code_page_written(). */
 /* Watches a span, which was copied from `host`: on the thread of the hart, before the span's code is used.
  * False: out of memory, or the bytes have changed already. */

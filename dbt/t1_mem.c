@@ -173,24 +173,16 @@ static bool zero_block(struct t1 *t)
     return true;
 }
 
-/* ---- The slow path ------------------------------------------------------------------------------------ */
+/* ---- The slow path: rax = the address ------------------------------------------------------------------ */
 
 static unsigned log2_of(unsigned size)
 {
     return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
 }
 
-/* rax = the address. */
-static void emit_cold_address(struct t1 *t, const struct t1_cold *cold)
-{
-    if (cold->address.base != X86_RAX || cold->address.disp)
-        x86_lea(&t->e, 64, X86_RAX, cold->address);
-}
-
 static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
-    emit_cold_address(t, cold);
     x86_mov_imm(e, X86_RDX, cold->where);
     x86_call_to(e, t->dbt->read[log2_of(cold->size)]);
     if (cold->fp) {
@@ -211,7 +203,6 @@ static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
 static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
-    emit_cold_address(t, cold);
     if (cold->fp)
         x86_load(e, 64, X86_RCX, t1_f_mem(cold->guest));
     else
@@ -223,6 +214,8 @@ static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
 
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold)
 {
+    if (cold->address.base != X86_RAX || cold->address.disp)
+        x86_lea(&t->e, 64, X86_RAX, cold->address);
     if (cold->kind == T1_COLD_LOAD)
         emit_cold_load(t, cold);
     else

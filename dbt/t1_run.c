@@ -64,7 +64,7 @@ static struct run scan(struct t1 *t)
 
 void t1_run_begin(struct t1 *t)
 {
-    if (!t1_access_size(t->op.insn) || t->op.rs1 == 0 || t->dbt->without[t->op.insn] || t->in_cold_run)
+    if (!t1_access_size(t->op.insn) || t->op.rs1 == 0 || t->in_cold_run)
         return;
     struct run run = scan(t);
     if (run.accesses < 2)

@@ -255,14 +255,8 @@ static bool sstatus_csr(struct t1 *t, struct csr_use use)
 static void fp_csr_read(struct t1 *t, unsigned number)
 {
     struct x86_emit *e = &t->e;
-    if (number & CSR_FFLAGS) { /* those in MXCSR and those that software raised */
-        x86_load(e, 32, X86_RCX, HART_MEM(native.mxcsr));
-        x86_op_imm(e, X86_AND, 32, X86_RCX, 63);
-        x86_load_extend(e, 8, false, X86_RCX,
-                        x86_mem_index(HOST_HART, X86_RCX,
-                                      (int32_t)offsetof(struct hart, native.flags_of_mxcsr) - HART_BIAS));
-        x86_load_extend(e, 8, false, X86_RAX, HART_MEM(fp.flags));
-        x86_op(e, X86_OR, 32, X86_RAX, X86_RCX);
+    if (number & CSR_FFLAGS) {
+        dbt_emit_fflags(e, X86_RAX, X86_RCX);
     }
     if (number == CSR_FRM) {
         x86_load_extend(e, 8, false, X86_RAX, HART_MEM(fp.frm));

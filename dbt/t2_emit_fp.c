@@ -428,18 +428,11 @@ static void convert(struct t2_emit *t, const struct t2_insn *insn)
     know(t, insn, insn->bits, KNOW_NOTHING);
 }
 
-/* fflags: those in MXCSR and those that software raised. */
 static void read_flags(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
     x86_stmxcsr(e, HART_MEM(native.mxcsr));
-    x86_load(e, 32, X86_RCX, HART_MEM(native.mxcsr));
-    x86_op_imm(e, X86_AND, 32, X86_RCX, 63);
-    x86_load_extend(
-        e, 8, false, X86_RCX,
-        x86_mem_index(HOST_HART, X86_RCX, (int32_t)offsetof(struct hart, native.flags_of_mxcsr) - HART_BIAS));
-    x86_load_extend(e, 8, false, X86_RDX, HART_MEM(fp.flags));
-    x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
+    dbt_emit_fflags(e, X86_RCX, X86_RDX);
     t2_set(t, insn->d, X86_RCX);
 }
 

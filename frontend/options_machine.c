@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dbt/code_cache.h"
 #include "frontend/options.h"
 
 /* ---- -machine ------------------------------------------------------------------------------------- */
@@ -143,7 +144,7 @@ static bool accel_hot(struct options *options, void *item, const char *value, st
 static bool accel_cache(struct options *options, void *item, const char *value, struct error *error)
 {
     (void)item;
-    return accel_number("cache", value, 960, &options->machine.code_cache_mib, error);
+    return accel_number("cache", value, CODE_CACHE_MAX >> 20, &options->machine.code_cache_mib, error);
 }
 
 bool options_take_accel(struct options *options, const char *argument, struct error *error)
