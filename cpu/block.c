@@ -88,10 +88,12 @@ struct fetch {
 
 static bool fetch_translate(struct hart *hart, uint64_t vaddr, struct fetch *fetch)
 {
-    const struct tlb_exec *entry = &hart->tlb_fetch->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
+    unsigned index = vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1);
+    const struct tlb_exec *entry = &hart->tlb_fetch->exec[index];
     uint64_t offset = vaddr & (PAGE_SIZE - 1);
     if (LIKELY(entry->tag == (vaddr & PAGE_MASK))) {
-        *fetch = (struct fetch){ vaddr, entry->paddr | offset, entry->host + offset, true };
+        *fetch =
+            (struct fetch){ vaddr, entry->paddr | offset, hart->tlb_fetch->exec_host[index] + offset, true };
         return true;
     }
     struct mmu_result result;

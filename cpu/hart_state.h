@@ -99,7 +99,7 @@ struct block {
 /* ---- Software TLB (mmu.c) ------------------------------------------------------------------------- */
 
 #define TLB_SIZE        512
-#define TLB_EXEC_SIZE   512
+#define TLB_EXEC_SIZE   1024
 #define TLB_SECOND_SIZE 8192
 #define TLB_IO_SIZE     16
 #define TLB_JUMPS       4096
@@ -113,9 +113,9 @@ struct tlb_entry {
 };
 #define TLB_INVALID UINT64_MAX
 
+/* Pages that code is fetched from; where they are in the host's memory is in tlb->exec_host. */
 struct tlb_exec {
     uint64_t tag, paddr;
-    const uint8_t *host;
 };
 
 /* Pages without host memory (devices): where they are, and which accesses are allowed. */
@@ -160,6 +160,7 @@ struct tlb {
         struct tlb_entry entries[TLB_SECOND_SIZE];
     } second[2]; /* of read and write: cpu/tlb_second.h */
     struct tlb_exec exec[TLB_EXEC_SIZE];
+    const uint8_t *exec_host[TLB_EXEC_SIZE];
     struct tlb_io io[TLB_IO_SIZE];
     struct tlb_jump jump[TLB_JUMPS];
     struct tlb_native native[TLB_NATIVES];

@@ -232,8 +232,9 @@ static void fill_host(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, u
 {
     uint64_t tag = vaddr & PAGE_MASK;
     if (access == MMU_FETCH) {
-        struct tlb_exec *entry = &tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
-        *entry = (struct tlb_exec){ tag, paddr & PAGE_MASK, page };
+        unsigned index = vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1);
+        tlb->exec[index] = (struct tlb_exec){ tag, paddr & PAGE_MASK };
+        tlb->exec_host[index] = page;
         return;
     }
     struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;

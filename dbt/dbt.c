@@ -165,11 +165,6 @@ static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block
         block = wanted ? NULL : dbt_find_block(hart, hart->pc);
         if (!block)
             return;
-        if (left_by_link(hart)) {
-            pthread_mutex_lock(&dbt->lock);
-            t1_link_to(dbt, hart->native.link, block);
-            pthread_mutex_unlock(&dbt->lock);
-        }
         entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
     }
 }

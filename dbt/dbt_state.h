@@ -124,6 +124,7 @@ struct dbt {
     void (*enter)(void *hart_biased, const uint8_t *entry, void *tlb);
     const uint8_t *resume; /* after a trap */
     const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss, *find;
+    const uint8_t *link, *jump;
     const uint8_t *fill, *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
 };
@@ -226,6 +227,8 @@ void dbt_make_room(struct dbt *dbt, uint64_t seen);
 struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc);
 /* The same, its entry, which the table of the address space learns. */
 const uint8_t *dbt_find(struct hart *hart, uint64_t pc);
+/* The same for the target of a link in the present page, which is linked to it. */
+const uint8_t *dbt_find_linked(struct hart *hart, uint64_t number);
 
 /* dbt.c: */
 extern const struct code_owner_ops t1_owner_ops;

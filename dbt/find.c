@@ -49,6 +49,19 @@ struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
     return block;
 }
 
+DBT_THROUGH_CODE const uint8_t *dbt_find_linked(struct hart *hart, uint64_t number)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    const struct t1_link *link = code_at(&dbt->cache, (uint32_t)number);
+    struct t1_block *block = dbt_find_block(hart, hart->native.page + link->offset);
+    if (!block)
+        return NULL;
+    pthread_mutex_lock(&dbt->lock);
+    t1_link_to(dbt, (uint32_t)number, block);
+    pthread_mutex_unlock(&dbt->lock);
+    return __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
+}
+
 const uint8_t *dbt_find(struct hart *hart, uint64_t pc)
 {
     const struct t1_block *block = dbt_find_block(hart, pc);

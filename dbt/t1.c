@@ -128,7 +128,7 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
     case T1_COLD_LINK:
         t1_link_set_stub(t->dbt, cold->link, x86_here(e));
         x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, cold->link));
-        x86_jmp_to(e, t->dbt->leave_link);
+        x86_jmp_to(e, t->dbt->link);
         break;
     case T1_CALL_INDIRECT: t1_emit_call_indirect(t); break;
     case T1_CALL_FAR: t1_emit_call_far(t, (int32_t)cold->where); break;
@@ -433,7 +433,8 @@ struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct b
     unsigned whole = translatable(dbt, hart, source), count = whole;
     *full = false;
     if (count == 0 || debug_marked(hart, source->paddr, source->bytes) ||
-        (source->paddr2 != NO_PAGE && debug_marked(hart, source->paddr2, 2)))
+        (source->paddr2 != NO_PAGE &&
+         (debug_marked(hart, source->paddr2, 2) || !t1_can_check_page(source->paddr2))))
         return NULL;
     for (;;) {
         struct t1 t = { .dbt = dbt, .hart = hart, .source = source };

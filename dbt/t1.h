@@ -155,6 +155,14 @@ void t1_leave(struct t1 *t, unsigned offset);
 bool t1_lower_far_call(struct t1 *t);
 void t1_emit_call_indirect(struct t1 *t);
 void t1_emit_call_far(struct t1 *t, int32_t target);
+/* Whether t1_check_page() can tell the page from others. */
+static inline bool t1_can_check_page(uint64_t paddr)
+{
+    return paddr >> 40 == 0;
+}
+/* The two jumps are taken unless the TLB for fetches has the guest's page in `page` at `paddr`. rdx is used.
+ */
+void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *other[2]);
 
 /* t1_run.c: begins a run at the present instruction, if it is one's first. */
 void t1_run_begin(struct t1 *t);

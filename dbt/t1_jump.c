@@ -7,6 +7,7 @@
  * by the table of the address space (struct tlb_native), a miss of which leaves translated code.
  */
 #include "dbt/t1.h"
+#include "dbt/x86_vex.h"
 
 /* The rel32 at `site` leads to a stub until the target is translated. */
 static void add_link(struct t1 *t, uint8_t *site, unsigned target)
@@ -43,17 +44,61 @@ static void jump_indirect(struct t1 *t)
     thunks_emit_jump(t->dbt, &t->e);
 }
 
-/* To an offset from this page that lies in another one, which need not be what it was: the table says. rax:
- * the present page. Forward or backward, it looks at the budget: pages without end may be one page of memory,
- * and the calls among such jumps use up the host's stack. */
+void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *other[2])
+{
+    struct x86_emit *e = &t->e;
+    const int32_t exec = (int32_t)offsetof(struct tlb, exec);
+    const unsigned shift = PAGE_SHIFT - (unsigned)__builtin_ctz(sizeof(struct tlb_exec));
+    if (t->dbt->x86_v3) {
+        x86_rotate_right(e, 32, X86_RDX, page, shift);
+    } else {
+        x86_mov(e, 32, X86_RDX, page);
+        x86_shift_imm(e, X86_SHR, 32, X86_RDX, shift);
+    }
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_EXEC_SIZE - 1) * (int32_t)sizeof(struct tlb_exec));
+    x86_op_mem(e, X86_CMP, 64, page,
+               x86_mem_index(HOST_TLB, X86_RDX, exec + (int32_t)offsetof(struct tlb_exec, tag)));
+    other[0] = x86_jcc(e, X86_NE);
+    /* Bits 8 to 39: as much as one instruction can compare. */
+    x86_mem_op_imm(e, X86_CMP, 32,
+                   x86_mem_index(HOST_TLB, X86_RDX, exec + (int32_t)offsetof(struct tlb_exec, paddr) + 1),
+                   (int32_t)(uint32_t)(paddr >> 8));
+    other[1] = x86_jcc(e, X86_NE);
+}
+
+/* Where the page is, `distance` from the block's own, as the hart sees it now. False: it has not been there.
+ */
+static bool page_is_at(const struct t1 *t, int32_t distance, uint64_t *paddr)
+{
+    uint64_t vaddr = (t->hart->pc & PAGE_MASK) + (uint64_t)(int64_t)distance;
+    const struct tlb_exec *entry = &t->hart->tlb_fetch->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
+    *paddr = entry->paddr;
+    return entry->tag == vaddr && t1_can_check_page(entry->paddr);
+}
+
+/* To an offset from this page that lies in another one. While that page is in the same place of memory as it
+ * is now, the jump is linked like one in the page; where it is not, the table says. rax: the present page.
+ * Forward or backward, it looks at the budget: pages without end may be one page of memory, and the calls
+ * among such jumps use up the host's stack. */
 static void jump_far(struct t1 *t, int32_t target)
 {
     struct x86_emit *e = &t->e;
     int32_t offset = target & (int32_t)(PAGE_SIZE - 1);
+    uint64_t paddr;
     x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, target - offset));
     x86_lea(e, 64, X86_RAX, x86_mem(X86_RAX, target));
     look_at_budget(t, T1_COLD_SLICE_PC, 0);
-    thunks_emit_jump_far(t->dbt, e, (unsigned)offset);
+    if (!page_is_at(t, target - offset, &paddr)) {
+        thunks_emit_jump_far(t->dbt, e, (unsigned)offset);
+        return;
+    }
+    uint8_t *other[2];
+    t1_check_page(t, X86_RCX, paddr, other);
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_align_patch(e, 1);
+    add_link(t, x86_jmp(e), (unsigned)offset);
+    for (unsigned i = 0; i < 2 && !e->overflow; i++)
+        x86_patch(other[i], e->run, t->dbt->jump);
 }
 
 void t1_emit_call_far(struct t1 *t, int32_t target)

@@ -31,19 +31,11 @@ bool t1_straddle_make(struct t1 *t)
 void t1_straddle_check(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
-    const int32_t exec = (int32_t)offsetof(struct tlb, exec);
     x86_load(e, 64, X86_RAX, HART_MEM(native.page));
     x86_op_imm(e, X86_ADD, 64, X86_RAX, PAGE_SIZE);
-    x86_mov(e, 32, X86_RCX, X86_RAX);
-    x86_shift_imm(e, X86_SHR, 32, X86_RCX, PAGE_SHIFT);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_EXEC_SIZE - 1);
-    x86_imul_imm(e, 32, X86_RCX, X86_RCX, sizeof(struct tlb_exec));
-    x86_op_mem(e, X86_CMP, 64, X86_RAX,
-               x86_mem_index(HOST_TLB, X86_RCX, exec + (int32_t)offsetof(struct tlb_exec, tag)));
-    struct t1_cold *cold = t1_cold(t, T1_COLD_LEAVE, x86_jcc(e, X86_NE));
+    uint8_t *other[2];
+    t1_check_page(t, X86_RAX, t->source->paddr2, other);
+    struct t1_cold *cold = t1_cold(t, T1_COLD_LEAVE, other[0]);
     cold->where = PAGE_SIZE - HALF;
-    x86_mov_imm(e, X86_RDX, (int64_t)t->source->paddr2);
-    x86_op_mem(e, X86_CMP, 64, X86_RDX,
-               x86_mem_index(HOST_TLB, X86_RCX, exec + (int32_t)offsetof(struct tlb_exec, paddr)));
-    t1_cold_also(t, cold, x86_jcc(e, X86_NE));
+    t1_cold_also(t, cold, other[1]);
 }

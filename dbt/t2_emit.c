@@ -123,7 +123,7 @@ static void emit_exit(struct t2_emit *t, const struct t2_exit *exit)
         if (!e->overflow)
             x86_patch(site, e->run, x86_here(e));
         x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, link));
-        x86_jmp_to(e, t->dbt->leave_link);
+        x86_jmp_to(e, t->dbt->link);
     }
 }
 

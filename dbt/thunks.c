@@ -11,6 +11,8 @@
  * - read, write (rax: address, rcx: value, edx: where the instruction is): the slow path of memory accesses.
  * - exec (rax: struct insn) runs an instruction by its interpreter handler; csr is the same for one that ends
  *   a block and goes on behind itself; system, which is jumped to, for one that goes on wherever pc then is.
+ * - link (eax: link) links the jump and goes on at its target, if that is translated, or leaves.
+ * - jump (rax: guest pc) goes on there, by the table of the address space.
  * - round (rax: struct insn) makes MXCSR round as frm says, or has the instruction done.
  * - flip_status (edx) changes bits of mstatus that choose another TLB.
  * - resume goes on at pc after a trap, if its translation is known in the present address space, or leaves.
@@ -462,25 +464,25 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
 
 /* rax: a pc that the table does not know; native.page is its page. The translation is looked for by its
  * physical address, without leaving translated code. */
-static void build_find(struct dbt *dbt, struct x86_emit *e)
+/* Goes on where C finds code by rax, which is on the stack meanwhile; else rax is as it was, at `none`. */
+static void build_search(struct x86_emit *e, const void *function, const uint8_t *none)
 {
-    dbt->find = x86_here(e);
     store_pinned(e, PINNED_KEPT);
     x86_push(e, X86_RAX);
     x86_push(e, X86_RAX);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_mov(e, 64, X86_RSI, X86_RAX);
-    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)dbt_find);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
     x86_call_reg(e, X86_RAX);
     load_pinned(e, PINNED_KEPT);
     x86_pop(e, X86_RCX);
     x86_pop(e, X86_RCX);
     x86_test(e, 64, X86_RAX, X86_RAX);
-    uint8_t *none = x86_jcc(e, X86_E);
+    uint8_t *not_found = x86_jcc(e, X86_E);
     x86_jmp_reg(e, X86_RAX);
-    x86_patch(none, e->run, x86_here(e));
+    x86_patch(not_found, e->run, x86_here(e));
     x86_mov(e, 64, X86_RAX, X86_RCX);
-    x86_jmp_to(e, dbt->leave_miss);
+    x86_jmp_to(e, none);
 }
 
 /* edx: the bits; rax: mstatus as it was. */
@@ -506,12 +508,17 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     struct x86_emit *e = &emit;
     build_enter(dbt, e);
     build_leave(dbt, e);
-    build_find(dbt, e);
+    dbt->find = x86_here(e);
+    build_search(e, (const void *)(uintptr_t)dbt_find, dbt->leave_miss);
+    dbt->link = x86_here(e);
+    build_search(e, (const void *)(uintptr_t)dbt_find_linked, dbt->leave_link);
     dbt->slice_at = x86_here(e);
     build_slice(e, dbt->leave_at, true);
     dbt->slice_pc = x86_here(e);
     build_slice(e, dbt->leave_miss, false);
     t2_build_fill(dbt, e);
+    dbt->jump = x86_here(e);
+    thunks_emit_jump(dbt, e);
     build_return(dbt, e);
     build_resume(dbt, e);
     dbt->csr = x86_here(e);
