@@ -174,6 +174,57 @@ static void test_fetch(void)
     }
 }
 
+/* jal */
+static uint32_t jump(unsigned rd, int32_t distance)
+{
+    uint32_t bits = (uint32_t)distance;
+    return (bits >> 20 & 1) << 31 | (bits >> 1 & 0x3ff) << 21 | (bits >> 11 & 1) << 20 |
+           (bits >> 12 & 0xff) << 12 | rd << 7 | 0x6f;
+}
+
+#define FAR 0x200 /* in the second page */
+
+/* The code at FAR, in either frame that the second page may be: adds `step` to a0, and goes back. */
+static void put_far(uintptr_t frame, int step, bool call)
+{
+    ((volatile uint32_t *)(frame + FAR))[0] = ADDI(A0, A0, step);
+    ((volatile uint32_t *)(frame + FAR))[1] = call ? RET : jump(0, -(int32_t)(PAGE + FAR + 4) + 8);
+    __asm__ volatile("fence.i" ::: "memory");
+}
+
+/* A loop in the first page that goes to the second, a1 times: by whatever is there now. */
+static void test_far(bool call)
+{
+    set_pages(PTE_RWX, PTE_RWX);
+    put_code(0, ADDI(A3, RA, 0), 4);
+    put_code(4, jump(call ? RA : ZERO, (int32_t)PAGE + FAR - 4), 4);
+    put_code(8, ADDI(A1, A1, -1), 4);
+    put_code(12, 0xfe059ce3, 4); /* bnez a1, -8 */
+    put_code(16, JALR(ZERO, A3, 0), 4);
+    put_far(DATA(2), 1, call);
+    put_far(DATA(9), 3, call);
+    for (unsigned i = 0; i < 100; i++) {
+        vm_map(DATA_VA + PAGE, i % 2 ? DATA(9) : DATA(2), PTE_RWX, 0);
+        __asm__ volatile("sfence.vma %0, x0" ::"r"(DATA_VA + PAGE) : "memory");
+        struct trap trap = run(MODE_S, DATA_VA, ARGS(0, 20));
+        check_cause(&trap, CAUSE_NONE, "far");
+        check_equal(trap.x[A0], i % 2 ? 60 : 20, "far-remapped");
+    }
+    put_far(DATA(9), 7, call);
+    struct trap trap = run(MODE_S, DATA_VA, ARGS(0, 20));
+    check_equal(trap.x[A0], 140, "far-patched");
+    set_pages(PTE_RWX, 0);
+    trap = run(MODE_S, DATA_VA, ARGS(5, 20));
+    check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE + FAR, DATA_VA + PAGE + FAR, "far-unmapped");
+    check_equal(trap.x[A0], 5, "far-unmapped-not-done");
+    set_pages(PTE_RWX, PTE_V | PTE_R | PTE_A | PTE_D);
+    trap = run(MODE_S, DATA_VA, ARGS(5, 20));
+    check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE + FAR, DATA_VA + PAGE + FAR, "far-no-execution");
+    set_pages(PTE_RWX, PTE_RWX);
+    trap = run(MODE_S, DATA_VA, ARGS(0, 20));
+    check_equal(trap.x[A0], 20, "far-again");
+}
+
 /* Several accesses by one pointer, which a translator may check together: words at 0, 4, 8 from it, of which
  * those from `fits` on lie on the second page. Stores before a fault are done, and nothing behind it. */
 static void test_run(unsigned fits, uintptr_t second)
@@ -268,6 +319,8 @@ void test_main(void)
         test_working(DATA_VA, PAGE - 16, PAGE + 8, MODE_U);
         test_faults();
         test_fetch();
+        test_far(false);
+        test_far(true);
         test_runs();
         set_pages(PTE_RWX, PTE_RWX);
         test_atomics(DATA_VA + 256, MODE_S);
