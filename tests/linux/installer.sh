@@ -10,10 +10,10 @@ installer=$guest_dir/installer
 [ -f "$installer/linux" ] || die "no installer: run roms/fetch-installer.sh first"
 "$3" create -q -f qcow2 "$work/disk.qcow2" 4G
 
-drive 280 -M virt -m 512M -smp 2 -nographic -kernel "$installer/linux" -initrd "$installer/initrd.gz" \
+drive 900 -M virt -m 512M -smp 2 -nographic -kernel "$installer/linux" -initrd "$installer/initrd.gz" \
     -append "console=ttyS0" -drive file="$work/disk.qcow2",if=none,id=hd0 -device virtio-blk-pci,drive=hd0 \
     -nic user,model=virtio-net-pci <<'SCRIPT'
-timeout 120
+timeout 400
 expect Select a language
 expect English
 send \r
