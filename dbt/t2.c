@@ -18,7 +18,7 @@
 #include "util/log.h"
 
 /* More than the host code of any region that is kept. */
-#define T2_CODE_MAX  49152
+#define T2_CODE_MAX  65536
 #define T2_QUEUE_MAX 32
 /* Slices that end at a block before it is made a region: 4 are some 16,000 instructions. */
 #define T2_SAMPLES 4
@@ -60,19 +60,20 @@ static bool check(const struct t2_region *region, const char *pass)
     return !fault;
 }
 
-/* Straight code is worth it where it does much floating point, for which T1 has no registers. */
+/* Straight code is worth it where it does much floating point, for which T1 has no registers, or where there
+ * is so much of it that its values had better stay in registers: unrolled loops of ciphers and hashes. */
 static bool computes(const struct t2_region *r)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < r->insn_count; i++)
         count += r->insns[i].op >= T2_FADD && r->insns[i].op <= T2_FCVTFF;
-    return count >= 6;
+    return count >= 6 || (r->insn_count >= 96 && r->insn_count >= 24 * r->block_count);
 }
 
 /* All but the code. False: there is no region worth having. */
 static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request *request)
 {
-    memset(r, 0, sizeof(*r));
+    memset(r, 0, offsetof(struct t2_region, code));
     r->isa = request->isa;
     r->dbt = t2->dbt;
     r->page = request->paddr & PAGE_MASK;
@@ -147,7 +148,7 @@ static bool publish(struct t2 *t2, struct t2_region *r)
         return false;
     uint8_t *start = place.hot;
     struct t2_emit *t = t2->emit;
-    memset(t, 0, sizeof(*t));
+    memset(t, 0, offsetof(struct t2_emit, jumps));
     t->e = (struct x86_emit){ start, start + T2_CODE_MAX, dbt->cache.run, false };
     t->dbt = dbt;
     t->r = r;

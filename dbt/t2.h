@@ -20,7 +20,8 @@
 #include "dbt/x86_vex.h"
 
 #define T2_BLOCKS_MAX 64
-#define T2_INSNS_MAX  512
+#define T2_GUEST_MAX  640  /* guest instructions of a region */
+#define T2_INSNS_MAX  1536 /* operations; word arithmetic takes two, before folding */
 #define T2_EXITS_MAX  (T2_INSNS_MAX + 2 * T2_BLOCKS_MAX)
 
 /* Variables: x0..x31, f0..f31. */
@@ -91,12 +92,8 @@ struct t2_region {
     const struct dbt *dbt;
     uint64_t page, vaddr; /* physical; as some hart sees it */
     unsigned header_offset;
-    uint8_t code[PAGE_SIZE]; /* copy of the guest's page */
 
-    struct t2_block blocks[T2_BLOCKS_MAX]; /* in the order of their code; 0 is the header */
-    unsigned block_count;
-    struct t2_insn insns[T2_INSNS_MAX];
-    unsigned insn_count;
+    unsigned block_count, insn_count;
     unsigned span_first, span_last; /* guest bytes it came from */
     bool full;                      /* some limit was hit */
     bool loops;                     /* there are any */
@@ -117,6 +114,11 @@ struct t2_region {
     uint8_t slot_home[T2_SLOTS]; /* host register with its addend, or T2_IN_HART */
     bool needs_rax;
     uint8_t home[T2_VARS]; /* host register, or T2_IN_HART */
+
+    /* Not cleared between regions. */
+    uint8_t code[PAGE_SIZE];               /* copy of the guest's page */
+    struct t2_block blocks[T2_BLOCKS_MAX]; /* in the order of their code; 0 is the header */
+    struct t2_insn insns[T2_INSNS_MAX];
 };
 
 /* ---- Passes, in order ---------------------------------------------------------------------------------- */
@@ -214,15 +216,15 @@ struct t2_emit {
     bool full;
 
     const uint8_t *block_code[T2_BLOCKS_MAX];
-    struct t2_fixup jumps[2 * T2_BLOCKS_MAX], exit_jumps[6 * T2_INSNS_MAX];
-    unsigned jump_count, exit_jump_count;
-    struct t2_exit exits[T2_EXITS_MAX];
-    unsigned exit_count;
-    struct t2_cold colds[4 * T2_INSNS_MAX];
-    unsigned cold_count;
+    unsigned jump_count, exit_jump_count, exit_count, cold_count;
     const uint8_t *tail; /* back to T1's register map */
 
     struct t2_fp_facts fp, fp_ends[T2_BLOCKS_MAX];
+
+    /* Not cleared between regions. */
+    struct t2_fixup jumps[2 * T2_BLOCKS_MAX], exit_jumps[6 * T2_INSNS_MAX];
+    struct t2_exit exits[T2_EXITS_MAX];
+    struct t2_cold colds[4 * T2_INSNS_MAX];
 };
 
 /* Writes the region's code; *e has the room. The entry, or NULL where something is full. The lock is held. */

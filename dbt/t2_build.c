@@ -225,6 +225,9 @@ bool t2_can(const struct t2_region *r, unsigned offset, const struct isa_operand
 {
     if (op->insn == ISA_INSN_ILLEGAL || r->dbt->without[op->insn])
         return false;
+    /* Straight code goes on behind the page: by T1's last block, since a region cannot be linked to there. */
+    if (offset + op->length == PAGE_SIZE)
+        return false;
     if (op->insn == ISA_INSN_csrrs)
         return reads_flags(op);
     if (op->insn == ISA_INSN_csrrw)

@@ -211,6 +211,33 @@ static void fold_insn(const struct facts *facts, struct t2_insn *insn)
     simplify(facts, insn);
 }
 
+static bool shifts(const struct t2_insn *insn, enum t2_op op)
+{
+    return insn->op == op && insn->bits == 64 && insn->b == T2_IMM;
+}
+
+/* slli by 32 and srli behind it are how code without Zba extends an unsigned number, and scales it. What is
+ * between the two is seen by nobody where both write the same register. */
+static void fold_extension(struct t2_insn *left, struct t2_insn *right)
+{
+    if (!shifts(left, T2_SHL) || left->imm != 32 || !shifts(right, T2_SHR) || right->a != left->d ||
+        right->imm > 32)
+        return;
+    struct t2_insn *extend = right->d == left->d ? left : right;
+    if (extend == right && (right->imm != 32 || left->a == left->d))
+        return;
+    if (extend == left) {
+        right->op = T2_SHL;
+        right->imm = 32 - right->imm;
+    }
+    extend->op = T2_EXT;
+    extend->bits = 32;
+    extend->sign = false;
+    extend->a = left->a;
+    extend->b = T2_NONE;
+    extend->imm = 0;
+}
+
 /* ---- Dead results -------------------------------------------------------------------------------------- */
 
 static void drop_dead(struct t2_region *r, const struct t2_block *block)
@@ -255,6 +282,8 @@ void t2_fold(struct t2_region *r)
             facts = ends[t2_inherits(r, i)];
         for (unsigned k = 0; k < block->count; k++) {
             struct t2_insn *insn = &r->insns[block->first + k];
+            if (k + 1u < block->count)
+                fold_extension(insn, insn + 1);
             fold_insn(&facts, insn);
             learn(&facts, insn);
         }

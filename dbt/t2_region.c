@@ -59,7 +59,7 @@ static void add_start(struct search *s, int64_t offset)
 static void scan(struct search *s, unsigned offset)
 {
     struct isa_operands op;
-    while (offset < PAGE_SIZE && !(s->at[offset / 2] & SEEN_INSN) && s->insn_count < T2_INSNS_MAX / 2 &&
+    while (offset < PAGE_SIZE && !(s->at[offset / 2] & SEEN_INSN) && s->insn_count < T2_GUEST_MAX &&
            t2_decode(s->r, offset, &op)) {
         if (is_branch(&op)) {
             add_start(s, (int64_t)offset + op.imm);
