@@ -29,6 +29,12 @@
 #define CODE_MAX        (BLOCK_INSNS_MAX * 4)
 #define BLOCK_BYTES_MAX (sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * (sizeof(struct insn) + 4) + 16)
 
+/* How much of it is used: what runs often is the translator's, if there is one, so that less will do. */
+static size_t arena_limit(const struct hart *hart)
+{
+    return hart->accel ? ARENA_SIZE / 2 : ARENA_SIZE;
+}
+
 bool block_cache_init(struct hart *hart, struct error *error)
 {
     void *arena =
@@ -272,7 +278,7 @@ static void keep_code(struct block *block, const uint8_t *code)
 
 static struct block *build(struct hart *hart, const struct fetch *fetch)
 {
-    if (hart->arena_used + BLOCK_BYTES_MAX > ARENA_SIZE)
+    if (hart->arena_used + BLOCK_BYTES_MAX > arena_limit(hart))
         block_cache_reset(hart);
     struct block *block = (struct block *)(void *)(hart->arena + hart->arena_used);
     uint8_t code[CODE_MAX];
