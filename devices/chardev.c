@@ -68,7 +68,7 @@ static void null_destroy(struct chardev *chardev)
 
 static struct chardev *null_open(struct error *error)
 {
-    static const struct chardev_ops ops = { "null", null_write, null_input_ready, null_destroy, NULL };
+    static const struct chardev_ops ops = { "null", null_write, null_input_ready, null_destroy, NULL, true };
     struct chardev *chardev = calloc(1, sizeof(*chardev));
     if (!chardev)
         error_set(error, "out of memory for a character device");

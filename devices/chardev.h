@@ -29,6 +29,7 @@ struct chardev_ops {
     void (*destroy)(struct chardev *chardev);
     /* See chardev_hurry(). NULL: writes never wait. */
     void (*hurry)(struct chardev *chardev, bool on);
+    bool always_open; /* there is no other end that comes and goes: no event tells of it */
 };
 
 /* What else happens at the host's end; told in the I/O thread. */

@@ -25,8 +25,8 @@ static void file_destroy(struct chardev *chardev)
 
 struct chardev *chardev_file_open(const char *path, struct error *error)
 {
-    static const struct chardev_ops ops = { "file", stream_write, stream_input_ready, file_destroy,
-                                            stream_hurry };
+    static const struct chardev_ops ops = { "file",       stream_write, stream_input_ready,
+                                            file_destroy, stream_hurry, true };
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) {
         error_set(error, "cannot open '%s' for the output of a character device: %s", path, strerror(errno));

@@ -52,8 +52,8 @@ static int pty_make(char *name, size_t size)
 
 struct chardev *chardev_pty_open(struct error *error)
 {
-    static const struct chardev_ops ops = { "pty", stream_write, stream_input_ready, pty_destroy,
-                                            stream_hurry };
+    static const struct chardev_ops ops = { "pty",       stream_write, stream_input_ready,
+                                            pty_destroy, stream_hurry, false };
     char name[128];
     int master = pty_make(name, sizeof(name));
     if (master < 0) {

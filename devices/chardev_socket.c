@@ -198,8 +198,8 @@ static int wait_client(int listening, const char *address, struct error *error)
 static struct chardev *socket_open(int fd, const struct options *options, const char *path,
                                    struct error *error)
 {
-    static const struct chardev_ops ops = { "socket", stream_write, stream_input_ready, socket_destroy,
-                                            stream_hurry };
+    static const struct chardev_ops ops = { "socket",       stream_write, stream_input_ready,
+                                            socket_destroy, stream_hurry, false };
     struct socket_chardev *self = calloc(1, sizeof(*self));
     if (!self || !stream_init(&self->stream, &ops, error)) {
         if (!self)

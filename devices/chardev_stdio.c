@@ -50,8 +50,8 @@ static void stdio_destroy(struct chardev *chardev)
 
 struct chardev *chardev_stdio_open(bool escapes, chardev_escape_fn *escape, void *opaque, struct error *error)
 {
-    static const struct chardev_ops ops = { "stdio", stream_write, stream_input_ready, stdio_destroy,
-                                            stream_hurry };
+    static const struct chardev_ops ops = { "stdio",       stream_write, stream_input_ready,
+                                            stdio_destroy, stream_hurry, false };
     if (atomic_exchange(&in_use, true)) {
         error_set(error, "stdio is in use by another character device: give this one null, pty or file:PATH");
         return NULL;

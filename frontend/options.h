@@ -55,7 +55,7 @@ struct options_drive {
 struct options_device {
     enum machine_virtio_kind kind;
     const char *id;
-    const char *backend; /* id of its drive, rng object or chardev; NULL: none */
+    const char *backend; /* id of its drive or rng object; NULL: none */
     const char *serial_number;
     unsigned queues, queue_size; /* 0: the default */
     uint8_t mac[6];              /* of a card */
@@ -70,6 +70,8 @@ struct options_device {
     uint32_t width, height; /* of a screen */
     unsigned audiodev; /* of a sound card: number of its audiodev, from 1; 0: `backend` names it, or none */
     struct virtio_snd_options sound;
+    struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX]; /* of a virtio-serial; their chardevs are ids yet */
+    unsigned port_count;
     struct machine_pci pci;
 };
 
@@ -171,6 +173,13 @@ options_take_fn options_take_monitor, options_take_qmp, options_take_mon;
 /* Third step: where the monitors are, and whether the console has one. */
 bool options_join_monitors(struct options *options, struct error *error);
 options_take_fn options_take_netdev, options_take_nic, options_take_net;
+const struct options_named *options_find_named(const struct options_named *list, unsigned count,
+                                               const char *id);
+/* options_ports.c: -device virtconsole or virtserialport, the pairs after the name. */
+bool options_take_port(struct options *options, const char *name, const struct option_pairs *pairs,
+                       struct error *error);
+bool options_join_ports(struct options *options, const struct options_device *device,
+                        struct machine_virtio *slot, struct error *error);
 options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_virtio *slot, struct error *error);

@@ -23,8 +23,10 @@ static const struct known_device {
       "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
     { "virtio-9p-device", MACHINE_VIRTIO_9P, "fsdev",
       "a shared folder: fsdev=ID of a -fsdev, mount_tag=TAG" },
-    { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries a virtconsole" },
-    { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev" },
+    { "virtio-serial-device", MACHINE_VIRTIO_CONSOLE, NULL, "carries virtconsoles and virtserialports" },
+    { "virtconsole", MACHINE_VIRTIO_NONE, "chardev", "a console on it: chardev=ID of a -chardev, nr=N" },
+    { "virtserialport", MACHINE_VIRTIO_NONE, "chardev",
+      "a port on it that programs in the guest open: chardev=ID, name=NAME, nr=N" },
     { "virtio-gpu-device", MACHINE_VIRTIO_GPU, NULL, "a screen: xres=N, yres=N for its size at first" },
     { "virtio-keyboard-device", MACHINE_VIRTIO_KEYBOARD, NULL, "a keyboard" },
     { "virtio-tablet-device", MACHINE_VIRTIO_TABLET, NULL, "a pointer that follows the host's" },
@@ -47,7 +49,6 @@ static const struct {
 } later_devices[] = {
     { "e1000", true, "use virtio-net-device" },
     { "rtl8139", true, "use virtio-net-device" },
-    { "virtserialport", false, "there is virtconsole" },
     { "virtio-gpu-gl", true, "use virtio-gpu-pci" },
     { "virtio-vga", true, "use virtio-gpu-pci" },
     { "VGA", false, "use virtio-gpu-pci or bochs-display" },
@@ -235,70 +236,6 @@ static bool take_ramfb(struct options *options, const struct option_pairs *pairs
     return options_take_pairs(options, pairs, keys, &device, "-device ramfb", error);
 }
 
-/* ---- virtconsole: the one port of a virtio-serial-device ------------------------------------------ */
-
-struct console_port {
-    const char *chardev, *bus;
-};
-
-static bool console_chardev(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)error;
-    ((struct console_port *)item)->chardev = value;
-    return true;
-}
-
-static bool console_bus(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)error;
-    ((struct console_port *)item)->bus = value;
-    return true;
-}
-
-static bool console_name(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)item, (void)value, (void)error; /* names in messages of QEMU only */
-    return true;
-}
-
-/* bus=ID.0 names a carrier; without it the first that is free is taken. */
-static bool carries(const struct options_device *device, const char *bus)
-{
-    if (device->kind != MACHINE_VIRTIO_CONSOLE)
-        return false;
-    if (!bus)
-        return !device->backend;
-    size_t length = device->id ? strlen(device->id) : 0;
-    return length && strncmp(bus, device->id, length) == 0 && strcmp(bus + length, ".0") == 0;
-}
-
-static bool take_console(struct options *options, const struct option_pairs *pairs, struct error *error)
-{
-    static const struct options_key keys[] = {
-        { "chardev", console_chardev }, { "bus", console_bus }, { "id", console_name },
-        { "name", console_name },       { NULL, NULL },
-    };
-    struct console_port port = { 0 };
-    if (!options_take_pairs(options, pairs, keys, &port, "-device virtconsole", error))
-        return false;
-    if (!port.chardev)
-        return error_set(error, "-device virtconsole: chardev=ID is missing");
-    for (unsigned i = 0; i < options->device_count; i++) {
-        struct options_device *device = &options->devices[i];
-        if (!carries(device, port.bus))
-            continue;
-        if (device->backend)
-            return error_set(error, "-device virtconsole,bus=%s: a virtio-serial-device has one console here",
-                             port.bus);
-        device->backend = port.chardev;
-        return true;
-    }
-    return error_set(error,
-                     "-device virtconsole,chardev=%s: it needs a -device virtio-serial-device of its own "
-                     "before it",
-                     port.chardev);
-}
-
 /* ---- -device -------------------------------------------------------------------------------------- */
 
 static bool unknown_device(const char *name, struct error *error)
@@ -361,8 +298,8 @@ bool options_take_device(struct options *options, const char *argument, struct e
     memmove(pairs.pairs, pairs.pairs + 1, pairs.count * sizeof(pairs.pairs[0]));
     if (strcmp(name, "loader") == 0)
         return options_take_loader(options, &pairs, error);
-    if (strcmp(name, "virtconsole") == 0)
-        return take_console(options, &pairs, error);
+    if (strcmp(name, "virtconsole") == 0 || strcmp(name, "virtserialport") == 0)
+        return options_take_port(options, name, &pairs, error);
     if (strcmp(name, "ramfb") == 0)
         return take_ramfb(options, &pairs, error);
     for (size_t i = 0; i < KNOWN_COUNT; i++) {

@@ -11,8 +11,8 @@
 #include "frontend/options.h"
 #include "util/log.h"
 
-static const struct options_named *find_named(const struct options_named *list, unsigned count,
-                                              const char *id)
+const struct options_named *options_find_named(const struct options_named *list, unsigned count,
+                                               const char *id)
 {
     for (unsigned i = 0; i < count; i++) {
         if (strcmp(list[i].id, id) == 0)
@@ -59,19 +59,12 @@ static bool join_backend(struct options *options, const struct options_device *d
     if (device->kind == MACHINE_VIRTIO_SND)
         return options_join_audiodev(options, device, slot, error);
     if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {
-        named = find_named(options->rngs, options->rng_count, device->backend);
+        named = options_find_named(options->rngs, options->rng_count, device->backend);
         slot->rng_file = named ? named->value : NULL;
         return named || error_set(error, "-device %s: there is no -object rng-random with id=%s",
                                   device->text, device->backend);
     }
-    if (device->kind == MACHINE_VIRTIO_CONSOLE) {
-        named =
-            device->backend ? find_named(options->chardevs, options->chardev_count, device->backend) : NULL;
-        slot->chardev = named ? named->value : "null";
-        return named || !device->backend ||
-               error_set(error, "-device virtconsole: there is no -chardev with id=%s", device->backend);
-    }
-    return true;
+    return device->kind != MACHINE_VIRTIO_CONSOLE || options_join_ports(options, device, slot, error);
 }
 
 static bool plug(struct options *options, const struct options_device *device, struct error *error)
@@ -152,7 +145,7 @@ static bool join_serial(struct options *options, struct error *error)
     if (strncmp(machine->serial, "chardev:", 8) != 0)
         return true;
     const struct options_named *named =
-        find_named(options->chardevs, options->chardev_count, machine->serial + 8);
+        options_find_named(options->chardevs, options->chardev_count, machine->serial + 8);
     if (!named)
         return error_set(error, "-serial %s: there is no -chardev with id=%s", machine->serial,
                          machine->serial + 8);
@@ -160,10 +153,14 @@ static bool join_serial(struct options *options, struct error *error)
     return true;
 }
 
-static bool uses_stdio(const struct machine_virtio *device)
+/* How many of its ports do. */
+static unsigned uses_stdio(const struct machine_virtio *device)
 {
-    return device->kind == MACHINE_VIRTIO_CONSOLE &&
-           (strcmp(device->chardev, "stdio") == 0 || strcmp(device->chardev, "mon:stdio") == 0);
+    unsigned users = 0;
+    for (unsigned n = 0; n < device->port_count; n++)
+        users += strcmp(device->ports[n].chardev, "stdio") == 0 ||
+                 strcmp(device->ports[n].chardev, "mon:stdio") == 0;
+    return users;
 }
 
 /* The terminal has one reader. */

@@ -295,6 +295,23 @@ static struct virtio_device *create_on_display(struct machine *machine, const st
     return virtio_input_create(&input, error);
 }
 
+static struct virtio_device *create_virtio_console(struct machine *machine, const struct machine_virtio *what,
+                                                   struct error *error)
+{
+    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
+    for (unsigned n = 0; n < what->port_count; n++) {
+        const struct machine_port *port = &what->ports[n];
+        ports[n] = (struct virtio_console_port){ .chardev = board_open_chardev(machine, port->chardev, error),
+                                                 .number = port->number,
+                                                 .is_console = port->is_console,
+                                                 .name = port->name };
+        if (!ports[n].chardev)
+            return NULL;
+    }
+    struct virtio_console_config config = { .ports = ports, .count = what->port_count };
+    return virtio_console_create(&config, error);
+}
+
 struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
                                           struct error *error)
 {
@@ -315,8 +332,7 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
         return create_virtio_snd(machine, what, error);
     if (is_on_display(what->kind))
         return create_on_display(machine, what, error);
-    struct virtio_console_config config = { .chardev = board_open_chardev(machine, what->chardev, error) };
-    return config.chardev ? virtio_console_create(&config, error) : NULL;
+    return create_virtio_console(machine, what, error);
 }
 
 static struct device *create_virtio_slot(struct machine *machine, const struct row *row, struct error *error)

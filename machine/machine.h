@@ -20,6 +20,7 @@
 #include "devices/display.h"
 #include "devices/netdev_slirp.h"
 #include "devices/virtio_9p.h"
+#include "devices/virtio_console.h"
 #include "devices/virtio_pci.h"
 #include "devices/virtio_snd.h"
 #include "machine/profile.h"
@@ -52,15 +53,23 @@ enum machine_virtio_kind {
     MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
 };
 
+/* A port of a virtio console; its chardev is as for chardev_open(). */
+struct machine_port {
+    const char *chardev, *name; /* name: NULL: none */
+    unsigned number;
+    bool is_console;
+};
+
 /* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
 struct machine_virtio {
     enum machine_virtio_kind kind;
-    const char *id, *drive_id;       /* the device's and, BLK, its drive's; NULL: none */
-    struct blockdev_config drive;    /* BLK */
-    const char *serial_number;       /* BLK: serial=, NULL: none */
-    unsigned queues, queue_size;     /* BLK: 0: the device's default */
-    const char *rng_file;            /* RNG: host file the bytes come from; NULL: the host's getrandom() */
-    const char *chardev;             /* CONSOLE: as for chardev_open() */
+    const char *id, *drive_id;    /* the device's and, BLK, its drive's; NULL: none */
+    struct blockdev_config drive; /* BLK */
+    const char *serial_number;    /* BLK: serial=, NULL: none */
+    unsigned queues, queue_size;  /* BLK: 0: the device's default */
+    const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
+    struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX]; /* CONSOLE */
+    unsigned port_count;
     unsigned netdev;                 /* NET: number of its network, from 1; 0: none */
     uint8_t mac[6];                  /* NET */
     struct virtio_9p_config folder;  /* 9P */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a guest that drives the small virtio devices with the fuzzer's bytes: entropy, console,
- * keyboard, tablet, mouse. The first byte says which; then each record is one step: a chain of descriptors,
- * input from the host, an access to the configuration space, a saved state that is loaded, a queue that is
- * set up anew.
+ * keyboard, tablet, mouse, a console with several ports. The first byte says which; then each record is one
+ * step: a chain of descriptors, input from the host, an access to the configuration space, a saved state that
+ * is loaded, a queue that is set up anew.
  *
  *   byte 0   which step
- *   byte 1   bits 0-1 which queue, bits 2-5 which descriptor, bit 6 no kick yet
+ *   byte 1   bits 0, 1 and 7 which queue, bits 2-5 which descriptor, bit 6 no kick yet
  *   byte 2   how many bytes of the record follow, up to 64
  */
 #include <stdio.h>
@@ -19,10 +19,11 @@
 #include "tests/virtio/guest.h"
 
 #define RING_AT(n) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (n))
-#define DATA_AT    (GUEST_RAM_BASE + 0x20000)
+#define DATA_AT    (GUEST_RAM_BASE + 0x40000)
 #define RING_SIZE  16u
-#define DEVICES    5u
-#define QUEUES     2u
+#define DEVICES    6u
+#define QUEUES     6u
+enum { ONE_CONSOLE = 1, PORTS = 5 };
 
 struct fuzzed {
     struct guest guest;
@@ -48,17 +49,28 @@ static void terminal_input_ready(struct chardev *chardev)
     (void)chardev;
 }
 
-static const struct chardev_ops terminal_ops = { "terminal", terminal_write, terminal_input_ready, NULL,
-                                                 NULL };
-static struct chardev terminal = { .ops = &terminal_ops };
+static const struct chardev_ops terminal_ops = { .name = "terminal",
+                                                 .write = terminal_write,
+                                                 .input_ready = terminal_input_ready };
+static struct chardev terminals[3] = { { .ops = &terminal_ops },
+                                       { .ops = &terminal_ops },
+                                       { .ops = &terminal_ops } };
+
+/* One console, or one and a serial port. */
+static struct virtio_device *make_console(unsigned first, unsigned count, struct error *error)
+{
+    struct virtio_console_port ports[2] = { { &terminals[first], 0, true, NULL },
+                                            { &terminals[first + 1], 1, false, "name" } };
+    return virtio_console_create(&(struct virtio_console_config){ ports, count, 80, 25 }, error);
+}
 
 static struct virtio_device *make_device(unsigned which, struct error *error)
 {
     static const enum display_input_kind kinds[] = { DISPLAY_KEYBOARD, DISPLAY_TABLET, DISPLAY_MOUSE };
     if (which == 0)
         return virtio_rng_create(&(struct virtio_rng_config){ NULL }, error);
-    if (which == 1)
-        return virtio_console_create(&(struct virtio_console_config){ &terminal, 80, 25 }, error);
+    if (which == ONE_CONSOLE || which == PORTS)
+        return which == PORTS ? make_console(1, 2, error) : make_console(0, 1, error);
     return virtio_input_create(&(struct virtio_input_config){ display, kinds[which - 2] }, error);
 }
 
@@ -79,11 +91,13 @@ static void make_guests(void)
 
 static void host_input(const uint8_t *bytes, size_t count)
 {
-    if (now == &all[1]) {
-        struct chardev_front *front = &terminal.front;
+    if (now == &all[ONE_CONSOLE] || now == &all[PORTS]) {
+        unsigned port = now == &all[PORTS] ? 1 + count % 2 : 0;
+        struct chardev_front *front = &terminals[port].front;
         size_t room = front->can_receive(front->opaque);
         front->receive(front->opaque, bytes, count < room ? count : room);
-        virtio_console_resize(all[1].guest.vdev, count ? bytes[0] : 0, 25);
+        front->event(front->opaque, count & 2 ? CHARDEV_EVENT_OPENED : CHARDEV_EVENT_CLOSED);
+        virtio_console_resize(now->guest.vdev, count ? bytes[0] : 0, 25);
         return;
     }
     display_key(display, count ? bytes[0] * 3u : 30, count > 1 && bytes[1] & 1);
@@ -130,7 +144,7 @@ static size_t step(const uint8_t *data, size_t size)
     const uint8_t *more = data + 3;
     if (count > size - 3)
         count = size - 3;
-    unsigned what = data[0] % 16, queue = data[1] & 3;
+    unsigned what = data[0] % 16, queue = (data[1] & 3) | data[1] >> 7 << 2;
     if (what < 8)
         send_chain(queue, data[1] >> 2 & 15, !(data[1] & 64), more, count);
     else if (what < 11)
@@ -155,7 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!size)
         return 0;
     now = &all[data[0] % DEVICES];
-    guest_negotiate(&now->guest, 5);
+    guest_negotiate(&now->guest, now == &all[PORTS] ? 7 : 5);
     for (unsigned n = 0; n < QUEUES; n++)
         guest_ring(&now->guest, &now->rings[n], n, RING_SIZE, RING_AT(n));
     guest_driver_ok(&now->guest);

@@ -180,7 +180,7 @@ START_TEST(places_on_the_pci_bus)
            "virtconsole,chardev=c,bus=s.0");
     ck_assert_int_eq(pci(1, 0)->legacy, VIRTIO_PCI_LEGACY_ON);
     ck_assert_int_eq(pci(2, 0)->legacy, VIRTIO_PCI_LEGACY_OFF);
-    ck_assert_str_eq(pci(3, 0)->virtio.chardev, "stdio");
+    ck_assert_str_eq(pci(3, 0)->virtio.ports[0].chardev, "stdio");
     ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_RNG);
 }
 END_TEST
@@ -223,7 +223,23 @@ START_TEST(consoles)
            "virtconsole,chardev=c");
     ck_assert_str_eq(options.machine.serial, "null");
     ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_CONSOLE);
-    ck_assert_str_eq(slot(7)->chardev, "file:out.log");
+    ck_assert_uint_eq(slot(7)->port_count, 1);
+    ck_assert_str_eq(slot(7)->ports[0].chardev, "file:out.log");
+    parsed(
+        "-device virtio-serial-pci,id=a -device virtio-serial-pci,id=b -chardev null,id=n -chardev pty,id=p "
+        "-device virtserialport,chardev=p,name=org.one,bus=b.0 -device virtserialport,chardev=n,nr=7,bus=b.0 "
+        "-device virtconsole,chardev=n,bus=b.0 -device virtserialport,chardev=n,bus=b.0");
+    const struct machine_virtio *ports = &pci(2, 0)->virtio;
+    ck_assert_uint_eq(ports->port_count, 4);
+    ck_assert_uint_eq(ports->ports[0].number, 1);
+    ck_assert_str_eq(ports->ports[0].name, "org.one");
+    ck_assert_str_eq(ports->ports[0].chardev, "pty");
+    ck_assert(!ports->ports[0].is_console);
+    ck_assert_uint_eq(ports->ports[1].number, 7);
+    ck_assert_uint_eq(ports->ports[2].number, 0);
+    ck_assert(ports->ports[2].is_console);
+    ck_assert_uint_eq(ports->ports[3].number, 2);
+    ck_assert_uint_eq(pci(1, 0)->virtio.port_count, 1); /* a console on nothing */
     parsed("-display none");
     ck_assert_str_eq(options.machine.serial, "null");
     parsed("-nographic -display none -monitor none");
@@ -427,6 +443,12 @@ static const struct failing_line failures[] = {
       "-device virtio-rng-device",
       "8 virtio-mmio slots" },
     { "-device virtconsole,chardev=c", "virtio-serial-device" },
+    { "-device virtserialport,chardev=c,bus=x.0", "bus=x.0" },
+    { "-device virtio-serial-pci -device virtserialport,name=a", "chardev=ID" },
+    { "-device virtio-serial-pci -device virtserialport,chardev=c,nr=0", "nr=0" },
+    { "-device virtio-serial-pci -device virtserialport,chardev=c,nr=16", "0 to 15" },
+    { "-device virtio-serial-pci -device virtserialport,chardev=c,nr=2 -device virtserialport,chardev=c,nr=2",
+      "nr=2" },
     { "-device virtio-serial-device -device virtconsole,chardev=c", "id=c" },
     { "-device loader,file=x,data=1,data-len=1", "-device loader" },
     { "-device loader,addr=1", "-device loader" },

@@ -129,8 +129,9 @@ static void terminal_input_ready(struct chardev *chardev)
     atomic_fetch_add(&((struct terminal *)chardev)->ready, 1);
 }
 
-static const struct chardev_ops terminal_ops = { "terminal", terminal_write, terminal_input_ready, NULL,
-                                                 NULL };
+static const struct chardev_ops terminal_ops = { .name = "terminal",
+                                                 .write = terminal_write,
+                                                 .input_ready = terminal_input_ready };
 
 static struct terminal terminal = { .chardev.ops = &terminal_ops, .lock = PTHREAD_MUTEX_INITIALIZER };
 static struct ring input, output;
@@ -138,7 +139,8 @@ static struct ring input, output;
 static void console_plug(bool legacy)
 {
     struct error error;
-    struct virtio_console_config config = { &terminal.chardev, 80, 25 };
+    struct virtio_console_port port = { .chardev = &terminal.chardev, .is_console = true };
+    struct virtio_console_config config = { &port, 1, 80, 25 };
     plug(virtio_console_create(&config, &error), legacy);
 }
 
