@@ -26,6 +26,8 @@
 #define DBT_PAGE_BITS (1u << 20)
 /* Instructions between two looks at the hart's requests. */
 #define DBT_SLICE 4096
+/* Slices from one sample of the optimiser's to the next; a power of two. */
+#define DBT_SAMPLE_SLICES 4
 
 /* A jump out of translated code to a block: it leads to `stub` until it is linked. Links lie in the code
  * cache's arena and are linked by refs; `site` (of the rel32) and `stub` are offsets in the code. */

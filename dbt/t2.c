@@ -20,8 +20,8 @@
 /* More than the host code of any region that is kept. */
 #define T2_CODE_MAX  65536
 #define T2_QUEUE_MAX 32
-/* Slices that end at a block before it is made a region: 4 are some 16,000 instructions. */
-#define T2_SAMPLES 4
+/* Samples of a block before it is made a region: 2 are some 32,000 instructions. */
+#define T2_SAMPLES 2
 
 /* Heads the code of a region. */
 struct t2_code {

@@ -295,7 +295,7 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
     x86_jmp_to(e, dbt->leave);
 }
 
-/* Also tells the optimiser where the hart is. */
+/* Also tells the optimiser now and then where the hart is: `end` grows by a slice each time. */
 static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
@@ -306,6 +306,8 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
     x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
     if (in_page)
         x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    x86_test_mem_imm(e, HART_MEM(native.end), (DBT_SAMPLE_SLICES - 1) * DBT_SLICE);
+    uint8_t *no_sample = x86_jcc(e, X86_NE);
     store_pinned(e, PINNED_KEPT);
     x86_push(e, X86_RAX);
     x86_push(e, X86_RCX);
@@ -318,6 +320,7 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
     x86_pop(e, X86_RCX);
     x86_pop(e, X86_RAX);
     load_pinned(e, PINNED_KEPT);
+    x86_patch(no_sample, e->run, x86_here(e));
     x86_ret(e);
 }
 
