@@ -278,12 +278,21 @@ static void wait_for_sockets(struct netdev_slirp *slirp, int timeout)
         timeout = 0;
     int ready = poll(slirp->fds, slirp->fd_count, timeout);
     atomic_store(&slirp->sleeping, false);
+    atomic_fetch_add(&slirp->turns, 1);
     if (ready <= 0) {
         for (unsigned n = 0; n < slirp->fd_count; n++)
             slirp->fds[n].revents = 0;
     } else if (slirp->fds[0].revents && read(slirp->event, &count, sizeof(count)) < 0 && errno != EAGAIN) {
         log_warn("user network: its event descriptor fails: %s", strerror(errno));
     }
+}
+
+void slirp_leave_poll(struct netdev_slirp *slirp)
+{
+    unsigned turn = atomic_load(&slirp->turns);
+    wake(&slirp->netdev);
+    while (slirp->has_thread && !atomic_load(&slirp->stop) && atomic_load(&slirp->turns) == turn)
+        nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
 }
 
 static void *slirp_thread(void *opaque)

@@ -100,7 +100,7 @@ bool netdev_slirp_remove_hostfwd(struct netdev *netdev, const char *text, struct
     slirp_lock();
     int rc = slirp_remove_hostfwd(slirp->slirp, rule.udp, rule.host, rule.host_port);
     slirp_unlock();
-    netdev_wake(netdev);
+    slirp_leave_poll(slirp);
     return rc == 0 || error_set(error, "user network: there is no hostfwd for %s", text);
 }
 

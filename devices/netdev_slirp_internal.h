@@ -40,6 +40,7 @@ struct netdev_slirp {
     atomic_bool stop;
     atomic_bool wanted;   /* netdev_run() has to be called */
     atomic_bool sleeping; /* the thread is in, or goes into, poll(2): it has to be woken */
+    atomic_uint turns;    /* how often it has come out of there */
     /* Under the lock of libslirp (netdev_slirp.c). */
     struct slirp_timer *timers;
     struct slirp_stream *streams;
@@ -64,5 +65,8 @@ void slirp_streams_fill(struct netdev_slirp *slirp);
 void slirp_streams_poll(struct netdev_slirp *slirp);
 /* netdev_slirp.c: adds to the poll set; returns the index, -1 where there is no memory. */
 int slirp_poll_add(struct netdev_slirp *slirp, int fd, short events);
+/* Without the lock: returns when the thread has come out of poll(2), which keeps a socket listening that was
+ * closed meanwhile. */
+void slirp_leave_poll(struct netdev_slirp *slirp);
 
 #endif
