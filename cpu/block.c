@@ -94,7 +94,7 @@ struct fetch {
 
 static bool fetch_translate(struct hart *hart, uint64_t vaddr, struct fetch *fetch)
 {
-    unsigned index = vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1);
+    unsigned index = TLB_EXEC_INDEX(vaddr);
     const struct tlb_exec *entry = &hart->tlb_fetch->exec[index];
     uint64_t offset = vaddr & (PAGE_SIZE - 1);
     if (LIKELY(entry->tag == (vaddr & PAGE_MASK))) {

@@ -117,6 +117,7 @@ struct tlb_entry {
 struct tlb_exec {
     uint64_t tag, paddr;
 };
+#define TLB_EXEC_INDEX(vaddr) ((vaddr) >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1))
 
 /* Pages without host memory (devices): where they are, and which accesses are allowed. */
 struct tlb_io {

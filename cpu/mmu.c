@@ -232,7 +232,7 @@ static void fill_host(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, u
 {
     uint64_t tag = vaddr & PAGE_MASK;
     if (access == MMU_FETCH) {
-        unsigned index = vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1);
+        unsigned index = TLB_EXEC_INDEX(vaddr);
         tlb->exec[index] = (struct tlb_exec){ tag, paddr & PAGE_MASK };
         tlb->exec_host[index] = page;
         return;
@@ -470,7 +470,7 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     if (io->tag == tag)
         io->tag = TLB_INVALID;
     tlb_second_drop(tlb, tag);
-    tlb->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)].tag = TLB_INVALID;
+    tlb->exec[TLB_EXEC_INDEX(vaddr)].tag = TLB_INVALID;
     unsigned bit = TLB_NATIVE_PAGE_BIT(tag);
     if (tlb->native_pages[bit / 8] >> bit % 8 & 1)
         memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, TLB_NATIVES_OF_PAGE * sizeof(tlb->native[0]));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The translator's life, and the way of a hart through translated code: find or make the translation of a hot
- * block, enter it, look at how it was left, and either link the jump that left it and go on, or give the hart
- * back to the interpreter.
+ * block, enter it, look at how it was left, and either go on with the next block's, or give the hart back to
+ * the interpreter.
  */
 #include "dbt/dbt.h"
 
@@ -132,12 +132,6 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
     return usable ? block : NULL;
 }
 
-/* How translated code was left: of which `link`, or elsewhere. */
-static bool left_by_link(const struct hart *hart)
-{
-    return hart->native.link != DBT_NO_LINK;
-}
-
 static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
 {
     hart->native.page = hart->pc & PAGE_MASK;
@@ -148,7 +142,7 @@ static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uin
     dbt->enter((uint8_t *)hart + HART_BIAS, entry, hart->tlb_data);
     atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
                           memory_order_relaxed);
-    if (left_by_link(hart)) {
+    if (hart->native.link != DBT_NO_LINK) { /* by a jump whose target is not translated yet */
         const struct t1_link *link = code_at(&dbt->cache, hart->native.link);
         hart->pc = hart->native.page + link->offset;
     }

@@ -186,6 +186,12 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset);
  * (*full) there is no room. */
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *block, bool *full);
 
+/* t1_mem.c: edx = the place, in bytes, of the entry for the page of base + low in a table of `entries`
+ * entries of 16 bytes, as those of struct tlb are. With a small `low` it may be that of base instead: if it
+ * is another page, so is that of an access's last byte, whose tag the entry then has not. */
+void dbt_emit_tlb_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
+                        unsigned entries);
+
 /* t1_fp.c: to = fflags, those in the hart's copy of MXCSR and those that software raised. */
 void dbt_emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch);
 

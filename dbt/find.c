@@ -12,7 +12,7 @@
  * the page table. False: the run loop is to fetch, and to trap. */
 static bool physical(struct hart *hart, uint64_t pc, uint64_t *paddr)
 {
-    const struct tlb_exec *page = &hart->tlb_fetch->exec[pc >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
+    const struct tlb_exec *page = &hart->tlb_fetch->exec[TLB_EXEC_INDEX(pc)];
     struct mmu_result result;
     if (page->tag != (pc & PAGE_MASK)) {
         if (mmu_translate(hart, pc, 2, MMU_FETCH, &result) != MMU_OK || page->tag != (pc & PAGE_MASK))

@@ -3,11 +3,11 @@
  * How a translated block is left.
  *
  * To a place in the same page: by a jump that leads to a stub until the target is translated, and is then
- * patched. Backward jumps look at the budget first, so that every loop passes such a look. To anywhere else:
- * by the table of the address space (struct tlb_native), a miss of which leaves translated code.
+ * patched. Backward jumps look at the budget first, so that every loop passes such a look. To a known place
+ * in another page: by such a jump, too, behind a look whether that page is where it was. To anywhere else: by
+ * the table of the address space (struct tlb_native), a miss of which leaves translated code.
  */
 #include "dbt/t1.h"
-#include "dbt/x86_vex.h"
 
 /* The rel32 at `site` leads to a stub until the target is translated. */
 static void add_link(struct t1 *t, uint8_t *site, unsigned target)
@@ -48,14 +48,7 @@ void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *oth
 {
     struct x86_emit *e = &t->e;
     const int32_t exec = (int32_t)offsetof(struct tlb, exec);
-    const unsigned shift = PAGE_SHIFT - (unsigned)__builtin_ctz(sizeof(struct tlb_exec));
-    if (t->dbt->x86_v3) {
-        x86_rotate_right(e, 32, X86_RDX, page, shift);
-    } else {
-        x86_mov(e, 32, X86_RDX, page);
-        x86_shift_imm(e, X86_SHR, 32, X86_RDX, shift);
-    }
-    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_EXEC_SIZE - 1) * (int32_t)sizeof(struct tlb_exec));
+    dbt_emit_tlb_index(t->dbt, e, page, 0, TLB_EXEC_SIZE);
     x86_op_mem(e, X86_CMP, 64, page,
                x86_mem_index(HOST_TLB, X86_RDX, exec + (int32_t)offsetof(struct tlb_exec, tag)));
     other[0] = x86_jcc(e, X86_NE);
@@ -71,7 +64,7 @@ void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *oth
 static bool page_is_at(const struct t1 *t, int32_t distance, uint64_t *paddr)
 {
     uint64_t vaddr = (t->hart->pc & PAGE_MASK) + (uint64_t)(int64_t)distance;
-    const struct tlb_exec *entry = &t->hart->tlb_fetch->exec[vaddr >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1)];
+    const struct tlb_exec *entry = &t->hart->tlb_fetch->exec[TLB_EXEC_INDEX(vaddr)];
     *paddr = entry->paddr;
     return entry->tag == vaddr && t1_can_check_page(entry->paddr);
 }

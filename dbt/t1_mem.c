@@ -40,18 +40,23 @@ enum x86_reg t1_pointer(struct t1 *t)
     return base;
 }
 
-uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table)
+void dbt_emit_tlb_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
+                        unsigned entries)
 {
-    struct x86_emit *e = &t->e;
-    /* The index is of the first byte's page. A base a little below will do, and saves an instruction: if it
-     * is in another page, so is the last byte, whose page the entry then has not. */
-    if (t->dbt->x86_v3 && low >= 0 && low <= 32) {
+    _Static_assert(sizeof(struct tlb_entry) == 16 && sizeof(struct tlb_exec) == 16, "of one size");
+    if (dbt->x86_v3 && low >= 0 && low <= 32) { /* saves an instruction that the addend waits for */
         x86_rotate_right(e, 32, X86_RDX, base, PAGE_SHIFT - 4);
     } else {
         x86_lea(e, 32, X86_RDX, x86_mem(base, low));
         x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
     }
-    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_SIZE - 1) << 4);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (int32_t)(entries - 1) << 4);
+}
+
+uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table)
+{
+    struct x86_emit *e = &t->e;
+    dbt_emit_tlb_index(t->dbt, e, base, low, TLB_SIZE);
     if (high == 1)
         x86_mov(e, 64, X86_RCX, base);
     else

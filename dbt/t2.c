@@ -232,7 +232,7 @@ void t2_header_gone(struct dbt *dbt, struct t1_block *header)
 
 static const uint8_t *page_of(const struct hart *hart, uint64_t pc, uint64_t *paddr)
 {
-    unsigned index = pc >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1);
+    unsigned index = TLB_EXEC_INDEX(pc);
     const struct tlb_exec *entry = &hart->tlb_fetch->exec[index];
     *paddr = entry->paddr | (pc & (PAGE_SIZE - 1));
     return entry->tag == (pc & PAGE_MASK) ? hart->tlb_fetch->exec_host[index] : NULL;

@@ -19,15 +19,7 @@ static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum 
 {
     struct x86_emit *e = &t->e;
     size_t table = insn->write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
-    /* The index is of the first byte's page. A base a little below will do, and saves an instruction that the
-     * addend waits for: if it is in another page, so is the last byte, whose page the entry then has not. */
-    if (insn->lo >= 0 && insn->lo <= 32) {
-        x86_rotate_right(e, 32, X86_RDX, base, PAGE_SHIFT - 4);
-    } else {
-        x86_lea(e, 32, X86_RDX, x86_mem(base, insn->lo));
-        x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
-    }
-    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_SIZE - 1) << 4);
+    dbt_emit_tlb_index(t->dbt, e, base, insn->lo, TLB_SIZE);
     x86_lea(e, 64, X86_RCX, x86_mem(base, insn->hi - 1));
     x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
     x86_op_mem(e, X86_CMP, 64, X86_RCX, x86_mem_index(HOST_TLB, X86_RDX, (int32_t)table));

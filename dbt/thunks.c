@@ -465,9 +465,9 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
     }
 }
 
-/* rax: a pc that the table does not know; native.page is its page. The translation is looked for by its
- * physical address, without leaving translated code. */
-/* Goes on where C finds code by rax, which is on the stack meanwhile; else rax is as it was, at `none`. */
+/* Looks for code in C, by rax, without leaving translated code (find: a pc that the table does not know,
+ * whose page is native.page; link: a link), and goes on there. Where there is none, goes to `none`, with rax
+ * as it was. */
 static void build_search(struct x86_emit *e, const void *function, const uint8_t *none)
 {
     store_pinned(e, PINNED_KEPT);
