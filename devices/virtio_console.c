@@ -256,12 +256,18 @@ static const struct virtio_device_ops virtio_console_ops = {
     .destroy = console_destroy,
 };
 
+static unsigned highest_number(const struct virtio_console *console)
+{
+    unsigned highest = 0;
+    for (unsigned n = 0; n < console->count; n++)
+        if (console->ports[n].config.number > highest)
+            highest = console->ports[n].config.number;
+    return highest;
+}
+
 static void console_set_size(struct virtio_console *console, uint16_t columns, uint16_t rows)
 {
-    struct console_config space = { .columns = columns, .rows = rows };
-    for (unsigned n = 0; n < console->count; n++)
-        if (space.max_nr_ports <= console->ports[n].config.number)
-            space.max_nr_ports = console->ports[n].config.number + 1;
+    struct console_config space = { columns, rows, .max_nr_ports = highest_number(console) + 1 };
     memcpy(console->device.config, &space, sizeof(space));
     console->device.config_size = sizeof(space);
     console->columns = columns;
@@ -288,16 +294,6 @@ static void attach_ports(struct virtio_console *console)
     }
 }
 
-static unsigned highest_queue(const struct virtio_console *console)
-{
-    unsigned highest = 0;
-    for (unsigned n = 0; n < console->count; n++) {
-        unsigned output = console_queue_in(&console->ports[n]) + 1;
-        highest = output > highest ? output : highest;
-    }
-    return highest;
-}
-
 struct virtio_device *virtio_console_create(const struct virtio_console_config *config, struct error *error)
 {
     struct virtio_console *console = calloc(1, sizeof(*console));
@@ -306,17 +302,14 @@ struct virtio_device *virtio_console_create(const struct virtio_console_config *
         return NULL;
     }
     add_ports(console, config);
-    bool single = config->count == 1 && config->ports[0].number == 0 && config->ports[0].is_console;
-    unsigned last = highest_queue(console);
+    unsigned highest = highest_number(console); /* 0: there is one console, and no more */
     uint64_t features = 1ull << CONSOLE_F_EMERG_WRITE;
     if (config->columns && config->rows)
         features |= 1ull << CONSOLE_F_SIZE;
-    if (!single)
+    if (highest)
         features |= 1ull << CONSOLE_F_MULTIPORT;
-    if (!single && last < CONSOLE_QUEUE_CONTROL_OUT)
-        last = CONSOLE_QUEUE_CONTROL_OUT;
-    if (!virtio_device_init(&console->device, &virtio_console_ops, features, last + 1, CONSOLE_QUEUE_SIZE,
-                            error)) {
+    if (!virtio_device_init(&console->device, &virtio_console_ops, features, highest ? 2 * highest + 4 : 2,
+                            CONSOLE_QUEUE_SIZE, error)) {
         free(console);
         return NULL;
     }

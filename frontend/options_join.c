@@ -153,21 +153,24 @@ static bool join_serial(struct options *options, struct error *error)
     return true;
 }
 
+static bool is_stdio(const char *chardev)
+{
+    return strcmp(chardev, "stdio") == 0 || strcmp(chardev, "mon:stdio") == 0;
+}
+
 /* How many of its ports do. */
 static unsigned uses_stdio(const struct machine_virtio *device)
 {
     unsigned users = 0;
     for (unsigned n = 0; n < device->port_count; n++)
-        users += strcmp(device->ports[n].chardev, "stdio") == 0 ||
-                 strcmp(device->ports[n].chardev, "mon:stdio") == 0;
+        users += is_stdio(device->ports[n].chardev);
     return users;
 }
 
 /* The terminal has one reader. */
 static bool check_stdio(const struct options *options, struct error *error)
 {
-    unsigned users =
-        strcmp(options->machine.serial, "stdio") == 0 || strcmp(options->machine.serial, "mon:stdio") == 0;
+    unsigned users = is_stdio(options->machine.serial);
     users += options->machine.gdb && strncmp(options->machine.gdb, "stdio", 5) == 0;
     for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++)
         users += uses_stdio(&options->machine.virtio[i]);
@@ -175,7 +178,7 @@ static bool check_stdio(const struct options *options, struct error *error)
         users += uses_stdio(&options->machine.pci[i].virtio);
     const char *semihosting = options->machine.semihosting.chardev;
     if (semihosting && strcmp(semihosting, options->machine.serial) != 0)
-        users += strcmp(semihosting, "stdio") == 0 || strcmp(semihosting, "mon:stdio") == 0;
+        users += is_stdio(semihosting);
     for (unsigned i = 0; i < options->monitor_count; i++)
         users += options->monitors[i].is_stdio && !options->monitors[i].console;
     return users <= 1 ||

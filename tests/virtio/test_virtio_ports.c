@@ -309,9 +309,6 @@ END_TEST
 
 START_TEST(ports_state)
 {
-    struct state_writer writer;
-    struct state_reader reader;
-    struct error error;
     plug();
     start();
     send(0, DEVICE_READY, 1);
@@ -320,10 +317,7 @@ START_TEST(ports_state)
     send(1, PORT_OPEN, 1);
     type(1, "kept");
     type(2, "too");
-    state_writer_init(&writer);
-    guest.slot->ops->save(guest.slot, &writer);
-    state_reader_init(&reader, writer.bytes, writer.length, &error);
-    ck_assert_msg(guest.slot->ops->load(guest.slot, &reader), "%s", error.text);
+    guest_reload(&guest);
     check_input(4, "kept");
     expect(1, DEVICE_ADD, 1, NULL, 0);
     expect(1, PORT_OPEN, 0, NULL, 0);
@@ -331,7 +325,6 @@ START_TEST(ports_state)
     expect(3, DEVICE_ADD, 1, NULL, 0);
     send(3, PORT_OPEN, 1);
     check_input(8, "too");
-    state_writer_destroy(&writer);
     guest_destroy(&guest);
 }
 END_TEST
