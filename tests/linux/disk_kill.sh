@@ -63,16 +63,7 @@ while [ $kill -lt "$kills" ]; do
         -drive file="$work/pci.qcow2",if=none,format=qcow2,discard=unmap,id=a -device virtio-blk-pci,drive=a \
         -drive file="$work/mmio.qcow2",if=none,format=qcow2,discard=unmap,id=b -device virtio-blk-device,drive=b \
         </dev/null >"$work/console" 2>&1 &
-    guest=$!
-    tries=0
-    while ! grep -q 'flushed' "$work/console" && [ $tries -lt 1200 ]; do
-        tries=$((tries + 1))
-        sleep 0.1
-    done
-    sleep "$((life % 3)).$((life * 7919 % 10))$((life * 104729 % 10))"
-    kill -KILL $guest 2>/dev/null || fail "the guest ended by itself: $(tail -n 5 "$work/console")"
-    wait $guest 2>/dev/null || :
-    ! grep FAIL "$work/console" || fail "kill $kill: the guest read something else than it wrote"
+    kill_later $! flushed "$((life % 3)).$((life * 7919 % 10))$((life * 104729 % 10))"
     check pci $life
     check mmio $life
 done

@@ -109,16 +109,7 @@ while [ $kill -lt "$kills" ]; do
     kill=$((kill + 1))
     : >"$work/console"
     rvive_with "exec setsid" write </dev/null >"$work/console" 2>&1 &
-    running=$!
-    tries=0
-    while ! grep -q 'vdc flushed' "$work/console" && [ $tries -lt 1200 ]; do
-        tries=$((tries + 1))
-        sleep 0.1
-    done
-    sleep "$(((seed + kill) % 7)).$(((seed + kill) * 7919 % 10))"
-    kill -KILL $running 2>/dev/null || fail "the guest ended by itself: $(tail -n 5 "$work/console")"
-    wait $running 2>/dev/null || :
-    ! grep FAIL "$work/console" || fail "kill $kill: fio failed"
+    kill_later $! 'vdc flushed' "$(((seed + kill) % 7)).$(((seed + kill) * 7919 % 10))"
     for disk in vdb vdc; do
         qemu-img check -q "$work/$disk.qcow2" || [ $? -eq 3 ] || fail "kill $kill: qemu-img check of $disk"
     done

@@ -66,3 +66,29 @@ bare_metal() {
     "${cross}gcc" -nostdlib -static -Wl,--build-id=none -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000 "$@" \
         "$work/$bare_name.S" -o "$work/$bare_name.elf" || die "cannot assemble $bare_name"
 }
+
+# kill_later PID PATTERN SECONDS: waits until a line of $work/console has PATTERN (two minutes at most), SECONDS more, and
+# kills the emulator (SIGKILL), which writes to that file. Fails if it ended before, or the guest said FAIL.
+kill_later() {
+    kill_tries=0
+    while ! grep -q "$2" "$work/console" && [ $kill_tries -lt 1200 ]; do
+        kill_tries=$((kill_tries + 1))
+        sleep 0.1
+    done
+    sleep "$3"
+    kill -KILL "$1" 2>/dev/null || fail "the guest ended by itself: $(tail -n 5 "$work/console")"
+    wait "$1" 2>/dev/null || :
+    ! grep FAIL "$work/console" || fail "the guest found a fault before it was killed"
+}
+
+# serve_blob PEER SIZE: SIZE random bytes in $work/blob, which the program PEER serves on the host's loopback for as long
+# as the test runs. Sets served_port and served_sum.
+serve_blob() {
+    head -c "$2" /dev/urandom >"$work/blob"
+    served_sum=$(sha256sum <"$work/blob" | cut -d' ' -f1)
+    "$1" serve "$work/blob" "$work/port" &
+    served_by=$!
+    trap 'kill $served_by; rm -rf "$work"' EXIT
+    until [ -s "$work/port" ]; do sleep 0.1; done
+    served_port=$(cat "$work/port")
+}

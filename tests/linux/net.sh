@@ -8,13 +8,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 peer=$3
 
-head -c 20000000 /dev/urandom >"$work/blob"
-sum=$(sha256sum <"$work/blob" | cut -d' ' -f1)
-"$peer" serve "$work/blob" "$work/port" &
-server=$!
-trap 'kill $server; rm -rf "$work"' EXIT
-until [ -s "$work/port" ]; do sleep 0.1; done
-port=$(cat "$work/port")
+serve_blob "$peer" 20000000
 forwarded=$("$peer" port)
 
 cat >"$work/script" <<END
@@ -26,8 +20,8 @@ expect lease of 10.0.2.15
 run ip route | grep -o 'default via 10.0.2.2'; cat /etc/resolv.conf
 expect default via 10.0.2.2
 expect nameserver 10.0.2.3
-run wget -q -O /tmp/blob http://10.0.2.2:$port/ && sha256sum /tmp/blob
-expect $sum
+run wget -q -O /tmp/blob http://10.0.2.2:$served_port/ && sha256sum /tmp/blob
+expect $served_sum
 run ping -c 2 10.0.2.2 | grep -o '2 packets received'
 expect 2 packets received
 END
@@ -41,7 +35,7 @@ END
 "$peer" fetch "$forwarded" "$work/fetched" &
 fetcher=$!
 drive_linux 240 2 -global virtio-mmio.force-legacy=false -device virtio-net-device,netdev=n,mac=52:54:00:aa:bb:cc \
-    -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$forwarded-:8080,guestfwd=tcp:10.0.2.77:9-cmd:rev,guestfwd=tcp:10.0.2.78:80-tcp:127.0.0.1:$port" \
+    -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$forwarded-:8080,guestfwd=tcp:10.0.2.77:9-cmd:rev,guestfwd=tcp:10.0.2.78:80-tcp:127.0.0.1:$served_port" \
     -object filter-dump,id=d,netdev=n,file="$work/dump.pcap" <<END
 $(cat "$work/script")
 run cat /sys/class/net/eth0/address
@@ -49,7 +43,7 @@ expect 52:54:00:aa:bb:cc
 run (echo olleh | nc -w 5 10.0.2.77 9)
 expect hello
 run wget -q -O /tmp/second http://10.0.2.78/ && sha256sum /tmp/second
-expect $sum
+expect $served_sum
 run mkdir /tmp/www && sed 's/a/b/g' /tmp/blob >/tmp/www/index.html && sha256sum </tmp/www/index.html && httpd -p 8080 -h /tmp/www
 expect $(sed 's/a/b/g' "$work/blob" | sha256sum | cut -d' ' -f1)
 timeout 100
@@ -70,7 +64,7 @@ expect Rvive guest is up
 timeout 120
 run udhcpc -i eth0 -n -q 2>&1 | grep -o 'lease of 10.0.2.15'
 expect lease of 10.0.2.15
-run wget -T 5 -q -O - http://10.0.2.2:$port/ | wc -c | sed s/^/bytes-/
+run wget -T 5 -q -O - http://10.0.2.2:$served_port/ | wc -c | sed s/^/bytes-/
 expect bytes-0
 run poweroff -f
 exit 0

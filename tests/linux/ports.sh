@@ -10,19 +10,14 @@ peer=$3
 
 # The console driver takes one of each two backslashes.
 answer='HTTP/1.0 200 OK\\r\\n\\r\\n'
-head -c 300000 /dev/urandom >"$work/blob"
-sum=$(sha256sum <"$work/blob" | cut -d' ' -f1)
-"$peer" serve "$work/blob" "$work/port" &
-server=$!
-trap 'kill $server; rm -rf "$work"' EXIT
-until [ -s "$work/port" ]; do sleep 0.1; done
+serve_blob "$peer" 300000
 free=$("$peer" port)
 "$peer" fetch "$free" "$work/fetched" &
 fetcher=$!
 
 drive_linux 240 2 -device "virtio-serial-$4,id=s" \
     -chardev file,id=one,path="$work/one" -chardev file,id=two,path="$work/two" \
-    -chardev "socket,id=client,host=127.0.0.1,port=$(cat "$work/port")" \
+    -chardev "socket,id=client,host=127.0.0.1,port=$served_port" \
     -chardev "socket,id=server,host=127.0.0.1,port=$free,server=on,wait=off" \
     -device virtserialport,bus=s.0,chardev=client,name=org.rvive.client \
     -device virtserialport,bus=s.0,chardev=server,name=org.rvive.server,nr=5 \
@@ -35,7 +30,7 @@ expect p1=org.rvive.client
 expect p5=org.rvive.server
 run port() { echo /dev/\$(basename \$(dirname \$(grep -l \$1 */name))); }
 run exec 3<>\$(port org.rvive.client); echo GET >&3; cat <&3 | tail -c 300000 | sha256sum; exec 3>&-
-expect $sum
+expect $served_sum
 run echo to-one >/dev/hvc0; echo to-two >/dev/hvc1
 run exec 3<>\$(port org.rvive.server); head -n 1 <&3 | tr G g; (printf '$answer'; seq 1 30000) >&3; echo served-\$((6*7))
 expect gET / HTTP/1
