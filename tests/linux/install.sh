@@ -7,6 +7,7 @@
 # Usage: sh tests/linux/install.sh [FOLDER]      where the disk, the firmware's variables and the logs stay
 #                                                (default: RVIVE_CACHE/install; a disk that is there is made again)
 # Needs what tests/run.sh builds in build/. RVIVE_EMULATOR: another emulator, a command that takes the same arguments.
+# RVIVE_PRESEED: a file of more answers, which a mirror of one's own may need (guide to the installer, appendix B).
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-}
@@ -43,7 +44,7 @@ protocol=${mirror%%:*}
 host=${mirror#*://}
 mkdir "$work/root"
 {
-    cat "$top/tests/linux/preseed.cfg"
+    cat "$top/tests/linux/preseed.cfg" ${RVIVE_PRESEED:+"$RVIVE_PRESEED"}
     echo "d-i mirror/country string manual"
     echo "d-i mirror/protocol string $protocol"
     echo "d-i mirror/$protocol/hostname string ${host%%/*}"
