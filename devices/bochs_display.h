@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bochs-display: a simple screen on the PCI bus (QEMU docs/specs/standard-vga, without VGA), for which EDK2
- * and Linux have drivers: memory for the picture in one BAR, registers of the Bochs VBE interface and an EDID
- * in another.
+ * bochs-display: a simple screen on the PCI bus, for which EDK2 and Linux have drivers: memory for the
+ * picture in one BAR, registers and an EDID in another (bochs_vbe.h).
  */
 #ifndef DEVICES_BOCHS_DISPLAY_H
 #define DEVICES_BOCHS_DISPLAY_H

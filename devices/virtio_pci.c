@@ -17,9 +17,10 @@
 #include "devices/virtio_pci_registers.h"
 #include "util/log.h"
 
-enum { VENDOR = 0x1af4, MODERN_DEVICE = 0x1040, MODERN_SUBSYSTEM = 0x1100 };
+enum { VENDOR = 0x1af4, MODERN_DEVICE = 0x1040, MODERN_SUBSYSTEM = 0x1100, CLASS_VGA = 0x030000 };
 enum { BAR_LEGACY = 0, BAR_MSIX = 1, BAR_MODERN = 4 };
-enum { REGION_COMMON, REGION_ISR, REGION_DEVICE, REGION_NOTIFY, REGION_COUNT }; /* of BAR_MODERN */
+enum { BAR_VGA_MEMORY = 0, BAR_VGA_MODERN = 2, BAR_VGA_MSIX = 4 };
+enum { REGION_COMMON, REGION_ISR, REGION_DEVICE, REGION_NOTIFY, REGION_COUNT }; /* modern */
 #define REGION_BYTES    0x1000u
 #define MODERN_BYTES    (REGION_COUNT * REGION_BYTES)
 #define MSIX_BAR_MIN    0x1000u
@@ -164,20 +165,24 @@ static void modern_write(struct virtio_pci *pci, uint64_t offset, unsigned size,
     unsigned at = offset % REGION_BYTES;
     switch (offset / REGION_BYTES) {
     case REGION_COMMON: virtio_pci_common_write(pci, at, size, value); break;
-    case REGION_ISR: break;
     case REGION_DEVICE: virtio_device_config_write(pci->vdev, at, size, value); break;
-    default: virtio_device_notify(pci->vdev, at / VIRTIO_PCI_NOTIFY_STEP); break;
+    case REGION_NOTIFY: virtio_device_notify(pci->vdev, at / VIRTIO_PCI_NOTIFY_STEP); break;
+    default: break;
     }
 }
 
 static uint64_t bar_read(struct pci_function *function, unsigned bar, uint64_t offset, unsigned size)
 {
     struct virtio_pci *pci = of_function(function);
-    if (bar == BAR_MSIX)
+    if (bar == pci->bar_msix)
         return 0; /* between the table and the pending bits */
+    if (pci->vga && bar == BAR_VGA_MEMORY)
+        return bochs_vbe_read_memory(pci->vga, offset, size);
+    if (bar == pci->bar_modern && offset < pci->structures_at)
+        return bochs_vbe_read_register(pci->vga, offset, size);
     pthread_mutex_lock(&pci->vdev->lock);
-    uint32_t value = bar == BAR_LEGACY ? virtio_pci_legacy_read(pci, (unsigned)offset, size)
-                                       : modern_read(pci, offset, size);
+    uint32_t value = bar == pci->bar_modern ? modern_read(pci, offset - pci->structures_at, size)
+                                            : virtio_pci_legacy_read(pci, (unsigned)offset, size);
     pthread_mutex_unlock(&pci->vdev->lock);
     return value;
 }
@@ -186,13 +191,21 @@ static void bar_write(struct pci_function *function, unsigned bar, uint64_t offs
                       uint64_t value)
 {
     struct virtio_pci *pci = of_function(function);
-    if (bar == BAR_MSIX)
+    if (bar == pci->bar_msix)
         return;
+    if (pci->vga && bar == BAR_VGA_MEMORY) {
+        bochs_vbe_write_memory(pci->vga, offset, size, value);
+        return;
+    }
+    if (bar == pci->bar_modern && offset < pci->structures_at) {
+        bochs_vbe_write_register(pci->vga, offset, size, value);
+        return;
+    }
     pthread_mutex_lock(&pci->vdev->lock);
-    if (bar == BAR_LEGACY)
-        virtio_pci_legacy_write(pci, (unsigned)offset, size, (uint32_t)value);
+    if (bar == pci->bar_modern)
+        modern_write(pci, offset - pci->structures_at, size, (uint32_t)value);
     else
-        modern_write(pci, offset, size, (uint32_t)value);
+        virtio_pci_legacy_write(pci, (unsigned)offset, size, (uint32_t)value);
     pthread_mutex_unlock(&pci->vdev->lock);
 }
 
@@ -258,6 +271,8 @@ static void function_reset(struct pci_function *function)
     virtio_device_set_interface(pci->vdev, !pci->has_modern);
     reset_registers(pci);
     pthread_mutex_unlock(&pci->vdev->lock);
+    if (pci->vga)
+        bochs_vbe_reset(pci->vga);
 }
 
 static void save_registers(const struct virtio_pci *pci, struct state_writer *writer)
@@ -288,6 +303,8 @@ static void function_save(struct pci_function *function, struct state_writer *wr
     virtio_device_save(pci->vdev, writer);
     save_registers(pci, writer);
     pthread_mutex_unlock(&pci->vdev->lock);
+    if (pci->vga)
+        bochs_vbe_save(pci->vga, writer);
 }
 
 static uint16_t get_vector(struct virtio_pci *pci, struct state_reader *reader, const char *name)
@@ -331,20 +348,22 @@ static bool function_load(struct pci_function *function, struct state_reader *re
     bool ok = virtio_device_load(pci->vdev, reader) && load_registers(pci, reader);
     virtio_device_set_stopped(pci->vdev, !pci_function_is_bus_master(function));
     pthread_mutex_unlock(&pci->vdev->lock);
-    return ok;
+    return ok && (!pci->vga || bochs_vbe_load(pci->vga, reader));
 }
 
 static void function_destroy(struct pci_function *function)
 {
     struct virtio_pci *pci = of_function(function);
     virtio_device_destroy(pci->vdev);
+    if (pci->vga)
+        bochs_vbe_destroy(pci->vga);
     pci_function_fini(function);
     free(pci);
 }
 
 /* ---- Making it ------------------------------------------------------------------------------------ */
 
-/* One structure of BAR_MODERN; `extra`: bytes that follow the common part of the capability. */
+/* One of the modern structures; `extra`: bytes that follow the common part of the capability. */
 static void add_structure(struct virtio_pci *pci, unsigned at, unsigned type, unsigned region, unsigned extra)
 {
     struct pci_function *function = &pci->function;
@@ -353,15 +372,16 @@ static void add_structure(struct virtio_pci *pci, unsigned at, unsigned type, un
     pci_function_set_config(function, at + 3, 1, type);
     if (type == CAP_ACCESS)
         return;
-    pci_function_set_config(function, at + 4, 1, BAR_MODERN);
-    pci_function_set_config(function, at + 8, 4, region * REGION_BYTES);
+    pci_function_set_config(function, at + 4, 1, pci->bar_modern);
+    pci_function_set_config(function, at + 8, 4, pci->structures_at + region * REGION_BYTES);
     pci_function_set_config(function, at + 12, 4, REGION_BYTES);
 }
 
 static void add_modern(struct virtio_pci *pci)
 {
     struct pci_function *function = &pci->function;
-    pci_function_set_bar(function, BAR_MODERN, PCI_BAR_MEM64, MODERN_BYTES, true);
+    uint32_t bytes = pci->vga ? 2 * MODERN_BYTES : MODERN_BYTES;
+    pci_function_set_bar(function, pci->bar_modern, PCI_BAR_MEM64, bytes, true);
     add_structure(pci, CAP_COMMON_AT, CAP_COMMON, REGION_COMMON, 0);
     add_structure(pci, CAP_ISR_AT, CAP_ISR, REGION_ISR, 0);
     add_structure(pci, CAP_DEVICE_AT, CAP_DEVICE, REGION_DEVICE, 0);
@@ -388,9 +408,9 @@ static bool add_msix(struct virtio_pci *pci, uint32_t vectors, struct error *err
     uint32_t size = MSIX_BAR_MIN;
     while (size < pba + (vectors + 63) / 64 * 8)
         size *= 2;
-    pci_function_set_bar(&pci->function, BAR_MSIX, PCI_BAR_MEM32, size, false);
+    pci_function_set_bar(&pci->function, pci->bar_msix, PCI_BAR_MEM32, size, false);
     unsigned at = pci->has_modern ? CAP_MSIX_AT : PCI_CAPABILITY_AREA;
-    return pci_msix_add(&pci->function, at, vectors, BAR_MSIX, 0, pba, error);
+    return pci_msix_add(&pci->function, at, vectors, pci->bar_msix, 0, pba, error);
 }
 
 static void identify(struct virtio_pci *pci, bool multifunction)
@@ -402,11 +422,12 @@ static void identify(struct virtio_pci *pci, bool multifunction)
         .device = pci->has_legacy ? kind->legacy_device : (uint16_t)(MODERN_DEVICE + id),
         .subsystem_vendor = VENDOR,
         .subsystem = pci->has_legacy ? id : MODERN_SUBSYSTEM,
-        .class_code = kind->class_code,
+        .class_code = pci->vga ? CLASS_VGA : kind->class_code,
         .revision = pci->has_legacy ? 0 : 1,
         .interrupt_pin = 1,
     };
-    snprintf(pci->name, sizeof(pci->name), "%s-pci", pci->vdev->ops->name);
+    snprintf(pci->name, sizeof(pci->name), "%s%s", pci->vga ? "virtio-vga" : pci->vdev->ops->name,
+             pci->vga ? "" : "-pci");
     pci->ops = (struct pci_function_ops){
         .name = pci->name,
         .access_max = 4,
@@ -450,6 +471,10 @@ struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, s
         return NULL;
     }
     pci->vdev = device;
+    pci->vga = config->vga;
+    pci->bar_modern = pci->vga ? BAR_VGA_MODERN : BAR_MODERN;
+    pci->bar_msix = pci->vga ? BAR_VGA_MSIX : BAR_MSIX;
+    pci->structures_at = pci->vga ? BOCHS_VBE_REGISTERS : 0;
     if (!choose_interfaces(pci, config, error)) {
         free(pci);
         return NULL;
@@ -457,6 +482,8 @@ struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, s
     identify(pci, config->multifunction);
     if (pci->has_legacy)
         pci_function_set_bar(&pci->function, BAR_LEGACY, PCI_BAR_IO, virtio_pci_legacy_size(device), false);
+    if (pci->vga)
+        pci_function_set_bar(&pci->function, BAR_VGA_MEMORY, PCI_BAR_MEM32, BOCHS_VBE_MEMORY, true);
     if (pci->has_modern)
         add_modern(pci);
     if (!add_msix(pci, config->vectors, error)) {

@@ -7,10 +7,17 @@
  *     BAR 0  I/O    legacy registers and configuration space
  *     BAR 1  mem32  MSI-X table and pending bits
  *     BAR 4  mem64  modern: common configuration, ISR status, device configuration, notifications
+ *
+ * virtio-vga is virtio-gpu with a simple screen for firmware (bochs_vbe.h) in the same function:
+ *
+ *     BAR 0  mem32  the screen's memory
+ *     BAR 2  mem64  the screen's registers, then the modern ones
+ *     BAR 4  mem32  MSI-X
  */
 #ifndef DEVICES_VIRTIO_PCI_H
 #define DEVICES_VIRTIO_PCI_H
 
+#include "devices/bochs_vbe.h"
 #include "devices/pci.h"
 #include "devices/virtio.h"
 
@@ -25,10 +32,12 @@ struct virtio_pci_config {
     bool no_modern;     /* the legacy interface alone */
     bool multifunction; /* other functions share the slot; to be said of function 0 */
     uint32_t vectors;   /* of MSI-X; 0: none */
+    /* Makes it virtio-vga; NULL: none. The device is virtio-gpu then. */
+    struct bochs_vbe *vga;
 };
 
-/* Takes the device over. NULL and *error, and the device stays the caller's, where it has no interface left
- * or memory is short. */
+/* Takes the device and the screen over. NULL and *error, and they stay the caller's, where it has no
+ * interface left or memory is short. */
 struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, struct virtio_device *device,
                                        struct error *error);
 

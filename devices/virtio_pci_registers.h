@@ -6,6 +6,7 @@
 #ifndef DEVICES_VIRTIO_PCI_REGISTERS_H
 #define DEVICES_VIRTIO_PCI_REGISTERS_H
 
+#include "devices/bochs_vbe.h"
 #include "devices/pci.h"
 #include "devices/virtio.h"
 
@@ -20,7 +21,10 @@ struct virtio_pci {
     char name[32];
     struct virtio_transport transport;
     struct virtio_device *vdev;
+    struct bochs_vbe *vga; /* or NULL */
     bool has_legacy, has_modern;
+    unsigned bar_modern, bar_msix;
+    uint32_t structures_at; /* in bar_modern */
     uint32_t device_feature_select, driver_feature_select;
     uint16_t queue_select;
     uint16_t config_vector, queue_vector[VIRTIO_QUEUES_MAX];

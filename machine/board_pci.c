@@ -50,9 +50,19 @@ static struct pci_host *create_host(struct machine *machine, struct device *plic
     return host;
 }
 
+/* What virtio-vga has for firmware. */
+static struct bochs_vbe *create_vga(struct machine *machine, const struct machine_pci *what,
+                                    struct error *error)
+{
+    struct bochs_vbe_config config = { "virtio-vga", machine->config.display, what->virtio.width,
+                                       what->virtio.height };
+    return bochs_vbe_create(&config, error);
+}
+
 static struct pci_function *create_virtio(struct machine *machine, const struct machine_pci *what,
                                           struct error *error)
 {
+    bool is_vga = what->virtio.kind == MACHINE_VIRTIO_VGA;
     struct virtio_pci_config config = {
         .dma = bus_for_devices(machine->bus),
         .legacy = what->legacy,
@@ -63,10 +73,15 @@ static struct pci_function *create_virtio(struct machine *machine, const struct 
     struct virtio_device *device = board_virtio_create(machine, &what->virtio, error);
     if (!device)
         return NULL;
-    struct pci_function *function = virtio_pci_create(&config, device, error);
-    if (!function)
-        virtio_device_destroy(device);
-    return function;
+    if (is_vga)
+        config.vga = create_vga(machine, what, error);
+    struct pci_function *function = is_vga && !config.vga ? NULL : virtio_pci_create(&config, device, error);
+    if (function)
+        return function;
+    if (config.vga)
+        bochs_vbe_destroy(config.vga);
+    virtio_device_destroy(device);
+    return NULL;
 }
 
 static struct pci_function *create_bochs_display(struct machine *machine, const struct machine_pci *what,

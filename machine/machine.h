@@ -50,7 +50,8 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_TABLET,
     MACHINE_VIRTIO_MOUSE,
     MACHINE_VIRTIO_SND,
-    MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
+    MACHINE_VIRTIO_VGA,   /* virtio-gpu with a simple screen for firmware; on the PCI bus only */
+    MACHINE_BOCHS_DISPLAY /* that alone: no virtio device */
 };
 
 /* A port of a virtio console; its chardev is as for chardev_open(). */

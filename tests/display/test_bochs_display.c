@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * bochs-display through its BARs: modes, good and impossible, and what is drawn when.
+ * bochs-display, and the same in virtio-vga, through their BARs: modes, good and impossible, what is drawn
+ * when, and a guest that writes anything anywhere.
  */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "devices/bochs_display.h"
 #include "devices/edid.h"
+#include "devices/virtio_gpu.h"
+#include "devices/virtio_pci.h"
 
 #define VBE(index) (0x500u + 2 * (index))
 #define MEMORY     0x1000000u
@@ -16,14 +21,34 @@ static struct display *display;
 static struct pci_bus bus;
 static struct pci_function *function;
 
-static void setup(void)
+static void plug(void)
+{
+    struct error error;
+    ck_assert_ptr_nonnull(function);
+    ck_assert(pci_bus_init(&bus, &error));
+    ck_assert(pci_bus_plug(&bus, function, 1, 0, &error));
+}
+
+static void setup_bochs(void)
 {
     struct error error;
     display = display_create(64, 48, &error);
     function = bochs_display_create(&(struct bochs_display_config){ display, 1024, 768, false }, &error);
-    ck_assert_ptr_nonnull(function);
-    ck_assert(pci_bus_init(&bus, &error));
-    ck_assert(pci_bus_plug(&bus, function, 1, 0, &error));
+    plug();
+}
+
+static void setup_vga(void)
+{
+    struct error error;
+    display = display_create(64, 48, &error);
+    struct bochs_vbe_config vbe = { "virtio-vga", display, 1024, 768 };
+    struct virtio_gpu_config gpu = { display, 1024, 768, 0 };
+    struct virtio_pci_config config = { .vectors = VIRTIO_PCI_VECTORS_DEFAULT };
+    config.vga = bochs_vbe_create(&vbe, &error);
+    struct virtio_device *device = virtio_gpu_create(&gpu, &error);
+    ck_assert(config.vga && device);
+    function = virtio_pci_create(&config, device, &error);
+    plug();
 }
 
 static void teardown(void)
@@ -63,7 +88,6 @@ START_TEST(says_what_it_is)
 {
     uint8_t edid[EDID_SIZE];
     edid_make(edid, 1024, 768);
-    ck_assert_uint_eq(pci_config_read(function, PCI_VENDOR_ID, 4), 0x11111234);
     for (unsigned n = 0; n < EDID_SIZE; n++)
         ck_assert_uint_eq(get(2, n, 1), edid[n]);
     ck_assert_uint_eq(get(2, VBE(0), 2), 0xb0c5);
@@ -75,6 +99,59 @@ START_TEST(says_what_it_is)
     ck_assert_uint_eq(get(2, VBE(0), 2), 0xb0c5);
     ck_assert_uint_eq(get(2, VBE(10), 2), MEMORY >> 16);
     ck_assert_uint_eq(get(2, 0, 1), edid[0]);
+}
+END_TEST
+
+START_TEST(bochs_is_alone)
+{
+    ck_assert_uint_eq(pci_config_read(function, PCI_VENDOR_ID, 4), 0x11111234);
+    ck_assert_uint_eq(pci_config_read(function, PCI_REVISION, 4) >> 8, 0x038000);
+}
+END_TEST
+
+START_TEST(vga_has_virtio_behind)
+{
+    ck_assert_uint_eq(pci_config_read(function, PCI_VENDOR_ID, 4), 0x10501af4);
+    ck_assert_uint_eq(pci_config_read(function, PCI_REVISION, 4) >> 8, 0x030000);
+    /* The common configuration (Virtio 1.2 section 4.1.4): its BAR and its offset there. */
+    ck_assert_uint_eq(pci_config_read(function, 0x40 + 3, 1), 1);
+    ck_assert_uint_eq(pci_config_read(function, 0x40 + 4, 1), 2);
+    ck_assert_uint_eq(pci_config_read(function, 0x40 + 8, 4), 0x1000);
+    ck_assert_uint_eq(get(2, 0x1000 + 18, 2), 2); /* queues */
+    put(2, 0x1000 + 20, 1, 3);
+    ck_assert_uint_eq(get(2, 0x1000 + 20, 1), 3);
+    /* Its own registers end where virtio's begin, and virtio's before the BAR does. */
+    set_mode(100, 50, 32);
+    ck_assert_uint_eq(get(2, 0x1000 + 20, 1), 3);
+    put(2, 0x5000, 4, UINT32_MAX);
+    ck_assert_uint_eq(get(2, 0x5000, 4), 0);
+    ck_assert_uint_eq(get(2, 0x7ffc, 4), 0);
+}
+END_TEST
+
+START_TEST(takes_anything)
+{
+    unsigned seed =
+        getenv("RVIVE_SEED") ? (unsigned)strtoul(getenv("RVIVE_SEED"), NULL, 0) : (unsigned)time(NULL);
+    printf("seed %u (RVIVE_SEED=%u repeats it)\n", seed, seed);
+    for (unsigned n = 0; n < 20000; n++) {
+        unsigned size = 1u << rand_r(&seed) % 4;
+        unsigned value = (unsigned)rand_r(&seed) >> rand_r(&seed) % 31;
+        unsigned at = (unsigned)rand_r(&seed) & -size;
+        switch (rand_r(&seed) % 4) {
+        case 0: put(0, at % MEMORY, size, value); break;
+        case 1: put(2, VBE(at % 12), 2, value % 9000); break;
+        case 2: put(2, at % 0x1000, size, value); break;
+        default: get(2, at % 0x1000, size); break;
+        }
+        if (n % 64 == 0)
+            display_refresh(display);
+    }
+    pci_function_reset(function);
+    set_mode(100, 50, 32);
+    put(0, 0, 4, 0xabcdef);
+    display_refresh(display);
+    ck_assert_uint_eq(pixel(0, 0), 0xabcdef);
 }
 END_TEST
 
@@ -165,17 +242,25 @@ START_TEST(state_survives)
 }
 END_TEST
 
-int main(void)
+static TCase *add_tests(Suite *suite, const char *name, void (*setup)(void))
 {
-    Suite *suite = suite_create("bochs_display");
-    TCase *tests = tcase_create("bochs_display");
+    TCase *tests = tcase_create(name);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, says_what_it_is);
     tcase_add_test(tests, draws_rows_that_changed);
     tcase_add_test(tests, has_sixteen_bits_and_wide_rows);
     tcase_add_test(tests, refuses_impossible_modes);
     tcase_add_test(tests, state_survives);
+    tcase_add_test(tests, takes_anything);
     suite_add_tcase(suite, tests);
+    return tests;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("bochs_display");
+    tcase_add_test(add_tests(suite, "bochs-display", setup_bochs), bochs_is_alone);
+    tcase_add_test(add_tests(suite, "virtio-vga", setup_vga), vga_has_virtio_behind);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

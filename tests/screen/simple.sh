@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Debian's driver for bochs-display shows a picture there, which a VNC viewer sees pixel for pixel.
-# Usage: bochs.sh SCREEN EMULATOR
+# Debian's driver for bochs-display, or virtio-vga, shows a picture there, which a VNC viewer sees pixel for pixel.
+# Usage: simple.sh SCREEN EMULATOR DEVICE
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 screen=$console # the first argument
+device=$3
 here=$top/tests/screen
 
 need_guest
@@ -18,7 +19,7 @@ vnc=$((41000 + $$ % 10000))
 : >"$work/serial"
 $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet rvive.test=run:/run.sh" -serial file:"$work/serial" \
-    -device bochs-display,xres=800,yres=600 -display none -vnc ":$vnc" >"$work/output" 2>&1 &
+    -device "$device",xres=800,yres=600 -display none -vnc ":$vnc" >"$work/output" 2>&1 &
 emulator_pid=$!
 trap 'kill $emulator_pid 2>/dev/null || :; wait; rm -rf "$work"' EXIT
 tries=0
