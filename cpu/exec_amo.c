@@ -64,10 +64,10 @@ EXEC_AMOS(d, int64_t)
 
 static void *reserve_host(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
-    const struct tlb_entry *entry = &hart->tlb_data->read[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-    if (UNLIKELY(vaddr & (size - 1)) || !mem_hit(entry, vaddr, size))
+    const struct tlb_side *side = &hart->tlb_data->read;
+    if (UNLIKELY(vaddr & (size - 1)) || !mem_hit(side, vaddr, size))
         return mem_reserve_slow(hart, insn, vaddr, size);
-    return (void *)(uintptr_t)(vaddr + entry->addend);
+    return mem_hit_host(side, vaddr);
 }
 
 #define EXEC_LR(name, type)                                                                                  \

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cpu/accel.h"
 #include "cpu/block.h"
@@ -58,9 +59,25 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
 }
 
+/* Zeroed, and only there where it is used: most of a TLB never is. */
+static struct tlb *map_tlbs(void)
+{
+    size_t size = TLB_POOL * sizeof(struct tlb), room = size + TLB_ALIGN;
+    uint8_t *all =
+        mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)all % TLB_ALIGN;
+    if (before)
+        munmap(all, before);
+    if (before < TLB_ALIGN)
+        munmap(all + before + size, TLB_ALIGN - before);
+    return (struct tlb *)(void *)(all + before);
+}
+
 static bool allocate(struct hart *hart, struct error *error)
 {
-    hart->tlb_pool = calloc(TLB_POOL, sizeof(*hart->tlb_pool));
+    hart->tlb_pool = map_tlbs();
     if (!hart->tlb_pool)
         return error_set(error, "hart %u: out of memory for its TLBs", hart->id);
     for (unsigned i = 0; i < TLB_POOL; i++)
@@ -99,7 +116,8 @@ void hart_destroy(struct hart *hart)
     clock_timer_cancel(&hart->timer);
     clock_timer_cancel(&hart->timer);
     block_cache_destroy(hart);
-    free(hart->tlb_pool);
+    if (hart->tlb_pool)
+        munmap(hart->tlb_pool, TLB_POOL * sizeof(struct tlb));
     pthread_cond_destroy(&hart->wake);
     pthread_mutex_destroy(&hart->sleep_lock);
     pthread_mutex_destroy(&hart->timer_lock);

@@ -98,20 +98,31 @@ struct block {
 
 /* ---- Software TLB (mmu.c) ------------------------------------------------------------------------- */
 
-#define TLB_SIZE        512
+#define TLB_INDEX_BITS  9
+#define TLB_SIZE        (1 << TLB_INDEX_BITS)
 #define TLB_EXEC_SIZE   1024
 #define TLB_SECOND_SIZE 8192
 #define TLB_IO_SIZE     16
 #define TLB_JUMPS       4096
 #define TLB_POOL        16
+/* Where a TLB is: translated code has bits of its address do a second job (HOST_TLB), for which `read` lies
+ * at HEAD. */
+#define TLB_ALIGN 65536
+#define TLB_HEAD  0x8c0
 
 /* tag: the page's virtual address, or TLB_INVALID; host address = virtual address + addend. One comparison of
  * the tag with the page of the access's last byte decides validity, permission, canonical form and page
- * crossing. */
-struct tlb_entry {
+ * crossing. Tags and addends lie apart, so that translated code has an entry's place from an address by one
+ * instruction. */
+struct tlb_side {
+    uint64_t tag[TLB_SIZE], addend[TLB_SIZE];
+};
+#define TLB_INVALID      UINT64_MAX
+#define TLB_INDEX(vaddr) ((vaddr) >> PAGE_SHIFT & (TLB_SIZE - 1))
+
+struct tlb_entry { /* of the second level */
     uint64_t tag, addend;
 };
-#define TLB_INVALID UINT64_MAX
 
 /* Pages that code is fetched from; where they are in the host's memory is in tlb->exec_host. */
 struct tlb_exec {
@@ -148,14 +159,19 @@ struct tlb_jump {
 /* Translations of one address space as one privilege mode sees it. The pool of them is searched by (satp,
  * mode), so that switching back and forth flushes nothing. */
 struct tlb {
-    uint64_t satp;
-    unsigned mode;       /* TLB_MODE(); TLB_FREE: not in use */
-    uint64_t generation; /* of the jump cache: raised to empty it */
-    bool used;           /* since the replacement hand passed */
-    /* Virtual addresses covered by cached parts of large pages, lower and upper half: [first, last]. */
-    uint64_t large_first[2], large_last[2];
-    struct tlb_entry read[TLB_SIZE];
-    struct tlb_entry write[TLB_SIZE];
+    union {
+        struct {
+            uint64_t satp;
+            unsigned mode;       /* TLB_MODE(); TLB_FREE: not in use */
+            uint64_t generation; /* of the jump cache: raised to empty it */
+            bool used;           /* since the replacement hand passed */
+            /* Virtual addresses covered by cached parts of large pages, lower and upper half: [first, last].
+             */
+            uint64_t large_first[2], large_last[2];
+        };
+        uint8_t head[TLB_HEAD];
+    };
+    struct tlb_side read, write;
     struct {
         unsigned generation;
         struct tlb_entry entries[TLB_SECOND_SIZE];
@@ -169,7 +185,7 @@ struct tlb {
     /* Which pages may have entries: one bit by the page's number. Flushing others, as each page fault does,
      * is cheap. */
     uint8_t native_pages[TLB_NATIVE_PAGE_BITS / 8];
-};
+} __attribute__((aligned(TLB_ALIGN)));
 #define TLB_MODE(privilege, sum, mxr) ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3)
 #define TLB_FREE                      16u
 

@@ -286,21 +286,21 @@ void hart_view_tlb(const struct hart *hart,
             .sum = tlb->mode >> 2 & 1,
             .mxr = tlb->mode >> 3 & 1,
         };
-#define HOST(array) (const void *)(uintptr_t)(tlb->array[i].tag + tlb->array[i].addend)
-#define EACH(array, letter, physical, memory)                                                                \
-    for (unsigned i = 0; i < sizeof(tlb->array) / sizeof(tlb->array[0]); i++) {                              \
-        if (tlb->array[i].tag == TLB_INVALID)                                                                \
+#define HOST(side) (const void *)(uintptr_t)(tlb->side.tag[i] + tlb->side.addend[i])
+#define EACH(count, tag, letter, physical, memory)                                                           \
+    for (unsigned i = 0; i < (count); i++) {                                                                 \
+        if (tlb->tag == TLB_INVALID)                                                                         \
             continue;                                                                                        \
         entry.kind = letter;                                                                                 \
-        entry.vaddr = tlb->array[i].tag;                                                                     \
+        entry.vaddr = tlb->tag;                                                                              \
         entry.paddr = physical;                                                                              \
         entry.host = memory;                                                                                 \
         each(opaque, &entry);                                                                                \
     }
-        EACH(read, 'r', UINT64_MAX, HOST(read))
-        EACH(write, 'w', UINT64_MAX, HOST(write))
-        EACH(exec, 'x', tlb->exec[i].paddr, NULL)
-        EACH(io, 'd', tlb->io[i].paddr, NULL)
+        EACH(TLB_SIZE, read.tag[i], 'r', UINT64_MAX, HOST(read))
+        EACH(TLB_SIZE, write.tag[i], 'w', UINT64_MAX, HOST(write))
+        EACH(TLB_EXEC_SIZE, exec[i].tag, 'x', tlb->exec[i].paddr, NULL)
+        EACH(TLB_IO_SIZE, io[i].tag, 'd', tlb->io[i].paddr, NULL)
 #undef EACH
 #undef HOST
     }

@@ -93,42 +93,47 @@ static inline bool mem_host_equal(const uint8_t *with, const uint8_t *host, size
 }
 #endif
 
-/* The entry that would serve an access; its tag is compared with the page of the access's last byte. */
-static inline bool mem_hit(const struct tlb_entry *entry, uint64_t vaddr, unsigned size)
+/* Can the entry for the access's first byte serve it? Its tag is compared with the page of the last byte. */
+static inline bool mem_hit(const struct tlb_side *side, uint64_t vaddr, unsigned size)
 {
-    return LIKELY(entry->tag == ((vaddr + size - 1) & PAGE_MASK));
+    return LIKELY(side->tag[TLB_INDEX(vaddr)] == ((vaddr + size - 1) & PAGE_MASK));
+}
+
+static inline void *mem_hit_host(const struct tlb_side *side, uint64_t vaddr)
+{
+    return (void *)(uintptr_t)(vaddr + side->addend[TLB_INDEX(vaddr)]);
 }
 
 static inline bool mem_read(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                             uint64_t *value)
 {
-    const struct tlb_entry *entry = &hart->tlb_data->read[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-    if (!mem_hit(entry, vaddr, size)) {
+    const struct tlb_side *side = &hart->tlb_data->read;
+    if (!mem_hit(side, vaddr, size)) {
         if (!mem_read_slow(hart, insn, vaddr, size))
             return false;
         *value = hart->loaded;
         return true;
     }
-    *value = mem_host_read((const void *)(uintptr_t)(vaddr + entry->addend), size);
+    *value = mem_host_read(mem_hit_host(side, vaddr), size);
     return true;
 }
 
 static inline bool mem_write(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                              uint64_t value)
 {
-    const struct tlb_entry *entry = &hart->tlb_data->write[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-    if (!mem_hit(entry, vaddr, size))
+    const struct tlb_side *side = &hart->tlb_data->write;
+    if (!mem_hit(side, vaddr, size))
         return mem_write_slow(hart, insn, vaddr, size, value);
-    mem_host_write((void *)(uintptr_t)(vaddr + entry->addend), size, value);
+    mem_host_write(mem_hit_host(side, vaddr), size, value);
     return true;
 }
 
 static inline void *mem_atomic(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
-    const struct tlb_entry *entry = &hart->tlb_data->write[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-    if (UNLIKELY(vaddr & (size - 1)) || !mem_hit(entry, vaddr, size))
+    const struct tlb_side *side = &hart->tlb_data->write;
+    if (UNLIKELY(vaddr & (size - 1)) || !mem_hit(side, vaddr, size))
         return mem_atomic_slow(hart, insn, vaddr, size);
-    return (void *)(uintptr_t)(vaddr + entry->addend);
+    return mem_hit_host(side, vaddr);
 }
 
 #endif

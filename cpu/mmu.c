@@ -228,6 +228,13 @@ static void note_large_page(struct tlb *tlb, uint64_t vaddr, uint64_t size)
         tlb->large_last[half] = last;
 }
 
+static void put_entry(struct tlb *tlb, enum mmu_access access, uint64_t tag, uint64_t addend)
+{
+    struct tlb_side *side = access == MMU_WRITE ? &tlb->write : &tlb->read;
+    side->tag[TLB_INDEX(tag)] = tag;
+    side->addend[TLB_INDEX(tag)] = addend;
+}
+
 static void fill_host(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr, uint8_t *page)
 {
     uint64_t tag = vaddr & PAGE_MASK;
@@ -237,10 +244,9 @@ static void fill_host(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, u
         tlb->exec_host[index] = page;
         return;
     }
-    struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;
-    struct tlb_entry *entry = &entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-    *entry = (struct tlb_entry){ tag, (uint64_t)(uintptr_t)page - tag };
-    tlb_second_put(tlb, access == MMU_WRITE, entry);
+    uint64_t addend = (uint64_t)(uintptr_t)page - tag;
+    put_entry(tlb, access, tag, addend);
+    tlb_second_put(tlb, access == MMU_WRITE, tag, addend);
 }
 
 bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access, uint8_t **host)
@@ -250,8 +256,7 @@ bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acces
     const struct tlb_entry *found = tlb_second_find(tlb, access == MMU_WRITE, vaddr);
     if (((vaddr + size - 1) & PAGE_MASK) != tag || !found)
         return false;
-    struct tlb_entry *entries = access == MMU_WRITE ? tlb->write : tlb->read;
-    entries[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)] = (struct tlb_entry){ tag, found->addend };
+    put_entry(tlb, access, tag, found->addend);
     *host = (uint8_t *)(uintptr_t)(vaddr + found->addend);
     hart_count(&hart->counts.tlb_recalls);
     return true;
@@ -348,16 +353,16 @@ void tlb_forget_writes(struct hart *hart)
         struct tlb *tlb = &hart->tlb_pool[i];
         if (tlb->mode == TLB_FREE)
             continue;
-        memset(tlb->write, 0xff, sizeof(tlb->write));
+        memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
         tlb_second_clear(tlb, true);
     }
 }
 
-static void forget_entries(struct tlb_entry *entries, unsigned count, uint64_t host)
+static void forget_entries(struct tlb_side *side, uint64_t host)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (entries[i].tag + entries[i].addend == host)
-            entries[i].tag = TLB_INVALID;
+    for (unsigned i = 0; i < TLB_SIZE; i++)
+        if (side->tag[i] + side->addend[i] == host)
+            side->tag[i] = TLB_INVALID;
 }
 
 void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
@@ -366,15 +371,15 @@ void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
         struct tlb *tlb = &hart->tlb_pool[i];
         if (tlb->mode == TLB_FREE)
             continue;
-        forget_entries(tlb->write, TLB_SIZE, (uint64_t)(uintptr_t)host);
+        forget_entries(&tlb->write, (uint64_t)(uintptr_t)host);
         tlb_second_clear(tlb, true);
     }
 }
 
 static void tlb_clear(struct tlb *tlb)
 {
-    memset(tlb->read, 0xff, sizeof(tlb->read));
-    memset(tlb->write, 0xff, sizeof(tlb->write));
+    memset(tlb->read.tag, 0xff, sizeof(tlb->read.tag));
+    memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
     tlb_second_clear(tlb, false);
     tlb_second_clear(tlb, true);
     memset(tlb->exec, 0xff, sizeof(tlb->exec));
@@ -460,13 +465,12 @@ static bool in_large_page(const struct tlb *tlb, uint64_t vaddr)
 static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
 {
     uint64_t tag = vaddr & PAGE_MASK;
-    struct tlb_entry *read = &tlb->read[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
-    struct tlb_entry *write = &tlb->write[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    uint64_t *read = &tlb->read.tag[TLB_INDEX(vaddr)], *write = &tlb->write.tag[TLB_INDEX(vaddr)];
     struct tlb_io *io = &tlb->io[vaddr >> PAGE_SHIFT & (TLB_IO_SIZE - 1)];
-    if (read->tag == tag)
-        read->tag = TLB_INVALID;
-    if (write->tag == tag)
-        write->tag = TLB_INVALID;
+    if (*read == tag)
+        *read = TLB_INVALID;
+    if (*write == tag)
+        *write = TLB_INVALID;
     if (io->tag == tag)
         io->tag = TLB_INVALID;
     tlb_second_drop(tlb, tag);

@@ -19,10 +19,9 @@ static inline struct tlb_entry *tlb_second_entry(struct tlb *tlb, bool write, ui
                 .entries[(vaddr >> PAGE_SHIFT ^ vaddr >> (PAGE_SHIFT + 13)) & (TLB_SECOND_SIZE - 1)];
 }
 
-static inline void tlb_second_put(struct tlb *tlb, bool write, const struct tlb_entry *entry)
+static inline void tlb_second_put(struct tlb *tlb, bool write, uint64_t tag, uint64_t addend)
 {
-    *tlb_second_entry(tlb, write, entry->tag) =
-        (struct tlb_entry){ entry->tag | tlb->second[write].generation, entry->addend };
+    *tlb_second_entry(tlb, write, tag) = (struct tlb_entry){ tag | tlb->second[write].generation, addend };
 }
 
 /* NULL: it has none. The entry's tag is not that of the first level. */

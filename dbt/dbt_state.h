@@ -142,9 +142,12 @@ struct dbt {
 /* ---- Register map ------------------------------------------------------------------------------------- */
 
 #define HOST_HART   X86_RBP /* the hart + HART_BIAS, so that x0..x31 have 8-bit displacements */
-#define HOST_TLB    X86_R15
+#define HOST_TLB    X86_R15 /* the TLB + TLB_BIAS */
 #define HOST_BUDGET X86_R14
 #define HART_BIAS   128
+/* A TLB's address has no low 16 bits (TLB_ALIGN), so these are the register's: what `bextr` takes to get an
+ * entry's number from an address, that many bits from that one on. */
+#define TLB_BIAS (TLB_INDEX_BITS << 8 | PAGE_SHIFT)
 
 /* Guest registers that live in host registers while translated code runs, the same at every block's border.
  * The first three are saved by C functions. */
@@ -171,6 +174,17 @@ static inline struct x86_mem hart_mem(size_t offset)
 }
 #define HART_MEM(member) hart_mem(offsetof(struct hart, member))
 
+/* In the hart's TLB, at an offset, and at entry `index` of an array there of 8-byte entries, or 1-byte ones.
+ */
+static inline struct x86_mem tlb_array(enum x86_reg index, size_t offset)
+{
+    return x86_mem_scaled(HOST_TLB, index, 3, (int32_t)offset - TLB_BIAS);
+}
+static inline struct x86_mem tlb_bytes(enum x86_reg index, size_t offset)
+{
+    return x86_mem_index(HOST_TLB, index, (int32_t)offset - TLB_BIAS);
+}
+
 /* ---- The parts ---------------------------------------------------------------------------------------- */
 
 /* thunks.c: writes them at the cache's start. */
@@ -186,11 +200,10 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset);
  * (*full) there is no room. */
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *block, bool *full);
 
-/* t1_mem.c: edx = the place, in bytes, of the entry for the page of base + low in a table of `entries`
- * entries of 16 bytes, as those of struct tlb are. With a small `low` it may be that of base instead: if it
- * is another page, so is that of an access's last byte, whose tag the entry then has not. */
-void dbt_emit_tlb_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
-                        unsigned entries);
+/* t1_mem.c: rdx = addend of the page that holds base + low to base + high - 1, by the side of the TLB at
+ * offset `side`; rcx is lost. The returned jump is taken where the TLB has it not, or it is two pages. */
+uint8_t *dbt_emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
+                          int32_t high, size_t side, enum x86_reg addend);
 
 /* t1_fp.c: to = fflags, those in the hart's copy of MXCSR and those that software raised. */
 void dbt_emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch);

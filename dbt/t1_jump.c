@@ -8,6 +8,7 @@
  * the table of the address space (struct tlb_native), a miss of which leaves translated code.
  */
 #include "dbt/t1.h"
+#include "dbt/x86_vex.h"
 
 /* The rel32 at `site` leads to a stub until the target is translated. */
 static void add_link(struct t1 *t, uint8_t *site, unsigned target)
@@ -47,14 +48,18 @@ static void jump_indirect(struct t1 *t)
 void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *other[2])
 {
     struct x86_emit *e = &t->e;
-    const int32_t exec = (int32_t)offsetof(struct tlb, exec);
-    dbt_emit_tlb_index(t->dbt, e, page, 0, TLB_EXEC_SIZE);
-    x86_op_mem(e, X86_CMP, 64, page,
-               x86_mem_index(HOST_TLB, X86_RDX, exec + (int32_t)offsetof(struct tlb_exec, tag)));
+    _Static_assert(sizeof(struct tlb_exec) == 16, "the shift");
+    if (t->dbt->x86_v3) {
+        x86_rotate_right(e, 32, X86_RDX, page, PAGE_SHIFT - 4);
+    } else {
+        x86_mov(e, 32, X86_RDX, page);
+        x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
+    }
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_EXEC_SIZE - 1) << 4);
+    x86_op_mem(e, X86_CMP, 64, page, tlb_bytes(X86_RDX, offsetof(struct tlb, exec[0].tag)));
     other[0] = x86_jcc(e, X86_NE);
     /* Bits 8 to 39: as much as one instruction can compare. */
-    x86_mem_op_imm(e, X86_CMP, 32,
-                   x86_mem_index(HOST_TLB, X86_RDX, exec + (int32_t)offsetof(struct tlb_exec, paddr) + 1),
+    x86_mem_op_imm(e, X86_CMP, 32, tlb_bytes(X86_RDX, offsetof(struct tlb, exec[0].paddr) + 1),
                    (int32_t)(uint32_t)(paddr >> 8));
     other[1] = x86_jcc(e, X86_NE);
 }

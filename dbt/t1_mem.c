@@ -40,33 +40,43 @@ enum x86_reg t1_pointer(struct t1 *t)
     return base;
 }
 
-void dbt_emit_tlb_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
-                        unsigned entries)
+/* edx = TLB_INDEX() of base + low. With a small `low` it may be that of base instead: if it is another page,
+ * so is that of an access's last byte, whose tag the entry then has not. */
+static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low)
 {
-    _Static_assert(sizeof(struct tlb_entry) == 16 && sizeof(struct tlb_exec) == 16, "of one size");
-    if (dbt->x86_v3 && low >= 0 && low <= 32) { /* saves an instruction that the addend waits for */
-        x86_rotate_right(e, 32, X86_RDX, base, PAGE_SHIFT - 4);
-    } else {
+    _Static_assert(TLB_ALIGN > TLB_BIAS && offsetof(struct tlb, read) == TLB_HEAD, "see TLB_BIAS");
+    if (low < 0 || low > 32) {
         x86_lea(e, 32, X86_RDX, x86_mem(base, low));
-        x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
+        base = X86_RDX;
     }
-    x86_op_imm(e, X86_AND, 32, X86_RDX, (int32_t)(entries - 1) << 4);
+    if (dbt->x86_v3) { /* one instruction, since the addend waits for it */
+        x86_extract(e, 32, X86_RDX, base, HOST_TLB);
+        return;
+    }
+    if (base != X86_RDX)
+        x86_mov(e, 32, X86_RDX, base);
+    x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_SIZE - 1);
 }
 
-uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table)
+uint8_t *dbt_emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
+                          int32_t high, size_t side, enum x86_reg addend)
 {
-    struct x86_emit *e = &t->e;
-    dbt_emit_tlb_index(t->dbt, e, base, low, TLB_SIZE);
+    emit_index(dbt, e, base, low);
     if (high == 1)
         x86_mov(e, 64, X86_RCX, base);
     else
         x86_lea(e, 64, X86_RCX, x86_mem(base, high - 1));
     x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
-    x86_op_mem(e, X86_CMP, 64, X86_RCX, x86_mem_index(HOST_TLB, X86_RDX, (int32_t)table));
+    x86_op_mem(e, X86_CMP, 64, X86_RCX, tlb_array(X86_RDX, side + offsetof(struct tlb_side, tag)));
     uint8_t *miss = x86_jcc(e, X86_NE);
-    x86_load(e, 64, X86_RDX,
-             x86_mem_index(HOST_TLB, X86_RDX, (int32_t)(table + offsetof(struct tlb_entry, addend))));
+    x86_load(e, 64, addend, tlb_array(X86_RDX, side + offsetof(struct tlb_side, addend)));
     return miss;
+}
+
+uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t side)
+{
+    return dbt_emit_look_up(t->dbt, &t->e, base, low, high, side, X86_RDX);
 }
 
 /* The look-up of a load or store, and what its cold code needs; *to is where it goes. */

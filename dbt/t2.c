@@ -376,8 +376,7 @@ void t2_destroy(struct t2 *t2)
  * change. */
 static void build_quick_fill(struct x86_emit *e)
 {
-    const int32_t read = (int32_t)offsetof(struct tlb, read),
-                  slots = (int32_t)offsetof(struct hart, native.slots);
+    const int32_t slots = (int32_t)offsetof(struct hart, native.slots);
     const unsigned mask = (1u << T2_FILL_SPAN_BITS) - 1;
     _Static_assert(offsetof(struct tlb, write) - offsetof(struct tlb, read) == 1 << 13,
                    "one bit tells the tables apart");
@@ -391,18 +390,17 @@ static void build_quick_fill(struct x86_emit *e)
     x86_op_imm(e, X86_AND, 64, X86_RAX, -(int32_t)PAGE_SIZE);
     uint8_t *crosses = x86_jcc(e, X86_NE);
     x86_mov(e, 32, X86_RAX, X86_RDX); /* the entry */
-    x86_shift_imm(e, X86_SHR, 32, X86_RAX, PAGE_SHIFT - 4);
-    x86_op_imm(e, X86_AND, 32, X86_RAX, (TLB_SIZE - 1) << 4);
+    x86_shift_imm(e, X86_SHR, 32, X86_RAX, PAGE_SHIFT - 3);
+    x86_op_imm(e, X86_AND, 32, X86_RAX, (TLB_SIZE - 1) << 3);
     x86_mov(e, 32, X86_RSI, X86_RCX);
     x86_shift_imm(e, X86_SHR, 32, X86_RSI, 20 - 13);
     x86_op_imm(e, X86_AND, 32, X86_RSI, 1 << 13);
     x86_op(e, X86_ADD, 32, X86_RAX, X86_RSI);
     x86_mov(e, 64, X86_RSI, X86_RDX);
     x86_op_imm(e, X86_AND, 64, X86_RSI, -(int32_t)PAGE_SIZE);
-    x86_op_mem(e, X86_CMP, 64, X86_RSI, x86_mem_index(HOST_TLB, X86_RAX, read));
+    x86_op_mem(e, X86_CMP, 64, X86_RSI, tlb_bytes(X86_RAX, offsetof(struct tlb, read.tag)));
     uint8_t *misses = x86_jcc(e, X86_NE);
-    x86_load(e, 64, X86_RAX,
-             x86_mem_index(HOST_TLB, X86_RAX, read + (int32_t)offsetof(struct tlb_entry, addend)));
+    x86_load(e, 64, X86_RAX, tlb_bytes(X86_RAX, offsetof(struct tlb, read.addend)));
     x86_mov(e, 64, X86_RDX, X86_RSI); /* the slot */
     x86_mov(e, 32, X86_RSI, X86_RCX);
     x86_shift_imm(e, X86_SHR, 32, X86_RSI, T2_FILL_SLOT_SHIFT);

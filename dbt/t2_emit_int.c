@@ -193,7 +193,7 @@ static void shift_add(struct t2_emit *t, const struct t2_insn *insn)
         a = X86_RCX;
         x86_mov(&t->e, 32, a, t2_use(t, insn->a, X86_RCX));
     }
-    x86_lea_scaled(&t->e, 64, to, t2_use(t, insn->b, X86_RDX), a, (unsigned)insn->imm, 0);
+    x86_lea(&t->e, 64, to, x86_mem_scaled(t2_use(t, insn->b, X86_RDX), a, (unsigned)insn->imm, 0));
     t2_set(t, insn->d, to);
 }
 

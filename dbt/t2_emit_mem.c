@@ -17,16 +17,8 @@
 static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base,
                             enum x86_reg addend)
 {
-    struct x86_emit *e = &t->e;
-    size_t table = insn->write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
-    dbt_emit_tlb_index(t->dbt, e, base, insn->lo, TLB_SIZE);
-    x86_lea(e, 64, X86_RCX, x86_mem(base, insn->hi - 1));
-    x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
-    x86_op_mem(e, X86_CMP, 64, X86_RCX, x86_mem_index(HOST_TLB, X86_RDX, (int32_t)table));
-    uint8_t *miss = x86_jcc(e, X86_NE);
-    x86_load(e, 64, addend,
-             x86_mem_index(HOST_TLB, X86_RDX, (int32_t)(table + offsetof(struct tlb_entry, addend))));
-    return miss;
+    size_t side = insn->write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
+    return dbt_emit_look_up(t->dbt, &t->e, base, insn->lo, insn->hi, side, addend);
 }
 
 /* The same, by the page that the slot remembers. */
@@ -146,10 +138,10 @@ static bool find_page(struct hart *hart, uint64_t vaddr, unsigned span, uint32_t
 {
     struct tlb *tlb = hart->tlb_data;
     bool write = info & T2_FILL_WRITE;
-    const struct tlb_entry *entry = &(write ? tlb->write : tlb->read)[vaddr >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    const struct tlb_side *side = write ? &tlb->write : &tlb->read;
     enum mmu_access access = write ? MMU_WRITE : MMU_READ;
-    if (entry->tag == (vaddr & PAGE_MASK)) {
-        *host = (uint8_t *)(uintptr_t)(vaddr + entry->addend);
+    if (mem_hit(side, vaddr, 1)) {
+        *host = mem_hit_host(side, vaddr);
         return true;
     }
     if (tlb_recall(hart, vaddr, span, access, host))

@@ -230,6 +230,12 @@ static uint64_t flip_status(struct hart *hart, uint32_t bits)
 
 /* ---- Their code --------------------------------------------------------------------------------------- */
 
+static void load_tlb(struct x86_emit *e)
+{
+    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+    x86_lea(e, 64, HOST_TLB, x86_mem(HOST_TLB, TLB_BIAS));
+}
+
 static void store_pinned(struct x86_emit *e, unsigned first)
 {
     for (unsigned i = first; i < PINNED_COUNT; i++)
@@ -260,7 +266,7 @@ static void build_enter(struct dbt *dbt, struct x86_emit *e)
     x86_store(e, 64, HART_MEM(native.stack), X86_RSP);
     x86_lea(e, 64, X86_RAX, x86_mem(X86_RSP, -STACK_MAX));
     x86_store(e, 64, HART_MEM(native.stack_limit), X86_RAX);
-    x86_mov(e, 64, HOST_TLB, X86_RDX);
+    x86_lea(e, 64, HOST_TLB, x86_mem(X86_RDX, TLB_BIAS));
     x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_mov(e, 64, X86_RAX, X86_RSI);
     load_pinned(e, 0);
@@ -329,7 +335,7 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
 
 void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
 {
-    const int32_t table = (int32_t)offsetof(struct tlb, native);
+    const size_t table = offsetof(struct tlb, native);
     x86_mov(e, 64, X86_RCX, X86_RAX);
     x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
     x86_store(e, 64, HART_MEM(native.page), X86_RCX);
@@ -339,22 +345,21 @@ void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
     x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_NATIVE_PAGES);
     x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES_OF_PAGE - 1) << 4);
     x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
-    x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, tlb_bytes(X86_RCX, table));
     uint8_t *miss = x86_jcc(e, X86_NE);
     if (!e->overflow)
         x86_patch(miss, e->run, dbt->find);
-    x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
+    x86_jmp_mem(e, tlb_bytes(X86_RCX, table + offsetof(struct tlb_native, code)));
 }
 
 void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
 {
-    const int32_t table =
-        (int32_t)(offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native));
+    const size_t table = offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native);
     x86_store(e, 64, HART_MEM(native.page), X86_RCX);
     x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_NATIVE_PAGES);
-    x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem_index(HOST_TLB, X86_RCX, table));
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, tlb_bytes(X86_RCX, table));
     x86_jcc_to(e, X86_NE, dbt->find);
-    x86_jmp_mem(e, x86_mem_index(HOST_TLB, X86_RCX, table + (int32_t)offsetof(struct tlb_native, code)));
+    x86_jmp_mem(e, tlb_bytes(X86_RCX, table + offsetof(struct tlb_native, code)));
 }
 
 /* rax: where a guest return goes, which is not where the newest call came from. Older calls are tried
@@ -408,7 +413,7 @@ static void build_go_on(struct dbt *dbt, struct x86_emit *e)
     x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_test(e, 64, X86_RAX, X86_RAX);
     x86_jcc_to(e, X86_E, dbt->leave_trapped);
-    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+    load_tlb(e);
     load_pinned(e, 0);
     x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
     x86_jmp_reg(e, X86_RAX);
@@ -440,7 +445,7 @@ static void build_system(struct dbt *dbt, struct x86_emit *e, const void *functi
         x86_op_imm(e, X86_CMP, 64, X86_RAX, (int32_t)(intptr_t)STAY);
         uint8_t *elsewhere = x86_jcc(e, X86_NE);
         x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
-        x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+        load_tlb(e);
         load_pinned(e, 0);
         x86_ret(e);
         x86_land(e, elsewhere);
@@ -500,7 +505,7 @@ static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
     x86_call_reg(e, X86_RAX);
     x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
     load_pinned(e, PINNED_KEPT);
-    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+    load_tlb(e);
     x86_ret(e);
 }
 

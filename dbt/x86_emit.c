@@ -35,19 +35,24 @@ static void emit_reg(struct x86_emit *e, struct form form, unsigned reg, unsigne
     x86_byte(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
-static void emit_mem(struct x86_emit *e, struct form form, unsigned reg, struct x86_mem mem)
+void x86_modrm_mem(struct x86_emit *e, unsigned reg, struct x86_mem mem)
 {
     bool indexed = mem.index != X86_NONE;
-    emit_opcode(e, form, reg, indexed ? mem.index : 0, mem.base);
     unsigned mode = mem.disp == 0 && (mem.base & 7) != 5 ? 0 : mem.disp == (int8_t)mem.disp ? 1 : 2;
     bool sib = indexed || (mem.base & 7) == 4;
     x86_byte(e, mode << 6 | (reg & 7) << 3 | (sib ? 4u : mem.base & 7u));
     if (sib)
-        x86_byte(e, (indexed ? mem.index & 7u : 4u) << 3 | (mem.base & 7u));
+        x86_byte(e, (unsigned)mem.scale << 6 | (indexed ? mem.index & 7u : 4u) << 3 | (mem.base & 7u));
     if (mode == 1)
         x86_byte(e, (uint8_t)mem.disp);
     else if (mode == 2)
         x86_dword(e, (uint32_t)mem.disp);
+}
+
+static void emit_mem(struct x86_emit *e, struct form form, unsigned reg, struct x86_mem mem)
+{
+    emit_opcode(e, form, reg, mem.index != X86_NONE ? mem.index : 0, mem.base);
+    x86_modrm_mem(e, reg, mem);
 }
 
 static struct form form_of(unsigned opcode, unsigned bits)

@@ -61,8 +61,9 @@ enum x86_cond {
 };
 
 struct x86_mem {
-    enum x86_reg base, index; /* index X86_NONE: none; scale 1 */
+    enum x86_reg base, index; /* index X86_NONE: none */
     int32_t disp;
+    uint8_t scale; /* of the index: shifted left by 0 to 3 */
 };
 
 struct x86_emit {
@@ -73,12 +74,18 @@ struct x86_emit {
 
 static inline struct x86_mem x86_mem(enum x86_reg base, int32_t disp)
 {
-    return (struct x86_mem){ base, X86_NONE, disp };
+    return (struct x86_mem){ base, X86_NONE, disp, 0 };
 }
 
 static inline struct x86_mem x86_mem_index(enum x86_reg base, enum x86_reg index, int32_t disp)
 {
-    return (struct x86_mem){ base, index, disp };
+    return (struct x86_mem){ base, index, disp, 0 };
+}
+
+static inline struct x86_mem x86_mem_scaled(enum x86_reg base, enum x86_reg index, unsigned scale,
+                                            int32_t disp)
+{
+    return (struct x86_mem){ base, index, disp, (uint8_t)scale };
 }
 
 /* The address at which the next instruction will run. */
@@ -87,7 +94,9 @@ static inline const uint8_t *x86_here(const struct x86_emit *e)
     return e->at + e->run;
 }
 
-/* For the encoder's files: appends bytes. */
+/* For the encoder's files: ModRM, SIB and displacement of an operand in memory. */
+void x86_modrm_mem(struct x86_emit *e, unsigned reg, struct x86_mem mem);
+/* And appends bytes. */
 static inline void x86_byte(struct x86_emit *e, unsigned value)
 {
     if (e->at < e->end)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * VEX encodings and scaled addresses; see x86_vex.h. Always the three-byte form of VEX: code size has not
+ * VEX encodings; see x86_vex.h. Always the three-byte form of VEX: code size has not
  * been seen to matter.
  */
 #include "dbt/x86_vex.h"
@@ -15,22 +15,6 @@ bool x86_v3_supported(void)
     return lzcnt && f16c && __builtin_cpu_supports("avx") && __builtin_cpu_supports("fma") &&
            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
            __builtin_cpu_supports("popcnt");
-}
-
-/* ModRM, SIB and displacement. */
-static void operand_mem(struct x86_emit *e, unsigned reg, enum x86_reg base, enum x86_reg index,
-                        unsigned scale, int32_t disp)
-{
-    bool indexed = index != X86_NONE;
-    unsigned mode = disp == 0 && (base & 7) != 5 ? 0 : disp == (int8_t)disp ? 1 : 2;
-    bool sib = indexed || (base & 7) == 4;
-    x86_byte(e, mode << 6 | (reg & 7) << 3 | (sib ? 4u : base & 7u));
-    if (sib)
-        x86_byte(e, scale << 6 | (indexed ? index & 7u : 4u) << 3 | (base & 7u));
-    if (mode == 1)
-        x86_byte(e, (uint8_t)disp);
-    else if (mode == 2)
-        x86_dword(e, (uint32_t)disp);
 }
 
 static void prefix(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, unsigned index,
@@ -51,7 +35,7 @@ void x86_vex(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned sec
 void x86_vex_mem(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, struct x86_mem rm)
 {
     prefix(e, form, reg, second, rm.index == X86_NONE ? 0 : rm.index, rm.base);
-    operand_mem(e, reg, rm.base, rm.index, 0, rm.disp);
+    x86_modrm_mem(e, reg, rm);
 }
 
 void x86_vex_imm(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, unsigned rm,
@@ -87,19 +71,16 @@ static void rex(struct x86_emit *e, unsigned bits, unsigned reg, unsigned index,
         x86_byte(e, 0x40 | value);
 }
 
-void x86_lea_scaled(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg base, enum x86_reg index,
-                    unsigned scale, int32_t disp)
-{
-    rex(e, bits, to, index, base);
-    x86_byte(e, 0x8d);
-    operand_mem(e, to, base, index, scale, disp);
-}
-
 void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to, enum x86_reg from,
                   enum x86_reg count)
 {
     unsigned pp = op == X86_SHL ? X86_PP_66 : op == X86_SHR ? X86_PP_F2 : X86_PP_F3;
     x86_vex(e, (struct x86_vex){ 0xf7, X86_0F38, (uint8_t)pp, bits == 64 }, to, count, from);
+}
+
+void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, enum x86_reg control)
+{
+    x86_vex(e, (struct x86_vex){ 0xf7, X86_0F38, 0, bits == 64 }, to, control, from);
 }
 
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI2) and scaled addresses. The caller has
+ * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI1, BMI2). The caller has
  * asked x86_v3_supported() before.
  */
 #ifndef DBT_X86_VEX_H
@@ -43,12 +43,11 @@ void x86_halves_to_singles(struct x86_emit *e, unsigned to, unsigned from);
 void x86_halves_to_singles_mem(struct x86_emit *e, unsigned to, struct x86_mem from);
 void x86_singles_to_halves_mem(struct x86_emit *e, struct x86_mem to, unsigned from, unsigned mode);
 
-/* A scaled address: to = base + (index << scale) + disp. */
-void x86_lea_scaled(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg base, enum x86_reg index,
-                    unsigned scale, int32_t disp);
 /* to = from shifted by the count in a register, modulo the width; flags stay (BMI2). */
 void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to, enum x86_reg from,
                   enum x86_reg count);
+/* to = as many bits of `from` as bits 8 to 15 of `control` say, from the bit on that its bits 0 to 7 say. */
+void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, enum x86_reg control);
 /* to = from rotated right by an immediate. */
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count);
 /* to = from * value. */

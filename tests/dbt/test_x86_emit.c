@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every function of dbt/x86_emit.h, and F16C of dbt/x86_vex.h, with all registers and addressing forms,
- * against binutils' objdump: what it reads must be the text that this file puts together from the operands.
+ * Every function of dbt/x86_emit.h, and F16C and BEXTR of dbt/x86_vex.h, with all registers and addressing
+ * forms, against binutils' objdump: what it reads must be the text that this file puts together from the
+ * operands.
  */
 #include <check.h>
 #include <stdarg.h>
@@ -80,7 +81,7 @@ static const char *mem_text(unsigned bits, struct x86_mem mem)
     static unsigned turn;
     char *text = texts[turn++ % 4], index[16] = "", disp[24] = "";
     if (mem.index != X86_NONE)
-        snprintf(index, sizeof(index), "+%s*1", names64[mem.index]);
+        snprintf(index, sizeof(index), "+%s*%u", names64[mem.index], 1u << mem.scale);
     if (mem.disp || (mem.base & 7) == X86_RBP)
         snprintf(disp, sizeof(disp), "%c0x%x", mem.disp < 0 ? '-' : '+',
                  mem.disp < 0 ? 0u - (uint32_t)mem.disp : (uint32_t)mem.disp);
@@ -372,7 +373,9 @@ START_TEST(test_memory)
     for (unsigned base = (unsigned)_i; base < 16; base += 4) {
         for (unsigned index = 0; index <= X86_NONE; index++)
             for (unsigned i = turn % 2; i < 7 && index != X86_RSP; i += index == X86_NONE ? 1 : 2, turn++)
-                all_memory(turn * 5 % 16, x86_mem_index(base, index, disps[i]), immediates[turn % 10]);
+                all_memory(turn * 5 % 16,
+                           x86_mem_scaled(base, index, index == X86_NONE ? 0 : turn % 4, disps[i]),
+                           immediates[turn % 10]);
         for (unsigned reg = 0; reg < 16; reg++)
             all_memory(reg, x86_mem(base, disps[reg % 7]), immediates[reg % 10]);
     }
@@ -503,6 +506,15 @@ static void packed(unsigned to, unsigned from)
     expect("movups XMMWORD PTR %s,xmm%u", strchr(mem_text(64, x86_mem_index(from, X86_RAX, 48)), '['), to);
 }
 
+static void extracts(unsigned to, unsigned from)
+{
+    for (unsigned bits = 32; bits <= 64; bits += 32)
+        for (unsigned control = 0; control < 16; control++) {
+            x86_extract(e, bits, to, from, control);
+            expect("bextr %s,%s,%s", name_of(bits, to), name_of(bits, from), name_of(bits, control));
+        }
+}
+
 static void halves(unsigned to, unsigned from)
 {
     static const int32_t places[] = { 0, 16, -129 };
@@ -531,6 +543,7 @@ START_TEST(test_other)
             bits_of(to, from);
             packed(to, from);
             halves(to, from);
+            extracts(to, from);
         }
         x86_test_imm32(e, to, 0x40000);
         expect("test %s,0x40000", names32[to]);
