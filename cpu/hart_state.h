@@ -110,10 +110,10 @@ struct block {
 #define TLB_ALIGN 65536
 #define TLB_HEAD  0x8c0
 
-/* tag: the page's virtual address, or TLB_INVALID; host address = virtual address + addend. One comparison of
- * the tag with the page of the access's last byte decides validity, permission, canonical form and page
- * crossing. Tags and addends lie apart, so that translated code has an entry's place from an address by one
- * instruction. */
+/* tag: the number of the virtual page, or TLB_INVALID; host address = virtual address + addend. One
+ * comparison of the tag with the page of the access's last byte decides validity, permission, canonical form
+ * and page crossing. Tags and addends lie apart, so that translated code has an entry's place from an address
+ * by one instruction. */
 struct tlb_side {
     uint64_t tag[TLB_SIZE], addend[TLB_SIZE];
 };

@@ -286,22 +286,24 @@ void hart_view_tlb(const struct hart *hart,
             .sum = tlb->mode >> 2 & 1,
             .mxr = tlb->mode >> 3 & 1,
         };
-#define HOST(side) (const void *)(uintptr_t)(tlb->side.tag[i] + tlb->side.addend[i])
-#define EACH(count, tag, letter, physical, memory)                                                           \
+#define VADDR(side) (tlb->side.tag[i] << PAGE_SHIFT)
+#define HOST(side)  (const void *)(uintptr_t)(VADDR(side) + tlb->side.addend[i])
+#define EACH(count, tag, letter, virtual, physical, memory)                                                  \
     for (unsigned i = 0; i < (count); i++) {                                                                 \
         if (tlb->tag == TLB_INVALID)                                                                         \
             continue;                                                                                        \
         entry.kind = letter;                                                                                 \
-        entry.vaddr = tlb->tag;                                                                              \
+        entry.vaddr = virtual;                                                                               \
         entry.paddr = physical;                                                                              \
         entry.host = memory;                                                                                 \
         each(opaque, &entry);                                                                                \
     }
-        EACH(TLB_SIZE, read.tag[i], 'r', UINT64_MAX, HOST(read))
-        EACH(TLB_SIZE, write.tag[i], 'w', UINT64_MAX, HOST(write))
-        EACH(TLB_EXEC_SIZE, exec[i].tag, 'x', tlb->exec[i].paddr, NULL)
-        EACH(TLB_IO_SIZE, io[i].tag, 'd', tlb->io[i].paddr, NULL)
+        EACH(TLB_SIZE, read.tag[i], 'r', VADDR(read), UINT64_MAX, HOST(read))
+        EACH(TLB_SIZE, write.tag[i], 'w', VADDR(write), UINT64_MAX, HOST(write))
+        EACH(TLB_EXEC_SIZE, exec[i].tag, 'x', tlb->exec[i].tag, tlb->exec[i].paddr, NULL)
+        EACH(TLB_IO_SIZE, io[i].tag, 'd', tlb->io[i].tag, tlb->io[i].paddr, NULL)
 #undef EACH
+#undef VADDR
 #undef HOST
     }
 }

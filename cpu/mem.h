@@ -96,7 +96,7 @@ static inline bool mem_host_equal(const uint8_t *with, const uint8_t *host, size
 /* Can the entry for the access's first byte serve it? Its tag is compared with the page of the last byte. */
 static inline bool mem_hit(const struct tlb_side *side, uint64_t vaddr, unsigned size)
 {
-    return LIKELY(side->tag[TLB_INDEX(vaddr)] == ((vaddr + size - 1) & PAGE_MASK));
+    return LIKELY(side->tag[TLB_INDEX(vaddr)] == (vaddr + size - 1) >> PAGE_SHIFT);
 }
 
 static inline void *mem_hit_host(const struct tlb_side *side, uint64_t vaddr)

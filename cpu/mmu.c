@@ -231,7 +231,7 @@ static void note_large_page(struct tlb *tlb, uint64_t vaddr, uint64_t size)
 static void put_entry(struct tlb *tlb, enum mmu_access access, uint64_t tag, uint64_t addend)
 {
     struct tlb_side *side = access == MMU_WRITE ? &tlb->write : &tlb->read;
-    side->tag[TLB_INDEX(tag)] = tag;
+    side->tag[TLB_INDEX(tag)] = tag >> PAGE_SHIFT;
     side->addend[TLB_INDEX(tag)] = addend;
 }
 
@@ -361,7 +361,7 @@ void tlb_forget_writes(struct hart *hart)
 static void forget_entries(struct tlb_side *side, uint64_t host)
 {
     for (unsigned i = 0; i < TLB_SIZE; i++)
-        if (side->tag[i] + side->addend[i] == host)
+        if ((side->tag[i] << PAGE_SHIFT) + side->addend[i] == host)
             side->tag[i] = TLB_INVALID;
 }
 
@@ -467,9 +467,9 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     uint64_t tag = vaddr & PAGE_MASK;
     uint64_t *read = &tlb->read.tag[TLB_INDEX(vaddr)], *write = &tlb->write.tag[TLB_INDEX(vaddr)];
     struct tlb_io *io = &tlb->io[vaddr >> PAGE_SHIFT & (TLB_IO_SIZE - 1)];
-    if (*read == tag)
+    if (*read == tag >> PAGE_SHIFT)
         *read = TLB_INVALID;
-    if (*write == tag)
+    if (*write == tag >> PAGE_SHIFT)
         *write = TLB_INVALID;
     if (io->tag == tag)
         io->tag = TLB_INVALID;

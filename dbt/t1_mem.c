@@ -67,7 +67,7 @@ uint8_t *dbt_emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_re
         x86_mov(e, 64, X86_RCX, base);
     else
         x86_lea(e, 64, X86_RCX, x86_mem(base, high - 1));
-    x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
+    x86_shift_imm(e, X86_SHR, 64, X86_RCX, PAGE_SHIFT);
     x86_op_mem(e, X86_CMP, 64, X86_RCX, tlb_array(X86_RDX, side + offsetof(struct tlb_side, tag)));
     uint8_t *miss = x86_jcc(e, X86_NE);
     x86_load(e, 64, addend, tlb_array(X86_RDX, side + offsetof(struct tlb_side, addend)));

@@ -397,11 +397,11 @@ static void build_quick_fill(struct x86_emit *e)
     x86_op_imm(e, X86_AND, 32, X86_RSI, 1 << 13);
     x86_op(e, X86_ADD, 32, X86_RAX, X86_RSI);
     x86_mov(e, 64, X86_RSI, X86_RDX);
-    x86_op_imm(e, X86_AND, 64, X86_RSI, -(int32_t)PAGE_SIZE);
+    x86_shift_imm(e, X86_SHR, 64, X86_RSI, PAGE_SHIFT);
     x86_op_mem(e, X86_CMP, 64, X86_RSI, tlb_bytes(X86_RAX, offsetof(struct tlb, read.tag)));
     uint8_t *misses = x86_jcc(e, X86_NE);
     x86_load(e, 64, X86_RAX, tlb_bytes(X86_RAX, offsetof(struct tlb, read.addend)));
-    x86_mov(e, 64, X86_RDX, X86_RSI); /* the slot */
+    x86_op_imm(e, X86_AND, 64, X86_RDX, -(int32_t)PAGE_SIZE); /* the slot */
     x86_mov(e, 32, X86_RSI, X86_RCX);
     x86_shift_imm(e, X86_SHR, 32, X86_RSI, T2_FILL_SLOT_SHIFT);
     uint8_t *no_slot = x86_jcc(e, X86_E);
