@@ -17,7 +17,7 @@
 
 /* ---- Registers ---------------------------------------------------------------------------------------- */
 
-static struct x86_mem x_mem(unsigned guest)
+struct x86_mem t1_home(unsigned guest)
 {
     return hart_mem(8 * guest);
 }
@@ -34,7 +34,7 @@ static void load_guest(struct t1 *t, enum x86_reg to, unsigned guest)
     else if (t->in_rax == guest)
         x86_mov(&t->e, 64, to, X86_RAX);
     else
-        x86_load(&t->e, 64, to, x_mem(guest));
+        x86_load(&t->e, 64, to, t1_home(guest));
 }
 
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
@@ -71,7 +71,7 @@ void t1_set(struct t1 *t, enum x86_reg from)
     if (host != X86_NONE)
         x86_mov(&t->e, 64, host, from);
     else if (t->op.rd)
-        x86_store(&t->e, 64, x_mem(t->op.rd), from);
+        x86_store(&t->e, 64, t1_home(t->op.rd), from);
     t->set_from = from;
 }
 
@@ -85,7 +85,7 @@ void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, 
     else if (host != X86_NONE)
         x86_op(&t->e, op, bits, to, host);
     else
-        x86_op_mem(&t->e, op, bits, to, x_mem(guest));
+        x86_op_mem(&t->e, op, bits, to, t1_home(guest));
 }
 
 /* ---- Cold code ---------------------------------------------------------------------------------------- */
@@ -254,9 +254,24 @@ static void decode(const struct block *source, unsigned index, const struct hart
     isa_decode(&hart->isa, bits, op, NULL);
 }
 
-void t1_decode(const struct t1 *t, unsigned index, struct isa_operands *op)
+void t1_decode(struct t1 *t, unsigned index, struct isa_operands *op)
 {
-    decode(t->source, index, t->hart, op);
+    if (t->seen_next != index + 1)
+        decode(t->source, index, t->hart, &t->seen);
+    t->seen_next = index + 1;
+    *op = t->seen;
+}
+
+bool t1_in_memory(struct t1 *t)
+{
+    struct isa_operands next;
+    unsigned rd = t->op.rd;
+    if (dbt_pinned(rd) != X86_NONE || t->in_rax == rd)
+        return false;
+    if (t->index + 1 == t->block->count)
+        return true;
+    t1_decode(t, t->index + 1, &next);
+    return next.rs1 != rd && next.rs2 != rd;
 }
 
 /* How many instructions of the block are translated: all but an end that the interpreter is to do. */
@@ -298,12 +313,44 @@ static bool lower_zero_extension(struct t1 *t)
     return true;
 }
 
+/* lui or auipc, and addi or addiw, which goes on with the same register. True: both are done. */
+static bool lower_long_constant(struct t1 *t)
+{
+    struct isa_operands next, *op = &t->op;
+    bool relative = op->insn == ISA_INSN_auipc;
+    if ((op->insn != ISA_INSN_lui && !relative) || !op->rd || t->index + 1 == t->block->count)
+        return false;
+    t1_decode(t, t->index + 1, &next);
+    bool add = next.insn == ISA_INSN_addi || (next.insn == ISA_INSN_addiw && !relative);
+    if (!add || next.rd != op->rd || next.rs1 != op->rd || t->dbt->without[op->insn] ||
+        t->dbt->without[next.insn])
+        return false;
+    int64_t value = (int64_t)op->imm + next.imm + (relative ? (int64_t)t->offset : 0);
+    if (next.insn == ISA_INSN_addiw)
+        value = (int32_t)value;
+    if (relative && value != (int32_t)value)
+        return false;
+    enum x86_reg to = t1_dest(t);
+    if (relative) {
+        x86_load(&t->e, 64, to, HART_MEM(native.page));
+        x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)value);
+    } else {
+        x86_mov_imm(&t->e, to, value);
+    }
+    t1_set(t, to);
+    t->in_rax = to == X86_RAX ? op->rd : 0;
+    t->constant = op->rd;
+    t->relative = relative;
+    t->value = value;
+    return true;
+}
+
 void t1_lower(struct t1 *t)
 {
     t1_decode(t, t->index, &t->op);
     t->offset = (t->source->paddr & (PAGE_SIZE - 1)) + t->source->insns[t->index].offset;
     t->set_from = X86_NONE;
-    if (lower_zero_extension(t)) {
+    if (lower_zero_extension(t) || lower_long_constant(t)) {
         t->index++;
         return;
     }

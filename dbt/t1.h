@@ -61,10 +61,13 @@ struct t1 {
     struct hart *hart;
     const struct block *source;
     struct t1_block *block;
-    unsigned bytes;          /* of guest code */
-    struct isa_operands op;  /* the instruction */
-    unsigned index;          /* in the block */
-    unsigned offset;         /* in the page */
+    unsigned bytes;         /* of guest code */
+    struct isa_operands op; /* the instruction */
+    unsigned index;         /* in the block */
+    unsigned offset;        /* in the page */
+    struct isa_operands
+        seen; /* by t1_decode(), instruction seen_next - 1: who looks ahead decodes for the next one */
+    unsigned seen_next;
     bool stays;              /* the instruction behind the block is the interpreter's */
     bool ended;              /* control has left */
     unsigned in_rax;         /* the guest register, of those in memory, that rax holds now; 0: none */
@@ -97,6 +100,11 @@ enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch);
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest);
 /* Where to compute rd: its own host register, or rax. */
 enum x86_reg t1_dest(const struct t1 *t);
+/* Where a guest register that is not pinned lives. */
+struct x86_mem t1_home(unsigned guest);
+/* Whether the result had better go to t1_home() at once: rd lives there, is not in rax, and the next
+ * instruction does not want it. */
+bool t1_in_memory(struct t1 *t);
 /* rd = the host register, which is t1_dest() or a scratch one. */
 void t1_set(struct t1 *t, enum x86_reg from);
 void t1_forget_rax(struct t1 *t);
@@ -104,7 +112,7 @@ void t1_forget_rax(struct t1 *t);
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest);
 
 /* Decodes an instruction of the block. */
-void t1_decode(const struct t1 *t, unsigned index, struct isa_operands *op);
+void t1_decode(struct t1 *t, unsigned index, struct isa_operands *op);
 /* Lowers the instruction t->index, or two that make one, which moves t->index on. */
 void t1_lower(struct t1 *t);
 

@@ -23,11 +23,19 @@ static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
 {
     enum x86_reg to = t1_dest(t);
     unsigned source = copied(t, op);
+    if (source && bits == 64 && dbt_pinned(source) != X86_NONE && t1_in_memory(t)) {
+        t1_set(t, dbt_pinned(source));
+        return true;
+    }
     if (source) {
         t1_copy(t, to, source);
         if (bits == 32)
             x86_extend(&t->e, 32, true, to, to);
         t1_set(t, to);
+        return true;
+    }
+    if (bits == 64 && OP.rd == OP.rs1 && dbt_pinned(OP.rs2) != X86_NONE && t1_in_memory(t)) {
+        x86_mem_op(&t->e, op, 64, t1_home(OP.rd), dbt_pinned(OP.rs2));
         return true;
     }
     /* rs2 must survive the copy of rs1 into the destination. */
@@ -79,6 +87,19 @@ static bool set_if(struct t1 *t, enum x86_cond cond)
 static bool add_immediate(struct t1 *t)
 {
     enum x86_reg to = t1_dest(t), from = dbt_pinned(OP.rs1);
+    bool in_memory = t1_in_memory(t);
+    if (in_memory && OP.rs1 == 0) {
+        x86_store_imm(&t->e, 64, t1_home(OP.rd), OP.imm);
+        return true;
+    }
+    if (in_memory && OP.rs1 == OP.rd && OP.imm) {
+        x86_mem_op_imm(&t->e, X86_ADD, 64, t1_home(OP.rd), OP.imm);
+        return true;
+    }
+    if (in_memory && from != X86_NONE && !OP.imm) {
+        t1_set(t, from);
+        return true;
+    }
     if (OP.rs1 == 0 && OP.imm == 0) {
         x86_op(&t->e, X86_XOR, 32, to, to);
     } else if (OP.rs1 == 0) {
@@ -107,6 +128,10 @@ static bool add_immediate_word(struct t1 *t)
 
 static bool immediate(struct t1 *t, enum x86_alu op)
 {
+    if (OP.rd == OP.rs1 && t1_in_memory(t)) {
+        x86_mem_op_imm(&t->e, op, 64, t1_home(OP.rd), OP.imm);
+        return true;
+    }
     enum x86_reg to = t1_dest(t);
     t1_copy(t, to, OP.rs1);
     x86_op_imm(&t->e, op, 64, to, OP.imm);
@@ -148,6 +173,10 @@ static bool extend(struct t1 *t, unsigned bits, bool sign)
 
 static bool load_upper(struct t1 *t)
 {
+    if (t1_in_memory(t)) {
+        x86_store_imm(&t->e, 64, t1_home(OP.rd), OP.imm);
+        return true;
+    }
     x86_mov_imm(&t->e, t1_dest(t), OP.imm);
     t1_set(t, t1_dest(t));
     return true;

@@ -77,7 +77,10 @@ static void put_integer(struct guest *guest, struct program *program)
     static const unsigned registers[] = { T0, T1, T2, A0, A1, S4 };
     static const enum isa_insn two[] = { ISA_INSN_add,  ISA_INSN_sub,  ISA_INSN_sll,    ISA_INSN_slt,
                                          ISA_INSN_addw, ISA_INSN_mul,  ISA_INSN_divu,   ISA_INSN_rem,
-                                         ISA_INSN_min,  ISA_INSN_bset, ISA_INSN_mulhsu, ISA_INSN_czero_eqz };
+                                         ISA_INSN_min,  ISA_INSN_bset, ISA_INSN_mulhsu, ISA_INSN_czero_eqz,
+                                         ISA_INSN_and,  ISA_INSN_or,   ISA_INSN_xor };
+    static const enum isa_insn one[] = { ISA_INSN_addi, ISA_INSN_andi, ISA_INSN_ori, ISA_INSN_xori,
+                                         ISA_INSN_addiw };
     unsigned rd = registers[below(program, 6)], rs1 = registers[below(program, 6)];
     unsigned rs2 = registers[below(program, 6)];
     int32_t small = (int32_t)below(program, 4096) - 2048, upper = (int32_t)(below(program, 1 << 20) << 12);
@@ -88,7 +91,8 @@ static void put_integer(struct guest *guest, struct program *program)
         break;
     case 1:
         I(lui, rd, 0, 0, upper);
-        guest_put(guest, below(program, 2) ? ISA_INSN_addi : ISA_INSN_addiw, rs2, rd, 0, small);
+        guest_put(guest, below(program, 2) ? ISA_INSN_addi : ISA_INSN_addiw, below(program, 2) ? rd : rs2, rd,
+                  0, small);
         break;
     case 2:
         I(auipc, rd, 0, 0, upper);
@@ -98,8 +102,15 @@ static void put_integer(struct guest *guest, struct program *program)
         I(sd, 0, S3, rs1, 8 * (int32_t)below(program, 8));
         I(ld, rd, S3, 0, 8 * (int32_t)below(program, 8));
         break;
-    case 4: I(addi, rd, rs1, 0, small); break;
-    default: guest_put(guest, two[below(program, 12)], rd, rs1, rs2, 0); break;
+    case 4: /* often of a register with itself, of nothing, or by nothing: moves and constants */
+        guest_put(guest, one[below(program, 5)], rd,
+                  below(program, 3)   ? rs1
+                  : below(program, 2) ? rd
+                                      : 0,
+                  0, below(program, 4) ? small : 0);
+        break;
+    case 5: guest_put(guest, two[below(program, 15)], rd, below(program, 2) ? rd : 0, rs2, 0); break;
+    default: guest_put(guest, two[below(program, 15)], rd, rs1, rs2, 0); break;
     }
 }
 
