@@ -70,8 +70,7 @@ static struct tlb *map_tlbs(void)
     size_t before = -(uintptr_t)all % TLB_ALIGN;
     if (before)
         munmap(all, before);
-    if (before < TLB_ALIGN)
-        munmap(all + before + size, TLB_ALIGN - before);
+    munmap(all + before + size, TLB_ALIGN - before);
     return (struct tlb *)(void *)(all + before);
 }
 

@@ -200,8 +200,9 @@ void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset);
  * (*full) there is no room. */
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *block, bool *full);
 
-/* t1_mem.c: rdx = addend of the page that holds base + low to base + high - 1, by the side of the TLB at
- * offset `side`; rcx is lost. The returned jump is taken where the TLB has it not, or it is two pages. */
+/* t1_mem.c: `addend` = that of the page that holds base + low to base + high - 1, by the side of the TLB at
+ * offset `side`; rcx and rdx are lost. The returned jump is taken where the TLB has it not, or it is two
+ * pages. */
 uint8_t *dbt_emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
                           int32_t high, size_t side, enum x86_reg addend);
 
