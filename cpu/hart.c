@@ -23,6 +23,7 @@
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
+#include "util/map.h"
 
 /* ---- Making
  * --------------------------------------------------------------------------------------------------- */
@@ -59,24 +60,9 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
 }
 
-/* Zeroed, and only there where it is used: most of a TLB never is. */
-static struct tlb *map_tlbs(void)
-{
-    size_t size = TLB_POOL * sizeof(struct tlb), room = size + TLB_ALIGN;
-    uint8_t *all =
-        mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (all == MAP_FAILED)
-        return NULL;
-    size_t before = -(uintptr_t)all % TLB_ALIGN;
-    if (before)
-        munmap(all, before);
-    munmap(all + before + size, TLB_ALIGN - before);
-    return (struct tlb *)(void *)(all + before);
-}
-
 static bool allocate(struct hart *hart, struct error *error)
 {
-    hart->tlb_pool = map_tlbs();
+    hart->tlb_pool = map_aligned(TLB_POOL * sizeof(struct tlb), TLB_ALIGN);
     if (!hart->tlb_pool)
         return error_set(error, "hart %u: out of memory for its TLBs", hart->id);
     for (unsigned i = 0; i < TLB_POOL; i++)

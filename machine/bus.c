@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #include "util/log.h"
+#include "util/map.h"
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (UINT64_C(1) << PAGE_SHIFT)
@@ -356,17 +357,10 @@ static bool insert_region(struct bus *bus, const struct region *new_region, stru
 /* Large memories start at a huge page of the host, so that the kernel can back them with huge pages. */
 static void *map_memory(uint64_t size)
 {
-    uint64_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
-    uint8_t *raw =
-        mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (raw == MAP_FAILED || !slack)
-        return raw;
-    uint8_t *host = (uint8_t *)(((uintptr_t)raw + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-    if (host > raw)
-        munmap(raw, (size_t)(host - raw));
-    if (host < raw + slack)
-        munmap(host + size, (size_t)(raw + slack - host));
-    madvise(host, size, MADV_HUGEPAGE); /* only faster; may be refused */
+    bool large = size >= HUGE_PAGE;
+    void *host = map_aligned(size, large ? HUGE_PAGE : PAGE_SIZE);
+    if (host && large)
+        madvise(host, size, MADV_HUGEPAGE); /* only faster; may be refused */
     return host;
 }
 
@@ -377,7 +371,7 @@ static uint8_t *add_memory(struct bus *bus, struct region *region, struct error 
         return NULL;
     }
     void *host = map_memory(region->size);
-    if (host == MAP_FAILED) {
+    if (!host) {
         error_set(error, "cannot get %" PRIu64 " MiB of memory for the guest: %s; give it less with -m",
                   region->size >> 20, strerror(errno));
         return NULL;
