@@ -13,7 +13,6 @@ checker=$4
 kills=${5:-5}
 seed=${RVIVE_SEED:-$(date +%s)}
 echo "seed $seed (RVIVE_SEED=$seed repeats the writes)"
-need_guest
 
 mkdir "$work/guest"
 "${cross}gcc" -D_GNU_SOURCE -O2 -static -pthread -o "$work/guest/disk_kill" "$top/tests/linux/disk_kill.c" || fail "no guest program"
@@ -28,8 +27,7 @@ for disk in vda vdb; do
 done
 wait
 END
-(cd "$work/guest" && printf 'go\ndisk_kill\n' | cpio -o -H newc --quiet) >"$work/extra.cpio"
-cat "$initramfs" "$work/extra.cpio" >"$work/initramfs.cpio"
+make_initramfs "$work/guest"
 # On a backing file and with the usual clusters over PCI; with small ones over MMIO.
 truncate -s 128M "$work/base.raw"
 "$img" create -q -f qcow2 -b "$work/base.raw" -F raw "$work/pci.qcow2"
@@ -58,7 +56,7 @@ kill=0
 while [ $kill -lt "$kills" ]; do
     kill=$((kill + 1))
     life=$(((seed + kill) % 65536))
-    setsid $emulator -M virt -m 256M -smp 2 -nographic -no-reboot -kernel "$vmlinux" -initrd "$work/initramfs.cpio" \
+    setsid $emulator -M virt -m 256M -smp 2 -nographic -no-reboot -kernel "$vmlinux" -initrd "$work/initramfs" \
         -append "console=ttyS0 quiet rvive.test=run:/go rvive.seed=$life" \
         -drive file="$work/pci.qcow2",if=none,format=qcow2,discard=unmap,id=a -device virtio-blk-pci,drive=a \
         -drive file="$work/mmio.qcow2",if=none,format=qcow2,discard=unmap,id=b -device virtio-blk-device,drive=b \

@@ -80,15 +80,14 @@ for disk in vda vdb vdc; do
 done
 wait
 END
-(cd "$work/guest" && echo go | cpio -o -H newc --quiet) >"$work/extra.cpio"
-cat "$initramfs" "$work/extra.cpio" >"$work/initramfs.cpio"
+make_initramfs "$work/guest"
 truncate -s 64M "$work/vda.raw" "$work/base.raw"
 "$img" create -q -f qcow2 "$work/vdb.qcow2" 64M
 "$img" create -q -f qcow2 -b "$work/base.raw" -F raw "$work/vdc.qcow2"
 
 # rvive_with COMMAND WHAT: COMMAND is what comes before the emulator.
 rvive_with() {
-    $1 $emulator -M virt -m 512M -smp 2 -nographic -no-reboot -kernel "$vmlinux" -initrd "$work/initramfs.cpio" \
+    $1 $emulator -M virt -m 512M -smp 2 -nographic -no-reboot -kernel "$vmlinux" -initrd "$work/initramfs" \
         -append "console=ttyS0 quiet rvive.test=run:/go rvive.fio=$2" \
         -virtfs "local,path=$fio,mount_tag=fio,security_model=none,readonly=on" \
         -drive file="$work/vda.raw",if=none,format=raw,id=a -device virtio-blk-pci,drive=a \

@@ -22,6 +22,18 @@ need_guest() {
     [ -f "$initramfs" ] || die "no guest in $guest_dir: run roms/run.sh --fetch-only first"
 }
 
+# make_initramfs FOLDER [MORE]: $work/initramfs is the usual one with what is in FOLDER, and with roms' initramfs-MORE.cpio.
+make_initramfs() {
+    need_guest
+    (cd "$1" && find . | cpio --quiet -o -H newc) >"$work/own.cpio"
+    make_more=
+    if [ $# -gt 1 ]; then
+        make_more=$guest_dir/initramfs-$2.cpio
+        [ -f "$make_more" ] || die "no initramfs-$2.cpio: run roms/make-initramfs.sh"
+    fi
+    cat "$initramfs" ${make_more:+"$make_more"} "$work/own.cpio" >"$work/initramfs"
+}
+
 fail() {
     echo "FAILED: $*" >&2
     exit 1

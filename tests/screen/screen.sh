@@ -11,15 +11,11 @@ screen=$console # the first argument
 bus=$3
 here=$top/tests/screen
 
-need_guest
-[ -f "$guest_dir/initramfs-screen.cpio" ] || die "no initramfs-screen.cpio: run roms/make-initramfs.sh"
-
 # The guest: the usual initramfs, its screen drivers, and the program.
 mkdir "$work/root"
 "${cross}gcc" -O2 -static -I"$here" "$here/picture.c" -o "$work/root/picture"
 echo 'exec /picture >/dev/console 2>&1' >"$work/root/run.sh"
-(cd "$work/root" && find . | cpio --quiet -o -H newc) >"$work/own.cpio"
-cat "$initramfs" "$guest_dir/initramfs-screen.cpio" "$work/own.cpio" >"$work/initramfs"
+make_initramfs "$work/root" screen
 
 # A server on a display that is free.
 Xvfb -displayfd 3 -screen 0 1600x1200x24 -nolisten tcp 3>"$work/display" 2>"$work/xvfb.log" &

@@ -9,12 +9,10 @@ screen=$console # the first argument
 device=$3
 here=$top/tests/screen
 
-need_guest
 mkdir "$work/root"
 "${cross}gcc" -O2 -static -I"$here" "$here/picture.c" -o "$work/root/picture"
 echo 'exec /picture >/dev/console 2>&1' >"$work/root/run.sh"
-(cd "$work/root" && find . | cpio --quiet -o -H newc) >"$work/own.cpio"
-cat "$initramfs" "$guest_dir/initramfs-screen.cpio" "$work/own.cpio" >"$work/initramfs"
+make_initramfs "$work/root" screen
 vnc=$((41000 + $$ % 10000))
 : >"$work/serial"
 $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \

@@ -10,8 +10,6 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 bus=$3
 here=$top/tests/sound
 
-need_guest
-[ -f "$guest_dir/initramfs-sound.cpio" ] || die "no initramfs-sound.cpio: run roms/make-initramfs.sh"
 mkdir "$work/root"
 "${cross}gcc" -O2 -static "$here/tone.c" -lm -o "$work/root/tone"
 
@@ -26,8 +24,7 @@ record() { card=$1 && shift && /tone record "/dev/snd/pcmC${card}D0c" "$@"; }
 END
         cat
     } >"$work/root/run.sh"
-    (cd "$work/root" && find . | cpio --quiet -o -H newc) >"$work/own.cpio"
-    cat "$initramfs" "$guest_dir/initramfs-sound.cpio" "$work/own.cpio" >"$work/initramfs"
+    make_initramfs "$work/root" sound
 }
 
 # run_guest ARGUMENTS...: what the guest prints is in $work/heard. Whether the sound came in time depends on the host too:
