@@ -75,6 +75,14 @@ void t1_set(struct t1 *t, enum x86_reg from)
     t->set_from = from;
 }
 
+void t1_set_address(struct t1 *t, int32_t distance)
+{
+    enum x86_reg to = t1_dest(t);
+    x86_load(&t->e, 64, to, HART_MEM(native.page));
+    x86_op_imm(&t->e, X86_ADD, 64, to, distance);
+    t1_set(t, to);
+}
+
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest)
 {
     enum x86_reg host = dbt_pinned(guest);
@@ -187,6 +195,12 @@ static bool is_jump(enum isa_insn insn)
     return insn == ISA_INSN_jal || insn == ISA_INSN_jalr || isa_entry(insn)->flags & ISA_BRANCH;
 }
 
+/* Behind two instructions that were lowered as one, which lower_one() does not see. */
+static void keep_in_rax(struct t1 *t)
+{
+    t->in_rax = t1_dest(t) == X86_RAX ? t->op.rd : 0;
+}
+
 /* lui and auipc begin a constant, addi and addiw go on with it, which makes one move of the two. True: the
  * instruction is done. */
 static bool lower_constant(struct t1 *t)
@@ -208,7 +222,7 @@ static bool lower_constant(struct t1 *t)
     t->value = op->insn == ISA_INSN_addiw ? (int32_t)(t->value + op->imm) : t->value + op->imm;
     x86_mov_imm(&t->e, t1_dest(t), t->value);
     t1_set(t, t1_dest(t));
-    t->in_rax = t1_dest(t) == X86_RAX ? op->rd : 0;
+    keep_in_rax(t);
     return true;
 }
 
@@ -307,7 +321,7 @@ static bool lower_zero_extension(struct t1 *t)
         x86_shift_imm(&t->e, X86_SHR, 64, to, (unsigned)next.imm);
     }
     t1_set(t, to);
-    t->in_rax = to == X86_RAX ? op->rd : 0;
+    keep_in_rax(t);
     if (t->constant == op->rd)
         t->constant = 0;
     return true;
@@ -330,15 +344,13 @@ static bool lower_long_constant(struct t1 *t)
         value = (int32_t)value;
     if (relative && value != (int32_t)value)
         return false;
-    enum x86_reg to = t1_dest(t);
     if (relative) {
-        x86_load(&t->e, 64, to, HART_MEM(native.page));
-        x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)value);
+        t1_set_address(t, (int32_t)value);
     } else {
-        x86_mov_imm(&t->e, to, value);
+        x86_mov_imm(&t->e, t1_dest(t), value);
+        t1_set(t, t1_dest(t));
     }
-    t1_set(t, to);
-    t->in_rax = to == X86_RAX ? op->rd : 0;
+    keep_in_rax(t);
     t->constant = op->rd;
     t->relative = relative;
     t->value = value;

@@ -65,8 +65,9 @@ struct t1 {
     struct isa_operands op; /* the instruction */
     unsigned index;         /* in the block */
     unsigned offset;        /* in the page */
-    struct isa_operands
-        seen; /* by t1_decode(), instruction seen_next - 1: who looks ahead decodes for the next one */
+    /* What t1_decode() decoded last, for who looks ahead decodes for the next one: instruction seen_next - 1.
+     */
+    struct isa_operands seen;
     unsigned seen_next;
     bool stays;              /* the instruction behind the block is the interpreter's */
     bool ended;              /* control has left */
@@ -107,6 +108,8 @@ struct x86_mem t1_home(unsigned guest);
 bool t1_in_memory(struct t1 *t);
 /* rd = the host register, which is t1_dest() or a scratch one. */
 void t1_set(struct t1 *t, enum x86_reg from);
+/* rd = the address of the page + distance. */
+void t1_set_address(struct t1 *t, int32_t distance);
 void t1_forget_rax(struct t1 *t);
 /* op `to`, guest register. */
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest);

@@ -18,19 +18,28 @@ static unsigned copied(const struct t1 *t, enum x86_alu op)
     return OP.rs1 == 0 ? OP.rs2 : OP.rs2 == 0 ? OP.rs1 : 0;
 }
 
+/* rd = the guest register. */
+static bool move(struct t1 *t, unsigned from)
+{
+    enum x86_reg host = dbt_pinned(from);
+    if (host == X86_NONE || !t1_in_memory(t)) {
+        host = t1_dest(t);
+        t1_copy(t, host, from);
+    }
+    t1_set(t, host);
+    return true;
+}
+
 /* rd = rs1 op rs2; the W forms compute 32 bits and extend the sign. */
 static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
 {
     enum x86_reg to = t1_dest(t);
     unsigned source = copied(t, op);
-    if (source && bits == 64 && dbt_pinned(source) != X86_NONE && t1_in_memory(t)) {
-        t1_set(t, dbt_pinned(source));
-        return true;
-    }
+    if (source && bits == 64)
+        return move(t, source);
     if (source) {
         t1_copy(t, to, source);
-        if (bits == 32)
-            x86_extend(&t->e, 32, true, to, to);
+        x86_extend(&t->e, 32, true, to, to);
         t1_set(t, to);
         return true;
     }
@@ -84,32 +93,37 @@ static bool set_if(struct t1 *t, enum x86_cond cond)
 
 /* ---- One register and an immediate --------------------------------------------------------------------- */
 
-static bool add_immediate(struct t1 *t)
+static bool set_constant(struct t1 *t)
 {
-    enum x86_reg to = t1_dest(t), from = dbt_pinned(OP.rs1);
-    bool in_memory = t1_in_memory(t);
-    if (in_memory && OP.rs1 == 0) {
+    enum x86_reg to = t1_dest(t);
+    if (t1_in_memory(t)) {
         x86_store_imm(&t->e, 64, t1_home(OP.rd), OP.imm);
         return true;
     }
-    if (in_memory && OP.rs1 == OP.rd && OP.imm) {
+    if (OP.imm == 0)
+        x86_op(&t->e, X86_XOR, 32, to, to);
+    else
+        x86_mov_imm(&t->e, to, OP.imm);
+    t1_set(t, to);
+    return true;
+}
+
+static bool add_immediate(struct t1 *t)
+{
+    enum x86_reg to = t1_dest(t), from = dbt_pinned(OP.rs1);
+    if (OP.rs1 == 0)
+        return set_constant(t);
+    if (OP.imm == 0)
+        return move(t, OP.rs1);
+    if (OP.rs1 == OP.rd && t1_in_memory(t)) {
         x86_mem_op_imm(&t->e, X86_ADD, 64, t1_home(OP.rd), OP.imm);
         return true;
     }
-    if (in_memory && from != X86_NONE && !OP.imm) {
-        t1_set(t, from);
-        return true;
-    }
-    if (OP.rs1 == 0 && OP.imm == 0) {
-        x86_op(&t->e, X86_XOR, 32, to, to);
-    } else if (OP.rs1 == 0) {
-        x86_mov_imm(&t->e, to, OP.imm);
-    } else if (from != X86_NONE && OP.imm && from != to) {
+    if (from != X86_NONE && from != to) {
         x86_lea(&t->e, 64, to, x86_mem(from, OP.imm));
     } else {
         t1_copy(t, to, OP.rs1);
-        if (OP.imm)
-            x86_op_imm(&t->e, X86_ADD, 64, to, OP.imm);
+        x86_op_imm(&t->e, X86_ADD, 64, to, OP.imm);
     }
     t1_set(t, to);
     return true;
@@ -171,29 +185,10 @@ static bool extend(struct t1 *t, unsigned bits, bool sign)
     return true;
 }
 
-static bool load_upper(struct t1 *t)
-{
-    if (t1_in_memory(t)) {
-        x86_store_imm(&t->e, 64, t1_home(OP.rd), OP.imm);
-        return true;
-    }
-    x86_mov_imm(&t->e, t1_dest(t), OP.imm);
-    t1_set(t, t1_dest(t));
-    return true;
-}
-
+/* The sum has 32 bits: the lower 12 bits of one and the upper 20 of the other are 0. */
 static bool add_upper_to_pc(struct t1 *t)
 {
-    enum x86_reg to = t1_dest(t);
-    x86_load(&t->e, 64, to, HART_MEM(native.page));
-    int64_t sum = (int64_t)OP.imm + t->offset;
-    if (sum == (int32_t)sum) {
-        x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)sum);
-    } else {
-        x86_op_imm(&t->e, X86_ADD, 64, to, OP.imm);
-        x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)t->offset);
-    }
-    t1_set(t, to);
+    t1_set_address(t, OP.imm + (int32_t)t->offset);
     return true;
 }
 
@@ -219,7 +214,7 @@ static bool nothing(struct t1 *t)
         return OP.rd == 0 || (call);                                                                         \
     }
 
-LOWER(lui, load_upper(t))
+LOWER(lui, set_constant(t))
 LOWER(auipc, add_upper_to_pc(t))
 LOWER(addi, add_immediate(t))
 LOWER(slti, set_if_immediate(t, X86_L))
