@@ -31,10 +31,10 @@ die() {
     exit 1
 }
 
-# build_rvive: configures and builds the emulator in build/ (Release).
+# build_rvive: configures and builds the emulator and rvive-img in build/ (Release).
 build_rvive() {
     [ -f "$top/build/build.ninja" ] || cmake -S "$top" -B "$top/build" -G Ninja || die "cmake failed in $top/build"
-    ninja -C "$top/build" rvive || die "the build failed in $top/build"
+    ninja -C "$top/build" rvive rvive-img || die "the build failed in $top/build"
 }
 
 # The mirrors that the system's own apt uses for its main archive, one a line. apt is asked, so every format of its

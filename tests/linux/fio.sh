@@ -12,7 +12,6 @@ set -- "$top/build/tests/linux/console" "$top/build/rvive"
 . "$top/tests/linux/lib.sh"
 sh "$top/roms/run.sh" --fetch-only
 build_rvive
-ninja -C "$top/build" rvive-img >&2
 img=$top/build/rvive-img
 seed=${RVIVE_SEED:-$(date +%s)}
 echo "seed $seed (RVIVE_SEED=$seed repeats the moments)"

@@ -7,6 +7,6 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/roms/lib.sh"
 sh "$top/roms/run.sh" --fetch-only
 build_rvive
-ninja -C "$top/build" rvive-img disk_kill console >&2
+ninja -C "$top/build" disk_kill console >&2
 exec sh "$top/tests/linux/disk_kill.sh" "$top/build/tests/linux/console" "$top/build/rvive" "$top/build/rvive-img" \
     "$top/build/tests/linux/disk_kill" "${1:-20}"
