@@ -139,7 +139,7 @@ static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uin
     hart->native.end = hart_instructions(hart) + DBT_SLICE;
     hart->native.link = DBT_NO_LINK;
     hart->native.exit = NATIVE_EXIT_OTHER;
-    dbt->enter((uint8_t *)hart + HART_BIAS, entry, hart->tlb_data);
+    dbt->enter((uint8_t *)hart + HART_BIAS, entry);
     atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
                           memory_order_relaxed);
     if (hart->native.link != DBT_NO_LINK) { /* by a jump whose target is not translated yet */

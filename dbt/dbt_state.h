@@ -123,7 +123,7 @@ struct dbt {
     struct dbt_counters counters;
 
     /* Thunks: where they run. */
-    void (*enter)(void *hart_biased, const uint8_t *entry, void *tlb);
+    void (*enter)(void *hart_biased, const uint8_t *entry);
     const uint8_t *resume; /* after a trap */
     const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss, *find;
     const uint8_t *link, *jump;

@@ -3,7 +3,7 @@
  * The fixed pieces of host code at the start of the cache: entering and leaving translated code, and its
  * calls to C.
  *
- * - enter(hart + bias, entry, tlb) saves what C wants kept, loads the pinned registers, jumps to `entry`.
+ * - enter(hart + bias, entry) saves what C wants kept, loads the pinned registers, jumps to `entry`.
  * - leave stores the pinned registers and returns from enter(); leave_at (eax: page offset), leave_miss (rax:
  *   pc) and leave_link (eax: link) note where the guest is first.
  * - slice_at (eax) and slice_pc (rax) are called when the budget is used up: they give a new one, or leave if
@@ -257,7 +257,7 @@ static const enum x86_reg kept[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14
 
 static void build_enter(struct dbt *dbt, struct x86_emit *e)
 {
-    dbt->enter = (void (*)(void *, const uint8_t *, void *))(uintptr_t)x86_here(e);
+    dbt->enter = (void (*)(void *, const uint8_t *))(uintptr_t)x86_here(e);
     for (unsigned i = 0; i < 6; i++)
         x86_push(e, kept[i]);
     x86_op_imm(e, X86_SUB, 64, X86_RSP, ENTER_FRAME);
@@ -266,7 +266,7 @@ static void build_enter(struct dbt *dbt, struct x86_emit *e)
     x86_store(e, 64, HART_MEM(native.stack), X86_RSP);
     x86_lea(e, 64, X86_RAX, x86_mem(X86_RSP, -STACK_MAX));
     x86_store(e, 64, HART_MEM(native.stack_limit), X86_RAX);
-    x86_lea(e, 64, HOST_TLB, x86_mem(X86_RDX, TLB_BIAS));
+    load_tlb(e);
     x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_mov(e, 64, X86_RAX, X86_RSI);
     load_pinned(e, 0);
