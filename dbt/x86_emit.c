@@ -206,6 +206,12 @@ void x86_imul(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg f
     emit_reg(e, form_of(0x0faf, bits), to, from);
 }
 
+void x86_imul_imm(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, int32_t value)
+{
+    emit_reg(e, form_of(0x69, bits), to, from);
+    x86_dword(e, (uint32_t)value);
+}
+
 void x86_not(struct x86_emit *e, unsigned bits, enum x86_reg to)
 {
     emit_reg(e, form_of(0xf7, bits), 2, to);

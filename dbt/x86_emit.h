@@ -133,6 +133,8 @@ void x86_test_mem_imm(struct x86_emit *e, struct x86_mem a, int32_t value);
 void x86_shift_imm(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to, unsigned count);
 void x86_shift_cl(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to);
 void x86_imul(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from);
+/* to = from * value. */
+void x86_imul_imm(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, int32_t value);
 void x86_not(struct x86_emit *e, unsigned bits, enum x86_reg to);
 void x86_neg(struct x86_emit *e, unsigned bits, enum x86_reg to);
 /* rdx:rax = rax * from. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * VEX encodings; see x86_vex.h. Always the three-byte form of VEX: code size has not
- * been seen to matter.
+ * VEX encodings; see x86_vex.h. Always the three-byte form of VEX: code size has not been seen to matter.
  */
 #include "dbt/x86_vex.h"
 
@@ -64,13 +63,6 @@ void x86_singles_to_halves_mem(struct x86_emit *e, struct x86_mem to, unsigned f
     x86_byte(e, mode);
 }
 
-static void rex(struct x86_emit *e, unsigned bits, unsigned reg, unsigned index, unsigned rm)
-{
-    unsigned value = (bits == 64 ? 8u : 0) | (reg & 8 ? 4 : 0) | (index & 8 ? 2 : 0) | (rm & 8 ? 1 : 0);
-    if (value)
-        x86_byte(e, 0x40 | value);
-}
-
 void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to, enum x86_reg from,
                   enum x86_reg count)
 {
@@ -86,12 +78,4 @@ void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_re
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count)
 {
     x86_vex_imm(e, (struct x86_vex){ 0xf0, X86_0F3A, X86_PP_F2, bits == 64 }, to, 0, from, count);
-}
-
-void x86_imul_imm(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, int32_t value)
-{
-    rex(e, bits, to, 0, from);
-    x86_byte(e, 0x69);
-    x86_byte(e, 0xc0 | (to & 7) << 3 | (from & 7));
-    x86_dword(e, (uint32_t)value);
 }

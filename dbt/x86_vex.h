@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI1, BMI2). The caller has
- * asked x86_v3_supported() before.
+ * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI1, BMI2). The caller has asked
+ * x86_v3_supported() before.
  */
 #ifndef DBT_X86_VEX_H
 #define DBT_X86_VEX_H
@@ -50,7 +50,5 @@ void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86
 void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, enum x86_reg control);
 /* to = from rotated right by an immediate. */
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count);
-/* to = from * value. */
-void x86_imul_imm(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, int32_t value);
 
 #endif

@@ -177,6 +177,11 @@ static void two_registers(unsigned bits, unsigned to, unsigned from)
     expect("test %s,%s", a, b);
     x86_imul(e, bits, to, from);
     expect("imul %s,%s", a, b);
+    EACH(i, immediates)
+    {
+        x86_imul_imm(e, bits, to, from, immediates[i]);
+        expect("imul %s,%s,0x%llx", a, b, imm_of(bits, immediates[i]));
+    }
     EACH(i, conds)
     {
         x86_cmov(e, conds[i].cond, bits, to, from);
