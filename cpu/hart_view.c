@@ -273,37 +273,51 @@ bool hart_view_translate(struct hart *hart, uint64_t vaddr, uint64_t *paddr)
 
 /* ---- The software TLB ---------------------------------------------------------------------------------- */
 
+struct tlb_teller {
+    void (*each)(void *opaque, const struct hart_view_tlb_entry *entry);
+    void *opaque;
+    struct hart_view_tlb_entry entry;
+};
+
+static void tell(struct tlb_teller *teller, char kind, uint64_t vaddr, uint64_t paddr, uint64_t host)
+{
+    teller->entry.kind = kind;
+    teller->entry.vaddr = vaddr;
+    teller->entry.paddr = paddr;
+    teller->entry.host = (const void *)(uintptr_t)host;
+    teller->each(teller->opaque, &teller->entry);
+}
+
+static void tell_side(struct tlb_teller *teller, char kind, const struct tlb_side *side)
+{
+    for (unsigned i = 0; i < TLB_SIZE; i++) {
+        uint64_t vaddr = side->tag[i] << PAGE_SHIFT;
+        if (side->tag[i] != TLB_INVALID)
+            tell(teller, kind, vaddr, UINT64_MAX, vaddr + side->addend[i]);
+    }
+}
+
 void hart_view_tlb(const struct hart *hart,
                    void (*each)(void *opaque, const struct hart_view_tlb_entry *entry), void *opaque)
 {
+    struct tlb_teller teller = { .each = each, .opaque = opaque };
     for (unsigned n = 0; n < TLB_POOL; n++) {
         const struct tlb *tlb = &hart->tlb_pool[n];
         if (tlb->mode == TLB_FREE)
             continue;
-        struct hart_view_tlb_entry entry = {
+        teller.entry = (struct hart_view_tlb_entry){
             .asid = hart->isa.xlen == 32 ? tlb->satp >> 22 & 0x1ff : tlb->satp >> 44 & 0xffff,
             .privilege = tlb->mode & 3,
             .sum = tlb->mode >> 2 & 1,
             .mxr = tlb->mode >> 3 & 1,
         };
-#define VADDR(side) (tlb->side.tag[i] << PAGE_SHIFT)
-#define HOST(side)  (const void *)(uintptr_t)(VADDR(side) + tlb->side.addend[i])
-#define EACH(count, tag, letter, virtual, physical, memory)                                                  \
-    for (unsigned i = 0; i < (count); i++) {                                                                 \
-        if (tlb->tag == TLB_INVALID)                                                                         \
-            continue;                                                                                        \
-        entry.kind = letter;                                                                                 \
-        entry.vaddr = virtual;                                                                               \
-        entry.paddr = physical;                                                                              \
-        entry.host = memory;                                                                                 \
-        each(opaque, &entry);                                                                                \
-    }
-        EACH(TLB_SIZE, read.tag[i], 'r', VADDR(read), UINT64_MAX, HOST(read))
-        EACH(TLB_SIZE, write.tag[i], 'w', VADDR(write), UINT64_MAX, HOST(write))
-        EACH(TLB_EXEC_SIZE, exec[i].tag, 'x', tlb->exec[i].tag, tlb->exec[i].paddr, NULL)
-        EACH(TLB_IO_SIZE, io[i].tag, 'd', tlb->io[i].tag, tlb->io[i].paddr, NULL)
-#undef EACH
-#undef VADDR
-#undef HOST
+        tell_side(&teller, 'r', &tlb->read);
+        tell_side(&teller, 'w', &tlb->write);
+        for (unsigned i = 0; i < TLB_EXEC_SIZE; i++)
+            if (tlb->exec[i].tag != TLB_INVALID)
+                tell(&teller, 'x', tlb->exec[i].tag, tlb->exec[i].paddr, 0);
+        for (unsigned i = 0; i < TLB_IO_SIZE; i++)
+            if (tlb->io[i].tag != TLB_INVALID)
+                tell(&teller, 'd', tlb->io[i].tag, tlb->io[i].paddr, 0);
     }
 }
