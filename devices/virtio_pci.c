@@ -18,13 +18,17 @@
 #include "util/log.h"
 
 enum { VENDOR = 0x1af4, MODERN_DEVICE = 0x1040, MODERN_SUBSYSTEM = 0x1100, CLASS_VGA = 0x030000 };
-enum { BAR_LEGACY = 0, BAR_MSIX = 1, BAR_MODERN = 4 };
-enum { BAR_VGA_MEMORY = 0, BAR_VGA_MODERN = 2, BAR_VGA_MSIX = 4 };
+enum { BAR_LEGACY = 0, BAR_VGA_MEMORY = 0 };                                    /* no function has both */
 enum { REGION_COMMON, REGION_ISR, REGION_DEVICE, REGION_NOTIFY, REGION_COUNT }; /* modern */
 #define REGION_BYTES    0x1000u
 #define MODERN_BYTES    (REGION_COUNT * REGION_BYTES)
 #define MSIX_BAR_MIN    0x1000u
 #define VIRTIO_CAP_SIZE 16u
+
+static const struct virtio_pci_layout plain_layout = { .modern = 4, .msix = 1, .modern_bytes = MODERN_BYTES };
+static const struct virtio_pci_layout vga_layout = {
+    .modern = 2, .msix = 4, .structures_at = BOCHS_VBE_REGISTERS, .modern_bytes = 2 * MODERN_BYTES
+};
 
 enum { /* section 4.1.4: cfg_type, and where the capability is */
        CAP_COMMON = 1,
@@ -174,15 +178,15 @@ static void modern_write(struct virtio_pci *pci, uint64_t offset, unsigned size,
 static uint64_t bar_read(struct pci_function *function, unsigned bar, uint64_t offset, unsigned size)
 {
     struct virtio_pci *pci = of_function(function);
-    if (bar == pci->bar_msix)
+    if (bar == pci->layout->msix)
         return 0; /* between the table and the pending bits */
     if (pci->vga && bar == BAR_VGA_MEMORY)
         return bochs_vbe_read_memory(pci->vga, offset, size);
-    if (bar == pci->bar_modern && offset < pci->structures_at)
+    if (bar == pci->layout->modern && offset < pci->layout->structures_at)
         return bochs_vbe_read_register(pci->vga, offset, size);
     pthread_mutex_lock(&pci->vdev->lock);
-    uint32_t value = bar == pci->bar_modern ? modern_read(pci, offset - pci->structures_at, size)
-                                            : virtio_pci_legacy_read(pci, (unsigned)offset, size);
+    uint32_t value = bar == pci->layout->modern ? modern_read(pci, offset - pci->layout->structures_at, size)
+                                                : virtio_pci_legacy_read(pci, (unsigned)offset, size);
     pthread_mutex_unlock(&pci->vdev->lock);
     return value;
 }
@@ -191,19 +195,19 @@ static void bar_write(struct pci_function *function, unsigned bar, uint64_t offs
                       uint64_t value)
 {
     struct virtio_pci *pci = of_function(function);
-    if (bar == pci->bar_msix)
+    if (bar == pci->layout->msix)
         return;
     if (pci->vga && bar == BAR_VGA_MEMORY) {
         bochs_vbe_write_memory(pci->vga, offset, size, value);
         return;
     }
-    if (bar == pci->bar_modern && offset < pci->structures_at) {
+    if (bar == pci->layout->modern && offset < pci->layout->structures_at) {
         bochs_vbe_write_register(pci->vga, offset, size, value);
         return;
     }
     pthread_mutex_lock(&pci->vdev->lock);
-    if (bar == pci->bar_modern)
-        modern_write(pci, offset - pci->structures_at, size, (uint32_t)value);
+    if (bar == pci->layout->modern)
+        modern_write(pci, offset - pci->layout->structures_at, size, (uint32_t)value);
     else
         virtio_pci_legacy_write(pci, (unsigned)offset, size, (uint32_t)value);
     pthread_mutex_unlock(&pci->vdev->lock);
@@ -372,16 +376,15 @@ static void add_structure(struct virtio_pci *pci, unsigned at, unsigned type, un
     pci_function_set_config(function, at + 3, 1, type);
     if (type == CAP_ACCESS)
         return;
-    pci_function_set_config(function, at + 4, 1, pci->bar_modern);
-    pci_function_set_config(function, at + 8, 4, pci->structures_at + region * REGION_BYTES);
+    pci_function_set_config(function, at + 4, 1, pci->layout->modern);
+    pci_function_set_config(function, at + 8, 4, pci->layout->structures_at + region * REGION_BYTES);
     pci_function_set_config(function, at + 12, 4, REGION_BYTES);
 }
 
 static void add_modern(struct virtio_pci *pci)
 {
     struct pci_function *function = &pci->function;
-    uint32_t bytes = pci->vga ? 2 * MODERN_BYTES : MODERN_BYTES;
-    pci_function_set_bar(function, pci->bar_modern, PCI_BAR_MEM64, bytes, true);
+    pci_function_set_bar(function, pci->layout->modern, PCI_BAR_MEM64, pci->layout->modern_bytes, true);
     add_structure(pci, CAP_COMMON_AT, CAP_COMMON, REGION_COMMON, 0);
     add_structure(pci, CAP_ISR_AT, CAP_ISR, REGION_ISR, 0);
     add_structure(pci, CAP_DEVICE_AT, CAP_DEVICE, REGION_DEVICE, 0);
@@ -408,9 +411,9 @@ static bool add_msix(struct virtio_pci *pci, uint32_t vectors, struct error *err
     uint32_t size = MSIX_BAR_MIN;
     while (size < pba + (vectors + 63) / 64 * 8)
         size *= 2;
-    pci_function_set_bar(&pci->function, pci->bar_msix, PCI_BAR_MEM32, size, false);
+    pci_function_set_bar(&pci->function, pci->layout->msix, PCI_BAR_MEM32, size, false);
     unsigned at = pci->has_modern ? CAP_MSIX_AT : PCI_CAPABILITY_AREA;
-    return pci_msix_add(&pci->function, at, vectors, pci->bar_msix, 0, pba, error);
+    return pci_msix_add(&pci->function, at, vectors, pci->layout->msix, 0, pba, error);
 }
 
 static void identify(struct virtio_pci *pci, bool multifunction)
@@ -472,9 +475,7 @@ struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, s
     }
     pci->vdev = device;
     pci->vga = config->vga;
-    pci->bar_modern = pci->vga ? BAR_VGA_MODERN : BAR_MODERN;
-    pci->bar_msix = pci->vga ? BAR_VGA_MSIX : BAR_MSIX;
-    pci->structures_at = pci->vga ? BOCHS_VBE_REGISTERS : 0;
+    pci->layout = pci->vga ? &vga_layout : &plain_layout;
     if (!choose_interfaces(pci, config, error)) {
         free(pci);
         return NULL;

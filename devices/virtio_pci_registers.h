@@ -15,6 +15,13 @@
 
 enum { VIRTIO_PCI_ISR_QUEUE = 1, VIRTIO_PCI_ISR_CONFIG = 2 };
 
+/* Where things are in the function's BARs. */
+struct virtio_pci_layout {
+    uint8_t modern, msix;   /* BARs */
+    uint32_t structures_at; /* in the modern one */
+    uint32_t modern_bytes;
+};
+
 struct virtio_pci {
     struct pci_function function; /* first: the ops cast back */
     struct pci_function_ops ops;  /* with the name below */
@@ -22,9 +29,8 @@ struct virtio_pci {
     struct virtio_transport transport;
     struct virtio_device *vdev;
     struct bochs_vbe *vga; /* or NULL */
+    const struct virtio_pci_layout *layout;
     bool has_legacy, has_modern;
-    unsigned bar_modern, bar_msix;
-    uint32_t structures_at; /* in bar_modern */
     uint32_t device_feature_select, driver_feature_select;
     uint16_t queue_select;
     uint16_t config_vector, queue_vector[VIRTIO_QUEUES_MAX];

@@ -34,7 +34,7 @@ static const struct known_device {
     { "virtio-sound-device", MACHINE_VIRTIO_SND, "audiodev",
       "a sound card: audiodev=ID of an -audiodev, streams=N (2), jacks=N (0), chmaps=N (0)" },
     { "virtio-snd-device", MACHINE_VIRTIO_SND, "audiodev", "the same" },
-    { "virtio-vga", MACHINE_VIRTIO_VGA, NULL,
+    { "virtio-vga", MACHINE_VIRTIO_GPU, NULL,
       "virtio-gpu-pci that firmware can use like bochs-display: xres=N, yres=N" },
     { "bochs-display", MACHINE_BOCHS_DISPLAY, NULL, "a simple screen on the PCI bus: xres=N, yres=N" },
     { "ramfb", MACHINE_VIRTIO_NONE, NULL, "a screen for firmware (EDK2, U-Boot)" },
@@ -268,7 +268,6 @@ static bool take_virtio(struct options *options, const struct known_device *know
                                      : known->kind == MACHINE_VIRTIO_NET    ? net_keys
                                      : known->kind == MACHINE_VIRTIO_9P     ? folder_keys
                                      : known->kind == MACHINE_VIRTIO_GPU    ? gpu_keys
-                                     : known->kind == MACHINE_VIRTIO_VGA    ? gpu_keys
                                      : known->kind == MACHINE_BOCHS_DISPLAY ? gpu_keys
                                      : known->kind == MACHINE_VIRTIO_SND    ? options_sound_keys
                                                                             : serial_keys;
@@ -306,9 +305,12 @@ bool options_take_device(struct options *options, const char *argument, struct e
     if (strcmp(name, "ramfb") == 0)
         return take_ramfb(options, &pairs, error);
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        struct options_device device = { .kind = known_devices[i].kind, .slot = -1, .text = argument };
-        device.on_pci = device.kind == MACHINE_BOCHS_DISPLAY || device.kind == MACHINE_VIRTIO_VGA;
-        device.pci.vectors = VIRTIO_PCI_VECTORS_DEFAULT;
+        struct options_device device = { .kind = known_devices[i].kind,
+                                         .slot = -1,
+                                         .text = argument,
+                                         .pci.vectors = VIRTIO_PCI_VECTORS_DEFAULT };
+        device.pci.vga = strcmp(known_devices[i].name, "virtio-vga") == 0;
+        device.on_pci = device.kind == MACHINE_BOCHS_DISPLAY || device.pci.vga;
         if (options_names_device(name, known_devices[i].name, &device))
             return options_take_pci_keys(options, name, &pairs, &device, error) &&
                    take_virtio(options, &known_devices[i], device, &pairs, error);

@@ -51,7 +51,6 @@ bool options_names_device(const char *name, const char *known, struct options_de
         if (strcmp(name + stem, suffixes[n].text) == 0) {
             device->on_pci = true;
             device->pci.legacy = suffixes[n].legacy;
-            device->pci.vectors = VIRTIO_PCI_VECTORS_DEFAULT;
             return true;
         }
     }

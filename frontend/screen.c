@@ -36,7 +36,6 @@ static const struct options_device *find_screen_device(const struct options *opt
 {
     for (unsigned n = 0; n < options->device_count; n++) {
         if (options->devices[n].kind == MACHINE_VIRTIO_GPU ||
-            options->devices[n].kind == MACHINE_VIRTIO_VGA ||
             options->devices[n].kind == MACHINE_BOCHS_DISPLAY)
             return &options->devices[n];
     }

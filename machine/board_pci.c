@@ -62,7 +62,6 @@ static struct bochs_vbe *create_vga(struct machine *machine, const struct machin
 static struct pci_function *create_virtio(struct machine *machine, const struct machine_pci *what,
                                           struct error *error)
 {
-    bool is_vga = what->virtio.kind == MACHINE_VIRTIO_VGA;
     struct virtio_pci_config config = {
         .dma = bus_for_devices(machine->bus),
         .legacy = what->legacy,
@@ -73,9 +72,10 @@ static struct pci_function *create_virtio(struct machine *machine, const struct 
     struct virtio_device *device = board_virtio_create(machine, &what->virtio, error);
     if (!device)
         return NULL;
-    if (is_vga)
+    if (what->vga)
         config.vga = create_vga(machine, what, error);
-    struct pci_function *function = is_vga && !config.vga ? NULL : virtio_pci_create(&config, device, error);
+    struct pci_function *function =
+        what->vga && !config.vga ? NULL : virtio_pci_create(&config, device, error);
     if (function)
         return function;
     if (config.vga)

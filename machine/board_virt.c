@@ -279,8 +279,8 @@ static struct virtio_device *create_virtio_snd(struct machine *machine, const st
 /* Screens, keyboards and pointers. */
 static bool is_on_display(enum machine_virtio_kind kind)
 {
-    return kind == MACHINE_VIRTIO_GPU || kind == MACHINE_VIRTIO_VGA || kind == MACHINE_VIRTIO_KEYBOARD ||
-           kind == MACHINE_VIRTIO_TABLET || kind == MACHINE_VIRTIO_MOUSE;
+    return kind == MACHINE_VIRTIO_GPU || kind == MACHINE_VIRTIO_KEYBOARD || kind == MACHINE_VIRTIO_TABLET ||
+           kind == MACHINE_VIRTIO_MOUSE;
 }
 
 static struct virtio_device *create_on_display(struct machine *machine, const struct machine_virtio *what,
@@ -288,7 +288,7 @@ static struct virtio_device *create_on_display(struct machine *machine, const st
 {
     struct virtio_gpu_config gpu = { machine->config.display, what->width, what->height, 0 };
     struct virtio_input_config input = { machine->config.display, DISPLAY_KEYBOARD };
-    if (what->kind == MACHINE_VIRTIO_GPU || what->kind == MACHINE_VIRTIO_VGA)
+    if (what->kind == MACHINE_VIRTIO_GPU)
         return virtio_gpu_create(&gpu, error);
     if (what->kind != MACHINE_VIRTIO_KEYBOARD)
         input.kind = what->kind == MACHINE_VIRTIO_TABLET ? DISPLAY_TABLET : DISPLAY_MOUSE;

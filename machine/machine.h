@@ -50,8 +50,7 @@ enum machine_virtio_kind {
     MACHINE_VIRTIO_TABLET,
     MACHINE_VIRTIO_MOUSE,
     MACHINE_VIRTIO_SND,
-    MACHINE_VIRTIO_VGA,   /* virtio-gpu with a simple screen for firmware; on the PCI bus only */
-    MACHINE_BOCHS_DISPLAY /* that alone: no virtio device */
+    MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
 };
 
 /* A port of a virtio console; its chardev is as for chardev_open(). */
@@ -106,7 +105,8 @@ struct machine_pci {
     bool multifunction;            /* function 0 of a slot with more of them */
     enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
     bool no_modern;                /* it has only that */
-    uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
+    bool vga;         /* a screen that has another for firmware, like bochs-display's: virtio-vga */
+    uint32_t vectors; /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
 };
 
 /* A bank of flash. */
