@@ -5,8 +5,7 @@
 # Usage: ramfb.sh SCREEN EMULATOR
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
-. "$top/tests/linux/lib.sh"
-screen=$console # the first argument
+. "$top/tests/screen/lib.sh"
 
 "${cross}gcc" -O1 -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fno-builtin -nostdlib -static \
     -Wl,--no-relax -Wl,--build-id=none -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000,-e,_start -fno-pic -no-pie \

@@ -6,16 +6,10 @@
 # Usage: screen.sh SCREEN EMULATOR device|pci
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
-. "$top/tests/linux/lib.sh"
-screen=$console # the first argument
+. "$top/tests/screen/lib.sh"
 bus=$3
-here=$top/tests/screen
 
-# The guest: the usual initramfs, its screen drivers, and the program.
-mkdir "$work/root"
-"${cross}gcc" -O2 -static -I"$here" "$here/picture.c" -o "$work/root/picture"
-echo 'exec /picture >/dev/console 2>&1' >"$work/root/run.sh"
-make_initramfs "$work/root" screen
+picture_guest
 
 # A server on a display that is free.
 Xvfb -displayfd 3 -screen 0 1600x1200x24 -nolisten tcp 3>"$work/display" 2>"$work/xvfb.log" &

@@ -4,15 +4,10 @@
 # Usage: simple.sh SCREEN EMULATOR DEVICE
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
-. "$top/tests/linux/lib.sh"
-screen=$console # the first argument
+. "$top/tests/screen/lib.sh"
 device=$3
-here=$top/tests/screen
 
-mkdir "$work/root"
-"${cross}gcc" -O2 -static -I"$here" "$here/picture.c" -o "$work/root/picture"
-echo 'exec /picture >/dev/console 2>&1' >"$work/root/run.sh"
-make_initramfs "$work/root" screen
+picture_guest
 vnc=$((41000 + $$ % 10000))
 : >"$work/serial"
 $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
