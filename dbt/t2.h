@@ -7,7 +7,8 @@
  * registers.
  *
  *     t2_region.c   which blocks                         t2_build.c   guest instructions to operations
- *     t2_ir.c       printing, checking                   t2_fold.c    constants, sign extension, dead results
+ *     t2_ir.c       printing                             t2_fold.c    constants, sign extension, dead results
+ *     t2_verify.c   is it well formed, are its checks enough
  *     t2_access.c   which memory checks are needed       t2_alloc.c   where variables live
  *     t2_emit*.c    host code                            t2.c         the background thread, publication
  *
@@ -107,6 +108,7 @@ struct t2_region {
     /* Found out. */
     uint64_t used[2], written[2]; /* sets of variables */
     uint32_t lazy[2];             /* f registers that arithmetic of one format writes: single, double */
+    bool checks_known;            /* t2_access() has run */
     uint32_t steady; /* of those: nothing else does, so a NaN in them may always be made canonical */
     unsigned slot_count;
     int32_t slot_span[T2_SLOTS]; /* the widest range it checks, bytes */
@@ -130,7 +132,8 @@ void t2_fold(struct t2_region *region);
 void t2_access(struct t2_region *region);
 void t2_allocate(struct t2_region *region);
 
-/* NULL, or what is wrong (static text), with the instruction's number. */
+/* NULL, or what is wrong (static text), with the operation's number. Once t2_access() has run, it also proves
+ * that each access is checked (t2_verify.c). */
 const char *t2_verify(const struct t2_region *region, unsigned *where);
 void t2_print(const struct t2_region *region, FILE *out);
 
@@ -144,6 +147,30 @@ static inline unsigned t2_inherits(const struct t2_region *region, unsigned bloc
 {
     const struct t2_block *b = &region->blocks[block];
     return block && b->predecessors == 1 && b->before < block ? b->before : T2_NOT_HERE;
+}
+
+/* The widest range that one check covers, bytes; less than a page, and than T2_FILL_SPAN_BITS can say. */
+#define T2_SPAN_MAX 512
+
+static inline bool t2_is_access(const struct t2_insn *insn)
+{
+    return insn->op >= T2_LOAD && insn->op <= T2_FSTORE;
+}
+
+static inline bool t2_is_store(const struct t2_insn *insn)
+{
+    return insn->op == T2_STORE || insn->op == T2_FSTORE;
+}
+
+/* Does the operation move its destination by a constant, modulo 2^64, as addresses are computed? Word
+ * arithmetic does not: it extends the sign of the low half. */
+static inline bool t2_step(const struct t2_insn *insn, int64_t *step)
+{
+    if ((insn->op != T2_ADD && insn->op != T2_SUB) || insn->bits != 64 || insn->a != insn->d ||
+        insn->b != T2_IMM)
+        return false;
+    *step = insn->op == T2_ADD ? insn->imm : -insn->imm;
+    return true;
 }
 
 static inline bool t2_is_f(unsigned variable)

@@ -4,7 +4,9 @@
  *
  * Accesses by the same pointer, moved by constants only, make a group: the first one checks the range of all
  * of them, the others follow without a check, along every path that passes the first one. The range lies in
- * one page or the region is left, so it is kept short.
+ * one page or the region is left, so it is kept short. What moves a pointer is t2_step(): an addition of all
+ * 64 bits and nothing else, since one of 32 bits also changes the upper half. t2_verify() proves each group
+ * anew, from the operations alone.
  *
  * The first one's check is either a look-up in the TLB, or, where the pointer stands still or steps through
  * an array while a loop runs, a comparison with the page that it used last, which is kept in a slot (struct
@@ -17,7 +19,6 @@
 
 #include "dbt/t2.h"
 
-#define SPAN_MAX   512
 #define GROUPS_MAX 16
 #define AFFINE_MAX 6 /* how far back a pointer's computation is followed */
 
@@ -32,16 +33,6 @@ struct groups {
     unsigned count;
 };
 
-static bool is_access(const struct t2_insn *insn)
-{
-    return insn->op >= T2_LOAD && insn->op <= T2_FSTORE;
-}
-
-static bool is_store(const struct t2_insn *insn)
-{
-    return insn->op == T2_STORE || insn->op == T2_FSTORE;
-}
-
 /* ---- How a pointer moves ------------------------------------------------------------------------------- */
 
 /* The innermost loop around a block, or NULL. */
@@ -52,11 +43,6 @@ static const struct t2_block *loop_of(const struct t2_region *r, unsigned block)
         if (r->blocks[i].loop && r->blocks[i].body[block] && (!best || r->blocks[i].depth > best->depth))
             best = &r->blocks[i];
     return best;
-}
-
-static bool steps(const struct t2_insn *insn)
-{
-    return (insn->op == T2_ADD || insn->op == T2_SUB) && insn->a == insn->d && insn->b == T2_IMM;
 }
 
 static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
@@ -90,7 +76,7 @@ static bool steps_in(const struct t2_region *r, const struct t2_block *loop, uns
         const struct t2_block *block = &r->blocks[i];
         for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
             const struct t2_insn *insn = &r->insns[block->first + k];
-            if (insn->d == variable && !steps(insn) &&
+            if (insn->d == variable && !t2_step(insn, &(int64_t){ 0 }) &&
                 !computes_evenly(r, block, loop, block->first + k, depth + 1))
                 return false;
         }
@@ -124,7 +110,8 @@ static bool steps_wide(const struct t2_region *r, const struct t2_block *loop, u
         const struct t2_block *block = &r->blocks[i];
         for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
             const struct t2_insn *insn = &r->insns[block->first + k];
-            if (insn->d == variable && steps(insn) && llabs(insn->imm) >= WIDE_STEP)
+            int64_t step;
+            if (insn->d == variable && t2_step(insn, &step) && llabs(step) >= WIDE_STEP)
                 return true;
         }
     }
@@ -153,10 +140,11 @@ static void note_write(struct groups *groups, const struct t2_insn *insn)
 {
     for (unsigned i = groups->count; i-- > 0;) {
         struct group *group = &groups->group[i];
+        int64_t step;
         if (group->base != insn->d)
             continue;
-        if (steps(insn) && llabs(insn->imm) <= SPAN_MAX)
-            group->bias += (int32_t)(insn->op == T2_ADD ? insn->imm : -insn->imm);
+        if (t2_step(insn, &step) && llabs(step) <= T2_SPAN_MAX && llabs(group->bias + step) <= T2_SPAN_MAX)
+            group->bias += (int32_t)step;
         else
             forget(groups, i);
     }
@@ -173,7 +161,7 @@ static bool join(struct t2_region *r, struct groups *groups, struct t2_insn *ins
         int32_t lo = group->bias + (int32_t)insn->imm, hi = lo + insn->bits / 8;
         lo = lo < leader->lo ? lo : leader->lo;
         hi = hi > leader->hi ? hi : leader->hi;
-        if (hi - lo > SPAN_MAX)
+        if (hi - lo > T2_SPAN_MAX)
             continue;
         if (leader->slot == T2_NONE)
             leader->slot = (uint8_t)slot_new(r);
@@ -181,7 +169,7 @@ static bool join(struct t2_region *r, struct groups *groups, struct t2_insn *ins
             return false;
         leader->lo = lo;
         leader->hi = hi;
-        leader->write |= is_store(insn);
+        leader->write |= t2_is_store(insn);
         insn->check = T2_CHECK_NONE;
         insn->slot = leader->slot;
         return true;
@@ -197,7 +185,7 @@ static void lead(struct t2_region *r, unsigned block_number, struct groups *grou
     insn->slot = T2_NONE;
     insn->lo = (int32_t)insn->imm;
     insn->hi = insn->lo + insn->bits / 8;
-    insn->write = is_store(insn);
+    insn->write = t2_is_store(insn);
     if (loop && moves_evenly(r, &r->blocks[block_number], loop, position, insn->a, 0) &&
         !steps_wide(r, loop, insn->a)) {
         insn->slot = (uint8_t)slot_new(r);
@@ -214,7 +202,7 @@ static void access_block(struct t2_region *r, unsigned number, struct groups *gr
     const struct t2_block *block = &r->blocks[number];
     for (unsigned i = block->first; i < block->first + block->count; i++) {
         struct t2_insn *insn = &r->insns[i];
-        if (is_access(insn) && !join(r, groups, insn))
+        if (t2_is_access(insn) && !join(r, groups, insn))
             lead(r, number, groups, i);
         if (insn->d != T2_NONE && !t2_is_f(insn->d))
             note_write(groups, insn);
@@ -225,7 +213,7 @@ static void size_slots(struct t2_region *r)
 {
     for (unsigned i = 0; i < r->insn_count; i++) {
         const struct t2_insn *insn = &r->insns[i];
-        if (!is_access(insn) || insn->check != T2_CHECK_PAGE)
+        if (!t2_is_access(insn) || insn->check != T2_CHECK_PAGE)
             continue;
         int32_t span = insn->hi - insn->lo;
         if (span > r->slot_span[insn->slot])
@@ -247,4 +235,5 @@ void t2_access(struct t2_region *r)
     r->full |= !ends;
     free(ends);
     size_slots(r);
+    r->checks_known = true;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The intermediate representation: its table, its text, and the check that a region is well formed. The check
- * runs after every pass in builds with assertions and in tests.
+ * The intermediate representation: its table, and its text.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -19,78 +18,6 @@ const struct t2_op_info t2_ops[T2_OP_COUNT] = {
 #undef END
 #undef KEEP
 };
-
-/* ---- Checking ------------------------------------------------------------------------------------------ */
-
-static bool operand_fits(char kind, unsigned operand)
-{
-    switch (kind) {
-    case 'x': return operand < 32;
-    case 'f': return t2_is_f(operand);
-    case 'i': return operand < 32 || operand == T2_IMM;
-    default: return operand == T2_NONE;
-    }
-}
-
-static const char *verify_insn(const struct t2_insn *insn, bool last)
-{
-    if (insn->op >= T2_OP_COUNT)
-        return "no such operation";
-    const struct t2_op_info *info = &t2_ops[insn->op];
-    const uint8_t operands[4] = { insn->d, insn->a, insn->b, insn->c };
-    for (unsigned i = 0; i < 4; i++) {
-        bool nowhere = i == 0 && info->operands[0] == 'x' && operands[0] == T2_NONE && info->flags & T2_KEEP;
-        if (!nowhere && !operand_fits(info->operands[i], operands[i]))
-            return "an operand is of the wrong kind";
-    }
-    if (info->operands[0] == 'x' && insn->d == T2_X0)
-        return "x0 is written";
-    if (!!(info->flags & T2_END) != last)
-        return last ? "a block has no end" : "a block goes on behind its end";
-    if (insn->b == T2_IMM && insn->imm != (int32_t)insn->imm)
-        return "an immediate does not fit";
-    if (insn->offset >= PAGE_SIZE)
-        return "an instruction lies outside of the page";
-    return NULL;
-}
-
-static const char *verify_block(const struct t2_region *r, const struct t2_block *block, unsigned *where)
-{
-    if (!block->count || block->first + block->count > r->insn_count)
-        return "a block has no operations";
-    for (unsigned i = 0; i < block->count; i++) {
-        const struct t2_insn *insn = &r->insns[block->first + i];
-        *where = block->first + i;
-        const char *fault = verify_insn(insn, i + 1 == block->count);
-        if (fault)
-            return fault;
-        if (insn->left > block->guest_insns)
-            return "more instructions are left than the block has";
-    }
-    const struct t2_insn *end = &r->insns[block->first + block->count - 1];
-    if (end->op == T2_BRANCH && block->taken != T2_NOT_HERE && block->taken >= r->block_count)
-        return "a branch leads nowhere";
-    if (end->op != T2_LEAVE && block->next != T2_NOT_HERE && block->next >= r->block_count)
-        return "a block leads nowhere";
-    return NULL;
-}
-
-const char *t2_verify(const struct t2_region *r, unsigned *where)
-{
-    *where = 0;
-    if (!r->block_count || r->blocks[0].offset != r->header_offset)
-        return "the first block is not the header";
-    unsigned next = 0;
-    for (unsigned i = 0; i < r->block_count; i++) {
-        if (r->blocks[i].first != next)
-            return "blocks are not one behind the other";
-        const char *fault = verify_block(r, &r->blocks[i], where);
-        if (fault)
-            return fault;
-        next = r->blocks[i].first + r->blocks[i].count;
-    }
-    return next == r->insn_count ? NULL : "operations belong to no block";
-}
 
 /* ---- Printing ------------------------------------------------------------------------------------------ */
 

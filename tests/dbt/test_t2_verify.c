@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * t2_verify()'s proof that each access of a region is checked: regions made of guest code are accepted; each
+ * of them with one thing changed that makes an access go where nobody looked is not. The passes run here as
+ * in t2.c, without the rest of the translator.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/t2.h"
+
+static struct t2_region *region;
+
+static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
+{
+    struct isa_operands o = { .rd = (uint8_t)rd, .rs1 = (uint8_t)rs1, .rs2 = (uint8_t)rs2, .imm = imm };
+    return isa_encode(insn, &o);
+}
+
+static void make(const uint32_t *code, unsigned count)
+{
+    static struct dbt dbt; /* which leaves out no instruction */
+    struct error error;
+    if (!region)
+        ck_assert_ptr_nonnull(region = malloc(sizeof(*region)));
+    memset(region, 0, sizeof(*region));
+    region->dbt = &dbt;
+    ck_assert(isa_config_parse(&region->isa, "rv64", &error));
+    memcpy(region->code, code, count * sizeof(code[0]));
+    memset(region->home, T2_IN_HART, sizeof(region->home));
+    t2_region_find(region);
+    t2_build(region);
+    t2_fold(region);
+    t2_access(region);
+    ck_assert(!region->full);
+}
+
+enum { A0 = 10, A1, T0 = 5, T1 = 6, S6 = 22 };
+
+/* A loop of two accesses by a pointer that moves between them: by `step` of 64 bits or, with `word`, of 32.
+ */
+static void make_moved(enum isa_insn first, enum isa_insn second, bool word, int32_t step, int32_t imm)
+{
+    bool stores = second == ISA_INSN_sd;
+    const uint32_t code[] = { encode(first, T0, A0, 0, 0),
+                              encode(word ? ISA_INSN_addiw : ISA_INSN_addi, A0, A0, 0, step),
+                              encode(second, stores ? 0 : T1, A0, stores ? T0 : 0, imm),
+                              encode(ISA_INSN_addi, S6, S6, 0, -1), encode(ISA_INSN_bne, 0, S6, 0, -16) };
+    make(code, 5);
+}
+
+/* Loads in front of a branch, on the path that it skips, and behind that. */
+static void make_branched(void)
+{
+    const uint32_t code[] = { encode(ISA_INSN_ld, T0, A0, 0, 0),    encode(ISA_INSN_beq, 0, T0, 0, 12),
+                              encode(ISA_INSN_ld, T1, A0, 0, 16),   encode(ISA_INSN_addi, A0, A0, 0, 8),
+                              encode(ISA_INSN_addi, S6, S6, 0, -1), encode(ISA_INSN_bne, 0, S6, 0, -20) };
+    make(code, 6);
+}
+
+static struct t2_insn *find(bool (*is)(const struct t2_insn *))
+{
+    for (unsigned i = 0; i < region->insn_count; i++)
+        if (is(&region->insns[i]))
+            return &region->insns[i];
+    t2_print(region, stderr);
+    ck_abort_msg("there is no such operation");
+    return NULL;
+}
+
+static bool is_leader(const struct t2_insn *insn)
+{
+    return t2_is_access(insn) && insn->check != T2_CHECK_NONE && insn->slot != T2_NONE;
+}
+
+static bool is_follower(const struct t2_insn *insn)
+{
+    return t2_is_access(insn) && insn->check == T2_CHECK_NONE;
+}
+
+static bool is_step(const struct t2_insn *insn)
+{
+    int64_t step;
+    return t2_step(insn, &step) && insn->d == A0;
+}
+
+static const char *fault(void)
+{
+    unsigned where;
+    return t2_verify(region, &where);
+}
+
+START_TEST(test_accepts)
+{
+    static const int32_t steps[] = { 8, -8, 0, 256, -256 };
+    for (unsigned i = 0; i < 5; i++) {
+        make_moved(ISA_INSN_ld, ISA_INSN_ld, false, steps[i], -steps[i] / 2);
+        ck_assert_ptr_null(fault());
+        find(is_follower);
+    }
+    make_branched();
+    ck_assert_ptr_null(fault());
+    find(is_follower);
+}
+END_TEST
+
+/* What let the guest out of its memory: the same loop with word arithmetic has no access without a check. */
+START_TEST(test_word_steps)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, true, 8, -8);
+    ck_assert_ptr_null(fault());
+    for (unsigned i = 0; i < region->insn_count; i++)
+        ck_assert(!is_follower(&region->insns[i]));
+}
+END_TEST
+
+START_TEST(test_rejects_word_step)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_step)->bits = 32;
+    ck_assert_str_eq(fault(), "a pointer changes between its check and an access");
+}
+END_TEST
+
+START_TEST(test_rejects_other_moves)
+{
+    static const uint8_t ops[] = {
+        T2_AND, T2_OR, T2_XOR, T2_SHL, T2_SHR, T2_EXT, T2_MOV, T2_CONST, T2_SHADD
+    };
+    for (unsigned i = 0; i < sizeof(ops); i++) {
+        make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+        struct t2_insn *step = find(is_step);
+        step->op = ops[i];
+        const char *operands = t2_ops[ops[i]].operands;
+        step->a = operands[1] == 'x' ? A0 : T2_NONE;
+        step->b = operands[2] == 'i' ? T2_IMM : operands[2] == 'x' ? T0 : T2_NONE;
+        ck_assert_str_eq(fault(), "a pointer changes between its check and an access");
+    }
+}
+END_TEST
+
+START_TEST(test_rejects_other_source)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_step)->a = A1;
+    ck_assert_str_eq(fault(), "a pointer changes between its check and an access");
+}
+END_TEST
+
+START_TEST(test_rejects_outside)
+{
+    static const int32_t beyond[] = { 8, -16, 4096, -4096 };
+    for (unsigned i = 0; i < 4; i++) {
+        make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+        find(is_follower)->imm += beyond[i];
+        ck_assert_str_eq(fault(), "an access lies outside of the range that is checked for it");
+        make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+        find(is_step)->imm += beyond[i];
+        ck_assert_str_eq(fault(), "an access lies outside of the range that is checked for it");
+    }
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_leader)->imm += 1;
+    ck_assert_ptr_null(fault()); /* in the range of both still */
+    find(is_leader)->imm += 8;
+    ck_assert_str_eq(fault(), "an access does not check what it accesses");
+}
+END_TEST
+
+START_TEST(test_rejects_store_behind_load)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_sd, false, 8, 0);
+    ck_assert_ptr_null(fault());
+    find(is_leader)->write = false;
+    ck_assert_str_eq(fault(), "a store follows a check for loads");
+}
+END_TEST
+
+START_TEST(test_rejects_wide_and_shared)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_leader)->hi = find(is_leader)->lo + T2_SPAN_MAX + 1;
+    ck_assert_str_eq(fault(), "a check covers too much");
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    struct t2_insn *follower = find(is_follower);
+    follower->check = T2_CHECK_TLB;
+    follower->lo = (int32_t)follower->imm;
+    follower->hi = follower->lo + 8;
+    ck_assert_str_eq(fault(), "two checks share a slot");
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_follower)->slot = T2_NONE;
+    ck_assert_str_eq(fault(), "an access has neither check nor slot");
+}
+END_TEST
+
+/* A second way to the access, which has not passed the check. */
+START_TEST(test_rejects_second_way)
+{
+    make_branched();
+    struct t2_insn *follower = find(is_follower);
+    unsigned block = 0;
+    while (follower >= region->insns + region->blocks[block].first + region->blocks[block].count)
+        block++;
+    ck_assert_uint_gt(block, 0);
+    unsigned last = region->block_count - 1;
+    ck_assert_uint_ne(block, last);
+    region->blocks[last].taken = (uint8_t)block;
+    ck_assert_str_eq(fault(), "an access can be reached without its check");
+}
+END_TEST
+
+int main(void)
+{
+    isa_init();
+    Suite *suite = suite_create("t2_verify");
+    TCase *tests = tcase_create("checks");
+    tcase_add_test(tests, test_accepts);
+    tcase_add_test(tests, test_word_steps);
+    tcase_add_test(tests, test_rejects_word_step);
+    tcase_add_test(tests, test_rejects_other_moves);
+    tcase_add_test(tests, test_rejects_other_source);
+    tcase_add_test(tests, test_rejects_outside);
+    tcase_add_test(tests, test_rejects_store_behind_load);
+    tcase_add_test(tests, test_rejects_wide_and_shared);
+    tcase_add_test(tests, test_rejects_second_way);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
