@@ -25,6 +25,8 @@ struct hart_bus_ops {
     /* As page(), for what is no memory to load and store but can be executed: flash, whose bytes change by
      * commands. NULL where there is no such page; the op itself may be NULL. */
     const uint8_t *(*code)(struct hart_bus *bus, uint64_t paddr);
+    /* Whether [host, host + length) is guest memory as page() gives it. For checks; the op may be NULL. */
+    bool (*is_memory)(struct hart_bus *bus, const uint8_t *host, uint64_t length);
 };
 struct hart_bus {
     const struct hart_bus_ops *ops;

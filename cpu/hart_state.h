@@ -304,11 +304,12 @@ struct hart {
         uint64_t generation; /* of the code cache that the jump tables point into */
         uint32_t exit;       /* enum native_exit: how translated code was left */
         uint64_t exits[NATIVE_EXITS];
-        uint64_t returns_missed; /* guest returns that did not go where the newest call came from */
-        bool done;               /* the handler that translated code called reached its end */
-        struct block *block;     /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
-        uint64_t addend;         /* what a look-up from translated code found */
-        uint32_t mxcsr;          /* to look at its flags */
+        uint64_t checked, checked_stale; /* accesses, with -accel ...,check=on (dbt/check.c) */
+        uint64_t returns_missed;         /* guest returns that did not go where the newest call came from */
+        bool done;                       /* the handler that translated code called reached its end */
+        struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
+        uint64_t addend;     /* what a look-up from translated code found */
+        uint32_t mxcsr;      /* to look at its flags */
         struct hart_page_slot slots[HART_PAGE_SLOTS];
         /* Constants of f registers; and fflags by the six flags of MXCSR. */
         uint64_t fp_box, fp_nan_single, fp_nan_double, fp_sign_single, fp_sign_double, fp_abs_single,

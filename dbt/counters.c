@@ -49,6 +49,10 @@ static void print_code(const struct dbt *dbt, FILE *out)
     line(out, "guest bytes", c->guest_bytes);
     line(out, "host bytes", c->host_bytes);
     line(out, "jumps linked", c->links);
+    if (dbt->check) {
+        line(out, "accesses checked", SUM(native.checked));
+        line(out, "  to a page just unmapped", SUM(native.checked_stale));
+    }
     line(out, "blocks compared", c->verified);
     line(out, "blocks changed", c->invalidated);
 }

@@ -36,6 +36,9 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
 /* Leaves the named instructions (of isa.def, with commas between; "all") to their interpreter handlers, to
  * find a fault by halving. False, with *error filled, at a name that is none. Before the harts run. */
 bool dbt_without(struct dbt *dbt, const char *names, struct error *error);
+/* Has translated code compare each access to guest memory with what the MMU says, and end the program where
+ * they differ (check.c); for tests, several times slower. Before the harts run. */
+void dbt_check_accesses(struct dbt *dbt);
 /* A piece of translated code, for who lists it or names it. */
 struct dbt_code {
     const char *kind; /* "t1", "t2" */

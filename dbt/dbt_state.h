@@ -113,6 +113,7 @@ struct dbt {
     struct block *stand_ins[DBT_HARTS_MAX]; /* hart->native.block of each */
     unsigned hart_count;
 
+    bool check;                     /* accesses are compared with the MMU (check.c) */
     bool x86_v3;                    /* the host has BMI2, AVX and F16C */
     bool without[ISA_INSN_COUNT];   /* instructions that are left to their handlers */
     uint32_t blocks[DBT_HASH_SIZE]; /* refs, by physical address */
@@ -129,6 +130,7 @@ struct dbt {
     const uint8_t *link, *jump;
     const uint8_t *fill, *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
+    const uint8_t *check_access;
 };
 
 /* For what reads data that was written with the lock held and came here through a patched jump in translated
@@ -205,6 +207,14 @@ struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct b
  * pages. */
 uint8_t *dbt_emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
                           int32_t high, size_t side, enum x86_reg addend);
+
+/* check.c, for accesses without a look-up of their own as for those with one: where the user asked for it,
+ * code that compares `host`, where `size` bytes at the guest's address `vaddr` are accessed, with what the
+ * MMU says, and ends the program where they differ. Both are operands that lea takes; rcx is lost. `offset`:
+ * of the guest's instruction in its page. */
+void dbt_emit_check(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
+                    unsigned size, bool write, unsigned offset);
+void check_build(struct dbt *dbt, struct x86_emit *e);
 
 /* t1_fp.c: to = fflags, those in the hart's copy of MXCSR and those that software raised. */
 void dbt_emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch);

@@ -90,11 +90,21 @@ static struct t1_cold *look_up(struct t1 *t, enum t1_cold_kind kind, unsigned si
     cold->address = x86_mem(base, t->op.imm);
     cold->where = t1_where(t);
     cold->size = size;
+    dbt_emit_check(t->dbt, &t->e, cold->address, *to, size, kind == T1_COLD_STORE, t->offset);
     return cold;
+}
+
+static void check_in_run(struct t1 *t, unsigned size, bool write)
+{
+    if (!t->dbt->check)
+        return;
+    t1_copy(t, X86_RCX, t->op.rs1);
+    dbt_emit_check(t->dbt, &t->e, x86_mem(X86_RCX, t->op.imm), t1_run_mem(t), size, write, t->offset);
 }
 
 static bool load_in_run(struct t1 *t, unsigned size, bool sign)
 {
+    check_in_run(t, size, false);
     enum x86_reg to = t1_dest(t);
     x86_load_extend(&t->e, 8 * size, sign, to, t1_run_mem(t));
     if (to == X86_RAX)
@@ -104,6 +114,7 @@ static bool load_in_run(struct t1 *t, unsigned size, bool sign)
 
 static bool store_in_run(struct t1 *t, unsigned size)
 {
+    check_in_run(t, size, true);
     x86_store(&t->e, 8 * size, t1_run_mem(t), t1_use(t, t->op.rs2, X86_RCX));
     return true;
 }
@@ -181,6 +192,8 @@ static bool zero_block(struct t1 *t)
     t1_copy(t, X86_RAX, t->op.rs1);
     x86_op_imm(e, X86_AND, 64, X86_RAX, -CACHE_BLOCK);
     t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, CACHE_BLOCK, offsetof(struct tlb, write)));
+    struct x86_mem block = x86_mem_index(X86_RDX, X86_RAX, 0);
+    dbt_emit_check(t->dbt, e, x86_mem(X86_RAX, 0), block, CACHE_BLOCK, true, t->offset);
     x86_packed_logic(e, X86_PXOR, 0, 0);
     for (int i = 0; i < CACHE_BLOCK; i += 16)
         x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);

@@ -108,6 +108,10 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
     if (insn->op == T2_FSTORE)
         t2_emit_canon(t, insn->b);
     struct x86_mem at = locate(t, insn);
+    if (t->dbt->check) {
+        struct x86_mem vaddr = x86_mem(t2_use(t, insn->a, X86_RCX), (int32_t)insn->imm);
+        dbt_emit_check(t->dbt, e, vaddr, at, insn->bits / 8, t2_is_store(insn), insn->offset);
+    }
     switch (insn->op) {
     case T2_LOAD:
         if (insn->d != T2_NONE) {

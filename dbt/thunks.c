@@ -541,5 +541,6 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     x86_mov(e, 64, X86_RSI, X86_RAX);
     build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
     build_memory(dbt, e);
+    check_build(dbt, e);
     return !e->overflow || error_set(error, "the translator's fixed code does not fit");
 }

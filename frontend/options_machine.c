@@ -134,6 +134,14 @@ static bool accel_eager(struct options *options, void *item, const char *value, 
            options_bad_value(error, "-accel eager", value ? value : "", "on, off");
 }
 
+/* Each access of translated code is compared with what the MMU says: for tests. */
+static bool accel_check(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return option_parse_switch(value ? value : "", &options->machine.check) ||
+           options_bad_value(error, "-accel check", value ? value : "", "on, off");
+}
+
 /* How often a block runs before it is translated. */
 static bool accel_hot(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -149,11 +157,9 @@ static bool accel_cache(struct options *options, void *item, const char *value, 
 
 bool options_take_accel(struct options *options, const char *argument, struct error *error)
 {
-    static const struct options_key rows[] = { { "type", accel_type },
-                                               { "hot", accel_hot },
-                                               { "cache", accel_cache },
-                                               { "eager", accel_eager },
-                                               { NULL, NULL } };
+    static const struct options_key rows[] = { { "type", accel_type },   { "hot", accel_hot },
+                                               { "cache", accel_cache }, { "eager", accel_eager },
+                                               { "check", accel_check }, { NULL, NULL } };
     struct option_pairs pairs;
     return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
            options_take_pairs(options, &pairs, rows, NULL, "-accel", error);

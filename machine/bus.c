@@ -264,6 +264,18 @@ static void harts_code_page(struct hart_bus *side, uint64_t paddr)
     mark_code_page(of_harts(side), paddr);
 }
 
+static bool harts_is_memory(struct hart_bus *side, const uint8_t *host, uint64_t length)
+{
+    const struct bus *bus = of_harts(side);
+    for (unsigned i = 0; i < bus->count; i++) {
+        const struct region *region = &bus->regions[i];
+        uint64_t offset = (uint64_t)(uintptr_t)host - (uint64_t)(uintptr_t)region->host;
+        if (region->kind != REGION_DEVICE && offset < region->size && length <= region->size - offset)
+            return true;
+    }
+    return false;
+}
+
 static const struct hart_bus_ops hart_side = {
     .page = harts_page,
     .code = harts_code,
@@ -271,6 +283,7 @@ static const struct hart_bus_ops hart_side = {
     .read = harts_read,
     .write = harts_write,
     .code_page = harts_code_page,
+    .is_memory = harts_is_memory,
 };
 
 /* ---- The devices' side ---------------------------------------------------------------------------- */

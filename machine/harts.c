@@ -57,6 +57,8 @@ static bool create_translator(struct machine *machine, struct error *error)
             return error_set(error, "%s", why.text);
         log_warn("%s; going on without the optimiser", why.text);
     }
+    if (machine->dbt && config->check)
+        dbt_check_accesses(machine->dbt);
     if (machine->dbt)
         dbt_listen(machine->dbt, config->listen, config->listen_opaque);
     return machine->dbt && (!config->dbt_without || dbt_without(machine->dbt, config->dbt_without, error));

@@ -136,6 +136,7 @@ struct machine_config {
     struct isa_config isa;
     enum machine_accel accel;
     const char *dbt_without; /* instructions that the translator leaves to the interpreter; NULL: none */
+    bool check;              /* translated code's accesses are compared with the MMU's answers (tests) */
     bool eager;              /* the optimiser translates each block at once (tests) */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
     unsigned code_cache_mib; /* of the translator; 0: its default */

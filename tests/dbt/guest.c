@@ -51,10 +51,21 @@ static bool board_mapped(struct hart_bus *bus, uint64_t paddr)
     return board_page(bus, paddr & PAGE_MASK, &writable) != NULL;
 }
 
-static const struct hart_bus_ops board_ops = { board_page,      board_read,   board_write,
-                                               board_code_page, board_mapped, NULL };
+static bool board_is_memory(struct hart_bus *bus, const uint8_t *host, uint64_t length)
+{
+    const struct guest *guest = (const struct guest *)(const void *)bus;
+    return host >= guest->ram && host + length <= guest->ram + RAM_SIZE;
+}
+
+static const struct hart_bus_ops board_ops = { .page = board_page,
+                                               .read = board_read,
+                                               .write = board_write,
+                                               .code_page = board_code_page,
+                                               .mapped = board_mapped,
+                                               .is_memory = board_is_memory };
 
 size_t guest_cache_size = CODE_CACHE_DEFAULT;
+const char *guest_label = "";
 
 void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
 {
@@ -73,6 +84,9 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
     const char *accel = getenv("RVIVE_TEST_ACCEL");
     if (guest->dbt && accel && strcmp(accel, "t2") == 0)
         ck_assert(dbt_optimise(guest->dbt, true, &error));
+    /* RVIVE_TEST_CHECK: every access of translated code is compared with the MMU. */
+    if (guest->dbt && getenv("RVIVE_TEST_CHECK"))
+        dbt_check_accesses(guest->dbt);
     if (tier == GUEST_T1_WITHOUT_ALL)
         ck_assert(dbt_without(guest->dbt, "all", &error));
     for (unsigned i = 0; i < harts; i++) {
@@ -128,16 +142,18 @@ static void compare(const struct guest *a, const struct guest *b, unsigned tier)
 {
     for (unsigned h = 0; h < a->hart_count; h++)
         for (unsigned i = 1; i < 32; i++)
-            ck_assert_msg(a->harts[h]->x[i] == b->harts[h]->x[i], "tier %u, hart %u: x%u is %#llx, not %#llx",
-                          tier, h, i, (unsigned long long)b->harts[h]->x[i],
-                          (unsigned long long)a->harts[h]->x[i]);
+            ck_assert_msg(a->harts[h]->x[i] == b->harts[h]->x[i],
+                          "%s tier %u, hart %u: x%u is %#llx, not %#llx", guest_label, tier, h, i,
+                          (unsigned long long)b->harts[h]->x[i], (unsigned long long)a->harts[h]->x[i]);
     for (unsigned h = 0; h < a->hart_count; h++)
-        ck_assert_mem_eq(a->harts[h]->f, b->harts[h]->f, sizeof(a->harts[h]->f));
+        ck_assert_msg(memcmp(a->harts[h]->f, b->harts[h]->f, sizeof(a->harts[h]->f)) == 0,
+                      "%s tier %u, hart %u: f registers differ", guest_label, tier, h);
     if (memcmp(a->ram, b->ram, RAM_SIZE) == 0)
         return;
     for (uint64_t at = 0; at < RAM_SIZE; at += 8)
-        ck_assert_msg(memcmp(a->ram + at, b->ram + at, 8) == 0, "tier %u: %#llx has %#llx, not %#llx", tier,
-                      (unsigned long long)(RAM_BASE + at), (unsigned long long)guest_word(b, RAM_BASE + at),
+        ck_assert_msg(memcmp(a->ram + at, b->ram + at, 8) == 0, "%s tier %u: %#llx has %#llx, not %#llx",
+                      guest_label, tier, (unsigned long long)(RAM_BASE + at),
+                      (unsigned long long)guest_word(b, RAM_BASE + at),
                       (unsigned long long)guest_word(a, RAM_BASE + at));
 }
 

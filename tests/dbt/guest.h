@@ -57,6 +57,9 @@ void guest_destroy(struct guest *guest);
 typedef void guest_fn(struct guest *guest, const void *argument);
 void guest_run_tiers(unsigned harts, guest_fn *build, guest_fn *check, const void *argument);
 
+/* Stands in front of what failed; a seed, say. */
+extern const char *guest_label;
+
 /* Doubleword of RAM. */
 uint64_t guest_word(const struct guest *guest, uint64_t paddr);
 void guest_set_word(struct guest *guest, uint64_t paddr, uint64_t value);

@@ -139,8 +139,11 @@ static bool board_mapped(struct hart_bus *bus, uint64_t paddr)
     return board_page(bus, paddr & ~UINT64_C(4095), &writable) != NULL;
 }
 
-static const struct hart_bus_ops board_ops = { board_page,      board_read,   board_write,
-                                               board_code_page, board_mapped, NULL };
+static const struct hart_bus_ops board_ops = { .page = board_page,
+                                               .read = board_read,
+                                               .write = board_write,
+                                               .code_page = board_code_page,
+                                               .mapped = board_mapped };
 
 static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
 {

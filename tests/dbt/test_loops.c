@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Random loops around loads and stores by pointers that move in every way: by constants of 64 and of 32 bits,
+ * forward and backward, by registers, by extensions, set anew on some paths, over page borders, around the
+ * end of the address space, into pages that are missing or may not be stored to. The optimiser leaves out
+ * checks where pointers move evenly; here each tier must leave the same registers, memory and log of traps as
+ * the interpreter, and each access is compared with the MMU (-accel ...,check=on) besides.
+ *
+ * Virtual pages that differ in their upper half only lie in different physical pages, so that a check that
+ * served another address is seen even where the page is mapped.
+ *
+ * RVIVE_SEED=N: the first seed; RVIVE_LOOPS=N: how many programs (a failure names its seed).
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/dbt/guest.h"
+
+#define LOOPS_DEFAULT 80
+#define CODE          (START + 0x1000)
+#define ROOT          (RAM_BASE + 0x280000) /* page tables: the root, then two for each window */
+#define WINDOW_PAGES  4
+#define PATTERN       (RAM_BASE + 0x2c0000) /* physical pages of the windows */
+
+static uint64_t state;
+
+static unsigned below(unsigned limit)
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(state >> 33) % limit;
+}
+
+#define PICK(array) ((array)[below(sizeof(array) / sizeof((array)[0]))])
+
+/* ---- The address space --------------------------------------------------------------------------------- */
+
+/* Where pointers begin. The low 32 bits are the same in three of them: word arithmetic leads from one into
+ * another. The last two lie at the borders of what is canonical. */
+static const uint64_t windows[] = { 0x1040200000, 0xffffffff40200000, 0x3f40200000,      0x40200000,
+                                    0x3fffffc000, 0xffffffc000000000, 0xffffffffffffc000 };
+#define WINDOWS (sizeof(windows) / sizeof(windows[0]))
+
+enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_AD = 0xc0 };
+
+static void set_entry(struct guest *guest, uint64_t table, uint64_t index, uint64_t paddr, unsigned flags)
+{
+    guest_set_word(guest, table + 8 * (index & 511), paddr >> 12 << 10 | flags);
+}
+
+/* The next level's table behind an entry, made if need be. */
+static uint64_t table_below(struct guest *guest, uint64_t table, uint64_t index, uint64_t *free_page)
+{
+    uint64_t entry = guest_word(guest, table + 8 * (index & 511));
+    if (!entry) {
+        entry = *free_page >> 12 << 10 | PTE_V;
+        guest_set_word(guest, table + 8 * (index & 511), entry);
+        *free_page += PAGE_SIZE;
+    }
+    return entry >> 10 << 12;
+}
+
+static void map_windows(struct guest *guest)
+{
+    uint64_t free_page = ROOT + PAGE_SIZE, paddr = PATTERN;
+    set_entry(guest, ROOT, 0, 0, PTE_V | PTE_R | PTE_W | PTE_AD); /* the port */
+    set_entry(guest, ROOT, RAM_BASE >> 30, RAM_BASE, PTE_V | PTE_R | PTE_W | PTE_X | PTE_AD);
+    for (unsigned w = 0; w < WINDOWS; w++) {
+        uint64_t middle = table_below(guest, ROOT, windows[w] >> 30, &free_page);
+        uint64_t last = table_below(guest, middle, windows[w] >> 21, &free_page);
+        for (unsigned i = 0; i < WINDOW_PAGES; i++, paddr += PAGE_SIZE) {
+            unsigned kind = below(8); /* 0: missing; 1: read only */
+            if (kind)
+                set_entry(guest, last, (windows[w] >> 12) + i, paddr,
+                          PTE_V | PTE_R | (kind > 1 ? PTE_W : 0) | PTE_AD);
+        }
+    }
+    for (uint64_t at = PATTERN; at < paddr; at += 8)
+        guest_set_word(guest, at, at * 0x9e3779b97f4a7c15u);
+}
+
+static void put_paging(struct guest *guest)
+{
+    map_windows(guest);
+    I(addi, T5, 0, 0, -1);
+    I(csrrw, 0, T5, 0, CSR_PMPADDR0);
+    I(addi, T5, 0, 0, 0x1f); /* NAPOT, X W R */
+    I(csrrw, 0, T5, 0, CSR_PMPCFG0);
+    guest_put_value(guest, T5, ROOT >> 12);
+    I(addi, T6, 0, 0, 1);
+    I(slli, T6, T6, 0, 63);
+    I(or, T5, T5, T6, 0);
+    I(csrrw, 0, T5, 0, CSR_SATP);
+    guest_put_value(guest, T5, 1 << 11 | 0x6000); /* MPP: S; FS: dirty */
+    I(csrrw, 0, T5, 0, CSR_MSTATUS);
+    I(auipc, T5, 0, 0, 0);
+    I(addi, T5, T5, 0, 16);
+    I(csrrw, 0, T5, 0, CSR_MEPC);
+    I(mret, 0, 0, 0, 0);
+}
+
+/* ---- The loops ----------------------------------------------------------------------------------------- */
+
+/* Pointers in host registers, and in memory; each has a copy that does not move. */
+static const unsigned pointers[] = { A0, S0, A1, T1, S4 }, copies[] = { S5, S6, S7, 24, 25 };
+static const unsigned values[] = { A2, A3, A4, T0, T2, A6 };
+enum { COUNTER = S2, INDEX = A5, POINTERS = 5 };
+static unsigned used_first, used_count; /* pointers of the present loop: few, so that they share checks */
+
+static unsigned any_pointer(void)
+{
+    return (used_first + below(used_count)) % POINTERS;
+}
+
+static int32_t distance(void)
+{
+    static const int32_t usual[] = {
+        0, 8, -8, 4, -4, 1, -1, 16, 24, 32, -64, 128, 256, 511, -512, 2040, -2048
+    };
+    return PICK(usual);
+}
+
+static uint64_t next_constant; /* where it lies */
+
+/* rd = 64 bits, from memory. */
+static void put_wide(struct guest *guest, unsigned rd, uint64_t value)
+{
+    guest_set_word(guest, next_constant, value);
+    guest_put_value(guest, T5, (uint32_t)next_constant);
+    I(ld, rd, T5, 0, 0);
+    next_constant += 8;
+}
+
+static uint64_t place(bool paging)
+{
+    static const uint64_t bare[] = { DATA + 0x8000, RAM_BASE + RAM_SIZE - 0x1000, 0x1080208000,
+                                     0xffffffff80208000 };
+    uint64_t base = paging ? windows[below(WINDOWS)] : PICK(bare);
+    static const uint32_t offsets[] = {
+        0, 0x40, 0xfc0, 0xff0, 0xff8, 0x1000, 0x1008, 0x1ffc, 0x2000, 0x3ff8
+    };
+    return base + PICK(offsets);
+}
+
+static void put_access(struct guest *guest, unsigned pointer)
+{
+    static const enum isa_insn loads[] = { ISA_INSN_lb, ISA_INSN_lbu, ISA_INSN_lh, ISA_INSN_lhu,
+                                           ISA_INSN_lw, ISA_INSN_lwu, ISA_INSN_ld, ISA_INSN_ld };
+    static const enum isa_insn stores[] = { ISA_INSN_sb, ISA_INSN_sh, ISA_INSN_sw, ISA_INSN_sd };
+    switch (below(8)) {
+    case 0: I(fld, below(4), pointer, 0, distance()); break;
+    case 1: I(fsd, 0, pointer, below(4), distance()); break;
+    case 2:
+    case 3: guest_put(guest, PICK(stores), 0, pointer, PICK(values), distance()); break;
+    default: guest_put(guest, PICK(loads), PICK(values), pointer, 0, distance()); break;
+    }
+}
+
+static void put_move(struct guest *guest, unsigned which)
+{
+    unsigned p = pointers[which], other = pointers[any_pointer()];
+    switch (below(16)) {
+    case 0:
+    case 1:
+    case 2: I(addi, p, p, 0, distance()); break;
+    case 3:
+    case 4: I(addiw, p, p, 0, distance()); break;
+    case 5: I(add, p, p, INDEX, 0); break;
+    case 6: I(addw, p, p, INDEX, 0); break;
+    case 7: I(sub, p, p, INDEX, 0); break;
+    case 8: I(subw, p, p, INDEX, 0); break;
+    case 9: /* the low half, as an unsigned number */
+        I(slli, p, p, 0, 32);
+        I(srli, p, p, 0, 32);
+        break;
+    case 10: I(add_uw, p, p, below(2) ? INDEX : 0, 0); break;
+    case 11: I(sh3add, p, INDEX, p, 0); break;
+    case 12: I(addi, p, other, 0, distance()); break;
+    case 13: I(addiw, p, other, 0, below(2) ? 0 : distance()); break;
+    case 14: I(xori, p, p, 0, 8); break;
+    default: I(addi, p, copies[which], 0, 0); break;
+    }
+}
+
+static void put_body(struct guest *guest)
+{
+    unsigned count = 2 + below(8);
+    uint64_t skip = 0; /* the branch that is to be written, and where it ends */
+    unsigned left = 0, taken = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (!left && below(6) == 0) {
+            skip = guest->at;
+            left = 1 + below(4);
+            taken = below(3);
+            guest->at += 4;
+        }
+        unsigned which = any_pointer(), kind = below(4);
+        if (kind != 1)
+            put_access(guest, pointers[which]);
+        if (kind != 0)
+            put_move(guest, which);
+        if (kind > 1)
+            put_access(guest, pointers[which]);
+        if (left && !--left) {
+            static const enum isa_insn branches[] = { ISA_INSN_beq, ISA_INSN_blt, ISA_INSN_bgeu };
+            uint64_t end = guest->at;
+            guest->at = skip;
+            guest_put_branch(guest, branches[taken], PICK(values), taken ? COUNTER : 0, end);
+            guest->at = end;
+        }
+    }
+    if (left) { /* the branch leads behind the body */
+        uint64_t end = guest->at;
+        guest->at = skip;
+        guest_put_branch(guest, ISA_INSN_beq, PICK(values), 0, end);
+        guest->at = end;
+    }
+}
+
+static void put_loop(struct guest *guest, bool paging)
+{
+    for (unsigned i = 0; i < POINTERS; i++) {
+        put_wide(guest, copies[i], place(paging));
+        I(addi, pointers[i], copies[i], 0, 0);
+    }
+    used_first = below(POINTERS);
+    used_count = 1 + below(3);
+    static const int32_t steps[] = { 8, -8, 16, 1, 4096, -4096, 0x7ff };
+    /* Without paging, large ones would lead to the program itself. */
+    put_wide(guest, INDEX, (uint64_t)(int64_t)steps[below(paging ? 7 : 4)]);
+    I(addi, COUNTER, 0, 0, (int32_t)(8 + below(120)));
+    uint64_t head = guest->at;
+    for (unsigned i = 0; i < POINTERS; i++)
+        if (below(4))
+            I(addi, pointers[i], copies[i], 0, below(3) ? 0 : distance());
+    put_body(guest);
+    I(addi, COUNTER, COUNTER, 0, -1);
+    guest_put_branch(guest, ISA_INSN_bne, COUNTER, 0, head);
+}
+
+static void build(struct guest *guest, const void *argument)
+{
+    const uint64_t *seed = argument;
+    state = *seed * 0x9e3779b97f4a7c15u + 1;
+    next_constant = DATA;
+    bool paging = below(4) != 0;
+    guest_put_log_traps(guest);
+    guest_put_jal(guest, 0, CODE);
+    guest->at = CODE;
+    if (paging)
+        put_paging(guest);
+    for (unsigned i = 4 + below(8); i-- > 0;)
+        put_loop(guest, paging);
+    I(ecall, 0, 0, 0, 0); /* logs minstret */
+    guest_put_stop(guest, 0);
+}
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+START_TEST(test_loop)
+{
+    uint64_t seed = number("RVIVE_SEED", 1) + (uint64_t)_i;
+    char text[64];
+    snprintf(text, sizeof(text), "RVIVE_SEED=%llu RVIVE_LOOPS=1", (unsigned long long)seed);
+    guest_label = text;
+    guest_run_tiers(1, build, NULL, &seed);
+}
+END_TEST
+
+int main(void)
+{
+    setenv("RVIVE_TEST_ACCEL", "t2", 0);
+    setenv("RVIVE_TEST_CHECK", "on", 0);
+    uint64_t first = number("RVIVE_SEED", 1), count = number("RVIVE_LOOPS", LOOPS_DEFAULT);
+    printf("seeds %llu to %llu\n", (unsigned long long)first, (unsigned long long)(first + count - 1));
+    Suite *suite = suite_create("loops");
+    TCase *tests = tcase_create("random");
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, test_loop, 0, (int)count);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
