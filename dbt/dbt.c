@@ -172,12 +172,26 @@ static void refresh_jumps(struct hart *hart, uint64_t generation)
     hart->native.generation = generation;
 }
 
+/* Who evicts counts itself before it asks the harts out. One that has served that request must not go in
+ * again before the other waits for the lock: it would stay in, and all others would wait for both. */
+static void lock_running(struct dbt *dbt)
+{
+    for (;;) {
+        pthread_rwlock_rdlock(&dbt->running);
+        if (!atomic_load(&dbt->room_wanted))
+            return;
+        pthread_rwlock_unlock(&dbt->running);
+        pthread_mutex_lock(&dbt->room);
+        pthread_mutex_unlock(&dbt->room);
+    }
+}
+
 /* Takes the lock that keeps the cache's content. False: the hart may not run translated code now. */
 static bool begin_running(struct dbt *dbt, struct hart *hart)
 {
     if (hart->tlb_data != hart->tlb_fetch) /* MPRV: rare, and translated code has one TLB register */
         return false;
-    pthread_rwlock_rdlock(&dbt->running);
+    lock_running(dbt);
     refresh_jumps(hart, dbt->generation);
     return true;
 }
@@ -266,6 +280,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     dbt->owner_ops[CODE_T1_BLOCK] = &t1_owner_ops;
     dbt->owner_ops[CODE_T2_REGION] = &t2_owner_ops;
     pthread_mutex_init(&dbt->lock, NULL);
+    pthread_mutex_init(&dbt->room, NULL);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -294,6 +309,7 @@ void dbt_destroy(struct dbt *dbt)
         free(dbt->stand_ins[i]);
     pthread_rwlock_destroy(&dbt->running);
     pthread_mutex_destroy(&dbt->lock);
+    pthread_mutex_destroy(&dbt->room);
     free(dbt);
 }
 

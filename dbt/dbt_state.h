@@ -3,7 +3,8 @@
  * Inside of the translator; docs/translator.md tells the whole. Shared by the files of dbt/.
  *
  * Locks: `lock` guards all tables and the writing of code. `running` is held for reading while a hart is in
- * translated code or works on its exits, and for writing to evict a segment of the cache; it comes first.
+ * translated code or works on its exits, and for writing to evict a segment of the cache; it comes before
+ * `lock`, and `room` before both.
  */
 #ifndef DBT_DBT_STATE_H
 #define DBT_DBT_STATE_H
@@ -101,6 +102,8 @@ struct dbt {
     struct hart_accel accel; /* first: the harts hand it back */
     pthread_mutex_t lock;
     pthread_rwlock_t running;
+    pthread_mutex_t room;    /* held by who evicts, from its requests to its end; before `running` */
+    atomic_uint room_wanted; /* how many wait for it or have it: harts stay out of translated code */
     struct code_cache cache;
     _Atomic uint64_t generation; /* of the harts' jump tables: raised when an entry in them may be wrong */
     dbt_listen_fn *listen;       /* NULL: nobody */

@@ -69,6 +69,8 @@ void dbt_evict_all(struct dbt *dbt)
 void dbt_make_room(struct dbt *dbt, uint64_t seen)
 {
     uint64_t start = now_ns();
+    atomic_fetch_add(&dbt->room_wanted, 1);
+    pthread_mutex_lock(&dbt->room);
     for (unsigned i = 0; i < dbt->hart_count; i++)
         hart_request(dbt->harts[i], HART_REQUEST_ACCEL);
     pthread_rwlock_wrlock(&dbt->running);
@@ -80,4 +82,6 @@ void dbt_make_room(struct dbt *dbt, uint64_t seen)
     dbt->counters.eviction_ns += now_ns() - start;
     pthread_mutex_unlock(&dbt->lock);
     pthread_rwlock_unlock(&dbt->running);
+    atomic_fetch_sub(&dbt->room_wanted, 1);
+    pthread_mutex_unlock(&dbt->room);
 }

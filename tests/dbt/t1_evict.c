@@ -152,8 +152,42 @@ START_TEST(test_evict_tables)
 }
 END_TEST
 
+#define ROOMS 20000
+
+/* A hart that leaves translated code and comes back all the time, and one that stays in it. */
+static void build_restless(struct guest *guest)
+{
+    guest->at = START;
+    uint64_t loop = guest->at;
+    I(csrrs, T0, 0, 0, CSR_MINSTRET);
+    I(pause, 0, 0, 0, 0); /* the interpreter's */
+    guest_put_jal(guest, 0, loop);
+    guest->at = START + PAGE_SIZE;
+    I(addi, T0, T0, 0, 1);
+    guest_put_jal(guest, 0, guest->at - 4);
+}
+
+/* Who wants room is let in each time, however the harts' ways back into translated code fall: one that had
+ * served the request and went in before the other waited for the lock stayed there for ever. */
+START_TEST(test_room)
+{
+    struct guest guest;
+    guest_cache_size = CODE_CACHE_MIN;
+    guest_create(&guest, GUEST_T1, 2);
+    build_restless(&guest);
+    guest_start(&guest);
+    for (unsigned i = 0; i < ROOMS; i++)
+        dbt_make_room(guest.dbt, UINT64_MAX); /* evicts nothing */
+    for (unsigned i = 0; i < guest.hart_count; i++)
+        hart_request(guest.harts[i], HART_REQUEST_STOP);
+    guest_join(&guest);
+    guest_destroy(&guest);
+}
+END_TEST
+
 void t1_evict_add(TCase *tests)
 {
     tcase_add_loop_test(tests, test_evict, 0, 4);
     tcase_add_test(tests, test_evict_tables);
+    tcase_add_test(tests, test_room);
 }
