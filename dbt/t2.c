@@ -16,6 +16,7 @@
 
 #include "cpu/mem.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 /* More than the host code of any region that is kept. */
 #define T2_CODE_MAX  65536
@@ -336,7 +337,7 @@ bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
     t2->eager = eager;
     pthread_cond_init(&t2->wake, NULL);
     if (!eager) {
-        int status = pthread_create(&t2->thread, NULL, run, t2);
+        int status = thread_create(&t2->thread, THREAD_TRANSLATOR, run, t2);
         if (status)
             return error_set(error, "cannot start the optimiser's thread: %s", strerror(status));
         t2->started = true;
@@ -354,7 +355,7 @@ void dbt_stop(struct dbt *dbt)
     t2->stop = true;
     pthread_cond_signal(&t2->wake);
     pthread_mutex_unlock(&dbt->lock);
-    pthread_join(t2->thread, NULL);
+    thread_join(t2->thread);
     t2->started = false;
 }
 

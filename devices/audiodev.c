@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "util/log.h"
+#include "util/thread.h"
 
 #define LINGER_NS UINT64_C(500000000)
 #define NEVER     UINT64_MAX
@@ -218,7 +219,7 @@ static bool start_thread(struct audiodev *audiodev, struct error *error)
     sigset_t all, before;
     sigfillset(&all); /* signals are for the threads that expect them */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&audiodev->thread, NULL, audio_thread, audiodev);
+    int rc = thread_create(&audiodev->thread, THREAD_HOST, audio_thread, audiodev);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc)
         return error_set(error, "-audiodev %s: cannot start its thread: %s", audiodev->ops->name,
@@ -257,7 +258,7 @@ void audiodev_destroy(struct audiodev *audiodev)
     pthread_cond_signal(&audiodev->changed);
     pthread_mutex_unlock(&audiodev->lock);
     if (audiodev->started)
-        pthread_join(audiodev->thread, NULL);
+        thread_join(audiodev->thread);
     pthread_cond_destroy(&audiodev->changed);
     pthread_mutex_destroy(&audiodev->lock);
     pthread_mutex_destroy(&audiodev->turn);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "util/log.h"
+#include "util/thread.h"
 
 #define SLIRP_CONFIG_VERSION   4
 #define SLIRP_SOCKETS_MAX      4096u
@@ -323,7 +324,7 @@ static void slirp_destroy(struct netdev *netdev)
     if (slirp->has_thread) {
         atomic_store(&slirp->stop, true);
         wake(netdev);
-        pthread_join(slirp->thread, NULL);
+        thread_join(slirp->thread);
     }
     slirp_lock();
     slirp_streams_close(slirp);
@@ -347,7 +348,7 @@ static bool start_thread(struct netdev_slirp *slirp, struct error *error)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&slirp->thread, NULL, slirp_thread, slirp);
+    int rc = thread_create(&slirp->thread, THREAD_HOST, slirp_thread, slirp);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc)
         return error_set(error, "user network: cannot start its thread: %s", strerror(rc));

@@ -20,6 +20,7 @@
 
 #include "devices/fdt_node.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define BLOCK_BYTES (256u << 10) /* of both chips together */
 #define BLOCK_COUNT (PFLASH_BANK_BYTES / BLOCK_BYTES)
@@ -440,7 +441,7 @@ static void pflash_destroy(struct device *device)
         flash->stop = true;
         pthread_cond_signal(&flash->wake);
         pthread_mutex_unlock(&flash->lock);
-        pthread_join(flash->writer, NULL);
+        thread_join(flash->writer);
     }
     pthread_cond_destroy(&flash->wake);
     pthread_mutex_destroy(&flash->lock);
@@ -510,7 +511,7 @@ static bool start_writer(struct pflash *flash, struct error *error)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&flash->writer, NULL, writer_main, flash);
+    int rc = thread_create(&flash->writer, THREAD_WORKER, writer_main, flash);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     flash->has_writer = !rc;
     return !rc || error_set(error, "pflash: cannot start its thread: %s", strerror(rc));

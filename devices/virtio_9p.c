@@ -113,7 +113,7 @@ struct virtio_device *virtio_9p_create(const struct virtio_9p_config *config, st
         return NULL;
     }
     fill_config(&p9->device, config->tag);
-    if (!virtio_worker_start(&p9->worker, &p9->device, "virtio-9p", p9_run, error)) {
+    if (!virtio_worker_start(&p9->worker, &p9->device, "virtio-9p", THREAD_FOLDER, p9_run, error)) {
         virtio_device_fini(&p9->device);
         p9_server_destroy(p9->server);
         free(p9);

@@ -255,7 +255,7 @@ struct virtio_device *virtio_gpu_create(const struct virtio_gpu_config *config, 
     gpu->hint_width = config->width ? config->width : DEFAULT_WIDTH;
     gpu->hint_height = config->height ? config->height : DEFAULT_HEIGHT;
     gpu->source = (struct display_source){ .name = "virtio-gpu", .resize = gpu_resize };
-    if (!virtio_worker_start(&gpu->worker, &gpu->device, "virtio-gpu", gpu_run, error)) {
+    if (!virtio_worker_start(&gpu->worker, &gpu->device, "virtio-gpu", THREAD_WORKER, gpu_run, error)) {
         virtio_device_fini(&gpu->device);
         free(gpu);
         return NULL;

@@ -139,7 +139,7 @@ struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, 
     if (rng && virtio_device_init(&rng->device, &virtio_rng_ops, 0, 1, RNG_QUEUE_SIZE, error)) {
         initialised = true;
         rng->fd = fd;
-        if (virtio_worker_start(&rng->worker, &rng->device, "virtio-rng", rng_run, error))
+        if (virtio_worker_start(&rng->worker, &rng->device, "virtio-rng", THREAD_WORKER, rng_run, error))
             return &rng->device;
     }
     if (initialised)

@@ -55,9 +55,9 @@ static void wake_one(struct virtio_worker *worker)
     pthread_cond_signal(&worker->wake);
 }
 
-bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
-                                 unsigned threads, void (*run)(struct virtio_device *, struct virtqueue *),
-                                 struct error *error)
+static bool start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
+                          enum thread_role role, unsigned threads,
+                          void (*run)(struct virtio_device *, struct virtqueue *), struct error *error)
 {
     *worker = (struct virtio_worker){ .device = device, .run = run };
     pthread_cond_init(&worker->wake, NULL);
@@ -69,7 +69,7 @@ bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_dev
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&device->lock); /* a thread looks for itself in the list */
     while (worker->thread_count < threads && worker->thread_count < VIRTIO_WORKER_THREADS_MAX && !rc) {
-        rc = pthread_create(&worker->threads[worker->thread_count], NULL, worker_main, worker);
+        rc = thread_create(&worker->threads[worker->thread_count], role, worker_main, worker);
         if (!rc)
             pthread_setname_np(worker->threads[worker->thread_count++], name);
     }
@@ -82,10 +82,18 @@ bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_dev
     return error_set(error, "%s: cannot start its thread: %s", device->ops->name, strerror(rc));
 }
 
-bool virtio_worker_start(struct virtio_worker *worker, struct virtio_device *device, const char *name,
-                         void (*run)(struct virtio_device *, struct virtqueue *), struct error *error)
+bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
+                                 unsigned threads, void (*run)(struct virtio_device *, struct virtqueue *),
+                                 struct error *error)
 {
-    return virtio_worker_start_threads(worker, device, name, 1, run, error);
+    return start_threads(worker, device, name, THREAD_WORKER, threads, run, error);
+}
+
+bool virtio_worker_start(struct virtio_worker *worker, struct virtio_device *device, const char *name,
+                         enum thread_role role, void (*run)(struct virtio_device *, struct virtqueue *),
+                         struct error *error)
+{
+    return start_threads(worker, device, name, role, 1, run, error);
 }
 
 void virtio_worker_stop(struct virtio_worker *worker)
@@ -97,7 +105,7 @@ void virtio_worker_stop(struct virtio_worker *worker)
     pthread_cond_broadcast(&worker->wake);
     pthread_mutex_unlock(&device->lock);
     for (unsigned n = 0; n < worker->thread_count; n++)
-        pthread_join(worker->threads[n], NULL);
+        thread_join(worker->threads[n]);
     pthread_cond_destroy(&worker->wake);
     pthread_cond_destroy(&worker->idle);
     device->worker = NULL;

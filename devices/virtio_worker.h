@@ -14,6 +14,7 @@
 #define DEVICES_VIRTIO_WORKER_H
 
 #include "devices/virtio.h"
+#include "util/thread.h"
 
 #define VIRTIO_WORKER_THREADS_MAX 16u
 
@@ -30,10 +31,11 @@ struct virtio_worker {
 };
 
 /* Starts one thread and makes it the device's worker. `name` is what the host's tools show, up to 15
- * characters. */
+ * characters; `role` is what it may ask the host for. */
 bool virtio_worker_start(struct virtio_worker *worker, struct virtio_device *device, const char *name,
-                         void (*run)(struct virtio_device *, struct virtqueue *), struct error *error);
-/* The same with up to VIRTIO_WORKER_THREADS_MAX threads. */
+                         enum thread_role role, void (*run)(struct virtio_device *, struct virtqueue *),
+                         struct error *error);
+/* The same with up to VIRTIO_WORKER_THREADS_MAX threads, of the role THREAD_WORKER. */
 bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
                                  unsigned threads, void (*run)(struct virtio_device *, struct virtqueue *),
                                  struct error *error);

@@ -25,6 +25,7 @@
 
 #include "frontend/display_vnc_keys.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define FRAME_MS    16u
 #define POLL_MAX_MS 128u
@@ -392,7 +393,7 @@ static bool start_thread(struct vnc *vnc, struct error *error)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = pthread_create(&vnc->thread, NULL, vnc_thread, vnc);
+    int status = thread_create(&vnc->thread, THREAD_HOST, vnc_thread, vnc);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status)
         return error_set(error, "-vnc %s: cannot start its thread: %s", vnc->config.address,
@@ -449,7 +450,7 @@ static void vnc_stop(struct vnc *vnc)
 {
     atomic_store(&vnc->stop, true);
     on_wake(vnc);
-    pthread_join(vnc->thread, NULL);
+    thread_join(vnc->thread);
     display_view_remove(vnc->config.display, &vnc->view);
     free_all(vnc);
 }

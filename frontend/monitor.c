@@ -12,6 +12,7 @@
 
 #include "machine/inspect.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 /* ---- What arrives (I/O thread) ---------------------------------------------------------------------- */
 
@@ -200,7 +201,7 @@ static bool start(struct monitor *monitor, struct error *error)
     void *(*run)(void *) = monitor->control ? monitor_qmp_thread
                            : monitor->edits ? monitor_edit_thread
                                             : monitor_line_thread;
-    int status = pthread_create(&monitor->thread, NULL, run, monitor);
+    int status = thread_create(&monitor->thread, THREAD_HOST, run, monitor);
     if (status)
         return error_set(error, "cannot start a thread for the monitor: %s", strerror(status));
     monitor->started = true;
@@ -268,7 +269,7 @@ static void monitor_close(struct monitor *monitor)
         chardev_hurry(monitor->chardev, true);
     monitor_edit_close(monitor);
     if (monitor->started)
-        pthread_join(monitor->thread, NULL);
+        thread_join(monitor->thread);
     if (monitor->owns_chardev)
         chardev_destroy(monitor->chardev);
 }

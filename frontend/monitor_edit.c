@@ -24,6 +24,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "util/thread.h"
+
 #define HISTORY_LINES 500
 
 /* ---- The pseudo-terminal ---------------------------------------------------------------------------- */
@@ -71,7 +73,7 @@ bool monitor_edit_open(struct monitor *monitor)
     fcntl(monitor->master, F_SETFD, FD_CLOEXEC);
     fcntl(monitor->slave, F_SETFD, FD_CLOEXEC);
     monitor->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (monitor->stop_event >= 0 && pthread_create(&monitor->pump, NULL, pump_thread, monitor) == 0)
+    if (monitor->stop_event >= 0 && thread_create(&monitor->pump, THREAD_HOST, pump_thread, monitor) == 0)
         monitor->pumping = true;
     if (!monitor->pumping)
         monitor_edit_close(monitor);
@@ -84,7 +86,7 @@ void monitor_edit_close(struct monitor *monitor)
     if (monitor->pumping) {
         ssize_t ignored = write(monitor->stop_event, &one, sizeof(one));
         (void)ignored;
-        pthread_join(monitor->pump, NULL);
+        thread_join(monitor->pump);
     }
     monitor->pumping = false;
     /* The I/O thread may bring a key right now. */

@@ -15,6 +15,7 @@
 #include "frontend/view_module.h"
 #include "machine/inspect.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define DEFAULT_WIDTH  1280
 #define DEFAULT_HEIGHT 800
@@ -133,14 +134,14 @@ static void *machine_thread(void *opaque)
 static void run_beside_window(struct screen *screen)
 {
     pthread_t thread;
-    int status = pthread_create(&thread, NULL, machine_thread, screen);
+    int status = thread_create(&thread, THREAD_HOST, machine_thread, screen);
     if (status) {
         error_set(screen->error, "cannot start the machine's thread: %s", strerror(status));
         return;
     }
     pthread_setname_np(thread, "machine");
     screen->window_ops->run(screen->window);
-    pthread_join(thread, NULL);
+    thread_join(thread);
 }
 
 /* ---- The machine's end: titles say that it is paused, the monitor takes pictures ----------------------- */

@@ -23,6 +23,7 @@
 
 #include "machine/gdb_internal.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define SEND_SECONDS   10   /* until a gdb that does not read is given up */
 #define REFUSE_PACKETS 4    /* answered to a second gdb */
@@ -413,7 +414,7 @@ static bool start_thread(struct gdb *gdb, struct error *error)
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int status = pthread_create(&gdb->thread, NULL, gdb_thread, gdb);
+    int status = thread_create(&gdb->thread, THREAD_HOST, gdb_thread, gdb);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return status == 0 || error_set(error, "cannot start the gdb server's thread: %s", strerror(status));
 }
@@ -475,7 +476,7 @@ void gdb_stop(struct gdb *gdb)
         return;
     atomic_store(&gdb->quit, true);
     wake(gdb);
-    pthread_join(gdb->thread, NULL);
+    thread_join(gdb->thread);
 }
 
 void gdb_destroy(struct gdb *gdb)

@@ -8,6 +8,7 @@
 
 #include "machine/board.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 void harts_set_irq(void *hart, unsigned bit, bool level)
 {
@@ -123,7 +124,7 @@ bool harts_start(struct machine *machine, struct error *error)
     sigdelset(&all, SIGABRT);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     for (unsigned i = 0; i < machine->hart_count && status == 0; i++) {
-        status = pthread_create(&machine->threads[i], NULL, hart_thread, machine->harts[i]);
+        status = thread_create(&machine->threads[i], THREAD_HART, hart_thread, machine->harts[i]);
         if (status == 0)
             machine->threads_running++;
     }
@@ -140,7 +141,7 @@ void harts_stop(struct machine *machine)
     for (unsigned i = 0; i < machine->threads_running; i++)
         hart_request(machine->harts[i], HART_REQUEST_STOP);
     for (unsigned i = 0; i < machine->threads_running; i++) {
-        pthread_join(machine->threads[i], NULL);
+        thread_join(machine->threads[i]);
         hart_clear_stop(machine->harts[i]);
     }
     machine->threads_running = 0;

@@ -19,6 +19,7 @@
 #include "machine/profile_internal.h"
 #include "machine/symbols.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define TABLE_SIZE 65536u /* different stacks of a boot; a power of two */
 #define TEXT_MAX   8192u
@@ -309,7 +310,7 @@ struct profile *profile_create(struct machine *machine, struct error *error)
     for (unsigned i = 0; ok && i < machine->hart_count; i++)
         hart_set_sampler(machine->harts[i], &self->sampler);
     if (ok)
-        status = pthread_create(&self->thread, NULL, sampling_thread, self);
+        status = thread_create(&self->thread, THREAD_HOST, sampling_thread, self);
     if (ok && !status)
         return self;
     if (status)
@@ -326,7 +327,7 @@ void profile_destroy(struct profile *self)
     if (!self)
         return;
     atomic_store(&self->stop, true);
-    pthread_join(self->thread, NULL);
+    thread_join(self->thread);
     profile_boot_ended(self);
     write_files(self);
     for (size_t i = 0; i < self->stack_count; i++)

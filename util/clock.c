@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/thread.h"
+
 struct clock {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* the first deadline moved, a callback ended, or `stop` */
@@ -139,7 +141,7 @@ struct clock *clock_create(struct error *error)
     pthread_mutex_init(&clock->lock, NULL);
     atomic_store(&clock->offset, -(int64_t)host_ns(CLOCK_MONOTONIC));
     clock->wall_base = host_ns(CLOCK_REALTIME);
-    int status = pthread_create(&clock->thread, NULL, clock_thread, clock);
+    int status = thread_create(&clock->thread, THREAD_TIMER, clock_thread, clock);
     if (status) {
         error_set(error, "cannot start the clock's thread: %s", strerror(status));
         free(clock);
@@ -156,7 +158,7 @@ void clock_destroy(struct clock *clock)
     clock->stop = true;
     pthread_cond_broadcast(&clock->changed);
     pthread_mutex_unlock(&clock->lock);
-    pthread_join(clock->thread, NULL);
+    thread_join(clock->thread);
     pthread_cond_destroy(&clock->changed);
     pthread_mutex_destroy(&clock->lock);
     free(clock);
