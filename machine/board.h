@@ -82,7 +82,7 @@ struct machine {
     pthread_mutex_t run_lock;
     bool booted; /* memory is filled, and machine_run() waits for the boot's end */
     bool was_booted;
-    atomic_bool has_run; /* a hart was started */
+    atomic_bool has_run; /* it was not started paused, or was resumed since */
     bool off;            /* the guest powered off, or the program ends */
     bool paused;
     unsigned holds;

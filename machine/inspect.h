@@ -26,7 +26,7 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
 /* gdb has stopped the guest, so only gdb can let it go on. Any time. */
 bool machine_held_by_gdb(struct machine *machine);
 
-/* A hart has run since the machine was made. Any time. */
+/* It was not started paused, or has been resumed since. Any time. */
 bool machine_has_run(struct machine *machine);
 
 /* The parts of the address space; false behind the last. Any time. */

@@ -17,6 +17,7 @@ void run_state_init(struct machine *machine)
     pthread_mutex_init(&machine->run_lock, &attributes);
     pthread_mutexattr_destroy(&attributes);
     machine->paused = machine->config.start_paused;
+    atomic_store(&machine->has_run, !machine->paused);
 }
 
 void run_state_destroy(struct machine *machine)
@@ -58,9 +59,7 @@ static void stop_harts(struct machine *machine)
 static bool update(struct machine *machine, struct error *error)
 {
     bool run = machine->booted && !machine->paused && !machine->holds;
-    if (run)
-        atomic_store(&machine->has_run, true);
-    else
+    if (!run)
         stop_harts(machine);
     if (machine->booted ? machine->paused : !machine->was_booted)
         clock_stop(machine->clock);
@@ -127,6 +126,7 @@ bool machine_resume(struct machine *machine, struct error *error)
         ok = error_set(error, "the guest is off; system_reset starts it again");
     } else if (changes) {
         machine->paused = false;
+        atomic_store(&machine->has_run, true); /* its first boot may still be about to begin */
         ok = update(machine, error);
         machine->paused = !ok;
         if (ok)
