@@ -69,8 +69,10 @@ bool display_screendump(struct display *display, const char *path, struct error 
     bool ok = write_png(part, pixels, width, height, error);
     if (ok && rename(part, path) != 0)
         ok = error_set(error, "screendump: %s: cannot be made: %s", path, strerror(errno));
+    int saved = errno; /* callers look whether it was the sandbox */
     if (!ok)
         unlink(part);
     free(pixels);
+    errno = saved;
     return ok;
 }

@@ -19,6 +19,7 @@
 #include "frontend/code_listing.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
+#include "frontend/sandbox.h"
 #include "frontend/screen.h"
 #include "frontend/sound.h"
 #include "machine/machine.h"
@@ -77,14 +78,18 @@ static void set_title(const char *title)
         fprintf(stderr, "\033]0;%s\007", title);
 }
 
-/* Runs the machine with its monitors and its screen; as machine_run(). */
-static int run_monitored(struct screen *screen, struct monitors *monitors, struct error *error)
+/* Runs the machine with its monitors and its screen, in the sandbox; as machine_run(). */
+static int run_monitored(const struct options *options, struct screen *screen, struct monitors *monitors,
+                         struct error *error)
 {
     if (!monitors) {
         error_set(error, "out of memory for the monitors");
         return -1;
     }
-    int status = monitors_open(monitors, error) ? screen_run(screen, error) : -1;
+    bool ready =
+        monitors_open(monitors, error) && screen_open(screen, error) && sandbox_enter(options, error);
+    int status = ready ? screen_run(screen, error) : -1;
+    screen_close(screen);
     monitors_close(monitors);
     return status;
 }
@@ -106,7 +111,7 @@ static int run_machine(struct options *options, struct error *error)
     int early = atomic_load(&quit_signal);
     if (early)
         machine_request_quit(machine, 128 + early);
-    int status = run_monitored(screen, monitors, error);
+    int status = run_monitored(options, screen, monitors, error);
     atomic_store(&running, NULL);
     machine_destroy(machine);
     monitors_free(monitors);
@@ -147,6 +152,7 @@ int main(int argc, char **argv)
         status = fail(&error);
     } else {
         set_title(options.title);
+        sandbox_begin(&options);
         status = run(&options, &error);
     }
     options_free(&options);

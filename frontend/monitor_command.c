@@ -42,6 +42,7 @@ const struct monitor_command monitor_commands[] = {
     { "info pci", NULL, "query-pci", "", "the PCI devices", 0, monitor_pci, monitor_print_pci },
     { "info qtree", NULL, "query-qtree", "", "the devices of the board", 0, monitor_qtree, NULL },
     { "info chardev", NULL, "query-chardev", "", "the character devices", 0, monitor_chardev, NULL },
+    { "info sandbox", NULL, NULL, "", "what confines the emulator", 0, monitor_sandbox, monitor_print_lines },
     { "info kvm", NULL, "query-kvm", "", "whether the host's KVM is used", 0, monitor_kvm, NULL },
     { "cpu", NULL, NULL, "hart:i", "makes a hart the current one", 0, monitor_cpu, NULL },
     { "stop", "s", "stop", "", "pauses the guest", 0, monitor_stop, NULL },

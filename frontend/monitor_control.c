@@ -4,11 +4,13 @@
  */
 #include "frontend/monitor_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/hart_view.h"
+#include "frontend/sandbox.h"
 #include "machine/inspect.h"
 #include "util/log.h"
 
@@ -160,7 +162,32 @@ bool monitor_screendump(struct monitor_call *call)
     const char *format = monitor_text(call, "format", "png");
     if (strcmp(format, "png") != 0)
         return error_set(&call->error, "screendump: there is the format png, not \"%s\"", format);
-    return machine_screendump(call->machine, monitor_text(call, "filename", ""), &call->error);
+    errno = 0;
+    if (machine_screendump(call->machine, monitor_text(call, "filename", ""), &call->error))
+        return true;
+    return monitor_add_hint(call);
+}
+
+/* Behind the message of what failed: whether the sandbox is why. */
+bool monitor_add_hint(struct monitor_call *call)
+{
+    size_t used = strlen(call->error.text);
+    snprintf(call->error.text + used, sizeof(call->error.text) - used, "%s", sandbox_hint(errno));
+    return false;
+}
+
+bool monitor_sandbox(struct monitor_call *call)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return error_set(&call->error, "out of memory");
+    sandbox_print(out);
+    fclose(out);
+    call->result = json_object_new_string(text ? text : "");
+    free(text);
+    return true;
 }
 
 /* ---- Settings --------------------------------------------------------------------------------------- */

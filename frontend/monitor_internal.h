@@ -62,7 +62,11 @@ typedef bool monitor_run_fn(struct monitor_call *call);
 typedef void monitor_print_fn(FILE *out, struct json_object *result);
 /* monitor_control.c */
 monitor_run_fn monitor_help, monitor_stop, monitor_cont, monitor_step, monitor_reset, monitor_powerdown,
-    monitor_quit, monitor_screendump, monitor_log, monitor_cpu, monitor_hmp, monitor_list_commands;
+    monitor_quit, monitor_screendump, monitor_log, monitor_cpu, monitor_hmp, monitor_list_commands,
+    monitor_sandbox;
+/* Adds to call->error what the sandbox has to do with errno, as a command that opened a file left it. False.
+ */
+bool monitor_add_hint(struct monitor_call *call);
 /* monitor_info.c */
 monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, monitor_registers, monitor_csr,
     monitor_mtree, monitor_qtree, monitor_irq, monitor_jit, monitor_kvm;

@@ -194,6 +194,7 @@ static void set_defaults(struct options *options, struct error *error)
     options->machine.smp = 1;
     options->machine.ram_size = UINT64_C(128) << 20;
     options->machine.virtio_legacy = true;
+    options->sandbox.off = OPTIONS_SANITIZED;
     isa_config_parse(&options->machine.isa, "rv64", error);
 }
 

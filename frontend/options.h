@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "frontend/option_text.h"
 #include "machine/machine.h"
@@ -39,6 +40,33 @@ struct options_screen {
     const char *vnc;  /* [HOST]:N; NULL: none */
     const char *dump; /* NULL, or where the last picture goes */
 };
+
+/* -sandbox, -run-with */
+#define OPTIONS_SANDBOX_FOLDERS 16
+struct options_sandbox {
+    bool off, asked;                              /* asked: the command line says "on" */
+    bool spawn, privileges, resources, obsolete;  /* allowed */
+    const char *folders[OPTIONS_SANDBOX_FOLDERS]; /* that commands may write in, too */
+    unsigned folder_count;
+};
+struct options_run_with {
+    const char *user, *chroot; /* NULL: none */
+    bool numbers;              /* the user has no name: no groups but its own */
+    uid_t uid;
+    gid_t gid;
+};
+
+/* A sanitizer's run-time library makes system calls of its own, at any time. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OPTIONS_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define OPTIONS_SANITIZED true
+#endif
+#endif
+#ifndef OPTIONS_SANITIZED
+#define OPTIONS_SANITIZED false
+#endif
 
 enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO, OPTIONS_IF_PFLASH };
 
@@ -122,6 +150,8 @@ struct options {
     bool perf_map;          /* -perfmap */
     bool nographic, nodefaults, snapshot;
     struct options_screen screen;
+    struct options_sandbox sandbox;
+    struct options_run_with run_with;
     unsigned serial_count;
 
     struct options_drive drives[OPTIONS_ITEMS_MAX];
@@ -172,6 +202,7 @@ bool options_join_semihosting(struct options *options, struct error *error);
 options_take_fn options_take_monitor, options_take_qmp, options_take_mon;
 /* Third step: where the monitors are, and whether the console has one. */
 bool options_join_monitors(struct options *options, struct error *error);
+options_take_fn options_take_sandbox, options_take_run_with;
 options_take_fn options_take_netdev, options_take_nic, options_take_net;
 const struct options_named *options_find_named(const struct options_named *list, unsigned count,
                                                const char *id);

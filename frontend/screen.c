@@ -80,9 +80,8 @@ static bool window_possible(void)
 }
 
 /* Without -display a window opens if there is something to see in it and a desktop to open it on. */
-static bool wants_window(const struct screen *screen)
+bool screen_wants_window(const struct options *options)
 {
-    const struct options *options = screen->options;
     if (options->screen.view != OPTIONS_VIEW_DEFAULT)
         return options->screen.view == OPTIONS_VIEW_SDL;
     return !options->nographic && !options->screen.vnc && window_possible() &&
@@ -169,23 +168,31 @@ void screen_attach(struct screen *screen, struct machine *machine)
         machine_set_screendump(machine, dump_picture, screen->display);
 }
 
-int screen_run(struct screen *screen, struct error *error)
+bool screen_open(struct screen *screen, struct error *error)
 {
-    screen->error = error;
-    screen->status = -1;
-    if ((!screen->options->screen.vnc || open_vnc(screen, error)) &&
-        (!wants_window(screen) || open_window(screen, error))) {
-        if (screen->window)
-            run_beside_window(screen);
-        else
-            screen->status = machine_run(screen->machine, error);
-    }
+    return (!screen->options->screen.vnc || open_vnc(screen, error)) &&
+           (!screen_wants_window(screen->options) || open_window(screen, error));
+}
+
+void screen_close(struct screen *screen)
+{
     if (screen->window)
         screen->window_ops->destroy(screen->window);
     if (screen->vnc)
         screen->vnc_ops->stop(screen->vnc);
     screen->window = NULL;
     screen->vnc = NULL;
+}
+
+int screen_run(struct screen *screen, struct error *error)
+{
+    screen->error = error;
+    screen->status = -1;
+    if (screen->window)
+        run_beside_window(screen);
+    else
+        screen->status = machine_run(screen->machine, error);
+    screen_close(screen);
     struct error dump = { "" };
     if (screen->options->screen.dump && screen->status >= 0 &&
         !display_screendump(screen->display, screen->options->screen.dump, &dump))

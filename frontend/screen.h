@@ -12,13 +12,19 @@ struct screen;
 
 /* Makes the display that the machine is to be plugged into. NULL and *error where memory is short. */
 struct screen *screen_create(const struct options *options, struct error *error);
+/* Whether a window is going to be opened. */
+bool screen_wants_window(const struct options *options);
 struct display *screen_display(struct screen *screen);
 /* The machine tells the screen from now on when it is paused, and its monitors take pictures of it. Before
  * their threads start. */
 void screen_attach(struct screen *screen, struct machine *machine);
-/* Opens what the options ask for and runs the machine to its end: in this thread, or, when there is a window,
- * in another. As machine_run(). Main thread. */
+/* Opens what the options ask for: the VNC server, the window. Main thread. */
+bool screen_open(struct screen *screen, struct error *error);
+/* Runs the machine to its end: in this thread, or, when there is a window, in another. As machine_run(). Main
+ * thread. */
 int screen_run(struct screen *screen, struct error *error);
+/* Closes what screen_open() opened, where there was no run. Before the machine's end. */
+void screen_close(struct screen *screen);
 /* After the machine. */
 void screen_destroy(struct screen *screen);
 

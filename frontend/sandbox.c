@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See sandbox.h. What a rule is for is said where it is made; rules for files that nothing opens by name any
+ * more do no harm, and keep to "what the command line named".
+ */
+#include "frontend/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frontend/screen.h"
+#include "util/confine.h"
+#include "util/log.h"
+#include "util/thread.h"
+
+static struct confine_status status;
+static char places[PATH_MAX + 256]; /* where commands may write, for messages */
+
+#define READ_WRITE (CONFINE_READ | CONFINE_WRITE)
+#define TREE       (CONFINE_READ | CONFINE_WRITE | CONFINE_MAKE | CONFINE_FOLDERS)
+
+/* ---- Pieces ----------------------------------------------------------------------------------------- */
+
+/* The folder that a file is in. */
+static bool add_folder_of(struct confine_policy *policy, const char *path, unsigned rights)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return confine_add_path(policy, ".", rights);
+    snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    return confine_add_path(policy, folder, rights);
+}
+
+/* A file that is written at the end, or when the guest first asks: rules name files that exist. */
+static bool add_output(struct confine_policy *policy, const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    if (fd >= 0)
+        close(fd);
+    return confine_add_path(policy, path, CONFINE_WRITE);
+}
+
+static bool add_drive(struct confine_policy *policy, const struct blockdev_config *drive)
+{
+    for (; drive; drive = drive->backing) {
+        bool written = !drive->read_only && !drive->snapshot;
+        if (drive->path && !confine_add_path(policy, drive->path, written ? READ_WRITE : CONFINE_READ))
+            return false;
+    }
+    return true;
+}
+
+/* unix: the socket goes at the end; a client that comes back makes its connection again. */
+static bool add_chardev(struct confine_policy *policy, const char *chardev)
+{
+    char address[PATH_MAX];
+    if (!chardev)
+        return true;
+    bool client = !strstr(chardev, ",server");
+    bool tcp = strncmp(chardev, "tcp:", 4) == 0, local = strncmp(chardev, "unix:", 5) == 0;
+    snprintf(address, sizeof(address), "%.*s", (int)strcspn(chardev, ","), chardev);
+    if (strncmp(chardev, "file:", 5) == 0)
+        return confine_add_path(policy, address + 5, READ_WRITE);
+    policy->sockets |= (tcp || local) && client;
+    const char *colon = strrchr(address, ':');
+    if (tcp && client)
+        return confine_add_port(policy, (uint16_t)atoi(colon + 1), false);
+    return !local || client || add_folder_of(policy, address + 5, CONFINE_REMOVE);
+}
+
+/* ---- Parts of the command line ---------------------------------------------------------------------- */
+
+static bool add_device(struct confine_policy *policy, const struct machine_virtio *device)
+{
+    unsigned folder = device->folder.folder.read_only ? CONFINE_READ : TREE;
+    bool ok = device->kind != MACHINE_VIRTIO_BLK || add_drive(policy, &device->drive);
+    if (device->kind == MACHINE_VIRTIO_9P && device->folder.folder.path)
+        ok = ok && confine_add_path(policy, device->folder.folder.path, folder);
+    policy->folders |= device->kind == MACHINE_VIRTIO_9P;
+    if (device->kind == MACHINE_VIRTIO_RNG && device->rng_file)
+        ok = ok && confine_add_path(policy, device->rng_file, CONFINE_READ);
+    for (unsigned n = 0; n < device->port_count; n++)
+        ok = ok && add_chardev(policy, device->ports[n].chardev);
+    return ok;
+}
+
+static bool add_devices(struct confine_policy *policy, const struct machine_config *machine)
+{
+    bool ok = true;
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+        ok = ok && add_device(policy, &machine->virtio[n]);
+    for (unsigned n = 0; n < machine->pci_count; n++)
+        ok = ok && add_device(policy, &machine->pci[n].virtio);
+    for (unsigned n = 0; n < MACHINE_PFLASH_BANKS; n++)
+        ok = ok && (!machine->pflash[n].present || add_drive(policy, &machine->pflash[n].drive));
+    return ok;
+}
+
+static bool add_named_files(struct confine_policy *policy, const struct options *options)
+{
+    const struct machine_config *machine = &options->machine;
+    const char *const read[] = { machine->bios, machine->kernel, machine->initrd, machine->dtb };
+    bool ok = true;
+    for (size_t n = 0; n < sizeof(read) / sizeof(read[0]); n++)
+        ok = ok && (!read[n] || confine_add_path(policy, read[n], CONFINE_READ));
+    for (unsigned n = 0; n < machine->load_count; n++)
+        ok =
+            ok && (!machine->loads[n].file || confine_add_path(policy, machine->loads[n].file, CONFINE_READ));
+    if (machine->semihosting.enable && machine->semihosting.path)
+        ok = ok && confine_add_path(policy, machine->semihosting.path, TREE);
+    policy->hart_files = machine->semihosting.enable && machine->semihosting.path;
+    if (options->log_file)
+        ok = ok && confine_add_path(policy, options->log_file, CONFINE_WRITE);
+    if (options->screen.dump) /* made under another name first */
+        ok = ok && add_folder_of(policy, options->screen.dump, CONFINE_WRITE | CONFINE_MAKE);
+    if (ok && machine->profile.file) {
+        char picture[PATH_MAX];
+        snprintf(picture, sizeof(picture), "%s.svg", machine->profile.file);
+        ok = add_output(policy, machine->profile.file) && add_output(policy, picture);
+    }
+    return ok;
+}
+
+static bool add_chardevs(struct confine_policy *policy, const struct options *options)
+{
+    const struct machine_config *machine = &options->machine;
+    bool ok = add_chardev(policy, machine->serial) && add_chardev(policy, machine->semihosting.chardev);
+    for (unsigned n = 0; n < options->monitor_count; n++)
+        ok = ok && add_chardev(policy, options->monitors[n].chardev);
+    if (machine->gdb && strncmp(machine->gdb, "unix:", 5) == 0) /* it always listens */
+        ok = ok && add_folder_of(policy, machine->gdb + 5, CONFINE_REMOVE);
+    return ok;
+}
+
+/* What the C library reads when it looks a name up. Its modules for that are loaded now. */
+static bool add_resolver(struct confine_policy *policy)
+{
+    static const char *const files[] = { "/etc/resolv.conf", "/etc/hosts",      "/etc/nsswitch.conf",
+                                         "/etc/host.conf",   "/etc/gai.conf",   "/etc/services",
+                                         "/etc/localtime",   "/etc/ld.so.cache" };
+    struct addrinfo *list = NULL, hints = { .ai_socktype = SOCK_STREAM };
+    if (getaddrinfo("localhost", "1", &hints, &list) == 0)
+        freeaddrinfo(list);
+    for (size_t n = 0; n < sizeof(files) / sizeof(files[0]); n++) {
+        if (!confine_add_path(policy, files[n], CONFINE_READ))
+            return false;
+    }
+    return true;
+}
+
+/* A network reaches what its guest asks for, and may be told to listen for it at any time. A restricted one
+ * reaches nothing; what its rules forward is connected or listening already, but for commands and local
+ * sockets. */
+static bool add_networks(struct confine_policy *policy, const struct machine_config *machine)
+{
+    bool ok = true, any = false;
+    for (unsigned n = 0; n < machine->netdev_count; n++) {
+        const struct machine_netdev *netdev = &machine->netdevs[n];
+        if (!netdev->used)
+            continue;
+        any = true;
+        policy->sockets = true;
+        policy->any_port = true;
+        if (netdev->user.tftp)
+            ok = ok && confine_add_path(policy, netdev->user.tftp, CONFINE_READ);
+        for (const char *const *rule = netdev->user.guestfwd; *rule; rule++)
+            policy->spawn |= strstr(*rule, "-cmd:") != NULL;
+        for (unsigned d = 0; d < netdev->dump_count; d++)
+            ok = ok && confine_add_path(policy, netdev->dumps[d].file, CONFINE_WRITE);
+    }
+    return ok && ((!any && !policy->sockets) || add_resolver(policy));
+}
+
+/* A program that the user lets the guest start brings its own libraries and files: it reads what the user
+ * may, and writes where commands do. */
+static bool add_programs(struct confine_policy *policy)
+{
+    return !policy->spawn || (confine_add_path(policy, "/", CONFINE_READ) &&
+                              confine_add_path(policy, "/dev", READ_WRITE | CONFINE_DEVICE));
+}
+
+/* ---- Windows and sound ------------------------------------------------------------------------------ */
+
+static bool add_sound(struct confine_policy *policy, const struct machine_config *machine, bool *sdl)
+{
+    bool ok = true;
+    for (unsigned n = 0; n < machine->audiodev_count; n++) {
+        const struct audiodev_config *config = &machine->audiodevs[n].config;
+        if (config->create == audiodev_wav_create)
+            ok = ok && add_output(policy, config->path ? config->path : AUDIODEV_WAV_PATH);
+        else if (config->create != audiodev_none_create)
+            *sdl = true;
+    }
+    return ok;
+}
+
+/* SDL, and the drivers of the desktop behind it: public files of the system, graphics and sound devices, and
+ * the user's settings of the sound server. */
+static bool add_desktop(struct confine_policy *policy)
+{
+    static const struct {
+        const char *path;
+        unsigned rights;
+    } rules[] = {
+        { "/usr", CONFINE_READ },
+        { "/lib", CONFINE_READ },
+        { "/lib64", CONFINE_READ },
+        { "/sys", CONFINE_READ },
+        { "/etc/ld.so.cache", CONFINE_READ },
+        { "/etc/drirc", CONFINE_READ },
+        { "/etc/pulse", CONFINE_READ },
+        { "/etc/pipewire", CONFINE_READ },
+        { "/etc/alsa", CONFINE_READ },
+        { "/etc/asound.conf", CONFINE_READ },
+        { "/etc/machine-id", CONFINE_READ },
+        { "/etc/fonts", CONFINE_READ },
+        { "/var/lib/dbus/machine-id", CONFINE_READ },
+        { "/proc/self", CONFINE_READ },
+        { "/proc/cpuinfo", CONFINE_READ },
+        { "/proc/meminfo", CONFINE_READ },
+        { "/dev/dri", READ_WRITE | CONFINE_DEVICE },
+        { "/dev/snd", READ_WRITE | CONFINE_DEVICE },
+        { "/dev/shm", READ_WRITE | CONFINE_MAKE },
+    };
+    static const char *const homes[] = { ".config/pulse", ".asoundrc", ".Xauthority", ".drirc" };
+    const char *home = getenv("HOME"), *authority = getenv("XAUTHORITY");
+    const char *run = getenv("XDG_RUNTIME_DIR"), *disk = getenv("SDL_DISKAUDIOFILE");
+    char path[PATH_MAX];
+    bool ok = true;
+    policy->window = policy->sockets = true;
+    for (size_t n = 0; n < sizeof(rules) / sizeof(rules[0]); n++)
+        ok = ok && confine_add_path(policy, rules[n].path, rules[n].rights);
+    for (size_t n = 0; home && n < sizeof(homes) / sizeof(homes[0]); n++) {
+        snprintf(path, sizeof(path), "%s/%s", home, homes[n]);
+        ok = ok && confine_add_path(policy, path, CONFINE_READ);
+    }
+    if (run) {
+        snprintf(path, sizeof(path), "%s/pulse", run);
+        ok = ok && confine_add_path(policy, path, READ_WRITE);
+    }
+    if (disk)
+        ok = ok && add_output(policy, disk);
+    return ok && (!authority || confine_add_path(policy, authority, CONFINE_READ));
+}
+
+/* ---- Where commands write ---------------------------------------------------------------------------- */
+
+/* Whether the folder is the user's home, or has it within: in there are files that other programs obey. */
+static bool is_precious(const char *folder)
+{
+    char home[PATH_MAX];
+    const struct passwd *entry = getpwuid(getuid());
+    const char *const homes[] = { getenv("HOME"), entry ? entry->pw_dir : NULL };
+    size_t length = strlen(folder);
+    if (strcmp(folder, "/") == 0)
+        return true;
+    for (size_t n = 0; n < sizeof(homes) / sizeof(homes[0]); n++) {
+        if (homes[n] && realpath(homes[n], home) && strcmp(home, "/") != 0 &&
+            strncmp(home, folder, length) == 0 && (home[length] == 0 || home[length] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static void note_place(const char *folder)
+{
+    size_t used = strlen(places);
+    snprintf(places + used, sizeof(places) - used, "%s%s", used ? ", " : "", folder);
+}
+
+static bool add_places(struct confine_policy *policy, const struct options_sandbox *sandbox)
+{
+    char here[PATH_MAX];
+    const char *temporary = getenv("TMPDIR");
+    bool ok = true;
+    if (getcwd(here, sizeof(here)) && !is_precious(here)) {
+        note_place(here);
+        ok = confine_add_path(policy, here, READ_WRITE | CONFINE_MAKE);
+    }
+    const char *const common[] = { "/tmp", temporary && strcmp(temporary, "/tmp") == 0 ? NULL : temporary };
+    for (size_t n = 0; n < sizeof(common) / sizeof(common[0]); n++) {
+        char folder[PATH_MAX];
+        if (!common[n] || !realpath(common[n], folder) || is_precious(folder))
+            continue;
+        note_place(folder);
+        ok = ok && confine_add_path(policy, folder, READ_WRITE | CONFINE_MAKE);
+    }
+    for (unsigned n = 0; n < sandbox->folder_count; n++) {
+        note_place(sandbox->folders[n]);
+        ok = ok && confine_add_path(policy, sandbox->folders[n], READ_WRITE | CONFINE_MAKE);
+    }
+    return ok && confine_add_path(policy, "/dev/null", READ_WRITE);
+}
+
+/* ---- -run-with -------------------------------------------------------------------------------------- */
+
+static bool enter_root(const struct options_run_with *with, struct error *error)
+{
+    if (with->chroot && (chroot(with->chroot) || chdir("/")))
+        return error_set(error, "-run-with chroot=%s: %s", with->chroot, strerror(errno));
+    return true;
+}
+
+static bool become_user(const struct options_run_with *with, struct error *error)
+{
+    if (!with->user)
+        return true;
+    if (with->numbers ? setgroups(1, &with->gid) : initgroups(with->user, with->gid))
+        return error_set(error, "-run-with user=%s: cannot take its groups: %s", with->user, strerror(errno));
+    if (setgid(with->gid) || setuid(with->uid))
+        return error_set(error, "-run-with user=%s: cannot become it: %s", with->user, strerror(errno));
+    if (with->uid && setuid(0) == 0)
+        return error_set(error, "-run-with user=%s: the host lets it become root again", with->user);
+    return true;
+}
+
+/* ---- The lock --------------------------------------------------------------------------------------- */
+
+static struct confine *prepare(const struct options *options, struct error *error)
+{
+    struct confine_policy policy = { .spawn = options->sandbox.spawn,
+                                     .privileges = options->sandbox.privileges,
+                                     .resources = options->sandbox.resources,
+                                     .obsolete = options->sandbox.obsolete };
+    bool sdl = screen_wants_window(options);
+    bool ok = add_devices(&policy, &options->machine) && add_named_files(&policy, options) &&
+              add_chardevs(&policy, options) && add_networks(&policy, &options->machine) &&
+              add_programs(&policy) && add_sound(&policy, &options->machine, &sdl) &&
+              (!sdl || add_desktop(&policy)) && add_places(&policy, &options->sandbox);
+    struct confine *confine = ok ? confine_prepare(&policy, error) : NULL;
+    if (!ok)
+        error_set(error, "sandbox: too many files and folders for its rules; -sandbox off does without");
+    confine_policy_free(&policy);
+    return confine;
+}
+
+/* A layer that the kernel lacks is only news to who has asked for the sandbox. */
+static void tell_what_lacks(void)
+{
+    if (!status.files)
+        log_warn("-sandbox on: this kernel has no Landlock, so files are not confined");
+    else if (!status.tcp)
+        log_warn("-sandbox on: this kernel's Landlock (version %d) does not confine TCP", status.landlock);
+    if (!status.seccomp)
+        log_warn("-sandbox on: this kernel has no seccomp, so system calls are not limited");
+    if (status.strangers)
+        log_warn("-sandbox on: %u threads of the window's libraries could not be kept from files",
+                 status.strangers);
+}
+
+void sandbox_begin(const struct options *options)
+{
+    if (!options->sandbox.off)
+        thread_gate_close();
+}
+
+bool sandbox_enter(const struct options *options, struct error *error)
+{
+    struct confine *confine = options->sandbox.off ? NULL : prepare(options, error);
+    if (!options->sandbox.off && !confine)
+        return false;
+    if (!enter_root(&options->run_with, error) || !become_user(&options->run_with, error) ||
+        (confine && !confine_lock(confine, &status, error)))
+        return false;
+    if (options->sandbox.asked)
+        tell_what_lacks();
+    return true;
+}
+
+/* ---- What is in force ------------------------------------------------------------------------------- */
+
+const char *sandbox_hint(int number)
+{
+    static char text[sizeof(places) + 160];
+    if (!status.files || (number != EACCES && number != EXDEV))
+        return "";
+    snprintf(text, sizeof(text),
+             " (the sandbox lets commands write in: %s; -sandbox on,folder=FOLDER adds a folder)", places);
+    return text;
+}
+
+void sandbox_print(FILE *out)
+{
+    if (!status.locked) {
+        fprintf(out, "sandbox: off\n");
+        return;
+    }
+    fprintf(out, "sandbox: on\nno_new_privs: on\n");
+    fprintf(out, "files (Landlock): %s\n", status.files ? "on" : "off: this kernel has no Landlock");
+    fprintf(out, "TCP (Landlock): %s\n", status.tcp ? "on" : "off: this kernel's Landlock is too old");
+    fprintf(out, "signals, abstract sockets (Landlock): %s\n", status.scopes ? "on" : "off");
+    fprintf(out, "system calls (seccomp): %s\n", status.seccomp ? "on" : "off: this kernel has no seccomp");
+    if (status.strangers)
+        fprintf(out, "threads of libraries without Landlock: %u\n", status.strangers);
+    fprintf(out, "commands may write in: %s\n", places);
+}

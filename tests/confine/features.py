@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What goes on working in the sandbox, and what it says where it refuses: files that commands make, what is written at the
+end, -run-with, and values of the flags that are none."""
+import os
+import pwd
+import subprocess
+import sys
+import tempfile
+
+failures = 0
+
+
+def check(condition, text):
+    global failures
+    if not condition:
+        failures += 1
+        print("FAILED:", text)
+
+
+def run(rvive, folder, commands, *flags, **environment):
+    """Output and status of a guest that does nothing, with those commands to the monitor."""
+    done = subprocess.run([rvive, "-bios", "none", "-display", "none", "-serial", "null", "-monitor", "stdio", "-nic", "none",
+                           "-device", "ramfb", *flags], input="".join(line + "\n" for line in commands) + "quit\n",
+                          cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr, done.returncode
+
+
+def is_picture(path):
+    return os.path.exists(path) and open(path, "rb").read(4) == b"\x89PNG"
+
+
+def pictures(rvive, top):
+    here, named, other, home = (os.path.join(top, name) for name in ("here", "named", "other", "home"))
+    for folder in (here, named, other, home):
+        os.mkdir(folder)
+    text, status = run(rvive, here, ["screendump one.png", "screendump %s/two.png" % named, "screendump %s/three.png" % other],
+                       "-sandbox", "on,folder=" + named, HOME=home)
+    check(status == 0, "status %d: %s" % (status, text))
+    check(is_picture(here + "/one.png"), "no picture in the folder that it was started in: " + text)
+    check(is_picture(named + "/two.png"), "no picture in a folder that was named: " + text)
+    check(not os.listdir(other), "a picture in a folder that nobody named")
+    check(other in text and "folder=" in text and here in text, "the refusal does not say what to do: " + text)
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        text, _ = run(rvive, here, ["screendump %s/four.png" % temporary], HOME=home)
+        check(is_picture(temporary + "/four.png"), "no picture in /tmp: " + text)
+    text, _ = run(rvive, home, ["screendump five.png"], HOME=home)
+    check(not os.listdir(home) and "folder=" in text, "the user's home may be written: " + text)
+    text, _ = run(rvive, top, ["screendump six.png"], HOME=home)
+    check("six.png" not in os.listdir(top), "a folder that has the user's home in it may be written: " + text)
+    text, _ = run(rvive, home, ["screendump five.png"], "-sandbox", "off", HOME=home)
+    check(is_picture(home + "/five.png"), "-sandbox off does not let it: " + text)
+
+
+def at_the_end(rvive, top):
+    folder = os.path.join(top, "end")
+    os.mkdir(folder)
+    text, status = run(rvive, "/", [], "-profile", folder + "/profile", "-D", folder + "/log", "-d", "guest_errors",
+                       "-screendump", folder + "/last.png", "-qmp", "unix:%s/socket,server,nowait" % folder)
+    check(status == 0, "status %d: %s" % (status, text))
+    check(sorted(os.listdir(folder)) == ["last.png", "log", "profile", "profile.svg"], "files: %r" % os.listdir(folder))
+    check("<svg" in open(folder + "/profile.svg").read(), "no flame graph")
+
+
+def run_with(rvive, top):
+    if os.geteuid():
+        print("not root: -run-with is not tried")
+        return
+    nobody = pwd.getpwnam("nobody")
+    for user, uid, gid in (("nobody", nobody.pw_uid, nobody.pw_gid), ("4321:1234", 4321, 1234)):
+        root = os.path.join(top, "root-%d" % uid)
+        os.mkdir(root)
+        os.chown(root, uid, gid)
+        emulator = subprocess.Popen([rvive, "-bios", "none", "-display", "none", "-serial", "null", "-monitor", "stdio",
+                                     "-device", "ramfb", "-run-with", "user=%s,chroot=%s,async-teardown=on" % (user, root)],
+                                    cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                    text=True)
+        emulator.stdin.write("info version\n")
+        emulator.stdin.flush()
+        while "0.1" not in emulator.stdout.readline():
+            pass
+        tasks = "/proc/%d/task" % emulator.pid
+        for task in os.listdir(tasks):
+            lines = open("%s/%s/status" % (tasks, task)).read().splitlines()
+            fields = {line.split(":")[0]: line.split(":")[1].split() for line in lines if ":" in line}
+            check(fields["Uid"] == [str(uid)] * 4 and fields["Gid"] == [str(gid)] * 4, "%s: %r" % (user, fields["Uid"]))
+            check(set(fields["Groups"]) <= {str(gid)}, "%s: groups %r" % (user, fields["Groups"]))
+            check(fields["NoNewPrivs"] == ["1"] and fields["Seccomp"] == ["2"], "a thread is not confined")
+            check(os.readlink("%s/%s/root" % (tasks, task)) == root, "a thread has another root")
+        text, _ = emulator.communicate("screendump /inside.png\nquit\n", timeout=60)
+        check(emulator.returncode == 0, "status %d: %s" % (emulator.returncode, text))
+
+
+def refusals(rvive, top):
+    for flags, named in ((("-sandbox", "maybe"), "on, off"), (("-sandbox", "on,spawn=perhaps"), "allow, deny"),
+                         (("-sandbox", "on,elevateprivileges=no"), "allow, deny, children"),
+                         (("-sandbox", "on,colour=red"), "colour"), (("-sandbox", "on,folder="), "folder"),
+                         (("-run-with", "user=no-such-user-here"), "no-such-user-here"), (("-run-with", "user=1:x"), "1:x"),
+                         (("-run-with", "chroot=/does/not/exist"), "/does/not/exist"),
+                         (("-run-with", "async-teardown=perhaps"), "on, off")):
+        text, status = run(rvive, top, [], *flags)
+        check(status == 1 and named in text, "%r: status %d: %s" % (flags, status, text))
+
+
+def every_thread(rvive, top):
+    """None of a guest's threads is left out, whatever there is of them."""
+    disk = os.path.join(top, "disk.raw")
+    with open(disk, "wb") as file:
+        file.truncate(1 << 20)
+    emulator = subprocess.Popen([rvive, "-bios", "none", "-display", "none", "-serial", "null", "-monitor", "stdio", "-smp", "3",
+                                 "-drive", "file=%s,format=raw,if=virtio" % disk, "-device", "virtio-gpu-device", "-vnc", ":77",
+                                 "-virtfs", "local,path=%s,mount_tag=t,security_model=none" % top, "-gdb", "tcp::0",
+                                 "-device", "virtio-rng-device", "-audio", "none,model=virtio", "-device",
+                                 "virtio-serial-device"], cwd=top, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+    emulator.stdin.write("info version\n")
+    emulator.stdin.flush()
+    seen = emulator.stdout.readline()
+    while seen and "0.1" not in seen:
+        seen = emulator.stdout.readline()
+    tasks = "/proc/%d/task" % emulator.pid
+    if seen:
+        check(len(os.listdir(tasks)) > 12, "only %d threads" % len(os.listdir(tasks)))
+        for task in os.listdir(tasks):
+            text = open("%s/%s/status" % (tasks, task)).read()
+            check("NoNewPrivs:\t1" in text and "Seccomp:\t2" in text, "not confined: " + text.splitlines()[0])
+            filters = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Seccomp_filters")]
+            name = text.splitlines()[0].split(None, 1)[1]
+            strict = name.startswith(("hart", "optimiser", "virtio-"))
+            check(not filters or filters[0] == (2 if strict else filters[0]), "%s has %r filters" % (name, filters))
+    text, _ = emulator.communicate("quit\n", timeout=60)
+    check(emulator.returncode == 0, "status %d: %s" % (emulator.returncode, text))
+
+
+def main():
+    rvive = os.path.abspath(sys.argv[1])
+    for test in (pictures, at_the_end, run_with, refusals, every_thread):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as top:
+            os.chmod(top, 0o755)
+            test(rvive, top)
+    print("%d failures" % failures)
+    return failures > 0
+
+
+sys.exit(main())
