@@ -69,6 +69,16 @@ enum blockdev_cache {
     BLOCKDEV_CACHE_DIRECTSYNC,   /* as writethrough, around the host's page cache */
 };
 
+#define BLOCKDEV_BACKING_MAX 16
+
+/* Which files an image may name as its backing file. Images are made by others, too, and what one names is
+ * opened with the user's rights, and read by the guest. */
+struct blockdev_backing_rule {
+    bool limited; /* to the image's own folder and what is below it, and to `allowed`; else: any */
+    const char *allowed[BLOCKDEV_BACKING_MAX]; /* files, or folders with all that is below them */
+    unsigned count;
+};
+
 /* All strings are borrowed for the call. */
 struct blockdev_config {
     const char *path;
@@ -82,6 +92,7 @@ struct blockdev_config {
     bool no_repair;     /* an image that was not closed properly is opened as it is (rvive-img) */
     bool for_check;     /* also an image that is marked as damaged */
     bool shared_writer; /* opened although somebody else may be writing (rvive-img -U) */
+    struct blockdev_backing_rule rule;     /* for what the image, and those below it, name */
     const struct blockdev_config *backing; /* instead of what the image names; NULL: what it names */
     unsigned depth;                        /* of the chain of overlays above this one */
 };

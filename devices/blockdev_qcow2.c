@@ -4,6 +4,7 @@
  */
 #include "devices/blockdev_qcow2.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,50 @@ static bool backing_path(struct blockdev_qcow2 *q, char *path, size_t size, stru
            error_set(error, "%s: the path of its backing file is too long", q->file->path);
 }
 
+/* Whether a path, resolved, is that folder or file, or is below it. */
+static bool is_within(const char *path, const char *place)
+{
+    char real[PATH_MAX];
+    if (!realpath(place, real))
+        return false;
+    size_t length = strlen(real);
+    if (strcmp(real, "/") == 0)
+        return true;
+    return strncmp(path, real, length) == 0 && (path[length] == 0 || path[length] == '/');
+}
+
+/* The folder that the image is opened in: names in it are relative to that one. */
+static bool is_beside(const struct blockdev_qcow2 *q, const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(q->file->path, '/');
+    int length = !slash ? 0 : slash == q->file->path ? 1 : (int)(slash - q->file->path);
+    if (snprintf(folder, sizeof(folder), "%.*s", length, q->file->path) >= (int)sizeof(folder))
+        return false;
+    return is_within(path, slash ? folder : ".");
+}
+
+/* Makes of the path that the image names the one that is opened: resolved, so that no link in it leads to
+ * what was not looked at. */
+static bool check_backing(const struct blockdev_qcow2 *q, const struct blockdev_backing_rule *rule,
+                          char path[PATH_MAX], struct error *error)
+{
+    char real[PATH_MAX];
+    if (!rule->limited)
+        return true;
+    if (!realpath(path, real))
+        return error_set(error, "%.120s: its backing file: %.250s: %s", q->file->path, path, strerror(errno));
+    bool ok = is_beside(q, real);
+    for (unsigned n = 0; n < rule->count && !ok; n++)
+        ok = is_within(real, rule->allowed[n]);
+    strcpy(path, real);
+    return ok ||
+           error_set(error,
+                     "%.100s: its backing file is not in its folder, and an image may not choose what is "
+                     "read; if that is meant, add to its -drive: backing=%.250s",
+                     q->file->path, real);
+}
+
 static bool open_backing(struct blockdev_qcow2 *q, const struct blockdev_config *config, struct error *error)
 {
     char path[PATH_MAX];
@@ -59,8 +104,9 @@ static bool open_backing(struct blockdev_qcow2 *q, const struct blockdev_config 
     if (config->backing) {
         below = *config->backing;
     } else {
-        if (!backing_path(q, path, sizeof(path), error))
+        if (!backing_path(q, path, sizeof(path), error) || !check_backing(q, &config->rule, path, error))
             return false;
+        below.rule = config->rule;
         below.path = path;
     }
     if (below.format && (strcmp(below.format, "file") == 0 || strcmp(below.format, "host_device") == 0))

@@ -150,6 +150,20 @@ static bool drive_cache(struct options *options, void *item, const char *value, 
     return options_bad_value(error, "-drive cache", value, CACHES);
 }
 
+/* May be given several times. */
+static bool drive_backing(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct blockdev_backing_rule *rule = &config_of(item)->rule;
+    if (!value || !*value)
+        return error_set(error, "-drive backing: the name of the file or folder is missing");
+    if (rule->count == BLOCKDEV_BACKING_MAX)
+        return error_set(error, "-drive backing=%s: more than %d; a folder stands for all that is in it",
+                         value, BLOCKDEV_BACKING_MAX);
+    rule->allowed[rule->count++] = value;
+    return true;
+}
+
 static bool drive_media(struct options *options, void *item, const char *value, struct error *error)
 {
     (void)options;
@@ -176,6 +190,7 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         { "discard", take_discard },
         { "detect-zeroes", take_detect_zeroes },
         { "media", drive_media },
+        { "backing", drive_backing },
         { "aio", take_aio },
         { NULL, NULL },
     };
@@ -186,6 +201,7 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         return false;
     if (!drive.blockdev.path || !*drive.blockdev.path)
         return error_set(error, "-drive %s: file=FILE is missing", argument);
+    drive.blockdev.rule.limited = true;
     if (drive.unit >= 0 && drive.interface != OPTIONS_IF_PFLASH)
         return error_set(error, "-drive %s: unit= goes with if=pflash only", argument);
     return add_drive(options, "-drive", &drive, error);
@@ -326,6 +342,7 @@ bool options_take_blockdev(struct options *options, const char *argument, struct
         !options_take_pairs(options, &pairs, keys, &node, "-blockdev", error) || !node_check(&node, error))
         return false;
     node.drive.blockdev.format = "raw";
+    node.drive.blockdev.rule.limited = true;
     node.drive.blockdev.cache = node.no_flush ? BLOCKDEV_CACHE_UNSAFE
                                 : node.direct ? BLOCKDEV_CACHE_NONE
                                               : BLOCKDEV_CACHE_WRITEBACK;
