@@ -68,7 +68,7 @@ for image in absolute up tricky link folder scheme; do
     refused "backing=$secret" -drive file=$image.qcow2,if=virtio,backing="$work/fa"
     refused "backing=$secret" -blockdev driver=qcow2,file.filename=$image.qcow2,node-name=n -device virtio-blk-device,drive=n
     allowed -drive file=$image.qcow2,if=virtio,backing="$secret"
-    allowed -drive file=$image.qcow2,if=virtio,backing="$work/farther",backing="$work/far/"
+    allowed -drive "file=$image.qcow2,if=virtio,backing=$work/farther,backing=$work/far/"
     allowed -drive file=$image.qcow2,if=virtio,backing=../far
     allowed -drive file=$image.qcow2,if=virtio,backing=/
     allowed -blockdev driver=file,filename="$secret",node-name=b,read-only=on \
@@ -85,7 +85,7 @@ overlay ../far/middle.qcow2 "$work/farther/secret.raw" raw
 overlay long.qcow2 ../far/middle.qcow2 qcow2
 refused "backing=$work/far/middle.qcow2" -drive file=long.qcow2,if=virtio
 refused "backing=$work/farther/secret.raw" -drive file=long.qcow2,if=virtio,backing="$work/far/middle.qcow2"
-allowed -drive file=long.qcow2,if=virtio,backing="$work/far/middle.qcow2",backing="$work/farther"
+allowed -drive "file=long.qcow2,if=virtio,backing=$work/far/middle.qcow2,backing=$work/farther"
 
 # A raw disk whose guest has written a header there, opened without format=.
 cp absolute.qcow2 guessed.img

@@ -15,7 +15,7 @@ before=$(stat -c %Y "$root")
 
 boot() {
     drive 580 -M virt -m 1G -smp 2 -nographic -kernel "$vmlinux" -initrd "$initramfs" \
-        -append "console=ttyS0 root=/dev/vda" -drive file="$work/overlay.qcow2",if=none,format=qcow2,id=root,backing="$root" \
+        -append "console=ttyS0 root=/dev/vda" -drive "file=$work/overlay.qcow2,if=none,format=qcow2,id=root,backing=$root" \
         -device virtio-blk-device,drive=root,num-queues=2
 }
 boot <<'END'
