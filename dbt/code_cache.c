@@ -5,9 +5,14 @@
 #include "dbt/code_cache.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "util/log.h"
+#include "util/thread.h"
 
 #define ARENA_OFFSET 8 /* so that no ref is 0 */
 
@@ -54,9 +59,80 @@ static bool map_all(struct code_cache *cache, int fd)
     return cache->write && cache->data && cache->run;
 }
 
+/* ---- Write protection --------------------------------------------------------------------------------- */
+
+/* [lock] */
+static void guard_round(struct code_cache *cache)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += CODE_IDLE_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    cache->written = false;
+    while (!cache->stop && pthread_cond_timedwait(&cache->wake, cache->lock, &until) != ETIMEDOUT)
+        ;
+    if (!cache->written && mprotect(cache->write, code_size(cache), PROT_READ) == 0)
+        cache->writable = false;
+}
+
+static void *guard_main(void *opaque)
+{
+    struct code_cache *cache = opaque;
+    pthread_mutex_lock(cache->lock);
+    while (!cache->stop) {
+        if (cache->writable)
+            guard_round(cache);
+        else
+            pthread_cond_wait(&cache->wake, cache->lock);
+    }
+    pthread_mutex_unlock(cache->lock);
+    return NULL;
+}
+
+bool code_cache_guard(struct code_cache *cache, pthread_mutex_t *lock, struct error *error)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&cache->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    cache->lock = lock;
+    int status = thread_create(&cache->guard, THREAD_TRANSLATOR, guard_main, cache);
+    if (status)
+        return error_set(error, "cannot start the thread that guards translated code: %s", strerror(status));
+    pthread_setname_np(cache->guard, "code guard");
+    cache->guarded = true;
+    return true;
+}
+
+static void guard_stop(struct code_cache *cache)
+{
+    if (!cache->guarded)
+        return;
+    pthread_mutex_lock(cache->lock);
+    cache->stop = true;
+    pthread_cond_signal(&cache->wake);
+    pthread_mutex_unlock(cache->lock);
+    thread_join(cache->guard);
+    pthread_cond_destroy(&cache->wake);
+    cache->guarded = false;
+}
+
+void code_cache_unprotect(struct code_cache *cache)
+{
+    if (mprotect(cache->write, code_size(cache), PROT_READ | PROT_WRITE)) {
+        log_warn("cannot make memory for translated code writable again: %s", strerror(errno));
+        abort(); /* whoever asked is about to write there */
+    }
+    cache->writable = true;
+    if (cache->guarded)
+        pthread_cond_signal(&cache->wake);
+}
+
 bool code_cache_init(struct code_cache *cache, size_t size, struct error *error)
 {
-    *cache = (struct code_cache){ .segment_size = size / CODE_SEGMENTS & ~(size_t)4095 };
+    *cache = (struct code_cache){ .segment_size = size / CODE_SEGMENTS & ~(size_t)4095, .writable = true };
     for (unsigned i = 0; i < CODE_SEGMENTS; i++)
         cache->segments[i].generation = 1;
     int fd = memfd_create("rvive-code", MFD_CLOEXEC);
@@ -76,6 +152,7 @@ bool code_cache_init(struct code_cache *cache, size_t size, struct error *error)
 
 void code_cache_destroy(struct code_cache *cache)
 {
+    guard_stop(cache);
     if (cache->write && cache->run)
         munmap(cache->write + cache->run, code_size(cache));
     if (cache->write)
@@ -97,6 +174,7 @@ bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct 
     struct code_segment *segment = &cache->segments[cache->current];
     if (!has_room(cache, hot + cold, 0))
         return false;
+    code_cache_open(cache);
     cache->reserved = hot + cold;
     cache->data_mark = segment->data_used;
     place->hot = segment_code(cache, cache->current) + segment->code_used;

@@ -14,12 +14,19 @@
  * is emptied. Data is referred to by 32-bit numbers where it is kept (`ref`: offset in the arena / 8; 0:
  * none).
  *
+ * The writable mapping is only writable while code is being made: a thread of the cache's own takes the right
+ * away when nothing was written for CODE_IDLE_MS (so that a fault that writes anywhere in memory finds no
+ * code to change), and the next writer takes it back. To do it for each translation would cost two system
+ * calls and the other harts' TLBs each time. Whoever writes code outside a transaction calls
+ * code_cache_open().
+ *
  * All functions are called with the translator's lock held; code_cache_empty() while no hart runs translated
  * code, too.
  */
 #ifndef DBT_CODE_CACHE_H
 #define DBT_CODE_CACHE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +38,7 @@
 #define CODE_CACHE_MAX     (960u << 20) /* hot and cold code: jumps are relative, with 32 bits */
 #define CODE_SEGMENTS      16
 #define CODE_FIXED_SIZE    (64u << 10)
+#define CODE_IDLE_MS       20
 
 enum code_owner_kind { CODE_T1_BLOCK, CODE_T2_REGION, CODE_OWNER_KINDS };
 
@@ -56,12 +64,30 @@ struct code_cache {
     unsigned current; /* the segment being filled */
     /* The open transaction. */
     size_t reserved, data_mark;
+    /* Write protection. */
+    bool writable, written; /* written: since the guard looked last */
+    bool guarded, stop;
+    pthread_mutex_t *lock; /* the translator's */
+    pthread_cond_t wake;   /* with `lock`: for the guard */
+    pthread_t guard;
 };
 
 /* size: of code and data together, in bytes, between CODE_CACHE_MIN and CODE_CACHE_MAX. False, with *error
  * filled; the cache can be destroyed then, too. */
 bool code_cache_init(struct code_cache *cache, size_t size, struct error *error);
 void code_cache_destroy(struct code_cache *cache);
+
+/* Starts the thread that write-protects the code, when what belongs to no transaction is written; `lock` is
+ * the translator's, not held. Without it, code stays writable. */
+bool code_cache_guard(struct code_cache *cache, pthread_mutex_t *lock, struct error *error);
+void code_cache_unprotect(struct code_cache *cache);
+/* Code is about to be written. */
+static inline void code_cache_open(struct code_cache *cache)
+{
+    cache->written = true;
+    if (!cache->writable)
+        code_cache_unprotect(cache);
+}
 
 /* Where code is written, or has been written up to. */
 struct code_place {

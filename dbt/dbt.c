@@ -287,7 +287,8 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     pthread_rwlock_init(&dbt->running, &attributes);
     pthread_rwlockattr_destroy(&attributes);
     dbt->x86_v3 = x86_v3_supported();
-    if (code_cache_init(&dbt->cache, size, error) && thunks_build(dbt, error))
+    if (code_cache_init(&dbt->cache, size, error) && thunks_build(dbt, error) &&
+        code_cache_guard(&dbt->cache, &dbt->lock, error))
         return dbt;
     dbt_destroy(dbt);
     return NULL;

@@ -11,6 +11,7 @@
 
 static void patch(struct dbt *dbt, const struct t1_link *link, const uint8_t *target)
 {
+    code_cache_open(&dbt->cache);
     x86_patch(dbt->cache.write + link->site, dbt->cache.run, target);
 }
 
