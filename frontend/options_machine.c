@@ -57,6 +57,13 @@ static bool machine_aclint(struct options *options, void *item, const char *valu
     return only_off("aclint", value, error);
 }
 
+static bool machine_strict(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return option_parse_switch(value ? value : "", &options->machine.strict) ||
+           options_bad_value(error, "-machine strict", value, "on, off");
+}
+
 static bool machine_aia(struct options *options, void *item, const char *value, struct error *error)
 {
     (void)options, (void)item;
@@ -87,11 +94,17 @@ static bool machine_accel(struct options *options, void *item, const char *value
 bool options_take_machine(struct options *options, const char *argument, struct error *error)
 {
     static const struct options_key rows[] = {
-        { "type", machine_type },       { "dumpdtb", machine_dumpdtb },
-        { "acpi", machine_acpi },       { "aia", machine_aia },
-        { "usb", machine_usb },         { "aclint", machine_aclint },
-        { "pflash0", machine_pflash0 }, { "pflash1", machine_pflash1 },
-        { "accel", machine_accel },     { NULL, NULL },
+        { "type", machine_type },
+        { "dumpdtb", machine_dumpdtb },
+        { "acpi", machine_acpi },
+        { "aia", machine_aia },
+        { "usb", machine_usb },
+        { "aclint", machine_aclint },
+        { "pflash0", machine_pflash0 },
+        { "pflash1", machine_pflash1 },
+        { "accel", machine_accel },
+        { "strict", machine_strict },
+        { NULL, NULL },
     };
     struct option_pairs pairs;
     return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&

@@ -160,7 +160,8 @@ struct machine_config {
     unsigned netdev_count;
     struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */
     unsigned audiodev_count;
-    bool virtio_legacy;      /* the slots speak the legacy register layout (QEMU's default) */
+    bool strict;        /* the specification's own behaviour where QEMU's is laxer (docs/compatibility.md) */
+    bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
     struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
     bool ramfb;              /* a screen in guest memory, for firmware */
     /* Seconds that the RTC is ahead of UTC. */
