@@ -3,13 +3,18 @@
  * PLIC; see plic.h. Register map (PLIC spec 1.0.0 chapter 3): priorities at 0, pending bits at 0x1000, enable
  * bits at 0x2000 + 0x80 * context, threshold and claim/complete at 0x200000 + 0x1000 * context.
  *
- * State of a source: `level` is its wire, `pending` its pending bit, `claimed` a request that was handed out
+ * State of a source: `raised` is its wire, `pending` its pending bit, `claimed` a request that was handed out
  * and not completed. The gateway's invariant is
  *
- *     a source becomes pending when level && !claimed; pending is cleared only by a claim.
+ *     a source becomes pending when raised && !claimed; pending is cleared only by a claim.
  *
  * A request that is pending stays so when its wire falls (spec 1.0.0 chapter 1.2: a request forwarded to the
  * PLIC core cannot be withdrawn). The wires to the harts are recomputed after every change, under the lock.
+ *
+ * By default a claim takes the wire's level with it: `raised` then means that the device has raised its wire
+ * since, and has not lowered it. So a device that calls irq_line_set(true) once more has a new request, also
+ * while the old one is being served, and one that only stays up has none. With `strict` the level stays, and
+ * a completed source whose wire is up pends again.
  */
 #include "devices/plic.h"
 
@@ -42,7 +47,8 @@ struct plic {
     pthread_mutex_t lock;                        /* all below, except the constants */
     unsigned source_count, context_count, words; /* constants */
     uint32_t phandle;
-    uint32_t level[WORDS], pending[WORDS], claimed[WORDS];
+    uint32_t raised[WORDS], pending[WORDS], claimed[WORDS];
+    bool strict; /* constant */
     uint8_t priority[PLIC_SOURCES_MAX + 1];
     struct context contexts[];
 };
@@ -97,7 +103,7 @@ static void update_lines(struct plic *plic)
 
 static void gateway_update(struct plic *plic, unsigned source)
 {
-    if (bit_test(plic->level, source) && !bit_test(plic->claimed, source))
+    if (bit_test(plic->raised, source) && !bit_test(plic->claimed, source))
         bit_assign(plic->pending, source, true);
 }
 
@@ -105,8 +111,8 @@ static void input_set(void *controller, unsigned source, bool level)
 {
     struct plic *plic = controller;
     pthread_mutex_lock(&plic->lock);
-    if (bit_test(plic->level, source) != level) {
-        bit_assign(plic->level, source, level);
+    if (bit_test(plic->raised, source) != level) {
+        bit_assign(plic->raised, source, level);
         if (log_enabled(LOG_CATEGORY_IRQ))
             log_line(LOG_CATEGORY_IRQ, "plic: source %u %s", source, level ? "raised" : "lowered");
         gateway_update(plic, source);
@@ -130,6 +136,8 @@ static unsigned context_claim(struct plic *plic, struct context *context)
     if (source) {
         bit_assign(plic->pending, source, false);
         bit_assign(plic->claimed, source, true);
+        if (!plic->strict)
+            bit_assign(plic->raised, source, false);
         update_lines(plic);
     }
     if (log_enabled(LOG_CATEGORY_IRQ))
@@ -138,13 +146,16 @@ static unsigned context_claim(struct plic *plic, struct context *context)
     return source;
 }
 
+/* Spec 1.0.0 chapter 9: a completion by a context that has the source not enabled is ignored. Kernels that
+ * disable a source in its handler and then complete it would never hear of it again. */
 static void context_complete(struct plic *plic, struct context *context, uint64_t source)
 {
-    if (source == 0 || source > plic->source_count || !bit_test(context->enable, (unsigned)source)) {
+    bool exists = source && source <= plic->source_count;
+    if (!exists || !bit_test(context->enable, (unsigned)source))
         LOG_GUEST("plic: completion of source %llu, which this context has not enabled",
                   (unsigned long long)source);
+    if (!exists || (plic->strict && !bit_test(context->enable, (unsigned)source)))
         return;
-    }
     if (log_enabled(LOG_CATEGORY_IRQ))
         log_line(LOG_CATEGORY_IRQ, "plic: context %u completes %u", (unsigned)(context - plic->contexts),
                  (unsigned)source);
@@ -241,13 +252,15 @@ static void plic_write(struct device *device, uint64_t offset, unsigned size, ui
     pthread_mutex_unlock(&plic->lock);
 }
 
-/* The wires keep their levels: they belong to the devices, which reset on their own. */
+/* With `strict` the wires keep their levels: they belong to the devices, which reset on their own. */
 static void plic_reset(struct device *device)
 {
     struct plic *plic = (struct plic *)device;
     pthread_mutex_lock(&plic->lock);
     memset(plic->pending, 0, sizeof(plic->pending));
     memset(plic->claimed, 0, sizeof(plic->claimed));
+    if (!plic->strict)
+        memset(plic->raised, 0, sizeof(plic->raised));
     memset(plic->priority, 0, sizeof(plic->priority));
     for (unsigned i = 0; i < plic->context_count; i++) {
         memset(plic->contexts[i].enable, 0, sizeof(plic->contexts[i].enable));
@@ -286,7 +299,7 @@ static void plic_save(struct device *device, struct state_writer *writer)
     state_section(writer, plic->device.ops->name, 1);
     state_put(writer, "sources", plic->source_count);
     state_put(writer, "contexts", plic->context_count);
-    put_words(writer, "level", plic->level, plic->words);
+    put_words(writer, "level", plic->raised, plic->words);
     put_words(writer, "pending", plic->pending, plic->words);
     put_words(writer, "claimed", plic->claimed, plic->words);
     state_put_bytes(writer, "priority", plic->priority, plic->source_count + 1);
@@ -302,7 +315,7 @@ static void plic_save(struct device *device, struct state_writer *writer)
 
 static void load_fields(struct plic *plic, struct state_reader *reader)
 {
-    get_words(plic, reader, "level", plic->level);
+    get_words(plic, reader, "level", plic->raised);
     get_words(plic, reader, "pending", plic->pending);
     get_words(plic, reader, "claimed", plic->claimed);
     state_get_bytes(reader, "priority", plic->priority, plic->source_count + 1);
@@ -397,6 +410,7 @@ struct device *plic_create(const struct plic_config *config, struct error *error
     plic->context_count = config->context_count;
     plic->words = config->source_count / 32 + 1;
     plic->phandle = config->phandle;
+    plic->strict = config->strict;
     for (unsigned i = 0; i < config->context_count; i++)
         plic->contexts[i].wiring = config->contexts[i];
     return &plic->device;
@@ -409,7 +423,7 @@ bool plic_source(struct device *device, unsigned number, struct plic_source *sou
         return false;
     pthread_mutex_lock(&plic->lock);
     *source = (struct plic_source){
-        .level = bit_test(plic->level, number),
+        .level = bit_test(plic->raised, number),
         .pending = bit_test(plic->pending, number),
         .claimed = bit_test(plic->claimed, number),
         .priority = plic->priority[number],

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The platform-level interrupt controller (RISC-V PLIC specification 1.0.0) with the memory map of QEMU's
- * `virt` board. Level-triggered gateways: a source whose wire is high becomes pending, and not again before a
- * claimed request is completed.
+ * `virt` board. A source becomes pending when its device raises the wire, and again, once the claimed request
+ * is completed, if the device raised it anew meanwhile (irq_line_set(true), also of a wire that is high) and
+ * has not lowered it since. That is how QEMU's PLIC comes to it, and kernels that leave a device's level up
+ * rely on it (docs/compatibility.md). `strict` has the gateways of level-triggered sources (spec 1.0.0
+ * chapter 5): what is still high at completion is pending again.
  *
  * A context is one interrupt target: one privilege mode of one hart. Its wire is the hart's MEIP or SEIP.
  */
@@ -27,6 +30,7 @@ struct plic_config {
     unsigned context_count;
     const struct plic_context *contexts; /* in the order of the hardware's context numbers */
     uint32_t phandle;                    /* of the node that fdt() writes */
+    bool strict; /* levels at completion; a context completes only what it has enabled */
 };
 
 /* NULL, with *error filled, where a count is out of range or memory is short. Freed by ops->destroy(). */
@@ -37,7 +41,8 @@ struct irq_line plic_input(struct device *plic, unsigned source);
 
 /* One source, for a monitor. False where there is no such source. Any thread. */
 struct plic_source {
-    bool level, pending, claimed;
+    bool level; /* the wire; without `strict` only if it was raised since the last claim */
+    bool pending, claimed;
     unsigned priority;
     unsigned enabled; /* contexts that take it */
 };

@@ -5,6 +5,10 @@
  * the timeout interrupt as soon as they are there. Input never overruns the FIFO, since the chardev asks for
  * room first; only loopback can.
  *
+ * The wire is driven when something happens that can change it, and not by accesses that change nothing: with
+ * a PLIC that looks at events (plic.h), THRE is told once for each byte or IER_TX that makes THR empty, even
+ * to drivers that never read IIR.
+ *
  * The lock protects all registers. It is not held while the chardev is called: a write may wait for the peer,
  * and meanwhile the I/O thread asks for room.
  */
@@ -44,6 +48,7 @@ struct uart {
     uint8_t fifo[FIFO_SIZE]; /* without FCR_ENABLE only one byte of it is used */
     unsigned head, count;
     uint8_t ier, fcr, lcr, mcr, msr, scr;
+    uint8_t mcr_at_reset; /* constant */
     uint16_t divisor;
     bool overrun;
     unsigned
@@ -80,6 +85,27 @@ static enum iir interrupt_source(const struct uart *uart)
 static void irq_update(struct uart *uart)
 {
     irq_line_set(&uart->irq, interrupt_source(uart) != IIR_NONE);
+}
+
+/* Everything that interrupt_source() looks at. */
+struct causes {
+    unsigned count, break_at;
+    bool overrun, thr_pending;
+    uint8_t ier, fcr, msr;
+};
+
+static struct causes causes_now(const struct uart *uart)
+{
+    return (struct causes){ uart->count, uart->break_at, uart->overrun, uart->thr_pending,
+                            uart->ier,   uart->fcr,      uart->msr };
+}
+
+static void irq_update_if_changed(struct uart *uart, const struct causes *before)
+{
+    if (before->count != uart->count || before->break_at != uart->break_at ||
+        before->overrun != uart->overrun || before->thr_pending != uart->thr_pending ||
+        before->ier != uart->ier || before->fcr != uart->fcr || before->msr != uart->msr)
+        irq_update(uart);
 }
 
 static void fifo_push(struct uart *uart, uint8_t byte)
@@ -197,10 +223,10 @@ static uint64_t uart_read(struct device *device, uint64_t offset, unsigned size)
         return 0;
     }
     pthread_mutex_lock(&uart->lock);
-    bool had_input = uart->count != 0;
+    struct causes before = causes_now(uart);
     uint8_t value = reg_read(uart, (enum reg)offset);
-    bool drained = had_input && uart->count == 0;
-    irq_update(uart);
+    bool drained = before.count && uart->count == 0;
+    irq_update_if_changed(uart, &before);
     pthread_mutex_unlock(&uart->lock);
     if (drained && uart->chardev)
         chardev_input_ready(uart->chardev);
@@ -217,6 +243,7 @@ static void thr_write(struct uart *uart, uint8_t byte)
         pthread_mutex_lock(&uart->lock);
     }
     uart->thr_pending = true;
+    irq_update(uart); /* an event, also where the last one was not acknowledged */
 }
 
 static void ier_write(struct uart *uart, uint8_t value)
@@ -269,8 +296,9 @@ static void uart_write(struct device *device, uint64_t offset, unsigned size, ui
         return;
     }
     pthread_mutex_lock(&uart->lock);
+    struct causes before = causes_now(uart);
     reg_write(uart, (enum reg)offset, (uint8_t)value);
-    irq_update(uart);
+    irq_update_if_changed(uart, &before);
     pthread_mutex_unlock(&uart->lock);
     if ((offset == REG_IIR_FCR || offset == REG_MCR) && uart->chardev)
         chardev_input_ready(uart->chardev); /* both may have made room */
@@ -280,7 +308,7 @@ static void registers_reset(struct uart *uart)
 {
     fifo_clear(uart);
     uart->ier = uart->fcr = uart->lcr = uart->scr = 0;
-    uart->mcr = 0;
+    uart->mcr = uart->mcr_at_reset;
     uart->msr = MSR_CTS | MSR_DSR | MSR_DCD;
     uart->divisor = 12;
     uart->overrun = uart->thr_pending = false;
@@ -389,6 +417,7 @@ struct device *uart16550_create(const struct uart16550_config *config, struct er
     uart->irq = config->irq;
     uart->chardev = config->chardev;
     uart->clock_hz = config->clock_hz;
+    uart->mcr_at_reset = config->mcr_at_reset & MCR_MASK & (uint8_t)~MCR_LOOP;
     registers_reset(uart);
     if (uart->chardev)
         chardev_attach(uart->chardev, &(struct chardev_front){ .can_receive = front_can_receive,

@@ -11,8 +11,9 @@
 struct uart16550_config {
     struct irq_line irq;
     struct chardev
-        *chardev;      /* attached here; destroyed by its owner, before the device. NULL: nothing there */
-    uint32_t clock_hz; /* for the FDT only: output takes no time. QEMU's virt: 3686400 */
+        *chardev;         /* attached here; destroyed by its owner, before the device. NULL: nothing there */
+    uint32_t clock_hz;    /* for the FDT only: output takes no time. QEMU's virt: 3686400 */
+    uint8_t mcr_at_reset; /* the modem control outputs; loopback is off */
 };
 
 struct device *uart16550_create(const struct uart16550_config *config, struct error *error);

@@ -27,6 +27,7 @@
 
 #define PLIC_SOURCES   95
 #define UART_CLOCK_HZ  3686400
+#define UART_MCR_OUT2  8 /* is up after reset on QEMU; PC16550D table I: all bits are low */
 #define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
 
 enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_S_EXT = 9, IRQ_M_EXT = 11, IRQ_S_SOFT = 1 };
@@ -144,6 +145,7 @@ static struct device *create_plic(struct machine *machine, const struct row *row
         .context_count = 2 * machine->hart_count,
         .contexts = contexts,
         .phandle = FDT_PHANDLE_PLIC(machine->hart_count),
+        .strict = machine->config.strict,
     };
     return plic_create(&config, error);
 }
@@ -213,7 +215,9 @@ static struct device *create_rtc(struct machine *machine, const struct row *row,
 
 static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
 {
-    struct uart16550_config config = { .irq = line_of(machine, row), .clock_hz = UART_CLOCK_HZ };
+    struct uart16550_config config = { .irq = line_of(machine, row),
+                                       .clock_hz = UART_CLOCK_HZ,
+                                       .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2 };
     config.chardev = board_open_chardev(machine, machine->config.serial, error);
     machine->serial = config.chardev;
     return config.chardev ? uart16550_create(&config, error) : NULL;

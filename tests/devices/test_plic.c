@@ -9,6 +9,7 @@
 
 static struct fake_irq irqs[8];
 static struct device *plic;
+static bool strict;
 
 static struct device *make(unsigned sources, unsigned contexts)
 {
@@ -17,10 +18,12 @@ static struct device *make(unsigned sources, unsigned contexts)
     for (unsigned i = 0; i < contexts; i++)
         wiring[i] = (struct plic_context){ fake_irq_line(&irqs[i]), 4 + i / 2, i % 2 ? 9 : 11 };
     struct error error;
-    struct device *device = plic_create(
-        &(struct plic_config){
-            .source_count = sources, .context_count = contexts, .contexts = wiring, .phandle = 5 },
-        &error);
+    struct device *device = plic_create(&(struct plic_config){ .source_count = sources,
+                                                               .context_count = contexts,
+                                                               .contexts = wiring,
+                                                               .phandle = 5,
+                                                               .strict = strict },
+                                        &error);
     ck_assert_msg(device != NULL, "%s", error.text);
     return device;
 }
@@ -38,9 +41,12 @@ static void enable(unsigned context, unsigned source, unsigned priority)
     fake_write(plic, source * 4, 4, priority);
 }
 
+/* With the gateways of the specification. */
 START_TEST(test_claim_complete)
 {
+    strict = true;
     plic = make(95, 2);
+    strict = false;
     enable(0, 10, 1);
     wire(10, true);
     ck_assert(irqs[0].level && !irqs[1].level);
@@ -61,6 +67,58 @@ START_TEST(test_claim_complete)
     ck_assert(!irqs[0].level);
     fake_write(plic, CLAIM(0), 4, 0);
     fake_write(plic, CLAIM(0), 4, 0xffffffff);
+    plic->ops->destroy(plic);
+}
+END_TEST
+
+/* What counts is that the device raises its wire, not that it is up. */
+START_TEST(test_raised_again)
+{
+    plic = make(95, 2);
+    enable(0, 10, 1);
+    enable(1, 11, 1);
+    wire(10, true), wire(10, true);
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+    ck_assert(!irqs[0].level);
+    fake_write(plic, CLAIM(0), 4, 10);
+    ck_assert(!irqs[0].level); /* both were one request, and the wire that stays up is none */
+    wire(10, true);
+    ck_assert(irqs[0].level);
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+    wire(10, true); /* while it is served */
+    ck_assert(!irqs[0].level);
+    ck_assert_uint_eq(fake_read(plic, 0x1000, 4), 0);
+    fake_write(plic, CLAIM(0), 4, 10);
+    ck_assert(irqs[0].level);
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+    wire(10, true), wire(10, false); /* the handler has seen to it itself */
+    fake_write(plic, CLAIM(0), 4, 10);
+    ck_assert(!irqs[0].level);
+    wire(10, true), wire(10, false);
+    ck_assert(irqs[0].level); /* a request that was forwarded is not withdrawn */
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+    /* A level that never falls loses no request. */
+    fake_write(plic, CLAIM(0), 4, 10);
+    for (unsigned i = 0; i < 1000; i++) {
+        wire(10, true);
+        ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+        fake_write(plic, CLAIM(0), 4, 10);
+    }
+    /* Completed where it is not enabled: by another context, and after it was disabled. */
+    wire(10, true);
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+    fake_write(plic, CLAIM(1), 4, 10);
+    wire(10, true);
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+    fake_write(plic, 0x2000, 4, 0);
+    fake_write(plic, CLAIM(0), 4, 10);
+    fake_write(plic, 0x2000, 4, 1u << 10);
+    wire(10, true);
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
+    /* A reset leaves no request, whatever the wires are. */
+    wire(11, true);
+    plic->ops->reset(plic);
+    ck_assert_uint_eq(fake_read(plic, 0x1000, 4), 0);
     plic->ops->destroy(plic);
 }
 END_TEST
@@ -128,10 +186,11 @@ START_TEST(test_state)
     enable(3, 64, 2);
     wire(10, true), wire(64, true);
     fake_read(plic, CLAIM(0), 4);
+    wire(10, true);
     struct device *first = plic, *second = make(95, 4);
     fake_state_copy(first, second);
     ck_assert(irqs[3].level && !irqs[0].level);
-    fake_write(second, CLAIM(0), 4, 10); /* the wire was high when saved */
+    fake_write(second, CLAIM(0), 4, 10); /* it was raised again before it was saved */
     ck_assert(irqs[0].level);
     fake_state_mutate(second, fake_seed("plic"), 3000);
     fake_read(second, CLAIM(0), 4);
@@ -161,6 +220,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("plic");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_claim_complete);
+    tcase_add_test(c, test_raised_again);
     tcase_add_test(c, test_priorities);
     tcase_add_loop_test(c, test_limits, 1, 9);
     tcase_add_test(c, test_state);

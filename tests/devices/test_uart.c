@@ -61,6 +61,54 @@ START_TEST(test_thr_interrupt)
 }
 END_TEST
 
+static unsigned raises;
+
+static void count_raise(void *controller, unsigned number, bool level)
+{
+    (void)number;
+    raises += level;
+    fake_irq_set(controller, 0, level);
+}
+
+/* How often the wire has been raised since the last look: what a PLIC that looks at events sees. */
+static unsigned raises_since(void)
+{
+    unsigned count = raises;
+    raises = 0;
+    return count;
+}
+
+START_TEST(test_events)
+{
+    struct device *device = uart16550_create(
+        &(struct uart16550_config){ .irq = { count_raise, &irq, 0 }, .chardev = &peer.chardev }, NULL);
+    fake_write(device, 2, 1, 1);
+    fake_write(device, 1, 1, 3);
+    ck_assert_uint_eq(raises_since(), 1); /* THR is empty, and it may say so */
+    fake_read(device, 5, 1), fake_read(device, 1, 1), fake_read(device, 7, 1), fake_read(device, 6, 1);
+    fake_write(device, 7, 1, 1), fake_write(device, 3, 1, 3), fake_write(device, 1, 1, 3);
+    ck_assert_uint_eq(raises_since(), 0); /* nothing new */
+    ck_assert(irq.level);
+    fake_write(device, 0, 1, 'a');
+    ck_assert_uint_eq(raises_since(), 1); /* although IIR was never read */
+    fake_chardev_offer(&peer, "xyz", 3);
+    ck_assert_uint_eq(fake_chardev_pump(&peer), 3);
+    ck_assert_uint_eq(raises_since(), 1);
+    fake_read(device, 0, 1);
+    ck_assert_uint_eq(raises_since(), 1); /* there is more */
+    fake_read(device, 2, 1);
+    ck_assert_uint_eq(raises_since(), 0); /* told of input: no acknowledgement of THRE */
+    fake_read(device, 0, 1), fake_read(device, 0, 1);
+    raises_since();
+    ck_assert(irq.level); /* THRE is still to be told */
+    ck_assert_uint_eq(fake_read(device, 2, 1), 0xc2);
+    ck_assert(!irq.level);
+    fake_read(device, 0, 1); /* empty */
+    ck_assert_uint_eq(raises_since(), 0);
+    device->ops->destroy(device);
+}
+END_TEST
+
 START_TEST(test_input)
 {
     uint8_t input[40];
@@ -175,6 +223,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, test_output);
     tcase_add_test(c, test_thr_interrupt);
+    tcase_add_test(c, test_events);
     tcase_add_test(c, test_input);
     tcase_add_test(c, test_break);
     tcase_add_test(c, test_loopback);
