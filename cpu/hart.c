@@ -117,7 +117,8 @@ void hart_reset(struct hart *hart)
     hart->priv = PRIV_M;
     hart->reserve_size = 0;
     hart->epoch = 1;
-    atomic_store(&hart->irq_lines, 0);
+    /* The board's devices have been reset before: their lines are what they are. */
+    atomic_fetch_and(&hart->irq_lines, ~IRQ_STI);
     csr_reset(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);

@@ -42,6 +42,7 @@ struct aclint {
     void (*mtime_changed)(void *opaque);
     void *opaque;
     unsigned hart_count;
+    uint64_t mtimecmp_at_reset;
     struct hart_timer harts[];
 };
 
@@ -174,13 +175,13 @@ static void aclint_write(struct device *device, uint64_t offset, unsigned size, 
     pthread_mutex_unlock(&aclint->lock);
 }
 
-/* ACLINT chapter 2.1: mtime is zero after reset. */
+/* ACLINT chapter 2.1: mtime is zero after reset, mtimecmp "unknown" (aclint.h). */
 static void aclint_reset(struct device *device)
 {
     struct aclint *aclint = (struct aclint *)device;
     pthread_mutex_lock(&aclint->lock);
     for (unsigned i = 0; i < aclint->hart_count; i++) {
-        aclint->harts[i].mtimecmp = UINT64_MAX;
+        aclint->harts[i].mtimecmp = aclint->mtimecmp_at_reset;
         msip_write(&aclint->harts[i], false);
     }
     mtime_write(aclint, 0);
@@ -301,10 +302,14 @@ struct device *aclint_create(const struct aclint_config *config, struct error *e
     aclint->mtime_changed = config->mtime_changed;
     aclint->opaque = config->opaque;
     aclint->hart_count = config->hart_count;
+    aclint->mtimecmp_at_reset = config->mtimecmp_at_reset;
     for (unsigned i = 0; i < config->hart_count; i++) {
         struct hart_timer *hart = &aclint->harts[i];
-        *hart = (struct hart_timer){ .aclint = aclint, .wiring = config->harts[i], .mtimecmp = UINT64_MAX };
+        *hart = (struct hart_timer){ .aclint = aclint,
+                                     .wiring = config->harts[i],
+                                     .mtimecmp = config->mtimecmp_at_reset };
         clock_timer_init(&hart->timer, config->clock, timer_fire, hart);
+        hart_update(aclint, hart);
     }
     return &aclint->device;
 }

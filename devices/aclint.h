@@ -31,6 +31,9 @@ struct aclint_config {
      * stimecmp again. */
     void (*mtime_changed)(void *opaque);
     void *opaque;
+    /* The specification leaves it open (chapter 2.1). 0, as QEMU has it, makes MTIP pending from the start;
+     * programs for RV32 that write only the low half rely on the high one being 0. */
+    uint64_t mtimecmp_at_reset;
 };
 
 struct device *aclint_create(const struct aclint_config *config, struct error *error);

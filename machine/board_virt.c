@@ -175,6 +175,7 @@ static struct device *create_aclint(struct machine *machine, const struct row *r
         .mtime_offset = &machine->mtime_offset,
         .mtime_changed = on_mtime_changed,
         .opaque = machine,
+        .mtimecmp_at_reset = machine->config.strict ? UINT64_MAX : 0,
     };
     return aclint_create(&config, error);
 }

@@ -10,17 +10,47 @@
 static struct fake_irq mtip[2], msip[2];
 static struct clock *wall;
 static _Atomic int64_t offset;
+static uint64_t at_reset = UINT64_MAX;
 
 static struct device *make(void)
 {
     struct aclint_hart harts[2];
     for (unsigned i = 0; i < 2; i++)
         harts[i] = (struct aclint_hart){ fake_irq_line(&mtip[i]), fake_irq_line(&msip[i]), 4 - 2 * i };
-    return aclint_create(
-        &(struct aclint_config){
-            .hart_count = 2, .harts = harts, .clock = wall, .timebase_hz = HZ, .mtime_offset = &offset },
-        NULL);
+    return aclint_create(&(struct aclint_config){ .hart_count = 2,
+                                                  .harts = harts,
+                                                  .clock = wall,
+                                                  .timebase_hz = HZ,
+                                                  .mtime_offset = &offset,
+                                                  .mtimecmp_at_reset = at_reset },
+                         NULL);
 }
+
+/* At 0 the interrupt is pending from the start, and after each reset. */
+START_TEST(test_mtimecmp_at_reset)
+{
+    wall = clock_create(NULL);
+    offset = 0;
+    at_reset = 0;
+    mtip[0].level = mtip[1].level = false;
+    struct device *device = make();
+    ck_assert(mtip[0].level && mtip[1].level);
+    ck_assert_uint_eq(fake_read(device, 0x4000, 8) | fake_read(device, 0x4008, 8), 0);
+    fake_write(device, 0x4000, 4, UINT32_MAX); /* the low half alone */
+    ck_assert_uint_eq(fake_read(device, 0x4000, 8), UINT32_MAX);
+    ck_assert(!mtip[0].level && mtip[1].level);
+    device->ops->reset(device);
+    ck_assert(mtip[0].level && mtip[1].level);
+    ck_assert_uint_eq(fake_read(device, 0x4000, 8), 0);
+    device->ops->destroy(device);
+    at_reset = UINT64_MAX;
+    device = make();
+    device->ops->reset(device);
+    ck_assert(!mtip[0].level && !mtip[1].level);
+    device->ops->destroy(device);
+    clock_destroy(wall);
+}
+END_TEST
 
 START_TEST(test_rounding)
 {
@@ -135,6 +165,7 @@ static Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_rounding);
     tcase_add_test(c, test_registers);
+    tcase_add_test(c, test_mtimecmp_at_reset);
     tcase_add_test(c, test_timer);
     tcase_add_test(c, test_sswi);
     suite_add_tcase(s, c);
