@@ -69,6 +69,7 @@ struct virtio_device {
     struct virtio_transport *transport;
     struct virtio_worker *worker; /* NULL: the device works within notify() */
     bool legacy;                  /* the transport's interface is the one before Virtio 1.0 */
+    bool strict;                  /* what the specification forbids to drivers is refused, not served */
     uint64_t offered;             /* feature bits */
     uint64_t driver_features;     /* as the driver wrote them */
     uint8_t status;

@@ -55,17 +55,22 @@ enum { INTERRUPT_USED_BUFFER = 1, INTERRUPT_CONFIG_CHANGE = 2 };
 #define WINDOW     0x1000
 #define DESC_BYTES 16u
 
+/* QueueAlign where the driver gives none. Section 4.2.4 has no value for it; QEMU's is this, and most
+ * teaching systems never write the register. */
+#define LEGACY_ALIGN 4096
+
 struct virtio_mmio {
     struct device device;
     struct virtio_transport transport;
     struct irq_line irq;
     struct dma *dma;
-    bool legacy;
+    bool legacy, strict;
     struct virtio_device *vdev; /* NULL: empty */
     uint32_t device_features_sel, driver_features_sel;
     uint32_t queue_sel;
     uint32_t interrupt_status;
-    uint32_t guest_page_size, queue_align, queue_pfn[VIRTIO_QUEUES_MAX]; /* legacy */
+    /* Legacy. guest_page_size is as it was written; 0 makes QueuePFN an address. */
+    uint32_t guest_page_size, queue_align[VIRTIO_QUEUES_MAX], queue_pfn[VIRTIO_QUEUES_MAX];
 };
 
 static struct virtio_mmio *from_device(struct device *device)
@@ -95,8 +100,7 @@ static void mmio_config_interrupt(struct virtio_transport *transport)
 static void mmio_interrupt_ack(struct virtio_mmio *mmio, uint32_t bits)
 {
     mmio->interrupt_status &= ~bits;
-    if (!mmio->interrupt_status)
-        irq_line_set(&mmio->irq, false);
+    irq_line_set(&mmio->irq, mmio->interrupt_status != 0);
 }
 
 /* The slot's own registers after the driver reset the device. GuestPageSize is not one of them: legacy
@@ -104,9 +108,10 @@ static void mmio_interrupt_ack(struct virtio_mmio *mmio, uint32_t bits)
 static void mmio_reset_registers(struct virtio_mmio *mmio)
 {
     mmio->device_features_sel = mmio->driver_features_sel = mmio->queue_sel = 0;
-    mmio->queue_align = 0;
-    for (unsigned n = 0; n < VIRTIO_QUEUES_MAX; n++)
+    for (unsigned n = 0; n < VIRTIO_QUEUES_MAX; n++) {
         mmio->queue_pfn[n] = 0;
+        mmio->queue_align[n] = mmio->strict ? 0 : LEGACY_ALIGN;
+    }
     mmio_interrupt_ack(mmio, ~0u);
 }
 
@@ -187,23 +192,60 @@ static uint64_t mmio_read(struct device *device, uint64_t offset, unsigned size)
     return value;
 }
 
-/* Section 2.7.2: the rings of a legacy queue lie one after the other from the page that the driver names. */
-static void mmio_write_queue_pfn(struct virtio_mmio *mmio, struct virtqueue *queue, uint32_t pfn)
+static bool power_of_two(uint32_t value)
 {
-    uint32_t page = mmio->guest_page_size, align = mmio->queue_align;
+    return value && !(value & (value - 1));
+}
+
+/* Section 2.7.2: the rings of a legacy queue lie one after the other from the page that the driver names.
+ * With `strict` the driver has given page size and alignment before, and each is a power of two. */
+static void mmio_lay_out(struct virtio_mmio *mmio, struct virtqueue *queue)
+{
+    uint32_t page = mmio->guest_page_size, pfn = mmio->queue_pfn[queue->index];
+    uint64_t align = mmio->queue_align[queue->index];
     virtio_device_disable_queue(mmio->vdev, queue);
-    mmio->queue_pfn[queue->index] = pfn;
     if (!pfn)
         return;
-    if (!page || page & (page - 1) || !align || align & (align - 1)) {
-        LOG_GUEST("virtio-mmio: queue %u with page size %u and alignment %u", queue->index, page, align);
+    if (mmio->strict && (!power_of_two(page) || !power_of_two((uint32_t)align))) {
+        LOG_GUEST("virtio-mmio: queue %u with page size %u and alignment %u", queue->index, page,
+                  (uint32_t)align);
         return;
     }
-    queue->desc_paddr = (uint64_t)pfn * page;
+    queue->desc_paddr = (uint64_t)pfn << (page ? __builtin_ctz(page) : 0);
     queue->avail_paddr = queue->desc_paddr + (uint64_t)DESC_BYTES * queue->size;
     uint64_t avail_end = queue->avail_paddr + 6 + 2ull * queue->size;
-    queue->used_paddr = (avail_end + align - 1) & ~((uint64_t)align - 1);
-    virtio_device_enable_queue(mmio->vdev, queue);
+    queue->used_paddr = (avail_end + align - 1) / align * align;
+    if (mmio->strict)
+        virtio_device_enable_queue(mmio->vdev, queue);
+    else if (!mmio->vdev->paused)
+        virtqueue_enable(queue); /* where that cannot be, the next of these registers may make it possible */
+}
+
+/* Drivers also give QueueNum and QueueAlign after QueuePFN: the rings then move to where they belong. */
+static void mmio_lay_out_again(struct virtio_mmio *mmio, struct virtqueue *queue)
+{
+    if (!mmio->strict && mmio->queue_pfn[queue->index])
+        mmio_lay_out(mmio, queue);
+}
+
+static void mmio_write_queue_num(struct virtio_mmio *mmio, struct virtqueue *queue, uint32_t size)
+{
+    bool moves = mmio->legacy && !mmio->strict;
+    if (!moves && queue->enabled)
+        return;
+    if (moves)
+        virtio_device_disable_queue(mmio->vdev, queue);
+    virtqueue_set_size(queue, size);
+    if (moves)
+        mmio_lay_out_again(mmio, queue);
+}
+
+static void mmio_write_queue_align(struct virtio_mmio *mmio, struct virtqueue *queue, uint32_t align)
+{
+    if (!align && !mmio->strict)
+        return;
+    mmio->queue_align[queue->index] = align;
+    mmio_lay_out_again(mmio, queue);
 }
 
 static bool mmio_write_legacy(struct virtio_mmio *mmio, struct virtqueue *queue, uint64_t offset,
@@ -211,10 +253,15 @@ static bool mmio_write_legacy(struct virtio_mmio *mmio, struct virtqueue *queue,
 {
     switch (offset) {
     case GUEST_PAGE_SIZE: mmio->guest_page_size = value; return true;
-    case QUEUE_ALIGN: mmio->queue_align = value; return true;
-    case QUEUE_PFN:
+    case QUEUE_ALIGN:
         if (queue)
-            mmio_write_queue_pfn(mmio, queue, value);
+            mmio_write_queue_align(mmio, queue, value);
+        return true;
+    case QUEUE_PFN:
+        if (queue) {
+            mmio->queue_pfn[queue->index] = value;
+            mmio_lay_out(mmio, queue);
+        }
         return true;
     default: return false;
     }
@@ -282,8 +329,8 @@ static bool mmio_write_common(struct virtio_mmio *mmio, struct virtqueue *queue,
     case DRIVER_FEATURES_SEL: mmio->driver_features_sel = value; return true;
     case QUEUE_SEL: mmio->queue_sel = value; return true;
     case QUEUE_NUM:
-        if (queue && !queue->enabled)
-            virtqueue_set_size(queue, value);
+        if (queue)
+            mmio_write_queue_num(mmio, queue, value);
         return true;
     case QUEUE_NOTIFY: virtio_device_notify(mmio->vdev, value); return true;
     case STATUS: mmio_write_status(mmio, value); return true;
@@ -343,7 +390,7 @@ static void mmio_save(struct device *device, struct state_writer *writer)
         pthread_mutex_lock(&mmio->vdev->lock);
     if (mmio->vdev) /* first, as it may still raise an interrupt */
         virtio_device_save(mmio->vdev, writer);
-    state_section(writer, "virtio-mmio", 1);
+    state_section(writer, "virtio-mmio", 2);
     state_put(writer, "device_id", id);
     state_put(writer, "legacy", mmio->legacy);
     state_put(writer, "device_features_sel", mmio->device_features_sel);
@@ -351,9 +398,10 @@ static void mmio_save(struct device *device, struct state_writer *writer)
     state_put(writer, "queue_sel", mmio->queue_sel);
     state_put(writer, "interrupt_status", mmio->interrupt_status);
     state_put(writer, "guest_page_size", mmio->guest_page_size);
-    state_put(writer, "queue_align", mmio->queue_align);
     char name[32];
     for (unsigned n = 0; mmio->vdev && n < mmio->vdev->queue_count; n++) {
+        snprintf(name, sizeof(name), "queue%u.align", n);
+        state_put(writer, name, mmio->queue_align[n]);
         snprintf(name, sizeof(name), "queue%u.pfn", n);
         state_put(writer, name, mmio->queue_pfn[n]);
     }
@@ -364,7 +412,7 @@ static void mmio_save(struct device *device, struct state_writer *writer)
 static bool mmio_load_registers(struct virtio_mmio *mmio, struct state_reader *reader)
 {
     uint32_t id = mmio->vdev ? mmio->vdev->ops->id : 0;
-    if (!state_open(reader, "virtio-mmio", 1))
+    if (!state_open(reader, "virtio-mmio", 2))
         return false;
     uint64_t saved_id = state_get(reader, "device_id", UINT32_MAX);
     uint64_t saved_legacy = state_get(reader, "legacy", 1);
@@ -381,9 +429,12 @@ static bool mmio_load_registers(struct virtio_mmio *mmio, struct state_reader *r
     mmio->queue_sel = (uint32_t)state_get(reader, "queue_sel", UINT32_MAX);
     mmio->interrupt_status |= (uint32_t)state_get(reader, "interrupt_status", UINT32_MAX);
     mmio->guest_page_size = (uint32_t)state_get(reader, "guest_page_size", UINT32_MAX);
-    mmio->queue_align = (uint32_t)state_get(reader, "queue_align", UINT32_MAX);
     char name[32];
     for (unsigned n = 0; mmio->vdev && n < mmio->vdev->queue_count; n++) {
+        snprintf(name, sizeof(name), "queue%u.align", n);
+        uint32_t align = (uint32_t)state_get(reader, name, UINT32_MAX);
+        if (align || mmio->strict)
+            mmio->queue_align[n] = align;
         snprintf(name, sizeof(name), "queue%u.pfn", n);
         mmio->queue_pfn[n] = (uint32_t)state_get(reader, name, UINT32_MAX);
     }
@@ -446,12 +497,16 @@ struct device *virtio_mmio_create(const struct virtio_mmio_config *config, struc
     mmio->irq = config->irq;
     mmio->dma = config->dma;
     mmio->legacy = config->legacy;
+    mmio->strict = config->strict;
+    for (unsigned n = 0; n < VIRTIO_QUEUES_MAX; n++)
+        mmio->queue_align[n] = mmio->strict ? 0 : LEGACY_ALIGN;
     return &mmio->device;
 }
 
 void virtio_mmio_plug(struct device *slot, struct virtio_device *device)
 {
     struct virtio_mmio *mmio = from_device(slot);
+    device->strict = mmio->strict;
     virtio_device_attach(device, &mmio->transport, mmio->dma, mmio->legacy);
     mmio->vdev = device;
 }

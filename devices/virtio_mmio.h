@@ -13,6 +13,7 @@ struct virtio_mmio_config {
     struct irq_line irq;
     struct dma *dma;
     bool legacy; /* version 1, section 4.2.4; false: version 2 (-global virtio-mmio.force-legacy=false) */
+    bool strict; /* legacy registers have no value before the driver gives them one; `strict` of the device */
 };
 
 /* An empty slot. NULL and *error where the host has no memory. */

@@ -72,6 +72,7 @@ static struct pci_function *create_virtio(struct machine *machine, const struct 
     struct virtio_device *device = board_virtio_create(machine, &what->virtio, error);
     if (!device)
         return NULL;
+    device->strict = machine->config.strict;
     if (what->vga)
         config.vga = create_vga(machine, what, error);
     struct pci_function *function =

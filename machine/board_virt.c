@@ -349,6 +349,7 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
         .irq = line_of(machine, row),
         .dma = bus_for_devices(machine->bus),
         .legacy = machine->config.virtio_legacy && !modern,
+        .strict = machine->config.strict,
     };
     struct device *slot = virtio_mmio_create(&config, error);
     if (!slot || what->kind == MACHINE_VIRTIO_NONE)

@@ -45,20 +45,31 @@ static void irq_set(void *controller, unsigned number, bool level)
     atomic_store(&guest->irq, level);
 }
 
-void guest_init(struct guest *guest, bool legacy)
+static void init(struct guest *guest, bool legacy, bool strict)
 {
     memset(guest, 0, sizeof(*guest));
+    guest->strict = strict;
     guest->dma.ops = &ram_ops;
     guest->legacy = legacy;
     uint8_t *map = mmap(NULL, GUEST_RAM_SIZE + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED || mprotect(map + GUARD, GUEST_RAM_SIZE, PROT_READ | PROT_WRITE))
         abort();
     guest->ram = map + GUARD;
-    struct virtio_mmio_config config = { { irq_set, guest, 1 }, &guest->dma, legacy };
+    struct virtio_mmio_config config = { { irq_set, guest, 1 }, &guest->dma, legacy, strict };
     struct error error;
     guest->slot = virtio_mmio_create(&config, &error);
     if (!guest->slot)
         abort();
+}
+
+void guest_init(struct guest *guest, bool legacy)
+{
+    init(guest, legacy, false);
+}
+
+void guest_init_strict(struct guest *guest, bool legacy)
+{
+    init(guest, legacy, true);
 }
 
 void guest_plug(struct guest *guest, struct virtio_device *vdev)

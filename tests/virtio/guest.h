@@ -47,7 +47,7 @@ struct guest {
     uint8_t *ram;
     struct device *slot;
     struct virtio_device *vdev;
-    bool legacy;
+    bool legacy, strict;
     atomic_bool irq;       /* level of the wire */
     atomic_uint irq_count; /* how often it was raised, or raised again */
     atomic_ulong written;  /* bytes the device said it wrote */
@@ -69,6 +69,7 @@ struct guest_desc {
 
 /* A slot with its fake RAM and no device in it; destroyed with what is plugged in later. */
 void guest_init(struct guest *guest, bool legacy);
+void guest_init_strict(struct guest *guest, bool legacy);
 void guest_plug(struct guest *guest, struct virtio_device *vdev);
 void guest_destroy(struct guest *guest);
 

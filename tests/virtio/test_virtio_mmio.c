@@ -316,7 +316,6 @@ START_TEST(bad_rings_need_reset)
     bad_ring(&guest, 3, base, base + 0x1000, base + 0x2000);
     bad_ring(&guest, 32, base, base + 0x1000, base + 0x2000);
     bad_ring(&guest, 0x10008, base, base + 0x1000, base + 0x2000);
-    bad_ring(&guest, 16, base + 8, base + 0x1000, base + 0x2000);
     bad_ring(&guest, 16, base, base + 0x1001, base + 0x2000);
     bad_ring(&guest, 16, base, base + 0x1000, base + 0x2002);
     bad_ring(&guest, 16, base - 16, base + 0x1000, base + 0x2000);
@@ -328,20 +327,45 @@ START_TEST(bad_rings_need_reset)
 }
 END_TEST
 
+START_TEST(strict_table_alignment)
+{
+    const uint64_t base = GUEST_RAM_BASE;
+    struct guest guest;
+    guest_init_strict(&guest, false);
+    plug_echo(&guest);
+    bad_ring(&guest, 16, base + 8, base + 0x1000, base + 0x2000);
+    guest_destroy(&guest);
+}
+END_TEST
+
 START_TEST(bad_legacy_rings_are_ignored)
 {
     static const struct {
         uint32_t page, align, pfn, size;
+        bool strict_only;
     } cases[] = {
-        { 0, 4096, 0x80000, 8 },           { 4095, 4096, 0x80000, 8 },          { 4096, 0, 0x80000, 8 },
-        { 4096, 3, 0x80000, 8 },           { 4096, 4096, 0x7ffff, 8 },          { 4096, 4096, 0x80100, 8 },
-        { 1u << 31, 4096, UINT32_MAX, 8 }, { 4096, 1u << 31, 0x80000, 8 },      { 4096, 4096, 0x80000, 7 },
-        { 4096, 4096, 0x80000, 1u << 31 }, { 1, 1, 0x80000000u | 0xfffff, 16 }, { 1, 1, 0x80000001, 8 },
+        { 0, 4096, 0x80000, 8, false },
+        { 4095, 4096, 0x80000, 8, false },
+        { 4096, 0, 0x80000, 8, true },
+        { 4096, 3, 0x80000, 8, true },
+        { 4096, 4096, 0x7ffff, 8, false },
+        { 4096, 4096, 0x80100, 8, false },
+        { 1u << 31, 4096, UINT32_MAX, 8, false },
+        { 4096, 1u << 31, 0x80000, 8, false },
+        { 4096, 4096, 0x80000, 7, false },
+        { 4096, 4096, 0x80000, 1u << 31, false },
+        { 1, 1, 0x80000000u | 0xfffff, 16, false },
+        { 1, 1, 0x80000001, 8, false },
     };
     struct guest guest;
-    guest_init(&guest, true);
+    if (_i)
+        guest_init_strict(&guest, true);
+    else
+        guest_init(&guest, true);
     plug_echo(&guest);
     for (unsigned n = 0; n < sizeof(cases) / sizeof(*cases); n++) {
+        if (cases[n].strict_only && !_i)
+            continue;
         guest_negotiate(&guest, 0);
         guest_write(&guest, REG_PAGE_SIZE, cases[n].page);
         guest_write(&guest, REG_QUEUE_ALIGN, cases[n].align);
@@ -352,6 +376,121 @@ START_TEST(bad_legacy_rings_are_ignored)
         ck_assert_msg(!guest.vdev->queues[0].enabled, "case %u", n);
         ck_assert_uint_eq(guest_read(&guest, REG_STATUS) & VIRTIO_NEEDS_RESET, 0);
     }
+    guest_destroy(&guest);
+}
+END_TEST
+
+/* One register of a legacy queue as a driver writes it. */
+struct step {
+    unsigned reg;
+    uint32_t value;
+};
+#define PFN (uint32_t)(GUEST_RAM_BASE >> 12)
+
+/* Sequences of registers that QEMU's slots understand; with `strict`, only the first, which is
+ * section 4.2.4's. */
+START_TEST(legacy_sequences)
+{
+    static const struct step sequences[][4] = {
+        { { REG_PAGE_SIZE, 4096 }, { REG_QUEUE_NUM, 8 }, { REG_QUEUE_ALIGN, 4096 }, { REG_QUEUE_PFN, PFN } },
+        { { REG_PAGE_SIZE, 4096 }, { REG_QUEUE_NUM, 8 }, { REG_QUEUE_PFN, PFN } },
+        { { REG_PAGE_SIZE, 0 }, { REG_QUEUE_NUM, 8 }, { REG_QUEUE_ALIGN, 0 }, { REG_QUEUE_PFN, 0x80000000 } },
+        { { REG_QUEUE_NUM, 8 }, { REG_QUEUE_PFN, 0x80000000 } },
+        { { REG_PAGE_SIZE, 4096 }, { REG_QUEUE_NUM, 8 }, { REG_QUEUE_PFN, PFN }, { REG_QUEUE_ALIGN, 4096 } },
+        { { REG_PAGE_SIZE, 4096 }, { REG_QUEUE_ALIGN, 4096 }, { REG_QUEUE_PFN, PFN }, { REG_QUEUE_NUM, 8 } },
+    };
+    bool strict = _i % 2;
+    const struct step *steps = sequences[_i / 2];
+    struct guest guest;
+    if (strict)
+        guest_init_strict(&guest, true);
+    else
+        guest_init(&guest, true);
+    plug_echo(&guest);
+    guest_write(&guest, REG_STATUS, 0);
+    guest_write(&guest, REG_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
+    guest_write(&guest, REG_DRIVER_FEATURES, 0);
+    guest_write(&guest, REG_QUEUE_SEL, 1);
+    for (unsigned n = 0; n < 4 && steps[n].reg; n++)
+        guest_write(&guest, steps[n].reg, steps[n].value);
+    guest_driver_ok(&guest);
+    struct ring ring = { .guest = &guest, .queue = 1, .size = 8, .desc = GUEST_RAM_BASE };
+    ring.avail = ring.desc + 16 * 8;
+    ring.used = ring.desc + 4096;
+    bool works = !strict || _i / 2 == 0;
+    for (unsigned n = 0; n < 20; n++) { /* around the ring's end */
+        ring_desc(&ring, 3, GUEST_RAM_BASE + 0x8000, 4, DESC_WRITE, 0);
+        memset(guest_host(&guest, GUEST_RAM_BASE + 0x8000), 0, 4);
+        ring_offer(&ring, 3);
+        ring_kick(&ring);
+        ck_assert_uint_eq(ring_returned(&ring), works);
+        if (!works)
+            break;
+        ck_assert(ring_take(&ring, NULL, NULL));
+        ck_assert_mem_eq(guest_host(&guest, GUEST_RAM_BASE + 0x8000), "ZZZZ", 4);
+    }
+    /* The other queue has its own alignment, and a reset of the device forgets both. */
+    ck_assert(!guest.vdev->queues[0].enabled);
+    guest_reload(&guest);
+    if (works)
+        ck_assert(guest.vdev->queues[1].enabled);
+    guest_write(&guest, REG_STATUS, 0);
+    ck_assert(!guest.vdev->queues[1].enabled);
+    guest_destroy(&guest);
+}
+END_TEST
+
+/* Rings that move outside RAM stop the queue, and back inside start it. */
+START_TEST(legacy_rings_move)
+{
+    struct guest guest;
+    guest_init(&guest, true);
+    plug_echo(&guest);
+    guest_negotiate(&guest, 0);
+    guest_write(&guest, REG_QUEUE_NUM, 8);
+    guest_write(&guest, REG_QUEUE_PFN, PFN + 0xff); /* the last page: the used ring lies behind it */
+    struct virtqueue *queue = &guest.vdev->queues[0];
+    ck_assert(!queue->enabled);
+    guest_write(&guest, REG_QUEUE_ALIGN, 4);
+    ck_assert(queue->enabled);
+    ck_assert_uint_eq(queue->used_paddr, GUEST_RAM_BASE + 0xff000 + 16 * 8 + 6 + 2 * 8 + 2);
+    guest_write(&guest, REG_QUEUE_NUM, 7);
+    ck_assert(!queue->enabled);
+    guest_write(&guest, REG_QUEUE_NUM, 16);
+    ck_assert(queue->enabled);
+    guest_write(&guest, REG_QUEUE_ALIGN, 1u << 31);
+    ck_assert(!queue->enabled);
+    guest_write(&guest, REG_QUEUE_ALIGN, 0); /* ignored */
+    ck_assert(!queue->enabled);
+    guest_write(&guest, REG_QUEUE_ALIGN, 512);
+    ck_assert(queue->enabled);
+    ck_assert_uint_eq(guest_read(&guest, REG_STATUS) & VIRTIO_NEEDS_RESET, 0);
+    guest_destroy(&guest);
+}
+END_TEST
+
+/* A status that the driver has not acknowledged in full asks for its attention again. */
+START_TEST(acknowledged_in_part)
+{
+    struct guest guest;
+    struct ring ring;
+    guest_init(&guest, _i);
+    plug_echo(&guest);
+    guest_negotiate(&guest, 0);
+    guest_ring(&guest, &ring, 0, 8, GUEST_RAM_BASE);
+    guest_driver_ok(&guest);
+    ring_desc(&ring, 0, GUEST_RAM_BASE + 0x8000, 1, DESC_WRITE, 0);
+    ring_offer(&ring, 0);
+    ring_kick(&ring);
+    pthread_mutex_lock(&guest.vdev->lock);
+    virtio_device_config_changed(guest.vdev);
+    pthread_mutex_unlock(&guest.vdev->lock);
+    unsigned before = atomic_load(&guest.irq_count);
+    guest_write(&guest, REG_ACK, 1);
+    ck_assert_uint_eq(guest_read(&guest, REG_INTERRUPT), 2);
+    ck_assert_uint_eq(atomic_load(&guest.irq_count), before + 1);
+    guest_write(&guest, REG_ACK, 2);
+    ck_assert(!atomic_load(&guest.irq));
     guest_destroy(&guest);
 }
 END_TEST
@@ -445,7 +584,11 @@ int main(void)
     tcase_add_loop_test(tcase, configuration_space, 0, 2);
     tcase_add_loop_test(tcase, all_offsets_all_sizes, 0, 4);
     tcase_add_test(tcase, bad_rings_need_reset);
-    tcase_add_test(tcase, bad_legacy_rings_are_ignored);
+    tcase_add_test(tcase, strict_table_alignment);
+    tcase_add_loop_test(tcase, bad_legacy_rings_are_ignored, 0, 2);
+    tcase_add_loop_test(tcase, legacy_sequences, 0, 12);
+    tcase_add_test(tcase, legacy_rings_move);
+    tcase_add_loop_test(tcase, acknowledged_in_part, 0, 2);
     tcase_add_test(tcase, fdt_node);
     tcase_add_loop_test(tcase, state_round_trip, 0, 2);
     suite_add_tcase(suite, tcase);
