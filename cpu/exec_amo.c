@@ -6,6 +6,8 @@
  * address and the value; SC is a compare-and-swap against that value, so a store of another hart that
  * restores the old value between the two goes unseen, as it does on most emulators; every real use of LR/SC
  * is a read-modify-write for which that is right.
+ *
+ * A device's register is read into hart->cell, and written back from there (mem.h).
  */
 #include "cpu/exec.h"
 
@@ -13,6 +15,12 @@
 #include "cpu/trap.h"
 
 #define VADDR ((uint64_t)RS1)
+
+/* `host` may be a copy of a device's register, which is then to be written back. */
+#define FINISH_IF(type, store)                                                                               \
+    if (UNLIKELY(mem_is_cell(hart, host)) && !mem_cell_done(hart, insn, VADDR, sizeof(type), store))         \
+    return
+#define FINISH(type) FINISH_IF(type, true)
 
 /* `type` is the operand's signed type; `update` computes the new value from `old` and `operand`. Where the
  * host has no single instruction the compare-and-swap loop does. */
@@ -27,6 +35,7 @@
         while (!__atomic_compare_exchange_n(host, &old, (type)(update), true, __ATOMIC_SEQ_CST,              \
                                             __ATOMIC_RELAXED)) {                                             \
         }                                                                                                    \
+        FINISH(type);                                                                                        \
         SET_RD(old);                                                                                         \
         NEXT;                                                                                                \
     }
@@ -39,6 +48,7 @@
         if (UNLIKELY(!host))                                                                                 \
             return;                                                                                          \
         type old = builtin(host, (type)hart->x[insn->rs2], __ATOMIC_SEQ_CST);                                \
+        FINISH(type);                                                                                        \
         SET_RD(old);                                                                                         \
         NEXT;                                                                                                \
     }
@@ -97,6 +107,7 @@ static void *reserve_host(struct hart *hart, const struct insn *insn, uint64_t v
         type old = (type)hart->reserve_value;                                                                \
         bool stored = reserved && __atomic_compare_exchange_n(host, &old, (type)hart->x[insn->rs2], false,   \
                                                               __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);           \
+        FINISH_IF(type, stored);                                                                             \
         SET_RD(!stored);                                                                                     \
         NEXT;                                                                                                \
     }
@@ -118,6 +129,7 @@ EXEC_SC(sc_d, int64_t)
         type old = insn->rd == ISA_X_SINK ? 0 : (type)hart->x[insn->rd];                                     \
         __atomic_compare_exchange_n(host, &old, (type)hart->x[insn->rs2], false, __ATOMIC_SEQ_CST,           \
                                     __ATOMIC_SEQ_CST);                                                       \
+        FINISH(type);                                                                                        \
         SET_RD(old);                                                                                         \
         NEXT;                                                                                                \
     }
@@ -186,6 +198,7 @@ EXEC(amocas_d)
     uint64_t old = zero ? 0 : (uint32_t)hart->x[insn->rd] | pair_high(hart, insn->rd) << 32;
     uint64_t new = (uint32_t)hart->x[insn->rs2] | pair_high(hart, insn->rs2) << 32;
     __atomic_compare_exchange_n(host, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    FINISH(uint64_t);
     if (!zero) {
         hart->x[insn->rd] = (uint64_t)(int32_t)old;
         hart->x[insn->rd + 1] = (uint64_t)((int64_t)old >> 32);

@@ -30,6 +30,9 @@ struct hart_bus_ops {
 };
 struct hart_bus {
     const struct hart_bus_ops *ops;
+    /* Atomics reach devices: as a read and then a write of theirs. False: access fault, as the PMAs AMONone
+     * and RsrvNone of I/O regions say (Priv. "Atomicity PMAs"). */
+    bool device_atomics;
 };
 
 #endif

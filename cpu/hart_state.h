@@ -258,6 +258,11 @@ struct hart {
     uint64_t reserve_value;
     unsigned reserve_size;
 
+    /* A device's register while an atomic works on it: what was read there, and what will be written. */
+    struct {
+        uint64_t value, paddr;
+    } cell;
+
     uint8_t pmpcfg[PMP_COUNT];
     uint64_t pmpaddr[PMP_COUNT];
     uint64_t pmp_first[PMP_COUNT], pmp_last[PMP_COUNT]; /* decoded; off: ~0, 0 */

@@ -156,22 +156,49 @@ static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vadd
     return count > 0;
 }
 
+/* ---- Atomics -------------------------------------------------------------------------------------- */
+
+/* Held from a device's read to its write, so that atomics of several harts on its registers are atomic. */
+static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Reads the register into the cell; an atomic that will write leaves with the lock held. */
+static bool cell_begin(struct hart *hart, const struct insn *insn, const struct part *part,
+                       enum mmu_access access)
+{
+    if (!hart->bus->device_atomics || part->size > 8)
+        return false;
+    pthread_mutex_lock(&cell_lock);
+    bool answered = io_read(hart, insn, part, &hart->cell.value);
+    if (hart->cell.paddr != part->at.paddr && mem_is_cell(hart, hart->reserve_host))
+        hart->reserve_size = 0; /* of another register */
+    hart->cell.paddr = part->at.paddr;
+    if (!answered || access == MMU_READ)
+        pthread_mutex_unlock(&cell_lock);
+    return answered;
+}
+
+bool mem_cell_done(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, bool store)
+{
+    struct part part = { .vaddr = vaddr, .size = size, .at.paddr = hart->cell.paddr };
+    uint64_t value = size == 4 ? (uint32_t)hart->cell.value : hart->cell.value;
+    bool answered = !store || io_write(hart, insn, &part, value);
+    pthread_mutex_unlock(&cell_lock);
+    if (!answered)
+        trap_insn(hart, insn, CAUSE_STORE_ACCESS, vaddr);
+    return answered;
+}
+
 static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                          enum mmu_access access)
 {
-    if (vaddr & (size - 1)) {
-        trap_insn(hart, insn, access == MMU_WRITE ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, vaddr);
-        return NULL;
-    }
-    struct mmu_result result;
-    int cause = mmu_translate(hart, vaddr, size, access, &result);
-    if (cause == MMU_OK && !result.host)
-        cause = access_cause(access);
-    if (cause != MMU_OK) {
-        trap_insn(hart, insn, (enum cause)cause, vaddr);
-        return NULL;
-    }
-    return result.host;
+    struct part part = { .vaddr = vaddr, .size = size };
+    int cause = mmu_translate(hart, vaddr, size, access, &part.at);
+    if (cause == MMU_OK && part.at.host)
+        return part.at.host;
+    if (cause == MMU_OK && cell_begin(hart, insn, &part, access))
+        return &hart->cell.value;
+    trap_insn(hart, insn, cause == MMU_OK ? (enum cause)access_cause(access) : (enum cause)cause, vaddr);
+    return NULL;
 }
 
 /* ---- Watchpoints (debug.c) around them ------------------------------------------------------------ */
@@ -209,12 +236,13 @@ bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, 
 static void *atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                          enum mmu_access access, unsigned kinds)
 {
-    void *host = atomic_host(hart, insn, vaddr, size, access);
-    if (UNLIKELY(hart->debug.watches) && host && debug_watched(hart, vaddr, size, kinds)) {
-        debug_watch_stop(hart, insn, vaddr, size, kinds);
+    if (vaddr & (size - 1)) {
+        trap_insn(hart, insn, access == MMU_WRITE ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, vaddr);
         return NULL;
     }
-    return host;
+    if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, access, kinds))
+        return NULL;
+    return atomic_host(hart, insn, vaddr, size, access);
 }
 
 void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)

@@ -32,10 +32,20 @@ bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, 
                     uint64_t value);
 
 /* Host address for an atomic read-modify-write of an aligned size 4, 8 or 16, with write permission; NULL
- * after raising the trap. Devices take no atomics: access fault (PMA AMONone, RsrvNone). */
+ * after raising the trap. Of a device (hart_bus.device_atomics; size 4 or 8) it is hart->cell, which holds
+ * what was read from it, and whoever gets it calls mem_cell_done(); meanwhile no other hart's atomic reaches
+ * any device. */
 void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
-/* The same for lr: read permission. */
+/* The same for lr: read permission, and nothing to be done afterwards. */
 void *mem_reserve_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
+/* Ends an atomic on hart->cell: with `store` its value is written to the device. False after raising the
+ * trap. */
+bool mem_cell_done(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, bool store);
+
+static inline bool mem_is_cell(const struct hart *hart, const void *host)
+{
+    return host == (const void *)&hart->cell.value;
+}
 
 /* Unaligned, aliasing views of guest memory. */
 struct mem16 {

@@ -40,7 +40,8 @@ struct bus {
     struct dma devices;
     struct region *regions; /* sorted by base, disjoint */
     unsigned count;
-    unsigned main_ram; /* index of the largest RAM region; count where there is none */
+    unsigned main_ram;  /* index of the largest RAM region; count where there is none */
+    bool sign_extended; /* devices' addresses may be */
     void (*code_written)(void *opaque, uint64_t paddr, uint64_t length);
     void *opaque;
 };
@@ -293,9 +294,18 @@ static struct bus *of_devices(struct dma *side)
     return (struct bus *)((char *)side - offsetof(struct bus, devices));
 }
 
+/* (uint64_t)pointer on RV32: where the pointer was an int32_t on its way, bits 63 to 32 are those of bit 31.
+ */
+static uint64_t devices_address(const struct bus *bus, uint64_t paddr)
+{
+    bool extended = bus->sign_extended && paddr >= (uint64_t)INT32_MIN;
+    return extended ? (uint32_t)paddr : paddr;
+}
+
 static void *devices_map(struct dma *side, uint64_t paddr, uint64_t length, bool write)
 {
     (void)write; /* ROM is no bus target for devices, in either direction */
+    paddr = devices_address(of_devices(side), paddr);
     struct region *region = find_region(of_devices(side), paddr);
     if (!region || region->kind != REGION_RAM || !region_holds(region, paddr, length))
         return NULL;
@@ -304,7 +314,7 @@ static void *devices_map(struct dma *side, uint64_t paddr, uint64_t length, bool
 
 static void devices_written(struct dma *side, uint64_t paddr, uint64_t length)
 {
-    note_written(of_devices(side), paddr, length);
+    note_written(of_devices(side), devices_address(of_devices(side), paddr), length);
 }
 
 static const struct dma_ops device_side = { .map = devices_map, .written = devices_written };
@@ -427,6 +437,12 @@ void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code)
     struct region *region = find_region(bus, base);
     if (region && region->kind == REGION_DEVICE)
         region->host = code;
+}
+
+void bus_be_lenient(struct bus *bus, unsigned xlen)
+{
+    bus->harts.device_atomics = true;
+    bus->sign_extended = xlen == 32;
 }
 
 struct hart_bus *bus_for_harts(struct bus *bus)

@@ -30,6 +30,10 @@ void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code);
 
 struct hart_bus *bus_for_harts(struct bus *bus);
 struct dma *bus_for_devices(struct bus *bus);
+/* What QEMU's virt lets through and specifications need not (docs/compatibility.md): harts' atomics reach
+ * devices, and with RV32 harts a device takes an address that C extended with its sign for the 32 bits it was
+ * made of: no RAM lies up there. Before the harts run. */
+void bus_be_lenient(struct bus *bus, unsigned xlen);
 
 /* Host pointer to [paddr, paddr + length) where all of it is RAM or ROM, else NULL (loader, debugger). */
 uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length);

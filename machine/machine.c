@@ -90,6 +90,8 @@ static bool create_parts(struct machine *machine, struct error *error)
     if (machine->clock)
         clock_stop(machine->clock); /* the guest's time begins with its first instruction */
     machine->bus = machine->clock ? bus_create(harts_code_written, machine, error) : NULL;
+    if (machine->bus && !config->strict)
+        bus_be_lenient(machine->bus, config->isa.xlen);
     if (!machine->bus || !bus_add_ram(machine->bus, BOARD_RAM_BASE, config->ram_size, error))
         return false;
     machine->rom = bus_add_rom(machine->bus, BOARD_ROM_BASE, BOARD_ROM_SIZE, error);

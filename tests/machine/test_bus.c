@@ -185,6 +185,27 @@ START_TEST(devices_reach_only_ram)
 }
 END_TEST
 
+/* (uint64_t)pointer in C on RV32. */
+START_TEST(sign_extended_addresses)
+{
+    struct dma *dma = bus_for_devices(bus);
+    const uint64_t extended = RAM + 100 + 0xffffffff00000000;
+    ck_assert_ptr_null(dma->ops->map(dma, extended, 4, true));
+    ck_assert(!bus_for_harts(bus)->device_atomics);
+    bus_be_lenient(bus, 64);
+    ck_assert(bus_for_harts(bus)->device_atomics);
+    ck_assert_ptr_null(dma->ops->map(dma, extended, 4, true));
+    bus_be_lenient(bus, 32);
+    ck_assert_ptr_eq(dma->ops->map(dma, extended, 4, true), ram + 100);
+    ck_assert_ptr_null(dma->ops->map(dma, UINT64_MAX, 2, false));
+    ck_assert_ptr_null(dma->ops->map(dma, UINT64_MAX, UINT64_MAX, false));
+    ck_assert_ptr_null(dma->ops->map(dma, 0xfffffffe00000000 | (RAM + 100), 4, false));
+    bus_for_harts(bus)->ops->code_page(bus_for_harts(bus), RAM);
+    dma->ops->written(dma, extended, 4);
+    ck_assert_uint_eq(written_calls, 1);
+}
+END_TEST
+
 START_TEST(stores_to_code)
 {
     struct dma *dma = bus_for_devices(bus);
@@ -237,6 +258,7 @@ int main(void)
     tcase_add_test(tests, device_sizes);
     tcase_add_test(tests, device_stores);
     tcase_add_test(tests, devices_reach_only_ram);
+    tcase_add_test(tests, sign_extended_addresses);
     tcase_add_test(tests, stores_to_code);
     tcase_add_test(tests, layout_errors);
     suite_add_tcase(suite, tests);
