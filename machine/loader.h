@@ -35,6 +35,7 @@ struct loader_blob {
 struct loader {
     uint64_t ram_base, ram_size;
     unsigned xlen;
+    bool strict; /* a segment of an ELF file that lies outside RAM is an error; false after loader_init() */
     struct loader_blob *blobs;
     unsigned count;
 };
@@ -43,6 +44,7 @@ struct loader {
 struct loader_place {
     uint64_t entry; /* first instruction */
     uint64_t start, end;
+    bool elf; /* the file says where its first instruction is */
 };
 
 /* What an image may be, besides raw bytes. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "machine/loader.h"
+#include "util/log.h"
 
 /* What the loader needs of a header, whatever the class. */
 struct elf_header {
@@ -127,29 +128,66 @@ static void trim_headers(const struct loader *loader, const struct elf_header *h
     segment->memsz -= below;
 }
 
+/* QEMU puts into memory what falls on memory: notes, device registers and a heap that the linker script has
+ * as segments harm nobody. Here what lies outside RAM is left out, with a line that says so, unless the
+ * program starts in it or the file has bytes for it on both sides of RAM's end. False: there is nothing left.
+ */
+static bool clip_to_ram(const struct loader *loader, const char *path, uint64_t entry,
+                        struct elf_segment *segment)
+{
+    uint64_t end = loader->ram_base + loader->ram_size;
+    bool below = segment->paddr < loader->ram_base && segment->memsz <= loader->ram_base - segment->paddr;
+    if ((below || segment->paddr >= end) && entry - segment->vaddr >= segment->memsz) {
+        log_warn("%s: a segment of 0x%" PRIx64 " bytes at 0x%" PRIx64 " lies outside RAM and is not loaded",
+                 path, segment->memsz, segment->paddr);
+        return false;
+    }
+    if (segment->paddr < loader->ram_base || segment->paddr >= end ||
+        segment->memsz <= end - segment->paddr || segment->filesz > end - segment->paddr ||
+        segment->memsz > UINT64_MAX - segment->paddr)
+        return true; /* inside, or for check_place() to refuse */
+    log_warn("%s: 0x%" PRIx64 " bytes at 0x%" PRIx64 " reach beyond the end of RAM at 0x%" PRIx64
+             "; no part of the file lies there (-m gives more)",
+             path, segment->memsz, segment->paddr, end);
+    segment->memsz = end - segment->paddr;
+    return true;
+}
+
+static bool add_elf_segment(struct loader *loader, const char *path, const struct image *image,
+                            const struct elf_header *header, unsigned n, struct loader_place *place,
+                            struct error *error)
+{
+    struct elf_segment segment;
+    if (!read_segment(image, header, n, &segment))
+        return true;
+    trim_headers(loader, header, &segment);
+    if (!loader->strict && !clip_to_ram(loader, path, header->entry, &segment))
+        return true;
+    if (!add_segment(loader, path, image, &segment, error))
+        return false;
+    /* A kernel linked at virtual addresses starts where its entry's segment lies physically. */
+    if (header->entry - segment.vaddr < segment.memsz)
+        place->entry = header->entry - segment.vaddr + segment.paddr;
+    if (segment.paddr < place->start)
+        place->start = segment.paddr;
+    if (segment.paddr + segment.memsz > place->end)
+        place->end = segment.paddr + segment.memsz;
+    return true;
+}
+
 bool loader_add_elf(struct loader *loader, const char *path, const struct image *image,
                     struct loader_place *place, struct error *error)
 {
     struct elf_header header = { 0 };
     if (!read_header(image, path, &header, error) || !check_header(loader, image, path, &header, error))
         return false;
-    *place = (struct loader_place){ .entry = header.entry, .start = UINT64_MAX };
-    for (unsigned n = 0; n < header.phnum; n++) {
-        struct elf_segment segment;
-        if (!read_segment(image, &header, n, &segment))
-            continue;
-        trim_headers(loader, &header, &segment);
-        if (!add_segment(loader, path, image, &segment, error))
+    *place = (struct loader_place){ .entry = header.entry, .start = UINT64_MAX, .elf = true };
+    for (unsigned n = 0; n < header.phnum; n++)
+        if (!add_elf_segment(loader, path, image, &header, n, place, error))
             return false;
-        /* A kernel linked at virtual addresses starts where its entry's segment lies physically. */
-        if (header.entry - segment.vaddr < segment.memsz)
-            place->entry = header.entry - segment.vaddr + segment.paddr;
-        if (segment.paddr < place->start)
-            place->start = segment.paddr;
-        if (segment.paddr + segment.memsz > place->end)
-            place->end = segment.paddr + segment.memsz;
-    }
     if (!place->end)
-        return error_set(error, "%s is an ELF file with nothing to load", path);
+        return error_set(
+            error, "%s is an ELF file with nothing to load into RAM at 0x%" PRIx64 "..0x%" PRIx64 " (-m)",
+            path, loader->ram_base, loader->ram_base + loader->ram_size - 1);
     return true;
 }

@@ -121,6 +121,49 @@ START_TEST(elf64)
 }
 END_TEST
 
+/* What does not fall on RAM: `change` to segment 2, which the program does not start in. */
+#define OUTSIDE(change, blobs)                                                                               \
+    do {                                                                                                     \
+        make_elf64(bytes);                                                                                   \
+        change;                                                                                              \
+        write_file(bytes, sizeof(bytes));                                                                    \
+        loader_destroy(&loader);                                                                             \
+        loader_init(&loader, RAM, RAM_SIZE, 64);                                                             \
+        loader.strict = true;                                                                                \
+        refuses("does not fit");                                                                             \
+        loader_destroy(&loader);                                                                             \
+        loader_init(&loader, RAM, RAM_SIZE, 64);                                                             \
+        ck_assert_msg(load(LOADER_ELF, &place), "%s", error.text);                                           \
+        ck_assert_uint_eq(place.entry, RAM + 0x1010);                                                        \
+        ck_assert_uint_eq(place.start, RAM + 0x1000);                                                        \
+        ck_assert_uint_eq(loader.count, blobs);                                                              \
+    } while (0)
+
+START_TEST(elf_outside_ram)
+{
+    uint8_t bytes[ELF_BYTES];
+    Elf64_Phdr *segment = (Elf64_Phdr *)(bytes + sizeof(Elf64_Ehdr));
+    struct loader_place place;
+    OUTSIDE(segment[2].p_paddr = 0, 1);
+    OUTSIDE(segment[2].p_paddr = 0x10000000, 1); /* a device's registers as a section */
+    OUTSIDE(segment[2].p_paddr = RAM - 16, 1);
+    OUTSIDE(segment[2].p_paddr = RAM + RAM_SIZE, 1);
+    OUTSIDE(segment[2].p_paddr = UINT64_MAX - 4, 1);
+    /* A heap that reaches beyond the end. */
+    OUTSIDE((segment[2].p_paddr = RAM + RAM_SIZE - 16, segment[2].p_memsz = 1 << 30), 2);
+    ck_assert_uint_eq(place.end, RAM + RAM_SIZE);
+    /* Nothing to load: no matter where. */
+    make_elf64(bytes);
+    segment[2].p_paddr = 0;
+    segment[2].p_memsz = segment[2].p_filesz = 0;
+    write_file(bytes, sizeof(bytes));
+    loader_destroy(&loader);
+    loader_init(&loader, RAM, RAM_SIZE, 64);
+    loader.strict = true;
+    ck_assert_msg(load(LOADER_ELF, &place), "%s", error.text);
+}
+END_TEST
+
 START_TEST(damaged_elf)
 {
     uint8_t bytes[ELF_BYTES], good[ELF_BYTES];
@@ -146,7 +189,10 @@ START_TEST(damaged_elf)
     DAMAGED(segment->p_offset = UINT64_MAX, "truncated");
     DAMAGED(segment->p_filesz = 129, "damaged");
     DAMAGED(segment->p_paddr = 0, "does not fit");
+    loader.strict = true;
     DAMAGED(segment->p_paddr = RAM + RAM_SIZE - 127, "does not fit");
+    loader.strict = false;
+    DAMAGED(segment->p_paddr = RAM + RAM_SIZE - 63, "does not fit");
     DAMAGED(segment->p_paddr = UINT64_MAX - 4, "does not fit");
     DAMAGED(segment->p_memsz = UINT64_MAX, "does not fit");
     DAMAGED(segment[0].p_type = segment[2].p_type = PT_NULL, "nothing to load");
@@ -346,6 +392,7 @@ START_TEST(mutated_files)
         image.bytes = realloc(image.bytes, length ? length : 1);
         image.length = length;
         error.text[0] = '\0';
+        loader.strict = n % 16 != 0; /* else it warns */
         bool ok = loader_is_elf(&image) && loader_add_elf(&loader, "mutated", &image, &place, &error);
         ck_assert_msg(ok || !loader_is_elf(&image) || error.text[0], "seed %u: refused without a message",
                       seed);
@@ -366,6 +413,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, elf64);
+    tcase_add_test(tests, elf_outside_ram);
     tcase_add_test(tests, damaged_elf);
     tcase_add_test(tests, overlapping_images);
     tcase_add_test(tests, image_plain);
