@@ -188,20 +188,28 @@ static bool unknown_category(const char *list, const char *bad, struct error *er
     return error_set(error, "-d %.200s: unknown category %.*s; -d help lists them", list, length, bad);
 }
 
-static void set_defaults(struct options *options, struct error *error)
+/* Called by the name of QEMU's 32-bit program, or by that which stands for it here, the harts are RV32. */
+static bool called_for_rv32(const char *program)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    const char *name = slash ? slash + 1 : program;
+    return name && (strcmp(name, "rvive32") == 0 || strcmp(name, "qemu-system-riscv32") == 0);
+}
+
+static void set_defaults(struct options *options, const char *program, struct error *error)
 {
     *options = (struct options){ 0 };
     options->machine.smp = 1;
     options->machine.ram_size = UINT64_C(128) << 20;
     options->machine.virtio_legacy = true;
     options->sandbox.off = OPTIONS_SANITIZED;
-    isa_config_parse(&options->machine.isa, "rv64", error);
+    isa_config_parse(&options->machine.isa, called_for_rv32(program) ? "rv32" : "rv64", error);
 }
 
 bool options_parse(struct options *options, int argc, char *const *argv, struct error *error)
 {
     const char *bad;
-    set_defaults(options, error);
+    set_defaults(options, argc > 0 ? argv[0] : NULL, error);
     for (int at = 1; at < argc && options->action == OPTIONS_RUN; at++) {
         if (!take_argument(options, argv, argc, &at, error))
             return false;

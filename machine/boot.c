@@ -15,39 +15,60 @@
 
 #include "machine/board.h"
 #include "machine/boot_rom.h"
+#include "util/log.h"
 
 #define MIB              (UINT64_C(1) << 20)
 #define FDT_LIMIT        (UINT64_C(3) << 30) /* 32-bit firmware and early kernels reach it there */
 #define FDT_ALIGN        (2 * MIB)
 #define DEFAULT_FIRMWARE "fw_dynamic.bin"
 
-static const char *const firmware_folders[] = {
-    "/usr/lib/riscv64-linux-gnu/opensbi/generic",
-    "/usr/share/opensbi/lp64/generic/firmware",
+/* Where OpenSBI is: first where its own package puts it, then with QEMU, whose packages have both widths. */
+static const struct {
+    unsigned xlen;
+    const char *path;
+} firmware_files[] = {
+    { 64, "/usr/lib/riscv64-linux-gnu/opensbi/generic/" DEFAULT_FIRMWARE }, /* Debian, Ubuntu */
+    { 64, "/usr/share/opensbi/lp64/generic/firmware/" DEFAULT_FIRMWARE },   /* as OpenSBI installs itself */
+    { 64, "/usr/share/opensbi/generic/firmware/" DEFAULT_FIRMWARE },
+    { 64, "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" }, /* QEMU: Debian, Fedora, Arch, SUSE */
+    { 64, "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" },
+    { 32, "/usr/lib/riscv32-linux-gnu/opensbi/generic/" DEFAULT_FIRMWARE },
+    { 32, "/usr/share/opensbi/ilp32/generic/firmware/" DEFAULT_FIRMWARE },
+    { 32, "/usr/share/opensbi/lp32/generic/firmware/" DEFAULT_FIRMWARE },
+    { 32, "/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
+    { 32, "/usr/local/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
 };
+
+/* In $RVIVE_FIRMWARE_DIR the file has QEMU's name, which says the width, or for RV64 OpenSBI's. */
+static bool find_in_folder(const char *folder, unsigned xlen, char *path, size_t size, struct error *error)
+{
+    snprintf(path, size, "%s/opensbi-riscv%u-generic-" DEFAULT_FIRMWARE, folder, xlen);
+    if (access(path, R_OK) == 0)
+        return true;
+    if (xlen == 64)
+        snprintf(path, size, "%s/" DEFAULT_FIRMWARE, folder);
+    return access(path, R_OK) == 0 ||
+           error_set(error, "cannot open the default firmware %s (RVIVE_FIRMWARE_DIR): %s", path,
+                     strerror(errno));
+}
 
 static bool find_default_firmware(const struct machine_config *config, char *path, size_t size,
                                   struct error *error)
 {
-    if (config->isa.xlen == 32)
-        return error_set(error,
-                         "there is no default firmware for rv32: give -bios none or a 32-bit firmware with "
-                         "-bios FILE");
+    unsigned xlen = config->isa.xlen;
     const char *folder = getenv("RVIVE_FIRMWARE_DIR");
-    if (folder && *folder) {
-        snprintf(path, size, "%s/" DEFAULT_FIRMWARE, folder);
-        return access(path, R_OK) == 0 ||
-               error_set(error, "cannot open the default firmware %s (RVIVE_FIRMWARE_DIR): %s", path,
-                         strerror(errno));
+    if (folder && *folder)
+        return find_in_folder(folder, xlen, path, size, error);
+    for (size_t i = 0; i < sizeof(firmware_files) / sizeof(firmware_files[0]); i++) {
+        if (firmware_files[i].xlen != xlen || access(firmware_files[i].path, R_OK) != 0)
+            continue;
+        snprintf(path, size, "%s", firmware_files[i].path);
+        return true;
     }
-    for (size_t i = 0; i < sizeof(firmware_folders) / sizeof(firmware_folders[0]); i++) {
-        snprintf(path, size, "%s/" DEFAULT_FIRMWARE, firmware_folders[i]);
-        if (access(path, R_OK) == 0)
-            return true;
-    }
-    return error_set(error, "the default firmware (OpenSBI's " DEFAULT_FIRMWARE
-                            ") is not installed: install Debian's "
-                            "package opensbi, or give -bios FILE or -bios none");
+    return error_set(error,
+                     "the default firmware for rv%u (OpenSBI's " DEFAULT_FIRMWARE
+                     ") is not installed: install Debian's package %s, or give -bios FILE or -bios none",
+                     xlen, xlen == 64 ? "opensbi" : "qemu-system-data, which has it for both widths,");
 }
 
 static bool load_firmware(struct machine *machine, struct error *error)
@@ -64,6 +85,16 @@ static bool load_firmware(struct machine *machine, struct error *error)
     return loader_add_file(&machine->loader, bios, LOADER_ELF, BOARD_RAM_BASE, &machine->firmware, error);
 }
 
+/* Kernels whose ENTRY is missing or names a C function run on QEMU, which starts them at RAM's first byte. */
+static void warn_of_entry(const struct machine *machine)
+{
+    const struct loader_place *kernel = &machine->kernel;
+    if (kernel->elf && !machine->firmware.end && kernel->entry != kernel->start)
+        log_warn("%s starts at its ELF entry 0x%" PRIx64 ", not at its lowest address 0x%" PRIx64
+                 "; QEMU with -bios none starts at 0x%" PRIx64,
+                 machine->config.kernel, kernel->entry, kernel->start, (uint64_t)BOARD_RAM_BASE);
+}
+
 static bool load_kernel(struct machine *machine, struct error *error)
 {
     if (!machine->config.kernel || boot_flash_is_payload(machine))
@@ -72,8 +103,11 @@ static bool load_kernel(struct machine *machine, struct error *error)
     uint64_t lowest = BOARD_RAM_BASE;
     if (machine->firmware.end)
         lowest = (machine->firmware.end + align - 1) & -align;
-    return loader_add_file(&machine->loader, machine->config.kernel, LOADER_ELF | LOADER_KERNEL, lowest,
-                           &machine->kernel, error);
+    if (!loader_add_file(&machine->loader, machine->config.kernel, LOADER_ELF | LOADER_KERNEL, lowest,
+                         &machine->kernel, error))
+        return false;
+    warn_of_entry(machine);
+    return true;
 }
 
 static bool load_extra(struct machine *machine, const struct machine_load *load, struct error *error)
@@ -106,6 +140,7 @@ static bool load_extra(struct machine *machine, const struct machine_load *load,
 bool boot_load_images(struct machine *machine, struct error *error)
 {
     loader_init(&machine->loader, BOARD_RAM_BASE, machine->config.ram_size, machine->config.isa.xlen);
+    machine->loader.strict = machine->config.strict;
     for (unsigned i = 0; i < machine->config.smp; i++)
         machine->reset_pc[i] = BOARD_ROM_BASE;
     if (!load_firmware(machine, error) || !load_kernel(machine, error))

@@ -90,7 +90,9 @@ refuses "big.initrd" $loop -m 41M -initrd big.initrd
 refuses "overlaps" $loop -device loader,file=loop.bin,addr=0x80000000,force-raw=on
 refuses "0x90000000" $loop -device loader,file=loop.bin,addr=0x90000000,force-raw=on
 refuses "cpu-num=1" $loop -device loader,addr=0x80000000,cpu-num=1
-refuses "rv32" -serial null -cpu rv32 -kernel loop.bin
+export RVIVE_FIRMWARE_DIR=.
+refuses "riscv32" -serial null -cpu rv32 -kernel loop.bin
+unset RVIVE_FIRMWARE_DIR
 
 # disks
 refuses "odd.img" $loop -drive file=odd.img,format=raw,if=virtio
