@@ -98,7 +98,7 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
     unsigned mode = satp_mode_number(name, length);
     if (mode) {
         if ((mode == 32) != (config->xlen == 32))
-            return false;
+            return false; /* check_absent() takes it where it is switched off */
         set_satp_mode(config, mode, on);
         return true;
     }
@@ -128,6 +128,85 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
     return false;
 }
 
+/* What QEMU's harts have properties for and these have not: on only where the extensions of `needs` amount to
+ * it, which are then all there is to it; with no needs, never. An extension that is added to isa.def needs no
+ * row here. */
+static const struct {
+    uint64_t needs;
+    const char *names; /* between blanks */
+} absent[] = {
+    { 0, " e h v j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
+         "rvv_vl_half_avl " },
+    { 0,
+      " zabha zama16b zcmop zcmp zcmt zce zimop zicfilp zicfiss zic64b zfbfmin zfinx zdinx zhinx zhinxmin "
+      "zbkb zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt ztso zve32f zve32x zve64d zve64f zve64x "
+      "zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb zvkg zvkn zvknc zvkned zvkng zvknha zvknhb zvks "
+      "zvksc zvksed zvksg zvksh zvkt " },
+    { 0, " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smmpm smnpm smrnmi smstateen ssaia "
+         "ssccfg sscofpmf sscsrind ssctr ssdbltrp ssnpm sspm ssstateen supm svvptc x-svukte " },
+    { 0, " xtheadba xtheadbb xtheadbs xtheadcmo xtheadcondmov xtheadfmemidx xtheadfmv xtheadmac xtheadmemidx "
+         "xtheadmempair xtheadsync xventanacondops rva22u64 rva22s64 rva23u64 rva23s64 " },
+    { BIT(M), " zmmul " },
+    { BIT(A), " zaamo zalrsc ziccrse " },
+    { BIT(C), " zca " },
+    { BIT(C) | BIT(D), " zcd " },
+    { BIT(Zba) | BIT(Zbb) | BIT(Zbs), " b " },
+};
+
+static bool list_has(const char *list, const char *name, size_t length)
+{
+    for (const char *at = strchr(list, ' '); at && at[1]; at = strchr(at + 1, ' '))
+        if (strcspn(at + 1, " ") == length && strncasecmp(at + 1, name, length) == 0)
+            return true;
+    return false;
+}
+
+/* A property that cannot be set: may it be asked for this way? */
+static bool check_absent(const struct isa_config *config, const char *name, size_t length, bool on,
+                         struct error *error)
+{
+    bool known = satp_mode_number(name, length) != 0, is = false; /* a mode of the other width */
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+        if (!list_has(absent[i].names, name, length))
+            continue;
+        known = true;
+        is |= absent[i].needs && !(absent[i].needs & ~config->extensions);
+    }
+    if (!known)
+        return error_set(error, "this version of Rvive has no property \"%.*s\" for an RV%u hart",
+                         (int)length, name, config->xlen);
+    return is == on ||
+           error_set(error, "the RV%u hart %s \"%.*s\", and this version of Rvive cannot switch it %s",
+                     config->xlen, is ? "has" : "has no", (int)length, name, on ? "on" : "off");
+}
+
+/* Properties with a value: there is one that they can have. */
+static const struct {
+    const char *name, *value;
+} fixed[] = {
+    { "priv_spec", "v1.12.0" }, { "vext_spec", "v1.0" },    { "cbom_blocksize", "64" },
+    { "cbop_blocksize", "64" }, { "cboz_blocksize", "64" }, { "vlen", "128" },
+    { "elen", "64" },           { "mvendorid", "0" },       { "marchid", "0" },
+    { "mimpid", "0" },          { "resetvec", "0x1000" },
+};
+
+/* *taken: it is one of them. */
+static bool check_fixed(const char *item, size_t name_length, size_t length, bool *taken, struct error *error)
+{
+    const char *value = item + name_length + 1;
+    size_t value_length = length > name_length ? length - name_length - 1 : 0;
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        if (!item_is(item, name_length, fixed[i].name))
+            continue;
+        *taken = true;
+        return (value_length && item_is(value, value_length, fixed[i].value)) ||
+               error_set(error, "%.*s: this version of Rvive has only %s=%s", (int)length, item,
+                         fixed[i].name, fixed[i].value);
+    }
+    *taken = false;
+    return true;
+}
+
 static bool set_model(struct isa_config *config, const char *name, size_t length, struct error *error)
 {
     if (item_is(name, length, "rv64") || item_is(name, length, "max"))
@@ -146,13 +225,14 @@ static bool parse_property(struct isa_config *config, const char *item, size_t l
 {
     const char *equals = memchr(item, '=', length);
     size_t name_length = equals ? (size_t)(equals - item) : length;
-    bool on = true;
+    bool on = true, taken;
+    if (!check_fixed(item, name_length, length, &taken, error))
+        return false;
+    if (taken)
+        return true;
     if (equals && !parse_switch(equals + 1, length - name_length - 1, &on))
         return error_set(error, "%.*s: the value is on or off", (int)length, item);
-    if (!set_property(config, item, name_length, on))
-        return error_set(error, "this version of Rvive has no property \"%.*s\" for an RV%u hart",
-                         (int)name_length, item, config->xlen);
-    return true;
+    return set_property(config, item, name_length, on) || check_absent(config, item, name_length, on, error);
 }
 
 static bool check_dependencies(struct isa_config *config, struct error *error)

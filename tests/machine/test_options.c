@@ -27,6 +27,76 @@ static const struct machine_pci *pci(unsigned slot_number, unsigned function)
     ck_abort_msg("nothing is at %x.%x of the PCI bus", slot_number, function);
 }
 
+/* A property that asks for what is the case. */
+START_TEST(what_is_already_so)
+{
+    static const char *const lines[] = {
+        "h=false",
+        "v=off,h=off,zfinx=off",
+        "v=off,vext_spec=v1.0,vlen=128,elen=64",
+        "priv_spec=v1.12.0",
+        "cbom_blocksize=64,cbop_blocksize=64,cboz_blocksize=64",
+        "debug=off",
+        "pmp=on",
+        "mmu=on",
+        "zca=on,zaamo=on,zalrsc=true,zmmul=on,b=on",
+        "c=off,zca=off",
+        "smaia=off,ssaia=off,zvbb=false,short-isa-string=off",
+        "mvendorid=0,marchid=0,mimpid=0",
+    };
+    char line[256];
+    struct isa_config plain, config;
+    ck_assert(isa_config_parse(&plain, "rv64", NULL));
+    for (size_t n = 0; n < sizeof(lines) / sizeof(*lines); n++) {
+        snprintf(line, sizeof(line), "-cpu rv64,%s", lines[n]);
+        parsed(line);
+        config = options.machine.isa;
+        if (!strstr(line, "c=off"))
+            ck_assert_mem_eq(&config, &plain, sizeof(config));
+    }
+    parsed("-cpu rv32,sv57=off,sv39=false,h=off");
+    ck_assert_uint_eq(options.machine.isa.satp_max, 32);
+}
+END_TEST
+
+/* The name that the program is called by. */
+START_TEST(called_for_rv32)
+{
+    static const struct {
+        char *name;
+        unsigned xlen;
+    } names[] = {
+        { "rvive", 64 },         { "/usr/bin/qemu-system-riscv64", 64 },
+        { "build/rvive32", 32 }, { "rvive32", 32 },
+        { "rvive32/rvive", 64 }, { "/opt/bin/qemu-system-riscv32", 32 },
+        { "rvive32-old", 64 },
+    };
+    for (size_t n = 0; n < sizeof(names) / sizeof(*names); n++) {
+        char *argv[] = { names[n].name, "-bios", "none", NULL };
+        options_free(&options);
+        ck_assert(options_parse(&options, 3, argv, &error));
+        ck_assert_uint_eq(options.machine.isa.xlen, names[n].xlen);
+    }
+    char *argv[] = { "rvive32", "-cpu", "rv64", NULL };
+    options_free(&options);
+    ck_assert(options_parse(&options, 3, argv, &error));
+    ck_assert_uint_eq(options.machine.isa.xlen, 64);
+}
+END_TEST
+
+START_TEST(strict)
+{
+    parsed("");
+    ck_assert(!options.machine.strict);
+    parsed("-M virt,strict=on");
+    ck_assert(options.machine.strict);
+    parsed("-M virt -machine strict=on -machine virt");
+    ck_assert(options.machine.strict);
+    parsed("-M virt,strict=off");
+    ck_assert(!options.machine.strict);
+}
+END_TEST
+
 START_TEST(defaults)
 {
     parsed("");
@@ -376,6 +446,17 @@ static const struct failing_line failures[] = {
     { "-M virt,acpi=on", "acpi=on" },
     { "-M virt,aia=aplic", "aia=aplic" },
     { "-cpu rv128", "-cpu rv128" },
+    { "-cpu rv64,h=on", "h" },
+    { "-cpu rv64,zkr=true", "zkr" },
+    { "-cpu rv64,debug=on", "debug" },
+    { "-cpu rv64,zca=off", "zca" },
+    { "-cpu rv64,c=off,zca=on", "zca" },
+    { "-cpu rv64,nosuch=off", "nosuch" },
+    { "-cpu rv64,priv_spec=v1.11.0", "priv_spec=v1.12.0" },
+    { "-cpu rv64,priv_spec", "priv_spec=v1.12.0" },
+    { "-cpu rv64,cbom_blocksize=32", "cbom_blocksize=64" },
+    { "-cpu rv32,sv48=on", "sv48" },
+    { "-M virt,strict=maybe", "-machine strict" },
     { "-cpu rva23s64", "-cpu rva23s64: this version" },
     { "-d int,exec", "exec is QEMU's; here there is block" },
     { "-d cpu,nochain", "cpu is QEMU's; here there is insn" },
@@ -535,6 +616,9 @@ int main(void)
     Suite *suite = suite_create("options");
     TCase *tests = tcase_create("options");
     tcase_add_test(tests, defaults);
+    tcase_add_test(tests, what_is_already_so);
+    tcase_add_test(tests, called_for_rv32);
+    tcase_add_test(tests, strict);
     tcase_add_test(tests, teaching_kernel);
     tcase_add_test(tests, buildroot_without_network);
     tcase_add_test(tests, debian_with_uboot);
