@@ -3,6 +3,7 @@
  * Physical memory protection (Priv. "Physical Memory Protection"): 16 entries, granularity 4 bytes.
  */
 #include "cpu/mmu.h"
+#include "util/log.h"
 
 enum {
     PMP_R = 1,
@@ -50,6 +51,18 @@ void pmp_update(struct hart *hart)
     }
 }
 
+/* "If at least one PMP entry is implemented, but all PMP entries' A fields are set to OFF, then all S-mode
+ * and U-mode memory accesses will fail": the first thing that bare-metal programs for S-mode run into. */
+static void hint_at_no_entry(const struct hart *hart, uint64_t paddr, enum privilege priv)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&told))
+        log_warn("hart %u accesses 0x%llx in %c-mode, and no PMP entry permits anything yet: it traps. "
+                 "M-mode has to open memory first (pmpaddr0 = -1, pmpcfg0 = 0x1f), or give -cpu "
+                 "rv%u,pmp=off; see docs/compatibility.md, \"S-mode without a PMP entry\"",
+                 hart->id, (unsigned long long)paddr, priv == PRIV_S ? 'S' : 'U', hart->isa.xlen);
+}
+
 bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum privilege priv,
                 enum mmu_access access)
 {
@@ -67,6 +80,8 @@ bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum pri
             return true;
         return hart->pmpcfg[i] & needed[access];
     }
+    if (!hart->pmp_any && priv != PRIV_M)
+        hint_at_no_entry(hart, paddr, priv);
     return priv == PRIV_M;
 }
 
