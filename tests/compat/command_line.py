@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""How programs come to run here as they do on QEMU: what the program is called by, which firmware is found, where ELF
+files start and what of them is loaded, and the lines that say so. Usage: command_line.py PATH-TO-RVIVE"""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+RAM = 0x80000000
+rvive = os.path.abspath(sys.argv[1])
+failures = 0
+
+# Powers the machine off: lui t0, 0x100; lui t1, 0x5; addi t1, t1, 0x555; sw t1, 0(t0); j .
+OFF = struct.pack("<5I", 0x001002B7, 0x00005337, 0x55530313, 0x0062A023, 0x0000006F)
+# Ends with status 1: lui t1, 0x13; addi t1, t1, 0x333
+FAIL = struct.pack("<5I", 0x001002B7, 0x00013337, 0x33330313, 0x0062A023, 0x0000006F)
+# mret to `OFF` behind it in U-mode, with a trap handler that powers off: auipc t0, 0; addi t0, t0, 24; csrw mtvec, t0;
+# csrw mepc, t0; csrw mstatus, x0; mret
+TO_USER = struct.pack("<6I", 0x00000297, 0x01828293, 0x30529073, 0x34129073, 0x30001073, 0x30200073) + OFF
+# csrw pmpaddr0, -1 (addi t0, x0, -1); pmpcfg0 = 0x1f; then the same
+OPEN = struct.pack("<4I", 0xFFF00293, 0x3B029073, 0x01F00293, 0x3A029073) + TO_USER
+
+
+def elf(bits, entry, segments):
+    """segments: (type, address, bytes, size in memory)"""
+    wide = bits == 64
+    header, entry_size = (64, 56) if wide else (52, 32)
+    offset = header + entry_size * len(segments)
+    table, body = b"", b""
+    for kind, paddr, data, memsz in segments:
+        at = offset + len(body)
+        if wide:
+            table += struct.pack("<IIQQQQQQ", kind, 7, at, paddr, paddr, len(data), memsz, 4)
+        else:
+            table += struct.pack("<IIIIIIII", kind, at, paddr, paddr, len(data), memsz, 7, 4)
+        body += data
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + bytes(9)
+    head = struct.pack("<HHI", 2, 243, 1) + struct.pack("<QQQ" if wide else "<III", entry, header, 0)
+    head += struct.pack("<IHHHHHH", 0, header, entry_size, len(segments), 0, 0, 0)
+    return ident + head + table + body
+
+
+def run(program, arguments, status, says=None, silent=False, environment=None):
+    """says: what the one line on stderr has; silent: there is none."""
+    global failures
+    command = [program] + arguments + ["-display", "none", "-serial", "null"]
+    got = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+                         env=dict(os.environ, **(environment or {})))
+    text = got.stderr.decode(errors="replace")
+    wrong = got.returncode != status or (says is not None and says not in text) or (silent and text)
+    if says is not None and text.count("\n") != 1:
+        wrong = True
+    if wrong:
+        failures += 1
+        print("FAIL: %s: status %d, not %d; stderr: %s" % (" ".join(command), got.returncode, status, text))
+
+
+def write(name, data):
+    with open(name, "wb") as file:
+        file.write(data)
+    return name
+
+
+def names_and_firmware():
+    rvive32 = os.path.join(os.path.dirname(rvive), "rvive32")
+    for program, width in ((rvive, b"rv64"), (rvive32, b"rv32")):
+        run(program, ["-M", "virt,dumpdtb=tree.dtb", "-bios", "none"], 0, silent=True)
+        with open("tree.dtb", "rb") as file:
+            if width not in file.read():
+                run(program, ["-no-such-width-" + width.decode()], 0)
+    folder = {"RVIVE_FIRMWARE_DIR": os.path.join(os.getcwd(), "firmware")}
+    os.mkdir("firmware")
+    run(rvive32, [], 1, says="firmware/opensbi-riscv32-generic-fw_dynamic.bin", environment=folder)
+    run(rvive, [], 1, says="firmware/fw_dynamic.bin", environment=folder)
+    write("firmware/fw_dynamic.bin", OFF)
+    run(rvive, [], 0, silent=True, environment=folder)
+    run(rvive, ["-bios", "default"], 0, silent=True, environment=folder)
+    run(rvive, ["-cpu", "rv32"], 1, says="riscv32", environment=folder)
+    write("firmware/opensbi-riscv32-generic-fw_dynamic.bin", OFF)
+    run(rvive, ["-cpu", "rv32", "-bios", "default"], 0, silent=True, environment=folder)
+    run(rvive32, [], 0, silent=True, environment=folder)
+    write("firmware/opensbi-riscv64-generic-fw_dynamic.bin", OFF)
+    os.unlink("firmware/fw_dynamic.bin")
+    run(rvive, [], 0, silent=True, environment=folder)
+
+
+def elf_files(bits):
+    bare = ["-cpu", "rv%d" % bits, "-bios", "none", "-kernel"]
+    strict = ["-M", "virt,strict=on"] + bare
+    code = (1, RAM, FAIL + OFF, 64)
+    kernel = write("entry.elf", elf(bits, RAM + len(FAIL), [code]))
+    run(rvive, bare + [kernel], 0, says="starts at its ELF entry 0x80000014, not at its lowest address 0x80000000")
+    kernel = write("plain.elf", elf(bits, RAM, [(1, RAM, OFF, 64)]))
+    run(rvive, bare + [kernel], 0, silent=True)
+    run(rvive, strict + [kernel], 0, silent=True)
+    for kind, paddr, data, memsz in ((4, 0, b"note", 4), (4, 0xFFFFF000, b"note", 4), (1, 0, b"", 0),
+                                     (1, 0xFFFFF000, b"", 0), (0x70000003, 0, b"attributes", 0)):
+        kernel = write("notes.elf", elf(bits, RAM, [(kind, paddr, data, memsz), (1, RAM, OFF, 64)]))
+        run(rvive, bare + [kernel], 0, silent=True)
+        run(rvive, strict + [kernel], 0, silent=True)
+    for paddr, data, memsz, says in ((0x10000000, b"", 256, "lies outside RAM and is not loaded"),
+                                     (0x1000, b"note", 4, "lies outside RAM and is not loaded"),
+                                     (RAM + 0x7FFF000, b"heap", 1 << 24, "beyond the end of RAM at 0x88000000")):
+        kernel = write("outside.elf", elf(bits, RAM, [(1, RAM, OFF, 64), (1, paddr, data, memsz)]))
+        run(rvive, bare + [kernel], 0, says=says)
+        run(rvive, strict + [kernel], 1, says="does not fit")
+    kernel = write("nowhere.elf", elf(bits, RAM, [(1, 0x1000, OFF, 64)]))
+    run(rvive, bare + [kernel], 1)
+
+
+def pmp_hint():
+    for bits in 64, 32:
+        bare = ["-cpu", "rv%d" % bits, "-bios", "none", "-kernel"]
+        says = "in U-mode, and no PMP entry permits anything yet"
+        run(rvive, bare + [write("user.bin", TO_USER)], 0, says=says)
+        run(rvive, ["-M", "virt,strict=on"] + bare + ["user.bin"], 0, says=says)
+        run(rvive, bare + [write("open.bin", OPEN)], 0, silent=True)
+        run(rvive, ["-cpu", "rv%d,pmp=off" % bits] + bare[2:] + ["user.bin"], 0, silent=True)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        names_and_firmware()
+        elf_files(64)
+        elf_files(32)
+        pmp_hint()
+        os.chdir("/")
+    sys.exit(1 if failures else 0)
+
+
+main()
