@@ -2,7 +2,8 @@
  *
  * q and Q packets: what the server can do, the threads (one a hart), and the documents that gdb reads in
  * pieces (gdb manual, "General Query Packets"). The qqemu and Qqemu packets are QEMU's, so that scripts for
- * it work here.
+ * it work here. There is no memory map: debuggers apply one to the addresses that they use, which are
+ * virtual, so it could only say that everything is memory, which they suppose without one.
  */
 #include <string.h>
 
@@ -14,7 +15,7 @@ static void supported(struct gdb *gdb, struct gdb_rest rest)
     gdb->tells_why = memmem(rest.at, gdb_rest_length(&rest), "swbreak+", 8) != NULL;
     gdb_text_printf(&gdb->reply,
                     "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;qXfer:threads:read+;"
-                    "qXfer:memory-map:read+;vContSupported+;ConditionalBreakpoints+;swbreak+;hwbreak+",
+                    "vContSupported+;ConditionalBreakpoints+;swbreak+;hwbreak+",
                     GDB_PACKET_MAX - 1);
 }
 
@@ -55,17 +56,6 @@ static void describe_threads(struct gdb *gdb, struct gdb_text *xml)
     gdb_text_printf(xml, "</threads>");
 }
 
-/* gdb applies the map to the addresses that it uses, which are virtual: any of them may be memory, and
- * breakpoints work everywhere. */
-static void describe_memory(struct gdb *gdb, struct gdb_text *xml)
-{
-    bool narrow = hart_view_isa(gdb->machine->harts[0])->xlen == 32;
-    gdb_text_printf(xml,
-                    "<?xml version=\"1.0\"?><memory-map>"
-                    "<memory type=\"ram\" start=\"0x0\" length=\"0x%s\"/></memory-map>",
-                    narrow ? "100000000" : "ffffffffffffffff");
-}
-
 /* OFFSET,LENGTH of a document. */
 static void reply_piece(struct gdb *gdb, struct gdb_rest rest, struct gdb_text *document)
 {
@@ -92,8 +82,6 @@ static void transfer(struct gdb *gdb, struct gdb_rest rest)
         gdb_describe_target(gdb, &document);
     else if (gdb_take_text(&rest, "threads:read::"))
         describe_threads(gdb, &document);
-    else if (gdb_take_text(&rest, "memory-map:read::"))
-        describe_memory(gdb, &document);
     else if (gdb_take_text(&rest, "features:read:"))
         gdb_reply_error(gdb, "00"); /* no such annex */
     else

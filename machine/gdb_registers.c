@@ -121,14 +121,21 @@ void gdb_write_register(struct gdb *gdb, struct gdb_rest rest)
 
 /* ---- The target description ---------------------------------------------------------------------------- */
 
+/* The ABI's first names. x8 is "fp" by it, which is how lldb finds the frame; gdb knows s0 as another name.
+ */
+static const char *x_name(unsigned number)
+{
+    return number == 8 ? "fp" : isa_x_names[number];
+}
+
 static void describe_cpu(struct gdb_text *xml, unsigned bits)
 {
     gdb_text_printf(xml, "<feature name=\"org.gnu.gdb.riscv.cpu\">");
     for (unsigned i = 0; i < 32; i++) {
         static const char *const special[] = { "int", "code_ptr", "data_ptr", "data_ptr", "data_ptr" };
         const char *type = i < 5 ? special[i] : i == 8 ? "data_ptr" : "int";
-        gdb_text_printf(xml, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"/>", isa_x_names[i],
-                        bits, type, i);
+        gdb_text_printf(xml, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"/>", x_name(i), bits,
+                        type, i);
     }
     gdb_text_printf(xml, "<reg name=\"pc\" bitsize=\"%u\" type=\"code_ptr\" regnum=\"%u\"/></feature>", bits,
                     GDB_REGISTER_PC);

@@ -36,6 +36,11 @@ set $ft3.double=1.5
 expect fp-written $ft3.double==1.5
 expect misa ($misa&0x100)!=0
 expect hartid $mhartid==0
+expect frame-pointer $fp==$s0&&$fp==$x8
+# An IDE's memory views ask so.
+python view=gdb.execute('interpreter-exec mi "-data-read-memory-bytes &bytes 4"', to_string=True)
+python gdb.set_convenience_variable("view", 'contents="00000007"' in view)
+expect memory-view $view==1
 set $user=0x10000-(long)&user_code
 find &user_code, +16, (int)0x00251393
 expect find $numfound==1
