@@ -92,7 +92,17 @@ struct fetch {
     bool cacheable;
 };
 
-static bool fetch_translate(struct hart *hart, uint64_t vaddr, struct fetch *fetch)
+/* The fetch of the instruction at hart->pc, or of its second half at vaddr, traps. A breakpoint at it comes
+ * first, since the trap belongs to the instruction. paddr: the breakpoint's, or NO_PAGE. */
+static void fetch_failed(struct hart *hart, enum cause cause, uint64_t vaddr, uint64_t paddr)
+{
+    if (LIKELY(!atomic_load_explicit(&hart->debug.breaks, memory_order_relaxed)) ||
+        !debug_stops_fetch(hart, paddr))
+        trap_fetch(hart, cause, vaddr);
+}
+
+/* insn_paddr: of the instruction whose second half this is; NO_PAGE: it begins here. */
+static bool fetch_translate(struct hart *hart, uint64_t vaddr, uint64_t insn_paddr, struct fetch *fetch)
 {
     unsigned index = TLB_EXEC_INDEX(vaddr);
     const struct tlb_exec *entry = &hart->tlb_fetch->exec[index];
@@ -104,10 +114,12 @@ static bool fetch_translate(struct hart *hart, uint64_t vaddr, struct fetch *fet
     }
     struct mmu_result result;
     int cause = mmu_translate(hart, vaddr, 2, MMU_FETCH, &result);
-    if (cause == MMU_OK && !result.host)
+    bool translated = cause == MMU_OK;
+    if (translated && !result.host)
         cause = CAUSE_FETCH_ACCESS; /* devices are not executable */
     if (cause != MMU_OK) {
-        trap_fetch(hart, (enum cause)cause, vaddr);
+        fetch_failed(hart, (enum cause)cause, vaddr,
+                     insn_paddr != NO_PAGE || !translated ? insn_paddr : result.paddr);
         return false;
     }
     if (UNLIKELY(atomic_load_explicit(&hart->debug.breaks, memory_order_relaxed)))
@@ -248,7 +260,7 @@ static bool decode_straddling(struct hart *hart, struct block *block, const stru
                               uint8_t *code)
 {
     struct fetch second;
-    if (!fetch_translate(hart, next_page(hart, fetch->vaddr), &second))
+    if (!fetch_translate(hart, next_page(hart, fetch->vaddr), fetch->paddr, &second))
         return false;
     hart->bus->ops->code_page(hart->bus, second.paddr & PAGE_MASK);
     mem_host_copy(code + 2, second.host, 2);
@@ -316,7 +328,7 @@ static struct block *build_uncached(struct hart *hart, const struct fetch *fetch
         if (cause != MMU_OK) {
             /* Each half of an instruction is a fetch of its own: tval names the one that failed. */
             bool first_half = mmu_translate(hart, fetch->vaddr, 2, MMU_FETCH, &result) != MMU_OK;
-            trap_fetch(hart, (enum cause)cause, fetch->vaddr + (first_half ? 0 : 2));
+            fetch_failed(hart, (enum cause)cause, fetch->vaddr + (first_half ? 0 : 2), fetch->paddr);
             return NULL;
         }
     }
@@ -333,7 +345,7 @@ static bool second_page_matches(struct hart *hart, const struct block *block, ui
     if (block->paddr2 == NO_PAGE)
         return true;
     struct fetch second;
-    if (!fetch_translate(hart, next_page(hart, pc), &second)) {
+    if (!fetch_translate(hart, next_page(hart, pc), block->paddr, &second)) {
         *trapped = true;
         return false;
     }
@@ -372,7 +384,7 @@ struct block *block_find(struct hart *hart)
 
     struct fetch fetch;
     bool trapped = false;
-    if (!fetch_translate(hart, pc, &fetch))
+    if (!fetch_translate(hart, pc, NO_PAGE, &fetch))
         return NULL;
     if (UNLIKELY(!fetch.cacheable)) {
         struct block *once = build_uncached(hart, &fetch);
@@ -391,5 +403,5 @@ struct block *block_find(struct hart *hart)
 struct block *block_find_single(struct hart *hart)
 {
     struct fetch fetch;
-    return fetch_translate(hart, hart->pc, &fetch) ? build_uncached(hart, &fetch) : NULL;
+    return fetch_translate(hart, hart->pc, NO_PAGE, &fetch) ? build_uncached(hart, &fetch) : NULL;
 }

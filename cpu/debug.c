@@ -7,8 +7,9 @@
  * (a miss of its TLB for fetches: changing the list empties the TLBs), their physical addresses are marked. A
  * decoded block ends before a marked instruction; one that begins with it begins with a check of the virtual
  * pc, and is never translated. Translated code of the page goes when a mark is set. All other code runs as
- * fast as ever. Marks whose page is used for something else later cost a check, and nothing more; they go
- * with the next change of the list.
+ * fast as ever. Where the fetch itself traps (no translation, no permission, a device) nothing is decoded:
+ * the breakpoints are looked at before that trap. Marks whose page is used for something else later cost a
+ * check, and nothing more; they go with the next change of the list.
  *
  * Watched pages are kept out of the TLB for loads and stores, so that each access comes by the slow path. An
  * instruction that is about to touch a watched byte, and may, is undone as for a trap, and the hart stops in
@@ -250,6 +251,17 @@ void debug_guard_block(struct hart *hart, struct block *block)
         return;
     block->guarded = block->insns[0].exec;
     block->insns[0].exec = check_break;
+}
+
+bool debug_stops_fetch(struct hart *hart, uint64_t paddr)
+{
+    const struct hart_debug *state = &hart->debug;
+    bool steps = hart->stepping || state->passing || state->action != DEBUG_RUN; /* into the trap */
+    if (steps || !reached(hart, paddr))
+        return false;
+    hart->exit_link = NULL;
+    hart_request_self(hart, HART_REQUEST_DEBUG);
+    return true;
 }
 
 static int compare_breaks(const void *a, const void *b)

@@ -89,6 +89,9 @@ bool debug_marked(const struct hart *hart, uint64_t paddr, uint64_t bytes);
 void debug_fetch_page(struct hart *hart, uint64_t vaddr, uint64_t paddr);
 /* Makes a decoded block stop in front of its first instruction if that is marked. */
 void debug_guard_block(struct hart *hart, struct block *block);
+/* The instruction at hart->pc, physically at paddr (UINT64_MAX: nowhere), cannot be fetched. True where the
+ * hart stops in front of it instead of trapping: a breakpoint is there, which no mark can tell of. */
+bool debug_stops_fetch(struct hart *hart, uint64_t paddr);
 /* A decoded block does not agree with the marks any more. */
 bool debug_block_stale(const struct hart *hart, const struct block *block);
 

@@ -347,6 +347,11 @@ uint64_t hart_instructions(const struct hart *hart)
     return atomic_load_explicit(&hart->instret, memory_order_relaxed);
 }
 
+bool hart_sleeps(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->sleeping, memory_order_relaxed);
+}
+
 void hart_dump(struct hart *hart, struct _IO_FILE *out)
 {
     fprintf(out, "hart %u: pc 0x%016" PRIx64 "  mode %c  instructions %" PRIu64 "\n", hart->id, hart->pc,

@@ -82,6 +82,8 @@ uint64_t hart_pc(const struct hart *hart);
 /* Retired instructions since the hart was made (not minstret: no guest can write it). Any thread; the
  * reading may be some blocks old. */
 uint64_t hart_instructions(const struct hart *hart);
+/* Whether it waits in wfi, or did a moment ago. Any thread. */
+bool hart_sleeps(const struct hart *hart);
 
 void hart_save(struct hart *hart, struct state_writer *writer);
 bool hart_load(struct hart *hart, struct state_reader *reader);

@@ -50,6 +50,7 @@ struct gdb {
     struct gdb_refused refused[GDB_REFUSED_MAX];
     atomic_bool quit;         /* the thread shall end */
     atomic_bool hart_stopped; /* since the last look */
+    atomic_ulong stopped;     /* bit n: hart n has stopped by itself since the harts were let go */
     atomic_bool paused_by_other;
     atomic_int exit_status; /* -1: the guest has not ended */
 
@@ -57,17 +58,19 @@ struct gdb {
     int in_fd, out_fd; /* -1: none */
     bool started;      /* the first packet came, and the guest was stopped for it */
     bool found_running, resumed;
-    bool waits;               /* the guest runs, and gdb waits for the reply */
-    bool closing;             /* after this reply */
-    bool no_ack, no_ack_soon; /* from now on, after this reply */
-    bool tells_why;           /* gdb knows swbreak and hwbreak */
-    bool physical;            /* addresses of memory packets */
-    bool mmio;                /* device registers may be touched */
-    bool step_irq;            /* a step may enter an interrupt's handler */
-    unsigned hart;            /* of g, m and the like (Hg) */
-    unsigned resumed_hart;    /* of c, s (Hc) */
-    unsigned told_hart;       /* the last one that stopped */
-    int monitor_hart;         /* of the machine's monitor commands (cpu N); -1: `hart` */
+    bool waits;                         /* the guest runs, and gdb waits for the reply */
+    bool closing;                       /* after this reply */
+    bool no_ack, no_ack_soon;           /* from now on, after this reply */
+    bool tells_why;                     /* gdb knows swbreak and hwbreak */
+    bool physical;                      /* addresses of memory packets */
+    bool mmio;                          /* device registers may be touched */
+    bool step_irq;                      /* a step may enter an interrupt's handler */
+    unsigned hart;                      /* of g, m and the like (Hg) */
+    unsigned resumed_hart;              /* of c, s (Hc) */
+    unsigned told_hart;                 /* the last one that stopped */
+    uint64_t runners;                   /* bit n: hart n was let go without a step */
+    uint64_t let_go[MACHINE_HARTS_MAX]; /* each hart's instructions then */
+    int monitor_hart;                   /* of the machine's monitor commands (cpu N); -1: `hart` */
     struct gdb_parser parser;
     struct gdb_text reply; /* of the packet at hand, not yet framed */
     struct gdb_text out;   /* framed, kept in case gdb wants it again */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * Running and stopping, all-stop: while gdb talks, no hart runs; vCont says what each of them does next, and
- * the first that stops stops all. A stop that came at the same time as the one told to gdb happens again by
- * itself: breakpoints and watchpoints stop in front of their instruction.
+ * the first that stops stops all, as soon as the others have had a turn as long as its own: else the hart
+ * whose thread starts first would always be the one that reaches a breakpoint. A stop that came at the same
+ * time as the one told to gdb happens again by itself: breakpoints and watchpoints stop in front of their
+ * instruction.
  */
 #include <string.h>
+#include <time.h>
 
 #include "cpu/hart_view.h"
 #include "machine/gdb_internal.h"
@@ -73,10 +76,50 @@ static void tell(struct gdb *gdb, unsigned signal, unsigned hart)
     gdb->told_hart = hart;
 }
 
+/* How far a hart has come since it was let go. While a hart runs translated code, as of its last slice. */
+static uint64_t progress(const struct gdb *gdb, unsigned hart)
+{
+    return hart_instructions(gdb->machine->harts[hart]) - gdb->let_go[hart];
+}
+
+/* The longest turn that a hart which has not stopped still has to get, in instructions; and how long it is
+ * waited for: a hart may wait for the host. */
+#define TURN_MAX UINT64_C(100000)
+#define TURN_NS  20000000
+
+/* Whether each hart that was let go has stopped, sleeps, or has come as far as the first that stopped. */
+static bool all_had_turns(const struct gdb *gdb, uint64_t stopped, uint64_t turn)
+{
+    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
+        if (gdb->runners >> i & ~stopped >> i & 1 && progress(gdb, i) < turn &&
+            !hart_sleeps(gdb->machine->harts[i]))
+            return false;
+    return true;
+}
+
+static void give_turns(struct gdb *gdb)
+{
+    uint64_t stopped = atomic_load(&gdb->stopped), turn = TURN_MAX;
+    struct timespec start, now, nap = { .tv_nsec = 20000 };
+    if (!stopped)
+        return;
+    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
+        if (stopped >> i & 1 && progress(gdb, i) < turn)
+            turn = progress(gdb, i);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        if (all_had_turns(gdb, atomic_load(&gdb->stopped), turn))
+            return;
+        nanosleep(&nap, NULL);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((now.tv_sec - start.tv_sec) * 1000000000L + now.tv_nsec - start.tv_nsec < TURN_NS);
+}
+
 void gdb_report_stop(struct gdb *gdb)
 {
     if (!gdb->waits)
         return;
+    give_turns(gdb);
     machine_pause(gdb->machine);
     machine_hold(gdb->machine);
     int hart = stopped_hart(gdb);
@@ -106,10 +149,15 @@ static void go(struct gdb *gdb, const struct order *orders)
     struct error error;
     if (!gdb_points_apply(gdb))
         return;
-    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
+    gdb->runners = 0;
+    for (unsigned i = 0; i < gdb->machine->hart_count; i++) {
         hart_debug_resume(gdb->machine->harts[i], orders[i].action, orders[i].first, orders[i].end,
                           gdb->step_irq);
+        gdb->runners |= (uint64_t)(orders[i].action == DEBUG_RUN) << i;
+        gdb->let_go[i] = hart_instructions(gdb->machine->harts[i]);
+    }
     atomic_store(&gdb->hart_stopped, false);
+    atomic_store(&gdb->stopped, 0);
     atomic_store(&gdb->paused_by_other, false);
     gdb->waits = gdb->resumed = true;
     atomic_store(&gdb->machine->gdb_holds, false);

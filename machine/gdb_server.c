@@ -385,13 +385,11 @@ static void wake(struct gdb *gdb)
     (void)ignored;
 }
 
-/* On the hart's thread: the others stop as soon as they can, and the server's thread tells gdb. */
+/* On the hart's thread: the server's thread stops the others and tells gdb. */
 static void on_hart_stopped(void *opaque, struct hart *hart)
 {
     struct gdb *gdb = opaque;
-    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
-        if (gdb->machine->harts[i] != hart)
-            hart_request(gdb->machine->harts[i], HART_REQUEST_STOP);
+    atomic_fetch_or(&gdb->stopped, 1ul << hart_id(hart));
     atomic_store(&gdb->hart_stopped, true);
     wake(gdb);
 }
