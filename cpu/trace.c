@@ -14,7 +14,8 @@
 #include "cpu/isa_foreign.h"
 #include "cpu/isa_tables.h"
 
-#define REPORTED 1024u /* places that are remembered; a power of two */
+#define FLUSH_RUNS (1u << 18)
+#define REPORTED   1024u /* places that are remembered; a power of two */
 
 static char mode_of(const struct hart *hart)
 {
@@ -62,10 +63,13 @@ static void run_insn(struct hart *hart)
     debug_guard_block(hart, block);
     uint32_t bits = block->insns[0].aux;
     size_t bytes = hart_view_read(hart, pc, &bits, 4); /* the decoder changes it for jumps */
-    execute(hart, block);
+    isa_decode(&hart->isa, bits, &op, NULL);
+    if (log_enabled(LOG_CATEGORY_COMMIT) && bytes >= 2)
+        trace_commit(hart, &op, execute, block);
+    else
+        execute(hart, block);
     if (!log_enabled(LOG_CATEGORY_INSN) || !log_wants(pc) || bytes < 2)
         return;
-    isa_decode(&hart->isa, bits, &op, NULL);
     isa_disassemble(&op, pc, text, sizeof(text));
     if (hart_instructions(hart) > retired)
         result_text(hart, &op, result, sizeof(result));
@@ -75,7 +79,10 @@ static void run_insn(struct hart *hart)
 
 void trace_run(struct hart *hart)
 {
-    if (log_enabled(LOG_CATEGORY_INSN)) {
+    static _Thread_local unsigned runs;
+    if (++runs % FLUSH_RUNS == 0)
+        log_flush(); /* so that who looks at the log sees a guest that is silent by -dfilter, too */
+    if (log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_COMMIT)) {
         run_insn(hart);
         return;
     }
@@ -151,7 +158,9 @@ const char *trace_interrupt_name(unsigned number)
 void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t from_pc,
                 enum privilege from)
 {
-    if (log_wants(from_pc))
+    if (log_enabled(LOG_CATEGORY_COMMIT) && log_wants(from_pc))
+        trace_commit_trap(hart, interrupt, cause, tval, from_pc);
+    if (log_enabled(LOG_CATEGORY_INT) && log_wants(from_pc))
         log_line(LOG_CATEGORY_INT,
                  "hart %u: pc 0x%016" PRIx64 " %c %s %u (%s), tval 0x%" PRIx64 " -> %c 0x%" PRIx64, hart->id,
                  from_pc, "USHM"[from], interrupt ? "interrupt" : "exception", cause,

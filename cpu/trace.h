@@ -16,7 +16,8 @@
 static inline bool trace_steps(void)
 {
     /* CSRs too: translated code has short ways for some. */
-    return log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_BLOCK) || log_enabled(LOG_CATEGORY_CSR);
+    return log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_BLOCK) ||
+           log_enabled(LOG_CATEGORY_CSR) || log_enabled(LOG_CATEGORY_COMMIT);
 }
 /* Runs one block, or one instruction, and logs it. */
 void trace_run(struct hart *hart);
@@ -28,6 +29,11 @@ void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool
 /* A trap was taken, from the place and the mode that are given. */
 void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t from_pc,
                 enum privilege from);
+/* trace_commit.c: runs the one instruction of a block by execute(), and logs it as Spike does if it retires.
+ */
+void trace_commit(struct hart *hart, const struct isa_operands *op,
+                  void (*execute)(struct hart *hart, struct block *block), struct block *block);
+void trace_commit_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t epc);
 /* Of a bit of mip: "MTI". */
 const char *trace_interrupt_name(unsigned number);
 /* An encoding that this hart does not have, or a CSR that it has not or may not touch: once for each place.

@@ -59,7 +59,7 @@ static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tv
     tlb_select(hart);
     /* A trap clears the enable bit, but another level may still be enabled. */
     hart_request_self(hart, HART_REQUEST_IRQ);
-    if (UNLIKELY(log_enabled(LOG_CATEGORY_INT)))
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_INT) || log_enabled(LOG_CATEGORY_COMMIT)))
         trace_trap(hart, interrupt, cause, tval, from_pc, from);
 }
 

@@ -33,6 +33,7 @@ static void on_quit_signal(int number)
     int none = 0;
     if (!atomic_compare_exchange_strong(&quit_signal, &none, number)) {
         chardev_stdio_restore();
+        log_flush_at_fault();
         _exit(128 + number);
     }
     struct machine *machine = atomic_load(&running);
@@ -43,6 +44,7 @@ static void on_quit_signal(int number)
 static void on_fault(int number)
 {
     chardev_stdio_restore();
+    log_flush_at_fault();
     raise(number); /* SA_RESETHAND: this time it ends the program, with a core dump where that is wanted */
 }
 
@@ -156,5 +158,6 @@ int main(int argc, char **argv)
         status = run(&options, &error);
     }
     options_free(&options);
+    log_flush();
     return status;
 }

@@ -145,6 +145,7 @@ void harts_stop(struct machine *machine)
         hart_clear_stop(machine->harts[i]);
     }
     machine->threads_running = 0;
+    log_flush();
 }
 
 void harts_reset(struct machine *machine)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log; see log.h. A line is formatted on the stack and leaves by one write(2).
+ * The log; see log.h. A line is formatted on the stack; it leaves by one write(2), or waits with others in
+ * `gathered`, which is guarded by gather_lock.
  */
 #include "util/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +102,75 @@ bool log_open(const char *path)
     return true;
 }
 
+/* ---- Gathering ----------------------------------------------------------------------------------------- */
+
+/* Categories with so many lines that a write(2) for each would be most of the time. */
+#define GATHERED_CATEGORIES (1u << LOG_CATEGORY_INSN | 1u << LOG_CATEGORY_BLOCK | 1u << LOG_CATEGORY_COMMIT)
+
+static pthread_mutex_t gather_lock = PTHREAD_MUTEX_INITIALIZER;
+static char gathered[1 << 16];
+static atomic_size_t gathered_length;
+
+/* A log that cannot be written has nowhere to complain. */
+static void write_all(const char *text, size_t length)
+{
+    while (length) {
+        ssize_t done = write(atomic_load(&log_fd), text, length);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return;
+        text += done;
+        length -= (size_t)done;
+    }
+}
+
+/* [gather_lock] */
+static void write_gathered(void)
+{
+    write_all(gathered, atomic_load_explicit(&gathered_length, memory_order_relaxed));
+    atomic_store_explicit(&gathered_length, 0, memory_order_relaxed);
+}
+
+void log_flush(void)
+{
+    if (!atomic_load_explicit(&gathered_length, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&gather_lock);
+    write_gathered();
+    pthread_mutex_unlock(&gather_lock);
+}
+
+void log_flush_at_fault(void)
+{
+    size_t length = atomic_load(&gathered_length);
+    if (length <= sizeof(gathered))
+        write_all(gathered, length);
+    atomic_store(&gathered_length, 0);
+}
+
+void log_raw(const char *text, size_t length)
+{
+    if (!(atomic_load_explicit(&log_mask, memory_order_relaxed) & GATHERED_CATEGORIES)) {
+        log_flush(); /* of before the category was turned off */
+        write_all(text, length);
+        return;
+    }
+    pthread_mutex_lock(&gather_lock);
+    size_t used = atomic_load_explicit(&gathered_length, memory_order_relaxed);
+    if (used + length > sizeof(gathered)) {
+        write_gathered();
+        used = 0;
+    }
+    if (length <= sizeof(gathered)) {
+        memcpy(gathered + used, text, length);
+        atomic_store_explicit(&gathered_length, used + length, memory_order_relaxed);
+    } else {
+        write_all(text, length);
+    }
+    pthread_mutex_unlock(&gather_lock);
+}
+
 static void write_line(const char *prefix, const char *format, va_list args)
 {
     char line[1024];
@@ -109,9 +180,7 @@ static void write_line(const char *prefix, const char *format, va_list args)
     if (length > sizeof(line) - 2)
         length = sizeof(line) - 2;
     line[length++] = '\n';
-    /* A log that cannot be written has nowhere to complain. */
-    ssize_t ignored = write(atomic_load(&log_fd), line, length);
-    (void)ignored;
+    log_raw(line, length);
 }
 
 void log_warn(const char *format, ...)
@@ -120,6 +189,7 @@ void log_warn(const char *format, ...)
     va_start(args, format);
     write_line("rvive", format, args);
     va_end(args);
+    log_flush();
 }
 
 void log_line(enum log_category category, const char *format, ...)

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The log: one line an event, to stderr or to the file of -D. A category is a bit; -d turns categories on.
- * Callable from any thread; a line is written with one write and never torn.
+ * Callable from any thread; a line is never torn.
+ *
+ * A line is written at once, but while a category is on that has a line for each instruction or block: then
+ * lines are gathered and written in large pieces, in their order. log_flush() writes what was gathered; it is
+ * called when the harts stop, when one sleeps, at the end, at a fault of the program, and every now and then.
  *
  * Guest misbehaviour toward a device goes through LOG_GUEST, which is rate-limited for each call site, so
  * that a hostile guest cannot fill the user's disk or terminal.
@@ -11,6 +15,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* name, value of -d, what it shows */
@@ -21,6 +26,7 @@
     X(IN_ASM, "in_asm", "guest code, once for each block that is decoded")                                   \
     X(INSN, "insn", "every instruction that is executed, and its result (slow: interpreter)")                \
     X(BLOCK, "block", "every block of instructions that is entered (slow: interpreter)")                     \
+    X(COMMIT, "commit", "every instruction that retires, and every trap, as Spike's commit log has them")    \
     X(MMIO, "mmio", "accesses of the harts to devices")                                                      \
     X(CSR, "csr", "accesses to control and status registers")                                                \
     X(IRQ, "irq", "interrupt wires of the harts and the PLIC")                                               \
@@ -63,6 +69,14 @@ bool log_open(const char *path);
 
 /* One line without category: warnings about the host or about the command line. */
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line, or several, as they are: with a newline at the end and without a category. */
+void log_raw(const char *text, size_t length);
+/* Writes what was gathered. */
+void log_flush(void);
+/* The same in a signal's handler, where a thread may be in the midst of it: then its last line may be
+ * missing. */
+void log_flush_at_fault(void);
 
 /* One line of a category, unconditionally: callers test log_enabled() first. */
 void log_line(enum log_category category, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -47,6 +47,22 @@ def run_state(rvive):
         check(emulator.wait() == 0, "quit ends with status 0")
 
 
+def trace_when_stopped(rvive):
+    """What a paused guest has done is in the log, to the last instruction."""
+    emulator = Emulator(rvive, "-monitor", SOCKET, "-d", "commit", "-D", "@/log", smp=1)
+    monitor = Text(emulator.path("mon"))
+    with emulator:
+        wait_counting(emulator, monitor)
+        for _ in range(3):
+            monitor.run("stop")
+            done = int(re.search(r"instructions=(\d+)", monitor.run("info cpus")).group(1))
+            with open(emulator.path("log"), encoding="ascii") as log:
+                lines = log.read().splitlines()
+            retired = [line for line in lines if re.match(r"core   0: [013] 0x", line)]
+            check(len(retired) == done, "%d instructions, %d lines" % (done, len(retired)))
+            monitor.run("cont")
+
+
 def start_paused(rvive):
     emulator, monitor = started(rvive, "-S")
     with emulator:
@@ -190,4 +206,4 @@ def packet(payload):
     return "+$%s#%02x" % (payload, sum(payload.encode()) & 0xff)
 
 
-main(run_state, start_paused, memory, translation, devices, flash, the_rest)
+main(run_state, trace_when_stopped, start_paused, memory, translation, devices, flash, the_rest)

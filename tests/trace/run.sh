@@ -10,6 +10,9 @@ trap 'exit 1' HUP INT TERM
 cd "$work"
 "${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" -nostdlib -static -march=rv64gc -mabi=lp64d -Wl,--build-id=none \
     -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000 "$here/guest.S" -o guest.elf
+printf '.globl _start\n_start: addi a0,a0,1\nadd a1,a1,a0\nj _start\n' >endless.S
+"${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" -nostdlib -static -march=rv64gc -mabi=lp64d -Wl,--build-id=none \
+    -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000 endless.S -o endless.elf
 failures=0
 
 # trace CATEGORIES ARGUMENTS...: the log is in the file log
@@ -63,6 +66,38 @@ has 1 "CSR 0x5a8 scontext: this hart has no Sdtrig"
 has 2 unimp:
 trace unimp -accel interp
 has 2 unimp:
+
+# -d commit, to the letter, in every tier. Only how often the guest waits for its interrupt (j) is left to chance.
+for xlen in 64 32; do
+    abi=lp64d
+    [ $xlen = 64 ] || abi=ilp32d
+    "${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" -nostdlib -static -march=rv${xlen}gc -mabi=$abi -Wl,--build-id=none \
+        -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000 "$here/commit.S" -o commit.elf
+    for accel in interp t1,hot=1 t2,hot=1; do
+        [ $xlen = 64 ] || accel=interp
+        timeout 60 "$rvive" -M virt -cpu rv$xlen -accel $accel -bios none -display none -kernel commit.elf -d commit -D log \
+            -dfilter 0x80000000+0x1000 || { echo "FAIL: status $? with -d commit"; failures=$((failures + 1)); }
+        sed '/mem 0x0*100000 0x00005555/q' log | grep -v '(0x0000006f)$' | diff - "$here/commit$xlen.log" ||
+            { echo "FAIL: -d commit, RV$xlen, $accel"; failures=$((failures + 1)); }
+    done
+done
+
+# Lines are written in large pieces, and whole when the emulator ends by a fault of its own.
+for number in SEGV KILL; do
+    "$rvive" -M virt -bios none -display none -serial null -kernel endless.elf -d insn -D log &
+    process=$!
+    sleep 1
+    kill -STOP $process
+    writes=$(sed -n 's/^syscw: //p' /proc/$process/io)
+    lines=$(wc -l <log)
+    kill -CONT $process
+    kill -$number $process
+    wait $process || true
+    [ "$lines" -gt 1000 ] && [ "$writes" -lt $((lines / 50)) ] ||
+        { echo "FAIL: $lines lines in $writes writes"; failures=$((failures + 1)); }
+    [ $number = KILL ] || [ "$(tail -n 1 log | grep -c '^insn: hart 0: 0x0*8000000[0-9a-f] M .*' || true)" -eq 1 ] ||
+        { echo "FAIL: the last line is not whole: $(tail -n 1 log)"; failures=$((failures + 1)); }
+done
 
 status=0
 "$rvive" -dfilter 12..3 -kernel guest.elf >log 2>&1 || status=$?
