@@ -110,6 +110,21 @@ bool monitor_cont(struct monitor_call *call)
     return machine_resume(call->machine, &call->error);
 }
 
+bool monitor_gdbserver(struct monitor_call *call)
+{
+    const char *where = monitor_text(call, "device", "tcp::1234");
+    char text[300];
+    bool none = strcmp(where, "none") == 0;
+    if (strncmp(where, "stdio", 5) == 0)
+        return error_set(&call->error, "gdbserver stdio: only -gdb can have the terminal");
+    if (!machine_serve_gdb(call->machine, none ? NULL : where, &call->error))
+        return false;
+    snprintf(text, sizeof(text),
+             none ? "Disabled gdbserver" : "Waiting for gdb connection on device '%.200s'", where);
+    call->result = json_object_new_string(text);
+    return true;
+}
+
 bool monitor_step(struct monitor_call *call)
 {
     uint64_t count = monitor_number(call, "count", 1);

@@ -61,9 +61,9 @@ unsigned monitor_complete(const char *line, const char *names[], unsigned limit)
 typedef bool monitor_run_fn(struct monitor_call *call);
 typedef void monitor_print_fn(FILE *out, struct json_object *result);
 /* monitor_control.c */
-monitor_run_fn monitor_help, monitor_stop, monitor_cont, monitor_step, monitor_reset, monitor_powerdown,
-    monitor_quit, monitor_screendump, monitor_log, monitor_cpu, monitor_hmp, monitor_list_commands,
-    monitor_sandbox;
+monitor_run_fn monitor_help, monitor_stop, monitor_cont, monitor_gdbserver, monitor_step, monitor_reset,
+    monitor_powerdown, monitor_quit, monitor_screendump, monitor_log, monitor_cpu, monitor_hmp,
+    monitor_list_commands, monitor_sandbox;
 /* Adds to call->error what the sandbox has to do with errno, as a command that opened a file left it. False.
  */
 bool monitor_add_hint(struct monitor_call *call);

@@ -92,7 +92,8 @@ struct machine {
     atomic_bool user_reset; /* the reset that was posted is the user's */
     struct machine_listener *listeners;
 
-    struct gdb *gdb;             /* NULL: there is no gdb server */
+    struct gdb *_Atomic gdb;     /* NULL: there is no gdb server, and never was */
+    pthread_mutex_t gdb_lock;    /* of machine_serve_gdb() */
     atomic_bool gdb_holds;       /* gdb has stopped the harts: only gdb lets them go */
     machine_monitor_fn *monitor; /* of gdb's `monitor` command; NULL: none */
     void *monitor_opaque;

@@ -12,9 +12,12 @@
 
 struct gdb;
 
-/* Listens at `where`: tcp:HOST:PORT, tcp::PORT (on the loopback address), unix:PATH or stdio. Before the
- * harts first run. NULL, with *error filled, where that is not possible. */
+/* Listens at `where`: tcp:HOST:PORT, tcp::PORT (on the loopback address), unix:PATH or stdio. While no
+ * hart runs. NULL, with *error filled, where that is not possible. */
 struct gdb *gdb_create(struct machine *machine, const char *where, struct error *error);
+/* Listens there instead; NULL: nowhere. An attached gdb is let go as if it had gone. False, with *error
+ * filled: then it listens nowhere. Not on two threads at once. */
+bool gdb_serve(struct gdb *gdb, const char *where, struct error *error);
 /* Tells gdb that the guest has ended, with this status. */
 void gdb_finish(struct gdb *gdb, int status);
 /* Ends the conversation and the server's thread: the harts have stopped for good. NULL is allowed. */

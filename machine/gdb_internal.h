@@ -52,6 +52,9 @@ struct gdb {
     atomic_bool hart_stopped; /* since the last look */
     atomic_ulong stopped;     /* bit n: hart n has stopped by itself since the harts were let go */
     atomic_bool paused_by_other;
+    atomic_bool was_reset;
+    bool leaving;           /* the server's thread ends, and the harts go on */
+    bool serving;           /* the thread is there */
     atomic_int exit_status; /* -1: the guest has not ended */
 
     /* The session with the attached gdb. */
@@ -65,6 +68,9 @@ struct gdb {
     bool physical;                      /* addresses of memory packets */
     bool mmio;                          /* device registers may be touched */
     bool step_irq;                      /* a step may enter an interrupt's handler */
+    bool extended;                      /* the extended protocol: run and kill are not the emulator's end */
+    bool killed;                        /* and gdb has no program, until it runs one */
+    bool restarting;                    /* gdb waits for the reset */
     unsigned hart;                      /* of g, m and the like (Hg) */
     unsigned resumed_hart;              /* of c, s (Hc) */
     unsigned told_hart;                 /* the last one that stopped */
@@ -117,6 +123,14 @@ void gdb_report_stop(struct gdb *gdb);
 void gdb_reply_stop(struct gdb *gdb, unsigned signal, unsigned hart);
 /* All harts run, without breakpoints. */
 void gdb_run_free(struct gdb *gdb, bool run);
+
+/* gdb_restart.c */
+void gdb_extend(struct gdb *gdb, struct gdb_rest rest);  /* ! */
+void gdb_kill(struct gdb *gdb);                          /* vKill */
+void gdb_restart(struct gdb *gdb, struct gdb_rest rest); /* vRun; */
+void gdb_restart_old(struct gdb *gdb);                   /* R */
+/* The machine was reset. */
+void gdb_report_restart(struct gdb *gdb);
 
 /* gdb_registers.c */
 void gdb_read_registers(struct gdb *gdb);

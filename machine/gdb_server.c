@@ -310,6 +310,8 @@ static void look_at_machine(struct gdb *gdb)
     bool other = atomic_exchange(&gdb->paused_by_other, false);
     if (hart || other)
         gdb_report_stop(gdb);
+    if (atomic_exchange(&gdb->was_reset, false))
+        gdb_report_restart(gdb);
     if (hart && gdb->in_fd < 0)
         machine_pause(gdb->machine); /* a stop that came with gdb's end: nobody waits for it */
 }
@@ -358,7 +360,8 @@ static void say_goodbye(struct gdb *gdb)
         gdb_text_printf(&gdb->reply, "W%02x", status & 0xff);
         gdb_send_reply(gdb);
     }
-    gdb->started = false; /* the harts are at their end */
+    if (!gdb->leaving)
+        gdb->started = false; /* the harts are at their end */
     close_session(gdb, false);
 }
 
@@ -398,6 +401,10 @@ static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
 {
     struct gdb *gdb = opaque;
     (void)by_guest;
+    if (notice == MACHINE_NOTICE_RESET) {
+        atomic_store(&gdb->was_reset, true);
+        wake(gdb);
+    }
     bool off = notice == MACHINE_NOTICE_SHUTDOWN && gdb->machine->config.no_shutdown;
     if (notice != MACHINE_NOTICE_PAUSED && !off)
         return;
@@ -413,21 +420,29 @@ static bool start_thread(struct gdb *gdb, struct error *error)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int status = thread_create(&gdb->thread, THREAD_HOST, gdb_thread, gdb);
+    gdb->serving = status == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return status == 0 || error_set(error, "cannot start the gdb server's thread: %s", strerror(status));
 }
 
-static void release(struct gdb *gdb)
+static void close_listener(struct gdb *gdb)
 {
     if (gdb->listen_fd >= 0)
         close(gdb->listen_fd);
-    if (gdb->wake_fd >= 0)
-        close(gdb->wake_fd);
     if (gdb->path[0])
         unlink(gdb->path);
     for (unsigned i = 0; i < GDB_REFUSED_MAX; i++)
         if (gdb->refused[i].fd >= 0)
-            close(gdb->refused[i].fd);
+            let_go(&gdb->refused[i]);
+    gdb->listen_fd = gdb->in_fd = gdb->out_fd = -1;
+    gdb->path[0] = '\0';
+}
+
+static void release(struct gdb *gdb)
+{
+    close_listener(gdb);
+    if (gdb->wake_fd >= 0)
+        close(gdb->wake_fd);
     gdb_points_clear(gdb);
     free(gdb->points);
     gdb_text_free(&gdb->reply);
@@ -454,12 +469,27 @@ struct gdb *gdb_create(struct machine *machine, const char *where, struct error 
     for (unsigned i = 0; gdb->debug && i < machine->hart_count; i++)
         debug_attach(gdb->debug, machine->harts[i]);
     gdb->listener = (struct machine_listener){ .notice = on_notice, .opaque = gdb };
-    if (gdb->debug && open_server(gdb, where, error) && start_thread(gdb, error)) {
+    if (gdb->debug && gdb_serve(gdb, where, error)) {
         machine_listen(machine, &gdb->listener);
         return gdb;
     }
     release(gdb);
     return NULL;
+}
+
+bool gdb_serve(struct gdb *gdb, const char *where, struct error *error)
+{
+    if (gdb->serving && pthread_equal(pthread_self(), gdb->thread))
+        return error_set(error, "gdb cannot close its own connection; detach does");
+    gdb->leaving = true;
+    gdb_stop(gdb);
+    gdb->leaving = false;
+    close_listener(gdb);
+    if (where && (!open_server(gdb, where, error) || !start_thread(gdb, error))) {
+        close_listener(gdb);
+        return false;
+    }
+    return true;
 }
 
 void gdb_finish(struct gdb *gdb, int status)
@@ -470,11 +500,13 @@ void gdb_finish(struct gdb *gdb, int status)
 
 void gdb_stop(struct gdb *gdb)
 {
-    if (!gdb)
+    if (!gdb || !gdb->serving)
         return;
     atomic_store(&gdb->quit, true);
     wake(gdb);
     thread_join(gdb->thread);
+    gdb->serving = false;
+    atomic_store(&gdb->quit, false);
 }
 
 void gdb_destroy(struct gdb *gdb)

@@ -71,15 +71,25 @@ static void handle_v(struct gdb *gdb, struct gdb_rest rest)
     } else if (gdb_take_text(&rest, "Cont")) {
         gdb_continue(gdb, rest);
     } else if (gdb_take_text(&rest, "Kill;")) {
-        gdb_reply_ok(gdb);
-        gdb_kill_guest(gdb);
+        gdb_kill(gdb);
+    } else if (gdb_take_text(&rest, "Run;")) {
+        gdb_restart(gdb, rest);
     }
+}
+
+static void tell_state(struct gdb *gdb)
+{
+    if (gdb->killed)
+        gdb_text_printf(&gdb->reply, "W00");
+    else
+        gdb_reply_stop(gdb, 5, gdb->hart);
 }
 
 static void handle(struct gdb *gdb, char kind, struct gdb_rest rest)
 {
     switch (kind) {
-    case '?': gdb_reply_stop(gdb, 5, gdb->hart); break;
+    case '!': gdb_extend(gdb, rest); break;
+    case '?': tell_state(gdb); break;
     case 'c':
     case 'C':
     case 's':
@@ -96,6 +106,7 @@ static void handle(struct gdb *gdb, char kind, struct gdb_rest rest)
     case 'P': gdb_write_register(gdb, rest); break;
     case 'q': gdb_query(gdb, rest); break;
     case 'Q': gdb_set(gdb, rest); break;
+    case 'R': gdb_restart_old(gdb); break;
     case 'T': thread_alive(gdb, rest); break;
     case 'v': handle_v(gdb, rest); break;
     case 'z': gdb_set_point(gdb, rest, false); break;
@@ -116,7 +127,7 @@ void gdb_start_session(struct gdb *gdb)
     gdb->started = true;
     atomic_store(&gdb->machine->gdb_holds, true);
     gdb->no_ack = gdb->no_ack_soon = gdb->resumed = gdb->waits = gdb->physical = gdb->mmio = gdb->step_irq =
-        gdb->tells_why = false;
+        gdb->tells_why = gdb->extended = gdb->killed = gdb->restarting = false;
     gdb->hart = gdb->resumed_hart = 0;
     gdb->monitor_hart = -1;
 }
@@ -124,8 +135,10 @@ void gdb_start_session(struct gdb *gdb)
 void gdb_end_session(struct gdb *gdb, bool run)
 {
     gdb->closing = true;
-    gdb->waits = false;
-    if (gdb->started)
+    gdb->waits = gdb->restarting = false;
+    if (gdb->started && gdb->killed)
+        machine_request_quit(gdb->machine, 0);
+    else if (gdb->started)
         gdb_run_free(gdb, run || gdb->found_running || gdb->resumed);
     gdb->started = false;
 }
@@ -146,7 +159,9 @@ void gdb_handle_packet(struct gdb *gdb, const char *data, size_t length)
         rest.at++;
         handle(gdb, data[0], rest);
     }
-    bool silent = gdb->waits || gdb->closing; /* the reply comes when the guest stops */
+    /* The reply comes when the guest stops, or was reset; R has none. */
+    bool silent =
+        gdb->waits || gdb->restarting || gdb->closing || (length && data[0] == 'R' && gdb->extended);
     if (!silent || gdb->reply.length)
         gdb_send_reply(gdb);
     gdb->no_ack |= gdb->no_ack_soon;

@@ -5,6 +5,7 @@
 #include "machine/inspect.h"
 
 #include "machine/board.h"
+#include "machine/gdb.h"
 
 unsigned machine_hart_count(const struct machine *machine)
 {
@@ -27,6 +28,23 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
         hart_step(machine->harts[number]);
     machine_release(machine);
     return paused || error_set(error, "the guest is not paused: stop comes before step");
+}
+
+bool machine_serve_gdb(struct machine *machine, const char *where, struct error *error)
+{
+    bool ok = true;
+    pthread_mutex_lock(&machine->gdb_lock);
+    struct gdb *gdb = machine->gdb;
+    if (gdb) {
+        ok = gdb_serve(gdb, where, error);
+    } else if (where) {
+        machine_hold(machine);
+        machine->gdb = gdb = gdb_create(machine, where, error);
+        machine_release(machine);
+        ok = gdb != NULL;
+    }
+    pthread_mutex_unlock(&machine->gdb_lock);
+    return ok;
 }
 
 bool machine_held_by_gdb(struct machine *machine)

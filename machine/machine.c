@@ -113,6 +113,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
     machine->config = *config;
     isa_init();
     run_state_init(machine);
+    pthread_mutex_init(&machine->gdb_lock, NULL);
     machine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (create_parts(machine, error))
         return machine;
@@ -163,6 +164,7 @@ void machine_destroy(struct machine *machine)
     if (machine->event_fd >= 0)
         close(machine->event_fd);
     run_state_destroy(machine);
+    pthread_mutex_destroy(&machine->gdb_lock);
     free(machine);
 }
 

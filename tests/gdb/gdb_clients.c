@@ -102,6 +102,27 @@ static void only_looking(void)
     close(fd);
 }
 
+/* The extended protocol: killed is not ended; gone with a killed guest is. */
+static void extended(void)
+{
+    int fd = client_connect(&emulator);
+    client_expect(fd, "?", "T05");
+    client_expect(fd, "!", "OK");
+    client_expect(fd, "vKill;1", "OK");
+    client_expect(fd, "?", "W00");
+    client_expect(fd, "vRun;", "T05thread:1;");
+    client_expect(fd, "p20", "0010000000000000");
+    client_expect(fd, "vRun;61;62", "E");
+    client_send(fd, "R00"); /* no reply; the next one is of another packet */
+    client_expect(fd, "qC", "QC1");
+    client_expect(fd, "vKill;1", "OK");
+    close(fd);
+    int status = emulator_wait(&emulator, 20);
+    if (status != 0)
+        fail("left by gdb after kill, the emulator ended with %d", status);
+    emulator_end(&emulator);
+}
+
 static void killing(void)
 {
     int fd = client_connect(&emulator);
@@ -124,6 +145,8 @@ int main(int argc, char **argv)
     only_looking();
     killing();
     emulator_end(&emulator);
+    emulator_start(&emulator, argv + 2, argv[1], true);
+    extended();
     printf("passed\n");
     return 0;
 }

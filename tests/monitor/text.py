@@ -63,6 +63,44 @@ def trace_when_stopped(rvive):
             monitor.run("cont")
 
 
+class Gdb(Stream):
+    """As much of gdb's protocol as tells that the server is there."""
+
+    def __init__(self, path):
+        self.socket = connect(path, 5)
+        super().__init__(self.socket.fileno())
+
+    def ask(self, packet):
+        self.send("$%s#%02x" % (packet, sum(packet.encode()) & 255))
+        self.until("$", 10)
+        return self.until("#", 10)[:-1]
+
+
+def gdbserver(rvive):
+    """A server for a guest that was started without one, which moves and goes."""
+    emulator, monitor = started(rvive)
+    with emulator:
+        wait_counting(emulator, monitor)
+        check("Waiting for gdb connection" in monitor.run("gdbserver unix:" + emulator.path("gdb")), "gdbserver")
+        gdb = Gdb(emulator.path("gdb"))
+        check(gdb.ask("?").startswith("T05thread:1;"), "gdb attaches")
+        check(monitor.run("info status") == "VM status: paused\n", "gdb stops the guest")
+        at = symbol(emulator.elf, "counter")
+        check(gdb.ask("Z2,%x,8" % at) == "OK", "a watchpoint")
+        check("watch:%x;" % at in gdb.ask("vCont;c"), "and the stop there")
+        check("Waiting" in monitor.run("gdbserver unix:" + emulator.path("other")), "it moves")
+        check("running" in monitor.run("info status"), "which lets the guest go")
+        check(not os.path.exists(emulator.path("gdb")), "the old socket is gone")
+        first = counter(monitor, emulator)
+        gdb = Gdb(emulator.path("other"))
+        check(gdb.ask("qAttached") == "1", "gdb at the new place")
+        check("Error: -gdb tcp:nowhere" in monitor.run("gdbserver tcp:nowhere"), "no such place")
+        check(counter(monitor, emulator) > first, "the guest counts on")
+        check("Disabled gdbserver" in monitor.run("gdbserver none"), "none")
+        check("only -gdb" in monitor.run("gdbserver stdio"), "stdio")
+        check("Disabled gdbserver" in monitor.run("gdbserver none"), "none, again")
+
+
 def start_paused(rvive):
     emulator, monitor = started(rvive, "-S")
     with emulator:
