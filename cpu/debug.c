@@ -329,41 +329,63 @@ bool debug_set_breaks(struct debug *debug, const struct debug_break *breaks, siz
 
 /* ---- Watchpoints --------------------------------------------------------------------------------------- */
 
-static bool overlaps(const struct debug_watch *watch, uint64_t vaddr, uint64_t size)
+static bool overlaps(const struct debug_watch *watch, uint64_t addr, uint64_t size)
 {
-    return vaddr - watch->addr < watch->length || watch->addr - vaddr < size;
+    return addr - watch->addr < watch->length || watch->addr - addr < size;
 }
 
-static const struct debug_watch *find_watch(const struct hart *hart, uint64_t vaddr, uint64_t size,
-                                            unsigned kinds)
+static const struct debug_watch *find_watch(const struct hart *hart, uint64_t vaddr, uint64_t paddr,
+                                            uint64_t size, unsigned kinds)
 {
     const struct debug *debug = hart->debug.shared;
-    for (size_t i = 0; i < debug->watch_count; i++)
-        if (debug->watches[i].kinds & kinds && overlaps(&debug->watches[i], vaddr, size))
-            return &debug->watches[i];
+    for (size_t i = 0; i < debug->watch_count; i++) {
+        const struct debug_watch *watch = &debug->watches[i];
+        if (watch->kinds & kinds &&
+            overlaps(watch, watch->kinds & DEBUG_WATCH_PHYSICAL ? paddr : vaddr, size))
+            return watch;
+    }
     return NULL;
 }
 
 /* Atomic instructions read through the table for stores, so a watch for reads keeps pages out of both. */
-bool debug_page_watched(const struct hart *hart, uint64_t vaddr, unsigned access)
+bool debug_page_watched(const struct hart *hart, uint64_t vaddr, uint64_t paddr, unsigned access)
 {
     unsigned kinds = access == MMU_READ ? DEBUG_WATCH_READ : DEBUG_WATCH_READ | DEBUG_WATCH_WRITE;
-    return access != MMU_FETCH && find_watch(hart, vaddr & PAGE_MASK, PAGE_SIZE, kinds);
+    return access != MMU_FETCH && find_watch(hart, vaddr & PAGE_MASK, paddr & PAGE_MASK, PAGE_SIZE, kinds);
 }
 
-bool debug_watched(const struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds)
+static bool passes(const struct hart *hart)
 {
-    return !hart->debug.passing && !hart->stepping && find_watch(hart, vaddr, size, kinds);
+    return hart->debug.passing || hart->stepping;
 }
 
-void debug_watch_stop(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t size,
-                      unsigned kinds)
+bool debug_watched(const struct hart *hart, uint64_t vaddr, uint64_t paddr, uint64_t size, unsigned kinds)
 {
-    const struct debug_watch *watch = find_watch(hart, vaddr, size, kinds);
+    return !passes(hart) && find_watch(hart, vaddr, paddr, size, kinds);
+}
+
+bool debug_may_watch(const struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds)
+{
+    const struct debug *debug = hart->debug.shared;
+    for (size_t i = 0; i < debug->watch_count && !passes(hart); i++) {
+        const struct debug_watch *watch = &debug->watches[i];
+        if (watch->kinds & kinds && (watch->kinds & DEBUG_WATCH_PHYSICAL || overlaps(watch, vaddr, size)))
+            return true;
+    }
+    return false;
+}
+
+void debug_watch_stop(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t paddr,
+                      uint64_t size, unsigned kinds)
+{
+    const struct debug_watch *watch = find_watch(hart, vaddr, paddr, size, kinds);
+    bool physical = watch->kinds & DEBUG_WATCH_PHYSICAL;
+    uint64_t behind = watch->addr - (physical ? paddr : vaddr);
     undo(hart, insn);
     hart->debug.stop = (struct debug_stop){ .reason = DEBUG_WATCH,
-                                            .addr = watch->addr - vaddr < size ? watch->addr : vaddr,
-                                            .kinds = watch->kinds };
+                                            .addr = vaddr + (behind < size ? behind : 0),
+                                            .kinds = watch->kinds & ~(unsigned)DEBUG_WATCH_PHYSICAL,
+                                            .physical = physical };
 }
 
 bool debug_set_watches(struct debug *debug, const struct debug_watch *watches, size_t count)

@@ -26,9 +26,9 @@ struct debug_break {
     const void *condition; /* for config.accept; the caller's */
 };
 
-enum { DEBUG_WATCH_READ = 1, DEBUG_WATCH_WRITE = 2 };
-/* Stops before an instruction that will touch [addr, addr + length), virtual; one that traps instead does not
- * stop. Reads for translation and fetches do not count, nor do devices' transfers. */
+enum { DEBUG_WATCH_READ = 1, DEBUG_WATCH_WRITE = 2, DEBUG_WATCH_PHYSICAL = 4 };
+/* Stops before an instruction that will touch [addr, addr + length), virtual or (PHYSICAL) physical; one that
+ * traps instead does not stop. Reads for translation and fetches do not count, nor do devices' transfers. */
 struct debug_watch {
     uint64_t addr, length;
     unsigned kinds;
@@ -37,9 +37,9 @@ struct debug_watch {
 enum debug_reason { DEBUG_NONE, DEBUG_STEPPED, DEBUG_BREAK, DEBUG_WATCH };
 struct debug_stop {
     enum debug_reason reason;
-    uint64_t addr;  /* BREAK: the breakpoint's; WATCH: the first watched byte to be touched */
-    unsigned kinds; /* WATCH: the watchpoint's */
-    bool physical;  /* BREAK: the breakpoint's */
+    uint64_t addr;  /* BREAK: the breakpoint's; WATCH: the first watched byte to be touched, virtual */
+    unsigned kinds; /* WATCH: the watchpoint's, without PHYSICAL */
+    bool physical;  /* whether its address is */
 };
 
 struct debug_config {
@@ -95,13 +95,16 @@ bool debug_stops_fetch(struct hart *hart, uint64_t paddr);
 /* A decoded block does not agree with the marks any more. */
 bool debug_block_stale(const struct hart *hart, const struct block *block);
 
-/* Loads and stores to the page must all come by the slow path. `access` is an enum mmu_access. */
-bool debug_page_watched(const struct hart *hart, uint64_t vaddr, unsigned access);
-/* Whether a hart that may make this access stops in front of it. */
-bool debug_watched(const struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds);
+/* Loads and stores to the page, found at paddr, must all come by the slow path. `access` is an enum
+ * mmu_access. */
+bool debug_page_watched(const struct hart *hart, uint64_t vaddr, uint64_t paddr, unsigned access);
+/* Whether a hart that may make this access, inside one page, stops in front of it. */
+bool debug_watched(const struct hart *hart, uint64_t vaddr, uint64_t paddr, uint64_t size, unsigned kinds);
+/* Whether an access at vaddr, wherever it lies physically, may be watched at all: spares its translation. */
+bool debug_may_watch(const struct hart *hart, uint64_t vaddr, uint64_t size, unsigned kinds);
 /* It does: the instruction's handler returns as after a trap. */
-void debug_watch_stop(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t size,
-                      unsigned kinds);
+void debug_watch_stop(struct hart *hart, const struct insn *insn, uint64_t vaddr, uint64_t paddr,
+                      uint64_t size, unsigned kinds);
 
 /* HART_REQUEST_DEBUG was seen. True: hart_run() returns. */
 bool debug_serve(struct hart *hart);

@@ -146,8 +146,9 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
         trap_insn(hart, insn, (enum cause)cause, RS1);
         return false;
     }
-    if (UNLIKELY(hart->debug.watches) && debug_watched(hart, vaddr, CACHE_BLOCK, DEBUG_WATCH_WRITE)) {
-        debug_watch_stop(hart, insn, vaddr, CACHE_BLOCK, DEBUG_WATCH_WRITE);
+    if (UNLIKELY(hart->debug.watches) &&
+        debug_watched(hart, vaddr, result.paddr, CACHE_BLOCK, DEBUG_WATCH_WRITE)) {
+        debug_watch_stop(hart, insn, vaddr, result.paddr, CACHE_BLOCK, DEBUG_WATCH_WRITE);
         return false;
     }
     zero_block(result.host);

@@ -208,15 +208,19 @@ static __attribute__((noinline)) bool watch_stops(struct hart *hart, const struc
                                                   unsigned size, enum mmu_access access, unsigned kinds)
 {
     struct part parts[2];
-    if (!debug_watched(hart, vaddr, size, kinds))
+    if (!debug_may_watch(hart, vaddr, size, kinds))
         return false;
     unsigned count = split(hart, insn, vaddr, size, access, parts);
-    for (unsigned i = 0; i < count; i++)
+    const struct part *watched = NULL;
+    for (unsigned i = 0; i < count; i++) {
         if (!parts[i].at.host && !hart->bus->ops->mapped(hart->bus, parts[i].at.paddr))
             return false; /* it will trap */
-    if (count)
-        debug_watch_stop(hart, insn, vaddr, size, kinds);
-    return true;
+        if (!watched && debug_watched(hart, parts[i].vaddr, parts[i].at.paddr, parts[i].size, kinds))
+            watched = &parts[i];
+    }
+    if (watched)
+        debug_watch_stop(hart, insn, watched->vaddr, watched->at.paddr, watched->size, kinds);
+    return watched || !count;
 }
 
 bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)

@@ -323,7 +323,7 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
         hart->accel->ops->page_written(hart, page);
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable =
-        uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, access));
+        uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, result->paddr, access));
     if (result->cacheable)
         fill_host(tlb, vaddr, access, result->paddr, host);
     return MMU_OK;

@@ -84,8 +84,8 @@ static const char *behind(const char *text, const char *prefix)
     return strncmp(text, prefix, length) == 0 ? text + length : NULL;
 }
 
-struct chardev *chardev_open(const char *description, chardev_escape_fn *escape, void *opaque,
-                             struct error *error)
+static struct chardev *open_backend(const char *description, chardev_escape_fn *escape, void *opaque,
+                                    struct error *error)
 {
     const char *rest;
     struct sigaction action;
@@ -112,4 +112,13 @@ struct chardev *chardev_open(const char *description, chardev_escape_fn *escape,
               "unix:PATH",
               description);
     return NULL;
+}
+
+struct chardev *chardev_open(const char *description, chardev_escape_fn *escape, void *opaque,
+                             struct error *error)
+{
+    struct chardev *chardev = open_backend(description, escape, opaque, error);
+    if (chardev)
+        chardev->description = description;
+    return chardev;
 }

@@ -48,6 +48,8 @@ struct chardev_front {
 
 struct chardev {
     const struct chardev_ops *ops;
+    const char *description;    /* as given to chardev_open(), whose caller keeps it */
+    char host[128];             /* pty: the terminal's name; else "" */
     struct chardev_front front; /* set once, before the machine runs, by chardev_attach() */
     /* The monitor behind Ctrl-A C, of backends with escapes. Keys go to one of the two at a time; what the
      * monitor has no room for is dropped. Its event() is told OPENED and CLOSED as the keys come and go. */

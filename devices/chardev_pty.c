@@ -54,7 +54,7 @@ struct chardev *chardev_pty_open(struct error *error)
 {
     static const struct chardev_ops ops = { "pty",       stream_write, stream_input_ready,
                                             pty_destroy, stream_hurry, false };
-    char name[128];
+    char name[sizeof(((struct chardev *)0)->host)];
     int master = pty_make(name, sizeof(name));
     if (master < 0) {
         error_set(error, "cannot make a pseudo-terminal: %s", strerror(errno));
@@ -70,6 +70,7 @@ struct chardev *chardev_pty_open(struct error *error)
     }
     stream->closed = pty_closed;
     stream->is_pty = true;
+    memcpy(stream->chardev.host, name, sizeof(name));
     fprintf(stderr, "char device redirected to %s\n", name);
     stream_connect(stream, master, master);
     return &stream->chardev;

@@ -127,8 +127,9 @@ enum display_refreshed display_refresh(struct display *display);
 void display_set_paused(struct display *display, bool paused);
 bool display_is_paused(struct display *display);
 
-/* Writes the picture, without the cursor, to a PNG file. [view] */
-bool display_screendump(struct display *display, const char *path, struct error *error);
+/* Writes the picture, without the cursor, to a file. format: "png", "ppm"; NULL: PNG where the name ends in
+ * .png, else PPM. [view] */
+bool display_screendump(struct display *display, const char *path, const char *format, struct error *error);
 
 /* ---- Keys and the pointer (display_input.c) --------------------------------------------------------- */
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * screendump: the picture as a PNG file, by libpng's simplified interface. The picture is copied first, so
- * that the guest does not wait for the compression; the file appears under its name when it is whole.
+ * screendump: the picture as a PPM file ("P6"), or as a PNG file by libpng's simplified interface. The
+ * picture is copied first, so that the guest does not wait for the compression; the file appears under its
+ * name when it is whole.
  */
 #include <errno.h>
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "devices/display_internal.h"
@@ -38,6 +40,25 @@ static void pack_rgb(uint32_t *pixels, size_t count)
     }
 }
 
+static bool write_ppm(const char *path, const void *rgb, uint32_t width, uint32_t height, struct error *error)
+{
+    FILE *file = fopen(path, "wbe");
+    if (!file)
+        return error_set(error, "screendump: %s: cannot be made: %s", path, strerror(errno));
+    bool ok = fprintf(file, "P6\n%u %u\n255\n", width, height) > 0 &&
+              (!width || !height || fwrite(rgb, (size_t)width * 3, height, file) == height);
+    if (fclose(file) != 0 || !ok)
+        return error_set(error, "screendump: %s: cannot be written: %s", path, strerror(errno));
+    return true;
+}
+
+/* The format that was asked for, or else the one that the file's name tells. */
+static bool is_png(const char *path, const char *format)
+{
+    size_t length = strlen(path);
+    return format ? strcmp(format, "png") == 0 : length >= 4 && strcasecmp(path + length - 4, ".png") == 0;
+}
+
 static bool write_png(const char *path, const void *rgb, uint32_t width, uint32_t height, struct error *error)
 {
     png_image image = {
@@ -55,8 +76,10 @@ static bool write_png(const char *path, const void *rgb, uint32_t width, uint32_
     return ok;
 }
 
-bool display_screendump(struct display *display, const char *path, struct error *error)
+bool display_screendump(struct display *display, const char *path, const char *format, struct error *error)
 {
+    if (format && strcmp(format, "png") != 0 && strcmp(format, "ppm") != 0)
+        return error_set(error, "screendump: there are the formats ppm and png, not \"%.40s\"", format);
     char part[4096];
     uint32_t width, height;
     if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
@@ -66,7 +89,7 @@ bool display_screendump(struct display *display, const char *path, struct error 
     if (!pixels)
         return error_set(error, "screendump: out of memory");
     pack_rgb(pixels, (size_t)width * height);
-    bool ok = write_png(part, pixels, width, height, error);
+    bool ok = (is_png(path, format) ? write_png : write_ppm)(part, pixels, width, height, error);
     if (ok && rename(part, path) != 0)
         ok = error_set(error, "screendump: %s: cannot be made: %s", path, strerror(errno));
     int saved = errno; /* callers look whether it was the sandbox */

@@ -41,7 +41,8 @@ const struct monitor_command monitor_commands[] = {
       monitor_print_network },
     { "info pci", NULL, "query-pci", "", "the PCI devices", 0, monitor_pci, monitor_print_pci },
     { "info qtree", NULL, "query-qtree", "", "the devices of the board", 0, monitor_qtree, NULL },
-    { "info chardev", NULL, "query-chardev", "", "the character devices", 0, monitor_chardev, NULL },
+    { "info chardev", NULL, "query-chardev", "", "the character devices", 0, monitor_chardev,
+      monitor_print_chardev },
     { "info sandbox", NULL, NULL, "", "what confines the emulator", 0, monitor_sandbox, monitor_print_lines },
     { "info kvm", NULL, "query-kvm", "", "whether the host's KVM is used", 0, monitor_kvm, NULL },
     { "cpu", NULL, NULL, "hart:i", "makes a hart the current one", 0, monitor_cpu, NULL },
@@ -62,8 +63,12 @@ const struct monitor_command monitor_commands[] = {
       "instructions, at pc or elsewhere", HOLD, monitor_disassemble, monitor_print_lines },
     { "log", NULL, "log", "categories:s", "what is logged: categories of -d with commas between, or none", 0,
       monitor_log, NULL },
-    { "screendump", NULL, "screendump", "filename:s format:s?", "writes a picture of the screen", 0,
+    { "screendump", NULL, "screendump", "filename:s format:o?",
+      "writes a picture of the screen, as PPM, or as PNG where the name ends in .png; -f ppm, -f png: so", 0,
       monitor_screendump, NULL },
+    { "write-symbols", NULL, "write-symbols", "filename:s",
+      "writes an ELF file with the functions of the guest's Linux, for gdb", HOLD, monitor_write_symbols,
+      monitor_print_lines },
     { "system_reset", NULL, "system_reset", "", "resets the machine", 0, monitor_reset, NULL },
     { "system_powerdown", NULL, "system_powerdown", "", "presses the power button, where there is one", 0,
       monitor_powerdown, monitor_print_lines },
@@ -182,6 +187,9 @@ static bool take_argument(struct monitor_call *call, const struct parameter *par
         }
         return true;
     }
+    if (parameter->type == 'o' && at[0] == '-' && at[1] == parameter->name[0] &&
+        isspace((unsigned char)at[2]))
+        at = skip_blanks(at + 2);
     size_t length = word_length(at, parameter->type);
     if (!length)
         return parameter->optional || error_set(&call->error, "%s is missing", parameter->name);

@@ -174,11 +174,9 @@ bool monitor_quit(struct monitor_call *call)
 
 bool monitor_screendump(struct monitor_call *call)
 {
-    const char *format = monitor_text(call, "format", "png");
-    if (strcmp(format, "png") != 0)
-        return error_set(&call->error, "screendump: there is the format png, not \"%s\"", format);
     errno = 0;
-    if (machine_screendump(call->machine, monitor_text(call, "filename", ""), &call->error))
+    if (machine_screendump(call->machine, monitor_text(call, "filename", ""),
+                           monitor_text(call, "format", NULL), &call->error))
         return true;
     return monitor_add_hint(call);
 }

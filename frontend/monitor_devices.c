@@ -363,15 +363,63 @@ static void add_chardev(struct json_object *rows, const char *label, const char 
     monitor_put_bool(row, "frontend-open", true);
 }
 
+/* The id of the -chardev that has this description (the very string); NULL: it was made by -serial, -qmp, ...
+ */
+static const char *id_of(const struct options *options, const char *description)
+{
+    for (unsigned i = 0; i < options->chardev_count; i++)
+        if (options->chardevs[i].value == description)
+            return options->chardevs[i].id;
+    return NULL;
+}
+
+/* What QEMU calls it. `chardev` may be NULL, where it is not open. */
+static void filename_of(const struct chardev *chardev, const char *description, char *name, size_t size)
+{
+    if (chardev && chardev->host[0])
+        snprintf(name, size, "pty:%s", chardev->host);
+    else if (strncmp(description, "file:", 5) == 0)
+        snprintf(name, size, "file");
+    else if (strcmp(description, "mon:stdio") == 0)
+        snprintf(name, size, "mux");
+    else
+        snprintf(name, size, "%s", description);
+}
+
+static void put_chardev(struct monitor_call *call, const struct chardev *chardev, const char *description,
+                        const char *otherwise)
+{
+    char name[512];
+    const char *id = id_of(call->options, description);
+    filename_of(chardev, description, name, sizeof(name));
+    add_chardev(call->result, id ? id : otherwise, name);
+}
+
 bool monitor_chardev(struct monitor_call *call)
 {
     const struct options *options = call->options;
+    const struct monitors *monitors = call->opaque;
+    struct chardev *chardev;
     call->result = json_object_new_array();
-    add_chardev(call->result, "serial0", options->machine.serial);
+    for (unsigned i = 0; (chardev = machine_chardev(call->machine, i)); i++) {
+        /* A virtio console that nothing was plugged into has a device of its own, which nobody made. */
+        bool serial = chardev->description == options->machine.serial;
+        if (serial || id_of(options, chardev->description))
+            put_chardev(call, chardev, chardev->description, "serial0");
+    }
     for (unsigned i = 0; i < options->monitor_count; i++) {
         char label[32];
-        snprintf(label, sizeof(label), "%s%u", options->monitors[i].control ? "qmp" : "monitor", i);
-        add_chardev(call->result, label, options->monitors[i].chardev);
+        snprintf(label, sizeof(label), "compat_monitor%u", i);
+        if (!options->monitors[i].console)
+            put_chardev(call, i < monitors->count ? monitors->list[i]->chardev : NULL,
+                        options->monitors[i].chardev, label);
     }
     return true;
+}
+
+void monitor_print_chardev(FILE *out, struct json_object *result)
+{
+    for (size_t i = 0; i < count_of(result); i++)
+        fprintf(out, "%s: filename=%s\n", text_of(row_of(result, i), "label"),
+                text_of(row_of(result, i), "filename"));
 }

@@ -74,9 +74,9 @@ monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus
     monitor_print_lines;
 /* monitor_devices.c */
 monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev;
-monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci;
+monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, monitor_print_chardev;
 /* monitor_memory.c */
-monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb;
+monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols;
 monitor_print_fn monitor_print_mem;
 
 /* ---- Arguments and results (monitor_value.c) -------------------------------------------------------- */

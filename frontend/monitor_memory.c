@@ -12,12 +12,35 @@
 
 #include "cpu/hart_view.h"
 #include "machine/inspect.h"
+#include "machine/symbols.h"
 
 #define ITEMS_MAX 65536u
 
 static struct hart *hart_of(const struct monitor_call *call)
 {
     return machine_hart(call->machine, (unsigned)monitor_number(call, "hart", *call->hart));
+}
+
+/* ---- write-symbols ----------------------------------------------------------------------------------- */
+
+bool monitor_write_symbols(struct monitor_call *call)
+{
+    struct symbols symbols = { 0 };
+    const char *path = monitor_text(call, "filename", "");
+    char text[512];
+    if (hart_view_isa(hart_of(call))->xlen != 64)
+        return error_set(&call->error, "write-symbols: there are none of kernels for RV32");
+    size_t count = symbols_add_linux(&symbols, call->machine);
+    bool ok = count ? symbols_write_elf(&symbols, path, &call->error)
+                    : error_set(&call->error,
+                                "write-symbols: there is no Linux kernel with kallsyms in the guest's "
+                                "memory, or not yet");
+    symbols_free(&symbols);
+    if (!ok)
+        return false;
+    snprintf(text, sizeof(text), "%zu symbols; in gdb: add-symbol-file %.400s", count, path);
+    call->result = json_object_new_string(text);
+    return true;
 }
 
 /* ---- x, xp, disassemble ----------------------------------------------------------------------------- */

@@ -26,7 +26,8 @@ struct qmp {
 static void send_object(struct qmp *qmp, struct json_object *object)
 {
     size_t length;
-    const char *text = json_object_to_json_string_length(object, JSON_C_TO_STRING_SPACED, &length);
+    const char *text = json_object_to_json_string_length(
+        object, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
     if (text) {
         monitor_write(qmp->monitor, text, length);
         monitor_write(qmp->monitor, "\r\n", 2);

@@ -152,9 +152,9 @@ static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
         display_set_paused(opaque, notice == MACHINE_NOTICE_PAUSED);
 }
 
-static bool dump_picture(void *opaque, const char *path, struct error *error)
+static bool dump_picture(void *opaque, const char *path, const char *format, struct error *error)
 {
-    return display_screendump(opaque, path, error);
+    return display_screendump(opaque, path, format, error);
 }
 
 void screen_attach(struct screen *screen, struct machine *machine)
@@ -195,7 +195,7 @@ int screen_run(struct screen *screen, struct error *error)
     screen_close(screen);
     struct error dump = { "" };
     if (screen->options->screen.dump && screen->status >= 0 &&
-        !display_screendump(screen->display, screen->options->screen.dump, &dump))
+        !display_screendump(screen->display, screen->options->screen.dump, NULL, &dump))
         log_warn("%s", dump.text);
     return screen->status;
 }

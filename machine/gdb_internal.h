@@ -35,7 +35,7 @@ enum { GDB_SOFT_BREAK, GDB_HARD_BREAK, GDB_WATCH_WRITE, GDB_WATCH_READ, GDB_WATC
 struct gdb_point {
     unsigned type;
     uint64_t addr, length;
-    bool physical; /* set by the monitor command break-phys: gdb does not know of it */
+    bool physical; /* set by the monitor's break-phys or watch-phys: gdb does not know of it */
     struct gdb_condition *conditions;
     size_t condition_count; /* 0: always */
 };

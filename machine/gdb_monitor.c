@@ -15,8 +15,13 @@ static const char help[] =
     "Qqemu.PhyMemMode:1)\n"
     "mmio on|off            memory commands may read and write device registers, with all that follows\n"
     "step-irq on|off        a single step may enter an interrupt's handler; off: interrupts wait\n"
-    "break-phys ADDRESS     stops before the instruction at a physical address, however it is mapped\n"
-    "delete-phys ADDRESS    takes it away\n"
+    "break-phys [ADDRESS]   stops before the instruction at a physical address, however it is mapped; "
+    "without "
+    "an address: lists what there is\n"
+    "watch-phys [ADDRESS [LENGTH] [r|w|rw]]\n"
+    "                       stops before an access to physical memory: 8 bytes and writes, unless it says "
+    "else\n"
+    "delete-phys ADDRESS    takes them away\n"
     "quit                   ends the emulator, as kill does\n"
     "cpu [HART]             the commands below are about this hart; without it, about the one gdb asked "
     "about "
@@ -37,23 +42,108 @@ static bool take_switch(const char *command, const char *name, bool *value, stru
     return true;
 }
 
-static bool take_physical(struct gdb *gdb, const char *command, const char *name, bool add,
-                          struct gdb_text *out)
+/* ---- Breakpoints and watchpoints by physical address ------------------------------------------------- */
+
+static const char *point_name(const struct gdb_point *point)
+{
+    static const char *const names[] = {
+        [GDB_WATCH_WRITE] = "watch w", [GDB_WATCH_READ] = "watch r", [GDB_WATCH_ACCESS] = "watch rw"
+    };
+    return point->type >= GDB_WATCH_WRITE ? names[point->type] : "break";
+}
+
+static void print_point(const struct gdb_point *point, struct gdb_text *out)
+{
+    gdb_text_printf(out, "0x%" PRIx64, point->addr);
+    if (point->type >= GDB_WATCH_WRITE)
+        gdb_text_printf(out, "..0x%" PRIx64, point->addr + (point->length - 1));
+    gdb_text_printf(out, " %s\n", point_name(point));
+}
+
+static void list_physical(struct gdb *gdb, struct gdb_text *out)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < gdb->point_count; i++) {
+        if (!gdb->points[i].physical)
+            continue;
+        print_point(&gdb->points[i], out);
+        count++;
+    }
+    if (!count)
+        gdb_text_printf(out, "there is none at a physical address\n");
+}
+
+/* Whatever begins at the address. */
+static void delete_physical(struct gdb *gdb, uint64_t addr, struct gdb_text *out)
+{
+    unsigned count = 0;
+    for (size_t i = gdb->point_count; i-- > 0;) {
+        const struct gdb_point point = gdb->points[i];
+        if (!point.physical || point.addr != addr)
+            continue;
+        gdb_point_remove(gdb, point.type, point.addr, point.length, true);
+        count++;
+    }
+    gdb_text_printf(out, count ? "deleted\n" : "there is no such breakpoint\n");
+}
+
+/* [LENGTH] [r|w|rw] behind the address. */
+static bool take_watch(const char *text, struct gdb_point *point)
+{
+    static const struct {
+        const char *name;
+        unsigned type;
+    } kinds[] = {
+        { "", GDB_WATCH_WRITE }, { "w", GDB_WATCH_WRITE }, { "r", GDB_WATCH_READ }, { "rw", GDB_WATCH_ACCESS }
+    };
+    char *end;
+    text += strspn(text, " ");
+    if (*text >= '0' && *text <= '9') {
+        point->length = strtoull(text, &end, 0);
+        if (*end && *end != ' ')
+            return false;
+        text = end + strspn(end, " ");
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        point->type = kinds[i].type;
+        if (strcmp(text, kinds[i].name) == 0)
+            return point->length && point->addr + (point->length - 1) >= point->addr;
+    }
+    return false;
+}
+
+/* The rest behind a command's name: ADDRESS and what follows. False: there is no address. */
+static bool take_address(const char *rest, uint64_t *addr, const char **behind)
+{
+    char *end;
+    rest += strspn(rest, " ");
+    if (*rest < '0' || *rest > '9')
+        return false;
+    *addr = strtoull(rest, &end, 0);
+    *behind = end;
+    return *end == '\0' || *end == ' ';
+}
+
+static bool take_physical(struct gdb *gdb, const char *command, const char *name, struct gdb_text *out)
 {
     size_t length = strlen(name);
-    char *end;
-    if (strncmp(command, name, length) != 0 || command[length] != ' ')
+    struct gdb_point point = { .type = GDB_HARD_BREAK, .physical = true, .length = 8 };
+    const char *rest = command + length;
+    if (strncmp(command, name, length) != 0 || (*rest && *rest != ' '))
         return false;
-    struct gdb_point point = { .type = GDB_HARD_BREAK, .physical = true };
-    point.addr = strtoull(command + length, &end, 0);
-    if (*end)
+    bool watch = *name == 'w', delete = *name == 'd';
+    if (!rest[strspn(rest, " ")] && !delete)
+        list_physical(gdb, out);
+    else if (!take_address(rest, &point.addr, &rest))
         gdb_text_printf(out, "%s: not an address\n", command);
-    else if (add && gdb_point_add(gdb, &point))
-        gdb_text_printf(out, "breakpoint at physical address 0x%" PRIx64 "\n", point.addr);
-    else if (!add && gdb_point_remove(gdb, point.type, point.addr, 0, true))
-        gdb_text_printf(out, "deleted\n");
+    else if (watch ? !take_watch(rest, &point) : rest[strspn(rest, " ")] != '\0')
+        gdb_text_printf(out, "%s: %s ADDRESS%s\n", command, name, watch ? " [LENGTH] [r|w|rw]" : "");
+    else if (delete)
+        delete_physical(gdb, point.addr, out);
+    else if (gdb_point_add(gdb, &point))
+        print_point(&point, out);
     else
-        gdb_text_printf(out, add ? "out of memory\n" : "there is no such breakpoint\n");
+        gdb_text_printf(out, "out of memory\n");
     return true;
 }
 
@@ -98,8 +188,8 @@ static void run_command(struct gdb *gdb, const char *command, struct gdb_text *o
 {
     if (take_switch(command, "phys", &gdb->physical, out) || take_switch(command, "mmio", &gdb->mmio, out) ||
         take_switch(command, "step-irq", &gdb->step_irq, out) ||
-        take_physical(gdb, command, "break-phys", true, out) ||
-        take_physical(gdb, command, "delete-phys", false, out) || take_cpu(gdb, command, out))
+        take_physical(gdb, command, "break-phys", out) || take_physical(gdb, command, "watch-phys", out) ||
+        take_physical(gdb, command, "delete-phys", out) || take_cpu(gdb, command, out))
         return;
     if (strcmp(command, "quit") == 0 || strcmp(command, "q") == 0) {
         gdb_kill_guest(gdb);

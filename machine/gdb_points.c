@@ -164,7 +164,9 @@ static bool apply_watches(struct gdb *gdb)
     for (size_t i = 0; watches && i < gdb->point_count; i++) {
         const struct gdb_point *point = &gdb->points[i];
         if (point->type >= GDB_WATCH_WRITE)
-            watches[count++] = (struct debug_watch){ point->addr, point->length, kinds[point->type] };
+            watches[count++] =
+                (struct debug_watch){ point->addr, point->length,
+                                      kinds[point->type] | (point->physical ? DEBUG_WATCH_PHYSICAL : 0) };
     }
     bool done = watches && debug_set_watches(gdb->debug, watches, count);
     free(watches);

@@ -33,9 +33,11 @@ static void add_reason(struct gdb *gdb, struct debug_stop stop)
         [DEBUG_WATCH_WRITE] = "watch",
         [DEBUG_WATCH_READ | DEBUG_WATCH_WRITE] = "awatch",
     };
+    if (stop.physical)
+        return; /* gdb does not know of it */
     if (stop.reason == DEBUG_WATCH)
         gdb_text_printf(&gdb->reply, "%s:%llx;", watches[stop.kinds], (unsigned long long)stop.addr);
-    else if (stop.reason == DEBUG_BREAK && gdb->tells_why && !stop.physical)
+    else if (stop.reason == DEBUG_BREAK && gdb->tells_why)
         gdb_text_printf(&gdb->reply, "%s:;",
                         gdb_point_at(gdb, GDB_SOFT_BREAK, stop.addr) ? "swbreak" : "hwbreak");
 }

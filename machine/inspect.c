@@ -101,10 +101,15 @@ void machine_set_screendump(struct machine *machine, machine_screendump_fn *scre
     machine->screendump_opaque = opaque;
 }
 
-bool machine_screendump(struct machine *machine, const char *path, struct error *error)
+bool machine_screendump(struct machine *machine, const char *path, const char *format, struct error *error)
 {
-    return machine->screendump ? machine->screendump(machine->screendump_opaque, path, error)
+    return machine->screendump ? machine->screendump(machine->screendump_opaque, path, format, error)
                                : error_set(error, "screendump %s: the machine has no screen", path);
+}
+
+struct chardev *machine_chardev(struct machine *machine, unsigned number)
+{
+    return number < machine->chardev_count ? machine->chardevs[number] : NULL;
 }
 
 struct chardev *machine_console(struct machine *machine)

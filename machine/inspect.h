@@ -80,9 +80,12 @@ struct machine_disk {
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
 /* A picture of the screen, for who has one: set at most once, before the machine runs; dumping is for any
  * time. */
-typedef bool machine_screendump_fn(void *opaque, const char *path, struct error *error);
+typedef bool machine_screendump_fn(void *opaque, const char *path, const char *format, struct error *error);
 void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque);
-bool machine_screendump(struct machine *machine, const char *path, struct error *error);
+/* format: "ppm", "png"; NULL: PNG where the name ends in .png, else PPM. */
+bool machine_screendump(struct machine *machine, const char *path, const char *format, struct error *error);
+/* The character devices of the machine, without those of monitors; NULL behind the last. Any time. */
+struct chardev *machine_chardev(struct machine *machine, unsigned number);
 /* The console with Ctrl-A keys, for a monitor to share; NULL: none. Any time. */
 struct chardev *machine_console(struct machine *machine);
 

@@ -30,6 +30,9 @@ bool symbols_add(struct symbols *symbols, uint64_t addr, uint64_t size, const ch
 /* The functions of an ELF file for RISC-V; a file that is none adds nothing. False, with *error filled, where
  * the file cannot be read. */
 bool symbols_add_elf(struct symbols *symbols, const char *path, struct error *error);
+/* An ELF file with these symbols, for debuggers, in place of what the path has; for RV64. False, with *error
+ * filled. */
+bool symbols_write_elf(const struct symbols *symbols, const char *path, struct error *error);
 /* The symbol that covers an address, or NULL. */
 const struct symbol *symbols_find(struct symbols *symbols, uint64_t addr);
 

@@ -2,6 +2,7 @@
  *
  * The display core: damage, sources that take turns, input that finds its device, EDID, PNG.
  */
+#include <fcntl.h>
 #include <check.h>
 #include <linux/input-event-codes.h>
 #include <png.h>
@@ -363,7 +364,7 @@ START_TEST(edid_says_the_size)
 }
 END_TEST
 
-START_TEST(screendump_writes_png)
+START_TEST(screendump_writes_pictures)
 {
     char path[] = "/tmp/rvive-display-XXXXXX";
     struct error error = { "" };
@@ -376,7 +377,7 @@ START_TEST(screendump_writes_png)
     display_source_add(display, &source);
     ck_assert(display_show(display, &source, 3, 2));
     display_draw(display, &source, pixels, 12, (struct display_rect){ 0, 0, 3, 2 });
-    ck_assert_msg(display_screendump(display, path, &error), "%s", error.text);
+    ck_assert_msg(display_screendump(display, path, "png", &error), "%s", error.text);
     png_image image = { .version = PNG_IMAGE_VERSION };
     ck_assert(png_image_begin_read_from_file(&image, path));
     ck_assert_uint_eq(image.width, 3);
@@ -384,8 +385,23 @@ START_TEST(screendump_writes_png)
     image.format = PNG_FORMAT_RGB;
     ck_assert(png_image_finish_read(&image, NULL, rgb, 0, NULL));
     ck_assert_mem_eq(rgb, "\xff\0\0\0\xff\0\0\0\xff\x12\x34\x56\xff\xff\xff\0\0\0", 18);
+    /* Without a format the name tells. */
+    static const char ppm[] = "P6\n3 2\n255\n\xff\0\0\0\xff\0\0\0\xff\x12\x34\x56\xff\xff\xff\0\0\0";
+    char bytes[64], name[80];
+    ck_assert_msg(display_screendump(display, path, NULL, &error), "%s", error.text);
+    fd = open(path, O_RDONLY);
+    ck_assert_int_eq(read(fd, bytes, sizeof(bytes)), sizeof(ppm) - 1);
+    ck_assert_mem_eq(bytes, ppm, sizeof(ppm) - 1);
+    close(fd);
     unlink(path);
-    ck_assert(!display_screendump(display, "/nonexistent/x.png", &error));
+    snprintf(name, sizeof(name), "%s.PNG", path);
+    ck_assert_msg(display_screendump(display, name, NULL, &error), "%s", error.text);
+    ck_assert(png_image_begin_read_from_file(&image, name));
+    png_image_free(&image);
+    unlink(name);
+    ck_assert(!display_screendump(display, path, "bmp", &error));
+    ck_assert_ptr_nonnull(strstr(error.text, "\"bmp\""));
+    ck_assert(!display_screendump(display, "/nonexistent/x.png", NULL, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "/nonexistent/x.png"));
     display_source_remove(display, &source);
 }
@@ -405,7 +421,7 @@ int main(void)
     tcase_add_test(tests, cursor_is_kept_in_bounds);
     tcase_add_test(tests, threads_do_not_meet);
     tcase_add_test(tests, edid_says_the_size);
-    tcase_add_test(tests, screendump_writes_png);
+    tcase_add_test(tests, screendump_writes_pictures);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -29,3 +29,18 @@ break *$handler if $satp==$space
 continue
 expect trap $pc==$handler&&$priv==1
 delete
+# The kernel's own names, though Debian's vmlinux has none.
+python
+import os
+path = os.environ["SYMBOLS"]
+answer = gdb.execute("monitor write-symbols " + path, to_string=True)
+print(answer)
+gdb.execute("add-symbol-file " + path)
+gdb.set_convenience_variable("named", "handle_exception" in gdb.execute("info symbol $handler", to_string=True))
+gdb.set_convenience_variable("count", int(answer.split()[0]))
+end
+expect named $named==1&&$count>10000
+break *do_exit
+continue
+expect at-function $pc==(char*)&do_exit&&$priv==1
+delete

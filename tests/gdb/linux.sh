@@ -21,7 +21,7 @@ until [ -S "$work/gdb" ]; do
     [ $tries -lt 200 ] || die "the emulator opened no socket"
     sleep 0.05
 done
-timeout 240 gdb-multiarch -nx -batch -x "$here/common.gdb" -ex "set architecture riscv:rv64" \
+SYMBOLS=$work/kernel.elf timeout 240 gdb-multiarch -nx -batch -x "$here/common.gdb" -ex "set architecture riscv:rv64" \
     -ex "target remote $work/gdb" -ex "set \$entry=$entry" -x "$here/linux.gdb" -ex continue >"$work/log" 2>&1 || :
 cat "$work/log"
 status=0

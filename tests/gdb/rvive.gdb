@@ -100,6 +100,49 @@ continue
 expect physical-again $pc==0x10018&&$satp==$space
 python gdb.execute("monitor delete-phys 0x%x" % (int(gdb.parse_and_eval("$page")) + 0x18))
 
+# Memory by physical address: processes reach it by none but their own address, the kernel by it.
+delete
+break enter_user if switches>=80
+continue
+delete
+set $target=(long)&bytes[8]
+python
+def phys(text): return gdb.execute("monitor " + text, to_string=True)
+at = int(gdb.parse_and_eval("$target"))
+gdb.set_convenience_variable("set_watch", "watch w" in phys("watch-phys 0x%x 4" % at))
+gdb.set_convenience_variable("listed", "0x%x..0x%x watch w" % (at, at + 3) in phys("watch-phys"))
+gdb.set_convenience_variable("bad", "[r|w|rw]" in phys("watch-phys 0x%x 4 x" % at) and "[r|w|rw]" in phys("watch-phys 0x%x 0" % at))
+end
+expect watch-phys-set $set_watch==1&&$listed==1&&$bad==1
+# The process's page has another address for the same bytes: its code stores there.
+maintenance packet Qqemu.PhyMemMode:1
+set $slot=&tables[current==&processes[0]?0:1][2][17]
+set *$slot=((unsigned long)&bytes>>12)<<10|0xd7
+set $page=(unsigned char*)((current==&processes[0])?&user_pages[0]:&user_pages[1])
+set $kept=*(int*)$page
+set *(int*)$page=0x01d2a023
+maintenance packet Qqemu.PhyMemMode:0
+set $t0=0x11000+($target&0xfff)
+set $entry=current->pc
+set current->pc=0x10000
+tbreak *0x10000
+continue
+set $t0=0x11000+($target&0xfff)
+set $t4=0x600d
+continue
+expect watch-phys-stops $pc==0x10000&&$priv==0
+stepi
+expect watch-phys-passes $pc==0x10004
+maintenance packet Qqemu.PhyMemMode:1
+expect watch-phys-stored *(int*)$target==0x600d
+set *(int*)$page=$kept
+maintenance packet Qqemu.PhyMemMode:0
+python
+gdb.set_convenience_variable("gone", "deleted" in phys("delete-phys 0x%x" % at) and "none" in phys("break-phys") and "no such" in phys("delete-phys 0x%x" % at))
+end
+expect watch-phys-gone $gone==1
+set $pc=$entry
+
 # The machine steps through a range of addresses by itself.
 break hart1_main
 thread 2

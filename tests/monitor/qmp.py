@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 """QMP: greeting, negotiation, answers, events, bad input. qmp.py RVIVE"""
 import json
+import os
+import re
+import subprocess
 import tempfile
 
 from lib import Emulator, Qmp, Stream, Text, check, connect, main, symbol
@@ -60,8 +63,57 @@ def commands(rvive):
             check(text in qmp.ask("x", **bad)["error"]["desc"], "x %r" % bad)
 
 
+def chardevs(rvive):
+    """Labels and names as QEMU has them: libvirt finds the console's terminal so."""
+    arguments = ["-chardev", "pty,id=charserial0", "-serial", "chardev:charserial0", "-chardev",
+                 "socket,id=charmonitor,path=@/m,server=on,wait=off", "-mon", "chardev=charmonitor,mode=readline"]
+    with Emulator(rvive, "-qmp", SOCKET, *arguments) as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        found = {row["label"]: row for row in qmp.ask("query-chardev")["return"]}
+        check(set(found) == {"charserial0", "charmonitor", "compat_monitor0"}, "labels: %r" % found)
+        name = found["charserial0"]["filename"]
+        check(name.startswith("pty:/dev/pts/") and os.path.exists(name[4:]), "the terminal: " + name)
+        check(all(row["frontend-open"] is True for row in found.values()), "frontend-open")
+        text = qmp.ask("human-monitor-command", command_line="info chardev")["return"]
+        check("charserial0: filename=" + name in text, "info chardev: " + text)
+        qmp.send('{"execute": "query-chardev"}')
+        check(name in qmp.until("\r\n"), "slashes are not escaped")
+    with Emulator(rvive, "-qmp", SOCKET, "-monitor", "none", "-serial", "pty") as emulator:
+        found = {row["label"]: row for row in Qmp(emulator.path("qmp")).ask("query-chardev")["return"]}
+        check(found["serial0"]["filename"].startswith("pty:/dev/pts/"), "serial0: %r" % found)
+
+
+def every_device(rvive):
+    """info qtree knows whatever -device takes."""
+    listed = subprocess.run([rvive, "-device", "help"], capture_output=True, text=True, check=True).stdout
+    names = [word for word in re.findall(r"\bvirtio-[a-z0-9-]+|\bbochs-display|\bramfb", listed)]
+    names = sorted({name for name in names if name.endswith(("-device", "-pci", "-display")) or name in ("virtio-vga", "ramfb")})
+    check(len(names) >= 20, "-device help: %r" % names)
+    with tempfile.TemporaryDirectory() as folder:
+        image = os.path.join(folder, "image")
+        with open(image, "wb") as file:
+            file.truncate(1 << 20)
+        with_backend = {
+            "blk": (["-drive", "file=%s,if=none,format=raw,id=d" % image], ",drive=d"),
+            "net": (["-netdev", "user,id=n"], ",netdev=n"),
+            "9p": (["-fsdev", "local,id=f,path=%s,security_model=none" % folder], ",fsdev=f,mount_tag=t"),
+            "sound": (["-audiodev", "none,id=a"], ",audiodev=a"),
+            "snd": (["-audiodev", "none,id=a"], ",audiodev=a"),
+        }
+        for name in names:
+            kind = name.split("-")[1] if "-" in name else name
+            before, more = with_backend.get(kind, ([], ""))
+            with emulator_of(rvive, "-S", "-nodefaults", *before, "-device", name + more) as emulator:
+                rows = Qmp(emulator.path("qmp")).ask("query-qtree")["return"]
+                plain = {"(empty)", "-"}
+                plugged = [row["plugged"] for row in rows if row["plugged"] not in plain]
+                pci = [row["device"] for row in rows if row["base"].startswith("00:") and row["base"] != "00:00.0"]
+                there = plugged + pci + [row["device"] for row in rows if row["device"] == "ramfb"]
+                check(len(there) == 1 and there[0] != "a device", "%s is %r in info qtree" % (name, there))
+
+
 def devices(rvive):
-    """What programs for QEMU ask of the devices, in QEMU's form."""
+    """What programs for QEMU ask of the chardevs, every_device, devices, in QEMU's form."""
     with tempfile.NamedTemporaryFile() as image, tempfile.NamedTemporaryFile() as flash:
         image.truncate(1 << 20)
         flash.truncate(32 << 20)
@@ -186,4 +238,4 @@ def bad_input(rvive):
         check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
 
 
-main(negotiation, commands, devices, events, quits, no_shutdown, chardev_and_mon, bad_input)
+main(negotiation, commands, chardevs, every_device, devices, events, quits, no_shutdown, chardev_and_mon, bad_input)
