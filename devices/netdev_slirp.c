@@ -4,30 +4,40 @@
  * which answers through send_packet), then waits with poll(2) for the sockets that libslirp names, then lets
  * libslirp look at them. While much is waiting for the guest, no socket is read.
  *
- * A hostile guest could make libslirp use up the process's descriptors or memory: new connections are refused
- * beyond half of the descriptors that the process may have, and fragments of IP, which libslirp keeps for up
- * to 30 s, beyond some MiB a second.
+ * The guest's frames pass net_guard.h first. A hostile guest could also make libslirp use up the process's
+ * descriptors or memory, and so could the peers of forwarded ports: beyond SLIRP_SOCKETS_MAX sockets of all
+ * networks, or half of the descriptors that the process may have, no new one is opened. A TCP connection has
+ * two buffers of 128 KiB in libslirp, so all of them together have at most 256 MiB.
  */
 #include "devices/netdev_slirp_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "util/log.h"
 #include "util/thread.h"
 
-#define SLIRP_CONFIG_VERSION   4
-#define SLIRP_SOCKETS_MAX      4096u
-#define SLIRP_FRAGMENTS_SECOND (8u << 20) /* bytes */
-#define SLIRP_IDLE_MS          1000u      /* what libslirp asks for where nothing is going on */
+#define SLIRP_CONFIG_VERSION 4
+#define SLIRP_SOCKETS_MAX    1024u
+#define SLIRP_IDLE_MS        1000u /* what libslirp asks for where nothing is going on */
+#define SLIRP_ACCEPT_MS      100u  /* until it is tried again where descriptors are short */
 
 static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The sockets of all networks' connections; not those that listen. Under the lock. */
+static struct {
+    uint8_t *is_open; /* by descriptor */
+    size_t room;
+    unsigned count, limit;
+} sockets;
 
 void slirp_lock(void)
 {
@@ -100,18 +110,32 @@ static void on_timer_mod(void *timer, int64_t milliseconds, void *opaque)
     ((struct slirp_timer *)timer)->expires = milliseconds;
 }
 
+/* libslirp also tells of sockets that are none (-1), or that it has not told of before: each counts once. */
 static void on_socket(int fd, void *opaque)
 {
-    (void)fd;
-    ((struct netdev_slirp *)opaque)->sockets++;
+    (void)opaque;
+    if (fd < 0)
+        return;
+    if ((size_t)fd >= sockets.room) {
+        size_t room = (size_t)fd * 2 + 64;
+        uint8_t *grown = realloc(sockets.is_open, room);
+        if (!grown)
+            abort(); /* as libslirp does */
+        memset(grown + sockets.room, 0, room - sockets.room);
+        sockets.is_open = grown;
+        sockets.room = room;
+    }
+    sockets.count += !sockets.is_open[fd];
+    sockets.is_open[fd] = 1;
 }
 
 static void on_socket_gone(int fd, void *opaque)
 {
-    struct netdev_slirp *slirp = opaque;
-    (void)fd;
-    if (slirp->sockets)
-        slirp->sockets--;
+    (void)opaque;
+    if (fd >= 0 && (size_t)fd < sockets.room && sockets.is_open[fd]) {
+        sockets.is_open[fd] = 0;
+        sockets.count--;
+    }
 }
 
 /* A buffer has room again: the thread looks at all sockets before it waits anyway. */
@@ -134,48 +158,43 @@ static const SlirpCb callbacks = {
 
 /* ---- From the guest ------------------------------------------------------------------------------- */
 
-/* Does the frame begin a connection, or may it (UDP, and ICMP, which has sockets too)? */
-static bool may_need_socket(const uint8_t *frame, size_t length)
+/* libslirp's connections with a guestfwd that this process serves have buffers, and no socket. */
+static unsigned unseen_connections(struct netdev_slirp *slirp)
 {
-    bool ipv4 = frame[12] == 0x08 && frame[13] == 0x00, ipv6 = frame[12] == 0x86 && frame[13] == 0xdd;
-    size_t header = ipv4 && length > 14 ? 14 + (frame[14] & 0x0fu) * 4 : 14 + 40;
-    if ((!ipv4 && !ipv6) || length < header + 14)
-        return false;
-    uint8_t protocol = ipv4 ? frame[23] : frame[20];
-    return protocol != 6 || (frame[header + 13] & 0x12) == 0x02; /* SYN without ACK */
+    unsigned count = 0;
+    char *text = slirp_connection_info(slirp->slirp);
+    for (const char *at = text; at && (at = strstr(at, "TCP[")); at++)
+        count++;
+    free(text);
+    return count;
 }
 
-static bool is_fragment(const uint8_t *frame, size_t length)
+/* Is there still room for what the packet may cost? */
+static bool affordable(struct netdev_slirp *slirp, const struct net_packet *packet)
 {
-    return length >= 14 + 20 && frame[12] == 0x08 && frame[13] == 0x00 && ((frame[20] & 0x3f) || frame[21]);
-}
-
-/* Is there still room for what the frame may cost? */
-static bool affordable(struct netdev_slirp *slirp, const uint8_t *frame, size_t length)
-{
-    if (slirp->sockets >= slirp->sockets_max && may_need_socket(frame, length)) {
-        LOG_GUEST("user network: the guest has %u connections; another one is refused", slirp->sockets);
-        return false;
+    unsigned count = sockets.count;
+    if (packet->tcp_syn && slirp_streams_know(slirp, packet)) {
+        unsigned own = unseen_connections(slirp);
+        count = own > count ? own : count;
     }
-    if (!is_fragment(frame, length))
+    if (!packet->opens || count < sockets.limit)
         return true;
-    int64_t second = now_ns() / 1000000000;
-    if (second != slirp->fragment_second) {
-        slirp->fragment_second = second;
-        slirp->fragments = 0;
-    }
-    slirp->fragments += length;
-    if (slirp->fragments <= SLIRP_FRAGMENTS_SECOND)
-        return true;
-    LOG_GUEST("user network: too many fragments of IP packets; one is dropped");
+    LOG_GUEST("user network: there are %u connections, as many as may be; another one is refused", count);
     return false;
 }
 
 static void net_send(struct netdev *netdev, const uint8_t *frame, size_t length)
 {
     struct netdev_slirp *slirp = (struct netdev_slirp *)netdev;
-    if (length >= NETDEV_ETHERNET_HEADER && affordable(slirp, frame, length))
-        slirp_input(slirp->slirp, frame, (int)length);
+    struct net_packet packet;
+    const char *fault;
+    if (!net_guard_pass(slirp->guard, frame, length, now_ms(), &packet, &fault)) {
+        if (fault)
+            LOG_GUEST("user network: dropped: %s", fault);
+        return;
+    }
+    if (affordable(slirp, &packet))
+        slirp_input(slirp->slirp, packet.frame, (int)packet.length);
 }
 
 /* ---- The thread ----------------------------------------------------------------------------------- */
@@ -205,6 +224,19 @@ int slirp_poll_add(struct netdev_slirp *slirp, int fd, short events)
     return (int)slirp->fd_count++;
 }
 
+static bool is_listener(int fd)
+{
+    int listens = 0;
+    socklen_t length = sizeof(listens);
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
+}
+
+/* No more connections, or no descriptor for one: who waits at a forwarded port waits on. */
+static bool accept_later(const struct netdev_slirp *slirp)
+{
+    return sockets.count >= sockets.limit || slirp->accept_at > now_ms();
+}
+
 static int on_add_poll(int fd, int events, void *opaque)
 {
     struct netdev_slirp *slirp = opaque;
@@ -215,13 +247,34 @@ static int on_add_poll(int fd, int events, void *opaque)
         wanted |= events & SLIRP_POLL_IN ? POLLIN : 0;
         wanted |= events & SLIRP_POLL_PRI ? POLLPRI : 0;
     }
+    if (wanted == POLLIN && accept_later(slirp) && is_listener(fd)) {
+        slirp->accept_waits = true;
+        return -1;
+    }
     /* Not at all in the set: poll() would report hang-ups without end. */
     return wanted ? slirp_poll_add(slirp, fd, wanted) : -1;
 }
 
+/* Whether libslirp can accept now: without a descriptor it would try again and again. */
+static bool can_accept(struct netdev_slirp *slirp)
+{
+    if (accept_later(slirp))
+        return false;
+    int fd = fcntl(slirp->event, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    slirp->accept_at = now_ms() + SLIRP_ACCEPT_MS;
+    if (!slirp->accept_failed)
+        log_warn("user network: connections to forwarded ports wait: %s", strerror(errno));
+    slirp->accept_failed = true;
+    return false;
+}
+
 static int on_get_revents(int index, void *opaque)
 {
-    const struct netdev_slirp *slirp = opaque;
+    struct netdev_slirp *slirp = opaque;
     static const struct {
         short poll;
         int slirp;
@@ -233,8 +286,15 @@ static int on_get_revents(int index, void *opaque)
     int revents = 0;
     if (index < 0 || (unsigned)index >= slirp->fd_count)
         return 0;
+    const struct pollfd *at = &slirp->fds[index];
+    /* libslirp takes an error for something to read, and ends the program where it has no room for it: a
+     * socket that was only to be written gets to know of the error by writing. */
+    if (!(at->events & POLLIN))
+        return at->revents & (POLLOUT | POLLERR | POLLHUP) ? SLIRP_POLL_OUT : 0;
     for (unsigned n = 0; n < sizeof(bits) / sizeof(bits[0]); n++)
-        revents |= slirp->fds[index].revents & bits[n].poll ? bits[n].slirp : 0;
+        revents |= at->revents & bits[n].poll ? bits[n].slirp : 0;
+    if (revents && at->events == POLLIN && is_listener(at->fd) && !can_accept(slirp))
+        return 0;
     return revents;
 }
 
@@ -261,12 +321,15 @@ static int fill(struct netdev_slirp *slirp)
 {
     uint32_t timeout = UINT32_MAX;
     slirp->fd_count = 0;
+    slirp->accept_waits = false;
     slirp_poll_add(slirp, slirp->event, POLLIN);
     slirp_streams_fill(slirp);
     unsigned own = slirp->fd_count;
     slirp_pollfds_fill(slirp->slirp, &timeout, on_add_poll, slirp);
     if (timeout >= SLIRP_IDLE_MS && slirp->fd_count == own)
         timeout = INT32_MAX;
+    if (slirp->accept_waits && timeout > SLIRP_ACCEPT_MS)
+        timeout = SLIRP_ACCEPT_MS;
     timeout = run_timers(slirp, timeout);
     return timeout >= INT32_MAX ? -1 : (int)timeout;
 }
@@ -336,6 +399,7 @@ static void slirp_destroy(struct netdev *netdev)
     if (slirp->event >= 0)
         close(slirp->event);
     free(slirp->fds);
+    net_guard_destroy(slirp->guard);
     netdev_fini(netdev);
     free(slirp);
 }
@@ -372,10 +436,17 @@ static bool slirp_start(struct netdev_slirp *slirp, const struct netdev_slirp_co
     if (!slirp_parse_config(config, &parsed, error))
         return false;
     parsed.version = SLIRP_CONFIG_VERSION;
+    struct net_guard_config guard;
+    memcpy(guard.host6, &parsed.vhost6, sizeof(guard.host6));
+    memcpy(guard.dns6, &parsed.vnameserver6, sizeof(guard.dns6));
+    slirp->guard = net_guard_create(&guard);
+    if (!slirp->guard)
+        return error_set(error, "user network: out of memory");
     slirp->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (slirp->event < 0)
         return error_set(error, "user network: cannot make an event descriptor: %s", strerror(errno));
     slirp_lock();
+    sockets.limit = sockets_limit();
     slirp->slirp = slirp_new(&parsed, &callbacks, slirp);
     bool ok = slirp->slirp ? slirp_add_rules(slirp, config, error)
                            : error_set(error, "user network: libslirp %s refuses the configuration",
@@ -395,7 +466,6 @@ struct netdev *netdev_slirp_create(const struct netdev_slirp_config *config, str
     slirp->netdev.takes_large_tcp = true;
     slirp->netdev.checksums_right = true;
     slirp->event = -1;
-    slirp->sockets_max = sockets_limit();
     if (slirp_start(slirp, config, error))
         return &slirp->netdev;
     slirp_destroy(&slirp->netdev);

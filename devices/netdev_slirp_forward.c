@@ -133,6 +133,15 @@ void slirp_streams_fill(struct netdev_slirp *slirp)
     }
 }
 
+bool slirp_streams_know(const struct netdev_slirp *slirp, const struct net_packet *packet)
+{
+    for (const struct slirp_stream *stream = slirp->streams; stream; stream = stream->next) {
+        if (memcmp(&stream->address, packet->to, 4) == 0 && stream->port == (int)packet->to_port)
+            return true;
+    }
+    return false;
+}
+
 static void stream_close(struct slirp_stream *stream, const char *why)
 {
     log_warn("user network: the server behind the guestfwd at port %d is gone: %s", stream->port, why);

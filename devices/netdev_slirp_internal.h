@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <slirp/libslirp.h>
 
+#include "devices/net_guard.h"
 #include "devices/netdev_slirp.h"
 
 struct slirp_timer {
@@ -46,9 +47,9 @@ struct netdev_slirp {
     struct slirp_stream *streams;
     struct pollfd *fds;
     unsigned fd_count, fd_room;
-    unsigned sockets, sockets_max; /* of the guest's connections */
-    int64_t fragment_second;       /* when `fragments` began to count */
-    size_t fragments;              /* bytes of IP fragments in that second */
+    struct net_guard *guard;
+    int64_t accept_at; /* ms; before that no connection is accepted */
+    bool accept_waits, accept_failed;
 };
 
 /* libslirp has state that all of its networks share, so one lock covers all calls into it. */
@@ -62,6 +63,8 @@ bool slirp_add_rules(struct netdev_slirp *slirp, const struct netdev_slirp_confi
                      struct error *error);
 void slirp_streams_close(struct netdev_slirp *slirp);
 void slirp_streams_fill(struct netdev_slirp *slirp);
+/* Whether one of the streams is where the packet goes. */
+bool slirp_streams_know(const struct netdev_slirp *slirp, const struct net_packet *packet);
 void slirp_streams_poll(struct netdev_slirp *slirp);
 /* netdev_slirp.c: adds to the poll set; returns the index, -1 where there is no memory. */
 int slirp_poll_add(struct netdev_slirp *slirp, int fd, short events);
