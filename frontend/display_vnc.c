@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The VNC server; see display_vnc.h. Its thread waits for the viewers' sockets and for an eventfd that the
- * display's wake() writes to. The library sends from a copy of the picture that is this thread's own; what
- * changed is copied into it at most every FRAME_MS, and only while somebody looks.
+ * The VNC server; see display_vnc.h. Its thread waits for what viewers send (display_vnc_relay.h) and for an
+ * eventfd that the display's wake() writes to. The library sends from a copy of the picture that is this
+ * thread's own; what changed is copied into it at most every FRAME_MS, and only while somebody looks.
  *
- * All of libvncserver is called from this thread, once it runs.
+ * All of libvncserver is called from this thread, once it runs. The lock is for the password, which a
+ * monitor's thread may set.
  */
 #include "frontend/display_vnc.h"
 
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <linux/input-event-codes.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <rfb/rfb.h>
 #include <signal.h>
@@ -19,11 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/select.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "frontend/display_vnc_keys.h"
+#include "frontend/display_vnc_relay.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -31,12 +33,18 @@
 #define POLL_MAX_MS 128u
 #define NEVER       UINT64_MAX
 #define FIRST_PORT  5900
+#define CHALLENGE   16 /* bytes */
 
 struct vnc {
     struct vnc_config config;
-    char title[128];
+    char title[128], name[320];
     struct display_view view;
+    struct vnc_relay *relay;
     pthread_t thread;
+    pthread_mutex_t lock;
+    char password[VNC_PASSWORD_MAX + 1];
+    bool has_password;
+    time_t password_ends; /* CLOCK_REALTIME; 0: never */
     int wake_fd;
     atomic_bool stop;
     rfbScreenInfoPtr screen;
@@ -143,6 +151,8 @@ static void on_pointer(int mask, int x, int y, rfbClientPtr client)
 static void on_gone(rfbClientPtr client)
 {
     struct vnc *vnc = of_client(client);
+    if (client->clientData)
+        vnc_viewer_gone(client->clientData);
     vnc->viewers--;
     if (!vnc->viewers)
         on_release_all(client);
@@ -155,6 +165,45 @@ static enum rfbNewClientAction on_viewer(rfbClientPtr client)
     of_client(client)->viewers++;
     client->clientGoneHook = on_gone;
     return RFB_CLIENT_ACCEPT;
+}
+
+static void take_viewers(struct vnc *vnc)
+{
+    struct vnc_viewer *viewer;
+    for (int fd; (fd = vnc_relay_take(vnc->relay, &viewer)) >= 0;) {
+        rfbClientPtr client = rfbNewClient(vnc->screen, fd);
+        if (client)
+            client->clientData = viewer;
+        else
+            vnc_viewer_gone(viewer);
+    }
+}
+
+/* No picture is made for a viewer that has not taken the last ones. */
+static void hold_slow_viewers(struct vnc *vnc)
+{
+    rfbClientIteratorPtr iterator = rfbGetClientIterator(vnc->screen);
+    for (rfbClientPtr client; (client = rfbClientIteratorNext(iterator)) != NULL;)
+        client->onHold = vnc_viewer_is_slow(client->clientData) ? TRUE : FALSE;
+    rfbReleaseClientIterator(iterator);
+}
+
+/* The challenge, encrypted with the password, against what the viewer made of it (RFC 6143 section 7.2.2). */
+static rfbBool check_password(rfbClientPtr client, const char *response, int length)
+{
+    struct vnc *vnc = of_client(client);
+    char password[VNC_PASSWORD_MAX + 1];
+    uint8_t expected[CHALLENGE], different = 0;
+    pthread_mutex_lock(&vnc->lock);
+    bool valid = vnc->has_password && (!vnc->password_ends || time(NULL) < vnc->password_ends);
+    memcpy(password, vnc->password, sizeof(password));
+    pthread_mutex_unlock(&vnc->lock);
+    memcpy(expected, client->authChallenge, CHALLENGE);
+    rfbEncryptBytes(expected, password);
+    for (int n = 0; length == CHALLENGE && n < CHALLENGE; n++)
+        different |= (uint8_t)(expected[n] ^ (uint8_t)response[n]);
+    explicit_bzero(password, sizeof(password));
+    return valid && length == CHALLENGE && !different;
 }
 
 /* A viewer's window has another size. The picture changes when the guest follows. */
@@ -296,13 +345,18 @@ static void on_wake(void *opaque)
 
 static void wait_for_something(struct vnc *vnc, int ms)
 {
-    fd_set ready = vnc->screen->allFds;
-    uint64_t count;
-    int last = vnc->screen->maxFd > vnc->wake_fd ? vnc->screen->maxFd : vnc->wake_fd;
-    struct timeval time = { ms / 1000, ms % 1000 * 1000 };
-    FD_SET(vnc->wake_fd, &ready);
-    if (select(last + 1, &ready, NULL, NULL, ms < 0 ? NULL : &time) > 0 && FD_ISSET(vnc->wake_fd, &ready) &&
-        read(vnc->wake_fd, &count, sizeof(count)) == sizeof(count))
+    struct pollfd fds[1 + VNC_VIEWERS_MAX];
+    unsigned count = 0;
+    uint64_t times;
+    fds[count++] = (struct pollfd){ .fd = vnc->wake_fd, .events = POLLIN };
+    rfbClientIteratorPtr iterator = rfbGetClientIterator(vnc->screen);
+    for (rfbClientPtr client; (client = rfbClientIteratorNext(iterator)) != NULL;) {
+        if (count <= VNC_VIEWERS_MAX && !client->onHold)
+            fds[count++] = (struct pollfd){ .fd = client->sock, .events = POLLIN };
+    }
+    rfbReleaseClientIterator(iterator);
+    if (poll(fds, count, ms) > 0 && fds[0].revents &&
+        read(vnc->wake_fd, &times, sizeof(times)) == sizeof(times))
         vnc->changed = true;
 }
 
@@ -310,6 +364,8 @@ static void *vnc_thread(void *opaque)
 {
     struct vnc *vnc = opaque;
     while (!atomic_load(&vnc->stop)) {
+        take_viewers(vnc);
+        hold_slow_viewers(vnc);
         rfbProcessEvents(vnc->screen, 0);
         int ms = do_what_is_due(vnc);
         if (!vnc->marked) /* else there is something to send first */
@@ -326,35 +382,64 @@ static void no_log(const char *format, ...)
     (void)format;
 }
 
-/* HOST of HOST:N as an IPv4 address; the library has no more than one of either kind. */
-static bool resolve(const char *address, in_addr_t *host, int *port, struct error *error)
+/* Where [HOST]:N is: the first address of HOST. The caller frees *found. */
+static bool resolve(const struct vnc *vnc, struct addrinfo **found, struct error *error)
 {
-    char name[256];
-    const char *colon = strrchr(address, ':');
+    char host[256], port[16];
+    const char *address = vnc->config.address, *colon = strrchr(address, ':');
     size_t length = colon ? (size_t)(colon - address) : 0;
-    struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *found = NULL;
-    *port = FIRST_PORT + (colon ? atoi(colon + 1) : 0);
-    *host = htonl(INADDR_LOOPBACK);
-    if (!length)
-        return true;
-    if (length >= sizeof(name))
-        return error_set(error, "-vnc %s: the host's name is too long", address);
-    memcpy(name, address, length);
-    name[length] = 0;
-    int status = getaddrinfo(name, NULL, &hints, &found);
-    if (status)
-        return error_set(error, "-vnc %s: %s: %s", address, name, gai_strerror(status));
-    *host = ((struct sockaddr_in *)(void *)found->ai_addr)->sin_addr.s_addr;
-    freeaddrinfo(found);
-    return true;
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+    if (length >= sizeof(host))
+        return error_set(error, "%s: the host's name is too long", vnc->name);
+    memcpy(host, address, length);
+    host[length] = 0;
+    bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']'; /* an IPv6 address */
+    if (bracketed)
+        host[length - 1] = 0;
+    snprintf(port, sizeof(port), "%d", FIRST_PORT + (colon ? atoi(colon + 1) : 0));
+    int status = getaddrinfo(length ? host + bracketed : "127.0.0.1", port, &hints, found);
+    return status == 0 || error_set(error, "%s: %s: %s", vnc->name, host, gai_strerror(status));
 }
 
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+    return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == 127;
+}
+
+/* Where others reach it, everybody may look and type who comes, unless there is a password. */
+static bool may_listen(const struct vnc *vnc, const struct sockaddr *address, struct error *error)
+{
+    return vnc->config.password || vnc->config.insecure || is_loopback(address) ||
+           error_set(error,
+                     "%s: other computers reach that address, and there is no password; add password=on (and "
+                     "set it in the monitor, or with password-secret=), or insecure=on",
+                     vnc->name);
+}
+
+static bool listen_for_viewers(struct vnc *vnc, struct error *error)
+{
+    struct addrinfo *found;
+    if (!resolve(vnc, &found, error))
+        return false;
+    struct vnc_relay_config config = {
+        .name = vnc->name,
+        .address = found->ai_addr,
+        .address_length = found->ai_addrlen,
+        .password = vnc->config.password,
+        .wake = on_wake,
+        .opaque = vnc,
+    };
+    if (may_listen(vnc, found->ai_addr, error))
+        vnc->relay = vnc_relay_start(&config, error);
+    freeaddrinfo(found);
+    return vnc->relay != NULL;
+}
+
+/* The library opens no socket of its own. */
 static bool make_screen(struct vnc *vnc, struct error *error)
 {
-    in_addr_t host;
-    int port;
-    if (!resolve(vnc->config.address, &host, &port, error))
-        return false;
     struct display_frame frame = display_lock(vnc->config.display, NULL);
     int width = (int)frame.width, height = (int)frame.height;
     display_unlock(vnc->config.display);
@@ -364,14 +449,14 @@ static bool make_screen(struct vnc *vnc, struct error *error)
     if (screen)
         screen->frameBuffer = calloc((size_t)width * (size_t)height, 4);
     if (!screen || !screen->frameBuffer)
-        return error_set(error, "-vnc %s: out of memory", vnc->config.address);
+        return error_set(error, "%s: out of memory", vnc->name);
     screen->screenData = vnc;
     screen->serverFormat.redShift = 16;
     screen->serverFormat.greenShift = 8;
     screen->serverFormat.blueShift = 0;
     screen->desktopName = vnc->title;
-    screen->listenInterface = host;
-    screen->port = port;
+    screen->autoPort = FALSE;
+    screen->port = 0;
     screen->ipv6port = 0;
     screen->alwaysShared = TRUE;
     screen->deferUpdateTime = 0;
@@ -382,10 +467,10 @@ static bool make_screen(struct vnc *vnc, struct error *error)
     screen->ptrAddEvent = on_pointer;
     screen->newClientHook = on_viewer;
     screen->setDesktopSizeHook = on_desktop_size;
+    screen->authPasswdData = vnc->config.password ? vnc : NULL;
+    screen->passwordCheck = check_password;
     rfbInitServer(screen);
-    return screen->listenSock >= 0 ||
-           error_set(error, "-vnc %s: port %d cannot be listened on (is it in use?)", vnc->config.address,
-                     port);
+    return true;
 }
 
 static bool start_thread(struct vnc *vnc, struct error *error)
@@ -396,8 +481,7 @@ static bool start_thread(struct vnc *vnc, struct error *error)
     int status = thread_create(&vnc->thread, THREAD_HOST, vnc_thread, vnc);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status)
-        return error_set(error, "-vnc %s: cannot start its thread: %s", vnc->config.address,
-                         strerror(status));
+        return error_set(error, "%s: cannot start its thread: %s", vnc->name, strerror(status));
     pthread_setname_np(vnc->thread, "vnc");
     return true;
 }
@@ -409,8 +493,12 @@ static void free_all(struct vnc *vnc)
         free(vnc->screen->frameBuffer);
         rfbScreenCleanup(vnc->screen);
     }
+    if (vnc->relay)
+        vnc_relay_stop(vnc->relay); /* libvncserver has let all viewers go */
     if (vnc->wake_fd >= 0)
         close(vnc->wake_fd);
+    explicit_bzero(vnc->password, sizeof(vnc->password));
+    pthread_mutex_destroy(&vnc->lock);
     free(vnc);
 }
 
@@ -422,6 +510,8 @@ static struct vnc *vnc_start(const struct vnc_config *config, struct error *erro
         return NULL;
     }
     vnc->config = *config;
+    pthread_mutex_init(&vnc->lock, NULL);
+    snprintf(vnc->name, sizeof(vnc->name), "-vnc %s", config->address);
     snprintf(vnc->title, sizeof(vnc->title), "Rvive%s%s%s", config->title ? " (" : "",
              config->title ? config->title : "", config->title ? ")" : "");
     vnc->last_x = vnc->last_y = -1;
@@ -429,11 +519,11 @@ static struct vnc *vnc_start(const struct vnc_config *config, struct error *erro
     vnc->poll_ms = FRAME_MS;
     vnc->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (vnc->wake_fd < 0) {
-        error_set(error, "-vnc %s: cannot make an event descriptor: %s", config->address, strerror(errno));
+        error_set(error, "%s: cannot make an event descriptor: %s", vnc->name, strerror(errno));
         free_all(vnc);
         return NULL;
     }
-    if (!make_screen(vnc, error)) {
+    if (!make_screen(vnc, error) || !listen_for_viewers(vnc, error)) {
         free_all(vnc);
         return NULL;
     }
@@ -455,4 +545,20 @@ static void vnc_stop(struct vnc *vnc)
     free_all(vnc);
 }
 
-const struct vnc_ops rvive_vnc_ops = { vnc_start, vnc_stop };
+static void vnc_set_password(struct vnc *vnc, const char *password)
+{
+    pthread_mutex_lock(&vnc->lock);
+    vnc->has_password = password && *password;
+    memset(vnc->password, 0, sizeof(vnc->password));
+    memcpy(vnc->password, password ? password : "", password ? strnlen(password, VNC_PASSWORD_MAX) : 0);
+    pthread_mutex_unlock(&vnc->lock);
+}
+
+static void vnc_expire_password(struct vnc *vnc, time_t when)
+{
+    pthread_mutex_lock(&vnc->lock);
+    vnc->password_ends = when;
+    pthread_mutex_unlock(&vnc->lock);
+}
+
+const struct vnc_ops rvive_vnc_ops = { vnc_start, vnc_stop, vnc_set_password, vnc_expire_password };

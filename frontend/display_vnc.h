@@ -6,21 +6,31 @@
 #ifndef FRONTEND_DISPLAY_VNC_H
 #define FRONTEND_DISPLAY_VNC_H
 
+#include <time.h>
+
 #include "devices/display.h"
+
+#define VNC_PASSWORD_MAX 8 /* bytes; the protocol knows no more of a longer one */
 
 struct vnc;
 struct vnc_config {
     struct display *display; /* borrowed */
     const char *address;     /* [HOST]:N: TCP port 5900 + N; without HOST on the loopback interface only */
     const char *title;       /* NULL: none */
+    bool password;           /* viewers need one; nobody gets in before it is set */
+    bool insecure;           /* other computers may reach it without one */
 };
 
 /* What the module rvive-vnc exports. */
 struct vnc_ops {
-    /* NULL and *error where the address cannot be had. Viewers need no password. */
+    /* NULL and *error where the address cannot be had, or is one that is not to be had without a password. */
     struct vnc *(*start)(const struct vnc_config *config, struct error *error);
     /* Disconnects all viewers. */
     void (*stop)(struct vnc *vnc);
+    /* From now on, for new viewers. NULL or "": nobody gets in. Any thread. */
+    void (*set_password)(struct vnc *vnc, const char *password);
+    /* When (CLOCK_REALTIME; 0: never) it ends to be one. Any thread. */
+    void (*expire_password)(struct vnc *vnc, time_t when);
 };
 #define VNC_MODULE "rvive-vnc"
 #define VNC_SYMBOL "rvive_vnc_ops"

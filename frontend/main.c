@@ -108,7 +108,7 @@ static int run_machine(struct options *options, struct error *error)
         return fail(error);
     }
     screen_attach(screen, machine);
-    struct monitors *monitors = monitors_create(options, machine);
+    struct monitors *monitors = monitors_create(options, machine, screen);
     atomic_store(&running, machine);
     int early = atomic_load(&quit_signal);
     if (early)

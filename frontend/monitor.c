@@ -150,6 +150,7 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
     *call = (struct monitor_call){
         .machine = monitor->owner->machine,
         .options = monitor->owner->options,
+        .screen = monitor->owner->screen,
         .hart = &monitor->hart,
         .powerdown = on_powerdown,
         .opaque = monitor->owner,
@@ -163,6 +164,7 @@ static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FIL
     struct monitor_call call = {
         .machine = monitors->machine,
         .options = monitors->options,
+        .screen = monitors->screen,
         .hart = &hart,
         .powerdown = on_powerdown,
         .opaque = monitors,
@@ -232,13 +234,15 @@ static bool monitor_open(struct monitors *monitors, const struct options_monitor
     return true;
 }
 
-struct monitors *monitors_create(const struct options *options, struct machine *machine)
+struct monitors *monitors_create(const struct options *options, struct machine *machine,
+                                 struct screen *screen)
 {
     struct monitors *monitors = calloc(1, sizeof(*monitors));
     if (!monitors)
         return NULL;
     monitors->machine = machine;
     monitors->options = options;
+    monitors->screen = screen;
     monitors->listener = (struct machine_listener){ .notice = on_notice, .opaque = monitors };
     return monitors;
 }

@@ -15,8 +15,11 @@
 
 struct monitors;
 
-/* NULL where memory is short. */
-struct monitors *monitors_create(const struct options *options, struct machine *machine);
+struct screen;
+
+/* NULL where memory is short. All are borrowed, until monitors_close(). */
+struct monitors *monitors_create(const struct options *options, struct machine *machine,
+                                 struct screen *screen);
 /* Opens all monitors of the command line; before machine_run(). False, with *error filled. */
 bool monitors_open(struct monitors *monitors, struct error *error);
 /* Ends them, after machine_run() and before machine_destroy(). NULL is none. */

@@ -21,6 +21,7 @@
 struct monitor_call {
     struct machine *machine;
     const struct options *options;
+    struct screen *screen;
     unsigned *hart;                  /* the one that is meant where none is named; the cpu command sets it */
     struct json_object *arguments;   /* an object */
     struct json_object *result;      /* by run(); NULL: nothing to say */
@@ -75,6 +76,8 @@ monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus
 /* monitor_devices.c */
 monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev;
 monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, monitor_print_chardev;
+/* monitor_vnc.c */
+monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc;
 /* monitor_memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols;
 monitor_print_fn monitor_print_mem;
@@ -143,6 +146,7 @@ struct monitor {
 struct monitors {
     struct machine *machine;
     const struct options *options;
+    struct screen *screen;
     struct machine_listener listener;
     struct monitor *list[OPTIONS_MONITORS_MAX];
     unsigned count;

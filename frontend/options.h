@@ -38,7 +38,10 @@ struct options_screen {
     bool full_screen; /* SDL */
     bool no_close;    /* SDL: window-close=off */
     const char *vnc;  /* [HOST]:N; NULL: none */
-    const char *dump; /* NULL, or where the last picture goes */
+    bool vnc_password;
+    bool vnc_insecure;      /* other computers may come without one */
+    const char *vnc_secret; /* an -object secret; NULL: none */
+    const char *dump;       /* NULL, or where the last picture goes */
 };
 
 /* -sandbox, -run-with */
@@ -161,6 +164,8 @@ struct options {
     unsigned device_count;
     struct options_named rngs[OPTIONS_ITEMS_MAX];
     unsigned rng_count;
+    struct options_named secrets[OPTIONS_ITEMS_MAX]; /* value: =TEXT or @FILE */
+    unsigned secret_count;
     struct options_named chardevs[OPTIONS_ITEMS_MAX];
     unsigned chardev_count;
     struct options_monitor monitors[OPTIONS_MONITORS_MAX];
@@ -258,6 +263,9 @@ extern const struct options_key options_sound_keys[];
 /* Gives each pair to the row with its key; the rows end with {NULL}. `flag` is for messages. */
 bool options_take_pairs(struct options *options, const struct option_pairs *pairs,
                         const struct options_key *rows, void *item, const char *flag, struct error *error);
+/* Reads the secret of an -object secret; its first line, where it stands in a file. */
+bool options_read_secret(const struct options *options, const char *id, char *text, size_t size,
+                         struct error *error);
 /* "-flag VALUE: not one of a, b, c" */
 bool options_bad_value(struct error *error, const char *flag, const char *value, const char *instead);
 void options_print_devices(FILE *out);

@@ -2,6 +2,8 @@
  *
  * -object, -chardev, -serial: what stands behind a device. Disks are in options_drive.c.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "frontend/options.h"
@@ -37,6 +39,50 @@ static bool only_keys(const struct option_pairs *pairs, const char *const *keys,
     return true;
 }
 
+/* As QEMU's: the secret itself (which others see in the list of processes), or a file that holds it. */
+static bool take_secret(struct options *options, const struct option_pairs *pairs, struct error *error)
+{
+    static const char *const keys[] = { "qom-type", "id", "data", "file", "format", NULL };
+    const char *data = option_pairs_get(pairs, "data"), *file = option_pairs_get(pairs, "file");
+    const char *format = option_pairs_get(pairs, "format");
+    if (!only_keys(pairs, keys, "-object secret", "id, data, file, format", error))
+        return false;
+    if (!data == !file)
+        return error_set(error, "-object secret: one of data=TEXT and file=PATH is needed");
+    if (format && strcmp(format, "raw") != 0)
+        return options_bad_value(error, "-object secret,format", format, "raw");
+    char value[4100];
+    if (snprintf(value, sizeof(value), "%c%s", data ? '=' : '@', data ? data : file) >= (int)sizeof(value))
+        return error_set(error, "-object secret: it is too long");
+    struct options_named named = { .id = option_pairs_get(pairs, "id"),
+                                   .value = option_strings_add(&options->strings, value, strlen(value)) };
+    explicit_bzero(value, sizeof(value));
+    if (!named.value)
+        return error_set(error, "-object secret: out of memory");
+    return add_named(options->secrets, &options->secret_count, &named, "-object secret", error);
+}
+
+bool options_read_secret(const struct options *options, const char *id, char *text, size_t size,
+                         struct error *error)
+{
+    const struct options_named *named = options_find_named(options->secrets, options->secret_count, id);
+    if (!named)
+        return error_set(error, "there is no -object secret,id=%s", id);
+    snprintf(text, size, "%s", named->value + 1);
+    if (named->value[0] == '=')
+        return true;
+    FILE *file = fopen(named->value + 1, "re");
+    size_t length = file ? fread(text, 1, size - 1, file) : 0;
+    bool ok = file && !ferror(file);
+    if (!ok)
+        error_set(error, "-object secret,id=%s: %s: %s", id, named->value + 1, strerror(errno));
+    if (file)
+        fclose(file);
+    text[length] = 0;
+    text[strcspn(text, "\r\n")] = 0; /* as an editor ends a file */
+    return ok;
+}
+
 bool options_take_object(struct options *options, const char *argument, struct error *error)
 {
     static const char *const keys[] = { "qom-type", "id", "filename", NULL };
@@ -46,9 +92,11 @@ bool options_take_object(struct options *options, const char *argument, struct e
     const char *type = option_pairs_get(&pairs, "qom-type");
     if (type && strcmp(type, "filter-dump") == 0)
         return options_take_filter_dump(options, &pairs, error);
+    if (type && strcmp(type, "secret") == 0)
+        return take_secret(options, &pairs, error);
     bool builtin = type && strcmp(type, "rng-builtin") == 0;
     if (!builtin && (!type || strcmp(type, "rng-random") != 0))
-        return options_bad_value(error, "-object", type, "rng-random, rng-builtin, filter-dump");
+        return options_bad_value(error, "-object", type, "rng-random, rng-builtin, filter-dump, secret");
     struct options_named named = { .id = option_pairs_get(&pairs, "id"),
                                    .value = option_pairs_get(&pairs, "filename") };
     if (!builtin && !named.value)

@@ -26,7 +26,10 @@ struct screen {
     const struct window_ops *window_ops;
     struct window *window; /* NULL: none */
     const struct vnc_ops *vnc_ops;
-    struct vnc *vnc; /* NULL: none */
+    pthread_mutex_t vnc_lock; /* monitors call while the server comes and goes */
+    struct vnc *vnc;          /* NULL: none */
+    char vnc_password[VNC_PASSWORD_MAX + 1];
+    time_t vnc_password_ends; /* 0: never */
     struct machine *machine;
     struct machine_listener listener;
     struct error *error;
@@ -52,10 +55,12 @@ struct screen *screen_create(const struct options *options, struct error *error)
     }
     const struct options_device *device = find_screen_device(options);
     screen->options = options;
+    pthread_mutex_init(&screen->vnc_lock, NULL);
     screen->display = display_create(device && device->width ? device->width : DEFAULT_WIDTH,
                                      device && device->height ? device->height : DEFAULT_HEIGHT, error);
     if (screen->display)
         return screen;
+    pthread_mutex_destroy(&screen->vnc_lock);
     free(screen);
     return NULL;
 }
@@ -70,6 +75,8 @@ void screen_destroy(struct screen *screen)
     if (!screen)
         return;
     display_destroy(screen->display);
+    pthread_mutex_destroy(&screen->vnc_lock);
+    explicit_bzero(screen->vnc_password, sizeof(screen->vnc_password));
     free(screen);
 }
 
@@ -93,13 +100,88 @@ static void on_closed(void *opaque)
     machine_request_quit(((struct screen *)opaque)->machine, 0);
 }
 
+/* ---- VNC -------------------------------------------------------------------------------------------- */
+
+static bool read_secret(struct screen *screen, struct error *error)
+{
+    char text[256];
+    const char *id = screen->options->screen.vnc_secret;
+    bool ok = !id || (options_read_secret(screen->options, id, text, sizeof(text), error) &&
+                      screen_set_vnc_password(screen, text, error));
+    explicit_bzero(text, sizeof(text));
+    return ok;
+}
+
 static bool open_vnc(struct screen *screen, struct error *error)
 {
-    struct vnc_config config = { screen->display, screen->options->screen.vnc, screen->options->title };
+    const struct options_screen *options = &screen->options->screen;
+    struct vnc_config config = { screen->display, options->vnc, screen->options->title, options->vnc_password,
+                                 options->vnc_insecure };
+    if (!read_secret(screen, error))
+        return false;
     screen->vnc_ops = view_module_load(VNC_MODULE, VNC_SYMBOL, error);
-    screen->vnc = screen->vnc_ops ? screen->vnc_ops->start(&config, error) : NULL;
-    return screen->vnc != NULL;
+    struct vnc *vnc = screen->vnc_ops ? screen->vnc_ops->start(&config, error) : NULL;
+    if (!vnc)
+        return false;
+    if (options->vnc[0] == ':')
+        log_warn("-vnc %s: viewers on this computer only; for others name an address, like -vnc "
+                 "0.0.0.0%s,password=on",
+                 options->vnc, options->vnc);
+    pthread_mutex_lock(&screen->vnc_lock);
+    screen->vnc = vnc;
+    screen->vnc_ops->set_password(vnc, screen->vnc_password);
+    screen->vnc_ops->expire_password(vnc, screen->vnc_password_ends);
+    pthread_mutex_unlock(&screen->vnc_lock);
+    return true;
 }
+
+static void close_vnc(struct screen *screen)
+{
+    pthread_mutex_lock(&screen->vnc_lock);
+    struct vnc *vnc = screen->vnc;
+    screen->vnc = NULL;
+    pthread_mutex_unlock(&screen->vnc_lock);
+    if (vnc)
+        screen->vnc_ops->stop(vnc);
+}
+
+static bool has_vnc_password(const struct screen *screen, struct error *error)
+{
+    const struct options_screen *options = &screen->options->screen;
+    if (!options->vnc)
+        return error_set(error, "there is no VNC server; -vnc starts one");
+    return options->vnc_password ||
+           error_set(error, "viewers need no password; with -vnc %s,password=on they do", options->vnc);
+}
+
+bool screen_set_vnc_password(struct screen *screen, const char *password, struct error *error)
+{
+    if (!has_vnc_password(screen, error))
+        return false;
+    if (strlen(password) > VNC_PASSWORD_MAX)
+        log_warn("-vnc: only the first %u bytes of the password count", VNC_PASSWORD_MAX);
+    pthread_mutex_lock(&screen->vnc_lock);
+    memset(screen->vnc_password, 0, sizeof(screen->vnc_password));
+    memcpy(screen->vnc_password, password, strnlen(password, VNC_PASSWORD_MAX));
+    if (screen->vnc)
+        screen->vnc_ops->set_password(screen->vnc, screen->vnc_password);
+    pthread_mutex_unlock(&screen->vnc_lock);
+    return true;
+}
+
+bool screen_expire_vnc_password(struct screen *screen, time_t when, struct error *error)
+{
+    if (!has_vnc_password(screen, error))
+        return false;
+    pthread_mutex_lock(&screen->vnc_lock);
+    screen->vnc_password_ends = when;
+    if (screen->vnc)
+        screen->vnc_ops->expire_password(screen->vnc, when);
+    pthread_mutex_unlock(&screen->vnc_lock);
+    return true;
+}
+
+/* ---- The window ------------------------------------------------------------------------------------- */
 
 static bool open_window(struct screen *screen, struct error *error)
 {
@@ -178,10 +260,8 @@ void screen_close(struct screen *screen)
 {
     if (screen->window)
         screen->window_ops->destroy(screen->window);
-    if (screen->vnc)
-        screen->vnc_ops->stop(screen->vnc);
+    close_vnc(screen);
     screen->window = NULL;
-    screen->vnc = NULL;
 }
 
 int screen_run(struct screen *screen, struct error *error)

@@ -6,6 +6,8 @@
 #ifndef FRONTEND_SCREEN_H
 #define FRONTEND_SCREEN_H
 
+#include <time.h>
+
 #include "frontend/options.h"
 
 struct screen;
@@ -25,6 +27,10 @@ bool screen_open(struct screen *screen, struct error *error);
 int screen_run(struct screen *screen, struct error *error);
 /* Closes what screen_open() opened, where there was no run. Before the machine's end. */
 void screen_close(struct screen *screen);
+/* What viewers of VNC have to know, of which 8 bytes count (""; nobody gets in), and until when
+ * (CLOCK_REALTIME; 0: for ever). False and *error where there is no server that asks. Any thread. */
+bool screen_set_vnc_password(struct screen *screen, const char *password, struct error *error);
+bool screen_expire_vnc_password(struct screen *screen, time_t when, struct error *error);
 /* After the machine. */
 void screen_destroy(struct screen *screen);
 

@@ -276,6 +276,7 @@ START_TEST(screens)
     parsed("-display sdl -full-screen -vnc 0.0.0.0:3 -screendump x.png");
     ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
     ck_assert_str_eq(options.screen.vnc, "0.0.0.0:3");
+    ck_assert(!options.screen.vnc_password && !options.screen.vnc_insecure);
     ck_assert_str_eq(options.screen.dump, "x.png");
     ck_assert(options.screen.full_screen && !options.screen.software);
 }
@@ -403,7 +404,16 @@ static const struct failing_line failures[] = {
     { "-display sdl,zoom=on", "zoom=on" },
     { "-vnc 1", "-vnc 1" },
     { "-vnc :99999", "-vnc :99999" },
-    { "-vnc :1,password=on", "password=on" },
+    { "-vnc :1,password=maybe", "password" },
+    { "-vnc :1,tls-creds=t", "no TLS" },
+    { "-vnc :1,websocket=on", "websockify" },
+    { "-vnc :1,share=allow-exclusive", "force-shared" },
+    { "-vnc :1,sasl=on", "sasl" },
+    { "-vnc password=on", "[HOST]:N" },
+    { "-object secret,id=s", "data=TEXT" },
+    { "-object secret,id=s,data=x,file=y", "data=TEXT" },
+    { "-object secret,data=x", "id=ID" },
+    { "-object secret,id=s,data=x,format=base64", "base64" },
     { "-device virtio-gpu-device,xres=0", "xres=0" },
     { "-device virtio-gpu-device,yres=8193", "yres=8193" },
     { "-device virtio-keyboard-device,xres=10", "xres=10" },
