@@ -58,6 +58,9 @@ struct chardev {
     /* Who reads instead of `front` from some moment on; see chardev_take_input(). */
     struct chardev_front taker;
     atomic_bool taken; /* set after it */
+    /* It takes commands: a client that turns out to be a web browser (util/peer.h) is disconnected before any
+     * is obeyed. Set before chardev_attach(). */
+    bool refuses_browsers;
 };
 
 /* Connects the front end and starts the flow of input. Called once. */

@@ -19,12 +19,16 @@
 #include <unistd.h>
 
 #include "devices/chardev_stream.h"
+#include "util/log.h"
+
+#define ACCEPT_MS 100u /* until it is tried again where descriptors are short */
 
 struct socket_chardev {
     struct chardev_stream stream; /* first */
     struct io_watch listener;
     int listening, connection; /* descriptors or -1 */
-    char path[108];            /* of a listening Unix socket, removed at the end */
+    bool short_of_descriptors;
+    char path[108]; /* of a listening Unix socket, removed at the end */
 };
 
 struct options {
@@ -56,8 +60,17 @@ static void listener_event(void *opaque, short revents)
     struct socket_chardev *self = opaque;
     (void)revents;
     int fd = accept4(self->listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        /* The client waits in the queue; poll() would tell of it without end. */
+        if (!self->short_of_descriptors)
+            log_warn("a client of a character device waits: %s", strerror(errno));
+        self->short_of_descriptors = true;
+        io_watch_sleep(self->stream.loop, &self->listener, ACCEPT_MS);
+        return;
+    }
     if (fd < 0)
         return;
+    self->short_of_descriptors = false;
     io_watch_set(self->stream.loop, &self->listener, self->listening, 0);
     socket_use(self, fd);
 }
@@ -129,6 +142,11 @@ static int tcp_make(const struct options *options, struct error *error)
     const char *colon = strrchr(options->address, ':');
     if (!colon) {
         error_set(error, "tcp:%s: not HOST:PORT", options->address);
+        return -1;
+    }
+    unsigned port;
+    if (!peer_parse_port(colon + 1, &port)) {
+        error_set(error, "tcp:%s: the port \"%s\" is no number from 0 to 65535", options->address, colon + 1);
         return -1;
     }
     snprintf(host, sizeof(host), "%.*s", (int)(colon - options->address), options->address);

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/log.h"
+
 #define CTRL_A      1
 #define HURRY_TRIES 10    /* of a tenth of a second each */
 #define WRITE_CHUNK 4096u /* PIPE_BUF: after POLLOUT a pipe takes as much without blocking */
@@ -288,6 +290,14 @@ static void input_event(void *opaque, short revents)
         input_end(stream);
         return;
     }
+    if (stream->chardev.refuses_browsers && peer_is_browser(&stream->peer, to, (size_t)n)) {
+        static struct log_site site;
+        if (log_site_allows(&site))
+            log_warn("a web browser has connected to a port that takes commands; it is disconnected");
+        stream->in_count = 0;
+        input_end(stream);
+        return;
+    }
     stream->in_count += stream->escapes ? filter_escapes(stream, to, (size_t)n) : (size_t)n;
     deliver(stream);
 }
@@ -301,6 +311,7 @@ static void input_job(void *opaque)
         return;
     if (fd >= 0 && !stream->opened) {
         stream->opened = true;
+        stream->peer = (struct peer_check){ 0 };
         front_event(stream, CHARDEV_EVENT_OPENED);
     }
     deliver(stream);

@@ -12,6 +12,7 @@
 
 #include "devices/chardev.h"
 #include "util/io_loop.h"
+#include "util/peer.h"
 
 #define STREAM_BUFFER 16384u
 
@@ -33,6 +34,7 @@ struct chardev_stream {
     bool escapes, escaped;
     bool in_monitor; /* keys go to chardev.monitor */
     bool opened;     /* the front end was told so */
+    struct peer_check peer;
     chardev_escape_fn *escape;
     void *escape_opaque;
 

@@ -15,6 +15,7 @@
 
 #include "devices/netdev_slirp_internal.h"
 #include "util/log.h"
+#include "util/peer.h"
 
 #define HOSTFWD_FORM  "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT"
 #define GUESTFWD_FORM "[tcp]:ADDRESS:PORT-cmd:COMMAND, -unix:PATH or -tcp:HOST:PORT"
@@ -33,10 +34,10 @@ static bool next_part(const char **at, char stop, char *part, size_t size)
 
 static bool parse_port(const char *text, int *port)
 {
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
+    unsigned value;
+    bool ok = peer_parse_port(text, &value);
     *port = (int)value;
-    return *text >= '0' && *text <= '9' && !*end && value >= 1 && value <= 65535;
+    return ok && value;
 }
 
 /* "" is any address. */
@@ -221,6 +222,10 @@ static bool add_stream(struct netdev_slirp *slirp, const char *text, const char 
     const char *why;
     if (!next_part(&target, ':', host, sizeof(host)) || !*target)
         return error_set(error, "user network: guestfwd=%s is not of the form " GUESTFWD_FORM, text);
+    int target_port;
+    if (!parse_port(target, &target_port))
+        return error_set(error, "user network: guestfwd=%s: the port \"%s\" is no number from 1 to 65535",
+                         text, target);
     struct slirp_stream *stream = calloc(1, sizeof(*stream));
     if (!stream)
         return error_set(error, "user network: out of memory for guestfwd=%s", text);

@@ -209,10 +209,12 @@ static bool start(struct monitor *monitor, struct error *error)
     monitor->started = true;
     pthread_setname_np(monitor->thread, "monitor");
     struct chardev_front front = { front_can_receive, front_receive, monitor, front_event };
-    if (monitor->owns_chardev)
-        chardev_attach(monitor->chardev, &front);
-    else
+    if (!monitor->owns_chardev) {
         chardev_attach_monitor(monitor->chardev, &front);
+        return true;
+    }
+    monitor->chardev->refuses_browsers = true;
+    chardev_attach(monitor->chardev, &front);
     return true;
 }
 

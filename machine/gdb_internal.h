@@ -14,6 +14,7 @@
 #include "machine/board.h"
 #include "machine/gdb.h"
 #include "machine/gdb_packet.h"
+#include "util/peer.h"
 
 /* A gdb that came while another is attached: it is told so. */
 struct gdb_refused {
@@ -47,6 +48,8 @@ struct gdb {
     pthread_t thread;
     int listen_fd, wake_fd; /* listen_fd -1: stdio */
     char path[108];         /* the socket's, to be removed; "": none */
+    uint64_t accept_at;     /* ms; before that nobody is accepted */
+    bool accept_failed;
     struct gdb_refused refused[GDB_REFUSED_MAX];
     atomic_bool quit;         /* the thread shall end */
     atomic_bool hart_stopped; /* since the last look */
@@ -77,6 +80,7 @@ struct gdb {
     uint64_t runners;                   /* bit n: hart n was let go without a step */
     uint64_t let_go[MACHINE_HARTS_MAX]; /* each hart's instructions then */
     int monitor_hart;                   /* of the machine's monitor commands (cpu N); -1: `hart` */
+    struct peer_check peer;
     struct gdb_parser parser;
     struct gdb_text reply; /* of the packet at hand, not yet framed */
     struct gdb_text out;   /* framed, kept in case gdb wants it again */

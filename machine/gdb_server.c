@@ -26,6 +26,7 @@
 #include "util/thread.h"
 
 #define SEND_SECONDS   10   /* until a gdb that does not read is given up */
+#define ACCEPT_MS      100  /* until it is tried again where descriptors are short */
 #define REFUSE_PACKETS 4    /* answered to a second gdb */
 #define REFUSE_MS      3000 /* until it is let go in any case */
 
@@ -60,6 +61,11 @@ static int listen_tcp(const char *where, const char *host_port, struct error *er
     size_t length = colon ? (size_t)(colon - host_port) : 0;
     if (!colon || length >= sizeof(host) || !colon[1]) {
         error_set(error, "-gdb %s: the port is missing; write tcp::PORT or tcp:HOST:PORT", where);
+        return -1;
+    }
+    unsigned port;
+    if (!peer_parse_port(colon + 1, &port)) {
+        error_set(error, "-gdb %s: the port \"%s\" is no number from 0 to 65535", where, colon + 1);
         return -1;
     }
     memcpy(host, host_port, length);
@@ -256,8 +262,15 @@ static void accept_one(struct gdb *gdb)
 {
     int on = 1, fd = accept4(gdb->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     struct timeval limit = { .tv_sec = SEND_SECONDS };
+    if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        gdb->accept_at = now_ms() + ACCEPT_MS;
+        if (!gdb->accept_failed)
+            log_warn("-gdb: a client waits: %s", strerror(errno));
+        gdb->accept_failed = true;
+    }
     if (fd < 0)
         return;
+    gdb->accept_failed = false;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* fails on unix sockets, which do not wait */
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     catch_up(gdb);
@@ -267,6 +280,7 @@ static void accept_one(struct gdb *gdb)
     }
     gdb->in_fd = gdb->out_fd = fd;
     gdb->no_ack = false;
+    gdb->peer = (struct peer_check){ 0 };
 }
 
 static void take_byte(struct gdb *gdb, uint8_t byte)
@@ -298,6 +312,12 @@ static void take_bytes(struct gdb *gdb)
         return;
     if (length <= 0)
         gdb->closing = true;
+    if (length > 0 && peer_is_browser(&gdb->peer, bytes, (size_t)length)) {
+        static struct log_site site;
+        if (log_site_allows(&site))
+            log_warn("-gdb: a web browser has connected; it is disconnected");
+        gdb->closing = true;
+    }
     for (ssize_t i = 0; i < length && !gdb->closing; i++)
         take_byte(gdb, bytes[i]);
     if (gdb->closing)
@@ -316,11 +336,17 @@ static void look_at_machine(struct gdb *gdb)
         machine_pause(gdb->machine); /* a stop that came with gdb's end: nobody waits for it */
 }
 
+/* No descriptor is left: whoever connects waits in the queue, and poll() is not to tell of it without end. */
+static bool accepts_later(const struct gdb *gdb)
+{
+    return gdb->accept_at > now_ms();
+}
+
 /* Fills the list; returns its length. [0] is wake_fd, [1] gdb or the place where it comes, [2] the other. */
 static unsigned fill_poll(struct gdb *gdb, struct pollfd *fds)
 {
     fds[0] = (struct pollfd){ .fd = gdb->wake_fd, .events = POLLIN };
-    fds[1] = (struct pollfd){ .fd = gdb->listen_fd, .events = POLLIN };
+    fds[1] = (struct pollfd){ .fd = accepts_later(gdb) ? -1 : gdb->listen_fd, .events = POLLIN };
     fds[2] = (struct pollfd){ .fd = gdb->in_fd, .events = POLLIN };
     for (unsigned i = 0; i < GDB_REFUSED_MAX; i++)
         fds[3 + i] = (struct pollfd){ .fd = gdb->refused[i].fd, .events = POLLIN };
@@ -372,7 +398,7 @@ static void *gdb_thread(void *opaque)
     while (!atomic_load(&gdb->quit)) {
         struct pollfd fds[3 + GDB_REFUSED_MAX];
         unsigned count = fill_poll(gdb, fds);
-        if (poll(fds, count, any_refused(gdb) ? 100 : -1) >= 0 || errno == EINTR)
+        if (poll(fds, count, any_refused(gdb) || accepts_later(gdb) ? 100 : -1) >= 0 || errno == EINTR)
             serve(gdb, fds);
     }
     say_goodbye(gdb);

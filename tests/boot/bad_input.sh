@@ -111,6 +111,18 @@ refuses "-foo" $loop -foo
 refuses "-kernle" -kernle loop.bin
 refuses "-gdb" $loop -gdb telnet::1234
 refuses "-gdb" $loop -gdb tcp:1234
+refuses 'the port "99999"' $loop -gdb tcp::99999
+refuses 'the port "65536"' $loop -gdb tcp:localhost:65536
+refuses 'the port "-1"' $loop -gdb tcp::-1
+refuses 'the port "http"' $loop -gdb tcp::http
+refuses 'the port "99999"' -bios none -kernel loop.bin -serial tcp::99999,server,nowait
+refuses 'the port "99999"' $loop -monitor tcp::99999,server,nowait
+refuses 'the port "99999"' $loop -qmp tcp:localhost:99999,server,nowait
+refuses 'the port "70000"' -bios none -kernel loop.bin -chardev socket,id=c,port=70000,host=::1 -serial chardev:c
+refuses "hostfwd=tcp::99999-:22" $loop -nic user,hostfwd=tcp::99999-:22
+refuses "hostfwd=tcp::22-:99999" $loop -nic user,hostfwd=tcp::22-:99999
+refuses 'the port "99999"' $loop -nic user,guestfwd=tcp:10.0.2.100:80-tcp:127.0.0.1:99999
+refuses "at most 59635" $loop -vnc :59636
 refuses "spike" -M spike
 refuses "zdoesnotexist" $loop -cpu rv64,zdoesnotexist=on
 refuses "virtio-blk-devise" $loop -device virtio-blk-devise

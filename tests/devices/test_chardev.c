@@ -331,6 +331,46 @@ START_TEST(test_socket)
 }
 END_TEST
 
+/* A client that comes while there is no descriptor waits for one, and nothing spins meanwhile. */
+START_TEST(test_socket_without_descriptors)
+{
+    struct slow_front front;
+    struct rusage before, after;
+    char path[] = "/tmp/rvive-socket-XXXXXX", description[64];
+    int held[200];
+    unsigned count = 0;
+    close(mkstemp(path));
+    unlink(path);
+    snprintf(description, sizeof(description), "unix:%s,server,nowait", path);
+    struct chardev *chardev = open_ok(description, NULL, NULL);
+    slow_init(&front, chardev, 16);
+    struct rlimit limit = { 100, 100 };
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    while (count < 200 && (held[count] = dup(fd)) >= 0)
+        count++;
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(write(fd, "in", 2), 2);
+    getrusage(RUSAGE_SELF, &before);
+    usleep(1000000);
+    getrusage(RUSAGE_SELF, &after);
+    ck_assert_int_lt((after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 + after.ru_utime.tv_usec -
+                         before.ru_utime.tv_usec +
+                         (after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000000 + after.ru_stime.tv_usec -
+                         before.ru_stime.tv_usec,
+                     100000);
+    ck_assert_uint_eq(slow_drain(&front, chardev), 0);
+    while (count)
+        close(held[--count]);
+    FAKE_WAIT(slow_drain(&front, chardev) == 2);
+    close(fd);
+    chardev_destroy(chardev);
+    slow_destroy(&front);
+}
+END_TEST
+
 START_TEST(test_bad_descriptions)
 {
     static const char *const bad[] = { "",
@@ -338,6 +378,12 @@ START_TEST(test_bad_descriptions)
                                        "file:/nonexistent/x",
                                        "tcp:nocolon",
                                        "tcp:127.0.0.1:1",
+                                       "tcp:127.0.0.1:65536,server,nowait",
+                                       "tcp::99999,server,nowait",
+                                       "tcp::4294967297,server,nowait",
+                                       "tcp::-1,server,nowait",
+                                       "tcp::12x,server,nowait",
+                                       "tcp::,server,nowait",
                                        "unix:/nonexistent/x,server",
                                        "unix:x,serve",
                                        "tcp:" };
@@ -362,6 +408,7 @@ static Suite *suite(void)
     tcase_add_test(c, test_stopped_terminal);
     tcase_add_test(c, test_end_of_input);
     tcase_add_test(c, test_socket);
+    tcase_add_test(c, test_socket_without_descriptors);
     tcase_add_test(c, test_bad_descriptions);
     suite_add_tcase(s, c);
     return s;
