@@ -72,7 +72,7 @@ sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
-    fuzzers="virtio_blk virtio_pci virtio_net virtio_gpu virtio_snd virtio_small 9p qcow2 gdb_packet"
+    fuzzers="virtio_blk virtio_pci virtio_net slirp virtio_gpu virtio_snd virtio_small 9p qcow2 gdb_packet"
     count_step "Fuzzing for a minute each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
