@@ -65,7 +65,9 @@ static int64_t now_ms(void)
 
 static ssize_t on_packet(const void *bytes, size_t length, void *opaque)
 {
-    netdev_deliver(opaque, bytes, length);
+    struct netdev_slirp *slirp = opaque;
+    net_segments_answer(slirp->segments, bytes, length);
+    netdev_deliver(&slirp->netdev, bytes, length);
     return (ssize_t)length;
 }
 
@@ -191,6 +193,10 @@ static void net_send(struct netdev *netdev, const uint8_t *frame, size_t length)
     if (!net_guard_pass(slirp->guard, frame, length, now_ms(), &packet, &fault)) {
         if (fault)
             LOG_GUEST("user network: dropped: %s", fault);
+        return;
+    }
+    if (!net_segments_allow(slirp->segments, packet.frame, packet.length, now_ms())) {
+        LOG_GUEST("user network: dropped: too many TCP segments out of order");
         return;
     }
     if (affordable(slirp, &packet))
@@ -400,6 +406,7 @@ static void slirp_destroy(struct netdev *netdev)
         close(slirp->event);
     free(slirp->fds);
     net_guard_destroy(slirp->guard);
+    net_segments_destroy(slirp->segments);
     netdev_fini(netdev);
     free(slirp);
 }
@@ -440,7 +447,8 @@ static bool slirp_start(struct netdev_slirp *slirp, const struct netdev_slirp_co
     memcpy(guard.host6, &parsed.vhost6, sizeof(guard.host6));
     memcpy(guard.dns6, &parsed.vnameserver6, sizeof(guard.dns6));
     slirp->guard = net_guard_create(&guard);
-    if (!slirp->guard)
+    slirp->segments = net_segments_create();
+    if (!slirp->guard || !slirp->segments)
         return error_set(error, "user network: out of memory");
     slirp->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (slirp->event < 0)

@@ -10,6 +10,7 @@
 #include <slirp/libslirp.h>
 
 #include "devices/net_guard.h"
+#include "devices/net_segments.h"
 #include "devices/netdev_slirp.h"
 
 struct slirp_timer {
@@ -48,6 +49,7 @@ struct netdev_slirp {
     struct pollfd *fds;
     unsigned fd_count, fd_room;
     struct net_guard *guard;
+    struct net_segments *segments;
     int64_t accept_at; /* ms; before that no connection is accepted */
     bool accept_waits, accept_failed;
 };
