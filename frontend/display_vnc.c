@@ -382,7 +382,7 @@ static void no_log(const char *format, ...)
     (void)format;
 }
 
-/* Where [HOST]:N is: the first address of HOST. The caller frees *found. */
+/* Where [HOST]:N is. The caller frees *found. */
 static bool resolve(const struct vnc *vnc, struct addrinfo **found, struct error *error)
 {
     char host[256], port[16];
@@ -418,20 +418,26 @@ static bool may_listen(const struct vnc *vnc, const struct sockaddr *address, st
                      vnc->name);
 }
 
+/* At HOST's first IPv4 address, for that is where viewers look first, or else its first one. */
 static bool listen_for_viewers(struct vnc *vnc, struct error *error)
 {
     struct addrinfo *found;
     if (!resolve(vnc, &found, error))
         return false;
+    const struct addrinfo *best = found;
+    while (best->ai_family != AF_INET && best->ai_next)
+        best = best->ai_next;
+    if (best->ai_family != AF_INET)
+        best = found;
     struct vnc_relay_config config = {
         .name = vnc->name,
-        .address = found->ai_addr,
-        .address_length = found->ai_addrlen,
+        .address = best->ai_addr,
+        .address_length = best->ai_addrlen,
         .password = vnc->config.password,
         .wake = on_wake,
         .opaque = vnc,
     };
-    if (may_listen(vnc, found->ai_addr, error))
+    if (may_listen(vnc, best->ai_addr, error))
         vnc->relay = vnc_relay_start(&config, error);
     freeaddrinfo(found);
     return vnc->relay != NULL;
