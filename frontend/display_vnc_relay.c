@@ -26,6 +26,7 @@
 
 #include "frontend/display_vnc_protocol.h"
 #include "util/log.h"
+#include "util/thread.h"
 
 #define CHUNK         65536u
 #define SLOW_BYTES    (512u << 10)
@@ -465,7 +466,7 @@ static bool start_thread(struct vnc_relay *relay, struct error *error)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = pthread_create(&relay->thread, NULL, relay_thread, relay);
+    int status = thread_create(&relay->thread, THREAD_HOST, relay_thread, relay);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status)
         return error_set(error, "%s: cannot start its thread: %s", relay->config.name, strerror(status));
@@ -503,7 +504,7 @@ void vnc_relay_stop(struct vnc_relay *relay)
     if (relay->has_thread) {
         atomic_store(&relay->stop, true);
         wake_thread(relay);
-        pthread_join(relay->thread, NULL);
+        thread_join(relay->thread);
     }
     for (struct vnc_viewer *viewer = relay->viewers; viewer; viewer = viewer->next) {
         out_flush(viewer);
