@@ -45,16 +45,24 @@ apt_mirrors() {
         sed -n "s|^'\(.*\)/dists/[a-z]*/InRelease'.*|\1|p" | awk '!seen[$0]++'
 }
 
-# apt_private_setup ARCHITECTURE: makes the private apt directories for ARCHITECTURE and fetches the signed package
-# lists. The first mirror that has the suite with a valid signature is taken. Sets apt_dir.
+# apt_private_setup ARCHITECTURE [SUITE]: makes the private apt directories for ARCHITECTURE and fetches the signed package
+# lists of SUITE (the guest's if there is none). The first mirror that has the suite with a valid signature is taken. Sets
+# apt_dir, and apt_source: that mirror as a line of sources.list.
 apt_private_setup() {
+    apt_suite=${2:-$guest_suite}
     apt_dir=$RVIVE_CACHE/apt-$1
-    # Lists of the last day are good enough; older ones may name packages that the mirror has replaced.
-    [ -z "$(find "$apt_dir/ready" -mtime -1 2>/dev/null)" ] || return 0
+    [ "$apt_suite" = $guest_suite ] || apt_dir=$apt_dir-$apt_suite
+    apt_private_lists "$1"
+    apt_source="deb [signed-by=$guest_keyring]$(cut -d']' -f2 "$apt_dir/etc/sources.list")"
+}
+
+# apt_private_lists ARCHITECTURE: the same for apt_dir and apt_suite.
+apt_private_lists() {
     [ -f "$guest_keyring" ] || die "$guest_keyring is missing: install debian-archive-keyring"
     mkdir -p "$apt_dir/etc" "$apt_dir/lists/partial" "$apt_dir/archives/partial"
     : >"$apt_dir/status"
-    # The system's hooks (they clean the system's cache, refresh software catalogues) are none of ours.
+    # The system's hooks (they clean the system's cache, refresh software catalogues) are none of ours. Written each time, since
+    # it has the cache's path, which changes with a checkout that is moved or copied.
     cat >"$apt_dir/apt.conf" <<END
 #clear APT::Update;
 #clear DPkg::Pre-Invoke;
@@ -83,25 +91,27 @@ Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
 Dir::Etc::trustedparts "/dev/null";
 END
+    # Lists of the last day are good enough; older ones may name packages that the mirror has replaced.
+    [ -z "$(find "$apt_dir/ready" -mtime -1 2>/dev/null)" ] || return 0
     mirrors=$(apt_mirrors)
     [ -n "$mirrors" ] || die "the system's apt names no Debian mirror; set RVIVE_MIRROR to one"
     for mirror in $mirrors; do
-        say "Reading the package lists of $guest_suite/$1 from $mirror"
-        echo "deb [arch=$1 target=Packages signed-by=$guest_keyring] $mirror $guest_suite main" >"$apt_dir/etc/sources.list"
-        if apt_private "$1" apt-get $apt_quiet -o APT::Update::Error-Mode=any update >&2; then
+        say "Reading the package lists of $apt_suite/$1 from $mirror"
+        echo "deb [arch=$1 target=Packages signed-by=$guest_keyring] $mirror $apt_suite main" >"$apt_dir/etc/sources.list"
+        if apt-get -c "$apt_dir/apt.conf" $apt_quiet -o APT::Update::Error-Mode=any update >&2; then
             : >"$apt_dir/ready"
             return 0
         fi
     done
-    die "no signed package lists of $guest_suite for $1 from: $(echo "$mirrors" | tr '\n' ' ')(is the network up?)"
+    die "no signed package lists of $apt_suite for $1 from: $(echo "$mirrors" | tr '\n' ' ')(is the network up?)"
 }
 
-# apt_private ARCHITECTURE COMMAND...: runs an apt command on the private directories.
+# apt_private ARCHITECTURE COMMAND...: runs an apt command on the private directories for the guest's suite.
 apt_private() {
-    apt_dir=$RVIVE_CACHE/apt-$1
+    apt_conf=$RVIVE_CACHE/apt-$1/apt.conf
     apt_command=$2
     shift 2
-    "$apt_command" -c "$apt_dir/apt.conf" "$@"
+    "$apt_command" -c "$apt_conf" "$@"
 }
 
 # apt_fetch ARCHITECTURE DIR PACKAGE...: downloads these packages, checked against the signed lists, into DIR.

@@ -38,13 +38,12 @@ else
 fi
 say "Fetching and extracting Debian's packages"
 # Owners and device nodes exist only inside one fakeroot, so the file system is made in it too.
-mirror=$(cut -d']' -f2 "$RVIVE_CACHE/apt-riscv64/etc/sources.list") \
-    top=$top work=$work image=$image packages=$packages keyring=$guest_keyring suite=$guest_suite \
+source=$apt_source top=$top work=$work image=$image packages=$packages suite=$guest_suite \
     size=${RVIVE_ROOTFS_SIZE:-2G} overlay=${RVIVE_ROOTFS_OVERLAY:-} quiet=$extract_quiet log=$extract_log fakeroot sh -eu -c '
         mmdebstrap $quiet --mode=root --variant=extract --architectures=riscv64 \
             --include="?essential" --include="?priority(required)" --include="$packages" \
             --extract-hook="sh \"$top/roms/rootfs-database.sh\" \"\$1\"" \
-            "$suite" "$work/root" "deb [signed-by=$keyring] $mirror" >>"$log" 2>&1 ||
+            "$suite" "$work/root" "$source" >>"$log" 2>&1 ||
             { [ ! -f "$work/log" ] || cat "$work/log" >&2; exit 1; }
         [ -z "$overlay" ] || cp -r "$overlay/." "$work/root/"
         grep -c "^Package:" "$work/root/var/lib/dpkg/status" >"$work/count"
