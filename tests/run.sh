@@ -3,7 +3,9 @@
 # Runs every test: installs the packages that are missing, builds with gcc and with clang and with the sanitizers, fetches
 # the guest and the peers, then the unit tests under the sanitizers and all tests, boots included, on the Release build.
 # Usage: tests/run.sh [--no-sanitizers] [arguments for the main ctest run, such as -R NAME or -L boot]
-# The last line is "N passed, N failed"; the status is 0 only if nothing failed.
+# --no-sanitizers leaves out all builds but the Release one, and what is done with them.
+# What failed and what was skipped, and why, is listed before the last line, which is "N passed, N failed, N skipped"; the
+# status is 0 only if nothing failed.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
@@ -11,8 +13,14 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 sanitizers=yes
 [ "${1:-}" != --no-sanitizers ] || { sanitizers=no && shift; }
 jobs=$(nproc)
-passed=0
-failed=0
+summary=$(mktemp)
+trap 'rm -f "$summary"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# count RESULT NAME: notes that NAME passed, failed or skipped; what follows the name is why.
+count() {
+    echo "$*" >>"$summary"
+}
 
 # count_step NAME COMMAND...: runs a step that passes or fails as a whole.
 count_step() {
@@ -20,9 +28,9 @@ count_step() {
     shift
     say "$step"
     if "$@"; then
-        passed=$((passed + 1))
+        count passed "$step"
     else
-        failed=$((failed + 1))
+        count failed "$step"
         echo "FAILED: $step" >&2
     fi
 }
@@ -50,14 +58,20 @@ run_ctest() {
     rm -f "$results"
     ctest --test-dir "$ctest_in" --output-on-failure --timeout 600 -j "$jobs" --output-junit "$results" "$@" || :
     if [ -f "$results" ]; then
-        total=$(grep -c '<testcase ' "$results" || :)
-        good=$(grep -c '<testcase .*status="run"' "$results" || :)
-        passed=$((passed + good))
-        failed=$((failed + total - good))
+        awk -f "$top/tests/results.awk" "$results" | sed "s|\$| (${ctest_in##*/})|" >>"$summary"
     else
-        failed=$((failed + 1))
-        echo "FAILED: ctest in $ctest_in ran nothing" >&2
+        count failed "ctest in $ctest_in ran nothing"
     fi
+}
+
+# list RESULT TITLE: what ended so, under a title.
+list() {
+    ! grep -q "^$1 " "$summary" || { echo "$2:" && sed -n "s/^$1 /    /p" "$summary"; }
+}
+
+# number RESULT: how many ended so.
+number() {
+    grep -c "^$1 " "$summary" || :
 }
 
 start=$(date +%s)
@@ -85,5 +99,7 @@ say "All tests"
 run_ctest "$top/build" "$@"
 
 say "Took $(($(date +%s) - start)) s"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+list skipped Skipped
+list failed Failed
+echo "$(number passed) passed, $(number failed) failed, $(number skipped) skipped"
+[ "$(number failed)" -eq 0 ]
