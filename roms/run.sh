@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# From a fresh checkout to a shell in Debian 13's own riscv64 kernel: installs the packages that are missing, builds
-# Rvive, fetches the kernel, makes an initramfs and boots it. Each step is skipped when its result is there.
+# From a fresh checkout on a fresh Debian machine (12 or 13) to a shell in Debian 13's own riscv64 kernel: installs the packages
+# that are missing, builds Rvive, fetches the kernel, makes an initramfs and boots it. Each step is skipped when its result is
+# there. tests/fresh.sh shows it on a machine that has nothing.
 # Usage: roms/run.sh [--fetch-only | --build-only | --debian | --screen | --desktop] [more arguments for rvive]
 #   --fetch-only  stop after the packages, the kernel and the initramfs are there
 #   --build-only  stop after that and the build

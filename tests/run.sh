@@ -9,6 +9,7 @@
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
+. "$top/tests/root.sh"
 
 sanitizers=yes
 [ "${1:-}" != --no-sanitizers ] || { sanitizers=no && shift; }
@@ -74,6 +75,18 @@ number() {
     grep -c "^$1 " "$summary" || :
 }
 
+# debian13: the compilers and libraries of Debian 13, where this is another.
+debian13() {
+    debian13_step="Building with clang of Debian 13, and the unit tests there"
+    if grep -q "^VERSION_CODENAME=$guest_suite" /etc/os-release; then
+        say "This is Debian 13: no other root to build in"
+    elif root_possible; then
+        count_step "$debian13_step" sh "$top/tests/debian13.sh"
+    else
+        count skipped "$debian13_step: $root_why"
+    fi
+}
+
 start=$(date +%s)
 sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt" "$top/tests/packages.txt"
 sh "$top/roms/fetch-kernel.sh"
@@ -90,6 +103,7 @@ if [ $sanitizers = yes ]; then
     count_step "Fuzzing for a minute each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    debian13
     say "Tests under ASan and UBSan (all but the boots)"
     run_ctest "$top/build-asan" -LE 'boot|slow' -E '^style_'
 fi
