@@ -35,13 +35,13 @@ expect() {
 everything() {
     expect "console" 3 "$1" "enable=on,arg=prog,arg=times,arg=heap,arg=input,arg=exit,arg=3" "hello
 " <<END
-7 arguments
+6 arguments
 clock goes on: yes, time is right
 heap: yes
 input: hello
 END
     expect "no files" 0 "$1" "arg=prog,arg=write,arg=x,arg=read,arg=/etc/passwd" "" <<END
-6 arguments
+5 arguments
 write x: errno 13
 read /etc/passwd: errno 13
 END
@@ -52,7 +52,7 @@ END
     echo secret >"$work/secret"
     mkfifo "$work/box/pipe"
     expect "files" 0 "$1" "path=$work/box,arg=prog,arg=write,arg=x,arg=read,arg=/x,arg=rename,arg=x,arg=read,arg=renamed,arg=remove,arg=renamed,arg=read,arg=renamed" "" <<END
-14 arguments
+13 arguments
 write x: done
 read /x: 2000 lines, the last is "line 1999", at 5 is 0
 rename x: done
@@ -61,7 +61,7 @@ remove renamed: done
 read renamed: errno 2
 END
     expect "ways out" 0 "$1" "path=$work/box,arg=prog,arg=read,arg=../secret,arg=read,arg=link,arg=read,arg=pipe,arg=remove,arg=../secret,arg=write,arg=../new" "" <<END
-12 arguments
+11 arguments
 read ../secret: errno 13
 read link: errno 13
 read pipe: errno 13
@@ -69,7 +69,7 @@ remove ../secret: failed
 write ../new: errno 13
 END
     expect "raw calls" 0 "$1" "arg=prog,arg=raw" "" <<END
-3 arguments
+2 arguments
 features: length 5, unread 35 of 40, SHFB 3
 closed: 0, again: -1, errno 9
 heap info: right
