@@ -2,8 +2,9 @@
  *
  * Control and status registers: which there are and who may touch them. Each has one small read and one small
  * write function, gathered by csr.def; they live in csr_counter.c (counters and timers), csr_pmp.c,
- * csr_status.c (status, floating point, envcfg, satp) and csr_trap.c. Fields are WARL: a write keeps what is
- * legal and leaves the rest as it was. Reads and writes see RV32 registers as their low 32 bits.
+ * csr_seed.c, csr_status.c (status, floating point, envcfg, satp) and csr_trap.c. Fields are WARL: a write
+ * keeps what is legal and leaves the rest as it was. Reads and writes see RV32 registers as their low 32
+ * bits.
  */
 #include "cpu/csr_internal.h"
 
@@ -54,6 +55,14 @@ bool csr_has_sstc_rv32(const struct hart *hart)
 {
     return csr_has_sstc(hart) && csr_is_rv32(hart);
 }
+bool csr_has_zkr(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Zkr);
+}
+bool csr_has_zkr_rv32(const struct hart *hart)
+{
+    return csr_has_zkr(hart) && csr_is_rv32(hart);
+}
 bool csr_has_pmp(const struct hart *hart)
 {
     return hart->isa.pmp;
@@ -72,6 +81,13 @@ uint64_t csr_read_zero(struct hart *hart, unsigned number)
 void csr_write_ignored(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)hart, (void)number, (void)value;
+}
+
+/* info = 1: only type 0, which says that there is no trigger. */
+uint64_t csr_read_tinfo(struct hart *hart, unsigned number)
+{
+    (void)hart, (void)number;
+    return 1;
 }
 
 /* ---- The table --------------------------------------------------------------------------------------- */
@@ -132,6 +148,8 @@ bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
         return false;
     if (number <= 3)
         return hart->mstatus & MSTATUS_FS;
+    if (number == 0x015) /* seed */
+        return write && csr_seed_allowed(hart);
     if (is_counter(number))
         return counter_enabled(hart, number);
     if (number == 0x180) /* satp */
@@ -169,6 +187,7 @@ void csr_reset(struct hart *hart)
     csr_trap_reset(hart);
     csr_pmp_reset(hart);
     csr_counter_reset(hart);
+    csr_seed_reset(hart);
 }
 
 void csr_legalize(struct hart *hart)
@@ -177,4 +196,5 @@ void csr_legalize(struct hart *hart)
     csr_pmp_legalize(hart);
     csr_status_legalize(hart);
     csr_trap_legalize(hart);
+    csr_seed_legalize(hart);
 }

@@ -51,15 +51,20 @@ void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value);
  * which all writers of menvcfg and stimecmp take. */
 bool csr_sstc_on(const struct hart *hart);
 
+/* Whether the hart's mode may read the entropy source. */
+bool csr_seed_allowed(const struct hart *hart);
+
 /* Reset values of the registers that one file keeps. */
 void csr_counter_reset(struct hart *hart);
 void csr_status_reset(struct hart *hart);
 void csr_trap_reset(struct hart *hart);
 void csr_pmp_reset(struct hart *hart);
+void csr_seed_reset(struct hart *hart);
 
 /* Makes the fields legal that a saved state may have set to anything. */
 void csr_pmp_legalize(struct hart *hart);
 void csr_status_legalize(struct hart *hart);
 void csr_trap_legalize(struct hart *hart);
+void csr_seed_legalize(struct hart *hart);
 
 #endif

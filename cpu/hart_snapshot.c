@@ -19,7 +19,7 @@
     X(scounteren) X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
 /* clang-format on */
 
-#define SECTION_VERSION 1
+#define SECTION_VERSION 2 /* 1 had no mseccfg */
 
 void hart_save(struct hart *hart, struct state_writer *writer)
 {
@@ -39,13 +39,15 @@ void hart_save(struct hart *hart, struct state_writer *writer)
     state_put(writer, "irq_soft", atomic_load(&hart->irq_soft));
     state_put_bytes(writer, "pmpcfg", hart->pmpcfg, sizeof(hart->pmpcfg));
     state_put_bytes(writer, "pmpaddr", hart->pmpaddr, sizeof(hart->pmpaddr));
+    state_put(writer, "mseccfg", hart->mseccfg);
 }
 
 bool hart_load(struct hart *hart, struct state_reader *reader)
 {
     char section[16];
     snprintf(section, sizeof(section), "hart%u", hart->id);
-    if (!state_open(reader, section, SECTION_VERSION))
+    unsigned version = state_open(reader, section, SECTION_VERSION);
+    if (!version)
         return false;
     state_get_bytes(reader, "x", hart->x, 32 * sizeof(hart->x[0]));
     hart->x[0] = 0;
@@ -65,6 +67,7 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     atomic_store(&hart->irq_soft, (unsigned)state_get(reader, "irq_soft", UINT32_MAX));
     state_get_bytes(reader, "pmpcfg", hart->pmpcfg, sizeof(hart->pmpcfg));
     state_get_bytes(reader, "pmpaddr", hart->pmpaddr, sizeof(hart->pmpaddr));
+    hart->mseccfg = version >= 2 ? state_get(reader, "mseccfg", UINT64_MAX) : 0;
     hart->reserve_size = 0;
     csr_legalize(hart);
     tlb_flush_all(hart);

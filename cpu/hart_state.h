@@ -247,7 +247,7 @@ struct hart {
     uint64_t mtvec, mscratch, mepc, mcause, mtval;
     uint64_t stvec, sscratch, sepc, scause, stval;
     uint64_t satp;
-    uint64_t menvcfg, senvcfg;
+    uint64_t menvcfg, senvcfg, mseccfg;
     uint32_t mcounteren, scounteren, mcountinhibit;
     uint64_t cycle_base, instret_base; /* counter = raw + base; inhibited: base alone */
     atomic_uint irq_lines;             /* levels of the inputs, and Sstc's STIP */
@@ -385,5 +385,8 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define ENVCFG_ADUE  (1ull << 61)
 #define ENVCFG_PBMTE (1ull << 62)
 #define ENVCFG_STCE  (1ull << 63)
+
+#define MSECCFG_USEED (1ull << 8)
+#define MSECCFG_SSEED (1ull << 9)
 
 #endif

@@ -45,7 +45,20 @@
     X(Zba, "zba", 1, 1, "address generation")                                                                \
     X(Zbb, "zbb", 1, 1, "basic bit manipulation")                                                            \
     X(Zbc, "zbc", 1, 1, "carry-less multiplication")                                                         \
+    X(Zbkb, "zbkb", 1, 1, "bit manipulation for cryptography")                                               \
+    X(Zbkc, "zbkc", 1, 1, "carry-less multiplication for cryptography")                                      \
+    X(Zbkx, "zbkx", 1, 1, "crossbar permutations")                                                           \
     X(Zbs, "zbs", 1, 1, "single-bit instructions")                                                           \
+    X(Zk, "zk", 0, 0, "Zkn, Zkr and Zkt")                                                                    \
+    X(Zkn, "zkn", 1, 1, "NIST's algorithms: Zbkb, Zbkc, Zbkx, Zknd, Zkne and Zknh")                          \
+    X(Zknd, "zknd", 1, 1, "AES decryption")                                                                  \
+    X(Zkne, "zkne", 1, 1, "AES encryption")                                                                  \
+    X(Zknh, "zknh", 1, 1, "SHA-2")                                                                           \
+    X(Zkr, "zkr", 0, 0, "entropy source")                                                                    \
+    X(Zks, "zks", 1, 1, "ShangMi algorithms: Zbkb, Zbkc, Zbkx, Zksed and Zksh")                              \
+    X(Zksed, "zksed", 1, 1, "SM4")                                                                           \
+    X(Zksh, "zksh", 1, 1, "SM3")                                                                             \
+    X(Zkt, "zkt", 0, 0, "time that does not depend on data")                                                 \
     X(Sstc, "sstc", 1, 1, "supervisor timer compare")                                                        \
     X(Svade, "svade", 0, 0, "page fault where A or D is to be set")                                          \
     X(Svadu, "svadu", 1, 1, "hardware update of A and D")                                                    \
@@ -82,6 +95,8 @@ bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *
 size_t isa_config_string(const struct isa_config *config, char *text, size_t size);
 /* The name of an extension as it stands in riscv,isa-extensions. */
 const char *isa_extension_name(enum isa_extension extension);
+/* The extension that has the ISA_SHARED rows of this one, too: either is enough for them. */
+enum isa_extension isa_sharer(enum isa_extension extension);
 
 /* ---- Instructions --------------------------------------------------------------------------------- */
 
@@ -105,6 +120,7 @@ enum {
     ISA_ALSO_D = 1 << 15,   /* needs D too */
     ISA_ALSO_ZFH = 1 << 16, /* needs Zfh too */
     ISA_EXACT = 1 << 17,    /* has a rounding-mode field that cannot matter: assemblers write 0 */
+    ISA_SHARED = 1 << 18,   /* is in isa_sharer() of its extension, too */
 };
 
 /* Flags of a compressed form: operand values that belong to another form, or are reserved. */
@@ -152,7 +168,9 @@ enum isa_rvc {
     X(fm4, 4)   /* fence */                                                                                  \
     X(pred4, 4)                                                                                              \
     X(succ4, 4)                                                                                              \
-    X(phi7, 7) /* prefetch offset [11:5] */
+    X(phi7, 7)  /* prefetch offset [11:5] */                                                                 \
+    X(bs2, 2)   /* which byte */                                                                             \
+    X(rnum4, 4) /* AES round */
 
 enum isa_field {
 #define X(name, width) ISA_FIELD_##name,
@@ -181,8 +199,8 @@ struct isa_operands {
     uint8_t length;            /* bytes: 2 or 4 */
     uint8_t rd, rs1, rs2, rs3; /* 0..31; 0 where the format has none */
     uint8_t rm;                /* rounding mode as encoded; aq << 1 | rl for atomics */
-    int32_t imm;               /* sign-extended immediate; shamt, CSR number | uimm5 << 16, fence bits */
-    uint32_t bits;             /* as fetched; upper half zero for a compressed one */
+    int32_t imm;   /* sign-extended immediate; shamt, CSR number | uimm5 << 16, fence bits, bs, rnum */
+    uint32_t bits; /* as fetched; upper half zero for a compressed one */
 };
 
 /* Builds the tables. Aborts with a message where isa.def is malformed (two patterns overlap, a pattern has

@@ -24,6 +24,9 @@ const char *isa_extension_name(enum isa_extension extension)
 
 #define BIT(extension) (1ull << ISA_##extension)
 
+#define ZBK (BIT(Zbkb) | BIT(Zbkc) | BIT(Zbkx))
+#define ZKN (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
+
 /* An extension that is on needs all of `needs`. */
 static const struct {
     enum isa_extension extension;
@@ -32,8 +35,33 @@ static const struct {
     { ISA_D, BIT(F) },         { ISA_F, BIT(Zicsr) },    { ISA_Zfh, BIT(F) | BIT(Zfhmin) },
     { ISA_Zfhmin, BIT(F) },    { ISA_Zfa, BIT(F) },      { ISA_Zcb, BIT(C) },
     { ISA_Zacas, BIT(A) },     { ISA_Zawrs, BIT(A) },    { ISA_Zicntr, BIT(Zicsr) },
-    { ISA_Zihpm, BIT(Zicsr) }, { ISA_Sstc, BIT(Zicsr) },
+    { ISA_Zihpm, BIT(Zicsr) }, { ISA_Sstc, BIT(Zicsr) }, { ISA_Zkr, BIT(Zicsr) },
 };
+
+/* Names of several extensions together (Unpriv. "Scalar Cryptography"). Whoever asks for one gets `all`; who
+ * switches it off is also without `own`, which it does not share. One that is not whole is not named. */
+static const struct {
+    enum isa_extension name;
+    uint64_t all, own;
+} groups[] = {
+    { ISA_Zk, ZKN | BIT(Zkn) | BIT(Zkr) | BIT(Zkt), BIT(Zkr) | BIT(Zkt) },
+    { ISA_Zkn, ZKN, BIT(Zknd) | BIT(Zkne) | BIT(Zknh) },
+    { ISA_Zks, ZBK | BIT(Zksed) | BIT(Zksh), BIT(Zksed) | BIT(Zksh) },
+};
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
+
+/* Pairs of extensions with instructions in common; see isa_sharer(). */
+static const enum isa_extension sharers[][2] = { { ISA_Zbb, ISA_Zbkb },
+                                                 { ISA_Zbc, ISA_Zbkc },
+                                                 { ISA_Zkne, ISA_Zknd } };
+
+enum isa_extension isa_sharer(enum isa_extension extension)
+{
+    for (unsigned i = 0; i < sizeof(sharers) / sizeof(sharers[0]); i++)
+        if (sharers[i][0] == extension)
+            return sharers[i][1];
+    return extension;
+}
 
 static void set_defaults(struct isa_config *config, unsigned xlen)
 {
@@ -93,6 +121,15 @@ static void set_satp_mode(struct isa_config *config, unsigned mode, bool on)
         config->satp_max = narrower;
 }
 
+static void set_extension(struct isa_config *config, enum isa_extension extension, bool on)
+{
+    uint64_t bits = 1ull << extension;
+    for (unsigned i = 0; i < GROUPS; i++)
+        if (groups[i].name == extension)
+            bits |= on ? groups[i].all : groups[i].own;
+    config->extensions = on ? config->extensions | bits : config->extensions & ~bits;
+}
+
 static bool set_property(struct isa_config *config, const char *name, size_t length, bool on)
 {
     unsigned mode = satp_mode_number(name, length);
@@ -121,7 +158,7 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
     }
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++) {
         if (item_is(name, length, extensions[i].name)) {
-            config->extensions = (config->extensions & ~(1ull << i)) | (uint64_t)on << i;
+            set_extension(config, (enum isa_extension)i, on);
             return true;
         }
     }
@@ -245,6 +282,9 @@ static bool check_dependencies(struct isa_config *config, struct error *error)
         config->extensions &= ~BIT(Zcb);
     if (!isa_has(config, ISA_A))
         config->extensions &= ~(BIT(Zacas) | BIT(Zawrs));
+    for (unsigned i = GROUPS; i-- > 0;)
+        if (groups[i].all & ~config->extensions)
+            config->extensions &= ~(1ull << groups[i].name);
     for (unsigned i = 0; i < sizeof(dependencies) / sizeof(dependencies[0]); i++) {
         uint64_t missing = dependencies[i].needs & ~config->extensions;
         if (isa_has(config, dependencies[i].extension) && missing)

@@ -56,6 +56,10 @@ static int32_t immediate(const struct isa_entry *entry, uint32_t bits)
         return (int32_t)(bits >> 20);
     if (has_field(entry, ISA_FIELD_phi7))
         return ((int32_t)bits >> 25) * 32;
+    if (has_field(entry, ISA_FIELD_bs2))
+        return (int32_t)(bits >> 30);
+    if (has_field(entry, ISA_FIELD_rnum4))
+        return (int32_t)(bits >> 20 & 15);
     return 0;
 }
 
@@ -84,7 +88,8 @@ static bool xlen_has(const struct isa_config *config, const struct isa_entry *en
 /* The extension that the configuration lacks for this row, or ISA_EXTENSION_COUNT. */
 static enum isa_extension lacks(const struct isa_config *config, const struct isa_entry *entry)
 {
-    if (!isa_has(config, entry->extension))
+    bool shared = entry->flags & ISA_SHARED && isa_has(config, isa_sharer(entry->extension));
+    if (!shared && !isa_has(config, entry->extension))
         return entry->extension;
     if (entry->flags & ISA_ALSO_D && !isa_has(config, ISA_D))
         return ISA_D;
@@ -191,6 +196,10 @@ static uint32_t encode_immediate(const struct isa_entry *entry, uint32_t imm, ui
         return bits | (imm & 31) << 15;
     if (has_field(entry, ISA_FIELD_phi7))
         return bits | (imm >> 5) << 25;
+    if (has_field(entry, ISA_FIELD_bs2))
+        return bits | imm << 30;
+    if (has_field(entry, ISA_FIELD_rnum4))
+        return bits | (imm & 15) << 20;
     return bits;
 }
 

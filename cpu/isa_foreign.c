@@ -12,7 +12,6 @@
 #define FUNCT7  0xfe00707fu
 #define FUNCT12 0xfff0707fu
 #define WHOLE   0xffffffffu
-#define BS      0x3e00707fu /* the byte that is taken is in bits 31 and 30 */
 
 static const struct isa_foreign rows[] = {
     /* Vectors, and cryptography on them. */
@@ -29,44 +28,6 @@ static const struct isa_foreign rows[] = {
     { FUNCT3, 0x5027, 0, "vector store", "V" },
     { FUNCT3, 0x6027, 0, "vector store", "V" },
     { FUNCT3, 0x7027, 0, "vector store", "V" },
-    /* Scalar cryptography. */
-    { FUNCT12, 0x10001013, 0, "sha256sum0", "Zknh" },
-    { FUNCT12, 0x10101013, 0, "sha256sum1", "Zknh" },
-    { FUNCT12, 0x10201013, 0, "sha256sig0", "Zknh" },
-    { FUNCT12, 0x10301013, 0, "sha256sig1", "Zknh" },
-    { FUNCT12, 0x10401013, 64, "sha512sum0", "Zknh" },
-    { FUNCT12, 0x10501013, 64, "sha512sum1", "Zknh" },
-    { FUNCT12, 0x10601013, 64, "sha512sig0", "Zknh" },
-    { FUNCT12, 0x10701013, 64, "sha512sig1", "Zknh" },
-    { FUNCT7, 0x50000033, 32, "sha512sum0r", "Zknh" },
-    { FUNCT7, 0x52000033, 32, "sha512sum1r", "Zknh" },
-    { FUNCT7, 0x54000033, 32, "sha512sig0l", "Zknh" },
-    { FUNCT7, 0x56000033, 32, "sha512sig1l", "Zknh" },
-    { FUNCT7, 0x5c000033, 32, "sha512sig0h", "Zknh" },
-    { FUNCT7, 0x5e000033, 32, "sha512sig1h", "Zknh" },
-    { FUNCT12, 0x10801013, 0, "sm3p0", "Zksh" },
-    { FUNCT12, 0x10901013, 0, "sm3p1", "Zksh" },
-    { FUNCT12, 0x30001013, 64, "aes64im", "Zknd" },
-    { 0xff00707f, 0x31001013, 64, "aes64ks1i", "Zkne or Zknd" },
-    { FUNCT7, 0x7e000033, 64, "aes64ks2", "Zkne or Zknd" },
-    { FUNCT7, 0x32000033, 64, "aes64es", "Zkne" },
-    { FUNCT7, 0x36000033, 64, "aes64esm", "Zkne" },
-    { FUNCT7, 0x3a000033, 64, "aes64ds", "Zknd" },
-    { FUNCT7, 0x3e000033, 64, "aes64dsm", "Zknd" },
-    { BS, 0x22000033, 32, "aes32esi", "Zkne" },
-    { BS, 0x26000033, 32, "aes32esmi", "Zkne" },
-    { BS, 0x2a000033, 32, "aes32dsi", "Zknd" },
-    { BS, 0x2e000033, 32, "aes32dsmi", "Zknd" },
-    { BS, 0x30000033, 0, "sm4ed", "Zksed" },
-    { BS, 0x34000033, 0, "sm4ks", "Zksed" },
-    { FUNCT7, 0x08004033, 0, "pack", "Zbkb" },
-    { FUNCT7, 0x08007033, 0, "packh", "Zbkb" },
-    { FUNCT7, 0x0800403b, 64, "packw", "Zbkb" },
-    { FUNCT12, 0x68705013, 0, "brev8", "Zbkb" },
-    { FUNCT12, 0x08f01013, 32, "zip", "Zbkb" },
-    { FUNCT12, 0x08f05013, 32, "unzip", "Zbkb" },
-    { FUNCT7, 0x28002033, 0, "xperm4", "Zbkx" },
-    { FUNCT7, 0x28004033, 0, "xperm8", "Zbkx" },
     /* The hypervisor's. */
     { FUNCT12, 0x60004073, 0, "hlv.b", "H" },
     { FUNCT12, 0x60104073, 0, "hlv.bu", "H" },

@@ -130,7 +130,8 @@ static void add_value(struct text *text, const struct isa_operands *o, uint64_t 
         text_add(text, "0x%" PRIx64, pc + (uint64_t)(int64_t)o->imm);
     } else if (token_is(token, length, "uimm20")) {
         text_add(text, "0x%" PRIx32, (uint32_t)o->imm >> 12);
-    } else if (token_is(token, length, "shamt5") || token_is(token, length, "shamt6")) {
+    } else if (token_is(token, length, "shamt5") || token_is(token, length, "shamt6") ||
+               token_is(token, length, "bs2") || token_is(token, length, "rnum4")) {
         text_add(text, "0x%" PRIx32, (uint32_t)o->imm);
     } else if (token_is(token, length, "csr12")) {
         isa_csr_name((unsigned)o->imm & 0xfff, csr, sizeof(csr));

@@ -229,8 +229,8 @@ static bool lower_constant(struct t1 *t)
 static void lower_one(struct t1 *t)
 {
     static t1_lower_fn *const *const tables[] = {
-        t1_int_lowerings,        t1_bits_lowerings,    t1_mem_lowerings, t1_fp_lowerings,
-        t1_fp_convert_lowerings, t1_fp_half_lowerings, t1_amo_lowerings,
+        t1_int_lowerings, t1_bits_lowerings,       t1_crypto_lowerings,  t1_mem_lowerings,
+        t1_fp_lowerings,  t1_fp_convert_lowerings, t1_fp_half_lowerings, t1_amo_lowerings,
     };
     if (isa_entry(t->op.insn)->flags & ISA_END) {
         if (is_jump(t->op.insn))
@@ -249,7 +249,7 @@ static void lower_one(struct t1 *t)
         if (!tables[i][t->op.insn] || !tables[i][t->op.insn](t))
             continue;
         /* Only these end with rax as it is in all their cold code, too. */
-        bool kept = i < 2 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 2);
+        bool kept = i < 3 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 3);
         if (kept && t->set_from == X86_RAX && dbt_pinned(t->op.rd) == X86_NONE)
             t->in_rax = t->op.rd;
         else

@@ -141,8 +141,9 @@ void t1_fp_written(struct t1 *t, unsigned bits);
 typedef bool t1_lower_fn(struct t1 *t);
 extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT];  /* t1_int.c */
 extern t1_lower_fn *const t1_bits_lowerings[ISA_INSN_COUNT]; /* t1_bits.c */
-extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT];  /* t1_mem.c */
-extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];   /* t1_fp.c */
+extern t1_lower_fn *const t1_crypto_lowerings[ISA_INSN_COUNT];
+extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* t1_mem.c */
+extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* t1_fp.c */
 extern t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT];
 extern t1_lower_fn *const t1_fp_half_lowerings[ISA_INSN_COUNT];
 extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* t1_amo.c */

@@ -416,6 +416,28 @@ void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsig
     emit_reg(e, packed_form(0x0f00 | (unsigned)op, false), to, from);
 }
 
+void x86_pshufb(struct x86_emit *e, unsigned to, unsigned numbers)
+{
+    emit_reg(e, packed_form(0x0f3800, false), to, numbers);
+}
+
+void x86_broadcast_dword(struct x86_emit *e, unsigned to, unsigned from, unsigned number)
+{
+    emit_reg(e, packed_form(0x0f70, false), to, from);
+    x86_byte(e, number * 0x55);
+}
+
+void x86_aes(struct x86_emit *e, enum x86_aes op, unsigned to, unsigned from)
+{
+    emit_reg(e, packed_form(0x0f3800 | (unsigned)op, false), to, from);
+}
+
+void x86_aes_key(struct x86_emit *e, unsigned to, unsigned from, unsigned constant)
+{
+    emit_reg(e, packed_form(0x0f3adf, false), to, from);
+    x86_byte(e, constant);
+}
+
 void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from)
 {
     emit_mem(e, form_of(0x0f11, 32), from, to);

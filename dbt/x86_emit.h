@@ -185,9 +185,29 @@ void x86_movq_to(struct x86_emit *e, enum x86_reg to, unsigned from);
 void x86_pextrq(struct x86_emit *e, enum x86_reg to, unsigned from, unsigned lane); /* SSE4.1 */
 void x86_pclmul(struct x86_emit *e, unsigned to, unsigned from);                    /* of the lower halves */
 /* X86_PCMPEQD of a register with itself: all ones. */
-enum x86_packed { X86_PCMPEQD = 0x76, X86_PAND = 0xdb, X86_POR = 0xeb, X86_PXOR = 0xef };
+enum x86_packed {
+    X86_PUNPCKLQDQ = 0x6c,
+    X86_PCMPEQD = 0x76,
+    X86_PAND = 0xdb,
+    X86_PADDUSB = 0xdc,
+    X86_POR = 0xeb,
+    X86_PXOR = 0xef
+};
 void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from);
 void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from);
+void x86_pshufb(struct x86_emit *e, unsigned to, unsigned numbers); /* SSSE3 */
+/* All four dwords of `to` are the one of that number in `from`. */
+void x86_broadcast_dword(struct x86_emit *e, unsigned to, unsigned from, unsigned number);
+/* AES-NI. */
+enum x86_aes {
+    X86_AESIMC = 0xdb,
+    X86_AESENC = 0xdc,
+    X86_AESENCLAST = 0xdd,
+    X86_AESDEC = 0xde,
+    X86_AESDECLAST = 0xdf
+};
+void x86_aes(struct x86_emit *e, enum x86_aes op, unsigned to, unsigned from);
+void x86_aes_key(struct x86_emit *e, unsigned to, unsigned from, unsigned constant);
 
 /* Scalar conversions by MXCSR's mode and truncating; to an integral value in the same format (SSE4.1), quiet:
  * without a word of what is inexact. */

@@ -488,6 +488,29 @@ static void packed(unsigned to, unsigned from)
     expect("pextrq %s,xmm%u,0x1", names64[from], to);
     x86_pclmul(e, to, from);
     expect("pclmullqlqdq xmm%u,xmm%u", to, from);
+    x86_pshufb(e, to, from);
+    expect("pshufb xmm%u,xmm%u", to, from);
+    x86_broadcast_dword(e, to, from, 1);
+    expect("pshufd xmm%u,xmm%u,0x55", to, from);
+    static const struct {
+        enum x86_aes op;
+        const char *name;
+    } aes[] = { { X86_AESIMC, "aesimc" },
+                { X86_AESENC, "aesenc" },
+                { X86_AESENCLAST, "aesenclast" },
+                { X86_AESDEC, "aesdec" },
+                { X86_AESDECLAST, "aesdeclast" } };
+    EACH(i, aes)
+    {
+        x86_aes(e, aes[i].op, to, from);
+        expect("%s xmm%u,xmm%u", aes[i].name, to, from);
+    }
+    x86_aes_key(e, to, from, 0x1b);
+    expect("aeskeygenassist xmm%u,xmm%u,0x1b", to, from);
+    x86_packed_logic(e, X86_PUNPCKLQDQ, to, from);
+    expect("punpcklqdq xmm%u,xmm%u", to, from);
+    x86_packed_logic(e, X86_PADDUSB, to, from);
+    expect("paddusb xmm%u,xmm%u", to, from);
     x86_packed_logic(e, X86_PXOR, to, from);
     expect("pxor xmm%u,xmm%u", to, from);
     x86_packed_logic(e, X86_POR, to, from);

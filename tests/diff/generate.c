@@ -77,6 +77,10 @@ static int32_t random_immediate(struct generator *generator, const struct isa_en
         return (int32_t)random_below(random, 32);
     if (fields >> ISA_FIELD_shamt6 & 1)
         return (int32_t)random_below(random, 64);
+    if (fields >> ISA_FIELD_bs2 & 1)
+        return (int32_t)random_below(random, 4);
+    if (fields >> ISA_FIELD_rnum4 & 1) /* the others are illegal */
+        return (int32_t)random_below(random, 11);
     if (fields >> ISA_FIELD_uimm5 & 1)
         return (int32_t)random_below(random, 32);
     return value_signed(random, 12);

@@ -157,10 +157,12 @@ END_TEST
 
 /* ---- Extensions ----------------------------------------------------------------------------------- */
 
-/* Everything a row needs, as bits. */
-static uint64_t row_needs(const struct isa_entry *entry)
+/* Everything a row needs, as bits. Of two extensions that share it, the one that is on. */
+static uint64_t row_needs(const struct isa_entry *entry, const struct isa_config *config)
 {
-    uint64_t needs = 1ull << entry->extension;
+    enum isa_extension other = isa_sharer(entry->extension);
+    bool shared = entry->flags & ISA_SHARED && isa_has(config, other);
+    uint64_t needs = 1ull << (shared ? other : entry->extension);
     needs |= entry->flags & ISA_ALSO_D ? 1ull << ISA_D : 0;
     return needs | (entry->flags & ISA_ALSO_ZFH ? 1ull << ISA_Zfh : 0);
 }
@@ -210,7 +212,7 @@ static void gate_rows(unsigned xlen, const struct isa_config *config, const stru
             uint32_t bits = rows_bits(entry, round, &seed);
             isa_decode(all, bits, &o, NULL);
             if (o.insn == row)
-                check_gate(config, bits, entry->name, row_needs(entry), hint);
+                check_gate(config, bits, entry->name, row_needs(entry, config), hint);
         }
     }
 }
@@ -222,7 +224,7 @@ static void gate_compressed(const struct isa_config *config, const struct isa_co
         isa_decode(all, bits, &o, NULL);
         if ((bits & 3) == 3 || o.insn == ISA_INSN_ILLEGAL)
             continue;
-        uint64_t needs = row_needs(isa_rvc_entry(o.rvc)) | row_needs(isa_entry(o.insn));
+        uint64_t needs = row_needs(isa_rvc_entry(o.rvc), config) | row_needs(isa_entry(o.insn), config);
         check_gate(config, bits, isa_rvc_entry(o.rvc)->name, needs, false);
     }
 }
@@ -257,6 +259,32 @@ START_TEST(test_gate_xlen)
 }
 END_TEST
 
+/* zk, zkn and zks are names of several: what is asked for, switched off, and named. */
+START_TEST(test_groups)
+{
+    static const struct {
+        const char *cpu, *has, *lacks;
+    } cases[] = {
+        { "rv64", "_zbkb_zbkc_zbkx_zbs_zkn_zknd_zkne_zknh_zks_zksed_zksh_", "_zkr" },
+        { "rv32,zk=on", "_zk_zkn_zknd_zkne_zknh_zkr_zks_zksed_zksh_zkt_", "_zkx" },
+        { "rv64,zkr=on", "_zknh_zkr_zks_", "_zk_" },
+        { "rv64,zkn=off", "_zbkb_zbkc_zbkx_zbs_zks_zksed_zksh_", "_zkn" },
+        { "rv64,zks=off", "_zbkx_zbs_zkn_zknd_zkne_zknh_ss", "_zks" },
+        { "rv64,zbkx=off", "_zbkb_zbkc_zbs_zknd_zkne_zknh_zksed_zksh_", "_zkn_" },
+        { "rv64,zbkx=off,zkn=on", "_zbkb_zbkc_zbkx_zbs_zkn_zknd_zkne_zknh_zks", "_zkr" },
+        { "rv64,zknd=off", "_zbs_zkne_zknh_zks_", "_zkn_" },
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct isa_config config;
+        char text[512];
+        ck_assert(isa_config_parse(&config, cases[i].cpu, NULL));
+        ck_assert_uint_lt(isa_config_string(&config, text, sizeof(text)), sizeof(text));
+        ck_assert_msg(strstr(text, cases[i].has), "%s: %s", cases[i].cpu, text);
+        ck_assert_msg(!strstr(text, cases[i].lacks), "%s: %s", cases[i].cpu, text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     isa_init();
@@ -270,6 +298,7 @@ int main(void)
     tcase_add_loop_test(tests, test_compressed_expand, 0, 2);
     tcase_add_loop_test(tests, test_gates, 0, 2);
     tcase_add_test(tests, test_gate_xlen);
+    tcase_add_test(tests, test_groups);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

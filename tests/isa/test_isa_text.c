@@ -15,9 +15,9 @@
  */
 #define ARCH                                                                                                 \
     "imafdc_zicbom_zicbop_zicboz_zicond_zicsr_zifencei_zihintpause_zacas_zawrs_zfa_zfh_zba_zbb_zbc_zbs_zcb_" \
-    "svinval"
+    "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_svinval"
 /* What isa_foreign.c knows. */
-#define FOREIGN "_v_zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_h_q_zfbfmin_zimop_smctr_ssctr"
+#define FOREIGN "_v_h_q_zfbfmin_zimop_smctr_ssctr"
 
 static uint64_t seed = 2;
 static const unsigned xlens[] = { 32, 64 };
@@ -126,7 +126,7 @@ START_TEST(test_foreign)
     for (size_t i = 0; i < count; i++)
         ck_assert_msg(strncmp(texts[i], of[i]->name, strlen(of[i]->name)) == 0,
                       "RV%u %08x: %s, objdump \"%s\"", xlen, bits[i], of[i]->name, texts[i]);
-    ck_assert_uint_gt(count, 40);
+    ck_assert_uint_gt(count, 20);
     free_texts(texts, count);
 }
 END_TEST

@@ -259,8 +259,40 @@ static void test_configuration(void)
     csr_write(CSR_SENVCFG, 0);
 }
 
+/* Debug 1.0 5.7 "Trigger Module Registers": how a debugger counts triggers. tselect keeps 0; a place without
+ * a trigger has tinfo.info = 1 and tdata1.type = 0, and a hart may have none. */
+static void test_triggers(void)
+{
+    static const uint16_t numbers[] = { CSR_TSELECT, CSR_TDATA1, CSR_TDATA2, CSR_TINFO };
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        for (enum mode mode = MODE_U; mode <= MODE_S; mode++) {
+            struct trap trap = csr_try_read(mode, numbers[i]);
+            check_cause(&trap, CAUSE_ILLEGAL, "trigger-csr-below-m");
+        }
+    }
+    for (unsigned i = 0; i < 64; i++) {
+        struct trap trap = csr_try_write(MODE_M, CSR_TSELECT, i);
+        check_cause(&trap, CAUSE_NONE, "tselect-write");
+        uintptr_t selected = csr_read(CSR_TSELECT), info = csr_read(CSR_TINFO) & 0xffff;
+        check_true(selected == i || i > 0, "tselect-0");
+        if (selected != i || info == 1)
+            break;
+        check_true(info >> (csr_read(CSR_TDATA1) >> (XLEN - 4)) & 1, "tdata1-type-in-tinfo");
+        check_true(info != 0, "tinfo");
+    }
+    csr_write(CSR_TSELECT, 0);
+    if ((csr_read(CSR_TINFO) & 0xffff) == 1) {
+        csr_write(CSR_TDATA1, -1);
+        check_equal(csr_read(CSR_TDATA1) >> (XLEN - 4), 0, "no-trigger-tdata1");
+        csr_write(CSR_TDATA2, -1);
+        struct trap trap = run_insn(MODE_M, NOP, ARGS(0));
+        check_cause(&trap, CAUSE_NONE, "no-trigger-fires");
+    }
+}
+
 void test_main(void)
 {
+    test_triggers();
     test_privilege();
     test_read_only();
     test_missing();

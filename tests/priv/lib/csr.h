@@ -10,6 +10,7 @@
 #define CSR_FFLAGS        0x001
 #define CSR_FRM           0x002
 #define CSR_FCSR          0x003
+#define CSR_SEED          0x015
 #define CSR_CYCLE         0xc00
 #define CSR_TIME          0xc01
 #define CSR_INSTRET       0xc02
@@ -49,6 +50,12 @@
 #define CSR_MIP           0x344
 #define CSR_PMPCFG0       0x3a0
 #define CSR_PMPADDR0      0x3b0
+#define CSR_MSECCFG       0x747
+#define CSR_TSELECT       0x7a0
+#define CSR_TDATA1        0x7a1
+#define CSR_TDATA2        0x7a2
+#define CSR_TDATA3        0x7a3
+#define CSR_TINFO         0x7a4
 #define CSR_MCYCLE        0xb00
 #define CSR_MINSTRET      0xb02
 #define CSR_MHPMCOUNTER3  0xb03
@@ -106,6 +113,9 @@
 #define MENVCFG_ADUE  (1ull << 61)
 #define MENVCFG_PBMTE (1ull << 62)
 #define MENVCFG_STCE  (1ull << 63)
+
+#define MSECCFG_USEED (1ul << 8)
+#define MSECCFG_SSEED (1ul << 9)
 
 #define csr_read(csr)                                                                                        \
     ({                                                                                                       \
