@@ -8,6 +8,10 @@
  * 7): a locked instruction is a full barrier, whatever aq and rl ask for. A plain load has acquire order by
  * itself; but with rl set, LR must not be performed before the stores in front of it, which x86 allows a load
  * to do: mfence. A failing SC orders nothing.
+ *
+ * All of that is "as viewed by other RISC-V harts" (same chapter). Where there is but one, a load and a store
+ * do, in a fraction of the time: no interrupt comes between them. Devices get no order from atomics; drivers
+ * use fences for them.
  */
 #include "dbt/t1.h"
 
@@ -29,6 +33,18 @@ static struct t1_cold *host_address(struct t1 *t, unsigned size, size_t table)
     return cold;
 }
 
+/* There are other harts, before whom the access must be atomic and in order. */
+static bool shared(const struct t1 *t)
+{
+    return t->dbt->hart_count > 1;
+}
+
+static void lock(struct t1 *t)
+{
+    if (shared(t))
+        x86_lock(&t->e);
+}
+
 /* rd = the host register, of which `bits` are the value. */
 static void finish(struct t1 *t, struct t1_cold *cold, unsigned bits, enum x86_reg value)
 {
@@ -44,6 +60,12 @@ static bool swap(struct t1 *t, unsigned bits)
 {
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     t1_copy(t, X86_RCX, OP.rs2);
+    if (!shared(t)) { /* xchg is always locked */
+        x86_load(&t->e, bits, X86_RAX, TARGET);
+        x86_store(&t->e, bits, TARGET, X86_RCX);
+        finish(t, cold, bits, X86_RAX);
+        return true;
+    }
     x86_xchg(&t->e, bits, TARGET, X86_RCX);
     finish(t, cold, bits, X86_RCX);
     return true;
@@ -53,7 +75,7 @@ static bool add(struct t1 *t, unsigned bits)
 {
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     t1_copy(t, X86_RCX, OP.rs2);
-    x86_lock(&t->e);
+    lock(t);
     x86_xadd(&t->e, bits, TARGET, X86_RCX);
     finish(t, cold, bits, X86_RCX);
     return true;
@@ -68,6 +90,10 @@ static const uint8_t *begin_loop(struct t1 *t, unsigned bits)
 
 static void end_loop(struct t1 *t, unsigned bits, const uint8_t *loop)
 {
+    if (!shared(t)) {
+        x86_store(&t->e, bits, TARGET, X86_RCX);
+        return;
+    }
     x86_lock(&t->e);
     x86_cmpxchg(&t->e, bits, TARGET, X86_RCX);
     x86_jcc_to(&t->e, X86_NE, loop);
@@ -79,7 +105,7 @@ static bool logic(struct t1 *t, enum x86_alu op, unsigned bits)
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     if (OP.rd == 0) {
         t1_copy(t, X86_RCX, OP.rs2);
-        x86_lock(e);
+        lock(t);
         x86_mem_op(e, op, bits, TARGET, X86_RCX);
         cold->back = x86_here(e);
         return true;
@@ -112,7 +138,7 @@ static bool compare_and_swap(struct t1 *t, unsigned bits)
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     t1_copy(t, X86_RAX, OP.rd);
     t1_copy(t, X86_RCX, OP.rs2);
-    x86_lock(e);
+    lock(t);
     x86_cmpxchg(e, bits, TARGET, X86_RCX);
     finish(t, cold, bits, X86_RAX);
     return true;
@@ -124,7 +150,7 @@ static bool compare_and_swap(struct t1 *t, unsigned bits)
 static bool load_reserved(struct t1 *t, unsigned bits)
 {
     struct x86_emit *e = &t->e;
-    if (OP.rm & 1)
+    if (OP.rm & 1 && shared(t))
         x86_mfence(e);
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, read));
     x86_load_extend(e, bits, true, X86_RAX, TARGET);
@@ -147,7 +173,7 @@ static bool store_conditional(struct t1 *t, unsigned bits)
     uint8_t *other = x86_jcc(e, X86_NE);
     x86_load(e, 64, X86_RAX, HART_MEM(reserve_value));
     t1_copy(t, X86_RCX, OP.rs2);
-    x86_lock(e);
+    lock(t);
     x86_cmpxchg(e, bits, TARGET, X86_RCX);
     x86_land(e, none);
     x86_land(e, other);

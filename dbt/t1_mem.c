@@ -180,15 +180,29 @@ static bool fp_store(struct t1 *t, unsigned size)
 
 #define CACHE_BLOCK 64
 
-/* cbo.zero, by which Linux clears pages, where menvcfg allows it to S-mode; the handler does the rest. */
-static bool zero_block(struct t1 *t)
+/* Goes on where the modes above allow cbo.zero, as cbo_enabled() in cpu/exec_mem.c says; else the handler
+ * traps. */
+static struct t1_cold *look_at_envcfg(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(priv), PRIV_S);
-    struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, x86_jcc(e, X86_NE));
+    uint8_t *machine = x86_jcc(e, X86_A);
+    uint8_t *supervisor = x86_jcc(e, X86_E);
+    x86_test_mem_imm(e, HART_MEM(senvcfg), (int32_t)ENVCFG_CBZE);
+    struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, x86_jcc(e, X86_E));
     cold->insn = t1_make_insn(t);
+    x86_land(e, supervisor);
     x86_test_mem_imm(e, HART_MEM(menvcfg), (int32_t)ENVCFG_CBZE);
     t1_cold_also(t, cold, x86_jcc(e, X86_E));
+    x86_land(e, machine);
+    return cold;
+}
+
+/* cbo.zero, by which Linux clears pages. */
+static bool zero_block(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    struct t1_cold *cold = look_at_envcfg(t);
     t1_copy(t, X86_RAX, t->op.rs1);
     x86_op_imm(e, X86_AND, 64, X86_RAX, -CACHE_BLOCK);
     t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, CACHE_BLOCK, offsetof(struct tlb, write)));

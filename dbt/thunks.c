@@ -75,8 +75,30 @@ static const struct insn *stand_in(struct hart *hart, uint32_t where)
     return insn;
 }
 
+/* An access goes from one page on to the next, of which the TLB has both: *room is the bytes in the first.
+ * Whatever translated code may not touch without coming by is not in the TLB. */
+static bool crossing(const struct tlb_side *side, uint64_t vaddr, unsigned size, uint8_t *host[2],
+                     unsigned *room)
+{
+    uint64_t last = vaddr + size - 1;
+    *room = PAGE_SIZE - (unsigned)(vaddr & (PAGE_SIZE - 1));
+    if (*room >= size || side->tag[TLB_INDEX(vaddr)] != vaddr >> PAGE_SHIFT ||
+        side->tag[TLB_INDEX(last)] != last >> PAGE_SHIFT)
+        return false;
+    host[0] = (uint8_t *)(uintptr_t)(vaddr + side->addend[TLB_INDEX(vaddr)]);
+    host[1] = (uint8_t *)(uintptr_t)((last & PAGE_MASK) + side->addend[TLB_INDEX(last)]);
+    return true;
+}
+
 static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size)
 {
+    uint8_t *host[2];
+    unsigned room;
+    if (crossing(&hart->tlb_data->read, vaddr, size, host, &room)) { /* of eight bytes at either side */
+        uint64_t first = mem_host_read(host[0] + room - 8, 8) >> (64 - 8 * room);
+        hart->loaded = (first | mem_host_read(host[1], 8) << 8 * room) & UINT64_MAX >> (64 - 8 * size);
+        return true;
+    }
     bool done = mem_read_slow(hart, stand_in(hart, where), vaddr, size);
     if (done)
         end_slice_on_request(hart);
@@ -87,6 +109,13 @@ static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigne
 
 static bool slow_write(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size, uint64_t value)
 {
+    uint8_t *host[2];
+    unsigned room;
+    if (crossing(&hart->tlb_data->write, vaddr, size, host, &room)) {
+        for (unsigned i = 0; i < size; i++)
+            mem_host_write(i < room ? host[0] + i : host[1] + (i - room), 1, value >> 8 * i);
+        return true;
+    }
     bool done = mem_write_slow(hart, stand_in(hart, where), vaddr, size, value);
     if (done)
         end_slice_on_request(hart);
