@@ -36,7 +36,38 @@ static bool constant(struct t1 *t, unsigned bits)
     return true;
 }
 
-/* Normal numbers: bit 6, or 1 of negative ones; the handler knows the others. */
+/* The class of a number that is not negative in rcx, of its negative in rdx; see fp_classify(). */
+static void emit_classes(struct x86_emit *e, unsigned size)
+{
+    x86_mov_imm(e, X86_RCX, 1 << (4 + size));
+    x86_mov_imm(e, X86_RDX, 1 << (3 - size));
+}
+
+/* rcx is the exponent, 0 or its maximum: emit_classes(), or of a NaN rcx alone, from where the returned jump
+ * is taken. */
+static uint8_t *emit_special_classes(struct x86_emit *e, unsigned fraction)
+{
+    x86_mov(e, 64, X86_RDX, X86_RAX);
+    x86_shift_imm(e, X86_SHL, 64, X86_RDX, 64 - fraction); /* quiet NaNs have the uppermost bit */
+    x86_test(e, 32, X86_RCX, X86_RCX);
+    uint8_t *small = x86_jcc(e, X86_E);
+    x86_test(e, 64, X86_RDX, X86_RDX);
+    emit_classes(e, 3); /* keeps the flags, as all moves do */
+    uint8_t *infinity = x86_jcc(e, X86_E);
+    x86_mov_imm(e, X86_RCX, 1 << 8);
+    x86_mov_imm(e, X86_RDX, 1 << 9);
+    x86_cmov(e, X86_S, 32, X86_RCX, X86_RDX);
+    uint8_t *nan = x86_jmp(e);
+    x86_land(e, small);
+    x86_test(e, 64, X86_RDX, X86_RDX);
+    emit_classes(e, 0);
+    uint8_t *zero = x86_jcc(e, X86_E);
+    emit_classes(e, 1);
+    x86_land(e, infinity);
+    x86_land(e, zero);
+    return nan;
+}
+
 static bool classify(struct t1 *t, unsigned bits)
 {
     struct x86_emit *e = &t->e;
@@ -49,11 +80,15 @@ static bool classify(struct t1 *t, unsigned bits)
     x86_op_imm(e, X86_AND, 32, X86_RCX, (int32_t)exponent);
     x86_lea(e, 32, X86_RDX, x86_mem(X86_RCX, -1));
     x86_op_imm(e, X86_CMP, 32, X86_RDX, (int32_t)exponent - 2);
-    t1_fp_handler_if(t, x86_jcc(e, X86_A));
-    x86_mov_imm(e, X86_RCX, 1 << 6);
-    x86_mov_imm(e, X86_RDX, 1 << 1);
+    uint8_t *special = x86_jcc(e, X86_A);
+    emit_classes(e, 2);
+    uint8_t *normal = x86_jmp(e);
+    x86_land(e, special);
+    uint8_t *nan = emit_special_classes(e, fraction);
+    x86_land(e, normal);
     x86_test(e, bits, X86_RAX, X86_RAX);
     x86_cmov(e, X86_S, 32, X86_RCX, X86_RDX);
+    x86_land(e, nan);
     t1_set(t, X86_RCX);
     t1_fp_end(t);
     return true;
