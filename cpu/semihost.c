@@ -19,7 +19,9 @@ void hart_set_semihost(struct hart *hart, struct semihost *semihost)
 
 bool hart_wanted(struct hart *hart)
 {
-    return atomic_load(&hart->requests) & HART_REQUEST_STOP;
+    /* All that is served in the loop without a trace in the guest. */
+    return atomic_load(&hart->requests) & (HART_REQUEST_STOP | HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH |
+                                           HART_REQUEST_ACCEL | HART_REQUEST_SAMPLE);
 }
 
 static bool is_call(struct hart *hart, uint64_t pc)
@@ -35,9 +37,9 @@ bool semihost_try(struct hart *hart, const struct insn *insn)
     if (insn->length != 4 || (hart->priv == PRIV_U && hart->isa.supervisor && !hart->semihost->userspace) ||
         !is_call(hart, pc))
         return false;
+    hart->pc = pc;
     enum semihost_answer answer = hart->semihost->call(hart->semihost, hart, hart_view_x(hart, REG_A0),
                                                        hart_view_x(hart, REG_A1), &result);
-    hart->pc = pc;
     if (answer == SEMIHOST_DONE) {
         hart->x[REG_A0] = hart->isa.xlen == 32 ? (uint64_t)(int64_t)(int32_t)result : result;
         hart->pc = hart->isa.xlen == 32 ? (uint32_t)(pc + 4) : pc + 4;

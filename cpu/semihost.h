@@ -20,7 +20,7 @@ enum semihost_answer {
 };
 
 struct semihost {
-    /* Serves one call, on the hart's thread. */
+    /* Serves one call, on the hart's thread; hart_pc() is the call's. */
     enum semihost_answer (*call)(struct semihost *semihost, struct hart *hart, uint64_t operation,
                                  uint64_t argument, uint64_t *result);
     bool userspace; /* U-mode may call, too */
@@ -28,7 +28,8 @@ struct semihost {
 
 /* Gives the hart somebody who serves its calls; before it first runs. */
 void hart_set_semihost(struct hart *hart, struct semihost *semihost);
-/* Whether somebody wants the hart to stop: a call that waits looks now and then. Any thread. */
+/* Whether the hart is wanted in its loop, to stop or for what other harts wait for: a call that waits or
+ * takes long looks now and then, and answers SEMIHOST_AGAIN. Any thread. */
 bool hart_wanted(struct hart *hart);
 
 struct insn;

@@ -3,6 +3,10 @@
  * Semihosting calls; see semihosting.h. A call's argument is a block of words in guest memory, which is read
  * and written through the caller's translation. Every call that fails returns what its specification says,
  * mostly -1, and leaves an errno for SYS_ERRNO.
+ *
+ * A guest can ask for more bytes than there is time for. So bytes are moved a piece at a time, and when the
+ * hart is wanted between two pieces, the call is given up: the hart makes it again when it runs next, and it
+ * goes on where it was (struct progress). No byte is moved twice, and none is left out.
  */
 #include "machine/semihosting.h"
 
@@ -55,7 +59,7 @@ enum operation {
 struct call {
     struct semihosting *self;
     struct hart *hart;
-    uint64_t argument;
+    uint64_t operation, argument;
     uint64_t words[4];
 };
 
@@ -103,6 +107,40 @@ static bool get_name(struct call *call, uint64_t addr, uint64_t length, char nam
     return true;
 }
 
+/* ---- Calls that go on where they were --------------------------------------------------------------- */
+
+static struct progress *progress_of(struct call *call)
+{
+    return &call->self->progress[hart_id(call->hart)];
+}
+
+/* Is it the call that this hart gave up, made again? */
+static bool is_same(const struct progress *progress, const struct call *call)
+{
+    return progress->done && progress->pc == hart_pc(call->hart) && progress->operation == call->operation &&
+           progress->argument == call->argument &&
+           memcmp(progress->words, call->words, sizeof(progress->words)) == 0;
+}
+
+/* How many bytes of the call have been moved already. */
+static uint64_t progress_take(struct call *call)
+{
+    struct progress *progress = progress_of(call);
+    uint64_t done = is_same(progress, call) ? progress->done : 0;
+    if (done)
+        progress->done = 0;
+    return done;
+}
+
+/* Gives the call up for now. */
+static enum semihost_answer progress_keep(struct call *call, uint64_t done)
+{
+    struct progress *progress = progress_of(call);
+    *progress = (struct progress){ call->operation, call->argument, hart_pc(call->hart), { 0 }, done };
+    memcpy(progress->words, call->words, sizeof(progress->words));
+    return SEMIHOST_AGAIN;
+}
+
 /* ---- Files and console ------------------------------------------------------------------------------ */
 
 static uint64_t do_open(struct call *call)
@@ -130,30 +168,36 @@ static uint64_t do_rename(struct call *call)
     return (uint64_t)file_rename(call->self, from, to);
 }
 
-/* Console output is written without the lock: it may wait for the terminal. */
-static void unlocked_write(struct semihosting *self, enum handle_kind kind, const void *bytes, size_t length)
+/* Console output is written without the lock: it may wait for the terminal. Returns how many bytes were
+ * written: all of them, unless the hart is wanted. */
+static size_t unlocked_write(struct call *call, enum handle_kind kind, const void *bytes, size_t length)
 {
-    pthread_mutex_unlock(&self->lock);
-    console_write(self, kind, bytes, length);
-    pthread_mutex_lock(&self->lock);
+    pthread_mutex_unlock(&call->self->lock);
+    size_t done = console_write(call->self, call->hart, kind, bytes, length);
+    pthread_mutex_lock(&call->self->lock);
+    return done;
 }
 
-static uint64_t do_writec(struct call *call)
+static enum semihost_answer do_writec(struct call *call)
 {
     uint8_t byte;
-    if (hart_view_read(call->hart, call->argument, &byte, 1) == 1)
-        unlocked_write(call->self, HANDLE_OUTPUT, &byte, 1);
-    return 0;
+    bool written = hart_view_read(call->hart, call->argument, &byte, 1) != 1 ||
+                   unlocked_write(call, HANDLE_OUTPUT, &byte, 1) == 1;
+    return written ? SEMIHOST_DONE : SEMIHOST_AGAIN;
 }
 
-static uint64_t do_write0(struct call *call)
+static enum semihost_answer do_write0(struct call *call)
 {
     uint8_t bytes[CHUNK];
-    for (uint64_t at = call->argument;; at += CHUNK) {
-        size_t n = hart_view_read(call->hart, at, bytes, CHUNK), length = strnlen((char *)bytes, n);
-        unlocked_write(call->self, HANDLE_OUTPUT, bytes, length);
-        if (length < CHUNK || hart_wanted(call->hart))
-            return 0;
+    for (uint64_t done = progress_take(call);;) {
+        if (hart_wanted(call->hart))
+            return progress_keep(call, done);
+        size_t n = hart_view_read(call->hart, call->argument + done, bytes, CHUNK),
+               length = strnlen((char *)bytes, n),
+               written = unlocked_write(call, HANDLE_OUTPUT, bytes, length);
+        done += written;
+        if (written == length && length < CHUNK)
+            return SEMIHOST_DONE;
     }
 }
 
@@ -162,59 +206,80 @@ static bool is_console(const struct handle *handle)
     return handle->kind == HANDLE_INPUT || handle->kind == HANDLE_OUTPUT || handle->kind == HANDLE_ERRORS;
 }
 
-/* Returns the number of bytes that were not written. */
-static uint64_t do_write(struct call *call)
+/* Writes the next piece; returns its bytes, 0 or -1 where no more can be written. A console may take less
+ * than it was given, even nothing, when the hart is wanted: the caller looks at *wanted. */
+static ssize_t write_piece(struct call *call, struct handle *handle, uint64_t at, uint64_t left, bool *wanted)
 {
     uint8_t bytes[CHUNK];
-    struct handle *handle = get_words(call, 3) ? file_handle(call->self, call->words[0]) : NULL;
-    uint64_t left = handle ? call->words[2] : 0;
-    if (!handle)
-        return FAILED;
-    for (uint64_t at = call->words[1]; left && !hart_wanted(call->hart);) {
-        size_t length = left < CHUNK ? (size_t)left : CHUNK,
-               got = hart_view_read(call->hart, at, bytes, length);
-        ssize_t n = (ssize_t)got;
-        if (got && is_console(handle))
-            unlocked_write(call->self, handle->kind, bytes, got);
-        else if (got)
-            n = file_transfer(call->self, handle, bytes, got, true);
-        if (n <= 0)
-            break;
-        at += (uint64_t)n;
-        left -= (uint64_t)n;
-    }
-    return left;
+    size_t length = left < CHUNK ? (size_t)left : CHUNK, got = hart_view_read(call->hart, at, bytes, length);
+    if (!got)
+        return 0;
+    if (!is_console(handle))
+        return file_transfer(call->self, handle, bytes, got, true);
+    size_t done = unlocked_write(call, handle->kind, bytes, got);
+    *wanted = done < got;
+    return (ssize_t)done;
 }
 
-/* The same for reading; the console gives a line, or what has been typed, at a time. */
+/* The result is the number of bytes that were not written. */
+static enum semihost_answer do_write(struct call *call, uint64_t *result)
+{
+    struct handle *handle = get_words(call, 3) ? file_handle(call->self, call->words[0]) : NULL;
+    *result = FAILED;
+    if (!handle)
+        return SEMIHOST_DONE;
+    uint64_t done = progress_take(call), all = call->words[2];
+    while (done < all) {
+        bool wanted = hart_wanted(call->hart);
+        ssize_t n = wanted ? 0 : write_piece(call, handle, call->words[1] + done, all - done, &wanted);
+        done += n > 0 ? (uint64_t)n : 0;
+        if (wanted && done < all)
+            return progress_keep(call, done);
+        if (n <= 0)
+            break;
+    }
+    *result = all - done;
+    return SEMIHOST_DONE;
+}
+
+/* Reads a line, or what has been typed. */
+static enum semihost_answer read_console(struct call *call, uint64_t *result)
+{
+    uint8_t bytes[CHUNK];
+    uint64_t all = call->words[2];
+    pthread_mutex_unlock(&call->self->lock);
+    ssize_t n = console_read(call->self, call->hart, bytes, all < CHUNK ? (size_t)all : CHUNK);
+    pthread_mutex_lock(&call->self->lock);
+    if (n < 0)
+        return SEMIHOST_AGAIN;
+    *result = all;
+    if (n > 0 && hart_view_write(call->hart, call->words[1], bytes, (size_t)n) == (size_t)n)
+        *result -= (uint64_t)n;
+    return SEMIHOST_DONE;
+}
+
+/* As do_write(), the other way. */
 static enum semihost_answer do_read(struct call *call, uint64_t *result)
 {
     uint8_t bytes[CHUNK];
     struct handle *handle = get_words(call, 3) ? file_handle(call->self, call->words[0]) : NULL;
-    uint64_t left = handle ? call->words[2] : 0;
     *result = FAILED;
-    for (uint64_t at = call->words[1]; handle && left;) {
-        size_t length = left < CHUNK ? (size_t)left : CHUNK;
-        bool console = is_console(handle);
-        ssize_t n;
-        if (console) {
-            pthread_mutex_unlock(&call->self->lock);
-            n = console_read(call->self, call->hart, bytes, length);
-            pthread_mutex_lock(&call->self->lock);
-            if (n < 0)
-                return SEMIHOST_AGAIN;
-        } else {
-            n = file_transfer(call->self, handle, bytes, length, false);
-        }
-        if (n <= 0 || hart_view_write(call->hart, at, bytes, (size_t)n) != (size_t)n)
+    if (!handle)
+        return SEMIHOST_DONE;
+    uint64_t all = call->words[2];
+    if (all && is_console(handle))
+        return read_console(call, result);
+    uint64_t done = progress_take(call);
+    while (done < all) {
+        if (hart_wanted(call->hart))
+            return progress_keep(call, done);
+        size_t length = all - done < CHUNK ? (size_t)(all - done) : CHUNK;
+        ssize_t n = file_transfer(call->self, handle, bytes, length, false);
+        if (n <= 0 || hart_view_write(call->hart, call->words[1] + done, bytes, (size_t)n) != (size_t)n)
             break;
-        at += (uint64_t)n;
-        left -= (uint64_t)n;
-        if (console)
-            break;
+        done += (uint64_t)n;
     }
-    if (handle)
-        *result = left;
+    *result = all - done;
     return SEMIHOST_DONE;
 }
 
@@ -352,9 +417,6 @@ static uint64_t serve(struct call *call, uint64_t operation)
     case SYS_ISTTY:
     case SYS_SEEK:
     case SYS_FLEN: return on_handle(call, operation);
-    case SYS_WRITEC: return do_writec(call);
-    case SYS_WRITE0: return do_write0(call);
-    case SYS_WRITE: return do_write(call);
     case SYS_ISERROR: return do_iserror(call);
     case SYS_TMPNAM: return do_tmpnam(call);
     case SYS_REMOVE: return do_remove(call);
@@ -372,19 +434,27 @@ static uint64_t serve(struct call *call, uint64_t operation)
     }
 }
 
+/* Also those that may take long, or wait for the user. */
+static enum semihost_answer serve_any(struct call *call, uint64_t *result)
+{
+    *result = 0;
+    switch (call->operation) {
+    case SYS_READ: return do_read(call, result);
+    case SYS_READC: return do_readc(call, result);
+    case SYS_WRITE: return do_write(call, result);
+    case SYS_WRITE0: return do_write0(call);
+    case SYS_WRITEC: return do_writec(call);
+    default: *result = serve(call, call->operation); return SEMIHOST_DONE;
+    }
+}
+
 static enum semihost_answer on_call(struct semihost *semihost, struct hart *hart, uint64_t operation,
                                     uint64_t argument, uint64_t *result)
 {
     struct semihosting *self = (struct semihosting *)semihost;
-    struct call call = { .self = self, .hart = hart, .argument = argument };
-    enum semihost_answer answer = SEMIHOST_DONE;
+    struct call call = { .self = self, .hart = hart, .operation = operation, .argument = argument };
     pthread_mutex_lock(&self->lock);
-    if (operation == SYS_READ)
-        answer = do_read(&call, result);
-    else if (operation == SYS_READC)
-        answer = do_readc(&call, result);
-    else
-        *result = serve(&call, operation);
+    enum semihost_answer answer = serve_any(&call, result);
     pthread_mutex_unlock(&self->lock);
     return answer;
 }
@@ -422,8 +492,11 @@ struct semihosting *semihosting_create(struct machine *machine, struct error *er
 
 void semihosting_reset(struct semihosting *self)
 {
-    for (unsigned i = 1; self && i <= SEMIHOSTING_FILES; i++)
+    if (!self)
+        return;
+    for (unsigned i = 1; i <= SEMIHOSTING_FILES; i++)
         file_close(self, i);
+    memset(self->progress, 0, sizeof(self->progress));
 }
 
 void semihosting_destroy(struct semihosting *self)

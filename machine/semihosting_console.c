@@ -7,6 +7,7 @@
  * the program first reads.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -86,22 +87,35 @@ void console_close(struct semihosting *self)
 
 /* ---- For the calls (harts) -------------------------------------------------------------------------- */
 
-void console_write(struct semihosting *self, enum handle_kind kind, const void *bytes, size_t length)
+/* To the program's own output. A pipe that has room takes a piece of PIPE_BUF bytes without waiting. */
+static size_t write_own_output(struct hart *hart, int to, const uint8_t *bytes, size_t length)
 {
-    if (self->chardev) {
-        chardev_write(self->chardev, bytes, length);
-        return;
-    }
-    int fd = kind == HANDLE_ERRORS ? STDERR_FILENO : STDOUT_FILENO;
-    for (const char *at = bytes; length;) {
-        ssize_t n = write(fd, at, length);
-        if (n < 0 && errno == EINTR)
+    size_t done = 0;
+    while (done < length) {
+        struct pollfd fd = { .fd = to, .events = POLLOUT };
+        if (poll(&fd, 1, WAIT_MS) <= 0) {
+            if (hart_wanted(hart))
+                return done;
+            continue;
+        }
+        size_t piece = length - done < PIPE_BUF ? length - done : PIPE_BUF;
+        ssize_t n = write(to, bytes + done, piece);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n <= 0)
-            return; /* nobody reads */
-        at += n;
-        length -= (size_t)n;
+            return length; /* nobody reads */
+        done += (size_t)n;
     }
+    return done;
+}
+
+size_t console_write(struct semihosting *self, struct hart *hart, enum handle_kind kind, const void *bytes,
+                     size_t length)
+{
+    if (!self->chardev)
+        return write_own_output(hart, kind == HANDLE_ERRORS ? STDERR_FILENO : STDOUT_FILENO, bytes, length);
+    chardev_write(self->chardev, bytes, length);
+    return length;
 }
 
 static ssize_t read_own_input(struct hart *hart, void *bytes, size_t length)

@@ -12,6 +12,7 @@
 
 #include "cpu/semihost.h"
 #include "devices/chardev.h"
+#include "machine/machine.h"
 #include "machine/semihosting.h"
 
 #define SEMIHOSTING_FILES 64
@@ -26,6 +27,13 @@ struct handle {
     uint64_t next; /* FEATURES: position */
 };
 
+/* How far a call is that its hart gave up because it was wanted elsewhere. */
+struct progress {
+    uint64_t operation, argument, pc; /* it is this call, */
+    uint64_t words[4];                /* with these words in its block */
+    uint64_t done;                    /* bytes; 0: there is none */
+};
+
 struct semihosting {
     struct semihost semihost; /* first */
     struct machine *machine;
@@ -34,7 +42,8 @@ struct semihosting {
 
     pthread_mutex_t lock;                     /* handles; not held while a call waits for input */
     struct handle handles[SEMIHOSTING_FILES]; /* number n is handle n + 1 */
-    int error;                                /* of the last call that failed: an errno */
+    struct progress progress[MACHINE_HARTS_MAX];
+    int error; /* of the last call that failed: an errno */
 
     /* The console. */
     struct chardev *chardev; /* NULL: the program's own standard streams */
@@ -49,7 +58,10 @@ struct semihosting {
 /* semihosting_console.c */
 bool console_open(struct semihosting *semihosting, struct error *error);
 void console_close(struct semihosting *semihosting);
-void console_write(struct semihosting *semihosting, enum handle_kind kind, const void *bytes, size_t length);
+/* Waits for the terminal. Returns how many bytes were written, or are not wanted by anybody any more; fewer
+ * than all only where the hart is wanted elsewhere. */
+size_t console_write(struct semihosting *semihosting, struct hart *hart, enum handle_kind kind,
+                     const void *bytes, size_t length);
 /* Waits for at least one byte. Returns how many, 0 at the end of input, -1 where the hart is wanted
  * elsewhere. */
 ssize_t console_read(struct semihosting *semihosting, struct hart *hart, void *bytes, size_t length);
