@@ -6,13 +6,13 @@
  */
 #include "devices/audiodev.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "util/log.h"
 #include "util/thread.h"
+#include "util/thread_signals.h"
 
 #define LINGER_NS UINT64_C(500000000)
 #define NEVER     UINT64_MAX
@@ -216,11 +216,10 @@ void audiodev_remove(struct audiodev *audiodev, const void *opaque)
 
 static bool start_thread(struct audiodev *audiodev, struct error *error)
 {
-    sigset_t all, before;
-    sigfillset(&all); /* signals are for the threads that expect them */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    thread_signals_block(&before);
     int rc = thread_create(&audiodev->thread, THREAD_HOST, audio_thread, audiodev);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_signals_restore(&before);
     if (rc)
         return error_set(error, "-audiodev %s: cannot start its thread: %s", audiodev->ops->name,
                          strerror(rc));

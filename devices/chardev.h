@@ -86,6 +86,10 @@ typedef void chardev_escape_fn(void *opaque, enum chardev_escape what);
 struct chardev *chardev_open(const char *description, chardev_escape_fn *escape, void *opaque,
                              struct error *error);
 
+/* For a process that is stopped (Ctrl-Z) and continued: gives the terminal back, and takes it again if stdio
+ * is still open and the terminal is this job's. Async-signal-safe. */
+void chardev_stdio_leave(void);
+void chardev_stdio_return(void);
 /* Gives the terminal back as it was found. Async-signal-safe, idempotent; also called by stdio's destroy. */
 void chardev_stdio_restore(void);
 

@@ -4,8 +4,9 @@
  * plain stdio the keys that send signals keep working; with mon:stdio they go to the guest, and Ctrl-A X
  * quits. Output processing stays as it is. The end of stdin only ends input.
  *
- * The terminal's old settings are process-wide, so that chardev_stdio_restore() can be called from a signal
- * handler: tcsetattr() is async-signal-safe.
+ * The terminal's old settings are process-wide, so that a signal handler can give the terminal back:
+ * tcgetattr(), tcsetattr() and tcgetpgrp() are async-signal-safe. A process in the background leaves the
+ * terminal alone: it is another job's then, and touching it would stop the process.
  */
 #include <stdlib.h>
 #include <termios.h>
@@ -14,30 +15,70 @@
 #include "devices/chardev_stream.h"
 
 static struct termios saved_settings;
+static bool saved_signals; /* the keys for signals keep working */
 static atomic_bool raw;
+static atomic_bool wanted_raw; /* also while another job has the terminal */
 static atomic_bool in_use;
+
+static bool in_background(void)
+{
+    pid_t foreground = tcgetpgrp(STDIN_FILENO);
+    return foreground > 0 && foreground != getpgrp();
+}
+
+static void set_raw(void)
+{
+    struct termios settings;
+    if (tcgetattr(STDIN_FILENO, &settings))
+        return; /* not a terminal */
+    saved_settings = settings;
+    settings.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+    settings.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | (saved_signals ? 0 : ISIG));
+    settings.c_cflag = (settings.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
+    settings.c_cc[VMIN] = 1;
+    settings.c_cc[VTIME] = 0;
+    atomic_store(&raw, true);
+    tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+}
+
+void chardev_stdio_leave(void)
+{
+    if (atomic_load(&raw) && !in_background()) {
+        atomic_store(&raw, false);
+        tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
+    }
+}
+
+void chardev_stdio_return(void)
+{
+    if (!atomic_load(&wanted_raw) || in_background())
+        return;
+    if (!atomic_load(&raw)) {
+        set_raw();
+        return;
+    }
+    /* It was stopped without a chance to leave: are the settings still ours, or the shell's? */
+    struct termios settings = saved_settings, now;
+    bool ours = tcgetattr(STDIN_FILENO, &now) == 0 && !(now.c_lflag & ICANON);
+    set_raw();
+    if (ours)
+        saved_settings = settings;
+}
 
 void chardev_stdio_restore(void)
 {
-    if (atomic_exchange(&raw, false))
-        tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
+    atomic_store(&wanted_raw, false);
+    chardev_stdio_leave();
 }
 
 static void make_raw(bool signals)
 {
     static atomic_bool registered;
-    if (tcgetattr(STDIN_FILENO, &saved_settings))
-        return; /* not a terminal */
-    struct termios settings = saved_settings;
-    settings.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-    settings.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | (signals ? 0 : ISIG));
-    settings.c_cflag = (settings.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
-    settings.c_cc[VMIN] = 1;
-    settings.c_cc[VTIME] = 0;
     if (!atomic_exchange(&registered, true))
         atexit(chardev_stdio_restore);
-    atomic_store(&raw, true);
-    tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+    saved_signals = signals;
+    atomic_store(&wanted_raw, true);
+    set_raw();
 }
 
 static void stdio_destroy(struct chardev *chardev)

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,6 +23,7 @@
 
 #include "util/log.h"
 #include "util/thread.h"
+#include "util/thread_signals.h"
 
 #define SLIRP_CONFIG_VERSION 4
 #define SLIRP_SOCKETS_MAX    1024u
@@ -416,11 +416,10 @@ static const struct netdev_ops slirp_ops = { "user network", net_send, wake, sli
 static bool start_thread(struct netdev_slirp *slirp, struct error *error)
 {
     /* Signals are for the threads that expect them. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    thread_signals_block(&before);
     int rc = thread_create(&slirp->thread, THREAD_HOST, slirp_thread, slirp);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_signals_restore(&before);
     if (rc)
         return error_set(error, "user network: cannot start its thread: %s", strerror(rc));
     pthread_setname_np(slirp->thread, "slirp");

@@ -3,8 +3,9 @@
  * The worker threads of a virtio device: see virtio_worker.h. All fields belong to the device's lock.
  */
 #include "devices/virtio_worker.h"
+#include "util/thread.h"
+#include "util/thread_signals.h"
 
-#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -63,10 +64,9 @@ static bool start_threads(struct virtio_worker *worker, struct virtio_device *de
     pthread_cond_init(&worker->wake, NULL);
     pthread_cond_init(&worker->idle, NULL);
     /* Signals are for the threads that expect them. */
-    sigset_t all, before;
+    sigset_t before;
     int rc = 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_signals_block(&before);
     pthread_mutex_lock(&device->lock); /* a thread looks for itself in the list */
     while (worker->thread_count < threads && worker->thread_count < VIRTIO_WORKER_THREADS_MAX && !rc) {
         rc = thread_create(&worker->threads[worker->thread_count], role, worker_main, worker);
@@ -74,7 +74,7 @@ static bool start_threads(struct virtio_worker *worker, struct virtio_device *de
             pthread_setname_np(worker->threads[worker->thread_count++], name);
     }
     pthread_mutex_unlock(&device->lock);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_signals_restore(&before);
     device->worker = worker;
     if (worker->thread_count)
         return true; /* with fewer it is slower */

@@ -16,7 +16,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <rfb/rfb.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +27,7 @@
 #include "frontend/display_vnc_relay.h"
 #include "util/log.h"
 #include "util/thread.h"
+#include "util/thread_signals.h"
 
 #define FRAME_MS    16u
 #define POLL_MAX_MS 128u
@@ -481,11 +481,10 @@ static bool make_screen(struct vnc *vnc, struct error *error)
 
 static bool start_thread(struct vnc *vnc, struct error *error)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    thread_signals_block(&before);
     int status = thread_create(&vnc->thread, THREAD_HOST, vnc_thread, vnc);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_signals_restore(&before);
     if (status)
         return error_set(error, "%s: cannot start its thread: %s", vnc->name, strerror(status));
     pthread_setname_np(vnc->thread, "vnc");

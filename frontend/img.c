@@ -5,6 +5,7 @@
 #include "frontend/img.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,7 @@ static int help(void)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    signal(SIGXFSZ, SIG_IGN); /* a limit of the file size is an error of write(), EFBIG */
     if (!strcmp(name, "--help") || !strcmp(name, "-h"))
         return help();
     if (!strcmp(name, "--version") || !strcmp(name, "-V")) {

@@ -2,14 +2,8 @@
  *
  * The program: reads the command line, makes the machine, runs it, and gives the terminal back on every way
  * out. Only here does the process end.
- *
- * Signals: SIGINT, SIGTERM and SIGHUP ask the machine to quit (harts stop, disks are flushed) and the exit
- * status is 128 + signal; a second one ends the program at once. Faults of the program itself restore the
- * terminal and then take their default course.
  */
 #include <malloc.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,51 +15,10 @@
 #include "frontend/options.h"
 #include "frontend/sandbox.h"
 #include "frontend/screen.h"
+#include "frontend/signals.h"
 #include "frontend/sound.h"
 #include "machine/machine.h"
 #include "util/log.h"
-
-static struct machine *_Atomic running; /* for the signal handler */
-static atomic_int quit_signal;          /* the first that came */
-
-static void on_quit_signal(int number)
-{
-    int none = 0;
-    if (!atomic_compare_exchange_strong(&quit_signal, &none, number)) {
-        chardev_stdio_restore();
-        log_flush_at_fault();
-        _exit(128 + number);
-    }
-    struct machine *machine = atomic_load(&running);
-    if (machine)
-        machine_request_quit(machine, 128 + number);
-}
-
-static void on_fault(int number)
-{
-    chardev_stdio_restore();
-    log_flush_at_fault();
-    raise(number); /* SA_RESETHAND: this time it ends the program, with a core dump where that is wanted */
-}
-
-static void handle_signals(void)
-{
-    static const int quits[] = { SIGINT, SIGTERM, SIGHUP };
-    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
-    struct sigaction action = { .sa_handler = on_quit_signal, .sa_flags = SA_RESTART };
-    struct sigaction old;
-    for (size_t i = 0; i < sizeof(quits) / sizeof(quits[0]); i++) {
-        /* A parent that ignores a signal (nohup, a shell's background job) is obeyed. */
-        if (sigaction(quits[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(quits[i], &action, NULL);
-    }
-    action = (struct sigaction){ .sa_handler = on_fault, .sa_flags = (int)SA_RESETHAND | SA_NODEFER };
-    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        if (sigaction(faults[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-            sigaction(faults[i], &action, NULL);
-    }
-    signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of write() */
-}
 
 static int fail(const struct error *error)
 {
@@ -109,12 +62,9 @@ static int run_machine(struct options *options, struct error *error)
     }
     screen_attach(screen, machine);
     struct monitors *monitors = monitors_create(options, machine, screen);
-    atomic_store(&running, machine);
-    int early = atomic_load(&quit_signal);
-    if (early)
-        machine_request_quit(machine, 128 + early);
+    signals_serve(machine);
     int status = run_monitored(options, screen, monitors, error);
-    atomic_store(&running, NULL);
+    signals_serve(NULL);
     machine_destroy(machine);
     monitors_free(monitors);
     screen_destroy(screen);
@@ -143,7 +93,7 @@ int main(int argc, char **argv)
     static struct options options;
     struct error error = { "" };
     int status;
-    handle_signals();
+    signals_handle();
     if (!options_parse(&options, argc, argv, &error)) {
         status = fail(&error);
     } else if (options.action != OPTIONS_RUN) {

@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "machine/gdb_internal.h"
 #include "util/log.h"
 #include "util/thread.h"
+#include "util/thread_signals.h"
 
 #define SEND_SECONDS   10   /* until a gdb that does not read is given up */
 #define ACCEPT_MS      100  /* until it is tried again where descriptors are short */
@@ -442,12 +442,11 @@ static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
 
 static bool start_thread(struct gdb *gdb, struct error *error)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    sigset_t old;
+    thread_signals_block(&old);
     int status = thread_create(&gdb->thread, THREAD_HOST, gdb_thread, gdb);
     gdb->serving = status == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    thread_signals_restore(&old);
     return status == 0 || error_set(error, "cannot start the gdb server's thread: %s", strerror(status));
 }
 

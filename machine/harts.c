@@ -9,6 +9,7 @@
 #include "machine/board.h"
 #include "util/log.h"
 #include "util/thread.h"
+#include "util/thread_signals.h"
 
 void harts_set_irq(void *hart, unsigned bit, bool level)
 {
@@ -113,22 +114,15 @@ static void *hart_thread(void *opaque)
 
 bool harts_start(struct machine *machine, struct error *error)
 {
-    sigset_t all, old;
+    sigset_t old;
     int status = 0;
-    sigfillset(&all);
-    /* Faults of the host program itself are to reach their handlers on any thread. */
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGILL);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGABRT);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    thread_signals_block(&old);
     for (unsigned i = 0; i < machine->hart_count && status == 0; i++) {
         status = thread_create(&machine->threads[i], THREAD_HART, hart_thread, machine->harts[i]);
         if (status == 0)
             machine->threads_running++;
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    thread_signals_restore(&old);
     if (status == 0)
         return true;
     harts_stop(machine);
