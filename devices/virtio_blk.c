@@ -86,16 +86,12 @@ struct virtio_blk {
     struct blk_request requests[BLK_THREADS];
 };
 
-static struct log_site host_errors;
-
 static enum blk_status status_of(struct blk_request *request, const char *what, uint64_t sector, int rc)
 {
     if (!rc)
         return BLK_OK;
-    if (log_site_allows(&host_errors))
-        log_warn("virtio-blk: %s at sector %llu of a disk with %llu failed: %s", what,
-                 (unsigned long long)sector, (unsigned long long)(request->blockdev->size / BLOCKDEV_SECTOR),
-                 strerror(-rc));
+    log_warn("virtio-blk: %s at sector %llu of a disk with %llu failed: %s", what, (unsigned long long)sector,
+             (unsigned long long)(request->blockdev->size / BLOCKDEV_SECTOR), strerror(-rc));
     return BLK_IOERR;
 }
 

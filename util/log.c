@@ -183,7 +183,7 @@ static void write_line(const char *prefix, const char *format, va_list args)
     log_raw(line, length);
 }
 
-void log_warn(const char *format, ...)
+void log_warn_line(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -208,7 +208,7 @@ bool log_site_allows(struct log_site *site)
     if (atomic_exchange(&site->window, second) != second) {
         unsigned count = atomic_exchange(&site->count, 0);
         if (count > LOG_GUEST_BURST)
-            log_warn("(%u lines like the next one were left out)", count - LOG_GUEST_BURST);
+            log_warn_line("(%u lines like the next one were left out)", count - LOG_GUEST_BURST);
     }
     return atomic_fetch_add(&site->count, 1) < LOG_GUEST_BURST;
 }

@@ -7,8 +7,9 @@
  * lines are gathered and written in large pieces, in their order. log_flush() writes what was gathered; it is
  * called when the harts stop, when one sleeps, at the end, at a fault of the program, and every now and then.
  *
- * Guest misbehaviour toward a device goes through LOG_GUEST, which is rate-limited for each call site, so
- * that a hostile guest cannot fill the user's disk or terminal.
+ * What a guest can cause is rate-limited for each call site, so that a hostile guest cannot fill the user's
+ * disk or terminal: its misbehaviour toward a device (LOG_GUEST), and every warning (log_warn), since it is
+ * hard to see of a warning about the host that no guest can cause it again and again.
  */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H
@@ -67,9 +68,6 @@ static inline bool log_wants(uint64_t addr)
 /* Sends the log to a file (truncated) instead of stderr. False and errno set where it cannot be opened. */
 bool log_open(const char *path);
 
-/* One line without category: warnings about the host or about the command line. */
-void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* A line, or several, as they are: with a newline at the end and without a category. */
 void log_raw(const char *text, size_t length);
 /* Writes what was gathered. */
@@ -89,6 +87,17 @@ struct log_site {
 };
 #define LOG_GUEST_BURST 5
 bool log_site_allows(struct log_site *site);
+
+/* One line without category, unconditionally. For log_warn() and the log itself. */
+void log_warn_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Warnings about the host or about the command line: one line without category, printed whatever -d says. */
+#define log_warn(...)                                                                                        \
+    do {                                                                                                     \
+        static struct log_site log_site_;                                                                    \
+        if (log_site_allows(&log_site_))                                                                     \
+            log_warn_line(__VA_ARGS__);                                                                      \
+    } while (0)
 
 #define LOG_RATE_LIMITED(category, ...)                                                                      \
     do {                                                                                                     \
