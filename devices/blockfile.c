@@ -117,6 +117,7 @@ struct blockfile *blockfile_open(const struct blockdev_config *config, struct er
     file->writable = writable;
     file->no_flush = config->cache == BLOCKDEV_CACHE_UNSAFE;
     file->sync = cache_is_sync(config->cache);
+    file->sync_data = fdatasync;
     pthread_mutex_init(&file->edges, NULL);
     file->fd = open_path(config, writable, error);
     /* The lock comes before anything is read: another user may be filling the file. */
@@ -288,9 +289,21 @@ int blockfile_pwrite(struct blockfile *file, const void *bytes, uint64_t length,
     return blockfile_pwritev(file, &iov, 1, length, offset);
 }
 
+/* After a flush that failed, Linux takes the pages that it could not write for clean: the next fdatasync()
+ * succeeds although they are lost. So the first failure stays. */
 int blockfile_flush(struct blockfile *file)
 {
-    return file->no_flush || !file->writable || !fdatasync(file->fd) ? 0 : -errno;
+    if (file->no_flush || !file->writable)
+        return 0;
+    int before = atomic_load(&file->lost);
+    if (before)
+        return before;
+    int rc = file->sync_data(file->fd) ? -errno : 0;
+    if (rc && atomic_compare_exchange_strong(&file->lost, &before, rc))
+        log_warn("%s: what was written may be lost: the host could not save it (%s); from now on every flush "
+                 "fails, until Rvive is started again",
+                 file->path, strerror(-rc));
+    return rc;
 }
 
 /* ---- Holes ---------------------------------------------------------------------------------------- */

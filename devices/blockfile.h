@@ -9,6 +9,7 @@
 #define DEVICES_BLOCKFILE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "devices/blockdev.h"
 
@@ -20,6 +21,8 @@ struct blockfile {
     bool no_flush;         /* cache=unsafe */
     bool sync;             /* every write is durable when it is done */
     unsigned align;        /* bytes: transfers go around the host's cache and must be aligned; 0: any */
+    atomic_int lost;       /* negative errno of the flush that failed; 0: none has */
+    int (*sync_data)(int); /* fdatasync(); tests put one here that fails */
     pthread_mutex_t edges; /* a write of part of an aligned unit reads the rest first */
 };
 
@@ -42,6 +45,8 @@ int blockfile_pwritev(struct blockfile *file, struct iovec *iov, unsigned count,
 /* One buffer; beyond the end of the file there are zeros. */
 int blockfile_pread(struct blockfile *file, void *bytes, uint64_t length, uint64_t offset);
 int blockfile_pwrite(struct blockfile *file, const void *bytes, uint64_t length, uint64_t offset);
+/* What was written before is on stable storage. Once it has failed it fails for good, since nobody knows any
+ * more what the host has lost. */
 int blockfile_flush(struct blockfile *file);
 /* Gives space back; advice only. */
 int blockfile_discard(struct blockfile *file, uint64_t offset, uint64_t length);

@@ -5,31 +5,37 @@
  * more is to be written. Both chips get the same commands and answer alike, as drivers use them: the low byte
  * of a write is the command, and an answer is given in both halves of a word.
  *
+ * What cannot be saved stays to be saved: the writer tries again every second and once more at the end, and
+ * as long as it fails the guest's programs and erases end with an error, though memory has what they wrote.
+ *
  * Programming clears bits and only erasing sets them. The lock bits of the blocks are all open after reset.
  *
  * `lock` covers all but the reads of instructions, which see bytes as they are.
  */
 #include "devices/pflash_cfi.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "devices/fdt_node.h"
 #include "util/log.h"
 #include "util/thread.h"
+#include "util/thread_signals.h"
 
-#define BLOCK_BYTES (256u << 10) /* of both chips together */
-#define BLOCK_COUNT (PFLASH_BANK_BYTES / BLOCK_BYTES)
-#define PAGE_BYTES  4096u
-#define PAGE_COUNT  (PFLASH_BANK_BYTES / PAGE_BYTES)
-#define BUFFER_BITS 11 /* log2 of the write buffer's bytes */
-#define CHIP_BITS   24 /* log2 of one chip's bytes */
-#define ID_MAKER    0x89
-#define ID_DEVICE   0x18
+#define BLOCK_BYTES   (256u << 10) /* of both chips together */
+#define BLOCK_COUNT   (PFLASH_BANK_BYTES / BLOCK_BYTES)
+#define PAGE_BYTES    4096u
+#define PAGE_COUNT    (PFLASH_BANK_BYTES / PAGE_BYTES)
+#define BUFFER_BITS   11 /* log2 of the write buffer's bytes */
+#define CHIP_BITS     24 /* log2 of one chip's bytes */
+#define RETRY_SECONDS 1  /* between two attempts to save what could not be */
+#define ID_MAKER      0x89
+#define ID_DEVICE     0x18
 
 enum { /* status register */
        STATUS_READY = 0x80,
@@ -75,8 +81,10 @@ struct pflash {
     pthread_t writer;
     bool has_writer, stop;
     pthread_cond_t wake;
-    uint64_t dirty[PAGE_COUNT / 64]; /* a bit a page: to be written to the image */
+    uint64_t dirty[PAGE_COUNT / 64];   /* a bit a page: to be written to the image */
+    uint64_t written[PAGE_COUNT / 64]; /* a bit a page: written, but not flushed yet */
     bool any_dirty;
+    bool failing; /* the last attempt to save failed */
 };
 
 /* ---- The image ------------------------------------------------------------------------------------ */
@@ -95,37 +103,81 @@ static unsigned take_dirty(struct pflash *flash)
     return PAGE_COUNT;
 }
 
-/* Takes all changes to the image. [locked]; lets go of the lock while it writes. */
-static void write_dirty(struct pflash *flash)
+static void set_page(uint64_t *pages, unsigned page)
+{
+    pages[page / 64] |= 1ull << page % 64;
+}
+
+/* Writes the dirty pages, all that can be. [locked]; lets go of the lock meanwhile. */
+static int write_pages(struct pflash *flash)
 {
     uint8_t page[PAGE_BYTES];
+    uint64_t failed[PAGE_COUNT / 64] = { 0 };
     unsigned n;
     int rc = 0;
     while ((n = take_dirty(flash)) < PAGE_COUNT) {
         memcpy(page, flash->bytes + n * PAGE_BYTES, PAGE_BYTES);
         pthread_mutex_unlock(&flash->lock);
-        int failed = blockdev_pwrite(flash->config.blockdev, page, PAGE_BYTES, (uint64_t)n * PAGE_BYTES);
-        rc = rc ? rc : failed;
+        int error = blockdev_pwrite(flash->config.blockdev, page, PAGE_BYTES, (uint64_t)n * PAGE_BYTES);
         pthread_mutex_lock(&flash->lock);
+        set_page(error ? failed : flash->written, n);
+        rc = rc ? rc : error;
     }
+    for (n = 0; n < PAGE_COUNT / 64; n++)
+        flash->dirty[n] |= failed[n];
+    return rc;
+}
+
+/* Notes how saving went; a change is told to the user. [locked] */
+static void tell_of(struct pflash *flash, int rc)
+{
+    if (rc && !flash->failing)
+        log_warn("pflash: what the guest wrote cannot be saved: %s; it is tried again every second",
+                 strerror(-rc));
+    else if (!rc && flash->failing)
+        log_warn("pflash: what the guest wrote is saved now");
+    flash->failing = rc != 0;
+    flash->any_dirty |= flash->failing;
+}
+
+/* Takes all changes to the image. [locked]; lets go of the lock meanwhile. */
+static void write_dirty(struct pflash *flash)
+{
+    int rc = write_pages(flash);
     pthread_mutex_unlock(&flash->lock);
-    int failed = blockdev_flush(flash->config.blockdev);
-    rc = rc ? rc : failed;
-    if (rc)
-        log_warn("pflash: what the guest wrote cannot be saved: %s", strerror(-rc));
+    int flushed = blockdev_flush(flash->config.blockdev);
     pthread_mutex_lock(&flash->lock);
+    for (unsigned n = 0; n < PAGE_COUNT / 64; n++) {
+        flash->dirty[n] |= flushed ? flash->written[n] : 0;
+        flash->written[n] = 0;
+    }
+    tell_of(flash, rc ? rc : flushed);
+}
+
+/* [locked] */
+static void wait_for_retry(struct pflash *flash)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RETRY_SECONDS;
+    while (!flash->stop && pthread_cond_timedwait(&flash->wake, &flash->lock, &until) != ETIMEDOUT)
+        ;
 }
 
 static void *writer_main(void *opaque)
 {
     struct pflash *flash = opaque;
+    bool last;
     pthread_mutex_lock(&flash->lock);
-    while (!flash->stop || flash->any_dirty) {
+    do {
+        last = flash->stop;
         if (flash->any_dirty)
             write_dirty(flash);
-        else
+        if (flash->failing && !last)
+            wait_for_retry(flash);
+        else if (!flash->any_dirty && !flash->stop)
             pthread_cond_wait(&flash->wake, &flash->lock);
-    }
+    } while (!last);
     pthread_mutex_unlock(&flash->lock);
     return NULL;
 }
@@ -140,7 +192,7 @@ static void mark_dirty(struct pflash *flash, uint64_t offset, uint64_t length)
     if (!flash->has_writer)
         return;
     for (uint64_t page = offset / PAGE_BYTES; page <= (offset + length - 1) / PAGE_BYTES; page++)
-        flash->dirty[page / 64] |= 1ull << page % 64;
+        set_page(flash->dirty, (unsigned)page);
     flash->any_dirty = true;
     pthread_cond_signal(&flash->wake);
 }
@@ -240,13 +292,14 @@ static uint64_t pflash_read(struct device *device, uint64_t offset, unsigned siz
 
 /* ---- Writing -------------------------------------------------------------------------------------- */
 
-/* May the block be changed? Else the status says why not. */
+/* May the block be changed? The status says why not, and also that what is changed cannot be saved. */
 static bool allowed(struct pflash *flash, uint64_t offset, uint8_t error)
 {
     if (flash->locked[offset / BLOCK_BYTES] || read_only(flash)) {
         flash->status |= STATUS_LOCKED | error;
         return false;
     }
+    flash->status |= flash->failing ? error : 0;
     return true;
 }
 
@@ -442,6 +495,8 @@ static void pflash_destroy(struct device *device)
         pthread_cond_signal(&flash->wake);
         pthread_mutex_unlock(&flash->lock);
         thread_join(flash->writer);
+        if (flash->failing)
+            log_warn("pflash: what the guest wrote is lost: it could not be saved");
     }
     pthread_cond_destroy(&flash->wake);
     pthread_mutex_destroy(&flash->lock);
@@ -508,11 +563,10 @@ static bool start_writer(struct pflash *flash, struct error *error)
 {
     if (!flash->config.blockdev || flash->config.blockdev->read_only)
         return true;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    thread_signals_block(&before);
     int rc = thread_create(&flash->writer, THREAD_WORKER, writer_main, flash);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_signals_restore(&before);
     flash->has_writer = !rc;
     return !rc || error_set(error, "pflash: cannot start its thread: %s", strerror(rc));
 }

@@ -3,11 +3,16 @@
  * NOR flash at register level: the commands as firmware gives them, what locked and read-only blocks answer,
  * and that the image has what the array has.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "devices/pflash_cfi.h"
 #include "tests/devices/fake.h"
+#include "util/log.h"
 
 #define READY 0x00800080u
 #define BLOCK 0x40000u
@@ -25,6 +30,33 @@ static void open_flash(bool read_only)
     ck_assert_msg(image, "%s", error.text);
     flash = pflash_cfi_create(&(struct pflash_config){ .blockdev = image, .fdt_banks = 2 }, &error);
     ck_assert_msg(flash, "%s", error.text);
+}
+
+/* Between the flash and its image: a host's disk that is full, or that fails to save. */
+static struct failing {
+    struct blockdev blockdev; /* first */
+    struct blockdev *below;
+    atomic_int write_error, flush_error; /* negative errno; 0: none */
+    atomic_uint writes;
+} failing;
+
+static int failing_pwritev(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
+                           uint64_t offset)
+{
+    struct failing *self = (struct failing *)blockdev;
+    atomic_fetch_add(&self->writes, 1);
+    return self->write_error ? self->write_error : blockdev_pwritev(self->below, iov, count, bytes, offset);
+}
+
+static int failing_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
+                          uint64_t offset)
+{
+    return blockdev_preadv(((struct failing *)blockdev)->below, iov, count, bytes, offset);
+}
+
+static int failing_flush(struct blockdev *blockdev)
+{
+    return ((struct failing *)blockdev)->flush_error;
 }
 
 static void close_flash(void)
@@ -239,6 +271,91 @@ START_TEST(state)
 }
 END_TEST
 
+static void open_failing(void)
+{
+    static const struct blockdev_ops ops = {
+        .name = "failing", .preadv = failing_preadv, .pwritev = failing_pwritev, .flush = failing_flush
+    };
+    flash->ops->destroy(flash);
+    failing.blockdev = (struct blockdev){ .ops = &ops, .size = image->size };
+    failing.below = image;
+    failing.write_error = failing.flush_error = 0;
+    failing.writes = 0;
+    flash = pflash_cfi_create(&(struct pflash_config){ .blockdev = &failing.blockdev }, &error);
+    ck_assert_msg(flash, "%s", error.text);
+}
+
+/* Programs zeros to all of a block for so long, and as a guest would, whatever comes of it. */
+static void hammer(unsigned milliseconds)
+{
+    struct timespec now, end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += milliseconds / 1000;
+    do {
+        for (unsigned n = 0; n < 1000; n++)
+            program(BLOCK + 4096 * (n % 64), 0);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+}
+
+static unsigned lines_of(const char *file)
+{
+    unsigned lines = 0;
+    FILE *stream = fopen(file, "r");
+    ck_assert_ptr_nonnull(stream);
+    for (int c; (c = fgetc(stream)) != EOF;)
+        lines += c == '\n';
+    fclose(stream);
+    return lines;
+}
+
+/* A host's disk that is full: the guest is told, the user is, but not a line for each write; what could not
+ * be saved is saved when there is room again. */
+START_TEST(full_disk)
+{
+    char log[sizeof(path) + 4];
+    snprintf(log, sizeof(log), "%s.log", path);
+    ck_assert(log_open(log));
+    open_failing();
+    erase(BLOCK);
+    program(BLOCK + 16, 0x11223344);
+    failing.write_error = -ENOSPC;
+    hammer(3000);
+    ck_assert_uint_ge(failing.writes, 64);
+    ck_assert_uint_eq(read32(0), READY | 0x100010);
+    ck_assert_uint_ge(lines_of(log), 1);
+    ck_assert_uint_le(lines_of(log), 3);
+    command(0, 0x50);
+    failing.write_error = 0;
+    for (unsigned n = 0; n < 300; n++) { /* until a program ends without an error */
+        command(0, 0x50);
+        program(BLOCK + 20, 0);
+        if (read32(0) == READY)
+            break;
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    }
+    ck_assert_uint_eq(read32(0), READY);
+    expect_in_image(BLOCK + 16, "\x44\x33\x22\x11", 4);
+    expect_in_image(BLOCK + 4096 * 63, "\0\0\0\0\xff\xff\xff\xff", 8);
+    unlink(log);
+}
+END_TEST
+
+/* A flush that fails: all that was written since the last one is written again. */
+START_TEST(failed_flush)
+{
+    open_failing();
+    failing.flush_error = -EIO;
+    program(BLOCK, 0);
+    for (unsigned n = 0; n < 500 && failing.writes < 2; n++)
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    ck_assert_uint_ge(failing.writes, 2);
+    program(BLOCK, 0);
+    ck_assert_uint_eq(read32(0), READY | 0x100010);
+    failing.flush_error = 0;
+}
+END_TEST
+
 START_TEST(size_and_node)
 {
     void *fdt = fake_fdt(flash, &(struct fdt_place){ .base = BASE, .size = PFLASH_BANK_BYTES });
@@ -272,6 +389,8 @@ int main(void)
     tcase_add_test(tcase, locks);
     tcase_add_test(tcase, read_only_image);
     tcase_add_test(tcase, state);
+    tcase_add_test(tcase, full_disk);
+    tcase_add_test(tcase, failed_flush);
     tcase_add_test(tcase, size_and_node);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

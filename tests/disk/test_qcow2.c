@@ -278,6 +278,46 @@ START_TEST(first_step_of_a_flush)
 }
 END_TEST
 
+static int sync_result;
+static unsigned syncs;
+static int fake_sync(int fd)
+{
+    (void)fd;
+    syncs++;
+    errno = EIO;
+    return sync_result;
+}
+
+/* The host forgets what it could not save: once a flush has failed no later one may say that all is well,
+ * whatever the host says. 0: raw, 1: qcow2. */
+START_TEST(a_failed_flush_stays)
+{
+    struct blockdev_config config = { .path = path };
+    if (!_i)
+        ck_assert_int_eq(truncate(path, SIZE), 0);
+    struct blockfile *file = blockfile_open(&config, &error);
+    ck_assert_msg(file, "%s", error.text);
+    struct blockdev *disk =
+        _i ? blockdev_qcow2_create(file, &config, &error) : blockdev_raw_create(file, &config, false, &error);
+    ck_assert_msg(disk, "%s", error.text);
+    file->sync_data = fake_sync;
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, CLUSTER, 0), 0);
+    ck_assert_int_eq(blockdev_flush(disk), 0);
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, CLUSTER, CLUSTER), 0);
+    sync_result = -1;
+    ck_assert_int_eq(blockdev_flush(disk), -EIO);
+    sync_result = 0;
+    unsigned before = syncs;
+    for (unsigned n = 0; n < 3; n++) {
+        ck_assert_int_eq(blockdev_flush(disk), -EIO);
+        ck_assert_int_eq(blockdev_pwrite(disk, bytes, CLUSTER, (n + 2) * CLUSTER), 0);
+    }
+    ck_assert_uint_eq(syncs, before);
+    expect(disk, CLUSTER, bytes, CLUSTER);
+    blockdev_destroy(disk);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("qcow2");
@@ -290,6 +330,7 @@ int main(void)
     tcase_add_test(tcase, damage_stops_writes);
     tcase_add_loop_test(tcase, bad_headers, 0, sizeof(headers) / sizeof(headers[0]));
     tcase_add_loop_test(tcase, first_step_of_a_flush, 0, 2);
+    tcase_add_loop_test(tcase, a_failed_flush_stays, 0, 2);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
