@@ -130,6 +130,14 @@ static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr
     return count > 0;
 }
 
+/* A store to a device may have turned the machine off: then nothing behind it runs. True where the block was
+ * left. */
+static bool left_behind(struct hart *hart, const struct insn *insn, const struct part *part)
+{
+    return !part->at.host && atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping &&
+           trap_leave_behind(hart, insn);
+}
+
 static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                        uint64_t value)
 {
@@ -153,7 +161,7 @@ static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vadd
         }
         value = parts[i].size < 8 ? value >> 8 * parts[i].size : 0;
     }
-    return count > 0;
+    return count > 0 && !left_behind(hart, insn, &parts[count - 1]);
 }
 
 /* ---- Atomics -------------------------------------------------------------------------------------- */

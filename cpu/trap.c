@@ -4,6 +4,7 @@
  */
 #include "cpu/trap.h"
 
+#include "cpu/hart_view.h"
 #include "cpu/mmu.h"
 #include "cpu/trace.h"
 
@@ -63,14 +64,43 @@ static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tv
         trace_trap(hart, interrupt, cause, tval, from_pc, from);
 }
 
+/* Takes back what the block counted when it started, but for its first `done` instructions. */
+static void uncount(struct hart *hart, uint64_t done)
+{
+    atomic_store_explicit(&hart->instret,
+                          atomic_load_explicit(&hart->instret, memory_order_relaxed) -
+                              (hart->block->count - done),
+                          memory_order_relaxed);
+}
+
 void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval)
 {
-    /* The block counted all its instructions when it started; this one and those behind it did not retire. */
-    uint64_t undone = hart->block->count - (uint64_t)(insn - hart->block->insns);
-    atomic_store_explicit(&hart->instret, atomic_load_explicit(&hart->instret, memory_order_relaxed) - undone,
-                          memory_order_relaxed);
+    uncount(hart, (uint64_t)(insn - hart->block->insns)); /* this one and those behind it did not retire */
     hart->pc = hart_insn_pc(hart, insn);
     enter(hart, false, cause, tval);
+}
+
+/* Translated code does not know how long its instructions are; memory does, unless loads are translated
+ * otherwise than fetches. 0: not known. */
+static unsigned insn_length(struct hart *hart, const struct insn *insn)
+{
+    uint16_t half;
+    if (insn->length)
+        return insn->length;
+    if (hart->mstatus & MSTATUS_MPRV || hart_view_read(hart, hart_insn_pc(hart, insn), &half, 2) != 2)
+        return 0;
+    return (half & 3) == 3 ? 4 : 2;
+}
+
+bool trap_leave_behind(struct hart *hart, const struct insn *insn)
+{
+    unsigned length = insn_length(hart, insn);
+    if (!length)
+        return false;
+    uncount(hart, (uint64_t)(insn - hart->block->insns) + 1);
+    hart->pc = register_value(hart, hart_insn_pc(hart, insn) + length);
+    hart->exit_link = NULL;
+    return true;
 }
 
 void trap_illegal(struct hart *hart, const struct insn *insn)

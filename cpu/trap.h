@@ -20,6 +20,10 @@ unsigned trap_pending(const struct hart *hart);
 /* Takes the most urgent interrupt that is pending and enabled, if any; between blocks only. */
 bool trap_take_interrupt(struct hart *hart);
 
+/* Leaves the running block behind an instruction that is done, as if the block ended there, so that the loop
+ * serves its requests now. False: it cannot be told where the next instruction is, and the block goes on. */
+bool trap_leave_behind(struct hart *hart, const struct insn *insn);
+
 /* mret and sret, without their legality checks. The next pc is in hart->pc afterwards. */
 void trap_return_m(struct hart *hart);
 void trap_return_s(struct hart *hart);

@@ -70,6 +70,7 @@ static const struct insn *stand_in(struct hart *hart, uint32_t where)
 {
     struct insn *insn = &hart->native.block->insns[BLOCK_INSNS_MAX - (where >> 12)];
     insn->offset = where & 0xfff;
+    insn->length = 0; /* not known here */
     hart->block = hart->native.block;
     sync_in(hart);
     return insn;

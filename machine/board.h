@@ -83,6 +83,7 @@ struct machine {
     bool booted; /* memory is filled, and machine_run() waits for the boot's end */
     bool was_booted;
     atomic_bool has_run; /* it was not started paused, or was resumed since */
+    atomic_bool ending;  /* the guest has ended this boot */
     bool off;            /* the guest powered off, or the program ends */
     bool paused;
     unsigned holds;
@@ -103,6 +104,9 @@ struct machine {
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);
 
 /* run_state.c */
+/* The guest turns itself off or resets itself, on a hart's thread: posts the event, and asks all harts to
+ * stop where they are. */
+void run_state_end_boot(struct machine *machine, enum machine_event event, unsigned status);
 void run_state_init(struct machine *machine);
 void run_state_destroy(struct machine *machine);
 /* From now on the harts run, unless paused; false where they cannot be started. */

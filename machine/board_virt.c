@@ -192,7 +192,7 @@ static struct device *create_sswi(struct machine *machine, const struct row *row
 
 static void on_power(void *opaque, enum power_action action, unsigned code)
 {
-    machine_post(opaque, action == POWER_RESET ? MACHINE_EVENT_RESET : MACHINE_EVENT_POWEROFF, code);
+    run_state_end_boot(opaque, action == POWER_RESET ? MACHINE_EVENT_RESET : MACHINE_EVENT_POWEROFF, code);
 }
 
 static struct device *create_finisher(struct machine *machine, const struct row *row, struct error *error)

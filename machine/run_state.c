@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whether the harts run. Three things decide: a boot is on (the machine's owner), the user has not paused it
- * (monitor, gdb), nobody holds it to look at it. update() starts or stops the harts' threads when the answer
- * changes; all of it is under run_lock, so that it may be asked from any thread that no hart waits for.
+ * Whether the harts run. This decides: a boot is on (the machine's owner), the user has not paused it
+ * (monitor, gdb), nobody holds it to look at it; and a guest that has turned itself off does not go on.
+ * update() starts or stops the harts' threads when the answer changes; all of it is under run_lock, so that
+ * it may be asked from any thread that no hart waits for.
  *
  * While the user has paused it, the guest's clock stands still too; a hold is too short to matter.
  */
@@ -58,7 +59,7 @@ static void stop_harts(struct machine *machine)
 /* [run_lock] */
 static bool update(struct machine *machine, struct error *error)
 {
-    bool run = machine->booted && !machine->paused && !machine->holds;
+    bool run = machine->booted && !machine->paused && !machine->holds && !atomic_load(&machine->ending);
     if (!run)
         stop_harts(machine);
     if (machine->booted ? machine->paused : !machine->was_booted)
@@ -72,11 +73,20 @@ bool run_state_boot(struct machine *machine, struct error *error)
 {
     pthread_mutex_lock(&machine->run_lock);
     machine->booted = machine->was_booted = true;
+    atomic_store(&machine->ending, false);
     bool ok = update(machine, error);
     if (!ok)
         machine->booted = false;
     pthread_mutex_unlock(&machine->run_lock);
     return ok;
+}
+
+void run_state_end_boot(struct machine *machine, enum machine_event event, unsigned status)
+{
+    atomic_store(&machine->ending, true);
+    machine_post(machine, event, status);
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_request(machine->harts[i], HART_REQUEST_STOP);
 }
 
 void run_state_off(struct machine *machine, bool off)

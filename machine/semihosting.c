@@ -356,7 +356,7 @@ static uint64_t do_heapinfo(struct call *call)
 
 static void finish(struct call *call, unsigned status)
 {
-    machine_post(call->self->machine, MACHINE_EVENT_POWEROFF, status & 0xff);
+    run_state_end_boot(call->self->machine, MACHINE_EVENT_POWEROFF, status & 0xff);
 }
 
 /* RV64: a block of reason and status. RV32's SYS_EXIT has only the reason. */

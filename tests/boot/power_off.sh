@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Nothing that the user would see runs behind the store that turns the machine off or resets it, in any tier. The guest loops
+# over that store often enough to become hot, first with a value that means nothing to the finisher; behind it, in the same
+# straight code or in the next block, it prints, to a place in RAM until the value counts.
+# sh power_off.sh PATH-TO-RVIVE
+set -u
+rvive=$1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+failures=0
+
+# build NAME VALUE JUMP: JUMP stands between the store and what prints.
+build() {
+    cat >"$work/$1.S" <<END
+    csrr t0, mhartid
+1:  bnez t0, 1b
+    li t0, 0x100000
+    li t1, 0
+    li t2, 0x80100000
+    li t3, 'X'
+    li t4, 100000
+again:
+    addi t4, t4, -1
+    bgtz t4, 2f
+    li t1, $2
+    li t2, 0x10000000
+2:  sw t1, 0(t0)
+    $3
+    sb t3, 0(t2)
+    j again
+END
+    riscv64-unknown-elf-gcc -nostdlib -Wl,-e,0x80000000 -march=rv64gc -mabi=lp64d -Wl,-Ttext=0x80000000 "$work/$1.S" -o "$work/$1.elf" || exit 1
+}
+
+build off 0x5555 ""
+build off-next-block 0x5555 "j 3f; 3:"
+build reset 0x7777 ""
+build reset-next-block 0x7777 "j 3f; 3:"
+for accel in interp t1 t2 t2,eager=on; do
+    for name in off off-next-block reset reset-next-block; do
+        for _ in 1 2 3; do
+            timeout 60 "$rvive" -M virt -smp 2 -m 16M -accel $accel -bios none -kernel "$work/$name.elf" -display none \
+                -monitor none -nic none -no-reboot -serial stdio </dev/null >"$work/out" 2>"$work/err"
+            status=$?
+            bytes=$(wc -c <"$work/out")
+            if [ $status -ne 0 ] || [ "$bytes" -ne 0 ]; then
+                echo "FAIL: $name with $accel: status $status, $bytes bytes printed behind the store"
+                cat "$work/err"
+                failures=$((failures + 1))
+            fi
+        done
+    done
+done
+echo "$failures failures"
+[ $failures -eq 0 ]
