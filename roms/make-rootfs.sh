@@ -4,6 +4,8 @@
 # serial console (user root, no password, host name rvive). mmdebstrap extracts the packages here, without root; what must
 # run as riscv64 code, the configuration of the packages, runs in Rvive itself at a first boot.
 # Usage: roms/make-rootfs.sh     nothing is done when the image is there; delete it to have it made again.
+# Where a package's script fails, the others are configured all the same; the message names it, and the next run goes on with
+# what there is (IMAGE.new) instead of starting anew. So does one after a run that was killed. Delete IMAGE.new to start anew.
 # RVIVE_EMULATOR: another emulator for the first boot. RVIVE_ROOTFS_SIZE: of the disk, default 2G (the file is sparse).
 # RVIVE_ROOTFS_PACKAGES: more packages, with commas between. RVIVE_ROOTFS_IMAGE: where to make it instead.
 # RVIVE_ROOTFS_OVERLAY: a folder whose files are put over the packages'; /rootfs-more in it, a shell script, is run in the
@@ -19,41 +21,62 @@ sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt"
 sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
 [ -n "${RVIVE_EMULATOR:-}" ] || build_rvive
-apt_private_setup riscv64
 
 packages=systemd-sysv,udev,dbus,apt,kmod,procps,iproute2,iputils-ping,less,nano
 packages=$packages${RVIVE_ROOTFS_PACKAGES:+,$RVIVE_ROOTFS_PACKAGES}
 work=$image.work
 log=${image%.img}.log
-rm -rf "$work" "$image.new"
-mkdir "$work"
+settings="$guest_suite ${RVIVE_ROOTFS_SIZE:-2G} $packages ${RVIVE_ROOTFS_OVERLAY:-}"
 
-# A person sees the progress that mmdebstrap shows; otherwise it is heard of only when it fails.
-if [ -t 2 ]; then
-    extract_quiet=''
-    extract_log=/dev/stderr
+# begun: is there a root of an earlier run, made with the same settings and sound, that only has to be configured further?
+begun() {
+    [ -f "$image.new" ] && [ "$(cat "$image.new.settings" 2>/dev/null)" = "$settings" ] || return 1
+    checked=0
+    e2fsck -fp "$image.new" >/dev/null 2>&1 || checked=$?
+    [ $checked -le 1 ]
+}
+
+# extract: makes IMAGE.new, with the packages not configured yet.
+extract() {
+    apt_private_setup riscv64
+    # A person sees the progress that mmdebstrap shows; otherwise it is heard of only when it fails.
+    if [ -t 2 ]; then
+        extract_quiet=''
+        extract_log=/dev/stderr
+    else
+        extract_quiet=--quiet
+        extract_log=$work/log
+    fi
+    rm -rf "$work" "$image.new" "$image.making"
+    mkdir "$work"
+    say "Fetching and extracting Debian's packages"
+    # Owners and device nodes exist only inside one fakeroot, so the file system is made in it too.
+    source=$apt_source top=$top work=$work image=$image packages=$packages suite=$guest_suite \
+        size=${RVIVE_ROOTFS_SIZE:-2G} overlay=${RVIVE_ROOTFS_OVERLAY:-} quiet=$extract_quiet log=$extract_log fakeroot sh -eu -c '
+            mmdebstrap $quiet --mode=root --variant=extract --architectures=riscv64 \
+                --include="?essential" --include="?priority(required)" --include="$packages" \
+                --extract-hook="sh \"$top/roms/rootfs-database.sh\" \"\$1\"" \
+                "$suite" "$work/root" "$source" >>"$log" 2>&1 ||
+                { [ ! -f "$work/log" ] || cat "$work/log" >&2; exit 1; }
+            [ -z "$overlay" ] || cp -r "$overlay/." "$work/root/"
+            grep -c "^Package:" "$work/root/var/lib/dpkg/status" >"$work/count"
+            cp "$top/roms/rootfs-setup.sh" "$work/root/rootfs-setup"
+            chmod 755 "$work/root/rootfs-setup"
+            truncate -s "$size" "$image.making"
+            mkfs.ext4 -q -L rvive-root -d "$work/root" "$image.making"
+        ' || die "the root could not be extracted"
+    printf '%s\n' "$settings" >"$image.new.settings"
+    cp "$work/count" "$image.new.count"
+    mv "$image.making" "$image.new"
+    rm -rf "$work"
+}
+
+if begun; then
+    say "Going on with $image.new, which an earlier run has begun"
 else
-    extract_quiet=--quiet
-    extract_log=$work/log
+    extract
 fi
-say "Fetching and extracting Debian's packages"
-# Owners and device nodes exist only inside one fakeroot, so the file system is made in it too.
-source=$apt_source top=$top work=$work image=$image packages=$packages suite=$guest_suite \
-    size=${RVIVE_ROOTFS_SIZE:-2G} overlay=${RVIVE_ROOTFS_OVERLAY:-} quiet=$extract_quiet log=$extract_log fakeroot sh -eu -c '
-        mmdebstrap $quiet --mode=root --variant=extract --architectures=riscv64 \
-            --include="?essential" --include="?priority(required)" --include="$packages" \
-            --extract-hook="sh \"$top/roms/rootfs-database.sh\" \"\$1\"" \
-            "$suite" "$work/root" "$source" >>"$log" 2>&1 ||
-            { [ ! -f "$work/log" ] || cat "$work/log" >&2; exit 1; }
-        [ -z "$overlay" ] || cp -r "$overlay/." "$work/root/"
-        grep -c "^Package:" "$work/root/var/lib/dpkg/status" >"$work/count"
-        cp "$top/roms/rootfs-setup.sh" "$work/root/rootfs-setup"
-        chmod 755 "$work/root/rootfs-setup"
-        truncate -s "$size" "$image.new"
-        mkfs.ext4 -q -L rvive-root -d "$work/root" "$image.new"
-    ' || die "the root could not be extracted"
-count=$(cat "$work/count")
-rm -rf "$work"
+count=$(cat "$image.new.count")
 
 # configured: copies the guest's console to the log; counts the packages for a person.
 configured() {
@@ -76,7 +99,12 @@ ${RVIVE_EMULATOR:-$top/build/rvive} -M virt -m 1G -smp 2 -nographic -no-reboot \
     -append "console=ttyS0 quiet root=/dev/vda init=/rootfs-setup" \
     -drive file="$image.new",if=none,format=raw,id=root -device virtio-blk-device,drive=root \
     </dev/null 2>&1 | configured
-grep -q '^rootfs-setup: done' "$log" ||
-    { tail -n 40 "$log" >&2; die "the first boot failed; its log is $log"; }
+grep -q '^rootfs-setup: done' "$log" || {
+    unfinished=$(sed -n 's/^rootfs-setup: unfinished: *//p' "$log" | tr -d '\r')
+    [ -n "$unfinished" ] || tail -n 40 "$log" >&2
+    [ -z "$unfinished" ] || grep -A3 -E 'error processing package|installed .* script subprocess' "$log" >&2 || :
+    die "${unfinished:+not configured: $unfinished. }The root is not finished, and $image.new is kept: the next run goes on with it; the log is $log"
+}
 mv "$image.new" "$image"
+rm -f "$image.new.settings" "$image.new.count"
 say "$image is ready"

@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The first boot of the root that roms/make-rootfs.sh makes, run as the guest's init: configures the packages, which are
-# only extracted so far, sets up the machine, and powers off. Says "rootfs-setup: done" if all went well.
+# only extracted so far, sets up the machine, and powers off. Says "rootfs-setup: done" if all went well, else
+# "rootfs-setup: unfinished" and what is missing. A package whose script fails does not hold up the others, and what is done
+# is not done again at the next boot.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DPKG_ROOT=''
 export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true
 mount -t proc proc /proc
@@ -9,25 +11,31 @@ mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 
-# preinst NAME: runs a package's script as dpkg would have before unpacking it.
+finished=/var/lib/rootfs-setup # a file for each preinst that has run
+mkdir -p "$finished"
+missing='' # packages that are not as they should be
+
+# preinst NAME: runs a package's script as dpkg would have before unpacking it, once.
 preinst() {
-    [ -x "/var/lib/dpkg/info/$1.preinst" ] || return 0
+    [ -x "/var/lib/dpkg/info/$1.preinst" ] && [ ! -e "$finished/$1" ] || return 0
     DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=${1%:*} DPKG_MAINTSCRIPT_ARCH=$(dpkg --print-architecture) \
-        DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 "/var/lib/dpkg/info/$1.preinst" install
+        DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 "/var/lib/dpkg/info/$1.preinst" install &&
+        : >"$finished/$1"
 }
 
 configure() {
     # Everyone else's scripts need the users, the shell and libc's tools of these.
-    preinst base-passwd || return 1
+    preinst base-passwd || { missing=base-passwd && return 1; }
     for script in /var/lib/dpkg/info/*.preinst; do
         name=${script##*/}
         name=${name%.preinst}
-        [ "$name" = base-passwd ] || preinst "$name" || return 1
+        [ "$name" = base-passwd ] || preinst "$name" || missing="$missing ${name%:*}(preinst)"
     done
-    dpkg --force-depends --force-unsafe-io --configure base-passwd base-files || return 1
-    dpkg --force-depends --force-unsafe-io --configure -a || return 1
+    dpkg --force-depends --force-unsafe-io --configure base-passwd base-files || { missing='base-passwd base-files' && return 1; }
+    dpkg --force-depends --force-unsafe-io --abort-after=100000 --configure -a
     # What is not "ii" now would show up as broken at the next apt run.
-    ! dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | grep -v '^ii ' || return 1
+    missing="$missing $(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n '/^ii /d; s/^[^ ]* *//p' | tr '\n' ' ')"
+    [ -z "$(echo $missing)" ]
 }
 
 set_up() {
@@ -52,11 +60,17 @@ more() {
 }
 
 echo "rootfs-setup: configuring packages"
-if configure && set_up && more; then
-    rm -f /rootfs-setup
-    echo "rootfs-setup: done in $(cut -d' ' -f1 /proc/uptime) s"
+configured=true
+configure || configured=false
+if ! set_up; then
+    echo "rootfs-setup: unfinished: the machine's settings (see above)"
+elif ! more; then
+    echo "rootfs-setup: unfinished: /rootfs-more (see above)"
+elif ! $configured; then
+    echo "rootfs-setup: unfinished:" $missing
 else
-    echo "rootfs-setup: FAILED"
+    rm -rf /rootfs-setup "$finished"
+    echo "rootfs-setup: done in $(cut -d' ' -f1 /proc/uptime) s"
 fi
 # Write all back, remount read-only, power off. The kernel only starts what a key asks for, so each gets a second.
 sync
