@@ -53,6 +53,15 @@ enum blockdev_detect {
     BLOCKDEV_DETECT_UNMAP, /* with `unmap`, where discards are not ignored */
 };
 
+/* What the device does for the guest when the host fails (werror=, rerror=). */
+enum blockdev_on_error {
+    BLOCKDEV_ON_ERROR_DEFAULT, /* ENOSPC for what writes, REPORT for reads */
+    BLOCKDEV_ON_ERROR_REPORT,  /* the guest gets an error */
+    BLOCKDEV_ON_ERROR_IGNORE,  /* the guest is told that all is well */
+    BLOCKDEV_ON_ERROR_STOP,    /* the machine stops; the request is made again when it goes on */
+    BLOCKDEV_ON_ERROR_ENOSPC,  /* STOP where the host has no room, else REPORT */
+};
+
 struct blockdev {
     const struct blockdev_ops *ops;
     uint64_t size; /* bytes, a multiple of BLOCKDEV_SECTOR; fixed */
@@ -88,7 +97,8 @@ struct blockdev_config {
     enum blockdev_cache cache;
     bool ignore_discard; /* discard=ignore */
     enum blockdev_detect detect_zeroes;
-    bool no_backing;    /* the image alone: what it does not hold reads as zeros */
+    enum blockdev_on_error werror, rerror; /* for the device that uses it */
+    bool no_backing;                       /* the image alone: what it does not hold reads as zeros */
     bool no_repair;     /* an image that was not closed properly is opened as it is (rvive-img) */
     bool for_check;     /* also an image that is marked as damaged */
     bool shared_writer; /* opened although somebody else may be writing (rvive-img -U) */

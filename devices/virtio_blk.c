@@ -6,6 +6,9 @@
  * Requests may overtake each other; a flush is for those writes whose end the driver has seen
  * (section 5.2.6.2).
  *
+ * A request that fails may stop the machine (werror=, rerror=): its thread keeps it, and makes it again when
+ * the machine goes on. A reset meanwhile drops it, as it drops all that the driver has given.
+ *
  * A struct blk_request belongs to the thread of its index; the rest to the device's lock.
  */
 #include "devices/virtio_blk.h"
@@ -33,13 +36,15 @@ enum { /* feature bits, section 5.2.3 */
 };
 
 enum { BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8, BLK_DISCARD = 11, BLK_WRITE_ZEROES = 13 };
-enum blk_status { BLK_OK, BLK_IOERR, BLK_UNSUPP };
+/* The last one is not the driver's: the request is to be made again. */
+enum blk_status { BLK_OK, BLK_IOERR, BLK_UNSUPP, BLK_AGAIN = 256 };
 #define BLK_ID_BYTES        20
 #define BLK_RANGES_MAX      16u       /* segments of one discard or write-zeroes */
 #define BLK_RANGE_SECTORS   0x3fffffu /* of one such segment: just under 2 GiB */
 #define BLK_RANGE_UNMAP     1u
 #define BLK_QUEUE_SIZE      256
-#define BLK_THREADS         8 /* requests that are under way at a time */
+#define BLK_LOOK_MS         50 /* between two looks at whether a stopped machine goes on */
+#define BLK_THREADS         8  /* requests that are under way at a time */
 #define BLK_BLOCK_SIZE_MAX  (64u * 1024)
 #define BLK_WRITEBACK_FIELD offsetof(struct blk_config, writeback)
 
@@ -83,16 +88,48 @@ struct virtio_blk {
     struct virtio_worker worker;
     struct blockdev *blockdev;
     char id[BLK_ID_BYTES];
+    struct virtio_blk_config config;
+    unsigned resets; /* how often the driver has reset the device */
     struct blk_request requests[BLK_THREADS];
 };
 
-static enum blk_status status_of(struct blk_request *request, const char *what, uint64_t sector, int rc)
+enum blk_kind { BLK_READING, BLK_WRITING, BLK_DISCARDING, BLK_ZEROING, BLK_FLUSHING };
+static const char *const kind_names[] = { "reading", "writing", "discarding", "zeroing", "flushing" };
+
+/* Has the host no room for it? EFBIG: a limit of the file's size, which the user can raise. A flush that
+ * failed fails again whatever room there is. */
+static bool is_no_space(enum blk_kind kind, int rc)
 {
+    return kind != BLK_FLUSHING && (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG);
+}
+
+static enum blockdev_on_error action_for(const struct virtio_blk_config *config, enum blk_kind kind, int rc)
+{
+    enum blockdev_on_error action = kind == BLK_READING ? config->rerror : config->werror;
+    if (action == BLOCKDEV_ON_ERROR_DEFAULT)
+        action = kind == BLK_READING ? BLOCKDEV_ON_ERROR_REPORT : BLOCKDEV_ON_ERROR_ENOSPC;
+    if (action == BLOCKDEV_ON_ERROR_ENOSPC)
+        action = is_no_space(kind, rc) ? BLOCKDEV_ON_ERROR_STOP : BLOCKDEV_ON_ERROR_REPORT;
+    return action == BLOCKDEV_ON_ERROR_STOP && !config->stopped ? BLOCKDEV_ON_ERROR_REPORT : action;
+}
+
+static enum blk_status status_of(struct blk_request *request, enum blk_kind kind, uint64_t sector, int rc)
+{
+    const struct virtio_blk_config *config = &request->blk->config;
     if (!rc)
         return BLK_OK;
-    log_warn("virtio-blk: %s at sector %llu of a disk with %llu failed: %s", what, (unsigned long long)sector,
-             (unsigned long long)(request->blockdev->size / BLOCKDEV_SECTOR), strerror(-rc));
-    return BLK_IOERR;
+    struct virtio_blk_error error = { .name = config->name,
+                                      .write = kind != BLK_READING,
+                                      .no_space = is_no_space(kind, rc),
+                                      .action = action_for(config, kind, rc),
+                                      .error = -rc };
+    bool stop = error.action == BLOCKDEV_ON_ERROR_STOP;
+    log_warn("virtio-blk: %s at sector %llu of a disk with %llu failed: %s%s", kind_names[kind],
+             (unsigned long long)sector, (unsigned long long)(request->blockdev->size / BLOCKDEV_SECTOR),
+             strerror(-rc), stop ? "; the guest is stopped, the monitor's cont tries again" : "");
+    if (config->failed)
+        config->failed(config->opaque, &error);
+    return stop ? BLK_AGAIN : error.action == BLOCKDEV_ON_ERROR_IGNORE ? BLK_OK : BLK_IOERR;
 }
 
 /* Is [sector, sector + count) on the disk? */
@@ -121,13 +158,13 @@ static enum blk_status blk_transfer(struct blk_request *request, const struct bl
     unsigned count = virtq_chain_iov(chain, in, offset, bytes, request->iov);
     uint64_t place = header->sector * BLOCKDEV_SECTOR;
     if (in)
-        return status_of(request, "reading", header->sector,
+        return status_of(request, BLK_READING, header->sector,
                          blockdev_preadv(request->blockdev, request->iov, count, bytes, place));
     if (request->blockdev->read_only) {
         LOG_GUEST("virtio-blk: write to a read-only disk");
         return BLK_IOERR;
     }
-    return status_of(request, "writing", header->sector,
+    return status_of(request, BLK_WRITING, header->sector,
                      blockdev_pwritev(request->blockdev, request->iov, count, bytes, place));
 }
 
@@ -135,9 +172,9 @@ static enum blk_status blk_one_range(struct blk_request *request, const struct b
 {
     uint64_t place = range->sector * BLOCKDEV_SECTOR, length = (uint64_t)range->count * BLOCKDEV_SECTOR;
     if (discard)
-        return status_of(request, "discarding", range->sector,
+        return status_of(request, BLK_DISCARDING, range->sector,
                          blockdev_discard(request->blockdev, place, length));
-    return status_of(request, "zeroing", range->sector,
+    return status_of(request, BLK_ZEROING, range->sector,
                      blockdev_write_zeroes(request->blockdev, place, length, range->flags & BLK_RANGE_UNMAP));
 }
 
@@ -182,14 +219,14 @@ static enum blk_status blk_do(struct blk_request *request, bool writethrough)
     switch (header.type) {
     case BLK_IN: return blk_transfer(request, &header, true);
     case BLK_OUT: status = blk_transfer(request, &header, false); break;
-    case BLK_FLUSH: return status_of(request, "flushing", 0, blockdev_flush(request->blockdev));
+    case BLK_FLUSH: return status_of(request, BLK_FLUSHING, 0, blockdev_flush(request->blockdev));
     case BLK_GET_ID: return blk_get_id(request);
     case BLK_DISCARD: return blk_ranges(request, true);
     case BLK_WRITE_ZEROES: status = blk_ranges(request, false); break;
     default: LOG_GUEST("virtio-blk: request of unknown type %u", header.type); return BLK_UNSUPP;
     }
     if (status == BLK_OK && writethrough)
-        status = status_of(request, "flushing", header.sector, blockdev_flush(request->blockdev));
+        status = status_of(request, BLK_FLUSHING, header.sector, blockdev_flush(request->blockdev));
     return status;
 }
 
@@ -199,6 +236,35 @@ static bool is_writethrough(const struct virtio_blk *blk)
     if (virtio_device_has(&blk->device, BLK_F_CONFIG_WCE))
         return !blk->device.config[BLK_WRITEBACK_FIELD];
     return !virtio_device_has(&blk->device, BLK_F_FLUSH);
+}
+
+/* Until the machine goes on. False: the request is not wanted any more. [locked] */
+static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
+{
+    do
+        virtio_worker_rest(&blk->worker, BLK_LOOK_MS);
+    while (blk->resets == resets && !blk->worker.stop &&
+           (blk->device.paused || blk->device.stopped || blk->config.stopped(blk->config.opaque)));
+    return blk->resets == resets && !blk->worker.stop;
+}
+
+/* One request, again until it is done. False: it was dropped meanwhile. [locked]; gives the lock up */
+static bool blk_serve(struct virtio_blk *blk, struct blk_request *request)
+{
+    bool writethrough = is_writethrough(blk), wanted = true;
+    unsigned resets = blk->resets;
+    enum blk_status status = BLK_AGAIN;
+    while (status == BLK_AGAIN && wanted) {
+        pthread_mutex_unlock(&blk->device.lock);
+        status = blk_do(request, writethrough);
+        pthread_mutex_lock(&blk->device.lock);
+        if (status == BLK_AGAIN)
+            wanted = wait_to_go_on(blk, resets);
+    }
+    uint8_t byte = (uint8_t)status;
+    if (wanted)
+        virtq_chain_write(&request->chain, request->chain.in_length - 1, &byte, 1);
+    return wanted;
 }
 
 static void blk_run(struct virtio_device *device, struct virtqueue *queue)
@@ -212,13 +278,10 @@ static void blk_run(struct virtio_device *device, struct virtqueue *queue)
             virtio_device_break(device);
             return;
         }
-        bool writethrough = is_writethrough(blk);
         if (virtqueue_has_more(queue))
             virtio_worker_share(&blk->worker, queue);
-        pthread_mutex_unlock(&device->lock);
-        uint8_t status = (uint8_t)blk_do(request, writethrough);
-        virtq_chain_write(chain, chain->in_length - 1, &status, 1);
-        pthread_mutex_lock(&device->lock);
+        if (!blk_serve(blk, request))
+            continue;
         virtqueue_push(queue, chain, chain->in_length);
         virtqueue_signal(queue);
     }
@@ -241,6 +304,7 @@ static void blk_config_write(struct virtio_device *device, unsigned offset, unsi
 
 static void blk_reset(struct virtio_device *device)
 {
+    ((struct virtio_blk *)device)->resets++;
     device->config[BLK_WRITEBACK_FIELD] = 1;
 }
 
@@ -361,6 +425,7 @@ struct virtio_device *virtio_blk_create(const struct virtio_blk_config *given, s
         return NULL;
     }
     blk->blockdev = config.blockdev;
+    blk->config = config;
     if (!virtio_device_init(&blk->device, &virtio_blk_ops, blk_features(&config), config.queues,
                             (uint16_t)config.queue_size, error)) {
         free(blk);

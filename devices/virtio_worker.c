@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 static _Thread_local unsigned thread_index;
 
@@ -121,6 +122,17 @@ void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *q
 {
     /* Also where none sleeps: one that was woken may not have come here yet, and would find nothing to do. */
     virtio_worker_kick(worker, queue);
+}
+
+void virtio_worker_rest(struct virtio_worker *worker, unsigned milliseconds)
+{
+    struct timespec pause = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L };
+    if (!--worker->busy)
+        pthread_cond_broadcast(&worker->idle);
+    pthread_mutex_unlock(&worker->device->lock);
+    nanosleep(&pause, NULL);
+    pthread_mutex_lock(&worker->device->lock);
+    worker->busy++;
 }
 
 void virtio_worker_wait_idle(struct virtio_worker *worker)

@@ -43,6 +43,9 @@ bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_dev
 unsigned virtio_worker_thread(void);
 /* Within run(): another thread, if one has nothing to do, shall take requests from the queue too. [locked] */
 void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *queue);
+/* Within run(): waits for so many milliseconds, and does not count as under way meanwhile: the device may be
+ * reset, saved and given new requests. [locked]; gives the lock up */
+void virtio_worker_rest(struct virtio_worker *worker, unsigned milliseconds);
 /* Waits for the operations that are under way and ends the threads. Without the lock. */
 void virtio_worker_stop(struct virtio_worker *worker);
 /* [locked] */

@@ -57,9 +57,8 @@ static void front_event(void *opaque, enum chardev_event event)
 
 /* ---- What the machine tells (any thread) ------------------------------------------------------------ */
 
-static void post(struct monitors *monitors, const char *name, int by, const char *reason)
+static void post_event(struct monitors *monitors, struct monitor_event event)
 {
-    struct monitor_event event = { .name = name, .by = by, .reason = reason };
     clock_gettime(CLOCK_REALTIME, &event.time);
     for (unsigned i = 0; i < monitors->count; i++) {
         struct monitor *monitor = monitors->list[i];
@@ -72,6 +71,18 @@ static void post(struct monitors *monitors, const char *name, int by, const char
         pthread_cond_broadcast(&monitor->changed);
         pthread_mutex_unlock(&monitor->lock);
     }
+}
+
+static void post(struct monitors *monitors, const char *name, int by, const char *reason)
+{
+    post_event(monitors, (struct monitor_event){ .name = name, .by = by, .reason = reason });
+}
+
+static void on_disk_failed(void *opaque, const struct machine_disk_error *error)
+{
+    struct monitor_event event = { .name = "BLOCK_IO_ERROR", .by = -1, .on_disk = true, .disk = *error };
+    snprintf(event.drive, sizeof(event.drive), "%s", error->drive);
+    post_event(opaque, event);
 }
 
 static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
@@ -245,7 +256,8 @@ struct monitors *monitors_create(const struct options *options, struct machine *
     monitors->machine = machine;
     monitors->options = options;
     monitors->screen = screen;
-    monitors->listener = (struct machine_listener){ .notice = on_notice, .opaque = monitors };
+    monitors->listener =
+        (struct machine_listener){ .notice = on_notice, .disk_failed = on_disk_failed, .opaque = monitors };
     return monitors;
 }
 

@@ -113,6 +113,9 @@ struct monitor_event {
     const char *name;
     int by; /* -1: not told; else whether the guest did it */
     const char *reason;
+    bool on_disk; /* BLOCK_IO_ERROR: of this, and the names are copied */
+    struct machine_disk_error disk;
+    char drive[64];
     struct timespec time;
 };
 

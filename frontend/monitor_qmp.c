@@ -69,6 +69,18 @@ static void send_return(struct qmp *qmp, struct json_object *id, struct json_obj
     send_object(qmp, answer);
 }
 
+static struct json_object *disk_data(const struct monitor_event *event)
+{
+    struct json_object *data = json_object_new_object();
+    monitor_put_text(data, "device", event->drive);
+    monitor_put_text(data, "node-name", event->drive);
+    monitor_put_text(data, "operation", event->disk.write ? "write" : "read");
+    monitor_put_text(data, "action", event->disk.action);
+    monitor_put_bool(data, "nospace", event->disk.no_space);
+    monitor_put_text(data, "reason", event->disk.reason);
+    return data;
+}
+
 static void send_event(struct qmp *qmp, const struct monitor_event *event)
 {
     struct json_object *object = json_object_new_object(), *time = json_object_new_object();
@@ -82,6 +94,8 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
         monitor_put_text(data, "reason", event->reason);
         json_object_object_add(object, "data", data);
     }
+    if (event->on_disk)
+        json_object_object_add(object, "data", disk_data(event));
     send_object(qmp, object);
 }
 

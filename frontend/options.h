@@ -88,8 +88,9 @@ struct options_device {
     const char *id;
     const char *backend; /* id of its drive or rng object; NULL: none */
     const char *serial_number;
-    unsigned queues, queue_size; /* 0: the default */
-    uint8_t mac[6];              /* of a card */
+    unsigned queues, queue_size;           /* 0: the default */
+    enum blockdev_on_error werror, rerror; /* of a disk; DEFAULT: as its drive says */
+    uint8_t mac[6];                        /* of a card */
     bool has_mac;
     unsigned netdev;        /* of a card: number of its network, from 1; 0: `backend` names it, or none */
     const char *mount_tag;  /* of a shared folder */
@@ -267,6 +268,9 @@ bool options_take_pairs(struct options *options, const struct option_pairs *pair
 bool options_read_secret(const struct options *options, const char *id, char *text, size_t size,
                          struct error *error);
 /* "-flag VALUE: not one of a, b, c" */
+/* The value of werror= or rerror= (`key`) of a flag. */
+bool options_parse_on_error(const char *flag, const char *key, const char *value,
+                            enum blockdev_on_error *action, struct error *error);
 bool options_bad_value(struct error *error, const char *flag, const char *value, const char *instead);
 void options_print_devices(FILE *out);
 

@@ -17,7 +17,8 @@ static const struct known_device {
     const char *text;
 } known_devices[] = {
     { "virtio-blk-device", MACHINE_VIRTIO_BLK, "drive",
-      "a disk: drive=ID of a -drive or -blockdev, serial=TEXT, num-queues=N, queue-size=N" },
+      "a disk: drive=ID of a -drive or -blockdev, serial=TEXT, num-queues=N, queue-size=N,\n"
+      "                       werror=, rerror=" },
     { "virtio-rng-device", MACHINE_VIRTIO_RNG, "rng", "random bytes: rng=ID of an -object rng-random" },
     { "virtio-net-device", MACHINE_VIRTIO_NET, "netdev",
       "a network card: netdev=ID of a -netdev, mac=ADDRESS" },
@@ -133,6 +134,20 @@ static bool device_queues(struct options *options, void *item, const char *value
     return true;
 }
 
+static bool device_werror(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return options_parse_on_error("-device", "werror", value, &((struct options_device *)item)->werror,
+                                  error);
+}
+
+static bool device_rerror(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return options_parse_on_error("-device", "rerror", value, &((struct options_device *)item)->rerror,
+                                  error);
+}
+
 static bool device_queue_size(struct options *options, void *item, const char *value, struct error *error)
 {
     (void)options;
@@ -148,6 +163,8 @@ static const struct options_key blk_keys[] = {
     { "id", device_id },
     { "bus", options_take_slot },
     { "serial", device_serial },
+    { "werror", device_werror },
+    { "rerror", device_rerror },
     { "num-queues", device_queues },
     { "queue-size", device_queue_size },
     { NULL, NULL },

@@ -46,6 +46,42 @@ static bool take_detect_zeroes(struct options *options, void *item, const char *
     return options_bad_value(error, "detect-zeroes", value, "off, on, unmap");
 }
 
+bool options_parse_on_error(const char *flag, const char *key, const char *value,
+                            enum blockdev_on_error *action, struct error *error)
+{
+    static const struct {
+        const char *name;
+        enum blockdev_on_error action;
+    } actions[] = {
+        { "report", BLOCKDEV_ON_ERROR_REPORT }, { "ignore", BLOCKDEV_ON_ERROR_IGNORE },
+        { "stop", BLOCKDEV_ON_ERROR_STOP },     { "enospc", BLOCKDEV_ON_ERROR_ENOSPC },
+        { "auto", BLOCKDEV_ON_ERROR_DEFAULT },
+    };
+    bool write = *key == 'w';
+    char what[64];
+    for (size_t i = 0; value && i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (strcmp(value, actions[i].name) == 0 && (write || actions[i].action != BLOCKDEV_ON_ERROR_ENOSPC)) {
+            *action = actions[i].action;
+            return true;
+        }
+    }
+    snprintf(what, sizeof(what), "%s %s", flag, key);
+    return options_bad_value(error, what, value,
+                             write ? "report, ignore, stop, enospc, auto" : "report, ignore, stop, auto");
+}
+
+static bool drive_werror(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return options_parse_on_error("-drive", "werror", value, &config_of(item)->werror, error);
+}
+
+static bool drive_rerror(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return options_parse_on_error("-drive", "rerror", value, &config_of(item)->rerror, error);
+}
+
 static bool take_file(struct options *options, void *item, const char *value, struct error *error)
 {
     (void)options, (void)error;
@@ -191,6 +227,8 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         { "detect-zeroes", take_detect_zeroes },
         { "media", drive_media },
         { "backing", drive_backing },
+        { "werror", drive_werror },
+        { "rerror", drive_rerror },
         { "aio", take_aio },
         { NULL, NULL },
     };

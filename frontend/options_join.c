@@ -34,6 +34,10 @@ static bool join_drive(struct options *options, const struct options_device *dev
         drive->used = true;
         slot->drive = drive->blockdev;
         slot->drive_id = drive->id;
+        if (device->werror)
+            slot->drive.werror = device->werror;
+        if (device->rerror)
+            slot->drive.rerror = device->rerror;
         return true;
     }
     return error_set(error, "-device %s: there is no -drive with id=%s", device->text, device->backend);

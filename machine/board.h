@@ -86,10 +86,14 @@ struct machine {
     atomic_bool ending;  /* the guest has ended this boot */
     bool off;            /* the guest powered off, or the program ends */
     bool paused;
+    atomic_bool io_error; /* a disk's request failed, and waits until the user lets the machine go on */
+    atomic_bool io_error_posted; /* the machine's thread has not stopped it yet */
     unsigned holds;
     struct pci_bus *pci_bus;           /* NULL: none */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;
+    machine_power_button_fn *power_button; /* NULL: none */
+    void *power_button_opaque;
     atomic_bool user_reset; /* the reset that was posted is the user's */
     struct machine_listener *listeners;
 
@@ -113,6 +117,13 @@ void run_state_destroy(struct machine *machine);
 bool run_state_boot(struct machine *machine, struct error *error);
 /* They do not any more. */
 void run_state_halt(struct machine *machine);
+/* For virtio_blk_config: a disk's request failed, and whether the machine stands because of one. `machine` is
+ * a struct machine. */
+struct virtio_blk_error;
+void run_state_disk_failed(void *machine, const struct virtio_blk_error *error);
+bool run_state_disk_stops(void *machine);
+/* On the machine's own thread: stops it if a disk wants that. */
+void run_state_stop_for_disk(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
 

@@ -323,7 +323,13 @@ struct virtio_device *board_virtio_create(struct machine *machine, const struct 
     if (what->kind == MACHINE_VIRTIO_BLK) {
         struct virtio_blk_config config = { .serial = what->serial_number,
                                             .queues = what->queues,
-                                            .queue_size = what->queue_size };
+                                            .queue_size = what->queue_size,
+                                            .name = what->drive_id,
+                                            .werror = what->drive.werror,
+                                            .rerror = what->drive.rerror,
+                                            .failed = run_state_disk_failed,
+                                            .stopped = run_state_disk_stops,
+                                            .opaque = machine };
         config.blockdev = open_blockdev(machine, &what->drive, error);
         return config.blockdev ? virtio_blk_create(&config, error) : NULL;
     }

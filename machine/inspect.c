@@ -95,6 +95,17 @@ void machine_trace_changed(struct machine *machine)
         hart_trace_changed(machine->harts[i]);
 }
 
+void machine_set_power_button(struct machine *machine, machine_power_button_fn *press, void *opaque)
+{
+    machine->power_button = press;
+    machine->power_button_opaque = opaque;
+}
+
+bool machine_press_power_button(struct machine *machine)
+{
+    return machine->power_button && machine->power_button(machine->power_button_opaque);
+}
+
 void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque)
 {
     machine->screendump = screendump;

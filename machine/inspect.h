@@ -86,6 +86,11 @@ void machine_set_screendump(struct machine *machine, machine_screendump_fn *scre
 bool machine_screendump(struct machine *machine, const char *path, const char *format, struct error *error);
 /* The character devices of the machine, without those of monitors; NULL behind the last. Any time. */
 struct chardev *machine_chardev(struct machine *machine, unsigned number);
+/* Who presses the guest's power button; false where there is none that the guest listens to. Before
+ * machine_run(). Any thread may press it. */
+typedef bool machine_power_button_fn(void *opaque);
+void machine_set_power_button(struct machine *machine, machine_power_button_fn *press, void *opaque);
+bool machine_press_power_button(struct machine *machine);
 /* The console with Ctrl-A keys, for a monitor to share; NULL: none. Any time. */
 struct chardev *machine_console(struct machine *machine);
 

@@ -56,6 +56,7 @@ static unsigned wait_event(struct machine *machine)
             ssize_t ignored = read(machine->event_fd, &count, sizeof(count));
             (void)ignored;
         }
+        run_state_stop_for_disk(machine);
     }
     return word;
 }
@@ -221,6 +222,7 @@ static bool reset_machine(struct machine *machine, struct error *error)
     pthread_mutex_lock(&machine->run_lock);
     machine->off = false;
     reset_devices(machine);
+    atomic_store(&machine->io_error, false); /* the disks have dropped what waited */
     semihosting_reset(machine->semihosting);
     bool ok = boot_write_memory(machine, error);
     if (ok)

@@ -195,6 +195,7 @@ void machine_destroy(struct machine *machine);
 enum machine_state {
     MACHINE_RUNNING,
     MACHINE_PAUSED,
+    MACHINE_IO_ERROR, /* paused, since a disk's request failed: machine_resume() makes it again */
     MACHINE_SHUTDOWN, /* powered off, and kept by no_shutdown; or at its end */
 };
 enum machine_state machine_state(struct machine *machine);
@@ -216,7 +217,16 @@ enum machine_notice {
     MACHINE_NOTICE_RESET,
     MACHINE_NOTICE_SHUTDOWN, /* by_guest: power-off, or a reset with no_reboot; else the user's quit */
 };
+/* A disk's request that the host failed. */
+struct machine_disk_error {
+    const char *drive; /* id; "": none */
+    bool write, no_space;
+    const char *action; /* "report", "ignore", "stop" */
+    const char *reason; /* static */
+};
 struct machine_listener {
+    /* May be NULL. On a disk's thread. */
+    void (*disk_failed)(void *opaque, const struct machine_disk_error *error);
     void (*notice)(void *opaque, enum machine_notice notice, bool by_guest);
     void *opaque;
     struct machine_listener *next; /* the machine's */

@@ -7,6 +7,10 @@
  *
  * While the user has paused it, the guest's clock stands still too; a hold is too short to matter.
  */
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/virtio_blk.h"
 #include "machine/board.h"
 #include "util/log.h"
 
@@ -108,7 +112,9 @@ void run_state_halt(struct machine *machine)
 enum machine_state machine_state(struct machine *machine)
 {
     pthread_mutex_lock(&machine->run_lock);
+    bool io_error = machine->paused && atomic_load(&machine->io_error);
     enum machine_state state = machine->off      ? MACHINE_SHUTDOWN
+                               : io_error        ? MACHINE_IO_ERROR
                                : machine->paused ? MACHINE_PAUSED
                                                  : MACHINE_RUNNING;
     pthread_mutex_unlock(&machine->run_lock);
@@ -139,11 +145,49 @@ bool machine_resume(struct machine *machine, struct error *error)
         atomic_store(&machine->has_run, true); /* its first boot may still be about to begin */
         ok = update(machine, error);
         machine->paused = !ok;
-        if (ok)
+        if (ok) {
             run_state_notify(machine, MACHINE_NOTICE_RESUMED, false);
+            atomic_store(&machine->io_error, false); /* what waits is made again */
+        }
     }
     pthread_mutex_unlock(&machine->run_lock);
     return ok;
+}
+
+/* ---- A disk's request that fails ---------------------------------------------------------------------- */
+
+void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
+{
+    static const char *const actions[] = { [BLOCKDEV_ON_ERROR_REPORT] = "report",
+                                           [BLOCKDEV_ON_ERROR_IGNORE] = "ignore",
+                                           [BLOCKDEV_ON_ERROR_STOP] = "stop" };
+    struct machine *machine = opaque;
+    struct machine_disk_error error = { failed->name ? failed->name : "", failed->write, failed->no_space,
+                                        actions[failed->action], strerrordesc_np(failed->error) };
+    for (struct machine_listener *listener = machine->listeners; listener; listener = listener->next) {
+        if (listener->disk_failed)
+            listener->disk_failed(listener->opaque, &error);
+    }
+    if (failed->action != BLOCKDEV_ON_ERROR_STOP)
+        return;
+    /* A hart may be waiting for this thread, so it cannot wait for the harts: the machine's own thread does.
+     */
+    uint64_t one = 1;
+    atomic_store(&machine->io_error, true);
+    atomic_store(&machine->io_error_posted, true);
+    ssize_t ignored = write(machine->event_fd, &one, sizeof(one));
+    (void)ignored;
+}
+
+bool run_state_disk_stops(void *machine)
+{
+    return atomic_load(&((struct machine *)machine)->io_error);
+}
+
+void run_state_stop_for_disk(struct machine *machine)
+{
+    if (atomic_exchange(&machine->io_error_posted, false) && atomic_load(&machine->io_error))
+        machine_pause(machine);
 }
 
 void machine_request_reset(struct machine *machine)

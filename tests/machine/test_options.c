@@ -207,6 +207,20 @@ START_TEST(nodes)
 }
 END_TEST
 
+START_TEST(errors_of_disks)
+{
+    parsed(
+        "-drive file=a,if=none,id=a,werror=stop,rerror=ignore -device virtio-blk-device,drive=a "
+        "-drive file=b,if=none,id=b,werror=stop -device virtio-blk-device,drive=b,werror=report,rerror=stop "
+        "-drive file=c,if=none,id=c -device virtio-blk-device,drive=c");
+    ck_assert_int_eq(slot(7)->drive.werror, BLOCKDEV_ON_ERROR_STOP);
+    ck_assert_int_eq(slot(7)->drive.rerror, BLOCKDEV_ON_ERROR_IGNORE);
+    ck_assert_int_eq(slot(6)->drive.werror, BLOCKDEV_ON_ERROR_REPORT);
+    ck_assert_int_eq(slot(6)->drive.rerror, BLOCKDEV_ON_ERROR_STOP);
+    ck_assert_int_eq(slot(5)->drive.werror, BLOCKDEV_ON_ERROR_DEFAULT);
+}
+END_TEST
+
 START_TEST(order_of_slots)
 {
     parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -drive file=b,if=none,id=b -drive "
@@ -494,6 +508,9 @@ static const struct failing_line failures[] = {
     { "-drive file=a,if=scsi", "\"scsi\"" },
     { "-drive file=a,readonly=perhaps", "perhaps" },
     { "-drive file=a,cache=maybe", "maybe" },
+    { "-drive file=a,werror=perhaps", "report, ignore, stop, enospc, auto" },
+    { "-drive file=a,rerror=enospc", "report, ignore, stop, auto" },
+    { "-drive file=a,if=none,id=h -device virtio-blk-device,drive=h,werror=perhaps", "-device werror" },
     { "-drive file=a,id=x -drive file=b,id=x", "id x" },
     { "-drive file=a,bogus=1", "bogus=1" },
     { "-device virtio-blk-device", "drive=ID" },
@@ -633,6 +650,7 @@ int main(void)
     tcase_add_test(tests, buildroot_without_network);
     tcase_add_test(tests, debian_with_uboot);
     tcase_add_test(tests, ubuntu_and_ci);
+    tcase_add_test(tests, errors_of_disks);
     tcase_add_test(tests, order_of_slots);
     tcase_add_test(tests, screens);
     tcase_add_test(tests, uefi_desktop_disks);

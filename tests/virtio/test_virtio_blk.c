@@ -4,7 +4,9 @@
  * limits, a read-only disk, a snapshot, write-through, several queues, saved state.
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,7 @@ struct counting {
     atomic_uint flushes, unmaps, keeps, discards;
     atomic_bool slow; /* reads wait until it is cleared */
     atomic_uint waiting;
+    atomic_int error; /* of reads, writes and flushes: negative errno; 0: none */
 };
 
 static int counting_preadv(struct blockdev *dev, struct iovec *iov, unsigned n, uint64_t bytes, uint64_t at)
@@ -41,15 +44,21 @@ static int counting_preadv(struct blockdev *dev, struct iovec *iov, unsigned n, 
     atomic_fetch_add(&counting->waiting, 1);
     while (atomic_load(&counting->slow))
         usleep(100);
+    if (atomic_load(&counting->error))
+        return atomic_load(&counting->error);
     return blockdev_preadv(counting->below, iov, n, bytes, at);
 }
 static int counting_pwritev(struct blockdev *dev, struct iovec *iov, unsigned n, uint64_t bytes, uint64_t at)
 {
+    if (atomic_load(&((struct counting *)dev)->error))
+        return atomic_load(&((struct counting *)dev)->error);
     return blockdev_pwritev(((struct counting *)dev)->below, iov, n, bytes, at);
 }
 static int counting_flush(struct blockdev *dev)
 {
     atomic_fetch_add(&((struct counting *)dev)->flushes, 1);
+    if (atomic_load(&((struct counting *)dev)->error))
+        return atomic_load(&((struct counting *)dev)->error);
     return blockdev_flush(((struct counting *)dev)->below);
 }
 static int counting_discard(struct blockdev *dev, uint64_t at, uint64_t length)
@@ -557,6 +566,134 @@ START_TEST(state_round_trip)
 }
 END_TEST
 
+/* ---- The host fails ------------------------------------------------------------------------------- */
+
+static struct virtio_blk_error told; /* the last one */
+static atomic_uint told_count;
+static atomic_bool standing;
+
+static void on_failed(void *opaque, const struct virtio_blk_error *failed)
+{
+    ck_assert_ptr_eq(opaque, &told);
+    told = *failed;
+    if (failed->action == BLOCKDEV_ON_ERROR_STOP)
+        atomic_store(&standing, true);
+    atomic_fetch_add(&told_count, 1);
+}
+
+static bool is_standing(void *opaque)
+{
+    (void)opaque;
+    return atomic_load(&standing);
+}
+
+static void setup_failing(enum blockdev_on_error werror, enum blockdev_on_error rerror)
+{
+    setup(false, NO_OPEN,
+          (struct virtio_blk_config){ .name = "hd0",
+                                      .werror = werror,
+                                      .rerror = rerror,
+                                      .failed = on_failed,
+                                      .stopped = is_standing,
+                                      .opaque = &told });
+    start(F(F_FLUSH));
+}
+
+static const struct {
+    enum blockdev_on_error werror, rerror;
+    uint32_t type;
+    int error;
+    enum blockdev_on_error action;
+} failures[] = {
+    { 0, 0, OUT, ENOSPC, BLOCKDEV_ON_ERROR_STOP },
+    { 0, 0, OUT, EDQUOT, BLOCKDEV_ON_ERROR_STOP },
+    { 0, 0, OUT, EFBIG, BLOCKDEV_ON_ERROR_STOP },
+    { 0, 0, OUT, EIO, BLOCKDEV_ON_ERROR_REPORT },
+    { 0, 0, IN, EIO, BLOCKDEV_ON_ERROR_REPORT },
+    { 0, 0, IN, ENOSPC, BLOCKDEV_ON_ERROR_REPORT },
+    { 0, 0, FLUSH, ENOSPC, BLOCKDEV_ON_ERROR_REPORT },
+    { BLOCKDEV_ON_ERROR_REPORT, 0, OUT, ENOSPC, BLOCKDEV_ON_ERROR_REPORT },
+    { BLOCKDEV_ON_ERROR_IGNORE, 0, OUT, ENOSPC, BLOCKDEV_ON_ERROR_IGNORE },
+    { BLOCKDEV_ON_ERROR_STOP, 0, OUT, EIO, BLOCKDEV_ON_ERROR_STOP },
+    { BLOCKDEV_ON_ERROR_STOP, 0, FLUSH, EIO, BLOCKDEV_ON_ERROR_STOP },
+    { BLOCKDEV_ON_ERROR_STOP, 0, IN, EIO, BLOCKDEV_ON_ERROR_REPORT },
+    { 0, BLOCKDEV_ON_ERROR_STOP, IN, EIO, BLOCKDEV_ON_ERROR_STOP },
+    { 0, BLOCKDEV_ON_ERROR_IGNORE, IN, EIO, BLOCKDEV_ON_ERROR_IGNORE },
+};
+
+/* The disk has room again after a while, and the user lets the machine go on. */
+static void *user(void *opaque)
+{
+    while (!atomic_load(&standing))
+        usleep(1000);
+    usleep(200000);
+    ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), UNTOUCHED);
+    ck_assert_uint_eq(atomic_load(&told_count), 1);
+    atomic_store(&standing, false); /* too early: it fails and stops again */
+    while (atomic_load(&told_count) < 2)
+        usleep(1000);
+    atomic_store(&disk.error, 0);
+    atomic_store(&standing, false);
+    return opaque;
+}
+
+START_TEST(host_errors)
+{
+    pthread_t thread;
+    bool stops = failures[_i].action == BLOCKDEV_ON_ERROR_STOP, write = failures[_i].type != IN;
+    uint32_t bytes = failures[_i].type == FLUSH ? 0 : 512;
+    setup_failing(failures[_i].werror, failures[_i].rerror);
+    memset(data(), 0x5a, 512);
+    atomic_store(&disk.error, -failures[_i].error);
+    if (stops)
+        ck_assert_int_eq(pthread_create(&thread, NULL, user, NULL), 0);
+    unsigned status = request(failures[_i].type, 3, bytes, !write);
+    if (stops)
+        pthread_join(thread, NULL);
+    ck_assert_uint_eq(status, failures[_i].action == BLOCKDEV_ON_ERROR_REPORT ? IOERR : OK);
+    ck_assert_uint_eq(atomic_load(&told_count), stops ? 2 : 1);
+    ck_assert_str_eq(told.name, "hd0");
+    ck_assert_int_eq(told.error, failures[_i].error);
+    ck_assert_int_eq(told.action, failures[_i].action);
+    ck_assert(told.write == write);
+    if (stops && failures[_i].type == OUT)
+        memset(pattern + 3 * 512, 0x5a, 512);
+    expect_image(pattern);
+    atomic_store(&disk.error, 0);
+    ck_assert_uint_eq(request(IN, 4, 512, true), OK);
+    teardown();
+}
+END_TEST
+
+/* A reset drops the request that waits: nothing is written when the machine goes on. */
+START_TEST(reset_drops_what_waits)
+{
+    setup_failing(0, 0);
+    atomic_store(&disk.error, -ENOSPC);
+    ring_desc(&ring, 0, HEADER_AT, 16, DESC_NEXT, 1);
+    ring_desc(&ring, 1, DATA_AT, 512, DESC_NEXT, 2);
+    ring_desc(&ring, 2, STATUS_AT, 1, DESC_WRITE, 0);
+    memcpy(guest_host(&guest, HEADER_AT), (uint32_t[4]){ OUT }, 16);
+    *(uint8_t *)guest_host(&guest, STATUS_AT) = UNTOUCHED;
+    ring_offer(&ring, 0);
+    ring_kick(&ring);
+    while (!atomic_load(&standing))
+        usleep(1000);
+    start(F(F_FLUSH)); /* resets it first */
+    atomic_store(&disk.error, 0);
+    atomic_store(&standing, false);
+    usleep(200000);
+    ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), UNTOUCHED);
+    expect_image(pattern);
+    ck_assert_uint_eq(request(IN, 4, 512, true), OK);
+    atomic_store(&disk.error, -ENOSPC);
+    ring_offer(&ring, 0);
+    ring_kick(&ring);
+    usleep(100000);
+    teardown(); /* the end, while one waits */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("virtio-blk");
@@ -577,6 +714,8 @@ int main(void)
     tcase_add_loop_test(tcase, host_errors_reach_the_guest, 0, 2);
     tcase_add_loop_test(tcase, slow_disk, 0, 2);
     tcase_add_test(tcase, state_round_trip);
+    tcase_add_loop_test(tcase, host_errors, 0, sizeof(failures) / sizeof(failures[0]));
+    tcase_add_test(tcase, reset_drops_what_waits);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
