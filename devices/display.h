@@ -158,6 +158,9 @@ void display_input_set_active(struct display *display, struct display_input *inp
 /* A key by its code in linux/input-event-codes.h. Repeats are left out, the guest repeats by itself. [view]
  */
 void display_key(struct display *display, unsigned code, bool down);
+/* Presses the power key of the guest's keyboard, and lets it go. False where no driver listens to one. Any
+ * thread. */
+bool display_press_power(struct display *display);
 /* Lets go of all keys and buttons, when a window loses the keyboard. [view] */
 void display_release_all(struct display *display);
 

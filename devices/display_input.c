@@ -91,6 +91,16 @@ void display_key(struct display *display, unsigned code, bool down)
     pthread_mutex_unlock(&display->input_lock);
 }
 
+bool display_press_power(struct display *display)
+{
+    pthread_mutex_lock(&display->input_lock);
+    bool listens = find_active(display, DISPLAY_KEYBOARD) != NULL;
+    key_change(display, KEY_POWER, true);
+    key_change(display, KEY_POWER, false);
+    pthread_mutex_unlock(&display->input_lock);
+    return listens;
+}
+
 static void packet_add_buttons(struct packet *packet, unsigned before, unsigned now)
 {
     static const uint16_t codes[] = { BTN_LEFT, BTN_RIGHT, BTN_MIDDLE, BTN_SIDE, BTN_EXTRA };

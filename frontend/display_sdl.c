@@ -8,6 +8,10 @@
  * middle of the window with its proportions kept. When the user changes the window's size, the guest is asked
  * for a picture of that size; when the guest changes its picture's, the window follows.
  *
+ * Closing the window presses the guest's power button, so that it saves what it has to and turns itself off;
+ * closing it again, or Ctrl-Alt-Q, ends the machine at once, and so does a guest that takes longer than any
+ * service is given.
+ *
  * The pointer: with a tablet in the guest it just follows the host's. With a mouse, a click grabs it, and
  * Ctrl-Alt-G releases it. All fields belong to the main thread.
  */
@@ -25,6 +29,9 @@
     128u               /* between two looks at a screen that does not say what changes, while nothing does */
 #define SETTLE_MS 150u /* after the last change of the window's size, until the guest is told */
 #define NEVER     UINT64_MAX
+/* From the power button to the end of a guest that does not turn itself off: systemd gives a service 90
+ * seconds. */
+#define SHUT_DOWN_MS 120000u
 
 struct window {
     struct window_config config;
@@ -40,6 +47,7 @@ struct window {
     bool cursor_visible, cursor_known;
     bool changed, redraw; /* there is something to take from the display; to show again */
     bool grabbed, full_screen, hidden, quit;
+    uint64_t end_at;                       /* ms: the guest was told to turn itself off; NEVER: it was not */
     uint64_t drawn_at, settle_at, poll_at; /* ms, SDL_GetTicks64() */
     unsigned poll_ms;
     unsigned buttons;
@@ -52,8 +60,9 @@ static void update_title(struct window *window)
 {
     char title[256];
     const char *name = window->config.title;
-    snprintf(title, sizeof(title), "Rvive%s%s%s%s%s", name ? " (" : "", name ? name : "", name ? ")" : "",
+    snprintf(title, sizeof(title), "Rvive%s%s%s%s%s%s", name ? " (" : "", name ? name : "", name ? ")" : "",
              display_is_paused(window->config.display) ? " [paused]" : "",
+             window->end_at != NEVER ? " - shutting down the guest; close again to end" : "",
              window->grabbed ? " - Ctrl-Alt-G releases the mouse" : "");
     SDL_SetWindowTitle(window->window, title);
 }
@@ -189,6 +198,8 @@ static bool on_hotkey(struct window *window, const SDL_KeyboardEvent *event)
         set_grab(window, !window->grabbed);
     else if (event->keysym.scancode == SDL_SCANCODE_F)
         toggle_full_screen(window);
+    else if (event->keysym.scancode == SDL_SCANCODE_Q)
+        window->config.end(window->config.opaque);
     else
         return false;
     window->hotkey = event->keysym.scancode;
@@ -358,6 +369,10 @@ static int do_what_is_due(struct window *window)
     uint64_t now = SDL_GetTicks64(), next = NEVER;
     if (now >= window->settle_at)
         settle(window);
+    if (now >= window->end_at) {
+        window->config.end(window->config.opaque);
+        window->end_at = now + SHUT_DOWN_MS;
+    }
     if (!window->hidden && now >= window->poll_at)
         poll_screen(window, now);
     bool frame_due = now - window->drawn_at >= FRAME_MS;
@@ -375,12 +390,26 @@ static int do_what_is_due(struct window *window)
     }
     if (window->settle_at < next)
         next = window->settle_at;
+    if (window->end_at < next)
+        next = window->end_at;
     if (!window->hidden && window->poll_at < next)
         next = window->poll_at;
     return next == NEVER ? -1 : next > now ? (int)(next - now) : 0;
 }
 
 /* ---- Events --------------------------------------------------------------------------------------- */
+
+static void on_close(struct window *window)
+{
+    if (window->config.no_close)
+        return;
+    if (window->end_at != NEVER || !window->config.shut_down(window->config.opaque)) {
+        window->config.end(window->config.opaque);
+        return;
+    }
+    window->end_at = SDL_GetTicks64() + SHUT_DOWN_MS;
+    update_title(window);
+}
 
 static void on_window_event(struct window *window, const SDL_WindowEvent *event)
 {
@@ -401,10 +430,7 @@ static void on_window_event(struct window *window, const SDL_WindowEvent *event)
         display_release_all(window->config.display);
         set_grab(window, false);
         break;
-    case SDL_WINDOWEVENT_CLOSE:
-        if (!window->config.no_close)
-            window->config.closed(window->config.opaque);
-        break;
+    case SDL_WINDOWEVENT_CLOSE: on_close(window); break;
     default: break;
     }
 }
@@ -522,7 +548,7 @@ static struct window *window_open(const struct window_config *config, struct err
     window->frame_width = window->own_width = (int)frame.width;
     window->frame_height = window->own_height = (int)frame.height;
     display_unlock(config->display);
-    window->settle_at = window->poll_at = NEVER;
+    window->settle_at = window->poll_at = window->end_at = NEVER;
     window->poll_ms = FRAME_MS;
     if (!start_sdl(error) || !make_window(window, error)) {
         window_destroy(window);

@@ -15,8 +15,11 @@ struct window_config {
     bool full_screen;
     bool software; /* draw without OpenGL */
     bool no_close; /* the window's close button does nothing */
-    /* The user closed the window; in the main thread. */
-    void (*closed)(void *opaque);
+    /* The user closed the window: asks the guest to turn itself off. False where it cannot be asked. Main
+     * thread. */
+    bool (*shut_down)(void *opaque);
+    /* Ends the machine now. Main thread. */
+    void (*end)(void *opaque);
     void *opaque;
 };
 

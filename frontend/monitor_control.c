@@ -160,9 +160,11 @@ bool monitor_reset(struct monitor_call *call)
 bool monitor_powerdown(struct monitor_call *call)
 {
     call->powerdown(call->opaque);
-    call->result = json_object_new_string(
-        "system_powerdown: this board has no power button (QEMU's virt for RISC-V has none "
-        "either), so the guest is not told; shut it down from inside, or quit");
+    if (!machine_press_power_button(call->machine))
+        call->result =
+            json_object_new_string("system_powerdown: there is no power button that the guest listens to: it "
+                                   "is a key of its keyboard "
+                                   "(-device virtio-keyboard-pci); shut it down from inside, or quit");
     return true;
 }
 

@@ -95,7 +95,20 @@ bool screen_wants_window(const struct options *options)
            (options->machine.ramfb || find_screen_device(options));
 }
 
-static void on_closed(void *opaque)
+static bool press_power(void *display)
+{
+    return display_press_power(display);
+}
+
+/* A guest that does not run hears of no button. */
+static bool on_shut_down(void *opaque)
+{
+    struct screen *screen = opaque;
+    return !display_is_paused(screen->display) && machine_state(screen->machine) == MACHINE_RUNNING &&
+           machine_press_power_button(screen->machine);
+}
+
+static void on_end(void *opaque)
 {
     machine_request_quit(((struct screen *)opaque)->machine, 0);
 }
@@ -192,7 +205,8 @@ static bool open_window(struct screen *screen, struct error *error)
         .full_screen = options->screen.full_screen,
         .software = options->screen.software,
         .no_close = options->screen.no_close,
-        .closed = on_closed,
+        .shut_down = on_shut_down,
+        .end = on_end,
         .opaque = screen,
     };
     if (!window_possible())
@@ -246,6 +260,7 @@ void screen_attach(struct screen *screen, struct machine *machine)
     screen->listener.opaque = screen->display;
     display_set_paused(screen->display, screen->options->machine.start_paused);
     machine_listen(machine, &screen->listener);
+    machine_set_power_button(machine, press_power, screen->display);
     if (screen->options->machine.ramfb || find_screen_device(screen->options))
         machine_set_screendump(machine, dump_picture, screen->display);
 }

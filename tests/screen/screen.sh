@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A picture that the guest shows through DRM is, pixel for pixel, in the window on an X server and with a VNC viewer;
 # keys and the pointer reach the guest from both; sizes follow each other; nothing runs while nothing changes; closing
-# the window ends the emulator.
+# the window presses the guest's power key, and closing it again ends the emulator.
 # Usage: screen.sh SCREEN EMULATOR device|pci
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -30,7 +30,7 @@ vnc=$((1000 + $$ % 20000))
 $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet rvive.test=run:/run.sh" -name test -serial file:"$work/serial" \
     -device "virtio-gpu-$bus,xres=1024,yres=768" -device "virtio-keyboard-$bus" -device "virtio-tablet-$bus" \
-    -display sdl,gl=off -vnc ":$vnc" -screendump "$work/last.png" >"$work/output" 2>&1 &
+    -monitor unix:"$work/monitor",server=on,wait=off -display sdl,gl=off -vnc ":$vnc" -screendump "$work/last.png" >"$work/output" 2>&1 &
 rvive=$!
 
 # heard TEXT [SECONDS]: waits until the guest has printed the line TEXT since the last call.
@@ -116,6 +116,21 @@ sleep 3
 after=$(ticks)
 [ $((after - before)) -le 6 ] || fail "$((after - before)) ticks of 10 ms were spent in 3 s without a change"
 
+# system_powerdown and the window's close button press the guest's power key; the second close ends the machine.
+python3 -c 'import socket, sys
+monitor = socket.socket(socket.AF_UNIX)
+monitor.connect(sys.argv[1])
+monitor.sendall(b"system_powerdown\n")
+monitor.recv(4096)' "$work/monitor"
+heard "key 116 1"
+heard "key 116 0"
+"$screen" x11 "$DISPLAY" close
+heard "key 116 1"
+heard "key 116 0"
+sleep 1
+kill -0 $rvive || fail "closing the window does not wait for the guest"
+xdotool getwindowname "$window" | grep -q "shutting down the guest; close again to end" ||
+    fail "the title does not say that the guest is shutting down: $(xdotool getwindowname "$window")"
 "$screen" x11 "$DISPLAY" close
 status=0
 wait $rvive || status=$?
