@@ -33,6 +33,9 @@ struct hart_bus {
     /* Atomics reach devices: as a read and then a write of theirs. False: access fault, as the PMAs AMONone
      * and RsrvNone of I/O regions say (Priv. "Atomicity PMAs"). */
     bool device_atomics;
+    /* sfence.vma of all address spaces and all addresses is a fence.i, too: kernels that reuse pages for code
+     * without a fence.i of their own have one of these in the way back to the program. */
+    bool sfence_is_fence_i;
 };
 
 #endif

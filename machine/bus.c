@@ -442,6 +442,7 @@ void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code)
 void bus_be_lenient(struct bus *bus, unsigned xlen)
 {
     bus->harts.device_atomics = true;
+    bus->harts.sfence_is_fence_i = true;
     bus->sign_extended = xlen == 32;
 }
 

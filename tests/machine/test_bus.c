@@ -194,6 +194,7 @@ START_TEST(sign_extended_addresses)
     ck_assert(!bus_for_harts(bus)->device_atomics);
     bus_be_lenient(bus, 64);
     ck_assert(bus_for_harts(bus)->device_atomics);
+    ck_assert(bus_for_harts(bus)->sfence_is_fence_i);
     ck_assert_ptr_null(dma->ops->map(dma, extended, 4, true));
     bus_be_lenient(bus, 32);
     ck_assert_ptr_eq(dma->ops->map(dma, extended, 4, true), ram + 100);
