@@ -66,14 +66,31 @@ void dbt_evict_all(struct dbt *dbt)
         evict_segment(dbt, i);
 }
 
-void dbt_make_room(struct dbt *dbt, uint64_t seen)
+void dbt_ask_harts_out(struct dbt *dbt)
 {
-    uint64_t start = now_ns();
     atomic_fetch_add(&dbt->room_wanted, 1);
     pthread_mutex_lock(&dbt->room);
     for (unsigned i = 0; i < dbt->hart_count; i++)
         hart_request(dbt->harts[i], HART_REQUEST_ACCEL);
+}
+
+void dbt_wait_harts_out(struct dbt *dbt)
+{
     pthread_rwlock_wrlock(&dbt->running);
+}
+
+void dbt_let_harts_in(struct dbt *dbt)
+{
+    pthread_rwlock_unlock(&dbt->running);
+    atomic_fetch_sub(&dbt->room_wanted, 1);
+    pthread_mutex_unlock(&dbt->room);
+}
+
+void dbt_make_room(struct dbt *dbt, uint64_t seen)
+{
+    uint64_t start = now_ns();
+    dbt_ask_harts_out(dbt);
+    dbt_wait_harts_out(dbt);
     pthread_mutex_lock(&dbt->lock);
     uint64_t stopped = now_ns();
     if (dbt->counters.evictions == seen) /* else another hart was faster */
@@ -81,7 +98,5 @@ void dbt_make_room(struct dbt *dbt, uint64_t seen)
     dbt->counters.eviction_wait_ns += stopped - start;
     dbt->counters.eviction_ns += now_ns() - start;
     pthread_mutex_unlock(&dbt->lock);
-    pthread_rwlock_unlock(&dbt->running);
-    atomic_fetch_sub(&dbt->room_wanted, 1);
-    pthread_mutex_unlock(&dbt->room);
+    dbt_let_harts_in(dbt);
 }

@@ -6,6 +6,7 @@
  */
 #include <check.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/dbt/guest.h"
 
@@ -152,8 +153,6 @@ START_TEST(test_evict_tables)
 }
 END_TEST
 
-#define ROOMS 20000
-
 /* A hart that leaves translated code and comes back all the time, and one that stays in it. */
 static void build_restless(struct guest *guest)
 {
@@ -167,8 +166,8 @@ static void build_restless(struct guest *guest)
     guest_put_jal(guest, 0, guest->at - 4);
 }
 
-/* Who wants room is let in each time, however the harts' ways back into translated code fall: one that had
- * served the request and went in before the other waited for the lock stayed there for ever. */
+/* Both harts have all the time to serve the request before the lock is waited for. One that then went into
+ * translated code again stayed there for ever, and all others waited for both. */
 START_TEST(test_room)
 {
     struct guest guest;
@@ -176,8 +175,14 @@ START_TEST(test_room)
     guest_create(&guest, GUEST_T1, 2);
     build_restless(&guest);
     guest_start(&guest);
-    for (unsigned i = 0; i < ROOMS; i++)
-        dbt_make_room(guest.dbt, UINT64_MAX); /* evicts nothing */
+    while (dbt_translated(guest.dbt) < 2)
+        usleep(1000);
+    for (unsigned i = 0; i < 5; i++) {
+        dbt_ask_harts_out(guest.dbt);
+        usleep(50000);
+        dbt_wait_harts_out(guest.dbt);
+        dbt_let_harts_in(guest.dbt);
+    }
     for (unsigned i = 0; i < guest.hart_count; i++)
         hart_request(guest.harts[i], HART_REQUEST_STOP);
     guest_join(&guest);
