@@ -41,8 +41,12 @@ static int run_monitored(const struct options *options, struct screen *screen, s
         error_set(error, "out of memory for the monitors");
         return -1;
     }
-    bool ready =
-        monitors_open(monitors, error) && screen_open(screen, error) && sandbox_enter(options, error);
+    /* Threads that a window's libraries start in the sandbox are in it, too. But another user or root may
+     * have no desktop. */
+    bool early = options->run_with.user || options->run_with.chroot;
+    bool ready = monitors_open(monitors, error) && screen_open(screen, error) &&
+                 (!early || screen_open_window(screen, error)) && sandbox_enter(options, error) &&
+                 screen_open_window(screen, error);
     int status = ready ? screen_run(screen, error) : -1;
     screen_close(screen);
     monitors_close(monitors);

@@ -229,6 +229,10 @@ static bool add_desktop(struct confine_policy *policy)
         { "/dev/dri", READ_WRITE | CONFINE_DEVICE },
         { "/dev/snd", READ_WRITE | CONFINE_DEVICE },
         { "/dev/shm", READ_WRITE | CONFINE_MAKE },
+        { "/dev/nvidiactl", READ_WRITE | CONFINE_DEVICE },
+        { "/dev/nvidia0", READ_WRITE | CONFINE_DEVICE },
+        { "/dev/nvidia-modeset", READ_WRITE | CONFINE_DEVICE },
+        { "/proc/driver/nvidia", CONFINE_READ },
     };
     static const char *const homes[] = { ".config/pulse", ".asoundrc", ".Xauthority", ".drirc" };
     const char *home = getenv("HOME"), *authority = getenv("XAUTHORITY");
@@ -257,17 +261,17 @@ static bool add_desktop(struct confine_policy *policy)
 static bool is_precious(const char *folder)
 {
     char home[PATH_MAX];
-    const struct passwd *entry = getpwuid(getuid());
-    const char *const homes[] = { getenv("HOME"), entry ? entry->pw_dir : NULL };
+    const char *name = getenv("HOME");
+    const struct passwd *entry = name ? NULL : getpwuid(getuid()); /* slow: it loads modules */
     size_t length = strlen(folder);
     if (strcmp(folder, "/") == 0)
         return true;
-    for (size_t n = 0; n < sizeof(homes) / sizeof(homes[0]); n++) {
-        if (homes[n] && realpath(homes[n], home) && strcmp(home, "/") != 0 &&
-            strncmp(home, folder, length) == 0 && (home[length] == 0 || home[length] == '/'))
-            return true;
-    }
-    return false;
+    return realpath(entry  ? entry->pw_dir
+                    : name ? name
+                           : "/",
+                    home) &&
+           strcmp(home, "/") != 0 && strncmp(home, folder, length) == 0 &&
+           (home[length] == 0 || home[length] == '/');
 }
 
 static void note_place(const char *folder)
@@ -278,7 +282,7 @@ static void note_place(const char *folder)
 
 static bool add_places(struct confine_policy *policy, const struct options_sandbox *sandbox)
 {
-    char here[PATH_MAX];
+    char here[PATH_MAX] = "";
     const char *temporary = getenv("TMPDIR");
     bool ok = true;
     if (getcwd(here, sizeof(here)) && !is_precious(here)) {
@@ -288,7 +292,7 @@ static bool add_places(struct confine_policy *policy, const struct options_sandb
     const char *const common[] = { "/tmp", temporary && strcmp(temporary, "/tmp") == 0 ? NULL : temporary };
     for (size_t n = 0; n < sizeof(common) / sizeof(common[0]); n++) {
         char folder[PATH_MAX];
-        if (!common[n] || !realpath(common[n], folder) || is_precious(folder))
+        if (!common[n] || !realpath(common[n], folder) || is_precious(folder) || strcmp(folder, here) == 0)
             continue;
         note_place(folder);
         ok = ok && confine_add_path(policy, folder, READ_WRITE | CONFINE_MAKE);

@@ -196,6 +196,16 @@ bool screen_expire_vnc_password(struct screen *screen, time_t when, struct error
 
 /* ---- The window ------------------------------------------------------------------------------------- */
 
+static bool load_window(struct screen *screen, struct error *error)
+{
+    if (!window_possible())
+        return error_set(error,
+                         "-display sdl: there is no desktop (DISPLAY and WAYLAND_DISPLAY are not set); "
+                         "use -display none, or -vnc :N");
+    screen->window_ops = view_module_load(WINDOW_MODULE, WINDOW_SYMBOL, error);
+    return screen->window_ops != NULL;
+}
+
 static bool open_window(struct screen *screen, struct error *error)
 {
     const struct options *options = screen->options;
@@ -209,12 +219,7 @@ static bool open_window(struct screen *screen, struct error *error)
         .end = on_end,
         .opaque = screen,
     };
-    if (!window_possible())
-        return error_set(error,
-                         "-display sdl: there is no desktop (DISPLAY and WAYLAND_DISPLAY are not set); "
-                         "use -display none, or -vnc :N");
-    screen->window_ops = view_module_load(WINDOW_MODULE, WINDOW_SYMBOL, error);
-    screen->window = screen->window_ops ? screen->window_ops->open(&config, error) : NULL;
+    screen->window = screen->window_ops->open(&config, error);
     return screen->window != NULL;
 }
 
@@ -268,7 +273,12 @@ void screen_attach(struct screen *screen, struct machine *machine)
 bool screen_open(struct screen *screen, struct error *error)
 {
     return (!screen->options->screen.vnc || open_vnc(screen, error)) &&
-           (!screen_wants_window(screen->options) || open_window(screen, error));
+           (!screen_wants_window(screen->options) || load_window(screen, error));
+}
+
+bool screen_open_window(struct screen *screen, struct error *error)
+{
+    return !screen->window_ops || screen->window || open_window(screen, error);
 }
 
 void screen_close(struct screen *screen)

@@ -20,8 +20,10 @@ struct display *screen_display(struct screen *screen);
 /* The machine tells the screen from now on when it is paused, and its monitors take pictures of it. Before
  * their threads start. */
 void screen_attach(struct screen *screen, struct machine *machine);
-/* Opens what the options ask for: the VNC server, the window. Main thread. */
+/* Opens the VNC server, and makes ready for a window, if the options ask for them. Main thread. */
 bool screen_open(struct screen *screen, struct error *error);
+/* Opens the window, where there is to be one and it is not open. After screen_open(). Main thread. */
+bool screen_open_window(struct screen *screen, struct error *error);
 /* Runs the machine to its end: in this thread, or, when there is a window, in another. As machine_run(). Main
  * thread. */
 int screen_run(struct screen *screen, struct error *error);
