@@ -141,13 +141,13 @@ static bool add_chardevs(struct confine_policy *policy, const struct options *op
 }
 
 /* What the C library reads when it looks a name up. Its modules for that are loaded now. */
-static bool add_resolver(struct confine_policy *policy)
+static bool add_resolver(struct confine_policy *policy, bool clients)
 {
     static const char *const files[] = { "/etc/resolv.conf", "/etc/hosts",      "/etc/nsswitch.conf",
                                          "/etc/host.conf",   "/etc/gai.conf",   "/etc/services",
                                          "/etc/localtime",   "/etc/ld.so.cache" };
     struct addrinfo *list = NULL, hints = { .ai_socktype = SOCK_STREAM };
-    if (getaddrinfo("localhost", "1", &hints, &list) == 0)
+    if (clients && getaddrinfo("localhost", "1", &hints, &list) == 0) /* slow; libslirp looks up no names */
         freeaddrinfo(list);
     for (size_t n = 0; n < sizeof(files) / sizeof(files[0]); n++) {
         if (!confine_add_path(policy, files[n], CONFINE_READ))
@@ -161,12 +161,11 @@ static bool add_resolver(struct confine_policy *policy)
  * sockets. */
 static bool add_networks(struct confine_policy *policy, const struct machine_config *machine)
 {
-    bool ok = true, any = false;
+    bool ok = true, clients = policy->sockets;
     for (unsigned n = 0; n < machine->netdev_count; n++) {
         const struct machine_netdev *netdev = &machine->netdevs[n];
         if (!netdev->used)
             continue;
-        any = true;
         policy->sockets = true;
         policy->any_port = true;
         if (netdev->user.tftp)
@@ -176,7 +175,7 @@ static bool add_networks(struct confine_policy *policy, const struct machine_con
         for (unsigned d = 0; d < netdev->dump_count; d++)
             ok = ok && confine_add_path(policy, netdev->dumps[d].file, CONFINE_WRITE);
     }
-    return ok && ((!any && !policy->sockets) || add_resolver(policy));
+    return ok && (!policy->sockets || add_resolver(policy, clients));
 }
 
 /* A program that the user lets the guest start brings its own libraries and files: it reads what the user
