@@ -63,11 +63,18 @@ enum isa_extension isa_sharer(enum isa_extension extension)
     return extension;
 }
 
+/* The widest address translation unless the user says else. Sv57 works (sv57=on), but programs that look at
+ * the mode refuse to run under it (OpenJDK 21), and each walk of a page table would be longer; kernels that
+ * want Sv48 have it. */
+static unsigned satp_default(unsigned xlen)
+{
+    return xlen == 32 ? 32 : 48;
+}
+
 static void set_defaults(struct isa_config *config, unsigned xlen)
 {
-    *config = (struct isa_config){
-        .xlen = xlen, .supervisor = true, .pmp = true, .satp_max = xlen == 32 ? 32 : 57
-    };
+    *config =
+        (struct isa_config){ .xlen = xlen, .supervisor = true, .pmp = true, .satp_max = satp_default(xlen) };
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++)
         if (xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)
             config->extensions |= 1ull << i;
@@ -148,7 +155,7 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
         return true;
     }
     if (item_is(name, length, "mmu")) {
-        config->satp_max = on ? (config->xlen == 32 ? 32 : 57) : 0;
+        config->satp_max = on ? satp_default(config->xlen) : 0;
         return true;
     }
     if (item_is(name, length, "g")) {
@@ -174,11 +181,10 @@ static const struct {
 } absent[] = {
     { 0, " e h v j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
          "rvv_vl_half_avl " },
-    { 0,
-      " zabha zama16b zcmop zcmp zcmt zce zimop zicfilp zicfiss zic64b zfbfmin zfinx zdinx zhinx zhinxmin "
-      "zbkb zbkc zbkx zk zkn zknd zkne zknh zkr zks zksed zksh zkt ztso zve32f zve32x zve64d zve64f zve64x "
-      "zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb zvkg zvkn zvknc zvkned zvkng zvknha zvknhb zvks "
-      "zvksc zvksed zvksg zvksh zvkt " },
+    { 0, " zabha zama16b zcmop zcmp zcmt zce zimop zicfilp zicfiss zic64b zfbfmin zfinx zdinx zhinx zhinxmin "
+         "ztso zve32f zve32x zve64d zve64f zve64x "
+         "zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb zvkg zvkn zvknc zvkned zvkng zvknha zvknhb zvks "
+         "zvksc zvksed zvksg zvksh zvkt " },
     { 0, " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smmpm smnpm smrnmi smstateen ssaia "
          "ssccfg sscofpmf sscsrind ssctr ssdbltrp ssnpm sspm ssstateen supm svvptc x-svukte " },
     { 0, " xtheadba xtheadbb xtheadbs xtheadcmo xtheadcondmov xtheadfmemidx xtheadfmv xtheadmac xtheadmemidx "

@@ -471,7 +471,7 @@ static const struct failing_line failures[] = {
     { "-M virt,aia=aplic", "aia=aplic" },
     { "-cpu rv128", "-cpu rv128" },
     { "-cpu rv64,h=on", "h" },
-    { "-cpu rv64,zkr=true", "zkr" },
+    { "-cpu rv64,zvkn=true", "zvkn" },
     { "-cpu rv64,debug=on", "debug" },
     { "-cpu rv64,zca=off", "zca" },
     { "-cpu rv64,c=off,zca=on", "zca" },
