@@ -7,6 +7,7 @@
  */
 #include "frontend/monitor_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 #define REQUEST_MAX   (1u << 20) /* bytes */
@@ -47,6 +48,29 @@ static void send_greeting(struct qmp *qmp)
     send_object(qmp, greeting);
 }
 
+/* The request's id as JSON. The reader takes numbers that are none, like "9." or NaN, and would write them as
+ * it read them: they become the number that they were taken for, or null. The caller's. */
+static struct json_object *copy_id(struct json_object *id)
+{
+    struct json_object *copy;
+    switch (json_object_get_type(id)) {
+    case json_type_double: {
+        double value = json_object_get_double(id);
+        return isfinite(value) ? json_object_new_double(value) : NULL;
+    }
+    case json_type_array:
+        copy = json_object_new_array();
+        for (size_t i = 0; i < json_object_array_length(id); i++)
+            json_object_array_add(copy, copy_id(json_object_array_get_idx(id, i)));
+        return copy;
+    case json_type_object:
+        copy = json_object_new_object();
+        json_object_object_foreach(id, key, value) json_object_object_add(copy, key, copy_id(value));
+        return copy;
+    default: return json_object_get(id);
+    }
+}
+
 /* `id` is borrowed, NULL: none was given. */
 static void send_error(struct qmp *qmp, struct json_object *id, const char *class, const char *text)
 {
@@ -55,7 +79,7 @@ static void send_error(struct qmp *qmp, struct json_object *id, const char *clas
     monitor_put_text(inner, "desc", text);
     json_object_object_add(answer, "error", inner);
     if (id)
-        json_object_object_add(answer, "id", json_object_get(id));
+        json_object_object_add(answer, "id", copy_id(id));
     send_object(qmp, answer);
 }
 
@@ -65,7 +89,7 @@ static void send_return(struct qmp *qmp, struct json_object *id, struct json_obj
     struct json_object *answer = json_object_new_object();
     json_object_object_add(answer, "return", result ? result : json_object_new_object());
     if (id)
-        json_object_object_add(answer, "id", json_object_get(id));
+        json_object_object_add(answer, "id", copy_id(id));
     send_object(qmp, answer);
 }
 

@@ -28,6 +28,8 @@ def negotiation(rvive):
         qmp.send('{"execute": "query-status", "id": {"n": [1, "x"]}}')
         answer = qmp.answer()
         check(answer["id"] == {"n": [1, "x"]} and answer["return"]["running"], "id: %r" % answer)
+        qmp.send('{"execute": "query-status", "id": [922337203685477580., NaN, 1.5]}')
+        check(qmp.answer()["id"] == [922337203685477580.0, None, 1.5], "numbers that are no JSON")
         qmp.send('{"execute": "nothing", "id": 7}')
         check(qmp.answer() == {"error": {"class": "CommandNotFound", "desc":
                                          "The command nothing has not been found"}, "id": 7}, "an unknown command")
