@@ -80,6 +80,13 @@ static bool check_config(const struct machine_config *config, struct error *erro
     return true;
 }
 
+static bool create_gdb(struct machine *machine, struct error *error)
+{
+    struct gdb *gdb = gdb_create(machine, machine->config.gdb, error);
+    atomic_store(&machine->gdb, gdb);
+    return gdb != NULL;
+}
+
 static bool create_parts(struct machine *machine, struct error *error)
 {
     const struct machine_config *config = &machine->config;
@@ -101,7 +108,7 @@ static bool create_parts(struct machine *machine, struct error *error)
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
            (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error)) &&
-           (!config->gdb || (machine->gdb = gdb_create(machine, config->gdb, error)));
+           (!config->gdb || create_gdb(machine, error));
 }
 
 struct machine *machine_create(const struct machine_config *config, struct error *error)

@@ -71,7 +71,7 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
 {
     struct error error;
     struct isa_config isa;
-    *guest = (struct guest){ .bus = { &board_ops }, .at = START, .hart_count = harts };
+    *guest = (struct guest){ .bus = { .ops = &board_ops }, .at = START, .hart_count = harts };
     isa_init();
     guest->ram = aligned_alloc(PAGE_SIZE, RAM_SIZE);
     guest->clock = clock_create(&error);

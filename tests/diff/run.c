@@ -246,7 +246,7 @@ static bool board_run(struct board *board, const struct isa_config *isa, struct 
 
 bool run_hart(const struct program *program, const struct isa_config *config, struct run *run)
 {
-    struct board board = { .bus = { &board_ops } };
+    struct board board = { .bus = { .ops = &board_ops } };
     struct error error = { "out of memory" };
     *run = (struct run){ .blocks = malloc(program->data_size) };
     bool done = run->blocks && board_load(&board, program) && board_run(&board, config, &error);
