@@ -160,15 +160,11 @@ EXEC(fence_tso)
     NEXT;
 }
 
-static void fence_code(struct hart *hart)
+EXEC(fence_i)
 {
     hart->epoch++;
     if (hart->accel)
         hart->accel->ops->fence_i(hart);
-}
-EXEC(fence_i)
-{
-    fence_code(hart);
     STEP_AND_LEAVE;
 }
 
@@ -183,7 +179,7 @@ EXEC(sfence_vma)
     ILLEGAL_IF(!fence_allowed(hart));
     tlb_flush(hart, insn->rs1 == 0, RS1, insn->rs2 == 0, RS2 & (XLEN == 32 ? 0x1ff : 0xffff));
     if (insn->rs1 == 0 && insn->rs2 == 0 && hart->bus->sfence_is_fence_i)
-        fence_code(hart);
+        hart_request_self(hart, HART_REQUEST_FENCE_I); /* before the next block */
     STEP_AND_LEAVE;
 }
 
