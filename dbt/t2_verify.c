@@ -12,7 +12,8 @@
  *    moved since it was checked: addresses and steps are both numbers modulo 2^64, so wrapping is right, and
  *    anything else, word arithmetic above all, ends the proof;
  *  - a block's beginning is passed only where exactly one jump leads to it, from a block in front of it, so
- *    that there is no other way to come here without the check.
+ *    that there is no other way to come here without the check. Blocks that cannot be reached from the
+ * header, since what led to them was cut off by something that T2 cannot do, do not count and need no proof.
  *
  * What is left is that the moved access lies in the range that was checked, and that a store is covered by a
  * check for storing.
@@ -92,12 +93,32 @@ static const char *verify_form(const struct t2_region *r, unsigned *where)
 
 /* ---- Checks of accesses -------------------------------------------------------------------------------- */
 
+_Static_assert(T2_BLOCKS_MAX <= 64, "sets of blocks are words");
+
+/* The blocks that may run: those that can be reached from the header. */
+static uint64_t reachable_blocks(const struct t2_region *r)
+{
+    uint64_t reached = 1;
+    for (uint64_t before = 0; before != reached;) {
+        before = reached;
+        for (unsigned i = 0; i < r->block_count; i++) {
+            const uint8_t to[2] = { r->blocks[i].taken, r->blocks[i].next };
+            for (unsigned k = 0; k < 2; k++)
+                if (reached >> i & 1 && to[k] != T2_NOT_HERE)
+                    reached |= 1ull << to[k];
+        }
+    }
+    return reached;
+}
+
 /* The only block that leads to this one, if it comes before it; T2_NOT_HERE: there are others, or the region
  * is entered here. */
-static unsigned only_way_to(const struct t2_region *r, unsigned block)
+static unsigned only_way_to(const struct t2_region *r, uint64_t reachable, unsigned block)
 {
     unsigned ways = block == 0, from = T2_NOT_HERE;
     for (unsigned i = 0; i < r->block_count; i++) {
+        if (!(reachable >> i & 1))
+            continue;
         ways += (r->blocks[i].taken == block) + (r->blocks[i].next == block);
         if (r->blocks[i].taken == block || r->blocks[i].next == block)
             from = i;
@@ -119,11 +140,12 @@ static const char *verify_covered(const struct t2_insn *insn, const struct t2_in
 }
 
 /* An access without a check of its own. */
-static const char *verify_follower(const struct t2_region *r, unsigned block, unsigned position)
+static const char *verify_follower(const struct t2_region *r, uint64_t reachable, unsigned block,
+                                   unsigned position)
 {
     const struct t2_insn *insn = &r->insns[position];
     int64_t moved = 0;
-    for (unsigned end = position; block != T2_NOT_HERE; block = only_way_to(r, block)) {
+    for (unsigned end = position; block != T2_NOT_HERE; block = only_way_to(r, reachable, block)) {
         const struct t2_block *b = &r->blocks[block];
         if (end == T2_INSNS_MAX)
             end = b->first + b->count;
@@ -161,8 +183,8 @@ static const char *verify_leader(const struct t2_region *r, unsigned position, u
     return NULL;
 }
 
-static const char *verify_access(const struct t2_region *r, unsigned block, unsigned position,
-                                 unsigned owners[T2_SLOTS])
+static const char *verify_access(const struct t2_region *r, uint64_t reachable, unsigned block,
+                                 unsigned position, unsigned owners[T2_SLOTS])
 {
     const struct t2_insn *insn = &r->insns[position];
     if (insn->slot != T2_NONE && insn->slot >= r->slot_count)
@@ -170,21 +192,22 @@ static const char *verify_access(const struct t2_region *r, unsigned block, unsi
     if (insn->check != T2_CHECK_NONE)
         return verify_leader(r, position, owners);
     return insn->slot == T2_NONE ? "an access has neither check nor slot"
-                                 : verify_follower(r, block, position);
+                                 : verify_follower(r, reachable, block, position);
 }
 
 static const char *verify_checks(const struct t2_region *r, unsigned *where)
 {
     unsigned owners[T2_SLOTS];
+    uint64_t reachable = reachable_blocks(r);
     for (unsigned i = 0; i < T2_SLOTS; i++)
         owners[i] = T2_INSNS_MAX;
     if (r->slot_count > T2_SLOTS)
         return "there are too many slots";
     for (unsigned i = 0; i < r->block_count; i++) {
         const struct t2_block *b = &r->blocks[i];
-        for (unsigned k = b->first; k < b->first + b->count; k++) {
+        for (unsigned k = b->first; k < b->first + b->count && reachable >> i & 1; k++) {
             *where = k;
-            const char *fault = t2_is_access(&r->insns[k]) ? verify_access(r, i, k, owners) : NULL;
+            const char *fault = t2_is_access(&r->insns[k]) ? verify_access(r, reachable, i, k, owners) : NULL;
             if (fault)
                 return fault;
         }

@@ -209,6 +209,24 @@ START_TEST(test_rejects_second_way)
 }
 END_TEST
 
+/* What led to the block of the access has been cut off: it does not run. */
+START_TEST(test_accepts_unreachable)
+{
+    make_branched();
+    struct t2_insn *follower = find(is_follower);
+    unsigned block = 0;
+    while (follower >= region->insns + region->blocks[block].first + region->blocks[block].count)
+        block++;
+    for (unsigned i = 0; i < region->block_count; i++) {
+        if (region->blocks[i].taken == block)
+            region->blocks[i].taken = T2_NOT_HERE;
+        if (region->blocks[i].next == block)
+            region->blocks[i].next = T2_NOT_HERE;
+    }
+    ck_assert_ptr_null(fault());
+}
+END_TEST
+
 int main(void)
 {
     isa_init();
@@ -223,6 +241,7 @@ int main(void)
     tcase_add_test(tests, test_rejects_store_behind_load);
     tcase_add_test(tests, test_rejects_wide_and_shared);
     tcase_add_test(tests, test_rejects_second_way);
+    tcase_add_test(tests, test_accepts_unreachable);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
