@@ -27,6 +27,15 @@ static const struct machine_pci *pci(unsigned slot_number, unsigned function)
     ck_abort_msg("nothing is at %x.%x of the PCI bus", slot_number, function);
 }
 
+static void check_same_config(const struct isa_config *a, const struct isa_config *b)
+{
+    ck_assert_uint_eq(a->xlen, b->xlen);
+    ck_assert_uint_eq(a->extensions, b->extensions);
+    ck_assert_int_eq(a->supervisor, b->supervisor);
+    ck_assert_uint_eq(a->satp_max, b->satp_max);
+    ck_assert_int_eq(a->pmp, b->pmp);
+}
+
 /* A property that asks for what is the case. */
 START_TEST(what_is_already_so)
 {
@@ -52,7 +61,7 @@ START_TEST(what_is_already_so)
         parsed(line);
         config = options.machine.isa;
         if (!strstr(line, "c=off"))
-            ck_assert_mem_eq(&config, &plain, sizeof(config));
+            check_same_config(&config, &plain);
     }
     parsed("-cpu rv32,sv57=off,sv39=false,h=off");
     ck_assert_uint_eq(options.machine.isa.satp_max, 32);
