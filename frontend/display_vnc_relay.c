@@ -14,7 +14,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #include "frontend/display_vnc_protocol.h"
 #include "util/log.h"
 #include "util/thread.h"
+#include "util/thread_signals.h"
 
 #define CHUNK         65536u
 #define SLOW_BYTES    (512u << 10)
@@ -463,11 +463,10 @@ static int listen_at(const struct vnc_relay_config *config, struct error *error)
 
 static bool start_thread(struct vnc_relay *relay, struct error *error)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    thread_signals_block(&before);
     int status = thread_create(&relay->thread, THREAD_HOST, relay_thread, relay);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_signals_restore(&before);
     if (status)
         return error_set(error, "%s: cannot start its thread: %s", relay->config.name, strerror(status));
     pthread_setname_np(relay->thread, "vnc viewers");
