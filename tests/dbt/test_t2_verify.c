@@ -85,6 +85,14 @@ static bool is_step(const struct t2_insn *insn)
     return t2_step(insn, &step) && insn->d == A0;
 }
 
+static unsigned block_of(const struct t2_insn *insn)
+{
+    unsigned block = 0;
+    while (insn >= region->insns + region->blocks[block].first + region->blocks[block].count)
+        block++;
+    return block;
+}
+
 static const char *fault(void)
 {
     unsigned where;
@@ -197,10 +205,7 @@ END_TEST
 START_TEST(test_rejects_second_way)
 {
     make_branched();
-    struct t2_insn *follower = find(is_follower);
-    unsigned block = 0;
-    while (follower >= region->insns + region->blocks[block].first + region->blocks[block].count)
-        block++;
+    unsigned block = block_of(find(is_follower));
     ck_assert_uint_gt(block, 0);
     unsigned last = region->block_count - 1;
     ck_assert_uint_ne(block, last);
@@ -213,10 +218,7 @@ END_TEST
 START_TEST(test_accepts_unreachable)
 {
     make_branched();
-    struct t2_insn *follower = find(is_follower);
-    unsigned block = 0;
-    while (follower >= region->insns + region->blocks[block].first + region->blocks[block].count)
-        block++;
+    unsigned block = block_of(find(is_follower));
     for (unsigned i = 0; i < region->block_count; i++) {
         if (region->blocks[i].taken == block)
             region->blocks[i].taken = T2_NOT_HERE;
