@@ -18,7 +18,6 @@
 #include "cpu/mmu.h"
 #include "cpu/tlb_second.h"
 #include "dbt/dbt_state.h"
-#include "dbt/x86_vex.h"
 #include "util/log.h"
 
 enum { CHECK_SIZE = 0xff, CHECK_WRITE = 0x100, CHECK_OFFSET_SHIFT = 12 };
@@ -93,22 +92,18 @@ void check_build(struct dbt *dbt, struct x86_emit *e)
     static const enum x86_reg saved[] = {
         X86_RAX, X86_RDX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11
     };
-    const int32_t xmm = 112, args = xmm + 8 * 8 + 8;
+    const int32_t args = THUNKS_XMM_BYTES + 8 * 8 + 8;
     dbt->check_access = x86_here(e);
     for (unsigned i = 0; i < 8; i++)
         x86_push(e, saved[i]);
-    x86_op_imm(e, X86_SUB, 64, X86_RSP, xmm);
-    for (unsigned i = 2; i < 16 && dbt->x86_v3; i++)
-        x86_vex_mem(e, x86_vex_scalar(64, 0x11), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+    thunks_save_xmm(dbt, e);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_load(e, 64, X86_RCX, x86_mem(X86_RSP, args));
     x86_load(e, 64, X86_RDX, x86_mem(X86_RSP, args + 8));
     x86_load(e, 64, X86_RSI, x86_mem(X86_RSP, args + 16));
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)check_access);
     x86_call_reg(e, X86_RAX);
-    for (unsigned i = 2; i < 16 && dbt->x86_v3; i++)
-        x86_vex_mem(e, x86_vex_scalar(64, 0x10), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
-    x86_op_imm(e, X86_ADD, 64, X86_RSP, xmm);
+    thunks_restore_xmm(dbt, e);
     for (unsigned i = 8; i-- > 0;)
         x86_pop(e, saved[i]);
     x86_ret(e);

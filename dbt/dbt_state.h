@@ -194,6 +194,11 @@ static inline struct x86_mem tlb_bytes(enum x86_reg index, size_t offset)
 
 /* thunks.c: writes them at the cache's start. */
 bool thunks_build(struct dbt *dbt, struct error *error);
+/* Around a call of C from a region: the low halves of xmm2 to xmm15, which is all that they have, to the
+ * stack and back. */
+#define THUNKS_XMM_BYTES 112
+void thunks_save_xmm(const struct dbt *dbt, struct x86_emit *e);
+void thunks_restore_xmm(const struct dbt *dbt, struct x86_emit *e);
 /* The jump to the guest pc in rax, by the table of the address space. The index is TLB_NATIVE_INDEX(),
  * times 16. */
 void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e);

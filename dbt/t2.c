@@ -442,18 +442,14 @@ void t2_build_fill(struct dbt *dbt, struct x86_emit *e)
     build_quick_fill(e);
     for (unsigned i = 0; i < 7; i++)
         x86_push(e, saved[i]);
-    x86_op_imm(e, X86_SUB, 64, X86_RSP, 112);
-    for (unsigned i = 2; i < 16; i++)
-        x86_vex_mem(e, x86_vex_scalar(64, 0x11), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+    thunks_save_xmm(dbt, e);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_mov(e, 64, X86_RSI, X86_RDX);
     x86_mov(e, 32, X86_RDX, X86_RCX);
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_fill);
     x86_call_reg(e, X86_RAX);
     x86_extend(e, 8, false, X86_RCX, X86_RAX); /* bool */
-    for (unsigned i = 2; i < 16; i++)
-        x86_vex_mem(e, x86_vex_scalar(64, 0x10), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
-    x86_op_imm(e, X86_ADD, 64, X86_RSP, 112);
+    thunks_restore_xmm(dbt, e);
     for (unsigned i = 7; i-- > 0;)
         x86_pop(e, saved[i]);
     x86_load(e, 64, X86_RDX, HART_MEM(native.addend));
