@@ -24,6 +24,9 @@ struct hart_accel_ops {
     void (*page_written)(struct hart *hart, uint64_t paddr);
     /* fence.i, or a device wrote to decoded code: from now on the hart must see memory as it is. */
     void (*fence_i)(struct hart *hart);
+    /* The hart has stored to code of the page at `paddr`: what was translated from other bytes than are there
+     * now goes, and code_watch_keep() is called for the rest. */
+    void (*page_changed)(struct hart *hart, uint64_t paddr);
     /* Forgets all code translated from the page at `paddr`, for all harts: debug_marked() has another answer
      * now. Also while no hart runs. */
     void (*drop_page)(struct hart *hart, uint64_t paddr);

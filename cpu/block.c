@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "cpu/code_watch.h"
 #include "cpu/exec.h"
 #include "cpu/mem.h"
 #include "cpu/mmu.h"
@@ -72,11 +73,17 @@ static struct tlb_jump *jump_entry(struct hart *hart, uint64_t pc)
     return &hart->tlb_fetch->jump[(pc >> 1 ^ pc >> 11) & (TLB_JUMPS - 1)];
 }
 
+/* How many of its bytes are in its first page. */
+static unsigned block_first_bytes(const struct block *block)
+{
+    return block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (unsigned)(block->paddr & (PAGE_SIZE - 1));
+}
+
 /* Memory may change while it is compared; then the answer belongs to one moment or another, as on hardware
  * without a fence.i. */
 static bool block_unchanged(const struct block *block)
 {
-    size_t first = block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (block->paddr & (PAGE_SIZE - 1));
+    size_t first = block_first_bytes(block);
     return mem_host_equal(block->code, block->host, first) &&
            (block->paddr2 == NO_PAGE ||
             mem_host_equal(block->code + first, block->host2, block->bytes - first));
@@ -288,6 +295,17 @@ static void keep_code(struct block *block, const uint8_t *code)
     memcpy(block->code, code, block->bytes);
 }
 
+/* From now on stores to the block's bytes are noticed: it is to be compared with memory. */
+static void watch_code(struct hart *hart, const struct block *block)
+{
+    if (!hart->watch)
+        return;
+    unsigned first = block_first_bytes(block);
+    code_watch_keep(hart->watch, hart, block->paddr, first, block->host);
+    if (block->paddr2 != NO_PAGE)
+        code_watch_keep(hart->watch, hart, block->paddr2, block->bytes - first, block->host2);
+}
+
 static struct block *build(struct hart *hart, const struct fetch *fetch)
 {
     if (hart->arena_used + BLOCK_BYTES_MAX > arena_limit(hart))
@@ -304,6 +322,9 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
         return NULL;
     debug_guard_block(hart, block);
     keep_code(block, code);
+    watch_code(hart, block);
+    if (hart->watch && UNLIKELY(!block_unchanged(block)))
+        block->epoch = 0; /* another hart stored there: what was fetched runs once */
     size_t size = sizeof(*block) + (block->count + 1) * sizeof(struct insn) + block->bytes;
     hart->arena_used += (size + 15) & ~(size_t)15;
     struct block **head = &hart->block_hash[hash_of(block->paddr)];
@@ -352,6 +373,14 @@ static bool second_page_matches(struct hart *hart, const struct block *block, ui
     return second.cacheable && (second.paddr & PAGE_MASK) == block->paddr2;
 }
 
+static bool unchanged(struct hart *hart, const struct block *block)
+{
+    if (block_unchanged(block))
+        return true;
+    code_watch_changed(hart->watch, block->paddr);
+    return false;
+}
+
 static struct block *lookup(struct hart *hart, const struct fetch *fetch, bool *trapped)
 {
     struct block **link = &hart->block_hash[hash_of(fetch->paddr)];
@@ -359,7 +388,8 @@ static struct block *lookup(struct hart *hart, const struct fetch *fetch, bool *
         if (block->paddr != fetch->paddr)
             continue;
         if (block->epoch != hart->epoch) {
-            if (!block->epoch || !block_unchanged(block) || debug_block_stale(hart, block)) {
+            watch_code(hart, block);
+            if (!block->epoch || !unchanged(hart, block) || debug_block_stale(hart, block)) {
                 block->epoch = 0;
                 *link = block->hash_next; /* its memory comes back when the arena is emptied */
                 return NULL;

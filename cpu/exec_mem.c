@@ -5,6 +5,7 @@
 #include "cpu/exec.h"
 
 #include "cpu/mem.h"
+#include "cpu/code_watch.h"
 #include "cpu/mmu.h"
 #include "cpu/trap.h"
 
@@ -152,7 +153,8 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
         return false;
     }
     zero_block(result.host);
-    return true;
+    return !UNLIKELY(result.watched) || !code_watch_stored(hart, result.paddr, CACHE_BLOCK) ||
+           !trap_leave_behind(hart, insn);
 }
 
 EXEC(cbo_zero)

@@ -16,6 +16,7 @@
 
 #include "cpu/accel.h"
 #include "cpu/block.h"
+#include "cpu/code_watch.h"
 #include "cpu/csr.h"
 #include "cpu/exec.h"
 #include "cpu/hart_state.h"
@@ -116,6 +117,7 @@ void hart_reset(struct hart *hart)
     hart->pc = hart->reset_pc;
     hart->priv = PRIV_M;
     hart->reserve_size = 0;
+    hart->watch_atomic = NO_PAGE;
     hart->epoch = 1;
     /* The board's devices have been reset before: their lines are what they are. */
     atomic_fetch_and(&hart->irq_lines, ~IRQ_STI);
@@ -226,6 +228,8 @@ static bool serve_requests(struct hart *hart)
     }
     if (requests & HART_REQUEST_ACCEL && hart->accel)
         hart->accel->ops->safe_point(hart);
+    if (requests & HART_REQUEST_WATCH)
+        code_watch_serve(hart);
     if (requests & HART_REQUEST_FLUSH) {
         hart->epoch++;
         tlb_flush_all(hart);

@@ -56,6 +56,8 @@ enum hart_request {
 #define HART_REQUEST_TRACE (1u << 7)
 /* A profiler wants a sample. */
 #define HART_REQUEST_SAMPLE (1u << 6)
+/* Internal: stores to code (code_watch.h). */
+#define HART_REQUEST_WATCH (1u << 8)
 /* Makes the hart see the requests soon, also out of wfi. Any thread. */
 void hart_request(struct hart *hart, unsigned requests);
 void hart_clear_stop(struct hart *hart);

@@ -287,6 +287,10 @@ struct hart {
     struct clock *clock;
     exec_fn *const *exec_table;
 
+    struct code_watch *watch; /* stores to code; NULL: not watched */
+    uint64_t watch_atomic;    /* where an atomic stored to a watched page; NO_PAGE: nowhere */
+    atomic_bool watch_asked;  /* to drop its entries for stores */
+
     struct tlb *tlb_pool; /* TLB_POOL of them */
     struct tlb *tlb_hint[TLB_FREE];
     unsigned tlb_hand;

@@ -6,6 +6,7 @@
  */
 #include "cpu/mem.h"
 
+#include "cpu/code_watch.h"
 #include "cpu/mmu.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
@@ -130,12 +131,16 @@ static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr
     return count > 0;
 }
 
-/* A store to a device may have turned the machine off: then nothing behind it runs. True where the block was
- * left. */
-static bool left_behind(struct hart *hart, const struct insn *insn, const struct part *part)
+/* A store to a device may have turned the machine off: then nothing behind it runs. A store to code may have
+ * changed what comes next. True where the block was left. */
+static bool left_behind(struct hart *hart, const struct insn *insn, const struct part *parts, unsigned count)
 {
-    return !part->at.host && atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping &&
-           trap_leave_behind(hart, insn);
+    bool leave =
+        !parts[count - 1].at.host && atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping;
+    for (unsigned i = 0; i < count; i++)
+        if (UNLIKELY(parts[i].at.watched))
+            leave |= code_watch_stored(hart, parts[i].at.paddr, parts[i].size);
+    return leave && trap_leave_behind(hart, insn);
 }
 
 static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
@@ -161,7 +166,7 @@ static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vadd
         }
         value = parts[i].size < 8 ? value >> 8 * parts[i].size : 0;
     }
-    return count > 0 && !left_behind(hart, insn, &parts[count - 1]);
+    return count > 0 && !left_behind(hart, insn, parts, count);
 }
 
 /* ---- Atomics -------------------------------------------------------------------------------------- */
@@ -201,8 +206,11 @@ static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t va
 {
     struct part part = { .vaddr = vaddr, .size = size };
     int cause = mmu_translate(hart, vaddr, size, access, &part.at);
-    if (cause == MMU_OK && part.at.host)
+    if (cause == MMU_OK && part.at.host) {
+        if (UNLIKELY(part.at.watched))
+            code_watch_atomic(hart, part.at.paddr);
         return part.at.host;
+    }
     if (cause == MMU_OK && cell_begin(hart, insn, &part, access))
         return &hart->cell.value;
     trap_insn(hart, insn, cause == MMU_OK ? (enum cause)access_cause(access) : (enum cause)cause, vaddr);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cpu/accel.h"
+#include "cpu/code_watch.h"
 #include "cpu/tlb_second.h"
 
 enum {
@@ -319,11 +320,15 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
             fill_io(tlb, vaddr, access, result->paddr);
         return MMU_OK;
     }
-    if (access == MMU_WRITE && hart->accel)
-        hart->accel->ops->page_written(hart, page);
+    if (access == MMU_WRITE) {
+        result->watched = !code_watch_may_store(hart->watch, hart, page);
+        if (!result->watched && hart->accel)
+            hart->accel->ops->page_written(hart, page);
+    }
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable =
-        uniform && !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, result->paddr, access));
+        uniform && !result->watched &&
+        !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, result->paddr, access));
     if (result->cacheable)
         fill_host(tlb, vaddr, access, result->paddr, host);
     return MMU_OK;

@@ -13,6 +13,7 @@ struct mmu_result {
     uint64_t paddr;
     uint8_t *host;  /* of vaddr, or NULL where a device answers */
     bool cacheable; /* the whole page allows this access, and no debugger wants to see it */
+    bool watched;   /* code is kept of the page: code_watch_stored() wants to know of a store */
 };
 
 #define MMU_OK (-1)

@@ -21,7 +21,7 @@ bool hart_wanted(struct hart *hart)
 {
     /* All that is served in the loop without a trace in the guest. */
     return atomic_load(&hart->requests) & (HART_REQUEST_STOP | HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH |
-                                           HART_REQUEST_ACCEL | HART_REQUEST_SAMPLE);
+                                           HART_REQUEST_ACCEL | HART_REQUEST_SAMPLE | HART_REQUEST_WATCH);
 }
 
 static bool is_call(struct hart *hart, uint64_t pc)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/code_watch.h"
 #include "cpu/mem.h"
 #include "dbt/dbt_state.h"
 
@@ -120,6 +121,7 @@ bool code_span_add(struct dbt *dbt, struct hart *hart, struct code_span *span, c
         page = page_make(dbt, hart, paddr, host - (span->paddr & (PAGE_SIZE - 1)));
     if (!page)
         return false;
+    code_watch_keep(dbt->harts[0]->watch, hart, span->paddr, span->bytes, host);
     /* A page that nobody can store to unseen is not looked at again: the span must be right now. */
     if (!mem_host_equal(code_at(&dbt->cache, span->copy), host, span->bytes)) {
         if (!page->spans)
@@ -169,7 +171,24 @@ static void page_verify(struct dbt *dbt, struct code_page *page)
         struct code_owner *owner = code_at(&dbt->cache, span->owner);
         dbt->owner_ops[owner->kind]->changed(dbt, owner);
         dbt->counters.invalidated++;
+        code_watch_changed(dbt->harts[0]->watch, page->paddr);
     }
+}
+
+void code_page_changed(struct dbt *dbt, uint64_t paddr)
+{
+    struct code_page *page = page_find(dbt, paddr);
+    if (!page)
+        return;
+    page_verify(dbt, page);
+    if (!page->spans) {
+        page_free(dbt, page);
+        return;
+    }
+    struct code_span *span = code_at(&dbt->cache, page->spans);
+    for (; span; span = code_at(&dbt->cache, span->page_next))
+        code_watch_keep(dbt->harts[0]->watch, NULL, span->paddr, span->bytes,
+                        page->host + (span->paddr & (PAGE_SIZE - 1)));
 }
 
 void code_page_drop(struct dbt *dbt, uint64_t paddr)

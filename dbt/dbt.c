@@ -240,6 +240,15 @@ static void accel_fence_i(struct hart *hart)
     refresh_jumps(hart, dbt->generation); /* translated code may go on without coming by accel_run() */
 }
 
+static void accel_page_changed(struct hart *hart, uint64_t paddr)
+{
+    struct dbt *dbt = dbt_of(hart);
+    pthread_mutex_lock(&dbt->lock);
+    code_page_changed(dbt, paddr);
+    pthread_mutex_unlock(&dbt->lock);
+    refresh_jumps(hart, dbt->generation);
+}
+
 static void accel_drop_page(struct hart *hart, uint64_t paddr)
 {
     struct dbt *dbt = dbt_of(hart);
@@ -262,6 +271,7 @@ static const struct hart_accel_ops accel_ops = {
     .resume = accel_resume,
     .page_written = accel_page_written,
     .fence_i = accel_fence_i,
+    .page_changed = accel_page_changed,
     .drop_page = accel_drop_page,
     .safe_point = accel_safe_point,
 };

@@ -238,6 +238,8 @@ void code_pages_drop_writes(struct dbt *dbt, struct hart *hart);
 void code_pages_mark(struct dbt *dbt, uint64_t paddr, uint64_t length);
 /* Drops all code of the page, whether its memory changed or not. */
 void code_page_drop(struct dbt *dbt, uint64_t paddr);
+/* A hart stored to code there: spans that differ from memory go, the watch is told of the others. */
+void code_page_changed(struct dbt *dbt, uint64_t paddr);
 /* Forgets the spans of a segment in the page; a page without spans goes. */
 void code_page_sweep(struct dbt *dbt, uint64_t paddr, unsigned segment);
 /* The page with code, or NULL. */

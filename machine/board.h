@@ -46,6 +46,7 @@ struct machine {
     uint8_t *rom;
     _Atomic int64_t mtime_offset; /* owned by the MTIMER device, read by the harts */
 
+    struct code_watch *watch; /* stores to code; NULL: strict */
     struct hart *harts[MACHINE_HARTS_MAX];
     pthread_t threads[MACHINE_HARTS_MAX];
     unsigned hart_count, threads_running;

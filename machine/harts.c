@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cpu/code_watch.h"
 #include "machine/board.h"
 #include "util/log.h"
 #include "util/thread.h"
@@ -70,6 +71,11 @@ bool harts_create(struct machine *machine, struct error *error)
 {
     if (!create_translator(machine, error))
         return false;
+    if (!machine->config.strict) {
+        machine->watch = code_watch_create(BOARD_RAM_BASE, machine->config.ram_size, error);
+        if (!machine->watch)
+            return false;
+    }
     for (unsigned i = 0; i < machine->config.smp; i++) {
         struct hart_config config = {
             .id = i,
@@ -84,6 +90,8 @@ bool harts_create(struct machine *machine, struct error *error)
         if (!machine->harts[i])
             return false;
         machine->hart_count++;
+        if (machine->watch)
+            code_watch_add_hart(machine->watch, machine->harts[i]);
         hart_trace_changed(machine->harts[i]);
         if (!attach(machine, machine->harts[i], error))
             return false;
@@ -100,6 +108,8 @@ void harts_destroy(struct machine *machine)
     machine->hart_count = 0;
     dbt_destroy(machine->dbt);
     machine->dbt = NULL;
+    code_watch_destroy(machine->watch);
+    machine->watch = NULL;
 }
 
 static void *hart_thread(void *opaque)

@@ -4,6 +4,9 @@
  */
 #include "machine/inspect.h"
 
+#include <inttypes.h>
+
+#include "cpu/code_watch.h"
 #include "machine/board.h"
 #include "machine/gdb.h"
 
@@ -81,12 +84,23 @@ bool machine_irq_source(struct machine *machine, unsigned number, struct plic_so
     return plic_source(machine->devices[0].device, number, source); /* the first row of the board */
 }
 
+static void print_watch(const struct code_watch *watch, FILE *out)
+{
+    struct code_watch_counts counts = code_watch_counts(watch);
+    fprintf(out,
+            "stores to code without fence.i: %" PRIu64 ", beside it: %" PRIu64 "; pages opened: %" PRIu64
+            ", lax: %" PRIu64 "; requests to drop entries for stores: %" PRIu64 "\n",
+            counts.hits, counts.misses, counts.opened, counts.lax, counts.asked);
+}
+
 void machine_print_jit(struct machine *machine, FILE *out)
 {
     if (machine->dbt)
         dbt_print_counters(machine->dbt, out);
     else
         fprintf(out, "guest code is interpreted: there is no translator\n");
+    if (machine->watch)
+        print_watch(machine->watch, out);
 }
 
 void machine_trace_changed(struct machine *machine)

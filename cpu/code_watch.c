@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stores to code; see code_watch.h. Nothing here takes a lock: a page is one word and a bitmap, changed by
+ * atomic operations, all of them sequentially consistent.
+ */
+#include "cpu/code_watch.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cpu/accel.h"
+#include "cpu/hart_state.h"
+
+/* A page's word: its writers, one bit a hart, and these. */
+#define WATCHED     (1ull << 63)
+#define LAX         (1ull << 62)
+#define NEVER_LAX   (1ull << 61) /* code changed there */
+#define WRITERS     ((1ull << 60) - 1)
+#define WRITERS_MAX 60
+
+#define UNIT  2u /* bytes that a bit stands for: code is made of these */
+#define WORDS (PAGE_SIZE / UNIT / 64)
+
+/* Slow stores to one page before it is opened; and how often that doubles before the page is lax. */
+#define OPEN_FIRST   64u
+#define OPEN_DOUBLED 8u
+#define OPEN_MAX     (OPEN_FIRST << OPEN_DOUBLED)
+
+/* The bytes of a page that are kept, and what stores to it did; made when it first has code. */
+struct kept {
+    struct kept *next; /* of all */
+    _Atomic uint64_t bits[WORDS];
+    atomic_uint stores, limit, opened; /* since it was opened; until it will be; how often it was */
+};
+
+struct page {
+    _Atomic uint64_t word;
+    struct kept *_Atomic kept;
+};
+
+struct code_watch {
+    uint64_t base, size;
+    struct page *pages;
+    struct kept *_Atomic all;
+    struct hart *harts[64];
+    unsigned hart_count;
+    struct {
+        _Atomic uint64_t hits, misses, opened, lax, asked;
+    } counts;
+};
+
+/* ---- Making ------------------------------------------------------------------------------------------- */
+
+static size_t pages_size(const struct code_watch *watch)
+{
+    return (size_t)(watch->size >> PAGE_SHIFT) * sizeof(struct page);
+}
+
+struct code_watch *code_watch_create(uint64_t base, uint64_t size, struct error *error)
+{
+    struct code_watch *watch = calloc(1, sizeof(*watch));
+    if (watch) {
+        watch->base = base;
+        watch->size = size;
+        /* Touched only for pages that are executed or stored to. */
+        void *pages = mmap(NULL, pages_size(watch), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (pages != MAP_FAILED) {
+            watch->pages = pages;
+            return watch;
+        }
+        free(watch);
+    }
+    error_set(error, "out of memory for the watch on code");
+    return NULL;
+}
+
+void code_watch_destroy(struct code_watch *watch)
+{
+    if (!watch)
+        return;
+    for (struct kept *kept = atomic_load(&watch->all), *next; kept; kept = next) {
+        next = kept->next;
+        free(kept);
+    }
+    munmap(watch->pages, pages_size(watch));
+    free(watch);
+}
+
+void code_watch_add_hart(struct code_watch *watch, struct hart *hart)
+{
+    watch->harts[watch->hart_count++] = hart;
+    hart->watch = watch;
+    hart->watch_atomic = NO_PAGE;
+}
+
+/* NULL: no RAM, which nobody stores to as a hart does. */
+static struct page *page_at(struct code_watch *watch, uint64_t paddr)
+{
+    return watch && paddr - watch->base < watch->size ? &watch->pages[(paddr - watch->base) >> PAGE_SHIFT]
+                                                      : NULL;
+}
+
+static uint64_t writer_bit(const struct hart *hart)
+{
+    return 1ull << (hart->id % WRITERS_MAX);
+}
+
+/* ---- Which bytes -------------------------------------------------------------------------------------- */
+
+/* The bits of units [first, last] that lie in a word. */
+static uint64_t bits_in(unsigned word, unsigned first, unsigned last)
+{
+    unsigned low = word == first / 64 ? first % 64 : 0;
+    unsigned high = word == last / 64 ? last % 64 : 63;
+    return (UINT64_MAX >> (63 - (high - low))) << low;
+}
+
+static bool kept_any(struct kept *kept, uint64_t paddr, unsigned bytes)
+{
+    unsigned first = (unsigned)(paddr & (PAGE_SIZE - 1)) / UNIT;
+    unsigned last = ((unsigned)(paddr & (PAGE_SIZE - 1)) + bytes - 1) / UNIT;
+    for (unsigned word = first / 64; word <= last / 64; word++)
+        if (atomic_load(&kept->bits[word]) & bits_in(word, first, last))
+            return true;
+    return false;
+}
+
+static void kept_set(struct kept *kept, uint64_t paddr, unsigned bytes)
+{
+    unsigned first = (unsigned)(paddr & (PAGE_SIZE - 1)) / UNIT;
+    unsigned last = ((unsigned)(paddr & (PAGE_SIZE - 1)) + bytes - 1) / UNIT;
+    for (unsigned word = first / 64; word <= last / 64; word++) {
+        uint64_t bits = bits_in(word, first, last);
+        if ((atomic_load(&kept->bits[word]) & bits) != bits)
+            atomic_fetch_or(&kept->bits[word], bits);
+    }
+}
+
+static struct kept *kept_of(struct code_watch *watch, struct page *page)
+{
+    struct kept *kept = atomic_load_explicit(&page->kept, memory_order_acquire);
+    if (LIKELY(kept))
+        return kept;
+    struct kept *made = calloc(1, sizeof(*made));
+    if (!made)
+        return NULL;
+    atomic_init(&made->limit, OPEN_FIRST);
+    if (!atomic_compare_exchange_strong(&page->kept, &kept, made)) {
+        free(made);
+        return kept;
+    }
+    made->next = atomic_load(&watch->all);
+    while (!atomic_compare_exchange_weak(&watch->all, &made->next, made)) {
+    }
+    return made;
+}
+
+/* ---- Beginning to watch a page ------------------------------------------------------------------------ */
+
+static void ask_writers(struct code_watch *watch, const struct hart *but, uint64_t writers)
+{
+    for (unsigned i = 0; i < watch->hart_count && writers; i++) {
+        struct hart *hart = watch->harts[i];
+        if (hart == but || !(writers & writer_bit(hart)))
+            continue;
+        atomic_store(&hart->watch_asked, true);
+        hart_request(hart, HART_REQUEST_WATCH);
+        atomic_fetch_add(&watch->counts.asked, 1);
+    }
+}
+
+static void begin(struct code_watch *watch, struct page *page, struct hart *hart, const uint8_t *host)
+{
+    uint64_t word = atomic_load(&page->word);
+    do {
+        if (word & (WATCHED | LAX))
+            return;
+    } while (!atomic_compare_exchange_weak(&page->word, &word, (word & ~WRITERS) | WATCHED));
+    if (hart && word & writer_bit(hart))
+        tlb_forget_writes_to(hart, host);
+    ask_writers(watch, hart, word & WRITERS);
+}
+
+void code_watch_keep(struct code_watch *watch, struct hart *hart, uint64_t paddr, unsigned bytes,
+                     const uint8_t *host)
+{
+    struct page *page = page_at(watch, paddr);
+    if (!page || atomic_load(&page->word) & LAX)
+        return;
+    struct kept *kept = kept_of(watch, page);
+    if (!kept) /* no memory: the page is as without a watch */
+        return;
+    kept_set(kept, paddr, bytes);
+    if (!(atomic_load(&page->word) & WATCHED))
+        begin(watch, page, hart, host - (paddr & (PAGE_SIZE - 1)));
+}
+
+void code_watch_changed(struct code_watch *watch, uint64_t paddr)
+{
+    struct page *page = page_at(watch, paddr);
+    if (!page || !(atomic_load(&page->word) & LAX))
+        return;
+    atomic_fetch_or(&page->word, NEVER_LAX);
+    atomic_fetch_and(&page->word, ~LAX);
+}
+
+/* ---- Stores ------------------------------------------------------------------------------------------- */
+
+bool code_watch_may_store(struct code_watch *watch, struct hart *hart, uint64_t paddr)
+{
+    struct page *page = page_at(watch, paddr);
+    if (!page)
+        return true;
+    uint64_t word = atomic_load(&page->word), bit = writer_bit(hart);
+    if (!(word & (WATCHED | bit)))
+        word = atomic_fetch_or(&page->word, bit);
+    return !(word & WATCHED);
+}
+
+static bool kept_nothing(struct kept *kept)
+{
+    uint64_t left = 0;
+    for (unsigned i = 0; i < WORDS; i++)
+        left |= atomic_load(&kept->bits[i]);
+    return !left;
+}
+
+/* Code that turns out to be unchanged is kept again by who has it: the translator at once, decoded blocks
+ * when they next run. */
+static void forget(struct hart *hart, struct page *page, struct kept *kept, uint64_t paddr, bool all)
+{
+    for (unsigned i = 0; i < WORDS; i++)
+        atomic_store(&kept->bits[i], 0);
+    hart->epoch++;
+    hart->exit_link = NULL;
+    if (hart->accel && all)
+        hart->accel->ops->drop_page(hart, paddr & PAGE_MASK);
+    else if (hart->accel)
+        hart->accel->ops->page_changed(hart, paddr & PAGE_MASK);
+    for (unsigned i = 0; i < hart->watch->hart_count; i++)
+        if (hart->watch->harts[i] != hart)
+            hart_request(hart->watch->harts[i], HART_REQUEST_FENCE_I);
+    if (!kept_nothing(kept))
+        return;
+    atomic_fetch_and(&page->word, ~WATCHED);
+    if (!kept_nothing(kept)) /* by another hart, meanwhile */
+        begin(hart->watch, page, NULL, NULL);
+}
+
+static void open_page(struct hart *hart, struct page *page, struct kept *kept, uint64_t paddr)
+{
+    unsigned limit = atomic_load(&kept->limit);
+    atomic_store(&kept->stores, 0);
+    atomic_store(&kept->limit, limit < OPEN_MAX ? 2 * limit : limit);
+    if (atomic_fetch_add(&kept->opened, 1) >= OPEN_DOUBLED && !(atomic_load(&page->word) & NEVER_LAX)) {
+        atomic_fetch_or(&page->word, LAX);
+        atomic_fetch_add(&hart->watch->counts.lax, 1);
+    }
+    forget(hart, page, kept, paddr, true);
+    atomic_fetch_add(&hart->watch->counts.opened, 1);
+}
+
+bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
+{
+    struct page *page = page_at(hart->watch, paddr);
+    if (!page)
+        return false;
+    atomic_thread_fence(memory_order_seq_cst); /* the store, then the look */
+    struct kept *kept = atomic_load(&page->word) & WATCHED ? atomic_load(&page->kept) : NULL;
+    if (!kept)
+        return false;
+    bool hit = kept_any(kept, paddr, bytes);
+    bool many = atomic_fetch_add(&kept->stores, 1) >= atomic_load(&kept->limit);
+    atomic_fetch_add(hit ? &hart->watch->counts.hits : &hart->watch->counts.misses, 1);
+    if (hit)
+        atomic_fetch_or(&page->word, NEVER_LAX);
+    if (many)
+        open_page(hart, page, kept, paddr);
+    else if (hit)
+        forget(hart, page, kept, paddr, false);
+    return hit;
+}
+
+void code_watch_atomic(struct hart *hart, uint64_t paddr)
+{
+    hart->watch_atomic = paddr;
+    hart_request_self(hart, HART_REQUEST_WATCH);
+}
+
+void code_watch_serve(struct hart *hart)
+{
+    if (hart->watch_atomic != NO_PAGE) {
+        code_watch_stored(hart, hart->watch_atomic, 16 - (unsigned)(hart->watch_atomic & 15));
+        hart->watch_atomic = NO_PAGE;
+    }
+    if (!atomic_exchange(&hart->watch_asked, false))
+        return;
+    tlb_forget_writes(hart);
+    hart->epoch++;
+    for (unsigned i = 0; i < hart->watch->hart_count; i++)
+        if (hart->watch->harts[i] != hart)
+            hart_request(hart->watch->harts[i], HART_REQUEST_FENCE_I);
+    if (hart->accel)
+        hart->accel->ops->fence_i(hart);
+}
+
+struct code_watch_counts code_watch_counts(const struct code_watch *watch)
+{
+    if (!watch)
+        return (struct code_watch_counts){ 0 };
+    return (struct code_watch_counts){ watch->counts.hits, watch->counts.misses, watch->counts.opened,
+                                       watch->counts.lax, watch->counts.asked };
+}
