@@ -67,7 +67,7 @@ static bool computes(const struct t2_region *r)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < r->insn_count; i++)
-        count += r->insns[i].op >= T2_FADD && r->insns[i].op <= T2_FCVTFF;
+        count += t2_computes_fp(&r->insns[i]) || t2_is(&r->insns[i], T2_TYPE_FP, T2_CLASS_MOVE);
     return count >= 6 || (r->insn_count >= 96 && r->insn_count >= 24 * r->block_count);
 }
 

@@ -34,15 +34,36 @@
 #define T2_NONE 0xff
 
 enum t2_op {
-#define OP(name, operands, flags) T2_##name,
+#define OP(name, type, class, operands, flags) T2_##name,
 #include "dbt/ir/ir.def"
 #undef OP
     T2_OP_COUNT
 };
-enum { T2_EXIT = 1, T2_END = 2, T2_KEEP = 4 };
+enum { T2_EXIT = 1, T2_END = 2, T2_KEEP = 4, T2_COND = 8 };
+enum t2_type { T2_TYPE_INT, T2_TYPE_FP };
+enum t2_class {
+    T2_CLASS_NOTHING,
+    T2_CLASS_MOVE,
+    T2_CLASS_ARITHMETIC,
+    T2_CLASS_FUSED,
+    T2_CLASS_LOGIC,
+    T2_CLASS_SHIFT,
+    T2_CLASS_BIT,
+    T2_CLASS_COMPARE,
+    T2_CLASS_SELECT,
+    T2_CLASS_SIGN,
+    T2_CLASS_CONVERT,
+    T2_CLASS_FLAGS,
+    T2_CLASS_ORDER,
+    T2_CLASS_ACCESS,
+    T2_CLASS_CONTROL
+};
 
+/* A row of ir.def, which says what is meant. */
 struct t2_op_info {
     const char *name, *operands;
+    enum t2_type type;
+    enum t2_class class;
     unsigned flags;
 };
 extern const struct t2_op_info t2_ops[T2_OP_COUNT];
@@ -155,7 +176,21 @@ static inline unsigned t2_inherits(const struct t2_region *region, unsigned bloc
 
 static inline bool t2_is_access(const struct t2_insn *insn)
 {
-    return insn->op >= T2_LOAD && insn->op <= T2_FSTORE;
+    return t2_ops[insn->op].class == T2_CLASS_ACCESS;
+}
+
+/* Is the operation of that type and class? */
+static inline bool t2_is(const struct t2_insn *insn, enum t2_type type, enum t2_class class)
+{
+    return t2_ops[insn->op].type == type && t2_ops[insn->op].class == class;
+}
+
+/* Does it compute floating-point numbers, or look at them? Moves of bits and accesses do not. */
+static inline bool t2_computes_fp(const struct t2_insn *insn)
+{
+    const struct t2_op_info *op = &t2_ops[insn->op];
+    return op->type == T2_TYPE_FP && op->class != T2_CLASS_ACCESS && op->class != T2_CLASS_MOVE &&
+           op->class != T2_CLASS_FLAGS;
 }
 
 static inline bool t2_is_store(const struct t2_insn *insn)
@@ -293,9 +328,6 @@ void t2_fp_block(struct t2_emit *t, unsigned number); /* at its beginning */
 /* xmm with the f variable: its own, or `scratch` after loading it. */
 unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch);
 void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from);
-
-/* Which writes of f registers are arithmetic, so that a NaN may need care later. */
-bool t2_is_arithmetic(unsigned op);
 
 /* ---- optimiser.c --------------------------------------------------------------------------------------- */
 

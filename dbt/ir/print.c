@@ -8,15 +8,18 @@
 #include "dbt/ir/ir.h"
 
 const struct t2_op_info t2_ops[T2_OP_COUNT] = {
-#define EXIT                      T2_EXIT
-#define END                       T2_END
-#define KEEP                      T2_KEEP
-#define OP(name, operands, flags) [T2_##name] = { #name, operands, flags },
+#define EXIT T2_EXIT
+#define END  T2_END
+#define KEEP T2_KEEP
+#define COND T2_COND
+#define OP(name, type, class, operands, flags)                                                               \
+    [T2_##name] = { #name, operands, T2_TYPE_##type, T2_CLASS_##class, flags },
 #include "dbt/ir/ir.def"
 #undef OP
 #undef EXIT
 #undef END
 #undef KEEP
+#undef COND
 };
 
 /* ---- Printing ------------------------------------------------------------------------------------------ */
@@ -46,7 +49,7 @@ static void print_insn(const struct t2_region *r, const struct t2_insn *insn, FI
     print_variable(r, insn->c, out);
     if (insn->imm || insn->b == T2_IMM)
         fprintf(out, " %" PRId64, insn->imm);
-    if (insn->op >= T2_LOAD && insn->op <= T2_FSTORE) {
+    if (t2_is_access(insn)) {
         static const char *const checks[] = { "tlb", "page", "checked" };
         fprintf(out, "   [%s %d..%d", checks[insn->check], insn->lo, insn->hi);
         if (insn->slot != T2_NONE)

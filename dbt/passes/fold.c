@@ -105,9 +105,9 @@ static void take_immediate(const struct facts *facts, struct t2_insn *insn)
     }
     if (!constant_of(facts, insn->b, &value) || value != (int32_t)value)
         return;
-    if (insn->op >= T2_SHL && insn->op <= T2_ROR)
+    if (t2_ops[insn->op].class == T2_CLASS_SHIFT)
         value &= insn->bits - 1;
-    if (insn->op >= T2_BEXT && insn->op <= T2_BINV)
+    if (t2_ops[insn->op].class == T2_CLASS_BIT)
         value &= 63;
     insn->b = T2_IMM;
     insn->imm = value;
@@ -128,7 +128,7 @@ static void simplify(const struct facts *facts, struct t2_insn *insn)
 {
     bool nothing = insn->b == T2_IMM && insn->imm == 0 &&
                    (insn->op == T2_ADD || insn->op == T2_SUB || insn->op == T2_OR || insn->op == T2_XOR ||
-                    (insn->op >= T2_SHL && insn->op <= T2_ROR));
+                    t2_ops[insn->op].class == T2_CLASS_SHIFT);
     if (nothing && (insn->bits == 64 || is_narrow(facts, insn->a)))
         make_move(insn);
     else if (nothing && insn->op == T2_ADD)

@@ -112,18 +112,13 @@ static void allocate_floats(struct t2_region *r, const unsigned *weight)
     }
 }
 
-bool t2_is_arithmetic(unsigned op)
-{
-    return (op >= T2_FADD && op <= T2_FSQRT) || op == T2_FCVTFF;
-}
-
 /* Registers whose NaNs are made canonical late; those of both formats are not: one look could not tell which.
  */
 static void find_lazy(struct t2_region *r)
 {
     for (unsigned i = 0; i < r->insn_count; i++) {
         const struct t2_insn *insn = &r->insns[i];
-        if (t2_is_arithmetic(insn->op))
+        if (t2_is(insn, T2_TYPE_FP, T2_CLASS_ARITHMETIC))
             r->lazy[insn->bits == 64] |= 1u << (insn->d - T2_F0);
     }
     uint32_t both = r->lazy[0] & r->lazy[1];
@@ -132,8 +127,7 @@ static void find_lazy(struct t2_region *r)
     r->steady = r->lazy[0] | r->lazy[1];
     for (unsigned i = 0; i < r->insn_count; i++) {
         const struct t2_insn *insn = &r->insns[i];
-        bool any_bits =
-            insn->op == T2_FLOAD || insn->op == T2_XMVF || (insn->op >= T2_FSGNJ && insn->op <= T2_FSGNJX);
+        bool any_bits = insn->op == T2_FLOAD || insn->op == T2_XMVF || t2_is(insn, T2_TYPE_FP, T2_CLASS_SIGN);
         if (any_bits)
             r->steady &= ~(1u << (insn->d - T2_F0));
     }
@@ -148,7 +142,7 @@ static void find_boxed(struct t2_region *r)
         const struct t2_insn *insn = &r->insns[i];
         unsigned from = insn->op == T2_FCVTFF ? 96u - insn->bits : insn->bits;
         const uint8_t operands[3] = { insn->a, insn->b, insn->c };
-        bool looks = insn->op >= T2_FADD && insn->op != T2_FMVX && from == 32;
+        bool looks = t2_computes_fp(insn) && from == 32;
         for (unsigned n = 0; n < 3; n++)
             if (looks && t2_is_f(operands[n]))
                 read |= 1u << (operands[n] - T2_F0);

@@ -354,9 +354,9 @@ static void emit_block(struct t2_emit *t, unsigned number)
         const struct t2_insn *insn = &r->insns[i];
         if (t2_ops[insn->op].flags & T2_END)
             emit_end(t, insn, number);
-        else if (insn->op >= T2_LOAD && insn->op <= T2_FSTORE)
+        else if (t2_is_access(insn))
             t2_emit_access(t, insn);
-        else if (insn->op >= T2_FADD && insn->op <= T2_FFLAGS)
+        else if (t2_ops[insn->op].type == T2_TYPE_FP)
             t2_emit_fp(t, insn);
         else
             t2_emit_integer(t, insn);
