@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * util/check.h: who holds a lock is known, a broken invariant ends a checked build and costs a Release build
+ * nothing.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "util/check.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+
+static void *ask(void *opaque)
+{
+    *(bool *)opaque = check_held(&lock);
+    return NULL;
+}
+
+static bool held_in_another_thread(void)
+{
+    bool held = true;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask, &held), 0);
+    pthread_join(thread, NULL);
+    return held;
+}
+
+START_TEST(test_lock_is_its_holders)
+{
+    ck_assert(!check_held(&lock));
+    pthread_mutex_lock(&lock);
+    ck_assert(check_held(&lock));
+    ck_assert(!held_in_another_thread());
+    pthread_cond_timedwait(&wake, &lock, &(struct timespec){ 0 });
+    ck_assert(check_held(&lock));
+    pthread_mutex_unlock(&lock);
+    ck_assert(!check_held(&lock));
+}
+END_TEST
+
+static bool evaluated;
+
+static bool evaluate(void)
+{
+    return evaluated = true;
+}
+
+START_TEST(test_checks_run_in_checked_builds_only)
+{
+    CHECK(evaluate());
+    ck_assert_int_eq(evaluated, CHECK_ENABLED);
+    evaluated = false;
+    CHECK_INVARIANT(evaluate());
+    ck_assert_int_eq(evaluated, CHECK_ENABLED);
+}
+END_TEST
+
+START_TEST(test_broken_check_aborts)
+{
+    CHECK(!CHECK_ENABLED);
+    abort(); /* of a Release build, so that the test expects one end */
+}
+END_TEST
+
+START_TEST(test_lock_not_held_aborts)
+{
+    CHECK_HELD(&lock);
+    abort();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("check");
+    TCase *checks = tcase_create("checks");
+    tcase_add_test(checks, test_lock_is_its_holders);
+    tcase_add_test(checks, test_checks_run_in_checked_builds_only);
+    tcase_add_test_raise_signal(checks, test_broken_check_aborts, SIGABRT);
+    tcase_add_test_raise_signal(checks, test_lock_not_held_aborts, SIGABRT);
+    suite_add_tcase(suite, checks);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
