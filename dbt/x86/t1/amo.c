@@ -184,32 +184,8 @@ static bool store_conditional(struct t1 *t, unsigned bits)
     return true;
 }
 
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return call;                                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-#define LOWER_SIZE(s, bits)                                                                                  \
-    LOWER(amoswap_##s, swap(t, bits))                                                                        \
-    LOWER(amoadd_##s, add(t, bits))                                                                          \
-    LOWER(amoxor_##s, logic(t, X86_XOR, bits))                                                               \
-    LOWER(amoand_##s, logic(t, X86_AND, bits))                                                               \
-    LOWER(amoor_##s, logic(t, X86_OR, bits))                                                                 \
-    LOWER(amomin_##s, select_value(t, X86_L, bits))                                                          \
-    LOWER(amomax_##s, select_value(t, X86_GE, bits))                                                         \
-    LOWER(amominu_##s, select_value(t, X86_B, bits))                                                         \
-    LOWER(amomaxu_##s, select_value(t, X86_AE, bits))                                                        \
-    LOWER(amocas_##s, compare_and_swap(t, bits))                                                             \
-    LOWER(lr_##s, load_reserved(t, bits))                                                                    \
-    LOWER(sc_##s, store_conditional(t, bits))
-
-LOWER_SIZE(w, 32)
-LOWER_SIZE(d, 64)
-
-#define ROW(name) [ISA_INSN_##name] = lower_##name
-#define ROWS(s)                                                                                              \
-    ROW(amoswap_##s), ROW(amoadd_##s), ROW(amoxor_##s), ROW(amoand_##s), ROW(amoor_##s), ROW(amomin_##s),    \
-        ROW(amomax_##s), ROW(amominu_##s), ROW(amomaxu_##s), ROW(amocas_##s), ROW(lr_##s), ROW(sc_##s)
-
-t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT] = { ROWS(w), ROWS(d) };
+#define AMO(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

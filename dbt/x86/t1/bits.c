@@ -264,71 +264,8 @@ static bool or_bytes(struct t1 *t)
     return true;
 }
 
-/* A result that nobody can see need not be computed: none of these traps. */
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return OP.rd == 0 || (call);                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-LOWER(mul, multiply(t, 64))
-LOWER(mulw, multiply(t, 32))
-LOWER(mulh, multiply_high(t, true))
-LOWER(mulhu, multiply_high(t, false))
-LOWER(mulhsu, multiply_high_mixed(t))
-LOWER(div, divide_signed(t, 64, false))
-LOWER(divu, divide_unsigned(t, 64, false))
-LOWER(rem, divide_signed(t, 64, true))
-LOWER(remu, divide_unsigned(t, 64, true))
-LOWER(divw, divide_signed(t, 32, false))
-LOWER(divuw, divide_unsigned(t, 32, false))
-LOWER(remw, divide_signed(t, 32, true))
-LOWER(remuw, divide_unsigned(t, 32, true))
-LOWER(sh1add, shift_add(t, 1, false))
-LOWER(sh2add, shift_add(t, 2, false))
-LOWER(sh3add, shift_add(t, 3, false))
-LOWER(add_uw, shift_add(t, 0, true))
-LOWER(sh1add_uw, shift_add(t, 1, true))
-LOWER(sh2add_uw, shift_add(t, 2, true))
-LOWER(sh3add_uw, shift_add(t, 3, true))
-LOWER(slli_uw, shift_left_unsigned_word(t))
-LOWER(andn, binary_not(t, X86_AND))
-LOWER(orn, binary_not(t, X86_OR))
-LOWER(xnor, binary_not(t, X86_XOR))
-LOWER(clz, count_bits(t, X86_LZCNT, 64, has_lzcnt()))
-LOWER(ctz, count_bits(t, X86_TZCNT, 64, __builtin_cpu_supports("bmi")))
-LOWER(cpop, count_bits(t, X86_POPCNT, 64, __builtin_cpu_supports("popcnt")))
-LOWER(clzw, count_bits(t, X86_LZCNT, 32, has_lzcnt()))
-LOWER(ctzw, count_bits(t, X86_TZCNT, 32, __builtin_cpu_supports("bmi")))
-LOWER(cpopw, count_bits(t, X86_POPCNT, 32, __builtin_cpu_supports("popcnt")))
-LOWER(max, select_if(t, X86_GE))
-LOWER(maxu, select_if(t, X86_AE))
-LOWER(min, select_if(t, X86_L))
-LOWER(minu, select_if(t, X86_B))
-LOWER(rev8, reverse_bytes(t))
-LOWER(orc_b, or_bytes(t))
-LOWER(clmul, multiply_carryless(t, 0))
-LOWER(clmulh, multiply_carryless(t, 64))
-LOWER(clmulr, multiply_carryless(t, 63))
-LOWER(bclr, bit(t, X86_BTR))
-LOWER(bext, bit(t, X86_BT))
-LOWER(binv, bit(t, X86_BTC))
-LOWER(bset, bit(t, X86_BTS))
-LOWER(bclri, single_bit(t, ISA_INSN_bclri))
-LOWER(bexti, single_bit(t, ISA_INSN_bexti))
-LOWER(binvi, single_bit(t, ISA_INSN_binvi))
-LOWER(bseti, single_bit(t, ISA_INSN_bseti))
-LOWER(czero_eqz, zero_if(t, X86_E))
-LOWER(czero_nez, zero_if(t, X86_NE))
-
-#define ROW(name) [ISA_INSN_##name] = lower_##name
-
-t1_lower_fn *const t1_bits_lowerings[ISA_INSN_COUNT] = {
-    ROW(mul),    ROW(mulw),   ROW(mulh),   ROW(mulhu),     ROW(mulhsu),    ROW(div),       ROW(divu),
-    ROW(rem),    ROW(remu),   ROW(divw),   ROW(divuw),     ROW(remw),      ROW(remuw),     ROW(sh1add),
-    ROW(sh2add), ROW(sh3add), ROW(add_uw), ROW(sh1add_uw), ROW(sh2add_uw), ROW(sh3add_uw), ROW(slli_uw),
-    ROW(andn),   ROW(orn),    ROW(xnor),   ROW(clz),       ROW(ctz),       ROW(cpop),      ROW(clzw),
-    ROW(ctzw),   ROW(cpopw),  ROW(max),    ROW(maxu),      ROW(min),       ROW(minu),      ROW(rev8),
-    ROW(orc_b),  ROW(clmul),  ROW(clmulh), ROW(clmulr),    ROW(bclr),      ROW(bext),      ROW(binv),
-    ROW(bset),   ROW(bclri),  ROW(bexti),  ROW(binvi),     ROW(bseti),     ROW(czero_eqz), ROW(czero_nez),
-};
+#define BITS(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -151,58 +151,8 @@ static bool permute_bytes(struct t1 *t)
     return true;
 }
 
-/* A result that nobody can see need not be computed; aes64ks1i may be illegal. */
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return OP.rd == 0 || (call);                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-LOWER(aes64es, aes_round(t, X86_AESENCLAST))
-LOWER(aes64esm, aes_round(t, X86_AESENC))
-LOWER(aes64ds, aes_round(t, X86_AESDECLAST))
-LOWER(aes64dsm, aes_round(t, X86_AESDEC))
-LOWER(aes64im, aes_unmix(t))
-LOWER(aes64ks2, aes_key_next(t))
-LOWER(sha256sum0, sigma(t, 32, 2, 13, X86_ROR, 22))
-LOWER(sha256sum1, sigma(t, 32, 6, 11, X86_ROR, 25))
-LOWER(sha256sig0, sigma(t, 32, 7, 18, X86_SHR, 3))
-LOWER(sha256sig1, sigma(t, 32, 17, 19, X86_SHR, 10))
-LOWER(sha512sum0, sigma(t, 64, 28, 34, X86_ROR, 39))
-LOWER(sha512sum1, sigma(t, 64, 14, 18, X86_ROR, 41))
-LOWER(sha512sig0, sigma(t, 64, 1, 8, X86_SHR, 7))
-LOWER(sha512sig1, sigma(t, 64, 19, 61, X86_SHR, 6))
-LOWER(sm3p0, sigma(t, 32, 0, 32 - 9, X86_ROR, 32 - 17))
-LOWER(sm3p1, sigma(t, 32, 0, 32 - 15, X86_ROR, 32 - 23))
-LOWER(pack, pack(t, 32))
-LOWER(packh, pack(t, 8))
-LOWER(packw, pack(t, 16))
-LOWER(brev8, reverse_bits(t))
-LOWER(xperm8, permute_bytes(t))
-
-#define ROW(name) [ISA_INSN_##name] = lower_##name
-
-t1_lower_fn *const t1_crypto_lowerings[ISA_INSN_COUNT] = {
-    [ISA_INSN_aes64ks1i] = aes_key,
-    ROW(aes64es),
-    ROW(aes64esm),
-    ROW(aes64ds),
-    ROW(aes64dsm),
-    ROW(aes64im),
-    ROW(aes64ks2),
-    ROW(sha256sum0),
-    ROW(sha256sum1),
-    ROW(sha256sig0),
-    ROW(sha256sig1),
-    ROW(sha512sum0),
-    ROW(sha512sum1),
-    ROW(sha512sig0),
-    ROW(sha512sig1),
-    ROW(sm3p0),
-    ROW(sm3p1),
-    ROW(pack),
-    ROW(packh),
-    ROW(packw),
-    ROW(brev8),
-    ROW(xperm8),
-};
+#define CRYPTO(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -321,47 +321,8 @@ static bool compare_equal(struct t1 *t, unsigned bits)
     return true;
 }
 
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return call;                                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-#define LOWER_FORMAT(s, bits)                                                                                \
-    LOWER(fadd_##s, arithmetic(t, bits, SSE_ADD))                                                            \
-    LOWER(fsub_##s, arithmetic(t, bits, SSE_SUB))                                                            \
-    LOWER(fmul_##s, arithmetic(t, bits, SSE_MUL))                                                            \
-    LOWER(fdiv_##s, arithmetic(t, bits, SSE_DIV))                                                            \
-    LOWER(fsqrt_##s, arithmetic(t, bits, SSE_SQRT))                                                          \
-    LOWER(fmin_##s, select_number(t, bits, SSE_MIN))                                                         \
-    LOWER(fmax_##s, select_number(t, bits, SSE_MAX))                                                         \
-    LOWER(fsgnj_##s, sign(t, bits, SIGN_COPY))                                                               \
-    LOWER(fsgnjn_##s, sign(t, bits, SIGN_NEGATE))                                                            \
-    LOWER(fsgnjx_##s, sign(t, bits, SIGN_XOR))                                                               \
-    LOWER(feq_##s, compare_equal(t, bits))                                                                   \
-    LOWER(flt_##s, compare_order(t, bits, X86_A, false))                                                     \
-    LOWER(fle_##s, compare_order(t, bits, X86_AE, false))                                                    \
-    LOWER(fltq_##s, compare_order(t, bits, X86_A, true))                                                     \
-    LOWER(fleq_##s, compare_order(t, bits, X86_AE, true))
-
-#define LOWER_FUSED(s, bits)                                                                                 \
-    LOWER(fmadd_##s, fused(t, bits, FMADD))                                                                  \
-    LOWER(fmsub_##s, fused(t, bits, FMSUB))                                                                  \
-    LOWER(fnmsub_##s, fused(t, bits, FNMADD))                                                                \
-    LOWER(fnmadd_##s, fused(t, bits, FNMSUB))
-
-LOWER_FORMAT(h, 16)
-LOWER_FORMAT(s, 32)
-LOWER_FORMAT(d, 64)
-LOWER_FUSED(s, 32)
-LOWER_FUSED(d, 64)
-
-#define ROW(name) [ISA_INSN_##name] = lower_##name
-#define ROWS(s)                                                                                              \
-    ROW(fadd_##s), ROW(fsub_##s), ROW(fmul_##s), ROW(fdiv_##s), ROW(fsqrt_##s), ROW(fmin_##s),               \
-        ROW(fmax_##s), ROW(fsgnj_##s), ROW(fsgnjn_##s), ROW(fsgnjx_##s), ROW(feq_##s), ROW(flt_##s),         \
-        ROW(fle_##s), ROW(fltq_##s), ROW(fleq_##s)
-#define FUSED_ROWS(s) ROW(fmadd_##s), ROW(fmsub_##s), ROW(fnmsub_##s), ROW(fnmadd_##s)
-
-t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT] = { ROWS(h), ROWS(s), ROWS(d), FUSED_ROWS(s),
-                                                       FUSED_ROWS(d) };
+#define FP(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

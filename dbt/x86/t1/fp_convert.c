@@ -238,45 +238,8 @@ static bool round_to_integral(struct t1 *t, unsigned bits, bool inexact)
     return true;
 }
 
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return call;                                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-#define LOWER_FORMAT(s, bits)                                                                                \
-    LOWER(fcvt_##s##_w, from_integer(t, bits, 32, true))                                                     \
-    LOWER(fcvt_##s##_wu, from_integer(t, bits, 32, false))                                                   \
-    LOWER(fcvt_##s##_l, from_integer(t, bits, 64, true))                                                     \
-    LOWER(fcvt_##s##_lu, from_integer(t, bits, 64, false))                                                   \
-    LOWER(fcvt_w_##s, to_signed(t, bits, 32))                                                                \
-    LOWER(fcvt_l_##s, to_signed(t, bits, 64))                                                                \
-    LOWER(fcvt_wu_##s, to_unsigned(t, bits, 32))                                                             \
-    LOWER(fcvt_lu_##s, to_unsigned(t, bits, 64))                                                             \
-    LOWER(fclass_##s, classify(t, bits))                                                                     \
-    LOWER(fli_##s, constant(t, bits))                                                                        \
-    LOWER(fround_##s, round_to_integral(t, bits, false))                                                     \
-    LOWER(froundnx_##s, round_to_integral(t, bits, true))
-
-LOWER_FORMAT(h, 16)
-LOWER_FORMAT(s, 32)
-LOWER_FORMAT(d, 64)
-LOWER(fcvt_s_d, convert(t, 64))
-LOWER(fcvt_d_s, convert(t, 32))
-LOWER(fmv_x_h, to_x(t, 16))
-LOWER(fmv_x_w, to_x(t, 32))
-LOWER(fmv_x_d, to_x(t, 64))
-LOWER(fmv_h_x, from_x(t, 16))
-LOWER(fmv_w_x, from_x(t, 32))
-LOWER(fmv_d_x, from_x(t, 64))
-
-#define ROW(name) [ISA_INSN_##name] = lower_##name
-#define ROWS(s)                                                                                              \
-    ROW(fcvt_##s##_w), ROW(fcvt_##s##_wu), ROW(fcvt_##s##_l), ROW(fcvt_##s##_lu), ROW(fcvt_w_##s),           \
-        ROW(fcvt_l_##s), ROW(fcvt_wu_##s), ROW(fcvt_lu_##s), ROW(fclass_##s), ROW(fli_##s), ROW(fround_##s), \
-        ROW(froundnx_##s)
-
-t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT] = {
-    ROWS(h),      ROWS(s),      ROWS(d),      ROW(fcvt_s_d), ROW(fcvt_d_s), ROW(fmv_x_h),
-    ROW(fmv_x_w), ROW(fmv_x_d), ROW(fmv_h_x), ROW(fmv_w_x),  ROW(fmv_d_x),
-};
+#define CONVERT(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -126,24 +126,8 @@ static bool fused(struct t1 *t, bool negate, unsigned op)
     return true;
 }
 
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return call;                                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-LOWER(fcvt_s_h, widen(t, 32))
-LOWER(fcvt_d_h, widen(t, 64))
-LOWER(fcvt_h_s, from_single(t))
-LOWER(fcvt_h_d, from_double(t))
-LOWER(fmadd_h, fused(t, false, SSE_ADD))
-LOWER(fmsub_h, fused(t, false, SSE_SUB))
-LOWER(fnmsub_h, fused(t, true, SSE_ADD))
-LOWER(fnmadd_h, fused(t, true, SSE_SUB))
-
-#define ROW(name) [ISA_INSN_##name] = lower_##name
-
-t1_lower_fn *const t1_fp_half_lowerings[ISA_INSN_COUNT] = {
-    ROW(fcvt_s_h), ROW(fcvt_d_h), ROW(fcvt_h_s), ROW(fcvt_h_d),
-    ROW(fmadd_h),  ROW(fmsub_h),  ROW(fnmsub_h), ROW(fnmadd_h),
-};
+#define HALF(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lowerings of I, and of the rotations and extensions of Zbb; bits.c has the other integer
- * instructions. All of these leave rdx alone (run.c).
+ * Lowerings of I, and of the rotations and extensions of Zbb; bits.c has the other integer instructions.
  */
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/vex.h"
@@ -207,102 +206,8 @@ static bool nothing(struct t1 *t)
     return true;
 }
 
-/* A result that nobody can see need not be computed: none of these traps. */
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return OP.rd == 0 || (call);                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-LOWER(lui, set_constant(t))
-LOWER(auipc, add_upper_to_pc(t))
-LOWER(addi, add_immediate(t))
-LOWER(slti, set_if_immediate(t, X86_L))
-LOWER(sltiu, set_if_immediate(t, X86_B))
-LOWER(xori, immediate(t, X86_XOR))
-LOWER(ori, immediate(t, X86_OR))
-LOWER(andi, immediate(t, X86_AND))
-LOWER(slli, shift_immediate(t, X86_SHL, 64))
-LOWER(srli, shift_immediate(t, X86_SHR, 64))
-LOWER(srai, shift_immediate(t, X86_SAR, 64))
-LOWER(add, binary(t, X86_ADD, 64))
-LOWER(sub, binary(t, X86_SUB, 64))
-LOWER(sll, shift(t, X86_SHL, 64))
-LOWER(slt, set_if(t, X86_L))
-LOWER(sltu, set_if(t, X86_B))
-LOWER(xor, binary(t, X86_XOR, 64))
-LOWER(srl, shift(t, X86_SHR, 64))
-LOWER(sra, shift(t, X86_SAR, 64))
-LOWER(or, binary(t, X86_OR, 64))
-LOWER(and, binary(t, X86_AND, 64))
-LOWER(addiw, add_immediate_word(t))
-LOWER(slliw, shift_immediate(t, X86_SHL, 32))
-LOWER(srliw, shift_immediate(t, X86_SHR, 32))
-LOWER(sraiw, shift_immediate(t, X86_SAR, 32))
-LOWER(addw, binary(t, X86_ADD, 32))
-LOWER(subw, binary(t, X86_SUB, 32))
-LOWER(sllw, shift(t, X86_SHL, 32))
-LOWER(srlw, shift(t, X86_SHR, 32))
-LOWER(sraw, shift(t, X86_SAR, 32))
-LOWER(sext_b, extend(t, 8, true))
-LOWER(sext_h, extend(t, 16, true))
-LOWER(zext_h, extend(t, 16, false))
-LOWER(rol, shift(t, X86_ROL, 64))
-LOWER(ror, shift(t, X86_ROR, 64))
-LOWER(rori, shift_immediate(t, X86_ROR, 64))
-LOWER(rolw, shift(t, X86_ROL, 32))
-LOWER(rorw, shift(t, X86_ROR, 32))
-LOWER(roriw, shift_immediate(t, X86_ROR, 32))
-
-#define ROW(name) [ISA_INSN_##name] = lower_##name
-
-t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT] = {
-    ROW(lui),
-    ROW(auipc),
-    ROW(addi),
-    ROW(slti),
-    ROW(sltiu),
-    ROW(xori),
-    ROW(ori),
-    ROW(andi),
-    ROW(slli),
-    ROW(srli),
-    ROW(srai),
-    ROW(add),
-    ROW(sub),
-    ROW(sll),
-    ROW(slt),
-    ROW(sltu),
-    ROW(xor),
-    ROW(srl),
-    ROW(sra),
-    ROW(or),
-    ROW(and),
-    ROW(addiw),
-    ROW(slliw),
-    ROW(srliw),
-    ROW(sraiw),
-    ROW(addw),
-    ROW(subw),
-    ROW(sllw),
-    ROW(srlw),
-    ROW(sraw),
-    ROW(sext_b),
-    ROW(sext_h),
-    ROW(zext_h),
-    ROW(rol),
-    ROW(ror),
-    ROW(rori),
-    ROW(rolw),
-    ROW(rorw),
-    ROW(roriw),
-    [ISA_INSN_fence] = fence,
-    [ISA_INSN_fence_tso] = nothing,
-    [ISA_INSN_ntl_p1] = nothing,
-    [ISA_INSN_ntl_pall] = nothing,
-    [ISA_INSN_ntl_s1] = nothing,
-    [ISA_INSN_ntl_all] = nothing,
-    [ISA_INSN_prefetch_i] = nothing,
-    [ISA_INSN_prefetch_r] = nothing,
-    [ISA_INSN_prefetch_w] = nothing,
-};
+#define INT(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

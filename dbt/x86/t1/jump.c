@@ -146,32 +146,8 @@ static void set_link_register(struct t1 *t)
     t1_set(t, to);
 }
 
-static enum x86_cond condition_of(enum isa_insn insn)
-{
-    switch (insn) {
-    case ISA_INSN_beq: return X86_E;
-    case ISA_INSN_bne: return X86_NE;
-    case ISA_INSN_blt: return X86_L;
-    case ISA_INSN_bge: return X86_GE;
-    case ISA_INSN_bltu: return X86_B;
-    default: return X86_AE;
-    }
-}
-
-/* 0 compared with a register: the condition of the register compared with 0. */
-static enum x86_cond condition_of_zero(enum isa_insn insn)
-{
-    switch (insn) {
-    case ISA_INSN_beq: return X86_E;
-    case ISA_INSN_bne: return X86_NE;
-    case ISA_INSN_blt: return X86_G;
-    case ISA_INSN_bge: return X86_LE;
-    case ISA_INSN_bltu: return X86_NE;
-    default: return X86_E;
-    }
-}
-
-static void lower_branch(struct t1 *t)
+/* The conditions: of rs1 compared with rs2; of rs2 compared with 0, where rs1 is x0. */
+static bool branch(struct t1 *t, enum x86_cond cond, enum x86_cond cond_of_zero)
 {
     struct x86_emit *e = &t->e;
     int target = (int)t->offset + t->op.imm;
@@ -182,8 +158,9 @@ static void lower_branch(struct t1 *t)
         x86_test(e, 64, a, a);
     else
         t1_op_guest(t, X86_CMP, 64, a, t->op.rs2);
-    t1_goto(t, (int)(zero ? condition_of_zero(t->op.insn) : condition_of(t->op.insn)), target);
+    t1_goto(t, (int)(zero ? cond_of_zero : cond), target);
     t1_goto(t, T1_ALWAYS, (int)(t->offset + t->op.length));
+    return true;
 }
 
 /* Where the host's `ret` of the guest's return arrives; rax has the guest pc. */
@@ -229,7 +206,7 @@ static bool is_link(unsigned guest)
 }
 
 /* A direct jump or call to an offset from this page. */
-static void jump_direct(struct t1 *t, int32_t target)
+static bool jump_direct(struct t1 *t, int32_t target)
 {
     bool in_page = target >= 0 && target < (int32_t)PAGE_SIZE;
     if (is_link(t->op.rd)) {
@@ -238,6 +215,7 @@ static void jump_direct(struct t1 *t, int32_t target)
         set_link_register(t);
         t1_goto(t, T1_ALWAYS, target);
     }
+    return true;
 }
 
 /* auipc and jalr that make a call to where 20 bits do not reach: what auipc would leave in the register is
@@ -260,16 +238,13 @@ bool t1_lower_far_call(struct t1 *t)
     return true;
 }
 
-static void lower_jalr(struct t1 *t)
+static bool jump_register(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
     int64_t target = (t->value + t->op.imm) & ~1ll;
     /* auipc and jalr: a direct jump to where 20 bits do not reach. */
-    if (t->op.rs1 && t->op.rs1 == t->constant && t->relative && target == (int32_t)target) {
-        jump_direct(t, (int32_t)target);
-        t->ended = true;
-        return;
-    }
+    if (t->op.rs1 && t->op.rs1 == t->constant && t->relative && target == (int32_t)target)
+        return jump_direct(t, (int32_t)target);
     t1_copy(t, X86_RAX, t->op.rs1);
     if (t->op.imm)
         x86_op_imm(e, X86_ADD, 64, X86_RAX, t->op.imm);
@@ -286,7 +261,7 @@ static void lower_jalr(struct t1 *t)
         set_link_register(t);
         jump_indirect(t);
     }
-    t->ended = true;
+    return true;
 }
 
 void t1_emit_call_indirect(struct t1 *t)
@@ -294,12 +269,8 @@ void t1_emit_call_indirect(struct t1 *t)
     jump_indirect(t);
 }
 
-void t1_lower_jump(struct t1 *t)
-{
-    if (t->op.insn == ISA_INSN_jal)
-        jump_direct(t, (int32_t)t->offset + t->op.imm);
-    else if (t->op.insn == ISA_INSN_jalr)
-        lower_jalr(t);
-    else
-        lower_branch(t);
-}
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
+
+#define JUMP(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

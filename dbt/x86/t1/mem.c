@@ -264,36 +264,8 @@ void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold)
         emit_cold_store(t, cold);
 }
 
-#define LOWER(name, call)                                                                                    \
-    static bool lower_##name(struct t1 *t)                                                                   \
-    {                                                                                                        \
-        return call;                                                                                         \
-    }
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
 
-LOWER(lb, load(t, 1, true))
-LOWER(lh, load(t, 2, true))
-LOWER(lw, load(t, 4, true))
-LOWER(ld, load(t, 8, false))
-LOWER(lbu, load(t, 1, false))
-LOWER(lhu, load(t, 2, false))
-LOWER(lwu, load(t, 4, false))
-LOWER(sb, store(t, 1))
-LOWER(sh, store(t, 2))
-LOWER(sw, store(t, 4))
-LOWER(sd, store(t, 8))
-LOWER(flh, fp_load(t, 2))
-LOWER(flw, fp_load(t, 4))
-LOWER(fld, fp_load(t, 8))
-LOWER(fsh, fp_store(t, 2))
-LOWER(fsw, fp_store(t, 4))
-LOWER(fsd, fp_store(t, 8))
-LOWER(cbo_zero, zero_block(t))
-
-t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT] = {
-    [ISA_INSN_lb] = lower_lb,   [ISA_INSN_lh] = lower_lh,   [ISA_INSN_lw] = lower_lw,
-    [ISA_INSN_ld] = lower_ld,   [ISA_INSN_lbu] = lower_lbu, [ISA_INSN_lhu] = lower_lhu,
-    [ISA_INSN_lwu] = lower_lwu, [ISA_INSN_sb] = lower_sb,   [ISA_INSN_sh] = lower_sh,
-    [ISA_INSN_sw] = lower_sw,   [ISA_INSN_sd] = lower_sd,   [ISA_INSN_flw] = lower_flw,
-    [ISA_INSN_fld] = lower_fld, [ISA_INSN_fsw] = lower_fsw, [ISA_INSN_fsd] = lower_fsd,
-    [ISA_INSN_flh] = lower_flh, [ISA_INSN_fsh] = lower_fsh, [ISA_INSN_cbo_zero] = lower_cbo_zero,
-};
+#define MEM(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -41,7 +41,7 @@ static struct run scan(struct t1 *t)
         struct isa_operands op;
         t1_decode(t, i, &op);
         unsigned size = t1_access_size(op.insn);
-        bool simple = t1_int_lowerings[op.insn] && !(isa_entry(op.insn)->flags & ISA_END);
+        bool simple = t1_rows[op.insn].claims & T1_SPARES_RDX;
         if (t->dbt->without[op.insn] || (!size && !simple))
             break;
         if (size) {

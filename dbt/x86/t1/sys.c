@@ -15,28 +15,6 @@
 
 enum { CSR_SSTATUS = 0x100, CSR_SSCRATCH = 0x140, CSR_SEPC = 0x141, CSR_SCAUSE = 0x142, CSR_STVAL = 0x143 };
 
-bool t1_sys_translatable(enum isa_insn insn)
-{
-    switch (insn) {
-    case ISA_INSN_csrrw:
-    case ISA_INSN_csrrs:
-    case ISA_INSN_csrrc:
-    case ISA_INSN_csrrwi:
-    case ISA_INSN_csrrsi:
-    case ISA_INSN_csrrci:
-    case ISA_INSN_ecall:
-    case ISA_INSN_ebreak:
-    case ISA_INSN_mret:
-    case ISA_INSN_sret:
-    case ISA_INSN_fence_i:
-    case ISA_INSN_sfence_vma:
-    case ISA_INSN_sinval_vma:
-    case ISA_INSN_sfence_w_inval:
-    case ISA_INSN_sfence_inval_ir: return true;
-    default: return false;
-    }
-}
-
 /* ---- What a CSR instruction does ----------------------------------------------------------------------- */
 
 enum csr_operation { CSR_WRITE, CSR_SET, CSR_CLEAR };
@@ -326,7 +304,7 @@ static bool fp_csr(struct t1 *t, struct csr_use use)
 
 /* ---- All of them --------------------------------------------------------------------------------------- */
 
-void t1_lower_system(struct t1 *t)
+static bool system(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
     t1_forget_rax(t);
@@ -347,5 +325,9 @@ void t1_lower_system(struct t1 *t)
     }
     if (stays || is_inline)
         t1_goto(t, T1_ALWAYS, (int)(t->offset + OP.length));
-    t->ended = true;
+    return true;
 }
+
+#define SYSTEM(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The baseline translator: one pass over a predecoded block. Each instruction has a lowering in one of
- * t1_*.c, or is a call to its interpreter handler; so every instruction can be translated but the few that
- * wait or are illegal, which stay with the interpreter: the block ends in front of them.
+ * The baseline translator: one pass over a predecoded block. Each instruction has a row in t1.def, or
+ * is a call to its interpreter handler. So every instruction can be translated but the few that wait or are
+ * illegal, which stay with the interpreter: the block ends in front of them.
  *
  * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
  * that map the page use the same code.
@@ -190,11 +190,6 @@ static void call_handler(struct t1 *t)
 
 /* ---- One block ---------------------------------------------------------------------------------------- */
 
-static bool is_jump(enum isa_insn insn)
-{
-    return insn == ISA_INSN_jal || insn == ISA_INSN_jalr || isa_entry(insn)->flags & ISA_BRANCH;
-}
-
 /* Behind two instructions that were lowered as one, which lower_one() does not see. */
 static void keep_in_rax(struct t1 *t)
 {
@@ -228,35 +223,26 @@ static bool lower_constant(struct t1 *t)
 
 static void lower_one(struct t1 *t)
 {
-    static t1_lower_fn *const *const tables[] = {
-        t1_int_lowerings, t1_bits_lowerings,       t1_crypto_lowerings,  t1_mem_lowerings,
-        t1_fp_lowerings,  t1_fp_convert_lowerings, t1_fp_half_lowerings, t1_amo_lowerings,
-    };
-    if (isa_entry(t->op.insn)->flags & ISA_END) {
-        if (is_jump(t->op.insn))
-            t1_lower_jump(t);
-        else
-            t1_lower_system(t);
+    const struct t1_row *row = &t1_rows[t->op.insn];
+    if (row->claims & T1_ENDS) {
+        row->lower(t);
+        t->ended = true;
         return;
     }
-    if (t->dbt->without[t->op.insn]) {
+    if (t->dbt->without[t->op.insn] || !row->lower) {
         call_handler(t);
         return;
     }
     if (lower_constant(t))
         return;
-    for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (!tables[i][t->op.insn] || !tables[i][t->op.insn](t))
-            continue;
-        /* Only these end with rax as it is in all their cold code, too. */
-        bool kept = i < 3 || (isa_entry(t->op.insn)->flags & ISA_LOAD && i == 3);
-        if (kept && t->set_from == X86_RAX && dbt_pinned(t->op.rd) == X86_NONE)
-            t->in_rax = t->op.rd;
-        else
-            t1_forget_rax(t);
+    if (!(row->claims & T1_PURE && t->op.rd == 0) && !row->lower(t)) {
+        call_handler(t);
         return;
     }
-    call_handler(t);
+    if (row->claims & T1_KEEPS_RAX && t->set_from == X86_RAX && dbt_pinned(t->op.rd) == X86_NONE)
+        t->in_rax = t->op.rd;
+    else
+        t1_forget_rax(t);
 }
 
 static void decode(const struct block *source, unsigned index, const struct hart *hart,
@@ -293,9 +279,11 @@ static unsigned translatable(const struct dbt *dbt, const struct hart *hart, con
 {
     struct isa_operands op;
     decode(source, source->count - 1, hart, &op);
-    bool system = isa_entry(op.insn)->flags & ISA_END && !is_jump(op.insn);
-    bool stays =
-        op.insn == ISA_INSN_ILLEGAL || (system && (!t1_sys_translatable(op.insn) || dbt->without[op.insn]));
+    bool ends = isa_entry(op.insn)->flags & ISA_END;
+    bool jumps =
+        op.insn == ISA_INSN_jal || op.insn == ISA_INSN_jalr || isa_entry(op.insn)->flags & ISA_BRANCH;
+    bool stays = op.insn == ISA_INSN_ILLEGAL ||
+                 (ends && (!(t1_rows[op.insn].claims & T1_ENDS) || (dbt->without[op.insn] && !jumps)));
     return source->count - stays;
 }
 

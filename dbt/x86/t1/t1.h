@@ -138,15 +138,21 @@ void t1_fp_written(struct t1 *t, unsigned bits);
 /* ---- Lowerings: false where the instruction is to be run by its interpreter handler ----------------------
  */
 
-typedef bool t1_lower_fn(struct t1 *t);
-extern t1_lower_fn *const t1_int_lowerings[ISA_INSN_COUNT];  /* int.c */
-extern t1_lower_fn *const t1_bits_lowerings[ISA_INSN_COUNT]; /* bits.c */
-extern t1_lower_fn *const t1_crypto_lowerings[ISA_INSN_COUNT];
-extern t1_lower_fn *const t1_mem_lowerings[ISA_INSN_COUNT]; /* mem.c */
-extern t1_lower_fn *const t1_fp_lowerings[ISA_INSN_COUNT];  /* fp.c */
-extern t1_lower_fn *const t1_fp_convert_lowerings[ISA_INSN_COUNT];
-extern t1_lower_fn *const t1_fp_half_lowerings[ISA_INSN_COUNT];
-extern t1_lower_fn *const t1_amo_lowerings[ISA_INSN_COUNT]; /* amo.c */
+/* The instruction's row of t1.def. */
+enum { T1_KEEPS_RAX = 1, T1_SPARES_RDX = 2, T1_PURE = 4, T1_MAY_TRAP = 8, T1_ENDS = 16 };
+struct t1_row {
+    bool (*lower)(struct t1 *t); /* NULL: there is no row */
+    unsigned claims;
+};
+extern const struct t1_row t1_rows[ISA_INSN_COUNT];
+/* Defines the function behind a row. */
+#define T1_LOWERING(name, call)                                                                              \
+    bool t1_lower_##name(struct t1 *t)                                                                       \
+    {                                                                                                        \
+        return call;                                                                                         \
+    }
+#define T1(name, claims, call) bool t1_lower_##name(struct t1 *t);
+#include "dbt/x86/t1/t1.def"
 
 /* straddle.c: an instruction that lies on two pages is a block of its own. Makes its second span;
  * false: no room. */
@@ -155,7 +161,6 @@ bool t1_straddle_make(struct t1 *t);
 void t1_straddle_check(struct t1 *t);
 
 /* jump.c */
-void t1_lower_jump(struct t1 *t);
 /* Leaves the block for an offset relative to its page, which may lie outside; `cond` X86_ALWAYS or a
  * condition. */
 #define T1_ALWAYS (-1)
@@ -193,9 +198,5 @@ enum x86_reg t1_pointer(struct t1 *t);
 /* rdx = the addend for an access to [base + low, base + high) by a table of the TLB (offset in struct tlb;
  * rcx is used); the returned jump is taken where it has none. */
 uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t table);
-
-/* sys.c: the instructions that end a block and are no jumps. True: the block ends with this one. */
-bool t1_sys_translatable(enum isa_insn insn);
-void t1_lower_system(struct t1 *t);
 
 #endif
