@@ -313,7 +313,7 @@ struct hart {
         uint64_t generation; /* of the code cache that the jump tables point into */
         uint32_t exit;       /* enum native_exit: how translated code was left */
         uint64_t exits[NATIVE_EXITS];
-        uint64_t checked, checked_stale; /* accesses, with -accel ...,check=on (dbt/check.c) */
+        uint64_t checked, checked_stale; /* accesses, with -accel ...,check=on (dbt/x86/check.c) */
         uint64_t returns_missed;         /* guest returns that did not go where the newest call came from */
         bool done;                       /* the handler that translated code called reached its end */
         struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "cpu/block.h"
-#include "dbt/dbt_state.h"
-#include "dbt/t2.h"
-#include "dbt/x86_vex.h"
+#include "dbt/runtime/state.h"
+#include "dbt/ir/ir.h"
+#include "dbt/x86/vex.h"
 
 /* ---- Tables -------------------------------------------------------------------------------------------- */
 

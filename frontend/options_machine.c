@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "dbt/code_cache.h"
+#include "dbt/runtime/code_cache.h"
 #include "frontend/options.h"
 
 /* ---- -machine ------------------------------------------------------------------------------------- */

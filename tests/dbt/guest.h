@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "cpu/hart_state.h"
-#include "dbt/dbt_state.h"
+#include "dbt/runtime/state.h"
 
 #define RAM_BASE 0x80000000u
 #define RAM_SIZE (6u << 20)

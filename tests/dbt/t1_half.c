@@ -8,7 +8,7 @@
 #include "tests/dbt/guest.h"
 #include "tests/fp/fp_test.h"
 
-#include "dbt/x86_vex.h"
+#include "dbt/x86/vex.h"
 
 #define OPERANDS    (RAM_BASE + 0x100000) /* 24 bytes for each run of the instruction */
 #define RESULTS     (RAM_BASE + 0x400000) /* 24 bytes: two results, two fflags */

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dbt/code_cache.h"
+#include "dbt/runtime/code_cache.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -2,13 +2,13 @@
  *
  * t2_verify()'s proof that each access of a region is checked: regions made of guest code are accepted; each
  * of them with one thing changed that makes an access go where nobody looked is not. The passes run here as
- * in t2.c, without the rest of the translator.
+ * in dbt/optimiser.c, without the rest of the translator.
  */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/t2.h"
+#include "dbt/ir/ir.h"
 
 static struct t2_region *region;
 

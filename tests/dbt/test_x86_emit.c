@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every function of dbt/x86_emit.h, and F16C and BEXTR of dbt/x86_vex.h, with all registers and addressing
+ * Every function of dbt/x86/emit.h, and F16C and BEXTR of dbt/x86/vex.h, with all registers and addressing
  * forms, against binutils' objdump: what it reads must be the text that this file puts together from the
  * operands.
  */
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dbt/x86_emit.h"
-#include "dbt/x86_vex.h"
+#include "dbt/x86/emit.h"
+#include "dbt/x86/vex.h"
 
 #define CODE_SIZE  (4u << 20)
 #define LINES_MAX  200000

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cpu/hart_edit.h"
-#include "dbt/x86_vex.h"
+#include "dbt/x86/vex.h"
 #include "tests/dbt/guest.h"
 
 static struct guest board, *guest = &board;

@@ -34,7 +34,7 @@ check_includes() {
                         refuse(own " is below " target)
                     else if (own == "devices" && (target == "cpu" || target == "dbt"))
                         refuse("devices know no hart")
-                    else if (file ~ /^dbt\/x86_/ && target == "cpu")
+                    else if (file ~ /^dbt\/x86\/(emit|vex)/ && target == "cpu")
                         refuse("the emitter knows no RISC-V")
                 }' "$1/$file"
         done
@@ -42,11 +42,11 @@ check_includes() {
 
 plant=$(mktemp -d)
 trap 'rm -rf "$plant"' EXIT
-mkdir "$plant/util" "$plant/cpu" "$plant/dbt" "$plant/devices" "$plant/machine" "$plant/frontend"
+mkdir -p "$plant/util" "$plant/cpu" "$plant/dbt/x86" "$plant/devices" "$plant/machine" "$plant/frontend"
 echo '#include "cpu/hart.h"' >"$plant/util/up.c"
 echo '#  include "machine/bus.h"' >"$plant/devices/up.h"
 echo '#include "cpu/isa.h"' >"$plant/devices/hart.c"
-echo '#include "cpu/isa.h"' >"$plant/dbt/x86_emit.c"
+echo '#include "cpu/isa.h"' >"$plant/dbt/x86/emit.c"
 echo '#include <SDL.h>' >"$plant/machine/window.c"
 echo '#include "../cpu/isa.h"' >"$plant/machine/dots.c"
 printf '#include <stdio.h>\n#include "machine/bus.h"\n#include "cpu/isa.h"\n#include <SDL.h>\n' >"$plant/frontend/fine.c"

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside of the optimising translator T2; docs/translator.md tells the whole.
+ *
+ * A region is a piece of a guest function inside one page: basic blocks, entered at one of them (the header),
+ * with the loops between them. Its instructions become operations on variables, which are the guest's
+ * registers.
+ *
+ * - ir/: `region.c` which blocks; `lift.c` guest instructions to operations; `verify.c` is it well formed,
+ * are its checks enough; `print.c` text.
+ * - passes/: `fold.c` constants, sign extension, dead results; `access.c` which memory checks are needed.
+ * - regalloc/alloc.c: where variables live. x86/select/: host code.
+ * - optimiser.c: the background thread, publication.
+ *
+ * All but optimiser.c is one thread's work on one `struct t2_region`, and takes no lock until the code is
+ * written.
+ */
+#ifndef DBT_IR_IR_H
+#define DBT_IR_IR_H
+
+#include "dbt/runtime/state.h"
+#include "dbt/x86/vex.h"
+
+#define T2_BLOCKS_MAX 64
+#define T2_GUEST_MAX  640  /* guest instructions of a region */
+#define T2_INSNS_MAX  1536 /* operations; word arithmetic takes two, before folding */
+#define T2_EXITS_MAX  (T2_INSNS_MAX + 2 * T2_BLOCKS_MAX)
+
+/* Variables: x0..x31, f0..f31. */
+#define T2_X0   0
+#define T2_F0   32
+#define T2_VARS 64
+#define T2_IMM  0xfe /* operand b: the immediate */
+#define T2_NONE 0xff
+
+enum t2_op {
+#define OP(name, type, class, operands, flags) T2_##name,
+#include "dbt/ir/ir.def"
+#undef OP
+    T2_OP_COUNT
+};
+enum { T2_EXIT = 1, T2_END = 2, T2_KEEP = 4, T2_COND = 8 };
+enum t2_type { T2_TYPE_INT, T2_TYPE_FP };
+enum t2_class {
+    T2_CLASS_NOTHING,
+    T2_CLASS_MOVE,
+    T2_CLASS_ARITHMETIC,
+    T2_CLASS_FUSED,
+    T2_CLASS_LOGIC,
+    T2_CLASS_SHIFT,
+    T2_CLASS_BIT,
+    T2_CLASS_COMPARE,
+    T2_CLASS_SELECT,
+    T2_CLASS_SIGN,
+    T2_CLASS_CONVERT,
+    T2_CLASS_FLAGS,
+    T2_CLASS_ORDER,
+    T2_CLASS_ACCESS,
+    T2_CLASS_CONTROL
+};
+
+/* A row of ir.def, which says what is meant. */
+struct t2_op_info {
+    const char *name, *operands;
+    enum t2_type type;
+    enum t2_class class;
+    unsigned flags;
+};
+extern const struct t2_op_info t2_ops[T2_OP_COUNT];
+
+enum t2_cond { T2_EQ, T2_NE, T2_LT, T2_GE, T2_LTU, T2_GEU, T2_LE };
+
+/* How an access is checked (passes/access.c). */
+enum t2_check {
+    T2_CHECK_TLB,  /* by the TLB; the addend is left in `slot`, if others want it */
+    T2_CHECK_PAGE, /* by the page that this base used last, kept in `slot` */
+    T2_CHECK_NONE  /* an access before has checked it: the addend is in `slot` */
+};
+
+struct t2_insn {
+    uint8_t op, bits, cond;
+    bool sign;
+    uint8_t d, a, b, c;
+    int64_t imm;
+    uint16_t offset; /* of the guest instruction in its page */
+    uint16_t left;   /* guest instructions of the block from this one on */
+    /* Accesses. */
+    uint8_t check, slot; /* enum t2_check; slot T2_NONE: none */
+    bool write;          /* the check is for storing */
+    int32_t lo, hi;      /* bytes [a + lo, a + hi) are checked */
+};
+
+#define T2_NOT_HERE 0xff /* a successor that is outside */
+
+struct t2_block {
+    uint16_t offset, limit; /* in the page; limit: another block begins there, or the page ends */
+    uint16_t guest_insns;   /* done here */
+    uint16_t first, count;  /* operations */
+    uint8_t taken, next;    /* block or T2_NOT_HERE */
+    int32_t taken_offset, next_offset;
+    uint8_t depth;                /* of loops */
+    bool loop;                    /* some jump comes back here */
+    uint8_t predecessors, before; /* how many in the region; the one if it is one */
+    bool body[T2_BLOCKS_MAX];     /* loop: its blocks */
+};
+
+/* Where a variable lives: a host register for the whole region, or in struct hart. */
+#define T2_IN_HART 0xff
+
+#define T2_SLOTS HART_PAGE_SLOTS
+
+struct t2_region {
+    /* In. */
+    struct isa_config isa;
+    const struct dbt *dbt;
+    uint64_t page, vaddr; /* physical; as some hart sees it */
+    unsigned header_offset;
+
+    unsigned block_count, insn_count;
+    unsigned span_first, span_last; /* guest bytes it came from */
+    bool full;                      /* some limit was hit */
+    bool loops;                     /* there are any */
+
+    /* Needed of the hart at the entry. */
+    bool fp_used, fp_written;
+    bool rm_dynamic;
+    int rm_static;  /* -1: none */
+    uint32_t boxed; /* f registers that must hold boxed single precision */
+
+    /* Found out. */
+    uint64_t used[2], written[2]; /* sets of variables */
+    uint32_t lazy[2];             /* f registers that arithmetic of one format writes: single, double */
+    bool checks_known;            /* t2_access() has run */
+    uint32_t steady; /* of those: nothing else does, so a NaN in them may always be made canonical */
+    unsigned slot_count;
+    int32_t slot_span[T2_SLOTS]; /* the widest range it checks, bytes */
+    bool slot_write[T2_SLOTS];
+    uint8_t slot_home[T2_SLOTS]; /* host register with its addend, or T2_IN_HART */
+    bool needs_rax;
+    uint8_t home[T2_VARS]; /* host register, or T2_IN_HART */
+
+    /* Not cleared between regions. */
+    uint8_t code[PAGE_SIZE];               /* copy of the guest's page */
+    struct t2_block blocks[T2_BLOCKS_MAX]; /* in the order of their code; 0 is the header */
+    struct t2_insn insns[T2_INSNS_MAX];
+};
+
+/* ---- Passes, in order ---------------------------------------------------------------------------------- */
+
+/* Finds blocks and loops. */
+void t2_region_find(struct t2_region *region);
+void t2_build(struct t2_region *region);
+void t2_fold(struct t2_region *region);
+void t2_access(struct t2_region *region);
+void t2_allocate(struct t2_region *region);
+
+/* NULL, or what is wrong (static text), with the operation's number. Once t2_access() has run, it also proves
+ * that each access is checked (ir/verify.c). */
+const char *t2_verify(const struct t2_region *region, unsigned *where);
+void t2_print(const struct t2_region *region, FILE *out);
+
+bool t2_decode(const struct t2_region *region, unsigned offset, struct isa_operands *op);
+/* Can T2 do it? Else the region is left there. */
+bool t2_can(const struct t2_region *region, unsigned offset, const struct isa_operands *op);
+
+/* The block whose end is this one's beginning in all that is known: its only predecessor, which comes before
+ * it; or T2_NOT_HERE. */
+static inline unsigned t2_inherits(const struct t2_region *region, unsigned block)
+{
+    const struct t2_block *b = &region->blocks[block];
+    return block && b->predecessors == 1 && b->before < block ? b->before : T2_NOT_HERE;
+}
+
+/* The widest range that one check covers, bytes; less than a page, and than T2_FILL_SPAN_BITS can say. */
+#define T2_SPAN_MAX 512
+
+static inline bool t2_is_access(const struct t2_insn *insn)
+{
+    return t2_ops[insn->op].class == T2_CLASS_ACCESS;
+}
+
+/* Is the operation of that type and class? */
+static inline bool t2_is(const struct t2_insn *insn, enum t2_type type, enum t2_class class)
+{
+    return t2_ops[insn->op].type == type && t2_ops[insn->op].class == class;
+}
+
+/* Does it compute floating-point numbers, or look at them? Moves of bits and accesses do not. */
+static inline bool t2_computes_fp(const struct t2_insn *insn)
+{
+    const struct t2_op_info *op = &t2_ops[insn->op];
+    return op->type == T2_TYPE_FP && op->class != T2_CLASS_ACCESS && op->class != T2_CLASS_MOVE &&
+           op->class != T2_CLASS_FLAGS;
+}
+
+static inline bool t2_is_store(const struct t2_insn *insn)
+{
+    return insn->op == T2_STORE || insn->op == T2_FSTORE;
+}
+
+/* Does the operation move its destination by a constant, modulo 2^64, as addresses are computed? Word
+ * arithmetic does not: it extends the sign of the low half. */
+static inline bool t2_step(const struct t2_insn *insn, int64_t *step)
+{
+    if ((insn->op != T2_ADD && insn->op != T2_SUB) || insn->bits != 64 || insn->a != insn->d ||
+        insn->b != T2_IMM)
+        return false;
+    *step = insn->op == T2_ADD ? insn->imm : -insn->imm;
+    return true;
+}
+
+static inline bool t2_is_f(unsigned variable)
+{
+    return variable >= T2_F0 && variable < T2_VARS;
+}
+
+/* Sets of variables: word 0 is x, 1 is f. */
+static inline bool t2_in(const uint64_t set[2], unsigned variable)
+{
+    return variable < T2_VARS && set[variable >> 5] >> (variable & 31) & 1;
+}
+static inline void t2_add(uint64_t set[2], unsigned variable)
+{
+    if (variable < T2_VARS)
+        set[variable >> 5] |= 1ull << (variable & 31);
+}
+
+/* ---- Host code ----------------------------------------------------------------------------------------- */
+
+struct t2_fixup {
+    uint8_t *site; /* rel32 */
+    uint16_t to;   /* block, or exit */
+};
+
+/* Where the region is left. */
+struct t2_exit {
+    uint16_t offset; /* T1 goes on there */
+    uint16_t left;   /* instructions to give back */
+    bool request;    /* the hart's attention is wanted: leave translated code */
+    uint32_t lazy;   /* f registers to be made canonical */
+};
+
+enum t2_cold_kind { T2_COLD_FILL, T2_COLD_SLICE, T2_COLD_CANON };
+struct t2_cold {
+    enum t2_cold_kind kind;
+    uint8_t *site;
+    const uint8_t *back;
+    const struct t2_insn *insn; /* FILL */
+    uint16_t exit;              /* FILL, SLICE */
+    uint8_t reg, bits;          /* CANON: xmm, format */
+};
+
+/* What the look-up of a page is told: see t2_fill(). */
+enum {
+    T2_FILL_SPAN_BITS = 10, /* bytes of this check; then of the slot's widest */
+    T2_FILL_WRITE = 1 << 20,
+    T2_FILL_STORES = 1 << 21, /* the access itself stores: it may set D */
+    T2_FILL_PAGE = 1 << 22,   /* the slot learns the page */
+    T2_FILL_SLOT_SHIFT = 24,  /* slot + 1 */
+};
+/* Finds the host page of [vaddr, vaddr + span), and notes the addend in hart->native.addend and the slot.
+ * False: the slow path must do the access. It changes nothing that the guest sees but A and D bits. Called
+ * from translated code. */
+bool t2_fill(struct hart *hart, uint64_t vaddr, uint32_t info);
+
+/* What is known of f registers at some place: it is no NaN; its bits are the architecture's (else, if it is a
+ * NaN, it must be made canonical first); it is boxed single precision. */
+struct t2_fp_facts {
+    uint32_t not_nan, canonical, boxed;
+};
+
+struct t2_emit {
+    struct x86_emit e;
+    struct dbt *dbt;
+    struct t2_region *r;
+    struct code_owner *owner; /* of the code */
+    struct t1_block *header;
+    const struct t2_block *at;
+    bool full;
+
+    const uint8_t *block_code[T2_BLOCKS_MAX];
+    unsigned jump_count, exit_jump_count, exit_count, cold_count;
+    const uint8_t *tail; /* back to T1's register map */
+
+    struct t2_fp_facts fp, fp_ends[T2_BLOCKS_MAX];
+
+    /* Not cleared between regions. */
+    struct t2_fixup jumps[2 * T2_BLOCKS_MAX], exit_jumps[6 * T2_INSNS_MAX];
+    struct t2_exit exits[T2_EXITS_MAX];
+    struct t2_cold colds[4 * T2_INSNS_MAX];
+};
+
+/* Writes the region's code; *e has the room. The entry, or NULL where something is full. The lock is held. */
+const uint8_t *t2_emit(struct t2_emit *t);
+
+/* x86/select/select.c, for its siblings. */
+unsigned t2_exit_here(struct t2_emit *t, const struct t2_insn *insn);
+void t2_exit_if(struct t2_emit *t, int cond, unsigned exit);
+struct t2_cold *t2_cold(struct t2_emit *t, enum t2_cold_kind kind, uint8_t *site);
+struct x86_mem t2_home(unsigned variable);
+static inline bool t2_in_register(const struct t2_emit *t, unsigned variable)
+{
+    return variable < T2_VARS && t->r->home[variable] != T2_IN_HART;
+}
+/* A host register with the x variable: its own, or `scratch` after loading it. */
+enum x86_reg t2_use(struct t2_emit *t, unsigned variable, enum x86_reg scratch);
+enum x86_reg t2_dest(const struct t2_emit *t, unsigned variable, enum x86_reg scratch);
+void t2_set(struct t2_emit *t, unsigned variable, enum x86_reg from);
+
+void t2_emit_integer(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/int.c */
+void t2_emit_compare(struct t2_emit *t, const struct t2_insn *insn, enum x86_cond *cond);
+void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/mem.c */
+void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold);
+void t2_emit_fp(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/fp.c */
+/* Sets the upper half of an f register to ones. */
+void t2_emit_box(struct t2_emit *t, unsigned variable);
+/* Before the jumps to blocks that others lead to as well, which expect no more than the region's steady
+ * registers not to be canonical. */
+void t2_fp_meet(struct t2_emit *t);
+/* Those that are not canonical here, but the steady ones. */
+uint32_t t2_fp_lazy(const struct t2_emit *t);
+/* Makes a NaN in any of them canonical, without cold code. */
+void t2_emit_canon_all(struct t2_emit *t, uint32_t set);
+/* Makes the NaN that may be in an f register canonical. */
+void t2_emit_canon(struct t2_emit *t, unsigned variable);
+void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold);
+void t2_fp_block(struct t2_emit *t, unsigned number); /* at its beginning */
+/* xmm with the f variable: its own, or `scratch` after loading it. */
+unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch);
+void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from);
+
+/* ---- optimiser.c --------------------------------------------------------------------------------------- */
+
+/* The header's code has changed or is evicted: its region is entered no more. With the lock held. */
+void t2_header_gone(struct dbt *dbt, struct t1_block *header);
+extern const struct code_owner_ops t2_owner_ops;
+/* Called by translated code when a slice has ended at a block; a sample of where time goes. */
+void t2_slice_ended(struct hart *hart, uint64_t pc);
+/* Makes the region at a block that T1 has just translated, loop or not, where the optimiser is eager (tests).
+ * With the lock held, on the hart's thread. */
+void t2_translate_now(struct hart *hart, uint64_t pc);
+void t2_destroy(struct t2 *t2); /* NULL: nothing */
+/* Its part of the thunks, and of a hart's constants. */
+void t2_build_fill(struct dbt *dbt, struct x86_emit *e);
+void t2_init_hart(struct hart *hart);
+
+#endif

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The optimiser's life. Where time goes is sampled: when a slice of instructions ends, the hart is at a
+ * loop's beginning or at the target of an indirect jump, which is noted in that block; a block with so many
+ * samples is the header of a region to be. The hart copies its page and goes on; a thread in the background
+ * makes the region from the copy, takes the lock to write its code, looks that the page is still what it was,
+ * and gives the block the new entry: all jumps to the block lead to the region from then on.
+ *
+ * The region watches its guest bytes like a block does. It goes when they change, when its header does, or
+ * when its segment is evicted; the header then has its own entry again.
+ */
+#include "dbt/ir/ir.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/mem.h"
+#include "util/log.h"
+#include "util/thread.h"
+
+/* More than the host code of any region that is kept. */
+#define T2_CODE_MAX  65536
+#define T2_QUEUE_MAX 32
+/* Samples of a block before it is made a region: 2 are some 32,000 instructions. */
+#define T2_SAMPLES 2
+
+/* Heads the code of a region. */
+struct t2_code {
+    struct code_owner owner;
+    struct code_span span;
+    uint32_t header; /* ref of the block; 0: gone */
+};
+
+struct t2_request {
+    uint64_t paddr, vaddr; /* of the header */
+    struct isa_config isa;
+    uint8_t page[PAGE_SIZE];
+};
+
+struct t2 {
+    struct dbt *dbt;
+    bool eager;
+    pthread_t thread;
+    bool started, stop;
+    pthread_cond_t wake; /* with dbt->lock */
+    struct t2_request *queue[T2_QUEUE_MAX];
+    unsigned queued;
+    struct t2_region *region; /* the thread's, and of translation at once */
+    struct t2_emit *emit;
+};
+
+/* ---- Making one ---------------------------------------------------------------------------------------- */
+
+static bool check(const struct t2_region *region, const char *pass)
+{
+    unsigned where;
+    const char *fault = t2_verify(region, &where);
+    if (fault)
+        log_warn("translator: region at %012llx+%03x after %s: %s (operation %u); it is not used",
+                 (unsigned long long)region->page, region->header_offset, pass, fault, where);
+    return !fault;
+}
+
+/* Straight code is worth it where it does much floating point, for which T1 has no registers, or where there
+ * is so much of it that its values had better stay in registers: unrolled loops of ciphers and hashes. */
+static bool computes(const struct t2_region *r)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < r->insn_count; i++)
+        count += t2_computes_fp(&r->insns[i]) || t2_is(&r->insns[i], T2_TYPE_FP, T2_CLASS_MOVE);
+    return count >= 6 || (r->insn_count >= 96 && r->insn_count >= 24 * r->block_count);
+}
+
+/* All but the code. False: there is no region worth having. */
+static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request *request)
+{
+    memset(r, 0, offsetof(struct t2_region, code));
+    r->isa = request->isa;
+    r->dbt = t2->dbt;
+    r->page = request->paddr & PAGE_MASK;
+    r->vaddr = request->vaddr & PAGE_MASK;
+    r->header_offset = request->paddr & (PAGE_SIZE - 1);
+    memcpy(r->code, request->page, PAGE_SIZE);
+    memset(r->home, T2_IN_HART, sizeof(r->home));
+    t2_region_find(r);
+    t2_build(r);
+    if (!t2->eager && !r->loops && !computes(r))
+        return false;
+    if (r->full || !r->blocks[0].guest_insns || !check(r, "building"))
+        return false;
+    t2_fold(r);
+    t2_access(r);
+    t2_allocate(r);
+    return !r->full && check(r, "allocation");
+}
+
+static struct t2_code *make_code(struct dbt *dbt, const struct t2_region *r, struct t1_block *header)
+{
+    unsigned bytes = r->span_last - r->span_first;
+    struct t2_code *code = code_cache_data(&dbt->cache, sizeof(*code));
+    uint8_t *copy = code_cache_data(&dbt->cache, bytes);
+    if (!code || !copy)
+        return NULL;
+    memcpy(copy, r->code + r->span_first, bytes);
+    *code = (struct t2_code){ .owner.kind = CODE_T2_REGION,
+                              .span = { .paddr = r->page + r->span_first,
+                                        .owner = code_ref(&dbt->cache, code),
+                                        .copy = code_ref(&dbt->cache, copy),
+                                        .bytes = (uint16_t)bytes },
+                              .header = code_ref(&dbt->cache, header) };
+    return code;
+}
+
+static void tell(struct dbt *dbt, const struct t2_region *r, const uint8_t *start, size_t size)
+{
+    char *ir = NULL;
+    size_t ir_size = 0;
+    FILE *out = open_memstream(&ir, &ir_size);
+    if (out) {
+        t2_print(r, out);
+        fclose(out);
+    }
+    struct dbt_code code = { .kind = "t2",
+                             .ir = ir,
+                             .vaddr = r->vaddr + r->span_first,
+                             .paddr = r->page + r->span_first,
+                             .guest = r->code + r->span_first,
+                             .guest_size = r->span_last - r->span_first,
+                             .host = start + dbt->cache.run,
+                             .host_size = size,
+                             .isa = &r->isa };
+    for (unsigned i = 0; i < r->block_count; i++)
+        code.count += r->blocks[i].guest_insns;
+    dbt->listen(dbt->listen_opaque, &code);
+    free(ir);
+}
+
+/* Writes the code and publishes it. False: the segment is full. The lock is held. */
+static bool publish(struct t2 *t2, struct t2_region *r)
+{
+    struct dbt *dbt = t2->dbt;
+    struct t1_block *header = t1_block_at(dbt, r->page + r->header_offset);
+    if (!header || header->region || !header->entry)
+        return true;
+    if (debug_marked(dbt->harts[0], r->page + r->span_first, r->span_last - r->span_first))
+        return true; /* a breakpoint */
+    struct code_place place;
+    if (!code_cache_begin(&dbt->cache, T2_CODE_MAX, 0, &place))
+        return false;
+    uint8_t *start = place.hot;
+    struct t2_emit *t = t2->emit;
+    memset(t, 0, offsetof(struct t2_emit, jumps));
+    t->e = (struct x86_emit){ start, start + T2_CODE_MAX, dbt->cache.run, false };
+    t->dbt = dbt;
+    t->r = r;
+    t->header = header;
+    struct t2_code *code = make_code(dbt, r, header);
+    t->owner = code ? &code->owner : NULL;
+    const uint8_t *entry = code ? t2_emit(t) : NULL;
+    const struct code_page *page = entry ? code_page_at(dbt, r->page) : NULL;
+    if (!page || !code_span_add(dbt, NULL, &code->span, page->host + r->span_first)) {
+        code_cache_abort(&dbt->cache);
+        return code != NULL;
+    }
+    place.hot = t->e.at;
+    code_cache_commit(&dbt->cache, &code->owner, &place);
+    header->region = code_ref(&dbt->cache, code);
+    t1_block_set_entry(dbt, header, entry);
+    if (dbt->listen)
+        tell(dbt, r, start, (size_t)(t->e.at - start));
+    dbt->counters.regions++;
+    dbt->counters.region_bytes += (size_t)(t->e.at - start);
+    return true;
+}
+
+/* The harts are stopped for a moment if the cache is full. */
+static void translate(struct t2 *t2, const struct t2_request *request)
+{
+    struct dbt *dbt = t2->dbt;
+    if (!prepare(t2, t2->region, request))
+        return;
+    pthread_mutex_lock(&dbt->lock);
+    bool done = publish(t2, t2->region) || (code_cache_advance(&dbt->cache) && publish(t2, t2->region));
+    uint64_t seen = dbt->counters.evictions;
+    pthread_mutex_unlock(&dbt->lock);
+    if (done)
+        return;
+    dbt_make_room(dbt, seen);
+    pthread_mutex_lock(&dbt->lock);
+    publish(t2, t2->region);
+    pthread_mutex_unlock(&dbt->lock);
+}
+
+/* ---- Its end ------------------------------------------------------------------------------------------- */
+
+/* The header's own code is entered again. */
+static void leave_header(struct dbt *dbt, struct t2_code *code)
+{
+    struct t1_block *header = code_at(&dbt->cache, code->header);
+    if (!header)
+        return;
+    header->region = 0;
+    header->samples = 0;
+    if (header->entry)
+        t1_block_set_entry(dbt, header, header->own_entry);
+    dbt->generation++;
+    code->header = 0;
+}
+
+static void region_evict(struct dbt *dbt, struct code_owner *owner)
+{
+    struct t2_code *code = (struct t2_code *)(void *)owner;
+    leave_header(dbt, code);
+    code_page_sweep(dbt, code->span.paddr, code_segment_of(&dbt->cache, code_ref(&dbt->cache, code)));
+}
+
+static void region_changed(struct dbt *dbt, struct code_owner *owner)
+{
+    leave_header(dbt, (struct t2_code *)(void *)owner);
+}
+
+const struct code_owner_ops t2_owner_ops = { region_evict, region_changed };
+
+void t2_header_gone(struct dbt *dbt, struct t1_block *header)
+{
+    struct t2_code *code = code_at(&dbt->cache, header->region);
+    if (code)
+        code->header = 0;
+    header->region = 0;
+}
+
+/* ---- Samples ------------------------------------------------------------------------------------------- */
+
+static const uint8_t *page_of(const struct hart *hart, uint64_t pc, uint64_t *paddr)
+{
+    unsigned index = TLB_EXEC_INDEX(pc);
+    const struct tlb_exec *entry = &hart->tlb_fetch->exec[index];
+    *paddr = entry->paddr | (pc & (PAGE_SIZE - 1));
+    return entry->tag == (pc & PAGE_MASK) ? hart->tlb_fetch->exec_host[index] : NULL;
+}
+
+static struct t2_request *make_request(const struct hart *hart, uint64_t pc, const uint8_t *page,
+                                       uint64_t paddr)
+{
+    struct t2_request *request = malloc(sizeof(*request));
+    if (!request)
+        return NULL;
+    request->paddr = paddr;
+    request->vaddr = pc;
+    request->isa = hart->isa;
+    mem_host_copy(request->page, page, PAGE_SIZE);
+    return request;
+}
+
+/* With the lock held. */
+static void ask(struct t2 *t2, const struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
+{
+    struct t1_block *block = t1_block_at(t2->dbt, paddr);
+    if (block && block->region) { /* the table may still know the header's own entry */
+        struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
+        if (native->pc == pc)
+            native->code = block->entry;
+        return;
+    }
+    if (!block || block->samples > T2_SAMPLES || ++block->samples < T2_SAMPLES)
+        return;
+    if (t2->queued == T2_QUEUE_MAX) {
+        block->samples = 0;
+        return;
+    }
+    block->samples = T2_SAMPLES + 1; /* asked for */
+    struct t2_request *request = make_request(hart, pc, page, paddr);
+    if (request)
+        t2->queue[t2->queued++] = request;
+    pthread_cond_signal(&t2->wake);
+}
+
+void t2_slice_ended(struct hart *hart, uint64_t pc)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    uint64_t paddr;
+    const uint8_t *page = page_of(hart, pc, &paddr);
+    if (page && dbt->t2 && !dbt->t2->eager && pthread_mutex_trylock(&dbt->lock) == 0) {
+        ask(dbt->t2, hart, pc, page, paddr);
+        pthread_mutex_unlock(&dbt->lock);
+    }
+}
+
+void t2_translate_now(struct hart *hart, uint64_t pc)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    uint64_t paddr;
+    const uint8_t *page = page_of(hart, pc, &paddr);
+    struct t2_request *request =
+        page && dbt->t2 && dbt->t2->eager ? make_request(hart, pc, page, paddr) : NULL;
+    if (request && prepare(dbt->t2, dbt->t2->region, request))
+        publish(dbt->t2, dbt->t2->region);
+    free(request);
+}
+
+/* ---- The thread ---------------------------------------------------------------------------------------- */
+
+static void *run(void *opaque)
+{
+    struct t2 *t2 = opaque;
+    struct dbt *dbt = t2->dbt;
+    pthread_mutex_lock(&dbt->lock);
+    while (!t2->stop) {
+        if (!t2->queued) {
+            pthread_cond_wait(&t2->wake, &dbt->lock);
+            continue;
+        }
+        struct t2_request *request = t2->queue[0];
+        memmove(t2->queue, t2->queue + 1, --t2->queued * sizeof(t2->queue[0]));
+        pthread_mutex_unlock(&dbt->lock);
+        translate(t2, request);
+        free(request);
+        pthread_mutex_lock(&dbt->lock);
+    }
+    pthread_mutex_unlock(&dbt->lock);
+    return NULL;
+}
+
+bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
+{
+    if (!x86_v3_supported())
+        return error_set(error, "-accel t2: this host lacks AVX, FMA or BMI (x86-64-v3); use -accel t1");
+    struct t2 *t2 = calloc(1, sizeof(*t2));
+    dbt->t2 = t2;
+    if (t2) {
+        t2->region = malloc(sizeof(*t2->region));
+        t2->emit = malloc(sizeof(*t2->emit));
+    }
+    if (!t2 || !t2->region || !t2->emit)
+        return error_set(error, "out of memory for the translator");
+    t2->dbt = dbt;
+    t2->eager = eager;
+    pthread_cond_init(&t2->wake, NULL);
+    if (!eager) {
+        int status = thread_create(&t2->thread, THREAD_TRANSLATOR, run, t2);
+        if (status)
+            return error_set(error, "cannot start the optimiser's thread: %s", strerror(status));
+        t2->started = true;
+        pthread_setname_np(t2->thread, "optimiser");
+    }
+    return true;
+}
+
+void dbt_stop(struct dbt *dbt)
+{
+    struct t2 *t2 = dbt->t2;
+    if (!t2 || !t2->started)
+        return;
+    pthread_mutex_lock(&dbt->lock);
+    t2->stop = true;
+    pthread_cond_signal(&t2->wake);
+    pthread_mutex_unlock(&dbt->lock);
+    thread_join(t2->thread);
+    t2->started = false;
+}
+
+void t2_destroy(struct t2 *t2)
+{
+    if (!t2)
+        return;
+    dbt_stop(t2->dbt);
+    for (unsigned i = 0; i < t2->queued; i++)
+        free(t2->queue[i]);
+    free(t2->region);
+    free(t2->emit);
+    free(t2);
+}
+
+/* ---- Host code that regions call ----------------------------------------------------------------------- */
+
+/* The same for what the TLB has, without C: goes on behind this code where it has not. Only rcx and rdx may
+ * change. */
+static void build_quick_fill(struct x86_emit *e)
+{
+    const int32_t slots = (int32_t)offsetof(struct hart, native.slots);
+    const unsigned mask = (1u << T2_FILL_SPAN_BITS) - 1;
+    _Static_assert(offsetof(struct tlb, write) - offsetof(struct tlb, read) == 1 << 13,
+                   "one bit tells the tables apart");
+    _Static_assert(T2_FILL_WRITE == 1 << 20, "and comes from there");
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RSI);
+    x86_mov(e, 32, X86_RAX, X86_RCX); /* all in one page? */
+    x86_op_imm(e, X86_AND, 32, X86_RAX, (int32_t)mask);
+    x86_lea(e, 64, X86_RAX, x86_mem_index(X86_RAX, X86_RDX, -1));
+    x86_op(e, X86_XOR, 64, X86_RAX, X86_RDX);
+    x86_op_imm(e, X86_AND, 64, X86_RAX, -(int32_t)PAGE_SIZE);
+    uint8_t *crosses = x86_jcc(e, X86_NE);
+    x86_mov(e, 32, X86_RAX, X86_RDX); /* the entry */
+    x86_shift_imm(e, X86_SHR, 32, X86_RAX, PAGE_SHIFT - 3);
+    x86_op_imm(e, X86_AND, 32, X86_RAX, (TLB_SIZE - 1) << 3);
+    x86_mov(e, 32, X86_RSI, X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RSI, 20 - 13);
+    x86_op_imm(e, X86_AND, 32, X86_RSI, 1 << 13);
+    x86_op(e, X86_ADD, 32, X86_RAX, X86_RSI);
+    x86_mov(e, 64, X86_RSI, X86_RDX);
+    x86_shift_imm(e, X86_SHR, 64, X86_RSI, PAGE_SHIFT);
+    x86_op_mem(e, X86_CMP, 64, X86_RSI, tlb_bytes(X86_RAX, offsetof(struct tlb, read.tag)));
+    uint8_t *misses = x86_jcc(e, X86_NE);
+    x86_load(e, 64, X86_RAX, tlb_bytes(X86_RAX, offsetof(struct tlb, read.addend)));
+    x86_op_imm(e, X86_AND, 64, X86_RDX, -(int32_t)PAGE_SIZE); /* the slot */
+    x86_mov(e, 32, X86_RSI, X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RSI, T2_FILL_SLOT_SHIFT);
+    uint8_t *no_slot = x86_jcc(e, X86_E);
+    const int32_t slot = slots - HART_BIAS - (int32_t)sizeof(struct hart_page_slot);
+    x86_imul_imm(e, 32, X86_RSI, X86_RSI, sizeof(struct hart_page_slot));
+    x86_store(e, 64, x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, page)),
+              X86_RDX);
+    x86_store(e, 64,
+              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, addend)),
+              X86_RAX);
+    x86_mov(e, 32, X86_RDX, X86_RCX);
+    x86_shift_imm(e, X86_SHR, 32, X86_RDX, T2_FILL_SPAN_BITS);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (int32_t)mask);
+    x86_neg(e, 32, X86_RDX);
+    x86_op_imm(e, X86_ADD, 32, X86_RDX, PAGE_SIZE + 1);
+    x86_store(e, 64,
+              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, limit)),
+              X86_RDX);
+    x86_patch(no_slot, e->run, x86_here(e));
+    x86_mov(e, 64, X86_RDX, X86_RAX);
+    x86_pop(e, X86_RSI);
+    x86_pop(e, X86_RAX);
+    x86_test(e, 64, X86_RSP, X86_RSP); /* not zero */
+    x86_ret(e);
+    x86_patch(crosses, e->run, x86_here(e));
+    x86_patch(misses, e->run, x86_here(e));
+    x86_pop(e, X86_RSI);
+    x86_pop(e, X86_RAX);
+}
+
+/* fill (rdx: address, ecx: what t2_fill() is told): the addend in rdx, or the zero flag. All other registers
+ * stay, rcx apart; of xmm registers the low halves, which is all that they have. */
+void t2_build_fill(struct dbt *dbt, struct x86_emit *e)
+{
+    static const enum x86_reg saved[] = { X86_RAX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11 };
+    dbt->fill = x86_here(e);
+    build_quick_fill(e);
+    for (unsigned i = 0; i < 7; i++)
+        x86_push(e, saved[i]);
+    thunks_save_xmm(dbt, e);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RDX);
+    x86_mov(e, 32, X86_RDX, X86_RCX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_fill);
+    x86_call_reg(e, X86_RAX);
+    x86_extend(e, 8, false, X86_RCX, X86_RAX); /* bool */
+    thunks_restore_xmm(dbt, e);
+    for (unsigned i = 7; i-- > 0;)
+        x86_pop(e, saved[i]);
+    x86_load(e, 64, X86_RDX, HART_MEM(native.addend));
+    x86_test(e, 32, X86_RCX, X86_RCX);
+    x86_ret(e);
+}
+
+void t2_init_hart(struct hart *hart)
+{
+    hart->native.fp_box = 0xffffffff00000000;
+    hart->native.fp_nan_single = 0xffffffff7fc00000;
+    hart->native.fp_nan_double = 0x7ff8000000000000;
+    hart->native.fp_sign_single = 0x80000000;
+    hart->native.fp_sign_double = 0x8000000000000000;
+    hart->native.fp_abs_single = 0xffffffff7fffffff;
+    hart->native.fp_abs_double = 0x7fffffffffffffff;
+    for (unsigned i = 0; i < 64; i++)
+        hart->native.flags_of_mxcsr[i] = (uint8_t)fp_flags_of_mxcsr(i);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which checks memory accesses need.
+ *
+ * Accesses by the same pointer, moved by constants only, make a group: the first one checks the range of all
+ * of them, the others follow without a check, along every path that passes the first one. The range lies in
+ * one page or the region is left, so it is kept short. What moves a pointer is t2_step(): an addition of all
+ * 64 bits and nothing else, since one of 32 bits also changes the upper half. t2_verify() proves each group
+ * anew, from the operations alone.
+ *
+ * The first one's check is either a look-up in the TLB, or, where the pointer stands still or steps through
+ * an array while a loop runs, a comparison with the page that it used last, which is kept in a slot (struct
+ * hart_page_slot): no load depends on the address then but the guest's own. A check for storing serves loads
+ * too: the page tables know no page that is writable and not readable (Priv. "Addressing and Memory
+ * Protection"), nor does PMP.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/ir/ir.h"
+
+#define GROUPS_MAX 16
+#define AFFINE_MAX 6 /* how far back a pointer's computation is followed */
+
+struct group {
+    uint8_t base;
+    int32_t bias;    /* added to the base since the check */
+    uint16_t leader; /* the operation that checks */
+};
+
+struct groups {
+    struct group group[GROUPS_MAX];
+    unsigned count;
+};
+
+/* ---- How a pointer moves ------------------------------------------------------------------------------- */
+
+/* The innermost loop around a block, or NULL. */
+static const struct t2_block *loop_of(const struct t2_region *r, unsigned block)
+{
+    const struct t2_block *best = NULL;
+    for (unsigned i = 0; i < r->block_count; i++)
+        if (r->blocks[i].loop && r->blocks[i].body[block] && (!best || r->blocks[i].depth > best->depth))
+            best = &r->blocks[i];
+    return best;
+}
+
+static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
+                         unsigned position, unsigned variable, unsigned depth);
+
+/* Is what the operation computes even, if its operands are? */
+static bool computes_evenly(const struct t2_region *r, const struct t2_block *block,
+                            const struct t2_block *loop, unsigned position, unsigned depth)
+{
+    const struct t2_insn *insn = &r->insns[position];
+    switch (insn->op) {
+    case T2_CONST:
+    case T2_PC: return true;
+    case T2_MOV:
+    case T2_EXT: return moves_evenly(r, block, loop, position, insn->a, depth);
+    case T2_SHL: return insn->b == T2_IMM && moves_evenly(r, block, loop, position, insn->a, depth);
+    case T2_ADD:
+    case T2_SUB:
+    case T2_SHADD:
+        return moves_evenly(r, block, loop, position, insn->a, depth) &&
+               (insn->b == T2_IMM || moves_evenly(r, block, loop, position, insn->b, depth));
+    default: return false;
+    }
+}
+
+/* Do all writes of the variable in the loop step it, or set it anew to what moves evenly? */
+static bool steps_in(const struct t2_region *r, const struct t2_block *loop, unsigned variable,
+                     unsigned depth)
+{
+    for (unsigned i = 0; i < r->block_count; i++) {
+        const struct t2_block *block = &r->blocks[i];
+        for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
+            const struct t2_insn *insn = &r->insns[block->first + k];
+            if (insn->d == variable && !t2_step(insn, &(int64_t){ 0 }) &&
+                !computes_evenly(r, block, loop, block->first + k, depth + 1))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Does the variable move evenly: is it computed, before `position` in the block, from what stands still or
+ * steps? */
+static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
+                         unsigned position, unsigned variable, unsigned depth)
+{
+    if (variable >= 32 || depth > AFFINE_MAX)
+        return false;
+    for (unsigned i = position; i-- > block->first;) {
+        const struct t2_insn *insn = &r->insns[i];
+        if (insn->d != variable)
+            continue;
+        return computes_evenly(r, block, loop, i, depth + 1);
+    }
+    return steps_in(r, loop, variable, depth);
+}
+
+/* Steps so wide that the page changes all the time: the TLB is as good then, and no branch is mispredicted.
+ */
+#define WIDE_STEP 256
+
+static bool steps_wide(const struct t2_region *r, const struct t2_block *loop, unsigned variable)
+{
+    for (unsigned i = 0; i < r->block_count; i++) {
+        const struct t2_block *block = &r->blocks[i];
+        for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
+            const struct t2_insn *insn = &r->insns[block->first + k];
+            int64_t step;
+            if (insn->d == variable && t2_step(insn, &step) && llabs(step) >= WIDE_STEP)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Slots --------------------------------------------------------------------------------------------- */
+
+/* Each check has a slot of its own: the same register may point into several arrays in turn. Others get one
+ * to keep the addend that the rest of their group will want. */
+static unsigned slot_new(struct t2_region *r)
+{
+    if (r->slot_count == T2_SLOTS)
+        return T2_NONE;
+    return r->slot_count++;
+}
+
+/* ---- Groups -------------------------------------------------------------------------------------------- */
+
+static void forget(struct groups *groups, unsigned index)
+{
+    groups->group[index] = groups->group[--groups->count];
+}
+
+static void note_write(struct groups *groups, const struct t2_insn *insn)
+{
+    for (unsigned i = groups->count; i-- > 0;) {
+        struct group *group = &groups->group[i];
+        int64_t step;
+        if (group->base != insn->d)
+            continue;
+        if (t2_step(insn, &step) && llabs(step) <= T2_SPAN_MAX && llabs(group->bias + step) <= T2_SPAN_MAX)
+            group->bias += (int32_t)step;
+        else
+            forget(groups, i);
+    }
+}
+
+/* Joins a group whose check can be widened to cover the access. */
+static bool join(struct t2_region *r, struct groups *groups, struct t2_insn *insn)
+{
+    for (unsigned i = 0; i < groups->count; i++) {
+        struct group *group = &groups->group[i];
+        if (group->base != insn->a)
+            continue;
+        struct t2_insn *leader = &r->insns[group->leader];
+        int32_t lo = group->bias + (int32_t)insn->imm, hi = lo + insn->bits / 8;
+        lo = lo < leader->lo ? lo : leader->lo;
+        hi = hi > leader->hi ? hi : leader->hi;
+        if (hi - lo > T2_SPAN_MAX)
+            continue;
+        if (leader->slot == T2_NONE)
+            leader->slot = (uint8_t)slot_new(r);
+        if (leader->slot == T2_NONE)
+            return false;
+        leader->lo = lo;
+        leader->hi = hi;
+        leader->write |= t2_is_store(insn);
+        insn->check = T2_CHECK_NONE;
+        insn->slot = leader->slot;
+        return true;
+    }
+    return false;
+}
+
+static void lead(struct t2_region *r, unsigned block_number, struct groups *groups, unsigned position)
+{
+    struct t2_insn *insn = &r->insns[position];
+    const struct t2_block *loop = loop_of(r, block_number);
+    insn->check = T2_CHECK_TLB;
+    insn->slot = T2_NONE;
+    insn->lo = (int32_t)insn->imm;
+    insn->hi = insn->lo + insn->bits / 8;
+    insn->write = t2_is_store(insn);
+    if (loop && moves_evenly(r, &r->blocks[block_number], loop, position, insn->a, 0) &&
+        !steps_wide(r, loop, insn->a)) {
+        insn->slot = (uint8_t)slot_new(r);
+        if (insn->slot != T2_NONE)
+            insn->check = T2_CHECK_PAGE;
+    }
+    if (groups->count == GROUPS_MAX)
+        forget(groups, 0);
+    groups->group[groups->count++] = (struct group){ insn->a, 0, (uint16_t)position };
+}
+
+static void access_block(struct t2_region *r, unsigned number, struct groups *groups)
+{
+    const struct t2_block *block = &r->blocks[number];
+    for (unsigned i = block->first; i < block->first + block->count; i++) {
+        struct t2_insn *insn = &r->insns[i];
+        if (t2_is_access(insn) && !join(r, groups, insn))
+            lead(r, number, groups, i);
+        if (insn->d != T2_NONE && !t2_is_f(insn->d))
+            note_write(groups, insn);
+    }
+}
+
+static void size_slots(struct t2_region *r)
+{
+    for (unsigned i = 0; i < r->insn_count; i++) {
+        const struct t2_insn *insn = &r->insns[i];
+        if (!t2_is_access(insn) || insn->check != T2_CHECK_PAGE)
+            continue;
+        int32_t span = insn->hi - insn->lo;
+        if (span > r->slot_span[insn->slot])
+            r->slot_span[insn->slot] = span;
+        r->slot_write[insn->slot] |= insn->write;
+    }
+}
+
+void t2_access(struct t2_region *r)
+{
+    struct groups *ends = calloc(r->block_count, sizeof(*ends));
+    for (unsigned i = 0; i < r->block_count && ends; i++) {
+        struct groups groups = { .count = 0 };
+        if (t2_inherits(r, i) != T2_NOT_HERE)
+            groups = ends[t2_inherits(r, i)];
+        access_block(r, i, &groups);
+        ends[i] = groups;
+    }
+    r->full |= !ends;
+    free(ends);
+    size_slots(r);
+    r->checks_known = true;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Folding, and dead results. One walk over each block, in the order of the code, with what is known of each
+ * integer register: a constant, or that it is the sign extension of its low 32 bits. A block with one
+ * predecessor begins with what that one ends with; others know nothing.
+ *
+ * Then, from each block's end: a result is dead if it is written again before it is read and before the
+ * region may be left; every register is live where the region may be left, since T1 goes on there. That is
+ * also why variables are the guest's registers and not single assignments: renamed values would all meet
+ * again at the next exit.
+ */
+#include <stdlib.h>
+
+#include "dbt/ir/ir.h"
+
+struct known {
+    bool constant, narrow; /* narrow: equal to the sign extension of its low half */
+    int64_t value;
+};
+
+struct facts {
+    struct known x[32];
+};
+
+static bool constant_of(const struct facts *facts, unsigned variable, int64_t *value)
+{
+    if (variable >= 32 || !(variable == T2_X0 || facts->x[variable].constant))
+        return false;
+    *value = variable == T2_X0 ? 0 : facts->x[variable].value;
+    return true;
+}
+
+static bool is_narrow(const struct facts *facts, unsigned variable)
+{
+    int64_t value;
+    if (constant_of(facts, variable, &value))
+        return value == (int32_t)value;
+    return facts->x[variable].narrow;
+}
+
+static int64_t shift_value(unsigned op, unsigned bits, int64_t a, int64_t b)
+{
+    unsigned n = (unsigned)b & (bits - 1);
+    if (bits == 32) {
+        switch (op) {
+        case T2_SHL: return (int32_t)((uint32_t)a << n);
+        case T2_SHR: return (int32_t)((uint32_t)a >> n);
+        default: return (int32_t)a >> n;
+        }
+    }
+    switch (op) {
+    case T2_SHL: return (int64_t)((uint64_t)a << n);
+    case T2_SHR: return (int64_t)((uint64_t)a >> n);
+    default: return a >> n;
+    }
+}
+
+/* The result of the operation on constants; false: it is not computed here. */
+static bool evaluate(const struct t2_insn *insn, int64_t a, int64_t b, int64_t *result)
+{
+    uint64_t value;
+    switch (insn->op) {
+    case T2_MOV: value = (uint64_t)a; break;
+    case T2_ADD: value = (uint64_t)a + (uint64_t)b; break;
+    case T2_SUB: value = (uint64_t)a - (uint64_t)b; break;
+    case T2_AND: value = (uint64_t)(a & b); break;
+    case T2_OR: value = (uint64_t)(a | b); break;
+    case T2_XOR: value = (uint64_t)(a ^ b); break;
+    case T2_SHL:
+    case T2_SHR:
+    case T2_SAR: value = (uint64_t)shift_value(insn->op, insn->bits, a, b); break;
+    case T2_SHADD: value = ((insn->sign ? (uint64_t)a : (uint32_t)a) << insn->imm) + (uint64_t)b; break;
+    case T2_SET: value = insn->cond == T2_LT ? a < b : (uint64_t)a < (uint64_t)b; break;
+    default: return false;
+    }
+    *result = insn->bits == 32 ? (int32_t)value : (int64_t)value;
+    return true;
+}
+
+static void make_constant(struct t2_insn *insn, int64_t value)
+{
+    insn->op = T2_CONST;
+    insn->bits = 64;
+    insn->a = insn->b = insn->c = T2_NONE;
+    insn->imm = value;
+    insn->sign = false;
+    insn->cond = 0;
+}
+
+static bool commutes(unsigned op)
+{
+    return op == T2_ADD || op == T2_AND || op == T2_OR || op == T2_XOR;
+}
+
+/* b is the immediate, a register that holds a small constant, or neither. */
+static void take_immediate(const struct facts *facts, struct t2_insn *insn)
+{
+    int64_t value;
+    if (insn->b >= 32 || t2_ops[insn->op].operands[2] != 'i')
+        return;
+    if (commutes(insn->op) && constant_of(facts, insn->a, &value) && value == (int32_t)value) {
+        uint8_t swap = insn->a;
+        insn->a = insn->b;
+        insn->b = swap;
+    }
+    if (!constant_of(facts, insn->b, &value) || value != (int32_t)value)
+        return;
+    if (t2_ops[insn->op].class == T2_CLASS_SHIFT)
+        value &= insn->bits - 1;
+    if (t2_ops[insn->op].class == T2_CLASS_BIT)
+        value &= 63;
+    insn->b = T2_IMM;
+    insn->imm = value;
+}
+
+static void make_move(struct t2_insn *insn)
+{
+    insn->op = insn->d == insn->a ? T2_NOP : T2_MOV;
+    if (insn->op == T2_NOP)
+        insn->d = insn->a = T2_NONE;
+    insn->b = T2_NONE;
+    insn->bits = 64;
+    insn->imm = 0;
+}
+
+/* Operations that leave their first operand as it is. */
+static void simplify(const struct facts *facts, struct t2_insn *insn)
+{
+    bool nothing = insn->b == T2_IMM && insn->imm == 0 &&
+                   (insn->op == T2_ADD || insn->op == T2_SUB || insn->op == T2_OR || insn->op == T2_XOR ||
+                    t2_ops[insn->op].class == T2_CLASS_SHIFT);
+    if (nothing && (insn->bits == 64 || is_narrow(facts, insn->a)))
+        make_move(insn);
+    else if (nothing && insn->op == T2_ADD)
+        *insn = (struct t2_insn){ .op = T2_EXT,
+                                  .bits = 32,
+                                  .sign = true,
+                                  .d = insn->d,
+                                  .a = insn->a,
+                                  .b = T2_NONE,
+                                  .c = T2_NONE,
+                                  .offset = insn->offset,
+                                  .left = insn->left,
+                                  .slot = T2_NONE };
+    else if (insn->op == T2_EXT && insn->bits == 32 && insn->sign && is_narrow(facts, insn->a))
+        make_move(insn);
+}
+
+static bool result_is_narrow(const struct facts *facts, const struct t2_insn *insn)
+{
+    switch (insn->op) {
+    case T2_MOV: return is_narrow(facts, insn->a);
+    case T2_SET:
+    case T2_FCMP:
+    case T2_CLZ:
+    case T2_CTZ:
+    case T2_CPOP:
+    case T2_BEXT:
+    case T2_FFLAGS: return true;
+    case T2_EXT:
+    case T2_LOAD: return insn->sign ? insn->bits <= 32 : insn->bits < 32;
+    case T2_AND:
+        if (insn->b == T2_IMM)
+            return insn->imm >= 0 || is_narrow(facts, insn->a);
+        return is_narrow(facts, insn->a) && is_narrow(facts, insn->b);
+    case T2_OR:
+    case T2_XOR: return is_narrow(facts, insn->a) && (insn->b == T2_IMM || is_narrow(facts, insn->b));
+    case T2_SAR:
+        if (insn->bits == 64 && is_narrow(facts, insn->a))
+            return true;
+        return insn->bits == 32;
+    case T2_FCVTIF: return insn->imm == 32;
+    case T2_FMVX: return insn->bits == 32;
+    case T2_DIV:
+    case T2_REM:
+    case T2_MUL:
+    case T2_ADD:
+    case T2_SUB:
+    case T2_SHL:
+    case T2_SHR:
+    case T2_ROL:
+    case T2_ROR: return insn->bits == 32;
+    default: return false;
+    }
+}
+
+static void learn(struct facts *facts, const struct t2_insn *insn)
+{
+    if (insn->d >= 32)
+        return;
+    bool narrow = result_is_narrow(facts, insn);
+    facts->x[insn->d] = (struct known){ .constant = insn->op == T2_CONST,
+                                        .narrow = narrow,
+                                        .value = insn->op == T2_CONST ? insn->imm : 0 };
+}
+
+static void fold_insn(const struct facts *facts, struct t2_insn *insn)
+{
+    int64_t a = 0, b = 0, value;
+    bool pure = !(t2_ops[insn->op].flags & (T2_KEEP | T2_END)) && insn->op != T2_CONST && insn->op != T2_PC;
+    bool known = pure && insn->a < 32 && constant_of(facts, insn->a, &a);
+    if (insn->b == T2_IMM)
+        b = insn->imm;
+    else if (insn->b != T2_NONE)
+        known = known && insn->b < 32 && constant_of(facts, insn->b, &b);
+    if (known && insn->c == T2_NONE && evaluate(insn, a, b, &value)) {
+        make_constant(insn, value);
+        return;
+    }
+    take_immediate(facts, insn);
+    simplify(facts, insn);
+}
+
+static bool shifts(const struct t2_insn *insn, enum t2_op op)
+{
+    return insn->op == op && insn->bits == 64 && insn->b == T2_IMM;
+}
+
+/* slli by 32 and srli behind it are how code without Zba extends an unsigned number, and scales it. What is
+ * between the two is seen by nobody where both write the same register. */
+static void fold_extension(struct t2_insn *left, struct t2_insn *right)
+{
+    if (!shifts(left, T2_SHL) || left->imm != 32 || !shifts(right, T2_SHR) || right->a != left->d ||
+        right->imm > 32)
+        return;
+    struct t2_insn *extend = right->d == left->d ? left : right;
+    if (extend == right && (right->imm != 32 || left->a == left->d))
+        return;
+    if (extend == left) {
+        right->op = T2_SHL;
+        right->imm = 32 - right->imm;
+    }
+    extend->op = T2_EXT;
+    extend->bits = 32;
+    extend->sign = false;
+    extend->a = left->a;
+    extend->b = T2_NONE;
+    extend->imm = 0;
+}
+
+/* ---- Dead results -------------------------------------------------------------------------------------- */
+
+static void drop_dead(struct t2_region *r, const struct t2_block *block)
+{
+    uint64_t dead[2] = { 0, 0 }; /* written again before it matters */
+    for (unsigned i = block->first + block->count; i-- > block->first;) {
+        struct t2_insn *insn = &r->insns[i];
+        unsigned flags = t2_ops[insn->op].flags;
+        if (insn->op == T2_NOP)
+            continue;
+        if (!(flags & (T2_KEEP | T2_END)) && insn->d != T2_NONE && t2_in(dead, insn->d)) {
+            *insn = (struct t2_insn){ .op = T2_NOP,
+                                      .d = T2_NONE,
+                                      .a = T2_NONE,
+                                      .b = T2_NONE,
+                                      .c = T2_NONE,
+                                      .bits = 64,
+                                      .offset = insn->offset,
+                                      .left = insn->left,
+                                      .slot = T2_NONE };
+            continue;
+        }
+        if (insn->d != T2_NONE)
+            t2_add(dead, insn->d);
+        if (flags & (T2_EXIT | T2_END))
+            dead[0] = dead[1] = 0;
+        const uint8_t read[3] = { insn->a, insn->b, insn->c };
+        for (unsigned k = 0; k < 3; k++)
+            if (read[k] < T2_VARS)
+                dead[read[k] >> 5] &= ~(1ull << (read[k] & 31));
+    }
+}
+
+void t2_fold(struct t2_region *r)
+{
+    static const struct facts nothing;
+    struct facts *ends = calloc(r->block_count, sizeof(*ends));
+    for (unsigned i = 0; i < r->block_count && ends; i++) {
+        struct t2_block *block = &r->blocks[i];
+        struct facts facts = nothing;
+        if (t2_inherits(r, i) != T2_NOT_HERE)
+            facts = ends[t2_inherits(r, i)];
+        for (unsigned k = 0; k < block->count; k++) {
+            struct t2_insn *insn = &r->insns[block->first + k];
+            if (k + 1u < block->count)
+                fold_extension(insn, insn + 1);
+            fold_insn(&facts, insn);
+            learn(&facts, insn);
+        }
+        ends[i] = facts;
+        drop_dead(r, block);
+    }
+    free(ends);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Memory for translated code; see code_cache.h.
+ */
+#include "dbt/runtime/code_cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/log.h"
+#include "util/thread.h"
+
+#define ARENA_OFFSET 8 /* so that no ref is 0 */
+
+/* Of address space: hot and cold code of a segment lie apart, and either may fill the segment by itself. */
+static size_t code_size(const struct code_cache *cache)
+{
+    return CODE_FIXED_SIZE + 2 * CODE_SEGMENTS * cache->segment_size;
+}
+
+static size_t data_size(const struct code_cache *cache)
+{
+    return CODE_SEGMENTS * cache->segment_size + ARENA_OFFSET;
+}
+
+static uint8_t *segment_code(const struct code_cache *cache, unsigned segment)
+{
+    return cache->write + CODE_FIXED_SIZE + segment * cache->segment_size;
+}
+
+static uint8_t *segment_cold(const struct code_cache *cache, unsigned segment)
+{
+    return segment_code(cache, CODE_SEGMENTS + segment);
+}
+
+static uint8_t *segment_data(const struct code_cache *cache, unsigned segment)
+{
+    return cache->data + ARENA_OFFSET + segment * cache->segment_size;
+}
+
+static bool map_all(struct code_cache *cache, int fd)
+{
+    void *write = mmap(NULL, code_size(cache), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *run = mmap(NULL, code_size(cache), PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    void *data = mmap(NULL, data_size(cache), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int error = errno;
+    cache->write = write == MAP_FAILED ? NULL : write;
+    cache->data = data == MAP_FAILED ? NULL : data;
+    if (run != MAP_FAILED && cache->write)
+        cache->run = (uint8_t *)run - (uint8_t *)write;
+    else if (run != MAP_FAILED)
+        munmap(run, code_size(cache));
+    errno = error;
+    return cache->write && cache->data && cache->run;
+}
+
+/* ---- Write protection --------------------------------------------------------------------------------- */
+
+/* [lock] */
+static void guard_round(struct code_cache *cache)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += CODE_IDLE_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    cache->written = false;
+    while (!cache->stop && pthread_cond_timedwait(&cache->wake, cache->lock, &until) != ETIMEDOUT)
+        ;
+    if (!cache->written && mprotect(cache->write, code_size(cache), PROT_READ) == 0)
+        cache->writable = false;
+}
+
+static void *guard_main(void *opaque)
+{
+    struct code_cache *cache = opaque;
+    pthread_mutex_lock(cache->lock);
+    while (!cache->stop) {
+        if (cache->writable)
+            guard_round(cache);
+        else
+            pthread_cond_wait(&cache->wake, cache->lock);
+    }
+    pthread_mutex_unlock(cache->lock);
+    return NULL;
+}
+
+bool code_cache_guard(struct code_cache *cache, pthread_mutex_t *lock, struct error *error)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&cache->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    cache->lock = lock;
+    int status = thread_create(&cache->guard, THREAD_TRANSLATOR, guard_main, cache);
+    if (status)
+        return error_set(error, "cannot start the thread that guards translated code: %s", strerror(status));
+    pthread_setname_np(cache->guard, "code guard");
+    cache->guarded = true;
+    return true;
+}
+
+static void guard_stop(struct code_cache *cache)
+{
+    if (!cache->guarded)
+        return;
+    pthread_mutex_lock(cache->lock);
+    cache->stop = true;
+    pthread_cond_signal(&cache->wake);
+    pthread_mutex_unlock(cache->lock);
+    thread_join(cache->guard);
+    pthread_cond_destroy(&cache->wake);
+    cache->guarded = false;
+}
+
+void code_cache_unprotect(struct code_cache *cache)
+{
+    if (mprotect(cache->write, code_size(cache), PROT_READ | PROT_WRITE)) {
+        log_warn("cannot make memory for translated code writable again: %s", strerror(errno));
+        abort(); /* whoever asked is about to write there */
+    }
+    cache->writable = true;
+    if (cache->guarded)
+        pthread_cond_signal(&cache->wake);
+}
+
+bool code_cache_init(struct code_cache *cache, size_t size, struct error *error)
+{
+    *cache = (struct code_cache){ .segment_size = size / CODE_SEGMENTS & ~(size_t)4095, .writable = true };
+    for (unsigned i = 0; i < CODE_SEGMENTS; i++)
+        cache->segments[i].generation = 1;
+    int fd = memfd_create("rvive-code", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t)code_size(cache)) < 0) {
+        error_set(error, "cannot make memory for translated code: %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    bool mapped = map_all(cache, fd);
+    if (!mapped)
+        error_set(error, "cannot map memory for translated code: %s; -accel interp does without",
+                  strerror(errno));
+    close(fd);
+    return mapped;
+}
+
+void code_cache_destroy(struct code_cache *cache)
+{
+    guard_stop(cache);
+    if (cache->write && cache->run)
+        munmap(cache->write + cache->run, code_size(cache));
+    if (cache->write)
+        munmap(cache->write, code_size(cache));
+    if (cache->data)
+        munmap(cache->data, data_size(cache));
+}
+
+/* ---- Transactions ------------------------------------------------------------------------------------- */
+
+static bool has_room(const struct code_cache *cache, size_t code, size_t data)
+{
+    const struct code_segment *segment = &cache->segments[cache->current];
+    return segment->code_used + segment->cold_used + segment->data_used + code + data <= cache->segment_size;
+}
+
+bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place)
+{
+    struct code_segment *segment = &cache->segments[cache->current];
+    if (!has_room(cache, hot + cold, 0))
+        return false;
+    code_cache_open(cache);
+    cache->reserved = hot + cold;
+    cache->data_mark = segment->data_used;
+    place->hot = segment_code(cache, cache->current) + segment->code_used;
+    place->cold = segment_cold(cache, cache->current) + segment->cold_used;
+    return true;
+}
+
+void *code_cache_data(struct code_cache *cache, size_t size)
+{
+    struct code_segment *segment = &cache->segments[cache->current];
+    size = (size + 7) & ~(size_t)7;
+    if (!has_room(cache, cache->reserved, size))
+        return NULL;
+    void *data = segment_data(cache, cache->current) + segment->data_used;
+    segment->data_used += size;
+    return data;
+}
+
+void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const struct code_place *end)
+{
+    struct code_segment *segment = &cache->segments[cache->current];
+    size_t used = (size_t)(end->hot - segment_code(cache, cache->current));
+    segment->code_used = (used + 15) & ~(size_t)15;
+    segment->cold_used = (size_t)(end->cold - segment_cold(cache, cache->current));
+    owner->segment_next = segment->owners;
+    segment->owners = code_ref(cache, owner);
+    cache->reserved = 0;
+}
+
+void code_cache_abort(struct code_cache *cache)
+{
+    struct code_segment *segment = &cache->segments[cache->current];
+    memset(segment_data(cache, cache->current) + cache->data_mark, 0, segment->data_used - cache->data_mark);
+    segment->data_used = cache->data_mark;
+    cache->reserved = 0;
+}
+
+/* ---- Segments ----------------------------------------------------------------------------------------- */
+
+unsigned code_cache_next(const struct code_cache *cache)
+{
+    return (cache->current + 1) % CODE_SEGMENTS;
+}
+
+bool code_cache_advance(struct code_cache *cache)
+{
+    unsigned next = code_cache_next(cache);
+    if (cache->segments[next].owners)
+        return false;
+    /* Full segments are only patched here and there: their pages leave the writable mapping. */
+    madvise(segment_code(cache, 0), 2 * CODE_SEGMENTS * cache->segment_size, MADV_DONTNEED);
+    cache->current = next;
+    return true;
+}
+
+void code_cache_empty(struct code_cache *cache, unsigned segment)
+{
+    struct code_segment *emptied = &cache->segments[segment];
+    memset(segment_data(cache, segment), 0, emptied->data_used);
+    *emptied = (struct code_segment){ .generation = emptied->generation + 1 };
+}

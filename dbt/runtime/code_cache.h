@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Memory for translated code and for what belongs to it.
+ *
+ * Code is mapped twice, once to write and once to run (never both in one mapping). Behind a fixed part, which
+ * holds the thunks, it is cut into segments. Code that is rarely run (`cold`) lies apart from the other, so
+ * that the host's caches hold what is run. Each segment has its own piece of an arena for data, too, and is
+ * full when its code and data together reach the segment's size, so that the whole cache has a known bound.
+ * Segments are filled in order; when the last is full, the first is emptied and filled again, and so on: what
+ * is evicted is what has been there longest.
+ *
+ * Whoever translates works in a transaction: code_cache_begin(), then code and code_cache_data(), then
+ * code_cache_commit() or code_cache_abort(). What is committed has an owner, which is told when its segment
+ * is emptied. Data is referred to by 32-bit numbers where it is kept (`ref`: offset in the arena / 8; 0:
+ * none).
+ *
+ * The writable mapping is only writable while code is being made: a thread of the cache's own takes the right
+ * away when nothing was written for CODE_IDLE_MS (so that a fault that writes anywhere in memory finds no
+ * code to change), and the next writer takes it back. To do it for each translation would cost two system
+ * calls and the other harts' TLBs each time. Whoever writes code outside a transaction calls
+ * code_cache_open().
+ *
+ * All functions are called with the translator's lock held; code_cache_empty() while no hart runs translated
+ * code, too.
+ */
+#ifndef DBT_RUNTIME_CODE_CACHE_H
+#define DBT_RUNTIME_CODE_CACHE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+#define CODE_CACHE_DEFAULT (96u << 20) /* bytes of code and data */
+#define CODE_CACHE_MIN     (1u << 20)
+#define CODE_CACHE_MAX     (960u << 20) /* hot and cold code: jumps are relative, with 32 bits */
+#define CODE_SEGMENTS      16
+#define CODE_FIXED_SIZE    (64u << 10)
+#define CODE_IDLE_MS       20
+
+enum code_owner_kind { CODE_T1_BLOCK, CODE_T2_REGION, CODE_OWNER_KINDS };
+
+/* Heads what owns a piece of code: the first member of it. */
+struct code_owner {
+    uint32_t segment_next; /* ref of the owner that was committed before, in the same segment */
+    uint32_t links;        /* ref of the first struct t1_link out of its code */
+    uint8_t kind;          /* enum code_owner_kind */
+};
+
+struct code_segment {
+    uint32_t owners; /* ref of the newest */
+    size_t code_used, cold_used, data_used;
+    uint64_t generation; /* raised when it is emptied; never 0 */
+};
+
+struct code_cache {
+    uint8_t *write; /* the code, writable: the fixed part, the segments, then their cold code */
+    ptrdiff_t run;  /* executable address - writable address */
+    uint8_t *data;  /* the arena; its first 8 bytes are never used, so that no ref is 0 */
+    size_t segment_size;
+    struct code_segment segments[CODE_SEGMENTS];
+    unsigned current; /* the segment being filled */
+    /* The open transaction. */
+    size_t reserved, data_mark;
+    /* Write protection. */
+    bool writable, written; /* written: since the guard looked last */
+    bool guarded, stop;
+    pthread_mutex_t *lock; /* the translator's */
+    pthread_cond_t wake;   /* with `lock`: for the guard */
+    pthread_t guard;
+};
+
+/* size: of code and data together, in bytes, between CODE_CACHE_MIN and CODE_CACHE_MAX. False, with *error
+ * filled; the cache can be destroyed then, too. */
+bool code_cache_init(struct code_cache *cache, size_t size, struct error *error);
+void code_cache_destroy(struct code_cache *cache);
+
+/* Starts the thread that write-protects the code, when what belongs to no transaction is written; `lock` is
+ * the translator's, not held. Without it, code stays writable. */
+bool code_cache_guard(struct code_cache *cache, pthread_mutex_t *lock, struct error *error);
+void code_cache_unprotect(struct code_cache *cache);
+/* Code is about to be written. */
+static inline void code_cache_open(struct code_cache *cache)
+{
+    cache->written = true;
+    if (!cache->writable)
+        code_cache_unprotect(cache);
+}
+
+/* Where code is written, or has been written up to. */
+struct code_place {
+    uint8_t *hot; /* at the beginning, aligned to 16 */
+    uint8_t *cold;
+};
+
+/* Reserves room for as many bytes of code: *place says where to write them. False: the segment is full; go on
+ * to the next one. */
+bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place);
+/* Zeroed memory in the open transaction, aligned to 8; NULL: full. */
+void *code_cache_data(struct code_cache *cache, size_t size);
+/* The code up to `end` is there to stay, as the owner's, which lies in memory from code_cache_data(). */
+void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const struct code_place *end);
+void code_cache_abort(struct code_cache *cache);
+
+/* Goes on to the next segment. False: it is not empty (the owner of the cache evicts it and tries again). */
+bool code_cache_advance(struct code_cache *cache);
+unsigned code_cache_next(const struct code_cache *cache);
+/* Frees a segment's memory; nothing may refer to it any more. */
+void code_cache_empty(struct code_cache *cache, unsigned segment);
+
+/* ---- References --------------------------------------------------------------------------------------- */
+
+static inline void *code_at(const struct code_cache *cache, uint32_t ref)
+{
+    return ref ? cache->data + (size_t)ref * 8 : NULL;
+}
+
+static inline uint32_t code_ref(const struct code_cache *cache, const void *data)
+{
+    return data ? (uint32_t)((size_t)((const uint8_t *)data - cache->data) / 8) : 0;
+}
+
+/* The segment that data belongs to. */
+static inline unsigned code_segment_of(const struct code_cache *cache, uint32_t ref)
+{
+    return (unsigned)(((size_t)ref * 8 - 8) / cache->segment_size);
+}
+
+/* Whether what was at `data` when the generation was that is still there. */
+static inline bool code_is_current(const struct code_cache *cache, const void *data, uint64_t generation)
+{
+    return data && cache->segments[code_segment_of(cache, code_ref(cache, data))].generation == generation;
+}
+
+static inline uint64_t code_generation(const struct code_cache *cache, const void *data)
+{
+    return cache->segments[code_segment_of(cache, code_ref(cache, data))].generation;
+}
+
+/* Code is kept as offsets, too. */
+static inline uint32_t code_offset(const struct code_cache *cache, const uint8_t *written)
+{
+    return (uint32_t)(written - cache->write);
+}
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `-accel ...,check=on`: translated code has each of its accesses to guest memory compared with what the MMU
+ * says, before it is made. T1 and T2 leave out checks that they have proven to be unnecessary: accesses of a
+ * run or a group share one, pointers that step through an array are compared with the page that they used
+ * last. A proof that is wrong lets the guest out of its memory, and nothing else would tell. So tests and
+ * fuzzers run with this, and a difference ends the program.
+ *
+ * The guest may change a page table and use what it changed before it fences (Priv. "Supervisor
+ * Memory-Management Fence Instruction"), so what a TLB of the hart still knows is right, too. Where other
+ * harts run, a page may have been unmapped by one that waits for this one's answer: then only an address
+ * outside of the guest's memory is wrong; others are counted.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cpu/mem.h"
+#include "cpu/mmu.h"
+#include "cpu/tlb_second.h"
+#include "dbt/runtime/state.h"
+#include "util/log.h"
+
+enum { CHECK_SIZE = 0xff, CHECK_WRITE = 0x100, CHECK_OFFSET_SHIFT = 12 };
+
+/* ---- What is right ------------------------------------------------------------------------------------- */
+
+/* Where the hart's access goes in host memory; NULL: it does not go to memory, or to two pages. */
+static const uint8_t *right_place(struct hart *hart, uint64_t vaddr, unsigned size, bool write)
+{
+    struct tlb *tlb = hart->tlb_data;
+    const struct tlb_side *side = write ? &tlb->write : &tlb->read;
+    if ((vaddr ^ (vaddr + size - 1)) & PAGE_MASK)
+        return NULL;
+    if (mem_hit(side, vaddr, size))
+        return mem_hit_host(side, vaddr);
+    const struct tlb_entry *second = tlb_second_find(tlb, write, vaddr);
+    if (second)
+        return (const uint8_t *)(uintptr_t)(vaddr + second->addend);
+    struct mmu_result result;
+    return mmu_translate(hart, vaddr, size, write ? MMU_WRITE : MMU_READ, &result) == MMU_OK ? result.host
+                                                                                             : NULL;
+}
+
+static bool only_stale(struct dbt *dbt, struct hart *hart, const uint8_t *host, unsigned size)
+{
+    const struct hart_bus_ops *ops = hart->bus->ops;
+    return dbt->hart_count > 1 && ops->is_memory && ops->is_memory(hart->bus, host, size);
+}
+
+/* Called by translated code that is about to access `host` for the guest's address. */
+static void check_access(struct hart *hart, uint64_t vaddr, const uint8_t *host, uint32_t info)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    unsigned size = info & CHECK_SIZE;
+    bool write = info & CHECK_WRITE;
+    hart_count(&hart->native.checked);
+    const uint8_t *right = right_place(hart, vaddr, size, write);
+    if (LIKELY(right == host))
+        return;
+    if (only_stale(dbt, hart, host, size)) {
+        hart_count(&hart->native.checked_stale);
+        return;
+    }
+    log_warn("translator: hart %u, pc 0x%016" PRIx64 ": a %s of %u bytes at 0x%016" PRIx64
+             " goes to host address %p; the MMU says %p. This is a fault of Rvive; please report it",
+             hart->id, hart->native.page + (info >> CHECK_OFFSET_SHIFT), write ? "store" : "load", size,
+             vaddr, (const void *)host, (const void *)right);
+    abort();
+}
+
+/* ---- Host code ----------------------------------------------------------------------------------------- */
+
+void dbt_emit_check(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
+                    unsigned size, bool write, unsigned offset)
+{
+    if (!dbt->check)
+        return;
+    x86_lea(e, 64, X86_RCX, vaddr);
+    x86_push(e, X86_RCX);
+    x86_lea(e, 64, X86_RCX, host);
+    x86_push(e, X86_RCX);
+    x86_mov_imm(e, X86_RCX, (int64_t)(size | (write ? CHECK_WRITE : 0) | offset << CHECK_OFFSET_SHIFT));
+    x86_push(e, X86_RCX);
+    x86_call_to(e, dbt->check_access);
+    x86_lea(e, 64, X86_RSP, x86_mem(X86_RSP, 24));
+}
+
+/* check_access: all registers stay, rcx apart; of xmm registers the low halves, which is all that they have.
+ */
+void check_build(struct dbt *dbt, struct x86_emit *e)
+{
+    static const enum x86_reg saved[] = {
+        X86_RAX, X86_RDX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11
+    };
+    const int32_t args = THUNKS_XMM_BYTES + 8 * 8 + 8;
+    dbt->check_access = x86_here(e);
+    for (unsigned i = 0; i < 8; i++)
+        x86_push(e, saved[i]);
+    thunks_save_xmm(dbt, e);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_load(e, 64, X86_RCX, x86_mem(X86_RSP, args));
+    x86_load(e, 64, X86_RDX, x86_mem(X86_RSP, args + 8));
+    x86_load(e, 64, X86_RSI, x86_mem(X86_RSP, args + 16));
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)check_access);
+    x86_call_reg(e, X86_RAX);
+    thunks_restore_xmm(dbt, e);
+    for (unsigned i = 8; i-- > 0;)
+        x86_pop(e, saved[i]);
+    x86_ret(e);
+}
+
+void dbt_check_accesses(struct dbt *dbt)
+{
+    dbt->check = true;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Host code of floating point: scalar AVX on the low part of xmm registers, which hold the 64 bits of the f
+ * register, a single-precision number boxed. MXCSR has the guest's rounding mode, as the region's entry has
+ * seen to, and its flags.
+ *
+ * A NaN that the host computes is not RISC-V's canonical one, but that shows only where its bits do: in
+ * memory, in an x register, under a sign instruction, at an exit. There it is made canonical, if it may come
+ * from arithmetic (t->fp.canonical, region->lazy). A fused multiply-add whose result is a NaN is left to T1,
+ * since the flags may differ too. So is what else is rare: NaNs of fmin and fmax, conversions that do not
+ * fit, numbers that are not boxed.
+ *
+ * The upper 32 bits of a result come from the first operand, so boxed operands make boxed results.
+ */
+#include "dbt/ir/ir.h"
+
+static uint32_t bit_of(unsigned variable)
+{
+    return 1u << (variable - T2_F0);
+}
+
+#define CONSTANT(name) HART_MEM(native.fp_##name)
+
+unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch)
+{
+    if (t2_in_register(t, variable))
+        return t->r->home[variable];
+    x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), scratch, 0, t2_home(variable));
+    return scratch;
+}
+
+static unsigned dest(const struct t2_emit *t, unsigned variable)
+{
+    return t2_in_register(t, variable) ? t->r->home[variable] : 0;
+}
+
+/* vmovaps: the whole register, which the host renames. */
+static void move(struct t2_emit *t, unsigned to, unsigned from)
+{
+    if (to != from)
+        x86_vex(&t->e, (struct x86_vex){ 0x28, X86_0F, X86_PP_NONE, false }, to, 0, from);
+}
+
+void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from)
+{
+    if (t2_in_register(t, variable))
+        move(t, t->r->home[variable], from);
+    else
+        x86_vex_mem(&t->e, x86_vex_scalar(64, 0x11), from, 0, t2_home(variable));
+}
+
+/* Bitwise: and 0x54, andn 0x55, or 0x56, xor 0x57. */
+static void bitwise(struct t2_emit *t, unsigned opcode, unsigned to, unsigned a, unsigned b)
+{
+    x86_vex(&t->e, (struct x86_vex){ (uint8_t)opcode, X86_0F, X86_PP_NONE, false }, to, a, b);
+}
+static void bitwise_mem(struct t2_emit *t, unsigned opcode, unsigned to, unsigned a, struct x86_mem b)
+{
+    x86_vex_mem(&t->e, (struct x86_vex){ (uint8_t)opcode, X86_0F, X86_PP_NONE, false }, to, a, b);
+}
+
+static void unordered_compare(struct t2_emit *t, unsigned bits, bool signals, unsigned a, unsigned b)
+{
+    struct x86_vex form = { signals ? 0x2f : 0x2e, X86_0F, bits == 64 ? X86_PP_66 : X86_PP_NONE, false };
+    x86_vex(&t->e, form, a, 0, b);
+}
+
+void t2_emit_box(struct t2_emit *t, unsigned variable)
+{
+    unsigned reg = t2_use_f(t, variable, 0);
+    bitwise_mem(t, 0x56, reg, reg, CONSTANT(box));
+    t2_set_f(t, variable, reg);
+}
+
+/* ---- What is known ------------------------------------------------------------------------------------- */
+
+void t2_fp_block(struct t2_emit *t, unsigned number)
+{
+    unsigned before = t2_inherits(t->r, number);
+    if (before != T2_NOT_HERE)
+        t->fp = t->fp_ends[before];
+    else
+        t->fp = (struct t2_fp_facts){ .not_nan = 0, .canonical = ~t->r->steady, .boxed = t->r->boxed };
+}
+
+uint32_t t2_fp_lazy(const struct t2_emit *t)
+{
+    return (t->r->lazy[0] | t->r->lazy[1]) & ~(t->r->steady | t->fp.canonical | t->fp.not_nan);
+}
+
+static bool meets_others(const struct t2_emit *t, unsigned block, unsigned successor)
+{
+    return successor != T2_NOT_HERE && t2_inherits(t->r, successor) != block;
+}
+
+void t2_fp_meet(struct t2_emit *t)
+{
+    unsigned number = (unsigned)(t->at - t->r->blocks);
+    if (!meets_others(t, number, t->at->taken) && !meets_others(t, number, t->at->next))
+        return;
+    uint32_t lazy = t2_fp_lazy(t);
+    for (unsigned i = 0; i < 32; i++)
+        if (lazy >> i & 1)
+            t2_emit_canon(t, T2_F0 + i);
+}
+
+static unsigned lazy_bits(const struct t2_region *r, unsigned variable)
+{
+    return r->lazy[0] & bit_of(variable) ? 32 : r->lazy[1] & bit_of(variable) ? 64 : 0;
+}
+
+/* A NaN of that format becomes the canonical one, by cold code. */
+static void canonicalise(struct t2_emit *t, unsigned variable, unsigned bits)
+{
+    unsigned reg = t2_use_f(t, variable, 0);
+    unordered_compare(t, bits, false, reg, reg);
+    struct t2_cold *cold = t2_cold(t, T2_COLD_CANON, x86_jcc(&t->e, X86_P));
+    cold->reg = (uint8_t)reg;
+    cold->bits = (uint8_t)bits;
+    cold->back = x86_here(&t->e);
+    if (!t2_in_register(t, variable))
+        t2_set_f(t, variable, reg);
+    t->fp.canonical |= bit_of(variable);
+}
+
+void t2_emit_canon(struct t2_emit *t, unsigned variable)
+{
+    unsigned bits = lazy_bits(t->r, variable);
+    if (!bits || (t->fp.canonical | t->fp.not_nan) & bit_of(variable))
+        return;
+    canonicalise(t, variable, bits);
+}
+
+void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold)
+{
+    x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), cold->reg, 0,
+                cold->bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
+    x86_jmp_to(&t->e, cold->back);
+}
+
+void t2_emit_canon_all(struct t2_emit *t, uint32_t set)
+{
+    struct x86_emit *e = &t->e;
+    for (unsigned i = 0; i < 32; i++) {
+        if (!(set >> i & 1))
+            continue;
+        unsigned bits = lazy_bits(t->r, T2_F0 + i), reg = t2_use_f(t, T2_F0 + i, 0);
+        unordered_compare(t, bits, false, reg, reg);
+        uint8_t *number = x86_jcc(e, X86_NP);
+        x86_vex_mem(e, x86_vex_scalar(64, 0x10), reg, 0,
+                    bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
+        if (!t2_in_register(t, T2_F0 + i))
+            t2_set_f(t, T2_F0 + i, reg);
+        if (!e->overflow)
+            x86_patch(number, e->run, x86_here(e));
+    }
+}
+
+/* A single-precision operand must be boxed: else T1 takes over. */
+static void want_box(struct t2_emit *t, const struct t2_insn *insn, unsigned bits, unsigned variable)
+{
+    struct x86_emit *e = &t->e;
+    if (bits == 64 || t->fp.boxed & bit_of(variable))
+        return;
+    if (t2_in_register(t, variable)) {
+        x86_vex_imm(e, (struct x86_vex){ 0x16, X86_0F3A, X86_PP_66, false }, t->r->home[variable], 0, X86_RCX,
+                    1);
+        x86_op_imm(e, X86_CMP, 32, X86_RCX, -1);
+    } else {
+        struct x86_mem high = t2_home(variable);
+        high.disp += 4;
+        x86_mem_op_imm(e, X86_CMP, 32, high, -1);
+    }
+    t2_exit_if(t, X86_NE, t2_exit_here(t, insn));
+    t->fp.boxed |= bit_of(variable);
+}
+
+enum { KNOW_NOTHING, KNOW_NUMBER, KNOW_CANONICAL };
+
+/* d has a result of the format. Of arithmetic that nobody looks at again, a NaN is made canonical at once. */
+static void know(struct t2_emit *t, const struct t2_insn *insn, unsigned bits, unsigned what)
+{
+    uint32_t bit = bit_of(insn->d);
+    t->fp.boxed = bits == 32 ? t->fp.boxed | bit : t->fp.boxed & ~bit;
+    t->fp.not_nan = what == KNOW_NUMBER ? t->fp.not_nan | bit : t->fp.not_nan & ~bit;
+    t->fp.canonical = what != KNOW_NOTHING ? t->fp.canonical | bit : t->fp.canonical & ~bit;
+    if (what == KNOW_NOTHING && !lazy_bits(t->r, insn->d))
+        canonicalise(t, insn->d, bits);
+}
+
+/* ---- Arithmetic ---------------------------------------------------------------------------------------- */
+
+static void arithmetic(struct t2_emit *t, const struct t2_insn *insn)
+{
+    static const uint8_t opcodes[] = { 0x58, 0x5c, 0x59, 0x5e };
+    struct x86_vex form = x86_vex_scalar(insn->bits, opcodes[insn->op - T2_FADD]);
+    want_box(t, insn, insn->bits, insn->a);
+    want_box(t, insn, insn->bits, insn->b);
+    unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
+    if (t2_in_register(t, insn->b))
+        x86_vex(&t->e, form, to, a, t->r->home[insn->b]);
+    else
+        x86_vex_mem(&t->e, form, to, a, t2_home(insn->b));
+    t2_set_f(t, insn->d, to);
+    know(t, insn, insn->bits, KNOW_NOTHING);
+}
+
+static void square_root(struct t2_emit *t, const struct t2_insn *insn)
+{
+    want_box(t, insn, insn->bits, insn->a);
+    unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
+    x86_vex(&t->e, x86_vex_scalar(insn->bits, 0x51), to, a, a);
+    t2_set_f(t, insn->d, to);
+    know(t, insn, insn->bits, KNOW_NOTHING);
+}
+
+/* vfmadd213: first = second * first + third. */
+static void fused(struct t2_emit *t, const struct t2_insn *insn)
+{
+    static const uint8_t opcodes[] = { 0xa9, 0xab, 0xad, 0xaf };
+    struct x86_vex form = { opcodes[insn->op - T2_FMADD], X86_0F38, X86_PP_66, insn->bits == 64 };
+    want_box(t, insn, insn->bits, insn->a);
+    want_box(t, insn, insn->bits, insn->b);
+    want_box(t, insn, insn->bits, insn->c);
+    move(t, 0, t2_use_f(t, insn->a, 0));
+    unsigned b = t2_use_f(t, insn->b, 1);
+    if (t2_in_register(t, insn->c))
+        x86_vex(&t->e, form, 0, b, t->r->home[insn->c]);
+    else
+        x86_vex_mem(&t->e, form, 0, b, t2_home(insn->c));
+    unordered_compare(t, insn->bits, false, 0, 0);
+    t2_exit_if(t, X86_P, t2_exit_here(t, insn));
+    t2_set_f(t, insn->d, 0);
+    know(t, insn, insn->bits, KNOW_NUMBER);
+}
+
+/* Of equal operands only the zeros differ in bits: the smaller has the sign bit of either, the larger that of
+ * both. */
+static void minimum(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    bool max = insn->op == T2_FMAX;
+    want_box(t, insn, insn->bits, insn->a);
+    want_box(t, insn, insn->bits, insn->b);
+    unsigned a = t2_use_f(t, insn->a, 0), b = t2_use_f(t, insn->b, 1);
+    unordered_compare(t, insn->bits, false, a, b);
+    t2_exit_if(t, X86_P, t2_exit_here(t, insn));
+    uint8_t *equal = x86_jcc(e, X86_E);
+    x86_vex(e, x86_vex_scalar(insn->bits, max ? 0x5f : 0x5d), 0, a, b);
+    uint8_t *done = x86_jmp(e);
+    if (e->overflow)
+        return;
+    x86_patch(equal, e->run, x86_here(e));
+    bitwise(t, max ? 0x54 : 0x56, 0, a, b);
+    if (e->overflow)
+        return;
+    x86_patch(done, e->run, x86_here(e));
+    t2_set_f(t, insn->d, 0);
+    know(t, insn, insn->bits, KNOW_NUMBER);
+}
+
+/* ---- Signs and moves ----------------------------------------------------------------------------------- */
+
+static void sign(struct t2_emit *t, const struct t2_insn *insn)
+{
+    bool single = insn->bits == 32;
+    struct x86_mem sign_bit = single ? CONSTANT(sign_single) : CONSTANT(sign_double);
+    struct x86_mem others = single ? CONSTANT(abs_single) : CONSTANT(abs_double);
+    want_box(t, insn, insn->bits, insn->a);
+    want_box(t, insn, insn->bits, insn->b);
+    t2_emit_canon(t, insn->a);
+    t2_emit_canon(t, insn->b);
+    bool number = t->fp.not_nan & bit_of(insn->a);
+    unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
+    if (insn->a == insn->b) {
+        if (insn->op == T2_FSGNJ)
+            to = a;
+        else if (insn->op == T2_FSGNJN)
+            bitwise_mem(t, 0x57, to, a, sign_bit);
+        else
+            bitwise_mem(t, 0x54, to, a, others);
+    } else {
+        x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), 1, 0, sign_bit);
+        if (t2_in_register(t, insn->b))
+            bitwise(t, insn->op == T2_FSGNJN ? 0x55 : 0x54, 1, t->r->home[insn->b], 1); /* andn: not b */
+        else if (insn->op == T2_FSGNJN) { /* not b, and the sign: (b and sign) xor sign */
+            bitwise_mem(t, 0x54, 1, 1, t2_home(insn->b));
+            bitwise_mem(t, 0x57, 1, 1, sign_bit);
+        } else
+            bitwise_mem(t, 0x54, 1, 1, t2_home(insn->b));
+        if (insn->op == T2_FSGNJX) {
+            bitwise(t, 0x57, to, a, 1);
+        } else {
+            bitwise_mem(t, 0x54, 0, a, others);
+            bitwise(t, 0x56, to, 0, 1);
+        }
+    }
+    t2_set_f(t, insn->d, to);
+    know(t, insn, insn->bits, number ? KNOW_NUMBER : KNOW_CANONICAL);
+}
+
+static void bits_to_x(struct t2_emit *t, const struct t2_insn *insn)
+{
+    t2_emit_canon(t, insn->a);
+    unsigned a = t2_use_f(t, insn->a, 0);
+    enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
+    x86_vex(&t->e, (struct x86_vex){ 0x7e, X86_0F, X86_PP_66, insn->bits == 64 }, a, 0, to);
+    if (insn->bits == 32)
+        x86_extend(&t->e, 32, true, to, to);
+    t2_set(t, insn->d, to);
+}
+
+static void bits_from_x(struct t2_emit *t, const struct t2_insn *insn)
+{
+    enum x86_reg a = t2_use(t, insn->a, X86_RCX);
+    unsigned to = dest(t, insn->d);
+    x86_vex(&t->e, (struct x86_vex){ 0x6e, X86_0F, X86_PP_66, insn->bits == 64 }, to, 0, a);
+    if (insn->bits == 32)
+        bitwise_mem(t, 0x56, to, to, CONSTANT(box));
+    t2_set_f(t, insn->d, to);
+    know(t, insn, insn->bits, insn->a == T2_X0 ? KNOW_NUMBER : KNOW_CANONICAL);
+}
+
+/* ---- Comparisons --------------------------------------------------------------------------------------- */
+
+/* Leaves where the operand may be a NaN: without a floating-point instruction, which might raise a flag. */
+static void refuse_nan(struct t2_emit *t, const struct t2_insn *insn, unsigned variable)
+{
+    struct x86_emit *e = &t->e;
+    if (t->fp.not_nan & bit_of(variable))
+        return;
+    unsigned reg = t2_use_f(t, variable, 0);
+    x86_vex(e, (struct x86_vex){ 0x7e, X86_0F, X86_PP_66, insn->bits == 64 }, reg, 0, X86_RCX);
+    x86_op(e, X86_ADD, insn->bits, X86_RCX, X86_RCX);
+    x86_mov_imm(e, X86_RDX, insn->bits == 64 ? (int64_t)0xffe0000000000000 : (int64_t)0xff000000);
+    x86_op(e, X86_CMP, insn->bits, X86_RCX, X86_RDX);
+    t2_exit_if(t, X86_A, t2_exit_here(t, insn));
+    t->fp.not_nan |= bit_of(variable);
+}
+
+static void compare(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    want_box(t, insn, insn->bits, insn->a);
+    want_box(t, insn, insn->bits, insn->b);
+    if (insn->sign) {
+        refuse_nan(t, insn, insn->a);
+        refuse_nan(t, insn, insn->b);
+    }
+    unsigned a = t2_use_f(t, insn->a, 0), b = t2_use_f(t, insn->b, 1);
+    enum x86_reg to = insn->d == T2_NONE ? X86_RCX : t2_dest(t, insn->d, X86_RCX);
+    if (insn->cond == T2_EQ) {
+        unordered_compare(t, insn->bits, false, a, b);
+        x86_setcc(e, X86_E, X86_RCX);
+        x86_setcc(e, X86_NP, X86_RDX);
+        x86_op(e, X86_AND, 32, X86_RCX, X86_RDX);
+    } else { /* b above a: a NaN sets the carry, and both fail */
+        unordered_compare(t, insn->bits, !insn->sign, b, a);
+        x86_setcc(e, insn->cond == T2_LT ? X86_A : X86_AE, X86_RCX);
+    }
+    x86_extend(e, 8, false, to, X86_RCX);
+    t2_set(t, insn->d, to);
+}
+
+/* ---- Conversions --------------------------------------------------------------------------------------- */
+
+static void from_integer(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    enum x86_reg a = t2_use(t, insn->a, X86_RCX);
+    unsigned to = dest(t, insn->d);
+    bool wide = insn->imm == 64;
+    if (!insn->sign && insn->imm == 32) { /* as a positive number of 64 bits */
+        x86_mov(e, 32, X86_RCX, a);
+        a = X86_RCX;
+        wide = true;
+    } else if (!insn->sign) {
+        x86_test(e, 64, a, a);
+        t2_exit_if(t, X86_S, t2_exit_here(t, insn));
+    }
+    bitwise(t, 0x57, 0, 0, 0); /* no wait for an old value */
+    struct x86_vex form = x86_vex_scalar(insn->bits, 0x2a);
+    form.wide = wide;
+    x86_vex(e, form, to, 0, a);
+    if (insn->bits == 32)
+        bitwise_mem(t, 0x56, to, to, CONSTANT(box));
+    t2_set_f(t, insn->d, to);
+    know(t, insn, insn->bits, KNOW_NUMBER);
+}
+
+/* What does not fit gives the host's indefinite integer, the lowest: T1 looks again. */
+static void to_integer(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    want_box(t, insn, insn->bits, insn->a);
+    unsigned a = t2_use_f(t, insn->a, 0);
+    bool narrow = insn->imm == 32 && insn->sign;
+    struct x86_vex form = x86_vex_scalar(insn->bits, insn->cond == T2_EQ ? 0x2c : 0x2d);
+    form.wide = !narrow;
+    if (!insn->sign) { /* a negative number may raise another flag: before the host raises any */
+        x86_vex(e, (struct x86_vex){ 0x7e, X86_0F, X86_PP_66, insn->bits == 64 }, a, 0, X86_RCX);
+        x86_test(e, insn->bits, X86_RCX, X86_RCX);
+        t2_exit_if(t, X86_S, t2_exit_here(t, insn));
+        /* As must one that does not fit: above 2^32 - 1, or the last number below 2^63. */
+        const int64_t last[2][2] = { { 0x4f7fffff, 0x5effffff }, { 0x41efffffffe00000, 0x43dfffffffffffff } };
+        x86_mov_imm(e, X86_RDX, last[insn->bits == 64][insn->imm == 64]);
+        x86_op(e, X86_CMP, insn->bits, X86_RCX, X86_RDX);
+        t2_exit_if(t, X86_A, t2_exit_here(t, insn));
+    }
+    x86_vex(e, form, X86_RCX, 0, a);
+    x86_mov_imm(e, X86_RDX, narrow ? 0x80000000ll : INT64_MIN);
+    x86_op(e, X86_CMP, narrow ? 32 : 64, X86_RCX, X86_RDX);
+    t2_exit_if(t, X86_E, t2_exit_here(t, insn));
+    if (insn->imm == 32)
+        x86_extend(e, 32, true, X86_RCX, X86_RCX);
+    t2_set(t, insn->d, X86_RCX);
+}
+
+static void convert(struct t2_emit *t, const struct t2_insn *insn)
+{
+    unsigned from = 96u - insn->bits;
+    want_box(t, insn, from, insn->a);
+    unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
+    x86_vex(&t->e, x86_vex_scalar(from, 0x5a), to, a, a);
+    if (insn->bits == 32)
+        bitwise_mem(t, 0x56, to, to, CONSTANT(box));
+    t2_set_f(t, insn->d, to);
+    know(t, insn, insn->bits, KNOW_NOTHING);
+}
+
+static void read_flags(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    x86_stmxcsr(e, HART_MEM(native.mxcsr));
+    dbt_emit_fflags(e, X86_RCX, X86_RDX);
+    t2_set(t, insn->d, X86_RCX);
+}
+
+void t2_emit_fp(struct t2_emit *t, const struct t2_insn *insn)
+{
+    switch (insn->op) {
+    case T2_FADD:
+    case T2_FSUB:
+    case T2_FMUL:
+    case T2_FDIV: arithmetic(t, insn); break;
+    case T2_FSQRT: square_root(t, insn); break;
+    case T2_FMADD:
+    case T2_FMSUB:
+    case T2_FNMSUB:
+    case T2_FNMADD: fused(t, insn); break;
+    case T2_FMIN:
+    case T2_FMAX: minimum(t, insn); break;
+    case T2_FSGNJ:
+    case T2_FSGNJN:
+    case T2_FSGNJX: sign(t, insn); break;
+    case T2_FCMP: compare(t, insn); break;
+    case T2_FMVX: bits_to_x(t, insn); break;
+    case T2_XMVF: bits_from_x(t, insn); break;
+    case T2_FCVTFI: from_integer(t, insn); break;
+    case T2_FCVTIF: to_integer(t, insn); break;
+    case T2_FCVTFF: convert(t, insn); break;
+    case T2_FFLAGS: read_flags(t, insn); break;
+    }
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Host code of memory accesses. Each has its host page's addend in rdx, by one of three ways
+ * (passes/access.c), and then is one instruction. A look-up that fails is tried again in C, which walks the
+ * page table; where that does not help either (a fault, a device, a range over two pages) the region is left,
+ * and T1 does the access.
+ */
+#include "cpu/mem.h"
+#include "cpu/mmu.h"
+#include "dbt/ir/ir.h"
+
+#define SLOT_MEM(slot, member)                                                                               \
+    hart_mem(offsetof(struct hart, native.slots) + (slot) * sizeof(struct hart_page_slot) +                  \
+             offsetof(struct hart_page_slot, member))
+
+/* addend, by the TLB. The returned jump is taken where that fails. */
+static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base,
+                            enum x86_reg addend)
+{
+    size_t side = insn->write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
+    return dbt_emit_look_up(t->dbt, &t->e, base, insn->lo, insn->hi, side, addend);
+}
+
+/* The same, by the page that the slot remembers. */
+static uint8_t *look_in_slot(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base)
+{
+    struct x86_emit *e = &t->e;
+    x86_lea(e, 64, X86_RCX, x86_mem(base, insn->lo));
+    x86_op_mem(e, X86_SUB, 64, X86_RCX, SLOT_MEM(insn->slot, page));
+    x86_op_mem(e, X86_CMP, 64, X86_RCX, SLOT_MEM(insn->slot, limit));
+    return x86_jcc(e, X86_AE);
+}
+
+static void note_fill(struct t2_emit *t, const struct t2_insn *insn, uint8_t *miss)
+{
+    struct t2_cold *cold = t2_cold(t, T2_COLD_FILL, miss);
+    cold->insn = insn;
+    cold->exit = (uint16_t)t2_exit_here(t, insn);
+    cold->back = x86_here(&t->e);
+}
+
+/* The register that keeps the slot's addend, or X86_NONE. */
+static enum x86_reg slot_register(const struct t2_emit *t, unsigned slot)
+{
+    if (slot == T2_NONE || t->r->slot_home[slot] == T2_IN_HART)
+        return X86_NONE;
+    return (enum x86_reg)t->r->slot_home[slot];
+}
+
+/* The register with the addend, behind a check where one is needed. */
+static enum x86_reg find_addend(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    enum x86_reg kept = slot_register(t, insn->slot), addend = kept == X86_NONE ? X86_RDX : kept;
+    if (insn->check == T2_CHECK_TLB) {
+        uint8_t *miss = look_in_tlb(t, insn, t2_use(t, insn->a, X86_RCX), addend);
+        note_fill(t, insn, miss);
+        if (insn->slot != T2_NONE && kept == X86_NONE)
+            x86_store(e, 64, SLOT_MEM(insn->slot, addend), X86_RDX);
+        return addend;
+    }
+    uint8_t *miss = insn->check == T2_CHECK_PAGE ? look_in_slot(t, insn, t2_use(t, insn->a, X86_RCX)) : NULL;
+    if (kept == X86_NONE)
+        x86_load(e, 64, X86_RDX, SLOT_MEM(insn->slot, addend));
+    if (miss)
+        note_fill(t, insn, miss);
+    return addend;
+}
+
+/* Where the access is in host memory; rcx is free behind it. */
+static struct x86_mem locate(struct t2_emit *t, const struct t2_insn *insn)
+{
+    enum x86_reg addend = find_addend(t, insn);
+    if (t2_in_register(t, insn->a))
+        return x86_mem_index(addend, t->r->home[insn->a], (int32_t)insn->imm);
+    x86_mov(&t->e, 64, X86_RDX, addend);
+    if (insn->a != T2_X0)
+        x86_op_mem(&t->e, X86_ADD, 64, X86_RDX, t2_home(insn->a));
+    return x86_mem(X86_RDX, (int32_t)insn->imm);
+}
+
+void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    const struct t2_insn *insn = cold->insn;
+    unsigned span = (unsigned)(insn->hi - insn->lo), widest = span;
+    uint32_t info = 0;
+    if (insn->check == T2_CHECK_PAGE) {
+        widest = (unsigned)t->r->slot_span[insn->slot];
+        info |= T2_FILL_PAGE | (insn->slot + 1u) << T2_FILL_SLOT_SHIFT;
+    }
+    bool write = insn->check == T2_CHECK_PAGE ? t->r->slot_write[insn->slot] : insn->write;
+    info |= span | widest << T2_FILL_SPAN_BITS | (write ? T2_FILL_WRITE : 0) |
+            (insn->op == T2_STORE || insn->op == T2_FSTORE ? T2_FILL_STORES : 0);
+    x86_lea(e, 64, X86_RDX, x86_mem(t2_use(t, insn->a, X86_RDX), insn->lo));
+    x86_mov_imm(e, X86_RCX, info);
+    x86_call_to(e, t->dbt->fill);
+    t2_exit_if(t, X86_E, cold->exit);
+    if (slot_register(t, insn->slot) != X86_NONE)
+        x86_mov(e, 64, slot_register(t, insn->slot), X86_RDX);
+    x86_jmp_to(e, cold->back);
+}
+
+void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
+{
+    struct x86_emit *e = &t->e;
+    unsigned boxed_bit = 1u << (insn->op == T2_FLOAD ? insn->d - T2_F0 : 0);
+    if (insn->op == T2_FSTORE)
+        t2_emit_canon(t, insn->b);
+    struct x86_mem at = locate(t, insn);
+    if (t->dbt->check) {
+        struct x86_mem vaddr = x86_mem(t2_use(t, insn->a, X86_RCX), (int32_t)insn->imm);
+        dbt_emit_check(t->dbt, e, vaddr, at, insn->bits / 8, t2_is_store(insn), insn->offset);
+    }
+    switch (insn->op) {
+    case T2_LOAD:
+        if (insn->d != T2_NONE) {
+            enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
+            x86_load_extend(e, insn->bits, insn->sign, to, at);
+            t2_set(t, insn->d, to);
+        }
+        break;
+    case T2_STORE: x86_store(e, insn->bits, at, t2_use(t, insn->b, X86_RCX)); break;
+    case T2_FLOAD: {
+        unsigned to = t2_in_register(t, insn->d) ? t->r->home[insn->d] : 0;
+        x86_vex_mem(e, x86_vex_scalar(insn->bits, 0x10), to, 0, at);
+        t2_set_f(t, insn->d, to);
+        if (insn->bits == 32)
+            t2_emit_box(t, insn->d);
+        t->fp.not_nan &= ~boxed_bit;
+        t->fp.canonical |= boxed_bit;
+        t->fp.boxed = insn->bits == 32 ? t->fp.boxed | boxed_bit : t->fp.boxed & ~boxed_bit;
+        break;
+    }
+    default: x86_vex_mem(e, x86_vex_scalar(insn->bits, 0x11), t2_use_f(t, insn->b, 0), 0, at); break;
+    }
+}
+
+/* ---- The look-up in C ---------------------------------------------------------------------------------- */
+
+static bool find_page(struct hart *hart, uint64_t vaddr, unsigned span, uint32_t info, uint8_t **host)
+{
+    struct tlb *tlb = hart->tlb_data;
+    bool write = info & T2_FILL_WRITE;
+    const struct tlb_side *side = write ? &tlb->write : &tlb->read;
+    enum mmu_access access = write ? MMU_WRITE : MMU_READ;
+    if (mem_hit(side, vaddr, 1)) {
+        *host = mem_hit_host(side, vaddr);
+        return true;
+    }
+    if (tlb_recall(hart, vaddr, span, access, host))
+        return true;
+    /* D must not be set before the store is sure to happen (Priv. "Virtual Address Translation Process"). */
+    if (write && !(info & T2_FILL_STORES))
+        return false;
+    struct mmu_result result;
+    if (mmu_translate(hart, vaddr, span, access, &result) != MMU_OK || !result.host || !result.cacheable)
+        return false;
+    *host = result.host;
+    return true;
+}
+
+bool t2_fill(struct hart *hart, uint64_t vaddr, uint32_t info)
+{
+    const unsigned mask = (1u << T2_FILL_SPAN_BITS) - 1;
+    unsigned span = info & mask, widest = info >> T2_FILL_SPAN_BITS & mask;
+    uint8_t *host;
+    if ((vaddr ^ (vaddr + span - 1)) & PAGE_MASK || !find_page(hart, vaddr, span, info, &host))
+        return false;
+    hart->native.addend = (uint64_t)(uintptr_t)host - vaddr;
+    if (info & T2_FILL_PAGE)
+        hart->native.slots[(info >> T2_FILL_SLOT_SHIFT) - 1] =
+            (struct hart_page_slot){ vaddr & PAGE_MASK, PAGE_SIZE - widest + 1, hart->native.addend };
+    return true;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Lowerings of I, and of the rotations and extensions of Zbb; bits.c has the other integer instructions.
+ */
+#include "dbt/x86/t1/t1.h"
+#include "dbt/x86/vex.h"
+
+#define OP (t->op)
+
+/* ---- Two registers ------------------------------------------------------------------------------------- */
+
+/* The register that op only copies, since the other is x0 (c.mv is add with x0); 0: it computes. */
+static unsigned copied(const struct t1 *t, enum x86_alu op)
+{
+    if (op == X86_AND || (op == X86_SUB && OP.rs1 == 0))
+        return 0;
+    return OP.rs1 == 0 ? OP.rs2 : OP.rs2 == 0 ? OP.rs1 : 0;
+}
+
+/* rd = the guest register. */
+static bool move(struct t1 *t, unsigned from)
+{
+    enum x86_reg host = dbt_pinned(from);
+    if (host == X86_NONE || !t1_in_memory(t)) {
+        host = t1_dest(t);
+        t1_copy(t, host, from);
+    }
+    t1_set(t, host);
+    return true;
+}
+
+/* rd = rs1 op rs2; the W forms compute 32 bits and extend the sign. */
+static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
+{
+    enum x86_reg to = t1_dest(t);
+    unsigned source = copied(t, op);
+    if (source && bits == 64)
+        return move(t, source);
+    if (source) {
+        t1_copy(t, to, source);
+        x86_extend(&t->e, 32, true, to, to);
+        t1_set(t, to);
+        return true;
+    }
+    if (bits == 64 && OP.rd == OP.rs1 && dbt_pinned(OP.rs2) != X86_NONE && t1_in_memory(t)) {
+        x86_mem_op(&t->e, op, 64, t1_home(OP.rd), dbt_pinned(OP.rs2));
+        return true;
+    }
+    /* rs2 must survive the copy of rs1 into the destination. */
+    enum x86_reg work = to == dbt_pinned(OP.rs2) && OP.rs1 != OP.rs2 ? X86_RAX : to;
+    t1_copy(t, work, OP.rs1);
+    t1_op_guest(t, op, bits, work, OP.rs2);
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, work, work);
+    t1_set(t, work);
+    return true;
+}
+
+/* By one instruction (BMI2). */
+static bool quick_shift(struct t1 *t, enum x86_shift op, unsigned bits)
+{
+    enum x86_reg to = t1_dest(t), from = t1_use(t, OP.rs1, X86_RAX), count = t1_use(t, OP.rs2, X86_RCX);
+    x86_shift_by(&t->e, op, bits, to, from, count);
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, to, to);
+    t1_set(t, to);
+    return true;
+}
+
+static bool shift(struct t1 *t, enum x86_shift op, unsigned bits)
+{
+    if (t->dbt->x86_v3 && op >= X86_SHL)
+        return quick_shift(t, op, bits);
+    t1_copy(t, X86_RCX, OP.rs2);
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_shift_cl(&t->e, op, bits, X86_RAX); /* the host takes the count modulo the width, too */
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+static bool set_if(struct t1 *t, enum x86_cond cond)
+{
+    enum x86_reg a = t1_use(t, OP.rs1, X86_RAX);
+    t1_op_guest(t, X86_CMP, 64, a, OP.rs2);
+    x86_setcc(&t->e, cond, X86_RAX);
+    x86_extend(&t->e, 8, false, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* ---- One register and an immediate --------------------------------------------------------------------- */
+
+static bool set_constant(struct t1 *t)
+{
+    enum x86_reg to = t1_dest(t);
+    if (t1_in_memory(t)) {
+        x86_store_imm(&t->e, 64, t1_home(OP.rd), OP.imm);
+        return true;
+    }
+    if (OP.imm == 0)
+        x86_op(&t->e, X86_XOR, 32, to, to);
+    else
+        x86_mov_imm(&t->e, to, OP.imm);
+    t1_set(t, to);
+    return true;
+}
+
+static bool add_immediate(struct t1 *t)
+{
+    enum x86_reg to = t1_dest(t), from = dbt_pinned(OP.rs1);
+    if (OP.rs1 == 0)
+        return set_constant(t);
+    if (OP.imm == 0)
+        return move(t, OP.rs1);
+    if (OP.rs1 == OP.rd && t1_in_memory(t)) {
+        x86_mem_op_imm(&t->e, X86_ADD, 64, t1_home(OP.rd), OP.imm);
+        return true;
+    }
+    if (from != X86_NONE && from != to) {
+        x86_lea(&t->e, 64, to, x86_mem(from, OP.imm));
+    } else {
+        t1_copy(t, to, OP.rs1);
+        x86_op_imm(&t->e, X86_ADD, 64, to, OP.imm);
+    }
+    t1_set(t, to);
+    return true;
+}
+
+static bool add_immediate_word(struct t1 *t)
+{
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, OP.rs1);
+    if (OP.imm)
+        x86_op_imm(&t->e, X86_ADD, 32, to, OP.imm);
+    x86_extend(&t->e, 32, true, to, to);
+    t1_set(t, to);
+    return true;
+}
+
+static bool immediate(struct t1 *t, enum x86_alu op)
+{
+    if (OP.rd == OP.rs1 && t1_in_memory(t)) {
+        x86_mem_op_imm(&t->e, op, 64, t1_home(OP.rd), OP.imm);
+        return true;
+    }
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, OP.rs1);
+    x86_op_imm(&t->e, op, 64, to, OP.imm);
+    t1_set(t, to);
+    return true;
+}
+
+static bool shift_immediate(struct t1 *t, enum x86_shift op, unsigned bits)
+{
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, OP.rs1);
+    if (OP.imm)
+        x86_shift_imm(&t->e, op, bits, to, (unsigned)OP.imm);
+    if (bits == 32)
+        x86_extend(&t->e, 32, true, to, to);
+    t1_set(t, to);
+    return true;
+}
+
+static bool set_if_immediate(struct t1 *t, enum x86_cond cond)
+{
+    enum x86_reg a = t1_use(t, OP.rs1, X86_RAX);
+    x86_op_imm(&t->e, X86_CMP, 64, a, OP.imm);
+    x86_setcc(&t->e, cond, X86_RAX);
+    x86_extend(&t->e, 8, false, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* ---- One register -------------------------------------------------------------------------------------- */
+
+static bool extend(struct t1 *t, unsigned bits, bool sign)
+{
+    t1_copy(t, X86_RAX, OP.rs1);
+    x86_extend(&t->e, bits, sign, X86_RAX, X86_RAX);
+    t1_set(t, X86_RAX);
+    return true;
+}
+
+/* The sum has 32 bits: the lower 12 bits of one and the upper 20 of the other are 0. */
+static bool add_upper_to_pc(struct t1 *t)
+{
+    t1_set_address(t, OP.imm + (int32_t)t->offset);
+    return true;
+}
+
+/* x86 keeps all orders but store to load. */
+static bool fence(struct t1 *t)
+{
+    unsigned pred = (unsigned)OP.imm >> 4 & 15, succ = (unsigned)OP.imm & 15;
+    if (pred & 5 && succ & 10)
+        x86_mfence(&t->e);
+    return true;
+}
+
+static bool nothing(struct t1 *t)
+{
+    (void)t;
+    return true;
+}
+
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
+
+#define INT(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a translated block is left.
+ *
+ * To a place in the same page: by a jump that leads to a stub until the target is translated, and is then
+ * patched. Backward jumps look at the budget first, so that every loop passes such a look. To a known place
+ * in another page: by such a jump, too, behind a look whether that page is where it was. To anywhere else: by
+ * the table of the address space (struct tlb_native), a miss of which leaves translated code.
+ */
+#include "dbt/x86/t1/t1.h"
+#include "dbt/x86/vex.h"
+
+/* The rel32 at `site` leads to a stub until the target is translated. */
+static void add_link(struct t1 *t, uint8_t *site, unsigned target)
+{
+    struct t1_link *link = t1_link_make(t->dbt, &t->block->owner, site, target);
+    if (!link) {
+        t->full = true;
+        return;
+    }
+    t1_cold(t, T1_COLD_LINK, site)->link = link;
+}
+
+static void jump_linked(struct t1 *t, int cond, unsigned target)
+{
+    struct x86_emit *e = &t->e;
+    x86_align_patch_at(e, cond == T1_ALWAYS ? e->at : t->compare, cond == T1_ALWAYS ? 1 : 2);
+    uint8_t *site = cond == T1_ALWAYS ? x86_jmp(e) : x86_jcc(e, (enum x86_cond)cond);
+    add_link(t, site, target);
+}
+
+/* Leaves for a new slice if the budget is used up. */
+static void look_at_budget(struct t1 *t, enum t1_cold_kind kind, uint32_t where)
+{
+    x86_test(&t->e, 32, HOST_BUDGET, HOST_BUDGET);
+    struct t1_cold *cold = t1_cold(t, kind, x86_jcc(&t->e, X86_S));
+    cold->where = where;
+    cold->back = x86_here(&t->e);
+}
+
+/* rax: the guest pc to go on at. */
+static void jump_indirect(struct t1 *t)
+{
+    look_at_budget(t, T1_COLD_SLICE_PC, 0);
+    thunks_emit_jump(t->dbt, &t->e);
+}
+
+void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *other[2])
+{
+    struct x86_emit *e = &t->e;
+    _Static_assert(sizeof(struct tlb_exec) == 16, "the shift");
+    if (t->dbt->x86_v3) {
+        x86_rotate_right(e, 32, X86_RDX, page, PAGE_SHIFT - 4);
+    } else {
+        x86_mov(e, 32, X86_RDX, page);
+        x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT - 4);
+    }
+    x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_EXEC_SIZE - 1) << 4);
+    x86_op_mem(e, X86_CMP, 64, page, tlb_bytes(X86_RDX, offsetof(struct tlb, exec[0].tag)));
+    other[0] = x86_jcc(e, X86_NE);
+    /* Bits 8 to 39: as much as one instruction can compare. */
+    x86_mem_op_imm(e, X86_CMP, 32, tlb_bytes(X86_RDX, offsetof(struct tlb, exec[0].paddr) + 1),
+                   (int32_t)(uint32_t)(paddr >> 8));
+    other[1] = x86_jcc(e, X86_NE);
+}
+
+/* Where the page is, `distance` from the block's own, as the hart sees it now. False: it has not been there.
+ */
+static bool page_is_at(const struct t1 *t, int32_t distance, uint64_t *paddr)
+{
+    uint64_t vaddr = (t->hart->pc & PAGE_MASK) + (uint64_t)(int64_t)distance;
+    const struct tlb_exec *entry = &t->hart->tlb_fetch->exec[TLB_EXEC_INDEX(vaddr)];
+    *paddr = entry->paddr;
+    return entry->tag == vaddr && t1_can_check_page(entry->paddr);
+}
+
+/* To an offset from this page that lies in another one. While that page is in the same place of memory as it
+ * is now, the jump is linked like one in the page; where it is not, the table says. rax: the present page.
+ * Forward or backward, it looks at the budget: pages without end may be one page of memory, and the calls
+ * among such jumps use up the host's stack. */
+static void jump_far(struct t1 *t, int32_t target)
+{
+    struct x86_emit *e = &t->e;
+    int32_t offset = target & (int32_t)(PAGE_SIZE - 1);
+    uint64_t paddr;
+    x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, target - offset));
+    x86_lea(e, 64, X86_RAX, x86_mem(X86_RAX, target));
+    look_at_budget(t, T1_COLD_SLICE_PC, 0);
+    if (!page_is_at(t, target - offset, &paddr)) {
+        thunks_emit_jump_far(t->dbt, e, (unsigned)offset);
+        return;
+    }
+    uint8_t *other[2];
+    t1_check_page(t, X86_RCX, paddr, other);
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_align_patch(e, 1);
+    add_link(t, x86_jmp(e), (unsigned)offset);
+    for (unsigned i = 0; i < 2 && !e->overflow; i++)
+        x86_patch(other[i], e->run, t->dbt->jump);
+}
+
+void t1_emit_call_far(struct t1 *t, int32_t target)
+{
+    jump_far(t, target);
+}
+
+void t1_goto(struct t1 *t, int cond, int target)
+{
+    struct x86_emit *e = &t->e;
+    bool in_page = target >= 0 && target < (int)PAGE_SIZE;
+    bool backward = target <= (int)(t->source->paddr & (PAGE_SIZE - 1));
+    if (cond == T1_ALWAYS)
+        t->ended = true;
+    if (in_page && !backward) {
+        jump_linked(t, cond, (unsigned)target);
+        return;
+    }
+    uint8_t *over = cond == T1_ALWAYS ? NULL : x86_jcc(e, (enum x86_cond)(cond ^ 1));
+    if (in_page) {
+        look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
+        jump_linked(t, T1_ALWAYS, (unsigned)target);
+    } else {
+        x86_load(e, 64, X86_RAX, HART_MEM(native.page));
+        jump_far(t, target);
+    }
+    if (over && !e->overflow)
+        x86_patch(over, e->run, x86_here(e));
+}
+
+void t1_leave(struct t1 *t, unsigned offset)
+{
+    x86_mov_imm(&t->e, X86_RAX, offset);
+    x86_jmp_to(&t->e, t->dbt->leave_at);
+    t->ended = true;
+}
+
+static void set_link_register(struct t1 *t)
+{
+    if (!t->op.rd)
+        return;
+    enum x86_reg to = t1_dest(t);
+    if (to == X86_RAX)
+        to = X86_RCX; /* rax may hold the target */
+    x86_load(&t->e, 64, to, HART_MEM(native.page));
+    x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)(t->offset + t->op.length));
+    t1_set(t, to);
+}
+
+/* The conditions: of rs1 compared with rs2; of rs2 compared with 0, where rs1 is x0. */
+static bool branch(struct t1 *t, enum x86_cond cond, enum x86_cond cond_of_zero)
+{
+    struct x86_emit *e = &t->e;
+    int target = (int)t->offset + t->op.imm;
+    bool zero = t->op.rs1 == 0;
+    t->compare = e->at;
+    enum x86_reg a = t1_use(t, zero ? t->op.rs2 : t->op.rs1, X86_RAX);
+    if (zero || t->op.rs2 == 0)
+        x86_test(e, 64, a, a);
+    else
+        t1_op_guest(t, X86_CMP, 64, a, t->op.rs2);
+    t1_goto(t, (int)(zero ? cond_of_zero : cond), target);
+    t1_goto(t, T1_ALWAYS, (int)(t->offset + t->op.length));
+    return true;
+}
+
+/* Where the host's `ret` of the guest's return arrives; rax has the guest pc. */
+static void emit_landing(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    x86_lea(e, 64, X86_RSP, x86_mem(X86_RSP, 8));
+    /* The page of the call, also where the next instruction begins the page behind it. */
+    int next = (int)(t->offset + t->op.length);
+    x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, -next));
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    t1_goto(t, T1_ALWAYS, next);
+}
+
+enum call { CALL_NEAR, CALL_FAR, CALL_INDIRECT };
+
+/* A call: the guest's return address goes on the host's stack, and a host call leads to the target, so that
+ * the guest's return can be a host `ret`. rax: the target, of an indirect one; else relative to the page. */
+static void emit_call(struct t1 *t, enum call kind, int32_t target)
+{
+    struct x86_emit *e = &t->e;
+    int32_t next = (int32_t)(t->offset + t->op.length);
+    enum x86_reg page = kind == CALL_INDIRECT ? X86_RCX : X86_RAX;
+    x86_load(e, 64, page, HART_MEM(native.page));
+    x86_lea(e, 64, X86_RCX, x86_mem(page, next));
+    t1_set(t, X86_RCX); /* before the look, which may leave for the target */
+    if (kind == CALL_NEAR && (unsigned)target <= (t->source->paddr & (PAGE_SIZE - 1)))
+        look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
+    x86_push(e, X86_RCX);
+    x86_align_patch(e, 1);
+    uint8_t *site = x86_call(e);
+    if (kind == CALL_NEAR)
+        add_link(t, site, (unsigned)target);
+    else
+        t1_cold(t, kind == CALL_FAR ? T1_CALL_FAR : T1_CALL_INDIRECT, site)->where = (uint32_t)target;
+    emit_landing(t);
+}
+
+/* The link registers of the calling convention: x1 and x5 (Unpriv. 2.5.1). */
+static bool is_link(unsigned guest)
+{
+    return guest == 1 || guest == 5;
+}
+
+/* A direct jump or call to an offset from this page. */
+static bool jump_direct(struct t1 *t, int32_t target)
+{
+    bool in_page = target >= 0 && target < (int32_t)PAGE_SIZE;
+    if (is_link(t->op.rd)) {
+        emit_call(t, in_page ? CALL_NEAR : CALL_FAR, target);
+    } else {
+        set_link_register(t);
+        t1_goto(t, T1_ALWAYS, target);
+    }
+    return true;
+}
+
+/* auipc and jalr that make a call to where 20 bits do not reach: what auipc would leave in the register is
+ * never seen. True: both are done. */
+bool t1_lower_far_call(struct t1 *t)
+{
+    struct isa_operands next;
+    if (t->op.insn != ISA_INSN_auipc || !is_link(t->op.rd) || t->index + 1 == t->block->count)
+        return false;
+    t1_decode(t, t->index + 1, &next);
+    int64_t target = (t->offset + t->op.imm + next.imm) & ~1ll;
+    if (next.insn != ISA_INSN_jalr || next.rd != t->op.rd || next.rs1 != t->op.rd ||
+        target != (int32_t)target)
+        return false;
+    t->index++;
+    t->offset += t->op.length;
+    t->op = next;
+    jump_direct(t, (int32_t)target);
+    t->ended = true;
+    return true;
+}
+
+static bool jump_register(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    int64_t target = (t->value + t->op.imm) & ~1ll;
+    /* auipc and jalr: a direct jump to where 20 bits do not reach. */
+    if (t->op.rs1 && t->op.rs1 == t->constant && t->relative && target == (int32_t)target)
+        return jump_direct(t, (int32_t)target);
+    t1_copy(t, X86_RAX, t->op.rs1);
+    if (t->op.imm)
+        x86_op_imm(e, X86_ADD, 64, X86_RAX, t->op.imm);
+    x86_op_imm(e, X86_AND, 64, X86_RAX, -2);
+    if (is_link(t->op.rd)) {
+        emit_call(t, CALL_INDIRECT, 0);
+    } else if (t->op.rd == 0 && is_link(t->op.rs1)) {
+        x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
+        uint8_t *other = x86_jcc(e, X86_NE);
+        if (!e->overflow)
+            x86_patch(other, e->run, t->dbt->return_other);
+        x86_ret(e);
+    } else {
+        set_link_register(t);
+        jump_indirect(t);
+    }
+    return true;
+}
+
+void t1_emit_call_indirect(struct t1 *t)
+{
+    jump_indirect(t);
+}
+
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
+
+#define JUMP(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Loads and stores through the software TLB, inline: the index from the address, one comparison of the tag
+ * with the page of the access's last byte (validity, permission, canonical form, page crossing), the addend,
+ * the access. What misses goes to a thunk (thunks.c), which may trap.
+ */
+#include "dbt/x86/t1/fp.h"
+#include "dbt/x86/vex.h"
+
+uint32_t t1_where(const struct t1 *t)
+{
+    return t->offset | (t->block->count - t->index) << 12;
+}
+
+unsigned t1_access_size(enum isa_insn insn)
+{
+    switch (insn) {
+    case ISA_INSN_lb:
+    case ISA_INSN_lbu:
+    case ISA_INSN_sb: return 1;
+    case ISA_INSN_lh:
+    case ISA_INSN_lhu:
+    case ISA_INSN_sh: return 2;
+    case ISA_INSN_lw:
+    case ISA_INSN_lwu:
+    case ISA_INSN_sw: return 4;
+    case ISA_INSN_ld:
+    case ISA_INSN_sd: return 8;
+    default: return 0;
+    }
+}
+
+enum x86_reg t1_pointer(struct t1 *t)
+{
+    enum x86_reg base = dbt_pinned(t->op.rs1);
+    if (base == X86_NONE) {
+        t1_copy(t, X86_RAX, t->op.rs1);
+        base = X86_RAX;
+    }
+    return base;
+}
+
+/* edx = TLB_INDEX() of base + low. With a small `low` it may be that of base instead: if it is another page,
+ * so is that of an access's last byte, whose tag the entry then has not. */
+static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low)
+{
+    _Static_assert(TLB_ALIGN > TLB_BIAS && offsetof(struct tlb, read) == TLB_HEAD, "see TLB_BIAS");
+    if (low < 0 || low > 32) {
+        x86_lea(e, 32, X86_RDX, x86_mem(base, low));
+        base = X86_RDX;
+    }
+    if (dbt->x86_v3) { /* one instruction, since the addend waits for it */
+        x86_extract(e, 32, X86_RDX, base, HOST_TLB);
+        return;
+    }
+    if (base != X86_RDX)
+        x86_mov(e, 32, X86_RDX, base);
+    x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_SIZE - 1);
+}
+
+uint8_t *dbt_emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
+                          int32_t high, size_t side, enum x86_reg addend)
+{
+    emit_index(dbt, e, base, low);
+    if (high == 1)
+        x86_mov(e, 64, X86_RCX, base);
+    else
+        x86_lea(e, 64, X86_RCX, x86_mem(base, high - 1));
+    x86_shift_imm(e, X86_SHR, 64, X86_RCX, PAGE_SHIFT);
+    x86_op_mem(e, X86_CMP, 64, X86_RCX, tlb_array(X86_RDX, side + offsetof(struct tlb_side, tag)));
+    uint8_t *miss = x86_jcc(e, X86_NE);
+    x86_load(e, 64, addend, tlb_array(X86_RDX, side + offsetof(struct tlb_side, addend)));
+    return miss;
+}
+
+uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t side)
+{
+    return dbt_emit_look_up(t->dbt, &t->e, base, low, high, side, X86_RDX);
+}
+
+/* The look-up of a load or store, and what its cold code needs; *to is where it goes. */
+static struct t1_cold *look_up(struct t1 *t, enum t1_cold_kind kind, unsigned size, struct x86_mem *to)
+{
+    enum x86_reg base = t1_pointer(t);
+    size_t table = kind == T1_COLD_LOAD ? offsetof(struct tlb, read) : offsetof(struct tlb, write);
+    uint8_t *miss = t1_look_up(t, base, t->op.imm, t->op.imm + (int32_t)size, table);
+    *to = x86_mem_index(X86_RDX, base, t->op.imm);
+    struct t1_cold *cold = t1_cold(t, kind, miss);
+    cold->address = x86_mem(base, t->op.imm);
+    cold->where = t1_where(t);
+    cold->size = size;
+    dbt_emit_check(t->dbt, &t->e, cold->address, *to, size, kind == T1_COLD_STORE, t->offset);
+    return cold;
+}
+
+static void check_in_run(struct t1 *t, unsigned size, bool write)
+{
+    if (!t->dbt->check)
+        return;
+    t1_copy(t, X86_RCX, t->op.rs1);
+    dbt_emit_check(t->dbt, &t->e, x86_mem(X86_RCX, t->op.imm), t1_run_mem(t), size, write, t->offset);
+}
+
+static bool load_in_run(struct t1 *t, unsigned size, bool sign)
+{
+    check_in_run(t, size, false);
+    enum x86_reg to = t1_dest(t);
+    x86_load_extend(&t->e, 8 * size, sign, to, t1_run_mem(t));
+    if (to == X86_RAX)
+        t1_set(t, to);
+    return true;
+}
+
+static bool store_in_run(struct t1 *t, unsigned size)
+{
+    check_in_run(t, size, true);
+    x86_store(&t->e, 8 * size, t1_run_mem(t), t1_use(t, t->op.rs2, X86_RCX));
+    return true;
+}
+
+static bool load(struct t1 *t, unsigned size, bool sign)
+{
+    if (t->run_end)
+        return load_in_run(t, size, sign);
+    struct x86_mem from;
+    struct t1_cold *cold = look_up(t, T1_COLD_LOAD, size, &from);
+    enum x86_reg to = t1_dest(t);
+    x86_load_extend(&t->e, 8 * size, sign, to, from);
+    if (to == X86_RAX)
+        t1_set(t, to);
+    cold->back = x86_here(&t->e);
+    cold->sign = sign;
+    cold->guest = t->op.rd;
+    return true;
+}
+
+static bool store(struct t1 *t, unsigned size)
+{
+    if (t->run_end)
+        return store_in_run(t, size);
+    struct x86_mem to;
+    struct t1_cold *cold = look_up(t, T1_COLD_STORE, size, &to);
+    x86_store(&t->e, 8 * size, to, t1_use(t, t->op.rs2, X86_RCX));
+    cold->back = x86_here(&t->e);
+    cold->guest = t->op.rs2;
+    return true;
+}
+
+/* ---- Floating-point loads and stores ------------------------------------------------------------------ */
+
+/* The handler takes the case of mstatus.FS = Off; else FS becomes dirty. */
+static bool fp_load(struct t1 *t, unsigned size)
+{
+    struct x86_mem from;
+    t1_fp_begin(t, true);
+    struct t1_cold *cold = look_up(t, T1_COLD_LOAD, size, &from);
+    x86_load_extend(&t->e, 8 * size, false, X86_RAX, from);
+    cold->back = x86_here(&t->e);
+    cold->fp = true;
+    t1_fp_set_bits(t, 8 * size);
+    return true;
+}
+
+static bool fp_store(struct t1 *t, unsigned size)
+{
+    struct x86_mem to;
+    t1_fp_begin(t, false);
+    struct t1_cold *cold = look_up(t, T1_COLD_STORE, size, &to);
+    x86_load(&t->e, 64, X86_RCX, t1_f_mem(t->op.rs2));
+    x86_store(&t->e, 8 * size, to, X86_RCX);
+    cold->back = x86_here(&t->e);
+    cold->guest = t->op.rs2;
+    cold->fp = true;
+    t1_fp_end(t);
+    return true;
+}
+
+/* ---- Cache blocks ------------------------------------------------------------------------------------- */
+
+#define CACHE_BLOCK 64
+
+/* Goes on where the modes above allow cbo.zero, as cbo_enabled() in cpu/exec_mem.c says; else the handler
+ * traps. */
+static struct t1_cold *look_at_envcfg(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(priv), PRIV_S);
+    uint8_t *machine = x86_jcc(e, X86_A);
+    uint8_t *supervisor = x86_jcc(e, X86_E);
+    x86_test_mem_imm(e, HART_MEM(senvcfg), (int32_t)ENVCFG_CBZE);
+    struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, x86_jcc(e, X86_E));
+    cold->insn = t1_make_insn(t);
+    x86_land(e, supervisor);
+    x86_test_mem_imm(e, HART_MEM(menvcfg), (int32_t)ENVCFG_CBZE);
+    t1_cold_also(t, cold, x86_jcc(e, X86_E));
+    x86_land(e, machine);
+    return cold;
+}
+
+/* cbo.zero, by which Linux clears pages. */
+static bool zero_block(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    struct t1_cold *cold = look_at_envcfg(t);
+    t1_copy(t, X86_RAX, t->op.rs1);
+    x86_op_imm(e, X86_AND, 64, X86_RAX, -CACHE_BLOCK);
+    t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, CACHE_BLOCK, offsetof(struct tlb, write)));
+    struct x86_mem block = x86_mem_index(X86_RDX, X86_RAX, 0);
+    dbt_emit_check(t->dbt, e, x86_mem(X86_RAX, 0), block, CACHE_BLOCK, true, t->offset);
+    x86_packed_logic(e, X86_PXOR, 0, 0);
+    for (int i = 0; i < CACHE_BLOCK; i += 16)
+        x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);
+    cold->back = x86_here(e);
+    return true;
+}
+
+/* ---- The slow path: rax = the address ------------------------------------------------------------------ */
+
+static unsigned log2_of(unsigned size)
+{
+    return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
+}
+
+static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    x86_mov_imm(e, X86_RDX, cold->where);
+    x86_call_to(e, t->dbt->read[log2_of(cold->size)]);
+    if (cold->fp) {
+        x86_jmp_to(e, cold->back); /* which boxes and stores rax */
+        return;
+    }
+    t->op.rd = (uint8_t)cold->guest;
+    enum x86_reg to = t1_dest(t);
+    if (cold->size < 8)
+        x86_extend(e, 8 * cold->size, cold->sign, to, X86_RAX);
+    else
+        x86_mov(e, 64, to, X86_RAX);
+    if (to == X86_RAX)
+        t1_set(t, to);
+    x86_jmp_to(e, cold->back);
+}
+
+static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    if (cold->fp)
+        x86_load(e, 64, X86_RCX, t1_f_mem(cold->guest));
+    else
+        t1_copy(t, X86_RCX, cold->guest);
+    x86_mov_imm(e, X86_RDX, cold->where);
+    x86_call_to(e, t->dbt->write[log2_of(cold->size)]);
+    x86_jmp_to(e, cold->back);
+}
+
+void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold)
+{
+    if (cold->address.base != X86_RAX || cold->address.disp)
+        x86_lea(&t->e, 64, X86_RAX, cold->address);
+    if (cold->kind == T1_COLD_LOAD)
+        emit_cold_load(t, cold);
+    else
+        emit_cold_store(t, cold);
+}
+
+/* ---- The rows of t1.def -------------------------------------------------------------------------------- */
+
+#define MEM(name, claims, call) T1_LOWERING(name, call)
+#define T1(name, claims, call)
+#include "dbt/x86/t1/t1.def"

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs: loads and stores of a block that use one pointer, moved by constants only, with nothing between them
+ * but simple arithmetic, such as the saves of a function's prologue. One look-up checks the range of all of
+ * them; rdx has the host address that the pointer has there, to the run's end. Where the look-up fails (a
+ * page missing or watched, a range that lies in two pages), the cold code is the same instructions again,
+ * each access by itself.
+ *
+ * A run in which something is stored wants a page that may be stored to for its loads, too: the stores follow
+ * in any case, unless a load traps, and then the cold code has done no store too many.
+ */
+#include "dbt/x86/t1/t1.h"
+
+#define RUN_SPAN_MAX 512 /* bytes from the lowest to the highest: wider ones lie in two pages too often */
+
+struct run {
+    unsigned accesses, end; /* end: behind the last access */
+    int32_t low, high;      /* the range, relative to the pointer at the run's beginning */
+    bool stores;
+};
+
+/* Adds the access at `at`. False: the range would be too wide. */
+static bool widen(struct run *run, int32_t at, int32_t size)
+{
+    int32_t low = run->accesses && run->low < at ? run->low : at;
+    int32_t high = run->accesses && run->high > at + size ? run->high : at + size;
+    if (high - low > RUN_SPAN_MAX)
+        return false;
+    run->low = low;
+    run->high = high;
+    return true;
+}
+
+/* What begins with the present instruction, which is an access. */
+static struct run scan(struct t1 *t)
+{
+    struct run run = { 0 };
+    unsigned base = t->op.rs1;
+    int32_t moved = 0;
+    for (unsigned i = t->index; i < t->block->count; i++) {
+        struct isa_operands op;
+        t1_decode(t, i, &op);
+        unsigned size = t1_access_size(op.insn);
+        bool simple = t1_rows[op.insn].claims & T1_SPARES_RDX;
+        if (t->dbt->without[op.insn] || (!size && !simple))
+            break;
+        if (size) {
+            if (op.rs1 != base || !widen(&run, moved + op.imm, (int32_t)size))
+                break;
+            t->run_at[i] = (int16_t)(moved + op.imm);
+            run.accesses++;
+            run.end = i + 1;
+            run.stores |= (isa_entry(op.insn)->flags & ISA_STORE) != 0;
+        }
+        if (op.insn == ISA_INSN_addi && op.rd == base && op.rs1 == base)
+            moved += op.imm;
+        else if (op.rd == base && !(isa_entry(op.insn)->flags & ISA_STORE))
+            break;
+        if (moved < -RUN_SPAN_MAX || moved > RUN_SPAN_MAX)
+            break;
+    }
+    return run;
+}
+
+void t1_run_begin(struct t1 *t)
+{
+    if (!t1_access_size(t->op.insn) || t->op.rs1 == 0 || t->in_cold_run)
+        return;
+    struct run run = scan(t);
+    if (run.accesses < 2)
+        return;
+    enum x86_reg base = t1_pointer(t);
+    size_t table = run.stores ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
+    uint8_t *miss = t1_look_up(t, base, run.low, run.high, table);
+    x86_op(&t->e, X86_ADD, 64, X86_RDX, base);
+    t1_forget_rax(t);
+    t->run_end = run.end;
+    t->run_cold = t1_cold(t, T1_COLD_RUN, miss);
+    t->run_cold->run = (struct t1_cold_run){ t->index, run.end, t->constant, t->relative, t->value };
+}
+
+void t1_run_end(struct t1 *t)
+{
+    t1_forget_rax(t);
+    t->run_cold->back = x86_here(&t->e);
+    t->run_end = 0;
+}
+
+struct x86_mem t1_run_mem(const struct t1 *t)
+{
+    return x86_mem(X86_RDX, t->run_at[t->index]);
+}
+
+void t1_emit_cold_run(struct t1 *t, const struct t1_cold *cold)
+{
+    t->constant = cold->run.constant;
+    t->relative = cold->run.relative;
+    t->value = cold->run.value;
+    t->in_cold_run = true;
+    t1_forget_rax(t);
+    for (t->index = cold->run.first; t->index < cold->run.end; t->index++)
+        t1_lower(t);
+    t->in_cold_run = false;
+    t1_forget_rax(t); /* as all cold code begins */
+    x86_jmp_to(&t->e, cold->back);
+}

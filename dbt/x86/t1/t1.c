@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The baseline translator: one pass over a predecoded block. Each instruction has a row in t1.def, or
+ * is a call to its interpreter handler. So every instruction can be translated but the few that wait or are
+ * illegal, which stay with the interpreter: the block ends in front of them.
+ *
+ * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
+ * that map the page use the same code.
+ */
+#include "dbt/x86/t1/t1.h"
+
+#include <string.h>
+
+/* More than the host code of almost any block; of one that is longer, the first half is taken. */
+#define T1_HOT_MAX  16384
+#define T1_COLD_MAX 16384
+
+/* ---- Registers ---------------------------------------------------------------------------------------- */
+
+struct x86_mem t1_home(unsigned guest)
+{
+    return hart_mem(8 * guest);
+}
+
+void t1_forget_rax(struct t1 *t)
+{
+    t->in_rax = 0;
+}
+
+static void load_guest(struct t1 *t, enum x86_reg to, unsigned guest)
+{
+    if (guest == 0)
+        x86_mov_imm(&t->e, to, 0);
+    else if (t->in_rax == guest)
+        x86_mov(&t->e, 64, to, X86_RAX);
+    else
+        x86_load(&t->e, 64, to, t1_home(guest));
+}
+
+void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
+{
+    enum x86_reg host = dbt_pinned(guest);
+    if (host != X86_NONE)
+        x86_mov(&t->e, 64, to, host);
+    else
+        load_guest(t, to, guest);
+    if (to == X86_RAX)
+        t1_forget_rax(t);
+}
+
+enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
+{
+    enum x86_reg host = dbt_pinned(guest);
+    if (host != X86_NONE)
+        return host;
+    if (guest && t->in_rax == guest)
+        return X86_RAX;
+    t1_copy(t, scratch, guest);
+    return scratch;
+}
+
+enum x86_reg t1_dest(const struct t1 *t)
+{
+    enum x86_reg host = dbt_pinned(t->op.rd);
+    return host != X86_NONE ? host : X86_RAX;
+}
+
+void t1_set(struct t1 *t, enum x86_reg from)
+{
+    enum x86_reg host = dbt_pinned(t->op.rd);
+    if (host != X86_NONE)
+        x86_mov(&t->e, 64, host, from);
+    else if (t->op.rd)
+        x86_store(&t->e, 64, t1_home(t->op.rd), from);
+    t->set_from = from;
+}
+
+void t1_set_address(struct t1 *t, int32_t distance)
+{
+    enum x86_reg to = t1_dest(t);
+    x86_load(&t->e, 64, to, HART_MEM(native.page));
+    x86_op_imm(&t->e, X86_ADD, 64, to, distance);
+    t1_set(t, to);
+}
+
+void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest)
+{
+    enum x86_reg host = dbt_pinned(guest);
+    if (host == X86_NONE && guest && t->in_rax == guest)
+        host = X86_RAX;
+    if (guest == 0)
+        x86_op_imm(&t->e, op, bits, to, 0);
+    else if (host != X86_NONE)
+        x86_op(&t->e, op, bits, to, host);
+    else
+        x86_op_mem(&t->e, op, bits, to, t1_home(guest));
+}
+
+/* ---- Cold code ---------------------------------------------------------------------------------------- */
+
+struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site)
+{
+    struct t1_cold *cold = &t->colds[t->cold_count < T1_COLDS_MAX - 1 ? t->cold_count++ : T1_COLDS_MAX - 1];
+    *cold = (struct t1_cold){ .kind = kind, .site = site };
+    return cold;
+}
+
+void t1_cold_also(struct t1 *t, struct t1_cold *same, uint8_t *site)
+{
+    t1_cold(t, T1_COLD_ALSO, site)->same = same;
+}
+
+static void emit_cold(struct t1 *t, struct t1_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    if (e->overflow || cold->code)
+        return;
+    if (cold->kind == T1_COLD_ALSO) {
+        x86_patch(cold->site, e->run, cold->same->code);
+        return;
+    }
+    cold->code = x86_here(e);
+    x86_patch(cold->site, e->run, cold->code);
+    switch (cold->kind) {
+    case T1_COLD_LOAD:
+    case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
+    case T1_COLD_SLICE_AT:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_call_to(e, t->dbt->slice_at);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_SLICE_PC:
+        x86_call_to(e, t->dbt->slice_pc);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_LINK:
+        t1_link_set_stub(t->dbt, cold->link, x86_here(e));
+        x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, cold->link));
+        x86_jmp_to(e, t->dbt->link);
+        break;
+    case T1_CALL_INDIRECT: t1_emit_call_indirect(t); break;
+    case T1_CALL_FAR: t1_emit_call_far(t, (int32_t)cold->where); break;
+    case T1_COLD_EXEC:
+        x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
+        x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_STATUS:
+        x86_call_to(e, t->dbt->flip_status);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_RUN: t1_emit_cold_run(t, cold); break;
+    case T1_COLD_LEAVE:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_jmp_to(e, t->dbt->leave_at);
+        break;
+    case T1_COLD_ALSO: break;
+    }
+}
+
+/* ---- Calls to interpreter handlers -------------------------------------------------------------------- */
+
+struct insn *t1_make_insn(struct t1 *t)
+{
+    struct t1_handler *handler = code_cache_data(&t->dbt->cache, sizeof(*handler));
+    if (!handler) {
+        t->full = true;
+        return NULL;
+    }
+    handler->undone = t->block->count - t->index;
+    handler->insn = t->source->insns[t->index];
+    /* Both are relative to the page, which takes the block's place. */
+    if (t->op.insn == ISA_INSN_auipc)
+        handler->insn.imm += (int32_t)(t->offset - handler->insn.offset);
+    handler->insn.offset = (uint16_t)t->offset;
+    return &handler->insn;
+}
+
+static void call_handler(struct t1 *t)
+{
+    t1_forget_rax(t);
+    t->constant = 0;
+    struct insn *insn = t1_make_insn(t);
+    x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)insn);
+    x86_call_to(&t->e, t->dbt->exec);
+    if (isa_entry(t->op.insn)->flags & ISA_FRD)
+        t1_fp_written(t, 64); /* or anything else */
+    t->dbt->counters.calls++;
+}
+
+/* ---- One block ---------------------------------------------------------------------------------------- */
+
+/* Behind two instructions that were lowered as one, which lower_one() does not see. */
+static void keep_in_rax(struct t1 *t)
+{
+    t->in_rax = t1_dest(t) == X86_RAX ? t->op.rd : 0;
+}
+
+/* lui and auipc begin a constant, addi and addiw go on with it, which makes one move of the two. True: the
+ * instruction is done. */
+static bool lower_constant(struct t1 *t)
+{
+    const struct isa_operands *op = &t->op;
+    bool add = op->insn == ISA_INSN_addi || (op->insn == ISA_INSN_addiw && !t->relative);
+    if (op->rd && (op->insn == ISA_INSN_lui || op->insn == ISA_INSN_auipc)) {
+        t->constant = op->rd;
+        t->relative = op->insn == ISA_INSN_auipc;
+        t->value = op->imm + (t->relative ? (int64_t)t->offset : 0);
+        return false;
+    }
+    if (!add || !op->rd || !op->rs1 || op->rs1 != t->constant || t->relative) {
+        if (op->rd == t->constant)
+            t->constant = 0;
+        return false;
+    }
+    t->constant = op->rd;
+    t->value = op->insn == ISA_INSN_addiw ? (int32_t)(t->value + op->imm) : t->value + op->imm;
+    x86_mov_imm(&t->e, t1_dest(t), t->value);
+    t1_set(t, t1_dest(t));
+    keep_in_rax(t);
+    return true;
+}
+
+static void lower_one(struct t1 *t)
+{
+    const struct t1_row *row = &t1_rows[t->op.insn];
+    if (row->claims & T1_ENDS) {
+        row->lower(t);
+        t->ended = true;
+        return;
+    }
+    if (t->dbt->without[t->op.insn] || !row->lower) {
+        call_handler(t);
+        return;
+    }
+    if (lower_constant(t))
+        return;
+    if (!(row->claims & T1_PURE && t->op.rd == 0) && !row->lower(t)) {
+        call_handler(t);
+        return;
+    }
+    if (row->claims & T1_KEEPS_RAX && t->set_from == X86_RAX && dbt_pinned(t->op.rd) == X86_NONE)
+        t->in_rax = t->op.rd;
+    else
+        t1_forget_rax(t);
+}
+
+static void decode(const struct block *source, unsigned index, const struct hart *hart,
+                   struct isa_operands *op)
+{
+    uint32_t bits = 0;
+    const struct insn *insn = &source->insns[index];
+    memcpy(&bits, source->code + insn->offset, insn->length);
+    isa_decode(&hart->isa, bits, op, NULL);
+}
+
+void t1_decode(struct t1 *t, unsigned index, struct isa_operands *op)
+{
+    if (t->seen_next != index + 1)
+        decode(t->source, index, t->hart, &t->seen);
+    t->seen_next = index + 1;
+    *op = t->seen;
+}
+
+bool t1_in_memory(struct t1 *t)
+{
+    struct isa_operands next;
+    unsigned rd = t->op.rd;
+    if (dbt_pinned(rd) != X86_NONE || t->in_rax == rd)
+        return false;
+    if (t->index + 1 == t->block->count)
+        return true;
+    t1_decode(t, t->index + 1, &next);
+    return next.rs1 != rd && next.rs2 != rd;
+}
+
+/* How many instructions of the block are translated: all but an end that the interpreter is to do. */
+static unsigned translatable(const struct dbt *dbt, const struct hart *hart, const struct block *source)
+{
+    struct isa_operands op;
+    decode(source, source->count - 1, hart, &op);
+    bool ends = isa_entry(op.insn)->flags & ISA_END;
+    bool jumps =
+        op.insn == ISA_INSN_jal || op.insn == ISA_INSN_jalr || isa_entry(op.insn)->flags & ISA_BRANCH;
+    bool stays = op.insn == ISA_INSN_ILLEGAL ||
+                 (ends && (!(t1_rows[op.insn].claims & T1_ENDS) || (dbt->without[op.insn] && !jumps)));
+    return source->count - stays;
+}
+
+/* slli and srli of one register are how code without Zba extends an unsigned number, and scales it: the
+ * value between the two need not be stored. True: both are done. */
+static bool lower_zero_extension(struct t1 *t)
+{
+    struct isa_operands next, *op = &t->op;
+    if (op->insn != ISA_INSN_slli || !op->rd || t->index + 1 == t->block->count)
+        return false;
+    t1_decode(t, t->index + 1, &next);
+    if (next.insn != ISA_INSN_srli || next.rd != op->rd || next.rs1 != op->rd ||
+        t->dbt->without[ISA_INSN_slli] || t->dbt->without[ISA_INSN_srli])
+        return false;
+    enum x86_reg to = t1_dest(t);
+    t1_copy(t, to, op->rs1);
+    if (op->imm == 32 && next.imm <= 32) {
+        x86_extend(&t->e, 32, false, to, to);
+        if (next.imm < 32)
+            x86_shift_imm(&t->e, X86_SHL, 64, to, 32 - (unsigned)next.imm);
+    } else {
+        x86_shift_imm(&t->e, X86_SHL, 64, to, (unsigned)op->imm);
+        x86_shift_imm(&t->e, X86_SHR, 64, to, (unsigned)next.imm);
+    }
+    t1_set(t, to);
+    keep_in_rax(t);
+    if (t->constant == op->rd)
+        t->constant = 0;
+    return true;
+}
+
+/* lui or auipc, and addi or addiw, which goes on with the same register. True: both are done. */
+static bool lower_long_constant(struct t1 *t)
+{
+    struct isa_operands next, *op = &t->op;
+    bool relative = op->insn == ISA_INSN_auipc;
+    if ((op->insn != ISA_INSN_lui && !relative) || !op->rd || t->index + 1 == t->block->count)
+        return false;
+    t1_decode(t, t->index + 1, &next);
+    bool add = next.insn == ISA_INSN_addi || (next.insn == ISA_INSN_addiw && !relative);
+    if (!add || next.rd != op->rd || next.rs1 != op->rd || t->dbt->without[op->insn] ||
+        t->dbt->without[next.insn])
+        return false;
+    int64_t value = (int64_t)op->imm + next.imm + (relative ? (int64_t)t->offset : 0);
+    if (next.insn == ISA_INSN_addiw)
+        value = (int32_t)value;
+    if (relative && value != (int32_t)value)
+        return false;
+    if (relative) {
+        t1_set_address(t, (int32_t)value);
+    } else {
+        x86_mov_imm(&t->e, t1_dest(t), value);
+        t1_set(t, t1_dest(t));
+    }
+    keep_in_rax(t);
+    t->constant = op->rd;
+    t->relative = relative;
+    t->value = value;
+    return true;
+}
+
+void t1_lower(struct t1 *t)
+{
+    t1_decode(t, t->index, &t->op);
+    t->offset = (t->source->paddr & (PAGE_SIZE - 1)) + t->source->insns[t->index].offset;
+    t->set_from = X86_NONE;
+    if (lower_zero_extension(t) || lower_long_constant(t)) {
+        t->index++;
+        return;
+    }
+    if (t1_lower_far_call(t))
+        return;
+    if (!t->run_end)
+        t1_run_begin(t);
+    lower_one(t);
+    if (t->index + 1 == t->run_end)
+        t1_run_end(t);
+}
+
+static void translate_insns(struct t1 *t)
+{
+    unsigned start = t->source->paddr & (PAGE_SIZE - 1);
+    const uint8_t *first = t->e.at;
+    if (t->block->second)
+        t1_straddle_check(t);
+    x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
+    for (t->index = 0; t->index < t->block->count; t->index++) {
+        unsigned index = t->index;
+        t->starts[index] = index ? (uint32_t)(t->e.at - first) : 0;
+        t1_lower(t);
+        if (t->index != index)
+            t->starts[t->index] = (uint32_t)(t->e.at - first);
+    }
+    unsigned end = start + t->bytes;
+    if (!t->ended) {
+        if (t->stays)
+            t1_leave(t, end);
+        else
+            t1_goto(t, T1_ALWAYS, (int)end);
+    }
+    t1_forget_rax(t);
+    t->starts[t->block->count] = (uint32_t)(t->e.at - first);
+}
+
+static struct t1_block *make_block(struct t1 *t, unsigned count)
+{
+    const struct block *source = t->source;
+    struct code_cache *cache = &t->dbt->cache;
+    t->bytes = count == source->count ? source->bytes : source->insns[count].offset;
+    struct t1_block *block = code_cache_data(cache, sizeof(*block));
+    uint8_t *copy = code_cache_data(cache, t->bytes);
+    if (!block || !copy)
+        return NULL;
+    memcpy(copy, source->code, t->bytes);
+    *block = (struct t1_block){ .owner.kind = CODE_T1_BLOCK,
+                                .span = { .paddr = source->paddr,
+                                          .owner = code_ref(cache, block),
+                                          .copy = code_ref(cache, copy),
+                                          .bytes = (uint16_t)t->bytes },
+                                .count = (uint16_t)count };
+    t->block = block;
+    return source->paddr2 == NO_PAGE || t1_straddle_make(t) ? block : NULL;
+}
+
+static void count_block(struct dbt *dbt, const struct t1_block *block, size_t host_bytes)
+{
+    dbt->counters.blocks++;
+    dbt->counters.insns += block->count;
+    dbt->counters.guest_bytes += block->span.bytes + (block->second ? 2u : 0);
+    dbt->counters.host_bytes += host_bytes;
+}
+
+static void tell(const struct t1 *t, const struct code_place *start, const struct code_place *end)
+{
+    const struct t1_block *block = t->block;
+    struct dbt_code code = { .kind = "t1",
+                             .vaddr = t->hart->pc,
+                             .paddr = block->span.paddr,
+                             .guest = code_at(&t->dbt->cache, block->span.copy),
+                             .guest_size = t->bytes,
+                             .host = start->hot + t->e.run,
+                             .host_size = (size_t)(end->hot - start->hot),
+                             .cold = start->cold + t->e.run,
+                             .cold_size = (size_t)(end->cold - start->cold),
+                             .starts = t->starts,
+                             .count = block->count,
+                             .isa = &t->hart->isa };
+    t->dbt->listen(t->dbt->listen_opaque, &code);
+}
+
+/* Writes the block's code at *place, which becomes its end. */
+static void write_code(struct t1 *t, struct code_place *place)
+{
+    ptrdiff_t run = t->dbt->cache.run;
+    t->e = (struct x86_emit){ place->hot, place->hot + T1_HOT_MAX, run, false };
+    translate_insns(t);
+    for (unsigned i = t->cold_count; i-- > 0;)
+        if (t->colds[i].kind == T1_CALL_INDIRECT || t->colds[i].kind == T1_CALL_FAR)
+            emit_cold(t, &t->colds[i]);
+    place->hot = t->e.at;
+    t->e = (struct x86_emit){ place->cold, place->cold + T1_COLD_MAX, run, t->e.overflow };
+    for (unsigned i = 0; i < t->cold_count; i++)
+        emit_cold(t, &t->colds[i]);
+    place->cold = t->e.at;
+}
+
+enum outcome { DONE, TOO_LONG, NO_ROOM };
+
+/* In the present segment. */
+static enum outcome translate(struct t1 *t, unsigned count)
+{
+    struct code_cache *cache = &t->dbt->cache;
+    struct code_place start, end;
+    if (!code_cache_begin(cache, T1_HOT_MAX, T1_COLD_MAX, &start))
+        return NO_ROOM;
+    end = start;
+    t->block = make_block(t, count);
+    if (t->block)
+        write_code(t, &end);
+    if (!t->block || t->full || t->e.overflow || t->cold_count >= T1_COLDS_MAX - 1) {
+        code_cache_abort(cache);
+        return !t->block || t->full ? NO_ROOM : TOO_LONG;
+    }
+    t->block->entry = t->block->own_entry = start.hot + cache->run;
+    code_cache_commit(cache, &t->block->owner, &end);
+    count_block(t->dbt, t->block, (size_t)(end.hot - start.hot + end.cold - start.cold));
+    if (t->dbt->listen)
+        tell(t, &start, &end);
+    return DONE;
+}
+
+struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
+{
+    unsigned whole = translatable(dbt, hart, source), count = whole;
+    *full = false;
+    if (count == 0 || debug_marked(hart, source->paddr, source->bytes) ||
+        (source->paddr2 != NO_PAGE &&
+         (debug_marked(hart, source->paddr2, 2) || !t1_can_check_page(source->paddr2))))
+        return NULL;
+    for (;;) {
+        struct t1 t = { .dbt = dbt, .hart = hart, .source = source };
+        t.stays = count == whole && whole < source->count;
+        enum outcome outcome = translate(&t, count);
+        if (outcome == DONE)
+            return t.block;
+        if (outcome == TOO_LONG && count > 1) {
+            count /= 2;
+            continue;
+        }
+        *full = outcome == NO_ROOM && !code_cache_advance(&dbt->cache);
+        if (outcome == TOO_LONG || *full)
+            return NULL;
+    }
+}

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The fixed pieces of host code at the start of the cache: entering and leaving translated code, and its
+ * calls to C.
+ *
+ * - enter(hart + bias, entry) saves what C wants kept, loads the pinned registers, jumps to `entry`.
+ * - leave stores the pinned registers and returns from enter(); leave_at (eax: page offset), leave_miss (rax:
+ *   pc) and leave_link (eax: link) note where the guest is first.
+ * - slice_at (eax) and slice_pc (rax) are called when the budget is used up: they give a new one, or leave if
+ *   somebody wants the hart's attention.
+ * - read, write (rax: address, rcx: value, edx: where the instruction is): the slow path of memory accesses.
+ * - exec (rax: struct insn) runs an instruction by its interpreter handler; csr is the same for one that ends
+ *   a block and goes on behind itself; system, which is jumped to, for one that goes on wherever pc then is.
+ * - link (eax: link) links the jump and goes on at its target, if that is translated, or leaves.
+ * - jump (rax: guest pc) goes on there, by the table of the address space.
+ * - round (rax: struct insn) makes MXCSR round as frm says, or has the instruction done.
+ * - flip_status (edx) changes bits of mstatus that choose another TLB.
+ * - resume goes on at pc after a trap, if its translation is known in the present address space, or leaves.
+ *
+ * Translated code runs with rsp = 0 modulo 16.
+ */
+#include <stddef.h>
+
+#include "cpu/mem.h"
+#include "cpu/mmu.h"
+#include "cpu/trap.h"
+#include "dbt/runtime/state.h"
+#include "dbt/ir/ir.h"
+#include "dbt/x86/vex.h"
+
+static const struct {
+    unsigned guest;
+    enum x86_reg host;
+} pinned[] = {
+#define X(guest, host) { guest, host },
+    DBT_PINNED(X)
+#undef X
+};
+#define PINNED_COUNT (sizeof(pinned) / sizeof(pinned[0]))
+#define PINNED_KEPT  3 /* by C functions */
+
+/* ---- What the thunks call ----------------------------------------------------------------------------- */
+
+/* Makes instret exact: all blocks that were started count in full. */
+static void sync_in(struct hart *hart)
+{
+    atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
+                          memory_order_relaxed);
+    hart->pc = hart->native.page;
+}
+
+/* After a trap instret is what counts, and the budget follows. */
+static void sync_trapped(struct hart *hart)
+{
+    hart->native.end =
+        atomic_load_explicit(&hart->instret, memory_order_relaxed) + (uint64_t)(int64_t)hart->native.budget;
+}
+
+/* After C code that may have taken long, or that made an interrupt pending: if somebody wants the hart's
+ * attention, the slice ends at the next look. */
+static void end_slice_on_request(struct hart *hart)
+{
+    if (!atomic_load_explicit(&hart->requests, memory_order_relaxed))
+        return;
+    hart->native.end -= (uint64_t)((int64_t)hart->native.budget + 1);
+    hart->native.budget = -1;
+}
+
+/* `where`: offset in the page in the low 12 bits; above, the instructions of the block that are not done. */
+static const struct insn *stand_in(struct hart *hart, uint32_t where)
+{
+    struct insn *insn = &hart->native.block->insns[BLOCK_INSNS_MAX - (where >> 12)];
+    insn->offset = where & 0xfff;
+    insn->length = 0; /* not known here */
+    hart->block = hart->native.block;
+    sync_in(hart);
+    return insn;
+}
+
+/* An access goes from one page on to the next, of which the TLB has both: *room is the bytes in the first.
+ * Whatever translated code may not touch without coming by is not in the TLB. */
+static bool crossing(const struct tlb_side *side, uint64_t vaddr, unsigned size, uint8_t *host[2],
+                     unsigned *room)
+{
+    uint64_t last = vaddr + size - 1;
+    *room = PAGE_SIZE - (unsigned)(vaddr & (PAGE_SIZE - 1));
+    if (*room >= size || side->tag[TLB_INDEX(vaddr)] != vaddr >> PAGE_SHIFT ||
+        side->tag[TLB_INDEX(last)] != last >> PAGE_SHIFT)
+        return false;
+    host[0] = (uint8_t *)(uintptr_t)(vaddr + side->addend[TLB_INDEX(vaddr)]);
+    host[1] = (uint8_t *)(uintptr_t)((last & PAGE_MASK) + side->addend[TLB_INDEX(last)]);
+    return true;
+}
+
+static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size)
+{
+    uint8_t *host[2];
+    unsigned room;
+    if (crossing(&hart->tlb_data->read, vaddr, size, host, &room)) { /* of eight bytes at either side */
+        uint64_t first = mem_host_read(host[0] + room - 8, 8) >> (64 - 8 * room);
+        hart->loaded = (first | mem_host_read(host[1], 8) << 8 * room) & UINT64_MAX >> (64 - 8 * size);
+        return true;
+    }
+    bool done = mem_read_slow(hart, stand_in(hart, where), vaddr, size);
+    if (done)
+        end_slice_on_request(hart);
+    else
+        sync_trapped(hart);
+    return done;
+}
+
+static bool slow_write(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size, uint64_t value)
+{
+    uint8_t *host[2];
+    unsigned room;
+    if (crossing(&hart->tlb_data->write, vaddr, size, host, &room)) {
+        for (unsigned i = 0; i < size; i++)
+            mem_host_write(i < room ? host[0] + i : host[1] + (i - room), 1, value >> 8 * i);
+        return true;
+    }
+    bool done = mem_write_slow(hart, stand_in(hart, where), vaddr, size, value);
+    if (done)
+        end_slice_on_request(hart);
+    else
+        sync_trapped(hart);
+    return done;
+}
+
+#define SLOW(size)                                                                                           \
+    static bool read_##size(struct hart *hart, uint64_t vaddr, uint32_t where)                               \
+    {                                                                                                        \
+        return slow_read(hart, vaddr, where, size);                                                          \
+    }                                                                                                        \
+    static bool write_##size(struct hart *hart, uint64_t vaddr, uint32_t where, uint64_t value)              \
+    {                                                                                                        \
+        return slow_write(hart, vaddr, where, size, value);                                                  \
+    }
+SLOW(1)
+SLOW(2)
+SLOW(4)
+SLOW(8)
+
+/* Follows the instruction in the stand-in block. */
+static void handler_done(struct hart *hart, const struct insn *insn)
+{
+    (void)insn;
+    hart->native.done = true;
+}
+
+/* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
+ * much to take back, and instret is exact: it can run. */
+static DBT_THROUGH_CODE const struct insn *own_insn(struct hart *hart, const struct insn *insn)
+{
+    unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
+    struct insn *own = &hart->native.block->insns[BLOCK_INSNS_MAX - undone];
+    own[0] = *insn;
+    own[1].exec = handler_done;
+    hart->block = hart->native.block;
+    hart->native.done = false;
+    sync_in(hart);
+    return own;
+}
+
+static bool exec_insn(struct hart *hart, const struct insn *insn)
+{
+    const struct insn *own = own_insn(hart, insn);
+    uint8_t rm = hart->fp.host_rm;
+    own->exec(hart, own);
+    if (hart->fp.host_rm != rm)
+        fp_host_rm_switch(&hart->fp, rm); /* the block may have looked at it */
+    if (!hart->native.done)
+        sync_trapped(hart);
+    return hart->native.done;
+}
+
+/* ---- Going on elsewhere ------------------------------------------------------------------------------- */
+
+/* The interrupts that other threads, or the guest itself, made pending or enabled. False: there is more to
+ * do, by the run loop. */
+static bool serve_interrupts(struct hart *hart)
+{
+    unsigned requests;
+    while ((requests = atomic_load_explicit(&hart->requests, memory_order_acquire)) != 0) {
+        if (requests != HART_REQUEST_IRQ)
+            return false;
+        atomic_fetch_and(&hart->requests, ~(unsigned)HART_REQUEST_IRQ); /* before its causes are looked at */
+        if (!trap_take_interrupt(hart))
+            return true;
+    }
+    return true;
+}
+
+/* After an instruction that may have changed anything: the translation at pc in the present address space;
+ * NULL: none is known, or the run loop is wanted. pc and instret are exact. */
+static const uint8_t *resume(struct hart *hart)
+{
+    if (!serve_interrupts(hart) || hart->tlb_data != hart->tlb_fetch)
+        return NULL;
+    if (hart->native.budget < 0) {
+        hart->native.budget += DBT_SLICE;
+        hart->native.end += DBT_SLICE;
+    }
+    hart->native.page = hart->pc & PAGE_MASK;
+    const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
+    return native->pc == hart->pc ? native->code : dbt_find(hart, hart->pc);
+}
+
+static void exec_system(struct hart *hart, const struct insn *insn)
+{
+    const struct insn *own = own_insn(hart, insn);
+    own->exec(hart, own);
+    sync_trapped(hart); /* if it did */
+}
+
+static const uint8_t *system_insn(struct hart *hart, const struct insn *insn)
+{
+    exec_system(hart, insn);
+    return resume(hart);
+}
+
+/* For csr_insn(): go on behind the instruction. */
+#define STAY ((const uint8_t *)1)
+
+static const uint8_t *csr_insn(struct hart *hart, const struct insn *insn)
+{
+    uint64_t next = hart->native.page + insn->offset + insn->length;
+    enum privilege priv = hart->priv;
+    exec_system(hart, insn);
+    bool served = serve_interrupts(hart);
+    /* A trap may lead there, too, but not without a change of privilege to another page. */
+    if (served && hart->pc == next && hart->priv == priv && hart->tlb_data == hart->tlb_fetch)
+        return STAY;
+    return resume(hart);
+}
+
+/* MXCSR does not round as frm says, which the instruction wants: now it does, and the instruction can be done
+ * inline. Where the host has no such mode, the handler does it (or traps), and the block is left. */
+static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
+{
+    if (hart->fp.frm <= FP_RUP) {
+        fp_host_rm_switch(&hart->fp, hart->fp.frm);
+        return STAY;
+    }
+    if (exec_insn(hart, insn)) {
+        hart->native.budget +=
+            (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1; /* the rest of the block */
+        sync_in(hart);
+        hart->pc = hart->native.page + insn->offset + insn->length;
+    }
+    return resume(hart);
+}
+
+/* Changes bits of mstatus that choose the TLB; never MPRV. The old value. */
+static uint64_t flip_status(struct hart *hart, uint32_t bits)
+{
+    uint64_t old = hart->mstatus;
+    hart->mstatus = old ^ bits;
+    tlb_select(hart);
+    return old;
+}
+
+/* ---- Their code --------------------------------------------------------------------------------------- */
+
+static void load_tlb(struct x86_emit *e)
+{
+    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
+    x86_lea(e, 64, HOST_TLB, x86_mem(HOST_TLB, TLB_BIAS));
+}
+
+static void store_pinned(struct x86_emit *e, unsigned first)
+{
+    for (unsigned i = first; i < PINNED_COUNT; i++)
+        x86_store(e, 64, hart_mem(8 * pinned[i].guest), pinned[i].host);
+}
+
+static void load_pinned(struct x86_emit *e, unsigned first)
+{
+    for (unsigned i = first; i < PINNED_COUNT; i++)
+        x86_load(e, 64, pinned[i].host, hart_mem(8 * pinned[i].guest));
+}
+
+static const enum x86_reg kept[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
+
+/* Return address (8), saved registers (48), then the end of the return stack (16), aligned. */
+#define ENTER_FRAME 24
+/* Guest calls leave frames on the host's stack; each new slice looks that there is room for more. */
+#define STACK_MAX (1 << 20)
+
+static void build_enter(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->enter = (void (*)(void *, const uint8_t *))(uintptr_t)x86_here(e);
+    for (unsigned i = 0; i < 6; i++)
+        x86_push(e, kept[i]);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, ENTER_FRAME);
+    x86_store_imm(e, 64, x86_mem(X86_RSP, 8), -1); /* no guest pc is odd */
+    x86_mov(e, 64, HOST_HART, X86_RDI);
+    x86_store(e, 64, HART_MEM(native.stack), X86_RSP);
+    x86_lea(e, 64, X86_RAX, x86_mem(X86_RSP, -STACK_MAX));
+    x86_store(e, 64, HART_MEM(native.stack_limit), X86_RAX);
+    load_tlb(e);
+    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_mov(e, 64, X86_RAX, X86_RSI);
+    load_pinned(e, 0);
+    x86_jmp_reg(e, X86_RAX);
+}
+
+void thunks_save_xmm(const struct dbt *dbt, struct x86_emit *e)
+{
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, THUNKS_XMM_BYTES);
+    for (unsigned i = 2; i < 16 && dbt->x86_v3; i++) /* without, there are no regions */
+        x86_vex_mem(e, x86_vex_scalar(64, 0x11), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+}
+
+void thunks_restore_xmm(const struct dbt *dbt, struct x86_emit *e)
+{
+    for (unsigned i = 2; i < 16 && dbt->x86_v3; i++)
+        x86_vex_mem(e, x86_vex_scalar(64, 0x10), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, THUNKS_XMM_BYTES);
+}
+
+static void build_leave(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->leave = x86_here(e);
+    store_pinned(e, 0);
+    dbt->leave_trapped = x86_here(e); /* the pinned registers are stored */
+    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, ENTER_FRAME);
+    for (unsigned i = 6; i-- > 0;)
+        x86_pop(e, kept[i]);
+    x86_ret(e);
+
+    dbt->leave_link = x86_here(e);
+    x86_store(e, 32, HART_MEM(native.link), X86_RAX);
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_LINK);
+    x86_jmp_to(e, dbt->leave);
+
+    dbt->leave_at = x86_here(e);
+    x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_UNTRANSLATED);
+    uint8_t *at = x86_jmp(e);
+    dbt->leave_miss = x86_here(e);
+    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_MISS);
+    x86_patch(at, e->run, x86_here(e));
+    x86_store(e, 64, HART_MEM(pc), X86_RAX);
+    x86_jmp_to(e, dbt->leave);
+}
+
+/* Also tells the optimiser now and then where the hart is: `end` grows by a slice each time. */
+static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
+{
+    x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
+    x86_patch(x86_jcc(e, X86_NE), e->run, leave);
+    x86_op_mem(e, X86_CMP, 64, X86_RSP, HART_MEM(native.stack_limit));
+    x86_patch(x86_jcc(e, X86_B), e->run, leave);
+    x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
+    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
+    if (in_page)
+        x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
+    x86_test_mem_imm(e, HART_MEM(native.end), (DBT_SAMPLE_SLICES - 1) * DBT_SLICE);
+    uint8_t *no_sample = x86_jcc(e, X86_NE);
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RCX);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_slice_ended);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
+    x86_patch(no_sample, e->run, x86_here(e));
+    x86_ret(e);
+}
+
+/* The bits of pc that are bits of 16 * TLB_NATIVE_INDEX(pc) as they stand: the page's. */
+#define TLB_NATIVE_PAGES ((TLB_NATIVES / TLB_NATIVES_OF_PAGE - 1) << 12)
+
+void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
+{
+    const size_t table = offsetof(struct tlb, native);
+    x86_mov(e, 64, X86_RCX, X86_RAX);
+    x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_mov(e, 32, X86_RCX, X86_RAX);
+    x86_mov(e, 32, X86_RDX, X86_RAX);
+    x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_NATIVE_PAGES);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES_OF_PAGE - 1) << 4);
+    x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, tlb_bytes(X86_RCX, table));
+    uint8_t *miss = x86_jcc(e, X86_NE);
+    if (!e->overflow)
+        x86_patch(miss, e->run, dbt->find);
+    x86_jmp_mem(e, tlb_bytes(X86_RCX, table + offsetof(struct tlb_native, code)));
+}
+
+void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
+{
+    const size_t table = offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native);
+    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_NATIVE_PAGES);
+    x86_op_mem(e, X86_CMP, 64, X86_RAX, tlb_bytes(X86_RCX, table));
+    x86_jcc_to(e, X86_NE, dbt->find);
+    x86_jmp_mem(e, tlb_bytes(X86_RCX, table + offsetof(struct tlb_native, code)));
+}
+
+/* rax: where a guest return goes, which is not where the newest call came from. Older calls are tried
+ * (longjmp), down to the end of the return stack; then it is an indirect jump. */
+static void build_return(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->return_other = x86_here(e);
+    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.returns_missed), 1);
+    const uint8_t *again = x86_here(e);
+    x86_mem_op_imm(e, X86_CMP, 64, x86_mem(X86_RSP, 8), -1);
+    uint8_t *end = x86_jcc(e, X86_E);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 16);
+    x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
+    x86_patch(x86_jcc(e, X86_NE), e->run, again);
+    x86_ret(e);
+    x86_patch(end, e->run, x86_here(e));
+    x86_test(e, 32, HOST_BUDGET, HOST_BUDGET);
+    uint8_t *fresh = x86_jcc(e, X86_NS);
+    x86_call_to(e, dbt->slice_pc);
+    x86_patch(fresh, e->run, x86_here(e));
+    thunks_emit_jump(dbt, e);
+}
+
+/* A call to C with the hart in rdi; goes on with the registers reloaded, or leaves where C says that it
+ * trapped. Arguments beyond rdi are set by the caller. */
+static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function, bool all)
+{
+    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    x86_op_imm(e, X86_AND, 32, X86_RAX, 0xff); /* bool */
+    uint8_t *trapped = x86_jcc(e, X86_E);
+    load_pinned(e, all ? 0 : PINNED_KEPT);
+    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_load(e, 64, X86_RAX, HART_MEM(loaded));
+    x86_ret(e);
+    x86_patch(trapped, e->run, x86_here(e));
+    if (!all) /* those that C kept are still only in registers */
+        for (unsigned i = 0; i < PINNED_KEPT; i++)
+            x86_store(e, 64, hart_mem(8 * pinned[i].guest), pinned[i].host);
+    x86_jmp_to(e, dbt->resume);
+}
+
+/* Behind C code that returned the host address to go on at, or NULL: in which case translated code is left.
+ * What calls are on the return stack may belong to another address space. */
+static void build_go_on(struct dbt *dbt, struct x86_emit *e)
+{
+    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_test(e, 64, X86_RAX, X86_RAX);
+    x86_jcc_to(e, X86_E, dbt->leave_trapped);
+    load_tlb(e);
+    load_pinned(e, 0);
+    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_jmp_reg(e, X86_RAX);
+}
+
+static void build_resume(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->resume = x86_here(e); /* the pinned registers are stored */
+    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)resume);
+    x86_call_reg(e, X86_RAX);
+    build_go_on(dbt, e);
+}
+
+/* The return stack is in its aligned state, but for the return address where `called`. */
+static void build_system(struct dbt *dbt, struct x86_emit *e, const void *function, bool called)
+{
+    store_pinned(e, 0);
+    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    if (called)
+        x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
+    x86_call_reg(e, X86_RAX);
+    if (called) {
+        x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+        x86_op_imm(e, X86_CMP, 64, X86_RAX, (int32_t)(intptr_t)STAY);
+        uint8_t *elsewhere = x86_jcc(e, X86_NE);
+        x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+        load_tlb(e);
+        load_pinned(e, 0);
+        x86_ret(e);
+        x86_land(e, elsewhere);
+    }
+    build_go_on(dbt, e);
+}
+
+static void build_memory(struct dbt *dbt, struct x86_emit *e)
+{
+    static bool (*const reads[])(struct hart *, uint64_t, uint32_t) = { read_1, read_2, read_4, read_8 };
+    static bool (*const writes[])(struct hart *, uint64_t, uint32_t, uint64_t) = { write_1, write_2, write_4,
+                                                                                   write_8 };
+    for (unsigned i = 0; i < 4; i++) {
+        dbt->read[i] = x86_here(e);
+        store_pinned(e, PINNED_KEPT);
+        x86_mov(e, 64, X86_RSI, X86_RAX);
+        build_call(dbt, e, (const void *)(uintptr_t)reads[i], false);
+        dbt->write[i] = x86_here(e);
+        store_pinned(e, PINNED_KEPT); /* rcx has the value, the fourth argument already */
+        x86_mov(e, 64, X86_RSI, X86_RAX);
+        build_call(dbt, e, (const void *)(uintptr_t)writes[i], false);
+    }
+}
+
+/* Looks for code in C, by rax, without leaving translated code (find: a pc that the table does not know,
+ * whose page is native.page; link: a link), and goes on there. Where there is none, goes to `none`, with rax
+ * as it was. */
+static void build_search(struct x86_emit *e, const void *function, const uint8_t *none)
+{
+    store_pinned(e, PINNED_KEPT);
+    x86_push(e, X86_RAX);
+    x86_push(e, X86_RAX);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
+    x86_call_reg(e, X86_RAX);
+    load_pinned(e, PINNED_KEPT);
+    x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RCX);
+    x86_test(e, 64, X86_RAX, X86_RAX);
+    uint8_t *not_found = x86_jcc(e, X86_E);
+    x86_jmp_reg(e, X86_RAX);
+    x86_patch(not_found, e->run, x86_here(e));
+    x86_mov(e, 64, X86_RAX, X86_RCX);
+    x86_jmp_to(e, none);
+}
+
+/* edx: the bits; rax: mstatus as it was. */
+static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->flip_status = x86_here(e);
+    store_pinned(e, PINNED_KEPT);
+    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
+    x86_mov(e, 32, X86_RSI, X86_RDX);
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)flip_status);
+    x86_call_reg(e, X86_RAX);
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
+    load_pinned(e, PINNED_KEPT);
+    load_tlb(e);
+    x86_ret(e);
+}
+
+bool thunks_build(struct dbt *dbt, struct error *error)
+{
+    struct code_cache *cache = &dbt->cache;
+    struct x86_emit emit = { cache->write, cache->write + CODE_FIXED_SIZE, cache->run, false };
+    struct x86_emit *e = &emit;
+    build_enter(dbt, e);
+    build_leave(dbt, e);
+    dbt->find = x86_here(e);
+    build_search(e, (const void *)(uintptr_t)dbt_find, dbt->leave_miss);
+    dbt->link = x86_here(e);
+    build_search(e, (const void *)(uintptr_t)dbt_find_linked, dbt->leave_link);
+    dbt->slice_at = x86_here(e);
+    build_slice(e, dbt->leave_at, true);
+    dbt->slice_pc = x86_here(e);
+    build_slice(e, dbt->leave_miss, false);
+    t2_build_fill(dbt, e);
+    dbt->jump = x86_here(e);
+    thunks_emit_jump(dbt, e);
+    build_return(dbt, e);
+    build_resume(dbt, e);
+    dbt->csr = x86_here(e);
+    build_system(dbt, e, (const void *)(uintptr_t)csr_insn, true);
+    dbt->round = x86_here(e);
+    build_system(dbt, e, (const void *)(uintptr_t)round_insn, true);
+    dbt->system = x86_here(e);
+    build_system(dbt, e, (const void *)(uintptr_t)system_insn, false);
+    build_flip_status(dbt, e);
+    dbt->exec = x86_here(e);
+    store_pinned(e, 0);
+    x86_mov(e, 64, X86_RSI, X86_RAX);
+    build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
+    build_memory(dbt, e);
+    check_build(dbt, e);
+    return !e->overflow || error_set(error, "the translator's fixed code does not fit");
+}

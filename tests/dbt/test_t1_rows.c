@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the rows of dbt/x86/t1/t1.def claim of their code, against the code: each row is translated with
+ * registers of every sort (pinned, in memory, x0, equal ones), and the host code is taken apart with
+ * capstone.
+ *
+ * Behind the row's instruction stands one that reads its destination, rd. If that one takes rd from
+ * rax, the translator believes that rax has it; then, on each way through the code, nothing may write rax
+ * behind the store of rd.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/block.h"
+#include "dbt/x86/t1/t1.h"
+#include "tests/dbt/guest.h"
+#include "tests/dbt/host_code.h"
+
+#define CODE_MAX 8192
+
+/* Host code that the listener was told of. */
+struct piece {
+    const uint8_t *run;
+    uint8_t bytes[CODE_MAX];
+    size_t size;
+};
+
+static struct guest guest;
+static struct piece hot, cold;
+static uint32_t starts[3 + 1];
+static bool told;
+static struct isa_operands decoded; /* of the row */
+
+static void keep(struct piece *piece, const uint8_t *run, size_t size)
+{
+    ck_assert_uint_le(size, CODE_MAX);
+    piece->run = run;
+    piece->size = size;
+    if (size)
+        memcpy(piece->bytes, run, size);
+}
+
+static void listen(void *opaque, const struct dbt_code *code)
+{
+    (void)opaque;
+    keep(&hot, code->host, code->host_size);
+    keep(&cold, code->cold, code->cold_size);
+    memcpy(starts, code->starts, (code->count + 1) * sizeof(starts[0]));
+    told = true;
+}
+
+/* ---- Host code ----------------------------------------------------------------------------------------- */
+
+/* What a row's code does. */
+struct seen {
+    unsigned rd;
+    bool writes_rdx, reads_home, other_store, calls;
+    bool rax_is_rd; /* on the way so far */
+    bool rax_lost;  /* a way goes on behind the row, and rax is not rd */
+};
+
+static bool is_home(struct host_mem mem, unsigned guest_register)
+{
+    return mem.base == HOST_HART && mem.disp == 8 * (int)guest_register - HART_BIAS;
+}
+
+static void look(const struct host_insn *insn, struct seen *seen)
+{
+    bool home = is_home(insn->mem, seen->rd);
+    seen->writes_rdx |= insn->written >> X86_RDX & 1;
+    seen->calls |= insn->call;
+    seen->reads_home |= home && insn->loads;
+    seen->other_store |= insn->stores && !home;
+    if (insn->written >> X86_RAX & 1 || insn->call)
+        seen->rax_is_rd = false;
+    if (insn->stores && home)
+        seen->rax_is_rd = insn->stored == X86_RAX;
+}
+
+/* Looks at [from, to) of the piece. */
+static void look_at(const struct piece *piece, size_t from, size_t to, struct seen *seen)
+{
+    const uint64_t first = (uint64_t)(uintptr_t)hot.run, behind = first + starts[1];
+    struct host_insn insn;
+    for (size_t at = from; at < to; at += insn.size) {
+        ck_assert(
+            host_code_decode(piece->bytes + at, to - at, (uint64_t)(uintptr_t)(piece->run + at), &insn));
+        look(&insn, seen);
+        if (!insn.jump)
+            continue;
+        /* Out of cold code, back to the row's end; another piece begins. */
+        seen->rax_lost |= insn.target > first && insn.target <= behind && !seen->rax_is_rd;
+        seen->rax_is_rd = false;
+    }
+}
+
+/* ---- Guest code ---------------------------------------------------------------------------------------- */
+
+struct registers {
+    uint8_t rd, rs1, rs2, rs3;
+};
+
+static uint32_t encode(enum isa_insn insn, const struct registers *r)
+{
+    unsigned flags = isa_entry(insn)->flags;
+    struct isa_operands o = { .rd = r->rd, .rs1 = r->rs1, .rs2 = r->rs2, .rs3 = r->rs3 };
+    o.rm = flags & ISA_RM ? 7 : 0;
+    o.imm = flags & ISA_CSR ? 0x340 | 1 << 16 : insn == ISA_INSN_aes64ks1i ? 1 : 8;
+    return isa_encode(insn, &o);
+}
+
+/* Translates the row's instruction and a reader of rd. False: with these operands it is none. */
+static bool translate(enum isa_insn insn, const struct registers *r)
+{
+    struct hart *hart = guest.harts[0];
+    uint32_t bits = encode(insn, r);
+    isa_decode(&hart->isa, bits, &decoded, NULL);
+    if (decoded.insn != insn)
+        return false;
+    guest.at = (guest.at + 63) & ~(uint64_t)63;
+    hart->pc = guest.at;
+    const uint32_t code[] = { bits, guest_encode(ISA_INSN_slti, T3, r->rd, 0, 1),
+                              guest_encode(ISA_INSN_jal, 0, 0, 0, 8) };
+    memcpy(guest.ram + (guest.at - RAM_BASE), code, sizeof(code));
+    guest.at += sizeof(code);
+    struct block *block = block_find(hart);
+    ck_assert_ptr_nonnull(block);
+    bool full;
+    told = false;
+    pthread_mutex_lock(&guest.dbt->lock);
+    const struct t1_block *translated = t1_translate(guest.dbt, hart, block, &full);
+    pthread_mutex_unlock(&guest.dbt->lock);
+    ck_assert_msg(translated && told, "%s was not translated", isa_entry(insn)->name);
+    return true;
+}
+
+/* ---- The claims ---------------------------------------------------------------------------------------- */
+
+/* Each block begins with a subtraction from the budget. */
+#define BUDGET_SIZE 4
+
+static unsigned kept; /* how often rax was taken for rd */
+
+/* False: with these operands it is another instruction. */
+static bool check_row(enum isa_insn insn, const struct registers *r)
+{
+    unsigned claims = t1_rows[insn].claims;
+    const char *name = isa_entry(insn)->name;
+    if (!translate(insn, r))
+        return false;
+    struct seen own = { .rd = r->rd }, reader = { .rd = r->rd }, out_of_line = { .rd = r->rd };
+    look_at(&hot, 0, starts[1], &own);
+    look_at(&cold, 0, cold.size, &out_of_line);
+    if (claims & T1_SPARES_RDX)
+        ck_assert_msg(!own.writes_rdx, "%s writes rdx", name);
+    if (claims & T1_PURE)
+        ck_assert_msg(decoded.rd == r->rd && !own.other_store && (r->rd || starts[1] == BUDGET_SIZE),
+                      "%s does not only write rd", name);
+    if (!(claims & (T1_MAY_TRAP | T1_ENDS)))
+        ck_assert_msg(!own.calls && !out_of_line.calls, "%s calls", name);
+    if (claims & T1_ENDS)
+        return true;
+    look_at(&hot, starts[1], starts[2], &reader);
+    if (!r->rd || dbt_pinned(r->rd) != X86_NONE || reader.reads_home)
+        return true;
+    kept++;
+    ck_assert_msg(claims & T1_KEEPS_RAX, "rax is taken for the result of %s, whose row does not say so",
+                  name);
+    ck_assert_msg(own.rax_is_rd, "%s does not end with its result in rax", name);
+    ck_assert_msg(!out_of_line.rax_lost, "%s comes back from cold code without its result in rax", name);
+    return true;
+}
+
+START_TEST(test_row)
+{
+    static const struct registers choices[] = {
+        { T0, T1, T2, 7 }, { A0, A1, A2, 3 }, { T0, A1, T1, 6 }, { T0, T0, T0, 5 }, { A0, A0, A0, 10 },
+        { T0, T0, A0, 5 }, { T0, 0, T1, 0 },  { T0, T1, 0, 0 },  { 0, T1, A0, 0 },  { A0, T0, A0, 1 },
+    };
+    enum isa_insn insn = (enum isa_insn)_i;
+    if (!t1_rows[insn].lower)
+        return;
+    bool checked = false;
+    for (unsigned i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+        checked |= check_row(insn, &choices[i]);
+    ck_assert_msg(checked, "%s was not encoded", isa_entry(insn)->name);
+}
+END_TEST
+
+/* All that keeps rax does so somewhere: the test sees it. */
+START_TEST(test_kept)
+{
+    static const struct registers r = { T0, A1, A2, 0 };
+    static const enum isa_insn some[] = { ISA_INSN_sub, ISA_INSN_mul, ISA_INSN_ld, ISA_INSN_packh };
+    for (unsigned i = 0; i < 4; i++) {
+        kept = 0;
+        check_row(some[i], &r);
+        ck_assert_msg(kept == 1, "%s", isa_entry(some[i])->name);
+    }
+}
+END_TEST
+
+static void setup(void)
+{
+    guest_create(&guest, GUEST_T1, 1);
+    guest.harts[0]->isa.extensions = UINT64_MAX; /* every row decodes */
+    dbt_listen(guest.dbt, listen, NULL);
+    host_code_open();
+}
+
+static void teardown(void)
+{
+    host_code_close();
+    guest_destroy(&guest);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("t1_rows");
+    TCase *rows = tcase_create("rows");
+    isa_init();
+    tcase_add_unchecked_fixture(rows, setup, teardown);
+    tcase_add_loop_test(rows, test_row, 1, ISA_INSN_COUNT);
+    tcase_add_test(rows, test_kept);
+    suite_add_tcase(suite, rows);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
