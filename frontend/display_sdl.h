@@ -6,7 +6,7 @@
 #ifndef FRONTEND_DISPLAY_SDL_H
 #define FRONTEND_DISPLAY_SDL_H
 
-#include "devices/display.h"
+#include "devices/display/display.h"
 
 struct window;
 struct window_config {

@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-#include "devices/display.h"
+#include "devices/display/display.h"
 
 #define VNC_PASSWORD_MAX 8 /* bytes; the protocol knows no more of a longer one */
 

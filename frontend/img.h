@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "devices/blockdev_qcow2.h"
+#include "devices/block/qcow2/qcow2.h"
 
 /* Parses its own arguments (argv[0] is the command's name) and returns the exit status. */
 int img_create(int argc, char **argv);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/chardev.h"
+#include "devices/char/chardev.h"
 #include "frontend/code_listing.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"

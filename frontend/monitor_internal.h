@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "devices/chardev.h"
+#include "devices/char/chardev.h"
 #include "frontend/monitor.h"
 
 /* ---- Commands (monitor_command.c) ------------------------------------------------------------------- */

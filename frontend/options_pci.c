@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/pci_msix.h"
+#include "devices/pci/msix.h"
 #include "frontend/options.h"
 
 #define BUS_NAME    "pcie.0"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/display.h"
+#include "devices/display/display.h"
 #include "frontend/display_sdl.h"
 #include "frontend/display_vnc.h"
 #include "frontend/view_module.h"

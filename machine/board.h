@@ -15,10 +15,10 @@
 #include <stdint.h>
 
 #include "cpu/hart.h"
-#include "devices/blockdev.h"
-#include "devices/chardev.h"
+#include "devices/block/blockdev.h"
+#include "devices/char/chardev.h"
 #include "devices/device.h"
-#include "devices/ramfb.h"
+#include "devices/platform/ramfb.h"
 #include "machine/bus.h"
 #include "machine/fdt.h"
 #include "machine/inspect.h"

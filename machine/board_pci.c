@@ -4,10 +4,10 @@
  * the command line plugs into it. The 64-bit window lies above RAM, in the first 16 GiB of their own; that of
  * a 32-bit machine is smaller, so that it lies within the 34 bits of a physical address.
  */
-#include "devices/bochs_display.h"
-#include "devices/pci_host.h"
-#include "devices/plic.h"
-#include "devices/virtio_pci.h"
+#include "devices/pci/bochs_display.h"
+#include "devices/pci/host.h"
+#include "devices/platform/plic.h"
+#include "devices/virtio/transport/pci.h"
 #include "machine/board.h"
 
 #define ECAM_BASE       UINT64_C(0x30000000)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "devices/fw_cfg.h"
+#include "devices/platform/fw_cfg.h"
 #include "machine/board.h"
 
 enum {

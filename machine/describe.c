@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "devices/pci_host.h"
+#include "devices/pci/host.h"
 #include "machine/board.h"
 #include "machine/inspect.h"
 

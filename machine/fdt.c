@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "devices/sifive_test.h"
+#include "devices/platform/sifive_test.h"
 #include "machine/loader.h"
 
 #define TREE_MIN    8192

@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 #include "cpu/hart.h"
-#include "devices/chardev.h"
-#include "devices/pci.h"
-#include "devices/plic.h"
+#include "devices/char/chardev.h"
+#include "devices/pci/pci.h"
+#include "devices/platform/plic.h"
 #include "machine/bus.h"
 #include "machine/machine.h"
 

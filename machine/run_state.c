@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/virtio_blk.h"
+#include "devices/virtio/blk.h"
 #include "machine/board.h"
 #include "util/log.h"
 

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "cpu/semihost.h"
-#include "devices/chardev.h"
+#include "devices/char/chardev.h"
 #include "machine/machine.h"
 #include "machine/semihosting.h"
 
