@@ -12,7 +12,7 @@
 
 #include "cpu/hart_view.h"
 #include "machine/inspect.h"
-#include "machine/symbols.h"
+#include "machine/symbols/symbols.h"
 
 #define ITEMS_MAX 65536u
 

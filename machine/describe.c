@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "devices/pci/host.h"
-#include "machine/board.h"
 #include "machine/inspect.h"
+#include "machine/internal.h"
 
 /* ---- PCI ---------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "machine/board.h"
+#include "machine/internal.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"

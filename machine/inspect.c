@@ -4,8 +4,8 @@
  */
 #include "machine/inspect.h"
 
-#include "machine/board.h"
-#include "machine/gdb.h"
+#include "machine/gdb/gdb.h"
+#include "machine/internal.h"
 
 unsigned machine_hart_count(const struct machine *machine)
 {

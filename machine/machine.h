@@ -23,8 +23,8 @@
 #include "devices/virtio/console.h"
 #include "devices/virtio/snd/snd.h"
 #include "devices/virtio/transport/pci.h"
-#include "machine/profile.h"
-#include "machine/semihosting.h"
+#include "machine/profile/profile.h"
+#include "machine/semihosting/semihosting.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX    64

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/blk.h"
-#include "machine/board.h"
+#include "machine/internal.h"
 #include "util/log.h"
 
 void run_state_init(struct machine *machine)

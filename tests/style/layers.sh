@@ -24,6 +24,13 @@ devices/virtio/9p        devices devices/virtio
 devices/virtio/gpu       devices devices/virtio devices/display
 devices/virtio/snd       devices devices/virtio devices/audio
 devices/virtio/transport devices devices/virtio devices/pci devices/display
+machine                  machine/boards machine/boot machine/gdb machine/profile machine/semihosting
+machine/boards           machine machine/boot
+machine/boot             machine
+machine/gdb              machine !devices
+machine/profile          machine machine/symbols !devices
+machine/semihosting      machine
+machine/symbols          machine machine/boot !devices
 "
 
 # check_includes ROOT: prints the offending includes of the sources under ROOT.
@@ -84,7 +91,7 @@ check_includes() {
 plant=$(mktemp -d)
 trap 'rm -rf "$plant"' EXIT
 mkdir -p "$plant/util" "$plant/cpu" "$plant/dbt" "$plant/devices/block" "$plant/devices/virtio/transport" \
-    "$plant/devices/attic" "$plant/machine" "$plant/frontend"
+    "$plant/devices/attic" "$plant/machine/boot" "$plant/machine/boards" "$plant/machine/gdb" "$plant/frontend"
 echo '#include "cpu/hart.h"' >"$plant/util/up.c"
 echo '#  include "machine/bus.h"' >"$plant/devices/up.h"
 echo '#include "cpu/isa.h"' >"$plant/devices/hart.c"
@@ -94,12 +101,16 @@ echo '#include "../cpu/isa.h"' >"$plant/machine/dots.c"
 echo '#include "devices/virtio/blk.h"' >"$plant/devices/block/user.c"
 echo '#include "devices/block/blockdev.h"' >"$plant/devices/top.c"
 echo '#include "devices/virtio/transport/pci.h"' >"$plant/devices/virtio/rng.c"
+echo '#include "machine/boards/board.h"' >"$plant/machine/gdb/board.c"
+echo '#include "devices/platform/uart16550.h"' >"$plant/machine/gdb/device.c"
+echo '#include "machine/gdb/gdb.h"' >"$plant/machine/boot/gdb.c"
+printf '#include "machine/boot/fdt.h"\n#include "devices/platform/plic.h"\n' >"$plant/machine/boards/fine.c"
 echo '/* no row */' >"$plant/devices/attic/device.c"
 printf '#include "devices/virtio/virtio.h"\n#include "devices/pci/pci.h"\n#include "devices/device.h"\n' \
     >"$plant/devices/virtio/transport/fine.c"
 printf '#include <stdio.h>\n#include "machine/bus.h"\n#include "cpu/isa.h"\n#include <SDL.h>\n' >"$plant/frontend/fine.c"
 found=$(check_includes "$plant" | wc -l)
-[ "$found" -eq 10 ] || { echo "layers.sh itself is broken: it saw $found of 10 planted includes" >&2; exit 1; }
+[ "$found" -eq 13 ] || { echo "layers.sh itself is broken: it saw $found of 13 planted includes" >&2; exit 1; }
 
 bad=$(check_includes "$top")
 if [ -n "$bad" ]; then
