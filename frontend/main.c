@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/chardev.h"
+#include "devices/char/chardev.h"
 #include "frontend/code_listing.h"
-#include "frontend/monitor.h"
-#include "frontend/options.h"
+#include "frontend/display/screen.h"
+#include "frontend/display/sound.h"
+#include "frontend/monitor/monitor.h"
+#include "frontend/options/options.h"
 #include "frontend/sandbox.h"
-#include "frontend/screen.h"
 #include "frontend/signals.h"
-#include "frontend/sound.h"
 #include "machine/machine.h"
 #include "util/log.h"
 

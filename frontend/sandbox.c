@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontend/screen.h"
+#include "frontend/display/screen.h"
 #include "util/confine.h"
 #include "util/log.h"
 #include "util/thread.h"

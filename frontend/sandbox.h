@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "frontend/options.h"
+#include "frontend/options/options.h"
 
 /* At the start of main(): threads wait for the lock from now on. */
 void sandbox_begin(const struct options *options);

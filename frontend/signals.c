@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "devices/chardev.h"
+#include "devices/char/chardev.h"
 #include "machine/machine.h"
 #include "util/log.h"
 #include "util/thread_signals.h"

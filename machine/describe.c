@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 
-#include "devices/pci_host.h"
-#include "machine/board.h"
+#include "devices/pci/host.h"
 #include "machine/inspect.h"
+#include "machine/internal.h"
 
 /* ---- PCI ---------------------------------------------------------------------------------------------- */
 

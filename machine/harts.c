@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cpu/code_watch.h"
-#include "machine/board.h"
+#include "machine/internal.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"

@@ -7,8 +7,8 @@
 #include <inttypes.h>
 
 #include "cpu/code_watch.h"
-#include "machine/board.h"
-#include "machine/gdb.h"
+#include "machine/gdb/gdb.h"
+#include "machine/internal.h"
 
 unsigned machine_hart_count(const struct machine *machine)
 {

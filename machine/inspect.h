@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 #include "cpu/hart.h"
-#include "devices/chardev.h"
-#include "devices/pci.h"
-#include "devices/plic.h"
+#include "devices/char/chardev.h"
+#include "devices/pci/pci.h"
+#include "devices/platform/plic.h"
 #include "machine/bus.h"
 #include "machine/machine.h"
 
@@ -26,7 +26,7 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
 /* gdb has stopped the guest, so only gdb can let it go on. Any time. */
 bool machine_held_by_gdb(struct machine *machine);
 
-/* Opens the gdb server at `where` (machine/gdb.h), or moves it there; NULL: closes it. False, with *error
+/* Opens the gdb server at `where` (machine/gdb/gdb.h), or moves it there; NULL: closes it. False, with *error
  * filled. Any time, but not between machine_hold() and machine_release(). */
 bool machine_serve_gdb(struct machine *machine, const char *where, struct error *error);
 

@@ -14,8 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "machine/board.h"
-#include "machine/gdb.h"
+#include "machine/internal.h"
+#include "machine/gdb/gdb.h"
 
 void machine_post(struct machine *machine, enum machine_event event, unsigned status)
 {

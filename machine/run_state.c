@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/virtio_blk.h"
-#include "machine/board.h"
+#include "devices/virtio/blk.h"
+#include "machine/internal.h"
 #include "util/log.h"
 
 void run_state_init(struct machine *machine)

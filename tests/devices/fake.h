@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "devices/chardev.h"
+#include "devices/char/chardev.h"
 #include "devices/device.h"
 #include "util/state.h"
 

@@ -2,7 +2,7 @@
  *
  * CLINT registers, timer interrupts against the real clock, and the rounding between ns and ticks.
  */
-#include "devices/aclint.h"
+#include "devices/platform/aclint.h"
 #include "tests/devices/fake.h"
 
 #define HZ 10000000u

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "devices/audiodev.h"
+#include "devices/audio/audiodev.h"
 
 /* ---- Samples -------------------------------------------------------------------------------------- */
 

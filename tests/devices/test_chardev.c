@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "devices/uart16550.h"
+#include "devices/platform/uart16550.h"
 #include "tests/devices/fake.h"
 
 #define LOAD (1u << 20)

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/net_fragments.h"
-#include "devices/net_guard.h"
-#include "devices/net_offload.h"
+#include "devices/net/fragments.h"
+#include "devices/net/guard.h"
+#include "devices/net/offload.h"
 
 static const struct net_guard_config config = {
     .host6 = { 0xfe, 0xc0, [15] = 2 },

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/net_segments.h"
+#include "devices/net/segments.h"
 
 #define MOST (NET_SEGMENTS_BYTES / NET_SEGMENTS_LEAST)
 

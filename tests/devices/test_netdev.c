@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "devices/net_offload.h"
-#include "devices/netdev_slirp.h"
+#include "devices/net/offload.h"
+#include "devices/net/slirp.h"
 
 /* The card: one frame to send at a time, and the last frames that came. */
 struct card {

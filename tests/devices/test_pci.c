@@ -4,8 +4,8 @@
  * of BARs, the command register's gates, capabilities, INTx and MSI-X, the FDT node, saved state, and a guest
  * that writes anything anywhere.
  */
-#include "devices/pci_host.h"
-#include "devices/pci_msix.h"
+#include "devices/pci/host.h"
+#include "devices/pci/msix.h"
 #include "tests/devices/fake.h"
 
 #define ECAM_BASE  0x30000000ull

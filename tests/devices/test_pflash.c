@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "devices/pflash_cfi.h"
+#include "devices/platform/pflash_cfi.h"
 #include "tests/devices/fake.h"
 #include "util/log.h"
 

@@ -2,7 +2,7 @@
  *
  * The PLIC at register level: gateways, claim and complete, priorities, limits, state, FDT.
  */
-#include "devices/plic.h"
+#include "devices/platform/plic.h"
 #include "tests/devices/fake.h"
 
 #define CLAIM(context) (0x200004u + 0x1000u * (context))

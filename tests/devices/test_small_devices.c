@@ -4,9 +4,9 @@
  */
 #include <unistd.h>
 
-#include "devices/fw_cfg.h"
-#include "devices/rtc_goldfish.h"
-#include "devices/sifive_test.h"
+#include "devices/platform/fw_cfg.h"
+#include "devices/platform/rtc_goldfish.h"
+#include "devices/platform/sifive_test.h"
 #include "tests/devices/fake.h"
 
 static unsigned power_count, power_code;

@@ -2,7 +2,7 @@
  *
  * The 16550A at register level.
  */
-#include "devices/uart16550.h"
+#include "devices/platform/uart16550.h"
 #include "tests/devices/fake.h"
 
 static struct fake_irq irq;

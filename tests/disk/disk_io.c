@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/blockdev.h"
+#include "devices/block/blockdev.h"
 
 #define THREADS    4u
 #define LENGTH_MAX (3u << 20)

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "devices/blockdev_qcow2.h"
+#include "devices/block/qcow2/qcow2.h"
 
 #define CLUSTER 4096u
 #define SIZE    (1u << 20)

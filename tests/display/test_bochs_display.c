@@ -9,10 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "devices/bochs_display.h"
-#include "devices/edid.h"
-#include "devices/virtio_gpu.h"
-#include "devices/virtio_pci.h"
+#include "devices/display/edid.h"
+#include "devices/pci/bochs_display.h"
+#include "devices/virtio/gpu/gpu.h"
+#include "devices/virtio/transport/pci.h"
 
 #define VBE(index) (0x500u + 2 * (index))
 #define MEMORY     0x1000000u

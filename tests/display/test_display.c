@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/display.h"
-#include "devices/edid.h"
+#include "devices/display/display.h"
+#include "devices/display/edid.h"
 
 static struct display *display;
 static unsigned wakes;

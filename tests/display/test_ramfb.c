@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/fw_cfg.h"
-#include "devices/ramfb.h"
+#include "devices/platform/fw_cfg.h"
+#include "devices/platform/ramfb.h"
 
 #define RAM_SIZE   0x100000u
 #define BLOCK_AT   0x1000u

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/edid.h"
-#include "devices/virtio_gpu.h"
-#include "devices/virtio_gpu_internal.h"
+#include "devices/display/edid.h"
+#include "devices/virtio/gpu/gpu.h"
+#include "devices/virtio/gpu/internal.h"
 #include "tests/virtio/guest.h"
 
 #define CONTROL_AT (GUEST_RAM_BASE + 0x10000)

@@ -6,7 +6,7 @@
 #include <linux/input-event-codes.h>
 #include <string.h>
 
-#include "devices/virtio_input.h"
+#include "devices/virtio/input.h"
 #include "tests/virtio/guest.h"
 
 #define EVENTS_AT (GUEST_RAM_BASE + 0x10000)

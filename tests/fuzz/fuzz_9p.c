@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "devices/virtio_9p_server.h"
+#include "devices/virtio/9p/server.h"
 
 #define SECRET      "the-secret-outside"
 #define MESSAGES    64u

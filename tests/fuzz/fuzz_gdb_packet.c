@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/gdb_packet.h"
+#include "machine/gdb/packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "devices/blockdev_qcow2.h"
+#include "devices/block/qcow2/qcow2.h"
 #include "util/log.h"
 
 #define DISK_BYTES (256u << 10)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * libFuzzer target: a guest's frames through net_guard.h into the real libslirp. An input is a list of frames
- * of a few kinds (ARP, DHCP, TFTP, TCP, UDP, pings, neighbour discovery, DHCPv6), each with bytes of its own
- * exchanged, cut or grown, its checksums right or not, whole or in fragments of any order, while time passes.
- * TCP goes to a server that is this program, and continues by what libslirp has sent. Without the guard (the
- * environment's FUZZ_UNGUARDED) libslirp's faults show.
+ * libFuzzer target: a guest's frames through devices/net/guard.h into the real libslirp. An input is a list
+ * of frames of a few kinds (ARP, DHCP, TFTP, TCP, UDP, pings, neighbour discovery, DHCPv6), each with bytes
+ * of its own exchanged, cut or grown, its checksums right or not, whole or in fragments of any order, while
+ * time passes. TCP goes to a server that is this program, and continues by what libslirp has sent. Without
+ * the guard (the environment's FUZZ_UNGUARDED) libslirp's faults show.
  *
  * libslirp opens sockets to wherever frames say, so this runs in a network namespace of its own, which leads
  * nowhere.
@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/net_guard.h"
-#include "devices/net_offload.h"
+#include "devices/net/guard.h"
+#include "devices/net/offload.h"
 
 #define ROOM  70000u
 #define KINDS 12u

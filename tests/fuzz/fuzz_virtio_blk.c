@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/virtio_blk.h"
+#include "devices/virtio/blk.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)

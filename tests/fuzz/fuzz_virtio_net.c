@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/virtio_net.h"
+#include "devices/virtio/net.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT    (GUEST_RAM_BASE + 0x10000)

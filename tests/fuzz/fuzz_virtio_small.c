@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/virtio_console.h"
-#include "devices/virtio_input.h"
-#include "devices/virtio_rng.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/input.h"
+#include "devices/virtio/rng.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT(n) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (n))

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/virtio_snd.h"
-#include "devices/virtio_snd_internal.h"
+#include "devices/virtio/snd/internal.h"
+#include "devices/virtio/snd/snd.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT(n) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (n))

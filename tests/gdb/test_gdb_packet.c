@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/gdb_packet.h"
+#include "machine/gdb/packet.h"
 
 static struct gdb_parser parser;
 

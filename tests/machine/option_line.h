@@ -9,7 +9,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "frontend/options.h"
+#include "frontend/options/options.h"
 
 extern struct options options;
 extern struct error error;

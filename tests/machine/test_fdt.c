@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "cpu/isa.h"
-#include "machine/boot_rom.h"
-#include "machine/board.h"
+#include "machine/boot/rom.h"
+#include "machine/internal.h"
 
 static struct error error;
 static struct machine *machine;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "machine/loader.h"
+#include "machine/boot/loader.h"
 
 #define RAM       UINT64_C(0x80000000)
 #define RAM_SIZE  (UINT64_C(16) << 20)

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "machine/board.h"
-#include "machine/symbols.h"
+#include "machine/internal.h"
+#include "machine/symbols/symbols.h"
 
 #define COUNT 700u
 #define BASE  UINT64_C(0xffffffff80000000)

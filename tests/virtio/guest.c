@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "devices/virtio_worker.h"
+#include "devices/virtio/worker.h"
 
 #define GUARD 0x10000u
 

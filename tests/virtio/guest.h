@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "devices/virtio_mmio.h"
+#include "devices/virtio/transport/mmio.h"
 
 #define GUEST_RAM_BASE 0x80000000ull
 #define GUEST_RAM_SIZE 0x100000ull

@@ -7,8 +7,8 @@
 #ifndef TESTS_VIRTIO_PCI_GUEST_H
 #define TESTS_VIRTIO_PCI_GUEST_H
 
-#include "devices/pci_host.h"
-#include "devices/virtio_pci.h"
+#include "devices/pci/host.h"
+#include "devices/virtio/transport/pci.h"
 #include "tests/virtio/guest.h"
 
 #define PCI_GUEST_IO(slot)     (0x1000u + 0x100u * (slot))

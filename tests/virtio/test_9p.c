@@ -17,7 +17,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "devices/virtio_9p.h"
+#include "devices/virtio/9p/9p.h"
 #include "tests/virtio/guest.h"
 
 enum {

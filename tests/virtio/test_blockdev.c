@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "devices/blockdev.h"
+#include "devices/block/blockdev.h"
 
 static char folder[] = "/tmp/rvive-blockdev-XXXXXX";
 static char path[64];

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/virtio_blk.h"
+#include "devices/virtio/blk.h"
 #include "tests/virtio/guest.h"
 
 #define SECTORS   256u

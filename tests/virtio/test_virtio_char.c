@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/virtio_console.h"
-#include "devices/virtio_rng.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/rng.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT (GUEST_RAM_BASE + 0x10000)

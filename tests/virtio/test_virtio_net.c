@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/net_offload.h"
-#include "devices/virtio_net.h"
+#include "devices/net/offload.h"
+#include "devices/virtio/net.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)

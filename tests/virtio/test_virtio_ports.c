@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/virtio_console.h"
+#include "devices/virtio/console.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT(queue) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (queue))

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "devices/virtio_snd.h"
-#include "devices/virtio_snd_internal.h"
+#include "devices/virtio/snd/internal.h"
+#include "devices/virtio/snd/snd.h"
 #include "tests/virtio/guest.h"
 
 #define CTRL_AT    (GUEST_RAM_BASE + 0x10000)

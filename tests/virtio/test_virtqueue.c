@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "devices/virtio_blk.h"
+#include "devices/virtio/blk.h"
 #include "tests/virtio/guest.h"
 
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)

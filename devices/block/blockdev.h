@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Block devices: the host side of a disk. A backend is an array of bytes, a whole number of 512-byte sectors;
+ * blockdev_open() makes one from an image file (raw or qcow2, with what it is an overlay of) or a host block
+ * device, and stacks a snapshot on it if asked.
+ *
+ * All functions are callable from any thread, several at a time, and may wait for the host's disk. They
+ * return 0 or a negative errno; a transfer is whole or failed. Callers check ranges against `size` first.
+ */
+#ifndef DEVICES_BLOCK_BLOCKDEV_H
+#define DEVICES_BLOCK_BLOCKDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "util/error.h"
+
+#define BLOCKDEV_SECTOR  512u /* bytes */
+#define BLOCKDEV_IOV_MAX 1024u
+
+/* What a range of a disk holds, as far as its backend knows without reading it. */
+enum blockdev_status {
+    BLOCKDEV_STATUS_DATA,    /* bytes of this image */
+    BLOCKDEV_STATUS_ZERO,    /* it reads as zeros, whatever is below it */
+    BLOCKDEV_STATUS_BACKING, /* the image below is read, beyond its end zeros */
+};
+
+struct blockdev;
+struct blockdev_ops {
+    const char *name;
+    /* `iov` has at most BLOCKDEV_IOV_MAX entries, `bytes` in all, and may be changed. */
+    int (*preadv)(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
+                  uint64_t offset);
+    int (*pwritev)(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
+                   uint64_t offset);
+    /* All that was written is on stable storage. */
+    int (*flush)(struct blockdev *blockdev);
+    /* The bytes are not needed any more: they may read as anything. */
+    int (*discard)(struct blockdev *blockdev, uint64_t offset, uint64_t length);
+    /* `unmap`: the space may be given back. */
+    int (*write_zeroes)(struct blockdev *blockdev, uint64_t offset, uint64_t length, bool unmap);
+    void (*destroy)(struct blockdev *blockdev);
+    /* How many of `length` bytes from `offset` on (at least one) are like the first, and like what. NULL: all
+     * are data. */
+    int (*status)(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
+                  enum blockdev_status *status);
+};
+
+enum blockdev_detect {
+    BLOCKDEV_DETECT_OFF,
+    BLOCKDEV_DETECT_ON,    /* writes of zeros become write_zeroes */
+    BLOCKDEV_DETECT_UNMAP, /* with `unmap`, where discards are not ignored */
+};
+
+/* What the device does for the guest when the host fails (werror=, rerror=). */
+enum blockdev_on_error {
+    BLOCKDEV_ON_ERROR_DEFAULT, /* ENOSPC for what writes, REPORT for reads */
+    BLOCKDEV_ON_ERROR_REPORT,  /* the guest gets an error */
+    BLOCKDEV_ON_ERROR_IGNORE,  /* the guest is told that all is well */
+    BLOCKDEV_ON_ERROR_STOP,    /* the machine stops; the request is made again when it goes on */
+    BLOCKDEV_ON_ERROR_ENOSPC,  /* STOP where the host has no room, else REPORT */
+};
+
+struct blockdev {
+    const struct blockdev_ops *ops;
+    uint64_t size; /* bytes, a multiple of BLOCKDEV_SECTOR; fixed */
+    bool read_only;
+    bool ignore_discard; /* discards do nothing, and write_zeroes keeps the space */
+    enum blockdev_detect detect_zeroes;
+};
+
+enum blockdev_cache {
+    BLOCKDEV_CACHE_WRITEBACK,    /* writes are safe after a flush */
+    BLOCKDEV_CACHE_WRITETHROUGH, /* every write is safe when it is done */
+    BLOCKDEV_CACHE_UNSAFE,       /* flushes are left out: for throw-away disks */
+    BLOCKDEV_CACHE_NONE,         /* as writeback, around the host's page cache */
+    BLOCKDEV_CACHE_DIRECTSYNC,   /* as writethrough, around the host's page cache */
+};
+
+#define BLOCKDEV_BACKING_MAX 16
+
+/* Which files an image may name as its backing file. Images are made by others, too, and what one names is
+ * opened with the user's rights, and read by the guest. */
+struct blockdev_backing_rule {
+    bool limited; /* to the image's own folder and what is below it, and to `allowed`; else: any */
+    const char *allowed[BLOCKDEV_BACKING_MAX]; /* files, or folders with all that is below them */
+    unsigned count;
+};
+
+/* All strings are borrowed for the call. */
+struct blockdev_config {
+    const char *path;
+    const char *format; /* "raw", "qcow2"; NULL: found out by looking into the file */
+    bool read_only;
+    bool snapshot; /* writes go to a temporary file that disappears with the blockdev */
+    enum blockdev_cache cache;
+    bool ignore_discard; /* discard=ignore */
+    enum blockdev_detect detect_zeroes;
+    enum blockdev_on_error werror, rerror; /* for the device that uses it */
+    bool no_backing;                       /* the image alone: what it does not hold reads as zeros */
+    bool no_repair;     /* an image that was not closed properly is opened as it is (rvive-img) */
+    bool for_check;     /* also an image that is marked as damaged */
+    bool shared_writer; /* opened although somebody else may be writing (rvive-img -U) */
+    struct blockdev_backing_rule rule;     /* for what the image, and those below it, name */
+    const struct blockdev_config *backing; /* instead of what the image names; NULL: what it names */
+    unsigned depth;                        /* of the chain of overlays above this one */
+};
+
+/* Opens and locks the image: one writer, or any number of readers (a snapshot reads its base). NULL and
+ * *error where that fails. The caller destroys it, after the device that uses it. */
+struct blockdev *blockdev_open(const struct blockdev_config *config, struct error *error);
+void blockdev_destroy(struct blockdev *blockdev);
+/* The format by the first bytes of a file; "raw" for all that is not known. `head` has `length` bytes. */
+const char *blockdev_probe(const uint8_t *head, size_t length);
+
+int blockdev_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
+                    uint64_t offset);
+int blockdev_pwritev(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
+                     uint64_t offset);
+int blockdev_flush(struct blockdev *blockdev);
+int blockdev_discard(struct blockdev *blockdev, uint64_t offset, uint64_t length);
+int blockdev_write_zeroes(struct blockdev *blockdev, uint64_t offset, uint64_t length, bool unmap);
+int blockdev_status(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
+                    enum blockdev_status *status);
+/* One buffer. */
+int blockdev_pread(struct blockdev *blockdev, void *bytes, uint64_t length, uint64_t offset);
+int blockdev_pwrite(struct blockdev *blockdev, const void *bytes, uint64_t length, uint64_t offset);
+
+/* The backends, for blockdev_open(). A backend takes `file` over; on failure the caller keeps it. */
+struct blockfile;
+struct blockdev *blockdev_raw_create(struct blockfile *file, const struct blockdev_config *config,
+                                     bool probed, struct error *error);
+struct blockdev *blockdev_qcow2_create(struct blockfile *file, const struct blockdev_config *config,
+                                       struct error *error);
+/* Takes `base` over; on failure the caller keeps it. */
+struct blockdev *blockdev_snapshot_create(struct blockdev *base, struct error *error);
+
+/* Helpers of backends. Whole transfers on a file descriptor, through signals and short counts. */
+int blockdev_fd_preadv(int fd, struct iovec *iov, unsigned count, uint64_t bytes, uint64_t offset);
+int blockdev_fd_pwritev(int fd, struct iovec *iov, unsigned count, uint64_t bytes, uint64_t offset);
+/* Moves the first `bytes` bytes of *iov to `part`, and *iov beyond them. Returns the count of `part`. */
+unsigned blockdev_iov_split(struct iovec **iov, uint64_t bytes, struct iovec *part);
+void blockdev_iov_zero(const struct iovec *iov, unsigned count);
+/* Copies between a buffer and `bytes` bytes of a list. */
+void blockdev_iov_gather(void *bytes, const struct iovec *iov, unsigned count);
+void blockdev_iov_scatter(const struct iovec *iov, unsigned count, const void *bytes);
+/* Are all bytes zero? */
+bool blockdev_is_zero(const void *bytes, size_t length);
+
+#endif

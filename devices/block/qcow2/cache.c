@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tables of a qcow2 image in memory, and the order in which their changes go to the file: see
+ * qcow2.h. L2 tables and refcount blocks share one cache, a hash table with a list by last use.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/block/qcow2/qcow2.h"
+
+static struct qcow2_table **bucket_of(struct blockdev_qcow2 *q, uint64_t offset)
+{
+    return &q->buckets[(offset >> q->cluster_bits) * 0x9e3779b97f4a7c15ull >> 54];
+}
+
+static struct qcow2_table *find(struct blockdev_qcow2 *q, uint64_t offset)
+{
+    struct qcow2_table *table = *bucket_of(q, offset);
+    while (table && table->offset != offset)
+        table = table->next;
+    return table;
+}
+
+static void list_remove(struct blockdev_qcow2 *q, struct qcow2_table *table)
+{
+    *(table->newer ? &table->newer->older : &q->newest) = table->older;
+    *(table->older ? &table->older->newer : &q->oldest) = table->newer;
+}
+
+static void list_add(struct blockdev_qcow2 *q, struct qcow2_table *table)
+{
+    table->newer = NULL;
+    table->older = q->newest;
+    *(q->newest ? &q->newest->newer : &q->oldest) = table;
+    q->newest = table;
+}
+
+static void drop(struct blockdev_qcow2 *q, struct qcow2_table *table)
+{
+    struct qcow2_table **link = bucket_of(q, table->offset);
+    while (*link != table)
+        link = &(*link)->next;
+    *link = table->next;
+    list_remove(q, table);
+    q->table_count--;
+    free(table);
+}
+
+/* Room for one more. Only tables that were not used lately go, so that a caller's pointers stay good. */
+static int make_room(struct blockdev_qcow2 *q)
+{
+    if (q->table_count < q->table_limit || q->writing)
+        return 0;
+    if (q->oldest->dirty) {
+        int rc = qcow2_tables_write(q);
+        if (rc)
+            return rc;
+    }
+    if (!q->oldest->dirty)
+        drop(q, q->oldest);
+    return 0;
+}
+
+int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, bool fresh,
+                    struct qcow2_table **result)
+{
+    struct qcow2_table *table = find(q, offset);
+    int rc = 0;
+    if (!offset || offset & (q->cluster_size - 1))
+        return qcow2_damaged(q, "a table at an impossible offset", offset);
+    if (table && table->refcounts != refcounts)
+        return qcow2_damaged(q, "a cluster that is a table of two kinds", offset);
+    if (!table) {
+        rc = make_room(q);
+        table = rc ? NULL : calloc(1, sizeof(*table) + q->cluster_size);
+        if (!table)
+            return rc ? rc : -ENOMEM;
+        rc = fresh ? 0 : blockfile_pread(q->file, table->entries, q->cluster_size, offset);
+        if (rc) {
+            free(table);
+            return rc;
+        }
+        table->offset = offset;
+        table->refcounts = refcounts;
+        table->next = *bucket_of(q, offset);
+        *bucket_of(q, offset) = table;
+        q->table_count++;
+    } else {
+        list_remove(q, table);
+        if (fresh)
+            memset(table->entries, 0, q->cluster_size);
+    }
+    list_add(q, table);
+    *result = table;
+    return 0;
+}
+
+void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table)
+{
+    table->dirty = true;
+    q->tables_dirty = true;
+}
+
+void qcow2_table_forget(struct blockdev_qcow2 *q, uint64_t offset)
+{
+    struct qcow2_table *table = find(q, offset);
+    if (table)
+        drop(q, table);
+}
+
+bool qcow2_table_at(struct blockdev_qcow2 *q, uint64_t offset)
+{
+    return find(q, offset & -q->cluster_size) != NULL;
+}
+
+/* ---- Writing -------------------------------------------------------------------------------------- */
+
+static int step_done(struct blockdev_qcow2 *q)
+{
+    return q->strict ? blockfile_flush(q->file) : 0;
+}
+
+static int write_tables_of(struct blockdev_qcow2 *q, bool refcounts)
+{
+    bool any = false;
+    for (struct qcow2_table *table = q->newest; table; table = table->older) {
+        if (!table->dirty || table->refcounts != refcounts)
+            continue;
+        int rc = blockfile_pwrite(q->file, table->entries, q->cluster_size, table->offset);
+        if (rc)
+            return rc;
+        table->dirty = false;
+        any = true;
+    }
+    return any ? step_done(q) : 0;
+}
+
+/* A table that is kept in the host's byte order. */
+static int write_array(struct blockdev_qcow2 *q, const uint64_t *entries, uint32_t count, uint64_t offset,
+                       bool *dirty)
+{
+    uint64_t block[512];
+    if (!*dirty)
+        return 0;
+    for (uint32_t n = 0; n < count;) {
+        uint32_t part = count - n < 512 ? count - n : 512;
+        for (uint32_t i = 0; i < part; i++)
+            block[i] = htobe64(entries[n + i]);
+        int rc = blockfile_pwrite(q->file, block, part * 8, offset + n * 8ull);
+        if (rc)
+            return rc;
+        n += part;
+    }
+    *dirty = false;
+    return step_done(q);
+}
+
+int qcow2_tables_write(struct blockdev_qcow2 *q)
+{
+    if (!q->tables_dirty && !q->l1_dirty && !q->reftable_dirty && !q->freed.count)
+        return 0;
+    q->writing = true;
+    int rc = qcow2_mark_dirty(q);
+    rc = rc ? rc : write_tables_of(q, true);
+    rc = rc ? rc
+            : write_array(q, q->reftable, q->reftable_size, q->header.reftable_offset, &q->reftable_dirty);
+    rc = rc ? rc : write_tables_of(q, false);
+    rc = rc ? rc : write_array(q, q->l1, q->header.l1_size, q->header.l1_offset, &q->l1_dirty);
+    rc = rc ? rc : qcow2_frees_apply(q);
+    rc = rc ? rc : write_tables_of(q, true);
+    if (!rc)
+        q->tables_dirty = false;
+    q->writing = false;
+    qcow2_quarantine_release(q);
+    return rc;
+}
+
+void qcow2_tables_free(struct blockdev_qcow2 *q)
+{
+    while (q->newest)
+        drop(q, q->newest);
+}

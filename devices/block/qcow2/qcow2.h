@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * qcow2 images (the format's description is docs/interop/qcow2.txt of QEMU), shared by the files
+ * blockdev_qcow2*.c and used by rvive-img for what is more than a blockdev: creating, checking, resizing,
+ * compressed clusters.
+ *
+ * How it stays consistent. All tables (L1, L2, refcount table and blocks) are changed in memory only, each
+ * change together with the refcounts that go with it: a data cluster gets its refcount at the moment when its
+ * L2 entry points to it, after its data was written. qcow2_tables_write() takes the changes to the file, at a
+ * flush of the guest, or when the cache is full, in this order:
+ *
+ *      refcounts that rise; refcount table; L2 tables; L1; refcounts that fall
+ *
+ * so that whoever reads the file between two of these steps finds at worst clusters that are counted and not
+ * used. Clusters that were freed are not used again before their L2 entry has gone to the file (and no
+ * request that may still be reading them is under way). An image of version 3 has its dirty bit set, durably,
+ * before the first of these writes and cleared when it is closed: after a power failure, which may lose some
+ * of the writes and keep others, the next one to open it counts anew. The steps then follow each other within
+ * microseconds, and a process killed at random leaves no leak. Version 2 has no such bit: each step is made
+ * durable before the next.
+ *
+ * `lock` covers everything but the file's data: it is not held while data is transferred. Requests that
+ * allocate the same guest cluster wait for each other (struct qcow2_write).
+ *
+ * The image may be hostile: whatever is read from it is checked when it is used; offsets are limited to 2^56.
+ */
+#ifndef DEVICES_BLOCK_QCOW2_QCOW2_H
+#define DEVICES_BLOCK_QCOW2_QCOW2_H
+
+#include <endian.h>
+#include <pthread.h>
+
+#include "devices/block/blockfile.h"
+
+#define QCOW2_MAGIC            0x514649fbu
+#define QCOW2_COPIED           (1ull << 63) /* of L1 and L2 entries: the refcount is 1 */
+#define QCOW2_COMPRESSED       (1ull << 62)
+#define QCOW2_ZERO             1ull
+#define QCOW2_OFFSET_MASK      0x00fffffffffffe00ull
+#define QCOW2_CLUSTER_BITS_MIN 9
+#define QCOW2_CLUSTER_BITS_MAX 21
+#define QCOW2_L1_MAX           (32u << 20) /* bytes of a table, as QEMU limits them */
+#define QCOW2_REFTABLE_MAX     (8u << 20)
+#define QCOW2_SNAPSHOTS_MAX    65536u
+
+enum qcow2_incompatible {
+    QCOW2_INCOMPAT_DIRTY = 1,
+    QCOW2_INCOMPAT_CORRUPT = 2,
+    QCOW2_INCOMPAT_DATA_FILE = 4,
+    QCOW2_INCOMPAT_COMPRESSION = 8,
+    QCOW2_INCOMPAT_EXTENDED_L2 = 16,
+};
+#define QCOW2_COMPAT_LAZY_REFCOUNTS 1u
+#define QCOW2_AUTOCLEAR_BITMAPS     1u
+
+/* The header as it lies in the file, big-endian; version 2 ends before `incompatible`. */
+struct qcow2_header {
+    uint32_t magic, version;
+    uint64_t backing_offset;
+    uint32_t backing_length, cluster_bits;
+    uint64_t size;
+    uint32_t crypt_method, l1_size;
+    uint64_t l1_offset, reftable_offset;
+    uint32_t reftable_clusters, snapshot_count;
+    uint64_t snapshot_offset;
+    uint64_t incompatible, compatible, autoclear;
+    uint32_t refcount_order, header_length;
+    uint8_t compression_type, padding[7];
+} __attribute__((packed));
+#define QCOW2_HEADER_V2 72u
+
+/* One cluster of metadata in memory: an L2 table or a refcount block, as in the file. */
+struct qcow2_table {
+    uint64_t offset; /* in the file */
+    bool refcounts;  /* a refcount block */
+    bool dirty;
+    struct qcow2_table *next; /* of the hash bucket */
+    struct qcow2_table *newer, *older;
+    uint64_t entries[]; /* big-endian */
+};
+
+struct qcow2_range {
+    uint64_t offset, bytes; /* in the file, whole clusters */
+    uint64_t seq;
+};
+struct qcow2_ranges {
+    struct qcow2_range *items;
+    size_t count, capacity;
+};
+
+/* A request under way; on the stack of its thread. */
+struct qcow2_op {
+    uint64_t seq;
+    struct qcow2_op *next, *previous;
+};
+
+/* A write that allocates: its guest clusters, and where in the file they will be. */
+struct qcow2_write {
+    uint64_t guest, host, bytes;
+    struct qcow2_write *next;
+};
+
+#define QCOW2_BUCKETS 1024u
+
+struct blockdev_qcow2 {
+    struct blockdev blockdev;
+    struct blockfile *file;
+    struct blockdev *backing;   /* NULL: none */
+    char *backing_name;         /* as in the header; NULL: none */
+    char *backing_format;       /* as in the header; NULL: not said */
+    struct qcow2_header header; /* in the host's byte order */
+    unsigned cluster_bits, l2_bits, refcount_bits,
+        refblock_bits; /* l2_bits: log2 of entries, as refblock_bits */
+    uint64_t cluster_size;
+    uint64_t bitmaps_at, bitmaps_bytes; /* directory of persistent bitmaps that are good; 0: none */
+    bool was_dirty;                     /* and nobody has counted anew */
+    bool strict;                        /* steps are made durable one by one (no dirty bit) */
+    bool corrupt;                       /* something impossible was found: no more writes */
+
+    pthread_mutex_t lock;
+    pthread_cond_t written; /* a qcow2_write ended */
+    uint64_t *l1;           /* host's byte order, header.l1_size entries */
+    uint64_t *reftable;     /* the same; reftable_size entries */
+    uint32_t reftable_size;
+    bool l1_dirty, reftable_dirty, tables_dirty;
+    bool writing; /* qcow2_tables_write() is under way */
+    struct qcow2_table *buckets[QCOW2_BUCKETS], *newest, *oldest;
+    unsigned table_count, table_limit;
+    struct qcow2_ranges freed;      /* refcounts that have still to fall */
+    struct qcow2_ranges quarantine; /* have fallen; may be used when older requests have ended */
+    struct qcow2_op *first_op, *last_op;
+    uint64_t seq;
+    struct qcow2_write *writes;
+    uint64_t free_hint;     /* no cluster below it is free */
+    uint64_t file_end;      /* bytes; nothing was ever written at or beyond it */
+    uint64_t compressed_at; /* where the next compressed cluster can go on; 0: nowhere */
+
+    pthread_mutex_t inflate_lock;
+    uint64_t inflated_entry; /* L2 entry of the compressed cluster in `inflated`; 0: none */
+    uint8_t *inflated, *deflated;
+};
+
+/* ---- _header.c ------------------------------------------------------------------------------------- */
+
+/* Reads and checks header and extensions into *q (whose file is set). False and *error. */
+bool qcow2_header_read(struct blockdev_qcow2 *q, bool for_check, struct error *error);
+/* Stores the fields of the fixed header that change: all of them, in one write. */
+int qcow2_header_write(struct blockdev_qcow2 *q);
+/* Sets the dirty bit, durably, where the version has it. */
+int qcow2_mark_dirty(struct blockdev_qcow2 *q);
+
+/* ---- _cache.c: all [locked] ------------------------------------------------------------------------ */
+
+/* The table at `offset`, read if `fresh` is false and zeroed otherwise. At least 8 further calls go by before
+ * it may be dropped. */
+int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, bool fresh,
+                    struct qcow2_table **table);
+void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table);
+/* Drops the copy of a table whose cluster is free now. */
+void qcow2_table_forget(struct blockdev_qcow2 *q, uint64_t offset);
+/* Is a table that is in memory at that cluster? */
+bool qcow2_table_at(struct blockdev_qcow2 *q, uint64_t offset);
+/* Takes all changes to the file, in order; durable only where `strict`. */
+int qcow2_tables_write(struct blockdev_qcow2 *q);
+void qcow2_tables_free(struct blockdev_qcow2 *q);
+
+/* ---- _refcount.c: all [locked] --------------------------------------------------------------------- */
+
+int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *refcount);
+/* Adds `delta` to the refcount of each cluster that [offset, offset + bytes) touches. */
+int qcow2_refcount_add(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes, int delta);
+/* Makes sure that the refcount of `cluster` can be set. *made: a refcount block is new; `anywhere`: it may
+ * lie at any cluster, else at the first one that it counts. */
+int qcow2_refblock_ensure(struct blockdev_qcow2 *q, uint64_t cluster, bool anywhere, bool *made);
+/* Finds up to `wanted` free clusters in a row, at least one (or exactly that many), whose refcounts can be
+ * set; they stay free until the caller sets them or lists them in q->writes. */
+int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_t *offset, uint64_t *found);
+/* The clusters that [offset, offset + bytes) touches lose a reference, at the next qcow2_tables_write(). */
+int qcow2_free(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
+/* The refcounts of what was freed fall; after the tables that referred to it were written. */
+int qcow2_frees_apply(struct blockdev_qcow2 *q);
+/* Lets go of the quarantine as far as no older request is under way. */
+void qcow2_quarantine_release(struct blockdev_qcow2 *q);
+/* Would a write there change a table of the image? */
+bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
+/* Says once that the image is damaged, and stops writing to it. Returns -EIO. */
+int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset);
+unsigned qcow2_refcount_field(const void *block, unsigned bits, uint64_t index, uint64_t *value);
+void qcow2_refcount_store(void *block, unsigned bits, uint64_t index, uint64_t value);
+
+/* ---- _map.c: all [locked] -------------------------------------------------------------------------- */
+
+enum qcow2_kind { QCOW2_KIND_NONE, QCOW2_KIND_ZERO, QCOW2_KIND_DATA, QCOW2_KIND_COMPRESSED };
+struct qcow2_extent {
+    enum qcow2_kind kind;
+    uint64_t bytes; /* from the guest offset that was asked for */
+    uint64_t host;  /* DATA: where they are in the file */
+    uint64_t entry; /* of the first cluster */
+};
+/* What is at guest offset `guest`: as many of `bytes` bytes as are alike and in a row. */
+int qcow2_lookup(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes, struct qcow2_extent *extent);
+/* As qcow2_lookup(), but one cluster; *place is where the entry can be changed, in a table of its own. */
+int qcow2_entry(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table **table, uint64_t **place);
+/* Replaces an entry: the new one is counted already, the old one's clusters are freed. */
+int qcow2_entry_set(struct blockdev_qcow2 *q, struct qcow2_table *table, uint64_t *place, uint64_t entry);
+/* The file's bytes that a compressed entry covers. */
+void qcow2_compressed_range(const struct blockdev_qcow2 *q, uint64_t entry, uint64_t *offset,
+                            uint64_t *bytes);
+/* May the cluster be written where it is? 1, 0 or -errno. */
+int qcow2_owned(struct blockdev_qcow2 *q, uint64_t entry);
+
+/* ---- _compress.c ----------------------------------------------------------------------------------- */
+
+/* Reads [within, within + length) of a compressed cluster. Takes inflate_lock. */
+int qcow2_inflate(struct blockdev_qcow2 *q, uint64_t entry, uint64_t within, uint64_t length, void *bytes);
+/* Stores a whole cluster compressed; -ENOSPC where that does not make it smaller. For an image that nobody
+ * else is using. */
+int qcow2_write_compressed(struct blockdev *blockdev, uint64_t guest, const void *bytes);
+
+/* ---- .c ------------------------------------------------------------------------------------------- */
+
+/* Writes what is in memory, marks the image as closed properly, and frees everything. */
+void qcow2_close(struct blockdev *blockdev);
+/* The same, but the file is left open. */
+void qcow2_release(struct blockdev *blockdev);
+
+/* ---- _io.c ----------------------------------------------------------------------------------------- */
+
+extern const struct blockdev_ops qcow2_ops;
+/* Makes the image hold nothing but what its backing file has. */
+int qcow2_make_empty(struct blockdev *blockdev);
+/* The clusters from `offset`, a multiple of their size, to the end of the disk go. */
+int qcow2_drop_tail(struct blockdev *blockdev, uint64_t offset);
+
+/* ---- _check.c -------------------------------------------------------------------------------------- */
+
+enum qcow2_repair { QCOW2_REPAIR_NONE, QCOW2_REPAIR_LEAKS, QCOW2_REPAIR_ALL };
+struct qcow2_check {
+    uint64_t corruptions, leaks, errors; /* that are there (what was repaired is not) */
+    uint64_t corruptions_fixed, leaks_fixed;
+    uint64_t clusters_total, clusters_used, clusters_compressed, clusters_fragmented;
+    uint64_t image_end;                          /* bytes */
+    void (*say)(void *opaque, const char *line); /* NULL: nothing is said */
+    void *opaque;
+};
+/* Compares refcounts with what refers to the clusters, and repairs them. For an image that nobody else is
+ * using. 0, or -errno where the check could not be made. */
+int qcow2_check(struct blockdev_qcow2 *q, enum qcow2_repair repair, struct qcow2_check *result);
+
+/* ---- _create.c ------------------------------------------------------------------------------------- */
+
+struct qcow2_options {
+    uint64_t size;                        /* bytes, a multiple of 512 */
+    unsigned version;                     /* 2 or 3 */
+    unsigned cluster_bits;                /* 9..21 */
+    unsigned refcount_bits;               /* 1, 2, 4 .. 64; version 2: 16 */
+    bool lazy_refcounts, zstd;            /* version 3 only */
+    const char *backing, *backing_format; /* NULL: none */
+};
+/* Writes an empty image to an empty file. */
+bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, struct error *error);
+/* Changes the size of the disk; what shrinking cuts off is lost. For an image that nobody else is using. */
+bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error);
+
+/* NULL where the blockdev is of another format. */
+struct blockdev_qcow2 *qcow2_of(struct blockdev *blockdev);
+
+static inline uint64_t qcow2_round_up(const struct blockdev_qcow2 *q, uint64_t bytes)
+{
+    return (bytes + q->cluster_size - 1) & -q->cluster_size;
+}
+
+#endif

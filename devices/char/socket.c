@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tcp:HOST:PORT and unix:PATH, as client or server. A server serves one client at a time; the next ones wait
+ * in the listener's queue. While there is no client, output is dropped. A client's end ends input and output.
+ *
+ * `connection` belongs to the I/O thread once the machine runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "devices/char/stream.h"
+#include "util/log.h"
+
+#define ACCEPT_MS 100u /* until it is tried again where descriptors are short */
+
+struct socket_chardev {
+    struct chardev_stream stream; /* first */
+    struct io_watch listener;
+    int listening, connection; /* descriptors or -1 */
+    bool short_of_descriptors;
+    char path[108]; /* of a listening Unix socket, removed at the end */
+};
+
+struct options {
+    char address[256];
+    bool server, wait;
+};
+
+static void socket_use(struct socket_chardev *socket_, int fd)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* no effect on a Unix socket */
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    socket_->connection = fd;
+    stream_connect(&socket_->stream, fd, fd);
+}
+
+static void socket_closed(struct chardev_stream *stream)
+{
+    struct socket_chardev *self = (struct socket_chardev *)stream;
+    stream_disconnect(stream);
+    close(self->connection);
+    self->connection = -1;
+    if (self->listening >= 0)
+        io_watch_set(stream->loop, &self->listener, self->listening, POLLIN);
+}
+
+static void listener_event(void *opaque, short revents)
+{
+    struct socket_chardev *self = opaque;
+    (void)revents;
+    int fd = accept4(self->listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        /* The client waits in the queue; poll() would tell of it without end. */
+        if (!self->short_of_descriptors)
+            log_warn("a client of a character device waits: %s", strerror(errno));
+        self->short_of_descriptors = true;
+        io_watch_sleep(self->stream.loop, &self->listener, ACCEPT_MS);
+        return;
+    }
+    if (fd < 0)
+        return;
+    self->short_of_descriptors = false;
+    io_watch_set(self->stream.loop, &self->listener, self->listening, 0);
+    socket_use(self, fd);
+}
+
+static void socket_destroy(struct chardev *chardev)
+{
+    struct socket_chardev *self = (struct socket_chardev *)chardev;
+    io_watch_remove(self->stream.loop, &self->listener);
+    stream_destroy(&self->stream);
+    if (self->connection >= 0)
+        close(self->connection);
+    if (self->listening >= 0)
+        close(self->listening);
+    if (self->path[0])
+        unlink(self->path);
+    free(self);
+}
+
+static bool parse_options(const char *text, struct options *options, struct error *error)
+{
+    size_t length = strcspn(text, ",");
+    if (length == 0 || length >= sizeof(options->address))
+        return error_set(error, "character device '%s': the address is missing or too long", text);
+    memcpy(options->address, text, length);
+    options->address[length] = 0;
+    options->server = false;
+    options->wait = true;
+    for (text += length; *text == ','; text += length) {
+        text++;
+        length = strcspn(text, ",");
+#define IS(word) (length == strlen(word) && strncmp(text, word, length) == 0)
+        if (IS("server") || IS("server=on"))
+            options->server = true;
+        else if (IS("server=off"))
+            options->server = false;
+        else if (IS("nowait") || IS("wait=off"))
+            options->wait = false;
+        else if (IS("wait") || IS("wait=on"))
+            options->wait = true;
+        else
+            return error_set(error,
+                             "character device option '%.*s' is not known: there are server and nowait",
+                             (int)length, text);
+#undef IS
+    }
+    return true;
+}
+
+/* Binds and listens, or connects. -1 and errno on failure. */
+static int socket_make(const struct sockaddr *address, socklen_t length, bool server)
+{
+    int one = 1, fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (server)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (server ? bind(fd, address, length) || listen(fd, 4) : connect(fd, address, length)) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int tcp_make(const struct options *options, struct error *error)
+{
+    char host[256];
+    const char *colon = strrchr(options->address, ':');
+    if (!colon) {
+        error_set(error, "tcp:%s: not HOST:PORT", options->address);
+        return -1;
+    }
+    unsigned port;
+    if (!peer_parse_port(colon + 1, &port)) {
+        error_set(error, "tcp:%s: the port \"%s\" is no number from 0 to 65535", options->address, colon + 1);
+        return -1;
+    }
+    snprintf(host, sizeof(host), "%.*s", (int)(colon - options->address), options->address);
+    char *name = host;
+    size_t length = strlen(host);
+    if (length >= 2 && host[0] == '[' && host[length - 1] == ']') {
+        host[length - 1] = 0;
+        name++;
+    }
+    struct addrinfo hints = { .ai_family = AF_UNSPEC,
+                              .ai_socktype = SOCK_STREAM,
+                              .ai_flags = options->server ? AI_PASSIVE : 0 };
+    struct addrinfo *list = NULL;
+    int status = getaddrinfo(*name ? name : NULL, colon + 1, &hints, &list);
+    if (status) {
+        error_set(error, "tcp:%s: %s", options->address, gai_strerror(status));
+        return -1;
+    }
+    int fd = -1;
+    for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
+        fd = socket_make(at->ai_addr, at->ai_addrlen, options->server);
+    if (fd < 0)
+        error_set(error, "tcp:%s: cannot %s: %s", options->address, options->server ? "listen" : "connect",
+                  strerror(errno));
+    freeaddrinfo(list);
+    return fd;
+}
+
+static int unix_make(const struct options *options, struct error *error)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (strlen(options->address) >= sizeof(address.sun_path)) {
+        error_set(error, "unix:%s: the path is longer than %zu bytes", options->address,
+                  sizeof(address.sun_path) - 1);
+        return -1;
+    }
+    strcpy(address.sun_path, options->address);
+    int fd = socket_make((struct sockaddr *)&address, sizeof(address), options->server);
+    if (fd < 0 && options->server && errno == EADDRINUSE) {
+        /* A socket that nobody listens on was left by a run that was killed. */
+        int probe = socket_make((struct sockaddr *)&address, sizeof(address), false);
+        if (probe >= 0) {
+            close(probe);
+            errno = EADDRINUSE;
+        } else if (errno == ECONNREFUSED && unlink(options->address) == 0) {
+            fd = socket_make((struct sockaddr *)&address, sizeof(address), true);
+        } else {
+            errno = EADDRINUSE;
+        }
+    }
+    if (fd < 0)
+        error_set(error, "unix:%s: cannot %s: %s", options->address, options->server ? "listen" : "connect",
+                  strerror(errno));
+    return fd;
+}
+
+/* Waits for the first client. -1 with *error filled on failure. */
+static int wait_client(int listening, const char *address, struct error *error)
+{
+    fprintf(stderr, "waiting for a connection on %s\n", address);
+    int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        error_set(error, "%s: cannot accept a connection: %s", address, strerror(errno));
+    return fd;
+}
+
+static struct chardev *socket_open(int fd, const struct options *options, const char *path,
+                                   struct error *error)
+{
+    static const struct chardev_ops ops = { "socket",       stream_write, stream_input_ready,
+                                            socket_destroy, stream_hurry, false };
+    struct socket_chardev *self = calloc(1, sizeof(*self));
+    if (!self || !stream_init(&self->stream, &ops, error)) {
+        if (!self)
+            error_set(error, "out of memory for a character device");
+        free(self);
+        close(fd);
+        return NULL;
+    }
+    self->listening = options->server ? fd : -1;
+    self->connection = options->server ? -1 : fd;
+    if (options->server)
+        snprintf(self->path, sizeof(self->path), "%s", path);
+    self->stream.closed = socket_closed;
+    self->listener = (struct io_watch){ .fd = self->listening, .ready = listener_event, .opaque = self };
+    io_watch_add(self->stream.loop, &self->listener);
+    if (options->server && options->wait) {
+        self->connection = wait_client(fd, options->address, error);
+        if (self->connection < 0) {
+            socket_destroy(&self->stream.chardev);
+            return NULL;
+        }
+    }
+    if (self->connection >= 0)
+        socket_use(self, self->connection);
+    else
+        io_watch_set(self->stream.loop, &self->listener, self->listening, POLLIN);
+    return &self->stream.chardev;
+}
+
+struct chardev *chardev_tcp_open(const char *text, struct error *error)
+{
+    struct options options;
+    if (!parse_options(text, &options, error))
+        return NULL;
+    int fd = tcp_make(&options, error);
+    return fd < 0 ? NULL : socket_open(fd, &options, "", error);
+}
+
+struct chardev *chardev_unix_open(const char *text, struct error *error)
+{
+    struct options options;
+    if (!parse_options(text, &options, error))
+        return NULL;
+    int fd = unix_make(&options, error);
+    return fd < 0 ? NULL : socket_open(fd, &options, options.address, error);
+}

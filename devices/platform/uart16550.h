@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A 16550A serial port with 16-byte FIFOs (National Semiconductor PC16550D), registers one byte apart.
+ */
+#ifndef DEVICES_PLATFORM_UART16550_H
+#define DEVICES_PLATFORM_UART16550_H
+
+#include "devices/char/chardev.h"
+#include "devices/device.h"
+
+struct uart16550_config {
+    struct irq_line irq;
+    struct chardev
+        *chardev;         /* attached here; destroyed by its owner, before the device. NULL: nothing there */
+    uint32_t clock_hz;    /* for the FDT only: output takes no time. QEMU's virt: 3686400 */
+    uint8_t mcr_at_reset; /* the modem control outputs; loopback is off */
+};
+
+struct device *uart16550_create(const struct uart16550_config *config, struct error *error);
+
+#endif

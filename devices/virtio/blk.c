@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtio block device. Requests are done by the device's worker, as many at a time as it has threads,
+ * with the lock open, straight between the image and the guest's RAM. A request is out-bytes (header, then
+ * data to write) and in-bytes (data read, then one byte of status), however the driver cut them into buffers.
+ * Requests may overtake each other; a flush is for those writes whose end the driver has seen
+ * (section 5.2.6.2).
+ *
+ * A request that fails may stop the machine (werror=, rerror=): its thread keeps it, and makes it again when
+ * the machine goes on. A reset meanwhile drops it, as it drops all that the driver has given.
+ *
+ * A struct blk_request belongs to the thread of its index; the rest to the device's lock.
+ */
+#include "devices/virtio/blk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/virtio/worker.h"
+#include "util/log.h"
+
+#define VIRTIO_ID_BLOCK 2
+
+enum { /* feature bits, section 5.2.3 */
+       BLK_F_SIZE_MAX = 1,
+       BLK_F_SEG_MAX = 2,
+       BLK_F_RO = 5,
+       BLK_F_BLK_SIZE = 6,
+       BLK_F_FLUSH = 9,
+       BLK_F_TOPOLOGY = 10,
+       BLK_F_CONFIG_WCE = 11,
+       BLK_F_MQ = 12,
+       BLK_F_DISCARD = 13,
+       BLK_F_WRITE_ZEROES = 14,
+};
+
+enum { BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8, BLK_DISCARD = 11, BLK_WRITE_ZEROES = 13 };
+/* The last one is not the driver's: the request is to be made again. */
+enum blk_status { BLK_OK, BLK_IOERR, BLK_UNSUPP, BLK_AGAIN = 256 };
+#define BLK_ID_BYTES        20
+#define BLK_RANGES_MAX      16u       /* segments of one discard or write-zeroes */
+#define BLK_RANGE_SECTORS   0x3fffffu /* of one such segment: just under 2 GiB */
+#define BLK_RANGE_UNMAP     1u
+#define BLK_QUEUE_SIZE      256
+#define BLK_LOOK_MS         50 /* between two looks at whether a stopped machine goes on */
+#define BLK_THREADS         8  /* requests that are under way at a time */
+#define BLK_BLOCK_SIZE_MAX  (64u * 1024)
+#define BLK_WRITEBACK_FIELD offsetof(struct blk_config, writeback)
+
+struct blk_config {    /* section 5.2.4 */
+    uint64_t capacity; /* sectors */
+    uint32_t size_max, seg_max;
+    uint16_t cylinders;
+    uint8_t heads, sectors;
+    uint32_t blk_size;
+    uint8_t physical_block_exp, alignment_offset;
+    uint16_t min_io_size;
+    uint32_t opt_io_size;
+    uint8_t writeback, unused0;
+    uint16_t num_queues;
+    uint32_t max_discard_sectors, max_discard_seg, discard_sector_alignment;
+    uint32_t max_write_zeroes_sectors, max_write_zeroes_seg;
+    uint8_t write_zeroes_may_unmap, unused1[3];
+} __attribute__((packed));
+_Static_assert(sizeof(struct blk_config) == 60, "the layout of section 5.2.4");
+
+struct blk_header {
+    uint32_t type, reserved;
+    uint64_t sector;
+};
+
+struct blk_range {
+    uint64_t sector;
+    uint32_t count, flags;
+};
+
+struct virtio_blk;
+struct blk_request {
+    struct virtio_blk *blk;
+    struct blockdev *blockdev;
+    struct virtq_chain chain;
+    struct iovec iov[VIRTQUEUE_SIZE_MAX];
+};
+
+struct virtio_blk {
+    struct virtio_device device;
+    struct virtio_worker worker;
+    struct blockdev *blockdev;
+    char id[BLK_ID_BYTES];
+    struct virtio_blk_config config;
+    unsigned resets; /* how often the driver has reset the device */
+    struct blk_request requests[BLK_THREADS];
+};
+
+enum blk_kind { BLK_READING, BLK_WRITING, BLK_DISCARDING, BLK_ZEROING, BLK_FLUSHING };
+static const char *const kind_names[] = { "reading", "writing", "discarding", "zeroing", "flushing" };
+
+/* Has the host no room for it? EFBIG: a limit of the file's size, which the user can raise. A flush that
+ * failed fails again whatever room there is. */
+static bool is_no_space(enum blk_kind kind, int rc)
+{
+    return kind != BLK_FLUSHING && (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG);
+}
+
+static enum blockdev_on_error action_for(const struct virtio_blk_config *config, enum blk_kind kind, int rc)
+{
+    enum blockdev_on_error action = kind == BLK_READING ? config->rerror : config->werror;
+    if (action == BLOCKDEV_ON_ERROR_DEFAULT)
+        action = kind == BLK_READING ? BLOCKDEV_ON_ERROR_REPORT : BLOCKDEV_ON_ERROR_ENOSPC;
+    if (action == BLOCKDEV_ON_ERROR_ENOSPC)
+        action = is_no_space(kind, rc) ? BLOCKDEV_ON_ERROR_STOP : BLOCKDEV_ON_ERROR_REPORT;
+    return action == BLOCKDEV_ON_ERROR_STOP && !config->stopped ? BLOCKDEV_ON_ERROR_REPORT : action;
+}
+
+static enum blk_status status_of(struct blk_request *request, enum blk_kind kind, uint64_t sector, int rc)
+{
+    const struct virtio_blk_config *config = &request->blk->config;
+    if (!rc)
+        return BLK_OK;
+    struct virtio_blk_error error = { .name = config->name,
+                                      .write = kind != BLK_READING,
+                                      .no_space = is_no_space(kind, rc),
+                                      .action = action_for(config, kind, rc),
+                                      .error = -rc };
+    bool stop = error.action == BLOCKDEV_ON_ERROR_STOP;
+    log_warn("virtio-blk: %s at sector %llu of a disk with %llu failed: %s%s", kind_names[kind],
+             (unsigned long long)sector, (unsigned long long)(request->blockdev->size / BLOCKDEV_SECTOR),
+             strerror(-rc), stop ? "; the guest is stopped, the monitor's cont tries again" : "");
+    if (config->failed)
+        config->failed(config->opaque, &error);
+    return stop ? BLK_AGAIN : error.action == BLOCKDEV_ON_ERROR_IGNORE ? BLK_OK : BLK_IOERR;
+}
+
+/* Is [sector, sector + count) on the disk? */
+static bool in_range(const struct blk_request *request, uint64_t sector, uint64_t count)
+{
+    uint64_t sectors = request->blockdev->size / BLOCKDEV_SECTOR;
+    if (sector <= sectors && count <= sectors - sector)
+        return true;
+    LOG_GUEST("virtio-blk: %llu sectors at %llu of a disk with %llu", (unsigned long long)count,
+              (unsigned long long)sector, (unsigned long long)sectors);
+    return false;
+}
+
+/* BLK_IN and BLK_OUT. */
+static enum blk_status blk_transfer(struct blk_request *request, const struct blk_header *header, bool in)
+{
+    struct virtq_chain *chain = &request->chain;
+    uint32_t offset = in ? 0 : sizeof(*header);
+    uint32_t bytes = in ? chain->in_length - 1 : chain->out_length - (uint32_t)sizeof(*header);
+    if (!bytes || bytes % BLOCKDEV_SECTOR) {
+        LOG_GUEST("virtio-blk: %s of %u bytes, which are not whole sectors", in ? "read" : "write", bytes);
+        return BLK_IOERR;
+    }
+    if (!in_range(request, header->sector, bytes / BLOCKDEV_SECTOR))
+        return BLK_IOERR;
+    unsigned count = virtq_chain_iov(chain, in, offset, bytes, request->iov);
+    uint64_t place = header->sector * BLOCKDEV_SECTOR;
+    if (in)
+        return status_of(request, BLK_READING, header->sector,
+                         blockdev_preadv(request->blockdev, request->iov, count, bytes, place));
+    if (request->blockdev->read_only) {
+        LOG_GUEST("virtio-blk: write to a read-only disk");
+        return BLK_IOERR;
+    }
+    return status_of(request, BLK_WRITING, header->sector,
+                     blockdev_pwritev(request->blockdev, request->iov, count, bytes, place));
+}
+
+static enum blk_status blk_one_range(struct blk_request *request, const struct blk_range *range, bool discard)
+{
+    uint64_t place = range->sector * BLOCKDEV_SECTOR, length = (uint64_t)range->count * BLOCKDEV_SECTOR;
+    if (discard)
+        return status_of(request, BLK_DISCARDING, range->sector,
+                         blockdev_discard(request->blockdev, place, length));
+    return status_of(request, BLK_ZEROING, range->sector,
+                     blockdev_write_zeroes(request->blockdev, place, length, range->flags & BLK_RANGE_UNMAP));
+}
+
+/* BLK_DISCARD and BLK_WRITE_ZEROES: all ranges are checked before the first is touched. */
+static enum blk_status blk_ranges(struct blk_request *request, bool discard)
+{
+    struct blk_range ranges[BLK_RANGES_MAX];
+    uint32_t bytes = request->chain.out_length - (uint32_t)sizeof(struct blk_header);
+    unsigned count = bytes / sizeof(*ranges);
+    if (!count || bytes % sizeof(*ranges) || count > BLK_RANGES_MAX) {
+        LOG_GUEST("virtio-blk: %u bytes of ranges to %s", bytes, discard ? "discard" : "zero");
+        return BLK_IOERR;
+    }
+    if (request->blockdev->read_only)
+        return BLK_IOERR;
+    virtq_chain_read(&request->chain, sizeof(struct blk_header), ranges, bytes);
+    for (unsigned n = 0; n < count; n++) {
+        if (ranges[n].flags & ~(discard ? 0 : BLK_RANGE_UNMAP))
+            return BLK_UNSUPP; /* section 5.2.6.2 */
+        if (ranges[n].count > BLK_RANGE_SECTORS || !in_range(request, ranges[n].sector, ranges[n].count))
+            return BLK_IOERR;
+    }
+    enum blk_status status = BLK_OK;
+    for (unsigned n = 0; n < count && status == BLK_OK; n++)
+        status = blk_one_range(request, &ranges[n], discard);
+    return status;
+}
+
+static enum blk_status blk_get_id(struct blk_request *request)
+{
+    uint32_t room = request->chain.in_length - 1;
+    virtq_chain_write(&request->chain, 0, request->blk->id, room < BLK_ID_BYTES ? room : BLK_ID_BYTES);
+    return BLK_OK;
+}
+
+/* One request, without the lock. `writethrough`: the driver does not flush, or does not want to have to. */
+static enum blk_status blk_do(struct blk_request *request, bool writethrough)
+{
+    struct blk_header header;
+    enum blk_status status;
+    virtq_chain_read(&request->chain, 0, &header, sizeof(header));
+    switch (header.type) {
+    case BLK_IN: return blk_transfer(request, &header, true);
+    case BLK_OUT: status = blk_transfer(request, &header, false); break;
+    case BLK_FLUSH: return status_of(request, BLK_FLUSHING, 0, blockdev_flush(request->blockdev));
+    case BLK_GET_ID: return blk_get_id(request);
+    case BLK_DISCARD: return blk_ranges(request, true);
+    case BLK_WRITE_ZEROES: status = blk_ranges(request, false); break;
+    default: LOG_GUEST("virtio-blk: request of unknown type %u", header.type); return BLK_UNSUPP;
+    }
+    if (status == BLK_OK && writethrough)
+        status = status_of(request, BLK_FLUSHING, header.sector, blockdev_flush(request->blockdev));
+    return status;
+}
+
+/* Section 5.2.6.2: how the write cache acts by the features that were negotiated. [locked] */
+static bool is_writethrough(const struct virtio_blk *blk)
+{
+    if (virtio_device_has(&blk->device, BLK_F_CONFIG_WCE))
+        return !blk->device.config[BLK_WRITEBACK_FIELD];
+    return !virtio_device_has(&blk->device, BLK_F_FLUSH);
+}
+
+/* Until the machine goes on. False: the request is not wanted any more. [locked] */
+static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
+{
+    do
+        virtio_worker_rest(&blk->worker, BLK_LOOK_MS);
+    while (blk->resets == resets && !blk->worker.stop &&
+           (blk->device.paused || blk->device.stopped || blk->config.stopped(blk->config.opaque)));
+    return blk->resets == resets && !blk->worker.stop;
+}
+
+/* One request, again until it is done. False: it was dropped meanwhile. [locked]; gives the lock up */
+static bool blk_serve(struct virtio_blk *blk, struct blk_request *request)
+{
+    bool writethrough = is_writethrough(blk), wanted = true;
+    unsigned resets = blk->resets;
+    enum blk_status status = BLK_AGAIN;
+    while (status == BLK_AGAIN && wanted) {
+        pthread_mutex_unlock(&blk->device.lock);
+        status = blk_do(request, writethrough);
+        pthread_mutex_lock(&blk->device.lock);
+        if (status == BLK_AGAIN)
+            wanted = wait_to_go_on(blk, resets);
+    }
+    uint8_t byte = (uint8_t)status;
+    if (wanted)
+        virtq_chain_write(&request->chain, request->chain.in_length - 1, &byte, 1);
+    return wanted;
+}
+
+static void blk_run(struct virtio_device *device, struct virtqueue *queue)
+{
+    struct virtio_blk *blk = (struct virtio_blk *)device;
+    struct blk_request *request = &blk->requests[virtio_worker_thread()];
+    struct virtq_chain *chain = &request->chain;
+    while (virtqueue_pop(queue, chain)) {
+        if (chain->out_length < sizeof(struct blk_header) || !chain->in_length) {
+            LOG_GUEST("virtio-blk: a request of %u bytes out and %u in", chain->out_length, chain->in_length);
+            virtio_device_break(device);
+            return;
+        }
+        if (virtqueue_has_more(queue))
+            virtio_worker_share(&blk->worker, queue);
+        if (!blk_serve(blk, request))
+            continue;
+        virtqueue_push(queue, chain, chain->in_length);
+        virtqueue_signal(queue);
+    }
+}
+
+static void blk_notify(struct virtio_device *device, struct virtqueue *queue)
+{
+    virtio_worker_kick(device->worker, queue);
+}
+
+static void blk_config_write(struct virtio_device *device, unsigned offset, unsigned size, uint64_t value)
+{
+    if (offset == BLK_WRITEBACK_FIELD && size == 1 && value <= 1 &&
+        virtio_device_has(device, BLK_F_CONFIG_WCE))
+        device->config[offset] = (uint8_t)value;
+    else
+        LOG_GUEST("virtio-blk: the driver writes 0x%llx to offset %u of its configuration",
+                  (unsigned long long)value, offset);
+}
+
+static void blk_reset(struct virtio_device *device)
+{
+    ((struct virtio_blk *)device)->resets++;
+    device->config[BLK_WRITEBACK_FIELD] = 1;
+}
+
+static void blk_save(struct virtio_device *device, struct state_writer *writer)
+{
+    struct virtio_blk *blk = (struct virtio_blk *)device;
+    state_put(writer, "size", blk->blockdev->size);
+    state_put(writer, "writeback", device->config[BLK_WRITEBACK_FIELD]);
+}
+
+static void blk_load(struct virtio_device *device, struct state_reader *reader)
+{
+    struct virtio_blk *blk = (struct virtio_blk *)device;
+    uint64_t size = state_get(reader, "size", UINT64_MAX);
+    device->config[BLK_WRITEBACK_FIELD] = (uint8_t)state_get(reader, "writeback", 1);
+    if (!reader->failed && size != blk->blockdev->size) {
+        reader->failed = true;
+        error_set(reader->error, "saved state: the disk had %llu bytes, this one has %llu",
+                  (unsigned long long)size, (unsigned long long)blk->blockdev->size);
+    }
+}
+
+static void blk_destroy(struct virtio_device *device)
+{
+    struct virtio_blk *blk = (struct virtio_blk *)device;
+    virtio_worker_stop(&blk->worker);
+    virtio_device_fini(device);
+    free(blk);
+}
+
+static const struct virtio_device_ops virtio_blk_ops = {
+    .name = "virtio-blk",
+    .id = VIRTIO_ID_BLOCK,
+    .notify = blk_notify,
+    .config_write = blk_config_write,
+    .reset = blk_reset,
+    .save = blk_save,
+    .load = blk_load,
+    .destroy = blk_destroy,
+};
+
+static bool is_power_of_two(unsigned value, unsigned min, unsigned max)
+{
+    return value >= min && value <= max && !(value & (value - 1));
+}
+
+/* Fills in the defaults; false and *error for what cannot be. */
+static bool config_complete(struct virtio_blk_config *config, struct error *error)
+{
+    config->queues = config->queues ? config->queues : 1;
+    config->queue_size = config->queue_size ? config->queue_size : BLK_QUEUE_SIZE;
+    config->logical_block_size = config->logical_block_size ? config->logical_block_size : BLOCKDEV_SECTOR;
+    if (!config->physical_block_size)
+        config->physical_block_size = config->logical_block_size;
+    if (config->queues > VIRTIO_QUEUES_MAX)
+        return error_set(error, "virtio-blk: %u queues; there can be 1 to %u", config->queues,
+                         VIRTIO_QUEUES_MAX);
+    if (!is_power_of_two(config->queue_size, 4, VIRTQUEUE_SIZE_MAX))
+        return error_set(error, "virtio-blk: queue size %u; it is a power of two from 4 to %u",
+                         config->queue_size, VIRTQUEUE_SIZE_MAX);
+    if (!is_power_of_two(config->logical_block_size, BLOCKDEV_SECTOR, BLK_BLOCK_SIZE_MAX) ||
+        !is_power_of_two(config->physical_block_size, config->logical_block_size, BLK_BLOCK_SIZE_MAX))
+        return error_set(error,
+                         "virtio-blk: block sizes %u (logical) and %u (physical); they are powers of two "
+                         "from 512 to %u, the physical one not the smaller",
+                         config->logical_block_size, config->physical_block_size, BLK_BLOCK_SIZE_MAX);
+    return true;
+}
+
+static uint64_t blk_features(const struct virtio_blk_config *config)
+{
+    uint64_t features = 1ull << BLK_F_SEG_MAX | 1ull << BLK_F_BLK_SIZE | 1ull << BLK_F_FLUSH |
+                        1ull << BLK_F_TOPOLOGY | 1ull << BLK_F_CONFIG_WCE;
+    if (config->blockdev->read_only)
+        features |= 1ull << BLK_F_RO;
+    else
+        features |= 1ull << BLK_F_DISCARD | 1ull << BLK_F_WRITE_ZEROES;
+    if (config->size_max)
+        features |= 1ull << BLK_F_SIZE_MAX;
+    if (config->queues > 1)
+        features |= 1ull << BLK_F_MQ;
+    return features;
+}
+
+static void blk_fill_config(struct virtio_blk *blk, const struct virtio_blk_config *config)
+{
+    struct blk_config space = {
+        .capacity = config->blockdev->size / BLOCKDEV_SECTOR,
+        .size_max = config->size_max,
+        .seg_max = config->queue_size - 2, /* beside header and status */
+        .blk_size = config->logical_block_size,
+        .physical_block_exp =
+            (uint8_t)__builtin_ctz(config->physical_block_size / config->logical_block_size),
+        .min_io_size = 1,
+        .writeback = 1,
+        .num_queues = (uint16_t)config->queues,
+        .max_discard_sectors = BLK_RANGE_SECTORS,
+        .max_discard_seg = BLK_RANGES_MAX,
+        .discard_sector_alignment = config->logical_block_size / BLOCKDEV_SECTOR,
+        .max_write_zeroes_sectors = BLK_RANGE_SECTORS,
+        .max_write_zeroes_seg = BLK_RANGES_MAX,
+        .write_zeroes_may_unmap = 1,
+    };
+    memcpy(blk->device.config, &space, sizeof(space));
+    blk->device.config_size = sizeof(space);
+    if (config->serial)
+        memcpy(blk->id, config->serial, strnlen(config->serial, BLK_ID_BYTES));
+}
+
+struct virtio_device *virtio_blk_create(const struct virtio_blk_config *given, struct error *error)
+{
+    struct virtio_blk_config config = *given;
+    if (!config_complete(&config, error))
+        return NULL;
+    struct virtio_blk *blk = calloc(1, sizeof(*blk));
+    if (!blk) {
+        error_set(error, "virtio-blk: out of memory");
+        return NULL;
+    }
+    blk->blockdev = config.blockdev;
+    blk->config = config;
+    if (!virtio_device_init(&blk->device, &virtio_blk_ops, blk_features(&config), config.queues,
+                            (uint16_t)config.queue_size, error)) {
+        free(blk);
+        return NULL;
+    }
+    blk_fill_config(blk, &config);
+    for (unsigned n = 0; n < BLK_THREADS; n++)
+        blk->requests[n] = (struct blk_request){ .blk = blk, .blockdev = config.blockdev };
+    if (!virtio_worker_start_threads(&blk->worker, &blk->device, "virtio-blk", BLK_THREADS, blk_run, error)) {
+        virtio_device_fini(&blk->device);
+        free(blk);
+        return NULL;
+    }
+    return &blk->device;
+}

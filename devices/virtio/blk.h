@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtio block device (Virtio 1.2 section 5.2): a disk on a blockdev.
+ */
+#ifndef DEVICES_VIRTIO_BLK_H
+#define DEVICES_VIRTIO_BLK_H
+
+#include "devices/block/blockdev.h"
+#include "devices/virtio/virtio.h"
+
+/* A request that the host failed. */
+struct virtio_blk_error {
+    const char *name;              /* of the config; NULL: none */
+    bool write;                    /* also discards, zeroes and flushes */
+    bool no_space;                 /* the host's disk is full, or a limit is reached */
+    enum blockdev_on_error action; /* REPORT, IGNORE or STOP */
+    int error;                     /* errno */
+};
+
+struct virtio_blk_config {
+    struct blockdev *blockdev;    /* borrowed: outlives the device */
+    const char *serial;           /* up to 20 bytes are shown to the guest; NULL: none */
+    unsigned queues;              /* 0: 1 */
+    unsigned queue_size;          /* descriptors, a power of two from 4 to 1024; 0: 256 */
+    unsigned size_max;            /* bytes of one buffer; 0: no limit is told */
+    unsigned logical_block_size;  /* bytes, powers of two from 512 to 64 KiB; 0: 512 */
+    unsigned physical_block_size; /* 0: as the logical one */
+    const char *name;             /* for struct virtio_blk_error */
+    enum blockdev_on_error werror, rerror;
+    /* Called on a thread of the device with no lock, and must not wait. With STOP, `stopped` says from then
+     * on whether the machine stands because of that; NULL: nobody stops, and what would is reported. */
+    void (*failed)(void *opaque, const struct virtio_blk_error *error);
+    bool (*stopped)(void *opaque);
+    void *opaque;
+};
+
+/* NULL and *error where a value is impossible or the host has no memory or thread. */
+struct virtio_device *virtio_blk_create(const struct virtio_blk_config *config, struct error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtio console device (Virtio 1.2 section 5.3): one console, or several ports, each a console or a
+ * serial port of its own, on a chardev each.
+ */
+#ifndef DEVICES_VIRTIO_CONSOLE_H
+#define DEVICES_VIRTIO_CONSOLE_H
+
+#include "devices/char/chardev.h"
+#include "devices/virtio/virtio.h"
+
+#define VIRTIO_CONSOLE_PORTS_MAX 16u
+
+struct virtio_console_port {
+    struct chardev *chardev; /* borrowed; for its end, see virtio_console_create() */
+    unsigned number;         /* 0 to VIRTIO_CONSOLE_PORTS_MAX - 1; 0 is a console's */
+    bool is_console;         /* else programs in the guest open it as a file */
+    const char *name;        /* by which the guest finds it; NULL: none; borrowed */
+};
+
+struct virtio_console_config {
+    const struct virtio_console_port *ports; /* of numbers that differ; copied */
+    unsigned count;                          /* 1 to VIRTIO_CONSOLE_PORTS_MAX */
+    uint16_t columns, rows;                  /* of consoles; 0: not known, the size is not offered */
+};
+
+/* Attaches itself to the chardevs, whose thread then calls back. So they end in this order: the harts stop,
+ * the slot is reset (the device then writes nothing more), the chardevs are destroyed, the device is
+ * destroyed. A single console is offered without the means for several ports. NULL and *error where the host
+ * has no memory or thread. */
+struct virtio_device *virtio_console_create(const struct virtio_console_config *config, struct error *error);
+/* The terminal has another size now (only where it was known at first). From any thread. */
+void virtio_console_resize(struct virtio_device *device, uint16_t columns, uint16_t rows);
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtio network device: queue 0 takes frames to the guest, queue 1 from it, queue 2 commands
+ * (net_ctrl.c). Frames move in the netdev's thread, so a hart only rings it.
+ *
+ * From the guest: a frame is copied out of the guest's memory at once and its buffers are given back before
+ * anything looks at it, so the guest cannot change it any more and a reset waits for nothing. Checksums that
+ * the driver left out are completed; a large TCP segment stays whole where the netdev takes it so.
+ *
+ * To the guest: TCP segments that follow each other go up as one large frame, if the driver takes such; the
+ * guest then handles one instead of dozens. That frame waits in `waiting` until one comes that does not
+ * continue it, or until no more comes. With no buffers of the driver, frames wait in the netdev.
+ */
+#include "devices/virtio/net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/virtio/net_internal.h"
+#include "util/log.h"
+
+#define VIRTIO_ID_NET    1
+#define NET_QUEUE_SIZE   256
+#define NET_BATCH        64     /* frames sent between two looks at what else there is to do */
+#define NET_FRAME_MIN    14u    /* an Ethernet header */
+#define NET_HEADER_SHORT 10u    /* bytes: without num_buffers */
+#define NET_LARGE_MAX    65535u /* bytes of a frame that is put together */
+
+static uint32_t header_length(const struct virtio_net *net)
+{
+    bool long_header = virtio_device_has(&net->device, VIRTIO_F_VERSION_1) ||
+                       virtio_device_has(&net->device, NET_F_MRG_RXBUF);
+    return long_header ? sizeof(struct net_header) : NET_HEADER_SHORT;
+}
+
+/* ---- To the guest --------------------------------------------------------------------------------- */
+
+/* Is this chain of any use for a frame's next part? If not, the device is broken. */
+static bool rx_usable(struct virtio_net *net, const struct virtq_chain *chain, uint32_t least)
+{
+    if (chain->in_length >= least)
+        return true;
+    LOG_GUEST("virtio-net: a receive buffer of %u bytes", chain->in_length);
+    virtio_device_break(&net->device);
+    return false;
+}
+
+/* Spreads header and frame over the driver's buffers: one, or (MRG_RXBUF) as many as it takes. Returns the
+ * number of chains that are filled but not yet given back; 0 where the driver has not enough of them. */
+static unsigned rx_fill(struct virtio_net *net, struct net_header *header, const uint8_t *frame,
+                        size_t length)
+{
+    struct virtqueue *queue = &net->device.queues[NET_QUEUE_RX];
+    uint32_t header_bytes = header_length(net);
+    bool merge = virtio_device_has(&net->device, NET_F_MRG_RXBUF);
+    if (!virtqueue_pop(queue, &net->rx_first) || !rx_usable(net, &net->rx_first, header_bytes + 1))
+        return 0;
+    if (!merge && net->rx_first.in_length < header_bytes + length) {
+        LOG_GUEST("virtio-net: a frame of %zu bytes is too long for a buffer of %u", length,
+                  net->rx_first.in_length);
+        virtqueue_fill(queue, &net->rx_first, 0, 0); /* what section 5.1.6.4 forbids to happen */
+        return 1;
+    }
+    size_t done = virtq_chain_write(&net->rx_first, header_bytes, frame, length);
+    uint32_t first_bytes = header_bytes + (uint32_t)done;
+    unsigned count = 1;
+    for (; done < length; count++) {
+        if (count == queue->size) { /* it would never fit */
+            LOG_GUEST("virtio-net: a frame of %zu bytes is too long for all buffers together", length);
+            virtqueue_unpop(queue, count - 1);
+            virtqueue_fill(queue, &net->rx_first, 0, 0);
+            return 1;
+        }
+        if (!virtqueue_pop(queue, &net->rx_next) || !rx_usable(net, &net->rx_next, 1)) {
+            virtqueue_unpop(queue, count);
+            return 0;
+        }
+        size_t part = virtq_chain_write(&net->rx_next, 0, frame + done, length - done);
+        virtqueue_fill(queue, &net->rx_next, (uint32_t)part, count);
+        done += part;
+    }
+    header->num_buffers = (uint16_t)count;
+    virtq_chain_write(&net->rx_first, 0, header, header_bytes);
+    virtqueue_fill(queue, &net->rx_first, first_bytes, 0);
+    return count;
+}
+
+/* False where the frame has to wait. [locked] */
+static bool rx_put(struct virtio_net *net, struct net_header *header, const uint8_t *frame, size_t length)
+{
+    struct virtqueue *queue = &net->device.queues[NET_QUEUE_RX];
+    unsigned count = rx_fill(net, header, frame, length);
+    if (count) {
+        virtqueue_publish(queue, count);
+        return true;
+    }
+    if (!queue->enabled || !virtio_device_may_run(&net->device))
+        return true; /* nobody listens any more */
+    net->room_wanted = true;
+    return false;
+}
+
+/* Passes on the frame that was growing; false where it has to wait. [locked] */
+static bool rx_flush(struct virtio_net *net)
+{
+    struct net_coalesce *waiting = &net->waiting;
+    struct net_header header = { .flags = NET_HDR_DATA_VALID };
+    if (!waiting->length)
+        return true;
+    if (waiting->count > 1) {
+        net_coalesce_finish(waiting);
+        header.flags = NET_HDR_NEEDS_CSUM;
+        header.gso_type = waiting->ipv6 ? NET_HDR_GSO_TCPV6 : NET_HDR_GSO_TCPV4;
+        header.hdr_len = (uint16_t)waiting->payload;
+        header.gso_size = (uint16_t)waiting->segment;
+        header.csum_start = (uint16_t)waiting->tcp;
+        header.csum_offset = 16;
+    }
+    if (!rx_put(net, &header, waiting->frame, waiting->length))
+        return false; /* it may still grow: its headers are made anew then */
+    waiting->length = 0;
+    return true;
+}
+
+static bool rx_frame(struct virtio_net *net, const uint8_t *frame, size_t length)
+{
+    bool trusted = net->netdev->checksums_right && net_guest_offload(net, NET_F_GUEST_CSUM);
+    struct net_header header = { .flags = trusted ? NET_HDR_DATA_VALID : 0 };
+    if (net_coalesce_append(&net->waiting, frame, length))
+        return true;
+    if (!rx_flush(net))
+        return false;
+    if (trusted && net_coalesce_start(&net->waiting, frame, length, net_guest_offload(net, NET_F_GUEST_TSO4),
+                                      net_guest_offload(net, NET_F_GUEST_TSO6), NET_LARGE_MAX))
+        return true;
+    return rx_put(net, &header, frame, length);
+}
+
+static bool net_receive(void *opaque, const uint8_t *frame, size_t length)
+{
+    struct virtio_net *net = opaque;
+    bool taken = true;
+    pthread_mutex_lock(&net->device.lock);
+    /* Without a driver the cable is as good as not plugged in. */
+    if (net->device.queues[NET_QUEUE_RX].enabled && virtio_device_may_run(&net->device) &&
+        length >= NET_FRAME_MIN && net_filter_wants(net, frame, length))
+        taken = rx_frame(net, frame, length);
+    pthread_mutex_unlock(&net->device.lock);
+    return taken;
+}
+
+static void net_receive_end(void *opaque)
+{
+    struct virtio_net *net = opaque;
+    pthread_mutex_lock(&net->device.lock);
+    rx_flush(net);
+    virtqueue_signal(&net->device.queues[NET_QUEUE_RX]);
+    pthread_mutex_unlock(&net->device.lock);
+}
+
+/* ---- From the guest ------------------------------------------------------------------------------- */
+
+/* Copies a frame out of its chain; returns its length, 0 where there is none to be sent. [locked] */
+static size_t tx_copy(struct virtio_net *net, struct net_header *header)
+{
+    const struct virtq_chain *chain = &net->tx_chain;
+    uint32_t header_bytes = header_length(net);
+    memset(header, 0, sizeof(*header));
+    virtq_chain_read(chain, 0, header, header_bytes);
+    if (chain->out_length < header_bytes + NET_FRAME_MIN ||
+        chain->out_length - header_bytes > sizeof(net->tx_frame)) {
+        LOG_GUEST("virtio-net: a frame of %u bytes with its header is not sent", chain->out_length);
+        return 0;
+    }
+    return virtq_chain_read(chain, header_bytes, net->tx_frame, sizeof(net->tx_frame));
+}
+
+/* Does what the driver left to the card (section 5.1.6.2); false where it asked for something impossible. */
+static bool tx_complete(struct virtio_net *net, const struct net_header *header, size_t length)
+{
+    uint8_t gso = header->gso_type & (uint8_t)~NET_HDR_GSO_ECN;
+    if (gso != NET_HDR_GSO_NONE && (gso != NET_HDR_GSO_TCPV4 || !net->netdev->takes_large_tcp)) {
+        LOG_GUEST("virtio-net: a frame that is to be cut in the way %u, which was not negotiated", gso);
+        return false;
+    }
+    if (header->flags & NET_HDR_NEEDS_CSUM &&
+        !net_checksum_complete(net->tx_frame, length, header->csum_start, header->csum_offset)) {
+        LOG_GUEST("virtio-net: a checksum from %u at %u of a frame of %zu bytes", header->csum_start,
+                  header->csum_offset, length);
+        return false;
+    }
+    return true;
+}
+
+static bool net_transmit(void *opaque)
+{
+    struct virtio_net *net = opaque;
+    struct virtqueue *queue = &net->device.queues[NET_QUEUE_TX];
+    unsigned count = 0;
+    pthread_mutex_lock(&net->device.lock);
+    while (count < NET_BATCH && virtqueue_pop(queue, &net->tx_chain)) {
+        struct net_header header;
+        size_t length = tx_copy(net, &header);
+        virtqueue_push(queue, &net->tx_chain, 0);
+        pthread_mutex_unlock(&net->device.lock);
+        if (length && tx_complete(net, &header, length))
+            netdev_send(net->netdev, net->tx_frame, length);
+        pthread_mutex_lock(&net->device.lock);
+        count++;
+    }
+    virtqueue_signal(queue);
+    pthread_mutex_unlock(&net->device.lock);
+    return count == NET_BATCH;
+}
+
+/* ---- The device ----------------------------------------------------------------------------------- */
+
+/* Without a netdev what is sent goes nowhere. [locked] */
+static void discard_sent(struct virtio_net *net)
+{
+    struct virtqueue *queue = &net->device.queues[NET_QUEUE_TX];
+    for (unsigned n = 0; n < queue->size && virtqueue_pop(queue, &net->tx_chain); n++)
+        virtqueue_push(queue, &net->tx_chain, 0);
+    virtqueue_signal(queue);
+}
+
+static void net_notify(struct virtio_device *device, struct virtqueue *queue)
+{
+    struct virtio_net *net = (struct virtio_net *)device;
+    if (queue->index == NET_QUEUE_CTRL) {
+        net_ctrl_run(net);
+    } else if (!net->netdev) {
+        if (queue->index == NET_QUEUE_TX)
+            discard_sent(net);
+    } else if (queue->index == NET_QUEUE_TX || net->room_wanted) {
+        net->room_wanted = net->room_wanted && queue->index == NET_QUEUE_TX;
+        netdev_wake(net->netdev);
+    }
+}
+
+/* Only legacy drivers set their address so (section 5.1.4.1). */
+static void net_config_write(struct virtio_device *device, unsigned offset, unsigned size, uint64_t value)
+{
+    if (!device->legacy || offset + size > sizeof(((struct net_config *)0)->mac)) {
+        LOG_GUEST("virtio-net: the driver writes 0x%llx to offset %u of its configuration",
+                  (unsigned long long)value, offset);
+        return;
+    }
+    memcpy(device->config + offset, &value, size);
+}
+
+static void net_reset(struct virtio_device *device)
+{
+    struct virtio_net *net = (struct virtio_net *)device;
+    struct net_config space = { .status = net->netdev ? NET_S_LINK_UP : 0 };
+    memcpy(space.mac, net->first_mac, sizeof(space.mac));
+    memcpy(device->config, &space, sizeof(space));
+    device->config_size = sizeof(space);
+    net_filter_reset(net);
+    net->guest_offloads = UINT64_MAX;
+    net->room_wanted = false;
+    net->waiting.length = 0;
+}
+
+/* A frame that was growing is not saved: networks lose one now and then. */
+static void net_save(struct virtio_device *device, struct state_writer *writer)
+{
+    struct virtio_net *net = (struct virtio_net *)device;
+    state_put_bytes(writer, "mac", device->config, 6);
+    state_put(writer, "guest_offloads", net->guest_offloads);
+    net_filter_save(net, writer);
+}
+
+/* The driver is told to make itself known, since the network around it may be another one. */
+static void net_load(struct virtio_device *device, struct state_reader *reader)
+{
+    struct virtio_net *net = (struct virtio_net *)device;
+    struct net_config *space = (struct net_config *)device->config;
+    state_get_bytes(reader, "mac", space->mac, sizeof(space->mac));
+    net->guest_offloads = state_get(reader, "guest_offloads", UINT64_MAX);
+    net_filter_load(net, reader);
+    if (!reader->failed && virtio_device_has(device, NET_F_GUEST_ANNOUNCE) && net->netdev) {
+        space->status |= NET_S_ANNOUNCE;
+        virtio_device_config_changed(device);
+    }
+}
+
+static void net_destroy(struct virtio_device *device)
+{
+    virtio_device_fini(device);
+    free(device);
+}
+
+static const struct virtio_device_ops virtio_net_ops = {
+    .name = "virtio-net",
+    .id = VIRTIO_ID_NET,
+    .notify = net_notify,
+    .config_write = net_config_write,
+    .reset = net_reset,
+    .save = net_save,
+    .load = net_load,
+    .destroy = net_destroy,
+};
+
+static uint64_t net_features(const struct netdev *netdev)
+{
+    uint64_t features = 1ull << NET_F_CSUM | 1ull << NET_F_MAC | 1ull << NET_F_MRG_RXBUF |
+                        1ull << NET_F_STATUS | 1ull << NET_F_CTRL_VQ | 1ull << NET_F_CTRL_RX |
+                        1ull << NET_F_CTRL_VLAN | 1ull << NET_F_CTRL_RX_EXTRA | 1ull << NET_F_GUEST_ANNOUNCE |
+                        1ull << NET_F_CTRL_MAC_ADDR;
+    if (netdev && netdev->takes_large_tcp)
+        features |= 1ull << NET_F_HOST_TSO4;
+    if (netdev && netdev->checksums_right)
+        features |= 1ull << NET_F_GUEST_CSUM | 1ull << NET_F_GUEST_TSO4 | 1ull << NET_F_GUEST_TSO6 |
+                    1ull << NET_F_CTRL_GUEST_OFFLOADS;
+    return features;
+}
+
+struct virtio_device *virtio_net_create(const struct virtio_net_config *config, struct error *error)
+{
+    struct virtio_net *net = calloc(1, sizeof(*net));
+    if (!net) {
+        error_set(error, "virtio-net: out of memory");
+        return NULL;
+    }
+    net->netdev = config->netdev;
+    memcpy(net->first_mac, config->mac, sizeof(net->first_mac));
+    if (!virtio_device_init(&net->device, &virtio_net_ops, net_features(config->netdev), NET_QUEUE_COUNT,
+                            NET_QUEUE_SIZE, error)) {
+        free(net);
+        return NULL;
+    }
+    net_reset(&net->device);
+    if (net->netdev) {
+        struct netdev_front front = { net_receive, net_receive_end, net_transmit, net };
+        netdev_attach(net->netdev, &front);
+    }
+    return &net->device;
+}

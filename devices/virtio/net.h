@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtio network device (Virtio 1.2 section 5.1): a network card on a netdev, with one pair of queues.
+ */
+#ifndef DEVICES_VIRTIO_NET_H
+#define DEVICES_VIRTIO_NET_H
+
+#include "devices/net/netdev.h"
+#include "devices/virtio/virtio.h"
+
+struct virtio_net_config {
+    struct netdev *netdev; /* borrowed; for its end, see below. NULL: the cable is not plugged in */
+    uint8_t mac[6];
+};
+
+/* Attaches itself to the netdev, whose thread then calls back. They end in this order: the harts stop, the
+ * slot is reset, the netdev is destroyed, the device is destroyed. NULL and *error where the host has no
+ * memory. */
+struct virtio_device *virtio_net_create(const struct virtio_net_config *config, struct error *error);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The virtio entropy device: one queue of buffers to fill. The worker reads straight into the first part of
+ * each request, at most RNG_REQUEST_MAX bytes, so that no request takes long.
+ */
+#include "devices/virtio/rng.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "devices/virtio/worker.h"
+#include "util/log.h"
+
+#define VIRTIO_ID_ENTROPY 4
+#define RNG_QUEUE_SIZE    8
+#define RNG_REQUEST_MAX   4096u /* bytes */
+
+struct virtio_rng {
+    struct virtio_device device;
+    struct virtio_worker worker;
+    int fd; /* -1: getrandom() */
+    struct virtq_chain chain;
+};
+
+/* Some bytes, at least one; a negative errno where the source gives none. */
+static ssize_t source_read(int fd, void *bytes, size_t length)
+{
+    for (;;) {
+        ssize_t got = fd < 0 ? getrandom(bytes, length, 0) : read(fd, bytes, length);
+        if (got > 0)
+            return got;
+        if (!got)
+            return -ENODATA;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+/* Fills the first buffers of the request; returns the bytes, 0 where the source fails at once. */
+static uint32_t rng_fill(struct virtio_rng *rng)
+{
+    const struct virtq_chain *chain = &rng->chain;
+    uint32_t done = 0;
+    uint32_t wanted = chain->in_length < RNG_REQUEST_MAX ? chain->in_length : RNG_REQUEST_MAX;
+    uint8_t bytes[RNG_REQUEST_MAX];
+    while (done < wanted) {
+        ssize_t got = source_read(rng->fd, bytes + done, wanted - done);
+        if (got < 0) {
+            log_warn("virtio-rng: its source gives no bytes any more: %s", strerror((int)-got));
+            break;
+        }
+        done += (uint32_t)got;
+    }
+    virtq_chain_write(chain, 0, bytes, done);
+    explicit_bzero(bytes, sizeof(bytes));
+    return done;
+}
+
+static void rng_run(struct virtio_device *device, struct virtqueue *queue)
+{
+    struct virtio_rng *rng = (struct virtio_rng *)device;
+    while (virtqueue_pop(queue, &rng->chain)) {
+        uint32_t filled = 0;
+        if (!rng->chain.in_length) {
+            LOG_GUEST("virtio-rng: a request without room for a byte");
+        } else {
+            pthread_mutex_unlock(&device->lock);
+            filled = rng_fill(rng);
+            pthread_mutex_lock(&device->lock);
+            if (!filled) {
+                virtio_device_break(device); /* a request is never completed without a byte */
+                return;
+            }
+        }
+        virtqueue_push(queue, &rng->chain, filled);
+        virtqueue_signal(queue);
+    }
+}
+
+static void rng_notify(struct virtio_device *device, struct virtqueue *queue)
+{
+    virtio_worker_kick(device->worker, queue);
+}
+
+static void rng_destroy(struct virtio_device *device)
+{
+    struct virtio_rng *rng = (struct virtio_rng *)device;
+    virtio_worker_stop(&rng->worker);
+    virtio_device_fini(device);
+    if (rng->fd >= 0)
+        close(rng->fd);
+    free(rng);
+}
+
+static const struct virtio_device_ops virtio_rng_ops = {
+    .name = "virtio-rng",
+    .id = VIRTIO_ID_ENTROPY,
+    .notify = rng_notify,
+    .destroy = rng_destroy,
+};
+
+/* Only character devices: a file ends, and a pipe can keep the worker waiting for ever. */
+static bool source_open(const char *path, int *fd, struct error *error)
+{
+    struct stat st;
+    uint8_t byte;
+    *fd = -1;
+    if (!path)
+        return true;
+    if (stat(path, &st))
+        return error_set(error, "rng-random: %s: %s", path, strerror(errno));
+    if (!S_ISCHR(st.st_mode))
+        return error_set(error, "rng-random: %s: is not a character device such as /dev/urandom", path);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (*fd < 0)
+        return error_set(error, "rng-random: %s: cannot be opened for reading: %s", path, strerror(errno));
+    ssize_t got = source_read(*fd, &byte, 1);
+    if (got < 0) {
+        close(*fd);
+        return error_set(error, "rng-random: %s: gives no bytes: %s", path, strerror((int)-got));
+    }
+    return true;
+}
+
+struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, struct error *error)
+{
+    int fd;
+    if (!source_open(config->path, &fd, error))
+        return NULL;
+    struct virtio_rng *rng = calloc(1, sizeof(*rng));
+    bool initialised = false;
+    if (!rng)
+        error_set(error, "virtio-rng: out of memory");
+    if (rng && virtio_device_init(&rng->device, &virtio_rng_ops, 0, 1, RNG_QUEUE_SIZE, error)) {
+        initialised = true;
+        rng->fd = fd;
+        if (virtio_worker_start(&rng->worker, &rng->device, "virtio-rng", THREAD_WORKER, rng_run, error))
+            return &rng->device;
+    }
+    if (initialised)
+        virtio_device_fini(&rng->device);
+    free(rng);
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A virtio device as a PCI function (Virtio 1.2 section 4.1): the same devices as behind virtio-mmio, found
+ * by their ids on the bus. A transitional function shows the legacy interface (4.1.4.10) in an I/O BAR beside
+ * the modern one in a memory BAR; a driver uses one of the two, and says which when it resets the device.
+ *
+ *     BAR 0  I/O    legacy registers and configuration space
+ *     BAR 1  mem32  MSI-X table and pending bits
+ *     BAR 4  mem64  modern: common configuration, ISR status, device configuration, notifications
+ *
+ * virtio-vga is virtio-gpu with a simple screen for firmware (bochs_vbe.h) in the same function:
+ *
+ *     BAR 0  mem32  the screen's memory
+ *     BAR 2  mem64  the screen's registers, then the modern ones
+ *     BAR 4  mem32  MSI-X
+ */
+#ifndef DEVICES_VIRTIO_TRANSPORT_PCI_H
+#define DEVICES_VIRTIO_TRANSPORT_PCI_H
+
+#include "devices/display/bochs_vbe.h"
+#include "devices/pci/pci.h"
+#include "devices/virtio/virtio.h"
+
+/* Whether there is the legacy interface. AUTO: where the kind of device had one before Virtio 1.0. */
+enum virtio_pci_legacy { VIRTIO_PCI_LEGACY_AUTO, VIRTIO_PCI_LEGACY_ON, VIRTIO_PCI_LEGACY_OFF };
+
+#define VIRTIO_PCI_VECTORS_DEFAULT UINT32_MAX /* one a queue, and one for changes of the configuration */
+
+struct virtio_pci_config {
+    struct dma *dma;
+    enum virtio_pci_legacy legacy;
+    bool no_modern;     /* the legacy interface alone */
+    bool multifunction; /* other functions share the slot; to be said of function 0 */
+    uint32_t vectors;   /* of MSI-X; 0: none */
+    /* Makes it virtio-vga; NULL: none. The device is virtio-gpu then. */
+    struct bochs_vbe *vga;
+};
+
+/* Takes the device and the screen over. NULL and *error, and they stay the caller's, where it has no
+ * interface left or memory is short. */
+struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, struct virtio_device *device,
+                                       struct error *error);
+
+#endif

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Split virtqueues: see virtqueue.h for the rules that keep a hostile driver harmless.
+ *
+ * Notifications (section 2.7.10): the device asks to be told of new buffers only when it found the ring
+ * empty, and looks once more after having asked, so that none is missed. Without the event index it always
+ * wants to be told. Index words are read with acquire and written with release, as the driver does.
+ */
+#include "devices/virtio/virtqueue.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "devices/virtio/virtio.h"
+#include "util/log.h"
+
+enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
+enum { AVAIL_NO_INTERRUPT = 1 };
+#define DESC_BYTES       16u
+#define RING_HEADER      4u /* flags and idx, of both rings */
+#define USED_ENTRY_BYTES 8u
+
+struct descriptor {
+    uint64_t paddr;
+    uint32_t length;
+    uint16_t flags, next;
+};
+
+/* The same as it lies in the guest's memory, at any alignment (indirect tables need none). */
+struct descriptor_in_ram {
+    uint64_t paddr;
+    uint32_t length;
+    uint16_t flags, next;
+} __attribute__((packed));
+
+static uint64_t avail_bytes(const struct virtqueue *queue)
+{
+    return RING_HEADER + 2u * queue->size + 2;
+}
+
+static uint64_t used_bytes(const struct virtqueue *queue)
+{
+    return RING_HEADER + USED_ENTRY_BYTES * queue->size + 2;
+}
+
+static uint16_t load16(const uint8_t *host)
+{
+    return __atomic_load_n((const uint16_t *)host, __ATOMIC_SEQ_CST);
+}
+
+void virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsigned index, uint16_t size_max)
+{
+    *queue = (struct virtqueue){ .device = device, .index = index, .size_max = size_max, .size = size_max };
+}
+
+void virtqueue_reset(struct virtqueue *queue)
+{
+    uint32_t epoch = queue->epoch;
+    virtqueue_init(queue, queue->device, queue->index, queue->size_max);
+    queue->epoch = epoch + 1;
+}
+
+void virtqueue_set_size(struct virtqueue *queue, uint32_t size)
+{
+    bool possible = size && size <= queue->size_max && !(size & (size - 1));
+    queue->size = possible ? (uint16_t)size : 0;
+}
+
+/* Maps the three areas. Section 2.7 asks for an alignment of 16, 2 and 4 bytes; a table of descriptors that C
+ * aligned as it likes does no harm. */
+static bool virtqueue_map(struct virtqueue *queue)
+{
+    struct dma *dma = queue->device->dma;
+    unsigned table_align = queue->device->strict ? 16 : 1;
+    if (!queue->size || queue->desc_paddr % table_align || queue->avail_paddr % 2 || queue->used_paddr % 4)
+        return false;
+    queue->desc = dma->ops->map(dma, queue->desc_paddr, (uint64_t)queue->size * DESC_BYTES, false);
+    queue->avail = dma->ops->map(dma, queue->avail_paddr, avail_bytes(queue), false);
+    queue->used = dma->ops->map(dma, queue->used_paddr, used_bytes(queue), true);
+    return queue->desc && queue->avail && queue->used;
+}
+
+bool virtqueue_enable(struct virtqueue *queue)
+{
+    if (queue->enabled)
+        return true;
+    if (!virtqueue_map(queue)) {
+        LOG_GUEST("%s: queue %u: bad ring (size %u, descriptors 0x%llx, available 0x%llx, used 0x%llx)",
+                  queue->device->ops->name, queue->index, queue->size, (unsigned long long)queue->desc_paddr,
+                  (unsigned long long)queue->avail_paddr, (unsigned long long)queue->used_paddr);
+        return false;
+    }
+    queue->last_avail = queue->used_idx = 0;
+    queue->signalled_valid = false;
+    queue->enabled = true;
+    return true;
+}
+
+void virtqueue_disable(struct virtqueue *queue)
+{
+    queue->enabled = false;
+    queue->epoch++;
+}
+
+/* One fetch: the guest may change the table while it is looked at. */
+static struct descriptor descriptor_fetch(const uint8_t *table, uint32_t index)
+{
+    const volatile struct descriptor_in_ram *ram =
+        (const volatile struct descriptor_in_ram *)(table + (size_t)index * DESC_BYTES);
+    return (struct descriptor){ ram->paddr, ram->length, ram->flags, ram->next };
+}
+
+/* Appends one buffer; NULL or what is wrong with it. */
+static const char *chain_append(struct virtqueue *queue, struct virtq_chain *chain,
+                                const struct descriptor *desc)
+{
+    bool in = desc->flags & DESC_WRITE;
+    if (!in && chain->in_count)
+        return "a readable descriptor after a writable one";
+    if (!desc->length)
+        return NULL;
+    if (desc->length > UINT32_MAX - chain->out_length - chain->in_length)
+        return "a chain of 4 GiB or more";
+    struct dma *dma = queue->device->dma;
+    void *host = dma->ops->map(dma, desc->paddr, desc->length, in);
+    if (!host)
+        return "a buffer that is not RAM";
+    unsigned n = chain->out_count + chain->in_count;
+    chain->segments[n] = (struct iovec){ host, desc->length };
+    chain->paddrs[n] = desc->paddr;
+    *(in ? &chain->in_count : &chain->out_count) += 1;
+    *(in ? &chain->in_length : &chain->out_length) += desc->length;
+    return NULL;
+}
+
+/* Where a walk over a chain stands. `seen` counts descriptors of the current table, `total` of the chain. */
+struct walk {
+    const uint8_t *table;
+    uint32_t table_size, seen, total;
+    bool indirect;
+};
+
+/* Enters an indirect table (section 2.7.5.3); NULL or what is wrong with it. */
+static const char *walk_enter(struct virtqueue *queue, struct walk *walk, const struct descriptor *desc)
+{
+    if (!virtio_device_has(queue->device, VIRTIO_F_INDIRECT_DESC))
+        return "an indirect descriptor that was not negotiated";
+    if (walk->indirect)
+        return "an indirect table within an indirect table";
+    if (desc->flags & DESC_NEXT)
+        return "an indirect descriptor with a next one";
+    if (!desc->length || desc->length % DESC_BYTES)
+        return "an indirect table of a length that is no multiple of 16";
+    struct dma *dma = queue->device->dma;
+    const uint8_t *table = dma->ops->map(dma, desc->paddr, desc->length, false);
+    if (!table)
+        return "an indirect table that is not RAM";
+    walk->table = table;
+    walk->table_size = desc->length / DESC_BYTES;
+    walk->indirect = true;
+    walk->seen = 0;
+    return NULL;
+}
+
+/* Collects the chain that starts at `head`; NULL or what is wrong with it. */
+static const char *chain_collect(struct virtqueue *queue, struct virtq_chain *chain, uint16_t head)
+{
+    struct walk walk = { .table = queue->desc, .table_size = queue->size };
+    uint32_t index = head;
+    chain->head = head;
+    chain->epoch = queue->epoch;
+    chain->out_count = chain->in_count = 0;
+    chain->out_length = chain->in_length = 0;
+    for (;;) {
+        if (index >= walk.table_size)
+            return "a descriptor index beyond the table";
+        /* The limit for indirect tables is the size that the device offers: a driver that made its ring
+         * smaller sizes its tables by the device's limits. */
+        if (++walk.seen > walk.table_size || ++walk.total > queue->size_max)
+            return "a chain with a loop, or longer than the queue";
+        struct descriptor desc = descriptor_fetch(walk.table, index);
+        const char *fault;
+        if (desc.flags & DESC_INDIRECT) {
+            fault = walk_enter(queue, &walk, &desc);
+            walk.total--; /* the table's own descriptor holds no buffer */
+            index = 0;
+        } else {
+            fault = chain_append(queue, chain, &desc);
+            if (!fault && !(desc.flags & DESC_NEXT))
+                return NULL;
+            index = desc.next;
+        }
+        if (fault)
+            return fault;
+    }
+}
+
+/* Also a full barrier: what the device tells the driver is seen before the device looks at what the driver
+ * tells it, so that of both at least one notices (sections 2.7.7 and 2.7.10). An exchange, since that is a
+ * barrier which thread sanitizers know. */
+static void store_used16(struct virtqueue *queue, uint64_t offset, uint16_t value)
+{
+    struct dma *dma = queue->device->dma;
+    (void)__atomic_exchange_n((uint16_t *)(queue->used + offset), value, __ATOMIC_SEQ_CST);
+    dma->ops->written(dma, queue->used_paddr + offset, 2);
+}
+
+/* The ring looked empty: asks for a notification, then looks again. */
+static uint16_t avail_idx_after_asking(struct virtqueue *queue)
+{
+    if (virtio_device_has(queue->device, VIRTIO_F_EVENT_IDX))
+        store_used16(queue, RING_HEADER + USED_ENTRY_BYTES * queue->size, queue->last_avail);
+    return load16(queue->avail + 2);
+}
+
+bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
+{
+    if (!queue->enabled || !virtio_device_may_run(queue->device))
+        return false;
+    uint16_t idx = load16(queue->avail + 2);
+    if (idx == queue->last_avail) {
+        idx = avail_idx_after_asking(queue);
+        if (idx == queue->last_avail)
+            return false;
+    }
+    const char *fault = NULL;
+    if ((uint16_t)(idx - queue->last_avail) > queue->size) {
+        fault = "an available index that is ahead by more than the ring's size";
+    } else {
+        unsigned slot = queue->last_avail & (queue->size - 1u);
+        fault = chain_collect(queue, chain, load16(queue->avail + RING_HEADER + 2 * slot));
+    }
+    if (fault) {
+        LOG_GUEST("%s: queue %u: the driver gave %s", queue->device->ops->name, queue->index, fault);
+        virtio_device_break(queue->device);
+        return false;
+    }
+    queue->last_avail++;
+    if (log_enabled(LOG_CATEGORY_VIRTIO))
+        log_line(LOG_CATEGORY_VIRTIO, "%s: queue %u: takes %u: out %u bytes, in %u bytes",
+                 queue->device->ops->name, queue->index, chain->head, chain->out_length, chain->in_length);
+    return true;
+}
+
+bool virtqueue_retake(struct virtqueue *queue, struct virtq_chain *chain, uint32_t head)
+{
+    return queue->enabled && head < queue->size && !chain_collect(queue, chain, (uint16_t)head);
+}
+
+bool virtqueue_has_more(struct virtqueue *queue)
+{
+    return queue->enabled && (load16(queue->avail + 2) != queue->last_avail ||
+                              avail_idx_after_asking(queue) != queue->last_avail);
+}
+
+void virtqueue_unpop(struct virtqueue *queue, unsigned count)
+{
+    queue->last_avail = (uint16_t)(queue->last_avail - count);
+}
+
+void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written,
+                    unsigned ahead)
+{
+    struct dma *dma = queue->device->dma;
+    /* Also where the queue is gone: the buffers may have been written. */
+    for (unsigned n = chain->out_count; n < chain->out_count + chain->in_count; n++)
+        dma->ops->written(dma, chain->paddrs[n], chain->segments[n].iov_len);
+    if (!queue->enabled || chain->epoch != queue->epoch)
+        return;
+    if (log_enabled(LOG_CATEGORY_VIRTIO))
+        log_line(LOG_CATEGORY_VIRTIO, "%s: queue %u: returns %u: %u bytes written", queue->device->ops->name,
+                 queue->index, chain->head, written);
+    uint64_t offset = RING_HEADER + USED_ENTRY_BYTES * ((queue->used_idx + ahead) & (queue->size - 1u));
+    __atomic_store_n((uint32_t *)(queue->used + offset), chain->head, __ATOMIC_RELAXED);
+    __atomic_store_n((uint32_t *)(queue->used + offset + 4), written, __ATOMIC_RELAXED);
+    dma->ops->written(dma, queue->used_paddr + offset, USED_ENTRY_BYTES);
+}
+
+void virtqueue_publish(struct virtqueue *queue, unsigned count)
+{
+    queue->used_idx = (uint16_t)(queue->used_idx + count);
+    store_used16(queue, 2, queue->used_idx);
+}
+
+void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written)
+{
+    virtqueue_fill(queue, chain, written, 0);
+    if (queue->enabled && chain->epoch == queue->epoch)
+        virtqueue_publish(queue, 1);
+}
+
+/* Sections 2.7.7 and 2.7.10: is there an interrupt due for the entries from `signalled` to `used_idx`? */
+static bool interrupt_wanted(struct virtqueue *queue)
+{
+    if (!virtio_device_has(queue->device, VIRTIO_F_EVENT_IDX))
+        return !(load16(queue->avail) & AVAIL_NO_INTERRUPT);
+    uint16_t event = load16(queue->avail + RING_HEADER + 2 * queue->size);
+    uint16_t crossed = (uint16_t)(queue->used_idx - event - 1);
+    return !queue->signalled_valid || crossed < (uint16_t)(queue->used_idx - queue->signalled);
+}
+
+void virtqueue_signal(struct virtqueue *queue)
+{
+    if (!queue->enabled || (queue->signalled_valid && queue->signalled == queue->used_idx))
+        return;
+    bool wanted = interrupt_wanted(queue);
+    queue->signalled = queue->used_idx;
+    queue->signalled_valid = true;
+    if (wanted)
+        virtio_device_queue_interrupt(queue->device, queue->index);
+}
+
+unsigned virtq_chain_iov(const struct virtq_chain *chain, bool in, uint32_t offset, uint32_t length,
+                         struct iovec *iov)
+{
+    const struct iovec *segment = chain->segments + (in ? chain->out_count : 0);
+    const struct iovec *end = segment + (in ? chain->in_count : chain->out_count);
+    unsigned count = 0;
+    for (; segment < end && length; segment++) {
+        if (offset >= segment->iov_len) {
+            offset -= (uint32_t)segment->iov_len;
+            continue;
+        }
+        size_t part = segment->iov_len - offset;
+        if (part > length)
+            part = length;
+        iov[count++] = (struct iovec){ (uint8_t *)segment->iov_base + offset, part };
+        length -= (uint32_t)part;
+        offset = 0;
+    }
+    return count;
+}
+
+/* Copies between `bytes` and the buffers of one direction, segment by segment. */
+static size_t chain_copy(const struct virtq_chain *chain, bool in, uint32_t offset, uint8_t *to,
+                         const uint8_t *from, size_t length)
+{
+    const struct iovec *segment = chain->segments + (in ? chain->out_count : 0);
+    const struct iovec *end = segment + (in ? chain->in_count : chain->out_count);
+    size_t done = 0;
+    for (; segment < end && done < length; segment++) {
+        if (offset >= segment->iov_len) {
+            offset -= (uint32_t)segment->iov_len;
+            continue;
+        }
+        uint8_t *host = (uint8_t *)segment->iov_base + offset;
+        size_t part = segment->iov_len - offset;
+        if (part > length - done)
+            part = length - done;
+        memcpy(in ? host : to + done, in ? from + done : host, part);
+        done += part;
+        offset = 0;
+    }
+    return done;
+}
+
+size_t virtq_chain_read(const struct virtq_chain *chain, uint32_t offset, void *bytes, size_t length)
+{
+    return chain_copy(chain, false, offset, bytes, NULL, length);
+}
+
+size_t virtq_chain_write(const struct virtq_chain *chain, uint32_t offset, const void *bytes, size_t length)
+{
+    return chain_copy(chain, true, offset, NULL, bytes, length);
+}
+
+static const char *field(char *buffer, size_t size, const struct virtqueue *queue, const char *name)
+{
+    snprintf(buffer, size, "queue%u.%s", queue->index, name);
+    return buffer;
+}
+
+void virtqueue_save(const struct virtqueue *queue, struct state_writer *writer)
+{
+    char name[32];
+    state_put(writer, field(name, sizeof(name), queue, "size"), queue->size);
+    state_put(writer, field(name, sizeof(name), queue, "enabled"), queue->enabled);
+    state_put(writer, field(name, sizeof(name), queue, "desc"), queue->desc_paddr);
+    state_put(writer, field(name, sizeof(name), queue, "avail"), queue->avail_paddr);
+    state_put(writer, field(name, sizeof(name), queue, "used"), queue->used_paddr);
+    state_put(writer, field(name, sizeof(name), queue, "last_avail"), queue->last_avail);
+    state_put(writer, field(name, sizeof(name), queue, "used_idx"), queue->used_idx);
+}
+
+bool virtqueue_load(struct virtqueue *queue, struct state_reader *reader)
+{
+    char name[32];
+    virtqueue_reset(queue);
+    virtqueue_set_size(
+        queue, (uint32_t)state_get(reader, field(name, sizeof(name), queue, "size"), queue->size_max));
+    bool enabled = state_get(reader, field(name, sizeof(name), queue, "enabled"), 1);
+    queue->desc_paddr = state_get(reader, field(name, sizeof(name), queue, "desc"), UINT64_MAX);
+    queue->avail_paddr = state_get(reader, field(name, sizeof(name), queue, "avail"), UINT64_MAX);
+    queue->used_paddr = state_get(reader, field(name, sizeof(name), queue, "used"), UINT64_MAX);
+    uint16_t last_avail =
+        (uint16_t)state_get(reader, field(name, sizeof(name), queue, "last_avail"), UINT16_MAX);
+    uint16_t used_idx = (uint16_t)state_get(reader, field(name, sizeof(name), queue, "used_idx"), UINT16_MAX);
+    if (reader->failed)
+        return false;
+    if (enabled && !virtqueue_enable(queue)) {
+        reader->failed = true;
+        return error_set(reader->error, "saved state: %s queue %u lies outside this machine's RAM",
+                         queue->device->ops->name, queue->index);
+    }
+    queue->last_avail = last_avail;
+    queue->used_idx = used_idx;
+    return true;
+}

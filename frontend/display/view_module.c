@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See view_module.h. Only files beside the running program are loaded, never what LD_LIBRARY_PATH or the
+ * current folder may hold.
+ */
+#include "frontend/display/view_module.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder of the running program, without a slash at its end. */
+static bool program_folder(char folder[PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", folder, PATH_MAX - 1);
+    if (length <= 0)
+        return false;
+    folder[length] = 0;
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        return false;
+    *slash = 0;
+    return true;
+}
+
+const void *view_module_load(const char *name, const char *symbol, struct error *error)
+{
+    static const char *const places[] = { "", "/../lib/rvive" };
+    char folder[PATH_MAX], path[PATH_MAX + 64];
+    if (!program_folder(folder)) {
+        error_set(error, "%s.so: cannot tell where the program is", name);
+        return NULL;
+    }
+    for (unsigned n = 0; n < sizeof(places) / sizeof(places[0]); n++) {
+        snprintf(path, sizeof(path), "%s%s/%s.so", folder, places[n], name);
+        if (access(path, F_OK) != 0)
+            continue;
+        void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        const void *found = module ? dlsym(module, symbol) : NULL;
+        if (!found)
+            error_set(error, "%s cannot be loaded: %s", path, dlerror());
+        return found;
+    }
+    error_set(error, "%s.so is neither in %s nor in %s/../lib/rvive", name, folder, folder);
+    return NULL;
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Moves bytes between viewers and libvncserver; see vnc_relay.h. All of a viewer belongs to the
+ * relay's thread but for `slow` and what the lock guards: the list of those that libvncserver has not taken
+ * yet, the spare descriptors, and whether libvncserver still has its end.
+ *
+ * What waits for a viewer is bounded: beyond SLOW_BYTES nothing is read from it any more and no new picture
+ * is made for it, so there is no more than that and one picture.
+ */
+#include "frontend/display/vnc_relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frontend/display/vnc_protocol.h"
+#include "util/log.h"
+#include "util/thread.h"
+#include "util/thread_signals.h"
+
+#define CHUNK         65536u
+#define SLOW_BYTES    (512u << 10)
+#define FAST_BYTES    (64u << 10)
+#define OUT_MAX       (512u << 20) /* a picture of 16384 × 8192 */
+#define START_MS      30000u       /* until a viewer has to be through with the handshake */
+#define ACCEPT_MS     100u         /* until it is tried again where descriptors are short */
+#define POLLS_EACH    2u
+#define POLLS_AT      2u /* behind wake_fd and the listener */
+#define SPARE_LOWEST  3  /* not in the place of a standard stream */
+#define LISTEN_LENGTH 16
+
+struct vnc_viewer {
+    struct vnc_viewer *next;    /* of all, the thread's */
+    struct vnc_viewer *arrived; /* under the lock: of those that have not been taken */
+    struct vnc_relay *relay;
+    int outer, inner; /* -1: closed */
+    int library;      /* libvncserver's end, until it is taken; -1 */
+    bool library_has; /* under the lock: libvncserver has, or will take, its end */
+    struct vnc_protocol protocol;
+    uint64_t since;
+    uint8_t in[VNC_MESSAGE_MAX];
+    size_t in_count, in_passed; /* bytes; of them for libvncserver */
+    size_t banner_left;         /* of libvncserver's own, which the viewer does not get */
+    uint8_t *out;
+    size_t out_head, out_count, out_room;
+    atomic_bool slow;
+};
+
+struct vnc_relay {
+    struct vnc_relay_config config;
+    pthread_t thread;
+    bool has_thread;
+    int listener, wake_fd;
+    atomic_bool stop;
+    struct vnc_viewer *viewers;
+    unsigned count;
+    uint64_t accept_at; /* ms; before that nobody is accepted */
+    bool accept_failed;
+    pthread_mutex_t lock;
+    struct vnc_viewer *arrivals;
+    int spare[VNC_VIEWERS_MAX];
+    unsigned spare_count;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+static void wake_thread(struct vnc_relay *relay)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(relay->wake_fd, &one, sizeof(one)); /* the counter cannot overflow */
+    (void)ignored;
+}
+
+/* ---- Low descriptors -------------------------------------------------------------------------------- */
+
+/* Fills up what is missing, as far as there are any. [locked] */
+static void set_aside(struct vnc_relay *relay)
+{
+    while (relay->spare_count < VNC_VIEWERS_MAX) {
+        int fd = fcntl(relay->wake_fd, F_DUPFD_CLOEXEC, SPARE_LOWEST);
+        if (fd < 0)
+            return;
+        if (fd >= FD_SETSIZE) {
+            close(fd);
+            return;
+        }
+        relay->spare[relay->spare_count++] = fd;
+    }
+}
+
+/* Gives the file of `fd`, which is closed, a low number; -1: there is none. */
+static int make_low(struct vnc_relay *relay, int fd)
+{
+    int low = -1;
+    pthread_mutex_lock(&relay->lock);
+    set_aside(relay);
+    if (relay->spare_count)
+        low = relay->spare[--relay->spare_count];
+    pthread_mutex_unlock(&relay->lock);
+    if (low >= 0 && dup3(fd, low, O_CLOEXEC) < 0) {
+        close(low);
+        low = -1;
+    }
+    close(fd);
+    return low;
+}
+
+/* ---- Viewers ---------------------------------------------------------------------------------------- */
+
+static bool out_append(struct vnc_viewer *viewer, const uint8_t *bytes, size_t length)
+{
+    if (!length)
+        return true;
+    if (viewer->out_head + viewer->out_count + length > viewer->out_room) {
+        size_t room = (viewer->out_count + length) * 2;
+        uint8_t *grown = viewer->out_count + length <= OUT_MAX ? malloc(room) : NULL;
+        if (!grown)
+            return false;
+        if (viewer->out_count)
+            memcpy(grown, viewer->out + viewer->out_head, viewer->out_count);
+        free(viewer->out);
+        viewer->out = grown;
+        viewer->out_head = 0;
+        viewer->out_room = room;
+    }
+    memcpy(viewer->out + viewer->out_head + viewer->out_count, bytes, length);
+    viewer->out_count += length;
+    if (viewer->out_count > SLOW_BYTES)
+        atomic_store(&viewer->slow, true);
+    return true;
+}
+
+/* Writes what the viewer takes now; false where it is gone. */
+static bool out_flush(struct vnc_viewer *viewer)
+{
+    while (viewer->out_count) {
+        ssize_t sent = send(viewer->outer, viewer->out + viewer->out_head, viewer->out_count,
+                            MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno == EAGAIN;
+        viewer->out_head += (size_t)sent;
+        viewer->out_count -= (size_t)sent;
+        if (viewer->out_count < FAST_BYTES && atomic_exchange(&viewer->slow, false))
+            viewer->relay->config.wake(viewer->relay->config.opaque);
+    }
+    if (viewer->out_room > 4 * CHUNK) { /* of a large picture */
+        free(viewer->out);
+        viewer->out = NULL;
+        viewer->out_room = 0;
+    }
+    viewer->out_head = 0;
+    return true;
+}
+
+/* Closes what is the relay's; libvncserver sees the end of its input. */
+static void hang_up(struct vnc_viewer *viewer)
+{
+    if (viewer->outer >= 0)
+        close(viewer->outer);
+    if (viewer->inner >= 0)
+        close(viewer->inner);
+    viewer->outer = viewer->inner = -1;
+    if (atomic_exchange(&viewer->slow, false))
+        viewer->relay->config.wake(viewer->relay->config.opaque);
+}
+
+static void refuse(struct vnc_viewer *viewer, const char *why)
+{
+    static struct log_site site;
+    if (log_site_allows(&site))
+        log_warn("%s: a viewer is disconnected: %s", viewer->relay->config.name, why);
+    hang_up(viewer);
+}
+
+/* Frees those that both sides are done with. */
+static void sweep(struct vnc_relay *relay)
+{
+    for (struct vnc_viewer **link = &relay->viewers; *link;) {
+        struct vnc_viewer *viewer = *link;
+        pthread_mutex_lock(&relay->lock);
+        bool done = viewer->outer < 0 && !viewer->library_has;
+        pthread_mutex_unlock(&relay->lock);
+        if (!done) {
+            link = &viewer->next;
+            continue;
+        }
+        *link = viewer->next;
+        relay->count--;
+        free(viewer->out);
+        free(viewer);
+    }
+}
+
+static bool set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+/* The viewer has said which version it speaks: libvncserver gets to know it. */
+static bool introduce(struct vnc_viewer *viewer)
+{
+    struct vnc_relay *relay = viewer->relay;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return false;
+    viewer->inner = pair[0];
+    viewer->library = make_low(relay, pair[1]);
+    if (viewer->library < 0 || !set_nonblocking(viewer->inner))
+        return false;
+    viewer->banner_left = VNC_BANNER_BYTES;
+    pthread_mutex_lock(&relay->lock);
+    viewer->library_has = true;
+    viewer->arrived = relay->arrivals;
+    relay->arrivals = viewer;
+    pthread_mutex_unlock(&relay->lock);
+    return true;
+}
+
+/* Hands libvncserver what it has room for of what has been passed. False: its end is closed. */
+static bool in_flush(struct vnc_viewer *viewer)
+{
+    while (viewer->in_passed) {
+        ssize_t sent = send(viewer->inner, viewer->in, viewer->in_passed, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno == EAGAIN;
+        viewer->in_passed -= (size_t)sent;
+        viewer->in_count -= (size_t)sent;
+        memmove(viewer->in, viewer->in + sent, viewer->in_count);
+    }
+    return true;
+}
+
+/* Looks at what came. False: the viewer has been disconnected. */
+static bool in_check(struct vnc_viewer *viewer)
+{
+    for (;;) {
+        uint8_t *at = viewer->in + viewer->in_passed;
+        size_t count = viewer->in_count - viewer->in_passed, length = 0;
+        const char *fault = "";
+        bool first = viewer->protocol.state == VNC_VERSION;
+        enum vnc_verdict verdict = vnc_protocol_next(&viewer->protocol, at, count, &length, &fault);
+        switch (verdict) {
+        case VNC_MORE: return true;
+        case VNC_PASS:
+            viewer->in_passed += length;
+            if (first && !introduce(viewer)) {
+                refuse(viewer, "there is no descriptor for it");
+                return false;
+            }
+            break;
+        case VNC_SKIP:
+            viewer->in_count -= length;
+            memmove(at, at + length, viewer->in_count - viewer->in_passed);
+            break;
+        case VNC_CLOSE: refuse(viewer, fault); return false;
+        }
+    }
+}
+
+static void from_viewer(struct vnc_viewer *viewer)
+{
+    size_t room = sizeof(viewer->in) - viewer->in_count;
+    ssize_t got = recv(viewer->outer, viewer->in + viewer->in_count, room, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        hang_up(viewer);
+        return;
+    }
+    bool is_new = viewer->inner < 0;
+    viewer->in_count += (size_t)got;
+    if (in_check(viewer) && viewer->inner >= 0 && !in_flush(viewer))
+        hang_up(viewer);
+    else if (is_new && viewer->inner >= 0)
+        viewer->relay->config.wake(viewer->relay->config.opaque);
+}
+
+static void from_library(struct vnc_viewer *viewer)
+{
+    static uint8_t chunk[CHUNK]; /* the only thread's */
+    ssize_t got = recv(viewer->inner, chunk, sizeof(chunk), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        out_flush(viewer); /* why a password was refused */
+        hang_up(viewer);
+        return;
+    }
+    size_t skip = viewer->banner_left < (size_t)got ? viewer->banner_left : (size_t)got;
+    viewer->banner_left -= skip;
+    if (!out_append(viewer, chunk + skip, (size_t)got - skip))
+        refuse(viewer, "it takes too little of what it asked for");
+    else if (!out_flush(viewer))
+        hang_up(viewer);
+}
+
+/* ---- The thread ------------------------------------------------------------------------------------- */
+
+static void add_viewer(struct vnc_relay *relay, int fd)
+{
+    int on = 1;
+    struct vnc_viewer *viewer = relay->count < VNC_VIEWERS_MAX ? calloc(1, sizeof(*viewer)) : NULL;
+    if (!viewer) {
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    viewer->relay = relay;
+    viewer->outer = fd;
+    viewer->inner = viewer->library = -1;
+    viewer->protocol.password = relay->config.password;
+    viewer->since = now_ms();
+    viewer->next = relay->viewers;
+    relay->viewers = viewer;
+    relay->count++;
+    if (!out_append(viewer, (const uint8_t *)VNC_BANNER, VNC_BANNER_BYTES) || !out_flush(viewer))
+        hang_up(viewer);
+}
+
+static void accept_viewer(struct vnc_relay *relay)
+{
+    int fd = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        add_viewer(relay, fd);
+        relay->accept_failed = false;
+        return;
+    }
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return;
+    relay->accept_at = now_ms() + ACCEPT_MS;
+    if (!relay->accept_failed)
+        log_warn("%s: viewers wait: %s", relay->config.name, strerror(errno));
+    relay->accept_failed = true;
+}
+
+/* Fills the list, a viewer POLLS_EACH; returns the timeout. */
+static int fill_poll(struct vnc_relay *relay, struct pollfd *fds, unsigned *count)
+{
+    uint64_t now = now_ms();
+    int timeout = -1;
+    bool full = relay->count >= VNC_VIEWERS_MAX, later = relay->accept_at > now;
+    fds[0] = (struct pollfd){ .fd = relay->wake_fd, .events = POLLIN };
+    fds[1] = (struct pollfd){ .fd = full || later ? -1 : relay->listener, .events = POLLIN };
+    if (later)
+        timeout = ACCEPT_MS;
+    *count = POLLS_AT;
+    for (const struct vnc_viewer *viewer = relay->viewers; viewer; viewer = viewer->next) {
+        bool starting = viewer->protocol.state != VNC_NORMAL;
+        bool takes = viewer->in_count < sizeof(viewer->in) && viewer->out_count <= SLOW_BYTES;
+        short outer = (short)((takes ? POLLIN : 0) | (viewer->out_count ? POLLOUT : 0));
+        short inner = (short)(POLLIN | (viewer->in_passed ? POLLOUT : 0));
+        if (starting && viewer->outer >= 0)
+            timeout = timeout < 0 || timeout > 1000 ? 1000 : timeout;
+        fds[(*count)++] = (struct pollfd){ .fd = viewer->outer, .events = outer };
+        fds[(*count)++] = (struct pollfd){ .fd = viewer->inner, .events = inner };
+    }
+    return timeout;
+}
+
+static void serve_viewer(struct vnc_viewer *viewer, const struct pollfd *fds)
+{
+    if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP) && viewer->outer >= 0 &&
+        (!out_flush(viewer) || fds[0].revents & POLLERR))
+        hang_up(viewer);
+    if (fds[1].revents & (POLLOUT | POLLERR) && viewer->inner >= 0 && !in_flush(viewer))
+        hang_up(viewer);
+    if (fds[1].revents & (POLLIN | POLLHUP) && viewer->inner >= 0)
+        from_library(viewer);
+    if (fds[0].revents & (POLLIN | POLLHUP) && viewer->outer >= 0)
+        from_viewer(viewer);
+    if (viewer->outer >= 0 && viewer->protocol.state != VNC_NORMAL && now_ms() - viewer->since > START_MS)
+        refuse(viewer, "it does not go on with the handshake");
+}
+
+static void *relay_thread(void *opaque)
+{
+    struct vnc_relay *relay = opaque;
+    struct pollfd fds[POLLS_AT + POLLS_EACH * VNC_VIEWERS_MAX];
+    while (!atomic_load(&relay->stop)) {
+        unsigned count, at = POLLS_AT;
+        uint64_t ignored;
+        int timeout = fill_poll(relay, fds, &count);
+        if (poll(fds, count, timeout) < 0)
+            continue;
+        if (fds[0].revents && read(relay->wake_fd, &ignored, sizeof(ignored)) < 0)
+            continue;
+        for (struct vnc_viewer *viewer = relay->viewers; viewer; viewer = viewer->next, at += POLLS_EACH)
+            serve_viewer(viewer, fds + at);
+        if (fds[1].revents)
+            accept_viewer(relay);
+        sweep(relay);
+    }
+    return NULL;
+}
+
+/* ---- For libvncserver's thread ---------------------------------------------------------------------- */
+
+int vnc_relay_take(struct vnc_relay *relay, struct vnc_viewer **viewer)
+{
+    int fd = -1;
+    pthread_mutex_lock(&relay->lock);
+    *viewer = relay->arrivals;
+    if (*viewer) {
+        relay->arrivals = (*viewer)->arrived;
+        fd = (*viewer)->library;
+        (*viewer)->library = -1;
+    }
+    pthread_mutex_unlock(&relay->lock);
+    return fd;
+}
+
+bool vnc_viewer_is_slow(struct vnc_viewer *viewer)
+{
+    return atomic_load(&viewer->slow);
+}
+
+void vnc_viewer_gone(struct vnc_viewer *viewer)
+{
+    struct vnc_relay *relay = viewer->relay;
+    pthread_mutex_lock(&relay->lock);
+    set_aside(relay);
+    viewer->library_has = false; /* the relay frees it from now on */
+    pthread_mutex_unlock(&relay->lock);
+    wake_thread(relay);
+}
+
+/* ---- Starting and stopping -------------------------------------------------------------------------- */
+
+static int listen_at(const struct vnc_relay_config *config, struct error *error)
+{
+    int on = 1, fd = socket(config->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (fd >= 0 && bind(fd, config->address, config->address_length) == 0 && listen(fd, LISTEN_LENGTH) == 0)
+        return fd;
+    error_set(error, "%s: port %u cannot be listened on: %s", config->name,
+              ntohs(((const struct sockaddr_in *)(const void *)config->address)->sin_port), strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool start_thread(struct vnc_relay *relay, struct error *error)
+{
+    sigset_t before;
+    thread_signals_block(&before);
+    int status = thread_create(&relay->thread, THREAD_HOST, relay_thread, relay);
+    thread_signals_restore(&before);
+    if (status)
+        return error_set(error, "%s: cannot start its thread: %s", relay->config.name, strerror(status));
+    pthread_setname_np(relay->thread, "vnc viewers");
+    relay->has_thread = true;
+    return true;
+}
+
+struct vnc_relay *vnc_relay_start(const struct vnc_relay_config *config, struct error *error)
+{
+    struct vnc_relay *relay = calloc(1, sizeof(*relay));
+    if (!relay) {
+        error_set(error, "%s: out of memory", config->name);
+        return NULL;
+    }
+    relay->config = *config;
+    relay->listener = -1;
+    pthread_mutex_init(&relay->lock, NULL);
+    relay->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (relay->wake_fd < 0)
+        error_set(error, "%s: cannot make an event descriptor: %s", config->name, strerror(errno));
+    else
+        relay->listener = listen_at(config, error);
+    if (relay->listener >= 0) {
+        set_aside(relay);
+        if (start_thread(relay, error))
+            return relay;
+    }
+    vnc_relay_stop(relay);
+    return NULL;
+}
+
+void vnc_relay_stop(struct vnc_relay *relay)
+{
+    if (relay->has_thread) {
+        atomic_store(&relay->stop, true);
+        wake_thread(relay);
+        thread_join(relay->thread);
+    }
+    for (struct vnc_viewer *viewer = relay->viewers; viewer; viewer = viewer->next) {
+        out_flush(viewer);
+        hang_up(viewer);
+        if (viewer->library >= 0)
+            close(viewer->library);
+        viewer->library_has = false;
+    }
+    sweep(relay);
+    while (relay->spare_count)
+        close(relay->spare[--relay->spare_count]);
+    if (relay->listener >= 0)
+        close(relay->listener);
+    if (relay->wake_fd >= 0)
+        close(relay->wake_fd);
+    pthread_mutex_destroy(&relay->lock);
+    free(relay);
+}

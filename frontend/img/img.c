@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The program rvive-img: finds the command; what its commands share. See img.h.
+ */
+#include "frontend/img/img.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *usage;
+} commands[] = {
+    { "check", img_check, "[-q] [-f FORMAT] [--output=human|json] [-r leaks|all] [-U] FILE" },
+    { "commit", img_commit, "[-q] [-f FORMAT] [-d] FILE" },
+    { "convert", img_convert,
+      "[-c] [-n] [-p] [-q] [-U] [-f FORMAT] [-O FORMAT] [-B BACKING [-F FORMAT]] [-o OPTIONS] FILE OUTPUT" },
+    { "create", img_create, "[-q] [-u] [-f FORMAT] [-b BACKING [-F FORMAT]] [-o OPTIONS] FILE [SIZE]" },
+    { "info", img_info, "[-f FORMAT] [--output=human|json] [--backing-chain] [-U] FILE" },
+    { "resize", img_resize, "[-q] [-f FORMAT] [--shrink] FILE [+|-]SIZE" },
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+int img_failf(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("rvive-img: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return 1;
+}
+
+int img_fail(const struct error *error)
+{
+    return img_failf("%s", error->text);
+}
+
+int img_usage(const char *name)
+{
+    for (size_t n = 0; n < COMMAND_COUNT; n++) {
+        if (strcmp(commands[n].name, name) == 0)
+            return img_failf("usage: rvive-img %s %s", name, commands[n].usage);
+    }
+    return 1;
+}
+
+bool img_parse_bytes(const char *text, uint64_t *bytes, struct error *error)
+{
+    static const char suffixes[] = "bkmgtpe";
+    char *end;
+    double number = strtod(text, &end);
+    const char *suffix = *end ? strchr(suffixes, tolower((unsigned char)*end)) : suffixes;
+    double scale = suffix ? (double)(1ull << 10 * (suffix - suffixes)) : 0;
+    if (end == text || !suffix || (*end && end[1]) || !(number >= 0) || number * scale >= 0x1p62)
+        return error_set(error, "'%s' is not a size; write bytes, or a number with k, M, G, T, P or E", text);
+    *bytes = (uint64_t)(number * scale);
+    return true;
+}
+
+bool img_parse_size(const char *text, uint64_t *bytes, struct error *error)
+{
+    bool ok = img_parse_bytes(text, bytes, error);
+    if (ok)
+        *bytes = (*bytes + BLOCKDEV_SECTOR - 1) / BLOCKDEV_SECTOR * BLOCKDEV_SECTOR;
+    return ok;
+}
+
+struct blockdev *img_open(const char *path, const char *format, bool writable, bool shared, bool no_backing,
+                          struct error *error)
+{
+    struct blockdev_config config = {
+        .path = path,
+        .format = format,
+        .read_only = !writable,
+        .shared_writer = shared,
+        .no_backing = no_backing,
+    };
+    return blockdev_open(&config, error);
+}
+
+const char *img_format_of(const struct blockdev *blockdev)
+{
+    return blockdev->ops->name;
+}
+
+void img_print_json_string(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            printf("\\%c", *at);
+        else if (*at < 0x20)
+            printf("\\u%04x", *at);
+        else
+            putchar(*at);
+    }
+    putchar('"');
+}
+
+static int help(void)
+{
+    puts("rvive-img " RVIVE_VERSION ": disk images for Rvive\n\nCommands:");
+    for (size_t n = 0; n < COMMAND_COUNT; n++)
+        printf("  rvive-img %s %s\n", commands[n].name, commands[n].usage);
+    puts("\nFormats: raw, qcow2. Without -f, the format is found by looking into the file.\n"
+         "Options of -o for qcow2: size=, backing_file=, backing_fmt=, cluster_size=, compat=0.10|1.1,\n"
+         "  refcount_bits=, lazy_refcounts=on|off, compression_type=zlib|zstd, preallocation=off\n"
+         "Sizes are bytes, or numbers with k, M, G, T.");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    signal(SIGXFSZ, SIG_IGN); /* a limit of the file size is an error of write(), EFBIG */
+    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+        return help();
+    if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+        puts("rvive-img version " RVIVE_VERSION);
+        return 0;
+    }
+    for (size_t n = 0; n < COMMAND_COUNT; n++) {
+        if (strcmp(commands[n].name, name) != 0)
+            continue;
+        int status = commands[n].run(argc - 1, argv + 1);
+        return fflush(stdout) ? img_failf("cannot write to the standard output") : status;
+    }
+    return img_failf("%s%s; the commands are check, commit, convert, create, info and resize (--help)",
+                     *name ? "unknown command: " : "a command is missing", name);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of the monitor's commands, and the two ways into it: a line that a person typed, and a QMP name
+ * with JSON arguments. Both become one JSON object of arguments, checked against the row, before run() sees
+ * it.
+ */
+#include "frontend/monitor/internal.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/inspect.h"
+
+#define HOLD MONITOR_HOLD
+
+const struct monitor_command monitor_commands[] = {
+    { "help", "?", NULL, "name:r?", "this list, or what one command does", 0, monitor_help,
+      monitor_print_lines },
+    { "info status", NULL, "query-status", "", "whether the guest runs", 0, monitor_status,
+      monitor_print_status },
+    { "info version", NULL, "query-version", "", "of this program", 0, monitor_version,
+      monitor_print_version },
+    { "info name", NULL, "query-name", "", "of the guest (-name)", 0, monitor_name, NULL },
+    { "info cpus", NULL, "query-cpus-fast", "", "the harts, and the current one", HOLD, monitor_cpus,
+      monitor_print_cpus },
+    { "info registers", NULL, "query-registers", "all:b? hart:i?",
+      "x and f registers and pc of a hart; -a: of all", HOLD, monitor_registers, monitor_print_registers },
+    { "info csr", NULL, "query-csr", "name:s? hart:i?",
+      "control and status registers: all, or those that begin so", HOLD, monitor_csr, NULL },
+    { "info mtree", NULL, "query-mtree", "", "the physical address space", 0, monitor_mtree, NULL },
+    { "info mem", NULL, "query-mem", "address:i? hart:i?",
+      "the walk of the page tables for an address, level by level; without one, all mapped ranges", HOLD,
+      monitor_mem, monitor_print_mem },
+    { "info tlb", NULL, "query-tlb", "hart:i?", "what the software TLBs hold", HOLD, monitor_tlb, NULL },
+    { "info irq", "info pic", "query-irq", "",
+      "interrupts: pending and enabled at the harts, wires of the PLIC", HOLD, monitor_irq, NULL },
+    { "info jit", NULL, "query-jit", "", "counters of the translator", 0, monitor_jit, monitor_print_lines },
+    { "info block", NULL, "query-block", "", "the disks", 0, monitor_block, monitor_print_block },
+    { "info network", NULL, "query-network", "", "the network interfaces", 0, monitor_network,
+      monitor_print_network },
+    { "info pci", NULL, "query-pci", "", "the PCI devices", 0, monitor_pci, monitor_print_pci },
+    { "info qtree", NULL, "query-qtree", "", "the devices of the board", 0, monitor_qtree, NULL },
+    { "info chardev", NULL, "query-chardev", "", "the character devices", 0, monitor_chardev,
+      monitor_print_chardev },
+    { "info sandbox", NULL, NULL, "", "what confines the emulator", 0, monitor_sandbox, monitor_print_lines },
+    { "info kvm", NULL, "query-kvm", "", "whether the host's KVM is used", 0, monitor_kvm, NULL },
+    { "cpu", NULL, NULL, "hart:i", "makes a hart the current one", 0, monitor_cpu, NULL },
+    { "stop", "s", "stop", "", "pauses the guest", 0, monitor_stop, NULL },
+    { "cont", "c", "cont", "", "lets it go on", 0, monitor_cont, NULL },
+    { "step", "si", "step", "count:i? hart:i?",
+      "executes instructions of a paused hart, and shows the next one", 0, monitor_step,
+      monitor_print_lines },
+    { "gdbserver", NULL, NULL, "device:s?",
+      "lets gdb attach at tcp::PORT (without it: tcp::1234), tcp:HOST:PORT or unix:PATH; none: nowhere", 0,
+      monitor_gdbserver, monitor_print_lines },
+    { "x", NULL, "x", "format:f? address:i hart:i?",
+      "guest memory at a virtual address: x/16xw, letters b h w g for the size, x d u o c s i for the form",
+      HOLD, monitor_x, monitor_print_lines },
+    { "xp", NULL, "xp", "format:f? address:i hart:i?", "the same at a physical address", HOLD, monitor_xp,
+      monitor_print_lines },
+    { "disassemble", "disas", "disassemble", "address:i? count:i? hart:i?",
+      "instructions, at pc or elsewhere", HOLD, monitor_disassemble, monitor_print_lines },
+    { "log", NULL, "log", "categories:s", "what is logged: categories of -d with commas between, or none", 0,
+      monitor_log, NULL },
+    { "screendump", NULL, "screendump", "filename:s format:o?",
+      "writes a picture of the screen, as PPM, or as PNG where the name ends in .png; -f ppm, -f png: so", 0,
+      monitor_screendump, NULL },
+    { "write-symbols", NULL, "write-symbols", "filename:s",
+      "writes an ELF file with the functions of the guest's Linux, for gdb", HOLD, monitor_write_symbols,
+      monitor_print_lines },
+    { "set_password", NULL, "set_password", "protocol:s password:s connected:s? display:s?",
+      "of viewers: set_password vnc TEXT, where -vnc has password=on", 0, monitor_set_password, NULL },
+    { "expire_password", NULL, "expire_password", "protocol:s time:s display:s?",
+      "until when it holds: now, never, +SECONDS, or seconds since 1970", 0, monitor_expire_password, NULL },
+    { "change vnc password", NULL, "change-vnc-password", "password:s", "the same as set_password vnc", 0,
+      monitor_change_vnc, NULL },
+    { "system_reset", NULL, "system_reset", "", "resets the machine", 0, monitor_reset, NULL },
+    { "system_powerdown", NULL, "system_powerdown", "", "presses the power button, where there is one", 0,
+      monitor_powerdown, monitor_print_lines },
+    { "quit", "q", "quit", "", "ends the emulator", 0, monitor_quit, NULL },
+    { "human-monitor-command", NULL, "human-monitor-command", "command-line:r cpu-index:i?",
+      "a line as a person would type it; the answer is text", MONITOR_PROGRAMS, monitor_hmp,
+      monitor_print_lines },
+    { "query-commands", NULL, "query-commands", "", "the names for programs", MONITOR_PROGRAMS,
+      monitor_list_commands, NULL },
+    { NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL },
+};
+
+/* ---- Parameters ------------------------------------------------------------------------------------- */
+
+struct parameter {
+    char name[24];
+    char type;
+    bool optional;
+};
+
+/* The parameter at *text, which moves to the next; false at the end. */
+static bool next_parameter(const char **text, struct parameter *parameter)
+{
+    while (**text == ' ')
+        (*text)++;
+    size_t length = strcspn(*text, ":");
+    if (!**text)
+        return false;
+    snprintf(parameter->name, sizeof(parameter->name), "%.*s", (int)length, *text);
+    parameter->type = (*text)[length + 1];
+    parameter->optional = (*text)[length + 2] == '?';
+    *text += strcspn(*text, " ");
+    return true;
+}
+
+static bool evaluate(struct monitor_call *call, const char *text, struct json_object **value)
+{
+    uint64_t number;
+    machine_hold(call->machine);
+    bool ok = monitor_evaluate(call->machine, *call->hart, text, &number, &call->error);
+    machine_release(call->machine);
+    *value = ok ? json_object_new_uint64(number) : NULL;
+    return ok;
+}
+
+/* ---- Lines ------------------------------------------------------------------------------------------ */
+
+static const char *skip_blanks(const char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    return text;
+}
+
+/* The length of a command's name at the start of the line, with any blanks between its words; 0: another. */
+static size_t name_length(const char *name, const char *line)
+{
+    const char *at = line;
+    while (*name) {
+        if (*name == ' ') {
+            if (!isspace((unsigned char)*at))
+                return 0;
+            at = skip_blanks(at);
+            name++;
+        } else if (*name++ != *at++) {
+            return 0;
+        }
+    }
+    return *at && !isspace((unsigned char)*at) && *at != '/' ? 0 : (size_t)(at - line);
+}
+
+static const struct monitor_command *find_by_line(const char *line, size_t *length)
+{
+    for (const struct monitor_command *command = monitor_commands; command->name; command++) {
+        *length = name_length(command->name, line);
+        if (!*length && command->alias)
+            *length = name_length(command->alias, line);
+        if (*length)
+            return command;
+    }
+    return NULL;
+}
+
+/* A word's end; in an expression, blanks around an operator do not end it. */
+static size_t word_length(const char *at, char type)
+{
+    size_t length = 0;
+    if (type == 'r')
+        return strlen(at);
+    for (;;) {
+        while (at[length] && !isspace((unsigned char)at[length]))
+            length++;
+        const char *next = skip_blanks(at + length);
+        bool open = length && (at[length - 1] == '+' || at[length - 1] == '-');
+        if (type != 'i' || !*next || !(open || *next == '+' || *next == '-'))
+            return length;
+        length = (size_t)(next - at) + 1;
+    }
+}
+
+/* Takes one parameter's argument from *line. False, with call->error filled. */
+static bool take_argument(struct monitor_call *call, const struct parameter *parameter, const char **line)
+{
+    const char *at = *line;
+    if (parameter->type == 'f') {
+        if (*at != '/')
+            return true;
+        at++;
+    } else {
+        at = skip_blanks(at);
+    }
+    if (parameter->type == 'b') {
+        if (at[0] == '-' && at[1] == parameter->name[0] && (!at[2] || isspace((unsigned char)at[2]))) {
+            monitor_put_bool(call->arguments, parameter->name, true);
+            *line = at + 2;
+        }
+        return true;
+    }
+    if (parameter->type == 'o' && at[0] == '-' && at[1] == parameter->name[0] &&
+        isspace((unsigned char)at[2]))
+        at = skip_blanks(at + 2);
+    size_t length = word_length(at, parameter->type);
+    if (!length)
+        return parameter->optional || error_set(&call->error, "%s is missing", parameter->name);
+    char *text = strndup(at, length);
+    struct json_object *value = NULL;
+    bool ok = text && (parameter->type == 'i' ? evaluate(call, text, &value)
+                                              : (value = json_object_new_string(text)) != NULL);
+    free(text);
+    if (ok)
+        json_object_object_add(call->arguments, parameter->name, value);
+    *line = at + length;
+    return ok;
+}
+
+static bool take_arguments(struct monitor_call *call, const struct monitor_command *command, const char *line)
+{
+    struct parameter parameter;
+    for (const char *text = command->parameters; next_parameter(&text, &parameter);) {
+        if (!take_argument(call, &parameter, &line))
+            return false;
+    }
+    line = skip_blanks(line);
+    return !*line || error_set(&call->error, "\"%s\" is too much for %s", line, command->name);
+}
+
+static bool run(struct monitor_call *call, const struct monitor_command *command)
+{
+    uint64_t hart = monitor_number(call, "hart", *call->hart);
+    if (hart >= machine_hart_count(call->machine))
+        return error_set(&call->error, "there is no hart %llu; they are numbered from 0 to %u",
+                         (unsigned long long)hart, machine_hart_count(call->machine) - 1);
+    if (command->flags & MONITOR_HOLD)
+        machine_hold(call->machine);
+    bool ok = command->run(call);
+    if (command->flags & MONITOR_HOLD)
+        machine_release(call->machine);
+    return ok;
+}
+
+void monitor_print_unknown(const char *line, FILE *out)
+{
+    fprintf(out, "unknown command: \"%.*s\"; help lists them\n", (int)strcspn(line, "\r\n"), line);
+}
+
+bool monitor_run_line(struct monitor_call *call, const char *line, FILE *out)
+{
+    size_t length;
+    line = skip_blanks(line);
+    if (!*line)
+        return true;
+    const struct monitor_command *command = find_by_line(line, &length);
+    if (!command)
+        return false;
+    call->arguments = json_object_new_object();
+    call->result = NULL;
+    if (!take_arguments(call, command, line + length) || !run(call, command))
+        fprintf(out, "Error: %s\n", call->error.text);
+    else if (call->result && command->print)
+        command->print(out, call->result);
+    else if (call->result)
+        monitor_print(out, call->result);
+    json_object_put(call->arguments);
+    json_object_put(call->result);
+    call->arguments = call->result = NULL;
+    return true;
+}
+
+/* ---- Programs --------------------------------------------------------------------------------------- */
+
+/* An argument of a program: of the parameter's type, numbers also as expressions. */
+static bool check_argument(struct monitor_call *call, const struct parameter *parameter,
+                           struct json_object *checked)
+{
+    struct json_object *given = NULL, *value = NULL;
+    if (!json_object_object_get_ex(call->arguments, parameter->name, &given))
+        return parameter->optional || error_set(&call->error, "Parameter '%s' is missing", parameter->name);
+    bool text = json_object_is_type(given, json_type_string);
+    bool fits = parameter->type == 'i'   ? text || json_object_is_type(given, json_type_int)
+                : parameter->type == 'b' ? json_object_is_type(given, json_type_boolean)
+                                         : text;
+    if (!fits)
+        return error_set(&call->error, "Invalid parameter type for '%s', expected: %s", parameter->name,
+                         parameter->type == 'i'   ? "integer"
+                         : parameter->type == 'b' ? "boolean"
+                                                  : "string");
+    if (parameter->type == 'i' && text) {
+        if (!evaluate(call, json_object_get_string(given), &value))
+            return false;
+    } else {
+        value = json_object_get(given);
+    }
+    json_object_object_add(checked, parameter->name, value);
+    return true;
+}
+
+static bool check_arguments(struct monitor_call *call, const struct monitor_command *command)
+{
+    struct json_object *checked = json_object_new_object();
+    struct parameter parameter;
+    bool ok = true;
+    for (const char *text = command->parameters; ok && next_parameter(&text, &parameter);)
+        ok = check_argument(call, &parameter, checked);
+    json_object_object_foreach(call->arguments, name, value)
+    {
+        (void)value;
+        if (ok && !json_object_object_get_ex(checked, name, NULL))
+            ok = error_set(&call->error, "Parameter '%.100s' is unexpected", name);
+    }
+    json_object_put(call->arguments);
+    call->arguments = checked;
+    return ok;
+}
+
+const struct monitor_command *monitor_run_qmp(struct monitor_call *call, const char *name, bool *ok)
+{
+    for (const struct monitor_command *command = monitor_commands; command->name; command++) {
+        if (command->qmp && strcmp(command->qmp, name) == 0) {
+            *ok = check_arguments(call, command) && run(call, command);
+            return command;
+        }
+    }
+    return NULL;
+}
+
+unsigned monitor_complete(const char *line, const char *names[], unsigned limit)
+{
+    unsigned count = 0;
+    for (const struct monitor_command *command = monitor_commands; command->name && count < limit;
+         command++) {
+        if (!(command->flags & MONITOR_PROGRAMS) && strncmp(command->name, line, strlen(line)) == 0)
+            names[count++] = command->name;
+    }
+    return count;
+}

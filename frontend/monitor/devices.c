@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Commands of the monitor about what is plugged in: disks, networks, PCI functions, character devices. Where
+ * QEMU has the command, its members have QEMU's names and types (QEMU QMP Reference: query-block, query-pci,
+ * query-chardev), so that programs for it understand them.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "frontend/monitor/internal.h"
+#include "machine/inspect.h"
+
+static struct json_object *add_row(struct json_object *rows)
+{
+    struct json_object *row = json_object_new_object();
+    json_object_array_add(rows, row);
+    return row;
+}
+
+static struct json_object *member(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+    return json_object_object_get_ex(object, name, &value) ? value : NULL;
+}
+
+static const char *text_of(struct json_object *object, const char *name)
+{
+    struct json_object *value = member(object, name);
+    return value ? json_object_get_string(value) : "";
+}
+
+static uint64_t number_of(struct json_object *object, const char *name)
+{
+    return json_object_get_uint64(member(object, name));
+}
+
+static bool is_set(struct json_object *object, const char *name)
+{
+    return json_object_get_boolean(member(object, name));
+}
+
+static struct json_object *row_of(struct json_object *rows, size_t i)
+{
+    return json_object_array_get_idx(rows, i);
+}
+
+static size_t count_of(struct json_object *rows)
+{
+    return rows ? json_object_array_length(rows) : 0;
+}
+
+/* ---- Disks ------------------------------------------------------------------------------------------ */
+
+static struct json_object *image_of(const struct machine_disk *disk)
+{
+    struct json_object *image = json_object_new_object();
+    struct stat status;
+    monitor_put_text(image, "filename", disk->config->path);
+    monitor_put_text(image, "format", disk->format);
+    monitor_put_number(image, "virtual-size", disk->size);
+    if (stat(disk->config->path, &status) == 0)
+        monitor_put_number(image, "actual-size", (uint64_t)status.st_blocks * 512);
+    monitor_put_bool(image, "dirty-flag", false);
+    return image;
+}
+
+static struct json_object *cache_of(enum blockdev_cache mode)
+{
+    struct json_object *cache = json_object_new_object();
+    monitor_put_bool(cache, "writeback",
+                     mode != BLOCKDEV_CACHE_WRITETHROUGH && mode != BLOCKDEV_CACHE_DIRECTSYNC);
+    monitor_put_bool(cache, "direct", mode == BLOCKDEV_CACHE_NONE || mode == BLOCKDEV_CACHE_DIRECTSYNC);
+    monitor_put_bool(cache, "no-flush", mode == BLOCKDEV_CACHE_UNSAFE);
+    return cache;
+}
+
+static struct json_object *inserted(const struct machine_disk *disk)
+{
+    static const char *const zero[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
+    static const char *const detect[] = {
+        [BLOCKDEV_DETECT_OFF] = "off", [BLOCKDEV_DETECT_ON] = "on", [BLOCKDEV_DETECT_UNMAP] = "unmap"
+    };
+    struct json_object *medium = json_object_new_object();
+    monitor_put_text(medium, "file", disk->config->path);
+    monitor_put_text(medium, "node-name", disk->id ? disk->id : disk->place);
+    monitor_put_bool(medium, "ro", disk->read_only);
+    monitor_put_text(medium, "drv", disk->format);
+    monitor_put_bool(medium, "snapshot", disk->config->snapshot);
+    monitor_put_number(medium, "backing_file_depth", disk->config->snapshot);
+    monitor_put_bool(medium, "encrypted", false);
+    monitor_put_bool(medium, "active", true);
+    monitor_put_text(medium, "detect_zeroes", detect[disk->config->detect_zeroes]);
+    for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++)
+        monitor_put_number(medium, zero[i], 0);
+    monitor_put_number(medium, "write_threshold", 0);
+    json_object_object_add(medium, "cache", cache_of(disk->config->cache));
+    json_object_object_add(medium, "image", image_of(disk));
+    return medium;
+}
+
+bool monitor_block(struct monitor_call *call)
+{
+    struct machine_disk disk;
+    call->result = json_object_new_array();
+    for (unsigned i = 0; machine_disk(call->machine, i, &disk); i++) {
+        struct json_object *row = add_row(call->result);
+        monitor_put_text(row, "device", disk.id ? disk.id : disk.place);
+        monitor_put_text(row, "qdev", disk.device_id ? disk.device_id : disk.place);
+        monitor_put_text(row, "place", disk.place);
+        monitor_put_text(row, "type", "unknown");
+        monitor_put_bool(row, "removable", false);
+        monitor_put_bool(row, "locked", false);
+        monitor_put_text(row, "io-status", "ok");
+        json_object_object_add(row, "inserted", inserted(&disk));
+    }
+    return true;
+}
+
+void monitor_print_block(FILE *out, struct json_object *result)
+{
+    for (size_t i = 0; i < count_of(result); i++) {
+        struct json_object *row = row_of(result, i), *medium = member(row, "inserted");
+        uint64_t size = number_of(member(medium, "image"), "virtual-size");
+        fprintf(out, "%s at %s: %s (%s, %" PRIu64 " bytes%s%s)\n", text_of(row, "device"),
+                text_of(row, "place"), text_of(medium, "file"), text_of(medium, "drv"), size,
+                is_set(medium, "ro") ? ", read-only" : "", is_set(medium, "snapshot") ? ", snapshot" : "");
+    }
+    if (!count_of(result))
+        fprintf(out, "there is no disk\n");
+}
+
+/* ---- Networks --------------------------------------------------------------------------------------- */
+
+static void add_strings(struct json_object *row, const char *name, const char *const *list)
+{
+    struct json_object *strings = json_object_new_array();
+    for (unsigned i = 0; list[i]; i++)
+        json_object_array_add(strings, json_object_new_string(list[i]));
+    json_object_object_add(row, name, strings);
+}
+
+static void add_network(struct json_object *rows, const struct machine_netdev *netdev, unsigned number)
+{
+    struct json_object *row = add_row(rows), *dumps = json_object_new_array();
+    monitor_put_number(row, "number", number);
+    if (netdev->id)
+        monitor_put_text(row, "id", netdev->id);
+    monitor_put_text(row, "type", "user");
+    monitor_put_text(row, "net", netdev->user.net ? netdev->user.net : "10.0.2.0/24");
+    monitor_put_bool(row, "restrict", netdev->user.restricted);
+    monitor_put_bool(row, "used", netdev->used);
+    add_strings(row, "hostfwd", netdev->user.hostfwd);
+    add_strings(row, "guestfwd", netdev->user.guestfwd);
+    for (unsigned i = 0; i < netdev->dump_count; i++)
+        json_object_array_add(dumps, json_object_new_string(netdev->dumps[i].file));
+    json_object_object_add(row, "dumps", dumps);
+}
+
+static void add_card(struct json_object *rows, const struct machine_virtio *card, const char *place)
+{
+    char mac[18];
+    if (card->kind != MACHINE_VIRTIO_NET)
+        return;
+    struct json_object *row = add_row(rows);
+    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", card->mac[0], card->mac[1], card->mac[2],
+             card->mac[3], card->mac[4], card->mac[5]);
+    if (card->id)
+        monitor_put_text(row, "id", card->id);
+    monitor_put_text(row, "place", place);
+    monitor_put_text(row, "model", "virtio-net");
+    monitor_put_text(row, "mac", mac);
+    if (card->netdev)
+        monitor_put_number(row, "network", card->netdev);
+}
+
+bool monitor_network(struct monitor_call *call)
+{
+    const struct machine_config *config = &call->options->machine;
+    struct json_object *networks = json_object_new_array(), *cards = json_object_new_array();
+    char place[40];
+    for (unsigned i = 0; i < config->netdev_count; i++)
+        add_network(networks, &config->netdevs[i], i + 1);
+    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
+        snprintf(place, sizeof(place), "virtio-mmio-bus.%u", i);
+        add_card(cards, &config->virtio[i], place);
+    }
+    for (unsigned i = 0; i < config->pci_count; i++) {
+        snprintf(place, sizeof(place), "PCI 00:%02x.%x", config->pci[i].slot, config->pci[i].function);
+        add_card(cards, &config->pci[i].virtio, place);
+    }
+    call->result = json_object_new_object();
+    json_object_object_add(call->result, "networks", networks);
+    json_object_object_add(call->result, "cards", cards);
+    return true;
+}
+
+static void print_list(FILE *out, const char *what, struct json_object *strings)
+{
+    for (size_t i = 0; i < count_of(strings); i++)
+        fprintf(out, "    %s %s\n", what, json_object_get_string(row_of(strings, i)));
+}
+
+static void print_cards(FILE *out, struct json_object *cards, uint64_t network)
+{
+    for (size_t i = 0; i < count_of(cards); i++) {
+        struct json_object *card = row_of(cards, i);
+        if (number_of(card, "network") == network)
+            fprintf(out, "%scard at %s: %s, %s%s\n", network ? "    " : "", text_of(card, "place"),
+                    text_of(card, "model"), text_of(card, "mac"), network ? "" : ", on no network");
+    }
+}
+
+void monitor_print_network(FILE *out, struct json_object *result)
+{
+    struct json_object *networks = member(result, "networks"), *cards = member(result, "cards");
+    for (size_t i = 0; i < count_of(networks); i++) {
+        struct json_object *row = row_of(networks, i);
+        fprintf(out, "network %" PRIu64 ", %s: user network %s%s%s\n", number_of(row, "number"),
+                member(row, "id") ? text_of(row, "id") : "without an id", text_of(row, "net"),
+                is_set(row, "restrict") ? ", restricted" : "", is_set(row, "used") ? "" : ", no card");
+        print_list(out, "forwards", member(row, "hostfwd"));
+        print_list(out, "forwards from the guest", member(row, "guestfwd"));
+        print_list(out, "copied to", member(row, "dumps"));
+        print_cards(out, cards, number_of(row, "number"));
+    }
+    print_cards(out, cards, 0);
+    if (!count_of(networks) && !count_of(cards))
+        fprintf(out, "there is no network interface\n");
+}
+
+/* ---- PCI -------------------------------------------------------------------------------------------- */
+
+/* Classes and subclasses (PCI Code and ID Assignment), as QEMU names them. */
+static const char *class_name(unsigned code)
+{
+    static const struct {
+        unsigned code;
+        const char *name;
+    } known[] = { { 0x0100, "SCSI controller" },
+                  { 0x0108, "NVMe controller" },
+                  { 0x0200, "Ethernet controller" },
+                  { 0x0300, "VGA controller" },
+                  { 0x0380, "Display controller" },
+                  { 0x0401, "Audio controller" },
+                  { 0x0403, "Audio controller" },
+                  { 0x0600, "Host bridge" },
+                  { 0x0604, "PCI bridge" },
+                  { 0x0780, "Communication controller" },
+                  { 0x0900, "Keyboard" },
+                  { 0x0902, "Mouse" },
+                  { 0x0980, "Input controller" },
+                  { 0x0c03, "USB controller" } };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].code == code)
+            return known[i].name;
+    return NULL;
+}
+
+static void add_region(struct json_object *rows, const struct machine_pci_bar *bar)
+{
+    struct json_object *row = add_row(rows);
+    monitor_put_number(row, "bar", bar->index);
+    monitor_put_text(row, "type", bar->type);
+    json_object_object_add(row, "address", json_object_new_int64(bar->mapped ? (int64_t)bar->base : -1));
+    monitor_put_number(row, "size", bar->size);
+    if (strcmp(bar->type, "memory") == 0) {
+        monitor_put_bool(row, "prefetch", bar->prefetchable);
+        monitor_put_bool(row, "mem_type_64", bar->wide);
+    }
+}
+
+static void add_function(struct json_object *rows, const struct machine_pci_view *view)
+{
+    struct json_object *row = add_row(rows), *class = json_object_new_object(),
+                       *id = json_object_new_object(), *regions = json_object_new_array();
+    monitor_put_number(row, "bus", 0);
+    monitor_put_number(row, "slot", view->slot);
+    monitor_put_number(row, "function", view->function);
+    monitor_put_number(class, "class", view->class_code);
+    if (class_name(view->class_code))
+        monitor_put_text(class, "desc", class_name(view->class_code));
+    json_object_object_add(row, "class_info", class);
+    monitor_put_number(id, "vendor", view->vendor);
+    monitor_put_number(id, "device", view->device);
+    monitor_put_number(id, "subsystem-vendor", view->subsystem_vendor);
+    monitor_put_number(id, "subsystem", view->subsystem);
+    json_object_object_add(row, "id", id);
+    if (view->pin)
+        monitor_put_number(row, "irq", view->line);
+    monitor_put_number(row, "irq_pin", view->pin);
+    monitor_put_text(row, "qdev_id", view->id ? view->id : "");
+    monitor_put_text(row, "model", view->name);
+    monitor_put_number(row, "msix-vectors", view->msix_vectors);
+    monitor_put_bool(row, "bus-master", view->bus_master);
+    for (unsigned i = 0; i < view->bar_count; i++)
+        add_region(regions, &view->bars[i]);
+    json_object_object_add(row, "regions", regions);
+}
+
+bool monitor_pci(struct monitor_call *call)
+{
+    struct machine_pci_view view;
+    struct json_object *devices = json_object_new_array();
+    call->result = json_object_new_array();
+    for (unsigned i = 0; machine_pci_view(call->machine, i, &view); i++)
+        add_function(devices, &view);
+    struct json_object *bus = add_row(call->result);
+    monitor_put_number(bus, "bus", 0);
+    json_object_object_add(bus, "devices", devices);
+    return true;
+}
+
+static void print_region(FILE *out, struct json_object *region)
+{
+    fprintf(out, "    BAR%" PRIu64 ": %s, 0x%" PRIx64 " bytes, ", number_of(region, "bar"),
+            strcmp(text_of(region, "type"), "io") == 0 ? "I/O"
+            : is_set(region, "mem_type_64")            ? "64 bit memory"
+                                                       : "32 bit memory",
+            number_of(region, "size"));
+    int64_t address = json_object_get_int64(member(region, "address"));
+    if (address < 0)
+        fprintf(out, "not mapped\n");
+    else
+        fprintf(out, "at 0x%" PRIx64 "\n", (uint64_t)address);
+}
+
+static void print_function(FILE *out, struct json_object *device)
+{
+    struct json_object *id = member(device, "id"), *class = member(device, "class_info"),
+                       *regions = member(device, "regions");
+    fprintf(out, "00:%02x.%x %s: %04x:%04x class %04x", (unsigned)number_of(device, "slot"),
+            (unsigned)number_of(device, "function"), text_of(device, "model"),
+            (unsigned)number_of(id, "vendor"), (unsigned)number_of(id, "device"),
+            (unsigned)number_of(class, "class"));
+    if (member(class, "desc"))
+        fprintf(out, " (%s)", text_of(class, "desc"));
+    if (number_of(device, "irq_pin"))
+        fprintf(out, ", INT%c", (int)('A' + number_of(device, "irq_pin") - 1));
+    if (number_of(device, "msix-vectors"))
+        fprintf(out, ", %" PRIu64 " MSI-X vectors", number_of(device, "msix-vectors"));
+    fprintf(out, "%s\n", is_set(device, "bus-master") ? ", bus master" : "");
+    for (size_t i = 0; i < count_of(regions); i++)
+        print_region(out, row_of(regions, i));
+}
+
+void monitor_print_pci(FILE *out, struct json_object *result)
+{
+    for (size_t i = 0; i < count_of(result); i++) {
+        struct json_object *devices = member(row_of(result, i), "devices");
+        for (size_t n = 0; n < count_of(devices); n++)
+            print_function(out, row_of(devices, n));
+    }
+}
+
+/* ---- Character devices ------------------------------------------------------------------------------ */
+
+static void add_chardev(struct json_object *rows, const char *label, const char *filename)
+{
+    struct json_object *row = add_row(rows);
+    monitor_put_text(row, "label", label);
+    monitor_put_text(row, "filename", filename);
+    monitor_put_bool(row, "frontend-open", true);
+}
+
+/* The id of the -chardev that has this description (the very string); NULL: it was made by -serial, -qmp, ...
+ */
+static const char *id_of(const struct options *options, const char *description)
+{
+    for (unsigned i = 0; i < options->chardev_count; i++)
+        if (options->chardevs[i].value == description)
+            return options->chardevs[i].id;
+    return NULL;
+}
+
+/* What QEMU calls it. `chardev` may be NULL, where it is not open. */
+static void filename_of(const struct chardev *chardev, const char *description, char *name, size_t size)
+{
+    if (chardev && chardev->host[0])
+        snprintf(name, size, "pty:%s", chardev->host);
+    else if (strncmp(description, "file:", 5) == 0)
+        snprintf(name, size, "file");
+    else if (strcmp(description, "mon:stdio") == 0)
+        snprintf(name, size, "mux");
+    else
+        snprintf(name, size, "%s", description);
+}
+
+static void put_chardev(struct monitor_call *call, const struct chardev *chardev, const char *description,
+                        const char *otherwise)
+{
+    char name[512];
+    const char *id = id_of(call->options, description);
+    filename_of(chardev, description, name, sizeof(name));
+    add_chardev(call->result, id ? id : otherwise, name);
+}
+
+bool monitor_chardev(struct monitor_call *call)
+{
+    const struct options *options = call->options;
+    const struct monitors *monitors = call->opaque;
+    struct chardev *chardev;
+    call->result = json_object_new_array();
+    for (unsigned i = 0; (chardev = machine_chardev(call->machine, i)); i++) {
+        /* A virtio console that nothing was plugged into has a device of its own, which nobody made. */
+        bool serial = chardev->description == options->machine.serial;
+        if (serial || id_of(options, chardev->description))
+            put_chardev(call, chardev, chardev->description, "serial0");
+    }
+    for (unsigned i = 0; i < options->monitor_count; i++) {
+        char label[32];
+        snprintf(label, sizeof(label), "compat_monitor%u", i);
+        if (!options->monitors[i].console)
+            put_chardev(call, i < monitors->count ? monitors->list[i]->chardev : NULL,
+                        options->monitors[i].chardev, label);
+    }
+    return true;
+}
+
+void monitor_print_chardev(FILE *out, struct json_object *result)
+{
+    for (size_t i = 0; i < count_of(result); i++)
+        fprintf(out, "%s: filename=%s\n", text_of(row_of(result, i), "label"),
+                text_of(row_of(result, i), "filename"));
+}

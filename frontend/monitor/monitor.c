@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The monitors' life and their mail: bytes come from the I/O thread, events from any; both wait under the
+ * monitor's lock for its thread. See monitor.h.
+ */
+#include "frontend/monitor/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "machine/inspect.h"
+#include "util/log.h"
+#include "util/thread.h"
+
+/* ---- What arrives (I/O thread) ---------------------------------------------------------------------- */
+
+static size_t front_can_receive(void *opaque)
+{
+    struct monitor *monitor = opaque;
+    pthread_mutex_lock(&monitor->lock);
+    size_t room = MONITOR_INPUT - monitor->input_count;
+    pthread_mutex_unlock(&monitor->lock);
+    return room;
+}
+
+static void front_receive(void *opaque, const uint8_t *bytes, size_t length)
+{
+    struct monitor *monitor = opaque;
+    if (monitor->edits) {
+        monitor_edit_input(monitor, bytes, length);
+        return;
+    }
+    pthread_mutex_lock(&monitor->lock);
+    for (size_t i = 0; i < length && monitor->input_count < MONITOR_INPUT; i++)
+        monitor->input[(monitor->input_head + monitor->input_count++) % MONITOR_INPUT] = bytes[i];
+    pthread_cond_broadcast(&monitor->changed);
+    pthread_mutex_unlock(&monitor->lock);
+}
+
+static void front_event(void *opaque, enum chardev_event event)
+{
+    static const uint8_t redraw = 0x12; /* Ctrl-R: the line editor shows its line again */
+    struct monitor *monitor = opaque;
+    pthread_mutex_lock(&monitor->lock);
+    monitor->openings += event == CHARDEV_EVENT_OPENED;
+    monitor->closings += event == CHARDEV_EVENT_CLOSED;
+    bool again = event == CHARDEV_EVENT_OPENED && monitor->openings > 1;
+    if (event == CHARDEV_EVENT_OPENED && monitor->owns_chardev)
+        monitor->input_count = 0; /* of the last client */
+    pthread_cond_broadcast(&monitor->changed);
+    pthread_mutex_unlock(&monitor->lock);
+    if (again && monitor->edits)
+        monitor_edit_input(monitor, &redraw, 1);
+}
+
+/* ---- What the machine tells (any thread) ------------------------------------------------------------ */
+
+static void post_event(struct monitors *monitors, struct monitor_event event)
+{
+    clock_gettime(CLOCK_REALTIME, &event.time);
+    for (unsigned i = 0; i < monitors->count; i++) {
+        struct monitor *monitor = monitors->list[i];
+        if (!monitor->control)
+            continue;
+        pthread_mutex_lock(&monitor->lock);
+        /* A client that reads nothing loses events, not the emulator. */
+        if (monitor->event_count < MONITOR_EVENTS)
+            monitor->events[monitor->event_count++] = event;
+        pthread_cond_broadcast(&monitor->changed);
+        pthread_mutex_unlock(&monitor->lock);
+    }
+}
+
+static void post(struct monitors *monitors, const char *name, int by, const char *reason)
+{
+    post_event(monitors, (struct monitor_event){ .name = name, .by = by, .reason = reason });
+}
+
+static void on_disk_failed(void *opaque, const struct machine_disk_error *error)
+{
+    struct monitor_event event = { .name = "BLOCK_IO_ERROR", .by = -1, .on_disk = true, .disk = *error };
+    snprintf(event.drive, sizeof(event.drive), "%s", error->drive);
+    post_event(opaque, event);
+}
+
+static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
+{
+    switch (notice) {
+    case MACHINE_NOTICE_PAUSED: post(opaque, "STOP", -1, NULL); break;
+    case MACHINE_NOTICE_RESUMED: post(opaque, "RESUME", -1, NULL); break;
+    case MACHINE_NOTICE_RESET:
+        post(opaque, "RESET", by_guest, by_guest ? "guest-reset" : "host-qmp-system-reset");
+        break;
+    case MACHINE_NOTICE_SHUTDOWN:
+        post(opaque, "SHUTDOWN", by_guest, by_guest ? "guest-shutdown" : "host-qmp-quit");
+        break;
+    }
+}
+
+static void on_powerdown(void *opaque)
+{
+    post(opaque, "POWERDOWN", -1, NULL);
+}
+
+/* ---- For the monitors' threads ---------------------------------------------------------------------- */
+
+struct monitor_news monitor_wait(struct monitor *monitor, void *bytes, size_t size, unsigned openings_seen)
+{
+    struct monitor_news news = { 0 };
+    pthread_mutex_lock(&monitor->lock);
+    while (!monitor->input_count && !monitor->event_count && monitor->openings == openings_seen &&
+           !monitor->stopping)
+        pthread_cond_wait(&monitor->changed, &monitor->lock);
+    news.openings = monitor->openings;
+    news.stopping = monitor->stopping;
+    /* A new client's bytes come after its greeting. */
+    while (news.openings == openings_seen && news.bytes < size && monitor->input_count) {
+        ((uint8_t *)bytes)[news.bytes++] = monitor->input[monitor->input_head];
+        monitor->input_head = (monitor->input_head + 1) % MONITOR_INPUT;
+        monitor->input_count--;
+    }
+    pthread_mutex_unlock(&monitor->lock);
+    if (news.bytes && monitor->owns_chardev)
+        chardev_input_ready(monitor->chardev);
+    return news;
+}
+
+bool monitor_take_event(struct monitor *monitor, struct monitor_event *event)
+{
+    pthread_mutex_lock(&monitor->lock);
+    bool any = monitor->event_count > 0;
+    if (any) {
+        *event = monitor->events[0];
+        monitor->event_count--;
+        memmove(monitor->events, monitor->events + 1, monitor->event_count * sizeof(*event));
+    }
+    pthread_mutex_unlock(&monitor->lock);
+    return any;
+}
+
+void monitor_write(struct monitor *monitor, const char *text, size_t length)
+{
+    chardev_write(monitor->chardev, (const uint8_t *)text, length);
+}
+
+static ssize_t stream_write(void *cookie, const char *text, size_t length)
+{
+    monitor_write(cookie, text, length);
+    return (ssize_t)length;
+}
+
+FILE *monitor_stream(struct monitor *monitor)
+{
+    return fopencookie(monitor, "w", (cookie_io_functions_t){ .write = stream_write });
+}
+
+void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
+{
+    *call = (struct monitor_call){
+        .machine = monitor->owner->machine,
+        .options = monitor->owner->options,
+        .screen = monitor->owner->screen,
+        .hart = &monitor->hart,
+        .powerdown = on_powerdown,
+        .opaque = monitor->owner,
+    };
+}
+
+/* A command that was given to gdb. */
+static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FILE *out)
+{
+    struct monitors *monitors = opaque;
+    struct monitor_call call = {
+        .machine = monitors->machine,
+        .options = monitors->options,
+        .screen = monitors->screen,
+        .hart = &hart,
+        .powerdown = on_powerdown,
+        .opaque = monitors,
+    };
+    return monitor_run_line(&call, command, out);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------------- */
+
+/* A second Ctrl-A key pair would need a second terminal: a monitor of its own has none. */
+static void on_escape(void *opaque, enum chardev_escape what)
+{
+    (void)opaque, (void)what;
+}
+
+static bool is_terminal(const struct options_monitor *description)
+{
+    return !description->control && description->is_stdio && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static bool open_chardev(struct monitor *monitor, const struct options_monitor *description,
+                         struct error *error)
+{
+    if (description->console)
+        monitor->chardev = machine_console(monitor->owner->machine);
+    else
+        monitor->chardev = chardev_open(description->chardev, on_escape, NULL, error);
+    monitor->owns_chardev = !description->console;
+    return monitor->chardev ||
+           (description->console &&
+            error_set(error, "-mon: the console has no Ctrl-A keys to reach a monitor by"));
+}
+
+static bool start(struct monitor *monitor, struct error *error)
+{
+    void *(*run)(void *) = monitor->control ? monitor_qmp_thread
+                           : monitor->edits ? monitor_edit_thread
+                                            : monitor_line_thread;
+    int status = thread_create(&monitor->thread, THREAD_HOST, run, monitor);
+    if (status)
+        return error_set(error, "cannot start a thread for the monitor: %s", strerror(status));
+    monitor->started = true;
+    pthread_setname_np(monitor->thread, "monitor");
+    struct chardev_front front = { front_can_receive, front_receive, monitor, front_event };
+    if (!monitor->owns_chardev) {
+        chardev_attach_monitor(monitor->chardev, &front);
+        return true;
+    }
+    monitor->chardev->refuses_browsers = true;
+    chardev_attach(monitor->chardev, &front);
+    return true;
+}
+
+static bool monitor_open(struct monitors *monitors, const struct options_monitor *description,
+                         struct error *error)
+{
+    struct monitor *monitor = calloc(1, sizeof(*monitor));
+    if (!monitor)
+        return error_set(error, "out of memory for a monitor");
+    monitors->list[monitors->count++] = monitor;
+    pthread_mutex_init(&monitor->lock, NULL);
+    pthread_cond_init(&monitor->changed, NULL);
+    monitor->owner = monitors;
+    monitor->control = description->control;
+    monitor->master = monitor->slave = monitor->stop_event = -1;
+    if (!open_chardev(monitor, description, error))
+        return false;
+    monitor->edits = is_terminal(description) && monitor_edit_open(monitor);
+    return true;
+}
+
+struct monitors *monitors_create(const struct options *options, struct machine *machine,
+                                 struct screen *screen)
+{
+    struct monitors *monitors = calloc(1, sizeof(*monitors));
+    if (!monitors)
+        return NULL;
+    monitors->machine = machine;
+    monitors->options = options;
+    monitors->screen = screen;
+    monitors->listener =
+        (struct machine_listener){ .notice = on_notice, .disk_failed = on_disk_failed, .opaque = monitors };
+    return monitors;
+}
+
+bool monitors_open(struct monitors *monitors, struct error *error)
+{
+    for (unsigned i = 0; i < monitors->options->monitor_count; i++) {
+        if (!monitor_open(monitors, &monitors->options->monitors[i], error))
+            return false;
+    }
+    machine_set_monitor(monitors->machine, on_gdb_command, monitors);
+    /* All of them hear what the first command does. */
+    machine_listen(monitors->machine, &monitors->listener);
+    for (unsigned i = 0; i < monitors->count; i++) {
+        if (!start(monitors->list[i], error))
+            return false;
+    }
+    return true;
+}
+
+static void monitor_close(struct monitor *monitor)
+{
+    pthread_mutex_lock(&monitor->lock);
+    monitor->stopping = true;
+    pthread_cond_broadcast(&monitor->changed);
+    pthread_mutex_unlock(&monitor->lock);
+    if (monitor->chardev)
+        chardev_hurry(monitor->chardev, true);
+    monitor_edit_close(monitor);
+    if (monitor->started)
+        thread_join(monitor->thread);
+    if (monitor->owns_chardev)
+        chardev_destroy(monitor->chardev);
+}
+
+void monitors_close(struct monitors *monitors)
+{
+    for (unsigned i = 0; monitors && i < monitors->count; i++)
+        monitor_close(monitors->list[i]);
+}
+
+void monitors_free(struct monitors *monitors)
+{
+    for (unsigned i = 0; monitors && i < monitors->count; i++) {
+        struct monitor *monitor = monitors->list[i];
+        pthread_cond_destroy(&monitor->changed);
+        pthread_mutex_destroy(&monitor->lock);
+        free(monitor);
+    }
+    free(monitors);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Commands of the monitor for the password of VNC viewers.
+ */
+#include "frontend/monitor/internal.h"
+
+#include <string.h>
+
+#include "frontend/display/screen.h"
+#include "frontend/options/text.h"
+
+static bool is_vnc(struct monitor_call *call, const char *command)
+{
+    const char *protocol = monitor_text(call, "protocol", "");
+    const char *display = monitor_text(call, "display", "default");
+    if (strcmp(protocol, "vnc") != 0)
+        return error_set(&call->error, "%s: the protocol is vnc, not \"%s\"", command, protocol);
+    return strcmp(display, "default") == 0 ||
+           error_set(&call->error, "%s: there is no display %s; leave it out", command, display);
+}
+
+/* QEMU's `connected` says what becomes of those who look already. */
+bool monitor_set_password(struct monitor_call *call)
+{
+    const char *connected = monitor_text(call, "connected", "keep");
+    if (!is_vnc(call, "set_password"))
+        return false;
+    if (strcmp(connected, "keep") != 0)
+        return error_set(&call->error, "set_password: of VNC viewers, those that look stay: keep, not \"%s\"",
+                         connected);
+    return screen_set_vnc_password(call->screen, monitor_text(call, "password", ""), &call->error);
+}
+
+bool monitor_change_vnc(struct monitor_call *call)
+{
+    return screen_set_vnc_password(call->screen, monitor_text(call, "password", ""), &call->error);
+}
+
+bool monitor_expire_password(struct monitor_call *call)
+{
+    const char *text = monitor_text(call, "time", "");
+    uint64_t seconds;
+    time_t when = 0;
+    if (!is_vnc(call, "expire_password"))
+        return false;
+    bool relative = *text == '+';
+    if (strcmp(text, "now") == 0)
+        when = 1; /* long past */
+    else if (strcmp(text, "never") != 0 && option_parse_number(text + relative, &seconds) &&
+             seconds >> 40 == 0)
+        when = (time_t)seconds + (relative ? time(NULL) : 0);
+    else if (strcmp(text, "never") != 0)
+        return error_set(&call->error,
+                         "expire_password: the time is now, never, +SECONDS or SECONDS since 1970");
+    return screen_expire_vnc_password(call->screen, when, &call->error);
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * -drive, -blockdev, -pflash: disks. A -drive is a whole disk. A -blockdev is a node: a file (driver=file),
+ * or a format (raw, qcow2) on one, given by its name or within (file.filename=). Both end as a
+ * blockdev_config.
+ */
+#include <string.h>
+
+#include "frontend/options/options.h"
+
+#define CACHES "writeback, none, writethrough, directsync, unsafe"
+
+/* ---- What -drive and -blockdev have in common ----------------------------------------------------- */
+
+static struct blockdev_config *config_of(void *item)
+{
+    return &((struct options_drive *)item)->blockdev;
+}
+
+static bool take_readonly(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return option_parse_switch(value, &config_of(item)->read_only) ||
+           options_bad_value(error, "read-only", value, "on, off");
+}
+
+static bool take_discard(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    bool unmap = value && (strcmp(value, "unmap") == 0 || strcmp(value, "on") == 0);
+    config_of(item)->ignore_discard = !unmap;
+    return unmap || (value && (strcmp(value, "ignore") == 0 || strcmp(value, "off") == 0)) ||
+           options_bad_value(error, "discard", value, "unmap, ignore");
+}
+
+static bool take_detect_zeroes(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    static const char *const values[] = { "off", "on", "unmap" };
+    for (unsigned n = 0; value && n < 3; n++) {
+        if (strcmp(value, values[n]) == 0) {
+            config_of(item)->detect_zeroes = (enum blockdev_detect)n;
+            return true;
+        }
+    }
+    return options_bad_value(error, "detect-zeroes", value, "off, on, unmap");
+}
+
+bool options_parse_on_error(const char *flag, const char *key, const char *value,
+                            enum blockdev_on_error *action, struct error *error)
+{
+    static const struct {
+        const char *name;
+        enum blockdev_on_error action;
+    } actions[] = {
+        { "report", BLOCKDEV_ON_ERROR_REPORT }, { "ignore", BLOCKDEV_ON_ERROR_IGNORE },
+        { "stop", BLOCKDEV_ON_ERROR_STOP },     { "enospc", BLOCKDEV_ON_ERROR_ENOSPC },
+        { "auto", BLOCKDEV_ON_ERROR_DEFAULT },
+    };
+    bool write = *key == 'w';
+    char what[64];
+    for (size_t i = 0; value && i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (strcmp(value, actions[i].name) == 0 && (write || actions[i].action != BLOCKDEV_ON_ERROR_ENOSPC)) {
+            *action = actions[i].action;
+            return true;
+        }
+    }
+    snprintf(what, sizeof(what), "%s %s", flag, key);
+    return options_bad_value(error, what, value,
+                             write ? "report, ignore, stop, enospc, auto" : "report, ignore, stop, auto");
+}
+
+static bool drive_werror(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return options_parse_on_error("-drive", "werror", value, &config_of(item)->werror, error);
+}
+
+static bool drive_rerror(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return options_parse_on_error("-drive", "rerror", value, &config_of(item)->rerror, error);
+}
+
+static bool take_file(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    config_of(item)->path = value;
+    return true;
+}
+
+/* How QEMU would reach the host's disk: here it is always a pool of threads. */
+static bool take_aio(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return (value && strcmp(value, "threads") == 0) ||
+           error_set(error, "aio=%s: this version has only aio=threads", value ? value : "");
+}
+
+static bool add_drive(struct options *options, const char *flag, const struct options_drive *drive,
+                      struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        if (drive->id && options->drives[i].id && strcmp(options->drives[i].id, drive->id) == 0)
+            return error_set(error, "%s: the id %s is taken by another drive", flag, drive->id);
+    }
+    if (options->drive_count == OPTIONS_ITEMS_MAX)
+        return error_set(error, "%s: too many drives", flag);
+    options->drives[options->drive_count++] = *drive;
+    return true;
+}
+
+/* ---- -drive --------------------------------------------------------------------------------------- */
+
+static bool drive_id(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_drive *)item)->id = value;
+    return true;
+}
+
+static bool drive_if(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct options_drive *drive = item;
+    if (value && strcmp(value, "none") == 0)
+        drive->interface = OPTIONS_IF_NONE;
+    else if (value && strcmp(value, "virtio") == 0)
+        drive->interface = OPTIONS_IF_VIRTIO;
+    else if (value && strcmp(value, "pflash") == 0)
+        drive->interface = OPTIONS_IF_PFLASH;
+    else
+        return options_bad_value(error, "-drive if", value, "none, virtio, pflash");
+    return true;
+}
+
+static bool drive_unit(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    uint64_t unit;
+    if (!option_parse_number(value, &unit) || unit >= MACHINE_PFLASH_BANKS)
+        return options_bad_value(error, "-drive unit", value, "0, 1 (of if=pflash)");
+    ((struct options_drive *)item)->unit = (int)unit;
+    return true;
+}
+
+static bool drive_format(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    config_of(item)->format = value;
+    return (value && (strcmp(value, "raw") == 0 || strcmp(value, "qcow2") == 0)) ||
+           error_set(error,
+                     "-drive format=%s: there are format=raw and format=qcow2; qemu-img convert makes one",
+                     value ? value : "");
+}
+
+static bool drive_snapshot(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct options_drive *drive = item;
+    if (!option_parse_switch(value, &drive->blockdev.snapshot))
+        return options_bad_value(error, "-drive snapshot", value, "on, off");
+    drive->snapshot_off = !drive->blockdev.snapshot;
+    return true;
+}
+
+static bool drive_cache(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    static const struct {
+        const char *name;
+        enum blockdev_cache cache;
+    } caches[] = {
+        { "writeback", BLOCKDEV_CACHE_WRITEBACK },
+        { "none", BLOCKDEV_CACHE_NONE },
+        { "writethrough", BLOCKDEV_CACHE_WRITETHROUGH },
+        { "directsync", BLOCKDEV_CACHE_DIRECTSYNC },
+        { "unsafe", BLOCKDEV_CACHE_UNSAFE },
+    };
+    for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++) {
+        if (value && strcmp(value, caches[i].name) == 0) {
+            config_of(item)->cache = caches[i].cache;
+            return true;
+        }
+    }
+    return options_bad_value(error, "-drive cache", value, CACHES);
+}
+
+/* May be given several times. */
+static bool drive_backing(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct blockdev_backing_rule *rule = &config_of(item)->rule;
+    if (!value || !*value)
+        return error_set(error, "-drive backing: the name of the file or folder is missing");
+    if (rule->count == BLOCKDEV_BACKING_MAX)
+        return error_set(error, "-drive backing=%s: more than %d; a folder stands for all that is in it",
+                         value, BLOCKDEV_BACKING_MAX);
+    rule->allowed[rule->count++] = value;
+    return true;
+}
+
+static bool drive_media(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    if (value && strcmp(value, "cdrom") == 0) {
+        config_of(item)->read_only = true;
+        return true;
+    }
+    return (value && strcmp(value, "disk") == 0) ||
+           options_bad_value(error, "-drive media", value, "disk, cdrom");
+}
+
+bool options_take_drive(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key keys[] = {
+        { "file", take_file },
+        { "if", drive_if },
+        { "id", drive_id },
+        { "unit", drive_unit },
+        { "format", drive_format },
+        { "readonly", take_readonly },
+        { "read-only", take_readonly },
+        { "snapshot", drive_snapshot },
+        { "cache", drive_cache },
+        { "discard", take_discard },
+        { "detect-zeroes", take_detect_zeroes },
+        { "media", drive_media },
+        { "backing", drive_backing },
+        { "werror", drive_werror },
+        { "rerror", drive_rerror },
+        { "aio", take_aio },
+        { NULL, NULL },
+    };
+    struct option_pairs pairs;
+    struct options_drive drive = { .unit = -1 };
+    if (!option_pairs_split(&pairs, &options->strings, argument, NULL, error) ||
+        !options_take_pairs(options, &pairs, keys, &drive, "-drive", error))
+        return false;
+    if (!drive.blockdev.path || !*drive.blockdev.path)
+        return error_set(error, "-drive %s: file=FILE is missing", argument);
+    drive.blockdev.rule.limited = true;
+    if (drive.unit >= 0 && drive.interface != OPTIONS_IF_PFLASH)
+        return error_set(error, "-drive %s: unit= goes with if=pflash only", argument);
+    return add_drive(options, "-drive", &drive, error);
+}
+
+bool options_take_pflash(struct options *options, const char *argument, struct error *error)
+{
+    struct options_drive drive = { .interface = OPTIONS_IF_PFLASH, .unit = -1 };
+    drive.blockdev = (struct blockdev_config){ .path = argument, .format = "raw" };
+    return add_drive(options, "-pflash", &drive, error);
+}
+
+/* ---- -blockdev ------------------------------------------------------------------------------------ */
+
+struct node {
+    struct options_drive drive; /* first: what both have */
+    const char *driver, *file_node, *file_driver, *backing_node;
+    bool direct, no_flush;
+};
+
+#define NODE_TEXT(name, member)                                                                              \
+    static bool name(struct options *options, void *item, const char *value, struct error *error)            \
+    {                                                                                                        \
+        (void)options, (void)error;                                                                          \
+        ((struct node *)item)->member = value;                                                               \
+        return true;                                                                                         \
+    }
+NODE_TEXT(node_driver, driver)
+NODE_TEXT(node_name, drive.id)
+NODE_TEXT(node_file, file_node)
+NODE_TEXT(node_file_driver, file_driver)
+NODE_TEXT(node_backing, backing_node)
+
+static bool node_direct(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return option_parse_switch(value, &((struct node *)item)->direct) ||
+           options_bad_value(error, "-blockdev cache.direct", value, "on, off");
+}
+
+static bool node_no_flush(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return option_parse_switch(value, &((struct node *)item)->no_flush) ||
+           options_bad_value(error, "-blockdev cache.no-flush", value, "on, off");
+}
+
+/* The node of that name becomes part of this one. */
+static struct options_drive *use_node(struct options *options, const struct node *node, const char *name,
+                                      const char *key, struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (!drive->id || strcmp(drive->id, name) != 0 || !drive->node)
+            continue;
+        if (!drive->used) {
+            drive->used = true;
+            return drive;
+        }
+        error_set(error, "-blockdev node-name=%s: the node %s is in use by another one", node->drive.id,
+                  name);
+        return NULL;
+    }
+    error_set(error, "-blockdev node-name=%s,%s=%s: there is no -blockdev with that node-name before it",
+              node->drive.id, key, name);
+    return NULL;
+}
+
+/* A format: on a file that is a node, or that is described within. */
+static bool node_join_file(struct options *options, struct node *node, struct error *error)
+{
+    struct blockdev_config *config = &node->drive.blockdev;
+    config->format = node->driver;
+    if (node->file_node) {
+        const struct options_drive *file = use_node(options, node, node->file_node, "file", error);
+        if (!file)
+            return false;
+        config->path = file->blockdev.path;
+        config->cache = file->blockdev.cache;
+        config->read_only = config->read_only || file->blockdev.read_only;
+    }
+    if (node->backing_node) {
+        const struct options_drive *below = use_node(options, node, node->backing_node, "backing", error);
+        if (!below || strcmp(node->driver, "qcow2") != 0)
+            return below && error_set(error, "-blockdev backing=: only qcow2 images have one");
+        config->backing = &below->blockdev;
+    }
+    return true;
+}
+
+static bool node_check(const struct node *node, struct error *error)
+{
+    const char *driver = node->driver, *path = node->drive.blockdev.path;
+    if (!node->drive.id || !*node->drive.id)
+        return error_set(error, "-blockdev driver=%s: node-name=NAME is missing", driver ? driver : "");
+    if (!driver || (strcmp(driver, "file") != 0 && strcmp(driver, "host_device") != 0 &&
+                    strcmp(driver, "raw") != 0 && strcmp(driver, "qcow2") != 0))
+        return options_bad_value(error, "-blockdev driver", driver, "file, host_device, raw, qcow2");
+    if (node->file_driver && strcmp(node->file_driver, "file") != 0 &&
+        strcmp(node->file_driver, "host_device") != 0)
+        return options_bad_value(error, "-blockdev file.driver", node->file_driver, "file, host_device");
+    bool file = strcmp(driver, "file") == 0 || strcmp(driver, "host_device") == 0;
+    if (file && (node->file_node || node->file_driver || node->backing_node))
+        return error_set(error, "-blockdev driver=%s: it has filename=, not file= or backing=", driver);
+    if (!path == !node->file_node)
+        return error_set(error, "-blockdev driver=%s,node-name=%s: %s", driver, node->drive.id,
+                         file ? "filename=FILE is missing"
+                              : "one of file=NODE and file.filename=FILE is needed");
+    return true;
+}
+
+bool options_take_blockdev(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key keys[] = {
+        { "driver", node_driver },
+        { "node-name", node_name },
+        { "filename", take_file },
+        { "file", node_file },
+        { "file.driver", node_file_driver },
+        { "file.filename", take_file },
+        { "backing", node_backing },
+        { "read-only", take_readonly },
+        { "discard", take_discard },
+        { "detect-zeroes", take_detect_zeroes },
+        { "cache.direct", node_direct },
+        { "cache.no-flush", node_no_flush },
+        { "aio", take_aio },
+        { "file.aio", take_aio },
+        { NULL, NULL },
+    };
+    struct option_pairs pairs;
+    /* -snapshot is not for nodes. */
+    struct node node = { .drive = {
+                             .interface = OPTIONS_IF_NONE, .unit = -1, .node = true, .snapshot_off = true } };
+    if (*argument == '{')
+        return error_set(error, "-blockdev {...}: JSON is not read; write key=value,...");
+    if (!option_pairs_split(&pairs, &options->strings, argument, "driver", error) ||
+        !options_take_pairs(options, &pairs, keys, &node, "-blockdev", error) || !node_check(&node, error))
+        return false;
+    node.drive.blockdev.format = "raw";
+    node.drive.blockdev.rule.limited = true;
+    node.drive.blockdev.cache = node.no_flush ? BLOCKDEV_CACHE_UNSAFE
+                                : node.direct ? BLOCKDEV_CACHE_NONE
+                                              : BLOCKDEV_CACHE_WRITEBACK;
+    bool file = strcmp(node.driver, "file") == 0 || strcmp(node.driver, "host_device") == 0;
+    return (file || node_join_file(options, &node, error)) &&
+           add_drive(options, "-blockdev", &node.drive, error);
+}
+
+/* ---- Flash ---------------------------------------------------------------------------------------- */
+
+static bool plug_bank(struct options *options, struct options_drive *drive, int unit, struct error *error)
+{
+    struct machine_pflash *banks = options->machine.pflash;
+    if (unit < 0)
+        for (unit = 0; unit < MACHINE_PFLASH_BANKS && banks[unit].present; unit++)
+            ;
+    if (unit >= MACHINE_PFLASH_BANKS)
+        return error_set(error, "%s: the board has %d banks of flash", drive->blockdev.path,
+                         MACHINE_PFLASH_BANKS);
+    if (banks[unit].present)
+        return error_set(error, "%s: bank %d of the flash is taken by %s", drive->blockdev.path, unit,
+                         banks[unit].drive.path);
+    banks[unit] = (struct machine_pflash){ .present = true, .drive = drive->blockdev };
+    drive->used = true;
+    return true;
+}
+
+/* -machine pflashN=NODE. */
+static bool plug_named(struct options *options, int unit, const char *name, struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (!drive->id || strcmp(drive->id, name) != 0)
+            continue;
+        if (drive->used || drive->interface != OPTIONS_IF_NONE)
+            return error_set(error, "-machine pflash%d=%s: that drive is in use already", unit, name);
+        return plug_bank(options, drive, unit, error);
+    }
+    return error_set(error, "-machine pflash%d=%s: there is no -blockdev with that node-name", unit, name);
+}
+
+bool options_join_pflash(struct options *options, struct error *error)
+{
+    for (int unit = 0; unit < MACHINE_PFLASH_BANKS; unit++) {
+        if (options->pflash_nodes[unit] && !plug_named(options, unit, options->pflash_nodes[unit], error))
+            return false;
+    }
+    for (unsigned pass = 0; pass < 2; pass++) { /* those with a unit of their own first */
+        for (unsigned i = 0; i < options->drive_count; i++) {
+            struct options_drive *drive = &options->drives[i];
+            if (drive->interface == OPTIONS_IF_PFLASH && (drive->unit < 0) == (pass == 1) &&
+                !plug_bank(options, drive, drive->unit, error))
+                return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The second step of the command line: ids are looked up, slots are given out, defaults are filled in.
+ *
+ * A device without bus= takes the highest free slot. Linux finds the slots from the highest down (the order
+ * of their nodes in the device tree), so the first disk of the command line becomes vda, as under QEMU.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "frontend/options/options.h"
+#include "util/log.h"
+
+const struct options_named *options_find_named(const struct options_named *list, unsigned count,
+                                               const char *id)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(list[i].id, id) == 0)
+            return &list[i];
+    }
+    return NULL;
+}
+
+static bool join_drive(struct options *options, const struct options_device *device,
+                       struct machine_virtio *slot, struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (!drive->id || strcmp(drive->id, device->backend) != 0)
+            continue;
+        if (drive->interface == OPTIONS_IF_VIRTIO || drive->interface == OPTIONS_IF_PFLASH || drive->used)
+            return error_set(error, "-device %s: the drive %s is in use by another device%s", device->text,
+                             drive->id, drive->used ? "" : " already, because of its if=; write if=none");
+        drive->used = true;
+        slot->drive = drive->blockdev;
+        slot->drive_id = drive->id;
+        if (device->werror)
+            slot->drive.werror = device->werror;
+        if (device->rerror)
+            slot->drive.rerror = device->rerror;
+        return true;
+    }
+    return error_set(error, "-device %s: there is no -drive with id=%s", device->text, device->backend);
+}
+
+static bool join_backend(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error)
+{
+    const struct options_named *named = NULL;
+    slot->kind = device->kind;
+    slot->id = device->id;
+    slot->serial_number = device->serial_number;
+    slot->width = device->width;
+    slot->height = device->height;
+    slot->queues = device->queues;
+    slot->queue_size = device->queue_size;
+    if (device->kind == MACHINE_VIRTIO_BLK)
+        return join_drive(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_NET)
+        return options_join_netdev(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_9P)
+        return options_join_folder(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_SND)
+        return options_join_audiodev(options, device, slot, error);
+    if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {
+        named = options_find_named(options->rngs, options->rng_count, device->backend);
+        slot->rng_file = named ? named->value : NULL;
+        return named || error_set(error, "-device %s: there is no -object rng-random with id=%s",
+                                  device->text, device->backend);
+    }
+    return device->kind != MACHINE_VIRTIO_CONSOLE || options_join_ports(options, device, slot, error);
+}
+
+static bool plug(struct options *options, const struct options_device *device, struct error *error)
+{
+    struct machine_virtio *slots = options->machine.virtio;
+    if (device->on_pci) {
+        char what[128];
+        snprintf(what, sizeof(what), "-device %s", device->text);
+        struct machine_pci *function = options_place_pci(options, device, what, error);
+        return function && join_backend(options, device, &function->virtio, error);
+    }
+    int n = device->slot;
+    if (n < 0) {
+        for (n = MACHINE_VIRTIO_SLOTS - 1; n >= 0 && slots[n].kind; n--)
+            ;
+    }
+    if (n < 0)
+        return error_set(error, "-device %s: all %d virtio-mmio slots are taken", device->text,
+                         MACHINE_VIRTIO_SLOTS);
+    if (slots[n].kind)
+        return error_set(error, "-device %s: the slot virtio-mmio-bus.%d is taken by another device",
+                         device->text, n);
+    return join_backend(options, device, &slots[n], error);
+}
+
+/* Drives that plug themselves in: if=virtio, or no if= and no device that names them. They are on the PCI
+ * bus, as under QEMU. */
+static bool plug_drives(struct options *options, struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (drive->used)
+            continue;
+        if (drive->interface == OPTIONS_IF_NONE) {
+            if (!drive->node)
+                log_warn("-drive file=%s,if=none: no -device uses it", drive->blockdev.path);
+            continue;
+        }
+        char what[128];
+        snprintf(what, sizeof(what), "-drive file=%s", drive->blockdev.path);
+        struct options_device device = { .on_pci = true, .pci.vectors = VIRTIO_PCI_VECTORS_DEFAULT };
+        struct machine_pci *function = options_place_pci(options, &device, what, error);
+        if (!function)
+            return false;
+        function->virtio = (struct machine_virtio){ .kind = MACHINE_VIRTIO_BLK,
+                                                    .drive = drive->blockdev,
+                                                    .drive_id = drive->id };
+        drive->used = true;
+    }
+    return true;
+}
+
+/* It gives way to all that was asked for. */
+static bool plug_default_card(struct options *options, struct error *error)
+{
+    bool room = false;
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+        room |= !options->machine.virtio[n].kind;
+    if (options->nodefaults || options->net_asked || !room || options->device_count == OPTIONS_ITEMS_MAX)
+        return true;
+    return options_add_default_card(options, error) &&
+           plug(options, &options->devices[options->device_count - 1], error);
+}
+
+static bool join_serial(struct options *options, struct error *error)
+{
+    struct machine_config *machine = &options->machine;
+    /* A monitor that asks for the terminal gets it, where nothing says that the console shall have it. */
+    for (unsigned i = 0; i < options->monitor_count && !machine->serial && !options->nographic; i++) {
+        if (strcmp(options->monitors[i].chardev, "stdio") == 0)
+            machine->serial = "null";
+    }
+    if (!machine->serial &&
+        (options->nodefaults || (options->screen.view == OPTIONS_VIEW_NONE && !options->nographic)))
+        machine->serial = "null";
+    if (!machine->serial)
+        machine->serial = "mon:stdio";
+    if (strncmp(machine->serial, "chardev:", 8) != 0)
+        return true;
+    const struct options_named *named =
+        options_find_named(options->chardevs, options->chardev_count, machine->serial + 8);
+    if (!named)
+        return error_set(error, "-serial %s: there is no -chardev with id=%s", machine->serial,
+                         machine->serial + 8);
+    machine->serial = named->value;
+    return true;
+}
+
+static bool is_stdio(const char *chardev)
+{
+    return strcmp(chardev, "stdio") == 0 || strcmp(chardev, "mon:stdio") == 0;
+}
+
+/* How many of its ports do. */
+static unsigned uses_stdio(const struct machine_virtio *device)
+{
+    unsigned users = 0;
+    for (unsigned n = 0; n < device->port_count; n++)
+        users += is_stdio(device->ports[n].chardev);
+    return users;
+}
+
+/* The terminal has one reader. */
+static bool check_stdio(const struct options *options, struct error *error)
+{
+    unsigned users = is_stdio(options->machine.serial);
+    users += options->machine.gdb && strncmp(options->machine.gdb, "stdio", 5) == 0;
+    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++)
+        users += uses_stdio(&options->machine.virtio[i]);
+    for (unsigned i = 0; i < options->machine.pci_count; i++)
+        users += uses_stdio(&options->machine.pci[i].virtio);
+    const char *semihosting = options->machine.semihosting.chardev;
+    if (semihosting && strcmp(semihosting, options->machine.serial) != 0)
+        users += is_stdio(semihosting);
+    for (unsigned i = 0; i < options->monitor_count; i++)
+        users += options->monitors[i].is_stdio && !options->monitors[i].console;
+    return users <= 1 ||
+           error_set(error,
+                     "stdio is used by %u consoles and monitors; give one of them -serial null or another "
+                     "-chardev",
+                     users);
+}
+
+bool options_join(struct options *options, struct error *error)
+{
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        struct options_drive *drive = &options->drives[i];
+        if (options->snapshot && !drive->snapshot_off)
+            drive->blockdev.snapshot = true;
+    }
+    if (!options_join_pflash(options, error) || !options_join_net(options, error))
+        return false;
+    for (unsigned pass = 0; pass < 2; pass++) { /* those with a slot of their own first */
+        for (unsigned i = 0; i < options->device_count; i++) {
+            const struct options_device *device = &options->devices[i];
+            bool placed = device->on_pci ? device->has_addr : device->slot >= 0;
+            if (placed == (pass == 0) && !plug(options, device, error))
+                return false;
+        }
+    }
+    if (options->machine.initrd && !options->machine.kernel)
+        return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);
+    if (options->machine.append && !options->machine.kernel)
+        return error_set(error, "-append: there is no -kernel to read it");
+    if (!plug_drives(options, error) || !plug_default_card(options, error) ||
+        !options_check_pci(options, error))
+        return false;
+    options_warn_netdevs(options);
+    return join_serial(options, error) && options_join_semihosting(options, error) &&
+           options_join_monitors(options, error) && check_stdio(options, error);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * -netdev, -nic, -net and -object filter-dump: networks, and cards that come with them. There is no hub: -net
+ * nic and -net user make one card on one network.
+ */
+#include <string.h>
+
+#include "frontend/options/options.h"
+#include "util/log.h"
+
+#define CARD       "virtio-net-device" /* as -device names it; and the same on PCI */
+#define NET_MODELS "virtio-net-device, virtio-net-pci, virtio"
+
+/* ---- The keys of a user network ------------------------------------------------------------------- */
+
+#define TAKE_USER_TEXT(name, member)                                                                         \
+    static bool name(struct options *options, void *item, const char *value, struct error *error)            \
+    {                                                                                                        \
+        (void)options;                                                                                       \
+        ((struct options_nic *)item)->user.member = value;                                                   \
+        return value || error_set(error, "-netdev user: a key without its value");                           \
+    }
+
+TAKE_USER_TEXT(user_net, net)
+TAKE_USER_TEXT(user_host, host)
+TAKE_USER_TEXT(user_dhcp_start, dhcp_start)
+TAKE_USER_TEXT(user_dns, dns)
+TAKE_USER_TEXT(user_net6, net6)
+TAKE_USER_TEXT(user_host6, host6)
+TAKE_USER_TEXT(user_dns6, dns6)
+TAKE_USER_TEXT(user_hostname, hostname)
+TAKE_USER_TEXT(user_domainname, domainname)
+TAKE_USER_TEXT(user_tftp, tftp)
+TAKE_USER_TEXT(user_tftp_server_name, tftp_server_name)
+TAKE_USER_TEXT(user_bootfile, bootfile)
+
+static bool add_rule(const char **rules, const char *key, const char *value, struct error *error)
+{
+    unsigned count = 0;
+    if (!value)
+        return error_set(error, "-netdev user: %s without its value", key);
+    while (rules[count])
+        count++;
+    if (count == NETDEV_SLIRP_RULES_MAX)
+        return error_set(error, "-netdev user: more than %d times %s=", NETDEV_SLIRP_RULES_MAX, key);
+    rules[count] = value;
+    return true;
+}
+
+static bool user_dnssearch(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return add_rule(((struct options_nic *)item)->user.dnssearch, "dnssearch", value, error);
+}
+
+static bool user_hostfwd(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return add_rule(((struct options_nic *)item)->user.hostfwd, "hostfwd", value, error);
+}
+
+static bool user_guestfwd(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return add_rule(((struct options_nic *)item)->user.guestfwd, "guestfwd", value, error);
+}
+
+static bool take_switch(const char *key, const char *value, bool *on, struct error *error)
+{
+    char flag[64];
+    snprintf(flag, sizeof(flag), "-netdev user,%s", key);
+    return option_parse_switch(value, on) || options_bad_value(error, flag, value, "on, off");
+}
+
+static bool user_restrict(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    return take_switch("restrict", value, &((struct options_nic *)item)->user.restricted, error);
+}
+
+static bool user_ipv4(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    bool on, ok = take_switch("ipv4", value, &on, error);
+    ((struct options_nic *)item)->user.no_ipv4 = ok && !on;
+    return ok;
+}
+
+static bool user_ipv6(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    bool on, ok = take_switch("ipv6", value, &on, error);
+    ((struct options_nic *)item)->user.no_ipv6 = ok && !on;
+    return ok;
+}
+
+static bool user_smb(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return error_set(error,
+                     "-netdev user,smb=%s: this version has no SMB server; share a folder with -virtfs",
+                     value ? value : "");
+}
+
+/* ---- The keys of a card --------------------------------------------------------------------------- */
+
+static bool nic_id(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)error;
+    ((struct options_nic *)item)->id = value;
+    return true;
+}
+
+static bool nic_model(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct options_device any;
+    if (!value || !(strcmp(value, "virtio") == 0 || options_names_device(value, CARD, &any)))
+        return options_bad_value(error, "-nic model", value, NET_MODELS);
+    ((struct options_nic *)item)->model = value;
+    return true;
+}
+
+static bool nic_mac(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    struct options_nic *nic = item;
+    nic->has_mac = value && netdev_parse_mac(value, nic->mac);
+    return nic->has_mac || error_set(error, "-nic mac=%s: not a card's address; write mac=52:54:00:12:34:56",
+                                     value ? value : "");
+}
+
+static bool nic_netdev(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options;
+    ((struct options_nic *)item)->netdev = value;
+    return value || error_set(error, "-net nic,netdev: the network's id is missing");
+}
+
+#define NIC_KEYS                                                                                             \
+    { "model", nic_model }, { "mac", nic_mac },                                                              \
+    {                                                                                                        \
+        "macaddr", nic_mac                                                                                   \
+    }
+#define USER_KEYS                                                                                            \
+    { "hostfwd", user_hostfwd }, { "guestfwd", user_guestfwd }, { "net", user_net }, { "host", user_host },  \
+        { "dhcpstart", user_dhcp_start }, { "dns", user_dns }, { "hostname", user_hostname },                \
+        { "restrict", user_restrict }, { "ipv4", user_ipv4 }, { "ipv6", user_ipv6 },                         \
+        { "ipv6-net", user_net6 }, { "ipv6-host", user_host6 }, { "ipv6-dns", user_dns6 },                   \
+        { "dnssearch", user_dnssearch }, { "domainname", user_domainname }, { "tftp", user_tftp },           \
+        { "tftp-server-name", user_tftp_server_name }, { "bootfile", user_bootfile },                        \
+    {                                                                                                        \
+        "smb", user_smb                                                                                      \
+    }
+
+static const struct options_key netdev_keys[] = { { "id", nic_id }, USER_KEYS, { NULL, NULL } };
+static const struct options_key nic_keys[] = { { "id", nic_id }, NIC_KEYS, USER_KEYS, { NULL, NULL } };
+static const struct options_key net_nic_keys[] = {
+    NIC_KEYS, { "netdev", nic_netdev }, { "name", nic_id }, { "id", nic_id }, { NULL, NULL }
+};
+
+/* ---- Noting them ---------------------------------------------------------------------------------- */
+
+/* The kind of network, which comes first, is taken off the pairs. */
+static bool take_kind(struct options *options, const char *argument, const char *flag,
+                      struct option_pairs *pairs, const char **kind, struct error *error)
+{
+    options->net_asked = true;
+    if (!option_pairs_split(pairs, &options->strings, argument, "type", error))
+        return false;
+    if (!pairs->count || strcmp(pairs->pairs[0].key, "type") != 0 || !pairs->pairs[0].value)
+        return error_set(error, "%s %s: the kind of network must come first: %s user", flag, argument, flag);
+    *kind = pairs->pairs[0].value;
+    pairs->count--;
+    memmove(pairs->pairs, pairs->pairs + 1, pairs->count * sizeof(pairs->pairs[0]));
+    return true;
+}
+
+static bool only_user(const char *kind, const char *flag, const char *more, struct error *error)
+{
+    return strcmp(kind, "user") == 0 ||
+           error_set(error, "%s %s: this version has only the user network (libslirp): %s user%s", flag, kind,
+                     flag, more);
+}
+
+/* Adds the network; returns its number from 1, 0 and *error where that cannot be. */
+static unsigned add_netdev(struct options *options, const struct options_nic *nic, const char *argument,
+                           struct error *error)
+{
+    struct machine_config *machine = &options->machine;
+    if (machine->netdev_count == MACHINE_NETDEVS_MAX) {
+        error_set(error, "-netdev %s: more than %d networks", argument, MACHINE_NETDEVS_MAX);
+        return 0;
+    }
+    for (unsigned i = 0; nic->id && i < machine->netdev_count; i++) {
+        if (machine->netdevs[i].id && strcmp(machine->netdevs[i].id, nic->id) == 0) {
+            error_set(error, "-netdev %s: the id %s is taken by another network", argument, nic->id);
+            return 0;
+        }
+    }
+    machine->netdevs[machine->netdev_count] = (struct machine_netdev){ .id = nic->id, .user = nic->user };
+    return ++machine->netdev_count;
+}
+
+static bool add_card(struct options *options, const struct options_nic *nic, unsigned netdev,
+                     const char *argument, struct error *error)
+{
+    if (options->device_count == OPTIONS_ITEMS_MAX)
+        return error_set(error, "-nic %s: too many devices", argument);
+    struct options_device *device = &options->devices[options->device_count++];
+    *device = (struct options_device){ .kind = MACHINE_VIRTIO_NET, .slot = -1, .text = argument };
+    if (nic->model)
+        options_names_device(nic->model, CARD, device);
+    device->backend = nic->netdev;
+    device->netdev = netdev;
+    device->has_mac = nic->has_mac;
+    memcpy(device->mac, nic->mac, sizeof(device->mac));
+    return true;
+}
+
+bool options_take_netdev(struct options *options, const char *argument, struct error *error)
+{
+    struct option_pairs pairs;
+    struct options_nic nic = { 0 };
+    const char *kind;
+    if (!take_kind(options, argument, "-netdev", &pairs, &kind, error) ||
+        !only_user(kind, "-netdev", ",id=ID", error) ||
+        !options_take_pairs(options, &pairs, netdev_keys, &nic, "-netdev user", error))
+        return false;
+    if (!nic.id || !*nic.id)
+        return error_set(error, "-netdev %s: id=ID is missing", argument);
+    return add_netdev(options, &nic, argument, error) != 0;
+}
+
+bool options_take_nic(struct options *options, const char *argument, struct error *error)
+{
+    struct option_pairs pairs;
+    struct options_nic nic = { 0 };
+    const char *kind;
+    if (!take_kind(options, argument, "-nic", &pairs, &kind, error))
+        return false;
+    if (strcmp(kind, "none") == 0)
+        return true;
+    if (!only_user(kind, "-nic", "", error) ||
+        !options_take_pairs(options, &pairs, nic_keys, &nic, "-nic user", error))
+        return false;
+    unsigned netdev = add_netdev(options, &nic, argument, error);
+    return netdev && add_card(options, &nic, netdev, argument, error);
+}
+
+/* -net user and -net nic find each other in options_join_net(). */
+bool options_take_net(struct options *options, const char *argument, struct error *error)
+{
+    struct option_pairs pairs;
+    struct options_nic nic = { 0 };
+    const char *kind;
+    if (!take_kind(options, argument, "-net", &pairs, &kind, error))
+        return false;
+    if (strcmp(kind, "none") == 0)
+        return true;
+    if (strcmp(kind, "nic") == 0) {
+        if (!options_take_pairs(options, &pairs, net_nic_keys, &nic, "-net nic", error))
+            return false;
+        if (!nic.netdev && options->net_card)
+            return error_set(error, "-net nic: this version has no hub for two cards; use -nic user twice");
+        if (!add_card(options, &nic, 0, argument, error))
+            return false;
+        if (!nic.netdev)
+            options->net_card = options->device_count;
+        return true;
+    }
+    if (!only_user(kind, "-net", " with -net nic", error) ||
+        !options_take_pairs(options, &pairs, netdev_keys, &nic, "-net user", error))
+        return false;
+    if (options->net_user)
+        return error_set(error, "-net user: this version has no hub for two networks; use -nic user twice");
+    options->net_user = add_netdev(options, &nic, argument, error);
+    return options->net_user != 0;
+}
+
+/* ---- -object filter-dump -------------------------------------------------------------------------- */
+
+bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error)
+{
+    static const char *const known[] = { "qom-type", "id", "netdev", "file", "maxlen", NULL };
+    const char *maxlen = option_pairs_get(pairs, "maxlen");
+    uint64_t bytes = NETDEV_FRAME_MAX;
+    for (unsigned i = 0; i < pairs->count; i++) {
+        const char *const *key = known;
+        while (*key && strcmp(*key, pairs->pairs[i].key) != 0)
+            key++;
+        if (!*key)
+            return error_set(error,
+                             "-object filter-dump: unknown option %s; there are: id, netdev, file, maxlen",
+                             pairs->pairs[i].key);
+    }
+    struct options_dump dump = { .netdev = option_pairs_get(pairs, "netdev"),
+                                 .file = option_pairs_get(pairs, "file") };
+    if (!option_pairs_get(pairs, "id") || !dump.netdev || !dump.file || !*dump.file)
+        return error_set(error, "-object filter-dump: id=ID, netdev=ID and file=FILE are all needed");
+    if (maxlen && (!option_parse_size(maxlen, 1, &bytes) || bytes < 14 || bytes > UINT32_MAX))
+        return error_set(error, "-object filter-dump,maxlen=%s: not a number of bytes from 14", maxlen);
+    if (options->dump_count == OPTIONS_ITEMS_MAX)
+        return error_set(error, "-object filter-dump: too many of them");
+    dump.snap = (uint32_t)bytes;
+    options->dumps[options->dump_count++] = dump;
+    return true;
+}
+
+/* ---- Joining -------------------------------------------------------------------------------------- */
+
+static unsigned find_netdev(const struct options *options, const char *id)
+{
+    for (unsigned i = 0; i < options->machine.netdev_count; i++) {
+        const char *have = options->machine.netdevs[i].id;
+        if (have && strcmp(have, id) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+bool options_join_netdev(struct options *options, const struct options_device *device,
+                         struct machine_virtio *slot, struct error *error)
+{
+    static const uint8_t first_mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+    slot->netdev = device->netdev;
+    if (device->backend && !(slot->netdev = find_netdev(options, device->backend)))
+        return error_set(error, "-device %s: there is no -netdev with id=%s", device->text, device->backend);
+    if (slot->netdev && options->machine.netdevs[slot->netdev - 1].used)
+        return error_set(error, "-device %s: the network is in use by another card", device->text);
+    if (slot->netdev)
+        options->machine.netdevs[slot->netdev - 1].used = true;
+    else
+        log_warn("-device %s: no network is connected to this card", device->text);
+    memcpy(slot->mac, device->has_mac ? device->mac : first_mac, sizeof(slot->mac));
+    if (!device->has_mac)
+        slot->mac[5] = (uint8_t)(first_mac[5] + options->default_macs++);
+    return true;
+}
+
+bool options_join_net(struct options *options, struct error *error)
+{
+    struct machine_config *machine = &options->machine;
+    if (options->net_card)
+        options->devices[options->net_card - 1].netdev = options->net_user;
+    for (unsigned i = 0; i < options->dump_count; i++) {
+        const struct options_dump *dump = &options->dumps[i];
+        unsigned netdev = find_netdev(options, dump->netdev);
+        if (!netdev)
+            return error_set(error, "-object filter-dump,netdev=%s: there is no such network", dump->netdev);
+        struct machine_netdev *to = &machine->netdevs[netdev - 1];
+        if (to->dump_count == MACHINE_DUMPS_MAX)
+            return error_set(error, "-object filter-dump,netdev=%s: more than %d of one network",
+                             dump->netdev, MACHINE_DUMPS_MAX);
+        to->dumps[to->dump_count++] = (struct machine_dump){ dump->file, dump->snap };
+    }
+    return true;
+}
+
+bool options_add_default_card(struct options *options, struct error *error)
+{
+    struct options_nic nic = { .id = NULL };
+    unsigned netdev = add_netdev(options, &nic, "user", error);
+    return netdev && add_card(options, &nic, netdev, "virtio-net-device (the default card)", error);
+}
+
+void options_warn_netdevs(const struct options *options)
+{
+    for (unsigned i = 0; i < options->machine.netdev_count; i++) {
+        const struct machine_netdev *netdev = &options->machine.netdevs[i];
+        if (!netdev->used)
+            log_warn("-netdev user,id=%s: no -device uses it", netdev->id ? netdev->id : "");
+    }
+}

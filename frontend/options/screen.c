@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * -display, -vnc, -full-screen, -screendump: where the screen is seen, and by whom.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "frontend/options/options.h"
+
+static bool take_switch(const char *key, const char *value, bool *on, struct error *error)
+{
+    char flag[64];
+    if (option_parse_switch(value, on))
+        return true;
+    snprintf(flag, sizeof(flag), "-display sdl,%s", key);
+    return options_bad_value(error, flag, value, "on, off");
+}
+
+static bool display_type(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    struct options_screen *screen = &options->screen;
+    if (value && strcmp(value, "none") == 0)
+        screen->view = OPTIONS_VIEW_NONE;
+    else if (value && strcmp(value, "sdl") == 0)
+        screen->view = OPTIONS_VIEW_SDL;
+    else
+        return options_bad_value(error, "-display", value, "none, sdl, vnc=[HOST]:N");
+    return true;
+}
+
+/* SDL draws with what the host has; "off" keeps it from using OpenGL. */
+static bool display_gl(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    bool on = true;
+    if (value && (strcmp(value, "core") == 0 || strcmp(value, "es") == 0))
+        return error_set(error, "-display sdl,gl=%s: this version has gl=on and gl=off", value);
+    bool ok = take_switch("gl", value, &on, error);
+    options->screen.software = !on;
+    return ok;
+}
+
+static bool display_full_screen(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return take_switch("full-screen", value, &options->screen.full_screen, error);
+}
+
+static bool display_window_close(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    bool on = true;
+    bool ok = take_switch("window-close", value, &on, error);
+    options->screen.no_close = !on;
+    return ok;
+}
+
+bool options_take_display(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key keys[] = {
+        { "type", display_type },
+        { "gl", display_gl },
+        { "full-screen", display_full_screen },
+        { "window-close", display_window_close },
+        { NULL, NULL },
+    };
+    struct option_pairs pairs;
+    if (strncmp(argument, "vnc=", 4) == 0) {         /* all of the rest is the server's */
+        options->screen.view = OPTIONS_VIEW_DEFAULT; /* with a server, that opens no window */
+        return options_take_vnc(options, argument + 4, error);
+    }
+    return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
+           options_take_pairs(options, &pairs, keys, NULL, "-display", error);
+}
+
+/* ---- -vnc ------------------------------------------------------------------------------------------- */
+
+#define VNC_PORTS (65535 - 5900)
+
+static bool vnc_switch(const char *key, const char *value, bool *on, struct error *error)
+{
+    char flag[64];
+    snprintf(flag, sizeof(flag), "-vnc ...,%s", key);
+    return option_parse_switch(value, on) || options_bad_value(error, flag, value, "on, off");
+}
+
+/* The address is looked at more closely when it is opened. */
+static bool vnc_address(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    uint64_t number;
+    const char *text = value ? value : "", *colon = strrchr(text, ':');
+    if (!colon || !option_parse_number(colon + 1, &number) || number > VNC_PORTS)
+        return error_set(error, "-vnc %s: not [HOST]:N; N is the port less 5900, so at most %u", text,
+                         VNC_PORTS);
+    options->screen.vnc = text;
+    return true;
+}
+
+static bool vnc_password(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return vnc_switch("password", value, &options->screen.vnc_password, error);
+}
+
+static bool vnc_secret(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    options->screen.vnc_secret = value;
+    return (value && *value) ||
+           error_set(error, "-vnc ...,password-secret=: the id of an -object secret is missing");
+}
+
+static bool vnc_insecure(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)item;
+    return vnc_switch("insecure", value, &options->screen.vnc_insecure, error);
+}
+
+/* All viewers share the screen here. */
+static bool vnc_share(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return (value && (strcmp(value, "ignore") == 0 || strcmp(value, "force-shared") == 0)) ||
+           options_bad_value(error, "-vnc ...,share", value,
+                             "ignore, force-shared (viewers share the screen)");
+}
+
+static bool vnc_tls(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    return error_set(
+        error,
+        "-vnc ...,tls-creds=%s: this version has no TLS for VNC (libvncserver has none for viewers); "
+        "lead the port through ssh: ssh -L 5901:localhost:5901 HOST",
+        value ? value : "");
+}
+
+static bool vnc_websocket(struct options *options, void *item, const char *value, struct error *error)
+{
+    (void)options, (void)item;
+    bool on = true;
+    return (value && option_parse_switch(value, &on) && !on) ||
+           error_set(
+               error,
+               "-vnc ...,websocket=%s: this version takes no browsers; websockify can stand between them "
+               "and the port",
+               value ? value : "on");
+}
+
+bool options_take_vnc(struct options *options, const char *argument, struct error *error)
+{
+    static const struct options_key keys[] = {
+        { "address", vnc_address },
+        { "password", vnc_password },
+        { "password-secret", vnc_secret },
+        { "insecure", vnc_insecure },
+        { "share", vnc_share },
+        { "tls-creds", vnc_tls },
+        { "websocket", vnc_websocket },
+        { NULL, NULL },
+    };
+    struct option_pairs pairs;
+    struct options_screen *screen = &options->screen;
+    screen->vnc = screen->vnc_secret = NULL;
+    screen->vnc_password = screen->vnc_insecure = false;
+    if (strcmp(argument, "none") == 0)
+        return true;
+    if (!option_pairs_split(&pairs, &options->strings, argument, "address", error) ||
+        !options_take_pairs(options, &pairs, keys, NULL, "-vnc", error))
+        return false;
+    if (!screen->vnc)
+        return error_set(error, "-vnc %s: not [HOST]:N; N is the port less 5900", argument);
+    if (screen->vnc_secret)
+        screen->vnc_password = true;
+    return true;
+}
+
+bool options_take_full_screen(struct options *options, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    options->screen.full_screen = true;
+    return true;
+}
+
+bool options_take_screendump(struct options *options, const char *argument, struct error *error)
+{
+    options->screen.dump = argument;
+    return *argument || error_set(error, "-screendump: the name of the file is missing");
+}

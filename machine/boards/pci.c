@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The PCI host bridge of the board `virt`, with the windows and interrupts of QEMU's, and the functions that
+ * the command line plugs into it. The 64-bit window lies above RAM, in the first 16 GiB of their own; that of
+ * a 32-bit machine is smaller, so that it lies within the 34 bits of a physical address.
+ */
+#include "devices/pci/bochs_display.h"
+#include "devices/pci/host.h"
+#include "devices/platform/plic.h"
+#include "devices/virtio/transport/pci.h"
+#include "machine/internal.h"
+
+#define ECAM_BASE       UINT64_C(0x30000000)
+#define ECAM_SIZE       UINT64_C(0x10000000)
+#define IO_BASE         UINT64_C(0x3000000)
+#define IO_SIZE         UINT64_C(0x10000)
+#define MEM32_BASE      UINT64_C(0x40000000)
+#define MEM32_SIZE      UINT64_C(0x40000000)
+#define MEM64_SIZE      UINT64_C(0x400000000)
+#define MEM64_BASE_RV32 UINT64_C(0x300000000)
+#define MEM64_SIZE_RV32 UINT64_C(0x100000000)
+#define FIRST_IRQ       32
+
+static struct pci_host_range mem64(const struct machine_config *config)
+{
+    if (config->isa.xlen == 32)
+        return (struct pci_host_range){ MEM64_BASE_RV32, MEM64_SIZE_RV32 };
+    uint64_t ram_end = BOARD_RAM_BASE + config->ram_size;
+    return (struct pci_host_range){ (ram_end + MEM64_SIZE - 1) & -MEM64_SIZE, MEM64_SIZE };
+}
+
+static struct pci_host *create_host(struct machine *machine, struct device *plic, struct error *error)
+{
+    struct pci_host_config config = {
+        .windows = { [PCI_WINDOW_ECAM] = { ECAM_BASE, ECAM_SIZE },
+                     [PCI_WINDOW_IO] = { IO_BASE, IO_SIZE },
+                     [PCI_WINDOW_MEM32] = { MEM32_BASE, MEM32_SIZE },
+                     [PCI_WINDOW_MEM64] = mem64(&machine->config) },
+        .first_irq = FIRST_IRQ,
+        .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count),
+    };
+    for (unsigned n = 0; n < PCI_PINS; n++)
+        config.intx[n] = plic_input(plic, FIRST_IRQ + n);
+    struct pci_host *host = pci_host_create(&config, error);
+    /* The window of ECAM comes first: it is the one that is destroyed last, and destroys the bridge. */
+    for (unsigned n = 0; host && n < PCI_WINDOW_COUNT; n++) {
+        if (!board_add_device(machine, pci_host_window(host, n), config.windows[n].base, 0, error))
+            return NULL;
+    }
+    return host;
+}
+
+/* What virtio-vga has for firmware. */
+static struct bochs_vbe *create_vga(struct machine *machine, const struct machine_pci *what,
+                                    struct error *error)
+{
+    struct bochs_vbe_config config = { "virtio-vga", machine->config.display, what->virtio.width,
+                                       what->virtio.height };
+    return bochs_vbe_create(&config, error);
+}
+
+static struct pci_function *create_virtio(struct machine *machine, const struct machine_pci *what,
+                                          struct error *error)
+{
+    struct virtio_pci_config config = {
+        .dma = bus_for_devices(machine->bus),
+        .legacy = what->legacy,
+        .no_modern = what->no_modern,
+        .multifunction = what->multifunction,
+        .vectors = what->vectors,
+    };
+    struct virtio_device *device = board_virtio_create(machine, &what->virtio, error);
+    if (!device)
+        return NULL;
+    device->strict = machine->config.strict;
+    if (what->vga)
+        config.vga = create_vga(machine, what, error);
+    struct pci_function *function =
+        what->vga && !config.vga ? NULL : virtio_pci_create(&config, device, error);
+    if (function)
+        return function;
+    if (config.vga)
+        bochs_vbe_destroy(config.vga);
+    virtio_device_destroy(device);
+    return NULL;
+}
+
+static struct pci_function *create_bochs_display(struct machine *machine, const struct machine_pci *what,
+                                                 struct error *error)
+{
+    struct bochs_display_config config = {
+        .display = machine->config.display,
+        .width = what->virtio.width,
+        .height = what->virtio.height,
+        .multifunction = what->multifunction,
+    };
+    return bochs_display_create(&config, error);
+}
+
+bool board_pci_create(struct machine *machine, struct device *plic, struct error *error)
+{
+    struct pci_host *host = create_host(machine, plic, error);
+    for (unsigned n = 0; host && n < machine->config.pci_count; n++) {
+        const struct machine_pci *what = &machine->config.pci[n];
+        struct pci_function *function = what->virtio.kind == MACHINE_BOCHS_DISPLAY
+                                            ? create_bochs_display(machine, what, error)
+                                            : create_virtio(machine, what, error);
+        if (!function)
+            return false;
+        if (!pci_bus_plug(pci_host_bus(host), function, what->slot, what->function, error)) {
+            function->ops->destroy(function);
+            return false;
+        }
+    }
+    if (host)
+        machine->pci_bus = pci_host_bus(host);
+    return host != NULL;
+}

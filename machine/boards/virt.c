@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The board `virt`: the devices and address map of QEMU's machine of that name. The table below is the board:
+ * a row says where a device is, which input of the PLIC it has, and what makes it. Rows are made in order, so
+ * that a row finds what it needs made (the PLIC comes first); the device tree has their nodes in the same
+ * order, which is how Linux comes to find the virtio slots from the highest down.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/platform/aclint.h"
+#include "devices/platform/fw_cfg.h"
+#include "devices/platform/pflash_cfi.h"
+#include "devices/platform/plic.h"
+#include "devices/platform/rtc_goldfish.h"
+#include "devices/platform/sifive_test.h"
+#include "devices/platform/uart16550.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/gpu/gpu.h"
+#include "devices/virtio/input.h"
+#include "devices/virtio/net.h"
+#include "devices/virtio/rng.h"
+#include "devices/virtio/transport/mmio.h"
+#include "machine/internal.h"
+#include "util/log.h"
+
+#define PLIC_SOURCES   95
+#define UART_CLOCK_HZ  3686400
+#define UART_MCR_OUT2  8 /* is up after reset on QEMU; PC16550D table I: all bits are low */
+#define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
+
+enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_S_EXT = 9, IRQ_M_EXT = 11, IRQ_S_SOFT = 1 };
+
+struct row {
+    const char *name;
+    uint64_t base;
+    unsigned irq;  /* input of the PLIC; 0: none */
+    unsigned slot; /* of virtio-mmio; bank of flash */
+    struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
+};
+
+/* ---- Lines ---------------------------------------------------------------------------------------- */
+
+static struct device *plic_of(struct machine *machine)
+{
+    return machine->devices[0].device;
+}
+
+static struct irq_line line_of(struct machine *machine, const struct row *row)
+{
+    return plic_input(plic_of(machine), row->irq);
+}
+
+static struct irq_line hart_line(struct machine *machine, unsigned hart, unsigned bit)
+{
+    return (struct irq_line){ .set = harts_set_irq, .controller = machine->harts[hart], .number = bit };
+}
+
+/* ---- Backends ------------------------------------------------------------------------------------- */
+
+static void on_escape(void *opaque, enum chardev_escape what)
+{
+    if (what == CHARDEV_ESCAPE_QUIT)
+        machine_request_quit(opaque, 0);
+    else
+        log_warn("there is no monitor on this terminal (-monitor none)\r");
+}
+
+struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error)
+{
+    if (machine->chardev_count == BOARD_BACKENDS_MAX) {
+        error_set(error, "more than %d character devices", BOARD_BACKENDS_MAX);
+        return NULL;
+    }
+    struct chardev *chardev = chardev_open(description, on_escape, machine, error);
+    if (chardev)
+        machine->chardevs[machine->chardev_count++] = chardev;
+    if (chardev && strcmp(description, "mon:stdio") == 0)
+        machine->console = chardev;
+    return chardev;
+}
+
+static struct blockdev *open_blockdev(struct machine *machine, const struct blockdev_config *config,
+                                      struct error *error)
+{
+    if (machine->blockdev_count == BOARD_BACKENDS_MAX) {
+        error_set(error, "more than %d disks", BOARD_BACKENDS_MAX);
+        return NULL;
+    }
+    struct blockdev *blockdev = blockdev_open(config, error);
+    if (blockdev) {
+        machine->disk_configs[machine->blockdev_count] = config;
+        machine->blockdevs[machine->blockdev_count++] = blockdev;
+    }
+    return blockdev;
+}
+
+static struct netdev *open_netdev(struct machine *machine, const struct machine_netdev *what,
+                                  struct error *error)
+{
+    struct netdev *netdev = netdev_slirp_create(&what->user, error);
+    if (!netdev)
+        return NULL;
+    machine->netdevs[machine->netdev_count++] = netdev; /* one a card: fits */
+    for (unsigned i = 0; i < what->dump_count; i++) {
+        if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error))
+            return NULL;
+    }
+    return netdev;
+}
+
+/* Several devices may share one. */
+static struct audiodev *open_audiodev(struct machine *machine, unsigned number, struct error *error)
+{
+    struct audiodev **audiodev = &machine->audiodevs[number - 1];
+    const struct machine_audiodev *what = &machine->config.audiodevs[number - 1];
+    struct audiodev_config config = what->config;
+    config.clock = machine->clock;
+    if (!*audiodev)
+        *audiodev = audiodev_create(&config, error);
+    if (!*audiodev && what->may_fail) {
+        log_warn("%s; the guest's sound goes nowhere", error->text);
+        config.create = audiodev_none_create;
+        *audiodev = audiodev_create(&config, error);
+    }
+    return *audiodev;
+}
+
+/* ---- Rows' makers --------------------------------------------------------------------------------- */
+
+static struct device *create_plic(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    static const unsigned bits[2] = { IRQ_M_EXT, IRQ_S_EXT }; /* contexts 2n and 2n + 1 of hart n */
+    struct plic_context contexts[2 * MACHINE_HARTS_MAX];
+    for (unsigned i = 0; i < 2 * machine->hart_count; i++)
+        contexts[i] = (struct plic_context){
+            .line = hart_line(machine, i / 2, bits[i % 2]),
+            .hart_intc_phandle = FDT_PHANDLE_INTC(i / 2),
+            .hart_irq = bits[i % 2],
+        };
+    struct plic_config config = {
+        .source_count = PLIC_SOURCES,
+        .context_count = 2 * machine->hart_count,
+        .contexts = contexts,
+        .phandle = FDT_PHANDLE_PLIC(machine->hart_count),
+        .strict = machine->config.strict,
+    };
+    return plic_create(&config, error);
+}
+
+static void on_mtime_changed(void *opaque)
+{
+    struct machine *machine = opaque;
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_time_changed(machine->harts[i]);
+}
+
+static struct device *create_aclint(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct aclint_hart harts[MACHINE_HARTS_MAX];
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        harts[i] = (struct aclint_hart){
+            .mtip = hart_line(machine, i, IRQ_M_TIMER),
+            .msip = hart_line(machine, i, IRQ_M_SOFT),
+            .intc_phandle = FDT_PHANDLE_INTC(i),
+        };
+    struct aclint_config config = {
+        .hart_count = machine->hart_count,
+        .harts = harts,
+        .clock = machine->clock,
+        .timebase_hz = BOARD_TIMEBASE_HZ,
+        .mtime_offset = &machine->mtime_offset,
+        .mtime_changed = on_mtime_changed,
+        .opaque = machine,
+        .mtimecmp_at_reset = machine->config.strict ? UINT64_MAX : 0,
+    };
+    return aclint_create(&config, error);
+}
+
+static struct device *create_sswi(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct aclint_sswi_hart harts[MACHINE_HARTS_MAX];
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        harts[i] = (struct aclint_sswi_hart){ hart_line(machine, i, IRQ_S_SOFT), FDT_PHANDLE_INTC(i) };
+    struct aclint_sswi_config config = { .hart_count = machine->hart_count, .harts = harts };
+    return aclint_sswi_create(&config, error);
+}
+
+static void on_power(void *opaque, enum power_action action, unsigned code)
+{
+    run_state_end_boot(opaque, action == POWER_RESET ? MACHINE_EVENT_RESET : MACHINE_EVENT_POWEROFF, code);
+}
+
+static struct device *create_finisher(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct sifive_test_config config = {
+        .power = on_power,
+        .opaque = machine,
+        .phandle = FDT_PHANDLE_FINISHER(machine->hart_count),
+    };
+    machine->finisher = sifive_test_create(&config, error);
+    return machine->finisher;
+}
+
+static struct device *create_rtc(struct machine *machine, const struct row *row, struct error *error)
+{
+    clock_shift_wall(machine->clock, machine->config.rtc_offset);
+    struct rtc_goldfish_config config = { .irq = line_of(machine, row), .clock = machine->clock };
+    return rtc_goldfish_create(&config, error);
+}
+
+static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
+{
+    struct uart16550_config config = { .irq = line_of(machine, row),
+                                       .clock_hz = UART_CLOCK_HZ,
+                                       .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2 };
+    config.chardev = board_open_chardev(machine, machine->config.serial, error);
+    machine->serial = config.chardev;
+    return config.chardev ? uart16550_create(&config, error) : NULL;
+}
+
+static bool create_ramfb(struct machine *machine, struct device *fw_cfg, struct error *error)
+{
+    struct ramfb_config config = {
+        .display = machine->config.display,
+        .fw_cfg = fw_cfg,
+        .dma = bus_for_devices(machine->bus),
+    };
+    if (machine->config.ramfb)
+        machine->ramfb = ramfb_create(&config, error);
+    return machine->ramfb || !machine->config.ramfb;
+}
+
+static struct device *create_fw_cfg(struct machine *machine, const struct row *row, struct error *error)
+{
+    (void)row;
+    struct fw_cfg_config config = { .dma = bus_for_devices(machine->bus) };
+    const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
+    struct device *device = fw_cfg_create(&config, error);
+    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
+        create_ramfb(machine, device, error) && boot_flash_add_kernel(machine, device, error))
+        return device;
+    if (device)
+        device->ops->destroy(device);
+    return NULL;
+}
+
+static struct device *create_flash(struct machine *machine, const struct row *row, struct error *error)
+{
+    const struct machine_pflash *bank = &machine->config.pflash[row->slot];
+    struct pflash_config config = { .fdt_banks = row->slot ? 0 : MACHINE_PFLASH_BANKS };
+    if (bank->present && !(config.blockdev = open_blockdev(machine, &bank->drive, error)))
+        return NULL;
+    struct device *device = pflash_cfi_create(&config, error);
+    if (device)
+        machine->flash_code[row->slot] = pflash_cfi_bytes(device);
+    return device;
+}
+
+static struct virtio_device *create_virtio_net(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_net_config config = { .netdev = NULL };
+    memcpy(config.mac, what->mac, sizeof(config.mac));
+    if (what->netdev &&
+        !(config.netdev = open_netdev(machine, &machine->config.netdevs[what->netdev - 1], error)))
+        return NULL;
+    return virtio_net_create(&config, error);
+}
+
+static struct virtio_device *create_virtio_snd(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_snd_config config = { .options = what->sound };
+    config.audiodev = open_audiodev(machine, what->audiodev, error);
+    return config.audiodev ? virtio_snd_create(&config, error) : NULL;
+}
+
+/* Screens, keyboards and pointers. */
+static bool is_on_display(enum machine_virtio_kind kind)
+{
+    return kind == MACHINE_VIRTIO_GPU || kind == MACHINE_VIRTIO_KEYBOARD || kind == MACHINE_VIRTIO_TABLET ||
+           kind == MACHINE_VIRTIO_MOUSE;
+}
+
+static struct virtio_device *create_on_display(struct machine *machine, const struct machine_virtio *what,
+                                               struct error *error)
+{
+    struct virtio_gpu_config gpu = { machine->config.display, what->width, what->height, 0 };
+    struct virtio_input_config input = { machine->config.display, DISPLAY_KEYBOARD };
+    if (what->kind == MACHINE_VIRTIO_GPU)
+        return virtio_gpu_create(&gpu, error);
+    if (what->kind != MACHINE_VIRTIO_KEYBOARD)
+        input.kind = what->kind == MACHINE_VIRTIO_TABLET ? DISPLAY_TABLET : DISPLAY_MOUSE;
+    return virtio_input_create(&input, error);
+}
+
+static struct virtio_device *create_virtio_console(struct machine *machine, const struct machine_virtio *what,
+                                                   struct error *error)
+{
+    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
+    for (unsigned n = 0; n < what->port_count; n++) {
+        const struct machine_port *port = &what->ports[n];
+        ports[n] = (struct virtio_console_port){ .chardev = board_open_chardev(machine, port->chardev, error),
+                                                 .number = port->number,
+                                                 .is_console = port->is_console,
+                                                 .name = port->name };
+        if (!ports[n].chardev)
+            return NULL;
+    }
+    struct virtio_console_config config = { .ports = ports, .count = what->port_count };
+    return virtio_console_create(&config, error);
+}
+
+struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
+                                          struct error *error)
+{
+    if (what->kind == MACHINE_VIRTIO_BLK) {
+        struct virtio_blk_config config = { .serial = what->serial_number,
+                                            .queues = what->queues,
+                                            .queue_size = what->queue_size,
+                                            .name = what->drive_id,
+                                            .werror = what->drive.werror,
+                                            .rerror = what->drive.rerror,
+                                            .failed = run_state_disk_failed,
+                                            .stopped = run_state_disk_stops,
+                                            .opaque = machine };
+        config.blockdev = open_blockdev(machine, &what->drive, error);
+        return config.blockdev ? virtio_blk_create(&config, error) : NULL;
+    }
+    if (what->kind == MACHINE_VIRTIO_NET)
+        return create_virtio_net(machine, what, error);
+    if (what->kind == MACHINE_VIRTIO_9P)
+        return virtio_9p_create(&what->folder, error);
+    if (what->kind == MACHINE_VIRTIO_RNG)
+        return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
+    if (what->kind == MACHINE_VIRTIO_SND)
+        return create_virtio_snd(machine, what, error);
+    if (is_on_display(what->kind))
+        return create_on_display(machine, what, error);
+    return create_virtio_console(machine, what, error);
+}
+
+static struct device *create_virtio_slot(struct machine *machine, const struct row *row, struct error *error)
+{
+    const struct machine_virtio *what = &machine->config.virtio[row->slot];
+    /* These came with Virtio 1, and their drivers expect its interface. */
+    bool modern = is_on_display(what->kind) || what->kind == MACHINE_VIRTIO_SND;
+    struct virtio_mmio_config config = {
+        .irq = line_of(machine, row),
+        .dma = bus_for_devices(machine->bus),
+        .legacy = machine->config.virtio_legacy && !modern,
+        .strict = machine->config.strict,
+    };
+    struct device *slot = virtio_mmio_create(&config, error);
+    if (!slot || what->kind == MACHINE_VIRTIO_NONE)
+        return slot;
+    struct virtio_device *device = board_virtio_create(machine, what, error);
+    if (device) {
+        virtio_mmio_plug(slot, device);
+        return slot;
+    }
+    slot->ops->destroy(slot);
+    return NULL;
+}
+
+/* ---- The board ------------------------------------------------------------------------------------ */
+
+static const struct row board[] = {
+    { "plic", 0xc000000, 0, 0, create_plic },
+    { "clint", 0x2000000, 0, 0, create_aclint },
+    { "sswi", 0x2f00000, 0, 0, create_sswi },
+    { "test", 0x100000, 0, 0, create_finisher },
+    { "rtc", 0x101000, 11, 0, create_rtc },
+    { "serial", 0x10000000, 10, 0, create_uart },
+    { "fw-cfg", 0x10100000, 0, 0, create_fw_cfg },
+    { "flash", BOARD_FLASH_BASE, 0, 0, create_flash },
+    { "flash", BOARD_FLASH_BASE + PFLASH_BANK_BYTES, 0, 1, create_flash },
+    { "virtio-mmio", 0x10008000, 8, 7, create_virtio_slot },
+    { "virtio-mmio", 0x10007000, 7, 6, create_virtio_slot },
+    { "virtio-mmio", 0x10006000, 6, 5, create_virtio_slot },
+    { "virtio-mmio", 0x10005000, 5, 4, create_virtio_slot },
+    { "virtio-mmio", 0x10004000, 4, 3, create_virtio_slot },
+    { "virtio-mmio", 0x10003000, 3, 2, create_virtio_slot },
+    { "virtio-mmio", 0x10002000, 2, 1, create_virtio_slot },
+    { "virtio-mmio", 0x10001000, 1, 0, create_virtio_slot },
+};
+
+bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
+                      struct error *error)
+{
+    machine->devices[machine->device_count++] = (struct fdt_device){
+        .device = device,
+        .place = { .base = base,
+                   .size = device->ops->size,
+                   .irq = irq,
+                   .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
+    };
+    return bus_add_device(machine->bus, base, device, error);
+}
+
+bool board_virt_create(struct machine *machine, struct error *error)
+{
+    for (size_t i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
+        const struct row *row = &board[i];
+        struct device *device = row->create(machine, row, error);
+        if (!device)
+            return false;
+        if (!board_add_device(machine, device, row->base, row->irq, error))
+            return false;
+        if (row->create == create_flash)
+            bus_set_code(machine->bus, row->base, machine->flash_code[row->slot]);
+    }
+    return board_pci_create(machine, plic_of(machine), error);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Images: reads what -bios, -kernel, -initrd and -device loader name, finds out what it is, decides where it
+ * goes, and keeps it, so that it can be put into memory again at every reset. All checks are made when an
+ * image is added: what is in the list fits into RAM and overlaps nothing.
+ *
+ * Used by one thread, while no hart runs.
+ */
+#ifndef MACHINE_BOOT_LOADER_H
+#define MACHINE_BOOT_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine/bus.h"
+#include "util/error.h"
+
+/* The bytes of a file, or what was unpacked from it. The holder frees `bytes`. */
+struct image {
+    uint8_t *bytes;
+    uint64_t length;
+};
+
+/* One piece of memory to be filled at each reset. */
+struct loader_blob {
+    uint64_t paddr;
+    uint64_t size;   /* bytes in memory; what is beyond `length` is zeroed */
+    uint64_t length; /* bytes that are copied */
+    uint8_t *bytes;
+    bool spooled; /* `bytes` is a mapping of a temporary file: a reset is rare, and memory is not */
+    char *name;   /* file it came from */
+};
+
+struct loader {
+    uint64_t ram_base, ram_size;
+    unsigned xlen;
+    bool strict; /* a segment of an ELF file that lies outside RAM is an error; false after loader_init() */
+    struct loader_blob *blobs;
+    unsigned count;
+};
+
+/* Where an image ended up. */
+struct loader_place {
+    uint64_t entry; /* first instruction */
+    uint64_t start, end;
+    bool elf; /* the file says where its first instruction is */
+};
+
+/* What an image may be, besides raw bytes. */
+enum loader_forms {
+    LOADER_ELF = 1 << 0,    /* loaded by its physical addresses */
+    LOADER_KERNEL = 1 << 1, /* RISC-V boot image header, gzip, EFI zboot */
+};
+
+void loader_init(struct loader *loader, uint64_t ram_base, uint64_t ram_size, unsigned xlen);
+void loader_destroy(struct loader *loader);
+
+/* Adds a file; raw bytes go to `paddr`, a boot image to its text_offset if that is not below `paddr`. */
+bool loader_add_file(struct loader *loader, const char *path, unsigned forms, uint64_t paddr,
+                     struct loader_place *place, struct error *error);
+/* Adds a copy of bytes; they take `size` bytes of memory, those beyond `length` zeroed. */
+bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, const void *bytes,
+                      uint64_t length, uint64_t size, struct error *error);
+/* Places the initial RAM disk above the kernel, as QEMU does where there is room: half of RAM (at most 512
+ * MiB) above its start; else as low as it goes. It ends below `limit`. */
+bool loader_add_initrd(struct loader *loader, const char *path, const struct loader_place *kernel,
+                       uint64_t limit, struct loader_place *place, struct error *error);
+
+/* Copies everything into memory. False, with *error filled, where there is none (cannot happen for what was
+ * checked against the same RAM). */
+bool loader_write(const struct loader *loader, struct bus *bus, struct error *error);
+
+/* ---- For the files of the loader ------------------------------------------------------------------ */
+
+/* Reads a whole regular file (or pipe) of at most `limit` bytes. */
+bool image_read(struct image *image, const char *path, uint64_t limit, struct error *error);
+void image_free(struct image *image);
+
+bool loader_is_elf(const struct image *image);
+/* Adds the loadable segments. loader_elf.c */
+bool loader_add_elf(struct loader *loader, const char *path, const struct image *image,
+                    struct loader_place *place, struct error *error);
+/* Unpacks gzip and EFI zboot in place, as often as needed. loader_image.c */
+bool loader_unpack(struct image *image, const char *path, uint64_t limit, struct error *error);
+/* The fields of a RISC-V boot image header ("Boot image header in RISC-V Linux"): false where there is none.
+ */
+bool loader_boot_header(const struct image *image, uint64_t *text_offset, uint64_t *image_size);
+
+#endif

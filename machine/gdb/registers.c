@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Registers, as gdb numbers and names them. The target description gives each a number: x0..x31 and pc as
+ * gdb's own, f0..f31 from 33, the CSRs at 65 + their number, the privilege mode behind them. CSRs are those
+ * of csr.def that the hart has, so a new one needs nothing here. Features: gdb manual, "RISC-V Features".
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cpu/hart_edit.h"
+#include "cpu/hart_view.h"
+#include "machine/gdb/internal.h"
+
+enum {
+    NUMBER_F = 33,
+    NUMBER_CSR = 65,
+    CSR_COUNT = 4096,
+    NUMBER_PRIV = NUMBER_CSR + CSR_COUNT,
+};
+
+static unsigned x_size(const struct hart *hart)
+{
+    return hart_view_isa(hart)->xlen / 8;
+}
+
+/* Of an f register; 0: there are none. */
+static unsigned f_size(const struct hart *hart)
+{
+    const struct isa_config *isa = hart_view_isa(hart);
+    return isa_has(isa, ISA_D) ? 8 : isa_has(isa, ISA_F) ? 4 : 0;
+}
+
+unsigned gdb_register_get(struct hart *hart, unsigned number, uint64_t *value)
+{
+    if (number < GDB_REGISTER_PC) {
+        *value = hart_view_x(hart, number);
+        return x_size(hart);
+    }
+    if (number == GDB_REGISTER_PC) {
+        *value = hart_view_pc(hart);
+        return x_size(hart);
+    }
+    if (number < NUMBER_CSR) {
+        *value = hart_view_f(hart, number - NUMBER_F);
+        return f_size(hart);
+    }
+    if (number < NUMBER_PRIV)
+        return hart_view_csr(hart, number - NUMBER_CSR, value) ? x_size(hart) : 0;
+    *value = hart_view_privilege(hart);
+    return number == NUMBER_PRIV ? x_size(hart) : 0;
+}
+
+/* False where it cannot be written. */
+static bool register_set(struct hart *hart, unsigned number, uint64_t value)
+{
+    if (number < GDB_REGISTER_PC)
+        hart_edit_x(hart, number, value);
+    else if (number == GDB_REGISTER_PC)
+        hart_edit_pc(hart, value);
+    else if (number < NUMBER_CSR)
+        hart_edit_f(hart, number - NUMBER_F, f_size(hart) == 4 ? value | UINT64_MAX << 32 : value);
+    else if (number < NUMBER_PRIV)
+        return hart_edit_csr(hart, number - NUMBER_CSR, value);
+    else
+        return hart_edit_privilege(hart, value > 3 ? 4 : (unsigned)value);
+    return true;
+}
+
+/* ---- Packets ------------------------------------------------------------------------------------------- */
+
+void gdb_read_registers(struct gdb *gdb)
+{
+    uint64_t value;
+    for (unsigned number = 0; number <= GDB_REGISTER_PC; number++) {
+        unsigned size = gdb_register_get(gdb_hart(gdb), number, &value);
+        gdb_text_value(&gdb->reply, value, size);
+    }
+}
+
+void gdb_write_registers(struct gdb *gdb, struct gdb_rest rest)
+{
+    struct hart *hart = gdb_hart(gdb);
+    uint64_t values[GDB_REGISTER_PC + 1];
+    for (unsigned number = 0; number <= GDB_REGISTER_PC; number++) {
+        if (!gdb_take_value(&rest, &values[number], x_size(hart))) {
+            gdb_reply_error(gdb, "22");
+            return;
+        }
+    }
+    for (unsigned number = 0; number <= GDB_REGISTER_PC; number++)
+        register_set(hart, number, values[number]);
+    gdb_reply_ok(gdb);
+}
+
+void gdb_read_register(struct gdb *gdb, struct gdb_rest rest)
+{
+    uint64_t number, value;
+    unsigned size = 0;
+    if (gdb_take_number(&rest, &number) && number <= NUMBER_PRIV)
+        size = gdb_register_get(gdb_hart(gdb), (unsigned)number, &value);
+    if (size)
+        gdb_text_value(&gdb->reply, value, size);
+    else
+        gdb_reply_error(gdb, "14");
+}
+
+void gdb_write_register(struct gdb *gdb, struct gdb_rest rest)
+{
+    struct hart *hart = gdb_hart(gdb);
+    uint64_t number, value;
+    unsigned size = 0;
+    if (gdb_take_number(&rest, &number) && number <= NUMBER_PRIV)
+        size = gdb_register_get(hart, (unsigned)number, &value);
+    if (!size || !gdb_take_char(&rest, '=') || !gdb_take_value(&rest, &value, size))
+        gdb_reply_error(gdb, "22");
+    else if (register_set(hart, (unsigned)number, value))
+        gdb_reply_ok(gdb);
+    else
+        gdb_reply_error(gdb, ".this register, or this value of it, cannot be written");
+}
+
+/* ---- The target description ---------------------------------------------------------------------------- */
+
+/* The ABI's first names. x8 is "fp" by it, which is how lldb finds the frame; gdb knows s0 as another name.
+ */
+static const char *x_name(unsigned number)
+{
+    return number == 8 ? "fp" : isa_x_names[number];
+}
+
+static void describe_cpu(struct gdb_text *xml, unsigned bits)
+{
+    gdb_text_printf(xml, "<feature name=\"org.gnu.gdb.riscv.cpu\">");
+    for (unsigned i = 0; i < 32; i++) {
+        static const char *const special[] = { "int", "code_ptr", "data_ptr", "data_ptr", "data_ptr" };
+        const char *type = i < 5 ? special[i] : i == 8 ? "data_ptr" : "int";
+        gdb_text_printf(xml, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"/>", x_name(i), bits,
+                        type, i);
+    }
+    gdb_text_printf(xml, "<reg name=\"pc\" bitsize=\"%u\" type=\"code_ptr\" regnum=\"%u\"/></feature>", bits,
+                    GDB_REGISTER_PC);
+}
+
+static void describe_fpu(struct gdb_text *xml, unsigned size)
+{
+    gdb_text_printf(xml, "<feature name=\"org.gnu.gdb.riscv.fpu\">");
+    for (unsigned i = 0; i < 32; i++)
+        gdb_text_printf(xml, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"/>", isa_f_names[i],
+                        8 * size, size == 8 ? "ieee_double" : "ieee_single", NUMBER_F + i);
+    gdb_text_printf(xml, "</feature>");
+}
+
+static void describe_csrs(struct gdb_text *xml, struct hart *hart, unsigned bits)
+{
+    gdb_text_printf(xml, "<feature name=\"org.gnu.gdb.riscv.csr\">");
+    for (unsigned number = 0; number < CSR_COUNT; number++) {
+        char room[16];
+        uint64_t value;
+        const char *name = hart_view_csr_name(number, room);
+        if (name && hart_view_csr(hart, number, &value))
+            gdb_text_printf(xml, "<reg name=\"%s\" bitsize=\"%u\" regnum=\"%u\"/>", name, bits,
+                            NUMBER_CSR + number);
+    }
+    gdb_text_printf(xml, "</feature>");
+}
+
+/* The OS ABI is none because gdb would else take a program without one for a Linux process, and step by
+ * breakpoints of its own behind each instruction, which goes wrong at ecall and mret. */
+void gdb_describe_target(struct gdb *gdb, struct gdb_text *xml)
+{
+    struct hart *hart = gdb->machine->harts[0]; /* all are alike */
+    unsigned bits = 8 * x_size(hart);
+    gdb_text_printf(xml,
+                    "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
+                    "<architecture>riscv:rv%u</architecture><osabi>none</osabi>",
+                    bits);
+    describe_cpu(xml, bits);
+    if (f_size(hart))
+        describe_fpu(xml, f_size(hart));
+    gdb_text_printf(xml,
+                    "<feature name=\"org.gnu.gdb.riscv.virtual\">"
+                    "<reg name=\"priv\" bitsize=\"%u\" regnum=\"%u\"/></feature>",
+                    bits, NUMBER_PRIV);
+    describe_csrs(xml, hart, bits);
+    gdb_text_printf(xml, "</target>");
+}

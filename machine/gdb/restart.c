@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * gdb's run and kill, in the extended protocol (`target extended-remote`; gdb manual, "Packets": !, vRun, R,
+ * vKill). The machine is gdb's program: kill leaves it where it stands, run resets it, and it waits before
+ * its first instruction. Who leaves a killed machine ends the emulator, as kill does in the plain protocol.
+ *
+ * A reset is made by the machine's owner, who waits for run_lock; so the reply to vRun comes when the notice
+ * of the reset does.
+ */
+#include "machine/gdb/internal.h"
+
+void gdb_extend(struct gdb *gdb, struct gdb_rest rest)
+{
+    if (gdb_rest_length(&rest))
+        return; /* empty: not known */
+    gdb->extended = true;
+    gdb_reply_ok(gdb);
+}
+
+void gdb_kill(struct gdb *gdb)
+{
+    gdb_reply_ok(gdb);
+    if (gdb->extended)
+        gdb->killed = true;
+    else
+        gdb_kill_guest(gdb);
+}
+
+/* False, with an error reply, where a reset would end the run. */
+static bool restart(struct gdb *gdb)
+{
+    if (gdb->machine->config.no_reboot) {
+        gdb_reply_error(gdb, ".with -no-reboot a reset is the end");
+        return false;
+    }
+    gdb->killed = false;
+    machine_request_reset(gdb->machine);
+    return true;
+}
+
+void gdb_restart(struct gdb *gdb, struct gdb_rest rest)
+{
+    while (gdb_rest_length(&rest) && *rest.at != ';')
+        rest.at++; /* the program's name: there is one guest */
+    if (gdb_rest_length(&rest) > 1)
+        gdb_reply_error(gdb, ".the guest takes no arguments from gdb; a kernel's command line is -append's");
+    else
+        gdb->restarting = restart(gdb);
+}
+
+void gdb_restart_old(struct gdb *gdb)
+{
+    if (gdb->extended)
+        restart(gdb); /* R has no reply */
+}
+
+void gdb_report_restart(struct gdb *gdb)
+{
+    if (!gdb->restarting)
+        return;
+    gdb->restarting = false;
+    machine_hold(gdb->machine);
+    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
+        hart_debug_resume(gdb->machine->harts[i], DEBUG_HOLD, 0, 0, false);
+    gdb_reply_stop(gdb, 5, 0);
+    gdb_send_reply(gdb);
+    machine_release(gdb->machine);
+}

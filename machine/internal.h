@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of a machine, shared by the files of this floor; nobody above sees them.
+ *
+ * All of it belongs to the thread that owns the machine, but for `event`, which any thread may set, and what
+ * has its own lock (devices, harts' requests, the clock).
+ */
+#ifndef MACHINE_INTERNAL_H
+#define MACHINE_INTERNAL_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/hart.h"
+#include "devices/block/blockdev.h"
+#include "devices/char/chardev.h"
+#include "devices/device.h"
+#include "devices/platform/ramfb.h"
+#include "machine/bus.h"
+#include "machine/boot/fdt.h"
+#include "machine/inspect.h"
+#include "machine/boot/loader.h"
+#include "dbt/dbt.h"
+#include "machine/machine.h"
+#include "util/clock.h"
+
+#define BOARD_TIMEBASE_HZ  UINT64_C(10000000)
+#define BOARD_ROM_BASE     UINT64_C(0x1000)
+#define BOARD_ROM_SIZE     UINT64_C(0xf000)
+#define BOARD_FLASH_BASE   UINT64_C(0x20000000)
+#define BOARD_RAM_BASE     UINT64_C(0x80000000)
+#define BOARD_DEVICES_MAX  32
+#define BOARD_BACKENDS_MAX 80
+
+/* What ended, or is to end, the run of the harts. */
+enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
+
+struct machine {
+    struct machine_config config;
+    struct clock *clock;
+    struct bus *bus;
+    struct dbt *dbt; /* NULL: the interpreter alone */
+    uint8_t *rom;
+    _Atomic int64_t mtime_offset; /* owned by the MTIMER device, read by the harts */
+
+    struct code_watch *watch; /* stores to code; NULL: strict */
+    struct hart *harts[MACHINE_HARTS_MAX];
+    pthread_t threads[MACHINE_HARTS_MAX];
+    unsigned hart_count, threads_running;
+
+    struct fdt_device devices[BOARD_DEVICES_MAX]; /* in the order of the device tree */
+    unsigned device_count;
+    struct device *finisher;
+    struct ramfb *ramfb;                            /* NULL: none; used by fw_cfg */
+    uint8_t *flash_code[MACHINE_PFLASH_BANKS];      /* the bytes of a bank, for instruction fetch */
+    struct blockdev *blockdevs[BOARD_BACKENDS_MAX]; /* destroyed after the devices that use them */
+    const struct blockdev_config *disk_configs[BOARD_BACKENDS_MAX]; /* what they were made from */
+    unsigned blockdev_count;
+    struct chardev *chardevs[BOARD_BACKENDS_MAX];
+    unsigned chardev_count;
+    struct chardev *serial;                      /* of them, the UART's */
+    struct semihosting *semihosting;             /* NULL: none */
+    struct profile *profile;                     /* NULL: none */
+    struct chardev *console;                     /* of them, the one with Ctrl-A keys; NULL: none */
+    struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
+    unsigned netdev_count;
+    struct audiodev *audiodevs[MACHINE_AUDIO_MAX]; /* NULL: not made; destroyed after the devices */
+
+    struct loader loader;
+    struct loader_place firmware, kernel, initrd; /* end == 0: there is none */
+    uint64_t reset_pc[MACHINE_HARTS_MAX];
+    void *fdt;
+    uint64_t fdt_addr;
+
+    /* enum machine_event << 16 | exit status; the first event of a run stays. */
+    atomic_uint event;
+    int event_fd;
+
+    /* run_state.c: whether the harts run. The lock comes before every other. */
+    pthread_mutex_t run_lock;
+    bool booted; /* memory is filled, and machine_run() waits for the boot's end */
+    bool was_booted;
+    atomic_bool has_run; /* it was not started paused, or was resumed since */
+    atomic_bool ending;  /* the guest has ended this boot */
+    bool off;            /* the guest powered off, or the program ends */
+    bool paused;
+    atomic_bool io_error; /* a disk's request failed, and waits until the user lets the machine go on */
+    atomic_bool io_error_posted; /* the machine's thread has not stopped it yet */
+    unsigned holds;
+    struct pci_bus *pci_bus;           /* NULL: none */
+    machine_screendump_fn *screendump; /* NULL: no screen */
+    void *screendump_opaque;
+    machine_power_button_fn *power_button; /* NULL: none */
+    void *power_button_opaque;
+    atomic_bool user_reset; /* the reset that was posted is the user's */
+    struct machine_listener *listeners;
+
+    struct gdb *_Atomic gdb;     /* NULL: there is no gdb server, and never was */
+    pthread_mutex_t gdb_lock;    /* of machine_serve_gdb() */
+    atomic_bool gdb_holds;       /* gdb has stopped the harts: only gdb lets them go */
+    machine_monitor_fn *monitor; /* of gdb's `monitor` command; NULL: none */
+    void *monitor_opaque;
+};
+
+/* Posts an event; async-signal-safe, any thread. */
+void machine_post(struct machine *machine, enum machine_event event, unsigned status);
+
+/* run_state.c */
+/* The guest turns itself off or resets itself, on a hart's thread: posts the event, and asks all harts to
+ * stop where they are. */
+void run_state_end_boot(struct machine *machine, enum machine_event event, unsigned status);
+void run_state_init(struct machine *machine);
+void run_state_destroy(struct machine *machine);
+/* From now on the harts run, unless paused; false where they cannot be started. */
+bool run_state_boot(struct machine *machine, struct error *error);
+/* They do not any more. */
+void run_state_halt(struct machine *machine);
+/* For virtio_blk_config: a disk's request failed, and whether the machine stands because of one. `machine` is
+ * a struct machine. */
+struct virtio_blk_error;
+void run_state_disk_failed(void *machine, const struct virtio_blk_error *error);
+bool run_state_disk_stops(void *machine);
+/* On the machine's own thread: stops it if a disk wants that. */
+void run_state_stop_for_disk(struct machine *machine);
+void run_state_off(struct machine *machine, bool off);
+void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
+
+/* boards/virt.c: makes the devices and puts them on the bus. */
+bool board_virt_create(struct machine *machine, struct error *error);
+/* Makes a virtio device with its backend, for either transport; the caller plugs it in or destroys it. */
+struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
+                                          struct error *error);
+/* Puts a device on the bus and into the device tree; it is the machine's from then on, in any case. */
+bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
+                      struct error *error);
+
+/* boards/pci.c: the PCI host bridge and what is plugged into it. Its interrupts lead to `plic`. */
+bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
+
+struct pci_bus;
+
+/* A backend that the machine owns. NULL, with *error filled. */
+struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error);
+/* boot/flash.c: does the S-mode payload lie in flash? Firmware then starts it there, and hands it a -kernel
+ * through fw_cfg. */
+bool boot_flash_is_payload(const struct machine *machine);
+/* Gives fw_cfg the kernel, the initial RAM disk and the command line, for a payload in flash. */
+bool boot_flash_add_kernel(struct machine *machine, struct device *fw_cfg, struct error *error);
+
+/* boot/boot.c: reads all images and decides where they go (before the harts are made: -device loader may
+ * choose where a hart starts), then the device tree and the initial RAM disk (after the devices are). */
+bool boot_load_images(struct machine *machine, struct error *error);
+bool boot_place_fdt(struct machine *machine, struct error *error);
+/* Puts everything into memory; at each reset, with all harts stopped. */
+bool boot_write_memory(struct machine *machine, struct error *error);
+
+/* harts.c */
+bool harts_create(struct machine *machine, struct error *error);
+void harts_destroy(struct machine *machine);
+/* Starts a thread for each hart; all or none. */
+bool harts_start(struct machine *machine, struct error *error);
+/* Returns when no hart runs any more. */
+void harts_stop(struct machine *machine);
+void harts_reset(struct machine *machine);
+/* An irq_line's set(): controller is the struct hart, number the bit of mip. */
+void harts_set_irq(void *hart, unsigned bit, bool level);
+/* For bus_create(): opaque is the machine. */
+void harts_code_written(void *machine, uint64_t paddr, uint64_t length);
+
+#endif

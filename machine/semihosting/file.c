@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files of semihosting: a table of handles, and names that lead nowhere but below the folder that the user
+ * named. The kernel sees to that (openat2 with RESOLVE_BENEATH): neither ".." nor a symbolic link gets out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "machine/semihosting/internal.h"
+#include "util/log.h"
+
+/* The file ":semihosting-features": its magic number, then SH_EXT_EXIT_EXTENDED and SH_EXT_STDOUT_STDERR. */
+static const uint8_t features[] = { 'S', 'H', 'F', 'B', 3 };
+
+static int64_t fail(struct semihosting *self, int error)
+{
+    self->error = error;
+    return -1;
+}
+
+struct handle *file_handle(struct semihosting *self, uint64_t number)
+{
+    if (number >= 1 && number <= SEMIHOSTING_FILES && self->handles[number - 1].kind != HANDLE_FREE)
+        return &self->handles[number - 1];
+    self->error = EBADF;
+    return NULL;
+}
+
+static int64_t new_handle(struct semihosting *self, enum handle_kind kind, int fd)
+{
+    for (unsigned i = 0; i < SEMIHOSTING_FILES; i++) {
+        if (self->handles[i].kind == HANDLE_FREE) {
+            self->handles[i] = (struct handle){ .kind = kind, .fd = fd };
+            return i + 1;
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    return fail(self, EMFILE);
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------ */
+
+/* A descriptor, or -1 with the error set. */
+static int open_below(struct semihosting *self, const char *name, int flags)
+{
+    int more =
+        flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK | O_NOCTTY; /* O_PATH tolerates no others */
+    struct open_how how = { .flags = (uint64_t)(flags | more),
+                            .mode = flags & O_CREAT ? 0666 : 0,
+                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+    if (self->root < 0) {
+        LOG_GUEST(
+            "semihosting: the file \"%.200s\" is not allowed: there is no -semihosting-config path=FOLDER",
+            name);
+        self->error = EACCES;
+        return -1;
+    }
+    while (*name == '/')
+        name++;
+    long fd = syscall(SYS_openat2, self->root, *name ? name : ".", &how, sizeof(how));
+    if (fd < 0)
+        self->error = errno == EXDEV ? EACCES : errno;
+    return (int)fd;
+}
+
+/* The folder that a name lies in, and its last part. -1 with the error set. */
+static int open_parent(struct semihosting *self, const char *name, char last[SEMIHOSTING_NAME])
+{
+    char folder[SEMIHOSTING_NAME];
+    const char *slash = strrchr(name, '/');
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - name) : 0, name);
+    snprintf(last, SEMIHOSTING_NAME, "%s", slash ? slash + 1 : name);
+    if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
+        self->error = EINVAL;
+        return -1;
+    }
+    return open_below(self, folder, O_PATH | O_DIRECTORY);
+}
+
+/* ---- The calls -------------------------------------------------------------------------------------- */
+
+/* fopen()'s modes r, rb, r+, r+b, w, ... in this order. */
+static int open_flags(uint64_t mode)
+{
+    static const int access[] = { O_RDONLY,
+                                  O_RDWR,
+                                  O_WRONLY | O_CREAT | O_TRUNC,
+                                  O_RDWR | O_CREAT | O_TRUNC,
+                                  O_WRONLY | O_CREAT | O_APPEND,
+                                  O_RDWR | O_CREAT | O_APPEND };
+    return access[mode / 2];
+}
+
+static int64_t open_file(struct semihosting *self, const char *name, uint64_t mode)
+{
+    struct stat status;
+    int fd = open_below(self, name, open_flags(mode));
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+        close(fd);
+        return fail(self, EACCES); /* a pipe or a device could make a hart wait */
+    }
+    return new_handle(self, HANDLE_FILE, fd);
+}
+
+int64_t file_open(struct semihosting *self, const char *name, uint64_t mode)
+{
+    if (mode > 11)
+        return fail(self, EINVAL);
+    if (strcmp(name, ":tt") == 0)
+        return new_handle(self, mode < 4 ? HANDLE_INPUT : mode < 8 ? HANDLE_OUTPUT : HANDLE_ERRORS, -1);
+    if (strcmp(name, ":semihosting-features") == 0)
+        return mode < 2 ? new_handle(self, HANDLE_FEATURES, -1) : fail(self, EACCES);
+    return open_file(self, name, mode);
+}
+
+int64_t file_close(struct semihosting *self, uint64_t number)
+{
+    struct handle *handle = file_handle(self, number);
+    if (!handle)
+        return -1;
+    if (handle->kind == HANDLE_FILE)
+        close(handle->fd);
+    handle->kind = HANDLE_FREE;
+    return 0;
+}
+
+int64_t file_seek(struct semihosting *self, uint64_t number, uint64_t position)
+{
+    struct handle *handle = file_handle(self, number);
+    if (!handle)
+        return -1;
+    if (handle->kind == HANDLE_FEATURES && position <= sizeof(features)) {
+        handle->next = position;
+        return 0;
+    }
+    if (handle->kind != HANDLE_FILE || position > INT64_MAX)
+        return fail(self, handle->kind == HANDLE_FILE ? EINVAL : ESPIPE);
+    return lseek(handle->fd, (off_t)position, SEEK_SET) < 0 ? fail(self, errno) : 0;
+}
+
+int64_t file_length(struct semihosting *self, uint64_t number)
+{
+    struct handle *handle = file_handle(self, number);
+    struct stat status;
+    if (!handle)
+        return -1;
+    if (handle->kind == HANDLE_FEATURES)
+        return sizeof(features);
+    if (handle->kind != HANDLE_FILE)
+        return fail(self, ESPIPE);
+    return fstat(handle->fd, &status) ? fail(self, errno) : status.st_size;
+}
+
+int64_t file_is_terminal(struct semihosting *self, uint64_t number)
+{
+    struct handle *handle = file_handle(self, number);
+    if (!handle)
+        return -1;
+    return handle->kind != HANDLE_FILE && handle->kind != HANDLE_FEATURES &&
+           console_is_terminal(self, handle->kind);
+}
+
+int64_t file_remove(struct semihosting *self, const char *name)
+{
+    char last[SEMIHOSTING_NAME];
+    int folder = open_parent(self, name, last);
+    if (folder < 0)
+        return -1;
+    int64_t result = unlinkat(folder, last, 0) ? fail(self, errno) : 0;
+    close(folder);
+    return result;
+}
+
+int64_t file_rename(struct semihosting *self, const char *from, const char *to)
+{
+    char last_from[SEMIHOSTING_NAME], last_to[SEMIHOSTING_NAME];
+    int folder_from = open_parent(self, from, last_from), folder_to = -1;
+    if (folder_from < 0)
+        return -1;
+    int64_t result = -1;
+    folder_to = open_parent(self, to, last_to);
+    if (folder_to >= 0)
+        result = renameat(folder_from, last_from, folder_to, last_to) ? fail(self, errno) : 0;
+    close(folder_from);
+    if (folder_to >= 0)
+        close(folder_to);
+    return result;
+}
+
+ssize_t file_transfer(struct semihosting *self, struct handle *handle, void *bytes, size_t length,
+                      bool write_it)
+{
+    if (handle->kind == HANDLE_FEATURES && !write_it) {
+        size_t left = sizeof(features) - handle->next, n = length < left ? length : left;
+        memcpy(bytes, features + handle->next, n);
+        handle->next += n;
+        return (ssize_t)n;
+    }
+    if (handle->kind != HANDLE_FILE)
+        return (ssize_t)fail(self, EBADF);
+    ssize_t n = write_it ? write(handle->fd, bytes, length) : read(handle->fd, bytes, length);
+    return n < 0 ? (ssize_t)fail(self, errno) : n;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Names of guest code: from the symbol tables of ELF files, and from a Linux kernel's own table in guest
+ * memory (linux.c), with its modules. Everything read is hostile: every offset and length is checked.
+ *
+ * One thread at a time.
+ */
+#ifndef MACHINE_SYMBOLS_SYMBOLS_H
+#define MACHINE_SYMBOLS_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct symbol {
+    uint64_t addr, size; /* size 0: up to the next one */
+    char *name;
+};
+struct symbols {
+    struct symbol *items;
+    size_t count, capacity;
+    bool sorted;
+};
+
+void symbols_free(struct symbols *symbols);
+/* Copies the name, cut at 255 bytes. False where memory is short. */
+bool symbols_add(struct symbols *symbols, uint64_t addr, uint64_t size, const char *name);
+/* The functions of an ELF file for RISC-V; a file that is none adds nothing. False, with *error filled, where
+ * the file cannot be read. */
+bool symbols_add_elf(struct symbols *symbols, const char *path, struct error *error);
+/* An ELF file with these symbols, for debuggers, in place of what the path has; for RV64. False, with *error
+ * filled. */
+bool symbols_write_elf(const struct symbols *symbols, const char *path, struct error *error);
+/* The symbol that covers an address, or NULL. */
+const struct symbol *symbols_find(struct symbols *symbols, uint64_t addr);
+
+struct machine;
+/* Looks for Linux in guest memory and adds its functions and those of its modules; returns how many. While no
+ * hart runs. */
+size_t symbols_add_linux(struct symbols *symbols, struct machine *machine);
+
+#endif
