@@ -19,9 +19,9 @@
 #include <sys/mman.h>
 
 #include "cpu/code_watch.h"
-#include "cpu/exec.h"
-#include "cpu/mem.h"
-#include "cpu/mmu.h"
+#include "cpu/exec/exec.h"
+#include "cpu/mmu/mem.h"
+#include "cpu/mmu/mmu.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "util/log.h"
@@ -89,8 +89,7 @@ static bool block_unchanged(const struct block *block)
             mem_host_equal(block->code + first, block->host2, block->bytes - first));
 }
 
-/* ---- Decoding
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Decoding ------------------------------------------------------------------------------------------ */
 
 /* Where instructions are fetched from. */
 struct fetch {
@@ -229,8 +228,8 @@ static void start_block(struct hart *hart, struct block *block, const struct fet
 }
 
 /* The guest's code as it is now, up to the end of the page or CODE_MAX bytes: how many there are. What is
- * decoded must be what is compared with memory later, though other harts and devices write there meanwhile.
- */
+ * decoded must be what is compared with memory later, though other harts and devices write there
+ * meanwhile. */
 static unsigned copy_code(const struct fetch *fetch, uint8_t *code)
 {
     unsigned room = PAGE_SIZE - (unsigned)(fetch->paddr & (PAGE_SIZE - 1));
@@ -357,8 +356,7 @@ static struct block *build_uncached(struct hart *hart, const struct fetch *fetch
     return block;
 }
 
-/* ---- Finding
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Finding ------------------------------------------------------------------------------------------- */
 
 /* A block that straddles is right only if the second page is still the same one. */
 static bool second_page_matches(struct hart *hart, const struct block *block, uint64_t pc, bool *trapped)

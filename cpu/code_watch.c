@@ -51,7 +51,7 @@ struct code_watch {
     } counts;
 };
 
-/* ---- Making ------------------------------------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------------------------------------- */
 
 static size_t pages_size(const struct code_watch *watch)
 {
@@ -108,7 +108,7 @@ static uint64_t writer_bit(const struct hart *hart)
     return 1ull << (hart->id % WRITERS_MAX);
 }
 
-/* ---- Which bytes -------------------------------------------------------------------------------------- */
+/* ---- Which bytes --------------------------------------------------------------------------------------- */
 
 /* The bits of units [first, last] that lie in a word. */
 static uint64_t bits_in(unsigned word, unsigned first, unsigned last)
@@ -158,7 +158,7 @@ static struct kept *kept_of(struct code_watch *watch, struct page *page)
     return made;
 }
 
-/* ---- Beginning to watch a page ------------------------------------------------------------------------ */
+/* ---- Beginning to watch a page ------------------------------------------------------------------------- */
 
 static void ask_writers(struct code_watch *watch, const struct hart *but, uint64_t writers)
 {
@@ -207,7 +207,7 @@ void code_watch_changed(struct code_watch *watch, uint64_t paddr)
     atomic_fetch_and(&page->word, ~LAX);
 }
 
-/* ---- Stores ------------------------------------------------------------------------------------------- */
+/* ---- Stores -------------------------------------------------------------------------------------------- */
 
 bool code_watch_may_store(struct code_watch *watch, struct hart *hart, uint64_t paddr)
 {

@@ -51,8 +51,8 @@ bool code_watch_may_store(struct code_watch *watch, struct hart *hart, uint64_t 
 /* The hart has stored to a page that was not open, `bytes` at `paddr`, inside the page. True: to code, and
  * its next instruction must be fetched anew. On the hart's thread. */
 bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes);
-/* The hart is about to change such bytes by an atomic access; what is then to be done is done between blocks.
- */
+/* The hart is about to change such bytes by an atomic access; what is then to be done is done between
+ * blocks. */
 void code_watch_atomic(struct hart *hart, uint64_t paddr);
 /* HART_REQUEST_WATCH was seen. */
 void code_watch_serve(struct hart *hart);

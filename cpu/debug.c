@@ -27,8 +27,8 @@
 
 #include "cpu/accel.h"
 #include "cpu/block.h"
-#include "cpu/exec.h"
-#include "cpu/mmu.h"
+#include "cpu/exec/exec.h"
+#include "cpu/mmu/mmu.h"
 #include "cpu/trap.h"
 #include "util/log.h"
 

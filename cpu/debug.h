@@ -68,15 +68,15 @@ bool debug_set_watches(struct debug *debug, const struct debug_watch *watches, s
  * what stopped it, it happens again. */
 enum debug_action { DEBUG_RUN, DEBUG_STEP, DEBUG_RANGE, DEBUG_HOLD };
 void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t first, uint64_t end, bool irq);
-/* Why the hart stopped; DEBUG_NONE: it did not. Stays until hart_debug_resume(). While the hart does not run.
- */
+/* Why the hart stopped; DEBUG_NONE: it did not. Stays until hart_debug_resume(). While the hart does not
+ * run. */
 struct debug_stop hart_debug_stop(const struct hart *hart);
 /* The user knows of the stop, which is over; the hart holds still. Where it resumes from the same place, a
  * physical breakpoint there, or the watchpoint that its instruction is about to touch, does not stop it
  * again. While no hart runs. */
 void hart_debug_told(struct hart *hart);
 
-/* ---- For the rest of cpu/ and for the translators (any hart's thread) ----------------------------- */
+/* ---- For the rest of cpu/ and for the translators (any hart's thread) ---------------------------------- */
 
 struct insn;
 struct block;

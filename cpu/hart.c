@@ -17,17 +17,16 @@
 #include "cpu/accel.h"
 #include "cpu/block.h"
 #include "cpu/code_watch.h"
-#include "cpu/csr.h"
-#include "cpu/exec.h"
+#include "cpu/csr/csr.h"
+#include "cpu/exec/exec.h"
 #include "cpu/hart_state.h"
-#include "cpu/mmu.h"
+#include "cpu/mmu/mmu.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
 #include "util/map.h"
 
-/* ---- Making
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------------------------------------- */
 
 static uint64_t misa_value(const struct isa_config *isa)
 {
@@ -140,8 +139,7 @@ void hart_set_sampler(struct hart *hart, struct hart_sampler *sampler)
     hart->sampler = sampler;
 }
 
-/* ---- Requests from other threads
- * ------------------------------------------------------------------------------ */
+/* ---- Requests from other threads ----------------------------------------------------------------------- */
 
 void hart_request(struct hart *hart, unsigned requests)
 {
@@ -213,8 +211,7 @@ void wait_for_interrupt(struct hart *hart)
     pthread_mutex_unlock(&hart->sleep_lock);
 }
 
-/* ---- Running
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Running ------------------------------------------------------------------------------------------- */
 
 /* True where the hart shall stop. The bits are cleared before their causes are looked at. */
 static bool serve_requests(struct hart *hart)
@@ -285,8 +282,8 @@ void hart_run(struct hart *hart)
                 continue;
             }
         }
-        /* Where the interpreter knows no next block, translated code may: it need not be decoded again then.
-         */
+        /* Where the interpreter knows no next block, translated code may: it need not be decoded again
+         * then. */
         if (!hart->exit_link && hart->accel && hart->accel->ops->resume(hart))
             continue;
         struct block *block = next_block(hart);
@@ -334,8 +331,7 @@ void hart_step(struct hart *hart)
     hart->stepping = false;
 }
 
-/* ---- Looking
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Looking ------------------------------------------------------------------------------------------- */
 
 unsigned hart_id(const struct hart *hart)
 {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "cpu/hart_bus.h"
-#include "cpu/isa.h"
+#include "cpu/isa/isa.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/state.h"
@@ -27,8 +27,8 @@ struct hart_config {
     struct clock *clock;          /* outlives the hart */
     uint64_t timebase_hz;         /* of the time CSR; the board's mtime */
     uint64_t reset_pc;
-    /* mtime in ticks of timebase_hz is the clock's time plus this shared offset (the MTIMER device owns it).
-     */
+    /* mtime in ticks of timebase_hz is the clock's time plus this shared offset (the MTIMER device owns
+     * it). */
     _Atomic int64_t *mtime_offset; /* may be NULL: 0 */
 };
 

@@ -4,9 +4,9 @@
  */
 #include "cpu/hart_edit.h"
 
-#include "cpu/csr.h"
+#include "cpu/csr/csr.h"
 #include "cpu/hart_state.h"
-#include "cpu/mmu.h"
+#include "cpu/mmu/mmu.h"
 
 void hart_edit_x(struct hart *hart, unsigned number, uint64_t value)
 {

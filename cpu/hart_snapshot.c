@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 #include "cpu/block.h"
-#include "cpu/csr.h"
+#include "cpu/csr/csr.h"
 #include "cpu/hart_state.h"
-#include "cpu/mmu.h"
+#include "cpu/mmu/mmu.h"
 
 /* clang-format off */
 #define FIELDS(X)                                                                                            \

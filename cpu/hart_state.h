@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 #include "cpu/debug.h"
-#include "cpu/fp.h"
+#include "cpu/fp/fp.h"
 #include "cpu/hart.h"
-#include "cpu/isa.h"
+#include "cpu/isa/isa.h"
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -48,7 +48,7 @@ enum cause {
     CAUSE_STORE_PAGE = 15,
 };
 
-/* ---- Predecoded code (block.c) -------------------------------------------------------------------- */
+/* ---- Predecoded code (block.c) ------------------------------------------------------------------------- */
 
 struct hart_accel;
 struct insn;
@@ -96,7 +96,7 @@ struct block {
 #define BLOCK_INSNS_MAX 64
 #define BLOCK_HASH_SIZE 65536
 
-/* ---- Software TLB (mmu.c) ------------------------------------------------------------------------- */
+/* ---- Software TLB (mmu.c) ------------------------------------------------------------------------------ */
 
 #define TLB_INDEX_BITS  9
 #define TLB_SIZE        (1 << TLB_INDEX_BITS)
@@ -165,8 +165,8 @@ struct tlb {
             unsigned mode;       /* TLB_MODE(); TLB_FREE: not in use */
             uint64_t generation; /* of the jump cache: raised to empty it */
             bool used;           /* since the replacement hand passed */
-            /* Virtual addresses covered by cached parts of large pages, lower and upper half: [first, last].
-             */
+            /* Virtual addresses covered by cached parts of large pages, lower and upper half: [first,
+             * last]. */
             uint64_t large_first[2], large_last[2];
         };
         uint8_t head[TLB_HEAD];
@@ -175,7 +175,7 @@ struct tlb {
     struct {
         unsigned generation;
         struct tlb_entry entries[TLB_SECOND_SIZE];
-    } second[2]; /* of read and write: cpu/tlb_second.h */
+    } second[2]; /* of read and write: cpu/mmu/tlb_second.h */
     struct tlb_exec exec[TLB_EXEC_SIZE];
     const uint8_t *exec_host[TLB_EXEC_SIZE];
     struct tlb_io io[TLB_IO_SIZE];
@@ -207,7 +207,7 @@ enum native_exit {
     NATIVE_EXITS
 };
 
-/* ---- The hart ------------------------------------------------------------------------------------- */
+/* ---- The hart ------------------------------------------------------------------------------------------ */
 
 #define PMP_COUNT 16
 
@@ -354,7 +354,7 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
     atomic_fetch_or_explicit(&hart->requests, requests, memory_order_relaxed);
 }
 
-/* ---- Bits of mstatus (Priv. "Machine Status (mstatus and mstatush) Registers") -------------------- */
+/* ---- Bits of mstatus (Priv. "Machine Status (mstatus and mstatush) Registers") ------------------------- */
 
 #define MSTATUS_SIE  (1ull << 1)
 #define MSTATUS_MIE  (1ull << 3)

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cpu/csr_internal.h"
-#include "cpu/mem.h"
+#include "cpu/csr/internal.h"
+#include "cpu/mmu/mem.h"
 #include "cpu/trap.h"
 
 static uint64_t narrow(const struct hart *hart, uint64_t value)
@@ -59,7 +59,7 @@ const char *hart_view_csr_name(unsigned number, char name[16])
         unsigned first, last, from;
     } ranges[] = {
 #define CSRS(csr, first, last, exists, read, write) { #csr, first, last, 0 },
-#include "cpu/csr.def"
+#include "cpu/isa/csr.def"
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         if (number < ranges[i].first || number > ranges[i].last)

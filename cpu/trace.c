@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "cpu/block.h"
-#include "cpu/csr.h"
+#include "cpu/csr/csr.h"
 #include "cpu/hart_view.h"
-#include "cpu/isa_foreign.h"
-#include "cpu/isa_tables.h"
+#include "cpu/isa/foreign.h"
+#include "cpu/isa/tables.h"
 
 #define FLUSH_RUNS (1u << 18)
 #define REPORTED   1024u /* places that are remembered; a power of two */
@@ -22,7 +22,7 @@ static char mode_of(const struct hart *hart)
     return "US?M"[hart->priv & 3];
 }
 
-/* ---- Instructions and blocks ------------------------------------------------------------------------ */
+/* ---- Instructions and blocks --------------------------------------------------------------------------- */
 
 /* "  a0=0x..." for the register that the instruction names as its result. */
 static void result_text(const struct hart *hart, const struct isa_operands *op, char *text, size_t size)
@@ -96,7 +96,7 @@ void trace_run(struct hart *hart)
     execute(hart, block);
 }
 
-/* ---- Devices and CSRs ------------------------------------------------------------------------------- */
+/* ---- Devices and CSRs ---------------------------------------------------------------------------------- */
 
 void trace_mmio(const struct hart *hart, const struct insn *insn, uint64_t paddr, unsigned size, bool write,
                 uint64_t value, bool answered)
@@ -123,7 +123,7 @@ void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool
                  mode_of(hart), name, old);
 }
 
-/* ---- Traps ------------------------------------------------------------------------------------------ */
+/* ---- Traps --------------------------------------------------------------------------------------------- */
 
 /* Priv. "Machine Cause (mcause) Register" */
 static const char *exception_name(unsigned cause)
@@ -168,7 +168,7 @@ void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_
                  hart_view_pc(hart));
 }
 
-/* ---- What is not there ------------------------------------------------------------------------------ */
+/* ---- What is not there --------------------------------------------------------------------------------- */
 
 /* True for a place that was not reported yet; when too many are, the rest stays silent. */
 static bool first_time(uint64_t pc, uint32_t bits)

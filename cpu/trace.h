@@ -29,15 +29,15 @@ void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool
 /* A trap was taken, from the place and the mode that are given. */
 void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t from_pc,
                 enum privilege from);
-/* trace_commit.c: runs the one instruction of a block by execute(), and logs it as Spike does if it retires.
- */
+/* trace_commit.c: runs the one instruction of a block by execute(), and logs it as Spike does if it
+ * retires. */
 void trace_commit(struct hart *hart, const struct isa_operands *op,
                   void (*execute)(struct hart *hart, struct block *block), struct block *block);
 void trace_commit_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t epc);
 /* Of a bit of mip: "MTI". */
 const char *trace_interrupt_name(unsigned number);
-/* An encoding that this hart does not have, or a CSR that it has not or may not touch: once for each place.
- */
+/* An encoding that this hart does not have, or a CSR that it has not or may not touch: once for each
+ * place. */
 void trace_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,
                    enum isa_extension missing);
 void trace_illegal_csr(const struct hart *hart, const struct insn *insn, unsigned number, bool exists);

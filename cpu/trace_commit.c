@@ -11,9 +11,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cpu/csr.h"
+#include "cpu/csr/csr.h"
 #include "cpu/hart_view.h"
-#include "cpu/isa_tables.h"
+#include "cpu/isa/tables.h"
 #include "cpu/trace.h"
 
 enum {

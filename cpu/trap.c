@@ -5,7 +5,7 @@
 #include "cpu/trap.h"
 
 #include "cpu/hart_view.h"
-#include "cpu/mmu.h"
+#include "cpu/mmu/mmu.h"
 #include "cpu/trace.h"
 
 #define INTERRUPT_BIT(hart) (1ull << ((hart)->isa.xlen - 1))

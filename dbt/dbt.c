@@ -372,7 +372,8 @@ bool dbt_without(struct dbt *dbt, const char *names, struct error *error)
         size_t length = strcspn(names, ",");
         if (!without_one(dbt, names, length))
             return error_set(
-                error, "--dbt-without: there is no instruction \"%.*s\" (the names are those of cpu/isa.def)",
+                error,
+                "--dbt-without: there is no instruction \"%.*s\" (the names are those of cpu/isa/isa.def)",
                 (int)length, names);
         names += length + (names[length] == ',');
     }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/mem.h"
+#include "cpu/mmu/mem.h"
 #include "util/log.h"
 #include "util/thread.h"
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cpu/isa.h"
+#include "cpu/isa/isa.h"
 #include "dbt/dbt.h"
 #include "devices/audio/audiodev.h"
 #include "devices/block/blockdev.h"

@@ -29,8 +29,8 @@
 
 /* Says which check failed and where, and aborts. */
 _Noreturn void check_failed(const char *condition, const char *file, int line, const char *function);
-/* Whether the calling thread holds it; a C library that does not tell who does is asked whether anybody does.
- */
+/* Whether the calling thread holds it; a C library that does not tell who does is asked whether anybody
+ * does. */
 bool check_held(pthread_mutex_t *lock);
 
 #endif

@@ -38,7 +38,7 @@ static int gate_rules = -1; /* for those that wait there */
 static int stranger_rules;  /* for the signal's handler */
 static atomic_uint strangers_done;
 
-/* ---- Policies --------------------------------------------------------------------------------------- */
+/* ---- Policies ------------------------------------------------------------------------------------------ */
 
 bool confine_add_path(struct confine_policy *policy, const char *path, unsigned rights)
 {
@@ -66,7 +66,7 @@ void confine_policy_free(struct confine_policy *policy)
     policy->path_count = 0;
 }
 
-/* ---- Making ready ----------------------------------------------------------------------------------- */
+/* ---- Making ready -------------------------------------------------------------------------------------- */
 
 static void confine_free(struct confine *confine)
 {
@@ -108,7 +108,7 @@ struct confine *confine_prepare(const struct confine_policy *policy, struct erro
     return confine;
 }
 
-/* ---- Threads of libraries ---------------------------------------------------------------------------- */
+/* ---- Threads of libraries ------------------------------------------------------------------------------ */
 
 static void on_stranger(int number)
 {
@@ -156,7 +156,7 @@ static unsigned confine_strangers(struct confine *confine)
     return missing;
 }
 
-/* ---- The lock --------------------------------------------------------------------------------------- */
+/* ---- The lock ------------------------------------------------------------------------------------------ */
 
 /* A thread's first act. What fails here leaves a thread that is less confined than was promised. */
 static void on_enter(enum thread_role role)

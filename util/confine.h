@@ -78,7 +78,7 @@ struct confine *confine_prepare(const struct confine_policy *policy, struct erro
 /* Confines all threads, those at the gate and those that are made later; frees the object. Only once. */
 bool confine_lock(struct confine *confine, struct confine_status *status, struct error *error);
 
-/* ---- Between the files ------------------------------------------------------------------------------ */
+/* ---- Between the files --------------------------------------------------------------------------------- */
 
 #include "util/thread.h"
 

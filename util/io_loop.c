@@ -80,8 +80,8 @@ static bool is_listed(const struct io_loop *loop, const struct io_watch *watch)
     return false;
 }
 
-/* Fills the poll set; returns its size and the time until the first sleeper wakes, in ms (-1: none sleeps).
- */
+/* Fills the poll set; returns its size and the time until the first sleeper wakes, in ms (-1: none
+ * sleeps). */
 static unsigned poll_set(struct io_loop *loop, struct pollfd *fds, struct io_watch **watches, int *timeout)
 {
     unsigned count = 0;

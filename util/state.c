@@ -31,7 +31,7 @@ static uint64_t get_le(const uint8_t *from, unsigned size)
     return value;
 }
 
-/* ---- writer --------------------------------------------------------------------------------------- */
+/* ---- writer -------------------------------------------------------------------------------------------- */
 
 void state_writer_init(struct state_writer *writer)
 {
@@ -122,7 +122,7 @@ void state_put(struct state_writer *writer, const char *field, uint64_t value)
     state_put_bytes(writer, field, bytes, 8);
 }
 
-/* ---- reader --------------------------------------------------------------------------------------- */
+/* ---- reader -------------------------------------------------------------------------------------------- */
 
 /* A position in bytes that are not to be trusted. */
 struct cursor {

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "cpu/code_watch.h"
-#include "cpu/mem.h"
+#include "cpu/mmu/mem.h"
 #include "dbt/runtime/state.h"
 
 /* Pages of the same bit are in the same chain. */

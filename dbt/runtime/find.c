@@ -5,7 +5,7 @@
  * fetches, the block from the hash table, which is read without the lock: blocks are put in with a release
  * store, and taken out only while no hart is in translated code (dbt->running).
  */
-#include "cpu/mmu.h"
+#include "cpu/mmu/mmu.h"
 #include "dbt/runtime/state.h"
 
 /* The physical address of the guest's pc, by the TLB for fetches or, where that does not know the page, by

@@ -14,9 +14,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cpu/mem.h"
-#include "cpu/mmu.h"
-#include "cpu/tlb_second.h"
+#include "cpu/mmu/mem.h"
+#include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb_second.h"
 #include "dbt/runtime/state.h"
 #include "util/log.h"
 

@@ -21,8 +21,8 @@
  */
 #include <stddef.h>
 
-#include "cpu/mem.h"
-#include "cpu/mmu.h"
+#include "cpu/mmu/mem.h"
+#include "cpu/mmu/mmu.h"
 #include "cpu/trap.h"
 #include "dbt/runtime/state.h"
 #include "dbt/ir/ir.h"

@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-#include "cpu/isa.h"
+#include "cpu/isa/isa.h"
 
 enum { CODE_WORDS = 6, START_OFFSET = 24, FDT_OFFSET = 32, INFO_OFFSET = 40 };
 enum { REG_ZERO = 0, REG_T0 = 5, REG_A0 = 10, REG_A1 = 11, REG_A2 = 12, CSR_MHARTID = 0xf14 };

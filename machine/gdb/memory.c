@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cpu/hart_view.h"
-#include "cpu/mem.h"
+#include "cpu/mmu/mem.h"
 #include "machine/gdb/internal.h"
 
 #define PAGE UINT64_C(4096)

@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cpu/isa.h"
+#include "cpu/isa/isa.h"
 
 #define BLOCK_SIZE    4096
 #define BLOCK_P       2048 /* P's offset in the block */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "cpu/fp.h"
+#include "cpu/fp/fp.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cpu/csr.h"
-#include "cpu/mmu.h"
+#include "cpu/csr/csr.h"
+#include "cpu/mmu/mmu.h"
 
 #define RAM_BASE 0x80000000u
 #define RAM_SIZE 0x10000u

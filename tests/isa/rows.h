@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cpu/isa_tables.h"
+#include "cpu/isa/tables.h"
 
 static inline uint64_t rows_random(uint64_t *state)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cpu/crypto.h"
-#include "cpu/ops.h"
+#include "cpu/exec/ops.h"
 
 /* ---- AES-128, FIPS 197 appendix C.1 ----------------------------------------------------------------------
  */
@@ -108,8 +108,7 @@ START_TEST(test_aes_key_plain)
 }
 END_TEST
 
-/* ---- SHA-2, FIPS 180-4; the constants are roots of the first primes, as its 4.2.2 and 5.3 define them
- * ---------- */
+/* ---- SHA-2, FIPS 180-4; the constants are roots of the first primes, as its 4.2.2 and 5.3 define them -- */
 
 /* floor(frac(p^(1/root)) * 2^bits) by bisection in integers; root 2 or 3, bits 32 or 64. */
 static uint64_t root_fraction(unsigned prime, unsigned root, unsigned bits)
@@ -236,8 +235,7 @@ START_TEST(test_sm3)
 }
 END_TEST
 
-/* ---- SM4, GB/T 32907 A.1: key and text are the same
- * --------------------------------------------------------- */
+/* ---- SM4, GB/T 32907 A.1: key and text are the same ---------------------------------------------------- */
 
 /* The words are big-endian in the standard and little-endian in registers. */
 static const uint32_t sm4_text[4] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476 };
@@ -273,8 +271,7 @@ START_TEST(test_sm4)
 }
 END_TEST
 
-/* ---- Zbkb, Zbkx
- * -------------------------------------------------------------------------------------------- */
+/* ---- Zbkb, Zbkx ---------------------------------------------------------------------------------------- */
 
 START_TEST(test_bits)
 {

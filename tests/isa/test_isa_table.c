@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cpu/isa.def against itself: no two rows overlap, encode and decode are inverse, and a row is illegal where
- * its extension is off.
+ * cpu/isa/isa.def against itself: no two rows overlap, encode and decode are inverse, and a row is illegal
+ * where its extension is off.
  */
 #include <check.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "cpu/isa_foreign.h"
+#include "cpu/isa/foreign.h"
 #include "tests/isa/objdump.h"
 #include "tests/isa/rows.h"
 
@@ -16,7 +16,7 @@
 #define ARCH                                                                                                 \
     "imafdc_zicbom_zicbop_zicboz_zicond_zicsr_zifencei_zihintpause_zacas_zawrs_zfa_zfh_zba_zbb_zbc_zbs_zcb_" \
     "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_svinval"
-/* What isa_foreign.c knows. */
+/* What isa/foreign.c knows. */
 #define FOREIGN "_v_h_q_zfbfmin_zimop_smctr_ssctr"
 
 static uint64_t seed = 2;

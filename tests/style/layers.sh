@@ -10,6 +10,12 @@ floors="util cpu dbt devices machine frontend"
 # ROOM WHAT-IT-MAY-INCLUDE of its own floor besides itself: rooms, or single headers; !FLOOR: of this one, although it lies
 # below, only rooms that the row names. A floor that has rows has one for each of its folders.
 rooms="
+cpu                      cpu/isa cpu/exec cpu/csr cpu/fp cpu/mmu
+cpu/isa
+cpu/fp
+cpu/mmu                  cpu
+cpu/csr                  cpu cpu/isa cpu/mmu
+cpu/exec                 cpu cpu/isa cpu/fp cpu/mmu cpu/csr
 devices
 devices/block            devices
 devices/block/qcow2      devices devices/block
@@ -100,8 +106,8 @@ mkdir -p "$plant/util" "$plant/cpu" "$plant/dbt/x86" "$plant/devices/block" "$pl
     "$plant/frontend/options"
 echo '#include "cpu/hart.h"' >"$plant/util/up.c"
 echo '#  include "machine/bus.h"' >"$plant/devices/up.h"
-echo '#include "cpu/isa.h"' >"$plant/devices/hart.c"
-echo '#include "cpu/isa.h"' >"$plant/dbt/x86/emit.c"
+echo '#include "cpu/isa/isa.h"' >"$plant/devices/hart.c"
+echo '#include "cpu/isa/isa.h"' >"$plant/dbt/x86/emit.c"
 echo '#include <SDL.h>' >"$plant/machine/window.c"
 echo '#include "../cpu/isa.h"' >"$plant/machine/dots.c"
 echo '#include "devices/virtio/blk.h"' >"$plant/devices/block/user.c"
@@ -117,7 +123,7 @@ echo '#include "frontend/monitor/monitor.h"' >"$plant/frontend/options/monitor.c
 echo '/* no row */' >"$plant/devices/attic/device.c"
 printf '#include "devices/virtio/virtio.h"\n#include "devices/pci/pci.h"\n#include "devices/device.h"\n' \
     >"$plant/devices/virtio/transport/fine.c"
-printf '#include <stdio.h>\n#include "machine/bus.h"\n#include "cpu/isa.h"\n#include <SDL.h>\n' >"$plant/frontend/fine.c"
+printf '#include <stdio.h>\n#include "machine/bus.h"\n#include "cpu/isa/isa.h"\n#include <SDL.h>\n' >"$plant/frontend/fine.c"
 found=$(check_includes "$plant" | wc -l)
 [ "$found" -eq 16 ] || { echo "layers.sh itself is broken: it saw $found of 16 planted includes" >&2; exit 1; }
 

@@ -3,7 +3,7 @@
 # Instruction handlers (exec32_*, exec64_*) must end with a jump to the next one: a call would use up the host's stack in a
 # guest loop. gcc makes the jump unless a local's address leaves the handler; this looks at what it made. fence.i alone
 # calls through a pointer (the translator's), and then returns.
-# Usage: tail_calls.sh OBJECT...     the objects of cpu/exec_*.c, optimised, without sanitizers
+# Usage: tail_calls.sh OBJECT...     the objects of cpu/exec/*.c, optimised, without sanitizers
 set -eu
 [ $# -gt 0 ] || { echo "usage: $0 OBJECT..." >&2; exit 2; }
 calls=$(objdump -d --no-show-raw-insn "$@" | awk '

@@ -5,8 +5,8 @@
  * page table; where that does not help either (a fault, a device, a range over two pages) the region is left,
  * and T1 does the access.
  */
-#include "cpu/mem.h"
-#include "cpu/mmu.h"
+#include "cpu/mmu/mem.h"
+#include "cpu/mmu/mmu.h"
 #include "dbt/ir/ir.h"
 
 #define SLOT_MEM(slot, member)                                                                               \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Lowerings of F, D and Zfh on SSE, FMA3 and F16C. While the hart runs, MXCSR holds the guest's rounding mode
- * and its sticky flags (cpu/fp_env.h), so an operation is its host instruction between two looks: before it,
+ * and its sticky flags (cpu/fp/env.h), so an operation is its host instruction between two looks: before it,
  * that the rounding mode in MXCSR is the wanted one and that narrow operands are boxed; after it, that the
  * result is no NaN. Whatever fails a look is done by the interpreter's handler from the unchanged operands;
  * flags that the host raised on the way are those that the handler raises, or fewer.

@@ -180,7 +180,7 @@ static bool fp_store(struct t1 *t, unsigned size)
 
 #define CACHE_BLOCK 64
 
-/* Goes on where the modes above allow cbo.zero, as cbo_enabled() in cpu/exec_mem.c says; else the handler
+/* Goes on where the modes above allow cbo.zero, as cbo_enabled() in cpu/exec/mem.c says; else the handler
  * traps. */
 static struct t1_cold *look_at_envcfg(struct t1 *t)
 {

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counters, the time, and the supervisor's timer (Zicntr, Zihpm, Sstc).
+ *
+ * A counter is the hart's raw count of retired instructions plus a base; an inhibited one is the base alone.
+ * One instruction takes one cycle. The raw count already has the reading instruction in it, which is the last
+ * of its block: the value before it is one less. A write is seen by the next instruction as it was written.
+ * From outside (a debugger, between two instructions) there is no such instruction.
+ */
+#include "cpu/csr/internal.h"
+
+static uint64_t raw_count(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->instret, memory_order_relaxed);
+}
+
+static uint64_t counter_value(const struct hart *hart, uint64_t base, uint32_t bit)
+{
+    return hart->mcountinhibit & bit ? base : base + raw_count(hart) - !hart->outside;
+}
+
+static void counter_set(const struct hart *hart, uint64_t *base, uint32_t bit, uint64_t value)
+{
+    *base = hart->mcountinhibit & bit ? value : value - raw_count(hart);
+}
+
+uint64_t csr_read_cycle(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return counter_value(hart, hart->cycle_base, CSR_COUNTER_CY);
+}
+uint64_t csr_read_cycleh(struct hart *hart, unsigned number)
+{
+    return csr_read_cycle(hart, number) >> 32;
+}
+uint64_t csr_read_instret(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return counter_value(hart, hart->instret_base, CSR_COUNTER_IR);
+}
+uint64_t csr_read_instreth(struct hart *hart, unsigned number)
+{
+    return csr_read_instret(hart, number) >> 32;
+}
+
+void csr_write_mcycle(struct hart *hart, unsigned number, uint64_t value)
+{
+    uint64_t whole = csr_is_rv32(hart) ? csr_with_low(csr_read_cycle(hart, number), value) : value;
+    counter_set(hart, &hart->cycle_base, CSR_COUNTER_CY, whole);
+}
+void csr_write_mcycleh(struct hart *hart, unsigned number, uint64_t value)
+{
+    counter_set(hart, &hart->cycle_base, CSR_COUNTER_CY, csr_with_high(csr_read_cycle(hart, number), value));
+}
+void csr_write_minstret(struct hart *hart, unsigned number, uint64_t value)
+{
+    uint64_t whole = csr_is_rv32(hart) ? csr_with_low(csr_read_instret(hart, number), value) : value;
+    counter_set(hart, &hart->instret_base, CSR_COUNTER_IR, whole);
+}
+void csr_write_minstreth(struct hart *hart, unsigned number, uint64_t value)
+{
+    counter_set(hart, &hart->instret_base, CSR_COUNTER_IR,
+                csr_with_high(csr_read_instret(hart, number), value));
+}
+
+CSR_PLAIN(mcounteren, mcounteren, UINT32_MAX)
+CSR_PLAIN(scounteren, scounteren, UINT32_MAX)
+
+uint64_t csr_read_mcountinhibit(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->mcountinhibit;
+}
+void csr_write_mcountinhibit(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    /* The writing instruction itself still counts as the old setting says; the next ones as the new. */
+    uint32_t old = hart->mcountinhibit;
+    uint64_t cycle = csr_read_cycle(hart, 0) + (!hart->outside && !(old & CSR_COUNTER_CY));
+    uint64_t instret = csr_read_instret(hart, 0) + (!hart->outside && !(old & CSR_COUNTER_IR));
+    hart->mcountinhibit = value & (CSR_COUNTER_CY | CSR_COUNTER_IR);
+    counter_set(hart, &hart->cycle_base, CSR_COUNTER_CY, cycle);
+    counter_set(hart, &hart->instret_base, CSR_COUNTER_IR, instret);
+}
+
+#define NS_PER_S 1000000000u
+
+static uint64_t ticks_now(const struct hart *hart)
+{
+    return (uint64_t)((unsigned __int128)clock_ns(hart->clock) * hart->timebase_hz / NS_PER_S);
+}
+
+static uint64_t time_offset(const struct hart *hart)
+{
+    return hart->mtime_offset ? (uint64_t)atomic_load_explicit(hart->mtime_offset, memory_order_relaxed) : 0;
+}
+
+uint64_t csr_time(const struct hart *hart)
+{
+    return ticks_now(hart) + time_offset(hart);
+}
+
+uint64_t csr_read_time(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return csr_time(hart);
+}
+uint64_t csr_read_timeh(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return csr_time(hart) >> 32;
+}
+
+/* ---- Sstc ---------------------------------------------------------------------------------------------- */
+
+bool csr_sstc_on(const struct hart *hart)
+{
+    return csr_has_sstc(hart) && hart->menvcfg & ENVCFG_STCE;
+}
+
+/* The clock's time `wait` ticks behind `ticks`, rounded up. */
+static uint64_t deadline_after(const struct hart *hart, uint64_t ticks, unsigned __int128 wait)
+{
+    unsigned __int128 ns = ((ticks + wait) * NS_PER_S + hart->timebase_hz - 1) / hart->timebase_hz;
+    return ns < CLOCK_NEVER ? (uint64_t)ns : CLOCK_NEVER;
+}
+
+/* STIP = (time >= stimecmp) while menvcfg.STCE is set; the timer is armed for the moment that changes: time
+ * reaching stimecmp, or wrapping to 0. */
+static void timer_update(struct hart *hart)
+{
+    pthread_mutex_lock(&hart->timer_lock);
+    bool on = csr_sstc_on(hart);
+    uint64_t ticks = ticks_now(hart), now = ticks + time_offset(hart);
+    bool level = on && now >= hart->stimecmp;
+    unsigned __int128 next = level ? (unsigned __int128)1 << 64 : hart->stimecmp;
+    if (level)
+        atomic_fetch_or(&hart->irq_lines, IRQ_STI);
+    else
+        atomic_fetch_and(&hart->irq_lines, ~IRQ_STI);
+    clock_timer_arm(&hart->timer, on ? deadline_after(hart, ticks, next - now) : CLOCK_NEVER);
+    pthread_mutex_unlock(&hart->timer_lock);
+    if (level)
+        hart_request(hart, HART_REQUEST_IRQ);
+}
+
+void csr_timer_fired(void *opaque)
+{
+    timer_update(opaque);
+}
+
+static void set_stimecmp(struct hart *hart, uint64_t value)
+{
+    pthread_mutex_lock(&hart->timer_lock);
+    hart->stimecmp = value;
+    pthread_mutex_unlock(&hart->timer_lock);
+    timer_update(hart);
+}
+
+uint64_t csr_read_stimecmp(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->stimecmp;
+}
+void csr_write_stimecmp(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    set_stimecmp(hart, csr_is_rv32(hart) ? csr_with_low(hart->stimecmp, value) : value);
+}
+uint64_t csr_read_stimecmph(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->stimecmp >> 32;
+}
+void csr_write_stimecmph(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    set_stimecmp(hart, csr_with_high(hart->stimecmp, value));
+}
+
+void csr_counter_reset(struct hart *hart)
+{
+    hart->mcounteren = hart->scounteren = hart->mcountinhibit = 0;
+    hart->cycle_base = hart->instret_base = -raw_count(hart);
+    set_stimecmp(hart, 0);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Control and status registers: which there are and who may touch them. Each has one small read and one small
+ * write function, gathered by csr.def; they live in csr/counter.c (counters and timers), csr/pmp.c,
+ * csr/seed.c, csr/status.c (status, floating point, envcfg, satp) and csr/trap.c. Fields are WARL: a write
+ * keeps what is legal and leaves the rest as it was. Reads and writes see RV32 registers as their low 32
+ * bits.
+ */
+#include "cpu/csr/internal.h"
+
+/* ---- Which registers a configuration has --------------------------------------------------------------- */
+
+bool csr_always(const struct hart *hart)
+{
+    (void)hart;
+    return true;
+}
+bool csr_is_rv32(const struct hart *hart)
+{
+    return hart->isa.xlen == 32;
+}
+bool csr_has_s(const struct hart *hart)
+{
+    return hart->isa.supervisor;
+}
+bool csr_has_s_rv32(const struct hart *hart)
+{
+    return csr_has_s(hart) && csr_is_rv32(hart);
+}
+bool csr_has_f(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_F);
+}
+bool csr_has_zicntr(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Zicntr);
+}
+bool csr_has_zicntr_rv32(const struct hart *hart)
+{
+    return csr_has_zicntr(hart) && csr_is_rv32(hart);
+}
+bool csr_has_zihpm(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Zihpm);
+}
+bool csr_has_zihpm_rv32(const struct hart *hart)
+{
+    return csr_has_zihpm(hart) && csr_is_rv32(hart);
+}
+bool csr_has_sstc(const struct hart *hart)
+{
+    return csr_has_s(hart) && isa_has(&hart->isa, ISA_Sstc);
+}
+bool csr_has_sstc_rv32(const struct hart *hart)
+{
+    return csr_has_sstc(hart) && csr_is_rv32(hart);
+}
+bool csr_has_zkr(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Zkr);
+}
+bool csr_has_zkr_rv32(const struct hart *hart)
+{
+    return csr_has_zkr(hart) && csr_is_rv32(hart);
+}
+bool csr_has_pmp(const struct hart *hart)
+{
+    return hart->isa.pmp;
+}
+/* RV64 has only the even ones; see csr_access_allowed(). */
+bool csr_has_pmpcfg(const struct hart *hart)
+{
+    return hart->isa.pmp;
+}
+
+uint64_t csr_read_zero(struct hart *hart, unsigned number)
+{
+    (void)hart, (void)number;
+    return 0;
+}
+void csr_write_ignored(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)hart, (void)number, (void)value;
+}
+
+/* info = 1: only type 0, which says that there is no trigger. */
+uint64_t csr_read_tinfo(struct hart *hart, unsigned number)
+{
+    (void)hart, (void)number;
+    return 1;
+}
+
+/* ---- The table ----------------------------------------------------------------------------------------- */
+
+struct csr_entry {
+    const char *name;
+    uint16_t first, last;
+    csr_exists_fn *exists;
+    csr_read_fn *read;
+    csr_write_fn *write;
+};
+
+static const struct csr_entry entries[] = {
+#define CSRS(name, first, last, exists, read, write)                                                         \
+    { #name, first, last, csr_##exists, csr_##read, csr_##write },
+#include "cpu/isa/csr.def"
+};
+
+static const struct csr_entry *by_number[4096];
+
+void csr_init(void)
+{
+    for (unsigned i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+        for (unsigned number = entries[i].first; number <= entries[i].last; number++)
+            by_number[number] = &entries[i];
+}
+
+const char *csr_name(unsigned number)
+{
+    return by_number[number & 4095] ? by_number[number & 4095]->name : NULL;
+}
+
+/* Counters below M-mode: enabled by mcounteren, below S-mode by scounteren too (Priv. 3.1.11). */
+static bool counter_enabled(const struct hart *hart, unsigned number)
+{
+    uint32_t bit = 1u << (number & 31);
+    if (hart->priv == PRIV_M || !csr_has_s(hart))
+        return true;
+    return hart->mcounteren & bit && (hart->priv == PRIV_S || hart->scounteren & bit);
+}
+
+static bool is_counter(unsigned number)
+{
+    return (number & ~0x9fu) == 0xc00;
+}
+
+bool csr_exists(const struct hart *hart, unsigned number)
+{
+    const struct csr_entry *entry = by_number[number & 4095];
+    bool odd_pmpcfg = (number & ~3u) == 0x3a0 && number & 1 && !csr_is_rv32(hart);
+    return entry && entry->exists(hart) && !odd_pmpcfg;
+}
+
+bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
+{
+    const struct csr_entry *entry = by_number[number];
+    if (!entry || !entry->exists(hart) || (number >> 8 & 3) > hart->priv || (write && number >> 10 == 3))
+        return false;
+    if (number <= 3)
+        return hart->mstatus & MSTATUS_FS;
+    if (number == 0x015) /* seed */
+        return write && csr_seed_allowed(hart);
+    if (is_counter(number))
+        return counter_enabled(hart, number);
+    if (number == 0x180) /* satp */
+        return !(hart->priv == PRIV_S && hart->mstatus & MSTATUS_TVM);
+    if (number == 0x14d || number == 0x15d) /* stimecmp */
+        return hart->priv == PRIV_M || (hart->mcounteren & CSR_COUNTER_TM && hart->menvcfg & ENVCFG_STCE);
+    if ((number & ~3u) == 0x3a0) /* pmpcfg: RV64 has no odd ones */
+        return csr_is_rv32(hart) || !(number & 1);
+    return true;
+}
+
+uint64_t csr_read(struct hart *hart, unsigned number)
+{
+    return by_number[number]->read(hart, number);
+}
+
+uint64_t csr_read_for_modify(struct hart *hart, unsigned number)
+{
+    uint64_t value = csr_read(hart, number);
+    if (number == 0x344) /* Priv. 3.1.9: the PLIC's SEIP is not written back into the software bit */
+        value = (value & ~(uint64_t)IRQ_SEI) | (atomic_load(&hart->irq_soft) & IRQ_SEI);
+    return value;
+}
+
+void csr_write(struct hart *hart, unsigned number, uint64_t value)
+{
+    by_number[number]->write(hart, number, csr_is_rv32(hart) ? (uint32_t)value : value);
+    /* It may have enabled an interrupt. */
+    hart_request_self(hart, HART_REQUEST_IRQ);
+}
+
+void csr_reset(struct hart *hart)
+{
+    csr_status_reset(hart);
+    csr_trap_reset(hart);
+    csr_pmp_reset(hart);
+    csr_counter_reset(hart);
+    csr_seed_reset(hart);
+}
+
+void csr_legalize(struct hart *hart)
+{
+    hart->mcountinhibit &= CSR_COUNTER_CY | CSR_COUNTER_IR;
+    csr_pmp_legalize(hart);
+    csr_status_legalize(hart);
+    csr_trap_legalize(hart);
+    csr_seed_legalize(hart);
+}

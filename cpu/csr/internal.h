@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the CSRs (csr*.c) share: the functions that csr.def names, and a few helpers.
+ */
+#ifndef CPU_CSR_INTERNAL_H
+#define CPU_CSR_INTERNAL_H
+
+#include "cpu/csr/csr.h"
+
+/* Whether a configuration has the register; its value; what a write leaves of the value given. `number` tells
+ * registers apart that share a function. RV32: values are 32 bits wide. */
+typedef bool csr_exists_fn(const struct hart *hart);
+typedef uint64_t csr_read_fn(struct hart *hart, unsigned number);
+typedef void csr_write_fn(struct hart *hart, unsigned number, uint64_t value);
+
+#define CSRS(name, first, last, exists, read, write)                                                         \
+    csr_exists_fn csr_##exists;                                                                              \
+    csr_read_fn csr_##read;                                                                                  \
+    csr_write_fn csr_##write;
+#include "cpu/isa/csr.def"
+
+/* Registers that are plain storage under a mask. */
+#define CSR_PLAIN(name, field, mask)                                                                         \
+    uint64_t csr_read_##name(struct hart *hart, unsigned number)                                             \
+    {                                                                                                        \
+        (void)number;                                                                                        \
+        return hart->field;                                                                                  \
+    }                                                                                                        \
+    void csr_write_##name(struct hart *hart, unsigned number, uint64_t value)                                \
+    {                                                                                                        \
+        (void)number;                                                                                        \
+        hart->field = value & (mask);                                                                        \
+    }
+
+enum { CSR_COUNTER_CY = 1, CSR_COUNTER_TM = 2, CSR_COUNTER_IR = 4 }; /* mcounteren, mcountinhibit */
+
+/* The half that a write of one half of an RV32 register leaves alone. */
+static inline uint64_t csr_with_low(uint64_t old, uint64_t low)
+{
+    return (old & ~0xffffffffull) | (uint32_t)low;
+}
+static inline uint64_t csr_with_high(uint64_t old, uint64_t high)
+{
+    return (uint32_t)old | high << 32;
+}
+
+/* Sets bits of mip that software owns. */
+void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value);
+
+/* The timer makes STIP: the hart has Sstc, and menvcfg.STCE is set. On the hart's thread or under timer_lock,
+ * which all writers of menvcfg and stimecmp take. */
+bool csr_sstc_on(const struct hart *hart);
+
+/* Whether the hart's mode may read the entropy source. */
+bool csr_seed_allowed(const struct hart *hart);
+
+/* Reset values of the registers that one file keeps. */
+void csr_counter_reset(struct hart *hart);
+void csr_status_reset(struct hart *hart);
+void csr_trap_reset(struct hart *hart);
+void csr_pmp_reset(struct hart *hart);
+void csr_seed_reset(struct hart *hart);
+
+/* Makes the fields legal that a saved state may have set to anything. */
+void csr_pmp_legalize(struct hart *hart);
+void csr_status_legalize(struct hart *hart);
+void csr_trap_legalize(struct hart *hart);
+void csr_seed_legalize(struct hart *hart);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The CSRs of traps: handlers, causes, delegation, pending and enabled interrupts; and those that tell what
+ * the hart is.
+ */
+#include "cpu/csr/internal.h"
+
+#include "cpu/trap.h"
+
+/* xepc: bit 0 is zero, and bit 1 without C (Priv. 3.1.14). */
+#define EPC_MASK (~(1ull | hart->ialign_mask))
+
+CSR_PLAIN(mscratch, mscratch, UINT64_MAX)
+CSR_PLAIN(mepc, mepc, EPC_MASK)
+CSR_PLAIN(mcause, mcause, UINT64_MAX)
+CSR_PLAIN(mtval, mtval, UINT64_MAX)
+CSR_PLAIN(sscratch, sscratch, UINT64_MAX)
+CSR_PLAIN(sepc, sepc, EPC_MASK)
+CSR_PLAIN(scause, scause, UINT64_MAX)
+CSR_PLAIN(stval, stval, UINT64_MAX)
+
+/* xtvec: modes 0 and 1; another mode leaves the register's mode alone. */
+static uint64_t legal_tvec(uint64_t old, uint64_t value)
+{
+    return value & 2 ? (value & ~3ull) | (old & 1) : value;
+}
+
+uint64_t csr_read_mtvec(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->mtvec;
+}
+void csr_write_mtvec(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    hart->mtvec = legal_tvec(hart->mtvec, value);
+}
+uint64_t csr_read_stvec(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->stvec;
+}
+void csr_write_stvec(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    hart->stvec = legal_tvec(hart->stvec, value);
+}
+
+uint64_t csr_read_mhartid(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->id;
+}
+uint64_t csr_read_misa(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->misa;
+}
+
+/* ---- Interrupts and delegation ------------------------------------------------------------------------- */
+
+#define S_INTERRUPTS (IRQ_SSI | IRQ_STI | IRQ_SEI)
+#define M_INTERRUPTS (IRQ_MSI | IRQ_MTI | IRQ_MEI)
+
+/* All exceptions but ecall from M-mode, which is never taken below it. */
+#define MEDELEG_MASK 0xb3ffull
+
+CSR_PLAIN(medeleg, medeleg, MEDELEG_MASK)
+CSR_PLAIN(mideleg, mideleg, S_INTERRUPTS)
+
+uint64_t csr_read_mie(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->mie;
+}
+void csr_write_mie(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    hart->mie = value & (M_INTERRUPTS | (csr_has_s(hart) ? S_INTERRUPTS : 0));
+}
+uint64_t csr_read_sie(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->mie & hart->mideleg;
+}
+void csr_write_sie(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    hart->mie = (hart->mie & ~hart->mideleg) | (value & hart->mideleg & S_INTERRUPTS);
+}
+
+uint64_t csr_read_mip(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return trap_pending(hart);
+}
+
+/* Bits that software owns (Priv. 3.1.9): STIP is the timer's with Sstc. */
+void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value)
+{
+    unsigned old = atomic_load(&hart->irq_soft);
+    while (!atomic_compare_exchange_weak(&hart->irq_soft, &old, (old & ~mask) | (value & mask))) {
+    }
+}
+
+void csr_write_mip(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    if (csr_has_s(hart))
+        csr_soft_irq_write(hart, IRQ_SSI | IRQ_SEI | (csr_sstc_on(hart) ? 0 : IRQ_STI), (unsigned)value);
+}
+uint64_t csr_read_sip(struct hart *hart, unsigned number)
+{
+    return csr_read_mip(hart, number) & hart->mideleg;
+}
+void csr_write_sip(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    csr_soft_irq_write(hart, IRQ_SSI & (unsigned)hart->mideleg, (unsigned)value);
+}
+
+/* ---- Reset, and a loaded state ------------------------------------------------------------------------- */
+
+void csr_trap_reset(struct hart *hart)
+{
+    hart->medeleg = hart->mideleg = hart->mie = 0;
+    hart->mtvec = hart->mscratch = hart->mepc = hart->mcause = hart->mtval = 0;
+    hart->stvec = hart->sscratch = hart->sepc = hart->scause = hart->stval = 0;
+    atomic_store(&hart->irq_soft, 0);
+}
+
+void csr_trap_legalize(struct hart *hart)
+{
+    uint64_t xlen_mask = csr_is_rv32(hart) ? UINT32_MAX : UINT64_MAX;
+    uint64_t *const registers[] = { &hart->mtvec, &hart->mscratch, &hart->mepc, &hart->mcause, &hart->mtval,
+                                    &hart->stvec, &hart->sscratch, &hart->sepc, &hart->scause, &hart->stval };
+    for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
+        *registers[i] &= xlen_mask;
+    hart->mtvec &= ~2ull;
+    hart->stvec &= ~2ull;
+    hart->mepc &= EPC_MASK;
+    hart->sepc &= EPC_MASK;
+    hart->medeleg &= csr_has_s(hart) ? MEDELEG_MASK : 0;
+    hart->mideleg &= csr_has_s(hart) ? S_INTERRUPTS : 0;
+    hart->mie &= M_INTERRUPTS | (csr_has_s(hart) ? S_INTERRUPTS : 0);
+    atomic_fetch_and(&hart->irq_lines, M_INTERRUPTS | S_INTERRUPTS);
+    atomic_fetch_and(&hart->irq_soft, S_INTERRUPTS);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How instruction handlers are written. Each file is compiled twice, with XLEN = 32 and 64; a handler is
+ *
+ *     EXEC(add) { SET_RD(RS1 + RS2); NEXT; }
+ *
+ * and becomes exec32_add and exec64_add, which exec/table.c gathers by the rows of isa.def. A handler that
+ * ends with NEXT runs the next instruction of the block by a tail call; one that raised a trap just returns;
+ * one that ends a block leaves the next pc in hart->pc and returns by LEAVE or GO_TO.
+ */
+#ifndef CPU_EXEC_EXEC_H
+#define CPU_EXEC_EXEC_H
+
+#include "cpu/hart_state.h"
+
+/* Handlers by enum isa_insn; behind them, at ISA_INSN_COUNT, the one that ends a block which does not
+ * jump. */
+extern exec_fn *const exec_table_rv32[ISA_INSN_COUNT + 1];
+extern exec_fn *const exec_table_rv64[ISA_INSN_COUNT + 1];
+
+/* gcc makes tail calls of these when it optimises, provided that no local's address leaves the handler;
+ * tests/style looks at the object code. clang is told. */
+#if defined(__clang__)
+#define TAIL_CALL __attribute__((musttail)) return
+#else
+#define TAIL_CALL
+#endif
+
+#ifdef XLEN
+
+#if XLEN == 32
+typedef uint32_t ux; /* an x register, unsigned and signed */
+typedef int32_t sx;
+#define EXEC_NAME(name) exec32_##name
+#else
+typedef uint64_t ux;
+typedef int64_t sx;
+#define EXEC_NAME(name) exec64_##name
+#endif
+
+/* Prototypes of all handlers. */
+#define INSN(name, mnemonic, pattern, operands, extension, flags) exec_fn EXEC_NAME(name);
+#include "cpu/isa/isa.def"
+exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
+
+#define EXEC(name) void EXEC_NAME(name)(struct hart * hart, const struct insn *insn)
+
+#define RS1 ((ux)hart->x[insn->rs1])
+#define RS2 ((ux)hart->x[insn->rs2])
+#define IMM ((ux)(sx)insn->imm)
+/* An RV32 register is kept sign-extended. */
+#define SET_RD(value) (hart->x[insn->rd] = (uint64_t)(int64_t)(sx)(value))
+
+#define NEXT                                                                                                 \
+    do {                                                                                                     \
+        insn++;                                                                                              \
+        TAIL_CALL insn->exec(hart, insn);                                                                    \
+        return;                                                                                              \
+    } while (0)
+
+/* Ends the block; the run loop looks the next one up. */
+#define LEAVE                                                                                                \
+    do {                                                                                                     \
+        hart->exit_link = NULL;                                                                              \
+        return;                                                                                              \
+    } while (0)
+
+/* Tail calls from block to block want an optimising compiler; without one the run loop does it. */
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define EXEC_CHAIN 1
+#else
+#define EXEC_CHAIN 0
+#endif
+
+/* Goes on at hart->pc (already set) through a link of the block, if it leads somewhere valid and nobody wants
+ * the hart's attention. */
+static inline void exec_follow(struct hart *hart, struct block **link)
+{
+    struct block *next = *link;
+    if (EXEC_CHAIN && LIKELY(next && next->epoch == hart->epoch && --next->heat > 0 &&
+                             !atomic_load_explicit(&hart->requests, memory_order_relaxed))) {
+        hart->block = next;
+        atomic_store_explicit(&hart->instret,
+                              atomic_load_explicit(&hart->instret, memory_order_relaxed) + next->count,
+                              memory_order_relaxed);
+        next->insns[0].exec(hart, next->insns);
+        return;
+    }
+    hart->exit_link = link;
+}
+
+/* Ends the block at a target that may be linked: `which` is 0 for a taken jump, 1 for the next
+ * instruction. */
+#define GO_TO(chainable, which)                                                                              \
+    do {                                                                                                     \
+        if (!(chainable))                                                                                    \
+            LEAVE;                                                                                           \
+        exec_follow(hart, &hart->block->link[which]);                                                        \
+        return;                                                                                              \
+    } while (0)
+
+#endif
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See isa/foreign.h. The first row that fits counts. Encodings: Unpriv. "Instruction Set Listings", the
+ * chapters of the extensions; test_isa_text compares the names with objdump.
+ */
+#include "cpu/isa/foreign.h"
+
+#include <stddef.h>
+
+#define OPCODE  0x0000007fu
+#define FUNCT3  0x0000707fu
+#define FUNCT7  0xfe00707fu
+#define FUNCT12 0xfff0707fu
+#define WHOLE   0xffffffffu
+
+static const struct isa_foreign rows[] = {
+    /* Vectors, and cryptography on them. */
+    { 0x8000707f, 0x00007057, 0, "vsetvli", "V" },
+    { 0xc000707f, 0xc0007057, 0, "vsetivli", "V" },
+    { FUNCT7, 0x80007057, 0, "vsetvl", "V" },
+    { OPCODE, 0x57, 0, "vector arithmetic", "V" },
+    { OPCODE, 0x77, 0, "vector cryptography", "Zvk" },
+    { FUNCT3, 0x0007, 0, "vector load", "V" },
+    { FUNCT3, 0x5007, 0, "vector load", "V" },
+    { FUNCT3, 0x6007, 0, "vector load", "V" },
+    { FUNCT3, 0x7007, 0, "vector load", "V" },
+    { FUNCT3, 0x0027, 0, "vector store", "V" },
+    { FUNCT3, 0x5027, 0, "vector store", "V" },
+    { FUNCT3, 0x6027, 0, "vector store", "V" },
+    { FUNCT3, 0x7027, 0, "vector store", "V" },
+    /* The hypervisor's. */
+    { FUNCT12, 0x60004073, 0, "hlv.b", "H" },
+    { FUNCT12, 0x60104073, 0, "hlv.bu", "H" },
+    { FUNCT12, 0x64004073, 0, "hlv.h", "H" },
+    { FUNCT12, 0x64104073, 0, "hlv.hu", "H" },
+    { FUNCT12, 0x64304073, 0, "hlvx.hu", "H" },
+    { FUNCT12, 0x68004073, 0, "hlv.w", "H" },
+    { FUNCT12, 0x68104073, 64, "hlv.wu", "H" },
+    { FUNCT12, 0x68304073, 0, "hlvx.wu", "H" },
+    { FUNCT12, 0x6c004073, 64, "hlv.d", "H" },
+    { 0xfe007fff, 0x62004073, 0, "hsv.b", "H" },
+    { 0xfe007fff, 0x66004073, 0, "hsv.h", "H" },
+    { 0xfe007fff, 0x6a004073, 0, "hsv.w", "H" },
+    { 0xfe007fff, 0x6e004073, 64, "hsv.d", "H" },
+    { 0xfe007fff, 0x22000073, 0, "hfence.vvma", "H" },
+    { 0xfe007fff, 0x62000073, 0, "hfence.gvma", "H" },
+    { 0xfe007fff, 0x26000073, 0, "hinval.vvma", "H" },
+    { 0xfe007fff, 0x66000073, 0, "hinval.gvma", "H" },
+    /* Others of the privileged architecture. */
+    { WHOLE, 0x70200073, 0, "mnret", "Smrnmi" },
+    { WHOLE, 0x7b200073, 0, "dret", "Sdext" },
+    { WHOLE, 0x10400073, 0, "sctrclr", "Smctr" },
+    /* May-be-operations. */
+    { 0xb3c0707f, 0x81c04073, 0, "mop.r", "Zimop" },
+    { 0xb200707f, 0x82004073, 0, "mop.rr", "Zimop" },
+    /* Quad precision, BF16. */
+    { FUNCT3, 0x4007, 0, "flq", "Q" },
+    { FUNCT3, 0x4027, 0, "fsq", "Q" },
+    { 0xfff0007f, 0x44800053, 0, "fcvt.bf16.s", "Zfbfmin" },
+    { 0xfff0007f, 0x40600053, 0, "fcvt.s.bf16", "Zfbfmin" },
+    { 0x0600007f, 0x06000053, 0, "quad-precision arithmetic", "Q" },
+    /* Atomics of bytes and halves; the shadow stack's. */
+    { FUNCT3, 0x0000002f, 0, "atomic operation on a byte", "Zabha" },
+    { FUNCT3, 0x0000102f, 0, "atomic operation on a half", "Zabha" },
+    { 0xf800707f, 0x4800202f, 0, "ssamoswap.w", "Zicfiss" },
+    { 0xf800707f, 0x4800302f, 64, "ssamoswap.d", "Zicfiss" },
+    { FUNCT3, 0x3003, 32, "ld", "Zilsd" },
+    { FUNCT3, 0x3023, 32, "sd", "Zilsd" },
+    /* Compressed ones in the place of c.fsdsp. */
+    { 0xffff0003 | 0xff00, 0xb802, 0, "cm.push", "Zcmp" },
+    { 0xffff0003 | 0xff00, 0xba02, 0, "cm.pop", "Zcmp" },
+    { 0xffff0003 | 0xff00, 0xbc02, 0, "cm.popretz", "Zcmp" },
+    { 0xffff0003 | 0xff00, 0xbe02, 0, "cm.popret", "Zcmp" },
+    { 0xffff0003 | 0xfc60, 0xac22, 0, "cm.mvsa01", "Zcmp" },
+    { 0xffff0003 | 0xfc60, 0xac62, 0, "cm.mva01s", "Zcmp" },
+    { 0xffff0003 | 0xfc00, 0xa002, 0, "cm.jt or cm.jalt", "Zcmt" },
+    { OPCODE, 0x0b, 0, "custom-0", "a vendor's extension" },
+    { OPCODE, 0x2b, 0, "custom-1", "a vendor's extension" },
+    { OPCODE, 0x5b, 0, "custom-2", "a vendor's extension" },
+    { OPCODE, 0x7b, 0, "custom-3", "a vendor's extension" },
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+const struct isa_foreign *isa_foreign_row(unsigned number)
+{
+    return number < ROWS ? &rows[number] : NULL;
+}
+
+const struct isa_foreign *isa_foreign_find(uint32_t bits, unsigned xlen)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if ((bits & rows[i].mask) == rows[i].match && (!rows[i].xlens || rows[i].xlens == xlen))
+            return &rows[i];
+    return NULL;
+}
+
+/* Priv. "CSR Listing". */
+const char *isa_foreign_csr(unsigned number)
+{
+    static const struct {
+        uint16_t first, last;
+        const char *extension;
+    } ranges[] = {
+        { 0x008, 0x00f, "V" },
+        { 0x011, 0x011, "Zicfiss" },
+        { 0x015, 0x015, "Zkr" },
+        { 0x017, 0x017, "Zcmt" },
+        { 0x10c, 0x10f, "Ssstateen" },
+        { 0x114, 0x114, "Ssaia" },
+        { 0x120, 0x120, "Ssccfg" },
+        { 0x14e, 0x14f, "Ssctr" },
+        { 0x150, 0x157, "Sscsrind or Ssaia" },
+        { 0x15c, 0x15c, "Ssaia" },
+        { 0x15f, 0x15f, "Ssctr" },
+        { 0x200, 0x2ff, "H" },
+        { 0x308, 0x309, "Smaia" },
+        { 0x30c, 0x30f, "Smstateen" },
+        { 0x313, 0x314, "Smaia" },
+        { 0x318, 0x319, "Smaia" },
+        { 0x31c, 0x31f, "Smstateen" },
+        { 0x321, 0x322, "Smcntrpmf" },
+        { 0x34a, 0x34b, "H" },
+        { 0x34e, 0x34e, "Smctr" },
+        { 0x350, 0x357, "Smcsrind or Smaia" },
+        { 0x35c, 0x35c, "Smaia" },
+        { 0x3a0, 0x3ef, "such PMP entry" },
+        { 0x5a8, 0x5a8, "Sdtrig" },
+        { 0x600, 0x6ff, "H" },
+        { 0x721, 0x722, "Smcntrpmf" },
+        { 0x723, 0x73f, "Sscofpmf" },
+        { 0x740, 0x744, "Smrnmi" },
+        { 0x747, 0x747, "Smepmp, Zkr or Smmpm" },
+        { 0x757, 0x757, "Smepmp, Zkr or Smmpm" },
+        { 0x7a0, 0x7af, "Sdtrig" },
+        { 0x7b0, 0x7b3, "Sdext" },
+        { 0xc20, 0xc22, "V" },
+        { 0xda0, 0xda0, "Sscofpmf" },
+        { 0xdb0, 0xdb0, "Ssaia" },
+        { 0xe12, 0xe12, "H" },
+        { 0xeb0, 0xeb0, "H and Ssaia" },
+        { 0xfb0, 0xfb0, "Smaia" },
+    };
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+        if (number >= ranges[i].first && number <= ranges[i].last)
+            return ranges[i].extension;
+    return NULL;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The slow path of guest loads and stores; see mem.h. An access that crosses a page is translated on both
+ * pages before a byte moves, so that a fault on the second leaves memory alone; tval then names the first
+ * byte of the part that failed (Priv. "Machine Trap Value (mtval) Register").
+ */
+#include "cpu/mmu/mem.h"
+
+#include "cpu/code_watch.h"
+#include "cpu/mmu/mmu.h"
+#include "cpu/trace.h"
+#include "cpu/trap.h"
+
+static int access_cause(enum mmu_access access)
+{
+    return access == MMU_WRITE ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
+}
+
+/* One or two parts of an access, each inside a page. */
+struct part {
+    uint64_t vaddr;
+    unsigned size;
+    struct mmu_result at;
+};
+
+static uint64_t wrap(const struct hart *hart, uint64_t vaddr)
+{
+    return hart->isa.xlen == 32 ? (uint32_t)vaddr : vaddr;
+}
+
+/* Number of parts, all translated; 0 after raising a trap. */
+static unsigned split(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                      enum mmu_access access, struct part parts[2])
+{
+    unsigned room = PAGE_SIZE - (unsigned)(vaddr & (PAGE_SIZE - 1));
+    unsigned count = size > room ? 2 : 1;
+    parts[0] = (struct part){ .vaddr = vaddr, .size = count == 2 ? room : size };
+    parts[1] = (struct part){ .vaddr = wrap(hart, vaddr + room), .size = size - room };
+    for (unsigned i = 0; i < count; i++) {
+        int cause = mmu_translate(hart, parts[i].vaddr, parts[i].size, access, &parts[i].at);
+        if (cause != MMU_OK) {
+            trap_insn(hart, insn, (enum cause)cause, parts[i].vaddr);
+            return 0;
+        }
+    }
+    return count;
+}
+
+static GUEST_MEMORY uint64_t read_bytes(const uint8_t *host, unsigned size)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)host[i] << 8 * i;
+    return value;
+}
+
+static GUEST_MEMORY void write_bytes(uint8_t *host, unsigned size, uint64_t value)
+{
+    for (unsigned i = 0; i < size; i++)
+        host[i] = (uint8_t)(value >> 8 * i);
+}
+
+static bool power_of_two(unsigned size)
+{
+    return (size & (size - 1)) == 0;
+}
+
+/* A part of an odd size at a device goes byte by byte. */
+static bool device_read(struct hart *hart, const struct part *part, uint64_t *value)
+{
+    if (power_of_two(part->size))
+        return hart->bus->ops->read(hart->bus, part->at.paddr, part->size, value);
+    *value = 0;
+    for (unsigned i = 0; i < part->size; i++) {
+        uint64_t byte;
+        if (!hart->bus->ops->read(hart->bus, part->at.paddr + i, 1, &byte))
+            return false;
+        *value |= byte << 8 * i;
+    }
+    return true;
+}
+
+static bool device_write(struct hart *hart, const struct part *part, uint64_t value)
+{
+    if (power_of_two(part->size))
+        return hart->bus->ops->write(hart->bus, part->at.paddr, part->size, value);
+    for (unsigned i = 0; i < part->size; i++)
+        if (!hart->bus->ops->write(hart->bus, part->at.paddr + i, 1, value >> 8 * i & 0xff))
+            return false;
+    return true;
+}
+
+static bool io_read(struct hart *hart, const struct insn *insn, const struct part *part, uint64_t *value)
+{
+    bool answered = device_read(hart, part, value);
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_MMIO)))
+        trace_mmio(hart, insn, part->at.paddr, part->size, false, answered ? *value : 0, answered);
+    return answered;
+}
+
+static bool io_write(struct hart *hart, const struct insn *insn, const struct part *part, uint64_t value)
+{
+    bool answered = device_write(hart, part, value);
+    if (UNLIKELY(log_enabled(LOG_CATEGORY_MMIO)))
+        trace_mmio(hart, insn, part->at.paddr, part->size, true, value, answered);
+    return answered;
+}
+
+static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    uint8_t *recalled;
+    if (tlb_recall(hart, vaddr, size, MMU_READ, &recalled)) {
+        hart->loaded = mem_host_read(recalled, size);
+        return true;
+    }
+    struct part parts[2];
+    unsigned count = split(hart, insn, vaddr, size, MMU_READ, parts);
+    uint64_t result = 0;
+    for (unsigned i = 0, shift = 0; i < count; shift += 8 * parts[i].size, i++) {
+        uint64_t bits;
+        if (parts[i].at.host) {
+            bits = power_of_two(parts[i].size) ? mem_host_read(parts[i].at.host, parts[i].size)
+                                               : read_bytes(parts[i].at.host, parts[i].size);
+        } else if (!io_read(hart, insn, &parts[i], &bits)) {
+            trap_insn(hart, insn, CAUSE_LOAD_ACCESS, parts[i].vaddr);
+            return false;
+        }
+        result |= bits << shift;
+    }
+    hart->loaded = result;
+    return count > 0;
+}
+
+/* A store to a device may have turned the machine off: then nothing behind it runs. A store to code may have
+ * changed what comes next. True where the block was left. */
+static bool left_behind(struct hart *hart, const struct insn *insn, const struct part *parts, unsigned count)
+{
+    bool leave =
+        !parts[count - 1].at.host && atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping;
+    for (unsigned i = 0; i < count; i++)
+        if (UNLIKELY(parts[i].at.watched))
+            leave |= code_watch_stored(hart, parts[i].at.paddr, parts[i].size);
+    return leave && trap_leave_behind(hart, insn);
+}
+
+static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                       uint64_t value)
+{
+    uint8_t *recalled;
+    if (tlb_recall(hart, vaddr, size, MMU_WRITE, &recalled)) {
+        mem_host_write(recalled, size, value);
+        return true;
+    }
+    struct part parts[2];
+    unsigned count = split(hart, insn, vaddr, size, MMU_WRITE, parts);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t bits = parts[i].size < 8 ? value & ((1ull << 8 * parts[i].size) - 1) : value;
+        if (parts[i].at.host) {
+            if (power_of_two(parts[i].size))
+                mem_host_write(parts[i].at.host, parts[i].size, bits);
+            else
+                write_bytes(parts[i].at.host, parts[i].size, bits);
+        } else if (!io_write(hart, insn, &parts[i], bits)) {
+            trap_insn(hart, insn, CAUSE_STORE_ACCESS, parts[i].vaddr);
+            return false;
+        }
+        value = parts[i].size < 8 ? value >> 8 * parts[i].size : 0;
+    }
+    return count > 0 && !left_behind(hart, insn, parts, count);
+}
+
+/* ---- Atomics ------------------------------------------------------------------------------------------- */
+
+/* Held from a device's read to its write, so that atomics of several harts on its registers are atomic. */
+static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Reads the register into the cell; an atomic that will write leaves with the lock held. */
+static bool cell_begin(struct hart *hart, const struct insn *insn, const struct part *part,
+                       enum mmu_access access)
+{
+    if (!hart->bus->device_atomics || part->size > 8)
+        return false;
+    pthread_mutex_lock(&cell_lock);
+    bool answered = io_read(hart, insn, part, &hart->cell.value);
+    if (hart->cell.paddr != part->at.paddr && mem_is_cell(hart, hart->reserve_host))
+        hart->reserve_size = 0; /* of another register */
+    hart->cell.paddr = part->at.paddr;
+    if (!answered || access == MMU_READ)
+        pthread_mutex_unlock(&cell_lock);
+    return answered;
+}
+
+bool mem_cell_done(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, bool store)
+{
+    struct part part = { .vaddr = vaddr, .size = size, .at.paddr = hart->cell.paddr };
+    uint64_t value = size == 4 ? (uint32_t)hart->cell.value : hart->cell.value;
+    bool answered = !store || io_write(hart, insn, &part, value);
+    pthread_mutex_unlock(&cell_lock);
+    if (!answered)
+        trap_insn(hart, insn, CAUSE_STORE_ACCESS, vaddr);
+    return answered;
+}
+
+static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                         enum mmu_access access)
+{
+    struct part part = { .vaddr = vaddr, .size = size };
+    int cause = mmu_translate(hart, vaddr, size, access, &part.at);
+    if (cause == MMU_OK && part.at.host) {
+        if (UNLIKELY(part.at.watched))
+            code_watch_atomic(hart, part.at.paddr);
+        return part.at.host;
+    }
+    if (cause == MMU_OK && cell_begin(hart, insn, &part, access))
+        return &hart->cell.value;
+    trap_insn(hart, insn, cause == MMU_OK ? (enum cause)access_cause(access) : (enum cause)cause, vaddr);
+    return NULL;
+}
+
+/* ---- Watchpoints (debug.c) around them ----------------------------------------------------------------- */
+
+/* True where the hart does not make the access now: it stops in front of it, or it has trapped. */
+static __attribute__((noinline)) bool watch_stops(struct hart *hart, const struct insn *insn, uint64_t vaddr,
+                                                  unsigned size, enum mmu_access access, unsigned kinds)
+{
+    struct part parts[2];
+    if (!debug_may_watch(hart, vaddr, size, kinds))
+        return false;
+    unsigned count = split(hart, insn, vaddr, size, access, parts);
+    const struct part *watched = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (!parts[i].at.host && !hart->bus->ops->mapped(hart->bus, parts[i].at.paddr))
+            return false; /* it will trap */
+        if (!watched && debug_watched(hart, parts[i].vaddr, parts[i].at.paddr, parts[i].size, kinds))
+            watched = &parts[i];
+    }
+    if (watched)
+        debug_watch_stop(hart, insn, watched->vaddr, watched->at.paddr, watched->size, kinds);
+    return watched || !count;
+}
+
+bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, MMU_READ, DEBUG_WATCH_READ))
+        return false;
+    return read_slow(hart, insn, vaddr, size);
+}
+
+bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
+{
+    if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, MMU_WRITE, DEBUG_WATCH_WRITE))
+        return false;
+    return write_slow(hart, insn, vaddr, size, value);
+}
+
+static void *atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                         enum mmu_access access, unsigned kinds)
+{
+    if (vaddr & (size - 1)) {
+        trap_insn(hart, insn, access == MMU_WRITE ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, vaddr);
+        return NULL;
+    }
+    if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, access, kinds))
+        return NULL;
+    return atomic_host(hart, insn, vaddr, size, access);
+}
+
+void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    return atomic_slow(hart, insn, vaddr, size, MMU_WRITE, DEBUG_WATCH_READ | DEBUG_WATCH_WRITE);
+}
+
+void *mem_reserve_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
+{
+    return atomic_slow(hart, insn, vaddr, size, MMU_READ, DEBUG_WATCH_READ);
+}
