@@ -29,6 +29,7 @@
 #include "cpu/block.h"
 #include "cpu/exec/exec.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/trap.h"
 #include "util/log.h"
 

@@ -8,8 +8,6 @@
  */
 #include "cpu/hart.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +19,7 @@
 #include "cpu/exec/exec.h"
 #include "cpu/hart_state.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
@@ -351,17 +350,4 @@ uint64_t hart_instructions(const struct hart *hart)
 bool hart_sleeps(const struct hart *hart)
 {
     return atomic_load_explicit(&hart->sleeping, memory_order_relaxed);
-}
-
-void hart_dump(struct hart *hart, struct _IO_FILE *out)
-{
-    fprintf(out, "hart %u: pc 0x%016" PRIx64 "  mode %c  instructions %" PRIu64 "\n", hart->id, hart->pc,
-            "US?M"[hart->priv], hart_instructions(hart));
-    for (unsigned i = 0; i < 32; i++)
-        fprintf(out, " %4s 0x%016" PRIx64 "%s", isa_x_names[i], hart->x[i], i % 4 == 3 ? "\n" : "");
-    static const uint16_t shown[] = { 0x300, 0x304, 0x344, 0x302, 0x303, 0x305, 0x341,
-                                      0x342, 0x343, 0x105, 0x141, 0x142, 0x143, 0x180 };
-    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-        fprintf(out, " %8s 0x%016" PRIx64 "%s", csr_name(shown[i]), csr_read(hart, shown[i]),
-                i % 3 == 2 || i == sizeof(shown) / sizeof(shown[0]) - 1 ? "\n" : "");
 }

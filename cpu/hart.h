@@ -90,8 +90,4 @@ bool hart_sleeps(const struct hart *hart);
 void hart_save(struct hart *hart, struct state_writer *writer);
 bool hart_load(struct hart *hart, struct state_reader *reader);
 
-/* "pc 0000... x1 ..." in several lines, for the monitor and for tests. Writes to a stdio stream. */
-struct _IO_FILE;
-void hart_dump(struct hart *hart, struct _IO_FILE *out);
-
 #endif

@@ -7,6 +7,7 @@
 #include "cpu/csr/csr.h"
 #include "cpu/hart_state.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 
 void hart_edit_x(struct hart *hart, unsigned number, uint64_t value)
 {

@@ -11,6 +11,7 @@
 #include "cpu/csr/csr.h"
 #include "cpu/hart_state.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 
 /* clang-format off */
 #define FIELDS(X)                                                                                            \

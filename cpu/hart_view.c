@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking at a hart without touching it; see hart_view.h. The walk of the page tables is a second, simpler
- * one beside mmu.c's: it asks for no permission, sets no A or D bit and keeps every step.
+ * Looking at a hart without touching it; see hart_view.h.
  */
 #include "cpu/hart_view.h"
 
@@ -10,6 +9,7 @@
 
 #include "cpu/csr/internal.h"
 #include "cpu/mmu/mem.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/trap.h"
 
 static uint64_t narrow(const struct hart *hart, uint64_t value)
@@ -76,11 +76,6 @@ const char *hart_view_csr_name(unsigned number, char name[16])
         return name;
     }
     return NULL;
-}
-
-uint64_t hart_view_mip(const struct hart *hart)
-{
-    return trap_pending(hart);
 }
 
 bool hart_view_waits(const struct hart *hart)
@@ -163,27 +158,14 @@ size_t hart_view_write(struct hart *hart, uint64_t vaddr, const void *bytes, siz
 
 /* ---- Translation --------------------------------------------------------------------------------------- */
 
-struct hart_view_paging hart_view_paging(const struct hart *hart)
+struct paging hart_view_paging(const struct hart *hart)
 {
-    if (hart->isa.xlen == 32) {
-        if (!(hart->satp >> 31 & 1))
-            return (struct hart_view_paging){ 0 };
-        return (struct hart_view_paging){ 2, 10, 4, 32, (hart->satp & 0x3fffff) << PAGE_SHIFT };
-    }
-    unsigned mode = (unsigned)(hart->satp >> 60);
-    if (mode < 8 || mode > 10)
-        return (struct hart_view_paging){ 0 };
-    unsigned levels = mode - 5;
-    return (struct hart_view_paging){ levels, 9, 8, 12 + 9 * levels,
-                                      (hart->satp & 0xfffffffffffull) << PAGE_SHIFT };
+    return walk_paging(hart, hart->satp);
 }
 
 bool hart_view_translates(const struct hart *hart)
 {
-    unsigned priv = hart->priv;
-    if (hart->mstatus & MSTATUS_MPRV)
-        priv = hart->mstatus >> MSTATUS_MPP_SHIFT & 3;
-    return priv != PRIV_M && hart_view_paging(hart).levels;
+    return walk_paging(hart, regime_of_data(hart).satp).levels;
 }
 
 bool hart_view_pte(struct hart *hart, uint64_t table, unsigned index, uint64_t *pte)
@@ -196,67 +178,13 @@ bool hart_view_pte(struct hart *hart, uint64_t table, unsigned index, uint64_t *
     return host != NULL;
 }
 
-uint64_t hart_view_pte_paddr(const struct hart *hart, uint64_t pte)
+void hart_view_walk(struct hart *hart, uint64_t vaddr, struct walk *walk)
 {
-    return (hart->isa.xlen == 32 ? pte >> 10 & 0x3fffff : pte >> 10 & 0xfffffffffffull) << PAGE_SHIFT;
-}
-
-enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8 };
-
-static void walk_leaf(const struct hart *hart, const struct hart_view_paging *paging, unsigned level,
-                      uint64_t pte, uint64_t vaddr, struct hart_view_walk *walk)
-{
-    unsigned shift = PAGE_SHIFT + level * paging->index_bits;
-    uint64_t paddr = hart_view_pte_paddr(hart, pte);
-    if (paging->pte_size == 8 && pte >> 63 && level == 0) { /* Svnapot: 64 KiB */
-        shift = PAGE_SHIFT + 4;
-        paddr &= ~((UINT64_C(1) << shift) - 1);
-    }
-    walk->page_size = UINT64_C(1) << shift;
-    walk->end = paddr & (walk->page_size - 1) ? HART_VIEW_MISALIGNED : HART_VIEW_MAPPED;
-    walk->paddr = paddr | (vaddr & (walk->page_size - 1));
-}
-
-static bool canonical(const struct hart_view_paging *paging, uint64_t vaddr)
-{
-    unsigned shift = 64 - paging->vaddr_bits;
-    return paging->pte_size == 4 || (uint64_t)((int64_t)(vaddr << shift) >> shift) == vaddr;
-}
-
-void hart_view_walk(struct hart *hart, uint64_t vaddr, struct hart_view_walk *walk)
-{
-    struct hart_view_paging paging = hart_view_paging(hart);
-    *walk = (struct hart_view_walk){ .end = HART_VIEW_NO_LEAF };
-    if (!paging.levels) {
-        *walk = (struct hart_view_walk){ .end = HART_VIEW_MAPPED, .paddr = vaddr, .page_size = PAGE_SIZE };
-        return;
-    }
-    if (!canonical(&paging, vaddr)) {
-        walk->end = HART_VIEW_NOT_CANONICAL;
-        return;
-    }
-    uint64_t table = paging.root;
-    for (unsigned level = paging.levels; level-- > 0;) {
-        unsigned index =
-            (unsigned)(vaddr >> (PAGE_SHIFT + level * paging.index_bits)) & ((1u << paging.index_bits) - 1);
-        struct hart_view_step *step = &walk->steps[walk->count];
-        *step =
-            (struct hart_view_step){ .level = level, .pte_paddr = table + (uint64_t)index * paging.pte_size };
-        if (!hart_view_pte(hart, table, index, &step->pte)) {
-            walk->end = HART_VIEW_NO_MEMORY;
-            return;
-        }
-        walk->count++;
-        if (!(step->pte & PTE_V) || (step->pte & (PTE_R | PTE_W)) == PTE_W) {
-            walk->end = HART_VIEW_INVALID;
-            return;
-        }
-        if (step->pte & (PTE_R | PTE_X)) {
-            walk_leaf(hart, &paging, level, step->pte, vaddr, walk);
-            return;
-        }
-        table = hart_view_pte_paddr(hart, step->pte);
-    }
+    struct paging paging = hart_view_paging(hart);
+    if (paging.levels)
+        walk_tables(hart, &paging, vaddr, walk);
+    else
+        *walk = (struct walk){ .end = WALK_MAPPED, .paddr = vaddr, .page_size = PAGE_SIZE };
 }
 
 bool hart_view_translate(struct hart *hart, uint64_t vaddr, uint64_t *paddr)
@@ -265,10 +193,10 @@ bool hart_view_translate(struct hart *hart, uint64_t vaddr, uint64_t *paddr)
         *paddr = vaddr;
         return true;
     }
-    struct hart_view_walk walk;
+    struct walk walk;
     hart_view_walk(hart, vaddr, &walk);
     *paddr = walk.paddr;
-    return walk.end == HART_VIEW_MAPPED;
+    return walk.end == WALK_MAPPED;
 }
 
 /* ---- The software TLB ---------------------------------------------------------------------------------- */

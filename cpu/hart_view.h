@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "cpu/hart.h"
+#include "cpu/mmu/walk.h"
 
 const struct isa_config *hart_view_isa(const struct hart *hart);
 /* x0..x31; RV32: the low 32 bits, zero-extended. */
@@ -27,47 +28,22 @@ unsigned hart_view_privilege(const struct hart *hart);
 bool hart_view_csr(struct hart *hart, unsigned number, uint64_t *value);
 /* Its own name: hpmcounter3, pmpaddr0. NULL where no configuration has it. Length of name: up to 15. */
 const char *hart_view_csr_name(unsigned number, char name[16]);
-/* Pending and enabled interrupts, as mip and mie have them. */
-uint64_t hart_view_mip(const struct hart *hart);
 bool hart_view_waits(const struct hart *hart); /* in wfi */
 
 /* ---- Translation (Priv. "Virtual Address Translation Process") ----------------------------------------- */
 
-struct hart_view_paging {
-    unsigned levels; /* 0: none (Bare, or M-mode) */
-    unsigned index_bits, pte_size, vaddr_bits;
-    uint64_t root; /* physical address of the first table */
-};
 /* What satp selects; without regard to privilege. */
-struct hart_view_paging hart_view_paging(const struct hart *hart);
+struct paging hart_view_paging(const struct hart *hart);
 /* Whether loads and stores go through it now (privilege, MPRV). */
 bool hart_view_translates(const struct hart *hart);
 
-struct hart_view_step {
-    unsigned level; /* counted down to 0 */
-    uint64_t pte_paddr, pte;
-};
-enum hart_view_end {
-    HART_VIEW_MAPPED,
-    HART_VIEW_NOT_CANONICAL, /* upper bits are not copies of the highest one */
-    HART_VIEW_INVALID,       /* V clear, or W without R */
-    HART_VIEW_NO_LEAF,       /* the last level points on */
-    HART_VIEW_MISALIGNED,    /* a large page that does not start at a multiple of its size */
-    HART_VIEW_NO_MEMORY,     /* a table is not in memory */
-};
-struct hart_view_walk {
-    struct hart_view_step steps[5];
-    unsigned count;
-    enum hart_view_end end;
-    uint64_t paddr, page_size; /* where MAPPED */
-};
-void hart_view_walk(struct hart *hart, uint64_t vaddr, struct hart_view_walk *walk);
+/* Where the page tables lead, whatever the privilege; Bare maps everything. The end says whether an access
+ * that the leaf permits would reach it: PMP on the way, reserved bits and alignment are looked at as the hart
+ * does. */
+void hart_view_walk(struct hart *hart, uint64_t vaddr, struct walk *walk);
 
 /* One level of the tables: the entry `index` of the table at `table`. False where it is not in memory. */
 bool hart_view_pte(struct hart *hart, uint64_t table, unsigned index, uint64_t *pte);
-/* The physical page that an entry names. */
-uint64_t hart_view_pte_paddr(const struct hart *hart, uint64_t pte);
-
 /* The physical address that a load of the hart would go to now. False: none. */
 bool hart_view_translate(struct hart *hart, uint64_t vaddr, uint64_t *paddr);
 /* Copies guest memory (RAM, ROM and flash, never a device's registers) by virtual or physical address;

@@ -6,6 +6,7 @@
 
 #include "cpu/hart_view.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/trace.h"
 
 #define INTERRUPT_BIT(hart) (1ull << ((hart)->isa.xlen - 1))

@@ -6,6 +6,7 @@
 
 #include "cpu/csr/internal.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 
 enum { PMPCFG_L = 0x80, PMPCFG_MASK = 0x9f, PMPCFG_TOR = 1 };
 

@@ -5,6 +5,7 @@
 #include "cpu/csr/internal.h"
 
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 
 /* ---- Floating point ------------------------------------------------------------------------------------ */
 

@@ -8,6 +8,7 @@
 #include "cpu/accel.h"
 #include "cpu/csr/csr.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/semihost.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"

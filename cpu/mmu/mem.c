@@ -8,6 +8,7 @@
 
 #include "cpu/code_watch.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 

@@ -24,17 +24,6 @@ struct mmu_result {
 int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access,
                   struct mmu_result *result);
 
-/* Makes a TLB of the pool empty and free; for new memory. */
-void tlb_init(struct tlb *tlb);
-/* Looks in the second level of the TLB for loads or stores. True: the translation for this access is in the
- * first level again, and *host is the access's address. */
-bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access, uint8_t **host);
-/* Picks the TLBs for the present privilege, mstatus and satp. To be called when one of them changes. */
-void tlb_select(struct hart *hart);
-void tlb_flush_all(struct hart *hart);
-/* SFENCE.VMA (Priv. "Supervisor Memory-Management Fence Instruction"): any_vaddr, any_asid: rs1, rs2 = x0. */
-void tlb_flush(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid);
-
 /* Recomputes the ranges after a write to pmpcfg or pmpaddr. */
 void pmp_update(struct hart *hart);
 /* PMP's verdict on an access of a privilege mode (Priv. "Physical Memory Protection"). */

@@ -202,9 +202,8 @@ bool monitor_disassemble(struct monitor_call *call)
 
 /* ---- info mem --------------------------------------------------------------------------------------- */
 
-#define PTE_LEAF(pte) ((pte)&0xe)
-#define RANGES_MAX    4096u
-#define VISITS_MAX    (1u << 20) /* entries looked at: a hostile guest's tables may point to themselves */
+#define RANGES_MAX 4096u
+#define VISITS_MAX (1u << 20) /* entries looked at: a hostile guest's tables may point to themselves */
 
 static const char *scheme(const struct hart *hart)
 {
@@ -225,25 +224,28 @@ static void attributes(uint64_t pte, char text[9])
     text[8] = 0;
 }
 
-static const char *end_text(const struct hart_view_walk *walk)
+static const char *end_text(const struct walk *walk)
 {
     switch (walk->end) {
-    case HART_VIEW_MAPPED: return "mapped";
-    case HART_VIEW_NOT_CANONICAL:
+    case WALK_MAPPED: return "mapped";
+    case WALK_TABLE: return "not mapped: the last level has no leaf";
+    case WALK_NOT_CANONICAL:
         return "not mapped: the upper bits of the address are not copies of its highest one";
-    case HART_VIEW_INVALID: return "not mapped: the entry is not valid";
-    case HART_VIEW_NO_LEAF: return "not mapped: the last level has no leaf";
-    case HART_VIEW_MISALIGNED:
+    case WALK_INVALID: return "not mapped: the entry is not valid";
+    case WALK_RESERVED: return "not mapped: the entry has bits that are reserved on this hart";
+    case WALK_MISALIGNED:
         return "not mapped: a large page at a physical address that is no multiple of its size";
-    case HART_VIEW_NO_MEMORY: return "not mapped: the next table is not in memory";
+    case WALK_NO_MEMORY: return "not mapped: the next table is not in memory";
+    case WALK_PMP: return "not mapped: PMP keeps S-mode from the next table";
     }
     return "";
 }
 
 static bool walk_address(struct monitor_call *call, struct hart *hart)
 {
-    struct hart_view_walk walk;
+    struct walk walk;
     uint64_t vaddr = monitor_number(call, "address", 0);
+    struct paging paging = hart_view_paging(hart);
     hart_view_walk(hart, vaddr, &walk);
     struct json_object *steps = json_object_new_array();
     call->result = json_object_new_object();
@@ -257,12 +259,12 @@ static bool walk_address(struct monitor_call *call, struct hart *hart)
         monitor_put_hex(row, "pte-address", walk.steps[i].pte_paddr, 16);
         monitor_put_hex(row, "pte", walk.steps[i].pte, 16);
         monitor_put_text(row, "flags", flags);
-        monitor_put_hex(row, "points-to", hart_view_pte_paddr(hart, walk.steps[i].pte), 16);
+        monitor_put_hex(row, "points-to", walk_pte_paddr(&paging, walk.steps[i].pte), 16);
         json_object_array_add(steps, row);
     }
     json_object_object_add(call->result, "steps", steps);
     monitor_put_text(call->result, "end", end_text(&walk));
-    if (walk.end == HART_VIEW_MAPPED) {
+    if (walk.end == WALK_MAPPED) {
         monitor_put_hex(call->result, "paddr", walk.paddr, 16);
         monitor_put_hex(call->result, "page-size", walk.page_size, 0);
     }
@@ -271,7 +273,7 @@ static bool walk_address(struct monitor_call *call, struct hart *hart)
 
 struct ranges {
     struct hart *hart;
-    struct hart_view_paging paging;
+    struct paging paging;
     struct json_object *rows;
     uint64_t first, last, paddr; /* the range that grows; last < first: none */
     uint64_t flags;
@@ -294,9 +296,11 @@ static void flush_range(struct ranges *ranges)
     json_object_array_add(ranges->rows, row);
 }
 
-static void add_range(struct ranges *ranges, uint64_t vaddr, uint64_t size, uint64_t pte)
+/* size: of what the entry maps: with Svnapot, its own part of the page. */
+static void add_range(struct ranges *ranges, uint64_t vaddr, uint64_t size, unsigned level, uint64_t pte)
 {
-    uint64_t paddr = hart_view_pte_paddr(ranges->hart, pte) & ~(size - 1), flags = pte & 0x3f;
+    uint64_t paddr, flags = pte & 0x3f;
+    walk_leaf(&ranges->paging, level, pte, vaddr, &paddr);
     bool grows = ranges->last >= ranges->first && vaddr == ranges->last + 1 && flags == ranges->flags &&
                  paddr == ranges->paddr + (vaddr - ranges->first);
     if (grows) {
@@ -310,7 +314,7 @@ static void add_range(struct ranges *ranges, uint64_t vaddr, uint64_t size, uint
     ranges->flags = flags;
 }
 
-static uint64_t sign_extend(const struct hart_view_paging *paging, uint64_t vaddr)
+static uint64_t sign_extend(const struct paging *paging, uint64_t vaddr)
 {
     unsigned shift = 64 - paging->vaddr_bits;
     return paging->pte_size == 4 ? vaddr : (uint64_t)((int64_t)(vaddr << shift) >> shift);
@@ -327,12 +331,16 @@ static void walk_table(struct ranges *ranges, uint64_t table, unsigned level, ui
         ranges->visits++;
         if (!hart_view_pte(ranges->hart, table, i, &pte))
             return;
-        if (!(pte & 1))
-            continue;
-        if (PTE_LEAF(pte))
-            add_range(ranges, sign_extend(&ranges->paging, vaddr), UINT64_C(1) << shift, pte);
-        else if (level)
-            walk_table(ranges, hart_view_pte_paddr(ranges->hart, pte), level - 1, vaddr);
+        switch (walk_entry(ranges->hart, &ranges->paging, level, pte)) {
+        case WALK_MAPPED:
+            add_range(ranges, sign_extend(&ranges->paging, vaddr), UINT64_C(1) << shift, level, pte);
+            break;
+        case WALK_TABLE:
+            if (level)
+                walk_table(ranges, walk_pte_paddr(&ranges->paging, pte), level - 1, vaddr);
+            break;
+        default: break; /* an access faults */
+        }
     }
 }
 

@@ -246,10 +246,10 @@ static uint64_t add_functions(struct symbols *symbols, const struct ram *ram, co
 static bool read_kernel(struct hart *hart, uint64_t vaddr, void *bytes, size_t length)
 {
     for (size_t done = 0; done < length;) {
-        struct hart_view_walk walk;
+        struct walk walk;
         hart_view_walk(hart, vaddr + done, &walk);
         size_t room = 4096 - ((vaddr + done) & 4095), n = room < length - done ? room : length - done;
-        if (walk.end != HART_VIEW_MAPPED ||
+        if (walk.end != WALK_MAPPED ||
             hart_view_read_physical(hart, walk.paddr, (uint8_t *)bytes + done, n) != n)
             return false;
         done += n;

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "cpu/csr/csr.h"
+#include "cpu/hart_view.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 
 #define RAM_BASE 0x80000000u
 #define RAM_SIZE 0x10000u
@@ -351,12 +353,81 @@ START_TEST(test_load_scrambled)
 }
 END_TEST
 
+/* ---- Looking and translating --------------------------------------------------------------------------- */
+
+/* Sv39 with one page: its tables are pages 1 to 3 of RAM. Returns where the leaf is. */
+static uint64_t *one_page(void)
+{
+    uint64_t *tables = (uint64_t *)(void *)ram;
+    hart->satp = 8ull << 60 | (RAM_BASE + 0x1000) >> 12;
+    hart->priv = PRIV_S;
+    hart->isa.pmp = false;
+    tables[512] = (RAM_BASE + 0x2000ull) >> 2 | 1;
+    tables[1024] = (RAM_BASE + 0x3000ull) >> 2 | 1;
+    tlb_flush_all(hart);
+    return &tables[1536];
+}
+
+/* Who looks from outside says "mapped" exactly where an access that the leaf permits does not fault: any
+ * bits. */
+START_TEST(test_view_agrees_with_access)
+{
+    uint64_t *leaf = one_page();
+    unsigned seed = getenv("RVIVE_SEED") ? (unsigned)strtoul(getenv("RVIVE_SEED"), NULL, 0) : 1, mapped = 0;
+    printf("RVIVE_SEED=%u\n", seed);
+    for (unsigned i = 0; i < 20000; i++) {
+        *leaf = (RAM_BASE + 0x8000ull) >> 2 | 0xcf; /* V R W X A D */
+        unsigned flips = (unsigned)rand_r(&seed) % 4;
+        for (unsigned k = 0; k < flips; k++)
+            *leaf ^= 1ull << (rand_r(&seed) % 64);
+        uint64_t pte = *leaf;
+        struct walk walk;
+        struct mmu_result result;
+        tlb_flush_all(hart);
+        hart_view_walk(hart, 0x10, &walk);
+        bool reads = mmu_translate(hart, 0x10, 1, MMU_READ, &result) == MMU_OK;
+        if (reads)
+            ck_assert_msg(walk.end == WALK_MAPPED && walk.paddr == result.paddr, "entry 0x%llx",
+                          (unsigned long long)pte);
+        else if (walk.end == WALK_MAPPED) /* then it is the leaf's own permission, or no such address */
+            ck_assert_msg(!(pte & PTE_R) || pte & PTE_U || !(pte & PTE_A) || walk.paddr >> 56, "entry 0x%llx",
+                          (unsigned long long)pte);
+        mapped += reads;
+    }
+    ck_assert_uint_gt(mapped, 2000);
+    *leaf = (RAM_BASE + 0x8000ull) >> 2 | 0xcf | 3ull << 61;
+    struct walk walk;
+    hart_view_walk(hart, 0x10, &walk);
+    ck_assert_int_eq(walk.end, WALK_RESERVED); /* PBMT 3 */
+}
+END_TEST
+
+START_TEST(test_view_asks_pmp)
+{
+    struct walk walk;
+    *one_page() = (RAM_BASE + 0x8000ull) >> 2 | 0xcf;
+    hart_view_walk(hart, 0x10, &walk);
+    ck_assert_int_eq(walk.end, WALK_MAPPED);
+    hart->isa.pmp = true;
+    hart->pmpaddr[0] = (RAM_BASE + 0x2000ull) >> 2;
+    hart->pmpaddr[1] = (RAM_BASE + 0x3000ull) >> 2;
+    hart->pmpaddr[2] = ~0ull >> 10;
+    hart->pmpcfg[1] = 1 << 3; /* TOR, no permission: the second table */
+    hart->pmpcfg[2] = 1 << 3 | 7;
+    pmp_update(hart);
+    hart_view_walk(hart, 0x10, &walk);
+    ck_assert_int_eq(walk.end, WALK_PMP);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("hart");
     TCase *c = tcase_create("hart"), *states = tcase_create("states");
     tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, test_view_agrees_with_access);
+    tcase_add_test(c, test_view_asks_pmp);
     tcase_add_test(c, test_timer_far_away);
     tcase_add_test(c, test_timer_level);
     tcase_add_test(c, test_stop_keeps_interrupt);

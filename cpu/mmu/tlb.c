@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The software TLBs of a hart; see tlb.h. There is a pool of them, one for each regime that was used lately,
+ * so that switching back and forth flushes nothing.
+ */
+#include "cpu/mmu/tlb.h"
+
+#include <string.h>
+
+#include "cpu/accel.h"
+#include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb_second.h"
+
+/* ---- What selects a translation ------------------------------------------------------------------------ */
+
+static struct regime regime_of(const struct hart *hart, enum privilege priv)
+{
+    if (priv == PRIV_M)
+        return (struct regime){ .priv = PRIV_M };
+    return (struct regime){
+        .satp = hart->satp,
+        .priv = priv,
+        .sum = priv == PRIV_S && hart->mstatus & MSTATUS_SUM,
+        .mxr = hart->mstatus & MSTATUS_MXR,
+    };
+}
+
+struct regime regime_of_fetches(const struct hart *hart)
+{
+    return regime_of(hart, hart->priv);
+}
+
+struct regime regime_of_data(const struct hart *hart)
+{
+    if (hart->mstatus & MSTATUS_MPRV)
+        return regime_of(hart, (enum privilege)(hart->mstatus >> MSTATUS_MPP_SHIFT & 3));
+    return regime_of(hart, hart->priv);
+}
+
+/* ---- Filling the TLB ----------------------------------------------------------------------------------- */
+
+void tlb_note_large(struct tlb *tlb, uint64_t vaddr, uint64_t size)
+{
+    unsigned half = vaddr >> 63;
+    uint64_t first = vaddr & ~(size - 1), last = first + size - 1;
+    if (first < tlb->large_first[half])
+        tlb->large_first[half] = first;
+    if (last > tlb->large_last[half])
+        tlb->large_last[half] = last;
+}
+
+static void put_entry(struct tlb *tlb, enum mmu_access access, uint64_t tag, uint64_t addend)
+{
+    struct tlb_side *side = access == MMU_WRITE ? &tlb->write : &tlb->read;
+    side->tag[TLB_INDEX(tag)] = tag >> PAGE_SHIFT;
+    side->addend[TLB_INDEX(tag)] = addend;
+}
+
+void tlb_fill(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr, uint8_t *page)
+{
+    uint64_t tag = vaddr & PAGE_MASK;
+    if (access == MMU_FETCH) {
+        unsigned index = TLB_EXEC_INDEX(vaddr);
+        tlb->exec[index] = (struct tlb_exec){ tag, paddr & PAGE_MASK };
+        tlb->exec_host[index] = page;
+        return;
+    }
+    uint64_t addend = (uint64_t)(uintptr_t)page - tag;
+    put_entry(tlb, access, tag, addend);
+    tlb_second_put(tlb, access == MMU_WRITE, tag, addend);
+}
+
+bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access, uint8_t **host)
+{
+    struct tlb *tlb = hart->tlb_data;
+    uint64_t tag = vaddr & PAGE_MASK;
+    const struct tlb_entry *found = tlb_second_find(tlb, access == MMU_WRITE, vaddr);
+    if (((vaddr + size - 1) & PAGE_MASK) != tag || !found)
+        return false;
+    put_entry(tlb, access, tag, found->addend);
+    *host = (uint8_t *)(uintptr_t)(vaddr + found->addend);
+    hart_count(&hart->counts.tlb_recalls);
+    return true;
+}
+
+void tlb_fill_io(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr)
+{
+    struct tlb_io *entry = &tlb->io[vaddr >> PAGE_SHIFT & (TLB_IO_SIZE - 1)];
+    if (entry->tag != (vaddr & PAGE_MASK))
+        *entry = (struct tlb_io){ vaddr & PAGE_MASK, paddr & PAGE_MASK, 0 };
+    entry->allowed |= 1u << access;
+}
+
+bool tlb_find_io(const struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t *paddr)
+{
+    const struct tlb_io *entry = &tlb->io[vaddr >> PAGE_SHIFT & (TLB_IO_SIZE - 1)];
+    if (entry->tag != (vaddr & PAGE_MASK) || !(entry->allowed >> access & 1))
+        return false;
+    *paddr = entry->paddr | (vaddr & (PAGE_SIZE - 1));
+    return true;
+}
+
+/* ---- The pool ------------------------------------------------------------------------------------------ */
+
+static void forget_native(struct tlb *tlb)
+{
+    if (tlb->native_used) {
+        memset(tlb->native, 0xff, sizeof(tlb->native));
+        memset(tlb->native_pages, 0, sizeof(tlb->native_pages));
+    }
+    tlb->native_used = false;
+}
+
+void tlb_forget_native(struct hart *hart)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++)
+        forget_native(&hart->tlb_pool[i]);
+}
+
+void tlb_forget_writes(struct hart *hart)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = &hart->tlb_pool[i];
+        if (tlb->mode == TLB_FREE)
+            continue;
+        memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
+        tlb_second_clear(tlb, true);
+    }
+}
+
+static void forget_entries(struct tlb_side *side, uint64_t host)
+{
+    for (unsigned i = 0; i < TLB_SIZE; i++)
+        if ((side->tag[i] << PAGE_SHIFT) + side->addend[i] == host)
+            side->tag[i] = TLB_INVALID;
+}
+
+void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = &hart->tlb_pool[i];
+        if (tlb->mode == TLB_FREE)
+            continue;
+        forget_entries(&tlb->write, (uint64_t)(uintptr_t)host);
+        tlb_second_clear(tlb, true);
+    }
+}
+
+static void tlb_clear(struct tlb *tlb)
+{
+    memset(tlb->read.tag, 0xff, sizeof(tlb->read.tag));
+    memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
+    tlb_second_clear(tlb, false);
+    tlb_second_clear(tlb, true);
+    memset(tlb->exec, 0xff, sizeof(tlb->exec));
+    memset(tlb->io, 0xff, sizeof(tlb->io));
+    for (unsigned half = 0; half < 2; half++) {
+        tlb->large_first[half] = UINT64_MAX;
+        tlb->large_last[half] = 0;
+    }
+    tlb->generation++;
+    forget_native(tlb);
+}
+
+void tlb_init(struct tlb *tlb)
+{
+    tlb->mode = TLB_FREE;
+    tlb->native_used = true;
+    tlb_clear(tlb);
+}
+
+static struct tlb *tlb_evict(struct hart *hart)
+{
+    for (;;) {
+        struct tlb *tlb = &hart->tlb_pool[hart->tlb_hand++ % TLB_POOL];
+        if (tlb == hart->tlb_data || tlb == hart->tlb_fetch)
+            continue;
+        if (tlb->mode == TLB_FREE || !tlb->used)
+            return tlb;
+        tlb->used = false;
+    }
+}
+
+static struct tlb *tlb_find(struct hart *hart, const struct regime *regime)
+{
+    uint64_t satp = regime->satp;
+    unsigned mode = TLB_MODE(regime->priv, regime->sum, regime->mxr);
+    struct tlb *tlb = hart->tlb_hint[mode];
+    if (LIKELY(tlb && tlb->mode == mode && tlb->satp == satp)) {
+        tlb->used = true;
+        return tlb;
+    }
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        tlb = &hart->tlb_pool[i];
+        if (tlb->mode == mode && tlb->satp == satp)
+            goto found;
+    }
+    tlb = tlb_evict(hart);
+    tlb_clear(tlb);
+    tlb->satp = satp;
+    tlb->mode = mode;
+found:
+    tlb->used = true;
+    return hart->tlb_hint[mode] = tlb;
+}
+
+void tlb_select(struct hart *hart)
+{
+    const struct regime fetch = regime_of_fetches(hart), data = regime_of_data(hart);
+    hart->tlb_fetch = tlb_find(hart, &fetch);
+    hart->tlb_data = data.priv == fetch.priv ? hart->tlb_fetch : tlb_find(hart, &data);
+}
+
+void tlb_flush_all(struct hart *hart)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++)
+        hart->tlb_pool[i].mode = TLB_FREE;
+    hart->tlb_data = hart->tlb_fetch = NULL;
+    tlb_select(hart);
+}
+
+static bool in_large_page(const struct tlb *tlb, uint64_t vaddr)
+{
+    unsigned half = vaddr >> 63;
+    return vaddr >= tlb->large_first[half] && vaddr <= tlb->large_last[half];
+}
+
+static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
+{
+    uint64_t tag = vaddr & PAGE_MASK;
+    uint64_t *read = &tlb->read.tag[TLB_INDEX(vaddr)], *write = &tlb->write.tag[TLB_INDEX(vaddr)];
+    struct tlb_io *io = &tlb->io[vaddr >> PAGE_SHIFT & (TLB_IO_SIZE - 1)];
+    if (*read == tag >> PAGE_SHIFT)
+        *read = TLB_INVALID;
+    if (*write == tag >> PAGE_SHIFT)
+        *write = TLB_INVALID;
+    if (io->tag == tag)
+        io->tag = TLB_INVALID;
+    tlb_second_drop(tlb, tag);
+    tlb->exec[TLB_EXEC_INDEX(vaddr)].tag = TLB_INVALID;
+    unsigned bit = TLB_NATIVE_PAGE_BIT(tag);
+    if (tlb->native_pages[bit / 8] >> bit % 8 & 1)
+        memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, TLB_NATIVES_OF_PAGE * sizeof(tlb->native[0]));
+    tlb->generation++; /* the jump cache may know the page even where the exec entry was replaced */
+}
+
+static unsigned asid_of(const struct hart *hart, uint64_t satp)
+{
+    return hart->isa.xlen == 32 ? satp >> 22 & 0x1ff : satp >> 44 & 0xffff;
+}
+
+void tlb_flush(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = &hart->tlb_pool[i];
+        if (tlb->mode == TLB_FREE || (tlb->mode & 3) == PRIV_M)
+            continue;
+        if (!any_asid && asid_of(hart, tlb->satp) != asid)
+            continue;
+        if (any_vaddr || in_large_page(tlb, vaddr))
+            tlb_clear(tlb);
+        else
+            tlb_flush_page(tlb, vaddr);
+    }
+}
