@@ -291,10 +291,7 @@ void hart_run(struct hart *hart)
         if (UNLIKELY(--block->heat <= 0) && run_hot(hart, block))
             continue;
         hart->exit_link = NULL;
-        hart->block = block;
-        atomic_store_explicit(&hart->instret,
-                              atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
-                              memory_order_relaxed);
+        hart_begin_block(hart, block);
         block->insns[0].exec(hart, block->insns);
     }
     fp_env_leave(&hart->fp);
@@ -307,11 +304,8 @@ static void run_single(struct hart *hart)
     hart->exit_link = NULL;
     if (!block)
         return;
-    hart->block = block;
     block->heat = BLOCK_HEAT_NEVER;
-    atomic_store_explicit(&hart->instret,
-                          atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
-                          memory_order_relaxed);
+    hart_begin_block(hart, block);
     block->insns[0].exec(hart, block->insns);
 }
 

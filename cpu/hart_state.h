@@ -343,6 +343,16 @@ static inline void hart_count(uint64_t *counter)
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
+/* The block is about to run: its instructions are counted at once, and a trap takes back those that did not
+ * retire. */
+static inline void hart_begin_block(struct hart *hart, struct block *block)
+{
+    hart->block = block;
+    atomic_store_explicit(&hart->instret,
+                          atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
+                          memory_order_relaxed);
+}
+
 /* The architectural pc of an instruction of the running block. */
 static inline uint64_t hart_insn_pc(const struct hart *hart, const struct insn *insn)
 {

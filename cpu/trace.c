@@ -43,10 +43,7 @@ static void result_text(const struct hart *hart, const struct isa_operands *op, 
 static void execute(struct hart *hart, struct block *block)
 {
     hart->exit_link = NULL;
-    hart->block = block;
-    atomic_store_explicit(&hart->instret,
-                          atomic_load_explicit(&hart->instret, memory_order_relaxed) + block->count,
-                          memory_order_relaxed);
+    hart_begin_block(hart, block);
     block->insns[0].exec(hart, block->insns);
 }
 

@@ -22,7 +22,6 @@ enum {
     CSR_FCSR = 0x003,
     CSR_MSTATUS = 0x300,
     CSR_MSTATUSH = 0x310,
-    CACHE_BLOCK = 64,
 };
 
 /* ---- The line ------------------------------------------------------------------------------------------ */
@@ -214,8 +213,8 @@ static void put_accesses(struct line *line, struct hart *hart, const struct isa_
     bool conditional = op->insn == ISA_INSN_sc_w || op->insn == ISA_INSN_sc_d;
     uint64_t vaddr = before->rs1 + (is_atomic(op) ? 0 : (uint64_t)(int64_t)op->imm);
     if (op->insn == ISA_INSN_cbo_zero) {
-        for (unsigned i = 0; i < CACHE_BLOCK; i++)
-            put_store(line, hart, (before->rs1 & ~(uint64_t)(CACHE_BLOCK - 1)) + i, 1, 0);
+        for (unsigned i = 0; i < ISA_CACHE_BLOCK; i++)
+            put_store(line, hart, (before->rs1 & ~(uint64_t)(ISA_CACHE_BLOCK - 1)) + i, 1, 0);
         return;
     }
     if (flags & ISA_LOAD) {

@@ -29,39 +29,24 @@ uint64_t csr_read_cycle(struct hart *hart, unsigned number)
     (void)number;
     return counter_value(hart, hart->cycle_base, CSR_COUNTER_CY);
 }
-uint64_t csr_read_cycleh(struct hart *hart, unsigned number)
-{
-    return csr_read_cycle(hart, number) >> 32;
-}
 uint64_t csr_read_instret(struct hart *hart, unsigned number)
 {
     (void)number;
     return counter_value(hart, hart->instret_base, CSR_COUNTER_IR);
 }
-uint64_t csr_read_instreth(struct hart *hart, unsigned number)
-{
-    return csr_read_instret(hart, number) >> 32;
-}
+CSR_READ_HIGH(cycleh, cycle)
+CSR_READ_HIGH(instreth, instret)
 
-void csr_write_mcycle(struct hart *hart, unsigned number, uint64_t value)
+static void set_cycle(struct hart *hart, uint64_t value)
 {
-    uint64_t whole = csr_is_rv32(hart) ? csr_with_low(csr_read_cycle(hart, number), value) : value;
-    counter_set(hart, &hart->cycle_base, CSR_COUNTER_CY, whole);
+    counter_set(hart, &hart->cycle_base, CSR_COUNTER_CY, value);
 }
-void csr_write_mcycleh(struct hart *hart, unsigned number, uint64_t value)
+static void set_instret(struct hart *hart, uint64_t value)
 {
-    counter_set(hart, &hart->cycle_base, CSR_COUNTER_CY, csr_with_high(csr_read_cycle(hart, number), value));
+    counter_set(hart, &hart->instret_base, CSR_COUNTER_IR, value);
 }
-void csr_write_minstret(struct hart *hart, unsigned number, uint64_t value)
-{
-    uint64_t whole = csr_is_rv32(hart) ? csr_with_low(csr_read_instret(hart, number), value) : value;
-    counter_set(hart, &hart->instret_base, CSR_COUNTER_IR, whole);
-}
-void csr_write_minstreth(struct hart *hart, unsigned number, uint64_t value)
-{
-    counter_set(hart, &hart->instret_base, CSR_COUNTER_IR,
-                csr_with_high(csr_read_instret(hart, number), value));
-}
+CSR_WRITE_HALVES(mcycle, csr_read_cycle(hart, number), set_cycle)
+CSR_WRITE_HALVES(minstret, csr_read_instret(hart, number), set_instret)
 
 CSR_PLAIN(mcounteren, mcounteren, UINT32_MAX)
 CSR_PLAIN(scounteren, scounteren, UINT32_MAX)
@@ -105,11 +90,7 @@ uint64_t csr_read_time(struct hart *hart, unsigned number)
     (void)number;
     return csr_time(hart);
 }
-uint64_t csr_read_timeh(struct hart *hart, unsigned number)
-{
-    (void)number;
-    return csr_time(hart) >> 32;
-}
+CSR_READ_HIGH(timeh, time)
 
 /* ---- Sstc ---------------------------------------------------------------------------------------------- */
 
@@ -162,21 +143,8 @@ uint64_t csr_read_stimecmp(struct hart *hart, unsigned number)
     (void)number;
     return hart->stimecmp;
 }
-void csr_write_stimecmp(struct hart *hart, unsigned number, uint64_t value)
-{
-    (void)number;
-    set_stimecmp(hart, csr_is_rv32(hart) ? csr_with_low(hart->stimecmp, value) : value);
-}
-uint64_t csr_read_stimecmph(struct hart *hart, unsigned number)
-{
-    (void)number;
-    return hart->stimecmp >> 32;
-}
-void csr_write_stimecmph(struct hart *hart, unsigned number, uint64_t value)
-{
-    (void)number;
-    set_stimecmp(hart, csr_with_high(hart->stimecmp, value));
-}
+CSR_READ_HIGH(stimecmph, stimecmp)
+CSR_WRITE_HALVES(stimecmp, hart->stimecmp, set_stimecmp)
 
 void csr_counter_reset(struct hart *hart)
 {

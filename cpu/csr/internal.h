@@ -44,6 +44,26 @@ static inline uint64_t csr_with_high(uint64_t old, uint64_t high)
     return (uint32_t)old | high << 32;
 }
 
+/* Writes of a 64-bit register, as a whole or, on RV32, by halves: `get` is its value, set(hart, value) takes
+ * it. */
+#define CSR_WRITE_HALVES(name, get, set)                                                                     \
+    void csr_write_##name(struct hart *hart, unsigned number, uint64_t value)                                \
+    {                                                                                                        \
+        (void)number;                                                                                        \
+        set(hart, csr_is_rv32(hart) ? csr_with_low(get, value) : value);                                     \
+    }                                                                                                        \
+    void csr_write_##name##h(struct hart *hart, unsigned number, uint64_t value)                             \
+    {                                                                                                        \
+        (void)number;                                                                                        \
+        set(hart, csr_with_high(get, value));                                                                \
+    }
+/* The high half of what `read` reads. */
+#define CSR_READ_HIGH(name, read)                                                                            \
+    uint64_t csr_read_##name(struct hart *hart, unsigned number)                                             \
+    {                                                                                                        \
+        return csr_read_##read(hart, number) >> 32;                                                          \
+    }
+
 /* Sets bits of mip that software owns. */
 void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value);
 

@@ -156,21 +156,9 @@ uint64_t csr_read_menvcfg(struct hart *hart, unsigned number)
     (void)number;
     return hart->menvcfg;
 }
-void csr_write_menvcfg(struct hart *hart, unsigned number, uint64_t value)
-{
-    (void)number;
-    set_menvcfg(hart, csr_is_rv32(hart) ? csr_with_low(hart->menvcfg, value) : value);
-}
-uint64_t csr_read_menvcfgh(struct hart *hart, unsigned number)
-{
-    (void)number;
-    return hart->menvcfg >> 32;
-}
-void csr_write_menvcfgh(struct hart *hart, unsigned number, uint64_t value)
-{
-    (void)number;
-    set_menvcfg(hart, csr_with_high(hart->menvcfg, value));
-}
+CSR_READ_HIGH(menvcfgh, menvcfg)
+CSR_WRITE_HALVES(menvcfg, hart->menvcfg, set_menvcfg)
+
 uint64_t csr_read_senvcfg(struct hart *hart, unsigned number)
 {
     (void)number;

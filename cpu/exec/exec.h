@@ -79,10 +79,7 @@ static inline void exec_follow(struct hart *hart, struct block **link)
     struct block *next = *link;
     if (EXEC_CHAIN && LIKELY(next && next->epoch == hart->epoch && --next->heat > 0 &&
                              !atomic_load_explicit(&hart->requests, memory_order_relaxed))) {
-        hart->block = next;
-        atomic_store_explicit(&hart->instret,
-                              atomic_load_explicit(&hart->instret, memory_order_relaxed) + next->count,
-                              memory_order_relaxed);
+        hart_begin_block(hart, next);
         next->insns[0].exec(hart, next->insns);
         return;
     }

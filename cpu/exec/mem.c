@@ -82,8 +82,6 @@ EXEC_FSTORE(fsd, 8)
 
 /* ---- Cache blocks ("Cache-Block Management Instructions": CMO 2.5, permissions and envcfg) ------------- */
 
-#define CACHE_BLOCK 64
-
 /* 1 if the envcfg registers of the modes above allow the instruction that `bit` controls. */
 static bool cbo_enabled(const struct hart *hart, uint64_t bits)
 {
@@ -126,7 +124,7 @@ EXEC_CBO(cbo_flush, ENVCFG_CBCFE)
 
 static GUEST_MEMORY void zero_block(void *host)
 {
-    for (unsigned i = 0; i < CACHE_BLOCK; i += 8)
+    for (unsigned i = 0; i < ISA_CACHE_BLOCK; i += 8)
         mem_host_write((uint8_t *)host + i, 8, 0);
 }
 
@@ -137,8 +135,8 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
         return false;
     }
     struct mmu_result result;
-    uint64_t vaddr = RS1 & ~(ux)(CACHE_BLOCK - 1);
-    int cause = mmu_translate(hart, vaddr, CACHE_BLOCK, MMU_WRITE, &result);
+    uint64_t vaddr = RS1 & ~(ux)(ISA_CACHE_BLOCK - 1);
+    int cause = mmu_translate(hart, vaddr, ISA_CACHE_BLOCK, MMU_WRITE, &result);
     if (cause == MMU_OK && !result.host)
         cause = CAUSE_STORE_ACCESS; /* devices have no cache blocks */
     if (cause != MMU_OK) {
@@ -146,12 +144,12 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
         return false;
     }
     if (UNLIKELY(hart->debug.watches) &&
-        debug_watched(hart, vaddr, result.paddr, CACHE_BLOCK, DEBUG_WATCH_WRITE)) {
-        debug_watch_stop(hart, insn, vaddr, result.paddr, CACHE_BLOCK, DEBUG_WATCH_WRITE);
+        debug_watched(hart, vaddr, result.paddr, ISA_CACHE_BLOCK, DEBUG_WATCH_WRITE)) {
+        debug_watch_stop(hart, insn, vaddr, result.paddr, ISA_CACHE_BLOCK, DEBUG_WATCH_WRITE);
         return false;
     }
     zero_block(result.host);
-    return !UNLIKELY(result.watched) || !code_watch_stored(hart, result.paddr, CACHE_BLOCK) ||
+    return !UNLIKELY(result.watched) || !code_watch_stored(hart, result.paddr, ISA_CACHE_BLOCK) ||
            !trap_leave_behind(hart, insn);
 }
 

@@ -15,6 +15,8 @@
 
 #include "util/error.h"
 
+#define ISA_CACHE_BLOCK 64 /* bytes that cbo.* work on (CMO 2.1; Zic64b) */
+
 /* ---- Extensions ---------------------------------------------------------------------------------------- */
 
 /* X(NAME, "name in the ISA string", on in rv64, on in rv32, text). NAME's order is the canonical order of the

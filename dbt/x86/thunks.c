@@ -23,6 +23,7 @@
 
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 #include "cpu/trap.h"
 #include "dbt/runtime/state.h"
 #include "dbt/ir/ir.h"

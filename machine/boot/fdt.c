@@ -15,14 +15,14 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "cpu/isa/isa.h"
 #include "devices/platform/sifive_test.h"
 #include "machine/boot/loader.h"
 
-#define TREE_MIN    8192
-#define TREE_MAX    (1u << 20)
-#define TREE_ROOM   8192 /* for /chosen: the command line and little else */
-#define CACHE_BLOCK 64
-#define RNG_SEED    32
+#define TREE_MIN  8192
+#define TREE_MAX  (1u << 20)
+#define TREE_ROOM 8192 /* for /chosen: the command line and little else */
+#define RNG_SEED  32
 
 /* The first error of a sequence of libfdt calls sticks in `status`. */
 struct writer {
@@ -96,11 +96,11 @@ static void write_isa(struct writer *writer, const struct isa_config *isa)
         put_text(writer, "mmu-type", text);
     }
     if (isa_has(isa, ISA_Zicbom))
-        put_u32(writer, "riscv,cbom-block-size", CACHE_BLOCK);
+        put_u32(writer, "riscv,cbom-block-size", ISA_CACHE_BLOCK);
     if (isa_has(isa, ISA_Zicboz))
-        put_u32(writer, "riscv,cboz-block-size", CACHE_BLOCK);
+        put_u32(writer, "riscv,cboz-block-size", ISA_CACHE_BLOCK);
     if (isa_has(isa, ISA_Zicbop))
-        put_u32(writer, "riscv,cbop-block-size", CACHE_BLOCK);
+        put_u32(writer, "riscv,cbop-block-size", ISA_CACHE_BLOCK);
 }
 
 static void write_cpu(struct writer *writer, const struct fdt_board *board, unsigned n)

@@ -7,6 +7,7 @@
  */
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/mmu.h"
+#include "cpu/mmu/tlb.h"
 #include "dbt/ir/ir.h"
 
 #define SLOT_MEM(slot, member)                                                                               \

@@ -178,8 +178,6 @@ static bool fp_store(struct t1 *t, unsigned size)
 
 /* ---- Cache blocks ------------------------------------------------------------------------------------- */
 
-#define CACHE_BLOCK 64
-
 /* Goes on where the modes above allow cbo.zero, as cbo_enabled() in cpu/exec/mem.c says; else the handler
  * traps. */
 static struct t1_cold *look_at_envcfg(struct t1 *t)
@@ -204,12 +202,12 @@ static bool zero_block(struct t1 *t)
     struct x86_emit *e = &t->e;
     struct t1_cold *cold = look_at_envcfg(t);
     t1_copy(t, X86_RAX, t->op.rs1);
-    x86_op_imm(e, X86_AND, 64, X86_RAX, -CACHE_BLOCK);
-    t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, CACHE_BLOCK, offsetof(struct tlb, write)));
+    x86_op_imm(e, X86_AND, 64, X86_RAX, -ISA_CACHE_BLOCK);
+    t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, ISA_CACHE_BLOCK, offsetof(struct tlb, write)));
     struct x86_mem block = x86_mem_index(X86_RDX, X86_RAX, 0);
-    dbt_emit_check(t->dbt, e, x86_mem(X86_RAX, 0), block, CACHE_BLOCK, true, t->offset);
+    dbt_emit_check(t->dbt, e, x86_mem(X86_RAX, 0), block, ISA_CACHE_BLOCK, true, t->offset);
     x86_packed_logic(e, X86_PXOR, 0, 0);
-    for (int i = 0; i < CACHE_BLOCK; i += 16)
+    for (int i = 0; i < ISA_CACHE_BLOCK; i += 16)
         x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);
     cold->back = x86_here(e);
     return true;
