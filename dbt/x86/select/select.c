@@ -279,7 +279,7 @@ static void emit_entry(struct t2_emit *t)
         if (r->home[v] == T2_IN_HART || dbt_pinned(v) != X86_NONE)
             continue;
         if (t2_is_f(v))
-            x86_vex_mem(e, x86_vex_scalar(64, 0x10), r->home[v], 0, t2_home(v));
+            x86_vload(e, 64, r->home[v], t2_home(v));
         else
             x86_load(e, 64, r->home[v], t2_home(v));
     }
@@ -299,7 +299,7 @@ static void emit_tail(struct t2_emit *t)
         if (!t2_in(r->written, T2_F0 + i))
             continue;
         if (r->home[T2_F0 + i] != T2_IN_HART)
-            x86_vex_mem(e, x86_vex_scalar(64, 0x11), r->home[T2_F0 + i], 0, t2_home(T2_F0 + i));
+            x86_vstore(e, 64, t2_home(T2_F0 + i), r->home[T2_F0 + i]);
     }
     for (unsigned v = 1; v < 32; v++)
         if (r->home[v] != T2_IN_HART && dbt_pinned(v) == X86_NONE && t2_in(r->written, v))

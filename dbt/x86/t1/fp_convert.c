@@ -206,7 +206,7 @@ static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
 
 /* ---- Formats, and integral values ---------------------------------------------------------------------- */
 
-/* Between single and double: 0x5a, by the size of the source. */
+/* Between single and double. */
 static bool convert(struct t1 *t, unsigned from_bits)
 {
     struct x86_emit *e = &t->e;
@@ -218,7 +218,7 @@ static bool convert(struct t1 *t, unsigned from_bits)
         t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, from_bits, OP.rs1);
     x86_packed_logic(e, X86_PXOR, 0, 0);
-    x86_sse_op_mem(e, from_bits, 0x5a, 0, t1_f_mem(OP.rs1));
+    x86_sse_op_mem(e, from_bits, X86_SCALAR_CONVERT, 0, t1_f_mem(OP.rs1));
     t1_fp_set_result(t, 96 - from_bits);
     return true;
 }
