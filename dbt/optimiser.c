@@ -323,7 +323,7 @@ static void *run(void *opaque)
 
 bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
 {
-    if (!x86_v3_supported())
+    if (!dbt->host.v3)
         return error_set(error, "-accel t2: this host lacks AVX, FMA or BMI (x86-64-v3); use -accel t1");
     struct t2 *t2 = calloc(1, sizeof(*t2));
     dbt->t2 = t2;

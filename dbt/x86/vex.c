@@ -4,18 +4,6 @@
  */
 #include "dbt/x86/vex.h"
 
-#include <cpuid.h>
-
-bool x86_v3_supported(void)
-{
-    unsigned eax, ebx, ecx, edx;
-    bool lzcnt = __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx >> 5 & 1;
-    bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx >> 29 & 1;
-    return lzcnt && f16c && __builtin_cpu_supports("avx") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("popcnt");
-}
-
 enum vex_map { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
 enum vex_prefix { PP_NONE = 0, PP_66 = 1, PP_F3 = 2, PP_F2 = 3 };
 

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI1, BMI2). The caller has asked
- * x86_v3_supported() before.
+ * x86_features().v3 before.
  */
 #ifndef DBT_X86_VEX_H
 #define DBT_X86_VEX_H
 
 #include "dbt/x86/emit.h"
-
-/* The host has what x86-64-v3 has: AVX, FMA3, F16C, BMI1, BMI2, LZCNT, POPCNT, and the system keeps AVX
- * state. */
-bool x86_v3_supported(void);
 
 /* ---- Scalar floating point, of a format (`bits` 32 or 64) ---------------------------------------------- */
 

@@ -34,7 +34,7 @@ check_includes() {
                         refuse(own " is below " target)
                     else if (own == "devices" && (target == "cpu" || target == "dbt"))
                         refuse("devices know no hart")
-                    else if (file ~ /^dbt\/x86\/(emit|vex)/ && target == "cpu")
+                    else if (file ~ /^dbt\/x86\/(emit|vex|features)/ && target == "cpu")
                         refuse("the emitter knows no RISC-V")
                 }' "$1/$file"
         done

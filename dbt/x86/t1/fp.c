@@ -104,7 +104,7 @@ void t1_fp_look_at_box(struct t1 *t, unsigned bits, unsigned guest)
 
 bool t1_fp_possible(const struct t1 *t, unsigned bits)
 {
-    return (OP.rm == 7 || OP.rm <= 3) && (bits != 16 || t->dbt->x86_v3);
+    return (OP.rm == 7 || OP.rm <= 3) && (bits != 16 || t->dbt->host.v3);
 }
 
 void t1_fp_load(struct t1 *t, unsigned bits, unsigned to, unsigned guest)
@@ -184,7 +184,7 @@ static bool arithmetic(struct t1 *t, unsigned bits, enum x86_scalar op)
 
 static bool fused(struct t1 *t, unsigned bits, enum x86_fused op)
 {
-    if (!__builtin_cpu_supports("fma") || (OP.rm != 7 && OP.rm > 3))
+    if (!t->dbt->host.fma || (OP.rm != 7 && OP.rm > 3))
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_rounding(t);
@@ -203,7 +203,7 @@ static bool fused(struct t1 *t, unsigned bits, enum x86_fused op)
 static bool select_number(struct t1 *t, unsigned bits, enum x86_scalar op)
 {
     struct x86_emit *e = &t->e;
-    if (bits == 16 && !t->dbt->x86_v3)
+    if (bits == 16 && !t->dbt->host.v3)
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);
@@ -279,7 +279,7 @@ static bool sign(struct t1 *t, unsigned bits, enum sign what)
 static bool compare_order(struct t1 *t, unsigned bits, enum x86_cond cond, bool quiet)
 {
     struct x86_emit *e = &t->e;
-    if (bits == 16 && !t->dbt->x86_v3)
+    if (bits == 16 && !t->dbt->host.v3)
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);
@@ -300,7 +300,7 @@ static bool compare_order(struct t1 *t, unsigned bits, enum x86_cond cond, bool 
 static bool compare_equal(struct t1 *t, unsigned bits)
 {
     struct x86_emit *e = &t->e;
-    if (bits == 16 && !t->dbt->x86_v3)
+    if (bits == 16 && !t->dbt->host.v3)
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);

@@ -154,7 +154,7 @@ static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
     unsigned host = t1_fp_host_bits(bits);
     if (!t1_fp_possible(t, bits))
         return false;
-    if (OP.rm != 1 && OP.rm != 7 && !__builtin_cpu_supports("sse4.1"))
+    if (OP.rm != 1 && OP.rm != 7 && !t->dbt->host.sse41)
         return false;
     t1_fp_begin(t, true);
     if (OP.rm == 7)
@@ -184,7 +184,7 @@ static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
     unsigned host = t1_fp_host_bits(bits);
     if (!t1_fp_possible(t, bits))
         return false;
-    if (OP.rm != 1 && OP.rm != 7 && !__builtin_cpu_supports("sse4.1"))
+    if (OP.rm != 1 && OP.rm != 7 && !t->dbt->host.sse41)
         return false;
     t1_fp_begin(t, true);
     if (OP.rm == 7)
@@ -226,7 +226,7 @@ static bool convert(struct t1 *t, unsigned from_bits)
 static bool round_to_integral(struct t1 *t, unsigned bits, bool inexact)
 {
     struct x86_emit *e = &t->e;
-    if (!t1_fp_possible(t, bits) || !__builtin_cpu_supports("sse4.1"))
+    if (!t1_fp_possible(t, bits) || !t->dbt->host.sse41)
         return false;
     t1_fp_begin(t, true);
     if (OP.rm == 7)
