@@ -24,7 +24,7 @@ const struct t2_op_info t2_ops[T2_OP_COUNT] = {
 
 /* ---- Printing ------------------------------------------------------------------------------------------ */
 
-static void print_variable(const struct t2_region *r, unsigned variable, FILE *out)
+static void print_variable(const struct ir *r, unsigned variable, FILE *out)
 {
     if (variable == T2_NONE)
         return;
@@ -33,7 +33,7 @@ static void print_variable(const struct t2_region *r, unsigned variable, FILE *o
         fprintf(out, "@%u", r->home[variable]);
 }
 
-static void print_insn(const struct t2_region *r, const struct t2_insn *insn, FILE *out)
+static void print_insn(const struct ir *r, const struct t2_insn *insn, FILE *out)
 {
     static const char *const conds[] = { "eq", "ne", "lt", "ge", "ltu", "geu", "le" };
     const char *kinds = t2_ops[insn->op].operands;
@@ -59,7 +59,7 @@ static void print_insn(const struct t2_region *r, const struct t2_insn *insn, FI
     fputc('\n', out);
 }
 
-void t2_print(const struct t2_region *r, FILE *out)
+void t2_print(const struct ir *r, FILE *out)
 {
     fprintf(out, "region at page %012" PRIx64 "+%03x, %u blocks\n", r->page, r->header_offset,
             r->block_count);

@@ -84,6 +84,9 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
     const char *accel = getenv("RVIVE_TEST_ACCEL");
     if (guest->dbt && accel && strcmp(accel, "t2") == 0)
         ck_assert(dbt_optimise(guest->dbt, true, &error));
+    /* RVIVE_TEST_WITHOUT_PASS: with passes left out. */
+    if (guest->dbt && getenv("RVIVE_TEST_WITHOUT_PASS"))
+        ck_assert(dbt_without_passes(guest->dbt, getenv("RVIVE_TEST_WITHOUT_PASS"), &error));
     /* RVIVE_TEST_CHECK: every access of translated code is compared with the MMU. */
     if (guest->dbt && getenv("RVIVE_TEST_CHECK"))
         dbt_check_accesses(guest->dbt);

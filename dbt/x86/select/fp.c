@@ -87,7 +87,7 @@ void t2_fp_meet(struct t2_emit *t)
             t2_emit_canon(t, T2_F0 + i);
 }
 
-static unsigned lazy_bits(const struct t2_region *r, unsigned variable)
+static unsigned lazy_bits(const struct ir *r, unsigned variable)
 {
     return r->lazy[0] & bit_of(variable) ? 32 : r->lazy[1] & bit_of(variable) ? 64 : 0;
 }
