@@ -68,14 +68,17 @@ struct t2_op_info {
 };
 extern const struct t2_op_info t2_ops[T2_OP_COUNT];
 
-enum t2_cond { T2_EQ, T2_NE, T2_LT, T2_GE, T2_LTU, T2_GEU, T2_LE };
+enum t2_cond { T2_EQ, T2_NE, T2_LT, T2_GE, T2_LTU, T2_GEU, T2_LE, T2_COND_COUNT };
+extern const char *const t2_conds[T2_COND_COUNT];
 
 /* How an access is checked (passes/access.c). */
 enum t2_check {
     T2_CHECK_TLB,  /* by the TLB; the addend is left in `slot`, if others want it */
     T2_CHECK_PAGE, /* by the page that this base used last, kept in `slot` */
-    T2_CHECK_NONE  /* an access before has checked it: the addend is in `slot` */
+    T2_CHECK_NONE, /* an access before has checked it: the addend is in `slot` */
+    T2_CHECK_COUNT
 };
+extern const char *const t2_checks[T2_CHECK_COUNT];
 
 struct t2_insn {
     uint8_t op, bits, cond;
@@ -144,17 +147,25 @@ struct ir {
     struct t2_insn insns[T2_INSNS_MAX];
 };
 
-/* ---- Making one, in order
- * ---------------------------------------------------------------------------------- */
+/* ---- Making one, in order ------------------------------------------------------------------------------ */
 
 /* Finds blocks and loops. */
 void t2_region_find(struct ir *region);
+/* Of blocks whose successors are known: which are loops, and what leads to each. */
+void t2_find_loops(struct ir *region);
 void t2_build(struct ir *region);
 
 /* NULL, or what is wrong (static text), with the operation's number. A region is whole from t2_build() on,
  * before and after each pass; this also proves that each access is checked (verify.c). */
 const char *t2_verify(const struct ir *region, unsigned *where);
+/* As text, which t2_parse() reads back (parse.c says what it looks like). */
 void t2_print(const struct ir *region, FILE *out);
+/* The region that the text is of: all but the guest's code, its ISA, and what regalloc finds out besides the
+ * variables' places. What region.c finds out of loops may be left out; it is found anew then. False, with
+ * *error filled, where it is none; the region is of no use then. */
+bool t2_parse(struct ir *region, const char *text, struct error *error);
+/* Finds out what each slot promises, from the checks that have one. */
+void t2_size_slots(struct ir *region);
 
 bool t2_decode(const struct ir *region, unsigned offset, struct isa_operands *op);
 /* Can T2 do it? Else the region is left there. */

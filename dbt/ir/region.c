@@ -175,7 +175,7 @@ static void arrange(struct ir *r, const bool keep[T2_BLOCKS_MAX])
 
 /* ---- Loops --------------------------------------------------------------------------------------------- */
 
-static void find_loops(struct ir *r)
+void t2_find_loops(struct ir *r)
 {
     for (unsigned i = 0; i < r->block_count; i++) {
         struct t2_block *b = &r->blocks[i];
@@ -205,6 +205,21 @@ static void find_loops(struct ir *r)
     }
 }
 
+void t2_size_slots(struct ir *r)
+{
+    memset(r->slot_span, 0, sizeof(r->slot_span));
+    memset(r->slot_write, 0, sizeof(r->slot_write));
+    for (unsigned i = 0; i < r->insn_count; i++) {
+        const struct t2_insn *insn = &r->insns[i];
+        if (!t2_is_access(insn) || insn->check != T2_CHECK_PAGE)
+            continue;
+        int32_t span = insn->hi - insn->lo;
+        if (span > r->slot_span[insn->slot])
+            r->slot_span[insn->slot] = span;
+        r->slot_write[insn->slot] |= insn->write;
+    }
+}
+
 void t2_region_find(struct ir *r)
 {
     struct search s = { .r = r };
@@ -224,7 +239,7 @@ void t2_region_find(struct ir *r)
     bool loop = back[0];
     back[0] = true;
     arrange(r, loop ? back : every);
-    find_loops(r);
+    t2_find_loops(r);
     bool inner = false;
     for (unsigned i = 0; i < r->block_count; i++)
         inner |= r->blocks[i].loop;

@@ -11,7 +11,7 @@
  *  - each write of the pointer must be a step of 64 bits (t2_step()), whose sum says how far the pointer has
  *    moved since it was checked: addresses and steps are both numbers modulo 2^64, so wrapping is right, and
  *    anything else, word arithmetic above all, ends the proof;
- *  - a block's beginning is passed only where exactly one jump leads to it, from a block in front of it, so
+ *  - a block's beginning is passed only where exactly one block leads to it, which is in front of it, so
  *    that there is no other way to come here without the check. Blocks that cannot be reached from the
  * header, since what led to them was cut off by something that T2 cannot do, do not count and need no proof.
  *
@@ -119,9 +119,10 @@ static unsigned only_way_to(const struct ir *r, uint64_t reachable, unsigned blo
     for (unsigned i = 0; i < r->block_count; i++) {
         if (!(reachable >> i & 1))
             continue;
-        ways += (r->blocks[i].taken == block) + (r->blocks[i].next == block);
-        if (r->blocks[i].taken == block || r->blocks[i].next == block)
-            from = i;
+        if (r->blocks[i].taken != block && r->blocks[i].next != block)
+            continue;
+        ways++; /* also where both of its ways lead here */
+        from = i;
     }
     return ways == 1 && from < block ? from : T2_NOT_HERE;
 }

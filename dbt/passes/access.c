@@ -171,6 +171,7 @@ static bool join(struct ir *r, struct groups *groups, struct t2_insn *insn)
         leader->write |= t2_is_store(insn);
         insn->check = T2_CHECK_NONE;
         insn->lo = insn->hi = 0;
+        insn->write = false;
         insn->slot = leader->slot;
         return true;
     }
@@ -209,19 +210,6 @@ static void access_block(struct ir *r, unsigned number, struct groups *groups)
     }
 }
 
-static void size_slots(struct ir *r)
-{
-    for (unsigned i = 0; i < r->insn_count; i++) {
-        const struct t2_insn *insn = &r->insns[i];
-        if (!t2_is_access(insn) || insn->check != T2_CHECK_PAGE)
-            continue;
-        int32_t span = insn->hi - insn->lo;
-        if (span > r->slot_span[insn->slot])
-            r->slot_span[insn->slot] = span;
-        r->slot_write[insn->slot] |= insn->write;
-    }
-}
-
 bool pass_access(struct ir *r)
 {
     struct groups *ends = calloc(r->block_count, sizeof(*ends));
@@ -234,6 +222,6 @@ bool pass_access(struct ir *r)
     }
     r->full |= !ends;
     free(ends);
-    size_slots(r);
+    t2_size_slots(r);
     return true;
 }
