@@ -13,7 +13,6 @@
 #include "cpu/block.h"
 #include "dbt/runtime/state.h"
 #include "dbt/ir/ir.h"
-#include "dbt/x86/vex.h"
 
 /* ---- Tables -------------------------------------------------------------------------------------------- */
 
@@ -296,7 +295,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&dbt->running, &attributes);
     pthread_rwlockattr_destroy(&attributes);
-    dbt->x86_v3 = x86_v3_supported();
+    dbt->host = x86_features();
     if (code_cache_init(&dbt->cache, size, error) && thunks_build(dbt, error) &&
         code_cache_guard(&dbt->cache, &dbt->lock, error))
         return dbt;

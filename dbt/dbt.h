@@ -36,12 +36,19 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
 /* Leaves the named instructions (of isa.def, with commas between; "all") to their interpreter handlers, to
  * find a fault by halving. False, with *error filled, at a name that is none. Before the harts run. */
 bool dbt_without(struct dbt *dbt, const char *names, struct error *error);
+/* The same of the optimiser's passes (dbt/passes/passes.def): leaves them out. Behind dbt_optimise(), before
+ * the harts run. False, with *error filled, at a name that is none, a pass that is required, and where there
+ * is no optimiser. */
+bool dbt_without_passes(struct dbt *dbt, const char *names, struct error *error);
+/* Has the listener be shown regions before and after these passes ("all": each), in pieces of the kind
+ * "passes" without host code. As above. */
+bool dbt_trace_passes(struct dbt *dbt, const char *names, struct error *error);
 /* Has translated code compare each access to guest memory with what the MMU says, and end the program where
  * they differ (check.c); for tests, several times slower. Before the harts run. */
 void dbt_check_accesses(struct dbt *dbt);
 /* A piece of translated code, for who lists it or names it. */
 struct dbt_code {
-    const char *kind; /* "t1", "t2" */
+    const char *kind; /* "t1", "t2", "passes" (dbt_trace_passes()) */
     const char *ir;   /* of T2: the region's operations, in lines; NULL: none */
     uint64_t vaddr;   /* of its first guest instruction, as the hart that translated it sees it */
     uint64_t paddr;

@@ -10,6 +10,7 @@
  * when its segment is evicted; the header then has its own entry again.
  */
 #include "dbt/ir/ir.h"
+#include "dbt/passes/passes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +46,14 @@ struct t2 {
     pthread_cond_t wake; /* with dbt->lock */
     struct t2_request *queue[T2_QUEUE_MAX];
     unsigned queued;
-    struct t2_region *region; /* the thread's, and of translation at once */
+    struct passes passes;
+    struct ir *region; /* the thread's, and of translation at once */
     struct t2_emit *emit;
 };
 
 /* ---- Making one ---------------------------------------------------------------------------------------- */
 
-static bool check(const struct t2_region *region, const char *pass)
+static bool check(const struct ir *region, const char *pass)
 {
     unsigned where;
     const char *fault = t2_verify(region, &where);
@@ -63,7 +65,7 @@ static bool check(const struct t2_region *region, const char *pass)
 
 /* Straight code is worth it where it does much floating point, for which T1 has no registers, or where there
  * is so much of it that its values had better stay in registers: unrolled loops of ciphers and hashes. */
-static bool computes(const struct t2_region *r)
+static bool computes(const struct ir *r)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < r->insn_count; i++)
@@ -72,9 +74,9 @@ static bool computes(const struct t2_region *r)
 }
 
 /* All but the code. False: there is no region worth having. */
-static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request *request)
+static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *request, FILE *trace)
 {
-    memset(r, 0, offsetof(struct t2_region, code));
+    memset(r, 0, offsetof(struct ir, code));
     r->isa = request->isa;
     r->dbt = t2->dbt;
     r->page = request->paddr & PAGE_MASK;
@@ -86,15 +88,37 @@ static bool prepare(struct t2 *t2, struct t2_region *r, const struct t2_request 
     t2_build(r);
     if (!t2->eager && !r->loops && !computes(r))
         return false;
-    if (r->full || !r->blocks[0].guest_insns || !check(r, "building"))
+    if (r->full || !r->blocks[0].guest_insns || !check(r, "it was built"))
         return false;
-    t2_fold(r);
-    t2_access(r);
-    t2_allocate(r);
-    return !r->full && check(r, "allocation");
+    return passes_run(&t2->passes, r, trace) && check(r, "the passes");
 }
 
-static struct t2_code *make_code(struct dbt *dbt, const struct t2_region *r, struct t1_block *header)
+/* The same, and what was to be shown of its passes is, whether the region is used or not: `locked`: the lock
+ * is held. */
+static bool prepare_shown(struct t2 *t2, const struct t2_request *request, bool locked)
+{
+    struct dbt *dbt = t2->dbt;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *trace = dbt->listen && passes_any_traced(&t2->passes) ? open_memstream(&text, &size) : NULL;
+    bool done = prepare(t2, t2->region, request, trace);
+    if (!trace)
+        return done;
+    fclose(trace);
+    const struct ir *r = t2->region;
+    struct dbt_code code = {
+        .kind = "passes", .ir = text, .vaddr = request->vaddr, .paddr = request->paddr, .isa = &r->isa
+    };
+    if (!locked)
+        pthread_mutex_lock(&dbt->lock);
+    dbt->listen(dbt->listen_opaque, &code);
+    if (!locked)
+        pthread_mutex_unlock(&dbt->lock);
+    free(text);
+    return done;
+}
+
+static struct t2_code *make_code(struct dbt *dbt, const struct ir *r, struct t1_block *header)
 {
     unsigned bytes = r->span_last - r->span_first;
     struct t2_code *code = code_cache_data(&dbt->cache, sizeof(*code));
@@ -111,7 +135,7 @@ static struct t2_code *make_code(struct dbt *dbt, const struct t2_region *r, str
     return code;
 }
 
-static void tell(struct dbt *dbt, const struct t2_region *r, const uint8_t *start, size_t size)
+static void tell(struct dbt *dbt, const struct ir *r, const uint8_t *start, size_t size)
 {
     char *ir = NULL;
     size_t ir_size = 0;
@@ -136,7 +160,7 @@ static void tell(struct dbt *dbt, const struct t2_region *r, const uint8_t *star
 }
 
 /* Writes the code and publishes it. False: the segment is full. The lock is held. */
-static bool publish(struct t2 *t2, struct t2_region *r)
+static bool publish(struct t2 *t2, struct ir *r)
 {
     struct dbt *dbt = t2->dbt;
     struct t1_block *header = t1_block_at(dbt, r->page + r->header_offset);
@@ -177,7 +201,7 @@ static bool publish(struct t2 *t2, struct t2_region *r)
 static void translate(struct t2 *t2, const struct t2_request *request)
 {
     struct dbt *dbt = t2->dbt;
-    if (!prepare(t2, t2->region, request))
+    if (!prepare_shown(t2, request, false))
         return;
     pthread_mutex_lock(&dbt->lock);
     bool done = publish(t2, t2->region) || (code_cache_advance(&dbt->cache) && publish(t2, t2->region));
@@ -293,7 +317,7 @@ void t2_translate_now(struct hart *hart, uint64_t pc)
     const uint8_t *page = page_of(hart, pc, &paddr);
     struct t2_request *request =
         page && dbt->t2 && dbt->t2->eager ? make_request(hart, pc, page, paddr) : NULL;
-    if (request && prepare(dbt->t2, dbt->t2->region, request))
+    if (request && prepare_shown(dbt->t2, request, true))
         publish(dbt->t2, dbt->t2->region);
     free(request);
 }
@@ -323,7 +347,7 @@ static void *run(void *opaque)
 
 bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
 {
-    if (!x86_v3_supported())
+    if (!dbt->host.v3)
         return error_set(error, "-accel t2: this host lacks AVX, FMA or BMI (x86-64-v3); use -accel t1");
     struct t2 *t2 = calloc(1, sizeof(*t2));
     dbt->t2 = t2;
@@ -344,6 +368,34 @@ bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
         pthread_setname_np(t2->thread, "optimiser");
     }
     return true;
+}
+
+static bool has_optimiser(const struct dbt *dbt, const char *flag, struct error *error)
+{
+    return dbt->t2 || error_set(error, "%s: there are no passes without the optimiser (-accel t2)", flag);
+}
+
+bool dbt_without_passes(struct dbt *dbt, const char *names, struct error *error)
+{
+    return has_optimiser(dbt, "-dbt-without-pass", error) && passes_leave_out(&dbt->t2->passes, names, error);
+}
+
+bool dbt_trace_passes(struct dbt *dbt, const char *names, struct error *error)
+{
+    return has_optimiser(dbt, "-d ir=", error) && passes_trace(&dbt->t2->passes, names, error);
+}
+
+void t2_print_counters(struct dbt *dbt, FILE *out)
+{
+    for (unsigned i = 0; i < PASS_COUNT && dbt->t2; i++) {
+        const struct passes *passes = &dbt->t2->passes;
+        char name[32];
+        snprintf(name, sizeof(name), "pass %s", pass_name(i));
+        fprintf(out, "%-28s %llu runs, %llu changed something%s\n", name,
+                (unsigned long long)atomic_load_explicit(&passes->runs[i], memory_order_relaxed),
+                (unsigned long long)atomic_load_explicit(&passes->changes[i], memory_order_relaxed),
+                passes->without[i] ? " (left out)" : "");
+    }
 }
 
 void dbt_stop(struct dbt *dbt)

@@ -129,7 +129,8 @@ static void list(struct code_listing *listing, const struct dbt_code *code)
 void code_listing_take(void *opaque, const struct dbt_code *code)
 {
     struct code_listing *listing = opaque;
-    if (listing->perf_map)
+    bool coded = code->host_size != 0;
+    if (listing->perf_map && coded)
         fprintf(listing->perf_map, "%" PRIxPTR " %zx %s:0x%" PRIx64 "\n", (uintptr_t)code->host,
                 code->host_size, code->kind, code->vaddr);
     if (listing->perf_map && code->cold_size)
@@ -137,6 +138,6 @@ void code_listing_take(void *opaque, const struct dbt_code *code)
                 code->cold_size, code->kind, code->vaddr);
     if (log_enabled(LOG_CATEGORY_IR) && log_filter_passes(code->vaddr))
         list_lines(code->ir);
-    if (log_enabled(LOG_CATEGORY_OUT_ASM) && log_filter_passes(code->vaddr))
+    if (coded && log_enabled(LOG_CATEGORY_OUT_ASM) && log_filter_passes(code->vaddr))
         list(listing, code);
 }

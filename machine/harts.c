@@ -64,7 +64,10 @@ static bool create_translator(struct machine *machine, struct error *error)
         dbt_check_accesses(machine->dbt);
     if (machine->dbt)
         dbt_listen(machine->dbt, config->listen, config->listen_opaque);
-    return machine->dbt && (!config->dbt_without || dbt_without(machine->dbt, config->dbt_without, error));
+    struct dbt *dbt = machine->dbt;
+    return dbt && (!config->dbt_without || dbt_without(dbt, config->dbt_without, error)) &&
+           (!config->dbt_without_passes || dbt_without_passes(dbt, config->dbt_without_passes, error)) &&
+           (!config->dbt_trace_passes || dbt_trace_passes(dbt, config->dbt_trace_passes, error));
 }
 
 bool harts_create(struct machine *machine, struct error *error)

@@ -135,6 +135,8 @@ enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1,
 struct machine_config {
     struct isa_config isa;
     enum machine_accel accel;
+    const char *dbt_without_passes; /* passes that the optimiser leaves out; NULL: none */
+    const char *dbt_trace_passes;   /* and those that are shown to `listen`; NULL: none */
     const char *dbt_without; /* instructions that the translator leaves to the interpreter; NULL: none */
     bool check;              /* translated code's accesses are compared with the MMU's answers (tests) */
     bool eager;              /* the optimiser translates each block at once (tests) */

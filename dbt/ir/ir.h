@@ -12,7 +12,7 @@
  * - regalloc/alloc.c: where variables live. x86/select/: host code.
  * - optimiser.c: the background thread, publication.
  *
- * All but optimiser.c is one thread's work on one `struct t2_region`, and takes no lock until the code is
+ * All but optimiser.c is one thread's work on one `struct ir`, and takes no lock until the code is
  * written.
  */
 #ifndef DBT_IR_IR_H
@@ -68,14 +68,17 @@ struct t2_op_info {
 };
 extern const struct t2_op_info t2_ops[T2_OP_COUNT];
 
-enum t2_cond { T2_EQ, T2_NE, T2_LT, T2_GE, T2_LTU, T2_GEU, T2_LE };
+enum t2_cond { T2_EQ, T2_NE, T2_LT, T2_GE, T2_LTU, T2_GEU, T2_LE, T2_COND_COUNT };
+extern const char *const t2_conds[T2_COND_COUNT];
 
 /* How an access is checked (passes/access.c). */
 enum t2_check {
     T2_CHECK_TLB,  /* by the TLB; the addend is left in `slot`, if others want it */
     T2_CHECK_PAGE, /* by the page that this base used last, kept in `slot` */
-    T2_CHECK_NONE  /* an access before has checked it: the addend is in `slot` */
+    T2_CHECK_NONE, /* an access before has checked it: the addend is in `slot` */
+    T2_CHECK_COUNT
 };
+extern const char *const t2_checks[T2_CHECK_COUNT];
 
 struct t2_insn {
     uint8_t op, bits, cond;
@@ -109,7 +112,7 @@ struct t2_block {
 
 #define T2_SLOTS HART_PAGE_SLOTS
 
-struct t2_region {
+struct ir {
     /* In. */
     struct isa_config isa;
     const struct dbt *dbt;
@@ -130,7 +133,6 @@ struct t2_region {
     /* Found out. */
     uint64_t used[2], written[2]; /* sets of variables */
     uint32_t lazy[2];             /* f registers that arithmetic of one format writes: single, double */
-    bool checks_known;            /* t2_access() has run */
     uint32_t steady; /* of those: nothing else does, so a NaN in them may always be made canonical */
     unsigned slot_count;
     int32_t slot_span[T2_SLOTS]; /* the widest range it checks, bytes */
@@ -145,27 +147,33 @@ struct t2_region {
     struct t2_insn insns[T2_INSNS_MAX];
 };
 
-/* ---- Passes, in order ---------------------------------------------------------------------------------- */
+/* ---- Making one, in order ------------------------------------------------------------------------------ */
 
 /* Finds blocks and loops. */
-void t2_region_find(struct t2_region *region);
-void t2_build(struct t2_region *region);
-void t2_fold(struct t2_region *region);
-void t2_access(struct t2_region *region);
-void t2_allocate(struct t2_region *region);
+void t2_region_find(struct ir *region);
+/* Of blocks whose successors are known: which are loops, and what leads to each. */
+void t2_find_loops(struct ir *region);
+void t2_build(struct ir *region);
 
-/* NULL, or what is wrong (static text), with the operation's number. Once t2_access() has run, it also proves
- * that each access is checked (ir/verify.c). */
-const char *t2_verify(const struct t2_region *region, unsigned *where);
-void t2_print(const struct t2_region *region, FILE *out);
+/* NULL, or what is wrong (static text), with the operation's number. A region is whole from t2_build() on,
+ * before and after each pass; this also proves that each access is checked (verify.c). */
+const char *t2_verify(const struct ir *region, unsigned *where);
+/* As text, which t2_parse() reads back (parse.c says what it looks like). */
+void t2_print(const struct ir *region, FILE *out);
+/* The region that the text is of: all but the guest's code, its ISA, and what regalloc finds out besides the
+ * variables' places. What region.c finds out of loops may be left out; it is found anew then. False, with
+ * *error filled, where it is none; the region is of no use then. */
+bool t2_parse(struct ir *region, const char *text, struct error *error);
+/* Finds out what each slot promises, from the checks that have one. */
+void t2_size_slots(struct ir *region);
 
-bool t2_decode(const struct t2_region *region, unsigned offset, struct isa_operands *op);
+bool t2_decode(const struct ir *region, unsigned offset, struct isa_operands *op);
 /* Can T2 do it? Else the region is left there. */
-bool t2_can(const struct t2_region *region, unsigned offset, const struct isa_operands *op);
+bool t2_can(const struct ir *region, unsigned offset, const struct isa_operands *op);
 
 /* The block whose end is this one's beginning in all that is known: its only predecessor, which comes before
  * it; or T2_NOT_HERE. */
-static inline unsigned t2_inherits(const struct t2_region *region, unsigned block)
+static inline unsigned t2_inherits(const struct ir *region, unsigned block)
 {
     const struct t2_block *b = &region->blocks[block];
     return block && b->predecessors == 1 && b->before < block ? b->before : T2_NOT_HERE;
@@ -196,6 +204,26 @@ static inline bool t2_computes_fp(const struct t2_insn *insn)
 static inline bool t2_is_store(const struct t2_insn *insn)
 {
     return insn->op == T2_STORE || insn->op == T2_FSTORE;
+}
+
+static inline bool t2_same(const struct t2_insn *a, const struct t2_insn *b)
+{
+    return a->op == b->op && a->bits == b->bits && a->cond == b->cond && a->sign == b->sign && a->d == b->d &&
+           a->a == b->a && a->b == b->b && a->c == b->c && a->imm == b->imm;
+}
+
+/* The operation does nothing any more. */
+static inline void t2_make_nop(struct t2_insn *insn)
+{
+    *insn = (struct t2_insn){ .op = T2_NOP,
+                              .d = T2_NONE,
+                              .a = T2_NONE,
+                              .b = T2_NONE,
+                              .c = T2_NONE,
+                              .bits = 64,
+                              .offset = insn->offset,
+                              .left = insn->left,
+                              .slot = T2_NONE };
 }
 
 /* Does the operation move its destination by a constant, modulo 2^64, as addresses are computed? Word
@@ -272,7 +300,7 @@ struct t2_fp_facts {
 struct t2_emit {
     struct x86_emit e;
     struct dbt *dbt;
-    struct t2_region *r;
+    struct ir *r;
     struct code_owner *owner; /* of the code */
     struct t1_block *header;
     const struct t2_block *at;
@@ -340,6 +368,8 @@ void t2_slice_ended(struct hart *hart, uint64_t pc);
  * With the lock held, on the hart's thread. */
 void t2_translate_now(struct hart *hart, uint64_t pc);
 void t2_destroy(struct t2 *t2); /* NULL: nothing */
+/* What its passes did, one a line; nothing where there is none. */
+void t2_print_counters(struct dbt *dbt, FILE *out);
 /* Its part of the thunks, and of a hart's constants. */
 void t2_build_fill(struct dbt *dbt, struct x86_emit *e);
 void t2_init_hart(struct hart *hart);

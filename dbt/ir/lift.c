@@ -192,7 +192,7 @@ static bool is_compare(const struct isa_operands *op)
 }
 
 /* The second or third of the three. */
-static bool ends_quiet_compare(const struct t2_region *r, unsigned offset, const struct isa_operands *op)
+static bool ends_quiet_compare(const struct ir *r, unsigned offset, const struct isa_operands *op)
 {
     struct isa_operands compare, first;
     return op->insn == ISA_INSN_csrrw && offset >= 8 && t2_decode(r, offset - 4, &compare) &&
@@ -200,7 +200,7 @@ static bool ends_quiet_compare(const struct t2_region *r, unsigned offset, const
            t2_decode(r, offset - 8, &first) && reads_flags(&first) && restores_flags(op, first.rd);
 }
 
-static bool begins_quiet_compare(const struct t2_region *r, unsigned offset, const struct isa_operands *op)
+static bool begins_quiet_compare(const struct ir *r, unsigned offset, const struct isa_operands *op)
 {
     struct isa_operands compare, last;
     return reads_flags(op) && t2_decode(r, offset + 4, &compare) && is_compare(&compare) &&
@@ -210,7 +210,7 @@ static bool begins_quiet_compare(const struct t2_region *r, unsigned offset, con
 /* ---- What can be done ---------------------------------------------------------------------------------- */
 
 /* MXCSR must round as wanted at the entry, and stays so: one static mode a region, and frm. */
-static bool rounding_fits(const struct t2_region *r, const struct isa_operands *op, const struct row *row)
+static bool rounding_fits(const struct ir *r, const struct isa_operands *op, const struct row *row)
 {
     if (!(isa_entry(op->insn)->flags & ISA_RM) || op->rm == 7)
         return true;
@@ -221,7 +221,7 @@ static bool rounding_fits(const struct t2_region *r, const struct isa_operands *
     return r->rm_static < 0 || r->rm_static == op->rm;
 }
 
-bool t2_can(const struct t2_region *r, unsigned offset, const struct isa_operands *op)
+bool t2_can(const struct ir *r, unsigned offset, const struct isa_operands *op)
 {
     if (op->insn == ISA_INSN_ILLEGAL || r->dbt->without[op->insn])
         return false;
@@ -238,7 +238,7 @@ bool t2_can(const struct t2_region *r, unsigned offset, const struct isa_operand
 /* ---- Building ------------------------------------------------------------------------------------------ */
 
 struct build {
-    struct t2_region *r;
+    struct ir *r;
     struct t2_block *block;
     struct isa_operands op;
     unsigned offset, limit;
@@ -247,7 +247,7 @@ struct build {
 
 static struct t2_insn *append(struct build *b, enum t2_op op)
 {
-    struct t2_region *r = b->r;
+    struct ir *r = b->r;
     if (r->insn_count == T2_INSNS_MAX) {
         r->full = true;
         r->insn_count--;
@@ -294,7 +294,7 @@ static void set_operands(const struct isa_operands *op, unsigned form, struct t2
 
 static void note_fp(struct build *b, const struct row *row, const struct t2_insn *insn)
 {
-    struct t2_region *r = b->r;
+    struct ir *r = b->r;
     unsigned flags = isa_entry(b->op.insn)->flags;
     r->fp_used |= (flags & ISA_FP) != 0;
     /* T1 sets FS to Dirty for all that writes an f register or flags. */
@@ -305,6 +305,15 @@ static void note_fp(struct build *b, const struct row *row, const struct t2_insn
         r->rm_dynamic = true;
     else if (!(insn->op == T2_FCVTIF && b->op.rm == 1))
         r->rm_static = b->op.rm;
+}
+
+/* So that the region is whole before any pass has looked at its accesses. */
+static void check_by_itself(struct t2_insn *insn)
+{
+    insn->check = T2_CHECK_TLB;
+    insn->lo = (int32_t)insn->imm;
+    insn->hi = insn->lo + insn->bits / 8;
+    insn->write = t2_is_store(insn);
 }
 
 static void build_insn(struct build *b)
@@ -343,6 +352,8 @@ static void build_insn(struct build *b)
     if (row->form == XPC)
         insn->imm = (int64_t)op->imm + (int64_t)b->offset;
     set_operands(op, row->form, insn);
+    if (t2_is_access(insn))
+        check_by_itself(insn);
     if (writes_x && op->rd == 0)
         insn->d = T2_NONE;
     note_fp(b, row, insn);
@@ -387,7 +398,7 @@ static void build_end(struct build *b, bool decoded)
     }
 }
 
-static void build_block(struct t2_region *r, struct t2_block *block, unsigned limit)
+static void build_block(struct ir *r, struct t2_block *block, unsigned limit)
 {
     struct build b = { .r = r, .block = block, .offset = block->offset, .limit = limit };
     block->first = (uint16_t)r->insn_count;
@@ -407,7 +418,7 @@ static void build_block(struct t2_region *r, struct t2_block *block, unsigned li
         r->insns[i].left = (uint16_t)(block->guest_insns - r->insns[i].left);
 }
 
-void t2_build(struct t2_region *r)
+void t2_build(struct ir *r)
 {
     r->span_first = PAGE_SIZE;
     for (unsigned i = 0; i < r->block_count; i++) {

@@ -3,7 +3,6 @@
  * The intermediate representation: its table, and its text.
  */
 #include <inttypes.h>
-#include <string.h>
 
 #include "dbt/ir/ir.h"
 
@@ -22,9 +21,12 @@ const struct t2_op_info t2_ops[T2_OP_COUNT] = {
 #undef COND
 };
 
+const char *const t2_conds[T2_COND_COUNT] = { "eq", "ne", "lt", "ge", "ltu", "geu", "le" };
+const char *const t2_checks[T2_CHECK_COUNT] = { "tlb", "page", "checked" };
+
 /* ---- Printing ------------------------------------------------------------------------------------------ */
 
-static void print_variable(const struct t2_region *r, unsigned variable, FILE *out)
+static void print_variable(const struct ir *r, unsigned variable, FILE *out)
 {
     if (variable == T2_NONE)
         return;
@@ -33,13 +35,14 @@ static void print_variable(const struct t2_region *r, unsigned variable, FILE *o
         fprintf(out, "@%u", r->home[variable]);
 }
 
-static void print_insn(const struct t2_region *r, const struct t2_insn *insn, FILE *out)
+static void print_insn(const struct ir *r, const struct t2_insn *insn, FILE *out)
 {
-    static const char *const conds[] = { "eq", "ne", "lt", "ge", "ltu", "geu", "le" };
-    const char *kinds = t2_ops[insn->op].operands;
-    fprintf(out, "  %03x  %-6s %2u %s%s", insn->offset, t2_ops[insn->op].name, insn->bits,
-            insn->sign ? "s" : "-", strchr("BSCF", t2_ops[insn->op].name[0]) ? conds[insn->cond] : "");
-    if (kinds[0] != '-' && insn->d != T2_NONE) {
+    const struct t2_op_info *op = &t2_ops[insn->op];
+    fprintf(out, "  %03x +%-2u %-6s %2u %s", insn->offset, insn->left, op->name, insn->bits,
+            insn->sign ? "s" : "-");
+    if (op->flags & T2_COND)
+        fprintf(out, " %s", t2_conds[insn->cond]);
+    if (op->operands[0] != '-' && insn->d != T2_NONE) {
         print_variable(r, insn->d, out);
         fputs(" =", out);
     }
@@ -49,9 +52,9 @@ static void print_insn(const struct t2_region *r, const struct t2_insn *insn, FI
     print_variable(r, insn->c, out);
     if (insn->imm || insn->b == T2_IMM)
         fprintf(out, " %" PRId64, insn->imm);
-    if (t2_is_access(insn)) {
-        static const char *const checks[] = { "tlb", "page", "checked" };
-        fprintf(out, "   [%s %d..%d", checks[insn->check], insn->lo, insn->hi);
+    if (op->class == T2_CLASS_ACCESS) {
+        fprintf(out, "   [%s%s %d..%d", t2_checks[insn->check], insn->write ? " write" : "", insn->lo,
+                insn->hi);
         if (insn->slot != T2_NONE)
             fprintf(out, " slot %u", insn->slot);
         fputc(']', out);
@@ -59,20 +62,40 @@ static void print_insn(const struct t2_region *r, const struct t2_insn *insn, FI
     fputc('\n', out);
 }
 
-void t2_print(const struct t2_region *r, FILE *out)
+static void print_way(const char *name, unsigned to, int32_t offset, FILE *out)
 {
-    fprintf(out, "region at page %012" PRIx64 "+%03x, %u blocks\n", r->page, r->header_offset,
-            r->block_count);
-    for (unsigned i = 0; i < r->block_count; i++) {
-        const struct t2_block *block = &r->blocks[i];
-        fprintf(out, " block %u, %u instructions, depth %u%s ->", i, block->guest_insns, block->depth,
-                block->loop ? ", loop" : "");
-        if (block->taken != T2_NOT_HERE)
-            fprintf(out, " %u", block->taken);
-        if (block->next != T2_NOT_HERE)
-            fprintf(out, " %u", block->next);
-        fputc('\n', out);
-        for (unsigned k = 0; k < block->count; k++)
-            print_insn(r, &r->insns[block->first + k], out);
-    }
+    if (to == T2_NOT_HERE)
+        fprintf(out, " %s out at %d", name, offset);
+    else
+        fprintf(out, " %s %u at %d", name, to, offset);
+}
+
+static void print_block(const struct ir *r, unsigned number, FILE *out)
+{
+    const struct t2_block *block = &r->blocks[number];
+    fprintf(out, " block %u at %03x..%03x, %u instructions, depth %u, ways %u from %u", number, block->offset,
+            block->limit, block->guest_insns, block->depth, block->predecessors, block->before);
+    if (block->loop)
+        fputs(", loop", out);
+    for (unsigned i = 0; i < r->block_count && block->loop; i++)
+        if (block->body[i])
+            fprintf(out, " %u", i);
+    fputs(" ->", out);
+    print_way("taken", block->taken, block->taken_offset, out);
+    print_way("next", block->next, block->next_offset, out);
+    fputc('\n', out);
+    for (unsigned k = 0; k < block->count; k++)
+        print_insn(r, &r->insns[block->first + k], out);
+}
+
+void t2_print(const struct ir *r, FILE *out)
+{
+    fprintf(out, "region at page %012" PRIx64 "+%03x, %u blocks of %03x..%03x%s%s%s%s", r->page,
+            r->header_offset, r->block_count, r->span_first, r->span_last, r->loops ? ", loops" : "",
+            r->fp_used ? ", fp" : "", r->fp_written ? ", fp written" : "", r->rm_dynamic ? ", frm" : "");
+    if (r->rm_static >= 0)
+        fprintf(out, ", rm %d", r->rm_static);
+    fputc('\n', out);
+    for (unsigned i = 0; i < r->block_count; i++)
+        print_block(r, i, out);
 }

@@ -14,13 +14,13 @@
 enum { UNSEEN, SEEN_START = 1, SEEN_INSN = 2 };
 
 struct search {
-    struct t2_region *r;
+    struct ir *r;
     uint8_t at[PAGE_SIZE / 2]; /* by half of the offset: SEEN_* */
     uint16_t starts[T2_BLOCKS_MAX];
     unsigned start_count, insn_count;
 };
 
-bool t2_decode(const struct t2_region *region, unsigned offset, struct isa_operands *op)
+bool t2_decode(const struct ir *region, unsigned offset, struct isa_operands *op)
 {
     uint32_t bits = 0;
     if (offset > PAGE_SIZE - 2)
@@ -80,7 +80,7 @@ static void scan(struct search *s, unsigned offset)
 
 /* ---- Blocks -------------------------------------------------------------------------------------------- */
 
-static unsigned block_at(const struct t2_region *r, int64_t offset)
+static unsigned block_at(const struct ir *r, int64_t offset)
 {
     for (unsigned i = 0; i < r->block_count; i++)
         if (r->blocks[i].offset == offset)
@@ -122,7 +122,7 @@ static void set_successors(struct search *s, struct t2_block *block)
 }
 
 /* Which blocks lead to `target`, in however many steps; those of `among` only. */
-static void reaching(const struct t2_region *r, unsigned target, const bool among[T2_BLOCKS_MAX],
+static void reaching(const struct ir *r, unsigned target, const bool among[T2_BLOCKS_MAX],
                      bool result[T2_BLOCKS_MAX])
 {
     memset(result, 0, T2_BLOCKS_MAX * sizeof(bool));
@@ -139,7 +139,7 @@ static void reaching(const struct t2_region *r, unsigned target, const bool amon
     }
 }
 
-static void postorder(const struct t2_region *r, unsigned block, const bool keep[T2_BLOCKS_MAX],
+static void postorder(const struct ir *r, unsigned block, const bool keep[T2_BLOCKS_MAX],
                       bool seen[T2_BLOCKS_MAX], uint8_t *order, unsigned *count)
 {
     if (block == T2_NOT_HERE || !keep[block] || seen[block])
@@ -152,7 +152,7 @@ static void postorder(const struct t2_region *r, unsigned block, const bool keep
 }
 
 /* Drops blocks that are not kept and puts the others in order. */
-static void arrange(struct t2_region *r, const bool keep[T2_BLOCKS_MAX])
+static void arrange(struct ir *r, const bool keep[T2_BLOCKS_MAX])
 {
     bool seen[T2_BLOCKS_MAX] = { false };
     uint8_t order[T2_BLOCKS_MAX], place[T2_BLOCKS_MAX];
@@ -175,7 +175,7 @@ static void arrange(struct t2_region *r, const bool keep[T2_BLOCKS_MAX])
 
 /* ---- Loops --------------------------------------------------------------------------------------------- */
 
-static void find_loops(struct t2_region *r)
+void t2_find_loops(struct ir *r)
 {
     for (unsigned i = 0; i < r->block_count; i++) {
         struct t2_block *b = &r->blocks[i];
@@ -205,7 +205,22 @@ static void find_loops(struct t2_region *r)
     }
 }
 
-void t2_region_find(struct t2_region *r)
+void t2_size_slots(struct ir *r)
+{
+    memset(r->slot_span, 0, sizeof(r->slot_span));
+    memset(r->slot_write, 0, sizeof(r->slot_write));
+    for (unsigned i = 0; i < r->insn_count; i++) {
+        const struct t2_insn *insn = &r->insns[i];
+        if (!t2_is_access(insn) || insn->check != T2_CHECK_PAGE)
+            continue;
+        int32_t span = insn->hi - insn->lo;
+        if (span > r->slot_span[insn->slot])
+            r->slot_span[insn->slot] = span;
+        r->slot_write[insn->slot] |= insn->write;
+    }
+}
+
+void t2_region_find(struct ir *r)
 {
     struct search s = { .r = r };
     r->rm_static = -1;
@@ -224,7 +239,7 @@ void t2_region_find(struct t2_region *r)
     bool loop = back[0];
     back[0] = true;
     arrange(r, loop ? back : every);
-    find_loops(r);
+    t2_find_loops(r);
     bool inner = false;
     for (unsigned i = 0; i < r->block_count; i++)
         inner |= r->blocks[i].loop;

@@ -11,7 +11,7 @@
  *  - each write of the pointer must be a step of 64 bits (t2_step()), whose sum says how far the pointer has
  *    moved since it was checked: addresses and steps are both numbers modulo 2^64, so wrapping is right, and
  *    anything else, word arithmetic above all, ends the proof;
- *  - a block's beginning is passed only where exactly one jump leads to it, from a block in front of it, so
+ *  - a block's beginning is passed only where exactly one block leads to it, which is in front of it, so
  *    that there is no other way to come here without the check. Blocks that cannot be reached from the
  * header, since what led to them was cut off by something that T2 cannot do, do not count and need no proof.
  *
@@ -54,7 +54,7 @@ static const char *verify_insn(const struct t2_insn *insn, bool last)
     return NULL;
 }
 
-static const char *verify_block(const struct t2_region *r, const struct t2_block *block, unsigned *where)
+static const char *verify_block(const struct ir *r, const struct t2_block *block, unsigned *where)
 {
     if (!block->count || block->first + block->count > r->insn_count)
         return "a block has no operations";
@@ -75,7 +75,7 @@ static const char *verify_block(const struct t2_region *r, const struct t2_block
     return NULL;
 }
 
-static const char *verify_form(const struct t2_region *r, unsigned *where)
+static const char *verify_form(const struct ir *r, unsigned *where)
 {
     if (!r->block_count || r->blocks[0].offset != r->header_offset)
         return "the first block is not the header";
@@ -96,7 +96,7 @@ static const char *verify_form(const struct t2_region *r, unsigned *where)
 _Static_assert(T2_BLOCKS_MAX <= 64, "sets of blocks are words");
 
 /* The blocks that may run: those that can be reached from the header. */
-static uint64_t reachable_blocks(const struct t2_region *r)
+static uint64_t reachable_blocks(const struct ir *r)
 {
     uint64_t reached = 1;
     for (uint64_t before = 0; before != reached;) {
@@ -113,15 +113,16 @@ static uint64_t reachable_blocks(const struct t2_region *r)
 
 /* The only block that leads to this one, if it comes before it; T2_NOT_HERE: there are others, or the region
  * is entered here. */
-static unsigned only_way_to(const struct t2_region *r, uint64_t reachable, unsigned block)
+static unsigned only_way_to(const struct ir *r, uint64_t reachable, unsigned block)
 {
     unsigned ways = block == 0, from = T2_NOT_HERE;
     for (unsigned i = 0; i < r->block_count; i++) {
         if (!(reachable >> i & 1))
             continue;
-        ways += (r->blocks[i].taken == block) + (r->blocks[i].next == block);
-        if (r->blocks[i].taken == block || r->blocks[i].next == block)
-            from = i;
+        if (r->blocks[i].taken != block && r->blocks[i].next != block)
+            continue;
+        ways++; /* also where both of its ways lead here */
+        from = i;
     }
     return ways == 1 && from < block ? from : T2_NOT_HERE;
 }
@@ -140,8 +141,7 @@ static const char *verify_covered(const struct t2_insn *insn, const struct t2_in
 }
 
 /* An access without a check of its own. */
-static const char *verify_follower(const struct t2_region *r, uint64_t reachable, unsigned block,
-                                   unsigned position)
+static const char *verify_follower(const struct ir *r, uint64_t reachable, unsigned block, unsigned position)
 {
     const struct t2_insn *insn = &r->insns[position];
     int64_t moved = 0;
@@ -164,7 +164,7 @@ static const char *verify_follower(const struct t2_region *r, uint64_t reachable
 }
 
 /* An access that checks. `owners`: which access fills each slot. */
-static const char *verify_leader(const struct t2_region *r, unsigned position, unsigned owners[T2_SLOTS])
+static const char *verify_leader(const struct ir *r, unsigned position, unsigned owners[T2_SLOTS])
 {
     const struct t2_insn *insn = &r->insns[position];
     int64_t span = (int64_t)insn->hi - insn->lo;
@@ -183,8 +183,8 @@ static const char *verify_leader(const struct t2_region *r, unsigned position, u
     return NULL;
 }
 
-static const char *verify_access(const struct t2_region *r, uint64_t reachable, unsigned block,
-                                 unsigned position, unsigned owners[T2_SLOTS])
+static const char *verify_access(const struct ir *r, uint64_t reachable, unsigned block, unsigned position,
+                                 unsigned owners[T2_SLOTS])
 {
     const struct t2_insn *insn = &r->insns[position];
     if (insn->slot != T2_NONE && insn->slot >= r->slot_count)
@@ -195,7 +195,7 @@ static const char *verify_access(const struct t2_region *r, uint64_t reachable, 
                                  : verify_follower(r, reachable, block, position);
 }
 
-static const char *verify_checks(const struct t2_region *r, unsigned *where)
+static const char *verify_checks(const struct ir *r, unsigned *where)
 {
     unsigned owners[T2_SLOTS];
     uint64_t reachable = reachable_blocks(r);
@@ -215,9 +215,9 @@ static const char *verify_checks(const struct t2_region *r, unsigned *where)
     return NULL;
 }
 
-const char *t2_verify(const struct t2_region *r, unsigned *where)
+const char *t2_verify(const struct ir *r, unsigned *where)
 {
     *where = 0;
     const char *fault = verify_form(r, where);
-    return fault || !r->checks_known ? fault : verify_checks(r, where);
+    return fault ? fault : verify_checks(r, where);
 }

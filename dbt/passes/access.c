@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/ir/ir.h"
+#include "dbt/passes/passes.h"
 
 #define GROUPS_MAX 16
 #define AFFINE_MAX 6 /* how far back a pointer's computation is followed */
@@ -36,7 +36,7 @@ struct groups {
 /* ---- How a pointer moves ------------------------------------------------------------------------------- */
 
 /* The innermost loop around a block, or NULL. */
-static const struct t2_block *loop_of(const struct t2_region *r, unsigned block)
+static const struct t2_block *loop_of(const struct ir *r, unsigned block)
 {
     const struct t2_block *best = NULL;
     for (unsigned i = 0; i < r->block_count; i++)
@@ -45,12 +45,12 @@ static const struct t2_block *loop_of(const struct t2_region *r, unsigned block)
     return best;
 }
 
-static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
+static bool moves_evenly(const struct ir *r, const struct t2_block *block, const struct t2_block *loop,
                          unsigned position, unsigned variable, unsigned depth);
 
 /* Is what the operation computes even, if its operands are? */
-static bool computes_evenly(const struct t2_region *r, const struct t2_block *block,
-                            const struct t2_block *loop, unsigned position, unsigned depth)
+static bool computes_evenly(const struct ir *r, const struct t2_block *block, const struct t2_block *loop,
+                            unsigned position, unsigned depth)
 {
     const struct t2_insn *insn = &r->insns[position];
     switch (insn->op) {
@@ -69,8 +69,7 @@ static bool computes_evenly(const struct t2_region *r, const struct t2_block *bl
 }
 
 /* Do all writes of the variable in the loop step it, or set it anew to what moves evenly? */
-static bool steps_in(const struct t2_region *r, const struct t2_block *loop, unsigned variable,
-                     unsigned depth)
+static bool steps_in(const struct ir *r, const struct t2_block *loop, unsigned variable, unsigned depth)
 {
     for (unsigned i = 0; i < r->block_count; i++) {
         const struct t2_block *block = &r->blocks[i];
@@ -86,7 +85,7 @@ static bool steps_in(const struct t2_region *r, const struct t2_block *loop, uns
 
 /* Does the variable move evenly: is it computed, before `position` in the block, from what stands still or
  * steps? */
-static bool moves_evenly(const struct t2_region *r, const struct t2_block *block, const struct t2_block *loop,
+static bool moves_evenly(const struct ir *r, const struct t2_block *block, const struct t2_block *loop,
                          unsigned position, unsigned variable, unsigned depth)
 {
     if (variable >= 32 || depth > AFFINE_MAX)
@@ -104,7 +103,7 @@ static bool moves_evenly(const struct t2_region *r, const struct t2_block *block
  */
 #define WIDE_STEP 256
 
-static bool steps_wide(const struct t2_region *r, const struct t2_block *loop, unsigned variable)
+static bool steps_wide(const struct ir *r, const struct t2_block *loop, unsigned variable)
 {
     for (unsigned i = 0; i < r->block_count; i++) {
         const struct t2_block *block = &r->blocks[i];
@@ -122,7 +121,7 @@ static bool steps_wide(const struct t2_region *r, const struct t2_block *loop, u
 
 /* Each check has a slot of its own: the same register may point into several arrays in turn. Others get one
  * to keep the addend that the rest of their group will want. */
-static unsigned slot_new(struct t2_region *r)
+static unsigned slot_new(struct ir *r)
 {
     if (r->slot_count == T2_SLOTS)
         return T2_NONE;
@@ -151,7 +150,7 @@ static void note_write(struct groups *groups, const struct t2_insn *insn)
 }
 
 /* Joins a group whose check can be widened to cover the access. */
-static bool join(struct t2_region *r, struct groups *groups, struct t2_insn *insn)
+static bool join(struct ir *r, struct groups *groups, struct t2_insn *insn)
 {
     for (unsigned i = 0; i < groups->count; i++) {
         struct group *group = &groups->group[i];
@@ -171,13 +170,15 @@ static bool join(struct t2_region *r, struct groups *groups, struct t2_insn *ins
         leader->hi = hi;
         leader->write |= t2_is_store(insn);
         insn->check = T2_CHECK_NONE;
+        insn->lo = insn->hi = 0;
+        insn->write = false;
         insn->slot = leader->slot;
         return true;
     }
     return false;
 }
 
-static void lead(struct t2_region *r, unsigned block_number, struct groups *groups, unsigned position)
+static void lead(struct ir *r, unsigned block_number, struct groups *groups, unsigned position)
 {
     struct t2_insn *insn = &r->insns[position];
     const struct t2_block *loop = loop_of(r, block_number);
@@ -197,7 +198,7 @@ static void lead(struct t2_region *r, unsigned block_number, struct groups *grou
     groups->group[groups->count++] = (struct group){ insn->a, 0, (uint16_t)position };
 }
 
-static void access_block(struct t2_region *r, unsigned number, struct groups *groups)
+static void access_block(struct ir *r, unsigned number, struct groups *groups)
 {
     const struct t2_block *block = &r->blocks[number];
     for (unsigned i = block->first; i < block->first + block->count; i++) {
@@ -209,20 +210,7 @@ static void access_block(struct t2_region *r, unsigned number, struct groups *gr
     }
 }
 
-static void size_slots(struct t2_region *r)
-{
-    for (unsigned i = 0; i < r->insn_count; i++) {
-        const struct t2_insn *insn = &r->insns[i];
-        if (!t2_is_access(insn) || insn->check != T2_CHECK_PAGE)
-            continue;
-        int32_t span = insn->hi - insn->lo;
-        if (span > r->slot_span[insn->slot])
-            r->slot_span[insn->slot] = span;
-        r->slot_write[insn->slot] |= insn->write;
-    }
-}
-
-void t2_access(struct t2_region *r)
+bool pass_access(struct ir *r)
 {
     struct groups *ends = calloc(r->block_count, sizeof(*ends));
     for (unsigned i = 0; i < r->block_count && ends; i++) {
@@ -234,6 +222,6 @@ void t2_access(struct t2_region *r)
     }
     r->full |= !ends;
     free(ends);
-    size_slots(r);
-    r->checks_known = true;
+    t2_size_slots(r);
+    return true;
 }

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Folding, and dead results. One walk over each block, in the order of the code, with what is known of each
- * integer register: a constant, or that it is the sign extension of its low 32 bits. A block with one
- * predecessor begins with what that one ends with; others know nothing.
- *
- * Then, from each block's end: a result is dead if it is written again before it is read and before the
- * region may be left; every register is live where the region may be left, since T1 goes on there. That is
- * also why variables are the guest's registers and not single assignments: renamed values would all meet
- * again at the next exit.
+ * Folding. One walk over each block, in the order of the code, with what is known of each integer register:
+ * a constant, or that it is the sign extension of its low 32 bits. A block with one predecessor begins with
+ * what that one ends with; others know nothing.
  */
 #include <stdlib.h>
 
-#include "dbt/ir/ir.h"
+#include "dbt/passes/passes.h"
 
 struct known {
     bool constant, narrow; /* narrow: equal to the sign extension of its low half */
@@ -218,14 +213,14 @@ static bool shifts(const struct t2_insn *insn, enum t2_op op)
 
 /* slli by 32 and srli behind it are how code without Zba extends an unsigned number, and scales it. What is
  * between the two is seen by nobody where both write the same register. */
-static void fold_extension(struct t2_insn *left, struct t2_insn *right)
+static bool fold_extension(struct t2_insn *left, struct t2_insn *right)
 {
     if (!shifts(left, T2_SHL) || left->imm != 32 || !shifts(right, T2_SHR) || right->a != left->d ||
         right->imm > 32)
-        return;
+        return false;
     struct t2_insn *extend = right->d == left->d ? left : right;
     if (extend == right && (right->imm != 32 || left->a == left->d))
-        return;
+        return false;
     if (extend == left) {
         right->op = T2_SHL;
         right->imm = 32 - right->imm;
@@ -236,59 +231,38 @@ static void fold_extension(struct t2_insn *left, struct t2_insn *right)
     extend->a = left->a;
     extend->b = T2_NONE;
     extend->imm = 0;
+    return true;
 }
 
-/* ---- Dead results -------------------------------------------------------------------------------------- */
+/* ---- The walk ------------------------------------------------------------------------------------------ */
 
-static void drop_dead(struct t2_region *r, const struct t2_block *block)
+static bool fold_block(struct ir *ir, const struct t2_block *block, struct facts *facts)
 {
-    uint64_t dead[2] = { 0, 0 }; /* written again before it matters */
-    for (unsigned i = block->first + block->count; i-- > block->first;) {
-        struct t2_insn *insn = &r->insns[i];
-        unsigned flags = t2_ops[insn->op].flags;
-        if (insn->op == T2_NOP)
-            continue;
-        if (!(flags & (T2_KEEP | T2_END)) && insn->d != T2_NONE && t2_in(dead, insn->d)) {
-            *insn = (struct t2_insn){ .op = T2_NOP,
-                                      .d = T2_NONE,
-                                      .a = T2_NONE,
-                                      .b = T2_NONE,
-                                      .c = T2_NONE,
-                                      .bits = 64,
-                                      .offset = insn->offset,
-                                      .left = insn->left,
-                                      .slot = T2_NONE };
-            continue;
-        }
-        if (insn->d != T2_NONE)
-            t2_add(dead, insn->d);
-        if (flags & (T2_EXIT | T2_END))
-            dead[0] = dead[1] = 0;
-        const uint8_t read[3] = { insn->a, insn->b, insn->c };
-        for (unsigned k = 0; k < 3; k++)
-            if (read[k] < T2_VARS)
-                dead[read[k] >> 5] &= ~(1ull << (read[k] & 31));
+    bool changed = false;
+    for (unsigned k = 0; k < block->count; k++) {
+        struct t2_insn *insn = &ir->insns[block->first + k];
+        struct t2_insn before = *insn;
+        if (k + 1u < block->count)
+            changed |= fold_extension(insn, insn + 1);
+        fold_insn(facts, insn);
+        learn(facts, insn);
+        changed |= !t2_same(&before, insn);
     }
+    return changed;
 }
 
-void t2_fold(struct t2_region *r)
+bool pass_fold(struct ir *ir)
 {
     static const struct facts nothing;
-    struct facts *ends = calloc(r->block_count, sizeof(*ends));
-    for (unsigned i = 0; i < r->block_count && ends; i++) {
-        struct t2_block *block = &r->blocks[i];
+    struct facts *ends = calloc(ir->block_count, sizeof(*ends));
+    bool changed = false;
+    for (unsigned i = 0; i < ir->block_count && ends; i++) {
         struct facts facts = nothing;
-        if (t2_inherits(r, i) != T2_NOT_HERE)
-            facts = ends[t2_inherits(r, i)];
-        for (unsigned k = 0; k < block->count; k++) {
-            struct t2_insn *insn = &r->insns[block->first + k];
-            if (k + 1u < block->count)
-                fold_extension(insn, insn + 1);
-            fold_insn(&facts, insn);
-            learn(&facts, insn);
-        }
+        if (t2_inherits(ir, i) != T2_NOT_HERE)
+            facts = ends[t2_inherits(ir, i)];
+        changed |= fold_block(ir, &ir->blocks[i], &facts);
         ends[i] = facts;
-        drop_dead(r, block);
     }
     free(ends);
+    return changed;
 }

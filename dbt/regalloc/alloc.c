@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/ir/ir.h"
+#include "dbt/passes/passes.h"
 
 static const uint8_t integer_pool[] = { X86_RBX, X86_R12, X86_R13, X86_RSI, X86_RDI,
                                         X86_R8,  X86_R9,  X86_R10, X86_R11, X86_RAX };
@@ -22,7 +22,7 @@ static unsigned weight_of(const struct t2_block *block)
     return weights[block->depth < 3 ? block->depth : 3];
 }
 
-static void count(struct t2_region *r, unsigned weight[T2_VARS])
+static void count(struct ir *r, unsigned weight[T2_VARS])
 {
     for (unsigned i = 0; i < r->block_count; i++) {
         const struct t2_block *block = &r->blocks[i];
@@ -46,7 +46,7 @@ static void count(struct t2_region *r, unsigned weight[T2_VARS])
 }
 
 /* The heaviest variable of first..last without a place yet, or T2_NONE. */
-static unsigned heaviest(const struct t2_region *r, const unsigned *weight, unsigned first, unsigned last)
+static unsigned heaviest(const struct ir *r, const unsigned *weight, unsigned first, unsigned last)
 {
     unsigned best = T2_NONE;
     for (unsigned v = first; v <= last; v++)
@@ -55,7 +55,7 @@ static unsigned heaviest(const struct t2_region *r, const unsigned *weight, unsi
     return best;
 }
 
-static void allocate_integers(struct t2_region *r, unsigned *weight)
+static void allocate_integers(struct ir *r, unsigned *weight)
 {
     uint8_t chosen[POOL_COUNT];
     unsigned places = POOL_COUNT - r->needs_rax, count_chosen = 0;
@@ -89,7 +89,7 @@ static void allocate_integers(struct t2_region *r, unsigned *weight)
 }
 
 /* Host registers that are left keep the addends of slots. */
-static void allocate_slots(struct t2_region *r)
+static void allocate_slots(struct ir *r)
 {
     unsigned next = 0;
     memset(r->slot_home, T2_IN_HART, sizeof(r->slot_home));
@@ -102,7 +102,7 @@ static void allocate_slots(struct t2_region *r)
     }
 }
 
-static void allocate_floats(struct t2_region *r, const unsigned *weight)
+static void allocate_floats(struct ir *r, const unsigned *weight)
 {
     for (unsigned xmm = 2; xmm < 16; xmm++) {
         unsigned v = heaviest(r, weight, T2_F0, T2_F0 + 31);
@@ -114,7 +114,7 @@ static void allocate_floats(struct t2_region *r, const unsigned *weight)
 
 /* Registers whose NaNs are made canonical late; those of both formats are not: one look could not tell which.
  */
-static void find_lazy(struct t2_region *r)
+static void find_lazy(struct ir *r)
 {
     for (unsigned i = 0; i < r->insn_count; i++) {
         const struct t2_insn *insn = &r->insns[i];
@@ -135,7 +135,7 @@ static void find_lazy(struct t2_region *r)
 
 /* Registers read as single precision that only such results are written to: they are boxed if they are at the
  * entry. */
-static void find_boxed(struct t2_region *r)
+static void find_boxed(struct ir *r)
 {
     uint32_t read = 0, other = 0;
     for (unsigned i = 0; i < r->insn_count; i++) {
@@ -152,7 +152,7 @@ static void find_boxed(struct t2_region *r)
     r->boxed = read & ~other;
 }
 
-void t2_allocate(struct t2_region *r)
+bool pass_alloc(struct ir *r)
 {
     unsigned weight[T2_VARS] = { 0 };
     memset(r->home, T2_IN_HART, sizeof(r->home));
@@ -162,4 +162,5 @@ void t2_allocate(struct t2_region *r)
     allocate_floats(r, weight);
     find_lazy(r);
     find_boxed(r);
+    return true;
 }

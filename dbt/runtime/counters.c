@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "dbt/runtime/state.h"
+#include "dbt/ir/ir.h"
 
 uint64_t dbt_translated(struct dbt *dbt)
 {
@@ -97,5 +98,6 @@ void dbt_print_counters(struct dbt *dbt, FILE *out)
     print_code(dbt, out);
     print_cache(dbt, out);
     print_running(dbt, out);
+    t2_print_counters(dbt, out);
     pthread_mutex_unlock(&dbt->lock);
 }

@@ -19,6 +19,7 @@
 #include "dbt/runtime/code_cache.h"
 #include "dbt/dbt.h"
 #include "dbt/x86/emit.h"
+#include "dbt/x86/features.h"
 
 #define DBT_HARTS_MAX 64
 #define DBT_HASH_SIZE 262144
@@ -117,7 +118,7 @@ struct dbt {
     unsigned hart_count;
 
     bool check;                     /* accesses are compared with the MMU (check.c) */
-    bool x86_v3;                    /* the host has BMI2, AVX and F16C */
+    struct x86_features host;       /* what it has */
     bool without[ISA_INSN_COUNT];   /* instructions that are left to their handlers */
     uint32_t blocks[DBT_HASH_SIZE]; /* refs, by physical address */
     struct code_page *pages[DBT_HASH_SIZE];

@@ -316,12 +316,12 @@ static struct form sse_form(unsigned bits, unsigned op)
     return (struct form){ .opcode = 0x0f00 | op, .prefix = bits == 64 ? 0xf2 : 0xf3 };
 }
 
-void x86_sse_op(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned from)
+void x86_sse_op(struct x86_emit *e, unsigned bits, enum x86_scalar op, unsigned to, unsigned from)
 {
     emit_reg(e, sse_form(bits, op), to, from);
 }
 
-void x86_sse_op_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, struct x86_mem from)
+void x86_sse_op_mem(struct x86_emit *e, unsigned bits, enum x86_scalar op, unsigned to, struct x86_mem from)
 {
     emit_mem(e, sse_form(bits, op), to, from);
 }
@@ -372,7 +372,7 @@ void x86_cvtt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bit
     emit_mem(e, form, to, from);
 }
 
-void x86_fma_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned second,
+void x86_fma_mem(struct x86_emit *e, unsigned bits, enum x86_fused op, unsigned to, unsigned second,
                  struct x86_mem from)
 {
     /* VEX.128.66.0F38: inverted R, X, B; then W, inverted second operand, L = 0, pp = 66. */

@@ -162,9 +162,21 @@ void x86_xadd(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg
 void x86_xchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg);
 void x86_cmpxchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from); /* with rax */
 
-/* Scalar SSE2. op is the opcode's last byte: 0x58 add, 0x59 mul, 0x5c sub, 0x5e div, 0x51 sqrt. */
-void x86_sse_op(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned from);
-void x86_sse_op_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, struct x86_mem from);
+/* Scalar arithmetic of a format (32, 64), SSE2 and AVX; the number is the opcode's last byte. CONVERT is from
+ * that format to the other one. */
+enum x86_scalar {
+    X86_SCALAR_MOVE = 0x10,
+    X86_SCALAR_SQRT = 0x51,
+    X86_SCALAR_ADD = 0x58,
+    X86_SCALAR_MUL = 0x59,
+    X86_SCALAR_CONVERT = 0x5a,
+    X86_SCALAR_SUB = 0x5c,
+    X86_SCALAR_MIN = 0x5d,
+    X86_SCALAR_DIV = 0x5e,
+    X86_SCALAR_MAX = 0x5f
+};
+void x86_sse_op(struct x86_emit *e, unsigned bits, enum x86_scalar op, unsigned to, unsigned from);
+void x86_sse_op_mem(struct x86_emit *e, unsigned bits, enum x86_scalar op, unsigned to, struct x86_mem from);
 void x86_sse_load(struct x86_emit *e, unsigned bits, unsigned to, struct x86_mem from);
 void x86_sse_store(struct x86_emit *e, unsigned bits, struct x86_mem to, unsigned from);
 void x86_ldmxcsr(struct x86_emit *e, struct x86_mem from);
@@ -175,8 +187,14 @@ void x86_cvt_from_integer(struct x86_emit *e, unsigned bits, unsigned integer_bi
                           enum x86_reg from);
 void x86_cvtt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
                          struct x86_mem from); /* truncating */
-/* FMA3, memory as the third operand; op as in the manual for the scalar 213 forms; xmm0..7 only. */
-void x86_fma_mem(struct x86_emit *e, unsigned bits, unsigned op, unsigned to, unsigned second,
+/* FMA3: to = +-(second * to) +- from, the scalar 213 forms. Here xmm0..7 only. */
+enum x86_fused {
+    X86_FMADD213 = 0xa9,
+    X86_FMSUB213 = 0xab,
+    X86_FNMADD213 = 0xad, /* -(second * to) + from */
+    X86_FNMSUB213 = 0xaf  /* -(second * to) - from */
+};
+void x86_fma_mem(struct x86_emit *e, unsigned bits, enum x86_fused op, unsigned to, unsigned second,
                  struct x86_mem from);
 
 /* Whole xmm registers 0..7. */

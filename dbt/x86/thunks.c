@@ -308,14 +308,14 @@ static void build_enter(struct dbt *dbt, struct x86_emit *e)
 void thunks_save_xmm(const struct dbt *dbt, struct x86_emit *e)
 {
     x86_op_imm(e, X86_SUB, 64, X86_RSP, THUNKS_XMM_BYTES);
-    for (unsigned i = 2; i < 16 && dbt->x86_v3; i++) /* without, there are no regions */
-        x86_vex_mem(e, x86_vex_scalar(64, 0x11), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+    for (unsigned i = 2; i < 16 && dbt->host.v3; i++) /* without, there are no regions */
+        x86_vstore(e, 64, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))), i);
 }
 
 void thunks_restore_xmm(const struct dbt *dbt, struct x86_emit *e)
 {
-    for (unsigned i = 2; i < 16 && dbt->x86_v3; i++)
-        x86_vex_mem(e, x86_vex_scalar(64, 0x10), i, 0, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
+    for (unsigned i = 2; i < 16 && dbt->host.v3; i++)
+        x86_vload(e, 64, i, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
     x86_op_imm(e, X86_ADD, 64, X86_RSP, THUNKS_XMM_BYTES);
 }
 

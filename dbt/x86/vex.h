@@ -1,40 +1,50 @@
 /* SPDX-License-Identifier: MIT
  *
  * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI1, BMI2). The caller has asked
- * x86_v3_supported() before.
+ * x86_features().v3 before.
  */
 #ifndef DBT_X86_VEX_H
 #define DBT_X86_VEX_H
 
 #include "dbt/x86/emit.h"
 
-/* The host has what x86-64-v3 has: AVX, FMA3, F16C, BMI1, BMI2, LZCNT, POPCNT, and the system keeps AVX
- * state. */
-bool x86_v3_supported(void);
+/* ---- Scalar floating point, of a format (`bits` 32 or 64) ---------------------------------------------- */
 
-enum x86_vex_map { X86_0F = 1, X86_0F38 = 2, X86_0F3A = 3 };
-enum x86_vex_prefix { X86_PP_NONE = 0, X86_PP_66 = 1, X86_PP_F3 = 2, X86_PP_F2 = 3 };
+void x86_vload(struct x86_emit *e, unsigned bits, unsigned to, struct x86_mem from); /* the rest is cleared */
+void x86_vstore(struct x86_emit *e, unsigned bits, struct x86_mem to, unsigned from);
+/* The whole register (vmovaps), which the host renames. */
+void x86_vmove(struct x86_emit *e, unsigned to, unsigned from);
+/* to = a op b; the upper bits are those of a. SQRT and CONVERT are of b alone. */
+void x86_vscalar(struct x86_emit *e, enum x86_scalar op, unsigned bits, unsigned to, unsigned a, unsigned b);
+void x86_vscalar_mem(struct x86_emit *e, enum x86_scalar op, unsigned bits, unsigned to, unsigned a,
+                     struct x86_mem b);
+/* to = +-(second * to) +- third. */
+void x86_vfused(struct x86_emit *e, enum x86_fused op, unsigned bits, unsigned to, unsigned second,
+                unsigned third);
+void x86_vfused_mem(struct x86_emit *e, enum x86_fused op, unsigned bits, unsigned to, unsigned second,
+                    struct x86_mem third);
+/* Flags as for unsigned numbers; parity: one is a NaN. Quiet, or it signals for every NaN. */
+void x86_vcompare(struct x86_emit *e, unsigned bits, bool signals, unsigned a, unsigned b);
+/* From a signed integer of 32 or 64 bits, by MXCSR's mode; the upper bits are those of `upper`. */
+void x86_vcvt_from_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, unsigned to,
+                           unsigned upper, enum x86_reg from);
+/* To one, by MXCSR's mode or towards zero; what does not fit is the lowest one. */
+void x86_vcvt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, bool truncate,
+                         enum x86_reg to, unsigned from);
 
-/* Which instruction, as the manual's "VEX.128.pp.map.W opcode" says. */
-struct x86_vex {
-    uint8_t opcode;
-    uint8_t map, prefix; /* enum x86_vex_map, enum x86_vex_prefix */
-    bool wide;           /* W */
-};
+/* ---- Bits of xmm registers ----------------------------------------------------------------------------- */
 
-/* reg: ModRM.reg; second: VEX.vvvv (0 where there is none); the last operand is ModRM.rm. */
-void x86_vex(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, unsigned rm);
-void x86_vex_mem(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, struct x86_mem rm);
-/* With an 8-bit immediate behind. */
-void x86_vex_imm(struct x86_emit *e, struct x86_vex form, unsigned reg, unsigned second, unsigned rm,
-                 unsigned immediate);
+/* to = a op b, all bits; ANDN: not a, and b. The number is the opcode. */
+enum x86_bitwise { X86_VAND = 0x54, X86_VANDN = 0x55, X86_VOR = 0x56, X86_VXOR = 0x57 };
+void x86_vbitwise(struct x86_emit *e, enum x86_bitwise op, unsigned to, unsigned a, unsigned b);
+void x86_vbitwise_mem(struct x86_emit *e, enum x86_bitwise op, unsigned to, unsigned a, struct x86_mem b);
+/* The low 32 or 64 bits, from and to a general register; the rest is cleared. */
+void x86_vmove_from(struct x86_emit *e, unsigned bits, unsigned to, enum x86_reg from);
+void x86_vmove_to(struct x86_emit *e, unsigned bits, enum x86_reg to, unsigned from);
+/* to = bits 32 to 63. */
+void x86_vmove_high(struct x86_emit *e, enum x86_reg to, unsigned from);
 
-/* Scalar arithmetic of a format (32, 64): add 0x58, mul 0x59, sub 0x5c, min 0x5d, div 0x5e, max 0x5f, sqrt
- * 0x51, conversion between the formats 0x5a; moves 0x10, 0x11. */
-static inline struct x86_vex x86_vex_scalar(unsigned bits, unsigned opcode)
-{
-    return (struct x86_vex){ (uint8_t)opcode, X86_0F, bits == 64 ? X86_PP_F2 : X86_PP_F3, false };
-}
+/* ---- Half precision, and integers ---------------------------------------------------------------------- */
 
 /* F16C: the four halves in the low 64 bits of a register or in memory, to and from the four singles of a
  * register. A signalling NaN is invalid in any of them. `mode` is one of X86_ROUND_NEAREST..X86_ROUND_MXCSR.
@@ -48,6 +58,8 @@ void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86
                   enum x86_reg count);
 /* to = as many bits of `from` as bits 8 to 15 of `control` say, from the bit on that its bits 0 to 7 say. */
 void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, enum x86_reg control);
+/* to = not a, and b, of 64 bits (BMI1). */
+void x86_and_not(struct x86_emit *e, enum x86_reg to, enum x86_reg a, enum x86_reg b);
 /* to = from rotated right by an immediate. */
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count);
 

@@ -185,6 +185,41 @@ bool options_take_dbt_without(struct options *options, const char *argument, str
     return true;
 }
 
+bool options_take_dbt_without_pass(struct options *options, const char *argument, struct error *error)
+{
+    (void)error; /* as above */
+    options->machine.dbt_without_passes = argument;
+    return true;
+}
+
+bool options_take_ir_passes(struct options *options, const char **list, struct error *error)
+{
+    static const char mark[] = "ir=";
+    size_t length = strlen(*list);
+    /* No list is longer than the one that it comes from. */
+    char *categories = option_strings_add(&options->strings, *list, length);
+    char *passes = option_strings_add(&options->strings, *list, length);
+    if (!categories || !passes)
+        return error_set(error, "out of memory for the options");
+    *categories = *passes = '\0';
+    for (const char *item = *list; *item;) {
+        size_t size = strcspn(item, ",");
+        bool named = strncmp(item, mark, strlen(mark)) == 0;
+        if (*categories)
+            strcat(categories, ",");
+        strncat(categories, item, named ? strlen("ir") : size);
+        if (named && *passes)
+            strcat(passes, ",");
+        if (named)
+            strncat(passes, item + strlen(mark), size - strlen(mark));
+        item += size + (item[size] == ',');
+    }
+    if (*passes)
+        options->machine.dbt_trace_passes = passes;
+    *list = categories;
+    return true;
+}
+
 bool options_take_cpu(struct options *options, const char *argument, struct error *error)
 {
     struct error reason;

@@ -216,6 +216,8 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
     }
     if (options->action != OPTIONS_RUN)
         return true;
+    if (options->log_list && !options_take_ir_passes(options, &options->log_list, error))
+        return false;
     if (options->log_list && !log_enable(options->log_list, &bad))
         return unknown_category(options->log_list, bad, error);
     if (options->log_filter && !log_set_filter(options->log_filter, &bad))

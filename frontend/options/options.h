@@ -197,7 +197,10 @@ void options_print(const struct options *options, FILE *out);
 typedef bool options_take_fn(struct options *options, const char *argument, struct error *error);
 
 options_take_fn options_take_machine, options_take_cpu, options_take_smp, options_take_memory,
-    options_take_rtc, options_take_accel, options_take_dbt_without;
+    options_take_rtc, options_take_accel, options_take_dbt_without, options_take_dbt_without_pass;
+/* Takes what 'ir=PASS' names out of the list of -d, and leaves 'ir'. False, with *error filled: out of
+ * memory. */
+bool options_take_ir_passes(struct options *options, const char **list, struct error *error);
 options_take_fn options_take_blockdev, options_take_pflash;
 /* drive.c: gives the banks of flash their drives. */
 bool options_join_pflash(struct options *options, struct error *error);

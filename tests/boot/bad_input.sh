@@ -106,6 +106,10 @@ refuses "cache=0" $loop -accel t1,cache=0
 refuses "cache=2000" $loop -accel t1,cache=2000
 refuses "hot=x" $loop -accel t1,hot=x
 refuses "unknown option tb" $loop -accel t1,tb=1
+refuses 'there is no pass "x"; there are: fold' $loop -accel t2 -dbt-without-pass x
+refuses "no code can be made without the pass alloc" $loop -accel t2 -dbt-without-pass alloc
+refuses 'there is no pass "x"; there are: fold' $loop -accel t2 -d ir=x
+refuses "no passes without the optimiser" $loop -accel t1 -d ir=fold
 refuses "QEMU's translator" $loop -accel tcg,thread=multi
 refuses "-foo" $loop -foo
 refuses "-kernle" -kernle loop.bin

@@ -43,6 +43,14 @@ test -s "$work/log" || complain "not listed, though -dfilter has it"
 listed -perfmap
 map=/tmp/perf-$pid.map
 grep -Eq '^[0-9a-f]+ [0-9a-f]+ t1:0x80000010$' "$map" || complain "no map for perf"
+listed -accel t2,eager=on -d ir=fold,ir=access
+grep -Eq '^ir: (after|unchanged by) pass fold:$' "$work/log" || complain "-d ir=fold does not show the pass"
+grep -q '^ir: before pass access:$' "$work/log" || complain "-d ir=fold,ir=access does not show both"
+grep -q '^ir: before pass dead:$' "$work/log" && complain "a pass is shown that was not asked for"
+grep -Eq '^ir: +010 +ADD +64 ' "$work/log" || complain "the operations of the loop are not shown"
+listed -accel t2,eager=on -d ir=fold,ir=access -dbt-without-pass fold
+grep -q 'pass fold:$' "$work/log" && complain "-dbt-without-pass fold does not leave it out"
+
 listed -accel interp
 test ! -s "$work/log" || complain "the interpreter lists host code"
 echo "$failures failures"

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dbt/ir/ir.h"
+
 /* ---- The board ---------------------------------------------------------------------------------------- */
 
 static uint8_t *board_page(struct hart_bus *bus, uint64_t paddr, bool *writable)
@@ -67,6 +69,25 @@ static const struct hart_bus_ops board_ops = { .page = board_page,
 size_t guest_cache_size = CODE_CACHE_DEFAULT;
 const char *guest_label = "";
 
+/* The text of every region that a test makes can be read back. */
+static void read_back(void *opaque, const struct dbt_code *code)
+{
+    static struct ir ir;
+    struct error error;
+    char *text = NULL;
+    size_t size = 0;
+    (void)opaque;
+    if (!code->ir)
+        return;
+    ck_assert_msg(t2_parse(&ir, code->ir, &error), "%s\n%s", error.text, code->ir);
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
+    t2_print(&ir, out);
+    fclose(out);
+    ck_assert_str_eq(text, code->ir);
+    free(text);
+}
+
 void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
 {
     struct error error;
@@ -84,6 +105,11 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
     const char *accel = getenv("RVIVE_TEST_ACCEL");
     if (guest->dbt && accel && strcmp(accel, "t2") == 0)
         ck_assert(dbt_optimise(guest->dbt, true, &error));
+    if (guest->dbt)
+        dbt_listen(guest->dbt, read_back, NULL);
+    /* RVIVE_TEST_WITHOUT_PASS: with passes left out. */
+    if (guest->dbt && getenv("RVIVE_TEST_WITHOUT_PASS"))
+        ck_assert(dbt_without_passes(guest->dbt, getenv("RVIVE_TEST_WITHOUT_PASS"), &error));
     /* RVIVE_TEST_CHECK: every access of translated code is compared with the MMU. */
     if (guest->dbt && getenv("RVIVE_TEST_CHECK"))
         dbt_check_accesses(guest->dbt);

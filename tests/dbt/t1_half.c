@@ -8,8 +8,6 @@
 #include "tests/dbt/guest.h"
 #include "tests/fp/fp_test.h"
 
-#include "dbt/x86/vex.h"
-
 #define OPERANDS    (RAM_BASE + 0x100000) /* 24 bytes for each run of the instruction */
 #define RESULTS     (RAM_BASE + 0x400000) /* 24 bytes: two results, two fflags */
 #define RUNS_MAX    72000
@@ -146,7 +144,7 @@ static void put_operation(struct guest *guest, const struct half *half, unsigned
 static void build_half(struct guest *guest, const struct half *half)
 {
     if (half->without_f16c && guest->dbt)
-        guest->dbt->x86_v3 = false;
+        guest->dbt->host.v3 = false;
     for (uint64_t i = 0; i < half->runs; i++)
         for (unsigned k = 0; k < 3; k++)
             guest_set_word(guest, OPERANDS + 24 * i + 8 * k, half->operands[i][k]);
@@ -178,7 +176,7 @@ static void check_half(const struct guest *guest, const struct half *half)
     bool bits_only = half->insn == ISA_INSN_fclass_h || half->insn == ISA_INSN_fmv_x_h ||
                      half->insn == ISA_INSN_fmv_h_x || half->insn == ISA_INSN_fsgnj_h ||
                      half->insn == ISA_INSN_fsgnjn_h || half->insn == ISA_INSN_fsgnjx_h;
-    bool called = (half->rm == FP_RMM && has(half, ISA_FIELD_rm)) || (!guest->dbt->x86_v3 && !bits_only);
+    bool called = (half->rm == FP_RMM && has(half, ISA_FIELD_rm)) || (!guest->dbt->host.v3 && !bits_only);
     ck_assert_uint_eq(guest->dbt->counters.calls != 0, called);
 }
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/ir/ir.h"
+#include "dbt/passes/passes.h"
 
-static struct t2_region *region;
+static struct ir *region;
 
 static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
 {
@@ -31,8 +31,9 @@ static void make(const uint32_t *code, unsigned count)
     memset(region->home, T2_IN_HART, sizeof(region->home));
     t2_region_find(region);
     t2_build(region);
-    t2_fold(region);
-    t2_access(region);
+    pass_fold(region);
+    pass_dead(region);
+    pass_access(region);
     ck_assert(!region->full);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every function of dbt/x86/emit.h, and F16C and BEXTR of dbt/x86/vex.h, with all registers and addressing
- * forms, against binutils' objdump: what it reads must be the text that this file puts together from the
- * operands.
+ * Every function of dbt/x86/emit.h and dbt/x86/vex.h, with all registers and addressing forms, against
+ * binutils' objdump: what it reads must be the text that this file puts together from the operands.
  */
 #include <check.h>
 #include <stdarg.h>
@@ -47,8 +46,16 @@ static const struct {
 static const struct {
     unsigned op;
     const char *name;
-} sses[] = { { 0x58, "add" }, { 0x59, "mul" }, { 0x5c, "sub" }, { 0x5e, "div" }, { 0x51, "sqrt" } },
-  fmas[] = { { 0xa9, "vfmadd213" }, { 0xab, "vfmsub213" }, { 0xad, "vfnmadd213" }, { 0xaf, "vfnmsub213" } };
+} sses[] = { { X86_SCALAR_ADD, "add" },  { X86_SCALAR_MUL, "mul" }, { X86_SCALAR_SUB, "sub" },
+             { X86_SCALAR_DIV, "div" },  { X86_SCALAR_MIN, "min" }, { X86_SCALAR_MAX, "max" },
+             { X86_SCALAR_SQRT, "sqrt" } },
+  fmas[] = { { X86_FMADD213, "vfmadd213" },
+             { X86_FMSUB213, "vfmsub213" },
+             { X86_FNMADD213, "vfnmadd213" },
+             { X86_FNMSUB213, "vfnmsub213" } },
+  logics[] = {
+      { X86_VAND, "vandps" }, { X86_VANDN, "vandnps" }, { X86_VOR, "vorps" }, { X86_VXOR, "vxorps" }
+  };
 #define EACH(i, array) for (unsigned i = 0; i < sizeof(array) / sizeof((array)[0]); i++)
 
 static const int32_t immediates[] = { 0, 1, -1, 127, 128, -128, -129, 0x12345678, INT32_MIN, INT32_MAX };
@@ -558,6 +565,93 @@ static void halves(unsigned to, unsigned from)
     }
 }
 
+/* ---- VEX: scalar floating point, bits ------------------------------------------------------------------ */
+
+static void vex_scalar(unsigned bits, unsigned to, unsigned a, unsigned b)
+{
+    char s = bits == 64 ? 'd' : 's';
+    struct x86_mem mem = b & 1 ? x86_mem_index(b, X86_R9, 16) : x86_mem(b, -129);
+    const char *text = mem_text(bits, mem);
+    EACH(i, sses)
+    {
+        x86_vscalar(e, sses[i].op, bits, to, a, b);
+        expect("v%ss%c xmm%u,xmm%u,xmm%u", sses[i].name, s, to, a, b);
+        x86_vscalar_mem(e, sses[i].op, bits, to, a, mem);
+        expect("v%ss%c xmm%u,xmm%u,%s", sses[i].name, s, to, a, text);
+    }
+    EACH(i, fmas)
+    {
+        x86_vfused(e, fmas[i].op, bits, to, a, b);
+        expect("%ss%c xmm%u,xmm%u,xmm%u", fmas[i].name, s, to, a, b);
+        x86_vfused_mem(e, fmas[i].op, bits, to, a, mem);
+        expect("%ss%c xmm%u,xmm%u,%s", fmas[i].name, s, to, a, text);
+    }
+    x86_vscalar(e, X86_SCALAR_CONVERT, bits, to, a, b);
+    expect("vcvts%c2s%c xmm%u,xmm%u,xmm%u", s, bits == 64 ? 's' : 'd', to, a, b);
+    for (unsigned integer = 32; integer <= 64; integer += 32) {
+        x86_vcvt_from_integer(e, bits, integer, to, a, b);
+        expect("vcvtsi2s%c xmm%u,xmm%u,%s", s, to, a, name_of(integer, b));
+    }
+}
+
+static void vex_two(unsigned bits, unsigned to, unsigned from)
+{
+    char s = bits == 64 ? 'd' : 's';
+    struct x86_mem mem = x86_mem(from, 8);
+    x86_vload(e, bits, to, mem);
+    expect("vmovs%c xmm%u,%s", s, to, mem_text(bits, mem));
+    x86_vstore(e, bits, mem, to);
+    expect("vmovs%c %s,xmm%u", s, mem_text(bits, mem), to);
+    x86_vcompare(e, bits, false, to, from);
+    expect("vucomis%c xmm%u,xmm%u", s, to, from);
+    x86_vcompare(e, bits, true, to, from);
+    expect("vcomis%c xmm%u,xmm%u", s, to, from);
+    x86_vmove_from(e, bits, to, from);
+    expect("vmov%c xmm%u,%s", bits == 64 ? 'q' : 'd', to, name_of(bits, from));
+    x86_vmove_to(e, bits, to, from);
+    expect("vmov%c %s,xmm%u", bits == 64 ? 'q' : 'd', name_of(bits, to), from);
+    for (unsigned integer = 32; integer <= 64; integer += 32) {
+        x86_vcvt_to_integer(e, bits, integer, false, to, from);
+        expect("vcvts%c2si %s,xmm%u", s, name_of(integer, to), from);
+        x86_vcvt_to_integer(e, bits, integer, true, to, from);
+        expect("vcvtts%c2si %s,xmm%u", s, name_of(integer, to), from);
+    }
+}
+
+static void vex_bits(unsigned to, unsigned from)
+{
+    unsigned other = (to + from + 3) % 16;
+    EACH(i, logics)
+    {
+        struct x86_mem mem = x86_mem(from, -129);
+        x86_vbitwise(e, logics[i].op, to, other, from);
+        expect("%s xmm%u,xmm%u,xmm%u", logics[i].name, to, other, from);
+        x86_vbitwise_mem(e, logics[i].op, to, other, mem);
+        expect("%s xmm%u,xmm%u,XMMWORD%s", logics[i].name, to, other, strchr(mem_text(64, mem), ' '));
+    }
+    x86_vmove(e, to, from);
+    expect("vmovaps xmm%u,xmm%u", to, from);
+    x86_vmove_high(e, to, from);
+    expect("vpextrd %s,xmm%u,0x1", names32[to], from);
+    x86_and_not(e, to, other, from);
+    expect("andn %s,%s,%s", names64[to], names64[other], names64[from]);
+}
+
+START_TEST(test_vex)
+{
+    begin();
+    for (unsigned to = 0; to < 16; to++)
+        for (unsigned from = 0; from < 16; from++) {
+            for (unsigned bits = 32; bits <= 64; bits += 32) {
+                vex_two(bits, to, from);
+                vex_scalar(bits, to, (to * 5 + from) % 16, from);
+            }
+            vex_bits(to, from);
+        }
+    end();
+}
+END_TEST
+
 START_TEST(test_other)
 {
     begin();
@@ -683,6 +777,7 @@ int main(void)
     tcase_add_test(tests, test_registers);
     tcase_add_loop_test(tests, test_memory, 0, 4);
     tcase_add_test(tests, test_sse);
+    tcase_add_test(tests, test_vex);
     tcase_add_test(tests, test_other);
     tcase_add_test(tests, test_control);
     tcase_add_test(tests, test_align_patch);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cpu/hart_edit.h"
-#include "dbt/x86/vex.h"
+#include "dbt/x86/features.h"
 #include "tests/dbt/guest.h"
 
 static struct guest board, *guest = &board;
@@ -30,7 +30,7 @@ static void stopped(void *opaque, struct hart *which)
 
 /* Behind those of guest.h: with the optimiser at each chance. */
 #define TIER_T2 GUEST_TIERS
-#define TIERS   (x86_v3_supported() ? GUEST_TIERS + 1 : GUEST_TIERS)
+#define TIERS   (x86_features().v3 ? GUEST_TIERS + 1 : GUEST_TIERS)
 
 static void begin(unsigned tier)
 {

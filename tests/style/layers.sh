@@ -89,7 +89,7 @@ check_includes() {
                         refuse(own " is below " target)
                     else if (own == "devices" && (target == "cpu" || target == "dbt"))
                         refuse("devices know no hart")
-                    else if (file ~ /^dbt\/x86\/(emit|vex)/ && target == "cpu")
+                    else if (file ~ /^dbt\/x86\/(emit|vex|features)/ && target == "cpu")
                         refuse("the emitter knows no RISC-V")
                     else if (row_has("!", target) && !row_has("", folder(name)))
                         refuse(room " does not know " folder(name))

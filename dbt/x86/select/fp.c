@@ -25,7 +25,7 @@ unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch)
 {
     if (t2_in_register(t, variable))
         return t->r->home[variable];
-    x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), scratch, 0, t2_home(variable));
+    x86_vload(&t->e, 64, scratch, t2_home(variable));
     return scratch;
 }
 
@@ -34,11 +34,10 @@ static unsigned dest(const struct t2_emit *t, unsigned variable)
     return t2_in_register(t, variable) ? t->r->home[variable] : 0;
 }
 
-/* vmovaps: the whole register, which the host renames. */
 static void move(struct t2_emit *t, unsigned to, unsigned from)
 {
     if (to != from)
-        x86_vex(&t->e, (struct x86_vex){ 0x28, X86_0F, X86_PP_NONE, false }, to, 0, from);
+        x86_vmove(&t->e, to, from);
 }
 
 void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from)
@@ -46,29 +45,13 @@ void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from)
     if (t2_in_register(t, variable))
         move(t, t->r->home[variable], from);
     else
-        x86_vex_mem(&t->e, x86_vex_scalar(64, 0x11), from, 0, t2_home(variable));
-}
-
-/* Bitwise: and 0x54, andn 0x55, or 0x56, xor 0x57. */
-static void bitwise(struct t2_emit *t, unsigned opcode, unsigned to, unsigned a, unsigned b)
-{
-    x86_vex(&t->e, (struct x86_vex){ (uint8_t)opcode, X86_0F, X86_PP_NONE, false }, to, a, b);
-}
-static void bitwise_mem(struct t2_emit *t, unsigned opcode, unsigned to, unsigned a, struct x86_mem b)
-{
-    x86_vex_mem(&t->e, (struct x86_vex){ (uint8_t)opcode, X86_0F, X86_PP_NONE, false }, to, a, b);
-}
-
-static void unordered_compare(struct t2_emit *t, unsigned bits, bool signals, unsigned a, unsigned b)
-{
-    struct x86_vex form = { signals ? 0x2f : 0x2e, X86_0F, bits == 64 ? X86_PP_66 : X86_PP_NONE, false };
-    x86_vex(&t->e, form, a, 0, b);
+        x86_vstore(&t->e, 64, t2_home(variable), from);
 }
 
 void t2_emit_box(struct t2_emit *t, unsigned variable)
 {
     unsigned reg = t2_use_f(t, variable, 0);
-    bitwise_mem(t, 0x56, reg, reg, CONSTANT(box));
+    x86_vbitwise_mem(&t->e, X86_VOR, reg, reg, CONSTANT(box));
     t2_set_f(t, variable, reg);
 }
 
@@ -104,7 +87,7 @@ void t2_fp_meet(struct t2_emit *t)
             t2_emit_canon(t, T2_F0 + i);
 }
 
-static unsigned lazy_bits(const struct t2_region *r, unsigned variable)
+static unsigned lazy_bits(const struct ir *r, unsigned variable)
 {
     return r->lazy[0] & bit_of(variable) ? 32 : r->lazy[1] & bit_of(variable) ? 64 : 0;
 }
@@ -113,7 +96,7 @@ static unsigned lazy_bits(const struct t2_region *r, unsigned variable)
 static void canonicalise(struct t2_emit *t, unsigned variable, unsigned bits)
 {
     unsigned reg = t2_use_f(t, variable, 0);
-    unordered_compare(t, bits, false, reg, reg);
+    x86_vcompare(&t->e, bits, false, reg, reg);
     struct t2_cold *cold = t2_cold(t, T2_COLD_CANON, x86_jcc(&t->e, X86_P));
     cold->reg = (uint8_t)reg;
     cold->bits = (uint8_t)bits;
@@ -133,8 +116,7 @@ void t2_emit_canon(struct t2_emit *t, unsigned variable)
 
 void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold)
 {
-    x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), cold->reg, 0,
-                cold->bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
+    x86_vload(&t->e, 64, cold->reg, cold->bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
     x86_jmp_to(&t->e, cold->back);
 }
 
@@ -145,10 +127,9 @@ void t2_emit_canon_all(struct t2_emit *t, uint32_t set)
         if (!(set >> i & 1))
             continue;
         unsigned bits = lazy_bits(t->r, T2_F0 + i), reg = t2_use_f(t, T2_F0 + i, 0);
-        unordered_compare(t, bits, false, reg, reg);
+        x86_vcompare(&t->e, bits, false, reg, reg);
         uint8_t *number = x86_jcc(e, X86_NP);
-        x86_vex_mem(e, x86_vex_scalar(64, 0x10), reg, 0,
-                    bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
+        x86_vload(e, 64, reg, bits == 64 ? CONSTANT(nan_double) : CONSTANT(nan_single));
         if (!t2_in_register(t, T2_F0 + i))
             t2_set_f(t, T2_F0 + i, reg);
         if (!e->overflow)
@@ -163,8 +144,7 @@ static void want_box(struct t2_emit *t, const struct t2_insn *insn, unsigned bit
     if (bits == 64 || t->fp.boxed & bit_of(variable))
         return;
     if (t2_in_register(t, variable)) {
-        x86_vex_imm(e, (struct x86_vex){ 0x16, X86_0F3A, X86_PP_66, false }, t->r->home[variable], 0, X86_RCX,
-                    1);
+        x86_vmove_high(e, X86_RCX, t->r->home[variable]);
         x86_op_imm(e, X86_CMP, 32, X86_RCX, -1);
     } else {
         struct x86_mem high = t2_home(variable);
@@ -192,15 +172,17 @@ static void know(struct t2_emit *t, const struct t2_insn *insn, unsigned bits, u
 
 static void arithmetic(struct t2_emit *t, const struct t2_insn *insn)
 {
-    static const uint8_t opcodes[] = { 0x58, 0x5c, 0x59, 0x5e };
-    struct x86_vex form = x86_vex_scalar(insn->bits, opcodes[insn->op - T2_FADD]);
+    enum x86_scalar op = insn->op == T2_FADD   ? X86_SCALAR_ADD
+                         : insn->op == T2_FSUB ? X86_SCALAR_SUB
+                         : insn->op == T2_FMUL ? X86_SCALAR_MUL
+                                               : X86_SCALAR_DIV;
     want_box(t, insn, insn->bits, insn->a);
     want_box(t, insn, insn->bits, insn->b);
     unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
     if (t2_in_register(t, insn->b))
-        x86_vex(&t->e, form, to, a, t->r->home[insn->b]);
+        x86_vscalar(&t->e, op, insn->bits, to, a, t->r->home[insn->b]);
     else
-        x86_vex_mem(&t->e, form, to, a, t2_home(insn->b));
+        x86_vscalar_mem(&t->e, op, insn->bits, to, a, t2_home(insn->b));
     t2_set_f(t, insn->d, to);
     know(t, insn, insn->bits, KNOW_NOTHING);
 }
@@ -209,26 +191,27 @@ static void square_root(struct t2_emit *t, const struct t2_insn *insn)
 {
     want_box(t, insn, insn->bits, insn->a);
     unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
-    x86_vex(&t->e, x86_vex_scalar(insn->bits, 0x51), to, a, a);
+    x86_vscalar(&t->e, X86_SCALAR_SQRT, insn->bits, to, a, a);
     t2_set_f(t, insn->d, to);
     know(t, insn, insn->bits, KNOW_NOTHING);
 }
 
-/* vfmadd213: first = second * first + third. */
 static void fused(struct t2_emit *t, const struct t2_insn *insn)
 {
-    static const uint8_t opcodes[] = { 0xa9, 0xab, 0xad, 0xaf };
-    struct x86_vex form = { opcodes[insn->op - T2_FMADD], X86_0F38, X86_PP_66, insn->bits == 64 };
+    enum x86_fused op = insn->op == T2_FMADD    ? X86_FMADD213
+                        : insn->op == T2_FMSUB  ? X86_FMSUB213
+                        : insn->op == T2_FNMSUB ? X86_FNMADD213
+                                                : X86_FNMSUB213;
     want_box(t, insn, insn->bits, insn->a);
     want_box(t, insn, insn->bits, insn->b);
     want_box(t, insn, insn->bits, insn->c);
     move(t, 0, t2_use_f(t, insn->a, 0));
     unsigned b = t2_use_f(t, insn->b, 1);
     if (t2_in_register(t, insn->c))
-        x86_vex(&t->e, form, 0, b, t->r->home[insn->c]);
+        x86_vfused(&t->e, op, insn->bits, 0, b, t->r->home[insn->c]);
     else
-        x86_vex_mem(&t->e, form, 0, b, t2_home(insn->c));
-    unordered_compare(t, insn->bits, false, 0, 0);
+        x86_vfused_mem(&t->e, op, insn->bits, 0, b, t2_home(insn->c));
+    x86_vcompare(&t->e, insn->bits, false, 0, 0);
     t2_exit_if(t, X86_P, t2_exit_here(t, insn));
     t2_set_f(t, insn->d, 0);
     know(t, insn, insn->bits, KNOW_NUMBER);
@@ -243,15 +226,15 @@ static void minimum(struct t2_emit *t, const struct t2_insn *insn)
     want_box(t, insn, insn->bits, insn->a);
     want_box(t, insn, insn->bits, insn->b);
     unsigned a = t2_use_f(t, insn->a, 0), b = t2_use_f(t, insn->b, 1);
-    unordered_compare(t, insn->bits, false, a, b);
+    x86_vcompare(&t->e, insn->bits, false, a, b);
     t2_exit_if(t, X86_P, t2_exit_here(t, insn));
     uint8_t *equal = x86_jcc(e, X86_E);
-    x86_vex(e, x86_vex_scalar(insn->bits, max ? 0x5f : 0x5d), 0, a, b);
+    x86_vscalar(e, max ? X86_SCALAR_MAX : X86_SCALAR_MIN, insn->bits, 0, a, b);
     uint8_t *done = x86_jmp(e);
     if (e->overflow)
         return;
     x86_patch(equal, e->run, x86_here(e));
-    bitwise(t, max ? 0x54 : 0x56, 0, a, b);
+    x86_vbitwise(&t->e, max ? X86_VAND : X86_VOR, 0, a, b);
     if (e->overflow)
         return;
     x86_patch(done, e->run, x86_here(e));
@@ -276,23 +259,24 @@ static void sign(struct t2_emit *t, const struct t2_insn *insn)
         if (insn->op == T2_FSGNJ)
             to = a;
         else if (insn->op == T2_FSGNJN)
-            bitwise_mem(t, 0x57, to, a, sign_bit);
+            x86_vbitwise_mem(&t->e, X86_VXOR, to, a, sign_bit);
         else
-            bitwise_mem(t, 0x54, to, a, others);
+            x86_vbitwise_mem(&t->e, X86_VAND, to, a, others);
     } else {
-        x86_vex_mem(&t->e, x86_vex_scalar(64, 0x10), 1, 0, sign_bit);
+        x86_vload(&t->e, 64, 1, sign_bit);
         if (t2_in_register(t, insn->b))
-            bitwise(t, insn->op == T2_FSGNJN ? 0x55 : 0x54, 1, t->r->home[insn->b], 1); /* andn: not b */
+            x86_vbitwise(&t->e, insn->op == T2_FSGNJN ? X86_VANDN : X86_VAND, 1, t->r->home[insn->b],
+                         1);              /* andn: not b */
         else if (insn->op == T2_FSGNJN) { /* not b, and the sign: (b and sign) xor sign */
-            bitwise_mem(t, 0x54, 1, 1, t2_home(insn->b));
-            bitwise_mem(t, 0x57, 1, 1, sign_bit);
+            x86_vbitwise_mem(&t->e, X86_VAND, 1, 1, t2_home(insn->b));
+            x86_vbitwise_mem(&t->e, X86_VXOR, 1, 1, sign_bit);
         } else
-            bitwise_mem(t, 0x54, 1, 1, t2_home(insn->b));
+            x86_vbitwise_mem(&t->e, X86_VAND, 1, 1, t2_home(insn->b));
         if (insn->op == T2_FSGNJX) {
-            bitwise(t, 0x57, to, a, 1);
+            x86_vbitwise(&t->e, X86_VXOR, to, a, 1);
         } else {
-            bitwise_mem(t, 0x54, 0, a, others);
-            bitwise(t, 0x56, to, 0, 1);
+            x86_vbitwise_mem(&t->e, X86_VAND, 0, a, others);
+            x86_vbitwise(&t->e, X86_VOR, to, 0, 1);
         }
     }
     t2_set_f(t, insn->d, to);
@@ -304,7 +288,7 @@ static void bits_to_x(struct t2_emit *t, const struct t2_insn *insn)
     t2_emit_canon(t, insn->a);
     unsigned a = t2_use_f(t, insn->a, 0);
     enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
-    x86_vex(&t->e, (struct x86_vex){ 0x7e, X86_0F, X86_PP_66, insn->bits == 64 }, a, 0, to);
+    x86_vmove_to(&t->e, insn->bits, to, a);
     if (insn->bits == 32)
         x86_extend(&t->e, 32, true, to, to);
     t2_set(t, insn->d, to);
@@ -314,9 +298,9 @@ static void bits_from_x(struct t2_emit *t, const struct t2_insn *insn)
 {
     enum x86_reg a = t2_use(t, insn->a, X86_RCX);
     unsigned to = dest(t, insn->d);
-    x86_vex(&t->e, (struct x86_vex){ 0x6e, X86_0F, X86_PP_66, insn->bits == 64 }, to, 0, a);
+    x86_vmove_from(&t->e, insn->bits, to, a);
     if (insn->bits == 32)
-        bitwise_mem(t, 0x56, to, to, CONSTANT(box));
+        x86_vbitwise_mem(&t->e, X86_VOR, to, to, CONSTANT(box));
     t2_set_f(t, insn->d, to);
     know(t, insn, insn->bits, insn->a == T2_X0 ? KNOW_NUMBER : KNOW_CANONICAL);
 }
@@ -330,7 +314,7 @@ static void refuse_nan(struct t2_emit *t, const struct t2_insn *insn, unsigned v
     if (t->fp.not_nan & bit_of(variable))
         return;
     unsigned reg = t2_use_f(t, variable, 0);
-    x86_vex(e, (struct x86_vex){ 0x7e, X86_0F, X86_PP_66, insn->bits == 64 }, reg, 0, X86_RCX);
+    x86_vmove_to(e, insn->bits, X86_RCX, reg);
     x86_op(e, X86_ADD, insn->bits, X86_RCX, X86_RCX);
     x86_mov_imm(e, X86_RDX, insn->bits == 64 ? (int64_t)0xffe0000000000000 : (int64_t)0xff000000);
     x86_op(e, X86_CMP, insn->bits, X86_RCX, X86_RDX);
@@ -350,12 +334,12 @@ static void compare(struct t2_emit *t, const struct t2_insn *insn)
     unsigned a = t2_use_f(t, insn->a, 0), b = t2_use_f(t, insn->b, 1);
     enum x86_reg to = insn->d == T2_NONE ? X86_RCX : t2_dest(t, insn->d, X86_RCX);
     if (insn->cond == T2_EQ) {
-        unordered_compare(t, insn->bits, false, a, b);
+        x86_vcompare(&t->e, insn->bits, false, a, b);
         x86_setcc(e, X86_E, X86_RCX);
         x86_setcc(e, X86_NP, X86_RDX);
         x86_op(e, X86_AND, 32, X86_RCX, X86_RDX);
     } else { /* b above a: a NaN sets the carry, and both fail */
-        unordered_compare(t, insn->bits, !insn->sign, b, a);
+        x86_vcompare(&t->e, insn->bits, !insn->sign, b, a);
         x86_setcc(e, insn->cond == T2_LT ? X86_A : X86_AE, X86_RCX);
     }
     x86_extend(e, 8, false, to, X86_RCX);
@@ -378,12 +362,10 @@ static void from_integer(struct t2_emit *t, const struct t2_insn *insn)
         x86_test(e, 64, a, a);
         t2_exit_if(t, X86_S, t2_exit_here(t, insn));
     }
-    bitwise(t, 0x57, 0, 0, 0); /* no wait for an old value */
-    struct x86_vex form = x86_vex_scalar(insn->bits, 0x2a);
-    form.wide = wide;
-    x86_vex(e, form, to, 0, a);
+    x86_vbitwise(&t->e, X86_VXOR, 0, 0, 0); /* no wait for an old value */
+    x86_vcvt_from_integer(e, insn->bits, wide ? 64 : 32, to, 0, a);
     if (insn->bits == 32)
-        bitwise_mem(t, 0x56, to, to, CONSTANT(box));
+        x86_vbitwise_mem(&t->e, X86_VOR, to, to, CONSTANT(box));
     t2_set_f(t, insn->d, to);
     know(t, insn, insn->bits, KNOW_NUMBER);
 }
@@ -395,10 +377,8 @@ static void to_integer(struct t2_emit *t, const struct t2_insn *insn)
     want_box(t, insn, insn->bits, insn->a);
     unsigned a = t2_use_f(t, insn->a, 0);
     bool narrow = insn->imm == 32 && insn->sign;
-    struct x86_vex form = x86_vex_scalar(insn->bits, insn->cond == T2_EQ ? 0x2c : 0x2d);
-    form.wide = !narrow;
     if (!insn->sign) { /* a negative number may raise another flag: before the host raises any */
-        x86_vex(e, (struct x86_vex){ 0x7e, X86_0F, X86_PP_66, insn->bits == 64 }, a, 0, X86_RCX);
+        x86_vmove_to(e, insn->bits, X86_RCX, a);
         x86_test(e, insn->bits, X86_RCX, X86_RCX);
         t2_exit_if(t, X86_S, t2_exit_here(t, insn));
         /* As must one that does not fit: above 2^32 - 1, or the last number below 2^63. */
@@ -407,7 +387,7 @@ static void to_integer(struct t2_emit *t, const struct t2_insn *insn)
         x86_op(e, X86_CMP, insn->bits, X86_RCX, X86_RDX);
         t2_exit_if(t, X86_A, t2_exit_here(t, insn));
     }
-    x86_vex(e, form, X86_RCX, 0, a);
+    x86_vcvt_to_integer(e, insn->bits, narrow ? 32 : 64, insn->cond == T2_EQ, X86_RCX, a);
     x86_mov_imm(e, X86_RDX, narrow ? 0x80000000ll : INT64_MIN);
     x86_op(e, X86_CMP, narrow ? 32 : 64, X86_RCX, X86_RDX);
     t2_exit_if(t, X86_E, t2_exit_here(t, insn));
@@ -421,9 +401,9 @@ static void convert(struct t2_emit *t, const struct t2_insn *insn)
     unsigned from = 96u - insn->bits;
     want_box(t, insn, from, insn->a);
     unsigned a = t2_use_f(t, insn->a, 0), to = dest(t, insn->d);
-    x86_vex(&t->e, x86_vex_scalar(from, 0x5a), to, a, a);
+    x86_vscalar(&t->e, X86_SCALAR_CONVERT, from, to, a, a);
     if (insn->bits == 32)
-        bitwise_mem(t, 0x56, to, to, CONSTANT(box));
+        x86_vbitwise_mem(&t->e, X86_VOR, to, to, CONSTANT(box));
     t2_set_f(t, insn->d, to);
     know(t, insn, insn->bits, KNOW_NOTHING);
 }

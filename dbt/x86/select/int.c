@@ -168,8 +168,7 @@ static void logic_not(struct t2_emit *t, const struct t2_insn *insn)
     struct x86_emit *e = &t->e;
     if (insn->op == T2_ANDN) {
         enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
-        x86_vex(e, (struct x86_vex){ 0xf2, X86_0F38, X86_PP_NONE, true }, to, t2_use(t, insn->b, X86_RDX),
-                t2_use(t, insn->a, X86_RCX));
+        x86_and_not(e, to, t2_use(t, insn->b, X86_RDX), t2_use(t, insn->a, X86_RCX));
         t2_set(t, insn->d, to);
         return;
     }

@@ -124,7 +124,7 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
     case T2_STORE: x86_store(e, insn->bits, at, t2_use(t, insn->b, X86_RCX)); break;
     case T2_FLOAD: {
         unsigned to = t2_in_register(t, insn->d) ? t->r->home[insn->d] : 0;
-        x86_vex_mem(e, x86_vex_scalar(insn->bits, 0x10), to, 0, at);
+        x86_vload(e, insn->bits, to, at);
         t2_set_f(t, insn->d, to);
         if (insn->bits == 32)
             t2_emit_box(t, insn->d);
@@ -133,7 +133,7 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
         t->fp.boxed = insn->bits == 32 ? t->fp.boxed | boxed_bit : t->fp.boxed & ~boxed_bit;
         break;
     }
-    default: x86_vex_mem(e, x86_vex_scalar(insn->bits, 0x11), t2_use_f(t, insn->b, 0), 0, at); break;
+    default: x86_vstore(e, insn->bits, at, t2_use_f(t, insn->b, 0)); break;
     }
 }
 

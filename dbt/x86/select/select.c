@@ -168,7 +168,7 @@ static const struct {
 };
 #define PINNED_COUNT (sizeof(pinned) / sizeof(pinned[0]))
 
-static bool host_taken(const struct t2_region *r, unsigned host)
+static bool host_taken(const struct ir *r, unsigned host)
 {
     for (unsigned v = 1; v < 32; v++)
         if (r->home[v] == host)
@@ -181,7 +181,7 @@ static bool host_taken(const struct t2_region *r, unsigned host)
 
 /* At the border a pinned register is in T1's host register; the region has it there, elsewhere, or in the
  * hart. */
-static bool moves_to_hart(const struct t2_region *r, unsigned guest, unsigned host)
+static bool moves_to_hart(const struct ir *r, unsigned guest, unsigned host)
 {
     return r->home[guest] == T2_IN_HART && (t2_in(r->used, guest) || host_taken(r, host));
 }
@@ -219,7 +219,7 @@ static void move_all(struct t2_emit *t, struct move *moves, unsigned count)
 /* What must be so for the region to run; else T1 does, from its own entry. */
 static void emit_conditions(struct t2_emit *t)
 {
-    const struct t2_region *r = t->r;
+    const struct ir *r = t->r;
     struct x86_emit *e = &t->e;
     const uint8_t *t1 = t->header->own_entry;
     if (r->fp_used) {
@@ -263,7 +263,7 @@ static void emit_conditions(struct t2_emit *t)
 
 static void emit_entry(struct t2_emit *t)
 {
-    const struct t2_region *r = t->r;
+    const struct ir *r = t->r;
     struct x86_emit *e = &t->e;
     struct move moves[PINNED_COUNT];
     unsigned count = 0;
@@ -279,7 +279,7 @@ static void emit_entry(struct t2_emit *t)
         if (r->home[v] == T2_IN_HART || dbt_pinned(v) != X86_NONE)
             continue;
         if (t2_is_f(v))
-            x86_vex_mem(e, x86_vex_scalar(64, 0x10), r->home[v], 0, t2_home(v));
+            x86_vload(e, 64, r->home[v], t2_home(v));
         else
             x86_load(e, 64, r->home[v], t2_home(v));
     }
@@ -289,7 +289,7 @@ static void emit_entry(struct t2_emit *t)
 
 static void emit_tail(struct t2_emit *t)
 {
-    const struct t2_region *r = t->r;
+    const struct ir *r = t->r;
     struct x86_emit *e = &t->e;
     struct move moves[PINNED_COUNT];
     unsigned count = 0;
@@ -299,7 +299,7 @@ static void emit_tail(struct t2_emit *t)
         if (!t2_in(r->written, T2_F0 + i))
             continue;
         if (r->home[T2_F0 + i] != T2_IN_HART)
-            x86_vex_mem(e, x86_vex_scalar(64, 0x11), r->home[T2_F0 + i], 0, t2_home(T2_F0 + i));
+            x86_vstore(e, 64, t2_home(T2_F0 + i), r->home[T2_F0 + i]);
     }
     for (unsigned v = 1; v < 32; v++)
         if (r->home[v] != T2_IN_HART && dbt_pinned(v) == X86_NONE && t2_in(r->written, v))
@@ -339,7 +339,7 @@ static void emit_end(struct t2_emit *t, const struct t2_insn *insn, unsigned num
 
 static void emit_block(struct t2_emit *t, unsigned number)
 {
-    struct t2_region *r = t->r;
+    struct ir *r = t->r;
     const struct t2_block *block = t->at = &r->blocks[number];
     t->block_code[number] = x86_here(&t->e);
     t2_fp_block(t, number);

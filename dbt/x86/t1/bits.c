@@ -4,8 +4,6 @@
  */
 #include "dbt/x86/t1/t1.h"
 
-#include <cpuid.h>
-
 #define OP (t->op)
 
 /* ---- M, Zbc -------------------------------------------------------------------------------------------- */
@@ -107,7 +105,7 @@ static bool divide_signed(struct t1 *t, unsigned bits, bool remainder)
 static bool multiply_carryless(struct t1 *t, unsigned from)
 {
     struct x86_emit *e = &t->e;
-    if (!__builtin_cpu_supports("pclmul") || !__builtin_cpu_supports("sse4.1"))
+    if (!t->dbt->host.pclmul || !t->dbt->host.sse41)
         return false;
     x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RAX));
     x86_movq_from(e, 1, t1_use(t, OP.rs2, X86_RCX));
@@ -183,13 +181,6 @@ static bool shift_left_unsigned_word(struct t1 *t)
     x86_shift_imm(&t->e, X86_SHL, 64, X86_RAX, (unsigned)OP.imm);
     t1_set(t, X86_RAX);
     return true;
-}
-
-/* clang 14 knows no name for it in __builtin_cpu_supports(): CPUID 0x80000001, ECX bit 5. */
-static bool has_lzcnt(void)
-{
-    unsigned eax, ebx, ecx, edx;
-    return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx >> 5 & 1;
 }
 
 /* ---- Zbb, Zicond --------------------------------------------------------------------------------------- */

@@ -9,19 +9,13 @@
 
 #define OP (t->op)
 
-/* ---- Zknd, Zkne ------------------------------------------------------------------------------------------
- */
-
-static bool has_aes(void)
-{
-    return __builtin_cpu_supports("aes");
-}
+/* ---- Zknd, Zkne ---------------------------------------------------------------------------------------- */
 
 /* One round without a key of the state in rs2:rs1; the host's half of it is the guest's result. */
 static bool aes_round(struct t1 *t, enum x86_aes op)
 {
     struct x86_emit *e = &t->e;
-    if (!has_aes())
+    if (!t->dbt->host.aes)
         return false;
     x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RAX));
     x86_movq_from(e, 1, t1_use(t, OP.rs2, X86_RCX));
@@ -36,7 +30,7 @@ static bool aes_round(struct t1 *t, enum x86_aes op)
 static bool aes_unmix(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
-    if (!has_aes())
+    if (!t->dbt->host.aes)
         return false;
     x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RAX));
     x86_aes(e, X86_AESIMC, 0, 0);
@@ -50,7 +44,7 @@ static bool aes_key(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
     unsigned round = (unsigned)OP.imm;
-    if (!has_aes() || round > CRYPTO_AES_KEY_PLAIN)
+    if (!t->dbt->host.aes || round > CRYPTO_AES_KEY_PLAIN)
         return false;
     x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RAX));
     x86_aes_key(e, 0, 0, crypto_aes_round_constant(round));
@@ -138,7 +132,7 @@ static bool reverse_bits(struct t1 *t)
 static bool permute_bytes(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
-    if (!__builtin_cpu_supports("ssse3"))
+    if (!t->dbt->host.ssse3)
         return false;
     x86_movq_from(e, 1, t1_use(t, OP.rs2, X86_RCX));
     x86_mov_imm(e, X86_RDX, 0x7070707070707070);

@@ -17,9 +17,6 @@
 
 #define OP (t->op)
 
-enum { SSE_ADD = 0x58, SSE_MUL = 0x59, SSE_SUB = 0x5c, SSE_MIN = 0x5d, SSE_DIV = 0x5e, SSE_MAX = 0x5f };
-enum { SSE_SQRT = 0x51 };
-
 /* ---- Flags --------------------------------------------------------------------------------------------- */
 
 void dbt_emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch)
@@ -107,7 +104,7 @@ void t1_fp_look_at_box(struct t1 *t, unsigned bits, unsigned guest)
 
 bool t1_fp_possible(const struct t1 *t, unsigned bits)
 {
-    return (OP.rm == 7 || OP.rm <= 3) && (bits != 16 || t->dbt->x86_v3);
+    return (OP.rm == 7 || OP.rm <= 3) && (bits != 16 || t->dbt->host.v3);
 }
 
 void t1_fp_load(struct t1 *t, unsigned bits, unsigned to, unsigned guest)
@@ -161,17 +158,17 @@ void t1_fp_set_bits(struct t1 *t, unsigned bits)
 
 /* ---- Arithmetic ---------------------------------------------------------------------------------------- */
 
-static bool arithmetic(struct t1 *t, unsigned bits, unsigned op)
+static bool arithmetic(struct t1 *t, unsigned bits, enum x86_scalar op)
 {
     if (!t1_fp_possible(t, bits))
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, bits, OP.rs1);
-    if (op != SSE_SQRT)
+    if (op != X86_SCALAR_SQRT)
         t1_fp_look_at_box(t, bits, OP.rs2);
     t1_fp_load(t, bits, 0, OP.rs1);
-    if (op == SSE_SQRT) {
+    if (op == X86_SCALAR_SQRT) {
         x86_sse_op(&t->e, t1_fp_host_bits(bits), op, 0, 0);
     } else if (bits == 16) {
         t1_fp_load(t, bits, 1, OP.rs2);
@@ -184,11 +181,10 @@ static bool arithmetic(struct t1 *t, unsigned bits, unsigned op)
 }
 
 /* The 213 forms: xmm0 = +-(xmm1 * xmm0) +- memory. */
-enum { FMADD = 0xa9, FMSUB = 0xab, FNMADD = 0xad, FNMSUB = 0xaf };
 
-static bool fused(struct t1 *t, unsigned bits, unsigned op)
+static bool fused(struct t1 *t, unsigned bits, enum x86_fused op)
 {
-    if (!__builtin_cpu_supports("fma") || (OP.rm != 7 && OP.rm > 3))
+    if (!t->dbt->host.fma || (OP.rm != 7 && OP.rm > 3))
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_rounding(t);
@@ -204,10 +200,10 @@ static bool fused(struct t1 *t, unsigned bits, unsigned op)
 
 /* The host's minimum of equal operands is the second one; of zeroes, RISC-V wants the one with the sign: the
  * bits of both, or those in both. A NaN is the handler's. */
-static bool select_number(struct t1 *t, unsigned bits, unsigned op)
+static bool select_number(struct t1 *t, unsigned bits, enum x86_scalar op)
 {
     struct x86_emit *e = &t->e;
-    if (bits == 16 && !t->dbt->x86_v3)
+    if (bits == 16 && !t->dbt->host.v3)
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);
@@ -217,7 +213,7 @@ static bool select_number(struct t1 *t, unsigned bits, unsigned op)
     x86_ucomis(e, t1_fp_host_bits(bits), 0, 1);
     t1_fp_handler_if(t, x86_jcc(e, X86_P));
     uint8_t *different = x86_jcc(e, X86_NE);
-    x86_packed_logic(e, op == SSE_MIN ? X86_POR : X86_PAND, 0, 1);
+    x86_packed_logic(e, op == X86_SCALAR_MIN ? X86_POR : X86_PAND, 0, 1);
     uint8_t *done = x86_jmp(e);
     x86_land(e, different);
     x86_sse_op(e, t1_fp_host_bits(bits), op, 0, 1);
@@ -283,7 +279,7 @@ static bool sign(struct t1 *t, unsigned bits, enum sign what)
 static bool compare_order(struct t1 *t, unsigned bits, enum x86_cond cond, bool quiet)
 {
     struct x86_emit *e = &t->e;
-    if (bits == 16 && !t->dbt->x86_v3)
+    if (bits == 16 && !t->dbt->host.v3)
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);
@@ -304,7 +300,7 @@ static bool compare_order(struct t1 *t, unsigned bits, enum x86_cond cond, bool 
 static bool compare_equal(struct t1 *t, unsigned bits)
 {
     struct x86_emit *e = &t->e;
-    if (bits == 16 && !t->dbt->x86_v3)
+    if (bits == 16 && !t->dbt->host.v3)
         return false;
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);

@@ -154,7 +154,7 @@ static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
     unsigned host = t1_fp_host_bits(bits);
     if (!t1_fp_possible(t, bits))
         return false;
-    if (OP.rm != 1 && OP.rm != 7 && !__builtin_cpu_supports("sse4.1"))
+    if (OP.rm != 1 && OP.rm != 7 && !t->dbt->host.sse41)
         return false;
     t1_fp_begin(t, true);
     if (OP.rm == 7)
@@ -184,7 +184,7 @@ static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
     unsigned host = t1_fp_host_bits(bits);
     if (!t1_fp_possible(t, bits))
         return false;
-    if (OP.rm != 1 && OP.rm != 7 && !__builtin_cpu_supports("sse4.1"))
+    if (OP.rm != 1 && OP.rm != 7 && !t->dbt->host.sse41)
         return false;
     t1_fp_begin(t, true);
     if (OP.rm == 7)
@@ -206,7 +206,7 @@ static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
 
 /* ---- Formats, and integral values ---------------------------------------------------------------------- */
 
-/* Between single and double: 0x5a, by the size of the source. */
+/* Between single and double. */
 static bool convert(struct t1 *t, unsigned from_bits)
 {
     struct x86_emit *e = &t->e;
@@ -218,7 +218,7 @@ static bool convert(struct t1 *t, unsigned from_bits)
         t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, from_bits, OP.rs1);
     x86_packed_logic(e, X86_PXOR, 0, 0);
-    x86_sse_op_mem(e, from_bits, 0x5a, 0, t1_f_mem(OP.rs1));
+    x86_sse_op_mem(e, from_bits, X86_SCALAR_CONVERT, 0, t1_f_mem(OP.rs1));
     t1_fp_set_result(t, 96 - from_bits);
     return true;
 }
@@ -226,7 +226,7 @@ static bool convert(struct t1 *t, unsigned from_bits)
 static bool round_to_integral(struct t1 *t, unsigned bits, bool inexact)
 {
     struct x86_emit *e = &t->e;
-    if (!t1_fp_possible(t, bits) || !__builtin_cpu_supports("sse4.1"))
+    if (!t1_fp_possible(t, bits) || !t->dbt->host.sse41)
         return false;
     t1_fp_begin(t, true);
     if (OP.rm == 7)

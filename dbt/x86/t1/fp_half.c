@@ -26,8 +26,6 @@
 
 #define OP (t->op)
 
-enum { SSE_MOVE = 0x10, SSE_MUL = 0x59, SSE_CONVERT = 0x5a, SSE_ADD = 0x58, SSE_SUB = 0x5c };
-
 /* From half to single or double, which is exact; but a reserved rounding mode is still one. */
 static bool widen(struct t1 *t, unsigned to_bits)
 {
@@ -39,7 +37,7 @@ static bool widen(struct t1 *t, unsigned to_bits)
     t1_fp_look_at_box(t, 16, OP.rs1);
     t1_fp_load(t, 16, 0, OP.rs1);
     if (to_bits == 64)
-        x86_sse_op(&t->e, 32, SSE_CONVERT, 0, 0);
+        x86_sse_op(&t->e, 32, X86_SCALAR_CONVERT, 0, 0);
     t1_fp_set_result(t, to_bits);
     return true;
 }
@@ -55,7 +53,7 @@ static bool from_single(struct t1 *t)
     t1_fp_look_at_box(t, 32, OP.rs1);
     x86_sse_load(e, 32, 1, t1_f_mem(OP.rs1));
     x86_packed_logic(e, X86_PCMPEQD, 0, 0);
-    x86_sse_op(e, 32, SSE_MOVE, 0, 1);
+    x86_sse_op(e, 32, X86_SCALAR_MOVE, 0, 1);
     t1_fp_set_result(t, 16);
     return true;
 }
@@ -73,7 +71,7 @@ static void emit_to_single(struct t1 *t)
     x86_op_imm(e, X86_AND, 64, X86_RAX, ~lost);
     x86_movq_from(e, 1, X86_RAX);
     x86_packed_logic(e, X86_PCMPEQD, 0, 0);
-    x86_sse_op(e, 64, SSE_CONVERT, 0, 1);
+    x86_sse_op(e, 64, X86_SCALAR_CONVERT, 0, 1);
 }
 
 static bool from_double(struct t1 *t)
@@ -102,8 +100,8 @@ static void load_factor(struct t1 *t, bool negate)
     x86_halves_to_singles(e, 0, 0);
 }
 
-/* +-(rs1 * rs2) +- rs3; op: SSE_ADD or SSE_SUB. */
-static bool fused(struct t1 *t, bool negate, unsigned op)
+/* +-(rs1 * rs2) +- rs3. */
+static bool fused(struct t1 *t, bool negate, enum x86_scalar op)
 {
     struct x86_emit *e = &t->e;
     if (!t1_fp_possible(t, 16))
@@ -115,10 +113,10 @@ static bool fused(struct t1 *t, bool negate, unsigned op)
     t1_fp_look_at_box(t, 16, OP.rs3);
     load_factor(t, negate);
     t1_fp_load(t, 16, 1, OP.rs2);
-    x86_sse_op(e, 32, SSE_MUL, 0, 1);
-    x86_sse_op(e, 32, SSE_CONVERT, 0, 0);
+    x86_sse_op(e, 32, X86_SCALAR_MUL, 0, 1);
+    x86_sse_op(e, 32, X86_SCALAR_CONVERT, 0, 0);
     t1_fp_load(t, 16, 1, OP.rs3);
-    x86_sse_op(e, 32, SSE_CONVERT, 1, 1);
+    x86_sse_op(e, 32, X86_SCALAR_CONVERT, 1, 1);
     x86_sse_op(e, 64, op, 0, 1);
     x86_movq_to(e, X86_RAX, 0);
     emit_to_single(t);

@@ -69,7 +69,7 @@ static bool quick_shift(struct t1 *t, enum x86_shift op, unsigned bits)
 
 static bool shift(struct t1 *t, enum x86_shift op, unsigned bits)
 {
-    if (t->dbt->x86_v3 && op >= X86_SHL)
+    if (t->dbt->host.v3 && op >= X86_SHL)
         return quick_shift(t, op, bits);
     t1_copy(t, X86_RCX, OP.rs2);
     t1_copy(t, X86_RAX, OP.rs1);

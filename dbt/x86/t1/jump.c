@@ -49,7 +49,7 @@ void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *oth
 {
     struct x86_emit *e = &t->e;
     _Static_assert(sizeof(struct tlb_exec) == 16, "the shift");
-    if (t->dbt->x86_v3) {
+    if (t->dbt->host.v3) {
         x86_rotate_right(e, 32, X86_RDX, page, PAGE_SHIFT - 4);
     } else {
         x86_mov(e, 32, X86_RDX, page);

@@ -49,7 +49,7 @@ static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg b
         x86_lea(e, 32, X86_RDX, x86_mem(base, low));
         base = X86_RDX;
     }
-    if (dbt->x86_v3) { /* one instruction, since the addend waits for it */
+    if (dbt->host.v3) { /* one instruction, since the addend waits for it */
         x86_extract(e, 32, X86_RDX, base, HOST_TLB);
         return;
     }

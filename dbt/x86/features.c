@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the host has; see features.h.
+ */
+#include "dbt/x86/features.h"
+
+#include <cpuid.h>
+
+/* clang 14 knows no names for these in __builtin_cpu_supports(). */
+static bool has_lzcnt(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx >> 5 & 1;
+}
+
+static bool has_f16c(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx >> 29 & 1;
+}
+
+struct x86_features x86_features(void)
+{
+    struct x86_features host = {
+        .aes = __builtin_cpu_supports("aes"),
+        .bmi = __builtin_cpu_supports("bmi"),
+        .fma = __builtin_cpu_supports("fma"),
+        .lzcnt = has_lzcnt(),
+        .pclmul = __builtin_cpu_supports("pclmul"),
+        .popcnt = __builtin_cpu_supports("popcnt"),
+        .sse41 = __builtin_cpu_supports("sse4.1"),
+        .ssse3 = __builtin_cpu_supports("ssse3"),
+    };
+    host.v3 = host.bmi && host.fma && host.lzcnt && host.popcnt && has_f16c() &&
+              __builtin_cpu_supports("avx") && __builtin_cpu_supports("bmi2");
+    return host;
+}
