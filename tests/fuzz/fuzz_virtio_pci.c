@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/virtio/pci_guest.h"
+#include "tests/devices/virtio/pci_guest.h"
 #include "util/state.h"
 
 #define SLOTS       3u

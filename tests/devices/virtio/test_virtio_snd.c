@@ -11,7 +11,7 @@
 
 #include "devices/virtio/snd/internal.h"
 #include "devices/virtio/snd/snd.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define CTRL_AT    (GUEST_RAM_BASE + 0x10000)
 #define EVENT_AT   (GUEST_RAM_BASE + 0x14000)

@@ -2,7 +2,7 @@
  *
  * Lines for the tests of the command line; see option_line.h.
  */
-#include "tests/machine/option_line.h"
+#include "tests/frontend/options/option_line.h"
 
 #include <stdlib.h>
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "devices/virtio/input.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define EVENTS_AT (GUEST_RAM_BASE + 0x10000)
 #define STATUS_AT (GUEST_RAM_BASE + 0x14000)

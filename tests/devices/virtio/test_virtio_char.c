@@ -10,7 +10,7 @@
 
 #include "devices/virtio/console.h"
 #include "devices/virtio/rng.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define RING_AT (GUEST_RAM_BASE + 0x10000)
 #define DATA_AT (GUEST_RAM_BASE + 0x20000)

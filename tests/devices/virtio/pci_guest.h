@@ -4,12 +4,12 @@
  * placed one after the other, RAM as in guest.h (whose virtio-mmio slot stays empty), and the wires and
  * messages that arrive.
  */
-#ifndef TESTS_VIRTIO_PCI_GUEST_H
-#define TESTS_VIRTIO_PCI_GUEST_H
+#ifndef TESTS_DEVICES_VIRTIO_PCI_GUEST_H
+#define TESTS_DEVICES_VIRTIO_PCI_GUEST_H
 
 #include "devices/pci/host.h"
 #include "devices/virtio/transport/pci.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define PCI_GUEST_IO(slot)     (0x1000u + 0x100u * (slot))
 #define PCI_GUEST_MSIX(slot)   (0x40000000u + 0x1000u * (slot))

@@ -2,7 +2,7 @@
  *
  * The command line's networks: lines as scripts write them, and what they become.
  */
-#include "tests/machine/option_line.h"
+#include "tests/frontend/options/option_line.h"
 
 /* The only card; its network goes to *user (NULL: it has none). */
 static const struct machine_virtio *card(const char *line, const struct netdev_slirp_config **user)

@@ -2,7 +2,7 @@
  *
  * The command line's sound: lines as scripts write them, and what they become.
  */
-#include "tests/machine/option_line.h"
+#include "tests/frontend/options/option_line.h"
 
 /* The line, with nothing but its sound card; that is in slot 7 of virtio-mmio or in 1.0 of the PCI bus. */
 static const struct machine_virtio *card(const char *line)

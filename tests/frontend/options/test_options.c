@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "tests/machine/option_line.h"
+#include "tests/frontend/options/option_line.h"
 
 static void parsed(const char *line)
 {

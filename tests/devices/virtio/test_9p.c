@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/9p/9p.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 enum {
     TSTATFS = 8,

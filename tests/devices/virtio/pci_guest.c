@@ -2,7 +2,7 @@
  *
  * The guest's side of virtio over PCI: see pci_guest.h. It aborts on what would be a fault of the test.
  */
-#include "tests/virtio/pci_guest.h"
+#include "tests/devices/virtio/pci_guest.h"
 
 #include <stdio.h>
 #include <stdlib.h>

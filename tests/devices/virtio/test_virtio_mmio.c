@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 /* A device that returns every chain, having filled it with 0x5a. */
 struct echo {

@@ -3,8 +3,8 @@
  * What the tests of the command line share: a line as scripts write it is parsed into `options`, or refused
  * with `error`.
  */
-#ifndef TESTS_MACHINE_OPTION_LINE_H
-#define TESTS_MACHINE_OPTION_LINE_H
+#ifndef TESTS_FRONTEND_OPTIONS_OPTION_LINE_H
+#define TESTS_FRONTEND_OPTIONS_OPTION_LINE_H
 
 #include <check.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 
 #include "devices/net/offload.h"
 #include "devices/virtio/net.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)
 #define DATA_AT   (GUEST_RAM_BASE + 0x40000)

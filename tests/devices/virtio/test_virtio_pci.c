@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "tests/devices/fake.h"
-#include "tests/virtio/pci_guest.h"
+#include "tests/devices/virtio/pci_guest.h"
 
 #define SLOT    3u
 #define WIRE    (SLOT % PCI_PINS)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "devices/virtio/console.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define RING_AT(queue) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (queue))
 #define DATA_AT        (GUEST_RAM_BASE + 0x80000)

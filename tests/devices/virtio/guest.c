@@ -3,7 +3,7 @@
  * The guest's side of a virtio device: see guest.h. It aborts on what would be a fault of the test, or of a
  * device that claims to have written outside RAM.
  */
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * The guest's side of a virtio device, for tests: RAM between unmapped pages (a device that strays faults), a
  * recorded interrupt line, and a driver that uses the registers of one virtio-mmio slot.
  */
-#ifndef TESTS_VIRTIO_GUEST_H
-#define TESTS_VIRTIO_GUEST_H
+#ifndef TESTS_DEVICES_VIRTIO_GUEST_H
+#define TESTS_DEVICES_VIRTIO_GUEST_H
 
 #include <stdatomic.h>
 
