@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "devices/catalog/catalog.h"
 #include "tests/devices/fake.h"
 #include "tests/devices/virtio/pci_guest.h"
 
@@ -55,12 +56,26 @@ static void echo_destroy(struct virtio_device *device)
     free(device);
 }
 
+/* How the device of that id, of all that there are, is found on the PCI bus; none for one that is not there.
+ */
+static const struct virtio_device_ops *ops_of(uint32_t id)
+{
+    static const struct virtio_device_ops none;
+    for (const struct device_model *const *model = device_catalog; *model; model++) {
+        if ((*model)->ops && (*model)->ops->id == id)
+            return (*model)->ops;
+    }
+    return &none;
+}
+
 static struct echo *make_echo(uint32_t id)
 {
     struct echo *echo = calloc(1, sizeof(*echo));
     ck_assert_ptr_nonnull(echo);
     echo->ops = (struct virtio_device_ops){ .name = "echo",
                                             .id = id,
+                                            .pci_legacy = ops_of(id)->pci_legacy,
+                                            .pci_class = ops_of(id)->pci_class,
                                             .notify = echo_notify,
                                             .config_write = echo_config_write,
                                             .reset = echo_reset,

@@ -9,6 +9,15 @@
 #include <check.h>
 #include <string.h>
 
+#include "devices/catalog/catalog.h"
+#include "devices/virtio/9p/9p.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/gpu/gpu.h"
+#include "devices/virtio/input.h"
+#include "devices/virtio/net.h"
+#include "devices/virtio/rng.h"
+#include "devices/virtio/snd/snd.h"
 #include "frontend/options/options.h"
 
 extern struct options options;

@@ -12,7 +12,7 @@ static void parsed(const char *line)
     ck_assert_msg(parse(line), "%s: %s", line, error.text);
 }
 
-static const struct machine_virtio *slot(unsigned n)
+static const struct machine_plug *slot(unsigned n)
 {
     return &options.machine.virtio[n];
 }
@@ -118,7 +118,7 @@ START_TEST(defaults)
     ck_assert_str_eq(options.machine.serial, "mon:stdio");
     ck_assert_uint_eq(options.machine.pci_count, 0);
     for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) /* the default network card */
-        ck_assert_int_eq(slot(n)->kind, n == 7 ? MACHINE_VIRTIO_NET : MACHINE_VIRTIO_NONE);
+        ck_assert_ptr_eq(slot(n)->model, n == 7 ? &virtio_net_model : NULL);
 }
 END_TEST
 
@@ -131,11 +131,11 @@ START_TEST(teaching_kernel)
     ck_assert_str_eq(options.machine.kernel, "kernel");
     ck_assert_uint_eq(options.machine.smp, 3);
     ck_assert(!options.machine.virtio_legacy);
-    ck_assert_int_eq(slot(0)->kind, MACHINE_VIRTIO_BLK);
+    ck_assert_ptr_eq(slot(0)->model, &virtio_blk_model);
     ck_assert_str_eq(slot(0)->drive.path, "fs.img");
     ck_assert(!slot(0)->drive.snapshot);
-    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_NET);
-    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_NONE);
+    ck_assert_ptr_eq(slot(7)->model, &virtio_net_model);
+    ck_assert_ptr_eq(slot(6)->model, NULL);
 }
 END_TEST
 
@@ -145,9 +145,9 @@ START_TEST(buildroot_without_network)
         "-M virt -bios fw_jump.elf -kernel Image -append 'rootwait root=/dev/vda ro' "
         "-drive file=rootfs.ext2,format=raw,id=hd0 -device virtio-blk-device,drive=hd0 -nographic -nic none");
     ck_assert_str_eq(options.machine.append, "rootwait root=/dev/vda ro");
-    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_BLK);
+    ck_assert_ptr_eq(slot(7)->model, &virtio_blk_model);
     ck_assert_str_eq(slot(7)->drive.path, "rootfs.ext2");
-    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_NONE); /* the drive is not plugged in a second time */
+    ck_assert_ptr_eq(slot(6)->model, NULL); /* the drive is not plugged in a second time */
 }
 END_TEST
 
@@ -159,8 +159,8 @@ START_TEST(debian_with_uboot)
            "'root=LABEL=rootfs console=ttyS0'");
     ck_assert_uint_eq(options.machine.ram_size, UINT64_C(1) << 30);
     ck_assert_uint_eq(options.machine.smp, 8);
-    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_BLK);
-    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_RNG);
+    ck_assert_ptr_eq(slot(7)->model, &virtio_blk_model);
+    ck_assert_ptr_eq(slot(6)->model, &virtio_rng_model);
     ck_assert_str_eq(slot(6)->rng_file, "/dev/urandom");
 }
 END_TEST
@@ -170,7 +170,7 @@ START_TEST(ubuntu_and_ci)
     parsed("-machine virt,acpi=off -m 6G -smp cpus=4 -nographic -drive file=X.img,format=raw,if=virtio");
     ck_assert_uint_eq(options.machine.smp, 4);
     ck_assert_uint_eq(options.machine.ram_size, UINT64_C(6) << 30);
-    ck_assert_str_eq(pci(1, 0)->virtio.drive.path, "X.img");
+    ck_assert_str_eq(pci(1, 0)->plug.drive.path, "X.img");
     parsed("-m 2048 -smp 2 -display none -serial stdio -no-reboot -machine virt -device "
            "virtio-blk-device,drive=hd0 -drive file=d.img,if=none,format=raw,id=hd0 -snapshot -kernel Image "
            "-append 'console=ttyS0'");
@@ -194,7 +194,7 @@ START_TEST(uefi_desktop_disks)
     ck_assert(!options.machine.pflash[1].drive.snapshot); /* -snapshot is not for nodes */
     ck_assert_str_eq(slot(7)->drive.format, "qcow2");
     ck_assert(slot(7)->drive.snapshot);
-    ck_assert_uint_eq(slot(7)->queues, 4);
+    ck_assert_uint_eq(slot(7)->settings.queues, 4);
 }
 END_TEST
 
@@ -237,14 +237,14 @@ START_TEST(order_of_slots)
            "virtio-blk-device,drive=c,bus=virtio-mmio-bus.7,serial=XY -device virtio-blk-device,drive=b "
            "-snapshot");
     ck_assert_str_eq(slot(7)->drive.path, "c");
-    ck_assert_str_eq(slot(7)->serial_number, "XY");
+    ck_assert_str_eq(slot(7)->settings.serial, "XY");
     ck_assert(slot(7)->drive.read_only);
     ck_assert(!slot(7)->drive.snapshot);
     ck_assert_str_eq(slot(6)->drive.path, "a");
     ck_assert(slot(6)->drive.snapshot);
     ck_assert_str_eq(slot(5)->drive.path, "b");
-    ck_assert_int_eq(slot(4)->kind, MACHINE_VIRTIO_NET); /* the default one comes last */
-    ck_assert_str_eq(pci(1, 0)->virtio.drive.path, "auto");
+    ck_assert_ptr_eq(slot(4)->model, &virtio_net_model); /* the default one comes last */
+    ck_assert_str_eq(pci(1, 0)->plug.drive.path, "auto");
 }
 END_TEST
 
@@ -256,25 +256,25 @@ START_TEST(places_on_the_pci_bus)
            "-device virtio-rng-pci,addr=2.7,bus=pcie.0,disable-legacy=on -device virtio-serial-pci,vectors=4 "
            "-device virtio-rng,disable-modern=on,disable-legacy=off,romfile=");
     ck_assert_uint_eq(options.machine.pci_count, 7);
-    ck_assert_int_eq(pci(1, 0)->virtio.kind, MACHINE_VIRTIO_RNG);
+    ck_assert_ptr_eq(pci(1, 0)->plug.model, &virtio_rng_model);
     ck_assert_int_eq(pci(1, 0)->legacy, VIRTIO_PCI_LEGACY_AUTO);
     ck_assert_uint_eq(pci(1, 0)->vectors, VIRTIO_PCI_VECTORS_DEFAULT);
-    ck_assert_str_eq(pci(31, 0)->virtio.drive.path, "a");
-    ck_assert_str_eq(pci(31, 0)->virtio.serial_number, "XY");
+    ck_assert_str_eq(pci(31, 0)->plug.drive.path, "a");
+    ck_assert_str_eq(pci(31, 0)->plug.settings.serial, "XY");
     ck_assert(pci(2, 0)->multifunction);
     ck_assert_int_eq(pci(2, 7)->legacy, VIRTIO_PCI_LEGACY_OFF);
-    ck_assert_int_eq(pci(3, 0)->virtio.kind, MACHINE_VIRTIO_CONSOLE);
+    ck_assert_ptr_eq(pci(3, 0)->plug.model, &virtio_console_model);
     ck_assert_uint_eq(pci(3, 0)->vectors, 4);
     ck_assert_int_eq(pci(4, 0)->legacy, VIRTIO_PCI_LEGACY_ON);
     ck_assert(pci(4, 0)->no_modern);
-    ck_assert_str_eq(pci(5, 0)->virtio.drive.path, "auto");
+    ck_assert_str_eq(pci(5, 0)->plug.drive.path, "auto");
     parsed("-device virtio-rng-pci-transitional -device virtio-rng-pci-non-transitional -device "
            "virtio-rng-device -serial null -chardev stdio,id=c -device virtio-serial-pci,id=s -device "
            "virtconsole,chardev=c,bus=s.0");
     ck_assert_int_eq(pci(1, 0)->legacy, VIRTIO_PCI_LEGACY_ON);
     ck_assert_int_eq(pci(2, 0)->legacy, VIRTIO_PCI_LEGACY_OFF);
-    ck_assert_str_eq(pci(3, 0)->virtio.ports[0].chardev, "stdio");
-    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_RNG);
+    ck_assert_str_eq(pci(3, 0)->plug.ports[0].chardev, "stdio");
+    ck_assert_ptr_eq(slot(7)->model, &virtio_rng_model);
 }
 END_TEST
 
@@ -283,12 +283,12 @@ START_TEST(screens)
     parsed("-device virtio-gpu-device,xres=1024,yres=768 -device virtio-keyboard-device -device "
            "virtio-tablet-device -device virtio-mouse-device,bus=virtio-mmio-bus.0 -device ramfb -display "
            "sdl,gl=off,full-screen=on,window-close=off -name box");
-    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_GPU);
-    ck_assert_uint_eq(slot(7)->width, 1024);
-    ck_assert_uint_eq(slot(7)->height, 768);
-    ck_assert_int_eq(slot(6)->kind, MACHINE_VIRTIO_KEYBOARD);
-    ck_assert_int_eq(slot(5)->kind, MACHINE_VIRTIO_TABLET);
-    ck_assert_int_eq(slot(0)->kind, MACHINE_VIRTIO_MOUSE);
+    ck_assert_ptr_eq(slot(7)->model, &virtio_gpu_model);
+    ck_assert_uint_eq(slot(7)->settings.width, 1024);
+    ck_assert_uint_eq(slot(7)->settings.height, 768);
+    ck_assert_ptr_eq(slot(6)->model, &virtio_keyboard_model);
+    ck_assert_ptr_eq(slot(5)->model, &virtio_tablet_model);
+    ck_assert_ptr_eq(slot(0)->model, &virtio_mouse_model);
     ck_assert(options.machine.ramfb);
     ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
     ck_assert(options.screen.software && options.screen.full_screen && options.screen.no_close);
@@ -316,14 +316,14 @@ START_TEST(consoles)
     parsed("-serial null -device virtio-serial-device -chardev file,id=c,path=out.log -device "
            "virtconsole,chardev=c");
     ck_assert_str_eq(options.machine.serial, "null");
-    ck_assert_int_eq(slot(7)->kind, MACHINE_VIRTIO_CONSOLE);
+    ck_assert_ptr_eq(slot(7)->model, &virtio_console_model);
     ck_assert_uint_eq(slot(7)->port_count, 1);
     ck_assert_str_eq(slot(7)->ports[0].chardev, "file:out.log");
     parsed(
         "-device virtio-serial-pci,id=a -device virtio-serial-pci,id=b -chardev null,id=n -chardev pty,id=p "
         "-device virtserialport,chardev=p,name=org.one,bus=b.0 -device virtserialport,chardev=n,nr=7,bus=b.0 "
         "-device virtconsole,chardev=n,bus=b.0 -device virtserialport,chardev=n,bus=b.0");
-    const struct machine_virtio *ports = &pci(2, 0)->virtio;
+    const struct machine_plug *ports = &pci(2, 0)->plug;
     ck_assert_uint_eq(ports->port_count, 4);
     ck_assert_uint_eq(ports->ports[0].number, 1);
     ck_assert_str_eq(ports->ports[0].name, "org.one");
@@ -333,7 +333,7 @@ START_TEST(consoles)
     ck_assert_uint_eq(ports->ports[2].number, 0);
     ck_assert(ports->ports[2].is_console);
     ck_assert_uint_eq(ports->ports[3].number, 2);
-    ck_assert_uint_eq(pci(1, 0)->virtio.port_count, 1); /* a console on nothing */
+    ck_assert_uint_eq(pci(1, 0)->plug.port_count, 1); /* a console on nothing */
     parsed("-display none");
     ck_assert_str_eq(options.machine.serial, "null");
     parsed("-nographic -display none -monitor none");
@@ -405,6 +405,49 @@ START_TEST(small_flags)
     ck_assert_int_eq(options.machine.rtc_offset, 0);
     parsed("-rtc base=1970-01-02T00:00:00,clock=host");
     ck_assert_int_lt(options.machine.rtc_offset, -1000000000);
+}
+END_TEST
+
+/* What -device prints for a name and "help"; the caller frees it. */
+static char *device_help(const char *line)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_msg(parse(line), "%s: %s", line, error.text);
+    ck_assert_int_eq(options.action, OPTIONS_LIST_DEVICES);
+    options_print(&options, out);
+    fclose(out);
+    return text;
+}
+
+/* Every model has all of its parts, a name of its own, and help under each of its names. */
+START_TEST(models)
+{
+    for (const struct device_model *const *at = device_catalog; *at; at++) {
+        const struct device_model *model = *at;
+        bool plugged = model->buses & (DEVICE_BUS_MMIO | DEVICE_BUS_PCI);
+        char line[80];
+        ck_assert(model->name && *model->name && model->text && model->keys && model->buses);
+        ck_assert_msg(plugged == (model->create || model->create_pci), "%s", model->name);
+        ck_assert_msg(!(model->buses & DEVICE_BUS_MMIO) || model->ops, "%s", model->name);
+        for (const struct device_model *const *other = device_catalog; *other != model; other++)
+            ck_assert_str_ne((*other)->name, model->name);
+        snprintf(line, sizeof(line), "-device %s%s,help", model->name,
+                 model->buses & DEVICE_BUS_MMIO ? "-device" : "");
+        char *text = device_help(line);
+        ck_assert_ptr_nonnull(strstr(text, model->text));
+        for (const struct device_key *key = model->keys; key->name; key++) {
+            ck_assert_msg(key->help && strstr(text, key->name), "%s", text);
+            ck_assert_msg(key->least <= key->most, "%s: %s", model->name, key->name);
+        }
+        free(text);
+    }
+    char *text = device_help("-device virtio-blk-pci,help");
+    ck_assert_ptr_nonnull(strstr(text, "a power of two from 4 to 1024 (256)"));
+    ck_assert_ptr_nonnull(strstr(text, "disable-legacy"));
+    ck_assert_ptr_null(strstr(text, "virtio-mmio-bus"));
+    free(text);
 }
 END_TEST
 
@@ -519,7 +562,8 @@ static const struct failing_line failures[] = {
     { "-drive file=a,cache=maybe", "maybe" },
     { "-drive file=a,werror=perhaps", "report, ignore, stop, enospc, auto" },
     { "-drive file=a,rerror=enospc", "report, ignore, stop, auto" },
-    { "-drive file=a,if=none,id=h -device virtio-blk-device,drive=h,werror=perhaps", "-device werror" },
+    { "-drive file=a,if=none,id=h -device virtio-blk-device,drive=h,werror=perhaps",
+      "-device virtio-blk-device,werror=perhaps" },
     { "-drive file=a,id=x -drive file=b,id=x", "id x" },
     { "-drive file=a,bogus=1", "bogus=1" },
     { "-device virtio-blk-device", "drive=ID" },
@@ -652,6 +696,7 @@ int main(void)
     Suite *suite = suite_create("options");
     TCase *tests = tcase_create("options");
     tcase_add_test(tests, defaults);
+    tcase_add_test(tests, models);
     tcase_add_test(tests, what_is_already_so);
     tcase_add_test(tests, called_for_rv32);
     tcase_add_test(tests, strict);

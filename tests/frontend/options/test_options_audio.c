@@ -5,14 +5,14 @@
 #include "tests/frontend/options/option_line.h"
 
 /* The line, with nothing but its sound card; that is in slot 7 of virtio-mmio or in 1.0 of the PCI bus. */
-static const struct machine_virtio *card(const char *line)
+static const struct machine_plug *card(const char *line)
 {
     ck_assert_msg(parse(line), "%s: %s", line, error.text);
-    const struct machine_virtio *slot = &options.machine.virtio[7];
-    if (slot->kind == MACHINE_VIRTIO_SND)
+    const struct machine_plug *slot = &options.machine.virtio[7];
+    if (slot->model == &virtio_snd_model)
         return slot;
-    slot = &options.machine.pci[0].virtio;
-    ck_assert_msg(options.machine.pci_count && slot->kind == MACHINE_VIRTIO_SND, "%s: no card", line);
+    slot = &options.machine.pci[0].plug;
+    ck_assert_msg(options.machine.pci_count && slot->model == &virtio_snd_model, "%s: no card", line);
     return slot;
 }
 
@@ -34,17 +34,17 @@ START_TEST(cards)
                  "-audiodev none,id=a -audiodev wav,id=b -nic none -device "
                  "%s,audiodev=b,id=c,streams=3,jacks=1,chmaps=2",
                  names[n]);
-        const struct machine_virtio *sound = card(line);
+        const struct machine_plug *sound = card(line);
         ck_assert_uint_eq(sound->audiodev, 2);
-        ck_assert_uint_eq(sound->sound.streams, 3);
-        ck_assert_uint_eq(sound->sound.jacks, 1);
-        ck_assert_uint_eq(sound->sound.chmaps, 2);
+        ck_assert_uint_eq(sound->settings.streams, 3);
+        ck_assert_uint_eq(sound->settings.jacks, 1);
+        ck_assert_uint_eq(sound->settings.chmaps, 2);
     }
-    const struct machine_virtio *sound =
+    const struct machine_plug *sound =
         card("-nic none -audio none -device virtio-sound-device,bus=virtio-mmio-bus.7");
-    ck_assert_uint_eq(sound->sound.streams, 2);
-    ck_assert_uint_eq(sound->sound.jacks, 0);
-    ck_assert_uint_eq(sound->sound.chmaps, 0);
+    ck_assert_uint_eq(sound->settings.streams, 2);
+    ck_assert_uint_eq(sound->settings.jacks, 0);
+    ck_assert_uint_eq(sound->settings.chmaps, 0);
 }
 END_TEST
 
@@ -119,6 +119,7 @@ static const struct failing_line failures[] = {
     { "-audio none -device virtio-sound-pci,streams=11", "streams=11" },
     { "-audio none -device virtio-sound-pci,jacks=9", "jacks=9" },
     { "-audio none -device virtio-sound-pci,chmaps=5", "chmaps=5" },
+    { "-audio none -device virtio-snd-device,jacks=9", "-device virtio-snd-device,jacks=9" },
     { "-audio none -device virtio-sound-pci,volume=1", "unknown option volume=1" },
     { "-device intel-hda", "use virtio-sound-pci" },
     { "-soundhw hda", "use -audio sdl,model=virtio" },

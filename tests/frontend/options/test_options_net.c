@@ -5,13 +5,13 @@
 #include "tests/frontend/options/option_line.h"
 
 /* The only card; its network goes to *user (NULL: it has none). */
-static const struct machine_virtio *card(const char *line, const struct netdev_slirp_config **user)
+static const struct machine_plug *card(const char *line, const struct netdev_slirp_config **user)
 {
-    const struct machine_virtio *found = NULL;
+    const struct machine_plug *found = NULL;
     ck_assert_msg(parse(line), "%s: %s", line, error.text);
     for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) {
-        const struct machine_virtio *slot = &options.machine.virtio[n];
-        if (slot->kind != MACHINE_VIRTIO_NET)
+        const struct machine_plug *slot = &options.machine.virtio[n];
+        if (slot->model != &virtio_net_model)
             continue;
         ck_assert_msg(!found, "%s: more than one card", line);
         found = slot;
@@ -45,28 +45,28 @@ END_TEST
 START_TEST(scripts)
 {
     const struct netdev_slirp_config *user;
-    const struct machine_virtio *slot =
+    const struct machine_plug *slot =
         card("-device virtio-net-device,netdev=net -netdev user,id=net,hostfwd=tcp::2222-:22", &user);
     ck_assert_str_eq(user->hostfwd[0], "tcp::2222-:22");
     ck_assert_ptr_null(user->hostfwd[1]);
-    ck_assert_mem_eq(slot->mac, first_mac, 6);
+    ck_assert_mem_eq(slot->settings.mac.bytes, first_mac, 6);
     card("-netdev user,id=net0,host=10.0.2.10,hostfwd=tcp::10022-:22,hostfwd=udp::53-:53 "
          "-device virtio-net-device,netdev=net0,bus=virtio-mmio-bus.2",
          &user);
-    ck_assert_int_eq(options.machine.virtio[2].kind, MACHINE_VIRTIO_NET);
+    ck_assert_ptr_eq(options.machine.virtio[2].model, &virtio_net_model);
     ck_assert_str_eq(user->host, "10.0.2.10");
     ck_assert_str_eq(user->hostfwd[1], "udp::53-:53");
     static const uint8_t mac[6] = { 2, 0, 0, 0xab, 0xcd, 0xef };
     slot = card("-nic user,mac=02:00:00:ab:CD:ef,model=virtio-net-device,restrict=on,ipv6=off", &user);
-    ck_assert_mem_eq(slot->mac, mac, 6);
+    ck_assert_mem_eq(slot->settings.mac.bytes, mac, 6);
     ck_assert(user->restricted && user->no_ipv6 && !user->no_ipv4);
     slot = card("-net nic,model=virtio,macaddr=02:00:00:ab:cd:ef -net user,hostfwd=tcp::1-:2", &user);
-    ck_assert_mem_eq(slot->mac, mac, 6);
+    ck_assert_mem_eq(slot->settings.mac.bytes, mac, 6);
     ck_assert_str_eq(user->hostfwd[0], "tcp::1-:2");
     ck_assert_ptr_null(card("-nic user,model=virtio-net-pci,mac=02:00:00:ab:cd:ef", NULL));
     ck_assert_uint_eq(options.machine.pci_count, 1);
-    ck_assert_int_eq(options.machine.pci[0].virtio.kind, MACHINE_VIRTIO_NET);
-    ck_assert_mem_eq(options.machine.pci[0].virtio.mac, mac, 6);
+    ck_assert_ptr_eq(options.machine.pci[0].plug.model, &virtio_net_model);
+    ck_assert_mem_eq(options.machine.pci[0].plug.settings.mac.bytes, mac, 6);
     ck_assert_uint_eq(options.machine.netdev_count, 1);
     slot = card("-net user -net nic", &user);
     ck_assert_ptr_nonnull(user);
@@ -104,11 +104,11 @@ START_TEST(several)
     ck_assert_uint_eq(options.machine.netdevs[1].dumps[1].snap, 96);
     unsigned macs = 0, cards = 0;
     for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) {
-        const struct machine_virtio *slot = &options.machine.virtio[n];
-        if (slot->kind != MACHINE_VIRTIO_NET)
+        const struct machine_plug *slot = &options.machine.virtio[n];
+        if (slot->model != &virtio_net_model)
             continue;
         cards++;
-        macs |= 1u << (slot->mac[5] - 0x56);
+        macs |= 1u << (slot->settings.mac.bytes[5] - 0x56);
     }
     ck_assert_uint_eq(cards, 3);
     ck_assert_uint_eq(macs, 7); /* no two alike */
@@ -121,17 +121,17 @@ START_TEST(folders)
                         "-device virtio-9p-device,fsdev=fsdev0,mount_tag=/dev/root,bus=virtio-mmio-bus.1 "
                         "-virtfs local,path=/srv,mount_tag=srv,security_model=mapped-xattr,id=s -nic none"),
                   "%s", error.text);
-    const struct machine_virtio *slot = &options.machine.virtio[1];
-    ck_assert_int_eq(slot->kind, MACHINE_VIRTIO_9P);
-    ck_assert_str_eq(slot->folder.tag, "/dev/root");
-    ck_assert_str_eq(slot->folder.folder.path, "/");
-    ck_assert(slot->folder.folder.read_only);
-    ck_assert_int_eq(slot->folder.folder.security, P9_SECURITY_NONE);
+    const struct machine_plug *slot = &options.machine.virtio[1];
+    ck_assert_ptr_eq(slot->model, &virtio_9p_model);
+    ck_assert_str_eq(slot->settings.mount_tag, "/dev/root");
+    ck_assert_str_eq(slot->folder.path, "/");
+    ck_assert(slot->folder.read_only);
+    ck_assert_int_eq(slot->folder.security, P9_SECURITY_NONE);
     slot = &options.machine.virtio[7];
-    ck_assert_int_eq(slot->kind, MACHINE_VIRTIO_9P);
-    ck_assert_str_eq(slot->folder.tag, "srv");
-    ck_assert(!slot->folder.folder.read_only);
-    ck_assert_int_eq(slot->folder.folder.security, P9_SECURITY_MAPPED_XATTR);
+    ck_assert_ptr_eq(slot->model, &virtio_9p_model);
+    ck_assert_str_eq(slot->settings.mount_tag, "srv");
+    ck_assert(!slot->folder.read_only);
+    ck_assert_int_eq(slot->folder.security, P9_SECURITY_MAPPED_XATTR);
 }
 END_TEST
 
@@ -164,6 +164,9 @@ static const struct failing_line failures[] = {
     { "-nic user,mac=52:54:00:12:34:56:78", "mac=" },
     { "-device virtio-net-device,netdev=x", "no -netdev with id=x" },
     { "-device virtio-net-device,mq=on", "mq=on" },
+    { "-device virtio-net-device,mac=zz", "-device virtio-net-device,mac=zz" },
+    { "-device virtio-net-pci,mac=zz", "-device virtio-net-pci,mac=zz" }, /* the device that was named */
+    { "-device virtio-net-pci,mq=on", "-device virtio-net-pci,mq=on" },
     { "-device virtio-net-device,queues=2", "queues=2" },
     { "-netdev user,id=n -device virtio-net-device,netdev=n -device virtio-net-device,netdev=n",
       "in use by another card" },
