@@ -78,14 +78,15 @@ static bool add_chardev(struct confine_policy *policy, const char *chardev)
 
 /* ---- Parts of the command line ---------------------------------------------------------------------- */
 
-static bool add_device(struct confine_policy *policy, const struct machine_virtio *device)
+static bool add_device(struct confine_policy *policy, const struct machine_plug *device)
 {
-    unsigned folder = device->folder.folder.read_only ? CONFINE_READ : TREE;
-    bool ok = device->kind != MACHINE_VIRTIO_BLK || add_drive(policy, &device->drive);
-    if (device->kind == MACHINE_VIRTIO_9P && device->folder.folder.path)
-        ok = ok && confine_add_path(policy, device->folder.folder.path, folder);
-    policy->folders |= device->kind == MACHINE_VIRTIO_9P;
-    if (device->kind == MACHINE_VIRTIO_RNG && device->rng_file)
+    enum device_backend backend = device->model ? device->model->backend : DEVICE_BACKEND_NONE;
+    unsigned folder = device->folder.read_only ? CONFINE_READ : TREE;
+    bool ok = backend != DEVICE_BACKEND_DISK || add_drive(policy, &device->drive);
+    if (backend == DEVICE_BACKEND_FOLDER && device->folder.path)
+        ok = ok && confine_add_path(policy, device->folder.path, folder);
+    policy->folders |= backend == DEVICE_BACKEND_FOLDER;
+    if (backend == DEVICE_BACKEND_RNG && device->rng_file)
         ok = ok && confine_add_path(policy, device->rng_file, CONFINE_READ);
     for (unsigned n = 0; n < device->port_count; n++)
         ok = ok && add_chardev(policy, device->ports[n].chardev);
@@ -98,7 +99,7 @@ static bool add_devices(struct confine_policy *policy, const struct machine_conf
     for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
         ok = ok && add_device(policy, &machine->virtio[n]);
     for (unsigned n = 0; n < machine->pci_count; n++)
-        ok = ok && add_device(policy, &machine->pci[n].virtio);
+        ok = ok && add_device(policy, &machine->pci[n].plug);
     for (unsigned n = 0; n < MACHINE_PFLASH_BANKS; n++)
         ok = ok && (!machine->pflash[n].present || add_drive(policy, &machine->pflash[n].drive));
     return ok;

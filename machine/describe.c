@@ -50,7 +50,7 @@ static void take_function(const struct machine_config *config, struct machine_pc
     };
     for (unsigned i = 0; i < config->pci_count; i++)
         if (config->pci[i].slot == view->slot && config->pci[i].function == view->function)
-            view->id = config->pci[i].virtio.id;
+            view->id = config->pci[i].plug.settings.id;
     for (unsigned i = 0; i < PCI_BARS; i++)
         take_bar(view, &function->bars[i]);
 }
@@ -76,16 +76,16 @@ static void find_place(const struct machine_config *config, struct machine_disk 
         if (disk->config != &config->virtio[i].drive)
             continue;
         snprintf(disk->place, sizeof(disk->place), "virtio%u", i);
-        disk->device_id = config->virtio[i].id;
+        disk->device_id = config->virtio[i].settings.id;
         disk->id = config->virtio[i].drive_id;
     }
     for (unsigned i = 0; i < config->pci_count; i++) {
-        if (disk->config != &config->pci[i].virtio.drive)
+        if (disk->config != &config->pci[i].plug.drive)
             continue;
         snprintf(disk->place, sizeof(disk->place), "pci%02x.%x", config->pci[i].slot,
                  config->pci[i].function);
-        disk->device_id = config->pci[i].virtio.id;
-        disk->id = config->pci[i].virtio.drive_id;
+        disk->device_id = config->pci[i].plug.settings.id;
+        disk->id = config->pci[i].plug.drive_id;
     }
     for (unsigned i = 0; i < MACHINE_PFLASH_BANKS; i++)
         if (disk->config == &config->pflash[i].drive)

@@ -130,9 +130,6 @@ void run_state_notify(struct machine *machine, enum machine_notice notice, bool 
 
 /* boards/virt.c: makes the devices and puts them on the bus. */
 bool board_virt_create(struct machine *machine, struct error *error);
-/* Makes a virtio device with its backend, for either transport; the caller plugs it in or destroys it. */
-struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
-                                          struct error *error);
 /* Puts a device on the bus and into the device tree; it is the machine's from then on, in any case. */
 bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
                       struct error *error);
@@ -142,8 +139,18 @@ bool board_pci_create(struct machine *machine, struct device *plic, struct error
 
 struct pci_bus;
 
-/* A backend that the machine owns. NULL, with *error filled. */
-struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error);
+/* plug.c: back ends that the machine owns; NULL, with *error filled. */
+struct chardev *machine_open_chardev(struct machine *machine, const char *description, struct error *error);
+struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
+                                   struct error *error);
+/* Makes a device that the user plugs in, with its back end; the caller puts it into its place, or destroys
+ * it. The first is for models with create(), for either transport, the second for those with create_pci().
+ * NULL, with *error filled. */
+struct virtio_device *machine_create_plugged(struct machine *machine, const struct machine_plug *what,
+                                             struct error *error);
+struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
+                                                bool multifunction, struct error *error);
+
 /* boot/flash.c: does the S-mode payload lie in flash? Firmware then starts it there, and hands it a -kernel
  * through fw_cfg. */
 bool boot_flash_is_payload(const struct machine *machine);

@@ -18,10 +18,10 @@
 #include "devices/audio/audiodev.h"
 #include "devices/block/blockdev.h"
 #include "devices/display/display.h"
+#include "devices/model.h"
 #include "devices/net/slirp.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/console.h"
-#include "devices/virtio/snd/snd.h"
 #include "devices/virtio/transport/pci.h"
 #include "machine/profile/profile.h"
 #include "machine/semihosting/semihosting.h"
@@ -38,21 +38,6 @@
 #define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
 #define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
 
-enum machine_virtio_kind {
-    MACHINE_VIRTIO_NONE,
-    MACHINE_VIRTIO_BLK,
-    MACHINE_VIRTIO_RNG,
-    MACHINE_VIRTIO_CONSOLE,
-    MACHINE_VIRTIO_NET,
-    MACHINE_VIRTIO_9P,
-    MACHINE_VIRTIO_GPU,
-    MACHINE_VIRTIO_KEYBOARD,
-    MACHINE_VIRTIO_TABLET,
-    MACHINE_VIRTIO_MOUSE,
-    MACHINE_VIRTIO_SND,
-    MACHINE_BOCHS_DISPLAY /* on the PCI bus only, and no virtio device */
-};
-
 /* A port of a virtio console; its chardev is as for chardev_open(). */
 struct machine_port {
     const char *chardev, *name; /* name: NULL: none */
@@ -60,22 +45,19 @@ struct machine_port {
     bool is_console;
 };
 
-/* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. */
-struct machine_virtio {
-    enum machine_virtio_kind kind;
-    const char *id, *drive_id;    /* the device's and, BLK, its drive's; NULL: none */
-    struct blockdev_config drive; /* BLK */
-    const char *serial_number;    /* BLK: serial=, NULL: none */
-    unsigned queues, queue_size;  /* BLK: 0: the device's default */
-    const char *rng_file;         /* RNG: host file the bytes come from; NULL: the host's getrandom() */
-    struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX]; /* CONSOLE */
+/* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. The members behind the settings
+ * are for the model's back end. */
+struct machine_plug {
+    const struct device_model *model; /* NULL: nothing */
+    struct device_settings settings;
+    const char *drive_id; /* NULL: none */
+    struct blockdev_config drive;
+    const char *rng_file; /* host file the bytes come from; NULL: the host's getrandom() */
+    struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX];
     unsigned port_count;
-    unsigned netdev;                 /* NET: number of its network, from 1; 0: none */
-    uint8_t mac[6];                  /* NET */
-    struct virtio_9p_config folder;  /* 9P */
-    uint32_t width, height;          /* GPU: xres=, yres=; 0: its default */
-    unsigned audiodev;               /* SND: number of its audiodev, from 1 */
-    struct virtio_snd_options sound; /* SND */
+    unsigned netdev; /* number of the network, from 1; 0: none */
+    struct p9_server_config folder;
+    unsigned audiodev; /* number of the audiodev, from 1 */
 };
 
 /* A network, and the files that its frames are copied to. */
@@ -100,13 +82,12 @@ struct machine_audiodev {
 
 /* One function on the PCI bus. */
 struct machine_pci {
-    struct machine_virtio virtio;
+    struct machine_plug plug;
     unsigned slot, function;
     bool multifunction;            /* function 0 of a slot with more of them */
     enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
     bool no_modern;                /* it has only that */
-    bool vga;         /* a screen that has another for firmware, like bochs-display's: virtio-vga */
-    uint32_t vectors; /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
+    uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
 };
 
 /* A bank of flash. */
@@ -154,7 +135,7 @@ struct machine_config {
     unsigned load_count;
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
-    struct machine_virtio virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
+    struct machine_plug virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
     struct machine_pflash pflash[MACHINE_PFLASH_BANKS];
     struct machine_pci pci[MACHINE_PCI_MAX];
     unsigned pci_count;

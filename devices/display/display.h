@@ -182,4 +182,13 @@ void display_pointer(struct display *display, const struct display_pointer *poin
 /* Does the guest listen to a tablet? Then pointers need no grab. */
 bool display_is_absolute(struct display *display);
 
+/* The keys of models of screens: how large they are at first. */
+#define DISPLAY_SIZE_KEYS                                                                                    \
+    { "xres",     DEVICE_KEY_NUMBER,       "width at first, in pixels", DEVICE_SETTING(width),               \
+      .least = 1, .most = DISPLAY_SIDE_MAX },                                                                \
+    {                                                                                                        \
+        "yres", DEVICE_KEY_NUMBER, "height at first, in pixels", DEVICE_SETTING(height),                     \
+            .least = 1, .most = DISPLAY_SIDE_MAX                                                             \
+    }
+
 #endif

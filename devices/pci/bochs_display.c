@@ -98,3 +98,23 @@ struct pci_function *bochs_display_create(const struct bochs_display_config *con
         pci_function_set_config(&bochs->function, PCI_HEADER_TYPE, 1, PCI_HEADER_MULTIFUNCTION);
     return &bochs->function;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct pci_function *model_create(const struct device_plug *plug, struct error *error)
+{
+    struct bochs_display_config config = { plug->display, plug->settings->width, plug->settings->height,
+                                           plug->multifunction };
+    return bochs_display_create(&config, error);
+}
+
+static const struct device_key model_keys[] = { DISPLAY_SIZE_KEYS, { NULL } };
+
+const struct device_model bochs_display_model = {
+    .name = "bochs-display",
+    .text = "a simple screen on the PCI bus",
+    .buses = DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_SCREEN,
+    .keys = model_keys,
+    .create_pci = model_create,
+};

@@ -7,6 +7,7 @@
 #define DEVICES_PCI_BOCHS_DISPLAY_H
 
 #include "devices/display/display.h"
+#include "devices/model.h"
 #include "devices/pci/pci.h"
 
 struct bochs_display_config {
@@ -17,5 +18,7 @@ struct bochs_display_config {
 
 /* NULL and *error where memory is short. */
 struct pci_function *bochs_display_create(const struct bochs_display_config *config, struct error *error);
+
+extern const struct device_model bochs_display_model;
 
 #endif

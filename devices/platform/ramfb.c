@@ -187,3 +187,15 @@ struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *erro
     ramfb_destroy(ramfb);
     return NULL;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static const struct device_key no_keys[] = { { NULL } };
+
+/* The board makes it, since it is an item of fw_cfg. */
+const struct device_model ramfb_model = {
+    .name = "ramfb",
+    .text = "a screen for firmware (EDK2, U-Boot)",
+    .buses = DEVICE_BUS_NONE,
+    .keys = no_keys,
+};

@@ -9,6 +9,7 @@
 
 #include "devices/device.h"
 #include "devices/display/display.h"
+#include "devices/model.h"
 
 struct ramfb;
 struct ramfb_config {
@@ -23,5 +24,7 @@ struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *erro
 void ramfb_reset(struct ramfb *ramfb);
 /* With all harts stopped and no view left. */
 void ramfb_destroy(struct ramfb *ramfb);
+
+extern const struct device_model ramfb_model;
 
 #endif

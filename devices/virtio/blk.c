@@ -338,6 +338,8 @@ static void blk_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_blk_ops = {
     .name = "virtio-blk",
     .id = VIRTIO_ID_BLOCK,
+    .pci_legacy = 0x1001,
+    .pci_class = 0x010000, /* mass storage */
     .notify = blk_notify,
     .config_write = blk_config_write,
     .reset = blk_reset,
@@ -441,3 +443,48 @@ struct virtio_device *virtio_blk_create(const struct virtio_blk_config *given, s
     }
     return &blk->device;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
+{
+    struct virtio_blk_config config = { .blockdev = plug->disk,
+                                        .serial = plug->settings->serial,
+                                        .queues = plug->settings->queues,
+                                        .queue_size = plug->settings->queue_size,
+                                        .name = plug->disk_id,
+                                        .werror = plug->werror,
+                                        .rerror = plug->rerror,
+                                        .failed = plug->disk_failed,
+                                        .stopped = plug->disk_stops,
+                                        .opaque = plug->opaque };
+    return virtio_blk_create(&config, error);
+}
+
+/* In the order of enum blockdev_on_error. */
+static const char *const on_error[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
+static const char *const on_read_error[] = { "auto", "report", "ignore", "stop", NULL };
+
+static const struct device_key model_keys[] = {
+    { "drive", DEVICE_KEY_BACKEND, "id of a -drive or -blockdev", DEVICE_SETTING(backend), .needed = "ID" },
+    { "serial", DEVICE_KEY_TEXT, "what the guest reads as its serial number", DEVICE_SETTING(serial) },
+    { "num-queues", DEVICE_KEY_NUMBER, "request queues", DEVICE_SETTING(queues), .least = 1,
+      .most = VIRTIO_QUEUES_MAX, .fallback = 1 },
+    { "queue-size", DEVICE_KEY_POWER, "descriptors of a queue", DEVICE_SETTING(queue_size), .least = 4,
+      .most = VIRTQUEUE_SIZE_MAX, .fallback = BLK_QUEUE_SIZE },
+    { "werror", DEVICE_KEY_CHOICE, "what a write does that the host fails", DEVICE_SETTING(werror),
+      .choices = on_error },
+    { "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),
+      .choices = on_read_error },
+    { NULL },
+};
+
+const struct device_model virtio_blk_model = {
+    .name = "virtio-blk",
+    .text = "a disk",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_DISK,
+    .keys = model_keys,
+    .ops = &virtio_blk_ops,
+    .create = model_create,
+};

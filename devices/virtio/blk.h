@@ -37,4 +37,6 @@ struct virtio_blk_config {
 /* NULL and *error where a value is impossible or the host has no memory or thread. */
 struct virtio_device *virtio_blk_create(const struct virtio_blk_config *config, struct error *error);
 
+extern const struct device_model virtio_blk_model;
+
 #endif

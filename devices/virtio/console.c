@@ -248,6 +248,8 @@ static void console_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_console_ops = {
     .name = "virtio-console",
     .id = VIRTIO_ID_CONSOLE,
+    .pci_legacy = 0x1003,
+    .pci_class = 0x078000, /* other communication controller */
     .notify = console_notify,
     .config_write = console_config_write,
     .reset = console_reset,
@@ -337,3 +339,47 @@ void virtio_console_resize(struct virtio_device *device, uint16_t columns, uint1
             console_tell(&console->ports[n], 1u << CONSOLE_RESIZE);
     pthread_mutex_unlock(&device->lock);
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
+{
+    struct virtio_console_config config = { .ports = plug->ports, .count = plug->port_count };
+    return virtio_console_create(&config, error);
+}
+
+static const struct device_key no_keys[] = { { NULL } };
+
+const struct device_model virtio_console_model = {
+    .name = "virtio-serial",
+    .text = "carries virtconsoles and virtserialports",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_PORTS,
+    .keys = no_keys,
+    .ops = &virtio_console_ops,
+    .create = model_create,
+};
+
+static const struct device_key port_keys[] = {
+    { "chardev", DEVICE_KEY_BACKEND, "id of a -chardev", DEVICE_SETTING(backend), .needed = "ID" },
+    { "bus", DEVICE_KEY_TEXT, "ID.0, of a virtio-serial with id=ID; without it, the first",
+      DEVICE_SETTING(carrier) },
+    { "name", DEVICE_KEY_TEXT, "by which programs in the guest find it", DEVICE_SETTING(port_name) },
+    { "nr", DEVICE_KEY_NUMBER, "the port's number", DEVICE_SETTING(port),
+      .most = VIRTIO_CONSOLE_PORTS_MAX - 1 },
+    { NULL },
+};
+
+/* Their carrier makes them. */
+const struct device_model virtconsole_model = {
+    .name = "virtconsole",
+    .text = "a console on it",
+    .buses = DEVICE_BUS_SERIAL,
+    .keys = port_keys,
+};
+const struct device_model virtserialport_model = {
+    .name = "virtserialport",
+    .text = "a port on it that programs in the guest open",
+    .buses = DEVICE_BUS_SERIAL,
+    .keys = port_keys,
+};

@@ -32,4 +32,8 @@ struct virtio_device *virtio_console_create(const struct virtio_console_config *
 /* The terminal has another size now (only where it was known at first). From any thread. */
 void virtio_console_resize(struct virtio_device *device, uint16_t columns, uint16_t rows);
 
+extern const struct device_model virtio_console_model;
+extern const struct device_model virtconsole_model;
+extern const struct device_model virtserialport_model;
+
 #endif

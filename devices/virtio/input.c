@@ -289,6 +289,7 @@ static void input_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_input_ops = {
     .name = "virtio-input",
     .id = VIRTIO_ID_INPUT,
+    .pci_class = 0x098000, /* other input controller */
     .notify = input_notify,
     .config_write = input_config_write,
     .reset = input_reset,
@@ -314,3 +315,50 @@ struct virtio_device *virtio_input_create(const struct virtio_input_config *conf
     display_input_add(input->display, &input->input);
     return &input->device;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *create_keyboard(const struct device_plug *plug, struct error *error)
+{
+    return virtio_input_create(&(struct virtio_input_config){ plug->display, DISPLAY_KEYBOARD }, error);
+}
+
+static struct virtio_device *create_tablet(const struct device_plug *plug, struct error *error)
+{
+    return virtio_input_create(&(struct virtio_input_config){ plug->display, DISPLAY_TABLET }, error);
+}
+
+static struct virtio_device *create_mouse(const struct device_plug *plug, struct error *error)
+{
+    return virtio_input_create(&(struct virtio_input_config){ plug->display, DISPLAY_MOUSE }, error);
+}
+
+static const struct device_key no_keys[] = { { NULL } };
+
+const struct device_model virtio_keyboard_model = {
+    .name = "virtio-keyboard",
+    .text = "a keyboard",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_INPUT,
+    .keys = no_keys,
+    .ops = &virtio_input_ops,
+    .create = create_keyboard,
+};
+const struct device_model virtio_tablet_model = {
+    .name = "virtio-tablet",
+    .text = "a pointer that follows the host's",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_INPUT,
+    .keys = no_keys,
+    .ops = &virtio_input_ops,
+    .create = create_tablet,
+};
+const struct device_model virtio_mouse_model = {
+    .name = "virtio-mouse",
+    .text = "a mouse that is grabbed",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_INPUT,
+    .keys = no_keys,
+    .ops = &virtio_input_ops,
+    .create = create_mouse,
+};

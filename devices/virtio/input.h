@@ -18,4 +18,8 @@ struct virtio_device *virtio_input_create(const struct virtio_input_config *conf
 /* The lamps of the keyboard as the driver last set them: bit n is LED code n of Linux. Any thread. */
 uint32_t virtio_input_leds(struct virtio_device *device);
 
+extern const struct device_model virtio_keyboard_model;
+extern const struct device_model virtio_tablet_model;
+extern const struct device_model virtio_mouse_model;
+
 #endif

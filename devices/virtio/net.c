@@ -294,6 +294,8 @@ static void net_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_net_ops = {
     .name = "virtio-net",
     .id = VIRTIO_ID_NET,
+    .pci_legacy = 0x1000,
+    .pci_class = 0x020000, /* Ethernet controller */
     .notify = net_notify,
     .config_write = net_config_write,
     .reset = net_reset,
@@ -337,3 +339,30 @@ struct virtio_device *virtio_net_create(const struct virtio_net_config *config, 
     }
     return &net->device;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
+{
+    struct virtio_net_config config = { .netdev = plug->network };
+    memcpy(config.mac, plug->settings->mac.bytes, sizeof(config.mac));
+    return virtio_net_create(&config, error);
+}
+
+static const struct device_key model_keys[] = {
+    { "netdev", DEVICE_KEY_BACKEND, "id of a -netdev", DEVICE_SETTING(backend) },
+    { "mac", DEVICE_KEY_MAC, "the card's address", DEVICE_SETTING(mac) },
+    { "mq", DEVICE_KEY_OFF, "several pairs of queues",
+      .limit = "this version has one pair of queues a card" },
+    { NULL },
+};
+
+const struct device_model virtio_net_model = {
+    .name = "virtio-net",
+    .text = "a network card",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_NETWORK,
+    .keys = model_keys,
+    .ops = &virtio_net_ops,
+    .create = model_create,
+};

@@ -18,4 +18,6 @@ struct virtio_net_config {
  * memory. */
 struct virtio_device *virtio_net_create(const struct virtio_net_config *config, struct error *error);
 
+extern const struct device_model virtio_net_model;
+
 #endif

@@ -100,6 +100,7 @@ static void rng_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_rng_ops = {
     .name = "virtio-rng",
     .id = VIRTIO_ID_ENTROPY,
+    .pci_legacy = 0x1005,
     .notify = rng_notify,
     .destroy = rng_destroy,
 };
@@ -149,3 +150,26 @@ struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, 
         close(fd);
     return NULL;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
+{
+    return virtio_rng_create(&(struct virtio_rng_config){ .path = plug->rng_file }, error);
+}
+
+static const struct device_key model_keys[] = {
+    { "rng", DEVICE_KEY_BACKEND, "id of an -object rng-random; without it, the host's getrandom()",
+      DEVICE_SETTING(backend) },
+    { NULL },
+};
+
+const struct device_model virtio_rng_model = {
+    .name = "virtio-rng",
+    .text = "random bytes",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_RNG,
+    .keys = model_keys,
+    .ops = &virtio_rng_ops,
+    .create = model_create,
+};

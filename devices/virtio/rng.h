@@ -14,4 +14,6 @@ struct virtio_rng_config {
 /* NULL and *error where the source cannot be opened or read. */
 struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, struct error *error);
 
+extern const struct device_model virtio_rng_model;
+
 #endif

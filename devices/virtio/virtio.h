@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 #include "devices/device.h"
+#include "devices/model.h"
 #include "devices/virtio/virtqueue.h"
 
 enum virtio_status { /* section 2.1 */
@@ -45,6 +46,9 @@ struct virtio_worker;
 struct virtio_device_ops {
     const char *name; /* "virtio-blk"; also the section of the saved state */
     uint32_t id;      /* section 5: 2 is a block device */
+    uint16_t
+        pci_legacy; /* PCI device id of the interface of before Virtio 1.0; 0: it came later and has none */
+    uint32_t pci_class; /* class, subclass, programming interface; 0: none that fits */
     /* The driver has put chains on the queue. [locked]; must not wait. */
     void (*notify)(struct virtio_device *device, struct virtqueue *queue);
     /* The driver wrote to configuration space, offset + size <= config_size. [locked] NULL: read-only. */

@@ -39,8 +39,7 @@ struct screen {
 static const struct options_device *find_screen_device(const struct options *options)
 {
     for (unsigned n = 0; n < options->device_count; n++) {
-        if (options->devices[n].kind == MACHINE_VIRTIO_GPU ||
-            options->devices[n].kind == MACHINE_BOCHS_DISPLAY)
+        if (options->devices[n].model->backend == DEVICE_BACKEND_SCREEN)
             return &options->devices[n];
     }
     return NULL;
@@ -56,8 +55,9 @@ struct screen *screen_create(const struct options *options, struct error *error)
     const struct options_device *device = find_screen_device(options);
     screen->options = options;
     pthread_mutex_init(&screen->vnc_lock, NULL);
-    screen->display = display_create(device && device->width ? device->width : DEFAULT_WIDTH,
-                                     device && device->height ? device->height : DEFAULT_HEIGHT, error);
+    screen->display =
+        display_create(device && device->settings.width ? device->settings.width : DEFAULT_WIDTH,
+                       device && device->settings.height ? device->settings.height : DEFAULT_HEIGHT, error);
     if (screen->display)
         return screen;
     pthread_mutex_destroy(&screen->vnc_lock);

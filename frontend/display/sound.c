@@ -7,14 +7,14 @@
 #include "frontend/display/view_module.h"
 #include "util/log.h"
 
+/* Numbers are from 1. */
 static bool is_used(const struct machine_config *machine, unsigned number)
 {
     bool used = false;
     for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
-        used |= machine->virtio[n].kind == MACHINE_VIRTIO_SND && machine->virtio[n].audiodev == number;
+        used |= machine->virtio[n].audiodev == number;
     for (unsigned n = 0; n < machine->pci_count; n++)
-        used |=
-            machine->pci[n].virtio.kind == MACHINE_VIRTIO_SND && machine->pci[n].virtio.audiodev == number;
+        used |= machine->pci[n].plug.audiodev == number;
     return used;
 }
 

@@ -79,6 +79,8 @@ const struct monitor_command monitor_commands[] = {
     { "system_powerdown", NULL, "system_powerdown", "", "presses the power button, where there is one", 0,
       monitor_powerdown, monitor_print_lines },
     { "quit", "q", "quit", "", "ends the emulator", 0, monitor_quit, NULL },
+    { "device-list-properties", NULL, "device-list-properties", "typename:s",
+      "the keys of a device of -device", MONITOR_PROGRAMS, monitor_device_properties, NULL },
     { "human-monitor-command", NULL, "human-monitor-command", "command-line:r cpu-index:i?",
       "a line as a person would type it; the answer is text", MONITOR_PROGRAMS, monitor_hmp,
       monitor_print_lines },

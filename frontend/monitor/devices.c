@@ -157,18 +157,19 @@ static void add_network(struct json_object *rows, const struct machine_netdev *n
     json_object_object_add(row, "dumps", dumps);
 }
 
-static void add_card(struct json_object *rows, const struct machine_virtio *card, const char *place)
+static void add_card(struct json_object *rows, const struct machine_plug *card, const char *place)
 {
     char mac[18];
-    if (card->kind != MACHINE_VIRTIO_NET)
+    const uint8_t *bytes = card->settings.mac.bytes;
+    if (!card->model || card->model->backend != DEVICE_BACKEND_NETWORK)
         return;
     struct json_object *row = add_row(rows);
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", card->mac[0], card->mac[1], card->mac[2],
-             card->mac[3], card->mac[4], card->mac[5]);
-    if (card->id)
-        monitor_put_text(row, "id", card->id);
+    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
+             bytes[4], bytes[5]);
+    if (card->settings.id)
+        monitor_put_text(row, "id", card->settings.id);
     monitor_put_text(row, "place", place);
-    monitor_put_text(row, "model", "virtio-net");
+    monitor_put_text(row, "model", card->model->name);
     monitor_put_text(row, "mac", mac);
     if (card->netdev)
         monitor_put_number(row, "network", card->netdev);
@@ -187,7 +188,7 @@ bool monitor_network(struct monitor_call *call)
     }
     for (unsigned i = 0; i < config->pci_count; i++) {
         snprintf(place, sizeof(place), "PCI 00:%02x.%x", config->pci[i].slot, config->pci[i].function);
-        add_card(cards, &config->pci[i].virtio, place);
+        add_card(cards, &config->pci[i].plug, place);
     }
     call->result = json_object_new_object();
     json_object_object_add(call->result, "networks", networks);

@@ -286,19 +286,10 @@ bool monitor_mtree(struct monitor_call *call)
 /* What is plugged into a device of the board, where it has a slot. */
 static const char *plugged(const struct options *options, const struct machine_device *device)
 {
-    static const char *const kinds[] = {
-        [MACHINE_VIRTIO_BLK] = "virtio-blk",         [MACHINE_VIRTIO_RNG] = "virtio-rng",
-        [MACHINE_VIRTIO_CONSOLE] = "virtio-console", [MACHINE_VIRTIO_NET] = "virtio-net",
-        [MACHINE_VIRTIO_9P] = "virtio-9p",           [MACHINE_VIRTIO_GPU] = "virtio-gpu",
-        [MACHINE_VIRTIO_KEYBOARD] = "virtio-input",  [MACHINE_VIRTIO_TABLET] = "virtio-input",
-        [MACHINE_VIRTIO_MOUSE] = "virtio-input",     [MACHINE_VIRTIO_SND] = "virtio-sound",
-    };
     if (strcmp(device->name, "virtio-mmio") != 0 || device->irq < 1 || device->irq > MACHINE_VIRTIO_SLOTS)
         return "-";
-    enum machine_virtio_kind kind = options->machine.virtio[device->irq - 1].kind;
-    return kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[kind] ? kinds[kind]
-           : kind                                                 ? "a device"
-                                                                  : "(empty)";
+    const struct device_model *model = options->machine.virtio[device->irq - 1].model;
+    return model ? model->name : "(empty)";
 }
 
 static void add_tree_row(struct json_object *rows, const char *device, const char *base, unsigned irq)

@@ -78,6 +78,8 @@ monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev;
 monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, monitor_print_chardev;
 /* vnc.c */
 monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc;
+/* models.c */
+monitor_run_fn monitor_device_properties;
 /* memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols;
 monitor_print_fn monitor_print_mem;

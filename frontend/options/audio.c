@@ -210,62 +210,6 @@ bool options_take_audio(struct options *options, const char *argument, struct er
 
 /* ---- Sound cards ---------------------------------------------------------------------------------- */
 
-static bool sound_id(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)error;
-    ((struct options_device *)item)->id = value;
-    return true;
-}
-
-static bool sound_audiodev(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)error;
-    ((struct options_device *)item)->backend = value ? value : "";
-    return true;
-}
-
-static bool take_count(const char *key, const char *value, unsigned least, unsigned most, unsigned *count,
-                       struct error *error)
-{
-    uint64_t number;
-    if (!value || !option_parse_number(value, &number) || number < least || number > most)
-        return error_set(error, "-device virtio-sound-pci,%s=%s: not a number from %u to %u", key,
-                         value ? value : "", least, most);
-    *count = (unsigned)number;
-    return true;
-}
-
-static bool sound_streams(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options;
-    return take_count("streams", value, 1, VIRTIO_SND_STREAMS_MAX,
-                      &((struct options_device *)item)->sound.streams, error);
-}
-
-static bool sound_jacks(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options;
-    return take_count("jacks", value, 0, VIRTIO_SND_JACKS_MAX, &((struct options_device *)item)->sound.jacks,
-                      error);
-}
-
-static bool sound_chmaps(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options;
-    return take_count("chmaps", value, 0, VIRTIO_SND_CHMAPS_MAX,
-                      &((struct options_device *)item)->sound.chmaps, error);
-}
-
-const struct options_key options_sound_keys[] = {
-    { "audiodev", sound_audiodev },
-    { "streams", sound_streams },
-    { "jacks", sound_jacks },
-    { "chmaps", sound_chmaps },
-    { "bus", options_take_slot },
-    { "id", sound_id },
-    { NULL, NULL },
-};
-
 static unsigned find_audiodev(const struct options *options, const char *id)
 {
     for (unsigned n = 0; n < options->machine.audiodev_count; n++) {
@@ -277,18 +221,16 @@ static unsigned find_audiodev(const struct options *options, const char *id)
 }
 
 bool options_join_audiodev(struct options *options, const struct options_device *device,
-                           struct machine_virtio *slot, struct error *error)
+                           struct machine_plug *slot, struct error *error)
 {
     static const struct option_pairs nothing = { .count = 0 };
-    slot->sound = device->sound;
-    if (!slot->sound.streams)
-        slot->sound.streams = VIRTIO_SND_STREAMS_DEFAULT;
-    slot->audiodev = device->backend ? find_audiodev(options, device->backend) : options->audio_default;
+    slot->audiodev =
+        device->settings.backend ? find_audiodev(options, device->settings.backend) : options->audio_default;
     if (slot->audiodev)
         return true;
-    if (device->backend)
+    if (device->settings.backend)
         return error_set(error, "-device %s: there is no -audiodev with id=%s", device->text,
-                         device->backend);
+                         device->settings.backend);
     if (options->machine.audiodev_count)
         return error_set(error, "-device %s: audiodev=ID is missing: there is an -audiodev, with id=%s",
                          device->text, options->machine.audiodevs[0].id);

@@ -130,28 +130,29 @@ bool options_take_virtfs(struct options *options, const char *argument, struct e
         return error_set(error, "-virtfs %s: mount_tag=TAG is missing", argument);
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-virtfs %s: too many devices", argument);
-    options->devices[options->device_count++] = (struct options_device){ .kind = MACHINE_VIRTIO_9P,
-                                                                         .slot = -1,
-                                                                         .text = argument,
-                                                                         .mount_tag = folder.tag,
-                                                                         .folder = options->folder_count };
+    options->devices[options->device_count++] = (struct options_device){
+        .model = &virtio_9p_model,
+        .settings.mount_tag = folder.tag,
+        .slot = -1,
+        .text = argument,
+        .folder = options->folder_count,
+    };
     return true;
 }
 
 bool options_join_folder(struct options *options, const struct options_device *device,
-                         struct machine_virtio *slot, struct error *error)
+                         struct machine_plug *slot, struct error *error)
 {
     unsigned number = device->folder;
-    for (unsigned i = 0; !number && device->backend && i < options->folder_count; i++) {
-        if (options->folders[i].id && strcmp(options->folders[i].id, device->backend) == 0)
+    for (unsigned i = 0; !number && device->settings.backend && i < options->folder_count; i++) {
+        if (options->folders[i].id && strcmp(options->folders[i].id, device->settings.backend) == 0)
             number = i + 1;
     }
     if (!number)
         return error_set(error, "-device %s: there is no -fsdev with id=%s", device->text,
-                         device->backend ? device->backend : "");
-    if (!device->mount_tag || !*device->mount_tag)
+                         device->settings.backend ? device->settings.backend : "");
+    if (!device->settings.mount_tag || !*device->settings.mount_tag)
         return error_set(error, "-device %s: mount_tag=TAG is missing", device->text);
-    slot->folder.folder = options->folders[number - 1].folder;
-    slot->folder.tag = device->mount_tag;
+    slot->folder = options->folders[number - 1].folder;
     return true;
 }

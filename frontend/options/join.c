@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/virtio/blk.h"
 #include "frontend/options/options.h"
 #include "util/log.h"
 
@@ -22,11 +23,11 @@ const struct options_named *options_find_named(const struct options_named *list,
 }
 
 static bool join_drive(struct options *options, const struct options_device *device,
-                       struct machine_virtio *slot, struct error *error)
+                       struct machine_plug *slot, struct error *error)
 {
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];
-        if (!drive->id || strcmp(drive->id, device->backend) != 0)
+        if (!drive->id || strcmp(drive->id, device->settings.backend) != 0)
             continue;
         if (drive->interface == OPTIONS_IF_VIRTIO || drive->interface == OPTIONS_IF_PFLASH || drive->used)
             return error_set(error, "-device %s: the drive %s is in use by another device%s", device->text,
@@ -34,61 +35,63 @@ static bool join_drive(struct options *options, const struct options_device *dev
         drive->used = true;
         slot->drive = drive->blockdev;
         slot->drive_id = drive->id;
-        if (device->werror)
-            slot->drive.werror = device->werror;
-        if (device->rerror)
-            slot->drive.rerror = device->rerror;
+        if (device->settings.werror)
+            slot->drive.werror = device->settings.werror;
+        if (device->settings.rerror)
+            slot->drive.rerror = device->settings.rerror;
         return true;
     }
-    return error_set(error, "-device %s: there is no -drive with id=%s", device->text, device->backend);
+    return error_set(error, "-device %s: there is no -drive with id=%s", device->text,
+                     device->settings.backend);
+}
+
+static bool join_rng(struct options *options, const struct options_device *device, struct machine_plug *slot,
+                     struct error *error)
+{
+    const char *id = device->settings.backend;
+    const struct options_named *named = id ? options_find_named(options->rngs, options->rng_count, id) : NULL;
+    slot->rng_file = named ? named->value : NULL;
+    return !id || named ||
+           error_set(error, "-device %s: there is no -object rng-random with id=%s", device->text, id);
 }
 
 static bool join_backend(struct options *options, const struct options_device *device,
-                         struct machine_virtio *slot, struct error *error)
+                         struct machine_plug *slot, struct error *error)
 {
-    const struct options_named *named = NULL;
-    slot->kind = device->kind;
-    slot->id = device->id;
-    slot->serial_number = device->serial_number;
-    slot->width = device->width;
-    slot->height = device->height;
-    slot->queues = device->queues;
-    slot->queue_size = device->queue_size;
-    if (device->kind == MACHINE_VIRTIO_BLK)
-        return join_drive(options, device, slot, error);
-    if (device->kind == MACHINE_VIRTIO_NET)
-        return options_join_netdev(options, device, slot, error);
-    if (device->kind == MACHINE_VIRTIO_9P)
-        return options_join_folder(options, device, slot, error);
-    if (device->kind == MACHINE_VIRTIO_SND)
-        return options_join_audiodev(options, device, slot, error);
-    if (device->kind == MACHINE_VIRTIO_RNG && device->backend) {
-        named = options_find_named(options->rngs, options->rng_count, device->backend);
-        slot->rng_file = named ? named->value : NULL;
-        return named || error_set(error, "-device %s: there is no -object rng-random with id=%s",
-                                  device->text, device->backend);
+    slot->model = device->model;
+    slot->settings = device->settings;
+    switch (device->model->backend) {
+    case DEVICE_BACKEND_DISK: return join_drive(options, device, slot, error);
+    case DEVICE_BACKEND_NETWORK: return options_join_netdev(options, device, slot, error);
+    case DEVICE_BACKEND_FOLDER: return options_join_folder(options, device, slot, error);
+    case DEVICE_BACKEND_AUDIO: return options_join_audiodev(options, device, slot, error);
+    case DEVICE_BACKEND_RNG: return join_rng(options, device, slot, error);
+    case DEVICE_BACKEND_PORTS: return options_join_ports(options, device, slot, error);
+    case DEVICE_BACKEND_SCREEN:
+    case DEVICE_BACKEND_INPUT:
+    case DEVICE_BACKEND_NONE: break;
     }
-    return device->kind != MACHINE_VIRTIO_CONSOLE || options_join_ports(options, device, slot, error);
+    return true;
 }
 
 static bool plug(struct options *options, const struct options_device *device, struct error *error)
 {
-    struct machine_virtio *slots = options->machine.virtio;
+    struct machine_plug *slots = options->machine.virtio;
     if (device->on_pci) {
         char what[128];
         snprintf(what, sizeof(what), "-device %s", device->text);
         struct machine_pci *function = options_place_pci(options, device, what, error);
-        return function && join_backend(options, device, &function->virtio, error);
+        return function && join_backend(options, device, &function->plug, error);
     }
     int n = device->slot;
     if (n < 0) {
-        for (n = MACHINE_VIRTIO_SLOTS - 1; n >= 0 && slots[n].kind; n--)
+        for (n = MACHINE_VIRTIO_SLOTS - 1; n >= 0 && slots[n].model; n--)
             ;
     }
     if (n < 0)
         return error_set(error, "-device %s: all %d virtio-mmio slots are taken", device->text,
                          MACHINE_VIRTIO_SLOTS);
-    if (slots[n].kind)
+    if (slots[n].model)
         return error_set(error, "-device %s: the slot virtio-mmio-bus.%d is taken by another device",
                          device->text, n);
     return join_backend(options, device, &slots[n], error);
@@ -113,9 +116,11 @@ static bool plug_drives(struct options *options, struct error *error)
         struct machine_pci *function = options_place_pci(options, &device, what, error);
         if (!function)
             return false;
-        function->virtio = (struct machine_virtio){ .kind = MACHINE_VIRTIO_BLK,
-                                                    .drive = drive->blockdev,
-                                                    .drive_id = drive->id };
+        function->plug = (struct machine_plug){
+            .model = &virtio_blk_model,
+            .drive = drive->blockdev,
+            .drive_id = drive->id,
+        };
         drive->used = true;
     }
     return true;
@@ -126,7 +131,7 @@ static bool plug_default_card(struct options *options, struct error *error)
 {
     bool room = false;
     for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
-        room |= !options->machine.virtio[n].kind;
+        room |= !options->machine.virtio[n].model;
     if (options->nodefaults || options->net_asked || !room || options->device_count == OPTIONS_ITEMS_MAX)
         return true;
     return options_add_default_card(options, error) &&
@@ -163,7 +168,7 @@ static bool is_stdio(const char *chardev)
 }
 
 /* How many of its ports do. */
-static unsigned uses_stdio(const struct machine_virtio *device)
+static unsigned uses_stdio(const struct machine_plug *device)
 {
     unsigned users = 0;
     for (unsigned n = 0; n < device->port_count; n++)
@@ -179,7 +184,7 @@ static bool check_stdio(const struct options *options, struct error *error)
     for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++)
         users += uses_stdio(&options->machine.virtio[i]);
     for (unsigned i = 0; i < options->machine.pci_count; i++)
-        users += uses_stdio(&options->machine.pci[i].virtio);
+        users += uses_stdio(&options->machine.pci[i].plug);
     const char *semihosting = options->machine.semihosting.chardev;
     if (semihosting && strcmp(semihosting, options->machine.serial) != 0)
         users += is_stdio(semihosting);
@@ -204,7 +209,7 @@ bool options_join(struct options *options, struct error *error)
     for (unsigned pass = 0; pass < 2; pass++) { /* those with a slot of their own first */
         for (unsigned i = 0; i < options->device_count; i++) {
             const struct options_device *device = &options->devices[i];
-            bool placed = device->on_pci ? device->has_addr : device->slot >= 0;
+            bool placed = device->on_pci ? device->place.given : device->slot >= 0;
             if (placed == (pass == 0) && !plug(options, device, error))
                 return false;
         }

@@ -5,10 +5,10 @@
  */
 #include <string.h>
 
+#include "devices/virtio/net.h"
 #include "frontend/options/options.h"
 #include "util/log.h"
 
-#define CARD       "virtio-net-device" /* as -device names it; and the same on PCI */
 #define NET_MODELS "virtio-net-device, virtio-net-pci, virtio"
 
 /* ---- The keys of a user network ------------------------------------------------------------------- */
@@ -114,8 +114,10 @@ static bool nic_id(struct options *options, void *item, const char *value, struc
 static bool nic_model(struct options *options, void *item, const char *value, struct error *error)
 {
     (void)options;
-    struct options_device any;
-    if (!value || !(strcmp(value, "virtio") == 0 || options_names_device(value, CARD, &any)))
+    struct options_device card;
+    bool known = value && (strcmp(value, "virtio") == 0 ||
+                           (options_name_device(value, &card) && card.model == &virtio_net_model));
+    if (!known)
         return options_bad_value(error, "-nic model", value, NET_MODELS);
     ((struct options_nic *)item)->model = value;
     return true;
@@ -125,9 +127,10 @@ static bool nic_mac(struct options *options, void *item, const char *value, stru
 {
     (void)options;
     struct options_nic *nic = item;
-    nic->has_mac = value && netdev_parse_mac(value, nic->mac);
-    return nic->has_mac || error_set(error, "-nic mac=%s: not a card's address; write mac=52:54:00:12:34:56",
-                                     value ? value : "");
+    nic->mac.given = value && netdev_parse_mac(value, nic->mac.bytes);
+    return nic->mac.given ||
+           error_set(error, "-nic mac=%s: not a card's address; write mac=52:54:00:12:34:56",
+                     value ? value : "");
 }
 
 static bool nic_netdev(struct options *options, void *item, const char *value, struct error *error)
@@ -208,13 +211,12 @@ static bool add_card(struct options *options, const struct options_nic *nic, uns
     if (options->device_count == OPTIONS_ITEMS_MAX)
         return error_set(error, "-nic %s: too many devices", argument);
     struct options_device *device = &options->devices[options->device_count++];
-    *device = (struct options_device){ .kind = MACHINE_VIRTIO_NET, .slot = -1, .text = argument };
-    if (nic->model)
-        options_names_device(nic->model, CARD, device);
-    device->backend = nic->netdev;
+    if (!nic->model || !options_name_device(nic->model, device))
+        *device = (struct options_device){ .model = &virtio_net_model, .slot = -1 };
+    device->text = argument;
+    device->settings.backend = nic->netdev;
+    device->settings.mac = nic->mac;
     device->netdev = netdev;
-    device->has_mac = nic->has_mac;
-    memcpy(device->mac, nic->mac, sizeof(device->mac));
     return true;
 }
 
@@ -320,21 +322,24 @@ static unsigned find_netdev(const struct options *options, const char *id)
 }
 
 bool options_join_netdev(struct options *options, const struct options_device *device,
-                         struct machine_virtio *slot, struct error *error)
+                         struct machine_plug *slot, struct error *error)
 {
     static const uint8_t first_mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
     slot->netdev = device->netdev;
-    if (device->backend && !(slot->netdev = find_netdev(options, device->backend)))
-        return error_set(error, "-device %s: there is no -netdev with id=%s", device->text, device->backend);
+    if (device->settings.backend && !(slot->netdev = find_netdev(options, device->settings.backend)))
+        return error_set(error, "-device %s: there is no -netdev with id=%s", device->text,
+                         device->settings.backend);
     if (slot->netdev && options->machine.netdevs[slot->netdev - 1].used)
         return error_set(error, "-device %s: the network is in use by another card", device->text);
     if (slot->netdev)
         options->machine.netdevs[slot->netdev - 1].used = true;
     else
         log_warn("-device %s: no network is connected to this card", device->text);
-    memcpy(slot->mac, device->has_mac ? device->mac : first_mac, sizeof(slot->mac));
-    if (!device->has_mac)
-        slot->mac[5] = (uint8_t)(first_mac[5] + options->default_macs++);
+    struct device_mac *mac = &slot->settings.mac;
+    if (!mac->given) {
+        memcpy(mac->bytes, first_mac, sizeof(mac->bytes));
+        mac->bytes[5] = (uint8_t)(first_mac[5] + options->default_macs++);
+    }
     return true;
 }
 

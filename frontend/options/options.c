@@ -272,7 +272,7 @@ void options_print(const struct options *options, FILE *out)
     case OPTIONS_VERSION: fprintf(out, "rvive %s\n", RVIVE_VERSION); break;
     case OPTIONS_LIST_MACHINES: fprintf(out, "virt    the address map of QEMU's virt (default)\n"); break;
     case OPTIONS_LIST_CPUS: print_cpus(out); break;
-    case OPTIONS_LIST_DEVICES: options_print_devices(out); break;
+    case OPTIONS_LIST_DEVICES: options_print_devices(options->help_with, out); break;
     case OPTIONS_LIST_LOG:
 #define X(name, option, text) fprintf(out, "%-14s %s\n", option, text);
         LOG_CATEGORIES(X)

@@ -84,27 +84,17 @@ struct options_drive {
 };
 
 struct options_device {
-    enum machine_virtio_kind kind;
-    const char *id;
-    const char *backend; /* id of its drive or rng object; NULL: none */
-    const char *serial_number;
-    unsigned queues, queue_size;           /* 0: the default */
-    enum blockdev_on_error werror, rerror; /* of a disk; DEFAULT: as its drive says */
-    uint8_t mac[6];                        /* of a card */
-    bool has_mac;
-    unsigned netdev;        /* of a card: number of its network, from 1; 0: `backend` names it, or none */
-    const char *mount_tag;  /* of a shared folder */
-    unsigned folder;        /* number of that folder, from 1; 0: `backend` names it */
-    const char *text;       /* the argument of -device, for messages */
-    int slot;               /* virtio-mmio-bus.N; -1: any */
-    bool on_pci;            /* it is a function on pcie.0 instead, as `pci` says (without its device) */
-    bool has_addr;          /* the place in `pci` was asked for */
-    uint32_t width, height; /* of a screen */
-    unsigned audiodev; /* of a sound card: number of its audiodev, from 1; 0: `backend` names it, or none */
-    struct virtio_snd_options sound;
+    const struct device_model *model;
+    struct device_settings settings;
+    const char *text; /* the argument of -device, for messages */
+    int slot;         /* virtio-mmio-bus.N; -1: any */
+    bool on_pci;      /* it is a function on pcie.0 instead, as `pci` says (without place and device) */
+    struct device_pci_place place;
+    struct machine_pci pci;
+    /* Numbers of its network, folder or audiodev, from 1; 0: settings.backend names it, or there is none. */
+    unsigned netdev, folder, audiodev;
     struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX]; /* of a virtio-serial; their chardevs are ids yet */
     unsigned port_count;
-    struct machine_pci pci;
 };
 
 /* -object rng-random and -chardev: an id and what it stands for. */
@@ -126,8 +116,7 @@ struct options_monitor {
 struct options_nic {
     const char *id, *netdev; /* netdev: id of the network that -net nic names */
     const char *model;       /* the card's, or NULL */
-    uint8_t mac[6];
-    bool has_mac;
+    struct device_mac mac;
     struct netdev_slirp_config user;
 };
 
@@ -146,6 +135,7 @@ struct options_folder {
 
 struct options {
     enum options_action action;
+    const char *help_with; /* LIST_DEVICES: of this one; NULL: all */
     struct machine_config machine;
     const char *title;      /* -name */
     const char *log_list;   /* -d */
@@ -216,28 +206,25 @@ options_take_fn options_take_netdev, options_take_nic, options_take_net;
 const struct options_named *options_find_named(const struct options_named *list, unsigned count,
                                                const char *id);
 /* ports.c: -device virtconsole or virtserialport, the pairs after the name. */
-bool options_take_port(struct options *options, const char *name, const struct option_pairs *pairs,
-                       struct error *error);
+bool options_take_port(struct options *options, struct options_device *device,
+                       const struct option_pairs *pairs, struct error *error);
 bool options_join_ports(struct options *options, const struct options_device *device,
-                        struct machine_virtio *slot, struct error *error);
+                        struct machine_plug *slot, struct error *error);
 options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
-                         struct machine_virtio *slot, struct error *error);
+                         struct machine_plug *slot, struct error *error);
 options_take_fn options_take_audiodev, options_take_audio;
 bool options_join_audiodev(struct options *options, const struct options_device *device,
-                           struct machine_virtio *slot, struct error *error);
+                           struct machine_plug *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...: the pairs after the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
-/* pci.c: does `name` mean the device of the table that is called `known` there? A row
- * "virtio-X-device" is virtio-X-pci too; device->on_pci is set then. */
-bool options_names_device(const char *name, const char *known, struct options_device *device);
-/* For -device help: the other name of that row. */
-void options_print_pci_name(const char *known, FILE *out);
-/* Takes those keys out of the list that are about the PCI function: the rest is the device's. */
-bool options_take_pci_keys(struct options *options, const char *name, struct option_pairs *pairs,
-                           struct options_device *device, struct error *error);
+extern const struct device_model options_loader_model;
+/* devices.c (its keys: keys.h): the kind of device and the bus that a name of -device means, all else at its
+ * default; false: there is none. */
+bool options_name_device(const char *name, struct options_device *device);
+/* The lists of its keys: those of its model, of all devices, and of its bus. */
 /* Gives the device its place on the bus, and returns the function that it becomes there; NULL and *error
  * where there is none. `what` is for the message. */
 struct machine_pci *options_place_pci(struct options *options, const struct options_device *device,
@@ -251,7 +238,7 @@ bool options_join(struct options *options, struct error *error);
  * line says something about the network, as the last of the devices; the end. */
 bool options_join_net(struct options *options, struct error *error);
 bool options_join_netdev(struct options *options, const struct options_device *device,
-                         struct machine_virtio *slot, struct error *error);
+                         struct machine_plug *slot, struct error *error);
 bool options_add_default_card(struct options *options, struct error *error);
 void options_warn_netdevs(const struct options *options);
 
@@ -260,10 +247,6 @@ struct options_key {
     const char *key;
     bool (*take)(struct options *options, void *item, const char *value, struct error *error);
 };
-/* The key bus= of a device with a slot (devices.c); `item` is its struct options_device. */
-bool options_take_slot(struct options *options, void *item, const char *value, struct error *error);
-/* audio.c: the keys of a sound card. */
-extern const struct options_key options_sound_keys[];
 /* Gives each pair to the row with its key; the rows end with {NULL}. `flag` is for messages. */
 bool options_take_pairs(struct options *options, const struct option_pairs *pairs,
                         const struct options_key *rows, void *item, const char *flag, struct error *error);
@@ -275,6 +258,7 @@ bool options_read_secret(const struct options *options, const char *id, char *te
 bool options_parse_on_error(const char *flag, const char *key, const char *value,
                             enum blockdev_on_error *action, struct error *error);
 bool options_bad_value(struct error *error, const char *flag, const char *value, const char *instead);
-void options_print_devices(FILE *out);
+/* -device help; with the name of a device, its keys. */
+void options_print_devices(const char *name, FILE *out);
 
 #endif

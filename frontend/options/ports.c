@@ -5,61 +5,17 @@
  */
 #include <string.h>
 
-#include "frontend/options/options.h"
-
-struct port_keys {
-    struct machine_port port; /* its chardev is the id of one */
-    const char *bus;
-    bool has_number;
-};
-
-static bool port_chardev(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)error;
-    ((struct port_keys *)item)->port.chardev = value;
-    return true;
-}
-
-static bool port_bus(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)error;
-    ((struct port_keys *)item)->bus = value;
-    return true;
-}
-
-static bool port_name(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)error;
-    ((struct port_keys *)item)->port.name = value;
-    return true;
-}
-
-static bool port_number(struct options *options, void *item, const char *value, struct error *error)
-{
-    struct port_keys *keys = item;
-    uint64_t number;
-    (void)options;
-    if (!value || !option_parse_number(value, &number) || number >= VIRTIO_CONSOLE_PORTS_MAX)
-        return error_set(error, "-device nr=%s: a virtio-serial device has ports 0 to %u here",
-                         value ? value : "", VIRTIO_CONSOLE_PORTS_MAX - 1);
-    keys->port.number = (unsigned)number;
-    keys->has_number = true;
-    return true;
-}
-
-static bool port_id(struct options *options, void *item, const char *value, struct error *error)
-{
-    (void)options, (void)item, (void)value, (void)error; /* names it in messages of QEMU only */
-    return true;
-}
+#include "devices/virtio/console.h"
+#include "frontend/options/keys.h"
 
 /* bus=ID.0 names a carrier; without it the first one is taken. */
 static bool carries(const struct options_device *device, const char *bus)
 {
-    if (device->kind != MACHINE_VIRTIO_CONSOLE)
+    if (device->model->backend != DEVICE_BACKEND_PORTS)
         return false;
-    size_t length = device->id ? strlen(device->id) : 0;
-    return !bus || (length && strncmp(bus, device->id, length) == 0 && strcmp(bus + length, ".0") == 0);
+    size_t length = device->settings.id ? strlen(device->settings.id) : 0;
+    return !bus ||
+           (length && strncmp(bus, device->settings.id, length) == 0 && strcmp(bus + length, ".0") == 0);
 }
 
 static bool is_taken(const struct options_device *carrier, unsigned number)
@@ -71,12 +27,11 @@ static bool is_taken(const struct options_device *carrier, unsigned number)
 }
 
 /* Port 0 is a console's, since drivers of before there were several ports expect one. */
-static bool plug_port(struct options_device *carrier, struct port_keys *keys, const char *name,
-                      struct error *error)
+static bool plug_port(struct options_device *carrier, struct machine_port *port, bool has_number,
+                      const char *name, struct error *error)
 {
-    struct machine_port *port = &keys->port;
     unsigned first = port->is_console ? 0 : 1;
-    if (!keys->has_number) {
+    if (!has_number) {
         for (port->number = first; is_taken(carrier, port->number); port->number++)
             ;
     }
@@ -91,36 +46,39 @@ static bool plug_port(struct options_device *carrier, struct port_keys *keys, co
     return true;
 }
 
-bool options_take_port(struct options *options, const char *name, const struct option_pairs *pairs,
-                       struct error *error)
+bool options_take_port(struct options *options, struct options_device *device,
+                       const struct option_pairs *pairs, struct error *error)
 {
-    static const struct options_key rows[] = {
-        { "chardev", port_chardev }, { "bus", port_bus },   { "id", port_id },
-        { "name", port_name },       { "nr", port_number }, { NULL, NULL },
-    };
-    struct port_keys keys = { .port.is_console = strcmp(name, "virtconsole") == 0 };
+    const struct device_settings *settings = &device->settings;
+    const char *name = device->model->name;
+    struct options_keys lists[OPTIONS_KEY_LISTS];
     char flag[32];
     snprintf(flag, sizeof(flag), "-device %s", name);
-    if (!options_take_pairs(options, pairs, rows, &keys, flag, error))
+    options_device_keys(device, lists);
+    if (!options_take_keys(lists, pairs, flag, error))
         return false;
-    if (!keys.port.chardev)
-        return error_set(error, "%s: chardev=ID is missing", flag);
+    struct machine_port port = {
+        .chardev = settings->backend,
+        .name = settings->port_name,
+        .number = settings->port,
+        .is_console = device->model == &virtconsole_model,
+    };
     for (unsigned i = 0; i < options->device_count; i++)
-        if (carries(&options->devices[i], keys.bus))
-            return plug_port(&options->devices[i], &keys, name, error);
-    if (keys.bus)
+        if (carries(&options->devices[i], settings->carrier))
+            return plug_port(&options->devices[i], &port, option_pairs_get(pairs, "nr"), name, error);
+    if (settings->carrier)
         return error_set(error,
                          "%s,bus=%s: no -device virtio-serial-pci or virtio-serial-device before it has "
                          "the id that is before \".0\"",
-                         flag, keys.bus);
+                         flag, settings->carrier);
     return error_set(error,
                      "%s,chardev=%s: it needs a -device virtio-serial-pci, or virtio-serial-device, "
                      "before it",
-                     flag, keys.port.chardev);
+                     flag, port.chardev);
 }
 
 bool options_join_ports(struct options *options, const struct options_device *device,
-                        struct machine_virtio *slot, struct error *error)
+                        struct machine_plug *slot, struct error *error)
 {
     for (unsigned n = 0; n < device->port_count; n++) {
         struct machine_port *port = &slot->ports[n];

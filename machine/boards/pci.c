@@ -4,7 +4,8 @@
  * the command line plugs into it. The 64-bit window lies above RAM, in the first 16 GiB of their own; that of
  * a 32-bit machine is smaller, so that it lies within the 34 bits of a physical address.
  */
-#include "devices/pci/bochs_display.h"
+#include <stdio.h>
+
 #include "devices/pci/host.h"
 #include "devices/platform/plic.h"
 #include "devices/virtio/transport/pci.h"
@@ -54,29 +55,33 @@ static struct pci_host *create_host(struct machine *machine, struct device *plic
 static struct bochs_vbe *create_vga(struct machine *machine, const struct machine_pci *what,
                                     struct error *error)
 {
-    struct bochs_vbe_config config = { "virtio-vga", machine->config.display, what->virtio.width,
-                                       what->virtio.height };
+    struct bochs_vbe_config config = { what->plug.model->name, machine->config.display,
+                                       what->plug.settings.width, what->plug.settings.height };
     return bochs_vbe_create(&config, error);
 }
 
 static struct pci_function *create_virtio(struct machine *machine, const struct machine_pci *what,
                                           struct error *error)
 {
+    const struct device_model *model = what->plug.model;
+    char name[32];
+    snprintf(name, sizeof(name), "%s%s", model->name, model->buses & DEVICE_BUS_MMIO ? "-pci" : "");
     struct virtio_pci_config config = {
+        .name = name,
         .dma = bus_for_devices(machine->bus),
         .legacy = what->legacy,
         .no_modern = what->no_modern,
         .multifunction = what->multifunction,
         .vectors = what->vectors,
     };
-    struct virtio_device *device = board_virtio_create(machine, &what->virtio, error);
+    struct virtio_device *device = machine_create_plugged(machine, &what->plug, error);
     if (!device)
         return NULL;
     device->strict = machine->config.strict;
-    if (what->vga)
+    if (model->vga)
         config.vga = create_vga(machine, what, error);
     struct pci_function *function =
-        what->vga && !config.vga ? NULL : virtio_pci_create(&config, device, error);
+        model->vga && !config.vga ? NULL : virtio_pci_create(&config, device, error);
     if (function)
         return function;
     if (config.vga)
@@ -85,26 +90,15 @@ static struct pci_function *create_virtio(struct machine *machine, const struct 
     return NULL;
 }
 
-static struct pci_function *create_bochs_display(struct machine *machine, const struct machine_pci *what,
-                                                 struct error *error)
-{
-    struct bochs_display_config config = {
-        .display = machine->config.display,
-        .width = what->virtio.width,
-        .height = what->virtio.height,
-        .multifunction = what->multifunction,
-    };
-    return bochs_display_create(&config, error);
-}
-
 bool board_pci_create(struct machine *machine, struct device *plic, struct error *error)
 {
     struct pci_host *host = create_host(machine, plic, error);
     for (unsigned n = 0; host && n < machine->config.pci_count; n++) {
         const struct machine_pci *what = &machine->config.pci[n];
-        struct pci_function *function = what->virtio.kind == MACHINE_BOCHS_DISPLAY
-                                            ? create_bochs_display(machine, what, error)
-                                            : create_virtio(machine, what, error);
+        struct pci_function *function =
+            what->plug.model->create_pci
+                ? machine_create_plugged_pci(machine, &what->plug, what->multifunction, error)
+                : create_virtio(machine, what, error);
         if (!function)
             return false;
         if (!pci_bus_plug(pci_host_bus(host), function, what->slot, what->function, error)) {

@@ -15,12 +15,6 @@
 #include "devices/platform/rtc_goldfish.h"
 #include "devices/platform/sifive_test.h"
 #include "devices/platform/uart16550.h"
-#include "devices/virtio/blk.h"
-#include "devices/virtio/console.h"
-#include "devices/virtio/gpu/gpu.h"
-#include "devices/virtio/input.h"
-#include "devices/virtio/net.h"
-#include "devices/virtio/rng.h"
 #include "devices/virtio/transport/mmio.h"
 #include "machine/internal.h"
 #include "util/log.h"
@@ -55,76 +49,6 @@ static struct irq_line line_of(struct machine *machine, const struct row *row)
 static struct irq_line hart_line(struct machine *machine, unsigned hart, unsigned bit)
 {
     return (struct irq_line){ .set = harts_set_irq, .controller = machine->harts[hart], .number = bit };
-}
-
-/* ---- Backends ------------------------------------------------------------------------------------- */
-
-static void on_escape(void *opaque, enum chardev_escape what)
-{
-    if (what == CHARDEV_ESCAPE_QUIT)
-        machine_request_quit(opaque, 0);
-    else
-        log_warn("there is no monitor on this terminal (-monitor none)\r");
-}
-
-struct chardev *board_open_chardev(struct machine *machine, const char *description, struct error *error)
-{
-    if (machine->chardev_count == BOARD_BACKENDS_MAX) {
-        error_set(error, "more than %d character devices", BOARD_BACKENDS_MAX);
-        return NULL;
-    }
-    struct chardev *chardev = chardev_open(description, on_escape, machine, error);
-    if (chardev)
-        machine->chardevs[machine->chardev_count++] = chardev;
-    if (chardev && strcmp(description, "mon:stdio") == 0)
-        machine->console = chardev;
-    return chardev;
-}
-
-static struct blockdev *open_blockdev(struct machine *machine, const struct blockdev_config *config,
-                                      struct error *error)
-{
-    if (machine->blockdev_count == BOARD_BACKENDS_MAX) {
-        error_set(error, "more than %d disks", BOARD_BACKENDS_MAX);
-        return NULL;
-    }
-    struct blockdev *blockdev = blockdev_open(config, error);
-    if (blockdev) {
-        machine->disk_configs[machine->blockdev_count] = config;
-        machine->blockdevs[machine->blockdev_count++] = blockdev;
-    }
-    return blockdev;
-}
-
-static struct netdev *open_netdev(struct machine *machine, const struct machine_netdev *what,
-                                  struct error *error)
-{
-    struct netdev *netdev = netdev_slirp_create(&what->user, error);
-    if (!netdev)
-        return NULL;
-    machine->netdevs[machine->netdev_count++] = netdev; /* one a card: fits */
-    for (unsigned i = 0; i < what->dump_count; i++) {
-        if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error))
-            return NULL;
-    }
-    return netdev;
-}
-
-/* Several devices may share one. */
-static struct audiodev *open_audiodev(struct machine *machine, unsigned number, struct error *error)
-{
-    struct audiodev **audiodev = &machine->audiodevs[number - 1];
-    const struct machine_audiodev *what = &machine->config.audiodevs[number - 1];
-    struct audiodev_config config = what->config;
-    config.clock = machine->clock;
-    if (!*audiodev)
-        *audiodev = audiodev_create(&config, error);
-    if (!*audiodev && what->may_fail) {
-        log_warn("%s; the guest's sound goes nowhere", error->text);
-        config.create = audiodev_none_create;
-        *audiodev = audiodev_create(&config, error);
-    }
-    return *audiodev;
 }
 
 /* ---- Rows' makers --------------------------------------------------------------------------------- */
@@ -219,7 +143,7 @@ static struct device *create_uart(struct machine *machine, const struct row *row
     struct uart16550_config config = { .irq = line_of(machine, row),
                                        .clock_hz = UART_CLOCK_HZ,
                                        .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2 };
-    config.chardev = board_open_chardev(machine, machine->config.serial, error);
+    config.chardev = machine_open_chardev(machine, machine->config.serial, error);
     machine->serial = config.chardev;
     return config.chardev ? uart16550_create(&config, error) : NULL;
 }
@@ -254,7 +178,7 @@ static struct device *create_flash(struct machine *machine, const struct row *ro
 {
     const struct machine_pflash *bank = &machine->config.pflash[row->slot];
     struct pflash_config config = { .fdt_banks = row->slot ? 0 : MACHINE_PFLASH_BANKS };
-    if (bank->present && !(config.blockdev = open_blockdev(machine, &bank->drive, error)))
+    if (bank->present && !(config.blockdev = machine_open_disk(machine, &bank->drive, error)))
         return NULL;
     struct device *device = pflash_cfi_create(&config, error);
     if (device)
@@ -262,95 +186,11 @@ static struct device *create_flash(struct machine *machine, const struct row *ro
     return device;
 }
 
-static struct virtio_device *create_virtio_net(struct machine *machine, const struct machine_virtio *what,
-                                               struct error *error)
-{
-    struct virtio_net_config config = { .netdev = NULL };
-    memcpy(config.mac, what->mac, sizeof(config.mac));
-    if (what->netdev &&
-        !(config.netdev = open_netdev(machine, &machine->config.netdevs[what->netdev - 1], error)))
-        return NULL;
-    return virtio_net_create(&config, error);
-}
-
-static struct virtio_device *create_virtio_snd(struct machine *machine, const struct machine_virtio *what,
-                                               struct error *error)
-{
-    struct virtio_snd_config config = { .options = what->sound };
-    config.audiodev = open_audiodev(machine, what->audiodev, error);
-    return config.audiodev ? virtio_snd_create(&config, error) : NULL;
-}
-
-/* Screens, keyboards and pointers. */
-static bool is_on_display(enum machine_virtio_kind kind)
-{
-    return kind == MACHINE_VIRTIO_GPU || kind == MACHINE_VIRTIO_KEYBOARD || kind == MACHINE_VIRTIO_TABLET ||
-           kind == MACHINE_VIRTIO_MOUSE;
-}
-
-static struct virtio_device *create_on_display(struct machine *machine, const struct machine_virtio *what,
-                                               struct error *error)
-{
-    struct virtio_gpu_config gpu = { machine->config.display, what->width, what->height, 0 };
-    struct virtio_input_config input = { machine->config.display, DISPLAY_KEYBOARD };
-    if (what->kind == MACHINE_VIRTIO_GPU)
-        return virtio_gpu_create(&gpu, error);
-    if (what->kind != MACHINE_VIRTIO_KEYBOARD)
-        input.kind = what->kind == MACHINE_VIRTIO_TABLET ? DISPLAY_TABLET : DISPLAY_MOUSE;
-    return virtio_input_create(&input, error);
-}
-
-static struct virtio_device *create_virtio_console(struct machine *machine, const struct machine_virtio *what,
-                                                   struct error *error)
-{
-    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
-    for (unsigned n = 0; n < what->port_count; n++) {
-        const struct machine_port *port = &what->ports[n];
-        ports[n] = (struct virtio_console_port){ .chardev = board_open_chardev(machine, port->chardev, error),
-                                                 .number = port->number,
-                                                 .is_console = port->is_console,
-                                                 .name = port->name };
-        if (!ports[n].chardev)
-            return NULL;
-    }
-    struct virtio_console_config config = { .ports = ports, .count = what->port_count };
-    return virtio_console_create(&config, error);
-}
-
-struct virtio_device *board_virtio_create(struct machine *machine, const struct machine_virtio *what,
-                                          struct error *error)
-{
-    if (what->kind == MACHINE_VIRTIO_BLK) {
-        struct virtio_blk_config config = { .serial = what->serial_number,
-                                            .queues = what->queues,
-                                            .queue_size = what->queue_size,
-                                            .name = what->drive_id,
-                                            .werror = what->drive.werror,
-                                            .rerror = what->drive.rerror,
-                                            .failed = run_state_disk_failed,
-                                            .stopped = run_state_disk_stops,
-                                            .opaque = machine };
-        config.blockdev = open_blockdev(machine, &what->drive, error);
-        return config.blockdev ? virtio_blk_create(&config, error) : NULL;
-    }
-    if (what->kind == MACHINE_VIRTIO_NET)
-        return create_virtio_net(machine, what, error);
-    if (what->kind == MACHINE_VIRTIO_9P)
-        return virtio_9p_create(&what->folder, error);
-    if (what->kind == MACHINE_VIRTIO_RNG)
-        return virtio_rng_create(&(struct virtio_rng_config){ .path = what->rng_file }, error);
-    if (what->kind == MACHINE_VIRTIO_SND)
-        return create_virtio_snd(machine, what, error);
-    if (is_on_display(what->kind))
-        return create_on_display(machine, what, error);
-    return create_virtio_console(machine, what, error);
-}
-
 static struct device *create_virtio_slot(struct machine *machine, const struct row *row, struct error *error)
 {
-    const struct machine_virtio *what = &machine->config.virtio[row->slot];
-    /* These came with Virtio 1, and their drivers expect its interface. */
-    bool modern = is_on_display(what->kind) || what->kind == MACHINE_VIRTIO_SND;
+    const struct machine_plug *what = &machine->config.virtio[row->slot];
+    /* Drivers of what came with Virtio 1 expect its interface. */
+    bool modern = what->model && what->model->ops && !what->model->ops->pci_legacy;
     struct virtio_mmio_config config = {
         .irq = line_of(machine, row),
         .dma = bus_for_devices(machine->bus),
@@ -358,9 +198,9 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
         .strict = machine->config.strict,
     };
     struct device *slot = virtio_mmio_create(&config, error);
-    if (!slot || what->kind == MACHINE_VIRTIO_NONE)
+    if (!slot || !what->model)
         return slot;
-    struct virtio_device *device = board_virtio_create(machine, what, error);
+    struct virtio_device *device = machine_create_plugged(machine, what, error);
     if (device) {
         virtio_mmio_plug(slot, device);
         return slot;

@@ -73,7 +73,7 @@ bool console_open(struct semihosting *self, struct error *error)
     }
     if (!wanted)
         return true;
-    self->chardev = board_open_chardev(machine, wanted, error);
+    self->chardev = machine_open_chardev(machine, wanted, error);
     if (self->chardev)
         chardev_attach(self->chardev, &front);
     return self->chardev != NULL;

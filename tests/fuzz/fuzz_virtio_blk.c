@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "devices/virtio/blk.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)
 #define HEADER_AT (GUEST_RAM_BASE + 0x20000)

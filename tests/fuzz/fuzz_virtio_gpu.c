@@ -15,7 +15,7 @@
 
 #include "devices/virtio/gpu/gpu.h"
 #include "devices/virtio/gpu/internal.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define CONTROL_AT (GUEST_RAM_BASE + 0x10000)
 #define CURSOR_AT  (GUEST_RAM_BASE + 0x14000)

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "devices/virtio/net.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define RING_AT    (GUEST_RAM_BASE + 0x10000)
 #define RING_BYTES 0x4000u

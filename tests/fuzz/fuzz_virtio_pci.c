@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/virtio/pci_guest.h"
+#include "tests/devices/virtio/pci_guest.h"
 #include "util/state.h"
 
 #define SLOTS       3u
@@ -51,10 +51,12 @@ static void echo_destroy(struct virtio_device *device)
     free(device);
 }
 
+#define ECHO_OPS                                                                                             \
+    .name = "echo", .notify = echo_notify, .config_write = echo_config_write, .destroy = echo_destroy
 static const struct virtio_device_ops echo_ops[SLOTS] = {
-    { "echo", 2, echo_notify, echo_config_write, NULL, NULL, NULL, echo_destroy },
-    { "echo", 16, echo_notify, echo_config_write, NULL, NULL, NULL, echo_destroy },
-    { "echo", 1, echo_notify, echo_config_write, NULL, NULL, NULL, echo_destroy },
+    { .id = 2, .pci_legacy = 0x1001, ECHO_OPS },
+    { .id = 16, ECHO_OPS },
+    { .id = 1, .pci_legacy = 0x1000, ECHO_OPS },
 };
 
 static struct pci_guest guest;

@@ -16,7 +16,7 @@
 #include "devices/virtio/console.h"
 #include "devices/virtio/input.h"
 #include "devices/virtio/rng.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define RING_AT(n) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (n))
 #define DATA_AT    (GUEST_RAM_BASE + 0x40000)

@@ -15,7 +15,7 @@
 
 #include "devices/virtio/snd/internal.h"
 #include "devices/virtio/snd/snd.h"
-#include "tests/virtio/guest.h"
+#include "tests/devices/virtio/guest.h"
 
 #define RING_AT(n) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (n))
 #define REQUEST_AT (GUEST_RAM_BASE + 0x20000)

@@ -111,7 +111,22 @@ def every_device(rvive):
                 plugged = [row["plugged"] for row in rows if row["plugged"] not in plain]
                 pci = [row["device"] for row in rows if row["base"].startswith("00:") and row["base"] != "00:00.0"]
                 there = plugged + pci + [row["device"] for row in rows if row["device"] == "ramfb"]
-                check(len(there) == 1 and there[0] != "a device", "%s is %r in info qtree" % (name, there))
+                stem = re.sub("-(device|pci)$", "", name).replace("virtio-snd", "virtio-sound")
+                check(len(there) == 1 and re.sub("-pci$", "", there[0]) == stem, "%s is %r in info qtree" % (name, there))
+
+
+def device_properties(rvive):
+    """device-list-properties has the keys of -device NAME,help."""
+    with emulator_of(rvive, "-S", "-nodefaults") as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        for name in "virtio-blk-pci", "virtio-net-device", "virtio-sound-pci", "bochs-display", "virtconsole", "ramfb":
+            rows = qmp.ask("device-list-properties", typename=name)["return"]
+            listed = subprocess.run([rvive, "-device", name + ",help"], capture_output=True, text=True, check=True).stdout
+            check([row["name"] for row in rows] == [line.split()[0] for line in listed.splitlines()[1:]], "keys of " + name)
+            check(all(row["type"] and row["description"] for row in rows), "%r" % rows)
+        sizes = {row["name"]: row for row in qmp.ask("device-list-properties", typename="virtio-blk-pci")["return"]}
+        check(sizes["queue-size"]["type"] == "uint32" and sizes["queue-size"]["default-value"] == 256, "queue-size")
+        check("error" in qmp.ask("device-list-properties", typename="e1000"), "a device that is not there")
 
 
 def devices(rvive):
@@ -240,4 +255,4 @@ def bad_input(rvive):
         check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
 
 
-main(negotiation, commands, chardevs, every_device, devices, events, quits, no_shutdown, chardev_and_mon, bad_input)
+main(negotiation, commands, chardevs, every_device, device_properties, devices, events, quits, no_shutdown, chardev_and_mon, bad_input)

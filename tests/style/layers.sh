@@ -19,6 +19,7 @@ cpu/exec                 cpu cpu/isa cpu/fp cpu/mmu cpu/csr
 devices
 devices/block            devices
 devices/block/qcow2      devices devices/block
+devices/catalog          devices devices/pci devices/platform devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
 devices/char             devices
 devices/net              devices
 devices/audio            devices

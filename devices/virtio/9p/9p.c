@@ -78,6 +78,8 @@ static void p9_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_9p_ops = {
     .name = "virtio-9p",
     .id = VIRTIO_ID_9P,
+    .pci_legacy = 0x1009,
+    .pci_class = 0x000200,
     .notify = p9_notify,
     .reset = p9_reset,
     .save = p9_save,
@@ -121,3 +123,28 @@ struct virtio_device *virtio_9p_create(const struct virtio_9p_config *config, st
     }
     return &p9->device;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
+{
+    struct virtio_9p_config config = { .folder = *plug->folder, .tag = plug->settings->mount_tag };
+    return virtio_9p_create(&config, error);
+}
+
+static const struct device_key model_keys[] = {
+    { "fsdev", DEVICE_KEY_BACKEND, "id of a -fsdev", DEVICE_SETTING(backend), .needed = "ID" },
+    { "mount_tag", DEVICE_KEY_TEXT, "by which the guest mounts it", DEVICE_SETTING(mount_tag),
+      .needed = "TAG" },
+    { NULL },
+};
+
+const struct device_model virtio_9p_model = {
+    .name = "virtio-9p",
+    .text = "a shared folder",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_FOLDER,
+    .keys = model_keys,
+    .ops = &virtio_9p_ops,
+    .create = model_create,
+};

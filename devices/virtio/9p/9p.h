@@ -19,4 +19,6 @@ struct virtio_9p_config {
 /* NULL and *error where the folder cannot be shared so, or the host has no memory or thread. */
 struct virtio_device *virtio_9p_create(const struct virtio_9p_config *config, struct error *error);
 
+extern const struct device_model virtio_9p_model;
+
 #endif

@@ -229,6 +229,7 @@ static void gpu_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_gpu_ops = {
     .name = "virtio-gpu",
     .id = VIRTIO_ID_GPU,
+    .pci_class = 0x038000, /* other display controller */
     .notify = gpu_notify,
     .config_write = gpu_config_write,
     .reset = gpu_reset,
@@ -263,3 +264,33 @@ struct virtio_device *virtio_gpu_create(const struct virtio_gpu_config *config, 
     display_source_add(gpu->display, &gpu->source);
     return &gpu->device;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
+{
+    struct virtio_gpu_config config = { plug->display, plug->settings->width, plug->settings->height, 0 };
+    return virtio_gpu_create(&config, error);
+}
+
+static const struct device_key model_keys[] = { DISPLAY_SIZE_KEYS, { NULL } };
+
+const struct device_model virtio_gpu_model = {
+    .name = "virtio-gpu",
+    .text = "a screen",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_SCREEN,
+    .keys = model_keys,
+    .ops = &virtio_gpu_ops,
+    .create = model_create,
+};
+const struct device_model virtio_vga_model = {
+    .name = "virtio-vga",
+    .text = "virtio-gpu-pci that firmware can use like bochs-display",
+    .buses = DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_SCREEN,
+    .vga = true,
+    .keys = model_keys,
+    .ops = &virtio_gpu_ops,
+    .create = model_create,
+};

@@ -18,4 +18,7 @@ struct virtio_gpu_config {
 /* NULL and *error where the host has no memory or thread. */
 struct virtio_device *virtio_gpu_create(const struct virtio_gpu_config *config, struct error *error);
 
+extern const struct device_model virtio_gpu_model;
+extern const struct device_model virtio_vga_model;
+
 #endif

@@ -314,6 +314,7 @@ static void snd_destroy(struct virtio_device *device)
 static const struct virtio_device_ops virtio_snd_ops = {
     .name = "virtio-snd",
     .id = VIRTIO_ID_SOUND,
+    .pci_class = 0x040100, /* audio device */
     .notify = snd_notify,
     .reset = snd_reset,
     .save = snd_save,
@@ -363,3 +364,36 @@ struct virtio_device *virtio_snd_create(const struct virtio_snd_config *config, 
     snd_destroy(&snd->device);
     return NULL;
 }
+
+/* ---- The model ---------------------------------------------------------------------------------------- */
+
+static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
+{
+    const struct device_settings *settings = plug->settings;
+    struct virtio_snd_config config = { plug->audio,
+                                        { settings->streams, settings->jacks, settings->chmaps } };
+    return virtio_snd_create(&config, error);
+}
+
+static const struct device_key model_keys[] = {
+    { "audiodev", DEVICE_KEY_BACKEND, "id of an -audiodev; without it, that of -audio, or the speakers",
+      DEVICE_SETTING(backend) },
+    { "streams", DEVICE_KEY_NUMBER, "the first half plays, the others record", DEVICE_SETTING(streams),
+      .least = 1, .most = VIRTIO_SND_STREAMS_MAX, .fallback = VIRTIO_SND_STREAMS_DEFAULT },
+    { "jacks", DEVICE_KEY_NUMBER, "plugs that the guest sees", DEVICE_SETTING(jacks),
+      .most = VIRTIO_SND_JACKS_MAX },
+    { "chmaps", DEVICE_KEY_NUMBER, "maps of channels to speakers", DEVICE_SETTING(chmaps),
+      .most = VIRTIO_SND_CHMAPS_MAX },
+    { NULL },
+};
+
+const struct device_model virtio_snd_model = {
+    .name = "virtio-sound",
+    .alias = "virtio-snd",
+    .text = "a sound card",
+    .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .backend = DEVICE_BACKEND_AUDIO,
+    .keys = model_keys,
+    .ops = &virtio_snd_ops,
+    .create = model_create,
+};

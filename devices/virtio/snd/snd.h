@@ -27,4 +27,6 @@ struct virtio_snd_config {
 /* NULL and *error where the host has no memory, or the audiodev no room for the streams. */
 struct virtio_device *virtio_snd_create(const struct virtio_snd_config *config, struct error *error);
 
+extern const struct device_model virtio_snd_model;
+
 #endif

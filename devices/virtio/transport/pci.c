@@ -17,7 +17,13 @@
 #include "devices/virtio/transport/pci_registers.h"
 #include "util/log.h"
 
-enum { VENDOR = 0x1af4, MODERN_DEVICE = 0x1040, MODERN_SUBSYSTEM = 0x1100, CLASS_VGA = 0x030000 };
+enum {
+    VENDOR = 0x1af4,
+    MODERN_DEVICE = 0x1040,
+    MODERN_SUBSYSTEM = 0x1100,
+    CLASS_VGA = 0x030000,
+    CLASS_NONE = 0x00ff00
+};
 enum { BAR_LEGACY = 0, BAR_VGA_MEMORY = 0 };                                    /* no function has both */
 enum { REGION_COMMON, REGION_ISR, REGION_DEVICE, REGION_NOTIFY, REGION_COUNT }; /* modern */
 #define REGION_BYTES    0x1000u
@@ -47,34 +53,6 @@ enum { /* section 4.1.4: cfg_type, and where the capability is */
        ACCESS_LENGTH = CAP_ACCESS_AT + 12,
        ACCESS_DATA = CAP_ACCESS_AT + 16,
 };
-
-/* By virtio device id: the PCI id of the legacy interface (0: it has none) and the class. */
-static const struct kind {
-    uint32_t id;
-    uint16_t legacy_device;
-    uint32_t class_code;
-} kinds[] = {
-    { 1, 0x1000, 0x020000 }, /* network: Ethernet controller */
-    { 2, 0x1001, 0x010000 }, /* block: mass storage */
-    { 3, 0x1003, 0x078000 }, /* console: other communication controller */
-    { 4, 0x1005, 0x00ff00 }, /* entropy */
-    { 5, 0x1002, 0x00ff00 }, /* memory balloon */
-    { 8, 0x1004, 0x010000 }, /* SCSI host */
-    { 9, 0x1009, 0x000200 }, /* 9P */
-    { 16, 0, 0x038000 },     /* GPU: other display controller */
-    { 18, 0, 0x098000 },     /* input: other input controller */
-    { 25, 0, 0x040100 },     /* sound: audio device */
-};
-
-static const struct kind *find_kind(uint32_t id)
-{
-    static const struct kind other = { 0, 0, 0x00ff00 };
-    for (size_t n = 0; n < sizeof(kinds) / sizeof(kinds[0]); n++) {
-        if (kinds[n].id == id)
-            return &kinds[n];
-    }
-    return &other;
-}
 
 static struct virtio_pci *of_function(struct pci_function *function)
 {
@@ -416,21 +394,21 @@ static bool add_msix(struct virtio_pci *pci, uint32_t vectors, struct error *err
     return pci_msix_add(&pci->function, at, vectors, pci->layout->msix, 0, pba, error);
 }
 
-static void identify(struct virtio_pci *pci, bool multifunction)
+static void identify(struct virtio_pci *pci, const char *name, bool multifunction)
 {
-    const struct kind *kind = find_kind(pci->vdev->ops->id);
-    uint16_t id = (uint16_t)pci->vdev->ops->id;
+    const struct virtio_device_ops *ops = pci->vdev->ops;
+    uint32_t class_code = ops->pci_class ? ops->pci_class : CLASS_NONE;
+    uint16_t id = (uint16_t)ops->id;
     struct pci_identity identity = {
         .vendor = VENDOR,
-        .device = pci->has_legacy ? kind->legacy_device : (uint16_t)(MODERN_DEVICE + id),
+        .device = pci->has_legacy ? ops->pci_legacy : (uint16_t)(MODERN_DEVICE + id),
         .subsystem_vendor = VENDOR,
         .subsystem = pci->has_legacy ? id : MODERN_SUBSYSTEM,
-        .class_code = pci->vga ? CLASS_VGA : kind->class_code,
+        .class_code = pci->vga ? CLASS_VGA : class_code,
         .revision = pci->has_legacy ? 0 : 1,
         .interrupt_pin = 1,
     };
-    snprintf(pci->name, sizeof(pci->name), "%s%s", pci->vga ? "virtio-vga" : pci->vdev->ops->name,
-             pci->vga ? "" : "-pci");
+    snprintf(pci->name, sizeof(pci->name), "%s%s", name ? name : ops->name, name ? "" : "-pci");
     pci->ops = (struct pci_function_ops){
         .name = pci->name,
         .access_max = 4,
@@ -452,7 +430,7 @@ static bool choose_interfaces(struct virtio_pci *pci, const struct virtio_pci_co
                               struct error *error)
 {
     const char *name = pci->vdev->ops->name;
-    bool possible = find_kind(pci->vdev->ops->id)->legacy_device != 0;
+    bool possible = pci->vdev->ops->pci_legacy != 0;
     pci->has_legacy =
         config->legacy == VIRTIO_PCI_LEGACY_AUTO ? possible : config->legacy == VIRTIO_PCI_LEGACY_ON;
     pci->has_modern = !config->no_modern;
@@ -480,7 +458,7 @@ struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, s
         free(pci);
         return NULL;
     }
-    identify(pci, config->multifunction);
+    identify(pci, config->name, config->multifunction);
     if (pci->has_legacy)
         pci_function_set_bar(&pci->function, BAR_LEGACY, PCI_BAR_IO, virtio_pci_legacy_size(device), false);
     if (pci->vga)

@@ -28,6 +28,7 @@ enum virtio_pci_legacy { VIRTIO_PCI_LEGACY_AUTO, VIRTIO_PCI_LEGACY_ON, VIRTIO_PC
 
 struct virtio_pci_config {
     struct dma *dma;
+    const char *name; /* of the function, for messages and the monitor; NULL: the device's and "-pci" */
     enum virtio_pci_legacy legacy;
     bool no_modern;     /* the legacy interface alone */
     bool multifunction; /* other functions share the slot; to be said of function 0 */

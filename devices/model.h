@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What there is to say of a kind of device that the user plugs in: its names, what it is, where it can be
+ * plugged in, its keys, and how one is made. A device's own file defines its model, catalog/catalog.c lists
+ * them, and everybody else reads them there: the command line (names, keys, limits, help), the machine (which
+ * back end it opens, how the device is made), the monitor (info qtree, device-list-properties).
+ *
+ * Models are constant; any thread may read them.
+ */
+#ifndef DEVICES_MODEL_H
+#define DEVICES_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct audiodev;
+struct blockdev;
+struct display;
+struct netdev;
+struct p9_server_config;
+struct pci_function;
+struct virtio_blk_error;
+struct virtio_console_port;
+struct virtio_device;
+struct virtio_device_ops;
+
+/* ---- Keys -----------------------------------------------------------------------------------------------
+ */
+
+enum device_key_type {
+    DEVICE_KEY_TEXT,     /* const char * */
+    DEVICE_KEY_BACKEND,  /* const char *: the id of what stands behind the device */
+    DEVICE_KEY_NUMBER,   /* uint32_t or uint64_t, from `least` to `most` */
+    DEVICE_KEY_POWER,    /* the same, and a power of two */
+    DEVICE_KEY_SWITCH,   /* bool */
+    DEVICE_KEY_AUTO,     /* uint32_t: 0 auto, 1 off, 2 on */
+    DEVICE_KEY_CHOICE,   /* uint32_t: the number of the choice */
+    DEVICE_KEY_MAC,      /* struct device_mac */
+    DEVICE_KEY_OFF,      /* nothing: only off is accepted, `limit` says why */
+    DEVICE_KEY_EMPTY,    /* nothing: only no value is accepted, `limit` says why */
+    DEVICE_KEY_SLOT,     /* int: number of a slot of virtio-mmio */
+    DEVICE_KEY_PCI_BUS,  /* nothing: there is one bus */
+    DEVICE_KEY_PCI_PLACE /* struct device_pci_place */
+};
+
+struct device_mac {
+    uint8_t bytes[6];
+    bool given;
+};
+struct device_pci_place {
+    unsigned slot, function;
+    bool given;
+};
+
+struct device_key {
+    const char *name;
+    enum device_key_type type;
+    const char *help;
+    size_t offset, size; /* of the value in the structure that holds it: DEVICE_KEY_VALUE() */
+    uint64_t least, most;
+    uint32_t fallback;  /* NUMBER, POWER: the value where the key is not given */
+    const char *needed; /* what stands for its value where it is missing ("ID"); NULL: it may be left out */
+    const char *const *choices; /* end with NULL */
+    const char *limit;
+};
+/* Where a key's value goes: a member of a structure. Lists of keys end with { NULL }. */
+#define DEVICE_KEY_VALUE(structure, member)                                                                  \
+    .offset = offsetof(structure, member), .size = sizeof(((structure *)NULL)->member)
+
+/* What the keys of all models set. Zero: not given. Strings are borrowed, and outlive the device. */
+struct device_settings {
+    const char *id;
+    const char *backend;
+    const char *serial;    /* of a disk */
+    const char *mount_tag; /* of a shared folder */
+    const char *carrier;   /* of a port: "ID.0", the virtio-serial that it is on */
+    const char *port_name;
+    uint32_t port;
+    struct device_mac mac;
+    uint32_t queues, queue_size; /* of a disk */
+    uint32_t werror, rerror;     /* of a disk: enum blockdev_on_error */
+    uint32_t width, height;      /* of a screen */
+    uint32_t streams, jacks, chmaps;
+};
+#define DEVICE_SETTING(member) DEVICE_KEY_VALUE(struct device_settings, member)
+
+/* ---- Models ---------------------------------------------------------------------------------------------
+ */
+
+enum {                        /* where a device can be plugged in */
+       DEVICE_BUS_MMIO = 1,   /* a slot of virtio-mmio */
+       DEVICE_BUS_PCI = 2,    /* a function */
+       DEVICE_BUS_SERIAL = 4, /* a port of a virtio-serial */
+       DEVICE_BUS_NONE = 8    /* nowhere: there is one place for it */
+};
+
+/* What the machine opens before it makes the device. */
+enum device_backend {
+    DEVICE_BACKEND_NONE,
+    DEVICE_BACKEND_DISK,
+    DEVICE_BACKEND_RNG,
+    DEVICE_BACKEND_NETWORK,
+    DEVICE_BACKEND_FOLDER,
+    DEVICE_BACKEND_AUDIO,
+    DEVICE_BACKEND_PORTS,
+    DEVICE_BACKEND_SCREEN, /* the display, to show something there */
+    DEVICE_BACKEND_INPUT   /* the display, for its keys or pointer */
+};
+
+/* What a device is made from: its settings, and the back end of its model. All is borrowed and outlives the
+ * device, but for the array of ports and the folder's settings, which are copied. */
+struct device_plug {
+    const struct device_settings *settings;
+    struct blockdev *disk;
+    const char *disk_id;
+    uint32_t werror, rerror; /* enum blockdev_on_error, after the drive had its say */
+    void (*disk_failed)(void *opaque, const struct virtio_blk_error *error);
+    bool (*disk_stops)(void *opaque);
+    void *opaque;
+    const char *rng_file; /* NULL: the host's getrandom() */
+    struct netdev *network;
+    const struct p9_server_config *folder;
+    struct audiodev *audio;
+    const struct virtio_console_port *ports;
+    unsigned port_count;
+    struct display *display;
+    bool multifunction; /* PCI functions that are not virtio */
+};
+
+struct device_model {
+    /* With DEVICE_BUS_MMIO, "virtio-X": the user writes virtio-X-device or virtio-X-pci. Else all of it. */
+    const char *name;
+    const char *alias; /* another name of the same form; NULL: none */
+    const char *text;  /* what it is, for -device help */
+    unsigned buses;
+    enum device_backend backend;
+    bool vga; /* on the PCI bus it has the registers of bochs-display, too */
+    const struct device_key *keys;
+    const struct virtio_device_ops *ops; /* of virtio devices; NULL: it is none */
+    /* One of the two, unless only the machine makes one; NULL and *error where that fails. */
+    struct virtio_device *(*create)(const struct device_plug *plug, struct error *error);
+    struct pci_function *(*create_pci)(const struct device_plug *plug, struct error *error);
+};
+
+#endif

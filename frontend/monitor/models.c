@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * device-list-properties: the keys of a kind of device, as its model and its bus describe them.
+ */
+#include <stdio.h>
+
+#include "frontend/monitor/internal.h"
+#include "frontend/options/keys.h"
+
+/* QEMU's names of types. */
+static const char *type_of(const struct device_key *key)
+{
+    switch (key->type) {
+    case DEVICE_KEY_NUMBER:
+    case DEVICE_KEY_POWER: return key->size == sizeof(uint64_t) ? "uint64" : "uint32";
+    case DEVICE_KEY_SWITCH:
+    case DEVICE_KEY_OFF: return "bool";
+    case DEVICE_KEY_AUTO: return "OnOffAuto";
+    case DEVICE_KEY_CHOICE:
+    case DEVICE_KEY_TEXT:
+    case DEVICE_KEY_BACKEND:
+    case DEVICE_KEY_MAC:
+    case DEVICE_KEY_EMPTY:
+    case DEVICE_KEY_SLOT:
+    case DEVICE_KEY_PCI_BUS:
+    case DEVICE_KEY_PCI_PLACE: break;
+    }
+    return "str";
+}
+
+bool monitor_device_properties(struct monitor_call *call)
+{
+    const char *name = monitor_text(call, "typename", "");
+    struct options_device device;
+    struct options_keys lists[OPTIONS_KEY_LISTS];
+    if (!options_name_device(name, &device))
+        return error_set(&call->error, "there is no device \"%s\"; -device help lists all", name);
+    options_device_keys(&device, lists);
+    call->result = json_object_new_array();
+    for (const struct options_keys *list = lists; list->keys; list++) {
+        for (const struct device_key *key = list->keys; key->name; key++) {
+            char takes[160], text[320];
+            struct json_object *row = json_object_new_object();
+            options_describe_key(key, takes, sizeof(takes));
+            snprintf(text, sizeof(text), "%s: %s", key->help, takes);
+            monitor_put_text(row, "name", key->name);
+            monitor_put_text(row, "type", type_of(key));
+            monitor_put_text(row, "description", text);
+            if (key->fallback)
+                monitor_put_number(row, "default-value", key->fallback);
+            json_object_array_add(call->result, row);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the user plugs in: opens the back end that a device's model asks for, and has the model make the
+ * device. It knows no kind of device and no board: kinds are in devices/catalog/, places in boards/.
+ *
+ * All of it runs on the thread that makes the machine, which owns the back ends from then on.
+ */
+#include <string.h>
+
+#include "devices/virtio/console.h"
+#include "machine/internal.h"
+#include "util/log.h"
+
+/* ---- Backends ------------------------------------------------------------------------------------- */
+
+static void on_escape(void *opaque, enum chardev_escape what)
+{
+    if (what == CHARDEV_ESCAPE_QUIT)
+        machine_request_quit(opaque, 0);
+    else
+        log_warn("there is no monitor on this terminal (-monitor none)\r");
+}
+
+struct chardev *machine_open_chardev(struct machine *machine, const char *description, struct error *error)
+{
+    if (machine->chardev_count == BOARD_BACKENDS_MAX) {
+        error_set(error, "more than %d character devices", BOARD_BACKENDS_MAX);
+        return NULL;
+    }
+    struct chardev *chardev = chardev_open(description, on_escape, machine, error);
+    if (chardev)
+        machine->chardevs[machine->chardev_count++] = chardev;
+    if (chardev && strcmp(description, "mon:stdio") == 0)
+        machine->console = chardev;
+    return chardev;
+}
+
+struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
+                                   struct error *error)
+{
+    if (machine->blockdev_count == BOARD_BACKENDS_MAX) {
+        error_set(error, "more than %d disks", BOARD_BACKENDS_MAX);
+        return NULL;
+    }
+    struct blockdev *blockdev = blockdev_open(config, error);
+    if (blockdev) {
+        machine->disk_configs[machine->blockdev_count] = config;
+        machine->blockdevs[machine->blockdev_count++] = blockdev;
+    }
+    return blockdev;
+}
+
+static struct netdev *open_netdev(struct machine *machine, const struct machine_netdev *what,
+                                  struct error *error)
+{
+    struct netdev *netdev = netdev_slirp_create(&what->user, error);
+    if (!netdev)
+        return NULL;
+    machine->netdevs[machine->netdev_count++] = netdev; /* one a card: fits */
+    for (unsigned i = 0; i < what->dump_count; i++) {
+        if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error))
+            return NULL;
+    }
+    return netdev;
+}
+
+/* Several devices may share one. */
+static struct audiodev *open_audiodev(struct machine *machine, unsigned number, struct error *error)
+{
+    struct audiodev **audiodev = &machine->audiodevs[number - 1];
+    const struct machine_audiodev *what = &machine->config.audiodevs[number - 1];
+    struct audiodev_config config = what->config;
+    config.clock = machine->clock;
+    if (!*audiodev)
+        *audiodev = audiodev_create(&config, error);
+    if (!*audiodev && what->may_fail) {
+        log_warn("%s; the guest's sound goes nowhere", error->text);
+        config.create = audiodev_none_create;
+        *audiodev = audiodev_create(&config, error);
+    }
+    return *audiodev;
+}
+
+/* ---- Devices ---------------------------------------------------------------------------------------- */
+
+static bool open_ports(struct machine *machine, const struct machine_plug *what,
+                       struct virtio_console_port *ports, struct error *error)
+{
+    for (unsigned n = 0; n < what->port_count; n++) {
+        const struct machine_port *port = &what->ports[n];
+        ports[n] = (struct virtio_console_port){
+            .chardev = machine_open_chardev(machine, port->chardev, error),
+            .number = port->number,
+            .is_console = port->is_console,
+            .name = port->name,
+        };
+        if (!ports[n].chardev)
+            return false;
+    }
+    return true;
+}
+
+/* Opens what is behind the device, where the model says that there is something. */
+static bool open_backend(struct machine *machine, const struct machine_plug *what, struct device_plug *plug,
+                         struct virtio_console_port *ports, struct error *error)
+{
+    switch (what->model->backend) {
+    case DEVICE_BACKEND_DISK: return (plug->disk = machine_open_disk(machine, &what->drive, error)) != NULL;
+    case DEVICE_BACKEND_NETWORK:
+        return !what->netdev ||
+               (plug->network = open_netdev(machine, &machine->config.netdevs[what->netdev - 1], error)) !=
+                   NULL;
+    case DEVICE_BACKEND_AUDIO: return (plug->audio = open_audiodev(machine, what->audiodev, error)) != NULL;
+    case DEVICE_BACKEND_PORTS: return open_ports(machine, what, ports, error);
+    case DEVICE_BACKEND_RNG:
+    case DEVICE_BACKEND_FOLDER:
+    case DEVICE_BACKEND_SCREEN:
+    case DEVICE_BACKEND_INPUT:
+    case DEVICE_BACKEND_NONE: break;
+    }
+    return true;
+}
+
+static bool fill(struct machine *machine, const struct machine_plug *what, struct device_plug *plug,
+                 struct virtio_console_port *ports, struct error *error)
+{
+    *plug = (struct device_plug){
+        .settings = &what->settings,
+        .disk_id = what->drive_id,
+        .werror = what->drive.werror,
+        .rerror = what->drive.rerror,
+        .disk_failed = run_state_disk_failed,
+        .disk_stops = run_state_disk_stops,
+        .opaque = machine,
+        .rng_file = what->rng_file,
+        .folder = &what->folder,
+        .ports = ports,
+        .port_count = what->port_count,
+        .display = machine->config.display,
+    };
+    return open_backend(machine, what, plug, ports, error);
+}
+
+struct virtio_device *machine_create_plugged(struct machine *machine, const struct machine_plug *what,
+                                             struct error *error)
+{
+    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
+    struct device_plug plug;
+    return fill(machine, what, &plug, ports, error) ? what->model->create(&plug, error) : NULL;
+}
+
+struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
+                                                bool multifunction, struct error *error)
+{
+    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
+    struct device_plug plug;
+    if (!fill(machine, what, &plug, ports, error))
+        return NULL;
+    plug.multifunction = multifunction;
+    return what->model->create_pci(&plug, error);
+}

@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The command line: each case is a line as scripts write it, and either what it is to become or what the
+ * message is to name.
+ */
+#include <stdlib.h>
+
+#include "tests/frontend/options/option_line.h"
+
+static void parsed(const char *line)
+{
+    ck_assert_msg(parse(line), "%s: %s", line, error.text);
+}
+
+static const struct machine_plug *slot(unsigned n)
+{
+    return &options.machine.virtio[n];
+}
+
+static const struct machine_pci *pci(unsigned slot_number, unsigned function)
+{
+    for (unsigned n = 0; n < options.machine.pci_count; n++) {
+        const struct machine_pci *place = &options.machine.pci[n];
+        if (place->slot == slot_number && place->function == function)
+            return place;
+    }
+    ck_abort_msg("nothing is at %x.%x of the PCI bus", slot_number, function);
+}
+
+static void check_same_config(const struct isa_config *a, const struct isa_config *b)
+{
+    ck_assert_uint_eq(a->xlen, b->xlen);
+    ck_assert_uint_eq(a->extensions, b->extensions);
+    ck_assert_int_eq(a->supervisor, b->supervisor);
+    ck_assert_uint_eq(a->satp_max, b->satp_max);
+    ck_assert_int_eq(a->pmp, b->pmp);
+}
+
+/* A property that asks for what is the case. */
+START_TEST(what_is_already_so)
+{
+    static const char *const lines[] = {
+        "h=false",
+        "v=off,h=off,zfinx=off",
+        "v=off,vext_spec=v1.0,vlen=128,elen=64",
+        "priv_spec=v1.12.0",
+        "cbom_blocksize=64,cbop_blocksize=64,cboz_blocksize=64",
+        "debug=off",
+        "pmp=on",
+        "mmu=on",
+        "zca=on,zaamo=on,zalrsc=true,zmmul=on,b=on",
+        "c=off,zca=off",
+        "smaia=off,ssaia=off,zvbb=false,short-isa-string=off",
+        "mvendorid=0,marchid=0,mimpid=0",
+    };
+    char line[256];
+    struct isa_config plain, config;
+    ck_assert(isa_config_parse(&plain, "rv64", NULL));
+    for (size_t n = 0; n < sizeof(lines) / sizeof(*lines); n++) {
+        snprintf(line, sizeof(line), "-cpu rv64,%s", lines[n]);
+        parsed(line);
+        config = options.machine.isa;
+        if (!strstr(line, "c=off"))
+            check_same_config(&config, &plain);
+    }
+    parsed("-cpu rv32,sv57=off,sv39=false,h=off");
+    ck_assert_uint_eq(options.machine.isa.satp_max, 32);
+}
+END_TEST
+
+/* The name that the program is called by. */
+START_TEST(called_for_rv32)
+{
+    static const struct {
+        char *name;
+        unsigned xlen;
+    } names[] = {
+        { "rvive", 64 },         { "/usr/bin/qemu-system-riscv64", 64 },
+        { "build/rvive32", 32 }, { "rvive32", 32 },
+        { "rvive32/rvive", 64 }, { "/opt/bin/qemu-system-riscv32", 32 },
+        { "rvive32-old", 64 },
+    };
+    for (size_t n = 0; n < sizeof(names) / sizeof(*names); n++) {
+        char *argv[] = { names[n].name, "-bios", "none", NULL };
+        options_free(&options);
+        ck_assert(options_parse(&options, 3, argv, &error));
+        ck_assert_uint_eq(options.machine.isa.xlen, names[n].xlen);
+    }
+    char *argv[] = { "rvive32", "-cpu", "rv64", NULL };
+    options_free(&options);
+    ck_assert(options_parse(&options, 3, argv, &error));
+    ck_assert_uint_eq(options.machine.isa.xlen, 64);
+}
+END_TEST
+
+START_TEST(strict)
+{
+    parsed("");
+    ck_assert(!options.machine.strict);
+    parsed("-M virt,strict=on");
+    ck_assert(options.machine.strict);
+    parsed("-M virt -machine strict=on -machine virt");
+    ck_assert(options.machine.strict);
+    parsed("-M virt,strict=off");
+    ck_assert(!options.machine.strict);
+}
+END_TEST
+
+START_TEST(defaults)
+{
+    parsed("");
+    ck_assert_uint_eq(options.machine.smp, 1);
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(128) << 20);
+    ck_assert_uint_eq(options.machine.isa.xlen, 64);
+    ck_assert_ptr_null(options.machine.bios);
+    ck_assert_ptr_null(options.machine.kernel);
+    ck_assert(options.machine.virtio_legacy);
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    ck_assert_uint_eq(options.machine.pci_count, 0);
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) /* the default network card */
+        ck_assert_ptr_eq(slot(n)->model, n == 7 ? &virtio_net_model : NULL);
+}
+END_TEST
+
+START_TEST(teaching_kernel)
+{
+    parsed("-machine virt -bios none -kernel kernel -m 128M -smp 3 -nographic -global "
+           "virtio-mmio.force-legacy=false -drive file=fs.img,if=none,format=raw,id=x0 "
+           "-device virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0");
+    ck_assert_str_eq(options.machine.bios, "none");
+    ck_assert_str_eq(options.machine.kernel, "kernel");
+    ck_assert_uint_eq(options.machine.smp, 3);
+    ck_assert(!options.machine.virtio_legacy);
+    ck_assert_ptr_eq(slot(0)->model, &virtio_blk_model);
+    ck_assert_str_eq(slot(0)->drive.path, "fs.img");
+    ck_assert(!slot(0)->drive.snapshot);
+    ck_assert_ptr_eq(slot(7)->model, &virtio_net_model);
+    ck_assert_ptr_eq(slot(6)->model, NULL);
+}
+END_TEST
+
+START_TEST(buildroot_without_network)
+{
+    parsed(
+        "-M virt -bios fw_jump.elf -kernel Image -append 'rootwait root=/dev/vda ro' "
+        "-drive file=rootfs.ext2,format=raw,id=hd0 -device virtio-blk-device,drive=hd0 -nographic -nic none");
+    ck_assert_str_eq(options.machine.append, "rootwait root=/dev/vda ro");
+    ck_assert_ptr_eq(slot(7)->model, &virtio_blk_model);
+    ck_assert_str_eq(slot(7)->drive.path, "rootfs.ext2");
+    ck_assert_ptr_eq(slot(6)->model, NULL); /* the drive is not plugged in a second time */
+}
+END_TEST
+
+START_TEST(debian_with_uboot)
+{
+    parsed("-machine virt -m 1G -smp 8 -cpu rv64 -device virtio-blk-device,drive=hd -drive "
+           "file=image.raw,if=none,id=hd -bios fw_jump.elf -kernel uboot.elf -object "
+           "rng-random,filename=/dev/urandom,id=rng -device virtio-rng-device,rng=rng -nographic -append "
+           "'root=LABEL=rootfs console=ttyS0'");
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(1) << 30);
+    ck_assert_uint_eq(options.machine.smp, 8);
+    ck_assert_ptr_eq(slot(7)->model, &virtio_blk_model);
+    ck_assert_ptr_eq(slot(6)->model, &virtio_rng_model);
+    ck_assert_str_eq(slot(6)->rng_file, "/dev/urandom");
+}
+END_TEST
+
+START_TEST(ubuntu_and_ci)
+{
+    parsed("-machine virt,acpi=off -m 6G -smp cpus=4 -nographic -drive file=X.img,format=raw,if=virtio");
+    ck_assert_uint_eq(options.machine.smp, 4);
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(6) << 30);
+    ck_assert_str_eq(pci(1, 0)->plug.drive.path, "X.img");
+    parsed("-m 2048 -smp 2 -display none -serial stdio -no-reboot -machine virt -device "
+           "virtio-blk-device,drive=hd0 -drive file=d.img,if=none,format=raw,id=hd0 -snapshot -kernel Image "
+           "-append 'console=ttyS0'");
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(2) << 30);
+    ck_assert_str_eq(options.machine.serial, "stdio");
+    ck_assert(options.machine.no_reboot);
+    ck_assert(slot(7)->drive.snapshot);
+}
+END_TEST
+
+START_TEST(uefi_desktop_disks)
+{
+    parsed("-machine virt,pflash0=pflash0,pflash1=pflash1,acpi=off -blockdev "
+           "node-name=pflash0,driver=file,read-only=on,filename=CODE.fd -blockdev "
+           "node-name=pflash1,driver=file,filename=VARS.fd -drive file=X.qcow2,format=qcow2,id=hd0,if=none "
+           "-device virtio-blk-device,drive=hd0,num-queues=4 -nographic -snapshot");
+    ck_assert(options.machine.pflash[0].present && options.machine.pflash[1].present);
+    ck_assert_str_eq(options.machine.pflash[0].drive.path, "CODE.fd");
+    ck_assert(options.machine.pflash[0].drive.read_only);
+    ck_assert(!options.machine.pflash[1].drive.read_only);
+    ck_assert(!options.machine.pflash[1].drive.snapshot); /* -snapshot is not for nodes */
+    ck_assert_str_eq(slot(7)->drive.format, "qcow2");
+    ck_assert(slot(7)->drive.snapshot);
+    ck_assert_uint_eq(slot(7)->settings.queues, 4);
+}
+END_TEST
+
+START_TEST(nodes)
+{
+    parsed("-blockdev driver=file,node-name=f,filename=over.q,cache.direct=on -blockdev "
+           "driver=raw,node-name=b,file.driver=file,file.filename=base.raw -blockdev "
+           "driver=qcow2,node-name=d,file=f,backing=b,discard=unmap,detect-zeroes=unmap "
+           "-device virtio-blk-device,drive=d -nographic -pflash a.fd "
+           "-drive if=pflash,unit=0,file=b.fd,format=raw");
+    ck_assert_str_eq(slot(7)->drive.path, "over.q");
+    ck_assert_str_eq(slot(7)->drive.format, "qcow2");
+    ck_assert_int_eq(slot(7)->drive.cache, BLOCKDEV_CACHE_NONE);
+    ck_assert_int_eq(slot(7)->drive.detect_zeroes, BLOCKDEV_DETECT_UNMAP);
+    ck_assert_ptr_nonnull(slot(7)->drive.backing);
+    ck_assert_str_eq(slot(7)->drive.backing->path, "base.raw");
+    ck_assert_str_eq(options.machine.pflash[0].drive.path, "b.fd");
+    ck_assert_str_eq(options.machine.pflash[1].drive.path, "a.fd");
+}
+END_TEST
+
+START_TEST(errors_of_disks)
+{
+    parsed(
+        "-drive file=a,if=none,id=a,werror=stop,rerror=ignore -device virtio-blk-device,drive=a "
+        "-drive file=b,if=none,id=b,werror=stop -device virtio-blk-device,drive=b,werror=report,rerror=stop "
+        "-drive file=c,if=none,id=c -device virtio-blk-device,drive=c");
+    ck_assert_int_eq(slot(7)->drive.werror, BLOCKDEV_ON_ERROR_STOP);
+    ck_assert_int_eq(slot(7)->drive.rerror, BLOCKDEV_ON_ERROR_IGNORE);
+    ck_assert_int_eq(slot(6)->drive.werror, BLOCKDEV_ON_ERROR_REPORT);
+    ck_assert_int_eq(slot(6)->drive.rerror, BLOCKDEV_ON_ERROR_STOP);
+    ck_assert_int_eq(slot(5)->drive.werror, BLOCKDEV_ON_ERROR_DEFAULT);
+}
+END_TEST
+
+START_TEST(order_of_slots)
+{
+    parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -drive file=b,if=none,id=b -drive "
+           "file=c,if=none,id=c,snapshot=off,readonly=on -device virtio-blk-device,drive=a -device "
+           "virtio-blk-device,drive=c,bus=virtio-mmio-bus.7,serial=XY -device virtio-blk-device,drive=b "
+           "-snapshot");
+    ck_assert_str_eq(slot(7)->drive.path, "c");
+    ck_assert_str_eq(slot(7)->settings.serial, "XY");
+    ck_assert(slot(7)->drive.read_only);
+    ck_assert(!slot(7)->drive.snapshot);
+    ck_assert_str_eq(slot(6)->drive.path, "a");
+    ck_assert(slot(6)->drive.snapshot);
+    ck_assert_str_eq(slot(5)->drive.path, "b");
+    ck_assert_ptr_eq(slot(4)->model, &virtio_net_model); /* the default one comes last */
+    ck_assert_str_eq(pci(1, 0)->plug.drive.path, "auto");
+}
+END_TEST
+
+/* As QEMU places them: devices in their order, drives that plug themselves in last. */
+START_TEST(places_on_the_pci_bus)
+{
+    parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -device virtio-rng-pci -device "
+           "virtio-blk-pci,drive=a,addr=1f,serial=XY,id=d -device virtio-rng-pci,addr=0x2.0,multifunction=on "
+           "-device virtio-rng-pci,addr=2.7,bus=pcie.0,disable-legacy=on -device virtio-serial-pci,vectors=4 "
+           "-device virtio-rng,disable-modern=on,disable-legacy=off,romfile=");
+    ck_assert_uint_eq(options.machine.pci_count, 7);
+    ck_assert_ptr_eq(pci(1, 0)->plug.model, &virtio_rng_model);
+    ck_assert_int_eq(pci(1, 0)->legacy, VIRTIO_PCI_LEGACY_AUTO);
+    ck_assert_uint_eq(pci(1, 0)->vectors, VIRTIO_PCI_VECTORS_DEFAULT);
+    ck_assert_str_eq(pci(31, 0)->plug.drive.path, "a");
+    ck_assert_str_eq(pci(31, 0)->plug.settings.serial, "XY");
+    ck_assert(pci(2, 0)->multifunction);
+    ck_assert_int_eq(pci(2, 7)->legacy, VIRTIO_PCI_LEGACY_OFF);
+    ck_assert_ptr_eq(pci(3, 0)->plug.model, &virtio_console_model);
+    ck_assert_uint_eq(pci(3, 0)->vectors, 4);
+    ck_assert_int_eq(pci(4, 0)->legacy, VIRTIO_PCI_LEGACY_ON);
+    ck_assert(pci(4, 0)->no_modern);
+    ck_assert_str_eq(pci(5, 0)->plug.drive.path, "auto");
+    parsed("-device virtio-rng-pci-transitional -device virtio-rng-pci-non-transitional -device "
+           "virtio-rng-device -serial null -chardev stdio,id=c -device virtio-serial-pci,id=s -device "
+           "virtconsole,chardev=c,bus=s.0");
+    ck_assert_int_eq(pci(1, 0)->legacy, VIRTIO_PCI_LEGACY_ON);
+    ck_assert_int_eq(pci(2, 0)->legacy, VIRTIO_PCI_LEGACY_OFF);
+    ck_assert_str_eq(pci(3, 0)->plug.ports[0].chardev, "stdio");
+    ck_assert_ptr_eq(slot(7)->model, &virtio_rng_model);
+}
+END_TEST
+
+START_TEST(screens)
+{
+    parsed("-device virtio-gpu-device,xres=1024,yres=768 -device virtio-keyboard-device -device "
+           "virtio-tablet-device -device virtio-mouse-device,bus=virtio-mmio-bus.0 -device ramfb -display "
+           "sdl,gl=off,full-screen=on,window-close=off -name box");
+    ck_assert_ptr_eq(slot(7)->model, &virtio_gpu_model);
+    ck_assert_uint_eq(slot(7)->settings.width, 1024);
+    ck_assert_uint_eq(slot(7)->settings.height, 768);
+    ck_assert_ptr_eq(slot(6)->model, &virtio_keyboard_model);
+    ck_assert_ptr_eq(slot(5)->model, &virtio_tablet_model);
+    ck_assert_ptr_eq(slot(0)->model, &virtio_mouse_model);
+    ck_assert(options.machine.ramfb);
+    ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
+    ck_assert(options.screen.software && options.screen.full_screen && options.screen.no_close);
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-display vnc=:1");
+    ck_assert_str_eq(options.screen.vnc, ":1");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-display sdl -full-screen -vnc 0.0.0.0:3 -screendump x.png");
+    ck_assert_int_eq(options.screen.view, OPTIONS_VIEW_SDL);
+    ck_assert_str_eq(options.screen.vnc, "0.0.0.0:3");
+    ck_assert(!options.screen.vnc_password && !options.screen.vnc_insecure);
+    ck_assert_str_eq(options.screen.dump, "x.png");
+    ck_assert(options.screen.full_screen && !options.screen.software);
+}
+END_TEST
+
+START_TEST(consoles)
+{
+    parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
+    ck_assert_str_eq(options.machine.serial, "unix:/tmp/a,b,server,nowait");
+    parsed("-chardev socket,id=s,host=::1,port=99,server,nowait -serial chardev:s");
+    ck_assert_str_eq(options.machine.serial, "tcp:::1:99,server,nowait");
+    parsed("-chardev stdio,mux=on,id=s -serial chardev:s");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-serial null -device virtio-serial-device -chardev file,id=c,path=out.log -device "
+           "virtconsole,chardev=c");
+    ck_assert_str_eq(options.machine.serial, "null");
+    ck_assert_ptr_eq(slot(7)->model, &virtio_console_model);
+    ck_assert_uint_eq(slot(7)->port_count, 1);
+    ck_assert_str_eq(slot(7)->ports[0].chardev, "file:out.log");
+    parsed(
+        "-device virtio-serial-pci,id=a -device virtio-serial-pci,id=b -chardev null,id=n -chardev pty,id=p "
+        "-device virtserialport,chardev=p,name=org.one,bus=b.0 -device virtserialport,chardev=n,nr=7,bus=b.0 "
+        "-device virtconsole,chardev=n,bus=b.0 -device virtserialport,chardev=n,bus=b.0");
+    const struct machine_plug *ports = &pci(2, 0)->plug;
+    ck_assert_uint_eq(ports->port_count, 4);
+    ck_assert_uint_eq(ports->ports[0].number, 1);
+    ck_assert_str_eq(ports->ports[0].name, "org.one");
+    ck_assert_str_eq(ports->ports[0].chardev, "pty");
+    ck_assert(!ports->ports[0].is_console);
+    ck_assert_uint_eq(ports->ports[1].number, 7);
+    ck_assert_uint_eq(ports->ports[2].number, 0);
+    ck_assert(ports->ports[2].is_console);
+    ck_assert_uint_eq(ports->ports[3].number, 2);
+    ck_assert_uint_eq(pci(1, 0)->plug.port_count, 1); /* a console on nothing */
+    parsed("-display none");
+    ck_assert_str_eq(options.machine.serial, "null");
+    parsed("-nographic -display none -monitor none");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    parsed("-serial none");
+    ck_assert_str_eq(options.machine.serial, "null");
+    parsed("-nographic");
+    ck_assert_uint_eq(options.monitor_count, 1);
+    ck_assert(options.monitors[0].console && !options.monitors[0].control);
+    parsed("-profile out,hz=99,symbols=a,symbols=b -semihosting-config on,arg=x,arg=y,path=d");
+    ck_assert_str_eq(options.machine.profile.file, "out");
+    ck_assert_uint_eq(options.machine.profile.hz, 99);
+    ck_assert_uint_eq(options.machine.profile.symbol_count, 2);
+    ck_assert(options.machine.semihosting.enable && !options.machine.semihosting.userspace);
+    ck_assert_uint_eq(options.machine.semihosting.arg_count, 2);
+    ck_assert_str_eq(options.machine.semihosting.path, "d");
+    parsed("-nographic -monitor none");
+    ck_assert_uint_eq(options.monitor_count, 0);
+    parsed("-monitor stdio -S");
+    ck_assert_str_eq(options.machine.serial, "null");
+    ck_assert(options.machine.start_paused && !options.monitors[0].console);
+    parsed("-display none -serial mon:stdio -qmp tcp::4444,server,nowait");
+    ck_assert_uint_eq(options.monitor_count, 2);
+    ck_assert(options.monitors[0].control && options.monitors[1].console);
+    parsed("-chardev stdio,mux=on,id=m -serial chardev:m -mon chardev=m");
+    ck_assert_uint_eq(options.monitor_count, 1);
+    ck_assert(options.monitors[0].console);
+}
+END_TEST
+
+START_TEST(loaders)
+{
+    parsed("-device loader,file=F,addr=0x80400000,force-raw=on -device "
+           "loader,addr=0x81000000,data=0x1234,data-len=4 -device loader,addr=0x80000000,cpu-num=1 -smp 2");
+    ck_assert_uint_eq(options.machine.load_count, 3);
+    ck_assert_str_eq(options.machine.loads[0].file, "F");
+    ck_assert_uint_eq(options.machine.loads[0].addr, 0x80400000);
+    ck_assert(options.machine.loads[0].force_raw);
+    ck_assert_int_eq(options.machine.loads[0].cpu, -1);
+    ck_assert_uint_eq(options.machine.loads[1].data, 0x1234);
+    ck_assert_uint_eq(options.machine.loads[1].data_len, 4);
+    ck_assert_ptr_null(options.machine.loads[2].file);
+    ck_assert_int_eq(options.machine.loads[2].cpu, 1);
+}
+END_TEST
+
+START_TEST(small_flags)
+{
+    parsed(
+        "--cpu rv32 --bios none -M virt,dumpdtb=x.dtb,aia=none -dtb D -kernel K -initrd I -no-shutdown -name "
+        "guest=T -accel interp -d int,guest_errors -D log -nodefaults -m size=64K -smp "
+        "4,sockets=1,cores=4,threads=1");
+    ck_assert_uint_eq(options.machine.isa.xlen, 32);
+    ck_assert_str_eq(options.machine.dumpdtb, "x.dtb");
+    ck_assert_str_eq(options.machine.dtb, "D");
+    ck_assert_str_eq(options.machine.initrd, "I");
+    ck_assert(options.machine.no_shutdown);
+    ck_assert_str_eq(options.title, "T");
+    ck_assert_str_eq(options.log_file, "log");
+    ck_assert_uint_eq(options.machine.ram_size, 65536);
+    ck_assert_uint_eq(options.machine.smp, 4);
+    parsed("-smp cores=2,sockets=2");
+    ck_assert_uint_eq(options.machine.smp, 4);
+    parsed("-help -nonsense");
+    ck_assert_int_eq(options.action, OPTIONS_HELP);
+    parsed("-M help");
+    ck_assert_int_eq(options.action, OPTIONS_LIST_MACHINES);
+    parsed("-rtc base=utc");
+    ck_assert_int_eq(options.machine.rtc_offset, 0);
+    parsed("-rtc base=1970-01-02T00:00:00,clock=host");
+    ck_assert_int_lt(options.machine.rtc_offset, -1000000000);
+}
+END_TEST
+
+/* What -device prints for a name and "help"; the caller frees it. */
+static char *device_help(const char *line)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_msg(parse(line), "%s: %s", line, error.text);
+    ck_assert_int_eq(options.action, OPTIONS_LIST_DEVICES);
+    options_print(&options, out);
+    fclose(out);
+    return text;
+}
+
+/* Every model has all of its parts, a name of its own, and help under each of its names. */
+START_TEST(models)
+{
+    for (const struct device_model *const *at = device_catalog; *at; at++) {
+        const struct device_model *model = *at;
+        bool plugged = model->buses & (DEVICE_BUS_MMIO | DEVICE_BUS_PCI);
+        char line[80];
+        ck_assert(model->name && *model->name && model->text && model->keys && model->buses);
+        ck_assert_msg(plugged == (model->create || model->create_pci), "%s", model->name);
+        ck_assert_msg(!(model->buses & DEVICE_BUS_MMIO) || model->ops, "%s", model->name);
+        for (const struct device_model *const *other = device_catalog; *other != model; other++)
+            ck_assert_str_ne((*other)->name, model->name);
+        snprintf(line, sizeof(line), "-device %s%s,help", model->name,
+                 model->buses & DEVICE_BUS_MMIO ? "-device" : "");
+        char *text = device_help(line);
+        ck_assert_ptr_nonnull(strstr(text, model->text));
+        for (const struct device_key *key = model->keys; key->name; key++) {
+            ck_assert_msg(key->help && strstr(text, key->name), "%s", text);
+            ck_assert_msg(key->least <= key->most, "%s: %s", model->name, key->name);
+        }
+        free(text);
+    }
+    char *text = device_help("-device virtio-blk-pci,help");
+    ck_assert_ptr_nonnull(strstr(text, "a power of two from 4 to 1024 (256)"));
+    ck_assert_ptr_nonnull(strstr(text, "disable-legacy"));
+    ck_assert_ptr_null(strstr(text, "virtio-mmio-bus"));
+    free(text);
+}
+END_TEST
+
+static const struct failing_line failures[] = {
+    { "-krenel Image", "-krenel: unknown option; did you mean -kernel?" },
+    { "-foo", "-foo: unknown option" },
+    { "--foo", "--foo: unknown option" },
+    { "disk.img", "disk.img" },
+    { "-", "-" },
+    { "-kernel", "-kernel: its argument is missing" },
+    { "-gdb", "-gdb: its argument is missing" },
+    { "-gdb stdio -serial stdio", "stdio" },
+    { "-device virtio-vga-gl", "use virtio-vga" },
+    { "-device virtio-vga,bus=virtio-mmio-bus.0", "pcie.0" },
+    { "-device qemu-xhci", "qemu-xhci" },
+    { "-device virtio-blk-devise,drive=x", "did you mean virtio-blk-device" },
+    { "-usb", "-usb" },
+    { "-display gtk", "-display: \"gtk\"" },
+    { "-display sdl,gl=es", "gl=es" },
+    { "-display sdl,zoom=on", "zoom=on" },
+    { "-vnc 1", "-vnc 1" },
+    { "-vnc :99999", "-vnc :99999" },
+    { "-vnc :1,password=maybe", "password" },
+    { "-vnc :1,tls-creds=t", "no TLS" },
+    { "-vnc :1,websocket=on", "websockify" },
+    { "-vnc :1,share=allow-exclusive", "force-shared" },
+    { "-vnc :1,sasl=on", "sasl" },
+    { "-vnc password=on", "[HOST]:N" },
+    { "-object secret,id=s", "data=TEXT" },
+    { "-object secret,id=s,data=x,file=y", "data=TEXT" },
+    { "-object secret,data=x", "id=ID" },
+    { "-object secret,id=s,data=x,format=base64", "base64" },
+    { "-device virtio-gpu-device,xres=0", "xres=0" },
+    { "-device virtio-gpu-device,yres=8193", "yres=8193" },
+    { "-device virtio-keyboard-device,xres=10", "xres=10" },
+    { "-device ramfb -device ramfb", "ramfb" },
+    { "-device VGA", "bochs-display" },
+    { "-device bochs-display,xres=9999", "xres=9999" },
+    { "-icount shift=auto", "-icount" },
+    { "-blockdev node-name=a", "-blockdev driver" },
+    { "-blockdev driver=file,filename=x", "node-name" },
+    { "-blockdev driver=file,node-name=a", "filename" },
+    { "-blockdev driver=qcow2,node-name=a", "file=NODE" },
+    { "-blockdev driver=qcow2,node-name=a,file=b", "file=b" },
+    { "-blockdev driver=nbd,node-name=a", "nbd" },
+    { "-blockdev {\"driver\":\"file\"}", "JSON" },
+    { "-drive file=a,if=pflash,unit=2", "unit" },
+    { "-pflash a -pflash b -pflash c", "2 banks" },
+    { "-drive file=a,if=pflash,unit=1 -drive file=b,if=pflash,unit=1", "bank 1" },
+    { "-monitor nonsense", "nonsense" },
+    { "-profile hz=3", "file is missing" },
+    { "-profile x,hz=0", "hz=0" },
+    { "-profile x,color=red", "color=red" },
+    { "-dfilter 12", "12 is no range" },
+    { "-dfilter 0x20..0x10", "0x20..0x10" },
+    { "-dfilter 1+2,x", "x is no range" },
+    { "-semihosting-config enable=maybe", "maybe" },
+    { "-semihosting-config target=gdb", "gdb" },
+    { "-semihosting-config chardev=nope", "id=nope" },
+    { "-semihosting-config file=x", "file=x" },
+    { "-chardev stdio,id=c -semihosting-config chardev=c -serial stdio -monitor stdio", "stdio" },
+    { "-qmp file:x", "file:x" },
+    { "-monitor stdio -nographic", "stdio" },
+    { "-monitor stdio -qmp stdio", "stdio" },
+    { "-mon chardev=nope", "id=nope" },
+    { "-mon mode=control", "chardev=ID" },
+    { "-chardev null,id=n -mon chardev=n,mode=loud", "loud" },
+    { "-chardev stdio,mux=on,id=m -mon chardev=m,mode=control -serial chardev:m", "mux=on" },
+    { "-M virt,pflash0=p", "pflash0" },
+    { "-M spike", "\"spike\"" },
+    { "-M virt,foo=1", "foo=1" },
+    { "-M virt,acpi=on", "acpi=on" },
+    { "-M virt,aia=aplic", "aia=aplic" },
+    { "-cpu rv128", "-cpu rv128" },
+    { "-cpu rv64,h=on", "h" },
+    { "-cpu rv64,zvkn=true", "zvkn" },
+    { "-cpu rv64,debug=on", "debug" },
+    { "-cpu rv64,zca=off", "zca" },
+    { "-cpu rv64,c=off,zca=on", "zca" },
+    { "-cpu rv64,nosuch=off", "nosuch" },
+    { "-cpu rv64,priv_spec=v1.11.0", "priv_spec=v1.12.0" },
+    { "-cpu rv64,priv_spec", "priv_spec=v1.12.0" },
+    { "-cpu rv64,cbom_blocksize=32", "cbom_blocksize=64" },
+    { "-cpu rv32,sv48=on", "sv48" },
+    { "-M virt,strict=maybe", "-machine strict" },
+    { "-cpu rva23s64", "-cpu rva23s64: this version" },
+    { "-d int,exec", "exec is QEMU's; here there is block" },
+    { "-d cpu,nochain", "cpu is QEMU's; here there is insn" },
+    { "-accel tcg", "-accel tcg" },
+    { "-accel kvm", "kvm" },
+    { "-m 0", "-m 0" },
+    { "-m 1T", "-m 1T" },
+    { "-m 12Q", "-m 12Q" },
+    { "-m -1", "-m -1" },
+    { "-m 99999999999999999999", "-m 99999999999999999999" },
+    { "-m 16777216T", "-m 16777216T" },
+    { "-m 1G,slots=2", "slots=2" },
+    { "-smp 0", "-smp" },
+    { "-smp 65", "-smp 65" },
+    { "-smp two", "two" },
+    { "-smp 4,maxcpus=8", "maxcpus" },
+    { "-smp 4,cores=3", "-smp 4,cores=3" },
+    { "-drive if=none,id=x", "file=FILE" },
+    { "-drive file=a,format=vmdk", "format=vmdk" },
+    { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,num-queues=65", "num-queues" },
+    { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,queue-size=3", "queue-size" },
+    { "-drive file=a,cache=fast", "cache" },
+    { "-drive file=a,discard=maybe", "discard" },
+    { "-drive file=a,detect-zeroes=maybe", "detect-zeroes" },
+    { "-drive file=a,if=scsi", "\"scsi\"" },
+    { "-drive file=a,readonly=perhaps", "perhaps" },
+    { "-drive file=a,cache=maybe", "maybe" },
+    { "-drive file=a,werror=perhaps", "report, ignore, stop, enospc, auto" },
+    { "-drive file=a,rerror=enospc", "report, ignore, stop, auto" },
+    { "-drive file=a,if=none,id=h -device virtio-blk-device,drive=h,werror=perhaps",
+      "-device virtio-blk-device,werror=perhaps" },
+    { "-drive file=a,id=x -drive file=b,id=x", "id x" },
+    { "-drive file=a,bogus=1", "bogus=1" },
+    { "-device virtio-blk-device", "drive=ID" },
+    { "-device virtio-blk-device,drive=nope", "id=nope" },
+    { "-drive file=a,if=virtio,id=x -device virtio-blk-device,drive=x", "if=none" },
+    { "-drive file=a,if=none,id=x -device virtio-blk-device,drive=x -device virtio-blk-device,drive=x",
+      "in use" },
+    { "-device virtio-rng-device,bus=virtio-mmio-bus.8", "virtio-mmio-bus.8" },
+    { "-device virtio-rng-device,bus=pcie.0", "pcie.0" },
+    { "-device virtio-rng-device,bus=virtio-mmio-bus.1 -device virtio-rng-device,bus=virtio-mmio-bus.1",
+      "bus.1" },
+    { "-device virtio-rng-device,rng=r", "id=r" },
+    { "-device virtio-rng-pci,rng=r", "id=r" },
+    { "-device virtio-rng-pci,bus=virtio-mmio-bus.1", "pcie.0" },
+    { "-device virtio-rng-pci,addr=20", "addr=20" },
+    { "-device virtio-rng-pci,addr=1.8", "addr=1.8" },
+    { "-device virtio-rng-pci,addr=1.", "addr=1." },
+    { "-device virtio-rng-pci,addr", "addr=" },
+    { "-device virtio-rng-pci,addr=-1", "addr=-1" },
+    { "-device virtio-rng-pci,addr=1.1.1", "addr=1.1.1" },
+    { "-device virtio-rng-pci,addr=0", "host bridge" },
+    { "-device virtio-rng-pci,addr=0.1", "0.1" },
+    { "-device virtio-rng-pci,addr=3 -device virtio-rng-pci,addr=3", "3.0" },
+    { "-device virtio-rng-pci,addr=3 -device virtio-rng-pci,addr=3.1", "multifunction=on" },
+    { "-device virtio-rng-pci,addr=3.1", "multifunction=on" },
+    { "-device virtio-rng-pci,vectors=9999", "vectors=9999" },
+    { "-device virtio-rng-pci,disable-legacy=perhaps", "perhaps" },
+    { "-device virtio-rng-pci,multifunction=2", "multifunction" },
+    { "-device virtio-rng-pci,romfile=efi.rom", "efi.rom" },
+    { "-device virtio-rng-pci,nonsense=1", "virtio-rng-pci: unknown option nonsense=1" },
+    { "-device virtio-rng-device,addr=1", "addr=1" },
+    { "-device virtio-blk-pci", "drive=ID" },
+    { "-device pcie-root-port", "pcie.0" },
+    { "-serial stdio -chardev stdio,id=c -device virtio-serial-pci -device virtconsole,chardev=c", "stdio" },
+    { "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
+      "virtio-rng-device "
+      "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
+      "virtio-rng-device "
+      "-device virtio-rng-device",
+      "8 virtio-mmio slots" },
+    { "-device virtconsole,chardev=c", "virtio-serial-device" },
+    { "-device virtserialport,chardev=c,bus=x.0", "bus=x.0" },
+    { "-device virtio-serial-pci -device virtserialport,name=a", "chardev=ID" },
+    { "-device virtio-serial-pci -device virtserialport,chardev=c,nr=0", "nr=0" },
+    { "-device virtio-serial-pci -device virtserialport,chardev=c,nr=16", "0 to 15" },
+    { "-device virtio-serial-pci -device virtserialport,chardev=c,nr=2 -device virtserialport,chardev=c,nr=2",
+      "nr=2" },
+    { "-device virtio-serial-device -device virtconsole,chardev=c", "id=c" },
+    { "-device loader,file=x,data=1,data-len=1", "-device loader" },
+    { "-device loader,addr=1", "-device loader" },
+    { "-device loader,data=1,data-len=9,addr=0x80000000", "data-len=9" },
+    { "-device loader,file=x,cpu-num=64", "cpu-num=64" },
+    { "-object rng-egd,id=x", "rng-egd" },
+    { "-object rng-random", "id=ID" },
+    { "-chardev spicevmc,id=x", "spicevmc" },
+    { "-chardev file,id=x", "path=FILE" },
+    { "-chardev null", "id=ID" },
+    { "-serial chardev:nope", "id=nope" },
+    { "-serial vc", "\"vc\"" },
+    { "-serial file:", "file:" },
+    { "-serial null -serial null", "twice" },
+    { "-global virtio-mmio.foo=1", "virtio-mmio.foo=1" },
+    { "-global virtio-mmio.force-legacy=2", "\"2\"" },
+    { "-rtc base=yesterday", "yesterday" },
+    { "-rtc clock=vm", "vm" },
+    { "-d int,nonsense", "nonsense" },
+    { "-initrd x", "-initrd x" },
+    { "-append x", "-append" },
+    { "-chardev stdio,id=c -device virtio-serial-device -device virtconsole,chardev=c", "stdio" },
+};
+
+/* Where gdb can attach. */
+START_TEST(gdb_lines)
+{
+    ck_assert(parse("-M virt") && !options.machine.gdb && !options.machine.start_paused);
+    ck_assert(parse("-s") && strcmp(options.machine.gdb, "tcp::1234") == 0);
+    ck_assert(parse("-S -gdb tcp::26000") && strcmp(options.machine.gdb, "tcp::26000") == 0);
+    ck_assert(options.machine.start_paused);
+    ck_assert(parse("-s -gdb none") && !options.machine.gdb);
+    ck_assert(parse("-gdb stdio -serial null") && strcmp(options.machine.gdb, "stdio") == 0);
+}
+END_TEST
+
+START_TEST(failing_lines)
+{
+    check_failing_line(&failures[_i]);
+}
+END_TEST
+
+/* Scripts grep for a line that begins with the flag. */
+START_TEST(help_lines)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    parsed("-help");
+    options_print(&options, out);
+    fclose(out);
+    static const char *const lines[] = { "\n-machine ", "\n-kernel ", "\n-drive ", "\n-no-reboot ",
+                                         "\n-version " };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        ck_assert_ptr_nonnull(strstr(text, lines[i]));
+    free(text);
+}
+END_TEST
+
+START_TEST(sizes_and_names)
+{
+    uint64_t value;
+    bool on;
+    static const char *const names[] = { "kernel", "initrd", NULL };
+    ck_assert(option_parse_size("3K", 1, &value) && value == 3072);
+    ck_assert(option_parse_size("7", 1 << 20, &value) && value == 7 << 20);
+    ck_assert(!option_parse_size("", 1, &value) && !option_parse_size("1KB", 1, &value));
+    ck_assert(!option_parse_size("18446744073709551615K", 1, &value));
+    ck_assert(option_parse_number("0x10", &value) && value == 16);
+    ck_assert(option_parse_number("010", &value) && value == 10);
+    ck_assert(!option_parse_number("0x", &value) || value == 0);
+    ck_assert(!option_parse_number(" 1", &value) && !option_parse_number("1 ", &value));
+    ck_assert(option_parse_switch(NULL, &on) && on);
+    ck_assert(option_parse_switch("off", &on) && !on);
+    ck_assert(!option_parse_switch("", &on));
+    ck_assert_str_eq(option_nearest("kernle", names), "kernel");
+    ck_assert_ptr_null(option_nearest("zzzzzz", names));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *tests = tcase_create("options");
+    tcase_add_test(tests, defaults);
+    tcase_add_test(tests, models);
+    tcase_add_test(tests, what_is_already_so);
+    tcase_add_test(tests, called_for_rv32);
+    tcase_add_test(tests, strict);
+    tcase_add_test(tests, teaching_kernel);
+    tcase_add_test(tests, buildroot_without_network);
+    tcase_add_test(tests, debian_with_uboot);
+    tcase_add_test(tests, ubuntu_and_ci);
+    tcase_add_test(tests, errors_of_disks);
+    tcase_add_test(tests, order_of_slots);
+    tcase_add_test(tests, screens);
+    tcase_add_test(tests, uefi_desktop_disks);
+    tcase_add_test(tests, nodes);
+    tcase_add_test(tests, places_on_the_pci_bus);
+    tcase_add_test(tests, consoles);
+    tcase_add_test(tests, loaders);
+    tcase_add_test(tests, small_flags);
+    tcase_add_test(tests, gdb_lines);
+    tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
+    tcase_add_test(tests, help_lines);
+    tcase_add_test(tests, sizes_and_names);
+    suite_add_tcase(suite, tests);
+    return run_tests(suite);
+}
