@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "cpu/cover.h"
 #include "cpu/exec.h"
 #include "cpu/mem.h"
 #include "cpu/mmu.h"
@@ -304,6 +305,8 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
         return NULL;
     debug_guard_block(hart, block);
     keep_code(block, code);
+    if (UNLIKELY(hart->cover))
+        cover_block(hart, block, fetch->vaddr);
     size_t size = sizeof(*block) + (block->count + 1) * sizeof(struct insn) + block->bytes;
     hart->arena_used += (size + 15) & ~(size_t)15;
     struct block **head = &hart->block_hash[hash_of(block->paddr)];
@@ -313,7 +316,7 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
 }
 
 /* One instruction, decoded anew each time it runs, with PMP asked about each half of it. */
-static struct block *build_uncached(struct hart *hart, const struct fetch *fetch)
+static struct block *decode_uncached(struct hart *hart, const struct fetch *fetch)
 {
     struct block *block = hart->scratch;
     uint8_t code[CODE_MAX];
@@ -333,6 +336,14 @@ static struct block *build_uncached(struct hart *hart, const struct fetch *fetch
         }
     }
     decode_straight(hart, block, fetch, code, room, 1);
+    return block;
+}
+
+static struct block *build_uncached(struct hart *hart, const struct fetch *fetch)
+{
+    struct block *block = decode_uncached(hart, fetch);
+    if (UNLIKELY(hart->cover) && block)
+        cover_block(hart, block, fetch->vaddr);
     return block;
 }
 

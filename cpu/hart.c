@@ -16,6 +16,7 @@
 
 #include "cpu/accel.h"
 #include "cpu/block.h"
+#include "cpu/cover.h"
 #include "cpu/csr.h"
 #include "cpu/exec.h"
 #include "cpu/hart_state.h"
@@ -101,6 +102,7 @@ void hart_destroy(struct hart *hart)
     clock_timer_cancel(&hart->timer);
     clock_timer_cancel(&hart->timer);
     block_cache_destroy(hart);
+    cover_destroy(hart);
     if (hart->tlb_pool)
         munmap(hart->tlb_pool, TLB_POOL * sizeof(struct tlb));
     pthread_cond_destroy(&hart->wake);

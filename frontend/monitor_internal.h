@@ -79,7 +79,8 @@ monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, 
 /* monitor_vnc.c */
 monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc;
 /* monitor_memory.c */
-monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols;
+monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols,
+    monitor_coverage_write, monitor_coverage_reset;
 monitor_print_fn monitor_print_mem;
 
 /* ---- Arguments and results (monitor_value.c) -------------------------------------------------------- */

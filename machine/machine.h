@@ -23,6 +23,7 @@
 #include "devices/virtio_console.h"
 #include "devices/virtio_pci.h"
 #include "devices/virtio_snd.h"
+#include "machine/coverage.h"
 #include "machine/profile.h"
 #include "machine/semihosting.h"
 #include "util/error.h"
@@ -169,6 +170,7 @@ struct machine_config {
 
     struct semihosting_config semihosting;
     struct profile_config profile;
+    struct coverage_config coverage;
     const char *gdb; /* where the gdb server listens, as for gdb_create(); NULL: nowhere */
 
     bool no_reboot;    /* a reset ends the run */
