@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #include "cpu/code_watch.h"
+#include "cpu/cover.h"
 #include "cpu/exec/exec.h"
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/mmu.h"
@@ -324,6 +325,8 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
     watch_code(hart, block);
     if (hart->watch && UNLIKELY(!block_unchanged(block)))
         block->epoch = 0; /* another hart stored there: what was fetched runs once */
+    if (UNLIKELY(hart->cover))
+        cover_block(hart, block, fetch->vaddr);
     size_t size = sizeof(*block) + (block->count + 1) * sizeof(struct insn) + block->bytes;
     hart->arena_used += (size + 15) & ~(size_t)15;
     struct block **head = &hart->block_hash[hash_of(block->paddr)];
@@ -333,7 +336,7 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
 }
 
 /* One instruction, decoded anew each time it runs, with PMP asked about each half of it. */
-static struct block *build_uncached(struct hart *hart, const struct fetch *fetch)
+static struct block *decode_uncached(struct hart *hart, const struct fetch *fetch)
 {
     struct block *block = hart->scratch;
     uint8_t code[CODE_MAX];
@@ -353,6 +356,14 @@ static struct block *build_uncached(struct hart *hart, const struct fetch *fetch
         }
     }
     decode_straight(hart, block, fetch, code, room, 1);
+    return block;
+}
+
+static struct block *build_uncached(struct hart *hart, const struct fetch *fetch)
+{
+    struct block *block = decode_uncached(hart, fetch);
+    if (UNLIKELY(hart->cover) && block)
+        cover_block(hart, block, fetch->vaddr);
     return block;
 }
 

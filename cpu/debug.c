@@ -27,6 +27,7 @@
 
 #include "cpu/accel.h"
 #include "cpu/block.h"
+#include "cpu/cover.h"
 #include "cpu/exec/exec.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
@@ -203,6 +204,8 @@ static void count(struct hart *hart, uint64_t instructions)
 static void undo(struct hart *hart, const struct insn *insn)
 {
     count(hart, (uint64_t)(insn - hart->block->insns) - hart->block->count);
+    if (UNLIKELY(hart->cover))
+        cover_cut(hart, false);
     hart->pc = hart_insn_pc(hart, insn);
     hart->exit_link = NULL;
     hart_request_self(hart, HART_REQUEST_DEBUG);

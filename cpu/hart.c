@@ -15,6 +15,7 @@
 #include "cpu/accel.h"
 #include "cpu/block.h"
 #include "cpu/code_watch.h"
+#include "cpu/cover.h"
 #include "cpu/csr/csr.h"
 #include "cpu/exec/exec.h"
 #include "cpu/hart_state.h"
@@ -100,6 +101,7 @@ void hart_destroy(struct hart *hart)
     clock_timer_cancel(&hart->timer);
     clock_timer_cancel(&hart->timer);
     block_cache_destroy(hart);
+    cover_destroy(hart);
     if (hart->tlb_pool)
         munmap(hart->tlb_pool, TLB_POOL * sizeof(struct tlb));
     pthread_cond_destroy(&hart->wake);

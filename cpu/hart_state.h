@@ -327,6 +327,7 @@ struct hart {
     } native;
     struct block *scratch;        /* one instruction that must not be cached */
     struct hart_sampler *sampler; /* NULL: none */
+    struct hart_cover *cover;     /* NULL: nobody wants to know what was executed */
     struct semihost *semihost;    /* who serves calls to the host; NULL: nobody */
     bool single;   /* runs instruction by instruction: hart_step(), or a trace of instructions */
     bool stepping; /* in hart_step(): wfi does not wait */

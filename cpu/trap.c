@@ -4,6 +4,7 @@
  */
 #include "cpu/trap.h"
 
+#include "cpu/cover.h"
 #include "cpu/hart_view.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
@@ -77,6 +78,8 @@ static void uncount(struct hart *hart, uint64_t done)
 void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval)
 {
     uncount(hart, (uint64_t)(insn - hart->block->insns)); /* this one and those behind it did not retire */
+    if (UNLIKELY(hart->cover))
+        cover_cut(hart, true);
     hart->pc = hart_insn_pc(hart, insn);
     enter(hart, false, cause, tval);
 }
@@ -99,6 +102,8 @@ bool trap_leave_behind(struct hart *hart, const struct insn *insn)
     if (!length)
         return false;
     uncount(hart, (uint64_t)(insn - hart->block->insns) + 1);
+    if (UNLIKELY(hart->cover))
+        cover_cut(hart, false);
     hart->pc = register_value(hart, hart_insn_pc(hart, insn) + length);
     hart->exit_link = NULL;
     return true;

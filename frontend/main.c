@@ -17,6 +17,7 @@
 #include "frontend/options/options.h"
 #include "frontend/sandbox.h"
 #include "frontend/signals.h"
+#include "frontend/display/view_module.h"
 #include "machine/machine.h"
 #include "util/log.h"
 
@@ -53,8 +54,19 @@ static int run_monitored(const struct options *options, struct screen *screen, s
     return status;
 }
 
+/* Who reads line numbers for -coverage. */
+static bool find_lines(struct coverage_config *coverage, struct error *error)
+{
+    static char path[VIEW_MODULE_PATH];
+    coverage->lines_program = path;
+    return !coverage->file || coverage->format != COVERAGE_LCOV ||
+           view_module_find("rvive-lines", path, error);
+}
+
 static int run_machine(struct options *options, struct error *error)
 {
+    if (!find_lines(&options->machine.coverage, error))
+        return fail(error);
     struct screen *screen = sound_load(&options->machine, error) ? screen_create(options, error) : NULL;
     if (!screen)
         return fail(error);

@@ -35,6 +35,8 @@ static bool translates(const struct machine_config *config)
 static bool attach(struct machine *machine, struct hart *hart, struct error *error)
 {
     unsigned hot = machine->config.hot ? machine->config.hot : DBT_HOT_DEFAULT;
+    if (machine->config.coverage.file && hot < 2)
+        hot = 2; /* cpu/cover.h */
     return !machine->dbt || dbt_attach(machine->dbt, hart, hot, error);
 }
 
@@ -54,8 +56,8 @@ static bool create_translator(struct machine *machine, struct error *error)
     /* A host that is too old for the optimiser still has the baseline translator, unless the user asked for
      * more. */
     struct error why = { 0 };
-    if (machine->dbt && config->accel != MACHINE_ACCEL_T1 &&
-        !dbt_optimise(machine->dbt, config->eager, &why)) {
+    bool optimises = config->accel != MACHINE_ACCEL_T1 && !config->coverage.file; /* cpu/cover.h */
+    if (machine->dbt && optimises && !dbt_optimise(machine->dbt, config->eager, &why)) {
         if (config->accel == MACHINE_ACCEL_T2)
             return error_set(error, "%s", why.text);
         log_warn("%s; going on without the optimiser", why.text);

@@ -103,6 +103,24 @@ void machine_print_jit(struct machine *machine, FILE *out)
         print_watch(machine->watch, out);
 }
 
+static bool has_coverage(const struct machine *machine, struct error *error)
+{
+    return machine->coverage || error_set(error, "there is no coverage: start with -coverage FILE");
+}
+
+bool machine_coverage_write(struct machine *machine, struct error *error)
+{
+    return has_coverage(machine, error) && coverage_write(machine->coverage, error);
+}
+
+bool machine_coverage_reset(struct machine *machine, struct error *error)
+{
+    if (!has_coverage(machine, error))
+        return false;
+    coverage_reset(machine->coverage);
+    return true;
+}
+
 void machine_trace_changed(struct machine *machine)
 {
     for (unsigned i = 0; i < machine->hart_count; i++)

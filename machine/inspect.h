@@ -48,6 +48,9 @@ bool machine_device(struct machine *machine, unsigned number, struct machine_dev
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source);
 /* Counters of the translator, one a line; says so where there is none. Any time. */
 void machine_print_jit(struct machine *machine, FILE *out);
+/* Writes the file of -coverage; forgets what was executed. False, with *error filled. */
+bool machine_coverage_write(struct machine *machine, struct error *error);
+bool machine_coverage_reset(struct machine *machine, struct error *error);
 /* The categories of the log have changed. Any time. */
 void machine_trace_changed(struct machine *machine);
 /* The functions on the PCI bus, in the order of their places; false behind the last. Any time. */

@@ -64,6 +64,7 @@ struct machine {
     struct chardev *serial;                      /* of them, the UART's */
     struct semihosting *semihosting;             /* NULL: none */
     struct profile *profile;                     /* NULL: none */
+    struct coverage *coverage;                   /* NULL: none */
     struct chardev *console;                     /* of them, the one with Ctrl-A keys; NULL: none */
     struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
     unsigned netdev_count;

@@ -106,6 +106,7 @@ static bool create_parts(struct machine *machine, struct error *error)
     return machine->rom && harts_create(machine, error) && board_virt_create(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
+           (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&
            boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
            (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error)) &&
            (!config->gdb || create_gdb(machine, error));
@@ -148,6 +149,7 @@ void machine_destroy(struct machine *machine)
     gdb_stop(machine->gdb);
     harts_stop(machine);
     profile_destroy(machine->profile);
+    coverage_destroy(machine->coverage);
     /* A reset waits for the devices' own threads, so nothing writes to a backend any more; and a backend's
      * thread calls the front end, so the backends end before the devices do. */
     reset_devices(machine);

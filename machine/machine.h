@@ -23,6 +23,7 @@
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/transport/pci.h"
+#include "machine/coverage/coverage.h"
 #include "machine/profile/profile.h"
 #include "machine/semihosting/semihosting.h"
 #include "util/error.h"
@@ -152,6 +153,7 @@ struct machine_config {
 
     struct semihosting_config semihosting;
     struct profile_config profile;
+    struct coverage_config coverage;
     const char *gdb; /* where the gdb server listens, as for gdb_create(); NULL: nowhere */
 
     bool no_reboot;    /* a reset ends the run */

@@ -25,24 +25,29 @@ static bool program_folder(char folder[PATH_MAX])
     return true;
 }
 
-const void *view_module_load(const char *name, const char *symbol, struct error *error)
+bool view_module_find(const char *name, char path[VIEW_MODULE_PATH], struct error *error)
 {
     static const char *const places[] = { "", "/../lib/rvive" };
-    char folder[PATH_MAX], path[PATH_MAX + 64];
-    if (!program_folder(folder)) {
-        error_set(error, "%s.so: cannot tell where the program is", name);
-        return NULL;
-    }
+    char folder[PATH_MAX];
+    if (!program_folder(folder))
+        return error_set(error, "%s: cannot tell where the program is", name);
     for (unsigned n = 0; n < sizeof(places) / sizeof(places[0]); n++) {
-        snprintf(path, sizeof(path), "%s%s/%s.so", folder, places[n], name);
-        if (access(path, F_OK) != 0)
-            continue;
-        void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        const void *found = module ? dlsym(module, symbol) : NULL;
-        if (!found)
-            error_set(error, "%s cannot be loaded: %s", path, dlerror());
-        return found;
+        snprintf(path, VIEW_MODULE_PATH, "%s%s/%s", folder, places[n], name);
+        if (access(path, F_OK) == 0)
+            return true;
     }
-    error_set(error, "%s.so is neither in %s nor in %s/../lib/rvive", name, folder, folder);
-    return NULL;
+    return error_set(error, "%s is neither in %s nor in %s/../lib/rvive", name, folder, folder);
+}
+
+const void *view_module_load(const char *name, const char *symbol, struct error *error)
+{
+    char path[VIEW_MODULE_PATH], file[64];
+    snprintf(file, sizeof(file), "%s.so", name);
+    if (!view_module_find(file, path, error))
+        return NULL;
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const void *found = module ? dlsym(module, symbol) : NULL;
+    if (!found)
+        error_set(error, "%s cannot be loaded: %s", path, dlerror());
+    return found;
 }

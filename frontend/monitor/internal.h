@@ -81,7 +81,8 @@ monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc
 /* models.c */
 monitor_run_fn monitor_device_properties;
 /* memory.c */
-monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols;
+monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols,
+    monitor_coverage_write, monitor_coverage_reset;
 monitor_print_fn monitor_print_mem;
 
 /* ---- Arguments and results (value.c) ---------------------------------------------------------------- */

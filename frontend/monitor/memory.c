@@ -43,6 +43,18 @@ bool monitor_write_symbols(struct monitor_call *call)
     return true;
 }
 
+/* ---- coverage --------------------------------------------------------------------------------------- */
+
+bool monitor_coverage_write(struct monitor_call *call)
+{
+    return machine_coverage_write(call->machine, &call->error);
+}
+
+bool monitor_coverage_reset(struct monitor_call *call)
+{
+    return machine_coverage_reset(call->machine, &call->error);
+}
+
 /* ---- x, xp, disassemble ----------------------------------------------------------------------------- */
 
 struct format {

@@ -196,7 +196,7 @@ options_take_fn options_take_blockdev, options_take_pflash;
 bool options_join_pflash(struct options *options, struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
-options_take_fn options_take_semihosting, options_take_profile;
+options_take_fn options_take_semihosting, options_take_profile, options_take_coverage;
 bool options_join_semihosting(struct options *options, struct error *error);
 options_take_fn options_take_monitor, options_take_qmp, options_take_mon;
 /* Third step: where the monitors are, and whether the console has one. */

@@ -31,10 +31,11 @@ devices/virtio/9p        devices devices/virtio
 devices/virtio/gpu       devices devices/virtio devices/display
 devices/virtio/snd       devices devices/virtio devices/audio
 devices/virtio/transport devices devices/virtio devices/pci devices/display
-machine                  machine/boards machine/boot machine/gdb machine/profile machine/semihosting
+machine                  machine/boards machine/coverage machine/boot machine/gdb machine/profile machine/semihosting
 machine/boards           machine machine/boot
 machine/boot             machine
 machine/gdb              machine !devices
+machine/coverage         machine machine/boot !devices
 machine/profile          machine machine/symbols !devices
 machine/semihosting      machine
 machine/symbols          machine machine/boot !devices

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * -coverage; see coverage.h. What harts tell of is put into the set under the lock.
+ */
+#include "machine/coverage/coverage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cpu/cover.h"
+#include "machine/internal.h"
+#include "machine/coverage/internal.h"
+#include "util/log.h"
+
+#define ELFS_MAX (COVERAGE_ELF_MAX + MACHINE_LOADS_MAX + 2)
+
+struct coverage {
+    struct cover_sink sink; /* first */
+    struct machine *machine;
+    const struct coverage_config *config;
+    pthread_mutex_t lock;
+    struct coverage_set set; /* [lock] */
+    struct coverage_elf elfs[ELFS_MAX];
+    unsigned elf_count;
+    struct coverage_names names;
+};
+
+/* ---- What runs -------------------------------------------------------------------------------------- */
+
+/* The program that has these bytes there; ELFS_MAX: none. */
+static unsigned program_of(const struct coverage *self, uint64_t vaddr, const uint8_t *code, unsigned size)
+{
+    for (unsigned n = 0; n < self->elf_count; n++) {
+        const struct coverage_segment *segment = coverage_segment_at(&self->elfs[n], vaddr, size);
+        if (segment && memcmp(segment->bytes + (vaddr - segment->vaddr), code, size) == 0)
+            return n;
+    }
+    return ELFS_MAX;
+}
+
+static void on_run(struct cover_sink *sink, const struct cover_run *run)
+{
+    struct coverage *self = (struct coverage *)sink;
+    unsigned space = COVERAGE_PRIVILEGED, size = 0;
+    for (unsigned n = 0; n < run->count; n++)
+        size += run->lengths[n];
+    unsigned program = run->user ? program_of(self, run->vaddr, run->code, size) : 0;
+    if (run->user)
+        space = COVERAGE_PROGRAMS + program;
+    pthread_mutex_lock(&self->lock);
+    coverage_set_add(&self->set, COVERAGE_PHYSICAL, run->paddr & ~UINT64_C(4095), 2);
+    if (run->paddr2 != UINT64_MAX)
+        coverage_set_add(&self->set, COVERAGE_PHYSICAL, run->paddr2, 2);
+    uint64_t addr = run->vaddr;
+    for (unsigned n = 0; program != ELFS_MAX && n < run->count; n++) {
+        coverage_set_add(&self->set, space, addr, run->lengths[n]);
+        addr += run->lengths[n];
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* A walk over the pages of the set that code ran from. */
+struct walk {
+    const struct coverage_set *set;
+    size_t at;
+};
+
+static bool next_page(void *opaque, uint64_t *paddr)
+{
+    struct walk *walk = opaque;
+    while (walk->at < walk->set->slot_count) {
+        const struct coverage_page *page = walk->set->slots[walk->at++];
+        if (page && page->space == COVERAGE_PHYSICAL) {
+            *paddr = page->number << 12;
+            return true;
+        }
+    }
+    return false;
+}
+
+void coverage_reset(struct coverage *self)
+{
+    struct walk walk = { .set = &self->set };
+    for (unsigned n = 0; n < self->machine->hart_count; n++)
+        hart_cover_again(self->machine->harts[n], n ? NULL : next_page, &walk);
+    coverage_set_free(&self->set);
+}
+
+/* ---- The file --------------------------------------------------------------------------------------- */
+
+bool coverage_write(struct coverage *self, struct error *error)
+{
+    const char *path = self->config->file;
+    for (unsigned n = 0; n < self->machine->hart_count; n++)
+        hart_cover_finish(self->machine->harts[n]);
+    coverage_set_sort(&self->set);
+    const struct coverage_view view = { &self->set, self->elfs, self->elf_count, &self->names };
+    FILE *out = fopen(path, "we");
+    if (!out)
+        return error_set(error, "-coverage: cannot write %s: %s", path, strerror(errno));
+    bool ok = self->config->format == COVERAGE_LCOV ? coverage_write_lcov(out, &view)
+                                                    : coverage_write_drcov(out, &view);
+    bool failed = ferror(out);
+    if (fclose(out) || failed)
+        return error_set(error, "-coverage: cannot write %s: %s", path, strerror(errno));
+    if (self->set.lost)
+        log_warn("-coverage: %" PRIu64 " instructions found no room, and are missing in %s", self->set.lost,
+                 path);
+    return ok || error_set(error, "-coverage: out of memory for %s", path);
+}
+
+/* It can be written, and is none of the files that are read. */
+static bool check_file(const struct coverage *self, struct error *error)
+{
+    const char *path = self->config->file;
+    struct stat out, in;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    if (fd < 0 || fstat(fd, &out)) {
+        error_set(error, "-coverage %s: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    close(fd);
+    for (unsigned n = 0; n < self->elf_count; n++) {
+        if (stat(self->elfs[n].path, &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return error_set(
+                error, "-coverage %s: that is the guest's program; the file would be written over it", path);
+    }
+    return true;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------------- */
+
+/* `asked`: elf= names it, so it has to be an ELF file, and, for lcov, one with line numbers. */
+static bool add_elf(struct coverage *self, const char *path, uint64_t base, bool asked, struct error *error)
+{
+    struct coverage_elf *elf = &self->elfs[self->elf_count];
+    bool is_elf = false;
+    struct stat status;
+    if (!path || (!asked && (stat(path, &status) || !S_ISREG(status.st_mode))))
+        return true; /* none, the default firmware, or a pipe, which cannot be read a second time */
+    bool ok = coverage_elf_read(elf, path, base, &is_elf, error);
+    if (ok && !is_elf && asked)
+        ok = error_set(error, "-coverage elf=%s: that is no ELF file", path);
+    if (ok && is_elf && self->config->format == COVERAGE_LCOV)
+        ok = coverage_elf_lines(elf, &self->names, base, self->config->lines_program, error);
+    if (ok && asked && self->config->format == COVERAGE_LCOV && !elf->row_count)
+        ok = error_set(error, "-coverage elf=%s: it has no line numbers (DWARF); compile it with -g", path);
+    if (ok && is_elf)
+        self->elf_count++;
+    else
+        coverage_elf_free(elf);
+    return ok;
+}
+
+static bool add_elfs(struct coverage *self, struct error *error)
+{
+    const struct machine_config *config = &self->machine->config;
+    size_t rows = 0;
+    bool ok = add_elf(self, config->bios, 0, false, error) && add_elf(self, config->kernel, 0, false, error);
+    for (unsigned n = 0; ok && n < config->load_count; n++)
+        ok = config->loads[n].force_raw || add_elf(self, config->loads[n].file, 0, false, error);
+    for (unsigned n = 0; ok && n < self->config->elf_count; n++)
+        ok = add_elf(self, self->config->elfs[n].path, self->config->elfs[n].base, true, error);
+    for (unsigned n = 0; n < self->elf_count; n++)
+        rows += self->elfs[n].row_count;
+    if (ok && !rows && self->config->format == COVERAGE_LCOV)
+        return error_set(
+            error,
+            "-coverage %s: no program of the guest has line numbers (DWARF): compile it with -g, "
+            "and name it by elf=FILE if neither -kernel nor -bios does",
+            self->config->file);
+    return ok;
+}
+
+static void destroy(struct coverage *self)
+{
+    for (unsigned n = 0; n < self->elf_count; n++)
+        coverage_elf_free(&self->elfs[n]);
+    coverage_names_free(&self->names);
+    coverage_set_free(&self->set);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+struct coverage *coverage_create(struct machine *machine, struct error *error)
+{
+    struct coverage *self = calloc(1, sizeof(*self));
+    if (!self) {
+        error_set(error, "out of memory for the coverage");
+        return NULL;
+    }
+    self->machine = machine;
+    self->config = &machine->config.coverage;
+    self->sink.ran = on_run;
+    pthread_mutex_init(&self->lock, NULL);
+    bool ok = add_elfs(self, error) && check_file(self, error);
+    for (unsigned n = 0; ok && n < machine->hart_count; n++)
+        ok = hart_cover(machine->harts[n], &self->sink) || error_set(error, "out of memory for the coverage");
+    if (ok)
+        return self;
+    destroy(self);
+    return NULL;
+}
+
+void coverage_destroy(struct coverage *self)
+{
+    struct error error = { "" };
+    if (!self)
+        return;
+    /* What was never started has no coverage, and the file that is there stays as it is. */
+    if (self->machine->was_booted && !coverage_write(self, &error))
+        log_warn("%s", error.text);
+    destroy(self);
+}
