@@ -25,6 +25,7 @@
 #include "cpu/mmu/mmu.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define ARENA_SIZE      (16u << 20)
@@ -327,8 +328,10 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
         block->epoch = 0; /* another hart stored there: what was fetched runs once */
     if (UNLIKELY(hart->cover))
         cover_block(hart, block, fetch->vaddr);
+    CHECK(block->count && block->count <= BLOCK_INSNS_MAX && block->bytes <= CODE_MAX);
     size_t size = sizeof(*block) + (block->count + 1) * sizeof(struct insn) + block->bytes;
     hart->arena_used += (size + 15) & ~(size_t)15;
+    CHECK(hart->arena_used <= ARENA_SIZE);
     struct block **head = &hart->block_hash[hash_of(block->paddr)];
     block->hash_next = *head;
     *head = block;

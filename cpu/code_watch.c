@@ -12,6 +12,7 @@
 
 #include "cpu/accel.h"
 #include "cpu/hart_state.h"
+#include "util/check.h"
 
 /* A page's word: its writers, one bit a hart, and these. */
 #define WATCHED     (1ull << 63)
@@ -193,6 +194,7 @@ void code_watch_keep(struct code_watch *watch, struct hart *hart, uint64_t paddr
     struct kept *kept = kept_of(watch, page);
     if (!kept) /* no memory: the page is as without a watch */
         return;
+    CHECK(bytes && (paddr & (PAGE_SIZE - 1)) + bytes <= PAGE_SIZE);
     kept_set(kept, paddr, bytes);
     if (!(atomic_load(&page->word) & WATCHED))
         begin(watch, page, hart, host - (paddr & (PAGE_SIZE - 1)));
@@ -272,6 +274,7 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
     struct kept *kept = atomic_load(&page->word) & WATCHED ? atomic_load(&page->kept) : NULL;
     if (!kept)
         return false;
+    CHECK(bytes && (paddr & (PAGE_SIZE - 1)) + bytes <= PAGE_SIZE);
     bool hit = kept_any(kept, paddr, bytes);
     bool many = atomic_fetch_add(&kept->stores, 1) >= atomic_load(&kept->limit);
     atomic_fetch_add(hit ? &hart->watch->counts.hits : &hart->watch->counts.misses, 1);

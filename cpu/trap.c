@@ -9,6 +9,7 @@
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/trace.h"
+#include "util/check.h"
 
 #define INTERRUPT_BIT(hart) (1ull << ((hart)->isa.xlen - 1))
 
@@ -69,6 +70,7 @@ static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tv
 /* Takes back what the block counted when it started, but for its first `done` instructions. */
 static void uncount(struct hart *hart, uint64_t done)
 {
+    CHECK(done <= hart->block->count);
     atomic_store_explicit(&hart->instret,
                           atomic_load_explicit(&hart->instret, memory_order_relaxed) -
                               (hart->block->count - done),

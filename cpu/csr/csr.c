@@ -7,6 +7,7 @@
  * bits.
  */
 #include "cpu/csr/internal.h"
+#include "util/check.h"
 
 /* ---- Which registers a configuration has --------------------------------------------------------------- */
 
@@ -163,6 +164,7 @@ bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
 
 uint64_t csr_read(struct hart *hart, unsigned number)
 {
+    CHECK(number < 4096 && by_number[number]);
     return by_number[number]->read(hart, number);
 }
 

@@ -11,6 +11,7 @@
 #include "cpu/mmu/tlb.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
+#include "util/check.h"
 
 static int access_cause(enum mmu_access access)
 {
@@ -193,6 +194,7 @@ static bool cell_begin(struct hart *hart, const struct insn *insn, const struct 
 
 bool mem_cell_done(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, bool store)
 {
+    CHECK_HELD(&cell_lock);
     struct part part = { .vaddr = vaddr, .size = size, .at.paddr = hart->cell.paddr };
     uint64_t value = size == 4 ? (uint32_t)hart->cell.value : hart->cell.value;
     bool answered = !store || io_write(hart, insn, &part, value);

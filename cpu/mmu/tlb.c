@@ -10,6 +10,7 @@
 #include "cpu/accel.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb_second.h"
+#include "util/check.h"
 
 /* ---- What selects a translation ------------------------------------------------------------------------ */
 
@@ -65,6 +66,7 @@ void tlb_fill(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t 
         tlb->exec_host[index] = page;
         return;
     }
+    CHECK(((uintptr_t)page & (PAGE_SIZE - 1)) == 0);
     uint64_t addend = (uint64_t)(uintptr_t)page - tag;
     put_entry(tlb, access, tag, addend);
     tlb_second_put(tlb, access == MMU_WRITE, tag, addend);
@@ -204,6 +206,33 @@ found:
     return hart->tlb_hint[mode] = tlb;
 }
 
+static void check_side(const struct hart *hart, const struct tlb_side *side)
+{
+    const struct hart_bus_ops *ops = hart->bus->ops;
+    for (unsigned i = 0; i < TLB_SIZE; i++) {
+        if (side->tag[i] == TLB_INVALID)
+            continue;
+        uint64_t vaddr = side->tag[i] << PAGE_SHIFT;
+        const uint8_t *host = (const uint8_t *)(uintptr_t)(vaddr + side->addend[i]);
+        CHECK(TLB_INDEX(vaddr) == i);
+        CHECK(!ops->is_memory || ops->is_memory(hart->bus, host, PAGE_SIZE));
+    }
+}
+
+/* What translated code relies on: an entry is in its place, and leads to a whole page of the guest's memory.
+ */
+static void check_pool(const struct hart *hart)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        const struct tlb *tlb = &hart->tlb_pool[i];
+        if (tlb->mode == TLB_FREE)
+            continue;
+        check_side(hart, &tlb->read);
+        check_side(hart, &tlb->write);
+        CHECK((tlb->mode & 3) != PRIV_M || !tlb->satp);
+    }
+}
+
 void tlb_select(struct hart *hart)
 {
     const struct regime fetch = regime_of_fetches(hart), data = regime_of_data(hart);
@@ -251,6 +280,7 @@ static unsigned asid_of(const struct hart *hart, uint64_t satp)
 
 void tlb_flush(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid)
 {
+    CHECK_INVARIANT(check_pool(hart));
     for (unsigned i = 0; i < TLB_POOL; i++) {
         struct tlb *tlb = &hart->tlb_pool[i];
         if (tlb->mode == TLB_FREE || (tlb->mode & 3) == PRIV_M)

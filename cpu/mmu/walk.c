@@ -5,6 +5,7 @@
 #include "cpu/mmu/walk.h"
 
 #include "cpu/mmu/mmu.h"
+#include "util/check.h"
 
 #define PTE_RESERVED (0x7full << 54)
 #define PTE_PBMT     (3ull << 61)
@@ -99,6 +100,7 @@ static bool canonical(const struct paging *paging, uint64_t vaddr)
 static enum walk_end walk_level(struct hart *hart, const struct paging *paging, uint64_t table,
                                 unsigned level, uint64_t vaddr, struct walk *walk)
 {
+    CHECK(walk->count < sizeof(walk->steps) / sizeof(walk->steps[0]));
     uint64_t index = vaddr >> (PAGE_SHIFT + level * paging->index_bits) & ((1u << paging->index_bits) - 1);
     uint64_t paddr = table + index * paging->pte_size;
     walk->pte_host = pte_host(hart, paddr, &walk->pte_writable);
