@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "dbt/passes/passes.h"
+#include "dbt/x86/regmap.h"
 
 static const uint8_t integer_pool[] = { X86_RBX, X86_R12, X86_R13, X86_RSI, X86_RDI,
                                         X86_R8,  X86_R9,  X86_R10, X86_R11, X86_RAX };

@@ -19,7 +19,7 @@
 
 #include "cpu/code_watch.h"
 #include "cpu/mmu/mem.h"
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/code_page.h"
 
 /* Pages of the same bit are in the same chain. */
 static struct code_page **page_head(struct dbt *dbt, uint64_t paddr)

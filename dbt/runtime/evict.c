@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/evict.h"
 
 static uint64_t now_ns(void)
 {

@@ -6,7 +6,8 @@
  * store, and taken out only while no hart is in translated code (dbt->running).
  */
 #include "cpu/mmu/mmu.h"
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/find.h"
+#include "dbt/runtime/link.h"
 
 /* The physical address of the guest's pc, by the TLB for fetches or, where that does not know the page, by
  * the page table. False: the run loop is to fetch, and to trap. */

@@ -7,7 +7,8 @@
  *
  * All functions are called with dbt->lock held.
  */
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/link.h"
+#include "dbt/x86/patch.h"
 
 static void patch(struct dbt *dbt, const struct t1_link *link, const uint8_t *target)
 {

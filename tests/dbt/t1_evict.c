@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dbt/runtime/code_page.h"
+#include "dbt/runtime/evict.h"
 #include "tests/dbt/guest.h"
 
 #define FUNCTIONS     2048 /* of each hart, one in 256 bytes; must be a power of two */

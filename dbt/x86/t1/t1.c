@@ -7,7 +7,9 @@
  * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
  * that map the page use the same code.
  */
+#include "dbt/runtime/link.h"
 #include "dbt/x86/t1/t1.h"
+#include "dbt/x86/t1/translate.h"
 
 #include <string.h>
 

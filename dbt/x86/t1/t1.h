@@ -11,6 +11,7 @@
 #define DBT_X86_T1_T1_H
 
 #include "dbt/runtime/state.h"
+#include "dbt/x86/regmap.h"
 
 enum t1_cold_kind {
     T1_COLD_LOAD,
