@@ -20,6 +20,7 @@
 #include "dbt/runtime/evict.h"
 #include "dbt/runtime/link.h"
 #include "dbt/x86/select/select.h"
+#include "util/check.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -166,6 +167,7 @@ static void tell(struct dbt *dbt, const struct ir *r, const uint8_t *start, size
 /* Writes the code and publishes it. False: the segment is full. The lock is held. */
 static bool publish(struct t2 *t2, struct ir *r)
 {
+    CHECK_HELD(&t2->dbt->lock);
     struct dbt *dbt = t2->dbt;
     struct t1_block *header = t1_block_at(dbt, r->page + r->header_offset);
     if (!header || header->region || !header->entry)
@@ -224,6 +226,7 @@ static void translate(struct t2 *t2, const struct t2_request *request)
 /* The header's own code is entered again. */
 static void leave_header(struct dbt *dbt, struct t2_code *code)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_block *header = code_at(&dbt->cache, code->header);
     if (!header)
         return;
@@ -284,6 +287,7 @@ static struct t2_request *make_request(const struct hart *hart, uint64_t pc, con
 /* With the lock held. */
 static void ask(struct t2 *t2, const struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
 {
+    CHECK_HELD(&t2->dbt->lock);
     struct t1_block *block = t1_block_at(t2->dbt, paddr);
     if (block && block->region) { /* the table may still know the header's own entry */
         struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];

@@ -10,9 +10,11 @@
 #include "dbt/runtime/code_page.h"
 #include "dbt/runtime/link.h"
 #include "dbt/runtime/state.h"
+#include "util/check.h"
 
 struct t1_block *t1_block_at(struct dbt *dbt, uint64_t paddr)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_block *block = code_at(&dbt->cache, dbt->blocks[dbt_hash(paddr, 1)]);
     while (block && block->span.paddr != paddr)
         block = code_at(&dbt->cache, block->hash_next);
@@ -33,6 +35,7 @@ static bool is_of(const struct dbt *dbt, const struct t1_block *block, const str
 
 struct t1_block *t1_block_of(struct dbt *dbt, const struct block *source)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_block *block = t1_block_at(dbt, source->paddr);
     while (block && !(block->span.paddr == source->paddr && is_of(dbt, block, source)))
         block = code_at(&dbt->cache, block->hash_next);
@@ -41,6 +44,7 @@ struct t1_block *t1_block_of(struct dbt *dbt, const struct block *source)
 
 void t1_block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *block, const struct block *source)
 {
+    CHECK_HELD(&dbt->lock);
     struct code_span *second = code_at(&dbt->cache, block->second);
     if (!code_span_add(dbt, hart, &block->span, source->host) ||
         (second && !code_span_add(dbt, hart, second, source->host2))) {
@@ -64,6 +68,7 @@ static void tell_region(struct dbt *dbt, struct t1_block *block)
 
 static void t1_changed(struct dbt *dbt, struct code_owner *owner)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_block *block = (struct t1_block *)(void *)owner;
     if (!block->entry) /* the other of its two spans has changed already */
         return;
@@ -79,6 +84,7 @@ static void t1_changed(struct dbt *dbt, struct code_owner *owner)
 
 static void t1_evict(struct dbt *dbt, struct code_owner *owner)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_block *block = (struct t1_block *)(void *)owner;
     unsigned segment = code_segment_of(&dbt->cache, code_ref(&dbt->cache, block));
     tell_region(dbt, block);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "dbt/runtime/counters.h"
+#include "util/check.h"
 
 uint64_t dbt_translated(struct dbt *dbt)
 {
@@ -91,8 +92,9 @@ static void print_running(const struct dbt *dbt, FILE *out)
     line(out, "TLB second level hits", SUM(counts.tlb_recalls));
 }
 
-void counters_print(const struct dbt *dbt, FILE *out)
+void counters_print(struct dbt *dbt, FILE *out)
 {
+    CHECK_HELD(&dbt->lock);
     print_code(dbt, out);
     print_cache(dbt, out);
     print_running(dbt, out);

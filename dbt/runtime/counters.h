@@ -10,6 +10,6 @@
 #include "dbt/runtime/state.h"
 
 /* One a line. With dbt->lock held; harts may count meanwhile. */
-void counters_print(const struct dbt *dbt, FILE *out);
+void counters_print(struct dbt *dbt, FILE *out);
 
 #endif

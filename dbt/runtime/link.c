@@ -9,6 +9,7 @@
  */
 #include "dbt/runtime/link.h"
 #include "dbt/x86/patch.h"
+#include "util/check.h"
 
 static void patch(struct dbt *dbt, const struct t1_link *link, const uint8_t *target)
 {
@@ -23,6 +24,7 @@ static const uint8_t *stub_of(const struct dbt *dbt, const struct t1_link *link)
 
 struct t1_link *t1_link_make(struct dbt *dbt, struct code_owner *owner, uint8_t *site, unsigned offset)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_link *link = code_cache_data(&dbt->cache, sizeof(*link));
     if (!link)
         return NULL;
@@ -40,6 +42,7 @@ void t1_link_set_stub(struct dbt *dbt, struct t1_link *link, const uint8_t *stub
 
 void t1_link_to(struct dbt *dbt, uint32_t number, struct t1_block *block)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_link *link = code_at(&dbt->cache, number);
     if (link->to || !block->entry)
         return;
@@ -52,6 +55,7 @@ void t1_link_to(struct dbt *dbt, uint32_t number, struct t1_block *block)
 
 void t1_links_undo(struct dbt *dbt, struct t1_block *block)
 {
+    CHECK_HELD(&dbt->lock);
     for (struct t1_link *link = code_at(&dbt->cache, block->incoming); link;
          link = code_at(&dbt->cache, link->next)) {
         patch(dbt, link, stub_of(dbt, link));
@@ -62,6 +66,7 @@ void t1_links_undo(struct dbt *dbt, struct t1_block *block)
 
 void t1_block_set_entry(struct dbt *dbt, struct t1_block *block, const uint8_t *entry)
 {
+    CHECK_HELD(&dbt->lock);
     for (struct t1_link *link = code_at(&dbt->cache, block->incoming); link;
          link = code_at(&dbt->cache, link->next))
         patch(dbt, link, entry);

@@ -93,7 +93,7 @@ struct t1 {
     unsigned cold_count;
 };
 
-/* ---- Operands (operands.c) ------------------------------------------------------------------------------ */
+/* ---- Operands (operands.c) ---------------------------------------------------------------------------- */
 
 /* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be changed.
  */

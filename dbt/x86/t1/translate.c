@@ -10,6 +10,7 @@
 #include "dbt/runtime/link.h"
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/t1/translate.h"
+#include "util/check.h"
 
 #include <string.h>
 
@@ -359,6 +360,7 @@ static enum outcome translate(struct t1 *t, unsigned count)
 
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
 {
+    CHECK_HELD(&dbt->lock);
     unsigned whole = translatable(dbt, hart, source), count = whole;
     *full = false;
     if (count == 0 || debug_marked(hart, source->paddr, source->bytes) ||
