@@ -299,7 +299,7 @@ bool dbt_without(struct dbt *dbt, const char *names, struct error *error)
         if (!without_one(dbt, names, length))
             return error_set(
                 error,
-                "--dbt-without: there is no instruction \"%.*s\" (the names are those of cpu/isa/isa.def)",
+                "-dbt-without: there is no instruction \"%.*s\" (the names are those of cpu/isa/isa.def)",
                 (int)length, names);
         names += length + (names[length] == ',');
     }

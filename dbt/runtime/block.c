@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The table of translated blocks; see block.h. It is also read without the lock (find.c): blocks are put in
- * with a release store, and taken out only while no hart is in translated code.
+ * and taken out by release stores, and their memory stays until their segment is evicted.
  */
 #include "dbt/runtime/block.h"
 
