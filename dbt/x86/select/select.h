@@ -64,7 +64,7 @@ struct t2_emit {
 /* Writes the region's code; *e has the room. The entry, or NULL where something is full. The lock is held. */
 const uint8_t *t2_emit(struct t2_emit *t);
 
-/* x86/select/select.c, for its siblings. */
+/* select.c, for its siblings. */
 unsigned t2_exit_here(struct t2_emit *t, const struct t2_insn *insn);
 void t2_exit_if(struct t2_emit *t, int cond, unsigned exit);
 struct t2_cold *t2_cold(struct t2_emit *t, enum t2_cold_kind kind, uint8_t *site);
@@ -78,11 +78,11 @@ enum x86_reg t2_use(struct t2_emit *t, unsigned variable, enum x86_reg scratch);
 enum x86_reg t2_dest(const struct t2_emit *t, unsigned variable, enum x86_reg scratch);
 void t2_set(struct t2_emit *t, unsigned variable, enum x86_reg from);
 
-void t2_emit_integer(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/int.c */
+void t2_emit_integer(struct t2_emit *t, const struct t2_insn *insn); /* int.c */
 void t2_emit_compare(struct t2_emit *t, const struct t2_insn *insn, enum x86_cond *cond);
-void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/mem.c */
+void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn); /* mem.c */
 void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold);
-void t2_emit_fp(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/fp.c */
+void t2_emit_fp(struct t2_emit *t, const struct t2_insn *insn); /* fp.c */
 /* Sets the upper half of an f register to ones. */
 void t2_emit_box(struct t2_emit *t, unsigned variable);
 /* Before the jumps to blocks that others lead to as well, which expect no more than the region's steady
