@@ -11,89 +11,15 @@
 #include <string.h>
 
 #include "cpu/block.h"
+#include "dbt/optimiser.h"
+#include "dbt/runtime/code_page.h"
+#include "dbt/runtime/counters.h"
+#include "dbt/runtime/evict.h"
+#include "dbt/runtime/find.h"
 #include "dbt/runtime/state.h"
-#include "dbt/ir/ir.h"
-
-/* ---- Tables -------------------------------------------------------------------------------------------- */
-
-struct t1_block *t1_block_at(struct dbt *dbt, uint64_t paddr)
-{
-    struct t1_block *block = code_at(&dbt->cache, dbt->blocks[dbt_hash(paddr, 1)]);
-    while (block && block->span.paddr != paddr)
-        block = code_at(&dbt->cache, block->hash_next);
-    return block;
-}
-
-/* Whether the translation is of the code that the interpreter has. Another hart may have translated what this
- * one no longer, or not yet, sees. */
-static bool is_of(const struct dbt *dbt, const struct t1_block *block, const struct block *source)
-{
-    const struct code_span *second = code_at(&dbt->cache, block->second);
-    if ((second ? second->paddr : NO_PAGE) != source->paddr2 || block->span.bytes > source->bytes ||
-        memcmp(code_at(&dbt->cache, block->span.copy), source->code, block->span.bytes) != 0)
-        return false;
-    return !second ||
-           memcmp(code_at(&dbt->cache, second->copy), source->code + block->span.bytes, second->bytes) == 0;
-}
-
-static struct t1_block *block_lookup(struct dbt *dbt, const struct block *source)
-{
-    struct t1_block *block = t1_block_at(dbt, source->paddr);
-    while (block && !(block->span.paddr == source->paddr && is_of(dbt, block, source)))
-        block = code_at(&dbt->cache, block->hash_next);
-    return block;
-}
-
-/* The newest translation of an address is found first. */
-static void block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *block,
-                         const struct block *source)
-{
-    struct code_span *second = code_at(&dbt->cache, block->second);
-    if (!code_span_add(dbt, hart, &block->span, source->host) ||
-        (second && !code_span_add(dbt, hart, second, source->host2))) {
-        block->entry = NULL;
-        return;
-    }
-    uint32_t *head = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
-    block->hash_next = *head;
-    __atomic_store_n(head, code_ref(&dbt->cache, block),
-                     __ATOMIC_RELEASE); /* dbt_find_block() takes no lock */
-}
-
-static void t1_changed(struct dbt *dbt, struct code_owner *owner)
-{
-    struct t1_block *block = (struct t1_block *)(void *)owner;
-    if (!block->entry) /* the other of its two spans has changed already */
-        return;
-    t2_header_gone(dbt, block);
-    t1_links_undo(dbt, block);
-    __atomic_store_n(&block->entry, NULL, __ATOMIC_RELEASE);
-    uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
-    while (*link && code_at(&dbt->cache, *link) != block)
-        link = &((struct t1_block *)code_at(&dbt->cache, *link))->hash_next;
-    __atomic_store_n(link, block->hash_next, __ATOMIC_RELEASE); /* dbt_find_block() takes no lock */
-    dbt->generation++; /* the harts' jump tables may know its entry */
-}
-
-static void t1_evict(struct dbt *dbt, struct code_owner *owner)
-{
-    struct t1_block *block = (struct t1_block *)(void *)owner;
-    unsigned segment = code_segment_of(&dbt->cache, code_ref(&dbt->cache, block));
-    t2_header_gone(dbt, block);
-    t1_links_undo(dbt, block);
-    code_page_sweep(dbt, block->span.paddr, segment);
-    if (block->second)
-        code_page_sweep(dbt, ((struct code_span *)code_at(&dbt->cache, block->second))->paddr, segment);
-    uint32_t *link = &dbt->blocks[dbt_hash(block->span.paddr, 1)];
-    for (struct t1_block *other; (other = code_at(&dbt->cache, *link));) {
-        if (code_in_segment(dbt, *link, segment))
-            *link = other->hash_next;
-        else
-            link = &other->hash_next;
-    }
-}
-
-const struct code_owner_ops t1_owner_ops = { t1_evict, t1_changed };
+#include "dbt/x86/regmap.h"
+#include "dbt/x86/t1/translate.h"
+#include "dbt/x86/thunks.h"
 
 /* ---- Running ------------------------------------------------------------------------------------------- */
 
@@ -113,11 +39,11 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
     if (!source->epoch) /* decoded for one use */
         return NULL;
     pthread_mutex_lock(&dbt->lock);
-    block = block_lookup(dbt, source);
+    block = t1_block_of(dbt, source);
     if (!block) {
         block = t1_translate(dbt, hart, source, full);
         if (block) {
-            block_insert(dbt, hart, block, source);
+            t1_block_insert(dbt, hart, block, source);
             if (block->entry)
                 t2_translate_now(hart, hart->pc);
         } else if (!*full)
@@ -288,6 +214,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     dbt->generation = 1;
     dbt->owner_ops[CODE_T1_BLOCK] = &t1_owner_ops;
     dbt->owner_ops[CODE_T2_REGION] = &t2_owner_ops;
+    dbt->slice_ended = t2_slice_ended;
     pthread_mutex_init(&dbt->lock, NULL);
     pthread_mutex_init(&dbt->room, NULL);
     pthread_rwlockattr_t attributes;
@@ -347,7 +274,7 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
     hart->native.block = stand_in;
     dbt->stand_ins[dbt->hart_count] = stand_in;
     dbt->harts[dbt->hart_count++] = hart;
-    t2_init_hart(hart);
+    thunks_init_hart(hart);
     hart_set_accel(hart, &dbt->accel, hot);
     return true;
 }
@@ -372,7 +299,7 @@ bool dbt_without(struct dbt *dbt, const char *names, struct error *error)
         if (!without_one(dbt, names, length))
             return error_set(
                 error,
-                "--dbt-without: there is no instruction \"%.*s\" (the names are those of cpu/isa/isa.def)",
+                "-dbt-without: there is no instruction \"%.*s\" (the names are those of cpu/isa/isa.def)",
                 (int)length, names);
         names += length + (names[length] == ',');
     }
@@ -390,5 +317,13 @@ void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length)
 {
     pthread_mutex_lock(&dbt->lock);
     code_pages_mark(dbt, paddr, length);
+    pthread_mutex_unlock(&dbt->lock);
+}
+
+void dbt_print_counters(struct dbt *dbt, FILE *out)
+{
+    pthread_mutex_lock(&dbt->lock);
+    counters_print(dbt, out);
+    t2_print_counters(dbt, out);
     pthread_mutex_unlock(&dbt->lock);
 }

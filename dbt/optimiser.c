@@ -9,13 +9,18 @@
  * The region watches its guest bytes like a block does. It goes when they change, when its header does, or
  * when its segment is evicted; the header then has its own entry again.
  */
-#include "dbt/ir/ir.h"
-#include "dbt/passes/passes.h"
+#include "dbt/optimiser.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/mmu/mem.h"
+#include "dbt/passes/passes.h"
+#include "dbt/runtime/code_page.h"
+#include "dbt/runtime/evict.h"
+#include "dbt/runtime/link.h"
+#include "dbt/x86/select/select.h"
+#include "util/check.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -78,7 +83,7 @@ static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *reques
 {
     memset(r, 0, offsetof(struct ir, code));
     r->isa = request->isa;
-    r->dbt = t2->dbt;
+    r->without = t2->dbt->without;
     r->page = request->paddr & PAGE_MASK;
     r->vaddr = request->vaddr & PAGE_MASK;
     r->header_offset = request->paddr & (PAGE_SIZE - 1);
@@ -162,6 +167,7 @@ static void tell(struct dbt *dbt, const struct ir *r, const uint8_t *start, size
 /* Writes the code and publishes it. False: the segment is full. The lock is held. */
 static bool publish(struct t2 *t2, struct ir *r)
 {
+    CHECK_HELD(&t2->dbt->lock);
     struct dbt *dbt = t2->dbt;
     struct t1_block *header = t1_block_at(dbt, r->page + r->header_offset);
     if (!header || header->region || !header->entry)
@@ -220,6 +226,7 @@ static void translate(struct t2 *t2, const struct t2_request *request)
 /* The header's own code is entered again. */
 static void leave_header(struct dbt *dbt, struct t2_code *code)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_block *header = code_at(&dbt->cache, code->header);
     if (!header)
         return;
@@ -243,15 +250,16 @@ static void region_changed(struct dbt *dbt, struct code_owner *owner)
     leave_header(dbt, (struct t2_code *)(void *)owner);
 }
 
-const struct code_owner_ops t2_owner_ops = { region_evict, region_changed };
-
-void t2_header_gone(struct dbt *dbt, struct t1_block *header)
+/* The header goes: it is not entered any more. */
+static void header_gone(struct dbt *dbt, struct code_owner *owner)
 {
-    struct t2_code *code = code_at(&dbt->cache, header->region);
-    if (code)
-        code->header = 0;
-    header->region = 0;
+    (void)dbt;
+    ((struct t2_code *)(void *)owner)->header = 0;
 }
+
+const struct code_owner_ops t2_owner_ops = { .evict = region_evict,
+                                             .changed = region_changed,
+                                             .gone = header_gone };
 
 /* ---- Samples ------------------------------------------------------------------------------------------- */
 
@@ -279,6 +287,7 @@ static struct t2_request *make_request(const struct hart *hart, uint64_t pc, con
 /* With the lock held. */
 static void ask(struct t2 *t2, const struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
 {
+    CHECK_HELD(&t2->dbt->lock);
     struct t1_block *block = t1_block_at(t2->dbt, paddr);
     if (block && block->region) { /* the table may still know the header's own entry */
         struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
@@ -421,103 +430,4 @@ void t2_destroy(struct t2 *t2)
     free(t2->region);
     free(t2->emit);
     free(t2);
-}
-
-/* ---- Host code that regions call ----------------------------------------------------------------------- */
-
-/* The same for what the TLB has, without C: goes on behind this code where it has not. Only rcx and rdx may
- * change. */
-static void build_quick_fill(struct x86_emit *e)
-{
-    const int32_t slots = (int32_t)offsetof(struct hart, native.slots);
-    const unsigned mask = (1u << T2_FILL_SPAN_BITS) - 1;
-    _Static_assert(offsetof(struct tlb, write) - offsetof(struct tlb, read) == 1 << 13,
-                   "one bit tells the tables apart");
-    _Static_assert(T2_FILL_WRITE == 1 << 20, "and comes from there");
-    x86_push(e, X86_RAX);
-    x86_push(e, X86_RSI);
-    x86_mov(e, 32, X86_RAX, X86_RCX); /* all in one page? */
-    x86_op_imm(e, X86_AND, 32, X86_RAX, (int32_t)mask);
-    x86_lea(e, 64, X86_RAX, x86_mem_index(X86_RAX, X86_RDX, -1));
-    x86_op(e, X86_XOR, 64, X86_RAX, X86_RDX);
-    x86_op_imm(e, X86_AND, 64, X86_RAX, -(int32_t)PAGE_SIZE);
-    uint8_t *crosses = x86_jcc(e, X86_NE);
-    x86_mov(e, 32, X86_RAX, X86_RDX); /* the entry */
-    x86_shift_imm(e, X86_SHR, 32, X86_RAX, PAGE_SHIFT - 3);
-    x86_op_imm(e, X86_AND, 32, X86_RAX, (TLB_SIZE - 1) << 3);
-    x86_mov(e, 32, X86_RSI, X86_RCX);
-    x86_shift_imm(e, X86_SHR, 32, X86_RSI, 20 - 13);
-    x86_op_imm(e, X86_AND, 32, X86_RSI, 1 << 13);
-    x86_op(e, X86_ADD, 32, X86_RAX, X86_RSI);
-    x86_mov(e, 64, X86_RSI, X86_RDX);
-    x86_shift_imm(e, X86_SHR, 64, X86_RSI, PAGE_SHIFT);
-    x86_op_mem(e, X86_CMP, 64, X86_RSI, tlb_bytes(X86_RAX, offsetof(struct tlb, read.tag)));
-    uint8_t *misses = x86_jcc(e, X86_NE);
-    x86_load(e, 64, X86_RAX, tlb_bytes(X86_RAX, offsetof(struct tlb, read.addend)));
-    x86_op_imm(e, X86_AND, 64, X86_RDX, -(int32_t)PAGE_SIZE); /* the slot */
-    x86_mov(e, 32, X86_RSI, X86_RCX);
-    x86_shift_imm(e, X86_SHR, 32, X86_RSI, T2_FILL_SLOT_SHIFT);
-    uint8_t *no_slot = x86_jcc(e, X86_E);
-    const int32_t slot = slots - HART_BIAS - (int32_t)sizeof(struct hart_page_slot);
-    x86_imul_imm(e, 32, X86_RSI, X86_RSI, sizeof(struct hart_page_slot));
-    x86_store(e, 64, x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, page)),
-              X86_RDX);
-    x86_store(e, 64,
-              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, addend)),
-              X86_RAX);
-    x86_mov(e, 32, X86_RDX, X86_RCX);
-    x86_shift_imm(e, X86_SHR, 32, X86_RDX, T2_FILL_SPAN_BITS);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, (int32_t)mask);
-    x86_neg(e, 32, X86_RDX);
-    x86_op_imm(e, X86_ADD, 32, X86_RDX, PAGE_SIZE + 1);
-    x86_store(e, 64,
-              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, limit)),
-              X86_RDX);
-    x86_patch(no_slot, e->run, x86_here(e));
-    x86_mov(e, 64, X86_RDX, X86_RAX);
-    x86_pop(e, X86_RSI);
-    x86_pop(e, X86_RAX);
-    x86_test(e, 64, X86_RSP, X86_RSP); /* not zero */
-    x86_ret(e);
-    x86_patch(crosses, e->run, x86_here(e));
-    x86_patch(misses, e->run, x86_here(e));
-    x86_pop(e, X86_RSI);
-    x86_pop(e, X86_RAX);
-}
-
-/* fill (rdx: address, ecx: what t2_fill() is told): the addend in rdx, or the zero flag. All other registers
- * stay, rcx apart; of xmm registers the low halves, which is all that they have. */
-void t2_build_fill(struct dbt *dbt, struct x86_emit *e)
-{
-    static const enum x86_reg saved[] = { X86_RAX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11 };
-    dbt->fill = x86_here(e);
-    build_quick_fill(e);
-    for (unsigned i = 0; i < 7; i++)
-        x86_push(e, saved[i]);
-    thunks_save_xmm(dbt, e);
-    x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
-    x86_mov(e, 64, X86_RSI, X86_RDX);
-    x86_mov(e, 32, X86_RDX, X86_RCX);
-    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_fill);
-    x86_call_reg(e, X86_RAX);
-    x86_extend(e, 8, false, X86_RCX, X86_RAX); /* bool */
-    thunks_restore_xmm(dbt, e);
-    for (unsigned i = 7; i-- > 0;)
-        x86_pop(e, saved[i]);
-    x86_load(e, 64, X86_RDX, HART_MEM(native.addend));
-    x86_test(e, 32, X86_RCX, X86_RCX);
-    x86_ret(e);
-}
-
-void t2_init_hart(struct hart *hart)
-{
-    hart->native.fp_box = 0xffffffff00000000;
-    hart->native.fp_nan_single = 0xffffffff7fc00000;
-    hart->native.fp_nan_double = 0x7ff8000000000000;
-    hart->native.fp_sign_single = 0x80000000;
-    hart->native.fp_sign_double = 0x8000000000000000;
-    hart->native.fp_abs_single = 0xffffffff7fffffff;
-    hart->native.fp_abs_double = 0x7fffffffffffffff;
-    for (unsigned i = 0; i < 64; i++)
-        hart->native.flags_of_mxcsr[i] = (uint8_t)fp_flags_of_mxcsr(i);
 }

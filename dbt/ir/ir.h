@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside of the optimising translator T2; docs/translator.md tells the whole.
+ * The intermediate representation of the optimising translator, T2; docs/translator.md tells the whole.
  *
  * A region is a piece of a guest function inside one page: basic blocks, entered at one of them (the header),
  * with the loops between them. Its instructions become operations on variables, which are the guest's
  * registers.
  *
- * - ir/: `region.c` which blocks; `lift.c` guest instructions to operations; `verify.c` is it well formed,
- * are its checks enough; `print.c` text.
- * - passes/: `fold.c` constants, sign extension, dead results; `access.c` which memory checks are needed.
- * - regalloc/alloc.c: where variables live. x86/select/: host code.
- * - optimiser.c: the background thread, publication.
- *
- * All but optimiser.c is one thread's work on one `struct ir`, and takes no lock until the code is
- * written.
+ * region.c finds the blocks, lift.c makes operations of their instructions, passes/ works on them, verify.c
+ * proves that a region is whole and its accesses checked; print.c, parse.c: its text; eval.c: what it means.
+ * Which host registers hold what is regalloc's business, host code x86/select's. Nothing here is shared
+ * between threads, and nothing takes a lock.
  */
 #ifndef DBT_IR_IR_H
 #define DBT_IR_IR_H
 
-#include "dbt/runtime/state.h"
-#include "dbt/x86/vex.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cpu/hart_state.h"
+#include "cpu/isa/isa.h"
+#include "util/error.h"
 
 #define T2_BLOCKS_MAX 64
 #define T2_GUEST_MAX  640  /* guest instructions of a region */
@@ -115,7 +116,7 @@ struct t2_block {
 struct ir {
     /* In. */
     struct isa_config isa;
-    const struct dbt *dbt;
+    const bool *without;  /* by enum isa_insn: instructions that are left to T1 */
     uint64_t page, vaddr; /* physical; as some hart sees it */
     unsigned header_offset;
 
@@ -252,126 +253,5 @@ static inline void t2_add(uint64_t set[2], unsigned variable)
     if (variable < T2_VARS)
         set[variable >> 5] |= 1ull << (variable & 31);
 }
-
-/* ---- Host code ----------------------------------------------------------------------------------------- */
-
-struct t2_fixup {
-    uint8_t *site; /* rel32 */
-    uint16_t to;   /* block, or exit */
-};
-
-/* Where the region is left. */
-struct t2_exit {
-    uint16_t offset; /* T1 goes on there */
-    uint16_t left;   /* instructions to give back */
-    bool request;    /* the hart's attention is wanted: leave translated code */
-    uint32_t lazy;   /* f registers to be made canonical */
-};
-
-enum t2_cold_kind { T2_COLD_FILL, T2_COLD_SLICE, T2_COLD_CANON };
-struct t2_cold {
-    enum t2_cold_kind kind;
-    uint8_t *site;
-    const uint8_t *back;
-    const struct t2_insn *insn; /* FILL */
-    uint16_t exit;              /* FILL, SLICE */
-    uint8_t reg, bits;          /* CANON: xmm, format */
-};
-
-/* What the look-up of a page is told: see t2_fill(). */
-enum {
-    T2_FILL_SPAN_BITS = 10, /* bytes of this check; then of the slot's widest */
-    T2_FILL_WRITE = 1 << 20,
-    T2_FILL_STORES = 1 << 21, /* the access itself stores: it may set D */
-    T2_FILL_PAGE = 1 << 22,   /* the slot learns the page */
-    T2_FILL_SLOT_SHIFT = 24,  /* slot + 1 */
-};
-/* Finds the host page of [vaddr, vaddr + span), and notes the addend in hart->native.addend and the slot.
- * False: the slow path must do the access. It changes nothing that the guest sees but A and D bits. Called
- * from translated code. */
-bool t2_fill(struct hart *hart, uint64_t vaddr, uint32_t info);
-
-/* What is known of f registers at some place: it is no NaN; its bits are the architecture's (else, if it is a
- * NaN, it must be made canonical first); it is boxed single precision. */
-struct t2_fp_facts {
-    uint32_t not_nan, canonical, boxed;
-};
-
-struct t2_emit {
-    struct x86_emit e;
-    struct dbt *dbt;
-    struct ir *r;
-    struct code_owner *owner; /* of the code */
-    struct t1_block *header;
-    const struct t2_block *at;
-    bool full;
-
-    const uint8_t *block_code[T2_BLOCKS_MAX];
-    unsigned jump_count, exit_jump_count, exit_count, cold_count;
-    const uint8_t *tail; /* back to T1's register map */
-
-    struct t2_fp_facts fp, fp_ends[T2_BLOCKS_MAX];
-
-    /* Not cleared between regions. */
-    struct t2_fixup jumps[2 * T2_BLOCKS_MAX], exit_jumps[6 * T2_INSNS_MAX];
-    struct t2_exit exits[T2_EXITS_MAX];
-    struct t2_cold colds[4 * T2_INSNS_MAX];
-};
-
-/* Writes the region's code; *e has the room. The entry, or NULL where something is full. The lock is held. */
-const uint8_t *t2_emit(struct t2_emit *t);
-
-/* x86/select/select.c, for its siblings. */
-unsigned t2_exit_here(struct t2_emit *t, const struct t2_insn *insn);
-void t2_exit_if(struct t2_emit *t, int cond, unsigned exit);
-struct t2_cold *t2_cold(struct t2_emit *t, enum t2_cold_kind kind, uint8_t *site);
-struct x86_mem t2_home(unsigned variable);
-static inline bool t2_in_register(const struct t2_emit *t, unsigned variable)
-{
-    return variable < T2_VARS && t->r->home[variable] != T2_IN_HART;
-}
-/* A host register with the x variable: its own, or `scratch` after loading it. */
-enum x86_reg t2_use(struct t2_emit *t, unsigned variable, enum x86_reg scratch);
-enum x86_reg t2_dest(const struct t2_emit *t, unsigned variable, enum x86_reg scratch);
-void t2_set(struct t2_emit *t, unsigned variable, enum x86_reg from);
-
-void t2_emit_integer(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/int.c */
-void t2_emit_compare(struct t2_emit *t, const struct t2_insn *insn, enum x86_cond *cond);
-void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/mem.c */
-void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold);
-void t2_emit_fp(struct t2_emit *t, const struct t2_insn *insn); /* x86/select/fp.c */
-/* Sets the upper half of an f register to ones. */
-void t2_emit_box(struct t2_emit *t, unsigned variable);
-/* Before the jumps to blocks that others lead to as well, which expect no more than the region's steady
- * registers not to be canonical. */
-void t2_fp_meet(struct t2_emit *t);
-/* Those that are not canonical here, but the steady ones. */
-uint32_t t2_fp_lazy(const struct t2_emit *t);
-/* Makes a NaN in any of them canonical, without cold code. */
-void t2_emit_canon_all(struct t2_emit *t, uint32_t set);
-/* Makes the NaN that may be in an f register canonical. */
-void t2_emit_canon(struct t2_emit *t, unsigned variable);
-void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold);
-void t2_fp_block(struct t2_emit *t, unsigned number); /* at its beginning */
-/* xmm with the f variable: its own, or `scratch` after loading it. */
-unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch);
-void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from);
-
-/* ---- optimiser.c --------------------------------------------------------------------------------------- */
-
-/* The header's code has changed or is evicted: its region is entered no more. With the lock held. */
-void t2_header_gone(struct dbt *dbt, struct t1_block *header);
-extern const struct code_owner_ops t2_owner_ops;
-/* Called by translated code when a slice has ended at a block; a sample of where time goes. */
-void t2_slice_ended(struct hart *hart, uint64_t pc);
-/* Makes the region at a block that T1 has just translated, loop or not, where the optimiser is eager (tests).
- * With the lock held, on the hart's thread. */
-void t2_translate_now(struct hart *hart, uint64_t pc);
-void t2_destroy(struct t2 *t2); /* NULL: nothing */
-/* What its passes did, one a line; nothing where there is none. */
-void t2_print_counters(struct dbt *dbt, FILE *out);
-/* Its part of the thunks, and of a hart's constants. */
-void t2_build_fill(struct dbt *dbt, struct x86_emit *e);
-void t2_init_hart(struct hart *hart);
 
 #endif

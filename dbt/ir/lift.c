@@ -223,7 +223,7 @@ static bool rounding_fits(const struct ir *r, const struct isa_operands *op, con
 
 bool t2_can(const struct ir *r, unsigned offset, const struct isa_operands *op)
 {
-    if (op->insn == ISA_INSN_ILLEGAL || r->dbt->without[op->insn])
+    if (op->insn == ISA_INSN_ILLEGAL || r->without[op->insn])
         return false;
     /* Straight code goes on behind the page: by T1's last block, since a region cannot be linked to there. */
     if (offset + op->length == PAGE_SIZE)

@@ -174,7 +174,7 @@ static bool parse_block(struct parse *p)
         return fail(p, "the block's place is wanted");
     block->offset = (uint16_t)first;
     block->limit = (uint16_t)limit;
-    if (!take_number(p, 10, T2_GUEST_MAX, &value) || !take(p, "instructions"))
+    if (!take_number(p, 10, PAGE_SIZE / 2, &value) || !take(p, "instructions"))
         return fail(p, "the number of instructions is wanted");
     block->guest_insns = (uint16_t)value;
     if (!next(p))
@@ -280,7 +280,7 @@ static bool parse_insn(struct parse *p)
     if (!r->block_count || r->insn_count == T2_INSNS_MAX)
         return fail(p, "there is no room for it");
     struct t2_insn *insn = &r->insns[r->insn_count++];
-    if (!number(p, 16, 0, PAGE_SIZE - 1, &offset) || !next(p) || !number(p, 10, 0, T2_GUEST_MAX, &left) ||
+    if (!number(p, 16, 0, PAGE_SIZE - 1, &offset) || !next(p) || !number(p, 10, 0, PAGE_SIZE / 2, &left) ||
         !next(p))
         return fail(p, "an operation is wanted");
     *insn = (struct t2_insn){ .offset = (uint16_t)offset, .left = (uint16_t)left };

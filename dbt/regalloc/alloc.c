@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "dbt/passes/passes.h"
+#include "dbt/x86/regmap.h"
+#include "util/check.h"
 
 static const uint8_t integer_pool[] = { X86_RBX, X86_R12, X86_R13, X86_RSI, X86_RDI,
                                         X86_R8,  X86_R9,  X86_R10, X86_R11, X86_RAX };
@@ -152,6 +154,30 @@ static void find_boxed(struct ir *r)
     r->boxed = read & ~other;
 }
 
+/* No two things have one host register. */
+static void check_places(const struct ir *r)
+{
+    uint32_t general = 0, floats = 0;
+    for (unsigned v = 0; v < T2_VARS; v++) {
+        uint32_t *taken = t2_is_f(v) ? &floats : &general;
+        if (r->home[v] == T2_IN_HART)
+            continue;
+        CHECK(r->home[v] < 16 && !(*taken >> r->home[v] & 1));
+        *taken |= 1u << r->home[v];
+    }
+    for (unsigned i = 0; i < r->slot_count; i++) {
+        if (r->slot_home[i] == T2_IN_HART)
+            continue;
+        CHECK(!(general >> r->slot_home[i] & 1));
+        general |= 1u << r->slot_home[i];
+    }
+    /* rcx and rdx are scratch, what T1 keeps is not in the pool, nor are xmm0 and xmm1. */
+    CHECK(!(general & (1u << X86_RCX | 1u << X86_RDX | 1u << X86_RSP | 1u << HOST_HART | 1u << HOST_TLB |
+                       1u << HOST_BUDGET)));
+    CHECK(!(floats & 3));
+    CHECK(!r->needs_rax || !(general & 1u << X86_RAX));
+}
+
 bool pass_alloc(struct ir *r)
 {
     unsigned weight[T2_VARS] = { 0 };
@@ -162,5 +188,6 @@ bool pass_alloc(struct ir *r)
     allocate_floats(r, weight);
     find_lazy(r);
     find_boxed(r);
+    CHECK_INVARIANT(check_places(r));
     return true;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/check.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -61,9 +62,9 @@ static bool map_all(struct code_cache *cache, int fd)
 
 /* ---- Write protection --------------------------------------------------------------------------------- */
 
-/* [lock] */
 static void guard_round(struct code_cache *cache)
 {
+    CHECK_HELD(cache->lock);
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += CODE_IDLE_MS * 1000000L;
@@ -161,6 +162,28 @@ void code_cache_destroy(struct code_cache *cache)
         munmap(cache->data, data_size(cache));
 }
 
+/* ---- What always holds -------------------------------------------------------------------------------- */
+
+/* The translator's lock is held; a cache that is not guarded has none (tests). */
+static bool is_ours(const struct code_cache *cache)
+{
+    return !cache->guarded || check_held(cache->lock);
+}
+
+/* Between transactions. */
+static void check_cache(const struct code_cache *cache)
+{
+    CHECK(is_ours(cache));
+    CHECK(cache->current < CODE_SEGMENTS);
+    CHECK(cache->reserved == 0);
+    for (unsigned i = 0; i < CODE_SEGMENTS; i++) {
+        const struct code_segment *segment = &cache->segments[i];
+        CHECK(segment->generation != 0);
+        CHECK(segment->code_used + segment->cold_used + segment->data_used <= cache->segment_size);
+        CHECK(!segment->owners || code_segment_of(cache, segment->owners) == i);
+    }
+}
+
 /* ---- Transactions ------------------------------------------------------------------------------------- */
 
 static bool has_room(const struct code_cache *cache, size_t code, size_t data)
@@ -172,6 +195,7 @@ static bool has_room(const struct code_cache *cache, size_t code, size_t data)
 bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place)
 {
     struct code_segment *segment = &cache->segments[cache->current];
+    CHECK_INVARIANT(check_cache(cache));
     if (!has_room(cache, hot + cold, 0))
         return false;
     code_cache_open(cache);
@@ -197,11 +221,15 @@ void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const
 {
     struct code_segment *segment = &cache->segments[cache->current];
     size_t used = (size_t)(end->hot - segment_code(cache, cache->current));
+    CHECK(end->hot >= segment_code(cache, cache->current) + segment->code_used);
+    CHECK(end->cold >= segment_cold(cache, cache->current) + segment->cold_used);
+    CHECK(code_segment_of(cache, code_ref(cache, owner)) == cache->current);
     segment->code_used = (used + 15) & ~(size_t)15;
     segment->cold_used = (size_t)(end->cold - segment_cold(cache, cache->current));
     owner->segment_next = segment->owners;
     segment->owners = code_ref(cache, owner);
     cache->reserved = 0;
+    CHECK_INVARIANT(check_cache(cache));
 }
 
 void code_cache_abort(struct code_cache *cache)
@@ -210,6 +238,7 @@ void code_cache_abort(struct code_cache *cache)
     memset(segment_data(cache, cache->current) + cache->data_mark, 0, segment->data_used - cache->data_mark);
     segment->data_used = cache->data_mark;
     cache->reserved = 0;
+    CHECK_INVARIANT(check_cache(cache));
 }
 
 /* ---- Segments ----------------------------------------------------------------------------------------- */
@@ -233,6 +262,7 @@ bool code_cache_advance(struct code_cache *cache)
 void code_cache_empty(struct code_cache *cache, unsigned segment)
 {
     struct code_segment *emptied = &cache->segments[segment];
+    CHECK_INVARIANT(check_cache(cache));
     memset(segment_data(cache, segment), 0, emptied->data_used);
     *emptied = (struct code_segment){ .generation = emptied->generation + 1 };
 }

@@ -19,7 +19,8 @@
 
 #include "cpu/code_watch.h"
 #include "cpu/mmu/mem.h"
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/code_page.h"
+#include "util/check.h"
 
 /* Pages of the same bit are in the same chain. */
 static struct code_page **page_head(struct dbt *dbt, uint64_t paddr)
@@ -37,6 +38,7 @@ static struct code_page *page_find(struct dbt *dbt, uint64_t paddr)
 
 const struct code_page *code_page_at(struct dbt *dbt, uint64_t paddr)
 {
+    CHECK_HELD(&dbt->lock);
     return page_find(dbt, paddr);
 }
 
@@ -115,6 +117,7 @@ static void page_free(struct dbt *dbt, struct code_page *page)
 
 bool code_span_add(struct dbt *dbt, struct hart *hart, struct code_span *span, const uint8_t *host)
 {
+    CHECK_HELD(&dbt->lock);
     uint64_t paddr = span->paddr & PAGE_MASK;
     struct code_page *page = page_find(dbt, paddr);
     if (!page)
@@ -148,6 +151,7 @@ void code_page_written(struct dbt *dbt, const struct hart *hart, uint64_t paddr)
 
 void code_pages_mark(struct dbt *dbt, uint64_t paddr, uint64_t length)
 {
+    CHECK_HELD(&dbt->lock);
     for (uint64_t at = paddr & PAGE_MASK; at < paddr + length; at += PAGE_SIZE) {
         struct code_page *page = page_find(dbt, at);
         if (page)
@@ -193,6 +197,7 @@ void code_page_changed(struct dbt *dbt, uint64_t paddr)
 
 void code_page_drop(struct dbt *dbt, uint64_t paddr)
 {
+    CHECK_HELD(&dbt->lock);
     struct code_page *page = page_find(dbt, paddr);
     if (!page)
         return;
@@ -210,6 +215,7 @@ void code_page_drop(struct dbt *dbt, uint64_t paddr)
 
 void code_pages_drop_writes(struct dbt *dbt, struct hart *hart)
 {
+    CHECK_HELD(&dbt->lock);
     unsigned count = 0;
     for (struct code_page *page = dbt->dirty; page; page = page->dirty_next)
         count += (page->writers & hart_bit(hart)) != 0;
@@ -226,6 +232,7 @@ void code_pages_drop_writes(struct dbt *dbt, struct hart *hart)
 
 void code_pages_verify(struct dbt *dbt, struct hart *hart)
 {
+    CHECK_HELD(&dbt->lock);
     if (!dbt->dirty)
         return;
     /* First this hart's entries for writing, so that no store of it comes after the comparison unseen. */
@@ -251,6 +258,7 @@ void code_pages_verify(struct dbt *dbt, struct hart *hart)
 
 void code_page_sweep(struct dbt *dbt, uint64_t paddr, unsigned segment)
 {
+    CHECK_HELD(&dbt->lock);
     struct code_page *page = page_find(dbt, paddr & PAGE_MASK);
     if (!page || page->swept == dbt->counters.evictions)
         return;

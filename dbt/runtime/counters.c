@@ -5,8 +5,8 @@
  */
 #include <inttypes.h>
 
-#include "dbt/runtime/state.h"
-#include "dbt/ir/ir.h"
+#include "dbt/runtime/counters.h"
+#include "util/check.h"
 
 uint64_t dbt_translated(struct dbt *dbt)
 {
@@ -92,12 +92,10 @@ static void print_running(const struct dbt *dbt, FILE *out)
     line(out, "TLB second level hits", SUM(counts.tlb_recalls));
 }
 
-void dbt_print_counters(struct dbt *dbt, FILE *out)
+void counters_print(struct dbt *dbt, FILE *out)
 {
-    pthread_mutex_lock(&dbt->lock);
+    CHECK_HELD(&dbt->lock);
     print_code(dbt, out);
     print_cache(dbt, out);
     print_running(dbt, out);
-    t2_print_counters(dbt, out);
-    pthread_mutex_unlock(&dbt->lock);
 }

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/evict.h"
+#include "util/check.h"
 
 static uint64_t now_ns(void)
 {
@@ -42,6 +43,7 @@ static void forget_outgoing(struct dbt *dbt, const struct code_owner *owner, uns
 
 static void evict_segment(struct dbt *dbt, unsigned segment)
 {
+    CHECK_HELD(&dbt->lock);
     struct code_owner *first = code_at(&dbt->cache, dbt->cache.segments[segment].owners);
     dbt->counters.evictions++;
     for (struct code_owner *owner = first; owner; owner = code_at(&dbt->cache, owner->segment_next))

@@ -3,10 +3,12 @@
  * Finding translated code by the guest's pc, from within translated code: what a hart does when the table of
  * its address space does not know where a jump leads. The page's physical address comes from the TLB for
  * fetches, the block from the hash table, which is read without the lock: blocks are put in with a release
- * store, and taken out only while no hart is in translated code (dbt->running).
+ * store. One whose code has changed has no entry first and then is taken out, while harts may still stand at
+ * it: its memory, and so the way on from it, stays until its segment is evicted (dbt->running).
  */
 #include "cpu/mmu/mmu.h"
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/find.h"
+#include "dbt/runtime/link.h"
 
 /* The physical address of the guest's pc, by the TLB for fetches or, where that does not know the page, by
  * the page table. False: the run loop is to fetch, and to trap. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Jumps from translated code to translated code. Each has a stub, which leaves translated code with the
- * number of the link; once its target is translated, the jump is patched to lead there (one aligned 32-bit
- * store). A link is in two lists: of those that leave the same code, and, while it is linked, of those that
- * lead to the same block.
+ * Jumps from translated code to translated code. Each has a stub, which has the target found by the number of
+ * the link (find.c) and goes on there; translated code is left only where there is none. Once it is found,
+ * the jump is patched to lead there (one aligned 32-bit store). A link is in two lists: of those that leave
+ * the same code, and, while it is linked, of those that lead to the same block.
  *
  * All functions are called with dbt->lock held.
  */
-#include "dbt/runtime/state.h"
+#include "dbt/runtime/link.h"
+#include "dbt/x86/patch.h"
+#include "util/check.h"
 
 static void patch(struct dbt *dbt, const struct t1_link *link, const uint8_t *target)
 {
@@ -22,6 +24,7 @@ static const uint8_t *stub_of(const struct dbt *dbt, const struct t1_link *link)
 
 struct t1_link *t1_link_make(struct dbt *dbt, struct code_owner *owner, uint8_t *site, unsigned offset)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_link *link = code_cache_data(&dbt->cache, sizeof(*link));
     if (!link)
         return NULL;
@@ -39,6 +42,7 @@ void t1_link_set_stub(struct dbt *dbt, struct t1_link *link, const uint8_t *stub
 
 void t1_link_to(struct dbt *dbt, uint32_t number, struct t1_block *block)
 {
+    CHECK_HELD(&dbt->lock);
     struct t1_link *link = code_at(&dbt->cache, number);
     if (link->to || !block->entry)
         return;
@@ -51,6 +55,7 @@ void t1_link_to(struct dbt *dbt, uint32_t number, struct t1_block *block)
 
 void t1_links_undo(struct dbt *dbt, struct t1_block *block)
 {
+    CHECK_HELD(&dbt->lock);
     for (struct t1_link *link = code_at(&dbt->cache, block->incoming); link;
          link = code_at(&dbt->cache, link->next)) {
         patch(dbt, link, stub_of(dbt, link));
@@ -61,6 +66,7 @@ void t1_links_undo(struct dbt *dbt, struct t1_block *block)
 
 void t1_block_set_entry(struct dbt *dbt, struct t1_block *block, const uint8_t *entry)
 {
+    CHECK_HELD(&dbt->lock);
     for (struct t1_link *link = code_at(&dbt->cache, block->incoming); link;
          link = code_at(&dbt->cache, link->next))
         patch(dbt, link, entry);

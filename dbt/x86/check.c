@@ -17,7 +17,8 @@
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb_second.h"
-#include "dbt/runtime/state.h"
+#include "dbt/x86/check.h"
+#include "dbt/x86/fragments.h"
 #include "util/log.h"
 
 enum { CHECK_SIZE = 0xff, CHECK_WRITE = 0x100, CHECK_OFFSET_SHIFT = 12 };
@@ -70,8 +71,8 @@ static void check_access(struct hart *hart, uint64_t vaddr, const uint8_t *host,
 
 /* ---- Host code ----------------------------------------------------------------------------------------- */
 
-void dbt_emit_check(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
-                    unsigned size, bool write, unsigned offset)
+void check_emit(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
+                unsigned size, bool write, unsigned offset)
 {
     if (!dbt->check)
         return;
@@ -92,18 +93,18 @@ void check_build(struct dbt *dbt, struct x86_emit *e)
     static const enum x86_reg saved[] = {
         X86_RAX, X86_RDX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11
     };
-    const int32_t args = THUNKS_XMM_BYTES + 8 * 8 + 8;
+    const int32_t args = EMIT_XMM_BYTES + 8 * 8 + 8;
     dbt->check_access = x86_here(e);
     for (unsigned i = 0; i < 8; i++)
         x86_push(e, saved[i]);
-    thunks_save_xmm(dbt, e);
+    emit_save_xmm(dbt, e);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_load(e, 64, X86_RCX, x86_mem(X86_RSP, args));
     x86_load(e, 64, X86_RDX, x86_mem(X86_RSP, args + 8));
     x86_load(e, 64, X86_RSI, x86_mem(X86_RSP, args + 16));
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)check_access);
     x86_call_reg(e, X86_RAX);
-    thunks_restore_xmm(dbt, e);
+    emit_restore_xmm(dbt, e);
     for (unsigned i = 8; i-- > 0;)
         x86_pop(e, saved[i]);
     x86_ret(e);

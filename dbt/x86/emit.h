@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dbt/x86/patch.h"
+
 enum x86_reg {
     X86_RAX,
     X86_RCX,
@@ -263,8 +265,6 @@ void x86_call_reg(struct x86_emit *e, enum x86_reg to);
 void x86_ret(struct x86_emit *e);
 void x86_push(struct x86_emit *e, enum x86_reg reg);
 void x86_pop(struct x86_emit *e, enum x86_reg reg);
-/* Sets a rel32 so that it leads to `target` (an address where code runs); one store. */
-void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target);
 /* Sets a rel32 so that it leads here; nothing after an overflow. */
 void x86_land(struct x86_emit *e, uint8_t *site);
 

@@ -25,20 +25,11 @@
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/trap.h"
-#include "dbt/runtime/state.h"
-#include "dbt/ir/ir.h"
-#include "dbt/x86/vex.h"
-
-static const struct {
-    unsigned guest;
-    enum x86_reg host;
-} pinned[] = {
-#define X(guest, host) { guest, host },
-    DBT_PINNED(X)
-#undef X
-};
-#define PINNED_COUNT (sizeof(pinned) / sizeof(pinned[0]))
-#define PINNED_KEPT  3 /* by C functions */
+#include "dbt/runtime/find.h"
+#include "dbt/x86/check.h"
+#include "dbt/x86/fill.h"
+#include "dbt/x86/fragments.h"
+#include "dbt/x86/thunks.h"
 
 /* ---- What the thunks call ----------------------------------------------------------------------------- */
 
@@ -262,24 +253,6 @@ static uint64_t flip_status(struct hart *hart, uint32_t bits)
 
 /* ---- Their code --------------------------------------------------------------------------------------- */
 
-static void load_tlb(struct x86_emit *e)
-{
-    x86_load(e, 64, HOST_TLB, HART_MEM(tlb_data));
-    x86_lea(e, 64, HOST_TLB, x86_mem(HOST_TLB, TLB_BIAS));
-}
-
-static void store_pinned(struct x86_emit *e, unsigned first)
-{
-    for (unsigned i = first; i < PINNED_COUNT; i++)
-        x86_store(e, 64, hart_mem(8 * pinned[i].guest), pinned[i].host);
-}
-
-static void load_pinned(struct x86_emit *e, unsigned first)
-{
-    for (unsigned i = first; i < PINNED_COUNT; i++)
-        x86_load(e, 64, pinned[i].host, hart_mem(8 * pinned[i].guest));
-}
-
 static const enum x86_reg kept[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
 
 /* Return address (8), saved registers (48), then the end of the return stack (16), aligned. */
@@ -298,31 +271,17 @@ static void build_enter(struct dbt *dbt, struct x86_emit *e)
     x86_store(e, 64, HART_MEM(native.stack), X86_RSP);
     x86_lea(e, 64, X86_RAX, x86_mem(X86_RSP, -STACK_MAX));
     x86_store(e, 64, HART_MEM(native.stack_limit), X86_RAX);
-    load_tlb(e);
+    emit_load_tlb(e);
     x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_mov(e, 64, X86_RAX, X86_RSI);
-    load_pinned(e, 0);
+    emit_load_pinned(e, 0);
     x86_jmp_reg(e, X86_RAX);
-}
-
-void thunks_save_xmm(const struct dbt *dbt, struct x86_emit *e)
-{
-    x86_op_imm(e, X86_SUB, 64, X86_RSP, THUNKS_XMM_BYTES);
-    for (unsigned i = 2; i < 16 && dbt->host.v3; i++) /* without, there are no regions */
-        x86_vstore(e, 64, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))), i);
-}
-
-void thunks_restore_xmm(const struct dbt *dbt, struct x86_emit *e)
-{
-    for (unsigned i = 2; i < 16 && dbt->host.v3; i++)
-        x86_vload(e, 64, i, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))));
-    x86_op_imm(e, X86_ADD, 64, X86_RSP, THUNKS_XMM_BYTES);
 }
 
 static void build_leave(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->leave = x86_here(e);
-    store_pinned(e, 0);
+    emit_store_pinned(e, 0);
     dbt->leave_trapped = x86_here(e); /* the pinned registers are stored */
     x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
     x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
@@ -348,7 +307,7 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
 }
 
 /* Also tells the optimiser now and then where the hart is: `end` grows by a slice each time. */
-static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
+static void build_slice(struct dbt *dbt, struct x86_emit *e, const uint8_t *leave, bool in_page)
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
     x86_patch(x86_jcc(e, X86_NE), e->run, leave);
@@ -360,52 +319,20 @@ static void build_slice(struct x86_emit *e, const uint8_t *leave, bool in_page)
         x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
     x86_test_mem_imm(e, HART_MEM(native.end), (DBT_SAMPLE_SLICES - 1) * DBT_SLICE);
     uint8_t *no_sample = x86_jcc(e, X86_NE);
-    store_pinned(e, PINNED_KEPT);
+    emit_store_pinned(e, DBT_PINNED_KEPT);
     x86_push(e, X86_RAX);
     x86_push(e, X86_RCX);
     x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_mov(e, 64, X86_RSI, X86_RAX);
-    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t2_slice_ended);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)dbt->slice_ended);
     x86_call_reg(e, X86_RAX);
     x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
     x86_pop(e, X86_RCX);
     x86_pop(e, X86_RAX);
-    load_pinned(e, PINNED_KEPT);
+    emit_load_pinned(e, DBT_PINNED_KEPT);
     x86_patch(no_sample, e->run, x86_here(e));
     x86_ret(e);
-}
-
-/* The bits of pc that are bits of 16 * TLB_NATIVE_INDEX(pc) as they stand: the page's. */
-#define TLB_NATIVE_PAGES ((TLB_NATIVES / TLB_NATIVES_OF_PAGE - 1) << 12)
-
-void thunks_emit_jump(struct dbt *dbt, struct x86_emit *e)
-{
-    const size_t table = offsetof(struct tlb, native);
-    x86_mov(e, 64, X86_RCX, X86_RAX);
-    x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
-    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
-    x86_mov(e, 32, X86_RCX, X86_RAX);
-    x86_mov(e, 32, X86_RDX, X86_RAX);
-    x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_NATIVE_PAGES);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, (TLB_NATIVES_OF_PAGE - 1) << 4);
-    x86_op(e, X86_OR, 32, X86_RCX, X86_RDX);
-    x86_op_mem(e, X86_CMP, 64, X86_RAX, tlb_bytes(X86_RCX, table));
-    uint8_t *miss = x86_jcc(e, X86_NE);
-    if (!e->overflow)
-        x86_patch(miss, e->run, dbt->find);
-    x86_jmp_mem(e, tlb_bytes(X86_RCX, table + offsetof(struct tlb_native, code)));
-}
-
-void thunks_emit_jump_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
-{
-    const size_t table = offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native);
-    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_NATIVE_PAGES);
-    x86_op_mem(e, X86_CMP, 64, X86_RAX, tlb_bytes(X86_RCX, table));
-    x86_jcc_to(e, X86_NE, dbt->find);
-    x86_jmp_mem(e, tlb_bytes(X86_RCX, table + offsetof(struct tlb_native, code)));
 }
 
 /* rax: where a guest return goes, which is not where the newest call came from. Older calls are tried
@@ -426,7 +353,7 @@ static void build_return(struct dbt *dbt, struct x86_emit *e)
     uint8_t *fresh = x86_jcc(e, X86_NS);
     x86_call_to(e, dbt->slice_pc);
     x86_patch(fresh, e->run, x86_here(e));
-    thunks_emit_jump(dbt, e);
+    emit_jump_by_table(dbt, e);
 }
 
 /* A call to C with the hart in rdi; goes on with the registers reloaded, or leaves where C says that it
@@ -441,14 +368,14 @@ static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function
     x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
     x86_op_imm(e, X86_AND, 32, X86_RAX, 0xff); /* bool */
     uint8_t *trapped = x86_jcc(e, X86_E);
-    load_pinned(e, all ? 0 : PINNED_KEPT);
+    emit_load_pinned(e, all ? 0 : DBT_PINNED_KEPT);
     x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_load(e, 64, X86_RAX, HART_MEM(loaded));
     x86_ret(e);
     x86_patch(trapped, e->run, x86_here(e));
     if (!all) /* those that C kept are still only in registers */
-        for (unsigned i = 0; i < PINNED_KEPT; i++)
-            x86_store(e, 64, hart_mem(8 * pinned[i].guest), pinned[i].host);
+        for (unsigned i = 0; i < DBT_PINNED_KEPT; i++)
+            x86_store(e, 64, hart_mem(8 * dbt_pinned_map[i].guest), dbt_pinned_map[i].host);
     x86_jmp_to(e, dbt->resume);
 }
 
@@ -459,8 +386,8 @@ static void build_go_on(struct dbt *dbt, struct x86_emit *e)
     x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
     x86_test(e, 64, X86_RAX, X86_RAX);
     x86_jcc_to(e, X86_E, dbt->leave_trapped);
-    load_tlb(e);
-    load_pinned(e, 0);
+    emit_load_tlb(e);
+    emit_load_pinned(e, 0);
     x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
     x86_jmp_reg(e, X86_RAX);
 }
@@ -478,7 +405,7 @@ static void build_resume(struct dbt *dbt, struct x86_emit *e)
 /* The return stack is in its aligned state, but for the return address where `called`. */
 static void build_system(struct dbt *dbt, struct x86_emit *e, const void *function, bool called)
 {
-    store_pinned(e, 0);
+    emit_store_pinned(e, 0);
     x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
     x86_mov(e, 64, X86_RSI, X86_RAX);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
@@ -491,8 +418,8 @@ static void build_system(struct dbt *dbt, struct x86_emit *e, const void *functi
         x86_op_imm(e, X86_CMP, 64, X86_RAX, (int32_t)(intptr_t)STAY);
         uint8_t *elsewhere = x86_jcc(e, X86_NE);
         x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
-        load_tlb(e);
-        load_pinned(e, 0);
+        emit_load_tlb(e);
+        emit_load_pinned(e, 0);
         x86_ret(e);
         x86_land(e, elsewhere);
     }
@@ -506,11 +433,11 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
                                                                                    write_8 };
     for (unsigned i = 0; i < 4; i++) {
         dbt->read[i] = x86_here(e);
-        store_pinned(e, PINNED_KEPT);
+        emit_store_pinned(e, DBT_PINNED_KEPT);
         x86_mov(e, 64, X86_RSI, X86_RAX);
         build_call(dbt, e, (const void *)(uintptr_t)reads[i], false);
         dbt->write[i] = x86_here(e);
-        store_pinned(e, PINNED_KEPT); /* rcx has the value, the fourth argument already */
+        emit_store_pinned(e, DBT_PINNED_KEPT); /* rcx has the value, the fourth argument already */
         x86_mov(e, 64, X86_RSI, X86_RAX);
         build_call(dbt, e, (const void *)(uintptr_t)writes[i], false);
     }
@@ -521,14 +448,14 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
  * as it was. */
 static void build_search(struct x86_emit *e, const void *function, const uint8_t *none)
 {
-    store_pinned(e, PINNED_KEPT);
+    emit_store_pinned(e, DBT_PINNED_KEPT);
     x86_push(e, X86_RAX);
     x86_push(e, X86_RAX);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_mov(e, 64, X86_RSI, X86_RAX);
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
     x86_call_reg(e, X86_RAX);
-    load_pinned(e, PINNED_KEPT);
+    emit_load_pinned(e, DBT_PINNED_KEPT);
     x86_pop(e, X86_RCX);
     x86_pop(e, X86_RCX);
     x86_test(e, 64, X86_RAX, X86_RAX);
@@ -543,15 +470,15 @@ static void build_search(struct x86_emit *e, const void *function, const uint8_t
 static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->flip_status = x86_here(e);
-    store_pinned(e, PINNED_KEPT);
+    emit_store_pinned(e, DBT_PINNED_KEPT);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_mov(e, 32, X86_RSI, X86_RDX);
     x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)flip_status);
     x86_call_reg(e, X86_RAX);
     x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
-    load_pinned(e, PINNED_KEPT);
-    load_tlb(e);
+    emit_load_pinned(e, DBT_PINNED_KEPT);
+    emit_load_tlb(e);
     x86_ret(e);
 }
 
@@ -567,12 +494,12 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     dbt->link = x86_here(e);
     build_search(e, (const void *)(uintptr_t)dbt_find_linked, dbt->leave_link);
     dbt->slice_at = x86_here(e);
-    build_slice(e, dbt->leave_at, true);
+    build_slice(dbt, e, dbt->leave_at, true);
     dbt->slice_pc = x86_here(e);
-    build_slice(e, dbt->leave_miss, false);
-    t2_build_fill(dbt, e);
+    build_slice(dbt, e, dbt->leave_miss, false);
+    fill_build(dbt, e);
     dbt->jump = x86_here(e);
-    thunks_emit_jump(dbt, e);
+    emit_jump_by_table(dbt, e);
     build_return(dbt, e);
     build_resume(dbt, e);
     dbt->csr = x86_here(e);
@@ -583,10 +510,23 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_system(dbt, e, (const void *)(uintptr_t)system_insn, false);
     build_flip_status(dbt, e);
     dbt->exec = x86_here(e);
-    store_pinned(e, 0);
+    emit_store_pinned(e, 0);
     x86_mov(e, 64, X86_RSI, X86_RAX);
     build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
     build_memory(dbt, e);
     check_build(dbt, e);
     return !e->overflow || error_set(error, "the translator's fixed code does not fit");
+}
+
+void thunks_init_hart(struct hart *hart)
+{
+    hart->native.fp_box = 0xffffffff00000000;
+    hart->native.fp_nan_single = 0xffffffff7fc00000;
+    hart->native.fp_nan_double = 0x7ff8000000000000;
+    hart->native.fp_sign_single = 0x80000000;
+    hart->native.fp_sign_double = 0x8000000000000000;
+    hart->native.fp_abs_single = 0xffffffff7fffffff;
+    hart->native.fp_abs_double = 0x7fffffffffffffff;
+    for (unsigned i = 0; i < 64; i++)
+        hart->native.flags_of_mxcsr[i] = (uint8_t)fp_flags_of_mxcsr(i);
 }

@@ -47,7 +47,7 @@ listed -accel t2,eager=on -d ir=fold,ir=access
 grep -Eq '^ir: (after|unchanged by) pass fold:$' "$work/log" || complain "-d ir=fold does not show the pass"
 grep -q '^ir: before pass access:$' "$work/log" || complain "-d ir=fold,ir=access does not show both"
 grep -q '^ir: before pass dead:$' "$work/log" && complain "a pass is shown that was not asked for"
-grep -Eq '^ir: +010 +ADD +64 ' "$work/log" || complain "the operations of the loop are not shown"
+grep -Eq '^ir: +010 \+2 +ADD +64 ' "$work/log" || complain "the operations of the loop are not shown"
 listed -accel t2,eager=on -d ir=fold,ir=access -dbt-without-pass fold
 grep -q 'pass fold:$' "$work/log" && complain "-dbt-without-pass fold does not leave it out"
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dbt/runtime/code_page.h"
+#include "dbt/runtime/evict.h"
 #include "tests/dbt/guest.h"
 
 #define FUNCTIONS     2048 /* of each hart, one in 256 bytes; must be a power of two */
@@ -139,7 +141,9 @@ START_TEST(test_evict_tables)
     check(&guest, NULL);
     check_tables(&guest);
     for (unsigned left = CODE_SEGMENTS; left-- > 0;) {
+        pthread_mutex_lock(&guest.dbt->lock);
         dbt_evict_next(guest.dbt);
+        pthread_mutex_unlock(&guest.dbt->lock);
         check_tables(&guest);
     }
     for (unsigned i = 0; i < DBT_HASH_SIZE; i++) {

@@ -14,6 +14,7 @@
 
 #include "cpu/block.h"
 #include "dbt/x86/t1/t1.h"
+#include "dbt/x86/t1/translate.h"
 #include "tests/dbt/guest.h"
 #include "tests/dbt/host_code.h"
 

@@ -20,12 +20,12 @@ static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned r
 
 static void make(const uint32_t *code, unsigned count)
 {
-    static struct dbt dbt; /* which leaves out no instruction */
+    static const bool without[ISA_INSN_COUNT]; /* none is left out */
     struct error error;
     if (!region)
         ck_assert_ptr_nonnull(region = malloc(sizeof(*region)));
     memset(region, 0, sizeof(*region));
-    region->dbt = &dbt;
+    region->without = without;
     ck_assert(isa_config_parse(&region->isa, "rv64", &error));
     memcpy(region->code, code, count * sizeof(code[0]));
     memset(region->home, T2_IN_HART, sizeof(region->home));
@@ -230,6 +230,28 @@ START_TEST(test_accepts_unreachable)
 }
 END_TEST
 
+/* A branch both of whose ways lead to the block of the access: there is no other way to it. */
+START_TEST(test_accepts_both_ways)
+{
+    static const char text[] = "region at page 80000000+000, 2 blocks of 000..00c\n"
+                               " block 0 at 000..008, 2 instructions -> taken 1 at 8 next 1 at 8\n"
+                               " 000 +2 LOAD 64 s t0 = a0 [tlb 0..16 slot 0]\n"
+                               " 004 +1 BRANCH 64 - eq t0 t1\n"
+                               " block 1 at 008..00c, 1 instructions -> taken out at -1 next out at 12\n"
+                               " 008 +1 LOAD 64 s t0 = a0 8 [checked 0..0 slot 0]\n"
+                               " 00c +0 LEAVE 64 -\n";
+    struct error error;
+    if (!region)
+        ck_assert_ptr_nonnull(region = malloc(sizeof(*region)));
+    ck_assert_msg(t2_parse(region, text, &error), "%s", error.text);
+    ck_assert_ptr_null(fault());
+    region->blocks[0].next = T2_NOT_HERE;
+    ck_assert_ptr_null(fault());
+    region->blocks[1].next = 1; /* another way */
+    ck_assert_str_eq(fault(), "an access can be reached without its check");
+}
+END_TEST
+
 int main(void)
 {
     isa_init();
@@ -245,6 +267,7 @@ int main(void)
     tcase_add_test(tests, test_rejects_wide_and_shared);
     tcase_add_test(tests, test_rejects_second_way);
     tcase_add_test(tests, test_accepts_unreachable);
+    tcase_add_test(tests, test_accepts_both_ways);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

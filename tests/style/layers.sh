@@ -16,6 +16,14 @@ cpu/fp
 cpu/mmu                  cpu
 cpu/csr                  cpu cpu/isa cpu/mmu
 cpu/exec                 cpu cpu/isa cpu/fp cpu/mmu cpu/csr
+dbt                      dbt/ir dbt/passes dbt/runtime dbt/x86 dbt/x86/t1 dbt/x86/select
+dbt/ir
+dbt/passes               dbt/ir
+dbt/regalloc             dbt/ir dbt/passes dbt/x86/regmap.h
+dbt/runtime              dbt/dbt.h dbt/x86/features.h dbt/x86/patch.h
+dbt/x86                  dbt/runtime
+dbt/x86/t1               dbt/runtime dbt/x86
+dbt/x86/select           dbt/ir dbt/runtime dbt/x86
 devices
 devices/block            devices
 devices/block/qcow2      devices devices/block

@@ -12,7 +12,8 @@
  *
  * The upper 32 bits of a result come from the first operand, so boxed operands make boxed results.
  */
-#include "dbt/ir/ir.h"
+#include "dbt/x86/fragments.h"
+#include "dbt/x86/select/select.h"
 
 static uint32_t bit_of(unsigned variable)
 {
@@ -412,7 +413,7 @@ static void read_flags(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
     x86_stmxcsr(e, HART_MEM(native.mxcsr));
-    dbt_emit_fflags(e, X86_RCX, X86_RDX);
+    emit_fflags(e, X86_RCX, X86_RDX);
     t2_set(t, insn->d, X86_RCX);
 }
 

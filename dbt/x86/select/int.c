@@ -3,7 +3,7 @@
  * Host code of the integer operations. Results go straight to their place where that is no operand still
  * needed; rcx and rdx are scratch.
  */
-#include "dbt/ir/ir.h"
+#include "dbt/x86/select/select.h"
 
 static enum x86_reg register_of(const struct t2_emit *t, unsigned variable)
 {

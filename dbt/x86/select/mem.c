@@ -5,10 +5,10 @@
  * page table; where that does not help either (a fault, a device, a range over two pages) the region is left,
  * and T1 does the access.
  */
-#include "cpu/mmu/mem.h"
-#include "cpu/mmu/mmu.h"
-#include "cpu/mmu/tlb.h"
-#include "dbt/ir/ir.h"
+#include "dbt/x86/check.h"
+#include "dbt/x86/fill.h"
+#include "dbt/x86/fragments.h"
+#include "dbt/x86/select/select.h"
 
 #define SLOT_MEM(slot, member)                                                                               \
     hart_mem(offsetof(struct hart, native.slots) + (slot) * sizeof(struct hart_page_slot) +                  \
@@ -19,7 +19,7 @@ static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum 
                             enum x86_reg addend)
 {
     size_t side = insn->write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
-    return dbt_emit_look_up(t->dbt, &t->e, base, insn->lo, insn->hi, side, addend);
+    return emit_look_up(t->dbt, &t->e, base, insn->lo, insn->hi, side, addend);
 }
 
 /* The same, by the page that the slot remembers. */
@@ -88,11 +88,11 @@ void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold)
     uint32_t info = 0;
     if (insn->check == T2_CHECK_PAGE) {
         widest = (unsigned)t->r->slot_span[insn->slot];
-        info |= T2_FILL_PAGE | (insn->slot + 1u) << T2_FILL_SLOT_SHIFT;
+        info |= FILL_PAGE | (insn->slot + 1u) << FILL_SLOT_SHIFT;
     }
     bool write = insn->check == T2_CHECK_PAGE ? t->r->slot_write[insn->slot] : insn->write;
-    info |= span | widest << T2_FILL_SPAN_BITS | (write ? T2_FILL_WRITE : 0) |
-            (insn->op == T2_STORE || insn->op == T2_FSTORE ? T2_FILL_STORES : 0);
+    info |= span | widest << FILL_SPAN_BITS | (write ? FILL_WRITE : 0) |
+            (insn->op == T2_STORE || insn->op == T2_FSTORE ? FILL_STORES : 0);
     x86_lea(e, 64, X86_RDX, x86_mem(t2_use(t, insn->a, X86_RDX), insn->lo));
     x86_mov_imm(e, X86_RCX, info);
     x86_call_to(e, t->dbt->fill);
@@ -111,7 +111,7 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
     struct x86_mem at = locate(t, insn);
     if (t->dbt->check) {
         struct x86_mem vaddr = x86_mem(t2_use(t, insn->a, X86_RCX), (int32_t)insn->imm);
-        dbt_emit_check(t->dbt, e, vaddr, at, insn->bits / 8, t2_is_store(insn), insn->offset);
+        check_emit(t->dbt, e, vaddr, at, insn->bits / 8, t2_is_store(insn), insn->offset);
     }
     switch (insn->op) {
     case T2_LOAD:
@@ -135,42 +135,4 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
     }
     default: x86_vstore(e, insn->bits, at, t2_use_f(t, insn->b, 0)); break;
     }
-}
-
-/* ---- The look-up in C ---------------------------------------------------------------------------------- */
-
-static bool find_page(struct hart *hart, uint64_t vaddr, unsigned span, uint32_t info, uint8_t **host)
-{
-    struct tlb *tlb = hart->tlb_data;
-    bool write = info & T2_FILL_WRITE;
-    const struct tlb_side *side = write ? &tlb->write : &tlb->read;
-    enum mmu_access access = write ? MMU_WRITE : MMU_READ;
-    if (mem_hit(side, vaddr, 1)) {
-        *host = mem_hit_host(side, vaddr);
-        return true;
-    }
-    if (tlb_recall(hart, vaddr, span, access, host))
-        return true;
-    /* D must not be set before the store is sure to happen (Priv. "Virtual Address Translation Process"). */
-    if (write && !(info & T2_FILL_STORES))
-        return false;
-    struct mmu_result result;
-    if (mmu_translate(hart, vaddr, span, access, &result) != MMU_OK || !result.host || !result.cacheable)
-        return false;
-    *host = result.host;
-    return true;
-}
-
-bool t2_fill(struct hart *hart, uint64_t vaddr, uint32_t info)
-{
-    const unsigned mask = (1u << T2_FILL_SPAN_BITS) - 1;
-    unsigned span = info & mask, widest = info >> T2_FILL_SPAN_BITS & mask;
-    uint8_t *host;
-    if ((vaddr ^ (vaddr + span - 1)) & PAGE_MASK || !find_page(hart, vaddr, span, info, &host))
-        return false;
-    hart->native.addend = (uint64_t)(uintptr_t)host - vaddr;
-    if (info & T2_FILL_PAGE)
-        hart->native.slots[(info >> T2_FILL_SLOT_SHIFT) - 1] =
-            (struct hart_page_slot){ vaddr & PAGE_MASK, PAGE_SIZE - widest + 1, hart->native.addend };
-    return true;
 }

@@ -8,7 +8,8 @@
  */
 #include <string.h>
 
-#include "dbt/ir/ir.h"
+#include "dbt/runtime/link.h"
+#include "dbt/x86/select/select.h"
 
 /* ---- Operands ------------------------------------------------------------------------------------------ */
 
@@ -159,15 +160,6 @@ static void emit_cold(struct t2_emit *t)
 
 /* ---- The borders --------------------------------------------------------------------------------------- */
 
-static const struct {
-    uint8_t guest, host;
-} pinned[] = {
-#define X(guest, host) { guest, host },
-    DBT_PINNED(X)
-#undef X
-};
-#define PINNED_COUNT (sizeof(pinned) / sizeof(pinned[0]))
-
 static bool host_taken(const struct ir *r, unsigned host)
 {
     for (unsigned v = 1; v < 32; v++)
@@ -265,14 +257,15 @@ static void emit_entry(struct t2_emit *t)
 {
     const struct ir *r = t->r;
     struct x86_emit *e = &t->e;
-    struct move moves[PINNED_COUNT];
+    struct move moves[DBT_PINNED_COUNT];
     unsigned count = 0;
     emit_conditions(t);
-    for (unsigned i = 0; i < PINNED_COUNT; i++) {
-        if (moves_to_hart(r, pinned[i].guest, pinned[i].host))
-            x86_store(e, 64, t2_home(pinned[i].guest), pinned[i].host);
-        else if (r->home[pinned[i].guest] != T2_IN_HART && r->home[pinned[i].guest] != pinned[i].host)
-            moves[count++] = (struct move){ r->home[pinned[i].guest], pinned[i].host };
+    for (unsigned i = 0; i < DBT_PINNED_COUNT; i++) {
+        if (moves_to_hart(r, dbt_pinned_map[i].guest, dbt_pinned_map[i].host))
+            x86_store(e, 64, t2_home(dbt_pinned_map[i].guest), dbt_pinned_map[i].host);
+        else if (r->home[dbt_pinned_map[i].guest] != T2_IN_HART &&
+                 r->home[dbt_pinned_map[i].guest] != dbt_pinned_map[i].host)
+            moves[count++] = (struct move){ r->home[dbt_pinned_map[i].guest], dbt_pinned_map[i].host };
     }
     move_all(t, moves, count);
     for (unsigned v = 1; v < T2_VARS; v++) {
@@ -291,7 +284,7 @@ static void emit_tail(struct t2_emit *t)
 {
     const struct ir *r = t->r;
     struct x86_emit *e = &t->e;
-    struct move moves[PINNED_COUNT];
+    struct move moves[DBT_PINNED_COUNT];
     unsigned count = 0;
     t->tail = x86_here(e);
     t2_emit_canon_all(t, r->steady);
@@ -304,13 +297,14 @@ static void emit_tail(struct t2_emit *t)
     for (unsigned v = 1; v < 32; v++)
         if (r->home[v] != T2_IN_HART && dbt_pinned(v) == X86_NONE && t2_in(r->written, v))
             x86_store(e, 64, t2_home(v), r->home[v]);
-    for (unsigned i = 0; i < PINNED_COUNT; i++)
-        if (r->home[pinned[i].guest] != T2_IN_HART && r->home[pinned[i].guest] != pinned[i].host)
-            moves[count++] = (struct move){ pinned[i].host, r->home[pinned[i].guest] };
+    for (unsigned i = 0; i < DBT_PINNED_COUNT; i++)
+        if (r->home[dbt_pinned_map[i].guest] != T2_IN_HART &&
+            r->home[dbt_pinned_map[i].guest] != dbt_pinned_map[i].host)
+            moves[count++] = (struct move){ dbt_pinned_map[i].host, r->home[dbt_pinned_map[i].guest] };
     move_all(t, moves, count);
-    for (unsigned i = 0; i < PINNED_COUNT; i++)
-        if (moves_to_hart(r, pinned[i].guest, pinned[i].host))
-            x86_load(e, 64, pinned[i].host, t2_home(pinned[i].guest));
+    for (unsigned i = 0; i < DBT_PINNED_COUNT; i++)
+        if (moves_to_hart(r, dbt_pinned_map[i].guest, dbt_pinned_map[i].host))
+            x86_load(e, 64, dbt_pinned_map[i].host, t2_home(dbt_pinned_map[i].guest));
     x86_ret(e);
 }
 

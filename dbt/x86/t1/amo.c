@@ -13,6 +13,8 @@
  * do, in a fraction of the time: no interrupt comes between them. Devices get no order from atomics; drivers
  * use fences for them.
  */
+#include "dbt/x86/check.h"
+#include "dbt/x86/fragments.h"
 #include "dbt/x86/t1/t1.h"
 
 #define OP (t->op)
@@ -28,8 +30,8 @@ static struct t1_cold *host_address(struct t1 *t, unsigned size, size_t table)
     cold->insn = t1_make_insn(t);
     t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, (int32_t)size, table));
     x86_op(e, X86_ADD, 64, X86_RDX, X86_RAX);
-    dbt_emit_check(t->dbt, e, x86_mem(X86_RAX, 0), x86_mem(X86_RDX, 0), size,
-                   table == offsetof(struct tlb, write), t->offset);
+    check_emit(t->dbt, e, x86_mem(X86_RAX, 0), x86_mem(X86_RDX, 0), size,
+               table == offsetof(struct tlb, write), t->offset);
     return cold;
 }
 

@@ -17,19 +17,6 @@
 
 #define OP (t->op)
 
-/* ---- Flags --------------------------------------------------------------------------------------------- */
-
-void dbt_emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch)
-{
-    x86_load(e, 32, scratch, HART_MEM(native.mxcsr));
-    x86_op_imm(e, X86_AND, 32, scratch, 63);
-    x86_load_extend(
-        e, 8, false, scratch,
-        x86_mem_index(HOST_HART, scratch, (int32_t)offsetof(struct hart, native.flags_of_mxcsr) - HART_BIAS));
-    x86_load_extend(e, 8, false, to, HART_MEM(fp.flags));
-    x86_op(e, X86_OR, 32, to, scratch);
-}
-
 /* ---- Looks --------------------------------------------------------------------------------------------- */
 
 void t1_fp_handler_if(struct t1 *t, uint8_t *site)

@@ -7,6 +7,8 @@
  * in another page: by such a jump, too, behind a look whether that page is where it was. To anywhere else: by
  * the table of the address space (struct tlb_native), a miss of which leaves translated code.
  */
+#include "dbt/runtime/link.h"
+#include "dbt/x86/fragments.h"
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/vex.h"
 
@@ -42,7 +44,7 @@ static void look_at_budget(struct t1 *t, enum t1_cold_kind kind, uint32_t where)
 static void jump_indirect(struct t1 *t)
 {
     look_at_budget(t, T1_COLD_SLICE_PC, 0);
-    thunks_emit_jump(t->dbt, &t->e);
+    emit_jump_by_table(t->dbt, &t->e);
 }
 
 void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *other[2])
@@ -87,7 +89,7 @@ static void jump_far(struct t1 *t, int32_t target)
     x86_lea(e, 64, X86_RAX, x86_mem(X86_RAX, target));
     look_at_budget(t, T1_COLD_SLICE_PC, 0);
     if (!page_is_at(t, target - offset, &paddr)) {
-        thunks_emit_jump_far(t->dbt, e, (unsigned)offset);
+        emit_jump_by_table_far(t->dbt, e, (unsigned)offset);
         return;
     }
     uint8_t *other[2];

@@ -4,6 +4,8 @@
  * with the page of the access's last byte (validity, permission, canonical form, page crossing), the addend,
  * the access. What misses goes to a thunk (thunks.c), which may trap.
  */
+#include "dbt/x86/check.h"
+#include "dbt/x86/fragments.h"
 #include "dbt/x86/t1/fp.h"
 #include "dbt/x86/vex.h"
 
@@ -40,43 +42,9 @@ enum x86_reg t1_pointer(struct t1 *t)
     return base;
 }
 
-/* edx = TLB_INDEX() of base + low. With a small `low` it may be that of base instead: if it is another page,
- * so is that of an access's last byte, whose tag the entry then has not. */
-static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low)
-{
-    _Static_assert(TLB_ALIGN > TLB_BIAS && offsetof(struct tlb, read) == TLB_HEAD, "see TLB_BIAS");
-    if (low < 0 || low > 32) {
-        x86_lea(e, 32, X86_RDX, x86_mem(base, low));
-        base = X86_RDX;
-    }
-    if (dbt->host.v3) { /* one instruction, since the addend waits for it */
-        x86_extract(e, 32, X86_RDX, base, HOST_TLB);
-        return;
-    }
-    if (base != X86_RDX)
-        x86_mov(e, 32, X86_RDX, base);
-    x86_shift_imm(e, X86_SHR, 32, X86_RDX, PAGE_SHIFT);
-    x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_SIZE - 1);
-}
-
-uint8_t *dbt_emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low,
-                          int32_t high, size_t side, enum x86_reg addend)
-{
-    emit_index(dbt, e, base, low);
-    if (high == 1)
-        x86_mov(e, 64, X86_RCX, base);
-    else
-        x86_lea(e, 64, X86_RCX, x86_mem(base, high - 1));
-    x86_shift_imm(e, X86_SHR, 64, X86_RCX, PAGE_SHIFT);
-    x86_op_mem(e, X86_CMP, 64, X86_RCX, tlb_array(X86_RDX, side + offsetof(struct tlb_side, tag)));
-    uint8_t *miss = x86_jcc(e, X86_NE);
-    x86_load(e, 64, addend, tlb_array(X86_RDX, side + offsetof(struct tlb_side, addend)));
-    return miss;
-}
-
 uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t side)
 {
-    return dbt_emit_look_up(t->dbt, &t->e, base, low, high, side, X86_RDX);
+    return emit_look_up(t->dbt, &t->e, base, low, high, side, X86_RDX);
 }
 
 /* The look-up of a load or store, and what its cold code needs; *to is where it goes. */
@@ -90,7 +58,7 @@ static struct t1_cold *look_up(struct t1 *t, enum t1_cold_kind kind, unsigned si
     cold->address = x86_mem(base, t->op.imm);
     cold->where = t1_where(t);
     cold->size = size;
-    dbt_emit_check(t->dbt, &t->e, cold->address, *to, size, kind == T1_COLD_STORE, t->offset);
+    check_emit(t->dbt, &t->e, cold->address, *to, size, kind == T1_COLD_STORE, t->offset);
     return cold;
 }
 
@@ -99,7 +67,7 @@ static void check_in_run(struct t1 *t, unsigned size, bool write)
     if (!t->dbt->check)
         return;
     t1_copy(t, X86_RCX, t->op.rs1);
-    dbt_emit_check(t->dbt, &t->e, x86_mem(X86_RCX, t->op.imm), t1_run_mem(t), size, write, t->offset);
+    check_emit(t->dbt, &t->e, x86_mem(X86_RCX, t->op.imm), t1_run_mem(t), size, write, t->offset);
 }
 
 static bool load_in_run(struct t1 *t, unsigned size, bool sign)
@@ -205,7 +173,7 @@ static bool zero_block(struct t1 *t)
     x86_op_imm(e, X86_AND, 64, X86_RAX, -ISA_CACHE_BLOCK);
     t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, ISA_CACHE_BLOCK, offsetof(struct tlb, write)));
     struct x86_mem block = x86_mem_index(X86_RDX, X86_RAX, 0);
-    dbt_emit_check(t->dbt, e, x86_mem(X86_RAX, 0), block, ISA_CACHE_BLOCK, true, t->offset);
+    check_emit(t->dbt, e, x86_mem(X86_RAX, 0), block, ISA_CACHE_BLOCK, true, t->offset);
     x86_packed_logic(e, X86_PXOR, 0, 0);
     for (int i = 0; i < ISA_CACHE_BLOCK; i += 16)
         x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);

@@ -90,17 +90,3 @@ struct x86_mem t1_run_mem(const struct t1 *t)
 {
     return x86_mem(X86_RDX, t->run_at[t->index]);
 }
-
-void t1_emit_cold_run(struct t1 *t, const struct t1_cold *cold)
-{
-    t->constant = cold->run.constant;
-    t->relative = cold->run.relative;
-    t->value = cold->run.value;
-    t->in_cold_run = true;
-    t1_forget_rax(t);
-    for (t->index = cold->run.first; t->index < cold->run.end; t->index++)
-        t1_lower(t);
-    t->in_cold_run = false;
-    t1_forget_rax(t); /* as all cold code begins */
-    x86_jmp_to(&t->e, cold->back);
-}

@@ -9,6 +9,7 @@
  * next instruction is fetched: all reads, and writes of most registers. What Linux does on the way into a
  * system call and out of it, and around its critical sections, is inline.
  */
+#include "dbt/x86/fragments.h"
 #include "dbt/x86/t1/t1.h"
 
 #define OP (t->op)
@@ -234,7 +235,7 @@ static void fp_csr_read(struct t1 *t, unsigned number)
 {
     struct x86_emit *e = &t->e;
     if (number & CSR_FFLAGS) {
-        dbt_emit_fflags(e, X86_RAX, X86_RCX);
+        emit_fflags(e, X86_RAX, X86_RCX);
     }
     if (number == CSR_FRM) {
         x86_load_extend(e, 8, false, X86_RAX, HART_MEM(fp.frm));

@@ -11,6 +11,7 @@
 #define DBT_X86_T1_T1_H
 
 #include "dbt/runtime/state.h"
+#include "dbt/x86/regmap.h"
 
 enum t1_cold_kind {
     T1_COLD_LOAD,
@@ -92,7 +93,7 @@ struct t1 {
     unsigned cold_count;
 };
 
-/* ---- Registers (t1.c) --------------------------------------------------------------------------------- */
+/* ---- Operands (operands.c) ---------------------------------------------------------------------------- */
 
 /* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be changed.
  */
@@ -114,10 +115,11 @@ void t1_forget_rax(struct t1 *t);
 /* op `to`, guest register. */
 void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest);
 
-/* Decodes an instruction of the block. */
+/* Decodes an instruction of a block that the interpreter has. */
+void t1_decode_of(const struct block *source, unsigned index, const struct hart *hart,
+                  struct isa_operands *op);
+/* The same of the block that is being translated. */
 void t1_decode(struct t1 *t, unsigned index, struct isa_operands *op);
-/* Lowers the instruction t->index, or two that make one, which moves t->index on. */
-void t1_lower(struct t1 *t);
 
 /* A new piece of cold code, reached by the jump at `site`. */
 struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site);
@@ -186,7 +188,6 @@ void t1_run_begin(struct t1 *t);
 void t1_run_end(struct t1 *t);
 /* In a run: where the present access goes. */
 struct x86_mem t1_run_mem(const struct t1 *t);
-void t1_emit_cold_run(struct t1 *t, const struct t1_cold *cold);
 
 /* mem.c */
 /* Bytes of an integer load or store; 0: another instruction. */

@@ -7,7 +7,10 @@
  * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
  * that map the page use the same code.
  */
+#include "dbt/runtime/link.h"
 #include "dbt/x86/t1/t1.h"
+#include "dbt/x86/t1/translate.h"
+#include "util/check.h"
 
 #include <string.h>
 
@@ -15,166 +18,7 @@
 #define T1_HOT_MAX  16384
 #define T1_COLD_MAX 16384
 
-/* ---- Registers ---------------------------------------------------------------------------------------- */
-
-struct x86_mem t1_home(unsigned guest)
-{
-    return hart_mem(8 * guest);
-}
-
-void t1_forget_rax(struct t1 *t)
-{
-    t->in_rax = 0;
-}
-
-static void load_guest(struct t1 *t, enum x86_reg to, unsigned guest)
-{
-    if (guest == 0)
-        x86_mov_imm(&t->e, to, 0);
-    else if (t->in_rax == guest)
-        x86_mov(&t->e, 64, to, X86_RAX);
-    else
-        x86_load(&t->e, 64, to, t1_home(guest));
-}
-
-void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest)
-{
-    enum x86_reg host = dbt_pinned(guest);
-    if (host != X86_NONE)
-        x86_mov(&t->e, 64, to, host);
-    else
-        load_guest(t, to, guest);
-    if (to == X86_RAX)
-        t1_forget_rax(t);
-}
-
-enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch)
-{
-    enum x86_reg host = dbt_pinned(guest);
-    if (host != X86_NONE)
-        return host;
-    if (guest && t->in_rax == guest)
-        return X86_RAX;
-    t1_copy(t, scratch, guest);
-    return scratch;
-}
-
-enum x86_reg t1_dest(const struct t1 *t)
-{
-    enum x86_reg host = dbt_pinned(t->op.rd);
-    return host != X86_NONE ? host : X86_RAX;
-}
-
-void t1_set(struct t1 *t, enum x86_reg from)
-{
-    enum x86_reg host = dbt_pinned(t->op.rd);
-    if (host != X86_NONE)
-        x86_mov(&t->e, 64, host, from);
-    else if (t->op.rd)
-        x86_store(&t->e, 64, t1_home(t->op.rd), from);
-    t->set_from = from;
-}
-
-void t1_set_address(struct t1 *t, int32_t distance)
-{
-    enum x86_reg to = t1_dest(t);
-    x86_load(&t->e, 64, to, HART_MEM(native.page));
-    x86_op_imm(&t->e, X86_ADD, 64, to, distance);
-    t1_set(t, to);
-}
-
-void t1_op_guest(struct t1 *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned guest)
-{
-    enum x86_reg host = dbt_pinned(guest);
-    if (host == X86_NONE && guest && t->in_rax == guest)
-        host = X86_RAX;
-    if (guest == 0)
-        x86_op_imm(&t->e, op, bits, to, 0);
-    else if (host != X86_NONE)
-        x86_op(&t->e, op, bits, to, host);
-    else
-        x86_op_mem(&t->e, op, bits, to, t1_home(guest));
-}
-
-/* ---- Cold code ---------------------------------------------------------------------------------------- */
-
-struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site)
-{
-    struct t1_cold *cold = &t->colds[t->cold_count < T1_COLDS_MAX - 1 ? t->cold_count++ : T1_COLDS_MAX - 1];
-    *cold = (struct t1_cold){ .kind = kind, .site = site };
-    return cold;
-}
-
-void t1_cold_also(struct t1 *t, struct t1_cold *same, uint8_t *site)
-{
-    t1_cold(t, T1_COLD_ALSO, site)->same = same;
-}
-
-static void emit_cold(struct t1 *t, struct t1_cold *cold)
-{
-    struct x86_emit *e = &t->e;
-    if (e->overflow || cold->code)
-        return;
-    if (cold->kind == T1_COLD_ALSO) {
-        x86_patch(cold->site, e->run, cold->same->code);
-        return;
-    }
-    cold->code = x86_here(e);
-    x86_patch(cold->site, e->run, cold->code);
-    switch (cold->kind) {
-    case T1_COLD_LOAD:
-    case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
-    case T1_COLD_SLICE_AT:
-        x86_mov_imm(e, X86_RAX, cold->where);
-        x86_call_to(e, t->dbt->slice_at);
-        x86_jmp_to(e, cold->back);
-        break;
-    case T1_COLD_SLICE_PC:
-        x86_call_to(e, t->dbt->slice_pc);
-        x86_jmp_to(e, cold->back);
-        break;
-    case T1_COLD_LINK:
-        t1_link_set_stub(t->dbt, cold->link, x86_here(e));
-        x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, cold->link));
-        x86_jmp_to(e, t->dbt->link);
-        break;
-    case T1_CALL_INDIRECT: t1_emit_call_indirect(t); break;
-    case T1_CALL_FAR: t1_emit_call_far(t, (int32_t)cold->where); break;
-    case T1_COLD_EXEC:
-        x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
-        x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
-        x86_jmp_to(e, cold->back);
-        break;
-    case T1_COLD_STATUS:
-        x86_call_to(e, t->dbt->flip_status);
-        x86_jmp_to(e, cold->back);
-        break;
-    case T1_COLD_RUN: t1_emit_cold_run(t, cold); break;
-    case T1_COLD_LEAVE:
-        x86_mov_imm(e, X86_RAX, cold->where);
-        x86_jmp_to(e, t->dbt->leave_at);
-        break;
-    case T1_COLD_ALSO: break;
-    }
-}
-
 /* ---- Calls to interpreter handlers -------------------------------------------------------------------- */
-
-struct insn *t1_make_insn(struct t1 *t)
-{
-    struct t1_handler *handler = code_cache_data(&t->dbt->cache, sizeof(*handler));
-    if (!handler) {
-        t->full = true;
-        return NULL;
-    }
-    handler->undone = t->block->count - t->index;
-    handler->insn = t->source->insns[t->index];
-    /* Both are relative to the page, which takes the block's place. */
-    if (t->op.insn == ISA_INSN_auipc)
-        handler->insn.imm += (int32_t)(t->offset - handler->insn.offset);
-    handler->insn.offset = (uint16_t)t->offset;
-    return &handler->insn;
-}
 
 static void call_handler(struct t1 *t)
 {
@@ -245,40 +89,11 @@ static void lower_one(struct t1 *t)
         t1_forget_rax(t);
 }
 
-static void decode(const struct block *source, unsigned index, const struct hart *hart,
-                   struct isa_operands *op)
-{
-    uint32_t bits = 0;
-    const struct insn *insn = &source->insns[index];
-    memcpy(&bits, source->code + insn->offset, insn->length);
-    isa_decode(&hart->isa, bits, op, NULL);
-}
-
-void t1_decode(struct t1 *t, unsigned index, struct isa_operands *op)
-{
-    if (t->seen_next != index + 1)
-        decode(t->source, index, t->hart, &t->seen);
-    t->seen_next = index + 1;
-    *op = t->seen;
-}
-
-bool t1_in_memory(struct t1 *t)
-{
-    struct isa_operands next;
-    unsigned rd = t->op.rd;
-    if (dbt_pinned(rd) != X86_NONE || t->in_rax == rd)
-        return false;
-    if (t->index + 1 == t->block->count)
-        return true;
-    t1_decode(t, t->index + 1, &next);
-    return next.rs1 != rd && next.rs2 != rd;
-}
-
 /* How many instructions of the block are translated: all but an end that the interpreter is to do. */
 static unsigned translatable(const struct dbt *dbt, const struct hart *hart, const struct block *source)
 {
     struct isa_operands op;
-    decode(source, source->count - 1, hart, &op);
+    t1_decode_of(source, source->count - 1, hart, &op);
     bool ends = isa_entry(op.insn)->flags & ISA_END;
     bool jumps =
         op.insn == ISA_INSN_jal || op.insn == ISA_INSN_jalr || isa_entry(op.insn)->flags & ISA_BRANCH;
@@ -345,7 +160,8 @@ static bool lower_long_constant(struct t1 *t)
     return true;
 }
 
-void t1_lower(struct t1 *t)
+/* Lowers the instruction t->index, or two that make one, which moves t->index on. */
+static void lower(struct t1 *t)
 {
     t1_decode(t, t->index, &t->op);
     t->offset = (t->source->paddr & (PAGE_SIZE - 1)) + t->source->insns[t->index].offset;
@@ -363,6 +179,73 @@ void t1_lower(struct t1 *t)
         t1_run_end(t);
 }
 
+/* ---- Cold code ---------------------------------------------------------------------------------------- */
+
+/* A run's instructions again, each by itself. */
+static void emit_cold_run(struct t1 *t, const struct t1_cold *cold)
+{
+    t->constant = cold->run.constant;
+    t->relative = cold->run.relative;
+    t->value = cold->run.value;
+    t->in_cold_run = true;
+    t1_forget_rax(t);
+    for (t->index = cold->run.first; t->index < cold->run.end; t->index++)
+        lower(t);
+    t->in_cold_run = false;
+    t1_forget_rax(t); /* as all cold code begins */
+    x86_jmp_to(&t->e, cold->back);
+}
+
+static void emit_cold(struct t1 *t, struct t1_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    if (e->overflow || cold->code)
+        return;
+    if (cold->kind == T1_COLD_ALSO) {
+        x86_patch(cold->site, e->run, cold->same->code);
+        return;
+    }
+    cold->code = x86_here(e);
+    x86_patch(cold->site, e->run, cold->code);
+    switch (cold->kind) {
+    case T1_COLD_LOAD:
+    case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
+    case T1_COLD_SLICE_AT:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_call_to(e, t->dbt->slice_at);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_SLICE_PC:
+        x86_call_to(e, t->dbt->slice_pc);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_LINK:
+        t1_link_set_stub(t->dbt, cold->link, x86_here(e));
+        x86_mov_imm(e, X86_RAX, code_ref(&t->dbt->cache, cold->link));
+        x86_jmp_to(e, t->dbt->link);
+        break;
+    case T1_CALL_INDIRECT: t1_emit_call_indirect(t); break;
+    case T1_CALL_FAR: t1_emit_call_far(t, (int32_t)cold->where); break;
+    case T1_COLD_EXEC:
+        x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
+        x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_STATUS:
+        x86_call_to(e, t->dbt->flip_status);
+        x86_jmp_to(e, cold->back);
+        break;
+    case T1_COLD_RUN: emit_cold_run(t, cold); break;
+    case T1_COLD_LEAVE:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_jmp_to(e, t->dbt->leave_at);
+        break;
+    case T1_COLD_ALSO: break;
+    }
+}
+
+/* ---- The whole ----------------------------------------------------------------------------------------- */
+
 static void translate_insns(struct t1 *t)
 {
     unsigned start = t->source->paddr & (PAGE_SIZE - 1);
@@ -373,7 +256,7 @@ static void translate_insns(struct t1 *t)
     for (t->index = 0; t->index < t->block->count; t->index++) {
         unsigned index = t->index;
         t->starts[index] = index ? (uint32_t)(t->e.at - first) : 0;
-        t1_lower(t);
+        lower(t);
         if (t->index != index)
             t->starts[t->index] = (uint32_t)(t->e.at - first);
     }
@@ -477,6 +360,7 @@ static enum outcome translate(struct t1 *t, unsigned count)
 
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
 {
+    CHECK_HELD(&dbt->lock);
     unsigned whole = translatable(dbt, hart, source), count = whole;
     *full = false;
     if (count == 0 || debug_marked(hart, source->paddr, source->bytes) ||

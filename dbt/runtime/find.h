@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finding translated code by the guest's pc, from within translated code.
+ */
+#ifndef DBT_RUNTIME_FIND_H
+#define DBT_RUNTIME_FIND_H
+
+#include "dbt/runtime/state.h"
+
+/* Translated code for a guest pc that the hart's TLB for fetches knows; NULL: there is none, or the
+ * hart's attention is wanted. On the hart's thread, with `running` held. */
+struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc);
+/* The same, its entry, which the table of the address space learns. */
+const uint8_t *dbt_find(struct hart *hart, uint64_t pc);
+/* The same for the target of a link in the present page, which is linked to it. */
+const uint8_t *dbt_find_linked(struct hart *hart, uint64_t number);
+
+#endif
