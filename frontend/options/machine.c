@@ -20,7 +20,17 @@ static bool machine_type(struct options *options, void *item, const char *value,
         options->action = OPTIONS_LIST_MACHINES;
         return true;
     }
-    return (value && strcmp(value, "virt") == 0) || options_bad_value(error, "-machine", value, "virt");
+    const struct board *board = value ? board_find(value) : NULL;
+    char names[128] = "";
+    if (board) {
+        options->machine.board = board;
+        return true;
+    }
+    for (const struct board *const *known = boards; *known; known++) {
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof(names) - length, "%s%s", length ? ", " : "", (*known)->name);
+    }
+    return options_bad_value(error, "-machine", value, names);
 }
 
 static bool machine_dumpdtb(struct options *options, void *item, const char *value, struct error *error)
@@ -302,10 +312,8 @@ static bool memory_size(struct options *options, void *item, const char *value, 
                          value ? value : "");
     if (bytes < UINT64_C(64) << 10 || bytes % 4096)
         return error_set(error, "-m %s: RAM must be a multiple of 4K and at least 64K", value);
-    if (bytes > MACHINE_RAM_MAX)
-        return error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "G", value,
-                         MACHINE_RAM_MAX >> 30);
     options->machine.ram_size = bytes;
+    options->memory = value;
     return true;
 }
 

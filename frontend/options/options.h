@@ -137,6 +137,7 @@ struct options {
     enum options_action action;
     const char *help_with; /* LIST_DEVICES: of this one; NULL: all */
     struct machine_config machine;
+    const char *memory;     /* -m, for messages */
     const char *title;      /* -name */
     const char *log_list;   /* -d */
     const char *log_file;   /* -D */

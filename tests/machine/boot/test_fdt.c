@@ -26,7 +26,7 @@ static void make(const char *cpu, unsigned smp, uint64_t ram_size)
     machine = machine_create(&config, &error);
     ck_assert_msg(machine != NULL, "%s", error.text);
     /* as the guest sees it */
-    tree = bus_host(machine->bus, machine->fdt_addr, board_fdt_size(machine->fdt));
+    tree = bus_host(machine->bus, machine->fdt_addr, boot_fdt_size(machine->fdt));
     ck_assert_ptr_nonnull(tree);
     ck_assert_int_eq(fdt_check_full(tree, fdt_totalsize(tree)), 0);
 }
@@ -207,12 +207,12 @@ START_TEST(own_tree)
 {
     static const char path[] = "fdt_test_tree.dtb";
     make("rv64", 1, UINT64_C(128) << 20);
-    ck_assert(board_fdt_dump(machine->fdt, path, &error));
-    void *read = board_fdt_read(path, &error);
+    ck_assert(boot_fdt_dump(machine->fdt, path, &error));
+    void *read = boot_fdt_read(path, &error);
     ck_assert_msg(read != NULL, "%s", error.text);
     ck_assert_int_eq(fdt_check_full(read, fdt_totalsize(read)), 0);
     struct fdt_chosen chosen = { .bootargs = "x", .initrd_start = 0x84000000, .initrd_end = 0x84000010 };
-    ck_assert(board_fdt_set_chosen(read, &chosen, &error));
+    ck_assert(boot_fdt_set_chosen(read, &chosen, &error));
     tree = read;
     text("/chosen", "bootargs", "x");
     CELLS("/chosen", "linux,initrd-start", 0, 0x84000000);
@@ -221,7 +221,7 @@ START_TEST(own_tree)
     memset(longest, 'x', 19999);
     longest[19999] = '\0';
     chosen.bootargs = longest;
-    ck_assert(!board_fdt_set_chosen(read, &chosen, &error));
+    ck_assert(!boot_fdt_set_chosen(read, &chosen, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "-append"));
     free(longest);
     free(read);

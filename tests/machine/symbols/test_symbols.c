@@ -29,7 +29,7 @@ static void setup(void)
     ck_assert(isa_config_parse(&config.isa, "rv64", &error));
     machine = machine_create(&config, &error);
     ck_assert_msg(machine != NULL, "%s", error.text);
-    ram = bus_host(machine->bus, BOARD_RAM_BASE, 1 << 20);
+    ram = bus_host(machine->bus, machine->config.board->ram_base, 1 << 20);
 }
 
 static void teardown(void)
