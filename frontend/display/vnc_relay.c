@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "frontend/display/vnc_protocol.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -71,13 +72,6 @@ struct vnc_relay {
     int spare[VNC_VIEWERS_MAX];
     unsigned spare_count;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 static void wake_thread(struct vnc_relay *relay)
 {
@@ -330,7 +324,7 @@ static void add_viewer(struct vnc_relay *relay, int fd)
     viewer->outer = fd;
     viewer->inner = viewer->library = -1;
     viewer->protocol.password = relay->config.password;
-    viewer->since = now_ms();
+    viewer->since = host_now_ms();
     viewer->next = relay->viewers;
     relay->viewers = viewer;
     relay->count++;
@@ -348,7 +342,7 @@ static void accept_viewer(struct vnc_relay *relay)
     }
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
         return;
-    relay->accept_at = now_ms() + ACCEPT_MS;
+    relay->accept_at = host_now_ms() + ACCEPT_MS;
     if (!relay->accept_failed)
         log_warn("%s: viewers wait: %s", relay->config.name, strerror(errno));
     relay->accept_failed = true;
@@ -357,7 +351,7 @@ static void accept_viewer(struct vnc_relay *relay)
 /* Fills the list, a viewer POLLS_EACH; returns the timeout. */
 static int fill_poll(struct vnc_relay *relay, struct pollfd *fds, unsigned *count)
 {
-    uint64_t now = now_ms();
+    uint64_t now = host_now_ms();
     int timeout = -1;
     bool full = relay->count >= VNC_VIEWERS_MAX, later = relay->accept_at > now;
     fds[0] = (struct pollfd){ .fd = relay->wake_fd, .events = POLLIN };
@@ -389,7 +383,8 @@ static void serve_viewer(struct vnc_viewer *viewer, const struct pollfd *fds)
         from_library(viewer);
     if (fds[0].revents & (POLLIN | POLLHUP) && viewer->outer >= 0)
         from_viewer(viewer);
-    if (viewer->outer >= 0 && viewer->protocol.state != VNC_NORMAL && now_ms() - viewer->since > START_MS)
+    if (viewer->outer >= 0 && viewer->protocol.state != VNC_NORMAL &&
+        host_now_ms() - viewer->since > START_MS)
         refuse(viewer, "it does not go on with the handshake");
 }
 

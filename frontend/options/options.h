@@ -184,6 +184,9 @@ void options_print(const struct options *options, FILE *out);
 
 /* ---- For the files of the parser ------------------------------------------------------------------ */
 
+/* What takes a flag or a key has one type, and each needs a part of it. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
 /* One flag's argument (NULL for a flag without). */
 typedef bool options_take_fn(struct options *options, const char *argument, struct error *error);
 

@@ -12,6 +12,7 @@
 #include "cpu/isa/isa.h"
 #include "machine/boot/rom.h"
 #include "machine/internal.h"
+#include "tests/suite.h"
 
 static struct error error;
 static struct machine *machine;
@@ -229,7 +230,7 @@ START_TEST(own_tree)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("fdt");
     TCase *tests = tcase_create("fdt");
@@ -243,9 +244,5 @@ int main(void)
     tcase_add_test(tests, boot_rom);
     tcase_add_test(tests, own_tree);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite;
 }
