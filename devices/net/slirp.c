@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/check.h"
 #include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
@@ -43,6 +44,11 @@ static struct {
 void slirp_lock(void)
 {
     pthread_mutex_lock(&library_lock);
+}
+
+void slirp_check_locked(void)
+{
+    CHECK_HELD(&library_lock);
 }
 
 void slirp_unlock(void)

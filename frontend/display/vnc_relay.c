@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "frontend/display/vnc_protocol.h"
+#include "util/check.h"
 #include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
@@ -85,6 +86,7 @@ static void wake_thread(struct vnc_relay *relay)
 /* Fills up what is missing, as far as there are any. [locked] */
 static void set_aside(struct vnc_relay *relay)
 {
+    CHECK_HELD(&relay->lock);
     while (relay->spare_count < VNC_VIEWERS_MAX) {
         int fd = fcntl(relay->wake_fd, F_DUPFD_CLOEXEC, SPARE_LOWEST);
         if (fd < 0)
