@@ -139,7 +139,7 @@ static bool drive_format(struct options *options, void *item, const char *value,
     config_of(item)->format = value;
     return (value && (strcmp(value, "raw") == 0 || strcmp(value, "qcow2") == 0)) ||
            error_set(error,
-                     "-drive format=%s: there are format=raw and format=qcow2; qemu-img convert makes one",
+                     "-drive format=%s: there are format=raw and format=qcow2; rvive-img convert makes one",
                      value ? value : "");
 }
 

@@ -494,8 +494,10 @@ void semihosting_reset(struct semihosting *self)
 {
     if (!self)
         return;
+    pthread_mutex_lock(&self->lock);
     for (unsigned i = 1; i <= SEMIHOSTING_FILES; i++)
         file_close(self, i);
+    pthread_mutex_unlock(&self->lock);
     memset(self->progress, 0, sizeof(self->progress));
 }
 
