@@ -487,7 +487,9 @@ struct vnc_relay *vnc_relay_start(const struct vnc_relay_config *config, struct 
     else
         relay->listener = listen_at(config, error);
     if (relay->listener >= 0) {
+        pthread_mutex_lock(&relay->lock);
         set_aside(relay);
+        pthread_mutex_unlock(&relay->lock);
         if (start_thread(relay, error))
             return relay;
     }
