@@ -72,6 +72,8 @@ struct device_ops {
     /* Adds the device's node(s) under the /soc node that is open in the sequential-write tree `fdt`
      * (fdt_begin_node .. fdt_end_node). Returns 0 or a negative libfdt error. NULL: no node. */
     int (*fdt)(struct device *device, void *fdt, const struct fdt_place *place);
+    /* The same for nodes beside /soc, while the root node is open. */
+    int (*fdt_root)(struct device *device, void *fdt);
 };
 struct device {
     const struct device_ops *ops;

@@ -31,6 +31,13 @@ static void take_bar(struct machine_pci_view *view, const struct pci_bar *bar)
     };
 }
 
+/* The slots share four inputs. */
+static unsigned pci_irq(const struct board *board, struct pci_function *function)
+{
+    unsigned pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1);
+    return pin ? board->pci_irq + (function->slot + pin - 1) % PCI_PINS : 0;
+}
+
 static void take_function(const struct machine_config *config, struct machine_pci_view *view,
                           struct pci_function *function)
 {
@@ -45,6 +52,7 @@ static void take_function(const struct machine_config *config, struct machine_pc
         .class_code = (uint16_t)pci_config_peek(function, PCI_CLASS + 1, 2),
         .pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1),
         .line = pci_config_peek(function, PCI_INTERRUPT_LINE, 1),
+        .irq = pci_irq(config->board, function),
         .msix_vectors = function->msix.vectors,
         .bus_master = pci_function_is_bus_master(function),
     };

@@ -77,7 +77,7 @@ bool harts_create(struct machine *machine, struct error *error)
     if (!create_translator(machine, error))
         return false;
     if (!machine->config.strict) {
-        machine->watch = code_watch_create(BOARD_RAM_BASE, machine->config.ram_size, error);
+        machine->watch = code_watch_create(machine->config.board->ram_base, machine->config.ram_size, error);
         if (!machine->watch)
             return false;
     }
@@ -87,7 +87,7 @@ bool harts_create(struct machine *machine, struct error *error)
             .isa = &machine->config.isa,
             .bus = bus_for_harts(machine->bus),
             .clock = machine->clock,
-            .timebase_hz = BOARD_TIMEBASE_HZ,
+            .timebase_hz = machine->config.board->timebase_hz,
             .reset_pc = machine->reset_pc[i],
             .mtime_offset = &machine->mtime_offset,
         };

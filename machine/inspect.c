@@ -75,8 +75,20 @@ bool machine_device(struct machine *machine, unsigned number, struct machine_dev
     if (number >= machine->device_count)
         return false;
     const struct fdt_device *at = &machine->devices[number];
-    *device = (struct machine_device){ at->device->ops->name, at->place.base, at->place.size, at->place.irq };
+    *device = (struct machine_device){ at->device->ops->name, at->place.base, at->place.size, at->place.irq,
+                                       machine->plugs[number] };
     return true;
+}
+
+const char *machine_irq_device(struct machine *machine, unsigned irq)
+{
+    static const char *const wires[PCI_PINS] = { "PCI INTA", "PCI INTB", "PCI INTC", "PCI INTD" };
+    for (unsigned i = 0; i < machine->device_count; i++) {
+        if (machine->devices[i].place.irq == irq)
+            return machine->devices[i].device->ops->name;
+    }
+    unsigned wire = irq - machine->config.board->pci_irq;
+    return wire < PCI_PINS ? wires[wire] : "-";
 }
 
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source)

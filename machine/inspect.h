@@ -41,8 +41,11 @@ bool machine_paddr(struct machine *machine, const void *host, uint64_t *paddr);
 struct machine_device {
     const char *name;
     uint64_t base, size;
-    unsigned irq; /* input of the PLIC; 0: none */
+    unsigned irq;                    /* input of the PLIC; 0: none */
+    const struct machine_plug *plug; /* what is in its slot; NULL: it has none */
 };
+/* Which device is behind an input of the PLIC; "-": none. Any time. */
+const char *machine_irq_device(struct machine *machine, unsigned irq);
 bool machine_device(struct machine *machine, unsigned number, struct machine_device *device);
 /* A wire of the interrupt controller; false behind the last. Any time. */
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source);
@@ -65,6 +68,7 @@ struct machine_pci_view {
     const char *name, *id;                                            /* id: of the -device; NULL: none */
     uint16_t vendor, device, subsystem_vendor, subsystem, class_code; /* class and subclass */
     unsigned pin, line;                                               /* pin 1..4: INTA .. INTD; 0: none */
+    unsigned irq;                                                     /* input of the PLIC; 0: none */
     unsigned msix_vectors;
     bool bus_master;
     struct machine_pci_bar bars[PCI_BARS];

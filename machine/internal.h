@@ -15,25 +15,21 @@
 #include <stdint.h>
 
 #include "cpu/hart.h"
+#include "dbt/dbt.h"
 #include "devices/block/blockdev.h"
 #include "devices/char/chardev.h"
 #include "devices/device.h"
 #include "devices/platform/ramfb.h"
-#include "machine/bus.h"
+#include "machine/board.h"
 #include "machine/boot/fdt.h"
-#include "machine/inspect.h"
 #include "machine/boot/loader.h"
-#include "dbt/dbt.h"
+#include "machine/bus.h"
+#include "machine/inspect.h"
 #include "machine/machine.h"
 #include "util/clock.h"
 
-#define BOARD_TIMEBASE_HZ  UINT64_C(10000000)
-#define BOARD_ROM_BASE     UINT64_C(0x1000)
-#define BOARD_ROM_SIZE     UINT64_C(0xf000)
-#define BOARD_FLASH_BASE   UINT64_C(0x20000000)
-#define BOARD_RAM_BASE     UINT64_C(0x80000000)
-#define BOARD_DEVICES_MAX  32
-#define BOARD_BACKENDS_MAX 80
+#define MACHINE_DEVICES_MAX  32
+#define MACHINE_BACKENDS_MAX 80
 
 /* What ended, or is to end, the run of the harts. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
@@ -51,15 +47,15 @@ struct machine {
     pthread_t threads[MACHINE_HARTS_MAX];
     unsigned hart_count, threads_running;
 
-    struct fdt_device devices[BOARD_DEVICES_MAX]; /* in the order of the device tree */
+    struct fdt_device devices[MACHINE_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
-    struct device *finisher;
-    struct ramfb *ramfb;                            /* NULL: none; used by fw_cfg */
-    uint8_t *flash_code[MACHINE_PFLASH_BANKS];      /* the bytes of a bank, for instruction fetch */
-    struct blockdev *blockdevs[BOARD_BACKENDS_MAX]; /* destroyed after the devices that use them */
-    const struct blockdev_config *disk_configs[BOARD_BACKENDS_MAX]; /* what they were made from */
+    const struct machine_plug *plugs[MACHINE_DEVICES_MAX]; /* what is in a device's slot; NULL: it has none */
+    struct ramfb *ramfb;                                   /* NULL: none; used by fw_cfg */
+    uint8_t *flash_code[MACHINE_PFLASH_BANKS];             /* the bytes of a bank, for instruction fetch */
+    struct blockdev *blockdevs[MACHINE_BACKENDS_MAX];      /* destroyed after the devices that use them */
+    const struct blockdev_config *disk_configs[MACHINE_BACKENDS_MAX]; /* what they were made from */
     unsigned blockdev_count;
-    struct chardev *chardevs[BOARD_BACKENDS_MAX];
+    struct chardev *chardevs[MACHINE_BACKENDS_MAX];
     unsigned chardev_count;
     struct chardev *serial;                      /* of them, the UART's */
     struct semihosting *semihosting;             /* NULL: none */
@@ -128,15 +124,6 @@ bool run_state_disk_stops(void *machine);
 void run_state_stop_for_disk(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
-
-/* boards/virt.c: makes the devices and puts them on the bus. */
-bool board_virt_create(struct machine *machine, struct error *error);
-/* Puts a device on the bus and into the device tree; it is the machine's from then on, in any case. */
-bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
-                      struct error *error);
-
-/* boards/pci.c: the PCI host bridge and what is plugged into it. Its interrupts lead to `plic`. */
-bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
 
 struct pci_bus;
 

@@ -65,9 +65,10 @@ static unsigned wait_event(struct machine *machine)
 
 static bool check_config(const struct machine_config *config, struct error *error)
 {
-    uint64_t limit = config->isa.xlen == 32 ? MACHINE_RAM_MAX_RV32 : MACHINE_RAM_MAX;
-    if (config->smp < 1 || config->smp > MACHINE_HARTS_MAX)
-        return error_set(error, "-smp %u: the board has 1 to %d harts", config->smp, MACHINE_HARTS_MAX);
+    const struct board *board = config->board;
+    uint64_t limit = config->isa.xlen == 32 ? board->ram_max_rv32 : board->ram_max;
+    if (config->smp < 1 || config->smp > board->harts_max)
+        return error_set(error, "-smp %u: the board has 1 to %u harts", config->smp, board->harts_max);
     if (!config->ram_size || config->ram_size % 4096)
         return error_set(error,
                          "-m: RAM of %" PRIu64 " bytes is not possible; it must be a multiple of 4 KiB",
@@ -90,6 +91,7 @@ static bool create_gdb(struct machine *machine, struct error *error)
 static bool create_parts(struct machine *machine, struct error *error)
 {
     const struct machine_config *config = &machine->config;
+    const struct board *board = config->board;
     if (machine->event_fd < 0)
         return error_set(error, "cannot make an event descriptor: %s", strerror(errno));
     if (!check_config(config, error) || !boot_load_images(machine, error))
@@ -100,15 +102,15 @@ static bool create_parts(struct machine *machine, struct error *error)
     machine->bus = machine->clock ? bus_create(harts_code_written, machine, error) : NULL;
     if (machine->bus && !config->strict)
         bus_be_lenient(machine->bus, config->isa.xlen);
-    if (!machine->bus || !bus_add_ram(machine->bus, BOARD_RAM_BASE, config->ram_size, error))
+    if (!machine->bus || !bus_add_ram(machine->bus, board->ram_base, config->ram_size, error))
         return false;
-    machine->rom = bus_add_rom(machine->bus, BOARD_ROM_BASE, BOARD_ROM_SIZE, error);
-    return machine->rom && harts_create(machine, error) && board_virt_create(machine, error) &&
+    machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
+    return machine->rom && harts_create(machine, error) && board->create(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&
            boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
-           (!config->dumpdtb || board_fdt_dump(machine->fdt, config->dumpdtb, error)) &&
+           (!config->dumpdtb || boot_fdt_dump(machine->fdt, config->dumpdtb, error)) &&
            (!config->gdb || create_gdb(machine, error));
 }
 
@@ -120,6 +122,8 @@ struct machine *machine_create(const struct machine_config *config, struct error
         return NULL;
     }
     machine->config = *config;
+    if (!config->board)
+        machine->config.board = boards[0];
     isa_init();
     run_state_init(machine);
     pthread_mutex_init(&machine->gdb_lock, NULL);

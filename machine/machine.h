@@ -23,6 +23,7 @@
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/transport/pci.h"
+#include "machine/board.h"
 #include "machine/coverage/coverage.h"
 #include "machine/profile/profile.h"
 #include "machine/semihosting/semihosting.h"
@@ -36,8 +37,6 @@
 #define MACHINE_NETDEVS_MAX  8
 #define MACHINE_DUMPS_MAX    4
 #define MACHINE_AUDIO_MAX    8
-#define MACHINE_RAM_MAX      (UINT64_C(256) << 30)
-#define MACHINE_RAM_MAX_RV32 (UINT64_C(2) << 30) /* what lies below 4 GiB */
 
 /* A port of a virtio console; its chardev is as for chardev_open(). */
 struct machine_port {
@@ -115,6 +114,7 @@ enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1,
 
 /* All strings are borrowed and must outlive the machine. */
 struct machine_config {
+    const struct board *board; /* NULL: the default */
     struct isa_config isa;
     enum machine_accel accel;
     const char *dbt_without_passes; /* passes that the optimiser leaves out; NULL: none */

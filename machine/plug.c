@@ -23,8 +23,8 @@ static void on_escape(void *opaque, enum chardev_escape what)
 
 struct chardev *machine_open_chardev(struct machine *machine, const char *description, struct error *error)
 {
-    if (machine->chardev_count == BOARD_BACKENDS_MAX) {
-        error_set(error, "more than %d character devices", BOARD_BACKENDS_MAX);
+    if (machine->chardev_count == MACHINE_BACKENDS_MAX) {
+        error_set(error, "more than %d character devices", MACHINE_BACKENDS_MAX);
         return NULL;
     }
     struct chardev *chardev = chardev_open(description, on_escape, machine, error);
@@ -38,8 +38,8 @@ struct chardev *machine_open_chardev(struct machine *machine, const char *descri
 struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
                                    struct error *error)
 {
-    if (machine->blockdev_count == BOARD_BACKENDS_MAX) {
-        error_set(error, "more than %d disks", BOARD_BACKENDS_MAX);
+    if (machine->blockdev_count == MACHINE_BACKENDS_MAX) {
+        error_set(error, "more than %d disks", MACHINE_BACKENDS_MAX);
         return NULL;
     }
     struct blockdev *blockdev = blockdev_open(config, error);

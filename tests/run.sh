@@ -91,8 +91,8 @@ start=$(date +%s)
 sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt" "$top/tests/packages.txt"
 sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
-sh "$top/roms/fetch-edk2.sh"
-sh "$top/roms/fetch-installer.sh"
+sh "$top/roms/fetch-package.sh" edk2
+sh "$top/roms/fetch-package.sh" installer
 export RVIVE_QEMU="${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}"
 sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/host_time.h"
 #include "util/thread.h"
 
 struct clock {
@@ -25,19 +26,12 @@ struct clock {
     bool stop;
 };
 
-static uint64_t host_ns(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 uint64_t clock_ns(struct clock *clock)
 {
     uint64_t stopped = atomic_load_explicit(&clock->stopped_at, memory_order_relaxed);
     if (stopped)
         return stopped;
-    return host_ns(CLOCK_MONOTONIC) + (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
+    return host_now_ns() + (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
 }
 
 void clock_stop(struct clock *clock)
@@ -139,8 +133,10 @@ struct clock *clock_create(struct error *error)
     pthread_cond_init(&clock->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&clock->lock, NULL);
-    atomic_store(&clock->offset, -(int64_t)host_ns(CLOCK_MONOTONIC));
-    clock->wall_base = host_ns(CLOCK_REALTIME);
+    atomic_store(&clock->offset, -(int64_t)host_now_ns());
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    clock->wall_base = (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec;
     int status = thread_create(&clock->thread, THREAD_TIMER, clock_thread, clock);
     if (status) {
         error_set(error, "cannot start the clock's thread: %s", strerror(status));

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/host_time.h"
 #include "util/thread.h"
 
 #define FDS_MAX 256
@@ -33,13 +34,6 @@ struct io_loop {
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct io_loop *shared_loop;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void wake(struct io_loop *loop)
 {
@@ -85,7 +79,7 @@ static bool is_listed(const struct io_loop *loop, const struct io_watch *watch)
 static unsigned poll_set(struct io_loop *loop, struct pollfd *fds, struct io_watch **watches, int *timeout)
 {
     unsigned count = 0;
-    uint64_t now = now_ns();
+    uint64_t now = host_now_ns();
     fds[count++] = (struct pollfd){ .fd = loop->event, .events = POLLIN };
     *timeout = -1;
     for (struct io_watch *watch = loop->watches; watch && count < FDS_MAX; watch = watch->next) {
@@ -227,7 +221,7 @@ void io_watch_set(struct io_loop *loop, struct io_watch *watch, int fd, short ev
 void io_watch_sleep(struct io_loop *loop, struct io_watch *watch, unsigned milliseconds)
 {
     pthread_mutex_lock(&loop->lock);
-    watch->asleep_until = now_ns() + (uint64_t)milliseconds * 1000000;
+    watch->asleep_until = host_now_ns() + (uint64_t)milliseconds * 1000000;
     wake(loop);
     pthread_mutex_unlock(&loop->lock);
 }

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/host_time.h"
+
 atomic_uint log_mask;
 static atomic_int log_fd = STDERR_FILENO;
 
@@ -202,9 +204,7 @@ void log_line(enum log_category category, const char *format, ...)
 
 bool log_site_allows(struct log_site *site)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t second = (uint64_t)now.tv_sec + 1;
+    uint64_t second = host_now_ms() / 1000 + 1;
     if (atomic_exchange(&site->window, second) != second) {
         unsigned count = atomic_exchange(&site->count, 0);
         if (count > LOG_GUEST_BURST)

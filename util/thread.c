@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "util/check.h"
+
 struct start {
     void *(*run)(void *);
     void *opaque;
@@ -59,6 +61,7 @@ static void try_to_escape_before(enum thread_role role)
 /* [locked] */
 static void forget(struct start *start)
 {
+    CHECK_HELD(&lock);
     struct start **link = &waiting;
     while (*link != start)
         link = &(*link)->next;
@@ -122,6 +125,7 @@ void thread_join(pthread_t thread)
 /* [locked] */
 static bool all_arrived(void)
 {
+    CHECK_HELD(&lock);
     for (const struct start *start = waiting; start; start = start->next) {
         if (!start->id)
             return false;

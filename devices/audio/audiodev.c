@@ -10,19 +10,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
 
 #define LINGER_NS UINT64_C(500000000)
 #define NEVER     UINT64_MAX
-
-static uint64_t host_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- Pace ----------------------------------------------------------------------------------------- */
 
@@ -94,8 +88,8 @@ static void reconcile(struct audiodev *audiodev, struct audio_slot *slot)
     if (want.open || !slot->voice)
         slot->close_at = NEVER;
     else if (slot->close_at == NEVER)
-        slot->close_at = slot->front.direction == AUDIO_INPUT ? 0 : host_ns() + LINGER_NS;
-    if (slot->voice && !want.open && slot->close_at <= host_ns())
+        slot->close_at = slot->front.direction == AUDIO_INPUT ? 0 : host_now_ns() + LINGER_NS;
+    if (slot->voice && !want.open && slot->close_at <= host_now_ns())
         close_voice(audiodev, slot);
 }
 
@@ -168,9 +162,9 @@ static void *audio_thread(void *opaque)
                                   .tv_nsec = (long)(next % 1000000000u) };
         if (!audiodev->woken && next == NEVER)
             pthread_cond_wait(&audiodev->changed, &audiodev->lock);
-        else if (!audiodev->woken && next > host_ns())
+        else if (!audiodev->woken && next > host_now_ns())
             pthread_cond_timedwait(&audiodev->changed, &audiodev->lock, &until);
-        uint64_t now = host_ns();
+        uint64_t now = host_now_ns();
         if (audiodev->stop || (!audiodev->woken && now < next))
             continue;
         audiodev->woken = false;

@@ -210,6 +210,22 @@ static int read_all(int fd, struct iovec *iov, unsigned count, uint64_t bytes, u
     return 0;
 }
 
+/* What one round through an aligned buffer transfers: `length` bytes of the request, which lie `skip` bytes
+ * behind `start` in `whole` bytes of the file. */
+struct bounce {
+    uint64_t start, skip, length, whole;
+};
+
+static struct bounce bounce_step(const struct blockfile *file, uint64_t offset, uint64_t bytes)
+{
+    uint64_t mask = -(uint64_t)file->align;
+    struct bounce step = { .start = offset & mask,
+                           .length = bytes < BOUNCE_BYTES / 2 ? bytes : BOUNCE_BYTES / 2 };
+    step.skip = offset - step.start;
+    step.whole = (step.skip + step.length + file->align - 1) & mask;
+    return step;
+}
+
 static int read_bounced(struct blockfile *file, struct iovec *iov, uint64_t bytes, uint64_t offset,
                         bool beyond)
 {
@@ -217,16 +233,14 @@ static int read_bounced(struct blockfile *file, struct iovec *iov, uint64_t byte
     int rc = buffer ? 0 : -ENOMEM;
     while (bytes && !rc) {
         struct iovec part[BLOCKDEV_IOV_MAX];
-        uint64_t start = offset & -(uint64_t)file->align;
-        uint64_t length = bytes < BOUNCE_BYTES / 2 ? bytes : BOUNCE_BYTES / 2;
-        uint64_t whole = (offset + length - start + file->align - 1) & -(uint64_t)file->align;
-        struct iovec all = { buffer, whole };
-        rc = read_all(file->fd, &all, 1, whole, start, beyond);
-        unsigned parts = blockdev_iov_split(&iov, length, part);
+        struct bounce step = bounce_step(file, offset, bytes);
+        struct iovec all = { buffer, step.whole };
+        rc = read_all(file->fd, &all, 1, step.whole, step.start, beyond);
+        unsigned parts = blockdev_iov_split(&iov, step.length, part);
         if (!rc)
-            blockdev_iov_scatter(part, parts, buffer + (offset - start));
-        bytes -= length;
-        offset += length;
+            blockdev_iov_scatter(part, parts, buffer + step.skip);
+        bytes -= step.length;
+        offset += step.length;
     }
     free(buffer);
     return rc;
@@ -249,18 +263,16 @@ static int write_bounced(struct blockfile *file, struct iovec *iov, uint64_t byt
     pthread_mutex_lock(&file->edges);
     while (bytes && !rc) {
         struct iovec part[BLOCKDEV_IOV_MAX];
-        uint64_t start = offset & -(uint64_t)file->align;
-        uint64_t length = bytes < BOUNCE_BYTES / 2 ? bytes : BOUNCE_BYTES / 2;
-        uint64_t whole = (offset + length - start + file->align - 1) & -(uint64_t)file->align;
-        struct iovec all = { buffer, whole };
-        if (start != offset || whole != length)
-            rc = read_all(file->fd, &all, 1, whole, start, true);
-        unsigned parts = blockdev_iov_split(&iov, length, part);
-        blockdev_iov_gather(buffer + (offset - start), part, parts);
-        all = (struct iovec){ buffer, whole };
-        rc = rc ? rc : blockdev_fd_pwritev(file->fd, &all, 1, whole, start);
-        bytes -= length;
-        offset += length;
+        struct bounce step = bounce_step(file, offset, bytes);
+        struct iovec all = { buffer, step.whole };
+        if (step.skip || step.whole != step.length)
+            rc = read_all(file->fd, &all, 1, step.whole, step.start, true);
+        unsigned parts = blockdev_iov_split(&iov, step.length, part);
+        blockdev_iov_gather(buffer + step.skip, part, parts);
+        all = (struct iovec){ buffer, step.whole };
+        rc = rc ? rc : blockdev_fd_pwritev(file->fd, &all, 1, step.whole, step.start);
+        bytes -= step.length;
+        offset += step.length;
     }
     pthread_mutex_unlock(&file->edges);
     free(buffer);

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/check.h"
 #include "util/log.h"
 
 #define CTRL_A      1
@@ -86,6 +87,7 @@ static void flush_job(void *opaque)
 /* Waits for room in the buffer. False: what does not fit is to be dropped. [locked] */
 static bool output_room(struct chardev_stream *stream)
 {
+    CHECK_HELD(&stream->out_lock);
     while (stream->out_fd >= 0 && stream->out_count == STREAM_BUFFER) {
         if (atomic_load(&stream->closing) ||
             (stream->out_tries >= HURRY_TRIES && atomic_load(&stream->hurry)))

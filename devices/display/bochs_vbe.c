@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "devices/display/edid.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define EDID_AREA    0x400u
@@ -65,6 +66,7 @@ static void all_dirty(struct bochs_vbe *bochs)
 /* The picture that the registers describe; false where that is none, or does not lie in memory. [locked] */
 static bool compute_mode(struct bochs_vbe *bochs)
 {
+    CHECK_HELD(&bochs->lock);
     const uint16_t *vbe = bochs->vbe;
     uint32_t bytes = vbe[VBE_BPP] == 32 ? 4 : vbe[VBE_BPP] == 16 ? 2 : 0;
     uint32_t virt_width = vbe[VBE_VIRT_WIDTH] > vbe[VBE_XRES] ? vbe[VBE_VIRT_WIDTH] : vbe[VBE_XRES];

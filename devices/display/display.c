@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/display/internal.h"
+#include "util/check.h"
 
 struct display_rect display_rect_intersect(struct display_rect a, struct display_rect b)
 {
@@ -161,6 +162,7 @@ bool display_is_paused(struct display *display)
 /* The source that is seen; NULL: none. [locked] */
 static struct display_source *seen(const struct display *display)
 {
+    CHECK_HELD((pthread_mutex_t *)&display->lock);
     struct display_source *source = display->sources;
     while (source && !source->showing)
         source = source->next;
@@ -179,6 +181,7 @@ static void unlink_source(struct display *display, struct display_source *source
 /* A black picture of that size. [locked] */
 static bool set_size(struct display *display, uint32_t width, uint32_t height)
 {
+    CHECK_HELD(&display->lock);
     uint32_t *pixels = calloc((size_t)width * height, sizeof(*pixels));
     if (!pixels)
         return false;

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/check.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -44,21 +46,19 @@ void slirp_lock(void)
     pthread_mutex_lock(&library_lock);
 }
 
+void slirp_check_locked(void)
+{
+    CHECK_HELD(&library_lock);
+}
+
 void slirp_unlock(void)
 {
     pthread_mutex_unlock(&library_lock);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static int64_t now_ms(void)
 {
-    return now_ns() / 1000000;
+    return (int64_t)host_now_ms();
 }
 
 /* ---- What libslirp calls; all in the thread, or while the network is made -------------------------- */
@@ -80,7 +80,7 @@ static void on_guest_error(const char *message, void *opaque)
 static int64_t on_clock(void *opaque)
 {
     (void)opaque;
-    return now_ns();
+    return (int64_t)host_now_ns();
 }
 
 static void *on_timer_new(SlirpTimerId id, void *timer_opaque, void *opaque)

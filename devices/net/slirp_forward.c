@@ -122,6 +122,7 @@ static ssize_t stream_write(const void *bytes, size_t length, void *opaque)
 
 void slirp_streams_fill(struct netdev_slirp *slirp)
 {
+    slirp_check_locked();
     for (struct slirp_stream *stream = slirp->streams; stream; stream = stream->next) {
         short events = stream->out_count ? POLLOUT : 0;
         stream->poll_index = -1;
@@ -136,6 +137,7 @@ void slirp_streams_fill(struct netdev_slirp *slirp)
 
 bool slirp_streams_know(const struct netdev_slirp *slirp, const struct net_packet *packet)
 {
+    slirp_check_locked();
     for (const struct slirp_stream *stream = slirp->streams; stream; stream = stream->next) {
         if (memcmp(&stream->address, packet->to, 4) == 0 && stream->port == (int)packet->to_port)
             return true;
@@ -177,6 +179,7 @@ static void stream_send(struct slirp_stream *stream)
 
 void slirp_streams_poll(struct netdev_slirp *slirp)
 {
+    slirp_check_locked();
     for (struct slirp_stream *stream = slirp->streams; stream; stream = stream->next) {
         short revents = stream->poll_index < 0 ? 0 : slirp->fds[stream->poll_index].revents;
         if (revents & (POLLOUT | POLLERR) && stream->out_count)
@@ -188,6 +191,7 @@ void slirp_streams_poll(struct netdev_slirp *slirp)
 
 void slirp_streams_close(struct netdev_slirp *slirp)
 {
+    slirp_check_locked();
     while (slirp->streams) {
         struct slirp_stream *stream = slirp->streams;
         slirp->streams = stream->next;
@@ -271,6 +275,7 @@ static bool add_guestfwd(struct netdev_slirp *slirp, const char *text, struct er
 bool slirp_add_rules(struct netdev_slirp *slirp, const struct netdev_slirp_config *config,
                      struct error *error)
 {
+    slirp_check_locked();
     for (const char *const *rule = config->hostfwd; *rule; rule++) {
         if (!add_hostfwd(slirp, *rule, error))
             return false;

@@ -57,6 +57,8 @@ struct netdev_slirp {
 /* libslirp has state that all of its networks share, so one lock covers all calls into it. */
 void slirp_lock(void);
 void slirp_unlock(void);
+/* A CHECK that the caller holds it. */
+void slirp_check_locked(void);
 
 /* slirp_config.c */
 bool slirp_parse_config(const struct netdev_slirp_config *config, SlirpConfig *out, struct error *error);

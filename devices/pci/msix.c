@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/check.h"
 #include "util/log.h"
 
 enum { CONTROL = 2, TABLE = 4, PBA = 8, LENGTH = 12 };          /* of the capability */
@@ -26,6 +27,17 @@ static uint32_t pba_bytes(const struct pci_msix *msix)
     return (msix->vectors + 63) / 64 * 8;
 }
 
+/* All vectors masked, none due. */
+static void clear(struct pci_msix *msix)
+{
+    if (!msix->vectors)
+        return;
+    memset(msix->table, 0, table_bytes(msix));
+    memset(msix->pending, 0, pba_bytes(msix));
+    for (unsigned n = 0; n < msix->vectors; n++)
+        msix->table[n * PCI_MSIX_ENTRY + ENTRY_CONTROL] = ENTRY_MASKED;
+}
+
 bool pci_msix_add(struct pci_function *function, unsigned offset, unsigned vectors, unsigned bar,
                   uint32_t table_offset, uint32_t pba_offset, struct error *error)
 {
@@ -40,7 +52,7 @@ bool pci_msix_add(struct pci_function *function, unsigned offset, unsigned vecto
     pci_function_set_writable(function, offset + CONTROL, 2, CONTROL_ENABLE | CONTROL_MASK_ALL);
     pci_function_set_config(function, offset + TABLE, 4, table_offset | bar);
     pci_function_set_config(function, offset + PBA, 4, pba_offset | bar);
-    pci_msix_reset(function);
+    clear(msix); /* it is on no bus yet */
     return true;
 }
 
@@ -52,6 +64,7 @@ static unsigned control(const struct pci_function *function)
 
 bool pci_msix_is_enabled(const struct pci_function *function)
 {
+    CHECK_HELD(&function->bus->lock);
     return function->msix.vectors && control(function) & CONTROL_ENABLE;
 }
 
@@ -108,6 +121,7 @@ void pci_msix_notify(struct pci_function *function, unsigned vector)
 
 void pci_msix_config_changed(struct pci_function *function)
 {
+    CHECK_HELD(&function->bus->lock);
     for (unsigned word = 0; word * 64 < function->msix.vectors; word++)
         send_due(function, word);
 }
@@ -151,13 +165,8 @@ void pci_msix_write(struct pci_function *function, uint64_t offset, unsigned siz
 
 void pci_msix_reset(struct pci_function *function)
 {
-    struct pci_msix *msix = &function->msix;
-    if (!msix->vectors)
-        return;
-    memset(msix->table, 0, table_bytes(msix));
-    memset(msix->pending, 0, pba_bytes(msix));
-    for (unsigned n = 0; n < msix->vectors; n++)
-        msix->table[n * PCI_MSIX_ENTRY + ENTRY_CONTROL] = ENTRY_MASKED;
+    CHECK_HELD(&function->bus->lock);
+    clear(&function->msix);
 }
 
 void pci_msix_save(const struct pci_function *function, struct state_writer *writer)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "devices/pci/msix.h"
+#include "util/check.h"
 #include "util/log.h"
 
 enum { EXPRESS_LENGTH = 60, EXPRESS_VERSION = 2, EXPRESS_INTEGRATED_ENDPOINT = 9 };
@@ -134,6 +135,7 @@ static uint64_t bar_base(const struct pci_function *function, const struct pci_b
 /* The wire of a function in slot s is turned on by s (PCI-to-PCI Bridge 1.2 section 9.1). [locked] */
 static void update_intx(struct pci_function *function)
 {
+    CHECK_HELD(&function->bus->lock);
     struct pci_bus *bus = function->bus;
     unsigned pin = function->config[PCI_INTERRUPT_PIN];
     bool on = function->intx_level && pin && !(command(function) & PCI_COMMAND_INTX_DISABLE) &&
@@ -151,6 +153,7 @@ static void update_intx(struct pci_function *function)
 /* [locked] */
 static void update(struct pci_function *function)
 {
+    CHECK_HELD(&function->bus->lock);
     for (unsigned n = 0; n < PCI_BARS; n++) {
         struct pci_bar *bar = &function->bars[n];
         if (bar->kind != PCI_BAR_NONE)
@@ -294,6 +297,7 @@ void pci_function_save(struct pci_function *function, struct state_writer *write
 /* Only what the guest could have written is taken from the file. [locked] */
 static bool load_config(struct pci_function *function, struct state_reader *reader)
 {
+    CHECK_HELD(&function->bus->lock);
     uint8_t config[PCI_CONFIG_SIZE] = { 0 };
     if (!state_open(reader, "pci-function", 1))
         return false;

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "devices/fdt_node.h"
+#include "util/check.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -92,6 +93,7 @@ struct pflash {
 /* The next dirty page; PAGE_COUNT where there is none. [locked] */
 static unsigned take_dirty(struct pflash *flash)
 {
+    CHECK_HELD(&flash->lock);
     for (unsigned n = 0; n < PAGE_COUNT / 64; n++) {
         if (flash->dirty[n]) {
             unsigned bit = (unsigned)__builtin_ctzll(flash->dirty[n]);
@@ -111,6 +113,7 @@ static void set_page(uint64_t *pages, unsigned page)
 /* Writes the dirty pages, all that can be. [locked]; lets go of the lock meanwhile. */
 static int write_pages(struct pflash *flash)
 {
+    CHECK_HELD(&flash->lock);
     uint8_t page[PAGE_BYTES];
     uint64_t failed[PAGE_COUNT / 64] = { 0 };
     unsigned n;
@@ -131,6 +134,7 @@ static int write_pages(struct pflash *flash)
 /* Notes how saving went; a change is told to the user. [locked] */
 static void tell_of(struct pflash *flash, int rc)
 {
+    CHECK_HELD(&flash->lock);
     if (rc && !flash->failing)
         log_warn("pflash: what the guest wrote cannot be saved: %s; it is tried again every second",
                  strerror(-rc));
@@ -143,6 +147,7 @@ static void tell_of(struct pflash *flash, int rc)
 /* Takes all changes to the image. [locked]; lets go of the lock meanwhile. */
 static void write_dirty(struct pflash *flash)
 {
+    CHECK_HELD(&flash->lock);
     int rc = write_pages(flash);
     pthread_mutex_unlock(&flash->lock);
     int flushed = blockdev_flush(flash->config.blockdev);
@@ -157,6 +162,7 @@ static void write_dirty(struct pflash *flash)
 /* [locked] */
 static void wait_for_retry(struct pflash *flash)
 {
+    CHECK_HELD(&flash->lock);
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += RETRY_SECONDS;

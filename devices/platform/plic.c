@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "devices/fdt_node.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define PRIORITY_BASE    0x0u
@@ -95,6 +96,7 @@ static unsigned context_best(const struct plic *plic, const struct context *cont
 
 static void update_lines(struct plic *plic)
 {
+    CHECK_HELD(&plic->lock);
     for (unsigned i = 0; i < plic->context_count; i++) {
         struct context *context = &plic->contexts[i];
         irq_line_set(&context->wiring.line, context_best(plic, context, context->threshold) != 0);
@@ -103,6 +105,7 @@ static void update_lines(struct plic *plic)
 
 static void gateway_update(struct plic *plic, unsigned source)
 {
+    CHECK_HELD(&plic->lock);
     if (bit_test(plic->raised, source) && !bit_test(plic->claimed, source))
         bit_assign(plic->pending, source, true);
 }
@@ -132,6 +135,7 @@ struct irq_line plic_input(struct device *device, unsigned source)
 /* The threshold does not mask a claim: it only masks the notification (spec 1.0.0 chapters 8 and 9). */
 static unsigned context_claim(struct plic *plic, struct context *context)
 {
+    CHECK_HELD(&plic->lock);
     unsigned source = context_best(plic, context, 0);
     if (source) {
         bit_assign(plic->pending, source, false);
@@ -150,6 +154,7 @@ static unsigned context_claim(struct plic *plic, struct context *context)
  * disable a source in its handler and then complete it would never hear of it again. */
 static void context_complete(struct plic *plic, struct context *context, uint64_t source)
 {
+    CHECK_HELD(&plic->lock);
     bool exists = source && source <= plic->source_count;
     if (!exists || !bit_test(context->enable, (unsigned)source))
         LOG_GUEST("plic: completion of source %llu, which this context has not enabled",
@@ -315,6 +320,7 @@ static void plic_save(struct device *device, struct state_writer *writer)
 
 static void load_fields(struct plic *plic, struct state_reader *reader)
 {
+    CHECK_HELD(&plic->lock);
     get_words(plic, reader, "level", plic->raised);
     get_words(plic, reader, "pending", plic->pending);
     get_words(plic, reader, "claimed", plic->claimed);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "devices/platform/fw_cfg.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define BAND_ROWS 16u
@@ -62,6 +63,7 @@ static uint32_t to_xrgb(uint32_t fourcc, const uint8_t *pixel)
 /* Draws rows of `last`. [locked] */
 static void draw_rows(struct ramfb *ramfb, uint32_t row, uint32_t count)
 {
+    CHECK_HELD(&ramfb->lock);
     struct display_rect rect = { 0, row, ramfb->width, count };
     const uint8_t *from = ramfb->last + (size_t)row * ramfb->stride;
     uint32_t line[DISPLAY_SIDE_MAX];
@@ -102,6 +104,7 @@ static bool ramfb_refresh(struct display_source *source)
 /* [locked] */
 static void turn_off(struct ramfb *ramfb)
 {
+    CHECK_HELD(&ramfb->lock);
     display_hide(ramfb->display, &ramfb->source);
     free(ramfb->last);
     ramfb->last = NULL;
@@ -111,6 +114,7 @@ static void turn_off(struct ramfb *ramfb)
 /* NULL, or what is wrong with what the guest asks for. [locked] */
 static const char *turn_on(struct ramfb *ramfb, const struct ramfb_file *file)
 {
+    CHECK_HELD(&ramfb->lock);
     uint32_t pixel = bytes_a_pixel(ramfb->fourcc = __builtin_bswap32(file->fourcc));
     uint32_t width = ramfb->width = __builtin_bswap32(file->width);
     uint32_t height = ramfb->height = __builtin_bswap32(file->height);

@@ -67,7 +67,8 @@ static int test_fdt(struct device *device, void *fdt, const struct fdt_place *pl
     return fdt_node_end(&node);
 }
 
-int sifive_test_fdt_root(struct device *device, void *fdt)
+/* The nodes by which Linux powers off and resets. */
+static int test_fdt_root(struct device *device, void *fdt)
 {
     uint32_t phandle = ((struct sifive_test *)device)->config.phandle;
     struct fdt_node off = fdt_node_begin_plain(fdt, "poweroff");
@@ -97,6 +98,7 @@ static const struct device_ops test_ops = {
     .load = test_load,
     .destroy = test_destroy,
     .fdt = test_fdt,
+    .fdt_root = test_fdt_root,
 };
 
 struct device *sifive_test_create(const struct sifive_test_config *config, struct error *error)

@@ -20,8 +20,4 @@ struct sifive_test_config {
 
 struct device *sifive_test_create(const struct sifive_test_config *config, struct error *error);
 
-/* The syscon-poweroff and syscon-reboot nodes, to be written while the root node is open. Returns 0 or a
- * negative libfdt error. */
-int sifive_test_fdt_root(struct device *device, void *fdt);
-
 #endif

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "devices/virtio/worker.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define VIRTIO_ID_BLOCK 2
@@ -233,6 +234,7 @@ static enum blk_status blk_do(struct blk_request *request, bool writethrough)
 /* Section 5.2.6.2: how the write cache acts by the features that were negotiated. [locked] */
 static bool is_writethrough(const struct virtio_blk *blk)
 {
+    CHECK_HELD((pthread_mutex_t *)&blk->device.lock);
     if (virtio_device_has(&blk->device, BLK_F_CONFIG_WCE))
         return !blk->device.config[BLK_WRITEBACK_FIELD];
     return !virtio_device_has(&blk->device, BLK_F_FLUSH);
@@ -241,6 +243,7 @@ static bool is_writethrough(const struct virtio_blk *blk)
 /* Until the machine goes on. False: the request is not wanted any more. [locked] */
 static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
 {
+    CHECK_HELD(&blk->device.lock);
     do
         virtio_worker_rest(&blk->worker, BLK_LOOK_MS);
     while (blk->resets == resets && !blk->worker.stop &&
@@ -251,6 +254,7 @@ static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
 /* One request, again until it is done. False: it was dropped meanwhile. [locked]; gives the lock up */
 static bool blk_serve(struct virtio_blk *blk, struct blk_request *request)
 {
+    CHECK_HELD(&blk->device.lock);
     bool writethrough = is_writethrough(blk), wanted = true;
     unsigned resets = blk->resets;
     enum blk_status status = BLK_AGAIN;

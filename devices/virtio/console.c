@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "devices/virtio/console_internal.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define VIRTIO_ID_CONSOLE  3
@@ -48,6 +49,7 @@ static struct console_port *port_of(struct virtio_console *console, const struct
 
 void console_deliver(struct console_port *port)
 {
+    CHECK_HELD(&port->console->device.lock);
     struct virtio_console *console = port->console;
     struct virtqueue *queue = &console->device.queues[console_queue_in(port)];
     struct virtq_chain *chain = &console->input_chain;

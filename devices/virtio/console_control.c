@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "devices/virtio/console_internal.h"
+#include "util/check.h"
 #include "util/log.h"
 
 struct control { /* 5.3.6.2 */
@@ -55,6 +56,7 @@ static unsigned messages_now(const struct console_port *port)
 
 void console_tell_more(struct virtio_console *console)
 {
+    CHECK_HELD(&console->device.lock);
     struct virtqueue *queue = &console->device.queues[CONSOLE_QUEUE_CONTROL_IN];
     bool sent = false;
     if (!virtio_device_has(&console->device, CONSOLE_F_MULTIPORT))
@@ -79,6 +81,7 @@ void console_tell_more(struct virtio_console *console)
 
 void console_tell(struct console_port *port, unsigned messages)
 {
+    CHECK_HELD(&port->console->device.lock);
     port->tell |= messages;
     console_tell_more(port->console);
 }
@@ -117,6 +120,7 @@ static void take_message(struct virtio_console *console, const struct control *c
 
 void console_listen(struct virtio_console *console)
 {
+    CHECK_HELD(&console->device.lock);
     struct virtqueue *queue = &console->device.queues[CONSOLE_QUEUE_CONTROL_OUT];
     if (!virtio_device_has(&console->device, CONSOLE_F_MULTIPORT))
         return;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/check.h"
 #include "util/log.h"
 
 #define VIRTIO_ID_INPUT  18
@@ -171,6 +172,7 @@ static void input_config_write(struct virtio_device *device, unsigned offset, un
 /* Moves waiting events to the driver's buffers, one in each (section 5.8.6). [locked] */
 static void deliver(struct virtio_input *input)
 {
+    CHECK_HELD(&input->device.lock);
     struct virtqueue *queue = &input->device.queues[QUEUE_EVENTS];
     bool any = false;
     while (input->count && virtqueue_pop(queue, &input->chain)) {

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "devices/virtio/net_internal.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define VIRTIO_ID_NET    1
@@ -88,6 +89,7 @@ static unsigned rx_fill(struct virtio_net *net, struct net_header *header, const
 /* False where the frame has to wait. [locked] */
 static bool rx_put(struct virtio_net *net, struct net_header *header, const uint8_t *frame, size_t length)
 {
+    CHECK_HELD(&net->device.lock);
     struct virtqueue *queue = &net->device.queues[NET_QUEUE_RX];
     unsigned count = rx_fill(net, header, frame, length);
     if (count) {
@@ -103,6 +105,7 @@ static bool rx_put(struct virtio_net *net, struct net_header *header, const uint
 /* Passes on the frame that was growing; false where it has to wait. [locked] */
 static bool rx_flush(struct virtio_net *net)
 {
+    CHECK_HELD(&net->device.lock);
     struct net_coalesce *waiting = &net->waiting;
     struct net_header header = { .flags = NET_HDR_DATA_VALID };
     if (!waiting->length)
@@ -163,6 +166,7 @@ static void net_receive_end(void *opaque)
 /* Copies a frame out of its chain; returns its length, 0 where there is none to be sent. [locked] */
 static size_t tx_copy(struct virtio_net *net, struct net_header *header)
 {
+    CHECK_HELD(&net->device.lock);
     const struct virtq_chain *chain = &net->tx_chain;
     uint32_t header_bytes = header_length(net);
     memset(header, 0, sizeof(*header));
@@ -218,6 +222,7 @@ static bool net_transmit(void *opaque)
 /* Without a netdev what is sent goes nowhere. [locked] */
 static void discard_sent(struct virtio_net *net)
 {
+    CHECK_HELD(&net->device.lock);
     struct virtqueue *queue = &net->device.queues[NET_QUEUE_TX];
     for (unsigned n = 0; n < queue->size && virtqueue_pop(queue, &net->tx_chain); n++)
         virtqueue_push(queue, &net->tx_chain, 0);

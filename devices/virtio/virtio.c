@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "devices/virtio/worker.h"
+#include "util/check.h"
 #include "util/log.h"
 
 #define CORE_FEATURES (1ull << VIRTIO_F_INDIRECT_DESC | 1ull << VIRTIO_F_EVENT_IDX)
@@ -57,6 +58,7 @@ void virtio_device_set_interface(struct virtio_device *device, bool legacy)
 
 bool virtio_device_may_run(const struct virtio_device *device)
 {
+    CHECK_HELD((pthread_mutex_t *)&device->lock);
     /* Legacy drivers are known to use their queues before they set DRIVER_OK. */
     return !device->broken && !device->paused && !device->stopped &&
            (device->legacy || device->status & VIRTIO_DRIVER_OK);
@@ -64,6 +66,7 @@ bool virtio_device_may_run(const struct virtio_device *device)
 
 void virtio_device_break(struct virtio_device *device)
 {
+    CHECK_HELD(&device->lock);
     if (device->broken)
         return;
     device->broken = true;
@@ -76,6 +79,7 @@ void virtio_device_break(struct virtio_device *device)
 
 void virtio_device_config_changed(struct virtio_device *device)
 {
+    CHECK_HELD(&device->lock);
     device->config_generation++;
     if (device->transport)
         device->transport->config_interrupt(device->transport);
@@ -83,16 +87,19 @@ void virtio_device_config_changed(struct virtio_device *device)
 
 void virtio_device_queue_interrupt(struct virtio_device *device, unsigned queue)
 {
+    CHECK_HELD(&device->lock);
     device->transport->queue_interrupt(device->transport, queue);
 }
 
 struct virtqueue *virtio_device_queue(struct virtio_device *device, uint32_t index)
 {
+    CHECK_HELD(&device->lock);
     return index < device->queue_count ? &device->queues[index] : NULL;
 }
 
 void virtio_device_set_features(struct virtio_device *device, uint32_t word, uint32_t bits)
 {
+    CHECK_HELD(&device->lock);
     if (device->paused || word > 1)
         return;
     if (device->status & (VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK)) {
@@ -112,6 +119,7 @@ static void notify_all(struct virtio_device *device)
 /* Keeps the worker from taking more, and waits for what it has taken. */
 static void device_pause(struct virtio_device *device)
 {
+    CHECK_HELD(&device->lock);
     device->paused = true;
     if (device->worker)
         virtio_worker_wait_idle(device->worker);
@@ -119,12 +127,14 @@ static void device_pause(struct virtio_device *device)
 
 static void device_resume(struct virtio_device *device)
 {
+    CHECK_HELD(&device->lock);
     device->paused = false;
     notify_all(device); /* the worker may have left chains behind */
 }
 
 void virtio_device_set_stopped(struct virtio_device *device, bool stopped)
 {
+    CHECK_HELD(&device->lock);
     if (stopped == device->stopped)
         return;
     device->stopped = stopped;
@@ -137,6 +147,7 @@ void virtio_device_set_stopped(struct virtio_device *device, bool stopped)
 
 void virtio_device_reset(struct virtio_device *device)
 {
+    CHECK_HELD(&device->lock);
     device_pause(device);
     for (unsigned n = 0; n < device->queue_count; n++)
         virtqueue_reset(&device->queues[n]);
@@ -150,6 +161,7 @@ void virtio_device_reset(struct virtio_device *device)
 
 void virtio_device_set_status(struct virtio_device *device, uint8_t status)
 {
+    CHECK_HELD(&device->lock);
     if (log_enabled(LOG_CATEGORY_VIRTIO))
         log_line(LOG_CATEGORY_VIRTIO, "%s: status 0x%02x", device->ops->name, status);
     if (device->paused)
@@ -174,12 +186,14 @@ void virtio_device_set_status(struct virtio_device *device, uint8_t status)
 
 void virtio_device_enable_queue(struct virtio_device *device, struct virtqueue *queue)
 {
+    CHECK_HELD(&device->lock);
     if (!device->paused && !virtqueue_enable(queue))
         virtio_device_break(device);
 }
 
 void virtio_device_disable_queue(struct virtio_device *device, struct virtqueue *queue)
 {
+    CHECK_HELD(&device->lock);
     if (device->paused || !queue->enabled)
         return;
     device_pause(device);
@@ -189,6 +203,7 @@ void virtio_device_disable_queue(struct virtio_device *device, struct virtqueue 
 
 void virtio_device_reset_queue(struct virtio_device *device, struct virtqueue *queue)
 {
+    CHECK_HELD(&device->lock);
     if (device->paused)
         return;
     device_pause(device);
@@ -198,6 +213,7 @@ void virtio_device_reset_queue(struct virtio_device *device, struct virtqueue *q
 
 void virtio_device_notify(struct virtio_device *device, uint32_t queue)
 {
+    CHECK_HELD(&device->lock);
     if (queue >= device->queue_count) {
         LOG_GUEST("%s: the driver notifies queue %u, which does not exist", device->ops->name, queue);
         return;
@@ -210,6 +226,7 @@ void virtio_device_notify(struct virtio_device *device, uint32_t queue)
 
 uint64_t virtio_device_config_read(struct virtio_device *device, uint64_t offset, unsigned size)
 {
+    CHECK_HELD(&device->lock);
     if (offset >= device->config_size || size > device->config_size - offset)
         return UINT64_MAX >> (64 - 8 * size);
     uint64_t value = 0;
@@ -219,6 +236,7 @@ uint64_t virtio_device_config_read(struct virtio_device *device, uint64_t offset
 
 void virtio_device_config_write(struct virtio_device *device, uint64_t offset, unsigned size, uint64_t value)
 {
+    CHECK_HELD(&device->lock);
     if (device->paused)
         return;
     if (!device->ops->config_write || offset >= device->config_size || size > device->config_size - offset) {
@@ -231,6 +249,7 @@ void virtio_device_config_write(struct virtio_device *device, uint64_t offset, u
 
 void virtio_device_save(struct virtio_device *device, struct state_writer *writer)
 {
+    CHECK_HELD(&device->lock);
     device_pause(device);
     state_section(writer, device->ops->name, 1);
     state_put(writer, "driver_features", device->driver_features);
@@ -246,6 +265,7 @@ void virtio_device_save(struct virtio_device *device, struct state_writer *write
 
 bool virtio_device_load(struct virtio_device *device, struct state_reader *reader)
 {
+    CHECK_HELD(&device->lock);
     virtio_device_reset(device);
     if (!state_open(reader, device->ops->name, 1))
         return false;

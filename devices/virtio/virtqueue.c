@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "devices/virtio/virtio.h"
+#include "util/check.h"
 #include "util/log.h"
 
 enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
@@ -48,6 +49,29 @@ static uint16_t load16(const uint8_t *host)
     return __atomic_load_n((const uint16_t *)host, __ATOMIC_SEQ_CST);
 }
 
+/* What holds between any two calls, whatever the driver does. */
+static void check_queue(const struct virtqueue *queue)
+{
+    CHECK(queue->size_max && !(queue->size_max & (queue->size_max - 1)));
+    CHECK(queue->size_max <= VIRTQUEUE_SIZE_MAX);
+    CHECK(queue->size <= queue->size_max && !(queue->size & (queue->size - 1)));
+    CHECK(!queue->enabled || (queue->size && queue->desc && queue->avail && queue->used));
+    CHECK(queue->index < queue->device->queue_count);
+}
+
+/* What a chain promises to devices. */
+static void check_chain(const struct virtqueue *queue, const struct virtq_chain *chain)
+{
+    uint64_t out = 0, in = 0;
+    CHECK(chain->head < queue->size);
+    CHECK(chain->out_count + chain->in_count <= VIRTQUEUE_SIZE_MAX);
+    for (unsigned n = 0; n < chain->out_count + chain->in_count; n++) {
+        CHECK(chain->segments[n].iov_base && chain->segments[n].iov_len);
+        *(n < chain->out_count ? &out : &in) += chain->segments[n].iov_len;
+    }
+    CHECK(out == chain->out_length && in == chain->in_length && out + in <= UINT32_MAX);
+}
+
 void virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsigned index, uint16_t size_max)
 {
     *queue = (struct virtqueue){ .device = device, .index = index, .size_max = size_max, .size = size_max };
@@ -55,6 +79,7 @@ void virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsig
 
 void virtqueue_reset(struct virtqueue *queue)
 {
+    CHECK_HELD(&queue->device->lock);
     uint32_t epoch = queue->epoch;
     virtqueue_init(queue, queue->device, queue->index, queue->size_max);
     queue->epoch = epoch + 1;
@@ -62,6 +87,7 @@ void virtqueue_reset(struct virtqueue *queue)
 
 void virtqueue_set_size(struct virtqueue *queue, uint32_t size)
 {
+    CHECK_HELD(&queue->device->lock);
     bool possible = size && size <= queue->size_max && !(size & (size - 1));
     queue->size = possible ? (uint16_t)size : 0;
 }
@@ -82,6 +108,7 @@ static bool virtqueue_map(struct virtqueue *queue)
 
 bool virtqueue_enable(struct virtqueue *queue)
 {
+    CHECK_HELD(&queue->device->lock);
     if (queue->enabled)
         return true;
     if (!virtqueue_map(queue)) {
@@ -93,11 +120,13 @@ bool virtqueue_enable(struct virtqueue *queue)
     queue->last_avail = queue->used_idx = 0;
     queue->signalled_valid = false;
     queue->enabled = true;
+    CHECK_INVARIANT(check_queue(queue));
     return true;
 }
 
 void virtqueue_disable(struct virtqueue *queue)
 {
+    CHECK_HELD(&queue->device->lock);
     queue->enabled = false;
     queue->epoch++;
 }
@@ -215,6 +244,8 @@ static uint16_t avail_idx_after_asking(struct virtqueue *queue)
 
 bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
 {
+    CHECK_HELD(&queue->device->lock);
+    CHECK_INVARIANT(check_queue(queue));
     if (!queue->enabled || !virtio_device_may_run(queue->device))
         return false;
     uint16_t idx = load16(queue->avail + 2);
@@ -236,6 +267,7 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
         return false;
     }
     queue->last_avail++;
+    CHECK_INVARIANT(check_chain(queue, chain));
     if (log_enabled(LOG_CATEGORY_VIRTIO))
         log_line(LOG_CATEGORY_VIRTIO, "%s: queue %u: takes %u: out %u bytes, in %u bytes",
                  queue->device->ops->name, queue->index, chain->head, chain->out_length, chain->in_length);
@@ -244,23 +276,28 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
 
 bool virtqueue_retake(struct virtqueue *queue, struct virtq_chain *chain, uint32_t head)
 {
+    CHECK_HELD(&queue->device->lock);
     return queue->enabled && head < queue->size && !chain_collect(queue, chain, (uint16_t)head);
 }
 
 bool virtqueue_has_more(struct virtqueue *queue)
 {
+    CHECK_HELD(&queue->device->lock);
     return queue->enabled && (load16(queue->avail + 2) != queue->last_avail ||
                               avail_idx_after_asking(queue) != queue->last_avail);
 }
 
 void virtqueue_unpop(struct virtqueue *queue, unsigned count)
 {
+    CHECK_HELD(&queue->device->lock);
     queue->last_avail = (uint16_t)(queue->last_avail - count);
 }
 
 void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written,
                     unsigned ahead)
 {
+    CHECK_HELD(&queue->device->lock);
+    CHECK(written <= chain->in_length);
     struct dma *dma = queue->device->dma;
     /* Also where the queue is gone: the buffers may have been written. */
     for (unsigned n = chain->out_count; n < chain->out_count + chain->in_count; n++)
@@ -278,6 +315,7 @@ void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, ui
 
 void virtqueue_publish(struct virtqueue *queue, unsigned count)
 {
+    CHECK_HELD(&queue->device->lock);
     queue->used_idx = (uint16_t)(queue->used_idx + count);
     store_used16(queue, 2, queue->used_idx);
 }
@@ -301,6 +339,7 @@ static bool interrupt_wanted(struct virtqueue *queue)
 
 void virtqueue_signal(struct virtqueue *queue)
 {
+    CHECK_HELD(&queue->device->lock);
     if (!queue->enabled || (queue->signalled_valid && queue->signalled == queue->used_idx))
         return;
     bool wanted = interrupt_wanted(queue);
@@ -372,6 +411,7 @@ static const char *field(char *buffer, size_t size, const struct virtqueue *queu
 
 void virtqueue_save(const struct virtqueue *queue, struct state_writer *writer)
 {
+    CHECK_HELD(&queue->device->lock);
     char name[32];
     state_put(writer, field(name, sizeof(name), queue, "size"), queue->size);
     state_put(writer, field(name, sizeof(name), queue, "enabled"), queue->enabled);
@@ -384,6 +424,7 @@ void virtqueue_save(const struct virtqueue *queue, struct state_writer *writer)
 
 bool virtqueue_load(struct virtqueue *queue, struct state_reader *reader)
 {
+    CHECK_HELD(&queue->device->lock);
     char name[32];
     virtqueue_reset(queue);
     virtqueue_set_size(

@@ -3,6 +3,7 @@
  * The worker threads of a virtio device: see worker.h. All fields belong to the device's lock.
  */
 #include "devices/virtio/worker.h"
+#include "util/check.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
 
@@ -20,6 +21,7 @@ unsigned virtio_worker_thread(void)
 /* [locked] */
 static void worker_loop(struct virtio_worker *worker)
 {
+    CHECK_HELD(&worker->device->lock);
     struct virtio_device *device = worker->device;
     while (!worker->stop) {
         if (!worker->kicked) {
@@ -51,6 +53,7 @@ static void *worker_main(void *opaque)
 /* [locked] */
 static void wake_one(struct virtio_worker *worker)
 {
+    CHECK_HELD(&worker->device->lock);
     if (!worker->sleeping)
         return;
     worker->sleeping--;
@@ -114,18 +117,21 @@ void virtio_worker_stop(struct virtio_worker *worker)
 
 void virtio_worker_kick(struct virtio_worker *worker, const struct virtqueue *queue)
 {
+    CHECK_HELD(&worker->device->lock);
     worker->kicked |= 1ull << queue->index;
     wake_one(worker);
 }
 
 void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *queue)
 {
+    CHECK_HELD(&worker->device->lock);
     /* Also where none sleeps: one that was woken may not have come here yet, and would find nothing to do. */
     virtio_worker_kick(worker, queue);
 }
 
 void virtio_worker_rest(struct virtio_worker *worker, unsigned milliseconds)
 {
+    CHECK_HELD(&worker->device->lock);
     struct timespec pause = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L };
     if (!--worker->busy)
         pthread_cond_broadcast(&worker->idle);
@@ -137,6 +143,7 @@ void virtio_worker_rest(struct virtio_worker *worker, unsigned milliseconds)
 
 void virtio_worker_wait_idle(struct virtio_worker *worker)
 {
+    CHECK_HELD(&worker->device->lock);
     while (worker->busy)
         pthread_cond_wait(&worker->idle, &worker->device->lock);
 }

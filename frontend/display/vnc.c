@@ -25,6 +25,7 @@
 
 #include "frontend/display/vnc_keys.h"
 #include "frontend/display/vnc_relay.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -58,13 +59,6 @@ struct vnc {
     int last_x, last_y;  /* of the pointer; -1: none */
     int last_mask;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 static struct vnc *of_client(rfbClientPtr client)
 {
@@ -314,7 +308,7 @@ static void poll_screen(struct vnc *vnc, uint64_t now)
 /* Copies what is due; returns when there is more to do, in ms from now, or -1. Without viewers nothing is. */
 static int do_what_is_due(struct vnc *vnc)
 {
-    uint64_t now = now_ms(), next = NEVER;
+    uint64_t now = host_now_ms(), next = NEVER;
     if (!vnc->viewers)
         return -1;
     if (now >= vnc->poll_at)

@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 #include "frontend/display/vnc_protocol.h"
+#include "util/check.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -72,13 +74,6 @@ struct vnc_relay {
     unsigned spare_count;
 };
 
-static uint64_t now_ms(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
 static void wake_thread(struct vnc_relay *relay)
 {
     uint64_t one = 1;
@@ -91,6 +86,7 @@ static void wake_thread(struct vnc_relay *relay)
 /* Fills up what is missing, as far as there are any. [locked] */
 static void set_aside(struct vnc_relay *relay)
 {
+    CHECK_HELD(&relay->lock);
     while (relay->spare_count < VNC_VIEWERS_MAX) {
         int fd = fcntl(relay->wake_fd, F_DUPFD_CLOEXEC, SPARE_LOWEST);
         if (fd < 0)
@@ -330,7 +326,7 @@ static void add_viewer(struct vnc_relay *relay, int fd)
     viewer->outer = fd;
     viewer->inner = viewer->library = -1;
     viewer->protocol.password = relay->config.password;
-    viewer->since = now_ms();
+    viewer->since = host_now_ms();
     viewer->next = relay->viewers;
     relay->viewers = viewer;
     relay->count++;
@@ -348,7 +344,7 @@ static void accept_viewer(struct vnc_relay *relay)
     }
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
         return;
-    relay->accept_at = now_ms() + ACCEPT_MS;
+    relay->accept_at = host_now_ms() + ACCEPT_MS;
     if (!relay->accept_failed)
         log_warn("%s: viewers wait: %s", relay->config.name, strerror(errno));
     relay->accept_failed = true;
@@ -357,7 +353,7 @@ static void accept_viewer(struct vnc_relay *relay)
 /* Fills the list, a viewer POLLS_EACH; returns the timeout. */
 static int fill_poll(struct vnc_relay *relay, struct pollfd *fds, unsigned *count)
 {
-    uint64_t now = now_ms();
+    uint64_t now = host_now_ms();
     int timeout = -1;
     bool full = relay->count >= VNC_VIEWERS_MAX, later = relay->accept_at > now;
     fds[0] = (struct pollfd){ .fd = relay->wake_fd, .events = POLLIN };
@@ -389,7 +385,8 @@ static void serve_viewer(struct vnc_viewer *viewer, const struct pollfd *fds)
         from_library(viewer);
     if (fds[0].revents & (POLLIN | POLLHUP) && viewer->outer >= 0)
         from_viewer(viewer);
-    if (viewer->outer >= 0 && viewer->protocol.state != VNC_NORMAL && now_ms() - viewer->since > START_MS)
+    if (viewer->outer >= 0 && viewer->protocol.state != VNC_NORMAL &&
+        host_now_ms() - viewer->since > START_MS)
         refuse(viewer, "it does not go on with the handshake");
 }
 
@@ -490,7 +487,9 @@ struct vnc_relay *vnc_relay_start(const struct vnc_relay_config *config, struct 
     else
         relay->listener = listen_at(config, error);
     if (relay->listener >= 0) {
+        pthread_mutex_lock(&relay->lock);
         set_aside(relay);
+        pthread_mutex_unlock(&relay->lock);
         if (start_thread(relay, error))
             return relay;
     }

@@ -224,17 +224,6 @@ static uint64_t csr_value(struct hart *hart, unsigned number)
     return value;
 }
 
-static const char *device_of_irq(struct machine *machine, unsigned irq)
-{
-    struct machine_device device;
-    for (unsigned i = 0; machine_device(machine, i, &device); i++) {
-        if (device.irq == irq)
-            return device.name;
-    }
-    static const char *const wires[] = { "PCI INTA", "PCI INTB", "PCI INTC", "PCI INTD" };
-    return irq >= 32 && irq < 36 ? wires[irq - 32] : "-";
-}
-
 bool monitor_irq(struct monitor_call *call)
 {
     struct json_object *harts = json_object_new_array(), *sources = json_object_new_array();
@@ -255,7 +244,7 @@ bool monitor_irq(struct monitor_call *call)
             continue;
         struct json_object *row = add_row(sources);
         monitor_put_number(row, "source", i);
-        monitor_put_text(row, "device", device_of_irq(call->machine, i));
+        monitor_put_text(row, "device", machine_irq_device(call->machine, i));
         monitor_put_number(row, "priority", source.priority);
         monitor_put_number(row, "contexts", source.enabled);
         monitor_put_bool(row, "level", source.level);
@@ -284,12 +273,11 @@ bool monitor_mtree(struct monitor_call *call)
 }
 
 /* What is plugged into a device of the board, where it has a slot. */
-static const char *plugged(const struct options *options, const struct machine_device *device)
+static const char *plugged(const struct machine_device *device)
 {
-    if (strcmp(device->name, "virtio-mmio") != 0 || device->irq < 1 || device->irq > MACHINE_VIRTIO_SLOTS)
+    if (!device->plug)
         return "-";
-    const struct device_model *model = options->machine.virtio[device->irq - 1].model;
-    return model ? model->name : "(empty)";
+    return device->plug->model ? device->plug->model->name : "(empty)";
 }
 
 static void add_tree_row(struct json_object *rows, const char *device, const char *base, unsigned irq)
@@ -308,8 +296,7 @@ static void add_pci(struct monitor_call *call)
     for (unsigned i = 0; machine_pci_view(call->machine, i, &view); i++) {
         char place[16];
         snprintf(place, sizeof(place), "00:%02x.%x", view.slot, view.function);
-        /* Slots share the inputs 32 to 35 of the PLIC (docs/outline.md). */
-        add_tree_row(call->result, view.name, place, view.pin ? 32 + (view.slot + view.pin - 1) % 4 : 0);
+        add_tree_row(call->result, view.name, place, view.irq);
     }
 }
 
@@ -323,7 +310,7 @@ bool monitor_qtree(struct monitor_call *call)
         monitor_put_hex(row, "base", device.base, 0);
         monitor_put_hex(row, "size", device.size, 0);
         monitor_put_number(row, "irq", device.irq);
-        monitor_put_text(row, "plugged", plugged(call->options, &device));
+        monitor_put_text(row, "plugged", plugged(&device));
     }
     add_pci(call);
     if (call->options->machine.ramfb)

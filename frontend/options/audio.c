@@ -15,7 +15,6 @@
 
 static bool audio_id(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)error;
     ((struct machine_audiodev *)item)->id = value;
     return true;
 }
@@ -32,21 +31,18 @@ static bool take_us(const char *key, const char *value, unsigned most, unsigned 
 
 static bool audio_period(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return take_us("timer-period", value, PERIOD_MAX_US, &((struct machine_audiodev *)item)->config.period_us,
                    error);
 }
 
 static bool audio_buffer(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return take_us("out.buffer-length", value, BUFFER_MAX_US,
                    &((struct machine_audiodev *)item)->config.buffer_us, error);
 }
 
 static bool audio_path(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     ((struct machine_audiodev *)item)->config.path = value;
     return (value && *value) || error_set(error, "-audiodev wav,path: the name of the file is missing");
 }
@@ -61,7 +57,6 @@ static struct audio_format *file_format(struct machine_audiodev *audiodev)
 
 static bool audio_frequency(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     uint64_t number;
     if (!value || !option_parse_number(value, &number) || number < AUDIO_RATE_MIN || number > AUDIO_RATE_MAX)
         return error_set(error, "-audiodev out.frequency=%s: not a rate from %u to %u", value ? value : "",
@@ -72,7 +67,6 @@ static bool audio_frequency(struct options *options, void *item, const char *val
 
 static bool audio_channels(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     uint64_t number;
     if (!value || !option_parse_number(value, &number) || number < 1 || number > AUDIO_CHANNELS_MAX)
         return error_set(error, "-audiodev out.channels=%s: not a number from 1 to %u", value ? value : "",
@@ -90,7 +84,6 @@ static bool audio_sample(struct options *options, void *item, const char *value,
                   { "s16", AUDIO_SAMPLE_S16 },
                   { "s32", AUDIO_SAMPLE_S32 },
                   { "f32", AUDIO_SAMPLE_FLOAT } };
-    (void)options;
     for (size_t n = 0; value && n < sizeof(names) / sizeof(names[0]); n++) {
         if (strcmp(value, names[n].name) == 0) {
             file_format(item)->sample = names[n].sample;

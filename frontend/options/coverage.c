@@ -8,7 +8,6 @@
 
 static bool take_file(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     options->machine.coverage.file = value;
     return (value && *value) || error_set(error, "-coverage: the file is missing");
 }
@@ -25,7 +24,6 @@ static bool take_format(struct options *options, void *item, const char *value, 
 static bool take_elf(struct options *options, void *item, const char *value, struct error *error)
 {
     struct coverage_config *coverage = &options->machine.coverage;
-    (void)item;
     if (!value || !*value || coverage->elf_count == COVERAGE_ELF_MAX)
         return error_set(error, "-coverage elf=%s: up to %d ELF files", value ? value : "", COVERAGE_ELF_MAX);
     coverage->elfs[coverage->elf_count++].path = value;
@@ -36,7 +34,6 @@ static bool take_base(struct options *options, void *item, const char *value, st
 {
     struct coverage_config *coverage = &options->machine.coverage;
     uint64_t base;
-    (void)item;
     if (!coverage->elf_count)
         return error_set(error, "-coverage base=%s: it belongs to an elf= before it", value ? value : "");
     if (!option_parse_number(value ? value : "", &base) || base & 1)

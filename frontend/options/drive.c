@@ -19,14 +19,12 @@ static struct blockdev_config *config_of(void *item)
 
 static bool take_readonly(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return option_parse_switch(value, &config_of(item)->read_only) ||
            options_bad_value(error, "read-only", value, "on, off");
 }
 
 static bool take_discard(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     bool unmap = value && (strcmp(value, "unmap") == 0 || strcmp(value, "on") == 0);
     config_of(item)->ignore_discard = !unmap;
     return unmap || (value && (strcmp(value, "ignore") == 0 || strcmp(value, "off") == 0)) ||
@@ -35,7 +33,6 @@ static bool take_discard(struct options *options, void *item, const char *value,
 
 static bool take_detect_zeroes(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     static const char *const values[] = { "off", "on", "unmap" };
     for (unsigned n = 0; value && n < 3; n++) {
         if (strcmp(value, values[n]) == 0) {
@@ -72,19 +69,16 @@ bool options_parse_on_error(const char *flag, const char *key, const char *value
 
 static bool drive_werror(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return options_parse_on_error("-drive", "werror", value, &config_of(item)->werror, error);
 }
 
 static bool drive_rerror(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return options_parse_on_error("-drive", "rerror", value, &config_of(item)->rerror, error);
 }
 
 static bool take_file(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)error;
     config_of(item)->path = value;
     return true;
 }
@@ -92,7 +86,6 @@ static bool take_file(struct options *options, void *item, const char *value, st
 /* How QEMU would reach the host's disk: here it is always a pool of threads. */
 static bool take_aio(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return (value && strcmp(value, "threads") == 0) ||
            error_set(error, "aio=%s: this version has only aio=threads", value ? value : "");
 }
@@ -114,14 +107,12 @@ static bool add_drive(struct options *options, const char *flag, const struct op
 
 static bool drive_id(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)error;
     ((struct options_drive *)item)->id = value;
     return true;
 }
 
 static bool drive_if(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     struct options_drive *drive = item;
     if (value && strcmp(value, "none") == 0)
         drive->interface = OPTIONS_IF_NONE;
@@ -136,7 +127,6 @@ static bool drive_if(struct options *options, void *item, const char *value, str
 
 static bool drive_unit(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     uint64_t unit;
     if (!option_parse_number(value, &unit) || unit >= MACHINE_PFLASH_BANKS)
         return options_bad_value(error, "-drive unit", value, "0, 1 (of if=pflash)");
@@ -146,17 +136,15 @@ static bool drive_unit(struct options *options, void *item, const char *value, s
 
 static bool drive_format(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     config_of(item)->format = value;
     return (value && (strcmp(value, "raw") == 0 || strcmp(value, "qcow2") == 0)) ||
            error_set(error,
-                     "-drive format=%s: there are format=raw and format=qcow2; qemu-img convert makes one",
+                     "-drive format=%s: there are format=raw and format=qcow2; rvive-img convert makes one",
                      value ? value : "");
 }
 
 static bool drive_snapshot(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     struct options_drive *drive = item;
     if (!option_parse_switch(value, &drive->blockdev.snapshot))
         return options_bad_value(error, "-drive snapshot", value, "on, off");
@@ -166,7 +154,6 @@ static bool drive_snapshot(struct options *options, void *item, const char *valu
 
 static bool drive_cache(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     static const struct {
         const char *name;
         enum blockdev_cache cache;
@@ -189,7 +176,6 @@ static bool drive_cache(struct options *options, void *item, const char *value, 
 /* May be given several times. */
 static bool drive_backing(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     struct blockdev_backing_rule *rule = &config_of(item)->rule;
     if (!value || !*value)
         return error_set(error, "-drive backing: the name of the file or folder is missing");
@@ -202,7 +188,6 @@ static bool drive_backing(struct options *options, void *item, const char *value
 
 static bool drive_media(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     if (value && strcmp(value, "cdrom") == 0) {
         config_of(item)->read_only = true;
         return true;
@@ -275,14 +260,12 @@ NODE_TEXT(node_backing, backing_node)
 
 static bool node_direct(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return option_parse_switch(value, &((struct node *)item)->direct) ||
            options_bad_value(error, "-blockdev cache.direct", value, "on, off");
 }
 
 static bool node_no_flush(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return option_parse_switch(value, &((struct node *)item)->no_flush) ||
            options_bad_value(error, "-blockdev cache.no-flush", value, "on, off");
 }

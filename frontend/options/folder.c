@@ -10,28 +10,24 @@
 
 static bool folder_id(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)error;
     ((struct options_folder *)item)->id = value;
     return true;
 }
 
 static bool folder_path(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)error;
     ((struct options_folder *)item)->folder.path = value;
     return true;
 }
 
 static bool folder_tag(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)error;
     ((struct options_folder *)item)->tag = value;
     return true;
 }
 
 static bool folder_security(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     struct options_folder *folder = item;
     static const char *const names[] = {
         [P9_SECURITY_NONE] = "none",
@@ -55,7 +51,6 @@ static bool folder_security(struct options *options, void *item, const char *val
 
 static bool folder_readonly(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return option_parse_switch(value, &((struct options_folder *)item)->folder.read_only) ||
            options_bad_value(error, "-fsdev readonly", value, "on, off");
 }
@@ -63,7 +58,6 @@ static bool folder_readonly(struct options *options, void *item, const char *val
 /* How files are told apart where other file systems are mounted below: here they always are. */
 static bool folder_multidevs(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return (value && (strcmp(value, "remap") == 0 || strcmp(value, "warn") == 0)) ||
            options_bad_value(error, "-fsdev multidevs", value, "remap, warn (both remap)");
 }

@@ -5,6 +5,7 @@
  * A device without bus= takes the highest free slot. Linux finds the slots from the highest down (the order
  * of their nodes in the device tree), so the first disk of the command line becomes vda, as under QEMU.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -197,8 +198,24 @@ static bool check_stdio(const struct options *options, struct error *error)
                      users);
 }
 
+/* What the command line leaves to the board, and what that can have. */
+static bool join_board(struct options *options, struct error *error)
+{
+    struct machine_config *machine = &options->machine;
+    const struct board *board = machine->board;
+    if (!machine->smp)
+        machine->smp = board->smp;
+    if (!machine->ram_size)
+        machine->ram_size = board->ram_size;
+    return machine->ram_size <= board->ram_max ||
+           error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "G", options->memory,
+                     board->ram_max >> 30);
+}
+
 bool options_join(struct options *options, struct error *error)
 {
+    if (!join_board(options, error))
+        return false;
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];
         if (options->snapshot && !drive->snapshot_off)

@@ -15,17 +15,25 @@
 
 static bool machine_type(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     if (value && (strcmp(value, "help") == 0 || strcmp(value, "?") == 0)) {
         options->action = OPTIONS_LIST_MACHINES;
         return true;
     }
-    return (value && strcmp(value, "virt") == 0) || options_bad_value(error, "-machine", value, "virt");
+    const struct board *board = value ? board_find(value) : NULL;
+    char names[128] = "";
+    if (board) {
+        options->machine.board = board;
+        return true;
+    }
+    for (const struct board *const *known = boards; *known; known++) {
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof(names) - length, "%s%s", length ? ", " : "", (*known)->name);
+    }
+    return options_bad_value(error, "-machine", value, names);
 }
 
 static bool machine_dumpdtb(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     options->machine.dumpdtb = value;
     return (value && *value) || error_set(error, "-machine dumpdtb: the name of the file is missing");
 }
@@ -41,53 +49,45 @@ static bool only_off(const char *key, const char *value, struct error *error)
 
 static bool machine_acpi(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return (value && strcmp(value, "auto") == 0) || only_off("acpi", value, error);
 }
 
 static bool machine_usb(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return only_off("usb", value, error);
 }
 
 static bool machine_aclint(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return only_off("aclint", value, error);
 }
 
 static bool machine_strict(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return option_parse_switch(value ? value : "", &options->machine.strict) ||
            options_bad_value(error, "-machine strict", value, "on, off");
 }
 
 static bool machine_aia(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return (value && strcmp(value, "none") == 0) ||
            error_set(error, "-machine aia=%s: this version has only aia=none (a PLIC)", value ? value : "");
 }
 
 static bool machine_pflash0(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     options->pflash_nodes[0] = value;
     return (value && *value) || error_set(error, "-machine pflash0: the name of a -blockdev is missing");
 }
 
 static bool machine_pflash1(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     options->pflash_nodes[1] = value;
     return (value && *value) || error_set(error, "-machine pflash1: the name of a -blockdev is missing");
 }
 
 static bool machine_accel(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return options_take_accel(options, value ? value : "", error);
 }
 
@@ -124,7 +124,6 @@ static bool accel_number(const char *key, const char *value, unsigned max, unsig
 
 static bool accel_type(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     const char *type = value ? value : "";
     if (strcmp(type, "tcg") == 0)
         return error_set(error, "-accel tcg: that is QEMU's translator; there are -accel t2, t1 and interp");
@@ -142,7 +141,6 @@ static bool accel_type(struct options *options, void *item, const char *value, s
 /* The optimiser makes a region at each block, at once: for tests. */
 static bool accel_eager(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return option_parse_switch(value ? value : "", &options->machine.eager) ||
            options_bad_value(error, "-accel eager", value ? value : "", "on, off");
 }
@@ -150,7 +148,6 @@ static bool accel_eager(struct options *options, void *item, const char *value, 
 /* Each access of translated code is compared with what the MMU says: for tests. */
 static bool accel_check(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return option_parse_switch(value ? value : "", &options->machine.check) ||
            options_bad_value(error, "-accel check", value ? value : "", "on, off");
 }
@@ -158,13 +155,11 @@ static bool accel_check(struct options *options, void *item, const char *value, 
 /* How often a block runs before it is translated. */
 static bool accel_hot(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return accel_number("hot", value, 1000000, &options->machine.hot, error);
 }
 
 static bool accel_cache(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return accel_number("cache", value, CODE_CACHE_MAX >> 20, &options->machine.code_cache_mib, error);
 }
 
@@ -246,20 +241,17 @@ static bool smp_number(const char *key, const char *value, uint64_t *number, str
 
 static bool smp_cpus(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return smp_number("cpus", value, &((struct topology *)item)->cpus, error);
 }
 
 static bool smp_maxcpus(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return smp_number("maxcpus", value, &((struct topology *)item)->maxcpus, error);
 }
 
 /* sockets, cores, threads: only their product counts, the board is one cluster of single-threaded cores. */
 static bool smp_factor(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     uint64_t number = 0;
     if (!smp_number("cores", value, &number, error))
         return false;
@@ -295,17 +287,14 @@ bool options_take_smp(struct options *options, const char *argument, struct erro
 
 static bool memory_size(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     uint64_t bytes;
     if (!option_parse_size(value, UINT64_C(1) << 20, &bytes))
         return error_set(error, "-m %s: not a size; write a number of MiB, or one with K, M, G",
                          value ? value : "");
     if (bytes < UINT64_C(64) << 10 || bytes % 4096)
         return error_set(error, "-m %s: RAM must be a multiple of 4K and at least 64K", value);
-    if (bytes > MACHINE_RAM_MAX)
-        return error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "G", value,
-                         MACHINE_RAM_MAX >> 30);
     options->machine.ram_size = bytes;
+    options->memory = value;
     return true;
 }
 
@@ -321,7 +310,6 @@ bool options_take_memory(struct options *options, const char *argument, struct e
 
 static bool rtc_base(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     time_t now = time(NULL);
     struct tm local, date = { 0 };
     if (!value)
@@ -350,7 +338,6 @@ static bool rtc_base(struct options *options, void *item, const char *value, str
 
 static bool rtc_clock(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return (value && strcmp(value, "host") == 0) || options_bad_value(error, "-rtc clock", value, "host");
 }
 

@@ -49,19 +49,16 @@ static bool add_rule(const char **rules, const char *key, const char *value, str
 
 static bool user_dnssearch(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return add_rule(((struct options_nic *)item)->user.dnssearch, "dnssearch", value, error);
 }
 
 static bool user_hostfwd(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return add_rule(((struct options_nic *)item)->user.hostfwd, "hostfwd", value, error);
 }
 
 static bool user_guestfwd(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return add_rule(((struct options_nic *)item)->user.guestfwd, "guestfwd", value, error);
 }
 
@@ -74,13 +71,11 @@ static bool take_switch(const char *key, const char *value, bool *on, struct err
 
 static bool user_restrict(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     return take_switch("restrict", value, &((struct options_nic *)item)->user.restricted, error);
 }
 
 static bool user_ipv4(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     bool on, ok = take_switch("ipv4", value, &on, error);
     ((struct options_nic *)item)->user.no_ipv4 = ok && !on;
     return ok;
@@ -88,7 +83,6 @@ static bool user_ipv4(struct options *options, void *item, const char *value, st
 
 static bool user_ipv6(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     bool on, ok = take_switch("ipv6", value, &on, error);
     ((struct options_nic *)item)->user.no_ipv6 = ok && !on;
     return ok;
@@ -96,7 +90,6 @@ static bool user_ipv6(struct options *options, void *item, const char *value, st
 
 static bool user_smb(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return error_set(error,
                      "-netdev user,smb=%s: this version has no SMB server; share a folder with -virtfs",
                      value ? value : "");
@@ -106,14 +99,12 @@ static bool user_smb(struct options *options, void *item, const char *value, str
 
 static bool nic_id(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)error;
     ((struct options_nic *)item)->id = value;
     return true;
 }
 
 static bool nic_model(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     struct options_device card;
     bool known = value && (strcmp(value, "virtio") == 0 ||
                            (options_name_device(value, &card) && card.model == &virtio_net_model));
@@ -125,7 +116,6 @@ static bool nic_model(struct options *options, void *item, const char *value, st
 
 static bool nic_mac(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     struct options_nic *nic = item;
     nic->mac.given = value && netdev_parse_mac(value, nic->mac.bytes);
     return nic->mac.given ||
@@ -135,7 +125,6 @@ static bool nic_mac(struct options *options, void *item, const char *value, stru
 
 static bool nic_netdev(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options;
     ((struct options_nic *)item)->netdev = value;
     return value || error_set(error, "-net nic,netdev: the network's id is missing");
 }

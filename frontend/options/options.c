@@ -199,8 +199,7 @@ static bool called_for_rv32(const char *program)
 static void set_defaults(struct options *options, const char *program, struct error *error)
 {
     *options = (struct options){ 0 };
-    options->machine.smp = 1;
-    options->machine.ram_size = UINT64_C(128) << 20;
+    options->machine.board = boards[0];
     options->machine.virtio_legacy = true;
     options->sandbox.off = OPTIONS_SANITIZED;
     isa_config_parse(&options->machine.isa, called_for_rv32(program) ? "rv32" : "rv64", error);
@@ -270,7 +269,10 @@ void options_print(const struct options *options, FILE *out)
     case OPTIONS_RUN: break;
     case OPTIONS_HELP: print_help(out); break;
     case OPTIONS_VERSION: fprintf(out, "rvive %s\n", RVIVE_VERSION); break;
-    case OPTIONS_LIST_MACHINES: fprintf(out, "virt    the address map of QEMU's virt (default)\n"); break;
+    case OPTIONS_LIST_MACHINES:
+        for (const struct board *const *board = boards; *board; board++)
+            fprintf(out, "%-7s %s\n", (*board)->name, (*board)->text);
+        break;
     case OPTIONS_LIST_CPUS: print_cpus(out); break;
     case OPTIONS_LIST_DEVICES: options_print_devices(options->help_with, out); break;
     case OPTIONS_LIST_LOG:

@@ -137,6 +137,7 @@ struct options {
     enum options_action action;
     const char *help_with; /* LIST_DEVICES: of this one; NULL: all */
     struct machine_config machine;
+    const char *memory;     /* -m, for messages */
     const char *title;      /* -name */
     const char *log_list;   /* -d */
     const char *log_file;   /* -D */
@@ -182,6 +183,9 @@ void options_free(struct options *options);
 void options_print(const struct options *options, FILE *out);
 
 /* ---- For the files of the parser ------------------------------------------------------------------ */
+
+/* What takes a flag or a key has one type, and each needs a part of it. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 
 /* One flag's argument (NULL for a flag without). */
 typedef bool options_take_fn(struct options *options, const char *argument, struct error *error);

@@ -8,7 +8,6 @@
 
 static bool take_file(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     options->machine.profile.file = value;
     return (value && *value) || error_set(error, "-profile: the file is missing");
 }
@@ -16,7 +15,6 @@ static bool take_file(struct options *options, void *item, const char *value, st
 static bool take_hz(struct options *options, void *item, const char *value, struct error *error)
 {
     uint64_t hz;
-    (void)item;
     if (!option_parse_number(value ? value : "", &hz) || !hz || hz > PROFILE_HZ_MAX)
         return error_set(error, "-profile hz=%s: samples a second, 1 to %u", value ? value : "",
                          PROFILE_HZ_MAX);
@@ -27,7 +25,6 @@ static bool take_hz(struct options *options, void *item, const char *value, stru
 static bool take_symbols(struct options *options, void *item, const char *value, struct error *error)
 {
     struct profile_config *profile = &options->machine.profile;
-    (void)item;
     if (!value || !*value || profile->symbol_count == PROFILE_SYMBOL_FILES)
         return error_set(error, "-profile symbols=%s: up to %d ELF files", value ? value : "",
                          PROFILE_SYMBOL_FILES);

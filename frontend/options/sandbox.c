@@ -12,7 +12,6 @@
 static bool sandbox_enable(struct options *options, void *item, const char *value, struct error *error)
 {
     bool on;
-    (void)item;
     if (!value || !option_parse_switch(value, &on))
         return options_bad_value(error, "-sandbox", value, "on, off");
     if (on && OPTIONS_SANITIZED)
@@ -33,26 +32,22 @@ static bool take_allow(const char *flag, const char *value, bool *allow, struct 
 
 static bool sandbox_obsolete(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return take_allow("-sandbox obsolete", value, &options->sandbox.obsolete, error);
 }
 
 static bool sandbox_spawn(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return take_allow("-sandbox spawn", value, &options->sandbox.spawn, error);
 }
 
 static bool sandbox_resources(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return take_allow("-sandbox resourcecontrol", value, &options->sandbox.resources, error);
 }
 
 /* "children" denies it to programs that are started, which no_new_privs does in any case. */
 static bool sandbox_privileges(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     bool allow = value && (strcmp(value, "allow") == 0 || strcmp(value, "children") == 0);
     options->sandbox.privileges = allow;
     return allow || (value && strcmp(value, "deny") == 0) ||
@@ -61,7 +56,6 @@ static bool sandbox_privileges(struct options *options, void *item, const char *
 
 static bool sandbox_folder(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     struct options_sandbox *sandbox = &options->sandbox;
     if (!value || !*value)
         return error_set(error, "-sandbox folder: the name of the folder is missing");
@@ -91,7 +85,6 @@ bool options_take_sandbox(struct options *options, const char *argument, struct 
 
 static bool with_chroot(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     options->run_with.chroot = value;
     return (value && *value) || error_set(error, "-run-with chroot: the name of the folder is missing");
 }
@@ -99,7 +92,6 @@ static bool with_chroot(struct options *options, void *item, const char *value, 
 /* UID:GID in numbers; a name of the host's users otherwise. */
 static bool with_user(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     struct options_run_with *with = &options->run_with;
     uint64_t uid, gid;
     const char *colon = value ? strchr(value, ':') : NULL;
@@ -129,7 +121,6 @@ static bool with_user(struct options *options, void *item, const char *value, st
 /* Memory is given back when the process ends, with it or without. */
 static bool with_async_teardown(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     bool on;
     return option_parse_switch(value, &on) ||
            options_bad_value(error, "-run-with async-teardown", value, "on, off");

@@ -18,7 +18,6 @@ static bool take_switch(const char *key, const char *value, bool *on, struct err
 
 static bool display_type(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     struct options_screen *screen = &options->screen;
     if (value && strcmp(value, "none") == 0)
         screen->view = OPTIONS_VIEW_NONE;
@@ -32,7 +31,6 @@ static bool display_type(struct options *options, void *item, const char *value,
 /* SDL draws with what the host has; "off" keeps it from using OpenGL. */
 static bool display_gl(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     bool on = true;
     if (value && (strcmp(value, "core") == 0 || strcmp(value, "es") == 0))
         return error_set(error, "-display sdl,gl=%s: this version has gl=on and gl=off", value);
@@ -43,13 +41,11 @@ static bool display_gl(struct options *options, void *item, const char *value, s
 
 static bool display_full_screen(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return take_switch("full-screen", value, &options->screen.full_screen, error);
 }
 
 static bool display_window_close(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     bool on = true;
     bool ok = take_switch("window-close", value, &on, error);
     options->screen.no_close = !on;
@@ -88,7 +84,6 @@ static bool vnc_switch(const char *key, const char *value, bool *on, struct erro
 /* The address is looked at more closely when it is opened. */
 static bool vnc_address(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     uint64_t number;
     const char *text = value ? value : "", *colon = strrchr(text, ':');
     if (!colon || !option_parse_number(colon + 1, &number) || number > VNC_PORTS)
@@ -100,13 +95,11 @@ static bool vnc_address(struct options *options, void *item, const char *value, 
 
 static bool vnc_password(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return vnc_switch("password", value, &options->screen.vnc_password, error);
 }
 
 static bool vnc_secret(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     options->screen.vnc_secret = value;
     return (value && *value) ||
            error_set(error, "-vnc ...,password-secret=: the id of an -object secret is missing");
@@ -114,14 +107,12 @@ static bool vnc_secret(struct options *options, void *item, const char *value, s
 
 static bool vnc_insecure(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return vnc_switch("insecure", value, &options->screen.vnc_insecure, error);
 }
 
 /* All viewers share the screen here. */
 static bool vnc_share(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return (value && (strcmp(value, "ignore") == 0 || strcmp(value, "force-shared") == 0)) ||
            options_bad_value(error, "-vnc ...,share", value,
                              "ignore, force-shared (viewers share the screen)");
@@ -129,7 +120,6 @@ static bool vnc_share(struct options *options, void *item, const char *value, st
 
 static bool vnc_tls(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return error_set(
         error,
         "-vnc ...,tls-creds=%s: this version has no TLS for VNC (libvncserver has none for viewers); "
@@ -139,7 +129,6 @@ static bool vnc_tls(struct options *options, void *item, const char *value, stru
 
 static bool vnc_websocket(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     bool on = true;
     return (value && option_parse_switch(value, &on) && !on) ||
            error_set(

@@ -13,35 +13,30 @@ static struct semihosting_config *config_of(struct options *options)
 
 static bool take_enable(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return option_parse_switch(value, &config_of(options)->enable) ||
            options_bad_value(error, "-semihosting-config enable", value, "on, off");
 }
 
 static bool take_target(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)options, (void)item;
     return (value && (strcmp(value, "native") == 0 || strcmp(value, "auto") == 0)) ||
            options_bad_value(error, "-semihosting-config target", value, "native, auto");
 }
 
 static bool take_chardev(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     config_of(options)->chardev = value; /* options_join_semihosting() looks it up */
     return (value && *value) || error_set(error, "-semihosting-config chardev: the id is missing");
 }
 
 static bool take_userspace(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     return option_parse_switch(value, &config_of(options)->userspace) ||
            options_bad_value(error, "-semihosting-config userspace", value, "on, off");
 }
 
 static bool take_path(struct options *options, void *item, const char *value, struct error *error)
 {
-    (void)item;
     config_of(options)->path = value;
     return (value && *value) || error_set(error, "-semihosting-config path: the folder is missing");
 }
@@ -49,7 +44,6 @@ static bool take_path(struct options *options, void *item, const char *value, st
 static bool take_arg(struct options *options, void *item, const char *value, struct error *error)
 {
     struct semihosting_config *config = config_of(options);
-    (void)item;
     if (config->arg_count == SEMIHOSTING_ARGS_MAX)
         return error_set(error, "-semihosting-config: more than %d args", SEMIHOSTING_ARGS_MAX);
     config->args[config->arg_count++] = value ? value : "";

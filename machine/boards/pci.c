@@ -9,7 +9,7 @@
 #include "devices/pci/host.h"
 #include "devices/platform/plic.h"
 #include "devices/virtio/transport/pci.h"
-#include "machine/internal.h"
+#include "machine/boards/boards.h"
 
 #define ECAM_BASE       UINT64_C(0x30000000)
 #define ECAM_SIZE       UINT64_C(0x10000000)
@@ -20,13 +20,12 @@
 #define MEM64_SIZE      UINT64_C(0x400000000)
 #define MEM64_BASE_RV32 UINT64_C(0x300000000)
 #define MEM64_SIZE_RV32 UINT64_C(0x100000000)
-#define FIRST_IRQ       32
 
 static struct pci_host_range mem64(const struct machine_config *config)
 {
     if (config->isa.xlen == 32)
         return (struct pci_host_range){ MEM64_BASE_RV32, MEM64_SIZE_RV32 };
-    uint64_t ram_end = BOARD_RAM_BASE + config->ram_size;
+    uint64_t ram_end = config->board->ram_base + config->ram_size;
     return (struct pci_host_range){ (ram_end + MEM64_SIZE - 1) & -MEM64_SIZE, MEM64_SIZE };
 }
 
@@ -37,15 +36,15 @@ static struct pci_host *create_host(struct machine *machine, struct device *plic
                      [PCI_WINDOW_IO] = { IO_BASE, IO_SIZE },
                      [PCI_WINDOW_MEM32] = { MEM32_BASE, MEM32_SIZE },
                      [PCI_WINDOW_MEM64] = mem64(&machine->config) },
-        .first_irq = FIRST_IRQ,
+        .first_irq = BOARD_VIRT_PCI_IRQ,
         .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count),
     };
     for (unsigned n = 0; n < PCI_PINS; n++)
-        config.intx[n] = plic_input(plic, FIRST_IRQ + n);
+        config.intx[n] = plic_input(plic, BOARD_VIRT_PCI_IRQ + n);
     struct pci_host *host = pci_host_create(&config, error);
     /* The window of ECAM comes first: it is the one that is destroyed last, and destroys the bridge. */
     for (unsigned n = 0; host && n < PCI_WINDOW_COUNT; n++) {
-        if (!board_add_device(machine, pci_host_window(host, n), config.windows[n].base, 0, error))
+        if (!board_add_device(machine, pci_host_window(host, n), config.windows[n].base, 0, NULL, error))
             return NULL;
     }
     return host;

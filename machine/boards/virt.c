@@ -16,9 +16,11 @@
 #include "devices/platform/sifive_test.h"
 #include "devices/platform/uart16550.h"
 #include "devices/virtio/transport/mmio.h"
-#include "machine/internal.h"
+#include "machine/boards/boards.h"
 #include "util/log.h"
 
+#define TIMEBASE_HZ    UINT64_C(10000000)
+#define FLASH_BASE     UINT64_C(0x20000000)
 #define PLIC_SOURCES   95
 #define UART_CLOCK_HZ  3686400
 #define UART_MCR_OUT2  8 /* is up after reset on QEMU; PC16550D table I: all bits are low */
@@ -95,7 +97,7 @@ static struct device *create_aclint(struct machine *machine, const struct row *r
         .hart_count = machine->hart_count,
         .harts = harts,
         .clock = machine->clock,
-        .timebase_hz = BOARD_TIMEBASE_HZ,
+        .timebase_hz = TIMEBASE_HZ,
         .mtime_offset = &machine->mtime_offset,
         .mtime_changed = on_mtime_changed,
         .opaque = machine,
@@ -127,8 +129,7 @@ static struct device *create_finisher(struct machine *machine, const struct row 
         .opaque = machine,
         .phandle = FDT_PHANDLE_FINISHER(machine->hart_count),
     };
-    machine->finisher = sifive_test_create(&config, error);
-    return machine->finisher;
+    return sifive_test_create(&config, error);
 }
 
 static struct device *create_rtc(struct machine *machine, const struct row *row, struct error *error)
@@ -211,7 +212,7 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
 
 /* ---- The board ------------------------------------------------------------------------------------ */
 
-static const struct row board[] = {
+static const struct row rows[] = {
     { "plic", 0xc000000, 0, 0, create_plic },
     { "clint", 0x2000000, 0, 0, create_aclint },
     { "sswi", 0x2f00000, 0, 0, create_sswi },
@@ -219,8 +220,8 @@ static const struct row board[] = {
     { "rtc", 0x101000, 11, 0, create_rtc },
     { "serial", 0x10000000, 10, 0, create_uart },
     { "fw-cfg", 0x10100000, 0, 0, create_fw_cfg },
-    { "flash", BOARD_FLASH_BASE, 0, 0, create_flash },
-    { "flash", BOARD_FLASH_BASE + PFLASH_BANK_BYTES, 0, 1, create_flash },
+    { "flash", FLASH_BASE, 0, 0, create_flash },
+    { "flash", FLASH_BASE + PFLASH_BANK_BYTES, 0, 1, create_flash },
     { "virtio-mmio", 0x10008000, 8, 7, create_virtio_slot },
     { "virtio-mmio", 0x10007000, 7, 6, create_virtio_slot },
     { "virtio-mmio", 0x10006000, 6, 5, create_virtio_slot },
@@ -232,8 +233,9 @@ static const struct row board[] = {
 };
 
 bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
-                      struct error *error)
+                      const struct machine_plug *plug, struct error *error)
 {
+    machine->plugs[machine->device_count] = plug;
     machine->devices[machine->device_count++] = (struct fdt_device){
         .device = device,
         .place = { .base = base,
@@ -244,17 +246,52 @@ bool board_add_device(struct machine *machine, struct device *device, uint64_t b
     return bus_add_device(machine->bus, base, device, error);
 }
 
-bool board_virt_create(struct machine *machine, struct error *error)
+static bool create(struct machine *machine, struct error *error)
 {
-    for (size_t i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
-        const struct row *row = &board[i];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *row = &rows[i];
+        bool slot = row->create == create_virtio_slot;
         struct device *device = row->create(machine, row, error);
-        if (!device)
-            return false;
-        if (!board_add_device(machine, device, row->base, row->irq, error))
+        if (!device || !board_add_device(machine, device, row->base, row->irq,
+                                         slot ? &machine->config.virtio[row->slot] : NULL, error))
             return false;
         if (row->create == create_flash)
             bus_set_code(machine->bus, row->base, machine->flash_code[row->slot]);
     }
     return board_pci_create(machine, plic_of(machine), error);
 }
+
+/* Where OpenSBI is: first where its own package puts it, then with QEMU, whose packages have both widths. */
+static const struct board_firmware firmware[] = {
+    { 64, "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" }, /* Debian, Ubuntu */
+    { 64, "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin" },   /* as OpenSBI installs itself */
+    { 64, "/usr/share/opensbi/generic/firmware/fw_dynamic.bin" },
+    { 64, "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" }, /* QEMU: Debian, Fedora, Arch, SUSE */
+    { 64, "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" },
+    { 32, "/usr/lib/riscv32-linux-gnu/opensbi/generic/fw_dynamic.bin" },
+    { 32, "/usr/share/opensbi/ilp32/generic/firmware/fw_dynamic.bin" },
+    { 32, "/usr/share/opensbi/lp32/generic/firmware/fw_dynamic.bin" },
+    { 32, "/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
+    { 32, "/usr/local/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
+    { 0, NULL },
+};
+
+const struct board board_virt = {
+    .name = "virt",
+    .text = "the address map of QEMU's virt (default)",
+    .compatible = "riscv-virtio",
+    .model = "riscv-virtio,rvive",
+    .timebase_hz = TIMEBASE_HZ,
+    .rom = { 0x1000, 0xf000 },
+    .flash = { FLASH_BASE, PFLASH_BANK_BYTES },
+    .ram_base = UINT64_C(0x80000000),
+    .ram_max = UINT64_C(256) << 30,
+    .ram_max_rv32 = UINT64_C(2) << 30, /* what lies below 4 GiB */
+    .harts_max = MACHINE_HARTS_MAX,
+    .pci_irq = BOARD_VIRT_PCI_IRQ,
+    .stdout_path = "/soc/serial@10000000",
+    .smp = 1,
+    .ram_size = UINT64_C(128) << 20,
+    .firmware = firmware,
+    .create = create,
+};

@@ -2,8 +2,7 @@
  *
  * What is in memory when the harts start: firmware at the start of RAM, the kernel at the next 2 MiB (4 MiB
  * on RV32) or where its own file says, the device tree at the end of the first GiB of RAM, the initial RAM
- * disk between them, and what -device loader puts anywhere. The addresses are those of QEMU's virt where the
- * images leave room for them.
+ * disk between them, and what -device loader puts anywhere. Where RAM and flash lie, the board says.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,22 +21,10 @@
 #define FDT_ALIGN        (2 * MIB)
 #define DEFAULT_FIRMWARE "fw_dynamic.bin"
 
-/* Where OpenSBI is: first where its own package puts it, then with QEMU, whose packages have both widths. */
-static const struct {
-    unsigned xlen;
-    const char *path;
-} firmware_files[] = {
-    { 64, "/usr/lib/riscv64-linux-gnu/opensbi/generic/" DEFAULT_FIRMWARE }, /* Debian, Ubuntu */
-    { 64, "/usr/share/opensbi/lp64/generic/firmware/" DEFAULT_FIRMWARE },   /* as OpenSBI installs itself */
-    { 64, "/usr/share/opensbi/generic/firmware/" DEFAULT_FIRMWARE },
-    { 64, "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" }, /* QEMU: Debian, Fedora, Arch, SUSE */
-    { 64, "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" },
-    { 32, "/usr/lib/riscv32-linux-gnu/opensbi/generic/" DEFAULT_FIRMWARE },
-    { 32, "/usr/share/opensbi/ilp32/generic/firmware/" DEFAULT_FIRMWARE },
-    { 32, "/usr/share/opensbi/lp32/generic/firmware/" DEFAULT_FIRMWARE },
-    { 32, "/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
-    { 32, "/usr/local/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
-};
+static const struct board *board_of(const struct machine *machine)
+{
+    return machine->config.board;
+}
 
 /* In $RVIVE_FIRMWARE_DIR the file has QEMU's name, which says the width, or for RV64 OpenSBI's. */
 static bool find_in_folder(const char *folder, unsigned xlen, char *path, size_t size, struct error *error)
@@ -59,10 +46,10 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
     const char *folder = getenv("RVIVE_FIRMWARE_DIR");
     if (folder && *folder)
         return find_in_folder(folder, xlen, path, size, error);
-    for (size_t i = 0; i < sizeof(firmware_files) / sizeof(firmware_files[0]); i++) {
-        if (firmware_files[i].xlen != xlen || access(firmware_files[i].path, R_OK) != 0)
+    for (const struct board_firmware *file = config->board->firmware; file->path; file++) {
+        if (file->xlen != xlen || access(file->path, R_OK) != 0)
             continue;
-        snprintf(path, size, "%s", firmware_files[i].path);
+        snprintf(path, size, "%s", file->path);
         return true;
     }
     return error_set(error,
@@ -82,7 +69,8 @@ static bool load_firmware(struct machine *machine, struct error *error)
             return false;
         bios = path;
     }
-    return loader_add_file(&machine->loader, bios, LOADER_ELF, BOARD_RAM_BASE, &machine->firmware, error);
+    return loader_add_file(&machine->loader, bios, LOADER_ELF, board_of(machine)->ram_base,
+                           &machine->firmware, error);
 }
 
 /* Kernels whose ENTRY is missing or names a C function run on QEMU, which starts them at RAM's first byte. */
@@ -92,7 +80,7 @@ static void warn_of_entry(const struct machine *machine)
     if (kernel->elf && !machine->firmware.end && kernel->entry != kernel->start)
         log_warn("%s starts at its ELF entry 0x%" PRIx64 ", not at its lowest address 0x%" PRIx64
                  "; QEMU with -bios none starts at 0x%" PRIx64,
-                 machine->config.kernel, kernel->entry, kernel->start, (uint64_t)BOARD_RAM_BASE);
+                 machine->config.kernel, kernel->entry, kernel->start, board_of(machine)->ram_base);
 }
 
 static bool load_kernel(struct machine *machine, struct error *error)
@@ -100,7 +88,7 @@ static bool load_kernel(struct machine *machine, struct error *error)
     if (!machine->config.kernel || boot_flash_is_payload(machine))
         return true;
     uint64_t align = machine->config.isa.xlen == 64 ? 2 * MIB : 4 * MIB;
-    uint64_t lowest = BOARD_RAM_BASE;
+    uint64_t lowest = board_of(machine)->ram_base;
     if (machine->firmware.end)
         lowest = (machine->firmware.end + align - 1) & -align;
     if (!loader_add_file(&machine->loader, machine->config.kernel, LOADER_ELF | LOADER_KERNEL, lowest,
@@ -119,7 +107,8 @@ static bool load_extra(struct machine *machine, const struct machine_load *load,
         if (!loader_add_file(&machine->loader, load->file, forms, load->addr, &place, error))
             return false;
     } else if (load->file) {
-        if (!loader_add_file(&machine->loader, load->file, LOADER_ELF, BOARD_RAM_BASE, &place, error))
+        if (!loader_add_file(&machine->loader, load->file, LOADER_ELF, board_of(machine)->ram_base, &place,
+                             error))
             return false;
     } else if (load->data_len) {
         uint8_t bytes[8];
@@ -139,10 +128,11 @@ static bool load_extra(struct machine *machine, const struct machine_load *load,
 
 bool boot_load_images(struct machine *machine, struct error *error)
 {
-    loader_init(&machine->loader, BOARD_RAM_BASE, machine->config.ram_size, machine->config.isa.xlen);
+    loader_init(&machine->loader, board_of(machine)->ram_base, machine->config.ram_size,
+                machine->config.isa.xlen);
     machine->loader.strict = machine->config.strict;
     for (unsigned i = 0; i < machine->config.smp; i++)
-        machine->reset_pc[i] = BOARD_ROM_BASE;
+        machine->reset_pc[i] = board_of(machine)->rom.base;
     if (!load_firmware(machine, error) || !load_kernel(machine, error))
         return false;
     for (unsigned i = 0; i < machine->config.load_count; i++) {
@@ -155,13 +145,13 @@ bool boot_load_images(struct machine *machine, struct error *error)
 /* The highest place below the limit that nothing else takes. */
 static bool find_fdt_address(struct machine *machine, uint64_t size, struct error *error)
 {
-    uint64_t end = BOARD_RAM_BASE + machine->config.ram_size;
+    uint64_t ram_base = board_of(machine)->ram_base, end = ram_base + machine->config.ram_size;
     if (end > FDT_LIMIT)
         end = FDT_LIMIT;
     bool moved = true;
     uint64_t align = machine->config.ram_size >= 2 * FDT_ALIGN ? FDT_ALIGN : 4096;
-    uint64_t addr = end < BOARD_RAM_BASE + size ? 0 : (end - size) & -align;
-    while (moved && addr >= BOARD_RAM_BASE) {
+    uint64_t addr = end < ram_base + size ? 0 : (end - size) & -align;
+    while (moved && addr >= ram_base) {
         moved = false;
         for (unsigned i = 0; i < machine->loader.count; i++) {
             const struct loader_blob *blob = &machine->loader.blobs[i];
@@ -171,7 +161,7 @@ static bool find_fdt_address(struct machine *machine, uint64_t size, struct erro
             }
         }
     }
-    if (addr < BOARD_RAM_BASE)
+    if (addr < ram_base)
         return error_set(error,
                          "the guest's RAM of %" PRIu64 " KiB has no room left for the device tree (-m)",
                          machine->config.ram_size >> 10);
@@ -193,19 +183,16 @@ static bool load_initrd(struct machine *machine, struct error *error)
 bool boot_place_fdt(struct machine *machine, struct error *error)
 {
     const struct machine_config *config = &machine->config;
-    struct fdt_board board = {
+    struct fdt_content content = {
+        .board = config->board,
         .isa = &config->isa,
         .harts = config->smp,
-        .timebase_hz = BOARD_TIMEBASE_HZ,
-        .ram_base = BOARD_RAM_BASE,
         .ram_size = config->ram_size,
-        .stdout_path = "/soc/serial@10000000",
         .devices = machine->devices,
         .device_count = machine->device_count,
-        .finisher = machine->finisher,
     };
-    machine->fdt = config->dtb ? board_fdt_read(config->dtb, error) : board_fdt_build(&board, error);
-    return machine->fdt && find_fdt_address(machine, board_fdt_size(machine->fdt), error) &&
+    machine->fdt = config->dtb ? boot_fdt_read(config->dtb, error) : boot_fdt_build(&content, error);
+    return machine->fdt && find_fdt_address(machine, boot_fdt_size(machine->fdt), error) &&
            load_initrd(machine, error);
 }
 
@@ -216,9 +203,9 @@ static bool write_fdt(struct machine *machine, struct error *error)
         .initrd_start = machine->initrd.start,
         .initrd_end = machine->initrd.end,
     };
-    uint32_t size = board_fdt_size(machine->fdt);
+    uint32_t size = boot_fdt_size(machine->fdt);
     uint8_t *host = bus_host(machine->bus, machine->fdt_addr, size);
-    if (!host || !board_fdt_set_chosen(machine->fdt, &chosen, error))
+    if (!host || !boot_fdt_set_chosen(machine->fdt, &chosen, error))
         return false;
     memcpy(host, machine->fdt, size);
     return true;
@@ -228,18 +215,18 @@ bool boot_write_memory(struct machine *machine, struct error *error)
 {
     struct boot_rom_config rom = {
         .xlen = machine->config.isa.xlen,
-        .start_addr = BOARD_RAM_BASE,
+        .start_addr = board_of(machine)->ram_base,
         .fdt_addr = machine->fdt_addr,
         .next_addr = machine->kernel.end ? machine->kernel.entry : 0,
     };
     if (boot_flash_is_payload(machine))
-        rom.next_addr = BOARD_FLASH_BASE;
+        rom.next_addr = board_of(machine)->flash.base;
     if (machine->config.pflash[0].present && !machine->firmware.end)
-        rom.start_addr = BOARD_FLASH_BASE;
+        rom.start_addr = board_of(machine)->flash.base;
     else if (machine->firmware.end)
         rom.start_addr = machine->firmware.entry;
     else if (machine->kernel.end)
         rom.start_addr = machine->kernel.entry;
     return loader_write(&machine->loader, machine->bus, error) && write_fdt(machine, error) &&
-           boot_rom_write(&rom, machine->rom, BOARD_ROM_SIZE, error);
+           boot_rom_write(&rom, machine->rom, board_of(machine)->rom.size, error);
 }

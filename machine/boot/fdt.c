@@ -16,7 +16,7 @@
 #include <sys/random.h>
 
 #include "cpu/isa/isa.h"
-#include "devices/platform/sifive_test.h"
+#include "machine/board.h"
 #include "machine/boot/loader.h"
 
 #define TREE_MIN  8192
@@ -103,7 +103,7 @@ static void write_isa(struct writer *writer, const struct isa_config *isa)
         put_u32(writer, "riscv,cbop-block-size", ISA_CACHE_BLOCK);
 }
 
-static void write_cpu(struct writer *writer, const struct fdt_board *board, unsigned n)
+static void write_cpu(struct writer *writer, const struct fdt_content *content, unsigned n)
 {
     char name[32];
     snprintf(name, sizeof(name), "cpu@%x", n);
@@ -113,7 +113,7 @@ static void write_cpu(struct writer *writer, const struct fdt_board *board, unsi
     put_u32(writer, "reg", n);
     put_text(writer, "status", "okay");
     put_text(writer, "compatible", "riscv");
-    write_isa(writer, board->isa);
+    write_isa(writer, content->isa);
     begin(writer, "interrupt-controller");
     put_u32(writer, "#interrupt-cells", 1);
     put_flag(writer, "interrupt-controller");
@@ -123,16 +123,16 @@ static void write_cpu(struct writer *writer, const struct fdt_board *board, unsi
     end(writer);
 }
 
-static void write_cpus(struct writer *writer, const struct fdt_board *board)
+static void write_cpus(struct writer *writer, const struct fdt_content *content)
 {
     begin(writer, "cpus");
     put_cells(writer, 1, 0);
-    put_u32(writer, "timebase-frequency", (uint32_t)board->timebase_hz);
-    for (unsigned n = 0; n < board->harts; n++)
-        write_cpu(writer, board, n);
+    put_u32(writer, "timebase-frequency", (uint32_t)content->board->timebase_hz);
+    for (unsigned n = 0; n < content->harts; n++)
+        write_cpu(writer, content, n);
     begin(writer, "cpu-map");
     begin(writer, "cluster0");
-    for (unsigned n = 0; n < board->harts; n++) {
+    for (unsigned n = 0; n < content->harts; n++) {
         char name[32];
         snprintf(name, sizeof(name), "core%u", n);
         begin(writer, name);
@@ -144,49 +144,53 @@ static void write_cpus(struct writer *writer, const struct fdt_board *board)
     end(writer);
 }
 
-static void write_memory(struct writer *writer, const struct fdt_board *board)
+static void write_memory(struct writer *writer, const struct fdt_content *content)
 {
     char name[32];
-    uint64_t reg[2] = { cpu_to_fdt64(board->ram_base), cpu_to_fdt64(board->ram_size) };
-    snprintf(name, sizeof(name), "memory@%" PRIx64, board->ram_base);
+    uint64_t reg[2] = { cpu_to_fdt64(content->board->ram_base), cpu_to_fdt64(content->ram_size) };
+    snprintf(name, sizeof(name), "memory@%" PRIx64, content->board->ram_base);
     begin(writer, name);
     put_text(writer, "device_type", "memory");
     WRITE(writer, fdt_property(writer->fdt, "reg", reg, sizeof(reg)));
     end(writer);
 }
 
-static void write_soc(struct writer *writer, const struct fdt_board *board)
+static void write_soc(struct writer *writer, const struct fdt_content *content)
 {
     begin(writer, "soc");
     put_cells(writer, 2, 2);
     put_text(writer, "compatible", "simple-bus");
     put_flag(writer, "ranges");
-    for (unsigned i = 0; i < board->device_count; i++) {
-        struct device *device = board->devices[i].device;
+    for (unsigned i = 0; i < content->device_count; i++) {
+        struct device *device = content->devices[i].device;
         if (device->ops->fdt)
-            WRITE(writer, device->ops->fdt(device, writer->fdt, &board->devices[i].place));
+            WRITE(writer, device->ops->fdt(device, writer->fdt, &content->devices[i].place));
     }
     end(writer);
 }
 
-static void write_tree(struct writer *writer, const struct fdt_board *board)
+static void write_tree(struct writer *writer, const struct fdt_content *content)
 {
+    const struct board *board = content->board;
     WRITE(writer, fdt_finish_reservemap(writer->fdt));
     begin(writer, "");
     put_cells(writer, 2, 2);
-    put_text(writer, "compatible", "riscv-virtio");
-    put_text(writer, "model", "riscv-virtio,rvive");
+    put_text(writer, "compatible", board->compatible);
+    put_text(writer, "model", board->model);
     begin(writer, "aliases");
     put_text(writer, "serial0", board->stdout_path);
     end(writer);
     begin(writer, "chosen");
     put_text(writer, "stdout-path", board->stdout_path);
     end(writer);
-    write_memory(writer, board);
-    write_cpus(writer, board);
-    write_soc(writer, board);
-    if (board->finisher)
-        WRITE(writer, sifive_test_fdt_root(board->finisher, writer->fdt));
+    write_memory(writer, content);
+    write_cpus(writer, content);
+    write_soc(writer, content);
+    for (unsigned i = 0; i < content->device_count; i++) {
+        struct device *device = content->devices[i].device;
+        if (device->ops->fdt_root)
+            WRITE(writer, device->ops->fdt_root(device, writer->fdt));
+    }
     end(writer);
     WRITE(writer, fdt_finish(writer->fdt));
 }
@@ -207,14 +211,14 @@ static void *open_with_room(void *tree, const char *name, struct error *error)
     return NULL;
 }
 
-void *board_fdt_build(const struct fdt_board *board, struct error *error)
+void *boot_fdt_build(const struct fdt_content *content, struct error *error)
 {
     for (int size = TREE_MIN; size <= (int)TREE_MAX; size *= 2) {
         struct writer writer = { .fdt = malloc((size_t)size) };
         if (!writer.fdt)
             break;
         WRITE(&writer, fdt_create(writer.fdt, size));
-        write_tree(&writer, board);
+        write_tree(&writer, content);
         if (writer.status == 0)
             return open_with_room(writer.fdt, "the board", error);
         free(writer.fdt);
@@ -227,7 +231,7 @@ void *board_fdt_build(const struct fdt_board *board, struct error *error)
     return NULL;
 }
 
-void *board_fdt_read(const char *path, struct error *error)
+void *boot_fdt_read(const char *path, struct error *error)
 {
     struct image image;
     if (!image_read(&image, path, TREE_MAX, error))
@@ -243,7 +247,7 @@ void *board_fdt_read(const char *path, struct error *error)
     return open_with_room(image.bytes, path, error);
 }
 
-bool board_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error)
+bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error)
 {
     uint8_t seed[RNG_SEED];
     int node = fdt_path_offset(tree, "/chosen");
@@ -266,12 +270,12 @@ bool board_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct er
     return true;
 }
 
-uint32_t board_fdt_size(const void *tree)
+uint32_t boot_fdt_size(const void *tree)
 {
     return fdt_totalsize(tree);
 }
 
-bool board_fdt_dump(const void *tree, const char *path, struct error *error)
+bool boot_fdt_dump(const void *tree, const char *path, struct error *error)
 {
     uint32_t size = fdt_totalsize(tree);
     void *packed = malloc(size);

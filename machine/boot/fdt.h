@@ -22,16 +22,13 @@ struct fdt_device {
     struct fdt_place place;
 };
 
-struct fdt_board {
+struct fdt_content {
+    const struct board *board;
     const struct isa_config *isa;
     unsigned harts;
-    uint64_t timebase_hz;
-    uint64_t ram_base, ram_size;
-    const char *stdout_path;          /* "/soc/serial@10000000", also the alias serial0 */
+    uint64_t ram_size;
     const struct fdt_device *devices; /* nodes under /soc, in this order */
     unsigned device_count;
-    struct device
-        *finisher; /* the sifive_test whose poweroff and reboot nodes stand beside /soc; NULL: none */
 };
 
 /* What /chosen says of one boot. */
@@ -41,14 +38,14 @@ struct fdt_chosen {
 };
 
 /* Builds the board's tree, with room left for /chosen. The caller frees it. NULL, with *error filled. */
-void *board_fdt_build(const struct fdt_board *board, struct error *error);
+void *boot_fdt_build(const struct fdt_content *content, struct error *error);
 /* Reads a tree from a file (-dtb), checks it, and leaves the same room. The caller frees it. */
-void *board_fdt_read(const char *path, struct error *error);
+void *boot_fdt_read(const char *path, struct error *error);
 /* Fills in /chosen, with a fresh rng-seed; to be called before each boot. */
-bool board_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error);
+bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error);
 /* Bytes the tree takes in memory, the room included. */
-uint32_t board_fdt_size(const void *tree);
+uint32_t boot_fdt_size(const void *tree);
 /* Writes a packed copy to a file (dumpdtb). */
-bool board_fdt_dump(const void *tree, const char *path, struct error *error);
+bool boot_fdt_dump(const void *tree, const char *path, struct error *error);
 
 #endif

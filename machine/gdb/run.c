@@ -11,6 +11,7 @@
 
 #include "cpu/hart_view.h"
 #include "machine/gdb/internal.h"
+#include "util/host_time.h"
 #include "util/log.h"
 
 enum { SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_TRAP = 5 }; /* gdb's numbers */
@@ -102,19 +103,18 @@ static bool all_had_turns(const struct gdb *gdb, uint64_t stopped, uint64_t turn
 static void give_turns(struct gdb *gdb)
 {
     uint64_t stopped = atomic_load(&gdb->stopped), turn = TURN_MAX;
-    struct timespec start, now, nap = { .tv_nsec = 20000 };
+    struct timespec nap = { .tv_nsec = 20000 };
     if (!stopped)
         return;
     for (unsigned i = 0; i < gdb->machine->hart_count; i++)
         if (stopped >> i & 1 && progress(gdb, i) < turn)
             turn = progress(gdb, i);
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    uint64_t start = host_now_ns();
     do {
         if (all_had_turns(gdb, atomic_load(&gdb->stopped), turn))
             return;
         nanosleep(&nap, NULL);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    } while ((now.tv_sec - start.tv_sec) * 1000000000L + now.tv_nsec - start.tv_nsec < TURN_NS);
+    } while (host_now_ns() - start < TURN_NS);
 }
 
 void gdb_report_stop(struct gdb *gdb)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "machine/gdb/internal.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -29,13 +30,6 @@
 #define ACCEPT_MS      100  /* until it is tried again where descriptors are short */
 #define REFUSE_PACKETS 4    /* answered to a second gdb */
 #define REFUSE_MS      3000 /* until it is let go in any case */
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
 
 /* ---- Listening ----------------------------------------------------------------------------------------- */
 
@@ -219,7 +213,7 @@ static void refuse(struct gdb *gdb, int fd)
             continue;
         refused->fd = fd;
         refused->packets = 0;
-        refused->since = now_ms();
+        refused->since = host_now_ms();
         refused->parser.state = GDB_IDLE;
         return;
     }
@@ -263,7 +257,7 @@ static void accept_one(struct gdb *gdb)
     int on = 1, fd = accept4(gdb->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     struct timeval limit = { .tv_sec = SEND_SECONDS };
     if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-        gdb->accept_at = now_ms() + ACCEPT_MS;
+        gdb->accept_at = host_now_ms() + ACCEPT_MS;
         if (!gdb->accept_failed)
             log_warn("-gdb: a client waits: %s", strerror(errno));
         gdb->accept_failed = true;
@@ -339,7 +333,7 @@ static void look_at_machine(struct gdb *gdb)
 /* No descriptor is left: whoever connects waits in the queue, and poll() is not to tell of it without end. */
 static bool accepts_later(const struct gdb *gdb)
 {
-    return gdb->accept_at > now_ms();
+    return gdb->accept_at > host_now_ms();
 }
 
 /* Fills the list; returns its length. [0] is wake_fd, [1] gdb or the place where it comes, [2] the other. */
@@ -366,7 +360,7 @@ static void serve(struct gdb *gdb, const struct pollfd *fds)
         struct gdb_refused *refused = &gdb->refused[i];
         if (refused->fd >= 0 && refused->fd == fds[3 + i].fd && fds[3 + i].revents)
             answer_refused(refused);
-        if (refused->fd >= 0 && now_ms() - refused->since > REFUSE_MS)
+        if (refused->fd >= 0 && host_now_ms() - refused->since > REFUSE_MS)
             let_go(refused);
     }
 }

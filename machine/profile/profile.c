@@ -18,6 +18,7 @@
 #include "machine/internal.h"
 #include "machine/profile/internal.h"
 #include "machine/symbols/symbols.h"
+#include "util/check.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -62,6 +63,7 @@ static uint32_t hash_of(const uint64_t *frames, unsigned depth, unsigned privile
 static struct entry *find_entry(struct profile *self, const uint64_t *frames, unsigned depth,
                                 unsigned privilege)
 {
+    CHECK_HELD(&self->lock);
     uint32_t hash = hash_of(frames, depth, privilege);
     for (unsigned i = 0; i < TABLE_SIZE; i++) {
         struct entry *entry = &self->table[(hash + i) & (TABLE_SIZE - 1)];

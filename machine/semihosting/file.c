@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "machine/semihosting/internal.h"
+#include "util/check.h"
 #include "util/log.h"
 
 /* The file ":semihosting-features": its magic number, then SH_EXT_EXIT_EXTENDED and SH_EXT_STDOUT_STDERR. */
@@ -27,6 +28,7 @@ static int64_t fail(struct semihosting *self, int error)
 
 struct handle *file_handle(struct semihosting *self, uint64_t number)
 {
+    CHECK_HELD(&self->lock);
     if (number >= 1 && number <= SEMIHOSTING_FILES && self->handles[number - 1].kind != HANDLE_FREE)
         return &self->handles[number - 1];
     self->error = EBADF;
@@ -114,6 +116,7 @@ static int64_t open_file(struct semihosting *self, const char *name, uint64_t mo
 
 int64_t file_open(struct semihosting *self, const char *name, uint64_t mode)
 {
+    CHECK_HELD(&self->lock);
     if (mode > 11)
         return fail(self, EINVAL);
     if (strcmp(name, ":tt") == 0)
@@ -125,6 +128,7 @@ int64_t file_open(struct semihosting *self, const char *name, uint64_t mode)
 
 int64_t file_close(struct semihosting *self, uint64_t number)
 {
+    CHECK_HELD(&self->lock);
     struct handle *handle = file_handle(self, number);
     if (!handle)
         return -1;
@@ -136,6 +140,7 @@ int64_t file_close(struct semihosting *self, uint64_t number)
 
 int64_t file_seek(struct semihosting *self, uint64_t number, uint64_t position)
 {
+    CHECK_HELD(&self->lock);
     struct handle *handle = file_handle(self, number);
     if (!handle)
         return -1;
@@ -150,6 +155,7 @@ int64_t file_seek(struct semihosting *self, uint64_t number, uint64_t position)
 
 int64_t file_length(struct semihosting *self, uint64_t number)
 {
+    CHECK_HELD(&self->lock);
     struct handle *handle = file_handle(self, number);
     struct stat status;
     if (!handle)
@@ -163,6 +169,7 @@ int64_t file_length(struct semihosting *self, uint64_t number)
 
 int64_t file_is_terminal(struct semihosting *self, uint64_t number)
 {
+    CHECK_HELD(&self->lock);
     struct handle *handle = file_handle(self, number);
     if (!handle)
         return -1;
@@ -172,6 +179,7 @@ int64_t file_is_terminal(struct semihosting *self, uint64_t number)
 
 int64_t file_remove(struct semihosting *self, const char *name)
 {
+    CHECK_HELD(&self->lock);
     char last[SEMIHOSTING_NAME];
     int folder = open_parent(self, name, last);
     if (folder < 0)
@@ -183,6 +191,7 @@ int64_t file_remove(struct semihosting *self, const char *name)
 
 int64_t file_rename(struct semihosting *self, const char *from, const char *to)
 {
+    CHECK_HELD(&self->lock);
     char last_from[SEMIHOSTING_NAME], last_to[SEMIHOSTING_NAME];
     int folder_from = open_parent(self, from, last_from), folder_to = -1;
     if (folder_from < 0)
@@ -200,6 +209,7 @@ int64_t file_rename(struct semihosting *self, const char *from, const char *to)
 ssize_t file_transfer(struct semihosting *self, struct handle *handle, void *bytes, size_t length,
                       bool write_it)
 {
+    CHECK_HELD(&self->lock);
     if (handle->kind == HANDLE_FEATURES && !write_it) {
         size_t left = sizeof(features) - handle->next, n = length < left ? length : left;
         memcpy(bytes, features + handle->next, n);

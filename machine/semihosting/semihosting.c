@@ -334,7 +334,7 @@ static uint64_t do_get_cmdline(struct call *call)
 static uint64_t do_heapinfo(struct call *call)
 {
     struct machine *machine = call->self->machine;
-    uint64_t base = BOARD_RAM_BASE, top = BOARD_RAM_BASE + machine->config.ram_size;
+    uint64_t base = machine->config.board->ram_base, top = base + machine->config.ram_size;
     if (machine->fdt_addr > base)
         top = machine->fdt_addr;
     for (unsigned i = 0; i < machine->loader.count; i++) {
@@ -494,8 +494,10 @@ void semihosting_reset(struct semihosting *self)
 {
     if (!self)
         return;
+    pthread_mutex_lock(&self->lock);
     for (unsigned i = 1; i <= SEMIHOSTING_FILES; i++)
         file_close(self, i);
+    pthread_mutex_unlock(&self->lock);
     memset(self->progress, 0, sizeof(self->progress));
 }
 

@@ -319,7 +319,7 @@ static void add_modules(struct symbols *symbols, struct hart *hart, uint64_t lis
 
 size_t symbols_add_linux(struct symbols *symbols, struct machine *machine)
 {
-    struct ram ram = { bus_host(machine->bus, BOARD_RAM_BASE, machine->config.ram_size),
+    struct ram ram = { bus_host(machine->bus, machine->config.board->ram_base, machine->config.ram_size),
                        machine->config.ram_size };
     struct table table = { 0 };
     size_t before = symbols->count;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "machine/gdb/packet.h"
+#include "tests/suite.h"
 
 static struct gdb_parser parser;
 
@@ -110,7 +111,7 @@ START_TEST(test_random)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("gdb_packet");
     TCase *tests = tcase_create("all");
@@ -120,9 +121,5 @@ int main(void)
     tcase_add_test(tests, test_reading);
     tcase_add_test(tests, test_random);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

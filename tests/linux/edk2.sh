@@ -8,7 +8,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 
 edk2=$guest_dir/edk2
-[ -f "$edk2/RISCV_VIRT_CODE.fd" ] || die "no EDK2: run roms/fetch-edk2.sh first"
+[ -f "$edk2/RISCV_VIRT_CODE.fd" ] || die "no EDK2: run roms/fetch-package.sh edk2 first"
 need_guest
 cp "$edk2/RISCV_VIRT_VARS.fd" "$work/vars.fd"
 before=$(md5sum <"$edk2/RISCV_VIRT_CODE.fd")

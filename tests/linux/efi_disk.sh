@@ -16,7 +16,7 @@ img=$top/build/rvive-img
 uboot=${RVIVE_UBOOT:-/usr/lib/u-boot/qemu-riscv64_smode/uboot.elf}
 [ -x "$console" ] && [ -x "$img" ] || die "no $console or $img: build first (sh roms/run.sh --build-only; ninja -C build)"
 [ -f "$uboot" ] || die "no $uboot: install u-boot-qemu"
-sh "$top/roms/fetch-edk2.sh"
+sh "$top/roms/fetch-package.sh" edk2
 folder=${folder:-$RVIVE_CACHE/efi}
 disk=$folder/disk.qcow2
 mkdir -p "$folder"

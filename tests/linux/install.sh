@@ -16,8 +16,8 @@ set -- "${RVIVE_CONSOLE:-$top/build/tests/linux/console}" "$top/build/rvive"
 
 img=$top/build/rvive-img
 [ -x "$console" ] && [ -x "$img" ] || die "no $console or $img: build first (sh roms/run.sh --build-only; ninja -C build)"
-sh "$top/roms/fetch-installer.sh"
-sh "$top/roms/fetch-edk2.sh"
+sh "$top/roms/fetch-package.sh" installer
+sh "$top/roms/fetch-package.sh" edk2
 installer=$guest_dir/installer
 folder=${folder:-$RVIVE_CACHE/install}
 mkdir -p "$folder"

@@ -7,7 +7,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 
 installer=$guest_dir/installer
-[ -f "$installer/linux" ] || die "no installer: run roms/fetch-installer.sh first"
+[ -f "$installer/linux" ] || die "no installer: run roms/fetch-package.sh installer first"
 "$3" create -q -f qcow2 "$work/disk.qcow2" 4G
 
 drive 900 -M virt -m 512M -smp 2 -nographic -kernel "$installer/linux" -initrd "$installer/initrd.gz" \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "machine/bus.h"
+#include "tests/suite.h"
 
 #define RAM   UINT64_C(0x80000000)
 #define PAGES 4
@@ -248,7 +249,7 @@ START_TEST(layout_errors)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("bus");
     TCase *tests = tcase_create("bus");
@@ -263,9 +264,5 @@ int main(void)
     tcase_add_test(tests, stores_to_code);
     tcase_add_test(tests, layout_errors);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite;
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "tests/suite.h"
 #include "util/check.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -71,7 +72,7 @@ START_TEST(test_lock_not_held_aborts)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("check");
     TCase *checks = tcase_create("checks");
@@ -80,9 +81,5 @@ int main(void)
     tcase_add_test_raise_signal(checks, test_broken_check_aborts, SIGABRT);
     tcase_add_test_raise_signal(checks, test_lock_not_held_aborts, SIGABRT);
     suite_add_tcase(suite, checks);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite;
 }

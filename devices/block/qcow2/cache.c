@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "util/check.h"
 
 static struct qcow2_table **bucket_of(struct blockdev_qcow2 *q, uint64_t offset)
 {
@@ -47,6 +48,21 @@ static void drop(struct blockdev_qcow2 *q, struct qcow2_table *table)
     free(table);
 }
 
+/* Every table is in the list and in its bucket, once; what is dirty waits to be written. */
+static void check_cache(struct blockdev_qcow2 *q)
+{
+    unsigned count = 0;
+    const struct qcow2_table *newer = NULL;
+    for (struct qcow2_table *table = q->newest; table; newer = table, table = table->older, count++) {
+        CHECK(table->newer == newer);
+        CHECK(find(q, table->offset) == table);
+        CHECK(table->offset && !(table->offset & (q->cluster_size - 1)));
+        CHECK(!table->dirty || q->tables_dirty);
+    }
+    CHECK(q->oldest == newer);
+    CHECK(count == q->table_count);
+}
+
 /* Room for one more. Only tables that were not used lately go, so that a caller's pointers stay good. */
 static int make_room(struct blockdev_qcow2 *q)
 {
@@ -65,6 +81,7 @@ static int make_room(struct blockdev_qcow2 *q)
 int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, bool fresh,
                     struct qcow2_table **result)
 {
+    CHECK_HELD(&q->lock);
     struct qcow2_table *table = find(q, offset);
     int rc = 0;
     if (!offset || offset & (q->cluster_size - 1))
@@ -98,19 +115,24 @@ int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, b
 
 void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table)
 {
+    CHECK_HELD(&q->lock);
+    CHECK(find(q, table->offset) == table); /* not one that made room for another */
     table->dirty = true;
     q->tables_dirty = true;
 }
 
 void qcow2_table_forget(struct blockdev_qcow2 *q, uint64_t offset)
 {
+    CHECK_HELD(&q->lock);
     struct qcow2_table *table = find(q, offset);
     if (table)
         drop(q, table);
+    CHECK_INVARIANT(check_cache(q));
 }
 
 bool qcow2_table_at(struct blockdev_qcow2 *q, uint64_t offset)
 {
+    CHECK_HELD(&q->lock);
     return find(q, offset & -q->cluster_size) != NULL;
 }
 
@@ -158,8 +180,11 @@ static int write_array(struct blockdev_qcow2 *q, const uint64_t *entries, uint32
 
 int qcow2_tables_write(struct blockdev_qcow2 *q)
 {
+    CHECK_HELD(&q->lock);
     if (!q->tables_dirty && !q->l1_dirty && !q->reftable_dirty && !q->freed.count)
         return 0;
+    CHECK(!q->writing);
+    CHECK_INVARIANT(check_cache(q));
     q->writing = true;
     int rc = qcow2_mark_dirty(q);
     rc = rc ? rc : write_tables_of(q, true);
@@ -173,6 +198,7 @@ int qcow2_tables_write(struct blockdev_qcow2 *q)
         q->tables_dirty = false;
     q->writing = false;
     qcow2_quarantine_release(q);
+    CHECK_INVARIANT(check_cache(q));
     return rc;
 }
 

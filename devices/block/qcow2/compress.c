@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "util/check.h"
 
 #define DEFLATE_WINDOW_BITS 12 /* what readers of the format are known to provide */
 
@@ -105,6 +106,7 @@ static size_t deflate_zstd(const void *from, size_t bytes, uint8_t *to)
 /* A place for `length` bytes: behind the last compressed cluster, or at a new one. Counts them. [locked] */
 static int place_compressed(struct blockdev_qcow2 *q, uint64_t length, uint64_t *offset)
 {
+    CHECK_HELD(&q->lock);
     uint64_t at = q->compressed_at, room = at ? qcow2_round_up(q, at) - at : 0, found;
     int rc;
     if (at && length <= room) {

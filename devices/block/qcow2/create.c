@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "util/check.h"
 
 #define HEADER_LENGTH 112u
 enum { FEATURE_INCOMPATIBLE = 0, FEATURE_COMPATIBLE = 1, FEATURE_AUTOCLEAR = 2 };
@@ -175,6 +176,7 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
 /* A longer L1 table, at a new place. [locked] */
 static int l1_grow(struct blockdev_qcow2 *q, uint64_t entries)
 {
+    CHECK_HELD(&q->lock);
     uint64_t bytes = qcow2_round_up(q, entries * 8), offset, found;
     uint64_t old_offset = q->header.l1_offset, old_bytes = q->header.l1_size * 8ull;
     if (bytes > QCOW2_L1_MAX)

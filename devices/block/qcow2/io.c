@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "util/check.h"
 
 #define ALLOCATION_MAX (16u << 20) /* bytes that one piece allocates at most */
 
@@ -49,6 +50,7 @@ static const struct qcow2_write *write_at(const struct blockdev_qcow2 *q, uint64
 /* Waits until nobody allocates the cluster of `guest`. [locked] */
 static void wait_for_writes(struct blockdev_qcow2 *q, uint64_t guest)
 {
+    CHECK_HELD(&q->lock);
     while (write_at(q, guest & -q->cluster_size, q->cluster_size))
         pthread_cond_wait(&q->written, &q->lock);
 }
@@ -143,6 +145,7 @@ struct allocation {
  * does. [locked] */
 static int allocation_length(struct blockdev_qcow2 *q, uint64_t start, uint64_t wanted, uint64_t *length)
 {
+    CHECK_HELD(&q->lock);
     *length = q->cluster_size;
     while (*length < wanted && *length < ALLOCATION_MAX) {
         struct qcow2_extent extent;
@@ -175,6 +178,7 @@ static int source_is_zero(struct blockdev_qcow2 *q, uint64_t guest, bool *zero)
 /* Chooses where the clusters of [guest, guest + bytes), or the first of them, go. [locked] */
 static int allocation_begin(struct blockdev_qcow2 *q, struct allocation *a, uint64_t guest, uint64_t bytes)
 {
+    CHECK_HELD(&q->lock);
     uint64_t start = guest & -q->cluster_size, found, length, end = q->file_end;
     bool head_zero, tail_zero;
     int rc = allocation_length(q, start, qcow2_round_up(q, guest + bytes) - start, &length);
@@ -202,6 +206,7 @@ static int allocation_begin(struct blockdev_qcow2 *q, struct allocation *a, uint
 /* The clusters' data is there: the tables learn of them. [locked] */
 static int allocation_link(struct blockdev_qcow2 *q, const struct allocation *a)
 {
+    CHECK_HELD(&q->lock);
     int rc = q->corrupt ? -EIO : 0;
     for (uint64_t at = 0; at < a->write.bytes && !rc; at += q->cluster_size) {
         struct qcow2_table *table;
@@ -271,6 +276,7 @@ static int write_in_place(struct blockdev_qcow2 *q, struct iovec **iov, const st
 static int find_in_place(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes,
                          struct qcow2_extent *extent)
 {
+    CHECK_HELD(&q->lock);
     wait_for_writes(q, guest);
     if (q->corrupt)
         return -EIO;
@@ -413,6 +419,7 @@ static int cleared_entry(struct blockdev_qcow2 *q, uint64_t guest, const struct 
 static int clear_piece(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes, enum clearing how,
                        uint64_t *done)
 {
+    CHECK_HELD(&q->lock);
     struct qcow2_extent extent;
     struct qcow2_table *table;
     uint64_t entry, *place;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "util/check.h"
 
 static uint64_t l1_index(const struct blockdev_qcow2 *q, uint64_t guest)
 {
@@ -54,6 +55,7 @@ static int l2_get(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table *
 
 int qcow2_lookup(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes, struct qcow2_extent *extent)
 {
+    CHECK_HELD(&q->lock);
     struct qcow2_table *table;
     uint64_t within = guest & (q->cluster_size - 1), index = l2_index(q, guest);
     uint64_t left = (((1ull << q->l2_bits) - index) << q->cluster_bits) - within;
@@ -82,6 +84,7 @@ int qcow2_lookup(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes, struc
 
 int qcow2_owned(struct blockdev_qcow2 *q, uint64_t entry)
 {
+    CHECK_HELD(&q->lock);
     uint64_t refcount;
     if (entry & QCOW2_COPIED)
         return 1;
@@ -116,6 +119,7 @@ static int l2_new(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table *
 
 int qcow2_entry(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table **table, uint64_t **place)
 {
+    CHECK_HELD(&q->lock);
     uint64_t entry = q->l1[l1_index(q, guest)];
     int rc = l2_get(q, guest, table);
     int owned = rc ? rc : *table ? qcow2_owned(q, entry) : 0;
@@ -132,6 +136,7 @@ int qcow2_entry(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table **t
 
 int qcow2_entry_set(struct blockdev_qcow2 *q, struct qcow2_table *table, uint64_t *place, uint64_t entry)
 {
+    CHECK_HELD(&q->lock);
     uint64_t old = be64toh(*place), offset = old & QCOW2_OFFSET_MASK, bytes = q->cluster_size;
     if (old == entry)
         return 0;

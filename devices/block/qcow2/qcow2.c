@@ -198,7 +198,9 @@ struct blockdev *blockdev_qcow2_create(struct blockfile *file, const struct bloc
 
 static int write_all(struct blockdev_qcow2 *q)
 {
+    pthread_mutex_lock(&q->lock);
     int rc = q->corrupt ? 0 : qcow2_tables_write(q);
+    pthread_mutex_unlock(&q->lock);
     rc = rc ? rc : blockfile_flush(q->file);
     if (rc || q->corrupt || q->was_dirty || !(q->header.incompatible & QCOW2_INCOMPAT_DIRTY))
         return rc;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "util/check.h"
 #include "util/log.h"
 
 int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset)
@@ -66,6 +67,7 @@ static int block_get(struct blockdev_qcow2 *q, uint64_t cluster, struct qcow2_ta
 
 int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *refcount)
 {
+    CHECK_HELD(&q->lock);
     struct qcow2_table *block;
     int rc = block_get(q, cluster, &block);
     *refcount = 0;
@@ -77,6 +79,7 @@ int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *ref
 
 bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
 {
+    CHECK_HELD(&q->lock);
     const struct qcow2_header *header = &q->header;
     const struct {
         uint64_t offset, bytes;
@@ -208,6 +211,7 @@ static int find_counted(struct blockdev_qcow2 *q, uint64_t limit, uint64_t *clus
 
 int qcow2_refblock_ensure(struct blockdev_qcow2 *q, uint64_t cluster, bool anywhere, bool *made)
 {
+    CHECK_HELD(&q->lock);
     uint64_t index = cluster >> q->refblock_bits, first = index << q->refblock_bits, at = first;
     struct qcow2_table *block;
     *made = false;
@@ -243,6 +247,7 @@ static int refcount_add_one(struct blockdev_qcow2 *q, uint64_t cluster, int delt
 
 int qcow2_refcount_add(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes, int delta)
 {
+    CHECK_HELD(&q->lock);
     uint64_t first = offset >> q->cluster_bits, last = (offset + bytes - 1) >> q->cluster_bits;
     for (uint64_t cluster = first; cluster <= last; cluster++) {
         int rc = refcount_add_one(q, cluster, delta);
@@ -259,6 +264,7 @@ int qcow2_refcount_add(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes
 
 int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_t *offset, uint64_t *found)
 {
+    CHECK_HELD(&q->lock);
     uint64_t run = 0, cluster = q->free_hint, limit = 1ull << (56 - q->cluster_bits);
     bool lowest = true;
     while (run < wanted) {
@@ -322,6 +328,7 @@ static int ranges_add(struct qcow2_ranges *ranges, struct qcow2_range range)
 
 int qcow2_free(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
 {
+    CHECK_HELD(&q->lock);
     uint64_t start = offset & -q->cluster_size, end = qcow2_round_up(q, offset + bytes);
     /* No merging across a shared boundary: a cluster may be in the list twice (compressed neighbours), and
      * then it loses two references. */
@@ -345,6 +352,7 @@ static int free_cluster(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t seq
 
 int qcow2_frees_apply(struct blockdev_qcow2 *q)
 {
+    CHECK_HELD(&q->lock);
     int rc = 0;
     for (size_t n = 0; n < q->freed.count; n++) {
         struct qcow2_range range = q->freed.items[n];
@@ -357,6 +365,7 @@ int qcow2_frees_apply(struct blockdev_qcow2 *q)
 
 void qcow2_quarantine_release(struct blockdev_qcow2 *q)
 {
+    CHECK_HELD(&q->lock);
     size_t kept = 0;
     for (size_t n = 0; n < q->quarantine.count; n++) {
         struct qcow2_range *range = &q->quarantine.items[n];

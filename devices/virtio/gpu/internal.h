@@ -133,6 +133,13 @@ struct virtio_gpu {
     struct virtq_chain chain;
 };
 
+/* Whether the rectangle, which a guest gave, lies in the resource; an empty one may lie at its edge. */
+static inline bool gpu_rect_is_in(const struct gpu_rect *rect, const struct gpu_resource *resource)
+{
+    return rect->x <= resource->width && rect->width <= resource->width - rect->x &&
+           rect->y <= resource->height && rect->height <= resource->height - rect->y;
+}
+
 /* resource.c: each returns what the response says. */
 struct gpu_resource *gpu_resource_find(struct virtio_gpu *gpu, uint32_t id);
 uint32_t gpu_resource_create(struct virtio_gpu *gpu, const struct gpu_create_2d *command);

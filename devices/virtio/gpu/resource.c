@@ -210,8 +210,7 @@ uint32_t gpu_resource_transfer(struct virtio_gpu *gpu, const struct gpu_transfer
     const struct gpu_rect *rect = &command->rect;
     if (!resource)
         return GPU_ERR_RESOURCE;
-    if (rect->x > resource->width || rect->width > resource->width - rect->x || rect->y > resource->height ||
-        rect->height > resource->height - rect->y)
+    if (!gpu_rect_is_in(rect, resource))
         return GPU_ERR_PARAMETER;
     if (!rect->width || !rect->height)
         return GPU_OK_NODATA;

@@ -78,9 +78,7 @@ uint32_t gpu_scanout_set(struct virtio_gpu *gpu, const struct gpu_set_scanout *c
     const struct gpu_resource *resource = gpu_resource_find(gpu, command->resource);
     if (!resource)
         return GPU_ERR_RESOURCE;
-    if (!rect->width || !rect->height || rect->x > resource->width ||
-        rect->width > resource->width - rect->x || rect->y > resource->height ||
-        rect->height > resource->height - rect->y)
+    if (!rect->width || !rect->height || !gpu_rect_is_in(rect, resource))
         return GPU_ERR_PARAMETER;
     if (!display_show(gpu->display, &gpu->source, rect->width, rect->height))
         return GPU_ERR_OUT_OF_MEMORY;
@@ -95,8 +93,7 @@ uint32_t gpu_scanout_flush(struct virtio_gpu *gpu, const struct gpu_flush *comma
     const struct gpu_rect *rect = &command->rect;
     if (!resource)
         return GPU_ERR_RESOURCE;
-    if (rect->x > resource->width || rect->width > resource->width - rect->x || rect->y > resource->height ||
-        rect->height > resource->height - rect->y)
+    if (!gpu_rect_is_in(rect, resource))
         return GPU_ERR_PARAMETER;
     if (command->resource != gpu->scanout_resource)
         return GPU_OK_NODATA;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "devices/virtio/snd/internal.h"
+#include "util/check.h"
 #include "util/log.h"
 
 /* ---- Messages ------------------------------------------------------------------------------------- */
@@ -101,6 +102,7 @@ static struct snd_stream *find_stream(struct virtio_snd *snd, unsigned direction
 
 void snd_take_messages(struct virtio_snd *snd, unsigned direction)
 {
+    CHECK_HELD(&snd->device.lock);
     struct virtqueue *queue = snd_queue(snd, direction);
     drop_stale(snd, direction);
     while (snd->free[direction] && virtqueue_pop(queue, &snd->free[direction]->chain)) {
@@ -122,6 +124,7 @@ void snd_take_messages(struct virtio_snd *snd, unsigned direction)
 
 void snd_flush_stream(struct snd_stream *stream, uint32_t status)
 {
+    CHECK_HELD(&stream->snd->device.lock);
     struct virtio_snd *snd = stream->snd;
     unsigned direction = snd_direction(stream);
     drop_stale(snd, direction);
@@ -218,6 +221,7 @@ void snd_xrun(void *opaque)
 
 void snd_streams_reset(struct virtio_snd *snd)
 {
+    CHECK_HELD(&snd->device.lock);
     for (unsigned n = 0; n < snd->options.streams; n++) {
         struct snd_stream *stream = &snd->streams[n];
         stream->state = SND_NEW;
@@ -246,6 +250,7 @@ void snd_streams_init(struct virtio_snd *snd)
 /* Of each message its head and how far it is: the descriptors are in the guest's memory. */
 void snd_save_messages(struct virtio_snd *snd, struct state_writer *writer)
 {
+    CHECK_HELD(&snd->device.lock);
     char name[32];
     drop_stale(snd, SND_D_OUTPUT);
     drop_stale(snd, SND_D_INPUT);
@@ -286,6 +291,7 @@ static bool load_message(struct snd_stream *stream, const uint32_t saved[2])
 
 void snd_load_messages(struct virtio_snd *snd, struct state_reader *reader)
 {
+    CHECK_HELD(&snd->device.lock);
     char name[32];
     bool good = true;
     drop_stale(snd, SND_D_OUTPUT);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "devices/audio/audiodev.h"
+#include "tests/suite.h"
 
 /* ---- Samples -------------------------------------------------------------------------------------- */
 
@@ -463,7 +464,7 @@ START_TEST(files_that_cannot_be)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("audiodev");
     TCase *tests = tcase_create("audiodev"), *killed = tcase_create("killed");
@@ -484,9 +485,5 @@ int main(void)
     tcase_add_checked_fixture(killed, setup_path, teardown); /* without threads, since it forks */
     tcase_add_test(killed, a_killed_program_leaves_a_right_header);
     suite_add_tcase(suite, killed);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

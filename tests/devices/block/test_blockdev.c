@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/block/blockdev.h"
+#include "tests/suite.h"
 
 static char folder[] = "/tmp/rvive-blockdev-XXXXXX";
 static char path[64];
@@ -285,7 +286,7 @@ START_TEST(snapshot_folder)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("blockdev");
     TCase *tcase = tcase_create("blockdev");
@@ -301,9 +302,5 @@ int main(void)
     tcase_add_test(tcase, snapshot_against_a_model);
     tcase_add_test(tcase, snapshot_folder);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "tests/suite.h"
 
 #define CLUSTER 4096u
 #define SIZE    (1u << 20)
@@ -318,7 +319,7 @@ START_TEST(a_failed_flush_stays)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("qcow2");
     TCase *tcase = tcase_create("qcow2");
@@ -332,9 +333,5 @@ int main(void)
     tcase_add_loop_test(tcase, first_step_of_a_flush, 0, 2);
     tcase_add_loop_test(tcase, a_failed_flush_stays, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

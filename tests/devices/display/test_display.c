@@ -14,6 +14,7 @@
 
 #include "devices/display/display.h"
 #include "devices/display/edid.h"
+#include "tests/suite.h"
 
 static struct display *display;
 static unsigned wakes;
@@ -407,7 +408,7 @@ START_TEST(screendump_writes_pictures)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("display");
     TCase *tests = tcase_create("display");
@@ -423,9 +424,5 @@ int main(void)
     tcase_add_test(tests, edid_says_the_size);
     tcase_add_test(tests, screendump_writes_pictures);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -10,6 +10,7 @@
 #include "devices/net/fragments.h"
 #include "devices/net/guard.h"
 #include "devices/net/offload.h"
+#include "tests/suite.h"
 
 static const struct net_guard_config config = {
     .host6 = { 0xfe, 0xc0, [15] = 2 },
@@ -374,7 +375,7 @@ START_TEST(fragments_at_random)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("net_guard");
     TCase *tcase = tcase_create("net_guard");
@@ -391,9 +392,5 @@ int main(void)
     tcase_add_test(tcase, fragments_are_bounded);
     tcase_add_test(tcase, fragments_at_random);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/net/segments.h"
+#include "tests/suite.h"
 
 #define MOST (NET_SEGMENTS_BYTES / NET_SEGMENTS_LEAST)
 
@@ -159,7 +160,7 @@ START_TEST(others)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("net_segments");
     TCase *tcase = tcase_create("net_segments");
@@ -170,9 +171,5 @@ int main(void)
     tcase_add_test(tcase, many);
     tcase_add_test(tcase, others);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -21,6 +21,7 @@
 
 #include "devices/net/offload.h"
 #include "devices/net/slirp.h"
+#include "tests/suite.h"
 
 /* The card: one frame to send at a time, and the last frames that came. */
 struct card {
@@ -555,7 +556,7 @@ START_TEST(pcap_refuses)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("netdev");
     TCase *tcase = tcase_create("netdev");
@@ -570,9 +571,5 @@ int main(void)
     tcase_add_test(tcase, checksums);
     tcase_add_test(tcase, pcap_refuses);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -13,6 +13,7 @@
 #include "devices/pci/bochs_display.h"
 #include "devices/virtio/gpu/gpu.h"
 #include "devices/virtio/transport/pci.h"
+#include "tests/suite.h"
 
 #define VBE(index) (0x500u + 2 * (index))
 #define MEMORY     0x1000000u
@@ -256,14 +257,10 @@ static TCase *add_tests(Suite *suite, const char *name, void (*setup)(void))
     return tests;
 }
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("bochs_display");
     tcase_add_test(add_tests(suite, "bochs-display", setup_bochs), bochs_is_alone);
     tcase_add_test(add_tests(suite, "virtio-vga", setup_vga), vga_has_virtio_behind);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

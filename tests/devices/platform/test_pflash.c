@@ -12,6 +12,7 @@
 
 #include "devices/platform/pflash_cfi.h"
 #include "tests/devices/fake.h"
+#include "tests/suite.h"
 #include "util/log.h"
 
 #define READY 0x00800080u
@@ -376,7 +377,7 @@ START_TEST(size_and_node)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("pflash");
     TCase *tcase = tcase_create("pflash");
@@ -393,9 +394,5 @@ int main(void)
     tcase_add_test(tcase, failed_flush);
     tcase_add_test(tcase, size_and_node);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

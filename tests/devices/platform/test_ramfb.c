@@ -8,6 +8,7 @@
 
 #include "devices/platform/fw_cfg.h"
 #include "devices/platform/ramfb.h"
+#include "tests/suite.h"
 
 #define RAM_SIZE   0x100000u
 #define BLOCK_AT   0x1000u
@@ -162,7 +163,7 @@ START_TEST(state_is_that_of_the_file)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("ramfb");
     TCase *tests = tcase_create("ramfb");
@@ -172,9 +173,5 @@ int main(void)
     tcase_add_test(tests, refuses_nonsense);
     tcase_add_test(tests, state_is_that_of_the_file);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

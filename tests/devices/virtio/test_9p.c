@@ -19,6 +19,7 @@
 
 #include "devices/virtio/9p/9p.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 enum {
     TSTATFS = 8,
@@ -577,7 +578,7 @@ START_TEST(device)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio-9p");
     TCase *tcase = tcase_create("9p");
@@ -595,9 +596,5 @@ int main(void)
     tcase_add_test(tcase, state);
     tcase_add_loop_test(tcase, device, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

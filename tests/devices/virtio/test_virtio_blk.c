@@ -14,6 +14,7 @@
 
 #include "devices/virtio/blk.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define SECTORS   256u
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)
@@ -694,7 +695,7 @@ START_TEST(reset_drops_what_waits)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio-blk");
     TCase *tcase = tcase_create("disk");
@@ -717,9 +718,5 @@ int main(void)
     tcase_add_loop_test(tcase, host_errors, 0, sizeof(failures) / sizeof(failures[0]));
     tcase_add_test(tcase, reset_drops_what_waits);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -11,6 +11,7 @@
 #include "devices/virtio/console.h"
 #include "devices/virtio/rng.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define RING_AT (GUEST_RAM_BASE + 0x10000)
 #define DATA_AT (GUEST_RAM_BASE + 0x20000)
@@ -296,7 +297,7 @@ START_TEST(console_state)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio-rng and virtio-console");
     TCase *tcase = tcase_create("char");
@@ -309,9 +310,5 @@ int main(void)
     tcase_add_loop_test(tcase, console_configuration, 0, 2);
     tcase_add_loop_test(tcase, console_state, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

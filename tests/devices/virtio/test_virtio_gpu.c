@@ -11,6 +11,7 @@
 #include "devices/virtio/gpu/gpu.h"
 #include "devices/virtio/gpu/internal.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define CONTROL_AT (GUEST_RAM_BASE + 0x10000)
 #define CURSOR_AT  (GUEST_RAM_BASE + 0x14000)
@@ -401,7 +402,7 @@ START_TEST(state_survives)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio_gpu");
     TCase *tests = tcase_create("virtio_gpu");
@@ -417,9 +418,5 @@ int main(void)
     tcase_add_test(tests, passes_on_the_window_size);
     tcase_add_test(tests, state_survives);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -8,6 +8,7 @@
 
 #include "devices/virtio/input.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define EVENTS_AT (GUEST_RAM_BASE + 0x10000)
 #define STATUS_AT (GUEST_RAM_BASE + 0x14000)
@@ -228,7 +229,7 @@ START_TEST(lamps_are_remembered_and_saved)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio_input");
     TCase *tests = tcase_create("virtio_input");
@@ -240,9 +241,5 @@ int main(void)
     tcase_add_test(tests, bad_buffers_break_the_device);
     tcase_add_test(tests, lamps_are_remembered_and_saved);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

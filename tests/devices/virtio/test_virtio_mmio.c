@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 /* A device that returns every chain, having filled it with 0x5a. */
 struct echo {
@@ -570,7 +571,7 @@ START_TEST(state_round_trip)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio-mmio");
     TCase *tcase = tcase_create("registers");
@@ -592,9 +593,5 @@ int main(void)
     tcase_add_test(tcase, fdt_node);
     tcase_add_loop_test(tcase, state_round_trip, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -12,6 +12,7 @@
 #include "devices/net/offload.h"
 #include "devices/virtio/net.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)
 #define DATA_AT   (GUEST_RAM_BASE + 0x40000)
@@ -598,7 +599,7 @@ START_TEST(legacy_driver_sets_its_address)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio-net");
     TCase *tcase = tcase_create("net");
@@ -613,9 +614,5 @@ int main(void)
     tcase_add_loop_test(tcase, hostile_chains, 0, 2);
     tcase_add_test(tcase, legacy_driver_sets_its_address);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -10,6 +10,7 @@
 
 #include "devices/virtio/console.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define RING_AT(queue) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (queue))
 #define DATA_AT        (GUEST_RAM_BASE + 0x80000)
@@ -329,7 +330,7 @@ START_TEST(ports_state)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("ports of virtio-console");
     TCase *tcase = tcase_create("ports");
@@ -341,9 +342,5 @@ int main(void)
     tcase_add_test(tcase, one_port_driver);
     tcase_add_test(tcase, ports_state);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -12,6 +12,7 @@
 #include "devices/virtio/snd/internal.h"
 #include "devices/virtio/snd/snd.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define CTRL_AT    (GUEST_RAM_BASE + 0x10000)
 #define EVENT_AT   (GUEST_RAM_BASE + 0x14000)
@@ -853,7 +854,7 @@ START_TEST(the_none_backend_keeps_time)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio_snd");
     TCase *tests = tcase_create("virtio_snd"), *real = tcase_create("real time");
@@ -882,9 +883,5 @@ int main(void)
     tcase_add_checked_fixture(real, setup_none, teardown);
     tcase_add_test(real, the_none_backend_keeps_time);
     suite_add_tcase(suite, real);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -14,6 +14,7 @@
 
 #include "devices/virtio/blk.h"
 #include "tests/devices/virtio/guest.h"
+#include "tests/suite.h"
 
 #define RING_AT   (GUEST_RAM_BASE + 0x10000)
 #define HEADER_AT (GUEST_RAM_BASE + 0x20000)
@@ -530,7 +531,7 @@ START_TEST(descriptors_change_meanwhile)
 END_TEST
 #endif
 
-int main(void)
+Suite *test_suite(void)
 {
     const int bad_count = (int)(sizeof(bad_chains) / sizeof(*bad_chains));
     Suite *suite = suite_create("virtqueue");
@@ -551,9 +552,5 @@ int main(void)
     tcase_add_loop_test(tcase, descriptors_change_meanwhile, 0, 2);
 #endif
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -12,6 +12,7 @@
 #include "cpu/isa/isa.h"
 #include "machine/boot/rom.h"
 #include "machine/internal.h"
+#include "tests/suite.h"
 
 static struct error error;
 static struct machine *machine;
@@ -26,7 +27,7 @@ static void make(const char *cpu, unsigned smp, uint64_t ram_size)
     machine = machine_create(&config, &error);
     ck_assert_msg(machine != NULL, "%s", error.text);
     /* as the guest sees it */
-    tree = bus_host(machine->bus, machine->fdt_addr, board_fdt_size(machine->fdt));
+    tree = bus_host(machine->bus, machine->fdt_addr, boot_fdt_size(machine->fdt));
     ck_assert_ptr_nonnull(tree);
     ck_assert_int_eq(fdt_check_full(tree, fdt_totalsize(tree)), 0);
 }
@@ -207,12 +208,12 @@ START_TEST(own_tree)
 {
     static const char path[] = "fdt_test_tree.dtb";
     make("rv64", 1, UINT64_C(128) << 20);
-    ck_assert(board_fdt_dump(machine->fdt, path, &error));
-    void *read = board_fdt_read(path, &error);
+    ck_assert(boot_fdt_dump(machine->fdt, path, &error));
+    void *read = boot_fdt_read(path, &error);
     ck_assert_msg(read != NULL, "%s", error.text);
     ck_assert_int_eq(fdt_check_full(read, fdt_totalsize(read)), 0);
     struct fdt_chosen chosen = { .bootargs = "x", .initrd_start = 0x84000000, .initrd_end = 0x84000010 };
-    ck_assert(board_fdt_set_chosen(read, &chosen, &error));
+    ck_assert(boot_fdt_set_chosen(read, &chosen, &error));
     tree = read;
     text("/chosen", "bootargs", "x");
     CELLS("/chosen", "linux,initrd-start", 0, 0x84000000);
@@ -221,7 +222,7 @@ START_TEST(own_tree)
     memset(longest, 'x', 19999);
     longest[19999] = '\0';
     chosen.bootargs = longest;
-    ck_assert(!board_fdt_set_chosen(read, &chosen, &error));
+    ck_assert(!boot_fdt_set_chosen(read, &chosen, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "-append"));
     free(longest);
     free(read);
@@ -229,7 +230,7 @@ START_TEST(own_tree)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("fdt");
     TCase *tests = tcase_create("fdt");
@@ -243,9 +244,5 @@ int main(void)
     tcase_add_test(tests, boot_rom);
     tcase_add_test(tests, own_tree);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite;
 }

@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "machine/boot/loader.h"
+#include "tests/suite.h"
 
 #define RAM       UINT64_C(0x80000000)
 #define RAM_SIZE  (UINT64_C(16) << 20)
@@ -406,7 +407,7 @@ START_TEST(mutated_files)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("loader");
     TCase *tests = tcase_create("loader");
@@ -425,9 +426,5 @@ int main(void)
     tcase_add_test(tests, bad_files);
     tcase_add_test(tests, mutated_files);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite;
 }

@@ -13,6 +13,7 @@
 
 #include "machine/internal.h"
 #include "machine/symbols/symbols.h"
+#include "tests/suite.h"
 
 #define COUNT 700u
 #define BASE  UINT64_C(0xffffffff80000000)
@@ -29,7 +30,7 @@ static void setup(void)
     ck_assert(isa_config_parse(&config.isa, "rv64", &error));
     machine = machine_create(&config, &error);
     ck_assert_msg(machine != NULL, "%s", error.text);
-    ram = bus_host(machine->bus, BOARD_RAM_BASE, 1 << 20);
+    ram = bus_host(machine->bus, machine->config.board->ram_base, 1 << 20);
 }
 
 static void teardown(void)
@@ -209,7 +210,7 @@ START_TEST(test_elf)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("symbols");
     TCase *tcase = tcase_create("symbols");
@@ -220,9 +221,5 @@ int main(void)
     tcase_add_test(tcase, test_linux_hostile);
     tcase_add_test(tcase, test_elf);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a board says of itself. Nobody but a board's own file (machine/boards/) knows an address, a device or
+ * a name of one: the loader, the device tree, the harts, the command line and the monitor read this
+ * description.
+ *
+ * Boards are constant; any thread may read them.
+ */
+#ifndef MACHINE_BOARD_H
+#define MACHINE_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct machine;
+
+struct board_range {
+    uint64_t base, size; /* guest physical, bytes */
+};
+
+/* A file that may be the default firmware of harts of a width. */
+struct board_firmware {
+    unsigned xlen;
+    const char *path;
+};
+
+struct board {
+    const char *name, *text;        /* -machine NAME, and what -machine help says */
+    const char *compatible, *model; /* of the device tree's root */
+
+    uint64_t timebase_hz;
+    struct board_range rom;   /* harts start there, unless the user says otherwise */
+    struct board_range flash; /* the first bank; size 0: it has none */
+    uint64_t ram_base;
+    uint64_t ram_max, ram_max_rv32; /* bytes */
+    unsigned harts_max;             /* up to MACHINE_HARTS_MAX */
+    unsigned pci_irq;        /* input of the interrupt controller that INTA of slot 0 has; then B to D */
+    const char *stdout_path; /* of the device tree: where the console is */
+
+    unsigned smp; /* what the user gets who does not ask for another */
+    uint64_t ram_size;
+    const struct board_firmware *firmware; /* tried in this order; ends with { 0, NULL } */
+
+    /* Makes the devices and puts them on the bus. On the thread that makes the machine. */
+    bool (*create)(struct machine *machine, struct error *error);
+};
+
+/* All boards, the default first; ends with NULL. */
+extern const struct board *const boards[];
+/* NULL: there is none of that name. */
+const struct board *board_find(const char *name);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The host's monotonic time, for waits and deadlines. Guest time is clock.h's. From any thread.
+ */
+#ifndef UTIL_HOST_TIME_H
+#define UTIL_HOST_TIME_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Nanoseconds and milliseconds since some moment in the past; they never go backwards. */
+static inline uint64_t host_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline uint64_t host_now_ms(void)
+{
+    return host_now_ns() / 1000000;
+}
+
+#endif
