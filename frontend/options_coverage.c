@@ -26,8 +26,10 @@ static bool take_elf(struct options *options, void *item, const char *value, str
 {
     struct coverage_config *coverage = &options->machine.coverage;
     (void)item;
-    if (!value || !*value || coverage->elf_count == COVERAGE_ELF_MAX)
-        return error_set(error, "-coverage elf=%s: up to %d ELF files", value ? value : "", COVERAGE_ELF_MAX);
+    if (!value || !*value)
+        return error_set(error, "-coverage elf=: the file is missing");
+    if (coverage->elf_count == COVERAGE_ELF_MAX)
+        return error_set(error, "-coverage elf=%s: there are at most %d of them", value, COVERAGE_ELF_MAX);
     coverage->elfs[coverage->elf_count++].path = value;
     return true;
 }
