@@ -16,6 +16,7 @@
 
 #include "machine/internal.h"
 #include "machine/gdb/gdb.h"
+#include "util/log.h"
 
 void machine_post(struct machine *machine, enum machine_event event, unsigned status)
 {
@@ -244,6 +245,21 @@ static bool reset_machine(struct machine *machine, struct error *error)
     return ok;
 }
 
+/* What a run leaves behind; its exit status, which tells of a file that could not be written. */
+static int end_of_run(struct machine *machine, int status, struct error *error)
+{
+    bool ok = true;
+    gdb_finish(machine->gdb, status);
+    if (machine->coverage) {
+        machine_hold(machine);
+        ok = coverage_write(machine->coverage, error);
+        machine_release(machine);
+    }
+    if (!ok && status)
+        log_warn("%s", error->text);
+    return ok || status ? status : -1;
+}
+
 int machine_run(struct machine *machine, struct error *error)
 {
     if (machine->config.dumpdtb)
@@ -254,10 +270,8 @@ int machine_run(struct machine *machine, struct error *error)
         if (!boot_once(machine, &word, error))
             return -1;
         end_of_boot(machine, &word, &by_guest);
-        if (word >> 16 != MACHINE_EVENT_RESET) {
-            gdb_finish(machine->gdb, (int)(word & 0xffff));
-            return (int)(word & 0xffff);
-        }
+        if (word >> 16 != MACHINE_EVENT_RESET)
+            return end_of_run(machine, (int)(word & 0xffff), error);
         if (!reset_machine(machine, error))
             return -1;
         run_state_notify(machine, MACHINE_NOTICE_RESET, by_guest); /* who hears of it finds it done */

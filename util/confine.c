@@ -80,7 +80,7 @@ static void confine_free(struct confine *confine)
 static bool build_filters(struct confine *confine, const struct confine_policy *policy, struct error *error)
 {
     for (enum thread_role role = 0; role < THREAD_ROLES; role++) {
-        bool needed = role != THREAD_FOLDER || policy->folders; /* each costs the start some 0.3 ms */
+        bool needed = role != THREAD_FOLDER || policy->folders;
         if (role == THREAD_TIMER && !policy->hart_files)
             confine->filters[role] = confine->filters[THREAD_HART]; /* the same list */
         else if (needed && !confine_seccomp_build(policy, role, &confine->filters[role], error))

@@ -5,8 +5,8 @@
  *
  *  - no_new_privs: a program that is started gains no rights.
  *  - Landlock (confine_landlock.c): which files, folders and TCP ports, for all threads alike.
- *  - seccomp (confine_seccomp.c, confine_syscalls.def): which system calls; one list for the process, and a
- *    shorter one for each role of a thread (util/thread.h).
+ *  - seccomp (confine_seccomp.c, confine_generate.c, confine_syscalls.def): which system calls; one list for
+ * the process, and a shorter one for each role of a thread (util/thread.h).
  *
  * Use: thread_gate_close(); open everything; confine_prepare(); confine_lock(). What a kernel lacks is left
  * out and noted in the status; what fails although the kernel has it is an error, and the process must end.

@@ -24,8 +24,10 @@ static bool take_format(struct options *options, void *item, const char *value, 
 static bool take_elf(struct options *options, void *item, const char *value, struct error *error)
 {
     struct coverage_config *coverage = &options->machine.coverage;
-    if (!value || !*value || coverage->elf_count == COVERAGE_ELF_MAX)
-        return error_set(error, "-coverage elf=%s: up to %d ELF files", value ? value : "", COVERAGE_ELF_MAX);
+    if (!value || !*value)
+        return error_set(error, "-coverage elf=: the file is missing");
+    if (coverage->elf_count == COVERAGE_ELF_MAX)
+        return error_set(error, "-coverage elf=%s: there are at most %d of them", value, COVERAGE_ELF_MAX);
     coverage->elfs[coverage->elf_count++].path = value;
     return true;
 }

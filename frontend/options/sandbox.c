@@ -2,10 +2,12 @@
  *
  * -sandbox and -run-with, as QEMU spells them; docs/security.md says what each value means here.
  */
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "frontend/options/options.h"
 
@@ -61,6 +63,11 @@ static bool sandbox_folder(struct options *options, void *item, const char *valu
         return error_set(error, "-sandbox folder: the name of the folder is missing");
     if (sandbox->folder_count == OPTIONS_SANDBOX_FOLDERS)
         return error_set(error, "-sandbox folder=%s: more than %d folders", value, OPTIONS_SANDBOX_FOLDERS);
+    struct stat status;
+    if (stat(value, &status))
+        return error_set(error, "-sandbox folder=%s: %s", value, strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return error_set(error, "-sandbox folder=%s: that is no folder", value);
     sandbox->folders[sandbox->folder_count++] = value;
     return true;
 }

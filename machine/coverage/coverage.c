@@ -29,6 +29,7 @@ struct coverage {
     struct coverage_elf elfs[ELFS_MAX];
     unsigned elf_count;
     struct coverage_names names;
+    int fd; /* of the file, as it was at the start; -1: none */
 };
 
 /* ---- What runs -------------------------------------------------------------------------------------- */
@@ -94,6 +95,25 @@ void coverage_reset(struct coverage *self)
 
 /* ---- The file --------------------------------------------------------------------------------------- */
 
+/* By its name, so that what was written before may be moved away; where that is not allowed any more, since
+ * the process has become another user's (-run-with), the file that was opened at the start. NULL: errno says
+ * why. */
+static FILE *open_file(const struct coverage *self)
+{
+    struct stat now, then;
+    FILE *out = fopen(self->config->file, "we");
+    int number = errno;
+    if (out || number != EACCES || stat(self->config->file, &now) || fstat(self->fd, &then) ||
+        now.st_dev != then.st_dev || now.st_ino != then.st_ino) {
+        errno = number;
+        return out;
+    }
+    int fd = fcntl(self->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0 && (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET) || !(out = fdopen(fd, "w"))))
+        close(fd);
+    return out;
+}
+
 bool coverage_write(struct coverage *self, struct error *error)
 {
     const char *path = self->config->file;
@@ -101,7 +121,7 @@ bool coverage_write(struct coverage *self, struct error *error)
         hart_cover_finish(self->machine->harts[n]);
     coverage_set_sort(&self->set);
     const struct coverage_view view = { &self->set, self->elfs, self->elf_count, &self->names };
-    FILE *out = fopen(path, "we");
+    FILE *out = open_file(self);
     if (!out)
         return error_set(error, "-coverage: cannot write %s: %s", path, strerror(errno));
     bool ok = self->config->format == COVERAGE_LCOV ? coverage_write_lcov(out, &view)
@@ -116,18 +136,13 @@ bool coverage_write(struct coverage *self, struct error *error)
 }
 
 /* It can be written, and is none of the files that are read. */
-static bool check_file(const struct coverage *self, struct error *error)
+static bool check_file(struct coverage *self, struct error *error)
 {
     const char *path = self->config->file;
     struct stat out, in;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
-    if (fd < 0 || fstat(fd, &out)) {
-        error_set(error, "-coverage %s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    close(fd);
+    self->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    if (self->fd < 0 || fstat(self->fd, &out))
+        return error_set(error, "-coverage %s: %s", path, strerror(errno));
     for (unsigned n = 0; n < self->elf_count; n++) {
         if (stat(self->elfs[n].path, &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
             return error_set(
@@ -144,8 +159,11 @@ static bool add_elf(struct coverage *self, const char *path, uint64_t base, bool
     struct coverage_elf *elf = &self->elfs[self->elf_count];
     bool is_elf = false;
     struct stat status;
-    if (!path || (!asked && (stat(path, &status) || !S_ISREG(status.st_mode))))
+    bool regular = path && stat(path, &status) == 0 && S_ISREG(status.st_mode);
+    if (!regular && !asked)
         return true; /* none, the default firmware, or a pipe, which cannot be read a second time */
+    if (!regular)
+        return error_set(error, "-coverage elf=%s: there is no such file", path);
     bool ok = coverage_elf_read(elf, path, base, &is_elf, error);
     if (ok && !is_elf && asked)
         ok = error_set(error, "-coverage elf=%s: that is no ELF file", path);
@@ -182,6 +200,8 @@ static bool add_elfs(struct coverage *self, struct error *error)
 
 static void destroy(struct coverage *self)
 {
+    if (self->fd >= 0)
+        close(self->fd);
     for (unsigned n = 0; n < self->elf_count; n++)
         coverage_elf_free(&self->elfs[n]);
     coverage_names_free(&self->names);
@@ -198,6 +218,7 @@ struct coverage *coverage_create(struct machine *machine, struct error *error)
         return NULL;
     }
     self->machine = machine;
+    self->fd = -1;
     self->config = &machine->config.coverage;
     self->sink.ran = on_run;
     pthread_mutex_init(&self->lock, NULL);
@@ -212,11 +233,6 @@ struct coverage *coverage_create(struct machine *machine, struct error *error)
 
 void coverage_destroy(struct coverage *self)
 {
-    struct error error = { "" };
-    if (!self)
-        return;
-    /* What was never started has no coverage, and the file that is there stays as it is. */
-    if (self->machine->was_booted && !coverage_write(self, &error))
-        log_warn("%s", error.text);
-    destroy(self);
+    if (self)
+        destroy(self);
 }

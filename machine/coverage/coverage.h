@@ -40,8 +40,7 @@ struct coverage *coverage_create(struct machine *machine, struct error *error);
 bool coverage_write(struct coverage *coverage, struct error *error);
 /* Nothing was executed yet. While no hart runs. */
 void coverage_reset(struct coverage *coverage);
-/* Writes the file, with a warning where that fails, and frees it. Before the harts are destroyed. NULL is
- * none. */
+/* Before the harts are destroyed. NULL is none. */
 void coverage_destroy(struct coverage *coverage);
 
 #endif

@@ -95,6 +95,7 @@ def refusals(rvive, top):
     for flags, named in ((("-sandbox", "maybe"), "on, off"), (("-sandbox", "on,spawn=perhaps"), "allow, deny"),
                          (("-sandbox", "on,elevateprivileges=no"), "allow, deny, children"),
                          (("-sandbox", "on,colour=red"), "colour"), (("-sandbox", "on,folder="), "folder"),
+                         (("-sandbox", "on,folder=/no/where"), "/no/where: No such file"), (("-sandbox", "on,folder=/dev/null"), "no folder"),
                          (("-run-with", "user=no-such-user-here"), "no-such-user-here"), (("-run-with", "user=1:x"), "1:x"),
                          (("-run-with", "chroot=/does/not/exist"), "/does/not/exist"),
                          (("-run-with", "async-teardown=perhaps"), "on, off")):
