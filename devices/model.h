@@ -66,7 +66,7 @@ struct device_key {
     const char *const *choices; /* end with NULL */
     const char *limit;
 };
-/* Where a key's value goes: a member of a structure. Lists of keys end with { NULL }. */
+/* Where a key's value goes: a member of a structure. Lists of keys end with { .name = NULL }. */
 #define DEVICE_KEY_VALUE(structure, member)                                                                  \
     .offset = offsetof(structure, member), .size = sizeof(((structure *)NULL)->member)
 

@@ -108,7 +108,7 @@ static struct pci_function *model_create(const struct device_plug *plug, struct 
     return bochs_display_create(&config, error);
 }
 
-static const struct device_key model_keys[] = { DISPLAY_SIZE_KEYS, { NULL } };
+static const struct device_key model_keys[] = { DISPLAY_SIZE_KEYS, { .name = NULL } };
 
 const struct device_model bochs_display_model = {
     .name = "bochs-display",

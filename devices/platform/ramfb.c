@@ -194,7 +194,7 @@ struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *erro
 
 /* ---- The model ---------------------------------------------------------------------------------------- */
 
-static const struct device_key no_keys[] = { { NULL } };
+static const struct device_key no_keys[] = { { .name = NULL } };
 
 /* The board makes it, since it is an item of fw_cfg. */
 const struct device_model ramfb_model = {

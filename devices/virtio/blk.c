@@ -480,7 +480,7 @@ static const struct device_key model_keys[] = {
       .choices = on_error },
     { "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),
       .choices = on_read_error },
-    { NULL },
+    { .name = NULL },
 };
 
 const struct device_model virtio_blk_model = {

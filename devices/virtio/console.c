@@ -350,7 +350,7 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
     return virtio_console_create(&config, error);
 }
 
-static const struct device_key no_keys[] = { { NULL } };
+static const struct device_key no_keys[] = { { .name = NULL } };
 
 const struct device_model virtio_console_model = {
     .name = "virtio-serial",
@@ -369,7 +369,7 @@ static const struct device_key port_keys[] = {
     { "name", DEVICE_KEY_TEXT, "by which programs in the guest find it", DEVICE_SETTING(port_name) },
     { "nr", DEVICE_KEY_NUMBER, "the port's number", DEVICE_SETTING(port),
       .most = VIRTIO_CONSOLE_PORTS_MAX - 1 },
-    { NULL },
+    { .name = NULL },
 };
 
 /* Their carrier makes them. */

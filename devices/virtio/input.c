@@ -335,7 +335,7 @@ static struct virtio_device *create_mouse(const struct device_plug *plug, struct
     return virtio_input_create(&(struct virtio_input_config){ plug->display, DISPLAY_MOUSE }, error);
 }
 
-static const struct device_key no_keys[] = { { NULL } };
+static const struct device_key no_keys[] = { { .name = NULL } };
 
 const struct device_model virtio_keyboard_model = {
     .name = "virtio-keyboard",

@@ -359,7 +359,7 @@ static const struct device_key model_keys[] = {
     { "mac", DEVICE_KEY_MAC, "the card's address", DEVICE_SETTING(mac) },
     { "mq", DEVICE_KEY_OFF, "several pairs of queues",
       .limit = "this version has one pair of queues a card" },
-    { NULL },
+    { .name = NULL },
 };
 
 const struct device_model virtio_net_model = {

@@ -161,7 +161,7 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
 static const struct device_key model_keys[] = {
     { "rng", DEVICE_KEY_BACKEND, "id of an -object rng-random; without it, the host's getrandom()",
       DEVICE_SETTING(backend) },
-    { NULL },
+    { .name = NULL },
 };
 
 const struct device_model virtio_rng_model = {

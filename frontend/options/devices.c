@@ -129,12 +129,12 @@ static bool unknown_device(const char *name, struct error *error)
 
 static const struct device_key id_keys[] = {
     { "id", DEVICE_KEY_TEXT, "its name, for the monitor", DEVICE_SETTING(id) },
-    { NULL },
+    { .name = NULL },
 };
 static const struct device_key slot_keys[] = {
     { "bus", DEVICE_KEY_SLOT, "its slot; without it, the highest that is free",
       DEVICE_KEY_VALUE(struct options_device, slot) },
-    { NULL },
+    { .name = NULL },
 };
 static const struct device_key pci_keys[] = {
     { "bus", DEVICE_KEY_PCI_BUS, "there is one", .least = 0 },
@@ -150,7 +150,7 @@ static const struct device_key pci_keys[] = {
       DEVICE_KEY_VALUE(struct options_device, pci.vectors), .most = PCI_MSIX_VECTORS_MAX },
     { "romfile", DEVICE_KEY_EMPTY, "option ROM",
       .limit = "this version has no option ROMs; romfile= is accepted" },
-    { NULL },
+    { .name = NULL },
 };
 /* DEVICE_KEY_AUTO counts so. */
 _Static_assert(VIRTIO_PCI_LEGACY_AUTO == 0 && VIRTIO_PCI_LEGACY_ON == 1 && VIRTIO_PCI_LEGACY_OFF == 2,

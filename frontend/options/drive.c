@@ -248,7 +248,6 @@ struct node {
 #define NODE_TEXT(name, member)                                                                              \
     static bool name(struct options *options, void *item, const char *value, struct error *error)            \
     {                                                                                                        \
-        (void)options, (void)error;                                                                          \
         ((struct node *)item)->member = value;                                                               \
         return true;                                                                                         \
     }

@@ -17,7 +17,7 @@ static const struct device_key loader_keys[] = {
       DEVICE_KEY_VALUE(struct machine_load, data), .most = UINT64_MAX },
     { "data-len", DEVICE_KEY_NUMBER, "its bytes", DEVICE_KEY_VALUE(struct machine_load, data_len),
       .most = 8 },
-    { NULL },
+    { .name = NULL },
 };
 
 const struct device_model options_loader_model = {

@@ -16,7 +16,6 @@
 #define TAKE_USER_TEXT(name, member)                                                                         \
     static bool name(struct options *options, void *item, const char *value, struct error *error)            \
     {                                                                                                        \
-        (void)options;                                                                                       \
         ((struct options_nic *)item)->user.member = value;                                                   \
         return value || error_set(error, "-netdev user: a key without its value");                           \
     }

@@ -54,7 +54,6 @@ static bool take_gdb(struct options *options, const char *argument, struct error
 
 static bool take_nothing(struct options *options, const char *argument, struct error *error)
 {
-    (void)options, (void)argument, (void)error;
     return true;
 }
 

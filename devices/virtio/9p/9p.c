@@ -136,7 +136,7 @@ static const struct device_key model_keys[] = {
     { "fsdev", DEVICE_KEY_BACKEND, "id of a -fsdev", DEVICE_SETTING(backend), .needed = "ID" },
     { "mount_tag", DEVICE_KEY_TEXT, "by which the guest mounts it", DEVICE_SETTING(mount_tag),
       .needed = "TAG" },
-    { NULL },
+    { .name = NULL },
 };
 
 const struct device_model virtio_9p_model = {

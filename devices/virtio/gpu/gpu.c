@@ -273,7 +273,7 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
     return virtio_gpu_create(&config, error);
 }
 
-static const struct device_key model_keys[] = { DISPLAY_SIZE_KEYS, { NULL } };
+static const struct device_key model_keys[] = { DISPLAY_SIZE_KEYS, { .name = NULL } };
 
 const struct device_model virtio_gpu_model = {
     .name = "virtio-gpu",

@@ -384,7 +384,7 @@ static const struct device_key model_keys[] = {
       .most = VIRTIO_SND_JACKS_MAX },
     { "chmaps", DEVICE_KEY_NUMBER, "maps of channels to speakers", DEVICE_SETTING(chmaps),
       .most = VIRTIO_SND_CHMAPS_MAX },
-    { NULL },
+    { .name = NULL },
 };
 
 const struct device_model virtio_snd_model = {
