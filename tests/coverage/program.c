@@ -9,6 +9,10 @@
 static volatile long sink, *volatile pointer;
 unsigned long resume_at; /* where the trap handler goes on */
 
+/* Rounds that hart 0 waits for hart 1. */
+#ifndef PATIENCE
+#define PATIENCE 100
+#endif
 static volatile long met;
 
 void enter_user(void (*function)(void)); /* start.S */
@@ -85,7 +89,7 @@ static void third(void)
     long i = 0; /* RUN */
     do
         sink = i;                      /* RUN */
-    while (++i < 10000000 && !met);    /* RUN */
+    while (++i < PATIENCE && !met);    /* RUN */
     resume_at = (unsigned long)finish; /* RUN */
     enter_user(in_user);               /* RUN */
     sink = 14;                         /* NOT */

@@ -20,8 +20,10 @@ complain() {
 build() {
     name=$1 march=$2 mabi=$3
     shift 3
-    riscv64-unknown-elf-gcc -march="$march" -mabi="$mabi" -mcmodel=medany -O0 -ffreestanding -nostdlib -static \
-        -Wl,-Ttext=0x80000000 -Wl,--no-warn-rwx-segments -Wl,-N "$@" "$here/start.S" "$here/program.c" -o "$work/$name.elf"
+    set -- -march="$march" -mabi="$mabi" -mcmodel=medany -O0 -ffreestanding -nostdlib -static -Wl,-Ttext=0x80000000 \
+        -Wl,--no-warn-rwx-segments -Wl,-N "$@" "$here/start.S" "$here/program.c"
+    riscv64-unknown-elf-gcc "$@" -o "$work/$name.elf"
+    riscv64-unknown-elf-gcc "$@" -DPATIENCE=0x7fffffff -o "$work/$name-harts.elf" # for a machine with a hart 1
 }
 
 run() {
@@ -31,6 +33,7 @@ run() {
 # covered NAME HARTS ARGUMENTS...: both files say what program.c says.
 covered() {
     name=$1 harts=$2
+    [ "$harts" = 1 ] || name=$name-harts
     shift 2
     for form in info drcov; do
         rm -f "$work/out.$form"
