@@ -15,8 +15,8 @@ struct dbt;
 
 /* Makes an empty code cache. NULL, with *error filled. */
 struct dbt *dbt_create(struct error *error);
-/* The same, with a cache of `size` bytes for code and what belongs to it: CODE_CACHE_MIN to CODE_CACHE_MAX.
- */
+/* The same, with a cache of `size` bytes for code and what belongs to it: CODE_CACHE_MIN to
+ * CODE_CACHE_MAX. */
 struct dbt *dbt_create_sized(size_t size, struct error *error);
 /* Adds the optimiser (T2), which makes regions of what runs long, on a thread of its own; `eager`: of every
  * block, at once, on the hart's thread (for tests). Before the harts run. False, with *error filled, on hosts

@@ -27,8 +27,7 @@ struct virtio_console_port;
 struct virtio_device;
 struct virtio_device_ops;
 
-/* ---- Keys -----------------------------------------------------------------------------------------------
- */
+/* ---- Keys ---------------------------------------------------------------------------------------------- */
 
 enum device_key_type {
     DEVICE_KEY_TEXT,     /* const char * */
@@ -87,8 +86,7 @@ struct device_settings {
 };
 #define DEVICE_SETTING(member) DEVICE_KEY_VALUE(struct device_settings, member)
 
-/* ---- Models ---------------------------------------------------------------------------------------------
- */
+/* ---- Models -------------------------------------------------------------------------------------------- */
 
 enum {                        /* where a device can be plugged in */
        DEVICE_BUS_MMIO = 1,   /* a slot of virtio-mmio */

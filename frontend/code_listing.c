@@ -60,7 +60,7 @@ void code_listing_destroy(struct code_listing *listing)
     free(listing);
 }
 
-/* ---- Side by side ------------------------------------------------------------------------------------- */
+/* ---- Side by side -------------------------------------------------------------------------------------- */
 
 /* Host code, beside a text that stands on its first line. */
 static void list_host(struct code_listing *listing, const uint8_t *at, size_t size, const char *beside)

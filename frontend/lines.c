@@ -60,7 +60,7 @@ static bool confine(void)
     return ok;
 }
 
-/* ---- Printing --------------------------------------------------------------------------------------- */
+/* ---- Printing ------------------------------------------------------------------------------------------ */
 
 /* Names are on lines of their own, so they have no control characters. */
 static void print_name(const char *before, const char *name)
@@ -80,7 +80,7 @@ static void print_file(const char *path)
     last = path;
 }
 
-/* ---- Lines ------------------------------------------------------------------------------------------ */
+/* ---- Lines --------------------------------------------------------------------------------------------- */
 
 static void print_rows(Dwarf_Die *unit)
 {
@@ -103,7 +103,7 @@ static void print_rows(Dwarf_Die *unit)
     }
 }
 
-/* ---- Functions -------------------------------------------------------------------------------------- */
+/* ---- Functions ----------------------------------------------------------------------------------------- */
 
 static int print_function(Dwarf_Die *function, void *unused)
 {

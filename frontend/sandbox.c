@@ -26,7 +26,7 @@ static char places[PATH_MAX + 256]; /* where commands may write, for messages */
 #define READ_WRITE (CONFINE_READ | CONFINE_WRITE)
 #define TREE       (CONFINE_READ | CONFINE_WRITE | CONFINE_MAKE | CONFINE_FOLDERS)
 
-/* ---- Pieces ----------------------------------------------------------------------------------------- */
+/* ---- Pieces -------------------------------------------------------------------------------------------- */
 
 /* The folder that a file is in. */
 static bool add_folder_of(struct confine_policy *policy, const char *path, unsigned rights)
@@ -76,7 +76,7 @@ static bool add_chardev(struct confine_policy *policy, const char *chardev)
     return !local || client || add_folder_of(policy, address + 5, CONFINE_REMOVE);
 }
 
-/* ---- Parts of the command line ---------------------------------------------------------------------- */
+/* ---- Parts of the command line ------------------------------------------------------------------------- */
 
 static bool add_device(struct confine_policy *policy, const struct machine_plug *device)
 {
@@ -189,7 +189,7 @@ static bool add_programs(struct confine_policy *policy)
                               confine_add_path(policy, "/dev", READ_WRITE | CONFINE_DEVICE));
 }
 
-/* ---- Windows and sound ------------------------------------------------------------------------------ */
+/* ---- Windows and sound --------------------------------------------------------------------------------- */
 
 static bool add_sound(struct confine_policy *policy, const struct machine_config *machine, bool *sdl)
 {
@@ -257,7 +257,7 @@ static bool add_desktop(struct confine_policy *policy)
     return ok && (!authority || confine_add_path(policy, authority, CONFINE_READ));
 }
 
-/* ---- Where commands write ---------------------------------------------------------------------------- */
+/* ---- Where commands write ------------------------------------------------------------------------------ */
 
 /* Whether the folder is the user's home, or has it within: in there are files that other programs obey. */
 static bool is_precious(const char *folder)
@@ -306,7 +306,7 @@ static bool add_places(struct confine_policy *policy, const struct options_sandb
     return ok && confine_add_path(policy, "/dev/null", READ_WRITE);
 }
 
-/* ---- -run-with -------------------------------------------------------------------------------------- */
+/* ---- -run-with ----------------------------------------------------------------------------------------- */
 
 static bool enter_root(const struct options_run_with *with, struct error *error)
 {
@@ -328,7 +328,7 @@ static bool become_user(const struct options_run_with *with, struct error *error
     return true;
 }
 
-/* ---- The lock --------------------------------------------------------------------------------------- */
+/* ---- The lock ------------------------------------------------------------------------------------------ */
 
 static struct confine *prepare(const struct options *options, struct error *error)
 {
@@ -381,7 +381,7 @@ bool sandbox_enter(const struct options *options, struct error *error)
     return true;
 }
 
-/* ---- What is in force ------------------------------------------------------------------------------- */
+/* ---- What is in force ---------------------------------------------------------------------------------- */
 
 const char *sandbox_hint(int number)
 {

@@ -73,7 +73,7 @@ static bool region_holds(const struct region *region, uint64_t paddr, uint64_t l
     return length <= region->size && paddr - region->base <= region->size - length;
 }
 
-/* ---- Stores into pages that harts have decoded ---------------------------------------------------- */
+/* ---- Stores into pages that harts have decoded --------------------------------------------------------- */
 
 static void mark_code_page(struct bus *bus, uint64_t paddr)
 {
@@ -106,7 +106,7 @@ static void note_written(struct bus *bus, uint64_t paddr, uint64_t length)
     }
 }
 
-/* ---- Accesses ------------------------------------------------------------------------------------- */
+/* ---- Accesses ------------------------------------------------------------------------------------------ */
 
 /* Splits what is wider than the device takes, refuses what is narrower or misaligned. Returns the size of the
  * pieces, 0: refused. */
@@ -217,7 +217,7 @@ bool bus_write(struct bus *bus, uint64_t paddr, unsigned size, uint64_t value)
     return true;
 }
 
-/* ---- The harts' side ------------------------------------------------------------------------------ */
+/* ---- The harts' side ----------------------------------------------------------------------------------- */
 
 static struct bus *of_harts(struct hart_bus *side)
 {
@@ -287,15 +287,15 @@ static const struct hart_bus_ops hart_side = {
     .is_memory = harts_is_memory,
 };
 
-/* ---- The devices' side ---------------------------------------------------------------------------- */
+/* ---- The devices' side --------------------------------------------------------------------------------- */
 
 static struct bus *of_devices(struct dma *side)
 {
     return (struct bus *)((char *)side - offsetof(struct bus, devices));
 }
 
-/* (uint64_t)pointer on RV32: where the pointer was an int32_t on its way, bits 63 to 32 are those of bit 31.
- */
+/* (uint64_t)pointer on RV32: where the pointer was an int32_t on its way, bits 63 to 32 are those of bit
+ * 31. */
 static uint64_t devices_address(const struct bus *bus, uint64_t paddr)
 {
     bool extended = bus->sign_extended && paddr >= (uint64_t)INT32_MIN;
@@ -319,7 +319,7 @@ static void devices_written(struct dma *side, uint64_t paddr, uint64_t length)
 
 static const struct dma_ops device_side = { .map = devices_map, .written = devices_written };
 
-/* ---- Layout --------------------------------------------------------------------------------------- */
+/* ---- Layout -------------------------------------------------------------------------------------------- */
 
 struct bus *bus_create(void (*code_written)(void *opaque, uint64_t paddr, uint64_t length), void *opaque,
                        struct error *error)

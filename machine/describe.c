@@ -9,7 +9,7 @@
 #include "machine/inspect.h"
 #include "machine/internal.h"
 
-/* ---- PCI ---------------------------------------------------------------------------------------------- */
+/* ---- PCI ----------------------------------------------------------------------------------------------- */
 
 static void take_bar(struct machine_pci_view *view, const struct pci_bar *bar)
 {
@@ -75,7 +75,7 @@ bool machine_pci_view(struct machine *machine, unsigned number, struct machine_p
     return false;
 }
 
-/* ---- Disks -------------------------------------------------------------------------------------------- */
+/* ---- Disks --------------------------------------------------------------------------------------------- */
 
 /* Where the disk is plugged in, and as what. */
 static void find_place(const struct machine_config *config, struct machine_disk *disk)

@@ -40,8 +40,8 @@ static bool attach(struct machine *machine, struct hart *hart, struct error *err
     return !machine->dbt || dbt_attach(machine->dbt, hart, hot, error);
 }
 
-/* A host that gives no executable memory still has the interpreter, unless the user asked for the translator.
- */
+/* A host that gives no executable memory still has the interpreter, unless the user asked for the
+ * translator. */
 static bool create_translator(struct machine *machine, struct error *error)
 {
     const struct machine_config *config = &machine->config;

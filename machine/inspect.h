@@ -19,8 +19,8 @@
 unsigned machine_hart_count(const struct machine *machine); /* any time */
 /* NULL where there is no such hart. */
 struct hart *machine_hart(struct machine *machine, unsigned number);
-/* Executes one instruction of a hart of a paused machine. False, with *error filled. Takes the hold itself.
- */
+/* Executes one instruction of a hart of a paused machine. False, with *error filled. Takes the hold
+ * itself. */
 bool machine_step(struct machine *machine, unsigned number, struct error *error);
 
 /* gdb has stopped the guest, so only gdb can let it go on. Any time. */

@@ -62,7 +62,7 @@ static unsigned wait_event(struct machine *machine)
     return word;
 }
 
-/* ---- Making and unmaking -------------------------------------------------------------------------- */
+/* ---- Making and unmaking ------------------------------------------------------------------------------- */
 
 static bool check_config(const struct machine_config *config, struct error *error)
 {
@@ -183,7 +183,7 @@ void machine_destroy(struct machine *machine)
     free(machine);
 }
 
-/* ---- Running -------------------------------------------------------------------------------------- */
+/* ---- Running ------------------------------------------------------------------------------------------- */
 
 /* One boot. */
 static bool boot_once(struct machine *machine, unsigned *word, struct error *error)

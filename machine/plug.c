@@ -11,7 +11,7 @@
 #include "machine/internal.h"
 #include "util/log.h"
 
-/* ---- Backends ------------------------------------------------------------------------------------- */
+/* ---- Backends ------------------------------------------------------------------------------------------ */
 
 static void on_escape(void *opaque, enum chardev_escape what)
 {
@@ -81,7 +81,7 @@ static struct audiodev *open_audiodev(struct machine *machine, unsigned number, 
     return *audiodev;
 }
 
-/* ---- Devices ---------------------------------------------------------------------------------------- */
+/* ---- Devices ------------------------------------------------------------------------------------------- */
 
 static bool open_ports(struct machine *machine, const struct machine_plug *what,
                        struct virtio_console_port *ports, struct error *error)

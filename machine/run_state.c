@@ -154,7 +154,7 @@ bool machine_resume(struct machine *machine, struct error *error)
     return ok;
 }
 
-/* ---- A disk's request that fails ---------------------------------------------------------------------- */
+/* ---- A disk's request that fails ----------------------------------------------------------------------- */
 
 void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
 {
@@ -170,8 +170,8 @@ void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
     }
     if (failed->action != BLOCKDEV_ON_ERROR_STOP)
         return;
-    /* A hart may be waiting for this thread, so it cannot wait for the harts: the machine's own thread does.
-     */
+    /* A hart may be waiting for this thread, so it cannot wait for the harts: the machine's own thread
+     * does. */
     uint64_t one = 1;
     atomic_store(&machine->io_error, true);
     atomic_store(&machine->io_error_posted, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Meanings of integer instructions that are more than one C expression: once here, for all tiers. 64-bit
- * forms, and 32-bit ones (suffix 32) that serve RV32 and the W instructions.
+ * Meanings of integer instructions that are more than one C expression: once here, for the interpreter.
+ * 64-bit forms, and 32-bit ones (suffix 32) that serve RV32 and the W instructions.
  */
 #ifndef CPU_EXEC_OPS_H
 #define CPU_EXEC_OPS_H

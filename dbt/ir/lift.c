@@ -171,8 +171,7 @@ static const struct row rows[ISA_INSN_COUNT] = {
     R(prefetch_w, T2_NOP, NOTHING, 64),
 };
 
-/* ---- frflags rd; flt, fle or feq; fsflags rd: a comparison that raises nothing, as compilers write it ---
- */
+/* ---- frflags rd; flt, fle or feq; fsflags rd: a comparison that raises nothing ------------------------- */
 
 enum { CSR_FFLAGS = 0x001 };
 

@@ -99,8 +99,8 @@ static bool moves_evenly(const struct ir *r, const struct t2_block *block, const
     return steps_in(r, loop, variable, depth);
 }
 
-/* Steps so wide that the page changes all the time: the TLB is as good then, and no branch is mispredicted.
- */
+/* Steps so wide that the page changes all the time: the TLB is as good then, and no branch is
+ * mispredicted. */
 #define WIDE_STEP 256
 
 static bool steps_wide(const struct ir *r, const struct t2_block *loop, unsigned variable)

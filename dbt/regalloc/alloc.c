@@ -114,8 +114,8 @@ static void allocate_floats(struct ir *r, const unsigned *weight)
     }
 }
 
-/* Registers whose NaNs are made canonical late; those of both formats are not: one look could not tell which.
- */
+/* Registers whose NaNs are made canonical late; those of both formats are not: one look could not tell
+ * which. */
 static void find_lazy(struct ir *r)
 {
     for (unsigned i = 0; i < r->insn_count; i++) {

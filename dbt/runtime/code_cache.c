@@ -60,7 +60,7 @@ static bool map_all(struct code_cache *cache, int fd)
     return cache->write && cache->data && cache->run;
 }
 
-/* ---- Write protection --------------------------------------------------------------------------------- */
+/* ---- Write protection ---------------------------------------------------------------------------------- */
 
 static void guard_round(struct code_cache *cache)
 {
@@ -162,7 +162,7 @@ void code_cache_destroy(struct code_cache *cache)
         munmap(cache->data, data_size(cache));
 }
 
-/* ---- What always holds -------------------------------------------------------------------------------- */
+/* ---- What always holds --------------------------------------------------------------------------------- */
 
 /* The translator's lock is held; a cache that is not guarded has none (tests). */
 static bool is_ours(const struct code_cache *cache)
@@ -184,7 +184,7 @@ static void check_cache(const struct code_cache *cache)
     }
 }
 
-/* ---- Transactions ------------------------------------------------------------------------------------- */
+/* ---- Transactions -------------------------------------------------------------------------------------- */
 
 static bool has_room(const struct code_cache *cache, size_t code, size_t data)
 {
@@ -241,7 +241,7 @@ void code_cache_abort(struct code_cache *cache)
     CHECK_INVARIANT(check_cache(cache));
 }
 
-/* ---- Segments ----------------------------------------------------------------------------------------- */
+/* ---- Segments ------------------------------------------------------------------------------------------ */
 
 unsigned code_cache_next(const struct code_cache *cache)
 {

@@ -110,7 +110,7 @@ unsigned code_cache_next(const struct code_cache *cache);
 /* Frees a segment's memory; nothing may refer to it any more. */
 void code_cache_empty(struct code_cache *cache, unsigned segment);
 
-/* ---- References --------------------------------------------------------------------------------------- */
+/* ---- References ---------------------------------------------------------------------------------------- */
 
 static inline void *code_at(const struct code_cache *cache, uint32_t ref)
 {

@@ -159,7 +159,7 @@ void code_pages_mark(struct dbt *dbt, uint64_t paddr, uint64_t length)
     }
 }
 
-/* ---- fence.i ------------------------------------------------------------------------------------------ */
+/* ---- fence.i ------------------------------------------------------------------------------------------- */
 
 static void page_verify(struct dbt *dbt, struct code_page *page)
 {
@@ -254,7 +254,7 @@ void code_pages_verify(struct dbt *dbt, struct hart *hart)
     ask_writers(dbt, others);
 }
 
-/* ---- Leaving ------------------------------------------------------------------------------------------ */
+/* ---- Leaving ------------------------------------------------------------------------------------------- */
 
 void code_page_sweep(struct dbt *dbt, uint64_t paddr, unsigned segment)
 {

@@ -42,8 +42,8 @@ struct code_owner_ops {
     /* ... its segment is emptied: nothing may lead to its code any more. Its links, its spans and its place
      * in the segment's list are the caller's business. */
     void (*evict)(struct dbt *dbt, struct code_owner *owner);
-    /* ... guest bytes of a span of it have changed, and the span is watched no more: no hart shall enter it.
-     */
+    /* ... guest bytes of a span of it have changed, and the span is watched no more: no hart shall enter
+     * it. */
     void (*changed)(struct dbt *dbt, struct code_owner *owner);
     /* ... the block that its code stands for (t1_block.region) has changed or is evicted: its code is entered
      * no more. NULL: it stands for none. */

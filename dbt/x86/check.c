@@ -86,8 +86,8 @@ void check_emit(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr,
     x86_lea(e, 64, X86_RSP, x86_mem(X86_RSP, 24));
 }
 
-/* check_access: all registers stay, rcx apart; of xmm registers the low halves, which is all that they have.
- */
+/* check_access: all registers stay, rcx apart; of xmm registers the low halves, which is all that they
+ * have. */
 void check_build(struct dbt *dbt, struct x86_emit *e)
 {
     static const enum x86_reg saved[] = {

@@ -60,7 +60,7 @@ static struct form form_of(unsigned opcode, unsigned bits)
     return (struct form){ .opcode = opcode, .wide = bits == 64 };
 }
 
-/* ---- Moves -------------------------------------------------------------------------------------------- */
+/* ---- Moves --------------------------------------------------------------------------------------------- */
 
 void x86_mov(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from)
 {
@@ -142,7 +142,7 @@ void x86_lea(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem 
     emit_mem(e, form_of(0x8d, bits), to, from);
 }
 
-/* ---- Arithmetic --------------------------------------------------------------------------------------- */
+/* ---- Arithmetic ---------------------------------------------------------------------------------------- */
 
 void x86_op(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to, enum x86_reg from)
 {
@@ -309,7 +309,7 @@ void x86_cmpxchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_
     emit_mem(e, form_of(0x0fb1, bits), from, to);
 }
 
-/* ---- SSE ---------------------------------------------------------------------------------------------- */
+/* ---- SSE ----------------------------------------------------------------------------------------------- */
 
 static struct form sse_form(unsigned bits, unsigned op)
 {
@@ -469,7 +469,7 @@ void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, un
     x86_byte(e, mode);
 }
 
-/* ---- Control ------------------------------------------------------------------------------------------ */
+/* ---- Control ------------------------------------------------------------------------------------------- */
 
 void x86_align_patch_at(struct x86_emit *e, uint8_t *before, unsigned opcode_bytes)
 {

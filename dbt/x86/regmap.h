@@ -8,7 +8,7 @@
 #include "dbt/runtime/state.h"
 #include "dbt/x86/emit.h"
 
-/* ---- Register map ------------------------------------------------------------------------------------- */
+/* ---- Register map -------------------------------------------------------------------------------------- */
 
 #define HOST_HART   X86_RBP /* the hart + HART_BIAS, so that x0..x31 have 8-bit displacements */
 #define HOST_TLB    X86_R15 /* the TLB + TLB_BIAS */
@@ -54,8 +54,8 @@ static inline struct x86_mem hart_mem(size_t offset)
 }
 #define HART_MEM(member) hart_mem(offsetof(struct hart, member))
 
-/* In the hart's TLB, at an offset, and at entry `index` of an array there of 8-byte entries, or 1-byte ones.
- */
+/* In the hart's TLB, at an offset, and at entry `index` of an array there of 8-byte entries, or 1-byte
+ * ones. */
 static inline struct x86_mem tlb_array(enum x86_reg index, size_t offset)
 {
     return x86_mem_scaled(HOST_TLB, index, 3, (int32_t)offset - TLB_BIAS);

@@ -31,7 +31,7 @@
 #include "dbt/x86/fragments.h"
 #include "dbt/x86/thunks.h"
 
-/* ---- What the thunks call ----------------------------------------------------------------------------- */
+/* ---- What the thunks call ------------------------------------------------------------------------------ */
 
 /* Makes instret exact: all blocks that were started count in full. */
 static void sync_in(struct hart *hart)
@@ -165,7 +165,7 @@ static bool exec_insn(struct hart *hart, const struct insn *insn)
     return hart->native.done;
 }
 
-/* ---- Going on elsewhere ------------------------------------------------------------------------------- */
+/* ---- Going on elsewhere -------------------------------------------------------------------------------- */
 
 /* The interrupts that other threads, or the guest itself, made pending or enabled. False: there is more to
  * do, by the run loop. */
@@ -251,7 +251,7 @@ static uint64_t flip_status(struct hart *hart, uint32_t bits)
     return old;
 }
 
-/* ---- Their code --------------------------------------------------------------------------------------- */
+/* ---- Their code ---------------------------------------------------------------------------------------- */
 
 static const enum x86_reg kept[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
 

@@ -47,8 +47,8 @@ void x86_vmove_high(struct x86_emit *e, enum x86_reg to, unsigned from);
 /* ---- Half precision, and integers ---------------------------------------------------------------------- */
 
 /* F16C: the four halves in the low 64 bits of a register or in memory, to and from the four singles of a
- * register. A signalling NaN is invalid in any of them. `mode` is one of X86_ROUND_NEAREST..X86_ROUND_MXCSR.
- */
+ * register. A signalling NaN is invalid in any of them. `mode` is one of
+ * X86_ROUND_NEAREST..X86_ROUND_MXCSR. */
 void x86_halves_to_singles(struct x86_emit *e, unsigned to, unsigned from);
 void x86_halves_to_singles_mem(struct x86_emit *e, unsigned to, struct x86_mem from);
 void x86_singles_to_halves_mem(struct x86_emit *e, struct x86_mem to, unsigned from, unsigned mode);

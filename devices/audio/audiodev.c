@@ -18,7 +18,7 @@
 #define LINGER_NS UINT64_C(500000000)
 #define NEVER     UINT64_MAX
 
-/* ---- Pace ----------------------------------------------------------------------------------------- */
+/* ---- Pace ---------------------------------------------------------------------------------------------- */
 
 void audio_pacer_start(struct audio_pacer *pacer, struct clock *clock, unsigned rate)
 {
@@ -39,7 +39,7 @@ unsigned audio_pacer_due(struct audio_pacer *pacer)
     return (unsigned)due;
 }
 
-/* ---- Voices --------------------------------------------------------------------------------------- */
+/* ---- Voices -------------------------------------------------------------------------------------------- */
 
 static void set_running(struct audiodev *audiodev, struct audio_slot *slot, bool run)
 {
@@ -93,7 +93,7 @@ static void reconcile(struct audiodev *audiodev, struct audio_slot *slot)
         close_voice(audiodev, slot);
 }
 
-/* ---- Frames --------------------------------------------------------------------------------------- */
+/* ---- Frames -------------------------------------------------------------------------------------------- */
 
 static unsigned move_chunk(struct audiodev *audiodev, struct audio_slot *slot, unsigned frames)
 {
@@ -131,7 +131,7 @@ static void move_frames(struct audiodev *audiodev, struct audio_slot *slot)
         slot->front.transfer_end(slot->front.opaque);
 }
 
-/* ---- The thread ----------------------------------------------------------------------------------- */
+/* ---- The thread ---------------------------------------------------------------------------------------- */
 
 /* One turn; returns when the next is due, on the host's clock. */
 static uint64_t serve(struct audiodev *audiodev, uint64_t now)

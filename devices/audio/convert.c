@@ -97,7 +97,7 @@ void audio_from_float(enum audio_sample sample, const float *floats, void *bytes
     }
 }
 
-/* ---- Rates ---------------------------------------------------------------------------------------- */
+/* ---- Rates --------------------------------------------------------------------------------------------- */
 
 void audio_resampler_init(struct audio_resampler *resampler, const struct audio_format *from,
                           const struct audio_format *to)

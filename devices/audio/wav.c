@@ -43,7 +43,7 @@ struct audio_voice {
     size_t mixed; /* frames of `mix` that have this voice in them */
 };
 
-/* ---- The file ------------------------------------------------------------------------------------- */
+/* ---- The file ------------------------------------------------------------------------------------------ */
 
 static void put(uint8_t **at, uint32_t value, unsigned bytes)
 {
@@ -134,7 +134,7 @@ static bool write_header(struct wav *wav)
            write_all(wav, header, length, 0);
 }
 
-/* ---- Voices --------------------------------------------------------------------------------------- */
+/* ---- Voices -------------------------------------------------------------------------------------------- */
 
 /* WAV has bytes without and words with a sign. */
 static enum audio_sample file_sample(enum audio_sample sample)
@@ -279,7 +279,7 @@ static void wav_close(struct audio_voice *voice)
     free(voice);
 }
 
-/* ---- The audiodev --------------------------------------------------------------------------------- */
+/* ---- The audiodev -------------------------------------------------------------------------------------- */
 
 static void wav_destroy(struct audiodev *audiodev)
 {

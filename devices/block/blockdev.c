@@ -13,7 +13,7 @@
 
 #define BLOCKDEV_DEPTH_MAX 64 /* overlays on overlays */
 
-/* ---- Opening -------------------------------------------------------------------------------------- */
+/* ---- Opening ------------------------------------------------------------------------------------------- */
 
 const char *blockdev_probe(const uint8_t *head, size_t length)
 {
@@ -97,7 +97,7 @@ void blockdev_destroy(struct blockdev *blockdev)
         blockdev->ops->destroy(blockdev);
 }
 
-/* ---- Calls ---------------------------------------------------------------------------------------- */
+/* ---- Calls --------------------------------------------------------------------------------------------- */
 
 int blockdev_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
                     uint64_t offset)
@@ -166,7 +166,7 @@ int blockdev_pwrite(struct blockdev *blockdev, const void *bytes, uint64_t lengt
     return blockdev_pwritev(blockdev, &iov, 1, length, offset);
 }
 
-/* ---- Helpers -------------------------------------------------------------------------------------- */
+/* ---- Helpers ------------------------------------------------------------------------------------------- */
 
 /* Cuts `done` bytes off the front of the list. */
 static void iov_advance(struct iovec **iov, unsigned *count, size_t done)

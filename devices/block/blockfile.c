@@ -21,7 +21,7 @@
 #define DIRECT_ALIGN_MAX 4096u
 #define BOUNCE_BYTES     (1u << 20)
 
-/* ---- Opening -------------------------------------------------------------------------------------- */
+/* ---- Opening ------------------------------------------------------------------------------------------- */
 
 static bool cache_is_direct(enum blockdev_cache cache)
 {
@@ -163,7 +163,7 @@ int blockfile_truncate(struct blockfile *file, uint64_t bytes)
     return rc ? -errno : 0;
 }
 
-/* ---- Transfers ------------------------------------------------------------------------------------ */
+/* ---- Transfers ----------------------------------------------------------------------------------------- */
 
 static bool is_aligned(const struct blockfile *file, const struct iovec *iov, unsigned count, uint64_t offset)
 {
@@ -318,7 +318,7 @@ int blockfile_flush(struct blockfile *file)
     return rc;
 }
 
-/* ---- Holes ---------------------------------------------------------------------------------------- */
+/* ---- Holes --------------------------------------------------------------------------------------------- */
 
 static int file_fallocate(struct blockfile *file, int mode, uint64_t offset, uint64_t length)
 {

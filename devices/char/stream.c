@@ -27,7 +27,7 @@
 #define HURRY_TRIES 10    /* of a tenth of a second each */
 #define WRITE_CHUNK 4096u /* PIPE_BUF: after POLLOUT a pipe takes as much without blocking */
 
-/* ---- output --------------------------------------------------------------------------------------- */
+/* ---- output -------------------------------------------------------------------------------------------- */
 
 static void output_gone(struct chardev_stream *stream)
 {
@@ -129,7 +129,7 @@ void stream_hurry(struct chardev *chardev, bool on)
     atomic_store(&((struct chardev_stream *)chardev)->hurry, on);
 }
 
-/* ---- input ---------------------------------------------------------------------------------------- */
+/* ---- input --------------------------------------------------------------------------------------------- */
 
 /* Who reads now. */
 static const struct chardev_front *reader(struct chardev_stream *stream)
@@ -216,8 +216,8 @@ static void give_monitor(struct chardev_stream *stream, uint8_t byte)
         monitor->receive(monitor->opaque, &byte, 1);
 }
 
-/* Takes the escapes, and what is for the monitor, out of `length` bytes, in place; returns how many are left.
- */
+/* Takes the escapes, and what is for the monitor, out of `length` bytes, in place; returns how many are
+ * left. */
 static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size_t length)
 {
     size_t kept = 0;
@@ -329,7 +329,7 @@ void stream_input_ready(struct chardev *chardev)
         io_loop_run(stream->loop, &stream->input_job);
 }
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------------------- */
 
 bool stream_init(struct chardev_stream *stream, const struct chardev_ops *ops, struct error *error)
 {

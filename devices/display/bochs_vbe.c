@@ -55,7 +55,7 @@ struct bochs_vbe {
     uint32_t dirty_from, dirty; /* rows that changed: from dirty_from to before `dirty` */
 };
 
-/* ---- The picture ---------------------------------------------------------------------------------- */
+/* ---- The picture --------------------------------------------------------------------------------------- */
 
 static void all_dirty(struct bochs_vbe *bochs)
 {
@@ -131,7 +131,7 @@ static bool bochs_refresh(struct display_source *source)
     return any;
 }
 
-/* ---- Accesses ------------------------------------------------------------------------------------- */
+/* ---- Accesses ------------------------------------------------------------------------------------------ */
 
 static void memory_write(struct bochs_vbe *bochs, uint64_t offset, unsigned size, uint64_t value)
 {
@@ -213,7 +213,7 @@ void bochs_vbe_write_register(struct bochs_vbe *bochs, uint64_t offset, unsigned
     pthread_mutex_unlock(&bochs->lock);
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static void reset_registers(struct bochs_vbe *bochs)
 {

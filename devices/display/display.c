@@ -63,7 +63,7 @@ void display_destroy(struct display *display)
     free(display);
 }
 
-/* ---- Views ---------------------------------------------------------------------------------------- */
+/* ---- Views --------------------------------------------------------------------------------------------- */
 
 static void view_wake(struct display_view *view)
 {
@@ -157,7 +157,7 @@ bool display_is_paused(struct display *display)
     return paused;
 }
 
-/* ---- Sources -------------------------------------------------------------------------------------- */
+/* ---- Sources ------------------------------------------------------------------------------------------- */
 
 /* The source that is seen; NULL: none. [locked] */
 static struct display_source *seen(const struct display *display)
@@ -323,7 +323,7 @@ void display_cursor_move(struct display *display, int32_t x, int32_t y)
     pthread_mutex_unlock(&display->lock);
 }
 
-/* ---- From views to sources ------------------------------------------------------------------------ */
+/* ---- From views to sources ----------------------------------------------------------------------------- */
 
 /* All sources hear of it: the one whose driver starts next is to begin with a picture that fits. */
 void display_request_size(struct display *display, uint32_t width, uint32_t height)

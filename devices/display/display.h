@@ -39,7 +39,7 @@ struct display *display_create(uint32_t width, uint32_t height, struct error *er
 /* After all sources, inputs and views were removed. */
 void display_destroy(struct display *display);
 
-/* ---- Sources: devices that show a picture ---------------------------------------------------------- */
+/* ---- Sources: devices that show a picture -------------------------------------------------------------- */
 
 struct display_source {
     const char *name;
@@ -75,7 +75,7 @@ void display_cursor_set(struct display *display, const uint32_t *pixels, uint32_
 void display_cursor_forget(struct display *display);
 void display_cursor_move(struct display *display, int32_t x, int32_t y);
 
-/* ---- Views: windows and servers that show it -------------------------------------------------------- */
+/* ---- Views: windows and servers that show it ----------------------------------------------------------- */
 
 struct display_changes {
     struct display_rect damage; /* of the picture; all of it after `resized` */
@@ -131,7 +131,7 @@ bool display_is_paused(struct display *display);
  * .png, else PPM. [view] */
 bool display_screendump(struct display *display, const char *path, const char *format, struct error *error);
 
-/* ---- Keys and the pointer (input.c) ----------------------------------------------------------------- */
+/* ---- Keys and the pointer (input.c) -------------------------------------------------------------------- */
 
 enum display_input_kind { DISPLAY_KEYBOARD, DISPLAY_TABLET, DISPLAY_MOUSE };
 
@@ -155,8 +155,8 @@ void display_input_remove(struct display *display, struct display_input *input);
 /* The guest's driver has begun, or stopped, to listen: only then does the device get events. */
 void display_input_set_active(struct display *display, struct display_input *input, bool active);
 
-/* A key by its code in linux/input-event-codes.h. Repeats are left out, the guest repeats by itself. [view]
- */
+/* A key by its code in linux/input-event-codes.h. Repeats are left out, the guest repeats by itself.
+ * [view] */
 void display_key(struct display *display, unsigned code, bool down);
 /* Presses the power key of the guest's keyboard, and lets it go. False where no driver listens to one. Any
  * thread. */

@@ -10,8 +10,8 @@
 #define EDID_SIZE     128u  /* bytes */
 #define EDID_SIDE_MAX 4095u /* pixels that a detailed timing can say */
 
-/* Fills one block whose preferred mode is width x height at 60 Hz; sizes beyond EDID_SIDE_MAX are cut to it.
- */
+/* Fills one block whose preferred mode is width x height at 60 Hz; sizes beyond EDID_SIDE_MAX are cut to
+ * it. */
 void edid_make(uint8_t edid[EDID_SIZE], uint32_t width, uint32_t height);
 
 #endif

@@ -21,10 +21,9 @@ struct net_fragments *net_fragments_create(void); /* NULL: out of memory */
 void net_fragments_destroy(struct net_fragments *fragments);
 
 /* Takes a fragment: an Ethernet frame whose IPv4 header the caller has checked (its length, and that the
- * total length is within the frame). Returns the whole packet as a frame, with its length in *whole_length,
- * once nothing is missing; it is valid until the next call. NULL: there is none yet. *fault says what is
- * wrong, NULL: nothing.
- */
+ * total length is within the frame). Returns the whole packet as a frame, with its length in
+ * *whole_length, once nothing is missing; it is valid until the next call. NULL: there is none yet.
+ * *fault says what is wrong, NULL: nothing. */
 const uint8_t *net_fragments_add(struct net_fragments *fragments, const uint8_t *frame, int64_t now_ms,
                                  size_t *whole_length, const char **fault);
 

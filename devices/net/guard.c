@@ -62,7 +62,7 @@ void net_guard_destroy(struct net_guard *guard)
     free(guard);
 }
 
-/* ---- What is above IP ------------------------------------------------------------------------------- */
+/* ---- What is above IP ---------------------------------------------------------------------------------- */
 
 /* Copies the frame and takes the urgent pointer away; the checksum changes by what the words change
  * (RFC 1624, equation 3). */
@@ -146,7 +146,7 @@ static bool check_above(struct net_guard *guard, struct net_packet *packet, cons
     return !*fault;
 }
 
-/* ---- IP and ARP ------------------------------------------------------------------------------------- */
+/* ---- IP and ARP ---------------------------------------------------------------------------------------- */
 
 /* Ethernet, Internet addresses, and their sizes: libslirp reads no field of these. */
 static const char *check_arp(struct net_packet *packet)

@@ -72,9 +72,9 @@ void netdev_wake(struct netdev *netdev);
 /* Ends the thread: afterwards the front end is not called any more. Before the front end ends. */
 void netdev_destroy(struct netdev *netdev);
 
-/* Copies every frame that passes from now on to a file in the format of pcap (libpcap's savefile, link type
- * Ethernet); of each at most `snap` bytes. False where the file cannot be written. Before the machine runs.
- */
+/* Copies every frame that passes from now on to a file in the format of pcap (libpcap's savefile, link
+ * type Ethernet); of each at most `snap` bytes. False where the file cannot be written. Before the
+ * machine runs. */
 bool netdev_dump(struct netdev *netdev, const char *path, uint32_t snap, struct error *error);
 
 /* For backends, in their thread. netdev_init() is the first of all. */

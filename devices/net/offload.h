@@ -17,9 +17,9 @@ uint64_t net_sum(const uint8_t *bytes, size_t length);
 /* Folds a sum to 16 bits, which are stored (most significant byte first) inverted as a checksum. */
 uint16_t net_sum_fold(uint64_t sum);
 
-/* Fills in the checksum that a driver left to its card: the sum from `start` to the frame's end, stored at
- * start + offset (Virtio 1.2 section 5.1.6.2). False, with nothing done, where these lie outside the frame.
- */
+/* Fills in the checksum that a driver left to its card: the sum from `start` to the frame's end, stored
+ * at start + offset (Virtio 1.2 section 5.1.6.2). False, with nothing done, where these lie outside the
+ * frame. */
 bool net_checksum_complete(uint8_t *frame, size_t length, size_t start, size_t offset);
 
 #define NET_COALESCE_MAX (14u + 65535u) /* bytes of a frame that was put together */

@@ -61,7 +61,7 @@ static int64_t now_ms(void)
     return (int64_t)host_now_ms();
 }
 
-/* ---- What libslirp calls; all in the thread, or while the network is made -------------------------- */
+/* ---- What libslirp calls; all in the thread, or while the network is made ------------------------------ */
 
 static ssize_t on_packet(const void *bytes, size_t length, void *opaque)
 {
@@ -158,7 +158,7 @@ static const SlirpCb callbacks = {
     .timer_new_opaque = on_timer_new,
 };
 
-/* ---- From the guest ------------------------------------------------------------------------------- */
+/* ---- From the guest ------------------------------------------------------------------------------------ */
 
 /* libslirp's connections with a guestfwd that this process serves have buffers, and no socket. */
 static unsigned unseen_connections(struct netdev_slirp *slirp)
@@ -203,7 +203,7 @@ static void net_send(struct netdev *netdev, const uint8_t *frame, size_t length)
         slirp_input(slirp->slirp, packet.frame, (int)packet.length);
 }
 
-/* ---- The thread ----------------------------------------------------------------------------------- */
+/* ---- The thread ---------------------------------------------------------------------------------------- */
 
 static void wake(struct netdev *netdev)
 {
@@ -385,7 +385,7 @@ static void *slirp_thread(void *opaque)
     return NULL;
 }
 
-/* ---- Making and unmaking -------------------------------------------------------------------------- */
+/* ---- Making and unmaking ------------------------------------------------------------------------------- */
 
 static void slirp_destroy(struct netdev *netdev)
 {

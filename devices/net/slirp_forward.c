@@ -105,7 +105,7 @@ bool netdev_slirp_remove_hostfwd(struct netdev *netdev, const char *text, struct
     return rc == 0 || error_set(error, "user network: there is no hostfwd for %s", text);
 }
 
-/* ---- guestfwd to a TCP server --------------------------------------------------------------------- */
+/* ---- guestfwd to a TCP server -------------------------------------------------------------------------- */
 
 /* From the guest. What the server does not take at once is kept; one that takes nothing loses it. */
 static ssize_t stream_write(const void *bytes, size_t length, void *opaque)
@@ -245,7 +245,7 @@ static bool add_stream(struct netdev_slirp *slirp, const char *text, const char 
                      text);
 }
 
-/* ---- guestfwd ------------------------------------------------------------------------------------- */
+/* ---- guestfwd ------------------------------------------------------------------------------------------ */
 
 static bool add_guestfwd(struct netdev_slirp *slirp, const char *text, struct error *error)
 {

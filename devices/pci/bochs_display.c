@@ -99,7 +99,7 @@ struct pci_function *bochs_display_create(const struct bochs_display_config *con
     return &bochs->function;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct pci_function *model_create(const struct device_plug *plug, struct error *error)
 {

@@ -35,7 +35,7 @@ static uint64_t all_ones(unsigned size)
     return UINT64_MAX >> (64 - 8 * size);
 }
 
-/* ---- Windows -------------------------------------------------------------------------------------- */
+/* ---- Windows ------------------------------------------------------------------------------------------- */
 
 static struct pci_function *ecam_function(struct pci_host *host, uint64_t offset)
 {
@@ -104,7 +104,7 @@ static void window_destroy(struct device *device)
     (void)device;
 }
 
-/* ---- The bridge ----------------------------------------------------------------------------------- */
+/* ---- The bridge ---------------------------------------------------------------------------------------- */
 
 static struct pci_host *host_of(struct device *device)
 {
@@ -163,7 +163,7 @@ static void host_destroy(struct device *device)
     free(host);
 }
 
-/* ---- The device tree node (the PCI bus binding, IEEE 1275) ---------------------------------------- */
+/* ---- The device tree node (the PCI bus binding, IEEE 1275) --------------------------------------------- */
 
 static fdt32_t *put_cells(fdt32_t *cell, uint64_t value, unsigned count)
 {
@@ -228,7 +228,7 @@ static int host_fdt(struct device *device, void *fdt, const struct fdt_place *pl
     return fdt_node_end(&node);
 }
 
-/* ---- Making it ------------------------------------------------------------------------------------ */
+/* ---- Making it ----------------------------------------------------------------------------------------- */
 
 static uint64_t bridge_read(struct pci_function *function, unsigned bar, uint64_t offset, unsigned size)
 {

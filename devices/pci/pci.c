@@ -38,7 +38,7 @@ static void put(uint8_t *bytes, unsigned size, uint32_t value)
         bytes[n] = (uint8_t)(value >> (8 * n));
 }
 
-/* ---- Making a function ---------------------------------------------------------------------------- */
+/* ---- Making a function --------------------------------------------------------------------------------- */
 
 void pci_function_set_config(struct pci_function *function, unsigned offset, unsigned size, uint32_t value)
 {
@@ -115,7 +115,7 @@ void pci_function_add_express(struct pci_function *function, unsigned offset)
     function->express = true;
 }
 
-/* ---- What follows from the registers -------------------------------------------------------------- */
+/* ---- What follows from the registers ------------------------------------------------------------------- */
 
 static uint16_t command(const struct pci_function *function)
 {
@@ -187,7 +187,7 @@ void pci_function_enable(struct pci_function *function, uint16_t bits)
     pthread_mutex_unlock(&function->bus->lock);
 }
 
-/* ---- Configuration space -------------------------------------------------------------------------- */
+/* ---- Configuration space ------------------------------------------------------------------------------- */
 
 uint32_t pci_config_peek(struct pci_function *function, unsigned offset, unsigned size)
 {
@@ -230,7 +230,7 @@ void pci_config_write(struct pci_function *function, unsigned offset, unsigned s
         function->ops->config_written(function, offset, size);
 }
 
-/* ---- BARs ----------------------------------------------------------------------------------------- */
+/* ---- BARs ---------------------------------------------------------------------------------------------- */
 
 static bool in_bar(const struct pci_bar *bar, uint64_t offset, unsigned size)
 {
@@ -267,7 +267,7 @@ void pci_bar_write(struct pci_bar *bar, uint64_t offset, unsigned size, uint64_t
         function->ops->write(function, bar->index, offset + done, piece, value >> (8 * done) & mask);
 }
 
-/* ---- The life of a function ----------------------------------------------------------------------- */
+/* ---- The life of a function ---------------------------------------------------------------------------- */
 
 void pci_function_reset(struct pci_function *function)
 {

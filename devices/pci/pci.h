@@ -134,7 +134,7 @@ struct pci_identity {
     uint8_t interrupt_pin; /* 1 .. 4: INTA .. INTD; 0: none */
 };
 
-/* ---- For devices, before they are plugged in ------------------------------------------------------ */
+/* ---- For devices, before they are plugged in ----------------------------------------------------------- */
 
 void pci_function_init(struct pci_function *function, const struct pci_function_ops *ops,
                        const struct pci_identity *identity);
@@ -153,7 +153,7 @@ void pci_function_add_express(struct pci_function *function, unsigned offset);
 void pci_function_set_config(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
 void pci_function_set_writable(struct pci_function *function, unsigned offset, unsigned size, uint32_t mask);
 
-/* ---- For devices, from any thread ----------------------------------------------------------------- */
+/* ---- For devices, from any thread ---------------------------------------------------------------------- */
 
 /* The level of the function's interrupt wire. */
 void pci_function_set_intx(struct pci_function *function, bool level);
@@ -167,12 +167,12 @@ void pci_config_write(struct pci_function *function, unsigned offset, unsigned s
 /* What is stored, without side effects; and for registers that the device fills in itself. */
 uint32_t pci_config_peek(struct pci_function *function, unsigned offset, unsigned size);
 void pci_config_poke(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
-/* An access to a BAR, wherever it decodes; size 1, 2, 4 or 8. Out of range or misaligned: all ones, ignored.
- */
+/* An access to a BAR, wherever it decodes; size 1, 2, 4 or 8. Out of range or misaligned: all ones,
+ * ignored. */
 uint64_t pci_bar_read(struct pci_bar *bar, uint64_t offset, unsigned size);
 void pci_bar_write(struct pci_bar *bar, uint64_t offset, unsigned size, uint64_t value);
 
-/* ---- For the host bridge -------------------------------------------------------------------------- */
+/* ---- For the host bridge ------------------------------------------------------------------------------- */
 
 bool pci_bus_init(struct pci_bus *bus, struct error *error);
 void pci_bus_destroy(struct pci_bus *bus); /* and the functions on it */

@@ -88,7 +88,7 @@ struct pflash {
     bool failing; /* the last attempt to save failed */
 };
 
-/* ---- The image ------------------------------------------------------------------------------------ */
+/* ---- The image ----------------------------------------------------------------------------------------- */
 
 /* The next dirty page; PAGE_COUNT where there is none. [locked] */
 static unsigned take_dirty(struct pflash *flash)
@@ -203,7 +203,7 @@ static void mark_dirty(struct pflash *flash, uint64_t offset, uint64_t length)
     pthread_cond_signal(&flash->wake);
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 /* The CFI table (JESD68 section 2 and the command set's own part), a byte a word. */
 static uint8_t cfi_byte(unsigned word)
@@ -296,7 +296,7 @@ static uint64_t pflash_read(struct device *device, uint64_t offset, unsigned siz
     return value;
 }
 
-/* ---- Writing -------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 /* May the block be changed? The status says why not, and also that what is changed cannot be saved. */
 static bool allowed(struct pflash *flash, uint64_t offset, uint8_t error)
@@ -430,7 +430,7 @@ static void pflash_write(struct device *device, uint64_t offset, unsigned size, 
     pthread_mutex_unlock(&flash->lock);
 }
 
-/* ---- The device ----------------------------------------------------------------------------------- */
+/* ---- The device ---------------------------------------------------------------------------------------- */
 
 static void pflash_reset(struct device *device)
 {

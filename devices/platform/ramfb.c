@@ -192,7 +192,7 @@ struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *erro
     return NULL;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static const struct device_key no_keys[] = { { .name = NULL } };
 

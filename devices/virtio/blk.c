@@ -448,7 +448,7 @@ struct virtio_device *virtio_blk_create(const struct virtio_blk_config *given, s
     return &blk->device;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {

@@ -45,7 +45,7 @@ static struct console_port *port_of(struct virtio_console *console, const struct
     return console_port_by_number(console, queue->index < 2 ? 0 : queue->index / 2 - 1);
 }
 
-/* ---- Input ---------------------------------------------------------------------------------------- */
+/* ---- Input --------------------------------------------------------------------------------------------- */
 
 void console_deliver(struct console_port *port)
 {
@@ -110,7 +110,7 @@ static void console_event(void *opaque, enum chardev_event event)
     pthread_mutex_unlock(&port->console->device.lock);
 }
 
-/* ---- Output --------------------------------------------------------------------------------------- */
+/* ---- Output -------------------------------------------------------------------------------------------- */
 
 /* Writes one chain's bytes. A reset in between cuts it short. */
 static void console_write_chain(struct console_port *port, const struct virtq_chain *chain)
@@ -143,7 +143,7 @@ static void console_run(struct virtio_device *device, struct virtqueue *queue)
     port->writing = false;
 }
 
-/* ---- The driver ----------------------------------------------------------------------------------- */
+/* ---- The driver ---------------------------------------------------------------------------------------- */
 
 static void console_notify(struct virtio_device *device, struct virtqueue *queue)
 {
@@ -184,7 +184,7 @@ static void console_reset(struct virtio_device *device)
     }
 }
 
-/* ---- State ---------------------------------------------------------------------------------------- */
+/* ---- State --------------------------------------------------------------------------------------------- */
 
 static const char *field(char name[32], const struct console_port *port, const char *of)
 {
@@ -237,7 +237,7 @@ static void console_load(struct virtio_device *device, struct state_reader *read
         load_port(&console->ports[n], reader);
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static void console_destroy(struct virtio_device *device)
 {
@@ -342,7 +342,7 @@ void virtio_console_resize(struct virtio_device *device, uint16_t columns, uint1
     pthread_mutex_unlock(&device->lock);
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {

@@ -59,7 +59,7 @@ static const char *const names[] = {
     [DISPLAY_MOUSE] = "Rvive Virtio Mouse",
 };
 
-/* ---- Configuration -------------------------------------------------------------------------------- */
+/* ---- Configuration ------------------------------------------------------------------------------------- */
 
 /* Sets a bit of the answer and makes the answer long enough to hold it. */
 static void answer_bit(struct input_config_space *space, unsigned bit)
@@ -167,7 +167,7 @@ static void input_config_write(struct virtio_device *device, unsigned offset, un
     answer(input);
 }
 
-/* ---- Events --------------------------------------------------------------------------------------- */
+/* ---- Events -------------------------------------------------------------------------------------------- */
 
 /* Moves waiting events to the driver's buffers, one in each (section 5.8.6). [locked] */
 static void deliver(struct virtio_input *input)
@@ -244,7 +244,7 @@ uint32_t virtio_input_leds(struct virtio_device *device)
     return leds;
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static void input_reset(struct virtio_device *device)
 {
@@ -318,7 +318,7 @@ struct virtio_device *virtio_input_create(const struct virtio_input_config *conf
     return &input->device;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *create_keyboard(const struct device_plug *plug, struct error *error)
 {

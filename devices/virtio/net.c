@@ -34,7 +34,7 @@ static uint32_t header_length(const struct virtio_net *net)
     return long_header ? sizeof(struct net_header) : NET_HEADER_SHORT;
 }
 
-/* ---- To the guest --------------------------------------------------------------------------------- */
+/* ---- To the guest -------------------------------------------------------------------------------------- */
 
 /* Is this chain of any use for a frame's next part? If not, the device is broken. */
 static bool rx_usable(struct virtio_net *net, const struct virtq_chain *chain, uint32_t least)
@@ -161,7 +161,7 @@ static void net_receive_end(void *opaque)
     pthread_mutex_unlock(&net->device.lock);
 }
 
-/* ---- From the guest ------------------------------------------------------------------------------- */
+/* ---- From the guest ------------------------------------------------------------------------------------ */
 
 /* Copies a frame out of its chain; returns its length, 0 where there is none to be sent. [locked] */
 static size_t tx_copy(struct virtio_net *net, struct net_header *header)
@@ -217,7 +217,7 @@ static bool net_transmit(void *opaque)
     return count == NET_BATCH;
 }
 
-/* ---- The device ----------------------------------------------------------------------------------- */
+/* ---- The device ---------------------------------------------------------------------------------------- */
 
 /* Without a netdev what is sent goes nowhere. [locked] */
 static void discard_sent(struct virtio_net *net)
@@ -345,7 +345,7 @@ struct virtio_device *virtio_net_create(const struct virtio_net_config *config, 
     return &net->device;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {

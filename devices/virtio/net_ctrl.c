@@ -148,7 +148,7 @@ void net_ctrl_run(struct virtio_net *net)
     virtqueue_signal(queue);
 }
 
-/* ---- The filter ----------------------------------------------------------------------------------- */
+/* ---- The filter ---------------------------------------------------------------------------------------- */
 
 /* Until the driver says otherwise, everything passes: not all drivers have a control queue. */
 void net_filter_reset(struct virtio_net *net)

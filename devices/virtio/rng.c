@@ -151,7 +151,7 @@ struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, 
     return NULL;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {

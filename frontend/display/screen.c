@@ -113,7 +113,7 @@ static void on_end(void *opaque)
     machine_request_quit(((struct screen *)opaque)->machine, 0);
 }
 
-/* ---- VNC -------------------------------------------------------------------------------------------- */
+/* ---- VNC ----------------------------------------------------------------------------------------------- */
 
 static bool read_secret(struct screen *screen, struct error *error)
 {
@@ -194,7 +194,7 @@ bool screen_expire_vnc_password(struct screen *screen, time_t when, struct error
     return true;
 }
 
-/* ---- The window ------------------------------------------------------------------------------------- */
+/* ---- The window ---------------------------------------------------------------------------------------- */
 
 static bool load_window(struct screen *screen, struct error *error)
 {

@@ -54,7 +54,7 @@ struct window {
     SDL_Scancode hotkey; /* whose release the guest does not get */
 };
 
-/* ---- The title ------------------------------------------------------------------------------------ */
+/* ---- The title ----------------------------------------------------------------------------------------- */
 
 static void update_title(struct window *window)
 {
@@ -67,7 +67,7 @@ static void update_title(struct window *window)
     SDL_SetWindowTitle(window->window, title);
 }
 
-/* ---- The pointer ---------------------------------------------------------------------------------- */
+/* ---- The pointer --------------------------------------------------------------------------------------- */
 
 static bool absolute(struct window *window)
 {
@@ -179,7 +179,7 @@ static void on_wheel(struct window *window, const SDL_MouseWheelEvent *event)
     send_pointer(window, x, y, 0, 0, event->y * sign, event->x * sign);
 }
 
-/* ---- Keys ----------------------------------------------------------------------------------------- */
+/* ---- Keys ---------------------------------------------------------------------------------------------- */
 
 static void toggle_full_screen(struct window *window)
 {
@@ -221,7 +221,7 @@ static void on_key(struct window *window, const SDL_KeyboardEvent *event)
         display_key(window->config.display, code, down);
 }
 
-/* ---- Drawing -------------------------------------------------------------------------------------- */
+/* ---- Drawing ------------------------------------------------------------------------------------------- */
 
 /* The window takes the picture's size, as far as the desktop has room. */
 static void follow_size(struct window *window)
@@ -338,7 +338,7 @@ static void draw(struct window *window)
     SDL_RenderPresent(window->renderer);
 }
 
-/* ---- Time ----------------------------------------------------------------------------------------- */
+/* ---- Time ---------------------------------------------------------------------------------------------- */
 
 /* Looks at a screen that does not say what changes, less often the longer it does not. */
 static void poll_screen(struct window *window, uint64_t now)
@@ -397,7 +397,7 @@ static int do_what_is_due(struct window *window)
     return next == NEVER ? -1 : next > now ? (int)(next - now) : 0;
 }
 
-/* ---- Events --------------------------------------------------------------------------------------- */
+/* ---- Events -------------------------------------------------------------------------------------------- */
 
 static void on_close(struct window *window)
 {
@@ -490,7 +490,7 @@ static void window_run(struct window *window)
     }
 }
 
-/* ---- Opening and closing -------------------------------------------------------------------------- */
+/* ---- Opening and closing ------------------------------------------------------------------------------- */
 
 static bool start_sdl(struct error *error)
 {

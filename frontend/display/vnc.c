@@ -65,7 +65,7 @@ static struct vnc *of_client(rfbClientPtr client)
     return client->screen->screenData;
 }
 
-/* ---- Keys ----------------------------------------------------------------------------------------- */
+/* ---- Keys ---------------------------------------------------------------------------------------------- */
 
 static void send_key(struct vnc *vnc, unsigned code, bool down)
 {
@@ -103,7 +103,7 @@ static void on_release_all(rfbClientPtr client)
     display_release_all(vnc->config.display);
 }
 
-/* ---- The pointer ---------------------------------------------------------------------------------- */
+/* ---- The pointer --------------------------------------------------------------------------------------- */
 
 /* Bits of RFB's mask: left, middle, right, then the wheel's four directions, each a click. */
 static unsigned buttons_of(int mask)
@@ -140,7 +140,7 @@ static void on_pointer(int mask, int x, int y, rfbClientPtr client)
     rfbDefaultPtrAddEvent(mask, x, y, client);
 }
 
-/* ---- Viewers -------------------------------------------------------------------------------------- */
+/* ---- Viewers ------------------------------------------------------------------------------------------- */
 
 static void on_gone(rfbClientPtr client)
 {
@@ -211,7 +211,7 @@ static int on_desktop_size(int width, int height, int screen_count, struct rfbEx
     return rfbExtDesktopSize_Success;
 }
 
-/* ---- The picture ---------------------------------------------------------------------------------- */
+/* ---- The picture --------------------------------------------------------------------------------------- */
 
 /* A new framebuffer of the picture's size; the library works on with the old one where memory is short. */
 static bool resize(struct vnc *vnc, const struct display_frame *frame)
@@ -327,7 +327,7 @@ static int do_what_is_due(struct vnc *vnc)
     return next == NEVER ? -1 : next > now ? (int)(next - now) : 0;
 }
 
-/* ---- The thread ----------------------------------------------------------------------------------- */
+/* ---- The thread ---------------------------------------------------------------------------------------- */
 
 static void on_wake(void *opaque)
 {
@@ -369,7 +369,7 @@ static void *vnc_thread(void *opaque)
     return NULL;
 }
 
-/* ---- Starting and stopping ------------------------------------------------------------------------ */
+/* ---- Starting and stopping ----------------------------------------------------------------------------- */
 
 static void no_log(const char *format, ...)
 {

@@ -81,7 +81,7 @@ static void wake_thread(struct vnc_relay *relay)
     (void)ignored;
 }
 
-/* ---- Low descriptors -------------------------------------------------------------------------------- */
+/* ---- Low descriptors ----------------------------------------------------------------------------------- */
 
 /* Fills up what is missing, as far as there are any. [locked] */
 static void set_aside(struct vnc_relay *relay)
@@ -116,7 +116,7 @@ static int make_low(struct vnc_relay *relay, int fd)
     return low;
 }
 
-/* ---- Viewers ---------------------------------------------------------------------------------------- */
+/* ---- Viewers ------------------------------------------------------------------------------------------- */
 
 static bool out_append(struct vnc_viewer *viewer, const uint8_t *bytes, size_t length)
 {
@@ -310,7 +310,7 @@ static void from_library(struct vnc_viewer *viewer)
         hang_up(viewer);
 }
 
-/* ---- The thread ------------------------------------------------------------------------------------- */
+/* ---- The thread ---------------------------------------------------------------------------------------- */
 
 static void add_viewer(struct vnc_relay *relay, int fd)
 {
@@ -411,7 +411,7 @@ static void *relay_thread(void *opaque)
     return NULL;
 }
 
-/* ---- For libvncserver's thread ---------------------------------------------------------------------- */
+/* ---- For libvncserver's thread ------------------------------------------------------------------------- */
 
 int vnc_relay_take(struct vnc_relay *relay, struct vnc_viewer **viewer)
 {
@@ -442,7 +442,7 @@ void vnc_viewer_gone(struct vnc_viewer *viewer)
     wake_thread(relay);
 }
 
-/* ---- Starting and stopping -------------------------------------------------------------------------- */
+/* ---- Starting and stopping ----------------------------------------------------------------------------- */
 
 static int listen_at(const struct vnc_relay_config *config, struct error *error)
 {

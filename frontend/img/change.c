@@ -12,7 +12,7 @@
 
 #define PIECE (2u << 20) /* bytes copied at a time */
 
-/* ---- commit --------------------------------------------------------------------------------------- */
+/* ---- commit -------------------------------------------------------------------------------------------- */
 
 /* Copies what the overlay holds itself. */
 static int commit_all(struct blockdev *overlay, struct blockdev *base)
@@ -94,7 +94,7 @@ int img_commit(int argc, char **argv)
     return ok ? 0 : img_fail(&error);
 }
 
-/* ---- resize --------------------------------------------------------------------------------------- */
+/* ---- resize -------------------------------------------------------------------------------------------- */
 
 /* The new size: absolute, or by how much it changes. */
 static bool new_size(const char *text, uint64_t old, uint64_t *size, struct error *error)

@@ -13,7 +13,7 @@
 #include "frontend/img/img.h"
 #include "frontend/options/text.h"
 
-/* ---- -o ------------------------------------------------------------------------------------------- */
+/* ---- -o ------------------------------------------------------------------------------------------------ */
 
 struct creation {
     struct qcow2_options qcow2;
@@ -104,7 +104,7 @@ static bool take_options(struct creation *creation, struct option_strings *strin
     return true;
 }
 
-/* ---- The file ------------------------------------------------------------------------------------- */
+/* ---- The file ------------------------------------------------------------------------------------------ */
 
 /* The backing file is looked for where the new image would look for it. */
 static bool backing_size(const char *path, const struct creation *creation, uint64_t *size,

@@ -40,7 +40,7 @@ static const char *full_backing(const char *path, const struct blockdev_qcow2 *q
     return full;
 }
 
-/* ---- Snapshots ------------------------------------------------------------------------------------ */
+/* ---- Snapshots ----------------------------------------------------------------------------------------- */
 
 struct snapshot {
     char id[256], name[256];
@@ -114,7 +114,7 @@ static void print_snapshots(struct blockdev_qcow2 *q, bool json)
         printf("\n    ],\n");
 }
 
-/* ---- The image ------------------------------------------------------------------------------------ */
+/* ---- The image ----------------------------------------------------------------------------------------- */
 
 static const char *yes(bool value)
 {

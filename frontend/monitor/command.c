@@ -93,7 +93,7 @@ const struct monitor_command monitor_commands[] = {
     { NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };
 
-/* ---- Parameters ------------------------------------------------------------------------------------- */
+/* ---- Parameters ---------------------------------------------------------------------------------------- */
 
 struct parameter {
     char name[24];
@@ -126,7 +126,7 @@ static bool evaluate(struct monitor_call *call, const char *text, struct json_ob
     return ok;
 }
 
-/* ---- Lines ------------------------------------------------------------------------------------------ */
+/* ---- Lines --------------------------------------------------------------------------------------------- */
 
 static const char *skip_blanks(const char *text)
 {
@@ -269,7 +269,7 @@ bool monitor_run_line(struct monitor_call *call, const char *line, FILE *out)
     return true;
 }
 
-/* ---- Programs --------------------------------------------------------------------------------------- */
+/* ---- Programs ------------------------------------------------------------------------------------------ */
 
 /* An argument of a program: of the parameter's type, numbers also as expressions. */
 static bool check_argument(struct monitor_call *call, const struct parameter *parameter,

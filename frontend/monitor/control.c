@@ -21,7 +21,7 @@ void monitor_print_lines(FILE *out, struct json_object *result)
     fprintf(out, "%s%s", text, length && text[length - 1] == '\n' ? "" : "\n");
 }
 
-/* ---- Lists ------------------------------------------------------------------------------------------ */
+/* ---- Lists --------------------------------------------------------------------------------------------- */
 
 static void print_help(FILE *out, const struct monitor_command *command)
 {
@@ -95,7 +95,7 @@ bool monitor_hmp(struct monitor_call *call)
     return true;
 }
 
-/* ---- Run state -------------------------------------------------------------------------------------- */
+/* ---- Run state ----------------------------------------------------------------------------------------- */
 
 bool monitor_stop(struct monitor_call *call)
 {
@@ -205,7 +205,7 @@ bool monitor_sandbox(struct monitor_call *call)
     return true;
 }
 
-/* ---- Settings --------------------------------------------------------------------------------------- */
+/* ---- Settings ------------------------------------------------------------------------------------------ */
 
 bool monitor_cpu(struct monitor_call *call)
 {

@@ -50,7 +50,7 @@ static size_t count_of(struct json_object *rows)
     return rows ? json_object_array_length(rows) : 0;
 }
 
-/* ---- Disks ------------------------------------------------------------------------------------------ */
+/* ---- Disks --------------------------------------------------------------------------------------------- */
 
 static struct json_object *image_of(const struct machine_disk *disk)
 {
@@ -130,7 +130,7 @@ void monitor_print_block(FILE *out, struct json_object *result)
         fprintf(out, "there is no disk\n");
 }
 
-/* ---- Networks --------------------------------------------------------------------------------------- */
+/* ---- Networks ------------------------------------------------------------------------------------------ */
 
 static void add_strings(struct json_object *row, const char *name, const char *const *list)
 {
@@ -230,7 +230,7 @@ void monitor_print_network(FILE *out, struct json_object *result)
         fprintf(out, "there is no network interface\n");
 }
 
-/* ---- PCI -------------------------------------------------------------------------------------------- */
+/* ---- PCI ----------------------------------------------------------------------------------------------- */
 
 /* Classes and subclasses (PCI Code and ID Assignment), as QEMU names them. */
 static const char *class_name(unsigned code)
@@ -354,7 +354,7 @@ void monitor_print_pci(FILE *out, struct json_object *result)
     }
 }
 
-/* ---- Character devices ------------------------------------------------------------------------------ */
+/* ---- Character devices --------------------------------------------------------------------------------- */
 
 static void add_chardev(struct json_object *rows, const char *label, const char *filename)
 {
@@ -364,8 +364,8 @@ static void add_chardev(struct json_object *rows, const char *label, const char 
     monitor_put_bool(row, "frontend-open", true);
 }
 
-/* The id of the -chardev that has this description (the very string); NULL: it was made by -serial, -qmp, ...
- */
+/* The id of the -chardev that has this description (the very string); NULL: it was made by -serial, -qmp,
+ * ... */
 static const char *id_of(const struct options *options, const char *description)
 {
     for (unsigned i = 0; i < options->chardev_count; i++)

@@ -28,7 +28,7 @@
 
 #define HISTORY_LINES 500
 
-/* ---- The pseudo-terminal ---------------------------------------------------------------------------- */
+/* ---- The pseudo-terminal ------------------------------------------------------------------------------- */
 
 /* Moves what the library and the commands have printed. False at the end. */
 static bool pump_once(struct monitor *monitor)
@@ -116,7 +116,7 @@ void monitor_edit_input(struct monitor *monitor, const uint8_t *bytes, size_t le
     pthread_mutex_unlock(&monitor->lock);
 }
 
-/* ---- The library ------------------------------------------------------------------------------------ */
+/* ---- The library --------------------------------------------------------------------------------------- */
 
 static char *prompt(EditLine *editor)
 {

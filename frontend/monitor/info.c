@@ -39,7 +39,7 @@ static const char *member(struct json_object *object, const char *name)
     return json_object_object_get_ex(object, name, &value) ? json_object_get_string(value) : "";
 }
 
-/* ---- State ------------------------------------------------------------------------------------------ */
+/* ---- State --------------------------------------------------------------------------------------------- */
 
 bool monitor_status(struct monitor_call *call)
 {
@@ -98,7 +98,7 @@ bool monitor_kvm(struct monitor_call *call)
     return true;
 }
 
-/* ---- Harts ------------------------------------------------------------------------------------------ */
+/* ---- Harts --------------------------------------------------------------------------------------------- */
 
 bool monitor_cpus(struct monitor_call *call)
 {
@@ -201,7 +201,7 @@ bool monitor_csr(struct monitor_call *call)
            error_set(&call->error, "the hart has no CSR whose name begins with \"%s\"", wanted);
 }
 
-/* ---- Interrupts ------------------------------------------------------------------------------------- */
+/* ---- Interrupts ---------------------------------------------------------------------------------------- */
 
 static void put_interrupts(struct json_object *row, const char *name, uint64_t bits)
 {
@@ -256,7 +256,7 @@ bool monitor_irq(struct monitor_call *call)
     return true;
 }
 
-/* ---- Board ------------------------------------------------------------------------------------------ */
+/* ---- Board --------------------------------------------------------------------------------------------- */
 
 bool monitor_mtree(struct monitor_call *call)
 {

@@ -16,7 +16,7 @@
 #include "devices/char/chardev.h"
 #include "frontend/monitor/monitor.h"
 
-/* ---- Commands (command.c) --------------------------------------------------------------------------- */
+/* ---- Commands (command.c) ------------------------------------------------------------------------------ */
 
 struct monitor_call {
     struct machine *machine;
@@ -65,8 +65,8 @@ typedef void monitor_print_fn(FILE *out, struct json_object *result);
 monitor_run_fn monitor_help, monitor_stop, monitor_cont, monitor_gdbserver, monitor_step, monitor_reset,
     monitor_powerdown, monitor_quit, monitor_screendump, monitor_log, monitor_cpu, monitor_hmp,
     monitor_list_commands, monitor_sandbox;
-/* Adds to call->error what the sandbox has to do with errno, as a command that opened a file left it. False.
- */
+/* Adds to call->error what the sandbox has to do with errno, as a command that opened a file left it.
+ * False. */
 bool monitor_add_hint(struct monitor_call *call);
 /* info.c */
 monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, monitor_registers, monitor_csr,
@@ -85,7 +85,7 @@ monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_
     monitor_coverage_write, monitor_coverage_reset;
 monitor_print_fn monitor_print_mem;
 
-/* ---- Arguments and results (value.c) ---------------------------------------------------------------- */
+/* ---- Arguments and results (value.c) ------------------------------------------------------------------- */
 
 /* "$pc + 0x10": numbers, $registers and CSRs of the hart, + and -. False, with *error filled. The harts are
  * held. */
@@ -107,7 +107,7 @@ void monitor_put_bool(struct json_object *object, const char *name, bool value);
 /* Prints a result for people: an array of objects as a table, an object a member a line. */
 void monitor_print(FILE *out, struct json_object *result);
 
-/* ---- Monitors (monitor.c) --------------------------------------------------------------------------- */
+/* ---- Monitors (monitor.c) ------------------------------------------------------------------------------ */
 
 #define MONITOR_INPUT  65536u
 #define MONITOR_EVENTS 64u
@@ -158,8 +158,8 @@ struct monitors {
     unsigned count;
 };
 
-/* Waits for bytes, events or openings that are newer than what the caller has seen; takes up to `size` bytes.
- */
+/* Waits for bytes, events or openings that are newer than what the caller has seen; takes up to `size`
+ * bytes. */
 struct monitor_news {
     size_t bytes;
     unsigned openings; /* as counted by the monitor */

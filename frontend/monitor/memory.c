@@ -21,7 +21,7 @@ static struct hart *hart_of(const struct monitor_call *call)
     return machine_hart(call->machine, (unsigned)monitor_number(call, "hart", *call->hart));
 }
 
-/* ---- write-symbols ----------------------------------------------------------------------------------- */
+/* ---- write-symbols ------------------------------------------------------------------------------------- */
 
 bool monitor_write_symbols(struct monitor_call *call)
 {
@@ -43,7 +43,7 @@ bool monitor_write_symbols(struct monitor_call *call)
     return true;
 }
 
-/* ---- coverage --------------------------------------------------------------------------------------- */
+/* ---- coverage ------------------------------------------------------------------------------------------ */
 
 bool monitor_coverage_write(struct monitor_call *call)
 {
@@ -55,7 +55,7 @@ bool monitor_coverage_reset(struct monitor_call *call)
     return machine_coverage_reset(call->machine, &call->error);
 }
 
-/* ---- x, xp, disassemble ----------------------------------------------------------------------------- */
+/* ---- x, xp, disassemble -------------------------------------------------------------------------------- */
 
 struct format {
     unsigned count, size; /* items, bytes each */
@@ -212,7 +212,7 @@ bool monitor_disassemble(struct monitor_call *call)
                         &format);
 }
 
-/* ---- info mem --------------------------------------------------------------------------------------- */
+/* ---- info mem ------------------------------------------------------------------------------------------ */
 
 #define RANGES_MAX 4096u
 #define VISITS_MAX (1u << 20) /* entries looked at: a hostile guest's tables may point to themselves */
@@ -390,7 +390,7 @@ void monitor_print_mem(FILE *out, struct json_object *result)
     }
 }
 
-/* ---- info tlb --------------------------------------------------------------------------------------- */
+/* ---- info tlb ------------------------------------------------------------------------------------------ */
 
 static void add_tlb_entry(void *opaque, const struct hart_view_tlb_entry *entry)
 {

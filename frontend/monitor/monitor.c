@@ -14,7 +14,7 @@
 #include "util/log.h"
 #include "util/thread.h"
 
-/* ---- What arrives (I/O thread) ---------------------------------------------------------------------- */
+/* ---- What arrives (I/O thread) ------------------------------------------------------------------------- */
 
 static size_t front_can_receive(void *opaque)
 {
@@ -55,7 +55,7 @@ static void front_event(void *opaque, enum chardev_event event)
         monitor_edit_input(monitor, &redraw, 1);
 }
 
-/* ---- What the machine tells (any thread) ------------------------------------------------------------ */
+/* ---- What the machine tells (any thread) --------------------------------------------------------------- */
 
 static void post_event(struct monitors *monitors, struct monitor_event event)
 {
@@ -104,7 +104,7 @@ static void on_powerdown(void *opaque)
     post(opaque, "POWERDOWN", -1, NULL);
 }
 
-/* ---- For the monitors' threads ---------------------------------------------------------------------- */
+/* ---- For the monitors' threads ------------------------------------------------------------------------- */
 
 struct monitor_news monitor_wait(struct monitor *monitor, void *bytes, size_t size, unsigned openings_seen)
 {
@@ -183,7 +183,7 @@ static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FIL
     return monitor_run_line(&call, command, out);
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 /* A second Ctrl-A key pair would need a second terminal: a monitor of its own has none. */
 static void on_escape(void *opaque, enum chardev_escape what)

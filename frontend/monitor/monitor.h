@@ -24,8 +24,8 @@ struct monitors *monitors_create(const struct options *options, struct machine *
 bool monitors_open(struct monitors *monitors, struct error *error);
 /* Ends them, after machine_run() and before machine_destroy(). NULL is none. */
 void monitors_close(struct monitors *monitors);
-/* Frees them, after machine_destroy(): a console that the machine and a monitor share calls both until then.
- */
+/* Frees them, after machine_destroy(): a console that the machine and a monitor share calls both until
+ * then. */
 void monitors_free(struct monitors *monitors);
 
 #endif

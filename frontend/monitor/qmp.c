@@ -22,7 +22,7 @@ struct qmp {
     unsigned hart;
 };
 
-/* ---- Answers ---------------------------------------------------------------------------------------- */
+/* ---- Answers ------------------------------------------------------------------------------------------- */
 
 static void send_object(struct qmp *qmp, struct json_object *object)
 {
@@ -123,7 +123,7 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
     send_object(qmp, object);
 }
 
-/* ---- Requests --------------------------------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------------------------------------ */
 
 static void execute(struct qmp *qmp, struct json_object *id, const char *name, struct json_object *arguments)
 {
@@ -195,7 +195,7 @@ static void handle_request(struct qmp *qmp, struct json_object *request)
     }
 }
 
-/* ---- Reading ---------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 static void start_over(struct qmp *qmp)
 {

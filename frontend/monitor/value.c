@@ -14,7 +14,7 @@
 #include "cpu/hart_view.h"
 #include "machine/inspect.h"
 
-/* ---- Expressions ------------------------------------------------------------------------------------ */
+/* ---- Expressions --------------------------------------------------------------------------------------- */
 
 static bool csr_by_name(struct hart *hart, const char *name, uint64_t *value)
 {
@@ -112,7 +112,7 @@ bool monitor_evaluate(struct machine *machine, unsigned number, const char *text
     return true;
 }
 
-/* ---- Arguments -------------------------------------------------------------------------------------- */
+/* ---- Arguments ----------------------------------------------------------------------------------------- */
 
 static struct json_object *argument(const struct monitor_call *call, const char *name)
 {
@@ -139,7 +139,7 @@ bool monitor_given(const struct monitor_call *call, const char *name)
     return value && (!json_object_is_type(value, json_type_boolean) || json_object_get_boolean(value));
 }
 
-/* ---- Results ---------------------------------------------------------------------------------------- */
+/* ---- Results ------------------------------------------------------------------------------------------- */
 
 void monitor_put_text(struct json_object *object, const char *name, const char *text)
 {
@@ -163,7 +163,7 @@ void monitor_put_bool(struct json_object *object, const char *name, bool value)
     json_object_object_add(object, name, json_object_new_boolean(value));
 }
 
-/* ---- Printing --------------------------------------------------------------------------------------- */
+/* ---- Printing ------------------------------------------------------------------------------------------ */
 
 #define COLUMNS_MAX 16
 

@@ -11,7 +11,7 @@
 #define PERIOD_MAX_US 50000u /* half of what a pacer makes up for */
 #define BUFFER_MAX_US 1000000u
 
-/* ---- The keys of an audiodev ---------------------------------------------------------------------- */
+/* ---- The keys of an audiodev --------------------------------------------------------------------------- */
 
 static bool audio_id(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -114,7 +114,7 @@ static const struct options_key sdl_keys[] = {
     { NULL, NULL },
 };
 
-/* ---- -audiodev, -audio ---------------------------------------------------------------------------- */
+/* ---- -audiodev, -audio --------------------------------------------------------------------------------- */
 
 static bool bad_driver(const char *flag, const char *name, struct error *error)
 {
@@ -201,7 +201,7 @@ bool options_take_audio(struct options *options, const char *argument, struct er
     return !model || options_take_device(options, "virtio-sound-pci", error);
 }
 
-/* ---- Sound cards ---------------------------------------------------------------------------------- */
+/* ---- Sound cards --------------------------------------------------------------------------------------- */
 
 static unsigned find_audiodev(const struct options *options, const char *id)
 {

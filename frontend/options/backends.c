@@ -8,7 +8,7 @@
 
 #include "frontend/options/options.h"
 
-/* ---- -object -------------------------------------------------------------------------------------- */
+/* ---- -object ------------------------------------------------------------------------------------------- */
 
 static bool add_named(struct options_named *list, unsigned *count, const struct options_named *named,
                       const char *flag, struct error *error)
@@ -105,7 +105,7 @@ bool options_take_object(struct options *options, const char *argument, struct e
            add_named(options->rngs, &options->rng_count, &named, "-object rng-random", error);
 }
 
-/* ---- -chardev ------------------------------------------------------------------------------------- */
+/* ---- -chardev ------------------------------------------------------------------------------------------ */
 
 static bool describe_socket(const struct option_pairs *pairs, char *text, size_t size, struct error *error)
 {
@@ -169,7 +169,7 @@ bool options_take_chardev(struct options *options, const char *argument, struct 
            add_named(options->chardevs, &options->chardev_count, &named, "-chardev", error);
 }
 
-/* ---- -serial -------------------------------------------------------------------------------------- */
+/* ---- -serial ------------------------------------------------------------------------------------------- */
 
 bool options_take_serial(struct options *options, const char *argument, struct error *error)
 {

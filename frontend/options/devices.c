@@ -55,8 +55,7 @@ static const struct {
     { "guest-loader", false, "use -device loader" },
 };
 
-/* ---- Names ----------------------------------------------------------------------------------------------
- */
+/* ---- Names --------------------------------------------------------------------------------------------- */
 
 /* All that -device knows: NULL behind the last. */
 static const struct device_model *model_at(size_t number)
@@ -124,8 +123,7 @@ static bool unknown_device(const char *name, struct error *error)
                      nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
-/* ---- Keys of the buses ----------------------------------------------------------------------------------
- */
+/* ---- Keys of the buses --------------------------------------------------------------------------------- */
 
 static const struct device_key id_keys[] = {
     { "id", DEVICE_KEY_TEXT, "its name, for the monitor", DEVICE_SETTING(id) },
@@ -170,8 +168,7 @@ void options_device_keys(struct options_device *device, struct options_keys list
     lists[count] = (struct options_keys){ NULL, NULL };
 }
 
-/* ---- Help -----------------------------------------------------------------------------------------------
- */
+/* ---- Help ---------------------------------------------------------------------------------------------- */
 
 static void print_name(const char *stem, const char *suffix, const char *text, FILE *out)
 {
@@ -211,8 +208,7 @@ void options_print_devices(const char *name, FILE *out)
     fprintf(out, "-device NAME,help says what the keys of one take.\n");
 }
 
-/* ---- -device --------------------------------------------------------------------------------------------
- */
+/* ---- -device ------------------------------------------------------------------------------------------- */
 
 static bool take_ramfb(struct options *options, const struct option_pairs *pairs, struct error *error)
 {

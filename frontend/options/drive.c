@@ -10,7 +10,7 @@
 
 #define CACHES "writeback, none, writethrough, directsync, unsafe"
 
-/* ---- What -drive and -blockdev have in common ----------------------------------------------------- */
+/* ---- What -drive and -blockdev have in common ---------------------------------------------------------- */
 
 static struct blockdev_config *config_of(void *item)
 {
@@ -103,7 +103,7 @@ static bool add_drive(struct options *options, const char *flag, const struct op
     return true;
 }
 
-/* ---- -drive --------------------------------------------------------------------------------------- */
+/* ---- -drive -------------------------------------------------------------------------------------------- */
 
 static bool drive_id(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -237,7 +237,7 @@ bool options_take_pflash(struct options *options, const char *argument, struct e
     return add_drive(options, "-pflash", &drive, error);
 }
 
-/* ---- -blockdev ------------------------------------------------------------------------------------ */
+/* ---- -blockdev ----------------------------------------------------------------------------------------- */
 
 struct node {
     struct options_drive drive; /* first: what both have */
@@ -371,7 +371,7 @@ bool options_take_blockdev(struct options *options, const char *argument, struct
            add_drive(options, "-blockdev", &node.drive, error);
 }
 
-/* ---- Flash ---------------------------------------------------------------------------------------- */
+/* ---- Flash --------------------------------------------------------------------------------------------- */
 
 static bool plug_bank(struct options *options, struct options_drive *drive, int unit, struct error *error)
 {

@@ -6,7 +6,7 @@
 
 #include "frontend/options/options.h"
 
-/* ---- Keys ----------------------------------------------------------------------------------------- */
+/* ---- Keys ---------------------------------------------------------------------------------------------- */
 
 static bool folder_id(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -72,7 +72,7 @@ static bool folder_multidevs(struct options *options, void *item, const char *va
 static const struct options_key fsdev_keys[] = { FOLDER_KEYS, { NULL, NULL } };
 static const struct options_key virtfs_keys[] = { FOLDER_KEYS, { "mount_tag", folder_tag }, { NULL, NULL } };
 
-/* ---- Noting them ---------------------------------------------------------------------------------- */
+/* ---- Noting them --------------------------------------------------------------------------------------- */
 
 static bool take_folder(struct options *options, const char *argument, const char *flag,
                         const struct options_key *keys, struct options_folder *folder, struct error *error)

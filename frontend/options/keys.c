@@ -11,8 +11,7 @@
 
 #include "devices/pci/pci.h"
 
-/* ---- Values ---------------------------------------------------------------------------------------------
- */
+/* ---- Values -------------------------------------------------------------------------------------------- */
 
 void options_describe_key(const struct device_key *key, char *text, size_t size)
 {
@@ -146,8 +145,7 @@ static bool take_value(const struct device_key *key, const char *value, void *at
     return false;
 }
 
-/* ---- Lists of keys --------------------------------------------------------------------------------------
- */
+/* ---- Lists of keys ------------------------------------------------------------------------------------- */
 
 static const struct device_key *find_key(const struct options_keys *lists, const char *name, void **item)
 {

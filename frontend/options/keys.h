@@ -19,8 +19,8 @@ struct options_keys {
     void *item; /* not used for printing */
 };
 
-/* The lists of a device's keys: those of its model, of all devices, and of its bus. The values go to *device.
- */
+/* The lists of a device's keys: those of its model, of all devices, and of its bus. The values go to
+ * *device. */
 #define OPTIONS_KEY_LISTS 4
 void options_device_keys(struct options_device *device, struct options_keys lists[OPTIONS_KEY_LISTS]);
 

@@ -11,7 +11,7 @@
 #include "dbt/runtime/code_cache.h"
 #include "frontend/options/options.h"
 
-/* ---- -machine ------------------------------------------------------------------------------------- */
+/* ---- -machine ------------------------------------------------------------------------------------------ */
 
 static bool machine_type(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -226,7 +226,7 @@ bool options_take_cpu(struct options *options, const char *argument, struct erro
            error_set(error, "-cpu %.200s: %.250s (-cpu help lists what there is)", argument, reason.text);
 }
 
-/* ---- -smp ----------------------------------------------------------------------------------------- */
+/* ---- -smp ---------------------------------------------------------------------------------------------- */
 
 struct topology {
     uint64_t cpus, maxcpus, product;
@@ -283,7 +283,7 @@ bool options_take_smp(struct options *options, const char *argument, struct erro
     return true;
 }
 
-/* ---- -m ------------------------------------------------------------------------------------------- */
+/* ---- -m ------------------------------------------------------------------------------------------------ */
 
 static bool memory_size(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -306,7 +306,7 @@ bool options_take_memory(struct options *options, const char *argument, struct e
            options_take_pairs(options, &pairs, rows, NULL, "-m", error);
 }
 
-/* ---- -rtc ----------------------------------------------------------------------------------------- */
+/* ---- -rtc ---------------------------------------------------------------------------------------------- */
 
 static bool rtc_base(struct options *options, void *item, const char *value, struct error *error)
 {

@@ -11,7 +11,7 @@
 
 #define NET_MODELS "virtio-net-device, virtio-net-pci, virtio"
 
-/* ---- The keys of a user network ------------------------------------------------------------------- */
+/* ---- The keys of a user network ------------------------------------------------------------------------ */
 
 #define TAKE_USER_TEXT(name, member)                                                                         \
     static bool name(struct options *options, void *item, const char *value, struct error *error)            \
@@ -94,7 +94,7 @@ static bool user_smb(struct options *options, void *item, const char *value, str
                      value ? value : "");
 }
 
-/* ---- The keys of a card --------------------------------------------------------------------------- */
+/* ---- The keys of a card -------------------------------------------------------------------------------- */
 
 static bool nic_id(struct options *options, void *item, const char *value, struct error *error)
 {
@@ -150,7 +150,7 @@ static const struct options_key net_nic_keys[] = {
     NIC_KEYS, { "netdev", nic_netdev }, { "name", nic_id }, { "id", nic_id }, { NULL, NULL }
 };
 
-/* ---- Noting them ---------------------------------------------------------------------------------- */
+/* ---- Noting them --------------------------------------------------------------------------------------- */
 
 /* The kind of network, which comes first, is taken off the pairs. */
 static bool take_kind(struct options *options, const char *argument, const char *flag,
@@ -268,7 +268,7 @@ bool options_take_net(struct options *options, const char *argument, struct erro
     return options->net_user != 0;
 }
 
-/* ---- -object filter-dump -------------------------------------------------------------------------- */
+/* ---- -object filter-dump ------------------------------------------------------------------------------- */
 
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error)
 {
@@ -297,7 +297,7 @@ bool options_take_filter_dump(struct options *options, const struct option_pairs
     return true;
 }
 
-/* ---- Joining -------------------------------------------------------------------------------------- */
+/* ---- Joining ------------------------------------------------------------------------------------------- */
 
 static unsigned find_netdev(const struct options *options, const char *id)
 {

@@ -10,7 +10,7 @@
 
 #include "util/log.h"
 
-/* ---- Flags with one value ------------------------------------------------------------------------- */
+/* ---- Flags with one value ------------------------------------------------------------------------------ */
 
 #define TAKE_TEXT(name, member)                                                                              \
     static bool name(struct options *options, const char *argument, struct error *error)                     \
@@ -80,7 +80,7 @@ static bool take_name(struct options *options, const char *argument, struct erro
     return true;
 }
 
-/* ---- The table ------------------------------------------------------------------------------------ */
+/* ---- The table ----------------------------------------------------------------------------------------- */
 
 static const struct flag {
     const char *name, *argument;
@@ -231,7 +231,7 @@ void options_free(struct options *options)
     option_strings_free(&options->strings);
 }
 
-/* ---- Lists ---------------------------------------------------------------------------------------- */
+/* ---- Lists --------------------------------------------------------------------------------------------- */
 
 static void print_help(FILE *out)
 {

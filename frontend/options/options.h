@@ -182,7 +182,7 @@ void options_free(struct options *options);
 /* The lists of -help, -machine help, -cpu help, -device help, -d help. */
 void options_print(const struct options *options, FILE *out);
 
-/* ---- For the files of the parser ------------------------------------------------------------------ */
+/* ---- For the files of the parser ----------------------------------------------------------------------- */
 
 /* What takes a flag or a key has one type, and each needs a part of it. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"

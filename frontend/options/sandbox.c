@@ -88,7 +88,7 @@ bool options_take_sandbox(struct options *options, const char *argument, struct 
            options_take_pairs(options, &pairs, keys, NULL, "-sandbox", error);
 }
 
-/* ---- -run-with -------------------------------------------------------------------------------------- */
+/* ---- -run-with ----------------------------------------------------------------------------------------- */
 
 static bool with_chroot(struct options *options, void *item, const char *value, struct error *error)
 {

@@ -70,7 +70,7 @@ bool options_take_display(struct options *options, const char *argument, struct 
            options_take_pairs(options, &pairs, keys, NULL, "-display", error);
 }
 
-/* ---- -vnc ------------------------------------------------------------------------------------------- */
+/* ---- -vnc ---------------------------------------------------------------------------------------------- */
 
 #define VNC_PORTS (65535 - 5900)
 

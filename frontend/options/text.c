@@ -128,7 +128,7 @@ bool option_parse_switch(const char *text, bool *value)
     return !text;
 }
 
-/* ---- Names that are nearly right ------------------------------------------------------------------ */
+/* ---- Names that are nearly right ----------------------------------------------------------------------- */
 
 #define NAME_MAX_LENGTH 31
 

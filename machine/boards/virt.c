@@ -36,7 +36,7 @@ struct row {
     struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
 };
 
-/* ---- Lines ---------------------------------------------------------------------------------------- */
+/* ---- Lines --------------------------------------------------------------------------------------------- */
 
 static struct device *plic_of(struct machine *machine)
 {
@@ -53,7 +53,7 @@ static struct irq_line hart_line(struct machine *machine, unsigned hart, unsigne
     return (struct irq_line){ .set = harts_set_irq, .controller = machine->harts[hart], .number = bit };
 }
 
-/* ---- Rows' makers --------------------------------------------------------------------------------- */
+/* ---- Rows' makers -------------------------------------------------------------------------------------- */
 
 static struct device *create_plic(struct machine *machine, const struct row *row, struct error *error)
 {
@@ -210,7 +210,7 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
     return NULL;
 }
 
-/* ---- The board ------------------------------------------------------------------------------------ */
+/* ---- The board ----------------------------------------------------------------------------------------- */
 
 static const struct row rows[] = {
     { "plic", 0xc000000, 0, 0, create_plic },

@@ -67,7 +67,7 @@ static void put_cells(struct writer *writer, uint32_t address_cells, uint32_t si
     put_u32(writer, "#size-cells", size_cells);
 }
 
-/* ---- Nodes ---------------------------------------------------------------------------------------- */
+/* ---- Nodes --------------------------------------------------------------------------------------------- */
 
 static void write_isa_extensions(struct writer *writer, const struct isa_config *isa)
 {
@@ -195,7 +195,7 @@ static void write_tree(struct writer *writer, const struct fdt_content *content)
     WRITE(writer, fdt_finish(writer->fdt));
 }
 
-/* ---- Whole trees ---------------------------------------------------------------------------------- */
+/* ---- Whole trees --------------------------------------------------------------------------------------- */
 
 /* A copy with room for /chosen; frees `tree`. */
 static void *open_with_room(void *tree, const char *name, struct error *error)

@@ -40,7 +40,7 @@ void loader_destroy(struct loader *loader)
     *loader = (struct loader){ 0 };
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 void image_free(struct image *image)
 {
@@ -115,7 +115,7 @@ bool image_read(struct image *image, const char *path, uint64_t limit, struct er
     return ok;
 }
 
-/* ---- The list ------------------------------------------------------------------------------------- */
+/* ---- The list ------------------------------------------------------------------------------------------ */
 
 static bool check_place(const struct loader *loader, const char *name, uint64_t paddr, uint64_t size,
                         struct error *error)
@@ -192,7 +192,7 @@ bool loader_write(const struct loader *loader, struct bus *bus, struct error *er
     return true;
 }
 
-/* ---- Where images go ------------------------------------------------------------------------------ */
+/* ---- Where images go ----------------------------------------------------------------------------------- */
 
 static bool add_image(struct loader *loader, const char *path, const struct image *image, unsigned forms,
                       uint64_t paddr, struct loader_place *place, struct error *error)

@@ -71,7 +71,7 @@ bool loader_add_initrd(struct loader *loader, const char *path, const struct loa
  * checked against the same RAM). */
 bool loader_write(const struct loader *loader, struct bus *bus, struct error *error);
 
-/* ---- For the files of the loader ------------------------------------------------------------------ */
+/* ---- For the files of the loader ----------------------------------------------------------------------- */
 
 /* Reads a whole regular file (or pipe) of at most `limit` bytes. */
 bool image_read(struct image *image, const char *path, uint64_t limit, struct error *error);
@@ -83,8 +83,8 @@ bool loader_add_elf(struct loader *loader, const char *path, const struct image 
                     struct loader_place *place, struct error *error);
 /* Unpacks gzip and EFI zboot in place, as often as needed. loader_image.c */
 bool loader_unpack(struct image *image, const char *path, uint64_t limit, struct error *error);
-/* The fields of a RISC-V boot image header ("Boot image header in RISC-V Linux"): false where there is none.
- */
+/* The fields of a RISC-V boot image header ("Boot image header in RISC-V Linux"): false where there is
+ * none. */
 bool loader_boot_header(const struct image *image, uint64_t *text_offset, uint64_t *image_size);
 
 #endif

@@ -128,10 +128,10 @@ static void trim_headers(const struct loader *loader, const struct elf_header *h
     segment->memsz -= below;
 }
 
-/* QEMU puts into memory what falls on memory: notes, device registers and a heap that the linker script has
- * as segments harm nobody. Here what lies outside RAM is left out, with a line that says so, unless the
- * program starts in it or the file has bytes for it on both sides of RAM's end. False: there is nothing left.
- */
+/* QEMU puts into memory what falls on memory: notes, device registers and a heap that the linker script
+ * has as segments harm nobody. Here what lies outside RAM is left out, with a line that says so, unless
+ * the program starts in it or the file has bytes for it on both sides of RAM's end. False: there is
+ * nothing left. */
 static bool clip_to_ram(const struct loader *loader, const char *path, uint64_t entry,
                         struct elf_segment *segment)
 {

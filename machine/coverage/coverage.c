@@ -32,7 +32,7 @@ struct coverage {
     int fd; /* of the file, as it was at the start; -1: none */
 };
 
-/* ---- What runs -------------------------------------------------------------------------------------- */
+/* ---- What runs ----------------------------------------------------------------------------------------- */
 
 /* The program that has these bytes there; ELFS_MAX: none. */
 static unsigned program_of(const struct coverage *self, uint64_t vaddr, const uint8_t *code, unsigned size)
@@ -93,7 +93,7 @@ void coverage_reset(struct coverage *self)
     coverage_set_free(&self->set);
 }
 
-/* ---- The file --------------------------------------------------------------------------------------- */
+/* ---- The file ------------------------------------------------------------------------------------------ */
 
 /* By its name, so that what was written before may be moved away; where that is not allowed any more, since
  * the process has become another user's (-run-with), the file that was opened at the start. NULL: errno says
@@ -151,7 +151,7 @@ static bool check_file(struct coverage *self, struct error *error)
     return true;
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 /* `asked`: elf= names it, so it has to be an ELF file, and, for lcov, one with line numbers. */
 static bool add_elf(struct coverage *self, const char *path, uint64_t base, bool asked, struct error *error)

@@ -26,7 +26,7 @@
 
 extern char **environ;
 
-/* ---- Segments --------------------------------------------------------------------------------------- */
+/* ---- Segments ------------------------------------------------------------------------------------------ */
 
 static Elf64_Phdr program_header(const uint8_t *at, bool wide)
 {
@@ -133,7 +133,7 @@ void coverage_elf_free(struct coverage_elf *elf)
     *elf = (struct coverage_elf){ 0 };
 }
 
-/* ---- Names of source files -------------------------------------------------------------------------- */
+/* ---- Names of source files ----------------------------------------------------------------------------- */
 
 void coverage_names_free(struct coverage_names *names)
 {
@@ -193,7 +193,7 @@ static bool name_number(struct coverage_names *names, const char *name, uint32_t
     return true;
 }
 
-/* ---- Line numbers ----------------------------------------------------------------------------------- */
+/* ---- Line numbers -------------------------------------------------------------------------------------- */
 
 struct reader {
     struct coverage_elf *elf;

@@ -10,10 +10,10 @@
 
 #include "machine/coverage/coverage.h"
 
-/* ---- Sets of addresses (set.c) ------------------------------------------------------------- */
+/* ---- Sets of addresses (set.c) ------------------------------------------------------------------------- */
 
-/* Whose addresses: of M- and S-mode; physical pages that code ran from; and from here on, of user programs.
- */
+/* Whose addresses: of M- and S-mode; physical pages that code ran from; and from here on, of user
+ * programs. */
 enum { COVERAGE_PRIVILEGED, COVERAGE_PHYSICAL, COVERAGE_PROGRAMS };
 
 struct coverage_page {
@@ -38,7 +38,7 @@ void coverage_set_sort(struct coverage_set *set);
 /* Of a sorted set: whether an instruction begins in [addr, addr + size). */
 bool coverage_set_any(const struct coverage_set *set, unsigned space, uint64_t addr, uint64_t size);
 
-/* ---- ELF files (elf.c) --------------------------------------------------------------------- */
+/* ---- ELF files (elf.c) --------------------------------------------------------------------------------- */
 
 /* Executable; as far as it is in the file. */
 struct coverage_segment {
@@ -87,7 +87,7 @@ void coverage_names_free(struct coverage_names *names);
 const struct coverage_segment *coverage_segment_at(const struct coverage_elf *elf, uint64_t addr,
                                                    uint64_t size);
 
-/* ---- Files (write.c) ----------------------------------------------------------------------- */
+/* ---- Files (write.c) ----------------------------------------------------------------------------------- */
 
 struct coverage_view {
     const struct coverage_set *set; /* sorted */

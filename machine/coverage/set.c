@@ -92,7 +92,7 @@ void coverage_set_add(struct coverage_set *set, unsigned space, uint64_t addr, u
     }
 }
 
-/* ---- In order --------------------------------------------------------------------------------------- */
+/* ---- In order ------------------------------------------------------------------------------------------ */
 
 static int compare_pages(const struct coverage_page *a, const struct coverage_page *b)
 {

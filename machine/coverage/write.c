@@ -10,7 +10,7 @@
 
 #include "machine/coverage/internal.h"
 
-/* ---- lcov ------------------------------------------------------------------------------------------- */
+/* ---- lcov ---------------------------------------------------------------------------------------------- */
 
 struct line {
     uint32_t file, line;
@@ -120,7 +120,7 @@ bool coverage_write_lcov(FILE *out, const struct coverage_view *view)
     return true;
 }
 
-/* ---- drcov ------------------------------------------------------------------------------------------ */
+/* ---- drcov --------------------------------------------------------------------------------------------- */
 
 /* ELF files are modules; so is each piece of 4 GiB that other code ran in, since offsets have 32 bits. */
 struct module {

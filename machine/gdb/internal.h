@@ -141,8 +141,8 @@ void gdb_read_registers(struct gdb *gdb);
 void gdb_write_registers(struct gdb *gdb, struct gdb_rest rest);
 void gdb_read_register(struct gdb *gdb, struct gdb_rest rest);
 void gdb_write_register(struct gdb *gdb, struct gdb_rest rest);
-/* A register's value by its number; returns its size in bytes, 0: there is none. Also on the hart's thread.
- */
+/* A register's value by its number; returns its size in bytes, 0: there is none. Also on the hart's
+ * thread. */
 unsigned gdb_register_get(struct hart *hart, unsigned number, uint64_t *value);
 /* The whole target description. */
 void gdb_describe_target(struct gdb *gdb, struct gdb_text *xml);

@@ -42,7 +42,7 @@ static bool take_switch(const char *command, const char *name, bool *value, stru
     return true;
 }
 
-/* ---- Breakpoints and watchpoints by physical address ------------------------------------------------- */
+/* ---- Breakpoints and watchpoints by physical address --------------------------------------------------- */
 
 static const char *point_name(const struct gdb_point *point)
 {

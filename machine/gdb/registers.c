@@ -121,8 +121,8 @@ void gdb_write_register(struct gdb *gdb, struct gdb_rest rest)
 
 /* ---- The target description ---------------------------------------------------------------------------- */
 
-/* The ABI's first names. x8 is "fp" by it, which is how lldb finds the frame; gdb knows s0 as another name.
- */
+/* The ABI's first names. x8 is "fp" by it, which is how lldb finds the frame; gdb knows s0 as another
+ * name. */
 static const char *x_name(unsigned number)
 {
     return number == 8 ? "fp" : isa_x_names[number];

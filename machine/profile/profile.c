@@ -49,7 +49,7 @@ struct profile {
     size_t stack_count, stack_capacity;
 };
 
-/* ---- Samples ---------------------------------------------------------------------------------------- */
+/* ---- Samples ------------------------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const uint64_t *frames, unsigned depth, unsigned privilege)
 {
@@ -131,7 +131,7 @@ static void *sampling_thread(void *opaque)
     return NULL;
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------ */
+/* ---- Names --------------------------------------------------------------------------------------------- */
 
 static const char *root_of(unsigned privilege)
 {
@@ -199,7 +199,7 @@ void profile_boot_ended(struct profile *self)
     symbols_free(&kernel);
 }
 
-/* ---- Files ------------------------------------------------------------------------------------------ */
+/* ---- Files --------------------------------------------------------------------------------------------- */
 
 /* ';' sorts before everything else, so that a stack comes right before those that go on from it. */
 static int compare(const void *left, const void *right)
@@ -264,7 +264,7 @@ static void write_files(struct profile *self)
         write_file(self, path, true, total);
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static bool add_file(struct profile *self, const char *path, struct error *error)
 {

@@ -18,7 +18,7 @@
 
 #define WAIT_MS 100
 
-/* ---- What arrives (I/O thread) ---------------------------------------------------------------------- */
+/* ---- What arrives (I/O thread) ------------------------------------------------------------------------- */
 
 static size_t front_can_receive(void *opaque)
 {
@@ -52,7 +52,7 @@ static void front_event(void *opaque, enum chardev_event event)
     pthread_mutex_unlock(&self->input_lock);
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static bool is_stdio(const char *description)
 {
@@ -85,7 +85,7 @@ void console_close(struct semihosting *self)
     pthread_mutex_destroy(&self->input_lock);
 }
 
-/* ---- For the calls (harts) -------------------------------------------------------------------------- */
+/* ---- For the calls (harts) ----------------------------------------------------------------------------- */
 
 /* To the program's own output. A pipe that has room takes a piece of PIPE_BUF bytes without waiting. */
 static size_t write_own_output(struct hart *hart, int to, const uint8_t *bytes, size_t length)

@@ -48,7 +48,7 @@ static int64_t new_handle(struct semihosting *self, enum handle_kind kind, int f
     return fail(self, EMFILE);
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------ */
+/* ---- Names --------------------------------------------------------------------------------------------- */
 
 /* A descriptor, or -1 with the error set. */
 static int open_below(struct semihosting *self, const char *name, int flags)
@@ -87,7 +87,7 @@ static int open_parent(struct semihosting *self, const char *name, char last[SEM
     return open_below(self, folder, O_PATH | O_DIRECTORY);
 }
 
-/* ---- The calls -------------------------------------------------------------------------------------- */
+/* ---- The calls ----------------------------------------------------------------------------------------- */
 
 /* fopen()'s modes r, rb, r+, r+b, w, ... in this order. */
 static int open_flags(uint64_t mode)

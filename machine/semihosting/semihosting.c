@@ -63,7 +63,7 @@ struct call {
     uint64_t words[4];
 };
 
-/* ---- Guest memory ----------------------------------------------------------------------------------- */
+/* ---- Guest memory -------------------------------------------------------------------------------------- */
 
 static unsigned word_size(const struct hart *hart)
 {
@@ -107,7 +107,7 @@ static bool get_name(struct call *call, uint64_t addr, uint64_t length, char nam
     return true;
 }
 
-/* ---- Calls that go on where they were --------------------------------------------------------------- */
+/* ---- Calls that go on where they were ------------------------------------------------------------------ */
 
 static struct progress *progress_of(struct call *call)
 {
@@ -141,7 +141,7 @@ static enum semihost_answer progress_keep(struct call *call, uint64_t done)
     return SEMIHOST_AGAIN;
 }
 
-/* ---- Files and console ------------------------------------------------------------------------------ */
+/* ---- Files and console --------------------------------------------------------------------------------- */
 
 static uint64_t do_open(struct call *call)
 {
@@ -304,7 +304,7 @@ static uint64_t do_tmpnam(struct call *call)
     return 0;
 }
 
-/* ---- The program and its surroundings --------------------------------------------------------------- */
+/* ---- The program and its surroundings ------------------------------------------------------------------ */
 
 static size_t command_line(const struct machine_config *config, char *text, size_t size)
 {
@@ -394,7 +394,7 @@ static uint64_t unknown(struct call *call, uint64_t operation)
     return FAILED;
 }
 
-/* ---- The call --------------------------------------------------------------------------------------- */
+/* ---- The call ------------------------------------------------------------------------------------------ */
 
 static uint64_t on_handle(struct call *call, uint64_t operation)
 {
@@ -459,7 +459,7 @@ static enum semihost_answer on_call(struct semihost *semihost, struct hart *hart
     return answer;
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static bool open_parts(struct semihosting *self, struct error *error)
 {

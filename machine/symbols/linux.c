@@ -51,7 +51,7 @@ static uint64_t align8(uint64_t at)
     return (at + 7) & ~UINT64_C(7);
 }
 
-/* ---- Finding it ------------------------------------------------------------------------------------- */
+/* ---- Finding it ---------------------------------------------------------------------------------------- */
 
 /* The token table starts '0' strings before the digits. */
 static bool find_tokens_start(const struct ram *ram, uint64_t digits, struct table *table)
@@ -204,7 +204,7 @@ static bool find_table(const struct ram *ram, struct table *table)
     return false; /* no Linux, or a guest that makes fun of us */
 }
 
-/* ---- Reading it ------------------------------------------------------------------------------------- */
+/* ---- Reading it ---------------------------------------------------------------------------------------- */
 
 static uint64_t expand_name(const struct ram *ram, const struct table *table, uint64_t at, char *name,
                             size_t size)
@@ -240,7 +240,7 @@ static uint64_t add_functions(struct symbols *symbols, const struct ram *ram, co
     return modules;
 }
 
-/* ---- Modules ---------------------------------------------------------------------------------------- */
+/* ---- Modules ------------------------------------------------------------------------------------------- */
 
 /* By the address space that satp names now: the kernel's half is in all of them. */
 static bool read_kernel(struct hart *hart, uint64_t vaddr, void *bytes, size_t length)

@@ -67,7 +67,7 @@ const struct symbol *symbols_find(struct symbols *symbols, uint64_t addr)
     return found;
 }
 
-/* ---- ELF -------------------------------------------------------------------------------------------- */
+/* ---- ELF ----------------------------------------------------------------------------------------------- */
 
 /* The sections of one class, made alike. */
 struct section {

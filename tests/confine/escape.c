@@ -43,7 +43,7 @@ static bool close_it(int fd)
     return fd >= 0;
 }
 
-/* ---- Attempts: true where it worked, else errno ------------------------------------------------------- */
+/* ---- Attempts: true where it worked, else errno -------------------------------------------------------- */
 
 static bool try_read_file(void)
 {

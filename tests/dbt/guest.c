@@ -12,7 +12,7 @@
 #include "dbt/ir/ir.h"
 #include "util/check.h"
 
-/* ---- The board ---------------------------------------------------------------------------------------- */
+/* ---- The board ----------------------------------------------------------------------------------------- */
 
 static uint8_t *board_page(struct hart_bus *bus, uint64_t paddr, bool *writable)
 {
@@ -218,7 +218,7 @@ void guest_set_word(struct guest *guest, uint64_t paddr, uint64_t value)
     memcpy(guest->ram + (paddr - RAM_BASE), &value, sizeof(value));
 }
 
-/* ---- Programs ----------------------------------------------------------------------------------------- */
+/* ---- Programs ------------------------------------------------------------------------------------------ */
 
 uint32_t guest_encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
 {

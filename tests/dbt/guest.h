@@ -64,7 +64,7 @@ extern const char *guest_label;
 uint64_t guest_word(const struct guest *guest, uint64_t paddr);
 void guest_set_word(struct guest *guest, uint64_t paddr, uint64_t value);
 
-/* ---- Writing programs: each appends at guest->at ------------------------------------------------------ */
+/* ---- Writing programs: each appends at guest->at ------------------------------------------------------- */
 
 uint32_t guest_encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm);
 void guest_put(struct guest *guest, enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm);

@@ -240,8 +240,8 @@ static void find_known(void)
     ck_assert_uint_gt(known_count, 100);
 }
 
-/* What passes look for: constants, extensions, words, pointers that step; few registers, so that values meet.
- */
+/* What passes look for: constants, extensions, words, pointers that step; few registers, so that values
+ * meet. */
 static const enum isa_insn often[] = {
     ISA_INSN_addi,   ISA_INSN_addi,   ISA_INSN_addi, ISA_INSN_lui,  ISA_INSN_auipc, ISA_INSN_add,
     ISA_INSN_sub,    ISA_INSN_addiw,  ISA_INSN_addw, ISA_INSN_slli, ISA_INSN_slli,  ISA_INSN_srli,

@@ -39,8 +39,8 @@ static void make(const uint32_t *code, unsigned count)
 
 enum { A0 = 10, A1, T0 = 5, T1 = 6, S6 = 22 };
 
-/* A loop of two accesses by a pointer that moves between them: by `step` of 64 bits or, with `word`, of 32.
- */
+/* A loop of two accesses by a pointer that moves between them: by `step` of 64 bits or, with `word`, of
+ * 32. */
 static void make_moved(enum isa_insn first, enum isa_insn second, bool word, int32_t step, int32_t imm)
 {
     bool stores = second == ISA_INSN_sd;

@@ -65,7 +65,7 @@ static char **lines;
 static size_t line_count;
 static struct x86_emit emit, *const e = &emit;
 
-/* ---- What is expected --------------------------------------------------------------------------------- */
+/* ---- What is expected ---------------------------------------------------------------------------------- */
 
 static const char *name_of(unsigned bits, unsigned reg)
 {
@@ -106,7 +106,7 @@ static unsigned long long imm_of(unsigned bits, int64_t value)
     return bits == 64 ? (unsigned long long)value : (uint32_t)value;
 }
 
-/* ---- objdump ------------------------------------------------------------------------------------------ */
+/* ---- objdump ------------------------------------------------------------------------------------------- */
 
 /* "10000000:\t48 8b c1 \tmov    rax,rcx" to "mov rax,rcx"; false: no instruction. */
 static bool instruction_of(char *line, char *text)
@@ -167,7 +167,7 @@ static void end(void)
     free(lines);
 }
 
-/* ---- Registers ---------------------------------------------------------------------------------------- */
+/* ---- Registers ----------------------------------------------------------------------------------------- */
 
 static void two_registers(unsigned bits, unsigned to, unsigned from)
 {
@@ -294,7 +294,7 @@ START_TEST(test_registers)
 }
 END_TEST
 
-/* ---- Memory ------------------------------------------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------------------------------------- */
 
 static void general_memory(unsigned bits, unsigned reg, struct x86_mem mem, int32_t imm)
 {
@@ -395,7 +395,7 @@ START_TEST(test_memory)
 }
 END_TEST
 
-/* ---- SSE ---------------------------------------------------------------------------------------------- */
+/* ---- SSE ----------------------------------------------------------------------------------------------- */
 
 static void sse_registers(unsigned bits, unsigned to, unsigned from)
 {
@@ -676,7 +676,7 @@ START_TEST(test_other)
 }
 END_TEST
 
-/* ---- Control ------------------------------------------------------------------------------------------ */
+/* ---- Control ------------------------------------------------------------------------------------------- */
 
 static const uint8_t *target(int64_t distance)
 {

@@ -21,7 +21,7 @@
 #include "devices/device.h"
 #include "util/state.h"
 
-/* ---- one interrupt wire; set from any thread ------------------------------------------------------ */
+/* ---- one interrupt wire; set from any thread ----------------------------------------------------------- */
 
 struct fake_irq {
     atomic_bool level;
@@ -40,7 +40,7 @@ static inline struct irq_line fake_irq_line(struct fake_irq *irq)
     return (struct irq_line){ .set = fake_irq_set, .controller = irq, .number = 0 };
 }
 
-/* ---- guest RAM: [base, base + size) --------------------------------------------------------------- */
+/* ---- guest RAM: [base, base + size) -------------------------------------------------------------------- */
 
 struct fake_ram {
     struct dma dma; /* first: the ops cast back */
@@ -81,7 +81,7 @@ static inline void fake_ram_destroy(struct fake_ram *ram)
     free(ram->bytes);
 }
 
-/* ---- the bus: an access the device has not declared does not reach it ----------------------------- */
+/* ---- the bus: an access the device has not declared does not reach it ---------------------------------- */
 
 static inline bool fake_access_allowed(const struct device *device, uint64_t offset, unsigned size)
 {
@@ -121,7 +121,7 @@ static inline void fake_write(struct device *device, uint64_t offset, unsigned s
     ck_assert_msg(fake_bus_write(device, offset, size, value), "write %#lx size %u refused", offset, size);
 }
 
-/* ---- a serial peer: collects what the device writes, and offers input ----------------------------- */
+/* ---- a serial peer: collects what the device writes, and offers input ---------------------------------- */
 
 struct fake_chardev {
     struct chardev chardev; /* first: the ops cast back */
@@ -186,7 +186,7 @@ static inline size_t fake_chardev_pump(struct fake_chardev *fake)
     return total;
 }
 
-/* ---- FDT: the tree { / { soc { device's nodes } } }; free() it ------------------------------------ */
+/* ---- FDT: the tree { / { soc { device's nodes } } }; free() it ----------------------------------------- */
 
 static inline void *fake_fdt(struct device *device, const struct fdt_place *place)
 {
@@ -235,7 +235,7 @@ static inline void fake_fdt_cells(const void *fdt, const char *path, const char 
         ck_assert_mem_eq(value_, strings, sizeof(strings));                                                  \
     } while (0)
 
-/* ---- state: what `from` saves, `to` must load, and save again byte for byte ----------------------- */
+/* ---- state: what `from` saves, `to` must load, and save again byte for byte ---------------------------- */
 
 static inline void fake_state_copy(struct device *from, struct device *to)
 {
@@ -282,7 +282,7 @@ static inline void fake_state_mutate(struct device *device, unsigned seed, unsig
     state_writer_destroy(&writer);
 }
 
-/* ---- waiting for what another thread does: at most ten seconds ------------------------------------ */
+/* ---- waiting for what another thread does: at most ten seconds ----------------------------------------- */
 
 #define FAKE_WAIT(condition)                                                                                 \
     do {                                                                                                     \

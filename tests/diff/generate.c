@@ -42,8 +42,8 @@ static enum kind kind_of(char letter)
     return letter == 'd' ? KIND_D : letter == 'h' ? KIND_H : KIND_S;
 }
 
-/* fcvt.d.s reads s (the last part) and writes d (the first after the name); flw has the letter in its name.
- */
+/* fcvt.d.s reads s (the last part) and writes d (the first after the name); flw has the letter in its
+ * name. */
 static enum kind source_kind(const char *mnemonic)
 {
     const char *dot = strrchr(mnemonic, '.');

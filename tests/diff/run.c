@@ -23,7 +23,7 @@ void run_destroy(struct run *run)
     *run = (struct run){ 0 };
 }
 
-/* ---- QEMU ----------------------------------------------------------------------------------------- */
+/* ---- QEMU ---------------------------------------------------------------------------------------------- */
 
 static void peer_folder(char *folder, size_t size)
 {
@@ -77,7 +77,7 @@ bool run_qemu(const struct program *program, struct run *run)
     return done;
 }
 
-/* ---- A hart with a little memory ------------------------------------------------------------------ */
+/* ---- A hart with a little memory ----------------------------------------------------------------------- */
 
 #define STUB_ADDRESS (PROGRAM_CODE - 4096)
 #define PORT_ADDRESS                                                                                         \

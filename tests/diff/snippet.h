@@ -61,7 +61,7 @@ struct snippet {
     struct group groups[SNIPPET_GROUPS];
 };
 
-/* ---- values.c ------------------------------------------------------------------------------------- */
+/* ---- values.c ------------------------------------------------------------------------------------------ */
 
 struct random {
     uint64_t state;
@@ -79,7 +79,7 @@ uint64_t value_integer(struct random *random);
 uint64_t value_float(struct random *random, enum kind kind);
 int32_t value_signed(struct random *random, unsigned bits);
 
-/* ---- rows.c --------------------------------------------------------------------------------------- */
+/* ---- rows.c -------------------------------------------------------------------------------------------- */
 
 /* One row of isa.def: insn, or, where rvc is not ISA_RVC_COUNT, that compressed form of it. */
 struct row {
@@ -100,7 +100,7 @@ void rows_destroy(struct rows *rows);
 /* Why a row is not compared, or NULL. */
 const char *rows_excluded(enum isa_insn insn);
 
-/* ---- generate.c ----------------------------------------------------------------------------------- */
+/* ---- generate.c ---------------------------------------------------------------------------------------- */
 
 struct generator {
     const struct rows *rows;
@@ -129,12 +129,12 @@ unsigned generate_destination(struct generator *generator, bool zero);
 bool generate_rvc(struct generator *generator, enum isa_rvc rvc, struct isa_operands *operands);
 /* Random registers, rounding mode and immediate for a row. */
 void generate_operands(struct generator *generator, enum isa_insn insn, struct isa_operands *operands);
-/* Loads, stores, atomics and cache-block operations; branches and jumps. `operands` as generated or decoded.
- */
+/* Loads, stores, atomics and cache-block operations; branches and jumps. `operands` as generated or
+ * decoded. */
 bool generate_memory(struct generator *generator, struct row row, struct isa_operands *operands);
 bool generate_jump(struct generator *generator, struct row row, struct isa_operands *operands);
 
-/* ---- program.c ------------------------------------------------------------------------------------ */
+/* ---- program.c ----------------------------------------------------------------------------------------- */
 
 #define PROGRAM_CODE 0x10000000u
 #define PROGRAM_DATA 0x20000800u /* the first block */
@@ -154,7 +154,7 @@ uint64_t program_group_address(const struct program *program, const struct snipp
                                unsigned group);
 bool program_write_elf(const struct program *program, const char *path);
 
-/* ---- run.c ---------------------------------------------------------------------------------------- */
+/* ---- run.c --------------------------------------------------------------------------------------------- */
 
 struct run {
     uint8_t *blocks;  /* as they are after the run */

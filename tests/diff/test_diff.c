@@ -30,7 +30,7 @@ struct test {
     unsigned differences;
 };
 
-/* ---- One difference ------------------------------------------------------------------------------- */
+/* ---- One difference ------------------------------------------------------------------------------------ */
 
 static void register_name(unsigned index, char *name, size_t size)
 {
@@ -198,7 +198,7 @@ static bool report_difference(const struct test *test, const struct snippet *sni
     return ran;
 }
 
-/* ---- Many snippets -------------------------------------------------------------------------------- */
+/* ---- Many snippets ------------------------------------------------------------------------------------- */
 
 static void count_snippet(struct test *test, const struct snippet *snippet)
 {

@@ -54,7 +54,7 @@ static void open_disk(const char *path, const char *format, enum blockdev_cache 
         die("open", error.text);
 }
 
-/* ---- random --------------------------------------------------------------------------------------- */
+/* ---- random -------------------------------------------------------------------------------------------- */
 
 static uint64_t random_below(unsigned *state, uint64_t limit)
 {
@@ -192,7 +192,7 @@ static int run_random(char **arguments, int arguments_count)
     return failed;
 }
 
-/* ---- forever and verify --------------------------------------------------------------------------- */
+/* ---- forever and verify -------------------------------------------------------------------------------- */
 
 /* A record: what is about to be written or discarded, or that all records before this one are on the disk. */
 enum { RECORD_WRITE, RECORD_FLUSH, RECORD_DISCARD };

@@ -36,8 +36,8 @@ static inline uint64_t test_random_next(struct test_random *random)
 
 #define TEST_OPERANDS_MAX 64
 
-/* Fills `list` with zeroes, subnormals, NaNs, the ends of the range and of integer types; returns how many.
- */
+/* Fills `list` with zeroes, subnormals, NaNs, the ends of the range and of integer types; returns how
+ * many. */
 static inline unsigned test_operands(unsigned width, uint64_t list[TEST_OPERANDS_MAX])
 {
     unsigned fraction = fp_fraction_bits(width), count = 0;

@@ -104,7 +104,7 @@ START_TEST(fma_without_host_support)
 }
 END_TEST
 
-/* ---- Conversions ---------------------------------------------------------------------------------- */
+/* ---- Conversions --------------------------------------------------------------------------------------- */
 
 #define CONVERT_TO(fmt, T, width, name, integer)                                                             \
     static uint64_t api_##fmt##_to_##name(struct fp_env *env, unsigned rm, uint64_t a, uint64_t b,           \
@@ -237,7 +237,7 @@ START_TEST(conversions_from)
 END_TEST
 #undef ROW
 
-/* ---- Comparisons: against comiss, ucomiss, comisd and ucomisd ------------------------------------- */
+/* ---- Comparisons: against comiss, ucomiss, comisd and ucomisd ------------------------------------------ */
 
 #define HOST_COMPARE(name, T, load, instruction)                                                             \
     static void name(T a, T b, bool *equal, bool *less, bool *less_or_equal)                                 \
@@ -306,7 +306,7 @@ START_TEST(comparisons)
 }
 END_TEST
 
-/* ---- The environment ------------------------------------------------------------------------------ */
+/* ---- The environment ----------------------------------------------------------------------------------- */
 
 static uint32_t mxcsr(void)
 {

@@ -19,7 +19,7 @@ __extension__ typedef __int128 i128;
 
 static struct test_random rng;
 
-/* ---- The reference -------------------------------------------------------------------------------- */
+/* ---- The reference ------------------------------------------------------------------------------------- */
 
 static u128 bits_of_f128(f128 x)
 {
@@ -168,7 +168,7 @@ static bool compute_reference(const struct test_operation *operation, unsigned r
     return true;
 }
 
-/* ---- Checks --------------------------------------------------------------------------------------- */
+/* ---- Checks -------------------------------------------------------------------------------------------- */
 
 static void check_result(const char *name, unsigned rm, const uint64_t operands[3], uint64_t got,
                          unsigned flags, uint64_t want, unsigned want_flags)
@@ -285,7 +285,7 @@ START_TEST(f16_special_operands)
 }
 END_TEST
 
-/* ---- Conversions ---------------------------------------------------------------------------------- */
+/* ---- Conversions --------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

@@ -40,7 +40,7 @@ static void check(const char *what, unsigned row, uint64_t got, uint64_t want, u
     fp_flags_set(&env, 0);
 }
 
-/* ---- Arithmetic ----------------------------------------------------------------------------------- */
+/* ---- Arithmetic ---------------------------------------------------------------------------------------- */
 
 struct arithmetic_vector {
     test_function *function;
@@ -186,7 +186,7 @@ START_TEST(overflow_and_underflow)
 }
 END_TEST
 
-/* ---- Minimum, maximum, comparison, class ---------------------------------------------------------- */
+/* ---- Minimum, maximum, comparison, class --------------------------------------------------------------- */
 
 START_TEST(minimum_and_maximum)
 {
@@ -269,7 +269,7 @@ START_TEST(classes)
 }
 END_TEST
 
-/* ---- Conversions ---------------------------------------------------------------------------------- */
+/* ---- Conversions --------------------------------------------------------------------------------------- */
 
 #define ALL_ONES UINT64_MAX
 
@@ -394,7 +394,7 @@ START_TEST(between_formats)
 }
 END_TEST
 
-/* ---- Zfa ------------------------------------------------------------------------------------------ */
+/* ---- Zfa ----------------------------------------------------------------------------------------------- */
 
 START_TEST(round_to_integral)
 {

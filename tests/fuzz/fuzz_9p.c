@@ -126,8 +126,8 @@ static void send_message(struct p9_server *server, uint8_t type, const uint8_t *
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* The fuzzer learns what answers are compared with; a message that has it gets it back (a lock's owner).
-     */
+    /* The fuzzer learns what answers are compared with; a message that has it gets it back (a lock's
+     * owner). */
     if (memmem(data, size, SECRET, strlen(SECRET)))
         return 0;
     static const uint8_t version[] = { 0, 0x20, 0, 0, 8, 0, '9', 'P', '2', '0', '0', '0', '.', 'L' };

@@ -151,7 +151,7 @@ static void time_passes(unsigned ms)
     slirp_pollfds_poll(slirp, 0, on_revents, NULL);
 }
 
-/* ---- Frames ----------------------------------------------------------------------------------------- */
+/* ---- Frames -------------------------------------------------------------------------------------------- */
 
 static void put16(uint8_t *at, size_t value)
 {

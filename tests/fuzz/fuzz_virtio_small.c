@@ -33,7 +33,7 @@ struct fuzzed {
 static struct fuzzed all[DEVICES], *now;
 static struct display *display;
 
-/* ---- The host's side ------------------------------------------------------------------------------ */
+/* ---- The host's side ----------------------------------------------------------------------------------- */
 
 static uint8_t terminal_sum; /* of all output, so that all of it is read */
 
@@ -108,7 +108,7 @@ static void host_input(const uint8_t *bytes, size_t count)
     display_pointer(display, &pointer);
 }
 
-/* ---- The driver ----------------------------------------------------------------------------------- */
+/* ---- The driver ---------------------------------------------------------------------------------------- */
 
 /* Descriptors from `first` on: the record's bytes change what a good driver would write. */
 static void send_chain(unsigned queue, unsigned first, bool kick, const uint8_t *more, size_t count)

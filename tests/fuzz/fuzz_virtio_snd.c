@@ -28,7 +28,7 @@ static struct guest guest;
 static struct ring rings[SND_QUEUE_COUNT];
 static struct virtio_snd *snd;
 
-/* ---- The backend ---------------------------------------------------------------------------------- */
+/* ---- The backend --------------------------------------------------------------------------------------- */
 
 /* An audiodev without a thread: this file calls the fronts as the thread would. */
 static void make_guest(void)
@@ -76,7 +76,7 @@ static void move(unsigned stream, unsigned frames, int latency)
     front->transfer_end(front->opaque);
 }
 
-/* ---- The driver ----------------------------------------------------------------------------------- */
+/* ---- The driver ---------------------------------------------------------------------------------------- */
 
 static void offer(unsigned queue, unsigned head, bool kick)
 {

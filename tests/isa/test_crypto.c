@@ -11,8 +11,7 @@
 #include "cpu/crypto.h"
 #include "cpu/exec/ops.h"
 
-/* ---- AES-128, FIPS 197 appendix C.1 ----------------------------------------------------------------------
- */
+/* ---- AES-128, FIPS 197 appendix C.1 -------------------------------------------------------------------- */
 
 static const uint8_t aes_plain[16] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
                                        0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
@@ -108,7 +107,7 @@ START_TEST(test_aes_key_plain)
 }
 END_TEST
 
-/* ---- SHA-2, FIPS 180-4; the constants are roots of the first primes, as its 4.2.2 and 5.3 define them -- */
+/* ---- SHA-2, FIPS 180-4; the constants are roots of the first primes (4.2.2, 5.3) ----------------------- */
 
 /* floor(frac(p^(1/root)) * 2^bits) by bisection in integers; root 2 or 3, bits 32 or 64. */
 static uint64_t root_fraction(unsigned prime, unsigned root, unsigned bits)
@@ -206,8 +205,7 @@ START_TEST(test_sha512)
 }
 END_TEST
 
-/* ---- SM3, GB/T 32905 A.1 ("abc") -------------------------------------------------------------------------
- */
+/* ---- SM3, GB/T 32905 A.1 ("abc") ----------------------------------------------------------------------- */
 
 START_TEST(test_sm3)
 {

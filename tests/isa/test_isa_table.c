@@ -155,7 +155,7 @@ START_TEST(test_compressed_expand)
 }
 END_TEST
 
-/* ---- Extensions ----------------------------------------------------------------------------------- */
+/* ---- Extensions ---------------------------------------------------------------------------------------- */
 
 /* Everything a row needs, as bits. Of two extensions that share it, the one that is on. */
 static uint64_t row_needs(const struct isa_entry *entry, const struct isa_config *config)

@@ -11,8 +11,8 @@
 
 #define ROUNDS 40
 #define BASE   0x80000000ull
-/* Zihintntl is told apart: objdump then has names for c.add x0, x2 and its like, which are plain c.add here.
- */
+/* Zihintntl is told apart: objdump then has names for c.add x0, x2 and its like, which are plain c.add
+ * here. */
 #define ARCH                                                                                                 \
     "imafdc_zicbom_zicbop_zicboz_zicond_zicsr_zifencei_zihintpause_zacas_zawrs_zfa_zfh_zba_zbb_zbc_zbs_zcb_" \
     "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_svinval"
@@ -151,7 +151,7 @@ START_TEST(test_objdump_compressed)
 }
 END_TEST
 
-/* ---- The function itself -------------------------------------------------------------------------- */
+/* ---- The function itself ------------------------------------------------------------------------------- */
 
 START_TEST(test_short_buffer)
 {

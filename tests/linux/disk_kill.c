@@ -98,7 +98,7 @@ static void note(const struct operation *op)
         tags[op->sector + n] = op->tag;
 }
 
-/* ---- In the guest --------------------------------------------------------------------------------- */
+/* ---- In the guest -------------------------------------------------------------------------------------- */
 
 static void perform(const struct operation *op, uint64_t *words)
 {
@@ -169,7 +169,7 @@ static int run_write(const char *path)
     return 1;
 }
 
-/* ---- On the host ---------------------------------------------------------------------------------- */
+/* ---- On the host --------------------------------------------------------------------------------------- */
 
 /* May the sector hold that, since an epoch that may have begun wrote it? */
 static bool may_be_later(uint64_t sector, uint64_t tag, uint64_t epoch)

@@ -8,8 +8,8 @@
 #include "litmus.h"
 
 #define PLACES 3
-/* Amid other code of the page; the last instruction of a page; alone in a page that is written all the time.
- */
+/* Amid other code of the page; the last instruction of a page; alone in a page that is written all the
+ * time. */
 static uint8_t pages[PLACES + 1][4096] __attribute__((aligned(4096)));
 static volatile uint32_t *const places[PLACES] = {
     (volatile uint32_t *)&pages[0][256],

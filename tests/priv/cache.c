@@ -83,8 +83,8 @@ static void test_faults(void)
             trap = run_insn(MODE_S, insns[k], ARGS(DATA_VA + PAGE));
             check_trap(&trap, CAUSE_STORE_PAGE, CODE, DATA_VA + PAGE, "cbo-unmapped");
         }
-        /* *tval is "the faulting effective address (i.e. the value of rs1)", the middle of a block as it is.
-         */
+        /* tval is "the faulting effective address (i.e. the value of rs1)", the middle of a block as it
+         * is. */
         trap = run_insn(MODE_S, CBO_ZERO(A0), ARGS(DATA_VA + PAGE + 20));
         check_trap(&trap, CAUSE_STORE_PAGE, CODE, DATA_VA + PAGE + 20, "cbo-tval-is-rs1");
         vm_off();

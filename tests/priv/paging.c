@@ -110,8 +110,8 @@ static void test_walk_faults(void)
 }
 
 #if XLEN == 64
-/* "bits 63-39 must all be equal to bit 38, or else a page-fault exception will occur" (4.4.1, 4.5.1, 4.6.1)
- */
+/* "bits 63-39 must all be equal to bit 38, or else a page-fault exception will occur" (4.4.1, 4.5.1,
+ * 4.6.1) */
 static void test_canonical(void)
 {
     unsigned bits = 12 + 9 * vm_levels;

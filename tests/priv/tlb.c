@@ -14,8 +14,8 @@ static void run_fence(uint32_t insn, uintptr_t vaddr, uintptr_t asid)
     check_cause(&trap, CAUSE_NONE, "fence");
 }
 
-/* Every form of fence that covers the page makes a changed leaf seen: other frame, fewer rights, gone, back.
- */
+/* Every form of fence that covers the page makes a changed leaf seen: other frame, fewer rights, gone,
+ * back. */
 static void test_fences(void)
 {
     static const struct {

@@ -113,9 +113,9 @@ static void test_access(void)
     }
 }
 
-/* With C a jump target is at least 2-byte aligned: JALR clears bit 0 (Unpriv. 2.5), so cause 0 cannot occur;
- * with C switched off through misa (if that is possible) a target on 2 mod 4 traps on the jump (Priv. 3.1.1).
- */
+/* With C a jump target is at least 2-byte aligned: JALR clears bit 0 (Unpriv. 2.5), so cause 0 cannot
+ * occur; with C switched off through misa (if that is possible) a target on 2 mod 4 traps on the jump
+ * (Priv. 3.1.1). */
 static void test_fetch_alignment(void)
 {
     code_begin();

@@ -182,8 +182,8 @@ struct move {
     uint8_t to, from;
 };
 
-/* Registers moved at once: one that nobody has to read any more can be written; a circle is opened with rcx.
- */
+/* Registers moved at once: one that nobody has to read any more can be written; a circle is opened with
+ * rcx. */
 static void move_all(struct t2_emit *t, struct move *moves, unsigned count)
 {
     while (count) {

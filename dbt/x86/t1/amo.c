@@ -146,8 +146,7 @@ static bool compare_and_swap(struct t1 *t, unsigned bits)
     return true;
 }
 
-/* ---- LR, SC: cpu/exec/amo.c says what a reservation is --------------------------------------------------
- */
+/* ---- LR, SC: cpu/exec/amo.c says what a reservation is ------------------------------------------------- */
 
 static bool load_reserved(struct t1 *t, unsigned bits)
 {

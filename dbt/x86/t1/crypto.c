@@ -67,8 +67,7 @@ static bool aes_key_next(struct t1 *t)
     return true;
 }
 
-/* ---- Zknh, Zksh ------------------------------------------------------------------------------------------
- */
+/* ---- Zknh, Zksh ---------------------------------------------------------------------------------------- */
 
 /* rs1 rotated to the right by `a` and by `b`, and rotated or shifted by `c`, added without carries. */
 static bool sigma(struct t1 *t, unsigned bits, unsigned a, unsigned b, enum x86_shift third, unsigned c)
@@ -89,8 +88,7 @@ static bool sigma(struct t1 *t, unsigned bits, unsigned a, unsigned b, enum x86_
     return true;
 }
 
-/* ---- Zbkb, Zbkx ------------------------------------------------------------------------------------------
- */
+/* ---- Zbkb, Zbkx ---------------------------------------------------------------------------------------- */
 
 /* rd = low `bits` of rs1, and the same of rs2 above them. */
 static bool pack(struct t1 *t, unsigned bits)

@@ -258,8 +258,7 @@ static bool sign(struct t1 *t, unsigned bits, enum sign what)
     return true;
 }
 
-/* ---- Comparisons ----------------------------------------------------------------------------------------
- */
+/* ---- Comparisons --------------------------------------------------------------------------------------- */
 
 /* flt, fle: b > a, b >= a, by the comparison that signals for every NaN, or a quiet one; a NaN sets the carry
  * flag, so both fail. */

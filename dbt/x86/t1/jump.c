@@ -66,8 +66,8 @@ void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *oth
     other[1] = x86_jcc(e, X86_NE);
 }
 
-/* Where the page is, `distance` from the block's own, as the hart sees it now. False: it has not been there.
- */
+/* Where the page is, `distance` from the block's own, as the hart sees it now. False: it has not been
+ * there. */
 static bool page_is_at(const struct t1 *t, int32_t distance, uint64_t *paddr)
 {
     uint64_t vaddr = (t->hart->pc & PAGE_MASK) + (uint64_t)(int64_t)distance;

@@ -115,7 +115,7 @@ static bool store(struct t1 *t, unsigned size)
     return true;
 }
 
-/* ---- Floating-point loads and stores ------------------------------------------------------------------ */
+/* ---- Floating-point loads and stores ------------------------------------------------------------------- */
 
 /* The handler takes the case of mstatus.FS = Off; else FS becomes dirty. */
 static bool fp_load(struct t1 *t, unsigned size)
@@ -144,7 +144,7 @@ static bool fp_store(struct t1 *t, unsigned size)
     return true;
 }
 
-/* ---- Cache blocks ------------------------------------------------------------------------------------- */
+/* ---- Cache blocks -------------------------------------------------------------------------------------- */
 
 /* Goes on where the modes above allow cbo.zero, as cbo_enabled() in cpu/exec/mem.c says; else the handler
  * traps. */

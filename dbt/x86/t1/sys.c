@@ -224,8 +224,7 @@ static bool sstatus_csr(struct t1 *t, struct csr_use use)
     return true;
 }
 
-/* ---- fflags, frm, fcsr ----------------------------------------------------------------------------------
- */
+/* ---- fflags, frm, fcsr --------------------------------------------------------------------------------- */
 
 #define CSR_FFLAGS 1 /* and 2 is frm; 3 is fcsr, which is both */
 #define CSR_FRM    2

@@ -66,8 +66,8 @@ struct t1 {
     struct isa_operands op; /* the instruction */
     unsigned index;         /* in the block */
     unsigned offset;        /* in the page */
-    /* What t1_decode() decoded last, for who looks ahead decodes for the next one: instruction seen_next - 1.
-     */
+    /* What t1_decode() decoded last, for who looks ahead decodes for the next one: instruction seen_next
+     * - 1. */
     struct isa_operands seen;
     unsigned seen_next;
     bool stays;              /* the instruction behind the block is the interpreter's */
@@ -93,10 +93,10 @@ struct t1 {
     unsigned cold_count;
 };
 
-/* ---- Operands (operands.c) ---------------------------------------------------------------------------- */
+/* ---- Operands (operands.c) ----------------------------------------------------------------------------- */
 
-/* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be changed.
- */
+/* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be
+ * changed. */
 enum x86_reg t1_use(struct t1 *t, unsigned guest, enum x86_reg scratch);
 /* Copies the guest register to a host register, which may be changed then. */
 void t1_copy(struct t1 *t, enum x86_reg to, unsigned guest);
@@ -137,8 +137,7 @@ void t1_fp_end(struct t1 *t);
 /* f[rd] has been written, with as many bits. */
 void t1_fp_written(struct t1 *t, unsigned bits);
 
-/* ---- Lowerings: false where the instruction is to be run by its interpreter handler ----------------------
- */
+/* ---- Lowerings: false where the instruction is to be run by its interpreter handler -------------------- */
 
 /* The instruction's row of t1.def. */
 enum { T1_KEEPS_RAX = 1, T1_SPARES_RDX = 2, T1_PURE = 4, T1_MAY_TRAP = 8, T1_ENDS = 16 };
@@ -179,8 +178,8 @@ static inline bool t1_can_check_page(uint64_t paddr)
 {
     return paddr >> 40 == 0;
 }
-/* The two jumps are taken unless the TLB for fetches has the guest's page in `page` at `paddr`. rdx is used.
- */
+/* The two jumps are taken unless the TLB for fetches has the guest's page in `page` at `paddr`. rdx is
+ * used. */
 void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *other[2]);
 
 /* run.c: begins a run at the present instruction, if it is one's first. */

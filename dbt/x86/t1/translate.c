@@ -18,7 +18,7 @@
 #define T1_HOT_MAX  16384
 #define T1_COLD_MAX 16384
 
-/* ---- Calls to interpreter handlers -------------------------------------------------------------------- */
+/* ---- Calls to interpreter handlers --------------------------------------------------------------------- */
 
 static void call_handler(struct t1 *t)
 {
@@ -32,7 +32,7 @@ static void call_handler(struct t1 *t)
     t->dbt->counters.calls++;
 }
 
-/* ---- One block ---------------------------------------------------------------------------------------- */
+/* ---- One block ----------------------------------------------------------------------------------------- */
 
 /* Behind two instructions that were lowered as one, which lower_one() does not see. */
 static void keep_in_rax(struct t1 *t)
@@ -179,7 +179,7 @@ static void lower(struct t1 *t)
         t1_run_end(t);
 }
 
-/* ---- Cold code ---------------------------------------------------------------------------------------- */
+/* ---- Cold code ----------------------------------------------------------------------------------------- */
 
 /* A run's instructions again, each by itself. */
 static void emit_cold_run(struct t1 *t, const struct t1_cold *cold)

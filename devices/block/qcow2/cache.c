@@ -136,7 +136,7 @@ bool qcow2_table_at(struct blockdev_qcow2 *q, uint64_t offset)
     return find(q, offset & -q->cluster_size) != NULL;
 }
 
-/* ---- Writing -------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 static int step_done(struct blockdev_qcow2 *q)
 {

@@ -38,7 +38,7 @@ static void say(struct walk *walk, const char *format, ...)
     walk->result->say(walk->result->opaque, line);
 }
 
-/* ---- Counting ------------------------------------------------------------------------------------- */
+/* ---- Counting ------------------------------------------------------------------------------------------ */
 
 /* [offset, offset + bytes) is referred to by `what`. False where that cannot be. */
 static bool refer(struct walk *walk, uint64_t offset, uint64_t bytes, const char *what)
@@ -224,7 +224,7 @@ static int count_all(struct walk *walk)
     return rc ? rc : count_refcounts(walk);
 }
 
-/* ---- Comparing ------------------------------------------------------------------------------------ */
+/* ---- Comparing ----------------------------------------------------------------------------------------- */
 
 /* Sets a refcount; false where there is no block for it, and none can be made. */
 static bool correct(struct walk *walk, uint64_t cluster, int *rc)
@@ -320,7 +320,7 @@ static int check_copied_all(struct walk *walk)
     return rc;
 }
 
-/* ---- All of it ------------------------------------------------------------------------------------ */
+/* ---- All of it ----------------------------------------------------------------------------------------- */
 
 static int finish(struct walk *walk)
 {

@@ -15,7 +15,7 @@
 
 #define DEFLATE_WINDOW_BITS 12 /* what readers of the format are known to provide */
 
-/* ---- Reading -------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 static bool inflate_zlib(const uint8_t *from, size_t from_bytes, uint8_t *to, size_t to_bytes)
 {
@@ -79,7 +79,7 @@ int qcow2_inflate(struct blockdev_qcow2 *q, uint64_t entry, uint64_t within, uin
     return rc;
 }
 
-/* ---- Writing -------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 /* Compressed size, 0 where it would not be smaller. */
 static size_t deflate_zlib(const void *from, size_t bytes, uint8_t *to)

@@ -171,7 +171,7 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
     return ok;
 }
 
-/* ---- Resizing ------------------------------------------------------------------------------------- */
+/* ---- Resizing ------------------------------------------------------------------------------------------ */
 
 /* A longer L1 table, at a new place. [locked] */
 static int l1_grow(struct blockdev_qcow2 *q, uint64_t entries)
@@ -207,8 +207,8 @@ static int l1_grow(struct blockdev_qcow2 *q, uint64_t entries)
     return rc || !old_bytes ? rc : qcow2_free(q, old_offset, old_bytes);
 }
 
-/* What lies beyond the new end goes: also in the part of the last cluster, which a later growth would show.
- */
+/* What lies beyond the new end goes: also in the part of the last cluster, which a later growth would
+ * show. */
 static int cut(struct blockdev_qcow2 *q, uint64_t size)
 {
     struct blockdev *blockdev = &q->blockdev;

@@ -57,7 +57,7 @@ int qcow2_mark_dirty(struct blockdev_qcow2 *q)
     return rc;
 }
 
-/* ---- Checks --------------------------------------------------------------------------------------- */
+/* ---- Checks -------------------------------------------------------------------------------------------- */
 
 /* A table of `bytes` bytes in the file: aligned, after the header, and below 2^56. */
 static bool table_fits(const struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
@@ -131,7 +131,7 @@ static bool check_features(struct blockdev_qcow2 *q, const uint8_t *names, uint3
     return true;
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 static char *take_text(const uint8_t *bytes, uint32_t length)
 {

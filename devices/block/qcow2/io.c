@@ -18,7 +18,7 @@ struct blockdev_qcow2 *qcow2_of(struct blockdev *blockdev)
     return blockdev->ops == &qcow2_ops ? (struct blockdev_qcow2 *)blockdev : NULL;
 }
 
-/* ---- Requests under way --------------------------------------------------------------------------- */
+/* ---- Requests under way -------------------------------------------------------------------------------- */
 
 static void op_begin(struct blockdev_qcow2 *q, struct qcow2_op *op)
 {
@@ -55,7 +55,7 @@ static void wait_for_writes(struct blockdev_qcow2 *q, uint64_t guest)
         pthread_cond_wait(&q->written, &q->lock);
 }
 
-/* ---- Reading -------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 /* Where nothing is in this image: does it read as zeros? */
 static bool zero_below(const struct blockdev_qcow2 *q, uint64_t guest)
@@ -132,7 +132,7 @@ static int qcow2_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned c
     return rc;
 }
 
-/* ---- Writing -------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 /* One piece that allocates. */
 struct allocation {
@@ -365,7 +365,7 @@ static int qcow2_flush(struct blockdev *blockdev)
     return rc ? rc : blockfile_flush(q->file);
 }
 
-/* ---- Zeros and discards --------------------------------------------------------------------------- */
+/* ---- Zeros and discards -------------------------------------------------------------------------------- */
 
 /* Zeros in part of a cluster, or where the image cannot say it shorter. */
 static int zero_bytes(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes)
@@ -508,7 +508,7 @@ int qcow2_make_empty(struct blockdev *blockdev)
     return qcow2_drop_tail(blockdev, 0);
 }
 
-/* ---- The rest ------------------------------------------------------------------------------------- */
+/* ---- The rest ------------------------------------------------------------------------------------------ */
 
 static int qcow2_status(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
                         enum blockdev_status *status)

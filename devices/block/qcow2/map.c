@@ -92,7 +92,7 @@ int qcow2_owned(struct blockdev_qcow2 *q, uint64_t entry)
     return rc ? rc : refcount == 1;
 }
 
-/* ---- Changing ------------------------------------------------------------------------------------- */
+/* ---- Changing ------------------------------------------------------------------------------------------ */
 
 /* A new L2 table for an L1 entry: empty, or a copy of the one that a snapshot has too. */
 static int l2_new(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table *old,

@@ -32,7 +32,7 @@ static void free_all(struct blockdev_qcow2 *q)
     free(q);
 }
 
-/* ---- The image below ------------------------------------------------------------------------------ */
+/* ---- The image below ----------------------------------------------------------------------------------- */
 
 /* The path of a backing file: relative to the folder of the image that names it. */
 static bool backing_path(struct blockdev_qcow2 *q, char *path, size_t size, struct error *error)
@@ -121,7 +121,7 @@ static bool open_backing(struct blockdev_qcow2 *q, const struct blockdev_config 
     return q->backing || error_set(error, "%.120s: its backing file: %.350s", q->file->path, reason.text);
 }
 
-/* ---- Opening -------------------------------------------------------------------------------------- */
+/* ---- Opening ------------------------------------------------------------------------------------------- */
 
 /* The image was not closed properly: counts anew, so that its free clusters are known. */
 static bool repair(struct blockdev_qcow2 *q, struct error *error)
@@ -194,7 +194,7 @@ struct blockdev *blockdev_qcow2_create(struct blockfile *file, const struct bloc
     return NULL;
 }
 
-/* ---- Closing -------------------------------------------------------------------------------------- */
+/* ---- Closing ------------------------------------------------------------------------------------------- */
 
 static int write_all(struct blockdev_qcow2 *q)
 {

@@ -140,7 +140,7 @@ struct blockdev_qcow2 {
     uint8_t *inflated, *deflated;
 };
 
-/* ---- header.c -------------------------------------------------------------------------------------- */
+/* ---- header.c ------------------------------------------------------------------------------------------ */
 
 /* Reads and checks header and extensions into *q (whose file is set). False and *error. */
 bool qcow2_header_read(struct blockdev_qcow2 *q, bool for_check, struct error *error);
@@ -149,7 +149,7 @@ int qcow2_header_write(struct blockdev_qcow2 *q);
 /* Sets the dirty bit, durably, where the version has it. */
 int qcow2_mark_dirty(struct blockdev_qcow2 *q);
 
-/* ---- cache.c: all [locked] ------------------------------------------------------------------------- */
+/* ---- cache.c: all [locked] ----------------------------------------------------------------------------- */
 
 /* The table at `offset`, read if `fresh` is false and zeroed otherwise. At least 8 further calls go by before
  * it may be dropped. */
@@ -164,7 +164,7 @@ bool qcow2_table_at(struct blockdev_qcow2 *q, uint64_t offset);
 int qcow2_tables_write(struct blockdev_qcow2 *q);
 void qcow2_tables_free(struct blockdev_qcow2 *q);
 
-/* ---- refcount.c: all [locked] ---------------------------------------------------------------------- */
+/* ---- refcount.c: all [locked] -------------------------------------------------------------------------- */
 
 int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *refcount);
 /* Adds `delta` to the refcount of each cluster that [offset, offset + bytes) touches. */
@@ -188,7 +188,7 @@ int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset);
 unsigned qcow2_refcount_field(const void *block, unsigned bits, uint64_t index, uint64_t *value);
 void qcow2_refcount_store(void *block, unsigned bits, uint64_t index, uint64_t value);
 
-/* ---- map.c: all [locked] --------------------------------------------------------------------------- */
+/* ---- map.c: all [locked] ------------------------------------------------------------------------------- */
 
 enum qcow2_kind { QCOW2_KIND_NONE, QCOW2_KIND_ZERO, QCOW2_KIND_DATA, QCOW2_KIND_COMPRESSED };
 struct qcow2_extent {
@@ -209,7 +209,7 @@ void qcow2_compressed_range(const struct blockdev_qcow2 *q, uint64_t entry, uint
 /* May the cluster be written where it is? 1, 0 or -errno. */
 int qcow2_owned(struct blockdev_qcow2 *q, uint64_t entry);
 
-/* ---- compress.c ------------------------------------------------------------------------------------ */
+/* ---- compress.c ---------------------------------------------------------------------------------------- */
 
 /* Reads [within, within + length) of a compressed cluster. Takes inflate_lock. */
 int qcow2_inflate(struct blockdev_qcow2 *q, uint64_t entry, uint64_t within, uint64_t length, void *bytes);
@@ -217,14 +217,14 @@ int qcow2_inflate(struct blockdev_qcow2 *q, uint64_t entry, uint64_t within, uin
  * else is using. */
 int qcow2_write_compressed(struct blockdev *blockdev, uint64_t guest, const void *bytes);
 
-/* ---- qcow2.c --------------------------------------------------------------------------------------- */
+/* ---- qcow2.c ------------------------------------------------------------------------------------------- */
 
 /* Writes what is in memory, marks the image as closed properly, and frees everything. */
 void qcow2_close(struct blockdev *blockdev);
 /* The same, but the file is left open. */
 void qcow2_release(struct blockdev *blockdev);
 
-/* ---- io.c ------------------------------------------------------------------------------------------ */
+/* ---- io.c ---------------------------------------------------------------------------------------------- */
 
 extern const struct blockdev_ops qcow2_ops;
 /* Makes the image hold nothing but what its backing file has. */
@@ -232,7 +232,7 @@ int qcow2_make_empty(struct blockdev *blockdev);
 /* The clusters from `offset`, a multiple of their size, to the end of the disk go. */
 int qcow2_drop_tail(struct blockdev *blockdev, uint64_t offset);
 
-/* ---- check.c --------------------------------------------------------------------------------------- */
+/* ---- check.c ------------------------------------------------------------------------------------------- */
 
 enum qcow2_repair { QCOW2_REPAIR_NONE, QCOW2_REPAIR_LEAKS, QCOW2_REPAIR_ALL };
 struct qcow2_check {
@@ -247,7 +247,7 @@ struct qcow2_check {
  * using. 0, or -errno where the check could not be made. */
 int qcow2_check(struct blockdev_qcow2 *q, enum qcow2_repair repair, struct qcow2_check *result);
 
-/* ---- create.c -------------------------------------------------------------------------------------- */
+/* ---- create.c ------------------------------------------------------------------------------------------ */
 
 struct qcow2_options {
     uint64_t size;                        /* bytes, a multiple of 512 */

@@ -23,7 +23,7 @@ int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset)
     return -EIO;
 }
 
-/* ---- Fields --------------------------------------------------------------------------------------- */
+/* ---- Fields -------------------------------------------------------------------------------------------- */
 
 /* Refcounts narrower than a byte start at its least significant bits. */
 unsigned qcow2_refcount_field(const void *block, unsigned bits, uint64_t index, uint64_t *value)
@@ -53,7 +53,7 @@ void qcow2_refcount_store(void *block, unsigned bits, uint64_t index, uint64_t v
         bytes[index * (bits / 8) + n] = (uint8_t)value;
 }
 
-/* ---- Blocks --------------------------------------------------------------------------------------- */
+/* ---- Blocks -------------------------------------------------------------------------------------------- */
 
 /* The block that counts a cluster; NULL where there is none. */
 static int block_get(struct blockdev_qcow2 *q, uint64_t cluster, struct qcow2_table **block)
@@ -260,7 +260,7 @@ int qcow2_refcount_add(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes
     return 0;
 }
 
-/* ---- Allocating ----------------------------------------------------------------------------------- */
+/* ---- Allocating ---------------------------------------------------------------------------------------- */
 
 int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_t *offset, uint64_t *found)
 {
@@ -304,7 +304,7 @@ int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_
     return 0;
 }
 
-/* ---- Freeing -------------------------------------------------------------------------------------- */
+/* ---- Freeing ------------------------------------------------------------------------------------------- */
 
 static int ranges_add(struct qcow2_ranges *ranges, struct qcow2_range range)
 {

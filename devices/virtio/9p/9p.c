@@ -124,7 +124,7 @@ struct virtio_device *virtio_9p_create(const struct virtio_9p_config *config, st
     return &p9->device;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {

@@ -45,7 +45,7 @@ void folder_close(struct p9_folder *folder)
     folder->root = -1;
 }
 
-/* ---- Places --------------------------------------------------------------------------------------- */
+/* ---- Places -------------------------------------------------------------------------------------------- */
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -142,7 +142,7 @@ void folder_qid(const struct p9_folder *folder, const struct stat *stat, struct 
     };
 }
 
-/* ---- Creating ------------------------------------------------------------------------------------- */
+/* ---- Creating ------------------------------------------------------------------------------------------ */
 
 static int may_change(const struct p9_folder *folder, const char *name)
 {
@@ -330,7 +330,7 @@ ssize_t folder_readlink(const struct p9_folder *folder, int path, char *target, 
     return rc ? rc : length;
 }
 
-/* ---- Attributes ----------------------------------------------------------------------------------- */
+/* ---- Attributes ---------------------------------------------------------------------------------------- */
 
 int folder_chmod(const struct p9_folder *folder, int path, mode_t mode)
 {
@@ -384,7 +384,7 @@ int folder_utimes(const struct p9_folder *folder, int path, const struct timespe
     return utimensat(AT_FDCWD, folder_proc_path(path, proc), times, 0) ? -errno : 0;
 }
 
-/* ---- Extended attributes -------------------------------------------------------------------------- */
+/* ---- Extended attributes ------------------------------------------------------------------------------- */
 
 /* With mapped-xattr the guest has the name space "user." alone, and does not see what the server keeps. */
 static bool xattr_visible(const struct p9_folder *folder, const char *name)

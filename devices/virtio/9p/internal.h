@@ -67,8 +67,7 @@ void p9_fid_close(struct p9_fid *fid);
 /* Flags of open(2) from those of the protocol. */
 int p9_open_flags(uint32_t flags);
 
-/* io.c: reading, writing, directories, attributes. names.c: names and what they stand for
- */
+/* io.c: reading, writing, directories, attributes. names.c: names and what they stand for */
 p9_handler p9_read, p9_write, p9_readdir, p9_fsync, p9_getattr, p9_setattr, p9_statfs, p9_xattrwalk,
     p9_xattrcreate, p9_lock, p9_getlock;
 p9_handler p9_walk, p9_lopen, p9_lcreate, p9_symlink, p9_mknod, p9_readlink, p9_link, p9_mkdir, p9_renameat,

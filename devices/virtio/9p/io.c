@@ -94,7 +94,7 @@ int p9_write(struct p9_call *call)
     return 0;
 }
 
-/* ---- Directories ---------------------------------------------------------------------------------- */
+/* ---- Directories --------------------------------------------------------------------------------------- */
 
 /* The kind is not told with mapped-xattr, where only the attribute knows it. Above the root is the root. */
 static void put_entry(struct p9_call *call, const struct p9_fid *fid, const struct dirent *entry)
@@ -118,8 +118,8 @@ static void put_entry(struct p9_call *call, const struct p9_fid *fid, const stru
     p9_put_string(&call->out, entry->d_name);
 }
 
-/* fid[4] offset[8] count[4] -> count[4] data[count]; the data are entries: qid[13] offset[8] type[1] name[s]
- */
+/* fid[4] offset[8] count[4] -> count[4] data[count]; the data are entries: qid[13] offset[8] type[1]
+ * name[s] */
 int p9_readdir(struct p9_call *call)
 {
     int rc;
@@ -152,7 +152,7 @@ int p9_readdir(struct p9_call *call)
     return 0;
 }
 
-/* ---- Attributes ----------------------------------------------------------------------------------- */
+/* ---- Attributes ---------------------------------------------------------------------------------------- */
 
 static void put_time(struct p9_call *call, const struct timespec *time)
 {
@@ -276,7 +276,7 @@ int p9_fsync(struct p9_call *call)
     return (only_data ? fdatasync(fid->open) : fsync(fid->open)) ? -errno : 0;
 }
 
-/* ---- Extended attributes -------------------------------------------------------------------------- */
+/* ---- Extended attributes ------------------------------------------------------------------------------- */
 
 static ssize_t xattr_read(const struct p9_folder *folder, int path, const char *name, void *value,
                           size_t size)
@@ -354,7 +354,7 @@ int p9_xattr_finish(struct p9_server *server, const struct p9_fid *fid)
     return folder_xattr_set(&server->folder, fid->path, fid->name, fid->value, fid->size, fid->xattr_flags);
 }
 
-/* ---- Locks ---------------------------------------------------------------------------------------- */
+/* ---- Locks --------------------------------------------------------------------------------------------- */
 
 /* fid[4] type[1] flags[4] start[8] length[8] proc_id[4] client_id[s] -> status[1]. The guest has settled its
  * own locks before it asks; programs of the host do not take part. */

@@ -46,7 +46,7 @@ enum p9_type { /* requests; an answer's type is one more */
                P9_TREMOVE = 122,
 };
 
-/* ---- Fids ----------------------------------------------------------------------------------------- */
+/* ---- Fids ---------------------------------------------------------------------------------------------- */
 
 struct p9_fid *p9_fid_find(struct p9_server *server, uint32_t number)
 {
@@ -152,7 +152,7 @@ int p9_fid_open(struct p9_server *server, struct p9_fid *fid, int flags)
     return 0;
 }
 
-/* ---- Helpers of handlers -------------------------------------------------------------------------- */
+/* ---- Helpers of handlers ------------------------------------------------------------------------------- */
 
 struct p9_fid *p9_get_fid(struct p9_call *call, int *rc)
 {
@@ -179,7 +179,7 @@ int p9_put_file_qid(struct p9_call *call, int path)
     return 0;
 }
 
-/* ---- The session's messages ----------------------------------------------------------------------- */
+/* ---- The session's messages ---------------------------------------------------------------------------- */
 
 /* size[4] version[s]: a new session. */
 static int p9_version(struct p9_call *call)
@@ -299,7 +299,7 @@ size_t p9_server_answer(struct p9_server *server, const uint8_t *request, size_t
     return length;
 }
 
-/* ---- Making and unmaking -------------------------------------------------------------------------- */
+/* ---- Making and unmaking ------------------------------------------------------------------------------- */
 
 static unsigned fids_limit(void)
 {

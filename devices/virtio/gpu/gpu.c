@@ -32,7 +32,7 @@ struct gpu_config_space { /* section 5.7.4 */
     uint32_t events_read, events_clear, num_scanouts, num_capsets;
 };
 
-/* ---- Commands ------------------------------------------------------------------------------------- */
+/* ---- Commands ------------------------------------------------------------------------------------------ */
 
 static void read_hint(struct virtio_gpu *gpu, uint32_t *width, uint32_t *height)
 {
@@ -175,7 +175,7 @@ static void gpu_notify(struct virtio_device *device, struct virtqueue *queue)
     virtio_worker_kick(device->worker, queue);
 }
 
-/* ---- Configuration -------------------------------------------------------------------------------- */
+/* ---- Configuration ------------------------------------------------------------------------------------- */
 
 static void gpu_config_write(struct virtio_device *device, unsigned offset, unsigned size, uint64_t value)
 {
@@ -203,7 +203,7 @@ static void gpu_resize(struct display_source *source, uint32_t width, uint32_t h
     pthread_mutex_unlock(&gpu->device.lock);
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static void gpu_reset(struct virtio_device *device)
 {
@@ -265,7 +265,7 @@ struct virtio_device *virtio_gpu_create(const struct virtio_gpu_config *config, 
     return &gpu->device;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {

@@ -108,7 +108,7 @@ void gpu_resource_free_all(struct virtio_gpu *gpu)
     }
 }
 
-/* ---- Backing -------------------------------------------------------------------------------------- */
+/* ---- Backing ------------------------------------------------------------------------------------------- */
 
 uint32_t gpu_resource_set_backing(struct virtio_gpu *gpu, struct gpu_resource *resource,
                                   struct gpu_backing *backing, unsigned count)
@@ -176,7 +176,7 @@ uint32_t gpu_resource_detach(struct virtio_gpu *gpu, uint32_t id)
     return GPU_OK_NODATA;
 }
 
-/* ---- Transfer ------------------------------------------------------------------------------------- */
+/* ---- Transfer ------------------------------------------------------------------------------------------ */
 
 /* A place in a backing that only moves forward. */
 struct backing_walk {

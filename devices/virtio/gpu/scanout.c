@@ -105,7 +105,7 @@ uint32_t gpu_scanout_flush(struct virtio_gpu *gpu, const struct gpu_flush *comma
     return GPU_OK_NODATA;
 }
 
-/* ---- Cursor --------------------------------------------------------------------------------------- */
+/* ---- Cursor -------------------------------------------------------------------------------------------- */
 
 /* Sets the shape that the fields name; false where there is no such resource. A cursor has alpha whatever its
  * format says: Linux keeps its cursors in resources of format 2 (BGRX), with alpha in the fourth byte. */

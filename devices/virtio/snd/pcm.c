@@ -14,7 +14,7 @@
 #include "util/check.h"
 #include "util/log.h"
 
-/* ---- Messages ------------------------------------------------------------------------------------- */
+/* ---- Messages ------------------------------------------------------------------------------------------ */
 
 static void free_message(struct virtio_snd *snd, unsigned direction, struct snd_message *message)
 {
@@ -133,7 +133,7 @@ void snd_flush_stream(struct snd_stream *stream, uint32_t status)
     virtqueue_signal(snd_queue(snd, direction));
 }
 
-/* ---- Frames: the audiodev's thread ---------------------------------------------------------------- */
+/* ---- Frames: the audiodev's thread --------------------------------------------------------------------- */
 
 /* Moves up to `bytes` of the first message. */
 static uint32_t move_part(struct snd_stream *stream, uint8_t *host, uint32_t bytes)
@@ -217,7 +217,7 @@ void snd_xrun(void *opaque)
     pthread_mutex_unlock(&snd->device.lock);
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 void snd_streams_reset(struct virtio_snd *snd)
 {

@@ -18,7 +18,7 @@
 #define ITEM_MAX        256u /* bytes that a driver may want of one item */
 #define CODE_BYTES      4u
 
-/* ---- Queries (5.14.6.1) --------------------------------------------------------------------------- */
+/* ---- Queries (5.14.6.1) -------------------------------------------------------------------------------- */
 
 union item {
     struct snd_jack_info jack;
@@ -58,7 +58,7 @@ static uint32_t query(struct virtio_snd *snd, uint32_t code, uint32_t *written)
     return SND_S_OK;
 }
 
-/* ---- Streams (5.14.6.6) --------------------------------------------------------------------------- */
+/* ---- Streams (5.14.6.6) -------------------------------------------------------------------------------- */
 
 static uint32_t set_params(struct virtio_snd *snd, struct snd_stream *stream)
 {
@@ -135,7 +135,7 @@ static uint32_t stream_request(struct virtio_snd *snd, uint32_t code)
     return status;
 }
 
-/* ---- Requests ------------------------------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------------------------------------ */
 
 static void respond(struct virtio_snd *snd, uint32_t status, uint32_t written)
 {
@@ -193,7 +193,7 @@ static void snd_notify(struct virtio_device *device, struct virtqueue *queue)
         snd_take_messages(snd, queue->index == SND_QUEUE_TX ? SND_D_OUTPUT : SND_D_INPUT);
 }
 
-/* ---- The audiodev's questions --------------------------------------------------------------------- */
+/* ---- The audiodev's questions -------------------------------------------------------------------------- */
 
 static struct audio_want snd_wanted(void *opaque)
 {
@@ -229,7 +229,7 @@ static void snd_opened(void *opaque, uint32_t serial, bool ok)
     pthread_mutex_unlock(&snd->device.lock);
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static void snd_reset(struct virtio_device *device)
 {
@@ -365,7 +365,7 @@ struct virtio_device *virtio_snd_create(const struct virtio_snd_config *config, 
     return NULL;
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {

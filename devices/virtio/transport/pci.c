@@ -64,7 +64,7 @@ static struct virtio_pci *of_transport(struct virtio_transport *transport)
     return (struct virtio_pci *)((char *)transport - offsetof(struct virtio_pci, transport));
 }
 
-/* ---- Interrupts (section 4.1.5) ------------------------------------------------------------------- */
+/* ---- Interrupts (section 4.1.5) ------------------------------------------------------------------------ */
 
 static void interrupt(struct virtio_pci *pci, uint8_t reason, uint16_t vector)
 {
@@ -105,7 +105,7 @@ uint16_t virtio_pci_vector(const struct virtio_pci *pci, uint32_t vector)
     return vector < pci->function.msix.vectors ? (uint16_t)vector : VIRTIO_PCI_NO_VECTOR;
 }
 
-/* ---- Registers ------------------------------------------------------------------------------------ */
+/* ---- Registers ----------------------------------------------------------------------------------------- */
 
 /* The transport's own registers after the driver reset the device. */
 static void reset_registers(struct virtio_pci *pci)
@@ -191,7 +191,7 @@ static void bar_write(struct pci_function *function, unsigned bar, uint64_t offs
     pthread_mutex_unlock(&pci->vdev->lock);
 }
 
-/* ---- Configuration space -------------------------------------------------------------------------- */
+/* ---- Configuration space ------------------------------------------------------------------------------- */
 
 static bool overlaps(unsigned offset, unsigned size, unsigned at, unsigned length)
 {
@@ -242,7 +242,7 @@ static void config_written(struct pci_function *function, unsigned offset, unsig
         pci_bar_write(bar, at, length, pci_config_peek(function, ACCESS_DATA, length));
 }
 
-/* ---- Reset and saved state ------------------------------------------------------------------------ */
+/* ---- Reset and saved state ----------------------------------------------------------------------------- */
 
 static void function_reset(struct pci_function *function)
 {
@@ -343,7 +343,7 @@ static void function_destroy(struct pci_function *function)
     free(pci);
 }
 
-/* ---- Making it ------------------------------------------------------------------------------------ */
+/* ---- Making it ----------------------------------------------------------------------------------------- */
 
 /* One of the modern structures; `extra`: bytes that follow the common part of the capability. */
 static void add_structure(struct virtio_pci *pci, unsigned at, unsigned type, unsigned region, unsigned extra)

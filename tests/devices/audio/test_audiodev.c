@@ -18,7 +18,7 @@
 #include "devices/audio/audiodev.h"
 #include "tests/suite.h"
 
-/* ---- Samples -------------------------------------------------------------------------------------- */
+/* ---- Samples ------------------------------------------------------------------------------------------- */
 
 START_TEST(samples_survive)
 {
@@ -111,7 +111,7 @@ START_TEST(rates_change)
 }
 END_TEST
 
-/* ---- Streams that are this test ------------------------------------------------------------------- */
+/* ---- Streams that are this test ------------------------------------------------------------------------ */
 
 struct source {
     struct audio_want want; /* of the test's thread, but under `lock` */
@@ -214,7 +214,7 @@ static void finish(struct source *source)
     ck_assert_uint_eq(source->opened, 1 << 1 | 1);
 }
 
-/* ---- WAV ------------------------------------------------------------------------------------------ */
+/* ---- WAV ----------------------------------------------------------------------------------------------- */
 
 struct header { /* of integers */
     char riff[4];

@@ -230,7 +230,7 @@ START_TEST(bad_headers)
 }
 END_TEST
 
-/* ---- Killed between two writes -------------------------------------------------------------------- */
+/* ---- Killed between two writes ------------------------------------------------------------------------- */
 
 static void copy_file(const char *from, const char *to)
 {

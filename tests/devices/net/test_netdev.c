@@ -340,7 +340,7 @@ START_TEST(no_room)
 }
 END_TEST
 
-/* ---- A guest, and peers, that mean no good ---------------------------------------------------------- */
+/* ---- A guest, and peers, that mean no good ------------------------------------------------------------- */
 
 /* Sends bytes [at, at + size) of the IPv4 packet in `whole` as a fragment. */
 static void send_fragment(const uint8_t *whole, size_t at, size_t size, bool more)

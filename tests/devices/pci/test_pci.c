@@ -182,7 +182,7 @@ static void place(struct board *board, unsigned slot, uint16_t io, uint32_t msix
     config_write(board, slot, 0, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
-/* ---- Configuration space -------------------------------------------------------------------------- */
+/* ---- Configuration space ------------------------------------------------------------------------------- */
 
 START_TEST(nothing_there_reads_as_ones)
 {
@@ -246,8 +246,8 @@ START_TEST(capability_list)
         ck_assert_uint_eq(config_read(&board, 3, 0, at, 1), order[seen++]);
     }
     ck_assert_uint_eq(seen, 3);
-    /* Version 2, an endpoint integrated into the root complex; it has 4 KiB, without extended capabilities.
-     */
+    /* Version 2, an endpoint integrated into the root complex; it has 4 KiB, without extended
+     * capabilities. */
     ck_assert_uint_eq(config_read(&board, 3, 0, 0x62, 2), 0x92);
     ck_assert_uint_eq(config_read(&board, 3, 0, 0x100, 4), 0);
     config_write(&board, 3, 0, 0x68, 2, 0xffff);
@@ -256,7 +256,7 @@ START_TEST(capability_list)
 }
 END_TEST
 
-/* ---- BARs ----------------------------------------------------------------------------------------- */
+/* ---- BARs ---------------------------------------------------------------------------------------------- */
 
 START_TEST(bar_sizing)
 {
@@ -438,7 +438,7 @@ START_TEST(places)
 }
 END_TEST
 
-/* ---- Interrupts ----------------------------------------------------------------------------------- */
+/* ---- Interrupts ---------------------------------------------------------------------------------------- */
 
 START_TEST(intx_is_swizzled)
 {
@@ -575,7 +575,7 @@ START_TEST(msix_pending_bits_are_read_only)
 }
 END_TEST
 
-/* ---- The board's side ----------------------------------------------------------------------------- */
+/* ---- The board's side ---------------------------------------------------------------------------------- */
 
 START_TEST(fdt_node)
 {

@@ -567,7 +567,7 @@ START_TEST(state_round_trip)
 }
 END_TEST
 
-/* ---- The host fails ------------------------------------------------------------------------------- */
+/* ---- The host fails ------------------------------------------------------------------------------------ */
 
 static struct virtio_blk_error told; /* the last one */
 static atomic_uint told_count;

@@ -326,8 +326,8 @@ START_TEST(segments_go_up_together)
     ck_assert(checksum_right(got, length));
     ck_assert_uint_eq(got[47], 0x18);
     ck_assert_uint_eq(ring_returned(&rx), 0);
-    /* Those that do not continue each other do not: another port, a gap, another window, FIN, a longer one.
-     */
+    /* Those that do not continue each other do not: another port, a gap, another window, FIN, a longer
+     * one. */
     static const struct {
         unsigned at;
         uint8_t value;

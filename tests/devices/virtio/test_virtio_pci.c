@@ -56,8 +56,8 @@ static void echo_destroy(struct virtio_device *device)
     free(device);
 }
 
-/* How the device of that id, of all that there are, is found on the PCI bus; none for one that is not there.
- */
+/* How the device of that id, of all that there are, is found on the PCI bus; none for one that is not
+ * there. */
 static const struct virtio_device_ops *ops_of(uint32_t id)
 {
     static const struct virtio_device_ops none;
@@ -133,7 +133,7 @@ static void offer(void)
     ring_offer(&ring, 3);
 }
 
-/* ---- Identity ------------------------------------------------------------------------------------- */
+/* ---- Identity ------------------------------------------------------------------------------------------ */
 
 START_TEST(ids_and_bars)
 {
@@ -221,7 +221,7 @@ START_TEST(impossible_interfaces)
 }
 END_TEST
 
-/* ---- Registers ------------------------------------------------------------------------------------ */
+/* ---- Registers ----------------------------------------------------------------------------------------- */
 
 START_TEST(modern_features)
 {
@@ -366,7 +366,7 @@ START_TEST(device_configuration)
 }
 END_TEST
 
-/* ---- Chains and interrupts ------------------------------------------------------------------------ */
+/* ---- Chains and interrupts ----------------------------------------------------------------------------- */
 
 START_TEST(chain_and_intx)
 {
@@ -498,7 +498,7 @@ START_TEST(msix)
 }
 END_TEST
 
-/* ---- Configuration space -------------------------------------------------------------------------- */
+/* ---- Configuration space ------------------------------------------------------------------------------- */
 
 enum { ACCESS = 0x84 };
 
@@ -542,7 +542,7 @@ START_TEST(access_through_configuration_space)
 }
 END_TEST
 
-/* ---- Reset and saved state ------------------------------------------------------------------------ */
+/* ---- Reset and saved state ----------------------------------------------------------------------------- */
 
 START_TEST(machine_reset)
 {
@@ -638,7 +638,7 @@ START_TEST(hostile_guest)
 }
 END_TEST
 
-/* ---- Three harts at once -------------------------------------------------------------------------- */
+/* ---- Three harts at once ------------------------------------------------------------------------------- */
 
 enum { ROUNDS = 3000 };
 

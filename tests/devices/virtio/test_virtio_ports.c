@@ -157,7 +157,7 @@ static void check_input(unsigned queue, const char *text)
     ck_assert_mem_eq(guest_host(&guest, buffer_of(queue, 1)), text, written);
 }
 
-/* ---- The cases ------------------------------------------------------------------------------------ */
+/* ---- The cases ----------------------------------------------------------------------------------------- */
 
 START_TEST(ports_are_told)
 {

@@ -26,7 +26,7 @@
 #define PERIOD     400u /* bytes: 100 frames */
 #define STREAMS    4u   /* 0 and 1 play, 2 and 3 record */
 
-/* ---- The backend ---------------------------------------------------------------------------------- */
+/* ---- The backend --------------------------------------------------------------------------------------- */
 
 struct fake {
     struct audiodev audiodev; /* first */
@@ -166,7 +166,7 @@ static void grant(unsigned frames)
     pthread_mutex_unlock(&fake_lock);
 }
 
-/* ---- The driver ----------------------------------------------------------------------------------- */
+/* ---- The driver ---------------------------------------------------------------------------------------- */
 
 static struct guest guest;
 static struct ring ctrl, events, tx, rx;
@@ -309,7 +309,7 @@ static void expect_ok(struct ring *ring, unsigned n, uint32_t bytes, uint32_t la
     ck_assert_uint_eq(status.latency_bytes, latency_bytes);
 }
 
-/* ---- What it has ---------------------------------------------------------------------------------- */
+/* ---- What it has --------------------------------------------------------------------------------------- */
 
 static uint32_t query(uint32_t code, uint32_t first, uint32_t count, uint32_t size, uint32_t room)
 {
@@ -386,7 +386,7 @@ START_TEST(bad_queries_are_refused)
 }
 END_TEST
 
-/* ---- Streams -------------------------------------------------------------------------------------- */
+/* ---- Streams ------------------------------------------------------------------------------------------- */
 
 START_TEST(each_request_in_each_state)
 {
@@ -724,7 +724,7 @@ START_TEST(a_disabled_queue_keeps_its_memory)
 }
 END_TEST
 
-/* ---- Saved state ---------------------------------------------------------------------------------- */
+/* ---- Saved state --------------------------------------------------------------------------------------- */
 
 static void save_and_load(bool forget)
 {
@@ -821,7 +821,7 @@ START_TEST(a_state_that_the_host_cannot_open)
 }
 END_TEST
 
-/* ---- Real time ------------------------------------------------------------------------------------ */
+/* ---- Real time ----------------------------------------------------------------------------------------- */
 
 static double now(void)
 {

@@ -69,7 +69,7 @@ struct context {
 extern char run_return[], m_entry[], s_entry[], m_vectors[], s_vectors[], image_end[];
 extern struct context contexts[];
 
-/* ---- Checks --------------------------------------------------------------------------------------- */
+/* ---- Checks -------------------------------------------------------------------------------------------- */
 
 extern const char test_name[];
 void test_main(void);
@@ -82,7 +82,7 @@ void check_cause(const struct trap *trap, uintptr_t cause, const char *name);
 void skip(const char *name, const char *why);
 _Noreturn void test_finish(void);
 
-/* ---- Running code in a mode ----------------------------------------------------------------------- */
+/* ---- Running code in a mode ---------------------------------------------------------------------------- */
 
 /* mstatus while the code runs, MPP aside; test_main() starts with run_status_default. MPIE becomes MIE. */
 extern uintptr_t run_status;
@@ -111,7 +111,7 @@ struct trap csr_try_write(enum mode mode, unsigned csr, uintptr_t value);
 /* Exists and is readable in M? */
 bool csr_exists(unsigned csr);
 
-/* ---- Board ---------------------------------------------------------------------------------------- */
+/* ---- Board --------------------------------------------------------------------------------------------- */
 
 void hart1_start(void (*function)(uintptr_t), uintptr_t argument);
 bool hart1_wait(void); /* false: it did not end within some seconds */
