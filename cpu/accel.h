@@ -34,6 +34,14 @@ struct hart_accel_ops {
     void (*safe_point)(struct hart *hart);
 };
 
+/* From now on the hart fetches what memory has: fence.i, or what has the same to be done. Between blocks. */
+static inline void hart_fence_i(struct hart *hart)
+{
+    hart->epoch++;
+    if (hart->accel)
+        hart->accel->ops->fence_i(hart);
+}
+
 /* Connects a translator; before the hart first runs. The caller keeps it. A block is offered to it when it is
  * about to run for the hot-th time (1: at once). */
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot);

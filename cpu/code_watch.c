@@ -222,6 +222,13 @@ bool code_watch_may_store(struct code_watch *watch, struct hart *hart, uint64_t 
     return !(word & WATCHED);
 }
 
+static void fence_others(const struct hart *hart)
+{
+    for (unsigned i = 0; i < hart->watch->hart_count; i++)
+        if (hart->watch->harts[i] != hart)
+            hart_request(hart->watch->harts[i], HART_REQUEST_FENCE_I);
+}
+
 static bool kept_nothing(struct kept *kept)
 {
     uint64_t left = 0;
@@ -242,9 +249,7 @@ static void forget(struct hart *hart, struct page *page, struct kept *kept, uint
         hart->accel->ops->drop_page(hart, paddr & PAGE_MASK);
     else if (hart->accel)
         hart->accel->ops->page_changed(hart, paddr & PAGE_MASK);
-    for (unsigned i = 0; i < hart->watch->hart_count; i++)
-        if (hart->watch->harts[i] != hart)
-            hart_request(hart->watch->harts[i], HART_REQUEST_FENCE_I);
+    fence_others(hart);
     if (!kept_nothing(kept))
         return;
     atomic_fetch_and(&page->word, ~WATCHED);
@@ -302,12 +307,8 @@ void code_watch_serve(struct hart *hart)
     if (!atomic_exchange(&hart->watch_asked, false))
         return;
     tlb_forget_writes(hart);
-    hart->epoch++;
-    for (unsigned i = 0; i < hart->watch->hart_count; i++)
-        if (hart->watch->harts[i] != hart)
-            hart_request(hart->watch->harts[i], HART_REQUEST_FENCE_I);
-    if (hart->accel)
-        hart->accel->ops->fence_i(hart);
+    fence_others(hart);
+    hart_fence_i(hart);
 }
 
 struct code_watch_counts code_watch_counts(const struct code_watch *watch)

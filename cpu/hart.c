@@ -219,11 +219,8 @@ static bool serve_requests(struct hart *hart)
 {
     unsigned requests = atomic_fetch_and(
         &hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG | HART_REQUEST_TRACE));
-    if (requests & HART_REQUEST_FENCE_I) {
-        hart->epoch++;
-        if (hart->accel)
-            hart->accel->ops->fence_i(hart);
-    }
+    if (requests & HART_REQUEST_FENCE_I)
+        hart_fence_i(hart);
     if (requests & HART_REQUEST_ACCEL && hart->accel)
         hart->accel->ops->safe_point(hart);
     if (requests & HART_REQUEST_WATCH)

@@ -160,9 +160,7 @@ EXEC(fence_tso)
 
 EXEC(fence_i)
 {
-    hart->epoch++;
-    if (hart->accel)
-        hart->accel->ops->fence_i(hart);
+    hart_fence_i(hart);
     STEP_AND_LEAVE;
 }
 
