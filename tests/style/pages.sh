@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What clang-format does not look at: documents and scripts are at most 130 columns wide (tables, examples and the lines that
 # a guest's shell gets are longer), a header's guard is its path, every source and script names its licence, and every document
-# that CONTRIBUTING.md leads to is there. First it proves on planted files that it sees them.
+# that CONTRIBUTING.md leads to is there. The version heads CHANGELOG.md. First it proves on planted files that it sees them.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 
@@ -46,22 +46,31 @@ check_links() {
     done
 }
 
+check_version() {
+    version=$(sed -n 's/^project(rvive VERSION \([0-9.]*\).*/\1/p' "$1/CMakeLists.txt")
+    grep '^## ' "$1/CHANGELOG.md" | head -n 1 | grep -q "^## $version\(,\|$\)" ||
+        echo "CHANGELOG.md: the first section is not that of version $version (CMakeLists.txt)"
+}
+
 check_all() {
     check_widths "$1"
     check_guards "$1"
     check_licences "$1"
     check_links "$1"
+    check_version "$1"
 }
 
 plant=$(mktemp -d)
 trap 'rm -rf "$plant"' EXIT
 mkdir "$plant/cpu"
 printf '%0131d\n| %0131d |\n[here](missing.md)\n' 0 0 >"$plant/page.md"
+printf '# SPDX-License-Identifier: MIT\nproject(rvive VERSION 1.2.0)\n' >"$plant/CMakeLists.txt"
+printf '## 1.2.0-old\n## 1.2.0\n' >"$plant/CHANGELOG.md"
 printf '# SPDX-License-Identifier: MIT\n# %0131d\nrun %0131d\n' 0 0 >"$plant/wide.sh"
 printf '/* SPDX-License-Identifier: MIT */\n#ifndef HART_H\n' >"$plant/cpu/hart.h"
 echo 'int x;' >"$plant/cpu/hart.c"
 found=$(check_all "$plant" | wc -l)
-[ "$found" -eq 5 ] || { echo "pages.sh itself is broken: it saw $found of 5 planted faults" >&2; exit 1; }
+[ "$found" -eq 6 ] || { echo "pages.sh itself is broken: it saw $found of 6 planted faults" >&2; exit 1; }
 
 bad=$(check_all "$top")
 if [ -n "$bad" ]; then
