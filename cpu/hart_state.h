@@ -143,8 +143,9 @@ struct tlb_native {
     const uint8_t *code;
 };
 #define TLB_NATIVES 16384
-/* The entries of one page lie together, so that flushing a page clears those. */
-#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 255) | ((pc) >> 12 & 63) << 8)
+/* The entries of one page lie together, in one of 64 groups, so that flushing a page clears those. */
+#define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 255) | TLB_NATIVE_GROUP(pc) << 8)
+#define TLB_NATIVE_GROUP(pc) ((pc) >> 12 & 63)
 #define TLB_NATIVES_OF_PAGE  256
 
 #define TLB_NATIVE_PAGE_BITS    32768
@@ -181,7 +182,7 @@ struct tlb {
     struct tlb_io io[TLB_IO_SIZE];
     struct tlb_jump jump[TLB_JUMPS];
     struct tlb_native native[TLB_NATIVES];
-    bool native_used; /* some entry is valid */
+    uint64_t native_groups; /* bit n: some entry of group n may be valid */
     /* Which pages may have entries: one bit by the page's number. Flushing others, as each page fault does,
      * is cheap. */
     uint8_t native_pages[TLB_NATIVE_PAGE_BITS / 8];
@@ -297,7 +298,7 @@ struct hart {
     struct semihost *semihost;    /* who serves calls to the host; NULL: nobody */
     bool single;   /* runs instruction by instruction: hart_step(), or a trace of instructions */
     bool stepping; /* in hart_step(): wfi does not wait */
-    bool outside;  /* who reads or writes a CSR is no instruction */
+    bool outside;  /* CSRs are read or written for a debugger or a monitor, not by an instruction */
     /* Counted by the owner, read by anybody. */
     struct {
         uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */

@@ -104,19 +104,25 @@ bool tlb_find_io(const struct tlb *tlb, uint64_t vaddr, enum mmu_access access, 
 
 /* ---- The pool ------------------------------------------------------------------------------------------ */
 
+static void forget_native_group(struct tlb *tlb, unsigned group)
+{
+    memset(&tlb->native[group * TLB_NATIVES_OF_PAGE], 0xff, TLB_NATIVES_OF_PAGE * sizeof(tlb->native[0]));
+    tlb->native_groups &= ~(1ull << group);
+}
+
 static void forget_native(struct tlb *tlb)
 {
-    if (tlb->native_used) {
-        memset(tlb->native, 0xff, sizeof(tlb->native));
+    if (tlb->native_groups)
         memset(tlb->native_pages, 0, sizeof(tlb->native_pages));
-    }
-    tlb->native_used = false;
+    while (tlb->native_groups)
+        forget_native_group(tlb, (unsigned)__builtin_ctzll(tlb->native_groups));
 }
 
 void tlb_forget_native(struct hart *hart)
 {
     for (unsigned i = 0; i < TLB_POOL; i++)
-        forget_native(&hart->tlb_pool[i]);
+        if (hart->tlb_pool[i].mode != TLB_FREE)
+            forget_native(&hart->tlb_pool[i]);
 }
 
 void tlb_forget_writes(struct hart *hart)
@@ -164,11 +170,12 @@ static void tlb_clear(struct tlb *tlb)
     forget_native(tlb);
 }
 
+/* Most of the pool is never used, and what is not touched costs no memory: tlb_find() clears a TLB when it
+ * takes it into use. */
 void tlb_init(struct tlb *tlb)
 {
     tlb->mode = TLB_FREE;
-    tlb->native_used = true;
-    tlb_clear(tlb);
+    tlb->native_groups = UINT64_MAX;
 }
 
 static struct tlb *tlb_evict(struct hart *hart)
@@ -269,7 +276,7 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     tlb->exec[TLB_EXEC_INDEX(vaddr)].tag = TLB_INVALID;
     unsigned bit = TLB_NATIVE_PAGE_BIT(tag);
     if (tlb->native_pages[bit / 8] >> bit % 8 & 1)
-        memset(&tlb->native[TLB_NATIVE_INDEX(tag)], 0xff, TLB_NATIVES_OF_PAGE * sizeof(tlb->native[0]));
+        forget_native_group(tlb, TLB_NATIVE_GROUP(tag));
     tlb->generation++; /* the jump cache may know the page even where the exec entry was replaced */
 }
 

@@ -26,7 +26,7 @@ bool tlb_find_io(const struct tlb *tlb, uint64_t vaddr, enum mmu_access access, 
 /* What was entered, or will be, is part of a large page: flushing any address in it flushes all of it. */
 void tlb_note_large(struct tlb *tlb, uint64_t vaddr, uint64_t size);
 
-/* Makes a TLB of the pool empty and free; for new memory. */
+/* Makes a TLB of the pool free; for new memory, all zero. */
 void tlb_init(struct tlb *tlb);
 /* Looks in the second level of the TLB for loads or stores. True: the translation for this access is in the
  * first level again, and *host is the access's address. */

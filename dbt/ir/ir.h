@@ -23,9 +23,11 @@
 #include "util/error.h"
 
 #define T2_BLOCKS_MAX 64
-#define T2_GUEST_MAX  640  /* guest instructions of a region */
 #define T2_INSNS_MAX  1536 /* operations; word arithmetic takes two, before folding */
 #define T2_EXITS_MAX  (T2_INSNS_MAX + 2 * T2_BLOCKS_MAX)
+/* Guest instructions after which no more are searched for jumps. The block where the search ends goes on, up
+ * to a jump or T2_INSNS_MAX. */
+#define T2_GUEST_MAX 640
 
 /* Variables: x0..x31, f0..f31. */
 #define T2_X0   0

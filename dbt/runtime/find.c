@@ -76,6 +76,6 @@ const uint8_t *dbt_find(struct hart *hart, uint64_t pc)
     unsigned bit = TLB_NATIVE_PAGE_BIT(pc);
     tlb->native[TLB_NATIVE_INDEX(pc)] = (struct tlb_native){ pc, entry };
     tlb->native_pages[bit / 8] |= (uint8_t)(1u << bit % 8);
-    tlb->native_used = true;
+    tlb->native_groups |= 1ull << TLB_NATIVE_GROUP(pc);
     return entry;
 }
