@@ -38,7 +38,8 @@ struct board {
     unsigned harts_max;             /* up to MACHINE_HARTS_MAX */
     unsigned virtio_slots;          /* of virtio-mmio, up to MACHINE_VIRTIO_SLOTS_MAX */
     unsigned flash_banks;           /* up to MACHINE_PFLASH_BANKS_MAX */
-    unsigned pci_irq;        /* input of the interrupt controller that INTA of slot 0 has; then B to D */
+    unsigned
+        pci_irq; /* input of the interrupt controller that INTA of slot 0 has, then B to D; 0: no PCI bus */
     const char *stdout_path; /* of the device tree: where the console is */
 
     unsigned smp; /* what the user gets who does not ask for another */

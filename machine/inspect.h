@@ -85,8 +85,8 @@ struct machine_disk {
     bool read_only;
 };
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
-/* A picture of the screen, for who has one: set at most once, before the machine runs; dumping is for any
- * time. */
+/* Takes a picture of the screen, if there is one: set at most once, before the machine runs; dumping is for
+ * any time. */
 typedef bool machine_screendump_fn(void *opaque, const char *path, const char *format, struct error *error);
 void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque);
 /* format: "ppm", "png"; NULL: PNG where the name ends in .png, else PPM. */

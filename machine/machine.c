@@ -64,6 +64,23 @@ static unsigned wait_event(struct machine *machine)
 
 /* ---- Making and unmaking ------------------------------------------------------------------------------- */
 
+/* What is plugged in has a place on the board. */
+static bool check_plugs(const struct machine_config *config, struct error *error)
+{
+    const struct board *board = config->board;
+    if (config->pci_count && !board->pci_irq)
+        return error_set(error, "-machine %s has no PCI bus: nothing can be plugged in there", board->name);
+    for (unsigned n = board->virtio_slots; n < MACHINE_VIRTIO_SLOTS_MAX; n++)
+        if (config->virtio[n].model)
+            return error_set(error, "-machine %s has %u virtio-mmio slots: there is no slot %u", board->name,
+                             board->virtio_slots, n);
+    for (unsigned n = board->flash_banks; n < MACHINE_PFLASH_BANKS_MAX; n++)
+        if (config->pflash[n].present)
+            return error_set(error, "-machine %s has %u banks of flash: there is no bank %u", board->name,
+                             board->flash_banks, n);
+    return true;
+}
+
 static bool check_config(const struct machine_config *config, struct error *error)
 {
     const struct board *board = config->board;
@@ -79,7 +96,7 @@ static bool check_config(const struct machine_config *config, struct error *erro
                          "-m: RAM of %" PRIu64 " MiB is too much; the board takes up to %" PRIu64
                          " MiB with these harts",
                          config->ram_size >> 20, limit >> 20);
-    return true;
+    return check_plugs(config, error);
 }
 
 static bool create_gdb(struct machine *machine, struct error *error)

@@ -219,9 +219,9 @@ struct machine_listener {
 /* Before machine_run(); the listener outlives it. */
 void machine_listen(struct machine *machine, struct machine_listener *listener);
 
-/* A monitor for gdb's `monitor` commands that the gdb server has not itself. Called on the server's thread,
- * between machine_hold() and machine_release(), with the hart that is selected in gdb: writes its output and
- * returns true, or false where it does not know the command. Before machine_run(). */
+/* A monitor for gdb's `monitor` commands that the gdb server does not have itself. Called on the server's
+ * thread, between machine_hold() and machine_release(), with the hart that is selected in gdb: writes its
+ * output and returns true, or false where it does not know the command. Before machine_run(). */
 typedef bool machine_monitor_fn(void *opaque, unsigned hart, const char *command, FILE *out);
 void machine_set_monitor(struct machine *machine, machine_monitor_fn *monitor, void *opaque);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The list of the boards: a new one is a file here, its `extern` in boards.h, and a line.
+ * The list of the boards, and what their files share. A new board is a file here, its `extern` in boards.h,
+ * and a word in the list.
  */
 #include "machine/boards/boards.h"
 
@@ -16,4 +17,18 @@ const struct board *board_find(const char *name)
             return *board;
     }
     return NULL;
+}
+
+bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
+                      const struct machine_plug *plug, struct error *error)
+{
+    machine->plugs[machine->device_count] = plug;
+    machine->devices[machine->device_count++] = (struct fdt_device){
+        .device = device,
+        .place = { .base = base,
+                   .size = device->ops->size,
+                   .irq = irq,
+                   .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
+    };
+    return bus_add_device(machine->bus, base, device, error);
 }

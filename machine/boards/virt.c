@@ -233,20 +233,6 @@ static const struct row rows[] = {
     { "virtio-mmio", 0x10001000, 1, 0, create_virtio_slot },
 };
 
-bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
-                      const struct machine_plug *plug, struct error *error)
-{
-    machine->plugs[machine->device_count] = plug;
-    machine->devices[machine->device_count++] = (struct fdt_device){
-        .device = device,
-        .place = { .base = base,
-                   .size = device->ops->size,
-                   .irq = irq,
-                   .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
-    };
-    return bus_add_device(machine->bus, base, device, error);
-}
-
 static bool create(struct machine *machine, struct error *error)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -52,6 +52,9 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
         snprintf(path, size, "%s", file->path);
         return true;
     }
+    if (!config->board->firmware->path)
+        return error_set(error, "-machine %s has no default firmware: give -bios FILE or -bios none",
+                         config->board->name);
     return error_set(error,
                      "the default firmware for rv%u (OpenSBI's " DEFAULT_FIRMWARE
                      ") is not installed: install Debian's package %s, or give -bios FILE or -bios none",
