@@ -244,8 +244,8 @@ static bool kept_nothing(struct kept *kept)
     return !left;
 }
 
-/* Code that turns out to be unchanged is kept again by who has it: the translator at once, decoded blocks
- * when they next run. */
+/* Code that turns out to be unchanged is kept again by its owner: the translator does so at once, decoded
+ * blocks when they next run. */
 static void forget(struct hart *hart, struct page *page, struct kept *kept, uint64_t paddr, bool all)
 {
     for (unsigned i = 0; i < WORDS; i++)

@@ -10,16 +10,16 @@
  * - A store to kept bytes is a fence.i of its hart, for that page: what differs from memory goes. Other harts
  * are asked to do the same (HART_REQUEST_FENCE_I), and see it when they next look at their requests.
  * - Stores to other bytes of the page are counted. After some, all code of the page goes, and the page is
- * open: stores are fast until it is executed again. Each time it takes twice as many. A page that is opened
- * again and again though no store ever hit code there is data and code that live side by side: it becomes
- * *lax*, which is what all pages are without a watch. There a store is seen at the next fence.i or full
- * sfence.vma. Code that turns out to have changed ends that, for good.
+ * open: stores are fast until it is executed again. Each time it takes twice as many stores. A page that is
+ * opened again and again though no store ever hit code there is data and code that live side by side: it
+ * becomes *lax*, which is what all pages are without a watch. There a store is seen at the next fence.i or
+ * full sfence.vma. Code that turns out to have changed ends that, for good.
  *
- * Who keeps code sets its bits, and then reads the bytes (again). Who stores, stores, and then reads the
- * bits. Whichever comes second sees the other. In the same way a hart first notes itself as a writer of the
- * page, then looks whether the page is watched, and then makes its TLB entry; who begins to watch a page
- * looks for writers afterwards, and asks them to drop their entries (HART_REQUEST_WATCH). What they stored
- * meanwhile is found by the fence.i that they then ask of everybody.
+ * A keeper of code sets the code's bits first, and then reads the bytes (again). A hart that stores does so
+ * first, and then reads the bits. Whichever comes second sees the other. In the same way a hart first notes
+ * itself as a writer of the page, then looks whether the page is watched, and then makes its TLB entry;
+ * whoever begins to watch a page looks for writers afterwards, and asks them to drop their entries
+ * (HART_REQUEST_WATCH). What they stored meanwhile is found by the fence.i that they then ask of everybody.
  */
 #ifndef CPU_CODE_WATCH_H
 #define CPU_CODE_WATCH_H

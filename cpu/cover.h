@@ -27,7 +27,8 @@ struct cover_run {
     unsigned count;
 };
 
-/* Who is told: on the hart's thread, or on who calls hart_cover_finish(). The same may be told many times. */
+/* Receives what was executed: on the hart's thread, or on that of the caller of hart_cover_finish(). The same
+ * instructions may come many times. */
 struct cover_sink {
     void (*ran)(struct cover_sink *sink, const struct cover_run *run);
 };

@@ -200,7 +200,7 @@ void wait_for_interrupt(struct hart *hart)
 {
     if (trap_pending(hart) & hart->mie || hart->stepping)
         return;
-    log_flush(); /* who looks at the log sees what led here */
+    log_flush(); /* so that the log shows what led here */
     pthread_mutex_lock(&hart->sleep_lock);
     /* Another thread sets its request and then looks at `sleeping`; this one the other way round. All four
      * are sequentially consistent: one of the two sees the other. */

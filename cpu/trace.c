@@ -78,7 +78,7 @@ void trace_run(struct hart *hart)
 {
     static _Thread_local unsigned runs;
     if (++runs % FLUSH_RUNS == 0)
-        log_flush(); /* so that who looks at the log sees a guest that is silent by -dfilter, too */
+        log_flush(); /* the log may be read while -dfilter keeps the guest silent */
     if (log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_COMMIT)) {
         run_insn(hart);
         return;

@@ -36,8 +36,8 @@ void trace_commit(struct hart *hart, const struct isa_operands *op,
 void trace_commit_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t epc);
 /* Of a bit of mip: "MTI". */
 const char *trace_interrupt_name(unsigned number);
-/* An encoding that this hart does not have, or a CSR that it has not or may not touch: once for each
- * place. */
+/* The hart met an encoding that it does not know, or a CSR that it lacks or may not access. Logged once for
+ * each place. */
 void trace_illegal(const struct hart *hart, const struct isa_operands *operands, uint64_t pc,
                    enum isa_extension missing);
 void trace_illegal_csr(const struct hart *hart, const struct insn *insn, unsigned number, bool exists);

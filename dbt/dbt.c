@@ -99,8 +99,9 @@ static void refresh_jumps(struct hart *hart, uint64_t generation)
     state->generation = generation;
 }
 
-/* Who evicts counts itself before it asks the harts out. One that has served that request must not go in
- * again before the other waits for the lock: it would stay in, and all others would wait for both. */
+/* An evicting thread raises room_wanted before it asks the harts out. A hart that has served that request
+ * must not go in again before the thread waits for the lock: it would stay in, and all others would wait for
+ * both. */
 static void lock_running(struct dbt *dbt)
 {
     for (;;) {

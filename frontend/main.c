@@ -54,7 +54,7 @@ static int run_monitored(const struct options *options, struct screen *screen, s
     return status;
 }
 
-/* Who reads line numbers for -coverage. */
+/* Reads line numbers for -coverage. */
 static bool find_lines(struct coverage_config *coverage, struct error *error)
 {
     static char path[VIEW_MODULE_PATH];

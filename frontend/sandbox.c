@@ -348,7 +348,7 @@ static struct confine *prepare(const struct options *options, struct error *erro
     return confine;
 }
 
-/* A layer that the kernel lacks is only news to who has asked for the sandbox. */
+/* A layer that the kernel lacks is only told to users who asked for the sandbox. */
 static void tell_what_lacks(void)
 {
     if (!status.files)

@@ -172,9 +172,9 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
     return false;
 }
 
-/* What QEMU's harts have properties for and these have not: on only where the extensions of `needs` amount to
- * it, which are then all there is to it; with no needs, never. An extension that is added to isa.def needs no
- * row here. */
+/* Properties of QEMU's harts that are no extensions here. One is on exactly where all extensions of `needs`
+ * are on, which together are what it means; without needs it is never on. An extension of isa.h needs no row.
+ */
 static const struct {
     uint64_t needs;
     const char *names; /* between blanks */

@@ -17,9 +17,9 @@
 
 /* Why a hart left translated code. */
 enum dbt_exit {
-    DBT_EXIT_OTHER,        /* a trap, a system instruction: to a pc that the jump table has not */
-    DBT_EXIT_LINK,         /* a jump that is not linked yet */
-    DBT_EXIT_MISS,         /* an indirect jump or a return to a pc that the jump table has not */
+    DBT_EXIT_OTHER, /* a trap, or a system instruction that leads to a pc that is not in the jump table */
+    DBT_EXIT_LINK,  /* a jump that is not linked yet */
+    DBT_EXIT_MISS,  /* an indirect jump or a return to a pc that is not in the jump table */
     DBT_EXIT_UNTRANSLATED, /* an instruction for the interpreter */
     DBT_EXIT_REQUEST,      /* somebody wanted the hart's attention */
     DBT_EXITS

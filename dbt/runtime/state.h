@@ -64,7 +64,7 @@ struct dbt {
     struct hart_accel accel; /* first: the harts hand it back */
     pthread_mutex_t lock;
     pthread_rwlock_t running;
-    pthread_mutex_t room;    /* held by who evicts, from its requests to its end; before `running` */
+    pthread_mutex_t room;    /* held during an eviction, from its requests on; comes before `running` */
     atomic_uint room_wanted; /* how many wait for it or have it: harts stay out of translated code */
     struct code_cache cache;
     _Atomic uint64_t generation; /* of the harts' jump tables: raised when an entry in them may be wrong */

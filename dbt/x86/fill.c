@@ -53,8 +53,8 @@ static bool fill(struct hart *hart, uint64_t vaddr, uint32_t info)
 
 /* ---- Host code ----------------------------------------------------------------------------------------- */
 
-/* The same for what the TLB has, without C: goes on behind this code where it has not. Only rcx and rdx may
- * change. */
+/* The same for what the TLB has, without C: falls through where the TLB does not have it. Only rcx and rdx
+ * may change. */
 static void build_quick_fill(struct x86_emit *e)
 {
     const int32_t slots = (int32_t)DBT_HART_OFFSET(slots);

@@ -78,7 +78,7 @@ void emit_jump_by_table_far(struct dbt *dbt, struct x86_emit *e, unsigned offset
 /* ---- Memory, flags ------------------------------------------------------------------------------------- */
 
 /* edx = TLB_INDEX() of base + low. With a small `low` it may be that of base instead: if it is another page,
- * so is that of an access's last byte, whose tag the entry then has not. */
+ * so is that of an access's last byte, whose tag then differs from the entry's. */
 static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low)
 {
     _Static_assert(TLB_ALIGN > TLB_BIAS && offsetof(struct tlb, read) == TLB_HEAD, "see TLB_BIAS");

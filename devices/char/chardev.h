@@ -55,7 +55,7 @@ struct chardev {
      * monitor has no room for is dropped. Its event() is told OPENED and CLOSED as the keys come and go. */
     struct chardev_front monitor;
     atomic_bool has_monitor; /* set after it */
-    /* Who reads instead of `front` from some moment on; see chardev_take_input(). */
+    /* The reader that takes the place of `front` at some moment; see chardev_take_input(). */
     struct chardev_front taker;
     atomic_bool taken; /* set after it */
     /* It takes commands: a client that turns out to be a web browser (util/peer.h) is disconnected before any

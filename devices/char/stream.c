@@ -131,7 +131,7 @@ void stream_hurry(struct chardev *chardev, bool on)
 
 /* ---- input --------------------------------------------------------------------------------------------- */
 
-/* Who reads now. */
+/* The present reader. */
 static const struct chardev_front *reader(struct chardev_stream *stream)
 {
     return atomic_load(&stream->chardev.taken) ? &stream->chardev.taker : &stream->chardev.front;

@@ -47,7 +47,7 @@ static bool rx_usable(struct virtio_net *net, const struct virtq_chain *chain, u
 }
 
 /* Spreads header and frame over the driver's buffers: one, or (MRG_RXBUF) as many as it takes. Returns the
- * number of chains that are filled but not yet given back; 0 where the driver has not enough of them. */
+ * number of chains that are filled but not yet given back; 0 where the driver has too few of them. */
 static unsigned rx_fill(struct virtio_net *net, struct net_header *header, const uint8_t *frame,
                         size_t length)
 {

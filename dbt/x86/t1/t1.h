@@ -66,7 +66,7 @@ struct t1 {
     struct isa_operands op; /* the instruction */
     unsigned index;         /* in the block */
     unsigned offset;        /* in the page */
-    /* What t1_decode() decoded last, for who looks ahead decodes for the next one: instruction seen_next
+    /* What t1_decode() decoded last, so that looking ahead does not decode twice: instruction seen_next
      * - 1. */
     struct isa_operands seen;
     unsigned seen_next;
