@@ -241,6 +241,7 @@ static bool reset_machine(struct machine *machine, struct error *error)
     bool ok = boot_write_memory(machine, error);
     if (ok)
         harts_reset(machine);
+    pthread_cond_broadcast(&machine->reset_done);
     pthread_mutex_unlock(&machine->run_lock);
     return ok;
 }
