@@ -12,6 +12,7 @@
 
 #include "cpu/block.h"
 #include "dbt/optimiser.h"
+#include "dbt/region_code.h"
 #include "dbt/runtime/code_page.h"
 #include "dbt/runtime/counters.h"
 #include "dbt/runtime/evict.h"
@@ -217,6 +218,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     dbt->owner_ops[CODE_T1_BLOCK] = &t1_owner_ops;
     dbt->owner_ops[CODE_T2_REGION] = &t2_owner_ops;
     dbt->slice_ended = t2_slice_ended;
+    dbt->judge_region = t2_judge;
     pthread_mutex_init(&dbt->lock, NULL);
     pthread_mutex_init(&dbt->room, NULL);
     pthread_rwlockattr_t attributes;

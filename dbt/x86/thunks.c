@@ -497,6 +497,8 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_search(e, (const void *)(uintptr_t)dbt_find, dbt->leave_miss);
     dbt->link = x86_here(e);
     build_search(e, (const void *)(uintptr_t)dbt_find_linked, dbt->leave_link);
+    dbt->judge = x86_here(e);
+    build_search(e, (const void *)(uintptr_t)dbt->judge_region, dbt->leave_miss);
     dbt->slice_at = x86_here(e);
     build_slice(dbt, e, dbt->leave_at, true);
     dbt->slice_pc = x86_here(e);
