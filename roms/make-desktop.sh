@@ -25,7 +25,8 @@ packages=xserver-xorg-core,xserver-xorg-input-libinput,x11-xserver-utils,lightdm
 packages=$packages,xfce4-session,xfwm4,xfce4-panel,xfdesktop4,xfce4-settings,xfce4-terminal,thunar,mousepad,ristretto
 packages=$packages,xfce4-taskmanager,xfce4-appfinder,xfce4-notifyd,netsurf-gtk,elementary-xfce-icon-theme
 packages=$packages,librsvg2-common,fonts-dejavu-core,dbus-user-session,sudo,bash-completion,ca-certificates
-packages=$packages,sensible-utils,pulseaudio,libasound2-plugins,alsa-utils,xfce4-pulseaudio-plugin,systemd-resolved,systemd-timesyncd
+packages=$packages,sensible-utils,pulseaudio,libasound2-plugins,alsa-utils,xfce4-pulseaudio-plugin
+packages=$packages,systemd-resolved,systemd-timesyncd
 
 cp -r "$top/roms/desktop/." "$new/overlay/"
 cp -r "$guest_dir/kernel/usr/lib/modules" "$new/overlay/usr/lib/"

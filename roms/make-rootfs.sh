@@ -52,7 +52,8 @@ extract() {
     say "Fetching and extracting Debian's packages"
     # Owners and device nodes exist only inside one fakeroot, so the file system is made in it too.
     source=$apt_source top=$top work=$work image=$image packages=$packages suite=$guest_suite \
-        size=${RVIVE_ROOTFS_SIZE:-2G} overlay=${RVIVE_ROOTFS_OVERLAY:-} quiet=$extract_quiet log=$extract_log fakeroot sh -eu -c '
+        size=${RVIVE_ROOTFS_SIZE:-2G} overlay=${RVIVE_ROOTFS_OVERLAY:-} quiet=$extract_quiet log=$extract_log \
+        fakeroot sh -eu -c '
             mmdebstrap $quiet --mode=root --variant=extract --architectures=riscv64 \
                 --include="?essential" --include="?priority(required)" --include="$packages" \
                 --extract-hook="sh \"$top/roms/rootfs-database.sh\" \"\$1\"" \
@@ -103,7 +104,8 @@ grep -q '^rootfs-setup: done' "$log" || {
     unfinished=$(sed -n 's/^rootfs-setup: unfinished: *//p' "$log" | tr -d '\r')
     [ -n "$unfinished" ] || tail -n 40 "$log" >&2
     [ -z "$unfinished" ] || grep -A3 -E 'error processing package|installed .* script subprocess' "$log" >&2 || :
-    die "${unfinished:+not configured: $unfinished. }The root is not finished, and $image.new is kept: the next run goes on with it; the log is $log"
+    die "${unfinished:+not configured: $unfinished. }The root is not finished, and $image.new is kept:" \
+        "the next run goes on with it; the log is $log"
 }
 mv "$image.new" "$image"
 rm -f "$image.new.settings" "$image.new.count"

@@ -31,7 +31,8 @@ configure() {
         name=${name%.preinst}
         [ "$name" = base-passwd ] || preinst "$name" || missing="$missing ${name%:*}(preinst)"
     done
-    dpkg --force-depends --force-unsafe-io --configure base-passwd base-files || { missing='base-passwd base-files' && return 1; }
+    dpkg --force-depends --force-unsafe-io --configure base-passwd base-files ||
+        { missing='base-passwd base-files' && return 1; }
     dpkg --force-depends --force-unsafe-io --abort-after=100000 --configure -a
     # What is not "ii" now would show up as broken at the next apt run.
     missing="$missing $(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n '/^ii /d; s/^[^ ]* *//p' | tr '\n' ' ')"

@@ -29,7 +29,8 @@ root_make() {
     case ${apt_source:?} in *https:*) set -- --include=ca-certificates "$@" ;; esac
     # What it mounts ends with it, even if it is killed. Nobody needs what is left of the root after this host lost its power,
     # so dpkg need not wait for the disk.
-    unshare --mount mmdebstrap --quiet --mode=root --variant="$root_variant" --architectures=amd64 --dpkgopt=force-unsafe-io "$@" \
+    unshare --mount mmdebstrap --quiet --mode=root --variant="$root_variant" --architectures=amd64 \
+        --dpkgopt=force-unsafe-io "$@" \
         "$root_suite" "$root_dir" "$apt_source" >&2 || return 1
     # This host's apt may reach its mirror through a proxy only.
     apt-config dump Acquire::http::Proxy Acquire::https::Proxy >"$root_dir/etc/apt/apt.conf.d/90proxy"

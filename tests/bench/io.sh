@@ -16,7 +16,8 @@ prepare_io() {
     "${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" -O2 -march=rv64gc -mabi=lp64d -static -I"$top/tests/screen" \
         -o "$bench/initramfs-io/bench/picture" "$top/tests/screen/picture.c" || die "picture.c does not compile"
     gcc $flags -o "$bench/net" "$here/io/net.c" || die "io/net.c does not compile"
-    gcc $flags -I"$top/tests/screen" -o "$bench/viewer" "$here/io/viewer.c" "$top/tests/screen/rfb.c" || die "io/viewer.c does not compile"
+    gcc $flags -I"$top/tests/screen" -o "$bench/viewer" "$here/io/viewer.c" "$top/tests/screen/rfb.c" ||
+        die "io/viewer.c does not compile"
     cp "$here/guest/io.sh" "$bench/initramfs-io/bench"
     {
         cat "$guest_dir/initramfs.cpio" "$guest_dir/initramfs-screen.cpio"

@@ -126,8 +126,9 @@ record() {
         failures=$((failures + 1))
         say "A program failed or did not end; its log is $1"
     fi
-    awk -v where="$2" -v repetition="$3" '$2 == "BENCH" { print $3 "," $4 "," where "," repetition "," $5 "," (NF > 5 ? $6 : "ns") }' \
-        "$1" >>"$csv"
+    awk -v where="$2" -v repetition="$3" '
+        $2 == "BENCH" { print $3 "," $4 "," where "," repetition "," $5 "," (NF > 5 ? $6 : "ns") }
+        ' "$1" >>"$csv"
 }
 
 # measure_group WHERE GROUP REPETITION
@@ -182,15 +183,19 @@ measure_boot() {
         function put(name, value, unit) { print name "," where "," repetition "," value "," unit }
         group == "boot" && /Run \/init as init process/ { put("boot,to-init", $1, "ns") }
         $2 == "#" && $3 == "until" { put("boot," (group == "boot" ? "to-shell" : "to-login"), $1, "ns") }
-        $2 == "#" && $3 == "memory" && $4 ~ /^[0-9]+$/ { put("memory-use,at-" (group == "boot" ? "shell" : "login"), $4 - $5, "KiB") }
+        $2 == "#" && $3 == "memory" && $4 ~ /^[0-9]+$/ {
+            put("memory-use,at-" (group == "boot" ? "shell" : "login"), $4 - $5, "KiB")
+        }
         ' "$log" >>"$csv"
 }
 
 describe() {
     commit=$(git -C "$top" describe --always --dirty 2>/dev/null || echo unknown)
     echo "Commit $commit, $(date -u +%Y-%m-%d), $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)," \
-        "$("$top/tests/peers/qemu" "$qemu" qemu-system-riscv64 --version | sed -n 's/^QEMU emulator version \([^ ]*\).*/QEMU \1/p')," \
-        "$(gcc --version | head -n 1); scale $scale, medians of $repetitions${accel:+, -accel $accel}${RVIVE_BENCH_DISKS:+; disks in $RVIVE_BENCH_DISKS}."
+        "$("$top/tests/peers/qemu" "$qemu" qemu-system-riscv64 --version |
+            sed -n 's/^QEMU emulator version \([^ ]*\).*/QEMU \1/p')," \
+        "$(gcc --version | head -n 1); scale $scale," \
+        "medians of $repetitions${accel:+, -accel $accel}${RVIVE_BENCH_DISKS:+; disks in $RVIVE_BENCH_DISKS}."
 }
 
 qemu=${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}

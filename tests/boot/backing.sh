@@ -23,7 +23,8 @@ overlay() {
 
 # start ARGUMENTS...: a machine with these, which ends at once.
 start() {
-    echo quit | timeout 60 "$rvive" -bios none -display none -serial null -monitor stdio -nic none "$@" >"$work/out" 2>"$work/err"
+    echo quit | timeout 60 "$rvive" -bios none -display none -serial null -monitor stdio -nic none "$@" \
+        >"$work/out" 2>"$work/err"
 }
 
 refused() {

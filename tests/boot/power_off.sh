@@ -31,7 +31,8 @@ again:
     sb t3, 0(t2)
     j again
 END
-    riscv64-unknown-elf-gcc -nostdlib -Wl,-e,0x80000000 -march=rv64gc -mabi=lp64d -Wl,-Ttext=0x80000000 "$work/$1.S" -o "$work/$1.elf" || exit 1
+    riscv64-unknown-elf-gcc -nostdlib -Wl,-e,0x80000000 -march=rv64gc -mabi=lp64d -Wl,-Ttext=0x80000000 \
+        "$work/$1.S" -o "$work/$1.elf" || exit 1
 }
 
 build off 0x5555 ""

@@ -38,7 +38,8 @@ until [ -S "$work/gdb" ]; do
     sleep 0.05
 done
 
-GDB_SOCKET=$work/gdb timeout 100 "$gdb" -nx -batch -x "$here/common.gdb" -ex "file $elf" -ex "target remote $work/gdb" -x "$script" \
+GDB_SOCKET=$work/gdb timeout 100 "$gdb" -nx -batch -x "$here/common.gdb" -ex "file $elf" \
+    -ex "target remote $work/gdb" -x "$script" \
     -ex "continue" >"$work/log" 2>&1
 echo "gdb ended with status $?"
 cat "$work/log"

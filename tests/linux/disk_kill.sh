@@ -15,7 +15,8 @@ seed=${RVIVE_SEED:-$(date +%s)}
 echo "seed $seed (RVIVE_SEED=$seed repeats the writes)"
 
 mkdir "$work/guest"
-"${cross}gcc" -D_GNU_SOURCE -O2 -static -pthread -o "$work/guest/disk_kill" "$top/tests/linux/disk_kill.c" || fail "no guest program"
+"${cross}gcc" -D_GNU_SOURCE -O2 -static -pthread -o "$work/guest/disk_kill" "$top/tests/linux/disk_kill.c" ||
+    fail "no guest program"
 cat >"$work/guest/go" <<'END'
 for argument in $(cat /proc/cmdline); do
     case $argument in rvive.seed=*) seed=${argument#rvive.seed=} ;; esac

@@ -58,8 +58,9 @@ make_disk() {
     install_script >"$work/overlay/rootfs-install"
     chmod 755 "$work/overlay/rootfs-install"
     rm -f "$folder/root.img" "$disk.new"
+    packages=linux-image-riscv64,initramfs-tools,zstd,grub-efi-riscv64-bin
     RVIVE_ROOTFS_IMAGE=$folder/root.img RVIVE_ROOTFS_SIZE=4G RVIVE_ROOTFS_OVERLAY=$work/overlay \
-        RVIVE_ROOTFS_PACKAGES=linux-image-riscv64,initramfs-tools,zstd,grub-efi-riscv64-bin,grub2-common,dosfstools,fdisk,e2fsprogs \
+        RVIVE_ROOTFS_PACKAGES="$packages,grub2-common,dosfstools,fdisk,e2fsprogs" \
         sh "$top/roms/make-rootfs.sh"
     say "Installing it on $disk"
     "$img" create -q -f qcow2 "$disk.new" 4G

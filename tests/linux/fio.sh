@@ -40,7 +40,10 @@ mount -t 9p -o trans=virtio,version=9p2000.L,ro fio /fio || poweroff -f
 mount --bind /dev /fio/dev
 mount -t tmpfs tmpfs /fio/tmp
 mount -t proc proc /fio/proc
-in_fio() { chroot /fio /usr/bin/fio --ioengine=libaio --direct=1 --verify=crc32c --verify_state_save=0 --randrepeat=1 --minimal "$@" >/tmp/fio.$disk 2>&1; }
+in_fio() {
+    chroot /fio /usr/bin/fio --ioengine=libaio --direct=1 --verify=crc32c --verify_state_save=0 --randrepeat=1 \
+        --minimal "$@" >/tmp/fio.$disk 2>&1
+}
 part() { # N MORE...: one of 2 MiB
     at=$1
     shift
@@ -64,7 +67,8 @@ verify_parts() { # COUNT
 }
 mix() {
     in_fio --name=mix --filename=/dev/$disk --size=64m --rw=randrw --bsrange=512-64k --iodepth=8 --fsync=64 --do_verify=1 \
-        --verify_backlog=512 --verify_fatal=1 && echo "$disk mixed" || echo "FAIL: the mixed load on $disk: $(cat /tmp/fio.$disk)"
+        --verify_backlog=512 --verify_fatal=1 && echo "$disk mixed" ||
+        echo "FAIL: the mixed load on $disk: $(cat /tmp/fio.$disk)"
 }
 for argument in $(cat /proc/cmdline); do
     case $argument in rvive.fio=*) what=${argument#rvive.fio=} ;; esac

@@ -34,8 +34,9 @@ END
 # The host's side of the forwarded port: it tries until the guest serves.
 "$peer" fetch "$forwarded" "$work/fetched" &
 fetcher=$!
+served=guestfwd=tcp:10.0.2.78:80-tcp:127.0.0.1:$served_port
 drive_linux 240 2 -global virtio-mmio.force-legacy=false -device virtio-net-device,netdev=n,mac=52:54:00:aa:bb:cc \
-    -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$forwarded-:8080,guestfwd=tcp:10.0.2.77:9-cmd:rev,guestfwd=tcp:10.0.2.78:80-tcp:127.0.0.1:$served_port" \
+    -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$forwarded-:8080,guestfwd=tcp:10.0.2.77:9-cmd:rev,$served" \
     -object filter-dump,id=d,netdev=n,file="$work/dump.pcap" <<END
 $(cat "$work/script")
 run cat /sys/class/net/eth0/address

@@ -30,7 +30,8 @@ vnc=$((1000 + $$ % 20000))
 $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet rvive.test=run:/run.sh" -name test -serial file:"$work/serial" \
     -device "virtio-gpu-$bus,xres=1024,yres=768" -device "virtio-keyboard-$bus" -device "virtio-tablet-$bus" \
-    -monitor unix:"$work/monitor",server=on,wait=off -display sdl,gl=off -vnc ":$vnc" -screendump "$work/last.png" >"$work/output" 2>&1 &
+    -monitor unix:"$work/monitor",server=on,wait=off -display sdl,gl=off -vnc ":$vnc" -screendump "$work/last.png" \
+    >"$work/output" 2>&1 &
 rvive=$!
 
 # heard TEXT [SECONDS]: waits until the guest has printed the line TEXT since the last call.

@@ -51,7 +51,8 @@ END
     ln -s ../secret "$work/box/link"
     echo secret >"$work/secret"
     mkfifo "$work/box/pipe"
-    expect "files" 0 "$1" "path=$work/box,arg=prog,arg=write,arg=x,arg=read,arg=/x,arg=rename,arg=x,arg=read,arg=renamed,arg=remove,arg=renamed,arg=read,arg=renamed" "" <<END
+    files=arg=write,arg=x,arg=read,arg=/x,arg=rename,arg=x,arg=read,arg=renamed,arg=remove,arg=renamed
+    expect "files" 0 "$1" "path=$work/box,arg=prog,$files,arg=read,arg=renamed" "" <<END
 13 arguments
 write x: done
 read /x: 2000 lines, the last is "line 1999", at 5 is 0
@@ -60,7 +61,8 @@ read renamed: 2000 lines, the last is "line 1999", at 5 is 0
 remove renamed: done
 read renamed: errno 2
 END
-    expect "ways out" 0 "$1" "path=$work/box,arg=prog,arg=read,arg=../secret,arg=read,arg=link,arg=read,arg=pipe,arg=remove,arg=../secret,arg=write,arg=../new" "" <<END
+    ways=arg=read,arg=../secret,arg=read,arg=link,arg=read,arg=pipe,arg=remove,arg=../secret,arg=write,arg=../new
+    expect "ways out" 0 "$1" "path=$work/box,arg=prog,$ways" "" <<END
 11 arguments
 read ../secret: errno 13
 read link: errno 13
@@ -95,7 +97,8 @@ everything "-cpu rv32"
 # The way picolibc's own scripts call QEMU, with the console on a chardev.
 status=0
 timeout 60 "$rvive" -chardev stdio,mux=on,id=stdio0 -semihosting-config enable=on,chardev=stdio0,arg=prog,arg=error \
-    -monitor none -serial none -machine virt -bios none -kernel "$work/rv64.elf" -nographic </dev/null >"$work/output" || status=$?
+    -monitor none -serial none -machine virt -bios none -kernel "$work/rv64.elf" -nographic </dev/null \
+    >"$work/output" || status=$?
 if [ $status -ne 0 ] || ! grep -q "to stderr" "$work/output"; then
     echo "FAIL chardev: status $status: $(cat "$work/output")"
     failures=$((failures + 1))
