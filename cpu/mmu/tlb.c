@@ -115,8 +115,10 @@ static void forget_native(struct tlb *tlb)
 
 void tlb_forget_native(struct hart *hart)
 {
-    for (unsigned i = 0; i < TLB_POOL; i++)
-        forget_native(&hart->tlb_pool[i]);
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        if (hart->tlb_pool[i].mode != TLB_FREE)
+            forget_native(&hart->tlb_pool[i]);
+    }
 }
 
 void tlb_forget_writes(struct hart *hart)
@@ -164,11 +166,11 @@ static void tlb_clear(struct tlb *tlb)
     forget_native(tlb);
 }
 
+/* tlb_find() clears what it takes, so one that is never used costs neither memory nor time at the start. */
 void tlb_init(struct tlb *tlb)
 {
     tlb->mode = TLB_FREE;
     tlb->native_used = true;
-    tlb_clear(tlb);
 }
 
 static struct tlb *tlb_evict(struct hart *hart)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/dbt/guest.h"
+#include "tests/suite.h"
 
 #define INSNS 60000000u /* enough for the optimiser's thread to come to the region, also on a busy machine   \
                          */
@@ -75,7 +76,7 @@ START_TEST(test_long)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("trial");
     TCase *tests = tcase_create("trial");
@@ -83,9 +84,5 @@ int main(void)
     tcase_add_loop_test(tests, test_short, 0, 3);
     tcase_add_test(tests, test_long);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }
