@@ -217,7 +217,11 @@ static void single_bit(struct t2_emit *t, const struct t2_insn *insn)
     else
         number = t2_use(t, insn->b, X86_RCX);
     copy(t, X86_RDX, insn->a);
-    x86_bit_op(e, insn->op == T2_BSET ? X86_BTS : insn->op == T2_BCLR ? X86_BTR : X86_BTC, X86_RDX, number);
+    x86_bit_op(e,
+               insn->op == T2_BSET   ? X86_BTS
+               : insn->op == T2_BCLR ? X86_BTR
+                                     : X86_BTC,
+               insn->bits, X86_RDX, number);
     t2_set(t, insn->d, X86_RDX);
 }
 
@@ -233,7 +237,7 @@ static void one_operand(struct t2_emit *t, const struct t2_insn *insn)
     case T2_CPOP: x86_count(e, X86_POPCNT, insn->bits, to, a); break;
     default:
         x86_mov(e, 64, to, a);
-        x86_bswap64(e, to);
+        x86_bswap(e, insn->bits, to);
         break;
     }
     t2_set(t, insn->d, to);
