@@ -190,23 +190,10 @@ struct tlb {
 #define TLB_MODE(privilege, sum, mxr) ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3)
 #define TLB_FREE                      16u
 
-/* The page that a pointer of translated code used last: an address a is in it if a - page < limit; its host
- * address is a + addend. limit is less than the page's size where several accesses are checked at once, and 0
- * where there is none. */
-struct hart_page_slot {
-    uint64_t page, limit, addend;
-};
-#define HART_PAGE_SLOTS 32
-
-/* Why a hart left translated code. */
-enum native_exit {
-    NATIVE_EXIT_OTHER,        /* a trap, a system instruction: to a pc that the jump table has not */
-    NATIVE_EXIT_LINK,         /* a jump that is not linked yet */
-    NATIVE_EXIT_MISS,         /* an indirect jump or a return to a pc that the jump table has not */
-    NATIVE_EXIT_UNTRANSLATED, /* an instruction for the interpreter */
-    NATIVE_EXIT_REQUEST,      /* somebody wanted the hart's attention */
-    NATIVE_EXITS
-};
+/* Bytes that a hart has room for that belong to its translator, which alone knows what is in them. They lie
+ * inside the hart because translated code reaches them by constant offsets from the register that has the
+ * hart. */
+#define HART_ACCEL_SIZE 2048
 
 /* ---- The hart ------------------------------------------------------------------------------------------ */
 
@@ -303,29 +290,8 @@ struct hart {
     struct block *block_hash[BLOCK_HASH_SIZE];
     struct hart_accel *accel; /* the translator; NULL: none */
     int32_t hot;              /* runs of a block after which it is offered to it */
-    /* Of the translator, while translated code runs. */
-    struct {
-        uint64_t page;       /* virtual address of the page that runs */
-        uint64_t end;        /* instret when the budget is used up */
-        int32_t budget;      /* saved while C code runs */
-        uint32_t link;       /* which jump left translated code */
-        void *stack;         /* host stack pointer to leave with */
-        void *stack_limit;   /* below it, translated code leaves */
-        uint64_t generation; /* of the code cache that the jump tables point into */
-        uint32_t exit;       /* enum native_exit: how translated code was left */
-        uint64_t exits[NATIVE_EXITS];
-        uint64_t checked, checked_stale; /* accesses, with -accel ...,check=on (dbt/x86/check.c) */
-        uint64_t returns_missed;         /* guest returns that did not go where the newest call came from */
-        bool done;                       /* the handler that translated code called reached its end */
-        struct block *block; /* stands for the translated block in traps: BLOCK_INSNS_MAX instructions */
-        uint64_t addend;     /* what a look-up from translated code found */
-        uint32_t mxcsr;      /* to look at its flags */
-        struct hart_page_slot slots[HART_PAGE_SLOTS];
-        /* Constants of f registers; and fflags by the six flags of MXCSR. */
-        uint64_t fp_box, fp_nan_single, fp_nan_double, fp_sign_single, fp_sign_double, fp_abs_single,
-            fp_abs_double;
-        uint8_t flags_of_mxcsr[64];
-    } native;
+    /* The translator's; zero at first. */
+    uint8_t accel_own[HART_ACCEL_SIZE] __attribute__((aligned(8)));
     struct block *scratch;        /* one instruction that must not be cached */
     struct hart_sampler *sampler; /* NULL: none */
     struct hart_cover *cover;     /* NULL: nobody wants to know what was executed */

@@ -59,17 +59,18 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
 
 static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
 {
-    hart->native.page = hart->pc & PAGE_MASK;
-    hart->native.budget = DBT_SLICE;
-    hart->native.end = hart_instructions(hart) + DBT_SLICE;
-    hart->native.link = DBT_NO_LINK;
-    hart->native.exit = NATIVE_EXIT_OTHER;
+    struct dbt_hart *state = dbt_hart(hart);
+    state->page = hart->pc & PAGE_MASK;
+    state->budget = DBT_SLICE;
+    state->end = hart_instructions(hart) + DBT_SLICE;
+    state->link = DBT_NO_LINK;
+    state->exit = DBT_EXIT_OTHER;
     dbt->enter((uint8_t *)hart + HART_BIAS, entry);
-    atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
+    atomic_store_explicit(&hart->instret, state->end - (uint64_t)(int64_t)state->budget,
                           memory_order_relaxed);
-    if (hart->native.link != DBT_NO_LINK) { /* by a jump whose target is not translated yet */
-        const struct t1_link *link = code_at(&dbt->cache, hart->native.link);
-        hart->pc = hart->native.page + link->offset;
+    if (state->link != DBT_NO_LINK) { /* by a jump whose target is not translated yet */
+        const struct t1_link *link = code_at(&dbt->cache, state->link);
+        hart->pc = state->page + link->offset;
     }
 }
 
@@ -80,7 +81,7 @@ static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block
     while (entry) {
         enter(dbt, hart, entry);
         bool wanted = atomic_load_explicit(&hart->requests, memory_order_acquire);
-        hart_count(&hart->native.exits[wanted ? NATIVE_EXIT_REQUEST : hart->native.exit]);
+        hart_count(&dbt_hart(hart)->exits[wanted ? DBT_EXIT_REQUEST : dbt_hart(hart)->exit]);
         block = wanted ? NULL : dbt_find_block(hart, hart->pc);
         if (!block)
             return;
@@ -91,10 +92,11 @@ static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block
 /* The hart's jump tables may have been filled before the code that they lead to changed. */
 static void refresh_jumps(struct hart *hart, uint64_t generation)
 {
-    if (hart->native.generation == generation)
+    struct dbt_hart *state = dbt_hart(hart);
+    if (state->generation == generation)
         return;
     tlb_forget_native(hart);
-    hart->native.generation = generation;
+    state->generation = generation;
 }
 
 /* Who evicts counts itself before it asks the harts out. One that has served that request must not go in
@@ -274,7 +276,7 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
     if (!stand_in)
         return error_set(error, "out of memory for the translator");
     stand_in->count = BLOCK_INSNS_MAX;
-    hart->native.block = stand_in;
+    dbt_hart(hart)->block = stand_in;
     dbt->stand_ins[dbt->hart_count] = stand_in;
     dbt->harts[dbt->hart_count++] = hart;
     thunks_init_hart(hart);

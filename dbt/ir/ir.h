@@ -111,7 +111,8 @@ struct t2_block {
 /* Where a variable lives: a host register for the whole region, or in struct hart. */
 #define T2_IN_HART 0xff
 
-#define T2_SLOTS HART_PAGE_SLOTS
+/* Places that remember the page of an access's last time (passes/access.c). */
+#define T2_SLOTS 32
 
 struct ir {
     /* In. */

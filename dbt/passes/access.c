@@ -10,7 +10,7 @@
  *
  * The first one's check is either a look-up in the TLB, or, where the pointer stands still or steps through
  * an array while a loop runs, a comparison with the page that it used last, which is kept in a slot (struct
- * hart_page_slot): no load depends on the address then but the guest's own. A check for storing serves loads
+ * dbt_page_slot): no load depends on the address then but the guest's own. A check for storing serves loads
  * too: the page tables know no page that is writable and not readable (Priv. "Addressing and Memory
  * Protection"), nor does PMP.
  */

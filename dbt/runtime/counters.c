@@ -32,7 +32,8 @@ static uint64_t sum(const struct dbt *dbt, size_t offset)
                                  __ATOMIC_RELAXED);
     return total;
 }
-#define SUM(member) sum(dbt, offsetof(struct hart, member))
+#define SUM(member)     sum(dbt, offsetof(struct hart, member))
+#define DBT_SUM(member) sum(dbt, DBT_HART_OFFSET(member))
 
 static void line(FILE *out, const char *name, uint64_t value)
 {
@@ -51,8 +52,8 @@ static void print_code(const struct dbt *dbt, FILE *out)
     line(out, "host bytes", c->host_bytes);
     line(out, "jumps linked", c->links);
     if (dbt->check) {
-        line(out, "accesses checked", SUM(native.checked));
-        line(out, "  to a page just unmapped", SUM(native.checked_stale));
+        line(out, "accesses checked", DBT_SUM(checked));
+        line(out, "  to a page just unmapped", DBT_SUM(checked_stale));
     }
     line(out, "blocks compared", c->verified);
     line(out, "blocks changed", c->invalidated);
@@ -80,12 +81,12 @@ static void print_cache(const struct dbt *dbt, FILE *out)
 
 static void print_running(const struct dbt *dbt, FILE *out)
 {
-    line(out, "exits: jump not linked", SUM(native.exits[NATIVE_EXIT_LINK]));
-    line(out, "exits: target not known", SUM(native.exits[NATIVE_EXIT_MISS]));
-    line(out, "exits: for the interpreter", SUM(native.exits[NATIVE_EXIT_UNTRANSLATED]));
-    line(out, "exits: requests", SUM(native.exits[NATIVE_EXIT_REQUEST]));
-    line(out, "exits: traps and others", SUM(native.exits[NATIVE_EXIT_OTHER]));
-    line(out, "returns mispredicted", SUM(native.returns_missed));
+    line(out, "exits: jump not linked", DBT_SUM(exits[DBT_EXIT_LINK]));
+    line(out, "exits: target not known", DBT_SUM(exits[DBT_EXIT_MISS]));
+    line(out, "exits: for the interpreter", DBT_SUM(exits[DBT_EXIT_UNTRANSLATED]));
+    line(out, "exits: requests", DBT_SUM(exits[DBT_EXIT_REQUEST]));
+    line(out, "exits: traps and others", DBT_SUM(exits[DBT_EXIT_OTHER]));
+    line(out, "returns mispredicted", DBT_SUM(returns_missed));
     line(out, "TLB misses: read", SUM(counts.tlb_misses[0]));
     line(out, "TLB misses: write", SUM(counts.tlb_misses[1]));
     line(out, "TLB misses: exec", SUM(counts.tlb_misses[2]));

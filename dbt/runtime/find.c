@@ -57,7 +57,7 @@ DBT_THROUGH_CODE const uint8_t *dbt_find_linked(struct hart *hart, uint64_t numb
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
     const struct t1_link *link = code_at(&dbt->cache, (uint32_t)number);
-    struct t1_block *block = dbt_find_block(hart, hart->native.page + link->offset);
+    struct t1_block *block = dbt_find_block(hart, dbt_hart(hart)->page + link->offset);
     if (!block)
         return NULL;
     pthread_mutex_lock(&dbt->lock);

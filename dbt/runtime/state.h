@@ -19,6 +19,7 @@
 #include "dbt/dbt.h"
 #include "dbt/runtime/block.h"
 #include "dbt/runtime/code_cache.h"
+#include "dbt/runtime/hart.h"
 #include "dbt/x86/features.h"
 
 #define DBT_HARTS_MAX 64
@@ -76,7 +77,7 @@ struct dbt {
     void (*slice_ended)(struct hart *hart, uint64_t pc);
 
     struct hart *harts[DBT_HARTS_MAX];
-    struct block *stand_ins[DBT_HARTS_MAX]; /* hart->native.block of each */
+    struct block *stand_ins[DBT_HARTS_MAX]; /* dbt_hart.block of each */
     unsigned hart_count;
 
     bool check;                     /* accesses are compared with the MMU (check.c) */

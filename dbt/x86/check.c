@@ -56,17 +56,17 @@ static void check_access(struct hart *hart, uint64_t vaddr, const uint8_t *host,
     bool write = info & CHECK_WRITE;
     if (hart->isa.xlen == 32) /* as the guest's address is */
         vaddr = (uint32_t)vaddr;
-    hart_count(&hart->native.checked);
+    hart_count(&dbt_hart(hart)->checked);
     const uint8_t *right = right_place(hart, vaddr, size, write);
     if (LIKELY(right == host))
         return;
     if (only_stale(dbt, hart, host, size)) {
-        hart_count(&hart->native.checked_stale);
+        hart_count(&dbt_hart(hart)->checked_stale);
         return;
     }
     log_warn("translator: hart %u, pc 0x%016" PRIx64 ": a %s of %u bytes at 0x%016" PRIx64
              " goes to host address %p; the MMU says %p. This is a fault of Rvive; please report it",
-             hart->id, hart->native.page + (info >> CHECK_OFFSET_SHIFT), write ? "store" : "load", size,
+             hart->id, dbt_hart(hart)->page + (info >> CHECK_OFFSET_SHIFT), write ? "store" : "load", size,
              vaddr, (const void *)host, (const void *)right);
     abort();
 }

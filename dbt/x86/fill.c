@@ -34,7 +34,7 @@ static bool find_page(struct hart *hart, uint64_t vaddr, unsigned span, uint32_t
     return true;
 }
 
-/* Finds the host page of [vaddr, vaddr + span), and notes the addend in hart->native.addend and the slot.
+/* Finds the host page of [vaddr, vaddr + span), and notes the addend in dbt_hart.addend and the slot.
  * False: the slow path must do the access. It changes nothing that the guest sees but A and D bits. Called
  * from translated code. */
 static bool fill(struct hart *hart, uint64_t vaddr, uint32_t info)
@@ -46,10 +46,10 @@ static bool fill(struct hart *hart, uint64_t vaddr, uint32_t info)
         return false;
     if ((vaddr ^ (vaddr + span - 1)) & PAGE_MASK || !find_page(hart, vaddr, span, info, &host))
         return false;
-    hart->native.addend = (uint64_t)(uintptr_t)host - vaddr;
+    dbt_hart(hart)->addend = (uint64_t)(uintptr_t)host - vaddr;
     if (info & FILL_PAGE)
-        hart->native.slots[(info >> FILL_SLOT_SHIFT) - 1] =
-            (struct hart_page_slot){ vaddr & PAGE_MASK, PAGE_SIZE - widest + 1, hart->native.addend };
+        dbt_hart(hart)->slots[(info >> FILL_SLOT_SHIFT) - 1] =
+            (struct dbt_page_slot){ vaddr & PAGE_MASK, PAGE_SIZE - widest + 1, dbt_hart(hart)->addend };
     return true;
 }
 
@@ -59,7 +59,7 @@ static bool fill(struct hart *hart, uint64_t vaddr, uint32_t info)
  * change. */
 static void build_quick_fill(struct x86_emit *e)
 {
-    const int32_t slots = (int32_t)offsetof(struct hart, native.slots);
+    const int32_t slots = (int32_t)DBT_HART_OFFSET(slots);
     const unsigned mask = (1u << FILL_SPAN_BITS) - 1;
     _Static_assert(offsetof(struct tlb, write) - offsetof(struct tlb, read) == 1 << 13,
                    "one bit tells the tables apart");
@@ -88,20 +88,19 @@ static void build_quick_fill(struct x86_emit *e)
     x86_mov(e, 32, X86_RSI, X86_RCX);
     x86_shift_imm(e, X86_SHR, 32, X86_RSI, FILL_SLOT_SHIFT);
     uint8_t *no_slot = x86_jcc(e, X86_E);
-    const int32_t slot = slots - HART_BIAS - (int32_t)sizeof(struct hart_page_slot);
-    x86_imul_imm(e, 32, X86_RSI, X86_RSI, sizeof(struct hart_page_slot));
-    x86_store(e, 64, x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, page)),
+    const int32_t slot = slots - HART_BIAS - (int32_t)sizeof(struct dbt_page_slot);
+    x86_imul_imm(e, 32, X86_RSI, X86_RSI, sizeof(struct dbt_page_slot));
+    x86_store(e, 64, x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct dbt_page_slot, page)),
               X86_RDX);
     x86_store(e, 64,
-              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, addend)),
+              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct dbt_page_slot, addend)),
               X86_RAX);
     x86_mov(e, 32, X86_RDX, X86_RCX);
     x86_shift_imm(e, X86_SHR, 32, X86_RDX, FILL_SPAN_BITS);
     x86_op_imm(e, X86_AND, 32, X86_RDX, (int32_t)mask);
     x86_neg(e, 32, X86_RDX);
     x86_op_imm(e, X86_ADD, 32, X86_RDX, PAGE_SIZE + 1);
-    x86_store(e, 64,
-              x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct hart_page_slot, limit)),
+    x86_store(e, 64, x86_mem_index(HOST_HART, X86_RSI, slot + (int32_t)offsetof(struct dbt_page_slot, limit)),
               X86_RDX);
     x86_patch(no_slot, e->run, x86_here(e));
     x86_mov(e, 64, X86_RDX, X86_RAX);
@@ -134,7 +133,7 @@ void fill_build(struct dbt *dbt, struct x86_emit *e)
     emit_restore_xmm(dbt, e);
     for (unsigned i = 7; i-- > 0;)
         x86_pop(e, saved[i]);
-    x86_load(e, 64, X86_RDX, HART_MEM(native.addend));
+    x86_load(e, 64, X86_RDX, DBT_MEM(addend));
     x86_test(e, 32, X86_RCX, X86_RCX);
     x86_ret(e);
 }

@@ -51,7 +51,7 @@ void emit_jump_by_table(struct dbt *dbt, struct x86_emit *e)
     const size_t table = offsetof(struct tlb, native);
     x86_mov(e, 64, X86_RCX, X86_RAX);
     x86_op_imm(e, X86_AND, 64, X86_RCX, -(int32_t)PAGE_SIZE);
-    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_store(e, 64, DBT_MEM(page), X86_RCX);
     x86_mov(e, 32, X86_RCX, X86_RAX);
     x86_mov(e, 32, X86_RDX, X86_RAX);
     x86_shift_imm(e, X86_SHL, 32, X86_RCX, 3);
@@ -68,7 +68,7 @@ void emit_jump_by_table(struct dbt *dbt, struct x86_emit *e)
 void emit_jump_by_table_far(struct dbt *dbt, struct x86_emit *e, unsigned offset)
 {
     const size_t table = offsetof(struct tlb, native) + TLB_NATIVE_INDEX(offset) * sizeof(struct tlb_native);
-    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_store(e, 64, DBT_MEM(page), X86_RCX);
     x86_op_imm(e, X86_AND, 32, X86_RCX, TLB_NATIVE_PAGES);
     x86_op_mem(e, X86_CMP, 64, X86_RAX, tlb_bytes(X86_RCX, table));
     x86_jcc_to(e, X86_NE, dbt->find);
@@ -113,11 +113,10 @@ uint8_t *emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg ba
 
 void emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch)
 {
-    x86_load(e, 32, scratch, HART_MEM(native.mxcsr));
+    x86_load(e, 32, scratch, DBT_MEM(mxcsr));
     x86_op_imm(e, X86_AND, 32, scratch, 63);
-    x86_load_extend(
-        e, 8, false, scratch,
-        x86_mem_index(HOST_HART, scratch, (int32_t)offsetof(struct hart, native.flags_of_mxcsr) - HART_BIAS));
+    x86_load_extend(e, 8, false, scratch,
+                    x86_mem_index(HOST_HART, scratch, (int32_t)DBT_HART_OFFSET(flags_of_mxcsr) - HART_BIAS));
     x86_load_extend(e, 8, false, to, HART_MEM(fp.flags));
     x86_op(e, X86_OR, 32, to, scratch);
 }

@@ -52,7 +52,9 @@ static inline struct x86_mem hart_mem(size_t offset)
 {
     return x86_mem(HOST_HART, (int32_t)offset - HART_BIAS);
 }
+/* A member of struct hart; of struct dbt_hart. */
 #define HART_MEM(member) hart_mem(offsetof(struct hart, member))
+#define DBT_MEM(member)  hart_mem(DBT_HART_OFFSET(member))
 
 /* In the hart's TLB, at an offset, and at entry `index` of an array there of 8-byte entries, or 1-byte
  * ones. */

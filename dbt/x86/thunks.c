@@ -36,35 +36,38 @@
 /* Makes instret exact: all blocks that were started count in full. */
 static void sync_in(struct hart *hart)
 {
-    atomic_store_explicit(&hart->instret, hart->native.end - (uint64_t)(int64_t)hart->native.budget,
+    struct dbt_hart *state = dbt_hart(hart);
+    atomic_store_explicit(&hart->instret, state->end - (uint64_t)(int64_t)state->budget,
                           memory_order_relaxed);
-    hart->pc = hart->native.page;
+    hart->pc = state->page;
 }
 
 /* After a trap instret is what counts, and the budget follows. */
 static void sync_trapped(struct hart *hart)
 {
-    hart->native.end =
-        atomic_load_explicit(&hart->instret, memory_order_relaxed) + (uint64_t)(int64_t)hart->native.budget;
+    struct dbt_hart *state = dbt_hart(hart);
+    state->end =
+        atomic_load_explicit(&hart->instret, memory_order_relaxed) + (uint64_t)(int64_t)state->budget;
 }
 
 /* After C code that may have taken long, or that made an interrupt pending: if somebody wants the hart's
  * attention, the slice ends at the next look. */
 static void end_slice_on_request(struct hart *hart)
 {
+    struct dbt_hart *state = dbt_hart(hart);
     if (!atomic_load_explicit(&hart->requests, memory_order_relaxed))
         return;
-    hart->native.end -= (uint64_t)((int64_t)hart->native.budget + 1);
-    hart->native.budget = -1;
+    state->end -= (uint64_t)((int64_t)state->budget + 1);
+    state->budget = -1;
 }
 
 /* `where`: offset in the page in the low 12 bits; above, the instructions of the block that are not done. */
 static const struct insn *stand_in(struct hart *hart, uint32_t where)
 {
-    struct insn *insn = &hart->native.block->insns[BLOCK_INSNS_MAX - (where >> 12)];
+    struct insn *insn = &dbt_hart(hart)->block->insns[BLOCK_INSNS_MAX - (where >> 12)];
     insn->offset = where & 0xfff;
     insn->length = 0; /* not known here */
-    hart->block = hart->native.block;
+    hart->block = dbt_hart(hart)->block;
     sync_in(hart);
     return insn;
 }
@@ -136,7 +139,7 @@ SLOW(8)
 static void handler_done(struct hart *hart, const struct insn *insn)
 {
     (void)insn;
-    hart->native.done = true;
+    dbt_hart(hart)->done = true;
 }
 
 /* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
@@ -144,11 +147,11 @@ static void handler_done(struct hart *hart, const struct insn *insn)
 static DBT_THROUGH_CODE const struct insn *own_insn(struct hart *hart, const struct insn *insn)
 {
     unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
-    struct insn *own = &hart->native.block->insns[BLOCK_INSNS_MAX - undone];
+    struct insn *own = &dbt_hart(hart)->block->insns[BLOCK_INSNS_MAX - undone];
     own[0] = *insn;
     own[1].exec = handler_done;
-    hart->block = hart->native.block;
-    hart->native.done = false;
+    hart->block = dbt_hart(hart)->block;
+    dbt_hart(hart)->done = false;
     sync_in(hart);
     return own;
 }
@@ -160,9 +163,9 @@ static bool exec_insn(struct hart *hart, const struct insn *insn)
     own->exec(hart, own);
     if (hart->fp.host_rm != rm)
         fp_host_rm_switch(&hart->fp, rm); /* the block may have looked at it */
-    if (!hart->native.done)
+    if (!dbt_hart(hart)->done)
         sync_trapped(hart);
-    return hart->native.done;
+    return dbt_hart(hart)->done;
 }
 
 /* ---- Going on elsewhere -------------------------------------------------------------------------------- */
@@ -188,11 +191,12 @@ static const uint8_t *resume(struct hart *hart)
 {
     if (!serve_interrupts(hart) || hart->tlb_data != hart->tlb_fetch)
         return NULL;
-    if (hart->native.budget < 0) {
-        hart->native.budget += DBT_SLICE;
-        hart->native.end += DBT_SLICE;
+    struct dbt_hart *state = dbt_hart(hart);
+    if (state->budget < 0) {
+        state->budget += DBT_SLICE;
+        state->end += DBT_SLICE;
     }
-    hart->native.page = hart->pc & PAGE_MASK;
+    state->page = hart->pc & PAGE_MASK;
     const struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(hart->pc)];
     return native->pc == hart->pc ? native->code : dbt_find(hart, hart->pc);
 }
@@ -210,9 +214,9 @@ static const uint8_t *system_insn(struct hart *hart, const struct insn *insn)
     return resume(hart);
 }
 
-static uint64_t behind(const struct hart *hart, const struct insn *insn)
+static uint64_t behind(struct hart *hart, const struct insn *insn)
 {
-    uint64_t pc = hart->native.page + insn->offset + insn->length;
+    uint64_t pc = dbt_hart(hart)->page + insn->offset + insn->length;
     return hart->isa.xlen == 32 ? (uint32_t)pc : pc;
 }
 
@@ -240,7 +244,7 @@ static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
         return STAY;
     }
     if (exec_insn(hart, insn)) {
-        hart->native.budget +=
+        dbt_hart(hart)->budget +=
             (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1; /* the rest of the block */
         sync_in(hart);
         hart->pc = behind(hart, insn);
@@ -274,11 +278,11 @@ static void build_enter(struct dbt *dbt, struct x86_emit *e)
     x86_op_imm(e, X86_SUB, 64, X86_RSP, ENTER_FRAME);
     x86_store_imm(e, 64, x86_mem(X86_RSP, 8), -1); /* no guest pc is odd */
     x86_mov(e, 64, HOST_HART, X86_RDI);
-    x86_store(e, 64, HART_MEM(native.stack), X86_RSP);
+    x86_store(e, 64, DBT_MEM(stack), X86_RSP);
     x86_lea(e, 64, X86_RAX, x86_mem(X86_RSP, -STACK_MAX));
-    x86_store(e, 64, HART_MEM(native.stack_limit), X86_RAX);
+    x86_store(e, 64, DBT_MEM(stack_limit), X86_RAX);
     emit_load_tlb(e);
-    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_load(e, 32, HOST_BUDGET, DBT_MEM(budget));
     x86_mov(e, 64, X86_RAX, X86_RSI);
     emit_load_pinned(e, 0);
     x86_jmp_reg(e, X86_RAX);
@@ -289,24 +293,24 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
     dbt->leave = x86_here(e);
     emit_store_pinned(e, 0);
     dbt->leave_trapped = x86_here(e); /* the pinned registers are stored */
-    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
-    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_store(e, 32, DBT_MEM(budget), HOST_BUDGET);
+    x86_load(e, 64, X86_RSP, DBT_MEM(stack));
     x86_op_imm(e, X86_ADD, 64, X86_RSP, ENTER_FRAME);
     for (unsigned i = 6; i-- > 0;)
         x86_pop(e, kept[i]);
     x86_ret(e);
 
     dbt->leave_link = x86_here(e);
-    x86_store(e, 32, HART_MEM(native.link), X86_RAX);
-    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_LINK);
+    x86_store(e, 32, DBT_MEM(link), X86_RAX);
+    x86_store_imm(e, 32, DBT_MEM(exit), DBT_EXIT_LINK);
     x86_jmp_to(e, dbt->leave);
 
     dbt->leave_at = x86_here(e);
-    x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
-    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_UNTRANSLATED);
+    x86_op_mem(e, X86_ADD, 64, X86_RAX, DBT_MEM(page));
+    x86_store_imm(e, 32, DBT_MEM(exit), DBT_EXIT_UNTRANSLATED);
     uint8_t *at = x86_jmp(e);
     dbt->leave_miss = x86_here(e);
-    x86_store_imm(e, 32, HART_MEM(native.exit), NATIVE_EXIT_MISS);
+    x86_store_imm(e, 32, DBT_MEM(exit), DBT_EXIT_MISS);
     x86_patch(at, e->run, x86_here(e));
     x86_store(e, 64, HART_MEM(pc), X86_RAX);
     x86_jmp_to(e, dbt->leave);
@@ -317,13 +321,13 @@ static void build_slice(struct dbt *dbt, struct x86_emit *e, const uint8_t *leav
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
     x86_patch(x86_jcc(e, X86_NE), e->run, leave);
-    x86_op_mem(e, X86_CMP, 64, X86_RSP, HART_MEM(native.stack_limit));
+    x86_op_mem(e, X86_CMP, 64, X86_RSP, DBT_MEM(stack_limit));
     x86_patch(x86_jcc(e, X86_B), e->run, leave);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
-    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
+    x86_mem_op_imm(e, X86_ADD, 64, DBT_MEM(end), DBT_SLICE);
     if (in_page)
-        x86_op_mem(e, X86_ADD, 64, X86_RAX, HART_MEM(native.page));
-    x86_test_mem_imm(e, HART_MEM(native.end), (DBT_SAMPLE_SLICES - 1) * DBT_SLICE);
+        x86_op_mem(e, X86_ADD, 64, X86_RAX, DBT_MEM(page));
+    x86_test_mem_imm(e, DBT_MEM(end), (DBT_SAMPLE_SLICES - 1) * DBT_SLICE);
     uint8_t *no_sample = x86_jcc(e, X86_NE);
     emit_store_pinned(e, DBT_PINNED_KEPT);
     x86_push(e, X86_RAX);
@@ -346,7 +350,7 @@ static void build_slice(struct dbt *dbt, struct x86_emit *e, const uint8_t *leav
 static void build_return(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->return_other = x86_here(e);
-    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.returns_missed), 1);
+    x86_mem_op_imm(e, X86_ADD, 64, DBT_MEM(returns_missed), 1);
     const uint8_t *again = x86_here(e);
     x86_mem_op_imm(e, X86_CMP, 64, x86_mem(X86_RSP, 8), -1);
     uint8_t *end = x86_jcc(e, X86_E);
@@ -366,7 +370,7 @@ static void build_return(struct dbt *dbt, struct x86_emit *e)
  * trapped. Arguments beyond rdi are set by the caller. */
 static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function, bool all)
 {
-    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_store(e, 32, DBT_MEM(budget), HOST_BUDGET);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
@@ -375,7 +379,7 @@ static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function
     x86_op_imm(e, X86_AND, 32, X86_RAX, 0xff); /* bool */
     uint8_t *trapped = x86_jcc(e, X86_E);
     emit_load_pinned(e, all ? 0 : DBT_PINNED_KEPT);
-    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_load(e, 32, HOST_BUDGET, DBT_MEM(budget));
     x86_load(e, 64, X86_RAX, HART_MEM(loaded));
     x86_ret(e);
     x86_patch(trapped, e->run, x86_here(e));
@@ -389,19 +393,19 @@ static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function
  * What calls are on the return stack may belong to another address space. */
 static void build_go_on(struct dbt *dbt, struct x86_emit *e)
 {
-    x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+    x86_load(e, 32, HOST_BUDGET, DBT_MEM(budget));
     x86_test(e, 64, X86_RAX, X86_RAX);
     x86_jcc_to(e, X86_E, dbt->leave_trapped);
     emit_load_tlb(e);
     emit_load_pinned(e, 0);
-    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_load(e, 64, X86_RSP, DBT_MEM(stack));
     x86_jmp_reg(e, X86_RAX);
 }
 
 static void build_resume(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->resume = x86_here(e); /* the pinned registers are stored */
-    x86_load(e, 64, X86_RSP, HART_MEM(native.stack));
+    x86_load(e, 64, X86_RSP, DBT_MEM(stack));
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)resume);
     x86_call_reg(e, X86_RAX);
@@ -412,7 +416,7 @@ static void build_resume(struct dbt *dbt, struct x86_emit *e)
 static void build_system(struct dbt *dbt, struct x86_emit *e, const void *function, bool called)
 {
     emit_store_pinned(e, 0);
-    x86_store(e, 32, HART_MEM(native.budget), HOST_BUDGET);
+    x86_store(e, 32, DBT_MEM(budget), HOST_BUDGET);
     x86_mov(e, 64, X86_RSI, X86_RAX);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     if (called)
@@ -423,7 +427,7 @@ static void build_system(struct dbt *dbt, struct x86_emit *e, const void *functi
         x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
         x86_op_imm(e, X86_CMP, 64, X86_RAX, (int32_t)(intptr_t)STAY);
         uint8_t *elsewhere = x86_jcc(e, X86_NE);
-        x86_load(e, 32, HOST_BUDGET, HART_MEM(native.budget));
+        x86_load(e, 32, HOST_BUDGET, DBT_MEM(budget));
         emit_load_tlb(e);
         emit_load_pinned(e, 0);
         x86_ret(e);
@@ -526,13 +530,14 @@ bool thunks_build(struct dbt *dbt, struct error *error)
 
 void thunks_init_hart(struct hart *hart)
 {
-    hart->native.fp_box = 0xffffffff00000000;
-    hart->native.fp_nan_single = 0xffffffff7fc00000;
-    hart->native.fp_nan_double = 0x7ff8000000000000;
-    hart->native.fp_sign_single = 0x80000000;
-    hart->native.fp_sign_double = 0x8000000000000000;
-    hart->native.fp_abs_single = 0xffffffff7fffffff;
-    hart->native.fp_abs_double = 0x7fffffffffffffff;
+    struct dbt_hart *state = dbt_hart(hart);
+    state->fp_box = 0xffffffff00000000;
+    state->fp_nan_single = 0xffffffff7fc00000;
+    state->fp_nan_double = 0x7ff8000000000000;
+    state->fp_sign_single = 0x80000000;
+    state->fp_sign_double = 0x8000000000000000;
+    state->fp_abs_single = 0xffffffff7fffffff;
+    state->fp_abs_double = 0x7fffffffffffffff;
     for (unsigned i = 0; i < 64; i++)
-        hart->native.flags_of_mxcsr[i] = (uint8_t)fp_flags_of_mxcsr(i);
+        state->flags_of_mxcsr[i] = (uint8_t)fp_flags_of_mxcsr(i);
 }

@@ -20,7 +20,7 @@ static uint32_t bit_of(unsigned variable)
     return 1u << (variable - T2_F0);
 }
 
-#define CONSTANT(name) HART_MEM(native.fp_##name)
+#define CONSTANT(name) DBT_MEM(fp_##name)
 
 unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch)
 {
@@ -412,7 +412,7 @@ static void convert(struct t2_emit *t, const struct t2_insn *insn)
 static void read_flags(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
-    x86_stmxcsr(e, HART_MEM(native.mxcsr));
+    x86_stmxcsr(e, DBT_MEM(mxcsr));
     emit_fflags(e, X86_RCX, X86_RDX);
     t2_set(t, insn->d, X86_RCX);
 }

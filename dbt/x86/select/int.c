@@ -308,11 +308,11 @@ static void page_address(struct t2_emit *t, const struct t2_insn *insn)
 {
     enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
     if (insn->imm == (int32_t)insn->imm) {
-        x86_load(&t->e, 64, to, HART_MEM(native.page));
+        x86_load(&t->e, 64, to, DBT_MEM(page));
         x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)insn->imm);
     } else {
         x86_mov_imm(&t->e, to, insn->imm);
-        x86_op_mem(&t->e, X86_ADD, 64, to, HART_MEM(native.page));
+        x86_op_mem(&t->e, X86_ADD, 64, to, DBT_MEM(page));
     }
     t2_set(t, insn->d, to);
 }

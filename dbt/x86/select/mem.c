@@ -10,9 +10,11 @@
 #include "dbt/x86/fragments.h"
 #include "dbt/x86/select/select.h"
 
+_Static_assert(T2_SLOTS <= DBT_PAGE_SLOTS, "a region may have more slots than a hart");
+
 #define SLOT_MEM(slot, member)                                                                               \
-    hart_mem(offsetof(struct hart, native.slots) + (slot) * sizeof(struct hart_page_slot) +                  \
-             offsetof(struct hart_page_slot, member))
+    hart_mem(DBT_HART_OFFSET(slots) + (slot) * sizeof(struct dbt_page_slot) +                                \
+             offsetof(struct dbt_page_slot, member))
 
 /* addend, by the TLB. The returned jump is taken where that fails. */
 static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base,

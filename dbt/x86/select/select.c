@@ -134,7 +134,7 @@ static void emit_slice(struct t2_emit *t, const struct t2_cold *cold)
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
     t2_exit_if(t, X86_NE, cold->exit);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
-    x86_mem_op_imm(e, X86_ADD, 64, HART_MEM(native.end), DBT_SLICE);
+    x86_mem_op_imm(e, X86_ADD, 64, DBT_MEM(end), DBT_SLICE);
     x86_jmp_to(e, cold->back);
 }
 
@@ -277,7 +277,7 @@ static void emit_entry(struct t2_emit *t)
             x86_load(e, 64, r->home[v], t2_home(v));
     }
     for (unsigned i = 0; i < r->slot_count; i++)
-        x86_store_imm(e, 64, hart_mem(offsetof(struct hart, native.slots[i].limit)), 0);
+        x86_store_imm(e, 64, hart_mem(DBT_HART_OFFSET(slots[i].limit)), 0);
 }
 
 static void emit_tail(struct t2_emit *t)

@@ -96,7 +96,7 @@ static void jump_far(struct t1 *t, int32_t target)
     }
     uint8_t *other[2];
     t1_check_page(t, X86_RCX, paddr, other);
-    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_store(e, 64, DBT_MEM(page), X86_RCX);
     x86_align_patch(e, 1);
     add_link(t, x86_jmp(e), (unsigned)offset);
     for (unsigned i = 0; i < 2 && !e->overflow; i++)
@@ -124,7 +124,7 @@ void t1_goto(struct t1 *t, int cond, int target)
         look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
         jump_linked(t, T1_ALWAYS, (unsigned)target);
     } else {
-        x86_load(e, 64, X86_RAX, HART_MEM(native.page));
+        x86_load(e, 64, X86_RAX, DBT_MEM(page));
         jump_far(t, target);
     }
     if (over && !e->overflow)
@@ -145,7 +145,7 @@ static void set_link_register(struct t1 *t)
     enum x86_reg to = t1_dest(t);
     if (to == X86_RAX)
         to = X86_RCX; /* rax may hold the target */
-    x86_load(&t->e, 64, to, HART_MEM(native.page));
+    x86_load(&t->e, 64, to, DBT_MEM(page));
     x86_op_imm(&t->e, X86_ADD, XLEN, to, (int32_t)(t->offset + t->op.length));
     t1_set(t, to);
 }
@@ -175,7 +175,7 @@ static void emit_landing(struct t1 *t)
     /* The page of the call, also where the next instruction begins the page behind it. */
     int next = (int)(t->offset + t->op.length);
     x86_lea(e, XLEN, X86_RCX, x86_mem(X86_RAX, -next));
-    x86_store(e, 64, HART_MEM(native.page), X86_RCX);
+    x86_store(e, 64, DBT_MEM(page), X86_RCX);
     t1_goto(t, T1_ALWAYS, next);
 }
 
@@ -188,7 +188,7 @@ static void emit_call(struct t1 *t, enum call kind, int32_t target)
     struct x86_emit *e = &t->e;
     int32_t next = (int32_t)(t->offset + t->op.length);
     enum x86_reg page = kind == CALL_INDIRECT ? X86_RCX : X86_RAX;
-    x86_load(e, 64, page, HART_MEM(native.page));
+    x86_load(e, 64, page, DBT_MEM(page));
     x86_lea(e, XLEN, X86_RCX, x86_mem(page, next));
     t1_set(t, X86_RCX); /* before the look, which may leave for the target */
     if (kind == CALL_NEAR && (unsigned)target <= (t->source->paddr & (PAGE_SIZE - 1)))

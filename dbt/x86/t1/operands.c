@@ -86,7 +86,7 @@ void t1_load(struct t1 *t, unsigned bits, bool sign, enum x86_reg to, struct x86
 void t1_set_address(struct t1 *t, int32_t distance)
 {
     enum x86_reg to = t1_dest(t);
-    x86_load(&t->e, 64, to, HART_MEM(native.page));
+    x86_load(&t->e, 64, to, DBT_MEM(page));
     x86_op_imm(&t->e, X86_ADD, XLEN, to, distance);
     t1_set(t, to);
 }

@@ -255,10 +255,10 @@ static void fp_csr_write(struct t1 *t, unsigned number)
         x86_mov(e, 32, X86_RCX, X86_RDX);
         x86_op_imm(e, X86_AND, 32, X86_RCX, FP_FLAGS);
         x86_store(e, 8, HART_MEM(fp.flags), X86_RCX);
-        x86_test_mem_imm(e, HART_MEM(native.mxcsr), 63);
+        x86_test_mem_imm(e, DBT_MEM(mxcsr), 63);
         uint8_t *clear = x86_jcc(e, X86_E);
-        x86_mem_op_imm(e, X86_AND, 32, HART_MEM(native.mxcsr), ~63);
-        x86_ldmxcsr(e, HART_MEM(native.mxcsr));
+        x86_mem_op_imm(e, X86_AND, 32, DBT_MEM(mxcsr), ~63);
+        x86_ldmxcsr(e, DBT_MEM(mxcsr));
         x86_land(e, clear);
     }
     if (number & CSR_FRM) {
@@ -287,7 +287,7 @@ static bool fp_csr(struct t1 *t, struct csr_use use)
     else
         t1_copy(t, X86_RDX, use.source);
     if (use.number & CSR_FFLAGS)
-        x86_stmxcsr(e, HART_MEM(native.mxcsr));
+        x86_stmxcsr(e, DBT_MEM(mxcsr));
     if (OP.rd || use.operation != CSR_WRITE)
         fp_csr_read(t, use.number);
     if (use.operation == CSR_SET) {

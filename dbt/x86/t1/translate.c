@@ -4,7 +4,7 @@
  * is a call to its interpreter handler. So every instruction can be translated but the few that wait or are
  * illegal, which stay with the interpreter: the block ends in front of them.
  *
- * Code is relative to the guest's page: hart->native.page has its virtual address, so that all address spaces
+ * Code is relative to the guest's page: dbt_hart.page has its virtual address, so that all address spaces
  * that map the page use the same code.
  */
 #include "dbt/runtime/link.h"
