@@ -81,8 +81,6 @@ static bool computes(const struct ir *r)
 /* All but the code. False: there is no region worth having. */
 static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *request, FILE *trace)
 {
-    if (request->isa.xlen != 64) /* T1 alone */
-        return false;
     memset(r, 0, offsetof(struct ir, code));
     r->isa = request->isa;
     r->without = t2->dbt->without;
