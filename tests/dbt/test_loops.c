@@ -166,6 +166,9 @@ static uint64_t place(bool paging)
     static const uint64_t bare[] = { DATA + 0x8000, RAM_BASE + RAM_SIZE - 0x1000, 0x1080208000,
                                      0xffffffff80208000 };
     static const uint64_t bare_32[] = { DATA + 0x8000, RAM_BASE + RAM_SIZE - 0x1000, 0, 0xffffe000 };
+    static const uint32_t around_0[] = { 0, 4, 8, 16, 0xfffffffc, 0xfffffff8, 0xfffffff0, 0xffffffc0 };
+    if (guest_xlen == 32 && paging && below(2))
+        return PICK(around_0);
     uint64_t base = paging ? window(below(window_count())) : guest_xlen == 64 ? PICK(bare) : PICK(bare_32);
     static const uint32_t offsets[] = {
         0, 0x40, 0xfc0, 0xff0, 0xff8, 0x1000, 0x1008, 0x1ffc, 0x2000, 0x3ff8
