@@ -75,12 +75,6 @@ static struct tlb_jump *jump_entry(struct hart *hart, uint64_t pc)
     return &hart->tlb_fetch->jump[(pc >> 1 ^ pc >> 11) & (TLB_JUMPS - 1)];
 }
 
-/* How many of its bytes are in its first page. */
-static unsigned block_first_bytes(const struct block *block)
-{
-    return block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (unsigned)(block->paddr & (PAGE_SIZE - 1));
-}
-
 /* Memory may change while it is compared; then the answer belongs to one moment or another, as on hardware
  * without a fence.i. */
 static bool block_unchanged(const struct block *block)

@@ -19,4 +19,10 @@ struct block *block_find(struct hart *hart);
  * trapped. */
 struct block *block_find_single(struct hart *hart);
 
+/* How many of its bytes are in its first page. */
+static inline unsigned block_first_bytes(const struct block *block)
+{
+    return block->paddr2 == NO_PAGE ? block->bytes : PAGE_SIZE - (unsigned)(block->paddr & (PAGE_SIZE - 1));
+}
+
 #endif

@@ -111,30 +111,38 @@ static uint64_t writer_bit(const struct hart *hart)
 
 /* ---- Which bytes --------------------------------------------------------------------------------------- */
 
-/* The bits of units [first, last] that lie in a word. */
-static uint64_t bits_in(unsigned word, unsigned first, unsigned last)
+/* Of a page, both included. */
+struct units {
+    unsigned first, last;
+};
+
+/* The bits of units that lie in a word. */
+static uint64_t bits_in(unsigned word, struct units units)
 {
-    unsigned low = word == first / 64 ? first % 64 : 0;
-    unsigned high = word == last / 64 ? last % 64 : 63;
+    unsigned low = word == units.first / 64 ? units.first % 64 : 0;
+    unsigned high = word == units.last / 64 ? units.last % 64 : 63;
     return (UINT64_MAX >> (63 - (high - low))) << low;
 }
 
-static bool kept_any(struct kept *kept, uint64_t paddr, unsigned bytes)
+static struct units units_of(uint64_t paddr, unsigned bytes)
 {
-    unsigned first = (unsigned)(paddr & (PAGE_SIZE - 1)) / UNIT;
-    unsigned last = ((unsigned)(paddr & (PAGE_SIZE - 1)) + bytes - 1) / UNIT;
-    for (unsigned word = first / 64; word <= last / 64; word++)
-        if (atomic_load(&kept->bits[word]) & bits_in(word, first, last))
+    unsigned offset = (unsigned)(paddr & (PAGE_SIZE - 1));
+    CHECK(bytes && offset + bytes <= PAGE_SIZE);
+    return (struct units){ offset / UNIT, (offset + bytes - 1) / UNIT };
+}
+
+static bool kept_any(struct kept *kept, struct units units)
+{
+    for (unsigned word = units.first / 64; word <= units.last / 64; word++)
+        if (atomic_load(&kept->bits[word]) & bits_in(word, units))
             return true;
     return false;
 }
 
-static void kept_set(struct kept *kept, uint64_t paddr, unsigned bytes)
+static void kept_set(struct kept *kept, struct units units)
 {
-    unsigned first = (unsigned)(paddr & (PAGE_SIZE - 1)) / UNIT;
-    unsigned last = ((unsigned)(paddr & (PAGE_SIZE - 1)) + bytes - 1) / UNIT;
-    for (unsigned word = first / 64; word <= last / 64; word++) {
-        uint64_t bits = bits_in(word, first, last);
+    for (unsigned word = units.first / 64; word <= units.last / 64; word++) {
+        uint64_t bits = bits_in(word, units);
         if ((atomic_load(&kept->bits[word]) & bits) != bits)
             atomic_fetch_or(&kept->bits[word], bits);
     }
@@ -194,8 +202,7 @@ void code_watch_keep(struct code_watch *watch, struct hart *hart, uint64_t paddr
     struct kept *kept = kept_of(watch, page);
     if (!kept) /* no memory: the page is as without a watch */
         return;
-    CHECK(bytes && (paddr & (PAGE_SIZE - 1)) + bytes <= PAGE_SIZE);
-    kept_set(kept, paddr, bytes);
+    kept_set(kept, units_of(paddr, bytes));
     if (!(atomic_load(&page->word) & WATCHED))
         begin(watch, page, hart, host - (paddr & (PAGE_SIZE - 1)));
 }
@@ -279,8 +286,7 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
     struct kept *kept = atomic_load(&page->word) & WATCHED ? atomic_load(&page->kept) : NULL;
     if (!kept)
         return false;
-    CHECK(bytes && (paddr & (PAGE_SIZE - 1)) + bytes <= PAGE_SIZE);
-    bool hit = kept_any(kept, paddr, bytes);
+    bool hit = kept_any(kept, units_of(paddr, bytes));
     bool many = atomic_fetch_add(&kept->stores, 1) >= atomic_load(&kept->limit);
     atomic_fetch_add(hit ? &hart->watch->counts.hits : &hart->watch->counts.misses, 1);
     if (hit)

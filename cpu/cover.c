@@ -59,7 +59,7 @@ void cover_block(struct hart *hart, const struct block *block, uint64_t vaddr)
     cover->run.paddr2 = block->paddr2;
     cover->run.user = hart->priv == PRIV_U;
     cover->run.count = block->count;
-    uint32_t first = block->paddr2 == NO_PAGE ? block->bytes : 2;
+    unsigned first = block_first_bytes(block);
     mem_host_copy(cover->code, block->host, first);
     if (first < block->bytes)
         mem_host_copy(cover->code + first, block->host2, block->bytes - first);

@@ -96,11 +96,11 @@ static bool add_device(struct confine_policy *policy, const struct machine_plug 
 static bool add_devices(struct confine_policy *policy, const struct machine_config *machine)
 {
     bool ok = true;
-    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS_MAX; n++)
         ok = ok && add_device(policy, &machine->virtio[n]);
     for (unsigned n = 0; n < machine->pci_count; n++)
         ok = ok && add_device(policy, &machine->pci[n].plug);
-    for (unsigned n = 0; n < MACHINE_PFLASH_BANKS; n++)
+    for (unsigned n = 0; n < MACHINE_PFLASH_BANKS_MAX; n++)
         ok = ok && (!machine->pflash[n].present || add_drive(policy, &machine->pflash[n].drive));
     return ok;
 }

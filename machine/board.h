@@ -32,10 +32,12 @@ struct board {
 
     uint64_t timebase_hz;
     struct board_range rom;   /* harts start there, unless the user says otherwise */
-    struct board_range flash; /* the first bank; size 0: it has none */
+    struct board_range flash; /* the first bank */
     uint64_t ram_base;
     uint64_t ram_max, ram_max_rv32; /* bytes */
     unsigned harts_max;             /* up to MACHINE_HARTS_MAX */
+    unsigned virtio_slots;          /* of virtio-mmio, up to MACHINE_VIRTIO_SLOTS_MAX */
+    unsigned flash_banks;           /* up to MACHINE_PFLASH_BANKS_MAX */
     unsigned pci_irq;        /* input of the interrupt controller that INTA of slot 0 has; then B to D */
     const char *stdout_path; /* of the device tree: where the console is */
 

@@ -80,7 +80,7 @@ bool machine_pci_view(struct machine *machine, unsigned number, struct machine_p
 /* Where the disk is plugged in, and as what. */
 static void find_place(const struct machine_config *config, struct machine_disk *disk)
 {
-    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
+    for (unsigned i = 0; i < config->board->virtio_slots; i++) {
         if (disk->config != &config->virtio[i].drive)
             continue;
         snprintf(disk->place, sizeof(disk->place), "virtio%u", i);
@@ -95,7 +95,7 @@ static void find_place(const struct machine_config *config, struct machine_disk 
         disk->device_id = config->pci[i].plug.settings.id;
         disk->id = config->pci[i].plug.drive_id;
     }
-    for (unsigned i = 0; i < MACHINE_PFLASH_BANKS; i++)
+    for (unsigned i = 0; i < config->board->flash_banks; i++)
         if (disk->config == &config->pflash[i].drive)
             snprintf(disk->place, sizeof(disk->place), "pflash%u", i);
 }

@@ -51,7 +51,7 @@ struct machine {
     unsigned device_count;
     const struct machine_plug *plugs[MACHINE_DEVICES_MAX]; /* what is in a device's slot; NULL: it has none */
     struct ramfb *ramfb;                                   /* NULL: none; used by fw_cfg */
-    uint8_t *flash_code[MACHINE_PFLASH_BANKS];             /* the bytes of a bank, for instruction fetch */
+    uint8_t *flash_code[MACHINE_PFLASH_BANKS_MAX];         /* the bytes of a bank, for instruction fetch */
     struct blockdev *blockdevs[MACHINE_BACKENDS_MAX];      /* destroyed after the devices that use them */
     const struct blockdev_config *disk_configs[MACHINE_BACKENDS_MAX]; /* what they were made from */
     unsigned blockdev_count;

@@ -29,14 +29,14 @@
 #include "machine/semihosting/semihosting.h"
 #include "util/error.h"
 
-#define MACHINE_HARTS_MAX    64
-#define MACHINE_VIRTIO_SLOTS 8
-#define MACHINE_PCI_MAX      64 /* functions */
-#define MACHINE_LOADS_MAX    32
-#define MACHINE_PFLASH_BANKS 2
-#define MACHINE_NETDEVS_MAX  8
-#define MACHINE_DUMPS_MAX    4
-#define MACHINE_AUDIO_MAX    8
+#define MACHINE_HARTS_MAX        64
+#define MACHINE_VIRTIO_SLOTS_MAX 8  /* a board has as many or fewer: struct board */
+#define MACHINE_PCI_MAX          64 /* functions */
+#define MACHINE_LOADS_MAX        32
+#define MACHINE_PFLASH_BANKS_MAX 2
+#define MACHINE_NETDEVS_MAX      8
+#define MACHINE_DUMPS_MAX        4
+#define MACHINE_AUDIO_MAX        8
 
 /* A port of a virtio console; its chardev is as for chardev_open(). */
 struct machine_port {
@@ -136,8 +136,8 @@ struct machine_config {
     unsigned load_count;
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
-    struct machine_plug virtio[MACHINE_VIRTIO_SLOTS]; /* index: the slot */
-    struct machine_pflash pflash[MACHINE_PFLASH_BANKS];
+    struct machine_plug virtio[MACHINE_VIRTIO_SLOTS_MAX]; /* index: the slot */
+    struct machine_pflash pflash[MACHINE_PFLASH_BANKS_MAX];
     struct machine_pci pci[MACHINE_PCI_MAX];
     unsigned pci_count;
     struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];

@@ -15,15 +15,41 @@ _Noreturn void check_failed(const char *condition, const char *file, int line, c
     abort();
 }
 
+bool check_held_shared(pthread_rwlock_t *lock)
+{
+    if (pthread_rwlock_trywrlock(lock))
+        return true;
+    pthread_rwlock_unlock(lock);
+    return false;
+}
+
 #ifdef __GLIBC__
-bool check_held(pthread_mutex_t *lock)
+static pid_t own_id(void)
 {
     static _Thread_local pid_t self;
     if (!self)
         self = gettid();
-    return lock->__data.__owner == self;
+    return self;
+}
+
+bool check_held(pthread_mutex_t *lock)
+{
+    return lock->__data.__owner == own_id();
+}
+
+bool check_held_alone(pthread_rwlock_t *lock)
+{
+    return lock->__data.__cur_writer == own_id();
 }
 #else
+bool check_held_alone(pthread_rwlock_t *lock)
+{
+    if (pthread_rwlock_tryrdlock(lock))
+        return true;
+    pthread_rwlock_unlock(lock);
+    return false;
+}
+
 bool check_held(pthread_mutex_t *lock)
 {
     if (pthread_mutex_trylock(lock))

@@ -24,6 +24,10 @@
     ((void)(!CHECK_ENABLED || (condition) || (check_failed(#condition, __FILE__, __LINE__, __func__), 0)))
 /* The calling thread holds the pthread_mutex_t at `lock`. */
 #define CHECK_HELD(lock) CHECK(check_held(lock))
+/* Of a pthread_rwlock_t at `lock`: somebody holds it, for reading or writing (C libraries do not tell who
+ * reads); the calling thread holds it for writing. */
+#define CHECK_HELD_SHARED(lock) CHECK(check_held_shared(lock))
+#define CHECK_HELD_ALONE(lock)  CHECK(check_held_alone(lock))
 /* Does `call` in builds with checks; it ends in CHECKs of its own. */
 #define CHECK_INVARIANT(call) ((void)(CHECK_ENABLED && ((call), 0)))
 
@@ -32,5 +36,7 @@ _Noreturn void check_failed(const char *condition, const char *file, int line, c
 /* Whether the calling thread holds it; a C library that does not tell who does is asked whether anybody
  * does. */
 bool check_held(pthread_mutex_t *lock);
+bool check_held_shared(pthread_rwlock_t *lock);
+bool check_held_alone(pthread_rwlock_t *lock);
 
 #endif

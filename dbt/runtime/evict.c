@@ -10,18 +10,9 @@
  *
  * Lists are swept rather than unlinked one by one: one pass over a list drops all its members of the segment.
  */
-#include <stdlib.h>
-#include <time.h>
-
 #include "dbt/runtime/evict.h"
 #include "util/check.h"
-
-static uint64_t now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
+#include "util/host_time.h"
 
 /* The blocks that links out of the code lead to forget the links of this segment. */
 static void forget_outgoing(struct dbt *dbt, const struct code_owner *owner, unsigned segment)
@@ -58,6 +49,7 @@ static void evict_segment(struct dbt *dbt, unsigned segment)
 
 void dbt_evict_next(struct dbt *dbt)
 {
+    CHECK_HELD_ALONE(&dbt->running);
     evict_segment(dbt, code_cache_next(&dbt->cache));
     code_cache_advance(&dbt->cache);
 }
@@ -78,11 +70,14 @@ void dbt_ask_harts_out(struct dbt *dbt)
 
 void dbt_wait_harts_out(struct dbt *dbt)
 {
+    CHECK_HELD(&dbt->room);
     pthread_rwlock_wrlock(&dbt->running);
 }
 
 void dbt_let_harts_in(struct dbt *dbt)
 {
+    CHECK_HELD(&dbt->room);
+    CHECK_HELD_ALONE(&dbt->running);
     pthread_rwlock_unlock(&dbt->running);
     atomic_fetch_sub(&dbt->room_wanted, 1);
     pthread_mutex_unlock(&dbt->room);
@@ -90,15 +85,15 @@ void dbt_let_harts_in(struct dbt *dbt)
 
 void dbt_make_room(struct dbt *dbt, uint64_t seen)
 {
-    uint64_t start = now_ns();
+    uint64_t start = host_now_ns();
     dbt_ask_harts_out(dbt);
     dbt_wait_harts_out(dbt);
     pthread_mutex_lock(&dbt->lock);
-    uint64_t stopped = now_ns();
+    uint64_t stopped = host_now_ns();
     if (dbt->counters.evictions == seen) /* else another hart was faster */
         dbt_evict_next(dbt);
     dbt->counters.eviction_wait_ns += stopped - start;
-    dbt->counters.eviction_ns += now_ns() - start;
+    dbt->counters.eviction_ns += host_now_ns() - start;
     pthread_mutex_unlock(&dbt->lock);
     dbt_let_harts_in(dbt);
 }

@@ -9,6 +9,7 @@
 #include "cpu/mmu/mmu.h"
 #include "dbt/runtime/find.h"
 #include "dbt/runtime/link.h"
+#include "util/check.h"
 
 /* The physical address of the guest's pc, by the TLB for fetches or, where that does not know the page, by
  * the page table. False: the run loop is to fetch, and to trap. */
@@ -41,6 +42,7 @@ struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
     uint64_t paddr;
+    CHECK_HELD_SHARED(&dbt->running);
     if (hart->tlb_data != hart->tlb_fetch || atomic_load_explicit(&hart->requests, memory_order_acquire) ||
         !physical(hart, pc, &paddr))
         return NULL;

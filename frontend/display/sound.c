@@ -11,7 +11,7 @@
 static bool is_used(const struct machine_config *machine, unsigned number)
 {
     bool used = false;
-    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS_MAX; n++)
         used |= machine->virtio[n].audiodev == number;
     for (unsigned n = 0; n < machine->pci_count; n++)
         used |= machine->pci[n].plug.audiodev == number;

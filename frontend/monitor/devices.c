@@ -182,7 +182,7 @@ bool monitor_network(struct monitor_call *call)
     char place[40];
     for (unsigned i = 0; i < config->netdev_count; i++)
         add_network(networks, &config->netdevs[i], i + 1);
-    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++) {
+    for (unsigned i = 0; i < config->board->virtio_slots; i++) {
         snprintf(place, sizeof(place), "virtio-mmio-bus.%u", i);
         add_card(cards, &config->virtio[i], place);
     }

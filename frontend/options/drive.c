@@ -128,7 +128,7 @@ static bool drive_if(struct options *options, void *item, const char *value, str
 static bool drive_unit(struct options *options, void *item, const char *value, struct error *error)
 {
     uint64_t unit;
-    if (!option_parse_number(value, &unit) || unit >= MACHINE_PFLASH_BANKS)
+    if (!option_parse_number(value, &unit) || unit >= MACHINE_PFLASH_BANKS_MAX)
         return options_bad_value(error, "-drive unit", value, "0, 1 (of if=pflash)");
     ((struct options_drive *)item)->unit = (int)unit;
     return true;
@@ -376,12 +376,12 @@ bool options_take_blockdev(struct options *options, const char *argument, struct
 static bool plug_bank(struct options *options, struct options_drive *drive, int unit, struct error *error)
 {
     struct machine_pflash *banks = options->machine.pflash;
+    int count = (int)options->machine.board->flash_banks;
     if (unit < 0)
-        for (unit = 0; unit < MACHINE_PFLASH_BANKS && banks[unit].present; unit++)
+        for (unit = 0; unit < count && banks[unit].present; unit++)
             ;
-    if (unit >= MACHINE_PFLASH_BANKS)
-        return error_set(error, "%s: the board has %d banks of flash", drive->blockdev.path,
-                         MACHINE_PFLASH_BANKS);
+    if (unit >= count)
+        return error_set(error, "%s: the board has %d banks of flash", drive->blockdev.path, count);
     if (banks[unit].present)
         return error_set(error, "%s: bank %d of the flash is taken by %s", drive->blockdev.path, unit,
                          banks[unit].drive.path);
@@ -406,7 +406,7 @@ static bool plug_named(struct options *options, int unit, const char *name, stru
 
 bool options_join_pflash(struct options *options, struct error *error)
 {
-    for (int unit = 0; unit < MACHINE_PFLASH_BANKS; unit++) {
+    for (int unit = 0; unit < MACHINE_PFLASH_BANKS_MAX; unit++) {
         if (options->pflash_nodes[unit] && !plug_named(options, unit, options->pflash_nodes[unit], error))
             return false;
     }

@@ -84,14 +84,17 @@ static bool plug(struct options *options, const struct options_device *device, s
         struct machine_pci *function = options_place_pci(options, device, what, error);
         return function && join_backend(options, device, &function->plug, error);
     }
+    unsigned slot_count = options->machine.board->virtio_slots;
     int n = device->slot;
+    if (n >= (int)slot_count)
+        return error_set(error, "-device %s: the board has %u virtio-mmio slots, from 0 on", device->text,
+                         slot_count);
     if (n < 0) {
-        for (n = MACHINE_VIRTIO_SLOTS - 1; n >= 0 && slots[n].model; n--)
+        for (n = (int)slot_count - 1; n >= 0 && slots[n].model; n--)
             ;
     }
     if (n < 0)
-        return error_set(error, "-device %s: all %d virtio-mmio slots are taken", device->text,
-                         MACHINE_VIRTIO_SLOTS);
+        return error_set(error, "-device %s: all %u virtio-mmio slots are taken", device->text, slot_count);
     if (slots[n].model)
         return error_set(error, "-device %s: the slot virtio-mmio-bus.%d is taken by another device",
                          device->text, n);
@@ -131,7 +134,7 @@ static bool plug_drives(struct options *options, struct error *error)
 static bool plug_default_card(struct options *options, struct error *error)
 {
     bool room = false;
-    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++)
+    for (unsigned n = 0; n < options->machine.board->virtio_slots; n++)
         room |= !options->machine.virtio[n].model;
     if (options->nodefaults || options->net_asked || !room || options->device_count == OPTIONS_ITEMS_MAX)
         return true;
@@ -182,7 +185,7 @@ static bool check_stdio(const struct options *options, struct error *error)
 {
     unsigned users = is_stdio(options->machine.serial);
     users += options->machine.gdb && strncmp(options->machine.gdb, "stdio", 5) == 0;
-    for (unsigned i = 0; i < MACHINE_VIRTIO_SLOTS; i++)
+    for (unsigned i = 0; i < options->machine.board->virtio_slots; i++)
         users += uses_stdio(&options->machine.virtio[i]);
     for (unsigned i = 0; i < options->machine.pci_count; i++)
         users += uses_stdio(&options->machine.pci[i].plug);

@@ -37,7 +37,8 @@ void options_describe_key(const struct device_key *key, char *text, size_t size)
     case DEVICE_KEY_OFF: snprintf(text, size, "off"); return;
     case DEVICE_KEY_EMPTY: snprintf(text, size, "nothing"); return;
     case DEVICE_KEY_SLOT:
-        snprintf(text, size, OPTIONS_SLOT_PREFIX "0 to " OPTIONS_SLOT_PREFIX "%d", MACHINE_VIRTIO_SLOTS - 1);
+        snprintf(text, size, OPTIONS_SLOT_PREFIX "0 to " OPTIONS_SLOT_PREFIX "%d",
+                 MACHINE_VIRTIO_SLOTS_MAX - 1);
         return;
     case DEVICE_KEY_PCI_BUS: snprintf(text, size, OPTIONS_PCI_BUS); return;
     case DEVICE_KEY_PCI_PLACE:
@@ -88,7 +89,7 @@ static bool take_slot(const char *value, int *slot)
     size_t length = strlen(OPTIONS_SLOT_PREFIX);
     uint64_t number;
     if (!value || strncmp(value, OPTIONS_SLOT_PREFIX, length) != 0 ||
-        !option_parse_number(value + length, &number) || number >= MACHINE_VIRTIO_SLOTS)
+        !option_parse_number(value + length, &number) || number >= MACHINE_VIRTIO_SLOTS_MAX)
         return false;
     *slot = (int)number;
     return true;

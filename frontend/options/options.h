@@ -151,7 +151,7 @@ struct options {
 
     struct options_drive drives[OPTIONS_ITEMS_MAX];
     unsigned drive_count;
-    const char *pflash_nodes[MACHINE_PFLASH_BANKS]; /* -machine pflashN=; NULL: not given */
+    const char *pflash_nodes[MACHINE_PFLASH_BANKS_MAX]; /* -machine pflashN=; NULL: not given */
     struct options_device devices[OPTIONS_ITEMS_MAX];
     unsigned device_count;
     struct options_named rngs[OPTIONS_ITEMS_MAX];

@@ -21,6 +21,7 @@
 
 #define TIMEBASE_HZ    UINT64_C(10000000)
 #define FLASH_BASE     UINT64_C(0x20000000)
+#define FLASH_BANKS    2
 #define PLIC_SOURCES   95
 #define UART_CLOCK_HZ  3686400
 #define UART_MCR_OUT2  8 /* is up after reset on QEMU; PC16550D table I: all bits are low */
@@ -178,7 +179,7 @@ static struct device *create_fw_cfg(struct machine *machine, const struct row *r
 static struct device *create_flash(struct machine *machine, const struct row *row, struct error *error)
 {
     const struct machine_pflash *bank = &machine->config.pflash[row->slot];
-    struct pflash_config config = { .fdt_banks = row->slot ? 0 : MACHINE_PFLASH_BANKS };
+    struct pflash_config config = { .fdt_banks = row->slot ? 0 : FLASH_BANKS };
     if (bank->present && !(config.blockdev = machine_open_disk(machine, &bank->drive, error)))
         return NULL;
     struct device *device = pflash_cfi_create(&config, error);
@@ -288,6 +289,8 @@ const struct board board_virt = {
     .ram_max = UINT64_C(256) << 30,
     .ram_max_rv32 = UINT64_C(2) << 30, /* what lies below 4 GiB */
     .harts_max = MACHINE_HARTS_MAX,
+    .virtio_slots = 8,
+    .flash_banks = FLASH_BANKS,
     .pci_irq = BOARD_VIRT_PCI_IRQ,
     .stdout_path = "/soc/serial@10000000",
     .smp = 1,

@@ -141,9 +141,12 @@ START_TEST(test_evict_tables)
     check(&guest, NULL);
     check_tables(&guest);
     for (unsigned left = CODE_SEGMENTS; left-- > 0;) {
+        dbt_ask_harts_out(guest.dbt);
+        dbt_wait_harts_out(guest.dbt);
         pthread_mutex_lock(&guest.dbt->lock);
         dbt_evict_next(guest.dbt);
         pthread_mutex_unlock(&guest.dbt->lock);
+        dbt_let_harts_in(guest.dbt);
         check_tables(&guest);
     }
     for (unsigned i = 0; i < DBT_HASH_SIZE; i++) {

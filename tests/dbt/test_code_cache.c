@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dbt/runtime/code_cache.h"
+#include "tests/suite.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -108,7 +109,7 @@ START_TEST(is_left_alone_when_busy)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("code cache");
     TCase *tcase = tcase_create("protection");
@@ -117,9 +118,5 @@ int main(void)
     tcase_add_test(tcase, is_protected_when_idle);
     tcase_add_test(tcase, is_left_alone_when_busy);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }

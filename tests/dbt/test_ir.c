@@ -14,6 +14,7 @@
 
 #include "dbt/ir/eval.h"
 #include "dbt/passes/passes.h"
+#include "tests/suite.h"
 
 #define REGIONS_DEFAULT 3000
 #define STATES          8
@@ -463,7 +464,7 @@ START_TEST(test_random)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     isa_init();
     Suite *suite = suite_create("ir");
@@ -483,9 +484,5 @@ int main(void)
     tcase_set_timeout(random, 200);
     tcase_add_loop_test(random, test_random, 0, 2);
     suite_add_tcase(suite, random);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }

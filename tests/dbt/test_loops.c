@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "tests/dbt/guest.h"
+#include "tests/suite.h"
 
 #define LOOPS_DEFAULT 80
 #define CODE          (START + 0x1000)
@@ -326,7 +327,7 @@ START_TEST(test_loop)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     setenv("RVIVE_TEST_ACCEL", "t2", 0);
     setenv("RVIVE_TEST_CHECK", "on", 0);
@@ -338,9 +339,5 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_loop, 0, (int)count);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }

@@ -6,8 +6,9 @@
 #include <check.h>
 
 #include "tests/dbt/guest.h"
+#include "tests/suite.h"
 
-int main(void)
+Suite *test_suite(void)
 {
     static void (*const parts[])(TCase *) = { t1_calls_add, t1_memory_add, t1_code_add, t1_time_add,
                                               t1_evict_add, t1_random_add, t1_half_add };
@@ -19,9 +20,5 @@ int main(void)
         parts[i](tests);
         suite_add_tcase(suite, tests);
     }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }

@@ -17,6 +17,7 @@
 #include "dbt/x86/t1/translate.h"
 #include "tests/dbt/guest.h"
 #include "tests/dbt/host_code.h"
+#include "tests/suite.h"
 
 #define CODE_MAX 8192
 
@@ -220,7 +221,7 @@ static void teardown(void)
     guest_destroy(&guest);
 }
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("t1_rows");
     TCase *rows = tcase_create("rows");
@@ -229,9 +230,5 @@ int main(void)
     tcase_add_loop_test(rows, test_row, 1, ISA_INSN_COUNT);
     tcase_add_test(rows, test_kept);
     suite_add_tcase(suite, rows);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }

@@ -12,6 +12,7 @@
 
 #include "dbt/x86/emit.h"
 #include "dbt/x86/vex.h"
+#include "tests/suite.h"
 
 #define CODE_SIZE  (4u << 20)
 #define LINES_MAX  200000
@@ -780,7 +781,7 @@ START_TEST(test_overflow)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("x86_emit");
     TCase *tests = tcase_create("all");
@@ -794,9 +795,5 @@ int main(void)
     tcase_add_test(tests, test_align_patch);
     tcase_add_test(tests, test_overflow);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite;
 }

@@ -386,7 +386,7 @@ START_TEST(software_leaves_mxcsr_alone)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     const TTest *tests[] = {
         arithmetic,
@@ -401,5 +401,5 @@ int main(void)
         denormal_operand_raises_nothing,
         software_leaves_mxcsr_alone,
     };
-    return test_run("fp", NULL, NULL, tests, COUNT(tests));
+    return fp_suite("fp", NULL, NULL, tests, COUNT(tests));
 }

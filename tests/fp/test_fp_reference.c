@@ -509,7 +509,7 @@ START_TEST(fcvtmod)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     const TTest *tests[] = {
         arithmetic,
@@ -522,5 +522,5 @@ int main(void)
         conversions_from_integers,
         fcvtmod,
     };
-    return test_run("fp reference", NULL, NULL, tests, COUNT(tests));
+    return fp_suite("fp reference", NULL, NULL, tests, COUNT(tests));
 }

@@ -470,7 +470,7 @@ START_TEST(load_immediate)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     const TTest *tests[] = { nans_and_invalid_operations,
                              fma_special_cases,
@@ -485,5 +485,5 @@ int main(void)
                              round_to_integral,
                              modular_conversion,
                              load_immediate };
-    return test_run("fp vectors", setup, teardown, tests, COUNT(tests));
+    return fp_suite("fp vectors", setup, teardown, tests, COUNT(tests));
 }

@@ -9,6 +9,7 @@
 #include "cpu/hart_edit.h"
 #include "dbt/x86/features.h"
 #include "tests/dbt/guest.h"
+#include "tests/suite.h"
 
 static struct guest board, *guest = &board;
 static struct hart *hart;
@@ -483,7 +484,7 @@ START_TEST(test_edits)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("debug");
     TCase *tests = tcase_create("all");
@@ -501,9 +502,5 @@ int main(void)
     tcase_add_loop_test(tests, test_range, 0, TIERS);
     tcase_add_loop_test(tests, test_edits, 0, TIERS);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -16,6 +16,7 @@
 #include "cpu/hart_view.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
+#include "tests/suite.h"
 
 #define RAM_BASE 0x80000000u
 #define RAM_SIZE 0x10000u
@@ -420,7 +421,7 @@ START_TEST(test_view_asks_pmp)
 }
 END_TEST
 
-static Suite *suite(void)
+Suite *test_suite(void)
 {
     Suite *s = suite_create("hart");
     TCase *c = tcase_create("hart"), *states = tcase_create("states");
@@ -439,13 +440,4 @@ static Suite *suite(void)
     tcase_add_test(states, test_load_scrambled);
     suite_add_tcase(s, states);
     return s;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

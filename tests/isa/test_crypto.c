@@ -10,6 +10,7 @@
 
 #include "cpu/crypto.h"
 #include "cpu/exec/ops.h"
+#include "tests/suite.h"
 
 /* ---- AES-128, FIPS 197 appendix C.1 -------------------------------------------------------------------- */
 
@@ -286,7 +287,7 @@ START_TEST(test_bits)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("crypto");
     TCase *tests = tcase_create("published examples");
@@ -299,9 +300,5 @@ int main(void)
     tcase_add_test(tests, test_sm4);
     tcase_add_test(tests, test_bits);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

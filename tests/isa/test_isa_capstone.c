@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tests/isa/rows.h"
+#include "tests/suite.h"
 
 #define ROUNDS 40
 #define CHUNK  2000 /* encodings on one command line */
@@ -263,7 +264,7 @@ START_TEST(test_compressed)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     isa_init();
     Suite *suite = suite_create("isa capstone");
@@ -272,9 +273,5 @@ int main(void)
     tcase_add_loop_test(tests, test_rows, 0, 2);
     tcase_add_loop_test(tests, test_compressed, 0, 2);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/isa/rows.h"
+#include "tests/suite.h"
 
 #define ROUNDS 500
 
@@ -285,7 +286,7 @@ START_TEST(test_groups)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     isa_init();
     Suite *suite = suite_create("isa table");
@@ -300,9 +301,5 @@ int main(void)
     tcase_add_test(tests, test_gate_xlen);
     tcase_add_test(tests, test_groups);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

@@ -8,6 +8,7 @@
 #include "cpu/isa/foreign.h"
 #include "tests/isa/objdump.h"
 #include "tests/isa/rows.h"
+#include "tests/suite.h"
 
 #define ROUNDS 40
 #define BASE   0x80000000ull
@@ -178,7 +179,7 @@ START_TEST(test_illegal)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     isa_init();
     Suite *suite = suite_create("isa text");
@@ -191,9 +192,5 @@ int main(void)
     tcase_add_test(tests, test_short_buffer);
     tcase_add_test(tests, test_illegal);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite;
 }

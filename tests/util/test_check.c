@@ -41,6 +41,44 @@ START_TEST(test_lock_is_its_holders)
 }
 END_TEST
 
+static pthread_rwlock_t shared = PTHREAD_RWLOCK_INITIALIZER;
+
+static void *ask_shared(void *opaque)
+{
+    ((bool *)opaque)[0] = check_held_shared(&shared);
+    ((bool *)opaque)[1] = check_held_alone(&shared);
+    return NULL;
+}
+
+/* What another thread is told. */
+static void check_shared_elsewhere(bool somebody, bool itself)
+{
+    bool told[2];
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_shared, told), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(told[0], somebody);
+    ck_assert_int_eq(told[1], itself);
+}
+
+START_TEST(test_shared_lock)
+{
+    ck_assert(!check_held_shared(&shared));
+    ck_assert(!check_held_alone(&shared));
+    pthread_rwlock_rdlock(&shared);
+    ck_assert(check_held_shared(&shared));
+    ck_assert(!check_held_alone(&shared));
+    check_shared_elsewhere(true, false);
+    pthread_rwlock_unlock(&shared);
+    pthread_rwlock_wrlock(&shared);
+    ck_assert(check_held_shared(&shared));
+    ck_assert(check_held_alone(&shared));
+    check_shared_elsewhere(true, false);
+    pthread_rwlock_unlock(&shared);
+    ck_assert(!check_held_shared(&shared));
+}
+END_TEST
+
 static bool evaluated;
 
 static bool evaluate(void)
@@ -77,6 +115,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("check");
     TCase *checks = tcase_create("checks");
     tcase_add_test(checks, test_lock_is_its_holders);
+    tcase_add_test(checks, test_shared_lock);
     tcase_add_test(checks, test_checks_run_in_checked_builds_only);
     tcase_add_test_raise_signal(checks, test_broken_check_aborts, SIGABRT);
     tcase_add_test_raise_signal(checks, test_lock_not_held_aborts, SIGABRT);

@@ -42,13 +42,3 @@ void check_failing_line(const struct failing_line *failing)
     ck_assert_msg(strstr(error.text, failing->names) != NULL, "\"%s\": the message \"%s\" does not name %s",
                   failing->line, error.text, failing->names);
 }
-
-int run_tests(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    options_free(&options);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}

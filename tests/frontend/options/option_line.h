@@ -32,7 +32,4 @@ struct failing_line {
 };
 void check_failing_line(const struct failing_line *failing);
 
-/* The status that main() is to return. */
-int run_tests(Suite *suite);
-
 #endif

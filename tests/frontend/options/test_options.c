@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/frontend/options/option_line.h"
+#include "tests/suite.h"
 
 static void parsed(const char *line)
 {
@@ -117,7 +118,7 @@ START_TEST(defaults)
     ck_assert(options.machine.virtio_legacy);
     ck_assert_str_eq(options.machine.serial, "mon:stdio");
     ck_assert_uint_eq(options.machine.pci_count, 0);
-    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) /* the default network card */
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS_MAX; n++) /* the default network card */
         ck_assert_ptr_eq(slot(n)->model, n == 7 ? &virtio_net_model : NULL);
 }
 END_TEST
@@ -691,7 +692,7 @@ START_TEST(sizes_and_names)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("options");
     TCase *tests = tcase_create("options");
@@ -718,5 +719,5 @@ int main(void)
     tcase_add_test(tests, help_lines);
     tcase_add_test(tests, sizes_and_names);
     suite_add_tcase(suite, tests);
-    return run_tests(suite);
+    return suite;
 }

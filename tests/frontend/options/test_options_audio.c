@@ -3,6 +3,7 @@
  * The command line's sound: lines as scripts write them, and what they become.
  */
 #include "tests/frontend/options/option_line.h"
+#include "tests/suite.h"
 
 /* The line, with nothing but its sound card; that is in slot 7 of virtio-mmio or in 1.0 of the PCI bus. */
 static const struct machine_plug *card(const char *line)
@@ -131,7 +132,7 @@ START_TEST(failing_lines)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("options_audio");
     TCase *tests = tcase_create("options_audio");
@@ -140,5 +141,5 @@ int main(void)
     tcase_add_test(tests, defaults);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
     suite_add_tcase(suite, tests);
-    return run_tests(suite);
+    return suite;
 }

@@ -3,13 +3,14 @@
  * The command line's networks: lines as scripts write them, and what they become.
  */
 #include "tests/frontend/options/option_line.h"
+#include "tests/suite.h"
 
 /* The only card; its network goes to *user (NULL: it has none). */
 static const struct machine_plug *card(const char *line, const struct netdev_slirp_config **user)
 {
     const struct machine_plug *found = NULL;
     ck_assert_msg(parse(line), "%s: %s", line, error.text);
-    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) {
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS_MAX; n++) {
         const struct machine_plug *slot = &options.machine.virtio[n];
         if (slot->model != &virtio_net_model)
             continue;
@@ -103,7 +104,7 @@ START_TEST(several)
     ck_assert_uint_ge(options.machine.netdevs[1].dumps[0].snap, 65549);
     ck_assert_uint_eq(options.machine.netdevs[1].dumps[1].snap, 96);
     unsigned macs = 0, cards = 0;
-    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS; n++) {
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS_MAX; n++) {
         const struct machine_plug *slot = &options.machine.virtio[n];
         if (slot->model != &virtio_net_model)
             continue;
@@ -185,7 +186,7 @@ START_TEST(failing_lines)
 }
 END_TEST
 
-int main(void)
+Suite *test_suite(void)
 {
     Suite *suite = suite_create("options of networks");
     TCase *tests = tcase_create("net");
@@ -195,5 +196,5 @@ int main(void)
     tcase_add_test(tests, folders);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
     suite_add_tcase(suite, tests);
-    return run_tests(suite);
+    return suite;
 }
