@@ -262,13 +262,16 @@ void dbt_listen(struct dbt *dbt, dbt_listen_fn *listen, void *opaque)
 
 bool dbt_supports(const struct isa_config *isa)
 {
-    return isa->xlen == 64 && isa_has(isa, ISA_C);
+    return isa_has(isa, ISA_C);
 }
 
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error)
 {
     if (!dbt_supports(&hart->isa))
-        return error_set(error, "the translator is for RV64 harts with C only; use -accel interp");
+        return error_set(error, "the translator is for harts with C only; use -accel interp");
+    if (dbt->hart_count &&
+        dbt->harts[0]->isa.xlen != hart->isa.xlen) /* blocks are found by their address alone */
+        return error_set(error, "the translator serves harts of one width");
     if (dbt->hart_count == DBT_HARTS_MAX)
         return error_set(error, "the translator serves %d harts", DBT_HARTS_MAX);
     struct block *stand_in = calloc(1, sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * sizeof(struct insn));
