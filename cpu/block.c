@@ -58,8 +58,9 @@ void block_cache_destroy(struct hart *hart)
 
 void block_cache_reset(struct hart *hart)
 {
+    if (hart->arena_used) /* else there is no block in it */
+        memset(hart->block_hash, 0, sizeof(hart->block_hash));
     hart->arena_used = 0;
-    memset(hart->block_hash, 0, sizeof(hart->block_hash));
     for (unsigned i = 0; i < TLB_POOL; i++)
         hart->tlb_pool[i].generation++;
     hart->exit_link = NULL;

@@ -12,7 +12,7 @@
 void hart_edit_x(struct hart *hart, unsigned number, uint64_t value)
 {
     if (number % 32 != 0)
-        hart->x[number % 32] = hart->isa.xlen == 32 ? (uint64_t)(int64_t)(int32_t)value : value;
+        hart->x[number % 32] = hart->isa.xlen == 32 ? (uint32_t)value : value;
 }
 
 void hart_edit_f(struct hart *hart, unsigned number, uint64_t value)

@@ -52,6 +52,8 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
         return false;
     state_get_bytes(reader, "x", hart->x, 32 * sizeof(hart->x[0]));
     hart->x[0] = 0;
+    for (unsigned i = 1; i < 32 && hart->isa.xlen == 32; i++)
+        hart->x[i] = (uint32_t)hart->x[i]; /* older versions kept the sign above it */
     state_get_bytes(reader, "f", hart->f, sizeof(hart->f));
     pthread_mutex_lock(&hart->timer_lock);
 #define X(field) hart->field = (__typeof__(hart->field))state_get(reader, #field, UINT64_MAX);

@@ -3,8 +3,9 @@
  * The state of one hart: architectural registers, translation caches, predecoded blocks. Only files of cpu/
  * and dbt/ include this. The thread in hart_run() owns everything except the members marked atomic.
  *
- * Registers of an RV32 hart are kept sign-extended in 64 bits. x[ISA_X_SINK] takes the writes to x0: the
- * decoder renames rd = 0 to it, so no handler has to look.
+ * The upper halves of an RV32 hart's x registers, pc and addresses are 0, as the host's operations of 32 bits
+ * leave them. x[ISA_X_SINK] takes the writes to x0: the decoder renames rd = 0 to it, so no handler has to
+ * look.
  */
 #ifndef CPU_HART_STATE_H
 #define CPU_HART_STATE_H

@@ -41,7 +41,7 @@ bool semihost_try(struct hart *hart, const struct insn *insn)
     enum semihost_answer answer = hart->semihost->call(hart->semihost, hart, hart_view_x(hart, REG_A0),
                                                        hart_view_x(hart, REG_A1), &result);
     if (answer == SEMIHOST_DONE) {
-        hart->x[REG_A0] = hart->isa.xlen == 32 ? (uint64_t)(int64_t)(int32_t)result : result;
+        hart->x[REG_A0] = hart->isa.xlen == 32 ? (uint32_t)result : result;
         hart->pc = hart->isa.xlen == 32 ? (uint32_t)(pc + 4) : pc + 4;
     }
     return true;

@@ -12,6 +12,7 @@
 
 #include "cpu/block.h"
 #include "dbt/optimiser.h"
+#include "dbt/region_code.h"
 #include "dbt/runtime/code_page.h"
 #include "dbt/runtime/counters.h"
 #include "dbt/runtime/evict.h"
@@ -218,6 +219,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     dbt->owner_ops[CODE_T1_BLOCK] = &t1_owner_ops;
     dbt->owner_ops[CODE_T2_REGION] = &t2_owner_ops;
     dbt->slice_ended = t2_slice_ended;
+    dbt->judge_region = t2_judge;
     pthread_mutex_init(&dbt->lock, NULL);
     pthread_mutex_init(&dbt->room, NULL);
     pthread_rwlockattr_t attributes;
@@ -261,13 +263,16 @@ void dbt_listen(struct dbt *dbt, dbt_listen_fn *listen, void *opaque)
 
 bool dbt_supports(const struct isa_config *isa)
 {
-    return isa->xlen == 64 && isa_has(isa, ISA_C);
+    return isa_has(isa, ISA_C);
 }
 
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error)
 {
     if (!dbt_supports(&hart->isa))
-        return error_set(error, "the translator is for RV64 harts with C only; use -accel interp");
+        return error_set(error, "the translator is for harts with C only; use -accel interp");
+    if (dbt->hart_count &&
+        dbt->harts[0]->isa.xlen != hart->isa.xlen) /* blocks are found by their address alone */
+        return error_set(error, "the translator serves harts of one width");
     if (dbt->hart_count == DBT_HARTS_MAX)
         return error_set(error, "the translator serves %d harts", DBT_HARTS_MAX);
     struct block *stand_in = calloc(1, sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * sizeof(struct insn));

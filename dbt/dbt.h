@@ -26,10 +26,10 @@ bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error);
 void dbt_stop(struct dbt *dbt);
 /* The harts must have been destroyed. */
 void dbt_destroy(struct dbt *dbt);
-/* Whether this translator can serve such harts: RV64 with C. */
+/* Whether this translator can serve such harts: those with C. */
 bool dbt_supports(const struct isa_config *isa);
 /* Lets the hart use translated code; before it first runs. False, with *error filled, where this translator
- * cannot serve it (it is for RV64 with C). */
+ * cannot serve it (it is for harts with C, all of one width). */
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error);
 /* How often a block runs in the interpreter before it is translated (`hot`), unless the user says else. */
 #define DBT_HOT_DEFAULT 4

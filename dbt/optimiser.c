@@ -6,8 +6,7 @@
  * makes the region from the copy, takes the lock to write its code, looks that the page is still what it was,
  * and gives the block the new entry: all jumps to the block lead to the region from then on.
  *
- * The region watches its guest bytes like a block does. It goes when they change, when its header does, or
- * when its segment is evicted; the header then has its own entry again.
+ * What becomes of the region then is told in region_code.h.
  */
 #include "dbt/optimiser.h"
 
@@ -16,6 +15,7 @@
 
 #include "cpu/mmu/mem.h"
 #include "dbt/passes/passes.h"
+#include "dbt/region_code.h"
 #include "dbt/runtime/code_page.h"
 #include "dbt/runtime/evict.h"
 #include "dbt/runtime/link.h"
@@ -27,15 +27,6 @@
 /* More than the host code of any region that is kept. */
 #define T2_CODE_MAX  65536
 #define T2_QUEUE_MAX 32
-/* Samples of a block before it is made a region: 2 are some 32,000 instructions. */
-#define T2_SAMPLES 2
-
-/* Heads the code of a region. */
-struct t2_code {
-    struct code_owner owner;
-    struct code_span span;
-    uint32_t header; /* ref of the block; 0: gone */
-};
 
 struct t2_request {
     uint64_t paddr, vaddr; /* of the header */
@@ -123,23 +114,6 @@ static bool prepare_shown(struct t2 *t2, const struct t2_request *request, bool 
     return done;
 }
 
-static struct t2_code *make_code(struct dbt *dbt, const struct ir *r, struct t1_block *header)
-{
-    unsigned bytes = r->span_last - r->span_first;
-    struct t2_code *code = code_cache_data(&dbt->cache, sizeof(*code));
-    uint8_t *copy = code_cache_data(&dbt->cache, bytes);
-    if (!code || !copy)
-        return NULL;
-    memcpy(copy, r->code + r->span_first, bytes);
-    *code = (struct t2_code){ .owner.kind = CODE_T2_REGION,
-                              .span = { .paddr = r->page + r->span_first,
-                                        .owner = code_ref(&dbt->cache, code),
-                                        .copy = code_ref(&dbt->cache, copy),
-                                        .bytes = (uint16_t)bytes },
-                              .header = code_ref(&dbt->cache, header) };
-    return code;
-}
-
 static void tell(struct dbt *dbt, const struct ir *r, const uint8_t *start, size_t size)
 {
     char *ir = NULL;
@@ -184,8 +158,11 @@ static bool publish(struct t2 *t2, struct ir *r)
     t->dbt = dbt;
     t->r = r;
     t->header = header;
-    struct t2_code *code = make_code(dbt, r, header);
+    struct t2_code *code = t2_code_make(dbt, r, header);
     t->owner = code ? &code->owner : NULL;
+    t->trial = code ? &code->trial : NULL;
+    if (code)
+        code->trial.kept = t2->eager;
     const uint8_t *entry = code ? t2_emit(t) : NULL;
     const struct code_page *page = entry ? code_page_at(dbt, r->page) : NULL;
     if (!page || !code_span_add(dbt, NULL, &code->span, page->host + r->span_first)) {
@@ -221,46 +198,6 @@ static void translate(struct t2 *t2, const struct t2_request *request)
     pthread_mutex_unlock(&dbt->lock);
 }
 
-/* ---- Its end ------------------------------------------------------------------------------------------- */
-
-/* The header's own code is entered again. */
-static void leave_header(struct dbt *dbt, struct t2_code *code)
-{
-    CHECK_HELD(&dbt->lock);
-    struct t1_block *header = code_at(&dbt->cache, code->header);
-    if (!header)
-        return;
-    header->region = 0;
-    header->samples = 0;
-    if (header->entry)
-        t1_block_set_entry(dbt, header, header->own_entry);
-    dbt->generation++;
-    code->header = 0;
-}
-
-static void region_evict(struct dbt *dbt, struct code_owner *owner)
-{
-    struct t2_code *code = (struct t2_code *)(void *)owner;
-    leave_header(dbt, code);
-    code_page_sweep(dbt, code->span.paddr, code_segment_of(&dbt->cache, code_ref(&dbt->cache, code)));
-}
-
-static void region_changed(struct dbt *dbt, struct code_owner *owner)
-{
-    leave_header(dbt, (struct t2_code *)(void *)owner);
-}
-
-/* The header goes: it is not entered any more. */
-static void header_gone(struct dbt *dbt, struct code_owner *owner)
-{
-    (void)dbt;
-    ((struct t2_code *)(void *)owner)->header = 0;
-}
-
-const struct code_owner_ops t2_owner_ops = { .evict = region_evict,
-                                             .changed = region_changed,
-                                             .gone = header_gone };
-
 /* ---- Samples ------------------------------------------------------------------------------------------- */
 
 static const uint8_t *page_of(const struct hart *hart, uint64_t pc, uint64_t *paddr)
@@ -295,13 +232,13 @@ static void ask(struct t2 *t2, const struct hart *hart, uint64_t pc, const uint8
             native->code = block->entry;
         return;
     }
-    if (!block || block->samples > T2_SAMPLES || ++block->samples < T2_SAMPLES)
+    if (!block || block->samples == T2_SAMPLES_NO_MORE || ++block->samples < T2_SAMPLES)
         return;
     if (t2->queued == T2_QUEUE_MAX) {
         block->samples = 0;
         return;
     }
-    block->samples = T2_SAMPLES + 1; /* asked for */
+    block->samples = T2_SAMPLES_NO_MORE;
     struct t2_request *request = make_request(hart, pc, page, paddr);
     if (request)
         t2->queue[t2->queued++] = request;

@@ -9,7 +9,6 @@
 
 #include "dbt/runtime/state.h"
 
-extern const struct code_owner_ops t2_owner_ops;
 /* Called by translated code when a slice has ended at a block; a sample of where time goes. */
 void t2_slice_ended(struct hart *hart, uint64_t pc);
 /* Makes the region at a block that T1 has just translated, loop or not, where the optimiser is eager (tests).

@@ -32,7 +32,16 @@ static bool open_perf_map(struct code_listing *listing, struct error *error)
     return true;
 }
 
-struct code_listing *code_listing_create(bool perf_map, struct error *error)
+static void code_listing_destroy(struct code_listing *listing)
+{
+    if (listing->capstone_open)
+        cs_close(&listing->capstone);
+    if (listing->perf_map)
+        fclose(listing->perf_map);
+    free(listing);
+}
+
+static struct code_listing *code_listing_create(bool perf_map, struct error *error)
 {
     struct code_listing *listing = calloc(1, sizeof(*listing));
     if (!listing) {
@@ -47,17 +56,6 @@ struct code_listing *code_listing_create(bool perf_map, struct error *error)
         return listing;
     code_listing_destroy(listing);
     return NULL;
-}
-
-void code_listing_destroy(struct code_listing *listing)
-{
-    if (!listing)
-        return;
-    if (listing->capstone_open)
-        cs_close(&listing->capstone);
-    if (listing->perf_map)
-        fclose(listing->perf_map);
-    free(listing);
 }
 
 /* ---- Side by side -------------------------------------------------------------------------------------- */
@@ -126,7 +124,7 @@ static void list(struct code_listing *listing, const struct dbt_code *code)
         list_host(listing, code->cold, code->cold_size, "(out of line)");
 }
 
-void code_listing_take(void *opaque, const struct dbt_code *code)
+static void code_listing_take(void *opaque, const struct dbt_code *code)
 {
     struct code_listing *listing = opaque;
     bool coded = code->host_size != 0;
@@ -141,3 +139,6 @@ void code_listing_take(void *opaque, const struct dbt_code *code)
     if (coded && log_enabled(LOG_CATEGORY_OUT_ASM) && log_filter_passes(code->vaddr))
         list(listing, code);
 }
+
+const struct code_listing_ops rvive_listing_ops = { code_listing_create, code_listing_destroy,
+                                                    code_listing_take };

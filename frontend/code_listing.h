@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What is shown of translated code: -d out_asm (guest and host code side by side, in the log) and -perfmap
- * (names for Linux perf). The translator calls it for each piece of code, one call at a time.
+ * (names for Linux perf). The translator calls it for each piece of code, one call at a time. A module
+ * (display/view_module.h): what it links, capstone, would cost every start 10 ms and 2 MB.
  */
 #ifndef FRONTEND_CODE_LISTING_H
 #define FRONTEND_CODE_LISTING_H
@@ -13,11 +14,17 @@
 
 struct code_listing;
 
-/* perf_map: writes /tmp/perf-PID.map, where perf looks for it. NULL, with *error filled. */
-struct code_listing *code_listing_create(bool perf_map, struct error *error);
-/* After the translator is gone. NULL does nothing. */
-void code_listing_destroy(struct code_listing *listing);
-/* A dbt_listen_fn. */
-void code_listing_take(void *listing, const struct dbt_code *code);
+/* What the module rvive-listing exports. */
+struct code_listing_ops {
+    /* perf_map: writes /tmp/perf-PID.map, where perf looks for it. NULL, with *error filled. */
+    struct code_listing *(*create)(bool perf_map, struct error *error);
+    /* After the translator is gone. */
+    void (*destroy)(struct code_listing *listing);
+    /* A dbt_listen_fn. */
+    void (*take)(void *listing, const struct dbt_code *code);
+};
+#define CODE_LISTING_MODULE "rvive-listing"
+#define CODE_LISTING_SYMBOL "rvive_listing_ops"
+extern const struct code_listing_ops rvive_listing_ops;
 
 #endif

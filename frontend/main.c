@@ -90,16 +90,16 @@ static int run_machine(struct options *options, struct error *error)
 
 static int run(struct options *options, struct error *error)
 {
-    struct code_listing *listing = NULL;
-    if (options->perf_map || log_enabled(LOG_CATEGORY_OUT_ASM) || log_enabled(LOG_CATEGORY_IR)) {
-        listing = code_listing_create(options->perf_map, error);
-        if (!listing)
-            return fail(error);
-        options->machine.listen = code_listing_take;
-        options->machine.listen_opaque = listing;
-    }
+    if (!options->perf_map && !log_enabled(LOG_CATEGORY_OUT_ASM) && !log_enabled(LOG_CATEGORY_IR))
+        return run_machine(options, error);
+    const struct code_listing_ops *ops = view_module_load(CODE_LISTING_MODULE, CODE_LISTING_SYMBOL, error);
+    struct code_listing *listing = ops ? ops->create(options->perf_map, error) : NULL;
+    if (!listing)
+        return fail(error);
+    options->machine.listen = ops->take;
+    options->machine.listen_opaque = listing;
     int status = run_machine(options, error);
-    code_listing_destroy(listing);
+    ops->destroy(listing);
     return status;
 }
 

@@ -77,6 +77,7 @@ struct machine {
     int event_fd;
 
     /* run_state.c: whether the harts run. The lock comes before every other. */
+    pthread_cond_t reset_done; /* with run_lock */
     pthread_mutex_t run_lock;
     bool booted; /* memory is filled, and machine_run() waits for the boot's end */
     bool was_booted;

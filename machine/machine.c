@@ -258,6 +258,7 @@ static bool reset_machine(struct machine *machine, struct error *error)
     bool ok = boot_write_memory(machine, error);
     if (ok)
         harts_reset(machine);
+    pthread_cond_broadcast(&machine->reset_done);
     pthread_mutex_unlock(&machine->run_lock);
     return ok;
 }
@@ -265,12 +266,16 @@ static bool reset_machine(struct machine *machine, struct error *error)
 /* What a run leaves behind; its exit status, which tells of a file that could not be written. */
 static int end_of_run(struct machine *machine, int status, struct error *error)
 {
-    bool ok = true;
     gdb_finish(machine->gdb, status);
+    bool ok = profile_write(machine->profile, error);
     if (machine->coverage) {
+        struct error other;
         machine_hold(machine);
-        ok = coverage_write(machine->coverage, error);
+        bool written = coverage_write(machine->coverage, ok ? error : &other);
         machine_release(machine);
+        if (!ok && !written)
+            log_warn("%s", other.text);
+        ok = ok && written;
     }
     if (!ok && status)
         log_warn("%s", error->text);

@@ -190,6 +190,9 @@ void machine_pause(struct machine *machine);
 bool machine_resume(struct machine *machine, struct error *error);
 /* Resets the guest; it stays paused if it was. */
 void machine_request_reset(struct machine *machine);
+/* The same; where the guest is off, it returns when the reset is done, so that machine_resume() may follow at
+ * once. Not from the machine's own thread, nor between machine_hold() and machine_release(). */
+void machine_reset_from_off(struct machine *machine);
 /* Between the two no hart runs, so that all of the machine may be looked at; the guest does not notice. May
  * be nested. */
 void machine_hold(struct machine *machine);

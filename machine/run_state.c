@@ -21,12 +21,18 @@ void run_state_init(struct machine *machine)
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&machine->run_lock, &attributes);
     pthread_mutexattr_destroy(&attributes);
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&machine->reset_done, &clock);
+    pthread_condattr_destroy(&clock);
     machine->paused = machine->config.start_paused;
     atomic_store(&machine->has_run, !machine->paused);
 }
 
 void run_state_destroy(struct machine *machine)
 {
+    pthread_cond_destroy(&machine->reset_done);
     pthread_mutex_destroy(&machine->run_lock);
 }
 
@@ -194,6 +200,19 @@ void machine_request_reset(struct machine *machine)
 {
     atomic_store(&machine->user_reset, true);
     machine_post(machine, MACHINE_EVENT_RESET, 0);
+}
+
+void machine_reset_from_off(struct machine *machine)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += 2; /* the user may have quit meanwhile */
+    pthread_mutex_lock(&machine->run_lock);
+    bool was_off = machine->off;
+    machine_request_reset(machine);
+    for (int rc = 0; was_off && machine->off && !rc;)
+        rc = pthread_cond_timedwait(&machine->reset_done, &machine->run_lock, &until);
+    pthread_mutex_unlock(&machine->run_lock);
 }
 
 void machine_hold(struct machine *machine)

@@ -193,13 +193,13 @@ EXEC(amocas_d)
     if (UNLIKELY(!host))
         return;
     bool zero = insn->rd == ISA_X_SINK;
-    uint64_t old = zero ? 0 : (uint32_t)hart->x[insn->rd] | pair_high(hart, insn->rd) << 32;
-    uint64_t new = (uint32_t)hart->x[insn->rs2] | pair_high(hart, insn->rs2) << 32;
+    uint64_t old = zero ? 0 : hart->x[insn->rd] | pair_high(hart, insn->rd) << 32;
+    uint64_t new = hart->x[insn->rs2] | pair_high(hart, insn->rs2) << 32;
     __atomic_compare_exchange_n(host, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     FINISH(uint64_t);
     if (!zero) {
-        hart->x[insn->rd] = (uint64_t)(int32_t)old;
-        hart->x[insn->rd + 1] = (uint64_t)((int64_t)old >> 32);
+        hart->x[insn->rd] = (uint32_t)old;
+        hart->x[insn->rd + 1] = old >> 32;
     }
     NEXT;
 }

@@ -48,8 +48,8 @@ exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
 #define RS1 ((ux)hart->x[insn->rs1])
 #define RS2 ((ux)hart->x[insn->rs2])
 #define IMM ((ux)(sx)insn->imm)
-/* An RV32 register is kept sign-extended. */
-#define SET_RD(value) (hart->x[insn->rd] = (uint64_t)(int64_t)(sx)(value))
+/* The upper half of an RV32 register is 0. */
+#define SET_RD(value) (hart->x[insn->rd] = (ux)(value))
 
 #define NEXT                                                                                                 \
     do {                                                                                                     \

@@ -120,9 +120,10 @@ static void forget_native(struct tlb *tlb)
 
 void tlb_forget_native(struct hart *hart)
 {
-    for (unsigned i = 0; i < TLB_POOL; i++)
+    for (unsigned i = 0; i < TLB_POOL; i++) {
         if (hart->tlb_pool[i].mode != TLB_FREE)
             forget_native(&hart->tlb_pool[i]);
+    }
 }
 
 void tlb_forget_writes(struct hart *hart)
@@ -170,8 +171,7 @@ static void tlb_clear(struct tlb *tlb)
     forget_native(tlb);
 }
 
-/* Most of the pool is never used, and what is not touched costs no memory: tlb_find() clears a TLB when it
- * takes it into use. */
+/* tlb_find() clears what it takes, so one that is never used costs neither memory nor time at the start. */
 void tlb_init(struct tlb *tlb)
 {
     tlb->mode = TLB_FREE;

@@ -28,6 +28,8 @@ static enum page page_of(const struct ir_state *s, uint64_t address)
 static bool accessible(const struct ir_state *s, uint64_t address, uint64_t size, bool write)
 {
     enum page page = page_of(s, address);
+    if (s->xlen == 32 && address >> 32)
+        return false;
     return !((address ^ (address + size - 1)) & PAGE_MASK) && page != PAGE_MISSING &&
            (!write || page == PAGE_WRITABLE);
 }
@@ -68,9 +70,13 @@ static uint64_t extend(uint64_t value, unsigned bits, bool sign)
     return sign ? (uint64_t)((int64_t)(value << shift) >> shift) : value << shift >> shift;
 }
 
-static bool holds(unsigned cond, uint64_t a, uint64_t b)
+static bool holds(const struct t2_insn *insn, uint64_t a, uint64_t b)
 {
-    switch (cond) {
+    if (insn->bits == 32) {
+        a = extend(a, 32, true); /* which keeps the order of unsigned numbers, too */
+        b = extend(b, 32, true);
+    }
+    switch (insn->cond) {
     case T2_EQ: return a == b;
     case T2_NE: return a != b;
     case T2_LT: return (int64_t)a < (int64_t)b;
@@ -98,8 +104,10 @@ static uint64_t divide(const struct t2_insn *insn, uint64_t a, uint64_t b)
 
 static uint64_t multiply_high(const struct t2_insn *insn, uint64_t a, uint64_t b)
 {
-    uint64_t high = (uint64_t)((unsigned __int128)a * b >> 64);
     bool a_signed = insn->op == T2_MULHSU || insn->sign, b_signed = insn->op == T2_MULH && insn->sign;
+    if (insn->bits == 32)
+        return extend(a, 32, a_signed) * extend(b, 32, b_signed) >> 32;
+    uint64_t high = (uint64_t)((unsigned __int128)a * b >> 64);
     if (a_signed && (int64_t)a < 0)
         high -= b;
     if (b_signed && (int64_t)b < 0)
@@ -133,7 +141,7 @@ static uint64_t count(const struct t2_insn *insn, uint64_t a)
 
 static uint64_t bit(const struct t2_insn *insn, uint64_t a, uint64_t b)
 {
-    uint64_t mask = UINT64_C(1) << (b & 63);
+    uint64_t mask = UINT64_C(1) << (b & (insn->bits - 1u));
     switch (insn->op) {
     case T2_BEXT: return (a & mask) != 0;
     case T2_BSET: return a | mask;
@@ -161,10 +169,10 @@ static uint64_t integer(const struct ir_state *s, const struct t2_insn *insn, ui
     case T2_ORN: return a | ~b;
     case T2_XNOR: return ~(a ^ b);
     case T2_SHADD: return (extend(a, insn->sign ? 64 : 32, false) << insn->imm) + b;
-    case T2_SET: return holds(insn->cond, a, b);
-    case T2_SELECT: return holds(insn->cond, a, b) ? a : b;
-    case T2_CZERO: return holds(insn->cond, b, 0) ? 0 : a;
-    case T2_REV8: return __builtin_bswap64(a);
+    case T2_SET: return holds(insn, a, b);
+    case T2_SELECT: return holds(insn, a, b) ? a : b;
+    case T2_CZERO: return holds(insn, b, 0) ? 0 : a;
+    case T2_REV8: return insn->bits == 32 ? __builtin_bswap32((uint32_t)a) : __builtin_bswap64(a);
     case T2_CLZ:
     case T2_CTZ:
     case T2_CPOP: return count(insn, a);
@@ -199,7 +207,7 @@ static void set(struct ir_state *s, unsigned variable, uint64_t value)
     if (t2_is_f(variable))
         s->f[variable - T2_F0] = value;
     else if (variable < 32 && variable != T2_X0)
-        s->x[variable] = value;
+        s->x[variable] = s->xlen == 32 ? (uint32_t)value : value;
 }
 
 static const uint64_t box = 0xffffffff00000000;
@@ -209,6 +217,8 @@ static bool access(struct ir_state *s, const struct t2_insn *insn, const char **
 {
     uint64_t base = value_of(s, insn, insn->a), address = base + (uint64_t)insn->imm;
     unsigned bytes = insn->bits / 8u;
+    if (insn->cut)
+        address = (uint32_t)address;
     if (insn->check != T2_CHECK_NONE &&
         !accessible(s, base + (uint64_t)(int64_t)insn->lo, (uint64_t)(insn->hi - insn->lo), insn->write))
         return true;
@@ -292,7 +302,7 @@ static bool go_on(struct run *run, const struct t2_insn *end)
     uint64_t done = run->begun + block->guest_insns;
     if (end->op == T2_LEAVE)
         return leave(run, true, done - end->left, end->offset);
-    bool taken = end->op == T2_BRANCH && holds(end->cond, value_of(s, end, end->a), value_of(s, end, end->b));
+    bool taken = end->op == T2_BRANCH && holds(end, value_of(s, end, end->a), value_of(s, end, end->b));
     unsigned to = taken ? block->taken : block->next;
     if (to == T2_NOT_HERE)
         return leave(run, true, done, taken ? block->taken_offset : block->next_offset);
@@ -322,6 +332,7 @@ static bool run_block(struct run *run, uint64_t limit, bool exact)
 struct ir_outcome ir_eval(const struct ir *ir, struct ir_state *state, uint64_t limit, bool exact)
 {
     struct run run = { .ir = ir, .state = state };
+    state->xlen = ir->isa.xlen;
     while (run_block(&run, limit, exact))
         ;
     return run.outcome;

@@ -19,6 +19,7 @@
 #define IR_STORES_MAX 4096
 
 struct ir_state {
+    unsigned xlen; /* of the region that ran last */
     uint64_t x[32], f[32], flags;
     uint64_t page; /* virtual address of the region's page */
     uint64_t seed; /* of the memory's content and of what is missing */

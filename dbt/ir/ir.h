@@ -4,7 +4,8 @@
  *
  * A region is a piece of a guest function inside one page: basic blocks, entered at one of them (the header),
  * with the loops between them. Its instructions become operations on variables, which are the guest's
- * registers.
+ * registers. An operation of 32 bits extends the sign of its result in a region of RV64; in one of RV32 all
+ * integer operations are of 32 bits, and the upper half of each x register is 0.
  *
  * region.c finds the blocks, lift.c makes operations of their instructions, passes/ works on them, verify.c
  * proves that a region is whole and its accesses checked; print.c, parse.c: its text; eval.c: what it means.
@@ -93,6 +94,7 @@ struct t2_insn {
     /* Accesses. */
     uint8_t check, slot; /* enum t2_check; slot T2_NONE: none */
     bool write;          /* the check is for storing */
+    bool cut;            /* RV32: a + imm may have gone over 2^32 since the check, and is cut to 32 bits */
     int32_t lo, hi;      /* bytes [a + lo, a + hi) are checked */
 };
 
@@ -230,11 +232,11 @@ static inline void t2_make_nop(struct t2_insn *insn)
                               .slot = T2_NONE };
 }
 
-/* Does the operation move its destination by a constant, modulo 2^64, as addresses are computed? Word
- * arithmetic does not: it extends the sign of the low half. */
-static inline bool t2_step(const struct t2_insn *insn, int64_t *step)
+/* Does the operation move its destination by a constant, modulo 2^XLEN, as addresses are computed? Word
+ * arithmetic of RV64 does not: it extends the sign of the low half. */
+static inline bool t2_step(const struct ir *region, const struct t2_insn *insn, int64_t *step)
 {
-    if ((insn->op != T2_ADD && insn->op != T2_SUB) || insn->bits != 64 || insn->a != insn->d ||
+    if ((insn->op != T2_ADD && insn->op != T2_SUB) || insn->bits != region->isa.xlen || insn->a != insn->d ||
         insn->b != T2_IMM)
         return false;
     *step = insn->op == T2_ADD ? insn->imm : -insn->imm;

@@ -108,7 +108,9 @@ static bool parse_region(struct parse *p)
     r->span_first = (unsigned)first;
     r->span_last = (unsigned)last;
     while (next(p)) {
-        if (is(p, "loops"))
+        if (is(p, "rv32"))
+            r->isa.xlen = 32;
+        else if (is(p, "loops"))
             r->loops = true;
         else if (is(p, "fp"))
             r->fp_used = true;
@@ -224,6 +226,7 @@ static bool parse_access(struct parse *p, struct t2_insn *insn)
     insn->slot = (uint8_t)low;
     if (low >= p->r->slot_count)
         p->r->slot_count = (unsigned)low + 1;
+    insn->cut = next(p) && is(p, "cut");
     return true;
 }
 
@@ -305,6 +308,7 @@ static void clear(struct ir *r)
     r->block_count = r->insn_count = r->slot_count = 0;
     r->span_first = r->span_last = r->header_offset = 0;
     r->page = r->vaddr = 0;
+    r->isa.xlen = 64;
     r->full = r->loops = r->fp_used = r->fp_written = r->rm_dynamic = false;
     r->rm_static = -1;
     memset(r->home, T2_IN_HART, sizeof(r->home));

@@ -57,6 +57,8 @@ static void print_insn(const struct ir *r, const struct t2_insn *insn, FILE *out
                 insn->hi);
         if (insn->slot != T2_NONE)
             fprintf(out, " slot %u", insn->slot);
+        if (insn->cut)
+            fputs(" cut", out);
         fputc(']', out);
     }
     fputc('\n', out);
@@ -90,9 +92,10 @@ static void print_block(const struct ir *r, unsigned number, FILE *out)
 
 void t2_print(const struct ir *r, FILE *out)
 {
-    fprintf(out, "region at page %012" PRIx64 "+%03x, %u blocks of %03x..%03x%s%s%s%s", r->page,
-            r->header_offset, r->block_count, r->span_first, r->span_last, r->loops ? ", loops" : "",
-            r->fp_used ? ", fp" : "", r->fp_written ? ", fp written" : "", r->rm_dynamic ? ", frm" : "");
+    fprintf(out, "region at page %012" PRIx64 "+%03x, %u blocks of %03x..%03x%s%s%s%s%s", r->page,
+            r->header_offset, r->block_count, r->span_first, r->span_last, r->isa.xlen == 32 ? ", rv32" : "",
+            r->loops ? ", loops" : "", r->fp_used ? ", fp" : "", r->fp_written ? ", fp written" : "",
+            r->rm_dynamic ? ", frm" : "");
     if (r->rm_static >= 0)
         fprintf(out, ", rm %d", r->rm_static);
     fputc('\n', out);

@@ -8,15 +8,18 @@
  * them. For an access that has no check of its own it walks back, against the flow of control, until it meets
  * the access that fills the same slot. On this way
  *
- *  - each write of the pointer must be a step of 64 bits (t2_step()), whose sum says how far the pointer has
- *    moved since it was checked: addresses and steps are both numbers modulo 2^64, so wrapping is right, and
- *    anything else, word arithmetic above all, ends the proof;
+ *  - each write of the pointer must be a step of XLEN bits (t2_step()), whose sum says how far the pointer
+ * has moved since it was checked: addresses and steps are both numbers modulo 2^XLEN, so wrapping is right,
+ * and anything else, RV64's word arithmetic above all, ends the proof;
  *  - a block's beginning is passed only where exactly one block leads to it, which is in front of it, so
  *    that there is no other way to come here without the check. Blocks that cannot be reached from the
  * header, since what led to them was cut off by something that T2 cannot do, do not count and need no proof.
  *
  * What is left is that the moved access lies in the range that was checked, and that a store is covered by a
- * check for storing.
+ * check for storing. On RV32, where the host adds up the address in 64 bits, one more thing: the range that
+ * was checked lies in a page, so it does not wrap; a pointer that has moved may have wrapped all the same,
+ * and be 2^32 from where the sum is to lie. Either it stands in the range itself, or the sum is cut to 32
+ * bits.
  */
 #include "dbt/ir/ir.h"
 
@@ -32,7 +35,16 @@ static bool operand_fits(char kind, unsigned operand)
     }
 }
 
-static const char *verify_insn(const struct t2_insn *insn, bool last)
+/* Only where no bit of the upper half can come out. */
+static bool fits_width(const struct t2_insn *insn, unsigned xlen)
+{
+    const struct t2_op_info *info = &t2_ops[insn->op];
+    bool any = info->class == T2_CLASS_NOTHING || info->class == T2_CLASS_MOVE ||
+               info->class == T2_CLASS_ORDER || (info->class == T2_CLASS_CONTROL && !(info->flags & T2_COND));
+    return any || info->type != T2_TYPE_INT || insn->bits <= xlen;
+}
+
+static const char *verify_insn(const struct t2_insn *insn, unsigned xlen, bool last)
 {
     if (insn->op >= T2_OP_COUNT)
         return "no such operation";
@@ -51,6 +63,8 @@ static const char *verify_insn(const struct t2_insn *insn, bool last)
         return "an immediate does not fit";
     if (insn->offset >= PAGE_SIZE)
         return "an instruction lies outside of the page";
+    if (!fits_width(insn, xlen))
+        return "an operation is wider than a register";
     return NULL;
 }
 
@@ -61,7 +75,7 @@ static const char *verify_block(const struct ir *r, const struct t2_block *block
     for (unsigned i = 0; i < block->count; i++) {
         const struct t2_insn *insn = &r->insns[block->first + i];
         *where = block->first + i;
-        const char *fault = verify_insn(insn, i + 1 == block->count);
+        const char *fault = verify_insn(insn, r->isa.xlen, i + 1 == block->count);
         if (fault)
             return fault;
         if (insn->left > block->guest_insns)
@@ -128,8 +142,10 @@ static unsigned only_way_to(const struct ir *r, uint64_t reachable, unsigned blo
 }
 
 /* Does the access lie in the range that `leader` checks, when the pointer has moved so far since then? */
-static const char *verify_covered(const struct t2_insn *insn, const struct t2_insn *leader, int64_t moved)
+static const char *verify_covered(const struct ir *r, const struct t2_insn *insn,
+                                  const struct t2_insn *leader, int64_t moved)
 {
+    bool stands_in_range = moved == 0 || (moved >= leader->lo && moved < leader->hi);
     int64_t low = moved + insn->imm;
     if (insn->a != leader->a)
         return "an access follows the check of another pointer";
@@ -137,6 +153,8 @@ static const char *verify_covered(const struct t2_insn *insn, const struct t2_in
         return "an access lies outside of the range that is checked for it";
     if (t2_is_store(insn) && !leader->write)
         return "a store follows a check for loads";
+    if (r->isa.xlen == 32 && !stands_in_range && !insn->cut)
+        return "a pointer may have wrapped between its check and an access";
     return NULL;
 }
 
@@ -152,11 +170,11 @@ static const char *verify_follower(const struct ir *r, uint64_t reachable, unsig
         while (end-- > b->first) {
             const struct t2_insn *before = &r->insns[end];
             int64_t step = 0;
-            if (before->d == insn->a && !t2_step(before, &step))
+            if (before->d == insn->a && !t2_step(r, before, &step))
                 return "a pointer changes between its check and an access";
             moved += step;
             if (t2_is_access(before) && before->check != T2_CHECK_NONE && before->slot == insn->slot)
-                return verify_covered(insn, before, moved);
+                return verify_covered(r, insn, before, moved);
         }
         end = T2_INSNS_MAX;
     }
@@ -170,7 +188,7 @@ static const char *verify_leader(const struct ir *r, unsigned position, unsigned
     int64_t span = (int64_t)insn->hi - insn->lo;
     if (span <= 0 || span > T2_SPAN_MAX)
         return "a check covers too much";
-    if (verify_covered(insn, insn, 0))
+    if (verify_covered(r, insn, insn, 0))
         return "an access does not check what it accesses";
     if (insn->slot == T2_NONE)
         return insn->check == T2_CHECK_PAGE ? "a check of a page has no slot" : NULL;

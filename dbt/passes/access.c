@@ -5,8 +5,9 @@
  * Accesses by the same pointer, moved by constants only, make a group: the first one checks the range of all
  * of them, the others follow without a check, along every path that passes the first one. The range lies in
  * one page or the region is left, so it is kept short. What moves a pointer is t2_step(): an addition of all
- * 64 bits and nothing else, since one of 32 bits also changes the upper half. t2_verify() proves each group
- * anew, from the operations alone.
+ * bits of the register and nothing else, since one of 32 bits on RV64 also changes the upper half. On RV32 a
+ * pointer that has moved may have wrapped at 2^32; an access by it cuts its address then. t2_verify() proves
+ * each group anew, from the operations alone.
  *
  * The first one's check is either a look-up in the TLB, or, where the pointer stands still or steps through
  * an array while a loop runs, a comparison with the page that it used last, which is kept in a slot (struct
@@ -75,7 +76,7 @@ static bool steps_in(const struct ir *r, const struct t2_block *loop, unsigned v
         const struct t2_block *block = &r->blocks[i];
         for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
             const struct t2_insn *insn = &r->insns[block->first + k];
-            if (insn->d == variable && !t2_step(insn, &(int64_t){ 0 }) &&
+            if (insn->d == variable && !t2_step(r, insn, &(int64_t){ 0 }) &&
                 !computes_evenly(r, block, loop, block->first + k, depth + 1))
                 return false;
         }
@@ -110,7 +111,7 @@ static bool steps_wide(const struct ir *r, const struct t2_block *loop, unsigned
         for (unsigned k = 0; loop->body[i] && k < block->count; k++) {
             const struct t2_insn *insn = &r->insns[block->first + k];
             int64_t step;
-            if (insn->d == variable && t2_step(insn, &step) && llabs(step) >= WIDE_STEP)
+            if (insn->d == variable && t2_step(r, insn, &step) && llabs(step) >= WIDE_STEP)
                 return true;
         }
     }
@@ -135,14 +136,14 @@ static void forget(struct groups *groups, unsigned index)
     groups->group[index] = groups->group[--groups->count];
 }
 
-static void note_write(struct groups *groups, const struct t2_insn *insn)
+static void note_write(const struct ir *r, struct groups *groups, const struct t2_insn *insn)
 {
     for (unsigned i = groups->count; i-- > 0;) {
         struct group *group = &groups->group[i];
         int64_t step;
         if (group->base != insn->d)
             continue;
-        if (t2_step(insn, &step) && llabs(step) <= T2_SPAN_MAX && llabs(group->bias + step) <= T2_SPAN_MAX)
+        if (t2_step(r, insn, &step) && llabs(step) <= T2_SPAN_MAX && llabs(group->bias + step) <= T2_SPAN_MAX)
             group->bias += (int32_t)step;
         else
             forget(groups, i);
@@ -172,6 +173,7 @@ static bool join(struct ir *r, struct groups *groups, struct t2_insn *insn)
         insn->check = T2_CHECK_NONE;
         insn->lo = insn->hi = 0;
         insn->write = false;
+        insn->cut = r->isa.xlen == 32 && group->bias && (group->bias < lo || group->bias >= hi);
         insn->slot = leader->slot;
         return true;
     }
@@ -187,6 +189,7 @@ static void lead(struct ir *r, unsigned block_number, struct groups *groups, uns
     insn->lo = (int32_t)insn->imm;
     insn->hi = insn->lo + insn->bits / 8;
     insn->write = t2_is_store(insn);
+    insn->cut = false;
     if (loop && moves_evenly(r, &r->blocks[block_number], loop, position, insn->a, 0) &&
         !steps_wide(r, loop, insn->a)) {
         insn->slot = (uint8_t)slot_new(r);
@@ -206,7 +209,7 @@ static void access_block(struct ir *r, unsigned number, struct groups *groups)
         if (t2_is_access(insn) && !join(r, groups, insn))
             lead(r, number, groups, i);
         if (insn->d != T2_NONE && !t2_is_f(insn->d))
-            note_write(groups, insn);
+            note_write(r, groups, insn);
     }
 }
 

@@ -2,7 +2,8 @@
  *
  * Folding. One walk over each block, in the order of the code, with what is known of each integer register:
  * a constant, or that it is the sign extension of its low 32 bits. A block with one predecessor begins with
- * what that one ends with; others know nothing.
+ * what that one ends with; others know nothing. The registers of RV32 have no other bits than those 32, so
+ * all of them are like that; constants are kept with their sign here.
  */
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ struct known {
 };
 
 struct facts {
+    unsigned xlen;
     struct known x[32];
 };
 
@@ -28,6 +30,8 @@ static bool constant_of(const struct facts *facts, unsigned variable, int64_t *v
 static bool is_narrow(const struct facts *facts, unsigned variable)
 {
     int64_t value;
+    if (facts->xlen == 32)
+        return true;
     if (constant_of(facts, variable, &value))
         return value == (int32_t)value;
     return facts->x[variable].narrow;
@@ -103,7 +107,7 @@ static void take_immediate(const struct facts *facts, struct t2_insn *insn)
     if (t2_ops[insn->op].class == T2_CLASS_SHIFT)
         value &= insn->bits - 1;
     if (t2_ops[insn->op].class == T2_CLASS_BIT)
-        value &= 63;
+        value &= insn->bits - 1;
     insn->b = T2_IMM;
     insn->imm = value;
 }
@@ -258,6 +262,7 @@ bool pass_fold(struct ir *ir)
     bool changed = false;
     for (unsigned i = 0; i < ir->block_count && ends; i++) {
         struct facts facts = nothing;
+        facts.xlen = ir->isa.xlen;
         if (t2_inherits(ir, i) != T2_NOT_HERE)
             facts = ends[t2_inherits(ir, i)];
         changed |= fold_block(ir, &ir->blocks[i], &facts);

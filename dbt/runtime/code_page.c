@@ -276,10 +276,14 @@ void code_page_sweep(struct dbt *dbt, uint64_t paddr, unsigned segment)
 
 void code_pages_destroy(struct dbt *dbt)
 {
-    for (unsigned i = 0; i < DBT_HASH_SIZE; i++) {
-        while (dbt->pages[i]) {
-            struct code_page *page = dbt->pages[i];
-            dbt->pages[i] = page->hash_next;
+    for (unsigned bit = 0; bit < DBT_PAGE_BITS; bit++) { /* most are 0, and their chains are not looked at */
+        if (bit % 64 == 0 && !dbt->page_bits[bit / 64]) {
+            bit += 63;
+            continue;
+        }
+        while (dbt->page_bits[bit / 64] >> bit % 64 & 1 && dbt->pages[bit & (DBT_HASH_SIZE - 1)]) {
+            struct code_page *page = dbt->pages[bit & (DBT_HASH_SIZE - 1)];
+            dbt->pages[bit & (DBT_HASH_SIZE - 1)] = page->hash_next;
             free(page);
         }
     }

@@ -46,6 +46,7 @@ static void print_code(const struct dbt *dbt, FILE *out)
     line(out, "blocks translated", c->blocks);
     line(out, "regions made", c->regions);
     line(out, "  their host bytes", c->region_bytes);
+    line(out, "  dropped, did not pay", c->regions_dropped);
     line(out, "guest instructions", c->insns);
     line(out, "  by interpreter handler", c->calls);
     line(out, "guest bytes", c->guest_bytes);

@@ -32,8 +32,10 @@ static bool second_matches(struct hart *hart, const struct dbt *dbt, const struc
                            uint64_t pc)
 {
     const struct code_span *second = code_at(&dbt->cache, block->second);
-    uint64_t paddr;
-    return !second || (physical(hart, (pc & PAGE_MASK) + PAGE_SIZE, &paddr) && paddr == second->paddr);
+    uint64_t paddr, next = (pc & PAGE_MASK) + PAGE_SIZE;
+    if (hart->isa.xlen == 32)
+        next = (uint32_t)next;
+    return !second || (physical(hart, next, &paddr) && paddr == second->paddr);
 }
 
 struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)

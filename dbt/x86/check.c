@@ -54,6 +54,8 @@ static void check_access(struct hart *hart, uint64_t vaddr, const uint8_t *host,
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
     unsigned size = info & CHECK_SIZE;
     bool write = info & CHECK_WRITE;
+    if (hart->isa.xlen == 32) /* as the guest's address is */
+        vaddr = (uint32_t)vaddr;
     hart_count(&dbt_hart(hart)->checked);
     const uint8_t *right = right_place(hart, vaddr, size, write);
     if (LIKELY(right == host))

@@ -105,7 +105,7 @@ void x86_store_imm(struct x86_emit *e, unsigned bits, struct x86_mem to, int32_t
     x86_dword(e, (uint32_t)value);
 }
 
-static struct form extend_form(unsigned bits, bool sign)
+static struct form extend_form(unsigned width, unsigned bits, bool sign)
 {
     struct form form = { .wide = true };
     if (bits == 8)
@@ -113,28 +113,29 @@ static struct form extend_form(unsigned bits, bool sign)
     else if (bits == 16)
         form.opcode = sign ? 0x0fbf : 0x0fb7;
     else {
-        form.opcode = sign ? 0x63 : 0x8b;
-        form.wide = sign;
+        form.opcode = sign && width == 64 ? 0x63 : 0x8b;
     }
-    if (!sign)
+    if (!sign || width == 32)
         form.wide = false; /* clears the upper half all the same */
     return form;
 }
 
-void x86_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to, enum x86_reg from)
+void x86_extend_to(struct x86_emit *e, unsigned width, unsigned bits, bool sign, enum x86_reg to,
+                   enum x86_reg from)
 {
-    struct form form = extend_form(bits, sign);
+    struct form form = extend_form(width, bits, sign);
     if (bits == 8 && from >= 4 && from < 8 && !form.wide && to < 8)
         x86_byte(e, 0x40); /* SPL..DIL instead of AH..BH */
     emit_reg(e, form, to, from);
 }
 
-void x86_load_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to, struct x86_mem from)
+void x86_load_extend_to(struct x86_emit *e, unsigned width, unsigned bits, bool sign, enum x86_reg to,
+                        struct x86_mem from)
 {
     if (bits == 64)
         x86_load(e, 64, to, from);
     else
-        emit_mem(e, extend_form(bits, sign), to, from);
+        emit_mem(e, extend_form(width, bits, sign), to, from);
 }
 
 void x86_lea(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem from)
@@ -239,9 +240,10 @@ void x86_cmov(struct x86_emit *e, enum x86_cond cond, unsigned bits, enum x86_re
     emit_reg(e, form_of(0x0f40 | (unsigned)cond, bits), to, from);
 }
 
-void x86_bswap64(struct x86_emit *e, enum x86_reg to)
+void x86_bswap(struct x86_emit *e, unsigned bits, enum x86_reg to)
 {
-    x86_byte(e, 0x48 | (to & 8 ? 1 : 0));
+    if (bits == 64 || to & 8)
+        x86_byte(e, 0x40 | (bits == 64 ? 8 : 0) | (to & 8 ? 1 : 0));
     x86_byte(e, 0x0f);
     x86_byte(e, 0xc8 | (to & 7));
 }
@@ -272,9 +274,9 @@ void x86_sign_to_rdx(struct x86_emit *e, unsigned bits)
     x86_byte(e, 0x99);
 }
 
-void x86_bit_op(struct x86_emit *e, enum x86_bit op, enum x86_reg to, enum x86_reg number)
+void x86_bit_op(struct x86_emit *e, enum x86_bit op, unsigned bits, enum x86_reg to, enum x86_reg number)
 {
-    emit_reg(e, form_of(0x0f00 | (unsigned)op, 64), number, to);
+    emit_reg(e, form_of(0x0f00 | (unsigned)op, bits), number, to);
 }
 
 void x86_test_imm8(struct x86_emit *e, enum x86_reg a, unsigned value)

@@ -119,9 +119,21 @@ void x86_mov_imm(struct x86_emit *e, enum x86_reg to, int64_t value); /* the sho
 void x86_load(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem from);
 void x86_store(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from); /* 8, 16, 32, 64 */
 void x86_store_imm(struct x86_emit *e, unsigned bits, struct x86_mem to, int32_t value); /* 32, 64 */
-/* Sign or zero extension of 8, 16, 32 bits to 64. */
-void x86_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to, enum x86_reg from);
-void x86_load_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to, struct x86_mem from);
+/* Sign or zero extension of 8, 16, 32 bits to `width`, 32 or 64; to 64. */
+void x86_extend_to(struct x86_emit *e, unsigned width, unsigned bits, bool sign, enum x86_reg to,
+                   enum x86_reg from);
+void x86_load_extend_to(struct x86_emit *e, unsigned width, unsigned bits, bool sign, enum x86_reg to,
+                        struct x86_mem from);
+static inline void x86_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to,
+                              enum x86_reg from)
+{
+    x86_extend_to(e, 64, bits, sign, to, from);
+}
+static inline void x86_load_extend(struct x86_emit *e, unsigned bits, bool sign, enum x86_reg to,
+                                   struct x86_mem from)
+{
+    x86_load_extend_to(e, 64, bits, sign, to, from);
+}
 void x86_lea(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem from);
 
 /* Arithmetic. */
@@ -143,7 +155,7 @@ void x86_neg(struct x86_emit *e, unsigned bits, enum x86_reg to);
 void x86_mul(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from);
 void x86_setcc(struct x86_emit *e, enum x86_cond cond, enum x86_reg to); /* low byte; then extend */
 void x86_cmov(struct x86_emit *e, enum x86_cond cond, unsigned bits, enum x86_reg to, enum x86_reg from);
-void x86_bswap64(struct x86_emit *e, enum x86_reg to);
+void x86_bswap(struct x86_emit *e, unsigned bits, enum x86_reg to);
 /* F3 0F B8/BC/BD: popcnt, tzcnt, lzcnt; the CPU has them. */
 enum x86_count { X86_POPCNT = 0xb8, X86_TZCNT = 0xbc, X86_LZCNT = 0xbd };
 void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_reg to, enum x86_reg from);
@@ -151,9 +163,9 @@ void x86_mfence(struct x86_emit *e);
 /* rax = rdx:rax / from, rdx = the remainder; the host traps at 0 and at overflow. */
 void x86_div(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from);
 void x86_sign_to_rdx(struct x86_emit *e, unsigned bits); /* cdq, cqo */
-/* One bit of a register; the number is taken modulo 64. */
+/* One bit of a register; the number is taken modulo `bits`. */
 enum x86_bit { X86_BT = 0xa3, X86_BTS = 0xab, X86_BTR = 0xb3, X86_BTC = 0xbb };
-void x86_bit_op(struct x86_emit *e, enum x86_bit op, enum x86_reg to, enum x86_reg number);
+void x86_bit_op(struct x86_emit *e, enum x86_bit op, unsigned bits, enum x86_reg to, enum x86_reg number);
 void x86_test_imm8(struct x86_emit *e, enum x86_reg a, unsigned value); /* of the low byte; rax..rbx */
 
 void x86_test_imm32(struct x86_emit *e, enum x86_reg a, int32_t value);

@@ -42,6 +42,8 @@ static bool fill(struct hart *hart, uint64_t vaddr, uint32_t info)
     const unsigned mask = (1u << FILL_SPAN_BITS) - 1;
     unsigned span = info & mask, widest = info >> FILL_SPAN_BITS & mask;
     uint8_t *host;
+    if (hart->isa.xlen == 32 && vaddr >> 32) /* wraps: T1's slow path knows where to */
+        return false;
     if ((vaddr ^ (vaddr + span - 1)) & PAGE_MASK || !find_page(hart, vaddr, span, info, &host))
         return false;
     dbt_hart(hart)->addend = (uint64_t)(uintptr_t)host - vaddr;

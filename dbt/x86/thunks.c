@@ -214,12 +214,18 @@ static const uint8_t *system_insn(struct hart *hart, const struct insn *insn)
     return resume(hart);
 }
 
+static uint64_t behind(struct hart *hart, const struct insn *insn)
+{
+    uint64_t pc = dbt_hart(hart)->page + insn->offset + insn->length;
+    return hart->isa.xlen == 32 ? (uint32_t)pc : pc;
+}
+
 /* For csr_insn(): go on behind the instruction. */
 #define STAY ((const uint8_t *)1)
 
 static const uint8_t *csr_insn(struct hart *hart, const struct insn *insn)
 {
-    uint64_t next = dbt_hart(hart)->page + insn->offset + insn->length;
+    uint64_t next = behind(hart, insn);
     enum privilege priv = hart->priv;
     exec_system(hart, insn);
     bool served = serve_interrupts(hart);
@@ -241,7 +247,7 @@ static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
         dbt_hart(hart)->budget +=
             (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1; /* the rest of the block */
         sync_in(hart);
-        hart->pc = dbt_hart(hart)->page + insn->offset + insn->length;
+        hart->pc = behind(hart, insn);
     }
     return resume(hart);
 }
@@ -497,6 +503,8 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_search(e, (const void *)(uintptr_t)dbt_find, dbt->leave_miss);
     dbt->link = x86_here(e);
     build_search(e, (const void *)(uintptr_t)dbt_find_linked, dbt->leave_link);
+    dbt->judge = x86_here(e);
+    build_search(e, (const void *)(uintptr_t)dbt->judge_region, dbt->leave_miss);
     dbt->slice_at = x86_here(e);
     build_slice(dbt, e, dbt->leave_at, true);
     dbt->slice_pc = x86_here(e);

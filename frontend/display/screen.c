@@ -125,12 +125,31 @@ static bool read_secret(struct screen *screen, struct error *error)
     return ok;
 }
 
+static bool find_tls(const struct screen *screen, struct vnc_tls_config *config, struct error *error)
+{
+    const char *id = screen->options->screen.vnc_tls;
+    const struct options_tls *tls = options_find_tls(screen->options, id);
+    if (!tls)
+        return error_set(error, "there is no -object tls-creds-x509,id=%s", id);
+    *config = (struct vnc_tls_config){ tls->id, tls->dir, !tls->any_peer, tls->priority };
+    return true;
+}
+
 static bool open_vnc(struct screen *screen, struct error *error)
 {
     const struct options_screen *options = &screen->options->screen;
-    struct vnc_config config = { screen->display, options->vnc, screen->options->title, options->vnc_password,
-                                 options->vnc_insecure };
-    if (!read_secret(screen, error))
+    struct vnc_tls_config tls;
+    struct vnc_config config = {
+        .display = screen->display,
+        .address = options->vnc,
+        .title = screen->options->title,
+        .password = options->vnc_password,
+        .insecure = options->vnc_insecure,
+        .websocket = options->vnc_websocket,
+        .origin = options->vnc_origin,
+        .tls = options->vnc_tls ? &tls : NULL,
+    };
+    if (!read_secret(screen, error) || (options->vnc_tls && !find_tls(screen, &tls, error)))
         return false;
     screen->vnc_ops = view_module_load(VNC_MODULE, VNC_SYMBOL, error);
     struct vnc *vnc = screen->vnc_ops ? screen->vnc_ops->start(&config, error) : NULL;

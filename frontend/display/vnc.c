@@ -41,6 +41,7 @@ struct vnc {
     char title[128], name[320];
     struct display_view view;
     struct vnc_relay *relay;
+    struct vnc_tls *tls; /* NULL: none */
     pthread_t thread;
     pthread_mutex_t lock;
     char password[VNC_PASSWORD_MAX + 1];
@@ -405,7 +406,8 @@ static bool is_loopback(const struct sockaddr *address)
 /* Where others reach it, everybody may look and type who comes, unless there is a password. */
 static bool may_listen(const struct vnc *vnc, const struct sockaddr *address, struct error *error)
 {
-    return vnc->config.password || vnc->config.insecure || is_loopback(address) ||
+    bool knows_them = vnc->config.password || (vnc->config.tls && vnc->config.tls->verify_peer);
+    return knows_them || vnc->config.insecure || is_loopback(address) ||
            error_set(error,
                      "%s: other computers reach that address, and there is no password; add password=on (and "
                      "set it in the monitor, or with password-secret=), or insecure=on",
@@ -427,6 +429,9 @@ static bool listen_for_viewers(struct vnc *vnc, struct error *error)
         .name = vnc->name,
         .address = best->ai_addr,
         .address_length = best->ai_addrlen,
+        .websocket = vnc->config.websocket,
+        .origin = vnc->config.origin,
+        .tls = vnc->tls,
         .password = vnc->config.password,
         .wake = on_wake,
         .opaque = vnc,
@@ -494,6 +499,7 @@ static void free_all(struct vnc *vnc)
     }
     if (vnc->relay)
         vnc_relay_stop(vnc->relay); /* libvncserver has let all viewers go */
+    vnc_tls_free(vnc->tls);
     if (vnc->wake_fd >= 0)
         close(vnc->wake_fd);
     explicit_bzero(vnc->password, sizeof(vnc->password));
@@ -508,7 +514,7 @@ static struct vnc *vnc_start(const struct vnc_config *config, struct error *erro
         error_set(error, "-vnc %s: out of memory", config->address);
         return NULL;
     }
-    vnc->config = *config;
+    vnc->config = *config; /* what it points to is only used here, but for the display */
     pthread_mutex_init(&vnc->lock, NULL);
     snprintf(vnc->name, sizeof(vnc->name), "-vnc %s", config->address);
     snprintf(vnc->title, sizeof(vnc->title), "Rvive%s%s%s", config->title ? " (" : "",
@@ -522,7 +528,8 @@ static struct vnc *vnc_start(const struct vnc_config *config, struct error *erro
         free_all(vnc);
         return NULL;
     }
-    if (!make_screen(vnc, error) || !listen_for_viewers(vnc, error)) {
+    vnc->tls = config->tls ? vnc_tls_load(config->tls, error) : NULL;
+    if ((config->tls && !vnc->tls) || !make_screen(vnc, error) || !listen_for_viewers(vnc, error)) {
         free_all(vnc);
         return NULL;
     }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "devices/display/display.h"
+#include "frontend/display/vnc_tls.h"
 
 #define VNC_PASSWORD_MAX 8 /* bytes; the protocol knows no more of a longer one */
 
@@ -19,6 +20,9 @@ struct vnc_config {
     const char *title;       /* NULL: none */
     bool password;           /* viewers need one; nobody gets in before it is set */
     bool insecure;           /* other computers may reach it without one */
+    uint16_t websocket;      /* a TCP port for browsers; 0: none */
+    const char *origin;      /* whose pages may come (vnc_websocket.h); NULL */
+    const struct vnc_tls_config *tls; /* NULL: no TLS */
 };
 
 /* What the module rvive-vnc exports. */

@@ -11,7 +11,8 @@
 #define ENCODINGS_MAX 1024u
 #define SCREENS_MAX   64u
 
-enum { SECURITY_NONE = 1, SECURITY_VNC = 2 };
+enum { SECURITY_NONE = 1, SECURITY_VNC = 2, SECURITY_VENCRYPT = 19 };
+enum { VENCRYPT_X509_NONE = 260, VENCRYPT_X509_VNC = 261 };
 
 static unsigned get16(const uint8_t *at)
 {
@@ -22,6 +23,12 @@ static enum vnc_verdict close_for(const char **fault, const char *why)
 {
     *fault = why;
     return VNC_CLOSE;
+}
+
+static void set_reply(struct vnc_protocol *protocol, const uint8_t *bytes, unsigned length)
+{
+    memcpy(protocol->reply, bytes, length);
+    protocol->reply_length = length;
 }
 
 /* RFC 6143 section 7.1.1: 3.3, 3.7 and 3.8; others are taken for 3.3, later ones for 3.8. */
@@ -43,22 +50,65 @@ static enum vnc_verdict take_version(struct vnc_protocol *protocol, uint8_t *byt
     }
     if (bytes[11] != '\n')
         return close_for(fault, "it does not speak RFB 3");
+    if (protocol->tls && minor < 7)
+        return close_for(fault, "it knows no encryption");
+    if (protocol->tls)
+        set_reply(protocol, (const uint8_t[]){ 1, SECURITY_VENCRYPT }, 2);
     memcpy(bytes + 8, minor >= 8 ? "008" : minor == 7 ? "007" : "003", 3);
     protocol->state = minor >= 7 ? VNC_SECURITY : protocol->password ? VNC_RESPONSE : VNC_INIT;
     *length = VNC_BANNER_BYTES;
     return VNC_PASS;
 }
 
-static enum vnc_verdict take_start(struct vnc_protocol *protocol, const uint8_t *bytes, size_t count,
+/* The viewer's choice, replaced by what libvncserver has offered. */
+static enum vnc_verdict take_security(struct vnc_protocol *protocol, uint8_t *bytes, size_t *length,
+                                      const char **fault)
+{
+    uint8_t own = protocol->password ? SECURITY_VNC : SECURITY_NONE;
+    *length = 1;
+    if (bytes[0] != (protocol->tls ? SECURITY_VENCRYPT : own))
+        return close_for(fault, "it chose a security type that was not offered");
+    bytes[0] = own;
+    protocol->state = protocol->tls ? VNC_TLS_VERSION : protocol->password ? VNC_RESPONSE : VNC_INIT;
+    if (protocol->tls)
+        set_reply(protocol, (const uint8_t[]){ 0, 2 }, 2);
+    return VNC_PASS;
+}
+
+/* VeNCrypt 0.2: versions are told, then one type is offered, which the viewer has to choose. */
+static enum vnc_verdict take_vencrypt(struct vnc_protocol *protocol, const uint8_t *bytes, size_t count,
+                                      size_t *length, const char **fault)
+{
+    unsigned type = protocol->password ? VENCRYPT_X509_VNC : VENCRYPT_X509_NONE;
+    if (protocol->state == VNC_TLS_VERSION) {
+        *length = 2;
+        if (count < *length)
+            return VNC_MORE;
+        if (bytes[0] != 0 || bytes[1] != 2)
+            return close_for(fault, "it wants another version of VeNCrypt");
+        set_reply(protocol, (const uint8_t[]){ 0, 1, 0, 0, (uint8_t)(type >> 8), (uint8_t)type }, 6);
+        protocol->state = VNC_TLS_TYPE;
+        return VNC_SKIP;
+    }
+    *length = 4;
+    if (count < *length)
+        return VNC_MORE;
+    if (get16(bytes) != 0 || get16(bytes + 2) != type)
+        return close_for(fault, "it chose a security type that was not offered");
+    if (count > *length) /* it would be taken for what came under TLS */
+        return close_for(fault, "it did not wait for TLS");
+    set_reply(protocol, (const uint8_t[]){ 1 }, 1);
+    protocol->state = protocol->password ? VNC_RESPONSE : VNC_INIT;
+    return VNC_TLS;
+}
+
+static enum vnc_verdict take_start(struct vnc_protocol *protocol, uint8_t *bytes, size_t count,
                                    size_t *length, const char **fault)
 {
     switch (protocol->state) {
-    case VNC_SECURITY:
-        *length = 1;
-        if (bytes[0] != (protocol->password ? SECURITY_VNC : SECURITY_NONE))
-            return close_for(fault, "it chose a security type that was not offered");
-        protocol->state = protocol->password ? VNC_RESPONSE : VNC_INIT;
-        break;
+    case VNC_SECURITY: return take_security(protocol, bytes, length, fault);
+    case VNC_TLS_VERSION:
+    case VNC_TLS_TYPE: return take_vencrypt(protocol, bytes, count, length, fault);
     case VNC_RESPONSE:
         *length = 16;
         if (count < *length)

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "frontend/display/vnc_protocol.h"
+#include "frontend/display/vnc_stream.h"
 #include "util/check.h"
 #include "util/host_time.h"
 #include "util/log.h"
@@ -33,28 +34,29 @@
 #define CHUNK         65536u
 #define SLOW_BYTES    (512u << 10)
 #define FAST_BYTES    (64u << 10)
-#define OUT_MAX       (512u << 20) /* a picture of 16384 × 8192 */
-#define START_MS      30000u       /* until a viewer has to be through with the handshake */
-#define ACCEPT_MS     100u         /* until it is tried again where descriptors are short */
+#define START_MS      30000u /* until a viewer has to be through with the handshake */
+#define ACCEPT_MS     100u   /* until it is tried again where descriptors are short */
 #define POLLS_EACH    2u
-#define POLLS_AT      2u /* behind wake_fd and the listener */
-#define SPARE_LOWEST  3  /* not in the place of a standard stream */
+#define POLLS_AT      3u /* behind wake_fd and the listeners */
+#define LISTENERS     2u
+#define SPARE_LOWEST  3 /* not in the place of a standard stream */
 #define LISTEN_LENGTH 16
+#define LIBRARY_TYPES 2u /* bytes in which libvncserver lists its one security type */
 
 struct vnc_viewer {
     struct vnc_viewer *next;    /* of all, the thread's */
     struct vnc_viewer *arrived; /* under the lock: of those that have not been taken */
     struct vnc_relay *relay;
-    int outer, inner; /* -1: closed */
+    struct vnc_stream outer;
+    int inner;        /* -1: closed */
     int library;      /* libvncserver's end, until it is taken; -1 */
     bool library_has; /* under the lock: libvncserver has, or will take, its end */
+    bool greeted;
     struct vnc_protocol protocol;
     uint64_t since;
     uint8_t in[VNC_MESSAGE_MAX];
     size_t in_count, in_passed; /* bytes; of them for libvncserver */
-    size_t banner_left;         /* of libvncserver's own, which the viewer does not get */
-    uint8_t *out;
-    size_t out_head, out_count, out_room;
+    size_t banner_left;         /* of what libvncserver begins with, which the viewer does not get */
     atomic_bool slow;
 };
 
@@ -62,7 +64,9 @@ struct vnc_relay {
     struct vnc_relay_config config;
     pthread_t thread;
     bool has_thread;
-    int listener, wake_fd;
+    int listeners[LISTENERS]; /* of RFB, and of websockets; -1: none */
+    int wake_fd;
+    struct vnc_origin_policy origins;
     atomic_bool stop;
     struct vnc_viewer *viewers;
     unsigned count;
@@ -120,23 +124,9 @@ static int make_low(struct vnc_relay *relay, int fd)
 
 static bool out_append(struct vnc_viewer *viewer, const uint8_t *bytes, size_t length)
 {
-    if (!length)
-        return true;
-    if (viewer->out_head + viewer->out_count + length > viewer->out_room) {
-        size_t room = (viewer->out_count + length) * 2;
-        uint8_t *grown = viewer->out_count + length <= OUT_MAX ? malloc(room) : NULL;
-        if (!grown)
-            return false;
-        if (viewer->out_count)
-            memcpy(grown, viewer->out + viewer->out_head, viewer->out_count);
-        free(viewer->out);
-        viewer->out = grown;
-        viewer->out_head = 0;
-        viewer->out_room = room;
-    }
-    memcpy(viewer->out + viewer->out_head + viewer->out_count, bytes, length);
-    viewer->out_count += length;
-    if (viewer->out_count > SLOW_BYTES)
+    if (!vnc_stream_write(&viewer->outer, bytes, length))
+        return false;
+    if (viewer->outer.out_count > SLOW_BYTES)
         atomic_store(&viewer->slow, true);
     return true;
 }
@@ -144,35 +134,20 @@ static bool out_append(struct vnc_viewer *viewer, const uint8_t *bytes, size_t l
 /* Writes what the viewer takes now; false where it is gone. */
 static bool out_flush(struct vnc_viewer *viewer)
 {
-    while (viewer->out_count) {
-        ssize_t sent = send(viewer->outer, viewer->out + viewer->out_head, viewer->out_count,
-                            MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0)
-            return errno == EAGAIN;
-        viewer->out_head += (size_t)sent;
-        viewer->out_count -= (size_t)sent;
-        if (viewer->out_count < FAST_BYTES && atomic_exchange(&viewer->slow, false))
-            viewer->relay->config.wake(viewer->relay->config.opaque);
-    }
-    if (viewer->out_room > 4 * CHUNK) { /* of a large picture */
-        free(viewer->out);
-        viewer->out = NULL;
-        viewer->out_room = 0;
-    }
-    viewer->out_head = 0;
+    if (!vnc_stream_flush(&viewer->outer))
+        return false;
+    if (viewer->outer.out_count < FAST_BYTES && atomic_exchange(&viewer->slow, false))
+        viewer->relay->config.wake(viewer->relay->config.opaque);
     return true;
 }
 
 /* Closes what is the relay's; libvncserver sees the end of its input. */
 static void hang_up(struct vnc_viewer *viewer)
 {
-    if (viewer->outer >= 0)
-        close(viewer->outer);
+    vnc_stream_close(&viewer->outer);
     if (viewer->inner >= 0)
         close(viewer->inner);
-    viewer->outer = viewer->inner = -1;
+    viewer->inner = -1;
     if (atomic_exchange(&viewer->slow, false))
         viewer->relay->config.wake(viewer->relay->config.opaque);
 }
@@ -191,7 +166,7 @@ static void sweep(struct vnc_relay *relay)
     for (struct vnc_viewer **link = &relay->viewers; *link;) {
         struct vnc_viewer *viewer = *link;
         pthread_mutex_lock(&relay->lock);
-        bool done = viewer->outer < 0 && !viewer->library_has;
+        bool done = viewer->outer.fd < 0 && !viewer->library_has;
         pthread_mutex_unlock(&relay->lock);
         if (!done) {
             link = &viewer->next;
@@ -199,7 +174,6 @@ static void sweep(struct vnc_relay *relay)
         }
         *link = viewer->next;
         relay->count--;
-        free(viewer->out);
         free(viewer);
     }
 }
@@ -221,7 +195,7 @@ static bool introduce(struct vnc_viewer *viewer)
     viewer->library = make_low(relay, pair[1]);
     if (viewer->library < 0 || !set_nonblocking(viewer->inner))
         return false;
-    viewer->banner_left = VNC_BANNER_BYTES;
+    viewer->banner_left = VNC_BANNER_BYTES + (viewer->protocol.tls ? LIBRARY_TYPES : 0);
     pthread_mutex_lock(&relay->lock);
     viewer->library_has = true;
     viewer->arrived = relay->arrivals;
@@ -246,6 +220,40 @@ static bool in_flush(struct vnc_viewer *viewer)
     return true;
 }
 
+static bool send_reply(struct vnc_viewer *viewer)
+{
+    unsigned length = viewer->protocol.reply_length;
+    viewer->protocol.reply_length = 0;
+    return out_append(viewer, viewer->protocol.reply, length) && out_flush(viewer);
+}
+
+/* Throws bytes away that came and are not for libvncserver. */
+static void in_drop(struct vnc_viewer *viewer, uint8_t *at, size_t length)
+{
+    viewer->in_count -= length;
+    memmove(at, at + length, viewer->in_count - viewer->in_passed);
+}
+
+/* What is to be done with the first `length` bytes at `at`. False: the viewer has been disconnected. */
+static bool in_act(struct vnc_viewer *viewer, enum vnc_verdict verdict, bool first, uint8_t *at,
+                   size_t length)
+{
+    if (verdict == VNC_PASS)
+        viewer->in_passed += length;
+    else
+        in_drop(viewer, at, length);
+    const char *fault = NULL;
+    if (verdict == VNC_PASS && first && !introduce(viewer))
+        fault = "there is no descriptor for it";
+    else if (!send_reply(viewer))
+        fault = "it takes nothing of what it asked for";
+    else if (verdict == VNC_TLS && !vnc_stream_start_tls(&viewer->outer, viewer->relay->config.tls))
+        fault = "TLS cannot begin";
+    if (fault)
+        refuse(viewer, fault);
+    return !fault;
+}
+
 /* Looks at what came. False: the viewer has been disconnected. */
 static bool in_check(struct vnc_viewer *viewer)
 {
@@ -255,34 +263,38 @@ static bool in_check(struct vnc_viewer *viewer)
         const char *fault = "";
         bool first = viewer->protocol.state == VNC_VERSION;
         enum vnc_verdict verdict = vnc_protocol_next(&viewer->protocol, at, count, &length, &fault);
-        switch (verdict) {
-        case VNC_MORE: return true;
-        case VNC_PASS:
-            viewer->in_passed += length;
-            if (first && !introduce(viewer)) {
-                refuse(viewer, "there is no descriptor for it");
-                return false;
-            }
-            break;
-        case VNC_SKIP:
-            viewer->in_count -= length;
-            memmove(at, at + length, viewer->in_count - viewer->in_passed);
-            break;
-        case VNC_CLOSE: refuse(viewer, fault); return false;
+        if (verdict == VNC_MORE)
+            return true;
+        if (verdict == VNC_CLOSE) {
+            refuse(viewer, fault);
+            return false;
         }
+        if (!in_act(viewer, verdict, first, at, length))
+            return false;
     }
+}
+
+/* The server speaks first, once there is a way for it. */
+static void greet(struct vnc_viewer *viewer)
+{
+    viewer->greeted = true;
+    if (!out_append(viewer, (const uint8_t *)VNC_BANNER, VNC_BANNER_BYTES) || !out_flush(viewer))
+        hang_up(viewer);
 }
 
 static void from_viewer(struct vnc_viewer *viewer)
 {
+    const char *fault;
     size_t room = sizeof(viewer->in) - viewer->in_count;
-    ssize_t got = recv(viewer->outer, viewer->in + viewer->in_count, room, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
+    ssize_t got = vnc_stream_read(&viewer->outer, viewer->in + viewer->in_count, room, &fault);
+    if (got < 0 && fault)
+        refuse(viewer, fault);
+    else if (got < 0)
         hang_up(viewer);
+    else if (!viewer->greeted && vnc_stream_is_ready(&viewer->outer))
+        greet(viewer);
+    if (got <= 0)
         return;
-    }
     bool is_new = viewer->inner < 0;
     viewer->in_count += (size_t)got;
     if (in_check(viewer) && viewer->inner >= 0 && !in_flush(viewer))
@@ -312,7 +324,7 @@ static void from_library(struct vnc_viewer *viewer)
 
 /* ---- The thread ---------------------------------------------------------------------------------------- */
 
-static void add_viewer(struct vnc_relay *relay, int fd)
+static void add_viewer(struct vnc_relay *relay, int fd, bool websocket)
 {
     int on = 1;
     struct vnc_viewer *viewer = relay->count < VNC_VIEWERS_MAX ? calloc(1, sizeof(*viewer)) : NULL;
@@ -323,22 +335,24 @@ static void add_viewer(struct vnc_relay *relay, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     viewer->relay = relay;
-    viewer->outer = fd;
     viewer->inner = viewer->library = -1;
     viewer->protocol.password = relay->config.password;
+    viewer->protocol.tls = !websocket && relay->config.tls;
     viewer->since = host_now_ms();
     viewer->next = relay->viewers;
     relay->viewers = viewer;
     relay->count++;
-    if (!out_append(viewer, (const uint8_t *)VNC_BANNER, VNC_BANNER_BYTES) || !out_flush(viewer))
-        hang_up(viewer);
+    if (vnc_stream_open(&viewer->outer, fd, websocket ? &relay->origins : NULL,
+                        websocket ? relay->config.tls : NULL) &&
+        vnc_stream_is_ready(&viewer->outer))
+        greet(viewer);
 }
 
-static void accept_viewer(struct vnc_relay *relay)
+static void accept_viewer(struct vnc_relay *relay, unsigned listener)
 {
-    int fd = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(relay->listeners[listener], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-        add_viewer(relay, fd);
+        add_viewer(relay, fd, listener == 1);
         relay->accept_failed = false;
         return;
     }
@@ -350,6 +364,19 @@ static void accept_viewer(struct vnc_relay *relay)
     relay->accept_failed = true;
 }
 
+static bool takes_more(const struct vnc_viewer *viewer)
+{
+    return viewer->in_count < sizeof(viewer->in) && viewer->outer.out_count <= SLOW_BYTES;
+}
+
+/* What libvncserver says to one that is on its way to TLS waits for that. */
+static bool takes_from_library(const struct vnc_viewer *viewer)
+{
+    enum vnc_protocol_state state = viewer->protocol.state;
+    return state != VNC_TLS_VERSION && state != VNC_TLS_TYPE && !viewer->outer.tls_begins &&
+           (state != VNC_SECURITY || !viewer->protocol.tls);
+}
+
 /* Fills the list, a viewer POLLS_EACH; returns the timeout. */
 static int fill_poll(struct vnc_relay *relay, struct pollfd *fds, unsigned *count)
 {
@@ -357,36 +384,45 @@ static int fill_poll(struct vnc_relay *relay, struct pollfd *fds, unsigned *coun
     int timeout = -1;
     bool full = relay->count >= VNC_VIEWERS_MAX, later = relay->accept_at > now;
     fds[0] = (struct pollfd){ .fd = relay->wake_fd, .events = POLLIN };
-    fds[1] = (struct pollfd){ .fd = full || later ? -1 : relay->listener, .events = POLLIN };
+    for (unsigned n = 0; n < LISTENERS; n++)
+        fds[1 + n] = (struct pollfd){ .fd = full || later ? -1 : relay->listeners[n], .events = POLLIN };
     if (later)
         timeout = ACCEPT_MS;
     *count = POLLS_AT;
     for (const struct vnc_viewer *viewer = relay->viewers; viewer; viewer = viewer->next) {
-        bool starting = viewer->protocol.state != VNC_NORMAL;
-        bool takes = viewer->in_count < sizeof(viewer->in) && viewer->out_count <= SLOW_BYTES;
-        short outer = (short)((takes ? POLLIN : 0) | (viewer->out_count ? POLLOUT : 0));
+        bool starting = viewer->protocol.state != VNC_NORMAL, takes = takes_more(viewer);
+        short outer = vnc_stream_events(&viewer->outer, takes);
         short inner = (short)(POLLIN | (viewer->in_passed ? POLLOUT : 0));
-        if (starting && viewer->outer >= 0)
+        if (starting && viewer->outer.fd >= 0)
             timeout = timeout < 0 || timeout > 1000 ? 1000 : timeout;
-        fds[(*count)++] = (struct pollfd){ .fd = viewer->outer, .events = outer };
-        fds[(*count)++] = (struct pollfd){ .fd = viewer->inner, .events = inner };
+        if (takes && vnc_stream_is_pending(&viewer->outer))
+            timeout = 0;
+        fds[(*count)++] = (struct pollfd){ .fd = viewer->outer.fd, .events = outer };
+        fds[(*count)++] =
+            (struct pollfd){ .fd = takes_from_library(viewer) ? viewer->inner : -1, .events = inner };
     }
     return timeout;
 }
 
+static bool is_open(const struct vnc_viewer *viewer)
+{
+    return viewer->outer.fd >= 0;
+}
+
 static void serve_viewer(struct vnc_viewer *viewer, const struct pollfd *fds)
 {
-    if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP) && viewer->outer >= 0 &&
-        (!out_flush(viewer) || fds[0].revents & POLLERR))
+    short came = fds[0].revents;
+    bool begins = viewer->outer.tls_begins;
+    if (came & (POLLOUT | POLLERR | POLLHUP) && is_open(viewer) && (!out_flush(viewer) || came & POLLERR))
         hang_up(viewer);
     if (fds[1].revents & (POLLOUT | POLLERR) && viewer->inner >= 0 && !in_flush(viewer))
         hang_up(viewer);
     if (fds[1].revents & (POLLIN | POLLHUP) && viewer->inner >= 0)
         from_library(viewer);
-    if (fds[0].revents & (POLLIN | POLLHUP) && viewer->outer >= 0)
+    if (is_open(viewer) && (came & (POLLIN | POLLHUP) || (begins && came & POLLOUT) ||
+                            (takes_more(viewer) && vnc_stream_is_pending(&viewer->outer))))
         from_viewer(viewer);
-    if (viewer->outer >= 0 && viewer->protocol.state != VNC_NORMAL &&
-        host_now_ms() - viewer->since > START_MS)
+    if (is_open(viewer) && viewer->protocol.state != VNC_NORMAL && host_now_ms() - viewer->since > START_MS)
         refuse(viewer, "it does not go on with the handshake");
 }
 
@@ -404,8 +440,10 @@ static void *relay_thread(void *opaque)
             continue;
         for (struct vnc_viewer *viewer = relay->viewers; viewer; viewer = viewer->next, at += POLLS_EACH)
             serve_viewer(viewer, fds + at);
-        if (fds[1].revents)
-            accept_viewer(relay);
+        for (unsigned n = 0; n < LISTENERS; n++) {
+            if (fds[1 + n].revents)
+                accept_viewer(relay, n);
+        }
         sweep(relay);
     }
     return NULL;
@@ -444,18 +482,33 @@ void vnc_viewer_gone(struct vnc_viewer *viewer)
 
 /* ---- Starting and stopping ----------------------------------------------------------------------------- */
 
-static int listen_at(const struct vnc_relay_config *config, struct error *error)
+static int listen_at(const struct vnc_relay_config *config, const struct sockaddr *address,
+                     struct error *error)
 {
-    int on = 1, fd = socket(config->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1, fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (fd >= 0 && bind(fd, config->address, config->address_length) == 0 && listen(fd, LISTEN_LENGTH) == 0)
+    if (fd >= 0 && bind(fd, address, config->address_length) == 0 && listen(fd, LISTEN_LENGTH) == 0)
         return fd;
     error_set(error, "%s: port %u cannot be listened on: %s", config->name,
-              ntohs(((const struct sockaddr_in *)(const void *)config->address)->sin_port), strerror(errno));
+              ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port), strerror(errno));
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+/* The port has the same place in addresses of IPv4 and IPv6. */
+static bool open_listeners(struct vnc_relay *relay, struct error *error)
+{
+    const struct vnc_relay_config *config = &relay->config;
+    struct sockaddr_storage other = { 0 };
+    relay->listeners[0] = listen_at(config, config->address, error);
+    if (relay->listeners[0] < 0 || !config->websocket)
+        return relay->listeners[0] >= 0;
+    memcpy(&other, config->address, config->address_length);
+    ((struct sockaddr_in *)(void *)&other)->sin_port = htons(config->websocket);
+    relay->listeners[1] = listen_at(config, (const struct sockaddr *)&other, error);
+    return relay->listeners[1] >= 0;
 }
 
 static bool start_thread(struct vnc_relay *relay, struct error *error)
@@ -479,14 +532,13 @@ struct vnc_relay *vnc_relay_start(const struct vnc_relay_config *config, struct 
         return NULL;
     }
     relay->config = *config;
-    relay->listener = -1;
+    relay->origins = (struct vnc_origin_policy){ config->origin, config->password };
+    relay->listeners[0] = relay->listeners[1] = -1;
     pthread_mutex_init(&relay->lock, NULL);
     relay->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (relay->wake_fd < 0)
         error_set(error, "%s: cannot make an event descriptor: %s", config->name, strerror(errno));
-    else
-        relay->listener = listen_at(config, error);
-    if (relay->listener >= 0) {
+    else if (open_listeners(relay, error)) {
         pthread_mutex_lock(&relay->lock);
         set_aside(relay);
         pthread_mutex_unlock(&relay->lock);
@@ -514,8 +566,10 @@ void vnc_relay_stop(struct vnc_relay *relay)
     sweep(relay);
     while (relay->spare_count)
         close(relay->spare[--relay->spare_count]);
-    if (relay->listener >= 0)
-        close(relay->listener);
+    for (unsigned n = 0; n < LISTENERS; n++) {
+        if (relay->listeners[n] >= 0)
+            close(relay->listeners[n]);
+    }
     if (relay->wake_fd >= 0)
         close(relay->wake_fd);
     pthread_mutex_destroy(&relay->lock);

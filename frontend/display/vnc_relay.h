@@ -4,7 +4,8 @@
  * select(), which knows no descriptor beyond FD_SETSIZE. So it never gets a viewer's own socket: it gets one
  * end of a pair, with a low number that was set aside at the start, and a thread here moves the bytes between
  * the other end and the viewer. What libvncserver sends is taken at once and kept until the viewer takes it;
- * what a viewer sends passes vnc_protocol.h.
+ * what a viewer sends passes vnc_protocol.h. Websockets and TLS end here (vnc_stream.h), too, so nothing of
+ * libvncserver's own handles a browser's or a stranger's bytes in them.
  */
 #ifndef FRONTEND_DISPLAY_VNC_RELAY_H
 #define FRONTEND_DISPLAY_VNC_RELAY_H
@@ -12,6 +13,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "frontend/display/vnc_tls.h"
 #include "util/error.h"
 
 #define VNC_VIEWERS_MAX 32u
@@ -23,7 +25,10 @@ struct vnc_relay_config {
     const char *name; /* in messages: "-vnc :1" */
     const struct sockaddr *address;
     socklen_t address_length;
-    bool password; /* viewers need one */
+    uint16_t websocket;        /* the port for websockets, at the same address; 0: none */
+    const char *origin;        /* whose pages may open one as well (vnc_websocket.h); NULL. Borrowed. */
+    const struct vnc_tls *tls; /* NULL: none. Borrowed. */
+    bool password;             /* viewers need one */
     /* A viewer has come, or takes pictures again. In the relay's thread. */
     void (*wake)(void *opaque);
     void *opaque;

@@ -153,7 +153,7 @@ bool monitor_step(struct monitor_call *call)
 
 bool monitor_reset(struct monitor_call *call)
 {
-    machine_request_reset(call->machine);
+    machine_reset_from_off(call->machine);
     return true;
 }
 

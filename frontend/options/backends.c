@@ -83,6 +83,46 @@ bool options_read_secret(const struct options *options, const char *id, char *te
     return ok;
 }
 
+/* As QEMU's, for servers. */
+static bool take_tls(struct options *options, const struct option_pairs *pairs, struct error *error)
+{
+    static const char *const keys[] = {
+        "qom-type", "id", "dir", "endpoint", "verify-peer", "priority", NULL
+    };
+    const char *endpoint = option_pairs_get(pairs, "endpoint"),
+               *verify = option_pairs_get(pairs, "verify-peer");
+    struct options_tls tls = { .id = option_pairs_get(pairs, "id"),
+                               .dir = option_pairs_get(pairs, "dir"),
+                               .priority = option_pairs_get(pairs, "priority") };
+    bool verifies = true;
+    if (!only_keys(pairs, keys, "-object tls-creds-x509", "id, dir, endpoint, verify-peer, priority", error))
+        return false;
+    if (!endpoint || strcmp(endpoint, "server") != 0)
+        return options_bad_value(error, "-object tls-creds-x509,endpoint", endpoint, "server");
+    if (!tls.dir || !*tls.dir)
+        return error_set(error, "-object tls-creds-x509: dir=FOLDER is missing");
+    if (!tls.id || !*tls.id)
+        return error_set(error, "-object tls-creds-x509: id=ID is missing");
+    if (verify && !option_parse_switch(verify, &verifies))
+        return options_bad_value(error, "-object tls-creds-x509,verify-peer", verify, "on, off");
+    tls.any_peer = !verifies;
+    if (options_find_tls(options, tls.id))
+        return error_set(error, "-object tls-creds-x509: the id %s is taken by another one", tls.id);
+    if (options->tls_count == OPTIONS_ITEMS_MAX)
+        return error_set(error, "-object tls-creds-x509: too many of them");
+    options->tls[options->tls_count++] = tls;
+    return true;
+}
+
+const struct options_tls *options_find_tls(const struct options *options, const char *id)
+{
+    for (unsigned n = 0; n < options->tls_count; n++) {
+        if (strcmp(options->tls[n].id, id) == 0)
+            return &options->tls[n];
+    }
+    return NULL;
+}
+
 bool options_take_object(struct options *options, const char *argument, struct error *error)
 {
     static const char *const keys[] = { "qom-type", "id", "filename", NULL };
@@ -94,9 +134,12 @@ bool options_take_object(struct options *options, const char *argument, struct e
         return options_take_filter_dump(options, &pairs, error);
     if (type && strcmp(type, "secret") == 0)
         return take_secret(options, &pairs, error);
+    if (type && strcmp(type, "tls-creds-x509") == 0)
+        return take_tls(options, &pairs, error);
     bool builtin = type && strcmp(type, "rng-builtin") == 0;
     if (!builtin && (!type || strcmp(type, "rng-random") != 0))
-        return options_bad_value(error, "-object", type, "rng-random, rng-builtin, filter-dump, secret");
+        return options_bad_value(error, "-object", type,
+                                 "rng-random, rng-builtin, filter-dump, secret, tls-creds-x509");
     struct options_named named = { .id = option_pairs_get(&pairs, "id"),
                                    .value = option_pairs_get(&pairs, "filename") };
     if (!builtin && !named.value)

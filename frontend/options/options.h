@@ -41,7 +41,16 @@ struct options_screen {
     bool vnc_password;
     bool vnc_insecure;      /* other computers may come without one */
     const char *vnc_secret; /* an -object secret; NULL: none */
+    uint16_t vnc_websocket; /* TCP port; 0: none */
+    const char *vnc_origin; /* of pages that may come, too; NULL: none */
+    const char *vnc_tls;    /* an -object tls-creds-x509; NULL: none */
     const char *dump;       /* NULL, or where the last picture goes */
+};
+
+/* -object tls-creds-x509 */
+struct options_tls {
+    const char *id, *dir, *priority; /* priority: NULL: none */
+    bool any_peer;                   /* verify-peer=off: no certificates of clients are asked for */
 };
 
 /* -sandbox, -run-with */
@@ -158,6 +167,8 @@ struct options {
     unsigned rng_count;
     struct options_named secrets[OPTIONS_ITEMS_MAX]; /* value: =TEXT or @FILE */
     unsigned secret_count;
+    struct options_tls tls[OPTIONS_ITEMS_MAX];
+    unsigned tls_count;
     struct options_named chardevs[OPTIONS_ITEMS_MAX];
     unsigned chardev_count;
     struct options_monitor monitors[OPTIONS_MONITORS_MAX];
@@ -254,6 +265,8 @@ struct options_key {
 /* Gives each pair to the row with its key; the rows end with {NULL}. `flag` is for messages. */
 bool options_take_pairs(struct options *options, const struct option_pairs *pairs,
                         const struct options_key *rows, void *item, const char *flag, struct error *error);
+/* NULL: there is no -object tls-creds-x509 of that name. */
+const struct options_tls *options_find_tls(const struct options *options, const char *id);
 /* Reads the secret of an -object secret; its first line, where it stands in a file. */
 bool options_read_secret(const struct options *options, const char *id, char *text, size_t size,
                          struct error *error);

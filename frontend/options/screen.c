@@ -72,7 +72,8 @@ bool options_take_display(struct options *options, const char *argument, struct 
 
 /* ---- -vnc ---------------------------------------------------------------------------------------------- */
 
-#define VNC_PORTS (65535 - 5900)
+#define VNC_PORTS          (65535 - 5900)
+#define VNC_WEBSOCKET_PORT 5700
 
 static bool vnc_switch(const char *key, const char *value, bool *on, struct error *error)
 {
@@ -118,49 +119,70 @@ static bool vnc_share(struct options *options, void *item, const char *value, st
                              "ignore, force-shared (viewers share the screen)");
 }
 
+/* The object may stand later on the command line, so it is looked for at the end. */
 static bool vnc_tls(struct options *options, void *item, const char *value, struct error *error)
 {
-    return error_set(
-        error,
-        "-vnc ...,tls-creds=%s: this version has no TLS for VNC (libvncserver has none for viewers); "
-        "lead the port through ssh: ssh -L 5901:localhost:5901 HOST",
-        value ? value : "");
+    options->screen.vnc_tls = value;
+    return (value && *value) ||
+           error_set(error, "-vnc ...,tls-creds=: the id of an -object tls-creds-x509 is missing");
 }
 
+/* QEMU's also takes HOST:PORT; here the host is the one of -vnc. `item` is set where the port is 5700 + N. */
 static bool vnc_websocket(struct options *options, void *item, const char *value, struct error *error)
 {
-    bool on = true;
-    return (value && option_parse_switch(value, &on) && !on) ||
-           error_set(
-               error,
-               "-vnc ...,websocket=%s: this version takes no browsers; websockify can stand between them "
-               "and the port",
-               value ? value : "on");
+    bool *follows = item, on = true;
+    uint64_t port = 0;
+    if (!value || option_parse_switch(value, &on)) {
+        *follows = on;
+        options->screen.vnc_websocket = 0;
+        return true;
+    }
+    *follows = false;
+    if (!option_parse_number(value, &port) || !port || port > UINT16_MAX)
+        return options_bad_value(error, "-vnc ...,websocket", value, "on, off, PORT (1 to 65535)");
+    options->screen.vnc_websocket = (uint16_t)port;
+    return true;
+}
+
+static bool vnc_origin(struct options *options, void *item, const char *value, struct error *error)
+{
+    options->screen.vnc_origin = value;
+    return (value && (strcmp(value, "*") == 0 || strstr(value, "://"))) ||
+           options_bad_value(error, "-vnc ...,origin", value,
+                             "https://HOST[:PORT], as browsers tell it of pages; * for all");
+}
+
+static unsigned vnc_number(const struct options_screen *screen)
+{
+    uint64_t number = 0;
+    option_parse_number(strrchr(screen->vnc, ':') + 1, &number); /* vnc_address() has looked at it */
+    return (unsigned)number;
 }
 
 bool options_take_vnc(struct options *options, const char *argument, struct error *error)
 {
     static const struct options_key keys[] = {
-        { "address", vnc_address },
-        { "password", vnc_password },
-        { "password-secret", vnc_secret },
-        { "insecure", vnc_insecure },
-        { "share", vnc_share },
-        { "tls-creds", vnc_tls },
-        { "websocket", vnc_websocket },
-        { NULL, NULL },
+        { "address", vnc_address },     { "password", vnc_password }, { "password-secret", vnc_secret },
+        { "insecure", vnc_insecure },   { "share", vnc_share },       { "tls-creds", vnc_tls },
+        { "websocket", vnc_websocket }, { "origin", vnc_origin },     { NULL, NULL },
     };
     struct option_pairs pairs;
     struct options_screen *screen = &options->screen;
-    screen->vnc = screen->vnc_secret = NULL;
+    bool websocket = false;
+    screen->vnc = screen->vnc_secret = screen->vnc_origin = screen->vnc_tls = NULL;
     screen->vnc_password = screen->vnc_insecure = false;
+    screen->vnc_websocket = 0;
     if (strcmp(argument, "none") == 0)
         return true;
     if (!option_pairs_split(&pairs, &options->strings, argument, "address", error) ||
-        !options_take_pairs(options, &pairs, keys, NULL, "-vnc", error))
+        !options_take_pairs(options, &pairs, keys, &websocket, "-vnc", error))
         return false;
     if (!screen->vnc)
         return error_set(error, "-vnc %s: not [HOST]:N; N is the port less 5900", argument);
+    if (websocket)
+        screen->vnc_websocket = (uint16_t)(VNC_WEBSOCKET_PORT + vnc_number(screen));
+    if (screen->vnc_origin && !screen->vnc_websocket)
+        return error_set(error, "-vnc %s: origin= is for websocket=", argument);
     if (screen->vnc_secret)
         screen->vnc_password = true;
     return true;

@@ -4,17 +4,15 @@
  */
 #include "machine/coverage/coverage.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cpu/cover.h"
 #include "machine/internal.h"
+#include "machine/output.h"
 #include "machine/coverage/internal.h"
 #include "util/log.h"
 
@@ -29,7 +27,7 @@ struct coverage {
     struct coverage_elf elfs[ELFS_MAX];
     unsigned elf_count;
     struct coverage_names names;
-    int fd; /* of the file, as it was at the start; -1: none */
+    struct output output;
 };
 
 /* ---- What runs ----------------------------------------------------------------------------------------- */
@@ -95,60 +93,32 @@ void coverage_reset(struct coverage *self)
 
 /* ---- The file ------------------------------------------------------------------------------------------ */
 
-/* By its name, so that what was written before may be moved away; where that is not allowed any more, since
- * the process has become another user's (-run-with), the file that was opened at the start. NULL: errno says
- * why. */
-static FILE *open_file(const struct coverage *self)
-{
-    struct stat now, then;
-    FILE *out = fopen(self->config->file, "we");
-    int number = errno;
-    if (out || number != EACCES || stat(self->config->file, &now) || fstat(self->fd, &then) ||
-        now.st_dev != then.st_dev || now.st_ino != then.st_ino) {
-        errno = number;
-        return out;
-    }
-    int fd = fcntl(self->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0 && (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET) || !(out = fdopen(fd, "w"))))
-        close(fd);
-    return out;
-}
-
 bool coverage_write(struct coverage *self, struct error *error)
 {
-    const char *path = self->config->file;
     for (unsigned n = 0; n < self->machine->hart_count; n++)
         hart_cover_finish(self->machine->harts[n]);
     coverage_set_sort(&self->set);
     const struct coverage_view view = { &self->set, self->elfs, self->elf_count, &self->names };
-    FILE *out = open_file(self);
+    FILE *out = output_start(&self->output, error);
     if (!out)
-        return error_set(error, "-coverage: cannot write %s: %s", path, strerror(errno));
+        return false;
     bool ok = self->config->format == COVERAGE_LCOV ? coverage_write_lcov(out, &view)
                                                     : coverage_write_drcov(out, &view);
-    bool failed = ferror(out);
-    if (fclose(out) || failed)
-        return error_set(error, "-coverage: cannot write %s: %s", path, strerror(errno));
+    if (!output_end(&self->output, out, error))
+        return false;
     if (self->set.lost)
         log_warn("-coverage: %" PRIu64 " instructions found no room, and are missing in %s", self->set.lost,
-                 path);
-    return ok || error_set(error, "-coverage: out of memory for %s", path);
+                 self->config->file);
+    return ok || error_set(error, "-coverage: out of memory for %s", self->config->file);
 }
 
 /* It can be written, and is none of the files that are read. */
 static bool check_file(struct coverage *self, struct error *error)
 {
-    const char *path = self->config->file;
-    struct stat out, in;
-    self->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
-    if (self->fd < 0 || fstat(self->fd, &out))
-        return error_set(error, "-coverage %s: %s", path, strerror(errno));
-    for (unsigned n = 0; n < self->elf_count; n++) {
-        if (stat(self->elfs[n].path, &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-            return error_set(
-                error, "-coverage %s: that is the guest's program; the file would be written over it", path);
-    }
-    return true;
+    bool ok = output_open(&self->output, "-coverage", self->config->file, error);
+    for (unsigned n = 0; ok && n < self->elf_count; n++)
+        ok = output_check(&self->output, self->elfs[n].path, error);
+    return ok;
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
@@ -200,8 +170,7 @@ static bool add_elfs(struct coverage *self, struct error *error)
 
 static void destroy(struct coverage *self)
 {
-    if (self->fd >= 0)
-        close(self->fd);
+    output_close(&self->output);
     for (unsigned n = 0; n < self->elf_count; n++)
         coverage_elf_free(&self->elfs[n]);
     coverage_names_free(&self->names);
@@ -218,7 +187,7 @@ struct coverage *coverage_create(struct machine *machine, struct error *error)
         return NULL;
     }
     self->machine = machine;
-    self->fd = -1;
+    self->output.fd = -1;
     self->config = &machine->config.coverage;
     self->sink.ran = on_run;
     pthread_mutex_init(&self->lock, NULL);

@@ -8,7 +8,6 @@
  */
 #include "machine/profile/profile.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "cpu/hart_view.h"
 #include "machine/internal.h"
+#include "machine/output.h"
 #include "machine/profile/internal.h"
 #include "machine/symbols/symbols.h"
 #include "util/check.h"
@@ -36,7 +36,10 @@ struct profile {
     struct hart_sampler sampler; /* first */
     struct machine *machine;
     const struct profile_config *config;
+    struct output outputs[2]; /* of the stacks, and of the picture */
+    char picture[4096];       /* its name */
     pthread_t thread;
+    bool has_thread;
     atomic_bool stop;
 
     pthread_mutex_t lock;
@@ -238,30 +241,35 @@ static uint64_t merge(struct profile *self)
     return total;
 }
 
-static void write_file(struct profile *self, const char *path, bool picture, uint64_t total)
+static bool write_file(struct profile *self, bool picture, uint64_t total, struct error *error)
 {
-    FILE *out = fopen(path, "we");
-    if (!out) {
-        log_warn("-profile: cannot write %s: %s", path, strerror(errno));
-        return;
-    }
+    const struct output *output = &self->outputs[picture];
+    FILE *out = output_start(output, error);
+    if (!out)
+        return false;
     if (picture)
         profile_write_svg(out, self->stacks, self->stack_count, total);
     for (size_t i = 0; !picture && i < self->stack_count; i++)
         fprintf(out, "%s %" PRIu64 "\n", self->stacks[i].text, self->stacks[i].count);
-    bool failed = ferror(out);
-    if (fclose(out) || failed)
-        log_warn("-profile: cannot write %s: %s", path, strerror(errno));
+    return output_end(output, out, error);
 }
 
-static void write_files(struct profile *self)
+static void stop_sampling(struct profile *self)
 {
-    char path[4096];
+    atomic_store(&self->stop, true);
+    if (self->has_thread)
+        thread_join(self->thread);
+    self->has_thread = false;
+}
+
+bool profile_write(struct profile *self, struct error *error)
+{
+    if (!self)
+        return true;
+    stop_sampling(self);
+    profile_boot_ended(self);
     uint64_t total = merge(self);
-    write_file(self, self->config->file, false, total);
-    int length = snprintf(path, sizeof(path), "%s.svg", self->config->file);
-    if (length > 0 && (size_t)length < sizeof(path))
-        write_file(self, path, true, total);
+    return write_file(self, false, total, error) && write_file(self, true, total, error);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
@@ -283,13 +291,37 @@ static bool load_symbols(struct profile *self, struct error *error)
     return ok;
 }
 
-static bool check_writable(const char *path, struct error *error)
+/* Both can be written, and are none of the files that are read. */
+static bool check_files(struct profile *self, struct error *error)
 {
-    FILE *file = fopen(path, "ae");
-    if (!file)
-        return error_set(error, "-profile %s: %s", path, strerror(errno));
-    fclose(file);
-    return true;
+    const struct machine_config *config = &self->machine->config;
+    int length = snprintf(self->picture, sizeof(self->picture), "%s.svg", self->config->file);
+    if (length < 0 || (size_t)length >= sizeof(self->picture))
+        return error_set(error, "-profile: the file's name is too long");
+    bool ok = output_open(&self->outputs[0], "-profile", self->config->file, error) &&
+              output_open(&self->outputs[1], "-profile", self->picture, error);
+    for (unsigned n = 0; ok && n < 2; n++) {
+        ok = output_check(&self->outputs[n], config->bios, error) &&
+             output_check(&self->outputs[n], config->kernel, error);
+        for (unsigned i = 0; ok && i < config->load_count; i++)
+            ok = output_check(&self->outputs[n], config->loads[i].file, error);
+        for (unsigned i = 0; ok && i < self->config->symbol_count; i++)
+            ok = output_check(&self->outputs[n], self->config->symbols[i], error);
+    }
+    return ok;
+}
+
+static void profile_free(struct profile *self)
+{
+    for (unsigned n = 0; n < 2; n++)
+        output_close(&self->outputs[n]);
+    for (size_t i = 0; i < self->stack_count; i++)
+        free(self->stacks[i].text);
+    free(self->stacks);
+    symbols_free(&self->files);
+    pthread_mutex_destroy(&self->lock);
+    free(self->table);
+    free(self);
 }
 
 struct profile *profile_create(struct machine *machine, struct error *error)
@@ -307,20 +339,18 @@ struct profile *profile_create(struct machine *machine, struct error *error)
     self->config = &machine->config.profile;
     self->sampler.sample = on_sample;
     pthread_mutex_init(&self->lock, NULL);
-    int status = 0;
-    bool ok = check_writable(self->config->file, error) && load_symbols(self, error);
+    self->outputs[0].fd = self->outputs[1].fd = -1;
+    bool ok = check_files(self, error) && load_symbols(self, error);
     for (unsigned i = 0; ok && i < machine->hart_count; i++)
         hart_set_sampler(machine->harts[i], &self->sampler);
-    if (ok)
-        status = thread_create(&self->thread, THREAD_HOST, sampling_thread, self);
-    if (ok && !status)
+    int status = ok ? thread_create(&self->thread, THREAD_HOST, sampling_thread, self) : 0;
+    if (ok && !status) {
+        self->has_thread = true;
         return self;
+    }
     if (status)
         error_set(error, "cannot start a thread for the profile: %s", strerror(status));
-    symbols_free(&self->files);
-    pthread_mutex_destroy(&self->lock);
-    free(self->table);
-    free(self);
+    profile_free(self);
     return NULL;
 }
 
@@ -328,15 +358,7 @@ void profile_destroy(struct profile *self)
 {
     if (!self)
         return;
-    atomic_store(&self->stop, true);
-    thread_join(self->thread);
-    profile_boot_ended(self);
-    write_files(self);
-    for (size_t i = 0; i < self->stack_count; i++)
-        free(self->stacks[i].text);
-    free(self->stacks);
-    symbols_free(&self->files);
-    pthread_mutex_destroy(&self->lock);
-    free(self->table);
-    free(self);
+    stop_sampling(self);
+    profile_boot_ended(self); /* what was sampled after the files were written, or without */
+    profile_free(self);
 }

@@ -30,7 +30,10 @@ struct profile;
 struct profile *profile_create(struct machine *machine, struct error *error);
 /* A boot has ended: names what was sampled, while guest memory is still there. No hart runs. NULL is none. */
 void profile_boot_ended(struct profile *profile);
-/* Writes the files, with a warning where that fails, and frees it. Before the harts are destroyed. */
+/* Ends the sampling and writes the files; once, after the last boot has ended. False and *error where that
+ * fails. NULL is none. */
+bool profile_write(struct profile *profile, struct error *error);
+/* Before the harts are destroyed. NULL is none. */
 void profile_destroy(struct profile *profile);
 
 #endif

@@ -13,6 +13,10 @@
  *
  * Modules hang in the list `modules`. In struct module, whose layout depends on the kernel's options, two
  * things point to themselves: `kallsyms` to the core_kallsyms behind it, and mem[0].mtn.mod to the module.
+ *
+ * A guest may have filled its memory with what nearly is such a table, or with modules without end, while
+ * all its harts wait for this. So there is an amount of effort, many times of what a kernel needs, after
+ * which nothing more is looked at.
  */
 #include <string.h>
 
@@ -25,12 +29,15 @@
 #define SYMBOLS_MAX    (1u << 20)
 #define MODULES_MAX    1024u
 #define CANDIDATES_MAX 100000u
-#define MODULE_BYTES   2048u /* how much of struct module is looked at */
+#define MODULE_BYTES   2048u               /* how much of struct module is looked at */
+#define EFFORT         (UINT64_C(1) << 27) /* names looked at, or bytes of them written: about a second */
+#define EFFORT_READ    64u                 /* of reading something through the guest's page tables */
 
 /* Guest RAM as the host sees it. */
 struct ram {
     const uint8_t *bytes;
     uint64_t size;
+    uint64_t *effort; /* what is left */
 };
 
 struct table {
@@ -44,6 +51,13 @@ static uint64_t get(const struct ram *ram, uint64_t at, unsigned size)
     if (at <= ram->size && size <= ram->size - at)
         memcpy(&value, ram->bytes + at, size);
     return value;
+}
+
+/* False where there is none left. */
+static bool spend(uint64_t *effort, uint64_t amount)
+{
+    *effort -= amount < *effort ? amount : *effort;
+    return *effort != 0;
 }
 
 static uint64_t align8(uint64_t at)
@@ -124,7 +138,7 @@ static uint64_t names_length(const struct ram *ram, uint64_t at, uint64_t count)
             length = (length & 0x7f) | get(ram, at + 1, 1) << 7;
             at++;
         }
-        if (!length || length > NAME_MAX_LEN || at >= ram->size)
+        if (!length || length > NAME_MAX_LEN || at >= ram->size || !spend(ram->effort, 1))
             return 0;
         at += 1 + length;
     }
@@ -191,7 +205,7 @@ static bool find_table(const struct ram *ram, struct table *table)
 {
     static const char digits[20] = "0\0001\0002\0003\0004\0005\0006\0007\0008\0009";
     uint64_t from = 0;
-    for (unsigned tries = 0; tries < CANDIDATES_MAX && from < ram->size; tries++) {
+    for (unsigned tries = 0; tries < CANDIDATES_MAX && from < ram->size && *ram->effort; tries++) {
         const uint8_t *at = memmem(ram->bytes + from, ram->size - from, digits, sizeof(digits));
         if (!at)
             return false;
@@ -231,6 +245,8 @@ static uint64_t add_functions(struct symbols *symbols, const struct ram *ram, co
     for (uint64_t i = 0; i < table->count; i++) {
         char name[NAME_MAX_LEN];
         at = expand_name(ram, table, at, name, sizeof(name));
+        if (!spend(ram->effort, 1 + strlen(name)))
+            break;
         uint64_t addr = table->base + get(ram, table->offsets + 4 * i, 4);
         if (strcmp(name + (*name != 0), "modules") == 0)
             modules = addr;
@@ -243,10 +259,18 @@ static uint64_t add_functions(struct symbols *symbols, const struct ram *ram, co
 /* ---- Modules ------------------------------------------------------------------------------------------- */
 
 /* By the address space that satp names now: the kernel's half is in all of them. */
-static bool read_kernel(struct hart *hart, uint64_t vaddr, void *bytes, size_t length)
+struct kernel {
+    struct hart *hart;
+    uint64_t *effort;
+};
+
+static bool read_kernel(const struct kernel *kernel, uint64_t vaddr, void *bytes, size_t length)
 {
+    struct hart *hart = kernel->hart;
     for (size_t done = 0; done < length;) {
         struct walk walk;
+        if (!spend(kernel->effort, EFFORT_READ))
+            return false;
         hart_view_walk(hart, vaddr + done, &walk);
         size_t room = 4096 - ((vaddr + done) & 4095), n = room < length - done ? room : length - done;
         if (walk.end != WALK_MAPPED ||
@@ -264,8 +288,24 @@ static uint64_t word(const uint8_t *bytes, size_t at)
     return value;
 }
 
+/* A string of up to size - 1 bytes; as much of it as can be read. Returns its length. */
+static size_t read_string(const struct kernel *kernel, uint64_t vaddr, char *text, size_t size)
+{
+    size_t got = 0;
+    while (got < size - 1) {
+        size_t room = 4096 - ((vaddr + got) & 4095), n = room < size - 1 - got ? room : size - 1 - got;
+        if (!read_kernel(kernel, vaddr + got, text + got, n))
+            break;
+        got += n;
+        if (memchr(text + got - n, 0, n))
+            break;
+    }
+    text[got] = 0;
+    return strlen(text);
+}
+
 /* An ELF symbol of the module's own table, whose name gets the module's behind it. */
-static bool add_module_symbol(struct symbols *symbols, struct hart *hart, const uint8_t sym[24],
+static bool add_module_symbol(struct symbols *symbols, const struct kernel *kernel, const uint8_t sym[24],
                               uint64_t names, const char *module)
 {
     char name[128], full[200];
@@ -274,19 +314,16 @@ static bool add_module_symbol(struct symbols *symbols, struct hart *hart, const 
     uint64_t value = word(sym, 8), size = word(sym, 16);
     if ((sym[4] & 15) != 2 || !value) /* STT_FUNC */
         return true;
-    size_t got = 0;
-    while (got < sizeof(name) - 1 && read_kernel(hart, names + offset + got, name + got, 1) && name[got])
-        got++;
-    name[got] = 0;
+    size_t got = read_string(kernel, names + offset, name, sizeof(name));
     snprintf(full, sizeof(full), "%s [%s]", name, module);
     return !got || symbols_add(symbols, value, size, full);
 }
 
-static void add_module(struct symbols *symbols, struct hart *hart, uint64_t module)
+static void add_module(struct symbols *symbols, const struct kernel *kernel, uint64_t module)
 {
     uint8_t bytes[MODULE_BYTES], sym[24];
     char name[57] = "";
-    if (!read_kernel(hart, module, bytes, sizeof(bytes)))
+    if (!read_kernel(kernel, module, bytes, sizeof(bytes)))
         return;
     memcpy(name, bytes + 24, 56);
     for (size_t at = 0; at + 40 <= sizeof(bytes); at += 8) {
@@ -297,30 +334,31 @@ static void add_module(struct symbols *symbols, struct hart *hart, uint64_t modu
         if (!kernel_address(table) || !kernel_address(names) || count > 100000)
             continue;
         for (uint64_t i = 0; i < count && symbols->count < SYMBOLS_MAX; i++) {
-            if (!read_kernel(hart, table + 24 * i, sym, sizeof(sym)) ||
-                !add_module_symbol(symbols, hart, sym, names, name))
+            if (!read_kernel(kernel, table + 24 * i, sym, sizeof(sym)) ||
+                !add_module_symbol(symbols, kernel, sym, names, name))
                 return;
         }
         return;
     }
 }
 
-static void add_modules(struct symbols *symbols, struct hart *hart, uint64_t list)
+static void add_modules(struct symbols *symbols, const struct kernel *kernel, uint64_t list)
 {
     uint64_t at = 0;
-    if (!list || !read_kernel(hart, list, &at, 8))
+    if (!list || !read_kernel(kernel, list, &at, 8))
         return;
     for (unsigned i = 0; i < MODULES_MAX && kernel_address(at) && at != list; i++) {
-        add_module(symbols, hart, at - 8); /* the list is behind the state */
-        if (!read_kernel(hart, at, &at, 8))
+        add_module(symbols, kernel, at - 8); /* the list is behind the state */
+        if (!read_kernel(kernel, at, &at, 8))
             return;
     }
 }
 
 size_t symbols_add_linux(struct symbols *symbols, struct machine *machine)
 {
+    uint64_t effort = EFFORT;
     struct ram ram = { bus_host(machine->bus, machine->config.board->ram_base, machine->config.ram_size),
-                       machine->config.ram_size };
+                       machine->config.ram_size, &effort };
     struct table table = { 0 };
     size_t before = symbols->count;
     if (!ram.bytes || machine->config.isa.xlen != 64 || !find_table(&ram, &table))
@@ -328,7 +366,7 @@ size_t symbols_add_linux(struct symbols *symbols, struct machine *machine)
     uint64_t modules = add_functions(symbols, &ram, &table);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         if (hart_view_paging(machine->harts[i]).levels) {
-            add_modules(symbols, machine->harts[i], modules);
+            add_modules(symbols, &(const struct kernel){ machine->harts[i], &effort }, modules);
             break;
         }
     }

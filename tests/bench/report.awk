@@ -118,12 +118,13 @@ BEGIN {
     title["float"] = "scalar floating point"
     title["memory"] = "memory"
     title["system"] = "system"
+    title["rv32"] = "RV32, bare metal"
     title["boot"] = "boot"
     title["real"] = "real programs"
     title["disk"] = "disks"
     title["net"] = "user network"
     title["screen"] = "screen"
-    split("integer float memory system boot real", order, " ")
+    split("integer float memory system rv32 boot real", order, " ")
     split("disk net screen", rate_order, " ")
 }
 

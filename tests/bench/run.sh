@@ -4,8 +4,8 @@
 # one table in Markdown, and leaves it with a plot, the raw numbers and the guests' consoles in a folder.
 # Usage: tests/bench/run.sh [OPTION]...
 #   --quick            a twentieth of the work, once, without what needs the full Debian root
-#   --only GROUP       integer, float, memory, system, smp, boot, disk, net, screen, login or real; several with commas
-#                      between
+#   --only GROUP       integer, float, memory, system, smp, rv32, boot, disk, net, screen, login or real; several with
+#                      commas between
 #   --repetitions N    default 3; the table has the medians
 #   --scale X          times the work of each program, default 1
 #   --emulator PATH    instead of build/rvive, which is then not built
@@ -45,12 +45,12 @@ while [ $# -gt 0 ]; do
 done
 for group in $groups; do
     case $group in
-    integer | float | memory | system | smp | boot | disk | net | screen | login | real) ;;
+    integer | float | memory | system | smp | rv32 | boot | disk | net | screen | login | real) ;;
     *) die "no group $group; --help lists them" ;;
     esac
 done
 if [ -z "$groups" ]; then
-    groups="integer float memory system smp boot disk net screen"
+    groups="integer float memory system smp rv32 boot disk net screen"
     [ $quick = yes ] || groups="$groups login real"
 fi
 
@@ -78,6 +78,13 @@ prepare() {
     mkdir -p "$bench/initramfs/bench"
     "${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" $flags -march=rv64gc -mabi=lp64d -static \
         -o "$bench/initramfs/bench/rvbench" "$here"/programs/*.c -lm || die "rvbench does not compile for the guest"
+    if selected rv32; then
+        riscv64-unknown-elf-gcc -std=gnu17 -O2 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -march=rv32imac -mabi=ilp32 -mcmodel=medany -ffreestanding -nostdlib -static -T "$here/rv32/link.ld" \
+            -DPERCENT="$(awk -v scale="$scale" 'BEGIN { printf "%d", scale * 100 }')" -Wl,--no-warn-rwx-segments \
+            -o "$bench/rv32.elf" "$here"/rv32/*.S "$here"/rv32/*.c "$here/programs/coremix.c" -lgcc ||
+            die "the programs for RV32 do not compile"
+    fi
     cp "$here/guest/run.sh" "$here/guest/group.sh" "$bench/initramfs/bench"
     # The kernel unpacks one archive after the other.
     {
@@ -129,6 +136,21 @@ record() {
     awk -v where="$2" -v repetition="$3" '
         $2 == "BENCH" { print $3 "," $4 "," where "," repetition "," $5 "," (NF > 5 ? $6 : "ns") }
         ' "$1" >>"$csv"
+}
+
+# measure_rv32 WHERE GROUP REPETITION: bare metal, so without a kernel.
+measure_rv32() {
+    log=$output/logs/$2-$1-$3
+    where=$1
+    repetition_of=$3
+    set -- -M virt -bios none -nographic -no-reboot -kernel "$bench/rv32.elf"
+    if [ "$where" = rvive ]; then
+        set -- "$emulator" ${accel:+-accel "$accel"} -cpu rv32 "$@"
+    else
+        set -- "$top/tests/peers/qemu" "$qemu" qemu-system-riscv32 "$@"
+    fi
+    "$bench/runner" -t 7200 -- "$@" >"$log" || :
+    record "$log" "$where" "$repetition_of"
 }
 
 # measure_group WHERE GROUP REPETITION
@@ -216,6 +238,7 @@ while [ "$repetition" -le "$repetitions" ]; do
                 case $group in
                 boot | login) measure_boot "$where" "$group" "$repetition" ;;
                 disk | net | screen) measure_io "$where" "$group" "$repetition" ;;
+                rv32) measure_rv32 "$where" "$group" "$repetition" ;;
                 *) measure_group "$where" "$group" "$repetition" ;;
                 esac
                 [ $stopped = yes ] || break
@@ -226,7 +249,7 @@ while [ "$repetition" -le "$repetitions" ]; do
             fi
         done
         case $group in
-        boot | login | disk | net | screen) ;;
+        rv32 | boot | login | disk | net | screen) ;;
         *) say "$repetition of $repetitions: $group natively" && measure_group native "$group" "$repetition" ;;
         esac
     done

@@ -80,6 +80,23 @@ refused 'elf=: the file is missing' -coverage "$work/x.info,elf="
 mkfifo "$work/pipe"
 refused 'no such file' -coverage "$work/x.info,elf=$work/pipe"
 refused 'cannot write /dev/full' -coverage /dev/full,format=lcov
+refused 'No such device' -coverage "$work/pipe,format=lcov"
+python3 - "$work/pipe" "$work/read.info" "$rvive" -M virt -bios none -display none -kernel "$work/rv64.elf" \
+    -coverage "$work/pipe,format=lcov" <<'END' || complain "a pipe"
+import os, subprocess, sys
+pipe = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK)
+subprocess.run(sys.argv[3:], check=True, timeout=60, stdin=subprocess.DEVNULL)
+with open(sys.argv[2], "wb") as out:
+    out.write(os.read(pipe, 1 << 20))
+# A reader that goes before anything is written.
+program = subprocess.Popen(sys.argv[3:] + ["-S", "-monitor", "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
+program.stdout.read(1)
+os.close(pipe)
+error = program.communicate("cont\n", 60)[1]
+assert program.returncode == 1 and "pipe: Broken pipe" in error, (program.returncode, error)
+END
+python3 "$here/check.py" lcov "$work/read.info" "$here/program.c" "$work/rv64.elf" "$lines" 1 || complain "a pipe"
 refused 'absent.elf' -coverage "$work/x.info,elf=$work/absent.elf"
 refused 'base=' -coverage "$work/x.info,base=0x1000"
 refused 'even address' -coverage "$work/x.info,elf=$work/rv64.elf,base=1"

@@ -68,6 +68,7 @@ static const struct hart_bus_ops board_ops = { .page = board_page,
                                                .mapped = board_mapped,
                                                .is_memory = board_is_memory };
 
+unsigned guest_xlen = 64;
 size_t guest_cache_size = CODE_CACHE_DEFAULT;
 const char *guest_label = "";
 
@@ -113,7 +114,7 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
     guest->ram = map_ram();
     guest->clock = clock_create(&error);
     ck_assert_ptr_nonnull(guest->clock);
-    ck_assert(isa_config_parse(&isa, "rv64", &error));
+    ck_assert(isa_config_parse(&isa, guest_xlen == 64 ? "rv64" : "rv32", &error));
     if (tier != GUEST_INTERPRETER)
         ck_assert_ptr_nonnull(guest->dbt = dbt_create_sized(guest_cache_size, &error));
     /* RVIVE_TEST_ACCEL=t2: regions of everything, too. */
@@ -249,10 +250,21 @@ void guest_put16(struct guest *guest, unsigned bits)
     guest->at += 2;
 }
 
+void guest_put_save(struct guest *guest, unsigned base, unsigned value, int32_t imm)
+{
+    guest_put(guest, guest_xlen == 64 ? ISA_INSN_sd : ISA_INSN_sw, 0, base, value, imm);
+}
+
 void guest_put_value(struct guest *guest, unsigned rd, uint32_t value)
 {
     int32_t low = (int32_t)(value << 20) >> 20;
     I(lui, rd, 0, 0, (int32_t)(value - (uint32_t)low));
+    if (guest_xlen == 32) {
+        I(addi, rd, rd, 0, low);
+        I(addi, rd, rd, 0, 0);
+        I(addi, rd, rd, 0, 0);
+        return;
+    }
     I(addiw, rd, rd, 0, low);
     I(slli, rd, rd, 0, 32);
     I(srli, rd, rd, 0, 32);
@@ -277,7 +289,7 @@ void guest_put_end(struct guest *guest, unsigned hart)
 void guest_put_stop(struct guest *guest, unsigned hart)
 {
     I(lui, T5, 0, 0, (int32_t)PORT);
-    I(sd, 0, T5, 0, (int32_t)(8 * hart));
+    guest_put_save(guest, T5, 0, (int32_t)(8 * hart));
     I(wfi, 0, 0, 0, 0);
     I(jal, 0, 0, 0, -4);
 }
@@ -292,7 +304,7 @@ void guest_put_log_traps(struct guest *guest)
     guest->at = HANDLER;
     for (int i = 0; i < 4; i++) {
         I(csrrs, T5, 0, 0, csrs[i]);
-        I(sd, 0, T4, T5, 8 * i);
+        guest_put_save(guest, T4, T5, 8 * i);
     }
     I(addi, T4, T4, 0, 32);
     I(csrrs, T5, 0, 0, CSR_MEPC);

@@ -43,6 +43,8 @@ struct guest {
     atomic_uint interrupts; /* taken */
 };
 
+/* Of the harts of guests made from now on: 64, unless a test says 32. */
+extern unsigned guest_xlen;
 /* Of the code cache of guests made from now on, in bytes. Each test runs in a process of its own. */
 extern size_t guest_cache_size;
 /* Aborts the test where the host has no memory. */
@@ -69,6 +71,8 @@ void guest_set_word(struct guest *guest, uint64_t paddr, uint64_t value);
 uint32_t guest_encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm);
 void guest_put(struct guest *guest, enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm);
 void guest_put16(struct guest *guest, unsigned bits);
+/* sd, or RV32's sw: of a whole register. */
+void guest_put_save(struct guest *guest, unsigned base, unsigned value, int32_t imm);
 /* rd = a value of 32 bits, zero-extended: always four instructions. */
 void guest_put_value(struct guest *guest, unsigned rd, uint32_t value);
 /* jal to an absolute address; a branch to one. */

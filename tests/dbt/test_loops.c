@@ -7,9 +7,11 @@
  * the interpreter, and each access is compared with the MMU (-accel ...,check=on) besides.
  *
  * Virtual pages that differ in their upper half only lie in different physical pages, so that a check that
- * served another address is seen even where the page is mapped.
+ * served another address is seen even where the page is mapped. On RV32 all arithmetic is that of 32 bits,
+ * and there are pages at either side of where addresses wrap.
  *
- * RVIVE_SEED=N: the first seed; RVIVE_LOOPS=N: how many programs (a failure names its seed).
+ * RVIVE_SEED=N: the first seed; RVIVE_LOOPS=N: how many programs (a failure names its seed);
+ * RVIVE_LOOPS_XLEN=32: of RV32.
  */
 #include <check.h>
 #include <stdio.h>
@@ -39,41 +41,68 @@ static unsigned below(unsigned limit)
 
 /* Where pointers begin. The low 32 bits are the same in three of them: word arithmetic leads from one into
  * another. The last two lie at the borders of what is canonical. */
-static const uint64_t windows[] = { 0x1040200000, 0xffffffff40200000, 0x3f40200000,      0x40200000,
-                                    0x3fffffc000, 0xffffffc000000000, 0xffffffffffffc000 };
-#define WINDOWS (sizeof(windows) / sizeof(windows[0]))
+static const uint64_t windows_64[] = { 0x1040200000, 0xffffffff40200000, 0x3f40200000,      0x40200000,
+                                       0x3fffffc000, 0xffffffc000000000, 0xffffffffffffc000 };
+/* RV32: around the end of the address space, too. */
+static const uint64_t windows_32[] = { 0, 0xffffc000, 0x40200000, 0x3fffc000 };
+
+static uint64_t window(unsigned number)
+{
+    return guest_xlen == 64 ? windows_64[number] : windows_32[number];
+}
+
+static unsigned window_count(void)
+{
+    return (unsigned)(guest_xlen == 64 ? sizeof(windows_64) : sizeof(windows_32)) / sizeof(uint64_t);
+}
+
+/* Of a page table: bytes of an entry, bits of an index. */
+#define ENTRY (guest_xlen / 8)
+#define LEVEL (guest_xlen == 64 ? 9 : 10)
 
 enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_AD = 0xc0 };
 
 static void set_entry(struct guest *guest, uint64_t table, uint64_t index, uint64_t paddr, unsigned flags)
 {
-    guest_set_word(guest, table + 8 * (index & 511), paddr >> 12 << 10 | flags);
+    uint64_t entry = paddr >> 12 << 10 | flags;
+    memcpy(guest->ram + (table - RAM_BASE) + ENTRY * (index & ((1u << LEVEL) - 1)), &entry, ENTRY);
 }
 
 /* The next level's table behind an entry, made if need be. */
 static uint64_t table_below(struct guest *guest, uint64_t table, uint64_t index, uint64_t *free_page)
 {
-    uint64_t entry = guest_word(guest, table + 8 * (index & 511));
+    uint64_t entry = 0;
+    memcpy(&entry, guest->ram + (table - RAM_BASE) + ENTRY * (index & ((1u << LEVEL) - 1)), ENTRY);
     if (!entry) {
         entry = *free_page >> 12 << 10 | PTE_V;
-        guest_set_word(guest, table + 8 * (index & 511), entry);
+        set_entry(guest, table, index, *free_page, PTE_V);
         *free_page += PAGE_SIZE;
     }
     return entry >> 10 << 12;
 }
 
+/* The port and the program, by large pages where they are. */
+static void map_program(struct guest *guest)
+{
+    unsigned shift = 12 + (guest_xlen == 64 ? 2 : 1) * LEVEL;
+    uint64_t large = UINT64_C(1) << shift;
+    set_entry(guest, ROOT, PORT >> shift, PORT & ~(large - 1), PTE_V | PTE_R | PTE_W | PTE_AD);
+    for (uint64_t at = RAM_BASE; at < RAM_BASE + RAM_SIZE; at += large)
+        set_entry(guest, ROOT, at >> shift, at, PTE_V | PTE_R | PTE_W | PTE_X | PTE_AD);
+}
+
 static void map_windows(struct guest *guest)
 {
     uint64_t free_page = ROOT + PAGE_SIZE, paddr = PATTERN;
-    set_entry(guest, ROOT, 0, 0, PTE_V | PTE_R | PTE_W | PTE_AD); /* the port */
-    set_entry(guest, ROOT, RAM_BASE >> 30, RAM_BASE, PTE_V | PTE_R | PTE_W | PTE_X | PTE_AD);
-    for (unsigned w = 0; w < WINDOWS; w++) {
-        uint64_t middle = table_below(guest, ROOT, windows[w] >> 30, &free_page);
-        uint64_t last = table_below(guest, middle, windows[w] >> 21, &free_page);
+    map_program(guest);
+    for (unsigned w = 0; w < window_count(); w++) {
+        uint64_t last = ROOT;
+        for (unsigned shift = 12 + (guest_xlen == 64 ? 2 : 1) * LEVEL; shift > 12; shift -= LEVEL)
+            last = table_below(guest, last, window(w) >> shift, &free_page);
         for (unsigned i = 0; i < WINDOW_PAGES; i++, paddr += PAGE_SIZE) {
             unsigned kind = below(8); /* 0: missing; 1: read only */
             if (kind)
-                set_entry(guest, last, (windows[w] >> 12) + i, paddr,
+                set_entry(guest, last, (window(w) >> 12) + i, paddr,
                           PTE_V | PTE_R | (kind > 1 ? PTE_W : 0) | PTE_AD);
         }
     }
@@ -89,8 +118,8 @@ static void put_paging(struct guest *guest)
     I(addi, T5, 0, 0, 0x1f); /* NAPOT, X W R */
     I(csrrw, 0, T5, 0, CSR_PMPCFG0);
     guest_put_value(guest, T5, ROOT >> 12);
-    I(addi, T6, 0, 0, 1);
-    I(slli, T6, T6, 0, 63);
+    I(addi, T6, 0, 0, 1); /* Sv39 or Sv32 */
+    guest_put(guest, guest_xlen == 64 ? ISA_INSN_slli : ISA_INSN_slli32, T6, T6, 0, (int32_t)guest_xlen - 1);
     I(or, T5, T5, T6, 0);
     I(csrrw, 0, T5, 0, CSR_SATP);
     guest_put_value(guest, T5, 1 << 11 | 0x6000); /* MPP: S; FS: dirty */
@@ -124,12 +153,12 @@ static int32_t distance(void)
 
 static uint64_t next_constant; /* where it lies */
 
-/* rd = 64 bits, from memory. */
+/* rd = a whole register, from memory. */
 static void put_wide(struct guest *guest, unsigned rd, uint64_t value)
 {
     guest_set_word(guest, next_constant, value);
     guest_put_value(guest, T5, (uint32_t)next_constant);
-    I(ld, rd, T5, 0, 0);
+    guest_put(guest, guest_xlen == 64 ? ISA_INSN_ld : ISA_INSN_lw, rd, T5, 0, 0);
     next_constant += 8;
 }
 
@@ -137,11 +166,34 @@ static uint64_t place(bool paging)
 {
     static const uint64_t bare[] = { DATA + 0x8000, RAM_BASE + RAM_SIZE - 0x1000, 0x1080208000,
                                      0xffffffff80208000 };
-    uint64_t base = paging ? windows[below(WINDOWS)] : PICK(bare);
+    static const uint64_t bare_32[] = { DATA + 0x8000, RAM_BASE + RAM_SIZE - 0x1000, 0, 0xffffe000 };
+    static const uint32_t around_0[] = { 0, 4, 8, 16, 0xfffffffc, 0xfffffff8, 0xfffffff0, 0xffffffc0 };
+    if (guest_xlen == 32 && paging && below(2))
+        return PICK(around_0);
+    uint64_t base = paging ? window(below(window_count())) : guest_xlen == 64 ? PICK(bare) : PICK(bare_32);
     static const uint32_t offsets[] = {
         0, 0x40, 0xfc0, 0xff0, 0xff8, 0x1000, 0x1008, 0x1ffc, 0x2000, 0x3ff8
     };
     return base + PICK(offsets);
+}
+
+/* What RV32 has in the place of an instruction of RV64. */
+static enum isa_insn narrow(enum isa_insn insn)
+{
+    if (guest_xlen == 64)
+        return insn;
+    switch (insn) {
+    case ISA_INSN_addiw: return ISA_INSN_addi;
+    case ISA_INSN_addw: return ISA_INSN_add;
+    case ISA_INSN_subw: return ISA_INSN_sub;
+    case ISA_INSN_add_uw: return ISA_INSN_sh1add;
+    case ISA_INSN_slli: return ISA_INSN_slli32;
+    case ISA_INSN_srli: return ISA_INSN_srli32;
+    case ISA_INSN_lwu:
+    case ISA_INSN_ld: return ISA_INSN_lw;
+    case ISA_INSN_sd: return ISA_INSN_sw;
+    default: return insn;
+    }
 }
 
 static void put_access(struct guest *guest, unsigned pointer)
@@ -153,10 +205,12 @@ static void put_access(struct guest *guest, unsigned pointer)
     case 0: I(fld, below(4), pointer, 0, distance()); break;
     case 1: I(fsd, 0, pointer, below(4), distance()); break;
     case 2:
-    case 3: guest_put(guest, PICK(stores), 0, pointer, PICK(values), distance()); break;
-    default: guest_put(guest, PICK(loads), PICK(values), pointer, 0, distance()); break;
+    case 3: guest_put(guest, narrow(PICK(stores)), 0, pointer, PICK(values), distance()); break;
+    default: guest_put(guest, narrow(PICK(loads)), PICK(values), pointer, 0, distance()); break;
     }
 }
+
+#define N(name, rd, rs1, rs2, imm) guest_put(guest, narrow(ISA_INSN_##name), rd, rs1, rs2, imm)
 
 static void put_move(struct guest *guest, unsigned which)
 {
@@ -166,19 +220,19 @@ static void put_move(struct guest *guest, unsigned which)
     case 1:
     case 2: I(addi, p, p, 0, distance()); break;
     case 3:
-    case 4: I(addiw, p, p, 0, distance()); break;
+    case 4: N(addiw, p, p, 0, distance()); break;
     case 5: I(add, p, p, INDEX, 0); break;
-    case 6: I(addw, p, p, INDEX, 0); break;
+    case 6: N(addw, p, p, INDEX, 0); break;
     case 7: I(sub, p, p, INDEX, 0); break;
-    case 8: I(subw, p, p, INDEX, 0); break;
+    case 8: N(subw, p, p, INDEX, 0); break;
     case 9: /* the low half, as an unsigned number */
-        I(slli, p, p, 0, 32);
-        I(srli, p, p, 0, 32);
+        N(slli, p, p, 0, guest_xlen == 64 ? 32 : 1);
+        N(srli, p, p, 0, guest_xlen == 64 ? 32 : 1);
         break;
-    case 10: I(add_uw, p, p, below(2) ? INDEX : 0, 0); break;
+    case 10: N(add_uw, p, p, below(2) ? INDEX : 0, 0); break;
     case 11: I(sh3add, p, INDEX, p, 0); break;
     case 12: I(addi, p, other, 0, distance()); break;
-    case 13: I(addiw, p, other, 0, below(2) ? 0 : distance()); break;
+    case 13: N(addiw, p, other, 0, below(2) ? 0 : distance()); break;
     case 14: I(xori, p, p, 0, 8); break;
     default: I(addi, p, copies[which], 0, 0); break;
     }
@@ -277,6 +331,7 @@ Suite *test_suite(void)
 {
     setenv("RVIVE_TEST_ACCEL", "t2", 0);
     setenv("RVIVE_TEST_CHECK", "on", 0);
+    guest_xlen = (unsigned)number("RVIVE_LOOPS_XLEN", 64);
     uint64_t first = number("RVIVE_SEED", 1), count = number("RVIVE_LOOPS", LOOPS_DEFAULT);
     printf("seeds %llu to %llu\n", (unsigned long long)first, (unsigned long long)(first + count - 1));
     Suite *suite = suite_create("loops");

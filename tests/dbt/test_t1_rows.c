@@ -112,7 +112,8 @@ static uint32_t encode(enum isa_insn insn, const struct registers *r)
     return isa_encode(insn, &o);
 }
 
-/* Translates the row's instruction and a reader of rd. False: with these operands it is none. */
+/* Translates the row's instruction and a reader of rd. False: with these operands it is none of the hart's.
+ */
 static bool translate(enum isa_insn insn, const struct registers *r)
 {
     struct hart *hart = guest.harts[0];
@@ -183,10 +184,13 @@ START_TEST(test_row)
     enum isa_insn insn = (enum isa_insn)_i;
     if (!t1_rows[insn].lower)
         return;
-    bool checked = false;
-    for (unsigned i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
-        checked |= check_row(insn, &choices[i]);
-    ck_assert_msg(checked, "%s was not encoded", isa_entry(insn)->name);
+    for (unsigned xlen = 32; xlen <= 64; xlen += 32) {
+        bool checked = isa_entry(insn)->flags & (xlen == 32 ? ISA_RV64 : ISA_RV32);
+        guest.harts[0]->isa.xlen = xlen;
+        for (unsigned i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+            checked |= check_row(insn, &choices[i]);
+        ck_assert_msg(checked, "%s was not encoded for RV%u", isa_entry(insn)->name, xlen);
+    }
 }
 END_TEST
 

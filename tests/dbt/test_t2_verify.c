@@ -12,6 +12,7 @@
 #include "tests/suite.h"
 
 static struct ir *region;
+static const char *cpu = "rv64";
 
 static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
 {
@@ -27,7 +28,7 @@ static void make(const uint32_t *code, unsigned count)
         ck_assert_ptr_nonnull(region = malloc(sizeof(*region)));
     memset(region, 0, sizeof(*region));
     region->without = without;
-    ck_assert(isa_config_parse(&region->isa, "rv64", &error));
+    ck_assert(isa_config_parse(&region->isa, cpu, &error));
     memcpy(region->code, code, count * sizeof(code[0]));
     memset(region->home, T2_IN_HART, sizeof(region->home));
     t2_region_find(region);
@@ -84,7 +85,7 @@ static bool is_follower(const struct t2_insn *insn)
 static bool is_step(const struct t2_insn *insn)
 {
     int64_t step;
-    return t2_step(insn, &step) && insn->d == A0;
+    return t2_step(region, insn, &step) && insn->d == A0;
 }
 
 static unsigned block_of(const struct t2_insn *insn)
@@ -203,6 +204,24 @@ START_TEST(test_rejects_wide_and_shared)
 }
 END_TEST
 
+/* RV32: a pointer that has left what was checked may have wrapped; the address of an access by it is cut. */
+START_TEST(test_wrapped_pointer)
+{
+    cpu = "rv32";
+    make_moved(ISA_INSN_lw, ISA_INSN_lw, false, 16, -16);
+    ck_assert_ptr_null(fault());
+    ck_assert(find(is_follower)->cut);
+    find(is_follower)->cut = false;
+    ck_assert_str_eq(fault(), "a pointer may have wrapped between its check and an access");
+    make_moved(ISA_INSN_lw, ISA_INSN_lw, false, 16, 0); /* stands in the range */
+    ck_assert(!find(is_follower)->cut);
+    ck_assert_ptr_null(fault());
+    find(is_step)->bits = 64;
+    ck_assert_str_eq(fault(), "an operation is wider than a register");
+    cpu = "rv64";
+}
+END_TEST
+
 /* A second way to the access, which has not passed the check. */
 START_TEST(test_rejects_second_way)
 {
@@ -259,6 +278,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("t2_verify");
     TCase *tests = tcase_create("checks");
     tcase_add_test(tests, test_accepts);
+    tcase_add_test(tests, test_wrapped_pointer);
     tcase_add_test(tests, test_word_steps);
     tcase_add_test(tests, test_rejects_word_step);
     tcase_add_test(tests, test_rejects_other_moves);

@@ -210,7 +210,11 @@ static void extensions(unsigned to, unsigned from)
         expect("movzx %s,%s", names32[to], name_of(bits, from));
         x86_extend(e, bits, true, to, from);
         expect("movsx %s,%s", names64[to], name_of(bits, from));
+        x86_extend_to(e, 32, bits, true, to, from);
+        expect("movsx %s,%s", names32[to], name_of(bits, from));
     }
+    x86_extend_to(e, 32, 32, true, to, from);
+    expect("mov %s,%s", names32[to], names32[from]);
     x86_extend(e, 32, false, to, from);
     expect("mov %s,%s", names32[to], names32[from]);
     x86_extend(e, 32, true, to, from);
@@ -262,8 +266,10 @@ static void only_64(unsigned reg)
         x86_setcc(e, conds[i].cond, reg);
         expect("set%s %s", conds[i].name, names8[reg]);
     }
-    x86_bswap64(e, reg);
+    x86_bswap(e, 64, reg);
     expect("bswap %s", name);
+    x86_bswap(e, 32, reg);
+    expect("bswap %s", names32[reg]);
     x86_jmp_reg(e, reg);
     expect("jmp %s", name);
     x86_call_reg(e, reg);
@@ -329,7 +335,11 @@ static void narrow_memory(unsigned reg, struct x86_mem mem, int32_t imm)
         expect("movzx %s,%s", names32[reg], text);
         x86_load_extend(e, bits, true, reg, mem);
         expect("movsx %s,%s", names64[reg], text);
+        x86_load_extend_to(e, 32, bits, true, reg, mem);
+        expect("movsx %s,%s", names32[reg], text);
     }
+    x86_load_extend_to(e, 32, 32, true, reg, mem);
+    expect("mov %s,%s", names32[reg], mem_text(32, mem));
     x86_load_extend(e, 32, false, reg, mem);
     expect("mov %s,%s", names32[reg], mem_text(32, mem));
     x86_load_extend(e, 32, true, reg, mem);
@@ -473,7 +483,7 @@ static void division(unsigned bits, unsigned reg)
     expect("%s", bits == 64 ? "cqo" : "cdq");
 }
 
-static void bits_of(unsigned to, unsigned from)
+static void bits_of(unsigned bits, unsigned to, unsigned from)
 {
     static const struct {
         enum x86_bit op;
@@ -481,8 +491,8 @@ static void bits_of(unsigned to, unsigned from)
     } ops[] = { { X86_BT, "bt" }, { X86_BTS, "bts" }, { X86_BTR, "btr" }, { X86_BTC, "btc" } };
     EACH(i, ops)
     {
-        x86_bit_op(e, ops[i].op, to, from);
-        expect("%s %s,%s", ops[i].name, names64[to], names64[from]);
+        x86_bit_op(e, ops[i].op, bits, to, from);
+        expect("%s %s,%s", ops[i].name, name_of(bits, to), name_of(bits, from));
     }
 }
 
@@ -663,7 +673,8 @@ START_TEST(test_other)
             division(bits, to);
         }
         for (unsigned from = 0; from < 16; from++) {
-            bits_of(to, from);
+            bits_of(32, to, from);
+            bits_of(64, to, from);
             packed(to, from);
             halves(to, from);
             extracts(to, from);

@@ -212,10 +212,10 @@ static bool board_load(struct board *board, const struct program *program)
 }
 
 /* RVIVE_DIFF_ACCEL=t1 or t2: every block is translated before it first runs, by that tier. */
-static bool accel_is(const char *name, const struct isa_config *isa)
+static bool accel_is(const char *name)
 {
     const char *accel = getenv("RVIVE_DIFF_ACCEL");
-    return accel && strcmp(accel, name) == 0 && isa->xlen == 64;
+    return accel && strcmp(accel, name) == 0;
 }
 
 static bool board_run(struct board *board, const struct isa_config *isa, struct error *error)
@@ -227,8 +227,8 @@ static bool board_run(struct board *board, const struct isa_config *isa, struct 
     if (!clock)
         return false;
     board->hart = hart_create(&config, error);
-    bool regions = accel_is("t2", isa);
-    struct dbt *dbt = regions || accel_is("t1", isa) ? dbt_create(error) : NULL;
+    bool regions = accel_is("t2");
+    struct dbt *dbt = regions || accel_is("t1") ? dbt_create(error) : NULL;
     if (regions && !dbt_optimise(dbt, true, error))
         abort();
     if (board->hart && dbt && !dbt_attach(dbt, board->hart, 1, error))

@@ -46,10 +46,39 @@ profile rv64imafdc lp64d -cpu rv64
 profile rv64imafdc lp64d -cpu rv64 -accel interp
 profile rv32imac ilp32 -cpu rv32
 
+# refused TEXT FILE: status 1 at the start, and the message has the text.
+refused() {
+    status=0
+    timeout 20 "$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -cpu rv32 -profile "$2" -S -semihosting \
+        2>"$work/errors" || status=$?
+    [ $status -eq 1 ] && grep -qe "-profile.*$1" "$work/errors" ||
+        { echo "FAIL: -profile $2: status $status: $(cat "$work/errors")"; failures=$((failures + 1)); }
+}
+mkfifo "$work/pipe"
+mkdir "$work/picture.svg"
+cp "$work/program.elf" "$work/program.svg"
+refused "no/where" "$work/no/where"
+refused "No such device" "$work/pipe"
+refused "picture.svg" "$work/picture"
+refused "guest's program" "$work/program.elf"
+refused "guest's program" "$work/program,symbols=$work/program.svg"
+cmp -s "$work/program.elf" "$work/program.svg" || { echo "FAIL: the guest's program has changed"; failures=$((failures + 1)); }
+
+# What cannot be written at the end is an error, too: a disk that is full, and a limit on the size of files.
+ln -s /dev/full "$work/full"
 status=0
-"$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -cpu rv32 -profile "$work/no/where" \
+"$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -cpu rv32 -profile "$work/full" \
     2>"$work/errors" || status=$?
-[ $status -eq 1 ] && grep -q "no/where" "$work/errors" ||
-    { echo "FAIL: a folder that is not there"; failures=$((failures + 1)); }
+[ $status -eq 1 ] && grep -q "cannot write .*/full: No space" "$work/errors" ||
+    { echo "FAIL: a full disk: status $status: $(cat "$work/errors")"; failures=$((failures + 1)); }
+said=$(
+    ulimit -f 0
+    "$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -cpu rv32 -profile "$work/short" \
+        2>&1 || echo "status $?"
+)
+case $said in
+*"cannot write $work/short: File too large"*"status 1") ;;
+*) echo "FAIL: a limit on files: $said"; failures=$((failures + 1)) ;;
+esac
 echo "$failures failures"
 [ $failures -eq 0 ]

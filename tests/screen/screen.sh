@@ -30,9 +30,18 @@ vnc=$((1000 + $$ % 20000))
 $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet rvive.test=run:/run.sh" -name test -serial file:"$work/serial" \
     -device "virtio-gpu-$bus,xres=1024,yres=768" -device "virtio-keyboard-$bus" -device "virtio-tablet-$bus" \
-    -monitor unix:"$work/monitor",server=on,wait=off -display sdl,gl=off -vnc ":$vnc" -screendump "$work/last.png" \
-    >"$work/output" 2>&1 &
+    -monitor unix:"$work/monitor",server=on,wait=off -display sdl,gl=off -vnc ":$vnc,websocket=on" \
+    -screendump "$work/last.png" >"$work/output" 2>&1 &
 rvive=$!
+
+# viewer COMMAND...: what tests/screen/screen does as a viewer; with PCI it comes by a websocket, as a browser's.
+viewer() {
+    if [ "$bus" = pci ]; then
+        python3 "$top/tests/screen/web.py" $((5700 + vnc)) "$screen" rfb PORT "$@"
+    else
+        "$screen" rfb $((5900 + vnc)) "$@"
+    fi
+}
 
 # heard TEXT [SECONDS]: waits until the guest has printed the line TEXT since the last call.
 seen=0
@@ -52,7 +61,7 @@ heard() {
 heard "inputs 2" 90
 heard "picture 1024x768" 20
 "$screen" x11 "$DISPLAY" picture 1024 768 0
-"$screen" rfb $((5900 + vnc)) picture 1024 768 0
+viewer picture 1024 768 0
 
 # From the window: keys by their place, the pointer where it is, buttons and the wheel.
 window=$(xdotool search --name '^Rvive \(test\)$')
@@ -73,36 +82,36 @@ heard "rel 8 1"
 xdotool key space
 heard "square 1"
 "$screen" x11 "$DISPLAY" picture 1024 768 1
-"$screen" rfb $((5900 + vnc)) picture 1024 768 1
+viewer picture 1024 768 1
 
 # The window has another size: the guest follows, and so does the viewer.
 "$screen" x11 "$DISPLAY" size 1200 900
 heard "picture 1200x900"
 "$screen" x11 "$DISPLAY" picture 1200 900 1
-"$screen" rfb $((5900 + vnc)) picture 1200 900 1
+viewer picture 1200 900 1
 
 # From the viewer: signs become keys, with a Shift where they need one.
-"$screen" rfb $((5900 + vnc)) pointer 600 300 0 pointer 600 300 1 pointer 600 300 0 key 0x41 key 0xff0d key 0x20 \
-    picture 1200 900 2
+viewer pointer 600 300 0 pointer 600 300 1 pointer 600 300 0
 heard "abs 0 $((600 * 32767 / 1199))"
 heard "abs 1 $((300 * 32767 / 899))"
 heard "key 272 1"
 heard "key 272 0"
+viewer key 0x41 key 0xff0d key 0x20 picture 1200 900 2
 heard "key 42 1"
 heard "key 30 1"
 heard "key 42 0"
 heard "key 28 1"
 heard "square 2"
 "$screen" x11 "$DISPLAY" picture 1200 900 2
-"$screen" rfb $((5900 + vnc)) size 1000 700
+viewer size 1000 700
 heard "picture 1000x700"
-"$screen" rfb $((5900 + vnc)) picture 1000 700 2
+viewer picture 1000 700 2
 "$screen" x11 "$DISPLAY" picture 1000 700 2
 
 # Full screen. There is no window manager to make the window larger, so the viewer is asked.
 xdotool windowfocus --sync "$window" key ctrl+alt+f
 heard "picture 1600x1200"
-"$screen" rfb $((5900 + vnc)) picture 1600 1200 2
+viewer picture 1600 1200 2
 
 # Nothing changes: neither the window's thread nor the server's does anything.
 ticks() {

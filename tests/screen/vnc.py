@@ -329,4 +329,5 @@ def main():
         test(sys.argv[1])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -290,7 +290,7 @@ static void bits_to_x(struct t2_emit *t, const struct t2_insn *insn)
     unsigned a = t2_use_f(t, insn->a, 0);
     enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
     x86_vmove_to(&t->e, insn->bits, to, a);
-    if (insn->bits == 32)
+    if (insn->bits < t->r->isa.xlen)
         x86_extend(&t->e, 32, true, to, to);
     t2_set(t, insn->d, to);
 }
@@ -392,7 +392,7 @@ static void to_integer(struct t2_emit *t, const struct t2_insn *insn)
     x86_mov_imm(e, X86_RDX, narrow ? 0x80000000ll : INT64_MIN);
     x86_op(e, X86_CMP, narrow ? 32 : 64, X86_RCX, X86_RDX);
     t2_exit_if(t, X86_E, t2_exit_here(t, insn));
-    if (insn->imm == 32)
+    if (insn->imm < t->r->isa.xlen)
         x86_extend(e, 32, true, X86_RCX, X86_RCX);
     t2_set(t, insn->d, X86_RCX);
 }

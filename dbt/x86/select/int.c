@@ -26,9 +26,15 @@ static void op_variable(struct t2_emit *t, enum x86_alu op, unsigned bits, enum 
         x86_op_mem(&t->e, op, bits, to, t2_home(variable));
 }
 
+/* `to` = a value of which as many bits count as a register has. */
+static void move_constant(struct t2_emit *t, enum x86_reg to, int64_t value)
+{
+    x86_mov_imm(&t->e, to, t->r->isa.xlen == 32 ? (uint32_t)value : value);
+}
+
 static void extend_word(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg reg)
 {
-    if (insn->bits == 32)
+    if (insn->bits < t->r->isa.xlen)
         x86_extend(&t->e, 32, true, reg, reg);
 }
 
@@ -113,12 +119,12 @@ static void multiply_high(struct t2_emit *t, const struct t2_insn *insn)
     struct x86_emit *e = &t->e;
     copy(t, X86_RCX, insn->b);
     copy(t, X86_RAX, insn->a);
-    x86_mul(e, insn->op == T2_MULH && insn->sign, 64, X86_RCX);
-    if (insn->op == T2_MULHSU) { /* a negative a counts 2^64 too much: b too much in the high half */
+    x86_mul(e, insn->op == T2_MULH && insn->sign, insn->bits, X86_RCX);
+    if (insn->op == T2_MULHSU) { /* a negative a counts 2^bits too much: b too much in the high half */
         copy(t, X86_RAX, insn->a);
-        x86_shift_imm(e, X86_SAR, 64, X86_RAX, 63);
-        x86_op(e, X86_AND, 64, X86_RAX, X86_RCX);
-        x86_op(e, X86_SUB, 64, X86_RDX, X86_RAX);
+        x86_shift_imm(e, X86_SAR, insn->bits, X86_RAX, insn->bits - 1u);
+        x86_op(e, X86_AND, insn->bits, X86_RAX, X86_RCX);
+        x86_op(e, X86_SUB, insn->bits, X86_RDX, X86_RAX);
     }
     t2_set(t, insn->d, X86_RDX);
 }
@@ -153,7 +159,7 @@ static void divide(struct t2_emit *t, const struct t2_insn *insn)
     }
     x86_patch(zero, e->run, x86_here(e));
     x86_mov(e, 64, X86_RDX, X86_RAX);
-    x86_mov_imm(e, X86_RAX, -1);
+    move_constant(t, X86_RAX, -1);
     if (done_minus_one && !e->overflow)
         x86_patch(done_minus_one, e->run, x86_here(e));
     x86_patch(done, e->run, x86_here(e));
@@ -174,11 +180,11 @@ static void logic_not(struct t2_emit *t, const struct t2_insn *insn)
     }
     copy(t, X86_RDX, insn->b);
     if (insn->op == T2_ORN) {
-        x86_not(e, 64, X86_RDX);
-        op_variable(t, X86_OR, 64, X86_RDX, insn->a);
+        x86_not(e, insn->bits, X86_RDX);
+        op_variable(t, X86_OR, insn->bits, X86_RDX, insn->a);
     } else {
-        op_variable(t, X86_XOR, 64, X86_RDX, insn->a);
-        x86_not(e, 64, X86_RDX);
+        op_variable(t, X86_XOR, insn->bits, X86_RDX, insn->a);
+        x86_not(e, insn->bits, X86_RDX);
     }
     t2_set(t, insn->d, X86_RDX);
 }
@@ -192,7 +198,7 @@ static void shift_add(struct t2_emit *t, const struct t2_insn *insn)
         a = X86_RCX;
         x86_mov(&t->e, 32, a, t2_use(t, insn->a, X86_RCX));
     }
-    x86_lea(&t->e, 64, to, x86_mem_scaled(t2_use(t, insn->b, X86_RDX), a, (unsigned)insn->imm, 0));
+    x86_lea(&t->e, insn->bits, to, x86_mem_scaled(t2_use(t, insn->b, X86_RDX), a, (unsigned)insn->imm, 0));
     t2_set(t, insn->d, to);
 }
 
@@ -205,7 +211,8 @@ static void single_bit(struct t2_emit *t, const struct t2_insn *insn)
             copy(t, to, insn->a);
             x86_shift_imm(e, X86_SHR, 64, to, (unsigned)insn->imm & 63);
         } else {
-            x86_shift_by(e, X86_SHR, 64, to, t2_use(t, insn->a, X86_RCX), t2_use(t, insn->b, X86_RDX));
+            x86_shift_by(e, X86_SHR, insn->bits, to, t2_use(t, insn->a, X86_RCX),
+                         t2_use(t, insn->b, X86_RDX));
         }
         x86_op_imm(e, X86_AND, 32, to, 1);
         t2_set(t, insn->d, to);
@@ -217,7 +224,11 @@ static void single_bit(struct t2_emit *t, const struct t2_insn *insn)
     else
         number = t2_use(t, insn->b, X86_RCX);
     copy(t, X86_RDX, insn->a);
-    x86_bit_op(e, insn->op == T2_BSET ? X86_BTS : insn->op == T2_BCLR ? X86_BTR : X86_BTC, X86_RDX, number);
+    x86_bit_op(e,
+               insn->op == T2_BSET   ? X86_BTS
+               : insn->op == T2_BCLR ? X86_BTR
+                                     : X86_BTC,
+               insn->bits, X86_RDX, number);
     t2_set(t, insn->d, X86_RDX);
 }
 
@@ -227,13 +238,13 @@ static void one_operand(struct t2_emit *t, const struct t2_insn *insn)
     enum x86_reg to = t2_dest(t, insn->d, X86_RCX), a = t2_use(t, insn->a, X86_RDX);
     switch (insn->op) {
     case T2_MOV: x86_mov(e, 64, to, a); break;
-    case T2_EXT: x86_extend(e, insn->bits, insn->sign, to, a); break;
+    case T2_EXT: x86_extend_to(e, t->r->isa.xlen, insn->bits, insn->sign, to, a); break;
     case T2_CLZ: x86_count(e, X86_LZCNT, insn->bits, to, a); break;
     case T2_CTZ: x86_count(e, X86_TZCNT, insn->bits, to, a); break;
     case T2_CPOP: x86_count(e, X86_POPCNT, insn->bits, to, a); break;
     default:
         x86_mov(e, 64, to, a);
-        x86_bswap64(e, to);
+        x86_bswap(e, insn->bits, to);
         break;
     }
     t2_set(t, insn->d, to);
@@ -248,15 +259,15 @@ void t2_emit_compare(struct t2_emit *t, const struct t2_insn *insn, enum x86_con
     *cond = conds[insn->cond];
     bool zero = insn->b == T2_X0 || (insn->b == T2_IMM && insn->imm == 0);
     if (zero && t2_in_register(t, insn->a)) {
-        x86_test(e, 64, t->r->home[insn->a], t->r->home[insn->a]);
+        x86_test(e, insn->bits, t->r->home[insn->a], t->r->home[insn->a]);
     } else if (zero || insn->b == T2_IMM) {
         int32_t value = zero ? 0 : (int32_t)insn->imm;
         if (insn->a == T2_X0 || t2_in_register(t, insn->a))
-            x86_op_imm(e, X86_CMP, 64, t2_use(t, insn->a, X86_RCX), value);
+            x86_op_imm(e, X86_CMP, insn->bits, t2_use(t, insn->a, X86_RCX), value);
         else
-            x86_mem_op_imm(e, X86_CMP, 64, t2_home(insn->a), value);
+            x86_mem_op_imm(e, X86_CMP, insn->bits, t2_home(insn->a), value);
     } else {
-        op_variable(t, X86_CMP, 64, t2_use(t, insn->a, X86_RCX), insn->b);
+        op_variable(t, X86_CMP, insn->bits, t2_use(t, insn->a, X86_RCX), insn->b);
     }
 }
 
@@ -296,7 +307,7 @@ static void zero_if(struct t2_emit *t, const struct t2_insn *insn)
 static void constant(struct t2_emit *t, const struct t2_insn *insn)
 {
     enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
-    x86_mov_imm(&t->e, to, insn->imm);
+    move_constant(t, to, insn->imm);
     t2_set(t, insn->d, to);
 }
 
@@ -305,7 +316,7 @@ static void page_address(struct t2_emit *t, const struct t2_insn *insn)
     enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
     if (insn->imm == (int32_t)insn->imm) {
         x86_load(&t->e, 64, to, DBT_MEM(page));
-        x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)insn->imm);
+        x86_op_imm(&t->e, X86_ADD, t->r->isa.xlen, to, (int32_t)insn->imm);
     } else {
         x86_mov_imm(&t->e, to, insn->imm);
         x86_op_mem(&t->e, X86_ADD, 64, to, DBT_MEM(page));

@@ -70,10 +70,24 @@ static enum x86_reg find_addend(struct t2_emit *t, const struct t2_insn *insn)
     return addend;
 }
 
+/* The same, of an address that is cut to 32 bits first. */
+static struct x86_mem locate_cut(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg addend)
+{
+    struct x86_emit *e = &t->e;
+    enum x86_reg address = addend == X86_RDX ? X86_RCX : X86_RDX;
+    x86_lea(e, 32, address, x86_mem(t2_use(t, insn->a, address), (int32_t)insn->imm));
+    if (address == X86_RDX)
+        return x86_mem_index(addend, X86_RDX, 0);
+    x86_op(e, X86_ADD, 64, X86_RDX, X86_RCX);
+    return x86_mem(X86_RDX, 0);
+}
+
 /* Where the access is in host memory; rcx is free behind it. */
 static struct x86_mem locate(struct t2_emit *t, const struct t2_insn *insn)
 {
     enum x86_reg addend = find_addend(t, insn);
+    if (insn->cut)
+        return locate_cut(t, insn, addend);
     if (t2_in_register(t, insn->a))
         return x86_mem_index(addend, t->r->home[insn->a], (int32_t)insn->imm);
     x86_mov(&t->e, 64, X86_RDX, addend);
@@ -119,7 +133,7 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
     case T2_LOAD:
         if (insn->d != T2_NONE) {
             enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
-            x86_load_extend(e, insn->bits, insn->sign, to, at);
+            x86_load_extend_to(e, t->r->isa.xlen, insn->bits, insn->sign, to, at);
             t2_set(t, insn->d, to);
         }
         break;

@@ -138,6 +138,12 @@ static void emit_slice(struct t2_emit *t, const struct t2_cold *cold)
     x86_jmp_to(e, cold->back);
 }
 
+static void emit_judge(struct t2_emit *t)
+{
+    x86_mov_imm(&t->e, X86_RAX, code_ref(&t->dbt->cache, t->owner));
+    x86_jmp_to(&t->e, t->dbt->judge);
+}
+
 static void emit_cold(struct t2_emit *t)
 {
     for (unsigned i = 0; i < t->cold_count && !t->e.overflow; i++) {
@@ -147,6 +153,7 @@ static void emit_cold(struct t2_emit *t)
         case T2_COLD_FILL: t2_emit_fill(t, cold); break;
         case T2_COLD_SLICE: emit_slice(t, cold); break;
         case T2_COLD_CANON: t2_emit_cold_canon(t, cold); break;
+        case T2_COLD_JUDGE: emit_judge(t); break;
         }
     }
     for (unsigned i = 0; i < t->exit_count && !t->e.overflow; i++) {
@@ -253,6 +260,40 @@ static void emit_conditions(struct t2_emit *t)
     }
 }
 
+/* ---- The trial (dbt/region_code.h) --------------------------------------------------------------------- */
+
+/* Adds to what the region has done, or takes away, what minstret is now. rcx: the trial. */
+static void emit_trial_clock(struct t2_emit *t, bool leaving)
+{
+    struct x86_emit *e = &t->e;
+    x86_extend(e, 32, true, X86_RDX, HOST_BUDGET);
+    x86_op_mem(e, X86_SUB, 64, X86_RDX, DBT_MEM(end));
+    x86_mem_op(e, leaving ? X86_SUB : X86_ADD, 64, x86_mem(X86_RCX, offsetof(struct t2_trial, insns)),
+               X86_RDX);
+}
+
+/* The trial's own code is no cost of the region. */
+static void emit_trial_entry(struct t2_emit *t)
+{
+    struct x86_emit *e = &t->e;
+    const uint8_t *start = e->at;
+    x86_mov_imm(e, X86_RCX, (int64_t)(intptr_t)t->trial);
+    x86_mem_op_imm(e, X86_SUB, 32, x86_mem(X86_RCX, offsetof(struct t2_trial, left)), 1);
+    t2_cold(t, T2_COLD_JUDGE, x86_jcc(e, X86_S));
+    emit_trial_clock(t, false);
+    t->trial->bytes -= (int32_t)(e->at - start);
+}
+
+static void emit_trial_exit(struct t2_emit *t)
+{
+    const uint8_t *start = t->e.at;
+    x86_mov_imm(&t->e, X86_RCX, (int64_t)(intptr_t)t->trial);
+    emit_trial_clock(t, true);
+    t->trial->bytes -= (int32_t)(t->e.at - start);
+}
+
+/* ---- Entry and tail ------------------------------------------------------------------------------------ */
+
 static void emit_entry(struct t2_emit *t)
 {
     const struct ir *r = t->r;
@@ -260,6 +301,7 @@ static void emit_entry(struct t2_emit *t)
     struct move moves[DBT_PINNED_COUNT];
     unsigned count = 0;
     emit_conditions(t);
+    emit_trial_entry(t);
     for (unsigned i = 0; i < DBT_PINNED_COUNT; i++) {
         if (moves_to_hart(r, dbt_pinned_map[i].guest, dbt_pinned_map[i].host))
             x86_store(e, 64, t2_home(dbt_pinned_map[i].guest), dbt_pinned_map[i].host);
@@ -287,6 +329,7 @@ static void emit_tail(struct t2_emit *t)
     struct move moves[DBT_PINNED_COUNT];
     unsigned count = 0;
     t->tail = x86_here(e);
+    emit_trial_exit(t);
     t2_emit_canon_all(t, r->steady);
     for (unsigned i = 0; i < 32; i++) {
         if (!t2_in(r->written, T2_F0 + i))
@@ -362,9 +405,11 @@ const uint8_t *t2_emit(struct t2_emit *t)
 {
     const uint8_t *entry = x86_here(&t->e);
     emit_entry(t);
+    const uint8_t *inside = x86_here(&t->e);
     for (unsigned i = 0; i < t->r->block_count; i++)
         emit_block(t, i);
     emit_tail(t);
+    t->trial->bytes += (int32_t)(inside - entry + (x86_here(&t->e) - t->tail));
     emit_cold(t);
     if (t->e.overflow || t->full)
         return NULL;

@@ -24,7 +24,7 @@ struct t2_exit {
     uint32_t lazy;   /* f registers to be made canonical */
 };
 
-enum t2_cold_kind { T2_COLD_FILL, T2_COLD_SLICE, T2_COLD_CANON };
+enum t2_cold_kind { T2_COLD_FILL, T2_COLD_SLICE, T2_COLD_CANON, T2_COLD_JUDGE };
 struct t2_cold {
     enum t2_cold_kind kind;
     uint8_t *site;
@@ -40,12 +40,24 @@ struct t2_fp_facts {
     uint32_t not_nan, canonical, boxed;
 };
 
+/* What a region has done since its trial began; see dbt/region_code.h. Translated code counts, of several
+ * harts without a lock: a few entries may be lost. */
+struct t2_trial {
+    int64_t insns;   /* guest instructions that ran in it */
+    int32_t entries; /* of the whole trial */
+    int32_t left;    /* of them, until it is judged */
+    int32_t saved;   /* by T2, of each guest instruction, in fifths of a host instruction */
+    bool kept;       /* whatever it saves: for tests */
+    int32_t bytes;   /* host code that only enters and leaves it */
+};
+
 struct t2_emit {
     struct x86_emit e;
     struct dbt *dbt;
     struct ir *r;
     struct code_owner *owner; /* of the code */
     struct t1_block *header;
+    struct t2_trial *trial;
     const struct t2_block *at;
     bool full;
 

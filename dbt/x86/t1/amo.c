@@ -50,8 +50,8 @@ static void lock(struct t1 *t)
 /* rd = the host register, of which `bits` are the value. */
 static void finish(struct t1 *t, struct t1_cold *cold, unsigned bits, enum x86_reg value)
 {
-    if (bits == 32 && OP.rd)
-        x86_extend(&t->e, 32, true, value, value);
+    if (OP.rd)
+        t1_extend_result(t, bits, value);
     t1_set(t, value);
     cold->back = x86_here(&t->e);
 }
@@ -137,6 +137,8 @@ static bool select_value(struct t1 *t, enum x86_cond keep, unsigned bits)
 static bool compare_and_swap(struct t1 *t, unsigned bits)
 {
     struct x86_emit *e = &t->e;
+    if (bits > XLEN) /* of two registers */
+        return false;
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     t1_copy(t, X86_RAX, OP.rd);
     t1_copy(t, X86_RCX, OP.rs2);
@@ -154,7 +156,7 @@ static bool load_reserved(struct t1 *t, unsigned bits)
     if (OP.rm & 1 && shared(t))
         x86_mfence(e);
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, read));
-    x86_load_extend(e, bits, true, X86_RAX, TARGET);
+    t1_load(t, bits, true, X86_RAX, TARGET);
     x86_store(e, 64, HART_MEM(reserve_host), X86_RDX);
     x86_store(e, 64, HART_MEM(reserve_value), X86_RAX);
     x86_store_imm(e, 32, HART_MEM(reserve_size), (int32_t)bits / 8);

@@ -12,8 +12,7 @@ static bool multiply(struct t1 *t, unsigned bits)
 {
     t1_copy(t, X86_RAX, OP.rs1);
     x86_imul(&t->e, bits, X86_RAX, t1_use(t, OP.rs2, X86_RCX));
-    if (bits == 32)
-        x86_extend(&t->e, 32, true, X86_RAX, X86_RAX);
+    t1_extend_result(t, bits, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }
@@ -21,7 +20,7 @@ static bool multiply(struct t1 *t, unsigned bits)
 static bool multiply_high(struct t1 *t, bool sign)
 {
     t1_copy(t, X86_RAX, OP.rs1);
-    x86_mul(&t->e, sign, 64, t1_use(t, OP.rs2, X86_RCX));
+    x86_mul(&t->e, sign, XLEN, t1_use(t, OP.rs2, X86_RCX));
     t1_set(t, X86_RDX);
     return true;
 }
@@ -32,11 +31,11 @@ static bool multiply_high_mixed(struct t1 *t)
     struct x86_emit *e = &t->e;
     t1_copy(t, X86_RAX, OP.rs1);
     t1_copy(t, X86_RCX, OP.rs2);
-    x86_mul(e, false, 64, X86_RCX);
+    x86_mul(e, false, XLEN, X86_RCX);
     t1_copy(t, X86_RAX, OP.rs1);
-    x86_shift_imm(e, X86_SAR, 64, X86_RAX, 63);
-    x86_op(e, X86_AND, 64, X86_RAX, X86_RCX);
-    x86_op(e, X86_SUB, 64, X86_RDX, X86_RAX);
+    x86_shift_imm(e, X86_SAR, XLEN, X86_RAX, XLEN - 1);
+    x86_op(e, X86_AND, XLEN, X86_RAX, X86_RCX);
+    x86_op(e, X86_SUB, XLEN, X86_RDX, X86_RAX);
     t1_set(t, X86_RDX);
     return true;
 }
@@ -50,7 +49,7 @@ static bool divide_unsigned(struct t1 *t, unsigned bits, bool remainder)
     if (remainder)
         x86_mov(e, 64, X86_RDX, X86_RAX);
     else
-        x86_mov_imm(e, X86_RDX, -1);
+        t1_mov_imm(t, X86_RDX, -1);
     x86_test(e, bits, X86_RCX, X86_RCX);
     uint8_t *zero = x86_jcc(e, X86_E);
     x86_op(e, X86_XOR, 32, X86_RDX, X86_RDX);
@@ -58,8 +57,7 @@ static bool divide_unsigned(struct t1 *t, unsigned bits, bool remainder)
     if (!remainder)
         x86_mov(e, 64, X86_RDX, X86_RAX);
     x86_land(e, zero);
-    if (bits == 32)
-        x86_extend(e, 32, true, X86_RDX, X86_RDX);
+    t1_extend_result(t, bits, X86_RDX);
     t1_set(t, X86_RDX);
     return true;
 }
@@ -74,7 +72,7 @@ static void divide_special(struct t1 *t, unsigned bits, bool remainder)
         return;
     }
     x86_neg(e, bits, X86_RAX);
-    x86_mov_imm(e, X86_RDX, -1);
+    t1_mov_imm(t, X86_RDX, -1);
     x86_test(e, bits, X86_RCX, X86_RCX);
     x86_cmov(e, X86_E, bits, X86_RAX, X86_RDX);
 }
@@ -95,13 +93,12 @@ static bool divide_signed(struct t1 *t, unsigned bits, bool remainder)
     if (remainder)
         x86_mov(e, 64, X86_RAX, X86_RDX);
     x86_land(e, done);
-    if (bits == 32)
-        x86_extend(e, 32, true, X86_RAX, X86_RAX);
+    t1_extend_result(t, bits, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }
 
-/* Bits `from` to `from` + 63 of the product without carries. */
+/* As many bits as a register has, from bit `from` on, of the product without carries. */
 static bool multiply_carryless(struct t1 *t, unsigned from)
 {
     struct x86_emit *e = &t->e;
@@ -110,6 +107,13 @@ static bool multiply_carryless(struct t1 *t, unsigned from)
     x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RAX));
     x86_movq_from(e, 1, t1_use(t, OP.rs2, X86_RCX));
     x86_pclmul(e, 0, 1);
+    if (XLEN == 32) { /* all of the product is in the low half */
+        x86_movq_to(e, X86_RAX, 0);
+        x86_shift_imm(e, X86_SHR, 64, X86_RAX, from);
+        x86_mov(e, 32, X86_RAX, X86_RAX);
+        t1_set(t, X86_RAX);
+        return true;
+    }
     if (from < 64)
         x86_movq_to(e, X86_RAX, 0);
     if (from > 0)
@@ -125,12 +129,12 @@ static bool multiply_carryless(struct t1 *t, unsigned from)
 
 /* ---- Zbs ----------------------------------------------------------------------------------------------- */
 
-/* Zbs with a register: the host takes the number modulo 64, too. */
+/* Zbs with a register: the host takes the number modulo the width, too. */
 static bool bit(struct t1 *t, enum x86_bit op)
 {
     struct x86_emit *e = &t->e;
     t1_copy(t, X86_RAX, OP.rs1);
-    x86_bit_op(e, op, X86_RAX, t1_use(t, OP.rs2, X86_RCX));
+    x86_bit_op(e, op, XLEN, X86_RAX, t1_use(t, OP.rs2, X86_RCX));
     if (op == X86_BT) { /* into the carry */
         x86_setcc(e, X86_B, X86_RAX);
         x86_extend(e, 8, false, X86_RAX, X86_RAX);
@@ -168,8 +172,8 @@ static bool shift_add(struct t1 *t, unsigned n, bool word)
     if (word)
         x86_extend(&t->e, 32, false, X86_RAX, X86_RAX);
     if (n)
-        x86_shift_imm(&t->e, X86_SHL, 64, X86_RAX, n);
-    t1_op_guest(t, X86_ADD, 64, X86_RAX, OP.rs2);
+        x86_shift_imm(&t->e, X86_SHL, XLEN, X86_RAX, n);
+    t1_op_guest(t, X86_ADD, XLEN, X86_RAX, OP.rs2);
     t1_set(t, X86_RAX);
     return true;
 }
@@ -189,8 +193,8 @@ static bool shift_left_unsigned_word(struct t1 *t)
 static bool binary_not(struct t1 *t, enum x86_alu op)
 {
     t1_copy(t, X86_RAX, OP.rs2);
-    x86_not(&t->e, 64, X86_RAX);
-    t1_op_guest(t, op, 64, X86_RAX, OP.rs1);
+    x86_not(&t->e, XLEN, X86_RAX);
+    t1_op_guest(t, op, XLEN, X86_RAX, OP.rs1);
     t1_set(t, X86_RAX);
     return true;
 }
@@ -200,8 +204,8 @@ static bool select_if(struct t1 *t, enum x86_cond cond)
 {
     t1_copy(t, X86_RAX, OP.rs2);
     enum x86_reg a = t1_use(t, OP.rs1, X86_RCX);
-    x86_op(&t->e, X86_CMP, 64, a, X86_RAX);
-    x86_cmov(&t->e, cond, 64, X86_RAX, a);
+    x86_op(&t->e, X86_CMP, XLEN, a, X86_RAX);
+    x86_cmov(&t->e, cond, XLEN, X86_RAX, a);
     t1_set(t, X86_RAX);
     return true;
 }
@@ -230,7 +234,7 @@ static bool count_bits(struct t1 *t, enum x86_count op, unsigned bits, bool avai
 static bool reverse_bytes(struct t1 *t)
 {
     t1_copy(t, X86_RAX, OP.rs1);
-    x86_bswap64(&t->e, X86_RAX);
+    x86_bswap(&t->e, XLEN, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }

@@ -82,8 +82,7 @@ static bool sigma(struct t1 *t, unsigned bits, unsigned a, unsigned b, enum x86_
     x86_shift_imm(e, third, bits, X86_RCX, c);
     x86_op(e, X86_XOR, bits, X86_RAX, X86_RDX);
     x86_op(e, X86_XOR, bits, X86_RAX, X86_RCX);
-    if (bits == 32)
-        x86_extend(e, 32, true, X86_RAX, X86_RAX);
+    t1_extend_result(t, bits, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }
@@ -98,11 +97,11 @@ static bool pack(struct t1 *t, unsigned bits)
     t1_copy(t, X86_RAX, OP.rs1);
     if (bits == 8)
         x86_extend(e, 8, false, X86_RCX, X86_RCX);
-    x86_shift_imm(e, X86_SHL, 64, X86_RCX, bits);
+    x86_shift_imm(e, X86_SHL, XLEN, X86_RCX, bits);
     x86_extend(e, bits, false, X86_RAX, X86_RAX);
     x86_op(e, X86_OR, 64, X86_RAX, X86_RCX);
     if (bits == 16)
-        x86_extend(e, 32, true, X86_RAX, X86_RAX);
+        t1_extend_result(t, 32, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }
@@ -139,6 +138,8 @@ static bool permute_bytes(struct t1 *t)
     x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RCX));
     x86_pshufb(e, 0, 1);
     x86_movq_to(e, X86_RAX, 0);
+    if (XLEN == 32) /* what the numbers above rs2's took */
+        x86_mov(e, 32, X86_RAX, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }

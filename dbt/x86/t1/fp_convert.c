@@ -12,7 +12,7 @@
 static bool to_x(struct t1 *t, unsigned bits)
 {
     t1_fp_begin(t, true);
-    x86_load_extend(&t->e, bits, true, X86_RAX, t1_f_mem(OP.rs1));
+    t1_load(t, bits, true, X86_RAX, t1_f_mem(OP.rs1));
     t1_set(t, X86_RAX);
     t1_fp_end(t);
     return true;
@@ -167,8 +167,7 @@ static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
     t1_fp_handler_if(t, x86_jcc(e, X86_E));
     if (flags)
         x86_cvtt_to_integer_reg(e, host, integer_bits, X86_RCX, 0);
-    if (integer_bits == 32)
-        x86_extend(e, 32, true, X86_RAX, X86_RAX);
+    t1_extend_result(t, integer_bits, X86_RAX);
     t1_set(t, X86_RAX);
     t1_fp_end(t);
     return true;
@@ -197,8 +196,7 @@ static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
     t1_fp_load(t, bits, 0, OP.rs1);
     if (emit_to_integer(t, host, 64))
         x86_cvtt_to_integer_reg(e, host, 64, X86_RCX, 0);
-    if (integer_bits == 32)
-        x86_extend(e, 32, true, X86_RAX, X86_RAX);
+    t1_extend_result(t, integer_bits, X86_RAX);
     t1_set(t, X86_RAX);
     t1_fp_end(t);
     return true;

@@ -29,29 +29,28 @@ static bool move(struct t1 *t, unsigned from)
     return true;
 }
 
-/* rd = rs1 op rs2; the W forms compute 32 bits and extend the sign. */
+/* rd = rs1 op rs2, of `bits`. */
 static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
 {
     enum x86_reg to = t1_dest(t);
     unsigned source = copied(t, op);
-    if (source && bits == 64)
+    if (source && bits == XLEN)
         return move(t, source);
     if (source) {
         t1_copy(t, to, source);
-        x86_extend(&t->e, 32, true, to, to);
+        t1_extend_result(t, bits, to);
         t1_set(t, to);
         return true;
     }
-    if (bits == 64 && OP.rd == OP.rs1 && dbt_pinned(OP.rs2) != X86_NONE && t1_in_memory(t)) {
-        x86_mem_op(&t->e, op, 64, t1_home(OP.rd), dbt_pinned(OP.rs2));
+    if (bits == XLEN && OP.rd == OP.rs1 && dbt_pinned(OP.rs2) != X86_NONE && t1_in_memory(t)) {
+        x86_mem_op(&t->e, op, bits, t1_home(OP.rd), dbt_pinned(OP.rs2));
         return true;
     }
     /* rs2 must survive the copy of rs1 into the destination. */
     enum x86_reg work = to == dbt_pinned(OP.rs2) && OP.rs1 != OP.rs2 ? X86_RAX : to;
     t1_copy(t, work, OP.rs1);
     t1_op_guest(t, op, bits, work, OP.rs2);
-    if (bits == 32)
-        x86_extend(&t->e, 32, true, work, work);
+    t1_extend_result(t, bits, work);
     t1_set(t, work);
     return true;
 }
@@ -61,8 +60,7 @@ static bool quick_shift(struct t1 *t, enum x86_shift op, unsigned bits)
 {
     enum x86_reg to = t1_dest(t), from = t1_use(t, OP.rs1, X86_RAX), count = t1_use(t, OP.rs2, X86_RCX);
     x86_shift_by(&t->e, op, bits, to, from, count);
-    if (bits == 32)
-        x86_extend(&t->e, 32, true, to, to);
+    t1_extend_result(t, bits, to);
     t1_set(t, to);
     return true;
 }
@@ -74,8 +72,7 @@ static bool shift(struct t1 *t, enum x86_shift op, unsigned bits)
     t1_copy(t, X86_RCX, OP.rs2);
     t1_copy(t, X86_RAX, OP.rs1);
     x86_shift_cl(&t->e, op, bits, X86_RAX); /* the host takes the count modulo the width, too */
-    if (bits == 32)
-        x86_extend(&t->e, 32, true, X86_RAX, X86_RAX);
+    t1_extend_result(t, bits, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }
@@ -83,7 +80,7 @@ static bool shift(struct t1 *t, enum x86_shift op, unsigned bits)
 static bool set_if(struct t1 *t, enum x86_cond cond)
 {
     enum x86_reg a = t1_use(t, OP.rs1, X86_RAX);
-    t1_op_guest(t, X86_CMP, 64, a, OP.rs2);
+    t1_op_guest(t, X86_CMP, XLEN, a, OP.rs2);
     x86_setcc(&t->e, cond, X86_RAX);
     x86_extend(&t->e, 8, false, X86_RAX, X86_RAX);
     t1_set(t, X86_RAX);
@@ -96,13 +93,13 @@ static bool set_constant(struct t1 *t)
 {
     enum x86_reg to = t1_dest(t);
     if (t1_in_memory(t)) {
-        x86_store_imm(&t->e, 64, t1_home(OP.rd), OP.imm);
+        x86_store_imm(&t->e, XLEN, t1_home(OP.rd), OP.imm);
         return true;
     }
     if (OP.imm == 0)
         x86_op(&t->e, X86_XOR, 32, to, to);
     else
-        x86_mov_imm(&t->e, to, OP.imm);
+        t1_mov_imm(t, to, OP.imm);
     t1_set(t, to);
     return true;
 }
@@ -115,14 +112,14 @@ static bool add_immediate(struct t1 *t)
     if (OP.imm == 0)
         return move(t, OP.rs1);
     if (OP.rs1 == OP.rd && t1_in_memory(t)) {
-        x86_mem_op_imm(&t->e, X86_ADD, 64, t1_home(OP.rd), OP.imm);
+        x86_mem_op_imm(&t->e, X86_ADD, XLEN, t1_home(OP.rd), OP.imm);
         return true;
     }
     if (from != X86_NONE && from != to) {
-        x86_lea(&t->e, 64, to, x86_mem(from, OP.imm));
+        x86_lea(&t->e, XLEN, to, x86_mem(from, OP.imm));
     } else {
         t1_copy(t, to, OP.rs1);
-        x86_op_imm(&t->e, X86_ADD, 64, to, OP.imm);
+        x86_op_imm(&t->e, X86_ADD, XLEN, to, OP.imm);
     }
     t1_set(t, to);
     return true;
@@ -142,12 +139,12 @@ static bool add_immediate_word(struct t1 *t)
 static bool immediate(struct t1 *t, enum x86_alu op)
 {
     if (OP.rd == OP.rs1 && t1_in_memory(t)) {
-        x86_mem_op_imm(&t->e, op, 64, t1_home(OP.rd), OP.imm);
+        x86_mem_op_imm(&t->e, op, XLEN, t1_home(OP.rd), OP.imm);
         return true;
     }
     enum x86_reg to = t1_dest(t);
     t1_copy(t, to, OP.rs1);
-    x86_op_imm(&t->e, op, 64, to, OP.imm);
+    x86_op_imm(&t->e, op, XLEN, to, OP.imm);
     t1_set(t, to);
     return true;
 }
@@ -158,8 +155,7 @@ static bool shift_immediate(struct t1 *t, enum x86_shift op, unsigned bits)
     t1_copy(t, to, OP.rs1);
     if (OP.imm)
         x86_shift_imm(&t->e, op, bits, to, (unsigned)OP.imm);
-    if (bits == 32)
-        x86_extend(&t->e, 32, true, to, to);
+    t1_extend_result(t, bits, to);
     t1_set(t, to);
     return true;
 }
@@ -167,7 +163,7 @@ static bool shift_immediate(struct t1 *t, enum x86_shift op, unsigned bits)
 static bool set_if_immediate(struct t1 *t, enum x86_cond cond)
 {
     enum x86_reg a = t1_use(t, OP.rs1, X86_RAX);
-    x86_op_imm(&t->e, X86_CMP, 64, a, OP.imm);
+    x86_op_imm(&t->e, X86_CMP, XLEN, a, OP.imm);
     x86_setcc(&t->e, cond, X86_RAX);
     x86_extend(&t->e, 8, false, X86_RAX, X86_RAX);
     t1_set(t, X86_RAX);
@@ -179,7 +175,7 @@ static bool set_if_immediate(struct t1 *t, enum x86_cond cond)
 static bool extend(struct t1 *t, unsigned bits, bool sign)
 {
     t1_copy(t, X86_RAX, OP.rs1);
-    x86_extend(&t->e, bits, sign, X86_RAX, X86_RAX);
+    x86_extend_to(&t->e, XLEN, bits, sign, X86_RAX, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }

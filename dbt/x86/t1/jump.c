@@ -71,6 +71,8 @@ void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *oth
 static bool page_is_at(const struct t1 *t, int32_t distance, uint64_t *paddr)
 {
     uint64_t vaddr = (t->hart->pc & PAGE_MASK) + (uint64_t)(int64_t)distance;
+    if (XLEN == 32)
+        vaddr = (uint32_t)vaddr;
     const struct tlb_exec *entry = &t->hart->tlb_fetch->exec[TLB_EXEC_INDEX(vaddr)];
     *paddr = entry->paddr;
     return entry->tag == vaddr && t1_can_check_page(entry->paddr);
@@ -85,8 +87,8 @@ static void jump_far(struct t1 *t, int32_t target)
     struct x86_emit *e = &t->e;
     int32_t offset = target & (int32_t)(PAGE_SIZE - 1);
     uint64_t paddr;
-    x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, target - offset));
-    x86_lea(e, 64, X86_RAX, x86_mem(X86_RAX, target));
+    x86_lea(e, XLEN, X86_RCX, x86_mem(X86_RAX, target - offset));
+    x86_lea(e, XLEN, X86_RAX, x86_mem(X86_RAX, target));
     look_at_budget(t, T1_COLD_SLICE_PC, 0);
     if (!page_is_at(t, target - offset, &paddr)) {
         emit_jump_by_table_far(t->dbt, e, (unsigned)offset);
@@ -144,7 +146,7 @@ static void set_link_register(struct t1 *t)
     if (to == X86_RAX)
         to = X86_RCX; /* rax may hold the target */
     x86_load(&t->e, 64, to, DBT_MEM(page));
-    x86_op_imm(&t->e, X86_ADD, 64, to, (int32_t)(t->offset + t->op.length));
+    x86_op_imm(&t->e, X86_ADD, XLEN, to, (int32_t)(t->offset + t->op.length));
     t1_set(t, to);
 }
 
@@ -157,9 +159,9 @@ static bool branch(struct t1 *t, enum x86_cond cond, enum x86_cond cond_of_zero)
     t->compare = e->at;
     enum x86_reg a = t1_use(t, zero ? t->op.rs2 : t->op.rs1, X86_RAX);
     if (zero || t->op.rs2 == 0)
-        x86_test(e, 64, a, a);
+        x86_test(e, XLEN, a, a);
     else
-        t1_op_guest(t, X86_CMP, 64, a, t->op.rs2);
+        t1_op_guest(t, X86_CMP, XLEN, a, t->op.rs2);
     t1_goto(t, (int)(zero ? cond_of_zero : cond), target);
     t1_goto(t, T1_ALWAYS, (int)(t->offset + t->op.length));
     return true;
@@ -172,7 +174,7 @@ static void emit_landing(struct t1 *t)
     x86_lea(e, 64, X86_RSP, x86_mem(X86_RSP, 8));
     /* The page of the call, also where the next instruction begins the page behind it. */
     int next = (int)(t->offset + t->op.length);
-    x86_lea(e, 64, X86_RCX, x86_mem(X86_RAX, -next));
+    x86_lea(e, XLEN, X86_RCX, x86_mem(X86_RAX, -next));
     x86_store(e, 64, DBT_MEM(page), X86_RCX);
     t1_goto(t, T1_ALWAYS, next);
 }
@@ -187,7 +189,7 @@ static void emit_call(struct t1 *t, enum call kind, int32_t target)
     int32_t next = (int32_t)(t->offset + t->op.length);
     enum x86_reg page = kind == CALL_INDIRECT ? X86_RCX : X86_RAX;
     x86_load(e, 64, page, DBT_MEM(page));
-    x86_lea(e, 64, X86_RCX, x86_mem(page, next));
+    x86_lea(e, XLEN, X86_RCX, x86_mem(page, next));
     t1_set(t, X86_RCX); /* before the look, which may leave for the target */
     if (kind == CALL_NEAR && (unsigned)target <= (t->source->paddr & (PAGE_SIZE - 1)))
         look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
@@ -249,7 +251,7 @@ static bool jump_register(struct t1 *t)
         return jump_direct(t, (int32_t)target);
     t1_copy(t, X86_RAX, t->op.rs1);
     if (t->op.imm)
-        x86_op_imm(e, X86_ADD, 64, X86_RAX, t->op.imm);
+        x86_op_imm(e, X86_ADD, XLEN, X86_RAX, t->op.imm);
     x86_op_imm(e, X86_AND, 64, X86_RAX, -2);
     if (is_link(t->op.rd)) {
         emit_call(t, CALL_INDIRECT, 0);

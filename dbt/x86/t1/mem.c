@@ -2,7 +2,8 @@
  *
  * Loads and stores through the software TLB, inline: the index from the address, one comparison of the tag
  * with the page of the access's last byte (validity, permission, canonical form, page crossing), the addend,
- * the access. What misses goes to a thunk (thunks.c), which may trap.
+ * the access. What misses goes to a thunk (thunks.c), which may trap. An address of RV32 that wraps at 2^32
+ * is such a miss: the sum has 64 bits here, and there is no such page.
  */
 #include "dbt/x86/check.h"
 #include "dbt/x86/fragments.h"
@@ -74,7 +75,7 @@ static bool load_in_run(struct t1 *t, unsigned size, bool sign)
 {
     check_in_run(t, size, false);
     enum x86_reg to = t1_dest(t);
-    x86_load_extend(&t->e, 8 * size, sign, to, t1_run_mem(t));
+    t1_load(t, 8 * size, sign, to, t1_run_mem(t));
     if (to == X86_RAX)
         t1_set(t, to);
     return true;
@@ -94,7 +95,7 @@ static bool load(struct t1 *t, unsigned size, bool sign)
     struct x86_mem from;
     struct t1_cold *cold = look_up(t, T1_COLD_LOAD, size, &from);
     enum x86_reg to = t1_dest(t);
-    x86_load_extend(&t->e, 8 * size, sign, to, from);
+    t1_load(t, 8 * size, sign, to, from);
     if (to == X86_RAX)
         t1_set(t, to);
     cold->back = x86_here(&t->e);
@@ -200,7 +201,7 @@ static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
     t->op.rd = (uint8_t)cold->guest;
     enum x86_reg to = t1_dest(t);
     if (cold->size < 8)
-        x86_extend(e, 8 * cold->size, cold->sign, to, X86_RAX);
+        x86_extend_to(e, XLEN, 8 * cold->size, cold->sign, to, X86_RAX);
     else
         x86_mov(e, 64, to, X86_RAX);
     if (to == X86_RAX)
@@ -223,7 +224,7 @@ static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold)
 {
     if (cold->address.base != X86_RAX || cold->address.disp)
-        x86_lea(&t->e, 64, X86_RAX, cold->address);
+        x86_lea(&t->e, XLEN, X86_RAX, cold->address);
     if (cold->kind == T1_COLD_LOAD)
         emit_cold_load(t, cold);
     else

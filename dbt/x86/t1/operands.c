@@ -67,11 +67,27 @@ void t1_set(struct t1 *t, enum x86_reg from)
     t->set_from = from;
 }
 
+void t1_mov_imm(struct t1 *t, enum x86_reg to, int64_t value)
+{
+    x86_mov_imm(&t->e, to, XLEN == 32 ? (uint32_t)value : value);
+}
+
+void t1_extend_result(struct t1 *t, unsigned bits, enum x86_reg reg)
+{
+    if (bits < XLEN)
+        x86_extend(&t->e, bits, true, reg, reg);
+}
+
+void t1_load(struct t1 *t, unsigned bits, bool sign, enum x86_reg to, struct x86_mem from)
+{
+    x86_load_extend_to(&t->e, XLEN, bits, sign, to, from);
+}
+
 void t1_set_address(struct t1 *t, int32_t distance)
 {
     enum x86_reg to = t1_dest(t);
     x86_load(&t->e, 64, to, DBT_MEM(page));
-    x86_op_imm(&t->e, X86_ADD, 64, to, distance);
+    x86_op_imm(&t->e, X86_ADD, XLEN, to, distance);
     t1_set(t, to);
 }
 

@@ -6,6 +6,9 @@
  * page missing or watched, a range that lies in two pages), the cold code is the same instructions again,
  * each access by itself.
  *
+ * On RV32 the pointer may wrap at 2^32 on its way through the run. No harm is done: the range has not, or
+ * there would be no such page, and where in it an access lies is known without the pointer.
+ *
  * A run in which something is stored wants a page that may be stored to for its loads, too: the stores follow
  * in any case, unless a load traps, and then the cold code has done no store too many.
  */

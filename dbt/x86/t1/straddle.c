@@ -32,7 +32,7 @@ void t1_straddle_check(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
     x86_load(e, 64, X86_RAX, DBT_MEM(page));
-    x86_op_imm(e, X86_ADD, 64, X86_RAX, PAGE_SIZE);
+    x86_op_imm(e, X86_ADD, XLEN, X86_RAX, PAGE_SIZE);
     uint8_t *other[2];
     t1_check_page(t, X86_RAX, t->source->paddr2, other);
     struct t1_cold *cold = t1_cold(t, T1_COLD_LEAVE, other[0]);

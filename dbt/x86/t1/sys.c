@@ -127,10 +127,10 @@ static bool plain_csr(struct t1 *t, struct csr_use use)
 
 #define SSTATUS_WRITABLE                                                                                     \
     ((int32_t)(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR))
-/* sstatus.UXL is 64. */
+/* RV64: sstatus.UXL is 64. */
 #define SSTATUS_UXL (2ull << 32)
 
-/* rd = sstatus, from mstatus in rax; uses rcx. */
+/* rd = sstatus, from mstatus in rax; uses rcx. SD is its highest bit. */
 static void set_sstatus(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
@@ -138,14 +138,16 @@ static void set_sstatus(struct t1 *t)
         return;
     x86_mov(e, 32, X86_RCX, X86_RAX);
     x86_op_imm(e, X86_AND, 32, X86_RCX, SSTATUS_WRITABLE);
-    /* SD where FS is 3: the sum carries into bit 15, which goes to bit 63. */
+    /* SD where FS is 3: the sum carries into bit 15. */
     x86_mov(e, 32, X86_RAX, X86_RCX);
     x86_op_imm(e, X86_AND, 32, X86_RAX, (int32_t)MSTATUS_FS);
     x86_op_imm(e, X86_ADD, 32, X86_RAX, 1 << 13);
     x86_shift_imm(e, X86_SHR, 32, X86_RAX, 15);
     x86_shift_imm(e, X86_SHL, 64, X86_RAX, 63 - 32);
-    x86_op_imm(e, X86_OR, 32, X86_RAX, SSTATUS_UXL >> 32);
-    x86_shift_imm(e, X86_SHL, 64, X86_RAX, 32);
+    if (XLEN == 64) {
+        x86_op_imm(e, X86_OR, 32, X86_RAX, SSTATUS_UXL >> 32);
+        x86_shift_imm(e, X86_SHL, 64, X86_RAX, 32);
+    }
     x86_op(e, X86_OR, 64, X86_RAX, X86_RCX);
     t1_set(t, X86_RAX);
 }

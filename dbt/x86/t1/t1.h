@@ -93,6 +93,10 @@ struct t1 {
     unsigned cold_count;
 };
 
+/* The width of the hart's x registers. RV32's instructions are the host's operations of 32 bits, which clear
+ * the upper half of their result: so it is 0 in every x register, in the pc and in all addresses. */
+#define XLEN (t->hart->isa.xlen)
+
 /* ---- Operands (operands.c) ----------------------------------------------------------------------------- */
 
 /* A host register that holds the guest register: its own, or `scratch` after loading it. Not to be
@@ -109,6 +113,12 @@ struct x86_mem t1_home(unsigned guest);
 bool t1_in_memory(struct t1 *t);
 /* rd = the host register, which is t1_dest() or a scratch one. */
 void t1_set(struct t1 *t, enum x86_reg from);
+/* `to` = a value of which XLEN bits count. */
+void t1_mov_imm(struct t1 *t, enum x86_reg to, int64_t value);
+/* What ends an operation of `bits`, the W forms of RV64 among them: extends the sign to XLEN. */
+void t1_extend_result(struct t1 *t, unsigned bits, enum x86_reg reg);
+/* `to` = `bits` at `from`, extended to XLEN. */
+void t1_load(struct t1 *t, unsigned bits, bool sign, enum x86_reg to, struct x86_mem from);
 /* rd = the address of the page + distance. */
 void t1_set_address(struct t1 *t, int32_t distance);
 void t1_forget_rax(struct t1 *t);

@@ -40,6 +40,13 @@ static void keep_in_rax(struct t1 *t)
     t->in_rax = t1_dest(t) == X86_RAX ? t->op.rd : 0;
 }
 
+/* What addi and addiw make of a constant. */
+static int64_t add_constant(const struct t1 *t, const struct isa_operands *op, int64_t value)
+{
+    bool word = op->insn == ISA_INSN_addiw || XLEN == 32;
+    return word ? (int32_t)(value + op->imm) : value + op->imm;
+}
+
 /* lui and auipc begin a constant, addi and addiw go on with it, which makes one move of the two. True: the
  * instruction is done. */
 static bool lower_constant(struct t1 *t)
@@ -58,8 +65,8 @@ static bool lower_constant(struct t1 *t)
         return false;
     }
     t->constant = op->rd;
-    t->value = op->insn == ISA_INSN_addiw ? (int32_t)(t->value + op->imm) : t->value + op->imm;
-    x86_mov_imm(&t->e, t1_dest(t), t->value);
+    t->value = add_constant(t, op, t->value);
+    t1_mov_imm(t, t1_dest(t), t->value);
     t1_set(t, t1_dest(t));
     keep_in_rax(t);
     return true;
@@ -142,15 +149,13 @@ static bool lower_long_constant(struct t1 *t)
     if (!add || next.rd != op->rd || next.rs1 != op->rd || t->dbt->without[op->insn] ||
         t->dbt->without[next.insn])
         return false;
-    int64_t value = (int64_t)op->imm + next.imm + (relative ? (int64_t)t->offset : 0);
-    if (next.insn == ISA_INSN_addiw)
-        value = (int32_t)value;
-    if (relative && value != (int32_t)value)
+    int64_t value = relative ? (int64_t)op->imm + next.imm + t->offset : add_constant(t, &next, op->imm);
+    if (value != (int32_t)value && relative)
         return false;
     if (relative) {
         t1_set_address(t, (int32_t)value);
     } else {
-        x86_mov_imm(&t->e, t1_dest(t), value);
+        t1_mov_imm(t, t1_dest(t), value);
         t1_set(t, t1_dest(t));
     }
     keep_in_rax(t);

@@ -4,7 +4,9 @@
 // every architecture; those of floating point are rounded first (bench_round), since compilers may fuse a
 // multiplication and an addition on one machine and not on another.
 #pragma once
+#if __STDC_HOSTED__ // not on bare metal
 #include <math.h>
+#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,8 +45,10 @@ static inline uint64_t bench_mix(uint64_t sum, uint64_t value)
     return ((sum << 7 | sum >> 57) ^ value) * 0x9fb21c651e98df25;
 }
 
+#if __STDC_HOSTED__
 // Six digits after the point are equal everywhere, whatever was fused.
 static inline uint64_t bench_round(double value)
 {
     return (uint64_t)llround(value * 1e6);
 }
+#endif

@@ -306,6 +306,24 @@ START_TEST(screens)
 }
 END_TEST
 
+START_TEST(screens_for_browsers)
+{
+    parsed("-vnc :3");
+    ck_assert_uint_eq(options.screen.vnc_websocket, 0);
+    parsed("-vnc :3,websocket -vnc :4,websocket=on,tls-creds=t -object "
+           "tls-creds-x509,id=t,dir=d,endpoint=server");
+    ck_assert_uint_eq(options.screen.vnc_websocket, 5704);
+    ck_assert_str_eq(options.screen.vnc_tls, "t");
+    ck_assert(!options_find_tls(&options, "t")->any_peer && !options_find_tls(&options, "u"));
+    parsed("-vnc :3,websocket=on,websocket=7000 -object "
+           "tls-creds-x509,id=t,dir=d,endpoint=server,verify-peer=no");
+    ck_assert_uint_eq(options.screen.vnc_websocket, 7000);
+    ck_assert(options_find_tls(&options, "t")->any_peer && !options.screen.vnc_tls);
+    parsed("-vnc :3,websocket=off");
+    ck_assert_uint_eq(options.screen.vnc_websocket, 0);
+}
+END_TEST
+
 START_TEST(consoles)
 {
     parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
@@ -472,8 +490,18 @@ static const struct failing_line failures[] = {
     { "-vnc 1", "-vnc 1" },
     { "-vnc :99999", "-vnc :99999" },
     { "-vnc :1,password=maybe", "password" },
-    { "-vnc :1,tls-creds=t", "no TLS" },
-    { "-vnc :1,websocket=on", "websockify" },
+    { "-vnc :1,tls-creds=", "tls-creds-x509" },
+    { "-vnc :1,websocket=0", "websocket" },
+    { "-vnc :1,websocket=65536", "websocket" },
+    { "-vnc :1,websocket=localhost:80", "PORT" },
+    { "-vnc :1,origin=http://a", "websocket=" },
+    { "-vnc :1,websocket,origin=a", "https://HOST" },
+    { "-object tls-creds-x509,id=t,dir=d", "endpoint" },
+    { "-object tls-creds-x509,id=t,dir=d,endpoint=client", "server" },
+    { "-object tls-creds-x509,id=t,endpoint=server", "dir=FOLDER" },
+    { "-object tls-creds-x509,dir=d,endpoint=server", "id=ID" },
+    { "-object tls-creds-x509,id=t,dir=d,endpoint=server,verify-peer=maybe", "verify-peer" },
+    { "-object tls-creds-x509,id=t,dir=d,endpoint=server,passwordid=p", "passwordid" },
     { "-vnc :1,share=allow-exclusive", "force-shared" },
     { "-vnc :1,sasl=on", "sasl" },
     { "-vnc password=on", "[HOST]:N" },
@@ -711,6 +739,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, uefi_desktop_disks);
     tcase_add_test(tests, nodes);
     tcase_add_test(tests, places_on_the_pci_bus);
+    tcase_add_test(tests, screens_for_browsers);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);

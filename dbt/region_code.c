@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What becomes of a region's code; see region_code.h.
+ */
+#include "dbt/region_code.h"
+
+#include <string.h>
+
+#include "dbt/runtime/code_page.h"
+#include "dbt/runtime/link.h"
+#include "util/check.h"
+
+/* Entries until it is judged for the first time, and from then on. */
+#define TRIAL_FIRST 256
+#define TRIAL_NEXT  65536
+
+/* What T2 saves a guest instruction, in fifths of a host instruction. Where it keeps floating-point values in
+ * registers, or those of long straight code, that is more than in loops of integers. Found by measurement:
+ * with 1 for all, gcc, xz and a bash script are 10 to 25 % slower, as they were without a trial; with half of
+ * it gzip loses loops that pay. */
+#define SAVED      2
+#define SAVED_MUCH 10
+
+struct t2_code *t2_code_make(struct dbt *dbt, const struct ir *region, struct t1_block *header)
+{
+    CHECK_HELD(&dbt->lock);
+    unsigned bytes = region->span_last - region->span_first;
+    struct t2_code *code = code_cache_data(&dbt->cache, sizeof(*code));
+    uint8_t *copy = code_cache_data(&dbt->cache, bytes);
+    if (!code || !copy)
+        return NULL;
+    memcpy(copy, region->code + region->span_first, bytes);
+    *code = (struct t2_code){ .owner.kind = CODE_T2_REGION,
+                              .span = { .paddr = region->page + region->span_first,
+                                        .owner = code_ref(&dbt->cache, code),
+                                        .copy = code_ref(&dbt->cache, copy),
+                                        .bytes = (uint16_t)bytes },
+                              .header = code_ref(&dbt->cache, header),
+                              .header_offset = (uint16_t)region->header_offset,
+                              .own_entry = header->own_entry,
+                              .trial = { .entries = TRIAL_FIRST,
+                                         .left = TRIAL_FIRST,
+                                         .saved = region->fp_used || !region->loops ? SAVED_MUCH : SAVED } };
+    return code;
+}
+
+/* ---- Its end ------------------------------------------------------------------------------------------- */
+
+/* The header's own code is entered again. False: that is gone. */
+static bool leave_header(struct dbt *dbt, struct t2_code *code, uint16_t samples)
+{
+    CHECK_HELD(&dbt->lock);
+    struct t1_block *header = code_at(&dbt->cache, code->header);
+    if (!header)
+        return false;
+    header->region = 0;
+    header->samples = samples;
+    if (header->entry)
+        t1_block_set_entry(dbt, header, header->own_entry);
+    code->header = 0;
+    return true;
+}
+
+static void region_changed(struct dbt *dbt, struct code_owner *owner)
+{
+    if (leave_header(dbt, (struct t2_code *)(void *)owner, 0))
+        dbt->generation++; /* the harts' jump tables may know its entry */
+}
+
+static void region_evict(struct dbt *dbt, struct code_owner *owner)
+{
+    struct t2_code *code = (struct t2_code *)(void *)owner;
+    region_changed(dbt, owner);
+    code_page_sweep(dbt, code->span.paddr, code_segment_of(&dbt->cache, code_ref(&dbt->cache, code)));
+}
+
+/* The header goes: it is not entered any more. */
+static void header_gone(struct dbt *dbt, struct code_owner *owner)
+{
+    (void)dbt;
+    ((struct t2_code *)(void *)owner)->header = 0;
+}
+
+const struct code_owner_ops t2_owner_ops = { .evict = region_evict,
+                                             .changed = region_changed,
+                                             .gone = header_gone };
+
+/* ---- Trial --------------------------------------------------------------------------------------------- */
+
+static bool pays(const struct t2_trial *trial)
+{
+    int64_t insns =
+        trial->bytes / 4 + 6; /* host instructions that enter and leave: the call and the jumps, too */
+    return trial->kept || trial->insns * trial->saved / 5 > trial->entries * insns;
+}
+
+/* The jump table may know the region's entry, which is still code: so it comes here again, until the table
+ * is told. */
+static void correct_table(struct hart *hart, const struct t2_code *code)
+{
+    uint64_t pc = dbt_hart(hart)->page + code->header_offset;
+    struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
+    if (native->pc == pc)
+        native->code = code->own_entry;
+}
+
+const uint8_t *t2_judge(struct hart *hart, uint64_t ref)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    struct t2_code *code = code_at(&dbt->cache, (uint32_t)ref);
+    pthread_mutex_lock(&dbt->lock);
+    bool kept = code->header && pays(&code->trial);
+    if (!kept && leave_header(dbt, code, T2_SAMPLES_NO_MORE))
+        dbt->counters.regions_dropped++;
+    code->trial.insns = 0;
+    code->trial.entries = code->trial.left = TRIAL_NEXT;
+    pthread_mutex_unlock(&dbt->lock);
+    if (!kept)
+        correct_table(hart, code);
+    return code->own_entry;
+}
