@@ -55,7 +55,7 @@ struct dbt_counters {
     uint64_t blocks, insns, guest_bytes, host_bytes, calls; /* translated; calls: to interpreter handlers */
     uint64_t invalidated, verified, evictions, evicted, links;
     uint64_t regions, region_bytes, regions_dropped; /* dropped: they did not pay */
-    uint64_t eviction_ns, eviction_wait_ns; /* evicting; of it, waiting for the harts */
+    uint64_t eviction_ns, eviction_wait_ns;          /* evicting; of it, waiting for the harts */
 };
 
 struct code_page;
@@ -75,7 +75,8 @@ struct dbt {
     struct t2 *t2; /* the optimiser; NULL: none */
     /* Called by translated code when a slice has ended at a block, on the hart's thread: where time goes. */
     void (*slice_ended)(struct hart *hart, uint64_t pc);
-    /* Called by translated code in front of a region whose trial has ended (dbt/region_code.h): where to go on. */
+    /* Called by translated code in front of a region whose trial has ended (dbt/region_code.h): where to go
+     * on. */
     const uint8_t *(*judge_region)(struct hart *hart, uint64_t region);
 
     struct hart *harts[DBT_HARTS_MAX];
@@ -97,7 +98,8 @@ struct dbt {
     const uint8_t *resume; /* after a trap */
     const uint8_t *leave, *leave_trapped, *leave_at, *leave_link, *leave_miss, *find;
     const uint8_t *link, *jump;
-    const uint8_t *fill, *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round, *judge;
+    const uint8_t *fill, *slice_at, *slice_pc, *return_other, *exec, *csr, *system, *flip_status, *round,
+        *judge;
     const uint8_t *read[4], *write[4]; /* by log2 of the size */
     const uint8_t *check_access;
 };

@@ -11,8 +11,9 @@
 #include "tests/dbt/guest.h"
 #include "tests/suite.h"
 
-#define INSNS 60000000u /* enough for the optimiser's thread to come to the region, also on a busy machine   \
-                         */
+#define INSNS                                                                                                \
+    60000000u /* enough for the optimiser's thread to come to the region, also on a busy machine             \
+               */
 
 struct loop {
     uint32_t rounds, times; /* of the inner loop, each of the times */
