@@ -8,6 +8,7 @@
 #ifndef CPU_ACCEL_H
 #define CPU_ACCEL_H
 
+#include "cpu/code_watch.h"
 #include "cpu/hart_state.h"
 
 struct hart_accel {
@@ -37,6 +38,7 @@ struct hart_accel_ops {
 /* From now on the hart fetches what memory has: fence.i, or what has the same to be done. Between blocks. */
 static inline void hart_fence_i(struct hart *hart)
 {
+    code_watch_fenced(hart);
     hart->epoch++;
     if (hart->accel)
         hart->accel->ops->fence_i(hart);

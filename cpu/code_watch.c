@@ -47,6 +47,8 @@ struct code_watch {
     struct kept *_Atomic all;
     struct hart *harts[64];
     unsigned hart_count;
+    _Atomic uint64_t forgetting, forgotten; /* pages: begun, and done */
+    _Atomic uint64_t begun;                 /* pages that were begun to be watched */
     struct {
         _Atomic uint64_t hits, misses, opened, lax, asked;
     } counts;
@@ -181,9 +183,22 @@ static void ask_writers(struct code_watch *watch, const struct hart *but, uint64
     }
 }
 
+/* Another hart may have begun, and not have asked this one yet. */
+static void catch_up(const struct code_watch *watch, struct hart *hart)
+{
+    uint64_t begun = atomic_load(&watch->begun);
+    if (!hart || hart->watch_begun == begun)
+        return;
+    hart->watch_begun = begun;
+    tlb_forget_writes(hart);
+}
+
 static void begin(struct code_watch *watch, struct page *page, struct hart *hart, const uint8_t *host)
 {
     uint64_t word = atomic_load(&page->word);
+    uint64_t before = atomic_fetch_add(&watch->begun, 1);
+    if (hart && hart->watch_begun == before) /* it does here what the others are asked for */
+        hart->watch_begun++;
     do {
         if (word & (WATCHED | LAX))
             return;
@@ -205,6 +220,7 @@ void code_watch_keep(struct code_watch *watch, struct hart *hart, uint64_t paddr
     kept_set(kept, units_of(paddr, bytes));
     if (!(atomic_load(&page->word) & WATCHED))
         begin(watch, page, hart, host - (paddr & (PAGE_SIZE - 1)));
+    catch_up(watch, hart);
 }
 
 void code_watch_changed(struct code_watch *watch, uint64_t paddr)
@@ -218,6 +234,17 @@ void code_watch_changed(struct code_watch *watch, uint64_t paddr)
 
 /* ---- Stores -------------------------------------------------------------------------------------------- */
 
+static bool is_behind(const struct hart *hart)
+{
+    return UNLIKELY(hart->watch_forgotten != atomic_load(&hart->watch->forgetting));
+}
+
+void code_watch_fenced(struct hart *hart)
+{
+    if (hart->watch)
+        hart->watch_forgotten = atomic_load(&hart->watch->forgotten);
+}
+
 bool code_watch_may_store(struct code_watch *watch, struct hart *hart, uint64_t paddr)
 {
     struct page *page = page_at(watch, paddr);
@@ -226,7 +253,7 @@ bool code_watch_may_store(struct code_watch *watch, struct hart *hart, uint64_t 
     uint64_t word = atomic_load(&page->word), bit = writer_bit(hart);
     if (!(word & (WATCHED | bit)))
         word = atomic_fetch_or(&page->word, bit);
-    return !(word & WATCHED);
+    return !(word & WATCHED) && !is_behind(hart);
 }
 
 static void fence_others(const struct hart *hart)
@@ -244,18 +271,27 @@ static bool kept_nothing(struct kept *kept)
     return !left;
 }
 
-/* Code that turns out to be unchanged is kept again by its owner: the translator does so at once, decoded
- * blocks when they next run. */
-static void forget(struct hart *hart, struct page *page, struct kept *kept, uint64_t paddr, bool all)
+/* `all`: the translator drops what it has of the page, else what has changed. */
+static void fence_page(struct hart *hart, uint64_t paddr, bool all)
 {
-    for (unsigned i = 0; i < WORDS; i++)
-        atomic_store(&kept->bits[i], 0);
     hart->epoch++;
     hart->exit_link = NULL;
     if (hart->accel && all)
         hart->accel->ops->drop_page(hart, paddr & PAGE_MASK);
     else if (hart->accel)
         hart->accel->ops->page_changed(hart, paddr & PAGE_MASK);
+}
+
+/* Code that turns out to be unchanged is kept again by its owner: the translator does so at once, decoded
+ * blocks when they next run. */
+static void forget(struct hart *hart, struct page *page, struct kept *kept, uint64_t paddr, bool all)
+{
+    bool alone = atomic_fetch_add(&hart->watch->forgetting, 1) == hart->watch_forgotten;
+    for (unsigned i = 0; i < WORDS; i++)
+        atomic_store(&kept->bits[i], 0);
+    fence_page(hart, paddr, all);
+    atomic_fetch_add(&hart->watch->forgotten, 1);
+    hart->watch_forgotten += alone; /* it has done here what the others are asked for */
     fence_others(hart);
     if (!kept_nothing(kept))
         return;
@@ -284,8 +320,11 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
         return false;
     atomic_thread_fence(memory_order_seq_cst); /* the store, then the look */
     struct kept *kept = atomic_load(&page->word) & WATCHED ? atomic_load(&page->kept) : NULL;
+    bool behind = is_behind(hart);
+    if (behind)
+        fence_page(hart, paddr, false);
     if (!kept)
-        return false;
+        return behind;
     bool hit = kept_any(kept, units_of(paddr, bytes));
     bool many = atomic_fetch_add(&kept->stores, 1) >= atomic_load(&kept->limit);
     atomic_fetch_add(hit ? &hart->watch->counts.hits : &hart->watch->counts.misses, 1);
@@ -295,7 +334,7 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
         open_page(hart, page, kept, paddr);
     else if (hit)
         forget(hart, page, kept, paddr, false);
-    return hit;
+    return hit || behind;
 }
 
 void code_watch_atomic(struct hart *hart, uint64_t paddr)
@@ -312,6 +351,7 @@ void code_watch_serve(struct hart *hart)
     }
     if (!atomic_exchange(&hart->watch_asked, false))
         return;
+    hart->watch_begun = atomic_load(&hart->watch->begun);
     tlb_forget_writes(hart);
     fence_others(hart);
     hart_fence_i(hart);

@@ -20,6 +20,14 @@
  * itself as a writer of the page, then looks whether the page is watched, and then makes its TLB entry;
  * whoever begins to watch a page looks for writers afterwards, and asks them to drop their entries
  * (HART_REQUEST_WATCH). What they stored meanwhile is found by the fence.i that they then ask of everybody.
+ *
+ * The bits are those of all harts, and a hart that forgets a page's takes the others' too. They learn of it
+ * by a request, which may come late (the host may give the processor to somebody else meanwhile), and until
+ * then run code that their own stores would no longer be seen to change. So pages that are being forgotten,
+ * and those that were, are counted, the one before and the other after; a hart for which the first count is
+ * not what the second was when it last fenced its code is *behind*, and treats each store that is not fast as
+ * one to code. Pages that are begun to be watched are counted, too: whoever keeps code in a page that another
+ * hart has just begun to watch drops its entries for stores, if it was not asked yet.
  */
 #ifndef CPU_CODE_WATCH_H
 #define CPU_CODE_WATCH_H
@@ -56,6 +64,8 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes);
 void code_watch_atomic(struct hart *hart, uint64_t paddr);
 /* HART_REQUEST_WATCH was seen. */
 void code_watch_serve(struct hart *hart);
+/* The hart is about to fence all of its code. */
+void code_watch_fenced(struct hart *hart);
 
 struct code_watch_counts {
     uint64_t hits, misses; /* slow stores: to code, and beside it */

@@ -279,6 +279,8 @@ struct hart {
     struct code_watch *watch; /* stores to code; NULL: not watched */
     uint64_t watch_atomic;    /* where an atomic stored to a watched page; NO_PAGE: nowhere */
     atomic_bool watch_asked;  /* to drop its entries for stores */
+    uint64_t watch_forgotten; /* as many pages were forgotten when it last fenced its code */
+    uint64_t watch_begun;     /* as many were begun to be watched when it last dropped entries for stores */
 
     struct tlb *tlb_pool; /* TLB_POOL of them */
     struct tlb *tlb_hint[TLB_FREE];

@@ -5,9 +5,13 @@
  */
 #include "frontend/display/screen.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "devices/display/display.h"
 #include "frontend/display/sdl.h"
@@ -289,9 +293,21 @@ void screen_attach(struct screen *screen, struct machine *machine)
         machine_set_screendump(machine, dump_picture, screen->display);
 }
 
+/* The last picture is made under another name, in the same folder; which another user sees otherwise. */
+static bool check_dump(const struct screen *screen, struct error *error)
+{
+    const char *path = screen->options->screen.dump, *slash = path ? strrchr(path, '/') : NULL;
+    char folder[PATH_MAX] = ".";
+    if (slash)
+        snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    bool elsewhere = screen->options->run_with.user || screen->options->run_with.chroot;
+    return !path || elsewhere || access(folder, W_OK | X_OK) == 0 ||
+           error_set(error, "-screendump %s: no file can be made in %s: %s", path, folder, strerror(errno));
+}
+
 bool screen_open(struct screen *screen, struct error *error)
 {
-    return (!screen->options->screen.vnc || open_vnc(screen, error)) &&
+    return check_dump(screen, error) && (!screen->options->screen.vnc || open_vnc(screen, error)) &&
            (!screen_wants_window(screen->options) || load_window(screen, error));
 }
 
@@ -318,8 +334,13 @@ int screen_run(struct screen *screen, struct error *error)
         screen->status = machine_run(screen->machine, error);
     screen_close(screen);
     struct error dump = { "" };
-    if (screen->options->screen.dump && screen->status >= 0 &&
-        !display_screendump(screen->display, screen->options->screen.dump, NULL, &dump))
+    if (!screen->options->screen.dump || screen->status < 0 ||
+        display_screendump(screen->display, screen->options->screen.dump, NULL, &dump))
+        return screen->status;
+    if (screen->status) {
         log_warn("%s", dump.text);
-    return screen->status;
+        return screen->status;
+    }
+    *error = dump;
+    return -1;
 }

@@ -74,6 +74,7 @@ refuses "nodir/out.dtb" $loop -machine dumpdtb=nodir/out.dtb
 refuses "nodir/log" $loop -D nodir/log
 unset DISPLAY WAYLAND_DISPLAY SDL_VIDEODRIVER
 refuses "there is no desktop" $loop -display sdl
+refuses "no/where: No such" $loop -screendump no/where/last.png
 refuses "no such host.invalid" $loop -vnc "no such host.invalid:1"
 refuses "nodir/a.wav: cannot be written" $loop -audio wav,path=nodir/a.wav,model=virtio
 SDL_AUDIODRIVER=nonesuch refuses "there is no sound on this computer" $loop -audio sdl,model=virtio
