@@ -186,7 +186,6 @@ static enum isa_insn narrow(enum isa_insn insn)
     case ISA_INSN_addiw: return ISA_INSN_addi;
     case ISA_INSN_addw: return ISA_INSN_add;
     case ISA_INSN_subw: return ISA_INSN_sub;
-    case ISA_INSN_add_uw: return ISA_INSN_sh1add;
     case ISA_INSN_slli: return ISA_INSN_slli32;
     case ISA_INSN_srli: return ISA_INSN_srli32;
     case ISA_INSN_lwu:
@@ -225,11 +224,16 @@ static void put_move(struct guest *guest, unsigned which)
     case 6: N(addw, p, p, INDEX, 0); break;
     case 7: I(sub, p, p, INDEX, 0); break;
     case 8: N(subw, p, p, INDEX, 0); break;
-    case 9: /* the low half, as an unsigned number */
-        N(slli, p, p, 0, guest_xlen == 64 ? 32 : 1);
-        N(srli, p, p, 0, guest_xlen == 64 ? 32 : 1);
+    case 9: /* the low half, as an unsigned number; on RV32 far from the program in the middle */
+        N(slli, p, p, 0, guest_xlen == 64 ? 32 : 2);
+        N(srli, p, p, 0, guest_xlen == 64 ? 32 : 2);
         break;
-    case 10: N(add_uw, p, p, below(2) ? INDEX : 0, 0); break;
+    case 10:
+        if (guest_xlen == 64)
+            I(add_uw, p, p, below(2) ? INDEX : 0, 0);
+        else
+            I(sh1add, p, INDEX, p, 0);
+        break;
     case 11: I(sh3add, p, INDEX, p, 0); break;
     case 12: I(addi, p, other, 0, distance()); break;
     case 13: N(addiw, p, other, 0, below(2) ? 0 : distance()); break;
