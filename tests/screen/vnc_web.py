@@ -187,7 +187,8 @@ def sign(folder, name, purpose, authority="ca"):
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", at("-key.pem"), "-out", at(".csr"), "-subj",
             "/CN=localhost")
     with open(at(".ext"), "w") as file:
-        file.write("basicConstraints=CA:FALSE\nextendedKeyUsage=%s\nsubjectAltName=DNS:localhost\n" % purpose)
+        file.write("basicConstraints=CA:FALSE\nextendedKeyUsage=%s\nsubjectAltName=DNS:localhost\n"
+                   "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n" % purpose)
     openssl("x509", "-req", "-in", at(".csr"), "-CA", os.path.join(folder, authority + "-cert.pem"), "-CAkey",
             os.path.join(folder, authority + "-key.pem"), "-CAcreateserial", "-days", "2", "-out", at("-cert.pem"),
             "-extfile", at(".ext"))
@@ -197,7 +198,8 @@ def make_certificates(folder):
     for authority in ("ca", "other"):
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 os.path.join(folder, authority + "-key.pem"), "-out", os.path.join(folder, authority + "-cert.pem"),
-                "-days", "2", "-subj", "/CN=" + authority)
+                "-days", "2", "-subj", "/CN=" + authority,
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign") # Python 3.13 wants what RFC 5280 asks of authorities
     sign(folder, "server", "serverAuth")
     sign(folder, "client", "clientAuth")
     sign(folder, "wrong", "serverAuth")
