@@ -20,6 +20,7 @@
 
 #include "devices/char/stream.h"
 #include "util/log.h"
+#include "util/resolve.h"
 
 #define ACCEPT_MS 100u /* until it is tried again where descriptors are short */
 
@@ -160,7 +161,7 @@ static int tcp_make(const struct options *options, struct error *error)
                               .ai_socktype = SOCK_STREAM,
                               .ai_flags = options->server ? AI_PASSIVE : 0 };
     struct addrinfo *list = NULL;
-    int status = getaddrinfo(*name ? name : NULL, colon + 1, &hints, &list);
+    int status = resolve(*name ? name : NULL, colon + 1, &hints, &list);
     if (status) {
         error_set(error, "tcp:%s: %s", options->address, gai_strerror(status));
         return -1;

@@ -16,6 +16,7 @@
 #include "devices/net/slirp_internal.h"
 #include "util/log.h"
 #include "util/peer.h"
+#include "util/resolve.h"
 
 #define HOSTFWD_FORM  "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT"
 #define GUESTFWD_FORM "[tcp]:ADDRESS:PORT-cmd:COMMAND, -unix:PATH or -tcp:HOST:PORT"
@@ -204,7 +205,7 @@ void slirp_streams_close(struct netdev_slirp *slirp)
 static int connect_to(const char *host, const char *port, const char **why)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
-    int rc = getaddrinfo(*host ? host : "localhost", port, &hints, &list), fd = -1;
+    int rc = resolve(*host ? host : "localhost", port, &hints, &list), fd = -1;
     *why = rc ? gai_strerror(rc) : "";
     for (const struct addrinfo *at = rc ? NULL : list; at && fd < 0; at = at->ai_next) {
         fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);

@@ -27,6 +27,7 @@
 #include "frontend/display/vnc_relay.h"
 #include "util/host_time.h"
 #include "util/log.h"
+#include "util/resolve.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
 
@@ -378,7 +379,7 @@ static void no_log(const char *format, ...)
 }
 
 /* Where [HOST]:N is. The caller frees *found. */
-static bool resolve(const struct vnc *vnc, struct addrinfo **found, struct error *error)
+static bool find_host(const struct vnc *vnc, struct addrinfo **found, struct error *error)
 {
     char host[256], port[16];
     const char *address = vnc->config.address, *colon = strrchr(address, ':');
@@ -392,7 +393,7 @@ static bool resolve(const struct vnc *vnc, struct addrinfo **found, struct error
     if (bracketed)
         host[length - 1] = 0;
     snprintf(port, sizeof(port), "%d", FIRST_PORT + (colon ? atoi(colon + 1) : 0));
-    int status = getaddrinfo(length ? host + bracketed : "127.0.0.1", port, &hints, found);
+    int status = resolve(length ? host + bracketed : "127.0.0.1", port, &hints, found);
     return status == 0 || error_set(error, "%s: %s: %s", vnc->name, host, gai_strerror(status));
 }
 
@@ -418,7 +419,7 @@ static bool may_listen(const struct vnc *vnc, const struct sockaddr *address, st
 static bool listen_for_viewers(struct vnc *vnc, struct error *error)
 {
     struct addrinfo *found;
-    if (!resolve(vnc, &found, error))
+    if (!find_host(vnc, &found, error))
         return false;
     const struct addrinfo *best = found;
     while (best->ai_family != AF_INET && best->ai_next)

@@ -3,6 +3,7 @@
 end, -run-with, and values of the flags that are none."""
 import os
 import pwd
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,14 @@ def run(rvive, folder, commands, *flags, **environment):
                            "-device", "ramfb", *flags], input="".join(line + "\n" for line in commands) + "quit\n",
                           cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr, done.returncode
+
+
+def said_version(emulator):
+    """Reads up to the answer to "info version"; false where the emulator ends before it."""
+    for line in emulator.stdout:
+        if re.search(r"\b\d+\.\d+\.\d+\b", line):
+            return True
+    return False
 
 
 def is_picture(path):
@@ -77,8 +86,7 @@ def run_with(rvive, top):
                                     text=True)
         emulator.stdin.write("info version\n")
         emulator.stdin.flush()
-        while "0.1" not in emulator.stdout.readline():
-            pass
+        check(said_version(emulator), "user=%s: it ended: %s" % (user, emulator.poll()))
         tasks = "/proc/%d/task" % emulator.pid
         for task in os.listdir(tasks):
             lines = open("%s/%s/status" % (tasks, task)).read().splitlines()
@@ -129,9 +137,7 @@ def every_thread(rvive, top):
                                 stderr=subprocess.STDOUT, text=True)
     emulator.stdin.write("info version\n")
     emulator.stdin.flush()
-    seen = emulator.stdout.readline()
-    while seen and "0.1" not in seen:
-        seen = emulator.stdout.readline()
+    seen = said_version(emulator)
     tasks = "/proc/%d/task" % emulator.pid
     if seen:
         check(len(os.listdir(tasks)) > 12, "only %d threads" % len(os.listdir(tasks)))
