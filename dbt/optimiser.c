@@ -18,6 +18,7 @@
 #include "dbt/region_code.h"
 #include "dbt/runtime/code_page.h"
 #include "dbt/runtime/evict.h"
+#include "dbt/runtime/find.h"
 #include "dbt/runtime/link.h"
 #include "dbt/x86/select/select.h"
 #include "util/check.h"
@@ -222,14 +223,12 @@ static struct t2_request *make_request(const struct hart *hart, uint64_t pc, con
 }
 
 /* With the lock held. */
-static void ask(struct t2 *t2, const struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
+static void ask(struct t2 *t2, struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
 {
     CHECK_HELD(&t2->dbt->lock);
     struct t1_block *block = t1_block_at(t2->dbt, paddr);
     if (block && block->region) { /* the table may still know the header's own entry */
-        struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
-        if (native->pc == pc)
-            native->code = block->entry;
+        dbt_correct(hart, pc, block->entry);
         return;
     }
     if (!block || block->samples == T2_SAMPLES_NO_MORE || ++block->samples < T2_SAMPLES)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dbt/runtime/code_page.h"
+#include "dbt/runtime/find.h"
 #include "dbt/runtime/link.h"
 #include "util/check.h"
 
@@ -94,16 +95,6 @@ static bool pays(const struct t2_trial *trial)
     return trial->kept || trial->insns * trial->saved / 5 > trial->entries * insns;
 }
 
-/* The jump table may know the region's entry, which is still code: so it comes here again, until the table
- * is told. */
-static void correct_table(struct hart *hart, const struct t2_code *code)
-{
-    uint64_t pc = dbt_hart(hart)->page + code->header_offset;
-    struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
-    if (native->pc == pc)
-        native->code = code->own_entry;
-}
-
 const uint8_t *t2_judge(struct hart *hart, uint64_t ref)
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
@@ -115,7 +106,7 @@ const uint8_t *t2_judge(struct hart *hart, uint64_t ref)
     code->trial.insns = 0;
     code->trial.entries = code->trial.left = TRIAL_NEXT;
     pthread_mutex_unlock(&dbt->lock);
-    if (!kept)
-        correct_table(hart, code);
+    if (!kept) /* the jump table may lead to the region, which is still code: then it comes here again */
+        dbt_correct(hart, dbt_hart(hart)->page + code->header_offset, code->own_entry);
     return code->own_entry;
 }

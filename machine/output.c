@@ -10,6 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 bool output_open(struct output *output, const char *flag, const char *path, struct error *error)
 {
     *output = (struct output){ flag, path, -1 };
@@ -20,8 +25,7 @@ bool output_open(struct output *output, const char *flag, const char *path, stru
 bool output_check(const struct output *output, const char *input, struct error *error)
 {
     struct stat out, in;
-    if (!input || stat(input, &in) || fstat(output->fd, &out) || in.st_dev != out.st_dev ||
-        in.st_ino != out.st_ino)
+    if (!input || stat(input, &in) || fstat(output->fd, &out) || !is_same_file(&in, &out))
         return true;
     return error_set(error, "%s %s: that is the guest's program; the file would be written over it",
                      output->flag, output->path);
@@ -57,8 +61,7 @@ static FILE *start(const struct output *output)
     int number = errno;
     if (out)
         return out;
-    if (number == EACCES && stat(output->path, &now) == 0 && now.st_dev == then.st_dev &&
-        now.st_ino == then.st_ino)
+    if (number == EACCES && stat(output->path, &now) == 0 && is_same_file(&now, &then))
         return start_open(output, true);
     errno = number;
     return NULL;

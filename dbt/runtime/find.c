@@ -55,6 +55,13 @@ struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
     return block;
 }
 
+void dbt_correct(struct hart *hart, uint64_t pc, const uint8_t *entry)
+{
+    struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];
+    if (native->pc == pc)
+        native->code = entry;
+}
+
 DBT_THROUGH_CODE const uint8_t *dbt_find_linked(struct hart *hart, uint64_t number)
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;

@@ -12,7 +12,9 @@
 struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc);
 /* The same, its entry, which the table of the address space learns. */
 const uint8_t *dbt_find(struct hart *hart, uint64_t pc);
-/* The same for the target of a link in the present page, which is linked to it. */
+/* If the table knows code for the pc, it is `entry` from now on. On the hart's thread. */
+void dbt_correct(struct hart *hart, uint64_t pc, const uint8_t *entry);
+/* As dbt_find(), for the target of a link in the present page, which is linked to it. */
 const uint8_t *dbt_find_linked(struct hart *hart, uint64_t number);
 
 #endif

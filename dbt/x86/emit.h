@@ -116,6 +116,11 @@ static inline void x86_dword(struct x86_emit *e, uint32_t value)
 /* Moves. */
 void x86_mov(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from);
 void x86_mov_imm(struct x86_emit *e, enum x86_reg to, int64_t value); /* the shortest form; keeps flags */
+/* The same, of a value of which `width` bits count, 32 or 64; the others are 0. */
+static inline void x86_mov_imm_to(struct x86_emit *e, unsigned width, enum x86_reg to, int64_t value)
+{
+    x86_mov_imm(e, to, width == 32 ? (uint32_t)value : value);
+}
 void x86_load(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem from);
 void x86_store(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from); /* 8, 16, 32, 64 */
 void x86_store_imm(struct x86_emit *e, unsigned bits, struct x86_mem to, int32_t value); /* 32, 64 */

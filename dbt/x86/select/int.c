@@ -26,12 +26,6 @@ static void op_variable(struct t2_emit *t, enum x86_alu op, unsigned bits, enum 
         x86_op_mem(&t->e, op, bits, to, t2_home(variable));
 }
 
-/* `to` = a value of which as many bits count as a register has. */
-static void move_constant(struct t2_emit *t, enum x86_reg to, int64_t value)
-{
-    x86_mov_imm(&t->e, to, t->r->isa.xlen == 32 ? (uint32_t)value : value);
-}
-
 static void extend_word(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg reg)
 {
     if (insn->bits < t->r->isa.xlen)
@@ -159,7 +153,7 @@ static void divide(struct t2_emit *t, const struct t2_insn *insn)
     }
     x86_patch(zero, e->run, x86_here(e));
     x86_mov(e, 64, X86_RDX, X86_RAX);
-    move_constant(t, X86_RAX, -1);
+    x86_mov_imm_to(e, t->r->isa.xlen, X86_RAX, -1);
     if (done_minus_one && !e->overflow)
         x86_patch(done_minus_one, e->run, x86_here(e));
     x86_patch(done, e->run, x86_here(e));
@@ -307,7 +301,7 @@ static void zero_if(struct t2_emit *t, const struct t2_insn *insn)
 static void constant(struct t2_emit *t, const struct t2_insn *insn)
 {
     enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
-    move_constant(t, to, insn->imm);
+    x86_mov_imm_to(&t->e, t->r->isa.xlen, to, insn->imm);
     t2_set(t, insn->d, to);
 }
 

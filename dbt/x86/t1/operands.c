@@ -69,7 +69,7 @@ void t1_set(struct t1 *t, enum x86_reg from)
 
 void t1_mov_imm(struct t1 *t, enum x86_reg to, int64_t value)
 {
-    x86_mov_imm(&t->e, to, XLEN == 32 ? (uint32_t)value : value);
+    x86_mov_imm_to(&t->e, XLEN, to, value);
 }
 
 void t1_extend_result(struct t1 *t, unsigned bits, enum x86_reg reg)
