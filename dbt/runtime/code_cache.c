@@ -75,8 +75,8 @@ static void guard_round(struct code_cache *cache)
         ;
     if (cache->written)
         return;
-    /* What mprotect() costs grows with the pages that are mapped. So they leave the mapping (not the memory): an
-     * idle guest, which translates a little all the time, pays for the few that each time writes to. */
+    /* What mprotect() costs grows with the pages that are mapped. So they leave the mapping (not the memory):
+     * an idle guest, which translates a little all the time, pays for the few that each time writes to. */
     madvise(cache->write, code_size(cache), MADV_DONTNEED);
     if (mprotect(cache->write, code_size(cache), PROT_READ) == 0)
         cache->writable = false;

@@ -17,7 +17,7 @@
 
 #include "cpu/isa/isa.h"
 #include "machine/board.h"
-#include "machine/boot/loader.h"
+#include "machine/boot/image.h"
 
 #define TREE_MIN  8192
 #define TREE_MAX  (1u << 20)

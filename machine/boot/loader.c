@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Images; see loader.h. Here: reading files, the list of blobs with its checks, and where things go. The file
- * formats are in loader_elf.c and loader_image.c.
+ * Images; see loader.h. Here: the list of blobs with its checks, and where things go. The file formats are in
+ * loader_elf.c and loader_image.c.
  */
 #include "machine/boot/loader.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define MIB (UINT64_C(1) << 20)
+#define MIB       (UINT64_C(1) << 20)
+#define PAGE_SIZE UINT64_C(4096) /* of the host: where a mapping of a file may begin */
 
 void loader_init(struct loader *loader, uint64_t ram_base, uint64_t ram_size, unsigned xlen)
 {
@@ -24,8 +21,8 @@ void loader_init(struct loader *loader, uint64_t ram_base, uint64_t ram_size, un
 
 static void free_bytes(struct loader_blob *blob)
 {
-    if (blob->spooled)
-        munmap(blob->bytes, blob->length);
+    if (blob->mapped)
+        munmap(blob->mapped, blob->mapped_size);
     else
         free(blob->bytes);
 }
@@ -38,81 +35,6 @@ void loader_destroy(struct loader *loader)
     }
     free(loader->blobs);
     *loader = (struct loader){ 0 };
-}
-
-/* ---- Reading ------------------------------------------------------------------------------------------- */
-
-void image_free(struct image *image)
-{
-    free(image->bytes);
-    *image = (struct image){ 0 };
-}
-
-static int open_image(const char *path, struct stat *status, struct error *error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        error_set(error, "cannot open %s: %s", path, strerror(errno));
-        return -1;
-    }
-    if (fstat(fd, status) == 0 && S_ISDIR(status->st_mode)) {
-        error_set(error, "cannot read %s: it is a directory, not a file", path);
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-/* A file may change while it is read and a pipe has no size, so it is read to its end. */
-static bool read_all(struct image *image, int fd, uint64_t expected, uint64_t limit, const char *path,
-                     struct error *error)
-{
-    uint64_t capacity = expected < limit ? expected + 1 : limit + 1;
-    image->bytes = malloc(capacity);
-    while (image->bytes) {
-        ssize_t got = read(fd, image->bytes + image->length, capacity - image->length);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_set(error, "cannot read %s: %s", path, strerror(errno));
-        if (got == 0)
-            return true;
-        image->length += (uint64_t)got;
-        if (image->length > limit)
-            return error_set(error, "%s is too large: more than the %" PRIu64 " MiB of guest RAM", path,
-                             limit / MIB);
-        if (image->length == capacity) {
-            capacity *= 2;
-            uint8_t *grown = realloc(image->bytes, capacity);
-            if (!grown)
-                break;
-            image->bytes = grown;
-        }
-    }
-    return error_set(error, "out of memory for %s", path);
-}
-
-bool image_read(struct image *image, const char *path, uint64_t limit, struct error *error)
-{
-    *image = (struct image){ 0 };
-    struct stat status = { 0 };
-    int fd = open_image(path, &status, error);
-    if (fd < 0)
-        return false;
-    bool ok;
-    if (S_ISREG(status.st_mode) && (uint64_t)status.st_size > limit)
-        ok = error_set(error,
-                       "%s is too large: %" PRIu64 " MiB do not fit into %" PRIu64 " MiB of guest RAM (-m)",
-                       path, ((uint64_t)status.st_size + MIB - 1) / MIB, limit / MIB);
-    else
-        ok =
-            read_all(image, fd, S_ISREG(status.st_mode) ? (uint64_t)status.st_size : MIB, limit, path, error);
-    close(fd);
-    if (ok && !image->length)
-        ok = error_set(error, "%s is empty", path);
-    if (!ok)
-        image_free(image);
-    return ok;
 }
 
 /* ---- The list ------------------------------------------------------------------------------------------ */
@@ -135,23 +57,24 @@ static bool check_place(const struct loader *loader, const char *name, uint64_t 
     return true;
 }
 
-/* What is large goes into a file without a name, so that it is in memory only while it is copied. */
-#define SPOOLED_FROM MIB
-
-static uint8_t *spool(const void *bytes, uint64_t length)
+/* The part of an image that has a spool, by a mapping of its own. False: it is to be copied. */
+static bool map_part(struct loader_blob *blob, const struct image *image, uint64_t offset)
 {
-    FILE *file = length >= SPOOLED_FROM ? tmpfile() : NULL;
-    if (!file)
-        return NULL;
-    void *map = MAP_FAILED;
-    if (fwrite(bytes, 1, length, file) == length && fflush(file) == 0)
-        map = mmap(NULL, length, PROT_READ, MAP_SHARED, fileno(file), 0);
-    fclose(file);
-    return map == MAP_FAILED ? NULL : map;
+    if (!image->spool || blob->length < IMAGE_SPOOLED_FROM)
+        return false;
+    uint64_t before = offset % PAGE_SIZE;
+    blob->mapped_size = blob->length + before;
+    void *map =
+        mmap(NULL, blob->mapped_size, PROT_READ, MAP_SHARED, fileno(image->spool), (off_t)(offset - before));
+    if (map == MAP_FAILED)
+        return false;
+    blob->mapped = map;
+    blob->bytes = blob->mapped + before;
+    return true;
 }
 
-bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, const void *bytes,
-                      uint64_t length, uint64_t size, struct error *error)
+bool loader_add_part(struct loader *loader, const char *name, uint64_t paddr, const struct image *image,
+                     uint64_t offset, uint64_t length, uint64_t size, struct error *error)
 {
     if (size < length)
         size = length;
@@ -163,10 +86,8 @@ bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, c
     if (grown)
         loader->blobs = grown;
     struct loader_blob blob = { .paddr = paddr, .size = size, .length = length };
-    blob.bytes = spool(bytes, length);
-    blob.spooled = blob.bytes != NULL;
-    if (!blob.bytes && (blob.bytes = malloc(length ? length : 1)) && length)
-        memcpy(blob.bytes, bytes, length);
+    if (!map_part(&blob, image, offset) && (blob.bytes = malloc(length ? length : 1)) && length)
+        memcpy(blob.bytes, image->bytes + offset, length);
     blob.name = strdup(name);
     if (!grown || !blob.bytes || !blob.name) {
         free_bytes(&blob);
@@ -177,6 +98,14 @@ bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, c
     return true;
 }
 
+bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, const void *bytes,
+                      uint64_t length, uint64_t size, struct error *error)
+{
+    /* Only read: its bytes are copied. */
+    const struct image image = { .bytes = (uint8_t *)(uintptr_t)bytes, .length = length };
+    return loader_add_part(loader, name, paddr, &image, 0, length, size, error);
+}
+
 bool loader_write(const struct loader *loader, struct bus *bus, struct error *error)
 {
     for (unsigned i = 0; i < loader->count; i++) {
@@ -185,8 +114,8 @@ bool loader_write(const struct loader *loader, struct bus *bus, struct error *er
         if (!host)
             return error_set(error, "no memory at 0x%" PRIx64 " for %s", blob->paddr, blob->name);
         memcpy(host, blob->bytes, blob->length);
-        if (blob->spooled)
-            madvise(blob->bytes, blob->length, MADV_DONTNEED);
+        if (blob->mapped)
+            madvise(blob->mapped, blob->mapped_size, MADV_DONTNEED);
         memset(host + blob->length, 0, blob->size - blob->length);
     }
     return true;
@@ -198,7 +127,7 @@ static bool add_image(struct loader *loader, const char *path, const struct imag
                       uint64_t paddr, struct loader_place *place, struct error *error)
 {
     uint64_t text_offset = 0, image_size = 0;
-    if ((forms & LOADER_ELF) && loader_is_elf(image))
+    if ((forms & LOADER_ELF) && image_is_elf(image))
         return loader_add_elf(loader, path, image, place, error);
     if ((forms & LOADER_KERNEL) && loader_boot_header(image, &text_offset, &image_size)) {
         if (text_offset > loader->ram_size || image_size > loader->ram_size)
@@ -211,7 +140,7 @@ static bool add_image(struct loader *loader, const char *path, const struct imag
     }
     if (image_size < image->length)
         image_size = image->length;
-    if (!loader_add_bytes(loader, path, paddr, image->bytes, image->length, image_size, error))
+    if (!loader_add_part(loader, path, paddr, image, 0, image->length, image_size, error))
         return false;
     *place = (struct loader_place){ .entry = paddr, .start = paddr, .end = paddr + image_size };
     return true;
@@ -223,9 +152,10 @@ bool loader_add_file(struct loader *loader, const char *path, unsigned forms, ui
     struct image image;
     /* An ELF file carries more than what is loaded (symbols): it may be larger than RAM. */
     uint64_t limit = forms & LOADER_ELF ? loader->ram_size + 1024 * MIB : loader->ram_size;
-    if (!image_read(&image, path, limit, error))
+    if (!image_open(&image, path, limit, error))
         return false;
     bool ok = !(forms & LOADER_KERNEL) || loader_unpack(&image, path, limit, error);
+    image_spool(&image);
     ok = ok && add_image(loader, path, &image, forms, paddr, place, error);
     image_free(&image);
     return ok;
@@ -254,7 +184,7 @@ bool loader_add_initrd(struct loader *loader, const char *path, const struct loa
 {
     struct image image;
     uint64_t paddr;
-    if (!image_read(&image, path, loader->ram_size, error))
+    if (!image_open(&image, path, loader->ram_size, error))
         return false;
     bool ok = initrd_address(loader, kernel, image.length, limit, &paddr);
     if (!ok)
@@ -262,7 +192,7 @@ bool loader_add_initrd(struct loader *loader, const char *path, const struct loa
                   "%s does not fit: %" PRIu64 " MiB are too many between the kernel's end at 0x%" PRIx64
                   " and the device tree at 0x%" PRIx64 "; give the guest more RAM with -m",
                   path, (image.length + MIB - 1) / MIB, kernel->end, limit);
-    ok = ok && loader_add_bytes(loader, path, paddr, image.bytes, image.length, image.length, error);
+    ok = ok && loader_add_part(loader, path, paddr, &image, 0, image.length, image.length, error);
     if (ok)
         *place = (struct loader_place){ .entry = paddr, .start = paddr, .end = paddr + image.length };
     image_free(&image);

@@ -13,14 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "machine/boot/image.h"
 #include "machine/bus.h"
 #include "util/error.h"
-
-/* The bytes of a file, or what was unpacked from it. The holder frees `bytes`. */
-struct image {
-    uint8_t *bytes;
-    uint64_t length;
-};
 
 /* One piece of memory to be filled at each reset. */
 struct loader_blob {
@@ -28,8 +23,10 @@ struct loader_blob {
     uint64_t size;   /* bytes in memory; what is beyond `length` is zeroed */
     uint64_t length; /* bytes that are copied */
     uint8_t *bytes;
-    bool spooled; /* `bytes` is a mapping of a temporary file: a reset is rare, and memory is not */
-    char *name;   /* file it came from */
+    void *mapped; /* the mapping of a temporary file that `bytes` lie in, or NULL: a reset is rare, memory is
+                     not */
+    uint64_t mapped_size;
+    char *name; /* file it came from */
 };
 
 struct loader {
@@ -73,11 +70,11 @@ bool loader_write(const struct loader *loader, struct bus *bus, struct error *er
 
 /* ---- For the files of the loader ----------------------------------------------------------------------- */
 
-/* Reads a whole regular file (or pipe) of at most `limit` bytes. */
-bool image_read(struct image *image, const char *path, uint64_t limit, struct error *error);
-void image_free(struct image *image);
+/* Adds `length` bytes of an image, from `offset` on, as loader_add_bytes() does; they are not copied if they
+ * have a spool. */
+bool loader_add_part(struct loader *loader, const char *name, uint64_t paddr, const struct image *image,
+                     uint64_t offset, uint64_t length, uint64_t size, struct error *error);
 
-bool loader_is_elf(const struct image *image);
 /* Adds the loadable segments. loader_elf.c */
 bool loader_add_elf(struct loader *loader, const char *path, const struct image *image,
                     struct loader_place *place, struct error *error);

@@ -21,11 +21,6 @@ struct elf_segment {
     uint64_t offset, paddr, vaddr, filesz, memsz;
 };
 
-bool loader_is_elf(const struct image *image)
-{
-    return image->length >= SELFMAG && memcmp(image->bytes, ELFMAG, SELFMAG) == 0;
-}
-
 static bool truncated(const char *path, struct error *error, const char *what)
 {
     return error_set(error, "%s is a truncated ELF file: its %s lie%s beyond the file's end", path, what,
@@ -106,8 +101,8 @@ static bool add_segment(struct loader *loader, const char *path, const struct im
                          path, segment->memsz, segment->filesz);
     if (segment->filesz > image->length || segment->offset > image->length - segment->filesz)
         return truncated(path, error, "segments");
-    return loader_add_bytes(loader, path, segment->paddr, image->bytes + segment->offset, segment->filesz,
-                            segment->memsz, error);
+    return loader_add_part(loader, path, segment->paddr, image, segment->offset, segment->filesz,
+                           segment->memsz, error);
 }
 
 /* Linkers put the ELF header and the program headers in front of the first section, and so into the first

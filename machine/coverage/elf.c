@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "machine/coverage/internal.h"
-#include "machine/boot/loader.h"
+#include "machine/boot/image.h"
 
 #define FILE_MAX      (UINT64_C(1) << 31)
 #define SEGMENTS_MAX  64u
@@ -93,12 +93,12 @@ static bool take_segments(struct coverage_elf *elf, const struct image *image, u
 bool coverage_elf_read(struct coverage_elf *elf, const char *path, uint64_t base, bool *is_elf,
                        struct error *error)
 {
-    struct image image = { NULL, 0 };
+    struct image image = { 0 };
     *elf = (struct coverage_elf){ .low = UINT64_MAX };
     if (!image_read(&image, path, FILE_MAX, error))
         return false;
     elf->bytes = image.bytes;
-    *is_elf = loader_is_elf(&image);
+    *is_elf = image_is_elf(&image);
     if (!*is_elf)
         return true;
     elf->path = strdup(path);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/boot/loader.h"
+#include "machine/boot/image.h"
 
 #define FILE_MAX   (UINT64_C(1) << 30)
 #define NAME_BYTES 255u
@@ -144,12 +144,12 @@ static bool take_table(struct symbols *symbols, const struct image *image, const
 
 bool symbols_add_elf(struct symbols *symbols, const char *path, struct error *error)
 {
-    struct image image = { NULL, 0 };
+    struct image image = { 0 };
     struct section section;
     bool ok = true;
     if (!image_read(&image, path, FILE_MAX, error))
         return false;
-    if (loader_is_elf(&image) && image.length >= sizeof(Elf64_Ehdr)) {
+    if (image_is_elf(&image) && image.length >= sizeof(Elf64_Ehdr)) {
         for (uint64_t i = 0; ok && get_section(&image, i, &section); i++) {
             if (section.type == SHT_SYMTAB)
                 ok = take_table(symbols, &image, &section);

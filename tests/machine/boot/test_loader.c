@@ -122,6 +122,42 @@ START_TEST(elf64)
 }
 END_TEST
 
+/* A large segment, at an odd offset of its file: loaded again, it is what it was, though the file has
+ * changed. */
+START_TEST(large_elf)
+{
+    const size_t size = 3u << 20, offset = 4096 + 7;
+    uint8_t *bytes = malloc(offset + size);
+    struct loader_place place;
+    make_elf64(bytes);
+    Elf64_Phdr segment;
+    memcpy(&segment, bytes + sizeof(Elf64_Ehdr), sizeof(segment));
+    segment.p_offset = offset;
+    segment.p_filesz = size;
+    segment.p_memsz = size + 4096;
+    segment.p_paddr = RAM + 0x10000;
+    memcpy(bytes + sizeof(Elf64_Ehdr), &segment, sizeof(segment));
+    for (size_t i = 0; i < size; i++)
+        bytes[offset + i] = (uint8_t)(i * 7 + i / 4096);
+    write_file(bytes, offset + size);
+    ck_assert_msg(load(LOADER_ELF, &place), "%s", error.text);
+    struct bus *bus = bus_create(NULL, NULL, &error);
+    uint8_t *ram = bus_add_ram(bus, RAM, RAM_SIZE, &error);
+    for (int turn = 0; turn < 2; turn++) {
+        memset(ram, 0x55, RAM_SIZE);
+        ck_assert(loader_write(&loader, bus, &error));
+        ck_assert_uint_eq(ram[0xffff], 0x55);
+        ck_assert_mem_eq(ram + 0x10000, bytes + offset, size);
+        ck_assert_uint_eq(ram[0x10000 + size], 0);
+        ck_assert_uint_eq(ram[0x10000 + size + 4095], 0);
+        ck_assert_uint_eq(ram[0x10000 + size + 4096], 0x55);
+        write_file("changed", 7);
+    }
+    bus_destroy(bus);
+    free(bytes);
+}
+END_TEST
+
 /* What does not fall on RAM: `change` to segment 2, which the program does not start in. */
 #define OUTSIDE(change, blobs)                                                                               \
     do {                                                                                                     \
@@ -394,8 +430,8 @@ START_TEST(mutated_files)
         image.length = length;
         error.text[0] = '\0';
         loader.strict = n % 16 != 0; /* else it warns */
-        bool ok = loader_is_elf(&image) && loader_add_elf(&loader, "mutated", &image, &place, &error);
-        ck_assert_msg(ok || !loader_is_elf(&image) || error.text[0], "seed %u: refused without a message",
+        bool ok = image_is_elf(&image) && loader_add_elf(&loader, "mutated", &image, &place, &error);
+        ck_assert_msg(ok || !image_is_elf(&image) || error.text[0], "seed %u: refused without a message",
                       seed);
         loaded += ok;
         check_blobs(seed);
@@ -414,6 +450,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, elf64);
+    tcase_add_test(tests, large_elf);
     tcase_add_test(tests, elf_outside_ram);
     tcase_add_test(tests, damaged_elf);
     tcase_add_test(tests, overlapping_images);
