@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/mman.h>
 
 #include "cpu/accel.h"
@@ -70,6 +71,15 @@ static bool allocate(struct hart *hart, struct error *error)
     return block_cache_init(hart, error);
 }
 
+static void init_wake(pthread_cond_t *wake)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 struct hart *hart_create(const struct hart_config *config, struct error *error)
 {
     struct hart *hart = calloc(1, sizeof(*hart));
@@ -82,7 +92,7 @@ struct hart *hart_create(const struct hart_config *config, struct error *error)
     apply_config(hart, config);
     pthread_mutex_init(&hart->timer_lock, NULL);
     pthread_mutex_init(&hart->sleep_lock, NULL);
-    pthread_cond_init(&hart->wake, NULL);
+    init_wake(&hart->wake);
     clock_timer_init(&hart->timer, hart->clock, csr_timer_fired, hart);
     if (!allocate(hart, error)) {
         hart_destroy(hart);
@@ -196,10 +206,47 @@ void hart_time_changed(struct hart *hart)
     csr_timer_fired(hart);
 }
 
+/* A loop around wfi has so few instructions; after so many turns it is one. */
+#define WFI_LOOP_INSNS 128
+#define WFI_LOOP_TURNS 16
+#define WFI_REST_NS    50000
+
+static bool loops_around_wfi(struct hart *hart)
+{
+    uint64_t now = hart_instructions(hart);
+    hart->wfi_turns = now - hart->wfi_instructions < WFI_LOOP_INSNS ? hart->wfi_turns + 1 : 0;
+    hart->wfi_instructions = now;
+    return hart->wfi_turns >= WFI_LOOP_TURNS;
+}
+
+/* An interrupt is pending, so wfi ends at once. But a hart may wait for something else, and not take it:
+ * those that OpenSBI has not started yet have MSIP pending, and spin until they are, while the host's
+ * processors are wanted by harts that do something. wfi may take its time, so such a loop rests at each turn.
+ */
+static void rest(struct hart *hart)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += WFI_REST_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&hart->sleep_lock);
+    atomic_store(&hart->sleeping, true);
+    if (!atomic_load(&hart->requests))
+        pthread_cond_timedwait(&hart->wake, &hart->sleep_lock, &until);
+    atomic_store(&hart->sleeping, false);
+    pthread_mutex_unlock(&hart->sleep_lock);
+}
+
 void wait_for_interrupt(struct hart *hart)
 {
-    if (trap_pending(hart) & hart->mie || hart->stepping)
+    if (hart->stepping)
         return;
+    if (trap_pending(hart) & hart->mie) {
+        if (loops_around_wfi(hart))
+            rest(hart);
+        return;
+    }
     log_flush(); /* so that the log shows what led here */
     pthread_mutex_lock(&hart->sleep_lock);
     /* Another thread sets its request and then looks at `sleeping`; this one the other way round. All four

@@ -299,9 +299,11 @@ struct hart {
     struct hart_sampler *sampler; /* NULL: none */
     struct hart_cover *cover;     /* NULL: nobody wants to know what was executed */
     struct semihost *semihost;    /* who serves calls to the host; NULL: nobody */
-    bool single;   /* runs instruction by instruction: hart_step(), or a trace of instructions */
-    bool stepping; /* in hart_step(): wfi does not wait */
-    bool outside;  /* CSRs are read or written for a debugger or a monitor, not by an instruction */
+    bool single;               /* runs instruction by instruction: hart_step(), or a trace of instructions */
+    bool stepping;             /* in hart_step(): wfi does not wait */
+    unsigned wfi_turns;        /* of a loop in which wfi ends at once */
+    uint64_t wfi_instructions; /* done at its last turn */
+    bool outside; /* CSRs are read or written for a debugger or a monitor, not by an instruction */
     /* Counted by the owner, read by anybody. */
     struct {
         uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */

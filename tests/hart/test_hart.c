@@ -17,6 +17,7 @@
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 #include "tests/suite.h"
+#include "util/host_time.h"
 
 #define RAM_BASE 0x80000000u
 #define RAM_SIZE 0x10000u
@@ -275,6 +276,34 @@ START_TEST(test_wfi_wakes)
 }
 END_TEST
 
+/* A loop around wfi while an interrupt is pending that is not taken, as OpenSBI's harts wait to be started:
+ * it goes on, and rests. It did some ten million instructions a second when it did not. */
+START_TEST(test_wfi_loop_rests)
+{
+    pthread_t thread;
+    put(0, 0x10500073); /* wfi */
+    put(4, 0xffdff06f); /* j -4 */
+    csr_write(hart, MIE, IRQ_MSI);
+    hart_set_irq(hart, 3, true);
+    uint64_t before = hart_instructions(hart), begin = host_now_ms();
+    pthread_create(&thread, NULL, run, hart);
+    while (hart_instructions(hart) - before < 1000) /* the machine may be busy */
+        usleep(1000);
+    usleep(100000);
+    hart_request(hart, HART_REQUEST_STOP);
+    pthread_join(thread, NULL);
+    uint64_t milliseconds = host_now_ms() - begin;
+    ck_assert_uint_lt(hart_instructions(hart) - before, 100 + 100 * milliseconds);
+    /* What it takes is taken at once. */
+    hart_clear_stop(hart);
+    put(0x100, 0x0000006f); /* the handler: j . */
+    csr_write(hart, MTVEC, RAM_BASE + 0x100);
+    csr_write(hart, MSTATUS, MSTATUS_MIE);
+    hart_step(hart);
+    ck_assert_uint_eq(hart_pc(hart), RAM_BASE + 0x100);
+}
+END_TEST
+
 static uint64_t random64(unsigned *seed)
 {
     uint64_t value = (uint64_t)rand_r(seed) << 62 ^ (uint64_t)rand_r(seed) << 31 ^ (uint64_t)rand_r(seed);
@@ -437,6 +466,7 @@ Suite *test_suite(void)
     tcase_add_test(c, test_store_while_decoding);
     tcase_add_test(c, test_stores_while_running);
     tcase_add_test(c, test_wfi_wakes);
+    tcase_add_test(c, test_wfi_loop_rests);
     suite_add_tcase(s, c);
     tcase_set_timeout(states, 120);
     tcase_add_test(states, test_load_scrambled);
