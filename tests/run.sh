@@ -15,7 +15,9 @@ sanitizers=yes
 [ "${1:-}" != --no-sanitizers ] || { sanitizers=no && shift; }
 jobs=$(nproc)
 summary=$(mktemp)
-trap 'rm -f "$summary"' EXIT
+beside_log=$(mktemp)
+beside_pid=
+trap 'test -z "$beside_pid" || kill -- "-$beside_pid"; rm -f "$summary" "$beside_log"' EXIT
 trap 'exit 1' HUP INT TERM
 
 # count RESULT NAME: notes that NAME passed, failed or skipped; what follows the name is why.
@@ -34,6 +36,27 @@ count_step() {
         count failed "$step"
         echo "FAILED: $step" >&2
     fi
+}
+
+# begin_step NAME COMMAND...: begins a step that mostly waits for the network and the disk, beside those that compute. It
+# has a process group of its own, which ends with this script.
+begin_step() {
+    beside=$1
+    shift
+    say "$beside (beside what comes next)"
+    setsid "$@" </dev/null >"$beside_log" 2>&1 &
+    beside_pid=$!
+}
+
+# end_step: waits for it, shows what it said, and counts it.
+end_step() {
+    beside_result=passed
+    wait "$beside_pid" || beside_result=failed
+    beside_pid=
+    say "$beside: what it said"
+    cat "$beside_log" >&2
+    count $beside_result "$beside"
+    [ $beside_result = passed ] || echo "FAILED: $beside" >&2
 }
 
 # build DIR CMAKE-ARGUMENTS...: configures and builds everything in DIR.
@@ -91,14 +114,18 @@ start=$(date +%s)
 sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt" "$top/tests/packages.txt"
 sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
-sh "$top/roms/fetch-package.sh" edk2
-sh "$top/roms/fetch-package.sh" installer
 export RVIVE_QEMU="${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}"
-sh "$top/tests/peers/qemu10.sh" "$RVIVE_QEMU"
-
+begin_step "Fetching EDK2, the installer and the peers" sh -euc 'sh "$1/roms/fetch-package.sh" edk2
+    sh "$1/roms/fetch-package.sh" installer
+    sh "$1/tests/peers/qemu10.sh" "$RVIVE_QEMU"' sh "$top"
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
+end_step
+
+# A filtered run may do without the full root, whose first boot takes minutes; an ordinary one has it.
+[ $# -gt 0 ] || begin_step "Making a full Debian root" sh "$top/roms/make-rootfs.sh"
 if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
+    [ -z "$beside_pid" ] || end_step # the fuzzers have the processors for themselves
     fuzzers="virtio_blk virtio_pci virtio_net slirp virtio_gpu virtio_snd virtio_small 9p qcow2 gdb_packet"
     count_step "Fuzzing for a minute each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
@@ -107,8 +134,7 @@ if [ $sanitizers = yes ]; then
     say "Tests under ASan and UBSan (all but the boots)"
     run_ctest "$top/build-asan" -LE 'boot|slow' -E '^style_'
 fi
-# A filtered run may do without the full root, whose first boot takes minutes; an ordinary one has it.
-[ $# -gt 0 ] || count_step "Making a full Debian root" sh "$top/roms/make-rootfs.sh"
+[ -z "$beside_pid" ] || end_step
 say "All tests"
 run_ctest "$top/build" "$@"
 

@@ -21,7 +21,7 @@ ends() {
     sleep 2
     eval "$3"
     begin=$(date +%s)
-    (sleep 30 && kill -KILL $guest) 2>/dev/null &
+    (sleep 30 && kill -KILL $guest) >/dev/null 2>&1 & # what it sleeps in stays, and must not keep ctest waiting for its output
     killer=$!
     wait $guest
     status=$?

@@ -33,6 +33,7 @@ enum guest_tier { GUEST_INTERPRETER, GUEST_T1, GUEST_T1_WITHOUT_ALL, GUEST_TIERS
 struct guest {
     struct hart_bus bus; /* first: the harts hand it back */
     uint8_t *ram;
+    int ram_fd;  /* the file that it is */
     uint64_t at; /* where the next instruction of the program goes */
     struct clock *clock;
     struct dbt *dbt; /* NULL: the interpreter's */

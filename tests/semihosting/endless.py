@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """A semihosting call that would take hours does not keep the machine: SIGTERM, quit and stop work, with the interpreter and
 the translator. A call that is stopped and goes on has lost and doubled nothing. endless.py RVIVE"""
+import fcntl
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../monitor"))
@@ -46,24 +49,44 @@ def ends(process, how, status):
     print("%s: ends after %.2f s" % (how, time.monotonic() - begin))
 
 
+def under_way(what, accel, full):
+    """Starts the guest and waits until it is in the middle of its call: the pipe that nobody reads is full, or it has moved
+    far more bytes than all before the call. The process, and the pipe that is to be closed after it, or None."""
+    reader, writer = os.pipe() if full else (None, os.open("/dev/null", os.O_WRONLY))
+    process = start(what, accel, writer)
+    os.close(writer)
+    deadline = time.monotonic() + lib.WAIT
+    while True:
+        if full:
+            moved = struct.unpack("i", fcntl.ioctl(reader, termios.FIONREAD, bytes(4)))[0]
+            wanted = fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ)
+        else:
+            with open("/proc/%d/io" % process.pid) as file:
+                counters = dict(line.split(": ") for line in file)
+            moved, wanted = int(counters["rchar" if what == READ else "wchar"]), 32 << 20
+        if moved >= wanted:
+            return process, reader
+        check(process.poll() is None, "%s: it has ended by itself" % NAMES[what])
+        check(time.monotonic() < deadline, "%s has moved only %d bytes" % (NAMES[what], moved))
+        time.sleep(0.02)
+
+
 def endless(what, accel, full):
     """`full`: the output is a pipe that nobody reads."""
     how = "%s, %s%s" % (NAMES[what], accel, ", nobody reads" if full else "")
-    reader, writer = os.pipe() if full else (None, os.open("/dev/null", os.O_WRONLY))
-    process = start(what, accel, writer)
+    process, reader = under_way(what, accel, full)
     qmp = lib.Qmp("qmp")
-    time.sleep(0.7)
     for _ in range(3):
         qmp.ask("stop")
         check(qmp.ask("query-status")["return"]["status"] == "paused", how + ": not paused")
         qmp.ask("cont")
     qmp.ask("quit")
     ends(process, how + ", quit", 0)
-    process = start(what, accel, writer)
-    time.sleep(0.7)
+    if full:
+        os.close(reader)
+    process, reader = under_way(what, accel, full)
     process.send_signal(signal.SIGTERM)
     ends(process, how + ", SIGTERM", 143)
-    os.close(writer)
     if full:
         os.close(reader)
 
