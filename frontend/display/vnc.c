@@ -483,11 +483,10 @@ static bool start_thread(struct vnc *vnc, struct error *error)
 {
     sigset_t before;
     thread_signals_block(&before);
-    int status = thread_create(&vnc->thread, THREAD_HOST, vnc_thread, vnc);
+    int status = thread_create(&vnc->thread, THREAD_HOST, "vnc", vnc_thread, vnc);
     thread_signals_restore(&before);
     if (status)
         return error_set(error, "%s: cannot start its thread: %s", vnc->name, strerror(status));
-    pthread_setname_np(vnc->thread, "vnc");
     return true;
 }
 
@@ -547,7 +546,7 @@ static void vnc_stop(struct vnc *vnc)
 {
     atomic_store(&vnc->stop, true);
     on_wake(vnc);
-    thread_join(vnc->thread);
+    thread_join(&vnc->thread);
     display_view_remove(vnc->config.display, &vnc->view);
     free_all(vnc);
 }

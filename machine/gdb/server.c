@@ -388,7 +388,6 @@ static void say_goodbye(struct gdb *gdb)
 static void *gdb_thread(void *opaque)
 {
     struct gdb *gdb = opaque;
-    pthread_setname_np(pthread_self(), "gdb");
     while (!atomic_load(&gdb->quit)) {
         struct pollfd fds[3 + GDB_REFUSED_MAX];
         unsigned count = fill_poll(gdb, fds);
@@ -438,7 +437,7 @@ static bool start_thread(struct gdb *gdb, struct error *error)
 {
     sigset_t old;
     thread_signals_block(&old);
-    int status = thread_create(&gdb->thread, THREAD_HOST, gdb_thread, gdb);
+    int status = thread_create(&gdb->thread, THREAD_HOST, "gdb", gdb_thread, gdb);
     gdb->serving = status == 0;
     thread_signals_restore(&old);
     return status == 0 || error_set(error, "cannot start the gdb server's thread: %s", strerror(status));
@@ -523,7 +522,7 @@ void gdb_stop(struct gdb *gdb)
         return;
     atomic_store(&gdb->quit, true);
     wake(gdb);
-    thread_join(gdb->thread);
+    thread_join(&gdb->thread);
     gdb->serving = false;
     atomic_store(&gdb->quit, false);
 }
