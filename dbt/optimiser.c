@@ -306,11 +306,10 @@ bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
     t2->eager = eager;
     pthread_cond_init(&t2->wake, NULL);
     if (!eager) {
-        int status = thread_create(&t2->thread, THREAD_TRANSLATOR, run, t2);
+        int status = thread_create(&t2->thread, THREAD_TRANSLATOR, "optimiser", run, t2);
         if (status)
             return error_set(error, "cannot start the optimiser's thread: %s", strerror(status));
         t2->started = true;
-        pthread_setname_np(t2->thread, "optimiser");
     }
     return true;
 }
@@ -352,7 +351,7 @@ void dbt_stop(struct dbt *dbt)
     t2->stop = true;
     pthread_cond_signal(&t2->wake);
     pthread_mutex_unlock(&dbt->lock);
-    thread_join(t2->thread);
+    thread_join(&t2->thread);
     t2->started = false;
 }
 

@@ -18,6 +18,7 @@
 #include "frontend/display/screen.h"
 #include "util/confine.h"
 #include "util/log.h"
+#include "util/resolve.h"
 #include "util/thread.h"
 
 static struct confine_status status;
@@ -70,9 +71,10 @@ static bool add_chardev(struct confine_policy *policy, const char *chardev)
     if (strncmp(chardev, "file:", 5) == 0)
         return confine_add_path(policy, address + 5, READ_WRITE);
     policy->sockets |= (tcp || local) && client;
-    const char *colon = strrchr(address, ':');
-    if (tcp && client)
-        return confine_add_port(policy, (uint16_t)atoi(colon + 1), false);
+    struct resolve_place place;
+    if (tcp && client) /* it has been opened by now */
+        return !resolve_split(address + 4, strlen(address + 4), &place, NULL) ||
+               confine_add_port(policy, (uint16_t)place.port, false);
     return !local || client || add_folder_of(policy, address + 5, CONFINE_REMOVE);
 }
 

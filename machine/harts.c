@@ -119,11 +119,7 @@ void harts_destroy(struct machine *machine)
 
 static void *hart_thread(void *opaque)
 {
-    struct hart *hart = opaque;
-    char name[16];
-    snprintf(name, sizeof(name), "hart %u", hart_id(hart));
-    pthread_setname_np(pthread_self(), name);
-    hart_run(hart);
+    hart_run(opaque);
     return NULL;
 }
 
@@ -133,7 +129,9 @@ bool harts_start(struct machine *machine, struct error *error)
     int status = 0;
     thread_signals_block(&old);
     for (unsigned i = 0; i < machine->hart_count && status == 0; i++) {
-        status = thread_create(&machine->threads[i], THREAD_HART, hart_thread, machine->harts[i]);
+        char name[16];
+        snprintf(name, sizeof(name), "hart %u", hart_id(machine->harts[i]));
+        status = thread_create(&machine->threads[i], THREAD_HART, name, hart_thread, machine->harts[i]);
         if (status == 0)
             machine->threads_running++;
     }
@@ -150,7 +148,7 @@ void harts_stop(struct machine *machine)
     for (unsigned i = 0; i < machine->threads_running; i++)
         hart_request(machine->harts[i], HART_REQUEST_STOP);
     for (unsigned i = 0; i < machine->threads_running; i++) {
-        thread_join(machine->threads[i]);
+        thread_join(&machine->threads[i]);
         hart_clear_stop(machine->harts[i]);
     }
     machine->threads_running = 0;

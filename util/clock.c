@@ -137,7 +137,7 @@ struct clock *clock_create(struct error *error)
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     clock->wall_base = (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec;
-    int status = thread_create(&clock->thread, THREAD_TIMER, clock_thread, clock);
+    int status = thread_create(&clock->thread, THREAD_TIMER, "clock", clock_thread, clock);
     if (status) {
         error_set(error, "cannot start the clock's thread: %s", strerror(status));
         free(clock);
@@ -154,7 +154,7 @@ void clock_destroy(struct clock *clock)
     clock->stop = true;
     pthread_cond_broadcast(&clock->changed);
     pthread_mutex_unlock(&clock->lock);
-    thread_join(clock->thread);
+    thread_join(&clock->thread);
     pthread_cond_destroy(&clock->changed);
     pthread_mutex_destroy(&clock->lock);
     free(clock);

@@ -2,11 +2,11 @@
  *
  * The order in which the layers come into force; see confine.h.
  *
- * Landlock is put on by each thread itself, and inherited by those that it makes. Threads of ours that exist
- * already wait at the gate, and do it when they are let go. A library may have started threads, too (a
- * window's graphics driver): those are asked by a signal, whose handler does it in their place; one that
- * blocks the signal is counted as a stranger. seccomp's list for the process is put on all threads at once by
- * the kernel, so a stranger has that one; the lists of roles are put on by each thread at its start.
+ * Landlock is put on by a thread itself, and inherited by those that it makes: ours are made when the gate
+ * opens, after the main thread has confined itself. A library may have started threads before (a window's
+ * graphics driver): those are asked by a signal, whose handler does it in their place; one that blocks the
+ * signal is counted as a stranger. seccomp's list for the process is put on all threads at once by the
+ * kernel, so a stranger has that one; the lists of roles are put on by each thread at its start.
  */
 #include "util/confine.h"
 
@@ -34,8 +34,7 @@ struct confine {
 
 /* For threads that are made from now on: the filters of their roles. Only written before the gate opens. */
 static struct sock_fprog role_filters[THREAD_ROLES];
-static int gate_rules = -1; /* for those that wait there */
-static int stranger_rules;  /* for the signal's handler */
+static int stranger_rules; /* for the signal's handler */
 static atomic_uint strangers_done;
 
 /* ---- Policies ------------------------------------------------------------------------------------------ */
@@ -119,7 +118,7 @@ static void on_stranger(int number)
     errno = saved;
 }
 
-/* Asks each thread that is neither this one nor at the gate; how many there were. */
+/* Asks each thread but this one; how many there were. */
 static unsigned signal_strangers(DIR *tasks, int number)
 {
     unsigned count = 0;
@@ -127,7 +126,7 @@ static unsigned signal_strangers(DIR *tasks, int number)
     rewinddir(tasks);
     while ((entry = readdir(tasks))) {
         pid_t thread = (pid_t)atoi(entry->d_name);
-        if (thread <= 0 || thread == getpid() || thread_gate_holds(thread))
+        if (thread <= 0 || thread == getpid())
             continue;
         if (syscall(SYS_tgkill, getpid(), thread, number) == 0)
             count++;
@@ -161,10 +160,6 @@ static unsigned confine_strangers(struct confine *confine)
 /* A thread's first act. What fails here leaves a thread that is less confined than was promised. */
 static void on_enter(enum thread_role role)
 {
-    if (gate_rules >= 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || !confine_landlock_enter(gate_rules))) {
-        fprintf(stderr, "rvive: sandbox: a thread cannot be confined: %s\n", strerror(errno));
-        abort();
-    }
     if (role != THREAD_HOST && role_filters[role].len && !confine_seccomp_enter(&role_filters[role], false)) {
         fprintf(stderr, "rvive: sandbox: a thread's system calls cannot be limited: %s\n", strerror(errno));
         abort();
@@ -192,11 +187,9 @@ bool confine_lock(struct confine *confine, struct confine_status *status, struct
     bool ok = lock_all(confine, error);
     if (ok) {
         memcpy(role_filters, confine->filters, sizeof(role_filters));
-        gate_rules = confine->rules;
         confine->status.locked = true;
         *status = confine->status;
-        thread_gate_open(on_enter);
-        gate_rules = -1; /* who is made later inherits them */
+        ok = thread_gate_open(on_enter, error);
     }
     confine_free(confine);
     return ok;

@@ -150,7 +150,7 @@ static struct io_loop *loop_create(struct error *error)
     pthread_cond_init(&loop->idle, NULL);
     loop->jobs_end = &loop->jobs;
     loop->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int status = loop->event < 0 ? errno : thread_create(&loop->thread, THREAD_HOST, loop_thread, loop);
+    int status = loop->event < 0 ? errno : thread_create(&loop->thread, THREAD_HOST, "io", loop_thread, loop);
     if (status) {
         error_set(error, "cannot start the I/O thread: %s", strerror(status));
         if (loop->event >= 0)
@@ -182,7 +182,7 @@ void io_loop_release(struct io_loop *loop)
         loop->stop = true;
         wake(loop);
         pthread_mutex_unlock(&loop->lock);
-        thread_join(loop->thread);
+        thread_join(&loop->thread);
         close(loop->event);
         pthread_cond_destroy(&loop->idle);
         pthread_mutex_destroy(&loop->lock);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * See thread.h. `lock` guards all of it; a waiter lies on its creator's heap until it is through.
+ * See thread.h. `lock` guards the list of threads that the gate keeps back; whatever else is here is written
+ * before the threads exist that read it.
  */
 #include "util/thread.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "util/check.h"
 
@@ -14,15 +17,14 @@ struct start {
     void *(*run)(void *);
     void *opaque;
     enum thread_role role;
-    pthread_t thread;
-    pid_t id; /* 0 until it runs */
-    bool released;
-    struct start *next; /* of those that wait, or are about to */
+    char name[16];
+    pthread_t *thread;
+    sigset_t signals;
+    struct start *next; /* of those that are kept back */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static struct start *waiting;
+static struct start *kept; /* in the order in which they were asked for */
 static bool closed;
 static void (*on_enter)(enum thread_role role);
 
@@ -58,91 +60,73 @@ static void try_to_escape_before(enum thread_role role)
 }
 #endif
 
-/* [locked] */
-static void forget(struct start *start)
-{
-    CHECK_HELD(&lock);
-    struct start **link = &waiting;
-    while (*link != start)
-        link = &(*link)->next;
-    *link = start->next;
-    pthread_cond_broadcast(&changed);
-}
-
 static void *begin(void *opaque)
 {
     struct start *start = opaque;
     void *(*run)(void *) = start->run;
     void *argument = start->opaque;
-    pthread_mutex_lock(&lock); /* once the creator has noted which thread this is */
-    start->id = gettid();
-    pthread_cond_broadcast(&changed);
-    while (closed && !start->released)
-        pthread_cond_wait(&changed, &lock);
-    void (*enter)(enum thread_role) = start->released ? NULL : on_enter;
-    pthread_mutex_unlock(&lock);
-    if (enter)
-        enter(start->role);
+    pthread_setname_np(pthread_self(), start->name);
+    if (on_enter)
+        on_enter(start->role);
     try_to_escape(start->role);
-    pthread_mutex_lock(&lock);
-    forget(start);
-    pthread_mutex_unlock(&lock);
     free(start);
     return run(argument);
 }
 
-int thread_create(pthread_t *thread, enum thread_role role, void *(*run)(void *), void *opaque)
+/* The new thread frees `start`; not where it fails. The C library sets *thread before the thread begins. */
+static int make(struct start *start)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    int status = pthread_attr_setsigmask_np(&attributes, &start->signals);
+    if (!status)
+        status = pthread_create(start->thread, &attributes, begin, start);
+    pthread_attr_destroy(&attributes);
+    return status;
+}
+
+/* [locked] Where the thread is noted, or the list's end. */
+static struct start **find_kept(const pthread_t *thread)
+{
+    CHECK_HELD(&lock);
+    struct start **link = &kept;
+    while (*link && (*link)->thread != thread)
+        link = &(*link)->next;
+    return link;
+}
+
+int thread_create(pthread_t *thread, enum thread_role role, const char *name, void *(*run)(void *),
+                  void *opaque)
 {
     try_to_escape_before(role);
     struct start *start = malloc(sizeof(*start));
     if (!start)
         return ENOMEM;
-    *start = (struct start){ .run = run, .opaque = opaque, .role = role };
+    *start = (struct start){ .run = run, .opaque = opaque, .role = role, .thread = thread };
+    snprintf(start->name, sizeof(start->name), "%s", name);
+    pthread_sigmask(SIG_SETMASK, NULL, &start->signals);
     pthread_mutex_lock(&lock);
-    start->next = waiting;
-    waiting = start;
-    int status = pthread_create(thread, NULL, begin, start);
-    if (status) {
-        forget(start);
-        free(start);
-    } else {
-        start->thread = *thread;
-    }
+    bool keep = closed;
+    if (keep)
+        *find_kept(NULL) = start;
     pthread_mutex_unlock(&lock);
+    int status = keep ? 0 : make(start);
+    if (status)
+        free(start);
     return status;
 }
 
-void thread_join(pthread_t thread)
+void thread_join(pthread_t *thread)
 {
     pthread_mutex_lock(&lock);
-    for (struct start *start = waiting; closed && start; start = start->next)
-        start->released |= pthread_equal(start->thread, thread);
-    pthread_cond_broadcast(&changed);
+    struct start **link = find_kept(thread), *start = *link;
+    if (start)
+        *link = start->next;
     pthread_mutex_unlock(&lock);
-    pthread_join(thread, NULL);
-}
-
-/* [locked] */
-static bool all_arrived(void)
-{
-    CHECK_HELD(&lock);
-    for (const struct start *start = waiting; start; start = start->next) {
-        if (!start->id)
-            return false;
-    }
-    return true;
-}
-
-bool thread_gate_holds(pid_t thread)
-{
-    bool held = false;
-    pthread_mutex_lock(&lock);
-    while (!all_arrived())
-        pthread_cond_wait(&changed, &lock);
-    for (const struct start *start = waiting; start; start = start->next)
-        held |= start->id == thread;
-    pthread_mutex_unlock(&lock);
-    return held;
+    if (!start || make(start) == 0)
+        pthread_join(*thread, NULL);
+    else
+        free(start);
 }
 
 void thread_gate_close(void)
@@ -150,13 +134,20 @@ void thread_gate_close(void)
     closed = true;
 }
 
-void thread_gate_open(void (*enter)(enum thread_role role))
+bool thread_gate_open(void (*enter)(enum thread_role role), struct error *error)
 {
-    pthread_mutex_lock(&lock);
+    bool ok = true;
+    pthread_mutex_lock(&lock); /* a thread that runs already may ask for others, or join them */
     on_enter = enter;
     closed = false;
-    pthread_cond_broadcast(&changed);
-    while (waiting)
-        pthread_cond_wait(&changed, &lock);
+    while (ok && kept) {
+        struct start *next = kept->next;
+        int status = make(kept);
+        if (status)
+            ok = error_set(error, "cannot start the thread \"%s\": %s", kept->name, strerror(status));
+        else
+            kept = next;
+    }
     pthread_mutex_unlock(&lock);
+    return ok;
 }

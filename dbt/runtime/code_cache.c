@@ -104,10 +104,9 @@ bool code_cache_guard(struct code_cache *cache, pthread_mutex_t *lock, struct er
     pthread_cond_init(&cache->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     cache->lock = lock;
-    int status = thread_create(&cache->guard, THREAD_TRANSLATOR, guard_main, cache);
+    int status = thread_create(&cache->guard, THREAD_TRANSLATOR, "code guard", guard_main, cache);
     if (status)
         return error_set(error, "cannot start the thread that guards translated code: %s", strerror(status));
-    pthread_setname_np(cache->guard, "code guard");
     cache->guarded = true;
     return true;
 }
@@ -120,7 +119,7 @@ static void guard_stop(struct code_cache *cache)
     cache->stop = true;
     pthread_cond_signal(&cache->wake);
     pthread_mutex_unlock(cache->lock);
-    thread_join(cache->guard);
+    thread_join(&cache->guard);
     pthread_cond_destroy(&cache->wake);
     cache->guarded = false;
 }

@@ -212,12 +212,11 @@ static bool start_thread(struct audiodev *audiodev, struct error *error)
 {
     sigset_t before;
     thread_signals_block(&before);
-    int rc = thread_create(&audiodev->thread, THREAD_HOST, audio_thread, audiodev);
+    int rc = thread_create(&audiodev->thread, THREAD_HOST, "audio", audio_thread, audiodev);
     thread_signals_restore(&before);
     if (rc)
         return error_set(error, "-audiodev %s: cannot start its thread: %s", audiodev->ops->name,
                          strerror(rc));
-    pthread_setname_np(audiodev->thread, "audio");
     audiodev->started = true;
     return true;
 }
@@ -251,7 +250,7 @@ void audiodev_destroy(struct audiodev *audiodev)
     pthread_cond_signal(&audiodev->changed);
     pthread_mutex_unlock(&audiodev->lock);
     if (audiodev->started)
-        thread_join(audiodev->thread);
+        thread_join(&audiodev->thread);
     pthread_cond_destroy(&audiodev->changed);
     pthread_mutex_destroy(&audiodev->lock);
     pthread_mutex_destroy(&audiodev->turn);

@@ -139,29 +139,19 @@ static int socket_make(const struct sockaddr *address, socklen_t length, bool se
 
 static int tcp_make(const struct options *options, struct error *error)
 {
-    char host[256];
-    const char *colon = strrchr(options->address, ':');
-    if (!colon) {
-        error_set(error, "tcp:%s: not HOST:PORT", options->address);
+    char port[8];
+    struct resolve_place place;
+    struct error why = { "not HOST:PORT" };
+    if (!resolve_split(options->address, strlen(options->address), &place, &why) || !place.has_port) {
+        error_set(error, "tcp:%s: %s", options->address, why.text);
         return -1;
     }
-    unsigned port;
-    if (!peer_parse_port(colon + 1, &port)) {
-        error_set(error, "tcp:%s: the port \"%s\" is no number from 0 to 65535", options->address, colon + 1);
-        return -1;
-    }
-    snprintf(host, sizeof(host), "%.*s", (int)(colon - options->address), options->address);
-    char *name = host;
-    size_t length = strlen(host);
-    if (length >= 2 && host[0] == '[' && host[length - 1] == ']') {
-        host[length - 1] = 0;
-        name++;
-    }
+    snprintf(port, sizeof(port), "%u", place.port);
     struct addrinfo hints = { .ai_family = AF_UNSPEC,
                               .ai_socktype = SOCK_STREAM,
                               .ai_flags = options->server ? AI_PASSIVE : 0 };
     struct addrinfo *list = NULL;
-    int status = resolve(*name ? name : NULL, colon + 1, &hints, &list);
+    int status = resolve(place.host[0] ? place.host : NULL, port, &hints, &list);
     if (status) {
         error_set(error, "tcp:%s: %s", options->address, gai_strerror(status));
         return -1;

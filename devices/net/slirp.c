@@ -393,7 +393,7 @@ static void slirp_destroy(struct netdev *netdev)
     if (slirp->has_thread) {
         atomic_store(&slirp->stop, true);
         wake(netdev);
-        thread_join(slirp->thread);
+        thread_join(&slirp->thread);
     }
     slirp_lock();
     slirp_streams_close(slirp);
@@ -418,11 +418,10 @@ static bool start_thread(struct netdev_slirp *slirp, struct error *error)
     /* Signals are for the threads that expect them. */
     sigset_t before;
     thread_signals_block(&before);
-    int rc = thread_create(&slirp->thread, THREAD_HOST, slirp_thread, slirp);
+    int rc = thread_create(&slirp->thread, THREAD_HOST, "slirp", slirp_thread, slirp);
     thread_signals_restore(&before);
     if (rc)
         return error_set(error, "user network: cannot start its thread: %s", strerror(rc));
-    pthread_setname_np(slirp->thread, "slirp");
     slirp->has_thread = true;
     return true;
 }

@@ -500,7 +500,7 @@ static void pflash_destroy(struct device *device)
         flash->stop = true;
         pthread_cond_signal(&flash->wake);
         pthread_mutex_unlock(&flash->lock);
-        thread_join(flash->writer);
+        thread_join(&flash->writer);
         if (flash->failing)
             log_warn("pflash: what the guest wrote is lost: it could not be saved");
     }
@@ -571,7 +571,7 @@ static bool start_writer(struct pflash *flash, struct error *error)
         return true;
     sigset_t before;
     thread_signals_block(&before);
-    int rc = thread_create(&flash->writer, THREAD_WORKER, writer_main, flash);
+    int rc = thread_create(&flash->writer, THREAD_WORKER, "flash", writer_main, flash);
     thread_signals_restore(&before);
     flash->has_writer = !rc;
     return !rc || error_set(error, "pflash: cannot start its thread: %s", strerror(rc));

@@ -73,9 +73,9 @@ static bool start_threads(struct virtio_worker *worker, struct virtio_device *de
     thread_signals_block(&before);
     pthread_mutex_lock(&device->lock); /* a thread looks for itself in the list */
     while (worker->thread_count < threads && worker->thread_count < VIRTIO_WORKER_THREADS_MAX && !rc) {
-        rc = thread_create(&worker->threads[worker->thread_count], role, worker_main, worker);
+        rc = thread_create(&worker->threads[worker->thread_count], role, name, worker_main, worker);
         if (!rc)
-            pthread_setname_np(worker->threads[worker->thread_count++], name);
+            worker->thread_count++;
     }
     pthread_mutex_unlock(&device->lock);
     thread_signals_restore(&before);
@@ -109,7 +109,7 @@ void virtio_worker_stop(struct virtio_worker *worker)
     pthread_cond_broadcast(&worker->wake);
     pthread_mutex_unlock(&device->lock);
     for (unsigned n = 0; n < worker->thread_count; n++)
-        thread_join(worker->threads[n]);
+        thread_join(&worker->threads[n]);
     pthread_cond_destroy(&worker->wake);
     pthread_cond_destroy(&worker->idle);
     device->worker = NULL;

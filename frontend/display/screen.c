@@ -257,14 +257,13 @@ static void *machine_thread(void *opaque)
 static void run_beside_window(struct screen *screen)
 {
     pthread_t thread;
-    int status = thread_create(&thread, THREAD_HOST, machine_thread, screen);
+    int status = thread_create(&thread, THREAD_HOST, "machine", machine_thread, screen);
     if (status) {
         error_set(screen->error, "cannot start the machine's thread: %s", strerror(status));
         return;
     }
-    pthread_setname_np(thread, "machine");
     screen->window_ops->run(screen->window);
-    thread_join(thread);
+    thread_join(&thread);
 }
 
 /* ---- The machine's end: titles say that it is paused, the monitor takes pictures ----------------------- */

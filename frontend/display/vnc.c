@@ -381,20 +381,16 @@ static void no_log(const char *format, ...)
 /* Where [HOST]:N is. The caller frees *found. */
 static bool find_host(const struct vnc *vnc, struct addrinfo **found, struct error *error)
 {
-    char host[256], port[16];
-    const char *address = vnc->config.address, *colon = strrchr(address, ':');
-    size_t length = colon ? (size_t)(colon - address) : 0;
+    char port[16];
+    struct resolve_place place;
+    struct error why;
+    const char *address = vnc->config.address;
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-    if (length >= sizeof(host))
-        return error_set(error, "%s: the host's name is too long", vnc->name);
-    memcpy(host, address, length);
-    host[length] = 0;
-    bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']'; /* an IPv6 address */
-    if (bracketed)
-        host[length - 1] = 0;
-    snprintf(port, sizeof(port), "%d", FIRST_PORT + (colon ? atoi(colon + 1) : 0));
-    int status = resolve(length ? host + bracketed : "127.0.0.1", port, &hints, found);
-    return status == 0 || error_set(error, "%s: %s: %s", vnc->name, host, gai_strerror(status));
+    if (!resolve_split(address, strlen(address), &place, &why))
+        return error_set(error, "%s: %s", vnc->name, why.text);
+    snprintf(port, sizeof(port), "%u", FIRST_PORT + place.port);
+    int status = resolve(place.host[0] ? place.host : "127.0.0.1", port, &hints, found);
+    return status == 0 || error_set(error, "%s: %s: %s", vnc->name, place.host, gai_strerror(status));
 }
 
 static bool is_loopback(const struct sockaddr *address)
@@ -483,11 +479,10 @@ static bool start_thread(struct vnc *vnc, struct error *error)
 {
     sigset_t before;
     thread_signals_block(&before);
-    int status = thread_create(&vnc->thread, THREAD_HOST, vnc_thread, vnc);
+    int status = thread_create(&vnc->thread, THREAD_HOST, "vnc", vnc_thread, vnc);
     thread_signals_restore(&before);
     if (status)
         return error_set(error, "%s: cannot start its thread: %s", vnc->name, strerror(status));
-    pthread_setname_np(vnc->thread, "vnc");
     return true;
 }
 
@@ -547,7 +542,7 @@ static void vnc_stop(struct vnc *vnc)
 {
     atomic_store(&vnc->stop, true);
     on_wake(vnc);
-    thread_join(vnc->thread);
+    thread_join(&vnc->thread);
     display_view_remove(vnc->config.display, &vnc->view);
     free_all(vnc);
 }

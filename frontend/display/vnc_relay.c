@@ -515,11 +515,10 @@ static bool start_thread(struct vnc_relay *relay, struct error *error)
 {
     sigset_t before;
     thread_signals_block(&before);
-    int status = thread_create(&relay->thread, THREAD_HOST, relay_thread, relay);
+    int status = thread_create(&relay->thread, THREAD_HOST, "vnc viewers", relay_thread, relay);
     thread_signals_restore(&before);
     if (status)
         return error_set(error, "%s: cannot start its thread: %s", relay->config.name, strerror(status));
-    pthread_setname_np(relay->thread, "vnc viewers");
     relay->has_thread = true;
     return true;
 }
@@ -554,7 +553,7 @@ void vnc_relay_stop(struct vnc_relay *relay)
     if (relay->has_thread) {
         atomic_store(&relay->stop, true);
         wake_thread(relay);
-        thread_join(relay->thread);
+        thread_join(&relay->thread);
     }
     for (struct vnc_viewer *viewer = relay->viewers; viewer; viewer = viewer->next) {
         out_flush(viewer);

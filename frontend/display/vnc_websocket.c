@@ -10,10 +10,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "util/resolve.h"
+
 #define KEY_LENGTH  24 /* base64 of 16 bytes */
 #define GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define HEADERS_MAX 100u
-#define HOST_MAX    256u
 
 /* ---- The request ----------------------------------------------------------------------------------------
  */
@@ -118,18 +119,11 @@ static bool parse_request(struct request *request, struct text rest)
 /* ---- Who is let in ---------------------------------------------------------------------------------------
  */
 
-/* The host of HOST, HOST:PORT, [ADDRESS] or [ADDRESS]:PORT. */
-static bool host_of(struct text text, char host[HOST_MAX])
+/* An IPv6 address has brackets here. */
+static bool split(struct text text, struct resolve_place *place)
 {
-    const char *end = memchr(text.at, text.length && *text.at == '[' ? ']' : ':', text.length);
-    size_t length = end ? (size_t)(end - text.at) : text.length;
-    if (!length || length >= HOST_MAX || memchr(text.at, 0, length))
-        return false;
-    bool bracketed = *text.at == '[';
-    if (bracketed && !end)
-        return false;
-    snprintf(host, HOST_MAX, "%.*s", (int)length - bracketed, text.at + bracketed);
-    return true;
+    return resolve_split(text.at, text.length, place, NULL) && place->host[0] &&
+           (place->bracketed || !strchr(place->host, ':'));
 }
 
 static bool is_address(const char *host, bool *loopback)
@@ -146,7 +140,7 @@ static bool is_address(const char *host, bool *loopback)
 
 static bool origin_allowed(const struct request *request, const struct vnc_origin_policy *policy)
 {
-    char from[HOST_MAX], to[HOST_MAX];
+    struct resolve_place from, to;
     struct text origin = request->origin;
     bool loopback = false;
     if (!origin.at ||
@@ -155,12 +149,12 @@ static bool origin_allowed(const struct request *request, const struct vnc_origi
     for (size_t n = 0; n + 3 <= origin.length; n++) {
         if (memcmp(origin.at + n, "://", 3) != 0)
             continue;
-        if (!host_of((struct text){ origin.at + n + 3, origin.length - n - 3 }, from))
+        if (!split((struct text){ origin.at + n + 3, origin.length - n - 3 }, &from))
             return false;
-        bool address = is_address(from, &loopback);
-        return loopback || strcasecmp(from, "localhost") == 0 ||
-               ((address || policy->password) && request->host.at && host_of(request->host, to) &&
-                strcasecmp(from, to) == 0);
+        bool address = is_address(from.host, &loopback);
+        return loopback || strcasecmp(from.host, "localhost") == 0 ||
+               ((address || policy->password) && request->host.at && split(request->host, &to) &&
+                strcasecmp(from.host, to.host) == 0);
     }
     return false; /* "null": a file, or a page that hides where it is from */
 }

@@ -73,7 +73,8 @@ bool monitor_edit_open(struct monitor *monitor)
     fcntl(monitor->master, F_SETFD, FD_CLOEXEC);
     fcntl(monitor->slave, F_SETFD, FD_CLOEXEC);
     monitor->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (monitor->stop_event >= 0 && thread_create(&monitor->pump, THREAD_HOST, pump_thread, monitor) == 0)
+    if (monitor->stop_event >= 0 &&
+        thread_create(&monitor->pump, THREAD_HOST, "terminal", pump_thread, monitor) == 0)
         monitor->pumping = true;
     if (!monitor->pumping)
         monitor_edit_close(monitor);
@@ -86,7 +87,7 @@ void monitor_edit_close(struct monitor *monitor)
     if (monitor->pumping) {
         ssize_t ignored = write(monitor->stop_event, &one, sizeof(one));
         (void)ignored;
-        thread_join(monitor->pump);
+        thread_join(&monitor->pump);
     }
     monitor->pumping = false;
     /* The I/O thread may bring a key right now. */

@@ -214,11 +214,10 @@ static bool start(struct monitor *monitor, struct error *error)
     void *(*run)(void *) = monitor->control ? monitor_qmp_thread
                            : monitor->edits ? monitor_edit_thread
                                             : monitor_line_thread;
-    int status = thread_create(&monitor->thread, THREAD_HOST, run, monitor);
+    int status = thread_create(&monitor->thread, THREAD_HOST, "monitor", run, monitor);
     if (status)
         return error_set(error, "cannot start a thread for the monitor: %s", strerror(status));
     monitor->started = true;
-    pthread_setname_np(monitor->thread, "monitor");
     struct chardev_front front = { front_can_receive, front_receive, monitor, front_event };
     if (!monitor->owns_chardev) {
         chardev_attach_monitor(monitor->chardev, &front);
@@ -287,7 +286,7 @@ static void monitor_close(struct monitor *monitor)
         chardev_hurry(monitor->chardev, true);
     monitor_edit_close(monitor);
     if (monitor->started)
-        thread_join(monitor->thread);
+        thread_join(&monitor->thread);
     if (monitor->owns_chardev)
         chardev_destroy(monitor->chardev);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frontend/options/options.h"
+#include "util/resolve.h"
 
 static bool take_switch(const char *key, const char *value, bool *on, struct error *error)
 {
@@ -85,11 +86,12 @@ static bool vnc_switch(const char *key, const char *value, bool *on, struct erro
 /* The address is looked at more closely when it is opened. */
 static bool vnc_address(struct options *options, void *item, const char *value, struct error *error)
 {
-    uint64_t number;
-    const char *text = value ? value : "", *colon = strrchr(text, ':');
-    if (!colon || !option_parse_number(colon + 1, &number) || number > VNC_PORTS)
-        return error_set(error, "-vnc %s: not [HOST]:N; N is the port less 5900, so at most %u", text,
-                         VNC_PORTS);
+    struct resolve_place place;
+    struct error why = { "" };
+    const char *text = value ? value : "";
+    if (!resolve_split(text, strlen(text), &place, &why) || !place.has_port || place.port > VNC_PORTS)
+        return error_set(error, "-vnc %s: not [HOST]:N%s%s%s; N is the port less 5900, so at most %u", text,
+                         why.text[0] ? " (" : "", why.text, why.text[0] ? ")" : "", VNC_PORTS);
     options->screen.vnc = text;
     return true;
 }
@@ -154,9 +156,9 @@ static bool vnc_origin(struct options *options, void *item, const char *value, s
 
 static unsigned vnc_number(const struct options_screen *screen)
 {
-    uint64_t number = 0;
-    option_parse_number(strrchr(screen->vnc, ':') + 1, &number); /* vnc_address() has looked at it */
-    return (unsigned)number;
+    struct resolve_place place;
+    resolve_split(screen->vnc, strlen(screen->vnc), &place, NULL); /* vnc_address() has looked at it */
+    return place.port;
 }
 
 bool options_take_vnc(struct options *options, const char *argument, struct error *error)

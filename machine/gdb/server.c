@@ -23,6 +23,7 @@
 #include "machine/gdb/internal.h"
 #include "util/host_time.h"
 #include "util/log.h"
+#include "util/resolve.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
 
@@ -49,25 +50,16 @@ static int listen_at(int fd, const struct sockaddr *address, socklen_t length)
 
 static int listen_tcp(const char *where, const char *host_port, struct error *error)
 {
-    char host[256];
-    const char *colon = strrchr(host_port, ':');
+    char port[8];
+    struct resolve_place place;
+    struct error why = { "the port is missing; write tcp::PORT or tcp:HOST:PORT" };
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list = NULL;
-    size_t length = colon ? (size_t)(colon - host_port) : 0;
-    if (!colon || length >= sizeof(host) || !colon[1]) {
-        error_set(error, "-gdb %s: the port is missing; write tcp::PORT or tcp:HOST:PORT", where);
+    if (!resolve_split(host_port, strlen(host_port), &place, &why) || !place.has_port) {
+        error_set(error, "-gdb %s: %s", where, why.text);
         return -1;
     }
-    unsigned port;
-    if (!peer_parse_port(colon + 1, &port)) {
-        error_set(error, "-gdb %s: the port \"%s\" is no number from 0 to 65535", where, colon + 1);
-        return -1;
-    }
-    memcpy(host, host_port, length);
-    host[length] = '\0';
-    bool bracketed = host[0] == '[' && host[length - 1] == ']'; /* an IPv6 address */
-    if (bracketed)
-        host[length - 1] = '\0';
-    int status = getaddrinfo(length ? host + bracketed : "127.0.0.1", colon + 1, &hints, &list);
+    snprintf(port, sizeof(port), "%u", place.port);
+    int status = resolve(place.host[0] ? place.host : "127.0.0.1", port, &hints, &list);
     if (status) {
         error_set(error, "-gdb %s: %s", where, gai_strerror(status));
         return -1;
@@ -388,7 +380,6 @@ static void say_goodbye(struct gdb *gdb)
 static void *gdb_thread(void *opaque)
 {
     struct gdb *gdb = opaque;
-    pthread_setname_np(pthread_self(), "gdb");
     while (!atomic_load(&gdb->quit)) {
         struct pollfd fds[3 + GDB_REFUSED_MAX];
         unsigned count = fill_poll(gdb, fds);
@@ -438,7 +429,7 @@ static bool start_thread(struct gdb *gdb, struct error *error)
 {
     sigset_t old;
     thread_signals_block(&old);
-    int status = thread_create(&gdb->thread, THREAD_HOST, gdb_thread, gdb);
+    int status = thread_create(&gdb->thread, THREAD_HOST, "gdb", gdb_thread, gdb);
     gdb->serving = status == 0;
     thread_signals_restore(&old);
     return status == 0 || error_set(error, "cannot start the gdb server's thread: %s", strerror(status));
@@ -523,7 +514,7 @@ void gdb_stop(struct gdb *gdb)
         return;
     atomic_store(&gdb->quit, true);
     wake(gdb);
-    thread_join(gdb->thread);
+    thread_join(&gdb->thread);
     gdb->serving = false;
     atomic_store(&gdb->quit, false);
 }

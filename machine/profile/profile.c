@@ -258,7 +258,7 @@ static void stop_sampling(struct profile *self)
 {
     atomic_store(&self->stop, true);
     if (self->has_thread)
-        thread_join(self->thread);
+        thread_join(&self->thread);
     self->has_thread = false;
 }
 
@@ -343,7 +343,7 @@ struct profile *profile_create(struct machine *machine, struct error *error)
     bool ok = check_files(self, error) && load_symbols(self, error);
     for (unsigned i = 0; ok && i < machine->hart_count; i++)
         hart_set_sampler(machine->harts[i], &self->sampler);
-    int status = ok ? thread_create(&self->thread, THREAD_HOST, sampling_thread, self) : 0;
+    int status = ok ? thread_create(&self->thread, THREAD_HOST, "profile", sampling_thread, self) : 0;
     if (ok && !status) {
         self->has_thread = true;
         return self;
