@@ -7,7 +7,8 @@
 //   expect TEXT     wait until TEXT appears in what was not yet consumed; consumes up to its end
 //   send TEXT       type TEXT; \r \n \t \\ and \xHH are escapes
 //   run COMMAND     wait for a root shell's prompt, then type COMMAND and Return; escapes as in send
-//   timeout N       each later expect or exit may take N seconds (at first 60)
+//   idle N PERCENT  in N seconds, after a second that was so too, the program uses less of a core than that
+//   timeout N       each later expect, exit or wait for idle may take N seconds (at first 60)
 //   signal NAME     send TERM, INT, HUP or QUIT to the program
 //   exit N          wait for the program's end with status N (128 + the signal's number where a signal ended
 //   it) terminal        check that the program, now ended, left the terminal's settings as it found them
