@@ -125,5 +125,5 @@ int main(int argc, char **argv)
     }
     options_free(&options);
     log_flush();
-    return status;
+    return status == 0 && log_failed() ? 1 : status;
 }

@@ -19,6 +19,7 @@
 
 atomic_uint log_mask;
 static atomic_int log_fd = STDERR_FILENO;
+static atomic_bool failed; /* the file of -D */
 
 static const char *const category_names[] = {
 #define X(name, option, text) option,
@@ -113,18 +114,31 @@ static pthread_mutex_t gather_lock = PTHREAD_MUTEX_INITIALIZER;
 static char gathered[1 << 16];
 static atomic_size_t gathered_length;
 
-/* A log that cannot be written has nowhere to complain. */
-static void write_all(const char *text, size_t length)
+static bool try_write(const char *text, size_t length)
 {
     while (length) {
         ssize_t done = write(atomic_load(&log_fd), text, length);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return;
+            return false;
         text += done;
         length -= (size_t)done;
     }
+    return true;
+}
+
+/* The first time that a file takes no more is told to stderr. What comes later is still tried. */
+static void write_all(const char *text, size_t length)
+{
+    if (!try_write(text, length) && atomic_load(&log_fd) != STDERR_FILENO && !atomic_exchange(&failed, true))
+        dprintf(STDERR_FILENO, "rvive: -D: the log cannot be written, and will be incomplete: %s\n",
+                strerror(errno));
+}
+
+bool log_failed(void)
+{
+    return atomic_load(&failed);
 }
 
 /* [gather_lock] */
@@ -147,7 +161,7 @@ void log_flush_at_fault(void)
 {
     size_t length = atomic_load(&gathered_length);
     if (length <= sizeof(gathered))
-        write_all(gathered, length);
+        try_write(gathered, length); /* the program ends by the fault in any case */
     atomic_store(&gathered_length, 0);
 }
 

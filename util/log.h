@@ -72,7 +72,9 @@ bool log_open(const char *path);
 void log_raw(const char *text, size_t length);
 /* Writes what was gathered. */
 void log_flush(void);
-/* The same in a signal's handler, where a thread may be in the midst of it: then its last line may be
+/* Whether a line is missing in the file of -D because it could not be written; stderr has been told then. */
+bool log_failed(void);
+/* log_flush() in a signal's handler, where a thread may be in the midst of it: then its last line may be
  * missing. */
 void log_flush_at_fault(void);
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "devices/display/internal.h"
+#include "util/whole_file.h"
 
 /* The caller frees it; NULL where memory is short. */
 static uint32_t *copy_picture(struct display *display, uint32_t *width, uint32_t *height)
@@ -82,19 +82,18 @@ bool display_screendump(struct display *display, const char *path, const char *f
         return error_set(error, "screendump: there are the formats ppm and png, not \"%.40s\"", format);
     char part[4096];
     uint32_t width, height;
-    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+    if (!whole_file_begin(path, part, sizeof(part)))
         return error_set(error, "screendump: the file's name is too long");
     display_refresh(display);
     uint32_t *pixels = copy_picture(display, &width, &height);
     if (!pixels)
         return error_set(error, "screendump: out of memory");
     pack_rgb(pixels, (size_t)width * height);
-    bool ok = (is_png(path, format) ? write_png : write_ppm)(part, pixels, width, height, error);
-    if (ok && rename(part, path) != 0)
-        ok = error_set(error, "screendump: %s: cannot be made: %s", path, strerror(errno));
-    int saved = errno; /* callers look whether it was the sandbox */
-    if (!ok)
-        unlink(part);
+    bool written = (is_png(path, format) ? write_png : write_ppm)(part, pixels, width, height, error);
+    bool ok = whole_file_end(path, part, written); /* callers look at errno, whether it was the sandbox */
+    if (written && !ok)
+        error_set(error, "screendump: %s: cannot be made: %s", path, strerror(errno));
+    int saved = errno;
     free(pixels);
     errno = saved;
     return ok;

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "machine/symbols/symbols.h"
+#include "util/whole_file.h"
 
 enum { SECTION_NONE, SECTION_TEXT, SECTION_SYMBOLS, SECTION_NAMES, SECTION_SECTION_NAMES, SECTIONS };
 
@@ -100,7 +100,7 @@ bool symbols_write_elf(const struct symbols *symbols, const char *path, struct e
     Elf64_Ehdr header;
     Elf64_Shdr sections[SECTIONS];
     char part[4096];
-    if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+    if (!whole_file_begin(path, part, sizeof(part)))
         return error_set(error, "the file's name is too long");
     FILE *file = fopen(part, "wbe");
     if (!file)
@@ -109,9 +109,6 @@ bool symbols_write_elf(const struct symbols *symbols, const char *path, struct e
     bool ok = fwrite(&header, sizeof(header), 1, file) == 1 &&
               fwrite(sections, sizeof(sections), 1, file) == 1 && write_tables(symbols, file);
     ok = fclose(file) == 0 && ok;
-    if (ok && rename(part, path) == 0)
-        return true;
-    error_set(error, "%s: cannot be written: %s", path, strerror(errno));
-    unlink(part);
-    return false;
+    return whole_file_end(path, part, ok) ||
+           error_set(error, "%s: cannot be written: %s", path, strerror(errno));
 }

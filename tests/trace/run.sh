@@ -99,6 +99,13 @@ for number in SEGV KILL; do
         { echo "FAIL: the last line is not whole: $(tail -n 1 log)"; failures=$((failures + 1)); }
 done
 
+# A log that the disk has no room for is told, and the status says so.
+status=0
+timeout 60 "$rvive" -M virt -accel interp -bios none -display none -kernel commit.elf -cpu rv32 -d insn -D /dev/full >out 2>&1 ||
+    status=$?
+[ $status -eq 1 ] && [ "$(grep -c 'the log cannot be written.*No space left' out)" -eq 1 ] ||
+    { echo "FAIL: status $status with a log that is full: $(head -n 2 out)"; failures=$((failures + 1)); }
+
 status=0
 "$rvive" -dfilter 12..3 -kernel guest.elf >log 2>&1 || status=$?
 [ $status -eq 1 ] && grep -q "12..3" log || { echo "FAIL: -dfilter 12..3"; failures=$((failures + 1)); }

@@ -53,11 +53,23 @@ START_TEST(flood)
 }
 END_TEST
 
+START_TEST(full)
+{
+    ck_assert(log_open("/dev/null"));
+    log_raw("fits\n", 5);
+    ck_assert(!log_failed());
+    ck_assert(log_open("/dev/full"));
+    log_raw("does not\n", 9);
+    ck_assert(log_failed());
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("log");
     TCase *tcase = tcase_create("log");
     tcase_add_test(tcase, flood);
+    tcase_add_test(tcase, full);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -404,6 +404,20 @@ START_TEST(screendump_writes_pictures)
     ck_assert_ptr_nonnull(strstr(error.text, "\"bmp\""));
     ck_assert(!display_screendump(display, "/nonexistent/x.png", NULL, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "/nonexistent/x.png"));
+    /* A link is written through, never replaced: it may lead to a device. */
+    char target[128];
+    snprintf(target, sizeof(target), "%s-target", path);
+    ck_assert_int_eq(symlink(target, path), 0);
+    ck_assert_msg(display_screendump(display, path, "ppm", &error), "%s", error.text);
+    ck_assert_int_gt(readlink(path, bytes, sizeof(bytes)), 0);
+    ck_assert_int_eq(unlink(target), 0);
+    unlink(path);
+    ck_assert_int_eq(symlink("/dev/full", path), 0);
+    for (unsigned png = 0; png < 2; png++) {
+        ck_assert(!display_screendump(display, path, png ? "png" : "ppm", &error));
+        ck_assert_int_gt(readlink(path, bytes, sizeof(bytes)), 0);
+    }
+    unlink(path);
     display_source_remove(display, &source);
 }
 END_TEST
