@@ -115,6 +115,7 @@ function memory_table(i, program) {
 BEGIN {
     FS = ","
     title["integer"] = "integer kernels"
+    title["corners"] = "corners"
     title["float"] = "scalar floating point"
     title["memory"] = "memory"
     title["system"] = "system"
@@ -124,7 +125,7 @@ BEGIN {
     title["disk"] = "disks"
     title["net"] = "user network"
     title["screen"] = "screen"
-    split("integer float memory system rv32 boot real", order, " ")
+    split("integer float memory system corners rv32 boot real", order, " ")
     split("disk net screen", rate_order, " ")
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
 # Runs in the guest's initramfs, called by its /init through rvive.test=run:/bench/run.sh: the programs of one group.
-#   rvive.bench=GROUP   integer, float, memory, system, or smp: one and two copies at once of some
+#   rvive.bench=GROUP   integer, float, memory, system, corners, or smp: one and two copies at once of some
 #   rvive.scale=SCALE   times the work of each program
 # Every line "BENCH GROUP PROGRAM NANOSECONDS" is a measurement; "BENCH-END STATUS" is the last line.
 group=''

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct bench_program {
-    const char *group; // "integer", "float", "memory" or "system"
+    const char *group; // "integer", "float", "memory", "system" or "corners"
     const char *name;
     unsigned units;        // timed at scale 1: one to three seconds under QEMU 10 on a server of 2023
     uint64_t expected;     // the result of every unit
@@ -27,6 +27,7 @@ extern const struct bench_program bench_coremix[];
 extern const struct bench_program bench_float[];
 extern const struct bench_program bench_memory[];
 extern const struct bench_program bench_system[];
+extern const struct bench_program bench_corners[];
 
 // The next of a sequence of pseudo-random numbers; `state` is any number at first (xorshift and a
 // multiplication).

@@ -23,7 +23,7 @@
 #include "bench.h"
 
 static const struct bench_program *const all_programs[] = { bench_integer, bench_coremix, bench_float,
-                                                            bench_memory, bench_system };
+                                                            bench_memory,  bench_system,  bench_corners };
 
 static int64_t now(void)
 {
