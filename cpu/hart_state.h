@@ -158,6 +158,9 @@ struct tlb_jump {
     struct block *block;
 };
 
+#define TLB_HOST_BITS      1024
+#define TLB_HOST_BIT(host) ((uintptr_t)(host) >> PAGE_SHIFT & (TLB_HOST_BITS - 1))
+
 /* Translations of one address space as one privilege mode sees it. The pool of them is searched by (satp,
  * mode), so that switching back and forth flushes nothing. */
 struct tlb {
@@ -170,6 +173,8 @@ struct tlb {
             /* Virtual addresses covered by cached parts of large pages, lower and upper half: [first,
              * last]. */
             uint64_t large_first[2], large_last[2];
+            /* Host pages that there may be entries for stores to: one bit by TLB_HOST_BIT(). */
+            uint64_t stored[TLB_HOST_BITS / 64];
         };
         uint8_t head[TLB_HEAD];
     };

@@ -70,6 +70,8 @@ void tlb_fill(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t 
     uint64_t addend = (uint64_t)(uintptr_t)page - tag;
     put_entry(tlb, access, tag, addend);
     tlb_second_put(tlb, access == MMU_WRITE, tag, addend);
+    if (access == MMU_WRITE)
+        tlb->stored[TLB_HOST_BIT(page) / 64] |= 1ull << TLB_HOST_BIT(page) % 64;
 }
 
 bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access, uint8_t **host)
@@ -133,6 +135,7 @@ void tlb_forget_writes(struct hart *hart)
         if (tlb->mode == TLB_FREE)
             continue;
         memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
+        memset(tlb->stored, 0, sizeof(tlb->stored));
         tlb_second_clear(tlb, true);
     }
 }
@@ -148,7 +151,7 @@ void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
 {
     for (unsigned i = 0; i < TLB_POOL; i++) {
         struct tlb *tlb = &hart->tlb_pool[i];
-        if (tlb->mode == TLB_FREE)
+        if (tlb->mode == TLB_FREE || !(tlb->stored[TLB_HOST_BIT(host) / 64] >> TLB_HOST_BIT(host) % 64 & 1))
             continue;
         forget_entries(&tlb->write, (uint64_t)(uintptr_t)host);
         tlb_second_clear(tlb, true);
@@ -159,6 +162,7 @@ static void tlb_clear(struct tlb *tlb)
 {
     memset(tlb->read.tag, 0xff, sizeof(tlb->read.tag));
     memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
+    memset(tlb->stored, 0, sizeof(tlb->stored));
     tlb_second_clear(tlb, false);
     tlb_second_clear(tlb, true);
     memset(tlb->exec, 0xff, sizeof(tlb->exec));
