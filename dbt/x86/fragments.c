@@ -77,12 +77,12 @@ void emit_jump_by_table_far(struct dbt *dbt, struct x86_emit *e, unsigned offset
 
 /* ---- Memory, flags ------------------------------------------------------------------------------------- */
 
-/* edx = TLB_INDEX() of base + low. With a small `low` it may be that of base instead: if it is another page,
- * so is that of an access's last byte, whose tag then differs from the entry's. */
-static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low)
+/* edx = TLB_INDEX() of base + low. If it need not be exact, it is that of base where `low` is small: if that
+ * is another page, so is that of an access's last byte, whose tag then differs from the entry's. */
+static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low, bool exact)
 {
     _Static_assert(TLB_ALIGN > TLB_BIAS && offsetof(struct tlb, read) == TLB_HEAD, "see TLB_BIAS");
-    if (low < 0 || low > 32) {
+    if (low < 0 || low > (exact ? 0 : 32)) {
         x86_lea(e, 32, X86_RDX, x86_mem(base, low));
         base = X86_RDX;
     }
@@ -97,9 +97,9 @@ static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg b
 }
 
 uint8_t *emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low, int32_t high,
-                      size_t side, enum x86_reg addend)
+                      bool exact, size_t side, enum x86_reg addend)
 {
-    emit_index(dbt, e, base, low);
+    emit_index(dbt, e, base, low, exact);
     if (high == 1)
         x86_mov(e, 64, X86_RCX, base);
     else

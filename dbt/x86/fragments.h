@@ -25,9 +25,9 @@ void emit_jump_by_table(struct dbt *dbt, struct x86_emit *e);
 void emit_jump_by_table_far(struct dbt *dbt, struct x86_emit *e, unsigned offset);
 /* `addend` = that of the page that holds base + low to base + high - 1, by the side of the TLB at offset
  * `side`; rcx and rdx are lost. The returned jump is taken where the TLB does not have it, or where it is two
- * pages. */
+ * pages; and without `exact`, which takes one more instruction, perhaps where base is in the page before. */
 uint8_t *emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low, int32_t high,
-                      size_t side, enum x86_reg addend);
+                      bool exact, size_t side, enum x86_reg addend);
 /* to = fflags, those in the hart's copy of MXCSR and those that software raised. */
 void emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch);
 

@@ -436,6 +436,34 @@ static void build_system(struct dbt *dbt, struct x86_emit *e, const void *functi
     build_go_on(dbt, e);
 }
 
+/* Translated code takes the entry of the base's page for that of the access, so it comes here, too, where an
+ * offset leads into the next page, as in a structure that lies in two. The TLB is asked once more, with the
+ * address itself. rax: the address; a store: rcx, the value. What misses goes on behind, with all as it was.
+ */
+static void build_second_look(const struct dbt *dbt, struct x86_emit *e, unsigned size, bool write)
+{
+    size_t side = write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
+    struct x86_mem at = x86_mem_index(X86_RDX, X86_RAX, 0);
+    x86_push(e, X86_RDX);
+    if (write)
+        x86_push(e, X86_RCX);
+    uint8_t *miss = emit_look_up(dbt, e, X86_RAX, 0, (int32_t)size, true, side, X86_RDX);
+    if (write) {
+        x86_pop(e, X86_RCX);
+        x86_store(e, 8 * size, at, X86_RCX);
+    } else if (size < 4) {
+        x86_load_extend(e, 8 * size, false, X86_RAX, at);
+    } else {
+        x86_load(e, 8 * size, X86_RAX, at);
+    }
+    x86_pop(e, X86_RDX);
+    x86_ret(e);
+    x86_land(e, miss);
+    if (write)
+        x86_pop(e, X86_RCX);
+    x86_pop(e, X86_RDX);
+}
+
 static void build_memory(struct dbt *dbt, struct x86_emit *e)
 {
     static bool (*const reads[])(struct hart *, uint64_t, uint32_t) = { read_1, read_2, read_4, read_8 };
@@ -443,10 +471,12 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
                                                                                    write_8 };
     for (unsigned i = 0; i < 4; i++) {
         dbt->read[i] = x86_here(e);
+        build_second_look(dbt, e, 1u << i, false);
         emit_store_pinned(e, DBT_PINNED_KEPT);
         x86_mov(e, 64, X86_RSI, X86_RAX);
         build_call(dbt, e, (const void *)(uintptr_t)reads[i], false);
         dbt->write[i] = x86_here(e);
+        build_second_look(dbt, e, 1u << i, true);
         emit_store_pinned(e, DBT_PINNED_KEPT); /* rcx has the value, the fourth argument already */
         x86_mov(e, 64, X86_RSI, X86_RAX);
         build_call(dbt, e, (const void *)(uintptr_t)writes[i], false);

@@ -21,7 +21,7 @@ static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum 
                             enum x86_reg addend)
 {
     size_t side = insn->write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
-    return emit_look_up(t->dbt, &t->e, base, insn->lo, insn->hi, side, addend);
+    return emit_look_up(t->dbt, &t->e, base, insn->lo, insn->hi, false, side, addend);
 }
 
 /* The same, by the page that the slot remembers. */

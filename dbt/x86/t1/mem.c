@@ -45,7 +45,8 @@ enum x86_reg t1_pointer(struct t1 *t)
 
 uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t side)
 {
-    return emit_look_up(t->dbt, &t->e, base, low, high, side, X86_RDX);
+    /* Of a run whose look-up has failed, which may lie in two pages, each access has its own entry. */
+    return emit_look_up(t->dbt, &t->e, base, low, high, t->in_cold_run, side, X86_RDX);
 }
 
 /* The look-up of a load or store, and what its cold code needs; *to is where it goes. */
