@@ -25,10 +25,16 @@ const char *isa_extension_name(enum isa_extension extension)
 #define BIT(extension) ISA_SET(ISA_##extension)
 
 #define ZBK (BIT(Zbkb) | BIT(Zbkc) | BIT(Zbkx))
-/* Parts of V, and what there is with it only. */
-#define ZVE     (BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x))
-#define VECTORS (ZVE | BIT(Zvfh) | BIT(Zvfhmin))
-#define ZKN     (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
+/* Parts of V, what comes with it unless it is switched off, and all that there is with it only. */
+#define ZVE (BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x))
+#define WITH_V                                                                                               \
+    (BIT(Zvbb) | BIT(Zvbc) | BIT(Zvfbfmin) | BIT(Zvfbfwma) | BIT(Zvfh) | BIT(Zvfhmin) | BIT(Zvkb) |          \
+     BIT(Zvkg) | BIT(Zvkned) | BIT(Zvknha) | BIT(Zvknhb) | BIT(Zvksed) | BIT(Zvksh))
+#define VECTORS                                                                                              \
+    (ZVE | WITH_V | BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt))
+#define ZVKN (BIT(Zvkb) | BIT(Zvkned) | BIT(Zvknhb) | BIT(Zvkt))
+#define ZVKS (BIT(Zvkb) | BIT(Zvksed) | BIT(Zvksh) | BIT(Zvkt))
+#define ZKN  (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
 
 /* An extension that is on needs all of `needs`. */
 static const struct {
@@ -39,11 +45,12 @@ static const struct {
     { ISA_Zfhmin, BIT(F) },    { ISA_Zfa, BIT(F) },        { ISA_Zcb, BIT(C) },
     { ISA_Zacas, BIT(A) },     { ISA_Zawrs, BIT(A) },      { ISA_Zicntr, BIT(Zicsr) },
     { ISA_Zihpm, BIT(Zicsr) }, { ISA_Sstc, BIT(Zicsr) },   { ISA_Zkr, BIT(Zicsr) },
-    { ISA_V, BIT(D) | ZVE },   { ISA_Zvfh, BIT(Zvfhmin) },
+    { ISA_V, BIT(D) | ZVE },   { ISA_Zvfh, BIT(Zvfhmin) }, { ISA_Zvfbfwma, BIT(Zvfbfmin) },
 };
 
-/* Names of several extensions together (Unpriv. "Scalar Cryptography"). Whoever asks for one gets `all`; who
- * switches it off is also without `own`, which it does not share. One that is not whole is not named. */
+/* Names of several extensions together (Unpriv. "Scalar Cryptography", "Vector Cryptography"), and V, which
+ * is its parts. Whoever asks for one gets `all`; who switches it off is also without `own`, which it does not
+ * share. One that is not whole is not named. */
 static const struct {
     enum isa_extension name;
     isa_set all, own;
@@ -51,13 +58,22 @@ static const struct {
     { ISA_Zk, ZKN | BIT(Zkn) | BIT(Zkr) | BIT(Zkt), BIT(Zkr) | BIT(Zkt) },
     { ISA_Zkn, ZKN, BIT(Zknd) | BIT(Zkne) | BIT(Zknh) },
     { ISA_Zks, ZBK | BIT(Zksed) | BIT(Zksh), BIT(Zksed) | BIT(Zksh) },
+    { ISA_Zvkng, ZVKN | BIT(Zvkn) | BIT(Zvkg), BIT(Zvkg) },
+    { ISA_Zvknc, ZVKN | BIT(Zvkn) | BIT(Zvbc), BIT(Zvbc) },
+    { ISA_Zvkn, ZVKN, BIT(Zvkned) | BIT(Zvknhb) },
+    { ISA_Zvksg, ZVKS | BIT(Zvks) | BIT(Zvkg), BIT(Zvkg) },
+    { ISA_Zvksc, ZVKS | BIT(Zvks) | BIT(Zvbc), BIT(Zvbc) },
+    { ISA_Zvks, ZVKS, BIT(Zvksed) | BIT(Zvksh) },
+    { ISA_V, ZVE, VECTORS },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 /* Pairs of extensions with instructions in common; see isa_sharer(). */
 static const enum isa_extension sharers[][2] = { { ISA_Zbb, ISA_Zbkb },
                                                  { ISA_Zbc, ISA_Zbkc },
-                                                 { ISA_Zkne, ISA_Zknd } };
+                                                 { ISA_Zkne, ISA_Zknd },
+                                                 { ISA_Zvbb, ISA_Zvkb },
+                                                 { ISA_Zvknhb, ISA_Zvknha } };
 
 enum isa_extension isa_sharer(enum isa_extension extension)
 {
@@ -139,6 +155,8 @@ static void set_extension(struct isa_config *config, enum isa_extension extensio
     for (unsigned i = 0; i < GROUPS; i++)
         if (groups[i].name == extension)
             bits |= on ? groups[i].all : groups[i].own;
+    if (extension == ISA_V)
+        bits |= WITH_V;
     config->extensions = on ? config->extensions | bits : config->extensions & ~bits;
 }
 
@@ -187,9 +205,7 @@ static const struct {
     { 0, " e h j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
          "rvv_vl_half_avl " },
     { 0, " zabha zama16b zcmop zcmp zcmt zce zimop zicfilp zicfiss zic64b zfbfmin zfinx zdinx zhinx zhinxmin "
-         "ztso "
-         "zvbb zvbc zvfbfmin zvfbfwma zvkb zvkg zvkn zvknc zvkned zvkng zvknha zvknhb zvks "
-         "zvksc zvksed zvksg zvksh zvkt " },
+         "ztso " },
     { 0, " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smmpm smnpm smrnmi smstateen ssaia "
          "ssccfg sscofpmf sscsrind ssctr ssdbltrp ssnpm sspm ssstateen supm svvptc x-svukte " },
     { 0, " xtheadba xtheadbb xtheadbs xtheadcmo xtheadcondmov xtheadfmemidx xtheadfmv xtheadmac xtheadmemidx "
@@ -305,15 +321,11 @@ static bool check_dependencies(struct isa_config *config, struct error *error)
     if (!isa_has(config, ISA_F)) /* what only refines F goes with it, as with D=off */
         config->extensions &= ~(BIT(Zfa) | BIT(Zfh) | BIT(Zfhmin));
     if (!isa_has(config, ISA_Zfhmin))
-        config->extensions &= ~BIT(Zfh);
+        config->extensions &= ~(BIT(Zfh) | BIT(Zvfh));
     if (!isa_has(config, ISA_C))
         config->extensions &= ~BIT(Zcb);
     if (!isa_has(config, ISA_A))
         config->extensions &= ~(BIT(Zacas) | BIT(Zawrs));
-    if (!isa_has(config, ISA_V))
-        config->extensions &= ~VECTORS;
-    if (!isa_has(config, ISA_Zfhmin) || !isa_has(config, ISA_Zvfhmin))
-        config->extensions &= ~(BIT(Zvfh) | BIT(Zvfhmin));
     for (unsigned i = GROUPS; i-- > 0;)
         if (groups[i].all & ~config->extensions)
             config->extensions &= ~ISA_SET(groups[i].name);
@@ -324,6 +336,9 @@ static bool check_dependencies(struct isa_config *config, struct error *error)
                              extensions[dependencies[i].extension].name,
                              extensions[isa_set_first(missing)].name);
     }
+    if (!isa_has(config, ISA_V) && config->extensions & VECTORS)
+        return error_set(error, "extension %s needs v, which is off",
+                         extensions[isa_set_first(config->extensions & VECTORS)].name);
     if (!isa_has(config, ISA_I) || !isa_has(config, ISA_Zicsr))
         return error_set(error, "i and zicsr cannot be switched off");
     if (!config->supervisor)

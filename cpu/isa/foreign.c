@@ -14,8 +14,6 @@
 #define WHOLE   0xffffffffu
 
 static const struct isa_foreign rows[] = {
-    /* Cryptography on vectors. */
-    { OPCODE, 0x77, 0, "vector cryptography", "Zvk" },
     /* The hypervisor's. */
     { FUNCT12, 0x60004073, 0, "hlv.b", "H" },
     { FUNCT12, 0x60104073, 0, "hlv.bu", "H" },

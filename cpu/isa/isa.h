@@ -62,13 +62,31 @@
     X(Zksed, "zksed", 1, 1, "SM4")                                                                           \
     X(Zksh, "zksh", 1, 1, "SM3")                                                                             \
     X(Zkt, "zkt", 0, 0, "time that does not depend on data")                                                 \
-    X(Zve32f, "zve32f", 1, 1, "part of V: elements of up to 32 bits, with single precision")                 \
-    X(Zve32x, "zve32x", 1, 1, "part of V: integer elements of up to 32 bits")                                \
-    X(Zve64d, "zve64d", 1, 1, "part of V: elements of up to 64 bits, with double precision")                 \
-    X(Zve64f, "zve64f", 1, 1, "part of V: elements of up to 64 bits, with single precision")                 \
-    X(Zve64x, "zve64x", 1, 1, "part of V: integer elements of up to 64 bits")                                \
-    X(Zvfh, "zvfh", 1, 1, "vectors of half precision")                                                       \
-    X(Zvfhmin, "zvfhmin", 1, 1, "conversions of vectors from and to half precision")                         \
+    X(Zvbb, "zvbb", 0, 0, "bit manipulation on vectors")                                                     \
+    X(Zvbc, "zvbc", 0, 0, "carry-less multiplication on vectors")                                            \
+    X(Zve32f, "zve32f", 0, 0, "part of V: elements of up to 32 bits, with single precision")                 \
+    X(Zve32x, "zve32x", 0, 0, "part of V: integer elements of up to 32 bits")                                \
+    X(Zve64d, "zve64d", 0, 0, "part of V: elements of up to 64 bits, with double precision")                 \
+    X(Zve64f, "zve64f", 0, 0, "part of V: elements of up to 64 bits, with single precision")                 \
+    X(Zve64x, "zve64x", 0, 0, "part of V: integer elements of up to 64 bits")                                \
+    X(Zvfbfmin, "zvfbfmin", 0, 0, "conversions of vectors from and to BF16")                                 \
+    X(Zvfbfwma, "zvfbfwma", 0, 0, "widening multiply-add of vectors of BF16")                                \
+    X(Zvfh, "zvfh", 0, 0, "vectors of half precision")                                                       \
+    X(Zvfhmin, "zvfhmin", 0, 0, "conversions of vectors from and to half precision")                         \
+    X(Zvkb, "zvkb", 0, 0, "bit manipulation on vectors for cryptography")                                    \
+    X(Zvkg, "zvkg", 0, 0, "GHASH on vectors")                                                                \
+    X(Zvkn, "zvkn", 0, 0, "Zvkned, Zvknhb, Zvkb and Zvkt")                                                   \
+    X(Zvknc, "zvknc", 0, 0, "Zvkn and Zvbc")                                                                 \
+    X(Zvkned, "zvkned", 0, 0, "AES on vectors")                                                              \
+    X(Zvkng, "zvkng", 0, 0, "Zvkn and Zvkg")                                                                 \
+    X(Zvknha, "zvknha", 0, 0, "SHA-256 on vectors")                                                          \
+    X(Zvknhb, "zvknhb", 0, 0, "SHA-256 and SHA-512 on vectors")                                              \
+    X(Zvks, "zvks", 0, 0, "Zvksed, Zvksh, Zvkb and Zvkt")                                                    \
+    X(Zvksc, "zvksc", 0, 0, "Zvks and Zvbc")                                                                 \
+    X(Zvksed, "zvksed", 0, 0, "SM4 on vectors")                                                              \
+    X(Zvksg, "zvksg", 0, 0, "Zvks and Zvkg")                                                                 \
+    X(Zvksh, "zvksh", 0, 0, "SM3 on vectors")                                                                \
+    X(Zvkt, "zvkt", 0, 0, "time that does not depend on data, of vectors")                                   \
     X(Sstc, "sstc", 1, 1, "supervisor timer compare")                                                        \
     X(Svade, "svade", 0, 0, "page fault where A or D is to be set")                                          \
     X(Svadu, "svadu", 1, 1, "hardware update of A and D")                                                    \

@@ -17,7 +17,8 @@
 #define ARCH                                                                                                 \
     "imafdcv_zicbom_zicbop_zicboz_zicond_zicsr_zifencei_zihintpause_zacas_zawrs_zfa_zfh_zba_zbb_zbc_zbs_"    \
     "zcb_"                                                                                                   \
-    "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_zvfh_svinval"
+    "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_zvfh_zvbb_zvbc_zvfbfmin_zvfbfwma_zvkg_zvkned_zvknhb_zvksed_zvksh_"  \
+    "svinval"
 /* What isa/foreign.c knows. */
 #define FOREIGN "_h_q_zfbfmin_zimop_smctr_ssctr"
 

@@ -95,20 +95,23 @@ static bool float_allowed(const struct hart *hart, const struct vshape *shape)
     if (!(hart->mstatus & MSTATUS_FS) || hart->fp.frm > FP_RMM)
         return false;
     bool half = sew == (shape->flags & V_CONVERTS ? 0 : 1);
-    return !half || isa_has(&hart->isa, shape->flags & V_MINIMAL ? ISA_Zvfhmin : ISA_Zvfh);
+    return !half || shape->flags & V_BF16 ||
+           isa_has(&hart->isa, shape->flags & V_MINIMAL ? ISA_Zvfhmin : ISA_Zvfh);
 }
 
-static uint64_t unbox(uint64_t f, unsigned sew)
+static uint64_t unbox(uint64_t f, unsigned sew, bool bf16)
 {
     if (sew == 3)
         return f;
     if (sew == 2)
         return f >> 32 == UINT32_MAX ? (uint32_t)f : fp_canonical_nan(32);
-    return f >> 16 == UINT64_MAX >> 16 ? (uint16_t)f : fp_canonical_nan(16);
+    return f >> 16 == UINT64_MAX >> 16 ? (uint16_t)f : bf16 ? 0x7fc0 : fp_canonical_nan(16);
 }
 
-static void take_scalar(struct hart *hart, const struct insn *insn, unsigned kind, struct vop *op)
+static void take_scalar(struct hart *hart, const struct insn *insn, const struct vshape *shape,
+                        struct vop *op)
 {
+    unsigned kind = shape->scalar;
     op->x = op->ux = 0;
     if (kind == V_X) {
         op->ux = hart->x[insn->rs1];
@@ -116,7 +119,7 @@ static void take_scalar(struct hart *hart, const struct insn *insn, unsigned kin
     } else if (kind == V_I) {
         op->x = op->ux = (uint64_t)(int64_t)insn->imm;
     } else if (kind == V_F) {
-        op->x = unbox(hart->f[insn->rs1], hart->vector.sew);
+        op->x = unbox(hart->f[insn->rs1], hart->vector.sew, shape->flags & V_BF16);
     }
 }
 
@@ -139,7 +142,7 @@ bool vector_prepare(struct hart *hart, const struct insn *insn, const struct vsh
         .vlmax = vector_vlmax(hart),
         .rm = shape->flags & V_FLOAT ? hart->fp.frm : v->vxrm,
     };
-    take_scalar(hart, insn, shape->scalar, op);
+    take_scalar(hart, insn, shape, op);
     if (!(shape->flags & V_KEEPS) || v->vstart)
         vector_dirty(hart);
     if (shape->flags & V_FLOAT)

@@ -62,6 +62,7 @@ enum {
     V_CONVERTS = 16, /* a V_FLOAT whose format is twice as wide as SEW */
     V_V0 = 64,       /* v0 is an operand, not the mask: it may be another one, too */
     V_READS_D = 128, /* vd is a source, too */
+    V_BF16 = 256,    /* a V_FLOAT of BF16, which wants no Zvfh */
     V_MINIMAL = 32,  /* a V_FLOAT that Zvfhmin has for SEW = 16 */
 };
 

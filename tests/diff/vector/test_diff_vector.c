@@ -21,7 +21,10 @@
 #define REPORT_LIMIT 20
 
 /* The extensions are all on in both. */
-#define QEMU_CPU "rv64,v=true,zfh=true,zvfh=true,zbb=true,vlen=%u"
+#define QEMU_CPU                                                                                             \
+    "rv64,v=true,zfh=true,zvfh=true,zbb=true,zvbb=true,zvbc=true,zfbfmin=true,zvfbfmin=true,zvfbfwma=true,"  \
+    "zvkg=true,"                                                                                             \
+    "zvkned=true,zvknhb=true,zvksed=true,zvksh=true,vlen=%u"
 
 static struct {
     struct isa_config config;
@@ -156,7 +159,7 @@ static bool run_cases(size_t count)
 {
     struct vector_program program;
     struct run rvive = { 0 }, qemu = { 0 };
-    char cpu[64];
+    char cpu[256];
     snprintf(cpu, sizeof(cpu), QEMU_CPU, test.vlen);
     bool ran = vector_program_create(&program, test.list, count, test.vlen, test.pool);
     program.program.qemu_cpu = cpu;
