@@ -244,10 +244,20 @@ void vector_generate(struct vector_case *c, enum isa_insn insn, unsigned vtype, 
     if (starts(entry, "vsha2") &&
         vtype & 4) /* QEMU 10.0 refuses all fractions; "Vector Cryptography", 1.5: some do */
         vtype ^= 4;
+    bool groups =
+        (entry->match & 0x7f) == 0x77 && random_percent(random, 80); /* of elements, of 32 bits mostly */
+    if (groups)
+        vtype = random_below(random, 4) | (starts(entry, "vsha2") && random_percent(random, 50) ? 3 : 2) << 3;
+    if (strstr(entry->name, "vf8") && random_percent(random, 60)) /* of few vtypes only */
+        vtype = random_below(random, 4) | 3 << 3;
     unsigned vlmax = vector_vlmax(vlen, vtype);
     *c = (struct vector_case){ .insn = insn, .vtype = (uint8_t)(vtype | random_below(random, 4) << 6) };
     c->avl = avl_for(random, vlmax);
     c->vstart = random_percent(random, 85) ? 0 : random_below(random, vlmax + 2) & (vlen - 1);
+    if (groups) {
+        c->avl &= ~7u;
+        c->vstart &= ~7u;
+    }
     c->vcsr = (uint8_t)(random_below(random, 4) << 1 | random_percent(random, 20));
     c->frm = (uint8_t)random_below(random, random_percent(random, 97) ? 5 : 8);
     random_registers(c, random);

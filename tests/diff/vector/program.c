@@ -42,10 +42,11 @@ struct head {
     uint64_t unused[3];
 };
 
-#define CONTEXT_PC   176 /* of struct ucontext: mcontext begins with it */
-#define SIGINFO_ADDR 16
-#define STUB_HANDLER (PROGRAM_CODE - 4096 + 64) /* run.c's, for calls of the environment */
-#define CODE_MAX     4096                       /* bytes, but for the cases */
+/* Of struct ucontext, whose mcontext begins with it, and of struct siginfo; by XLEN. */
+#define CONTEXT_PC(xlen)   ((xlen) == 64 ? 176 : 160)
+#define SIGINFO_ADDR(xlen) ((xlen) == 64 ? 16 : 12)
+#define STUB_HANDLER       (PROGRAM_CODE - 4096 + 64) /* run.c's, for calls of the environment */
+#define CODE_MAX           4096                       /* bytes, but for the cases */
 
 static size_t align_up(size_t value, size_t to)
 {
@@ -92,11 +93,11 @@ static void insn(struct program *program, enum isa_insn which, unsigned rd, unsi
 
 static void load(struct program *program, unsigned rd, unsigned base, size_t offset)
 {
-    insn(program, ISA_INSN_ld, rd, base, 0, (int32_t)offset);
+    insn(program, program->xlen == 64 ? ISA_INSN_ld : ISA_INSN_lw, rd, base, 0, (int32_t)offset);
 }
 static void store(struct program *program, unsigned rs2, unsigned base, size_t offset)
 {
-    insn(program, ISA_INSN_sd, 0, base, rs2, (int32_t)offset);
+    insn(program, program->xlen == 64 ? ISA_INSN_sd : ISA_INSN_sw, 0, base, rs2, (int32_t)offset);
 }
 static void write_csr(struct program *program, unsigned csr, unsigned rs1)
 {
@@ -128,11 +129,11 @@ static uint32_t emit_signal_handler(struct program *program)
     uint32_t at = here(program);
     set_constant(program, T0, PROGRAM_DATA);
     store(program, A0, T0, offsetof(struct head, trap));
-    load(program, T1, A1, SIGINFO_ADDR);
+    load(program, T1, A1, SIGINFO_ADDR(program->xlen));
     store(program, T1, T0, offsetof(struct head, address));
-    load(program, T1, A2, CONTEXT_PC);
+    load(program, T1, A2, CONTEXT_PC(program->xlen));
     insn(program, ISA_INSN_addi, T1, T1, 0, 4);
-    store(program, T1, A2, CONTEXT_PC);
+    store(program, T1, A2, CONTEXT_PC(program->xlen));
     insn(program, ISA_INSN_jalr, 0, RA, 0, 0);
     return at;
 }
@@ -188,7 +189,7 @@ static void emit_prepare(struct program *program)
 {
     load(program, T0, S2, offsetof(struct descriptor, pool));
     read_csr(program, T1, CSR_VLENB);
-    insn(program, ISA_INSN_slli, T1, T1, 0, 3);
+    insn(program, program->xlen == 64 ? ISA_INSN_slli : ISA_INSN_slli32, T1, T1, 0, 3);
     for (unsigned i = 0; i < 32; i += 8) {
         insn(program, ISA_INSN_vl8re8_v, i, T0, 0, 0);
         insn(program, ISA_INSN_add, T0, T0, T1, 0);
@@ -240,14 +241,14 @@ static void emit_note(struct program *program)
     write_csr(program, CSR_VSTART, 0);
     insn(program, ISA_INSN_addi, T0, S5, 0, sizeof(struct vector_result));
     read_csr(program, T1, CSR_VLENB);
-    insn(program, ISA_INSN_slli, T1, T1, 0, 3);
+    insn(program, program->xlen == 64 ? ISA_INSN_slli : ISA_INSN_slli32, T1, T1, 0, 3);
     for (unsigned i = 0; i < 32; i += 8) {
         insn(program, ISA_INSN_vs8r_v, i, T0, 0, 0);
         insn(program, ISA_INSN_add, T0, T0, T1, 0);
     }
 }
 
-/* Hashes the window (S6 to S7) and makes it again what it was: each word its own address. */
+/* Hashes the window (S6 to S7) and makes it again what it was: each word, of XLEN bits, its own address. */
 static void emit_window(struct program *program)
 {
     load(program, T0, S2, offsetof(struct descriptor, stores));
@@ -257,9 +258,9 @@ static void emit_window(struct program *program)
     load(program, T2, T0, 0);
     store(program, T0, T0, 0);
     insn(program, ISA_INSN_xor, T1, T1, T2, 0);
-    insn(program, ISA_INSN_rori, T1, T1, 0, 13);
+    insn(program, program->xlen == 64 ? ISA_INSN_rori : ISA_INSN_rori32, T1, T1, 0, 13);
     insn(program, ISA_INSN_mul, T1, T1, S8, 0);
-    insn(program, ISA_INSN_addi, T0, T0, 0, 8);
+    insn(program, ISA_INSN_addi, T0, T0, 0, (int32_t)program->xlen / 8);
     insn(program, ISA_INSN_bne, 0, T0, S7, -6 * 4);
     store(program, T1, S5, offsetof(struct vector_result, window));
 }
@@ -315,19 +316,19 @@ static void add_case(struct vector_program *v, const struct vector_case *c, size
 static void fill_window(struct vector_program *v)
 {
     size_t offset = window_offset(v->count, v->vlen);
-    for (size_t at = 0; at < WINDOW_SIZE; at += 8) {
+    for (size_t at = 0; at < WINDOW_SIZE; at += v->program.xlen / 8) {
         uint64_t address = PROGRAM_DATA + offset + at;
-        memcpy(v->program.data + offset + at, &address, 8);
+        memcpy(v->program.data + offset + at, &address, v->program.xlen / 8);
     }
 }
 
-bool vector_program_create(struct vector_program *v, const struct vector_case *cases, size_t count,
-                           unsigned vlen, const uint8_t *pool)
+bool vector_program_create(struct vector_program *v, unsigned xlen, const struct vector_case *cases,
+                           size_t count, unsigned vlen, const uint8_t *pool)
 {
     struct head head = { .flags = 4 /* SA_SIGINFO */ };
     uint32_t handler;
     *v = (struct vector_program){ .vlen = vlen, .count = count, .results = results_offset(count) };
-    v->program = (struct program){ .xlen = 64, .count = 1 };
+    v->program = (struct program){ .xlen = xlen, .count = 1 };
     v->program.code_room = CODE_MAX + count * 8;
     v->program.data_size = window_offset(count, vlen) + WINDOW_SIZE;
     v->program.code = calloc(1, v->program.code_room);

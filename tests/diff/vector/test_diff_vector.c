@@ -3,10 +3,10 @@
  * Rvive's vector instructions against QEMU 10's user mode; vector.h has the parts.
  *
  * RVIVE_SEED=N         the seed (printed; default: 1)
- * RVIVE_DIFF_ROUNDS=N  cases for each row, vtype and VLEN, of which the vtypes are so many that are taken by
- * turns (default 8); 0: all vtypes, four cases each, in rounds until a difference is found RVIVE_DIFF_VLEN=N
- * only that VLEN RVIVE_DIFF_ROW=NAME  only rows that begin so RVIVE_DIFF_ACCEL, RVIVE_QEMU  as test_diff.c
- * says
+ * RVIVE_DIFF_ROUNDS=N  cases for each row and VLEN, whose vtypes are taken by turns (default 8); 0: all
+ * vtypes, four cases each, in rounds until a difference is found RVIVE_DIFF_VLEN=N    only that VLEN; else
+ * all of RV64, and 256 of RV32 RVIVE_DIFF_ROW=NAME  only rows that begin so RVIVE_DIFF_ACCEL, RVIVE_QEMU  as
+ * test_diff.c says
  *
  * Exit status 1: a difference, which is told with its operands, or a row of vector.def that never got through
  * an execution.
@@ -22,9 +22,8 @@
 
 /* The extensions are all on in both. */
 #define QEMU_CPU                                                                                             \
-    "rv64,v=true,zfh=true,zvfh=true,zbb=true,zvbb=true,zvbc=true,zfbfmin=true,zvfbfmin=true,zvfbfwma=true,"  \
-    "zvkg=true,"                                                                                             \
-    "zvkned=true,zvknhb=true,zvksed=true,zvksh=true,vlen=%u"
+    "rv%u,v=true,zfh=true,zvfh=true,zbb=true,zvbb=true,zvbc=true,zfbfmin=true,zvfbfmin=true,zvfbfwma=true,"  \
+    "zvkg=true,zvkned=true,zvknhb=true,zvksed=true,zvksh=true,vlen=%u"
 
 static struct {
     struct isa_config config;
@@ -125,8 +124,9 @@ static void report(const struct vector_case *c, const uint8_t *ours, const uint8
     isa_decode(&test.config, c->bits, &o, NULL);
     isa_disassemble(&o, 0, text, sizeof(text));
     isa_disassemble(&v, 0, type, sizeof(type));
-    printf("VLEN %u: %08" PRIx32 "  %s, %s, avl %u of %u, vstart %u, vcsr %u, frm %u\n   ", test.vlen,
-           c->bits, text, strchr(type, 'e') ? type + strlen("vsetvli zero,zero,") : type, c->avl,
+    printf("RV%u, VLEN %u: %08" PRIx32 "  %s, %s, avl %u of %u, vstart %u, vcsr %u, frm %u\n   ",
+           test.config.xlen, test.vlen, c->bits, text,
+           strchr(type, 'e') ? type + strlen("vsetvli zero,zero,") : type, c->avl,
            vector_vlmax(test.vlen, c->vtype), c->vstart, c->vcsr, c->frm);
     print_operands(c);
     const struct vector_result *result = (const struct vector_result *)(const void *)theirs;
@@ -160,8 +160,8 @@ static bool run_cases(size_t count)
     struct vector_program program;
     struct run rvive = { 0 }, qemu = { 0 };
     char cpu[256];
-    snprintf(cpu, sizeof(cpu), QEMU_CPU, test.vlen);
-    bool ran = vector_program_create(&program, test.list, count, test.vlen, test.pool);
+    snprintf(cpu, sizeof(cpu), QEMU_CPU, test.config.xlen, test.vlen);
+    bool ran = vector_program_create(&program, test.config.xlen, test.list, count, test.vlen, test.pool);
     program.program.qemu_cpu = cpu;
     ran = ran && run_qemu(&program.program, &qemu) && run_hart(&program.program, &test.config, &rvive);
     if (ran && (rvive.fault[0] || qemu.fault[0])) {
@@ -187,13 +187,13 @@ static unsigned legal_vtypes(uint8_t vtypes[32])
 }
 
 /* For each row some vtypes, which are others for the next row, or all. */
-static bool test_vlen(unsigned vlen, unsigned rounds, const char *only)
+static bool test_vlen(unsigned xlen, unsigned vlen, unsigned rounds, const char *only)
 {
     enum { BATCH = 8192 };
     uint8_t vtypes[32];
     char cpu[64];
     test.vlen = vlen;
-    snprintf(cpu, sizeof(cpu), "rv64,v=on,vlen=%u", vlen);
+    snprintf(cpu, sizeof(cpu), "rv%u,v=on,vlen=%u", xlen, vlen);
     struct error error;
     if (!isa_config_parse(&test.config, cpu, &error)) {
         fprintf(stderr, "%s\n", error.text);
@@ -258,7 +258,9 @@ int main(void)
     do {
         for (unsigned vlen = ISA_VLEN_MIN; good && vlen <= ISA_VLEN_MAX; vlen *= 2)
             if (!only_vlen || only_vlen == vlen)
-                good = test_vlen(vlen, rounds, row);
+                good = test_vlen(64, vlen, rounds, row);
+        if (good && (!only_vlen || only_vlen == ISA_VLEN_DEFAULT))
+            good = test_vlen(32, ISA_VLEN_DEFAULT, rounds, row);
         fflush(stdout);
     } while (good && !rounds && !test.differences);
     good = good && print_counts(row);

@@ -82,8 +82,8 @@ void vector_fill_pool(uint8_t *pool, struct random *random);
 
 /* Where the window of a program with so many cases is. */
 uint64_t vector_window(size_t count, unsigned vlen);
-bool vector_program_create(struct vector_program *program, const struct vector_case *cases, size_t count,
-                           unsigned vlen, const uint8_t *pool);
+bool vector_program_create(struct vector_program *program, unsigned xlen, const struct vector_case *cases,
+                           size_t count, unsigned vlen, const uint8_t *pool);
 const uint8_t *vector_result_at(const struct vector_program *program, const uint8_t *data, size_t index);
 
 #endif
