@@ -155,7 +155,7 @@ static GUEST_MEMORY void copy_from_guest(uint8_t *to, const uint8_t *host, size_
 {
     size_t i = 0;
     for (; i + 8 <= size; i += 8)
-        *(uint64_t *)(to + i) = ((const volatile struct mem64 *)(host + i))->value;
+        ((struct mem64 *)(to + i))->value = ((const volatile struct mem64 *)(host + i))->value;
     for (; i < size; i += (size_t)1 << sew)
         put(to + i, sew, mem_host_read(host + i, 1u << sew));
 }
@@ -164,7 +164,7 @@ static GUEST_MEMORY void copy_to_guest(uint8_t *host, const uint8_t *from, size_
 {
     size_t i = 0;
     for (; i + 8 <= size; i += 8)
-        ((volatile struct mem64 *)(host + i))->value = *(const uint64_t *)(from + i);
+        ((volatile struct mem64 *)(host + i))->value = ((const struct mem64 *)(from + i))->value;
     for (; i < size; i += (size_t)1 << sew)
         mem_host_write(host + i, 1u << sew, get(from + i, sew));
 }

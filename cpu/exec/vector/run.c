@@ -64,6 +64,20 @@ static bool sources_agree(const struct operand *s2, const struct operand *s1, bo
            !(masked && overlap(s1, mask) && s1->eew != mask->eew);
 }
 
+/* Whether a look at the numbers is enough: all operands are groups of SEW, aligned, and none has the mask in
+ * it. They may overlap then. */
+static inline bool plainly_allowed(const struct hart_vector *v, const struct insn *insn,
+                                   const struct vshape *shape)
+{
+    bool s2 = shape->s2 == 0, s1 = shape->s1 == 0, masked = vector_masked(insn);
+    unsigned numbers = insn->rd | (s2 ? insn->rs2 : 0u) | (s1 ? insn->rs1 : 0u);
+    if (shape->d || (!s2 && shape->s2 != V_NONE) || (!s1 && shape->s1 != V_NONE) || shape->flags & V_APART)
+        return false;
+    if (masked && (!insn->rd || (s2 && !insn->rs2) || (s1 && !insn->rs1)))
+        return false;
+    return !(numbers & (vector_group(v->lmul) - 1));
+}
+
 static bool registers_allowed(const struct hart *hart, const struct insn *insn, const struct vshape *shape)
 {
     const struct hart_vector *v = &hart->vector;
@@ -127,7 +141,7 @@ bool vector_prepare(struct hart *hart, const struct insn *insn, const struct vsh
 {
     const struct hart_vector *v = &hart->vector;
     if (UNLIKELY(!vector_on(hart) || v->vill || (shape->flags & V_START_0 && v->vstart) ||
-                 !registers_allowed(hart, insn, shape) ||
+                 !(plainly_allowed(v, insn, shape) || registers_allowed(hart, insn, shape)) ||
                  (shape->flags & V_FLOAT && !float_allowed(hart, shape))))
         return vector_illegal(hart, insn);
     *op = (struct vop){
