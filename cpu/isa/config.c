@@ -293,8 +293,7 @@ static bool set_model(struct isa_config *config, const char *name, size_t length
     else if (item_is(name, length, "rv32") || item_is(name, length, "max32"))
         set_defaults(config, 32);
     else if (item_is(name, length, "rva22s64") || item_is(name, length, "rva23s64"))
-        return error_set(error, "this version of Rvive has no RVA22/RVA23 profile model (RVA23 needs V); "
-                                "use -cpu rv64");
+        return error_set(error, "this version of Rvive has no RVA22/RVA23 profile model; use -cpu rv64");
     else
         return error_set(error, "unknown CPU %.*s; there are rv64, rv32 and max", (int)length, name);
     return true;
