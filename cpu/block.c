@@ -191,7 +191,7 @@ static bool decode_one(struct hart *hart, struct block *block, struct insn *insn
         .exec = hart->exec_table[operands.insn],
         .imm = operands.imm,
         .aux = operands.bits,
-        .rd = operands.rd || entry->flags & ISA_FRD ? operands.rd : ISA_X_SINK,
+        .rd = operands.rd || entry->flags & (ISA_FRD | ISA_VRD) ? operands.rd : ISA_X_SINK,
         .rs1 = operands.rs1,
         .rs2 = operands.rs2,
         .rs3 = operands.rs3,

@@ -34,8 +34,8 @@ static uint64_t misa_value(const struct isa_config *isa)
     static const struct {
         enum isa_extension extension;
         char letter;
-    } letters[] = { { ISA_A, 'A' }, { ISA_C, 'C' }, { ISA_D, 'D' },
-                    { ISA_F, 'F' }, { ISA_I, 'I' }, { ISA_M, 'M' } };
+    } letters[] = { { ISA_A, 'A' }, { ISA_C, 'C' }, { ISA_D, 'D' }, { ISA_F, 'F' },
+                    { ISA_I, 'I' }, { ISA_M, 'M' }, { ISA_V, 'V' } };
     uint64_t misa = isa->xlen == 32 ? 1ull << 30 : 2ull << 62;
     for (unsigned i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
         if (isa_has(isa, letters[i].extension))

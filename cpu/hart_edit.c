@@ -4,6 +4,8 @@
  */
 #include "cpu/hart_edit.h"
 
+#include <string.h>
+
 #include "cpu/csr/csr.h"
 #include "cpu/hart_state.h"
 #include "cpu/mmu/mmu.h"
@@ -18,6 +20,11 @@ void hart_edit_x(struct hart *hart, unsigned number, uint64_t value)
 void hart_edit_f(struct hart *hart, unsigned number, uint64_t value)
 {
     hart->f[number % 32] = value;
+}
+
+void hart_edit_v(struct hart *hart, unsigned number, const uint8_t *bytes)
+{
+    memcpy(hart->v + number % 32 * (size_t)hart->vector.vlenb, bytes, hart->vector.vlenb);
 }
 
 void hart_edit_pc(struct hart *hart, uint64_t value)

@@ -17,6 +17,8 @@
 void hart_edit_x(struct hart *hart, unsigned number, uint64_t value);
 /* As it is stored: the caller boxes narrower values. */
 void hart_edit_f(struct hart *hart, unsigned number, uint64_t value);
+/* hart_view_vlenb() bytes. */
+void hart_edit_v(struct hart *hart, unsigned number, const uint8_t *bytes);
 /* Bits that no instruction's address has are dropped. */
 void hart_edit_pc(struct hart *hart, uint64_t value);
 /* 0: U, 1: S, 3: M. False where the hart has no such mode. */

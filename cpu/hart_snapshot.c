@@ -12,6 +12,7 @@
 #include "cpu/hart_state.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
+#include "cpu/vector_state.h"
 
 /* clang-format off */
 #define FIELDS(X)                                                                                            \
@@ -20,7 +21,38 @@
     X(scounteren) X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
 /* clang-format on */
 
-#define SECTION_VERSION 2 /* 1 had no mseccfg */
+#define SECTION_VERSION 3 /* 1 had no mseccfg, 2 no vectors */
+
+static void save_vectors(const struct hart *hart, struct state_writer *writer)
+{
+    const struct hart_vector *v = &hart->vector;
+    state_put(writer, "vlenb", v->vlenb);
+    if (!v->vlenb)
+        return;
+    state_put_bytes(writer, "v", hart->v, 32 * (size_t)v->vlenb);
+    state_put(writer, "vtype", vector_get_type(hart));
+    state_put(writer, "vl", v->vl);
+    state_put(writer, "vstart", v->vstart);
+    state_put(writer, "vcsr", v->vxsat | (uint64_t)v->vxrm << 1);
+}
+
+/* A state of a hart with registers of another length is refused, by the limit of vlenb or the length of v. */
+static void load_vectors(struct hart *hart, struct state_reader *reader)
+{
+    struct hart_vector *v = &hart->vector;
+    csr_vector_reset(hart);
+    state_get(reader, "vlenb", v->vlenb);
+    if (!v->vlenb)
+        return;
+    state_get_bytes(reader, "v", hart->v, 32 * (size_t)v->vlenb);
+    uint64_t vtype = state_get(reader, "vtype", UINT64_MAX);
+    v->vl = (uint32_t)state_get(reader, "vl", UINT32_MAX);
+    v->vstart = (uint32_t)state_get(reader, "vstart", UINT32_MAX);
+    uint64_t vcsr = state_get(reader, "vcsr", 7);
+    v->vxsat = vcsr & 1;
+    v->vxrm = vcsr >> 1 & 3;
+    csr_vector_legalize(hart, vtype);
+}
 
 void hart_save(struct hart *hart, struct state_writer *writer)
 {
@@ -41,6 +73,7 @@ void hart_save(struct hart *hart, struct state_writer *writer)
     state_put_bytes(writer, "pmpcfg", hart->pmpcfg, sizeof(hart->pmpcfg));
     state_put_bytes(writer, "pmpaddr", hart->pmpaddr, sizeof(hart->pmpaddr));
     state_put(writer, "mseccfg", hart->mseccfg);
+    save_vectors(hart, writer);
 }
 
 bool hart_load(struct hart *hart, struct state_reader *reader)
@@ -71,6 +104,10 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     state_get_bytes(reader, "pmpcfg", hart->pmpcfg, sizeof(hart->pmpcfg));
     state_get_bytes(reader, "pmpaddr", hart->pmpaddr, sizeof(hart->pmpaddr));
     hart->mseccfg = version >= 2 ? state_get(reader, "mseccfg", UINT64_MAX) : 0;
+    if (version >= 3)
+        load_vectors(hart, reader);
+    else
+        csr_vector_reset(hart);
     hart->reserve_size = 0;
     csr_legalize(hart);
     tlb_flush_all(hart);

@@ -201,6 +201,22 @@ struct tlb {
  * hart. */
 #define HART_ACCEL_SIZE 2048
 
+/* ---- Vectors (cpu/exec/vector) ------------------------------------------------------------------------- */
+
+#define VLENB_MAX (ISA_VLEN_MAX / 8)
+
+/* Of V, besides the registers themselves. */
+struct hart_vector {
+    uint32_t vlenb; /* bytes of a register; 0: no V */
+    uint32_t vl, vstart;
+    uint8_t vtype; /* bits 7:0 of the CSR; 0 where `vill` */
+    uint8_t sew;   /* log2 of the bytes of an element */
+    int8_t lmul;   /* log2: -3 to 3 */
+    bool vill;     /* no vector instruction but those that set vtype, or move whole registers, may run */
+    uint8_t vxrm;  /* 0 to 3 */
+    uint8_t vxsat; /* 0 or 1 */
+};
+
 /* ---- The hart ------------------------------------------------------------------------------------------ */
 
 #define PMP_COUNT 16
@@ -309,6 +325,8 @@ struct hart {
     unsigned wfi_turns;        /* of a loop in which wfi ends at once */
     uint64_t wfi_instructions; /* done at its last turn */
     bool outside; /* CSRs are read or written for a debugger or a monitor, not by an instruction */
+    struct hart_vector vector;
+    uint8_t v[32 * VLENB_MAX] __attribute__((aligned(16))); /* v0, v1, ..., each of vector.vlenb bytes */
     /* Counted by the owner, read by anybody. */
     struct {
         uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */
@@ -349,6 +367,7 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define MSTATUS_SPIE (1ull << 5)
 #define MSTATUS_MPIE (1ull << 7)
 #define MSTATUS_SPP  (1ull << 8)
+#define MSTATUS_VS   (3ull << 9)
 #define MSTATUS_MPP  (3ull << 11)
 #define MSTATUS_FS   (3ull << 13)
 #define MSTATUS_MPRV (1ull << 17)

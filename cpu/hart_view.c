@@ -32,6 +32,16 @@ uint64_t hart_view_f(const struct hart *hart, unsigned number)
     return hart->f[number & 31];
 }
 
+unsigned hart_view_vlenb(const struct hart *hart)
+{
+    return hart->vector.vlenb;
+}
+
+const uint8_t *hart_view_v(const struct hart *hart, unsigned number)
+{
+    return hart->v + (number & 31) * (size_t)hart->vector.vlenb;
+}
+
 uint64_t hart_view_pc(const struct hart *hart)
 {
     return narrow(hart, hart->pc);

@@ -20,6 +20,10 @@ const struct isa_config *hart_view_isa(const struct hart *hart);
 uint64_t hart_view_x(const struct hart *hart, unsigned number);
 /* f0..f31 as they are stored (NaN-boxed). */
 uint64_t hart_view_f(const struct hart *hart, unsigned number);
+/* Bytes of a vector register; 0: there are none. */
+unsigned hart_view_vlenb(const struct hart *hart);
+/* v0..v31, as many bytes. */
+const uint8_t *hart_view_v(const struct hart *hart, unsigned number);
 /* The pc of the next instruction; RV32: 32 bits. */
 uint64_t hart_view_pc(const struct hart *hart);
 /* 0: U, 1: S, 3: M. */

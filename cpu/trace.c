@@ -30,7 +30,7 @@ static void result_text(const struct hart *hart, const struct isa_operands *op, 
     unsigned flags = isa_entry(op->insn)->flags;
     uint64_t fields = isa_entry(op->insn)->fields;
     *text = 0;
-    if (!(fields >> ISA_FIELD_rd & 1))
+    if (!(fields >> ISA_FIELD_rd & 1) || flags & ISA_VRD)
         return;
     if (flags & ISA_FRD)
         snprintf(text, size, "  %s=0x%016" PRIx64, isa_f_names[op->rd], hart->f[op->rd]);
@@ -188,7 +188,7 @@ static void name_of(const struct hart *hart, uint32_t bits, uint64_t pc, char *t
 {
     struct isa_config everything = hart->isa;
     struct isa_operands op;
-    everything.extensions = UINT64_MAX;
+    everything.extensions = ~(isa_set)0;
     isa_decode(&everything, bits, &op, NULL);
     const struct isa_foreign *foreign = isa_foreign_find(bits, hart->isa.xlen);
     if (op.insn != ISA_INSN_ILLEGAL)

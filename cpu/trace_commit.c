@@ -233,6 +233,8 @@ static void put_accesses(struct line *line, struct hart *hart, const struct isa_
 /* Loads and stores only: cbo.inval and the like are a store by their permissions, and move nothing. */
 static bool has_accesses(const struct isa_operands *op)
 {
+    if (isa_is_vector(op->insn))
+        return false; /* many, or none */
     unsigned opcode = match_of(op) & 0x7f;
     return opcode == 0x03 || opcode == 0x07 || opcode == 0x23 || opcode == 0x27 || opcode == 0x2f ||
            op->insn == ISA_INSN_cbo_zero;
@@ -271,6 +273,8 @@ static void add_results(struct written *written, struct hart *hart, const struct
     bool writes = csr && (plain || op->rs1 || (op->imm >> 16 & 31));
     if (entry->fields >> ISA_FIELD_rd & 1 && entry->flags & ISA_FRD)
         add(written, 'f', op->rd, hart->f[op->rd]);
+    else if (entry->flags & ISA_VRD)
+        return; /* the line has no room for a vector */
     else if (entry->fields >> ISA_FIELD_rd & 1 && op->rd)
         add(written, 'x', op->rd, hart->x[op->rd]);
     if (is_pair(hart, op) && op->rd)

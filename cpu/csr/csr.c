@@ -149,6 +149,8 @@ bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
         return false;
     if (number <= 3)
         return hart->mstatus & MSTATUS_FS;
+    if (number <= 0x00f || (number >= 0xc20 && number <= 0xc22)) /* vectors */
+        return hart->mstatus & MSTATUS_VS;
     if (number == 0x015) /* seed */
         return write && csr_seed_allowed(hart);
     if (is_counter(number))
@@ -190,6 +192,7 @@ void csr_reset(struct hart *hart)
     csr_pmp_reset(hart);
     csr_counter_reset(hart);
     csr_seed_reset(hart);
+    csr_vector_reset(hart);
 }
 
 void csr_legalize(struct hart *hart)

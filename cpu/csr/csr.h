@@ -11,8 +11,12 @@
 void csr_init(void);
 /* Values at reset that depend on the hart's configuration. */
 void csr_reset(struct hart *hart);
+/* The vector registers and CSRs as at reset. */
+void csr_vector_reset(struct hart *hart);
 /* After the registers were filled from a saved state: keeps of each what a write would have kept. */
 void csr_legalize(struct hart *hart);
+/* The same for those of V; vtype as it was saved. */
+void csr_vector_legalize(struct hart *hart, uint64_t vtype);
 
 /* Whether the hart has a CSR at all. */
 bool csr_exists(const struct hart *hart, unsigned number);

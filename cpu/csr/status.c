@@ -47,7 +47,8 @@ void csr_write_fcsr(struct hart *hart, unsigned number, uint64_t value)
 
 static uint64_t mstatus_value(const struct hart *hart)
 {
-    return hart->mstatus | ((hart->mstatus & MSTATUS_FS) == MSTATUS_FS ? MSTATUS_SD(hart) : 0);
+    bool dirty = (hart->mstatus & MSTATUS_FS) == MSTATUS_FS || (hart->mstatus & MSTATUS_VS) == MSTATUS_VS;
+    return hart->mstatus | (dirty ? MSTATUS_SD(hart) : 0);
 }
 
 static uint64_t mstatus_writable(const struct hart *hart)
@@ -58,11 +59,14 @@ static uint64_t mstatus_writable(const struct hart *hart)
                 MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR;
     if (csr_has_f(hart))
         mask |= MSTATUS_FS;
+    if (csr_has_v(hart))
+        mask |= MSTATUS_VS;
     return mask;
 }
 
 #define SSTATUS_MASK                                                                                         \
-    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR | MSTATUS_UXL)
+    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_VS | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR |        \
+     MSTATUS_UXL)
 
 static void set_mstatus(struct hart *hart, uint64_t value, uint64_t mask)
 {

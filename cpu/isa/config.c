@@ -22,38 +22,58 @@ const char *isa_extension_name(enum isa_extension extension)
     return extensions[extension].name;
 }
 
-#define BIT(extension) (1ull << ISA_##extension)
+#define BIT(extension) ISA_SET(ISA_##extension)
 
 #define ZBK (BIT(Zbkb) | BIT(Zbkc) | BIT(Zbkx))
-#define ZKN (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
+/* Parts of V, what comes with it unless it is switched off, and all that there is with it only. */
+#define ZVE (BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x))
+#define WITH_V                                                                                               \
+    (BIT(Zvbb) | BIT(Zvbc) | BIT(Zvfbfmin) | BIT(Zvfbfwma) | BIT(Zvfh) | BIT(Zvfhmin) | BIT(Zvkb) |          \
+     BIT(Zvkg) | BIT(Zvkned) | BIT(Zvknha) | BIT(Zvknhb) | BIT(Zvksed) | BIT(Zvksh))
+#define VECTORS                                                                                              \
+    (ZVE | WITH_V | BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt))
+#define ZVKN (BIT(Zvkb) | BIT(Zvkned) | BIT(Zvknhb) | BIT(Zvkt))
+#define ZVKS (BIT(Zvkb) | BIT(Zvksed) | BIT(Zvksh) | BIT(Zvkt))
+#define ZKN  (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
 
 /* An extension that is on needs all of `needs`. */
 static const struct {
     enum isa_extension extension;
-    uint64_t needs;
+    isa_set needs;
 } dependencies[] = {
-    { ISA_D, BIT(F) },         { ISA_F, BIT(Zicsr) },    { ISA_Zfh, BIT(F) | BIT(Zfhmin) },
-    { ISA_Zfhmin, BIT(F) },    { ISA_Zfa, BIT(F) },      { ISA_Zcb, BIT(C) },
-    { ISA_Zacas, BIT(A) },     { ISA_Zawrs, BIT(A) },    { ISA_Zicntr, BIT(Zicsr) },
-    { ISA_Zihpm, BIT(Zicsr) }, { ISA_Sstc, BIT(Zicsr) }, { ISA_Zkr, BIT(Zicsr) },
+    { ISA_D, BIT(F) },         { ISA_F, BIT(Zicsr) },      { ISA_Zfh, BIT(F) | BIT(Zfhmin) },
+    { ISA_Zfhmin, BIT(F) },    { ISA_Zfa, BIT(F) },        { ISA_Zcb, BIT(C) },
+    { ISA_Zacas, BIT(A) },     { ISA_Zawrs, BIT(A) },      { ISA_Zicntr, BIT(Zicsr) },
+    { ISA_Zihpm, BIT(Zicsr) }, { ISA_Sstc, BIT(Zicsr) },   { ISA_Zkr, BIT(Zicsr) },
+    { ISA_V, BIT(D) | ZVE },   { ISA_Zvfh, BIT(Zvfhmin) }, { ISA_Zvfbfwma, BIT(Zvfbfmin) },
 };
 
-/* Names of several extensions together (Unpriv. "Scalar Cryptography"). Whoever asks for one gets `all`; who
- * switches it off is also without `own`, which it does not share. One that is not whole is not named. */
+/* Names of several extensions together (Unpriv. "Scalar Cryptography", "Vector Cryptography"), and V, which
+ * is its parts. Whoever asks for one gets `all`; who switches it off is also without `own`, which it does not
+ * share. One that is not whole is not named. */
 static const struct {
     enum isa_extension name;
-    uint64_t all, own;
+    isa_set all, own;
 } groups[] = {
     { ISA_Zk, ZKN | BIT(Zkn) | BIT(Zkr) | BIT(Zkt), BIT(Zkr) | BIT(Zkt) },
     { ISA_Zkn, ZKN, BIT(Zknd) | BIT(Zkne) | BIT(Zknh) },
     { ISA_Zks, ZBK | BIT(Zksed) | BIT(Zksh), BIT(Zksed) | BIT(Zksh) },
+    { ISA_Zvkng, ZVKN | BIT(Zvkn) | BIT(Zvkg), BIT(Zvkg) },
+    { ISA_Zvknc, ZVKN | BIT(Zvkn) | BIT(Zvbc), BIT(Zvbc) },
+    { ISA_Zvkn, ZVKN, BIT(Zvkned) | BIT(Zvknhb) },
+    { ISA_Zvksg, ZVKS | BIT(Zvks) | BIT(Zvkg), BIT(Zvkg) },
+    { ISA_Zvksc, ZVKS | BIT(Zvks) | BIT(Zvbc), BIT(Zvbc) },
+    { ISA_Zvks, ZVKS, BIT(Zvksed) | BIT(Zvksh) },
+    { ISA_V, ZVE, VECTORS },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 /* Pairs of extensions with instructions in common; see isa_sharer(). */
 static const enum isa_extension sharers[][2] = { { ISA_Zbb, ISA_Zbkb },
                                                  { ISA_Zbc, ISA_Zbkc },
-                                                 { ISA_Zkne, ISA_Zknd } };
+                                                 { ISA_Zkne, ISA_Zknd },
+                                                 { ISA_Zvbb, ISA_Zvkb },
+                                                 { ISA_Zvknhb, ISA_Zvknha } };
 
 enum isa_extension isa_sharer(enum isa_extension extension)
 {
@@ -75,9 +95,10 @@ static void set_defaults(struct isa_config *config, unsigned xlen)
 {
     *config =
         (struct isa_config){ .xlen = xlen, .supervisor = true, .pmp = true, .satp_max = satp_default(xlen) };
+    config->vlen = ISA_VLEN_DEFAULT;
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++)
         if (xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)
-            config->extensions |= 1ull << i;
+            config->extensions |= ISA_SET(i);
 }
 
 /* Length of the item at the front of a comma-separated list. */
@@ -130,10 +151,12 @@ static void set_satp_mode(struct isa_config *config, unsigned mode, bool on)
 
 static void set_extension(struct isa_config *config, enum isa_extension extension, bool on)
 {
-    uint64_t bits = 1ull << extension;
+    isa_set bits = ISA_SET(extension);
     for (unsigned i = 0; i < GROUPS; i++)
         if (groups[i].name == extension)
             bits |= on ? groups[i].all : groups[i].own;
+    if (extension == ISA_V)
+        bits |= WITH_V;
     config->extensions = on ? config->extensions | bits : config->extensions & ~bits;
 }
 
@@ -159,7 +182,7 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
         return true;
     }
     if (item_is(name, length, "g")) {
-        uint64_t g = BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(Zicsr) | BIT(Zifencei);
+        isa_set g = BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(Zicsr) | BIT(Zifencei);
         config->extensions = on ? config->extensions | g : config->extensions;
         return true;
     }
@@ -176,15 +199,13 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
  * are on, which together are what it means; without needs it is never on. An extension of isa.h needs no row.
  */
 static const struct {
-    uint64_t needs;
+    isa_set needs;
     const char *names; /* between blanks */
 } absent[] = {
-    { 0, " e h v j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
+    { 0, " e h j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
          "rvv_vl_half_avl " },
     { 0, " zabha zama16b zcmop zcmp zcmt zce zimop zicfilp zicfiss zic64b zfbfmin zfinx zdinx zhinx zhinxmin "
-         "ztso zve32f zve32x zve64d zve64f zve64x "
-         "zvbb zvbc zvfbfmin zvfbfwma zvfh zvfhmin zvkb zvkg zvkn zvknc zvkned zvkng zvknha zvknhb zvks "
-         "zvksc zvksed zvksg zvksh zvkt " },
+         "ztso " },
     { 0, " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smmpm smnpm smrnmi smstateen ssaia "
          "ssccfg sscofpmf sscsrind ssctr ssdbltrp ssnpm sspm ssstateen supm svvptc x-svukte " },
     { 0, " xtheadba xtheadbb xtheadbs xtheadcmo xtheadcondmov xtheadfmemidx xtheadfmv xtheadmac xtheadmemidx "
@@ -228,9 +249,9 @@ static const struct {
     const char *name, *value;
 } fixed[] = {
     { "priv_spec", "v1.12.0" }, { "vext_spec", "v1.0" },    { "cbom_blocksize", "64" },
-    { "cbop_blocksize", "64" }, { "cboz_blocksize", "64" }, { "vlen", "128" },
-    { "elen", "64" },           { "mvendorid", "0" },       { "marchid", "0" },
-    { "mimpid", "0" },          { "resetvec", "0x1000" },
+    { "cbop_blocksize", "64" }, { "cboz_blocksize", "64" }, { "elen", "64" },
+    { "mvendorid", "0" },       { "marchid", "0" },         { "mimpid", "0" },
+    { "resetvec", "0x1000" },
 };
 
 /* *taken: it is one of them. */
@@ -250,6 +271,21 @@ static bool check_fixed(const char *item, size_t name_length, size_t length, boo
     return true;
 }
 
+/* vlen=BITS; false, with *error filled. */
+static bool set_vlen(struct isa_config *config, const char *value, size_t length, struct error *error)
+{
+    for (unsigned vlen = ISA_VLEN_MIN; vlen <= ISA_VLEN_MAX; vlen *= 2) {
+        char text[8];
+        snprintf(text, sizeof(text), "%u", vlen);
+        if (item_is(value, length, text)) {
+            config->vlen = vlen;
+            return true;
+        }
+    }
+    return error_set(error, "vlen=%.*s: a vector register has 128, 256, 512 or 1024 bits", (int)length,
+                     value);
+}
+
 static bool set_model(struct isa_config *config, const char *name, size_t length, struct error *error)
 {
     if (item_is(name, length, "rv64") || item_is(name, length, "max"))
@@ -257,8 +293,7 @@ static bool set_model(struct isa_config *config, const char *name, size_t length
     else if (item_is(name, length, "rv32") || item_is(name, length, "max32"))
         set_defaults(config, 32);
     else if (item_is(name, length, "rva22s64") || item_is(name, length, "rva23s64"))
-        return error_set(error, "this version of Rvive has no RVA22/RVA23 profile model (RVA23 needs V); "
-                                "use -cpu rv64");
+        return error_set(error, "this version of Rvive has no RVA22/RVA23 profile model; use -cpu rv64");
     else
         return error_set(error, "unknown CPU %.*s; there are rv64, rv32 and max", (int)length, name);
     return true;
@@ -269,6 +304,8 @@ static bool parse_property(struct isa_config *config, const char *item, size_t l
     const char *equals = memchr(item, '=', length);
     size_t name_length = equals ? (size_t)(equals - item) : length;
     bool on = true, taken;
+    if (equals && item_is(item, name_length, "vlen"))
+        return set_vlen(config, equals + 1, length - name_length - 1, error);
     if (!check_fixed(item, name_length, length, &taken, error))
         return false;
     if (taken)
@@ -283,21 +320,24 @@ static bool check_dependencies(struct isa_config *config, struct error *error)
     if (!isa_has(config, ISA_F)) /* what only refines F goes with it, as with D=off */
         config->extensions &= ~(BIT(Zfa) | BIT(Zfh) | BIT(Zfhmin));
     if (!isa_has(config, ISA_Zfhmin))
-        config->extensions &= ~BIT(Zfh);
+        config->extensions &= ~(BIT(Zfh) | BIT(Zvfh));
     if (!isa_has(config, ISA_C))
         config->extensions &= ~BIT(Zcb);
     if (!isa_has(config, ISA_A))
         config->extensions &= ~(BIT(Zacas) | BIT(Zawrs));
     for (unsigned i = GROUPS; i-- > 0;)
         if (groups[i].all & ~config->extensions)
-            config->extensions &= ~(1ull << groups[i].name);
+            config->extensions &= ~ISA_SET(groups[i].name);
     for (unsigned i = 0; i < sizeof(dependencies) / sizeof(dependencies[0]); i++) {
-        uint64_t missing = dependencies[i].needs & ~config->extensions;
+        isa_set missing = dependencies[i].needs & ~config->extensions;
         if (isa_has(config, dependencies[i].extension) && missing)
             return error_set(error, "extension %s needs %s, which is off",
                              extensions[dependencies[i].extension].name,
-                             extensions[__builtin_ctzll(missing)].name);
+                             extensions[isa_set_first(missing)].name);
     }
+    if (!isa_has(config, ISA_V) && config->extensions & VECTORS)
+        return error_set(error, "extension %s needs v, which is off",
+                         extensions[isa_set_first(config->extensions & VECTORS)].name);
     if (!isa_has(config, ISA_I) || !isa_has(config, ISA_Zicsr))
         return error_set(error, "i and zicsr cannot be switched off");
     if (!config->supervisor)

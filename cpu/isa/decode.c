@@ -50,6 +50,16 @@ static int32_t immediate(const struct isa_entry *entry, uint32_t bits)
         return (int32_t)(bits >> 20 & 63);
     if (has_field(entry, ISA_FIELD_csr12))
         return (int32_t)(bits >> 20 | (bits >> 15 & 31) << 16);
+    if (has_field(entry, ISA_FIELD_vtype11))
+        return (int32_t)(bits >> 20 & 0x7ff);
+    if (has_field(entry, ISA_FIELD_vtype10))
+        return (int32_t)((bits >> 20 & 0x3ff) | (bits >> 15 & 31) << 16);
+    if (has_field(entry, ISA_FIELD_simm5))
+        return sign_extend(bits >> 15 & 31, 5);
+    if (has_field(entry, ISA_FIELD_uimm1))
+        return (int32_t)((bits >> 15 & 31) | (bits >> 26 & 1) << 5);
+    if (has_field(entry, ISA_FIELD_zimm5))
+        return (int32_t)(bits >> 15 & 31);
     if (has_field(entry, ISA_FIELD_uimm5))
         return (int32_t)(bits >> 15 & 31);
     if (has_field(entry, ISA_FIELD_pred4))
@@ -77,6 +87,8 @@ static void extract(const struct isa_entry *entry, uint32_t bits, struct isa_ope
         operands->rm = (uint8_t)field(entry, ISA_FIELD_rm, bits, 3);
     if (has_field(entry, ISA_FIELD_aqrl))
         operands->rm = (uint8_t)field(entry, ISA_FIELD_aqrl, bits, 2);
+    if (has_field(entry, ISA_FIELD_vm))
+        operands->rm = (uint8_t)field(entry, ISA_FIELD_vm, bits, 1);
     operands->imm = immediate(entry, bits);
 }
 
@@ -192,6 +204,14 @@ static uint32_t encode_immediate(const struct isa_entry *entry, uint32_t imm, ui
         return bits | (imm & 63) << 20;
     if (has_field(entry, ISA_FIELD_csr12))
         return bits | imm << 20 | (has_field(entry, ISA_FIELD_uimm5) ? (imm >> 16 & 31) << 15 : 0);
+    if (has_field(entry, ISA_FIELD_vtype11))
+        return bits | (imm & 0x7ff) << 20;
+    if (has_field(entry, ISA_FIELD_vtype10))
+        return bits | (imm & 0x3ff) << 20 | (imm >> 16 & 31) << 15;
+    if (has_field(entry, ISA_FIELD_uimm1))
+        return bits | (imm & 31) << 15 | (imm >> 5 & 1) << 26;
+    if (has_field(entry, ISA_FIELD_simm5) || has_field(entry, ISA_FIELD_zimm5))
+        return bits | (imm & 31) << 15;
     if (has_field(entry, ISA_FIELD_uimm5))
         return bits | (imm & 31) << 15;
     if (has_field(entry, ISA_FIELD_phi7))
@@ -219,5 +239,7 @@ uint32_t isa_encode(enum isa_insn insn, const struct isa_operands *operands)
         bits |= (operands->rm & 7u) << entry->shift[ISA_FIELD_rm];
     if (has_field(entry, ISA_FIELD_aqrl))
         bits |= (operands->rm & 3u) << entry->shift[ISA_FIELD_aqrl];
+    if (has_field(entry, ISA_FIELD_vm))
+        bits |= (operands->rm & 1u) << entry->shift[ISA_FIELD_vm];
     return encode_immediate(entry, (uint32_t)operands->imm, bits);
 }

@@ -14,20 +14,6 @@
 #define WHOLE   0xffffffffu
 
 static const struct isa_foreign rows[] = {
-    /* Vectors, and cryptography on them. */
-    { 0x8000707f, 0x00007057, 0, "vsetvli", "V" },
-    { 0xc000707f, 0xc0007057, 0, "vsetivli", "V" },
-    { FUNCT7, 0x80007057, 0, "vsetvl", "V" },
-    { OPCODE, 0x57, 0, "vector arithmetic", "V" },
-    { OPCODE, 0x77, 0, "vector cryptography", "Zvk" },
-    { FUNCT3, 0x0007, 0, "vector load", "V" },
-    { FUNCT3, 0x5007, 0, "vector load", "V" },
-    { FUNCT3, 0x6007, 0, "vector load", "V" },
-    { FUNCT3, 0x7007, 0, "vector load", "V" },
-    { FUNCT3, 0x0027, 0, "vector store", "V" },
-    { FUNCT3, 0x5027, 0, "vector store", "V" },
-    { FUNCT3, 0x6027, 0, "vector store", "V" },
-    { FUNCT3, 0x7027, 0, "vector store", "V" },
     /* The hypervisor's. */
     { FUNCT12, 0x60004073, 0, "hlv.b", "H" },
     { FUNCT12, 0x60104073, 0, "hlv.bu", "H" },

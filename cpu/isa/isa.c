@@ -168,8 +168,9 @@ static void derive_flags(struct isa_entry *entry)
     static const struct {
         const char *name;
         unsigned flag;
-    } registers[] = { { "fd", ISA_FRD }, { "fs1", ISA_FRS1 }, { "fs2", ISA_FRS2 }, { "fs3", ISA_FRS3 } };
-    for (unsigned i = 0; i < 4; i++)
+    } registers[] = { { "fd", ISA_FRD }, { "fs1", ISA_FRS1 }, { "fs2", ISA_FRS2 }, { "fs3", ISA_FRS3 },
+                      { "vd", ISA_VRD }, { "vs3", ISA_VRD },  { "vs1", ISA_VRS1 }, { "vs2", ISA_VRS2 } };
+    for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
         if (operand_named(entry->operands, registers[i].name))
             entry->flags |= registers[i].flag;
 }
@@ -202,16 +203,25 @@ static void list_append(uint16_t *list, unsigned row, const struct isa_entry *en
     table_error(entry, "LIST_MAX is too small");
 }
 
+/* The opcode is a constant in every row. */
 static void file_entries(bool hints)
 {
-    for (unsigned key = 0; key < 256; key++) {
-        uint32_t bits = (key >> 3) << 2 | (key & 7) << 12 | 3;
-        for (unsigned i = 1; i < ISA_INSN_COUNT; i++) {
-            uint32_t mask = entries[i].mask & 0x707f;
-            if (!(entries[i].flags & ISA_HINT) == !hints && (bits & mask) == (entries[i].match & 0x707f))
-                list_append(lists[key], i, &entries[i]);
-        }
+    for (unsigned i = 1; i < ISA_INSN_COUNT; i++) {
+        if (!(entries[i].flags & ISA_HINT) != !hints)
+            continue;
+        for (unsigned funct3 = 0; funct3 < 8; funct3++)
+            if ((funct3 << 12 & entries[i].mask) == (entries[i].match & 0x7000))
+                list_append(lists[list_key(entries[i].match & 0x7f) | funct3], i, &entries[i]);
     }
+}
+
+/* Rows that can meet are in one list. */
+static void check_overlaps(void)
+{
+    for (unsigned key = 0; key < 256; key++)
+        for (const uint16_t *a = lists[key]; *a != 0xffff; a++)
+            for (const uint16_t *b = lists[key]; b < a; b++)
+                check_overlap(&entries[*a], &entries[*b]);
 }
 
 static void file_rvc_entries(void)
@@ -235,13 +245,12 @@ void isa_init(void)
     for (unsigned i = 1; i < ISA_INSN_COUNT; i++) {
         parse_pattern(&entries[i], 32);
         derive_flags(&entries[i]);
-        for (unsigned j = 1; j < i; j++)
-            check_overlap(&entries[i], &entries[j]);
     }
     for (unsigned i = 0; i < ISA_RVC_COUNT; i++)
         parse_pattern(&rvc_entries[i], 16);
     file_entries(true);
     file_entries(false);
+    check_overlaps();
     file_rvc_entries();
     done = true;
 }

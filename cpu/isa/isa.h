@@ -28,6 +28,7 @@
     X(F, "f", 1, 1, "single-precision floating point")                                                       \
     X(D, "d", 1, 1, "double-precision floating point")                                                       \
     X(C, "c", 1, 1, "compressed instructions")                                                               \
+    X(V, "v", 0, 0, "vector operations")                                                                     \
     X(Zicbom, "zicbom", 1, 1, "cache-block management")                                                      \
     X(Zicbop, "zicbop", 1, 1, "cache-block prefetch hints")                                                  \
     X(Zicboz, "zicboz", 1, 1, "cache-block zero")                                                            \
@@ -61,6 +62,31 @@
     X(Zksed, "zksed", 1, 1, "SM4")                                                                           \
     X(Zksh, "zksh", 1, 1, "SM3")                                                                             \
     X(Zkt, "zkt", 0, 0, "time that does not depend on data")                                                 \
+    X(Zvbb, "zvbb", 0, 0, "bit manipulation on vectors")                                                     \
+    X(Zvbc, "zvbc", 0, 0, "carry-less multiplication on vectors")                                            \
+    X(Zve32f, "zve32f", 0, 0, "part of V: elements of up to 32 bits, with single precision")                 \
+    X(Zve32x, "zve32x", 0, 0, "part of V: integer elements of up to 32 bits")                                \
+    X(Zve64d, "zve64d", 0, 0, "part of V: elements of up to 64 bits, with double precision")                 \
+    X(Zve64f, "zve64f", 0, 0, "part of V: elements of up to 64 bits, with single precision")                 \
+    X(Zve64x, "zve64x", 0, 0, "part of V: integer elements of up to 64 bits")                                \
+    X(Zvfbfmin, "zvfbfmin", 0, 0, "conversions of vectors from and to BF16")                                 \
+    X(Zvfbfwma, "zvfbfwma", 0, 0, "widening multiply-add of vectors of BF16")                                \
+    X(Zvfh, "zvfh", 0, 0, "vectors of half precision")                                                       \
+    X(Zvfhmin, "zvfhmin", 0, 0, "conversions of vectors from and to half precision")                         \
+    X(Zvkb, "zvkb", 0, 0, "bit manipulation on vectors for cryptography")                                    \
+    X(Zvkg, "zvkg", 0, 0, "GHASH on vectors")                                                                \
+    X(Zvkn, "zvkn", 0, 0, "Zvkned, Zvknhb, Zvkb and Zvkt")                                                   \
+    X(Zvknc, "zvknc", 0, 0, "Zvkn and Zvbc")                                                                 \
+    X(Zvkned, "zvkned", 0, 0, "AES on vectors")                                                              \
+    X(Zvkng, "zvkng", 0, 0, "Zvkn and Zvkg")                                                                 \
+    X(Zvknha, "zvknha", 0, 0, "SHA-256 on vectors")                                                          \
+    X(Zvknhb, "zvknhb", 0, 0, "SHA-256 and SHA-512 on vectors")                                              \
+    X(Zvks, "zvks", 0, 0, "Zvksed, Zvksh, Zvkb and Zvkt")                                                    \
+    X(Zvksc, "zvksc", 0, 0, "Zvks and Zvbc")                                                                 \
+    X(Zvksed, "zvksed", 0, 0, "SM4 on vectors")                                                              \
+    X(Zvksg, "zvksg", 0, 0, "Zvks and Zvkg")                                                                 \
+    X(Zvksh, "zvksh", 0, 0, "SM3 on vectors")                                                                \
+    X(Zvkt, "zvkt", 0, 0, "time that does not depend on data, of vectors")                                   \
     X(Sstc, "sstc", 1, 1, "supervisor timer compare")                                                        \
     X(Svade, "svade", 0, 0, "page fault where A or D is to be set")                                          \
     X(Svadu, "svadu", 1, 1, "hardware update of A and D")                                                    \
@@ -75,12 +101,17 @@ enum isa_extension {
         ISA_EXTENSION_COUNT
 };
 
+/* A set of extensions. */
+__extension__ typedef unsigned __int128 isa_set;
+#define ISA_SET(extension) ((isa_set)1 << (extension))
+
 /* What one hart implements: -cpu. Passed by value or pointer, never changed after the hart is made. */
 struct isa_config {
-    unsigned xlen;       /* 32 or 64 */
-    uint64_t extensions; /* bit n: enum isa_extension n */
-    bool supervisor;     /* S-mode and U-mode exist */
-    unsigned satp_max;   /* widest translation mode: 0 (Bare), 32, 39, 48 or 57 */
+    unsigned xlen;      /* 32 or 64 */
+    isa_set extensions; /* bit n: enum isa_extension n */
+    unsigned vlen;      /* of V: bits of a vector register, 128 to 1024 */
+    bool supervisor;    /* S-mode and U-mode exist */
+    unsigned satp_max;  /* widest translation mode: 0 (Bare), 32, 39, 48 or 57 */
     bool pmp;
 };
 
@@ -89,8 +120,20 @@ static inline bool isa_has(const struct isa_config *config, enum isa_extension e
     return config->extensions >> extension & 1;
 }
 
+/* The extension of a set that is not empty that stands first in the canonical order. */
+static inline unsigned isa_set_first(isa_set set)
+{
+    return (uint64_t)set ? (unsigned)__builtin_ctzll((uint64_t)set)
+                         : 64 + (unsigned)__builtin_ctzll((uint64_t)(set >> 64));
+}
+
+#define ISA_VLEN_MIN     128
+#define ISA_VLEN_MAX     1024
+#define ISA_VLEN_DEFAULT 256
+
 /* Parses the argument of -cpu: "rv64", "rv32", "max", then ",NAME=on|off|true|false" for any extension,
- * "sv32/sv39/sv48/sv57", "pmp". Dependencies between extensions are checked. False, with *error filled. */
+ * "sv32/sv39/sv48/sv57", "pmp", and "vlen=BITS". Dependencies between extensions are checked. False, with
+ * *error filled. */
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error);
 
 /* The riscv,isa string ("rv64imafdc_zicbom_..."); returns its length as snprintf does. */
@@ -123,6 +166,9 @@ enum {
     ISA_ALSO_ZFH = 1 << 16, /* needs Zfh too */
     ISA_EXACT = 1 << 17,    /* has a rounding-mode field that cannot matter: assemblers write 0 */
     ISA_SHARED = 1 << 18,   /* is in isa_sharer() of its extension, too */
+    ISA_VRD = 1 << 19,      /* rd, rs1, rs2 name vector registers (derived) */
+    ISA_VRS1 = 1 << 20,
+    ISA_VRS2 = 1 << 21,
 };
 
 /* Flags of a compressed form: operand values that belong to another form, or are reserved. */
@@ -140,6 +186,12 @@ enum isa_insn {
 #include "cpu/isa/isa.def"
     ISA_INSN_COUNT
 };
+
+/* The rows of vector.def stand behind all others. */
+static inline bool isa_is_vector(enum isa_insn insn)
+{
+    return insn >= ISA_INSN_vsetvli;
+}
 
 /* Rows of isa.def that are compressed forms: each expands to one instruction above. */
 enum isa_rvc {
@@ -172,7 +224,13 @@ enum isa_rvc {
     X(succ4, 4)                                                                                              \
     X(phi7, 7)  /* prefetch offset [11:5] */                                                                 \
     X(bs2, 2)   /* which byte */                                                                             \
-    X(rnum4, 4) /* AES round */
+    X(rnum4, 4) /* AES round */                                                                              \
+    X(vm, 1)    /* 0: masked by v0 */                                                                        \
+    X(simm5, 5)                                                                                              \
+    X(zimm5, 5)                                                                                              \
+    X(uimm1, 1) /* zimm5's bit 5 */                                                                          \
+    X(vtype11, 11)                                                                                           \
+    X(vtype10, 10)
 
 enum isa_field {
 #define X(name, width) ISA_FIELD_##name,
@@ -200,8 +258,8 @@ struct isa_operands {
     enum isa_rvc rvc;          /* ISA_RVC_COUNT: a 32-bit encoding */
     uint8_t length;            /* bytes: 2 or 4 */
     uint8_t rd, rs1, rs2, rs3; /* 0..31; 0 where the format has none */
-    uint8_t rm;                /* rounding mode as encoded; aq << 1 | rl for atomics */
-    int32_t imm;   /* sign-extended immediate; shamt, CSR number | uimm5 << 16, fence bits, bs, rnum */
+    uint8_t rm;                /* rounding mode as encoded; aq << 1 | rl for atomics; vm of a vector's */
+    int32_t imm; /* sign-extended immediate; shamt, CSR number or vtype | uimm5 << 16, fence bits, bs, rnum */
     uint32_t bits; /* as fetched; upper half zero for a compressed one */
 };
 

@@ -91,7 +91,7 @@ static bool token_is(const char *token, size_t length, const char *name)
     return strlen(name) == length && strncmp(token, name, length) == 0;
 }
 
-/* Registers: rd, rs1..3 by the flags of a row, fd, fs1..3 always floating-point. */
+/* Registers: rd, rs1..3 by the flags of a row, fd, fs1..3 always floating-point, vd, vs1..3 vectors. */
 static bool add_register(struct text *text, const struct isa_operands *o, unsigned flags, const char *token,
                          size_t length)
 {
@@ -109,6 +109,16 @@ static bool add_register(struct text *text, const struct isa_operands *o, unsign
         { "fs2", o->rs2, true },
         { "fs3", o->rs3, true },
     };
+    const struct {
+        const char *name;
+        uint8_t number;
+    } vectors[] = { { "vd", o->rd }, { "vs1", o->rs1 }, { "vs2", o->rs2 }, { "vs3", o->rd } };
+    for (unsigned i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+        if (token_is(token, length, vectors[i].name)) {
+            text_add(text, "v%u", vectors[i].number);
+            return true;
+        }
+    }
     for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
         if (token_is(token, length, registers[i].name)) {
             const char *const *names = registers[i].floating ? isa_f_names : isa_x_names;
@@ -117,6 +127,17 @@ static bool add_register(struct text *text, const struct isa_operands *o, unsign
         }
     }
     return false;
+}
+
+/* "e32,m1,ta,mu", or the number where it is none ("Vector Type (vtype) Register"). */
+static void add_vtype(struct text *text, unsigned vtype)
+{
+    static const char *const groups[] = { "m1", "m2", "m4", "m8", NULL, "mf8", "mf4", "mf2" };
+    if (vtype >> 8 || (vtype >> 3 & 7) > 3 || !groups[vtype & 7])
+        text_add(text, "%u", vtype);
+    else
+        text_add(text, "e%u,%s,%s,%s", 8u << (vtype >> 3 & 7), groups[vtype & 7],
+                 vtype >> 6 & 1 ? "ta" : "tu", vtype >> 7 ? "ma" : "mu");
 }
 
 static void add_value(struct text *text, const struct isa_operands *o, uint64_t pc, const char *token,
@@ -138,6 +159,15 @@ static void add_value(struct text *text, const struct isa_operands *o, uint64_t 
         text_add(text, "%s", csr);
     } else if (token_is(token, length, "uimm5")) {
         text_add(text, "%u", (unsigned)o->imm >> 16 & 31);
+    } else if (token_is(token, length, "avl")) {
+        text_add(text, "%u", (unsigned)o->imm >> 16 & 31);
+    } else if (token_is(token, length, "simm5") || token_is(token, length, "zimm5") ||
+               token_is(token, length, "zimm6")) {
+        text_add(text, "%" PRId32, o->imm);
+    } else if (token_is(token, length, "vtype10") || token_is(token, length, "vtype11")) {
+        add_vtype(text, (unsigned)o->imm & 0x7ff);
+    } else if (token_is(token, length, "vm")) {
+        text_add(text, "v0.t");
     } else if (token_is(token, length, "fli")) {
         text_add(text, "%s", fli_values[o->imm & 31]);
     } else if (token_is(token, length, "pred4")) {
@@ -162,8 +192,11 @@ static void add_operands(struct text *text, const struct isa_operands *o, const 
         size_t punctuation = strspn(p, ",()");
         size_t length = strcspn(p + punctuation, ",()");
         bool mode = token_is(p + punctuation, length, "rm");
-        if (mode && rounding_mode_implied(entry, o->rm))
+        bool unmasked = token_is(p + punctuation, length, "vm") && o->rm;
+        if (unmasked || (mode && rounding_mode_implied(entry, o->rm))) {
+            text_add(text, "%.*s", (int)punctuation - 1, p); /* but for the comma */
             return;
+        }
         text_add(text, "%.*s", (int)punctuation, p);
         p += punctuation;
         if (mode)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The slow path of guest loads and stores; see mem.h. An access that crosses a page is translated on both
- * pages before a byte moves, so that a fault on the second leaves memory alone; tval then names the first
- * byte of the part that failed (Priv. "Machine Trap Value (mtval) Register").
+ * pages before a byte moves, so that a fault on the second, or nothing that answers there, leaves memory
+ * alone; tval then names the first byte of the part that failed (Priv. "Machine Trap Value (mtval)
+ * Register").
  */
 #include "cpu/mmu/mem.h"
 
@@ -40,6 +41,9 @@ static unsigned split(struct hart *hart, const struct insn *insn, uint64_t vaddr
     parts[1] = (struct part){ .vaddr = wrap(hart, vaddr + room), .size = size - room };
     for (unsigned i = 0; i < count; i++) {
         int cause = mmu_translate(hart, parts[i].vaddr, parts[i].size, access, &parts[i].at);
+        if (cause == MMU_OK && count == 2 && !parts[i].at.host &&
+            !hart->bus->ops->mapped(hart->bus, parts[i].at.paddr))
+            cause = access_cause(access);
         if (cause != MMU_OK) {
             trap_insn(hart, insn, (enum cause)cause, parts[i].vaddr);
             return 0;
@@ -134,19 +138,19 @@ static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr
 }
 
 /* A store to a device may have turned the machine off: then nothing behind it runs. A store to code may have
- * changed what comes next. True where the block was left. */
-static bool left_behind(struct hart *hart, const struct insn *insn, const struct part *parts, unsigned count)
+ * changed what comes next. True where the block is to be left behind the instruction. */
+static bool must_leave(struct hart *hart, const struct part *parts, unsigned count)
 {
     bool leave =
         !parts[count - 1].at.host && atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping;
     for (unsigned i = 0; i < count; i++)
         if (UNLIKELY(parts[i].at.watched))
             leave |= code_watch_stored(hart, parts[i].at.paddr, parts[i].size);
-    return leave && trap_leave_behind(hart, insn);
+    return leave;
 }
 
 static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
-                       uint64_t value)
+                       uint64_t value, bool *leave)
 {
     uint8_t *recalled;
     if (tlb_recall(hart, vaddr, size, MMU_WRITE, &recalled)) {
@@ -168,7 +172,8 @@ static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vadd
         }
         value = parts[i].size < 8 ? value >> 8 * parts[i].size : 0;
     }
-    return count > 0 && !left_behind(hart, insn, parts, count);
+    *leave |= count > 0 && must_leave(hart, parts, count);
+    return count > 0;
 }
 
 /* ---- Atomics ------------------------------------------------------------------------------------------- */
@@ -249,11 +254,19 @@ bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, u
     return read_slow(hart, insn, vaddr, size);
 }
 
-bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
+bool mem_write_element(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                       uint64_t value, bool *leave)
 {
     if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, MMU_WRITE, DEBUG_WATCH_WRITE))
         return false;
-    return write_slow(hart, insn, vaddr, size, value);
+    return write_slow(hart, insn, vaddr, size, value, leave);
+}
+
+bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, uint64_t value)
+{
+    bool leave = false;
+    return mem_write_element(hart, insn, vaddr, size, value, &leave) &&
+           !(leave && trap_leave_behind(hart, insn));
 }
 
 static void *atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,

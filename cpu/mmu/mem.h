@@ -31,6 +31,11 @@ bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, u
 bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                     uint64_t value);
 
+/* The same for one of an instruction's several stores: where the block must be left behind the instruction,
+ * *leave is set, and whoever called does it (trap_leave_behind()) after the last of them. */
+bool mem_write_element(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
+                       uint64_t value, bool *leave);
+
 /* Host address for an atomic read-modify-write of an aligned size 4, 8 or 16, with write permission; NULL
  * after raising the trap. Of a device (hart_bus.device_atomics; size 4 or 8) it is hart->cell, which holds
  * what was read from it, and whoever gets it calls mem_cell_done(); meanwhile no other hart's atomic reaches

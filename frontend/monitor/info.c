@@ -135,6 +135,21 @@ void monitor_print_cpus(FILE *out, struct json_object *result)
     }
 }
 
+/* The highest byte first, as QEMU prints them. */
+static void add_vectors(struct json_object *row, struct hart *hart)
+{
+    struct json_object *v = json_object_new_object();
+    unsigned bytes = hart_view_vlenb(hart);
+    for (unsigned i = 0; i < 32; i++) {
+        char name[4], text[2 * ISA_VLEN_MAX / 8 + 1];
+        snprintf(name, sizeof(name), "v%u", i);
+        for (unsigned at = 0; at < bytes; at++)
+            snprintf(text + 2 * at, 3, "%02x", hart_view_v(hart, i)[bytes - 1 - at]);
+        monitor_put_text(v, name, text);
+    }
+    json_object_object_add(row, "v", v);
+}
+
 static void add_registers(struct json_object *rows, struct hart *hart)
 {
     struct json_object *row = add_row(rows), *x = json_object_new_object(), *f = json_object_new_object();
@@ -151,6 +166,8 @@ static void add_registers(struct json_object *rows, struct hart *hart)
     for (unsigned i = 0; i < 32; i++)
         monitor_put_hex(f, isa_f_names[i], hart_view_f(hart, i), 16);
     json_object_object_add(row, "f", f);
+    if (hart_view_vlenb(hart))
+        add_vectors(row, hart);
 }
 
 bool monitor_registers(struct monitor_call *call)
@@ -164,12 +181,12 @@ bool monitor_registers(struct monitor_call *call)
     return true;
 }
 
-static void print_grid(FILE *out, struct json_object *registers)
+static void print_grid(FILE *out, struct json_object *registers, unsigned columns)
 {
     unsigned column = 0;
     json_object_object_foreach(registers, name, value)
     {
-        fprintf(out, " %4s %s%s", name, json_object_get_string(value), ++column % 4 ? "" : "\n");
+        fprintf(out, " %4s %s%s", name, json_object_get_string(value), ++column % columns ? "" : "\n");
     }
 }
 
@@ -179,9 +196,11 @@ void monitor_print_registers(FILE *out, struct json_object *result)
         struct json_object *row = json_object_array_get_idx(result, i), *registers;
         fprintf(out, "hart %s: pc %s mode %s\n", member(row, "hart"), member(row, "pc"), member(row, "mode"));
         if (json_object_object_get_ex(row, "x", &registers))
-            print_grid(out, registers);
+            print_grid(out, registers, 4);
         if (json_object_object_get_ex(row, "f", &registers))
-            print_grid(out, registers);
+            print_grid(out, registers, 4);
+        if (json_object_object_get_ex(row, "v", &registers))
+            print_grid(out, registers, 1);
     }
 }
 

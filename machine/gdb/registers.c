@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Registers, as gdb numbers and names them. The target description gives each a number: x0..x31 and pc as
- * gdb's own, f0..f31 from 33, the CSRs at 65 + their number, the privilege mode behind them. CSRs are those
- * of csr.def that the hart has, so a new one needs nothing here. Features: gdb manual, "RISC-V Features".
+ * gdb's own, f0..f31 from 33, the CSRs at 65 + their number, behind them the privilege mode and v0..v31. CSRs
+ * are those of csr.def that the hart has, so a new one needs nothing here. Features: gdb manual, "RISC-V
+ * Features".
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@ enum {
     NUMBER_CSR = 65,
     CSR_COUNT = 4096,
     NUMBER_PRIV = NUMBER_CSR + CSR_COUNT,
+    NUMBER_V,
+    NUMBER_END = NUMBER_V + 32,
 };
 
 static unsigned x_size(const struct hart *hart)
@@ -66,6 +69,34 @@ static bool register_set(struct hart *hart, unsigned number, uint64_t value)
     return true;
 }
 
+/* ---- Vector registers, which are longer than a number -------------------------------------------------- */
+
+static bool is_vector(const struct hart *hart, uint64_t number)
+{
+    return number >= NUMBER_V && number < NUMBER_END && hart_view_vlenb(hart);
+}
+
+static void put_vector(struct gdb_text *reply, const struct hart *hart, unsigned number)
+{
+    const uint8_t *bytes = hart_view_v(hart, number);
+    for (unsigned i = 0; i < hart_view_vlenb(hart); i++)
+        gdb_text_value(reply, bytes[i], 1);
+}
+
+/* False: the packet has not as many bytes. */
+static bool take_vector(struct gdb_rest *rest, struct hart *hart, unsigned number)
+{
+    uint8_t bytes[ISA_VLEN_MAX / 8];
+    uint64_t value;
+    for (unsigned i = 0; i < hart_view_vlenb(hart); i++) {
+        if (!gdb_take_value(rest, &value, 1))
+            return false;
+        bytes[i] = (uint8_t)value;
+    }
+    hart_edit_v(hart, number, bytes);
+    return true;
+}
+
 /* ---- Packets ------------------------------------------------------------------------------------------- */
 
 void gdb_read_registers(struct gdb *gdb)
@@ -94,10 +125,14 @@ void gdb_write_registers(struct gdb *gdb, struct gdb_rest rest)
 
 void gdb_read_register(struct gdb *gdb, struct gdb_rest rest)
 {
-    uint64_t number, value;
+    uint64_t number = UINT64_MAX, value;
     unsigned size = 0;
     if (gdb_take_number(&rest, &number) && number <= NUMBER_PRIV)
         size = gdb_register_get(gdb_hart(gdb), (unsigned)number, &value);
+    if (is_vector(gdb_hart(gdb), number)) {
+        put_vector(&gdb->reply, gdb_hart(gdb), (unsigned)number - NUMBER_V);
+        return;
+    }
     if (size)
         gdb_text_value(&gdb->reply, value, size);
     else
@@ -107,11 +142,14 @@ void gdb_read_register(struct gdb *gdb, struct gdb_rest rest)
 void gdb_write_register(struct gdb *gdb, struct gdb_rest rest)
 {
     struct hart *hart = gdb_hart(gdb);
-    uint64_t number, value;
+    uint64_t number = UINT64_MAX, value;
     unsigned size = 0;
     if (gdb_take_number(&rest, &number) && number <= NUMBER_PRIV)
         size = gdb_register_get(hart, (unsigned)number, &value);
-    if (!size || !gdb_take_char(&rest, '=') || !gdb_take_value(&rest, &value, size))
+    if (is_vector(hart, number)) {
+        bool taken = gdb_take_char(&rest, '=') && take_vector(&rest, hart, (unsigned)number - NUMBER_V);
+        taken ? gdb_reply_ok(gdb) : gdb_reply_error(gdb, "22");
+    } else if (!size || !gdb_take_char(&rest, '=') || !gdb_take_value(&rest, &value, size))
         gdb_reply_error(gdb, "22");
     else if (register_set(hart, (unsigned)number, value))
         gdb_reply_ok(gdb);
@@ -150,6 +188,29 @@ static void describe_fpu(struct gdb_text *xml, unsigned size)
     gdb_text_printf(xml, "</feature>");
 }
 
+/* As gdb has it for a process: a register as elements of each width. */
+static void describe_vectors(struct gdb_text *xml, unsigned bytes)
+{
+    static const struct {
+        const char *id, *type;
+        unsigned size;
+    } views[] = {
+        { "bytes", "uint8", 1 }, { "shorts", "uint16", 2 }, { "words", "uint32", 4 }, { "longs", "uint64", 8 }
+    };
+    gdb_text_printf(xml, "<feature name=\"org.gnu.gdb.riscv.vector\">");
+    for (unsigned i = 0; i < 4; i++)
+        gdb_text_printf(xml, "<vector id=\"%s\" type=\"%s\" count=\"%u\"/>", views[i].id, views[i].type,
+                        bytes / views[i].size);
+    gdb_text_printf(xml, "<union id=\"riscv_vector\">");
+    for (unsigned i = 4; i-- > 0;)
+        gdb_text_printf(xml, "<field name=\"%c\" type=\"%s\"/>", "bswl"[i], views[i].id);
+    gdb_text_printf(xml, "</union>");
+    for (unsigned i = 0; i < 32; i++)
+        gdb_text_printf(xml, "<reg name=\"v%u\" bitsize=\"%u\" type=\"riscv_vector\" regnum=\"%u\"/>", i,
+                        8 * bytes, NUMBER_V + i);
+    gdb_text_printf(xml, "</feature>");
+}
+
 static void describe_csrs(struct gdb_text *xml, struct hart *hart, unsigned bits)
 {
     gdb_text_printf(xml, "<feature name=\"org.gnu.gdb.riscv.csr\">");
@@ -177,6 +238,8 @@ void gdb_describe_target(struct gdb *gdb, struct gdb_text *xml)
     describe_cpu(xml, bits);
     if (f_size(hart))
         describe_fpu(xml, f_size(hart));
+    if (hart_view_vlenb(hart))
+        describe_vectors(xml, hart_view_vlenb(hart));
     gdb_text_printf(xml,
                     "<feature name=\"org.gnu.gdb.riscv.virtual\">"
                     "<reg name=\"priv\" bitsize=\"%u\" regnum=\"%u\"/></feature>",

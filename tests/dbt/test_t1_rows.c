@@ -222,7 +222,7 @@ END_TEST
 static void setup(void)
 {
     guest_create(&guest, GUEST_T1, 1);
-    guest.harts[0]->isa.extensions = UINT64_MAX; /* every row decodes */
+    guest.harts[0]->isa.extensions = ~(isa_set)0; /* every row decodes */
     dbt_listen(guest.dbt, listen, NULL);
     host_code_open();
 }

@@ -52,7 +52,7 @@ bool rows_create(struct rows *rows, const struct isa_config *config)
 {
     *rows = (struct rows){ .config = config };
     for (unsigned insn = 1; insn < ISA_INSN_COUNT; insn++)
-        if (in_xlen(rows, isa_entry(insn)) && !rows_excluded(insn))
+        if (in_xlen(rows, isa_entry(insn)) && !rows_excluded(insn) && !isa_is_vector(insn))
             rows->row[rows->count++] = (struct row){ insn, ISA_RVC_COUNT };
     for (unsigned rvc = 0; rvc < ISA_RVC_COUNT; rvc++) {
         if (!in_xlen(rows, isa_rvc_entry(rvc)))

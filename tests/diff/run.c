@@ -39,8 +39,8 @@ static bool read_qemu(const struct program *program, const char *path, struct ru
     char folder[512], command[2048], rest;
     peer_folder(folder, sizeof(folder));
     snprintf(command, sizeof(command),
-             "exec sh '" SOURCE_DIR "/tests/peers/qemu' '%s' qemu-riscv%u -cpu max '%s'", folder,
-             program->xlen, path);
+             "exec sh '" SOURCE_DIR "/tests/peers/qemu' '%s' qemu-riscv%u -cpu %s '%s'", folder,
+             program->xlen, program->qemu_cpu ? program->qemu_cpu : "max", path);
     FILE *output = popen(command, "r");
     if (!output) {
         perror("popen");
@@ -152,7 +152,7 @@ static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned r
 }
 
 /* Start, and from + 64 the trap handler. t0 = x5, t1 = x6, t2 = x7, a7 = x17. */
-static void make_stub(struct board *board, unsigned xlen)
+static void make_stub(struct board *board, unsigned xlen, uint32_t program_start)
 {
     enum {
         MSTATUS = 0x300,
@@ -165,10 +165,14 @@ static void make_stub(struct board *board, unsigned xlen)
     };
     enum isa_insn store = xlen == 64 ? ISA_INSN_sd : ISA_INSN_sw;
     const uint32_t start[] = {
-        encode(ISA_INSN_lui, 5, 0, 0, STUB_ADDRESS), encode(ISA_INSN_addi, 5, 5, 0, 64),
-        encode(ISA_INSN_csrrw, 0, 5, 0, MTVEC),      encode(ISA_INSN_lui, 5, 0, 0, 3 << 13), /* mstatus.FS */
-        encode(ISA_INSN_csrrs, 0, 5, 0, MSTATUS),    encode(ISA_INSN_lui, 5, 0, 0, PROGRAM_CODE),
-        encode(ISA_INSN_jalr, 0, 5, 0, 0),
+        encode(ISA_INSN_lui, 5, 0, 0, STUB_ADDRESS),
+        encode(ISA_INSN_addi, 5, 5, 0, 64),
+        encode(ISA_INSN_csrrw, 0, 5, 0, MTVEC),
+        encode(ISA_INSN_lui, 5, 0, 0, 3 << 13), /* mstatus.FS */
+        encode(ISA_INSN_addi, 5, 5, 0, 3 << 9), /* and VS */
+        encode(ISA_INSN_csrrs, 0, 5, 0, MSTATUS),
+        encode(ISA_INSN_lui, 5, 0, 0, PROGRAM_CODE),
+        encode(ISA_INSN_jalr, 0, 5, 0, (int32_t)program_start),
     };
     const uint32_t handler[] = {
         encode(ISA_INSN_lui, 7, 0, 0, PORT_ADDRESS),
@@ -197,7 +201,7 @@ static void make_stub(struct board *board, unsigned xlen)
 static bool board_load(struct board *board, const struct program *program)
 {
     board->code_size = (program->code_size + 4095) & ~(size_t)4095;
-    board->data_size = program->data_size + 4096;
+    board->data_size = (PROGRAM_DATA % 4096 + program->data_size + 4095) & ~(size_t)4095;
     board->stub = aligned_alloc(4096, 4096);
     board->code = aligned_alloc(4096, board->code_size);
     board->data = aligned_alloc(4096, board->data_size);
@@ -207,7 +211,7 @@ static bool board_load(struct board *board, const struct program *program)
     memset(board->data, 0, board->data_size);
     memcpy(board->code, program->code, program->code_size);
     memcpy(board->data + PROGRAM_DATA % 4096, program->data, program->data_size);
-    make_stub(board, program->xlen);
+    make_stub(board, program->xlen, program->hart_start);
     return true;
 }
 

@@ -97,7 +97,7 @@ struct rows {
 };
 bool rows_create(struct rows *rows, const struct isa_config *config);
 void rows_destroy(struct rows *rows);
-/* Why a row is not compared, or NULL. */
+/* Why a row is not compared, or NULL. Those of vector.def are compared by test_diff_vector. */
 const char *rows_excluded(enum isa_insn insn);
 
 /* ---- generate.c ---------------------------------------------------------------------------------------- */
@@ -141,6 +141,8 @@ bool generate_jump(struct generator *generator, struct row row, struct isa_opera
 
 struct program {
     unsigned xlen;
+    const char *qemu_cpu; /* NULL: max */
+    uint32_t hart_start;  /* where a hart begins, in bytes of code behind where QEMU does */
     uint8_t *code, *data;
     size_t code_size, code_room, data_size;
     size_t count;      /* snippets */

@@ -323,6 +323,12 @@ static void scramble(unsigned *seed)
         hart->pmpcfg[i] = rand_r(seed) % 2 ? (uint8_t)rand_r(seed) : 0;
         hart->pmpaddr[i] = random64(seed);
     }
+    struct hart_vector *v = &hart->vector;
+    v->vtype = (uint8_t)rand_r(seed);
+    v->vl = rand_r(seed) % 4 ? (unsigned)rand_r(seed) % 1024 : (uint32_t)rand_r(seed);
+    v->vstart = (uint32_t)rand_r(seed);
+    v->vill = rand_r(seed) % 8 == 0;
+    hart->v[(unsigned)rand_r(seed) % sizeof(hart->v)] = (uint8_t)rand_r(seed);
     hart->mcountinhibit = (uint32_t)rand_r(seed);
     hart->priv = (enum privilege)(rand_r(seed) % 4);
     atomic_store(&hart->irq_soft, (unsigned)rand_r(seed));
@@ -344,6 +350,11 @@ static void check_legal(void)
         ck_assert_uint_eq((hart->pc | hart->mepc | hart->mtvec | hart->stvec | hart->satp) >> 32, 0);
     if (!hart->isa.supervisor)
         ck_assert_uint_eq(hart->mideleg | hart->medeleg | hart->satp, 0);
+    const struct hart_vector *v = &hart->vector;
+    ck_assert_uint_eq(v->vlenb, isa_has(&hart->isa, ISA_V) ? hart->isa.vlen / 8 : 0);
+    ck_assert(v->vill ? v->vtype == 0 && v->vl == 0 : v->sew - v->lmul <= 3);
+    ck_assert_uint_le(v->vl << v->sew, 8 * v->vlenb);
+    ck_assert(v->vstart < 8 * v->vlenb || !v->vlenb);
 }
 
 /* Whatever a saved state holds, every register is legal afterwards, and the hart runs and can be stopped. */
@@ -356,14 +367,17 @@ static void load_scrambled(const char *cpu)
         struct state_writer saved;
         struct state_reader reader;
         struct error error = { .text = "" };
+        uint8_t vectors[sizeof(hart->v)];
         pthread_t thread;
         for (unsigned i = 0; i < RAM_SIZE; i++)
             ram[i] = (uint8_t)rand_r(&seed);
         scramble(&seed);
+        memcpy(vectors, hart->v, sizeof(vectors));
         state_writer_init(&saved);
         hart_save(hart, &saved);
         state_reader_init(&reader, saved.bytes, saved.length, &error);
         ck_assert_msg(hart_load(hart, &reader), "%s", error.text);
+        ck_assert_mem_eq(vectors, hart->v, 32 * hart->vector.vlenb);
         state_writer_destroy(&saved);
         check_legal();
         if (round % 2)
@@ -382,6 +396,7 @@ START_TEST(test_load_scrambled)
     load_scrambled("rv64");
     load_scrambled("rv32");
     load_scrambled("rv64,s=off");
+    load_scrambled("rv64,v=on,vlen=512");
 }
 END_TEST
 

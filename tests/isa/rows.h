@@ -34,7 +34,7 @@ static inline struct isa_config rows_config(unsigned xlen)
         fprintf(stderr, "%s\n", error.text);
         abort();
     }
-    config.extensions = (1ull << ISA_EXTENSION_COUNT) - 1;
+    config.extensions = ISA_SET(ISA_EXTENSION_COUNT) - 1;
     return config;
 }
 

@@ -159,13 +159,13 @@ END_TEST
 /* ---- Extensions ---------------------------------------------------------------------------------------- */
 
 /* Everything a row needs, as bits. Of two extensions that share it, the one that is on. */
-static uint64_t row_needs(const struct isa_entry *entry, const struct isa_config *config)
+static isa_set row_needs(const struct isa_entry *entry, const struct isa_config *config)
 {
     enum isa_extension other = isa_sharer(entry->extension);
     bool shared = entry->flags & ISA_SHARED && isa_has(config, other);
-    uint64_t needs = 1ull << (shared ? other : entry->extension);
-    needs |= entry->flags & ISA_ALSO_D ? 1ull << ISA_D : 0;
-    return needs | (entry->flags & ISA_ALSO_ZFH ? 1ull << ISA_Zfh : 0);
+    isa_set needs = ISA_SET(shared ? other : entry->extension);
+    needs |= entry->flags & ISA_ALSO_D ? ISA_SET(ISA_D) : 0;
+    return needs | (entry->flags & ISA_ALSO_ZFH ? ISA_SET(ISA_Zfh) : 0);
 }
 
 static struct isa_config config_without(unsigned xlen, unsigned extension)
@@ -175,12 +175,12 @@ static struct isa_config config_without(unsigned xlen, unsigned extension)
     snprintf(cpu, sizeof(cpu), "rv%u,%s=off", xlen, isa_extension_name(extension));
     if (!isa_config_parse(&config, cpu, NULL)) { /* others need it: a hart that cannot be asked for */
         config = rows_config(xlen);
-        config.extensions &= ~(1ull << extension);
+        config.extensions &= ~ISA_SET(extension);
     }
     return config;
 }
 
-static void check_gate(const struct isa_config *config, uint32_t bits, const char *name, uint64_t needs,
+static void check_gate(const struct isa_config *config, uint32_t bits, const char *name, isa_set needs,
                        bool hint)
 {
     struct isa_operands o;
@@ -225,7 +225,7 @@ static void gate_compressed(const struct isa_config *config, const struct isa_co
         isa_decode(all, bits, &o, NULL);
         if ((bits & 3) == 3 || o.insn == ISA_INSN_ILLEGAL)
             continue;
-        uint64_t needs = row_needs(isa_rvc_entry(o.rvc), config) | row_needs(isa_entry(o.insn), config);
+        isa_set needs = row_needs(isa_rvc_entry(o.rvc), config) | row_needs(isa_entry(o.insn), config);
         check_gate(config, bits, isa_rvc_entry(o.rvc)->name, needs, false);
     }
 }

@@ -15,10 +15,12 @@
 /* Zihintntl is told apart: objdump then has names for c.add x0, x2 and its like, which are plain c.add
  * here. */
 #define ARCH                                                                                                 \
-    "imafdc_zicbom_zicbop_zicboz_zicond_zicsr_zifencei_zihintpause_zacas_zawrs_zfa_zfh_zba_zbb_zbc_zbs_zcb_" \
-    "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_svinval"
+    "imafdcv_zicbom_zicbop_zicboz_zicond_zicsr_zifencei_zihintpause_zacas_zawrs_zfa_zfh_zba_zbb_zbc_zbs_"    \
+    "zcb_"                                                                                                   \
+    "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_zvfh_zvbb_zvbc_zvfbfmin_zvfbfwma_zvkg_zvkned_zvknhb_zvksed_zvksh_"  \
+    "svinval"
 /* What isa/foreign.c knows. */
-#define FOREIGN "_v_h_q_zfbfmin_zimop_smctr_ssctr"
+#define FOREIGN "_h_q_zfbfmin_zimop_smctr_ssctr"
 
 static uint64_t seed = 2;
 static const unsigned xlens[] = { 32, 64 };

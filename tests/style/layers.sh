@@ -15,7 +15,8 @@ cpu/isa
 cpu/fp
 cpu/mmu                  cpu
 cpu/csr                  cpu cpu/isa cpu/mmu
-cpu/exec                 cpu cpu/isa cpu/fp cpu/mmu cpu/csr
+cpu/exec                 cpu cpu/isa cpu/fp cpu/mmu cpu/csr cpu/exec/vector
+cpu/exec/vector          cpu cpu/isa cpu/fp cpu/mmu cpu/exec/ops.h
 dbt                      dbt/ir dbt/passes dbt/runtime dbt/x86 dbt/x86/t1 dbt/x86/select
 dbt/ir
 dbt/passes               dbt/ir

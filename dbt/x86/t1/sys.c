@@ -125,10 +125,32 @@ static bool plain_csr(struct t1 *t, struct csr_use use)
     return true;
 }
 
-#define SSTATUS_WRITABLE                                                                                     \
-    ((int32_t)(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR))
+static int32_t sstatus_writable(const struct t1 *t)
+{
+    uint64_t bits = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR;
+    return (int32_t)(isa_has(&t->hart->isa, ISA_V) ? bits | MSTATUS_VS : bits);
+}
 /* RV64: sstatus.UXL is 64. */
 #define SSTATUS_UXL (2ull << 32)
+
+/* rax = whether FS or VS in it is 3: the sums carry into bits 15 and 11, which become bits 4 and 0. */
+static void emit_dirty(struct t1 *t)
+{
+    struct x86_emit *e = &t->e;
+    bool vectors = isa_has(&t->hart->isa, ISA_V);
+    x86_op_imm(e, X86_AND, 32, X86_RAX, (int32_t)(MSTATUS_FS | (vectors ? MSTATUS_VS : 0)));
+    x86_op_imm(e, X86_ADD, 32, X86_RAX, 1 << 13 | (vectors ? 1 << 9 : 0));
+    if (!vectors) {
+        x86_shift_imm(e, X86_SHR, 32, X86_RAX, 15);
+        return;
+    }
+    x86_op_imm(e, X86_AND, 32, X86_RAX, 1 << 15 | 1 << 11);
+    x86_shift_imm(e, X86_SHR, 32, X86_RAX, 11);
+    x86_op_imm(e, X86_ADD, 32, X86_RAX, 15);
+    x86_shift_imm(e, X86_SHR, 32, X86_RAX, 4);
+    x86_op_imm(e, X86_ADD, 32, X86_RAX, 1); /* 0, 1, 1, 2 to 0, 1, 1, 1 */
+    x86_shift_imm(e, X86_SHR, 32, X86_RAX, 1);
+}
 
 /* rd = sstatus, from mstatus in rax; uses rcx. SD is its highest bit. */
 static void set_sstatus(struct t1 *t)
@@ -137,12 +159,9 @@ static void set_sstatus(struct t1 *t)
     if (!OP.rd)
         return;
     x86_mov(e, 32, X86_RCX, X86_RAX);
-    x86_op_imm(e, X86_AND, 32, X86_RCX, SSTATUS_WRITABLE);
-    /* SD where FS is 3: the sum carries into bit 15. */
+    x86_op_imm(e, X86_AND, 32, X86_RCX, sstatus_writable(t));
     x86_mov(e, 32, X86_RAX, X86_RCX);
-    x86_op_imm(e, X86_AND, 32, X86_RAX, (int32_t)MSTATUS_FS);
-    x86_op_imm(e, X86_ADD, 32, X86_RAX, 1 << 13);
-    x86_shift_imm(e, X86_SHR, 32, X86_RAX, 15);
+    emit_dirty(t);
     x86_shift_imm(e, X86_SHL, 64, X86_RAX, 63 - 32);
     if (XLEN == 64) {
         x86_op_imm(e, X86_OR, 32, X86_RAX, SSTATUS_UXL >> 32);
@@ -191,7 +210,7 @@ static void sstatus_register(struct t1 *t, struct csr_use use, struct t1_cold **
         x86_not(e, 32, X86_RCX);
         x86_op(e, X86_AND, 32, X86_RDX, X86_RCX);
     }
-    x86_op_imm(e, X86_AND, 32, X86_RDX, SSTATUS_WRITABLE);
+    x86_op_imm(e, X86_AND, 32, X86_RDX, sstatus_writable(t));
     if (use.operation != CSR_CLEAR) {
         x86_mov(e, 32, X86_RCX, X86_RAX);
         x86_not(e, 32, X86_RCX);

@@ -31,7 +31,7 @@ static const struct machine_pci *pci(unsigned slot_number, unsigned function)
 static void check_same_config(const struct isa_config *a, const struct isa_config *b)
 {
     ck_assert_uint_eq(a->xlen, b->xlen);
-    ck_assert_uint_eq(a->extensions, b->extensions);
+    ck_assert(a->extensions == b->extensions);
     ck_assert_int_eq(a->supervisor, b->supervisor);
     ck_assert_uint_eq(a->satp_max, b->satp_max);
     ck_assert_int_eq(a->pmp, b->pmp);
@@ -66,6 +66,47 @@ START_TEST(what_is_already_so)
     }
     parsed("-cpu rv32,sv57=off,sv39=false,h=off");
     ck_assert_uint_eq(options.machine.isa.satp_max, 32);
+}
+END_TEST
+
+/* V and what is with it: what is there, and its length; what is asked for without it. */
+START_TEST(vectors)
+{
+    static const struct {
+        const char *line, *has, *lacks;
+    } lines[] = {
+        { "-cpu rv64,v=on", "imafdcv_", "_zvkn_" },
+        { "-cpu rv64,v=on",
+          "_zvbb_zvbc_zve32f_zve32x_zve64d_zve64f_zve64x_zvfbfmin_zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkned_",
+          "_zvkt" },
+        { "-cpu rv32,v=on,zvfh=off,zvbb=off", "imafdcv_", "_zvfh_" },
+        { "-cpu rv64,v=on,zvkng=on", "_zvkg_zvkn_zvkned_zvkng_zvknha_zvknhb_", "_zvknc" },
+        { "-cpu rv64,v=on,v=off", "imafdc_", "_zv" },
+    };
+    char line[128], text[1024];
+    for (size_t n = 0; n < sizeof(lines) / sizeof(*lines); n++) {
+        snprintf(line, sizeof(line), "%s", lines[n].line);
+        parsed(line);
+        isa_config_string(&options.machine.isa, text, sizeof(text));
+        ck_assert_msg(strstr(text, lines[n].has) && !strstr(text, lines[n].lacks), "%s: %s", line, text);
+    }
+    static const struct {
+        const char *cpu, *says;
+    } refused[] = {
+        { "rv64,zvbb=on", "extension zvbb needs v, which is off" },
+        { "rv64,v=on,zve64d=off", "needs v, which is off" },
+        { "rv64,v=on,d=off", "extension v needs d, which is off" },
+        { "rv64,v=on,vlen=64", "a vector register has 128, 256, 512 or 1024 bits" },
+        { "rv64,vlen=", "a vector register has" },
+        { "rv64,elen=32", "has only elen=64" },
+    };
+    struct isa_config config;
+    for (size_t n = 0; n < sizeof(refused) / sizeof(*refused); n++) {
+        ck_assert_msg(!isa_config_parse(&config, refused[n].cpu, &error), "%s", refused[n].cpu);
+        ck_assert_msg(strstr(error.text, refused[n].says), "%s: %s", refused[n].cpu, error.text);
+    }
+    ck_assert(isa_config_parse(&config, "rv64,v=on", NULL) && config.vlen == 256);
+    ck_assert(isa_config_parse(&config, "rv64,v=on,vlen=1024", NULL) && config.vlen == 1024);
 }
 END_TEST
 
@@ -727,6 +768,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, defaults);
     tcase_add_test(tests, models);
     tcase_add_test(tests, what_is_already_so);
+    tcase_add_test(tests, vectors);
     tcase_add_test(tests, called_for_rv32);
     tcase_add_test(tests, strict);
     tcase_add_test(tests, teaching_kernel);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vsetvli, vsetivli, vsetvl ("Configuration-Setting Instructions"). Fractional LMUL is legal where an element
+ * fits in that part of ELEN bits, which is what has to be.
+ */
+#include "cpu/exec/vector/vector.h"
+#include "cpu/vector_state.h"
+
+void vector_set_type(struct hart *hart, uint64_t vtype)
+{
+    struct hart_vector *v = &hart->vector;
+    unsigned sew = vtype >> 3 & 7;
+    int lmul = (int)(vtype & 7) - (vtype & 4 ? 8 : 0);
+    bool legal = !(vtype >> 8) && sew <= 3 && lmul != -4;
+    legal = legal && (int)sew - lmul <= 3;
+    v->vill = !legal;
+    v->vtype = legal ? (uint8_t)vtype : 0;
+    v->sew = legal ? (uint8_t)sew : 0;
+    v->lmul = legal ? (int8_t)lmul : 0;
+}
+
+/* `keep`: vl stays as it is, which must not change VLMAX. */
+static bool set(struct hart *hart, const struct insn *insn, uint64_t vtype, uint64_t avl, bool keep)
+{
+    struct hart_vector *v = &hart->vector;
+    if (UNLIKELY(!vector_on(hart)))
+        return vector_illegal(hart, insn);
+    vector_set_type(hart, vtype);
+    uint32_t vlmax = vector_vlmax(hart);
+    if (keep)
+        avl = v->vl;
+    v->vl = v->vill ? 0 : avl < vlmax ? (uint32_t)avl : vlmax;
+    vector_dirty(hart);
+    hart->x[insn->rd] = v->vl;
+    return vector_done(hart);
+}
+
+/* x0 as the source: as many as there is room for, or, with x0 as the destination too, as many as now. */
+static bool set_by_register(struct hart *hart, const struct insn *insn, uint64_t vtype)
+{
+    bool keep = insn->rs1 == 0 && insn->rd == ISA_X_SINK;
+    return set(hart, insn, vtype, insn->rs1 ? hart->x[insn->rs1] : UINT64_MAX, keep);
+}
+
+bool vector_vsetvli(struct hart *hart, const struct insn *insn)
+{
+    return set_by_register(hart, insn, (uint64_t)insn->imm);
+}
+
+bool vector_vsetvl(struct hart *hart, const struct insn *insn)
+{
+    return set_by_register(hart, insn, hart->x[insn->rs2]);
+}
+
+bool vector_vsetivli(struct hart *hart, const struct insn *insn)
+{
+    return set(hart, insn, (uint64_t)insn->imm & 0x3ff, (uint64_t)insn->imm >> 16 & 31, false);
+}
