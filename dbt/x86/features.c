@@ -33,5 +33,6 @@ struct x86_features x86_features(void)
     };
     host.v3 = host.bmi && host.fma && host.lzcnt && host.popcnt && has_f16c() &&
               __builtin_cpu_supports("avx") && __builtin_cpu_supports("bmi2");
+    host.avx2 = host.v3 && __builtin_cpu_supports("avx2");
     return host;
 }

@@ -12,6 +12,7 @@ struct x86_features {
     /* x86-64-v3: AVX, FMA3, F16C, BMI1, BMI2, LZCNT, POPCNT, and the system keeps AVX state. The VEX forms
      * (vex.h) and regions need it. */
     bool v3;
+    bool avx2; /* and v3 */
     bool aes, bmi, fma, lzcnt, pclmul, popcnt, sse41, ssse3;
 };
 

@@ -12,6 +12,7 @@ struct vex {
     uint8_t opcode;
     uint8_t map, prefix; /* enum vex_map, enum vex_prefix */
     bool wide;           /* W */
+    bool whole;          /* L: 32 bytes */
 };
 
 static void prefix(struct x86_emit *e, struct vex form, unsigned reg, unsigned second, unsigned index,
@@ -19,7 +20,7 @@ static void prefix(struct x86_emit *e, struct vex form, unsigned reg, unsigned s
 {
     x86_byte(e, 0xc4);
     x86_byte(e, (reg & 8 ? 0 : 0x80u) | (index & 8 ? 0 : 0x40u) | (rm & 8 ? 0 : 0x20u) | form.map);
-    x86_byte(e, (form.wide ? 0x80u : 0) | (~second & 15u) << 3 | form.prefix);
+    x86_byte(e, (form.wide ? 0x80u : 0) | (~second & 15u) << 3 | (form.whole ? 4u : 0) | form.prefix);
     x86_byte(e, form.opcode);
 }
 
@@ -48,18 +49,18 @@ static void emit_imm(struct x86_emit *e, struct vex form, unsigned reg, unsigned
 
 static struct vex scalar(unsigned bits, unsigned opcode)
 {
-    return (struct vex){ (uint8_t)opcode, MAP_0F, bits == 64 ? PP_F2 : PP_F3, false };
+    return (struct vex){ (uint8_t)opcode, MAP_0F, bits == 64 ? PP_F2 : PP_F3, false, false };
 }
 
 /* Packed forms, whose prefix says the format. */
 static struct vex packed(unsigned bits, unsigned opcode)
 {
-    return (struct vex){ (uint8_t)opcode, MAP_0F, bits == 64 ? PP_66 : PP_NONE, false };
+    return (struct vex){ (uint8_t)opcode, MAP_0F, bits == 64 ? PP_66 : PP_NONE, false, false };
 }
 
 static struct vex fused(unsigned bits, enum x86_fused op)
 {
-    return (struct vex){ (uint8_t)op, MAP_0F38, PP_66, bits == 64 };
+    return (struct vex){ (uint8_t)op, MAP_0F38, PP_66, bits == 64, false };
 }
 
 enum { STORE = 0x11, MOVE_ALL = 0x28, FROM_INTEGER = 0x2a, TO_INTEGER = 0x2d, TRUNCATE = 0x2c };
@@ -138,23 +139,133 @@ void x86_vbitwise_mem(struct x86_emit *e, enum x86_bitwise op, unsigned to, unsi
 
 void x86_vmove_from(struct x86_emit *e, unsigned bits, unsigned to, enum x86_reg from)
 {
-    emit(e, (struct vex){ 0x6e, MAP_0F, PP_66, bits == 64 }, to, 0, from);
+    emit(e, (struct vex){ 0x6e, MAP_0F, PP_66, bits == 64, false }, to, 0, from);
 }
 
 void x86_vmove_to(struct x86_emit *e, unsigned bits, enum x86_reg to, unsigned from)
 {
-    emit(e, (struct vex){ 0x7e, MAP_0F, PP_66, bits == 64 }, from, 0, to);
+    emit(e, (struct vex){ 0x7e, MAP_0F, PP_66, bits == 64, false }, from, 0, to);
 }
 
 void x86_vmove_high(struct x86_emit *e, enum x86_reg to, unsigned from)
 {
-    emit_imm(e, (struct vex){ 0x16, MAP_0F3A, PP_66, false }, from, 0, to, 1);
+    emit_imm(e, (struct vex){ 0x16, MAP_0F3A, PP_66, false, false }, from, 0, to, 1);
+}
+
+/* ---- Packed -------------------------------------------------------------------------------------------- */
+
+#define NO_FORM                                                                                              \
+    {                                                                                                        \
+        0, 0, 0, false, false                                                                                \
+    }
+#define FORM(opcode)                                                                                         \
+    {                                                                                                        \
+        opcode, MAP_0F, PP_66, false, false                                                                  \
+    }
+#define FORM38(opcode)                                                                                       \
+    {                                                                                                        \
+        opcode, MAP_0F38, PP_66, false, false                                                                \
+    }
+#define FORM38W(opcode)                                                                                      \
+    {                                                                                                        \
+        opcode, MAP_0F38, PP_66, true, false                                                                 \
+    }
+#define SINGLE(opcode)                                                                                       \
+    {                                                                                                        \
+        opcode, MAP_0F, PP_NONE, false, false                                                                \
+    }
+#define FLOATS(opcode) NO_FORM, NO_FORM, SINGLE(opcode), FORM(opcode)
+#define FUSED(opcode)  NO_FORM, NO_FORM, FORM38(opcode), FORM38W(opcode)
+#define ALL(opcode)    FORM(opcode), FORM(opcode), FORM(opcode), FORM(opcode)
+
+/* In the order of enum x86_vpacked. */
+static const struct vex packed_forms[X86_VPACKED_COUNT] = {
+    FORM(0xfc),   FORM(0xfd),   FORM(0xfe),   FORM(0xd4),    /* add */
+    FORM(0xf8),   FORM(0xf9),   FORM(0xfa),   FORM(0xfb),    /* sub */
+    FORM38(0x38), FORM(0xea),   FORM38(0x39), NO_FORM,       /* min, signed */
+    FORM(0xda),   FORM38(0x3a), FORM38(0x3b), NO_FORM,       /* unsigned */
+    FORM38(0x3c), FORM(0xee),   FORM38(0x3d), NO_FORM,       /* max, signed */
+    FORM(0xde),   FORM38(0x3e), FORM38(0x3f), NO_FORM,       /* unsigned */
+    NO_FORM,      FORM(0xd5),   FORM38(0x40), NO_FORM,       /* mul */
+    NO_FORM,      FORM(0xf1),   FORM(0xf2),   FORM(0xf3),    /* shl */
+    NO_FORM,      FORM(0xd1),   FORM(0xd2),   FORM(0xd3),    /* shr */
+    NO_FORM,      FORM(0xe1),   FORM(0xe2),   NO_FORM,       /* sar */
+    NO_FORM,      NO_FORM,      FORM38(0x47), FORM38W(0x47), /* shl by elements */
+    NO_FORM,      NO_FORM,      FORM38(0x45), FORM38W(0x45), /* shr */
+    NO_FORM,      NO_FORM,      FORM38(0x46), NO_FORM,       /* sar */
+    ALL(0xdb),    ALL(0xeb),    ALL(0xef),                   /* and, or, xor */
+    FLOATS(0x58), FLOATS(0x5c), FLOATS(0x59), FLOATS(0x5e),  /* add, sub, mul, div */
+    FUSED(0xa8),  FUSED(0xaa),  FUSED(0xac),  FUSED(0xae),   /* 213 */
+    FUSED(0xb8),  FUSED(0xba),  FUSED(0xbc),  FUSED(0xbe),   /* 231 */
+};
+
+enum { PACKED_LOAD = 0x6f, PACKED_STORE = 0x7f, PACKED_SIGNS = 0x50, PACKED_COMPARE = 0xc2 };
+enum { COMPARE_UNORDERED = 3 };
+
+static struct vex of_bytes(struct vex form, unsigned bytes)
+{
+    form.whole = bytes == 32;
+    return form;
+}
+
+bool x86_vpacked_is(enum x86_vpacked op)
+{
+    return packed_forms[op].opcode;
+}
+
+void x86_vpacked(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    emit(e, of_bytes(packed_forms[op], bytes), to, a, b);
+}
+
+void x86_vpacked_mem(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a,
+                     struct x86_mem b)
+{
+    emit_mem(e, of_bytes(packed_forms[op], bytes), to, a, b);
+}
+
+void x86_vload_packed(struct x86_emit *e, unsigned bytes, unsigned to, struct x86_mem from)
+{
+    emit_mem(e, of_bytes((struct vex){ PACKED_LOAD, MAP_0F, PP_F3, false, false }, bytes), to, 0, from);
+}
+
+void x86_vstore_packed(struct x86_emit *e, unsigned bytes, struct x86_mem to, unsigned from)
+{
+    emit_mem(e, of_bytes((struct vex){ PACKED_STORE, MAP_0F, PP_F3, false, false }, bytes), from, 0, to);
+}
+
+void x86_vbroadcast(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned from)
+{
+    static const struct vex forms[] = { FORM38(0x78), FORM38(0x79), FORM38(0x58), FORM38(0x59) };
+    emit(e, of_bytes(forms[log2], bytes), to, 0, from);
+}
+
+void x86_vsqrt_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from)
+{
+    emit(e, of_bytes(packed(bits, X86_SCALAR_SQRT), bytes), to, 0, from);
+}
+
+void x86_vnan_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from)
+{
+    emit_imm(e, of_bytes(packed(bits, PACKED_COMPARE), bytes), to, from, from, COMPARE_UNORDERED);
+}
+
+void x86_vsigns(struct x86_emit *e, unsigned bytes, enum x86_reg to, unsigned from)
+{
+    emit(e, of_bytes(packed(32, PACKED_SIGNS), bytes), to, 0, from);
+}
+
+void x86_vzeroupper(struct x86_emit *e)
+{
+    x86_byte(e, 0xc5);
+    x86_byte(e, 0xf8);
+    x86_byte(e, 0x77);
 }
 
 /* ---- Half precision, and integers ---------------------------------------------------------------------- */
 
-static const struct vex from_halves = { 0x13, MAP_0F38, PP_66, false };
-static const struct vex to_halves = { 0x1d, MAP_0F3A, PP_66, false };
+static const struct vex from_halves = { 0x13, MAP_0F38, PP_66, false, false };
+static const struct vex to_halves = { 0x1d, MAP_0F3A, PP_66, false, false };
 
 void x86_halves_to_singles(struct x86_emit *e, unsigned to, unsigned from)
 {
@@ -176,20 +287,20 @@ void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86
                   enum x86_reg count)
 {
     unsigned pp = op == X86_SHL ? PP_66 : op == X86_SHR ? PP_F2 : PP_F3;
-    emit(e, (struct vex){ 0xf7, MAP_0F38, (uint8_t)pp, bits == 64 }, to, count, from);
+    emit(e, (struct vex){ 0xf7, MAP_0F38, (uint8_t)pp, bits == 64, false }, to, count, from);
 }
 
 void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, enum x86_reg control)
 {
-    emit(e, (struct vex){ 0xf7, MAP_0F38, 0, bits == 64 }, to, control, from);
+    emit(e, (struct vex){ 0xf7, MAP_0F38, 0, bits == 64, false }, to, control, from);
 }
 
 void x86_and_not(struct x86_emit *e, enum x86_reg to, enum x86_reg a, enum x86_reg b)
 {
-    emit(e, (struct vex){ 0xf2, MAP_0F38, PP_NONE, true }, to, a, b);
+    emit(e, (struct vex){ 0xf2, MAP_0F38, PP_NONE, true, false }, to, a, b);
 }
 
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count)
 {
-    emit_imm(e, (struct vex){ 0xf0, MAP_0F3A, PP_F2, bits == 64 }, to, 0, from, count);
+    emit_imm(e, (struct vex){ 0xf0, MAP_0F3A, PP_F2, bits == 64, false }, to, 0, from, count);
 }

@@ -44,6 +44,58 @@ void x86_vmove_to(struct x86_emit *e, unsigned bits, enum x86_reg to, unsigned f
 /* to = bits 32 to 63. */
 void x86_vmove_high(struct x86_emit *e, enum x86_reg to, unsigned from);
 
+/* ---- Packed: 16 or 32 bytes of a register (AVX2, FMA3) ------------------------------------------------- */
+
+/* Elements of 8, 16, 32 and 64 bits follow each other where there are such, so that X86_VADD_8 + log2 of the
+ * bytes is the form for an element. What there is not has the form X86_VNONE. */
+enum x86_vpacked {
+    X86_VADD_8,
+    X86_VSUB_8 = X86_VADD_8 + 4,
+    X86_VMIN_8 = X86_VSUB_8 + 4, /* signed */
+    X86_VMINU_8 = X86_VMIN_8 + 4,
+    X86_VMAX_8 = X86_VMINU_8 + 4,
+    X86_VMAXU_8 = X86_VMAX_8 + 4,
+    X86_VMUL_8 = X86_VMAXU_8 + 4, /* the lower half */
+    X86_VSHL_8 = X86_VMUL_8 + 4,  /* by the count in the low 64 bits of an xmm register */
+    X86_VSHR_8 = X86_VSHL_8 + 4,
+    X86_VSAR_8 = X86_VSHR_8 + 4,
+    X86_VSHLV_8 = X86_VSAR_8 + 4, /* each by its own count */
+    X86_VSHRV_8 = X86_VSHLV_8 + 4,
+    X86_VSARV_8 = X86_VSHRV_8 + 4,
+    X86_VAND_8 = X86_VSARV_8 + 4, /* one form for all */
+    X86_VOR_8 = X86_VAND_8 + 4,
+    X86_VXOR_8 = X86_VOR_8 + 4,
+    X86_VFADD_8 = X86_VXOR_8 + 4, /* 32 and 64 bits, and below */
+    X86_VFSUB_8 = X86_VFADD_8 + 4,
+    X86_VFMUL_8 = X86_VFSUB_8 + 4,
+    X86_VFDIV_8 = X86_VFMUL_8 + 4,
+    X86_VFMADD213_8 = X86_VFDIV_8 + 4, /* to = +-(a * to) +- b */
+    X86_VFMSUB213_8 = X86_VFMADD213_8 + 4,
+    X86_VFNMADD213_8 = X86_VFMSUB213_8 + 4,
+    X86_VFNMSUB213_8 = X86_VFNMADD213_8 + 4,
+    X86_VFMADD231_8 = X86_VFNMSUB213_8 + 4, /* to = +-(a * b) +- to */
+    X86_VFMSUB231_8 = X86_VFMADD231_8 + 4,
+    X86_VFNMADD231_8 = X86_VFMSUB231_8 + 4,
+    X86_VFNMSUB231_8 = X86_VFNMADD231_8 + 4,
+    X86_VPACKED_COUNT = X86_VFNMSUB231_8 + 4
+};
+bool x86_vpacked_is(enum x86_vpacked op);
+void x86_vpacked(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a,
+                 unsigned b);
+void x86_vpacked_mem(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a,
+                     struct x86_mem b);
+void x86_vload_packed(struct x86_emit *e, unsigned bytes, unsigned to, struct x86_mem from);
+void x86_vstore_packed(struct x86_emit *e, unsigned bytes, struct x86_mem to, unsigned from);
+/* Each element of 1 << log2 bytes is that of xmm `from`. */
+void x86_vbroadcast(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned from);
+void x86_vsqrt_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from);
+/* to: the elements that are NaNs are all ones, the others 0. */
+void x86_vnan_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from);
+/* to = one bit of each single, its sign. */
+void x86_vsigns(struct x86_emit *e, unsigned bytes, enum x86_reg to, unsigned from);
+/* The upper halves of all registers are 0: legacy SSE code is slow while they are not. */
+void x86_vzeroupper(struct x86_emit *e);
+
 /* ---- Half precision, and integers ---------------------------------------------------------------------- */
 
 /* F16C: the four halves in the low 64 bits of a register or in memory, to and from the four singles of a

@@ -648,6 +648,90 @@ static void vex_bits(unsigned to, unsigned from)
     expect("andn %s,%s,%s", names64[to], names64[other], names64[from]);
 }
 
+/* In the order of enum x86_vpacked, by log2 of the bytes of an element; NULL: there is none. */
+static const char *const packed_names[][4] = {
+    { "vpaddb", "vpaddw", "vpaddd", "vpaddq" },
+    { "vpsubb", "vpsubw", "vpsubd", "vpsubq" },
+    { "vpminsb", "vpminsw", "vpminsd" },
+    { "vpminub", "vpminuw", "vpminud" },
+    { "vpmaxsb", "vpmaxsw", "vpmaxsd" },
+    { "vpmaxub", "vpmaxuw", "vpmaxud" },
+    { NULL, "vpmullw", "vpmulld" },
+    { NULL, "vpsllw", "vpslld", "vpsllq" },
+    { NULL, "vpsrlw", "vpsrld", "vpsrlq" },
+    { NULL, "vpsraw", "vpsrad" },
+    { NULL, NULL, "vpsllvd", "vpsllvq" },
+    { NULL, NULL, "vpsrlvd", "vpsrlvq" },
+    { NULL, NULL, "vpsravd" },
+    { "vpand", "vpand", "vpand", "vpand" },
+    { "vpor", "vpor", "vpor", "vpor" },
+    { "vpxor", "vpxor", "vpxor", "vpxor" },
+    { NULL, NULL, "vaddps", "vaddpd" },
+    { NULL, NULL, "vsubps", "vsubpd" },
+    { NULL, NULL, "vmulps", "vmulpd" },
+    { NULL, NULL, "vdivps", "vdivpd" },
+    { NULL, NULL, "vfmadd213ps", "vfmadd213pd" },
+    { NULL, NULL, "vfmsub213ps", "vfmsub213pd" },
+    { NULL, NULL, "vfnmadd213ps", "vfnmadd213pd" },
+    { NULL, NULL, "vfnmsub213ps", "vfnmsub213pd" },
+    { NULL, NULL, "vfmadd231ps", "vfmadd231pd" },
+    { NULL, NULL, "vfmsub231ps", "vfmsub231pd" },
+    { NULL, NULL, "vfnmadd231ps", "vfnmadd231pd" },
+    { NULL, NULL, "vfnmsub231ps", "vfnmsub231pd" },
+};
+_Static_assert(sizeof(packed_names) / sizeof(char *) == X86_VPACKED_COUNT, "a name for each form");
+
+static void vex_packed(unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    char r = bytes == 32 ? 'y' : 'x';
+    struct x86_mem mem = b & 1 ? x86_mem_index(b, X86_R9, 16) : x86_mem(b, -129);
+    char text[96];
+    snprintf(text, sizeof(text), "%cMMWORD%s", r - 32, strstr(mem_text(64, mem), " PTR"));
+    for (unsigned op = 0; op < X86_VPACKED_COUNT; op++) {
+        const char *name = packed_names[op / 4][op % 4];
+        bool by_count = op >= X86_VSHL_8 && op < X86_VSHLV_8;
+        ck_assert(x86_vpacked_is(op) == (name != NULL));
+        if (!name)
+            continue;
+        x86_vpacked(e, op, bytes, to, a, b);
+        expect("%s %cmm%u,%cmm%u,%cmm%u", name, r, to, r, a, by_count ? 'x' : r, b);
+        if (by_count)
+            continue;
+        x86_vpacked_mem(e, op, bytes, to, a, mem);
+        expect("%s %cmm%u,%cmm%u,%s", name, r, to, r, a, text);
+    }
+    x86_vload_packed(e, bytes, to, mem);
+    expect("vmovdqu %cmm%u,%s", r, to, text);
+    x86_vstore_packed(e, bytes, mem, to);
+    expect("vmovdqu %s,%cmm%u", text, r, to);
+    for (unsigned log2 = 0; log2 < 4; log2++) {
+        x86_vbroadcast(e, log2, bytes, to, b);
+        expect("vpbroadcast%c %cmm%u,xmm%u", "bwdq"[log2], r, to, b);
+    }
+    for (unsigned bits = 32; bits <= 64; bits += 32) {
+        x86_vsqrt_packed(e, bits, bytes, to, b);
+        expect("vsqrtp%c %cmm%u,%cmm%u", bits == 64 ? 'd' : 's', r, to, r, b);
+        x86_vnan_packed(e, bits, bytes, to, b);
+        expect("vcmpunordp%c %cmm%u,%cmm%u,%cmm%u", bits == 64 ? 'd' : 's', r, to, r, b, r, b);
+    }
+    x86_vsigns(e, bytes, to, b);
+    expect("vmovmskps %s,%cmm%u", names32[to], r, b);
+}
+
+START_TEST(test_vex_packed)
+{
+    begin();
+    for (unsigned to = 0; to < 16; to++)
+        for (unsigned b = 0; b < 16; b += 1 + to % 3) {
+            vex_packed(16, to, (to * 5 + b) % 16, b);
+            vex_packed(32, to, (to * 5 + b) % 16, b);
+        }
+    x86_vzeroupper(e);
+    expect("vzeroupper");
+    end();
+}
+END_TEST
+
 START_TEST(test_vex)
 {
     begin();
@@ -790,6 +874,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tests, test_memory, 0, 4);
     tcase_add_test(tests, test_sse);
     tcase_add_test(tests, test_vex);
+    tcase_add_test(tests, test_vex_packed);
     tcase_add_test(tests, test_other);
     tcase_add_test(tests, test_control);
     tcase_add_test(tests, test_align_patch);

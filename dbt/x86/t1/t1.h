@@ -82,7 +82,10 @@ struct t1 {
     bool fp_rounding;        /* has seen that MXCSR rounds as frm says */
     uint32_t fp_boxed;       /* f registers that the block has written a single or a half to */
     uint32_t fp_halves;      /* those of them that hold a half */
-    struct t1_cold *fp_cold; /* the handler of the present FP instruction; NULL: none needed yet */
+    struct t1_cold *fp_cold; /* the handler of the present FP or vector instruction; NULL: none needed yet */
+    bool vector_known;       /* vtype is what the block has set it to: */
+    uint8_t vector_sew;      /* log2 of bytes */
+    int8_t vector_lmul;      /* log2 */
     uint8_t *compare;        /* where the branch's comparison begins */
     unsigned run_end;        /* behind the present run's last instruction; 0: none */
     struct t1_cold *run_cold;

@@ -72,8 +72,16 @@ static bool lower_constant(struct t1 *t)
     return true;
 }
 
+/* CSRs may switch vectors off; vsetvl has its vtype in a register. */
+static bool forgets_vtype(enum isa_insn insn)
+{
+    return insn == ISA_INSN_vsetvl || (isa_entry(insn)->flags & ISA_CSR);
+}
+
 static void lower_one(struct t1 *t)
 {
+    if (forgets_vtype(t->op.insn))
+        t->vector_known = false;
     const struct t1_row *row = &t1_rows[t->op.insn];
     if (row->claims & T1_ENDS) {
         row->lower(t);

@@ -308,6 +308,9 @@ static void add_case(struct vector_program *v, const struct vector_case *c, size
     };
     memcpy(d.x, c->x, sizeof(d.x));
     memcpy(d.f, c->f, sizeof(d.f));
+    /* In a block that sets vtype itself, it is known to the translator. T1 still has avl. */
+    if (!c->vstart)
+        insn(&v->program, ISA_INSN_vsetvli, T2, T1, 0, c->vtype);
     emit(&v->program, c->bits);
     insn(&v->program, ISA_INSN_jalr, 0, RA, 0, 0);
     memcpy(v->program.data + sizeof(struct head) + POOL_KINDS * POOL_PART + index * sizeof(d), &d, sizeof(d));
@@ -329,7 +332,7 @@ bool vector_program_create(struct vector_program *v, unsigned xlen, const struct
     uint32_t handler;
     *v = (struct vector_program){ .vlen = vlen, .count = count, .results = results_offset(count) };
     v->program = (struct program){ .xlen = xlen, .count = 1 };
-    v->program.code_room = CODE_MAX + count * 8;
+    v->program.code_room = CODE_MAX + count * 12;
     v->program.data_size = window_offset(count, vlen) + WINDOW_SIZE;
     v->program.code = calloc(1, v->program.code_room);
     v->program.data = calloc(1, v->program.data_size);

@@ -8,7 +8,7 @@
  *
  * A case sets all that vector instructions depend on, executes one of them, and stores all that they can
  * change, also where it traps: whether it is illegal, and where an access faults, is compared, too. The
- * program is a loop over descriptors, so a case costs a few words of memory and two instructions of code.
+ * program is a loop over descriptors, so a case costs a few words of memory and three instructions of code.
  *
  * Memory: the pool, from which cases load the vector registers, then a descriptor and a result for each case,
  * then the window, which is all that loads and stores of a case reach; behind it no page is mapped.
