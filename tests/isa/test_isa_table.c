@@ -11,6 +11,13 @@
 
 #define ROUNDS 500
 
+/* ck_assert_msg() for loops: that notes each time where it is, in a file. */
+#define expect(condition, ...)                                                                               \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            ck_abort_msg(__VA_ARGS__);                                                                       \
+    } while (0)
+
 static uint64_t seed = 1;
 
 static bool row_matches(const struct isa_entry *entry, uint32_t bits)
@@ -120,15 +127,15 @@ START_TEST(test_encode_decode)
             uint32_t bits = rows_bits(entry, round, &seed);
             struct isa_operands o, again;
             isa_decode(&config, bits, &o, NULL);
-            ck_assert_msg(decoded_as(&o, entry), "%s: %08x is decoded as %s", entry->name, bits,
-                          isa_entry(o.insn)->name);
+            expect(decoded_as(&o, entry), "%s: %08x is decoded as %s", entry->name, bits,
+                   isa_entry(o.insn)->name);
             uint32_t encoded = isa_encode(o.insn, &o);
-            ck_assert_msg(encoded == bits, "%s: %08x comes back as %08x", entry->name, bits, encoded);
+            expect(encoded == bits, "%s: %08x comes back as %08x", entry->name, bits, encoded);
             isa_decode(&config, encoded, &again, NULL);
-            ck_assert_msg(same_operands(&o, &again), "%s: %08x: operands differ", entry->name, bits);
+            expect(same_operands(&o, &again), "%s: %08x: operands differ", entry->name, bits);
             exact += o.insn == row;
         }
-        ck_assert_msg(exact > ROUNDS / 2, "%s: only %u encodings", entry->name, exact);
+        expect(exact > ROUNDS / 2, "%s: only %u encodings", entry->name, exact);
     }
 }
 END_TEST
@@ -150,8 +157,8 @@ START_TEST(test_compressed_expand)
         expect.bits = wide.bits;
         if (isa_entry(wide.insn)->flags & ISA_HINT) /* c.add x0, x2: a hint only in its own encoding */
             continue;
-        ck_assert_msg(same_operands(&wide, &expect), "%04x: %s, expanded %s", bits,
-                      isa_rvc_entry(o.rvc)->name, isa_entry(wide.insn)->name);
+        expect(same_operands(&wide, &expect), "%04x: %s, expanded %s", bits, isa_rvc_entry(o.rvc)->name,
+               isa_entry(wide.insn)->name);
     }
 }
 END_TEST
@@ -187,17 +194,17 @@ static void check_gate(const struct isa_config *config, uint32_t bits, const cha
     enum isa_extension missing = ISA_I;
     isa_decode(config, bits, &o, &missing);
     if ((config->extensions & needs) == needs) {
-        ck_assert_msg(o.insn != ISA_INSN_ILLEGAL, "%s: illegal though all is on", name);
-        ck_assert_msg(missing == ISA_EXTENSION_COUNT, "%s: legal, but missing", name);
+        expect(o.insn != ISA_INSN_ILLEGAL, "%s: illegal though all is on", name);
+        expect(missing == ISA_EXTENSION_COUNT, "%s: legal, but missing", name);
     } else if (hint) {
-        ck_assert_msg(o.insn != ISA_INSN_ILLEGAL && !(isa_entry(o.insn)->flags & ISA_HINT),
-                      "hint %s: %s without it", name, isa_entry(o.insn)->name);
+        expect(o.insn != ISA_INSN_ILLEGAL && !(isa_entry(o.insn)->flags & ISA_HINT), "hint %s: %s without it",
+               name, isa_entry(o.insn)->name);
     } else {
-        ck_assert_msg(o.insn == ISA_INSN_ILLEGAL, "%s: decoded as %s", name, isa_entry(o.insn)->name);
-        ck_assert_msg(missing < ISA_EXTENSION_COUNT && (needs & ~config->extensions) >> missing & 1,
-                      "%s: missing is %s", name,
-                      missing < ISA_EXTENSION_COUNT ? isa_extension_name(missing) : "nothing");
-        ck_assert_msg(o.rvc == ISA_RVC_COUNT, "%s: illegal, but has a compressed form", name);
+        expect(o.insn == ISA_INSN_ILLEGAL, "%s: decoded as %s", name, isa_entry(o.insn)->name);
+        expect(missing < ISA_EXTENSION_COUNT && (needs & ~config->extensions) >> missing & 1,
+               "%s: missing is %s", name,
+               missing < ISA_EXTENSION_COUNT ? isa_extension_name(missing) : "nothing");
+        expect(o.rvc == ISA_RVC_COUNT, "%s: illegal, but has a compressed form", name);
     }
 }
 

@@ -131,6 +131,29 @@ static void test_vill(void)
     check_trap(&trap, CAUSE_ILLEGAL, CODE, VADD_VV(3, 4, 6), "vd-not-aligned");
 }
 
+/* A vector store to code that has been executed: no fence.i, as on QEMU. The second of four elements is the
+ * one. */
+static void test_code(void)
+{
+    static uint32_t function[8] __attribute__((aligned(4096)));
+    for (unsigned round = 0; round < 300; round++) {
+        function[0] = NOP;
+        function[1] = LI(A3, 1);
+        function[2] = RET;
+        code_begin();
+        emit(ADDI(T0, RA, 0));
+        emit(JALR(RA, A2, 0));
+        emit(VSETIVLI(ZERO, 2, E32));
+        emit(VMV_V_X(2));
+        emit(VSE32(2));
+        emit(JALR(RA, A2, 0));
+        emit(ADDI(RA, T0, 0));
+        run_status = run_status_default | STATUS_VS;
+        struct trap trap = run_code(MODE_M, ARGS(LI(A3, round), (uintptr_t)function, (uintptr_t)function));
+        check_equal(trap.x[A3], round, "store-to-code");
+    }
+}
+
 /* ---- Faults in the middle ------------------------------------------------------------------------------ */
 
 enum { ELEMENTS = 2 * VLENB / 4 };
@@ -204,6 +227,7 @@ void test_main(void)
     test_dirty();
     test_sstatus();
     test_vill();
+    test_code();
     vm_begin(vm_mode(0));
     vm_map(DATA_VA, DATA(6), PTE_RWX, 0);
     vm_map(DATA_VA + PAGE, DATA(2), PTE_RWX, 0);

@@ -25,7 +25,8 @@ static bool set(struct hart *hart, const struct insn *insn, uint64_t vtype, uint
     struct hart_vector *v = &hart->vector;
     if (UNLIKELY(!vector_on(hart)))
         return vector_illegal(hart, insn);
-    vector_set_type(hart, vtype);
+    if (v->vill || vtype != v->vtype) /* mostly it is what it was */
+        vector_set_type(hart, vtype);
     uint32_t vlmax = vector_vlmax(hart);
     if (keep)
         avl = v->vl;

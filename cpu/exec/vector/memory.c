@@ -150,22 +150,31 @@ static size_t bytes_in_page(const struct tlb_side *side, uint64_t vaddr, size_t 
     return mem_hit(side, vaddr, 1) ? (size < room ? size : room) : 0;
 }
 
-/* Whole elements, each by one access. */
-static GUEST_MEMORY void copy_from_guest(uint8_t *to, const uint8_t *host, size_t size, unsigned sew)
+/* Unaligned, in the order of addresses and each byte once, as one access of the host for each element: no
+ * memcpy(), which may store a byte twice, over what another hart has stored there meanwhile. */
+typedef uint64_t chunk __attribute__((vector_size(16), aligned(1), may_alias));
+
+static inline GUEST_MEMORY size_t copy_chunks(volatile uint8_t *to, const volatile uint8_t *from, size_t size)
 {
     size_t i = 0;
-    for (; i + 8 <= size; i += 8)
-        ((struct mem64 *)(to + i))->value = ((const volatile struct mem64 *)(host + i))->value;
-    for (; i < size; i += (size_t)1 << sew)
+    for (; i + 16 <= size; i += 16)
+        *(volatile chunk *)(to + i) = *(const volatile chunk *)(from + i);
+    if (i + 8 <= size) {
+        ((volatile struct mem64 *)(to + i))->value = ((const volatile struct mem64 *)(from + i))->value;
+        i += 8;
+    }
+    return i;
+}
+
+static GUEST_MEMORY void copy_from_guest(uint8_t *to, const uint8_t *host, size_t size, unsigned sew)
+{
+    for (size_t i = copy_chunks(to, host, size); i < size; i += (size_t)1 << sew)
         put(to + i, sew, mem_host_read(host + i, 1u << sew));
 }
 
 static GUEST_MEMORY void copy_to_guest(uint8_t *host, const uint8_t *from, size_t size, unsigned sew)
 {
-    size_t i = 0;
-    for (; i + 8 <= size; i += 8)
-        ((volatile struct mem64 *)(host + i))->value = ((const struct mem64 *)(from + i))->value;
-    for (; i < size; i += (size_t)1 << sew)
+    for (size_t i = copy_chunks(host, from, size); i < size; i += (size_t)1 << sew)
         mem_host_write(host + i, 1u << sew, get(from + i, sew));
 }
 
