@@ -27,7 +27,6 @@
 
 #include "cpu/accel.h"
 #include "cpu/block.h"
-#include "cpu/cover.h"
 #include "cpu/exec/exec.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
@@ -203,11 +202,7 @@ static void count(struct hart *hart, uint64_t instructions)
 /* Undoes an instruction of the running block, as a trap would, and asks for debug_serve(). */
 static void undo(struct hart *hart, const struct insn *insn)
 {
-    count(hart, (uint64_t)(insn - hart->block->insns) - hart->block->count);
-    if (UNLIKELY(hart->cover))
-        cover_cut(hart, false);
-    hart->pc = hart_insn_pc(hart, insn);
-    hart->exit_link = NULL;
+    trap_leave_before(hart, insn);
     hart_request_self(hart, HART_REQUEST_DEBUG);
 }
 

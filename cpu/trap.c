@@ -111,6 +111,15 @@ bool trap_leave_behind(struct hart *hart, const struct insn *insn)
     return true;
 }
 
+void trap_leave_before(struct hart *hart, const struct insn *insn)
+{
+    uncount(hart, (uint64_t)(insn - hart->block->insns));
+    if (UNLIKELY(hart->cover))
+        cover_cut(hart, false);
+    hart->pc = hart_insn_pc(hart, insn);
+    hart->exit_link = NULL;
+}
+
 void trap_illegal(struct hart *hart, const struct insn *insn)
 {
     trap_insn(hart, insn, CAUSE_ILLEGAL, insn->length == 2 ? insn->aux & 0xffff : insn->aux);

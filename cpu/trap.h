@@ -24,6 +24,10 @@ bool trap_take_interrupt(struct hart *hart);
  * serves its requests now. False: it cannot be told where the next instruction is, and the block goes on. */
 bool trap_leave_behind(struct hart *hart, const struct insn *insn);
 
+/* Leaves it in front of an instruction that is not done, which is executed when the hart goes on here: as
+ * trap_insn(), without a trap. */
+void trap_leave_before(struct hart *hart, const struct insn *insn);
+
 /* mret and sret, without their legality checks. The next pc is in hart->pc afterwards. */
 void trap_return_m(struct hart *hart);
 void trap_return_s(struct hart *hart);

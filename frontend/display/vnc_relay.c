@@ -35,6 +35,7 @@
 #define SLOW_BYTES    (512u << 10)
 #define FAST_BYTES    (64u << 10)
 #define START_MS      30000u /* until a viewer has to be through with the handshake */
+#define CROWDED_MS    3000u  /* the same where there is no room for others */
 #define ACCEPT_MS     100u   /* until it is tried again where descriptors are short */
 #define POLLS_EACH    2u
 #define POLLS_AT      3u /* behind wake_fd and the listeners */
@@ -422,7 +423,8 @@ static void serve_viewer(struct vnc_viewer *viewer, const struct pollfd *fds)
     if (is_open(viewer) && (came & (POLLIN | POLLHUP) || (begins && came & POLLOUT) ||
                             (takes_more(viewer) && vnc_stream_is_pending(&viewer->outer))))
         from_viewer(viewer);
-    if (is_open(viewer) && viewer->protocol.state != VNC_NORMAL && host_now_ms() - viewer->since > START_MS)
+    uint64_t patience = viewer->relay->count < VNC_VIEWERS_MAX ? START_MS : CROWDED_MS;
+    if (is_open(viewer) && viewer->protocol.state != VNC_NORMAL && host_now_ms() - viewer->since > patience)
         refuse(viewer, "it does not go on with the handshake");
 }
 

@@ -11,6 +11,12 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 failures=0
 
+# assemble NAME ISA
+assemble() {
+    riscv64-unknown-elf-gcc -nostdlib -Wl,-e,0x80000000 -march=$2 -mabi=lp64d -Wl,-Ttext=0x80000000 "$work/$1.S" \
+        -o "$work/$1.elf" || exit 1
+}
+
 # build NAME VALUE JUMP: JUMP stands between the store and what prints.
 build() {
     cat >"$work/$1.S" <<END
@@ -31,19 +37,46 @@ again:
     sb t3, 0(t2)
     j again
 END
-    riscv64-unknown-elf-gcc -nostdlib -Wl,-e,0x80000000 -march=rv64gc -mabi=lp64d -Wl,-Ttext=0x80000000 \
-        "$work/$1.S" -o "$work/$1.elf" || exit 1
+    assemble "$1" rv64gc
+}
+
+# The store is an element of a vector; those behind it print.
+build_vector() {
+    cat >"$work/$1.S" <<END
+    csrr t0, mhartid
+1:  bnez t0, 1b
+    li t0, 0x200
+    csrs mstatus, t0
+    vsetivli zero, 4, e32, m1, ta, ma
+    la t0, values
+    vle32.v v8, (t0)
+    la t1, harmless
+    li t4, 20000
+again:
+    addi t4, t4, -1
+    bgtz t4, 2f
+    la t1, places
+2:  vle32.v v16, (t1)
+    vsoxei32.v v8, (zero), v16
+    j again
+    .balign 4
+values:   .4byte 1, 0x5555, 'X', 'X'
+harmless: .4byte 0x80100000, 0x80100004, 0x80100008, 0x8010000c
+places:   .4byte 0x80100000, 0x100000, 0x10000000, 0x10000000
+END
+    assemble "$1" rv64gcv
 }
 
 build off 0x5555 ""
 build off-next-block 0x5555 "j 3f; 3:"
 build reset 0x7777 ""
 build reset-next-block 0x7777 "j 3f; 3:"
+build_vector vector
 for accel in interp t1 t2 t2,eager=on; do
-    for name in off off-next-block reset reset-next-block; do
+    for name in off off-next-block reset reset-next-block vector; do
         for _ in 1 2 3; do
-            timeout 60 "$rvive" -M virt -smp 2 -m 16M -accel $accel -bios none -kernel "$work/$name.elf" -display none \
-                -monitor none -nic none -no-reboot -serial stdio </dev/null >"$work/out" 2>"$work/err"
+            timeout 60 "$rvive" -M virt -cpu rv64,v=on -smp 2 -m 16M -accel $accel -bios none -kernel "$work/$name.elf" \
+                -display none -monitor none -nic none -no-reboot -serial stdio </dev/null >"$work/out" 2>"$work/err"
             status=$?
             bytes=$(wc -c <"$work/out")
             if [ $status -ne 0 ] || [ "$bytes" -ne 0 ]; then

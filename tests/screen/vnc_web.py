@@ -339,8 +339,22 @@ def wrong_files(rvive, folder):
     vnc.refused(rvive, ("priority",), options=",tls-creds=t", arguments=tls_object(folder, ",priority=NOTHING"))
 
 
+def crowd(rvive):
+    """As many silent ones as there are places keep nobody out for long, and those who are in stay in."""
+    with Browsers(rvive) as emulator:
+        good = emulator.open()
+        size = handshake(good)
+        silent = [emulator.plain() for _ in range(20)] + [emulator.connect() for _ in range(20)]
+        start = time.monotonic()
+        viewer = emulator.connect()
+        picture(viewer, *handshake(viewer))
+        passed = time.monotonic() - start
+        check(passed < 15, "beside %d silent viewers, another one waited for %.1f s" % (len(silent), passed))
+        picture(good, *size)
+
+
 def main():
-    for test in (pictures, origins, hostile, tls_viewers):
+    for test in (pictures, origins, hostile, crowd, tls_viewers):
         start = time.monotonic()
         test(sys.argv[1])
         print("%s: %.1f s" % (test.__name__, time.monotonic() - start))

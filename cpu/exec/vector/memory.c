@@ -5,7 +5,8 @@
  *
  * Elements are accessed one after the other, in order also where they need not be, each as a scalar access
  * would be. One that traps leaves its number in vstart, and the instruction goes on there when it is executed
- * again. What is contiguous and lies in pages of the TLB is copied as a whole.
+ * again; so it does where the hart has to stop behind a store to a device. What is contiguous and lies in
+ * pages of the TLB is copied as a whole.
  */
 #include "cpu/exec/vector/vector.h"
 
@@ -286,6 +287,13 @@ static bool store_segment(const struct vmem *m, uint32_t i, bool *leave)
     return true;
 }
 
+/* The machine is off, or somebody wants it to pause and shall not wait for what hundreds of stores make a
+ * device do. */
+static bool has_to_stop(const struct hart *hart)
+{
+    return atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping;
+}
+
 static bool store(const struct vmem *m)
 {
     bool whole = contiguous(m), leave = false;
@@ -299,6 +307,10 @@ static bool store(const struct vmem *m)
         }
         if (active(m, i) && !store_segment(m, i, &leave))
             return stopped_at(m, i);
+        if (UNLIKELY(leave) && i + 1 < m->end && has_to_stop(m->hart)) {
+            trap_leave_before(m->hart, m->insn);
+            return stopped_at(m, i + 1);
+        }
     }
     return vector_done(m->hart) && !(leave && trap_leave_behind(m->hart, m->insn));
 }
