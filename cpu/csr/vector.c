@@ -100,8 +100,7 @@ void csr_vector_legalize(struct hart *hart, uint64_t vtype)
         return;
     }
     vector_set_type(hart, vtype);
-    int shift = v->lmul - (int)v->sew;
-    uint32_t vlmax = shift >= 0 ? v->vlenb << shift : v->vlenb >> -shift;
+    uint32_t vlmax = vector_elements(v->vlenb, v->sew, v->lmul);
     v->vl = v->vill ? 0 : v->vl < vlmax ? v->vl : vlmax;
     v->vstart &= v->vlenb * 8 - 1;
     v->vxrm &= 3;

@@ -9,14 +9,13 @@
 void vector_set_type(struct hart *hart, uint64_t vtype)
 {
     struct hart_vector *v = &hart->vector;
-    unsigned sew = vtype >> 3 & 7;
-    int lmul = (int)(vtype & 7) - (vtype & 4 ? 8 : 0);
-    bool legal = !(vtype >> 8) && sew <= 3 && lmul != -4;
-    legal = legal && (int)sew - lmul <= 3;
+    uint8_t sew;
+    int8_t lmul;
+    bool legal = vector_decode_type(vtype, &sew, &lmul);
     v->vill = !legal;
     v->vtype = legal ? (uint8_t)vtype : 0;
-    v->sew = legal ? (uint8_t)sew : 0;
-    v->lmul = legal ? (int8_t)lmul : 0;
+    v->sew = legal ? sew : 0;
+    v->lmul = legal ? lmul : 0;
 }
 
 /* `keep`: vl stays as it is, which must not change VLMAX. */

@@ -17,6 +17,7 @@
 #define CPU_EXEC_VECTOR_VECTOR_H
 
 #include "cpu/hart_state.h"
+#include "cpu/vector_state.h"
 
 typedef bool vector_fn(struct hart *hart, const struct insn *insn);
 
@@ -111,8 +112,7 @@ static inline unsigned vector_group(int emul)
 /* Elements of a group of the present vtype. */
 static inline uint32_t vector_vlmax(const struct hart *hart)
 {
-    int shift = hart->vector.lmul - (int)hart->vector.sew;
-    return shift >= 0 ? hart->vector.vlenb << shift : hart->vector.vlenb >> -shift;
+    return vector_elements(hart->vector.vlenb, hart->vector.sew, hart->vector.lmul);
 }
 static inline bool vector_bit(const uint8_t *mask, uint32_t number)
 {

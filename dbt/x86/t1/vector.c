@@ -11,6 +11,7 @@
  * Floating point: MXCSR rounds and keeps flags as for scalars (fp.c). Where an element of the result is a
  * NaN, nothing has been written yet, and the handler does all of it again.
  */
+#include "cpu/vector_state.h"
 #include "dbt/x86/check.h"
 #include "dbt/x86/t1/fp.h"
 #include "dbt/x86/vex.h"
@@ -38,8 +39,7 @@ static struct x86_mem register_mem(const struct t1 *t, unsigned number, struct p
 
 static unsigned vlmax(const struct t1 *t)
 {
-    int shift = t->vector_lmul - (int)t->vector_sew;
-    return shift >= 0 ? t->hart->vector.vlenb << shift : t->hart->vector.vlenb >> -shift;
+    return vector_elements(t->hart->vector.vlenb, t->vector_sew, t->vector_lmul);
 }
 
 static bool cut(unsigned bytes, struct pieces *p)
@@ -82,14 +82,10 @@ static bool end(struct t1 *t)
 
 /* ---- vtype and vl -------------------------------------------------------------------------------------- */
 
-/* As vector_set_type() in cpu/. False: vill. */
+/* False: vill. */
 static bool learn_type(struct t1 *t, unsigned vtype)
 {
-    unsigned sew = vtype >> 3 & 7;
-    int lmul = (int)(vtype & 7) - (vtype & 4 ? 8 : 0);
-    t->vector_known = !(vtype >> 8) && sew <= 3 && lmul != -4 && (int)sew - lmul <= 3;
-    t->vector_sew = (uint8_t)sew;
-    t->vector_lmul = (int8_t)lmul;
+    t->vector_known = vector_decode_type(vtype, &t->vector_sew, &t->vector_lmul);
     return t->vector_known;
 }
 
@@ -207,6 +203,16 @@ static void take_scalar(struct t1 *t, struct pieces p, enum source source)
     spread(t, p, t->vector_sew);
 }
 
+/* to = to op the other source, vs1 or the scalar. */
+static void operate(struct t1 *t, enum x86_vpacked op, struct pieces p, unsigned to, enum source source,
+                    unsigned piece)
+{
+    if (source == VECTOR)
+        x86_vpacked_mem(&t->e, op, p.bytes, to, to, register_mem(t, OP.rs1, p, piece));
+    else
+        x86_vpacked(&t->e, op, p.bytes, to, to, SCALAR);
+}
+
 static unsigned registers_of(const struct t1 *t, enum source source)
 {
     return OP.rd | OP.rs2 | (source == VECTOR ? OP.rs1 : 0u);
@@ -229,10 +235,7 @@ static bool integer(struct t1 *t, enum x86_vpacked first, enum source source, bo
             x86_vpacked_mem(e, op, p.bytes, 0, SCALAR, register_mem(t, OP.rs2, p, i));
         } else {
             x86_vload_packed(e, p.bytes, 0, register_mem(t, OP.rs2, p, i));
-            if (source == VECTOR)
-                x86_vpacked_mem(e, op, p.bytes, 0, 0, register_mem(t, OP.rs1, p, i));
-            else
-                x86_vpacked(e, op, p.bytes, 0, 0, SCALAR);
+            operate(t, op, p, 0, source, i);
         }
         x86_vstore_packed(e, p.bytes, register_mem(t, OP.rd, p, i), 0);
     }
@@ -297,10 +300,7 @@ static bool multiply_add(struct t1 *t, enum source source, bool times_d, enum x8
     take_scalar(t, p, source);
     for (unsigned i = 0; i < p.count; i++) {
         x86_vload_packed(e, p.bytes, 0, register_mem(t, factor, p, i));
-        if (source == VECTOR)
-            x86_vpacked_mem(e, multiply, p.bytes, 0, 0, register_mem(t, OP.rs1, p, i));
-        else
-            x86_vpacked(e, multiply, p.bytes, 0, 0, SCALAR);
+        operate(t, multiply, p, 0, source, i);
         x86_vload_packed(e, p.bytes, OPERAND, register_mem(t, other, p, i));
         x86_vpacked(e, sum + t->vector_sew, p.bytes, 0, OPERAND, 0);
         x86_vstore_packed(e, p.bytes, register_mem(t, OP.rd, p, i), 0);
@@ -382,10 +382,7 @@ static bool floating(struct t1 *t, enum x86_vpacked first, enum source source, b
             continue;
         }
         x86_vload_packed(e, p.bytes, i, register_mem(t, OP.rs2, p, i));
-        if (source == VECTOR)
-            x86_vpacked_mem(e, op, p.bytes, i, i, register_mem(t, OP.rs1, p, i));
-        else
-            x86_vpacked(e, op, p.bytes, i, i, SCALAR);
+        operate(t, op, p, i, source, i);
     }
     return end_float(t, p);
 }
