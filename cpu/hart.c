@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <sys/mman.h>
 
 #include "cpu/accel.h"
@@ -25,6 +24,7 @@
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
+#include "util/host_time.h"
 #include "util/map.h"
 
 /* ---- Making -------------------------------------------------------------------------------------------- */
@@ -71,15 +71,6 @@ static bool allocate(struct hart *hart, struct error *error)
     return block_cache_init(hart, error);
 }
 
-static void init_wake(pthread_cond_t *wake)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 struct hart *hart_create(const struct hart_config *config, struct error *error)
 {
     struct hart *hart = calloc(1, sizeof(*hart));
@@ -92,7 +83,7 @@ struct hart *hart_create(const struct hart_config *config, struct error *error)
     apply_config(hart, config);
     pthread_mutex_init(&hart->timer_lock, NULL);
     pthread_mutex_init(&hart->sleep_lock, NULL);
-    init_wake(&hart->wake);
+    host_cond_init(&hart->wake);
     clock_timer_init(&hart->timer, hart->clock, csr_timer_fired, hart);
     if (!allocate(hart, error)) {
         hart_destroy(hart);
@@ -225,11 +216,7 @@ static bool loops_around_wfi(struct hart *hart)
  */
 static void rest(struct hart *hart)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += WFI_REST_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = host_timespec(host_now_ns() + WFI_REST_NS);
     pthread_mutex_lock(&hart->sleep_lock);
     atomic_store(&hart->sleeping, true);
     if (!atomic_load(&hart->requests))

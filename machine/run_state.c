@@ -12,6 +12,7 @@
 
 #include "devices/virtio/blk.h"
 #include "machine/internal.h"
+#include "util/host_time.h"
 #include "util/log.h"
 
 void run_state_init(struct machine *machine)
@@ -21,11 +22,7 @@ void run_state_init(struct machine *machine)
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&machine->run_lock, &attributes);
     pthread_mutexattr_destroy(&attributes);
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&machine->reset_done, &clock);
-    pthread_condattr_destroy(&clock);
+    host_cond_init(&machine->reset_done);
     machine->paused = machine->config.start_paused;
     atomic_store(&machine->has_run, !machine->paused);
 }

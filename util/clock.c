@@ -102,8 +102,7 @@ static void *clock_thread(void *opaque)
         }
         if (timer->deadline > clock_ns(clock)) {
             uint64_t host = timer->deadline - (uint64_t)atomic_load(&clock->offset);
-            struct timespec until = { .tv_sec = (time_t)(host / 1000000000u),
-                                      .tv_nsec = (long)(host % 1000000000u) };
+            struct timespec until = host_timespec(host);
             pthread_cond_timedwait(&clock->changed, &clock->lock, &until);
             continue;
         }
@@ -127,11 +126,7 @@ struct clock *clock_create(struct error *error)
         error_set(error, "out of memory for the clock");
         return NULL;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&clock->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    host_cond_init(&clock->changed);
     pthread_mutex_init(&clock->lock, NULL);
     atomic_store(&clock->offset, -(int64_t)host_now_ns());
     struct timespec wall;

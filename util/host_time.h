@@ -5,6 +5,7 @@
 #ifndef UTIL_HOST_TIME_H
 #define UTIL_HOST_TIME_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -19,6 +20,21 @@ static inline uint64_t host_now_ns(void)
 static inline uint64_t host_now_ms(void)
 {
     return host_now_ns() / 1000000;
+}
+
+/* A condition whose timed waits end by this time, at host_timespec(). */
+static inline void host_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static inline struct timespec host_timespec(uint64_t ns)
+{
+    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
 }
 
 #endif

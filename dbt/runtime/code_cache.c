@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "util/check.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -65,11 +66,7 @@ static bool map_all(struct code_cache *cache, int fd)
 static void guard_round(struct code_cache *cache)
 {
     CHECK_HELD(cache->lock);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += CODE_IDLE_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = host_timespec(host_now_ns() + CODE_IDLE_MS * UINT64_C(1000000));
     cache->written = false;
     while (!cache->stop && pthread_cond_timedwait(&cache->wake, cache->lock, &until) != ETIMEDOUT)
         ;
@@ -98,11 +95,7 @@ static void *guard_main(void *opaque)
 
 bool code_cache_guard(struct code_cache *cache, pthread_mutex_t *lock, struct error *error)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    host_cond_init(&cache->wake);
     cache->lock = lock;
     int status = thread_create(&cache->guard, THREAD_TRANSLATOR, "code guard", guard_main, cache);
     if (status)

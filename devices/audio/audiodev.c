@@ -158,8 +158,7 @@ static void *audio_thread(void *opaque)
     uint64_t next = NEVER;
     pthread_mutex_lock(&audiodev->lock);
     while (!audiodev->stop) {
-        struct timespec until = { .tv_sec = (time_t)(next / 1000000000u),
-                                  .tv_nsec = (long)(next % 1000000000u) };
+        struct timespec until = host_timespec(next);
         if (!audiodev->woken && next == NEVER)
             pthread_cond_wait(&audiodev->changed, &audiodev->lock);
         else if (!audiodev->woken && next > host_now_ns())
@@ -228,11 +227,7 @@ struct audiodev *audiodev_create(const struct audiodev_config *config, struct er
         return NULL;
     audiodev->clock = config->clock;
     audiodev->period_ns = UINT64_C(1000) * (config->period_us ? config->period_us : AUDIODEV_PERIOD_US);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&audiodev->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    host_cond_init(&audiodev->changed);
     pthread_mutex_init(&audiodev->lock, NULL);
     pthread_mutex_init(&audiodev->turn, NULL);
     if (start_thread(audiodev, error))
