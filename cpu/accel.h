@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a translator is to the hart. The interpreter counts how often a block runs; from the threshold on it
- * offers the block to the translator before it runs it. The hart knows nothing else of translated code.
+ * The interface between a hart and a translator. The interpreter counts how often a block runs; from a
+ * threshold on it offers the block to the translator before it runs it. The hart knows nothing else about
+ * translated code.
  *
  * All functions are called on the hart's own thread, between blocks.
  */
@@ -16,26 +17,29 @@ struct hart_accel {
 };
 
 struct hart_accel_ops {
-    /* Runs the hot block at hart->pc, and what follows it, in translated code. Returns with pc and instret
-     * exact. False: nothing was run, the interpreter shall do it. */
+    /* Runs the hot block at hart->pc, and the code that follows it, in translated code. Returns with exact pc
+     * and instret. False: nothing was run; the interpreter must run the block. */
     bool (*run)(struct hart *hart, struct block *block);
-    /* Runs what is translated already at hart->pc, and what follows it. False: nothing was run. */
+    /* Runs the code at hart->pc that is translated already, and the code that follows it. False: nothing was
+     * run. */
     bool (*resume)(struct hart *hart);
-    /* The hart is about to store to the page, or to cache a translation that lets it. */
+    /* The hart is about to store to the page, or to cache a translation that permits stores to it. */
     void (*page_written)(struct hart *hart, uint64_t paddr);
-    /* fence.i, or a device wrote to decoded code: from now on the hart must see memory as it is. */
+    /* fence.i, or a device wrote to decoded code: from now on the hart must see the present contents of
+     * memory. */
     void (*fence_i)(struct hart *hart);
-    /* The hart has stored to code of the page at `paddr`: what was translated from other bytes than are there
-     * now goes, and code_watch_keep() is called for the rest. */
+    /* The hart has stored to code of the page at `paddr`: translations that no longer match memory are
+     * dropped, and code_watch_keep() is called for the rest. */
     void (*page_changed)(struct hart *hart, uint64_t paddr);
-    /* Forgets all code translated from the page at `paddr`, for all harts: debug_marked() has another answer
-     * now. Also while no hart runs. */
+    /* Forgets all code translated from the page at `paddr`, for all harts, because debug_marked() has another
+     * answer now. May also be called while no hart runs. */
     void (*drop_page)(struct hart *hart, uint64_t paddr);
     /* HART_REQUEST_ACCEL was seen. */
     void (*safe_point)(struct hart *hart);
 };
 
-/* From now on the hart fetches what memory has: fence.i, or what has the same to be done. Between blocks. */
+/* From now on the hart fetches the present contents of memory: for fence.i, and for what has the same effect.
+ * Between blocks. */
 static inline void hart_fence_i(struct hart *hart)
 {
     code_watch_fenced(hart);
@@ -44,14 +48,17 @@ static inline void hart_fence_i(struct hart *hart)
         hart->accel->ops->fence_i(hart);
 }
 
-/* Connects a translator; before the hart first runs. The caller keeps it. A block is offered to it when it is
- * about to run for the hot-th time (1: at once). */
+/* Connects a translator; call it before the hart first runs. The caller keeps ownership. A block is offered
+ * to it when the block is about to run for the hot-th time (1: at once). */
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot);
 /* Forgets where translated code for guest addresses is: all address spaces of the hart. */
 void tlb_forget_native(struct hart *hart);
-/* Drops every translation that allows stores, so that the next one calls page_written(). */
+/* Drops every translation that allows stores, so that the next one calls page_written(); of windows, those
+ * to pages that are watched now. */
 void tlb_forget_writes(struct hart *hart);
 /* Only those to the page at `host`. */
 void tlb_forget_writes_to(struct hart *hart, const uint8_t *host);
+/* Only those of windows. */
+void tlb_forget_window_writes_to(struct hart *hart, const uint8_t *host);
 
 #endif

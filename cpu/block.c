@@ -4,8 +4,8 @@
  *
  * A block is straight-line code inside one page. It is found in three steps: the jump cache of the address
  * space (by virtual pc), then the hash table (by physical address, after translating the pc), then decoding.
- * Blocks are allocated in order from an arena; when it is full, all of them go. fence.i costs one increment:
- * a block from an older epoch is compared with memory when it is next wanted.
+ * Blocks are allocated in order from an arena; when it is full, all of them are dropped. fence.i costs one
+ * increment: a block from an older epoch is compared with memory when it is next needed.
  *
  * An instruction that straddles two pages is a block of its own, since its second half depends on another
  * translation. Code on a page where PMP rules differ from byte to byte is decoded one instruction at a time
@@ -32,7 +32,8 @@
 #define CODE_MAX        (BLOCK_INSNS_MAX * 4)
 #define BLOCK_BYTES_MAX (sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * (sizeof(struct insn) + 4) + 16)
 
-/* How much of it is used: what runs often is the translator's, if there is one, so that less will do. */
+/* How much of the arena is used. With a translator less is enough, since it takes over the code that runs
+ * often. */
 static size_t arena_limit(const struct hart *hart)
 {
     return hart->accel ? ARENA_SIZE / 2 : ARENA_SIZE;
@@ -58,11 +59,11 @@ void block_cache_destroy(struct hart *hart)
 
 void block_cache_reset(struct hart *hart)
 {
-    if (hart->arena_used) /* else there is no block in it */
+    if (hart->arena_used) /* otherwise there is no block in it */
         memset(hart->block_hash, 0, sizeof(hart->block_hash));
     hart->arena_used = 0;
     for (unsigned i = 0; i < TLB_POOL; i++)
-        hart->tlb_pool[i].generation++;
+        hart->tlb_pool[i]->generation++;
     hart->exit_link = NULL;
 }
 
@@ -76,7 +77,7 @@ static struct tlb_jump *jump_entry(struct hart *hart, uint64_t pc)
     return &hart->tlb_fetch->jump[(pc >> 1 ^ pc >> 11) & (TLB_JUMPS - 1)];
 }
 
-/* Memory may change while it is compared; then the answer belongs to one moment or another, as on hardware
+/* Memory may change during the comparison; then the answer is right for one moment or another, as on hardware
  * without a fence.i. */
 static bool block_unchanged(const struct block *block)
 {
@@ -95,8 +96,9 @@ struct fetch {
     bool cacheable;
 };
 
-/* The fetch of the instruction at hart->pc, or of its second half at vaddr, traps. A breakpoint at it comes
- * first, since the trap belongs to the instruction. paddr: the breakpoint's, or NO_PAGE. */
+/* The fetch of the instruction at hart->pc, or of its second half at vaddr, traps. If the instruction has a
+ * breakpoint, that comes first, since the trap belongs to the instruction. paddr: the physical address of the
+ * instruction, or NO_PAGE. */
 static void fetch_failed(struct hart *hart, enum cause cause, uint64_t vaddr, uint64_t paddr)
 {
     if (LIKELY(!atomic_load_explicit(&hart->debug.breaks, memory_order_relaxed)) ||
@@ -104,7 +106,7 @@ static void fetch_failed(struct hart *hart, enum cause cause, uint64_t vaddr, ui
         trap_fetch(hart, cause, vaddr);
 }
 
-/* insn_paddr: of the instruction whose second half this is; NO_PAGE: it begins here. */
+/* insn_paddr: the address of the instruction whose second half this is; NO_PAGE: this is its beginning. */
 static bool fetch_translate(struct hart *hart, uint64_t vaddr, uint64_t insn_paddr, struct fetch *fetch)
 {
     unsigned index = TLB_EXEC_INDEX(vaddr);
@@ -145,7 +147,7 @@ static uint32_t read32(const uint8_t *host)
     return bits;
 }
 
-/* Of the second half of an instruction that straddles. */
+/* The address of the second half of an instruction that straddles. */
 static uint64_t next_page(const struct hart *hart, uint64_t vaddr)
 {
     return hart->isa.xlen == 32 ? (uint32_t)(vaddr + 2) : vaddr + 2;
@@ -156,7 +158,8 @@ static bool in_page(uint64_t page_offset, int64_t target)
     return (int64_t)page_offset + target >= 0 && (int64_t)page_offset + target < (int64_t)PAGE_SIZE;
 }
 
-/* Makes the immediates of pc-relative instructions relative to the block, and notes what may be linked. */
+/* Makes the immediates of pc-relative instructions relative to the block, and notes which targets may be
+ * linked. */
 static void relocate(struct insn *insn, enum isa_insn which, unsigned flags, uint64_t page_offset)
 {
     unsigned next = insn->offset + insn->length;
@@ -180,7 +183,7 @@ static void log_insn(const struct isa_operands *operands, uint64_t pc)
     log_line(LOG_CATEGORY_IN_ASM, "0x%016" PRIx64 ":  %08" PRIx32 "  %s", pc, operands->bits, text);
 }
 
-/* Fills one predecoded instruction; returns true where it ends the block. */
+/* Fills one predecoded instruction; returns true if it ends the block. */
 static bool decode_one(struct hart *hart, struct block *block, struct insn *insn, uint32_t bits, uint64_t pc)
 {
     struct isa_operands operands;
@@ -207,7 +210,7 @@ static bool decode_one(struct hart *hart, struct block *block, struct insn *insn
     return operands.insn == ISA_INSN_ILLEGAL || entry->flags & ISA_END;
 }
 
-/* Behind the last instruction of a block that does not end by itself. */
+/* Added after the last instruction of a block that does not end by itself. */
 static void append_end(struct hart *hart, struct block *block)
 {
     struct insn *insn = &block->insns[block->count];
@@ -224,9 +227,9 @@ static void start_block(struct hart *hart, struct block *block, const struct fet
                              .heat = hart->accel ? hart->hot : BLOCK_HEAT_NEVER };
 }
 
-/* The guest's code as it is now, up to the end of the page or CODE_MAX bytes: how many there are. What is
- * decoded must be what is compared with memory later, though other harts and devices write there
- * meanwhile. */
+/* Copies the guest's present code, up to the end of the page or CODE_MAX bytes; returns the number of bytes.
+ * The bytes that are decoded must be the ones that are compared with memory later, though other harts and
+ * devices may write there meanwhile. */
 static unsigned copy_code(const struct fetch *fetch, uint8_t *code)
 {
     unsigned room = PAGE_SIZE - (unsigned)(fetch->paddr & (PAGE_SIZE - 1));
@@ -258,7 +261,8 @@ static void decode_straight(struct hart *hart, struct block *block, const struct
     append_end(hart, block);
 }
 
-/* The one instruction at the end of a page whose second half is on the next. False: its fetch trapped. */
+/* Decodes the one instruction at the end of a page whose second half is on the next one. False: its fetch
+ * trapped. */
 static bool decode_straddling(struct hart *hart, struct block *block, const struct fetch *fetch,
                               uint8_t *code)
 {
@@ -291,7 +295,7 @@ static void keep_code(struct block *block, const uint8_t *code)
     memcpy(block->code, code, block->bytes);
 }
 
-/* From now on stores to the block's bytes are noticed: it is to be compared with memory. */
+/* From now on stores to the block's bytes are noticed. The block must be compared with memory after this. */
 static void watch_code(struct hart *hart, const struct block *block)
 {
     if (!hart->watch)
@@ -309,7 +313,7 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
     struct block *block = (struct block *)(void *)(hart->arena + hart->arena_used);
     uint8_t code[CODE_MAX];
     start_block(hart, block, fetch);
-    /* Before the code is read: a device that stores there later then has the harts told. */
+    /* Before the code is read: if a device stores there later, the harts are notified. */
     hart->bus->ops->code_page(hart->bus, fetch->paddr & PAGE_MASK);
     unsigned room = copy_code(fetch, code);
     if (!straddles(code, room))
@@ -320,7 +324,7 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
     keep_code(block, code);
     watch_code(hart, block);
     if (hart->watch && UNLIKELY(!block_unchanged(block)))
-        block->epoch = 0; /* another hart stored there: what was fetched runs once */
+        block->epoch = 0; /* another hart stored there: the fetched code runs once */
     if (UNLIKELY(hart->cover))
         cover_block(hart, block, fetch->vaddr);
     CHECK(block->count && block->count <= BLOCK_INSNS_MAX && block->bytes <= CODE_MAX);
@@ -333,7 +337,7 @@ static struct block *build(struct hart *hart, const struct fetch *fetch)
     return block;
 }
 
-/* One instruction, decoded anew each time it runs, with PMP asked about each half of it. */
+/* One instruction, decoded again each time it runs, with a PMP check of each half. */
 static struct block *decode_uncached(struct hart *hart, const struct fetch *fetch)
 {
     struct block *block = hart->scratch;
@@ -347,7 +351,7 @@ static struct block *decode_uncached(struct hart *hart, const struct fetch *fetc
         struct mmu_result result;
         int cause = mmu_translate(hart, fetch->vaddr, 4, MMU_FETCH, &result);
         if (cause != MMU_OK) {
-            /* Each half of an instruction is a fetch of its own: tval names the one that failed. */
+            /* The two halves of an instruction are separate fetches: tval names the one that failed. */
             bool first_half = mmu_translate(hart, fetch->vaddr, 2, MMU_FETCH, &result) != MMU_OK;
             fetch_failed(hart, (enum cause)cause, fetch->vaddr + (first_half ? 0 : 2), fetch->paddr);
             return NULL;
@@ -367,7 +371,7 @@ static struct block *build_uncached(struct hart *hart, const struct fetch *fetch
 
 /* ---- Finding ------------------------------------------------------------------------------------------- */
 
-/* A block that straddles is right only if the second page is still the same one. */
+/* A block that straddles is valid only if the second page is still the same one. */
 static bool second_page_matches(struct hart *hart, const struct block *block, uint64_t pc, bool *trapped)
 {
     if (block->paddr2 == NO_PAGE)
@@ -398,7 +402,7 @@ static struct block *lookup(struct hart *hart, const struct fetch *fetch, bool *
             watch_code(hart, block);
             if (!block->epoch || !unchanged(hart, block) || debug_block_stale(hart, block)) {
                 block->epoch = 0;
-                *link = block->hash_next; /* its memory comes back when the arena is emptied */
+                *link = block->hash_next; /* its memory is freed when the arena is emptied */
                 return NULL;
             }
             block->epoch = hart->epoch;
@@ -411,7 +415,24 @@ static struct block *lookup(struct hart *hart, const struct fetch *fetch, bool *
     return NULL;
 }
 
-struct block *block_find(struct hart *hart)
+/* Checks that a landing pad is where a jump expects it (Zicfilp): the instruction at pc must be a landing pad
+ * with the label in x7, or without a label; otherwise it traps ("Landing Pad Enforcement"). NULL: it
+ * trapped. */
+static struct block *land(struct hart *hart, struct block *block)
+{
+    const struct insn *first = &block->insns[0];
+    exec_fn *exec = block->guarded ? block->guarded : first->exec;
+    uint32_t label = first->aux >> 12;
+    if (exec == hart->exec_table[ISA_INSN_lpad] && !(hart->pc & 3) &&
+        (!label || label == (uint32_t)hart->x[7] >> 12)) {
+        hart->pad_expected = false;
+        return block;
+    }
+    trap_fetch(hart, CAUSE_SOFTWARE_CHECK, SOFTWARE_CHECK_LANDING_PAD);
+    return NULL;
+}
+
+static struct block *find(struct hart *hart)
 {
     uint64_t pc = hart->pc;
     struct tlb_jump *jump = jump_entry(hart, pc);
@@ -437,8 +458,16 @@ struct block *block_find(struct hart *hart)
     return block;
 }
 
+struct block *block_find(struct hart *hart)
+{
+    struct block *block = find(hart);
+    return UNLIKELY(hart->pad_expected) && block ? land(hart, block) : block;
+}
+
 struct block *block_find_single(struct hart *hart)
 {
     struct fetch fetch;
-    return fetch_translate(hart, hart->pc, NO_PAGE, &fetch) ? build_uncached(hart, &fetch) : NULL;
+    struct block *block =
+        fetch_translate(hart, hart->pc, NO_PAGE, &fetch) ? build_uncached(hart, &fetch) : NULL;
+    return UNLIKELY(hart->pad_expected) && block ? land(hart, block) : block;
 }

@@ -13,9 +13,9 @@ void block_cache_destroy(struct hart *hart);
 /* Forgets all blocks. */
 void block_cache_reset(struct hart *hart);
 
-/* The block at hart->pc, ready to run. NULL where the fetch trapped: pc is then the handler's. */
+/* The block at hart->pc, ready to run. NULL if the fetch trapped: pc is then the handler's. */
 struct block *block_find(struct hart *hart);
-/* A block of the one instruction at hart->pc, decoded anew; valid until the next call. NULL: fetching
+/* A block of the one instruction at hart->pc, decoded again; valid until the next call. NULL: the fetch
  * trapped. */
 struct block *block_find_single(struct hart *hart);
 

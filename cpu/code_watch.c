@@ -24,16 +24,17 @@
 #define UNIT  2u /* bytes that a bit stands for: code is made of these */
 #define WORDS (PAGE_SIZE / UNIT / 64)
 
-/* Slow stores to one page before it is opened; and how often that doubles before the page is lax. */
+/* How many slow stores to a page open it; how often that number doubles before the page is lax. */
 #define OPEN_FIRST   64u
 #define OPEN_DOUBLED 8u
 #define OPEN_MAX     (OPEN_FIRST << OPEN_DOUBLED)
 
-/* The bytes of a page that are kept, and what stores to it did; made when it first has code. */
+/* The bytes of a page that are kept, and the counts of stores to it; created when it first has code. */
 struct kept {
     struct kept *next; /* of all */
     _Atomic uint64_t bits[WORDS];
-    atomic_uint stores, limit, opened; /* since it was opened; until it will be; how often it was */
+    /* Since it was opened; limit for opening it; how often it was opened. */
+    atomic_uint stores, limit, opened;
 };
 
 struct page {
@@ -99,7 +100,7 @@ void code_watch_add_hart(struct code_watch *watch, struct hart *hart)
     hart->watch_atomic = NO_PAGE;
 }
 
-/* NULL: no RAM, which nobody stores to as a hart does. */
+/* NULL: not RAM, so no hart stores there in the usual way. */
 static struct page *page_at(struct code_watch *watch, uint64_t paddr)
 {
     return watch && paddr - watch->base < watch->size ? &watch->pages[(paddr - watch->base) >> PAGE_SHIFT]
@@ -113,12 +114,12 @@ static uint64_t writer_bit(const struct hart *hart)
 
 /* ---- Which bytes --------------------------------------------------------------------------------------- */
 
-/* Of a page, both included. */
+/* Units of a page, both included. */
 struct units {
     unsigned first, last;
 };
 
-/* The bits of units that lie in a word. */
+/* The bits of those units that lie in one word. */
 static uint64_t bits_in(unsigned word, struct units units)
 {
     unsigned low = word == units.first / 64 ? units.first % 64 : 0;
@@ -183,7 +184,7 @@ static void ask_writers(struct code_watch *watch, const struct hart *but, uint64
     }
 }
 
-/* Another hart may have begun, and not have asked this one yet. */
+/* Another hart may have begun to watch the page, and may not have asked this hart yet. */
 static void catch_up(const struct code_watch *watch, struct hart *hart)
 {
     uint64_t begun = atomic_load(&watch->begun);
@@ -197,7 +198,7 @@ static void begin(struct code_watch *watch, struct page *page, struct hart *hart
 {
     uint64_t word = atomic_load(&page->word);
     uint64_t before = atomic_fetch_add(&watch->begun, 1);
-    if (hart && hart->watch_begun == before) /* it does here what the others are asked for */
+    if (hart && hart->watch_begun == before) /* it does here what the other harts are asked to do */
         hart->watch_begun++;
     do {
         if (word & (WATCHED | LAX))
@@ -215,12 +216,14 @@ void code_watch_keep(struct code_watch *watch, struct hart *hart, uint64_t paddr
     if (!page || atomic_load(&page->word) & LAX)
         return;
     struct kept *kept = kept_of(watch, page);
-    if (!kept) /* no memory: the page is as without a watch */
+    if (!kept) /* no memory: the page is treated as if it were not watched */
         return;
     kept_set(kept, units_of(paddr, bytes));
     if (!(atomic_load(&page->word) & WATCHED))
         begin(watch, page, hart, host - (paddr & (PAGE_SIZE - 1)));
     catch_up(watch, hart);
+    if (hart)
+        tlb_forget_window_writes_to(hart, host - (paddr & (PAGE_SIZE - 1)));
 }
 
 void code_watch_changed(struct code_watch *watch, uint64_t paddr)
@@ -256,6 +259,19 @@ bool code_watch_may_store(struct code_watch *watch, struct hart *hart, uint64_t 
     return !(word & WATCHED) && !is_behind(hart);
 }
 
+bool code_watch_is_writer(const struct code_watch *watch, const struct hart *hart, uint64_t paddr)
+{
+    return !watch ||
+           (paddr - watch->base < watch->size &&
+            atomic_load(&watch->pages[(paddr - watch->base) >> PAGE_SHIFT].word) & writer_bit(hart));
+}
+
+bool code_watch_watches(const struct code_watch *watch, uint64_t paddr)
+{
+    return watch && paddr - watch->base < watch->size &&
+           atomic_load(&watch->pages[(paddr - watch->base) >> PAGE_SHIFT].word) & WATCHED;
+}
+
 static void fence_others(const struct hart *hart)
 {
     for (unsigned i = 0; i < hart->watch->hart_count; i++)
@@ -271,7 +287,7 @@ static bool kept_nothing(struct kept *kept)
     return !left;
 }
 
-/* `all`: the translator drops what it has of the page, else what has changed. */
+/* With `all` the translator drops all of its code of the page, else only the code that has changed. */
 static void fence_page(struct hart *hart, uint64_t paddr, bool all)
 {
     hart->epoch++;
@@ -282,22 +298,29 @@ static void fence_page(struct hart *hart, uint64_t paddr, bool all)
         hart->accel->ops->page_changed(hart, paddr & PAGE_MASK);
 }
 
-/* Code that turns out to be unchanged is kept again by its owner: the translator does so at once, decoded
- * blocks when they next run. */
+/* Between the two steps of the end, another hart may have kept code there, and have seen the page watched. */
+static void stop_watching(struct code_watch *watch, struct page *page, struct kept *kept)
+{
+    if (!kept_nothing(kept))
+        return;
+    atomic_fetch_and(&page->word, ~WATCHED);
+    if (!kept_nothing(kept))
+        begin(watch, page, NULL, NULL);
+}
+
+/* If code turns out to be unchanged, its owner keeps it again: the translator does so at once, the
+ * interpreter when the decoded blocks next run. The other harts are behind until the page's word is as it
+ * stays: else a hart that has fenced, and kept its code again, could store to it while it is not watched. */
 static void forget(struct hart *hart, struct page *page, struct kept *kept, uint64_t paddr, bool all)
 {
     bool alone = atomic_fetch_add(&hart->watch->forgetting, 1) == hart->watch_forgotten;
     for (unsigned i = 0; i < WORDS; i++)
         atomic_store(&kept->bits[i], 0);
     fence_page(hart, paddr, all);
+    stop_watching(hart->watch, page, kept);
     atomic_fetch_add(&hart->watch->forgotten, 1);
-    hart->watch_forgotten += alone; /* it has done here what the others are asked for */
+    hart->watch_forgotten += alone; /* it has done here what the other harts are asked to do */
     fence_others(hart);
-    if (!kept_nothing(kept))
-        return;
-    atomic_fetch_and(&page->word, ~WATCHED);
-    if (!kept_nothing(kept)) /* by another hart, meanwhile */
-        begin(hart->watch, page, NULL, NULL);
 }
 
 static void open_page(struct hart *hart, struct page *page, struct kept *kept, uint64_t paddr)
@@ -318,7 +341,7 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
     struct page *page = page_at(hart->watch, paddr);
     if (!page)
         return false;
-    atomic_thread_fence(memory_order_seq_cst); /* the store, then the look */
+    atomic_thread_fence(memory_order_seq_cst); /* first the store, then the check */
     struct kept *kept = atomic_load(&page->word) & WATCHED ? atomic_load(&page->kept) : NULL;
     bool behind = is_behind(hart);
     if (behind)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * See cover.h. A block that was decoded is pending until the next one is, or until the hart is looked at:
- * then all of it has run. If a trap or a debugger ends it early (cover_cut), the hart's instruction count
- * says whether that was its first run: the count is what it was when the block was found, plus the
- * instructions that were done. A block that was cut is decoded anew when it is next wanted, since nothing is
- * known of its rest.
+ * See cover.h. A block that was decoded is pending until the next one is decoded, or until the results are
+ * needed: then all of it has run. If a trap or a debugger ends it early (cover_cut), the hart's instruction
+ * count tells whether that was its first run: the count then equals the count when the block was found plus
+ * the instructions that were done. A block that was cut is decoded again when it is next needed, since
+ * nothing is known about its rest.
  */
 #include "cpu/cover.h"
 
@@ -72,7 +72,7 @@ void cover_cut(struct hart *hart, bool attempted)
     struct hart_cover *cover = hart->cover;
     uint64_t done = hart_instructions(hart) - cover->instret;
     if (!cover->block || done >= cover->run.count)
-        return; /* it has run to its end before */
+        return; /* it has run to its end earlier */
     cover->run.count = (unsigned)done + attempted;
     if (hart->block == cover->block)
         hart->block->epoch = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ciphers' and hashes' instructions; see crypto.h. Tables are plain memory: what is done here takes a
- * time that may depend on the data, by the host's caches.
+ * The instructions for ciphers and hashes; see crypto.h. Tables are plain memory, so the time that these
+ * functions take may depend on the data, through the host's caches.
  */
 #include "cpu/crypto.h"
 
@@ -82,14 +82,15 @@ static uint8_t times_x(uint8_t a)
     return (uint8_t)(a << 1 ^ (a >> 7) * 0x1b);
 }
 
-/* One byte's share of MixColumns (FIPS 197, 5.1.3), were it the column's first: times 2, 1, 1, 3. */
+/* The contribution of one byte to MixColumns (FIPS 197, 5.1.3), as if it were the column's first: times 2, 1,
+ * 1, 3. */
 static uint32_t mix_byte(uint8_t a)
 {
     uint8_t twice = times_x(a);
     return twice | (uint32_t)a << 8 | (uint32_t)a << 16 | (uint32_t)(twice ^ a) << 24;
 }
 
-/* The same of InvMixColumns (5.3.3): times 14, 9, 13, 11. */
+/* The same for InvMixColumns (5.3.3): times 14, 9, 13, 11. */
 static uint32_t unmix_byte(uint8_t a)
 {
     uint8_t a2 = times_x(a), a4 = times_x(a2), a8 = times_x(a4);
@@ -130,7 +131,7 @@ uint64_t crypto_aes64(uint64_t low, uint64_t high, enum crypto_aes kind)
     bool decrypt = kind & CRYPTO_AES_DECRYPT;
     uint64_t result = 0;
     for (unsigned i = 0; i < 8; i++) {
-        /* ShiftRows: row i % 4 comes from as many columns to the right, or for the inverse to the left. */
+        /* ShiftRows: row i % 4 comes from that many columns to the right, or for the inverse to the left. */
         unsigned from = (decrypt ? i - 4 * (i & 3) : i + 4 * (i & 3)) & 15;
         uint8_t in = byte_of(from < 8 ? low : high, from & 7);
         result |= (uint64_t)(decrypt ? aes_sbox_inverse[in] : aes_sbox[in]) << 8 * i;

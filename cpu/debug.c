@@ -3,20 +3,21 @@
  * Stopping harts for a debugger; see debug.h.
  *
  * Breakpoints have virtual addresses, but decoded blocks and translated code are found by physical ones and
- * shared by all address spaces. So when a hart is about to execute from a virtual page that has breakpoints
- * (a miss of its TLB for fetches: changing the list empties the TLBs), their physical addresses are marked. A
- * decoded block ends before a marked instruction; one that begins with it begins with a check of the virtual
- * pc, and is never translated. Translated code of the page goes when a mark is set. All other code runs as
- * fast as ever. Where the fetch itself traps (no translation, no permission, a device) nothing is decoded:
- * the breakpoints are looked at before that trap. Marks whose page is used for something else later cost a
- * check, and nothing more; they go with the next change of the list.
+ * shared by all address spaces. So when a hart is about to execute from a virtual page that has breakpoints,
+ * their physical addresses are marked. (This happens at a miss of its TLB for fetches: a change of the list
+ * empties the TLBs.) A decoded block ends before a marked instruction; a block that begins with one starts
+ * with a check of the virtual pc, and is never translated. Translated code of the page is dropped when a mark
+ * is set. All other code runs as fast as before. If the fetch itself traps (no translation, no permission, a
+ * device) nothing is decoded: then breakpoints are checked before that trap. Marks whose page is used for
+ * something else later only cost a check; they go with the next change of the list.
  *
- * Watched pages are kept out of the TLB for loads and stores, so that each access comes by the slow path. An
- * instruction that is about to touch a watched byte, and may, is undone as for a trap, and the hart stops in
- * front of it: gdb expects that of RISC-V, steps over it and shows what became of the bytes.
+ * Watched pages are kept out of the TLB for loads and stores, so that each access takes the slow path. An
+ * instruction that is about to access a watched byte, and may do so, is undone as for a trap, and the hart
+ * stops before it: gdb expects this of RISC-V, steps over the instruction and shows the new bytes.
  *
  * hook_lock makes marking a page and dropping its translated code one step: a hart that finds a page marked
- * may rely on it. It comes before the translator's lock; `lock`, which guards the marks, after it.
+ * may rely on it. It is taken before the translator's lock; `lock`, which guards the marks, is taken after
+ * it.
  */
 #include "cpu/debug.h"
 
@@ -86,7 +87,7 @@ void debug_attach(struct debug *debug, struct hart *hart)
 
 /* ---- Marks --------------------------------------------------------------------------------------------- */
 
-/* Index of the first mark that is not below paddr. */
+/* The index of the first mark that is not below paddr. */
 static size_t mark_index(const struct debug *debug, uint64_t paddr)
 {
     size_t low = 0, high = debug->mark_count;
@@ -112,7 +113,7 @@ bool debug_marked(const struct hart *hart, uint64_t paddr, uint64_t bytes)
     return marked;
 }
 
-/* True where it is new. */
+/* True if it is new. */
 static bool mark_add(struct debug *debug, uint64_t paddr)
 {
     bool added = false;
@@ -147,7 +148,7 @@ static void drop_translations(struct hart *hart, uint64_t paddr)
         hart->accel->ops->drop_page(hart, paddr & PAGE_MASK);
 }
 
-/* Index of the first virtual breakpoint that is not below vaddr. */
+/* The index of the first virtual breakpoint that is not below vaddr. */
 static size_t break_index(const struct debug *debug, uint64_t vaddr)
 {
     size_t low = 0, high = debug->virtual_count;
@@ -215,7 +216,7 @@ static bool accepted(struct hart *hart, const struct debug_break *reached)
     return true;
 }
 
-/* Whether the hart shall stop before the instruction at its pc; paddr NO_PAGE: not known. */
+/* Whether the hart must stop before the instruction at its pc; paddr is NO_PAGE if it is not known. */
 static __attribute__((noinline)) bool reached(struct hart *hart, uint64_t paddr)
 {
     const struct debug *debug = hart->debug.shared;
@@ -230,11 +231,11 @@ static __attribute__((noinline)) bool reached(struct hart *hart, uint64_t paddr)
     return false;
 }
 
-/* Stands in for the handler of a block's first instruction. */
+/* Replaces the handler of a block's first instruction. */
 static void check_break(struct hart *hart, const struct insn *insn)
 {
     uint64_t instructions = hart->block->count;
-    count(hart, -instructions); /* conditions may look at the counters */
+    count(hart, -instructions); /* because conditions may read the counters */
     bool stops = reached(hart, hart->block->paddr);
     count(hart, instructions);
     if (UNLIKELY(stops)) {
@@ -255,7 +256,8 @@ void debug_guard_block(struct hart *hart, struct block *block)
 bool debug_stops_fetch(struct hart *hart, uint64_t paddr)
 {
     const struct hart_debug *state = &hart->debug;
-    bool steps = hart->stepping || state->passing || state->action != DEBUG_RUN; /* into the trap */
+    /* The step goes into the trap. */
+    bool steps = hart->stepping || state->passing || state->action != DEBUG_RUN;
     if (steps || !reached(hart, paddr))
         return false;
     hart->exit_link = NULL;
@@ -281,14 +283,14 @@ static bool same_places(const struct debug *debug, const struct debug_break *bre
     return true;
 }
 
-/* All marks are made anew as harts come to the pages; what they decoded is looked at again. */
+/* All marks are set again when harts come to the pages; the code that they decoded is checked again. */
 static void apply_breaks(struct debug *debug)
 {
     for (size_t i = 0; i < debug->mark_count;
-         i++) /* what was left to the interpreter may be translated again */
+         i++) /* code that was left to the interpreter may be translated again */
         if (i == 0 || (debug->marks[i] ^ debug->marks[i - 1]) & PAGE_MASK)
             drop_translations(debug->harts, debug->marks[i]);
-    pthread_mutex_lock(&debug->lock); /* a translator may be looking */
+    pthread_mutex_lock(&debug->lock); /* a translator may be reading them */
     debug->mark_count = 0;
     debug->generation++;
     pthread_mutex_unlock(&debug->lock);
@@ -302,7 +304,7 @@ static void apply_breaks(struct debug *debug)
         hart->epoch++;
         tlb_flush_all(hart);
         if (!debug->break_count)
-            block_cache_reset(hart); /* what was split for breakpoints is whole again */
+            block_cache_reset(hart); /* blocks that were split for breakpoints become whole again */
     }
 }
 
@@ -346,7 +348,8 @@ static const struct debug_watch *find_watch(const struct hart *hart, uint64_t va
     return NULL;
 }
 
-/* Atomic instructions read through the table for stores, so a watch for reads keeps pages out of both. */
+/* Atomic instructions read through the table for stores, so a watchpoint for reads keeps pages out of both
+ * tables. */
 bool debug_page_watched(const struct hart *hart, uint64_t vaddr, uint64_t paddr, unsigned access)
 {
     unsigned kinds = access == MMU_READ ? DEBUG_WATCH_READ : DEBUG_WATCH_READ | DEBUG_WATCH_WRITE;
@@ -409,7 +412,7 @@ bool debug_set_watches(struct debug *debug, const struct debug_watch *watches, s
 
 /* ---- Steps --------------------------------------------------------------------------------------------- */
 
-/* One instruction, or with `irq` the entry into an interrupt's handler. */
+/* Executes one instruction, or with `irq` enters an interrupt's handler. */
 static void step_one(struct hart *hart, bool irq)
 {
     struct block *block = irq && trap_take_interrupt(hart) ? NULL : block_find_single(hart);
@@ -420,7 +423,7 @@ static void step_one(struct hart *hart, bool irq)
     }
     hart->debug.passing = false;
     hart->exit_link = NULL;
-    hart_request_self(hart, HART_REQUEST_IRQ); /* what was not taken */
+    hart_request_self(hart, HART_REQUEST_IRQ); /* interrupts that were not taken */
 }
 
 static void no_request(struct hart *hart)
@@ -435,7 +438,7 @@ static bool stop(struct hart *hart)
     if (config->stopped)
         config->stopped(config->opaque, hart);
     hart->debug.action = DEBUG_HOLD;
-    hart_request_self(hart, HART_REQUEST_DEBUG); /* it stays where it is until it is resumed */
+    hart_request_self(hart, HART_REQUEST_DEBUG); /* it stays at its place until it is resumed */
     return true;
 }
 
@@ -486,7 +489,7 @@ void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t fir
         hart_request_self(hart, HART_REQUEST_DEBUG);
 }
 
-/* A debugger that knows of a breakpoint steps over it by itself; of physical ones it does not. */
+/* A debugger that knows a breakpoint steps over it by itself; it does not do so for a physical one. */
 void hart_debug_told(struct hart *hart)
 {
     struct debug_stop stop = hart->debug.stop;

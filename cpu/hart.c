@@ -2,15 +2,14 @@
  *
  * A hart from outside, and its run loop; see hart.h.
  *
- * The loop finds a block, runs it, and goes on; blocks that link to one another run without coming back here.
- * A block adds its instructions to instret when it starts, and every way into a block passes the test of
- * `requests`, so that an interrupt or a stop is seen within one block.
+ * The loop finds a block, runs it, and repeats this; blocks that are linked to each other run without coming
+ * back here. A block adds its instructions to instret when it starts, and every way into a block checks
+ * `requests`, so that an interrupt or a stop takes effect within one block.
  */
 #include "cpu/hart.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "cpu/accel.h"
 #include "cpu/block.h"
@@ -21,11 +20,11 @@
 #include "cpu/hart_state.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
+#include "cpu/mmu/window.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
 #include "util/host_time.h"
-#include "util/map.h"
 
 /* ---- Making -------------------------------------------------------------------------------------------- */
 
@@ -39,7 +38,7 @@ static uint64_t misa_value(const struct isa_config *isa)
     uint64_t misa = isa->xlen == 32 ? 1ull << 30 : 2ull << 62;
     for (unsigned i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
         if (isa_has(isa, letters[i].extension))
-            misa |= 1ull << (letters[i].letter - 'A');
+            misa |= 1ull << (letters[i].letter == 'I' && isa->embedded ? 'E' - 'A' : letters[i].letter - 'A');
     if (isa_has(isa, ISA_Zba) && isa_has(isa, ISA_Zbb) && isa_has(isa, ISA_Zbs))
         misa |= 1ull << ('B' - 'A');
     if (isa->supervisor)
@@ -61,19 +60,31 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
 }
 
-static bool allocate(struct hart *hart, struct error *error)
+static bool allocate(struct hart *hart, bool windows, struct error *error)
 {
-    hart->tlb_pool = map_aligned(TLB_POOL * sizeof(struct tlb), TLB_ALIGN);
-    if (!hart->tlb_pool)
+    if (!window_pool_create(hart, windows, &hart->windows_refused))
         return error_set(error, "hart %u: out of memory for its TLBs", hart->id);
     for (unsigned i = 0; i < TLB_POOL; i++)
-        tlb_init(&hart->tlb_pool[i]);
+        tlb_init(hart->tlb_pool[i]);
     return block_cache_init(hart, error);
+}
+
+/* Allocates zeroed memory with the alignment of struct hart, which malloc() does not guarantee. Memory from
+ * mmap() would be aligned, too, but LeakSanitizer does not search it for pointers. NULL: out of memory. */
+static struct hart *make_room(void)
+{
+    size_t alignment = _Alignof(struct hart);
+    uint8_t *room = calloc(1, sizeof(struct hart) + alignment);
+    if (!room)
+        return NULL;
+    struct hart *hart = (struct hart *)(void *)(room + -(uintptr_t)room % alignment);
+    hart->room = room;
+    return hart;
 }
 
 struct hart *hart_create(const struct hart_config *config, struct error *error)
 {
-    struct hart *hart = calloc(1, sizeof(*hart));
+    struct hart *hart = make_room();
     if (!hart) {
         error_set(error, "out of memory for hart %u", config->id);
         return NULL;
@@ -85,7 +96,7 @@ struct hart *hart_create(const struct hart_config *config, struct error *error)
     pthread_mutex_init(&hart->sleep_lock, NULL);
     host_cond_init(&hart->wake);
     clock_timer_init(&hart->timer, hart->clock, csr_timer_fired, hart);
-    if (!allocate(hart, error)) {
+    if (!allocate(hart, config->windows, error)) {
         hart_destroy(hart);
         return NULL;
     }
@@ -97,22 +108,23 @@ void hart_destroy(struct hart *hart)
 {
     if (!hart)
         return;
-    /* A callback that was running when the timer was disarmed may have armed it again; it starts only from an
-     * armed timer, so twice is enough. */
+    /* A callback that was running when the timer was disarmed may have armed it again. It starts only from an
+     * armed timer, so doing this twice is enough. */
     clock_timer_cancel(&hart->timer);
     clock_timer_cancel(&hart->timer);
     block_cache_destroy(hart);
     cover_destroy(hart);
-    if (hart->tlb_pool)
-        munmap(hart->tlb_pool, TLB_POOL * sizeof(struct tlb));
+    window_pool_destroy(hart);
     pthread_cond_destroy(&hart->wake);
     pthread_mutex_destroy(&hart->sleep_lock);
     pthread_mutex_destroy(&hart->timer_lock);
-    free(hart);
+    free(hart->room);
 }
 
 void hart_reset(struct hart *hart)
 {
+    if (log_enabled(LOG_CATEGORY_CPU_RESET))
+        trace_registers(hart, LOG_CATEGORY_CPU_RESET);
     memset(hart->x, 0, sizeof(hart->x));
     memset(hart->f, 0, sizeof(hart->f));
     hart->pc = hart->reset_pc;
@@ -120,9 +132,10 @@ void hart_reset(struct hart *hart)
     hart->reserve_size = 0;
     hart->watch_atomic = NO_PAGE;
     hart->epoch = 1;
-    /* The board's devices have been reset before: their lines are what they are. */
+    /* The board's devices have been reset before: their lines have the right levels. */
     atomic_fetch_and(&hart->irq_lines, ~IRQ_STI);
     csr_reset(hart);
+    tlb_share(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);
     atomic_fetch_and(&hart->requests,
@@ -179,7 +192,7 @@ void hart_set_irq(struct hart *hart, unsigned bit, bool level)
     if (UNLIKELY(log_enabled(LOG_CATEGORY_IRQ)))
         trace_irq(hart, bit, level);
     if (mask == IRQ_SSI) {
-        /* ACLINT's SETSSIP is an edge: it sets the bit that software clears. */
+        /* ACLINT's SETSSIP is an edge: it sets the bit, which software clears. */
         if (!level)
             return;
         atomic_fetch_or(&hart->irq_soft, mask);
@@ -197,58 +210,76 @@ void hart_time_changed(struct hart *hart)
     csr_timer_fired(hart);
 }
 
-/* A loop around wfi has so few instructions; after so many turns it is one. */
-#define WFI_LOOP_INSNS 128
-#define WFI_LOOP_TURNS 16
-#define WFI_REST_NS    50000
+/* A round of a loop around wfi has fewer instructions than this; after so many rounds it counts as a loop.
+ * The round after these rests so long, and each of the next few twice as long as the one before. */
+#define WFI_LOOP_INSNS   128
+#define WFI_LOOP_TURNS   16
+#define WFI_REST_NS      UINT64_C(50000)
+#define WFI_REST_DOUBLED 7u
 
 static bool loops_around_wfi(struct hart *hart)
 {
+    if (hart->wfi_until) /* in the same round */
+        return true;
     uint64_t now = hart_instructions(hart);
     hart->wfi_turns = now - hart->wfi_instructions < WFI_LOOP_INSNS ? hart->wfi_turns + 1 : 0;
     hart->wfi_instructions = now;
     return hart->wfi_turns >= WFI_LOOP_TURNS;
 }
 
-/* An interrupt is pending, so wfi ends at once. But a hart may wait for something else, and not take it:
- * those that OpenSBI has not started yet have MSIP pending, and spin until they are, while the host's
- * processors are wanted by harts that do something. wfi may take its time, so such a loop rests at each turn.
- */
-static void rest(struct hart *hart)
+/* An interrupt is pending, so wfi ends at once. But a hart may wait for something else, and not take the
+ * interrupt: harts that OpenSBI has not started yet have MSIP pending, and spin until they are started, while
+ * other harts need the host's processors. wfi may take its time, so such a loop rests in each round, at most
+ * about as long as it has waited already. An interrupt that is raised anew ends the rest.
+ *
+ * That rests become long matters, too: OpenSBI 1.1 says that a hart may start, and only then writes
+ * where. A hart that looks in between starts at the wrong address; the interrupt comes after both.
+ *
+ * False: the rest goes on after requests are served. */
+static bool rest(struct hart *hart)
 {
-    struct timespec until = host_timespec(host_now_ns() + WFI_REST_NS);
+    unsigned doubled = hart->wfi_turns - WFI_LOOP_TURNS;
+    if (!hart->wfi_until)
+        hart->wfi_until =
+            host_now_ns() + (WFI_REST_NS << (doubled < WFI_REST_DOUBLED ? doubled : WFI_REST_DOUBLED));
+    struct timespec until = host_timespec(hart->wfi_until);
+    bool over = false;
     pthread_mutex_lock(&hart->sleep_lock);
     atomic_store(&hart->sleeping, true);
-    if (!atomic_load(&hart->requests))
-        pthread_cond_timedwait(&hart->wake, &hart->sleep_lock, &until);
+    while (!over && !(atomic_load(&hart->requests) & ~HART_REQUEST_TRACE))
+        over = pthread_cond_timedwait(&hart->wake, &hart->sleep_lock, &until);
     atomic_store(&hart->sleeping, false);
     pthread_mutex_unlock(&hart->sleep_lock);
+    over = over || atomic_load(&hart->requests) & (HART_REQUEST_IRQ | HART_REQUEST_STOP | HART_REQUEST_DEBUG);
+    if (over)
+        hart->wfi_until = 0;
+    return over;
 }
 
-void wait_for_interrupt(struct hart *hart)
+bool wait_for_interrupt(struct hart *hart)
 {
+    const unsigned unserved = HART_REQUEST_IRQ | HART_REQUEST_TRACE; /* which do not end the wait */
     if (hart->stepping)
-        return;
-    if (trap_pending(hart) & hart->mie) {
-        if (loops_around_wfi(hart))
-            rest(hart);
-        return;
-    }
+        return true;
+    if (trap_pending(hart) & hart->mie)
+        return !loops_around_wfi(hart) || rest(hart);
+    hart->wfi_until = 0;
     log_flush(); /* so that the log shows what led here */
     pthread_mutex_lock(&hart->sleep_lock);
-    /* Another thread sets its request and then looks at `sleeping`; this one the other way round. All four
-     * are sequentially consistent: one of the two sees the other. */
+    /* Another thread sets its request and then reads `sleeping`; this thread does it the other way round. All
+     * four accesses are sequentially consistent, so one of the two sees the other. */
     atomic_store(&hart->sleeping, true);
-    while (!(trap_pending(hart) & hart->mie) &&
-           !(atomic_load(&hart->requests) & ~(unsigned)(HART_REQUEST_IRQ | HART_REQUEST_TRACE)))
+    while (!(trap_pending(hart) & hart->mie) && !(atomic_load(&hart->requests) & ~unserved))
         pthread_cond_wait(&hart->wake, &hart->sleep_lock);
     atomic_store(&hart->sleeping, false);
     pthread_mutex_unlock(&hart->sleep_lock);
+    return trap_pending(hart) & hart->mie ||
+           atomic_load(&hart->requests) & (HART_REQUEST_STOP | HART_REQUEST_DEBUG);
 }
 
 /* ---- Running ------------------------------------------------------------------------------------------- */
 
-/* True where the hart shall stop. The bits are cleared before their causes are looked at. */
+/* True if the hart must stop. The bits are cleared before their causes are examined. */
 static bool serve_requests(struct hart *hart)
 {
     unsigned requests = atomic_fetch_and(
@@ -267,7 +298,7 @@ static bool serve_requests(struct hart *hart)
     if (requests & HART_REQUEST_SAMPLE && hart->sampler)
         hart->sampler->sample(hart->sampler, hart);
     if (requests & HART_REQUEST_STOP) {
-        hart_request_self(hart, requests & HART_REQUEST_IRQ); /* for when it runs again */
+        hart_request_self(hart, requests & HART_REQUEST_IRQ); /* kept for when it runs again */
         return true;
     }
     if (requests & HART_REQUEST_DEBUG) {
@@ -279,20 +310,21 @@ static bool serve_requests(struct hart *hart)
     return false;
 }
 
-/* The block to run next: where the last one linked to, or found by pc. NULL: fetching trapped. */
+/* The block that runs next: the one to which the last block is linked, or the one found by pc. NULL: the
+ * fetch trapped. */
 static struct block *next_block(struct hart *hart)
 {
     struct block *block = hart->exit_link ? *hart->exit_link : NULL;
     if (block && block->epoch == hart->epoch)
         return block;
     block = block_find(hart);
-    /* A block that straddles depends on the next page's translation: it is looked up each time. */
+    /* A block that straddles depends on the next page's translation: it is searched for each time. */
     if (hart->exit_link && block && block->paddr2 == NO_PAGE)
         *hart->exit_link = block;
     return block;
 }
 
-/* True where translated code ran. A translated block stays at the threshold. */
+/* True if translated code ran. A translated block stays at the threshold. */
 static bool run_hot(struct hart *hart, struct block *block)
 {
     block->heat = hart->accel ? 1 : BLOCK_HEAT_NEVER;
@@ -308,7 +340,7 @@ void hart_run(struct hart *hart)
             if (serve_requests(hart))
                 break;
             if (atomic_load(&hart->requests) & HART_REQUEST_DEBUG)
-                continue; /* it is stepped through a range */
+                continue; /* it steps through a range */
             if (requests & HART_REQUEST_TRACE) {
                 trace_run(hart);
                 continue;
@@ -316,7 +348,7 @@ void hart_run(struct hart *hart)
         }
         /* Where the interpreter knows no next block, translated code may: it need not be decoded again
          * then. */
-        if (!hart->exit_link && hart->accel && hart->accel->ops->resume(hart))
+        if (!hart->exit_link && !hart->pad_expected && hart->accel && hart->accel->ops->resume(hart))
             continue;
         struct block *block = next_block(hart);
         if (UNLIKELY(!block))
@@ -330,7 +362,7 @@ void hart_run(struct hart *hart)
     fp_env_leave(&hart->fp);
 }
 
-/* One instruction, in the interpreter. */
+/* Executes one instruction in the interpreter. */
 static void run_single(struct hart *hart)
 {
     struct block *block = block_find_single(hart);
@@ -358,6 +390,11 @@ void hart_step(struct hart *hart)
 }
 
 /* ---- Looking ------------------------------------------------------------------------------------------- */
+
+const char *hart_windows_refused(const struct hart *hart)
+{
+    return hart->windows_refused;
+}
 
 unsigned hart_id(const struct hart *hart)
 {

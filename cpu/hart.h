@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A hart, as the board sees it: made, reset, run on a thread of its own, interrupted, asked to stop. What is
- * inside is in cpu/hart_state.h.
+ * A hart, as the board uses it: created, reset, run on a thread of its own, interrupted, asked to stop.
+ * cpu/hart_state.h has its contents.
  *
  * The thread that is in hart_run() owns the hart's state. Other threads may only call the functions marked
- * "any thread"; the rest are for the owner, or for anybody while no thread is in hart_run().
+ * "any thread"; only the owner may call the rest, or any thread while no thread is in hart_run().
  */
 #ifndef CPU_HART_H
 #define CPU_HART_H
@@ -27,21 +27,22 @@ struct hart_config {
     struct clock *clock;          /* outlives the hart */
     uint64_t timebase_hz;         /* of the time CSR; the board's mtime */
     uint64_t reset_pc;
+    bool windows; /* address space is reserved for them (cpu/mmu/window.h) */
     /* mtime in ticks of timebase_hz is the clock's time plus this shared offset (the MTIMER device owns
      * it). */
     _Atomic int64_t *mtime_offset; /* may be NULL: 0 */
 };
 
-/* Makes a hart in its reset state. NULL, with *error filled. */
+/* Creates a hart in its reset state. NULL, with *error filled. */
 struct hart *hart_create(const struct hart_config *config, struct error *error);
 void hart_destroy(struct hart *hart);
-/* Priv. 3.4. */
+/* Resets the hart (Priv. 3.4). */
 void hart_reset(struct hart *hart);
 
 /* Sets the level of one interrupt input: bit is 1, 3, 5, 7, 9 or 11 of mip (Priv. 3.1.9). Any thread. */
 void hart_set_irq(struct hart *hart, unsigned bit, bool level);
 
-/* mtime was changed by other means than its passing: compares it with stimecmp again. Any thread. */
+/* mtime changed other than by the passing of time: compares it with stimecmp again. Any thread. */
 void hart_time_changed(struct hart *hart);
 
 enum hart_request {
@@ -54,17 +55,17 @@ enum hart_request {
 };
 /* Internal: instructions or blocks are traced (trace.h); stays set. */
 #define HART_REQUEST_TRACE (1u << 7)
-/* A profiler wants a sample. */
+/* A profiler needs a sample. */
 #define HART_REQUEST_SAMPLE (1u << 6)
 /* Internal: stores to code (code_watch.h). */
 #define HART_REQUEST_WATCH (1u << 8)
-/* Makes the hart see the requests soon, also out of wfi. Any thread. */
+/* Makes the hart serve the requests soon, even if it waits in wfi. Any thread. */
 void hart_request(struct hart *hart, unsigned requests);
 void hart_clear_stop(struct hart *hart);
-/* What -d asks for has changed. Any thread. */
+/* The categories of -d have changed. Any thread. */
 void hart_trace_changed(struct hart *hart);
 
-/* Executes instructions until HART_REQUEST_STOP is seen or a debugger stops the hart (debug.h). Call it on
+/* Executes instructions until it sees HART_REQUEST_STOP or a debugger stops the hart (debug.h). Call it on
  * the hart's own thread. */
 void hart_run(struct hart *hart);
 
@@ -72,19 +73,21 @@ void hart_run(struct hart *hart);
  * in hart_run(). wfi ends at once. */
 void hart_step(struct hart *hart);
 
-/* Who gets the samples that HART_REQUEST_SAMPLE asks for, on the hart's thread between blocks; before it
- * first runs. */
+/* Receives the samples that HART_REQUEST_SAMPLE asks for, on the hart's thread between blocks; set it before
+ * the hart first runs. */
 struct hart_sampler {
     void (*sample)(struct hart_sampler *sampler, struct hart *hart);
 };
 void hart_set_sampler(struct hart *hart, struct hart_sampler *sampler);
 
+/* Why the hart has no windows although it was to have them (static text); NULL otherwise. */
+const char *hart_windows_refused(const struct hart *hart);
 unsigned hart_id(const struct hart *hart);
 uint64_t hart_pc(const struct hart *hart);
 /* Retired instructions since the hart was made (not minstret: no guest can write it). Any thread; the
  * reading may be some blocks old. */
 uint64_t hart_instructions(const struct hart *hart);
-/* Whether it waits in wfi, or did a moment ago. Any thread. */
+/* Whether the hart waits in wfi, or did a moment ago. Any thread. */
 bool hart_sleeps(const struct hart *hart);
 
 void hart_save(struct hart *hart, struct state_writer *writer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a hart asks of the physical address space. The board implements it (machine/bus.c).
+ * What a hart needs from the physical address space. The board implements it (machine/bus.c).
  */
 #ifndef CPU_HART_BUS_H
 #define CPU_HART_BUS_H
@@ -13,28 +13,37 @@ struct hart_bus_ops {
     /* Host address of the 4 KiB page at `paddr` (page-aligned) if it is RAM or ROM, else NULL. *writable is
      * false for ROM. The pointer is valid for the machine's life; harts cache it. */
     uint8_t *(*page)(struct hart_bus *bus, uint64_t paddr, bool *writable);
-    /* One access to what is not RAM: size 1, 2, 4 or 8, any alignment. False: access fault. The value is
-     * zero-extended. Callable from any hart's thread. */
+    /* One access outside RAM: size 1, 2, 4 or 8, any alignment. False: access fault. The value is
+     * zero-extended. Any hart's thread. */
     bool (*read)(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t *value);
     bool (*write)(struct hart_bus *bus, uint64_t paddr, unsigned size, uint64_t value);
-    /* The hart keeps a decoded copy of instructions in the page at `paddr`: a device that stores there later
-     * must have the harts told (hart_request(HART_REQUEST_FENCE_I)). */
+    /* The hart keeps a decoded copy of instructions in the page at `paddr`: if a device stores there later,
+     * the harts must be notified (hart_request(HART_REQUEST_FENCE_I)). */
     void (*code_page)(struct hart_bus *bus, uint64_t paddr);
     /* Whether anything, memory or a device, answers at `paddr`. */
     bool (*mapped)(struct hart_bus *bus, uint64_t paddr);
-    /* As page(), for what is no memory to load and store but can be executed: flash, whose bytes change by
-     * commands. NULL where there is no such page; the op itself may be NULL. */
+    /* Like page(), for pages that cannot be accessed as memory but can be executed: flash, whose bytes change
+     * by commands. NULL if there is no such page; the op itself may be NULL. */
     const uint8_t *(*code)(struct hart_bus *bus, uint64_t paddr);
     /* Whether [host, host + length) is guest memory as page() gives it. For checks; the op may be NULL. */
     bool (*is_memory)(struct hart_bus *bus, const uint8_t *host, uint64_t length);
 };
+/* RAM that is a file's, so that harts can map its pages a second time (cpu/mmu/window.h): `size` bytes at
+ * physical address `base`, which the file has from its beginning, and which are at `host`. size 0: there is
+ * none. */
+struct hart_ram {
+    int fd;
+    uint8_t *host;
+    uint64_t base, size;
+};
 struct hart_bus {
     const struct hart_bus_ops *ops;
+    struct hart_ram ram;
     /* Atomics reach devices: as a read and then a write of theirs. False: access fault, as the PMAs AMONone
      * and RsrvNone of I/O regions say (Priv. "Atomicity PMAs"). */
     bool device_atomics;
-    /* sfence.vma of all address spaces and all addresses is a fence.i, too: kernels that reuse pages for code
-     * without a fence.i of their own have one of these in the way back to the program. */
+    /* An sfence.vma of all address spaces and all addresses is also a fence.i: kernels that reuse pages for
+     * code without a fence.i of their own execute one of these on the way back to the program. */
     bool sfence_is_fence_i;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Saving and loading a hart: the architectural state only. Caches are empty afterwards. The registers are
- * listed once, and the list serves both directions.
+ * Saves and loads a hart: only the architectural state. Caches are empty afterwards. The registers are listed
+ * once, and the list is used for both directions.
  */
 #include "cpu/hart.h"
 
@@ -21,7 +21,7 @@
     X(scounteren) X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
 /* clang-format on */
 
-#define SECTION_VERSION 3 /* 1 had no mseccfg, 2 no vectors */
+#define SECTION_VERSION 4 /* 1 had no mseccfg, 2 no vectors, 3 no ssp, jvt and pad_expected */
 
 static void save_vectors(const struct hart *hart, struct state_writer *writer)
 {
@@ -36,7 +36,8 @@ static void save_vectors(const struct hart *hart, struct state_writer *writer)
     state_put(writer, "vcsr", v->vxsat | (uint64_t)v->vxrm << 1);
 }
 
-/* A state of a hart with registers of another length is refused, by the limit of vlenb or the length of v. */
+/* A state of a hart with vector registers of another length is refused, by the limit of vlenb or by the
+ * length of v. */
 static void load_vectors(struct hart *hart, struct state_reader *reader)
 {
     struct hart_vector *v = &hart->vector;
@@ -74,6 +75,9 @@ void hart_save(struct hart *hart, struct state_writer *writer)
     state_put_bytes(writer, "pmpaddr", hart->pmpaddr, sizeof(hart->pmpaddr));
     state_put(writer, "mseccfg", hart->mseccfg);
     save_vectors(hart, writer);
+    state_put(writer, "ssp", hart->ssp);
+    state_put(writer, "pad_expected", hart->pad_expected);
+    state_put(writer, "jvt", hart->jvt);
 }
 
 bool hart_load(struct hart *hart, struct state_reader *reader)
@@ -108,6 +112,9 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
         load_vectors(hart, reader);
     else
         csr_vector_reset(hart);
+    hart->ssp = version >= 4 ? state_get(reader, "ssp", UINT64_MAX) : 0;
+    hart->pad_expected = version >= 4 && state_get(reader, "pad_expected", 1);
+    hart->jvt = version >= 4 ? state_get(reader, "jvt", UINT64_MAX) : 0;
     hart->reserve_size = 0;
     csr_legalize(hart);
     tlb_flush_all(hart);

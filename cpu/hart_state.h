@@ -47,7 +47,10 @@ enum cause {
     CAUSE_FETCH_PAGE = 12,
     CAUSE_LOAD_PAGE = 13,
     CAUSE_STORE_PAGE = 15,
+    CAUSE_SOFTWARE_CHECK = 18,
 };
+/* tval of a software check ("Control-flow Integrity"). */
+enum { SOFTWARE_CHECK_LANDING_PAD = 2, SOFTWARE_CHECK_SHADOW_STACK = 3 };
 
 /* ---- Predecoded code (block.c) ------------------------------------------------------------------------- */
 
@@ -55,7 +58,8 @@ struct hart_accel;
 struct insn;
 typedef void exec_fn(struct hart *hart, const struct insn *insn);
 
-/* One predecoded instruction. The handler ends by calling the next one's, or returns at a block's end. */
+/* One predecoded instruction. The handler ends by calling the next instruction's handler, or returns at a
+ * block's end. */
 struct insn {
     exec_fn *exec;
     int32_t imm; /* jumps, branches and auipc: relative to the block's first instruction */
@@ -70,10 +74,10 @@ struct insn {
 /* The target (or the next instruction) lies in the block's own page: the block may be linked to it. */
 enum { INSN_CHAIN_TAKEN = 1, INSN_CHAIN_NEXT = 2 };
 
-/* Straight-line code inside one page, found by its physical address, so that all address spaces share it.
- * Valid while epoch is the hart's: fence.i opens a new epoch, and a block of an older one is compared with
- * memory before it runs again. A block whose only instruction straddles two pages says where the second half
- * is. */
+/* Straight-line code inside one page, found by its physical address, so that all address spaces share it. It
+ * is valid while its epoch is the hart's: fence.i opens a new epoch, and a block of an older one is compared
+ * with memory before it runs again. If the only instruction of a block straddles two pages, the block says
+ * where the second half is. */
 struct block {
     uint64_t paddr;
     uint64_t paddr2; /* physical page of the second half, or NO_PAGE */
@@ -86,8 +90,8 @@ struct block {
     int32_t heat; /* runs left until the translator is asked */
     void *native; /* the translator's, with the generation it belongs to */
     uint64_t native_generation;
-    uint8_t *code;    /* copy of the guest's bytes, behind insns */
-    exec_fn *guarded; /* the first instruction's handler, where a check for a breakpoint took its place */
+    uint8_t *code;    /* copy of the guest's bytes, after insns */
+    exec_fn *guarded; /* the first instruction's handler, if a check for a breakpoint replaced it */
     struct insn insns[];
 };
 #define NO_PAGE UINT64_MAX
@@ -106,15 +110,15 @@ struct block {
 #define TLB_IO_SIZE     16
 #define TLB_JUMPS       4096
 #define TLB_POOL        16
-/* Where a TLB is: translated code has bits of its address do a second job (HOST_TLB), for which `read` lies
- * at HEAD. */
+/* The alignment of a TLB: translated code uses bits of its address for a second purpose (HOST_TLB), for which
+ * `read` lies at HEAD. */
 #define TLB_ALIGN 65536
 #define TLB_HEAD  0x8c0
 
 /* tag: the number of the virtual page, or TLB_INVALID; host address = virtual address + addend. One
- * comparison of the tag with the page of the access's last byte decides validity, permission, canonical form
- * and page crossing. Tags and addends lie apart, so that translated code has an entry's place from an address
- * by one instruction. */
+ * comparison of the tag with the page of the access's last byte checks validity, permission, canonical form
+ * and page crossing. Tags and addends lie in separate arrays, so that translated code computes an entry's
+ * place from an address by one instruction. */
 struct tlb_side {
     uint64_t tag[TLB_SIZE], addend[TLB_SIZE];
 };
@@ -125,26 +129,26 @@ struct tlb_entry { /* of the second level */
     uint64_t tag, addend;
 };
 
-/* Pages that code is fetched from; where they are in the host's memory is in tlb->exec_host. */
+/* Pages that code is fetched from; tlb->exec_host has their host addresses. */
 struct tlb_exec {
     uint64_t tag, paddr;
 };
 #define TLB_EXEC_INDEX(vaddr) ((vaddr) >> PAGE_SHIFT & (TLB_EXEC_SIZE - 1))
 
-/* Pages without host memory (devices): where they are, and which accesses are allowed. */
+/* Pages without host memory (devices): their addresses, and which accesses are allowed. */
 struct tlb_io {
     uint64_t tag, paddr;
     unsigned allowed; /* bit n: enum mmu_access n */
 };
 
-/* Where translated code looks for its next block; see TLB_NATIVE_INDEX(). code is never NULL in a valid
- * entry. */
+/* The table in which translated code finds its next block; see TLB_NATIVE_INDEX(). code is never NULL in a
+ * valid entry. */
 struct tlb_native {
     uint64_t pc; /* TLB_INVALID: empty */
     const uint8_t *code;
 };
 #define TLB_NATIVES 16384
-/* The entries of one page lie together, in one of 64 groups, so that flushing a page clears those. */
+/* The entries of one page lie together, in one of 64 groups, so that flushing a page clears only those. */
 #define TLB_NATIVE_INDEX(pc) (((pc) >> 1 & 255) | TLB_NATIVE_GROUP(pc) << 8)
 #define TLB_NATIVE_GROUP(pc) ((pc) >> 12 & 63)
 #define TLB_NATIVES_OF_PAGE  256
@@ -162,19 +166,22 @@ struct tlb_jump {
 #define TLB_HOST_BIT(host) ((uintptr_t)(host) >> PAGE_SHIFT & (TLB_HOST_BITS - 1))
 
 /* Translations of one address space as one privilege mode sees it. The pool of them is searched by (satp,
- * mode), so that switching back and forth flushes nothing. */
+ * mode), so that switching between them flushes nothing. */
 struct tlb {
     union {
         struct {
             uint64_t satp;
-            unsigned mode;       /* TLB_MODE(); TLB_FREE: not in use */
-            uint64_t generation; /* of the jump cache: raised to empty it */
-            bool used;           /* since the replacement hand passed */
+            unsigned mode;         /* TLB_MODE(); TLB_FREE: not in use */
+            uint64_t generation;   /* of the jump cache: raised to empty it */
+            bool used;             /* since the replacement hand passed */
+            uint8_t kind;          /* of translated code that runs with it: TLB_KIND_* */
+            struct window *window; /* cpu/mmu/window.h; NULL: none */
             /* Virtual addresses covered by cached parts of large pages, lower and upper half: [first,
              * last]. */
             uint64_t large_first[2], large_last[2];
             /* Host pages that there may be entries for stores to: one bit by TLB_HOST_BIT(). */
             uint64_t stored[TLB_HOST_BITS / 64];
+            uint64_t native_groups; /* of `native`; bit n: some entry of group n may be valid */
         };
         uint8_t head[TLB_HEAD];
     };
@@ -188,13 +195,16 @@ struct tlb {
     struct tlb_io io[TLB_IO_SIZE];
     struct tlb_jump jump[TLB_JUMPS];
     struct tlb_native native[TLB_NATIVES];
-    uint64_t native_groups; /* bit n: some entry of group n may be valid */
-    /* Which pages may have entries: one bit by the page's number. Flushing others, as each page fault does,
-     * is cheap. */
+    /* Which pages may have entries in `native`: one bit by the page's number. Flushing others, as each page
+     * fault does, is cheap. */
     uint8_t native_pages[TLB_NATIVE_PAGE_BITS / 8];
 } __attribute__((aligned(TLB_ALIGN)));
-#define TLB_MODE(privilege, sum, mxr) ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3)
-#define TLB_FREE                      16u
+/* Translated code looks each page up in the TLB, or finds it in the window: of the lower half of addresses
+ * (of RV32, all of them), or of the upper half. */
+enum { TLB_KIND_LOOKS, TLB_KIND_LOW, TLB_KIND_HIGH };
+#define TLB_MODE(privilege, sum, mxr, pmm)                                                                   \
+    ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3 | (unsigned)(pmm) << 4)
+#define TLB_FREE 64u
 
 /* Bytes that a hart has room for that belong to its translator, which alone knows what is in them. They lie
  * inside the hart because translated code reaches them by constant offsets from the register that has the
@@ -205,14 +215,14 @@ struct tlb {
 
 #define VLENB_MAX (ISA_VLEN_MAX / 8)
 
-/* Of V, besides the registers themselves. */
+/* The state of V, without the registers themselves. */
 struct hart_vector {
     uint32_t vlenb; /* bytes of a register; 0: no V */
     uint32_t vl, vstart;
-    uint8_t vtype; /* bits 7:0 of the CSR; 0 where `vill` */
+    uint8_t vtype; /* bits 7:0 of the CSR; 0 if `vill` is set */
     uint8_t sew;   /* log2 of the bytes of an element */
     int8_t lmul;   /* log2: -3 to 3 */
-    bool vill;     /* no vector instruction but those that set vtype, or move whole registers, may run */
+    bool vill;     /* of vector instructions, only those that set vtype or move whole registers may run */
     uint8_t vxrm;  /* 0 to 3 */
     uint8_t vxsat; /* 0 or 1 */
 };
@@ -221,17 +231,17 @@ struct hart_vector {
 
 #define PMP_COUNT 16
 
-/* A hart's part in debugging (debug.c); all zero: there is no debugger. */
+/* A hart's state of debugging (debug.c); all zero: there is no debugger. */
 struct hart_debug {
     struct debug *shared;
-    atomic_bool breaks; /* there are some; a translator's thread looks, too */
+    atomic_bool breaks; /* there are some; a translator's thread reads it, too */
     bool watches;       /* there are some */
-    bool passing;       /* the next instruction may touch what is watched: the user knows */
+    bool passing;       /* the next instruction may access what is watched: the user knows */
     bool irq;
     enum debug_action action;
     uint64_t first, end; /* DEBUG_RANGE */
-    uint64_t skip;       /* pc whose physical breakpoint does not count now */
-    uint64_t told_pc;    /* where a physical breakpoint or a watchpoint was told of */
+    uint64_t skip;       /* pc at which a physical breakpoint does not count now */
+    uint64_t told_pc;    /* where a physical breakpoint or a watchpoint was reported */
     bool told_watch;     /* which of them */
     uint64_t marks_seen;
     struct debug_stop stop;
@@ -247,7 +257,7 @@ struct hart {
     atomic_uint requests;             /* enum hart_request */
     _Atomic uint64_t instret;         /* raw count; a block adds its instructions when it starts */
     struct block *block;              /* the running one */
-    struct block **exit_link;         /* where the run loop may note the next block */
+    struct block **exit_link;         /* where the run loop may store the next block */
     struct fp_env fp;
     uint64_t loaded; /* result of mem_read_slow() */
 
@@ -258,17 +268,25 @@ struct hart {
     uint64_t stvec, sscratch, sepc, scause, stval;
     uint64_t satp;
     uint64_t menvcfg, senvcfg, mseccfg;
+    bool masks_pointers; /* some mode masks pointers: a field PMM of these registers is set */
+    /* Control-flow integrity: whether each mode has landing pads (xLPE) and shadow stacks (xSSE), and whether
+     * the present mode has them. Translated code reads the latter. */
+    bool pads_of[PRIV_M + 1], shadow_of[PRIV_M + 1];
+    uint32_t pads, shadow;
+    bool pad_expected; /* ELP: the next instruction must be a landing pad; only between blocks */
+    uint64_t ssp, jvt;
     uint32_t mcounteren, scounteren, mcountinhibit;
     uint64_t cycle_base, instret_base; /* counter = raw + base; inhibited: base alone */
     atomic_uint irq_lines;             /* levels of the inputs, and Sstc's STIP */
     atomic_uint irq_soft;              /* SSIP, STIP and SEIP as software wrote them */
 
-    /* LR's reservation: the host address, what was there, and its size; size 0: none. */
+    /* LR's reservation: the host address, the value that was read, and its size; size 0: none. */
     void *reserve_host;
     uint64_t reserve_value;
     unsigned reserve_size;
 
-    /* A device's register while an atomic works on it: what was read there, and what will be written. */
+    /* A device's register while an atomic works on it: the value that was read, and the one that will be
+     * written. */
     struct {
         uint64_t value, paddr;
     } cell;
@@ -303,9 +321,17 @@ struct hart {
     uint64_t watch_forgotten; /* as many pages were forgotten when it last fenced its code */
     uint64_t watch_begun;     /* as many were begun to be watched when it last dropped entries for stores */
 
-    struct tlb *tlb_pool; /* TLB_POOL of them */
+    void *room; /* the memory that contains this struct */
+    struct tlb *tlb_pool[TLB_POOL];
+    struct window *windows;      /* of each; NULL: there are none */
+    const char *windows_refused; /* why, where there were to be some */
     struct tlb *tlb_hint[TLB_FREE];
     unsigned tlb_hand;
+    struct tlb_sharing {
+        bool on;        /* one TLB of S-mode without SUM serves all address spaces: cpu/mmu/tlb.h */
+        bool met_local; /* a page that is not global was met; ends it when the TLBs are next flushed */
+        unsigned fences, patience; /* fences of everything since it ended; it is tried again after so many */
+    } tlb_sharing;
 
     struct hart_debug debug;
 
@@ -313,24 +339,30 @@ struct hart {
     size_t arena_used;
     struct block *block_hash[BLOCK_HASH_SIZE];
     struct hart_accel *accel; /* the translator; NULL: none */
-    int32_t hot;              /* runs of a block after which it is offered to it */
+    int32_t hot;              /* runs of a block after which it is offered to the translator */
     /* The translator's; zero at first. */
     uint8_t accel_own[HART_ACCEL_SIZE] __attribute__((aligned(8)));
     struct block *scratch;        /* one instruction that must not be cached */
     struct hart_sampler *sampler; /* NULL: none */
-    struct hart_cover *cover;     /* NULL: nobody wants to know what was executed */
-    struct semihost *semihost;    /* who serves calls to the host; NULL: nobody */
+    struct hart_cover *cover;     /* NULL: coverage is off */
+    struct semihost *semihost;    /* serves calls to the host; NULL: there are none */
     bool single;               /* runs instruction by instruction: hart_step(), or a trace of instructions */
     bool stepping;             /* in hart_step(): wfi does not wait */
     unsigned wfi_turns;        /* of a loop in which wfi ends at once */
     uint64_t wfi_instructions; /* done at its last turn */
+    uint64_t wfi_until;        /* the end of its turn's rest (host_now_ns()); 0: it does not rest */
     bool outside; /* CSRs are read or written for a debugger or a monitor, not by an instruction */
     struct hart_vector vector;
-    uint8_t v[32 * VLENB_MAX] __attribute__((aligned(16))); /* v0, v1, ..., each of vector.vlenb bytes */
+    /* v0, v1, ..., each of vector.vlenb bytes. A piece of the host's widest register is one line of its
+     * cache. */
+    uint8_t v[32 * VLENB_MAX] __attribute__((aligned(64)));
     /* Counted by the owner, read by anybody. */
     struct {
         uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */
         uint64_t tlb_recalls;   /* misses that the second level served */
+        uint64_t window_faults; /* accesses of translated code that a window did not have the page for */
+        uint64_t window_maps, window_pages;      /* calls that mapped some, and how many */
+        uint64_t window_drops, window_protected; /* pages dropped, and that may not be stored to any more */
     } counts;
 };
 
@@ -339,7 +371,7 @@ static inline void hart_count(uint64_t *counter)
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
-/* The block is about to run: its instructions are counted at once, and a trap takes back those that did not
+/* The block is about to run: its instructions are counted at once, and a trap subtracts those that did not
  * retire. */
 static inline void hart_begin_block(struct hart *hart, struct block *block)
 {
@@ -362,42 +394,52 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 
 /* ---- Bits of mstatus (Priv. "Machine Status (mstatus and mstatush) Registers") ------------------------- */
 
-#define MSTATUS_SIE  (1ull << 1)
-#define MSTATUS_MIE  (1ull << 3)
-#define MSTATUS_SPIE (1ull << 5)
-#define MSTATUS_MPIE (1ull << 7)
-#define MSTATUS_SPP  (1ull << 8)
-#define MSTATUS_VS   (3ull << 9)
-#define MSTATUS_MPP  (3ull << 11)
-#define MSTATUS_FS   (3ull << 13)
-#define MSTATUS_MPRV (1ull << 17)
-#define MSTATUS_SUM  (1ull << 18)
-#define MSTATUS_MXR  (1ull << 19)
-#define MSTATUS_TVM  (1ull << 20)
-#define MSTATUS_TW   (1ull << 21)
-#define MSTATUS_TSR  (1ull << 22)
-#define MSTATUS_UXL  (3ull << 32)
-#define MSTATUS_SXL  (3ull << 34)
+#define MSTATUS_SIE   (1ull << 1)
+#define MSTATUS_MIE   (1ull << 3)
+#define MSTATUS_SPIE  (1ull << 5)
+#define MSTATUS_MPIE  (1ull << 7)
+#define MSTATUS_SPP   (1ull << 8)
+#define MSTATUS_VS    (3ull << 9)
+#define MSTATUS_MPP   (3ull << 11)
+#define MSTATUS_FS    (3ull << 13)
+#define MSTATUS_MPRV  (1ull << 17)
+#define MSTATUS_SUM   (1ull << 18)
+#define MSTATUS_MXR   (1ull << 19)
+#define MSTATUS_TVM   (1ull << 20)
+#define MSTATUS_TW    (1ull << 21)
+#define MSTATUS_TSR   (1ull << 22)
+#define MSTATUS_SPELP (1ull << 23)
+#define MSTATUS_UXL   (3ull << 32)
+#define MSTATUS_SXL   (3ull << 34)
+#define MSTATUS_MPELP (1ull << 41)
 
 #define MSTATUS_MPP_SHIFT 11
 
 /* Interrupt bits of mip, mie, mideleg. */
-#define IRQ_SSI (1u << 1)
-#define IRQ_MSI (1u << 3)
-#define IRQ_STI (1u << 5)
-#define IRQ_MTI (1u << 7)
-#define IRQ_SEI (1u << 9)
-#define IRQ_MEI (1u << 11)
+#define IRQ_SSI   (1u << 1)
+#define IRQ_MSI   (1u << 3)
+#define IRQ_STI   (1u << 5)
+#define IRQ_MTI   (1u << 7)
+#define IRQ_SEI   (1u << 9)
+#define IRQ_MEI   (1u << 11)
+#define IRQ_LCOFI (1u << 13) /* Sscofpmf */
 
 #define ENVCFG_FIOM  (1ull << 0)
+#define ENVCFG_LPE   (1ull << 2)
+#define ENVCFG_SSE   (1ull << 3)
 #define ENVCFG_CBIE  (3ull << 4)
 #define ENVCFG_CBCFE (1ull << 6)
 #define ENVCFG_CBZE  (1ull << 7)
+#define ENVCFG_PMM   (3ull << 32)
 #define ENVCFG_ADUE  (1ull << 61)
 #define ENVCFG_PBMTE (1ull << 62)
 #define ENVCFG_STCE  (1ull << 63)
 
 #define MSECCFG_USEED (1ull << 8)
 #define MSECCFG_SSEED (1ull << 9)
+#define MSECCFG_MLPE  (1ull << 10)
+#define MSECCFG_PMM   ENVCFG_PMM
+
+#define ENVCFG_PMM_SHIFT 32
 
 #endif

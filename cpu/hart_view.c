@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking at a hart without touching it; see hart_view.h.
+ * Reads a hart's state without changing it; see hart_view.h.
  */
 #include "cpu/hart_view.h"
 
@@ -95,14 +95,14 @@ bool hart_view_waits(const struct hart *hart)
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
 
-/* Host address of [paddr, ...) and how many bytes follow in the page; NULL where no memory is. */
+/* The host address of [paddr, ...) and how many bytes follow in the page; NULL if there is no memory. */
 static uint8_t *host_at(struct hart *hart, uint64_t paddr, bool *writable)
 {
     uint8_t *page = hart->bus->ops->page(hart->bus, paddr & PAGE_MASK, writable);
     return page ? page + (paddr & (PAGE_SIZE - 1)) : NULL;
 }
 
-/* Also what can only be executed: flash, whatever command it is at. */
+/* Also pages that can only be executed: flash, whatever command state it is in. */
 static const uint8_t *readable_at(struct hart *hart, uint64_t paddr)
 {
     bool writable;
@@ -148,8 +148,8 @@ size_t hart_view_read_physical(struct hart *hart, uint64_t paddr, void *bytes, s
     return read_pages(hart, always, paddr, bytes, length);
 }
 
-/* By the bus, in pieces that it takes whole, so that harts with decoded code there are told; never to a
- * device. */
+/* Writes through the bus, in pieces that it takes whole, so that harts with decoded code of the page are
+ * notified. Never writes to a device. */
 size_t hart_view_write(struct hart *hart, uint64_t vaddr, const void *bytes, size_t length)
 {
     size_t done = 0;
@@ -240,12 +240,13 @@ void hart_view_tlb(const struct hart *hart,
 {
     struct tlb_teller teller = { .each = each, .opaque = opaque };
     for (unsigned n = 0; n < TLB_POOL; n++) {
-        const struct tlb *tlb = &hart->tlb_pool[n];
+        const struct tlb *tlb = hart->tlb_pool[n];
         if (tlb->mode == TLB_FREE)
             continue;
         teller.entry = (struct hart_view_tlb_entry){
             .asid = hart->isa.xlen == 32 ? tlb->satp >> 22 & 0x1ff : tlb->satp >> 44 & 0xffff,
             .privilege = tlb->mode & 3,
+            .global = tlb_is_shared(hart, tlb) && walk_paging(hart, tlb->satp).levels,
             .sum = tlb->mode >> 2 & 1,
             .mxr = tlb->mode >> 3 & 1,
         };

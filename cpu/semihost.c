@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Telling a semihosting call from a breakpoint; see semihost.h.
+ * Tells a semihosting call from a breakpoint; see semihost.h.
  */
 #include "cpu/semihost.h"
 
@@ -19,7 +19,7 @@ void hart_set_semihost(struct hart *hart, struct semihost *semihost)
 
 bool hart_wanted(struct hart *hart)
 {
-    /* All that is served in the loop without a trace in the guest. */
+    /* These are the requests that the loop serves without an effect that the guest sees. */
     return atomic_load(&hart->requests) & (HART_REQUEST_STOP | HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH |
                                            HART_REQUEST_ACCEL | HART_REQUEST_SAMPLE | HART_REQUEST_WATCH);
 }

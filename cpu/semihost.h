@@ -15,25 +15,25 @@
 struct hart;
 
 enum semihost_answer {
-    SEMIHOST_DONE,  /* *result is the call's */
-    SEMIHOST_AGAIN, /* the hart is wanted elsewhere: the call is made again when it runs next */
+    SEMIHOST_DONE,  /* *result is the call's result */
+    SEMIHOST_AGAIN, /* the hart has something else to do: the call is made again when it runs next */
 };
 
 struct semihost {
-    /* Serves one call, on the hart's thread; hart_pc() is the call's. */
+    /* Serves one call, on the hart's thread; hart_pc() is the address of the call. */
     enum semihost_answer (*call)(struct semihost *semihost, struct hart *hart, uint64_t operation,
                                  uint64_t argument, uint64_t *result);
     bool userspace; /* U-mode may call, too */
 };
 
-/* Gives the hart somebody who serves its calls; before it first runs. */
+/* Sets the one who serves the hart's calls; before it first runs. */
 void hart_set_semihost(struct hart *hart, struct semihost *semihost);
-/* Whether the hart is wanted in its loop, to stop or for what other harts wait for: a call that waits or
- * takes long looks now and then, and answers SEMIHOST_AGAIN. Any thread. */
+/* Whether the hart must return to its loop, to stop or to serve something that other harts wait for. A call
+ * that waits or takes long asks this now and then, and answers SEMIHOST_AGAIN. Any thread. */
 bool hart_wanted(struct hart *hart);
 
 struct insn;
-/* For ebreak's handler: true where it was a call; pc is behind it, or still at it. */
+/* For ebreak's handler: true if it was a call; then pc is after the call, or still at it. */
 bool semihost_try(struct hart *hart, const struct insn *insn);
 
 #endif

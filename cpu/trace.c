@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The lines of the log that are about a hart; see trace.h.
+ * The lines of the log about a hart; see trace.h.
  */
 #include "cpu/trace.h"
 
@@ -24,7 +24,7 @@ static char mode_of(const struct hart *hart)
 
 /* ---- Instructions and blocks --------------------------------------------------------------------------- */
 
-/* "  a0=0x..." for the register that the instruction names as its result. */
+/* "  a0=0x..." for the register that holds the instruction's result. */
 static void result_text(const struct hart *hart, const struct isa_operands *op, char *text, size_t size)
 {
     unsigned flags = isa_entry(op->insn)->flags;
@@ -39,7 +39,7 @@ static void result_text(const struct hart *hart, const struct isa_operands *op, 
                  hart_view_x(hart, op->rd));
 }
 
-/* Runs what was found, alone. */
+/* Runs the block that was found, alone. */
 static void execute(struct hart *hart, struct block *block)
 {
     hart->exit_link = NULL;
@@ -57,6 +57,8 @@ static void run_insn(struct hart *hart)
     hart->single = false;
     if (!block)
         return; /* the fetch trapped */
+    if (log_enabled(LOG_CATEGORY_CPU) && log_wants(pc))
+        trace_registers(hart, LOG_CATEGORY_CPU);
     debug_guard_block(hart, block);
     uint32_t bits = block->insns[0].aux;
     size_t bytes = hart_view_read(hart, pc, &bits, 4); /* the decoder changes it for jumps */
@@ -87,10 +89,24 @@ void trace_run(struct hart *hart)
     struct block *block = block_find(hart);
     if (!block)
         return;
+    if (log_enabled(LOG_CATEGORY_CPU) && log_wants(pc))
+        trace_registers(hart, LOG_CATEGORY_CPU);
     if (log_enabled(LOG_CATEGORY_BLOCK) && log_wants(pc))
         log_line(LOG_CATEGORY_BLOCK, "hart %u: 0x%016" PRIx64 " %c %u instructions", hart->id, pc,
                  mode_of(hart), block->count);
     execute(hart, block);
+}
+
+void trace_registers(const struct hart *hart, enum log_category category)
+{
+    int digits = (int)hart->isa.xlen / 4;
+    log_line(category, "hart %u: pc 0x%0*" PRIx64 " %c", hart->id, digits, hart_view_pc(hart), mode_of(hart));
+    for (unsigned n = 0; n < 32; n += 4)
+        log_line(category,
+                 "hart %u: %-4s 0x%0*" PRIx64 " %-4s 0x%0*" PRIx64 " %-4s 0x%0*" PRIx64 " %-4s 0x%0*" PRIx64,
+                 hart->id, isa_x_names[n], digits, hart_view_x(hart, n), isa_x_names[n + 1], digits,
+                 hart_view_x(hart, n + 1), isa_x_names[n + 2], digits, hart_view_x(hart, n + 2),
+                 isa_x_names[n + 3], digits, hart_view_x(hart, n + 3));
 }
 
 /* ---- Devices and CSRs ---------------------------------------------------------------------------------- */
@@ -140,6 +156,7 @@ static const char *exception_name(unsigned cause)
         [CAUSE_FETCH_PAGE] = "instruction page fault",
         [CAUSE_LOAD_PAGE] = "load page fault",
         [CAUSE_STORE_PAGE] = "store page fault",
+        [CAUSE_SOFTWARE_CHECK] = "software check",
     };
     return cause < sizeof(names) / sizeof(names[0]) && names[cause] ? names[cause] : "?";
 }
@@ -147,7 +164,7 @@ static const char *exception_name(unsigned cause)
 const char *trace_interrupt_name(unsigned number)
 {
     static const char *const names[] = {
-        [1] = "SSI", [3] = "MSI", [5] = "STI", [7] = "MTI", [9] = "SEI", [11] = "MEI"
+        [1] = "SSI", [3] = "MSI", [5] = "STI", [7] = "MTI", [9] = "SEI", [11] = "MEI", [13] = "LCOFI"
     };
     return number < sizeof(names) / sizeof(names[0]) && names[number] ? names[number] : "?";
 }
@@ -167,7 +184,7 @@ void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_
 
 /* ---- What is not there --------------------------------------------------------------------------------- */
 
-/* True for a place that was not reported yet; when too many are, the rest stays silent. */
+/* True for a place that was not reported yet; if there are too many places, the rest are not reported. */
 static bool first_time(uint64_t pc, uint32_t bits)
 {
     static _Atomic uint64_t reported[REPORTED];
@@ -183,12 +200,14 @@ static bool first_time(uint64_t pc, uint32_t bits)
     return false;
 }
 
-/* The instruction as a hart with every extension has it. */
+/* The instruction's name on a hart with every extension. */
 static void name_of(const struct hart *hart, uint32_t bits, uint64_t pc, char *text, size_t size)
 {
     struct isa_config everything = hart->isa;
     struct isa_operands op;
-    everything.extensions = ~(isa_set)0;
+    everything.extensions |= ~ISA_CLASHING;
+    if (isa_has(&hart->isa, ISA_Zfinx))
+        everything.extensions |= ISA_IN_X;
     isa_decode(&everything, bits, &op, NULL);
     const struct isa_foreign *foreign = isa_foreign_find(bits, hart->isa.xlen);
     if (op.insn != ISA_INSN_ILLEGAL)

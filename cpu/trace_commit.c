@@ -2,10 +2,10 @@
  *
  * -d commit: a line for each instruction that retires, with all that it wrote, in the format of Spike's
  * commit log (riscv-isa-sim, --log-commits; traps as with -l), so that a run can be compared with Spike's and
- * with that of a core under test. docs/debugging.md has the format.
+ * with that of a core under test. docs/debugging.md describes the format.
  *
- * A line is put together from the operands: addresses and data are noted before the instruction runs, results
- * are looked at behind it. So nothing in the handlers knows of it.
+ * A line is built from the operands: addresses and data are noted before the instruction runs, results are
+ * read after it. So the handlers need no code for this.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -20,6 +20,7 @@ enum {
     CSR_FFLAGS = 0x001,
     CSR_FRM = 0x002,
     CSR_FCSR = 0x003,
+    CSR_SSP = 0x011,
     CSR_MSTATUS = 0x300,
     CSR_MSTATUSH = 0x310,
 };
@@ -55,7 +56,7 @@ static void send(struct line *line)
 
 /* ---- Registers ----------------------------------------------------------------------------------------- */
 
-/* What was written, in Spike's order: by number, and of one number x before f before CSR. */
+/* The registers that were written, in Spike's order: by number, and for one number x before f before CSR. */
 struct written {
     unsigned count;
     struct {
@@ -86,7 +87,8 @@ static void add_csr(struct written *written, struct hart *hart, unsigned number)
     add(written, 'c', number, csr_read(hart, number));
 }
 
-/* Views of another register are logged as that one; a counter that always reads 0 is not written. */
+/* A CSR that is a view of another register is logged as that register; a counter that always reads 0 is not
+ * written. */
 static void add_csr_write(struct written *written, struct hart *hart, unsigned number)
 {
     bool no_counter = (number & ~0x9fu) == 0xb00 && (number & 0x1f) >= 3;
@@ -126,7 +128,7 @@ static bool is_atomic(const struct isa_operands *op)
     return (match_of(op) & 0x7f) == 0x2f;
 }
 
-/* Of a load, store or atomic: bits 13:12 of the encoding, for atomics 14:12, are the size's logarithm. */
+/* The size of a load, store or atomic: bits 13:12 of the encoding, for atomics 14:12, are its logarithm. */
 static unsigned size_of(const struct isa_operands *op)
 {
     return 1u << (match_of(op) >> 12 & (is_atomic(op) ? 7 : 3));
@@ -138,14 +140,25 @@ static bool is_pair(const struct hart *hart, const struct isa_operands *op)
     return is_atomic(op) && 8 * size_of(op) > hart->isa.xlen;
 }
 
+/* Pushes and pops of the shadow stack access memory at ssp. */
+static bool is_push(const struct isa_operands *op)
+{
+    return op->insn == ISA_INSN_sspush_ra || op->insn == ISA_INSN_sspush_t0;
+}
+
+static bool is_pop(const struct isa_operands *op)
+{
+    return op->insn == ISA_INSN_sspopchk_ra || op->insn == ISA_INSN_sspopchk_t0;
+}
+
 struct trace_before {
     uint64_t rs1, rs2[2], rd[2];
-    uint64_t mstatus;
+    uint64_t mstatus, ssp;
     unsigned flags;
 };
 
-/* Of the operation in bits 31:27 of an AMO, at the top of 64 bits, where signs and carries are as for any
- * size. */
+/* The result of the operation in bits 31:27 of an AMO. The values are at the top of 64 bits, where signs and
+ * carries work for any size. */
 static uint64_t amo_result(unsigned operation, uint64_t old, uint64_t operand)
 {
     int64_t a = (int64_t)old, b = (int64_t)operand;
@@ -162,7 +175,7 @@ static uint64_t amo_result(unsigned operation, uint64_t old, uint64_t operand)
     }
 }
 
-/* What an AMO stored. The register of its result has the old value; x0's stands in the sink. */
+/* What an AMO stored. The register of its result has the old value; for x0 it is in the sink. */
 static uint64_t amo_stored(const struct hart *hart, const struct isa_operands *op,
                            const struct trace_before *before)
 {
@@ -182,8 +195,8 @@ static void put_store(struct line *line, const struct hart *hart, uint64_t vaddr
     put_value(line, 8 * size, value);
 }
 
-/* A compare-and-swap of a register pair: two halves in memory. Without a result register what was there is
- * only to be seen in memory. */
+/* A compare-and-swap of a register pair: two halves in memory. Without a result register the old value can be
+ * seen only in memory. */
 static void put_pair_store(struct line *line, struct hart *hart, const struct isa_operands *op,
                            const struct trace_before *before)
 {
@@ -206,6 +219,21 @@ static void put_pair_store(struct line *line, struct hart *hart, const struct is
     put_store(line, hart, before->rs1 + half, half, now[1]);
 }
 
+/* Prints nothing if the mode has no shadow stack. */
+static void put_shadow_access(struct line *line, const struct hart *hart, const struct isa_operands *op,
+                              const struct trace_before *before)
+{
+    unsigned link = op->insn == ISA_INSN_sspush_ra ? 1 : 5;
+    if (hart->ssp == before->ssp)
+        return;
+    if (is_push(op)) {
+        put_store(line, hart, hart->ssp, hart->isa.xlen / 8, hart->x[link]);
+        return;
+    }
+    put(line, " mem ");
+    put_value(line, hart->isa.xlen, before->ssp);
+}
+
 static void put_accesses(struct line *line, struct hart *hart, const struct isa_operands *op,
                          const struct trace_before *before)
 {
@@ -217,27 +245,33 @@ static void put_accesses(struct line *line, struct hart *hart, const struct isa_
             put_store(line, hart, (before->rs1 & ~(uint64_t)(ISA_CACHE_BLOCK - 1)) + i, 1, 0);
         return;
     }
+    if (is_push(op) || is_pop(op)) {
+        put_shadow_access(line, hart, op, before);
+        return;
+    }
     if (flags & ISA_LOAD) {
         put(line, " mem ");
         put_value(line, hart->isa.xlen, vaddr);
     }
     if (!(flags & ISA_STORE) || (conditional && hart->x[op->rd ? op->rd : ISA_X_SINK]))
         return;
-    if (is_pair(hart, op))
+    if (op->insn == ISA_INSN_sd_pair)
+        put_store(line, hart, vaddr, 8, before->rs2[0] | before->rs2[1] << 32);
+    else if (is_pair(hart, op))
         put_pair_store(line, hart, op, before);
     else
         put_store(line, hart, vaddr, size_of(op),
                   is_atomic(op) && !conditional ? amo_stored(hart, op, before) : before->rs2[0]);
 }
 
-/* Loads and stores only: cbo.inval and the like are a store by their permissions, and move nothing. */
+/* Loads and stores only: cbo.inval and the like need the permission to store, but move no data. */
 static bool has_accesses(const struct isa_operands *op)
 {
     if (isa_is_vector(op->insn))
         return false; /* many, or none */
     unsigned opcode = match_of(op) & 0x7f;
     return opcode == 0x03 || opcode == 0x07 || opcode == 0x23 || opcode == 0x27 || opcode == 0x2f ||
-           op->insn == ISA_INSN_cbo_zero;
+           op->insn == ISA_INSN_cbo_zero || is_push(op) || is_pop(op);
 }
 
 /* ---- Around an instruction ----------------------------------------------------------------------------- */
@@ -247,7 +281,7 @@ static uint64_t pair_high(const struct hart *hart, unsigned low)
     return low && low < 31 ? hart->x[low + 1] : 0;
 }
 
-/* The flags of floating point are cleared for the instruction, to see which it raises. */
+/* The flags of floating point are cleared before the instruction, to see which it raises. */
 static struct trace_before note(struct hart *hart, const struct isa_operands *op)
 {
     unsigned flags = isa_entry(op->insn)->flags;
@@ -256,6 +290,7 @@ static struct trace_before note(struct hart *hart, const struct isa_operands *op
         .rs2 = { flags & ISA_FRS2 ? hart->f[op->rs2] : hart->x[op->rs2], pair_high(hart, op->rs2) },
         .rd = { hart->x[op->rd], pair_high(hart, op->rd) },
         .mstatus = hart->mstatus,
+        .ssp = hart->ssp,
         .flags = fp_flags_get(&hart->fp),
     };
     if (flags & ISA_FP)
@@ -277,8 +312,11 @@ static void add_results(struct written *written, struct hart *hart, const struct
         return; /* the line has no room for a vector */
     else if (entry->fields >> ISA_FIELD_rd & 1 && op->rd)
         add(written, 'x', op->rd, hart->x[op->rd]);
-    if (is_pair(hart, op) && op->rd)
+    bool doubled = hart->isa.xlen == 32 && entry->pairs & ISA_PAIR_RD;
+    if ((is_pair(hart, op) || op->insn == ISA_INSN_ld_pair || doubled) && op->rd)
         add(written, 'x', op->rd + 1u, hart->x[op->rd + 1]);
+    if (hart->ssp != before->ssp && !writes)
+        add_csr(written, hart, CSR_SSP);
     if (raised)
         add_csr(written, hart, CSR_FFLAGS);
     if (writes)
@@ -338,6 +376,7 @@ static const char *trap_name(unsigned cause)
         [CAUSE_FETCH_PAGE] = "instruction_page_fault",
         [CAUSE_LOAD_PAGE] = "load_page_fault",
         [CAUSE_STORE_PAGE] = "store_page_fault",
+        [CAUSE_SOFTWARE_CHECK] = "software_check",
     };
     return cause < sizeof(names) / sizeof(names[0]) && names[cause] ? names[cause] : "unknown";
 }

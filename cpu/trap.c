@@ -24,6 +24,15 @@ static uint64_t vector(const struct hart *hart, uint64_t tvec, bool interrupt, u
     return register_value(hart, (tvec & ~3ull) + (interrupt && tvec & 1 ? 4ull * cause : 0));
 }
 
+/* Saves in `previous` whether a landing pad is expected, so that it is expected again after the return
+ * ("Preserving Expected Landing Pad State on Traps"). */
+static uint64_t keep_pad(struct hart *hart, uint64_t status, uint64_t previous)
+{
+    status = hart->pad_expected ? status | previous : status & ~previous;
+    hart->pad_expected = false;
+    return status;
+}
+
 static void enter_s(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
 {
     hart->scause = cause | (interrupt ? INTERRUPT_BIT(hart) : 0);
@@ -32,6 +41,7 @@ static void enter_s(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     uint64_t status = hart->mstatus & ~(MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SIE);
     status |= hart->mstatus & MSTATUS_SIE ? MSTATUS_SPIE : 0;
     status |= hart->priv == PRIV_S ? MSTATUS_SPP : 0;
+    status = keep_pad(hart, status, MSTATUS_SPELP);
     hart->mstatus = status;
     hart->priv = PRIV_S;
     hart->pc = vector(hart, hart->stvec, interrupt, cause);
@@ -45,6 +55,7 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     uint64_t status = hart->mstatus & ~(MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MIE);
     status |= hart->mstatus & MSTATUS_MIE ? MSTATUS_MPIE : 0;
     status |= (uint64_t)hart->priv << MSTATUS_MPP_SHIFT;
+    status = keep_pad(hart, status, MSTATUS_MPELP);
     hart->mstatus = status;
     hart->priv = PRIV_M;
     hart->pc = vector(hart, hart->mtvec, interrupt, cause);
@@ -67,7 +78,7 @@ static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tv
         trace_trap(hart, interrupt, cause, tval, from_pc, from);
 }
 
-/* Takes back what the block counted when it started, but for its first `done` instructions. */
+/* Subtracts what the block counted when it started, except for its first `done` instructions. */
 static void uncount(struct hart *hart, uint64_t done)
 {
     CHECK(done <= hart->block->count);
@@ -79,15 +90,16 @@ static void uncount(struct hart *hart, uint64_t done)
 
 void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval)
 {
-    uncount(hart, (uint64_t)(insn - hart->block->insns)); /* this one and those behind it did not retire */
+    /* This instruction and the later ones did not retire. */
+    uncount(hart, (uint64_t)(insn - hart->block->insns));
     if (UNLIKELY(hart->cover))
         cover_cut(hart, true);
     hart->pc = hart_insn_pc(hart, insn);
     enter(hart, false, cause, tval);
 }
 
-/* Translated code does not know how long its instructions are; memory does, unless loads are translated
- * otherwise than fetches. 0: not known. */
+/* Translated code does not know how long its instructions are. Memory does, unless loads are translated
+ * differently from fetches. 0: not known. */
 static unsigned insn_length(struct hart *hart, const struct insn *insn)
 {
     uint16_t half;
@@ -132,7 +144,7 @@ void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval)
 
 unsigned trap_pending(const struct hart *hart)
 {
-    /* In one order with hart->sleeping: see wait_for_interrupt(). */
+    /* Sequentially consistent with hart->sleeping: see wait_for_interrupt(). */
     return atomic_load(&hart->irq_lines) | atomic_load(&hart->irq_soft);
 }
 
@@ -146,8 +158,8 @@ bool trap_take_interrupt(struct hart *hart)
     bool m_enabled = hart->priv != PRIV_M || hart->mstatus & MSTATUS_MIE;
     bool s_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
     unsigned ready = m_enabled && for_m ? for_m : s_enabled ? for_s : 0;
-    /* Priv. 3.1.9: MEI, MSI, MTI, SEI, SSI, STI. */
-    static const uint8_t order[] = { 11, 3, 7, 9, 1, 5 };
+    /* Priv. 3.1.9: MEI, MSI, MTI, SEI, SSI, STI, LCOFI. */
+    static const uint8_t order[] = { 11, 3, 7, 9, 1, 5, 13 };
     for (unsigned i = 0; i < sizeof(order); i++) {
         if (ready >> order[i] & 1) {
             enter(hart, true, order[i], 0);
@@ -157,10 +169,12 @@ bool trap_take_interrupt(struct hart *hart)
     return false;
 }
 
-static void return_to(struct hart *hart, enum privilege priv, uint64_t pc)
+static void return_to(struct hart *hart, enum privilege priv, uint64_t pc, uint64_t previous_pad)
 {
     if (priv != PRIV_M)
         hart->mstatus &= ~MSTATUS_MPRV;
+    hart->pad_expected = hart->mstatus & previous_pad && hart->pads_of[priv];
+    hart->mstatus &= ~previous_pad;
     hart->priv = priv;
     hart->pc = register_value(hart, pc);
     hart->exit_link = NULL;
@@ -177,7 +191,7 @@ void trap_return_m(struct hart *hart)
     if (!hart->isa.supervisor)
         status |= MSTATUS_MPP;
     hart->mstatus = status;
-    return_to(hart, priv, hart->mepc);
+    return_to(hart, priv, hart->mepc, MSTATUS_MPELP);
 }
 
 void trap_return_s(struct hart *hart)
@@ -187,5 +201,5 @@ void trap_return_s(struct hart *hart)
     status |= hart->mstatus & MSTATUS_SPIE ? MSTATUS_SIE : 0;
     status |= MSTATUS_SPIE;
     hart->mstatus = status;
-    return_to(hart, priv, hart->sepc);
+    return_to(hart, priv, hart->sepc, MSTATUS_SPELP);
 }

@@ -8,24 +8,25 @@
 #include "cpu/hart_state.h"
 
 /* An exception of an instruction of the running block: makes pc and the retired-instruction count exact, then
- * enters the handler. The instruction's handler returns at once after it. */
+ * enters the handler. The instruction's handler must return at once after it. */
 void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval);
 /* Illegal-instruction exception, with the encoding in tval. */
 void trap_illegal(struct hart *hart, const struct insn *insn);
 /* An exception before any instruction ran, at hart->pc: fetch faults. */
 void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval);
 
-/* Value of mip as the hart sees it now. */
+/* The value of mip as the hart sees it now. */
 unsigned trap_pending(const struct hart *hart);
 /* Takes the most urgent interrupt that is pending and enabled, if any; between blocks only. */
 bool trap_take_interrupt(struct hart *hart);
 
-/* Leaves the running block behind an instruction that is done, as if the block ended there, so that the loop
- * serves its requests now. False: it cannot be told where the next instruction is, and the block goes on. */
+/* Leaves the running block after an instruction that is done, as if the block ended there, so that the loop
+ * serves its requests now. False: the address of the next instruction is not known, and the block
+ * continues. */
 bool trap_leave_behind(struct hart *hart, const struct insn *insn);
 
-/* Leaves it in front of an instruction that is not done, which is executed when the hart goes on here: as
- * trap_insn(), without a trap. */
+/* Leaves it before an instruction that is not done and is executed when the hart continues: like trap_insn(),
+ * without a trap. */
 void trap_leave_before(struct hart *hart, const struct insn *insn);
 
 /* mret and sret, without their legality checks. The next pc is in hart->pc afterwards. */

@@ -8,7 +8,9 @@
 #include "cpu/hart_state.h"
 
 /* Puts the hart's thread to sleep until an interrupt is pending and enabled in mie (whatever mstatus and
- * mideleg say, Priv. "Wait for Interrupt"), or somebody wants the hart's attention. */
-void wait_for_interrupt(struct hart *hart);
+ * mideleg say, Priv. "Wait for Interrupt"), or until the hart has a request to serve. False: it has a request
+ * that the guest must not notice (a service for the translator or for its caches), and the hart must wait
+ * again after that. */
+bool wait_for_interrupt(struct hart *hart);
 
 #endif

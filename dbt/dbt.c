@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The translator's life, and the way of a hart through translated code: find or make the translation of a hot
- * block, enter it, look at how it was left, and either go on with the next block's, or give the hart back to
- * the interpreter.
+ * The translator's life, and how a hart runs translated code: it finds or makes the translation of a hot
+ * block, enters it, checks how it was left, and then either continues with the next block's translation or
+ * returns to the interpreter.
  */
 #include "dbt/dbt.h"
 
@@ -16,8 +16,10 @@
 #include "dbt/runtime/code_page.h"
 #include "dbt/runtime/counters.h"
 #include "dbt/runtime/evict.h"
+#include "dbt/runtime/fault.h"
 #include "dbt/runtime/find.h"
 #include "dbt/runtime/state.h"
+#include "dbt/runtime/windows.h"
 #include "dbt/x86/regmap.h"
 #include "dbt/x86/t1/translate.h"
 #include "dbt/x86/thunks.h"
@@ -29,18 +31,18 @@ static struct dbt *dbt_of(struct hart *hart)
     return (struct dbt *)(void *)hart->accel;
 }
 
-/* The translation of a hot block, made if need be; NULL: it stays with the interpreter. The result is kept in
- * the block, with the generation of its segment; *full where there was no room. */
+/* The translation of a hot block, made if necessary; NULL: the interpreter must run the block. The result is
+ * kept in the block, with the generation of its segment. *full is set if there was no room. */
 static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct block *source, bool *full)
 {
     struct t1_block *block = source->native;
-    if (code_is_current(&dbt->cache, block, source->native_generation) &&
+    if (code_is_current(&dbt->cache, block, source->native_generation) && t1_block_fits(block, hart) &&
         __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE))
         return block;
-    if (!source->epoch) /* decoded for one use */
+    if (!source->epoch) /* decoded for one use only */
         return NULL;
     pthread_mutex_lock(&dbt->lock);
-    block = t1_block_of(dbt, source);
+    block = t1_block_of(dbt, hart, source);
     if (!block) {
         block = t1_translate(dbt, hart, source, full);
         if (block) {
@@ -69,19 +71,21 @@ static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uin
     dbt->enter((uint8_t *)hart + HART_BIAS, entry);
     atomic_store_explicit(&hart->instret, state->end - (uint64_t)(int64_t)state->budget,
                           memory_order_relaxed);
-    if (state->link != DBT_NO_LINK) { /* by a jump whose target is not translated yet */
+    if (state->link != DBT_NO_LINK) { /* a jump whose target is not translated yet left it */
         const struct t1_link *link = code_at(&dbt->cache, state->link);
         hart->pc = state->page + link->offset;
     }
 }
 
-/* Enters translated code again and again while the next block is translated, too. */
+/* Enters translated code again and again as long as the next block is translated, too. */
 static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block)
 {
     const uint8_t *entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
     while (entry) {
         enter(dbt, hart, entry);
-        bool wanted = atomic_load_explicit(&hart->requests, memory_order_acquire);
+        /* If a landing pad is expected, the run loop checks for it. */
+        bool wanted =
+            atomic_load_explicit(&hart->requests, memory_order_acquire) || UNLIKELY(hart->pad_expected);
         hart_count(&dbt_hart(hart)->exits[wanted ? DBT_EXIT_REQUEST : dbt_hart(hart)->exit]);
         block = wanted ? NULL : dbt_find_block(hart, hart->pc);
         if (!block)
@@ -90,7 +94,7 @@ static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block
     }
 }
 
-/* The hart's jump tables may have been filled before the code that they lead to changed. */
+/* Clears the hart's jump tables if they may lead to code that has changed since. */
 static void refresh_jumps(struct hart *hart, uint64_t generation)
 {
     struct dbt_hart *state = dbt_hart(hart);
@@ -101,8 +105,8 @@ static void refresh_jumps(struct hart *hart, uint64_t generation)
 }
 
 /* An evicting thread raises room_wanted before it asks the harts out. A hart that has served that request
- * must not go in again before the thread waits for the lock: it would stay in, and all others would wait for
- * both. */
+ * must not enter again before that thread waits for the lock: it would stay in translated code, and all
+ * others would wait for both. */
 static void lock_running(struct dbt *dbt)
 {
     for (;;) {
@@ -122,6 +126,7 @@ static bool begin_running(struct dbt *dbt, struct hart *hart)
         return false;
     lock_running(dbt);
     refresh_jumps(hart, dbt->generation);
+    windows_settle(hart);
     return true;
 }
 
@@ -166,7 +171,7 @@ static void accel_fence_i(struct hart *hart)
     pthread_mutex_lock(&dbt->lock);
     code_pages_verify(dbt, hart);
     pthread_mutex_unlock(&dbt->lock);
-    refresh_jumps(hart, dbt->generation); /* translated code may go on without coming by accel_run() */
+    refresh_jumps(hart, dbt->generation); /* the hart may continue in translated code without accel_run() */
 }
 
 static void accel_page_changed(struct hart *hart, uint64_t paddr)
@@ -205,6 +210,13 @@ static const struct hart_accel_ops accel_ops = {
     .safe_point = accel_safe_point,
 };
 
+/* Called by T1's code at the end of about every DBT_SAMPLE_SLICES-th slice. */
+static void slice_ended(struct hart *hart, uint64_t pc)
+{
+    windows_earn(hart);
+    t2_slice_ended(hart, pc);
+}
+
 /* ---- Life ---------------------------------------------------------------------------------------------- */
 
 struct dbt *dbt_create_sized(size_t size, struct error *error)
@@ -218,7 +230,7 @@ struct dbt *dbt_create_sized(size_t size, struct error *error)
     dbt->generation = 1;
     dbt->owner_ops[CODE_T1_BLOCK] = &t1_owner_ops;
     dbt->owner_ops[CODE_T2_REGION] = &t2_owner_ops;
-    dbt->slice_ended = t2_slice_ended;
+    dbt->slice_ended = slice_ended;
     dbt->judge_region = t2_judge;
     pthread_mutex_init(&dbt->lock, NULL);
     pthread_mutex_init(&dbt->room, NULL);
@@ -246,6 +258,8 @@ void dbt_destroy(struct dbt *dbt)
         return;
     code_pages_destroy(dbt);
     t2_destroy(dbt->t2);
+    if (dbt->windows)
+        fault_forget(&dbt->cache);
     code_cache_destroy(&dbt->cache);
     for (unsigned i = 0; i < dbt->hart_count; i++)
         free(dbt->stand_ins[i]);
@@ -270,11 +284,11 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
 {
     if (!dbt_supports(&hart->isa))
         return error_set(error, "the translator is for harts with C only; use -accel interp");
-    if (dbt->hart_count &&
-        dbt->harts[0]->isa.xlen != hart->isa.xlen) /* blocks are found by their address alone */
-        return error_set(error, "the translator serves harts of one width");
+    /* Blocks are found by their address alone. */
+    if (dbt->hart_count && dbt->harts[0]->isa.xlen != hart->isa.xlen)
+        return error_set(error, "the translator serves only harts of one width (XLEN)");
     if (dbt->hart_count == DBT_HARTS_MAX)
-        return error_set(error, "the translator serves %d harts", DBT_HARTS_MAX);
+        return error_set(error, "the translator serves at most %d harts", DBT_HARTS_MAX);
     struct block *stand_in = calloc(1, sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * sizeof(struct insn));
     if (!stand_in)
         return error_set(error, "out of memory for the translator");
@@ -282,6 +296,8 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
     dbt_hart(hart)->block = stand_in;
     dbt->stand_ins[dbt->hart_count] = stand_in;
     dbt->harts[dbt->hart_count++] = hart;
+    if (hart->windows_refused)
+        dbt->windows_refused = hart->windows_refused;
     thunks_init_hart(hart);
     hart_set_accel(hart, &dbt->accel, hot);
     return true;
@@ -312,6 +328,17 @@ bool dbt_without(struct dbt *dbt, const char *names, struct error *error)
         names += length + (names[length] == ',');
     }
     return true;
+}
+
+void dbt_use_windows(struct dbt *dbt, bool eager)
+{
+    dbt->windows_eager = eager;
+    if (!code_cache_use_faults(&dbt->cache))
+        dbt->windows_refused = "out of memory";
+    else if (!fault_serve(&dbt->cache))
+        dbt->windows_refused = "faults of translated code cannot be handled";
+    else
+        dbt->windows = true;
 }
 
 void dbt_reset(struct dbt *dbt)

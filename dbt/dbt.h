@@ -13,70 +13,78 @@
 
 struct dbt;
 
-/* Makes an empty code cache. NULL, with *error filled. */
+/* Makes a translator with an empty code cache of CODE_CACHE_DEFAULT bytes. NULL, with *error filled, on
+ * failure. */
 struct dbt *dbt_create(struct error *error);
-/* The same, with a cache of `size` bytes for code and what belongs to it: CODE_CACHE_MIN to
- * CODE_CACHE_MAX. */
+/* The same, with room for `size` bytes of code and its data: CODE_CACHE_MIN to CODE_CACHE_MAX. */
 struct dbt *dbt_create_sized(size_t size, struct error *error);
-/* Adds the optimiser (T2), which makes regions of what runs long, on a thread of its own; `eager`: of every
- * block, at once, on the hart's thread (for tests). Before the harts run. False, with *error filled, on hosts
- * without x86-64-v3. */
+/* Adds the optimiser (T2), which makes regions of code that runs often, on a thread of its own. `eager` (for
+ * tests): it makes a region of every block, at once, on the hart's thread. Call it before the harts run.
+ * False, with *error filled: the host lacks x86-64-v3, or memory or a thread could not be had. */
 bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error);
-/* Ends the optimiser's thread; before the harts are destroyed. */
+/* Ends the optimiser's thread. Call it before the harts are destroyed. */
 void dbt_stop(struct dbt *dbt);
-/* The harts must have been destroyed. */
+/* The harts must have been destroyed before. */
 void dbt_destroy(struct dbt *dbt);
-/* Whether this translator can serve such harts: those with C. */
+/* Whether this translator can serve such harts: it serves harts with C. */
 bool dbt_supports(const struct isa_config *isa);
-/* Lets the hart use translated code; before it first runs. False, with *error filled, where this translator
- * cannot serve it (it is for harts with C, all of one width). */
+/* Lets the hart use translated code. `hot`: a block is translated when it is about to run for the hot-th
+ * time. Call it before the hart first runs. False, with *error filled, if this translator cannot serve the
+ * hart: it serves harts with C, all of one width, at most DBT_HARTS_MAX of them. */
 bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *error);
-/* How often a block runs in the interpreter before it is translated (`hot`), unless the user says else. */
+/* The value of `hot` for dbt_attach(), unless the user chooses another. */
 #define DBT_HOT_DEFAULT 4
-/* Leaves the named instructions (of isa.def, with commas between; "all") to their interpreter handlers, to
- * find a fault by halving. False, with *error filled, at a name that is none. Before the harts run. */
+/* Leaves the named instructions (of isa.def, separated by commas; or "all") to their interpreter handlers, so
+ * that a fault can be found by bisection. Call it before the harts run. False, with *error filled, if a name
+ * is unknown. */
 bool dbt_without(struct dbt *dbt, const char *names, struct error *error);
-/* The same of the optimiser's passes (dbt/passes/passes.def): leaves them out. Behind dbt_optimise(), before
- * the harts run. False, with *error filled, at a name that is none, a pass that is required, and where there
- * is no optimiser. */
+/* The same for the optimiser's passes (dbt/passes/passes.def): leaves them out. Call it after dbt_optimise()
+ * and before the harts run. False, with *error filled, if a name is unknown, a pass is required, or there is
+ * no optimiser. */
 bool dbt_without_passes(struct dbt *dbt, const char *names, struct error *error);
-/* Has the listener be shown regions before and after these passes ("all": each), in pieces of the kind
- * "passes" without host code. As above. */
+/* Shows the listener regions before and after these passes ("all": each pass), as pieces of the kind "passes"
+ * without host code. Call it as dbt_without_passes(). False, with *error filled, if a name is unknown or
+ * there is no optimiser. */
 bool dbt_trace_passes(struct dbt *dbt, const char *names, struct error *error);
-/* Has translated code compare each access to guest memory with what the MMU says, and end the program where
- * they differ (check.c); for tests, several times slower. Before the harts run. */
+/* Makes translated code compare each access to guest memory with what the MMU says, and end the program if
+ * they differ (dbt/x86/check.c). For tests: it is several times slower. Call it before the harts run. */
 void dbt_check_accesses(struct dbt *dbt);
-/* A piece of translated code, for who lists it or names it. */
+/* Gives address spaces windows (cpu/mmu/window.h): each when it has earned one, or at once if `eager`
+ * (tests). The harts must have been created for windows (hart_config.windows). If the host refuses,
+ * dbt_print_counters() prints why. Call it before the harts run. */
+void dbt_use_windows(struct dbt *dbt, bool eager);
+/* A piece of translated code, as the listener is told of it. */
 struct dbt_code {
     const char *kind; /* "t1", "t2", "passes" (dbt_trace_passes()) */
-    const char *ir;   /* of T2: the region's operations, in lines; NULL: none */
+    const char *ir;   /* T2: the region's operations as lines of text; NULL: none */
     uint64_t vaddr;   /* of its first guest instruction, as the hart that translated it sees it */
     uint64_t paddr;
-    const uint8_t *guest; /* the guest's code */
+    const uint8_t *guest; /* the guest code it was made from */
     size_t guest_size;
-    const uint8_t *host; /* readable, and where it runs */
+    const uint8_t *host; /* the host code, at the address where it runs, which is readable */
     size_t host_size;
-    const uint8_t *cold; /* what is rarely run, elsewhere; NULL: it stands with the other */
+    const uint8_t *cold; /* host code that rarely runs, if it lies apart; NULL: it does not */
     size_t cold_size;
-    const uint32_t *starts; /* for each guest instruction, where its code begins in the host's, and the end;
-                             * NULL: they are mixed */
-    unsigned count;
+    /* For each guest instruction, the offset in `host` where its code begins, and then the offset of the end;
+     * NULL: the code of the instructions is mixed. */
+    const uint32_t *starts;
+    unsigned count; /* guest instructions */
     const struct isa_config *isa;
 };
-/* Has `listen` told of each piece of code when it has been translated, on any hart's thread, one call at a
- * time. Before the harts run. It must not call the translator. */
+/* Calls `listen` after each piece of code has been translated, on any hart's thread or the optimiser's, one
+ * call at a time. It must not call the translator. Call dbt_listen() before the harts run. */
 typedef void dbt_listen_fn(void *opaque, const struct dbt_code *code);
 void dbt_listen(struct dbt *dbt, dbt_listen_fn *listen, void *opaque);
-/* Forgets everything; with all harts stopped (system reset, snapshot). */
+/* Forgets all translated code. Call it with all harts stopped (system reset, snapshot). */
 void dbt_reset(struct dbt *dbt);
-/* A device wrote to [paddr, paddr + length), where decoded code may be. Any thread; the harts are to be asked
- * for a HART_REQUEST_FENCE_I afterwards. */
+/* A device wrote to [paddr, paddr + length), which may hold code. Any thread. Afterwards the caller must send
+ * HART_REQUEST_FENCE_I to the harts. */
 void dbt_memory_written(struct dbt *dbt, uint64_t paddr, uint64_t length);
-/* Blocks translated since it was made. */
+/* How many blocks were translated since the translator was made. */
 uint64_t dbt_translated(struct dbt *dbt);
-/* The same of regions. */
+/* The same for regions. */
 uint64_t dbt_regions(struct dbt *dbt);
-/* Counters, one a line. */
+/* Prints one counter on each line. */
 void dbt_print_counters(struct dbt *dbt, FILE *out);
 
 #endif

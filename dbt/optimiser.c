@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The optimiser's life. Where time goes is sampled: when a slice of instructions ends, the hart is at a
- * loop's beginning or at the target of an indirect jump, which is noted in that block; a block with so many
- * samples is the header of a region to be. The hart copies its page and goes on; a thread in the background
- * makes the region from the copy, takes the lock to write its code, looks that the page is still what it was,
- * and gives the block the new entry: all jumps to the block lead to the region from then on.
+ * The optimiser, from samples to published code. Samples show where time goes: a slice of instructions ends
+ * at a loop's beginning or at the target of an indirect jump, and the block there counts it. A block with
+ * T2_SAMPLES samples becomes the header of a region. The hart copies the block's page and goes on. A thread
+ * in the background makes the region from the copy, takes the lock to write its code, checks that the
+ * guest bytes have not changed, and gives the block the new entry: from then on all jumps to the block lead
+ * to the region.
  *
- * What becomes of the region then is told in region_code.h.
+ * region_code.h tells what happens to the region after that.
  */
 #include "dbt/optimiser.h"
 
@@ -20,17 +21,19 @@
 #include "dbt/runtime/evict.h"
 #include "dbt/runtime/find.h"
 #include "dbt/runtime/link.h"
+#include "dbt/runtime/windows.h"
 #include "dbt/x86/select/select.h"
 #include "util/check.h"
 #include "util/log.h"
 #include "util/thread.h"
 
-/* More than the host code of any region that is kept. */
+/* Bytes of host code; a region that needs more is not kept. */
 #define T2_CODE_MAX  65536
 #define T2_QUEUE_MAX 32
 
 struct t2_request {
     uint64_t paddr, vaddr; /* of the header */
+    unsigned kind;         /* TLB_KIND_* */
     struct isa_config isa;
     uint8_t page[PAGE_SIZE];
 };
@@ -44,11 +47,11 @@ struct t2 {
     struct t2_request *queue[T2_QUEUE_MAX];
     unsigned queued;
     struct passes passes;
-    struct ir *region; /* the thread's, and of translation at once */
+    struct ir *region; /* the thread's; with `eager`, the hart's */
     struct t2_emit *emit;
 };
 
-/* ---- Making one ---------------------------------------------------------------------------------------- */
+/* ---- Making a region ----------------------------------------------------------------------------------- */
 
 static bool check(const struct ir *region, const char *pass)
 {
@@ -60,8 +63,9 @@ static bool check(const struct ir *region, const char *pass)
     return !fault;
 }
 
-/* Straight code is worth it where it does much floating point, for which T1 has no registers, or where there
- * is so much of it that its values had better stay in registers: unrolled loops of ciphers and hashes. */
+/* Straight code pays if it computes much with floating-point numbers, for which T1 has no registers, or if
+ * there is so much of it that its values had better stay in registers: unrolled loops of ciphers and
+ * hashes. */
 static bool computes(const struct ir *r)
 {
     unsigned count = 0;
@@ -70,7 +74,8 @@ static bool computes(const struct ir *r)
     return count >= 6 || (r->insn_count >= 96 && r->insn_count >= 24 * r->block_count);
 }
 
-/* All but the code. False: there is no region worth having. */
+/* Makes the region and runs the passes; writes no code. False: no region is worth it here, or a check of it
+ * failed. */
 static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *request, FILE *trace)
 {
     memset(r, 0, offsetof(struct ir, code));
@@ -78,6 +83,10 @@ static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *reques
     r->without = t2->dbt->without;
     r->page = request->paddr & PAGE_MASK;
     r->vaddr = request->vaddr & PAGE_MASK;
+    r->kind = request->kind;
+    for (unsigned offset = 0; offset < PAGE_SIZE && r->kind != TLB_KIND_LOOKS; offset += 2)
+        if (windows_avoids(t2->dbt, r->page + offset))
+            r->by_tlb[offset / 128] |= 1ull << (offset / 2 % 64);
     r->header_offset = request->paddr & (PAGE_SIZE - 1);
     memcpy(r->code, request->page, PAGE_SIZE);
     memset(r->home, T2_IN_HART, sizeof(r->home));
@@ -90,8 +99,8 @@ static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *reques
     return passes_run(&t2->passes, r, trace) && check(r, "the passes");
 }
 
-/* The same, and what was to be shown of its passes is, whether the region is used or not: `locked`: the lock
- * is held. */
+/* Does the same, and shows what the passes did, if a listener wants that; also if the region is not used
+ * then. `locked`: the lock is held. */
 static bool prepare_shown(struct t2 *t2, const struct t2_request *request, bool locked)
 {
     struct dbt *dbt = t2->dbt;
@@ -139,12 +148,13 @@ static void tell(struct dbt *dbt, const struct ir *r, const uint8_t *start, size
     free(ir);
 }
 
-/* Writes the code and publishes it. False: the segment is full. The lock is held. */
+/* Writes the region's code and publishes it, if the header is still there and the guest bytes have not
+ * changed. False: the segment is full. The lock is held. */
 static bool publish(struct t2 *t2, struct ir *r)
 {
     CHECK_HELD(&t2->dbt->lock);
     struct dbt *dbt = t2->dbt;
-    struct t1_block *header = t1_block_at(dbt, r->page + r->header_offset);
+    struct t1_block *header = t1_block_at(dbt, r->page + r->header_offset, r->kind);
     if (!header || header->region || !header->entry)
         return true;
     if (debug_marked(dbt->harts[0], r->page + r->span_first, r->span_last - r->span_first))
@@ -181,7 +191,7 @@ static bool publish(struct t2 *t2, struct ir *r)
     return true;
 }
 
-/* The harts are stopped for a moment if the cache is full. */
+/* Makes and publishes the region that is asked for. If the cache is full, it stops the harts for a moment. */
 static void translate(struct t2 *t2, const struct t2_request *request)
 {
     struct dbt *dbt = t2->dbt;
@@ -217,17 +227,18 @@ static struct t2_request *make_request(const struct hart *hart, uint64_t pc, con
         return NULL;
     request->paddr = paddr;
     request->vaddr = pc;
+    request->kind = hart->tlb_fetch->kind;
     request->isa = hart->isa;
     mem_host_copy(request->page, page, PAGE_SIZE);
     return request;
 }
 
-/* With the lock held. */
+/* Call it with the lock held. */
 static void ask(struct t2 *t2, struct hart *hart, uint64_t pc, const uint8_t *page, uint64_t paddr)
 {
     CHECK_HELD(&t2->dbt->lock);
-    struct t1_block *block = t1_block_at(t2->dbt, paddr);
-    if (block && block->region) { /* the table may still know the header's own entry */
+    struct t1_block *block = t1_block_at(t2->dbt, paddr, hart->tlb_fetch->kind);
+    if (block && block->region) { /* the jump table may still have the header's own entry */
         dbt_correct(hart, pc, block->entry);
         return;
     }

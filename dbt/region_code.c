@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What becomes of a region's code; see region_code.h.
+ * A region's code, its trial and its end; see region_code.h.
  */
 #include "dbt/region_code.h"
 
@@ -11,14 +11,15 @@
 #include "dbt/runtime/link.h"
 #include "util/check.h"
 
-/* Entries until it is judged for the first time, and from then on. */
+/* Entries before a region is judged for the first time, and between later judgements. */
 #define TRIAL_FIRST 256
 #define TRIAL_NEXT  65536
 
-/* What T2 saves a guest instruction, in fifths of a host instruction. Where it keeps floating-point values in
- * registers, or those of long straight code, that is more than in loops of integers. Found by measurement:
- * with 5 in place of SAVED, xz and dpkg keep half of what they lose without a trial; with 1, gzip loses loops
- * that pay; with SAVED in place of SAVED_MUCH, sha256 is as slow as with T1. */
+/* What T2 saves for each guest instruction, in fifths of a host instruction. It saves more in regions that
+ * keep floating-point values in registers, or the values of long straight code, than in loops of integers.
+ * The numbers were found by measurement: with 5 in place of SAVED, xz and dpkg keep half of what they lose
+ * without a trial; with 1, gzip loses loops that pay; with SAVED in place of SAVED_MUCH, sha256 is as slow as
+ * with T1. */
 #define SAVED      2
 #define SAVED_MUCH 10
 
@@ -45,9 +46,9 @@ struct t2_code *t2_code_make(struct dbt *dbt, const struct ir *region, struct t1
     return code;
 }
 
-/* ---- Its end ------------------------------------------------------------------------------------------- */
+/* ---- The end of a region ------------------------------------------------------------------------------- */
 
-/* The header's own code is entered again. False: that is gone. */
+/* Gives the header its own entry back. False: the header does not lead to this region any more. */
 static bool leave_header(struct dbt *dbt, struct t2_code *code, uint16_t samples)
 {
     CHECK_HELD(&dbt->lock);
@@ -65,7 +66,7 @@ static bool leave_header(struct dbt *dbt, struct t2_code *code, uint16_t samples
 static void region_changed(struct dbt *dbt, struct code_owner *owner)
 {
     if (leave_header(dbt, (struct t2_code *)(void *)owner, 0))
-        dbt->generation++; /* the harts' jump tables may know its entry */
+        dbt->generation++; /* the harts' jump tables may have the region's entry */
 }
 
 static void region_evict(struct dbt *dbt, struct code_owner *owner)
@@ -75,7 +76,7 @@ static void region_evict(struct dbt *dbt, struct code_owner *owner)
     code_page_sweep(dbt, code->span.paddr, code_segment_of(&dbt->cache, code_ref(&dbt->cache, code)));
 }
 
-/* The header goes: it is not entered any more. */
+/* The header has changed or is evicted: it does not lead to the region any more. */
 static void header_gone(struct dbt *dbt, struct code_owner *owner)
 {
     (void)dbt;
@@ -90,8 +91,8 @@ const struct code_owner_ops t2_owner_ops = { .evict = region_evict,
 
 static bool pays(const struct t2_trial *trial)
 {
-    int64_t insns =
-        trial->bytes / 4 + 6; /* host instructions that enter and leave: the call and the jumps, too */
+    /* Host instructions that enter and leave, with the call and the jumps. */
+    int64_t insns = trial->bytes / 4 + 6;
     return trial->kept || trial->insns * trial->saved / 5 > trial->entries * insns;
 }
 
@@ -106,7 +107,8 @@ const uint8_t *t2_judge(struct hart *hart, uint64_t ref)
     code->trial.insns = 0;
     code->trial.entries = code->trial.left = TRIAL_NEXT;
     pthread_mutex_unlock(&dbt->lock);
-    if (!kept) /* the jump table may lead to the region, which is still code: then it comes here again */
+    /* The jump table may lead to the region, which is still code: the hart would come here again. */
+    if (!kept)
         dbt_correct(hart, dbt_hart(hart)->page + code->header_offset, code->own_entry);
     return code->own_entry;
 }

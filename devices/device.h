@@ -8,7 +8,7 @@
  * never holds that lock while it waits for anything, and IRQ lines may be raised with it held: the order of
  * locks is device, interrupt controller, hart (docs/threading.md).
  *
- * Guest misbehaviour is a LOG_GUEST line and what the hardware would do; it never ends the emulator.
+ * Guest misbehaviour leads to a LOG_GUEST line and to what the hardware would do; it never ends the emulator.
  */
 #ifndef DEVICES_DEVICE_H
 #define DEVICES_DEVICE_H
@@ -20,8 +20,8 @@
 #include "util/error.h"
 #include "util/state.h"
 
-/* One interrupt wire. Copyable; set() may be called from any thread; `level` is the new level of the wire. A
- * line with set == NULL is not connected. */
+/* One interrupt wire. It may be copied; set() may be called from any thread. `level` is the new level of the
+ * wire. A line with set == NULL is not connected. */
 struct irq_line {
     void (*set)(void *controller, unsigned number, bool level);
     void *controller;
@@ -40,18 +40,18 @@ struct dma_ops {
     /* Host pointer to [paddr, paddr + length) if all of that is RAM (for `write`: writable RAM), else NULL.
      * Valid until the machine is destroyed. */
     void *(*map)(struct dma *dma, uint64_t paddr, uint64_t length, bool write);
-    /* To be called after storing through a map()ped pointer: harts may have predecoded code there. */
+    /* To be called after storing through a pointer from map(): harts may have decoded code there. */
     void (*written)(struct dma *dma, uint64_t paddr, uint64_t length);
 };
 struct dma {
     const struct dma_ops *ops;
 };
 
-/* Copies from / to guest memory; false, with nothing copied, where the range is not all RAM. */
+/* Copies from / to guest memory. Returns false, with nothing copied, if the range is not all RAM. */
 bool dma_read(struct dma *dma, uint64_t paddr, void *bytes, uint64_t length);
 bool dma_write(struct dma *dma, uint64_t paddr, const void *bytes, uint64_t length);
 
-/* What fdt() needs to describe a device: the board fills it from the device's row in its table. */
+/* What fdt() needs to describe a device. The board fills it from the device's row in its table. */
 struct fdt_place {
     uint64_t base, size; /* guest physical, bytes */
     unsigned irq;        /* interrupt controller input; 0: none */
@@ -60,19 +60,21 @@ struct fdt_place {
 
 struct device;
 struct device_ops {
-    const char *name;               /* "uart16550"; also the section name of the saved state */
-    uint64_t size;                  /* bytes of the MMIO window */
-    uint8_t access_min, access_max; /* sizes in bytes the bus lets through: 1, 2, 4, 8; naturally aligned */
+    const char *name; /* "uart16550"; also the section name of the saved state */
+    uint64_t size;    /* bytes of the MMIO window */
+    /* sizes in bytes that the bus lets through: 1, 2, 4, 8; naturally aligned */
+    uint8_t access_min, access_max;
     uint64_t (*read)(struct device *device, uint64_t offset, unsigned size);
     void (*write)(struct device *device, uint64_t offset, unsigned size, uint64_t value);
     void (*reset)(struct device *device); /* to the power-on state; called with all harts stopped */
     void (*save)(struct device *device, struct state_writer *writer);
     bool (*load)(struct device *device, struct state_reader *reader);
     void (*destroy)(struct device *device);
-    /* Adds the device's node(s) under the /soc node that is open in the sequential-write tree `fdt`
-     * (fdt_begin_node .. fdt_end_node). Returns 0 or a negative libfdt error. NULL: no node. */
+    /* Adds the device's node(s) under the /soc node, which is open in the sequential-write tree `fdt`
+     * (fdt_begin_node .. fdt_end_node). Returns 0 or a negative libfdt error. NULL: the device has no
+     * node. */
     int (*fdt)(struct device *device, void *fdt, const struct fdt_place *place);
-    /* The same for nodes beside /soc, while the root node is open. */
+    /* The same for nodes beside /soc; here the root node is open. */
     int (*fdt_root)(struct device *device, void *fdt);
 };
 struct device {

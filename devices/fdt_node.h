@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writing one node of the sequential-write FDT, with a sticky error: a device's fdt() names its properties
- * one after the other and looks at the status once, at the end. The functions do nothing once `status` is not
- * 0.
+ * Writing one node of the sequential-write FDT, with a sticky error: a device's fdt() adds its properties one
+ * after the other and looks at the status once, at the end. The functions do nothing once `status` is not 0.
  */
 #ifndef DEVICES_FDT_NODE_H
 #define DEVICES_FDT_NODE_H
@@ -24,7 +23,7 @@ void fdt_node_bytes(struct fdt_node *node, const char *property, const void *byt
 void fdt_node_u32(struct fdt_node *node, const char *property, uint32_t value);
 /* Room for `count` cells, to be filled with fdt32_st(); NULL after an error. */
 fdt32_t *fdt_node_cells(struct fdt_node *node, const char *property, size_t count);
-/* `interrupts` and `interrupt-parent`, where the place has an interrupt. */
+/* `interrupts` and `interrupt-parent`, if the place has an interrupt. */
 void fdt_node_interrupt(struct fdt_node *node, const struct fdt_place *place);
 /* Closes the node; returns the status. */
 int fdt_node_end(struct fdt_node *node);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * What there is to say of a kind of device that the user plugs in: its names, what it is, where it can be
- * plugged in, its keys, and how one is made. A device's own file defines its model, catalog/catalog.c lists
- * them, and everybody else reads them there: the command line (names, keys, limits, help), the machine (which
- * back end it opens, how the device is made), the monitor (info qtree, device-list-properties).
+ * Everything that is to be said about a kind of device that the user plugs in: its names, what it is, where
+ * it can be plugged in, its keys, and how one is made. A device's own file defines its model,
+ * catalog/catalog.c lists the models, and all others read them there: the command line (names, keys, limits,
+ * help), the machine (which back end it opens, how the device is made), the monitor (info qtree,
+ * device-list-properties).
  *
  * Models are constant; any thread may read them.
  */
@@ -31,17 +32,20 @@ struct virtio_device_ops;
 
 enum device_key_type {
     DEVICE_KEY_TEXT,     /* const char * */
-    DEVICE_KEY_BACKEND,  /* const char *: the id of what stands behind the device */
-    DEVICE_KEY_NUMBER,   /* uint32_t or uint64_t, from `least` to `most` */
-    DEVICE_KEY_POWER,    /* the same, and a power of two */
+    DEVICE_KEY_BACKEND,  /* const char *: the id of the back end */
+    DEVICE_KEY_NUMBER,   /* uint32_t or uint64_t, between `least` and `most` */
+    DEVICE_KEY_POWER,    /* the same, and it must be a power of two */
     DEVICE_KEY_SWITCH,   /* bool */
     DEVICE_KEY_AUTO,     /* uint32_t: 0 auto, 1 off, 2 on */
     DEVICE_KEY_CHOICE,   /* uint32_t: the number of the choice */
     DEVICE_KEY_MAC,      /* struct device_mac */
-    DEVICE_KEY_OFF,      /* nothing: only off is accepted, `limit` says why */
-    DEVICE_KEY_EMPTY,    /* nothing: only no value is accepted, `limit` says why */
-    DEVICE_KEY_SLOT,     /* int: number of a slot of virtio-mmio */
-    DEVICE_KEY_PCI_BUS,  /* nothing: there is one bus */
+    DEVICE_KEY_ORDER,    /* uint32_t: a number from 0 on, plus one; 0: not given */
+    DEVICE_KEY_FEATURE,  /* a switch: off withholds the feature bit `least` of virtio */
+    DEVICE_KEY_IGNORED,  /* no value is stored: here it is always as the key asks */
+    DEVICE_KEY_OFF,      /* no value is stored: only "off" is accepted, and `limit` says why */
+    DEVICE_KEY_EMPTY,    /* no value is stored: only an empty value is accepted, and `limit` says why */
+    DEVICE_KEY_SLOT,     /* int: the number of a virtio-mmio slot */
+    DEVICE_KEY_PCI_BUS,  /* no value is stored: there is only one bus */
     DEVICE_KEY_PCI_PLACE /* struct device_pci_place */
 };
 
@@ -60,39 +64,48 @@ struct device_key {
     const char *help;
     size_t offset, size; /* of the value in the structure that holds it: DEVICE_KEY_VALUE() */
     uint64_t least, most;
-    uint32_t fallback;  /* NUMBER, POWER: the value where the key is not given */
-    const char *needed; /* what stands for its value where it is missing ("ID"); NULL: it may be left out */
+    uint32_t fallback; /* NUMBER, POWER: the value if the key is not given */
+    /* the key must be given, and this stands for its value in messages ("ID"); NULL: it may be left out */
+    const char *needed;
     const char *const *choices; /* end with NULL */
     const char *limit;
 };
-/* Where a key's value goes: a member of a structure. Lists of keys end with { .name = NULL }. */
+/* Where a key's value is stored: in a member of a structure. Lists of keys end with { .name = NULL }. */
 #define DEVICE_KEY_VALUE(structure, member)                                                                  \
     .offset = offsetof(structure, member), .size = sizeof(((structure *)NULL)->member)
 
-/* What the keys of all models set. Zero: not given. Strings are borrowed, and outlive the device. */
+/* The values that the keys of all models set. Zero: the key was not given. Strings are borrowed, and outlive
+ * the device. */
 struct device_settings {
     const char *id;
     const char *backend;
     const char *serial;    /* of a disk */
     const char *mount_tag; /* of a shared folder */
-    const char *carrier;   /* of a port: "ID.0", the virtio-serial that it is on */
+    const char *carrier;   /* of a port: the virtio-serial that it is on, "ID.0" */
     const char *port_name;
     uint32_t port;
     struct device_mac mac;
     uint32_t queues, queue_size; /* of a disk */
     uint32_t werror, rerror;     /* of a disk: enum blockdev_on_error */
     uint32_t width, height;      /* of a screen */
+    uint32_t outputs;            /* the same: 1 */
     uint32_t streams, jacks, chmaps;
+    uint32_t boot_index;        /* plus one; 0: none */
+    uint32_t write_cache;       /* of a disk: 0 as the drive has it, 1 off, 2 on */
+    uint64_t withheld_features; /* of virtio */
 };
 #define DEVICE_SETTING(member) DEVICE_KEY_VALUE(struct device_settings, member)
 
+/* Of a DEVICE_KEY_FEATURE: the number of the bit. */
+#define DEVICE_FEATURE(bit) DEVICE_SETTING(withheld_features), .least = (bit), .most = (bit)
+
 /* ---- Models -------------------------------------------------------------------------------------------- */
 
-enum {                        /* where a device can be plugged in */
+enum {                        /* the buses that a device can be plugged into */
        DEVICE_BUS_MMIO = 1,   /* a slot of virtio-mmio */
        DEVICE_BUS_PCI = 2,    /* a function */
        DEVICE_BUS_SERIAL = 4, /* a port of a virtio-serial */
-       DEVICE_BUS_NONE = 8    /* nowhere: there is one place for it */
+       DEVICE_BUS_NONE = 8    /* none: there is only one place for it */
 };
 
 /* What the machine opens before it makes the device. */
@@ -108,13 +121,13 @@ enum device_backend {
     DEVICE_BACKEND_INPUT   /* the display, for its keys or pointer */
 };
 
-/* What a device is made from: its settings, and the back end of its model. All is borrowed and outlives the
- * device, but for the array of ports and the folder's settings, which are copied. */
+/* What a device is made from: its settings, and the back end of its model. Everything is borrowed and
+ * outlives the device, except the array of ports and the folder's settings, which are copied. */
 struct device_plug {
     const struct device_settings *settings;
     struct blockdev *disk;
     const char *disk_id;
-    uint32_t werror, rerror; /* enum blockdev_on_error, after the drive had its say */
+    uint32_t werror, rerror; /* enum blockdev_on_error, as the device and the drive together decide */
     void (*disk_failed)(void *opaque, const struct virtio_blk_error *error);
     bool (*disk_stops)(void *opaque);
     void *opaque;
@@ -125,20 +138,21 @@ struct device_plug {
     const struct virtio_console_port *ports;
     unsigned port_count;
     struct display *display;
-    bool multifunction; /* PCI functions that are not virtio */
+    bool multifunction; /* for PCI functions that are not virtio */
 };
 
 struct device_model {
-    /* With DEVICE_BUS_MMIO, "virtio-X": the user writes virtio-X-device or virtio-X-pci. Else all of it. */
+    /* If DEVICE_BUS_MMIO is among the buses, this is "virtio-X", and the user writes virtio-X-device or
+     * virtio-X-pci. Otherwise it is the whole name. */
     const char *name;
     const char *alias; /* another name of the same form; NULL: none */
     const char *text;  /* what it is, for -device help */
     unsigned buses;
     enum device_backend backend;
-    bool vga; /* on the PCI bus it has the registers of bochs-display, too */
+    bool vga; /* on the PCI bus it also has the registers of bochs-display */
     const struct device_key *keys;
-    const struct virtio_device_ops *ops; /* of virtio devices; NULL: it is none */
-    /* One of the two, unless only the machine makes one; NULL and *error where that fails. */
+    const struct virtio_device_ops *ops; /* of a virtio device; NULL: it is not one */
+    /* One of the two is set, unless only the machine makes the device. NULL and *error on failure. */
     struct virtio_device *(*create)(const struct device_plug *plug, struct error *error);
     struct pci_function *(*create_pci)(const struct device_plug *plug, struct error *error);
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lists translated code; see code_listing.h. Guest code is printed by the instruction table's own
- * disassembler, which knows every extension that a hart here can have, host code by capstone.
+ * Lists translated code; see code_listing.h. Guest code is printed by the disassembler of the instruction
+ * table, which knows every extension that a hart here can have, and host code by capstone.
  */
 #include "frontend/code_listing.h"
 
@@ -60,7 +60,7 @@ static struct code_listing *code_listing_create(bool perf_map, struct error *err
 
 /* ---- Side by side -------------------------------------------------------------------------------------- */
 
-/* Host code, beside a text that stands on its first line. */
+/* Lists host code, with `beside` in the left column of the first line. */
 static void list_host(struct code_listing *listing, const uint8_t *at, size_t size, const char *beside)
 {
     uint64_t address = (uint64_t)(uintptr_t)at;
@@ -79,7 +79,7 @@ static void list_host(struct code_listing *listing, const uint8_t *at, size_t si
         cs_free(insn, 1);
 }
 
-/* The guest instruction at an offset; its length in bytes. */
+/* Prints the guest instruction at an offset; returns its length in bytes. */
 static unsigned guest_text(const struct dbt_code *code, size_t offset, char *text, size_t size)
 {
     struct isa_operands operands;

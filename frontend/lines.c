@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * rvive-lines FILE: prints what the debug information (DWARF) of an ELF file says of lines, for -coverage:
+ * rvive-lines FILE: prints what the debug information (DWARF) of an ELF file says about lines, for -coverage:
  *
  *   F path             the lines and functions that follow are of this source file
  *   L addr size line   these bytes of code are made from this line (all in hexadecimal)
  *   N addr line name   a function begins there
  *
- * A program of its own, so that a file on which libdw fails ends nothing else, and so that rvive need not
- * have libdw. Before the file is looked at, the process gives up everything but reading it, printing, and
- * memory.
+ * It is a program of its own, so that a file on which libdw crashes ends nothing else, and so that rvive does
+ * not need libdw. Before it reads the file, the process gives up all rights except reading it, printing, and
+ * allocating memory.
  */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -50,19 +50,19 @@ static bool confine(void)
         SCMP_SYS(rt_sigprocmask),
     };
     scmp_filter_ctx filter =
-        seccomp_init(SCMP_ACT_ERRNO(EPERM)); /* libdw looks for other files: there are none */
+        seccomp_init(SCMP_ACT_ERRNO(EPERM)); /* libdw searches for other files: it finds none */
     bool ok = filter != NULL;
     for (size_t n = 0; ok && n < sizeof(allowed) / sizeof(allowed[0]); n++)
         ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[n], 0) == 0;
     if (ok)
-        seccomp_load(filter); /* a kernel that has none does without */
+        seccomp_load(filter); /* works without the filter on a kernel that has none */
     seccomp_release(filter);
     return ok;
 }
 
 /* ---- Printing ------------------------------------------------------------------------------------------ */
 
-/* Names are on lines of their own, so they have no control characters. */
+/* Prints a name without its control characters, since each name has a line of its own. */
 static void print_name(const char *before, const char *name)
 {
     fputs(before, stdout);
@@ -151,6 +151,6 @@ int main(int argc, char **argv)
     Dwarf *dwarf = dwarf_begin(fd, DWARF_C_READ);
     if (dwarf)
         print_units(dwarf); /* no DWARF: nothing to print */
-    /* What libdw has in memory goes with the process; of damaged files it loses some. */
+    /* The memory of libdw is freed with the process; libdw loses some of it for damaged files. */
     _exit(fflush(stdout) || ferror(stdout) ? 1 : 0);
 }

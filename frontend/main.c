@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The program: reads the command line, makes the machine, runs it, and gives the terminal back on every way
- * out. Only here does the process end.
+ * The program: reads the command line, makes the machine, runs it, and restores the terminal before every
+ * exit. The process ends only here.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 
 #include "devices/char/chardev.h"
 #include "frontend/code_listing.h"
+#include "frontend/daemon.h"
 #include "frontend/display/screen.h"
 #include "frontend/display/sound.h"
 #include "frontend/monitor/monitor.h"
@@ -23,8 +24,10 @@
 
 static int fail(const struct error *error)
 {
+    char prefix[128];
     chardev_stdio_restore();
-    fprintf(stderr, "rvive: %s\n", error->text);
+    log_prefix(prefix, sizeof(prefix));
+    fprintf(stderr, "%srvive: %s\n", prefix, error->text);
     return 1;
 }
 
@@ -34,7 +37,7 @@ static void set_title(const char *title)
         fprintf(stderr, "\033]0;%s\007", title);
 }
 
-/* Runs the machine with its monitors and its screen, in the sandbox; as machine_run(). */
+/* Runs the machine with its monitors and its screen, in the sandbox; returns what machine_run() returns. */
 static int run_monitored(const struct options *options, struct screen *screen, struct monitors *monitors,
                          struct error *error)
 {
@@ -42,12 +45,13 @@ static int run_monitored(const struct options *options, struct screen *screen, s
         error_set(error, "out of memory for the monitors");
         return -1;
     }
-    /* Threads that a window's libraries start in the sandbox are in it, too. But another user or root may
-     * have no desktop. */
+    /* A window's libraries start threads, which shall be in the sandbox, too; so the window is opened in it.
+     * But another user or root may have no access to the desktop: then it is opened before. */
     bool early = options->run_with.user || options->run_with.chroot;
     bool ready = monitors_open(monitors, error) && screen_open(screen, error) &&
-                 (!early || screen_open_window(screen, error)) && sandbox_enter(options, error) &&
-                 screen_open_window(screen, error);
+                 (!early || screen_open_window(screen, error)) && daemon_hold(options, error) &&
+                 sandbox_enter(options, error) && screen_open_window(screen, error) &&
+                 daemon_ready(options, error);
     int status = ready ? screen_run(screen, error) : -1;
     screen_close(screen);
     monitors_close(monitors);
@@ -103,9 +107,23 @@ static int run(struct options *options, struct error *error)
     return status;
 }
 
+static int start(struct options *options, struct error *error)
+{
+    log_set_guest_name(options->process.says_guest ? options->title : NULL);
+    chardev_set_escape(options->process.escape);
+    if (!daemon_begin(options, error))
+        return fail(error);
+    set_title(options->title);
+    sandbox_begin(options);
+    int status = run(options, error);
+    daemon_end();
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    mallopt(M_MMAP_THRESHOLD, 256 << 10); /* large pieces of images go back to the host when they are freed */
+    /* Large pieces of images are returned to the host when they are freed. */
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
     static struct options options;
     struct error error = { "" };
     int status;
@@ -119,9 +137,7 @@ int main(int argc, char **argv)
         error_set(&error, "-D %s: cannot open the log: %m", options.log_file);
         status = fail(&error);
     } else {
-        set_title(options.title);
-        sandbox_begin(&options);
-        status = run(&options, &error);
+        status = start(&options, &error);
     }
     options_free(&options);
     log_flush();

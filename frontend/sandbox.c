@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See sandbox.h. What a rule is for is said where it is made; rules for files that nothing opens by name any
- * more do no harm, and keep to "what the command line named".
+ * See sandbox.h. The purpose of each rule is explained where it is made. Some rules are for files that
+ * nothing opens by name any more; they do no harm, and keep the policy equal to "what the command line
+ * names".
  */
 #include "frontend/sandbox.h"
 
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/char/describe.h"
 #include "frontend/display/screen.h"
 #include "util/confine.h"
 #include "util/log.h"
@@ -22,14 +24,15 @@
 #include "util/thread.h"
 
 static struct confine_status status;
-static char places[PATH_MAX + 256]; /* where commands may write, for messages */
+static bool may_make_sockets, may_use_any_port; /* what the policy allows */
+static char places[PATH_MAX + 256];             /* the folders that commands may write into, for messages */
 
 #define READ_WRITE (CONFINE_READ | CONFINE_WRITE)
 #define TREE       (CONFINE_READ | CONFINE_WRITE | CONFINE_MAKE | CONFINE_FOLDERS)
 
 /* ---- Pieces -------------------------------------------------------------------------------------------- */
 
-/* The folder that a file is in. */
+/* Adds a rule for the folder that contains the file. */
 static bool add_folder_of(struct confine_policy *policy, const char *path, unsigned rights)
 {
     char folder[PATH_MAX];
@@ -40,7 +43,8 @@ static bool add_folder_of(struct confine_policy *policy, const char *path, unsig
     return confine_add_path(policy, folder, rights);
 }
 
-/* A file that is written at the end, or when the guest first asks: rules name files that exist. */
+/* Adds a file that is written at the end, or when the guest first needs it. It is created now, since rules
+ * can only be made for existing files. */
 static bool add_output(struct confine_policy *policy, const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
@@ -59,23 +63,33 @@ static bool add_drive(struct confine_policy *policy, const struct blockdev_confi
     return true;
 }
 
-/* unix: the socket goes at the end; a client that comes back makes its connection again. */
+/* A listening unix: socket is removed at the end; a client may connect again. */
 static bool add_chardev(struct confine_policy *policy, const char *chardev)
 {
-    char address[PATH_MAX];
-    if (!chardev)
-        return true;
-    bool client = !strstr(chardev, ",server");
-    bool tcp = strncmp(chardev, "tcp:", 4) == 0, local = strncmp(chardev, "unix:", 5) == 0;
-    snprintf(address, sizeof(address), "%.*s", (int)strcspn(chardev, ","), chardev);
-    if (strncmp(chardev, "file:", 5) == 0)
-        return confine_add_path(policy, address + 5, READ_WRITE);
-    policy->sockets |= (tcp || local) && client;
+    struct chardev_config config;
     struct resolve_place place;
-    if (tcp && client) /* it has been opened by now */
-        return !resolve_split(address + 4, strlen(address + 4), &place, NULL) ||
+    if (!chardev || !chardev_describe(chardev, &config, NULL))
+        return true;
+    bool client = !config.server;
+    switch (config.kind) {
+    case CHARDEV_FILE:
+    case CHARDEV_PIPE:
+    case CHARDEV_DEVICE: return confine_add_path(policy, config.address, READ_WRITE);
+    case CHARDEV_TCP:
+        policy->sockets |= client; /* a listening socket is open by now */
+        return !client || !resolve_split(config.address, strlen(config.address), &place, NULL) ||
                confine_add_port(policy, (uint16_t)place.port, false);
-    return !local || client || add_folder_of(policy, address + 5, CONFINE_REMOVE);
+    case CHARDEV_UNIX:
+        policy->sockets |= client;
+        return client || add_folder_of(policy, config.address, CONFINE_REMOVE);
+    case CHARDEV_STDIO:
+    case CHARDEV_NULL:
+    case CHARDEV_PTY:
+    case CHARDEV_FD:
+    case CHARDEV_UDP:
+    case CHARDEV_RINGBUF: break;
+    }
+    return true;
 }
 
 /* ---- Parts of the command line ------------------------------------------------------------------------- */
@@ -122,7 +136,9 @@ static bool add_named_files(struct confine_policy *policy, const struct options 
     policy->hart_files = machine->semihosting.enable && machine->semihosting.path;
     if (options->log_file)
         ok = ok && confine_add_path(policy, options->log_file, CONFINE_WRITE);
-    if (options->screen.dump) /* made under another name first */
+    if (options->process.pidfile) /* the file is removed at the end */
+        ok = ok && add_folder_of(policy, options->process.pidfile, CONFINE_REMOVE);
+    if (options->screen.dump) /* the picture is written to a file with another name first */
         ok = ok && add_folder_of(policy, options->screen.dump, CONFINE_WRITE | CONFINE_MAKE);
     if (ok && machine->profile.file) {
         char picture[PATH_MAX];
@@ -138,14 +154,16 @@ static bool add_chardevs(struct confine_policy *policy, const struct options *op
 {
     const struct machine_config *machine = &options->machine;
     bool ok = add_chardev(policy, machine->serial) && add_chardev(policy, machine->semihosting.chardev);
+    for (unsigned n = 0; n < MACHINE_SPARE_SERIALS; n++)
+        ok = ok && add_chardev(policy, machine->spare_serials[n]);
     for (unsigned n = 0; n < options->monitor_count; n++)
         ok = ok && add_chardev(policy, options->monitors[n].chardev);
-    if (machine->gdb && strncmp(machine->gdb, "unix:", 5) == 0) /* it always listens */
+    if (machine->gdb && strncmp(machine->gdb, "unix:", 5) == 0) /* this socket always listens */
         ok = ok && add_folder_of(policy, machine->gdb + 5, CONFINE_REMOVE);
     return ok;
 }
 
-/* What the C library reads when it looks a name up. Its modules for that are loaded now. */
+/* Adds the files that the C library reads when it looks up a name. Its modules for this are loaded now. */
 static bool add_resolver(struct confine_policy *policy, bool clients)
 {
     static const char *const files[] = { "/etc/resolv.conf", "/etc/hosts",      "/etc/nsswitch.conf",
@@ -161,9 +179,9 @@ static bool add_resolver(struct confine_policy *policy, bool clients)
     return true;
 }
 
-/* A network reaches what its guest asks for, and may be told to listen for it at any time. A restricted one
- * reaches nothing; what its rules forward is connected or listening already, but for commands and local
- * sockets. */
+/* A network connects to everything that its guest asks for, and may be told at any time to listen for it. A
+ * restricted network connects to nothing: its forwarding rules are already connected or listening, except
+ * commands and local sockets. */
 static bool add_networks(struct confine_policy *policy, const struct machine_config *machine)
 {
     bool ok = true, clients = policy->sockets;
@@ -183,8 +201,8 @@ static bool add_networks(struct confine_policy *policy, const struct machine_con
     return ok && (!policy->sockets || add_resolver(policy, clients));
 }
 
-/* A program that the user lets the guest start brings its own libraries and files: it reads what the user
- * may, and writes where commands do. */
+/* A program that the user permits the guest to start has its own libraries and files: it may read what the
+ * user may read, and write where commands may write. */
 static bool add_programs(struct confine_policy *policy)
 {
     return !policy->spawn || (confine_add_path(policy, "/", CONFINE_READ) &&
@@ -206,7 +224,7 @@ static bool add_sound(struct confine_policy *policy, const struct machine_config
     return ok;
 }
 
-/* SDL, and the drivers of the desktop behind it: public files of the system, graphics and sound devices, and
+/* Adds what SDL and the desktop's drivers need: public files of the system, graphics and sound devices, and
  * the user's settings of the sound server. */
 static bool add_desktop(struct confine_policy *policy)
 {
@@ -261,7 +279,7 @@ static bool add_desktop(struct confine_policy *policy)
 
 /* ---- Where commands write ------------------------------------------------------------------------------ */
 
-/* Whether the folder is the user's home, or has it within: in there are files that other programs obey. */
+/* Returns whether the folder is the user's home or contains it: other programs obey files in there. */
 static bool is_precious(const char *folder)
 {
     char home[PATH_MAX];
@@ -344,13 +362,15 @@ static struct confine *prepare(const struct options *options, struct error *erro
               add_programs(&policy) && add_sound(&policy, &options->machine, &sdl) &&
               (!sdl || add_desktop(&policy)) && add_places(&policy, &options->sandbox);
     struct confine *confine = ok ? confine_prepare(&policy, error) : NULL;
+    may_make_sockets = policy.sockets || policy.spawn;
+    may_use_any_port = policy.any_port;
     if (!ok)
         error_set(error, "sandbox: too many files and folders for its rules; -sandbox off does without");
     confine_policy_free(&policy);
     return confine;
 }
 
-/* A layer that the kernel lacks is only told to users who asked for the sandbox. */
+/* Reports a missing layer of the kernel only to users who asked for the sandbox. */
 static void tell_what_lacks(void)
 {
     if (!status.files)
@@ -393,6 +413,11 @@ const char *sandbox_hint(int number)
     snprintf(text, sizeof(text),
              " (the sandbox lets commands write in: %s; -sandbox on,folder=FOLDER adds a folder)", places);
     return text;
+}
+
+bool sandbox_may_listen(bool tcp)
+{
+    return (!status.seccomp || may_make_sockets) && (!tcp || !status.tcp || may_use_any_port);
 }
 
 void sandbox_print(FILE *out)

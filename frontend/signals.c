@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signals. No signal that can be caught leaves the terminal raw or a disk behind what the guest has flushed:
+ * Signals. No signal that can be caught leaves the terminal in raw mode, or a disk without data that the
+ * guest has flushed:
  *
- * - What asks a program to end, or would end it by default (a user's SIGUSR1, a timer, a limit of processor
- * time), asks the machine to quit: harts stop, disks are flushed, and the exit status is 128 + signal. A
- * second SIGINT, SIGTERM or SIGHUP ends the program at once.
- * - Faults of the program, SIGABRT and SIGQUIT give the terminal back and take their default course, with a
- * core dump where that is wanted. Nothing is flushed then: disks are as after a power failure.
- * - SIGTSTP (Ctrl-Z) gives the terminal back and stops; SIGCONT takes it again.
- * - SIGPIPE and SIGXFSZ are ignored: write() says EPIPE and EFBIG instead, and who wrote hears of it.
+ * - A signal that asks a program to end, or would end it by default (a user's SIGUSR1, a timer, a limit of
+ * processor time), asks the machine to quit: harts stop, disks are flushed, and the exit status is 128 +
+ * signal. A second SIGINT, SIGTERM or SIGHUP ends the program at once.
+ * - Faults of the program, SIGABRT and SIGQUIT restore the terminal and then take their default action, with
+ * a core dump if it is enabled. Nothing is flushed then: disks are as after a power failure.
+ * - SIGTSTP (Ctrl-Z) restores the terminal and stops; SIGCONT takes the terminal again.
+ * - SIGPIPE and SIGXFSZ are ignored: write() returns EPIPE or EFBIG instead, so the writer learns of it.
  *
- * A parent that ignores a signal (nohup, a shell's background job) is obeyed.
+ * A signal that the parent ignores (nohup, a shell's background job) stays ignored.
  */
 #include "frontend/signals.h"
 
@@ -27,8 +28,8 @@
 #include "util/thread_signals.h"
 
 static struct machine *_Atomic running;
-static atomic_int quit_signal; /* the first that came */
-static atomic_bool stopping;   /* some thread is in on_stop(), which takes the terminal again itself */
+static atomic_int quit_signal; /* the first signal that came */
+static atomic_bool stopping;   /* some thread is in on_stop(), which will take the terminal again itself */
 
 static void on_quit(int number)
 {
@@ -48,7 +49,7 @@ static void on_fault(int number)
 {
     chardev_stdio_restore();
     log_flush_at_fault();
-    raise(number); /* SA_RESETHAND: this time it ends the program, with a core dump where that is wanted */
+    raise(number); /* SA_RESETHAND: this time it ends the program, with a core dump if that is enabled */
 }
 
 static void on_stop(int number);
@@ -69,7 +70,7 @@ static void on_stop(int number)
     sigemptyset(&open);
     sigaddset(&open, number);
     raise(number);
-    pthread_sigmask(SIG_UNBLOCK, &open, &before); /* here it stops, until SIGCONT */
+    pthread_sigmask(SIG_UNBLOCK, &open, &before); /* the process stops here, until SIGCONT */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     catch_stop(on_stop);
     atomic_store(&stopping, false);

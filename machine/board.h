@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a board says of itself. Nobody but a board's own file (machine/boards/) knows an address, a device or
- * a name of one: the loader, the device tree, the harts, the command line and the monitor read this
- * description.
+ * The description of a board. Only a board's own file (machine/boards/) knows an address, a device or a name
+ * of one. The loader, the device tree, the harts, the command line and the monitor read this description.
  *
  * Boards are constant; any thread may read them.
  */
@@ -20,7 +19,7 @@ struct board_range {
     uint64_t base, size; /* guest physical, bytes */
 };
 
-/* A file that may be the default firmware of harts of a width. */
+/* A file that may be the default firmware, for harts of that width. */
 struct board_firmware {
     unsigned xlen;
     const char *path;
@@ -31,7 +30,7 @@ struct board {
     const char *compatible, *model; /* of the device tree's root */
 
     uint64_t timebase_hz;
-    struct board_range rom;   /* harts start there, unless the user says otherwise */
+    struct board_range rom;   /* harts start here, unless the user says otherwise */
     struct board_range flash; /* the first bank */
     uint64_t ram_base;
     uint64_t ram_max, ram_max_rv32; /* bytes */
@@ -39,20 +38,23 @@ struct board {
     unsigned virtio_slots;          /* of virtio-mmio, up to MACHINE_VIRTIO_SLOTS_MAX */
     unsigned flash_banks;           /* up to MACHINE_PFLASH_BANKS_MAX */
     unsigned
-        pci_irq; /* input of the interrupt controller that INTA of slot 0 has, then B to D; 0: no PCI bus */
-    const char *stdout_path; /* of the device tree: where the console is */
+        /* The input of the interrupt controller for INTA of slot 0, followed by those for B to D; 0: no PCI
+         * bus. */
+        pci_irq;
+    const char *stdout_path; /* in the device tree: the path of the console */
 
-    unsigned smp; /* what the user gets who does not ask for another */
+    unsigned smp; /* the number of harts if the user does not choose one */
     uint64_t ram_size;
+    bool bare;                             /* it has no device tree and no UART, and needs no firmware */
     const struct board_firmware *firmware; /* tried in this order; ends with { 0, NULL } */
 
-    /* Makes the devices and puts them on the bus. On the thread that makes the machine. */
+    /* Makes the devices and puts them on the bus, on the thread that makes the machine. */
     bool (*create)(struct machine *machine, struct error *error);
 };
 
 /* All boards, the default first; ends with NULL. */
 extern const struct board *const boards[];
-/* NULL: there is none of that name. */
+/* Returns the board of that name; NULL: there is none. */
 const struct board *board_find(const char *name);
 
 #endif

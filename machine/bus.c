@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The physical address space; see bus.h. Regions are kept sorted by base and do not change once the harts
- * run, so a look-up is a comparison with the largest RAM region and else a binary search, without a lock.
+ * The physical address space; see bus.h. Regions are sorted by base and do not change once the harts run. So
+ * a look-up needs no lock: it compares with the largest RAM region, and otherwise does a binary search.
  *
- * Each RAM region has one bit a page, set while a hart may hold decoded instructions of that page. The order
- * that makes it safe: a hart sets the bit and then reads the bytes; a device writes the bytes and then reads
- * the bit, both by an atomic read-modify-write, which is a full fence. Whichever comes second sees the other.
- * The bit stays set: a hart need not announce again what it decodes again.
+ * Each RAM region has one bit a page, set while a hart may hold decoded instructions of that page. This order
+ * makes it safe: a hart sets the bit and then reads the bytes; a device writes the bytes and then reads the
+ * bit, both by an atomic read-modify-write, which is a full fence. Whichever comes second sees the other. The
+ * bit stays set, so a hart need not set it again when it decodes the page again.
  */
 #include "machine/bus.h"
 
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "util/log.h"
 #include "util/map.h"
@@ -30,7 +31,7 @@ enum region_kind { REGION_RAM, REGION_ROM, REGION_DEVICE };
 struct region {
     uint64_t base, size;
     enum region_kind kind;
-    uint8_t *host;              /* RAM, ROM; DEVICE: what can be executed of it, or NULL */
+    uint8_t *host;              /* RAM, ROM: the memory; DEVICE: the part that can be executed, or NULL */
     _Atomic uint64_t *code_map; /* RAM: one bit a page */
     struct device *device;
 };
@@ -40,8 +41,9 @@ struct bus {
     struct dma devices;
     struct region *regions; /* sorted by base, disjoint */
     unsigned count;
-    unsigned main_ram;  /* index of the largest RAM region; count where there is none */
-    bool sign_extended; /* devices' addresses may be */
+    unsigned main_ram;  /* index of the largest RAM region; `count`: there is none */
+    bool sign_extended; /* devices may get addresses that were extended with their sign */
+    bool share_ram;     /* RAM that is added from now on is mapped from a file */
     void (*code_written)(void *opaque, uint64_t paddr, uint64_t length);
     void *opaque;
 };
@@ -82,7 +84,7 @@ static void mark_code_page(struct bus *bus, uint64_t paddr)
         return;
     uint64_t page = (paddr - region->base) >> PAGE_SHIFT;
     uint64_t bit = UINT64_C(1) << (page % 64);
-    /* A bit that is found set was set by somebody else's read-modify-write before. */
+    /* If the bit is set already, somebody else's read-modify-write has set it. */
     if (!(atomic_load_explicit(&region->code_map[page / 64], memory_order_acquire) & bit))
         atomic_fetch_or(&region->code_map[page / 64], bit);
 }
@@ -96,7 +98,8 @@ static void note_written(struct bus *bus, uint64_t paddr, uint64_t length)
     uint64_t last = (paddr + (length - 1) - region->base) >> PAGE_SHIFT;
     uint64_t word = 0;
     for (uint64_t page = first; page <= last; page++) {
-        /* A read-modify-write that changes nothing: a load would be allowed to pass the device's stores. */
+        /* A read-modify-write that changes nothing is needed: a load could be executed before the device's
+         * stores. */
         if (page == first || page % 64 == 0)
             word = atomic_fetch_or(&region->code_map[page / 64], 0);
         if (word >> (page % 64) & 1) {
@@ -108,14 +111,14 @@ static void note_written(struct bus *bus, uint64_t paddr, uint64_t length)
 
 /* ---- Accesses ------------------------------------------------------------------------------------------ */
 
-/* Splits what is wider than the device takes, refuses what is narrower or misaligned. Returns the size of the
- * pieces, 0: refused. */
+/* Splits an access that is wider than the device takes, and refuses one that is narrower or misaligned.
+ * Returns the size of the pieces; 0: refused. */
 static unsigned device_piece(const struct region *region, uint64_t offset, unsigned size)
 {
     const struct device_ops *ops = region->device->ops;
     unsigned piece = size < ops->access_max ? size : ops->access_max;
     if (region->host && offset % piece)
-        piece = 1; /* flash is loaded from like memory */
+        piece = 1; /* flash is read like memory */
     if (size < ops->access_min || offset % piece || !region_holds(region, region->base + offset, size))
         return 0;
     return piece;
@@ -154,7 +157,8 @@ static bool device_write(struct region *region, uint64_t offset, unsigned size, 
     return true;
 }
 
-/* An access to memory that leaves its region: byte by byte, all of them memory, or nothing happens. */
+/* An access to memory that leaves its region is done byte by byte, if all of the bytes are memory. Otherwise
+ * nothing happens. */
 static bool straddle_check(struct bus *bus, uint64_t paddr, unsigned size)
 {
     for (unsigned i = 0; i < size; i++) {
@@ -186,7 +190,7 @@ bool bus_read(struct bus *bus, uint64_t paddr, unsigned size, uint64_t *value)
     return true;
 }
 
-/* Stores to ROM are ignored, as the hardware would. */
+/* Stores to ROM are ignored, as hardware would do. */
 static void memory_write(struct region *region, uint64_t paddr, const void *bytes, unsigned size)
 {
     if (region->kind == REGION_ROM)
@@ -294,8 +298,8 @@ static struct bus *of_devices(struct dma *side)
     return (struct bus *)((char *)side - offsetof(struct bus, devices));
 }
 
-/* (uint64_t)pointer on RV32: where the pointer was an int32_t on its way, bits 63 to 32 are those of bit
- * 31. */
+/* A program for RV32 that casts a pointer to uint64_t may extend its sign: bits 63 to 32 are then copies of
+ * bit 31. */
 static uint64_t devices_address(const struct bus *bus, uint64_t paddr)
 {
     bool extended = bus->sign_extended && paddr >= (uint64_t)INT32_MIN;
@@ -304,7 +308,7 @@ static uint64_t devices_address(const struct bus *bus, uint64_t paddr)
 
 static void *devices_map(struct dma *side, uint64_t paddr, uint64_t length, bool write)
 {
-    (void)write; /* ROM is no bus target for devices, in either direction */
+    (void)write; /* devices can neither write ROM nor read it */
     paddr = devices_address(of_devices(side), paddr);
     struct region *region = find_region(of_devices(side), paddr);
     if (!region || region->kind != REGION_RAM || !region_holds(region, paddr, length))
@@ -336,10 +340,21 @@ struct bus *bus_create(void (*code_written)(void *opaque, uint64_t paddr, uint64
     return bus;
 }
 
+/* If the memory at `host` is the file's, the file goes. */
+static void forget_shared(struct bus *bus, const void *host)
+{
+    struct hart_ram *ram = &bus->harts.ram;
+    if (!ram->size || ram->host != host)
+        return;
+    close(ram->fd);
+    *ram = (struct hart_ram){ .fd = -1 };
+}
+
 void bus_destroy(struct bus *bus)
 {
     if (!bus)
         return;
+    forget_shared(bus, bus->harts.ram.host);
     for (unsigned i = 0; i < bus->count; i++) {
         free(bus->regions[i].code_map);
         if (bus->regions[i].host && bus->regions[i].kind != REGION_DEVICE)
@@ -383,8 +398,30 @@ static void *map_memory(uint64_t size)
     bool large = size >= HUGE_PAGE;
     void *host = map_aligned(size, large ? HUGE_PAGE : PAGE_SIZE);
     if (host && large)
-        madvise(host, size, MADV_HUGEPAGE); /* only faster; may be refused */
+        madvise(host, size, MADV_HUGEPAGE); /* this only makes it faster, and may be refused */
     return host;
+}
+
+/* The same, of a file; NULL: the host has none, and the memory is as without. */
+static void *map_shared(struct bus *bus, const struct region *region)
+{
+    struct hart_ram *ram = &bus->harts.ram;
+    void *host = map_reserved(region->size, HUGE_PAGE);
+    ram->fd = host ? memfd_create("rvive-ram", MFD_CLOEXEC) : -1;
+    if (ram->fd >= 0 && ftruncate(ram->fd, (off_t)region->size) == 0 &&
+        mmap(host, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, ram->fd,
+             0) == host) {
+        madvise(host, region->size, MADV_HUGEPAGE); /* where the host has that for files */
+        ram->host = host;
+        ram->base = region->base;
+        ram->size = region->size;
+        return host;
+    }
+    if (ram->fd >= 0)
+        close(ram->fd);
+    if (host)
+        munmap(host, region->size);
+    return NULL;
 }
 
 static uint8_t *add_memory(struct bus *bus, struct region *region, struct error *error)
@@ -393,7 +430,10 @@ static uint8_t *add_memory(struct bus *bus, struct region *region, struct error 
         error_set(error, "bus: memory at 0x%" PRIx64 " is not made of whole 4 KiB pages", region->base);
         return NULL;
     }
-    void *host = map_memory(region->size);
+    bool shared = bus->share_ram && region->kind == REGION_RAM && !bus->harts.ram.size;
+    void *host = shared ? map_shared(bus, region) : NULL;
+    if (!host)
+        host = map_memory(region->size);
     if (!host) {
         error_set(error, "cannot get %" PRIu64 " MiB of memory for the guest: %s; give it less with -m",
                   region->size >> 20, strerror(errno));
@@ -411,7 +451,13 @@ static uint8_t *add_memory(struct bus *bus, struct region *region, struct error 
         error_set(error, "out of memory for the bus");
     munmap(host, region->size);
     free(region->code_map);
+    forget_shared(bus, host);
     return NULL;
+}
+
+void bus_share_ram(struct bus *bus)
+{
+    bus->share_ram = true;
 }
 
 uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error)

@@ -3,8 +3,8 @@
  * The physical address space: RAM, ROM and device windows. Harts and devices reach memory only through it.
  * It is laid out before the harts start and does not change afterwards, so look-ups take no lock.
  *
- * The bus checks size and alignment of an access against what the device declares, and hands the device an
- * offset. An access that nothing answers is an access fault for a hart and a failed transfer for a device.
+ * The bus checks size and alignment of an access against what the device declares, and gives the device an
+ * offset. If nothing answers an access, it is an access fault for a hart and a failed transfer for a device.
  */
 #ifndef MACHINE_BUS_H
 #define MACHINE_BUS_H
@@ -14,38 +14,41 @@
 
 struct bus;
 
-/* `code_written` is called (from any thread) when a device stores to a page from which a hart predecoded
- * code: the machine then makes all harts look again. */
+/* `code_written` is called (from any thread) when a device stores to a page from which a hart has decoded
+ * code. The machine then makes all harts check their decoded code. */
 struct bus *bus_create(void (*code_written)(void *opaque, uint64_t paddr, uint64_t length), void *opaque,
                        struct error *error);
-void bus_destroy(struct bus *bus); /* also the RAM and ROM it mapped; not the devices */
+void bus_destroy(struct bus *bus); /* also the RAM and ROM that it mapped, but not the devices */
 
+/* The first RAM that is added from now on is a file's, if the host has such (hart_bus.ram says so). */
+void bus_share_ram(struct bus *bus);
 /* Maps `size` bytes (a multiple of 4 KiB) of zeroed memory; returns the host pointer or NULL. */
 uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
 uint8_t *bus_add_rom(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
 bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struct error *error);
-/* The device at `base` can be executed too: `code` has as many bytes as its window and is the device's.
- * Before the harts run. */
+/* Makes the device at `base` executable, too: `code` has as many bytes as its window, and belongs to the
+ * device. Before the harts run. */
 void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code);
 
 struct hart_bus *bus_for_harts(struct bus *bus);
 struct dma *bus_for_devices(struct bus *bus);
-/* What QEMU's virt lets through and specifications need not (docs/compatibility.md): harts' atomics reach
- * devices, and with RV32 harts a device takes an address that C extended with its sign for the 32 bits it was
- * made of: no RAM lies up there. Before the harts run. */
+/* Allows what QEMU's virt allows and specifications do not demand (docs/compatibility.md). Atomics of harts
+ * reach devices. With RV32 harts, a device accepts an address that C has extended with its sign as the 32-bit
+ * address that it was made of; no RAM is at the extended addresses. Before the harts run. */
 void bus_be_lenient(struct bus *bus, unsigned xlen);
 
-/* Host pointer to [paddr, paddr + length) where all of it is RAM or ROM, else NULL (loader, debugger). */
+/* Returns the host pointer to [paddr, paddr + length) if all of it is RAM or ROM, else NULL (loader,
+ * debugger). */
 uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length);
 /* The same for the bytes that harts execute from a device (flash); NULL elsewhere. */
 const uint8_t *bus_host_code(struct bus *bus, uint64_t paddr, uint64_t length);
-/* The other way round: the physical address of a byte of RAM or ROM. False: it is none. */
+/* The other way round: finds the physical address of a byte of RAM or ROM. False: it is neither. */
 bool bus_paddr(struct bus *bus, const void *host, uint64_t *paddr);
-/* The regions in order of their addresses; false behind the last. */
+/* The regions in the order of their addresses; false after the last one. */
 struct bus_region {
     uint64_t base, size;
     const char *kind; /* "ram", "rom", "mmio" */
-    const char *name; /* of the device; else as kind */
+    const char *name; /* of the device; otherwise the same as `kind` */
 };
 bool bus_region(struct bus *bus, unsigned index, struct bus_region *region);
 /* One access as a hart makes it (monitor, tests). */

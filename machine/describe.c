@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is plugged in, for the monitor: the functions on the PCI bus and the disks (inspect.h). The lists are
- * constant once the machine is made; what the guest sets on the bus is read under its lock.
+ * What is plugged in, for the monitor: the functions on the PCI bus and the disks (inspect.h). The lists do
+ * not change after the machine was made; what the guest sets on the bus is read under its lock.
  */
 #include <stdio.h>
 
@@ -31,7 +31,7 @@ static void take_bar(struct machine_pci_view *view, const struct pci_bar *bar)
     };
 }
 
-/* The slots share four inputs. */
+/* All slots share four inputs. */
 static unsigned pci_irq(const struct board *board, struct pci_function *function)
 {
     unsigned pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1);
@@ -77,7 +77,7 @@ bool machine_pci_view(struct machine *machine, unsigned number, struct machine_p
 
 /* ---- Disks --------------------------------------------------------------------------------------------- */
 
-/* Where the disk is plugged in, and as what. */
+/* Finds where the disk is plugged in, and as which device. */
 static void find_place(const struct machine_config *config, struct machine_disk *disk)
 {
     for (unsigned i = 0; i < config->board->virtio_slots; i++) {

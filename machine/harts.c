@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The harts' threads: one each, from harts_start() to harts_stop(). Signals are left to the main thread, so
- * that a hart is never interrupted in the middle of an access.
+ * The harts' threads: one for each, from harts_start() to harts_stop(). Only the main thread gets signals, so
+ * a hart is never interrupted in the middle of an access.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +32,11 @@ static bool translates(const struct machine_config *config)
            (config->accel == MACHINE_ACCEL_BEST && dbt_supports(&config->isa));
 }
 
+bool harts_want_windows(const struct machine_config *config)
+{
+    return config->windows && translates(config);
+}
+
 static bool attach(struct machine *machine, struct hart *hart, struct error *error)
 {
     unsigned hot = machine->config.hot ? machine->config.hot : DBT_HOT_DEFAULT;
@@ -40,7 +45,7 @@ static bool attach(struct machine *machine, struct hart *hart, struct error *err
     return !machine->dbt || dbt_attach(machine->dbt, hart, hot, error);
 }
 
-/* A host that gives no executable memory still has the interpreter, unless the user asked for the
+/* If the host gives no executable memory, the interpreter is used, unless the user asked for the
  * translator. */
 static bool create_translator(struct machine *machine, struct error *error)
 {
@@ -53,7 +58,7 @@ static bool create_translator(struct machine *machine, struct error *error)
         log_warn("%s; going on with the interpreter, which is slower", error->text);
         return true;
     }
-    /* A host that is too old for the optimiser still has the baseline translator, unless the user asked for
+    /* If the host is too old for the optimiser, the baseline translator is used, unless the user asked for
      * more. */
     struct error why = { 0 };
     bool optimises = config->accel != MACHINE_ACCEL_T1 && !config->coverage.file; /* cpu/cover.h */
@@ -64,6 +69,8 @@ static bool create_translator(struct machine *machine, struct error *error)
     }
     if (machine->dbt && config->check)
         dbt_check_accesses(machine->dbt);
+    if (machine->dbt && config->windows)
+        dbt_use_windows(machine->dbt, config->eager || config->hot == 1);
     if (machine->dbt)
         dbt_listen(machine->dbt, config->listen, config->listen_opaque);
     struct dbt *dbt = machine->dbt;
@@ -89,6 +96,7 @@ bool harts_create(struct machine *machine, struct error *error)
             .clock = machine->clock,
             .timebase_hz = machine->config.board->timebase_hz,
             .reset_pc = machine->reset_pc[i],
+            .windows = machine->dbt && harts_want_windows(&machine->config),
             .mtime_offset = &machine->mtime_offset,
         };
         machine->harts[i] = hart_create(&config, error);
@@ -161,7 +169,7 @@ void harts_reset(struct machine *machine)
         dbt_reset(machine->dbt);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         hart_reset(machine->harts[i]);
-        /* Memory was filled behind the bus. */
+        /* Memory was filled without the bus, so no hart knows of it. */
         hart_request(machine->harts[i], HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH);
     }
 }

@@ -26,11 +26,11 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
         return error_set(error, "there is no hart %u", number);
     machine_hold(machine);
     bool paused =
-        machine->paused && !machine->off; /* with -S from the start: the boot may be about to begin */
+        machine->paused && !machine->off; /* with -S at the start, the first boot may be about to begin */
     if (paused)
         hart_step(machine->harts[number]);
     machine_release(machine);
-    return paused || error_set(error, "the guest is not paused: stop comes before step");
+    return paused || error_set(error, "the guest is not paused: give stop before step");
 }
 
 bool machine_serve_gdb(struct machine *machine, const char *where, struct error *error)

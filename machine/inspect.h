@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A machine looked at from above (monitor, profiler): its parts by number, as plain values.
+ * A view of a machine for the monitor and the profiler: its parts by number, as plain values.
  *
- * Between machine_hold() and machine_release(), or while it is paused, unless marked "any time".
+ * To be called between machine_hold() and machine_release(), or while the machine is paused, unless marked
+ * "any time".
  */
 #ifndef MACHINE_INSPECT_H
 #define MACHINE_INSPECT_H
@@ -17,51 +18,51 @@
 #include "machine/machine.h"
 
 unsigned machine_hart_count(const struct machine *machine); /* any time */
-/* NULL where there is no such hart. */
+/* Returns NULL if there is no such hart. */
 struct hart *machine_hart(struct machine *machine, unsigned number);
-/* Executes one instruction of a hart of a paused machine. False, with *error filled. Takes the hold
- * itself. */
+/* Executes one instruction of a hart of a paused machine. False, with *error filled, on failure. Calls
+ * machine_hold() itself. */
 bool machine_step(struct machine *machine, unsigned number, struct error *error);
 
-/* gdb has stopped the guest, so only gdb can let it go on. Any time. */
+/* Has gdb stopped the guest? Then only gdb can continue it. Any time. */
 bool machine_held_by_gdb(struct machine *machine);
 
 /* Opens the gdb server at `where` (machine/gdb/gdb.h), or moves it there; NULL: closes it. False, with *error
- * filled. Any time, but not between machine_hold() and machine_release(). */
+ * filled, on failure. Any time, but not between machine_hold() and machine_release(). */
 bool machine_serve_gdb(struct machine *machine, const char *where, struct error *error);
 
-/* It was not started paused, or has been resumed since. Any time. */
+/* Was the machine started without a pause, or has it been resumed since? Any time. */
 bool machine_has_run(struct machine *machine);
 
-/* The parts of the address space; false behind the last. Any time. */
+/* The parts of the address space; false after the last one. Any time. */
 bool machine_region(struct machine *machine, unsigned number, struct bus_region *region);
-/* The physical address of a byte of RAM or ROM in the host's memory; false: it is none. Any time. */
+/* Finds the physical address of a byte of RAM or ROM in the host's memory; false: it is neither. Any time. */
 bool machine_paddr(struct machine *machine, const void *host, uint64_t *paddr);
-/* The devices in the order of the device tree; false behind the last. Any time. */
+/* The devices in the order of the device tree; false after the last one. Any time. */
 struct machine_device {
     const char *name;
     uint64_t base, size;
     unsigned irq;                    /* input of the PLIC; 0: none */
-    const struct machine_plug *plug; /* what is in its slot; NULL: it has none */
+    const struct machine_plug *plug; /* what is in its slot; NULL: nothing, or it has no slot */
 };
 /* Which device is behind an input of the PLIC; "-": none. Any time. */
 const char *machine_irq_device(struct machine *machine, unsigned irq);
 bool machine_device(struct machine *machine, unsigned number, struct machine_device *device);
-/* A wire of the interrupt controller; false behind the last. Any time. */
+/* An input of the interrupt controller; false after the last one. Any time. */
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source);
-/* Counters of the translator, one a line; says so where there is none. Any time. */
+/* Prints the counters of the translator, one a line, or says that there is none. Any time. */
 void machine_print_jit(struct machine *machine, FILE *out);
-/* Writes the file of -coverage; forgets what was executed. False, with *error filled. */
+/* Writes the file of -coverage; reset() forgets what was executed. False, with *error filled, on failure. */
 bool machine_coverage_write(struct machine *machine, struct error *error);
 bool machine_coverage_reset(struct machine *machine, struct error *error);
-/* The categories of the log have changed. Any time. */
+/* To be called when the categories of the log have changed. Any time. */
 void machine_trace_changed(struct machine *machine);
-/* The functions on the PCI bus, in the order of their places; false behind the last. Any time. */
+/* The functions on the PCI bus, in the order of their places; false after the last one. Any time. */
 struct machine_pci_bar {
     unsigned index;
     const char *type; /* "io", "memory" */
     bool wide, prefetchable, mapped;
-    uint64_t base, size; /* base: where mapped */
+    uint64_t base, size; /* base is valid only if mapped */
 };
 struct machine_pci_view {
     unsigned slot, function;
@@ -75,7 +76,7 @@ struct machine_pci_view {
     unsigned bar_count;
 };
 bool machine_pci_view(struct machine *machine, unsigned number, struct machine_pci_view *view);
-/* The disks and banks of flash that have an image; false behind the last. Any time. */
+/* The disks and banks of flash that have an image; false after the last one. Any time. */
 struct machine_disk {
     char place[24];             /* "virtio0", "pci05.0", "pflash1" */
     const char *id, *device_id; /* of the drive, and of its device; NULL: none */
@@ -85,20 +86,20 @@ struct machine_disk {
     bool read_only;
 };
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
-/* Takes a picture of the screen, if there is one: set at most once, before the machine runs; dumping is for
- * any time. */
+/* A function that takes a picture of the screen. It is set at most once, before the machine runs; a picture
+ * may be taken at any time. */
 typedef bool machine_screendump_fn(void *opaque, const char *path, const char *format, struct error *error);
 void machine_set_screendump(struct machine *machine, machine_screendump_fn *screendump, void *opaque);
-/* format: "ppm", "png"; NULL: PNG where the name ends in .png, else PPM. */
+/* format: "ppm", "png"; NULL: PNG if the name ends in .png, else PPM. */
 bool machine_screendump(struct machine *machine, const char *path, const char *format, struct error *error);
-/* The character devices of the machine, without those of monitors; NULL behind the last. Any time. */
+/* The character devices of the machine, without those of monitors; NULL after the last one. Any time. */
 struct chardev *machine_chardev(struct machine *machine, unsigned number);
-/* Who presses the guest's power button; false where there is none that the guest listens to. Before
- * machine_run(). Any thread may press it. */
+/* A function that presses the guest's power button; it returns false if the guest listens to none. It is set
+ * before machine_run(). Any thread may call it. */
 typedef bool machine_power_button_fn(void *opaque);
 void machine_set_power_button(struct machine *machine, machine_power_button_fn *press, void *opaque);
 bool machine_press_power_button(struct machine *machine);
-/* The console with Ctrl-A keys, for a monitor to share; NULL: none. Any time. */
+/* The console with Ctrl-A keys, which a monitor may share; NULL: none. Any time. */
 struct chardev *machine_console(struct machine *machine);
 
 #endif

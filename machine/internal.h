@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The parts of a machine, shared by the files of this floor; nobody above sees them.
+ * The parts of a machine, shared by the files in machine/; the floors above do not see them.
  *
- * All of it belongs to the thread that owns the machine, but for `event`, which any thread may set, and what
+ * All of it belongs to the thread that owns the machine, except `event`, which any thread may set, and what
  * has its own lock (devices, harts' requests, the clock).
  */
 #ifndef MACHINE_INTERNAL_H
@@ -31,14 +31,14 @@
 #define MACHINE_DEVICES_MAX  32
 #define MACHINE_BACKENDS_MAX 80
 
-/* What ended, or is to end, the run of the harts. */
+/* What has ended the run of the harts, or is to end it. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
 
 struct machine {
     struct machine_config config;
     struct clock *clock;
     struct bus *bus;
-    struct dbt *dbt; /* NULL: the interpreter alone */
+    struct dbt *dbt; /* NULL: there is only the interpreter */
     uint8_t *rom;
     _Atomic int64_t mtime_offset; /* owned by the MTIMER device, read by the harts */
 
@@ -49,19 +49,20 @@ struct machine {
 
     struct fdt_device devices[MACHINE_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
-    const struct machine_plug *plugs[MACHINE_DEVICES_MAX]; /* what is in a device's slot; NULL: it has none */
+    const struct machine_plug *plugs[MACHINE_DEVICES_MAX]; /* what is in a device's slot; NULL: nothing */
+    struct device *fw_cfg;                                 /* of them; NULL: none */
     struct ramfb *ramfb;                                   /* NULL: none; used by fw_cfg */
-    uint8_t *flash_code[MACHINE_PFLASH_BANKS_MAX];         /* the bytes of a bank, for instruction fetch */
+    uint8_t *flash_code[MACHINE_PFLASH_BANKS_MAX];         /* the bytes of each bank, for instruction fetch */
     struct blockdev *blockdevs[MACHINE_BACKENDS_MAX];      /* destroyed after the devices that use them */
-    const struct blockdev_config *disk_configs[MACHINE_BACKENDS_MAX]; /* what they were made from */
+    const struct blockdev_config *disk_configs[MACHINE_BACKENDS_MAX]; /* what each was made from */
     unsigned blockdev_count;
     struct chardev *chardevs[MACHINE_BACKENDS_MAX];
     unsigned chardev_count;
-    struct chardev *serial;                      /* of them, the UART's */
+    struct chardev *serial;                      /* the UART's chardev, which is one of them */
     struct semihosting *semihosting;             /* NULL: none */
     struct profile *profile;                     /* NULL: none */
     struct coverage *coverage;                   /* NULL: none */
-    struct chardev *console;                     /* of them, the one with Ctrl-A keys; NULL: none */
+    struct chardev *console;                     /* the one of them with Ctrl-A keys; NULL: none */
     struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
     unsigned netdev_count;
     struct audiodev *audiodevs[MACHINE_AUDIO_MAX]; /* NULL: not made; destroyed after the devices */
@@ -72,34 +73,34 @@ struct machine {
     void *fdt;
     uint64_t fdt_addr;
 
-    /* enum machine_event << 16 | exit status; the first event of a run stays. */
+    /* enum machine_event << 16 | exit status; the first event of a run is kept. */
     atomic_uint event;
     int event_fd;
 
-    /* run_state.c: whether the harts run. The lock comes before every other. */
-    pthread_cond_t reset_done; /* with run_lock */
+    /* run_state.c: whether the harts run. This lock is taken before every other lock. */
+    pthread_cond_t reset_done; /* used with run_lock */
     pthread_mutex_t run_lock;
     bool booted; /* memory is filled, and machine_run() waits for the boot's end */
     bool was_booted;
-    atomic_bool has_run; /* it was not started paused, or was resumed since */
+    atomic_bool has_run; /* it was not started paused, or has been resumed since */
     atomic_bool ending;  /* the guest has ended this boot */
     bool off;            /* the guest powered off, or the program ends */
     bool paused;
-    atomic_bool io_error; /* a disk's request failed, and waits until the user lets the machine go on */
-    atomic_bool io_error_posted; /* the machine's thread has not stopped it yet */
+    atomic_bool io_error; /* a disk's request failed; the disk waits until the user continues the machine */
+    atomic_bool io_error_posted; /* the machine's thread has not stopped it for that yet */
     unsigned holds;
     struct pci_bus *pci_bus;           /* NULL: none */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;
     machine_power_button_fn *power_button; /* NULL: none */
     void *power_button_opaque;
-    atomic_bool user_reset; /* the reset that was posted is the user's */
+    atomic_bool user_reset; /* the reset that was posted was the user's wish */
     struct machine_listener *listeners;
 
     struct gdb *_Atomic gdb;     /* NULL: there is no gdb server, and never was */
-    pthread_mutex_t gdb_lock;    /* of machine_serve_gdb() */
-    atomic_bool gdb_holds;       /* gdb has stopped the harts: only gdb lets them go */
-    machine_monitor_fn *monitor; /* of gdb's `monitor` command; NULL: none */
+    pthread_mutex_t gdb_lock;    /* for machine_serve_gdb() */
+    atomic_bool gdb_holds;       /* gdb has stopped the harts, and only gdb may continue them */
+    machine_monitor_fn *monitor; /* for gdb's `monitor` command; NULL: none */
     void *monitor_opaque;
 };
 
@@ -107,21 +108,21 @@ struct machine {
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);
 
 /* run_state.c */
-/* The guest turns itself off or resets itself, on a hart's thread: posts the event, and asks all harts to
- * stop where they are. */
+/* The guest powers off or resets itself, on a hart's thread: posts the event, and asks all harts to stop
+ * where they are. */
 void run_state_end_boot(struct machine *machine, enum machine_event event, unsigned status);
 void run_state_init(struct machine *machine);
 void run_state_destroy(struct machine *machine);
-/* From now on the harts run, unless paused; false where they cannot be started. */
+/* From now on the harts run, unless the machine is paused. False if they cannot be started. */
 bool run_state_boot(struct machine *machine, struct error *error);
-/* They do not any more. */
+/* From now on the harts do not run. */
 void run_state_halt(struct machine *machine);
-/* For virtio_blk_config: a disk's request failed, and whether the machine stands because of one. `machine` is
- * a struct machine. */
+/* For virtio_blk_config: a disk's request has failed; is the machine stopped because of one? `machine` is a
+ * struct machine. */
 struct virtio_blk_error;
 void run_state_disk_failed(void *machine, const struct virtio_blk_error *error);
 bool run_state_disk_stops(void *machine);
-/* On the machine's own thread: stops it if a disk wants that. */
+/* Called on the machine's own thread: stops the machine if a disk asks for that. */
 void run_state_stop_for_disk(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
@@ -130,40 +131,50 @@ struct pci_bus;
 
 /* plug.c: back ends that the machine owns; NULL, with *error filled. */
 struct chardev *machine_open_chardev(struct machine *machine, const char *description, struct error *error);
+/* Those that no device of the board is behind: what comes is dropped. */
+bool machine_open_spare_serials(struct machine *machine, struct error *error);
 struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
                                    struct error *error);
-/* Makes a device that the user plugs in, with its back end; the caller puts it into its place, or destroys
- * it. The first is for models with create(), for either transport, the second for those with create_pci().
- * NULL, with *error filled. */
+/* Make a device that the user plugs in, together with its back end. The caller puts it into its place, or
+ * destroys it. The first function is for models with create(), for either transport, the second for those
+ * with create_pci(). NULL, with *error filled, on failure. */
 struct virtio_device *machine_create_plugged(struct machine *machine, const struct machine_plug *what,
                                              struct error *error);
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
                                                 bool multifunction, struct error *error);
 
-/* boot/flash.c: does the S-mode payload lie in flash? Firmware then starts it there, and hands it a -kernel
+/* boot/flash.c: is the S-mode payload in flash? If so, firmware starts it there, and it gets a -kernel
  * through fw_cfg. */
 bool boot_flash_is_payload(const struct machine *machine);
 /* Gives fw_cfg the kernel, the initial RAM disk and the command line, for a payload in flash. */
 bool boot_flash_add_kernel(struct machine *machine, struct device *fw_cfg, struct error *error);
 
-/* boot/boot.c: reads all images and decides where they go (before the harts are made: -device loader may
- * choose where a hart starts), then the device tree and the initial RAM disk (after the devices are). */
+/* boot/flash.c: a whole file; *bytes is malloc'ed. False, with *error filled. */
+bool boot_read_file(const char *path, uint8_t **bytes, uint32_t *length, struct error *error);
+/* boot/fw_items.c: what else firmware finds in fw_cfg; when the devices are made. */
+bool boot_add_fw_items(struct machine *machine, struct error *error);
+
+/* boot/boot.c: load_images() reads all images and decides where they go. To be called before the harts are
+ * made, since -device loader may choose where a hart starts. place_fdt() places the device tree and the
+ * initial RAM disk. To be called after the devices were made. */
 bool boot_load_images(struct machine *machine, struct error *error);
 bool boot_place_fdt(struct machine *machine, struct error *error);
-/* Puts everything into memory; at each reset, with all harts stopped. */
+/* Puts everything into memory, at each reset, with all harts stopped. */
 bool boot_write_memory(struct machine *machine, struct error *error);
 
 /* harts.c */
 bool harts_create(struct machine *machine, struct error *error);
 void harts_destroy(struct machine *machine);
+/* Whether they are to have windows; before the RAM is made, which must be a file's then. */
+bool harts_want_windows(const struct machine_config *config);
 /* Starts a thread for each hart; all or none. */
 bool harts_start(struct machine *machine, struct error *error);
 /* Returns when no hart runs any more. */
 void harts_stop(struct machine *machine);
 void harts_reset(struct machine *machine);
-/* An irq_line's set(): controller is the struct hart, number the bit of mip. */
+/* set() of an irq_line: the controller is the struct hart, the number is the bit of mip. */
 void harts_set_irq(void *hart, unsigned bit, bool level);
-/* For bus_create(): opaque is the machine. */
+/* For bus_create(); `machine` is the opaque pointer. */
 void harts_code_written(void *machine, uint64_t paddr, uint64_t length);
 
 #endif

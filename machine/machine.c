@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A machine's life; see machine.h. A run is a sequence of boots: memory is filled, devices and harts are in
- * their reset state, the harts' threads run until an event is posted, all of them stop. A reset begins the
- * next boot. RAM keeps what the images do not cover, as on a board whose memory stays powered.
+ * A machine's life; see machine.h. A run is a sequence of boots. In each of them, memory is filled, devices
+ * and harts are put into their reset state, the harts' threads run until an event is posted, and all of them
+ * stop. A reset begins the next boot. Memory that the images do not cover keeps its contents, as on a board
+ * whose memory stays powered.
  */
 #include "machine/machine.h"
 
@@ -16,6 +17,7 @@
 
 #include "machine/internal.h"
 #include "machine/gdb/gdb.h"
+#include "machine/ram.h"
 #include "util/log.h"
 
 void machine_post(struct machine *machine, enum machine_event event, unsigned status)
@@ -25,7 +27,7 @@ void machine_post(struct machine *machine, enum machine_event event, unsigned st
     int saved = errno;
     unsigned word = (unsigned)event << 16 | (status & 0xffff);
     bool first = atomic_compare_exchange_strong(&machine->event, &expected, word);
-    /* The user's wish to quit overrides what the guest asked for. */
+    /* If the user asks to quit, this overrides what the guest has asked for. */
     while (!first && event == MACHINE_EVENT_QUIT && expected >> 16 != MACHINE_EVENT_QUIT)
         first = atomic_compare_exchange_weak(&machine->event, &expected, word);
     if (first) {
@@ -64,7 +66,7 @@ static unsigned wait_event(struct machine *machine)
 
 /* ---- Making and unmaking ------------------------------------------------------------------------------- */
 
-/* What is plugged in has a place on the board. */
+/* Checks that the board has a place for everything that is plugged in. */
 static bool check_plugs(const struct machine_config *config, struct error *error)
 {
     const struct board *board = config->board;
@@ -116,14 +118,19 @@ static bool create_parts(struct machine *machine, struct error *error)
         return false;
     machine->clock = clock_create(error);
     if (machine->clock)
-        clock_stop(machine->clock); /* the guest's time begins with its first instruction */
+        /* The guest's time begins with its first instruction, so it stands still until then. */
+        clock_stop(machine->clock);
     machine->bus = machine->clock ? bus_create(harts_code_written, machine, error) : NULL;
     if (machine->bus && !config->strict)
         bus_be_lenient(machine->bus, config->isa.xlen);
-    if (!machine->bus || !bus_add_ram(machine->bus, board->ram_base, config->ram_size, error))
+    if (machine->bus && harts_want_windows(config) && !ram_is_replaced(config))
+        bus_share_ram(machine->bus);
+    uint8_t *ram = machine->bus ? bus_add_ram(machine->bus, board->ram_base, config->ram_size, error) : NULL;
+    if (!ram || !ram_prepare(config, ram, error))
         return false;
     machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
     return machine->rom && harts_create(machine, error) && board->create(machine, error) &&
+           machine_open_spare_serials(machine, error) && boot_add_fw_items(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&
@@ -163,7 +170,8 @@ static void reset_devices(struct machine *machine)
         ramfb_reset(machine->ramfb);
 }
 
-/* Users before what they use: harts touch devices, devices raise lines of harts and call backends. */
+/* Users are destroyed before what they use: harts use devices, and devices raise lines of harts and call
+ * backends. */
 void machine_destroy(struct machine *machine)
 {
     if (!machine)
@@ -172,8 +180,8 @@ void machine_destroy(struct machine *machine)
     harts_stop(machine);
     profile_destroy(machine->profile);
     coverage_destroy(machine->coverage);
-    /* A reset waits for the devices' own threads, so nothing writes to a backend any more; and a backend's
-     * thread calls the front end, so the backends end before the devices do. */
+    /* After a reset, which waits for the devices' own threads, nothing writes to a backend any more. A
+     * backend's thread calls the front end, so backends are destroyed before the devices. */
     reset_devices(machine);
     for (unsigned i = 0; i < machine->chardev_count; i++)
         chardev_destroy(machine->chardevs[i]);
@@ -202,7 +210,7 @@ void machine_destroy(struct machine *machine)
 
 /* ---- Running ------------------------------------------------------------------------------------------- */
 
-/* One boot. */
+/* Runs one boot. */
 static bool boot_once(struct machine *machine, unsigned *word, struct error *error)
 {
     if (!run_state_boot(machine, error))
@@ -210,14 +218,14 @@ static bool boot_once(struct machine *machine, unsigned *word, struct error *err
     *word = wait_event(machine);
     run_state_halt(machine);
     profile_boot_ended(machine->profile);
-    /* What the guest still posted while its harts were stopping is not meant for the next boot. */
+    /* An event that the guest posted while its harts were stopping does not count for the next boot. */
     unsigned late = atomic_exchange(&machine->event, 0);
     if (late >> 16 == MACHINE_EVENT_QUIT)
         *word = late;
     return true;
 }
 
-/* A guest that is off, with no_shutdown: the user quits, or resets it. */
+/* The guest is off, with no_shutdown: waits until the user quits or resets it. */
 static unsigned wait_for_user(struct machine *machine)
 {
     unsigned word;
@@ -227,7 +235,8 @@ static unsigned wait_for_user(struct machine *machine)
     return word;
 }
 
-/* What a boot's end means: the event that counts in *word, and whose wish it was. */
+/* Decides what the end of a boot means: *word becomes the event that counts, *by_guest tells whether the
+ * guest wanted it. */
 static void end_of_boot(struct machine *machine, unsigned *word, bool *by_guest)
 {
     enum machine_event event = (enum machine_event)(*word >> 16);
@@ -247,13 +256,13 @@ static void end_of_boot(struct machine *machine, unsigned *word, bool *by_guest)
     *by_guest = !by_user;
 }
 
-/* Not while somebody looks at it. */
+/* Holds run_lock, so that nothing reads the machine meanwhile. */
 static bool reset_machine(struct machine *machine, struct error *error)
 {
     pthread_mutex_lock(&machine->run_lock);
     machine->off = false;
     reset_devices(machine);
-    atomic_store(&machine->io_error, false); /* the disks have dropped what waited */
+    atomic_store(&machine->io_error, false); /* the disks have dropped the requests that waited */
     semihosting_reset(machine->semihosting);
     bool ok = boot_write_memory(machine, error);
     if (ok)
@@ -263,7 +272,8 @@ static bool reset_machine(struct machine *machine, struct error *error)
     return ok;
 }
 
-/* What a run leaves behind; its exit status, which tells of a file that could not be written. */
+/* Writes the files that a run leaves. Returns its exit status, which also tells if a file could not be
+ * written. */
 static int end_of_run(struct machine *machine, int status, struct error *error)
 {
     gdb_finish(machine->gdb, status);
@@ -296,6 +306,7 @@ int machine_run(struct machine *machine, struct error *error)
             return end_of_run(machine, (int)(word & 0xffff), error);
         if (!reset_machine(machine, error))
             return -1;
-        run_state_notify(machine, MACHINE_NOTICE_RESET, by_guest); /* who hears of it finds it done */
+        /* Listeners are told when the reset is complete. */
+        run_state_notify(machine, MACHINE_NOTICE_RESET, by_guest);
     }
 }

@@ -3,8 +3,8 @@
  * The machine: a board, its harts and what is plugged into it, made from a description and run to its end.
  *
  * The thread that calls machine_run() owns the machine; harts, the clock and the host backends have threads
- * of their own. What ends a run (power-off, reset, the user) reaches the owner through one event word and an
- * eventfd, so that it can be posted from any thread and from a signal handler.
+ * of their own. Whatever ends a run (power-off, reset, the user) reaches the owner through one event word and
+ * an eventfd, so that any thread and a signal handler can post it.
  */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
@@ -24,35 +24,39 @@
 #include "devices/virtio/console.h"
 #include "devices/virtio/transport/pci.h"
 #include "machine/board.h"
+#include "machine/boot/smbios.h"
 #include "machine/coverage/coverage.h"
 #include "machine/profile/profile.h"
 #include "machine/semihosting/semihosting.h"
 #include "util/error.h"
 
 #define MACHINE_HARTS_MAX        64
-#define MACHINE_VIRTIO_SLOTS_MAX 8  /* a board has as many or fewer: struct board */
+#define MACHINE_VIRTIO_SLOTS_MAX 8  /* struct board says how many a board has */
 #define MACHINE_PCI_MAX          64 /* functions */
 #define MACHINE_LOADS_MAX        32
 #define MACHINE_PFLASH_BANKS_MAX 2
 #define MACHINE_NETDEVS_MAX      8
 #define MACHINE_DUMPS_MAX        4
 #define MACHINE_AUDIO_MAX        8
+#define MACHINE_SPARE_SERIALS    7
+#define MACHINE_FW_FILES_MAX     32
+#define MACHINE_NODES_MAX        8
 
-/* A port of a virtio console; its chardev is as for chardev_open(). */
+/* A port of a virtio console; its chardev is described as for chardev_open(). */
 struct machine_port {
     const char *chardev, *name; /* name: NULL: none */
     unsigned number;
     bool is_console;
 };
 
-/* What is plugged into one virtio-mmio slot, or is a function on the PCI bus. The members behind the settings
- * are for the model's back end. */
+/* What is plugged into a virtio-mmio slot, or is a function on the PCI bus. The members after `settings` are
+ * for the model's back end. */
 struct machine_plug {
     const struct device_model *model; /* NULL: nothing */
     struct device_settings settings;
     const char *drive_id; /* NULL: none */
     struct blockdev_config drive;
-    const char *rng_file; /* host file the bytes come from; NULL: the host's getrandom() */
+    const char *rng_file; /* the host file that the bytes come from; NULL: the host's getrandom() */
     struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX];
     unsigned port_count;
     unsigned netdev; /* number of the network, from 1; 0: none */
@@ -70,23 +74,24 @@ struct machine_netdev {
     struct netdev_slirp_config user;
     struct machine_dump dumps[MACHINE_DUMPS_MAX];
     unsigned dump_count;
-    bool used; /* a card is on it; without one it is not made */
+    bool used; /* a card uses it; an unused network is not made */
 };
 
-/* Where sound goes to and comes from. The clock is filled in by the machine. */
+/* Where sound goes and comes from. The machine fills in the clock. */
 struct machine_audiodev {
     const char *id; /* NULL: none */
     struct audiodev_config config;
-    bool may_fail; /* nobody asked for it: with a warning, the guest's sound goes nowhere */
+    /* Nobody asked for it: if it fails there is a warning, and the guest's sound goes nowhere. */
+    bool may_fail;
 };
 
 /* One function on the PCI bus. */
 struct machine_pci {
     struct machine_plug plug;
     unsigned slot, function;
-    bool multifunction;            /* function 0 of a slot with more of them */
-    enum virtio_pci_legacy legacy; /* whether it has the interface of before Virtio 1.0 */
-    bool no_modern;                /* it has only that */
+    bool multifunction;            /* function 0 of a slot that has more functions */
+    enum virtio_pci_legacy legacy; /* whether it has the interface from before Virtio 1.0 */
+    bool no_modern;                /* it has only that interface */
     uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
 };
 
@@ -99,43 +104,89 @@ struct machine_pflash {
 /* -device loader: a file or a value that is put into memory before the harts start. */
 struct machine_load {
     const char *file; /* NULL: the value, or only a start address */
-    uint64_t addr;    /* where; of an ELF file only if has_addr */
+    uint64_t addr;    /* where it goes; for an ELF file only used if has_addr */
     bool has_addr;
-    bool force_raw;    /* not looked into for an ELF header */
+    bool force_raw;    /* the file is not checked for an ELF header */
     unsigned data_len; /* bytes of `data` to store, little-endian: 0..8 */
     uint64_t data;
-    int cpu; /* hart that starts there instead of in the boot ROM; -1: none */
+    int cpu; /* the hart that starts there and not in the boot ROM; -1: none */
 };
 
-/* How guest code is run: by the interpreter alone, or translated once it is hot: by the
- * baseline translator, and by the optimiser what runs long. The default
- * is the best that there is for the harts. */
+/* What a piece of the guest's RAM is made of on the host; pieces follow each other from the start of RAM. */
+struct machine_memory {
+    uint64_t size; /* bytes, a multiple of 4 KiB */
+    const char
+        *path;       /* a file of the host that holds it, or a folder for one that is forgotten; NULL: none */
+    uint64_t offset; /* in the file */
+    bool memfd;      /* memory that other processes can be given */
+    bool shared;     /* the guest's writes go to the file */
+    bool read_only_file;
+    bool prealloc; /* all of it is taken from the host at the start */
+    bool merge;    /* equal pages of several machines may be kept once */
+    bool undumped; /* it is not in a core dump */
+};
+
+/* -numa node: RAM and harts that are near each other. */
+struct machine_node {
+    unsigned id;
+    uint64_t ram_size;
+    uint64_t harts; /* bit n: hart n */
+};
+
+/* -fw_cfg: an item that firmware and the guest find by its name. */
+struct machine_fw_file {
+    const char *name;
+    const char *file, *text; /* one of the two: a file of the host, or what is in it */
+};
+
+/* -boot: for firmware that looks there. */
+struct machine_boot {
+    bool menu, strict; /* strict: nothing is booted but what has a bootindex= */
+    bool has_wait, has_fail_wait;
+    uint16_t wait_ms;      /* how long the menu is shown */
+    uint32_t fail_wait_ms; /* until it tries again; UINT32_MAX: never */
+};
+
+/* How guest code is executed. INTERP: by the interpreter alone. T1: code that runs often is translated by the
+ * baseline translator. T2: code that runs even more often is translated by the optimiser. BEST, the default,
+ * is the best that the harts can use. */
 enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1, MACHINE_ACCEL_T2 };
 
 /* All strings are borrowed and must outlive the machine. */
 struct machine_config {
-    const struct board *board; /* NULL: the default */
+    const struct board *board; /* NULL: the default board */
     struct isa_config isa;
     enum machine_accel accel;
     const char *dbt_without_passes; /* passes that the optimiser leaves out; NULL: none */
-    const char *dbt_trace_passes;   /* and those that are shown to `listen`; NULL: none */
+    const char *dbt_trace_passes;   /* passes whose results are shown to `listen`; NULL: none */
     const char *dbt_without; /* instructions that the translator leaves to the interpreter; NULL: none */
-    bool check;              /* translated code's accesses are compared with the MMU's answers (tests) */
+    bool check;              /* accesses of translated code are compared with the MMU's answers (tests) */
+    bool windows;            /* translated code's accesses go by the host's page tables (cpu/mmu/window.h) */
     bool eager;              /* the optimiser translates each block at once (tests) */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
     unsigned code_cache_mib; /* of the translator; 0: its default */
-    dbt_listen_fn *listen;   /* is told of translated code; NULL: nobody */
+    dbt_listen_fn *listen;   /* called for translated code; NULL: not wanted */
     void *listen_opaque;
     unsigned smp;      /* harts, 1..MACHINE_HARTS_MAX */
     uint64_t ram_size; /* bytes, a multiple of 4 KiB */
 
+    struct machine_memory
+        memory[MACHINE_NODES_MAX]; /* their sizes are ram_size in all; none: as the board has it */
+    unsigned memory_count;
+    struct machine_node nodes[MACHINE_NODES_MAX]; /* in the order of their memory */
+    unsigned node_count;                          /* 0: there are none */
+    uint8_t distances[MACHINE_NODES_MAX][MACHINE_NODES_MAX];
+    bool has_distances;
+
     const char *bios;                           /* NULL: the default firmware; "none"; or a file */
+    const char *firmware_dir;                   /* where that is looked for first; NULL: nowhere else */
     const char *kernel, *initrd, *append, *dtb; /* NULL: none */
     const char *dumpdtb;                        /* write the device tree here and do not run */
     struct machine_load loads[MACHINE_LOADS_MAX];
     unsigned load_count;
 
     const char *serial; /* as for chardev_open(); "null": a UART with nothing behind it */
+    const char *spare_serials[MACHINE_SPARE_SERIALS]; /* opened, for UARTs that the board lacks; NULL: none */
     struct machine_plug virtio[MACHINE_VIRTIO_SLOTS_MAX]; /* index: the slot */
     struct machine_pflash pflash[MACHINE_PFLASH_BANKS_MAX];
     struct machine_pci pci[MACHINE_PCI_MAX];
@@ -144,12 +195,19 @@ struct machine_config {
     unsigned netdev_count;
     struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */
     unsigned audiodev_count;
-    bool strict;        /* the specification's own behaviour where QEMU's is laxer (docs/compatibility.md) */
-    bool virtio_legacy; /* the slots speak the legacy register layout (QEMU's default) */
+    bool aclint;        /* the device tree describes an ACLINT where it is a CLINT by default */
+    bool strict;        /* follows the specification where QEMU is more tolerant (docs/compatibility.md) */
+    bool virtio_legacy; /* the slots have the legacy register layout (QEMU's default) */
     struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
     bool ramfb;              /* a screen in guest memory, for firmware */
-    /* Seconds that the RTC is ahead of UTC. */
+    /* How many seconds the RTC is ahead of UTC. */
     int64_t rtc_offset;
+    bool rtc_stands; /* while the guest does; else it goes on with the host's */
+
+    struct machine_fw_file fw_files[MACHINE_FW_FILES_MAX];
+    unsigned fw_file_count;
+    struct machine_boot boot;
+    struct smbios_config smbios; /* the user's part of it */
 
     struct semihosting_config semihosting;
     struct profile_config profile;
@@ -157,53 +215,56 @@ struct machine_config {
     const char *gdb; /* where the gdb server listens, as for gdb_create(); NULL: nowhere */
 
     bool no_reboot;    /* a reset ends the run */
-    bool no_shutdown;  /* a power-off stops the harts and waits for the user */
+    bool no_shutdown;  /* after a power-off the machine waits for the user, with its harts stopped */
     bool start_paused; /* the harts wait for machine_resume() */
 };
 
 struct machine;
 
-/* Lays out the board, opens its backends and reads all images. Nothing runs yet. NULL, with *error filled.
- * With config->dumpdtb, writes the tree; machine_run() then returns 0 at once. */
+/* Lays out the board, opens its backends and reads all images. Nothing runs yet. NULL, with *error filled, on
+ * failure. With config->dumpdtb it writes the tree, and machine_run() then returns 0 at once. */
 struct machine *machine_create(const struct machine_config *config, struct error *error);
 
-/* Runs until power-off, the user's wish or (with no_reboot) a reset; returns the exit status: the guest's, or
- * the argument of machine_request_quit(). -1, with *error filled, where the host fails. */
+/* Runs until power-off, the user's wish or (with no_reboot) a reset. Returns the exit status: the guest's, or
+ * the argument of machine_request_quit(). -1, with *error filled, if the host fails. */
 int machine_run(struct machine *machine, struct error *error);
 
-/* Stops what still runs, flushes disks, closes backends, frees all memory. */
+/* Stops what still runs, flushes disks, closes backends, and frees all memory. */
 void machine_destroy(struct machine *machine);
 
-/* ---- Stopping and going on (run_state.c) ----------------------------------------------------------
- * All of these are for any thread but the harts', the clock's and the I/O loop's: they wait for the harts. */
+/* ---- Stopping and continuing (run_state.c) ------------------------------------------------------------- */
+
+/* All of these may be called by any thread except the harts', the clock's and the I/O loop's: they wait for
+ * the harts. */
 
 enum machine_state {
     MACHINE_RUNNING,
     MACHINE_PAUSED,
-    MACHINE_IO_ERROR, /* paused, since a disk's request failed: machine_resume() makes it again */
-    MACHINE_SHUTDOWN, /* powered off, and kept by no_shutdown; or at its end */
+    MACHINE_IO_ERROR, /* paused, since a disk's request failed; machine_resume() tries it again */
+    MACHINE_SHUTDOWN, /* powered off, and kept by no_shutdown; or at the end of its run */
 };
 enum machine_state machine_state(struct machine *machine);
 /* Stops all harts and the guest's clock until machine_resume(). */
 void machine_pause(struct machine *machine);
-/* False, with *error filled, where the guest is off. */
+/* False, with *error filled, if the guest is off. */
 bool machine_resume(struct machine *machine, struct error *error);
 /* Resets the guest; it stays paused if it was. */
 void machine_request_reset(struct machine *machine);
-/* The same; where the guest is off, it returns when the reset is done, so that machine_resume() may follow at
+/* The same. If the guest is off, it returns when the reset is done, so that machine_resume() may follow at
  * once. Not from the machine's own thread, nor between machine_hold() and machine_release(). */
 void machine_reset_from_off(struct machine *machine);
-/* Between the two no hart runs, so that all of the machine may be looked at; the guest does not notice. May
- * be nested. */
+/* Between hold() and release() no hart runs, so that all of the machine may be examined; the guest does not
+ * notice. Calls may be nested. */
 void machine_hold(struct machine *machine);
 void machine_release(struct machine *machine);
 
-/* What happens to the machine, told to listeners on whatever thread it happens: they must not wait. */
+/* What happens to the machine. Listeners are called on the thread on which it happens, and must not wait. */
 enum machine_notice {
     MACHINE_NOTICE_PAUSED,
     MACHINE_NOTICE_RESUMED,
     MACHINE_NOTICE_RESET,
-    MACHINE_NOTICE_SHUTDOWN, /* by_guest: power-off, or a reset with no_reboot; else the user's quit */
+    /* By_guest: a power-off, or a reset with no_reboot; otherwise the user has quit. */
+    MACHINE_NOTICE_SHUTDOWN,
 };
 /* A disk's request that the host failed. */
 struct machine_disk_error {
@@ -213,18 +274,19 @@ struct machine_disk_error {
     const char *reason; /* static */
 };
 struct machine_listener {
-    /* May be NULL. On a disk's thread. */
+    /* May be NULL. Called on a disk's thread. */
     void (*disk_failed)(void *opaque, const struct machine_disk_error *error);
     void (*notice)(void *opaque, enum machine_notice notice, bool by_guest);
     void *opaque;
-    struct machine_listener *next; /* the machine's */
+    struct machine_listener *next; /* belongs to the machine */
 };
-/* Before machine_run(); the listener outlives it. */
+/* To be called before machine_run(); the listener outlives the machine. */
 void machine_listen(struct machine *machine, struct machine_listener *listener);
 
-/* A monitor for gdb's `monitor` commands that the gdb server does not have itself. Called on the server's
- * thread, between machine_hold() and machine_release(), with the hart that is selected in gdb: writes its
- * output and returns true, or false where it does not know the command. Before machine_run(). */
+/* A monitor for gdb's `monitor` commands that the gdb server itself does not have. It is called on the
+ * server's thread, between machine_hold() and machine_release(), with the hart that is selected in gdb. It
+ * writes its output and returns true, or returns false if it does not know the command. To be set before
+ * machine_run(). */
 typedef bool machine_monitor_fn(void *opaque, unsigned hart, const char *command, FILE *out);
 void machine_set_monitor(struct machine *machine, machine_monitor_fn *monitor, void *opaque);
 

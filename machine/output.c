@@ -31,7 +31,7 @@ bool output_check(const struct output *output, const char *input, struct error *
                      output->flag, output->path);
 }
 
-/* What was opened at the start. */
+/* Opens the file again through the descriptor from the start. */
 static FILE *start_open(const struct output *output, bool regular)
 {
     FILE *out = NULL;
@@ -47,9 +47,9 @@ static FILE *start_open(const struct output *output, bool regular)
     return out;
 }
 
-/* By its name, so that what was written before may be moved away. But the file that was opened at the start
- * where the name may not be opened any more, since the process has become another user's (-run-with), and
- * where it is a pipe, whose reader takes the last writer's going for the end. */
+/* Opens the file by its name, so that an earlier file may have been moved away. The descriptor from the start
+ * is used in two cases: the name may not be opened any more, since the process has become another user's
+ * (-run-with); and for a pipe, whose reader sees its end when the last writer is gone. */
 static FILE *start(const struct output *output)
 {
     struct stat now, then;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the user plugs in: opens the back end that a device's model asks for, and has the model make the
- * device. It knows no kind of device and no board: kinds are in devices/catalog/, places in boards/.
+ * device. This file knows no kind of device and no board: kinds are in devices/catalog/, places in boards/.
  *
  * All of it runs on the thread that makes the machine, which owns the back ends from then on.
  */
 #include <string.h>
 
 #include "devices/virtio/console.h"
+#include "devices/virtio/virtio.h"
 #include "machine/internal.h"
 #include "util/log.h"
+
+#define SPARE_ROOM 256u
 
 /* ---- Backends ------------------------------------------------------------------------------------------ */
 
@@ -30,9 +33,34 @@ struct chardev *machine_open_chardev(struct machine *machine, const char *descri
     struct chardev *chardev = chardev_open(description, on_escape, machine, error);
     if (chardev)
         machine->chardevs[machine->chardev_count++] = chardev;
-    if (chardev && strcmp(description, "mon:stdio") == 0)
+    if (chardev && chardev_has_escapes(description))
         machine->console = chardev;
     return chardev;
+}
+
+static size_t spare_can_receive(void *opaque)
+{
+    (void)opaque;
+    return SPARE_ROOM;
+}
+
+static void spare_receive(void *opaque, const uint8_t *bytes, size_t length)
+{
+    (void)opaque, (void)bytes, (void)length;
+}
+
+bool machine_open_spare_serials(struct machine *machine, struct error *error)
+{
+    static const struct chardev_front nobody = { spare_can_receive, spare_receive, NULL, NULL };
+    for (int n = machine->serial ? 0 : -1; n < MACHINE_SPARE_SERIALS; n++) {
+        const char *description = n < 0 ? machine->config.serial : machine->config.spare_serials[n];
+        struct chardev *chardev = description ? machine_open_chardev(machine, description, error) : NULL;
+        if (description && !chardev)
+            return false;
+        if (chardev)
+            chardev_attach(chardev, &nobody);
+    }
+    return true;
 }
 
 struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
@@ -56,7 +84,7 @@ static struct netdev *open_netdev(struct machine *machine, const struct machine_
     struct netdev *netdev = netdev_slirp_create(&what->user, error);
     if (!netdev)
         return NULL;
-    machine->netdevs[machine->netdev_count++] = netdev; /* one a card: fits */
+    machine->netdevs[machine->netdev_count++] = netdev; /* there is room, since each card has one */
     for (unsigned i = 0; i < what->dump_count; i++) {
         if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error))
             return NULL;
@@ -64,7 +92,7 @@ static struct netdev *open_netdev(struct machine *machine, const struct machine_
     return netdev;
 }
 
-/* Several devices may share one. */
+/* Several devices may share an audiodev. */
 static struct audiodev *open_audiodev(struct machine *machine, unsigned number, struct error *error)
 {
     struct audiodev **audiodev = &machine->audiodevs[number - 1];
@@ -100,7 +128,7 @@ static bool open_ports(struct machine *machine, const struct machine_plug *what,
     return true;
 }
 
-/* Opens what is behind the device, where the model says that there is something. */
+/* Opens the back end of the device, if its model has one. */
 static bool open_backend(struct machine *machine, const struct machine_plug *what, struct device_plug *plug,
                          struct virtio_console_port *ports, struct error *error)
 {
@@ -146,7 +174,11 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
 {
     struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
     struct device_plug plug;
-    return fill(machine, what, &plug, ports, error) ? what->model->create(&plug, error) : NULL;
+    struct virtio_device *device =
+        fill(machine, what, &plug, ports, error) ? what->model->create(&plug, error) : NULL;
+    if (device)
+        virtio_device_withhold(device, what->settings.withheld_features);
+    return device;
 }
 
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,

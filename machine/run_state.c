@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whether the harts run. This decides: a boot is on (the machine's owner), the user has not paused it
- * (monitor, gdb), nobody holds it to look at it; and a guest that has turned itself off does not go on.
- * update() starts or stops the harts' threads when the answer changes; all of it is under run_lock, so that
- * it may be asked from any thread that no hart waits for.
+ * Whether the harts run. They run while a boot is on (the machine's owner says so), the user has not paused
+ * it (monitor, gdb), and nobody holds it to look at it. A guest that has turned itself off does not run.
+ * update() starts or stops the harts' threads when the answer changes. All of this is under run_lock, so any
+ * thread may ask for it on which no hart waits.
  *
- * While the user has paused it, the guest's clock stands still too; a hold is too short to matter.
+ * While the user has paused the guest, its clock stands still, too; a hold is too short to matter.
  */
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ void run_state_destroy(struct machine *machine)
 
 void machine_listen(struct machine *machine, struct machine_listener *listener)
 {
-    pthread_mutex_lock(&machine->run_lock); /* gdb may be pausing the machine already */
+    pthread_mutex_lock(&machine->run_lock); /* gdb may already be pausing the machine */
     listener->next = machine->listeners;
     machine->listeners = listener;
     pthread_mutex_unlock(&machine->run_lock);
@@ -47,7 +47,7 @@ void run_state_notify(struct machine *machine, enum machine_notice notice, bool 
         listener->notice(listener->opaque, notice, by_guest);
 }
 
-/* A hart, or the thread of a virtio console, may be waiting for a terminal that is stopped. */
+/* Frees a hart, or the thread of a virtio console, that may be waiting for a terminal that is stopped. */
 static void hurry(struct machine *machine, bool on)
 {
     for (unsigned i = 0; i < machine->chardev_count; i++)
@@ -63,7 +63,7 @@ static void stop_harts(struct machine *machine)
     hurry(machine, false);
 }
 
-/* [run_lock] */
+/* Starts or stops the harts. [run_lock] */
 static bool update(struct machine *machine, struct error *error)
 {
     bool run = machine->booted && !machine->paused && !machine->holds && !atomic_load(&machine->ending);
@@ -145,12 +145,12 @@ bool machine_resume(struct machine *machine, struct error *error)
         ok = error_set(error, "the guest is off; system_reset starts it again");
     } else if (changes) {
         machine->paused = false;
-        atomic_store(&machine->has_run, true); /* its first boot may still be about to begin */
+        atomic_store(&machine->has_run, true); /* the first boot may still be about to begin */
         ok = update(machine, error);
         machine->paused = !ok;
         if (ok) {
             run_state_notify(machine, MACHINE_NOTICE_RESUMED, false);
-            atomic_store(&machine->io_error, false); /* what waits is made again */
+            atomic_store(&machine->io_error, false); /* the requests that wait are tried again */
         }
     }
     pthread_mutex_unlock(&machine->run_lock);
@@ -173,8 +173,8 @@ void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
     }
     if (failed->action != BLOCKDEV_ON_ERROR_STOP)
         return;
-    /* A hart may be waiting for this thread, so it cannot wait for the harts: the machine's own thread
-     * does. */
+    /* A hart may be waiting for this thread, so this thread cannot wait for the harts: the machine's own
+     * thread does that. */
     uint64_t one = 1;
     atomic_store(&machine->io_error, true);
     atomic_store(&machine->io_error_posted, true);
@@ -203,7 +203,7 @@ void machine_reset_from_off(struct machine *machine)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += 2; /* the user may have quit meanwhile */
+    until.tv_sec += 2; /* not for ever, since the user may have quit */
     pthread_mutex_lock(&machine->run_lock);
     bool was_off = machine->off;
     machine_request_reset(machine);
@@ -218,7 +218,7 @@ void machine_hold(struct machine *machine)
     pthread_mutex_lock(&machine->run_lock);
     machine->holds++;
     update(machine, &ignored);
-    /* Kept locked: who holds it is alone with it. */
+    /* The lock stays locked, so nobody else can change anything until machine_release(). */
 }
 
 void machine_release(struct machine *machine)
@@ -226,7 +226,7 @@ void machine_release(struct machine *machine)
     struct error error;
     machine->holds--;
     if (!update(machine, &error)) {
-        /* The host had threads enough a moment ago. */
+        /* The host had enough threads a moment ago. */
         log_warn("%s; the guest is paused, the monitor's cont tries again", error.text);
         machine->paused = true;
     }

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Fetches Debian's own riscv64 kernel with its modules, and a static busybox. Nothing is done when they are there.
-# Leaves RVIVE_CACHE/guest/vmlinux (the kernel exactly as packaged), guest/kernel/ (the unpacked package) and
-# guest/busybox.
+# Fetches Debian's own riscv64 kernel with its modules, and a static busybox. Does nothing if they are there. Leaves
+# RVIVE_CACHE/guest/vmlinux (the kernel exactly as packaged), guest/kernel/ (the unpacked package) and guest/busybox.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"

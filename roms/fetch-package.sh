@@ -8,7 +8,7 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
 
-# The last file is the one whose presence says that all are there.
+# The last file is the one whose presence means that all are there.
 case ${1-} in
 edk2) package=qemu-efi-riscv64 files="RISCV_VIRT_VARS.fd RISCV_VIRT_CODE.fd" ;;
 installer) package=debian-installer-13-netboot-riscv64 files="initrd.gz linux" ;;

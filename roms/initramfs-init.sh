@@ -20,7 +20,7 @@ ln -sf /proc/self/fd /dev/fd
 while read -r module; do
     insmod "/modules/$module" || echo "init: $module did not load"
 done </modules/order
-# There with initramfs-screen.cpio and initramfs-sound.cpio.
+# These files exist if initramfs-screen.cpio and initramfs-sound.cpio were appended.
 for order in /modules/*/order; do
     [ -f "$order" ] || continue
     while read -r module; do
@@ -63,9 +63,9 @@ run:*)
     ;;
 *)
     cd /root || cd /
-    # busybox asks an init that is not here; -f asks the kernel.
+    # busybox asks init, which is not here; -f asks the kernel.
     printf 'alias poweroff="poweroff -f" reboot="reboot -f" halt="halt -f"\n' >/etc/profile
-    # What `udhcpc -i eth0` does with its lease (single quotes: the lease's variables are for then).
+    # What `udhcpc -i eth0` does with its lease (single quotes: the lease's variables are expanded then).
     mkdir -p /etc/udhcpc
     cat >/etc/udhcpc/default.script <<'END'
 #!/bin/sh
@@ -82,5 +82,5 @@ END
     poweroff -f
     ;;
 esac
-# The kernel is ending the machine; its first process must not end before.
+# The kernel is ending the machine; its first process must not end before that.
 while :; do sleep 60; done

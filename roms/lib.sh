@@ -15,7 +15,7 @@ guest_dir=$RVIVE_CACHE/guest
 guest_suite=trixie
 guest_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# apt shows its progress to a person only.
+# apt shows its progress only to a person.
 if [ -t 2 ]; then
     apt_quiet=-q=0
 else
@@ -37,8 +37,8 @@ build_rvive() {
     ninja -C "$top/build" rvive rvive-img || die "the build failed in $top/build"
 }
 
-# The mirrors that the system's own apt uses for its main archive, one a line. apt is asked, so every format of its
-# sources is understood; RVIVE_MIRROR goes first.
+# The mirrors that the system's own apt uses for its main archive, one a line. The script asks apt for them, so every format
+# of its sources is understood; RVIVE_MIRROR comes first.
 apt_mirrors() {
     [ -z "${RVIVE_MIRROR:-}" ] || printf '%s\n' "$RVIVE_MIRROR"
     apt-get --print-uris update 2>/dev/null |
@@ -46,7 +46,7 @@ apt_mirrors() {
 }
 
 # apt_private_setup ARCHITECTURE [SUITE]: makes the private apt directories for ARCHITECTURE and fetches the signed package
-# lists of SUITE (the guest's if there is none). The first mirror that has the suite with a valid signature is taken. Sets
+# lists of SUITE (the guest's if there is none). Takes the first mirror that has the suite with a valid signature. Sets
 # apt_dir, and apt_source: that mirror as a line of sources.list.
 apt_private_setup() {
     apt_suite=${2:-$guest_suite}
@@ -61,8 +61,8 @@ apt_private_lists() {
     [ -f "$guest_keyring" ] || die "$guest_keyring is missing: install debian-archive-keyring"
     mkdir -p "$apt_dir/etc" "$apt_dir/lists/partial" "$apt_dir/archives/partial"
     : >"$apt_dir/status"
-    # The system's hooks (they clean the system's cache, refresh software catalogues) are none of ours. Written each time, since
-    # it has the cache's path, which changes with a checkout that is moved or copied.
+    # The system's hooks (they clean the system's cache, refresh software catalogues) must not run here. The file is written
+    # each time, since it contains the cache's path, which changes if a checkout is moved or copied.
     cat >"$apt_dir/apt.conf" <<END
 #clear APT::Update;
 #clear DPkg::Pre-Invoke;
@@ -135,7 +135,7 @@ apt_fetch_all() {
     rmdir "$apt_fetch_dir/partial" 2>/dev/null || :
 }
 
-# apt_unpack DIR DEB...: unpacks packages into DIR; nothing of them is run.
+# apt_unpack DIR DEB...: unpacks packages into DIR; none of their scripts are run.
 apt_unpack() {
     apt_unpack_dir=$1
     shift

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Makes RVIVE_CACHE/desktop/: disk.qcow2, a Debian 13 with an Xfce desktop whose user (debian, no password, may use sudo) is
-# logged in at the start, and the kernel and the initramfs that it boots with, which belong to the modules on it.
-# Usage: roms/make-desktop.sh     nothing is done when it is there; delete the folder to have it made again.
+# logged in at the start, and the kernel and the initramfs that it boots with, which belong to the modules on the disk.
+# Usage: roms/make-desktop.sh     does nothing if it is there; delete the folder to have it made again.
 # RVIVE_EMULATOR: another emulator for the first boot. RVIVE_DESKTOP_SIZE: of the disk, default 16G (it grows as it is used).
-# RVIVE_DESKTOP_PACKAGES: more packages, with commas between.
+# RVIVE_DESKTOP_PACKAGES: more packages, with commas between them.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
@@ -19,8 +19,8 @@ new=$RVIVE_CACHE/desktop.new
 rm -rf "$new"
 mkdir -p "$new/overlay/usr/lib"
 
-# The X server, the desktop, what a person looks for first, and sound (PulseAudio starts in a tenth of the time that
-# PipeWire's session manager takes). Without librsvg2-common there is neither a wallpaper nor half of the icons.
+# The X server, the desktop, the programs that a person looks for first, and sound (PulseAudio starts in a tenth of the time
+# that PipeWire's session manager takes). Without librsvg2-common the wallpaper and half of the icons are missing.
 packages=xserver-xorg-core,xserver-xorg-input-libinput,x11-xserver-utils,lightdm,lightdm-gtk-greeter
 packages=$packages,xfce4-session,xfwm4,xfce4-panel,xfdesktop4,xfce4-settings,xfce4-terminal,thunar,mousepad,ristretto
 packages=$packages,xfce4-taskmanager,xfce4-appfinder,xfce4-notifyd,netsurf-gtk,elementary-xfce-icon-theme

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes RVIVE_CACHE/guest/initramfs.cpio from what fetch-kernel.sh left: busybox, roms/initramfs-init.sh as /init, and
-# the kernel modules for the board's devices and ext4, unpacked (the host is quicker at that) and in loading order.
-# The modules for a screen, a keyboard and pointers are in initramfs-screen.cpio, which is appended where one is wanted,
-# and those for sound in initramfs-sound.cpio.
-# Not compressed: an emulated machine would only spend time on it. Done again when the kernel or the init is newer.
+# Makes RVIVE_CACHE/guest/initramfs.cpio from what fetch-kernel.sh left: busybox, roms/initramfs-init.sh as /init, and the
+# kernel modules for the board's devices and ext4, unpacked (the host does this faster) and in loading order. The modules for
+# a screen, a keyboard and pointers are in initramfs-screen.cpio, which is appended if they are needed, and those for sound
+# in initramfs-sound.cpio.
+# Not compressed: an emulated machine would only lose time with it. Made again if the kernel or the init is newer.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
@@ -33,7 +33,8 @@ chmod 755 "$work/root/init" "$work/root/bin/busybox"
 release=$(ls "$guest_dir/kernel/usr/lib/modules")
 depmod -b "$guest_dir/kernel" "$release" || die "depmod failed for $release"
 
-# pack DIR MODULE...: unpacks the modules and what they need, but for those packed before, into DIR with a list.
+# pack DIR MODULE...: unpacks the modules and those that they need into DIR with a list, without those that were packed
+# before.
 : >"$work/packed"
 pack() {
     pack_dir=$1

@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes RVIVE_CACHE/rootfs.img: a whole Debian 13 for riscv64 on an ext4 disk, that boots to systemd's login prompt on the
-# serial console (user root, no password, host name rvive). mmdebstrap extracts the packages here, without root; what must
-# run as riscv64 code, the configuration of the packages, runs in Rvive itself at a first boot.
-# Usage: roms/make-rootfs.sh     nothing is done when the image is there; delete it to have it made again.
-# Where a package's script fails, the others are configured all the same; the message names it, and the next run goes on with
-# what there is (IMAGE.new) instead of starting anew. So does one after a run that was killed. Delete IMAGE.new to start anew.
+# Makes RVIVE_CACHE/rootfs.img: a whole Debian 13 for riscv64 on an ext4 disk, which boots to systemd's login prompt on the
+# serial console (user root, no password, host name rvive). mmdebstrap extracts the packages here, without root; the step
+# that must run as riscv64 code, the configuration of the packages, runs in Rvive itself at a first boot.
+# Usage: roms/make-rootfs.sh     does nothing if the image is there; delete it to have it made again.
+# If a package's script fails, the others are configured all the same; the message names it, and the next run continues with
+# what there is (IMAGE.new) instead of starting again. So does a run after one that was killed. Delete IMAGE.new to start
+# again.
 # RVIVE_EMULATOR: another emulator for the first boot. RVIVE_ROOTFS_SIZE: of the disk, default 2G (the file is sparse).
-# RVIVE_ROOTFS_PACKAGES: more packages, with commas between. RVIVE_ROOTFS_IMAGE: where to make it instead.
-# RVIVE_ROOTFS_OVERLAY: a folder whose files are put over the packages'; /rootfs-more in it, a shell script, is run in the
-# guest after the packages are configured.
+# RVIVE_ROOTFS_PACKAGES: more packages, with commas between them. RVIVE_ROOTFS_IMAGE: another place for the image.
+# RVIVE_ROOTFS_OVERLAY: a folder whose files are put over the packages' files; if it has a shell script /rootfs-more, the
+# guest runs it after the packages are configured.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
@@ -28,7 +29,7 @@ work=$image.work
 log=${image%.img}.log
 settings="$guest_suite ${RVIVE_ROOTFS_SIZE:-2G} $packages ${RVIVE_ROOTFS_OVERLAY:-}"
 
-# begun: is there a root of an earlier run, made with the same settings and sound, that only has to be configured further?
+# begun: is there a complete root of an earlier run, made with the same settings, of which only packages must be configured?
 begun() {
     [ -f "$image.new" ] && [ "$(cat "$image.new.settings" 2>/dev/null)" = "$settings" ] || return 1
     checked=0
@@ -36,10 +37,10 @@ begun() {
     [ $checked -le 1 ]
 }
 
-# extract: makes IMAGE.new, with the packages not configured yet.
+# extract: makes IMAGE.new, with packages that are not configured yet.
 extract() {
     apt_private_setup riscv64
-    # A person sees the progress that mmdebstrap shows; otherwise it is heard of only when it fails.
+    # A person sees mmdebstrap's progress; otherwise its output is shown only if it fails.
     if [ -t 2 ]; then
         extract_quiet=''
         extract_log=/dev/stderr
@@ -50,7 +51,7 @@ extract() {
     rm -rf "$work" "$image.new" "$image.making"
     mkdir "$work"
     say "Fetching and extracting Debian's packages"
-    # Owners and device nodes exist only inside one fakeroot, so the file system is made in it too.
+    # Owners and device nodes exist only inside one fakeroot, so the file system is made inside it, too.
     source=$apt_source top=$top work=$work image=$image packages=$packages suite=$guest_suite \
         size=${RVIVE_ROOTFS_SIZE:-2G} overlay=${RVIVE_ROOTFS_OVERLAY:-} quiet=$extract_quiet log=$extract_log \
         fakeroot sh -eu -c '

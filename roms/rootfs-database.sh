@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Tells a root's dpkg about packages that were extracted into it but that it never saw: for each, the control files, the
-# list of its files, its triggers, and an entry "unpacked" in the status file. All that is left to do in the guest is to run
-# the preinst scripts and `dpkg --configure -a`, which is far less for an emulated machine than to unpack everything again.
-# The formats are those of deb-control(5), deb-triggers(5) and dpkg's own doc/triggers.txt.
+# Tells a root's dpkg about packages that were extracted into it without dpkg: for each package it adds the control files,
+# the list of its files, its triggers, and an entry "unpacked" in the status file. In the guest only the preinst scripts and
+# `dpkg --configure -a` remain to be run, which is far less work for an emulated machine than unpacking everything again. The
+# formats are those of deb-control(5), deb-triggers(5) and dpkg's own doc/triggers.txt.
 # Usage: rootfs-database.sh ROOT     the packages are in ROOT/var/cache/apt/archives; mmdebstrap calls it as a hook.
 set -eu
 root=${1:?usage: rootfs-database.sh ROOT}

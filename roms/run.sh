@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# From a fresh checkout on a fresh Debian machine (12 or 13) to a shell in Debian 13's own riscv64 kernel: installs the packages
-# that are missing, builds Rvive, fetches the kernel, makes an initramfs and boots it. Each step is skipped when its result is
-# there. tests/fresh.sh shows it on a machine that has nothing.
+# From a fresh checkout on a fresh Debian machine (12 or 13) to a shell in Debian 13's own riscv64 kernel: installs the
+# packages that are missing, builds Rvive, fetches the kernel, makes an initramfs and boots it. Each step is skipped if its
+# result is there. tests/fresh.sh tests this on a machine that has nothing installed.
 # Usage: roms/run.sh [--fetch-only | --build-only | --debian | --screen | --desktop] [more arguments for rvive]
 #   --fetch-only  stop after the packages, the kernel and the initramfs are there
 #   --build-only  stop after that and the build
 #   --debian      boot a whole Debian root, made first if it is not there (roms/make-rootfs.sh), instead of the initramfs
-#   --screen      the same in a window, with a keyboard and a pointer (-vnc :1 where there is no desktop)
+#   --screen      the same in a window, with a keyboard and a pointer (-vnc :1 if there is no desktop)
 #   --desktop     a Debian with Xfce in a window, on a disk of its own, made first if it is not there (roms/make-desktop.sh)
 # RVIVE_CACHE: the folder for downloads (default .cache). RVIVE_EMULATOR: another emulator, a command that takes the same
 # arguments. RVIVE_MIRROR: a Debian mirror to use before the one that the system's apt uses.
@@ -49,7 +49,7 @@ fi
 
 if [ $mode = desktop ]; then
     sh "$top/roms/make-desktop.sh"
-    # As many harts as the host has processors, up to four: a desktop has many processes, but few that work.
+    # As many harts as the host has processors, up to four: a desktop has many processes, but few of them work at a time.
     harts=$(nproc)
     [ "$harts" -le 4 ] || harts=4
     console="-serial mon:stdio"
@@ -59,7 +59,7 @@ if [ $mode = desktop ]; then
         -drive file="$guest_dir/disk.qcow2",if=none,format=qcow2,discard=unmap,id=root -device virtio-blk-pci,drive=root \
         -device virtio-gpu-pci,xres=1280,yres=800 -device virtio-keyboard-pci -device virtio-tablet-pci \
         -device virtio-rng-pci -netdev user,id=net0 -device virtio-net-pci,netdev=net0 "$@"
-    # Sound, where the emulator has it; where the host has none, the guest's goes nowhere.
+    # Sound, if the emulator has it; if the host has no sound, the guest's is dropped.
     if ${RVIVE_EMULATOR:-$top/build/rvive} -device help | grep -q virtio-sound; then
         sound=none
         for place in /dev/snd/pcm* "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"/pipewire-0 \

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages named in list files, as far as they are missing; asks apt nothing when all are there.
-# Usage: setup.sh LIST...     a list has one package a line, the rest of the line is a remark.
-# Root installs directly, another user through sudo; without sudo the packages that are missing are named and it fails.
+# Installs the missing Debian packages of those that list files name; does not call apt if all are there.
+# Usage: setup.sh LIST...     a list has a package on each line; the rest of the line is a remark.
+# Root installs directly, another user through sudo; without sudo it names the packages that are missing and fails.
 set -eu
 
 [ $# -gt 0 ] || { echo "usage: setup.sh LIST..." >&2; exit 1; }

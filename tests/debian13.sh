@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Builds everything with the clang of Debian 13, against its libraries, in a root of Debian 13, and runs the unit tests
-# there. The root and the build stay in RVIVE_CACHE/debian13; the root is made again when the list of packages changes.
+# there. The root and the build stay in RVIVE_CACHE/debian13; the root is made again if the list of packages changes.
 # Usage, as root: tests/debian13.sh [ARGUMENTS for ctest, instead of -L unit]
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +16,7 @@ packages=$(awk '!/^#/ && NF { printf "%s,", $1 }' "$top/roms/packages.txt")clang
 if [ "$(cat "$root/rvive.packages" 2>/dev/null)" != "$packages" ]; then
     say "Making a root of Debian 13"
     root_remove "$root" "$root.new"
-    # The packages are only extracted, which is quick; what their scripts would have set up is this.
+    # The packages are only extracted, which is quick; the next lines do what their scripts would have set up.
     root_make "$guest_suite" "$root.new" extract --include="?essential" --include="$packages" ||
         die "mmdebstrap could not make a root of $guest_suite"
     ln -sf mawk "$root.new/usr/bin/awk"

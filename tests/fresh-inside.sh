@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What tests/fresh.sh does inside the minimal root: the README's two commands, in this checkout. /rvive.result gets the
-# result in a line.
+# What tests/fresh.sh does inside the minimal root: the README's two commands, in this checkout. The result is one line in
+# /rvive.result.
 # Usage: fresh-inside.sh [ARGUMENTS for tests/run.sh]
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 result=/rvive.result
 console=/rvive.console
 
-# wait_for TEXT: until the console has TEXT; false if roms/run.sh (process $emulator) ends before, as it does after two hours.
+# wait_for TEXT: until the console has TEXT; false if roms/run.sh (process $emulator) ends before, which it also does after
+# two hours.
 wait_for() {
     until grep -q "$1" $console; do
         kill -0 "$emulator" 2>/dev/null || return 1
@@ -16,7 +17,7 @@ wait_for() {
     done
 }
 
-# shell: roms/run.sh to the guest's shell, in which a command is run before it is powered off.
+# shell: runs roms/run.sh up to the guest's shell, runs a command there and powers the guest off.
 shell() {
     mkfifo /rvive.keys
     : >$console

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Shows that the README's two commands are all that a fresh machine needs: makes a minimal root of Debian SUITE (bookworm
-# or trixie; mmdebstrap's minbase), clones this checkout's HEAD into it, and there, as root, goes with roms/run.sh to the
-# guest's shell and powers it off, then runs tests/run.sh. The mirror is the one that apt uses here.
+# Shows that a fresh machine needs only the README's two commands: makes a minimal root of Debian SUITE (bookworm or trixie;
+# mmdebstrap's minbase) and clones this checkout's HEAD into it. There, as root, it runs roms/run.sh up to the guest's shell
+# and powers the guest off, then runs tests/run.sh. The mirror is the one that apt uses here.
 # Usage, as root: tests/fresh.sh SUITE [DIR [ARGUMENTS]]
-#   DIR        the folder to make the root in; it must not exist, and stays (default: one in RVIVE_CACHE, which is removed)
+#   DIR        the folder for the root; it must not exist, and stays (default: one in RVIVE_CACHE, which is removed)
 #   ARGUMENTS  for tests/run.sh, such as --no-sanitizers -R linux_smp1
-# RVIVE_FRESH_CACHE: a folder whose copy becomes the clone's .cache, to spare the downloads.
-# The last line is "SUITE: shell reached, N passed, N failed, N skipped", or says what failed; the status is 0 if nothing
-# did.
+# RVIVE_FRESH_CACHE: a folder that is copied to the clone's .cache, to save the downloads.
+# The last line is "SUITE: shell reached, N passed, N failed, N skipped", or says what failed; the status is 0 only if
+# nothing failed.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The program around a suite. It is in a library, so a test that has to do something before takes its own
- * main.
+ * The program around a suite. It is in a library, so a test that must do something first has a main() of its
+ * own.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Reads ctest's JUnit file and prints a line for each test: "passed NAME", "failed NAME" or "skipped NAME: WHY". A test is
-# skipped if it ended with its SKIP_RETURN_CODE (77 here); WHY is the last line that it printed, without "skipped: ". One that
-# ctest could not start, or that is disabled, failed: ctest calls it "skipped" too.
+# skipped if it ended with its SKIP_RETURN_CODE (77 here); WHY is the last line that it printed, without "skipped: ". A test
+# that ctest could not start, or that is disabled, counts as failed, though ctest calls it "skipped".
 /^\t<testcase / {
     name = $0
     sub(/.* name="/, "", name)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Goes into a root and runs a command there. root_enter (root.sh) calls it in a mount and a process namespace of its own,
-# which is why nothing is unmounted here: all that is mounted, and all that still runs, ends with the namespace.
-# The root sees no more of this host than a fresh machine has: its own /proc and /sys, the plainest devices, the network.
+# Enters a root and runs a command there. root_enter (root.sh) calls it in a mount and a process namespace of its own. That
+# is why nothing is unmounted here: all mounts and all processes end with the namespace. The root sees no more of this host
+# than a fresh machine has: its own /proc and /sys, the simplest devices, the network.
 # Usage: root-enter.sh [--source FOLDER] DIR COMMAND...     FOLDER is /rvive in the root, read-only
 set -eu
 source=
@@ -10,7 +10,7 @@ source=
 root=$1
 shift
 
-# pivot_root wants a mount point, and namespaces of the users inside want a root that is no chroot.
+# pivot_root needs a mount point, and user namespaces inside need a root that is no chroot.
 mount --bind "$root" "$root"
 [ -z "$source" ] || mount -o bind,ro "$source" "$root/rvive"
 mount -t proc proc "$root/proc"
@@ -30,9 +30,9 @@ for stream in 0:stdin 1:stdout 2:stderr; do
 done
 
 cd "$root"
-# From an initramfs there is no way but chroot.
+# In an initramfs chroot is the only way.
 ! pivot_root . . 2>/dev/null || umount -l .
-# The first process of a namespace gets no signal that it does not ask for.
+# The first process of a namespace gets only those signals for which it has a handler.
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \

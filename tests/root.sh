@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # Roots of other Debian systems on this computer, to build and test in. Sourced after roms/lib.sh. Making and entering one
-# takes root and mount(2): root_possible says whether both are there.
+# needs root and mount(2): root_possible says whether both are available.
 
 # root_possible: true if this user can make roots and enter them. Otherwise root_why says what is missing.
 root_possible() {
@@ -27,12 +27,12 @@ root_make() {
     apt_private_setup amd64 "$root_suite"
     # apt in the root has no certificates for such a mirror, and could not install them.
     case ${apt_source:?} in *https:*) set -- --include=ca-certificates "$@" ;; esac
-    # What it mounts ends with it, even if it is killed. Nobody needs what is left of the root after this host lost its power,
-    # so dpkg need not wait for the disk.
+    # What it mounts ends with it, even if it is killed. Nobody needs the root after this host loses its power, so dpkg need
+    # not wait for the disk.
     unshare --mount mmdebstrap --quiet --mode=root --variant="$root_variant" --architectures=amd64 \
         --dpkgopt=force-unsafe-io "$@" \
         "$root_suite" "$root_dir" "$apt_source" >&2 || return 1
-    # This host's apt may reach its mirror through a proxy only.
+    # This host's apt may reach its mirror only through a proxy.
     apt-config dump Acquire::http::Proxy Acquire::https::Proxy >"$root_dir/etc/apt/apt.conf.d/90proxy"
 }
 
@@ -41,9 +41,9 @@ root_remove() {
     rm -rf --one-file-system "$@"
 }
 
-# root_enter [--source FOLDER] DIR COMMAND...: runs COMMAND in the root DIR (tests/root-enter.sh), with processes, mounts
-# and an environment of its own; FOLDER is its /rvive then, read-only. When it ends, by whatever cause, so do its processes
-# and mounts.
+# root_enter [--source FOLDER] DIR COMMAND...: runs COMMAND in the root DIR (tests/root-enter.sh), with processes, mounts and
+# an environment of its own; FOLDER is its /rvive then, read-only. When the command ends, for whatever reason, its processes
+# and mounts end, too.
 root_enter() {
     unshare --mount --pid --fork --kill-child sh "${top:?}/tests/root-enter.sh" "$@"
 }

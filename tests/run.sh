@@ -3,9 +3,9 @@
 # Runs every test: installs the packages that are missing, builds with gcc and with clang and with the sanitizers, fetches
 # the guest and the peers, then the unit tests under the sanitizers and all tests, boots included, on the Release build.
 # Usage: tests/run.sh [--no-sanitizers] [arguments for the main ctest run, such as -R NAME or -L boot]
-# --no-sanitizers leaves out all builds but the Release one, and what is done with them.
-# What failed and what was skipped, and why, is listed before the last line, which is "N passed, N failed, N skipped"; the
-# status is 0 only if nothing failed.
+# --no-sanitizers leaves out all builds except the Release one, and the tests that need them.
+# The failed and the skipped tests, each with its reason, are listed before the last line, which is "N passed, N failed, N
+# skipped"; the status is 0 only if nothing failed.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/roms/lib.sh"
@@ -20,7 +20,7 @@ beside_pid=
 trap 'test -z "$beside_pid" || kill -- "-$beside_pid"; rm -f "$summary" "$beside_log"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# count RESULT NAME: notes that NAME passed, failed or skipped; what follows the name is why.
+# count RESULT NAME: notes that NAME passed, failed or was skipped; the text after the name is the reason.
 count() {
     echo "$*" >>"$summary"
 }
@@ -38,8 +38,8 @@ count_step() {
     fi
 }
 
-# begin_step NAME COMMAND...: begins a step that mostly waits for the network and the disk, beside those that compute. It
-# has a process group of its own, which ends with this script.
+# begin_step NAME COMMAND...: begins a step that mostly waits for the network and the disk, while other steps compute. It has
+# a process group of its own, which ends with this script.
 begin_step() {
     beside=$1
     shift
@@ -48,7 +48,7 @@ begin_step() {
     beside_pid=$!
 }
 
-# end_step: waits for it, shows what it said, and counts it.
+# end_step: waits for that step, shows its output, and counts it.
 end_step() {
     beside_result=passed
     wait "$beside_pid" || beside_result=failed
@@ -66,7 +66,7 @@ build() {
     cmake -S "$top" -B "$build_in" -G Ninja "$@" && ninja -C "$build_in"
 }
 
-# fuzz DIR NAME...: each fuzzer for a minute, as many at a time as there are processors. False if one finds something.
+# fuzz DIR NAME...: runs each fuzzer for a minute, as many at a time as there are processors. False if one finds something.
 fuzz() {
     fuzz_in=$1
     shift
@@ -74,7 +74,7 @@ fuzz() {
         -artifact_prefix=NAME- || { echo "fuzz_NAME failed" >&2; exit 1; }; }' sh "$fuzz_in"
 }
 
-# run_ctest DIR ARGUMENTS...: runs ctest there and adds its tests to the counts, read from its own log of results.
+# run_ctest DIR ARGUMENTS...: runs ctest there and adds its tests to the counts, which it reads from ctest's log of results.
 run_ctest() {
     ctest_in=$1
     shift
@@ -88,17 +88,17 @@ run_ctest() {
     fi
 }
 
-# list RESULT TITLE: what ended so, under a title.
+# list RESULT TITLE: prints the tests with that result, under a title.
 list() {
     ! grep -q "^$1 " "$summary" || { echo "$2:" && sed -n "s/^$1 /    /p" "$summary"; }
 }
 
-# number RESULT: how many ended so.
+# number RESULT: how many tests have that result.
 number() {
     grep -c "^$1 " "$summary" || :
 }
 
-# debian13: the compilers and libraries of Debian 13, where this is another.
+# debian13: the compilers and libraries of Debian 13, if this is another system.
 debian13() {
     debian13_step="Building with clang of Debian 13, and the unit tests there"
     if grep -q "^VERSION_CODENAME=$guest_suite" /etc/os-release; then
@@ -121,11 +121,11 @@ begin_step "Fetching EDK2, the installer and the peers" sh -euc 'sh "$1/roms/fet
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 end_step
 
-# A filtered run may do without the full root, whose first boot takes minutes; an ordinary one has it.
+# A filtered run may do without the full root, whose first boot takes minutes; an ordinary run has it.
 [ $# -gt 0 ] || begin_step "Making a full Debian root" sh "$top/roms/make-rootfs.sh"
 if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
-    [ -z "$beside_pid" ] || end_step # the fuzzers have the processors for themselves
+    [ -z "$beside_pid" ] || end_step # now the fuzzers have the processors for themselves
     fuzzers="virtio_blk virtio_pci virtio_net slirp virtio_gpu virtio_snd virtio_small 9p qcow2 gdb_packet"
     count_step "Fuzzing for a minute each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \

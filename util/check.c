@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a broken invariant says; see check.h.
+ * Reports a broken invariant; see check.h.
  */
 #include "util/check.h"
 

@@ -19,10 +19,11 @@ struct clock {
     pthread_cond_t changed; /* the first deadline moved, a callback ended, or `stop` */
     pthread_t thread;
     struct clock_timer *first;
-    struct clock_timer *running; /* whose callback runs now */
+    struct clock_timer *running; /* the timer whose callback runs now */
     _Atomic int64_t offset;      /* guest ns = CLOCK_MONOTONIC ns + offset */
-    _Atomic uint64_t stopped_at; /* guest ns while time stands still; 0: it runs */
+    _Atomic uint64_t stopped_at; /* guest ns while time stands still; 0: time runs */
     _Atomic uint64_t wall_base;
+    bool wall_stops;
     bool stop;
 };
 
@@ -49,7 +50,8 @@ void clock_start(struct clock *clock)
     if (stopped) {
         uint64_t lost = clock_ns(clock) - stopped;
         atomic_fetch_sub(&clock->offset, (int64_t)lost);
-        atomic_fetch_add(&clock->wall_base, lost); /* the guest's calendar stays the host's */
+        if (!clock->wall_stops)
+            atomic_fetch_add(&clock->wall_base, lost); /* the guest's calendar stays the host's */
         pthread_cond_broadcast(&clock->changed);
     }
     pthread_mutex_unlock(&clock->lock);
@@ -78,6 +80,11 @@ uint64_t clock_wall_ns(struct clock *clock)
 void clock_shift_wall(struct clock *clock, int64_t seconds)
 {
     clock->wall_base += (uint64_t)seconds * 1000000000u;
+}
+
+void clock_stop_wall(struct clock *clock)
+{
+    clock->wall_stops = true;
 }
 
 static void list_remove(struct clock *clock, struct clock_timer *timer)

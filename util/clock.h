@@ -19,15 +19,15 @@
 
 struct clock;
 
-/* Starts the clock's thread. NULL, with *error filled, where the host has no thread left. */
+/* Starts the clock's thread. Returns NULL and fills *error if the host cannot make another thread. */
 struct clock *clock_create(struct error *error);
 /* Stops the thread; all timers must be disarmed or dead. */
 void clock_destroy(struct clock *clock);
 
 /* Guest nanoseconds; never goes backwards. */
 uint64_t clock_ns(struct clock *clock);
-/* While stopped, clock_ns() stands still and no timer fires; the wall clock goes on with the host's when it
- * starts again. For whoever has stopped the harts. Idempotent. */
+/* While the clock is stopped, clock_ns() stands still and no timer fires. When it starts again, the wall
+ * clock again shows the host's time. The caller must have stopped the harts. Idempotent. */
 void clock_stop(struct clock *clock);
 void clock_start(struct clock *clock);
 bool clock_is_stopped(struct clock *clock);
@@ -35,8 +35,11 @@ bool clock_is_stopped(struct clock *clock);
 void clock_shift(struct clock *clock, int64_t ns);
 /* Seconds since 1970 at guest time 0 (host wall clock, or -rtc base=...), in nanoseconds. */
 uint64_t clock_wall_ns(struct clock *clock);
-/* Moves the wall clock by that many seconds (-rtc base=); before anything reads it. */
+/* Moves the wall clock by that many seconds (-rtc base=); to be called before anything reads it. */
 void clock_shift_wall(struct clock *clock, int64_t seconds);
+/* From now on the wall clock stands while the clock is stopped, and falls behind the host's (-rtc clock=vm);
+ * before the machine runs. */
+void clock_stop_wall(struct clock *clock);
 
 struct clock_timer {
     void (*fire)(void *opaque);
@@ -47,8 +50,9 @@ struct clock_timer {
 };
 
 void clock_timer_init(struct clock_timer *timer, struct clock *clock, void (*fire)(void *), void *opaque);
-/* Fires once, at or soon after `deadline`; replaces an earlier deadline. A deadline in the past fires at once
- * (from the clock's thread). CLOCK_NEVER disarms; a callback that is already running may still be running. */
+/* Fires once, at or soon after `deadline`, which replaces an earlier deadline. A deadline in the past fires
+ * at once (from the clock's thread). CLOCK_NEVER disarms the timer; its callback may still be running
+ * then. */
 void clock_timer_arm(struct clock_timer *timer, uint64_t deadline);
 /* Disarms and waits for a running callback (not to be called from the callback itself). */
 void clock_timer_cancel(struct clock_timer *timer);

@@ -2,11 +2,11 @@
  *
  * The order in which the layers come into force; see confine.h.
  *
- * Landlock is put on by a thread itself, and inherited by those that it makes: ours are made when the gate
- * opens, after the main thread has confined itself. A library may have started threads before (a window's
- * graphics driver): those are asked by a signal, whose handler does it in their place; one that blocks the
- * signal is counted as a stranger. seccomp's list for the process is put on all threads at once by the
- * kernel, so a stranger has that one; the lists of roles are put on by each thread at its start.
+ * A thread puts Landlock on itself, and the threads that it makes inherit it. Our own threads are made when
+ * the gate opens, after the main thread has confined itself. A library may have started threads before that
+ * (a window's graphics driver). These are sent a signal whose handler puts Landlock on them; a thread that
+ * blocks the signal is counted as a stranger. The kernel puts seccomp's list for the process on all threads
+ * at once, so a stranger has that list too. Each thread puts the list of its role on itself at its start.
  */
 #include "util/confine.h"
 
@@ -32,9 +32,10 @@ struct confine {
     struct sock_fprog filters[THREAD_ROLES];
 };
 
-/* For threads that are made from now on: the filters of their roles. Only written before the gate opens. */
+/* For threads that are made from now on: the filters of their roles. They are only written before the gate
+ * opens. */
 static struct sock_fprog role_filters[THREAD_ROLES];
-static int stranger_rules; /* for the signal's handler */
+static int stranger_rules; /* read by the signal's handler */
 static atomic_uint strangers_done;
 
 /* ---- Policies ------------------------------------------------------------------------------------------ */
@@ -96,7 +97,7 @@ struct confine *confine_prepare(const struct confine_policy *policy, struct erro
         error_set(error, "sandbox: out of memory");
         return NULL;
     }
-    confine->tasks = opendir("/proc/self/task"); /* a chroot may come before the lock */
+    confine->tasks = opendir("/proc/self/task"); /* opened now, since a chroot may come before the lock */
     confine->status.landlock = confine_landlock_version();
     confine->rules = confine->status.landlock ? confine_landlock_rules(policy, &confine->status, error) : -1;
     if ((confine->status.landlock && confine->rules < 0) ||
@@ -118,7 +119,7 @@ static void on_stranger(int number)
     errno = saved;
 }
 
-/* Asks each thread but this one; how many there were. */
+/* Sends the signal to each thread but this one; returns how many there were. */
 static unsigned signal_strangers(DIR *tasks, int number)
 {
     unsigned count = 0;
@@ -134,7 +135,7 @@ static unsigned signal_strangers(DIR *tasks, int number)
     return count;
 }
 
-/* How many threads could not be confined. */
+/* Returns how many threads could not be confined. */
 static unsigned confine_strangers(struct confine *confine)
 {
     struct sigaction ours = { .sa_handler = on_stranger, .sa_flags = SA_RESTART }, before;
@@ -149,7 +150,8 @@ static unsigned confine_strangers(struct confine *confine)
         nanosleep(&tick, NULL);
     unsigned missing = count - atomic_load(&strangers_done);
     if (missing)
-        sigaction(number, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL); /* one may still come */
+        /* a signal that arrives late does nothing */
+        sigaction(number, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
     else
         sigaction(number, &before, NULL);
     return missing;
@@ -157,7 +159,8 @@ static unsigned confine_strangers(struct confine *confine)
 
 /* ---- The lock ------------------------------------------------------------------------------------------ */
 
-/* A thread's first act. What fails here leaves a thread that is less confined than was promised. */
+/* A thread's first act. A failure here would leave a thread that is less confined than was promised, so it
+ * ends the program. */
 static void on_enter(enum thread_role role)
 {
     if (role != THREAD_HOST && role_filters[role].len && !confine_seccomp_enter(&role_filters[role], false)) {

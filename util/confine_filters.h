@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The lists of system calls as the build made them: programs for the kernel, by a thread's role and by what
- * the policy allows beside. Between confine_generate.c, which runs when the program is built and writes
- * confine_filters.c, and confine_seccomp.c, which uses it.
+ * The lists of system calls, as programs for the kernel. There is one for each role of a thread and each
+ * combination of what the policy allows in addition. confine_generate.c, which runs when the program is
+ * built, writes them to confine_filters.c; confine_seccomp.c uses them.
  */
 #ifndef UTIL_CONFINE_FILTERS_H
 #define UTIL_CONFINE_FILTERS_H
@@ -12,7 +12,7 @@
 
 #include "util/confine.h"
 
-/* Stands for the number of the process in the programs; no process has it. */
+/* In the programs it stands for the number of this process; no process has this number. */
 #define CONFINE_OWN_PID 0x7fede110u
 
 struct confine_list {
@@ -40,7 +40,7 @@ static inline unsigned confine_variant(const struct confine_policy *policy)
     return variant;
 }
 
-/* Numbers of lists. */
+/* Numbers of lists: indices into confine_lists. */
 extern const uint8_t confine_list_of[THREAD_ROLES][CONFINE_VARIANTS];
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writes the lists of system calls that threads may make as C source: what of confine_syscalls.def they have,
- * and the rules below for calls whose arguments count, as programs for the kernel. Not a part of the
- * emulator: the build runs it (confine_generate FILE.c), and only it needs libseccomp.
+ * Writes the lists of system calls that threads may make, as C source. A list is what confine_syscalls.def
+ * gives the role, with the rules below for calls whose arguments matter, as a program for the kernel. This is
+ * not a part of the emulator: the build runs it (confine_generate FILE.c), and only this program needs
+ * libseccomp.
  *
- * Arguments that the kernel takes as 32 bits are compared as such: it ignores what is above them.
- * Nobody maps memory that can be executed once the program has started (the code cache is mapped by then),
- * and nobody turns memory into such; but a window's graphics driver does both, so with a window only the
+ * Arguments that the kernel takes as 32 bits are compared as 32 bits, since the kernel ignores the upper
+ * half. Once the program has started, no thread may map executable memory (the code cache is mapped by then)
+ * or make memory executable. A window's graphics driver does both, so in a process with a window only the
  * strict roles are kept from it.
  */
 #include <errno.h>
@@ -76,7 +77,7 @@ static unsigned groups_of(const struct confine_policy *policy, enum thread_role 
            (policy->resources ? RESOURCES : 0) | (policy->obsolete ? OBSOLETE : 0);
 }
 
-/* The first failure counts; later rules are not added. */
+/* After the first failure no more rules are added, and its status is kept. */
 struct build {
     scmp_filter_ctx filter;
     int status;
@@ -88,7 +89,7 @@ static void allow(struct build *build, int call)
         build->status = seccomp_rule_add(build->filter, SCMP_ACT_ALLOW, call, 0);
 }
 
-/* Where those bits of the argument are `value`. */
+/* Allows the call if the bits in `mask` of the argument are `value`. */
 static void allow_if(struct build *build, int call, unsigned argument, uint64_t mask, uint64_t value)
 {
     if (!build->status)
@@ -117,7 +118,7 @@ static void allow_checked(struct build *build, unsigned groups, const struct con
         return;
     allow_if(build, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
     allow_if(build, SCMP_SYS(kill), 0, UINT32_MAX, CONFINE_OWN_PID);
-    if (!(groups & RESOURCES)) /* reading a limit */
+    if (!(groups & RESOURCES)) /* reading a limit is allowed */
         allow_if(build, SCMP_SYS(prlimit64), 2, UINT64_MAX, 0);
     static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
     for (size_t n = 0; n < sizeof(families) / sizeof(families[0]) && policy->sockets && !(groups & WINDOW);
@@ -125,7 +126,7 @@ static void allow_checked(struct build *build, unsigned groups, const struct con
         allow_if(build, SCMP_SYS(socket), 0, UINT32_MAX, (uint64_t)families[n]);
 }
 
-/* ---- Lists ------------------------------------------------------------------------------------------ */
+/* ---- Lists --------------------------------------------------------------------------------------------- */
 
 /* libseccomp writes a filter to a file. */
 static int export_filter(scmp_filter_ctx filter, struct sock_fprog *program)
@@ -150,7 +151,7 @@ static int build_list(const struct confine_policy *policy, enum thread_role role
     struct build build = { .filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS)) };
     if (!build.filter)
         return -ENOMEM;
-    /* A tree: the kernel takes it in much faster. */
+    /* As a tree, the filter is loaded by the kernel much faster. */
     seccomp_attr_set(build.filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     for (size_t n = 0; n < sizeof(calls) / sizeof(calls[0]); n++) {
         if (groups & calls[n].group)
@@ -163,7 +164,7 @@ static int build_list(const struct confine_policy *policy, enum thread_role role
     return build.status;
 }
 
-/* ---- Source ----------------------------------------------------------------------------------------- */
+/* ---- Source -------------------------------------------------------------------------------------------- */
 
 static struct sock_fprog lists[LISTS_MAX];
 static unsigned list_count;
@@ -174,7 +175,7 @@ static bool equal(const struct sock_fprog *a, const struct sock_fprog *b)
     return a->len == b->len && memcmp(a->filter, b->filter, a->len * sizeof(*a->filter)) == 0;
 }
 
-/* Its number; lists that are alike are one. It is taken over. */
+/* Takes the program over and returns its number in `lists`. Equal programs have one number. */
 static unsigned keep(struct sock_fprog program)
 {
     unsigned number = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Files, folders and TCP ports that the process may reach: Landlock, see confine.h. What is not allowed by a
- * rule is refused (EACCES); descriptors that are open stay so. The kernel's interface grew in steps, and
- * headers of a distribution lag behind its kernel, so its numbers are spelled here (linux/landlock.h and
- * Documentation/userspace-api/landlock.rst).
+ * The files, folders and TCP ports that the process may reach, by Landlock; see confine.h. What no rule
+ * allows is refused (EACCES); descriptors that are already open stay usable. The kernel's interface grew in
+ * steps, and a distribution's headers can be older than its kernel, so the numbers of the interface are
+ * defined here (linux/landlock.h and Documentation/userspace-api/landlock.rst).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,16 +33,16 @@
 #define FS_MAKE_BLOCK  (1ull << 11)
 #define FS_MAKE_SYM    (1ull << 12)
 #define FS_REFER       (1ull << 13) /* from version 2 on */
-#define FS_TRUNCATE    (1ull << 14) /* 3 */
-#define FS_IOCTL_DEV   (1ull << 15) /* 5 */
+#define FS_TRUNCATE    (1ull << 14) /* from version 3 on */
+#define FS_IOCTL_DEV   (1ull << 15) /* from version 5 on */
 #define FS_VERSION_1   (FS_REFER - 1)
 #define FS_ON_A_FILE   (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
-#define NET_BIND        (1ull << 0) /* 4 */
+#define NET_BIND        (1ull << 0) /* from version 4 on */
 #define NET_CONNECT     (1ull << 1)
-#define SCOPE_SOCKETS   (1ull << 0) /* 6: abstract Unix sockets */
+#define SCOPE_SOCKETS   (1ull << 0) /* from version 6 on: abstract Unix sockets */
 #define SCOPE_SIGNALS   (1ull << 1)
-#define ERRATUM_SIGNALS 2u /* mended: threads of one process may signal each other */
+#define ERRATUM_SIGNALS 2u /* if mended, threads of one process may signal each other */
 
 struct ruleset_attr {
     uint64_t fs, net, scoped;
@@ -81,7 +81,7 @@ static uint64_t fs_rights(unsigned rights)
     if (rights & CONFINE_WRITE)
         result |= FS_WRITE_FILE | FS_TRUNCATE;
     if (rights & CONFINE_MAKE)
-        result |= FS_MAKE_REG | FS_REMOVE_FILE;
+        result |= FS_MAKE_REG | FS_MAKE_SOCK | FS_REMOVE_FILE;
     if (rights & CONFINE_REMOVE)
         result |= FS_REMOVE_FILE;
     if (rights & CONFINE_FOLDERS)
@@ -106,7 +106,8 @@ static bool add_path(int rules, const char *path, uint64_t rights, struct error 
     }
     struct path_attr attr = { .rights = S_ISDIR(file.st_mode) ? rights : rights & FS_ON_A_FILE,
                               .folder = fd };
-    /* A pipe or a socket, by /proc: it has no place in the file system, and so needs no rule either. */
+    /* A pipe or a socket, named through /proc: it has no place in the file system, so it needs no rule
+     * either. */
     bool ok =
         !attr.rights || syscall(SYS_landlock_add_rule, rules, RULE_PATH, &attr, 0) == 0 || errno == EBADFD;
     int saved = errno;
@@ -137,7 +138,7 @@ int confine_landlock_rules(const struct confine_policy *policy, struct confine_s
 {
     int version = status->landlock;
     struct ruleset_attr attr = { .fs = fs_handled(version, policy) };
-    size_t size = version < 4 ? 8 : version < 6 ? 16 : 24; /* what that version knows */
+    size_t size = version < 4 ? 8 : version < 6 ? 16 : 24; /* the size that this version knows */
     if (version >= 4 && !policy->any_port)
         attr.net = NET_BIND | NET_CONNECT;
     if (version >= 6 && !policy->spawn) {

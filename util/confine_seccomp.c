@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * System calls that threads may make; see confine.h. A thread is under the list of the process and, by its
- * role, under a shorter one of its own; a call must be in both. The lists are made when the program is built
- * (confine_generate.c), since making them at each start took more time than all of the rest of the sandbox.
+ * System calls that threads may make; see confine.h. A thread is under the list of the process and, depending
+ * on its role, under a shorter list of its own; both must contain a call. The lists are made when the program
+ * is built (confine_generate.c), since making them at each start took more time than the rest of the sandbox.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -37,12 +37,13 @@ bool confine_seccomp_supported(void)
     return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-/* Without SPEC_ALLOW, some kernels slow the thread's memory accesses down, against leaks within a process. */
+/* Without SPEC_ALLOW, some kernels slow down the thread's memory accesses to prevent leaks within a
+ * process. */
 bool confine_seccomp_enter(const struct sock_fprog *program, bool all_threads)
 {
     unsigned flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW | (all_threads ? SECCOMP_FILTER_FLAG_TSYNC : 0);
     long status = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
-    if (status > 0) /* a thread that could not be brought into line */
+    if (status > 0) /* the number of a thread that could not be given the filter */
         errno = EBUSY;
     return status == 0;
 }

@@ -13,8 +13,8 @@ struct error {
     char text[512];
 };
 
-/* Fills *error (may be NULL) from a printf format, cut at the buffer's end. Always returns false, so that a
- * caller can write `return error_set(error, ...);`. */
+/* Fills *error (may be NULL) from a printf format; the text is cut at the end of the buffer. Always returns
+ * false, so that a caller can write `return error_set(error, ...);`. */
 bool error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Nanoseconds and milliseconds since some moment in the past; they never go backwards. */
+/* Nanoseconds and milliseconds since a moment in the past that does not change; they never go backwards. */
 static inline uint64_t host_now_ns(void)
 {
     struct timespec now;
@@ -22,7 +22,7 @@ static inline uint64_t host_now_ms(void)
     return host_now_ns() / 1000000;
 }
 
-/* A condition whose timed waits end by this time, at host_timespec(). */
+/* Makes a condition whose timed waits use this time: they end at host_timespec(). */
 static inline void host_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attributes;

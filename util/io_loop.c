@@ -42,7 +42,7 @@ static void wake(struct io_loop *loop)
         ;
 }
 
-/* What is queued now; a job that queues itself again comes after the watches. */
+/* Runs the jobs that are queued now. A job that queues itself again runs after the watches. */
 static void run_jobs(struct io_loop *loop)
 {
     unsigned count = 0;
@@ -74,8 +74,7 @@ static bool is_listed(const struct io_loop *loop, const struct io_watch *watch)
     return false;
 }
 
-/* Fills the poll set; returns its size and the time until the first sleeper wakes, in ms (-1: none
- * sleeps). */
+/* Fills the poll set. Returns its size and the time in ms until the first sleeper wakes (-1: none sleeps). */
 static unsigned poll_set(struct io_loop *loop, struct pollfd *fds, struct io_watch **watches, int *timeout)
 {
     unsigned count = 0;

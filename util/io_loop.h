@@ -15,12 +15,13 @@
 
 struct io_loop;
 
-/* NULL, with *error filled, where the host has no thread or descriptor left. */
+/* Returns NULL and fills *error if the host has no thread or descriptor left. */
 struct io_loop *io_loop_acquire(struct error *error);
-/* All watches must have been removed. Not from a callback. */
+/* All watches must have been removed before. Not to be called from a callback. */
 void io_loop_release(struct io_loop *loop);
 
-/* One watched descriptor. Zeroed and owned by the caller; the members are the loop's while it is added. */
+/* One watched descriptor. The caller owns it and zeroes it at first; while it is added, its members belong to
+ * the loop. */
 struct io_watch {
     int fd;
     short events; /* POLLIN, POLLOUT; 0: asleep (not even hang-ups are reported) */
@@ -31,9 +32,9 @@ struct io_watch {
 };
 
 void io_watch_add(struct io_loop *loop, struct io_watch *watch);
-/* Changes what is waited for; also ends a sleep. */
+/* Changes what is waited for. It also ends a sleep. */
 void io_watch_set(struct io_loop *loop, struct io_watch *watch, int fd, short events);
-/* Leaves the watch out for a while, for a condition that poll(2) cannot wait for. */
+/* Leaves the watch out for a while: for a condition that poll(2) cannot wait for. */
 void io_watch_sleep(struct io_loop *loop, struct io_watch *watch, unsigned milliseconds);
 /* Afterwards the callback is not running and will not run (in the I/O thread itself: will not run again). */
 void io_watch_remove(struct io_loop *loop, struct io_watch *watch);
@@ -45,7 +46,7 @@ struct io_job {
     struct io_job *next;
     bool queued;
 };
-/* Does nothing where the job is queued already. */
+/* Does nothing if the job is queued already. */
 void io_loop_run(struct io_loop *loop, struct io_job *job);
 /* Afterwards the job is neither queued nor running (in the I/O thread itself: not queued). */
 void io_job_cancel(struct io_loop *loop, struct io_job *job);

@@ -7,11 +7,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-void *map_aligned(size_t size, size_t alignment)
+static void *map(size_t size, size_t alignment, int rights)
 {
     size_t room = size + alignment;
-    uint8_t *all =
-        mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *all = mmap(NULL, room, rights, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (all == MAP_FAILED)
         return NULL;
     size_t before = -(uintptr_t)all % alignment;
@@ -19,4 +18,14 @@ void *map_aligned(size_t size, size_t alignment)
         munmap(all, before);
     munmap(all + before + size, alignment - before);
     return all + before;
+}
+
+void *map_aligned(size_t size, size_t alignment)
+{
+    return map(size, alignment, PROT_READ | PROT_WRITE);
+}
+
+void *map_reserved(size_t size, size_t alignment)
+{
+    return map(size, alignment, PROT_NONE);
 }

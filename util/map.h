@@ -7,8 +7,11 @@
 
 #include <stddef.h>
 
-/* Zeroed memory of `size` bytes at a multiple of `alignment`, both multiples of the host's page; it is there
- * only where it is used. Released with munmap(). NULL, with errno set, where there is none. Any thread. */
+/* Returns zeroed memory of `size` bytes at a multiple of `alignment`; both are multiples of the host's page.
+ * The host provides a page when it is first used. Released with munmap(). NULL, with errno set, if the host
+ * refuses. Any thread. */
 void *map_aligned(size_t size, size_t alignment);
+/* The same of addresses alone: nobody may touch them until something is mapped there. */
+void *map_reserved(size_t size, size_t alignment);
 
 #endif

@@ -23,7 +23,7 @@ static enum guess guess(const uint8_t *bytes, size_t count)
 {
     static const char *const starts[] = { "GET ",   "POST ",    "PUT ",   "HEAD ",  "DELETE ", "OPTIONS ",
                                           "PATCH ", "CONNECT ", "TRACE ", "PRI * ", "\x16\x03" };
-    enum guess best = bytes[0] ? NO : YES; /* a NUL begins what is no text: STUN, for one */
+    enum guess best = bytes[0] ? NO : YES; /* no text begins with a NUL; STUN does, for one */
     for (size_t n = 0; n < sizeof(starts) / sizeof(starts[0]); n++) {
         size_t length = strlen(starts[n]);
         if (memcmp(bytes, starts[n], count < length ? count : length) == 0)

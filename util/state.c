@@ -74,7 +74,8 @@ static bool writer_name(struct state_writer *writer, const char *name)
 {
     size_t length = strlen(name);
     if (length == 0 || length > UINT8_MAX) {
-        writer->failed = true; /* names are literals: a mistake of ours, found by any test that saves */
+        /* names are literals: a fault of this program that any test that saves finds */
+        writer->failed = true;
         return false;
     }
     uint8_t *to = writer_extend(writer, 1 + length);
@@ -130,7 +131,7 @@ struct cursor {
     size_t left;
 };
 
-/* One step over `length` bytes; NULL, and no step, where there are fewer. */
+/* Moves forward by `length` bytes and returns where they begin; NULL, without moving, if there are fewer. */
 static const uint8_t *cursor_take(struct cursor *cursor, uint64_t length)
 {
     if (length > cursor->left)

@@ -40,10 +40,10 @@ struct state_reader {
 };
 
 void state_reader_init(struct state_reader *reader, const void *bytes, size_t length, struct error *error);
-/* Opens the next section of that name; returns its version, or 0 (and fails) where there is none or its
- * version is above `newest`. */
+/* Opens the next section of that name and returns its version. If there is none, or its version is above
+ * `newest`, the reader fails and 0 is returned. */
 unsigned state_open(struct state_reader *reader, const char *name, unsigned newest);
-/* The value of a field; 0 once the reader has failed. `limit` is the largest value that makes sense. */
+/* The value of a field; 0 once the reader has failed. The reader fails if the value is above `limit`. */
 uint64_t state_get(struct state_reader *reader, const char *field, uint64_t limit);
 /* Copies a field of exactly `length` bytes. */
 void state_get_bytes(struct state_reader *reader, const char *field, void *bytes, size_t length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See thread.h. `lock` guards the list of threads that the gate keeps back; whatever else is here is written
- * before the threads exist that read it.
+ * See thread.h. `lock` guards the list of threads that the gate holds back. The other variables are written
+ * before the threads that read them exist.
  */
 #include "util/thread.h"
 
@@ -20,7 +20,7 @@ struct start {
     char name[16];
     pthread_t *thread;
     sigset_t signals;
-    struct start *next; /* of those that are kept back */
+    struct start *next; /* next in the list of threads that are held back */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -40,7 +40,7 @@ static void try_to_escape(enum thread_role role)
     escape_try(names[role]);
 }
 
-/* The main thread has been through the lock when it makes the first hart's. */
+/* When the main thread makes the first hart's thread, it has been confined. */
 static void try_to_escape_before(enum thread_role role)
 {
     static bool tried;
@@ -73,7 +73,8 @@ static void *begin(void *opaque)
     return run(argument);
 }
 
-/* The new thread frees `start`; not where it fails. The C library sets *thread before the thread begins. */
+/* Makes the thread, which frees `start`; after a failure the caller still owns it. The C library sets *thread
+ * before the new thread begins to run. */
 static int make(struct start *start)
 {
     pthread_attr_t attributes;
@@ -85,7 +86,7 @@ static int make(struct start *start)
     return status;
 }
 
-/* [locked] Where the thread is noted, or the list's end. */
+/* Returns the link to the thread's entry, or the end of the list. [locked] */
 static struct start **find_kept(const pthread_t *thread)
 {
     CHECK_HELD(&lock);
@@ -137,7 +138,7 @@ void thread_gate_close(void)
 bool thread_gate_open(void (*enter)(enum thread_role role), struct error *error)
 {
     bool ok = true;
-    pthread_mutex_lock(&lock); /* a thread that runs already may ask for others, or join them */
+    pthread_mutex_lock(&lock); /* a thread that already runs may make others, or join them */
     on_enter = enter;
     closed = false;
     while (ok && kept) {

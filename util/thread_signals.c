@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What threads do with signals; see thread_signals.h.
+ * How threads treat signals; see thread_signals.h.
  */
 #include "util/thread_signals.h"
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What threads do with signals. They are for the threads that expect them, so whoever starts another one
- * blocks them before and gives them back after; the new thread inherits the mask. The signals of a program's
- * own faults stay open in all of them: a fault whose signal is blocked ends the program without its handler,
- * which gives the terminal back.
+ * What threads do with signals. Only the threads that expect signals shall get them, so whoever starts
+ * another thread blocks them before and restores them after; the new thread inherits the mask. The signals of
+ * the program's own faults stay unblocked in all threads: a fault whose signal is blocked would end the
+ * program without the handler that gives the terminal back.
  */
 #ifndef UTIL_THREAD_SIGNALS_H
 #define UTIL_THREAD_SIGNALS_H
 
 #include <signal.h>
 
-/* Number of them, and which: SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT. */
+/* The number of these signals. They are SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS and SIGABRT. */
 #define THREAD_FAULTS 7
 extern const int thread_faults[THREAD_FAULTS];
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Files that a user names and that are there whole or not at all: they are written under another name beside,
- * and take their own at the end. What is there and is no regular file (a device, a pipe, a link) is written
- * to as it is: to replace /dev/null or a link would damage what is not ours.
+ * Files that a user names and that appear whole or not at all: they are written under another name in the
+ * same folder, and get their own name at the end. If the name already belongs to something that is no regular
+ * file (a device, a pipe, a link), that is written to directly, since replacing /dev/null or a link would
+ * damage what is not ours.
  */
 #ifndef UTIL_WHOLE_FILE_H
 #define UTIL_WHOLE_FILE_H
@@ -10,10 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The name to write under: PATH.part, or PATH. False: longer than `size`. */
+/* Sets `part` to the name to write under: PATH.part, or PATH. Returns false if it is longer than `size`. */
 bool whole_file_begin(const char *path, char *part, size_t size);
-/* After it was closed: gives it its own name, or removes it where writing failed. False and errno set: it
- * could not be given, or `ok` was false (then errno stays as it is). */
+/* To be called after the file was closed. Gives it its own name, or removes it if `ok` is false, which means
+ * that writing failed. Returns false if the name could not be given (errno is set), or if `ok` was false
+ * (errno stays as it is). */
 bool whole_file_end(const char *path, const char *part, bool ok);
 
 #endif

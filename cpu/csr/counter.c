@@ -2,10 +2,10 @@
  *
  * Counters, the time, and the supervisor's timer (Zicntr, Zihpm, Sstc).
  *
- * A counter is the hart's raw count of retired instructions plus a base; an inhibited one is the base alone.
- * One instruction takes one cycle. The raw count already has the reading instruction in it, which is the last
- * of its block: the value before it is one less. A write is seen by the next instruction as it was written.
- * From outside (a debugger, between two instructions) there is no such instruction.
+ * A counter is the hart's raw count of retired instructions plus a base; an inhibited counter is the base
+ * alone. One instruction takes one cycle. The raw count already includes the reading instruction, which is
+ * the last of its block: the value before it is one less. The next instruction reads a written value
+ * unchanged. From outside (a debugger, between two instructions) there is no reading instruction.
  */
 #include "cpu/csr/internal.h"
 
@@ -59,7 +59,7 @@ uint64_t csr_read_mcountinhibit(struct hart *hart, unsigned number)
 void csr_write_mcountinhibit(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    /* The writing instruction itself still counts as the old setting says; the next ones as the new. */
+    /* For the writing instruction itself the old setting counts; for the next ones the new. */
     uint32_t old = hart->mcountinhibit;
     uint64_t cycle = csr_read_cycle(hart, 0) + (!hart->outside && !(old & CSR_COUNTER_CY));
     uint64_t instret = csr_read_instret(hart, 0) + (!hart->outside && !(old & CSR_COUNTER_IR));
@@ -99,15 +99,15 @@ bool csr_sstc_on(const struct hart *hart)
     return csr_has_sstc(hart) && hart->menvcfg & ENVCFG_STCE;
 }
 
-/* The clock's time `wait` ticks behind `ticks`, rounded up. */
+/* The clock's time that is `wait` ticks later than `ticks`, rounded up. */
 static uint64_t deadline_after(const struct hart *hart, uint64_t ticks, unsigned __int128 wait)
 {
     unsigned __int128 ns = ((ticks + wait) * NS_PER_S + hart->timebase_hz - 1) / hart->timebase_hz;
     return ns < CLOCK_NEVER ? (uint64_t)ns : CLOCK_NEVER;
 }
 
-/* STIP = (time >= stimecmp) while menvcfg.STCE is set; the timer is armed for the moment that changes: time
- * reaching stimecmp, or wrapping to 0. */
+/* STIP = (time >= stimecmp) while menvcfg.STCE is set; the timer is armed for the moment at which that
+ * changes: time reaches stimecmp, or wraps to 0. */
 static void timer_update(struct hart *hart)
 {
     pthread_mutex_lock(&hart->timer_lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Control and status registers: which there are and who may touch them. Each has one small read and one small
- * write function, gathered by csr.def; they live in csr/counter.c (counters and timers), csr/pmp.c,
- * csr/seed.c, csr/status.c (status, floating point, envcfg, satp) and csr/trap.c. Fields are WARL: a write
+ * write function, gathered by csr.def; they live in csr/counter.c (counters and timers), csr/envcfg.c,
+ * csr/pmp.c, csr/seed.c, csr/status.c (status, floating point, satp) and csr/trap.c. Fields are WARL: a write
  * keeps what is legal and leaves the rest as it was. Reads and writes see RV32 registers as their low 32
  * bits.
  */
@@ -32,6 +32,11 @@ bool csr_has_f(const struct hart *hart)
 {
     return isa_has(&hart->isa, ISA_F);
 }
+/* fcsr, which is there without f registers, too. */
+bool csr_has_fcsr(const struct hart *hart)
+{
+    return csr_has_f(hart) || isa_has(&hart->isa, ISA_Zfinx);
+}
 bool csr_has_zicntr(const struct hart *hart)
 {
     return isa_has(&hart->isa, ISA_Zicntr);
@@ -48,6 +53,15 @@ bool csr_has_zihpm_rv32(const struct hart *hart)
 {
     return csr_has_zihpm(hart) && csr_is_rv32(hart);
 }
+/* Sscofpmf's counters are those of Zihpm, which never count, so none overflows. */
+bool csr_has_sscofpmf(const struct hart *hart)
+{
+    return csr_has_s(hart) && isa_has(&hart->isa, ISA_Sscofpmf);
+}
+bool csr_has_sscofpmf_rv32(const struct hart *hart)
+{
+    return csr_has_sscofpmf(hart) && csr_is_rv32(hart);
+}
 bool csr_has_sstc(const struct hart *hart)
 {
     return csr_has_s(hart) && isa_has(&hart->isa, ISA_Sstc);
@@ -56,19 +70,27 @@ bool csr_has_sstc_rv32(const struct hart *hart)
 {
     return csr_has_sstc(hart) && csr_is_rv32(hart);
 }
+bool csr_has_zicfilp(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Zicfilp);
+}
+bool csr_has_zicfiss(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Zicfiss);
+}
+bool csr_has_zcmt(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Zcmt);
+}
 bool csr_has_zkr(const struct hart *hart)
 {
     return isa_has(&hart->isa, ISA_Zkr);
-}
-bool csr_has_zkr_rv32(const struct hart *hart)
-{
-    return csr_has_zkr(hart) && csr_is_rv32(hart);
 }
 bool csr_has_pmp(const struct hart *hart)
 {
     return hart->isa.pmp;
 }
-/* RV64 has only the even ones; see csr_access_allowed(). */
+/* RV64 has only the even registers; see csr_access_allowed(). */
 bool csr_has_pmpcfg(const struct hart *hart)
 {
     return hart->isa.pmp;
@@ -121,7 +143,8 @@ const char *csr_name(unsigned number)
     return by_number[number & 4095] ? by_number[number & 4095]->name : NULL;
 }
 
-/* Counters below M-mode: enabled by mcounteren, below S-mode by scounteren too (Priv. 3.1.11). */
+/* Counters below M-mode: mcounteren enables them; below S-mode scounteren must enable them, too (Priv.
+ * 3.1.11). */
 static bool counter_enabled(const struct hart *hart, unsigned number)
 {
     uint32_t bit = 1u << (number & 31);
@@ -148,9 +171,12 @@ bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
     if (!entry || !entry->exists(hart) || (number >> 8 & 3) > hart->priv || (write && number >> 10 == 3))
         return false;
     if (number <= 3)
-        return hart->mstatus & MSTATUS_FS;
+        return !csr_has_f(hart) || hart->mstatus & MSTATUS_FS;
     if (number <= 0x00f || (number >= 0xc20 && number <= 0xc22)) /* vectors */
         return hart->mstatus & MSTATUS_VS;
+    /* ssp does not depend on xSSE in M-mode, which has no such bit ("ssp CSR access control"). */
+    if (number == 0x011)
+        return hart->priv == PRIV_M || csr_shadow_stack(hart, hart->priv);
     if (number == 0x015) /* seed */
         return write && csr_seed_allowed(hart);
     if (is_counter(number))
@@ -181,17 +207,17 @@ uint64_t csr_read_for_modify(struct hart *hart, unsigned number)
 void csr_write(struct hart *hart, unsigned number, uint64_t value)
 {
     by_number[number]->write(hart, number, csr_is_rv32(hart) ? (uint32_t)value : value);
-    /* It may have enabled an interrupt. */
+    /* The write may have enabled an interrupt. */
     hart_request_self(hart, HART_REQUEST_IRQ);
 }
 
 void csr_reset(struct hart *hart)
 {
+    csr_envcfg_reset(hart);
     csr_status_reset(hart);
     csr_trap_reset(hart);
     csr_pmp_reset(hart);
     csr_counter_reset(hart);
-    csr_seed_reset(hart);
     csr_vector_reset(hart);
 }
 
@@ -199,7 +225,7 @@ void csr_legalize(struct hart *hart)
 {
     hart->mcountinhibit &= CSR_COUNTER_CY | CSR_COUNTER_IR;
     csr_pmp_legalize(hart);
+    csr_envcfg_legalize(hart);
     csr_status_legalize(hart);
     csr_trap_legalize(hart);
-    csr_seed_legalize(hart);
 }

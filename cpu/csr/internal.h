@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the CSRs (csr*.c) share: the functions that csr.def names, and a few helpers.
+ * What the files of cpu/csr share: the functions that csr.def names, and a few helpers.
  */
 #ifndef CPU_CSR_INTERNAL_H
 #define CPU_CSR_INTERNAL_H
 
 #include "cpu/csr/csr.h"
 
-/* Whether a configuration has the register; its value; what a write leaves of the value given. `number` tells
- * registers apart that share a function. RV32: values are 32 bits wide. */
+/* Whether a configuration has the register; its value; what a write keeps of the given value. `number` tells
+ * apart registers that share a function. RV32: values have 32 bits. */
 typedef bool csr_exists_fn(const struct hart *hart);
 typedef uint64_t csr_read_fn(struct hart *hart, unsigned number);
 typedef void csr_write_fn(struct hart *hart, unsigned number, uint64_t value);
@@ -19,7 +19,9 @@ typedef void csr_write_fn(struct hart *hart, unsigned number, uint64_t value);
     csr_write_fn csr_##write;
 #include "cpu/isa/csr.def"
 
-/* Registers that are plain storage under a mask. */
+csr_exists_fn csr_has_f; /* f registers */
+
+/* Registers that are plain storage with a mask. */
 #define CSR_PLAIN(name, field, mask)                                                                         \
     uint64_t csr_read_##name(struct hart *hart, unsigned number)                                             \
     {                                                                                                        \
@@ -34,7 +36,7 @@ typedef void csr_write_fn(struct hart *hart, unsigned number, uint64_t value);
 
 enum { CSR_COUNTER_CY = 1, CSR_COUNTER_TM = 2, CSR_COUNTER_IR = 4 }; /* mcounteren, mcountinhibit */
 
-/* The half that a write of one half of an RV32 register leaves alone. */
+/* The 64-bit value after a write of one half of an RV32 register, which does not change the other half. */
 static inline uint64_t csr_with_low(uint64_t old, uint64_t low)
 {
     return (old & ~0xffffffffull) | (uint32_t)low;
@@ -44,7 +46,7 @@ static inline uint64_t csr_with_high(uint64_t old, uint64_t high)
     return (uint32_t)old | high << 32;
 }
 
-/* Writes of a 64-bit register, as a whole or, on RV32, by halves: `get` is its value, set(hart, value) takes
+/* Writes of a 64-bit register, as a whole or, on RV32, by halves: `get` is its value, set(hart, value) stores
  * it. */
 #define CSR_WRITE_HALVES(name, get, set)                                                                     \
     void csr_write_##name(struct hart *hart, unsigned number, uint64_t value)                                \
@@ -71,6 +73,11 @@ void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value);
  * which all writers of menvcfg and stimecmp take. */
 bool csr_sstc_on(const struct hart *hart);
 
+bool csr_has_zicfilp(const struct hart *hart);
+
+/* Returns whether shadow stacks are enabled in a mode: xSSE ("Shadow-Stack-Enabled (SSE) State"). */
+bool csr_shadow_stack(const struct hart *hart, enum privilege priv);
+
 /* Whether the hart's mode may read the entropy source. */
 bool csr_seed_allowed(const struct hart *hart);
 
@@ -79,12 +86,12 @@ void csr_counter_reset(struct hart *hart);
 void csr_status_reset(struct hart *hart);
 void csr_trap_reset(struct hart *hart);
 void csr_pmp_reset(struct hart *hart);
-void csr_seed_reset(struct hart *hart);
+void csr_envcfg_reset(struct hart *hart);
 
 /* Makes the fields legal that a saved state may have set to anything. */
 void csr_pmp_legalize(struct hart *hart);
 void csr_status_legalize(struct hart *hart);
 void csr_trap_legalize(struct hart *hart);
-void csr_seed_legalize(struct hart *hart);
+void csr_envcfg_legalize(struct hart *hart);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * pmpcfg and pmpaddr (Priv. "Physical Memory Protection CSRs"). What they protect is in pmp.c.
+ * pmpcfg and pmpaddr (Priv. "Physical Memory Protection CSRs"). mmu/pmp.c does the protection.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The CSRs of traps: handlers, causes, delegation, pending and enabled interrupts; and those that tell what
- * the hart is.
+ * The CSRs of traps: handlers, causes, delegation, pending and enabled interrupts; and those that describe
+ * the hart.
  */
 #include "cpu/csr/internal.h"
 
@@ -19,7 +19,7 @@ CSR_PLAIN(sepc, sepc, EPC_MASK)
 CSR_PLAIN(scause, scause, UINT64_MAX)
 CSR_PLAIN(stval, stval, UINT64_MAX)
 
-/* xtvec: modes 0 and 1; another mode leaves the register's mode alone. */
+/* xtvec: modes 0 and 1; a write of another mode does not change the register's mode. */
 static uint64_t legal_tvec(uint64_t old, uint64_t value)
 {
     return value & 2 ? (value & ~3ull) | (old & 1) : value;
@@ -59,14 +59,22 @@ uint64_t csr_read_misa(struct hart *hart, unsigned number)
 
 /* ---- Interrupts and delegation ------------------------------------------------------------------------- */
 
-#define S_INTERRUPTS (IRQ_SSI | IRQ_STI | IRQ_SEI)
 #define M_INTERRUPTS (IRQ_MSI | IRQ_MTI | IRQ_MEI)
 
-/* All exceptions but ecall from M-mode, which is never taken below it. */
-#define MEDELEG_MASK 0xb3ffull
+static unsigned s_interrupts(const struct hart *hart)
+{
+    return IRQ_SSI | IRQ_STI | IRQ_SEI | (csr_has_sscofpmf(hart) ? IRQ_LCOFI : 0);
+}
 
-CSR_PLAIN(medeleg, medeleg, MEDELEG_MASK)
-CSR_PLAIN(mideleg, mideleg, S_INTERRUPTS)
+/* All exceptions but ecall from M-mode, which is never taken below it. */
+static uint64_t medeleg_mask(const struct hart *hart)
+{
+    bool software_checks = csr_has_zicfilp(hart) || csr_has_zicfiss(hart);
+    return 0xb3ff | (software_checks ? 1ull << CAUSE_SOFTWARE_CHECK : 0);
+}
+
+CSR_PLAIN(medeleg, medeleg, medeleg_mask(hart))
+CSR_PLAIN(mideleg, mideleg, s_interrupts(hart))
 
 uint64_t csr_read_mie(struct hart *hart, unsigned number)
 {
@@ -76,7 +84,7 @@ uint64_t csr_read_mie(struct hart *hart, unsigned number)
 void csr_write_mie(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    hart->mie = value & (M_INTERRUPTS | (csr_has_s(hart) ? S_INTERRUPTS : 0));
+    hart->mie = value & (M_INTERRUPTS | (csr_has_s(hart) ? s_interrupts(hart) : 0));
 }
 uint64_t csr_read_sie(struct hart *hart, unsigned number)
 {
@@ -86,7 +94,7 @@ uint64_t csr_read_sie(struct hart *hart, unsigned number)
 void csr_write_sie(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    hart->mie = (hart->mie & ~hart->mideleg) | (value & hart->mideleg & S_INTERRUPTS);
+    hart->mie = (hart->mie & ~hart->mideleg) | (value & hart->mideleg & s_interrupts(hart));
 }
 
 uint64_t csr_read_mip(struct hart *hart, unsigned number)
@@ -95,7 +103,7 @@ uint64_t csr_read_mip(struct hart *hart, unsigned number)
     return trap_pending(hart);
 }
 
-/* Bits that software owns (Priv. 3.1.9): STIP is the timer's with Sstc. */
+/* Bits that software owns (Priv. 3.1.9): with Sstc, STIP belongs to the timer. */
 void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value)
 {
     unsigned old = atomic_load(&hart->irq_soft);
@@ -107,7 +115,7 @@ void csr_write_mip(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
     if (csr_has_s(hart))
-        csr_soft_irq_write(hart, IRQ_SSI | IRQ_SEI | (csr_sstc_on(hart) ? 0 : IRQ_STI), (unsigned)value);
+        csr_soft_irq_write(hart, s_interrupts(hart) & ~(csr_sstc_on(hart) ? IRQ_STI : 0), (unsigned)value);
 }
 uint64_t csr_read_sip(struct hart *hart, unsigned number)
 {
@@ -116,7 +124,7 @@ uint64_t csr_read_sip(struct hart *hart, unsigned number)
 void csr_write_sip(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    csr_soft_irq_write(hart, IRQ_SSI & (unsigned)hart->mideleg, (unsigned)value);
+    csr_soft_irq_write(hart, (IRQ_SSI | IRQ_LCOFI) & (unsigned)hart->mideleg, (unsigned)value);
 }
 
 /* ---- Reset, and a loaded state ------------------------------------------------------------------------- */
@@ -140,9 +148,9 @@ void csr_trap_legalize(struct hart *hart)
     hart->stvec &= ~2ull;
     hart->mepc &= EPC_MASK;
     hart->sepc &= EPC_MASK;
-    hart->medeleg &= csr_has_s(hart) ? MEDELEG_MASK : 0;
-    hart->mideleg &= csr_has_s(hart) ? S_INTERRUPTS : 0;
-    hart->mie &= M_INTERRUPTS | (csr_has_s(hart) ? S_INTERRUPTS : 0);
-    atomic_fetch_and(&hart->irq_lines, M_INTERRUPTS | S_INTERRUPTS);
-    atomic_fetch_and(&hart->irq_soft, S_INTERRUPTS);
+    hart->medeleg &= csr_has_s(hart) ? medeleg_mask(hart) : 0;
+    hart->mideleg &= csr_has_s(hart) ? s_interrupts(hart) : 0;
+    hart->mie &= M_INTERRUPTS | (csr_has_s(hart) ? s_interrupts(hart) : 0);
+    atomic_fetch_and(&hart->irq_lines, M_INTERRUPTS | s_interrupts(hart));
+    atomic_fetch_and(&hart->irq_soft, s_interrupts(hart));
 }

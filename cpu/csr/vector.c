@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The vector CSRs ("Vector Extension Programmer's Model"). vl, vtype and vlenb are read-only; a write to one
- * of the others makes mstatus.VS Dirty.
+ * of the others sets mstatus.VS to Dirty.
  */
 #include "cpu/csr/internal.h"
 
@@ -19,7 +19,7 @@ uint64_t csr_read_vstart(struct hart *hart, unsigned number)
     (void)number;
     return hart->vector.vstart;
 }
-/* As many bits as the largest VLMAX has elements. */
+/* vstart has as many bits as are needed to count the elements of the largest VLMAX. */
 void csr_write_vstart(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
@@ -91,7 +91,7 @@ void csr_vector_reset(struct hart *hart)
     hart->vector = (struct hart_vector){ .vlenb = csr_has_v(hart) ? hart->isa.vlen / 8 : 0, .vill = true };
 }
 
-/* From a saved state: vstart, vl and vtype may be anything. */
+/* The values come from a saved state: vstart, vl and vtype may be anything. */
 void csr_vector_legalize(struct hart *hart, uint64_t vtype)
 {
     struct hart_vector *v = &hart->vector;

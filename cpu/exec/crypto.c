@@ -14,13 +14,13 @@
         SET_RD(value);                                                                                       \
         NEXT;                                                                                                \
     }
-/* A 32-bit result, sign-extended. */
+/* An instruction with a 32-bit result, sign-extended. */
 #define EXEC_WORD(name, value) EXEC_VALUE(name, (int32_t)(value))
 
 #define RS1W ((uint32_t)hart->x[insn->rs1])
 #define RS2W ((uint32_t)hart->x[insn->rs2])
 #define BYTE ((unsigned)insn->imm)
-/* Two registers of RV32 as one of RV64. */
+/* Two registers of RV32, combined to one of RV64. */
 #define PAIR(high, low) ((uint64_t)(high) << 32 | (low))
 
 /* ---- Zbkb, Zbkx: bits, bytes, tables in registers ------------------------------------------------------ */
@@ -67,7 +67,7 @@ EXEC_VALUE(sha512sig0, op_sha512_sig0(RS1))
 EXEC_VALUE(sha512sig1, op_sha512_sig1(RS1))
 EXEC_VALUE(sha512sum0, op_sha512_sum0(RS1))
 EXEC_VALUE(sha512sum1, op_sha512_sum1(RS1))
-/* RV32: one half of the result. rs1 is the half of the operand that is in the same place. */
+/* RV32: one half of the result. rs1 is the same half of the operand. */
 EXEC_VALUE(sha512sig0l, op_sha512_sig0(PAIR(RS2W, RS1W)))
 EXEC_VALUE(sha512sig0h, op_sha512_sig0(PAIR(RS1W, RS2W)) >> 32)
 EXEC_VALUE(sha512sig1l, op_sha512_sig1(PAIR(RS2W, RS1W)))

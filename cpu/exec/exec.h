@@ -4,22 +4,23 @@
  *
  *     EXEC(add) { SET_RD(RS1 + RS2); NEXT; }
  *
- * and becomes exec32_add and exec64_add, which exec/table.c gathers by the rows of isa.def. A handler that
- * ends with NEXT runs the next instruction of the block by a tail call; one that raised a trap just returns;
- * one that ends a block leaves the next pc in hart->pc and returns by LEAVE or GO_TO.
+ * and becomes exec32_add and exec64_add, which exec/table.c collects in the order of the rows of isa.def. A
+ * handler that ends with NEXT runs the next instruction of the block by a tail call. A handler that raised a
+ * trap just returns. A handler that ends its block leaves the next pc in hart->pc and returns by LEAVE or
+ * GO_TO.
  */
 #ifndef CPU_EXEC_EXEC_H
 #define CPU_EXEC_EXEC_H
 
 #include "cpu/hart_state.h"
 
-/* Handlers by enum isa_insn; behind them, at ISA_INSN_COUNT, the one that ends a block which does not
+/* The handlers, by enum isa_insn. After them, at ISA_INSN_COUNT, is the handler that ends a block without a
  * jump. */
 extern exec_fn *const exec_table_rv32[ISA_INSN_COUNT + 1];
 extern exec_fn *const exec_table_rv64[ISA_INSN_COUNT + 1];
 
-/* gcc makes tail calls of these when it optimises, provided that no local's address leaves the handler;
- * tests/style looks at the object code. clang is told. */
+/* gcc makes these tail calls when it optimises, if the address of no local variable leaves the handler;
+ * tests/style checks the object code. clang has an attribute for them. */
 #if defined(__clang__)
 #define TAIL_CALL __attribute__((musttail)) return
 #else
@@ -29,7 +30,7 @@ extern exec_fn *const exec_table_rv64[ISA_INSN_COUNT + 1];
 #ifdef XLEN
 
 #if XLEN == 32
-typedef uint32_t ux; /* an x register, unsigned and signed */
+typedef uint32_t ux; /* an x register, unsigned; the next is signed */
 typedef int32_t sx;
 #define EXEC_NAME(name) exec32_##name
 #else
@@ -58,22 +59,22 @@ exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
         return;                                                                                              \
     } while (0)
 
-/* Ends the block; the run loop looks the next one up. */
+/* Ends the block; the run loop searches the next one. */
 #define LEAVE                                                                                                \
     do {                                                                                                     \
         hart->exit_link = NULL;                                                                              \
         return;                                                                                              \
     } while (0)
 
-/* Tail calls from block to block want an optimising compiler; without one the run loop does it. */
+/* Tail calls from block to block need an optimising compiler; otherwise the run loop calls the blocks. */
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define EXEC_CHAIN 1
 #else
 #define EXEC_CHAIN 0
 #endif
 
-/* Goes on at hart->pc (already set) through a link of the block, if it leads somewhere valid and nobody wants
- * the hart's attention. */
+/* Continues at hart->pc (already set) through a link of the block, if the link leads to a valid block and no
+ * request waits for the hart. */
 static inline void exec_follow(struct hart *hart, struct block **link)
 {
     struct block *next = *link;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Handlers of the integer instructions: I, M, Zba, Zbb, Zbc, Zbs, Zicond, and the jumps. See exec.h.
+ * Handlers of the integer instructions: I, M, Zba, Zbb, Zbc, Zbs, Zicond, Zimop, and the jumps. See exec.h.
  */
 #include "cpu/exec/exec.h"
 
 #include "cpu/exec/ops.h"
 #include "cpu/trap.h"
 
-/* One expression, one register. */
+/* An instruction that is one expression and writes one register. */
 #define EXEC_ALU(name, value)                                                                                \
     EXEC(name)                                                                                               \
     {                                                                                                        \
@@ -41,7 +41,7 @@ EXEC_ALU(slti, RS1S < IMMS)
 EXEC_ALU(sltiu, RS1 < IMM)
 EXEC_ALU(xori, RS1 ^ IMM)
 EXEC_ALU(ori, RS1 | IMM)
-EXEC_ALU(andi, RS1 &IMM)
+EXEC_ALU(andi, (RS1 & IMM))
 EXEC_ALU(slli, RS1 << SHAMT)
 EXEC_ALU(srli, RS1 >> SHAMT)
 EXEC_ALU(srai, RS1S >> SHAMT)
@@ -57,7 +57,7 @@ EXEC_ALU(xor, RS1 ^ RS2)
 EXEC_ALU(srl, RS1 >> RS2_SH)
 EXEC_ALU(sra, RS1S >> RS2_SH)
 EXEC_ALU(or, RS1 | RS2)
-EXEC_ALU(and, RS1 &RS2)
+EXEC_ALU(and, (RS1 & RS2))
 EXEC_ALUW(addiw, RS1W + (uint32_t)insn->imm)
 EXEC_ALUW(slliw, RS1W << SHAMT)
 EXEC_ALUW(srliw, RS1W >> SHAMT)
@@ -68,8 +68,8 @@ EXEC_ALUW(sllw, RS1W << (RS2W & 31))
 EXEC_ALUW(srlw, RS1W >> (RS2W & 31))
 EXEC_ALUW(sraw, (int32_t)RS1W >> (RS2W & 31))
 
-/* Jumps. A target that is not aligned for this hart traps at the jump (Unpriv. 2.5: the link register is then
- * not written); with C there is none. */
+/* Jumps. A target that is misaligned for this hart traps at the jump, and then the link register is not
+ * written (Unpriv. 2.5). With C no target is misaligned. */
 #define EXEC_BRANCH(name, condition)                                                                         \
     EXEC(name)                                                                                               \
     {                                                                                                        \
@@ -114,10 +114,12 @@ EXEC(jalr)
     }
     SET_RD(PC + insn->aux);
     PC = target;
+    if (UNLIKELY(hart->pads) && !isa_is_guarded_jump(insn->rs1))
+        hart->pad_expected = true; /* block_find() checks it */
     LEAVE;
 }
 
-/* Not an instruction: the end of a block that goes on behind itself. */
+/* Not an instruction: the end of a block that continues with the instruction after it. */
 EXEC(block_end)
 {
     PC = (ux)(PC + insn->aux);
@@ -208,3 +210,33 @@ EXEC_ALU(bseti32, RS1 | BIT(SHAMT))
 
 EXEC_ALU(czero_eqz, RS2 ? RS1 : 0)
 EXEC_ALU(czero_nez, RS2 ? 0 : RS1)
+
+/* ---- Zibi ---------------------------------------------------------------------------------------------- */
+
+#define EXEC_BRANCH_NUMBER(name, operator)                                                                   \
+    EXEC(name)                                                                                               \
+    {                                                                                                        \
+        ux number = insn->rs2 ? insn->rs2 : (ux)-1;                                                          \
+        uint64_t target = (ux)(hart_insn_pc(hart, insn) + (RS1 operator number ? IMM : (ux)insn->length));   \
+        if (UNLIKELY(target & hart->ialign_mask)) {                                                          \
+            trap_insn(hart, insn, CAUSE_FETCH_MISALIGNED, target);                                           \
+            return;                                                                                          \
+        }                                                                                                    \
+        PC = target;                                                                                         \
+        LEAVE;                                                                                               \
+    }
+
+EXEC_BRANCH_NUMBER(beqi, ==)
+EXEC_BRANCH_NUMBER(bnei, !=)
+
+/* ---- Zicfilp: block_find() has checked it -------------------------------------------------------------- */
+
+EXEC(lpad)
+{
+    NEXT;
+}
+
+/* ---- Zimop --------------------------------------------------------------------------------------------- */
+
+EXEC_ALU(mop_r, 0)
+EXEC_ALU(mop_rr, 0)

@@ -41,6 +41,51 @@ EXEC_STORE(sh, 2)
 EXEC_STORE(sw, 4)
 EXEC_STORE(sd, 8)
 
+/* ---- Zilsd: the low half is in the even register; the pair x0 reads as zeros and ignores loads --------- */
+
+#if XLEN == 32
+
+EXEC(ld_pair)
+{
+    uint64_t value;
+    if (insn->rd & 1) {
+        trap_illegal(hart, insn);
+        return;
+    }
+    if (UNLIKELY(!mem_read(hart, insn, VADDR, 8, &value)))
+        return;
+    if (insn->rd != ISA_X_SINK) {
+        hart->x[insn->rd] = (uint32_t)value;
+        hart->x[insn->rd + 1] = value >> 32;
+    }
+    NEXT;
+}
+
+EXEC(sd_pair)
+{
+    if (insn->rs2 & 1) {
+        trap_illegal(hart, insn);
+        return;
+    }
+    uint64_t value = insn->rs2 ? hart->x[insn->rs2] | hart->x[insn->rs2 + 1] << 32 : 0;
+    if (UNLIKELY(!mem_write(hart, insn, VADDR, 8, value)))
+        return;
+    NEXT;
+}
+
+#else /* the table has no such rows */
+
+EXEC(ld_pair)
+{
+    trap_illegal(hart, insn);
+}
+EXEC(sd_pair)
+{
+    trap_illegal(hart, insn);
+}
+
+#endif
+
 /* ---- Floating-point loads and stores ------------------------------------------------------------------- */
 
 #define FP_OFF (UNLIKELY(!(hart->mstatus & MSTATUS_FS)))
@@ -82,15 +127,15 @@ EXEC_FSTORE(fsd, 8)
 
 /* ---- Cache blocks ("Cache-Block Management Instructions": CMO 2.5, permissions and envcfg) ------------- */
 
-/* 1 if the envcfg registers of the modes above allow the instruction that `bit` controls. */
+/* Returns whether the envcfg registers of the modes above permit the instruction that `bits` control. */
 static bool cbo_enabled(const struct hart *hart, uint64_t bits)
 {
     return (hart->priv == PRIV_M || hart->menvcfg & bits) &&
            (hart->priv != PRIV_U || !hart->isa.supervisor || hart->senvcfg & bits);
 }
 
-/* Cache management touches no data here: there is nothing but memory. It is allowed where any access is, and
- * is "as a store" where none is (CMO 2.5.1). */
+/* Cache management changes no data here, since there are no caches. It is permitted where some access is
+ * permitted, and otherwise traps like a store (CMO 2.5.1). */
 static __attribute__((noinline)) bool cbo_manage(struct hart *hart, const struct insn *insn, uint64_t enable)
 {
     if (!cbo_enabled(hart, enable)) {
@@ -106,7 +151,7 @@ static __attribute__((noinline)) bool cbo_manage(struct hart *hart, const struct
         cause = CAUSE_STORE_ACCESS;
     if (cause == MMU_OK)
         return true;
-    trap_insn(hart, insn, (enum cause)cause, vaddr);
+    trap_insn(hart, insn, (enum cause)cause, mmu_effective(hart, vaddr));
     return false;
 }
 
@@ -140,12 +185,13 @@ static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const st
     if (cause == MMU_OK && !result.host)
         cause = CAUSE_STORE_ACCESS; /* devices have no cache blocks */
     if (cause != MMU_OK) {
-        trap_insn(hart, insn, (enum cause)cause, RS1);
+        trap_insn(hart, insn, (enum cause)cause, mmu_effective(hart, RS1));
         return false;
     }
+    uint64_t at = mmu_effective(hart, vaddr);
     if (UNLIKELY(hart->debug.watches) &&
-        debug_watched(hart, vaddr, result.paddr, ISA_CACHE_BLOCK, DEBUG_WATCH_WRITE)) {
-        debug_watch_stop(hart, insn, vaddr, result.paddr, ISA_CACHE_BLOCK, DEBUG_WATCH_WRITE);
+        debug_watched(hart, at, result.paddr, ISA_CACHE_BLOCK, DEBUG_WATCH_WRITE)) {
+        debug_watch_stop(hart, insn, at, result.paddr, ISA_CACHE_BLOCK, DEBUG_WATCH_WRITE);
         return false;
     }
     zero_block(result.host);
@@ -160,7 +206,7 @@ EXEC(cbo_zero)
     NEXT;
 }
 
-/* Prefetches have nothing to do. */
+/* Prefetches do nothing. */
 EXEC(prefetch_i)
 {
     NEXT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Meanings of integer instructions that are more than one C expression: once here, for the interpreter.
- * 64-bit forms, and 32-bit ones (suffix 32) that serve RV32 and the W instructions.
+ * Integer operations that need more than one C expression, each defined once, for the interpreter. There are
+ * 64-bit forms, and 32-bit ones (suffix 32) for RV32 and the W instructions.
  */
 #ifndef CPU_EXEC_OPS_H
 #define CPU_EXEC_OPS_H
@@ -68,7 +68,7 @@ static inline uint32_t op_mulhu32(uint32_t a, uint32_t b)
     return (uint32_t)((uint64_t)a * b >> 32);
 }
 
-/* Zbb: of zero, the register's width. */
+/* Zbb: for zero the result is the register's width. */
 static inline unsigned op_clz64(uint64_t a)
 {
     return a ? (unsigned)__builtin_clzll(a) : 64;
@@ -98,11 +98,11 @@ static inline uint32_t op_rol32(uint32_t a, unsigned n)
 static inline uint64_t op_orc_b(uint64_t a)
 {
     uint64_t low = 0x7f7f7f7f7f7f7f7full;
-    uint64_t high = (((a & low) + low) | a) & ~low; /* bit 7 of each byte: not zero */
+    uint64_t high = (((a & low) + low) | a) & ~low; /* bit 7 of each byte: the byte is not zero */
     return (high >> 7) * 0xff;
 }
 
-/* Zbc: carry-less product of two `bits`-wide values, all 2 * bits of it. */
+/* Zbc: the whole carry-less product, of 2 * bits bits, of two values of `bits` bits. */
 static inline unsigned __int128 op_clmul_wide(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = 0;
@@ -111,7 +111,7 @@ static inline unsigned __int128 op_clmul_wide(uint64_t a, uint64_t b)
     return product;
 }
 
-/* Zbkb: the bits of each byte in the opposite order; of an RV32 register, its low half counts. */
+/* Zbkb: reverses the bits of each byte. The low half of the result is right for RV32. */
 static inline uint64_t op_brev8(uint64_t a)
 {
     a = (a >> 4 & 0x0f0f0f0f0f0f0f0full) | (a & 0x0f0f0f0f0f0f0f0full) << 4;
@@ -119,7 +119,8 @@ static inline uint64_t op_brev8(uint64_t a)
     return (a >> 1 & 0x5555555555555555ull) | (a & 0x5555555555555555ull) << 1;
 }
 
-/* Zbkb, RV32: bit i of the low half goes to bit 2 i, of the high half to bit 2 i + 1; and back. */
+/* Zbkb, RV32: bit i of the low half goes to bit 2 i, and bit i of the high half to bit 2 i + 1; op_unzip32
+ * does the opposite. */
 static inline uint32_t op_zip(uint32_t a)
 {
     uint32_t result = 0;
@@ -135,8 +136,8 @@ static inline uint32_t op_unzip(uint32_t a)
     return result;
 }
 
-/* Zbkx: each element (of `width` bits) of `numbers` becomes the one of `table` that it numbers; 0 where there
- * is none in `xlen` bits. */
+/* Zbkx: each element (of `width` bits) of `numbers` is replaced by the element of `table` with this number,
+ * or by 0 if `xlen` bits have no such element. */
 static inline uint64_t op_xperm(uint64_t table, uint64_t numbers, unsigned xlen, unsigned width)
 {
     uint64_t result = 0, mask = (1ull << width) - 1;
@@ -147,14 +148,14 @@ static inline uint64_t op_xperm(uint64_t table, uint64_t numbers, unsigned xlen,
     return result;
 }
 
-/* Zkne, Zknd: two words of the key schedule, from the last word in rs1's high half. */
+/* Zkne, Zknd: two words of the key schedule; the last word before them is the high half of rs1. */
 static inline uint64_t op_aes64ks2(uint64_t a, uint64_t b)
 {
-    uint64_t both = b ^ a >> 32; /* the low word is done */
+    uint64_t both = b ^ a >> 32; /* the low word is complete */
     return both ^ both << 32;
 }
 
-/* Zknh, Zksh: rotations to the right by two or three numbers, or two and a shift. */
+/* Zknh, Zksh: rotations to the right by two or three numbers, or by two and a shift. */
 static inline uint32_t op_sha256_sig0(uint32_t a)
 {
     return op_rol32(a, 32 - 7) ^ op_rol32(a, 32 - 18) ^ a >> 3;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Handlers of the system instructions: CSRs, fences, traps and returns, waiting. See exec.h. Most end their
- * block, since privilege, translation or enabled interrupts may be different afterwards.
+ * block, since the privilege, the translation or the enabled interrupts may be different afterwards.
  */
 #include "cpu/exec/exec.h"
 
@@ -24,7 +24,7 @@
         }                                                                                                    \
     } while (0)
 
-/* Ends the block behind this instruction. */
+/* Ends the block after this instruction. */
 #define STEP_AND_LEAVE                                                                                       \
     do {                                                                                                     \
         hart->pc = (ux)(hart->pc + insn->offset + insn->length);                                             \
@@ -40,8 +40,8 @@ EXEC(ILLEGAL)
 
 enum csr_operation { CSR_WRITE, CSR_SET, CSR_CLEAR };
 
-/* Common to the six: `source` is rs1's value or the immediate; `writes` is false for set and clear with x0 or
- * 0, which then need no write permission; csrrw with rd = x0 does not read ("Zicsr"). */
+/* Common to the six instructions. `source` is rs1's value or the immediate. `writes` is false for set and
+ * clear with x0 or 0, which then need no write permission. csrrw with rd = x0 does not read ("Zicsr"). */
 static bool csr_operate(struct hart *hart, const struct insn *insn, enum csr_operation operation,
                         uint64_t source, bool writes)
 {
@@ -113,18 +113,21 @@ EXEC(sret)
     trap_return_s(hart);
 }
 
-/* Priv. "Wait for Interrupt": mstatus.TW makes it illegal below M; so is it in U-mode where there is an
- * S-mode. */
+/* Priv. "Wait for Interrupt": mstatus.TW makes it illegal below M. In U-mode it is also illegal if there is
+ * an S-mode. */
 EXEC(wfi)
 {
     ILLEGAL_IF(hart->priv != PRIV_M &&
                (hart->mstatus & MSTATUS_TW || (hart->priv == PRIV_U && hart->isa.supervisor)));
-    wait_for_interrupt(hart);
+    if (!wait_for_interrupt(hart)) {
+        trap_leave_before(hart, insn);
+        return;
+    }
     STEP_AND_LEAVE;
 }
 
-/* Zawrs: both may end at any time; the other hart gets the host's processor if it waits for one. They end
- * their block, so that a hart that waits in a loop sees its interrupts at once. */
+/* Zawrs: both may end at any time. They yield the host's processor, for which the other hart may be waiting.
+ * They end their block, so that a hart that waits in a loop sees its interrupts at once. */
 EXEC(wrs_nto)
 {
     ILLEGAL_IF(hart->priv != PRIV_M && hart->mstatus & MSTATUS_TW);
@@ -140,7 +143,7 @@ EXEC(wrs_sto)
 
 /* ---- Fences -------------------------------------------------------------------------------------------- */
 
-/* x86 keeps all orders but store to load (predecessor W or O, successor R or I). */
+/* x86 keeps every order except store before load (predecessor W or O, successor R or I). */
 EXEC(fence)
 {
     unsigned pred = insn->imm >> 4 & 15, succ = insn->imm & 15;
@@ -151,7 +154,7 @@ EXEC(fence)
     NEXT;
 }
 
-/* Orders everything but store to load: what the host does anyway. */
+/* Orders everything except store before load, which the host does anyway. */
 EXEC(fence_tso)
 {
     atomic_signal_fence(memory_order_seq_cst);
@@ -175,7 +178,7 @@ EXEC(sfence_vma)
     ILLEGAL_IF(!fence_allowed(hart));
     tlb_flush(hart, insn->rs1 == 0, RS1, insn->rs2 == 0, RS2 & (XLEN == 32 ? 0x1ff : 0xffff));
     if (insn->rs1 == 0 && insn->rs2 == 0 && hart->bus->sfence_is_fence_i)
-        hart_request_self(hart, HART_REQUEST_FENCE_I); /* before the next block */
+        hart_request_self(hart, HART_REQUEST_FENCE_I); /* it is served before the next block */
     STEP_AND_LEAVE;
 }
 
@@ -186,7 +189,7 @@ EXEC(sinval_vma)
     STEP_AND_LEAVE;
 }
 
-/* Svinval: sinval.vma has already done the work; TVM does not apply to these two. */
+/* Svinval: sinval.vma has already done all the work; TVM does not apply to these two. */
 EXEC(sfence_w_inval)
 {
     ILLEGAL_IF(hart->priv == PRIV_U);
@@ -201,7 +204,7 @@ EXEC(sfence_inval_ir)
 
 /* ---- Hints --------------------------------------------------------------------------------------------- */
 
-/* A spinning guest gives the host's processor away. */
+/* A guest that spins yields the host's processor. */
 EXEC(pause)
 {
     sched_yield();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Handlers of the vector instructions. What they do is in the folder vector/, once for both XLEN. See exec.h.
+ * Handlers of the vector instructions. The folder vector/ implements them, once for both XLEN. See exec.h.
  */
 #include "cpu/exec/exec.h"
 

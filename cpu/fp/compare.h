@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Comparisons, minimum, maximum and classification, on raw bits of any format (fp/format.h). These need no
- * rounding and are as quick in integers as in the host's floating-point unit; with a constant width they
- * fold.
+ * rounding and are as fast in integers as in the host's floating-point unit; with a constant width the
+ * compiler folds them.
  */
 #ifndef CPU_FP_COMPARE_H
 #define CPU_FP_COMPARE_H
@@ -40,7 +40,7 @@ static inline bool fp_compare_eq(struct fp_env *env, unsigned width, uint64_t a,
     return a == b || fp_magnitude(width, a | b) == 0;
 }
 
-/* a < b, or a <= b where or_equal. Any NaN raises NV, or only a signalling one where quiet. */
+/* a < b, or a <= b if or_equal. Any NaN raises NV; with quiet only a signalling one does. */
 static inline bool fp_compare_order(struct fp_env *env, unsigned width, uint64_t a, uint64_t b, bool or_equal,
                                     bool quiet)
 {
@@ -54,7 +54,7 @@ static inline bool fp_compare_order(struct fp_env *env, unsigned width, uint64_t
     return or_equal ? !fp_is_less(width, b, a, false) : fp_is_less(width, a, b, false);
 }
 
-/* FMIN and FMAX: the number where only one operand is a NaN. FMINM and FMAXM (propagate): NaN then. */
+/* FMIN and FMAX: if only one operand is a NaN, the other operand. FMINM and FMAXM (propagate): then NaN. */
 static inline uint64_t fp_select(struct fp_env *env, unsigned width, uint64_t a, uint64_t b, bool maximum,
                                  bool propagate)
 {

@@ -33,7 +33,7 @@ static fp_u128 round_to_integer(const struct fp_number *x, unsigned rm, bool *in
 uint64_t fp_soft_to_integer(struct fp_env *env, unsigned width, unsigned rm, uint64_t a,
                             enum fp_integer integer)
 {
-    /* The largest magnitude with either sign. */
+    /* The largest magnitude for each sign. */
     static const uint64_t limits[4][2] = {
         [FP_I32] = { INT32_MAX, (uint64_t)1 << 31 },
         [FP_U32] = { UINT32_MAX, 0 },
@@ -91,7 +91,7 @@ uint64_t fp_soft_f64_to_i32_mod(struct fp_env *env, uint64_t a)
     struct fp_number x = fp_number_unpack(64, a);
     uint64_t magnitude = 0;
 
-    fp_soft_to_integer(env, 64, FP_RTZ, a, FP_I32); /* for its flags */
+    fp_soft_to_integer(env, 64, FP_RTZ, a, FP_I32); /* sets the flags */
     if (x.kind == FP_KIND_FINITE && x.exponent >= 0 && x.exponent < 63 + 32)
         magnitude =
             x.exponent <= 63 ? x.significand >> (63 - x.exponent) : x.significand << (x.exponent - 63);
@@ -100,7 +100,7 @@ uint64_t fp_soft_f64_to_i32_mod(struct fp_env *env, uint64_t a)
 
 uint64_t fp_soft_load_immediate(unsigned width, unsigned index)
 {
-    /* Eighths and a power of two: indices 0 and 2..29 ("Load-Immediate Instructions"). */
+    /* Eighths and a power of two, for the indices 0 and 2..29 ("Load-Immediate Instructions"). */
     static const struct {
         int8_t eighths, power;
     } constants[30] = {
@@ -119,6 +119,7 @@ uint64_t fp_soft_load_immediate(unsigned width, unsigned index)
         return fp_canonical_nan(width);
     int eighths = constants[index].eighths;
     uint64_t magnitude = (uint64_t)(eighths < 0 ? -eighths : eighths) << 60;
-    struct fp_env scratch = { 0 }; /* 2^16 overflows to infinity in f16: no flag of the guest */
+    /* 2^16 overflows to infinity in f16: this must not set a flag of the guest. */
+    struct fp_env scratch = { 0 };
     return fp_number_round(&scratch, width, FP_RNE, eighths < 0, constants[index].power, magnitude);
 }

@@ -10,7 +10,7 @@ enum {
     MXCSR_OE = 1 << 3,
     MXCSR_UE = 1 << 4,
     MXCSR_PE = 1 << 5,
-    MXCSR_FLAGS = 0x3f, /* with DE (a denormal operand), which RISC-V does not have */
+    MXCSR_FLAGS = 0x3f, /* includes DE (a denormal operand), which RISC-V does not have */
     MXCSR_MASKS = 0x1f80,
     MXCSR_RC_SHIFT = 13,
     MXCSR_RC = 3 << MXCSR_RC_SHIFT,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The floating-point environment of a hart: rounding mode and accrued exception flags (fcsr; unprivileged
- * specification, "Floating-Point Control and Status Register"), and how they live in the host's MXCSR.
+ * specification, "Floating-Point Control and Status Register"), and how they are kept in the host's MXCSR.
  *
  * Between fp_env_enter() and fp_env_leave() the calling thread's MXCSR belongs to the guest: all exceptions
- * masked, no flush to zero, RC is env->host_rm, and its sticky flags are flags of the guest that nobody has
- * gathered yet. The guest's flags are therefore env->flags OR those in MXCSR. Host code that computes with
- * float or double on that thread in between would round as the guest wants and leave flags behind: it must
- * not.
+ * are masked, flush to zero is off, RC is env->host_rm, and its sticky flags are flags of the guest that were
+ * not gathered yet. The guest's flags are therefore env->flags OR those in MXCSR. Host code on that thread
+ * must not compute with float or double in between: it would round as the guest wants and leave flags behind.
  *
  * Owned by the thread that runs the hart; nothing here is atomic.
  */
@@ -33,19 +32,19 @@ enum {
     FP_RTZ = 1, /* towards zero */
     FP_RDN = 2, /* down */
     FP_RUP = 3, /* up */
-    FP_RMM = 4, /* to nearest, ties to the larger magnitude: no host instruction has it */
+    FP_RMM = 4, /* to nearest, ties to the larger magnitude: no host instruction does this */
 };
 
 struct fp_env {
-    uint8_t frm;         /* the CSR, 0..7, reserved values too: the caller checks before it computes */
+    uint8_t frm;         /* the CSR, 0..7, including reserved values: the caller checks before it computes */
     uint8_t flags;       /* accrued flags that are not in MXCSR */
-    uint8_t host_rm;     /* FP_RNE..FP_RUP: what MXCSR.RC is now; valid while entered */
+    uint8_t host_rm;     /* FP_RNE..FP_RUP: the present MXCSR.RC; valid while entered */
     bool host_fma;       /* the host has FMA3; valid while entered */
     bool entered;        /* MXCSR is the guest's */
-    uint32_t host_mxcsr; /* to restore on leaving */
+    uint32_t host_mxcsr; /* restored on leaving */
 };
 
-/* Gives the calling thread's MXCSR to the guest. Not nested. All zeroes is a valid environment to enter. */
+/* Gives the calling thread's MXCSR to the guest. Calls do not nest. An environment of all zeroes is valid. */
 void fp_env_enter(struct fp_env *env);
 /* Gathers the flags into env->flags and gives MXCSR back to the host. */
 void fp_env_leave(struct fp_env *env);

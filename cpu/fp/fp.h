@@ -90,7 +90,8 @@ FP_COMMON_OPERATIONS(f16, uint16_t, 16)
 FP_COMMON_OPERATIONS(f32, uint32_t, 32)
 FP_COMMON_OPERATIONS(f64, uint64_t, 64)
 
-/* f16 is all software: few hosts compute in it, and doing it in f32 would round and raise flags twice. */
+/* f16 is all software: few hosts compute with it, and in f32 results would be rounded twice and flags raised
+ * twice. */
 #define FP_F16_BINARY(name)                                                                                  \
     static inline uint16_t fp_f16_##name(struct fp_env *env, unsigned rm, uint16_t a, uint16_t b)            \
     {                                                                                                        \

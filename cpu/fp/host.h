@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * f32 and f64 on the host's own instructions. Included by fp.h; not for others.
+ * f32 and f64 on the host's own instructions. Only fp.h includes this header.
  *
  * SSE scalar arithmetic is IEEE 754 in all four of its rounding modes, and detects tininess after rounding as
- * RISC-V does. What differs is repaired here:
+ * RISC-V does. The differences are repaired here:
  *  - a NaN result carries a payload and often a sign: it is replaced by the canonical NaN;
  *  - infinity * 0 + quiet NaN is not invalid to FMA3: the software decides the flags of every NaN result;
  *  - conversions to integers give one "indefinite" value where RISC-V saturates: the software does those
- * again. The flags agree (the host raises IE alone, the software NV alone);
- *  - there is no mode for ties to the larger magnitude, and FMA3 may be missing: software.
- * DE, which RISC-V does not have, is never looked at.
+ *    again. The flags agree (the host raises IE alone, the software NV alone);
+ *  - there is no mode for ties to the larger magnitude, and FMA3 may be missing: then the software does it.
+ * DE, which RISC-V does not have, is never read.
  *
  * The instructions are volatile asm, not C operators, because the compiler believes that arithmetic neither
  * depends on MXCSR nor changes it: it would fold constants, drop results that are not used, and move
@@ -82,7 +82,7 @@ static inline uint64_t fp_f64_store(double value)
                          : "x"(fp_##fmt##_load(b)), "x"(fp_##fmt##_load(c)));                                \
         T result = fp_##fmt##_store(x);                                                                      \
         if (__builtin_expect(fp_is_nan(width, result), 0))                                                   \
-            fp_soft_fma(env, width, rm, a, b, c); /* for its NV */                                           \
+            fp_soft_fma(env, width, rm, a, b, c); /* sets NV */                                              \
         return result;                                                                                       \
     }
 

@@ -57,8 +57,8 @@ uint64_t fp_number_round(struct fp_env *env, unsigned width, unsigned rm, bool s
     bool tiny = false;
 
     if (biased < 1) {
-        /* Tiny is what would lie below the normal numbers with unbounded exponents, so judge the rounding to
-         * full precision before the one that the format has bits for. */
+        /* A result is tiny if it would lie below the normal numbers with an unbounded exponent. So the code
+         * first rounds to full precision to decide this, and then to the bits that the format has. */
         tiny = biased < 0 || kept + up < (uint64_t)1 << precision;
         significand = fp_shift_jam(significand, (unsigned)(1 - biased));
         kept = significand >> (64 - precision);
@@ -67,7 +67,7 @@ uint64_t fp_number_round(struct fp_env *env, unsigned width, unsigned rm, bool s
         biased = 1;
     }
 
-    /* The leading one of `kept`, where there is one, counts as the last step of the exponent. */
+    /* The leading 1 of `kept`, if there is one, adds the last step to the exponent. */
     uint64_t magnitude = ((uint64_t)(biased - 1) << fraction_bits) + kept + up;
     if (biased >= fp_exponent_max(width) || magnitude >= fp_infinity(width)) {
         env->flags |= FP_OF | FP_NX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Numbers taken apart, for the software arithmetic: every format unpacks to the same 64-bit significand, and
- * one routine rounds and packs. Internal to cpu/fp_*.c.
+ * Unpacked numbers, for the software arithmetic: every format unpacks to the same 64-bit significand, and one
+ * routine rounds and packs. Internal to the files of cpu/fp/.
  */
 #ifndef CPU_FP_NUMBER_H
 #define CPU_FP_NUMBER_H
@@ -34,11 +34,11 @@ static inline bool fp_number_is_nan(const struct fp_number *number)
     return number->kind >= FP_KIND_QUIET_NAN;
 }
 
-/* Whether a magnitude goes to the next one up. `rest` is what is cut off, in units of 2^-64 of the last place
- * that stays (bit 0 sticky); `odd` says that the last place that stays is 1. */
+/* Whether a magnitude is rounded up to the next one. `rest` is what is cut off, in units of 2^-64 of the last
+ * place that stays (bit 0 sticky); `odd` says that the last place that stays is 1. */
 bool fp_rounds_up(unsigned rm, bool sign, bool odd, uint64_t rest);
 
-/* Right shift where a 1 that falls off is kept in bit 0. */
+/* Shifts right; a 1 that falls off is kept in bit 0. */
 static inline uint64_t fp_shift_jam(uint64_t value, unsigned count)
 {
     if (count == 0)

@@ -2,11 +2,11 @@
  *
  * Software arithmetic; see fp/soft.h.
  *
- * Each operation settles NaNs, infinities and zeroes by cases, computes the exact result of the significands
- * as a 128-bit integer (or one whose bit 0 stands for everything below it), and leaves rounding to
- * fp/number.c. 128 bits hold every product exactly. In a sum the smaller operand may lose bits below the 128;
- * that happens only when the exponents are so far apart that at most one leading bit cancels, so the sticky
- * bit stays far below the precision. A sum is the fused multiply-add with a factor of one.
+ * Each operation handles NaNs, infinities and zeroes as separate cases, computes the exact result of the
+ * significands as a 128-bit integer (or one whose bit 0 stands for everything below it), and leaves rounding
+ * to fp/number.c. 128 bits hold every product exactly. In a sum the smaller operand may lose bits below the
+ * 128. That happens only if the exponents are so far apart that at most one leading bit cancels, so the
+ * sticky bit stays far below the precision. A sum is the fused multiply-add with a factor of one.
  */
 #include "cpu/fp/soft.h"
 
@@ -69,7 +69,7 @@ uint64_t fp_soft_fma(struct fp_env *env, unsigned width, unsigned rm, uint64_t a
 
     if (infinite && zero)
         return fp_invalid(env, width);
-    bool nan = has_nan(env, &x, &y); /* looks at all three: each may be signalling */
+    bool nan = has_nan(env, &x, &y); /* checks all three: each may be signalling */
     if (has_nan(env, &z, &z) || nan)
         return fp_canonical_nan(width);
     if (infinite) {
@@ -145,7 +145,7 @@ uint64_t fp_soft_div(struct fp_env *env, unsigned width, unsigned rm, uint64_t a
     return fp_number_round(env, width, rm, sign, exponent, quotient | (remainder != 0));
 }
 
-/* The 64-bit root of a radicand >= 2^126, bit by bit; bit 0 sticky. */
+/* The 64-bit root of a radicand >= 2^126, computed bit by bit; bit 0 is sticky. */
 static uint64_t integer_sqrt(fp_u128 radicand)
 {
     uint64_t root = 0;
@@ -169,7 +169,7 @@ uint64_t fp_soft_sqrt(struct fp_env *env, unsigned width, unsigned rm, uint64_t 
         return fp_invalid(env, width);
     if (x.kind == FP_KIND_INFINITY)
         return a;
-    /* An odd exponent gives one factor of two to the radicand, so that the rest halves. */
+    /* An odd exponent gives one factor of two to the radicand, so that the rest can be halved. */
     int odd = x.exponent & 1;
     fp_u128 radicand = (fp_u128)x.significand << (63 + odd);
     return fp_number_round(env, width, rm, false, (x.exponent - odd) / 2, integer_sqrt(radicand));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a hart implements: the argument of -cpu, and the ISA string that tells the guest.
+ * What a hart implements: the argument of -cpu, and the ISA string for the guest.
  */
 #include "cpu/isa/isa.h"
 
@@ -22,10 +22,16 @@ const char *isa_extension_name(enum isa_extension extension)
     return extensions[extension].name;
 }
 
+const char *isa_extension_in(const struct isa_config *config, enum isa_extension extension)
+{
+    return extension == ISA_I && config->embedded ? "e" : extensions[extension].name;
+}
+
 #define BIT(extension) ISA_SET(ISA_##extension)
 
 #define ZBK (BIT(Zbkb) | BIT(Zbkc) | BIT(Zbkx))
-/* Parts of V, what comes with it unless it is switched off, and all that there is with it only. */
+/* ZVE: the parts of V. WITH_V: what V switches on unless it is switched off by name. VECTORS: everything that
+ * exists only together with V. */
 #define ZVE (BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x))
 #define WITH_V                                                                                               \
     (BIT(Zvbb) | BIT(Zvbc) | BIT(Zvfbfmin) | BIT(Zvfbfwma) | BIT(Zvfh) | BIT(Zvfhmin) | BIT(Zvkb) |          \
@@ -36,21 +42,66 @@ const char *isa_extension_name(enum isa_extension extension)
 #define ZVKS (BIT(Zvkb) | BIT(Zvksed) | BIT(Zvksh) | BIT(Zvkt))
 #define ZKN  (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
 
-/* An extension that is on needs all of `needs`. */
+/* An extension that is on needs all extensions in `needs`. */
 static const struct {
     enum isa_extension extension;
     isa_set needs;
 } dependencies[] = {
-    { ISA_D, BIT(F) },         { ISA_F, BIT(Zicsr) },      { ISA_Zfh, BIT(F) | BIT(Zfhmin) },
-    { ISA_Zfhmin, BIT(F) },    { ISA_Zfa, BIT(F) },        { ISA_Zcb, BIT(C) },
-    { ISA_Zacas, BIT(A) },     { ISA_Zawrs, BIT(A) },      { ISA_Zicntr, BIT(Zicsr) },
-    { ISA_Zihpm, BIT(Zicsr) }, { ISA_Sstc, BIT(Zicsr) },   { ISA_Zkr, BIT(Zicsr) },
-    { ISA_V, BIT(D) | ZVE },   { ISA_Zvfh, BIT(Zvfhmin) }, { ISA_Zvfbfwma, BIT(Zvfbfmin) },
+    { ISA_D, BIT(F) },
+    { ISA_F, BIT(Zicsr) },
+    { ISA_Zfh, BIT(F) | BIT(Zfhmin) },
+    { ISA_Zfhmin, BIT(F) },
+    { ISA_Zfa, BIT(F) },
+    { ISA_Zcb, BIT(C) },
+    { ISA_Zacas, BIT(A) },
+    { ISA_Zawrs, BIT(A) },
+    { ISA_Zicntr, BIT(Zicsr) },
+    { ISA_Zabha, BIT(A) },
+    { ISA_Zcmop, BIT(C) },
+    { ISA_Zfbfmin, BIT(F) },
+    { ISA_Zfinx, BIT(Zicsr) },
+    { ISA_Zdinx, BIT(Zfinx) },
+    { ISA_Zhinx, BIT(Zfinx) | BIT(Zhinxmin) },
+    { ISA_Zhinxmin, BIT(Zfinx) },
+    { ISA_Ziccamoa, BIT(A) },
+    { ISA_Ziccrse, BIT(A) },
+    { ISA_Za64rs, BIT(A) },
+    { ISA_Smmpm, BIT(Zicsr) },
+    { ISA_Smnpm, BIT(Zicsr) },
+    { ISA_Ssnpm, BIT(Zicsr) },
+    { ISA_Supm, BIT(Ssnpm) },
+    { ISA_Zclsd, BIT(C) | BIT(Zilsd) },
+    { ISA_Zcmp, BIT(C) },
+    { ISA_Zcmt, BIT(C) | BIT(Zicsr) },
+    { ISA_Zicfilp, BIT(Zicsr) },
+    { ISA_Zicfiss, BIT(Zicsr) | BIT(Zimop) | BIT(A) },
+    { ISA_Zihpm, BIT(Zicsr) },
+    { ISA_Sstc, BIT(Zicsr) },
+    { ISA_Zkr, BIT(Zicsr) },
+    { ISA_V, BIT(D) | ZVE },
+    { ISA_Zvfh, BIT(Zvfhmin) },
+    { ISA_Zvfbfwma, BIT(Zvfbfmin) },
 };
 
-/* Names of several extensions together (Unpriv. "Scalar Cryptography", "Vector Cryptography"), and V, which
- * is its parts. Whoever asks for one gets `all`; who switches it off is also without `own`, which it does not
- * share. One that is not whole is not named. */
+/* Extensions that have the same encodings, or of which one is the other's opposite: not both of a row. On one
+ * width alone, or with 0 on either. `why` is for the user. */
+static const struct {
+    enum isa_extension extension;
+    unsigned xlen;
+    isa_set excludes;
+    const char *why;
+} conflicts[] = {
+    { ISA_Zfinx, 0, BIT(F), "they have the same encodings, for x registers and for f registers" },
+    { ISA_Zclsd, 32, BIT(F), "c.ld is in the place of c.flw" },
+    { ISA_Zcmp, 0, BIT(D), "cm.push is in the place of c.fsdsp" },
+    { ISA_Zcmt, 0, BIT(D), "cm.jt is in the place of c.fsdsp" },
+};
+#define RV32_ONLY (BIT(Zilsd) | BIT(Zclsd))
+
+/* Names for several extensions together (Unpriv. "Scalar Cryptography", "Vector Cryptography"), and V, which
+ * consists of its parts. To ask for such a name switches on `all`; to switch it off switches off `own`, the
+ * extensions that it does not share with other names. The name is not printed if some of its extensions are
+ * missing. */
 static const struct {
     enum isa_extension name;
     isa_set all, own;
@@ -68,12 +119,34 @@ static const struct {
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
+/* Whoever asks for one by name gets these with it. */
+static const struct {
+    enum isa_extension extension;
+    isa_set brings;
+} companions[] = {
+    { ISA_V, WITH_V },
+    { ISA_Zdinx, BIT(Zfinx) },
+    { ISA_Zhinx, BIT(Zfinx) | BIT(Zhinxmin) },
+    { ISA_Zhinxmin, BIT(Zfinx) },
+};
+
+/* U-Boot (2020.01 to 2026.07, at least) copies riscv,isa to 512 bytes, and does not start where they are too
+ * few. What a longer one is without, in this order: names that promise something of the platform, with
+ * neither an instruction nor a register of their own, and names of groups whose members stand there, too.
+ * What knows the former looks into riscv,isa-extensions, which has all. */
+#define STRING_MAX 511
+#define PROMISES                                                                                             \
+    (BIT(Zic64b) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) | BIT(Za64rs) | BIT(Zama16b) |  \
+     BIT(Ssccptr) | BIT(Sscounterenw) | BIT(Sstvala) | BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Supm) |             \
+     BIT(Svbare) | BIT(Svvptc))
+#define SHORTHANDS                                                                                           \
+    (BIT(Zk) | BIT(Zkn) | BIT(Zks) | BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) |          \
+     BIT(Zvksg))
+
 /* Pairs of extensions with instructions in common; see isa_sharer(). */
-static const enum isa_extension sharers[][2] = { { ISA_Zbb, ISA_Zbkb },
-                                                 { ISA_Zbc, ISA_Zbkc },
-                                                 { ISA_Zkne, ISA_Zknd },
-                                                 { ISA_Zvbb, ISA_Zvkb },
-                                                 { ISA_Zvknhb, ISA_Zvknha } };
+static const enum isa_extension sharers[][2] = { { ISA_Zbb, ISA_Zbkb },  { ISA_Zbc, ISA_Zbkc },
+                                                 { ISA_Zkne, ISA_Zknd }, { ISA_Zfhmin, ISA_Zfbfmin },
+                                                 { ISA_Zvbb, ISA_Zvkb }, { ISA_Zvknhb, ISA_Zvknha } };
 
 enum isa_extension isa_sharer(enum isa_extension extension)
 {
@@ -83,25 +156,29 @@ enum isa_extension isa_sharer(enum isa_extension extension)
     return extension;
 }
 
-/* The widest address translation unless the user says else. Sv57 works (sv57=on), but programs that look at
- * the mode refuse to run under it (OpenJDK 21), and each walk of a page table would be longer; kernels that
- * want Sv48 have it. */
+/* The widest address translation unless the user says otherwise. Sv57 works (sv57=on), but programs that read
+ * the mode refuse to run under it (OpenJDK 21), and each walk of a page table would be longer. Kernels that
+ * ask for Sv48 get it. */
 static unsigned satp_default(unsigned xlen)
 {
     return xlen == 32 ? 32 : 48;
 }
 
-static void set_defaults(struct isa_config *config, unsigned xlen)
+static void set_model(struct isa_config *config, const struct isa_model *model)
 {
-    *config =
-        (struct isa_config){ .xlen = xlen, .supervisor = true, .pmp = true, .satp_max = satp_default(xlen) };
-    config->vlen = ISA_VLEN_DEFAULT;
-    for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++)
-        if (xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)
+    *config = (struct isa_config){ .xlen = model->xlen,
+                                   .extensions = model->extensions,
+                                   .vlen = ISA_VLEN_DEFAULT,
+                                   .embedded = model->embedded,
+                                   .supervisor = !model->bare,
+                                   .pmp = !model->bare };
+    config->satp_max = model->satp_max ? model->satp_max : satp_default(model->xlen);
+    for (unsigned i = 0; i < ISA_EXTENSION_COUNT && model->defaults; i++)
+        if (model->xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)
             config->extensions |= ISA_SET(i);
 }
 
-/* Length of the item at the front of a comma-separated list. */
+/* Returns the length of the first item of a comma-separated list. */
 static size_t item_length(const char *list)
 {
     return strcspn(list, ",");
@@ -149,23 +226,26 @@ static void set_satp_mode(struct isa_config *config, unsigned mode, bool on)
         config->satp_max = narrower;
 }
 
-static void set_extension(struct isa_config *config, enum isa_extension extension, bool on)
+/* An extension that is switched on by name is added to *asked; switching it off removes it. */
+static void set_extension(struct isa_config *config, enum isa_extension extension, bool on, isa_set *asked)
 {
     isa_set bits = ISA_SET(extension);
     for (unsigned i = 0; i < GROUPS; i++)
         if (groups[i].name == extension)
             bits |= on ? groups[i].all : groups[i].own;
-    if (extension == ISA_V)
-        bits |= WITH_V;
+    for (unsigned i = 0; i < sizeof(companions) / sizeof(companions[0]) && on; i++)
+        if (companions[i].extension == extension)
+            bits |= companions[i].brings;
     config->extensions = on ? config->extensions | bits : config->extensions & ~bits;
+    *asked = on ? *asked | bits : *asked & ~bits;
 }
 
-static bool set_property(struct isa_config *config, const char *name, size_t length, bool on)
+static bool set_property(struct isa_config *config, const char *name, size_t length, bool on, isa_set *asked)
 {
     unsigned mode = satp_mode_number(name, length);
     if (mode) {
         if ((mode == 32) != (config->xlen == 32))
-            return false; /* check_absent() takes it where it is switched off */
+            return false; /* check_absent() accepts it if it is switched off */
         set_satp_mode(config, mode, on);
         return true;
     }
@@ -188,33 +268,37 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
     }
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++) {
         if (item_is(name, length, extensions[i].name)) {
-            set_extension(config, (enum isa_extension)i, on);
+            set_extension(config, (enum isa_extension)i, on, asked);
             return true;
         }
     }
     return false;
 }
 
-/* Properties of QEMU's harts that are no extensions here. One is on exactly where all extensions of `needs`
- * are on, which together are what it means; without needs it is never on. An extension of isa.h needs no row.
- */
+/* Properties of QEMU's harts that are no extensions here. Each means all extensions of `needs` together: it
+ * is on if and only if all of them are on, and without any it is always off. An extension of isa.h needs no
+ * row. */
 static const struct {
     isa_set needs;
+    unsigned xlen;     /* on this width alone; 0: on either */
     const char *names; /* between blanks */
 } absent[] = {
-    { 0, " e h j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
-         "rvv_vl_half_avl " },
-    { 0, " zabha zama16b zcmop zcmp zcmt zce zimop zicfilp zicfiss zic64b zfbfmin zfinx zdinx zhinx zhinxmin "
-         "ztso " },
-    { 0, " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smmpm smnpm smrnmi smstateen ssaia "
-         "ssccfg sscofpmf sscsrind ssctr ssdbltrp ssnpm sspm ssstateen supm svvptc x-svukte " },
-    { 0, " xtheadba xtheadbb xtheadbs xtheadcmo xtheadcondmov xtheadfmemidx xtheadfmv xtheadmac xtheadmemidx "
-         "xtheadmempair xtheadsync xventanacondops rva22u64 rva22s64 rva23u64 rva23s64 " },
-    { BIT(M), " zmmul " },
-    { BIT(A), " zaamo zalrsc ziccrse " },
-    { BIT(C), " zca " },
-    { BIT(C) | BIT(D), " zcd " },
-    { BIT(Zba) | BIT(Zbb) | BIT(Zbs), " b " },
+    { 0, 0,
+      " h j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
+      "rvv_vl_half_avl " },
+    { 0, 0, " zce ztso " },
+    { 0, 0,
+      " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smrnmi smstateen ssaia ssccfg "
+      "sscsrind ssctr ssdbltrp sspm ssstateen x-svukte " },
+    { 0, 0,
+      " xtheadba xtheadbb xtheadbs xtheadcmo xtheadcondmov xtheadfmemidx xtheadfmv xtheadmac "
+      "xtheadmemidx xtheadmempair xtheadsync xventanacondops " },
+    { BIT(M), 0, " zmmul " },
+    { BIT(A), 0, " zaamo zalrsc " },
+    { BIT(C), 0, " zca " },
+    { BIT(C) | BIT(D), 0, " zcd " },
+    { BIT(C) | BIT(F), 32, " zcf " },
+    { BIT(Zba) | BIT(Zbb) | BIT(Zbs), 0, " b " },
 };
 
 static bool list_has(const char *list, const char *name, size_t length)
@@ -225,16 +309,19 @@ static bool list_has(const char *list, const char *name, size_t length)
     return false;
 }
 
-/* A property that cannot be set: may it be asked for this way? */
+/* Checks a property that cannot be set: it may be asked for only as it is. */
 static bool check_absent(const struct isa_config *config, const char *name, size_t length, bool on,
                          struct error *error)
 {
-    bool known = satp_mode_number(name, length) != 0, is = false; /* a mode of the other width */
+    bool known = satp_mode_number(name, length) != 0; /* a mode of the other width */
+    bool e = item_is(name, length, "e"), is = e && config->embedded;
+    known |= e;
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
         if (!list_has(absent[i].names, name, length))
             continue;
         known = true;
-        is |= absent[i].needs && !(absent[i].needs & ~config->extensions);
+        bool here = !absent[i].xlen || absent[i].xlen == config->xlen;
+        is |= here && absent[i].needs && !(absent[i].needs & ~config->extensions);
     }
     if (!known)
         return error_set(error, "this version of Rvive has no property \"%.*s\" for an RV%u hart",
@@ -244,7 +331,7 @@ static bool check_absent(const struct isa_config *config, const char *name, size
                      config->xlen, is ? "has" : "has no", (int)length, name, on ? "on" : "off");
 }
 
-/* Properties with a value: there is one that they can have. */
+/* Properties with a value, and the only value that they can have. */
 static const struct {
     const char *name, *value;
 } fixed[] = {
@@ -254,7 +341,7 @@ static const struct {
     { "resetvec", "0x1000" },
 };
 
-/* *taken: it is one of them. */
+/* *taken: it is one of these. */
 static bool check_fixed(const char *item, size_t name_length, size_t length, bool *taken, struct error *error)
 {
     const char *value = item + name_length + 1;
@@ -271,7 +358,7 @@ static bool check_fixed(const char *item, size_t name_length, size_t length, boo
     return true;
 }
 
-/* vlen=BITS; false, with *error filled. */
+/* Takes vlen=BITS; false, with *error filled. */
 static bool set_vlen(struct isa_config *config, const char *value, size_t length, struct error *error)
 {
     for (unsigned vlen = ISA_VLEN_MIN; vlen <= ISA_VLEN_MAX; vlen *= 2) {
@@ -286,20 +373,23 @@ static bool set_vlen(struct isa_config *config, const char *value, size_t length
                      value);
 }
 
-static bool set_model(struct isa_config *config, const char *name, size_t length, struct error *error)
+static bool take_model(struct isa_config *config, const char *name, size_t length, struct error *error)
 {
-    if (item_is(name, length, "rv64") || item_is(name, length, "max"))
-        set_defaults(config, 64);
-    else if (item_is(name, length, "rv32") || item_is(name, length, "max32"))
-        set_defaults(config, 32);
-    else if (item_is(name, length, "rva22s64") || item_is(name, length, "rva23s64"))
-        return error_set(error, "this version of Rvive has no RVA22/RVA23 profile model; use -cpu rv64");
-    else
-        return error_set(error, "unknown CPU %.*s; there are rv64, rv32 and max", (int)length, name);
-    return true;
+    char names[256] = "";
+    size_t used = 0;
+    const struct isa_model *model;
+    for (unsigned i = 0; (model = isa_model_row(i)); i++) {
+        if (item_is(name, length, model->name)) {
+            set_model(config, model);
+            return true;
+        }
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "", model->name);
+    }
+    return error_set(error, "unknown CPU %.*s; there are %s", (int)length, name, names);
 }
 
-static bool parse_property(struct isa_config *config, const char *item, size_t length, struct error *error)
+static bool parse_property(struct isa_config *config, const char *item, size_t length, isa_set *asked,
+                           struct error *error)
 {
     const char *equals = memchr(item, '=', length);
     size_t name_length = equals ? (size_t)(equals - item) : length;
@@ -312,19 +402,28 @@ static bool parse_property(struct isa_config *config, const char *item, size_t l
         return true;
     if (equals && !parse_switch(equals + 1, length - name_length - 1, &on))
         return error_set(error, "%.*s: the value is on or off", (int)length, item);
-    return set_property(config, item, name_length, on) || check_absent(config, item, name_length, on, error);
+    return set_property(config, item, name_length, on, asked) ||
+           check_absent(config, item, name_length, on, error);
 }
 
-static bool check_dependencies(struct isa_config *config, struct error *error)
+/* Removes extensions that are on by default if an extension that they need is off, and then those that need
+ * them. */
+static void drop_orphans(struct isa_config *config, isa_set asked)
 {
-    if (!isa_has(config, ISA_F)) /* what only refines F goes with it, as with D=off */
-        config->extensions &= ~(BIT(Zfa) | BIT(Zfh) | BIT(Zfhmin));
-    if (!isa_has(config, ISA_Zfhmin))
-        config->extensions &= ~(BIT(Zfh) | BIT(Zvfh));
-    if (!isa_has(config, ISA_C))
-        config->extensions &= ~BIT(Zcb);
-    if (!isa_has(config, ISA_A))
-        config->extensions &= ~(BIT(Zacas) | BIT(Zawrs));
+    isa_set before;
+    do {
+        before = config->extensions;
+        for (unsigned i = 0; i < sizeof(dependencies) / sizeof(dependencies[0]); i++)
+            if (dependencies[i].needs & ~config->extensions)
+                config->extensions &= ~ISA_SET(dependencies[i].extension) | asked;
+        if (!isa_has(config, ISA_V))
+            config->extensions &= ~VECTORS | asked;
+    } while (config->extensions != before);
+}
+
+static bool check_dependencies(struct isa_config *config, isa_set asked, struct error *error)
+{
+    drop_orphans(config, asked);
     for (unsigned i = GROUPS; i-- > 0;)
         if (groups[i].all & ~config->extensions)
             config->extensions &= ~ISA_SET(groups[i].name);
@@ -338,6 +437,17 @@ static bool check_dependencies(struct isa_config *config, struct error *error)
     if (!isa_has(config, ISA_V) && config->extensions & VECTORS)
         return error_set(error, "extension %s needs v, which is off",
                          extensions[isa_set_first(config->extensions & VECTORS)].name);
+    if (config->xlen != 32 && config->extensions & RV32_ONLY)
+        return error_set(error, "extension %s is RV32's",
+                         extensions[isa_set_first(config->extensions & RV32_ONLY)].name);
+    for (unsigned i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++) {
+        isa_set both = conflicts[i].excludes & config->extensions;
+        bool here = !conflicts[i].xlen || conflicts[i].xlen == config->xlen;
+        if (here && both && isa_has(config, conflicts[i].extension))
+            return error_set(error, "extensions %s and %s exclude each other (%s): switch one off",
+                             extensions[conflicts[i].extension].name, extensions[isa_set_first(both)].name,
+                             conflicts[i].why);
+    }
     if (!isa_has(config, ISA_I) || !isa_has(config, ISA_Zicsr))
         return error_set(error, "i and zicsr cannot be switched off");
     if (!config->supervisor)
@@ -348,27 +458,41 @@ static bool check_dependencies(struct isa_config *config, struct error *error)
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error)
 {
     size_t length = item_length(cpu);
-    if (!set_model(config, cpu, length, error))
+    isa_set asked = 0;
+    if (!take_model(config, cpu, length, error))
         return false;
     while (cpu[length] == ',') {
         cpu += length + 1;
         length = item_length(cpu);
-        if (!parse_property(config, cpu, length, error))
+        if (!parse_property(config, cpu, length, &asked, error))
             return false;
     }
-    return check_dependencies(config, error);
+    return check_dependencies(config, asked, error);
 }
 
-size_t isa_config_string(const struct isa_config *config, char *text, size_t size)
+static size_t put_names(const struct isa_config *config, isa_set names, char *text, size_t size)
 {
     size_t used = (size_t)snprintf(text, size, "rv%u", config->xlen);
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++) {
-        if (!isa_has(config, (enum isa_extension)i))
+        if (!(names >> i & 1))
             continue;
-        const char *name = extensions[i].name;
+        const char *name = isa_extension_in(config, (enum isa_extension)i);
         const char *separator = name[1] ? "_" : "";
         used += (size_t)snprintf(used < size ? text + used : NULL, used < size ? size - used : 0, "%s%s",
                                  separator, name);
     }
+    return used;
+}
+
+size_t isa_config_string(const struct isa_config *config, char *text, size_t size)
+{
+    isa_set names = config->extensions;
+    size_t used = put_names(config, names, text, size);
+    if (used > STRING_MAX) {
+        names &= ~PROMISES;
+        used = put_names(config, names, text, size);
+    }
+    if (used > STRING_MAX)
+        used = put_names(config, names & ~SHORTHANDS, text, size);
     return used;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Names of the CSRs (Priv. "CSR Listing"), for disassembly only: a name here does not say that a hart has the
- * register.
+ * Names of the CSRs (Priv. "CSR Listing"), for disassembly only: a name here does not mean that a hart has
+ * the register.
  */
 #include "cpu/isa/tables.h"
 
@@ -54,7 +54,7 @@ static const struct {
     { 0xfb0, "mtopi" },
 };
 
-/* Runs of numbered registers: `first` is `prefix` + index + `suffix`. */
+/* Series of numbered registers: `first` has the name `prefix` + index + `suffix`. */
 static const struct {
     uint16_t first, count, index;
     const char *prefix, *suffix;

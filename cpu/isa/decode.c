@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From bits to operands and back; see isa.h. Runs once for each instruction of a block that is built, so it
- * is plain rather than fast.
+ * Converts bits to operands and back; see isa.h. It runs once for each instruction of a block that is built,
+ * so it is simple rather than fast.
  */
 #include "cpu/isa/tables.h"
 
@@ -30,6 +30,12 @@ static int32_t jump_offset(uint32_t bits)
 {
     return sign_extend(
         (bits >> 31) << 20 | (bits & 0xff000) | (bits >> 20 & 1) << 11 | (bits >> 21 & 1023) << 1, 21);
+}
+
+static int32_t mop_number(const struct isa_entry *entry, uint32_t bits)
+{
+    uint32_t high = (bits >> 30 & 1) << 2 | (bits >> 26 & 3);
+    return (int32_t)(has_field(entry, ISA_FIELD_mopl2) ? high << 2 | (bits >> 20 & 3) : high);
 }
 
 static int32_t immediate(const struct isa_entry *entry, uint32_t bits)
@@ -70,6 +76,8 @@ static int32_t immediate(const struct isa_entry *entry, uint32_t bits)
         return (int32_t)(bits >> 30);
     if (has_field(entry, ISA_FIELD_rnum4))
         return (int32_t)(bits >> 20 & 15);
+    if (has_field(entry, ISA_FIELD_mop1))
+        return mop_number(entry, bits);
     return 0;
 }
 
@@ -97,17 +105,44 @@ static bool xlen_has(const struct isa_config *config, const struct isa_entry *en
     return !(entry->flags & (config->xlen == 32 ? ISA_RV64 : ISA_RV32));
 }
 
-/* The extension that the configuration lacks for this row, or ISA_EXTENSION_COUNT. */
+/* Returns the extension that the configuration lacks for this row, or ISA_EXTENSION_COUNT. */
 static enum isa_extension lacks(const struct isa_config *config, const struct isa_entry *entry)
 {
     bool shared = entry->flags & ISA_SHARED && isa_has(config, isa_sharer(entry->extension));
     if (!shared && !isa_has(config, entry->extension))
         return entry->extension;
-    if (entry->flags & ISA_ALSO_D && !isa_has(config, ISA_D))
-        return ISA_D;
+    enum isa_extension d = isa_is_in_x(entry->extension) ? ISA_Zdinx : ISA_D;
+    if (entry->flags & ISA_ALSO_D && !isa_has(config, d))
+        return d;
     if (entry->flags & ISA_ALSO_ZFH && !isa_has(config, ISA_Zfh))
         return ISA_Zfh;
+    if (entry->flags & ISA_ALSO_ZACAS && !isa_has(config, ISA_Zacas))
+        return ISA_Zacas;
+    if (entry->flags & RVC_ALSO_ZCMOP && !isa_has(config, ISA_Zcmop))
+        return ISA_Zcmop;
     return ISA_EXTENSION_COUNT;
+}
+
+/* RV32E and RV64E have only 16 integer registers ("RV32E and RV64E Base Integer Instruction
+ * Sets"). */
+static bool beyond_embedded(const struct isa_config *config, enum isa_insn insn,
+                            const struct isa_operands *operands)
+{
+    unsigned flags = isa_entry(insn)->flags;
+    return config->embedded && ((operands->rd > 15 && !(flags & (ISA_FRD | ISA_VRD))) ||
+                                (operands->rs1 > 15 && !(flags & (ISA_FRS1 | ISA_VRS1))) ||
+                                (operands->rs2 > 15 && !(flags & (ISA_FRS2 | ISA_VRS2)) &&
+                                 isa_entry(insn)->extension != ISA_Zibi) ||
+                                (operands->rs3 > 15 && !(flags & ISA_FRS3)));
+}
+
+/* Odd registers are reserved as double-width operands of floating point ("Zdinx"). */
+static bool odd_pair(const struct isa_config *config, const struct isa_entry *entry,
+                     const struct isa_operands *operands)
+{
+    unsigned odd = (operands->rd & 1 ? ISA_PAIR_RD : 0) | (operands->rs1 & 1 ? ISA_PAIR_RS1 : 0) |
+                   (operands->rs2 & 1 ? ISA_PAIR_RS2 : 0) | (operands->rs3 & 1 ? ISA_PAIR_RS3 : 0);
+    return config->xlen == 32 && odd & entry->pairs;
 }
 
 static bool rvc_operands_allowed(const struct isa_entry *entry, const struct isa_operands *operands)
@@ -133,7 +168,11 @@ static void decode_rvc(const struct isa_config *config, struct isa_operands *ope
         *missing = lacks(config, entry);
         if (*missing == ISA_EXTENSION_COUNT)
             *missing = lacks(config, isa_entry(insn));
+        if (*missing != ISA_EXTENSION_COUNT && entry->flags & RVC_HINT)
+            continue;
         if (*missing != ISA_EXTENSION_COUNT)
+            return;
+        if (beyond_embedded(config, insn, operands))
             return;
         operands->insn = insn;
         operands->rvc = (enum isa_rvc) * row;
@@ -148,14 +187,22 @@ static void decode_32(const struct isa_config *config, struct isa_operands *oper
         const struct isa_entry *entry = isa_entry(*row);
         if ((operands->bits & entry->mask) != entry->match || !xlen_has(config, entry))
             continue;
+        if (entry->flags & ISA_RD_NZ && !(operands->bits >> 7 & 31))
+            continue;
+        bool in_x = isa_is_in_x(entry->extension);
+        if (in_x && !isa_has(config, ISA_Zfinx))
+            continue; /* the instruction of f registers follows */
         enum isa_extension lack = lacks(config, entry);
         if (lack != ISA_EXTENSION_COUNT) {
             *missing = lack;
+            if (in_x)
+                return;
             continue; /* a hint falls back to the instruction whose encoding it uses */
         }
         *missing = ISA_EXTENSION_COUNT;
-        operands->insn = (enum isa_insn) * row;
         extract(entry, operands->bits, operands);
+        if (!beyond_embedded(config, (enum isa_insn) * row, operands) && !odd_pair(config, entry, operands))
+            operands->insn = (enum isa_insn) * row;
         return;
     }
 }
@@ -184,6 +231,13 @@ static uint32_t encode_branch(uint32_t imm, uint32_t bits)
 static uint32_t encode_jump(uint32_t imm, uint32_t bits)
 {
     return bits | (imm >> 20 & 1) << 31 | (imm >> 1 & 1023) << 21 | (imm >> 11 & 1) << 20 | (imm & 0xff000);
+}
+
+static uint32_t encode_mop(const struct isa_entry *entry, uint32_t number, uint32_t bits)
+{
+    bool five = has_field(entry, ISA_FIELD_mopl2);
+    uint32_t high = five ? number >> 2 : number;
+    return bits | (high >> 2 & 1) << 30 | (high & 3) << 26 | (five ? (number & 3) << 20 : 0);
 }
 
 static uint32_t encode_immediate(const struct isa_entry *entry, uint32_t imm, uint32_t bits)
@@ -220,6 +274,8 @@ static uint32_t encode_immediate(const struct isa_entry *entry, uint32_t imm, ui
         return bits | imm << 30;
     if (has_field(entry, ISA_FIELD_rnum4))
         return bits | (imm & 15) << 20;
+    if (has_field(entry, ISA_FIELD_mop1))
+        return encode_mop(entry, imm, bits);
     return bits;
 }
 

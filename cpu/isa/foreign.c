@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See isa/foreign.h. The first row that fits counts. Encodings: Unpriv. "Instruction Set Listings", the
+ * See isa/foreign.h. The first row that matches counts. Encodings: Unpriv. "Instruction Set Listings", the
  * chapters of the extensions; test_isa_text compares the names with objdump.
  */
 #include "cpu/isa/foreign.h"
@@ -14,7 +14,7 @@
 #define WHOLE   0xffffffffu
 
 static const struct isa_foreign rows[] = {
-    /* The hypervisor's. */
+    /* The hypervisor extension. */
     { FUNCT12, 0x60004073, 0, "hlv.b", "H" },
     { FUNCT12, 0x60104073, 0, "hlv.bu", "H" },
     { FUNCT12, 0x64004073, 0, "hlv.h", "H" },
@@ -32,34 +32,14 @@ static const struct isa_foreign rows[] = {
     { 0xfe007fff, 0x62000073, 0, "hfence.gvma", "H" },
     { 0xfe007fff, 0x26000073, 0, "hinval.vvma", "H" },
     { 0xfe007fff, 0x66000073, 0, "hinval.gvma", "H" },
-    /* Others of the privileged architecture. */
+    /* Other privileged instructions. */
     { WHOLE, 0x70200073, 0, "mnret", "Smrnmi" },
     { WHOLE, 0x7b200073, 0, "dret", "Sdext" },
     { WHOLE, 0x10400073, 0, "sctrclr", "Smctr" },
-    /* May-be-operations. */
-    { 0xb3c0707f, 0x81c04073, 0, "mop.r", "Zimop" },
-    { 0xb200707f, 0x82004073, 0, "mop.rr", "Zimop" },
-    /* Quad precision, BF16. */
+    /* Quad precision. */
     { FUNCT3, 0x4007, 0, "flq", "Q" },
     { FUNCT3, 0x4027, 0, "fsq", "Q" },
-    { 0xfff0007f, 0x44800053, 0, "fcvt.bf16.s", "Zfbfmin" },
-    { 0xfff0007f, 0x40600053, 0, "fcvt.s.bf16", "Zfbfmin" },
     { 0x0600007f, 0x06000053, 0, "quad-precision arithmetic", "Q" },
-    /* Atomics of bytes and halves; the shadow stack's. */
-    { FUNCT3, 0x0000002f, 0, "atomic operation on a byte", "Zabha" },
-    { FUNCT3, 0x0000102f, 0, "atomic operation on a half", "Zabha" },
-    { 0xf800707f, 0x4800202f, 0, "ssamoswap.w", "Zicfiss" },
-    { 0xf800707f, 0x4800302f, 64, "ssamoswap.d", "Zicfiss" },
-    { FUNCT3, 0x3003, 32, "ld", "Zilsd" },
-    { FUNCT3, 0x3023, 32, "sd", "Zilsd" },
-    /* Compressed ones in the place of c.fsdsp. */
-    { 0xffff0003 | 0xff00, 0xb802, 0, "cm.push", "Zcmp" },
-    { 0xffff0003 | 0xff00, 0xba02, 0, "cm.pop", "Zcmp" },
-    { 0xffff0003 | 0xff00, 0xbc02, 0, "cm.popretz", "Zcmp" },
-    { 0xffff0003 | 0xff00, 0xbe02, 0, "cm.popret", "Zcmp" },
-    { 0xffff0003 | 0xfc60, 0xac22, 0, "cm.mvsa01", "Zcmp" },
-    { 0xffff0003 | 0xfc60, 0xac62, 0, "cm.mva01s", "Zcmp" },
-    { 0xffff0003 | 0xfc00, 0xa002, 0, "cm.jt or cm.jalt", "Zcmt" },
     { OPCODE, 0x0b, 0, "custom-0", "a vendor's extension" },
     { OPCODE, 0x2b, 0, "custom-1", "a vendor's extension" },
     { OPCODE, 0x5b, 0, "custom-2", "a vendor's extension" },

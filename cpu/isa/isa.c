@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Builds the instruction tables from the patterns of isa.def; see isa.h. A pattern is read token by token,
- * from bit 31 (15) down; literal bits make match and mask, names make fields. Rows are then sorted into small
- * lists by opcode and funct3, so that decoding looks at a few rows only.
+ * from bit 31 (15) down: literal bits make match and mask, names make fields. Then the rows are sorted into
+ * small lists by opcode and funct3, so that decoding compares with few rows.
  */
 #include "cpu/isa/tables.h"
 
@@ -61,7 +61,7 @@ const char *const isa_f_names[32] = { "ft0", "ft1", "ft2",  "ft3",  "ft4", "ft5"
 
 /* The lists of candidate rows. A 32-bit encoding is filed under opcode[6:2] and funct3, a compressed one
  * under funct3 and quadrant. */
-#define LIST_MAX 128
+#define LIST_MAX 192
 static uint16_t lists[256][LIST_MAX];
 static uint16_t rvc_lists[32][LIST_MAX];
 
@@ -129,7 +129,7 @@ static void parse_field(struct isa_entry *entry, const char *token, size_t lengt
     table_error(entry, "a field that isa.h does not know");
 }
 
-/* In a compressed form letters are operand bits, each one bit wide. */
+/* In a compressed form, letters are operand bits, each one bit wide. */
 static void parse_pattern(struct isa_entry *entry, int width)
 {
     int position = width;
@@ -161,7 +161,8 @@ static bool operand_named(const char *operands, const char *name)
 static void derive_flags(struct isa_entry *entry)
 {
     enum isa_extension x = entry->extension;
-    if (x == ISA_F || x == ISA_D || x == ISA_Zfh || x == ISA_Zfhmin || x == ISA_Zfa)
+    if (x == ISA_F || x == ISA_D || x == ISA_Zfh || x == ISA_Zfhmin || x == ISA_Zfbfmin || x == ISA_Zfa ||
+        isa_is_in_x(x))
         entry->flags |= ISA_FP;
     if (entry->fields >> ISA_FIELD_rm & 1)
         entry->flags |= ISA_RM | ISA_TRAPS;
@@ -173,6 +174,9 @@ static void derive_flags(struct isa_entry *entry)
     for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
         if (operand_named(entry->operands, registers[i].name))
             entry->flags |= registers[i].flag;
+    static const char *const pairs[] = { "pd", "ps1", "ps2", "ps3" }; /* in the order of ISA_PAIR_* */
+    for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        entry->pairs |= (uint8_t)(operand_named(entry->operands, pairs[i]) << i);
 }
 
 static bool xlen_disjoint(const struct isa_entry *a, const struct isa_entry *b)
@@ -184,6 +188,8 @@ static void check_overlap(const struct isa_entry *a, const struct isa_entry *b)
 {
     uint32_t common = a->mask & b->mask;
     if ((a->match & common) != (b->match & common) || xlen_disjoint(a, b))
+        return;
+    if (isa_is_in_x(a->extension) != isa_is_in_x(b->extension) && a->mask == b->mask)
         return;
     const struct isa_entry *hint = a->flags & ISA_HINT ? a : b;
     const struct isa_entry *host = hint == a ? b : a;
@@ -207,7 +213,7 @@ static void list_append(uint16_t *list, unsigned row, const struct isa_entry *en
 static void file_entries(bool hints)
 {
     for (unsigned i = 1; i < ISA_INSN_COUNT; i++) {
-        if (!(entries[i].flags & ISA_HINT) != !hints)
+        if (!(entries[i].flags & ISA_HINT) != !hints || entries[i].flags & ISA_NO_WIDE)
             continue;
         for (unsigned funct3 = 0; funct3 < 8; funct3++)
             if ((funct3 << 12 & entries[i].mask) == (entries[i].match & 0x7000))
@@ -215,7 +221,7 @@ static void file_entries(bool hints)
     }
 }
 
-/* Rows that can meet are in one list. */
+/* Rows that can overlap are in the same list. */
 static void check_overlaps(void)
 {
     for (unsigned key = 0; key < 256; key++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The instruction set as data: what isa.def says, in C. Everything that needs to know instructions (decoder,
- * interpreter, translator, encoder of the tests, disassembly of traces) asks here.
+ * The instruction set as data: the rows of isa.def in C. Everything that works with instructions (decoder,
+ * interpreter, translator, encoder of the tests, disassembly of traces) uses this interface.
  *
  * The tables are built once by isa_init() from the patterns in isa.def and are read-only afterwards, so any
  * thread may use them.
@@ -19,7 +19,7 @@
 
 /* ---- Extensions ---------------------------------------------------------------------------------------- */
 
-/* X(NAME, "name in the ISA string", on in rv64, on in rv32, text). NAME's order is the canonical order of the
+/* X(NAME, "name in the ISA string", on in rv64, on in rv32, text). The order is the canonical order of the
  * ISA string ("ISA Extension Naming Conventions"). */
 #define ISA_EXTENSIONS(X)                                                                                    \
     X(I, "i", 1, 1, "base integer instructions")                                                             \
@@ -28,10 +28,18 @@
     X(F, "f", 1, 1, "single-precision floating point")                                                       \
     X(D, "d", 1, 1, "double-precision floating point")                                                       \
     X(C, "c", 1, 1, "compressed instructions")                                                               \
-    X(V, "v", 0, 0, "vector operations")                                                                     \
+    X(V, "v", 1, 1, "vector operations")                                                                     \
+    X(Zibi, "zibi", 0, 0, "branches that compare with a number")                                             \
+    X(Zic64b, "zic64b", 1, 1, "cache blocks of 64 bytes")                                                    \
     X(Zicbom, "zicbom", 1, 1, "cache-block management")                                                      \
     X(Zicbop, "zicbop", 1, 1, "cache-block prefetch hints")                                                  \
     X(Zicboz, "zicboz", 1, 1, "cache-block zero")                                                            \
+    X(Ziccamoa, "ziccamoa", 1, 1, "all atomic instructions work on all of RAM")                              \
+    X(Ziccif, "ziccif", 1, 1, "an aligned instruction in RAM is fetched as a whole")                         \
+    X(Zicclsm, "zicclsm", 1, 1, "misaligned loads and stores in RAM")                                        \
+    X(Ziccrse, "ziccrse", 1, 1, "LR and SC on RAM succeed at last")                                          \
+    X(Zicfilp, "zicfilp", 1, 1, "landing pads")                                                              \
+    X(Zicfiss, "zicfiss", 1, 1, "shadow stacks")                                                             \
     X(Zicntr, "zicntr", 1, 1, "base counters and timers")                                                    \
     X(Zicond, "zicond", 1, 1, "integer conditional operations")                                              \
     X(Zicsr, "zicsr", 1, 1, "CSR instructions")                                                              \
@@ -39,12 +47,25 @@
     X(Zihintntl, "zihintntl", 1, 1, "non-temporal locality hints")                                           \
     X(Zihintpause, "zihintpause", 1, 1, "pause hint")                                                        \
     X(Zihpm, "zihpm", 1, 1, "hardware performance counters")                                                 \
+    X(Zilsd, "zilsd", 0, 0, "RV32: loads and stores of register pairs")                                      \
+    X(Zimop, "zimop", 1, 1, "may-be-operations")                                                             \
+    X(Za64rs, "za64rs", 1, 1, "reservation sets of at most 64 bytes")                                        \
+    X(Zabha, "zabha", 1, 1, "atomic operations on bytes and halves")                                         \
     X(Zacas, "zacas", 1, 1, "atomic compare and swap")                                                       \
+    X(Zalasr, "zalasr", 1, 1, "load-acquire and store-release")                                              \
+    X(Zama16b, "zama16b", 1, 1, "misaligned atomics inside of 16 bytes")                                     \
     X(Zawrs, "zawrs", 1, 1, "wait on reservation set")                                                       \
     X(Zfa, "zfa", 1, 1, "additional floating-point instructions")                                            \
+    X(Zfbfmin, "zfbfmin", 1, 1, "conversions from and to BF16")                                              \
     X(Zfh, "zfh", 1, 1, "half-precision floating point")                                                     \
     X(Zfhmin, "zfhmin", 1, 1, "half-precision loads, stores, moves and conversions")                         \
+    X(Zfinx, "zfinx", 0, 0, "single-precision floating point in x registers")                                \
+    X(Zdinx, "zdinx", 0, 0, "double-precision floating point in x registers, in pairs of them on RV32")      \
     X(Zcb, "zcb", 1, 1, "additional compressed instructions")                                                \
+    X(Zclsd, "zclsd", 0, 0, "RV32: the same, compressed, in the place of those of F")                        \
+    X(Zcmop, "zcmop", 1, 1, "compressed may-be-operations")                                                  \
+    X(Zcmp, "zcmp", 0, 0, "compressed pushes, pops and moves, in the place of those of D")                   \
+    X(Zcmt, "zcmt", 0, 0, "jumps by a table, in the same place")                                             \
     X(Zba, "zba", 1, 1, "address generation")                                                                \
     X(Zbb, "zbb", 1, 1, "basic bit manipulation")                                                            \
     X(Zbc, "zbc", 1, 1, "carry-less multiplication")                                                         \
@@ -62,37 +83,51 @@
     X(Zksed, "zksed", 1, 1, "SM4")                                                                           \
     X(Zksh, "zksh", 1, 1, "SM3")                                                                             \
     X(Zkt, "zkt", 0, 0, "time that does not depend on data")                                                 \
-    X(Zvbb, "zvbb", 0, 0, "bit manipulation on vectors")                                                     \
-    X(Zvbc, "zvbc", 0, 0, "carry-less multiplication on vectors")                                            \
-    X(Zve32f, "zve32f", 0, 0, "part of V: elements of up to 32 bits, with single precision")                 \
-    X(Zve32x, "zve32x", 0, 0, "part of V: integer elements of up to 32 bits")                                \
-    X(Zve64d, "zve64d", 0, 0, "part of V: elements of up to 64 bits, with double precision")                 \
-    X(Zve64f, "zve64f", 0, 0, "part of V: elements of up to 64 bits, with single precision")                 \
-    X(Zve64x, "zve64x", 0, 0, "part of V: integer elements of up to 64 bits")                                \
-    X(Zvfbfmin, "zvfbfmin", 0, 0, "conversions of vectors from and to BF16")                                 \
-    X(Zvfbfwma, "zvfbfwma", 0, 0, "widening multiply-add of vectors of BF16")                                \
-    X(Zvfh, "zvfh", 0, 0, "vectors of half precision")                                                       \
-    X(Zvfhmin, "zvfhmin", 0, 0, "conversions of vectors from and to half precision")                         \
-    X(Zvkb, "zvkb", 0, 0, "bit manipulation on vectors for cryptography")                                    \
-    X(Zvkg, "zvkg", 0, 0, "GHASH on vectors")                                                                \
+    X(Zvbb, "zvbb", 1, 1, "bit manipulation on vectors")                                                     \
+    X(Zvbc, "zvbc", 1, 1, "carry-less multiplication on vectors")                                            \
+    X(Zve32f, "zve32f", 1, 1, "part of V: elements of up to 32 bits, with single precision")                 \
+    X(Zve32x, "zve32x", 1, 1, "part of V: integer elements of up to 32 bits")                                \
+    X(Zve64d, "zve64d", 1, 1, "part of V: elements of up to 64 bits, with double precision")                 \
+    X(Zve64f, "zve64f", 1, 1, "part of V: elements of up to 64 bits, with single precision")                 \
+    X(Zve64x, "zve64x", 1, 1, "part of V: integer elements of up to 64 bits")                                \
+    X(Zvfbfmin, "zvfbfmin", 1, 1, "conversions of vectors from and to BF16")                                 \
+    X(Zvfbfwma, "zvfbfwma", 1, 1, "widening multiply-add of vectors of BF16")                                \
+    X(Zvfh, "zvfh", 1, 1, "vectors of half precision")                                                       \
+    X(Zvfhmin, "zvfhmin", 1, 1, "conversions of vectors from and to half precision")                         \
+    X(Zvkb, "zvkb", 1, 1, "bit manipulation on vectors for cryptography")                                    \
+    X(Zvkg, "zvkg", 1, 1, "GHASH on vectors")                                                                \
     X(Zvkn, "zvkn", 0, 0, "Zvkned, Zvknhb, Zvkb and Zvkt")                                                   \
     X(Zvknc, "zvknc", 0, 0, "Zvkn and Zvbc")                                                                 \
-    X(Zvkned, "zvkned", 0, 0, "AES on vectors")                                                              \
+    X(Zvkned, "zvkned", 1, 1, "AES on vectors")                                                              \
     X(Zvkng, "zvkng", 0, 0, "Zvkn and Zvkg")                                                                 \
-    X(Zvknha, "zvknha", 0, 0, "SHA-256 on vectors")                                                          \
-    X(Zvknhb, "zvknhb", 0, 0, "SHA-256 and SHA-512 on vectors")                                              \
+    X(Zvknha, "zvknha", 1, 1, "SHA-256 on vectors")                                                          \
+    X(Zvknhb, "zvknhb", 1, 1, "SHA-256 and SHA-512 on vectors")                                              \
     X(Zvks, "zvks", 0, 0, "Zvksed, Zvksh, Zvkb and Zvkt")                                                    \
     X(Zvksc, "zvksc", 0, 0, "Zvks and Zvbc")                                                                 \
-    X(Zvksed, "zvksed", 0, 0, "SM4 on vectors")                                                              \
+    X(Zvksed, "zvksed", 1, 1, "SM4 on vectors")                                                              \
     X(Zvksg, "zvksg", 0, 0, "Zvks and Zvkg")                                                                 \
-    X(Zvksh, "zvksh", 0, 0, "SM3 on vectors")                                                                \
+    X(Zvksh, "zvksh", 1, 1, "SM3 on vectors")                                                                \
     X(Zvkt, "zvkt", 0, 0, "time that does not depend on data, of vectors")                                   \
+    X(Zhinx, "zhinx", 0, 0, "half-precision floating point in x registers")                                  \
+    X(Zhinxmin, "zhinxmin", 0, 0, "half-precision conversions in x registers")                               \
+    X(Smmpm, "smmpm", 1, 0, "pointer masking in M-mode")                                                     \
+    X(Smnpm, "smnpm", 1, 0, "pointer masking in S-mode, set by M-mode")                                      \
+    X(Ssccptr, "ssccptr", 1, 1, "page tables in all of RAM")                                                 \
+    X(Sscofpmf, "sscofpmf", 0, 0, "counter overflow: of counters that never count")                          \
+    X(Sscounterenw, "sscounterenw", 1, 1, "scounteren has a bit for each counter that counts")               \
+    X(Ssnpm, "ssnpm", 1, 0, "pointer masking in U-mode, set by S-mode")                                      \
     X(Sstc, "sstc", 1, 1, "supervisor timer compare")                                                        \
+    X(Sstvala, "sstvala", 1, 1, "stval always has the address, or the instruction")                          \
+    X(Sstvecd, "sstvecd", 1, 1, "stvec may be any multiple of 4")                                            \
+    X(Ssu64xl, "ssu64xl", 1, 0, "U-mode of 64 bits")                                                         \
+    X(Supm, "supm", 1, 0, "pointer masking in user mode: Ssnpm")                                             \
     X(Svade, "svade", 0, 0, "page fault where A or D is to be set")                                          \
     X(Svadu, "svadu", 1, 1, "hardware update of A and D")                                                    \
+    X(Svbare, "svbare", 1, 1, "satp may be Bare")                                                            \
     X(Svinval, "svinval", 1, 1, "fine-grained TLB invalidation")                                             \
     X(Svnapot, "svnapot", 1, 0, "64 KiB contiguous translations")                                            \
-    X(Svpbmt, "svpbmt", 1, 0, "page-based memory types")
+    X(Svpbmt, "svpbmt", 1, 0, "page-based memory types")                                                     \
+    X(Svvptc, "svvptc", 1, 1, "a page that becomes valid is seen without a fence")
 
 enum isa_extension {
 #define X(name, string, rv64, rv32, text) ISA_##name,
@@ -104,12 +139,17 @@ enum isa_extension {
 /* A set of extensions. */
 __extension__ typedef unsigned __int128 isa_set;
 #define ISA_SET(extension) ((isa_set)1 << (extension))
+/* Floating point in x registers. Its instructions have the encodings of those of f registers. */
+#define ISA_IN_X (ISA_SET(ISA_Zfinx) | ISA_SET(ISA_Zdinx) | ISA_SET(ISA_Zhinx) | ISA_SET(ISA_Zhinxmin))
+/* Those whose instructions are in the place of others, which are more usual. */
+#define ISA_CLASHING (ISA_SET(ISA_Zclsd) | ISA_SET(ISA_Zcmp) | ISA_SET(ISA_Zcmt) | ISA_IN_X)
 
-/* What one hart implements: -cpu. Passed by value or pointer, never changed after the hart is made. */
+/* What one hart implements: -cpu. Passed by value or pointer; never changed after the hart is made. */
 struct isa_config {
     unsigned xlen;      /* 32 or 64 */
     isa_set extensions; /* bit n: enum isa_extension n */
     unsigned vlen;      /* of V: bits of a vector register, 128 to 1024 */
+    bool embedded;      /* RV32E or RV64E: registers x0 to x15 */
     bool supervisor;    /* S-mode and U-mode exist */
     unsigned satp_max;  /* widest translation mode: 0 (Bare), 32, 39, 48 or 57 */
     bool pmp;
@@ -120,7 +160,7 @@ static inline bool isa_has(const struct isa_config *config, enum isa_extension e
     return config->extensions >> extension & 1;
 }
 
-/* The extension of a set that is not empty that stands first in the canonical order. */
+/* Returns the extension of a non-empty set that is first in the canonical order. */
 static inline unsigned isa_set_first(isa_set set)
 {
     return (uint64_t)set ? (unsigned)__builtin_ctzll((uint64_t)set)
@@ -131,16 +171,35 @@ static inline unsigned isa_set_first(isa_set set)
 #define ISA_VLEN_MAX     1024
 #define ISA_VLEN_DEFAULT 256
 
-/* Parses the argument of -cpu: "rv64", "rv32", "max", then ",NAME=on|off|true|false" for any extension,
- * "sv32/sv39/sv48/sv57", "pmp", and "vlen=BITS". Dependencies between extensions are checked. False, with
+/* A CPU that -cpu knows by name (isa/model.c). */
+struct isa_model {
+    const char *name, *text;
+    unsigned xlen;
+    isa_set extensions; /* extensions in addition to those of `defaults` */
+    bool defaults;      /* has everything that is on in isa.h */
+    bool bare;          /* no S-mode and no PMP unless they are asked for */
+    bool embedded;
+    unsigned satp_max; /* 0: the default */
+};
+/* Returns a row; NULL after the last one. */
+const struct isa_model *isa_model_row(unsigned number);
+
+/* Parses the argument of -cpu: a model's name, then ",NAME=on|off|true|false" for any extension,
+ * "sv32/sv39/sv48/sv57", "pmp", and "vlen=BITS". An extension that is on by default is dropped if an
+ * extension that it needs is off; for an extension that was asked for by name this is an error. False, with
  * *error filled. */
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error);
 
-/* The riscv,isa string ("rv64imafdc_zicbom_..."); returns its length as snprintf does. */
+#define ISA_STRING_SIZE (ISA_EXTENSION_COUNT * 16) /* room for any */
+/* The riscv,isa string ("rv64imafdc_zicbom_..."), of at most 511 characters: config.c says why, and what a
+ * longer one is without. Returns its length as snprintf does. */
 size_t isa_config_string(const struct isa_config *config, char *text, size_t size);
 /* The name of an extension as it stands in riscv,isa-extensions. */
 const char *isa_extension_name(enum isa_extension extension);
-/* The extension that has the ISA_SHARED rows of this one, too: either is enough for them. */
+/* The same, with the name that this configuration uses: I is "e" on an RV32E or RV64E hart. */
+const char *isa_extension_in(const struct isa_config *config, enum isa_extension extension);
+/* Returns the extension that also has the ISA_SHARED rows of this one; either of the two is enough for
+ * them. */
 enum isa_extension isa_sharer(enum isa_extension extension);
 
 /* ---- Instructions -------------------------------------------------------------------------------------- */
@@ -149,9 +208,9 @@ enum isa_extension isa_sharer(enum isa_extension extension);
 enum {
     ISA_LOAD = 1 << 0,   /* reads memory */
     ISA_STORE = 1 << 1,  /* writes memory */
-    ISA_TRAPS = 1 << 2,  /* may trap for another reason than memory */
+    ISA_TRAPS = 1 << 2,  /* may trap for reasons other than memory */
     ISA_END = 1 << 3,    /* ends a block: pc or mode may change */
-    ISA_FP = 1 << 4,     /* needs mstatus.FS != Off (derived: F, D, Zfh, Zfa) */
+    ISA_FP = 1 << 4,     /* floating point; of f registers: needs mstatus.FS != Off (derived) */
     ISA_CSR = 1 << 5,    /* reads or writes a CSR */
     ISA_RV32 = 1 << 6,   /* exists only where XLEN = 32 */
     ISA_RV64 = 1 << 7,   /* exists only where XLEN = 64 */
@@ -162,13 +221,15 @@ enum {
     ISA_FRS2 = 1 << 12,
     ISA_FRS3 = 1 << 13,
     ISA_HINT = 1 << 14,     /* lies inside another pattern and may be executed as that one */
-    ISA_ALSO_D = 1 << 15,   /* needs D too */
+    ISA_ALSO_D = 1 << 15,   /* needs D too, or of Zhinxmin Zdinx */
     ISA_ALSO_ZFH = 1 << 16, /* needs Zfh too */
     ISA_EXACT = 1 << 17,    /* has a rounding-mode field that cannot matter: assemblers write 0 */
-    ISA_SHARED = 1 << 18,   /* is in isa_sharer() of its extension, too */
+    ISA_SHARED = 1 << 18,   /* isa_sharer() of its extension has it, too */
     ISA_VRD = 1 << 19,      /* rd, rs1, rs2 name vector registers (derived) */
     ISA_VRS1 = 1 << 20,
     ISA_VRS2 = 1 << 21,
+    ISA_ALSO_ZACAS = 1 << 22, /* needs Zacas too */
+    ISA_RD_NZ = 1 << 23,      /* with rd = x0 the encoding is another instruction */
 };
 
 /* Flags of a compressed form: operand values that belong to another form, or are reserved. */
@@ -178,7 +239,13 @@ enum {
     RVC_RS2_NZ = 1 << 26,
     RVC_IMM_NZ = 1 << 27,
     RVC_RD_NOT_SP = 1 << 28,
+    /* Precedes a form that contains its encoding: without its extension it is that form. */
+    RVC_HINT = 1 << 29,
+    RVC_ALSO_ZCMOP = 1 << 30, /* needs Zcmop too */
 };
+
+/* An instruction that exists only in compressed forms; it has no pattern. */
+#define ISA_NO_WIDE (1u << 31)
 
 enum isa_insn {
     ISA_INSN_ILLEGAL,
@@ -187,13 +254,19 @@ enum isa_insn {
     ISA_INSN_COUNT
 };
 
-/* The rows of vector.def stand behind all others. */
+/* The rows of vector.def come after all others. */
 static inline bool isa_is_vector(enum isa_insn insn)
 {
     return insn >= ISA_INSN_vsetvli;
 }
 
-/* Rows of isa.def that are compressed forms: each expands to one instruction above. */
+/* Floating point in x registers: cpu/isa/zfinx.def. */
+static inline bool isa_is_in_x(enum isa_extension extension)
+{
+    return ISA_IN_X >> extension & 1;
+}
+
+/* Rows of isa.def that are compressed forms: each expands to one of the instructions above. */
 enum isa_rvc {
 #define RVC(name, mnemonic, pattern, expands, form, extension, flags) ISA_RVC_##name,
 #include "cpu/isa/isa.def"
@@ -230,7 +303,10 @@ enum isa_rvc {
     X(zimm5, 5)                                                                                              \
     X(uimm1, 1) /* zimm5's bit 5 */                                                                          \
     X(vtype11, 11)                                                                                           \
-    X(vtype10, 10)
+    X(vtype10, 10)                                                                                           \
+    X(mop1, 1)  /* a may-be-operation's number: [4] or [2], ... */                                           \
+    X(mop2, 2)  /* [3:2] or [1:0] */                                                                         \
+    X(mopl2, 2) /* [1:0] */
 
 enum isa_field {
 #define X(name, width) ISA_FIELD_##name,
@@ -238,6 +314,9 @@ enum isa_field {
 #undef X
         ISA_FIELD_COUNT
 };
+
+/* Operands of a row that are pairs of x registers on RV32 (derived from isa.def's pd, ps1, ps2, ps3). */
+enum { ISA_PAIR_RD = 1, ISA_PAIR_RS1 = 2, ISA_PAIR_RS2 = 4, ISA_PAIR_RS3 = 8 };
 
 /* One row, parsed. */
 struct isa_entry {
@@ -250,6 +329,7 @@ struct isa_entry {
     uint32_t match, mask; /* (bits & mask) == match: this instruction */
     uint32_t fields;      /* bit n: field n occurs */
     uint8_t shift[ISA_FIELD_COUNT];
+    uint8_t pairs; /* ISA_PAIR_*: operands that on RV32 are two x registers, the first of which is even */
 };
 
 /* Operands of one instruction, in the form all tiers use. */
@@ -257,32 +337,40 @@ struct isa_operands {
     enum isa_insn insn;
     enum isa_rvc rvc;          /* ISA_RVC_COUNT: a 32-bit encoding */
     uint8_t length;            /* bytes: 2 or 4 */
-    uint8_t rd, rs1, rs2, rs3; /* 0..31; 0 where the format has none */
+    uint8_t rd, rs1, rs2, rs3; /* 0..31; 0 if the format does not have it */
     uint8_t rm;                /* rounding mode as encoded; aq << 1 | rl for atomics; vm of a vector's */
-    int32_t imm; /* sign-extended immediate; shamt, CSR number or vtype | uimm5 << 16, fence bits, bs, rnum */
+    int32_t imm;   /* sign-extended immediate; shamt, CSR number or vtype | uimm5 << 16, fence bits, bs, rnum,
+                      mop */
     uint32_t bits; /* as fetched; upper half zero for a compressed one */
 };
 
-/* Builds the tables. Aborts with a message where isa.def is malformed (two patterns overlap, a pattern has
- * not 32 or 16 bits): that is a fault of the build, found by every test. Idempotent, not thread-safe. */
+/* Builds the tables. Aborts with a message if isa.def is wrong (two patterns overlap, or a pattern does not
+ * have 32 or 16 bits): this is an error of the build, which every test finds. Idempotent, not thread-safe. */
 void isa_init(void);
 
 const struct isa_entry *isa_entry(enum isa_insn insn);
 const struct isa_entry *isa_rvc_entry(enum isa_rvc rvc);
 
-/* Decodes the instruction at the front of `bits` (32 bits fetched; of a compressed one only the low 16
- * count). Always fills *operands; insn is ISA_INSN_ILLEGAL where `config` has no such instruction: then, if
- * `missing` is not NULL, *missing is the extension that would have it, or ISA_EXTENSION_COUNT. */
+/* Decodes the instruction at the beginning of `bits` (32 fetched bits; only the low 16 count for a compressed
+ * instruction). Always fills *operands; insn is ISA_INSN_ILLEGAL if `config` has no such instruction. Then,
+ * if `missing` is not NULL, *missing is the extension that would have it, or ISA_EXTENSION_COUNT. */
 void isa_decode(const struct isa_config *config, uint32_t bits, struct isa_operands *operands,
                 enum isa_extension *missing);
 
-/* The inverse for a 32-bit form: puts the operands that the row has into its fields; what does not fit is
- * cut. */
+/* The inverse for a 32-bit form: puts the operands that the row has into its fields. Values are truncated to
+ * the width of the field. */
 uint32_t isa_encode(enum isa_insn insn, const struct isa_operands *operands);
 
-/* "addi a0,a0,-1": disassembly from the table, as objdump -M no-aliases prints it (isa/print.c). pc is for
+/* "addi a0,a0,-1": disassembles by the table, in the form of objdump -M no-aliases (isa/print.c). pc is for
  * pc-relative targets. Returns the length as snprintf does. Any thread. */
 size_t isa_disassemble(const struct isa_operands *operands, uint64_t pc, char *text, size_t size);
+
+/* Zicfilp: returns whether jalr through this register may go to any address: it is a return, or a jump that
+ * the program has checked ("Landing Pad Enforcement"). All other jumps must lead to a landing pad. */
+static inline bool isa_is_guarded_jump(unsigned rs1)
+{
+    return rs1 == 1 || rs1 == 5 || rs1 == 7;
+}
 
 extern const char *const isa_x_names[32]; /* "zero", "ra", ... */
 extern const char *const isa_f_names[32]; /* "ft0", ... */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Disassembly from the instruction table: the `operands` text of a row is printed with each name in it
+ * Disassembly from the instruction table: the `operands` text of a row is printed, with each name in it
  * replaced by the operand's value. The result is what binutils' objdump prints with -M no-aliases: one space
- * after the mnemonic, no spaces in the operands, compressed forms under their own names, a dynamic rounding
- * mode left out.
+ * after the mnemonic, no spaces in the operands, compressed forms with their own names, and no dynamic
+ * rounding mode.
  */
 #include "cpu/isa/tables.h"
 
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The operands of compressed forms. "rd" and "rs2" of a floating-point instruction are its f registers. */
+/* The operands of compressed forms. "rd" and "rs2" of a floating-point instruction are f registers. */
 static const char *const form_operands[] = {
     [ISA_FORM_NONE] = "",
     [ISA_FORM_ADDI4SPN] = "rd,rs1,imm12",
@@ -46,6 +46,14 @@ static const char *const form_operands[] = {
     [ISA_FORM_ADD] = "rd,rs2",
     [ISA_FORM_SDSP] = "rs2,imm12(rs1)",
     [ISA_FORM_SWSP] = "rs2,imm12(rs1)",
+    [ISA_FORM_MOP] = "",
+    [ISA_FORM_SS] = "",
+    [ISA_FORM_PUSH32] = "list,-adjust",
+    [ISA_FORM_PUSH64] = "list,-adjust",
+    [ISA_FORM_POP32] = "list,adjust",
+    [ISA_FORM_POP64] = "list,adjust",
+    [ISA_FORM_SREGS] = "rs1,rs2",
+    [ISA_FORM_TABLE] = "imm12",
 };
 
 static const char *const rounding_modes[8] = {
@@ -59,7 +67,7 @@ static const char *const fli_values[32] = {
     "0x1p+3",  "0x1p+4",   "0x1p+7",   "0x1p+8",   "0x1p+15", "0x1p+16",  "inf",      "nan",
 };
 
-/* What is written so far; `used` counts on past the end, as snprintf does. */
+/* The text written so far; `used` continues to count after the end, as in snprintf. */
 struct text {
     char *text;
     size_t size, used;
@@ -91,7 +99,8 @@ static bool token_is(const char *token, size_t length, const char *name)
     return strlen(name) == length && strncmp(token, name, length) == 0;
 }
 
-/* Registers: rd, rs1..3 by the flags of a row, fd, fs1..3 always floating-point, vd, vs1..3 vectors. */
+/* Registers: rd, rs1..3 by the flags of a row, fd, fs1..3 always floating-point, pd, ps1..3 the first of a
+ * pair, vd, vs1..3 vectors. */
 static bool add_register(struct text *text, const struct isa_operands *o, unsigned flags, const char *token,
                          size_t length)
 {
@@ -108,6 +117,10 @@ static bool add_register(struct text *text, const struct isa_operands *o, unsign
         { "fs1", o->rs1, true },
         { "fs2", o->rs2, true },
         { "fs3", o->rs3, true },
+        { "pd", o->rd, false },
+        { "ps1", o->rs1, false },
+        { "ps2", o->rs2, false },
+        { "ps3", o->rs3, false },
     };
     const struct {
         const char *name;
@@ -129,7 +142,7 @@ static bool add_register(struct text *text, const struct isa_operands *o, unsign
     return false;
 }
 
-/* "e32,m1,ta,mu", or the number where it is none ("Vector Type (vtype) Register"). */
+/* "e32,m1,ta,mu", or the number if the value is invalid ("Vector Type (vtype) Register"). */
 static void add_vtype(struct text *text, unsigned vtype)
 {
     static const char *const groups[] = { "m1", "m2", "m4", "m8", NULL, "mf8", "mf4", "mf2" };
@@ -138,6 +151,20 @@ static void add_vtype(struct text *text, unsigned vtype)
     else
         text_add(text, "e%u,%s,%s,%s", 8u << (vtype >> 3 & 7), groups[vtype & 7],
                  vtype >> 6 & 1 ? "ta" : "tu", vtype >> 7 ? "ma" : "mu");
+}
+
+/* Zcmp: "{ra,s0-s3}". */
+static void add_list(struct text *text, unsigned list)
+{
+    unsigned last = list == 15 ? 11 : list - 5;
+    if (list < 4)
+        text_add(text, "{}");
+    else if (list == 4)
+        text_add(text, "{ra}");
+    else if (list == 5)
+        text_add(text, "{ra,s0}");
+    else
+        text_add(text, "{ra,s0-s%u}", last);
 }
 
 static void add_value(struct text *text, const struct isa_operands *o, uint64_t pc, const char *token,
@@ -161,6 +188,12 @@ static void add_value(struct text *text, const struct isa_operands *o, uint64_t 
         text_add(text, "%u", (unsigned)o->imm >> 16 & 31);
     } else if (token_is(token, length, "avl")) {
         text_add(text, "%u", (unsigned)o->imm >> 16 & 31);
+    } else if (token_is(token, length, "list")) {
+        add_list(text, (unsigned)o->imm >> 16 & 15);
+    } else if (token_is(token, length, "adjust") || token_is(token, length, "-adjust")) {
+        text_add(text, "%d", (*token == '-' ? -1 : 1) * (int)(o->imm & 0xffff));
+    } else if (token_is(token, length, "cimm")) {
+        text_add(text, "%d", o->rs2 ? o->rs2 : -1);
     } else if (token_is(token, length, "simm5") || token_is(token, length, "zimm5") ||
                token_is(token, length, "zimm6")) {
         text_add(text, "%" PRId32, o->imm);
@@ -179,7 +212,7 @@ static void add_value(struct text *text, const struct isa_operands *o, uint64_t 
     }
 }
 
-/* A rounding mode is left out, with its comma, where an assembler would supply it. */
+/* A rounding mode is left out, with its comma, if an assembler would supply it. */
 static bool rounding_mode_implied(const struct isa_entry *entry, unsigned rm)
 {
     return entry->flags & ISA_EXACT ? rm == 0 : rm == 7;
@@ -194,7 +227,7 @@ static void add_operands(struct text *text, const struct isa_operands *o, const 
         bool mode = token_is(p + punctuation, length, "rm");
         bool unmasked = token_is(p + punctuation, length, "vm") && o->rm;
         if (unmasked || (mode && rounding_mode_implied(entry, o->rm))) {
-            text_add(text, "%.*s", (int)punctuation - 1, p); /* but for the comma */
+            text_add(text, "%.*s", (int)punctuation - 1, p); /* without the comma */
             return;
         }
         text_add(text, "%.*s", (int)punctuation, p);
@@ -212,11 +245,15 @@ static void add_rvc(struct text *text, const struct isa_operands *o, uint64_t pc
     enum isa_rvc_form form = isa_rvc_forms[o->rvc];
     const char *operands = form_operands[form];
     text_add(text, "%s", isa_rvc_entry(o->rvc)->mnemonic);
-    /* The manual's table of hints: a shift by 0 is the encoding that RV128 has for a shift by 64. */
+    if (form == ISA_FORM_MOP)
+        text_add(text, ".%u", o->bits >> 7 & 31);
+    /* The manual's table of hints: a shift by 0 is the encoding of a shift by 64 on RV128. */
     if ((form == ISA_FORM_SHAMT3 || form == ISA_FORM_SHAMT5) && o->imm == 0) {
         text_add(text, "64");
         operands = "rd";
     }
+    if (form == ISA_FORM_SS)
+        operands = isa_entry(o->insn)->operands;
     text_add(text, *operands ? " " : "");
     add_operands(text, o, isa_entry(o->insn), operands, pc);
 }
@@ -228,7 +265,7 @@ size_t isa_disassemble(const struct isa_operands *operands, uint64_t pc, char *t
     if (size)
         text[0] = 0;
     if (operands->insn == ISA_INSN_ILLEGAL && operands->length == 2 && operands->bits == 0) {
-        text_add(&out, "c.unimp"); /* the encoding that is illegal for ever */
+        text_add(&out, "c.unimp"); /* this encoding is always illegal */
     } else if (operands->insn == ISA_INSN_ILLEGAL) {
         text_add(&out, ".insn %u, 0x%0*" PRIx32, operands->length, operands->length * 2, operands->bits);
     } else if (operands->rvc != ISA_RVC_COUNT) {
@@ -237,6 +274,8 @@ size_t isa_disassemble(const struct isa_operands *operands, uint64_t pc, char *t
         text_add(&out, "%s", entry->mnemonic);
         if (entry->fields >> ISA_FIELD_aqrl & 1)
             text_add(&out, "%s", (const char *const[]){ "", ".rl", ".aq", ".aqrl" }[operands->rm & 3]);
+        if (entry->fields >> ISA_FIELD_mop1 & 1)
+            text_add(&out, ".%" PRId32, operands->imm);
         text_add(&out, *entry->operands ? " " : "");
         add_operands(&out, operands, entry, entry->operands, pc);
     }

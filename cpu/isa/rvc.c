@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Operands of the compressed forms ("C" Standard Extension, the tables of instruction formats; Zcb). A form
- * gathers the scattered immediate bits and names the registers of the instruction it stands for.
+ * collects the scattered bits of the immediate and names the registers of the instruction that it expands to.
  */
 #include "cpu/isa/tables.h"
 
-/* Bits [high:low] of the encoding, placed at bit `at` of the immediate. */
+/* Bits [high:low] of the encoding, moved to bit `at` of the immediate. */
 #define BITS(high, low, at) ((bits >> (low) & ((1u << ((high) - (low) + 1)) - 1)) << (at))
 #define SIGN(bit, at)       (-(int32_t)(bits >> (bit)&1) * (1 << (at)))
 
@@ -88,11 +88,34 @@ static void set(struct isa_operands *operands, unsigned rd, unsigned rs1, unsign
     operands->imm = imm;
 }
 
+/* Zcmp: the bytes of a list of registers, rounded up to 16, plus 16 times the number in the instruction. The
+ * list is in bits 19:16. */
+static int32_t stack_adjustment(uint32_t bits, unsigned xlen)
+{
+    uint32_t list = bits >> 4 & 15, more = bits >> 2 & 3;
+    uint32_t registers = list == 15 ? 13 : list < 4 ? 0 : list - 3;
+    return (int32_t)(((registers * xlen / 8 + 15) & ~15u) + 16 * more) | (int32_t)(list << 16);
+}
+
+/* The numbers 0 and 1 are s0 and s1; 2 to 7 are s2 to s7. */
+static unsigned s_register(uint32_t number)
+{
+    return number < 2 ? 8 + number : 16 + number;
+}
+
 void isa_rvc_extract(enum isa_rvc_form form, uint32_t bits, struct isa_operands *operands)
 {
     struct isa_operands *o = operands;
     switch (form) {
-    case ISA_FORM_NONE: set(o, 0, 0, 0, 0); break;
+    case ISA_FORM_PUSH32:
+    case ISA_FORM_POP32: set(o, 0, 0, 0, stack_adjustment(bits, 32)); break;
+    case ISA_FORM_PUSH64:
+    case ISA_FORM_POP64: set(o, 0, 0, 0, stack_adjustment(bits, 64)); break;
+    case ISA_FORM_SREGS: set(o, 0, s_register(bits >> 7 & 7), s_register(bits >> 2 & 7), 0); break;
+    case ISA_FORM_TABLE: set(o, 0, 0, 0, (int32_t)(bits >> 2 & 255)); break;
+    case ISA_FORM_NONE:
+    case ISA_FORM_SS:                             /* its register is that of the instruction */
+    case ISA_FORM_MOP: set(o, 0, 0, 0, 0); break; /* c.mop.N has no operands, whatever N is */
     case ISA_FORM_ADDI4SPN: set(o, RD_P, 2, 0, imm_addi4spn(bits)); break;
     case ISA_FORM_LW: set(o, RD_P, RS1_P, 0, imm_word(bits)); break;
     case ISA_FORM_LD: set(o, RD_P, RS1_P, 0, imm_double(bits)); break;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The slow path of guest loads and stores; see mem.h. An access that crosses a page is translated on both
- * pages before a byte moves, so that a fault on the second, or nothing that answers there, leaves memory
- * alone; tval then names the first byte of the part that failed (Priv. "Machine Trap Value (mtval)
- * Register").
+ * pages before a byte moves. So if the second page faults, or nothing answers there, memory does not change;
+ * tval then names the first byte of the part that failed (Priv. "Machine Trap Value (mtval) Register").
  */
 #include "cpu/mmu/mem.h"
 
@@ -19,7 +18,7 @@ static int access_cause(enum mmu_access access)
     return access == MMU_WRITE ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
 }
 
-/* One or two parts of an access, each inside a page. */
+/* One of the one or two parts of an access, each inside a page. */
 struct part {
     uint64_t vaddr;
     unsigned size;
@@ -31,7 +30,7 @@ static uint64_t wrap(const struct hart *hart, uint64_t vaddr)
     return hart->isa.xlen == 32 ? (uint32_t)vaddr : vaddr;
 }
 
-/* Number of parts, all translated; 0 after raising a trap. */
+/* Returns the number of parts, all translated; 0 after raising a trap. */
 static unsigned split(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                       enum mmu_access access, struct part parts[2])
 {
@@ -45,7 +44,7 @@ static unsigned split(struct hart *hart, const struct insn *insn, uint64_t vaddr
             !hart->bus->ops->mapped(hart->bus, parts[i].at.paddr))
             cause = access_cause(access);
         if (cause != MMU_OK) {
-            trap_insn(hart, insn, (enum cause)cause, parts[i].vaddr);
+            trap_insn(hart, insn, (enum cause)cause, mmu_effective(hart, parts[i].vaddr));
             return 0;
         }
     }
@@ -71,7 +70,7 @@ static bool power_of_two(unsigned size)
     return (size & (size - 1)) == 0;
 }
 
-/* A part of an odd size at a device goes byte by byte. */
+/* If a part has an odd size, a device is accessed byte by byte. */
 static bool device_read(struct hart *hart, const struct part *part, uint64_t *value)
 {
     if (power_of_two(part->size))
@@ -128,7 +127,7 @@ static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr
             bits = power_of_two(parts[i].size) ? mem_host_read(parts[i].at.host, parts[i].size)
                                                : read_bytes(parts[i].at.host, parts[i].size);
         } else if (!io_read(hart, insn, &parts[i], &bits)) {
-            trap_insn(hart, insn, CAUSE_LOAD_ACCESS, parts[i].vaddr);
+            trap_insn(hart, insn, CAUSE_LOAD_ACCESS, mmu_effective(hart, parts[i].vaddr));
             return false;
         }
         result |= bits << shift;
@@ -137,8 +136,8 @@ static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr
     return count > 0;
 }
 
-/* A store to a device may have turned the machine off: then nothing behind it runs. A store to code may have
- * changed what comes next. True where the block is to be left behind the instruction. */
+/* A store to a device may have turned the machine off: then no later instruction may run. A store to code may
+ * have changed the next instruction. True if the hart must leave the block after this instruction. */
 static bool must_leave(struct hart *hart, const struct part *parts, unsigned count)
 {
     bool leave =
@@ -167,7 +166,7 @@ static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vadd
             else
                 write_bytes(parts[i].at.host, parts[i].size, bits);
         } else if (!io_write(hart, insn, &parts[i], bits)) {
-            trap_insn(hart, insn, CAUSE_STORE_ACCESS, parts[i].vaddr);
+            trap_insn(hart, insn, CAUSE_STORE_ACCESS, mmu_effective(hart, parts[i].vaddr));
             return false;
         }
         value = parts[i].size < 8 ? value >> 8 * parts[i].size : 0;
@@ -178,10 +177,11 @@ static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vadd
 
 /* ---- Atomics ------------------------------------------------------------------------------------------- */
 
-/* Held from a device's read to its write, so that atomics of several harts on its registers are atomic. */
+/* Held from an atomic's read of a device to its write, so that atomics of several harts on devices are
+ * atomic. */
 static pthread_mutex_t cell_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Reads the register into the cell; an atomic that will write leaves with the lock held. */
+/* Reads the register into the cell; if the atomic will write, it returns with the lock held. */
 static bool cell_begin(struct hart *hart, const struct insn *insn, const struct part *part,
                        enum mmu_access access)
 {
@@ -201,11 +201,11 @@ bool mem_cell_done(struct hart *hart, const struct insn *insn, uint64_t vaddr, u
 {
     CHECK_HELD(&cell_lock);
     struct part part = { .vaddr = vaddr, .size = size, .at.paddr = hart->cell.paddr };
-    uint64_t value = size == 4 ? (uint32_t)hart->cell.value : hart->cell.value;
+    uint64_t value = hart->cell.value & (UINT64_MAX >> (64 - 8 * size));
     bool answered = !store || io_write(hart, insn, &part, value);
     pthread_mutex_unlock(&cell_lock);
     if (!answered)
-        trap_insn(hart, insn, CAUSE_STORE_ACCESS, vaddr);
+        trap_insn(hart, insn, CAUSE_STORE_ACCESS, mmu_effective(hart, vaddr));
     return answered;
 }
 
@@ -219,10 +219,35 @@ static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t va
             code_watch_atomic(hart, part.at.paddr);
         return part.at.host;
     }
+    if (cause == MMU_OK && vaddr & (size - 1)) /* Zama16b holds only for RAM */
+        cause = CAUSE_STORE_MISALIGNED;
     if (cause == MMU_OK && cell_begin(hart, insn, &part, access))
         return &hart->cell.value;
-    trap_insn(hart, insn, cause == MMU_OK ? (enum cause)access_cause(access) : (enum cause)cause, vaddr);
+    trap_insn(hart, insn, cause == MMU_OK ? (enum cause)access_cause(access) : (enum cause)cause,
+              mmu_effective(hart, vaddr));
     return NULL;
+}
+
+/* ---- Shadow stacks ------------------------------------------------------------------------------------- */
+
+bool mem_shadow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, bool write,
+                struct mmu_result *at)
+{
+    unsigned kinds = write ? DEBUG_WATCH_WRITE : DEBUG_WATCH_READ;
+    uint64_t effective = mmu_effective(hart, vaddr);
+    int cause = vaddr & (size - 1) /* the exception is fatal, so it is not "misaligned" */
+                    ? CAUSE_STORE_ACCESS
+                    : mmu_translate(hart, vaddr, size, write ? MMU_SHADOW_WRITE : MMU_SHADOW_READ, at);
+    if (cause != MMU_OK) {
+        trap_insn(hart, insn, (enum cause)cause, effective);
+        return false;
+    }
+    if (UNLIKELY(hart->debug.watches) && debug_may_watch(hart, effective, size, kinds) &&
+        debug_watched(hart, effective, at->paddr, size, kinds)) {
+        debug_watch_stop(hart, insn, effective, at->paddr, size, kinds);
+        return false;
+    }
+    return true;
 }
 
 /* ---- Watchpoints (debug.c) around them ----------------------------------------------------------------- */
@@ -232,18 +257,20 @@ static __attribute__((noinline)) bool watch_stops(struct hart *hart, const struc
                                                   unsigned size, enum mmu_access access, unsigned kinds)
 {
     struct part parts[2];
-    if (!debug_may_watch(hart, vaddr, size, kinds))
+    if (!debug_may_watch(hart, mmu_effective(hart, vaddr), size, kinds))
         return false;
     unsigned count = split(hart, insn, vaddr, size, access, parts);
     const struct part *watched = NULL;
     for (unsigned i = 0; i < count; i++) {
         if (!parts[i].at.host && !hart->bus->ops->mapped(hart->bus, parts[i].at.paddr))
             return false; /* it will trap */
-        if (!watched && debug_watched(hart, parts[i].vaddr, parts[i].at.paddr, parts[i].size, kinds))
+        uint64_t at = mmu_effective(hart, parts[i].vaddr);
+        if (!watched && debug_watched(hart, at, parts[i].at.paddr, parts[i].size, kinds))
             watched = &parts[i];
     }
     if (watched)
-        debug_watch_stop(hart, insn, watched->vaddr, watched->at.paddr, watched->size, kinds);
+        debug_watch_stop(hart, insn, mmu_effective(hart, watched->vaddr), watched->at.paddr, watched->size,
+                         kinds);
     return watched || !count;
 }
 
@@ -272,10 +299,6 @@ bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, 
 static void *atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                          enum mmu_access access, unsigned kinds)
 {
-    if (vaddr & (size - 1)) {
-        trap_insn(hart, insn, access == MMU_WRITE ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, vaddr);
-        return NULL;
-    }
     if (UNLIKELY(hart->debug.watches) && watch_stops(hart, insn, vaddr, size, access, kinds))
         return NULL;
     return atomic_host(hart, insn, vaddr, size, access);
@@ -283,10 +306,18 @@ static void *atomic_slow(struct hart *hart, const struct insn *insn, uint64_t va
 
 void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
+    if (!mem_may_be_atomic(hart, vaddr, size)) {
+        trap_insn(hart, insn, CAUSE_STORE_MISALIGNED, mmu_effective(hart, vaddr));
+        return NULL;
+    }
     return atomic_slow(hart, insn, vaddr, size, MMU_WRITE, DEBUG_WATCH_READ | DEBUG_WATCH_WRITE);
 }
 
 void *mem_reserve_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
+    if (vaddr & (size - 1)) {
+        trap_insn(hart, insn, CAUSE_LOAD_MISALIGNED, mmu_effective(hart, vaddr));
+        return NULL;
+    }
     return atomic_slow(hart, insn, vaddr, size, MMU_READ, DEBUG_WATCH_READ);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Guest loads and stores: the inline TLB path, and behind it the slow one (mem.c) that translates, splits
- * what crosses a page, reaches devices and raises traps.
+ * Guest loads and stores: the inline TLB path, and the slow path (mem.c) that translates, splits accesses
+ * that cross a page, reaches devices and raises traps.
  *
  * Plain accesses are single host accesses, so x86's ordering (TSO) gives the guest at least RVWMO. Guest
  * memory is shared between harts without locks by design; ThreadSanitizer is told so.
@@ -24,28 +24,42 @@
 #define GUEST_MEMORY
 #endif
 
-/* Each returns false after raising the trap. size: 1, 2, 4 or 8; values are zero-extended. The value read is
- * left in hart->loaded: a pointer to a handler's local would keep the compiler from ending it with a tail
- * call. */
+/* Each returns false after raising the trap. size: 1, 2, 4 or 8; values are zero-extended. The value that was
+ * read is left in hart->loaded: with a pointer to a handler's local, the compiler could not end the handler
+ * with a tail call. */
 bool mem_read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
 bool mem_write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                     uint64_t value);
 
-/* The same for one of an instruction's several stores: where the block must be left behind the instruction,
- * *leave is set, and whoever called does it (trap_leave_behind()) after the last of them. */
+/* The same for one of several stores of an instruction. If the block must end after the instruction, *leave
+ * is set, and the caller ends it (trap_leave_behind()) after the last of the stores. */
 bool mem_write_element(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,
                        uint64_t value, bool *leave);
 
-/* Host address for an atomic read-modify-write of an aligned size 4, 8 or 16, with write permission; NULL
- * after raising the trap. Of a device (hart_bus.device_atomics; size 4 or 8) it is hart->cell, which holds
- * what was read from it, and whoever gets it calls mem_cell_done(); meanwhile no other hart's atomic reaches
- * any device. */
+/* Returns the host address for an atomic read-modify-write of size 1, 2, 4, 8 or 16, with write permission;
+ * NULL after raising the trap. The address is aligned, or the access may be atomic by Zama16b
+ * (mem_may_be_atomic()). For a device (hart_bus.device_atomics; size up to 8, aligned) the result is
+ * hart->cell with the value read from the device; then the caller must call mem_cell_done(), and until then
+ * no other hart's atomic reaches any device. */
 void *mem_atomic_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
 /* The same for lr: read permission, and nothing to be done afterwards. */
 void *mem_reserve_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size);
 /* Ends an atomic on hart->cell: with `store` its value is written to the device. False after raising the
  * trap. */
 bool mem_cell_done(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, bool store);
+
+/* Returns whether an access may be one atomic access: it is aligned, or, with Zama16b, it lies within 16
+ * aligned bytes, where accesses of the host are atomic, too. */
+static inline bool mem_may_be_atomic(const struct hart *hart, uint64_t vaddr, unsigned size)
+{
+    return LIKELY(!(vaddr & (size - 1))) || (isa_has(&hart->isa, ISA_Zama16b) && (vaddr & 15) + size <= 16);
+}
+
+struct mmu_result;
+/* Finds the host address of a shadow stack's word for an access of the shadow stack's own instructions. After
+ * a write the caller must check at->watched. False after raising the trap. */
+bool mem_shadow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size, bool write,
+                struct mmu_result *at);
 
 static inline bool mem_is_cell(const struct hart *hart, const void *host)
 {
@@ -83,7 +97,7 @@ static inline GUEST_MEMORY void mem_host_write(void *host, unsigned size, uint64
     }
 }
 
-/* memcpy from guest memory and memcmp with it, which ThreadSanitizer's own versions would look into. */
+/* memcpy from guest memory and memcmp with it; ThreadSanitizer would check its own versions of them. */
 #if defined(__SANITIZE_THREAD__)
 static inline GUEST_MEMORY void mem_host_copy(uint8_t *to, const uint8_t *host, size_t size)
 {
@@ -108,7 +122,8 @@ static inline bool mem_host_equal(const uint8_t *with, const uint8_t *host, size
 }
 #endif
 
-/* Can the entry for the access's first byte serve it? Its tag is compared with the page of the last byte. */
+/* Can the entry for the access's first byte serve the access? Its tag is compared with the page of the last
+ * byte. */
 static inline bool mem_hit(const struct tlb_side *side, uint64_t vaddr, unsigned size)
 {
     return LIKELY(side->tag[TLB_INDEX(vaddr)] == (vaddr + size - 1) >> PAGE_SHIFT);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Address translation (Priv. "Virtual Address Translation Process"). A miss of the software TLB walks the
- * page table (walk.h), checks permissions and PMP, and leaves an entry for the page behind where all of the
- * page behaves alike (tlb.h).
+ * page table (walk.h), checks permissions and PMP, and enters the page into the TLB if all of the page
+ * behaves alike (tlb.h).
  *
- * Page-table entries are read and written in guest memory with atomic accesses, since other harts use them
- * too; A and D are set by compare-and-swap, and a lost race walks again.
+ * Page-table entries are read and written in guest memory with atomic accesses, since other harts use them,
+ * too; A and D are set by compare-and-swap, and after a lost race the walk is repeated.
  */
 #include "cpu/mmu/mmu.h"
 
@@ -17,7 +17,9 @@
 static int page_fault(enum mmu_access access)
 {
     static const int causes[] = {
-        [MMU_READ] = CAUSE_LOAD_PAGE, [MMU_WRITE] = CAUSE_STORE_PAGE, [MMU_FETCH] = CAUSE_FETCH_PAGE
+        [MMU_READ] = CAUSE_LOAD_PAGE,          [MMU_WRITE] = CAUSE_STORE_PAGE,
+        [MMU_FETCH] = CAUSE_FETCH_PAGE,        [MMU_SHADOW_READ] = CAUSE_STORE_PAGE,
+        [MMU_SHADOW_WRITE] = CAUSE_STORE_PAGE,
     };
     return causes[access];
 }
@@ -25,7 +27,9 @@ static int page_fault(enum mmu_access access)
 static int access_fault(enum mmu_access access)
 {
     static const int causes[] = {
-        [MMU_READ] = CAUSE_LOAD_ACCESS, [MMU_WRITE] = CAUSE_STORE_ACCESS, [MMU_FETCH] = CAUSE_FETCH_ACCESS
+        [MMU_READ] = CAUSE_LOAD_ACCESS,          [MMU_WRITE] = CAUSE_STORE_ACCESS,
+        [MMU_FETCH] = CAUSE_FETCH_ACCESS,        [MMU_SHADOW_READ] = CAUSE_STORE_ACCESS,
+        [MMU_SHADOW_WRITE] = CAUSE_STORE_ACCESS,
     };
     return causes[access];
 }
@@ -41,32 +45,64 @@ static bool pte_replace(uint8_t *host, unsigned size, uint64_t old, uint64_t new
                                        __ATOMIC_SEQ_CST);
 }
 
-static bool pte_permits(const struct regime *regime, uint64_t pte, enum mmu_access access)
+static bool is_shadow(enum mmu_access access)
 {
+    return access == MMU_SHADOW_READ || access == MMU_SHADOW_WRITE;
+}
+
+static bool is_write(enum mmu_access access)
+{
+    return access == MMU_WRITE || access == MMU_SHADOW_WRITE;
+}
+
+/* For a page of a shadow stack, which the walk accepts only if shadow stacks are enabled: loads may read it.
+ * The shadow stack's own instructions may not access other pages. A read-only page causes a page fault for
+ * them, since copy-on-write may turn it into a page of the shadow stack. */
+static int shadow_permits(uint64_t pte, enum mmu_access access)
+{
+    uint64_t kind = pte & (PTE_R | PTE_W | PTE_X);
+    if (is_shadow(access))
+        return kind == PTE_W ? MMU_OK : kind == PTE_R ? page_fault(access) : access_fault(access);
+    return access == MMU_READ ? MMU_OK : access_fault(access);
+}
+
+/* MMU_OK, or the exception. */
+static int pte_permits(const struct regime *regime, uint64_t pte, enum mmu_access access)
+{
+    bool permitted = false;
     if (pte & PTE_U) {
         if (regime->priv == PRIV_S && (access == MMU_FETCH || !regime->sum))
-            return false;
+            return page_fault(access);
     } else if (regime->priv == PRIV_U) {
-        return false;
+        return page_fault(access);
     }
+    if (UNLIKELY(is_shadow(access) || (pte & (PTE_R | PTE_W | PTE_X)) == PTE_W))
+        return shadow_permits(pte, access);
     switch (access) {
-    case MMU_READ: return pte & PTE_R || (regime->mxr && pte & PTE_X);
-    case MMU_WRITE: return pte & PTE_W;
-    case MMU_FETCH: return pte & PTE_X;
+    case MMU_READ: permitted = pte & PTE_R || (regime->mxr && pte & PTE_X); break;
+    case MMU_WRITE: permitted = pte & PTE_W; break;
+    case MMU_FETCH: permitted = pte & PTE_X; break;
+    default: break;
     }
-    return false;
+    return permitted ? MMU_OK : page_fault(access);
+}
+
+bool mmu_pte_permits(const struct regime *regime, uint64_t pte, enum mmu_access access)
+{
+    return pte_permits(regime, pte, access) == MMU_OK;
 }
 
 enum { WALK_AGAIN = -2 };
 
-/* The leaf's permissions, A and D. */
+/* Checks the leaf's permissions, A and D. */
 static int use_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
                     const struct walk *walk, enum mmu_access access)
 {
     const struct walk_step *leaf = &walk->steps[walk->count - 1];
-    if (!pte_permits(regime, leaf->pte, access))
-        return page_fault(access);
-    uint64_t wanted = leaf->pte | PTE_A | (access == MMU_WRITE ? PTE_D : 0);
+    int status = pte_permits(regime, leaf->pte, access);
+    if (status != MMU_OK)
+        return status;
+    uint64_t wanted = leaf->pte | PTE_A | (is_write(access) ? PTE_D : 0);
     if (wanted == leaf->pte)
         return MMU_OK;
     if (!isa_has(&hart->isa, ISA_Svadu) || !(hart->menvcfg & ENVCFG_ADUE))
@@ -92,24 +128,55 @@ static int walk_page_table(struct hart *hart, const struct regime *regime, const
     return status;
 }
 
-/* The widest physical address of the translation schemes: 56 bits, 34 on RV32. */
+/* The widest physical address of the translation schemes: 56 bits, on RV32 34. */
 static bool paddr_valid(const struct hart *hart, uint64_t paddr)
 {
     return paddr >> (hart->isa.xlen == 32 ? 34 : 56) == 0;
 }
 
-int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access,
+/* Virtual addresses are sign-extended, physical ones are zero-extended. */
+static uint64_t mask_pointer(const struct hart *hart, const struct regime *regime, uint64_t vaddr)
+{
+    if (LIKELY(regime->pmm == PMM_NONE))
+        return vaddr;
+    unsigned masked = regime->pmm == PMM_7 ? 7 : 16;
+    return walk_paging(hart, regime->satp).levels ? (uint64_t)((int64_t)(vaddr << masked) >> masked)
+                                                  : vaddr << masked >> masked;
+}
+
+uint64_t mmu_effective(const struct hart *hart, uint64_t vaddr)
+{
+    const struct regime regime = regime_of_data(hart);
+    return mask_pointer(hart, &regime, vaddr);
+}
+
+/* An access to a shadow stack needs the rights to read and to write, whichever it does. */
+static bool pmp_permits(const struct hart *hart, const struct regime *regime, uint64_t paddr, unsigned size,
+                        enum mmu_access access)
+{
+    if (!is_shadow(access))
+        return pmp_allows(hart, paddr, size, regime->priv, access);
+    return pmp_allows(hart, paddr, size, regime->priv, MMU_READ) &&
+           pmp_allows(hart, paddr, size, regime->priv, MMU_WRITE);
+}
+
+int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_access access,
                   struct mmu_result *result)
 {
     const struct regime regime = access == MMU_FETCH ? regime_of_fetches(hart) : regime_of_data(hart);
     struct tlb *tlb = access == MMU_FETCH ? hart->tlb_fetch : hart->tlb_data;
+    uint64_t vaddr = access == MMU_FETCH ? pointer : mask_pointer(hart, &regime, pointer);
     *result = (struct mmu_result){ .paddr = vaddr };
-    if (tlb_find_io(tlb, vaddr, access, &result->paddr))
+    if (tlb_find_io(tlb, pointer, access, &result->paddr))
         return MMU_OK;
 
-    hart_count(&hart->counts.tlb_misses[access]);
+    hart_count(&hart->counts.tlb_misses[access == MMU_FETCH ? MMU_FETCH : is_write(access)]);
     const struct paging paging = walk_paging(hart, regime.satp);
+    /* M-mode's accesses, and accesses of other modes without translation. */
+    if (is_shadow(access) && !paging.levels)
+        return access_fault(access);
     uint64_t page_size = PAGE_SIZE;
+    bool keep = true;
     if (paging.levels) {
         struct walk walk;
         int status = walk_page_table(hart, &regime, &paging, vaddr, access, &walk);
@@ -117,8 +184,9 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
             return status;
         result->paddr = walk.paddr;
         page_size = walk.page_size;
+        keep = tlb_may_keep(hart, &regime, walk.global);
     }
-    if (!paddr_valid(hart, result->paddr) || !pmp_allows(hart, result->paddr, size, regime.priv, access))
+    if (!paddr_valid(hart, result->paddr) || !pmp_permits(hart, &regime, result->paddr, size, access))
         return access_fault(access);
 
     uint64_t page = result->paddr & PAGE_MASK;
@@ -126,24 +194,27 @@ int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acc
     uint8_t *host = hart->bus->ops->page(hart->bus, page, &writable);
     if (!host && access == MMU_FETCH && hart->bus->ops->code)
         host = (uint8_t *)(uintptr_t)hart->bus->ops->code(hart->bus, page);
-    bool uniform = pmp_page_uniform(hart, page);
+    bool uniform = keep && pmp_page_uniform(hart, page);
     if (page_size > PAGE_SIZE && uniform)
-        tlb_note_large(tlb, vaddr, page_size);
+        tlb_note_large(tlb, pointer, page_size);
+    /* Registers of devices are not idempotent, so they cannot be a shadow stack. */
+    if (is_shadow(access) && (!host || !writable))
+        return access_fault(access);
     if (!host || (access == MMU_WRITE && !writable)) {
         if (uniform && access != MMU_FETCH)
-            tlb_fill_io(tlb, vaddr, access, result->paddr);
+            tlb_fill_io(tlb, pointer, access, result->paddr);
         return MMU_OK;
     }
-    if (access == MMU_WRITE) {
+    if (is_write(access)) {
         result->watched = !code_watch_may_store(hart->watch, hart, page);
         if (!result->watched && hart->accel)
             hart->accel->ops->page_written(hart, page);
     }
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable =
-        uniform && !result->watched &&
+        uniform && !result->watched && !is_shadow(access) &&
         !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, result->paddr, access));
     if (result->cacheable)
-        tlb_fill(tlb, vaddr, access, result->paddr, host);
+        tlb_fill(tlb, pointer, access, result->paddr, host);
     return MMU_OK;
 }

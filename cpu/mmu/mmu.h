@@ -7,29 +7,36 @@
 
 #include "cpu/hart_state.h"
 
-enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
+/* The last two are the accesses of the shadow stack's instructions ("Shadow Stack Memory Protection"): they
+ * are never cached in the TLB, and their exceptions are those of stores. */
+enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH, MMU_SHADOW_READ, MMU_SHADOW_WRITE };
 
 struct mmu_result {
     uint64_t paddr;
-    uint8_t *host;  /* of vaddr, or NULL where a device answers */
+    uint8_t *host;  /* of vaddr; NULL: a device answers there */
     bool cacheable; /* the whole page allows this access, and no debugger wants to see it */
-    bool watched;   /* code is kept of the page: code_watch_stored() wants to know of a store */
+    bool watched;   /* code of the page is kept: a store must be reported to code_watch_stored() */
 };
 
 #define MMU_OK (-1)
 
-/* Translates [vaddr, vaddr + size), which lies in one page, for an access as the hart makes it now (MPRV, SUM
- * and MXR included), checks permissions and PMP, updates A and D, and fills the TLB. Returns MMU_OK or the
- * exception code (enum cause). */
-int mmu_translate(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_access access,
+/* Returns the address that a load or store of vaddr really accesses: the upper bits that the hart's mode
+ * masks are replaced ("Pointer Masking", the "ignore" transformation). Traps and debuggers report this
+ * address. */
+uint64_t mmu_effective(const struct hart *hart, uint64_t vaddr);
+
+/* Translates [pointer, pointer + size), which lies in one page, for an access as the hart makes it now (MPRV,
+ * SUM, MXR and masked pointers included), checks permissions and PMP, updates A and D, and fills the TLB.
+ * Returns MMU_OK or the exception code (enum cause). */
+int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_access access,
                   struct mmu_result *result);
 
 /* Recomputes the ranges after a write to pmpcfg or pmpaddr. */
 void pmp_update(struct hart *hart);
-/* PMP's verdict on an access of a privilege mode (Priv. "Physical Memory Protection"). */
+/* PMP's decision about an access of a privilege mode (Priv. "Physical Memory Protection"). */
 bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum privilege priv,
                 enum mmu_access access);
-/* True where every byte of the page gets the same verdict. */
+/* True if every byte of the page gets the same decision. */
 bool pmp_page_uniform(const struct hart *hart, uint64_t paddr);
 
 #endif

@@ -52,7 +52,7 @@ void pmp_update(struct hart *hart)
 }
 
 /* "If at least one PMP entry is implemented, but all PMP entries' A fields are set to OFF, then all S-mode
- * and U-mode memory accesses will fail": the first thing that bare-metal programs for S-mode run into. */
+ * and U-mode memory accesses will fail": bare-metal programs for S-mode often fail first for this reason. */
 static void hint_at_no_entry(const struct hart *hart, uint64_t paddr, enum privilege priv)
 {
     static atomic_flag told = ATOMIC_FLAG_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The software TLBs of a hart; see tlb.h. There is a pool of them, one for each regime that was used lately,
- * so that switching back and forth flushes nothing.
+ * so that switching between them flushes nothing.
  */
 #include "cpu/mmu/tlb.h"
 
@@ -10,19 +10,34 @@
 #include "cpu/accel.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb_second.h"
+#include "cpu/mmu/window.h"
 #include "util/check.h"
 
 /* ---- What selects a translation ------------------------------------------------------------------------ */
 
+/* Returns how a mode's pointers are masked. They are not masked while MXR is in effect ("Memory Accesses
+ * Subject to Pointer Masking"). */
+static uint8_t masking(const struct hart *hart, enum privilege priv)
+{
+    if (LIKELY(!hart->masks_pointers) || hart->mstatus & MSTATUS_MXR)
+        return PMM_NONE;
+    uint64_t field = priv == PRIV_M                            ? hart->mseccfg
+                     : priv == PRIV_S || !hart->isa.supervisor ? hart->menvcfg
+                                                               : hart->senvcfg;
+    return (uint8_t)(field >> ENVCFG_PMM_SHIFT & 3);
+}
+
 static struct regime regime_of(const struct hart *hart, enum privilege priv)
 {
+    uint8_t pmm = masking(hart, priv);
     if (priv == PRIV_M)
-        return (struct regime){ .priv = PRIV_M };
+        return (struct regime){ .priv = PRIV_M, .pmm = pmm };
     return (struct regime){
         .satp = hart->satp,
         .priv = priv,
         .sum = priv == PRIV_S && hart->mstatus & MSTATUS_SUM,
         .mxr = hart->mstatus & MSTATUS_MXR,
+        .pmm = pmm,
     };
 }
 
@@ -36,6 +51,63 @@ struct regime regime_of_data(const struct hart *hart)
     if (hart->mstatus & MSTATUS_MPRV)
         return regime_of(hart, (enum privilege)(hart->mstatus >> MSTATUS_MPP_SHIFT & 3));
     return regime_of(hart, hart->priv);
+}
+
+/* ---- One TLB for all address spaces -------------------------------------------------------------------- */
+
+#define PATIENCE_MAX (1u << 20)
+
+static bool is_shared_mode(const struct hart *hart, enum privilege priv, bool sum)
+{
+    return hart->tlb_sharing.on && priv == PRIV_S && !sum;
+}
+
+bool tlb_is_shared(const struct hart *hart, const struct tlb *tlb)
+{
+    return is_shared_mode(hart, (enum privilege)(tlb->mode & 3), tlb->mode & TLB_MODE(0, true, false, 0));
+}
+
+/* The part of satp that selects the TLB: all of it, or only the scheme if the TLB is shared. */
+static uint64_t key_of(const struct hart *hart, const struct regime *regime)
+{
+    if (!is_shared_mode(hart, regime->priv, regime->sum))
+        return regime->satp;
+    return regime->satp & (hart->isa.xlen == 32 ? UINT64_C(1) << 31 : UINT64_C(15) << 60);
+}
+
+bool tlb_may_keep(struct hart *hart, const struct regime *regime, bool global)
+{
+    if (LIKELY(global || !is_shared_mode(hart, regime->priv, regime->sum)))
+        return true;
+    hart->tlb_sharing.met_local = true;
+    hart_request_self(hart, HART_REQUEST_FLUSH); /* not at once: translated code uses the TLB's address */
+    return false;
+}
+
+void tlb_share(struct hart *hart)
+{
+    hart->tlb_sharing = (struct tlb_sharing){ .on = true, .patience = 1 };
+}
+
+static void stop_sharing(struct hart *hart)
+{
+    struct tlb_sharing *sharing = &hart->tlb_sharing;
+    unsigned patience = sharing->patience < PATIENCE_MAX ? 2 * sharing->patience : PATIENCE_MAX;
+    *sharing = (struct tlb_sharing){ .patience = patience };
+}
+
+/* Called at a fence of everything. True: sharing begins again. */
+static bool share_again(struct hart *hart)
+{
+    struct tlb_sharing *sharing = &hart->tlb_sharing;
+    if (sharing->on || ++sharing->fences < sharing->patience)
+        return false;
+    return sharing->on = true;
+}
+
+static unsigned asid_of(const struct hart *hart, uint64_t satp)
+{
+    return hart->isa.xlen == 32 ? satp >> 22 & 0x1ff : satp >> 44 & 0xffff;
 }
 
 /* ---- Filling the TLB ----------------------------------------------------------------------------------- */
@@ -123,20 +195,21 @@ static void forget_native(struct tlb *tlb)
 void tlb_forget_native(struct hart *hart)
 {
     for (unsigned i = 0; i < TLB_POOL; i++) {
-        if (hart->tlb_pool[i].mode != TLB_FREE)
-            forget_native(&hart->tlb_pool[i]);
+        if (hart->tlb_pool[i]->mode != TLB_FREE)
+            forget_native(hart->tlb_pool[i]);
     }
 }
 
 void tlb_forget_writes(struct hart *hart)
 {
     for (unsigned i = 0; i < TLB_POOL; i++) {
-        struct tlb *tlb = &hart->tlb_pool[i];
+        struct tlb *tlb = hart->tlb_pool[i];
         if (tlb->mode == TLB_FREE)
             continue;
         memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
         memset(tlb->stored, 0, sizeof(tlb->stored));
         tlb_second_clear(tlb, true);
+        window_forget_watched(hart, tlb->window);
     }
 }
 
@@ -147,10 +220,17 @@ static void forget_entries(struct tlb_side *side, uint64_t host)
             side->tag[i] = TLB_INVALID;
 }
 
+void tlb_forget_window_writes_to(struct hart *hart, const uint8_t *host)
+{
+    for (unsigned i = 0; i < TLB_POOL && hart->windows; i++)
+        window_forget_writes_to(hart, hart->tlb_pool[i]->window, host);
+}
+
 void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
 {
+    tlb_forget_window_writes_to(hart, host);
     for (unsigned i = 0; i < TLB_POOL; i++) {
-        struct tlb *tlb = &hart->tlb_pool[i];
+        struct tlb *tlb = hart->tlb_pool[i];
         if (tlb->mode == TLB_FREE || !(tlb->stored[TLB_HOST_BIT(host) / 64] >> TLB_HOST_BIT(host) % 64 & 1))
             continue;
         forget_entries(&tlb->write, (uint64_t)(uintptr_t)host);
@@ -158,7 +238,8 @@ void tlb_forget_writes_to(struct hart *hart, const uint8_t *host)
     }
 }
 
-static void tlb_clear(struct tlb *tlb)
+/* All but its window. */
+static void clear_entries(struct tlb *tlb)
 {
     memset(tlb->read.tag, 0xff, sizeof(tlb->read.tag));
     memset(tlb->write.tag, 0xff, sizeof(tlb->write.tag));
@@ -175,17 +256,24 @@ static void tlb_clear(struct tlb *tlb)
     forget_native(tlb);
 }
 
-/* tlb_find() clears what it takes, so one that is never used costs neither memory nor time at the start. */
+static void tlb_clear(struct hart *hart, struct tlb *tlb)
+{
+    clear_entries(tlb);
+    window_clear(hart, tlb->window);
+}
+
+/* tlb_find() clears a TLB when it takes it, so an unused one costs neither memory nor time at the start. Of
+ * the table `native`, only group 0 has to be cleared then: an entry of zeros is an entry for pc 0. */
 void tlb_init(struct tlb *tlb)
 {
     tlb->mode = TLB_FREE;
-    tlb->native_groups = UINT64_MAX;
+    tlb->native_groups = 1ull << TLB_NATIVE_GROUP(0);
 }
 
 static struct tlb *tlb_evict(struct hart *hart)
 {
     for (;;) {
-        struct tlb *tlb = &hart->tlb_pool[hart->tlb_hand++ % TLB_POOL];
+        struct tlb *tlb = hart->tlb_pool[hart->tlb_hand++ % TLB_POOL];
         if (tlb == hart->tlb_data || tlb == hart->tlb_fetch)
             continue;
         if (tlb->mode == TLB_FREE || !tlb->used)
@@ -196,22 +284,25 @@ static struct tlb *tlb_evict(struct hart *hart)
 
 static struct tlb *tlb_find(struct hart *hart, const struct regime *regime)
 {
-    uint64_t satp = regime->satp;
-    unsigned mode = TLB_MODE(regime->priv, regime->sum, regime->mxr);
+    uint64_t satp = key_of(hart, regime);
+    unsigned mode = TLB_MODE(regime->priv, regime->sum, regime->mxr, regime->pmm);
     struct tlb *tlb = hart->tlb_hint[mode];
     if (LIKELY(tlb && tlb->mode == mode && tlb->satp == satp)) {
         tlb->used = true;
         return tlb;
     }
     for (unsigned i = 0; i < TLB_POOL; i++) {
-        tlb = &hart->tlb_pool[i];
+        tlb = hart->tlb_pool[i];
         if (tlb->mode == mode && tlb->satp == satp)
             goto found;
     }
     tlb = tlb_evict(hart);
-    tlb_clear(tlb);
+    tlb_clear(hart, tlb);
     tlb->satp = satp;
     tlb->mode = mode;
+    tlb->kind = TLB_KIND_LOOKS; /* it may earn its window */
+    if (tlb->window)
+        tlb->window->credit = 0;
 found:
     tlb->used = true;
     return hart->tlb_hint[mode] = tlb;
@@ -230,22 +321,25 @@ static void check_side(const struct hart *hart, const struct tlb_side *side)
     }
 }
 
-/* What translated code relies on: an entry is in its place, and leads to a whole page of the guest's memory.
- */
+/* Checks what translated code relies on: each entry is in its place, and leads to a whole page of the guest's
+ * memory. */
 static void check_pool(const struct hart *hart)
 {
     for (unsigned i = 0; i < TLB_POOL; i++) {
-        const struct tlb *tlb = &hart->tlb_pool[i];
+        const struct tlb *tlb = hart->tlb_pool[i];
         if (tlb->mode == TLB_FREE)
             continue;
         check_side(hart, &tlb->read);
         check_side(hart, &tlb->write);
         CHECK((tlb->mode & 3) != PRIV_M || !tlb->satp);
+        CHECK(!tlb_is_shared(hart, tlb) || !asid_of(hart, tlb->satp));
     }
 }
 
 void tlb_select(struct hart *hart)
 {
+    hart->pads = hart->pads_of[hart->priv];
+    hart->shadow = hart->shadow_of[hart->priv];
     const struct regime fetch = regime_of_fetches(hart), data = regime_of_data(hart);
     hart->tlb_fetch = tlb_find(hart, &fetch);
     hart->tlb_data = data.priv == fetch.priv ? hart->tlb_fetch : tlb_find(hart, &data);
@@ -253,8 +347,10 @@ void tlb_select(struct hart *hart)
 
 void tlb_flush_all(struct hart *hart)
 {
+    if (hart->tlb_sharing.met_local)
+        stop_sharing(hart);
     for (unsigned i = 0; i < TLB_POOL; i++)
-        hart->tlb_pool[i].mode = TLB_FREE;
+        hart->tlb_pool[i]->mode = TLB_FREE;
     hart->tlb_data = hart->tlb_fetch = NULL;
     tlb_select(hart);
 }
@@ -281,26 +377,31 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     unsigned bit = TLB_NATIVE_PAGE_BIT(tag);
     if (tlb->native_pages[bit / 8] >> bit % 8 & 1)
         forget_native_group(tlb, TLB_NATIVE_GROUP(tag));
-    tlb->generation++; /* the jump cache may know the page even where the exec entry was replaced */
-}
-
-static unsigned asid_of(const struct hart *hart, uint64_t satp)
-{
-    return hart->isa.xlen == 32 ? satp >> 22 & 0x1ff : satp >> 44 & 0xffff;
+    tlb->generation++; /* the jump cache may know the page even if the exec entry was replaced */
 }
 
 void tlb_flush(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid)
 {
     CHECK_INVARIANT(check_pool(hart));
+    if (any_vaddr && any_asid && share_again(hart)) {
+        tlb_flush_all(hart);
+        return;
+    }
     for (unsigned i = 0; i < TLB_POOL; i++) {
-        struct tlb *tlb = &hart->tlb_pool[i];
+        struct tlb *tlb = hart->tlb_pool[i];
         if (tlb->mode == TLB_FREE || (tlb->mode & 3) == PRIV_M)
             continue;
-        if (!any_asid && asid_of(hart, tlb->satp) != asid)
+        if (!any_asid && (tlb_is_shared(hart, tlb) || asid_of(hart, tlb->satp) != asid))
             continue;
-        if (any_vaddr || in_large_page(tlb, vaddr))
-            tlb_clear(tlb);
+        if (any_vaddr) {
+            tlb_clear(hart, tlb);
+            continue;
+        }
+        bool masked = tlb->mode >> 4; /* the page may have entries with any upper bits of the address */
+        if (masked || in_large_page(tlb, vaddr))
+            clear_entries(tlb);
         else
             tlb_flush_page(tlb, vaddr);
+        window_drop_page(hart, tlb->window, vaddr); /* the window records its large pages itself */
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The second level of the software TLB: what the first one, which translated code looks in, has no room for.
- * A miss of the first level that is served here costs a look instead of a walk of the page table.
+ * The second level of the software TLB: entries for which the first level, which translated code searches,
+ * has no room. A miss of the first level that is found here saves a walk of the page table.
  *
  * An entry's tag has the page in its upper bits and a generation in its lower ones, so that zeroed memory is
  * empty and forgetting everything is a new generation. Owned by the hart's thread.
@@ -24,7 +24,7 @@ static inline void tlb_second_put(struct tlb *tlb, bool write, uint64_t tag, uin
     *tlb_second_entry(tlb, write, tag) = (struct tlb_entry){ tag | tlb->second[write].generation, addend };
 }
 
-/* NULL: it has none. The entry's tag is not that of the first level. */
+/* NULL: it has none. The entry's tag differs from that of the first level. */
 static inline const struct tlb_entry *tlb_second_find(struct tlb *tlb, bool write, uint64_t vaddr)
 {
     const struct tlb_entry *entry = tlb_second_entry(tlb, write, vaddr);
@@ -45,7 +45,7 @@ static inline void tlb_second_clear(struct tlb *tlb, bool write)
     if (++tlb->second[write].generation < PAGE_SIZE)
         return;
     memset(tlb->second[write].entries, 0, sizeof(tlb->second[write].entries));
-    tlb->second[write].generation = 1; /* never 0, which empty entries have */
+    tlb->second[write].generation = 1; /* never 0, which is the generation of empty entries */
 }
 
 #endif

@@ -53,11 +53,19 @@ static bool napot(const struct paging *paging, uint64_t pte)
     return paging->pte_size == 8 && pte & PTE_N;
 }
 
+/* Returns whether a page with W set and R clear is a page of a shadow stack: X is clear, and shadow stacks
+ * are enabled ("Shadow Stack Memory Protection"). Otherwise it is reserved. */
+static bool shadow_page(const struct hart *hart, uint64_t pte)
+{
+    return !(pte & PTE_X) && hart->menvcfg & ENVCFG_SSE;
+}
+
 enum walk_end walk_entry(const struct hart *hart, const struct paging *paging, unsigned level, uint64_t pte)
 {
-    if (!(pte & PTE_V) || (pte & (PTE_R | PTE_W)) == PTE_W)
+    bool shadow = (pte & (PTE_R | PTE_W)) == PTE_W;
+    if (!(pte & PTE_V) || (shadow && !shadow_page(hart, pte)))
         return WALK_INVALID;
-    bool leaf = pte & (PTE_R | PTE_X);
+    bool leaf = shadow || pte & (PTE_R | PTE_X);
     if (reserved(hart, paging, pte, leaf))
         return WALK_RESERVED;
     if (!leaf)
@@ -78,14 +86,14 @@ uint64_t walk_leaf(const struct paging *paging, unsigned level, uint64_t pte, ui
     return size;
 }
 
-/* Host address of a page-table entry, or NULL: page tables outside of memory are an access fault. */
+/* The host address of a page-table entry, or NULL: page tables outside of memory are an access fault. */
 static uint8_t *pte_host(struct hart *hart, uint64_t paddr, bool *writable)
 {
     uint8_t *page = hart->bus->ops->page(hart->bus, paddr & PAGE_MASK, writable);
     return page ? page + (paddr & (PAGE_SIZE - 1)) : NULL;
 }
 
-static uint64_t pte_read(const uint8_t *host, unsigned size)
+uint64_t walk_pte_read(const uint8_t *host, unsigned size)
 {
     return size == 4 ? __atomic_load_n((const uint32_t *)(const void *)host, __ATOMIC_ACQUIRE)
                      : __atomic_load_n((const uint64_t *)(const void *)host, __ATOMIC_ACQUIRE);
@@ -108,15 +116,16 @@ static enum walk_end walk_level(struct hart *hart, const struct paging *paging, 
         return WALK_NO_MEMORY;
     if (!pmp_allows(hart, paddr, paging->pte_size, PRIV_S, MMU_READ))
         return WALK_PMP;
-    uint64_t pte = pte_read(walk->pte_host, paging->pte_size);
+    uint64_t pte = walk_pte_read(walk->pte_host, paging->pte_size);
     walk->steps[walk->count++] = (struct walk_step){ level, paddr, pte };
+    walk->global |= (pte & PTE_G) != 0;
     return walk_entry(hart, paging, level, pte);
 }
 
 void walk_tables(struct hart *hart, const struct paging *paging, uint64_t vaddr, struct walk *walk)
 {
     walk->count = 0;
-    walk->pte_writable = false;
+    walk->pte_writable = walk->global = false;
     walk->end = canonical(paging, vaddr) ? WALK_TABLE : WALK_NOT_CANONICAL;
     uint64_t table = paging->root;
     for (unsigned level = paging->levels; walk->end == WALK_TABLE && level-- > 0;) {

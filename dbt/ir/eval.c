@@ -87,7 +87,8 @@ static bool holds(const struct t2_insn *insn, uint64_t a, uint64_t b)
     }
 }
 
-/* "Division Operations": by zero all ones and the dividend; overflow the dividend and 0. */
+/* "Division Operations": a division by zero gives all ones and the dividend; an overflow, the dividend and
+ * 0. */
 static uint64_t divide(const struct t2_insn *insn, uint64_t a, uint64_t b)
 {
     bool quotient = insn->op == T2_DIV;
@@ -212,18 +213,20 @@ static void set(struct ir_state *s, unsigned variable, uint64_t value)
 
 static const uint64_t box = 0xffffffff00000000;
 
-/* True: the region is left in front of it. */
+/* True: the region is left before the access. */
 static bool access(struct ir_state *s, const struct t2_insn *insn, const char **fault)
 {
     uint64_t base = value_of(s, insn, insn->a), address = base + (uint64_t)insn->imm;
     unsigned bytes = insn->bits / 8u;
     if (insn->cut)
         address = (uint32_t)address;
-    if (insn->check != T2_CHECK_NONE &&
-        !accessible(s, base + (uint64_t)(int64_t)insn->lo, (uint64_t)(insn->hi - insn->lo), insn->write))
+    uint64_t first = base + (uint64_t)(int64_t)insn->lo;
+    if (insn->check != T2_CHECK_NONE && !accessible(s, first, (uint64_t)(insn->hi - insn->lo), insn->write)) {
+        s->wrapped = s->xlen == 32 && first >> 32;
         return true;
+    }
     if (!accessible(s, address, bytes, t2_is_store(insn))) {
-        *fault = "an access goes where nobody looked";
+        *fault = "an access goes to a page that was not checked";
         return true;
     }
     if (insn->op == T2_LOAD) {
@@ -239,7 +242,7 @@ static bool access(struct ir_state *s, const struct t2_insn *insn, const char **
     return false;
 }
 
-/* The same. */
+/* The same for floating point. */
 static bool floating(struct ir_state *s, const struct t2_insn *insn)
 {
     const struct t2_op_info *op = &t2_ops[insn->op];
@@ -263,7 +266,7 @@ static bool floating(struct ir_state *s, const struct t2_insn *insn)
     return false;
 }
 
-/* The same; control is the caller's. */
+/* The same for all operations except control, which the caller does. */
 static bool operate(struct ir_state *s, const struct t2_insn *insn, const char **fault)
 {
     const struct t2_op_info *op = &t2_ops[insn->op];
@@ -294,7 +297,7 @@ static bool leave(struct run *run, bool left, uint64_t done, int32_t offset)
     return false;
 }
 
-/* The block's end. False: the region is left. */
+/* Goes where the block's end leads. False: the region is left. */
 static bool go_on(struct run *run, const struct t2_insn *end)
 {
     const struct t2_block *block = &run->ir->blocks[run->block];
@@ -311,6 +314,16 @@ static bool go_on(struct run *run, const struct t2_insn *end)
     return true;
 }
 
+/* The region is left in front of the operation: what was sunk is computed. */
+static void compute_sunk(struct run *run, const struct t2_block *block, unsigned position)
+{
+    for (unsigned i = block->first; i < position; i++) {
+        const struct t2_insn *insn = &run->ir->insns[i];
+        if (insn->sunk && i + insn->sunk >= position)
+            operate(run->state, insn, &run->outcome.fault);
+    }
+}
+
 static bool run_block(struct run *run, uint64_t limit, bool exact)
 {
     const struct t2_block *block = &run->ir->blocks[run->block];
@@ -319,12 +332,18 @@ static bool run_block(struct run *run, uint64_t limit, bool exact)
     for (unsigned i = block->first; i < block->first + block->count; i++) {
         const struct t2_insn *insn = &run->ir->insns[i];
         uint64_t done = run->begun + block->guest_insns - insn->left;
-        if (exact && done >= limit)
+        if (exact && done >= limit) {
+            compute_sunk(run, block, i);
             return leave(run, false, done, insn->offset);
+        }
+        if (insn->sunk)
+            continue;
         if (t2_ops[insn->op].flags & T2_END)
             return go_on(run, insn);
-        if (operate(run->state, insn, &run->outcome.fault) || run->outcome.fault)
+        if (operate(run->state, insn, &run->outcome.fault) || run->outcome.fault) {
+            compute_sunk(run, block, i);
             return leave(run, true, done, insn->offset);
+        }
     }
     return leave(run, true, run->begun, block->offset);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The intermediate representation of the optimising translator, T2; docs/translator.md tells the whole.
+ * The intermediate representation of the optimising translator, T2; docs/translator.md describes the whole.
  *
  * A region is a piece of a guest function inside one page: basic blocks, entered at one of them (the header),
  * with the loops between them. Its instructions become operations on variables, which are the guest's
@@ -8,9 +8,9 @@
  * integer operations are of 32 bits, and the upper half of each x register is 0.
  *
  * region.c finds the blocks, lift.c makes operations of their instructions, passes/ works on them, verify.c
- * proves that a region is whole and its accesses checked; print.c, parse.c: its text; eval.c: what it means.
- * Which host registers hold what is regalloc's business, host code x86/select's. Nothing here is shared
- * between threads, and nothing takes a lock.
+ * proves that a region is valid and its accesses are checked; print.c and parse.c write and read its text;
+ * eval.c defines what it means. regalloc decides which host registers hold what, and x86/select writes host
+ * code. Nothing here is shared between threads, and nothing takes a lock.
  */
 #ifndef DBT_IR_IR_H
 #define DBT_IR_IR_H
@@ -21,13 +21,14 @@
 
 #include "cpu/hart_state.h"
 #include "cpu/isa/isa.h"
+#include "cpu/mmu/window.h"
 #include "util/error.h"
 
 #define T2_BLOCKS_MAX 64
 #define T2_INSNS_MAX  1536 /* operations; word arithmetic takes two, before folding */
 #define T2_EXITS_MAX  (T2_INSNS_MAX + 2 * T2_BLOCKS_MAX)
-/* Guest instructions after which no more are searched for jumps. The block where the search ends goes on, up
- * to a jump or T2_INSNS_MAX. */
+/* After this many guest instructions the search for jumps ends. The block where it ends continues up to a
+ * jump or T2_INSNS_MAX. */
 #define T2_GUEST_MAX 640
 
 /* Variables: x0..x31, f0..f31. */
@@ -63,7 +64,7 @@ enum t2_class {
     T2_CLASS_CONTROL
 };
 
-/* A row of ir.def, which says what is meant. */
+/* A row of ir.def, which explains the columns. */
 struct t2_op_info {
     const char *name, *operands;
     enum t2_type type;
@@ -77,9 +78,10 @@ extern const char *const t2_conds[T2_COND_COUNT];
 
 /* How an access is checked (passes/access.c). */
 enum t2_check {
-    T2_CHECK_TLB,  /* by the TLB; the addend is left in `slot`, if others want it */
-    T2_CHECK_PAGE, /* by the page that this base used last, kept in `slot` */
-    T2_CHECK_NONE, /* an access before has checked it: the addend is in `slot` */
+    T2_CHECK_TLB,    /* by the TLB; the addend is left in `slot`, if other accesses need it */
+    T2_CHECK_PAGE,   /* by the page that this base used last, kept in `slot` */
+    T2_CHECK_NONE,   /* an access before has checked it: the addend is in `slot` */
+    T2_CHECK_WINDOW, /* by the host's page tables: it goes to the window, and faults if that lacks the page */
     T2_CHECK_COUNT
 };
 extern const char *const t2_checks[T2_CHECK_COUNT];
@@ -91,9 +93,11 @@ struct t2_insn {
     int64_t imm;
     uint16_t offset; /* of the guest instruction in its page */
     uint16_t left;   /* guest instructions of the block from this one on */
+    uint16_t sunk;   /* not 0: exits compute it, up to the operation so far behind it (passes/sink.c) */
     /* Accesses. */
     uint8_t check, slot; /* enum t2_check; slot T2_NONE: none */
     bool write;          /* the check is for storing */
+    bool bounded;        /* WINDOW: its pointer need not be compared with the bounds of the window */
     bool cut;            /* RV32: a + imm may have gone over 2^32 since the check, and is cut to 32 bits */
     int32_t lo, hi;      /* bytes [a + lo, a + hi) are checked */
 };
@@ -115,7 +119,7 @@ struct t2_block {
 /* Where a variable lives: a host register for the whole region, or in struct hart. */
 #define T2_IN_HART 0xff
 
-/* Places that remember the page of an access's last time (passes/access.c). */
+/* Places that remember which page an access used last (passes/access.c). */
 #define T2_SLOTS 32
 
 struct ir {
@@ -124,24 +128,27 @@ struct ir {
     const bool *without;  /* by enum isa_insn: instructions that are left to T1 */
     uint64_t page, vaddr; /* physical; as some hart sees it */
     unsigned header_offset;
+    unsigned kind;                       /* TLB_KIND_*: which windows the address spaces have that run it */
+    uint64_t by_tlb[PAGE_SIZE / 2 / 64]; /* one bit for each two bytes: an access there has none */
 
     unsigned block_count, insn_count;
     unsigned span_first, span_last; /* guest bytes it came from */
     bool full;                      /* some limit was hit */
     bool loops;                     /* there are any */
 
-    /* Needed of the hart at the entry. */
+    /* What the hart must have at the entry. */
     bool fp_used, fp_written;
     bool rm_dynamic;
     int rm_static;  /* -1: none */
     uint32_t boxed; /* f registers that must hold boxed single precision */
 
-    /* Found out. */
+    /* What the passes find out. */
     uint64_t used[2], written[2]; /* sets of variables */
     uint32_t lazy[2];             /* f registers that arithmetic of one format writes: single, double */
-    uint32_t steady; /* of those: nothing else does, so a NaN in them may always be made canonical */
+    /* Those of them that nothing else writes, so a NaN in them may always be made canonical. */
+    uint32_t steady;
     unsigned slot_count;
-    int32_t slot_span[T2_SLOTS]; /* the widest range it checks, bytes */
+    int32_t slot_span[T2_SLOTS]; /* the widest range that is checked with it, in bytes */
     bool slot_write[T2_SLOTS];
     uint8_t slot_home[T2_SLOTS]; /* host register with its addend, or T2_IN_HART */
     bool needs_rax;
@@ -157,18 +164,19 @@ struct ir {
 
 /* Finds blocks and loops. */
 void t2_region_find(struct ir *region);
-/* Of blocks whose successors are known: which are loops, and what leads to each. */
+/* Finds, for blocks whose successors are known, which are loops, and what leads to each. */
 void t2_find_loops(struct ir *region);
+/* Makes the operations of the blocks' instructions. */
 void t2_build(struct ir *region);
 
-/* NULL, or what is wrong (static text), with the operation's number. A region is whole from t2_build() on,
+/* NULL, or what is wrong (static text), with the operation's number. A region is valid from t2_build() on,
  * before and after each pass; this also proves that each access is checked (verify.c). */
 const char *t2_verify(const struct ir *region, unsigned *where);
-/* As text, which t2_parse() reads back (parse.c says what it looks like). */
+/* Writes the region as text, which t2_parse() reads back (parse.c describes it). */
 void t2_print(const struct ir *region, FILE *out);
-/* The region that the text is of: all but the guest's code, its ISA, and what regalloc finds out besides the
- * variables' places. What region.c finds out of loops may be left out; it is found anew then. False, with
- * *error filled, where it is none; the region is of no use then. */
+/* Reads the region that the text describes: everything except the guest's code, its ISA, and what regalloc
+ * finds out besides the variables' places. The text need not have what region.c finds out about loops; it is
+ * then found again. False, with *error filled, if the text is wrong; the region is of no use then. */
 bool t2_parse(struct ir *region, const char *text, struct error *error);
 /* Finds out what each slot promises, from the checks that have one. */
 void t2_size_slots(struct ir *region);
@@ -176,16 +184,19 @@ void t2_size_slots(struct ir *region);
 bool t2_decode(const struct ir *region, unsigned offset, struct isa_operands *op);
 /* Can T2 do it? Else the region is left there. */
 bool t2_can(const struct ir *region, unsigned offset, const struct isa_operands *op);
+/* Whether it can with some operands. Any thread. */
+bool t2_has_row(enum isa_insn insn);
 
-/* The block whose end is this one's beginning in all that is known: its only predecessor, which comes before
- * it; or T2_NOT_HERE. */
+/* The block whose facts at its end hold at the beginning of this one: its only predecessor, which comes
+ * before it; or T2_NOT_HERE. */
 static inline unsigned t2_inherits(const struct ir *region, unsigned block)
 {
     const struct t2_block *b = &region->blocks[block];
     return block && b->predecessors == 1 && b->before < block ? b->before : T2_NOT_HERE;
 }
 
-/* The widest range that one check covers, bytes; less than a page, and than T2_FILL_SPAN_BITS can say. */
+/* The widest range that one check covers, in bytes; less than a page, and less than FILL_SPAN_BITS can
+ * hold. */
 #define T2_SPAN_MAX 512
 
 static inline bool t2_is_access(const struct t2_insn *insn)
@@ -193,18 +204,36 @@ static inline bool t2_is_access(const struct t2_insn *insn)
     return t2_ops[insn->op].class == T2_CLASS_ACCESS;
 }
 
-/* Is the operation of that type and class? */
+/* Whether the access may go to the window: not if its instruction was seen to need devices. */
+static inline bool t2_has_window(const struct ir *region, const struct t2_insn *insn)
+{
+    return region->kind != TLB_KIND_LOOKS &&
+           !(region->by_tlb[insn->offset / 128] >> (insn->offset / 2 % 64) & 1);
+}
+
+/* Whether the operation is of that type and class. */
 static inline bool t2_is(const struct t2_insn *insn, enum t2_type type, enum t2_class class)
 {
     return t2_ops[insn->op].type == type && t2_ops[insn->op].class == class;
 }
 
-/* Does it compute floating-point numbers, or look at them? Moves of bits and accesses do not. */
+/* Whether the operation computes floating-point numbers, or looks at them. Moves of bits and accesses do
+ * not. */
 static inline bool t2_computes_fp(const struct t2_insn *insn)
 {
     const struct t2_op_info *op = &t2_ops[insn->op];
     return op->type == T2_TYPE_FP && op->class != T2_CLASS_ACCESS && op->class != T2_CLASS_MOVE &&
            op->class != T2_CLASS_FLAGS;
+}
+
+/* May exits compute it? Integers without an effect, of which host code is a few instructions that need no
+ * register but rcx and rdx; and not what its own result would change. */
+static inline bool t2_can_sink(const struct t2_insn *insn)
+{
+    const struct t2_op_info *op = &t2_ops[insn->op];
+    bool takes_rax = insn->op == T2_MULH || insn->op == T2_MULHSU || insn->op == T2_DIV || insn->op == T2_REM;
+    return op->type == T2_TYPE_INT && !(op->flags & (T2_KEEP | T2_EXIT | T2_END)) && !takes_rax &&
+           insn->d != T2_NONE && insn->d != insn->a && insn->d != insn->b;
 }
 
 static inline bool t2_is_store(const struct t2_insn *insn)
@@ -218,7 +247,7 @@ static inline bool t2_same(const struct t2_insn *a, const struct t2_insn *b)
            a->a == b->a && a->b == b->b && a->c == b->c && a->imm == b->imm;
 }
 
-/* The operation does nothing any more. */
+/* Makes an operation that does nothing. */
 static inline void t2_make_nop(struct t2_insn *insn)
 {
     *insn = (struct t2_insn){ .op = T2_NOP,
@@ -232,7 +261,7 @@ static inline void t2_make_nop(struct t2_insn *insn)
                               .slot = T2_NONE };
 }
 
-/* Does the operation move its destination by a constant, modulo 2^XLEN, as addresses are computed? Word
+/* Whether the operation moves its destination by a constant, modulo 2^XLEN, as addresses are computed. Word
  * arithmetic of RV64 does not: it extends the sign of the low half. */
 static inline bool t2_step(const struct ir *region, const struct t2_insn *insn, int64_t *step)
 {

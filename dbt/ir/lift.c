@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * From guest instructions to operations: a table with a row for each instruction that T2 does. All others end
- * a region (T2_LEAVE), and T1 goes on at them: calls, returns, system instructions, AMOs, half precision.
+ * Makes operations from guest instructions. A table has a row for each instruction that regions can have. All
+ * others end a region (T2_LEAVE), and T1 continues with them: calls, returns, system instructions, AMOs, half
+ * precision, vectors.
  */
 #include "dbt/ir/ir.h"
 
-/* How operands are taken. The first letter is d, others are a, b, c; u: no source, the immediate. */
+/* Where operands come from. The first letter is d, the others are a, b and c. X: an x register; F: an f
+ * register; I, U: the immediate; MEM: an address, rs1 and the immediate. */
 enum form {
     NONE,
     XU,
@@ -27,7 +29,7 @@ enum form {
     FENCE_
 };
 
-/* For a row's bits: as many as the hart's registers have. */
+/* In a row's `bits`: as many as the hart's x registers have. */
 #define XLEN 0
 
 struct row {
@@ -38,7 +40,7 @@ struct row {
 
 #define R(name, op_, form_, ...) [ISA_INSN_##name] = { .op = op_, .form = form_, .bits = __VA_ARGS__ }
 
-/* Formats differ in one letter. */
+/* The rows of one floating-point format; formats differ in one letter. */
 #define FORMAT(s, n)                                                                                         \
     R(fadd_##s, T2_FADD, FFF, n), R(fsub_##s, T2_FSUB, FFF, n), R(fmul_##s, T2_FMUL, FFF, n),                \
         R(fdiv_##s, T2_FDIV, FFF, n), R(fsqrt_##s, T2_FSQRT, FF, n), R(fmadd_##s, T2_FMADD, FFFF, n),        \
@@ -221,7 +223,7 @@ static bool begins_quiet_compare(const struct ir *r, unsigned offset, const stru
 
 /* ---- What can be done ---------------------------------------------------------------------------------- */
 
-/* MXCSR must round as wanted at the entry, and stays so: one static mode a region, and frm. */
+/* MXCSR must round as wanted at the entry, and stays so: a region has one static mode, and frm. */
 static bool rounding_fits(const struct ir *r, const struct isa_operands *op, const struct row *row)
 {
     if (!(isa_entry(op->insn)->flags & ISA_RM) || op->rm == 7)
@@ -231,6 +233,11 @@ static bool rounding_fits(const struct ir *r, const struct isa_operands *op, con
     if (row->op == T2_FCVTIF && op->rm == 1)
         return true;
     return r->rm_static < 0 || r->rm_static == op->rm;
+}
+
+bool t2_has_row(enum isa_insn insn)
+{
+    return rows[insn].form != NONE;
 }
 
 bool t2_can(const struct ir *r, unsigned offset, const struct isa_operands *op)
@@ -273,7 +280,7 @@ static struct t2_insn *append(struct build *b, enum t2_op op)
                               .bits = 64,
                               .offset = (uint16_t)b->offset,
                               .slot = T2_NONE };
-    insn->left = b->block->guest_insns; /* so far; turned round at the block's end */
+    insn->left = b->block->guest_insns; /* before this one; build_block() makes it those from this one on */
     b->block->count++;
     return insn;
 }
@@ -319,7 +326,7 @@ static void note_fp(struct build *b, const struct row *row, const struct t2_insn
         r->rm_static = b->op.rm;
 }
 
-/* So that the region is whole before any pass has looked at its accesses. */
+/* Makes the access check itself, so that the region is valid before any pass has looked at its accesses. */
 static void check_by_itself(struct t2_insn *insn)
 {
     insn->check = T2_CHECK_TLB;

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reads a region's text back: what t2_print() writes, and what tests write by hand. Words are separated by
- * blanks and commas; a line is one of
+ * blanks, commas and brackets; a line is one of
  *
  *     region at page PADDR+OFFSET, N blocks of FIRST..LAST[, loops][, fp][, fp written][, frm][, rm MODE]
  *     block N at FIRST..LIMIT, N instructions[, depth N, ways N from N][, loop N N ...] -> taken WAY next WAY
- *     OFFSET +LEFT OP BITS s|- [COND] [D =] [A] [B] [C] [IMM] [[tlb|page|checked [write] LO..HI [slot N]]]
+ *     OFFSET +LEFT OP BITS s|- [COND] [D =] [A] [B] [C] [IMM] [ACCESS] [SUNK]
  *
- * where a WAY is "N at OFFSET" or "out at OFFSET", and a variable that has a host register is NAME@NUMBER.
- * Addresses and offsets in front of operations are hexadecimal, all else is decimal. Where a block has no
- * `ways`, loops are found anew.
+ * A WAY is "N at OFFSET" or "out at OFFSET". An ACCESS, which is printed in brackets, is
+ *
+ *     tlb|page|checked|window [write] LO..HI [bounded|slot N [cut]]
+ *
+ * and SUNK, in brackets, is `sunk` and by how many operations (passes/sink.c).
+ * A variable that has a host register is NAME@NUMBER. Addresses, and offsets in front of operations, are
+ * hexadecimal; all other numbers are decimal. If a block has no `ways`, loops are found anew.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,7 +28,7 @@ struct parse {
     const char *at; /* the rest of the line */
     char word[WORD_MAX];
     unsigned line;
-    bool found_loops; /* all blocks say what is known of loops */
+    bool found_loops; /* all blocks have `ways`: the text says where loops are */
     struct error *error;
 };
 
@@ -40,7 +44,7 @@ static bool is_blank(char c)
     return c == ' ' || c == ',' || c == '[' || c == ']';
 }
 
-/* The next word of the line into p->word; false at its end. */
+/* Puts the next word of the line into p->word; false at the end of the line. */
 static bool next(struct parse *p)
 {
     size_t length = 0;
@@ -191,7 +195,7 @@ static bool parse_block(struct parse *p)
                        : fail(p, "-> is wanted");
 }
 
-/* The variable in the word, with its place; T2_NONE: it is none. */
+/* Returns the variable that the word names, and notes its host register; T2_NONE: the word names none. */
 static unsigned variable(struct parse *p)
 {
     char *place = strchr(p->word, '@');
@@ -220,6 +224,9 @@ static bool parse_access(struct parse *p, struct t2_insn *insn)
     insn->lo = (int32_t)low;
     insn->hi = (int32_t)high;
     if (!next(p))
+        return true;
+    insn->bounded = is(p, "bounded");
+    if (insn->bounded)
         return true;
     if (!is(p, "slot") || !take_number(p, 10, T2_SLOTS - 1, &low))
         return fail(p, "a slot is wanted");
@@ -273,6 +280,12 @@ static bool parse_operands(struct parse *p, struct t2_insn *insn)
     }
     if (more && op->class == T2_CLASS_ACCESS)
         return parse_access(p, insn);
+    if (more && is(p, "sunk")) {
+        if (!take_number(p, 10, T2_INSNS_MAX, &value))
+            return false;
+        insn->sunk = (uint16_t)value;
+        more = next(p);
+    }
     return !more || fail(p, "the operation takes no such operand");
 }
 

@@ -22,7 +22,7 @@ const struct t2_op_info t2_ops[T2_OP_COUNT] = {
 };
 
 const char *const t2_conds[T2_COND_COUNT] = { "eq", "ne", "lt", "ge", "ltu", "geu", "le" };
-const char *const t2_checks[T2_CHECK_COUNT] = { "tlb", "page", "checked" };
+const char *const t2_checks[T2_CHECK_COUNT] = { "tlb", "page", "checked", "window" };
 
 /* ---- Printing ------------------------------------------------------------------------------------------ */
 
@@ -57,10 +57,14 @@ static void print_insn(const struct ir *r, const struct t2_insn *insn, FILE *out
                 insn->hi);
         if (insn->slot != T2_NONE)
             fprintf(out, " slot %u", insn->slot);
+        if (insn->bounded)
+            fputs(" bounded", out);
         if (insn->cut)
             fputs(" cut", out);
         fputc(']', out);
     }
+    if (insn->sunk)
+        fprintf(out, "   [sunk %u]", insn->sunk);
     fputc('\n', out);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which blocks make a region: those that can be reached from the header by direct jumps inside its page and
- * that can come back to it, so a loop with what it contains. Without a way back (a function's entry) it is
- * all that can be reached. What T2 cannot do ends a block: T1 goes on there.
+ * Chooses the blocks of a region: those that direct jumps inside the page reach from the header and that lead
+ * back to it, which is a loop and everything in it. If nothing leads back (at a function's entry, for
+ * example), the region has all blocks that can be reached. An instruction that T2 cannot do ends a block: T1
+ * continues there.
  *
- * Blocks are put in an order in which a block comes after those that lead to it, loops apart; a jump that
- * goes back in this order makes its target a loop.
+ * Blocks are put in an order in which each block comes after those that lead to it, except in loops; a jump
+ * that goes back in this order makes its target a loop.
  */
 #include <string.h>
 
@@ -121,7 +122,7 @@ static void set_successors(struct search *s, struct t2_block *block)
         block->next = (uint8_t)block_at(s->r, block->next_offset);
 }
 
-/* Which blocks lead to `target`, in however many steps; those of `among` only. */
+/* Finds the blocks of `among` that lead to `target`, in any number of steps. */
 static void reaching(const struct ir *r, unsigned target, const bool among[T2_BLOCKS_MAX],
                      bool result[T2_BLOCKS_MAX])
 {
@@ -145,7 +146,7 @@ static void postorder(const struct ir *r, unsigned block, const bool keep[T2_BLO
     if (block == T2_NOT_HERE || !keep[block] || seen[block])
         return;
     seen[block] = true;
-    /* What is visited first comes last: the block that follows in memory shall follow here. */
+    /* The successor that is visited last comes first: the block that follows in memory shall follow here. */
     postorder(r, r->blocks[block].taken, keep, seen, order, count);
     postorder(r, r->blocks[block].next, keep, seen, order, count);
     order[(*count)++] = (uint8_t)block;
@@ -194,7 +195,7 @@ void t2_find_loops(struct ir *r)
         struct t2_block *header = &r->blocks[h];
         if (!header->loop)
             continue;
-        /* All that come back to it without passing a block before it. */
+        /* All blocks that come back to it without passing a block before it. */
         bool among[T2_BLOCKS_MAX] = { false };
         for (unsigned i = h; i < r->block_count; i++)
             among[i] = true;

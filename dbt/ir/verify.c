@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: MIT
  *
- * Is a region well formed, and is every memory access in it checked? Regions that fail are not used. It runs
- * in every build, on the optimiser's thread, when a region has been built and again before its code is
+ * Is a region well formed, and is every memory access in it checked? Regions that fail are not used. This
+ * runs in every build, on the optimiser's thread, when a region has been built and again before its code is
  * written.
  *
  * The proof of the checks is made from the operations alone and knows nothing of how passes/access.c came to
- * them. For an access that has no check of its own it walks back, against the flow of control, until it meets
- * the access that fills the same slot. On this way
+ * them. It goes along each way through the region once, and keeps a trail: for each pointer, by how much it
+ * has moved, and for each slot, the access that filled it last. An access without a check of its own needs
+ * one that filled its slot on the way to it. On this way
  *
  *  - each write of the pointer must be a step of XLEN bits (t2_step()), whose sum says how far the pointer
- * has moved since it was checked: addresses and steps are both numbers modulo 2^XLEN, so wrapping is right,
- * and anything else, RV64's word arithmetic above all, ends the proof;
+ *    has moved since it was checked: addresses and steps are both numbers modulo 2^XLEN, so wrapping is
+ *    right, and anything else, RV64's word arithmetic above all, ends the proof;
  *  - a block's beginning is passed only where exactly one block leads to it, which is in front of it, so
- *    that there is no other way to come here without the check. Blocks that cannot be reached from the
- * header, since what led to them was cut off by something that T2 cannot do, do not count and need no proof.
+ *    that there is no other way to come here without the check. At all others the trail begins anew. Blocks
+ *    that cannot be reached from the header, since what led to them was cut off by something that T2 cannot
+ *    do, do not count and need no proof.
  *
- * What is left is that the moved access lies in the range that was checked, and that a store is covered by a
- * check for storing. On RV32, where the host adds up the address in 64 bits, one more thing: the range that
- * was checked lies in a page, so it does not wrap; a pointer that has moved may have wrapped all the same,
- * and be 2^32 from where the sum is to lie. Either it stands in the range itself, or the sum is cut to 32
- * bits.
+ * In code of address spaces with windows (cpu/mmu/window.h) most accesses have none of this, and what is
+ * proven is that the pointer was compared with the bounds of the window, in the same way: the trail has the
+ * access that compared it, and the sum of the steps since then is less than the guards around the window.
+ *
+ * It remains to prove that the moved access lies in the range that was checked, and that a store is covered
+ * by a check for storing. On RV32, where the host adds up the address in 64 bits, there is one more thing:
+ * the range that was checked lies in a page, so it does not wrap, but a pointer that has moved may have
+ * wrapped, and be 2^32 from where the sum must lie. So either the pointer is in the range itself, or the sum
+ * is cut to 32 bits.
  */
 #include "dbt/ir/ir.h"
 
@@ -35,7 +41,7 @@ static bool operand_fits(char kind, unsigned operand)
     }
 }
 
-/* Only where no bit of the upper half can come out. */
+/* False: something could come out of the operation in the upper half of RV32's registers. */
 static bool fits_width(const struct t2_insn *insn, unsigned xlen)
 {
     const struct t2_op_info *info = &t2_ops[insn->op];
@@ -68,6 +74,28 @@ static const char *verify_insn(const struct t2_insn *insn, unsigned xlen, bool l
     return NULL;
 }
 
+/* A sunk operation: its register is written again where it says, nobody reads it before, and each exit up to
+ * there still has the operands. */
+static const char *verify_sunk(const struct ir *r, const struct t2_block *block, unsigned position)
+{
+    const struct t2_insn *insn = &r->insns[position];
+    unsigned until = position + insn->sunk;
+    bool stale = false;
+    if (!t2_can_sink(insn) || until + 1u >= block->first + (unsigned)block->count ||
+        r->insns[until].d != insn->d)
+        return "an operation cannot be sunk";
+    for (unsigned i = position + 1; i <= until; i++) {
+        const struct t2_insn *behind = &r->insns[i];
+        if (behind->a == insn->d || behind->b == insn->d || behind->c == insn->d)
+            return "the result of a sunk operation is read";
+        if (stale && t2_ops[behind->op].flags & T2_EXIT)
+            return "an exit lacks the operands of a sunk operation";
+        stale |=
+            behind->d != T2_NONE && (behind->d == insn->a || behind->d == insn->b || behind->d == insn->c);
+    }
+    return NULL;
+}
+
 static const char *verify_block(const struct ir *r, const struct t2_block *block, unsigned *where)
 {
     if (!block->count || block->first + block->count > r->insn_count)
@@ -76,6 +104,8 @@ static const char *verify_block(const struct ir *r, const struct t2_block *block
         const struct t2_insn *insn = &r->insns[block->first + i];
         *where = block->first + i;
         const char *fault = verify_insn(insn, r->isa.xlen, i + 1 == block->count);
+        if (!fault && insn->sunk)
+            fault = verify_sunk(r, block, *where);
         if (fault)
             return fault;
         if (insn->left > block->guest_insns)
@@ -135,13 +165,52 @@ static unsigned only_way_to(const struct ir *r, uint64_t reachable, unsigned blo
             continue;
         if (r->blocks[i].taken != block && r->blocks[i].next != block)
             continue;
-        ways++; /* also where both of its ways lead here */
+        ways++; /* also if both of its ways lead here */
         from = i;
     }
     return ways == 1 && from < block ? from : T2_NOT_HERE;
 }
 
-/* Does the access lie in the range that `leader` checks, when the pointer has moved so far since then? */
+/* The access that checked last on the way to here, and what was known of its pointer then. */
+struct check_point {
+    const struct t2_insn *leader; /* NULL: there is none */
+    int64_t moved;
+    unsigned written;
+};
+
+/* What has happened on the only way to an operation, from where several ways meet on. */
+struct trail {
+    int64_t moved[32];                 /* by how much steps have moved each x register in all */
+    unsigned written[32];              /* how often something else has written it */
+    struct check_point slot[T2_SLOTS]; /* the access that fills each slot */
+    struct check_point compared[32];   /* the access that compares each pointer with the window's bounds */
+};
+
+static struct check_point here(const struct trail *trail, const struct t2_insn *leader)
+{
+    return (struct check_point){ leader, trail->moved[leader->a], trail->written[leader->a] };
+}
+
+/* The way goes on behind the operation, which is well formed. */
+static void pass_by(const struct ir *r, struct trail *trail, const struct t2_insn *insn)
+{
+    int64_t step = 0;
+    if (t2_is_access(insn)) {
+        if (insn->check != T2_CHECK_NONE && insn->slot != T2_NONE)
+            trail->slot[insn->slot] = here(trail, insn);
+        if (insn->check == T2_CHECK_WINDOW && !insn->bounded)
+            trail->compared[insn->a] = here(trail, insn);
+    }
+    if (insn->d >= 32)
+        return;
+    if (t2_step(r, insn, &step))
+        trail->moved[insn->d] += step;
+    else
+        trail->written[insn->d]++;
+}
+
+/* Whether the access lies in the range that `leader` checks, with the pointer `moved` since then; NULL: it
+ * does. */
 static const char *verify_covered(const struct ir *r, const struct t2_insn *insn,
                                   const struct t2_insn *leader, int64_t moved)
 {
@@ -159,26 +228,14 @@ static const char *verify_covered(const struct ir *r, const struct t2_insn *insn
 }
 
 /* An access without a check of its own. */
-static const char *verify_follower(const struct ir *r, uint64_t reachable, unsigned block, unsigned position)
+static const char *verify_follower(const struct ir *r, const struct trail *trail, const struct t2_insn *insn)
 {
-    const struct t2_insn *insn = &r->insns[position];
-    int64_t moved = 0;
-    for (unsigned end = position; block != T2_NOT_HERE; block = only_way_to(r, reachable, block)) {
-        const struct t2_block *b = &r->blocks[block];
-        if (end == T2_INSNS_MAX)
-            end = b->first + b->count;
-        while (end-- > b->first) {
-            const struct t2_insn *before = &r->insns[end];
-            int64_t step = 0;
-            if (before->d == insn->a && !t2_step(r, before, &step))
-                return "a pointer changes between its check and an access";
-            moved += step;
-            if (t2_is_access(before) && before->check != T2_CHECK_NONE && before->slot == insn->slot)
-                return verify_covered(r, insn, before, moved);
-        }
-        end = T2_INSNS_MAX;
-    }
-    return "an access can be reached without its check";
+    const struct check_point *check = &trail->slot[insn->slot];
+    if (!check->leader)
+        return "an access can be reached without its check";
+    if (insn->a == check->leader->a && trail->written[insn->a] != check->written)
+        return "a pointer changes between its check and an access";
+    return verify_covered(r, insn, check->leader, trail->moved[insn->a] - check->moved);
 }
 
 /* An access that checks. `owners`: which access fills each slot. */
@@ -201,20 +258,65 @@ static const char *verify_leader(const struct ir *r, unsigned position, unsigned
     return NULL;
 }
 
-static const char *verify_access(const struct ir *r, uint64_t reachable, unsigned block, unsigned position,
+/* An access to the window whose pointer is not compared with its bounds: it was, and has not moved far. */
+static const char *verify_bounded(const struct trail *trail, const struct t2_insn *insn)
+{
+    const struct check_point *check = &trail->compared[insn->a];
+    if (!check->leader)
+        return "an access to the window can be reached without its comparison";
+    if (trail->written[insn->a] != check->written)
+        return "a pointer changes between its comparison and an access";
+    int64_t moved = trail->moved[insn->a] - check->moved;
+    return moved <= WINDOW_MOVED_MAX && moved >= -WINDOW_MOVED_MAX
+               ? NULL
+               : "a pointer moves too far from where it was compared";
+}
+
+/* An access to the window. RV32's registers have 32 bits, so nothing can lead beyond the guards. */
+static const char *verify_window(const struct ir *r, const struct trail *trail, const struct t2_insn *insn)
+{
+    if (r->kind == TLB_KIND_LOOKS)
+        return "there is no window";
+    if (insn->imm < -WINDOW_MOVED_MAX || insn->imm > WINDOW_MOVED_MAX)
+        return "an access may lead out of the window";
+    if (insn->slot != T2_NONE || insn->cut)
+        return "an access to the window has a slot";
+    if (!insn->bounded || r->isa.xlen == 32 || insn->a == T2_X0)
+        return NULL;
+    return verify_bounded(trail, insn);
+}
+
+static const char *verify_access(const struct ir *r, const struct trail *trail, unsigned position,
                                  unsigned owners[T2_SLOTS])
 {
     const struct t2_insn *insn = &r->insns[position];
     if (insn->slot != T2_NONE && insn->slot >= r->slot_count)
         return "there is no such slot";
+    if (insn->check == T2_CHECK_WINDOW)
+        return verify_window(r, trail, insn);
     if (insn->check != T2_CHECK_NONE)
         return verify_leader(r, position, owners);
-    return insn->slot == T2_NONE ? "an access has neither check nor slot"
-                                 : verify_follower(r, reachable, block, position);
+    return insn->slot == T2_NONE ? "an access has neither check nor slot" : verify_follower(r, trail, insn);
+}
+
+/* `trail`: of the way to the block; becomes that of the way to its end. */
+static const char *verify_accesses(const struct ir *r, const struct t2_block *block, struct trail *trail,
+                                   unsigned owners[T2_SLOTS], unsigned *where)
+{
+    for (unsigned i = block->first; i < block->first + block->count; i++) {
+        const struct t2_insn *insn = &r->insns[i];
+        *where = i;
+        const char *fault = t2_is_access(insn) ? verify_access(r, trail, i, owners) : NULL;
+        if (fault)
+            return fault;
+        pass_by(r, trail, insn);
+    }
+    return NULL;
 }
 
 static const char *verify_checks(const struct ir *r, unsigned *where)
 {
+    struct trail trails[T2_BLOCKS_MAX]; /* of the ways to the ends of the blocks */
     unsigned owners[T2_SLOTS];
     uint64_t reachable = reachable_blocks(r);
     for (unsigned i = 0; i < T2_SLOTS; i++)
@@ -222,13 +324,13 @@ static const char *verify_checks(const struct ir *r, unsigned *where)
     if (r->slot_count > T2_SLOTS)
         return "there are too many slots";
     for (unsigned i = 0; i < r->block_count; i++) {
-        const struct t2_block *b = &r->blocks[i];
-        for (unsigned k = b->first; k < b->first + b->count && reachable >> i & 1; k++) {
-            *where = k;
-            const char *fault = t2_is_access(&r->insns[k]) ? verify_access(r, reachable, i, k, owners) : NULL;
-            if (fault)
-                return fault;
-        }
+        if (!(reachable >> i & 1))
+            continue;
+        unsigned from = only_way_to(r, reachable, i);
+        trails[i] = from == T2_NOT_HERE ? (struct trail){ 0 } : trails[from];
+        const char *fault = verify_accesses(r, &r->blocks[i], &trails[i], owners, where);
+        if (fault)
+            return fault;
     }
     return NULL;
 }

@@ -2,17 +2,22 @@
  *
  * Which checks memory accesses need.
  *
- * Accesses by the same pointer, moved by constants only, make a group: the first one checks the range of all
- * of them, the others follow without a check, along every path that passes the first one. The range lies in
- * one page or the region is left, so it is kept short. What moves a pointer is t2_step(): an addition of all
- * bits of the register and nothing else, since one of 32 bits on RV64 also changes the upper half. On RV32 a
- * pointer that has moved may have wrapped at 2^32; an access by it cuts its address then. t2_verify() proves
- * each group anew, from the operations alone.
+ * Accesses by the same pointer, which only constants move, make a group: the first one checks the range of
+ * all of them, and the others follow without a check, along every path that passes the first one. The range
+ * lies in one page, or the region is left, so it is kept short. A pointer moves by t2_step(): an addition of
+ * all bits of the register and nothing else, since one of 32 bits on RV64 also changes the upper half. On
+ * RV32 a pointer that has moved may have wrapped at 2^32; an access by it then cuts its address. t2_verify()
+ * proves each group again, from the operations alone.
  *
- * The first one's check is either a look-up in the TLB, or, where the pointer stands still or steps through
- * an array while a loop runs, a comparison with the page that it used last, which is kept in a slot (struct
- * dbt_page_slot): no load depends on the address then but the guest's own. A check for storing serves loads
- * too: the page tables know no page that is writable and not readable (Priv. "Addressing and Memory
+ * If the region's address spaces have windows (cpu/mmu/window.h), an access goes there and has no check, no
+ * group and no slot, unless its instruction was seen to need devices. On RV64 its pointer must be in the
+ * window's half: it is compared once, and may then move by no more than the guards are wide. x0 and the
+ * registers of RV32 need no comparison.
+ *
+ * The check of a group is either a look-up in the TLB or, if the pointer stands still or steps through an
+ * array while a loop runs, a comparison with the page that it used last, which is kept in a slot (struct
+ * dbt_page_slot): then no load depends on the address except the guest's own. A check for storing serves
+ * loads, too: page tables know no page that is writable and not readable (Priv. "Addressing and Memory
  * Protection"), nor does PMP.
  */
 #include <stdlib.h>
@@ -32,6 +37,8 @@ struct group {
 struct groups {
     struct group group[GROUPS_MAX];
     unsigned count;
+    uint32_t bounded;  /* registers that were compared with the bounds of the window */
+    int32_t moved[32]; /* and how far they have moved since then */
 };
 
 /* ---- How a pointer moves ------------------------------------------------------------------------------- */
@@ -49,7 +56,7 @@ static const struct t2_block *loop_of(const struct ir *r, unsigned block)
 static bool moves_evenly(const struct ir *r, const struct t2_block *block, const struct t2_block *loop,
                          unsigned position, unsigned variable, unsigned depth);
 
-/* Is what the operation computes even, if its operands are? */
+/* Whether the result of the operation moves evenly, if its operands do. */
 static bool computes_evenly(const struct ir *r, const struct t2_block *block, const struct t2_block *loop,
                             unsigned position, unsigned depth)
 {
@@ -69,7 +76,7 @@ static bool computes_evenly(const struct ir *r, const struct t2_block *block, co
     }
 }
 
-/* Do all writes of the variable in the loop step it, or set it anew to what moves evenly? */
+/* Whether all writes of the variable in the loop step it, or set it to a value that moves evenly. */
 static bool steps_in(const struct ir *r, const struct t2_block *loop, unsigned variable, unsigned depth)
 {
     for (unsigned i = 0; i < r->block_count; i++) {
@@ -84,8 +91,8 @@ static bool steps_in(const struct ir *r, const struct t2_block *loop, unsigned v
     return true;
 }
 
-/* Does the variable move evenly: is it computed, before `position` in the block, from what stands still or
- * steps? */
+/* Whether the variable moves evenly: it is computed, before `position` in the block, from values that stand
+ * still or step. */
 static bool moves_evenly(const struct ir *r, const struct t2_block *block, const struct t2_block *loop,
                          unsigned position, unsigned variable, unsigned depth)
 {
@@ -100,7 +107,7 @@ static bool moves_evenly(const struct ir *r, const struct t2_block *block, const
     return steps_in(r, loop, variable, depth);
 }
 
-/* Steps so wide that the page changes all the time: the TLB is as good then, and no branch is
+/* With steps as wide as this the page changes all the time: then the TLB is as good, and no branch is
  * mispredicted. */
 #define WIDE_STEP 256
 
@@ -120,8 +127,8 @@ static bool steps_wide(const struct ir *r, const struct t2_block *loop, unsigned
 
 /* ---- Slots --------------------------------------------------------------------------------------------- */
 
-/* Each check has a slot of its own: the same register may point into several arrays in turn. Others get one
- * to keep the addend that the rest of their group will want. */
+/* Each check by a page has a slot of its own: the same register may point into several arrays in turn. Other
+ * checks get a slot to keep the addend that the rest of their group needs. */
 static unsigned slot_new(struct ir *r)
 {
     if (r->slot_count == T2_SLOTS)
@@ -201,15 +208,45 @@ static void lead(struct ir *r, unsigned block_number, struct groups *groups, uns
     groups->group[groups->count++] = (struct group){ insn->a, 0, (uint16_t)position };
 }
 
+static void go_to_window(const struct ir *r, struct groups *groups, struct t2_insn *insn)
+{
+    uint32_t bit = UINT32_C(1) << insn->a;
+    insn->check = T2_CHECK_WINDOW;
+    insn->slot = T2_NONE;
+    insn->cut = false;
+    insn->bounded = r->isa.xlen == 32 || insn->a == T2_X0 || groups->bounded & bit;
+    if (insn->bounded)
+        return;
+    groups->bounded |= bit;
+    groups->moved[insn->a] = 0;
+}
+
+/* If the register that is written was compared: notes how far it has moved, or forgets it. */
+static void note_moved(const struct ir *r, struct groups *groups, const struct t2_insn *insn)
+{
+    int64_t step;
+    if (!(groups->bounded >> insn->d & 1))
+        return;
+    if (t2_step(r, insn, &step) && llabs(step) <= WINDOW_MOVED_MAX &&
+        llabs(groups->moved[insn->d] + step) <= WINDOW_MOVED_MAX)
+        groups->moved[insn->d] += (int32_t)step;
+    else
+        groups->bounded &= ~(UINT32_C(1) << insn->d);
+}
+
 static void access_block(struct ir *r, unsigned number, struct groups *groups)
 {
     const struct t2_block *block = &r->blocks[number];
     for (unsigned i = block->first; i < block->first + block->count; i++) {
         struct t2_insn *insn = &r->insns[i];
-        if (t2_is_access(insn) && !join(r, groups, insn))
+        if (t2_is_access(insn) && t2_has_window(r, insn))
+            go_to_window(r, groups, insn);
+        else if (t2_is_access(insn) && !join(r, groups, insn))
             lead(r, number, groups, i);
-        if (insn->d != T2_NONE && !t2_is_f(insn->d))
+        if (insn->d != T2_NONE && !t2_is_f(insn->d)) {
             note_write(r, groups, insn);
+            note_moved(r, groups, insn);
+        }
     }
 }
 

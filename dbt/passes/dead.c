@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dead results. From each block's end: a result is dead if it is written again before it is read and before
- * the region may be left; every register is live where the region may be left, since T1 goes on there. That
- * is also why variables are the guest's registers and not single assignments: renamed values would all meet
- * again at the next exit.
+ * Drops dead results. Each block is walked from its end: a result is dead if it is written again before it is
+ * read and before the region may be left. Every register is live where the region may be left, since T1
+ * continues there. That is also why variables are the guest's registers and not single assignments: renamed
+ * values would all meet again at the next exit.
  */
 #include "dbt/passes/passes.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Folding. One walk over each block, in the order of the code, with what is known of each integer register:
- * a constant, or that it is the sign extension of its low 32 bits. A block with one predecessor begins with
- * what that one ends with; others know nothing. The registers of RV32 have no other bits than those 32, so
- * all of them are like that; constants are kept with their sign here.
+ * Folds constants and sign extensions. It walks over each block once, in the order of the code, and keeps
+ * what is known about each integer register: that it holds a constant, or that it is the sign extension of
+ * its low 32 bits. A block with one predecessor begins with what is known at the end of that one; at the
+ * beginning of other blocks nothing is known. The registers of RV32 have only these 32 bits, so all of them
+ * count as sign extended; constants are kept with their sign here.
  */
 #include <stdlib.h>
 
@@ -91,7 +92,8 @@ static bool commutes(unsigned op)
     return op == T2_ADD || op == T2_AND || op == T2_OR || op == T2_XOR;
 }
 
-/* b is the immediate, a register that holds a small constant, or neither. */
+/* If b is a register that holds a small constant, makes it the immediate; operands of an operation that
+ * commutes change places for that. */
 static void take_immediate(const struct facts *facts, struct t2_insn *insn)
 {
     int64_t value;
@@ -122,7 +124,7 @@ static void make_move(struct t2_insn *insn)
     insn->imm = 0;
 }
 
-/* Operations that leave their first operand as it is. */
+/* Operations that leave their first operand as it is become moves. */
 static void simplify(const struct facts *facts, struct t2_insn *insn)
 {
     bool nothing = insn->b == T2_IMM && insn->imm == 0 &&
@@ -215,8 +217,8 @@ static bool shifts(const struct t2_insn *insn, enum t2_op op)
     return insn->op == op && insn->bits == 64 && insn->b == T2_IMM;
 }
 
-/* slli by 32 and srli behind it are how code without Zba extends an unsigned number, and scales it. What is
- * between the two is seen by nobody where both write the same register. */
+/* Code without Zba uses slli by 32 followed by srli to extend an unsigned number, and to scale it. If both
+ * write the same register, nothing reads the value between the two. */
 static bool fold_extension(struct t2_insn *left, struct t2_insn *right)
 {
     if (!shifts(left, T2_SHL) || left->imm != 32 || !shifts(right, T2_SHR) || right->a != left->d ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The passes over a region: what they are, which are left out, which are shown, what they did. A region is
- * whole before and after each of them (ir/verify.c); builds with checks look.
+ * valid before and after each of them (ir/verify.c); builds with checks verify that.
  */
 #ifndef DBT_PASSES_PASSES_H
 #define DBT_PASSES_PASSES_H
@@ -26,22 +26,22 @@ enum pass {
 #undef PASS
 
 struct passes {
-    bool without[PASS_COUNT]; /* left out; before the first region */
+    bool without[PASS_COUNT]; /* left out; set before the first region is made */
     bool traced[PASS_COUNT];  /* shown before and after */
-    /* By any thread that makes regions, read by anybody. */
+    /* Counted by any thread that makes regions, read by any thread. */
     _Atomic uint64_t runs[PASS_COUNT], changes[PASS_COUNT];
 };
 
 const char *pass_name(enum pass pass);
-/* Leaves out the named passes, with commas between. False, with *error filled, at a name that is none, and at
- * a pass that is required. */
+/* Leaves out the named passes, which are separated by commas. False, with *error filled, if a name is unknown
+ * or a pass is required. */
 bool passes_leave_out(struct passes *passes, const char *names, struct error *error);
-/* Shows the named ones, or "all". False, with *error filled, at a name that is none. */
+/* Shows the named passes, or "all". False, with *error filled, if a name is unknown. */
 bool passes_trace(struct passes *passes, const char *names, struct error *error);
 /* Whether any is shown. */
 bool passes_any_traced(const struct passes *passes);
-/* Runs them on a region that ir/lift.c has made. `trace`: where to show those that are to be shown; NULL:
- * nowhere. False: some limit was hit (ir->full). */
+/* Runs them on a region that ir/lift.c has made. `trace`: where to show the passes that are to be shown;
+ * NULL: nowhere. False: a limit was hit (ir->full). */
 bool passes_run(struct passes *passes, struct ir *ir, FILE *trace);
 
 #endif

@@ -2,10 +2,10 @@
  *
  * Where variables live. Each guest register has one place for the whole region, since it is live at every
  * exit: the registers that loops use most get host registers, the others stay in struct hart, where
- * operations can use them as memory operands. T1's register map is kept where it can be: nothing has to be
- * moved at the region's borders then.
+ * operations can use them as memory operands. T1's register map is kept if possible: then nothing has to be
+ * moved at the region's borders.
  *
- * rcx, rdx, xmm0 and xmm1 are scratch; rax, too, where a division or a high product needs it.
+ * rcx, rdx, xmm0 and xmm1 are scratch; rax, too, if a division or a high product needs it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static void count(struct ir *r, unsigned weight[T2_VARS])
             for (unsigned n = 0; n < 4; n++) {
                 if (operands[n] >= T2_VARS || operands[n] == T2_X0)
                     continue;
-                weight[operands[n]] += w;
+                weight[operands[n]] += insn->sunk ? 0 : w;
                 t2_add(r->used, operands[n]);
                 if (n == 0)
                     t2_add(r->written, operands[n]);
@@ -80,7 +80,7 @@ static void allocate_integers(struct ir *r, unsigned *weight)
     }
     for (unsigned i = 0; i < count_chosen; i++) {
         for (unsigned k = 0; k < places && r->home[chosen[i]] == T2_IN_HART; k++) {
-            /* rax first, which nobody has at the border; then from the end. */
+            /* Rax first, which has nothing at the border; then from the end. */
             unsigned host = integer_pool[places - 1 - k];
             if (taken[host])
                 continue;
@@ -90,7 +90,7 @@ static void allocate_integers(struct ir *r, unsigned *weight)
     }
 }
 
-/* Host registers that are left keep the addends of slots. */
+/* Host registers that are left over keep the addends of slots. */
 static void allocate_slots(struct ir *r)
 {
     unsigned next = 0;
@@ -114,8 +114,8 @@ static void allocate_floats(struct ir *r, const unsigned *weight)
     }
 }
 
-/* Registers whose NaNs are made canonical late; those of both formats are not: one look could not tell
- * which. */
+/* Finds the registers whose NaNs are made canonical late. Registers that are written in both formats are not
+ * among them: one check could not tell which format they have. */
 static void find_lazy(struct ir *r)
 {
     for (unsigned i = 0; i < r->insn_count; i++) {
@@ -135,8 +135,8 @@ static void find_lazy(struct ir *r)
     }
 }
 
-/* Registers read as single precision that only such results are written to: they are boxed if they are at the
- * entry. */
+/* Finds the registers that are read as single precision and to which only such results are written: they are
+ * boxed if they are at the entry. */
 static void find_boxed(struct ir *r)
 {
     uint32_t read = 0, other = 0;
@@ -154,7 +154,7 @@ static void find_boxed(struct ir *r)
     r->boxed = read & ~other;
 }
 
-/* No two things have one host register. */
+/* No host register is used twice. */
 static void check_places(const struct ir *r)
 {
     uint32_t general = 0, floats = 0;
@@ -171,7 +171,7 @@ static void check_places(const struct ir *r)
         CHECK(!(general >> r->slot_home[i] & 1));
         general |= 1u << r->slot_home[i];
     }
-    /* rcx and rdx are scratch, what T1 keeps is not in the pool, nor are xmm0 and xmm1. */
+    /* rcx and rdx are scratch; the registers that T1 keeps are not in the pool, nor are xmm0 and xmm1. */
     CHECK(!(general & (1u << X86_RCX | 1u << X86_RDX | 1u << X86_RSP | 1u << HOST_HART | 1u << HOST_TLB |
                        1u << HOST_BUDGET)));
     CHECK(!(floats & 3));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of translated blocks; see block.h. It is also read without the lock (find.c): blocks are put in
- * and taken out by release stores, and their memory stays until their segment is evicted.
+ * The table of translated blocks; see block.h. It is also read without the lock (find.c): blocks are added
+ * and removed by release stores, and their memory stays until their segment is evicted.
  */
 #include "dbt/runtime/block.h"
 
@@ -12,17 +12,17 @@
 #include "dbt/runtime/state.h"
 #include "util/check.h"
 
-struct t1_block *t1_block_at(struct dbt *dbt, uint64_t paddr)
+struct t1_block *t1_block_at(struct dbt *dbt, uint64_t paddr, unsigned kind)
 {
     CHECK_HELD(&dbt->lock);
     struct t1_block *block = code_at(&dbt->cache, dbt->blocks[dbt_hash(paddr, 1)]);
-    while (block && block->span.paddr != paddr)
+    while (block && (block->span.paddr != paddr || block->kind != kind))
         block = code_at(&dbt->cache, block->hash_next);
     return block;
 }
 
-/* Whether the translation is of the code that the interpreter has. Another hart may have translated what this
- * one no longer, or not yet, sees. */
+/* Whether the translation is of the code that the interpreter has. Another hart may have translated code that
+ * this hart no longer sees, or does not see yet. */
 static bool is_of(const struct dbt *dbt, const struct t1_block *block, const struct block *source)
 {
     const struct code_span *second = code_at(&dbt->cache, block->second);
@@ -33,11 +33,12 @@ static bool is_of(const struct dbt *dbt, const struct t1_block *block, const str
            memcmp(code_at(&dbt->cache, second->copy), source->code + block->span.bytes, second->bytes) == 0;
 }
 
-struct t1_block *t1_block_of(struct dbt *dbt, const struct block *source)
+struct t1_block *t1_block_of(struct dbt *dbt, const struct hart *hart, const struct block *source)
 {
     CHECK_HELD(&dbt->lock);
-    struct t1_block *block = t1_block_at(dbt, source->paddr);
-    while (block && !(block->span.paddr == source->paddr && is_of(dbt, block, source)))
+    struct t1_block *block = t1_block_at(dbt, source->paddr, hart->tlb_fetch->kind);
+    while (block &&
+           !(block->span.paddr == source->paddr && t1_block_fits(block, hart) && is_of(dbt, block, source)))
         block = code_at(&dbt->cache, block->hash_next);
     return block;
 }
@@ -57,7 +58,7 @@ void t1_block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *block,
                      __ATOMIC_RELEASE); /* dbt_find_block() takes no lock */
 }
 
-/* Whoever's code stands for the block's is told that the block is no more. */
+/* If other code stands for the block, its owner is notified that the block is gone. */
 static void tell_region(struct dbt *dbt, struct t1_block *block)
 {
     struct code_owner *region = code_at(&dbt->cache, block->region);
@@ -70,7 +71,7 @@ static void t1_changed(struct dbt *dbt, struct code_owner *owner)
 {
     CHECK_HELD(&dbt->lock);
     struct t1_block *block = (struct t1_block *)(void *)owner;
-    if (!block->entry) /* the other of its two spans has changed already */
+    if (!block->entry) /* the other of its two spans has changed before */
         return;
     tell_region(dbt, block);
     t1_links_undo(dbt, block);

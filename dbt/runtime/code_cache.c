@@ -18,7 +18,8 @@
 
 #define ARENA_OFFSET 8 /* so that no ref is 0 */
 
-/* Of address space: hot and cold code of a segment lie apart, and either may fill the segment by itself. */
+/* Size of the address space: hot and cold code of a segment lie apart, and either may fill the segment
+ * alone. */
 static size_t code_size(const struct code_cache *cache)
 {
     return CODE_FIXED_SIZE + 2 * CODE_SEGMENTS * cache->segment_size;
@@ -42,6 +43,17 @@ static uint8_t *segment_cold(const struct code_cache *cache, unsigned segment)
 static uint8_t *segment_data(const struct code_cache *cache, unsigned segment)
 {
     return cache->data + ARENA_OFFSET + segment * cache->segment_size;
+}
+
+/* An access and its cold code are longer than 32 bytes. */
+static unsigned faults_max(const struct code_cache *cache)
+{
+    return (unsigned)(cache->segment_size / 32);
+}
+
+static size_t faults_size(const struct code_cache *cache)
+{
+    return CODE_SEGMENTS * faults_max(cache) * sizeof(struct code_fault);
 }
 
 static bool map_all(struct code_cache *cache, int fd)
@@ -72,8 +84,9 @@ static void guard_round(struct code_cache *cache)
         ;
     if (cache->written)
         return;
-    /* What mprotect() costs grows with the pages that are mapped. So they leave the mapping (not the memory):
-     * an idle guest, which translates a little all the time, pays for the few that each time writes to. */
+    /* The cost of mprotect() grows with the number of mapped pages. So the pages leave the mapping (not the
+     * memory): an idle guest, which translates a little all the time, pays only for the few pages that it
+     * writes to. */
     madvise(cache->write, code_size(cache), MADV_DONTNEED);
     if (mprotect(cache->write, code_size(cache), PROT_READ) == 0)
         cache->writable = false;
@@ -121,7 +134,7 @@ void code_cache_unprotect(struct code_cache *cache)
 {
     if (mprotect(cache->write, code_size(cache), PROT_READ | PROT_WRITE)) {
         log_warn("cannot make memory for translated code writable again: %s", strerror(errno));
-        abort(); /* whoever asked is about to write there */
+        abort(); /* the caller is about to write there */
     }
     cache->writable = true;
     if (cache->guarded)
@@ -142,7 +155,7 @@ bool code_cache_init(struct code_cache *cache, size_t size, struct error *error)
     }
     bool mapped = map_all(cache, fd);
     if (!mapped)
-        error_set(error, "cannot map memory for translated code: %s; -accel interp does without",
+        error_set(error, "cannot map memory for translated code: %s; -accel interp needs none",
                   strerror(errno));
     close(fd);
     return mapped;
@@ -157,17 +170,19 @@ void code_cache_destroy(struct code_cache *cache)
         munmap(cache->write, code_size(cache));
     if (cache->data)
         munmap(cache->data, data_size(cache));
+    if (cache->faults)
+        munmap(cache->faults, faults_size(cache));
 }
 
 /* ---- What always holds --------------------------------------------------------------------------------- */
 
-/* The translator's lock is held; a cache that is not guarded has none (tests). */
+/* The translator's lock is held; a cache without a guard has no lock (tests). */
 static bool is_ours(const struct code_cache *cache)
 {
     return !cache->guarded || check_held(cache->lock);
 }
 
-/* Between transactions. */
+/* Checked between transactions. */
 static void check_cache(const struct code_cache *cache)
 {
     CHECK(is_ours(cache));
@@ -186,7 +201,9 @@ static void check_cache(const struct code_cache *cache)
 static bool has_room(const struct code_cache *cache, size_t code, size_t data)
 {
     const struct code_segment *segment = &cache->segments[cache->current];
-    return segment->code_used + segment->cold_used + segment->data_used + code + data <= cache->segment_size;
+    size_t faults = cache->fault_count * sizeof(struct code_fault);
+    return segment->code_used + segment->cold_used + segment->data_used + faults + code + data <=
+           cache->segment_size;
 }
 
 bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place)
@@ -221,6 +238,7 @@ void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const
     CHECK(end->hot >= segment_code(cache, cache->current) + segment->code_used);
     CHECK(end->cold >= segment_cold(cache, cache->current) + segment->cold_used);
     CHECK(code_segment_of(cache, code_ref(cache, owner)) == cache->current);
+    atomic_store_explicit(&segment->faults, cache->fault_count, memory_order_release);
     segment->code_used = (used + 15) & ~(size_t)15;
     segment->cold_used = (size_t)(end->cold - segment_cold(cache, cache->current));
     owner->segment_next = segment->owners;
@@ -234,8 +252,53 @@ void code_cache_abort(struct code_cache *cache)
     struct code_segment *segment = &cache->segments[cache->current];
     memset(segment_data(cache, cache->current) + cache->data_mark, 0, segment->data_used - cache->data_mark);
     segment->data_used = cache->data_mark;
+    cache->fault_count = segment->faults;
     cache->reserved = 0;
     CHECK_INVARIANT(check_cache(cache));
+}
+
+/* ---- Faults -------------------------------------------------------------------------------------------- */
+
+bool code_cache_use_faults(struct code_cache *cache)
+{
+    void *faults = mmap(NULL, faults_size(cache), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (faults == MAP_FAILED)
+        return false;
+    cache->faults = faults;
+    return true;
+}
+
+bool code_cache_fault(struct code_cache *cache, const uint8_t *access, const uint8_t *cold)
+{
+    struct code_fault *faults = cache->faults + cache->current * faults_max(cache);
+    if (cache->fault_count == faults_max(cache) || !has_room(cache, cache->reserved, sizeof(*faults)))
+        return false;
+    struct code_fault fault = { code_offset(cache, access), code_offset(cache, cold) };
+    CHECK(!cache->fault_count || faults[cache->fault_count - 1].access < fault.access);
+    faults[cache->fault_count++] = fault;
+    return true;
+}
+
+const uint8_t *code_cache_find_fault(const struct code_cache *cache, const uint8_t *pc)
+{
+    const uint8_t *run = cache->write + cache->run;
+    size_t offset = (size_t)(pc - run), hot = CODE_FIXED_SIZE + CODE_SEGMENTS * cache->segment_size;
+    if (!cache->faults || pc < run || offset < CODE_FIXED_SIZE || offset >= hot)
+        return NULL;
+    unsigned segment = (unsigned)((offset - CODE_FIXED_SIZE) / cache->segment_size);
+    const struct code_fault *faults = cache->faults + segment * faults_max(cache);
+    unsigned low = 0, high = atomic_load_explicit(&cache->segments[segment].faults, memory_order_acquire);
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (faults[middle].access == offset)
+            return run + faults[middle].cold;
+        if (faults[middle].access < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
 }
 
 /* ---- Segments ------------------------------------------------------------------------------------------ */
@@ -253,6 +316,7 @@ bool code_cache_advance(struct code_cache *cache)
     /* Full segments are only patched here and there: their pages leave the writable mapping. */
     madvise(segment_code(cache, 0), 2 * CODE_SEGMENTS * cache->segment_size, MADV_DONTNEED);
     cache->current = next;
+    cache->fault_count = 0;
     return true;
 }
 
@@ -262,4 +326,6 @@ void code_cache_empty(struct code_cache *cache, unsigned segment)
     CHECK_INVARIANT(check_cache(cache));
     memset(segment_data(cache, segment), 0, emptied->data_used);
     *emptied = (struct code_segment){ .generation = emptied->generation + 1 };
+    if (segment == cache->current)
+        cache->fault_count = 0;
 }

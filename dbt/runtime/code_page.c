@@ -2,17 +2,17 @@
  *
  * Which pages of guest memory translated code comes from, and whether they may have changed.
  *
- * A RISC-V hart need not see stores to code before its fence.i. So nothing is done when a page is written but
- * to note it, and that once: while a hart has a TLB entry that lets it store to the page, the page counts as
- * dirty. fence.i compares the spans of dirty pages with memory and drops the code of those that differ. A
- * page is clean again when no hart can store to it without coming here first: each one drops its entries for
- * writing to it at its next safe point.
+ * A RISC-V hart need not see stores to code before its fence.i. So a write to a page is only noted, and only
+ * once: while a hart has a TLB entry that permits stores to the page, the page counts as dirty. fence.i
+ * compares the spans of dirty pages with memory and drops the code of those that differ. A page is clean
+ * again when no hart can store to it without coming here first: each hart drops its entries for writing to it
+ * at its next safe point.
  *
- * Each miss of a TLB for writing asks whether the page is one of these, so that is answered by a bit without
- * the lock. A hart that reads 0 there and then makes its TLB entry is noted as a writer all the same: whoever
- * sets the bit notes every other hart, and asks them to drop what they have, which they do after that.
+ * Each miss of a TLB for writing asks whether the page is one of these, so a bit answers it without the lock.
+ * A hart that reads 0 there and then makes its TLB entry is noted as a writer all the same: the thread that
+ * sets the bit notes every other hart, and asks all of them to drop their entries, which they do after that.
  *
- * All functions but code_page_written() are called with dbt->lock held.
+ * Call all functions except code_page_written() with dbt->lock held.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@
 #include "dbt/runtime/code_page.h"
 #include "util/check.h"
 
-/* Pages of the same bit are in the same chain. */
+/* Pages with the same bit are in the same chain. */
 static struct code_page **page_head(struct dbt *dbt, uint64_t paddr)
 {
     return &dbt->pages[paddr >> PAGE_SHIFT & (DBT_HASH_SIZE - 1)];
@@ -83,7 +83,7 @@ static struct code_page *page_make(struct dbt *dbt, struct hart *hart, uint64_t 
     *head = page;
     atomic_fetch_or(page_word(dbt, paddr), page_bit(paddr));
     tlb_forget_writes_to(hart, host);
-    /* Any other hart may have an entry for writing that was made before. */
+    /* Any other hart may have made an entry for writing before. */
     for (unsigned i = 0; i < dbt->hart_count; i++)
         if (dbt->harts[i] != hart)
             page->writers |= hart_bit(dbt->harts[i]);
@@ -97,7 +97,7 @@ static struct code_page *page_make(struct dbt *dbt, struct hart *hart, uint64_t 
 static void page_free(struct dbt *dbt, struct code_page *page)
 {
     struct code_page **link = page_head(dbt, page->paddr);
-    bool shared = false; /* its bit, with another page */
+    bool shared = false; /* another page has the same bit */
     while (*link != page)
         link = &(*link)->hash_next;
     *link = page->hash_next;
@@ -125,7 +125,7 @@ bool code_span_add(struct dbt *dbt, struct hart *hart, struct code_span *span, c
     if (!page)
         return false;
     code_watch_keep(dbt->harts[0]->watch, hart, span->paddr, span->bytes, host);
-    /* A page that nobody can store to unseen is not looked at again: the span must be right now. */
+    /* A page that nobody can store to unnoticed is not checked again: the span must be right now. */
     if (!mem_host_equal(code_at(&dbt->cache, span->copy), host, span->bytes)) {
         if (!page->spans)
             page_free(dbt, page);
@@ -136,9 +136,14 @@ bool code_span_add(struct dbt *dbt, struct hart *hart, struct code_span *span, c
     return true;
 }
 
+bool code_page_known(struct dbt *dbt, uint64_t paddr)
+{
+    return atomic_load_explicit(page_word(dbt, paddr), memory_order_acquire) & page_bit(paddr);
+}
+
 void code_page_written(struct dbt *dbt, const struct hart *hart, uint64_t paddr)
 {
-    if (!(atomic_load_explicit(page_word(dbt, paddr), memory_order_acquire) & page_bit(paddr)))
+    if (!code_page_known(dbt, paddr))
         return;
     pthread_mutex_lock(&dbt->lock);
     struct code_page *page = page_find(dbt, paddr);
@@ -210,6 +215,24 @@ void code_page_drop(struct dbt *dbt, uint64_t paddr)
     page_free(dbt, page);
 }
 
+void code_page_drop_at(struct dbt *dbt, uint64_t paddr)
+{
+    CHECK_HELD(&dbt->lock);
+    struct code_page *page = page_find(dbt, paddr & PAGE_MASK);
+    uint32_t *link = page ? &page->spans : NULL;
+    for (struct code_span *span; page && (span = code_at(&dbt->cache, *link));) {
+        if (paddr < span->paddr || paddr - span->paddr >= span->bytes) {
+            link = &span->page_next;
+            continue;
+        }
+        *link = span->page_next;
+        struct code_owner *owner = code_at(&dbt->cache, span->owner);
+        dbt->owner_ops[owner->kind]->changed(dbt, owner);
+    }
+    if (page && !page->spans)
+        page_free(dbt, page);
+}
+
 /* Beyond so many pages, it is cheaper to drop all entries for writing. */
 #define DROP_ONE_BY_ONE 8
 
@@ -227,6 +250,8 @@ void code_pages_drop_writes(struct dbt *dbt, struct hart *hart)
         page->writers &= ~hart_bit(hart);
         if (count <= DROP_ONE_BY_ONE)
             tlb_forget_writes_to(hart, page->host);
+        else
+            tlb_forget_window_writes_to(hart, page->host);
     }
 }
 
@@ -235,14 +260,15 @@ void code_pages_verify(struct dbt *dbt, struct hart *hart)
     CHECK_HELD(&dbt->lock);
     if (!dbt->dirty)
         return;
-    /* First this hart's entries for writing, so that no store of it comes after the comparison unseen. */
+    /* First this hart drops its entries for writing, so that it makes no unnoticed store after the
+     * comparison. */
     code_pages_drop_writes(dbt, hart);
     uint64_t others = 0;
     struct code_page **link = &dbt->dirty;
     for (struct code_page *page; (page = *link);) {
         page_verify(dbt, page);
         if (!page->spans) {
-            page_free(dbt, page); /* takes it out of this list */
+            page_free(dbt, page); /* removes it from this list */
         } else if (page->writers) {
             others |= page->writers;
             link = &page->dirty_next;
@@ -276,7 +302,7 @@ void code_page_sweep(struct dbt *dbt, uint64_t paddr, unsigned segment)
 
 void code_pages_destroy(struct dbt *dbt)
 {
-    for (unsigned bit = 0; bit < DBT_PAGE_BITS; bit++) { /* most are 0, and their chains are not looked at */
+    for (unsigned bit = 0; bit < DBT_PAGE_BITS; bit++) { /* most are 0, and their chains are not searched */
         if (bit % 64 == 0 && !dbt->page_bits[bit / 64]) {
             bit += 63;
             continue;

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "cpu/mmu/window.h"
 #include "dbt/runtime/counters.h"
 #include "util/check.h"
 
@@ -77,7 +78,7 @@ static void print_cache(const struct dbt *dbt, FILE *out)
     line(out, "segments evicted", dbt->counters.evictions);
     line(out, "  blocks in them", dbt->counters.evicted);
     line(out, "  microseconds", dbt->counters.eviction_ns / 1000);
-    line(out, "  of them, stopping harts", dbt->counters.eviction_wait_ns / 1000);
+    line(out, "  of that, stopping harts", dbt->counters.eviction_wait_ns / 1000);
 }
 
 static void print_running(const struct dbt *dbt, FILE *out)
@@ -94,10 +95,30 @@ static void print_running(const struct dbt *dbt, FILE *out)
     line(out, "TLB second level hits", SUM(counts.tlb_recalls));
 }
 
+static void print_windows(const struct dbt *dbt, FILE *out)
+{
+    const struct window_limits limits = window_limits();
+    if (dbt->windows_refused)
+        fprintf(out, "%-28s off: %s\n", "windows", dbt->windows_refused);
+    if (!dbt->windows || dbt->windows_refused)
+        return;
+    line(out, "windows opened", DBT_SUM(windows_opened));
+    line(out, "  closed again", DBT_SUM(windows_closed));
+    line(out, "  faults", SUM(counts.window_faults));
+    line(out, "  pages mapped", SUM(counts.window_pages));
+    line(out, "  calls that mapped them", SUM(counts.window_maps));
+    line(out, "  pages dropped", SUM(counts.window_drops));
+    line(out, "  made read-only", SUM(counts.window_protected));
+    line(out, "  instructions by the TLB", DBT_SUM(windows_sites));
+    fprintf(out, "%-28s %" PRIu64 " of at most %" PRIu64 "\n", "  mappings of the host", limits.used,
+            limits.limit);
+}
+
 void counters_print(struct dbt *dbt, FILE *out)
 {
     CHECK_HELD(&dbt->lock);
     print_code(dbt, out);
     print_cache(dbt, out);
     print_running(dbt, out);
+    print_windows(dbt, out);
 }

@@ -9,7 +9,7 @@
 
 #include "dbt/runtime/state.h"
 
-/* One a line. With dbt->lock held; harts may count meanwhile. */
+/* Prints one counter on each line. Call it with dbt->lock held; harts may count meanwhile. */
 void counters_print(struct dbt *dbt, FILE *out);
 
 #endif

@@ -2,19 +2,20 @@
  *
  * Evicting a segment of the code cache.
  *
- * While it is done no hart is in translated code, so none runs what goes, and none has a return address to it
- * on its host stack: the return stack is forgotten with each exit. What else may lead there: links from other
- * segments (led back to their stubs), the lists of links and spans (swept), the table of blocks (swept), the
- * harts' jump tables (forgotten by the new generation), and the interpreter's blocks, which name the
- * segment's generation.
+ * Meanwhile no hart is in translated code. So none runs the code that is evicted, and none has a return
+ * address to it on its host stack: the return stack is forgotten with each exit. These may still lead there:
+ * links from other segments (set back to their stubs), the lists of links and spans (swept), the table of
+ * blocks (swept), the harts' jump tables (forgotten by the new generation), and the interpreter's blocks,
+ * which name the segment's generation.
  *
- * Lists are swept rather than unlinked one by one: one pass over a list drops all its members of the segment.
+ * Lists are swept; members are not unlinked one by one: one pass over a list drops all its members of the
+ * segment.
  */
 #include "dbt/runtime/evict.h"
 #include "util/check.h"
 #include "util/host_time.h"
 
-/* The blocks that links out of the code lead to forget the links of this segment. */
+/* The blocks to which links of this code lead forget the links of this segment. */
 static void forget_outgoing(struct dbt *dbt, const struct code_owner *owner, unsigned segment)
 {
     for (const struct t1_link *out = code_at(&dbt->cache, owner->links); out;
@@ -90,7 +91,7 @@ void dbt_make_room(struct dbt *dbt, uint64_t seen)
     dbt_wait_harts_out(dbt);
     pthread_mutex_lock(&dbt->lock);
     uint64_t stopped = host_now_ns();
-    if (dbt->counters.evictions == seen) /* else another hart was faster */
+    if (dbt->counters.evictions == seen) /* otherwise another hart was faster */
         dbt_evict_next(dbt);
     dbt->counters.eviction_wait_ns += stopped - start;
     dbt->counters.eviction_ns += host_now_ns() - start;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Finding translated code by the guest's pc, from within translated code: what a hart does when the table of
+ * Finding translated code by the guest's pc, from within translated code: a hart does this if the table of
  * its address space does not know where a jump leads. The page's physical address comes from the TLB for
- * fetches, the block from the hash table, which is read without the lock: blocks are put in with a release
- * store. One whose code has changed has no entry first and then is taken out, while harts may still stand at
- * it: its memory, and so the way on from it, stays until its segment is evicted (dbt->running).
+ * fetches, the block from the hash table, which is read without the lock: blocks are added with a release
+ * store. A block whose code has changed first loses its entry and is then removed, while harts may still be
+ * at it: its memory, and so the way on from it, stays until its segment is evicted (dbt->running).
  */
 #include "cpu/mmu/mmu.h"
 #include "dbt/runtime/find.h"
 #include "dbt/runtime/link.h"
 #include "util/check.h"
 
-/* The physical address of the guest's pc, by the TLB for fetches or, where that does not know the page, by
- * the page table. False: the run loop is to fetch, and to trap. */
+/* The physical address of the guest's pc, by the TLB for fetches or, if that does not know the page, by the
+ * page table. False: the run loop must fetch, and trap. */
 static bool physical(struct hart *hart, uint64_t pc, uint64_t *paddr)
 {
     const struct tlb_exec *page = &hart->tlb_fetch->exec[TLB_EXEC_INDEX(pc)];
@@ -27,7 +27,7 @@ static bool physical(struct hart *hart, uint64_t pc, uint64_t *paddr)
     return true;
 }
 
-/* Whether the page behind pc is the one that the block's second half was on, if it has one. */
+/* Whether the page after pc is the one that the block's second half was on, if it has one. */
 static bool second_matches(struct hart *hart, const struct dbt *dbt, const struct t1_block *block,
                            uint64_t pc)
 {
@@ -50,7 +50,7 @@ struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
     struct t1_block *block;
     while ((block = code_at(&dbt->cache, ref)) &&
            !(block->span.paddr == paddr && __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE) &&
-             second_matches(hart, dbt, block, pc)))
+             t1_block_fits(block, hart) && second_matches(hart, dbt, block, pc)))
         ref = __atomic_load_n(&block->hash_next, __ATOMIC_ACQUIRE);
     return block;
 }

@@ -7,14 +7,14 @@
 
 #include "dbt/runtime/state.h"
 
-/* Translated code for a guest pc that the hart's TLB for fetches knows; NULL: there is none, or the
- * hart's attention is wanted. On the hart's thread, with `running` held. */
+/* Translated code for a guest pc that the hart's TLB for fetches knows; NULL: there is none, or the hart has
+ * a request to serve. On the hart's thread, with `running` held. */
 struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc);
-/* The same, its entry, which the table of the address space learns. */
+/* The same, but returns its entry, and adds it to the table of the address space. */
 const uint8_t *dbt_find(struct hart *hart, uint64_t pc);
-/* If the table knows code for the pc, it is `entry` from now on. On the hart's thread. */
+/* If the table knows code for the pc, its entry is `entry` from now on. On the hart's thread. */
 void dbt_correct(struct hart *hart, uint64_t pc, const uint8_t *entry);
-/* As dbt_find(), for the target of a link in the present page, which is linked to it. */
+/* Like dbt_find(), but for the target of a link in the present page; the link then leads to it. */
 const uint8_t *dbt_find_linked(struct hart *hart, uint64_t number);
 
 #endif

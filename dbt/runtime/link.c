@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Jumps from translated code to translated code. Each has a stub, which has the target found by the number of
- * the link (find.c) and goes on there; translated code is left only where there is none. Once it is found,
- * the jump is patched to lead there (one aligned 32-bit store). A link is in two lists: of those that leave
- * the same code, and, while it is linked, of those that lead to the same block.
+ * Jumps from translated code to translated code. Each has a stub, which finds the target by the number of the
+ * link (find.c) and continues there; the hart leaves translated code only if there is no target. Once it is
+ * found, the jump is patched to lead there (one aligned 32-bit store). A link is in two lists: of those that
+ * leave the same code, and, while it is linked, of those that lead to the same block.
  *
  * All functions are called with dbt->lock held.
  */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * `-accel ...,check=on`: translated code has each of its accesses to guest memory compared with what the MMU
- * says, before it is made. T1 and T2 leave out checks that they have proven to be unnecessary: accesses of a
- * run or a group share one, pointers that step through an array are compared with the page that they used
- * last. A proof that is wrong lets the guest out of its memory, and nothing else would tell. So tests and
+ * With `-accel ...,check=on`, each access of translated code to guest memory is compared with what the MMU
+ * says before it is made. T1 and T2 leave out checks that they have proven to be unnecessary: accesses of a
+ * run or a group share one, and pointers that step through an array are compared with the page that they used
+ * last. A proof that is wrong lets the guest out of its memory, and nothing else would notice. So tests and
  * fuzzers run with this, and a difference ends the program.
  *
- * The guest may change a page table and use what it changed before it fences (Priv. "Supervisor
- * Memory-Management Fence Instruction"), so what a TLB of the hart still knows is right, too. Where other
- * harts run, a page may have been unmapped by one that waits for this one's answer: then only an address
- * outside of the guest's memory is wrong; others are counted.
+ * The guest may change a page table and use the changed entries before it fences (Priv. "Supervisor
+ * Memory-Management Fence Instruction"), so a page that a TLB of the hart still has is right, too. If there
+ * are other harts, one of them may have unmapped a page and be waiting for this hart's answer: then only an
+ * address outside of the guest's memory is wrong; other differences are counted.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,15 +17,18 @@
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb_second.h"
+#include "cpu/mmu/window.h"
 #include "dbt/x86/check.h"
 #include "dbt/x86/fragments.h"
 #include "util/log.h"
 
-enum { CHECK_SIZE = 0xff, CHECK_WRITE = 0x100, CHECK_OFFSET_SHIFT = 12 };
+/* The word that says what is accessed: bytes, whether it is a store, whether it goes to a window, the
+ * instruction's offset. */
+enum { CHECK_SIZE = 0xfff, CHECK_WRITE = 0x1000, CHECK_WINDOW = 0x2000, CHECK_OFFSET_SHIFT = 14 };
 
 /* ---- What is right ------------------------------------------------------------------------------------- */
 
-/* Where the hart's access goes in host memory; NULL: it does not go to memory, or to two pages. */
+/* Where the hart's access goes in host memory; NULL: not to memory, or to two pages. */
 static const uint8_t *right_place(struct hart *hart, uint64_t vaddr, unsigned size, bool write)
 {
     struct tlb *tlb = hart->tlb_data;
@@ -48,13 +51,57 @@ static bool only_stale(struct dbt *dbt, struct hart *hart, const uint8_t *host, 
     return dbt->hart_count > 1 && ops->is_memory && ops->is_memory(hart->bus, host, size);
 }
 
+static _Noreturn void die(const struct hart *hart, uint64_t vaddr, const uint8_t *host, const uint8_t *right,
+                          uint32_t info)
+{
+    uint64_t page = ((const struct dbt_hart *)(const void *)hart->accel_own)->page;
+    log_warn("translator: hart %u, pc 0x%016" PRIx64 ": a %s of %u bytes at 0x%016" PRIx64
+             " goes to host address %p; the MMU says %p. This is a fault of Rvive; please report it",
+             hart->id, page + (info >> CHECK_OFFSET_SHIFT), info & CHECK_WRITE ? "store" : "load",
+             info & CHECK_SIZE, vaddr, (const void *)host, (const void *)right);
+    abort();
+}
+
+/* Checks one byte of an access to the window. */
+static void check_window_byte(struct hart *hart, uint64_t vaddr, uint32_t info)
+{
+    struct dbt *dbt = (struct dbt *)(void *)hart->accel;
+    struct window *window = hart->tlb_data->window;
+    bool store = info & CHECK_WRITE;
+    if (!window_has(window, vaddr, store))
+        return;
+    const uint8_t *host = window_host(window, vaddr), *right = right_place(hart, vaddr, 1, store);
+    if (right == host)
+        return;
+    if (!only_stale(dbt, hart, host, 1))
+        die(hart, vaddr, host, right, info);
+    hart_count(&dbt_hart(hart)->checked_stale);
+}
+
+/* `vaddr` has 64 bits: an address beyond the window lies in a guard, and is going to fault. */
+static void check_in_window(struct hart *hart, uint64_t vaddr, const uint8_t *host, uint32_t info)
+{
+    const struct window *window = hart->tlb_data->window;
+    unsigned size = info & CHECK_SIZE;
+    uint64_t offset = vaddr - window->first, bytes = (uint64_t)window->page_count << PAGE_SHIFT;
+    hart_count(&dbt_hart(hart)->checked);
+    if (host != window->base + offset || (offset >= bytes + WINDOW_GUARD - size && offset < -WINDOW_GUARD))
+        die(hart, vaddr, host, NULL, info);
+    check_window_byte(hart, vaddr, info);
+    check_window_byte(hart, vaddr + size - 1, info);
+}
+
 /* Called by translated code that is about to access `host` for the guest's address. */
 static void check_access(struct hart *hart, uint64_t vaddr, const uint8_t *host, uint32_t info)
 {
     struct dbt *dbt = (struct dbt *)(void *)hart->accel;
     unsigned size = info & CHECK_SIZE;
     bool write = info & CHECK_WRITE;
-    if (hart->isa.xlen == 32) /* as the guest's address is */
+    if (info & CHECK_WINDOW) {
+        check_in_window(hart, vaddr, host, info);
+        return;
+    }
+    if (hart->isa.xlen == 32) /* guest addresses have 32 bits */
         vaddr = (uint32_t)vaddr;
     hart_count(&dbt_hart(hart)->checked);
     const uint8_t *right = right_place(hart, vaddr, size, write);
@@ -64,32 +111,63 @@ static void check_access(struct hart *hart, uint64_t vaddr, const uint8_t *host,
         hart_count(&dbt_hart(hart)->checked_stale);
         return;
     }
-    log_warn("translator: hart %u, pc 0x%016" PRIx64 ": a %s of %u bytes at 0x%016" PRIx64
-             " goes to host address %p; the MMU says %p. This is a fault of Rvive; please report it",
-             hart->id, dbt_hart(hart)->page + (info >> CHECK_OFFSET_SHIFT), write ? "store" : "load", size,
-             vaddr, (const void *)host, (const void *)right);
-    abort();
+    die(hart, vaddr, host, right, info);
 }
 
 /* ---- Host code ----------------------------------------------------------------------------------------- */
 
-void check_emit(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
-                unsigned size, bool write, unsigned offset)
+static void push_places(struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host)
 {
-    if (!dbt->check)
-        return;
     x86_lea(e, 64, X86_RCX, vaddr);
     x86_push(e, X86_RCX);
     x86_lea(e, 64, X86_RCX, host);
     x86_push(e, X86_RCX);
-    x86_mov_imm(e, X86_RCX, (int64_t)(size | (write ? CHECK_WRITE : 0) | offset << CHECK_OFFSET_SHIFT));
+}
+
+/* rcx: what is accessed. */
+static void call_check(const struct dbt *dbt, struct x86_emit *e)
+{
     x86_push(e, X86_RCX);
     x86_call_to(e, dbt->check_access);
     x86_lea(e, 64, X86_RSP, x86_mem(X86_RSP, 24));
 }
 
-/* check_access: all registers stay, rcx apart; of xmm registers the low halves, which is all that they
- * have. */
+void check_emit_elements(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
+                         unsigned bytes, bool write, unsigned offset)
+{
+    if (!dbt->check)
+        return;
+    push_places(e, vaddr, host);
+    x86_load(e, 32, X86_RCX, HART_MEM(vector.vl));
+    x86_imul_imm(e, 32, X86_RCX, X86_RCX, (int32_t)bytes);
+    x86_op_imm(e, X86_OR, 32, X86_RCX, (int32_t)((write ? CHECK_WRITE : 0) | offset << CHECK_OFFSET_SHIFT));
+    call_check(dbt, e);
+}
+
+static void emit(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
+                 uint32_t info)
+{
+    if (!dbt->check)
+        return;
+    push_places(e, vaddr, host);
+    x86_mov_imm(e, X86_RCX, info);
+    call_check(dbt, e);
+}
+
+void check_emit(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
+                unsigned size, bool write, unsigned offset)
+{
+    emit(dbt, e, vaddr, host, size | (write ? CHECK_WRITE : 0) | offset << CHECK_OFFSET_SHIFT);
+}
+
+void check_emit_window(const struct dbt *dbt, struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host,
+                       unsigned size, bool write, unsigned offset)
+{
+    emit(dbt, e, vaddr, host, size | CHECK_WINDOW | (write ? CHECK_WRITE : 0) | offset << CHECK_OFFSET_SHIFT);
+}
+
+/* check_access: all registers keep their values except rcx; of xmm registers the low halves do, which is all
+ * that regions use. */
 void check_build(struct dbt *dbt, struct x86_emit *e)
 {
     static const enum x86_reg saved[] = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The x86-64 encoder; see x86/emit.h. All forms go through emit_modrm_*(): prefix, REX, opcode, ModRM, SIB,
- * displacement. Opcodes above 0xff have the 0F escape in their second byte, those above 0xffff in the third.
+ * The x86-64 encoder; see x86/emit.h. Most forms go through emit_reg() or emit_mem(): prefix, REX, opcode,
+ * ModRM, SIB, displacement. Opcodes above 0xff have the 0F escape in their second byte, those above 0xffff in
+ * the third.
  */
 #include "dbt/x86/emit.h"
 
@@ -59,6 +60,14 @@ static struct form form_of(unsigned opcode, unsigned bits)
 {
     return (struct form){ .opcode = opcode, .wide = bits == 64 };
 }
+/* The same with a memory operand of any width; `opcode` is that of 32 bits, and that of bytes is one less. */
+static struct form form_of_any(unsigned opcode, unsigned bits)
+{
+    struct form form = form_of(bits == 8 ? opcode - 1 : opcode, bits);
+    form.prefix = bits == 16 ? 0x66 : 0;
+    form.byte_reg = bits == 8;
+    return form;
+}
 
 /* ---- Moves --------------------------------------------------------------------------------------------- */
 
@@ -93,10 +102,7 @@ void x86_load(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem
 
 void x86_store(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from)
 {
-    struct form form = form_of(bits == 8 ? 0x88 : 0x89, bits);
-    form.prefix = bits == 16 ? 0x66 : 0;
-    form.byte_reg = bits == 8;
-    emit_mem(e, form, from, to);
+    emit_mem(e, form_of_any(0x89, bits), from, to);
 }
 
 void x86_store_imm(struct x86_emit *e, unsigned bits, struct x86_mem to, int32_t value)
@@ -157,7 +163,7 @@ void x86_op_mem(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg
 
 void x86_mem_op(struct x86_emit *e, enum x86_alu op, unsigned bits, struct x86_mem to, enum x86_reg from)
 {
-    emit_mem(e, form_of((unsigned)op << 3 | 1, bits), from, to);
+    emit_mem(e, form_of_any((unsigned)op << 3 | 1, bits), from, to);
 }
 
 static void immediate(struct x86_emit *e, int32_t value)
@@ -298,17 +304,17 @@ void x86_lock(struct x86_emit *e)
 
 void x86_xadd(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg)
 {
-    emit_mem(e, form_of(0x0fc1, bits), reg, to);
+    emit_mem(e, form_of_any(0x0fc1, bits), reg, to);
 }
 
 void x86_xchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg)
 {
-    emit_mem(e, form_of(0x87, bits), reg, to);
+    emit_mem(e, form_of_any(0x87, bits), reg, to);
 }
 
 void x86_cmpxchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from)
 {
-    emit_mem(e, form_of(0x0fb1, bits), from, to);
+    emit_mem(e, form_of_any(0x0fb1, bits), from, to);
 }
 
 /* ---- SSE ----------------------------------------------------------------------------------------------- */
@@ -374,14 +380,26 @@ void x86_cvtt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bit
     emit_mem(e, form, to, from);
 }
 
+/* VEX.128.66.0F38: inverted R, X, B; then W, inverted second operand, L = 0, pp = 66. */
+static void fma_front(struct x86_emit *e, unsigned bits, enum x86_fused op, unsigned second, unsigned base)
+{
+    x86_byte(e, 0xc4);
+    x86_byte(e, 0xc0 | (base & 8 ? 0 : 0x20) | 2);
+    x86_byte(e, (bits == 64 ? 0x80u : 0) | (~second & 15u) << 3 | 1);
+    x86_byte(e, op);
+}
+
+void x86_fma(struct x86_emit *e, unsigned bits, enum x86_fused op, unsigned to, unsigned second,
+             unsigned from)
+{
+    fma_front(e, bits, op, second, from);
+    x86_byte(e, 0xc0 | (to & 7) << 3 | (from & 7));
+}
+
 void x86_fma_mem(struct x86_emit *e, unsigned bits, enum x86_fused op, unsigned to, unsigned second,
                  struct x86_mem from)
 {
-    /* VEX.128.66.0F38: inverted R, X, B; then W, inverted second operand, L = 0, pp = 66. */
-    x86_byte(e, 0xc4);
-    x86_byte(e, 0xc0 | (from.base & 8 ? 0 : 0x20) | 2);
-    x86_byte(e, (bits == 64 ? 0x80u : 0) | (~second & 15u) << 3 | 1);
-    x86_byte(e, op);
+    fma_front(e, bits, op, second, from.base);
     x86_byte(e, 0x80 | (to & 7) << 3 | (from.base & 7)); /* a base that needs no SIB, 32-bit displacement */
     x86_dword(e, (uint32_t)from.disp);
 }
@@ -432,6 +450,11 @@ void x86_broadcast_dword(struct x86_emit *e, unsigned to, unsigned from, unsigne
 void x86_aes(struct x86_emit *e, enum x86_aes op, unsigned to, unsigned from)
 {
     emit_reg(e, packed_form(0x0f3800 | (unsigned)op, false), to, from);
+}
+
+void x86_sha(struct x86_emit *e, enum x86_sha op, unsigned to, unsigned from)
+{
+    emit_reg(e, form_of(0x0f3800 | (unsigned)op, 32), to, from);
 }
 
 void x86_aes_key(struct x86_emit *e, unsigned to, unsigned from, unsigned constant)
@@ -593,6 +616,6 @@ struct unaligned {
 void x86_patch(uint8_t *site, ptrdiff_t run, const uint8_t *target)
 {
     int32_t distance = (int32_t)(target - (site + run + 4));
-    __asm__ volatile("" ::: "memory"); /* what it leads to was written before: x86 keeps stores in order */
+    __asm__ volatile("" ::: "memory"); /* the target was written before: x86 keeps stores in order */
     ((struct unaligned *)(void *)site)->value = distance;
 }

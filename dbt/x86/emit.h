@@ -2,14 +2,13 @@
  *
  * An x86-64 encoder: appends machine instructions to a buffer. It knows nothing of RISC-V.
  *
- * The buffer has a fixed end; once an instruction does not fit, `overflow` is set, nothing more is written,
- * and the caller looks at it once when it is done. Registers are numbered as the hardware does. Sizes are in
- * bits, 32 or
- * 64. An operation of 32 bits clears the upper half of its destination.
+ * The buffer has a fixed end. If an instruction does not fit, `overflow` is set and nothing more is written;
+ * the caller checks it once, when it is done. Registers have the hardware's numbers. Sizes are in bits, 32 or
+ * 64, unless a function says more. An operation of 32 bits clears the upper half of its destination.
  *
- *     x86_lea(e, X86_RAX, x86_mem(X86_RBX, 16));        lea rax, [rbx + 16]
- *     x86_op(e, X86_CMP, 64, X86_RAX, x86_mem(...));    cmp rax, [...]
- *     uint8_t *site = x86_jcc(e, X86_NE);               jne rel32, to be set by x86_patch(site, target)
+ *     x86_lea(e, 64, X86_RAX, x86_mem(X86_RBX, 16));        lea rax, [rbx + 16]
+ *     x86_op_mem(e, X86_CMP, 64, X86_RAX, x86_mem(...));    cmp rax, [...]
+ *     uint8_t *site = x86_jcc(e, X86_NE);                   jne rel32; x86_land(e, site) sets its target
  *
  * One thread at a time.
  */
@@ -96,9 +95,9 @@ static inline const uint8_t *x86_here(const struct x86_emit *e)
     return e->at + e->run;
 }
 
-/* For the encoder's files: ModRM, SIB and displacement of an operand in memory. */
+/* For the encoder's other files: appends ModRM, SIB and displacement of an operand in memory. */
 void x86_modrm_mem(struct x86_emit *e, unsigned reg, struct x86_mem mem);
-/* And appends bytes. */
+/* Appends a byte; four bytes. */
 static inline void x86_byte(struct x86_emit *e, unsigned value)
 {
     if (e->at < e->end)
@@ -116,7 +115,7 @@ static inline void x86_dword(struct x86_emit *e, uint32_t value)
 /* Moves. */
 void x86_mov(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from);
 void x86_mov_imm(struct x86_emit *e, enum x86_reg to, int64_t value); /* the shortest form; keeps flags */
-/* The same, of a value of which `width` bits count, 32 or 64; the others are 0. */
+/* The same for a value of which `width` bits count, 32 or 64; the others become 0. */
 static inline void x86_mov_imm_to(struct x86_emit *e, unsigned width, enum x86_reg to, int64_t value)
 {
     x86_mov_imm(e, to, width == 32 ? (uint32_t)value : value);
@@ -124,7 +123,7 @@ static inline void x86_mov_imm_to(struct x86_emit *e, unsigned width, enum x86_r
 void x86_load(struct x86_emit *e, unsigned bits, enum x86_reg to, struct x86_mem from);
 void x86_store(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from); /* 8, 16, 32, 64 */
 void x86_store_imm(struct x86_emit *e, unsigned bits, struct x86_mem to, int32_t value); /* 32, 64 */
-/* Sign or zero extension of 8, 16, 32 bits to `width`, 32 or 64; to 64. */
+/* Sign or zero extension of 8, 16 or 32 bits to `width`, 32 or 64; then the same to 64. */
 void x86_extend_to(struct x86_emit *e, unsigned width, unsigned bits, bool sign, enum x86_reg to,
                    enum x86_reg from);
 void x86_load_extend_to(struct x86_emit *e, unsigned width, unsigned bits, bool sign, enum x86_reg to,
@@ -146,6 +145,7 @@ void x86_op(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to,
 void x86_op_mem(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to, struct x86_mem from);
 void x86_op_imm(struct x86_emit *e, enum x86_alu op, unsigned bits, enum x86_reg to, int32_t value);
 void x86_mem_op_imm(struct x86_emit *e, enum x86_alu op, unsigned bits, struct x86_mem to, int32_t value);
+/* bits: 8, 16, 32, 64. */
 void x86_mem_op(struct x86_emit *e, enum x86_alu op, unsigned bits, struct x86_mem to, enum x86_reg from);
 void x86_test(struct x86_emit *e, unsigned bits, enum x86_reg a, enum x86_reg b);
 void x86_test_mem_imm(struct x86_emit *e, struct x86_mem a, int32_t value);
@@ -165,7 +165,7 @@ void x86_bswap(struct x86_emit *e, unsigned bits, enum x86_reg to);
 enum x86_count { X86_POPCNT = 0xb8, X86_TZCNT = 0xbc, X86_LZCNT = 0xbd };
 void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_reg to, enum x86_reg from);
 void x86_mfence(struct x86_emit *e);
-/* rax = rdx:rax / from, rdx = the remainder; the host traps at 0 and at overflow. */
+/* rax = rdx:rax / from, rdx = the remainder; the host traps if `from` is 0 or the quotient does not fit. */
 void x86_div(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from);
 void x86_sign_to_rdx(struct x86_emit *e, unsigned bits); /* cdq, cqo */
 /* One bit of a register; the number is taken modulo `bits`. */
@@ -175,13 +175,14 @@ void x86_test_imm8(struct x86_emit *e, enum x86_reg a, unsigned value); /* of th
 
 void x86_test_imm32(struct x86_emit *e, enum x86_reg a, int32_t value);
 
-/* Atomic: x86_lock() before an x86_mem_op*(), x86_xadd() or x86_cmpxchg(); x86_xchg() locks by itself. */
+/* Atomic: x86_lock() before an x86_mem_op*(), x86_xadd() or x86_cmpxchg(); x86_xchg() locks by itself. bits:
+ * 8, 16, 32, 64. */
 void x86_lock(struct x86_emit *e);
 void x86_xadd(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg);
 void x86_xchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg reg);
 void x86_cmpxchg(struct x86_emit *e, unsigned bits, struct x86_mem to, enum x86_reg from); /* with rax */
 
-/* Scalar arithmetic of a format (32, 64), SSE2 and AVX; the number is the opcode's last byte. CONVERT is from
+/* Scalar arithmetic in a format (32, 64), SSE2 and AVX; the number is the opcode's last byte. CONVERT is from
  * that format to the other one. */
 enum x86_scalar {
     X86_SCALAR_MOVE = 0x10,
@@ -206,7 +207,7 @@ void x86_cvt_from_integer(struct x86_emit *e, unsigned bits, unsigned integer_bi
                           enum x86_reg from);
 void x86_cvtt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
                          struct x86_mem from); /* truncating */
-/* FMA3: to = +-(second * to) +- from, the scalar 213 forms. Here xmm0..7 only. */
+/* FMA3: to = +-(second * to) +- from, the scalar 213 forms, with xmm0..7 only. */
 enum x86_fused {
     X86_FMADD213 = 0xa9,
     X86_FMSUB213 = 0xab,
@@ -215,6 +216,8 @@ enum x86_fused {
 };
 void x86_fma_mem(struct x86_emit *e, unsigned bits, enum x86_fused op, unsigned to, unsigned second,
                  struct x86_mem from);
+void x86_fma(struct x86_emit *e, unsigned bits, enum x86_fused op, unsigned to, unsigned second,
+             unsigned from);
 
 /* Whole xmm registers 0..7. */
 void x86_movq_from(struct x86_emit *e, unsigned to, enum x86_reg from); /* upper half cleared */
@@ -233,7 +236,7 @@ enum x86_packed {
 void x86_packed_logic(struct x86_emit *e, enum x86_packed op, unsigned to, unsigned from);
 void x86_movups_store(struct x86_emit *e, struct x86_mem to, unsigned from);
 void x86_pshufb(struct x86_emit *e, unsigned to, unsigned numbers); /* SSSE3 */
-/* All four dwords of `to` are the one of that number in `from`. */
+/* Each of the four dwords of `to` becomes the dword of that number in `from`. */
 void x86_broadcast_dword(struct x86_emit *e, unsigned to, unsigned from, unsigned number);
 /* AES-NI. */
 enum x86_aes {
@@ -244,10 +247,13 @@ enum x86_aes {
     X86_AESDECLAST = 0xdf
 };
 void x86_aes(struct x86_emit *e, enum x86_aes op, unsigned to, unsigned from);
+/* The SHA extensions: two rounds, whose words are in the low half of xmm0; the message's schedule. */
+enum x86_sha { X86_SHA256_ROUNDS = 0xcb, X86_SHA256_MESSAGE_1 = 0xcc, X86_SHA256_MESSAGE_2 = 0xcd };
+void x86_sha(struct x86_emit *e, enum x86_sha op, unsigned to, unsigned from);
 void x86_aes_key(struct x86_emit *e, unsigned to, unsigned from, unsigned constant);
 
-/* Scalar conversions by MXCSR's mode and truncating; to an integral value in the same format (SSE4.1), quiet:
- * without a word of what is inexact. */
+/* Scalar conversions to an integer: rounded by MXCSR's mode, and truncated. x86_round() gives an integral
+ * value in the same format (SSE4.1); with X86_ROUND_QUIET it does not raise the inexact flag. */
 void x86_cvt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
                         unsigned from);
 void x86_cvtt_to_integer_reg(struct x86_emit *e, unsigned bits, unsigned integer_bits, enum x86_reg to,
@@ -263,10 +269,10 @@ enum {
 void x86_round(struct x86_emit *e, unsigned bits, unsigned to, unsigned from, unsigned mode);
 
 /* Control. A rel32 that may be changed while harts run must lie in an aligned unit of 8 bytes, which every
- * CPU fetches and stores as a whole: x86_align_patch() pads so that the rel32 of the jump that follows
- * (opcode of `opcode_bytes` bytes) does; x86_align_patch_at() puts the padding in at an earlier place, of
- * code that may be moved, so that a comparison stays next to its jump. The functions return the address (as
- * written) of the rel32. */
+ * CPU fetches and stores as a whole. x86_align_patch() pads so that the rel32 of the jump that follows does
+ * (its opcode has `opcode_bytes` bytes). x86_align_patch_at() inserts the padding at an earlier place, before
+ * code that may be moved, so that a comparison stays next to its jump. The functions that return an address
+ * return that of the rel32, as written. */
 void x86_align_patch(struct x86_emit *e, unsigned opcode_bytes);
 void x86_align_patch_at(struct x86_emit *e, uint8_t *before, unsigned opcode_bytes);
 uint8_t *x86_jmp(struct x86_emit *e);
@@ -282,7 +288,7 @@ void x86_call_reg(struct x86_emit *e, enum x86_reg to);
 void x86_ret(struct x86_emit *e);
 void x86_push(struct x86_emit *e, enum x86_reg reg);
 void x86_pop(struct x86_emit *e, enum x86_reg reg);
-/* Sets a rel32 so that it leads here; nothing after an overflow. */
+/* Makes a rel32 lead to the next instruction; does nothing after an overflow. */
 void x86_land(struct x86_emit *e, uint8_t *site);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a region calls when it has no addend for an access: a quick look into the TLB, then C, which walks the
- * page table. A slot learns the page where it is to.
+ * What a region calls when it has no addend for an access: first a quick look into the TLB, then C, which
+ * walks the page table. If the region wants that, a slot remembers the page.
  */
 #include "dbt/x86/fill.h"
 
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
+#include "dbt/runtime/windows.h"
 #include "dbt/x86/fragments.h"
 
 /* ---- The look-up in C ---------------------------------------------------------------------------------- */
@@ -34,15 +35,15 @@ static bool find_page(struct hart *hart, uint64_t vaddr, unsigned span, uint32_t
     return true;
 }
 
-/* Finds the host page of [vaddr, vaddr + span), and notes the addend in dbt_hart.addend and the slot.
- * False: the slow path must do the access. It changes nothing that the guest sees but A and D bits. Called
- * from translated code. */
+/* Finds the host page of [vaddr, vaddr + span), and notes the addend in dbt_hart.addend and in the slot.
+ * False: the slow path must do the access. The guest sees no change but that of A and D bits. Called from
+ * translated code. */
 static bool fill(struct hart *hart, uint64_t vaddr, uint32_t info)
 {
     const unsigned mask = (1u << FILL_SPAN_BITS) - 1;
     unsigned span = info & mask, widest = info >> FILL_SPAN_BITS & mask;
     uint8_t *host;
-    if (hart->isa.xlen == 32 && vaddr >> 32) /* wraps: T1's slow path knows where to */
+    if (hart->isa.xlen == 32 && vaddr >> 32) /* it wraps: T1's slow path knows where it goes */
         return false;
     if ((vaddr ^ (vaddr + span - 1)) & PAGE_MASK || !find_page(hart, vaddr, span, info, &host))
         return false;
@@ -55,8 +56,8 @@ static bool fill(struct hart *hart, uint64_t vaddr, uint32_t info)
 
 /* ---- Host code ----------------------------------------------------------------------------------------- */
 
-/* The same for what the TLB has, without C: falls through where the TLB does not have it. Only rcx and rdx
- * may change. */
+/* The same without C, for a page that the TLB has; falls through if the TLB does not have it. Only rcx and
+ * rdx may change. */
 static void build_quick_fill(struct x86_emit *e)
 {
     const int32_t slots = (int32_t)DBT_HART_OFFSET(slots);
@@ -114,20 +115,25 @@ static void build_quick_fill(struct x86_emit *e)
     x86_pop(e, X86_RAX);
 }
 
-/* fill (rdx: address, ecx: what fill() is told): the addend in rdx, or the zero flag. All other registers
- * stay, rcx apart; of xmm registers the low halves, which is all that they have. */
-void fill_build(struct dbt *dbt, struct x86_emit *e)
+/* The same for an access to a window: maps the page there. Called from translated code. */
+static bool window_fill(struct hart *hart, uint64_t vaddr, uint32_t info)
+{
+    return windows_fill(hart, vaddr, info & FILL_WINDOW_SIZE, info & FILL_WINDOW_STORES,
+                        info >> FILL_WINDOW_OFFSET_SHIFT);
+}
+
+/* A call of C that returns whether the page is there. All registers keep their values except rcx and rdx. */
+static void build_call(struct dbt *dbt, struct x86_emit *e,
+                       bool (*function)(struct hart *, uint64_t, uint32_t))
 {
     static const enum x86_reg saved[] = { X86_RAX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11 };
-    dbt->fill = x86_here(e);
-    build_quick_fill(e);
     for (unsigned i = 0; i < 7; i++)
         x86_push(e, saved[i]);
     emit_save_xmm(dbt, e);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_mov(e, 64, X86_RSI, X86_RDX);
     x86_mov(e, 32, X86_RDX, X86_RCX);
-    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)fill);
+    x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
     x86_call_reg(e, X86_RAX);
     x86_extend(e, 8, false, X86_RCX, X86_RAX); /* bool */
     emit_restore_xmm(dbt, e);
@@ -136,4 +142,16 @@ void fill_build(struct dbt *dbt, struct x86_emit *e)
     x86_load(e, 64, X86_RDX, DBT_MEM(addend));
     x86_test(e, 32, X86_RCX, X86_RCX);
     x86_ret(e);
+}
+
+/* fill (rdx: address, ecx: `info` of fill()) returns the addend in rdx, or with the zero flag set. All other
+ * registers keep their values except rcx; of xmm registers the low halves do, which is all that regions
+ * use. */
+void fill_build(struct dbt *dbt, struct x86_emit *e)
+{
+    dbt->fill = x86_here(e);
+    build_quick_fill(e);
+    build_call(dbt, e, fill);
+    dbt->window_fill = x86_here(e);
+    build_call(dbt, e, window_fill);
 }

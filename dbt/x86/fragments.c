@@ -30,7 +30,7 @@ void emit_load_pinned(struct x86_emit *e, unsigned first)
 void emit_save_xmm(const struct dbt *dbt, struct x86_emit *e)
 {
     x86_op_imm(e, X86_SUB, 64, X86_RSP, EMIT_XMM_BYTES);
-    for (unsigned i = 2; i < 16 && dbt->host.v3; i++) /* without, there are no regions */
+    for (unsigned i = 2; i < 16 && dbt->host.v3; i++) /* without v3 there are no regions */
         x86_vstore(e, 64, x86_mem(X86_RSP, (int32_t)(8 * (i - 2))), i);
 }
 
@@ -43,7 +43,7 @@ void emit_restore_xmm(const struct dbt *dbt, struct x86_emit *e)
 
 /* ---- Jumps --------------------------------------------------------------------------------------------- */
 
-/* The bits of pc that are bits of 16 * TLB_NATIVE_INDEX(pc) as they stand: the page's. */
+/* The bits of pc that are the same bits of 16 * TLB_NATIVE_INDEX(pc): those of the page. */
 #define TLB_NATIVE_PAGES ((TLB_NATIVES / TLB_NATIVES_OF_PAGE - 1) << 12)
 
 void emit_jump_by_table(struct dbt *dbt, struct x86_emit *e)
@@ -77,8 +77,8 @@ void emit_jump_by_table_far(struct dbt *dbt, struct x86_emit *e, unsigned offset
 
 /* ---- Memory, flags ------------------------------------------------------------------------------------- */
 
-/* edx = TLB_INDEX() of base + low. If it need not be exact, it is that of base where `low` is small: if that
- * is another page, so is that of an access's last byte, whose tag then differs from the entry's. */
+/* edx = TLB_INDEX() of base + low. If it need not be exact and `low` is small, it is that of base: if base +
+ * low is in another page than base, so is the access's last byte, whose tag then differs from the entry's. */
 static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low, bool exact)
 {
     _Static_assert(TLB_ALIGN > TLB_BIAS && offsetof(struct tlb, read) == TLB_HEAD, "see TLB_BIAS");
@@ -96,6 +96,23 @@ static void emit_index(const struct dbt *dbt, struct x86_emit *e, enum x86_reg b
     x86_op_imm(e, X86_AND, 32, X86_RDX, TLB_SIZE - 1);
 }
 
+/* edx: the index; rcx: the last byte's address. */
+static uint8_t *look_at_tag(struct x86_emit *e, size_t side, enum x86_reg addend)
+{
+    x86_shift_imm(e, X86_SHR, 64, X86_RCX, PAGE_SHIFT);
+    x86_op_mem(e, X86_CMP, 64, X86_RCX, tlb_array(X86_RDX, side + offsetof(struct tlb_side, tag)));
+    uint8_t *miss = x86_jcc(e, X86_NE);
+    x86_load(e, 64, addend, tlb_array(X86_RDX, side + offsetof(struct tlb_side, addend)));
+    return miss;
+}
+
+uint8_t *emit_look_up_to(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, size_t side,
+                         enum x86_reg addend)
+{
+    emit_index(dbt, e, base, 0, true);
+    return look_at_tag(e, side, addend);
+}
+
 uint8_t *emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg base, int32_t low, int32_t high,
                       bool exact, size_t side, enum x86_reg addend)
 {
@@ -104,11 +121,14 @@ uint8_t *emit_look_up(const struct dbt *dbt, struct x86_emit *e, enum x86_reg ba
         x86_mov(e, 64, X86_RCX, base);
     else
         x86_lea(e, 64, X86_RCX, x86_mem(base, high - 1));
-    x86_shift_imm(e, X86_SHR, 64, X86_RCX, PAGE_SHIFT);
-    x86_op_mem(e, X86_CMP, 64, X86_RCX, tlb_array(X86_RDX, side + offsetof(struct tlb_side, tag)));
-    uint8_t *miss = x86_jcc(e, X86_NE);
-    x86_load(e, 64, addend, tlb_array(X86_RDX, side + offsetof(struct tlb_side, addend)));
-    return miss;
+    return look_at_tag(e, side, addend);
+}
+
+uint8_t *emit_compare_bounds(struct x86_emit *e, unsigned kind, enum x86_reg address)
+{
+    bool high = kind == TLB_KIND_HIGH;
+    x86_op_mem(e, X86_CMP, 64, address, high ? DBT_MEM(window_high) : DBT_MEM(window_end));
+    return x86_jcc(e, high ? X86_B : X86_AE);
 }
 
 void emit_fflags(struct x86_emit *e, enum x86_reg to, enum x86_reg scratch)

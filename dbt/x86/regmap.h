@@ -5,6 +5,7 @@
 #ifndef DBT_X86_REGMAP_H
 #define DBT_X86_REGMAP_H
 
+#include "cpu/mmu/window.h"
 #include "dbt/runtime/state.h"
 #include "dbt/x86/emit.h"
 
@@ -14,12 +15,12 @@
 #define HOST_TLB    X86_R15 /* the TLB + TLB_BIAS */
 #define HOST_BUDGET X86_R14
 #define HART_BIAS   128
-/* A TLB's address has no low 16 bits (TLB_ALIGN), so these are the register's: what `bextr` takes to get an
- * entry's number from an address, that many bits from that one on. */
+/* The low 16 bits of a TLB's address are 0 (TLB_ALIGN), so the register can have others there: what `bextr`
+ * needs to take an entry's number from an address, which is how many bits to take and the first of them. */
 #define TLB_BIAS (TLB_INDEX_BITS << 8 | PAGE_SHIFT)
 
-/* Guest registers that live in host registers while translated code runs, the same at every block's border.
- * The first three are saved by C functions. */
+/* Guest registers that live in host registers while translated code runs, the same at every block's border. C
+ * functions keep the first three. */
 #define DBT_PINNED(X)                                                                                        \
     X(2, X86_RBX)                                                                                            \
     X(8, X86_R12)                                                                                            \
@@ -56,8 +57,16 @@ static inline struct x86_mem hart_mem(size_t offset)
 #define HART_MEM(member) hart_mem(offsetof(struct hart, member))
 #define DBT_MEM(member)  hart_mem(DBT_HART_OFFSET(member))
 
-/* In the hart's TLB, at an offset, and at entry `index` of an array there of 8-byte entries, or 1-byte
- * ones. */
+/* An operand in the window beside the TLB (cpu/mmu/window.h), in code of a kind TLB_KIND_*: guest address
+ * `base` + disp. */
+static inline struct x86_mem window_mem(unsigned kind, enum x86_reg base, int32_t disp)
+{
+    int32_t offset = (int32_t)(kind == TLB_KIND_HIGH ? WINDOW_HIGH_OFFSET : WINDOW_LOW_OFFSET);
+    return x86_mem_index(HOST_TLB, base, disp + offset - TLB_BIAS);
+}
+
+/* An operand in the hart's TLB: entry `index` of the array at `offset`, whose entries have 8 bytes, or 1
+ * byte. */
 static inline struct x86_mem tlb_array(enum x86_reg index, size_t offset)
 {
     return x86_mem_scaled(HOST_TLB, index, 3, (int32_t)offset - TLB_BIAS);

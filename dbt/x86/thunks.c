@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * The fixed pieces of host code at the start of the cache: entering and leaving translated code, and its
- * calls to C.
+ * The fixed pieces of host code at the start of the cache: they enter and leave translated code, and call C
+ * for it.
  *
- * - enter(hart + bias, entry) saves what C wants kept, loads the pinned registers, jumps to `entry`.
- * - leave stores the pinned registers and returns from enter(); leave_at (eax: page offset), leave_miss (rax:
- *   pc) and leave_link (eax: link) note where the guest is first.
+ * - enter(hart + bias, entry) saves the registers that C wants kept, loads the pinned registers, and jumps to
+ *   `entry`.
+ * - leave stores the pinned registers and returns from enter(). leave_at (eax: page offset), leave_miss (rax:
+ *   pc) and leave_link (eax: link) first note where the guest is.
  * - slice_at (eax) and slice_pc (rax) are called when the budget is used up: they give a new one, or leave if
- *   somebody wants the hart's attention.
- * - read, write (rax: address, rcx: value, edx: where the instruction is): the slow path of memory accesses.
- * - exec (rax: struct insn) runs an instruction by its interpreter handler; csr is the same for one that ends
- *   a block and goes on behind itself; system, which is jumped to, for one that goes on wherever pc then is.
- * - link (eax: link) links the jump and goes on at its target, if that is translated, or leaves.
- * - jump (rax: guest pc) goes on there, by the table of the address space.
- * - round (rax: struct insn) makes MXCSR round as frm says, or has the instruction done.
+ *   the hart has a request to serve.
+ * - read and write (rax: address, rcx: value, edx: where the instruction is) are the slow path of memory
+ *   accesses; window_read and window_write are that of accesses whose page is not in the window.
+ * - exec (rax: struct insn) runs an instruction by its interpreter handler. csr does the same for one that
+ *   ends a block, and returns if the guest continues behind it; system, which is jumped to, does it for one
+ *   that continues wherever pc then is.
+ * - link (eax: link) links the jump and continues at its target, if that is translated, or leaves.
+ * - jump (rax: guest pc) continues there, by the table of the address space; find does so for a pc that is
+ *   not in the table.
+ * - return_other (rax: guest pc) is for returns that do not go where the newest call came from.
+ * - judge (rax: ref of a region) ends the region's trial and continues where t2_judge() says.
+ * - round (rax: struct insn) makes MXCSR round as frm says, or executes the instruction.
  * - flip_status (edx) changes bits of mstatus that choose another TLB.
- * - resume goes on at pc after a trap, if its translation is known in the present address space, or leaves.
+ * - resume continues at pc after a trap, if its translation is known in the present address space, or leaves.
  *
  * Translated code runs with rsp = 0 modulo 16.
  */
@@ -26,10 +32,13 @@
 #include "cpu/mmu/tlb.h"
 #include "cpu/trap.h"
 #include "dbt/runtime/find.h"
+#include "dbt/runtime/windows.h"
 #include "dbt/x86/check.h"
+#include "dbt/x86/evex.h"
 #include "dbt/x86/fill.h"
 #include "dbt/x86/fragments.h"
 #include "dbt/x86/thunks.h"
+#include "util/check.h"
 
 /* ---- What the thunks call ------------------------------------------------------------------------------ */
 
@@ -42,7 +51,7 @@ static void sync_in(struct hart *hart)
     hart->pc = state->page;
 }
 
-/* After a trap instret is what counts, and the budget follows. */
+/* After a trap instret is exact, and the end of the budget follows it. */
 static void sync_trapped(struct hart *hart)
 {
     struct dbt_hart *state = dbt_hart(hart);
@@ -50,8 +59,8 @@ static void sync_trapped(struct hart *hart)
         atomic_load_explicit(&hart->instret, memory_order_relaxed) + (uint64_t)(int64_t)state->budget;
 }
 
-/* After C code that may have taken long, or that made an interrupt pending: if somebody wants the hart's
- * attention, the slice ends at the next look. */
+/* After C code that may have taken long, or that made an interrupt pending: if the hart has a request to
+ * serve, the slice ends at the next check. */
 static void end_slice_on_request(struct hart *hart)
 {
     struct dbt_hart *state = dbt_hart(hart);
@@ -61,7 +70,8 @@ static void end_slice_on_request(struct hart *hart)
     state->budget = -1;
 }
 
-/* `where`: offset in the page in the low 12 bits; above, the instructions of the block that are not done. */
+/* `where`: the low 12 bits are the offset in the page, the bits above them the number of instructions of the
+ * block that are not done. */
 static const struct insn *stand_in(struct hart *hart, uint32_t where)
 {
     struct insn *insn = &dbt_hart(hart)->block->insns[BLOCK_INSNS_MAX - (where >> 12)];
@@ -72,8 +82,8 @@ static const struct insn *stand_in(struct hart *hart, uint32_t where)
     return insn;
 }
 
-/* An access goes from one page on to the next, of which the TLB has both: *room is the bytes in the first.
- * Whatever translated code may not touch without coming by is not in the TLB. */
+/* If an access crosses from one page to the next and the TLB has both, *room is the number of bytes in the
+ * first. A page that translated code may not touch without the slow path is not in the TLB. */
 static bool crossing(const struct tlb_side *side, uint64_t vaddr, unsigned size, uint8_t *host[2],
                      unsigned *room)
 {
@@ -91,7 +101,8 @@ static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigne
 {
     uint8_t *host[2];
     unsigned room;
-    if (crossing(&hart->tlb_data->read, vaddr, size, host, &room)) { /* of eight bytes at either side */
+    /* It reads eight bytes on either side. */
+    if (crossing(&hart->tlb_data->read, vaddr, size, host, &room)) {
         uint64_t first = mem_host_read(host[0] + room - 8, 8) >> (64 - 8 * room);
         hart->loaded = (first | mem_host_read(host[1], 8) << 8 * room) & UINT64_MAX >> (64 - 8 * size);
         return true;
@@ -101,6 +112,15 @@ static bool slow_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigne
         end_slice_on_request(hart);
     else
         sync_trapped(hart);
+    return done;
+}
+
+/* The same if a window did not have the page; for the next time, the page is mapped. */
+static bool window_read(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size)
+{
+    bool done = slow_read(hart, vaddr, where, size);
+    if (done)
+        windows_missed(hart, vaddr, size, false, where & 0xfff);
     return done;
 }
 
@@ -121,6 +141,16 @@ static bool slow_write(struct hart *hart, uint64_t vaddr, uint32_t where, unsign
     return done;
 }
 
+static bool window_write(struct hart *hart, uint64_t vaddr, uint32_t where, unsigned size, uint64_t value)
+{
+    bool done = slow_write(hart, vaddr, where, size, value);
+    if (done)
+        windows_missed(hart, vaddr, size, true, where & 0xfff);
+    else
+        windows_left(hart, vaddr, where & 0xfff);
+    return done;
+}
+
 #define SLOW(size)                                                                                           \
     static bool read_##size(struct hart *hart, uint64_t vaddr, uint32_t where)                               \
     {                                                                                                        \
@@ -129,6 +159,14 @@ static bool slow_write(struct hart *hart, uint64_t vaddr, uint32_t where, unsign
     static bool write_##size(struct hart *hart, uint64_t vaddr, uint32_t where, uint64_t value)              \
     {                                                                                                        \
         return slow_write(hart, vaddr, where, size, value);                                                  \
+    }                                                                                                        \
+    static bool window_read_##size(struct hart *hart, uint64_t vaddr, uint32_t where)                        \
+    {                                                                                                        \
+        return window_read(hart, vaddr, where, size);                                                        \
+    }                                                                                                        \
+    static bool window_write_##size(struct hart *hart, uint64_t vaddr, uint32_t where, uint64_t value)       \
+    {                                                                                                        \
+        return window_write(hart, vaddr, where, size, value);                                                \
     }
 SLOW(1)
 SLOW(2)
@@ -142,8 +180,8 @@ static void handler_done(struct hart *hart, const struct insn *insn)
     dbt_hart(hart)->done = true;
 }
 
-/* `insn` is in a struct t1_handler. It is put into the stand-in block, at the place that tells a trap how
- * much to take back, and instret is exact: it can run. */
+/* `insn` is in a struct t1_handler. It is copied into the stand-in block, to the place that tells a trap how
+ * many instructions were not done, and instret becomes exact, so that the handler can run. */
 static DBT_THROUGH_CODE const struct insn *own_insn(struct hart *hart, const struct insn *insn)
 {
     unsigned undone = ((const struct t1_handler *)(const void *)insn)->undone;
@@ -162,7 +200,7 @@ static bool exec_insn(struct hart *hart, const struct insn *insn)
     uint8_t rm = hart->fp.host_rm;
     own->exec(hart, own);
     if (hart->fp.host_rm != rm)
-        fp_host_rm_switch(&hart->fp, rm); /* the block may have looked at it */
+        fp_host_rm_switch(&hart->fp, rm); /* code of the block may rely on it */
     if (!dbt_hart(hart)->done)
         sync_trapped(hart);
     return dbt_hart(hart)->done;
@@ -170,8 +208,8 @@ static bool exec_insn(struct hart *hart, const struct insn *insn)
 
 /* ---- Going on elsewhere -------------------------------------------------------------------------------- */
 
-/* The interrupts that other threads, or the guest itself, made pending or enabled. False: there is more to
- * do, by the run loop. */
+/* Serves the interrupts that other threads, or the guest itself, made pending or enabled. False: there is
+ * more for the run loop to do. */
 static bool serve_interrupts(struct hart *hart)
 {
     unsigned requests;
@@ -186,10 +224,10 @@ static bool serve_interrupts(struct hart *hart)
 }
 
 /* After an instruction that may have changed anything: the translation at pc in the present address space;
- * NULL: none is known, or the run loop is wanted. pc and instret are exact. */
+ * NULL: none is known, or the run loop must act. pc and instret are exact. */
 static const uint8_t *resume(struct hart *hart)
 {
-    if (!serve_interrupts(hart) || hart->tlb_data != hart->tlb_fetch)
+    if (!serve_interrupts(hart) || hart->tlb_data != hart->tlb_fetch || hart->pad_expected)
         return NULL;
     struct dbt_hart *state = dbt_hart(hart);
     if (state->budget < 0) {
@@ -205,7 +243,7 @@ static void exec_system(struct hart *hart, const struct insn *insn)
 {
     const struct insn *own = own_insn(hart, insn);
     own->exec(hart, own);
-    sync_trapped(hart); /* if it did */
+    sync_trapped(hart); /* in case it trapped */
 }
 
 static const uint8_t *system_insn(struct hart *hart, const struct insn *insn)
@@ -220,23 +258,26 @@ static uint64_t behind(struct hart *hart, const struct insn *insn)
     return hart->isa.xlen == 32 ? (uint32_t)pc : pc;
 }
 
-/* For csr_insn(): go on behind the instruction. */
+/* What csr_insn() and round_insn() return if the guest continues behind the instruction. */
 #define STAY ((const uint8_t *)1)
 
 static const uint8_t *csr_insn(struct hart *hart, const struct insn *insn)
 {
     uint64_t next = behind(hart, insn);
     enum privilege priv = hart->priv;
+    unsigned kind = hart->tlb_fetch->kind;
     exec_system(hart, insn);
     bool served = serve_interrupts(hart);
-    /* A trap may lead there, too, but not without a change of privilege to another page. */
-    if (served && hart->pc == next && hart->priv == priv && hart->tlb_data == hart->tlb_fetch)
+    /* If a trap leads to the same pc with the same privilege, it is right to continue there, too. */
+    if (served && hart->pc == next && hart->priv == priv && hart->tlb_data == hart->tlb_fetch &&
+        hart->tlb_fetch->kind == kind)
         return STAY;
     return resume(hart);
 }
 
-/* MXCSR does not round as frm says, which the instruction wants: now it does, and the instruction can be done
- * inline. Where the host has no such mode, the handler does it (or traps), and the block is left. */
+/* MXCSR does not round as frm says, but the instruction wants that: now it does, and the instruction can be
+ * done inline. If the host has no such mode, the handler executes the instruction (or traps), and the block
+ * is left. */
 static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
 {
     if (hart->fp.frm <= FP_RUP) {
@@ -244,21 +285,27 @@ static const uint8_t *round_insn(struct hart *hart, const struct insn *insn)
         return STAY;
     }
     if (exec_insn(hart, insn)) {
-        dbt_hart(hart)->budget +=
-            (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1; /* the rest of the block */
+        /* The rest of the block is not done. */
+        dbt_hart(hart)->budget += (int32_t)((const struct t1_handler *)(const void *)insn)->undone - 1;
         sync_in(hart);
         hart->pc = behind(hart, insn);
     }
     return resume(hart);
 }
 
-/* Changes bits of mstatus that choose the TLB; never MPRV. The old value. */
+/* Changes bits of mstatus that choose the TLB; never MPRV. Returns the old value; or all ones: nothing was
+ * changed, since the other TLB's code is of another kind, and the handler must do it. */
 static uint64_t flip_status(struct hart *hart, uint32_t bits)
 {
     uint64_t old = hart->mstatus;
+    unsigned kind = hart->tlb_fetch->kind;
     hart->mstatus = old ^ bits;
     tlb_select(hart);
-    return old;
+    if (hart->tlb_fetch->kind == kind)
+        return old;
+    hart->mstatus = old;
+    tlb_select(hart);
+    return UINT64_MAX;
 }
 
 /* ---- Their code ---------------------------------------------------------------------------------------- */
@@ -267,7 +314,7 @@ static const enum x86_reg kept[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14
 
 /* Return address (8), saved registers (48), then the end of the return stack (16), aligned. */
 #define ENTER_FRAME 24
-/* Guest calls leave frames on the host's stack; each new slice looks that there is room for more. */
+/* Guest calls leave frames on the host's stack; each new slice checks that there is room for more. */
 #define STACK_MAX (1 << 20)
 
 static void build_enter(struct dbt *dbt, struct x86_emit *e)
@@ -316,7 +363,8 @@ static void build_leave(struct dbt *dbt, struct x86_emit *e)
     x86_jmp_to(e, dbt->leave);
 }
 
-/* Also tells the optimiser now and then where the hart is: `end` grows by a slice each time. */
+/* Also samples where the hart is for the optimiser, at the end of some slices: `end` grows by a slice each
+ * time. */
 static void build_slice(struct dbt *dbt, struct x86_emit *e, const uint8_t *leave, bool in_page)
 {
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(requests), 0);
@@ -345,8 +393,8 @@ static void build_slice(struct dbt *dbt, struct x86_emit *e, const uint8_t *leav
     x86_ret(e);
 }
 
-/* rax: where a guest return goes, which is not where the newest call came from. Older calls are tried
- * (longjmp), down to the end of the return stack; then it is an indirect jump. */
+/* The guest returns to rax, which is not where the newest call came from. Older calls are tried (longjmp),
+ * down to the end of the return stack; then it is an indirect jump. */
 static void build_return(struct dbt *dbt, struct x86_emit *e)
 {
     dbt->return_other = x86_here(e);
@@ -366,8 +414,18 @@ static void build_return(struct dbt *dbt, struct x86_emit *e)
     emit_jump_by_table(dbt, e);
 }
 
-/* A call to C with the hart in rdi; goes on with the registers reloaded, or leaves where C says that it
- * trapped. Arguments beyond rdi are set by the caller. */
+/* C functions may change these registers, but seldom do. In builds with checks they always have other values
+ * afterwards, so that a test finds code that relies on them (t1/vector/copies.c). */
+static void change_vectors(const struct dbt *dbt, struct x86_emit *e)
+{
+    if (!CHECK_ENABLED || !dbt->host.avx512)
+        return;
+    for (unsigned i = 16; i < 32; i++)
+        x86_ebroadcast(e, 3, (struct x86_lanes){ 64, 0, false }, i, X86_RSP);
+}
+
+/* A call to C with the hart in rdi. It returns with the registers reloaded, or leaves the block if C returned
+ * false, which means a trap. The thunk has set the other arguments. */
 static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function, bool all)
 {
     x86_store(e, 32, DBT_MEM(budget), HOST_BUDGET);
@@ -375,6 +433,7 @@ static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function
     x86_op_imm(e, X86_SUB, 64, X86_RSP, 8);
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)function);
     x86_call_reg(e, X86_RAX);
+    change_vectors(dbt, e);
     x86_op_imm(e, X86_ADD, 64, X86_RSP, 8);
     x86_op_imm(e, X86_AND, 32, X86_RAX, 0xff); /* bool */
     uint8_t *trapped = x86_jcc(e, X86_E);
@@ -389,8 +448,8 @@ static void build_call(struct dbt *dbt, struct x86_emit *e, const void *function
     x86_jmp_to(e, dbt->resume);
 }
 
-/* Behind C code that returned the host address to go on at, or NULL: in which case translated code is left.
- * What calls are on the return stack may belong to another address space. */
+/* After C code that returned the host address to continue at; NULL: translated code is left. The return stack
+ * is emptied, since its calls may belong to another address space. */
 static void build_go_on(struct dbt *dbt, struct x86_emit *e)
 {
     x86_load(e, 32, HOST_BUDGET, DBT_MEM(budget));
@@ -412,7 +471,7 @@ static void build_resume(struct dbt *dbt, struct x86_emit *e)
     build_go_on(dbt, e);
 }
 
-/* The return stack is in its aligned state, but for the return address where `called`. */
+/* The host's stack is aligned, except for the return address if `called`. */
 static void build_system(struct dbt *dbt, struct x86_emit *e, const void *function, bool called)
 {
     emit_store_pinned(e, 0);
@@ -436,10 +495,10 @@ static void build_system(struct dbt *dbt, struct x86_emit *e, const void *functi
     build_go_on(dbt, e);
 }
 
-/* Translated code takes the entry of the base's page for that of the access, so it comes here, too, where an
- * offset leads into the next page, as in a structure that lies in two. The TLB is asked once more, with the
- * address itself. rax: the address; a store: rcx, the value. What misses goes on behind, with all as it was.
- */
+/* Translated code takes the TLB's entry for the page of the base. So it comes here, too, if an offset leads
+ * into the next page, as in a structure that lies on two pages. This searches the TLB once more, by the
+ * address itself. rax: the address; for a store, rcx: the value. After a miss, the code behind this runs,
+ * with all registers as they were. */
 static void build_second_look(const struct dbt *dbt, struct x86_emit *e, unsigned size, bool write)
 {
     size_t side = write ? offsetof(struct tlb, write) : offsetof(struct tlb, read);
@@ -483,9 +542,29 @@ static void build_memory(struct dbt *dbt, struct x86_emit *e)
     }
 }
 
-/* Looks for code in C, by rax, without leaving translated code (find: a pc that the table does not know,
- * whose page is native.page; link: a link), and goes on there. Where there is none, goes to `none`, with rax
- * as it was. */
+/* The same after a fault: the window did not have the page, whether the TLB has it or not. */
+static void build_window_memory(struct dbt *dbt, struct x86_emit *e)
+{
+    static bool (*const reads[])(struct hart *, uint64_t, uint32_t) = { window_read_1, window_read_2,
+                                                                        window_read_4, window_read_8 };
+    static bool (*const writes[])(struct hart *, uint64_t, uint32_t,
+                                  uint64_t) = { window_write_1, window_write_2, window_write_4,
+                                                window_write_8 };
+    for (unsigned i = 0; i < 4; i++) {
+        dbt->window_read[i] = x86_here(e);
+        emit_store_pinned(e, DBT_PINNED_KEPT);
+        x86_mov(e, 64, X86_RSI, X86_RAX);
+        build_call(dbt, e, (const void *)(uintptr_t)reads[i], false);
+        dbt->window_write[i] = x86_here(e);
+        emit_store_pinned(e, DBT_PINNED_KEPT);
+        x86_mov(e, 64, X86_RSI, X86_RAX);
+        build_call(dbt, e, (const void *)(uintptr_t)writes[i], false);
+    }
+}
+
+/* Calls C to search for code by rax, without leaving translated code (find: by a pc that the table does not
+ * know, whose page is dbt_hart.page; link: by a link; judge: by a region), and continues there. If there is
+ * none, it continues at `none`, with rax as it was. */
 static void build_search(struct x86_emit *e, const void *function, const uint8_t *none)
 {
     emit_store_pinned(e, DBT_PINNED_KEPT);
@@ -556,6 +635,7 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     x86_mov(e, 64, X86_RSI, X86_RAX);
     build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);
     build_memory(dbt, e);
+    build_window_memory(dbt, e);
     check_build(dbt, e);
     return !e->overflow || error_set(error, "the translator's fixed code does not fit");
 }
@@ -563,6 +643,8 @@ bool thunks_build(struct dbt *dbt, struct error *error)
 void thunks_init_hart(struct hart *hart)
 {
     struct dbt_hart *state = dbt_hart(hart);
+    state->window_end = WINDOW_END;
+    state->window_high = -WINDOW_END;
     state->fp_box = 0xffffffff00000000;
     state->fp_nan_single = 0xffffffff7fc00000;
     state->fp_nan_double = 0x7ff8000000000000;

@@ -7,9 +7,10 @@
 
 #include "dbt/runtime/state.h"
 
-/* Writes them at the cache's start, once, before anything is translated. False, with *error filled. */
+/* Writes them at the start of the cache, once, before anything is translated. False, with *error filled, if
+ * they do not fit. */
 bool thunks_build(struct dbt *dbt, struct error *error);
-/* The constants that translated code wants in a hart. */
+/* Sets the constants that translated code uses in a hart. */
 void thunks_init_hart(struct hart *hart);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * VEX encodings; see x86/vex.h. Always the three-byte form of VEX: code size has not been seen to matter.
+ * VEX encodings; see x86/vex.h. All use the three-byte form of VEX: measurements did not show that code size
+ * matters.
  */
 #include "dbt/x86/vex.h"
 
@@ -24,7 +25,7 @@ static void prefix(struct x86_emit *e, struct vex form, unsigned reg, unsigned s
     x86_byte(e, form.opcode);
 }
 
-/* reg: ModRM.reg; second: VEX.vvvv (0 where there is none); the last operand is ModRM.rm. */
+/* reg: ModRM.reg; second: VEX.vvvv (0 if there is none); the last operand is ModRM.rm. */
 static void emit(struct x86_emit *e, struct vex form, unsigned reg, unsigned second, unsigned rm)
 {
     prefix(e, form, reg, second, 0, rm);
@@ -37,7 +38,7 @@ static void emit_mem(struct x86_emit *e, struct vex form, unsigned reg, unsigned
     x86_modrm_mem(e, reg, rm);
 }
 
-/* With an 8-bit immediate behind. */
+/* The same, followed by an 8-bit immediate. */
 static void emit_imm(struct x86_emit *e, struct vex form, unsigned reg, unsigned second, unsigned rm,
                      unsigned immediate)
 {
@@ -145,6 +146,11 @@ void x86_vmove_from(struct x86_emit *e, unsigned bits, unsigned to, enum x86_reg
 void x86_vmove_to(struct x86_emit *e, unsigned bits, enum x86_reg to, unsigned from)
 {
     emit(e, (struct vex){ 0x7e, MAP_0F, PP_66, bits == 64, false }, from, 0, to);
+}
+
+void x86_valign(struct x86_emit *e, unsigned to, unsigned a, unsigned b, unsigned count)
+{
+    emit_imm(e, (struct vex){ 0x0f, MAP_0F3A, PP_66, false, false }, to, a, b, count);
 }
 
 void x86_vmove_high(struct x86_emit *e, enum x86_reg to, unsigned from)

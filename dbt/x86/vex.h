@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI1, BMI2). The caller has asked
- * x86_features().v3 before.
+ * The x86-64 encoder, second part: VEX forms (AVX, FMA3, F16C, BMI1, BMI2). They are for hosts with
+ * x86_features().v3.
  */
 #ifndef DBT_X86_VEX_H
 #define DBT_X86_VEX_H
@@ -14,7 +14,7 @@ void x86_vload(struct x86_emit *e, unsigned bits, unsigned to, struct x86_mem fr
 void x86_vstore(struct x86_emit *e, unsigned bits, struct x86_mem to, unsigned from);
 /* The whole register (vmovaps), which the host renames. */
 void x86_vmove(struct x86_emit *e, unsigned to, unsigned from);
-/* to = a op b; the upper bits are those of a. SQRT and CONVERT are of b alone. */
+/* to = a op b; the upper bits are those of a. SQRT and CONVERT take b alone. */
 void x86_vscalar(struct x86_emit *e, enum x86_scalar op, unsigned bits, unsigned to, unsigned a, unsigned b);
 void x86_vscalar_mem(struct x86_emit *e, enum x86_scalar op, unsigned bits, unsigned to, unsigned a,
                      struct x86_mem b);
@@ -23,31 +23,36 @@ void x86_vfused(struct x86_emit *e, enum x86_fused op, unsigned bits, unsigned t
                 unsigned third);
 void x86_vfused_mem(struct x86_emit *e, enum x86_fused op, unsigned bits, unsigned to, unsigned second,
                     struct x86_mem third);
-/* Flags as for unsigned numbers; parity: one is a NaN. Quiet, or it signals for every NaN. */
+/* Sets flags as for unsigned numbers, and parity if one is a NaN. `signals`: every NaN is invalid; otherwise
+ * only a signalling NaN. */
 void x86_vcompare(struct x86_emit *e, unsigned bits, bool signals, unsigned a, unsigned b);
 /* From a signed integer of 32 or 64 bits, by MXCSR's mode; the upper bits are those of `upper`. */
 void x86_vcvt_from_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, unsigned to,
                            unsigned upper, enum x86_reg from);
-/* To one, by MXCSR's mode or towards zero; what does not fit is the lowest one. */
+/* To a signed integer, by MXCSR's mode or towards zero; a value that does not fit becomes the lowest
+ * integer. */
 void x86_vcvt_to_integer(struct x86_emit *e, unsigned bits, unsigned integer_bits, bool truncate,
                          enum x86_reg to, unsigned from);
 
 /* ---- Bits of xmm registers ----------------------------------------------------------------------------- */
 
-/* to = a op b, all bits; ANDN: not a, and b. The number is the opcode. */
+/* to = a op b, all bits; ANDN: ~a & b. The number is the opcode. */
 enum x86_bitwise { X86_VAND = 0x54, X86_VANDN = 0x55, X86_VOR = 0x56, X86_VXOR = 0x57 };
 void x86_vbitwise(struct x86_emit *e, enum x86_bitwise op, unsigned to, unsigned a, unsigned b);
 void x86_vbitwise_mem(struct x86_emit *e, enum x86_bitwise op, unsigned to, unsigned a, struct x86_mem b);
 /* The low 32 or 64 bits, from and to a general register; the rest is cleared. */
 void x86_vmove_from(struct x86_emit *e, unsigned bits, unsigned to, enum x86_reg from);
 void x86_vmove_to(struct x86_emit *e, unsigned bits, enum x86_reg to, unsigned from);
+/* to = 16 bytes, from byte `count` on, of the 32 bytes that have b as their lower half and a as their
+ * upper. */
+void x86_valign(struct x86_emit *e, unsigned to, unsigned a, unsigned b, unsigned count);
 /* to = bits 32 to 63. */
 void x86_vmove_high(struct x86_emit *e, enum x86_reg to, unsigned from);
 
 /* ---- Packed: 16 or 32 bytes of a register (AVX2, FMA3) ------------------------------------------------- */
 
-/* Elements of 8, 16, 32 and 64 bits follow each other where there are such, so that X86_VADD_8 + log2 of the
- * bytes is the form for an element. What there is not has the form X86_VNONE. */
+/* Each operation has four numbers, for elements of 8, 16, 32 and 64 bits, so that X86_VADD_8 + log2 of the
+ * bytes is the form for an element. Not all forms exist: x86_vpacked_is(). */
 enum x86_vpacked {
     X86_VADD_8,
     X86_VSUB_8 = X86_VADD_8 + 4,
@@ -86,21 +91,20 @@ void x86_vpacked_mem(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, un
                      struct x86_mem b);
 void x86_vload_packed(struct x86_emit *e, unsigned bytes, unsigned to, struct x86_mem from);
 void x86_vstore_packed(struct x86_emit *e, unsigned bytes, struct x86_mem to, unsigned from);
-/* Each element of 1 << log2 bytes is that of xmm `from`. */
+/* Each element of `to`, of 1 << log2 bytes, becomes the lowest one of xmm `from`. */
 void x86_vbroadcast(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned from);
 void x86_vsqrt_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from);
-/* to: the elements that are NaNs are all ones, the others 0. */
+/* Each element of `to` becomes all ones if that of `from` is a NaN, otherwise 0. */
 void x86_vnan_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from);
-/* to = one bit of each single, its sign. */
+/* to = the sign bits of the singles. */
 void x86_vsigns(struct x86_emit *e, unsigned bytes, enum x86_reg to, unsigned from);
-/* The upper halves of all registers are 0: legacy SSE code is slow while they are not. */
+/* Clears the upper halves of all registers: legacy SSE code is slow unless they are 0. */
 void x86_vzeroupper(struct x86_emit *e);
 
 /* ---- Half precision, and integers ---------------------------------------------------------------------- */
 
 /* F16C: the four halves in the low 64 bits of a register or in memory, to and from the four singles of a
- * register. A signalling NaN is invalid in any of them. `mode` is one of
- * X86_ROUND_NEAREST..X86_ROUND_MXCSR. */
+ * register. A signalling NaN raises invalid. `mode` is one of X86_ROUND_NEAREST..X86_ROUND_MXCSR. */
 void x86_halves_to_singles(struct x86_emit *e, unsigned to, unsigned from);
 void x86_halves_to_singles_mem(struct x86_emit *e, unsigned to, struct x86_mem from);
 void x86_singles_to_halves_mem(struct x86_emit *e, struct x86_mem to, unsigned from, unsigned mode);
@@ -108,11 +112,11 @@ void x86_singles_to_halves_mem(struct x86_emit *e, struct x86_mem to, unsigned f
 /* to = from shifted by the count in a register, modulo the width; flags stay (BMI2). */
 void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86_reg to, enum x86_reg from,
                   enum x86_reg count);
-/* to = as many bits of `from` as bits 8 to 15 of `control` say, from the bit on that its bits 0 to 7 say. */
+/* to = bits of `from`: bits 0 to 7 of `control` say the first, bits 8 to 15 how many. */
 void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, enum x86_reg control);
-/* to = not a, and b, of 64 bits (BMI1). */
+/* to = ~a & b, of 64 bits (BMI1). */
 void x86_and_not(struct x86_emit *e, enum x86_reg to, enum x86_reg a, enum x86_reg b);
-/* to = from rotated right by an immediate. */
+/* to = from rotated right by an immediate (BMI2). */
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count);
 
 #endif

@@ -28,7 +28,8 @@ void audio_pacer_start(struct audio_pacer *pacer, struct clock *clock, unsigned 
 unsigned audio_pacer_due(struct audio_pacer *pacer)
 {
     uint64_t now = clock_ns(pacer->clock);
-    uint64_t elapsed = now > pacer->start_ns ? now - pacer->start_ns : 0; /* a loaded state sets it back */
+    /* loading a saved state sets the clock back */
+    uint64_t elapsed = now > pacer->start_ns ? now - pacer->start_ns : 0;
     uint64_t total = (uint64_t)((unsigned __int128)elapsed * pacer->rate / 1000000000u);
     uint64_t due = total > pacer->frames ? total - pacer->frames : 0;
     uint64_t limit = (uint64_t)pacer->rate * AUDIO_PACER_LATE_MS / 1000;
@@ -75,7 +76,8 @@ static void open_voice(struct audiodev *audiodev, struct audio_slot *slot, const
     slot->front.opened(slot->front.opaque, want->serial, slot->voice != NULL);
 }
 
-/* Makes the slot what its stream wants; a refusal may change that, so it is asked again. */
+/* Brings the slot into the state that its stream wants. The host may refuse the voice, which may change what
+ * the stream wants, so the stream is asked again. */
 static void reconcile(struct audiodev *audiodev, struct audio_slot *slot)
 {
     struct audio_want want = slot->front.wanted(slot->front.opaque);
@@ -133,7 +135,7 @@ static void move_frames(struct audiodev *audiodev, struct audio_slot *slot)
 
 /* ---- The thread ---------------------------------------------------------------------------------------- */
 
-/* One turn; returns when the next is due, on the host's clock. */
+/* Serves all streams once. Returns when the next turn is due, on the host's clock. */
 static uint64_t serve(struct audiodev *audiodev, uint64_t now)
 {
     uint64_t next = NEVER;

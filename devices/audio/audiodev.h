@@ -3,9 +3,9 @@
  * Audio devices: the host side of a sound card. A backend (none, wav, and sdl in the front end) plays and
  * records; a front end (virtio-snd) has streams, each of which is a `struct audio_front` here.
  *
- * Each audiodev has one thread, and everything that may take time happens in it: it asks each front what its
- * stream wants, opens and closes the backend's voice for it, and moves frames whenever the backend's time has
- * come for them. So the pace is the backend's, and any other thread only calls audiodev_wake().
+ * Each audiodev has one thread, and everything that may take time happens in it. It asks each front what its
+ * stream wants, opens and closes the backend's voice for it, and moves frames when the backend is ready for
+ * them. So the backend sets the pace, and any other thread only calls audiodev_wake().
  *
  * While the guest is paused (its clock stands still) no frame moves. A frame is one sample of each channel,
  * interleaved, little-endian.
@@ -43,65 +43,67 @@ struct audio_format {
 
 /* What a stream wants of its backend. */
 struct audio_want {
-    bool open; /* a voice of that format */
-    bool run;  /* frames move */
+    bool open; /* the stream needs a voice of this format */
+    bool run;  /* frames shall move */
     struct audio_format format;
-    uint32_t serial; /* another number: opened() is to be answered once more */
+    uint32_t serial; /* a new number asks for another call of opened() */
 };
 
-/* A stream. All are called in the audiodev's thread. */
+/* A stream. All functions are called in the audiodev's thread. */
 struct audio_front {
     enum audio_direction direction;
     void *opaque;
     struct audio_want (*wanted)(void *opaque);
-    /* The answer to `open`, once for each serial. */
+    /* Tells whether a voice could be opened, once for each serial. */
     void (*opened)(void *opaque, uint32_t serial, bool ok);
-    /* Output: fills `bytes`; input: takes them. Returns the frames moved, fewer where the guest has no more.
-     * `latency`: output: frames that are to be heard before the first of these, negative where their time has
-     * begun already; input: frames that were recorded after the last of these and come next. */
+    /* Moves up to `frames` frames: output fills `bytes`, input takes them. Returns how many were moved; they
+     * are fewer if the guest has no more. `latency` for output: the number of frames that will be heard
+     * before the first of these; it is negative if their time has already begun. `latency` for input: the
+     * number of frames that were recorded after the last of these and come next. */
     unsigned (*transfer)(void *opaque, void *bytes, unsigned frames, int latency);
-    /* The backend ran dry, or recorded frames were lost, for lack of what the guest did not give in time. */
+    /* The backend ran out of frames to play, or recorded frames were lost, because the guest was too late. */
     void (*xrun)(void *opaque);
-    /* No transfer() follows at once. */
+    /* The transfers of this turn are over. */
     void (*transfer_end)(void *opaque);
 };
 
 struct audiodev;
 struct audio_voice; /* the backend's, for one open stream */
 
-/* A backend. In the audiodev's thread, but for destroy(). */
+/* A backend. All functions but destroy() are called in the audiodev's thread. */
 struct audiodev_ops {
     const char *name;
-    /* NULL and *error where the host cannot. Nothing moves until run(). */
+    /* NULL and *error if the host cannot open a voice. No frame moves before run(). */
     struct audio_voice *(*open)(struct audiodev *audiodev, enum audio_direction direction,
                                 const struct audio_format *format, struct error *error);
     void (*close)(struct audio_voice *voice);
     void (*run)(struct audio_voice *voice, bool on);
-    /* Frames that it would take, or has, now. */
+    /* How many frames the voice would take, or has, now. */
     unsigned (*ready)(struct audio_voice *voice);
-    /* As for transfer(), for the next `frames`. */
+    /* As `latency` of transfer(), for the next `frames` frames. */
     int (*latency)(struct audio_voice *voice, unsigned frames);
     void (*write)(struct audio_voice *voice, const void *bytes, unsigned frames);
-    /* Exactly that many, up to what ready() said. */
+    /* Reads exactly `frames` frames, at most as many as ready() returned. */
     void (*read)(struct audio_voice *voice, void *bytes, unsigned frames);
-    /* The guest gave or took fewer frames than were ready. True: some were lost by that. */
+    /* The guest gave or took fewer frames than were ready. Returns true if frames were lost because of
+     * that. */
     bool (*starved)(struct audio_voice *voice);
-    /* All voices had their turn. May be NULL. */
+    /* All voices have had their turn. May be NULL. */
     void (*flush)(struct audiodev *audiodev);
     void (*destroy)(struct audiodev *audiodev);
 };
 
 struct audiodev_config {
-    /* Makes the backend; NULL and *error where the host cannot. */
+    /* Makes the backend; NULL and *error if the host cannot. */
     struct audiodev *(*create)(const struct audiodev_config *config, struct error *error);
-    struct clock *clock;        /* the guest's; outlives it */
-    const char *path;           /* wav: NULL: AUDIODEV_WAV_PATH */
-    struct audio_format format; /* wav: of the file; rate 0: that of the first stream */
-    unsigned period_us;         /* between two looks at the streams; 0: AUDIODEV_PERIOD_US */
-    unsigned buffer_us;         /* sdl: what is given ahead to the host; 0: its default */
+    struct clock *clock;        /* the guest's clock; outlives the audiodev */
+    const char *path;           /* wav: the file; NULL: AUDIODEV_WAV_PATH */
+    struct audio_format format; /* wav: the file's format; rate 0: the format of the first stream */
+    unsigned period_us;         /* between two turns of the thread; 0: AUDIODEV_PERIOD_US */
+    unsigned buffer_us;         /* sdl: how much is given to the host in advance; 0: its default */
 };
 #define AUDIODEV_PERIOD_US 10000u
-#define AUDIODEV_WAV_PATH  "qemu.wav" /* where scripts that name no path look */
+#define AUDIODEV_WAV_PATH  "qemu.wav" /* scripts that name no path expect this one */
 #define AUDIODEV_FRONTS    32u
 #define AUDIODEV_CHUNK     4096u /* bytes that move at a time */
 
@@ -111,43 +113,44 @@ struct audio_slot {
     struct audio_format format;
     uint32_t serial;
     bool answered, running;
-    bool refused;      /* the host could not open it, and the user was told so */
-    uint64_t close_at; /* ns of the host's clock: when a voice that is not wanted any more is closed */
+    bool refused;      /* the host could not open a voice, and the user was told so */
+    uint64_t close_at; /* when a voice that nobody wants any more is closed, in ns of the host's clock */
 };
 
 struct audiodev {
     const struct audiodev_ops *ops;
     struct clock *clock;
-    /* The rest is audiodev.c's. */
+    /* The rest belongs to audiodev.c. */
     uint64_t period_ns;
     struct audio_slot slots[AUDIODEV_FRONTS];
     unsigned slot_count;
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; /* of the two below; taken last of all */
+    pthread_mutex_t lock; /* for the two below; taken after all other locks */
     pthread_cond_t changed;
     bool woken, stop;
-    pthread_mutex_t turn; /* held by the thread while it works; before a front's own locks */
+    pthread_mutex_t turn; /* held by the thread while it works; taken before a front's own locks */
 };
 
-/* The backends of this floor. */
+/* The backends of this folder. */
 struct audiodev *audiodev_none_create(const struct audiodev_config *config, struct error *error);
 struct audiodev *audiodev_wav_create(const struct audiodev_config *config, struct error *error);
 
 /* Makes the backend and its thread, which sleeps as long as no stream is open. */
 struct audiodev *audiodev_create(const struct audiodev_config *config, struct error *error);
-/* After its fronts were removed. */
+/* To be called after its fronts were removed. */
 void audiodev_destroy(struct audiodev *audiodev);
-/* Adds a stream, before the machine runs; false where there are AUDIODEV_FRONTS. */
+/* Adds a stream, before the machine runs. Returns false if there are already AUDIODEV_FRONTS. */
 bool audiodev_add(struct audiodev *audiodev, const struct audio_front *front);
-/* Removes all streams with that `opaque`: afterwards they are not called any more. Waits for the thread, so
- * with no lock held that a front takes. */
+/* Removes all streams with that `opaque`; afterwards they are not called any more. Waits for the audiodev's
+ * thread, so the caller must not hold a lock that a front takes. */
 void audiodev_remove(struct audiodev *audiodev, const void *opaque);
 /* What a stream wants has changed. Any thread, with locks held; never waits. */
 void audiodev_wake(struct audiodev *audiodev);
 
-/* For backends without a time of their own: frames come due by the guest's clock. What the guest gives too
- * late is not made up for, and neither is more than AUDIO_PACER_LATE_MS that the thread came too late. */
+/* For backends without a clock of their own: the guest's clock says when frames are due. If the guest gives
+ * frames too late, the lost time is not made up for. If the thread comes too late, at most
+ * AUDIO_PACER_LATE_MS are made up for. */
 #define AUDIO_PACER_LATE_MS 100u
 struct audio_pacer {
     struct clock *clock;
@@ -168,23 +171,23 @@ static inline bool audio_format_equal(const struct audio_format *a, const struct
     return a->sample == b->sample && a->rate == b->rate && a->channels == b->channels;
 }
 void audio_silence(const struct audio_format *format, void *bytes, unsigned frames);
-/* Samples to and from floats between -1 and 1; what lies beyond is cut. Not on a hart's thread. */
+/* Converts samples to and from floats between -1 and 1; values beyond are cut. Not on a hart's thread. */
 void audio_to_float(enum audio_sample sample, const void *bytes, float *floats, size_t count);
 void audio_from_float(enum audio_sample sample, const float *floats, void *bytes, size_t count);
 
-/* Makes frames of one rate and number of channels into those of another, between neighbours in a straight
- * line. */
+/* Converts frames to another rate and number of channels, by linear interpolation. */
 struct audio_resampler {
     struct audio_format from, to; /* their sample types do not matter here */
-    uint64_t phase;               /* of the next frame of `to`: 32.32 frames of `from` after `last` */
+    /* of the next frame of `to`: how far it lies after `last`, in frames of `from` (32.32 bits) */
+    uint64_t phase;
     float last[AUDIO_CHANNELS_MAX];
     bool primed;
 };
 void audio_resampler_init(struct audio_resampler *resampler, const struct audio_format *from,
                           const struct audio_format *to);
-/* The most frames that come of `frames`. */
+/* The most frames that can come of `frames` frames. */
 size_t audio_resampler_room(const struct audio_resampler *resampler, size_t frames);
-/* Returns the frames that it wrote. */
+/* Returns how many frames it wrote. */
 size_t audio_resample(struct audio_resampler *resampler, const float *from, size_t frames, float *to);
 
 #endif

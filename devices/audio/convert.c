@@ -53,7 +53,7 @@ void audio_to_float(enum audio_sample sample, const void *bytes, float *floats, 
     }
 }
 
-/* Rounded, and cut to the range; something that is no number is silence. */
+/* Rounds, and cuts to the range; a NaN becomes silence. */
 static int32_t scaled(float value, float scale)
 {
     float wide = value * scale;
@@ -110,7 +110,7 @@ size_t audio_resampler_room(const struct audio_resampler *resampler, size_t fram
     return frames * resampler->to.rate / resampler->from.rate + 2;
 }
 
-/* One frame of `from` with the channels of `to`. */
+/* Converts one frame of `from` to the channels of `to`. */
 static void spread(const struct audio_resampler *resampler, const float *from, float *to)
 {
     unsigned in = resampler->from.channels, out = resampler->to.channels;
@@ -138,9 +138,9 @@ size_t audio_resample(struct audio_resampler *resampler, const float *from, size
         if (!resampler->primed) {
             memcpy(resampler->last, frame, sizeof(frame));
             resampler->primed = true;
-            resampler->phase = one; /* the first frame is itself */
+            resampler->phase = one; /* the first frame is not interpolated */
         }
-        /* Between `last` and this one. */
+        /* Interpolates between `last` and this frame. */
         for (; resampler->phase <= one; resampler->phase += step) {
             float weight = (float)resampler->phase / 0x1p32f;
             for (unsigned c = 0; c < channels; c++)

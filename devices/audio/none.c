@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The audiodev without a host: what is played is thrown away at the pace of the guest's clock, and what is
- * recorded is silence. For guests that want a sound card on a machine that has none.
+ * The audiodev that uses nothing of the host: what is played is thrown away at the pace of the guest's clock,
+ * and what is recorded is silence. It is for guests that want a sound card on a host that has none.
  */
 #include <stdlib.h>
 
@@ -43,7 +43,7 @@ static unsigned none_ready(struct audio_voice *voice)
     return audio_pacer_due(&voice->pacer);
 }
 
-/* Their time is the period that has just passed. */
+/* The frames belong to the period that has just passed, so the latency is negative. */
 static int none_latency(struct audio_voice *voice, unsigned frames)
 {
     (void)voice;

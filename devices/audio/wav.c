@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * The audiodev that writes what is played to a WAV file, at the pace of the guest's clock; what is recorded
- * is silence. While the guest plays nothing, nothing is written: the file has what was played, end to end.
+ * is silence. While the guest plays nothing, nothing is written: the file contains what was played, without
+ * the pauses.
  *
  * The file has the format of the first stream, or the one that was asked for. A stream of that format is
- * written as it is; others are converted, and streams that run at once are mixed: each adds what a turn of
- * the audiodev's thread brings to `mix`, and flush() writes it. The lengths in the header are written after
- * each turn's data, so that the file is right at any moment at which the program may be killed.
+ * written as it is; others are converted. Streams that run at the same time are mixed: in each turn of the
+ * audiodev's thread each of them adds its frames to `mix`, and flush() writes the sum. The lengths in the
+ * header are updated after each turn, so the file is valid whenever the program is killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +23,14 @@
 #define MIX_SLACK  1024u                         /* frames beyond what the pacer lets through */
 
 struct wav {
-    struct audiodev audiodev; /* first */
+    struct audiodev audiodev; /* must be first */
     int fd;
     const char *path; /* for messages */
     struct audio_format format;
-    bool fixed;          /* the format is not to change any more */
-    bool dirty, failed;  /* the header is older than the data; nothing more is written */
-    uint32_t data_bytes; /* of the file */
-    unsigned running;    /* output voices */
+    bool fixed;          /* the format must not change any more */
+    bool dirty, failed;  /* dirty: the header is older than the data; failed: nothing more is written */
+    uint32_t data_bytes; /* samples in the file */
+    unsigned running;    /* number of output voices that run */
     float *mix;
     size_t mix_frames, mix_room;
 };
@@ -40,7 +41,7 @@ struct audio_voice {
     bool output;
     struct audio_pacer pacer;
     struct audio_resampler resampler;
-    size_t mixed; /* frames of `mix` that have this voice in them */
+    size_t mixed; /* frames of `mix` that contain this voice */
 };
 
 /* ---- The file ------------------------------------------------------------------------------------------ */
@@ -57,7 +58,7 @@ static void put_tag(uint8_t **at, const char *tag)
     *at += 4;
 }
 
-/* RIFF, "fmt ", for floats "fact", and the beginning of "data"; returns the length. */
+/* Makes RIFF, "fmt ", "fact" (for floats only), and the beginning of "data"; returns their length. */
 static size_t make_header(const struct wav *wav, uint8_t header[HEADER_MAX])
 {
     const struct audio_format *format = &wav->format;
@@ -124,7 +125,7 @@ static void append(struct wav *wav, const void *bytes, size_t length)
     }
 }
 
-/* With the padding byte that a chunk of an odd length has after it. */
+/* Also writes the padding byte that follows a chunk of odd length. */
 static bool write_header(struct wav *wav)
 {
     uint8_t header[HEADER_MAX], pad = 0;
@@ -136,7 +137,7 @@ static bool write_header(struct wav *wav)
 
 /* ---- Voices -------------------------------------------------------------------------------------------- */
 
-/* WAV has bytes without and words with a sign. */
+/* In WAV files, samples of one byte are unsigned and wider ones are signed. */
 static enum audio_sample file_sample(enum audio_sample sample)
 {
     return sample == AUDIO_SAMPLE_S8    ? AUDIO_SAMPLE_U8
@@ -189,7 +190,7 @@ static unsigned wav_ready(struct audio_voice *voice)
     return audio_pacer_due(&voice->pacer);
 }
 
-/* Their time is the period that has just passed. */
+/* The frames belong to the period that has just passed, so the latency is negative. */
 static int wav_latency(struct audio_voice *voice, unsigned frames)
 {
     (void)voice;

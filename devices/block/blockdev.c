@@ -168,7 +168,7 @@ int blockdev_pwrite(struct blockdev *blockdev, const void *bytes, uint64_t lengt
 
 /* ---- Helpers ------------------------------------------------------------------------------------------- */
 
-/* Cuts `done` bytes off the front of the list. */
+/* Drops `done` bytes from the front of the list. */
 static void iov_advance(struct iovec **iov, unsigned *count, size_t done)
 {
     while (*count && done >= (*iov)->iov_len) {
@@ -190,7 +190,7 @@ static int fd_transfer(int fd, struct iovec *iov, unsigned count, uint64_t bytes
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return done < 0 ? -errno : -EIO; /* 0: the file was cut under us */
+            return done < 0 ? -errno : -EIO; /* 0: another program has shortened the file */
         iov_advance(&iov, &count, (size_t)done);
         bytes -= (uint64_t)done;
         offset += (uint64_t)done;
@@ -251,5 +251,6 @@ bool blockdev_is_zero(const void *bytes, size_t length)
         if (at[n])
             return false;
     }
-    return length <= head || !memcmp(at, at + head, length - head); /* equal to itself 16 bytes on */
+    /* every byte equals the one 16 bytes before */
+    return length <= head || !memcmp(at, at + head, length - head);
 }

@@ -23,7 +23,7 @@
 enum blockdev_status {
     BLOCKDEV_STATUS_DATA,    /* bytes of this image */
     BLOCKDEV_STATUS_ZERO,    /* it reads as zeros, whatever is below it */
-    BLOCKDEV_STATUS_BACKING, /* the image below is read, beyond its end zeros */
+    BLOCKDEV_STATUS_BACKING, /* reads give what the image below has, and zeros beyond its end */
 };
 
 struct blockdev;
@@ -34,15 +34,15 @@ struct blockdev_ops {
                   uint64_t offset);
     int (*pwritev)(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
                    uint64_t offset);
-    /* All that was written is on stable storage. */
+    /* Makes durable all that was written. */
     int (*flush)(struct blockdev *blockdev);
-    /* The bytes are not needed any more: they may read as anything. */
+    /* The bytes are not needed any more: later reads may give anything. */
     int (*discard)(struct blockdev *blockdev, uint64_t offset, uint64_t length);
     /* `unmap`: the space may be given back. */
     int (*write_zeroes)(struct blockdev *blockdev, uint64_t offset, uint64_t length, bool unmap);
     void (*destroy)(struct blockdev *blockdev);
-    /* How many of `length` bytes from `offset` on (at least one) are like the first, and like what. NULL: all
-     * are data. */
+    /* *status: what the byte at `offset` is. *run: how many of the `length` bytes from there on are like it,
+     * at least one. NULL: all bytes are data. */
     int (*status)(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
                   enum blockdev_status *status);
 };
@@ -50,16 +50,16 @@ struct blockdev_ops {
 enum blockdev_detect {
     BLOCKDEV_DETECT_OFF,
     BLOCKDEV_DETECT_ON,    /* writes of zeros become write_zeroes */
-    BLOCKDEV_DETECT_UNMAP, /* with `unmap`, where discards are not ignored */
+    BLOCKDEV_DETECT_UNMAP, /* the same with `unmap`, unless discards are ignored */
 };
 
 /* What the device does for the guest when the host fails (werror=, rerror=). */
 enum blockdev_on_error {
-    BLOCKDEV_ON_ERROR_DEFAULT, /* ENOSPC for what writes, REPORT for reads */
+    BLOCKDEV_ON_ERROR_DEFAULT, /* ENOSPC for requests that write, REPORT for reads */
     BLOCKDEV_ON_ERROR_REPORT,  /* the guest gets an error */
     BLOCKDEV_ON_ERROR_IGNORE,  /* the guest is told that all is well */
-    BLOCKDEV_ON_ERROR_STOP,    /* the machine stops; the request is made again when it goes on */
-    BLOCKDEV_ON_ERROR_ENOSPC,  /* STOP where the host has no room, else REPORT */
+    BLOCKDEV_ON_ERROR_STOP,    /* the machine stops; the request is tried again when it continues */
+    BLOCKDEV_ON_ERROR_ENOSPC,  /* STOP if the host's disk is full, else REPORT */
 };
 
 struct blockdev {
@@ -80,10 +80,10 @@ enum blockdev_cache {
 
 #define BLOCKDEV_BACKING_MAX 16
 
-/* Which files an image may name as its backing file. Images are made by others, too, and what one names is
- * opened with the user's rights, and read by the guest. */
+/* Which files an image may name as its backing file. Images also come from other people, and the file that an
+ * image names is opened with the user's rights and read by the guest. */
 struct blockdev_backing_rule {
-    bool limited; /* to the image's own folder and what is below it, and to `allowed`; else: any */
+    bool limited; /* only the image's own folder, what is below it, and `allowed`; false: any file */
     const char *allowed[BLOCKDEV_BACKING_MAX]; /* files, or folders with all that is below them */
     unsigned count;
 };
@@ -91,7 +91,7 @@ struct blockdev_backing_rule {
 /* All strings are borrowed for the call. */
 struct blockdev_config {
     const char *path;
-    const char *format; /* "raw", "qcow2"; NULL: found out by looking into the file */
+    const char *format; /* "raw", "qcow2"; NULL: detected from the first bytes */
     bool read_only;
     bool snapshot; /* writes go to a temporary file that disappears with the blockdev */
     enum blockdev_cache cache;
@@ -100,18 +100,19 @@ struct blockdev_config {
     enum blockdev_on_error werror, rerror; /* for the device that uses it */
     bool no_backing;                       /* the image alone: what it does not hold reads as zeros */
     bool no_repair;     /* an image that was not closed properly is opened as it is (rvive-img) */
-    bool for_check;     /* also an image that is marked as damaged */
+    bool for_check;     /* an image that is marked as damaged is opened, too */
     bool shared_writer; /* opened although somebody else may be writing (rvive-img -U) */
-    struct blockdev_backing_rule rule;     /* for what the image, and those below it, name */
-    const struct blockdev_config *backing; /* instead of what the image names; NULL: what it names */
-    unsigned depth;                        /* of the chain of overlays above this one */
+    struct blockdev_backing_rule rule;     /* for the files that this image and those below it name */
+    const struct blockdev_config *backing; /* used instead of what the image names; NULL: what it names */
+    unsigned depth;                        /* number of overlays above this image */
 };
 
 /* Opens and locks the image: one writer, or any number of readers (a snapshot reads its base). NULL and
- * *error where that fails. The caller destroys it, after the device that uses it. */
+ * *error if that fails. The caller destroys it, after the device that uses it. */
 struct blockdev *blockdev_open(const struct blockdev_config *config, struct error *error);
 void blockdev_destroy(struct blockdev *blockdev);
-/* The format by the first bytes of a file; "raw" for all that is not known. `head` has `length` bytes. */
+/* Detects the format from the first bytes of a file; "raw" if they are of no known format. `head` has
+ * `length` bytes. */
 const char *blockdev_probe(const uint8_t *head, size_t length);
 
 int blockdev_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
@@ -123,7 +124,7 @@ int blockdev_discard(struct blockdev *blockdev, uint64_t offset, uint64_t length
 int blockdev_write_zeroes(struct blockdev *blockdev, uint64_t offset, uint64_t length, bool unmap);
 int blockdev_status(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
                     enum blockdev_status *status);
-/* One buffer. */
+/* The same with one buffer. */
 int blockdev_pread(struct blockdev *blockdev, void *bytes, uint64_t length, uint64_t offset);
 int blockdev_pwrite(struct blockdev *blockdev, const void *bytes, uint64_t length, uint64_t offset);
 
@@ -136,7 +137,8 @@ struct blockdev *blockdev_qcow2_create(struct blockfile *file, const struct bloc
 /* Takes `base` over; on failure the caller keeps it. */
 struct blockdev *blockdev_snapshot_create(struct blockdev *base, struct error *error);
 
-/* Helpers of backends. Whole transfers on a file descriptor, through signals and short counts. */
+/* Helpers of backends. They transfer everything on a file descriptor, and continue after signals and short
+ * transfers. */
 int blockdev_fd_preadv(int fd, struct iovec *iov, unsigned count, uint64_t bytes, uint64_t offset);
 int blockdev_fd_pwritev(int fd, struct iovec *iov, unsigned count, uint64_t bytes, uint64_t offset);
 /* Moves the first `bytes` bytes of *iov to `part`, and *iov beyond them. Returns the count of `part`. */

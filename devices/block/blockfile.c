@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Host files under disk images; see blockfile.h. With cache=none and directsync the file is opened for direct
- * I/O: what the guest's buffers or the format's tables do not align goes through a buffer, and a write that
- * covers part of an aligned unit reads the unit first, under `edges`. All else is fixed after opening; the
- * kernel orders the transfers.
+ * I/O. Transfers that are not aligned then go through a buffer, and a write that covers part of an aligned
+ * unit reads the unit first, under `edges`. All other fields are fixed after opening, and the kernel orders
+ * the transfers.
  */
 #include "devices/block/blockfile.h"
 
@@ -33,7 +33,7 @@ static bool cache_is_sync(enum blockdev_cache cache)
     return cache == BLOCKDEV_CACHE_WRITETHROUGH || cache == BLOCKDEV_CACHE_DIRECTSYNC;
 }
 
-/* The alignment that direct I/O needs is found by trying; 0: the file cannot do it. */
+/* Finds the alignment that direct I/O needs, by trying; 0: the file cannot do direct I/O. */
 static unsigned direct_alignment(int fd)
 {
     void *buffer;
@@ -91,7 +91,7 @@ static int open_path(const struct blockdev_config *config, bool writable, struct
     return -1;
 }
 
-/* Only now is it known whether the path names something that a disk can be. */
+/* Checks that the path names something that can be a disk, which is not known before it is open. */
 static bool check_kind(struct blockfile *file, struct error *error)
 {
     struct stat st;
@@ -135,7 +135,7 @@ void blockfile_close(struct blockfile *file)
     if (!file)
         return;
     if (file->fd >= 0)
-        close(file->fd); /* the locks go with it */
+        close(file->fd); /* this releases the locks */
     pthread_mutex_destroy(&file->edges);
     free(file->path);
     free(file);
@@ -182,7 +182,7 @@ static uint8_t *bounce_alloc(uint64_t bytes)
                                                                                                 : buffer;
 }
 
-/* Reads all that there is; what lies beyond the end of the file becomes zeros, or -EIO. */
+/* Reads up to the end of the file. What lies beyond the end becomes zeros, or is -EIO. */
 static int read_all(int fd, struct iovec *iov, unsigned count, uint64_t bytes, uint64_t offset, bool beyond)
 {
     while (bytes) {
@@ -301,8 +301,8 @@ int blockfile_pwrite(struct blockfile *file, const void *bytes, uint64_t length,
     return blockfile_pwritev(file, &iov, 1, length, offset);
 }
 
-/* After a flush that failed, Linux takes the pages that it could not write for clean: the next fdatasync()
- * succeeds although they are lost. So the first failure stays. */
+/* After a flush has failed, Linux marks the pages that it could not write as clean, so the next fdatasync()
+ * succeeds although they are lost. So the first failure is kept. */
 int blockfile_flush(struct blockfile *file)
 {
     if (file->no_flush || !file->writable)
@@ -329,7 +329,7 @@ static int file_fallocate(struct blockfile *file, int mode, uint64_t offset, uin
     return rc < 0 ? -errno : 0;
 }
 
-/* Does the error say that the host file cannot do it, rather than that it failed? */
+/* Does the error say that the host file cannot do this at all, rather than that it failed? */
 static bool unsupported(int rc)
 {
     return rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL;
@@ -341,7 +341,7 @@ int blockfile_discard(struct blockfile *file, uint64_t offset, uint64_t length)
     return unsupported(rc) ? 0 : rc;
 }
 
-/* Zeros the long way. */
+/* Writes the zeros as data. */
 static int write_zero_bytes(struct blockfile *file, uint64_t offset, uint64_t length)
 {
     static const uint8_t zeroes[64 * 1024] __attribute__((aligned(DIRECT_ALIGN_MAX)));
@@ -368,9 +368,9 @@ bool blockfile_is_data(struct blockfile *file, uint64_t offset, uint64_t length,
     *run = length;
     off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
     if (data < 0 && errno == ENXIO)
-        return false; /* a hole up to the end */
+        return false; /* there is a hole up to the end */
     if (data < 0)
-        return true; /* a file that does not tell */
+        return true; /* the file system cannot tell */
     bool is_data = (uint64_t)data == offset;
     off_t end = is_data ? lseek(file->fd, (off_t)offset, SEEK_HOLE) : data;
     if (end > (off_t)offset && (uint64_t)end - offset < length)

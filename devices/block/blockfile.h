@@ -22,39 +22,39 @@ struct blockfile {
     bool sync;             /* every write is durable when it is done */
     unsigned align;        /* bytes: transfers go around the host's cache and must be aligned; 0: any */
     atomic_int lost;       /* negative errno of the flush that failed; 0: none has */
-    int (*sync_data)(int); /* fdatasync(); tests put one here that fails */
-    pthread_mutex_t edges; /* a write of part of an aligned unit reads the rest first */
+    int (*sync_data)(int); /* fdatasync(); tests put a function here that fails */
+    pthread_mutex_t edges; /* held while a write of part of an aligned unit reads the rest of it */
 };
 
 /* Opens for writing unless config says read_only or snapshot. */
 struct blockfile *blockfile_open(const struct blockdev_config *config, struct error *error);
 void blockfile_close(struct blockfile *file);
 
-/* For a format whose file must not grow beyond `size` bytes, as a last write of a whole aligned unit might
- * make it: no direct I/O then. Before the first transfer. */
+/* For a format whose file must not grow beyond `size` bytes. Turns direct I/O off if `size` is not aligned,
+ * since writing the last aligned unit would make the file longer. Before the first transfer. */
 void blockfile_check_direct(struct blockfile *file, uint64_t size);
 
-/* Bytes. */
+/* Gives the file's size in bytes. */
 int blockfile_size(struct blockfile *file, uint64_t *bytes);
 int blockfile_truncate(struct blockfile *file, uint64_t bytes);
-/* Reading beyond the end of the file is -EIO, or zeros where `beyond` says so. `iov` is changed. */
+/* Reading beyond the end of the file is -EIO, or gives zeros if `beyond` is true. `iov` is changed. */
 int blockfile_preadv(struct blockfile *file, struct iovec *iov, unsigned count, uint64_t bytes,
                      uint64_t offset, bool beyond);
 int blockfile_pwritev(struct blockfile *file, struct iovec *iov, unsigned count, uint64_t bytes,
                       uint64_t offset);
-/* One buffer; beyond the end of the file there are zeros. */
+/* The same with one buffer; beyond the end of the file there are zeros. */
 int blockfile_pread(struct blockfile *file, void *bytes, uint64_t length, uint64_t offset);
 int blockfile_pwrite(struct blockfile *file, const void *bytes, uint64_t length, uint64_t offset);
-/* What was written before is on stable storage. Once it has failed it fails for good, since nobody knows any
- * more what the host has lost. */
+/* Makes durable what was written before. Once this has failed, it fails for ever, since nobody knows what the
+ * host has lost. */
 int blockfile_flush(struct blockfile *file);
-/* Gives space back; advice only. */
+/* Gives space back to the host; it is only a hint. */
 int blockfile_discard(struct blockfile *file, uint64_t offset, uint64_t length);
 int blockfile_zero(struct blockfile *file, uint64_t offset, uint64_t length, bool unmap);
 /* Is there data at `offset`, and how many of `length` bytes are like that? */
 bool blockfile_is_data(struct blockfile *file, uint64_t offset, uint64_t length, uint64_t *run);
 
-/* blockfile_lock.c: takes the locks that go with `writable`; false and *error where another one has them. */
+/* blockfile_lock.c: takes the locks that `writable` requires; false and *error if another user holds them. */
 bool blockfile_lock(int fd, const struct blockdev_config *config, bool writable, struct error *error);
 
 #endif

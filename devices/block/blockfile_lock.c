@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Locks on images, in the layout that QEMU uses, so that the two keep out of each other's images. A user of
- * an image holds shared open-file-description locks on single bytes: byte 100 + n says "I use permission n",
- * byte 200 + n says "I do not let others use permission n". After it has its locks a user looks whether
- * somebody uses what it does not share, or does not share what it uses. Of two that begin at the same time
- * both may find the other and give up; never do both go on.
+ * Locks on images, in QEMU's layout, so that Rvive and QEMU do not use the same image at once. A user of an
+ * image holds shared open-file-description locks on single bytes: byte 100 + n says "I use permission n",
+ * byte 200 + n says "I do not let others use permission n". Having taken its locks, a user checks whether
+ * somebody uses what it does not share, or does not share what it uses. If two begin at the same time, both
+ * may find the other and give up, but never do both continue.
  *
- * The permissions: 0 reading what does not change under the reader, 1 writing, 2 writing what is there
- * already, 3 resizing, 4 (of old versions) changing the graph. Such locks belong to the open file rather than
- * to the process: also two drives of one Rvive exclude each other.
+ * The permissions: 0 reading what does not change under the reader, 1 writing, 2 writing what is already
+ * there, 3 resizing, 4 (of old versions) changing the graph. Such locks belong to the open file and not to
+ * the process, so two drives of one Rvive exclude each other, too.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -25,8 +25,8 @@ static int raw_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned cou
     return blockfile_preadv(file_of(blockdev), iov, count, bytes, offset, false);
 }
 
-/* An image that was taken for raw by its first bytes must not be given others by the guest: with the header
- * of another format there, the next start would open a file of the guest's choice as its backing file. */
+/* If the format was detected from the first bytes, the guest must not write the header of another format
+ * there: the next start would then open a file of the guest's choice as the image's backing file. */
 static bool changes_format(struct blockdev *blockdev, const struct iovec *iov, unsigned count, uint64_t bytes,
                            uint64_t offset)
 {

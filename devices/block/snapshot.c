@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Snapshots (-snapshot): a disk that reads from a base and writes to a temporary file, which has no name and
- * is gone when Rvive is. The file is sparse and laid out like the disk; one bit a sector says where the
- * newest bytes of that sector are. Sectors are what a guest writes at least, so nothing is ever copied from
- * the base. The bitmap's memory is only touched where the guest writes.
+ * disappears when Rvive ends. The file is sparse and laid out like the disk; one bit a sector says where the
+ * newest bytes of that sector are. A guest writes whole sectors, so nothing is ever copied from the base.
+ * Memory of the bitmap is used only for the parts of the disk that the guest writes.
  *
- * The lock is for the bitmap, and not held during transfers: a sector's bit is set when its bytes are there.
- * What a guest reads while it writes the same sector is either, as on any disk.
+ * The lock is for the bitmap, and not held during transfers: a sector's bit is set when its bytes are in the
+ * file. A read during a write of the same sector gives the old or the new bytes, as on any disk.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static bool sector_written(const struct blockdev_snapshot *snapshot, uint64_t se
     return snapshot->written[sector / 64] >> sector % 64 & 1;
 }
 
-/* How many sectors from `first`, at most `count`, are where the first one is? */
+/* How many sectors from `first` on, at most `count`, are in the same file as the first one? */
 static uint64_t run_length(const struct blockdev_snapshot *snapshot, uint64_t first, uint64_t count)
 {
     bool written = sector_written(snapshot, first);
@@ -103,7 +103,7 @@ static int snapshot_pwritev(struct blockdev *blockdev, struct iovec *iov, unsign
 
 static int snapshot_flush(struct blockdev *blockdev)
 {
-    (void)blockdev; /* nothing of it survives anyway */
+    (void)blockdev; /* nothing of the snapshot survives anyway */
     return 0;
 }
 
@@ -155,12 +155,12 @@ static const struct blockdev_ops snapshot_ops = {
     .destroy = snapshot_destroy,
 };
 
-/* A sparse file of `size` bytes without a name. -1 and *error where there is none to be had. */
+/* Makes a sparse file of `size` bytes without a name. -1 and *error if none can be made. */
 static int temporary_file(uint64_t size, struct error *error)
 {
     const char *folder = getenv("TMPDIR");
     if (!folder || !*folder)
-        folder = "/var/tmp"; /* unlike /tmp, hardly ever in RAM */
+        folder = "/var/tmp"; /* unlike /tmp, it is hardly ever in RAM */
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) { /* a file system that cannot make nameless files */
         char path[4096];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The list of all models: a new kind of device is a line here, and all else of it is in its own file.
+ * The list of all models. A new kind of device needs one line here; all else is in its own file.
  */
 #include "devices/catalog/catalog.h"
 

@@ -4,11 +4,15 @@
  */
 #include "devices/char/chardev.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "devices/char/stream.h"
+#include "util/write_all.h"
 
 void chardev_attach(struct chardev *chardev, const struct chardev_front *front)
 {
@@ -31,6 +35,8 @@ void chardev_take_input(struct chardev *chardev, const struct chardev_front *tak
 
 void chardev_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
 {
+    if (chardev->has_log) /* it is a file, which does not block; what does not fit on a full disk is lost */
+        (void)write_all(chardev->log, bytes, length);
     chardev->ops->write(chardev, bytes, length);
 }
 
@@ -41,8 +47,11 @@ void chardev_input_ready(struct chardev *chardev)
 
 void chardev_destroy(struct chardev *chardev)
 {
-    if (chardev)
-        chardev->ops->destroy(chardev);
+    if (!chardev)
+        return;
+    if (chardev->has_log)
+        close(chardev->log);
+    chardev->ops->destroy(chardev);
 }
 
 void chardev_hurry(struct chardev *chardev, bool on)
@@ -77,48 +86,53 @@ static struct chardev *null_open(struct error *error)
     return chardev;
 }
 
-/* The text behind `prefix`, or NULL. */
-static const char *behind(const char *text, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return strncmp(text, prefix, length) == 0 ? text + length : NULL;
-}
+/* ---- Making one ---------------------------------------------------------------------------------------- */
 
-static struct chardev *open_backend(const char *description, chardev_escape_fn *escape, void *opaque,
-                                    struct error *error)
+static struct chardev *open_backend(const struct chardev_config *config, struct error *error)
 {
-    const char *rest;
     struct sigaction action;
-    /* A reader that goes away is an error of write(), not the end of the emulator. */
+    /* If a reader goes away, write() must fail, but the emulator must not end. */
     if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
         signal(SIGPIPE, SIG_IGN);
-    if (strcmp(description, "stdio") == 0)
-        return chardev_stdio_open(false, escape, opaque, error);
-    if (strcmp(description, "mon:stdio") == 0)
-        return chardev_stdio_open(true, escape, opaque, error);
-    if (strcmp(description, "null") == 0)
-        return null_open(error);
-    if (strcmp(description, "pty") == 0)
-        return chardev_pty_open(error);
-    if ((rest = behind(description, "file:")))
-        return chardev_file_open(rest, error);
-    if ((rest = behind(description, "tcp:")))
-        return chardev_tcp_open(rest, error);
-    if ((rest = behind(description, "unix:")))
-        return chardev_unix_open(rest, error);
-    error_set(error,
-              "character device '%s' is not known: there are stdio, mon:stdio, null, pty, file:PATH, "
-              "tcp:HOST:PORT and "
-              "unix:PATH",
-              description);
+    switch (config->kind) {
+    case CHARDEV_STDIO: return chardev_stdio_open(config, error);
+    case CHARDEV_NULL: return null_open(error);
+    case CHARDEV_PTY: return chardev_pty_open(error);
+    case CHARDEV_FILE: return chardev_file_open(config, error);
+    case CHARDEV_PIPE: return chardev_pipe_open(config, error);
+    case CHARDEV_DEVICE: return chardev_device_open(config, error);
+    case CHARDEV_TCP: return chardev_tcp_open(config, error);
+    case CHARDEV_UNIX: return chardev_unix_open(config, error);
+    case CHARDEV_FD: return chardev_fd_open(config, error);
+    case CHARDEV_UDP: return chardev_udp_open(config, error);
+    case CHARDEV_RINGBUF: return chardev_ringbuf_open(config, error);
+    }
     return NULL;
+}
+
+static bool open_log(struct chardev *chardev, const struct chardev_config *config, struct error *error)
+{
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (config->log_append ? O_APPEND : O_TRUNC);
+    if (!config->logfile[0])
+        return true;
+    chardev->log = open(config->logfile, flags, 0666);
+    chardev->has_log = chardev->log >= 0;
+    return chardev->has_log || error_set(error, "character device,logfile=%s: cannot be opened: %s",
+                                         config->logfile, strerror(errno));
 }
 
 struct chardev *chardev_open(const char *description, chardev_escape_fn *escape, void *opaque,
                              struct error *error)
 {
-    struct chardev *chardev = open_backend(description, escape, opaque, error);
-    if (chardev)
-        chardev->description = description;
-    return chardev;
+    struct chardev_config config;
+    struct chardev *chardev =
+        chardev_describe(description, &config, error) ? open_backend(&config, error) : NULL;
+    if (!chardev)
+        return NULL;
+    chardev->description = description;
+    chardev_stream_escapes(chardev, config.escapes, escape, opaque);
+    if (open_log(chardev, &config, error))
+        return chardev;
+    chardev_destroy(chardev);
+    return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pty: a new pseudo-terminal whose name is printed on stderr. While nobody has it open, output is dropped and
- * its state looked at five times a second (poll(2) cannot wait for an opener).
+ * pty: a new pseudo-terminal whose name is printed on stderr. While no program has it open, output is
+ * dropped, and five times a second the backend checks whether one has (poll(2) cannot wait for that).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +29,8 @@ static void pty_destroy(struct chardev *chardev)
     free(stream);
 }
 
-/* The master's descriptor, its slave in raw mode, or -1. The slave is opened and closed once: from then on
- * the master reports a hang-up while nobody has it open. */
+/* Returns the master's descriptor, with its slave in raw mode, or -1. The slave is opened and closed once;
+ * from then on the master reports a hang-up while no program has the slave open. */
 static int pty_make(char *name, size_t size)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);

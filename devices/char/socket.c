@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * tcp:HOST:PORT and unix:PATH, as client or server. A server serves one client at a time; the next ones wait
- * in the listener's queue. While there is no client, output is dropped. A client's end ends input and output.
+ * tcp:HOST:PORT, unix:PATH, and fd:N for a socket that was opened before the program was started, as client
+ * or server. A server serves one client at a time; the next ones wait in the listener's queue. While there is
+ * no client, output is dropped. A client's end ends input and output.
  *
  * `connection` belongs to the I/O thread once the machine runs.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,26 +17,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "devices/char/stream.h"
+#include "devices/char/telnet.h"
 #include "util/log.h"
 #include "util/resolve.h"
 
-#define ACCEPT_MS 100u /* until it is tried again where descriptors are short */
+#define ACCEPT_MS 100u /* between two attempts to accept while there is no descriptor */
 
 struct socket_chardev {
-    struct chardev_stream stream; /* first */
+    struct chardev_stream stream; /* must be first */
     struct io_watch listener;
     int listening, connection; /* descriptors or -1 */
     bool short_of_descriptors;
     char path[108]; /* of a listening Unix socket, removed at the end */
-};
-
-struct options {
-    char address[256];
-    bool server, wait;
+    struct telnet telnet;
 };
 
 static void socket_use(struct socket_chardev *socket_, int fd)
@@ -44,6 +44,8 @@ static void socket_use(struct socket_chardev *socket_, int fd)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     socket_->connection = fd;
     stream_connect(&socket_->stream, fd, fd);
+    if (socket_->stream.filter)
+        telnet_begin(&socket_->telnet, &socket_->stream.chardev);
 }
 
 static void socket_closed(struct chardev_stream *stream)
@@ -62,7 +64,7 @@ static void listener_event(void *opaque, short revents)
     (void)revents;
     int fd = accept4(self->listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-        /* The client waits in the queue; poll() would tell of it without end. */
+        /* The client waits in the queue, and poll() would report it again and again. */
         if (!self->short_of_descriptors)
             log_warn("a client of a character device waits: %s", strerror(errno));
         self->short_of_descriptors = true;
@@ -90,36 +92,6 @@ static void socket_destroy(struct chardev *chardev)
     free(self);
 }
 
-static bool parse_options(const char *text, struct options *options, struct error *error)
-{
-    size_t length = strcspn(text, ",");
-    if (length == 0 || length >= sizeof(options->address))
-        return error_set(error, "character device '%s': the address is missing or too long", text);
-    memcpy(options->address, text, length);
-    options->address[length] = 0;
-    options->server = false;
-    options->wait = true;
-    for (text += length; *text == ','; text += length) {
-        text++;
-        length = strcspn(text, ",");
-#define IS(word) (length == strlen(word) && strncmp(text, word, length) == 0)
-        if (IS("server") || IS("server=on"))
-            options->server = true;
-        else if (IS("server=off"))
-            options->server = false;
-        else if (IS("nowait") || IS("wait=off"))
-            options->wait = false;
-        else if (IS("wait") || IS("wait=on"))
-            options->wait = true;
-        else
-            return error_set(error,
-                             "character device option '%.*s' is not known: there are server and nowait",
-                             (int)length, text);
-#undef IS
-    }
-    return true;
-}
-
 /* Binds and listens, or connects. -1 and errno on failure. */
 static int socket_make(const struct sockaddr *address, socklen_t length, bool server)
 {
@@ -137,59 +109,59 @@ static int socket_make(const struct sockaddr *address, socklen_t length, bool se
     return fd;
 }
 
-static int tcp_make(const struct options *options, struct error *error)
+static int tcp_make(const struct chardev_config *config, struct error *error)
 {
     char port[8];
     struct resolve_place place;
     struct error why = { "not HOST:PORT" };
-    if (!resolve_split(options->address, strlen(options->address), &place, &why) || !place.has_port) {
-        error_set(error, "tcp:%s: %s", options->address, why.text);
+    if (!resolve_split(config->address, strlen(config->address), &place, &why) || !place.has_port) {
+        error_set(error, "tcp:%s: %s", config->address, why.text);
         return -1;
     }
     snprintf(port, sizeof(port), "%u", place.port);
     struct addrinfo hints = { .ai_family = AF_UNSPEC,
                               .ai_socktype = SOCK_STREAM,
-                              .ai_flags = options->server ? AI_PASSIVE : 0 };
+                              .ai_flags = config->server ? AI_PASSIVE : 0 };
     struct addrinfo *list = NULL;
     int status = resolve(place.host[0] ? place.host : NULL, port, &hints, &list);
     if (status) {
-        error_set(error, "tcp:%s: %s", options->address, gai_strerror(status));
+        error_set(error, "tcp:%s: %s", config->address, gai_strerror(status));
         return -1;
     }
     int fd = -1;
     for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
-        fd = socket_make(at->ai_addr, at->ai_addrlen, options->server);
+        fd = socket_make(at->ai_addr, at->ai_addrlen, config->server);
     if (fd < 0)
-        error_set(error, "tcp:%s: cannot %s: %s", options->address, options->server ? "listen" : "connect",
+        error_set(error, "tcp:%s: cannot %s: %s", config->address, config->server ? "listen" : "connect",
                   strerror(errno));
     freeaddrinfo(list);
     return fd;
 }
 
-static int unix_make(const struct options *options, struct error *error)
+static int unix_make(const struct chardev_config *config, struct error *error)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    if (strlen(options->address) >= sizeof(address.sun_path)) {
-        error_set(error, "unix:%s: the path is longer than %zu bytes", options->address,
+    if (strlen(config->address) >= sizeof(address.sun_path)) {
+        error_set(error, "unix:%s: the path is longer than %zu bytes", config->address,
                   sizeof(address.sun_path) - 1);
         return -1;
     }
-    strcpy(address.sun_path, options->address);
-    int fd = socket_make((struct sockaddr *)&address, sizeof(address), options->server);
-    if (fd < 0 && options->server && errno == EADDRINUSE) {
-        /* A socket that nobody listens on was left by a run that was killed. */
+    strcpy(address.sun_path, config->address);
+    int fd = socket_make((struct sockaddr *)&address, sizeof(address), config->server);
+    if (fd < 0 && config->server && errno == EADDRINUSE) {
+        /* A socket on which nobody listens was left behind by a run that was killed. */
         int probe = socket_make((struct sockaddr *)&address, sizeof(address), false);
         if (probe >= 0) {
             close(probe);
             errno = EADDRINUSE;
-        } else if (errno == ECONNREFUSED && unlink(options->address) == 0) {
+        } else if (errno == ECONNREFUSED && unlink(config->address) == 0) {
             fd = socket_make((struct sockaddr *)&address, sizeof(address), true);
         } else {
             errno = EADDRINUSE;
         }
     }
     if (fd < 0)
-        error_set(error, "unix:%s: cannot %s: %s", options->address, options->server ? "listen" : "connect",
+        error_set(error, "unix:%s: cannot %s: %s", config->address, config->server ? "listen" : "connect",
                   strerror(errno));
     return fd;
 }
@@ -204,28 +176,37 @@ static int wait_client(int listening, const char *address, struct error *error)
     return fd;
 }
 
-static struct chardev *socket_open(int fd, const struct options *options, const char *path,
+static size_t telnet_filter(struct chardev_stream *stream, uint8_t *bytes, size_t length)
+{
+    return telnet_read(&((struct socket_chardev *)stream)->telnet, bytes, length);
+}
+
+/* The descriptor is the device's from now on. */
+static struct chardev *socket_open(int fd, const struct chardev_config *config, const char *path,
                                    struct error *error)
 {
     static const struct chardev_ops ops = { "socket",       stream_write, stream_input_ready,
                                             socket_destroy, stream_hurry, false };
+    static const struct chardev_ops telnet_ops = { "socket",       telnet_write, stream_input_ready,
+                                                   socket_destroy, stream_hurry, false };
     struct socket_chardev *self = calloc(1, sizeof(*self));
-    if (!self || !stream_init(&self->stream, &ops, error)) {
+    if (!self || !stream_init(&self->stream, config->telnet ? &telnet_ops : &ops, error)) {
         if (!self)
             error_set(error, "out of memory for a character device");
         free(self);
         close(fd);
         return NULL;
     }
-    self->listening = options->server ? fd : -1;
-    self->connection = options->server ? -1 : fd;
-    if (options->server)
+    self->listening = config->server ? fd : -1;
+    self->connection = config->server ? -1 : fd;
+    if (config->server)
         snprintf(self->path, sizeof(self->path), "%s", path);
     self->stream.closed = socket_closed;
+    self->stream.filter = config->telnet ? telnet_filter : NULL;
     self->listener = (struct io_watch){ .fd = self->listening, .ready = listener_event, .opaque = self };
     io_watch_add(self->stream.loop, &self->listener);
-    if (options->server && options->wait) {
-        self->connection = wait_client(fd, options->address, error);
+    if (config->server && config->wait) {
+        self->connection = wait_client(fd, config->address, error);
         if (self->connection < 0) {
             socket_destroy(&self->stream.chardev);
             return NULL;
@@ -238,20 +219,41 @@ static struct chardev *socket_open(int fd, const struct options *options, const 
     return &self->stream.chardev;
 }
 
-struct chardev *chardev_tcp_open(const char *text, struct error *error)
+struct chardev *chardev_tcp_open(const struct chardev_config *config, struct error *error)
 {
-    struct options options;
-    if (!parse_options(text, &options, error))
-        return NULL;
-    int fd = tcp_make(&options, error);
-    return fd < 0 ? NULL : socket_open(fd, &options, "", error);
+    int fd = tcp_make(config, error);
+    return fd < 0 ? NULL : socket_open(fd, config, "", error);
 }
 
-struct chardev *chardev_unix_open(const char *text, struct error *error)
+struct chardev *chardev_unix_open(const struct chardev_config *config, struct error *error)
 {
-    struct options options;
-    if (!parse_options(text, &options, error))
+    int fd = unix_make(config, error);
+    return fd < 0 ? NULL : socket_open(fd, config, config->address, error);
+}
+
+/* The process that started the program has it open. A copy is used, so the number still belongs to that
+ * process. */
+struct chardev *chardev_fd_open(const struct chardev_config *config, struct error *error)
+{
+    char *end;
+    struct stat status;
+    long number = strtol(config->address, &end, 10);
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    if (*end || number < 0 || number > INT_MAX || fstat((int)number, &status) || !S_ISSOCK(status.st_mode)) {
+        error_set(error, "character device fd:%s: no open descriptor of a socket", config->address);
         return NULL;
-    int fd = unix_make(&options, error);
-    return fd < 0 ? NULL : socket_open(fd, &options, options.address, error);
+    }
+    getsockopt((int)number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+    if ((listens != 0) != config->server) {
+        error_set(error, "character device fd:%s: the socket is %s, so server=%s is needed", config->address,
+                  listens ? "a listening one" : "connected", listens ? "on" : "off");
+        return NULL;
+    }
+    int fd = fcntl((int)number, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        error_set(error, "character device fd:%s: %s", config->address, strerror(errno));
+        return NULL;
+    }
+    return socket_open(fd, config, "", error);
 }

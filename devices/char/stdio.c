@@ -2,7 +2,7 @@
  *
  * stdio and mon:stdio. A terminal on stdin is put into raw mode: no line editing, no echo, CR stays CR. With
  * plain stdio the keys that send signals keep working; with mon:stdio they go to the guest, and Ctrl-A X
- * quits. Output processing stays as it is. The end of stdin only ends input.
+ * quits (signal= says otherwise). Output processing stays as it is. The end of stdin only ends input.
  *
  * The terminal's old settings are process-wide, so that a signal handler can give the terminal back:
  * tcgetattr(), tcsetattr() and tcgetpgrp() are async-signal-safe. A process in the background leaves the
@@ -15,9 +15,9 @@
 #include "devices/char/stream.h"
 
 static struct termios saved_settings;
-static bool saved_signals; /* the keys for signals keep working */
+static bool saved_signals; /* the keys that send signals keep working */
 static atomic_bool raw;
-static atomic_bool wanted_raw; /* also while another job has the terminal */
+static atomic_bool wanted_raw; /* also set while another job has the terminal */
 static atomic_bool in_use;
 
 static bool in_background(void)
@@ -57,7 +57,7 @@ void chardev_stdio_return(void)
         set_raw();
         return;
     }
-    /* It was stopped without a chance to leave: are the settings still ours, or the shell's? */
+    /* The process was stopped and could not leave: are the settings still ours, or already the shell's? */
     struct termios settings = saved_settings, now;
     bool ours = tcgetattr(STDIN_FILENO, &now) == 0 && !(now.c_lflag & ICANON);
     set_raw();
@@ -89,7 +89,7 @@ static void stdio_destroy(struct chardev *chardev)
     free(chardev);
 }
 
-struct chardev *chardev_stdio_open(bool escapes, chardev_escape_fn *escape, void *opaque, struct error *error)
+struct chardev *chardev_stdio_open(const struct chardev_config *config, struct error *error)
 {
     static const struct chardev_ops ops = { "stdio",       stream_write, stream_input_ready,
                                             stdio_destroy, stream_hurry, false };
@@ -105,10 +105,7 @@ struct chardev *chardev_stdio_open(bool escapes, chardev_escape_fn *escape, void
         atomic_store(&in_use, false);
         return NULL;
     }
-    stream->escapes = escapes;
-    stream->escape = escape;
-    stream->escape_opaque = opaque;
-    make_raw(!escapes);
+    make_raw(config->signals);
     stream_connect(stream, STDIN_FILENO, STDOUT_FILENO);
     return &stream->chardev;
 }

@@ -2,11 +2,11 @@
  *
  * Buffered byte streams between a front end and file descriptors; see stream.h.
  *
- * Output: write() appends to a buffer and, when it was empty, asks the I/O thread to flush it, so that a
- * guest that prints a lot costs one system call for many bytes while a single byte is written within
- * microseconds. When the buffer is full, the writer itself waits for the descriptor, as long as the peer
- * wants or until somebody is in a hurry. It holds the output lock meanwhile, so the I/O thread only tries
- * that lock, and comes back. `flushing` says that a flush is queued or will be.
+ * Output: write() appends to a buffer and, if it was empty, asks the I/O thread to flush it. So a guest that
+ * prints a lot costs one system call for many bytes, and a single byte is still written within microseconds.
+ * When the buffer is full, the writer itself waits for the descriptor, as long as the peer takes or until the
+ * backend is in a hurry. It holds the output lock while it waits, so the I/O thread only tries that lock, and
+ * tries again later. `flushing` says that a flush is queued or will be.
  *
  * Input: the I/O thread reads at most what the front end takes. If that is nothing, it sets `stalled`, asks
  * once more (room may have come between) and stops watching; stream_input_ready() starts it again. With
@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,9 +24,15 @@
 #include "util/check.h"
 #include "util/log.h"
 
-#define CTRL_A      1
 #define HURRY_TRIES 10    /* of a tenth of a second each */
-#define WRITE_CHUNK 4096u /* PIPE_BUF: after POLLOUT a pipe takes as much without blocking */
+#define WRITE_CHUNK 4096u /* PIPE_BUF: after POLLOUT a pipe takes this much without blocking */
+
+static uint8_t escape_code = 1; /* Ctrl-A */
+
+void chardev_set_escape(uint8_t key)
+{
+    escape_code = key ? key : 1;
+}
 
 /* ---- output -------------------------------------------------------------------------------------------- */
 
@@ -50,6 +57,8 @@ static bool output_chunk(struct chardev_stream *stream, int timeout)
     ssize_t n = write(stream->out_fd, stream->out_buffer, length);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return false;
+    if (n < 0 && stream->is_datagram)
+        n = (ssize_t)length; /* it is lost: nobody listens, or the network is down */
     if (n < 0) {
         output_gone(stream);
         return false;
@@ -59,7 +68,7 @@ static bool output_chunk(struct chardev_stream *stream, int timeout)
     return true;
 }
 
-/* A slow peer, or a writer that holds the lock: try again in a millisecond. */
+/* The peer is slow, or a writer holds the lock: flushes again in a millisecond. */
 static void flush_later(struct chardev_stream *stream)
 {
     if (atomic_load(&stream->closing))
@@ -159,12 +168,20 @@ static void deliver(struct chardev_stream *stream)
 
 static void help(struct chardev_stream *stream)
 {
-    static const char text[] = "\r\nCtrl-A H  this list\r\nCtrl-A X  quit\r\nCtrl-A C  monitor\r\n"
-                               "Ctrl-A B  send a break\r\nCtrl-A Ctrl-A  send Ctrl-A\r\n";
-    /* The I/O thread waits for nobody: a stopped terminal shows no help. */
+    char key[24], text[256];
+    bool control = escape_code < 32;
+    snprintf(key, sizeof(key),
+             control             ? "Ctrl-%c"
+             : escape_code < 127 ? "%c"
+                                 : "key %u",
+             control ? escape_code + '@' : escape_code);
+    snprintf(text, sizeof(text),
+             "\r\n%s H  this list\r\n%s X  quit\r\n%s C  monitor\r\n%s B  send a break\r\n%s %s  send %s\r\n",
+             key, key, key, key, key, key, key);
+    /* The I/O thread must not wait, so a stopped terminal shows no help. */
     if (pthread_mutex_trylock(&stream->out_lock))
         return;
-    size_t length = sizeof(text) - 1;
+    size_t length = strlen(text);
     output_append(stream, (const uint8_t *)text, STREAM_BUFFER - stream->out_count < length ? 0 : length);
 }
 
@@ -175,7 +192,8 @@ static void front_event(struct chardev_stream *stream, enum chardev_event event)
         front->event(front->opaque, event);
 }
 
-/* Ctrl-A C: the keys change sides. Without a monitor, whoever made the backend says so. */
+/* Ctrl-A C: the keys change between front end and monitor. Without a monitor, the owner of the backend is
+ * told. */
 static void switch_sides(struct chardev_stream *stream)
 {
     const struct chardev_front *monitor = &stream->chardev.monitor;
@@ -216,17 +234,17 @@ static void give_monitor(struct chardev_stream *stream, uint8_t byte)
         monitor->receive(monitor->opaque, &byte, 1);
 }
 
-/* Takes the escapes, and what is for the monitor, out of `length` bytes, in place; returns how many are
+/* Removes the escapes, and what goes to the monitor, from `length` bytes, in place; returns how many are
  * left. */
 static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size_t length)
 {
     size_t kept = 0;
     for (size_t i = 0; i < length; i++) {
-        if (!stream->escaped && bytes[i] == CTRL_A) {
+        if (!stream->escaped && bytes[i] == escape_code) {
             stream->escaped = true;
             continue;
         }
-        if (stream->escaped && bytes[i] != CTRL_A)
+        if (stream->escaped && bytes[i] != escape_code)
             escape_key(stream, bytes[i]);
         else if (stream->in_monitor)
             give_monitor(stream, bytes[i]);
@@ -237,11 +255,11 @@ static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size
     return kept;
 }
 
-/* How much to read now; 0 where the front end (or, with escapes, the buffer) has no room. */
+/* How much to read now; 0 if the front end (or, with escapes, the buffer) has no room. */
 static size_t input_wanted(struct chardev_stream *stream)
 {
     const struct chardev_front *front = reader(stream);
-    if (stream->escapes)
+    if (stream->escapes || stream->is_datagram)
         return STREAM_BUFFER - stream->in_count;
     if (stream->in_count)
         return 0;
@@ -277,7 +295,7 @@ static void input_event(void *opaque, short revents)
     size_t wanted = input_wanted(stream);
     if (!wanted) {
         io_watch_set(stream->loop, &stream->in, atomic_load(&stream->in_fd), 0);
-        /* Room that came after the question was announced to nobody who watched: ask again. */
+        /* If the front end got room after it was asked, nobody was watching for that: ask again. */
         if (!atomic_load(&stream->stalled))
             io_loop_run(stream->loop, &stream->input_job);
         return;
@@ -288,10 +306,14 @@ static void input_event(void *opaque, short revents)
     ssize_t n = read(atomic_load(&stream->in_fd), to, wanted);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
+    if (n <= 0 && stream->is_datagram)
+        return; /* an empty datagram; or the kernel reports that one was sent and nobody listened */
     if (n <= 0) {
         input_end(stream);
         return;
     }
+    if (stream->filter)
+        n = (ssize_t)stream->filter(stream, to, (size_t)n);
     if (stream->chardev.refuses_browsers && peer_is_browser(&stream->peer, to, (size_t)n)) {
         static struct log_site site;
         if (log_site_allows(&site))
@@ -304,7 +326,7 @@ static void input_event(void *opaque, short revents)
     deliver(stream);
 }
 
-/* The front end has room, or the descriptors are new. */
+/* The front end has room, or there are new descriptors. */
 static void input_job(void *opaque)
 {
     struct chardev_stream *stream = opaque;
@@ -347,6 +369,16 @@ bool stream_init(struct chardev_stream *stream, const struct chardev_ops *ops, s
     return true;
 }
 
+void chardev_stream_escapes(struct chardev *chardev, bool on, chardev_escape_fn *escape, void *opaque)
+{
+    struct chardev_stream *stream = (struct chardev_stream *)chardev;
+    if (chardev->ops->input_ready != stream_input_ready)
+        return; /* it is none */
+    stream->escapes = on;
+    stream->escape = escape;
+    stream->escape_opaque = opaque;
+}
+
 void stream_connect(struct chardev_stream *stream, int in_fd, int out_fd)
 {
     pthread_mutex_lock(&stream->out_lock);
@@ -372,7 +404,7 @@ void stream_destroy(struct chardev_stream *stream)
     io_watch_remove(stream->loop, &stream->in);
     io_job_cancel(stream->loop, &stream->input_job);
     pthread_mutex_lock(&stream->out_lock);
-    /* A peer that takes nothing for a second loses the rest. */
+    /* A peer that takes nothing for a second loses the rest of the output. */
     for (int tries = 0; stream->out_count && stream->out_fd >= 0 && tries < HURRY_TRIES;)
         tries = output_chunk(stream, 100) ? 0 : tries + 1;
     output_gone(stream);

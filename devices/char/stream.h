@@ -17,55 +17,67 @@
 #define STREAM_BUFFER 16384u
 
 struct chardev_stream {
-    struct chardev chardev; /* first */
+    struct chardev chardev; /* must be first */
     struct io_loop *loop;
     struct io_watch in;
     struct io_job flush_job, input_job;
-    /* Told in the I/O thread when the peer is gone; NULL: nothing happens but that input ends. */
+    /* Called in the I/O thread when the peer is gone; NULL: only the input ends. */
     void (*closed)(struct chardev_stream *stream);
-    bool is_pty; /* a hang-up is temporary: closed() decides */
+    bool is_pty;      /* a hang-up is temporary: closed() decides */
+    bool is_datagram; /* what is read is whole, and nobody listening is no end */
+    /* Takes what is not the front end's out of `length` bytes that came, in place; returns how many are left.
+     * I/O thread. NULL: all of it is. */
+    size_t (*filter)(struct chardev_stream *stream, uint8_t *bytes, size_t length);
 
-    /* Input: the I/O thread's alone. */
+    /* Input: only the I/O thread uses these. */
     uint8_t in_buffer[STREAM_BUFFER];
     size_t in_head, in_count;
     atomic_bool stalled; /* the front end had no room */
     atomic_bool attached;
-    atomic_int in_fd; /* -1: none */
+    atomic_int in_fd; /* -1: no input */
     bool escapes, escaped;
     bool in_monitor; /* keys go to chardev.monitor */
-    bool opened;     /* the front end was told so */
+    bool opened;     /* the front end was told that there is a peer */
     struct peer_check peer;
     chardev_escape_fn *escape;
     void *escape_opaque;
 
-    /* Output: under the lock. */
+    /* Output: protected by the lock. */
     pthread_mutex_t out_lock;
-    int out_fd; /* -1: nobody there, bytes are dropped */
+    int out_fd; /* -1: there is no peer, and bytes are dropped */
     uint8_t out_buffer[STREAM_BUFFER];
     size_t out_count;
-    unsigned out_tries; /* to make room, in vain, one after the other, of all writers */
+    /* attempts to make room in the buffer that failed one after the other, of all writers together */
+    unsigned out_tries;
     bool flushing;
     atomic_bool closing, hurry;
 };
 
 bool stream_init(struct chardev_stream *stream, const struct chardev_ops *ops, struct error *error);
-/* Starts to use descriptors (either may be -1), which stay the caller's. */
+/* Begins to use the descriptors (either may be -1); the caller keeps them. */
 void stream_connect(struct chardev_stream *stream, int in_fd, int out_fd);
-/* Stops using them; buffered output is dropped if it cannot be written at once. */
+/* Stops using the descriptors. Buffered output that cannot be written at once is dropped. */
 void stream_disconnect(struct chardev_stream *stream);
-/* Writes what is buffered and stops. The caller closes its descriptors and frees. */
+/* Writes what is buffered, and stops. The caller then closes its descriptors and frees the backend. */
 void stream_destroy(struct chardev_stream *stream);
 
 void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
 void stream_input_ready(struct chardev *chardev);
 void stream_hurry(struct chardev *chardev, bool on);
 
-/* The kinds of backend. `text` is the description behind the kind. */
-struct chardev *chardev_stdio_open(bool escapes, chardev_escape_fn *escape, void *opaque,
-                                   struct error *error);
-struct chardev *chardev_file_open(const char *path, struct error *error);
+/* Whether keys after the escape key are commands, and who is told; backends that are no streams have none. */
+void chardev_stream_escapes(struct chardev *chardev, bool on, chardev_escape_fn *escape, void *opaque);
+
+/* The kinds of backend. */
+struct chardev *chardev_stdio_open(const struct chardev_config *config, struct error *error);
+struct chardev *chardev_file_open(const struct chardev_config *config, struct error *error);
+struct chardev *chardev_pipe_open(const struct chardev_config *config, struct error *error);
+struct chardev *chardev_device_open(const struct chardev_config *config, struct error *error);
 struct chardev *chardev_pty_open(struct error *error);
-struct chardev *chardev_tcp_open(const char *text, struct error *error);
-struct chardev *chardev_unix_open(const char *text, struct error *error);
+struct chardev *chardev_tcp_open(const struct chardev_config *config, struct error *error);
+struct chardev *chardev_unix_open(const struct chardev_config *config, struct error *error);
+struct chardev *chardev_fd_open(const struct chardev_config *config, struct error *error);
+struct chardev *chardev_udp_open(const struct chardev_config *config, struct error *error);
+struct chardev *chardev_ringbuf_open(const struct chardev_config *config, struct error *error);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * See bochs_vbe.h. Each access of a hart comes here: that is slow beside virtio-gpu, and enough for firmware
- * and a text console. Writes note which rows they change; whoever looks asks for a refresh, which draws
- * those.
+ * See bochs_vbe.h. Every access of a hart comes here. That is slow compared with virtio-gpu, and fast enough
+ * for firmware and a text console. Writes note which rows they change. A window that shows the picture asks
+ * for a refresh, which draws these rows.
  *
- * The lock covers all fields. A refresh draws few rows at a time, so that no hart waits for more.
+ * The lock covers all fields. A refresh draws few rows at a time, so that no hart waits for more than those.
  */
 #include "devices/display/bochs_vbe.h"
 
@@ -18,7 +18,7 @@
 #include "util/log.h"
 
 #define EDID_AREA    0x400u
-#define VGA_AT       0x400u /* registers of the VGA, up to VBE_AT */
+#define VGA_AT       0x400u /* registers of the VGA lie between this and VBE_AT */
 #define VBE_AT       0x500u
 #define VBE_COUNT    11u
 #define VBE_ID_VALUE 0xb0c5u
@@ -51,7 +51,7 @@ struct bochs_vbe {
     uint16_t vbe[VBE_COUNT];
     /* The picture; height 0: none. */
     uint32_t width, height, pixel_bytes, stride;
-    size_t start;               /* in memory */
+    size_t start;               /* offset in `memory` */
     uint32_t dirty_from, dirty; /* rows that changed: from dirty_from to before `dirty` */
 };
 
@@ -63,7 +63,8 @@ static void all_dirty(struct bochs_vbe *bochs)
     bochs->dirty = bochs->height;
 }
 
-/* The picture that the registers describe; false where that is none, or does not lie in memory. [locked] */
+/* Works out the picture that the registers describe. False if there is none, or it does not lie in memory.
+ * [locked] */
 static bool compute_mode(struct bochs_vbe *bochs)
 {
     CHECK_HELD(&bochs->lock);
@@ -169,7 +170,7 @@ static void vbe_write(struct bochs_vbe *bochs, unsigned index, uint16_t value)
     if (index >= VBE_COUNT || index == VBE_ID || index == VBE_MEMORY_64K)
         return;
     bochs->vbe[index] = value;
-    /* A driver sets the registers one after the other and then enables them; later it moves the offsets. */
+    /* A driver sets all registers before it enables the picture; later it changes the offsets. */
     if (index == VBE_ENABLE || bochs->vbe[VBE_ENABLE] & VBE_ENABLED)
         update_mode(bochs);
 }
@@ -202,8 +203,10 @@ uint64_t bochs_vbe_read_register(struct bochs_vbe *bochs, uint64_t offset, unsig
 
 void bochs_vbe_write_register(struct bochs_vbe *bochs, uint64_t offset, unsigned size, uint64_t value)
 {
-    bool vga = offset >= VGA_AT && offset < VBE_AT; /* drivers switch its text mode off, and there is none */
-    bool byte_order = offset >= EXTENDED_AT && offset < EXTENDED_AT + 8; /* which has one value */
+    /* drivers switch the VGA's text mode off; there is none */
+    bool vga = offset >= VGA_AT && offset < VBE_AT;
+    /* the byte order can only be little-endian */
+    bool byte_order = offset >= EXTENDED_AT && offset < EXTENDED_AT + 8;
     pthread_mutex_lock(&bochs->lock);
     if (offset >= VBE_AT && offset < VBE_AT + 2 * VBE_COUNT && size >= 2)
         for (unsigned n = 0; n < size; n += 2)

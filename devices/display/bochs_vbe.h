@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * A simple screen: memory for the picture, the registers of the Bochs VBE interface and an EDID (QEMU
- * docs/specs/standard-vga, without the VGA's own modes). bochs-display is no more than this; virtio-vga has
- * it for firmware.
+ * docs/specs/standard-vga, without the VGA's own modes). bochs-display is nothing else; virtio-vga has this
+ * screen for firmware.
  *
- * Offsets are in the memory (BOCHS_VBE_MEMORY bytes) or the registers (BOCHS_VBE_REGISTERS bytes), and the
- * access is all inside; size: 1, 2, 4 or 8 bytes. Any thread.
+ * Offsets are into the memory (BOCHS_VBE_MEMORY bytes) or the registers (BOCHS_VBE_REGISTERS bytes), and an
+ * access lies wholly inside. size: 1, 2, 4 or 8 bytes. Any thread.
  */
 #ifndef DEVICES_DISPLAY_BOCHS_VBE_H
 #define DEVICES_DISPLAY_BOCHS_VBE_H
@@ -20,15 +20,15 @@
 struct bochs_vbe_config {
     const char *name;        /* of the device; static */
     struct display *display; /* borrowed; outlives this */
-    uint32_t width, height;  /* what the EDID prefers; 0: 1280 x 800 */
+    uint32_t width, height;  /* the size that the EDID prefers; 0: 1280 x 800 */
 };
 
 struct bochs_vbe;
 
-/* NULL and *error where memory is short. */
+/* NULL and *error if memory is short. */
 struct bochs_vbe *bochs_vbe_create(const struct bochs_vbe_config *config, struct error *error);
 void bochs_vbe_destroy(struct bochs_vbe *vbe);
-/* The picture is gone; its memory stays. */
+/* Takes the picture off the screen; the memory keeps its contents. */
 void bochs_vbe_reset(struct bochs_vbe *vbe);
 void bochs_vbe_save(struct bochs_vbe *vbe, struct state_writer *writer);
 bool bochs_vbe_load(struct bochs_vbe *vbe, struct state_reader *reader);

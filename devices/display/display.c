@@ -23,7 +23,7 @@ struct display_rect display_rect_intersect(struct display_rect a, struct display
                                   (uint32_t)(bottom - top) };
 }
 
-/* The smallest rectangle that covers both, of which neither leaves the picture. */
+/* Returns the smallest rectangle that covers both. Both lie within the picture. */
 static struct display_rect rect_cover(struct display_rect a, struct display_rect b)
 {
     if (!a.width || !a.height)
@@ -159,7 +159,7 @@ bool display_is_paused(struct display *display)
 
 /* ---- Sources ------------------------------------------------------------------------------------------- */
 
-/* The source that is seen; NULL: none. [locked] */
+/* The source that is on the screen; NULL: none. [locked] */
 static struct display_source *seen(const struct display *display)
 {
     CHECK_HELD((pthread_mutex_t *)&display->lock);
@@ -178,7 +178,7 @@ static void unlink_source(struct display *display, struct display_source *source
         *at = source->next;
 }
 
-/* A black picture of that size. [locked] */
+/* Makes a black picture of that size. [locked] */
 static bool set_size(struct display *display, uint32_t width, uint32_t height)
 {
     CHECK_HELD(&display->lock);
@@ -206,12 +206,12 @@ void display_source_add(struct display *display, struct display_source *source)
     pthread_mutex_unlock(&display->lock);
 }
 
-/* Another source, or none, takes the place of one that was seen. */
+/* The source that was seen is gone: another one, or none, takes its place. */
 static void show_next(struct display *display)
 {
     const struct display_source *next = seen(display);
     if (next)
-        set_size(display, next->width, next->height); /* no memory: the old picture stays */
+        set_size(display, next->width, next->height); /* without memory the old picture stays */
     else
         set_size(display, display->blank_width, display->blank_height);
 }
@@ -239,7 +239,7 @@ bool display_show(struct display *display, struct display_source *source, uint32
     if (!width || !height || width > DISPLAY_SIDE_MAX || height > DISPLAY_SIDE_MAX)
         return false;
     pthread_mutex_lock(&display->lock);
-    /* Guests that flip between two pictures come here for each. */
+    /* Guests that switch between two pictures call this each time. */
     bool same = seen(display) == source && display->width == width && display->height == height;
     bool ok = same || set_size(display, width, height);
     if (ok) {
@@ -325,7 +325,7 @@ void display_cursor_move(struct display *display, int32_t x, int32_t y)
 
 /* ---- From views to sources ----------------------------------------------------------------------------- */
 
-/* All sources hear of it: the one whose driver starts next is to begin with a picture that fits. */
+/* All sources are told, so that the one whose driver starts next begins with a picture that fits. */
 void display_request_size(struct display *display, uint32_t width, uint32_t height)
 {
     if (!width || !height)

@@ -4,10 +4,10 @@
  * is a `display_source`, one that takes keys or the pointer a `display_input`; a window or a VNC server is a
  * `display_view`. None of them knows the others.
  *
- * The display owns the picture, 32 bits a pixel: a source copies what changed into it, a view is woken, takes
- * the rectangle that changed since it last looked, and copies that out. So nobody reads pixels that another
- * thread is writing, and nothing runs while nothing changes. When several sources show something, the last
- * that began is seen; when it ends, the one before it is.
+ * The display owns the picture, 32 bits a pixel. A source copies what changed into it; a view is woken, takes
+ * the rectangle that changed since its last look, and copies that part out. So nobody reads pixels that
+ * another thread is writing, and nothing runs while nothing changes. If several sources show something, the
+ * one that began last is seen; when it ends, the one that began before it is seen again.
  *
  * Locks, in the order in which they may be taken: the display's input lock, a device's lock, the display's
  * own lock. So sources and inputs may call everything here with their device's lock held, except what is
@@ -25,16 +25,17 @@
 
 #define DISPLAY_SIDE_MAX   8192u /* pixels, of a picture */
 #define DISPLAY_CURSOR_MAX 256u  /* pixels, of a cursor */
-#define DISPLAY_ABS_MAX    32767 /* absolute pointer positions are 0 to this, whatever the picture's size */
+/* absolute positions of the pointer are 0 to this, whatever the picture's size */
+#define DISPLAY_ABS_MAX 32767
 
 struct display;
 
 struct display_rect {
-    uint32_t x, y, width, height; /* pixels; empty where width or height is 0 */
+    uint32_t x, y, width, height; /* pixels; empty if width or height is 0 */
 };
 struct display_rect display_rect_intersect(struct display_rect a, struct display_rect b);
 
-/* A black picture of that size until a source shows something. NULL and *error where memory is short. */
+/* The picture is black, of that size, until a source shows something. NULL and *error if memory is short. */
 struct display *display_create(uint32_t width, uint32_t height, struct error *error);
 /* After all sources, inputs and views were removed. */
 void display_destroy(struct display *display);
@@ -43,35 +44,37 @@ void display_destroy(struct display *display);
 
 struct display_source {
     const char *name;
-    /* A picture of that size would suit the window. May be NULL. [view] */
+    /* Tells what size of picture would suit the window. May be NULL. [view] */
     void (*resize)(struct display_source *source, uint32_t width, uint32_t height);
-    /* For a source whose guest changes the picture without saying so: compares, and draws what is new;
-     * returns whether anything was. NULL: the source draws by itself. [view] */
+    /* For a source whose guest changes the picture without saying so: compares the picture with what was
+     * drawn, and draws what is new. Returns whether anything was. NULL: the source draws by itself. [view] */
     bool (*refresh)(struct display_source *source);
-    /* The display's. */
+    /* These belong to the display. */
     bool showing;
     uint32_t width, height;
     struct display_source *next;
 };
 
-/* The source is the caller's, and stays until it is removed (when no view is left). */
+/* The caller owns the source. It stays until it is removed, which must be after all views are gone. */
 void display_source_add(struct display *display, struct display_source *source);
 void display_source_remove(struct display *display, struct display_source *source);
-/* From now on the source shows a picture of that size (1 to DISPLAY_SIDE_MAX each), black at first unless it
- * is seen at that size already. False where memory is short; the picture is then as before. */
+/* From now on the source shows a picture of that size (1 to DISPLAY_SIDE_MAX each). The picture is black at
+ * first, unless the source is already seen at that size. False if memory is short; the picture is then as
+ * before. */
 bool display_show(struct display *display, struct display_source *source, uint32_t width, uint32_t height);
 void display_hide(struct display *display, struct display_source *source);
-/* Copies pixels (xRGB8888 as little-endian words, x ignored; `stride` bytes from row to row; the first is
- * that of the rectangle's corner) to that place of the source's picture; what lies outside is left out. Does
- * nothing while the source is not seen. */
+/* Copies pixels (xRGB8888 as little-endian words, x ignored) to `rect` of the source's picture. `pixels` is
+ * the first pixel of the rectangle, `stride` the bytes from row to row. What lies outside the picture is left
+ * out. Does nothing while the source is not seen. */
 void display_draw(struct display *display, struct display_source *source, const void *pixels, size_t stride,
                   struct display_rect rect);
 
-/* The pointer's shape, drawn by the views on top. `pixels`: ARGB8888, alpha not multiplied in, copied; NULL
- * hides the cursor. Sizes above DISPLAY_CURSOR_MAX are ignored. */
+/* The pointer's shape, which the views draw on top of the picture. `pixels`: ARGB8888, alpha not multiplied
+ * in, copied; NULL hides the cursor. Sizes above DISPLAY_CURSOR_MAX are ignored. */
 void display_cursor_set(struct display *display, const uint32_t *pixels, uint32_t width, uint32_t height,
                         uint32_t hot_x, uint32_t hot_y);
-/* There is no cursor until one is set again: views show the host's pointer (after a reset of the guest). */
+/* Forgets the cursor (after a reset of the guest): views show the host's pointer until a cursor is set
+ * again. */
 void display_cursor_forget(struct display *display);
 void display_cursor_move(struct display *display, int32_t x, int32_t y);
 
@@ -80,22 +83,22 @@ void display_cursor_move(struct display *display, int32_t x, int32_t y);
 struct display_changes {
     struct display_rect damage; /* of the picture; all of it after `resized` */
     bool resized, cursor_image, cursor_moved;
-    bool state; /* paused, or what kind of pointer the guest has */
+    bool state; /* whether the guest is paused, or what kind of pointer it has */
 };
 
 struct display_view {
-    /* There is something to take, and the view was not woken since it last took. Any thread, with locks held:
-     * may do no more than wake the view's own thread. */
+    /* There is something to take, and the view has not been woken since it last took. Called by any thread,
+     * with locks held; it may only wake the view's own thread. */
     void (*wake)(void *opaque);
     void *opaque;
-    /* The display's. */
+    /* These belong to the display. */
     struct display_changes changes;
     bool woken;
     struct display_view *next;
 };
-/* At first everything has changed. */
+/* The first display_view_take() returns that everything has changed. */
 void display_view_add(struct display *display, struct display_view *view);
-/* Afterwards wake() is not called any more. */
+/* wake() is not called any more afterwards. */
 void display_view_remove(struct display *display, struct display_view *view);
 /* What has changed since the last call. */
 struct display_changes display_view_take(struct display *display, struct display_view *view);
@@ -105,21 +108,21 @@ struct display_frame {
     const uint32_t *pixels; /* xRGB8888, row after row */
 };
 struct display_cursor {
-    bool known; /* the guest has set one; else the host's pointer is all there is */
+    bool known; /* the guest has set one; false: there is only the host's pointer */
     bool visible;
     int32_t x, y; /* of its top left corner in the picture */
     uint32_t width, height, hot_x, hot_y;
     uint32_t pixels[DISPLAY_CURSOR_MAX * DISPLAY_CURSOR_MAX]; /* width * height of ARGB8888 */
 };
-/* The picture and the cursor (may be NULL) stay as they are until display_unlock(): a copy's time at most,
- * since the device waits. */
+/* The picture and the cursor (may be NULL) do not change until display_unlock(). Hold this no longer than a
+ * copy takes, since the device waits. */
 struct display_frame display_lock(struct display *display, const struct display_cursor **cursor);
 void display_unlock(struct display *display);
 
-/* Tells the source that is seen what size would suit. [view] */
+/* Tells the sources what size would suit the window. [view] */
 void display_request_size(struct display *display, uint32_t width, uint32_t height);
-/* Brings the picture up to date. CALM: the source says itself what changes; the others: look again soon.
- * [view] */
+/* Brings the picture up to date. CALM: the source reports changes by itself. UNCHANGED, CHANGED: it has to be
+ * asked again soon. [view] */
 enum display_refreshed { DISPLAY_CALM, DISPLAY_UNCHANGED, DISPLAY_CHANGED };
 enum display_refreshed display_refresh(struct display *display);
 
@@ -127,7 +130,7 @@ enum display_refreshed display_refresh(struct display *display);
 void display_set_paused(struct display *display, bool paused);
 bool display_is_paused(struct display *display);
 
-/* Writes the picture, without the cursor, to a file. format: "png", "ppm"; NULL: PNG where the name ends in
+/* Writes the picture, without the cursor, to a file. format: "png", "ppm"; NULL: PNG if the name ends in
  * .png, else PPM. [view] */
 bool display_screendump(struct display *display, const char *path, const char *format, struct error *error);
 
@@ -144,24 +147,25 @@ struct display_event {
 /* A device that takes events. */
 struct display_input {
     enum display_input_kind kind;
-    /* One packet. With the input lock held; must not wait. */
+    /* Takes one packet. Called with the input lock held; must not wait. */
     void (*events)(struct display_input *input, const struct display_event *events, unsigned count);
     atomic_bool active; /* see display_input_set_active() */
-    /* The display's. */
+    /* These belong to the display. */
     struct display_input *next;
 };
 void display_input_add(struct display *display, struct display_input *input);
 void display_input_remove(struct display *display, struct display_input *input);
-/* The guest's driver has begun, or stopped, to listen: only then does the device get events. */
+/* The guest's driver has begun to listen, or has stopped. Only a device with a listening driver gets
+ * events. */
 void display_input_set_active(struct display *display, struct display_input *input, bool active);
 
-/* A key by its code in linux/input-event-codes.h. Repeats are left out, the guest repeats by itself.
- * [view] */
+/* Presses or releases a key, by its code in linux/input-event-codes.h. Repeats are left out, since the guest
+ * repeats by itself. [view] */
 void display_key(struct display *display, unsigned code, bool down);
-/* Presses the power key of the guest's keyboard, and lets it go. False where no driver listens to one. Any
- * thread. */
+/* Presses the power key of the guest's keyboard and releases it. False if no driver listens to a keyboard.
+ * Any thread. */
 bool display_press_power(struct display *display);
-/* Lets go of all keys and buttons, when a window loses the keyboard. [view] */
+/* Releases all keys and buttons, when a window loses the keyboard. [view] */
 void display_release_all(struct display *display);
 
 enum display_button { /* bits */
@@ -177,12 +181,12 @@ struct display_pointer {
     unsigned buttons;    /* that are down now */
     int32_t wheel, tilt; /* notches, up and to the right */
 };
-/* Goes to a tablet where `absolute`, else to a mouse. [view] */
+/* Sends the pointer to a tablet if `absolute`, else to a mouse. [view] */
 void display_pointer(struct display *display, const struct display_pointer *pointer);
-/* Does the guest listen to a tablet? Then pointers need no grab. */
+/* Does the guest listen to a tablet? If so, a window need not grab the pointer. */
 bool display_is_absolute(struct display *display);
 
-/* The keys of models of screens: how large they are at first. */
+/* The keys of models of screens: their size at first. */
 #define DISPLAY_SIZE_KEYS                                                                                    \
     { "xres",     DEVICE_KEY_NUMBER,       "width at first, in pixels", DEVICE_SETTING(width),               \
       .least = 1, .most = DISPLAY_SIDE_MAX },                                                                \

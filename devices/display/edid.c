@@ -18,7 +18,7 @@
 #define DOTS_PER_INCH  96u
 #define PIXEL_CLOCK_HZ 10000u /* unit */
 
-/* Lines of vertical blanking: as many as last V_BLANK_NS when a frame is 1/60 s. */
+/* Lines of vertical blanking: as many as take V_BLANK_NS if a frame takes 1/60 s. */
 static uint32_t vertical_blank(uint32_t height)
 {
     uint64_t active_ns = 1000000000u / REFRESH_HZ - V_BLANK_NS;
@@ -38,7 +38,7 @@ static void detailed_timing(uint8_t *to, uint32_t width, uint32_t height)
     uint32_t v_blank = vertical_blank(height);
     uint64_t clock = (uint64_t)(width + H_BLANK) * (height + v_blank) * REFRESH_HZ / PIXEL_CLOCK_HZ;
     if (clock > 0xffff)
-        clock = 0xffff; /* what the field holds: the mode is then slower than 60 Hz */
+        clock = 0xffff; /* the largest value; the mode is then slower than 60 Hz */
     uint32_t mm_x = millimetres(width), mm_y = millimetres(height);
     to[0] = (uint8_t)clock;
     to[1] = (uint8_t)(clock >> 8);
@@ -58,7 +58,7 @@ static void detailed_timing(uint8_t *to, uint32_t width, uint32_t height)
     to[17] = 0x1e; /* digital separate sync, both positive */
 }
 
-/* Section 3.10.3: a descriptor of that tag with text, which a newline ends. */
+/* Section 3.10.3: a descriptor with a tag and a text, which a newline ends. */
 static void text_descriptor(uint8_t *to, uint8_t tag, const char *text)
 {
     size_t length = strlen(text);
@@ -83,7 +83,7 @@ void edid_make(uint8_t edid[EDID_SIZE], uint32_t width, uint32_t height)
         0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, /* header */
         0x4a, 0xc5,                                     /* "RVE": five bits a letter */
         0x01, 0x00, 0x01, 0x00, 0x00, 0x00,             /* product, serial number */
-        0,    36,   1,    4,                            /* of the year 2026; EDID 1.4 */
+        0,    36,   1,    4,                            /* made in 2026; EDID 1.4 */
         0xa0,                                           /* digital, 8 bits a colour */
     };
     /* Section 3.7.2: the chromaticities of sRGB. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Keys and the pointer, from windows to the guest's input devices: see display.h. Which device gets a packet
- * is decided when it is sent; what is held down is remembered here, so that repeats are left out and
- * everything can be let go.
+ * is decided when it is sent. This file remembers what is held down, so that repeats can be left out and
+ * everything can be released.
  */
 #include <linux/input-event-codes.h>
 
@@ -72,7 +72,7 @@ bool display_is_absolute(struct display *display)
     return absolute;
 }
 
-/* [input lock] */
+/* Sends a change of a key. [input lock] */
 static void key_change(struct display *display, unsigned code, bool down)
 {
     struct packet packet = { .count = 0 };

@@ -12,20 +12,20 @@
 #define DISPLAY_KEY_COUNT 0x300u
 
 struct display {
-    pthread_mutex_t lock; /* all up to the next lock */
+    pthread_mutex_t lock; /* protects all up to the next lock */
     uint32_t *pixels;
     uint32_t width, height;
     uint32_t blank_width, blank_height;
-    struct display_source *sources; /* of those that show something the first is seen */
+    struct display_source *sources; /* the first one that shows something is seen */
     struct display_view *views;
     struct display_cursor cursor;
     bool paused;
 
-    pthread_mutex_t input_lock; /* all that follows */
+    pthread_mutex_t input_lock; /* protects all that follows */
     struct display_input *inputs;
-    uint8_t keys[DISPLAY_KEY_COUNT / 8]; /* that are down */
+    uint8_t keys[DISPLAY_KEY_COUNT / 8]; /* keys that are down */
     unsigned buttons;                    /* enum display_button */
-    int32_t x, y;                        /* last absolute position; -1: none */
+    int32_t x, y;                        /* last absolute position; -1: there was none */
 };
 
 /* Something of `state` has changed: wakes the views. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * screendump: the picture as a PPM file ("P6"), or as a PNG file by libpng's simplified interface. The
- * picture is copied first, so that the guest does not wait for the compression; the file appears under its
- * name when it is whole.
+ * screendump: writes the picture as a PPM file ("P6"), or as a PNG file with libpng's simplified interface.
+ * The picture is copied first, so that the guest does not wait for the compression. The file appears under
+ * its name only when it is whole.
  */
 #include <errno.h>
 #include <png.h>
@@ -14,7 +14,7 @@
 #include "devices/display/internal.h"
 #include "util/whole_file.h"
 
-/* The caller frees it; NULL where memory is short. */
+/* Copies the picture. The caller frees the copy; NULL if memory is short. */
 static uint32_t *copy_picture(struct display *display, uint32_t *width, uint32_t *height)
 {
     struct display_frame frame = display_lock(display, NULL);
@@ -52,7 +52,7 @@ static bool write_ppm(const char *path, const void *rgb, uint32_t width, uint32_
     return true;
 }
 
-/* The format that was asked for, or else the one that the file's name tells. */
+/* The format that was asked for, or else the one that the file's name stands for. */
 static bool is_png(const char *path, const char *format)
 {
     size_t length = strlen(path);
@@ -90,7 +90,7 @@ bool display_screendump(struct display *display, const char *path, const char *f
         return error_set(error, "screendump: out of memory");
     pack_rgb(pixels, (size_t)width * height);
     bool written = (is_png(path, format) ? write_png : write_ppm)(part, pixels, width, height, error);
-    bool ok = whole_file_end(path, part, written); /* callers look at errno, whether it was the sandbox */
+    bool ok = whole_file_end(path, part, written); /* callers look at errno: was it the sandbox? */
     if (written && !ok)
         error_set(error, "screendump: %s: cannot be made: %s", path, strerror(errno));
     int saved = errno;

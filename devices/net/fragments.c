@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Fragments of IPv4 packets; see fragments.h. Of each packet that is not whole yet there is the frame of
- * its fragment at offset 0, as far as it came, with the data of all fragments at their places behind the
- * header, and one bit for every 8 bytes that are there. A fragment lies wholly on places that are free, or
- * wholly on places that are taken: then it came twice, and the first one holds. Anything else is a
- * contradiction (RFC 5722 says so for IPv6, for good reasons), as is a packet with two ends.
+ * Fragments of IPv4 packets; see fragments.h. A packet that is not yet whole is kept as a frame with the
+ * header of its fragment at offset 0 (as soon as that has come), the data of all fragments at their places
+ * behind the header, and one bit for every 8 bytes that are there. A fragment lies either wholly on places
+ * that are free, or wholly on places that are taken; then it came twice, and the first one is kept. Anything
+ * else is a contradiction (RFC 5722 says so for IPv6, for good reasons), and so is a packet with two ends.
  */
 #include "devices/net/fragments.h"
 
@@ -25,14 +25,14 @@
 struct packet {
     struct packet *next; /* towards older ones */
     uint8_t key[KEY_BYTES];
-    int64_t since; /* ms */
+    int64_t since; /* when its first fragment came, in ms */
     size_t header; /* bytes of the IPv4 header at offset 0; 0: that fragment is missing */
     size_t end;    /* bytes of data, 0: the last fragment is missing */
-    size_t reach;  /* the end of the data that came */
+    size_t reach;  /* where the data that has come ends */
     unsigned units;
     uint8_t there[UNITS / 8];
     uint8_t head[ETHERNET + HEADER_MAX];
-    size_t room; /* of data */
+    size_t room; /* bytes of `data` */
     uint8_t *data;
 };
 
@@ -83,7 +83,7 @@ static void drop_old(struct net_fragments *fragments, int64_t now_ms)
     }
 }
 
-/* Where the packet of the key is; *NULL where there is none, then a new one. NULL: out of memory. */
+/* Returns the link to the packet with that key or, if there is none, to a new packet. NULL: out of memory. */
 static struct packet **find(struct net_fragments *fragments, const uint8_t key[KEY_BYTES], int64_t now_ms)
 {
     for (struct packet **link = &fragments->newest; *link; link = &(*link)->next) {
@@ -104,7 +104,7 @@ static struct packet **find(struct net_fragments *fragments, const uint8_t key[K
     return &fragments->newest;
 }
 
-/* Room for `size` bytes of data. Other packets, the oldest first, give way. */
+/* Makes room for `size` bytes of data. Other packets are dropped for it, the oldest first. */
 static bool grow(struct net_fragments *fragments, struct packet *packet, size_t size)
 {
     if (size <= packet->room)
@@ -129,7 +129,7 @@ static unsigned taken(const struct packet *packet, size_t first, size_t end)
     return count;
 }
 
-/* What makes the fragment impossible beside those that came; NULL: nothing. */
+/* What makes the fragment impossible together with those that came before; NULL: nothing. */
 static const char *contradiction(const struct packet *packet, size_t at, size_t size, bool more)
 {
     size_t first = at / 8, end = (at + size + 7) / 8;
@@ -159,7 +159,8 @@ static void put(struct packet *packet, const uint8_t *frame, size_t header, size
     }
 }
 
-/* The packet's frame: the header of its first fragment, with the length and the checksum of the whole. */
+/* Makes the packet's frame: the header of its first fragment, with the length and the checksum of the whole
+ * packet. */
 static size_t join(struct net_fragments *fragments, const struct packet *packet)
 {
     uint8_t *whole = fragments->whole, *ip = whole + ETHERNET;

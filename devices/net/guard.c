@@ -4,9 +4,9 @@
  * then every header must fit into what is left: ARP (RFC 826), IPv4 (791), IPv6 (8200), TCP (9293), UDP
  * (768), ICMP (792, 4443). Fragments of IPv4 are put together first, and the packet is looked at as a whole.
  *
- * libslirp knows no extension header of IPv6, fragments among them: such packets, which it would drop, are
- * dropped here. It believes TCP's urgent pointer, and sends on as many bytes as that says, whether they came
- * or not: so the pointer is taken away, and urgent data arrives as what it is, data.
+ * libslirp knows no extension header of IPv6, not even that of fragments. It would drop such packets, so they
+ * are dropped here. It trusts TCP's urgent pointer, and forwards as many bytes as that says, even if they
+ * have not come. So the pointer is removed, and urgent data arrives as normal data.
  */
 #include "devices/net/guard.h"
 
@@ -28,9 +28,9 @@ struct net_guard {
     uint8_t changed[ETHERNET + 65535];
 };
 
-/* An IP packet that is being looked at. */
+/* An IP packet that is being checked. */
 struct ip {
-    const uint8_t *bytes; /* behind the header */
+    const uint8_t *bytes; /* the bytes behind the header */
     size_t length;
     const uint8_t *from, *to;
     unsigned protocol;
@@ -64,7 +64,7 @@ void net_guard_destroy(struct net_guard *guard)
 
 /* ---- What is above IP ---------------------------------------------------------------------------------- */
 
-/* Copies the frame and takes the urgent pointer away; the checksum changes by what the words change
+/* Copies the frame and removes the urgent pointer. The checksum is adjusted by the difference of the words
  * (RFC 1624, equation 3). */
 static void remove_urgent(struct net_guard *guard, struct net_packet *packet, size_t tcp)
 {
@@ -108,7 +108,7 @@ static const char *check_udp(struct net_packet *packet, const struct ip *ip)
     return NULL;
 }
 
-/* The network's own addresses, as such and with the prefix of a link's. */
+/* Is it one of the network's own addresses, or one of them with the link-local prefix? */
 static bool is_own(const struct net_guard *guard, const uint8_t *address)
 {
     static const uint8_t link_local[8] = { 0xfe, 0x80 };
@@ -148,7 +148,7 @@ static bool check_above(struct net_guard *guard, struct net_packet *packet, cons
 
 /* ---- IP and ARP ---------------------------------------------------------------------------------------- */
 
-/* Ethernet, Internet addresses, and their sizes: libslirp reads no field of these. */
+/* Only ARP for Ethernet and Internet addresses passes: libslirp does not read the fields that name these. */
 static const char *check_arp(struct net_packet *packet)
 {
     static const uint8_t kinds[6] = { 0, 1, TYPE_IPV4 >> 8, TYPE_IPV4 & 0xff, 6, 4 };
@@ -171,7 +171,7 @@ static const char *check_ipv4_header(const uint8_t *frame, size_t length, size_t
         return "IPv4 with impossible lengths";
     if (net_sum_fold(net_sum(at, *header)) != 0xffff)
         return "IPv4 with a wrong checksum of the header";
-    if (at[12] >= 224) /* a group's address, or none: answers would go there */
+    if (at[12] >= 224) /* an address of a group, or none: answers would go there */
         return "IPv4 from an address that is no host's";
     return NULL;
 }
@@ -196,7 +196,8 @@ static bool check_ipv4(struct net_guard *guard, struct net_packet *packet, int64
     return check_above(guard, packet, &ip, fault);
 }
 
-/* An answer must have somewhere to go: only solicitations come from nowhere (RFC 4861, 4862). */
+/* The packet must come from a host, so that an answer can go somewhere. Only solicitations have no source
+ * address (RFC 4861, 4862). */
 static bool from_a_host(const struct ip *ip)
 {
     static const uint8_t nowhere[16] = { 0 };

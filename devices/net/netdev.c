@@ -11,7 +11,7 @@
 
 #include "util/log.h"
 
-/* One that waits for the guest. */
+/* A frame that waits for the guest. */
 struct netdev_frame {
     struct netdev_frame *next;
     size_t length;

@@ -3,13 +3,14 @@
  * Network devices: the host side of a network card. A backend (slirp) moves Ethernet frames between the host
  * and one front end (a virtio-net device). Frames are whole, without the trailing checksum of the wire.
  *
- * A backend has one thread of its own, and all frames pass in it, both ways: it calls netdev_run(), which
- * makes the front end hand over what the guest has sent, and netdev_deliver() for what comes from the host.
- * Any other thread only calls netdev_wake(). So the queue below needs no lock, and a hart never waits.
+ * A backend has one thread of its own, and frames of both directions pass in this thread: it calls
+ * netdev_run(), which makes the front end hand over what the guest has sent, and netdev_deliver() for what
+ * comes from the host. Any other thread only calls netdev_wake(). So the queue below needs no lock, and a
+ * hart never waits.
  *
- * No frame is lost while the guest has no buffers: it waits in a queue, and a backend whose queue is
- * netdev_is_full() reads nothing more from the host. What the guest itself provokes (answers to pings) has no
- * such brake: beyond NETDEV_QUEUE_LIMIT it is dropped, as a network card drops it.
+ * No frame from the host is lost while the guest has no buffers: it waits in a queue, and a backend whose
+ * queue is netdev_is_full() reads nothing more from the host. What the guest itself causes (answers to pings)
+ * cannot be held back like that: beyond NETDEV_QUEUE_LIMIT it is dropped, as a network card would drop it.
  */
 #ifndef DEVICES_NET_NETDEV_H
 #define DEVICES_NET_NETDEV_H
@@ -22,27 +23,29 @@
 #include "util/error.h"
 
 #define NETDEV_ETHERNET_HEADER 14u
-#define NETDEV_FRAME_MAX       (NETDEV_ETHERNET_HEADER + 4 + 65535u) /* bytes: with a VLAN tag, an IP packet */
+#define NETDEV_FRAME_MAX       (NETDEV_ETHERNET_HEADER + 4 + 65535u) /* bytes: an IP packet with a VLAN tag */
 #define NETDEV_QUEUE_ENOUGH    (256u << 10)                          /* bytes */
 #define NETDEV_QUEUE_LIMIT     (4u << 20)
 
 struct netdev;
 struct netdev_ops {
     const char *name;
-    /* Takes a frame from the guest, all of its checksums filled in. In the backend's thread; never waits. */
+    /* Takes a frame from the guest, with all of its checksums filled in. Called in the backend's thread;
+     * never waits. */
     void (*send)(struct netdev *netdev, const uint8_t *frame, size_t length);
     /* Makes the backend's thread call netdev_run() soon. Any thread, with locks held; never waits. */
     void (*wake)(struct netdev *netdev);
     void (*destroy)(struct netdev *netdev);
 };
 
-/* What the front end does, in the backend's thread with no lock of a front end held. */
+/* What the front end provides. Called in the backend's thread, with no lock of a front end held. */
 struct netdev_front {
-    /* Takes a frame for the guest; false: there is no room, and netdev_wake() will follow when there is. */
+    /* Takes a frame for the guest. False: there is no room; netdev_wake() will follow when there is. */
     bool (*receive)(void *opaque, const uint8_t *frame, size_t length);
-    /* No frame follows at once. */
+    /* The frames that were to be delivered now have been delivered. */
     void (*receive_end)(void *opaque);
-    /* Passes on, by netdev_send(), what the guest wants sent; true: there is more than it passed on. */
+    /* Hands over, with netdev_send(), what the guest wants to send. True: there is more than it handed
+     * over. */
     bool (*transmit)(void *opaque);
     void *opaque;
 };
@@ -54,7 +57,7 @@ struct netdev {
     const struct netdev_ops *ops;
     /* Fixed by the backend when it is made. */
     bool takes_large_tcp; /* TCP over IPv4 up to 64 KiB a frame may be sent, whatever the MTU */
-    bool checksums_right; /* what it delivers was made on this host: no checksum needs to be looked at */
+    bool checksums_right; /* what it delivers was made on this host, so no checksum needs to be verified */
     /* The rest belongs to netdev.c. */
     struct netdev_front front;
     atomic_bool attached;
@@ -63,36 +66,37 @@ struct netdev {
     size_t queued; /* bytes */
 };
 
-/* Connects the front end: once, before the machine runs. */
+/* Connects the front end, once, before the machine runs. */
 void netdev_attach(struct netdev *netdev, const struct netdev_front *front);
-/* For front ends. In the backend's thread, from within transmit(). */
+/* For front ends: called in the backend's thread, from within transmit(). */
 void netdev_send(struct netdev *netdev, const uint8_t *frame, size_t length);
 /* There is something to transmit, or room to receive again. Any thread; never waits. */
 void netdev_wake(struct netdev *netdev);
-/* Ends the thread: afterwards the front end is not called any more. Before the front end ends. */
+/* Ends the thread; the front end is not called any more afterwards. The front end must still be there. */
 void netdev_destroy(struct netdev *netdev);
 
-/* Copies every frame that passes from now on to a file in the format of pcap (libpcap's savefile, link
- * type Ethernet); of each at most `snap` bytes. False where the file cannot be written. Before the
- * machine runs. */
+/* Copies every frame that passes from now on to a file in pcap format (libpcap's savefile, link type
+ * Ethernet); of each frame at most `snap` bytes. False if the file cannot be written. Before the machine
+ * runs. */
 bool netdev_dump(struct netdev *netdev, const char *path, uint32_t snap, struct error *error);
 
-/* For backends, in their thread. netdev_init() is the first of all. */
+/* For backends, in their thread. netdev_init() must be called first. */
 void netdev_init(struct netdev *netdev, const struct netdev_ops *ops);
 void netdev_fini(struct netdev *netdev);
-/* Takes frames from the front end and gives it those that waited; true: call again without waiting. */
+/* Takes frames from the front end, and gives it those that waited. True: call again without waiting. */
 bool netdev_run(struct netdev *netdev);
 void netdev_deliver(struct netdev *netdev, const uint8_t *frame, size_t length);
-/* After a number of netdev_deliver(). */
+/* To be called after one or more netdev_deliver(). */
 void netdev_deliver_end(struct netdev *netdev);
-/* Is so much waiting for the guest that nothing more should be read from the host? */
+/* Is so much waiting for the guest that the backend should read nothing more from the host? */
 bool netdev_is_full(const struct netdev *netdev);
 
 /* pcap.c: copies a frame to all files of the list. */
 void netdev_pcap_write(struct netdev_pcap *list, const uint8_t *frame, size_t length);
 void netdev_pcap_close(struct netdev_pcap *list);
 
-/* "52:54:00:12:34:56"; false where it is not six bytes in hexadecimal, or is a group's address. */
+/* Reads an address such as "52:54:00:12:34:56". False if it is not six bytes in hexadecimal, or is the
+ * address of a group. */
 bool netdev_parse_mac(const char *text, uint8_t mac[6]);
 
 #endif

@@ -2,11 +2,11 @@
  *
  * Checksums and putting TCP segments together: see offload.h.
  *
- * Two segments go together when the second continues the first: the same addresses and ports, the next
- * sequence number, and no difference in any other header field that would be lost (acknowledgement, window,
- * options, TTL, traffic class). The first fixes the size of a segment; a shorter one, or one with PSH, is the
- * last. What the guest sees could be cut into the very frames that came (Virtio 1.2 section 5.1.6.4 has the
- * card do this).
+ * Two segments are joined if the second continues the first: the same addresses and ports, the next sequence
+ * number, and no difference in any other header field that would be lost (acknowledgement, window, options,
+ * TTL, traffic class). The first segment fixes the size; a shorter one, or one with PSH, is the last. The
+ * frame that the guest sees could be cut into exactly the frames that came (Virtio 1.2 section 5.1.6.4 lets
+ * the card do this).
  */
 #include "devices/net/offload.h"
 
@@ -32,7 +32,8 @@ static void put16(uint8_t *at, uint16_t value)
     at[1] = (uint8_t)value;
 }
 
-/* Sums host-order words, since byte order only swaps the result's bytes; 32 bits of room hold 2^32 words. */
+/* Sums host-order words: the byte order only swaps the bytes of the result. There is room for 2^32 words
+ * before the sum overflows. */
 uint64_t net_sum(const uint8_t *bytes, size_t length)
 {
     uint64_t lanes[4] = { 0 }, sum = 0;
@@ -66,7 +67,7 @@ bool net_checksum_complete(uint8_t *frame, size_t length, size_t start, size_t o
     if (start >= length || length - start < 2 || offset > length - start - 2)
         return false;
     uint16_t check = (uint16_t)~net_sum_fold(net_sum(frame + start, length - start));
-    /* 0 means "no checksum" in UDP; both are zero in ones' complement. */
+    /* In UDP, 0 means "no checksum", so 0xffff is sent: both are zero in ones' complement. */
     put16(frame + start + offset, check ? check : 0xffff);
     return true;
 }
@@ -98,7 +99,8 @@ static bool parse_ip(const uint8_t *frame, size_t length, struct tcp_frame *foun
     return true;
 }
 
-/* TCP with data, acknowledging, and perhaps pushed; Ethernet's padding is not part of it. */
+/* Is the frame TCP with data and flags ACK and perhaps PSH only? Ethernet's padding does not count as
+ * data. */
 static bool parse(const uint8_t *frame, size_t length, struct tcp_frame *found)
 {
     if (!parse_ip(frame, length, found) || found->end > length || found->end < found->tcp + TCP_HEADER)
@@ -132,8 +134,8 @@ bool net_coalesce_start(struct net_coalesce *to, const uint8_t *frame, size_t le
     return true;
 }
 
-/* Are all header fields equal that must be? The parts that differ from segment to segment: length,
- * identification and checksum of IPv4, length of IPv6, sequence number, PSH and checksum of TCP. */
+/* Are all header fields equal that must be? These may differ from segment to segment: length, identification
+ * and checksum of IPv4, length of IPv6, sequence number, PSH and checksum of TCP. */
 static bool same_flow(const struct net_coalesce *to, const uint8_t *frame)
 {
     const uint8_t *one = to->frame, *ip = one + to->ip, *tcp = one + to->tcp;

@@ -12,17 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Ones' complement sum of 16-bit words in network order, not folded, not inverted. */
+/* Returns the ones' complement sum of 16-bit words in network order, neither folded nor inverted. */
 uint64_t net_sum(const uint8_t *bytes, size_t length);
-/* Folds a sum to 16 bits, which are stored (most significant byte first) inverted as a checksum. */
+/* Folds a sum to 16 bits. Inverted, and stored with the most significant byte first, they are a checksum. */
 uint16_t net_sum_fold(uint64_t sum);
 
-/* Fills in the checksum that a driver left to its card: the sum from `start` to the frame's end, stored
- * at start + offset (Virtio 1.2 section 5.1.6.2). False, with nothing done, where these lie outside the
- * frame. */
+/* Fills in the checksum that a driver left to its card: the sum from `start` to the frame's end is stored at
+ * start + offset (Virtio 1.2 section 5.1.6.2). False, with nothing done, if these lie outside the frame. */
 bool net_checksum_complete(uint8_t *frame, size_t length, size_t start, size_t offset);
 
-#define NET_COALESCE_MAX (14u + 65535u) /* bytes of a frame that was put together */
+#define NET_COALESCE_MAX (14u + 65535u) /* bytes of a frame that was put together from others */
 
 /* A frame that may still grow. Zeroed by its owner; length 0: there is none. */
 struct net_coalesce {
@@ -31,19 +30,19 @@ struct net_coalesce {
     size_t ip, tcp, payload; /* offsets in the frame */
     size_t segment;          /* bytes of payload of each segment but perhaps the last */
     size_t limit;            /* the frame does not grow beyond this */
-    uint32_t next;           /* TCP sequence number that follows */
+    uint32_t next;           /* the TCP sequence number of the byte that follows */
     unsigned count;          /* segments */
     bool ipv6, closed;
 };
 
-/* Copies a frame that others can be appended to: TCP with data and nothing unusual about it, its checksums
- * known to be right, over IPv4 or (if ipv6) IPv6. False where it is not one. */
+/* Copies a frame that others can be appended to: TCP over IPv4 (if `ipv4`) or IPv6 (if `ipv6`), with data and
+ * nothing unusual, whose checksums are known to be right. False if the frame is not like that. */
 bool net_coalesce_start(struct net_coalesce *to, const uint8_t *frame, size_t length, bool ipv4, bool ipv6,
                         size_t limit);
-/* Appends the frame where it continues the last one in everything. */
+/* Appends the frame if it continues the last one in every field. */
 bool net_coalesce_append(struct net_coalesce *to, const uint8_t *frame, size_t length);
-/* Puts the headers right, if there is more than one segment: the lengths, and the checksums but for TCP's,
- * which holds the sum of its pseudo header as for a driver that leaves the rest to its card. */
+/* If there is more than one segment, corrects the headers: the lengths, and the checksums. TCP's checksum
+ * becomes the sum of its pseudo header, as a driver leaves it if the card does the rest. */
 void net_coalesce_finish(struct net_coalesce *to);
 
 #endif

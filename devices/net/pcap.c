@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Dumps of a netdev's frames, in the format that tcpdump and Wireshark read (libpcap's savefile, version 2.4,
- * microseconds, link type 1). Each frame is one write, so that a file is whole up to its last frame also
- * after a kill. It belongs to the backend's thread. A file that cannot be written ends its dump, with one
- * warning.
+ * microseconds, link type 1). Each frame is one write, so that the file is whole up to its last frame even if
+ * Rvive is killed. A dump belongs to the backend's thread. If a file cannot be written, its dump ends with
+ * one warning.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ struct pcap_frame_header {
 
 struct netdev_pcap {
     struct netdev_pcap *next;
-    int fd; /* -1: it failed */
+    int fd; /* -1: writing failed */
     uint32_t snap;
     char path[];
 };

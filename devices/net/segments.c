@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * See segments.h. A table remembers of each connection what libslirp has acknowledged last, and what was
- * sent beyond that. A segment that begins at or before the acknowledged byte is never kept waiting, so it
- * always passes, and a connection always goes on. The table has a few places for each value of a hash with a
- * random key; where all of them are held by connections that owe something, the one that has been silent
- * longest gives way.
+ * See segments.h. For each connection a table remembers what libslirp acknowledged last, and what was sent
+ * beyond that. A segment that begins at or before the acknowledged byte need not wait for others, so it
+ * always passes, and a connection can always go on. The table has a few places for each value of a hash with
+ * a random key. If connections that have sent ahead hold all of them, the one that has been silent longest
+ * gives way.
  */
 #include "devices/net/segments.h"
 
@@ -22,7 +22,7 @@ struct connection {
     uint64_t key; /* 0: free */
     uint32_t acked, highest;
     bool knows_acked;
-    size_t cost; /* of what was sent ahead, up to `highest`; 0: nothing */
+    size_t cost; /* of what was sent ahead, up to `highest`; 0: nothing was */
     int64_t since;
 };
 
@@ -52,7 +52,7 @@ static uint64_t mix(uint64_t hash, const uint8_t *bytes, size_t length)
     return hash;
 }
 
-/* False where the frame is no TCP that this understands. */
+/* False if the frame is no TCP that this file understands. */
 static bool parse(const struct net_segments *segments, const uint8_t *frame, size_t length, bool of_guest,
                   struct segment *segment)
 {
@@ -79,7 +79,8 @@ static bool parse(const struct net_segments *segments, const uint8_t *frame, siz
     return true;
 }
 
-/* The connection's place; a new one may take one from a connection that owes nothing. NULL: there is none. */
+/* Returns the connection's entry. A new connection may take the entry of one that has sent nothing ahead, or
+ * has been silent. NULL: there is no entry for it. */
 static struct connection *find(struct net_segments *segments, uint64_t key, int64_t now_ms)
 {
     struct connection *set = segments->table[(key >> 32) % SETS], *best = NULL;

@@ -29,8 +29,8 @@
 
 #define SLIRP_CONFIG_VERSION 4
 #define SLIRP_SOCKETS_MAX    1024u
-#define SLIRP_IDLE_MS        1000u /* what libslirp asks for where nothing is going on */
-#define SLIRP_ACCEPT_MS      100u  /* until it is tried again where descriptors are short */
+#define SLIRP_IDLE_MS        1000u /* what libslirp asks for while nothing is going on */
+#define SLIRP_ACCEPT_MS      100u  /* between two attempts to accept while there is no descriptor */
 
 static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -88,7 +88,7 @@ static void *on_timer_new(SlirpTimerId id, void *timer_opaque, void *opaque)
     struct netdev_slirp *slirp = opaque;
     struct slirp_timer *timer = calloc(1, sizeof(*timer));
     if (!timer)
-        abort(); /* libslirp, too, ends the program where there is no memory at all */
+        abort(); /* libslirp, too, ends the program if there is no memory at all */
     *timer = (struct slirp_timer){ slirp->timers, id, timer_opaque, INT64_MAX };
     slirp->timers = timer;
     return timer;
@@ -112,7 +112,8 @@ static void on_timer_mod(void *timer, int64_t milliseconds, void *opaque)
     ((struct slirp_timer *)timer)->expires = milliseconds;
 }
 
-/* libslirp also tells of sockets that are none (-1), or that it has not told of before: each counts once. */
+/* libslirp also reports values that are no sockets (-1), and sockets that it has reported before; each socket
+ * counts once. */
 static void on_socket(int fd, void *opaque)
 {
     (void)opaque;
@@ -140,7 +141,7 @@ static void on_socket_gone(int fd, void *opaque)
     }
 }
 
-/* A buffer has room again: the thread looks at all sockets before it waits anyway. */
+/* A buffer has room again. Nothing is to be done, since the thread looks at all sockets before it waits. */
 static void on_notify(void *opaque)
 {
     (void)opaque;
@@ -160,7 +161,7 @@ static const SlirpCb callbacks = {
 
 /* ---- From the guest ------------------------------------------------------------------------------------ */
 
-/* libslirp's connections with a guestfwd that this process serves have buffers, and no socket. */
+/* Connections to a guestfwd that this process serves have buffers in libslirp, but no socket. */
 static unsigned unseen_connections(struct netdev_slirp *slirp)
 {
     unsigned count = 0;
@@ -211,7 +212,7 @@ static void wake(struct netdev *netdev)
     uint64_t one = 1;
     atomic_store(&slirp->wanted, true);
     if (!atomic_exchange(&slirp->sleeping, false))
-        return; /* it looks at `wanted` before it sleeps */
+        return; /* the thread reads `wanted` before it sleeps */
     while (write(slirp->event, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
 }
@@ -237,7 +238,8 @@ static bool is_listener(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
 }
 
-/* No more connections, or no descriptor for one: who waits at a forwarded port waits on. */
+/* There are too many connections, or there is no descriptor for a new one: clients of forwarded ports have to
+ * wait. */
 static bool accept_later(const struct netdev_slirp *slirp)
 {
     return sockets.count >= sockets.limit || slirp->accept_at > now_ms();
@@ -257,11 +259,11 @@ static int on_add_poll(int fd, int events, void *opaque)
         slirp->accept_waits = true;
         return -1;
     }
-    /* Not at all in the set: poll() would report hang-ups without end. */
+    /* A socket without events is left out: poll() would report hang-ups again and again. */
     return wanted ? slirp_poll_add(slirp, fd, wanted) : -1;
 }
 
-/* Whether libslirp can accept now: without a descriptor it would try again and again. */
+/* Can libslirp accept a connection now? Without a descriptor it would try again and again. */
 static bool can_accept(struct netdev_slirp *slirp)
 {
     if (accept_later(slirp))
@@ -293,8 +295,8 @@ static int on_get_revents(int index, void *opaque)
     if (index < 0 || (unsigned)index >= slirp->fd_count)
         return 0;
     const struct pollfd *at = &slirp->fds[index];
-    /* libslirp takes an error for something to read, and ends the program where it has no room for it: a
-     * socket that was only to be written gets to know of the error by writing. */
+    /* libslirp takes an error as something to read, and ends the program if it has no room for it. So a
+     * socket that is only to be written learns of the error by writing. */
     if (!(at->events & POLLIN))
         return at->revents & (POLLOUT | POLLERR | POLLHUP) ? SLIRP_POLL_OUT : 0;
     for (unsigned n = 0; n < sizeof(bits) / sizeof(bits[0]); n++)
@@ -321,8 +323,8 @@ static uint32_t run_timers(struct netdev_slirp *slirp, uint32_t most)
     return most;
 }
 
-/* Fills the poll set; returns poll()'s timeout. libslirp never asks for more than SLIRP_IDLE_MS, also where
- * it has no socket to look after; a guest that does nothing shall cost nothing. */
+/* Fills the poll set and returns poll()'s timeout. libslirp asks for at most SLIRP_IDLE_MS even if it has no
+ * sockets; a guest that does nothing must cost nothing, so the timeout is longer then. */
 static int fill(struct netdev_slirp *slirp)
 {
     uint32_t timeout = UINT32_MAX;
@@ -373,7 +375,7 @@ static void *slirp_thread(void *opaque)
         if (atomic_exchange(&slirp->wanted, false) && netdev_run(&slirp->netdev))
             atomic_store(&slirp->wanted, true);
         int timeout = fill(slirp);
-        netdev_deliver_end(&slirp->netdev); /* the timers' frames */
+        netdev_deliver_end(&slirp->netdev); /* for the frames that the timers sent */
         slirp_unlock();
         wait_for_sockets(slirp, timeout);
         slirp_lock();
@@ -415,7 +417,7 @@ static const struct netdev_ops slirp_ops = { "user network", net_send, wake, sli
 
 static bool start_thread(struct netdev_slirp *slirp, struct error *error)
 {
-    /* Signals are for the threads that expect them. */
+    /* Signals are for the threads that expect them, so the new thread blocks them. */
     sigset_t before;
     thread_signals_block(&before);
     int rc = thread_create(&slirp->thread, THREAD_HOST, "slirp", slirp_thread, slirp);

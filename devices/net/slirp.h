@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The user network: a network of the guest's own, made by libslirp within this process. The guest reaches the
- * host's network through sockets of this process (NAT); DHCP, DNS, TFTP and the host itself are addresses in
- * it. It needs no rights on the host.
+ * The user network: a network for the guest alone, made by libslirp within this process. The guest reaches
+ * the host's network through sockets of this process (NAT); DHCP, DNS, TFTP and the host itself are addresses
+ * in the guest's network. It needs no rights on the host.
  */
 #ifndef DEVICES_NET_SLIRP_H
 #define DEVICES_NET_SLIRP_H
@@ -11,9 +11,10 @@
 
 #define NETDEV_SLIRP_RULES_MAX 24
 
-/* As QEMU's -netdev user: NULL members have QEMU's defaults. Strings are borrowed while it is made. */
+/* As QEMU's -netdev user: NULL members have QEMU's defaults. Strings are borrowed while the network is
+ * made. */
 struct netdev_slirp_config {
-    bool restricted; /* the guest reaches nothing but what is forwarded */
+    bool restricted; /* the guest reaches only what is forwarded */
     bool no_ipv4, no_ipv6;
     const char *net;                 /* "10.0.2.0/24" */
     const char *host, *dhcp_start;   /* "10.0.2.2", "10.0.2.15" */
@@ -29,7 +30,7 @@ struct netdev_slirp_config {
     const char *guestfwd[NETDEV_SLIRP_RULES_MAX + 1];
 };
 
-/* NULL, with *error filled, where a value is impossible or the host refuses (a port is taken). */
+/* NULL, with *error filled, if a value is impossible or the host refuses (a port is in use). */
 struct netdev *netdev_slirp_create(const struct netdev_slirp_config *config, struct error *error);
 
 /* Adds or removes a forwarding rule (removing needs only "[tcp|udp]:[HOSTADDR]:HOSTPORT"). Any thread. */

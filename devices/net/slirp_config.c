@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The addresses of a user network, from the texts of the command line. Where the network is given and its
- * parts are not, they lie in it at QEMU's places: the host at 2, the name server at 3, DHCP from 15.
+ * The addresses of a user network, from the texts of the command line. If the network is given and its
+ * addresses are not, they lie at QEMU's places in it: the host at 2, the name server at 3, DHCP from 15 on.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -9,9 +9,9 @@
 
 #include "devices/net/slirp_internal.h"
 
-#define BOOTFILE_MAX 128u /* bytes of BOOTP's field, with the end */
+#define BOOTFILE_MAX 128u /* of BOOTP's field, with the final NUL */
 
-/* "10.0.2.0/24" or "10.0.2.0/255.255.255.0"; without a mask that of the address's class. */
+/* Reads "10.0.2.0/24" or "10.0.2.0/255.255.255.0"; without a mask, that of the address's class. */
 static bool parse_net(const char *text, struct in_addr *net, struct in_addr *mask)
 {
     char address[64];
@@ -37,7 +37,7 @@ static bool parse_net(const char *text, struct in_addr *net, struct in_addr *mas
     return true;
 }
 
-/* An address in the network: the given one, or number `place` in it. */
+/* Returns an address in the network: the given one, or number `place` in it. */
 static bool place_in_net(const char *key, const char *text, uint32_t place, const SlirpConfig *config,
                          struct in_addr *address, struct error *error)
 {

@@ -21,7 +21,7 @@
 #define HOSTFWD_FORM  "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT"
 #define GUESTFWD_FORM "[tcp]:ADDRESS:PORT-cmd:COMMAND, -unix:PATH or -tcp:HOST:PORT"
 
-/* Copies what stands before the first `stop`, and goes on behind it; false where there is none. */
+/* Copies what stands before the first `stop`, and moves *at behind it. False if there is no `stop`. */
 static bool next_part(const char **at, char stop, char *part, size_t size)
 {
     const char *end = stop ? strchr(*at, stop) : *at + strlen(*at);
@@ -108,7 +108,8 @@ bool netdev_slirp_remove_hostfwd(struct netdev *netdev, const char *text, struct
 
 /* ---- guestfwd to a TCP server -------------------------------------------------------------------------- */
 
-/* From the guest. What the server does not take at once is kept; one that takes nothing loses it. */
+/* Bytes from the guest. What the server does not take at once is kept in a buffer; if that is full, the bytes
+ * are lost. */
 static ssize_t stream_write(const void *bytes, size_t length, void *opaque)
 {
     struct slirp_stream *stream = opaque;

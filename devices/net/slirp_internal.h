@@ -26,38 +26,38 @@ struct slirp_timer {
 struct slirp_stream {
     struct slirp_stream *next;
     struct netdev_slirp *slirp;
-    struct in_addr address; /* where the guest sees it */
+    struct in_addr address; /* the address at which the guest sees it */
     int port;
-    int fd, poll_index; /* -1: closed; not polled */
+    int fd, poll_index; /* fd -1: closed; poll_index -1: not polled */
     size_t out_count;   /* bytes that the server has not taken yet */
     uint8_t out[SLIRP_STREAM_BUFFER];
 };
 
 struct netdev_slirp {
-    struct netdev netdev; /* first */
+    struct netdev netdev; /* must be first */
     Slirp *slirp;
     pthread_t thread;
     bool has_thread;
     int event;
     atomic_bool stop;
     atomic_bool wanted;   /* netdev_run() has to be called */
-    atomic_bool sleeping; /* the thread is in, or goes into, poll(2): it has to be woken */
-    atomic_uint turns;    /* how often it has come out of there */
-    /* Under the lock of libslirp (slirp.c). */
+    atomic_bool sleeping; /* the thread is in poll(2), or about to be: it has to be woken */
+    atomic_uint turns;    /* how often the thread has come out of poll(2) */
+    /* Protected by libslirp's lock (slirp.c). */
     struct slirp_timer *timers;
     struct slirp_stream *streams;
     struct pollfd *fds;
     unsigned fd_count, fd_room;
     struct net_guard *guard;
     struct net_segments *segments;
-    int64_t accept_at; /* ms; before that no connection is accepted */
+    int64_t accept_at; /* ms; until then no connection is accepted */
     bool accept_waits, accept_failed;
 };
 
 /* libslirp has state that all of its networks share, so one lock covers all calls into it. */
 void slirp_lock(void);
 void slirp_unlock(void);
-/* A CHECK that the caller holds it. */
+/* CHECKs that the caller holds this lock. */
 void slirp_check_locked(void);
 
 /* slirp_config.c */
@@ -67,13 +67,13 @@ bool slirp_add_rules(struct netdev_slirp *slirp, const struct netdev_slirp_confi
                      struct error *error);
 void slirp_streams_close(struct netdev_slirp *slirp);
 void slirp_streams_fill(struct netdev_slirp *slirp);
-/* Whether one of the streams is where the packet goes. */
+/* Does the packet go to one of the streams? */
 bool slirp_streams_know(const struct netdev_slirp *slirp, const struct net_packet *packet);
 void slirp_streams_poll(struct netdev_slirp *slirp);
-/* slirp.c: adds to the poll set; returns the index, -1 where there is no memory. */
+/* slirp.c: adds to the poll set; returns the index, or -1 if memory is short. */
 int slirp_poll_add(struct netdev_slirp *slirp, int fd, short events);
-/* Without the lock: returns when the thread has come out of poll(2), which keeps a socket listening that was
- * closed meanwhile. */
+/* Returns when the thread has come out of poll(2), which keeps a socket listening that was closed in the
+ * meantime. To be called without the lock. */
 void slirp_leave_poll(struct netdev_slirp *slirp);
 
 #endif

@@ -11,7 +11,7 @@
 enum { BAR_MEMORY = 0, BAR_REGISTERS = 2 };
 
 struct bochs_display {
-    struct pci_function function; /* first */
+    struct pci_function function; /* must be first */
     struct bochs_vbe *vbe;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bochs-display: a simple screen on the PCI bus, for which EDK2 and Linux have drivers: memory for the
- * picture in one BAR, registers and an EDID in another (bochs_vbe.h).
+ * bochs-display: a simple screen on the PCI bus, for which EDK2 and Linux have drivers. One BAR is the memory
+ * for the picture, another has registers and an EDID (bochs_vbe.h).
  */
 #ifndef DEVICES_PCI_BOCHS_DISPLAY_H
 #define DEVICES_PCI_BOCHS_DISPLAY_H
@@ -12,11 +12,11 @@
 
 struct bochs_display_config {
     struct display *display; /* borrowed; outlives the device */
-    uint32_t width, height;  /* what the EDID prefers; 0: 1280 x 800 */
+    uint32_t width, height;  /* the size that the EDID prefers; 0: 1280 x 800 */
     bool multifunction;
 };
 
-/* NULL and *error where memory is short. */
+/* NULL and *error if memory is short. */
 struct pci_function *bochs_display_create(const struct bochs_display_config *config, struct error *error);
 
 extern const struct device_model bochs_display_model;

@@ -27,7 +27,7 @@ void pci_bus_destroy(struct pci_bus *bus)
     pthread_mutex_destroy(&bus->lock);
 }
 
-/* The list of BARs, in the order of the functions. */
+/* Makes the list of BARs, in the order of the functions. */
 static void list_bars(struct pci_bus *bus)
 {
     bus->bar_count = 0;

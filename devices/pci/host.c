@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The host bridge: see host.h. ECAM has one 4 KiB page for each (bus, slot, function), of which only bus
- * 0 is populated. The sizes of the windows are the board's, so each bridge has its own copy of their ops.
+ * The host bridge: see host.h. ECAM has one 4 KiB page for each (bus, slot, function); only bus 0 has
+ * functions. The sizes of the windows belong to the board, so each bridge has its own copy of their ops.
  */
 #include "devices/pci/host.h"
 
@@ -13,14 +13,15 @@
 enum { ECAM_BUS_SHIFT = 20, ECAM_SLOT_SHIFT = 15, ECAM_FUNCTION_SHIFT = 12 };
 enum { BRIDGE_VENDOR = 0x1b36, BRIDGE_DEVICE = 0x0008, SUBSYSTEM_VENDOR = 0x1af4, SUBSYSTEM = 0x1100 };
 enum { BRIDGE_CLASS = 0x060000 };
-enum { RANGE_IO = 0x01000000, RANGE_MEM32 = 0x02000000, RANGE_MEM64 = 0x03000000 }; /* of the FDT */
+/* space codes of the FDT */
+enum { RANGE_IO = 0x01000000, RANGE_MEM32 = 0x02000000, RANGE_MEM64 = 0x03000000 };
 
 struct window {
-    struct device device; /* first: the ops cast back */
+    struct device device; /* must be first: the ops cast back to the whole */
     struct device_ops ops;
     struct pci_host *host;
     bool io;
-    uint64_t pci_base; /* address on the PCI bus of the window's first byte */
+    uint64_t pci_base; /* the address on the PCI bus of the window's first byte */
 };
 
 struct pci_host {
@@ -82,7 +83,8 @@ static void window_write(struct device *device, uint64_t offset, unsigned size, 
                   (unsigned long long)address);
 }
 
-/* What is behind a window is reset, saved, loaded and destroyed by that of ECAM. */
+/* The other windows do nothing here: ECAM's window resets, saves, loads and destroys what is behind all of
+ * them. */
 static void window_reset(struct device *device)
 {
     (void)device;
@@ -172,7 +174,7 @@ static fdt32_t *put_cells(fdt32_t *cell, uint64_t value, unsigned count)
     return cell;
 }
 
-/* Three cells of address on the bus, two of address here, two of size. */
+/* Each range has three cells of address on the bus, two of address here, two of size. */
 static void fdt_ranges(struct fdt_node *node, const struct pci_host *host)
 {
     static const struct {
@@ -191,7 +193,7 @@ static void fdt_ranges(struct fdt_node *node, const struct pci_host *host)
     }
 }
 
-/* Slots 0 to 3 by pins A to D; the mask makes the other slots repeat them. */
+/* Slots 0 to 3 by pins A to D; the mask makes the other slots repeat these. */
 static void fdt_interrupts(struct fdt_node *node, const struct pci_host *host)
 {
     fdt32_t *cell = fdt_node_cells(node, "interrupt-map", 6 * PCI_PINS * PCI_PINS);
@@ -233,7 +235,7 @@ static int host_fdt(struct device *device, void *fdt, const struct fdt_place *pl
 static uint64_t bridge_read(struct pci_function *function, unsigned bar, uint64_t offset, unsigned size)
 {
     (void)function, (void)bar, (void)offset;
-    return all_ones(size); /* it has no BARs */
+    return all_ones(size); /* the bridge has no BARs */
 }
 
 static void bridge_write(struct pci_function *function, unsigned bar, uint64_t offset, unsigned size,
@@ -244,7 +246,7 @@ static void bridge_write(struct pci_function *function, unsigned bar, uint64_t o
 
 static void bridge_destroy(struct pci_function *function)
 {
-    pci_function_fini(function); /* the rest is part of the host */
+    pci_function_fini(function); /* everything else is part of the host */
 }
 
 static const struct pci_function_ops bridge_ops = {
@@ -316,7 +318,7 @@ struct pci_host *pci_host_create(const struct pci_host_config *config, struct er
     host->bus.msi = config->msi;
     make_windows(host);
     pci_function_init(&host->bridge, &bridge_ops, &identity);
-    pci_bus_plug(&host->bus, &host->bridge, 0, 0, error); /* the bus is empty */
+    pci_bus_plug(&host->bus, &host->bridge, 0, 0, error); /* it cannot fail: the bus is empty */
     return host;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * MSI-X; see msix.h. A vector that fires is sent at once, or its pending bit is set while it is masked or
- * the function may not master the bus; what unmasks it sends it then. Everything belongs to the lock of the
- * bus.
+ * MSI-X; see msix.h. A vector that fires is sent at once. While it is masked, or the function may not master
+ * the bus, its pending bit is set instead, and it is sent when that ends. Everything is protected by the lock
+ * of the bus.
  */
 #include "devices/pci/msix.h"
 
@@ -27,7 +27,7 @@ static uint32_t pba_bytes(const struct pci_msix *msix)
     return (msix->vectors + 63) / 64 * 8;
 }
 
-/* All vectors masked, none due. */
+/* Masks all vectors; none is pending. */
 static void clear(struct pci_msix *msix)
 {
     if (!msix->vectors)
@@ -52,7 +52,7 @@ bool pci_msix_add(struct pci_function *function, unsigned offset, unsigned vecto
     pci_function_set_writable(function, offset + CONTROL, 2, CONTROL_ENABLE | CONTROL_MASK_ALL);
     pci_function_set_config(function, offset + TABLE, 4, table_offset | bar);
     pci_function_set_config(function, offset + PBA, 4, pba_offset | bar);
-    clear(msix); /* it is on no bus yet */
+    clear(msix); /* without the lock: the function is on no bus yet */
     return true;
 }
 
@@ -97,7 +97,7 @@ static void send(struct pci_function *function, unsigned vector)
                   vector, data, (unsigned long long)address);
 }
 
-/* Sends those of 64 vectors that are due and may go. */
+/* Sends those of 64 vectors that are pending and may be sent. */
 static void send_due(struct pci_function *function, unsigned word)
 {
     for (uint64_t due = function->msix.pending[word]; due; due &= due - 1) {
@@ -133,8 +133,8 @@ bool pci_msix_covers(const struct pci_function *function, unsigned bar, uint64_t
            (offset - msix->table_offset < table_bytes(msix) || offset - msix->pba_offset < pba_bytes(msix));
 }
 
-/* Sections 6.8.2: the table is accessed in aligned 4 or 8 bytes, anything else is undefined. Table and
- * pending bits are whole multiples of 8, so an aligned access is in one of them. */
+/* Section 6.8.2: the table is accessed in aligned units of 4 or 8 bytes, anything else is undefined. The
+ * table and the pending bits are multiples of 8 bytes long, so an aligned access lies in one of them. */
 uint64_t pci_msix_read(struct pci_function *function, uint64_t offset, unsigned size)
 {
     const struct pci_msix *msix = &function->msix;
@@ -178,7 +178,7 @@ void pci_msix_save(const struct pci_function *function, struct state_writer *wri
     state_put_bytes(writer, "msix.pending", msix->pending, pba_bytes(msix));
 }
 
-/* Bits of vectors that do not exist are cleared: nothing may be sent for them. */
+/* Pending bits of vectors that do not exist are cleared, since nothing may be sent for them. */
 void pci_msix_load(struct pci_function *function, struct state_reader *reader)
 {
     struct pci_msix *msix = &function->msix;

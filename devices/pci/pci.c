@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Configuration space and BARs of PCI functions; see pci.h. A register of configuration space is bytes and a
- * mask of the bits that the guest may write; this alone makes BARs sizable (the low bits of a BAR are not
- * writable, so that all ones read back as its size). After each write, what follows from the registers -
- * where BARs decode, whether the interrupt reaches its wire - is worked out anew.
+ * Configuration space and BARs of PCI functions; see pci.h. A register of configuration space consists of
+ * bytes and a mask of the bits that the guest may write. This alone makes the size of BARs detectable: the
+ * low bits of a BAR are not writable, so after all ones were written, it reads as its size. After each write,
+ * all that depends on the registers - where BARs decode, whether the interrupt reaches its wire - is computed
+ * anew.
  *
- * A memory BAR that still holds 0 decodes nothing: no window holds that address. Port 0 is one like others,
- * and EDK2 places the first I/O BAR there.
+ * A memory BAR that still holds 0 decodes nothing, since no window contains that address. I/O port 0 is a
+ * port like others, and EDK2 places the first I/O BAR there.
  */
 #include "devices/pci/pci.h"
 
@@ -103,8 +104,8 @@ void pci_function_add_capability(struct pci_function *function, enum pci_capabil
     function->config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
 }
 
-/* PCI Express Base 7.5.3: device control lets errors be reported, relaxed ordering and no-snoop be used, and
- * the size of read requests be chosen; none of them has an effect here. */
+/* PCI Express Base 7.5.3: with device control the guest allows error reports, relaxed ordering and no-snoop,
+ * and chooses the size of read requests. None of these has an effect here. */
 void pci_function_add_express(struct pci_function *function, unsigned offset)
 {
     pci_function_add_capability(function, PCI_CAP_EXPRESS, offset, EXPRESS_LENGTH);
@@ -132,7 +133,7 @@ static uint64_t bar_base(const struct pci_function *function, const struct pci_b
     return on && (base || bar->kind == PCI_BAR_IO) ? base : PCI_UNMAPPED;
 }
 
-/* The wire of a function in slot s is turned on by s (PCI-to-PCI Bridge 1.2 section 9.1). [locked] */
+/* The four wires are rotated by the number of the slot (PCI-to-PCI Bridge 1.2 section 9.1). [locked] */
 static void update_intx(struct pci_function *function)
 {
     CHECK_HELD(&function->bus->lock);
@@ -206,7 +207,7 @@ void pci_config_poke(struct pci_function *function, unsigned offset, unsigned si
 
 uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned size)
 {
-    if (offset >= PCI_CONFIG_SIZE) /* no extended capabilities, or no such space */
+    if (offset >= PCI_CONFIG_SIZE) /* there are no extended capabilities, or no such space */
         return function->express ? 0 : ones(size);
     if (function->ops->config_reading)
         function->ops->config_reading(function, offset, size);
@@ -294,7 +295,7 @@ void pci_function_save(struct pci_function *function, struct state_writer *write
         function->ops->save(function, writer);
 }
 
-/* Only what the guest could have written is taken from the file. [locked] */
+/* From the file, only what the guest could have written is taken. [locked] */
 static bool load_config(struct pci_function *function, struct state_reader *reader)
 {
     CHECK_HELD(&function->bus->lock);

@@ -6,11 +6,11 @@
  * bits that the guest may write, decoding of the BARs, the interrupt wire (INTx), MSI-X (msix.h). The
  * board's end of the bus is host.h.
  *
- * The fields of a function, but for those that are constant once it is plugged in and those that are atomic,
- * belong to the lock of its bus. That lock is taken after a device's own and before the interrupt
- * controller's; no op of a function is called with it held, so a device may take its own lock in them. Where
+ * The fields of a function belong to the lock of its bus, except those that do not change after it was
+ * plugged in and those that are atomic. That lock is taken after a device's own and before the interrupt
+ * controller's. No op of a function is called with it held, so a device may take its own lock in them. Where
  * BARs decode is atomic: an access looks for its BAR without a lock. BARs may overlap; the first function in
- * order of (slot, function) then answers.
+ * the order of (slot, function) then answers.
  */
 #ifndef DEVICES_PCI_PCI_H
 #define DEVICES_PCI_PCI_H
@@ -72,23 +72,23 @@ struct pci_bar {
 
 struct pci_function_ops {
     const char *name;   /* "virtio-blk-pci" */
-    uint8_t access_max; /* bytes, 1 to 8; wider accesses to BARs come in pieces of it */
+    uint8_t access_max; /* bytes, 1 to 8; wider accesses to BARs are split into pieces of this size */
     /* An aligned access within the BAR (an index below PCI_BARS). */
     uint64_t (*read)(struct pci_function *function, unsigned bar, uint64_t offset, unsigned size);
     void (*write)(struct pci_function *function, unsigned bar, uint64_t offset, unsigned size,
                   uint64_t value);
-    /* The guest is about to read configuration space, or has just written it (what is writable has changed
-     * already). For registers with side effects; NULL: there are none. */
+    /* The guest is about to read configuration space, or has just written it (what is writable has already
+     * changed). For registers with side effects; NULL: there are none. */
     void (*config_reading)(struct pci_function *function, unsigned offset, unsigned size);
     void (*config_written)(struct pci_function *function, unsigned offset, unsigned size);
-    /* Beside what pci.c does itself: as in struct device_ops. NULL: nothing. */
+    /* As in struct device_ops, in addition to what pci.c does itself. NULL: nothing. */
     void (*reset)(struct pci_function *function);
     void (*save)(struct pci_function *function, struct state_writer *writer);
     bool (*load)(struct pci_function *function, struct state_reader *reader);
     void (*destroy)(struct pci_function *function);
 };
 
-/* Message-signalled interrupts leave here: false where nothing took the message. Any thread. */
+/* Where message-signalled interrupts are sent to. False if nothing took the message. Any thread. */
 struct pci_msi_target {
     bool (*send)(void *opaque, uint64_t address, uint32_t data);
     void *opaque;
@@ -97,8 +97,8 @@ struct pci_msi_target {
 struct pci_bus {
     pthread_mutex_t lock;
     struct irq_line intx[PCI_PINS];
-    unsigned asserted[PCI_PINS]; /* how many functions pull the wire */
-    struct pci_msi_target msi;   /* send == NULL: there is no controller for them */
+    unsigned asserted[PCI_PINS]; /* how many functions drive the wire */
+    struct pci_msi_target msi;   /* send == NULL: no interrupt controller takes them */
     struct pci_function *functions[PCI_SLOTS * PCI_FUNCTIONS];
     /* The BARs of all functions in their order; constant once the guest runs. */
     struct pci_bar **bars;
@@ -121,9 +121,9 @@ struct pci_function {
     struct pci_msix msix;
     uint8_t config[PCI_CONFIG_SIZE];
     uint8_t writable[PCI_CONFIG_SIZE];  /* bits that the guest can set and clear */
-    uint8_t clearable[PCI_CONFIG_SIZE]; /* bits that it clears by writing 1 */
-    bool intx_level;                    /* as the device set it */
-    bool intx_asserted;                 /* what reaches the wire */
+    uint8_t clearable[PCI_CONFIG_SIZE]; /* bits that the guest clears by writing 1 */
+    bool intx_level;                    /* as the device has set it */
+    bool intx_asserted;                 /* as it reaches the wire */
     atomic_bool bus_master;
 };
 
@@ -138,48 +138,50 @@ struct pci_identity {
 
 void pci_function_init(struct pci_function *function, const struct pci_function_ops *ops,
                        const struct pci_identity *identity);
-/* Frees what the function was given (not the function); for destroy(). */
+/* Frees what the function owns (but not the function itself); for destroy(). */
 void pci_function_fini(struct pci_function *function);
 /* size: a power of two, at least 4 for I/O and 16 for memory. A 64-bit BAR takes the next index too. */
 void pci_function_set_bar(struct pci_function *function, unsigned index, enum pci_bar_kind kind,
                           uint64_t size, bool prefetchable);
-/* Puts a capability of `length` bytes at `offset` (a multiple of 4 from PCI_CAPABILITY_AREA on) to the head
- * of the list. */
+/* Puts a capability of `length` bytes at `offset` (a multiple of 4, from PCI_CAPABILITY_AREA on), and at the
+ * head of the list. */
 void pci_function_add_capability(struct pci_function *function, enum pci_capability id, unsigned offset,
                                  unsigned length);
 /* The PCI Express capability of an endpoint integrated into the root complex: 60 bytes. */
 void pci_function_add_express(struct pci_function *function, unsigned offset);
-/* Little-endian, 1 to 4 bytes. `mask`: the bits that the guest may write; they are 0 after reset. */
+/* Sets a little-endian register of 1 to 4 bytes (set_config), or the bits of it that the guest may write
+ * (set_writable); these are 0 after reset. */
 void pci_function_set_config(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
 void pci_function_set_writable(struct pci_function *function, unsigned offset, unsigned size, uint32_t mask);
 
 /* ---- For devices, from any thread ---------------------------------------------------------------------- */
 
-/* The level of the function's interrupt wire. */
+/* Sets the level of the function's interrupt wire. */
 void pci_function_set_intx(struct pci_function *function, bool level);
 /* May the function reach memory? */
 bool pci_function_is_bus_master(struct pci_function *function);
 /* Sets bits of the command register on the guest's behalf. */
 void pci_function_enable(struct pci_function *function, uint16_t command);
-/* As the guest reads and writes it; size 1, 2 or 4, aligned, offset below 4096. */
+/* Accesses as the guest makes them; size 1, 2 or 4, aligned, offset below 4096. */
 uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned size);
 void pci_config_write(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
-/* What is stored, without side effects; and for registers that the device fills in itself. */
+/* Accesses without side effects, for what is stored and for registers that the device fills in itself. */
 uint32_t pci_config_peek(struct pci_function *function, unsigned offset, unsigned size);
 void pci_config_poke(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
-/* An access to a BAR, wherever it decodes; size 1, 2, 4 or 8. Out of range or misaligned: all ones,
- * ignored. */
+/* An access to a BAR, wherever it decodes; size 1, 2, 4 or 8. If it is out of range or misaligned, a read
+ * gives all ones and a write is ignored. */
 uint64_t pci_bar_read(struct pci_bar *bar, uint64_t offset, unsigned size);
 void pci_bar_write(struct pci_bar *bar, uint64_t offset, unsigned size, uint64_t value);
 
 /* ---- For the host bridge ------------------------------------------------------------------------------- */
 
 bool pci_bus_init(struct pci_bus *bus, struct error *error);
-void pci_bus_destroy(struct pci_bus *bus); /* and the functions on it */
-/* Before the guest runs. False and *error where the place is taken; the function then stays the caller's. */
+void pci_bus_destroy(struct pci_bus *bus); /* with the functions on it */
+/* To be called before the guest runs. False and *error if the place is taken; the caller then keeps the
+ * function. */
 bool pci_bus_plug(struct pci_bus *bus, struct pci_function *function, unsigned slot, unsigned number,
                   struct error *error);
-/* NULL where there is none. */
+/* NULL if there is none. */
 struct pci_function *pci_bus_function(const struct pci_bus *bus, unsigned slot, unsigned number);
 /* The BAR that decodes [address, address + size) of I/O or memory space; NULL: none. */
 struct pci_bar *pci_bus_decode(const struct pci_bus *bus, bool io, uint64_t address, unsigned size,

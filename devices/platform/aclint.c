@@ -3,10 +3,10 @@
  * MSWI and MTIMER in the CLINT's window; see aclint.h. msip at 0 + 4 * hart, mtimecmp at 0x4000 + 8 * hart,
  * mtime at 0xBFF8. Registers of 64 bits may be accessed in halves.
  *
- * Each hart has one clock timer. `hart_update` sets MTIP to what mtime >= mtimecmp gives now and arms the
- * timer for the next moment at which that changes: mtime reaching mtimecmp, or mtime wrapping to 0. The
- * rounding is such that the timer never fires before mtime has the value (and if it did, `hart_update` would
- * only arm it again). The lock protects all registers and *mtime_offset's writers.
+ * Each hart has one clock timer. `hart_update` sets MTIP to the present value of mtime >= mtimecmp, and arms
+ * the timer for the next moment at which this changes: mtime reaches mtimecmp, or mtime wraps to 0. The
+ * rounding is such that the timer never fires before mtime has the value (if it did, `hart_update` would only
+ * arm it again). The lock protects all registers, and the writers of *mtime_offset.
  */
 #include "devices/platform/aclint.h"
 
@@ -33,7 +33,7 @@ struct hart_timer {
 };
 
 struct aclint {
-    struct device device; /* first: the ops cast back */
+    struct device device; /* must be first: the ops cast back to the whole */
     pthread_mutex_t lock;
     struct clock *clock;
     uint64_t timebase_hz;
@@ -43,6 +43,7 @@ struct aclint {
     void *opaque;
     unsigned hart_count;
     uint64_t mtimecmp_at_reset;
+    bool split_nodes;
     struct hart_timer harts[];
 };
 
@@ -107,7 +108,7 @@ static void msip_write(struct hart_timer *hart, bool value)
     irq_line_set(&hart->wiring.msip, value);
 }
 
-/* The 64-bit register that covers an offset at or above MTIMECMP_BASE: mtime, a hart's mtimecmp, or none. */
+/* The hart whose mtimecmp covers an offset at or above MTIMECMP_BASE; NULL: there is none. */
 static struct hart_timer *compare_at(struct aclint *aclint, uint64_t offset)
 {
     uint64_t index = (offset - MTIMECMP_BASE) / 8;
@@ -138,7 +139,7 @@ static uint64_t aclint_read(struct device *device, uint64_t offset, unsigned siz
     struct aclint *aclint = (struct aclint *)device;
     uint64_t value;
     pthread_mutex_lock(&aclint->lock);
-    if (size == 8 && offset == MTIME) /* the halves are of one moment */
+    if (size == 8 && offset == MTIME) /* both halves are of the same moment */
         value = mtime_now(aclint);
     else
         value = word_read(aclint, offset) | (size == 8 ? word_read(aclint, offset + 4) << 32 : 0);
@@ -146,7 +147,8 @@ static uint64_t aclint_read(struct device *device, uint64_t offset, unsigned siz
     return value;
 }
 
-/* The new value of a 64-bit register after a write of `size` bytes that begins in its half `offset & 4`. */
+/* Returns the new value of a 64-bit register after a write of `size` bytes that begins in its half `offset &
+ * 4`. */
 static uint64_t merge(uint64_t old, uint64_t offset, unsigned size, uint64_t value)
 {
     if (size == 8)
@@ -188,7 +190,7 @@ static void aclint_reset(struct device *device)
     pthread_mutex_unlock(&aclint->lock);
 }
 
-/* The offset, not mtime: the board shifts the clock to where it was when the state was saved. */
+/* Saves the offset, not mtime: the board shifts the clock back to its value when the state was saved. */
 static void aclint_save(struct device *device, struct state_writer *writer)
 {
     struct aclint *aclint = (struct aclint *)device;
@@ -243,8 +245,8 @@ static void aclint_destroy(struct device *device)
 {
     struct aclint *aclint = (struct aclint *)device;
     for (unsigned i = 0; i < aclint->hart_count; i++) {
-        /* A callback that was running when the timer was disarmed may have armed it again: twice is enough,
-         * since a callback starts only from an armed timer. */
+        /* A callback that was running when the timer was disarmed may have armed it again. Cancelling twice
+         * is enough, since a callback starts only from an armed timer. */
         clock_timer_cancel(&aclint->harts[i].timer);
         clock_timer_cancel(&aclint->harts[i].timer);
     }
@@ -252,10 +254,43 @@ static void aclint_destroy(struct device *device)
     free(aclint);
 }
 
-/* One node for both, as every driver of the CLINT's layout knows it. */
-static int aclint_fdt(struct device *device, void *fdt, const struct fdt_place *place)
+/* `interrupts-extended`: the machine-level interrupt of that number at each hart. */
+static void put_wiring(const struct aclint *aclint, struct fdt_node *node, unsigned number)
 {
-    struct aclint *aclint = (struct aclint *)device;
+    fdt32_t *wiring = fdt_node_cells(node, "interrupts-extended", aclint->hart_count * 2);
+    for (unsigned i = 0; wiring && i < aclint->hart_count; i++) {
+        fdt32_st(&wiring[i * 2], aclint->harts[i].wiring.intc_phandle);
+        fdt32_st(&wiring[i * 2 + 1], number);
+    }
+}
+
+static int put_timer(const struct aclint *aclint, void *fdt, uint64_t base)
+{
+    char name[32];
+    const fdt64_t reg[4] = { cpu_to_fdt64(base + MTIME), cpu_to_fdt64(WINDOW_SIZE - MTIME),
+                             cpu_to_fdt64(base + MTIMECMP_BASE), cpu_to_fdt64(MTIME - MTIMECMP_BASE) };
+    snprintf(name, sizeof(name), "mtimer@%llx", (unsigned long long)(base + MTIMECMP_BASE));
+    struct fdt_node node = fdt_node_begin_plain(fdt, name);
+    fdt_node_compatible(&node, "riscv,aclint-mtimer");
+    fdt_node_bytes(&node, "reg", reg, sizeof(reg));
+    put_wiring(aclint, &node, 7); /* machine timer interrupt */
+    return fdt_node_end(&node);
+}
+
+static int put_software(const struct aclint *aclint, void *fdt, uint64_t base)
+{
+    const struct fdt_place place = { .base = base, .size = MTIMECMP_BASE };
+    struct fdt_node node = fdt_node_begin(fdt, "mswi", &place);
+    fdt_node_compatible(&node, "riscv,aclint-mswi");
+    fdt_node_bytes(&node, "interrupt-controller", NULL, 0);
+    fdt_node_u32(&node, "#interrupt-cells", 0);
+    put_wiring(aclint, &node, 3); /* machine software interrupt */
+    return fdt_node_end(&node);
+}
+
+/* One node describes both, as all drivers for the CLINT's layout expect. */
+static int put_clint(const struct aclint *aclint, void *fdt, const struct fdt_place *place)
+{
     struct fdt_node node = fdt_node_begin(fdt, "clint", place);
     fdt_node_compatible(&node, "sifive,clint0\0riscv,clint0");
     fdt32_t *wiring = fdt_node_cells(&node, "interrupts-extended", aclint->hart_count * 4);
@@ -266,6 +301,15 @@ static int aclint_fdt(struct device *device, void *fdt, const struct fdt_place *
         fdt32_st(&wiring[i * 4 + 3], 7); /* machine timer interrupt */
     }
     return fdt_node_end(&node);
+}
+
+static int aclint_fdt(struct device *device, void *fdt, const struct fdt_place *place)
+{
+    const struct aclint *aclint = (const struct aclint *)device;
+    if (!aclint->split_nodes)
+        return put_clint(aclint, fdt, place);
+    int status = put_timer(aclint, fdt, place->base);
+    return status ? status : put_software(aclint, fdt, place->base);
 }
 
 static const struct device_ops aclint_ops = {
@@ -303,6 +347,7 @@ struct device *aclint_create(const struct aclint_config *config, struct error *e
     aclint->opaque = config->opaque;
     aclint->hart_count = config->hart_count;
     aclint->mtimecmp_at_reset = config->mtimecmp_at_reset;
+    aclint->split_nodes = config->split_nodes;
     for (unsigned i = 0; i < config->hart_count; i++) {
         struct hart_timer *hart = &aclint->harts[i];
         *hart = (struct hart_timer){ .aclint = aclint,

@@ -11,7 +11,7 @@
 #include "devices/device.h"
 #include "util/clock.h"
 
-#define ACLINT_HARTS_MAX 4095 /* the msip registers of the window */
+#define ACLINT_HARTS_MAX 4095 /* the number of msip registers in the window */
 
 /* One hart: its wires, and the phandle of its interrupt-controller node for fdt(). */
 struct aclint_hart {
@@ -19,31 +19,34 @@ struct aclint_hart {
     uint32_t intc_phandle;
 };
 
-/* Copied, with its array. */
+/* Copied, together with its array. */
 struct aclint_config {
     unsigned hart_count;
     const struct aclint_hart *harts; /* in hart id order */
     struct clock *clock;             /* outlives the device */
     uint64_t timebase_hz;
-    /* Shared with the harts' time CSR; this device alone writes it. NULL: the device keeps its own. */
+    /* Shared with the harts' time CSR; only this device writes it. NULL: the device has its own. */
     _Atomic int64_t *mtime_offset;
-    /* Called after *mtime_offset changed, with the device's lock held; may be NULL. The harts compare
-     * stimecmp again. */
+    /* Called after *mtime_offset changed, with the device's lock held, so that the harts compare stimecmp
+     * again. May be NULL. */
     void (*mtime_changed)(void *opaque);
     void *opaque;
-    /* The specification leaves it open (chapter 2.1). 0, as QEMU has it, makes MTIP pending from the start;
-     * programs for RV32 that write only the low half rely on the high one being 0. */
+    /* The specification leaves the value open (chapter 2.1). With 0, QEMU's value, MTIP is pending from the
+     * start; programs for RV32 that write only the low half rely on the high half being 0. */
     uint64_t mtimecmp_at_reset;
+    /* The device tree has a node for the software interrupts and one for the timer, as the ACLINT
+     * specification has them; else one for both, as of a CLINT. The registers are the same. */
+    bool split_nodes;
 };
 
 struct device *aclint_create(const struct aclint_config *config, struct error *error);
 
-/* mtime as a read of the register gives it now. */
+/* Returns what a read of mtime gives now. */
 uint64_t aclint_mtime(struct device *aclint);
 
 /* Ticks of `hz` in `ns` nanoseconds, rounded down, modulo 2^64. */
 uint64_t aclint_ticks_from_ns(uint64_t ns, uint64_t hz);
-/* The first nanosecond at which that many ticks have passed; CLOCK_NEVER where no uint64_t holds it. */
+/* The first nanosecond at which that many ticks have passed; CLOCK_NEVER if no uint64_t holds it. */
 uint64_t aclint_ns_from_ticks(unsigned __int128 ticks, uint64_t hz);
 
 /* One hart's supervisor software interrupt. */

@@ -10,7 +10,7 @@
 #include "util/log.h"
 
 struct sswi {
-    struct device device; /* first: the ops cast back */
+    struct device device; /* must be first: the ops cast back to the whole */
     unsigned hart_count;
     struct aclint_sswi_hart harts[];
 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * fw_cfg; see fw_cfg.h. Data register at 0 (bytes of the item in memory order, whatever the access size),
- * selector at 8 (16 bits, big-endian), DMA address at 16 (64 bits, big-endian, in one write or two: the low
- * half starts).
+ * fw_cfg; see fw_cfg.h. The data register is at 0 (bytes of the item in memory order, whatever the access
+ * size), the selector at 8 (16 bits, big-endian), the DMA address at 16 (64 bits, big-endian, in one write or
+ * two; writing the low half starts the request).
  *
- * A DMA request is a control block in guest memory {be32 control, be32 length, be64 address}. It is read
- * whole first and its control word written last, so data that overlaps the block can change nothing but
- * memory. A range that is not all RAM sets the error bit and moves nothing. The lock protects selection and
- * items.
+ * A DMA request is a control block in guest memory {be32 control, be32 length, be64 address}. All of it is
+ * read first and its control word is written last, so data that overlaps the block can change nothing but
+ * memory. A range that is not all RAM sets the error bit and moves nothing. The lock protects the selection
+ * and the items.
  */
 #include "devices/platform/fw_cfg.h"
 
@@ -42,13 +42,13 @@ struct item {
 };
 
 struct fw_cfg {
-    struct device device; /* first: the ops cast back */
+    struct device device; /* must be first: the ops cast back to the whole */
     pthread_mutex_t lock;
     struct dma *dma;
     struct item items[KEY_COUNT];
     unsigned file_count;
     uint16_t key;    /* as selected, with the upper bits */
-    uint32_t offset; /* of the next byte in the item; may lie behind its end */
+    uint32_t offset; /* of the next byte in the item; may be beyond its end */
     uint32_t dma_high;
 };
 
@@ -59,7 +59,7 @@ static struct item *selected(struct fw_cfg *fw_cfg)
     return key < KEY_COUNT && !(fw_cfg->key & 0x8000) ? &fw_cfg->items[key] : &none;
 }
 
-/* Bytes of the item from the offset on, at most `wanted`. */
+/* Returns the bytes of the item from the offset on, at most `wanted`. */
 static uint32_t available(const struct fw_cfg *fw_cfg, const struct item *item, uint32_t wanted)
 {
     uint32_t left = fw_cfg->offset < item->length ? item->length - fw_cfg->offset : 0;
@@ -77,7 +77,7 @@ static void select_item(struct fw_cfg *fw_cfg, uint16_t key)
     fw_cfg->offset = 0;
 }
 
-/* Past the item's end there are zeros. */
+/* Beyond the item's end zeros are read. */
 static bool dma_item_read(struct fw_cfg *fw_cfg, uint64_t paddr, uint32_t length)
 {
     if (length == 0)
@@ -195,7 +195,7 @@ static void fw_cfg_reset(struct device *device)
     pthread_mutex_unlock(&fw_cfg->lock);
 }
 
-/* Items that the guest cannot change come from the command line again. */
+/* Items that the guest cannot change are not saved, since the command line gives them again. */
 static void fw_cfg_save(struct device *device, struct state_writer *writer)
 {
     struct fw_cfg *fw_cfg = (struct fw_cfg *)device;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * NOR flash; see pflash_cfi.h. The array is in memory; what the guest changes goes to the image by a thread
- * of its own, so that no hart waits for a disk, 4 KiB at a time and each followed by a flush when nothing
- * more is to be written. Both chips get the same commands and answer alike, as drivers use them: the low byte
- * of a write is the command, and an answer is given in both halves of a word.
+ * NOR flash; see pflash_cfi.h. The array is in memory. A thread of its own writes what the guest changes to
+ * the image, so that no hart waits for a disk: 4 KiB at a time, followed by a flush when nothing more is to
+ * be written. Both chips get the same commands and answer alike, as drivers use them: the low byte of a write
+ * is the command, and an answer is given in both halves of a word.
  *
- * What cannot be saved stays to be saved: the writer tries again every second and once more at the end, and
- * as long as it fails the guest's programs and erases end with an error, though memory has what they wrote.
+ * What could not be saved is not given up: the writer tries again every second and once more at the end. As
+ * long as it fails, the guest's programs and erases end with an error, though memory has what they wrote.
  *
- * Programming clears bits and only erasing sets them. The lock bits of the blocks are all open after reset.
+ * Programming only clears bits; only erasing sets them. After reset no block is locked.
  *
- * `lock` covers all but the reads of instructions, which see bytes as they are.
+ * `lock` covers everything except reads by instruction fetches, which see the bytes as they are.
  */
 #include "devices/platform/pflash_cfi.h"
 
@@ -32,9 +32,9 @@
 #define BLOCK_COUNT   (PFLASH_BANK_BYTES / BLOCK_BYTES)
 #define PAGE_BYTES    4096u
 #define PAGE_COUNT    (PFLASH_BANK_BYTES / PAGE_BYTES)
-#define BUFFER_BITS   11 /* log2 of the write buffer's bytes */
-#define CHIP_BITS     24 /* log2 of one chip's bytes */
-#define RETRY_SECONDS 1  /* between two attempts to save what could not be */
+#define BUFFER_BITS   11 /* log2 of the write buffer's size in bytes */
+#define CHIP_BITS     24 /* log2 of one chip's size in bytes */
+#define RETRY_SECONDS 1  /* between two attempts to save what could not be saved */
 #define ID_MAKER      0x89
 #define ID_DEVICE     0x18
 
@@ -60,7 +60,7 @@ enum command {
     CMD_READ_ARRAY = 0xff,
 };
 
-/* What the next write is. */
+/* What the next write means. */
 enum step { STEP_COMMAND, STEP_PROGRAM, STEP_ERASE, STEP_LOCK, STEP_COUNT, STEP_DATA, STEP_CONFIRM };
 enum mode { MODE_ARRAY, MODE_STATUS, MODE_ID, MODE_CFI };
 
@@ -73,8 +73,8 @@ struct pflash {
     enum step step;
     uint8_t status;
     uint64_t buffer_at;  /* offset of the buffered program's first word */
-    uint32_t count;      /* words it still lacks */
-    bool buffer_started; /* its first word has come */
+    uint32_t count;      /* words that are still missing */
+    bool buffer_started; /* its first word has been written */
     uint8_t buffer[1u << BUFFER_BITS];
     uint8_t touched[1u << BUFFER_BITS]; /* which bytes of the buffer were written */
     uint8_t locked[BLOCK_COUNT];
@@ -90,7 +90,7 @@ struct pflash {
 
 /* ---- The image ----------------------------------------------------------------------------------------- */
 
-/* The next dirty page; PAGE_COUNT where there is none. [locked] */
+/* Takes the next dirty page; PAGE_COUNT: there is none. [locked] */
 static unsigned take_dirty(struct pflash *flash)
 {
     CHECK_HELD(&flash->lock);
@@ -110,7 +110,7 @@ static void set_page(uint64_t *pages, unsigned page)
     pages[page / 64] |= 1ull << page % 64;
 }
 
-/* Writes the dirty pages, all that can be. [locked]; lets go of the lock meanwhile. */
+/* Writes all dirty pages that can be written. [locked]; releases the lock meanwhile. */
 static int write_pages(struct pflash *flash)
 {
     CHECK_HELD(&flash->lock);
@@ -131,7 +131,7 @@ static int write_pages(struct pflash *flash)
     return rc;
 }
 
-/* Notes how saving went; a change is told to the user. [locked] */
+/* Notes whether saving worked. The user is told when this changes. [locked] */
 static void tell_of(struct pflash *flash, int rc)
 {
     CHECK_HELD(&flash->lock);
@@ -144,7 +144,7 @@ static void tell_of(struct pflash *flash, int rc)
     flash->any_dirty |= flash->failing;
 }
 
-/* Takes all changes to the image. [locked]; lets go of the lock meanwhile. */
+/* Saves all changes to the image. [locked]; releases the lock meanwhile. */
 static void write_dirty(struct pflash *flash)
 {
     CHECK_HELD(&flash->lock);
@@ -270,7 +270,7 @@ static uint16_t id_word(const struct pflash *flash, uint64_t offset)
     }
 }
 
-/* One word of both chips in a mode that is not the array. */
+/* Reads one word of both chips in a mode other than reading the array. */
 static uint32_t answer(const struct pflash *flash, uint64_t offset)
 {
     uint32_t half = flash->status;
@@ -298,7 +298,8 @@ static uint64_t pflash_read(struct device *device, uint64_t offset, unsigned siz
 
 /* ---- Writing ------------------------------------------------------------------------------------------- */
 
-/* May the block be changed? The status says why not, and also that what is changed cannot be saved. */
+/* May the block be changed? If not, the status says why. The status also reports that changes cannot be saved
+ * at present. */
 static bool allowed(struct pflash *flash, uint64_t offset, uint8_t error)
 {
     if (flash->locked[offset / BLOCK_BYTES] || read_only(flash)) {
@@ -346,7 +347,7 @@ static void command(struct pflash *flash, uint8_t byte)
     case CMD_CLEAR_STATUS: flash->status = STATUS_READY; break;
     case CMD_READ_ID: flash->mode = MODE_ID; break;
     case CMD_CFI_QUERY: flash->mode = MODE_CFI; break;
-    case 0x00: /* some drivers leave a mode by these two */
+    case 0x00: /* some drivers leave a mode with these two */
     case 0xf0:
     case CMD_READ_ARRAY: flash->mode = MODE_ARRAY; break;
     default:
@@ -356,7 +357,7 @@ static void command(struct pflash *flash, uint8_t byte)
     }
 }
 
-/* The second write of an erase or a change of lock bits. */
+/* The second write of an erase, or of a change of lock bits. */
 static void confirm(struct pflash *flash, uint64_t offset, uint8_t byte)
 {
     bool erasing = flash->step == STEP_ERASE;
@@ -368,10 +369,11 @@ static void confirm(struct pflash *flash, uint64_t offset, uint8_t byte)
     else if (!erasing && (byte == CMD_CONFIRM || byte == CMD_LOCK_CONFIRM))
         flash->locked[offset / BLOCK_BYTES] = byte == CMD_LOCK_CONFIRM;
     else
-        flash->status |= STATUS_ERASE_ERROR | STATUS_PROGRAM_ERROR; /* a sequence that there is not */
+        flash->status |= STATUS_ERASE_ERROR | STATUS_PROGRAM_ERROR; /* there is no such sequence */
 }
 
-/* A word of the buffered program: within the buffer that begins at its first word, and within one block. */
+/* A word of the buffered program. It must lie within the buffer, which begins at the first word, and within
+ * one block. */
 static void buffer_word(struct pflash *flash, uint64_t offset, const uint8_t *bytes, unsigned size)
 {
     if (!flash->buffer_started) {
@@ -459,7 +461,7 @@ static void pflash_save(struct device *device, struct state_writer *writer)
     state_put_bytes(writer, "touched", flash->touched, sizeof(flash->touched));
     state_put_bytes(writer, "locked", flash->locked, sizeof(flash->locked));
     state_put(writer, "has_bytes", flash->has_writer);
-    if (flash->has_writer) /* else they are as in the image */
+    if (flash->has_writer) /* otherwise the image has them */
         state_put_bytes(writer, "bytes", flash->bytes, PFLASH_BANK_BYTES);
     pthread_mutex_unlock(&flash->lock);
 }
@@ -510,7 +512,7 @@ static void pflash_destroy(struct device *device)
     free(flash);
 }
 
-/* As QEMU's board describes it: one node for all banks. */
+/* One node describes all banks, as on QEMU's board. */
 static int pflash_fdt(struct device *device, void *fdt, const struct fdt_place *place)
 {
     unsigned banks = ((struct pflash *)device)->config.fdt_banks;

@@ -13,11 +13,13 @@
 #define PFLASH_BANK_BYTES (32u << 20)
 
 struct pflash_config {
-    struct blockdev *blockdev; /* borrowed, PFLASH_BANK_BYTES long; NULL: the bank begins empty and is lost */
-    unsigned fdt_banks;        /* banks in a row that this one's node describes; 0: another one's has it */
+    /* borrowed, PFLASH_BANK_BYTES long; NULL: the bank is erased at first, and not saved */
+    struct blockdev *blockdev;
+    /* banks in a row that this bank's node describes; 0: another bank's node describes it */
+    unsigned fdt_banks;
 };
 
-/* Reads the whole image. NULL and *error where that fails or its size is wrong. */
+/* Reads the whole image. NULL and *error if that fails or its size is wrong. */
 struct device *pflash_cfi_create(const struct pflash_config *config, struct error *error);
 /* The bytes of the array, for instruction fetch. They live as long as the device. */
 uint8_t *pflash_cfi_bytes(struct device *device);

@@ -11,10 +11,10 @@
  * A request that is pending stays so when its wire falls (spec 1.0.0 chapter 1.2: a request forwarded to the
  * PLIC core cannot be withdrawn). The wires to the harts are recomputed after every change, under the lock.
  *
- * By default a claim takes the wire's level with it: `raised` then means that the device has raised its wire
- * since, and has not lowered it. So a device that calls irq_line_set(true) once more has a new request, also
- * while the old one is being served, and one that only stays up has none. With `strict` the level stays, and
- * a completed source whose wire is up pends again.
+ * By default a claim also clears `raised`, which then means that the device has raised its wire since the
+ * claim and has not lowered it. So a device that calls irq_line_set(true) once more has a new request, even
+ * while the old one is being served; a device whose wire only stays high has none. With `strict`, `raised` is
+ * the level of the wire, and a completed source whose wire is high becomes pending again.
  */
 #include "devices/platform/plic.h"
 
@@ -44,7 +44,7 @@ struct context {
 };
 
 struct plic {
-    struct device device;                        /* first: the ops cast back */
+    struct device device;                        /* must be first: the ops cast back to the whole */
     pthread_mutex_t lock;                        /* all below, except the constants */
     unsigned source_count, context_count, words; /* constants */
     uint32_t phandle;
@@ -65,7 +65,7 @@ static void bit_assign(uint32_t *words, unsigned bit, bool value)
     words[bit / 32] = value ? words[bit / 32] | mask : words[bit / 32] & ~mask;
 }
 
-/* Which bits of an enable or pending word stand for sources that exist. Source 0 does not. */
+/* Which bits of an enable or pending word stand for sources that exist. Source 0 does not exist. */
 static uint32_t word_mask(const struct plic *plic, unsigned word)
 {
     unsigned last = plic->source_count;
@@ -77,7 +77,8 @@ static uint32_t word_mask(const struct plic *plic, unsigned word)
     return mask;
 }
 
-/* The pending, enabled source of the highest priority, lowest id first, or 0. Priority 0 never interrupts. */
+/* The pending and enabled source of the highest priority, the lowest id first; 0: none. Priority 0 never
+ * interrupts. */
 static unsigned context_best(const struct plic *plic, const struct context *context, unsigned above)
 {
     unsigned best = 0, best_priority = above;
@@ -150,8 +151,8 @@ static unsigned context_claim(struct plic *plic, struct context *context)
     return source;
 }
 
-/* Spec 1.0.0 chapter 9: a completion by a context that has the source not enabled is ignored. Kernels that
- * disable a source in its handler and then complete it would never hear of it again. */
+/* Spec 1.0.0 chapter 9: a completion by a context that has not enabled the source is ignored. Kernels that
+ * disable a source in its handler before they complete it would never get it again. */
 static void context_complete(struct plic *plic, struct context *context, uint64_t source)
 {
     CHECK_HELD(&plic->lock);
@@ -203,8 +204,8 @@ static struct reg_place decode(struct plic *plic, uint64_t offset)
     return (struct reg_place){ .reg = REG_NONE };
 }
 
-/* Source 0, priorities of sources that do not exist and the rest of the window read as zero, silently where
- * an ordinary driver goes when it clears all 1024 of them. */
+/* Source 0, priorities of sources that do not exist and the rest of the window read as zero. Nothing is
+ * logged where an ordinary driver writes when it clears all 1024 sources. */
 static void log_no_register(const char *what, uint64_t offset)
 {
     if (offset >= CONTEXT_BASE)
@@ -257,7 +258,8 @@ static void plic_write(struct device *device, uint64_t offset, unsigned size, ui
     pthread_mutex_unlock(&plic->lock);
 }
 
-/* With `strict` the wires keep their levels: they belong to the devices, which reset on their own. */
+/* With `strict` the wires keep their levels, since these belong to the devices, which are reset on their
+ * own. */
 static void plic_reset(struct device *device)
 {
     struct plic *plic = (struct plic *)device;

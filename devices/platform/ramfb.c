@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * ramfb: see ramfb.h. The guest writes pixels without saying so: whoever looks asks for a refresh, which
- * compares guest memory with what was seen last, band by band, and draws the bands that differ. While nobody
- * looks nothing is done. Guest memory is read while harts write it, as a video card would.
+ * ramfb: see ramfb.h. The guest writes pixels without saying so. A window that shows the picture asks for a
+ * refresh, which compares guest memory with what was drawn last, band by band, and draws the bands that
+ * differ. While no window shows it, nothing is done. Guest memory is read while harts write it, as a video
+ * card would do.
  *
- * The lock covers all fields. It is taken with fw_cfg's lock held, and the display's is taken within it.
+ * The lock covers all fields. It is taken with fw_cfg's lock held, and the display's lock is taken inside it.
  */
 #include "devices/platform/ramfb.h"
 
@@ -36,7 +37,7 @@ struct ramfb {
     struct dma *dma;
     const uint8_t *host; /* NULL: nothing is shown */
     uint32_t fourcc, width, height, stride;
-    uint8_t *last; /* what was drawn: height * stride bytes */
+    uint8_t *last; /* what was drawn last: height * stride bytes */
     bool drawn;    /* `last` is what is on the screen */
 };
 
@@ -111,7 +112,7 @@ static void turn_off(struct ramfb *ramfb)
     ramfb->host = NULL;
 }
 
-/* NULL, or what is wrong with what the guest asks for. [locked] */
+/* Shows the picture that the guest asks for. Returns NULL, or what is wrong with it. [locked] */
 static const char *turn_on(struct ramfb *ramfb, const struct ramfb_file *file)
 {
     CHECK_HELD(&ramfb->lock);
@@ -137,7 +138,8 @@ static const char *turn_on(struct ramfb *ramfb, const struct ramfb_file *file)
     return NULL;
 }
 
-/* fw_cfg's lock is held. A width of 0 turns the screen off (that is what the file holds at first). */
+/* The guest has written the file. fw_cfg's lock is held. A width of 0, which the file has at first, turns the
+ * screen off. */
 static void file_written(void *opaque, const uint8_t *bytes, uint32_t length)
 {
     struct ramfb *ramfb = opaque;
@@ -196,7 +198,7 @@ struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *erro
 
 static const struct device_key no_keys[] = { { .name = NULL } };
 
-/* The board makes it, since it is an item of fw_cfg. */
+/* Only the board makes one, since it is an item of fw_cfg. */
 const struct device_model ramfb_model = {
     .name = "ramfb",
     .text = "a screen for firmware (EDK2, U-Boot)",

@@ -24,7 +24,7 @@ enum reg {
 };
 
 struct rtc {
-    struct device device; /* first: the ops cast back */
+    struct device device; /* must be first: the ops cast back to the whole */
     pthread_mutex_t lock;
     struct irq_line irq;
     struct clock *clock;
@@ -45,7 +45,7 @@ static void irq_update(struct rtc *rtc)
     irq_line_set(&rtc->irq, rtc->pending && rtc->enabled);
 }
 
-/* Makes timer and pending bit agree with the alarm and the time of now. */
+/* Makes the timer and the pending bit agree with the alarm and the present time. */
 static void alarm_update(struct rtc *rtc)
 {
     uint64_t deadline = CLOCK_NEVER;
@@ -130,7 +130,7 @@ static void rtc_write(struct device *device, uint64_t offset, unsigned size, uin
     pthread_mutex_unlock(&rtc->lock);
 }
 
-/* The time itself survives a reset: the clock has a battery. */
+/* The time itself survives a reset, like a clock with a battery. */
 static void rtc_reset(struct device *device)
 {
     struct rtc *rtc = (struct rtc *)device;
@@ -177,7 +177,7 @@ static void rtc_destroy(struct device *device)
 {
     struct rtc *rtc = (struct rtc *)device;
     clock_timer_cancel(&rtc->timer);
-    clock_timer_cancel(&rtc->timer); /* a callback that ran meanwhile may have armed it again */
+    clock_timer_cancel(&rtc->timer); /* a callback that was running may have armed the timer again */
     pthread_mutex_destroy(&rtc->lock);
     free(rtc);
 }

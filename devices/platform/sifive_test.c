@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * SiFive's test finisher; see sifive_test.h. One register at offset 0; its low half says what, its high half
- * is the exit code. No state, so no lock.
+ * SiFive's test finisher; see sifive_test.h. It has one register at offset 0, whose low half is the command
+ * and whose high half is the exit code. There is no state, so no lock.
  */
 #include "devices/platform/sifive_test.h"
 
@@ -13,7 +13,7 @@
 enum finisher { FINISHER_FAIL = 0x3333, FINISHER_PASS = 0x5555, FINISHER_RESET = 0x7777 };
 
 struct sifive_test {
-    struct device device; /* first: the ops cast back */
+    struct device device; /* must be first: the ops cast back to the whole */
     struct sifive_test_config config;
 };
 
@@ -67,7 +67,7 @@ static int test_fdt(struct device *device, void *fdt, const struct fdt_place *pl
     return fdt_node_end(&node);
 }
 
-/* The nodes by which Linux powers off and resets. */
+/* Adds the nodes by which Linux powers off and resets. */
 static int test_fdt_root(struct device *device, void *fdt)
 {
     uint32_t phandle = ((struct sifive_test *)device)->config.phandle;

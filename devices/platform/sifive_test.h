@@ -11,8 +11,8 @@
 enum power_action { POWER_OFF, POWER_RESET };
 
 struct sifive_test_config {
-    /* Called in the hart's thread, with no lock held; must only note the wish and return. `code` is the exit
-     * status for POWER_OFF: 0 for a pass, 0..65535 for a failure. */
+    /* Called in the hart's thread, with no lock held; it must only note the request and return. `code` is the
+     * exit status for POWER_OFF: 0 for a pass, 0..65535 for a failure. */
     void (*power)(void *opaque, enum power_action action, unsigned code);
     void *opaque;
     uint32_t phandle; /* of the syscon node */

@@ -5,12 +5,12 @@
  * the timeout interrupt as soon as they are there. Input never overruns the FIFO, since the chardev asks for
  * room first; only loopback can.
  *
- * The wire is driven when something happens that can change it, and not by accesses that change nothing: with
- * a PLIC that looks at events (plic.h), THRE is told once for each byte or IER_TX that makes THR empty, even
- * to drivers that never read IIR.
+ * The wire is driven when something happens that can change it, and not by accesses that change nothing. So
+ * with a PLIC that reacts to events (plic.h), THRE is reported once for each byte that leaves THR empty, and
+ * once each time that IER_TX is set while THR is empty, even to drivers that never read IIR.
  *
- * The lock protects all registers. It is not held while the chardev is called: a write may wait for the peer,
- * and meanwhile the I/O thread asks for room.
+ * The lock protects all registers. It is not held while the chardev is called, since a write may wait for the
+ * peer, and meanwhile the I/O thread asks for room.
  */
 #include "devices/platform/uart16550.h"
 
@@ -40,7 +40,7 @@ enum lsr { LSR_READY = 1, LSR_OVERRUN = 2, LSR_BREAK = 0x10, LSR_THR_EMPTY = 0x2
 enum msr { MSR_DELTA = 0x0f, MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80 };
 
 struct uart {
-    struct device device; /* first: the ops cast back */
+    struct device device; /* must be first: the ops cast back to the whole */
     pthread_mutex_t lock;
     struct irq_line irq;
     struct chardev *chardev;
@@ -52,8 +52,10 @@ struct uart {
     uint16_t divisor;
     bool overrun;
     unsigned
-        break_at; /* 1 + index in the FIFO of the byte that stands for a break; 0: none, or told already */
-    bool thr_pending; /* THR became empty and nobody has been told */
+        /* 1 + index in the FIFO of the byte that stands for a break; 0: there is none, or it was reported
+         * already */
+        break_at;
+    bool thr_pending; /* THR became empty, and this has not been reported */
 };
 
 static unsigned trigger_level(const struct uart *uart)
@@ -87,7 +89,7 @@ static void irq_update(struct uart *uart)
     irq_line_set(&uart->irq, interrupt_source(uart) != IIR_NONE);
 }
 
-/* Everything that interrupt_source() looks at. */
+/* All that interrupt_source() depends on. */
 struct causes {
     unsigned count, break_at;
     bool overrun, thr_pending;
@@ -133,8 +135,8 @@ static void fifo_clear(struct uart *uart)
     uart->head = uart->count = uart->break_at = 0;
 }
 
-/* Status lines: a peer that is always there, or in loopback the modem control outputs. A change sets its
- * delta bit; of RI only the falling edge counts. */
+/* Updates the status lines: those of a peer that is always there or, in loopback, the modem control outputs.
+ * A change sets the line's delta bit; for RI only the falling edge does. */
 static void modem_update(struct uart *uart)
 {
     uint8_t lines = MSR_CTS | MSR_DSR | MSR_DCD;
@@ -192,7 +194,7 @@ static uint8_t reg_read(struct uart *uart, enum reg reg)
     case REG_IIR_FCR:
         value = (uint8_t)interrupt_source(uart);
         if (value == IIR_TX)
-            uart->thr_pending = false; /* reading its identification acknowledges this one source */
+            uart->thr_pending = false; /* reading this identification acknowledges this source */
         return value | (uart->fcr & FCR_ENABLE ? IIR_FIFO : 0);
     case REG_LCR: return uart->lcr;
     case REG_MCR: return uart->mcr;
@@ -243,7 +245,7 @@ static void thr_write(struct uart *uart, uint8_t byte)
         pthread_mutex_lock(&uart->lock);
     }
     uart->thr_pending = true;
-    irq_update(uart); /* an event, also where the last one was not acknowledged */
+    irq_update(uart); /* this is an event, even if the last one was not acknowledged */
 }
 
 static void ier_write(struct uart *uart, uint8_t value)
@@ -301,7 +303,7 @@ static void uart_write(struct device *device, uint64_t offset, unsigned size, ui
     irq_update_if_changed(uart, &before);
     pthread_mutex_unlock(&uart->lock);
     if ((offset == REG_IIR_FCR || offset == REG_MCR) && uart->chardev)
-        chardev_input_ready(uart->chardev); /* both may have made room */
+        chardev_input_ready(uart->chardev); /* either may have made room */
 }
 
 static void registers_reset(struct uart *uart)
@@ -390,7 +392,7 @@ static int uart_fdt(struct device *device, void *fdt, const struct fdt_place *pl
     return fdt_node_end(&node);
 }
 
-/* Wider accesses than a byte reach the register at their offset: bare-metal programs use `sw`. */
+/* Accesses wider than a byte reach the register at their offset, since bare-metal programs use `sw`. */
 static const struct device_ops uart_ops = {
     .name = "uart16550",
     .size = 0x100,

@@ -11,7 +11,8 @@
 struct uart16550_config {
     struct irq_line irq;
     struct chardev
-        *chardev;         /* attached here; destroyed by its owner, before the device. NULL: nothing there */
+        /* attached here; its owner destroys it, before the device. NULL: there is no other end */
+        *chardev;
     uint32_t clock_hz;    /* for the FDT only: output takes no time. QEMU's virt: 3686400 */
     uint8_t mcr_at_reset; /* the modem control outputs; loopback is off */
 };

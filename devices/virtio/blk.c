@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The virtio block device. Requests are done by the device's worker, as many at a time as it has threads,
- * with the lock open, straight between the image and the guest's RAM. A request is out-bytes (header, then
- * data to write) and in-bytes (data read, then one byte of status), however the driver cut them into buffers.
- * Requests may overtake each other; a flush is for those writes whose end the driver has seen
+ * The virtio block device. The device's worker serves requests, as many at a time as it has threads, with the
+ * lock released, straight between the image and the guest's RAM. A request is out-bytes (header, then data to
+ * write) and in-bytes (data read, then one byte of status), no matter how the driver splits them into
+ * buffers. Requests may overtake each other; a flush covers those writes that the driver has seen completed
  * (section 5.2.6.2).
  *
- * A request that fails may stop the machine (werror=, rerror=): its thread keeps it, and makes it again when
- * the machine goes on. A reset meanwhile drops it, as it drops all that the driver has given.
+ * A request that fails may stop the machine (werror=, rerror=). Its thread then keeps it, and tries it again
+ * when the machine goes on. A reset meanwhile drops it, together with everything else that the driver has
+ * queued.
  *
  * A struct blk_request belongs to the thread of its index; the rest to the device's lock.
  */
@@ -37,15 +38,15 @@ enum { /* feature bits, section 5.2.3 */
 };
 
 enum { BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8, BLK_DISCARD = 11, BLK_WRITE_ZEROES = 13 };
-/* The last one is not the driver's: the request is to be made again. */
+/* The last one is never sent to the driver: the request is to be tried again. */
 enum blk_status { BLK_OK, BLK_IOERR, BLK_UNSUPP, BLK_AGAIN = 256 };
 #define BLK_ID_BYTES        20
 #define BLK_RANGES_MAX      16u       /* segments of one discard or write-zeroes */
 #define BLK_RANGE_SECTORS   0x3fffffu /* of one such segment: just under 2 GiB */
 #define BLK_RANGE_UNMAP     1u
 #define BLK_QUEUE_SIZE      256
-#define BLK_LOOK_MS         50 /* between two looks at whether a stopped machine goes on */
-#define BLK_THREADS         8  /* requests that are under way at a time */
+#define BLK_LOOK_MS         50 /* between two checks whether a stopped machine goes on */
+#define BLK_THREADS         8  /* requests under way at the same time */
 #define BLK_BLOCK_SIZE_MAX  (64u * 1024)
 #define BLK_WRITEBACK_FIELD offsetof(struct blk_config, writeback)
 
@@ -97,8 +98,8 @@ struct virtio_blk {
 enum blk_kind { BLK_READING, BLK_WRITING, BLK_DISCARDING, BLK_ZEROING, BLK_FLUSHING };
 static const char *const kind_names[] = { "reading", "writing", "discarding", "zeroing", "flushing" };
 
-/* Has the host no room for it? EFBIG: a limit of the file's size, which the user can raise. A flush that
- * failed fails again whatever room there is. */
+/* Did the request fail because the host has no room? EFBIG is a limit of the file's size, which the user can
+ * raise. A flush is excluded: once it has failed it fails for ever, whatever room there is. */
 static bool is_no_space(enum blk_kind kind, int rc)
 {
     return kind != BLK_FLUSHING && (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG);
@@ -211,7 +212,8 @@ static enum blk_status blk_get_id(struct blk_request *request)
     return BLK_OK;
 }
 
-/* One request, without the lock. `writethrough`: the driver does not flush, or does not want to have to. */
+/* Serves one request, without the lock. `writethrough`: the request must be durable, since the driver does
+ * not flush. */
 static enum blk_status blk_do(struct blk_request *request, bool writethrough)
 {
     struct blk_header header;
@@ -231,7 +233,7 @@ static enum blk_status blk_do(struct blk_request *request, bool writethrough)
     return status;
 }
 
-/* Section 5.2.6.2: how the write cache acts by the features that were negotiated. [locked] */
+/* Section 5.2.6.2: the negotiated features decide how the write cache works. [locked] */
 static bool is_writethrough(const struct virtio_blk *blk)
 {
     CHECK_HELD((pthread_mutex_t *)&blk->device.lock);
@@ -240,7 +242,7 @@ static bool is_writethrough(const struct virtio_blk *blk)
     return !virtio_device_has(&blk->device, BLK_F_FLUSH);
 }
 
-/* Until the machine goes on. False: the request is not wanted any more. [locked] */
+/* Waits until the machine goes on. False: the request is not wanted any more. [locked] */
 static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
 {
     CHECK_HELD(&blk->device.lock);
@@ -251,7 +253,8 @@ static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
     return blk->resets == resets && !blk->worker.stop;
 }
 
-/* One request, again until it is done. False: it was dropped meanwhile. [locked]; gives the lock up */
+/* Serves one request, and tries it again until it is done. False: it was dropped meanwhile. [locked];
+ * releases the lock */
 static bool blk_serve(struct virtio_blk *blk, struct blk_request *request)
 {
     CHECK_HELD(&blk->device.lock);
@@ -357,7 +360,7 @@ static bool is_power_of_two(unsigned value, unsigned min, unsigned max)
     return value >= min && value <= max && !(value & (value - 1));
 }
 
-/* Fills in the defaults; false and *error for what cannot be. */
+/* Fills in the defaults; false and *error for impossible values. */
 static bool config_complete(struct virtio_blk_config *config, struct error *error)
 {
     config->queues = config->queues ? config->queues : 1;
@@ -400,7 +403,7 @@ static void blk_fill_config(struct virtio_blk *blk, const struct virtio_blk_conf
     struct blk_config space = {
         .capacity = config->blockdev->size / BLOCKDEV_SECTOR,
         .size_max = config->size_max,
-        .seg_max = config->queue_size - 2, /* beside header and status */
+        .seg_max = config->queue_size - 2, /* besides header and status */
         .blk_size = config->logical_block_size,
         .physical_block_exp =
             (uint8_t)__builtin_ctz(config->physical_block_size / config->logical_block_size),
@@ -480,6 +483,19 @@ static const struct device_key model_keys[] = {
       .choices = on_error },
     { "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),
       .choices = on_read_error },
+    { "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it", DEVICE_SETTING(boot_index) },
+    { "discard", DEVICE_KEY_FEATURE, "the guest may give back what it does not use",
+      DEVICE_FEATURE(BLK_F_DISCARD) },
+    { "write-zeroes", DEVICE_KEY_FEATURE, "the guest may write zeroes without sending them",
+      DEVICE_FEATURE(BLK_F_WRITE_ZEROES) },
+    { "config-wce", DEVICE_KEY_FEATURE, "the guest may switch the write cache",
+      DEVICE_FEATURE(BLK_F_CONFIG_WCE) },
+    { "write-cache", DEVICE_KEY_AUTO,
+      "off: each write is on the host's disk before it ends; auto: as the drive has it",
+      DEVICE_SETTING(write_cache) },
+    { "scsi", DEVICE_KEY_OFF, "SCSI commands", .limit = "virtio 1 has none of them; only off is accepted" },
+    { "iothread", DEVICE_KEY_IGNORED, "id of an -object iothread; each disk has threads of its own",
+      .least = 0 },
     { .name = NULL },
 };
 

@@ -27,14 +27,15 @@ struct virtio_blk_config {
     unsigned physical_block_size; /* 0: as the logical one */
     const char *name;             /* for struct virtio_blk_error */
     enum blockdev_on_error werror, rerror;
-    /* Called on a thread of the device with no lock, and must not wait. With STOP, `stopped` says from then
-     * on whether the machine stands because of that; NULL: nobody stops, and what would is reported. */
+    /* Called on a thread of the device, without a lock; must not wait. After a STOP, `stopped` tells whether
+     * the machine is still stopped because of it. If `stopped` is NULL, nobody can stop the machine, and STOP
+     * becomes REPORT. */
     void (*failed)(void *opaque, const struct virtio_blk_error *error);
     bool (*stopped)(void *opaque);
     void *opaque;
 };
 
-/* NULL and *error where a value is impossible or the host has no memory or thread. */
+/* NULL and *error if a value is impossible or the host has no memory or thread. */
 struct virtio_device *virtio_blk_create(const struct virtio_blk_config *config, struct error *error);
 
 extern const struct device_model virtio_blk_model;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The virtio console: each port has a queue for input to the guest and one for output from it; with several
- * ports there are two more for messages about them (console_control.c).
+ * The virtio console: each port has a queue for input to the guest and one for output from it. With several
+ * ports there are two more queues, for messages about the ports (console_control.c).
  *
- * Input passes through a small buffer of the port, and the chardev is told how much room that has: so no
- * byte is lost when the driver has no buffers yet, or resets the device between two of them; or, of a serial
- * port, while nobody in the guest has it open. Output is written by the worker, piece by piece with the lock
- * open, one thread a port: a terminal that is stopped stops no hart and no other port.
+ * Input passes through a small buffer of the port, and the chardev is told how much room it has. So no byte
+ * is lost while the driver has no buffers, or resets the device, or, for a serial port, while no program of
+ * the guest has it open. Output is written by the worker, piece by piece with the lock released, with one
+ * thread a port: a terminal that is stopped stops no hart and no other port.
  */
 #include "devices/virtio/console.h"
 
@@ -39,7 +39,7 @@ struct console_port *console_port_by_number(struct virtio_console *console, uint
     return NULL;
 }
 
-/* The port of a queue that is not for control; NULL: none has that number. */
+/* Returns the port of a queue that is not for control; NULL: no port has that number. */
 static struct console_port *port_of(struct virtio_console *console, const struct virtqueue *queue)
 {
     return console_port_by_number(console, queue->index < 2 ? 0 : queue->index / 2 - 1);
@@ -90,7 +90,7 @@ static void console_receive(void *opaque, const uint8_t *bytes, size_t length)
     struct console_port *port = opaque;
     pthread_mutex_lock(&port->console->device.lock);
     size_t room = CONSOLE_INPUT - port->input_length;
-    if (length > room) /* the chardev's contract rules it out */
+    if (length > room) /* the chardev's contract forbids this */
         length = room;
     memcpy(port->input + port->input_length, bytes, length);
     port->input_length += length;
@@ -112,7 +112,7 @@ static void console_event(void *opaque, enum chardev_event event)
 
 /* ---- Output -------------------------------------------------------------------------------------------- */
 
-/* Writes one chain's bytes. A reset in between cuts it short. */
+/* Writes the bytes of one chain. A reset in the meantime stops it. */
 static void console_write_chain(struct console_port *port, const struct virtq_chain *chain)
 {
     struct virtio_device *device = &port->console->device;
@@ -133,7 +133,7 @@ static void console_run(struct virtio_device *device, struct virtqueue *queue)
     struct virtq_chain *chain = &console->output_chains[virtio_worker_thread()];
     struct console_port *port = port_of(console, queue);
     if (queue->index % 2 == 0 || queue->index == CONSOLE_QUEUE_CONTROL_OUT || !port || port->writing)
-        return; /* the thread that writes sees what has come */
+        return; /* the thread that writes will see the new chains */
     port->writing = true;
     while (virtqueue_pop(queue, chain)) {
         console_write_chain(port, chain);
@@ -158,7 +158,7 @@ static void console_notify(struct virtio_device *device, struct virtqueue *queue
         console_deliver(port_of(console, queue));
 }
 
-/* Emergency write: a byte at once, before there are queues (section 5.3.4). */
+/* Emergency write: writes a byte at once, even before there are queues (section 5.3.4). */
 static void console_config_write(struct virtio_device *device, unsigned offset, unsigned size, uint64_t value)
 {
     struct virtio_console *console = (struct virtio_console *)device;
@@ -174,7 +174,7 @@ static void console_config_write(struct virtio_device *device, unsigned offset, 
     }
 }
 
-/* What has come from the host stays: it is for whoever drives the device next. */
+/* Input from the host is kept, for the driver that comes next. */
 static void console_reset(struct virtio_device *device)
 {
     struct virtio_console *console = (struct virtio_console *)device;
@@ -207,7 +207,7 @@ static void console_save(struct virtio_device *device, struct state_writer *writ
     }
 }
 
-/* Whoever is at the other end now need not be who was there then. */
+/* There may be somebody else at the other end now. */
 static void load_port(struct console_port *port, struct state_reader *reader)
 {
     char name[32];
@@ -306,7 +306,7 @@ struct virtio_device *virtio_console_create(const struct virtio_console_config *
         return NULL;
     }
     add_ports(console, config);
-    unsigned highest = highest_number(console); /* 0: there is one console, and no more */
+    unsigned highest = highest_number(console); /* 0: there is only the one console */
     uint64_t features = 1ull << CONSOLE_F_EMERG_WRITE;
     if (config->columns && config->rows)
         features |= 1ull << CONSOLE_F_SIZE;
@@ -350,14 +350,17 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
     return virtio_console_create(&config, error);
 }
 
-static const struct device_key no_keys[] = { { .name = NULL } };
+static const struct device_key carrier_keys[] = {
+    { "max_ports", DEVICE_KEY_IGNORED, "there are as many ports as it has consoles and ports", .least = 0 },
+    { .name = NULL },
+};
 
 const struct device_model virtio_console_model = {
     .name = "virtio-serial",
     .text = "carries virtconsoles and virtserialports",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_PORTS,
-    .keys = no_keys,
+    .keys = carrier_keys,
     .ops = &virtio_console_ops,
     .create = model_create,
 };
@@ -372,7 +375,7 @@ static const struct device_key port_keys[] = {
     { .name = NULL },
 };
 
-/* Their carrier makes them. */
+/* Only their carrier makes these. */
 const struct device_model virtconsole_model = {
     .name = "virtconsole",
     .text = "a console on it",

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The control queues of a virtio console with several ports (Virtio 1.2 section 5.3.6.2): the device tells
- * which ports there are, what they are and whether somebody is at their other end, and the driver, which of
- * them are open in the guest.
+ * The control queues of a virtio console with several ports (Virtio 1.2 section 5.3.6.2). The device tells
+ * the driver which ports there are, what they are and whether somebody is at their other end; the driver
+ * tells which of them are open in the guest.
  *
- * A message that the driver has no buffer for is only noted, a bit a port and message, so that whatever
- * happens meanwhile takes no room; what it says is looked up when it is sent.
+ * If the driver has no buffer for a message, the message is only noted, as a bit of the port. So messages
+ * take no room, whatever happens meanwhile; their contents are looked up when they are sent.
  */
 #include <string.h>
 
@@ -46,8 +46,8 @@ static size_t make_message(const struct console_port *port, unsigned event, unio
     return length;
 }
 
-/* The messages that may be sent now. That the other end has gone waits for the last of its bytes: the guest's
- * programs take it for the end of the input. */
+/* Returns the messages that may be sent now. The message that the other end has gone waits until the last
+ * byte of input is delivered, since programs in the guest take it as the end of the input. */
 static unsigned messages_now(const struct console_port *port)
 {
     bool wait = !port->host_open && port->input_length;

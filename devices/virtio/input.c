@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Virtio input devices: queue 0 takes events to the guest, queue 1 lamps from it. What the device has is told
- * through configuration space: the driver writes a selector, and reads a name, or a bitmap of event codes, or
- * the range of an axis.
+ * Virtio input devices: queue 0 takes events to the guest, queue 1 takes lamps from it. The driver asks
+ * through configuration space what the device has: it writes a selector, and reads a name, or a bitmap of
+ * event codes, or the range of an axis.
  *
- * Events wait in a ring of the device's until the driver has buffers for them. A packet (up to its
- * SYN_REPORT) goes into the ring whole or not at all, so a driver that stops listening never sees half a
- * movement.
+ * Events wait in a ring of the device until the driver has buffers for them. A packet (up to its SYN_REPORT)
+ * goes into the ring as a whole or not at all, so a driver that stops listening never sees half a movement.
  *
  * Everything is done with the device's lock held, and nothing waits: there is no worker.
  */
@@ -49,7 +48,7 @@ struct virtio_input {
     struct display_input input;
     uint32_t leds;
     struct display_event waiting[WAITING_MAX];
-    uint32_t first, count; /* of the ring; first counts on */
+    uint32_t first, count; /* of the ring; `first` is not reduced to an index */
     struct virtq_chain chain;
 };
 
@@ -61,7 +60,7 @@ static const char *const names[] = {
 
 /* ---- Configuration ------------------------------------------------------------------------------------- */
 
-/* Sets a bit of the answer and makes the answer long enough to hold it. */
+/* Sets a bit of the answer, and makes the answer long enough to contain it. */
 static void answer_bit(struct input_config_space *space, unsigned bit)
 {
     space->data[bit / 8] |= (uint8_t)(1u << bit % 8);
@@ -127,7 +126,7 @@ static void answer_axis(struct input_config_space *space, enum display_input_kin
         answer_bytes(space, range, sizeof(range));
 }
 
-/* Fills in what the selectors ask for; a size of 0 says that there is no such thing. */
+/* Fills in what the selectors ask for. A size of 0 says that the device has no such thing. */
 static void answer(struct virtio_input *input)
 {
     struct input_config_space *space = (struct input_config_space *)(void *)input->device.config;
@@ -205,7 +204,7 @@ static void input_events(struct display_input *base, const struct display_event 
     pthread_mutex_unlock(&input->device.lock);
 }
 
-/* Lamps, each an event of type EV_LED. */
+/* Takes the lamps; each is an event of type EV_LED. */
 static void take_status(struct virtio_input *input, struct virtqueue *queue)
 {
     bool any = false;
@@ -225,7 +224,7 @@ static void take_status(struct virtio_input *input, struct virtqueue *queue)
         virtqueue_signal(queue);
 }
 
-/* The core notifies all queues when the driver is ready, so the window also learns of that here. */
+/* The core notifies all queues when the driver is ready, so this also tells the window. */
 static void input_notify(struct virtio_device *device, struct virtqueue *queue)
 {
     struct virtio_input *input = (struct virtio_input *)device;

@@ -13,7 +13,7 @@ struct virtio_input_config {
     enum display_input_kind kind;
 };
 
-/* NULL and *error where the host has no memory. */
+/* NULL and *error if the host has no memory. */
 struct virtio_device *virtio_input_create(const struct virtio_input_config *config, struct error *error);
 /* The lamps of the keyboard as the driver last set them: bit n is LED code n of Linux. Any thread. */
 uint32_t virtio_input_leds(struct virtio_device *device);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The virtio network device: queue 0 takes frames to the guest, queue 1 from it, queue 2 commands
- * (net_ctrl.c). Frames move in the netdev's thread, so a hart only rings it.
+ * The virtio network device: queue 0 takes frames to the guest, queue 1 takes frames from it, queue 2 takes
+ * commands (net_ctrl.c). Frames move in the netdev's thread, so a hart only wakes it.
  *
- * From the guest: a frame is copied out of the guest's memory at once and its buffers are given back before
- * anything looks at it, so the guest cannot change it any more and a reset waits for nothing. Checksums that
- * the driver left out are completed; a large TCP segment stays whole where the netdev takes it so.
+ * From the guest: a frame is copied out of the guest's memory at once, and its buffers are given back before
+ * anything reads it. So the guest cannot change it any more, and a reset waits for nothing. Checksums that
+ * the driver left out are completed; a large TCP segment stays whole if the netdev takes it like that.
  *
- * To the guest: TCP segments that follow each other go up as one large frame, if the driver takes such; the
- * guest then handles one instead of dozens. That frame waits in `waiting` until one comes that does not
- * continue it, or until no more comes. With no buffers of the driver, frames wait in the netdev.
+ * To the guest: TCP segments that follow each other are joined to one large frame, if the driver accepts
+ * that; the guest then handles one frame instead of dozens. That frame is in `waiting` until a frame comes
+ * that does not continue it, or until no more come. While the driver has no buffers, frames wait in the
+ * netdev.
  */
 #include "devices/virtio/net.h"
 
@@ -22,10 +23,10 @@
 
 #define VIRTIO_ID_NET    1
 #define NET_QUEUE_SIZE   256
-#define NET_BATCH        64     /* frames sent between two looks at what else there is to do */
+#define NET_BATCH        64     /* frames sent before the thread looks for other work */
 #define NET_FRAME_MIN    14u    /* an Ethernet header */
 #define NET_HEADER_SHORT 10u    /* bytes: without num_buffers */
-#define NET_LARGE_MAX    65535u /* bytes of a frame that is put together */
+#define NET_LARGE_MAX    65535u /* bytes of a frame that was joined from several */
 
 static uint32_t header_length(const struct virtio_net *net)
 {
@@ -36,7 +37,7 @@ static uint32_t header_length(const struct virtio_net *net)
 
 /* ---- To the guest -------------------------------------------------------------------------------------- */
 
-/* Is this chain of any use for a frame's next part? If not, the device is broken. */
+/* Is this chain long enough for the next part of a frame? If not, the device is broken. */
 static bool rx_usable(struct virtio_net *net, const struct virtq_chain *chain, uint32_t least)
 {
     if (chain->in_length >= least)
@@ -46,8 +47,9 @@ static bool rx_usable(struct virtio_net *net, const struct virtq_chain *chain, u
     return false;
 }
 
-/* Spreads header and frame over the driver's buffers: one, or (MRG_RXBUF) as many as it takes. Returns the
- * number of chains that are filled but not yet given back; 0 where the driver has too few of them. */
+/* Spreads header and frame over the driver's buffers: one buffer or, with MRG_RXBUF, as many as it takes.
+ * Returns the number of chains that are filled but not yet given back; 0 if the driver has too few of
+ * them. */
 static unsigned rx_fill(struct virtio_net *net, struct net_header *header, const uint8_t *frame,
                         size_t length)
 {
@@ -59,7 +61,7 @@ static unsigned rx_fill(struct virtio_net *net, struct net_header *header, const
     if (!merge && net->rx_first.in_length < header_bytes + length) {
         LOG_GUEST("virtio-net: a frame of %zu bytes is too long for a buffer of %u", length,
                   net->rx_first.in_length);
-        virtqueue_fill(queue, &net->rx_first, 0, 0); /* what section 5.1.6.4 forbids to happen */
+        virtqueue_fill(queue, &net->rx_first, 0, 0); /* section 5.1.6.4 forbids drivers to cause this */
         return 1;
     }
     size_t done = virtq_chain_write(&net->rx_first, header_bytes, frame, length);
@@ -86,7 +88,7 @@ static unsigned rx_fill(struct virtio_net *net, struct net_header *header, const
     return count;
 }
 
-/* False where the frame has to wait. [locked] */
+/* False if the frame has to wait. [locked] */
 static bool rx_put(struct virtio_net *net, struct net_header *header, const uint8_t *frame, size_t length)
 {
     CHECK_HELD(&net->device.lock);
@@ -102,7 +104,7 @@ static bool rx_put(struct virtio_net *net, struct net_header *header, const uint
     return false;
 }
 
-/* Passes on the frame that was growing; false where it has to wait. [locked] */
+/* Passes on the frame in `waiting`; false if it has to wait. [locked] */
 static bool rx_flush(struct virtio_net *net)
 {
     CHECK_HELD(&net->device.lock);
@@ -120,7 +122,7 @@ static bool rx_flush(struct virtio_net *net)
         header.csum_offset = 16;
     }
     if (!rx_put(net, &header, waiting->frame, waiting->length))
-        return false; /* it may still grow: its headers are made anew then */
+        return false; /* it may still grow; its headers are then made anew */
     waiting->length = 0;
     return true;
 }
@@ -144,7 +146,7 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t length)
     struct virtio_net *net = opaque;
     bool taken = true;
     pthread_mutex_lock(&net->device.lock);
-    /* Without a driver the cable is as good as not plugged in. */
+    /* Without a driver it is as if the cable were not plugged in. */
     if (net->device.queues[NET_QUEUE_RX].enabled && virtio_device_may_run(&net->device) &&
         length >= NET_FRAME_MIN && net_filter_wants(net, frame, length))
         taken = rx_frame(net, frame, length);
@@ -163,7 +165,7 @@ static void net_receive_end(void *opaque)
 
 /* ---- From the guest ------------------------------------------------------------------------------------ */
 
-/* Copies a frame out of its chain; returns its length, 0 where there is none to be sent. [locked] */
+/* Copies a frame out of its chain. Returns its length; 0: there is no frame to be sent. [locked] */
 static size_t tx_copy(struct virtio_net *net, struct net_header *header)
 {
     CHECK_HELD(&net->device.lock);
@@ -179,12 +181,12 @@ static size_t tx_copy(struct virtio_net *net, struct net_header *header)
     return virtq_chain_read(chain, header_bytes, net->tx_frame, sizeof(net->tx_frame));
 }
 
-/* Does what the driver left to the card (section 5.1.6.2); false where it asked for something impossible. */
+/* Does what the driver left to the card (section 5.1.6.2); false if it asked for something impossible. */
 static bool tx_complete(struct virtio_net *net, const struct net_header *header, size_t length)
 {
     uint8_t gso = header->gso_type & (uint8_t)~NET_HDR_GSO_ECN;
     if (gso != NET_HDR_GSO_NONE && (gso != NET_HDR_GSO_TCPV4 || !net->netdev->takes_large_tcp)) {
-        LOG_GUEST("virtio-net: a frame that is to be cut in the way %u, which was not negotiated", gso);
+        LOG_GUEST("virtio-net: a frame to be segmented with gso_type %u, which was not negotiated", gso);
         return false;
     }
     if (header->flags & NET_HDR_NEEDS_CSUM &&
@@ -219,7 +221,7 @@ static bool net_transmit(void *opaque)
 
 /* ---- The device ---------------------------------------------------------------------------------------- */
 
-/* Without a netdev what is sent goes nowhere. [locked] */
+/* Without a netdev, what the guest sends is thrown away. [locked] */
 static void discard_sent(struct virtio_net *net)
 {
     CHECK_HELD(&net->device.lock);
@@ -243,7 +245,7 @@ static void net_notify(struct virtio_device *device, struct virtqueue *queue)
     }
 }
 
-/* Only legacy drivers set their address so (section 5.1.4.1). */
+/* Only legacy drivers set their address in this way (section 5.1.4.1). */
 static void net_config_write(struct virtio_device *device, unsigned offset, unsigned size, uint64_t value)
 {
     if (!device->legacy || offset + size > sizeof(((struct net_config *)0)->mac)) {
@@ -267,7 +269,7 @@ static void net_reset(struct virtio_device *device)
     net->waiting.length = 0;
 }
 
-/* A frame that was growing is not saved: networks lose one now and then. */
+/* The frame in `waiting` is not saved, since networks lose one now and then. */
 static void net_save(struct virtio_device *device, struct state_writer *writer)
 {
     struct virtio_net *net = (struct virtio_net *)device;
@@ -276,7 +278,7 @@ static void net_save(struct virtio_device *device, struct state_writer *writer)
     net_filter_save(net, writer);
 }
 
-/* The driver is told to make itself known, since the network around it may be another one. */
+/* Asks the driver to announce itself, since the network around it may be another one. */
 static void net_load(struct virtio_device *device, struct state_reader *reader)
 {
     struct virtio_net *net = (struct virtio_net *)device;
@@ -296,6 +298,15 @@ static void net_destroy(struct virtio_device *device)
     free(device);
 }
 
+/* Section 5.1.3.1 */
+static const struct virtio_need net_needs[] = {
+    { NET_F_GUEST_TSO4, NET_F_GUEST_CSUM }, { NET_F_GUEST_TSO6, NET_F_GUEST_CSUM },
+    { NET_F_HOST_TSO4, NET_F_CSUM },        { NET_F_CTRL_RX, NET_F_CTRL_VQ },
+    { NET_F_CTRL_VLAN, NET_F_CTRL_VQ },     { NET_F_GUEST_ANNOUNCE, NET_F_CTRL_VQ },
+    { NET_F_CTRL_MAC_ADDR, NET_F_CTRL_VQ }, { NET_F_CTRL_GUEST_OFFLOADS, NET_F_CTRL_VQ },
+    { NET_F_CTRL_RX_EXTRA, NET_F_CTRL_VQ }, { 0, 0 },
+};
+
 static const struct virtio_device_ops virtio_net_ops = {
     .name = "virtio-net",
     .id = VIRTIO_ID_NET,
@@ -307,6 +318,7 @@ static const struct virtio_device_ops virtio_net_ops = {
     .save = net_save,
     .load = net_load,
     .destroy = net_destroy,
+    .needs = net_needs,
 };
 
 static uint64_t net_features(const struct netdev *netdev)
@@ -345,6 +357,8 @@ struct virtio_device *virtio_net_create(const struct virtio_net_config *config, 
     return &net->device;
 }
 
+#define NOT_OFFERED "this version does not offer it; only off is accepted"
+
 /* ---- The model ----------------------------------------------------------------------------------------- */
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
@@ -357,8 +371,32 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
 static const struct device_key model_keys[] = {
     { "netdev", DEVICE_KEY_BACKEND, "id of a -netdev", DEVICE_SETTING(backend) },
     { "mac", DEVICE_KEY_MAC, "the card's address", DEVICE_SETTING(mac) },
-    { "mq", DEVICE_KEY_OFF, "several pairs of queues",
-      .limit = "this version has one pair of queues a card" },
+    { "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it", DEVICE_SETTING(boot_index) },
+    { "csum", DEVICE_KEY_FEATURE, "frames of the guest without checksums", DEVICE_FEATURE(NET_F_CSUM) },
+    { "guest_csum", DEVICE_KEY_FEATURE, "frames to the guest without checksums",
+      DEVICE_FEATURE(NET_F_GUEST_CSUM) },
+    { "guest_tso4", DEVICE_KEY_FEATURE, "large TCP frames to the guest", DEVICE_FEATURE(NET_F_GUEST_TSO4) },
+    { "guest_tso6", DEVICE_KEY_FEATURE, "the same by IPv6", DEVICE_FEATURE(NET_F_GUEST_TSO6) },
+    { "host_tso4", DEVICE_KEY_FEATURE, "large TCP frames of the guest", DEVICE_FEATURE(NET_F_HOST_TSO4) },
+    { "mrg_rxbuf", DEVICE_KEY_FEATURE, "frames in several buffers", DEVICE_FEATURE(NET_F_MRG_RXBUF) },
+    { "status", DEVICE_KEY_FEATURE, "whether the link is up", DEVICE_FEATURE(NET_F_STATUS) },
+    { "ctrl_vq", DEVICE_KEY_FEATURE, "the queue of commands", DEVICE_FEATURE(NET_F_CTRL_VQ) },
+    { "ctrl_rx", DEVICE_KEY_FEATURE, "filters", DEVICE_FEATURE(NET_F_CTRL_RX) },
+    { "ctrl_vlan", DEVICE_KEY_FEATURE, "filters of VLANs", DEVICE_FEATURE(NET_F_CTRL_VLAN) },
+    { "ctrl_rx_extra", DEVICE_KEY_FEATURE, "more filters", DEVICE_FEATURE(NET_F_CTRL_RX_EXTRA) },
+    { "guest_announce", DEVICE_KEY_FEATURE, "the guest is told to announce itself",
+      DEVICE_FEATURE(NET_F_GUEST_ANNOUNCE) },
+    { "ctrl_mac_addr", DEVICE_KEY_FEATURE, "the guest may change its address",
+      DEVICE_FEATURE(NET_F_CTRL_MAC_ADDR) },
+    { "ctrl_guest_offloads", DEVICE_KEY_FEATURE, "the guest may change what is done for it",
+      DEVICE_FEATURE(NET_F_CTRL_GUEST_OFFLOADS) },
+    { "host_tso6", DEVICE_KEY_OFF, "large TCP frames of the guest by IPv6", .limit = NOT_OFFERED },
+    { "guest_ecn", DEVICE_KEY_OFF, "ECN in large frames to the guest", .limit = NOT_OFFERED },
+    { "host_ecn", DEVICE_KEY_OFF, "ECN in large frames of the guest", .limit = NOT_OFFERED },
+    { "guest_ufo", DEVICE_KEY_OFF, "large UDP frames to the guest", .limit = NOT_OFFERED },
+    { "host_ufo", DEVICE_KEY_OFF, "large UDP frames of the guest", .limit = NOT_OFFERED },
+    { "failover", DEVICE_KEY_OFF, "a card that stands in for it", .limit = NOT_OFFERED },
+    { "mq", DEVICE_KEY_IGNORED, "as many pairs of queues as the network has, which is one", .least = 0 },
     { .name = NULL },
 };
 

@@ -9,12 +9,13 @@
 #include "devices/virtio/virtio.h"
 
 struct virtio_net_config {
-    struct netdev *netdev; /* borrowed; for its end, see below. NULL: the cable is not plugged in */
+    /* borrowed; see below when it may be destroyed. NULL: the cable is not plugged in */
+    struct netdev *netdev;
     uint8_t mac[6];
 };
 
-/* Attaches itself to the netdev, whose thread then calls back. They end in this order: the harts stop, the
- * slot is reset, the netdev is destroyed, the device is destroyed. NULL and *error where the host has no
+/* Attaches itself to the netdev, whose thread then calls back. These must end in this order: the harts stop,
+ * the slot is reset, the netdev is destroyed, the device is destroyed. NULL and *error if the host has no
  * memory. */
 struct virtio_device *virtio_net_create(const struct virtio_net_config *config, struct error *error);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The control queue of the virtio network device (Virtio 1.2 section 5.1.6.5) and what it sets up: which
- * frames the guest wants. A command is a class, a number and data in the out-buffers; the last in-byte is the
- * answer. Commands wait for nothing, so they are done within the driver's notification, the lock held.
+ * The control queue of the virtio network device (Virtio 1.2 section 5.1.6.5), which sets up which frames the
+ * guest wants. A command is a class, a number and data in the out-buffers; the last in-byte is the answer.
+ * Commands need not wait, so they run within the driver's notification, with the lock held.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@ enum { CTRL_OK, CTRL_ERR };
 #define GUEST_OFFLOAD_FEATURES                                                                               \
     (1ull << NET_F_GUEST_CSUM | 1ull << NET_F_GUEST_TSO4 | 1ull << NET_F_GUEST_TSO6)
 
-/* Copies `length` bytes of the command's data; false where it is shorter. */
+/* Copies `length` bytes of the command's data; false if it is shorter. */
 static bool data_read(const struct virtio_net *net, uint32_t offset, void *bytes, uint32_t length)
 {
     return virtq_chain_read(&net->ctrl_chain, CTRL_HEADER + offset, bytes, length) == length;
@@ -38,8 +38,8 @@ static bool ctrl_rx(struct virtio_net *net, uint8_t command)
     return true;
 }
 
-/* Reads one of the two lists from `offset`; what does not fit makes all of that kind pass. Returns the bytes
- * it takes, 0 where the command ends within it. */
+/* Reads one of the two lists from `offset`. If it does not fit into the table, all frames of that kind pass.
+ * Returns the bytes that the list takes; 0 if the command ends within it. */
 static uint64_t read_macs(struct virtio_net *net, uint64_t offset, struct net_filter *filter, bool *too_many)
 {
     uint32_t count;
@@ -128,7 +128,8 @@ void net_ctrl_run(struct virtio_net *net)
 {
     struct virtqueue *queue = &net->device.queues[NET_QUEUE_CTRL];
     struct virtq_chain *chain = &net->ctrl_chain;
-    /* No more than a ring of them at once, as two harts could keep each other busy here for ever. */
+    /* At most as many commands as the ring holds are run at once. Otherwise two harts could keep each other
+     * busy here for ever. */
     for (unsigned n = 0; n < queue->size && virtqueue_pop(queue, chain); n++) {
         if (chain->out_length < CTRL_HEADER || !chain->in_length) {
             LOG_GUEST("virtio-net: a command of %u bytes, with %u for the answer", chain->out_length,
@@ -189,7 +190,7 @@ bool net_filter_wants(const struct virtio_net *net, const uint8_t *frame, size_t
     return false;
 }
 
-/* The modes as bits, in the order in which the commands are numbered. */
+/* The modes, in the order of the numbers of the commands that set them. */
 static bool *const *filter_modes(struct net_filter *filter, bool *modes[8])
 {
     bool *const all[8] = { &filter->promiscuous,      &filter->all_multicast,     &filter->all_unicast,

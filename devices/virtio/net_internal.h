@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the virtio network device share. All of it belongs to the device's lock, but for what is
- * said to be the netdev's thread's.
+ * What the files of the virtio network device share. All of it belongs to the device's lock, except what is
+ * marked as the netdev's thread's.
  */
 #ifndef DEVICES_VIRTIO_NET_INTERNAL_H
 #define DEVICES_VIRTIO_NET_INTERNAL_H
@@ -35,7 +35,7 @@ struct net_config { /* section 5.1.4 */
     uint16_t status;
 } __attribute__((packed));
 
-struct net_header { /* section 5.1.6; without num_buffers where neither VERSION_1 nor MRG_RXBUF is there */
+struct net_header { /* section 5.1.6; without num_buffers if neither VERSION_1 nor MRG_RXBUF was negotiated */
     uint8_t flags, gso_type;
     uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
 };
@@ -58,19 +58,19 @@ struct net_filter {
 struct virtio_net {
     struct virtio_device device;
     struct netdev *netdev; /* NULL: none */
-    uint8_t first_mac[6];  /* after a reset */
+    uint8_t first_mac[6];  /* the address after a reset */
     struct net_filter filter;
-    uint64_t guest_offloads; /* those of the guest's offload features that are switched on */
+    uint64_t guest_offloads; /* the guest's offload features that are on now */
     bool room_wanted;        /* a frame waits for the driver's buffers */
 
     struct virtq_chain rx_first, rx_next; /* used with the lock held only */
-    struct net_coalesce waiting;          /* the frame that may still grow */
+    struct net_coalesce waiting;          /* the frame to the guest that may still grow */
     struct virtq_chain tx_chain;          /* used with the lock held only */
-    uint8_t tx_frame[NETDEV_FRAME_MAX];   /* the netdev's thread's */
+    uint8_t tx_frame[NETDEV_FRAME_MAX];   /* belongs to the netdev's thread */
     struct virtq_chain ctrl_chain;
 };
 
-/* Is an offload of the guest's side negotiated and on? */
+/* Is an offload for the guest's side negotiated and on? */
 static inline bool net_guest_offload(const struct virtio_net *net, unsigned feature)
 {
     return virtio_device_has(&net->device, feature) && net->guest_offloads >> feature & 1;

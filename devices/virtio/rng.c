@@ -9,11 +9,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/virtio/worker.h"
+#include "util/guest_random.h"
 #include "util/log.h"
 
 #define VIRTIO_ID_ENTROPY 4
@@ -27,11 +27,11 @@ struct virtio_rng {
     struct virtq_chain chain;
 };
 
-/* Some bytes, at least one; a negative errno where the source gives none. */
+/* Reads some bytes, at least one; a negative errno if the source gives none. */
 static ssize_t source_read(int fd, void *bytes, size_t length)
 {
     for (;;) {
-        ssize_t got = fd < 0 ? getrandom(bytes, length, 0) : read(fd, bytes, length);
+        ssize_t got = fd < 0 ? guest_random(bytes, length, true) : read(fd, bytes, length);
         if (got > 0)
             return got;
         if (!got)
@@ -41,7 +41,7 @@ static ssize_t source_read(int fd, void *bytes, size_t length)
     }
 }
 
-/* Fills the first buffers of the request; returns the bytes, 0 where the source fails at once. */
+/* Fills the first buffers of the request. Returns the number of bytes; 0 if the source fails at once. */
 static uint32_t rng_fill(struct virtio_rng *rng)
 {
     const struct virtq_chain *chain = &rng->chain;
@@ -73,7 +73,7 @@ static void rng_run(struct virtio_device *device, struct virtqueue *queue)
             filled = rng_fill(rng);
             pthread_mutex_lock(&device->lock);
             if (!filled) {
-                virtio_device_break(device); /* a request is never completed without a byte */
+                virtio_device_break(device); /* a request must not be completed without a byte */
                 return;
             }
         }
@@ -105,7 +105,7 @@ static const struct virtio_device_ops virtio_rng_ops = {
     .destroy = rng_destroy,
 };
 
-/* Only character devices: a file ends, and a pipe can keep the worker waiting for ever. */
+/* Only character devices are accepted: a file ends, and a pipe can make the worker wait for ever. */
 static bool source_open(const char *path, int *fd, struct error *error)
 {
     struct stat st;

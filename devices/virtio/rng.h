@@ -11,7 +11,7 @@ struct virtio_rng_config {
     const char *path; /* a character device of the host (-object rng-random,filename=); NULL: getrandom() */
 };
 
-/* NULL and *error where the source cannot be opened or read. */
+/* NULL and *error if the source cannot be opened or read. */
 struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, struct error *error);
 
 extern const struct device_model virtio_rng_model;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The core of virtio devices: see virtio.h. Reset, disabling a queue and saving all need the worker to be
- * idle; they set `paused`, which keeps chains from being taken, and wait on the worker's condition variable.
- * Meanwhile the lock is free, and what another hart writes to the device is ignored.
+ * idle. They set `paused`, which prevents chains from being taken, and wait on the worker's condition
+ * variable. The lock is free meanwhile, and what another hart writes to the device is ignored.
  */
 #include "devices/virtio/virtio.h"
 
@@ -33,6 +33,16 @@ void virtio_device_fini(struct virtio_device *device)
 {
     pthread_mutex_destroy(&device->lock);
     free(device->queues);
+}
+
+/* Rows come after the rows that they need, so one pass is enough. */
+void virtio_device_withhold(struct virtio_device *device, uint64_t features)
+{
+    const struct virtio_need *need = device->ops->needs;
+    device->offered &= ~features;
+    for (; need && (need->feature || need->needs); need++)
+        if (!(device->offered >> need->needs & 1))
+            device->offered &= ~(1ull << need->feature);
 }
 
 void virtio_device_destroy(struct virtio_device *device)
@@ -116,7 +126,7 @@ static void notify_all(struct virtio_device *device)
         virtio_device_notify(device, n);
 }
 
-/* Keeps the worker from taking more, and waits for what it has taken. */
+/* Stops the worker from taking more, and waits until it has finished what it has taken. */
 static void device_pause(struct virtio_device *device)
 {
     CHECK_HELD(&device->lock);
@@ -139,7 +149,7 @@ void virtio_device_set_stopped(struct virtio_device *device, bool stopped)
         return;
     device->stopped = stopped;
     if (device->paused)
-        return; /* whoever paused it waits for the work, and then lets what may run */
+        return; /* the thread that paused it waits for the work, and later lets the device run if it may */
     if (stopped)
         device_pause(device);
     device_resume(device);

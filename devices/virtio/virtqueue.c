@@ -27,7 +27,7 @@ struct descriptor {
     uint16_t flags, next;
 };
 
-/* The same as it lies in the guest's memory, at any alignment (indirect tables need none). */
+/* The same in the guest's memory, at any alignment (indirect tables need none). */
 struct descriptor_in_ram {
     uint64_t paddr;
     uint32_t length;
@@ -49,7 +49,7 @@ static uint16_t load16(const uint8_t *host)
     return __atomic_load_n((const uint16_t *)host, __ATOMIC_SEQ_CST);
 }
 
-/* What holds between any two calls, whatever the driver does. */
+/* Checks what holds between any two calls, whatever the driver does. */
 static void check_queue(const struct virtqueue *queue)
 {
     CHECK(queue->size_max && !(queue->size_max & (queue->size_max - 1)));
@@ -59,7 +59,7 @@ static void check_queue(const struct virtqueue *queue)
     CHECK(queue->index < queue->device->queue_count);
 }
 
-/* What a chain promises to devices. */
+/* Checks what devices may rely on in a chain. */
 static void check_chain(const struct virtqueue *queue, const struct virtq_chain *chain)
 {
     uint64_t out = 0, in = 0;
@@ -92,8 +92,8 @@ void virtqueue_set_size(struct virtqueue *queue, uint32_t size)
     queue->size = possible ? (uint16_t)size : 0;
 }
 
-/* Maps the three areas. Section 2.7 asks for an alignment of 16, 2 and 4 bytes; a table of descriptors that C
- * aligned as it likes does no harm. */
+/* Maps the three areas. Section 2.7 demands an alignment of 16, 2 and 4 bytes. A table of descriptors that is
+ * aligned less does no harm. */
 static bool virtqueue_map(struct virtqueue *queue)
 {
     struct dma *dma = queue->device->dma;
@@ -131,7 +131,7 @@ void virtqueue_disable(struct virtqueue *queue)
     queue->epoch++;
 }
 
-/* One fetch: the guest may change the table while it is looked at. */
+/* Reads a descriptor once, since the guest may change the table meanwhile. */
 static struct descriptor descriptor_fetch(const uint8_t *table, uint32_t index)
 {
     const volatile struct descriptor_in_ram *ram =
@@ -139,7 +139,7 @@ static struct descriptor descriptor_fetch(const uint8_t *table, uint32_t index)
     return (struct descriptor){ ram->paddr, ram->length, ram->flags, ram->next };
 }
 
-/* Appends one buffer; NULL or what is wrong with it. */
+/* Appends one buffer. Returns NULL, or what is wrong with it. */
 static const char *chain_append(struct virtqueue *queue, struct virtq_chain *chain,
                                 const struct descriptor *desc)
 {
@@ -162,14 +162,15 @@ static const char *chain_append(struct virtqueue *queue, struct virtq_chain *cha
     return NULL;
 }
 
-/* Where a walk over a chain stands. `seen` counts descriptors of the current table, `total` of the chain. */
+/* The position of a walk over a chain. `seen` counts descriptors of the current table, `total` of the
+ * chain. */
 struct walk {
     const uint8_t *table;
     uint32_t table_size, seen, total;
     bool indirect;
 };
 
-/* Enters an indirect table (section 2.7.5.3); NULL or what is wrong with it. */
+/* Enters an indirect table (section 2.7.5.3). Returns NULL, or what is wrong with it. */
 static const char *walk_enter(struct virtqueue *queue, struct walk *walk, const struct descriptor *desc)
 {
     if (!virtio_device_has(queue->device, VIRTIO_F_INDIRECT_DESC))
@@ -191,7 +192,7 @@ static const char *walk_enter(struct virtqueue *queue, struct walk *walk, const 
     return NULL;
 }
 
-/* Collects the chain that starts at `head`; NULL or what is wrong with it. */
+/* Collects the chain that starts at `head`. Returns NULL, or what is wrong with it. */
 static const char *chain_collect(struct virtqueue *queue, struct virtq_chain *chain, uint16_t head)
 {
     struct walk walk = { .table = queue->desc, .table_size = queue->size };
@@ -203,15 +204,15 @@ static const char *chain_collect(struct virtqueue *queue, struct virtq_chain *ch
     for (;;) {
         if (index >= walk.table_size)
             return "a descriptor index beyond the table";
-        /* The limit for indirect tables is the size that the device offers: a driver that made its ring
-         * smaller sizes its tables by the device's limits. */
+        /* The limit for indirect tables is the size that the device offers, even if the driver made its ring
+         * smaller: such drivers size their tables by the device's limit. */
         if (++walk.seen > walk.table_size || ++walk.total > queue->size_max)
             return "a chain with a loop, or longer than the queue";
         struct descriptor desc = descriptor_fetch(walk.table, index);
         const char *fault;
         if (desc.flags & DESC_INDIRECT) {
             fault = walk_enter(queue, &walk, &desc);
-            walk.total--; /* the table's own descriptor holds no buffer */
+            walk.total--; /* the descriptor of the table holds no buffer */
             index = 0;
         } else {
             fault = chain_append(queue, chain, &desc);
@@ -224,9 +225,9 @@ static const char *chain_collect(struct virtqueue *queue, struct virtq_chain *ch
     }
 }
 
-/* Also a full barrier: what the device tells the driver is seen before the device looks at what the driver
- * tells it, so that of both at least one notices (sections 2.7.7 and 2.7.10). An exchange, since that is a
- * barrier which thread sanitizers know. */
+/* Stores a word of the used ring. This is also a full barrier: what the device tells the driver is visible
+ * before the device looks at what the driver tells it, so at least one of them notices the other (sections
+ * 2.7.7 and 2.7.10). It is an exchange, since thread sanitizers know that as a barrier. */
 static void store_used16(struct virtqueue *queue, uint64_t offset, uint16_t value)
 {
     struct dma *dma = queue->device->dma;
@@ -299,7 +300,7 @@ void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, ui
     CHECK_HELD(&queue->device->lock);
     CHECK(written <= chain->in_length);
     struct dma *dma = queue->device->dma;
-    /* Also where the queue is gone: the buffers may have been written. */
+    /* This is done even if the queue is gone, since the buffers may have been written. */
     for (unsigned n = chain->out_count; n < chain->out_count + chain->in_count; n++)
         dma->ops->written(dma, chain->paddrs[n], chain->segments[n].iov_len);
     if (!queue->enabled || chain->epoch != queue->epoch)
@@ -327,7 +328,7 @@ void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, ui
         virtqueue_publish(queue, 1);
 }
 
-/* Sections 2.7.7 and 2.7.10: is there an interrupt due for the entries from `signalled` to `used_idx`? */
+/* Sections 2.7.7 and 2.7.10: is an interrupt due for the entries from `signalled` to `used_idx`? */
 static bool interrupt_wanted(struct virtqueue *queue)
 {
     if (!virtio_device_has(queue->device, VIRTIO_F_EVENT_IDX))

@@ -17,7 +17,7 @@
 
 #include "util/state.h"
 
-#define VIRTQUEUE_SIZE_MAX 1024 /* descriptors; what one preadv() takes, too */
+#define VIRTQUEUE_SIZE_MAX 1024 /* descriptors; also the most that one preadv() takes */
 
 struct virtio_device;
 
@@ -25,19 +25,19 @@ struct virtqueue {
     struct virtio_device *device;
     unsigned index;
     uint16_t size_max; /* descriptors, what the device offers; a power of two */
-    uint16_t size;     /* what the driver chose; 0: it chose something impossible */
+    uint16_t size;     /* what the driver chose; 0: an impossible number */
     bool enabled;      /* the pointers below are good */
-    uint32_t epoch;    /* counts how often the queue was disabled */
+    uint32_t epoch;    /* how often the queue was disabled */
     uint64_t desc_paddr, avail_paddr, used_paddr;
     uint8_t *desc, *avail, *used;
     uint16_t last_avail; /* the next entry of the available ring to take */
     uint16_t used_idx;   /* the next entry of the used ring to fill */
-    uint16_t signalled;  /* used_idx when the driver was last considered for an interrupt */
+    uint16_t signalled;  /* used_idx when an interrupt was last considered */
     bool signalled_valid;
 };
 
-/* One request: first the buffers that the device reads ("out"), then those that it writes ("in"). Zero-length
- * buffers are left out. `length` sums never exceed UINT32_MAX together. */
+/* One request: first the buffers that the device reads ("out"), then those that it writes ("in"). Buffers of
+ * length zero are left out. Both lengths together never exceed UINT32_MAX. */
 struct virtq_chain {
     uint16_t head;
     uint32_t epoch;
@@ -48,45 +48,47 @@ struct virtq_chain {
 };
 
 void virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsigned index, uint16_t size_max);
-/* Back to the values after reset; the queue is disabled. */
+/* Sets the values after reset; the queue is disabled. */
 void virtqueue_reset(struct virtqueue *queue);
-/* What the driver asks for; anything but a power of two up to size_max makes virtqueue_enable() fail. */
+/* Sets the size that the driver asks for. Unless it is a power of two up to size_max, virtqueue_enable()
+ * fails. */
 void virtqueue_set_size(struct virtqueue *queue, uint32_t size);
-/* Maps the rings at the three addresses and starts at index 0 of both. False where the size, the alignment or
- * the place of a ring is wrong: the queue then stays disabled. */
+/* Maps the rings at the three addresses, and starts at index 0 of both. If the size, the alignment or the
+ * place of a ring is wrong, returns false, and the queue stays disabled. */
 bool virtqueue_enable(struct virtqueue *queue);
 void virtqueue_disable(struct virtqueue *queue);
 
-/* Takes the next chain. False where there is none (the driver's next one then notifies the device), the
- * device may not run, or the driver broke the rules (the device is then broken: virtio_device_break()). */
+/* Takes the next chain. False if there is none (the driver's next one then notifies the device), if the
+ * device may not run, or if the driver broke the rules (the device is then broken: virtio_device_break()). */
 bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain);
-/* After loading: takes a chain again that had been popped, but not pushed, when the state was saved. False
- * where the guest's memory holds none there. */
+/* After loading: takes again a chain that had been popped, but not pushed, when the state was saved. False if
+ * the guest's memory has no valid chain there. */
 bool virtqueue_retake(struct virtqueue *queue, struct virtq_chain *chain, uint32_t head);
-/* Is there another chain? Where there is none, the driver's next one notifies the device. */
+/* Is there another chain? If there is none, the driver's next one notifies the device. */
 bool virtqueue_has_more(struct virtqueue *queue);
-/* Gives the chain back, `written` bytes of its in-buffers having been filled from the start. */
+/* Gives the chain back. The first `written` bytes of its in-buffers have been filled. */
 void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written);
-/* The same for several chains that belong together, all within one hold of the lock: takes back the last
- * `count` pops; notes a chain as the used entry `ahead` places from the next; shows the driver `count` of the
- * entries so noted. */
+/* The same for several chains that belong together, while the lock is held all the time. unpop() takes back
+ * the last `count` pops. fill() notes a chain as the used entry `ahead` places after the next one. publish()
+ * shows the driver `count` entries that were noted. */
 void virtqueue_unpop(struct virtqueue *queue, unsigned count);
 void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, uint32_t written,
                     unsigned ahead);
 void virtqueue_publish(struct virtqueue *queue, unsigned count);
-/* Interrupts the driver if it wants to hear of what was pushed since the last call. */
+/* Interrupts the driver if it wants to be told of what was pushed since the last call. */
 void virtqueue_signal(struct virtqueue *queue);
 
-/* Copies from the out-buffers / to the in-buffers, `offset` bytes from their start. Returns the bytes copied:
- * fewer than `length` where the buffers end. */
+/* Copies from the out-buffers / to the in-buffers, `offset` bytes from their start. Returns the number of
+ * bytes copied: fewer than `length` if the buffers end before. */
 size_t virtq_chain_read(const struct virtq_chain *chain, uint32_t offset, void *bytes, size_t length);
 size_t virtq_chain_write(const struct virtq_chain *chain, uint32_t offset, const void *bytes, size_t length);
-/* Lists the parts of the in-buffers (or out-buffers) from `offset`, `length` bytes in all, in iov, which has
- * room for VIRTQUEUE_SIZE_MAX. Returns their count. */
+/* Lists in iov the parts of the in-buffers (or out-buffers) that cover `length` bytes from `offset` on. iov
+ * has room for VIRTQUEUE_SIZE_MAX. Returns the number of parts. */
 unsigned virtq_chain_iov(const struct virtq_chain *chain, bool in, uint32_t offset, uint32_t length,
                          struct iovec *iov);
 
-/* Fields of the open section, named queueN.xxx. Loading maps the rings anew; false where that fails. */
+/* Saves and loads the fields, as queueN.xxx in the open section. Loading maps the rings anew; false if that
+ * fails. */
 void virtqueue_save(const struct virtqueue *queue, struct state_writer *writer);
 bool virtqueue_load(struct virtqueue *queue, struct state_reader *reader);
 

@@ -67,11 +67,11 @@ static bool start_threads(struct virtio_worker *worker, struct virtio_device *de
     *worker = (struct virtio_worker){ .device = device, .run = run };
     pthread_cond_init(&worker->wake, NULL);
     pthread_cond_init(&worker->idle, NULL);
-    /* Signals are for the threads that expect them. */
+    /* Signals are for the threads that expect them, so the new threads block them. */
     sigset_t before;
     int rc = 0;
     thread_signals_block(&before);
-    pthread_mutex_lock(&device->lock); /* a thread looks for itself in the list */
+    pthread_mutex_lock(&device->lock); /* each thread looks for itself in the list */
     while (worker->thread_count < threads && worker->thread_count < VIRTIO_WORKER_THREADS_MAX && !rc) {
         rc = thread_create(&worker->threads[worker->thread_count], role, name, worker_main, worker);
         if (!rc)
@@ -81,7 +81,7 @@ static bool start_threads(struct virtio_worker *worker, struct virtio_device *de
     thread_signals_restore(&before);
     device->worker = worker;
     if (worker->thread_count)
-        return true; /* with fewer it is slower */
+        return true; /* with fewer threads it is slower, but works */
     virtio_worker_stop(worker);
     return error_set(error, "%s: cannot start its thread: %s", device->ops->name, strerror(rc));
 }
@@ -125,7 +125,8 @@ void virtio_worker_kick(struct virtio_worker *worker, const struct virtqueue *qu
 void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *queue)
 {
     CHECK_HELD(&worker->device->lock);
-    /* Also where none sleeps: one that was woken may not have come here yet, and would find nothing to do. */
+    /* This is done even if no thread sleeps: a thread that was woken may not have come here yet, and would
+     * find nothing to do. */
     virtio_worker_kick(worker, queue);
 }
 

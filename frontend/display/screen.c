@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The views of the guest's screen, and who runs in which thread; see screen.h. SDL wants the main thread, so
- * with a window the machine gets a thread of its own, and its end closes the window.
+ * The views of the guest's screen, and which of them runs in which thread; see screen.h. SDL needs the main
+ * thread, so with a window the machine gets a thread of its own, and when the machine ends, the window is
+ * closed.
  */
 #include "frontend/display/screen.h"
 
@@ -30,7 +31,7 @@ struct screen {
     const struct window_ops *window_ops;
     struct window *window; /* NULL: none */
     const struct vnc_ops *vnc_ops;
-    pthread_mutex_t vnc_lock; /* monitors call while the server comes and goes */
+    pthread_mutex_t vnc_lock; /* monitors may call while the server starts or stops */
     struct vnc *vnc;          /* NULL: none */
     char vnc_password[VNC_PASSWORD_MAX + 1];
     time_t vnc_password_ends; /* 0: never */
@@ -84,13 +85,14 @@ void screen_destroy(struct screen *screen)
     free(screen);
 }
 
-/* Is there a desktop that a window could open on? SDL would go on without one, into memory. */
+/* Is there a desktop on which a window could open? Without one SDL would continue, and draw into memory
+ * only. */
 static bool window_possible(void)
 {
     return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER");
 }
 
-/* Without -display a window opens if there is something to see in it and a desktop to open it on. */
+/* Without -display a window opens if there is something to see in it and a desktop on which it can open. */
 bool screen_wants_window(const struct options *options)
 {
     if (options->screen.view != OPTIONS_VIEW_DEFAULT)
@@ -104,7 +106,7 @@ static bool press_power(void *display)
     return display_press_power(display);
 }
 
-/* A guest that does not run hears of no button. */
+/* A guest that does not run would not notice the button. */
 static bool on_shut_down(void *opaque)
 {
     struct screen *screen = opaque;
@@ -292,7 +294,8 @@ void screen_attach(struct screen *screen, struct machine *machine)
         machine_set_screendump(machine, dump_picture, screen->display);
 }
 
-/* The last picture is made under another name, in the same folder; which another user sees otherwise. */
+/* The last picture is first written under another name, so a file must be possible in that folder. If the
+ * process will become another user, or change its root, this cannot be checked now. */
 static bool check_dump(const struct screen *screen, struct error *error)
 {
     const char *path = screen->options->screen.dump, *slash = path ? strrchr(path, '/') : NULL;

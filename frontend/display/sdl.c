@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The window; see sdl.h. Its thread sleeps in SDL until there is an event; the display's wake() is
- * one. Pictures are drawn at most FRAME_MS apart, and only when something changed: the changed rectangle goes
- * into a texture, and the texture onto the window.
+ * The window; see sdl.h. Its thread sleeps in SDL until there is an event; the display's wake() sends one.
+ * Pictures are drawn at least FRAME_MS apart, and only if something changed: the changed rectangle is copied
+ * into a texture, and the texture is drawn into the window.
  *
- * Sizes: the guest's picture is shown as it is where the window can have its size, else scaled into the
- * middle of the window with its proportions kept. When the user changes the window's size, the guest is asked
- * for a picture of that size; when the guest changes its picture's, the window follows.
+ * Sizes: the guest's picture is shown unscaled if the window can have its size. Otherwise it is scaled into
+ * the middle of the window, with its proportions kept. When the user changes the window's size, the guest is
+ * asked for a picture of that size; when the guest changes the size of its picture, the window follows.
  *
- * Closing the window presses the guest's power button, so that it saves what it has to and turns itself off;
- * closing it again, or Ctrl-Alt-Q, ends the machine at once, and so does a guest that takes longer than any
- * service is given.
+ * Closing the window presses the guest's power button, so that the guest saves what it has to and turns
+ * itself off. Closing it again, or Ctrl-Alt-Q, ends the machine at once. The machine also ends if the guest
+ * takes longer than a service may take to stop.
  *
- * The pointer: with a tablet in the guest it just follows the host's. With a mouse, a click grabs it, and
- * Ctrl-Alt-G releases it. All fields belong to the main thread.
+ * The pointer: if the guest has a tablet, its pointer simply follows the host's. If it has a mouse, a click
+ * grabs the pointer, and Ctrl-Alt-G releases it. All fields belong to the main thread.
  */
 #include "frontend/display/sdl.h"
 
@@ -25,12 +25,12 @@
 #include "util/log.h"
 
 #define FRAME_MS 16u /* between two pictures */
-#define POLL_MAX_MS                                                                                          \
-    128u               /* between two looks at a screen that does not say what changes, while nothing does */
-#define SETTLE_MS 150u /* after the last change of the window's size, until the guest is told */
-#define NEVER     UINT64_MAX
-/* From the power button to the end of a guest that does not turn itself off: systemd gives a service 90
- * seconds. */
+/* Between two refreshes of a screen that does not say what changes, while nothing changes. */
+#define POLL_MAX_MS 128u
+#define SETTLE_MS   150u /* after the last change of the window's size, until the guest is told */
+#define NEVER       UINT64_MAX
+/* The time between pressing the power button and ending a guest that does not turn itself off. systemd gives
+ * a service 90 seconds. */
 #define SHUT_DOWN_MS 120000u
 
 struct window {
@@ -40,18 +40,19 @@ struct window {
     SDL_Renderer *renderer;
     SDL_Texture *texture, *cursor_texture; /* NULL: none yet */
     SDL_Cursor *cursor;                    /* the guest's shape; NULL: the host's own */
-    uint32_t wake_event, quit_event;       /* SDL's numbers for them */
+    uint32_t wake_event, quit_event;       /* SDL's numbers of these events */
     int frame_width, frame_height;         /* of the texture */
-    int own_width, own_height;             /* the size that the window was last given by us */
+    int own_width, own_height;             /* the size that this file last gave the window */
     SDL_Rect cursor_place;                 /* in the picture */
     bool cursor_visible, cursor_known;
-    bool changed, redraw; /* there is something to take from the display; to show again */
+    bool changed, redraw; /* the display has something to take; the window must be drawn again */
     bool grabbed, full_screen, hidden, quit;
-    uint64_t end_at;                       /* ms: the guest was told to turn itself off; NEVER: it was not */
+    /* Ms, set when the guest was told to turn itself off; NEVER: it was not told. */
+    uint64_t end_at;
     uint64_t drawn_at, settle_at, poll_at; /* ms, SDL_GetTicks64() */
     unsigned poll_ms;
     unsigned buttons;
-    SDL_Scancode hotkey; /* whose release the guest does not get */
+    SDL_Scancode hotkey; /* the guest does not get the release of this key */
 };
 
 /* ---- The title ----------------------------------------------------------------------------------------- */
@@ -74,7 +75,8 @@ static bool absolute(struct window *window)
     return display_is_absolute(window->config.display);
 }
 
-/* On the desktop the guest's cursor is the host's in another shape; grabbed, it is drawn into the picture. */
+/* On the desktop, the host's cursor takes the shape of the guest's. While the pointer is grabbed, the guest's
+ * cursor is drawn into the picture. */
 static void update_cursor_shape(struct window *window)
 {
     bool guest = absolute(window) && window->cursor_known;
@@ -99,7 +101,7 @@ static void set_grab(struct window *window, bool grab)
     update_title(window);
 }
 
-/* Where the picture is on the window, in pixels of the output. */
+/* Returns where in the window the picture is, in pixels of the output. */
 static SDL_Rect picture_place(struct window *window)
 {
     SDL_Rect place = { 0, 0, 1, 1 };
@@ -119,7 +121,7 @@ static SDL_Rect picture_place(struct window *window)
     return place;
 }
 
-/* A position of the host's pointer (window units) on one axis of the guest's tablet. */
+/* Converts a position of the host's pointer (window units) to one axis of the guest's tablet. */
 static int32_t to_absolute(int at, int window_size, int output_size, int start, int length)
 {
     if (window_size <= 0 || length <= 1)
@@ -165,7 +167,7 @@ static void on_button(struct window *window, const SDL_MouseButtonEvent *event)
     unsigned bit = event->button < sizeof(bits) / sizeof(bits[0]) ? bits[event->button] : 0;
     if (!absolute(window) && !window->grabbed) {
         if (event->state == SDL_PRESSED && event->button == SDL_BUTTON_LEFT)
-            set_grab(window, true); /* this click is not the guest's */
+            set_grab(window, true); /* the guest does not get this click */
         return;
     }
     window->buttons = event->state == SDL_PRESSED ? window->buttons | bit : window->buttons & ~bit;
@@ -184,12 +186,12 @@ static void on_wheel(struct window *window, const SDL_MouseWheelEvent *event)
 static void toggle_full_screen(struct window *window)
 {
     window->full_screen = !window->full_screen;
-    window->own_width = window->own_height = 0; /* the sizes that come now are the user's wish */
+    window->own_width = window->own_height = 0; /* the sizes that come now are the user's choice */
     SDL_SetWindowFullscreen(window->window, window->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
     window->settle_at = SDL_GetTicks64() + SETTLE_MS;
 }
 
-/* Ctrl-Alt and a key, for the window itself. */
+/* Handles a key with Ctrl-Alt, which is for the window itself. */
 static bool on_hotkey(struct window *window, const SDL_KeyboardEvent *event)
 {
     if (!(event->keysym.mod & KMOD_CTRL) || !(event->keysym.mod & KMOD_ALT))
@@ -223,7 +225,7 @@ static void on_key(struct window *window, const SDL_KeyboardEvent *event)
 
 /* ---- Drawing ------------------------------------------------------------------------------------------- */
 
-/* The window takes the picture's size, as far as the desktop has room. */
+/* Gives the window the picture's size, as far as the desktop has room. */
 static void follow_size(struct window *window)
 {
     SDL_Rect room;
@@ -292,7 +294,7 @@ static bool take_changes(struct window *window)
     struct display_changes changes = display_view_take(window->config.display, &window->view);
     const struct display_cursor *cursor;
     struct display_frame frame = display_lock(window->config.display, &cursor);
-    /* The picture may have become another since the changes were taken: then all of it is new. */
+    /* The picture may have got another size since the changes were taken: then all of it is new. */
     bool resized = !window->texture || window->frame_width != (int)frame.width ||
                    window->frame_height != (int)frame.height;
     struct display_rect all = { 0, 0, frame.width, frame.height };
@@ -340,7 +342,7 @@ static void draw(struct window *window)
 
 /* ---- Time ---------------------------------------------------------------------------------------------- */
 
-/* Looks at a screen that does not say what changes, less often the longer it does not. */
+/* Refreshes a screen that does not say what changes. The longer nothing changes, the rarer this is. */
 static void poll_screen(struct window *window, uint64_t now)
 {
     switch (display_refresh(window->config.display)) {
@@ -353,7 +355,7 @@ static void poll_screen(struct window *window, uint64_t now)
     window->poll_at = now + window->poll_ms;
 }
 
-/* The user has left the window's edge alone for a while: the guest is told. */
+/* The user has not moved the window's edge for a while: tells the guest the new size. */
 static void settle(struct window *window)
 {
     int width, height;
@@ -363,7 +365,7 @@ static void settle(struct window *window)
         display_request_size(window->config.display, (uint32_t)width, (uint32_t)height);
 }
 
-/* Does what is due; returns when there is more, in ms from now, or -1. */
+/* Does what is due. Returns when there is more to do, in ms from now, or -1. */
 static int do_what_is_due(struct window *window)
 {
     uint64_t now = SDL_GetTicks64(), next = NEVER;
@@ -383,7 +385,7 @@ static int do_what_is_due(struct window *window)
             draw(window);
         window->redraw = false;
         window->drawn_at = now;
-        if (window->poll_at == NEVER) /* perhaps another device shows the picture now */
+        if (window->poll_at == NEVER) /* another device may show the picture now */
             poll_screen(window, now);
     } else if (!window->hidden && (window->changed || window->redraw)) {
         next = window->drawn_at + FRAME_MS;
@@ -448,7 +450,7 @@ static void on_event(struct window *window, const SDL_Event *event)
     case SDL_MOUSEBUTTONUP: on_button(window, &event->button); break;
     case SDL_MOUSEWHEEL: on_wheel(window, &event->wheel); break;
     case SDL_RENDER_TARGETS_RESET:
-    case SDL_RENDER_DEVICE_RESET: /* the host's card has forgotten the textures */
+    case SDL_RENDER_DEVICE_RESET: /* the host's graphics card has lost the textures */
         display_view_remove(window->config.display, &window->view);
         display_view_add(window->config.display, &window->view);
         break;
@@ -529,10 +531,10 @@ static void window_destroy(struct window *window)
     if (window->cursor)
         SDL_FreeCursor(window->cursor);
     if (window->renderer)
-        SDL_DestroyRenderer(window->renderer); /* and its textures */
+        SDL_DestroyRenderer(window->renderer); /* also destroys its textures */
     if (window->window)
         SDL_DestroyWindow(window->window);
-    SDL_QuitSubSystem(SDL_INIT_VIDEO); /* sound goes on */
+    SDL_QuitSubSystem(SDL_INIT_VIDEO); /* sound continues */
     free(window);
 }
 

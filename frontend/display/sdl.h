@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The window (SDL2). It runs in the main thread, as SDL wants it, while the machine runs in another. A
+ * The window (SDL2). It runs in the main thread, as SDL requires, while the machine runs in another. It is a
  * module: see view_module.h.
  */
 #ifndef FRONTEND_DISPLAY_SDL_H
@@ -15,8 +15,8 @@ struct window_config {
     bool full_screen;
     bool software; /* draw without OpenGL */
     bool no_close; /* the window's close button does nothing */
-    /* The user closed the window: asks the guest to turn itself off. False where it cannot be asked. Main
-     * thread. */
+    /* The user has closed the window: asks the guest to turn itself off. False if the guest cannot be asked.
+     * Main thread. */
     bool (*shut_down)(void *opaque);
     /* Ends the machine now. Main thread. */
     void (*end)(void *opaque);
@@ -25,11 +25,12 @@ struct window_config {
 
 /* What the module rvive-sdl exports. */
 struct window_ops {
-    /* NULL and *error where there is no desktop, or it gives no window. Main thread, like all but quit(). */
+    /* NULL and *error if there is no desktop, or SDL opens no window on it. Main thread, like all but
+     * quit(). */
     struct window *(*open)(const struct window_config *config, struct error *error);
     /* Shows the guest and takes its input until quit(). */
     void (*run)(struct window *window);
-    /* Ends run(), now or when it is called. Any thread. */
+    /* Ends run(), or makes the next call of it return at once. Any thread. */
     void (*quit)(struct window *window);
     void (*destroy)(struct window *window);
 };

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sound on what the host has (SDL2), in the module rvive-sdl; it needs no window. A voice is an SDL device in
- * the guest's own format, which SDL converts. SDL plays from a queue, at its own time; the audiodev's thread
- * keeps as much in it as bridges two looks, and takes what is recorded from another queue.
+ * Sound through the host's sound system (SDL2), in the module rvive-sdl; it needs no window. A voice is an
+ * SDL device in the guest's own format, which SDL converts. SDL plays from a queue, at its own pace. The
+ * audiodev's thread keeps enough in the queue for the time between two of its turns, and takes what was
+ * recorded from another queue.
  *
- * main() makes and destroys it; all else is the audiodev's thread's.
+ * main() makes and destroys it; all else belongs to the audiodev's thread.
  */
 #include <SDL.h>
 #include <stdlib.h>
 
 #include "frontend/display/sound.h"
 
-#define BUFFER_US   40000u /* given ahead to SDL: four periods of the audiodev */
-#define DEVICE_HZ   100u   /* SDL moves about that many portions a second */
+#define BUFFER_US   40000u /* how much SDL gets in advance: four periods of the audiodev */
+#define DEVICE_HZ   100u   /* SDL moves about this many portions a second */
 #define PORTION_MIN 64u    /* frames */
 
 struct sound {
-    struct audiodev audiodev; /* first */
+    struct audiodev audiodev; /* must be first */
     unsigned buffer_us;
 };
 
@@ -34,7 +35,7 @@ static const SDL_AudioFormat samples[AUDIO_SAMPLE_COUNT] = {
     [AUDIO_SAMPLE_U16] = AUDIO_U16LSB, [AUDIO_SAMPLE_S32] = AUDIO_S32LSB, [AUDIO_SAMPLE_FLOAT] = AUDIO_F32LSB,
 };
 
-/* A power of two. */
+/* Returns a power of two. */
 static unsigned portion_of(unsigned rate)
 {
     unsigned frames = PORTION_MIN;
@@ -71,7 +72,7 @@ static struct audio_voice *sdl_open(struct audiodev *audiodev, enum audio_direct
     }
     voice->frame = audio_frame_bytes(format);
     voice->portion = portion_of(format->rate);
-    uint64_t least_us = 2 * audiodev->period_ns / 1000; /* between two looks, and as much again */
+    uint64_t least_us = 2 * audiodev->period_ns / 1000; /* for two turns of the thread */
     uint64_t us = sound->buffer_us > least_us ? sound->buffer_us : least_us;
     voice->ahead = (unsigned)(us * format->rate / 1000000u);
     if (voice->ahead < 2 * voice->portion)
@@ -85,7 +86,7 @@ static void sdl_close(struct audio_voice *voice)
     free(voice);
 }
 
-/* What was given to SDL is played to its end; without more it plays silence. */
+/* What SDL already has is played to its end; after that it plays silence. */
 static void sdl_run(struct audio_voice *voice, bool on)
 {
     if (voice->direction == AUDIO_INPUT) {
@@ -114,7 +115,8 @@ static int sdl_latency(struct audio_voice *voice, unsigned frames)
 
 static void sdl_write(struct audio_voice *voice, const void *bytes, unsigned frames)
 {
-    SDL_QueueAudio(voice->device, bytes, frames * voice->frame); /* fails where memory is short: a gap */
+    /* If memory is short it fails, and there is a gap. */
+    SDL_QueueAudio(voice->device, bytes, frames * voice->frame);
 }
 
 static void sdl_read(struct audio_voice *voice, void *bytes, unsigned frames)
@@ -123,7 +125,7 @@ static void sdl_read(struct audio_voice *voice, void *bytes, unsigned frames)
     audio_silence(&voice->format, (uint8_t *)bytes + (size_t)got * voice->frame, frames - got);
 }
 
-/* To play, only once SDL has nothing left. */
+/* For output, frames are lost only if SDL has nothing left to play. */
 static bool sdl_starved(struct audio_voice *voice)
 {
     if (voice->direction == AUDIO_OUTPUT)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * SDL's scancodes (those of USB's keyboard page) as codes of Linux.
+ * SDL's scancodes (those of USB's keyboard page), converted to Linux's codes.
  */
 #include "frontend/display/sdl_keys.h"
 

@@ -7,7 +7,7 @@
 #include "frontend/display/view_module.h"
 #include "util/log.h"
 
-/* Numbers are from 1. */
+/* Numbers begin at 1. */
 static bool is_used(const struct machine_config *machine, unsigned number)
 {
     bool used = false;

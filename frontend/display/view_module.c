@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See view_module.h. Only files beside the running program are loaded, never what LD_LIBRARY_PATH or the
- * current folder may hold.
+ * See view_module.h. Only files beside the running program are loaded, never files from LD_LIBRARY_PATH or
+ * the current folder.
  */
 #include "frontend/display/view_module.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The folder of the running program, without a slash at its end. */
+/* Fills in the folder of the running program, without a slash at its end. */
 static bool program_folder(char folder[PATH_MAX])
 {
     ssize_t length = readlink("/proc/self/exe", folder, PATH_MAX - 1);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The VNC server; see vnc.h. Its thread waits for what viewers send (vnc_relay.h) and for an
- * eventfd that the display's wake() writes to. The library sends from a copy of the picture that is this
- * thread's own; what changed is copied into it at most every FRAME_MS, and only while somebody looks.
+ * The VNC server; see vnc.h. Its thread waits for what viewers send (vnc_relay.h) and for an eventfd that the
+ * display's wake() writes to. libvncserver sends from a copy of the picture that belongs to this thread. What
+ * changed is copied into it at most every FRAME_MS, and only while there are viewers.
  *
- * All of libvncserver is called from this thread, once it runs. The lock is for the password, which a
- * monitor's thread may set.
+ * Once the thread runs, only this thread calls libvncserver. The lock is for the password, which a monitor's
+ * thread may set.
  */
 #include "frontend/display/vnc.h"
 
@@ -56,8 +56,8 @@ struct vnc {
     bool changed;               /* there is something to take from the display */
     uint64_t drawn_at, poll_at; /* ms */
     unsigned poll_ms;
-    bool shift[2], caps; /* as the guest has them, from what was sent */
-    bool lent_shift;     /* a Shift that no viewer holds */
+    bool shift[2], caps; /* the state of these keys in the guest, as far as this server sent them */
+    bool lent_shift;     /* Shift is pressed in the guest, but no viewer holds it */
     int last_x, last_y;  /* of the pointer; -1: none */
     int last_mask;
 };
@@ -78,7 +78,8 @@ static void send_key(struct vnc *vnc, unsigned code, bool down)
     display_key(vnc->config.display, code, down);
 }
 
-/* Programs type signs without the Shift that they need on this keyboard: then one is lent for the stroke. */
+/* Programs send a sign without the Shift that it needs on this keyboard: Shift is then pressed for the
+ * sign. */
 static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 {
     struct vnc *vnc = of_client(client);
@@ -107,7 +108,7 @@ static void on_release_all(rfbClientPtr client)
 
 /* ---- The pointer --------------------------------------------------------------------------------------- */
 
-/* Bits of RFB's mask: left, middle, right, then the wheel's four directions, each a click. */
+/* Buttons of RFB's mask: left, middle, right. The other four bits are the wheel's directions. */
 static unsigned buttons_of(int mask)
 {
     return (mask & 1 ? DISPLAY_LEFT : 0) | (mask & 2 ? DISPLAY_MIDDLE : 0) | (mask & 4 ? DISPLAY_RIGHT : 0);
@@ -184,7 +185,7 @@ static void hold_slow_viewers(struct vnc *vnc)
     rfbReleaseClientIterator(iterator);
 }
 
-/* The challenge, encrypted with the password, against what the viewer made of it (RFC 6143 section 7.2.2). */
+/* Compares the viewer's response with the challenge encrypted with the password (RFC 6143 section 7.2.2). */
 static rfbBool check_password(rfbClientPtr client, const char *response, int length)
 {
     struct vnc *vnc = of_client(client);
@@ -202,7 +203,7 @@ static rfbBool check_password(rfbClientPtr client, const char *response, int len
     return valid && length == CHALLENGE && !different;
 }
 
-/* A viewer's window has another size. The picture changes when the guest follows. */
+/* A viewer's window has a new size. The picture changes when the guest follows. */
 static int on_desktop_size(int width, int height, int screen_count, struct rfbExtDesktopScreen *screens,
                            rfbClientPtr client)
 {
@@ -215,7 +216,8 @@ static int on_desktop_size(int width, int height, int screen_count, struct rfbEx
 
 /* ---- The picture --------------------------------------------------------------------------------------- */
 
-/* A new framebuffer of the picture's size; the library works on with the old one where memory is short. */
+/* Makes a framebuffer of the picture's new size. If memory is short, the library continues with the old
+ * one. */
 static bool resize(struct vnc *vnc, const struct display_frame *frame)
 {
     uint32_t *old = (uint32_t *)(void *)vnc->screen->frameBuffer;
@@ -223,7 +225,7 @@ static bool resize(struct vnc *vnc, const struct display_frame *frame)
     if (!pixels)
         return false;
     rfbNewFramebuffer(vnc->screen, (char *)pixels, (int)frame->width, (int)frame->height, 8, 3, 4);
-    /* The call above chose the order of colours anew. */
+    /* rfbNewFramebuffer() sets the order of the colours, so it is set again. */
     vnc->screen->serverFormat.redShift = 16;
     vnc->screen->serverFormat.greenShift = 8;
     vnc->screen->serverFormat.blueShift = 0;
@@ -235,8 +237,8 @@ static bool resize(struct vnc *vnc, const struct display_frame *frame)
     return true;
 }
 
-/* The library frees the cursor and what hangs on it. Without a cursor viewers show their own pointer; a
- * hidden one is a pixel that is not there. */
+/* The library frees the cursor with all its parts. Without a cursor, viewers show their own pointer; a hidden
+ * cursor is one invisible pixel. */
 static void set_cursor(struct vnc *vnc, const struct display_cursor *cursor)
 {
     if (!cursor->known) {
@@ -294,7 +296,7 @@ static void take_changes(struct vnc *vnc)
                               (int)(damage.y + damage.height));
 }
 
-/* Looks at a screen that does not say what changes, less often the longer it does not. */
+/* Refreshes a screen that does not say what changes. The longer nothing changes, the rarer this is. */
 static void poll_screen(struct vnc *vnc, uint64_t now)
 {
     switch (display_refresh(vnc->config.display)) {
@@ -307,7 +309,8 @@ static void poll_screen(struct vnc *vnc, uint64_t now)
     vnc->poll_at = now + vnc->poll_ms;
 }
 
-/* Copies what is due; returns when there is more to do, in ms from now, or -1. Without viewers nothing is. */
+/* Copies what is due. Returns when there is more to do, in ms from now, or -1. Nothing is due while there are
+ * no viewers. */
 static int do_what_is_due(struct vnc *vnc)
 {
     uint64_t now = host_now_ms(), next = NEVER;
@@ -364,7 +367,7 @@ static void *vnc_thread(void *opaque)
         hold_slow_viewers(vnc);
         rfbProcessEvents(vnc->screen, 0);
         int ms = do_what_is_due(vnc);
-        if (!vnc->marked) /* else there is something to send first */
+        if (!vnc->marked) /* otherwise there is something to send first */
             wait_for_something(vnc, ms);
         vnc->marked = false;
     }
@@ -378,7 +381,7 @@ static void no_log(const char *format, ...)
     (void)format;
 }
 
-/* Where [HOST]:N is. The caller frees *found. */
+/* Finds the address of [HOST]:N. The caller frees *found. */
 static bool find_host(const struct vnc *vnc, struct addrinfo **found, struct error *error)
 {
     char port[16];
@@ -400,7 +403,7 @@ static bool is_loopback(const struct sockaddr *address)
     return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == 127;
 }
 
-/* Where others reach it, everybody may look and type who comes, unless there is a password. */
+/* If other computers can reach the address, everybody could look and type, unless there is a password. */
 static bool may_listen(const struct vnc *vnc, const struct sockaddr *address, struct error *error)
 {
     bool knows_them = vnc->config.password || (vnc->config.tls && vnc->config.tls->verify_peer);
@@ -411,7 +414,8 @@ static bool may_listen(const struct vnc *vnc, const struct sockaddr *address, st
                      vnc->name);
 }
 
-/* At HOST's first IPv4 address, for that is where viewers look first, or else its first one. */
+/* Listens at HOST's first IPv4 address, since viewers try that first; if there is none, at its first
+ * address. */
 static bool listen_for_viewers(struct vnc *vnc, struct error *error)
 {
     struct addrinfo *found;
@@ -439,7 +443,7 @@ static bool listen_for_viewers(struct vnc *vnc, struct error *error)
     return vnc->relay != NULL;
 }
 
-/* The library opens no socket of its own. */
+/* Makes the library's screen. The library opens no socket of its own. */
 static bool make_screen(struct vnc *vnc, struct error *error)
 {
     struct display_frame frame = display_lock(vnc->config.display, NULL);
@@ -510,7 +514,7 @@ static struct vnc *vnc_start(const struct vnc_config *config, struct error *erro
         error_set(error, "-vnc %s: out of memory", config->address);
         return NULL;
     }
-    vnc->config = *config; /* what it points to is only used here, but for the display */
+    vnc->config = *config; /* all that it points to, except the display, is used only here */
     pthread_mutex_init(&vnc->lock, NULL);
     snprintf(vnc->name, sizeof(vnc->name), "-vnc %s", config->address);
     snprintf(vnc->title, sizeof(vnc->title), "Rvive%s%s%s", config->title ? " (" : "",

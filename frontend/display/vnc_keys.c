@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Keysyms of X11 to codes of Linux, for a US keyboard.
+ * Converts X11's keysyms to Linux's codes, for a US keyboard.
  */
 #include "frontend/display/vnc_keys.h"
 
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The keys with signs on them: without and with Shift. */
+/* The keys with signs on them: the sign without Shift, and with it. */
 static const struct {
     uint16_t code;
     char plain, shifted;

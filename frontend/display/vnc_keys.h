@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Keys of VNC as keys of Linux. VNC tells what a key means ("exclam"), not where it is, so the guest is taken
- * to have a US layout.
+ * Converts keys of VNC to keys of Linux. VNC tells what a key means ("exclam"), not where it is, so the guest
+ * is assumed to have a US layout.
  */
 #ifndef FRONTEND_DISPLAY_VNC_KEYS_H
 #define FRONTEND_DISPLAY_VNC_KEYS_H
@@ -11,7 +11,7 @@
 
 struct vnc_key {
     unsigned code; /* linux/input-event-codes.h; 0: no such key on a US keyboard */
-    bool shift;    /* gives that sign only with Shift */
+    bool shift;    /* it gives that sign only with Shift */
     bool letter;   /* Caps Lock changes it */
 };
 /* `keysym` is one of X11. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The messages of viewers; see vnc_protocol.h. Messages of fixed length that ask for what is not
- * there are skipped; one of unknown length ends the connection, since nothing behind it could be told apart.
+ * The messages of viewers; see vnc_protocol.h. Messages of a known length that ask for something this server
+ * does not have are skipped. A message of unknown length ends the connection, since nothing after it could be
+ * understood.
  */
 #include "frontend/display/vnc_protocol.h"
 
@@ -31,7 +32,7 @@ static void set_reply(struct vnc_protocol *protocol, const uint8_t *bytes, unsig
     protocol->reply_length = length;
 }
 
-/* RFC 6143 section 7.1.1: 3.3, 3.7 and 3.8; others are taken for 3.3, later ones for 3.8. */
+/* RFC 6143 section 7.1.1: 3.3, 3.7 and 3.8. Other versions count as 3.3, later ones as 3.8. */
 static enum vnc_verdict take_version(struct vnc_protocol *protocol, uint8_t *bytes, size_t count,
                                      size_t *length, const char **fault)
 {
@@ -60,7 +61,7 @@ static enum vnc_verdict take_version(struct vnc_protocol *protocol, uint8_t *byt
     return VNC_PASS;
 }
 
-/* The viewer's choice, replaced by what libvncserver has offered. */
+/* Takes the viewer's choice, and replaces it by what libvncserver has offered. */
 static enum vnc_verdict take_security(struct vnc_protocol *protocol, uint8_t *bytes, size_t *length,
                                       const char **fault)
 {
@@ -75,7 +76,7 @@ static enum vnc_verdict take_security(struct vnc_protocol *protocol, uint8_t *by
     return VNC_PASS;
 }
 
-/* VeNCrypt 0.2: versions are told, then one type is offered, which the viewer has to choose. */
+/* VeNCrypt 0.2: the versions are exchanged, then one type is offered, which the viewer has to choose. */
 static enum vnc_verdict take_vencrypt(struct vnc_protocol *protocol, const uint8_t *bytes, size_t count,
                                       size_t *length, const char **fault)
 {
@@ -95,7 +96,7 @@ static enum vnc_verdict take_vencrypt(struct vnc_protocol *protocol, const uint8
         return VNC_MORE;
     if (get16(bytes) != 0 || get16(bytes + 2) != type)
         return close_for(fault, "it chose a security type that was not offered");
-    if (count > *length) /* it would be taken for what came under TLS */
+    if (count > *length) /* it would be mistaken for something that came under TLS */
         return close_for(fault, "it did not wait for TLS");
     set_reply(protocol, (const uint8_t[]){ 1 }, 1);
     protocol->state = protocol->password ? VNC_RESPONSE : VNC_INIT;
@@ -123,7 +124,7 @@ static enum vnc_verdict take_start(struct vnc_protocol *protocol, uint8_t *bytes
     return VNC_PASS;
 }
 
-/* Section 7.5, and what viewers may send without having been told that they may. */
+/* The messages of section 7.5, and those that viewers may send without being told that they may. */
 static const struct {
     uint8_t type;
     bool pass;
@@ -136,7 +137,7 @@ static const struct {
     { 8, false, 4 },   /* SetScale */
     { 9, false, 2 },   /* FileTransfer's token */
     { 10, false, 4 },  /* SetServerInput */
-    { 15, false, 4 },  /* the same as SetScale, of PalmVNC */
+    { 15, false, 4 },  /* the same as SetScale, for PalmVNC */
     { 250, false, 4 }, /* xvp */
 };
 
@@ -157,7 +158,7 @@ static enum vnc_verdict take_message(struct vnc_protocol *protocol, const uint8_
         if (get16(bytes + 2) > ENCODINGS_MAX)
             return close_for(fault, "it names too many encodings");
         return count < *length ? VNC_MORE : VNC_PASS;
-    case 6: /* ClientCutText: there is no clipboard. A negative length is one of an extension. */
+    case 6: /* ClientCutText: there is no clipboard. A negative length belongs to an extension. */
         protocol->skip = (uint64_t)get16(bytes + 4) << 16 | get16(bytes + 6);
         if (protocol->skip >> 31)
             protocol->skip = (uint32_t)-protocol->skip;

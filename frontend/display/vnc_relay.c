@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Moves bytes between viewers and libvncserver; see vnc_relay.h. All of a viewer belongs to the
- * relay's thread but for `slow` and what the lock guards: the list of those that libvncserver has not taken
+ * Moves bytes between viewers and libvncserver; see vnc_relay.h. Everything about a viewer belongs to the
+ * relay's thread, except `slow` and what the lock guards: the list of viewers that libvncserver has not taken
  * yet, the spare descriptors, and whether libvncserver still has its end.
  *
- * What waits for a viewer is bounded: beyond SLOW_BYTES nothing is read from it any more and no new picture
- * is made for it, so there is no more than that and one picture.
+ * What waits for a viewer is limited: beyond SLOW_BYTES nothing more is read from the viewer, and no new
+ * picture is made for it. So at most that much and one picture wait.
  */
 #include "frontend/display/vnc_relay.h"
 
@@ -34,30 +34,30 @@
 #define CHUNK         65536u
 #define SLOW_BYTES    (512u << 10)
 #define FAST_BYTES    (64u << 10)
-#define START_MS      30000u /* until a viewer has to be through with the handshake */
-#define CROWDED_MS    3000u  /* the same where there is no room for others */
-#define ACCEPT_MS     100u   /* until it is tried again where descriptors are short */
+#define START_MS      30000u /* for a viewer's handshake */
+#define CROWDED_MS    3000u  /* the same while there is no room for others */
+#define ACCEPT_MS     100u   /* between two attempts to accept while there is no descriptor */
 #define POLLS_EACH    2u
 #define POLLS_AT      3u /* behind wake_fd and the listeners */
 #define LISTENERS     2u
-#define SPARE_LOWEST  3 /* not in the place of a standard stream */
+#define SPARE_LOWEST  3 /* the numbers of the standard streams are not used */
 #define LISTEN_LENGTH 16
-#define LIBRARY_TYPES 2u /* bytes in which libvncserver lists its one security type */
+#define LIBRARY_TYPES 2u /* libvncserver lists its one security type in these bytes */
 
 struct vnc_viewer {
-    struct vnc_viewer *next;    /* of all, the thread's */
-    struct vnc_viewer *arrived; /* under the lock: of those that have not been taken */
+    struct vnc_viewer *next;    /* in the list of all viewers, which is the thread's */
+    struct vnc_viewer *arrived; /* in the list of those that libvncserver has not taken; under the lock */
     struct vnc_relay *relay;
     struct vnc_stream outer;
     int inner;        /* -1: closed */
-    int library;      /* libvncserver's end, until it is taken; -1 */
-    bool library_has; /* under the lock: libvncserver has, or will take, its end */
+    int library;      /* libvncserver's end, until it is taken; then -1 */
+    bool library_has; /* libvncserver has its end, or will take it; under the lock */
     bool greeted;
     struct vnc_protocol protocol;
     uint64_t since;
     uint8_t in[VNC_MESSAGE_MAX];
-    size_t in_count, in_passed; /* bytes; of them for libvncserver */
-    size_t banner_left;         /* of what libvncserver begins with, which the viewer does not get */
+    size_t in_count, in_passed; /* bytes that have come; how many of them are for libvncserver */
+    size_t banner_left;         /* bytes of libvncserver's greeting that the viewer does not get */
     atomic_bool slow;
 };
 
@@ -65,13 +65,13 @@ struct vnc_relay {
     struct vnc_relay_config config;
     pthread_t thread;
     bool has_thread;
-    int listeners[LISTENERS]; /* of RFB, and of websockets; -1: none */
+    int listeners[LISTENERS]; /* for RFB, and for websockets; -1: none */
     int wake_fd;
     struct vnc_origin_policy origins;
     atomic_bool stop;
     struct vnc_viewer *viewers;
     unsigned count;
-    uint64_t accept_at; /* ms; before that nobody is accepted */
+    uint64_t accept_at; /* ms; until then no connection is accepted */
     bool accept_failed;
     pthread_mutex_t lock;
     struct vnc_viewer *arrivals;
@@ -88,7 +88,7 @@ static void wake_thread(struct vnc_relay *relay)
 
 /* ---- Low descriptors ----------------------------------------------------------------------------------- */
 
-/* Fills up what is missing, as far as there are any. [locked] */
+/* Fills up the spare descriptors, as far as there are any. [locked] */
 static void set_aside(struct vnc_relay *relay)
 {
     CHECK_HELD(&relay->lock);
@@ -104,7 +104,7 @@ static void set_aside(struct vnc_relay *relay)
     }
 }
 
-/* Gives the file of `fd`, which is closed, a low number; -1: there is none. */
+/* Gives the file of `fd` a low number, and closes `fd`. -1: there is no low number left. */
 static int make_low(struct vnc_relay *relay, int fd)
 {
     int low = -1;
@@ -132,7 +132,7 @@ static bool out_append(struct vnc_viewer *viewer, const uint8_t *bytes, size_t l
     return true;
 }
 
-/* Writes what the viewer takes now; false where it is gone. */
+/* Writes what the viewer takes now; false if the viewer is gone. */
 static bool out_flush(struct vnc_viewer *viewer)
 {
     if (!vnc_stream_flush(&viewer->outer))
@@ -142,7 +142,7 @@ static bool out_flush(struct vnc_viewer *viewer)
     return true;
 }
 
-/* Closes what is the relay's; libvncserver sees the end of its input. */
+/* Closes what belongs to the relay; libvncserver sees the end of its input. */
 static void hang_up(struct vnc_viewer *viewer)
 {
     vnc_stream_close(&viewer->outer);
@@ -161,7 +161,7 @@ static void refuse(struct vnc_viewer *viewer, const char *why)
     hang_up(viewer);
 }
 
-/* Frees those that both sides are done with. */
+/* Frees the viewers that are finished on both sides. */
 static void sweep(struct vnc_relay *relay)
 {
     for (struct vnc_viewer **link = &relay->viewers; *link;) {
@@ -185,7 +185,7 @@ static bool set_nonblocking(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
-/* The viewer has said which version it speaks: libvncserver gets to know it. */
+/* The viewer has said which version it speaks. Now it is introduced to libvncserver. */
 static bool introduce(struct vnc_viewer *viewer)
 {
     struct vnc_relay *relay = viewer->relay;
@@ -205,7 +205,7 @@ static bool introduce(struct vnc_viewer *viewer)
     return true;
 }
 
-/* Hands libvncserver what it has room for of what has been passed. False: its end is closed. */
+/* Gives libvncserver as much as it has room for of what may be passed on. False: its end is closed. */
 static bool in_flush(struct vnc_viewer *viewer)
 {
     while (viewer->in_passed) {
@@ -228,14 +228,14 @@ static bool send_reply(struct vnc_viewer *viewer)
     return out_append(viewer, viewer->protocol.reply, length) && out_flush(viewer);
 }
 
-/* Throws bytes away that came and are not for libvncserver. */
+/* Throws away bytes that are not for libvncserver. */
 static void in_drop(struct vnc_viewer *viewer, uint8_t *at, size_t length)
 {
     viewer->in_count -= length;
     memmove(at, at + length, viewer->in_count - viewer->in_passed);
 }
 
-/* What is to be done with the first `length` bytes at `at`. False: the viewer has been disconnected. */
+/* Handles the first `length` bytes at `at` as the verdict says. False: the viewer has been disconnected. */
 static bool in_act(struct vnc_viewer *viewer, enum vnc_verdict verdict, bool first, uint8_t *at,
                    size_t length)
 {
@@ -247,7 +247,7 @@ static bool in_act(struct vnc_viewer *viewer, enum vnc_verdict verdict, bool fir
     if (verdict == VNC_PASS && first && !introduce(viewer))
         fault = "there is no descriptor for it";
     else if (!send_reply(viewer))
-        fault = "it takes nothing of what it asked for";
+        fault = "it does not take what it asked for";
     else if (verdict == VNC_TLS && !vnc_stream_start_tls(&viewer->outer, viewer->relay->config.tls))
         fault = "TLS cannot begin";
     if (fault)
@@ -255,7 +255,7 @@ static bool in_act(struct vnc_viewer *viewer, enum vnc_verdict verdict, bool fir
     return !fault;
 }
 
-/* Looks at what came. False: the viewer has been disconnected. */
+/* Checks what has come. False: the viewer has been disconnected. */
 static bool in_check(struct vnc_viewer *viewer)
 {
     for (;;) {
@@ -275,7 +275,7 @@ static bool in_check(struct vnc_viewer *viewer)
     }
 }
 
-/* The server speaks first, once there is a way for it. */
+/* The server speaks first, as soon as the connection is ready. */
 static void greet(struct vnc_viewer *viewer)
 {
     viewer->greeted = true;
@@ -306,12 +306,12 @@ static void from_viewer(struct vnc_viewer *viewer)
 
 static void from_library(struct vnc_viewer *viewer)
 {
-    static uint8_t chunk[CHUNK]; /* the only thread's */
+    static uint8_t chunk[CHUNK]; /* there is only one thread that uses it */
     ssize_t got = recv(viewer->inner, chunk, sizeof(chunk), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        out_flush(viewer); /* why a password was refused */
+        out_flush(viewer); /* this may say why a password was refused */
         hang_up(viewer);
         return;
     }
@@ -370,7 +370,7 @@ static bool takes_more(const struct vnc_viewer *viewer)
     return viewer->in_count < sizeof(viewer->in) && viewer->outer.out_count <= SLOW_BYTES;
 }
 
-/* What libvncserver says to one that is on its way to TLS waits for that. */
+/* For a viewer that has not begun TLS yet, what libvncserver says has to wait. */
 static bool takes_from_library(const struct vnc_viewer *viewer)
 {
     enum vnc_protocol_state state = viewer->protocol.state;
@@ -378,7 +378,7 @@ static bool takes_from_library(const struct vnc_viewer *viewer)
            (state != VNC_SECURITY || !viewer->protocol.tls);
 }
 
-/* Fills the list, a viewer POLLS_EACH; returns the timeout. */
+/* Fills the list, POLLS_EACH entries a viewer. Returns the timeout. */
 static int fill_poll(struct vnc_relay *relay, struct pollfd *fds, unsigned *count)
 {
     uint64_t now = host_now_ms();
@@ -477,7 +477,7 @@ void vnc_viewer_gone(struct vnc_viewer *viewer)
     struct vnc_relay *relay = viewer->relay;
     pthread_mutex_lock(&relay->lock);
     set_aside(relay);
-    viewer->library_has = false; /* the relay frees it from now on */
+    viewer->library_has = false; /* from now on the relay frees it */
     pthread_mutex_unlock(&relay->lock);
     wake_thread(relay);
 }
@@ -499,7 +499,7 @@ static int listen_at(const struct vnc_relay_config *config, const struct sockadd
     return -1;
 }
 
-/* The port has the same place in addresses of IPv4 and IPv6. */
+/* The port is at the same place in IPv4 and IPv6 addresses. */
 static bool open_listeners(struct vnc_relay *relay, struct error *error)
 {
     const struct vnc_relay_config *config = &relay->config;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The viewers' connections. libvncserver waits for whoever it writes to or reads from, up to 20 s, with
- * select(), which knows no descriptor beyond FD_SETSIZE. So it never gets a viewer's own socket: it gets one
- * end of a pair, with a low number that was set aside at the start, and a thread here moves the bytes between
- * the other end and the viewer. What libvncserver sends is taken at once and kept until the viewer takes it;
- * what a viewer sends passes vnc_protocol.h. Websockets and TLS end here (vnc_stream.h), too, so nothing of
- * libvncserver's own handles a browser's or a stranger's bytes in them.
+ * The viewers' connections. When libvncserver writes to a viewer or reads from it, it waits up to 20 s, and
+ * with select(), which knows no descriptor beyond FD_SETSIZE. So it never gets a viewer's own socket. It gets
+ * one end of a pair, with a low number that was reserved at the start, and a thread here moves the bytes
+ * between the other end and the viewer. What libvncserver sends is taken at once and kept until the viewer
+ * takes it; what a viewer sends is checked by vnc_protocol.h. Websockets and TLS end here, too
+ * (vnc_stream.h), so no code of libvncserver handles the bytes of a browser or a stranger in them.
  */
 #ifndef FRONTEND_DISPLAY_VNC_RELAY_H
 #define FRONTEND_DISPLAY_VNC_RELAY_H
@@ -26,25 +26,25 @@ struct vnc_relay_config {
     const struct sockaddr *address;
     socklen_t address_length;
     uint16_t websocket;        /* the port for websockets, at the same address; 0: none */
-    const char *origin;        /* whose pages may open one as well (vnc_websocket.h); NULL. Borrowed. */
+    const char *origin;        /* whose pages may also connect (vnc_websocket.h); NULL: none. Borrowed. */
     const struct vnc_tls *tls; /* NULL: none. Borrowed. */
     bool password;             /* viewers need one */
-    /* A viewer has come, or takes pictures again. In the relay's thread. */
+    /* There is a new viewer, or one that can take pictures again. Called in the relay's thread. */
     void (*wake)(void *opaque);
     void *opaque;
 };
 
-/* Listens, and starts the thread. NULL and *error where the host refuses. */
+/* Listens, and starts the thread. NULL and *error if the host refuses. */
 struct vnc_relay *vnc_relay_start(const struct vnc_relay_config *config, struct error *error);
-/* After the last vnc_viewer_gone(). Disconnects everybody. */
+/* To be called after the last vnc_viewer_gone(). Disconnects all viewers. */
 void vnc_relay_stop(struct vnc_relay *relay);
 
 /* For the thread that runs libvncserver. */
-/* The descriptor of a viewer that has come, which is libvncserver's then; -1: there is none. */
+/* Returns the descriptor of a new viewer, which libvncserver then owns; -1: there is none. */
 int vnc_relay_take(struct vnc_relay *relay, struct vnc_viewer **viewer);
-/* Is so much waiting for it that no picture is to be sent? */
+/* Does so much wait for the viewer that no picture should be sent to it? */
 bool vnc_viewer_is_slow(struct vnc_viewer *viewer);
-/* libvncserver has closed its descriptor. */
+/* To be called when libvncserver has closed its descriptor. */
 void vnc_viewer_gone(struct vnc_viewer *viewer);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The connection to a viewer; see vnc_stream.h. What is kept for the viewer is what goes into TLS, if there
- * is TLS, or to the socket: frames have their headers by then.
+ * The connection to a viewer; see vnc_stream.h. Bytes for the viewer are kept in the form in which they go
+ * into TLS or, without TLS, to the socket: frames already have their headers.
  */
 #include "frontend/display/vnc_stream.h"
 
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define OUT_MAX  (512u << 20) /* a picture of 16384 × 8192 */
-#define OUT_KEPT (256u << 10) /* more is freed once it is sent */
+#define OUT_KEPT (256u << 10) /* if the buffer is larger, it is freed once it is sent */
 
 struct vnc_websocket {
     const struct vnc_origin_policy *origins;
@@ -23,8 +23,7 @@ struct vnc_websocket {
     struct vnc_frames frames;
 };
 
-/* ---- Opening and closing ---------------------------------------------------------------------------------
- */
+/* ---- Opening and closing ------------------------------------------------------------------------------- */
 
 bool vnc_stream_open(struct vnc_stream *stream, int fd, const struct vnc_origin_policy *origins,
                      const struct vnc_tls *tls)
@@ -40,7 +39,7 @@ bool vnc_stream_open(struct vnc_stream *stream, int fd, const struct vnc_origin_
     return true;
 }
 
-/* What was kept before goes out plainly first, so there must be nothing that the viewer has not taken. */
+/* What was kept before would be sent without TLS, so the viewer must have taken all of it. */
 bool vnc_stream_start_tls(struct vnc_stream *stream, const struct vnc_tls *tls)
 {
     stream->tls = stream->out_count ? NULL : vnc_tls_start(tls, stream->fd);
@@ -78,10 +77,9 @@ bool vnc_stream_is_pending(const struct vnc_stream *stream)
     return stream->tls && !stream->tls_begins && vnc_tls_is_pending(stream->tls);
 }
 
-/* ---- To the viewer ---------------------------------------------------------------------------------------
- */
+/* ---- To the viewer ------------------------------------------------------------------------------------- */
 
-/* Room for so many bytes more. */
+/* Makes room for `more` bytes. */
 static bool reserve(struct vnc_stream *stream, size_t more)
 {
     if (stream->out_head + stream->out_count + more <= stream->out_room)
@@ -144,7 +142,7 @@ bool vnc_stream_flush(struct vnc_stream *stream)
     }
     if (stream->out_count)
         return true;
-    if (stream->out_room > OUT_KEPT) { /* of a large picture */
+    if (stream->out_room > OUT_KEPT) { /* it was needed for a large picture */
         free(stream->out);
         stream->out = NULL;
         stream->out_room = 0;
@@ -153,10 +151,9 @@ bool vnc_stream_flush(struct vnc_stream *stream)
     return true;
 }
 
-/* ---- From the viewer -------------------------------------------------------------------------------------
- */
+/* ---- From the viewer ----------------------------------------------------------------------------------- */
 
-/* As vnc_stream_read(), of what is under the frames. */
+/* As vnc_stream_read(), but without looking into frames. */
 static ssize_t read_bytes(struct vnc_stream *stream, void *bytes, size_t room)
 {
     ssize_t got =
@@ -166,7 +163,7 @@ static ssize_t read_bytes(struct vnc_stream *stream, void *bytes, size_t room)
     return got ? got : -1;
 }
 
-/* Reads of the request, and answers it when it is whole. */
+/* Reads a part of the request, and answers it when it is whole. */
 static ssize_t read_request(struct vnc_stream *stream, const char **fault)
 {
     struct vnc_websocket *websocket = stream->websocket;
@@ -187,7 +184,7 @@ static ssize_t read_request(struct vnc_stream *stream, const char **fault)
     return websocket->open && vnc_stream_flush(stream) ? 0 : -1;
 }
 
-/* Takes the frames in `bytes` apart, where what was in them lies then, and answers those of control. */
+/* Replaces the frames in `bytes` by their contents, and answers control frames. */
 static ssize_t unwrap(struct vnc_stream *stream, uint8_t *bytes, size_t count, const char **fault)
 {
     struct vnc_frames *frames = &stream->websocket->frames;

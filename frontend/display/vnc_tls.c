@@ -28,8 +28,7 @@ struct vnc_tls_session {
     size_t sending; /* bytes that GnuTLS has taken and not sent yet */
 };
 
-/* ---- Files -----------------------------------------------------------------------------------------------
- */
+/* ---- Files --------------------------------------------------------------------------------------------- */
 
 static bool tell(const struct vnc_tls_config *config, const char *what, int status, struct error *error)
 {
@@ -37,7 +36,7 @@ static bool tell(const struct vnc_tls_config *config, const char *what, int stat
                      gnutls_strerror(status));
 }
 
-/* In `path`; false where there is no such file that can be read. */
+/* Finds the file in `path`; false if there is none that can be read. */
 static bool find(const struct vnc_tls_config *config, const char *name, char path[PATH_MAX])
 {
     return snprintf(path, PATH_MAX, "%s/%s", config->dir, name) < PATH_MAX && access(path, R_OK) == 0;
@@ -62,7 +61,7 @@ static bool load_key(struct vnc_tls *tls, const struct vnc_tls_config *config, s
     return status >= 0 || tell(config, "server-cert.pem and server-key.pem", status, error);
 }
 
-/* Who signs the certificates of viewers; only asked for where they are looked at. */
+/* Loads the authority that signs viewers' certificates. It is only needed if these are checked. */
 static bool load_authority(struct vnc_tls *tls, const struct vnc_tls_config *config, struct error *error)
 {
     char path[PATH_MAX];
@@ -121,8 +120,7 @@ void vnc_tls_free(struct vnc_tls *tls)
     free(tls);
 }
 
-/* ---- A viewer --------------------------------------------------------------------------------------------
- */
+/* ---- A viewer ------------------------------------------------------------------------------------------ */
 
 struct vnc_tls_session *vnc_tls_start(const struct vnc_tls *tls, int fd)
 {
@@ -134,7 +132,8 @@ struct vnc_tls_session *vnc_tls_start(const struct vnc_tls *tls, int fd)
     }
     session->verify_peer = tls->verify_peer;
     gnutls_transport_set_int(session->session, fd);
-    gnutls_handshake_set_timeout(session->session, GNUTLS_INDEFINITE_TIMEOUT); /* the relay has one */
+    /* The relay has a timeout of its own. */
+    gnutls_handshake_set_timeout(session->session, GNUTLS_INDEFINITE_TIMEOUT);
     gnutls_certificate_server_set_request(session->session,
                                           tls->verify_peer ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
     if (gnutls_priority_set(session->session, tls->priority) >= 0 &&
@@ -153,7 +152,7 @@ void vnc_tls_end(struct vnc_tls_session *session)
     free(session);
 }
 
-/* One that ca-cert.pem has signed, for now, and for clients. */
+/* Is the certificate signed by ca-cert.pem, valid now, and made for clients? */
 static bool is_trusted(const struct vnc_tls_session *session)
 {
     static unsigned char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;

@@ -12,35 +12,35 @@
 
 #include "util/error.h"
 
-/* -object tls-creds-x509: a folder with server-cert.pem, server-key.pem and ca-cert.pem (ca-crl.pem), which
- * have the names that QEMU gives them. */
+/* -object tls-creds-x509: a folder with server-cert.pem, server-key.pem and ca-cert.pem (and ca-crl.pem).
+ * These are the names that QEMU uses. */
 struct vnc_tls_config {
     const char *id, *dir;
     bool verify_peer;     /* viewers need a certificate that ca-cert.pem has signed */
-    const char *priority; /* of GnuTLS; NULL: its own, without old versions */
+    const char *priority; /* GnuTLS's priorities; NULL: its default, without old versions */
 };
 
-struct vnc_tls;         /* what the server is known by */
+struct vnc_tls;         /* the server's identity */
 struct vnc_tls_session; /* of a viewer */
 
 /* NULL and *error, which names the file that is missing or wrong. */
 struct vnc_tls *vnc_tls_load(const struct vnc_tls_config *config, struct error *error);
-/* After all sessions. */
+/* To be called after the end of all sessions. */
 void vnc_tls_free(struct vnc_tls *tls);
 
-/* The server's side on `fd`, which stays the caller's. NULL where memory is short. */
+/* Begins the server's side on `fd`, which the caller keeps. NULL if memory is short. */
 struct vnc_tls_session *vnc_tls_start(const struct vnc_tls *tls, int fd);
-/* Says goodbye, if there is room for it, and frees. */
+/* Says goodbye, if there is room for it, and frees the session. */
 void vnc_tls_end(struct vnc_tls_session *session);
 
 enum vnc_tls_state { VNC_TLS_MORE, VNC_TLS_READY, VNC_TLS_FAILED };
-/* Goes on with the handshake as far as the socket allows. VNC_TLS_FAILED: *fault says why. */
+/* Continues the handshake as far as the socket allows. VNC_TLS_FAILED: *fault says why. */
 enum vnc_tls_state vnc_tls_handshake(struct vnc_tls_session *session, const char **fault);
-/* Does the handshake wait to write? */
+/* Does the handshake wait until it can write? */
 bool vnc_tls_wants_write(const struct vnc_tls_session *session);
 
-/* As recv() and send() on a socket that does not block: -1 and errno, EAGAIN among them; 0: its end. What
- * was refused with EAGAIN must be the start of what is sent next. */
+/* As recv() and send() on a socket that does not block: -1 and errno, which may be EAGAIN; 0: the end. Bytes
+ * that were refused with EAGAIN must be sent again first. */
 ssize_t vnc_tls_read(struct vnc_tls_session *session, void *bytes, size_t room);
 ssize_t vnc_tls_write(struct vnc_tls_session *session, const void *bytes, size_t count);
 /* Is something there that poll() does not see? */

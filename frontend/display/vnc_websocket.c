@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Websockets; see vnc_websocket.h. What the RFC lets a server be strict about, it is strict about.
+ * Websockets; see vnc_websocket.h. Wherever the RFC lets a server be strict, this one is strict.
  */
 #include "frontend/display/vnc_websocket.h"
 
@@ -16,8 +16,7 @@
 #define GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define HEADERS_MAX 100u
 
-/* ---- The request ----------------------------------------------------------------------------------------
- */
+/* ---- The request --------------------------------------------------------------------------------------- */
 
 struct text {
     const char *at;
@@ -42,7 +41,7 @@ static struct text text_trim(struct text text)
     return text;
 }
 
-/* Is it one of those between commas? */
+/* Is the word in a list that is separated by commas? */
 static bool text_lists(struct text list, const char *word)
 {
     while (list.length) {
@@ -57,7 +56,7 @@ static bool text_lists(struct text list, const char *word)
     return false;
 }
 
-/* Takes a line off; false where it ends with no CR LF. */
+/* Takes one line; false if there is no line that ends with CR LF. */
 static bool next_line(struct text *rest, struct text *line)
 {
     const char *end = memchr(rest->at, '\n', rest->length);
@@ -69,7 +68,7 @@ static bool next_line(struct text *rest, struct text *line)
     return true;
 }
 
-/* A field that stands there twice could be read in two ways, so it is refused. */
+/* A field that is given twice could be read in two ways, so it is refused. */
 static bool take_field(struct request *request, struct text line)
 {
     const struct {
@@ -116,10 +115,9 @@ static bool parse_request(struct request *request, struct text rest)
     return false;
 }
 
-/* ---- Who is let in ---------------------------------------------------------------------------------------
- */
+/* ---- Who is let in ------------------------------------------------------------------------------------- */
 
-/* An IPv6 address has brackets here. */
+/* Here an IPv6 address must have brackets. */
 static bool split(struct text text, struct resolve_place *place)
 {
     return resolve_split(text.at, text.length, place, NULL) && place->host[0] &&
@@ -156,13 +154,12 @@ static bool origin_allowed(const struct request *request, const struct vnc_origi
                ((address || policy->password) && request->host.at && split(request->host, &to) &&
                 strcasecmp(from.host, to.host) == 0);
     }
-    return false; /* "null": a file, or a page that hides where it is from */
+    return false; /* "null": a file, or a page that hides its origin */
 }
 
-/* ---- The answer ------------------------------------------------------------------------------------------
- */
+/* ---- The answer ---------------------------------------------------------------------------------------- */
 
-/* RFC 6455 section 4.2.2: shows that the request has been understood as one for a websocket. */
+/* RFC 6455 section 4.2.2: the answer shows that the request was understood as one for a websocket. */
 static bool accept_key(struct text key, char accept[64])
 {
     char text[KEY_LENGTH + sizeof(GUID)];
@@ -200,7 +197,7 @@ enum vnc_request vnc_websocket_answer(const char *bytes, size_t count, const str
         return count < VNC_REQUEST_MAX ? VNC_REQUEST_MORE
                                        : refuse(response, "431 Request Header Fields Too Large", fault,
                                                 "its request is too long");
-    /* Nothing may come behind it before it is answered. */
+    /* Nothing may follow the request before it is answered. */
     if (blank + sizeof(end) - 1 != bytes + count || memchr(bytes, 0, count) ||
         !parse_request(&request, (struct text){ bytes, count }))
         return refuse(response, "400 Bad Request", fault, "its request cannot be read");
@@ -223,8 +220,7 @@ enum vnc_request vnc_websocket_answer(const char *bytes, size_t count, const str
     return VNC_REQUEST_OPEN;
 }
 
-/* ---- Frames (section 5.2) --------------------------------------------------------------------------------
- */
+/* ---- Frames (section 5.2) ------------------------------------------------------------------------------ */
 
 static enum vnc_opcode opcode_of(const struct vnc_frames *frames)
 {
@@ -236,7 +232,7 @@ static bool is_control(const struct vnc_frames *frames)
     return frames->header[0] & 8;
 }
 
-/* Bytes in front of the payload, as far as is known. */
+/* The bytes in front of the payload, as far as is known yet. */
 static unsigned header_length(const struct vnc_frames *frames)
 {
     if (frames->header_count < 2)
@@ -256,31 +252,33 @@ static uint64_t payload_length(const struct vnc_frames *frames)
     return length;
 }
 
-/* NULL, or what is wrong with the header, which is complete. */
+/* Returns NULL, or what is wrong with the header, which must be complete. */
 static const char *check_header(const struct vnc_frames *frames)
 {
     bool final = frames->header[0] & 0x80;
     unsigned short_length = frames->header[1] & 127;
     uint64_t length = payload_length(frames);
     if (frames->header[0] & 0x70)
-        return "a frame of its has bits of an extension";
+        return "it sent a frame with bits of an extension";
     if (!(frames->header[1] & 0x80))
-        return "a frame of its is not masked";
+        return "it sent a frame that is not masked";
     if ((short_length == 126 && length < 126) || (short_length == 127 && length <= UINT16_MAX) ||
         length >> 63)
-        return "a frame of its has a length that there is not";
+        return "it sent a frame with an impossible length";
     switch (opcode_of(frames)) {
-    case VNC_CONTINUED: return frames->in_message ? NULL : "a frame of its goes on with nothing";
-    case VNC_BINARY: return frames->in_message ? "a message of its begins within another one" : NULL;
+    case VNC_CONTINUED: return frames->in_message ? NULL : "it sent a frame that continues no message";
+    case VNC_BINARY: return frames->in_message ? "it began a message within another one" : NULL;
     case VNC_CLOSING:
     case VNC_PING:
     case VNC_PONG:
-        return final && short_length <= VNC_CONTROL_MAX ? NULL : "a control frame of its is too long";
-    default: return "a frame of its is of a kind that this server does not take";
+        return final && short_length <= VNC_CONTROL_MAX
+                   ? NULL
+                   : "it sent a control frame that is too long or fragmented";
+    default: return "it sent a frame of a kind that this server does not take";
     }
 }
 
-/* The payload begins. */
+/* The header is complete, and the payload begins. */
 static void begin(struct vnc_frames *frames)
 {
     frames->left = payload_length(frames);
@@ -291,7 +289,7 @@ static void begin(struct vnc_frames *frames)
         frames->in_message = !(frames->header[0] & 0x80);
 }
 
-/* Unmasks what is there of the payload, to `to`; returns how many bytes were read. */
+/* Unmasks to `to` as much of the payload as has come. Returns how many bytes were read. */
 static size_t take_payload(struct vnc_frames *frames, uint8_t *to, const uint8_t *from, size_t count)
 {
     const uint8_t *mask = frames->header + header_length(frames) - 4;

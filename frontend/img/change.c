@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * rvive-img commit and resize: images changed in place.
+ * rvive-img commit and resize, which change images in place.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +14,7 @@
 
 /* ---- commit -------------------------------------------------------------------------------------------- */
 
-/* Copies what the overlay holds itself. */
+/* Copies the blocks that the overlay contains itself. */
 static int commit_all(struct blockdev *overlay, struct blockdev *base)
 {
     uint8_t *buffer = malloc(PIECE);
@@ -36,7 +36,7 @@ static int commit_all(struct blockdev *overlay, struct blockdev *base)
     return rc ? rc : blockdev_flush(base);
 }
 
-/* A base that is smaller than its overlay grows to its size. */
+/* If the base is smaller than its overlay, it grows to the overlay's size. */
 static bool grow_base(struct blockdev *base, const char *path, uint64_t size, struct error *error)
 {
     struct blockdev_qcow2 *q = qcow2_of(base);
@@ -96,7 +96,7 @@ int img_commit(int argc, char **argv)
 
 /* ---- resize -------------------------------------------------------------------------------------------- */
 
-/* The new size: absolute, or by how much it changes. */
+/* Reads the new size: absolute, or relative to the old one. */
 static bool new_size(const char *text, uint64_t old, uint64_t *size, struct error *error)
 {
     bool more = *text == '+', less = *text == '-';

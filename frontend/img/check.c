@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rvive-img check. The exit status is qemu-img's: 0 all is well, 1 the check could not be made, 2 the image
- * is damaged, 3 it has leaked clusters, 63 the format has nothing to check.
+ * rvive-img check. The exit status is qemu-img's: 0 all is well, 1 the check could not be done, 2 the image
+ * is damaged, 3 it has leaked clusters, 63 there is nothing to check in this format.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -73,7 +73,7 @@ static void print_json(const struct arguments *a, const struct qcow2_check *c)
     printf(",\n    \"format\": \"qcow2\"\n}\n");
 }
 
-/* Checks; after repairs once more, so that what is reported is what there is now. */
+/* Checks the image. After repairs it is checked once more, so that the report says what it is like now. */
 static int check_twice(const struct arguments *a, struct blockdev_qcow2 *q, struct qcow2_check *result)
 {
     int rc = qcow2_check(q, a->repair, result);

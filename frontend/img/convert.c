@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rvive-img convert: copies a disk into a new image. What the source knows to be zeros, or what turns out to
- * be, is not written.
+ * rvive-img convert: copies a disk into a new image. Zeros are not written, whether the source knows them to
+ * be zeros or they are found while reading.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -28,7 +28,7 @@ static int copy_compressed(struct conversion *c, uint64_t offset, uint64_t lengt
         if (blockdev_is_zero(c->buffer + at, part))
             continue;
         int rc = -ENOSPC;
-        if (part < q->cluster_size) /* the disk's end: padded */
+        if (part < q->cluster_size) /* the disk ends here, so the cluster is filled with zeros */
             memset(c->buffer + at + part, 0, q->cluster_size - part);
         rc = qcow2_write_compressed(c->to, offset + at, c->buffer + at);
         if (rc == -ENOSPC)
@@ -73,7 +73,7 @@ static int copy_all(struct conversion *c)
         if (rc)
             return rc;
         bool zero = status == BLOCKDEV_STATUS_ZERO;
-        /* Pieces of the output's clusters stay whole. */
+        /* The pieces begin at clusters of the output. */
         uint64_t left = PIECE - offset % PIECE;
         if (!zero || run < left)
             run = left < c->from->size - offset ? left : c->from->size - offset, zero = false;

@@ -17,7 +17,7 @@
 
 struct creation {
     struct qcow2_options qcow2;
-    bool has_size, qcow2_only; /* an option was given that raw does not have */
+    bool has_size, qcow2_only; /* qcow2_only: an option was given that raw does not have */
 };
 
 static bool take_compat(struct creation *creation, const char *value, struct error *error)
@@ -106,7 +106,7 @@ static bool take_options(struct creation *creation, struct option_strings *strin
 
 /* ---- The file ------------------------------------------------------------------------------------------ */
 
-/* The backing file is looked for where the new image would look for it. */
+/* Returns the size of the backing file, which is looked for where the new image will look for it. */
 static bool backing_size(const char *path, const struct creation *creation, uint64_t *size,
                          struct error *error)
 {

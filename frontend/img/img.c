@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The program rvive-img: finds the command; what its commands share. See img.h.
+ * The program rvive-img: finds the command, and has what the commands share. See img.h.
  */
 #include "frontend/img/img.h"
 
@@ -119,7 +119,7 @@ static int help(void)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    signal(SIGXFSZ, SIG_IGN); /* a limit of the file size is an error of write(), EFBIG */
+    signal(SIGXFSZ, SIG_IGN); /* reaching a limit of the file size becomes an error of write(), EFBIG */
     if (!strcmp(name, "--help") || !strcmp(name, "-h"))
         return help();
     if (!strcmp(name, "--version") || !strcmp(name, "-V")) {

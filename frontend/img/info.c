@@ -11,7 +11,7 @@
 
 #include "frontend/img/img.h"
 
-/* "1.5 GiB": three significant digits. */
+/* Returns a text such as "1.5 GiB", with three significant digits. */
 static const char *human_size(uint64_t bytes, char *text, size_t size)
 {
     static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
@@ -31,7 +31,7 @@ static uint64_t disk_size(const char *path)
     return stat(path, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
-/* The path of the backing file as this image finds it. */
+/* Returns the path where this image finds its backing file. */
 static const char *full_backing(const char *path, const struct blockdev_qcow2 *q, char *full, size_t size)
 {
     const char *slash = strrchr(path, '/');
@@ -48,7 +48,7 @@ struct snapshot {
     uint64_t vm_clock, vm_state;
 };
 
-/* The entry at *at, which moves on; false where the table is damaged. */
+/* Reads the entry at *at, and moves *at to the next one; false if the table is damaged. */
 static bool read_snapshot(struct blockdev_qcow2 *q, uint64_t *at, struct snapshot *snapshot)
 {
     uint8_t entry[40], extra[8] = { 0 };
@@ -196,7 +196,7 @@ struct info {
     bool json, chain, shared;
 };
 
-/* An image, and with --backing-chain those below it. */
+/* Prints an image and, with --backing-chain, those below it. */
 static int print_image(const struct info *info, const char *path, const char *format, unsigned depth)
 {
     struct error error;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of the monitor's commands, and the two ways into it: a line that a person typed, and a QMP name
- * with JSON arguments. Both become one JSON object of arguments, checked against the row, before run() sees
- * it.
+ * The table of the monitor's commands, and the two ways to call one: a line that a person typed, or a QMP
+ * name with JSON arguments. Both become one JSON object with the arguments, which is checked against the
+ * command's row before run() sees it.
  */
 #include "frontend/monitor/internal.h"
 
@@ -43,6 +43,8 @@ const struct monitor_command monitor_commands[] = {
     { "info qtree", NULL, "query-qtree", "", "the devices of the board", 0, monitor_qtree, NULL },
     { "info chardev", NULL, "query-chardev", "", "the character devices", 0, monitor_chardev,
       monitor_print_chardev },
+    { "ringbuf_read", NULL, "ringbuf-read", "device:s size:i format:s?",
+      "takes bytes out of a -chardev ringbuf", 0, monitor_ringbuf_read, monitor_print_lines },
     { "info sandbox", NULL, NULL, "", "what confines the emulator", 0, monitor_sandbox, monitor_print_lines },
     { "info kvm", NULL, "query-kvm", "", "whether the host's KVM is used", 0, monitor_kvm, NULL },
     { "cpu", NULL, NULL, "hart:i", "makes a hart the current one", 0, monitor_cpu, NULL },
@@ -88,6 +90,39 @@ const struct monitor_command monitor_commands[] = {
     { "human-monitor-command", NULL, "human-monitor-command", "command-line:r cpu-index:i?",
       "a line as a person would type it; the answer is text", MONITOR_PROGRAMS, monitor_hmp,
       monitor_print_lines },
+    { "query-qmp-schema", NULL, "query-qmp-schema", "", "what the commands take", MONITOR_PROGRAMS,
+      monitor_schema, NULL },
+    { "query-target", NULL, "query-target", "", "what the harts are", MONITOR_PROGRAMS, monitor_target,
+      NULL },
+    { "query-machines", NULL, "query-machines", "compat-props:b?", "the boards", MONITOR_PROGRAMS,
+      monitor_machines, NULL },
+    { "info uuid", NULL, "query-uuid", "", "the machine's UUID", 0, monitor_uuid, NULL },
+    { "info memory_size_summary", NULL, "query-memory-size-summary", "", "the size of RAM", 0,
+      monitor_memory_size, NULL },
+    { "query-command-line-options", NULL, "query-command-line-options", "option:s?",
+      "flags of the command line, and their keys", MONITOR_PROGRAMS, monitor_command_line, NULL },
+    { "qom-list-types", NULL, "qom-list-types", "implements:s? abstract:b?",
+      "kinds of devices, boards and objects", MONITOR_PROGRAMS, monitor_list_types, NULL },
+    { "qom-list-properties", NULL, "qom-list-properties", "typename:s", "the keys of one", MONITOR_PROGRAMS,
+      monitor_list_properties, NULL },
+    { "query-iothreads", NULL, "query-iothreads", "", "none", MONITOR_PROGRAMS, monitor_no_rows, NULL },
+    { "query-memory-devices", NULL, "query-memory-devices", "", "none", MONITOR_PROGRAMS, monitor_no_rows,
+      NULL },
+    { "query-tpm-models", NULL, "query-tpm-models", "", "none", MONITOR_PROGRAMS, monitor_no_rows, NULL },
+    { "query-tpm-types", NULL, "query-tpm-types", "", "none", MONITOR_PROGRAMS, monitor_no_rows, NULL },
+    { "query-block-jobs", NULL, "query-block-jobs", "", "none", MONITOR_PROGRAMS, monitor_no_rows, NULL },
+    { "query-jobs", NULL, "query-jobs", "", "none", MONITOR_PROGRAMS, monitor_no_rows, NULL },
+    { "query-pr-managers", NULL, "query-pr-managers", "", "none", MONITOR_PROGRAMS, monitor_no_rows, NULL },
+    { "query-migrate-capabilities", NULL, "query-migrate-capabilities", "", "none", MONITOR_PROGRAMS,
+      monitor_no_rows, NULL },
+    { "migrate-set-capabilities", NULL, "migrate-set-capabilities", "capabilities:a", "there is no migration",
+      MONITOR_PROGRAMS, monitor_set_migration, NULL },
+    { "query-migrate", NULL, "query-migrate", "", "there is no migration", MONITOR_PROGRAMS,
+      monitor_no_members, NULL },
+    { "query-balloon", NULL, "query-balloon", "", "there is no balloon", MONITOR_PROGRAMS, monitor_no_balloon,
+      NULL },
+    { "balloon", NULL, "balloon", "value:i", "there is no balloon", MONITOR_PROGRAMS, monitor_no_balloon,
+      NULL },
     { "query-commands", NULL, "query-commands", "", "the names for programs", MONITOR_PROGRAMS,
       monitor_list_commands, NULL },
     { NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL },
@@ -95,14 +130,7 @@ const struct monitor_command monitor_commands[] = {
 
 /* ---- Parameters ---------------------------------------------------------------------------------------- */
 
-struct parameter {
-    char name[24];
-    char type;
-    bool optional;
-};
-
-/* The parameter at *text, which moves to the next; false at the end. */
-static bool next_parameter(const char **text, struct parameter *parameter)
+bool monitor_next_parameter(const char **text, struct monitor_parameter *parameter)
 {
     while (**text == ' ')
         (*text)++;
@@ -135,7 +163,8 @@ static const char *skip_blanks(const char *text)
     return text;
 }
 
-/* The length of a command's name at the start of the line, with any blanks between its words; 0: another. */
+/* Returns the length of the command's name at the start of the line, where its words may have any blanks in
+ * between; 0: the line begins with another command. */
 static size_t name_length(const char *name, const char *line)
 {
     const char *at = line;
@@ -164,7 +193,7 @@ static const struct monitor_command *find_by_line(const char *line, size_t *leng
     return NULL;
 }
 
-/* A word's end; in an expression, blanks around an operator do not end it. */
+/* Returns the length of a word. In an expression, blanks around an operator do not end it. */
 static size_t word_length(const char *at, char type)
 {
     size_t length = 0;
@@ -182,7 +211,8 @@ static size_t word_length(const char *at, char type)
 }
 
 /* Takes one parameter's argument from *line. False, with call->error filled. */
-static bool take_argument(struct monitor_call *call, const struct parameter *parameter, const char **line)
+static bool take_argument(struct monitor_call *call, const struct monitor_parameter *parameter,
+                          const char **line)
 {
     const char *at = *line;
     if (parameter->type == 'f') {
@@ -218,8 +248,8 @@ static bool take_argument(struct monitor_call *call, const struct parameter *par
 
 static bool take_arguments(struct monitor_call *call, const struct monitor_command *command, const char *line)
 {
-    struct parameter parameter;
-    for (const char *text = command->parameters; next_parameter(&text, &parameter);) {
+    struct monitor_parameter parameter;
+    for (const char *text = command->parameters; monitor_next_parameter(&text, &parameter);) {
         if (!take_argument(call, &parameter, &line))
             return false;
     }
@@ -271,8 +301,9 @@ bool monitor_run_line(struct monitor_call *call, const char *line, FILE *out)
 
 /* ---- Programs ------------------------------------------------------------------------------------------ */
 
-/* An argument of a program: of the parameter's type, numbers also as expressions. */
-static bool check_argument(struct monitor_call *call, const struct parameter *parameter,
+/* Checks an argument from a program: it must have the parameter's type; a number may also be an
+ * expression. */
+static bool check_argument(struct monitor_call *call, const struct monitor_parameter *parameter,
                            struct json_object *checked)
 {
     struct json_object *given = NULL, *value = NULL;
@@ -281,7 +312,7 @@ static bool check_argument(struct monitor_call *call, const struct parameter *pa
     bool text = json_object_is_type(given, json_type_string);
     bool fits = parameter->type == 'i'   ? text || json_object_is_type(given, json_type_int)
                 : parameter->type == 'b' ? json_object_is_type(given, json_type_boolean)
-                                         : text;
+                                         : text || parameter->type == 'a';
     if (!fits)
         return error_set(&call->error, "Invalid parameter type for '%s', expected: %s", parameter->name,
                          parameter->type == 'i'   ? "integer"
@@ -300,9 +331,9 @@ static bool check_argument(struct monitor_call *call, const struct parameter *pa
 static bool check_arguments(struct monitor_call *call, const struct monitor_command *command)
 {
     struct json_object *checked = json_object_new_object();
-    struct parameter parameter;
+    struct monitor_parameter parameter;
     bool ok = true;
-    for (const char *text = command->parameters; ok && next_parameter(&text, &parameter);)
+    for (const char *text = command->parameters; ok && monitor_next_parameter(&text, &parameter);)
         ok = check_argument(call, &parameter, checked);
     json_object_object_foreach(call->arguments, name, value)
     {

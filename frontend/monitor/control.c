@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands of the monitor that change something: run state, log, the current hart; and the lists of commands.
+ * Commands of the monitor that change something (the run state, the log, the current hart), and the lists of
+ * commands.
  */
 #include "frontend/monitor/internal.h"
 
@@ -71,7 +72,7 @@ bool monitor_list_commands(struct monitor_call *call)
     return true;
 }
 
-/* Runs a line for a program: the answer is what a person would have seen. */
+/* Runs a line for a program. The answer is the text that a person would have seen. */
 bool monitor_hmp(struct monitor_call *call)
 {
     unsigned hart = (unsigned)monitor_number(call, "cpu-index", *call->hart);
@@ -106,7 +107,7 @@ bool monitor_stop(struct monitor_call *call)
 bool monitor_cont(struct monitor_call *call)
 {
     if (machine_held_by_gdb(call->machine))
-        return error_set(&call->error, "gdb has stopped the guest: its continue or detach lets it go on");
+        return error_set(&call->error, "gdb has stopped the guest: continue it, or detach, in gdb");
     return machine_resume(call->machine, &call->error);
 }
 
@@ -114,11 +115,17 @@ bool monitor_gdbserver(struct monitor_call *call)
 {
     const char *where = monitor_text(call, "device", "tcp::1234");
     char text[300];
-    bool none = strcmp(where, "none") == 0;
+    bool none = strcmp(where, "none") == 0, local = strncmp(where, "unix:", 5) == 0;
     if (strncmp(where, "stdio", 5) == 0)
         return error_set(&call->error, "gdbserver stdio: only -gdb can have the terminal");
+    if (!none && !sandbox_may_listen(!local))
+        return error_set(&call->error,
+                         "gdbserver %.100s: without a network, the sandbox lets nothing listen that was not "
+                         "on the command line: start with -gdb %.100s, or with -sandbox off",
+                         where, where);
+    errno = 0;
     if (!machine_serve_gdb(call->machine, none ? NULL : where, &call->error))
-        return false;
+        return monitor_add_hint(call);
     snprintf(text, sizeof(text),
              none ? "Disabled gdbserver" : "Waiting for gdb connection on device '%.200s'", where);
     call->result = json_object_new_string(text);
@@ -183,7 +190,7 @@ bool monitor_screendump(struct monitor_call *call)
     return monitor_add_hint(call);
 }
 
-/* Behind the message of what failed: whether the sandbox is why. */
+/* Adds to the message of a failure whether the sandbox is the reason. */
 bool monitor_add_hint(struct monitor_call *call)
 {
     size_t used = strlen(call->error.text);
@@ -209,7 +216,8 @@ bool monitor_sandbox(struct monitor_call *call)
 
 bool monitor_cpu(struct monitor_call *call)
 {
-    *call->hart = (unsigned)monitor_number(call, "hart", 0); /* checked by the caller, as every hart is */
+    /* The caller checks the number, as for every hart. */
+    *call->hart = (unsigned)monitor_number(call, "hart", 0);
     return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands of the monitor about what is plugged in: disks, networks, PCI functions, character devices. Where
- * QEMU has the command, its members have QEMU's names and types (QEMU QMP Reference: query-block, query-pci,
- * query-chardev), so that programs for it understand them.
+ * Commands of the monitor about what is plugged in: disks, networks, PCI functions, character devices. If
+ * QEMU has the command, the members of its result have QEMU's names and types (QEMU QMP Reference:
+ * query-block, query-pci, query-chardev), so that programs for QEMU understand them.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -354,6 +354,8 @@ void monitor_print_pci(FILE *out, struct json_object *result)
     }
 }
 
+#define RINGBUF_READ_MAX 16384u
+
 /* ---- Character devices --------------------------------------------------------------------------------- */
 
 static void add_chardev(struct json_object *rows, const char *label, const char *filename)
@@ -364,8 +366,8 @@ static void add_chardev(struct json_object *rows, const char *label, const char 
     monitor_put_bool(row, "frontend-open", true);
 }
 
-/* The id of the -chardev that has this description (the very string); NULL: it was made by -serial, -qmp,
- * ... */
+/* Returns the id of the -chardev with this description (the same pointer). NULL: -serial, -qmp or another
+ * option made it. */
 static const char *id_of(const struct options *options, const char *description)
 {
     for (unsigned i = 0; i < options->chardev_count; i++)
@@ -374,14 +376,14 @@ static const char *id_of(const struct options *options, const char *description)
     return NULL;
 }
 
-/* What QEMU calls it. `chardev` may be NULL, where it is not open. */
+/* Writes QEMU's name for it. `chardev` may be NULL, if it is not open. */
 static void filename_of(const struct chardev *chardev, const char *description, char *name, size_t size)
 {
     if (chardev && chardev->host[0])
         snprintf(name, size, "pty:%s", chardev->host);
     else if (strncmp(description, "file:", 5) == 0)
         snprintf(name, size, "file");
-    else if (strcmp(description, "mon:stdio") == 0)
+    else if (chardev_has_escapes(description))
         snprintf(name, size, "mux");
     else
         snprintf(name, size, "%s", description);
@@ -403,7 +405,7 @@ bool monitor_chardev(struct monitor_call *call)
     struct chardev *chardev;
     call->result = json_object_new_array();
     for (unsigned i = 0; (chardev = machine_chardev(call->machine, i)); i++) {
-        /* A virtio console that nothing was plugged into has a device of its own, which nobody made. */
+        /* A virtio console into which nothing was plugged has a device of its own, which no option made. */
         bool serial = chardev->description == options->machine.serial;
         if (serial || id_of(options, chardev->description))
             put_chardev(call, chardev, chardev->description, "serial0");
@@ -415,6 +417,74 @@ bool monitor_chardev(struct monitor_call *call)
             put_chardev(call, i < monitors->count ? monitors->list[i]->chardev : NULL,
                         options->monitors[i].chardev, label);
     }
+    return true;
+}
+
+static struct chardev *find_ringbuf(struct monitor_call *call, const char *name)
+{
+    struct chardev *chardev;
+    for (unsigned i = 0; (chardev = machine_chardev(call->machine, i)); i++) {
+        const char *id = id_of(call->options, chardev->description);
+        if (id && strcmp(id, name) == 0 && chardev_is_ringbuf(chardev))
+            return chardev;
+    }
+    return NULL;
+}
+
+/* Bytes of a character of UTF-8 (RFC 3629) at the start of `bytes`; 0: there is none. */
+static size_t utf8_length(const uint8_t *bytes, size_t left)
+{
+    uint8_t first = bytes[0];
+    size_t length = first < 0x80   ? 1
+                    : first < 0xc2 ? 0
+                    : first < 0xe0 ? 2
+                    : first < 0xf0 ? 3
+                    : first < 0xf5 ? 4
+                                   : 0;
+    if (length > left ||
+        (length > 2 && ((first == 0xe0 && bytes[1] < 0xa0) || (first == 0xed && bytes[1] > 0x9f) ||
+                        (first == 0xf0 && bytes[1] < 0x90) || (first == 0xf4 && bytes[1] > 0x8f))))
+        return 0;
+    for (size_t n = 1; n < length; n++)
+        if ((bytes[n] & 0xc0) != 0x80)
+            return 0;
+    return length;
+}
+
+/* Text, in which bytes that are none become ?; or base64. */
+bool monitor_ringbuf_read(struct monitor_call *call)
+{
+    const char *name = monitor_text(call, "device", ""), *format = monitor_text(call, "format", "utf8");
+    struct chardev *ring = find_ringbuf(call, name);
+    uint64_t size = monitor_number(call, "size", 0);
+    uint8_t bytes[RINGBUF_READ_MAX];
+    size_t length = 0;
+    bool base64 = strcmp(format, "base64") == 0;
+    if (!ring)
+        return error_set(&call->error, "there is no -chardev ringbuf with id=%.60s that a device writes to",
+                         name);
+    if (!size || (!base64 && strcmp(format, "utf8") != 0))
+        return error_set(&call->error, "size is at least 1, and format is utf8 or base64");
+    chardev_ringbuf_read(ring, bytes, size < sizeof(bytes) ? (size_t)size : sizeof(bytes), &length);
+    for (size_t at = 0, step; !base64 && at < length; at += step ? step : 1) {
+        step = utf8_length(bytes + at, length - at);
+        if (!step)
+            bytes[at] = '?';
+    }
+    if (!base64) {
+        call->result = json_object_new_string_len((const char *)bytes, (int)length);
+        return true;
+    }
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[RINGBUF_READ_MAX / 3 * 4 + 8];
+    size_t used = 0;
+    for (size_t at = 0; at < length; at += 3) {
+        uint32_t group = (uint32_t)bytes[at] << 16 | (at + 1 < length ? bytes[at + 1] : 0u) << 8 |
+                         (at + 2 < length ? bytes[at + 2] : 0u);
+        for (unsigned n = 0; n < 4; n++)
+            text[used++] = at + n > length ? '=' : digits[group >> (18 - 6 * n) & 63];
+    }
+    call->result = json_object_new_string_len(text, (int)used);
     return true;
 }
 

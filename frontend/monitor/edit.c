@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * A text monitor on a terminal: lines are edited, and remembered, by libedit. The library wants a terminal of
- * its own, but the real one belongs to a character device, which may share it with the guest's console. So it
- * gets one end of a pseudo-terminal, and this file carries the bytes between the other end and the device:
+ * A text monitor on a terminal. libedit edits the lines, and remembers them. The library needs a terminal of
+ * its own, but the real one belongs to a character device, which may share it with the guest's console. So
+ * the library gets one end of a pseudo-terminal, and this file moves the bytes between the other end and the
+ * device:
  *
  *     keys     I/O thread   chardev -> monitor_edit_input() -> master
  *     output   pump thread  master -> chardev       (it may wait, which the I/O thread must not)
  *     lines    monitor's own thread, in el_gets() on the slave
  *
- * At the end the pump is stopped, then the master closed: reads and writes of the slave fail, and the thread
- * ends.
+ * At the end the pump is stopped, and then the master is closed. Reads and writes of the slave then fail, so
+ * the monitor's thread ends.
  */
 #include "frontend/monitor/internal.h"
 
@@ -30,7 +31,7 @@
 
 /* ---- The pseudo-terminal ------------------------------------------------------------------------------- */
 
-/* Moves what the library and the commands have printed. False at the end. */
+/* Moves what the library and the commands have printed. False: there is no more to come. */
 static bool pump_once(struct monitor *monitor)
 {
     char bytes[4096];
@@ -51,11 +52,11 @@ static void *pump_thread(void *opaque)
         if (fds[0].revents && !pump_once(monitor))
             return NULL;
         if (fds[1].revents && !(fds[0].revents & POLLIN))
-            return NULL; /* asked to stop, and all is out */
+            return NULL; /* it was asked to stop, and everything has been written */
     }
 }
 
-/* So wide as the real one; later changes of its size are not followed. */
+/* Gives the terminal the width of the real one. Later changes of the size are not followed. */
 static void copy_size(int terminal)
 {
     struct winsize size;
@@ -90,7 +91,7 @@ void monitor_edit_close(struct monitor *monitor)
         thread_join(&monitor->pump);
     }
     monitor->pumping = false;
-    /* The I/O thread may bring a key right now. */
+    /* The I/O thread may be about to bring a key. */
     pthread_mutex_lock(&monitor->lock);
     int master = monitor->master;
     monitor->master = -1;
@@ -106,7 +107,7 @@ void monitor_edit_close(struct monitor *monitor)
     }
 }
 
-/* A terminal that is full drops keys. */
+/* Keys are dropped while the pseudo-terminal is full. */
 void monitor_edit_input(struct monitor *monitor, const uint8_t *bytes, size_t length)
 {
     pthread_mutex_lock(&monitor->lock);
@@ -125,7 +126,7 @@ static char *prompt(EditLine *editor)
     return MONITOR_PROMPT;
 }
 
-/* Tab: adds what all commands that begin so have in common, or lists them. */
+/* Tab: adds what all commands with this beginning have in common, or lists them. */
 static unsigned char complete(EditLine *editor, int key)
 {
     const LineInfo *info = el_line(editor);
@@ -192,7 +193,7 @@ static void edit(struct monitor *monitor, FILE *in, FILE *out)
         if (stopping || monitor->master < 0)
             break;
         if (!line || length <= 0)
-            continue; /* Ctrl-D on an empty line */
+            continue; /* Ctrl-D on an empty line does nothing */
         if (length > 1)
             history(memory, &event, H_ENTER, line);
         run_line(monitor, line, out);
@@ -205,7 +206,7 @@ void *monitor_edit_thread(void *opaque)
 {
     struct monitor *monitor = opaque;
     unsigned char none;
-    /* Nothing is shown before somebody asks for the monitor: the terminal is the guest's. */
+    /* Nothing is shown before somebody asks for the monitor, since the terminal is the guest's until then. */
     struct monitor_news news = monitor_wait(monitor, &none, 0, 0);
     int copy = dup(monitor->slave);
     FILE *in = fdopen(monitor->slave, "r"), *out = copy >= 0 ? fdopen(copy, "w") : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands of the monitor that look at the machine: its state, harts, interrupts, devices.
+ * Commands of the monitor that show the machine: its state, harts, interrupts, devices.
  */
 #include "frontend/monitor/internal.h"
 
@@ -11,10 +11,6 @@
 
 #include "cpu/hart_view.h"
 #include "machine/inspect.h"
-
-/* The version of QEMU whose protocol this follows. */
-#define QMP_MAJOR 10
-#define QMP_MINOR 0
 
 static struct hart *hart_of(const struct monitor_call *call)
 {
@@ -66,8 +62,8 @@ void monitor_print_status(FILE *out, struct json_object *result)
 bool monitor_version(struct monitor_call *call)
 {
     struct json_object *version = json_object_new_object();
-    monitor_put_number(version, "major", QMP_MAJOR);
-    monitor_put_number(version, "minor", QMP_MINOR);
+    monitor_put_number(version, "major", OPTIONS_QEMU_MAJOR);
+    monitor_put_number(version, "minor", OPTIONS_QEMU_MINOR);
     monitor_put_number(version, "micro", 0);
     call->result = json_object_new_object();
     json_object_object_add(call->result, "qemu", version);
@@ -291,7 +287,7 @@ bool monitor_mtree(struct monitor_call *call)
     return true;
 }
 
-/* What is plugged into a device of the board, where it has a slot. */
+/* Returns what is plugged into a slot of the board. */
 static const char *plugged(const struct machine_device *device)
 {
     if (!device->plug)
@@ -337,7 +333,7 @@ bool monitor_qtree(struct monitor_call *call)
     return true;
 }
 
-/* The text that a part of the machine prints about itself; false: it has none. */
+/* Adds the text that a part of the machine prints about itself. False: it has none. */
 static bool describe(struct monitor_call *call, bool (*print)(struct machine *machine, FILE *out),
                      const char *none)
 {

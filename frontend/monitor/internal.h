@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Shared by the files of the monitor (frontend/monitor*.c).
+ * Shared by the files in frontend/monitor/.
  *
- * A command gets its arguments as a JSON object and leaves its result as one, whichever way it was asked for;
- * for people the result is printed as tables, by monitor_print() or by a printer of the command's own.
+ * A command gets its arguments as a JSON object and leaves its result as one, no matter how it was called.
+ * For people the result is printed as tables, by monitor_print() or by the command's own function.
  */
 #ifndef FRONTEND_MONITOR_INTERNAL_H
 #define FRONTEND_MONITOR_INTERNAL_H
@@ -22,25 +22,27 @@ struct monitor_call {
     struct machine *machine;
     const struct options *options;
     struct screen *screen;
-    unsigned *hart;                  /* the one that is meant where none is named; the cpu command sets it */
+    unsigned *hart;                  /* the hart that is used if none is named; the cpu command sets it */
     struct json_object *arguments;   /* an object */
-    struct json_object *result;      /* by run(); NULL: nothing to say */
+    struct json_object *result;      /* set by run(); NULL: there is nothing to say */
     void (*powerdown)(void *opaque); /* tells the monitors' listeners */
     void *opaque;
     struct error error;
+    const char *error_class; /* QMP's; NULL: GenericError */
 };
 
 enum monitor_flags {
-    MONITOR_HOLD = 1 << 0,     /* the harts are held while it runs */
+    MONITOR_HOLD = 1 << 0,     /* the harts do not run while the command runs */
     MONITOR_PROGRAMS = 1 << 1, /* not listed for people */
 };
 
 struct monitor_command {
     const char *name;  /* as people type it: "info registers" */
     const char *alias; /* NULL: none */
-    const char *qmp;   /* name for programs; NULL: for people only */
+    const char *qmp;   /* the name for programs; NULL: only people can call it */
     /* "hart:i? format:f address:i": name, type, ? where it may be left out. Types: i a number or expression,
-     * s a word, r the rest of the line, f the letters behind a slash ("x/10i"), b a flag ("-a"). */
+     * s a word, r the rest of the line, f the letters behind a slash ("x/10i"), b a flag ("-a"), a any JSON
+     * (programs only). */
     const char *parameters;
     const char *help;
     unsigned flags;
@@ -49,24 +51,34 @@ struct monitor_command {
 };
 extern const struct monitor_command monitor_commands[]; /* ends with a NULL name */
 
-/* Runs a line as a person types it, and prints what comes of it. False: there is no such command, and nothing
- * was printed. */
+struct monitor_parameter {
+    char name[24];
+    char type;
+    bool optional;
+};
+/* The parameter at *text, which moves to the next; false at the end. */
+bool monitor_next_parameter(const char **text, struct monitor_parameter *parameter);
+extern const char *const monitor_event_names[]; /* monitor.c; ends with NULL */
+
+/* Runs a line that a person typed, and prints the result. False: there is no such command, and nothing was
+ * printed. */
 bool monitor_run_line(struct monitor_call *call, const char *line, FILE *out);
 void monitor_print_unknown(const char *line, FILE *out);
-/* Runs a command by its QMP name; NULL where there is none. *ok is what run() said. */
+/* Runs a command by its QMP name; NULL if there is none. *ok is what run() returned. */
 const struct monitor_command *monitor_run_qmp(struct monitor_call *call, const char *name, bool *ok);
-/* Completions of the beginning of a line, for the line editor: how many, the names in names[]. */
+/* Finds the completions of the beginning of a line, for the line editor. Returns their number, and puts their
+ * names into names[]. */
 unsigned monitor_complete(const char *line, const char *names[], unsigned limit);
 
-/* The functions of the table, by file. */
+/* The functions in the table, by file. */
 typedef bool monitor_run_fn(struct monitor_call *call);
 typedef void monitor_print_fn(FILE *out, struct json_object *result);
 /* control.c */
 monitor_run_fn monitor_help, monitor_stop, monitor_cont, monitor_gdbserver, monitor_step, monitor_reset,
     monitor_powerdown, monitor_quit, monitor_screendump, monitor_log, monitor_cpu, monitor_hmp,
     monitor_list_commands, monitor_sandbox;
-/* Adds to call->error what the sandbox has to do with errno, as a command that opened a file left it.
- * False. */
+/* Adds to call->error whether the sandbox is the reason, judging by the errno of a command that could not
+ * open a file. Returns false. */
 bool monitor_add_hint(struct monitor_call *call);
 /* info.c */
 monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, monitor_registers, monitor_csr,
@@ -74,12 +86,18 @@ monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, moni
 monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus, monitor_print_registers,
     monitor_print_lines;
 /* devices.c */
-monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev;
+monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev, monitor_ringbuf_read;
 monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, monitor_print_chardev;
 /* vnc.c */
 monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc;
 /* models.c */
 monitor_run_fn monitor_device_properties;
+/* probe.c */
+monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uuid, monitor_command_line,
+    monitor_list_types, monitor_list_properties, monitor_no_rows, monitor_no_members, monitor_no_balloon,
+    monitor_set_migration;
+/* schema.c */
+monitor_run_fn monitor_schema;
 /* memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols,
     monitor_coverage_write, monitor_coverage_reset;
@@ -87,24 +105,24 @@ monitor_print_fn monitor_print_mem;
 
 /* ---- Arguments and results (value.c) ------------------------------------------------------------------- */
 
-/* "$pc + 0x10": numbers, $registers and CSRs of the hart, + and -. False, with *error filled. The harts are
- * held. */
+/* Evaluates text such as "$pc + 0x10": numbers, $registers and CSRs of the hart, + and -. The harts must be
+ * held. False, with *error filled, on failure. */
 bool monitor_evaluate(struct machine *machine, unsigned hart, const char *text, uint64_t *value,
                       struct error *error);
 
-/* An argument; the second where it was left out. Numbers were evaluated before run(). */
+/* Return an argument, or `otherwise` if it was not given. Numbers were evaluated before run(). */
 uint64_t monitor_number(const struct monitor_call *call, const char *name, uint64_t otherwise);
 const char *monitor_text(const struct monitor_call *call, const char *name, const char *otherwise);
 bool monitor_given(const struct monitor_call *call, const char *name);
 
-/* Members of a result. Addresses and register values are strings in hexadecimal: JSON's numbers are not wide
- * enough. */
+/* Add members to a result. Addresses and register values are strings in hexadecimal, since JSON's numbers
+ * have too few bits. */
 void monitor_put_text(struct json_object *object, const char *name, const char *text);
 void monitor_put_number(struct json_object *object, const char *name, uint64_t value);
 void monitor_put_hex(struct json_object *object, const char *name, uint64_t value, unsigned digits);
 void monitor_put_bool(struct json_object *object, const char *name, bool value);
 
-/* Prints a result for people: an array of objects as a table, an object a member a line. */
+/* Prints a result for people: an array of objects as a table, and an object with one line for each member. */
 void monitor_print(FILE *out, struct json_object *result);
 
 /* ---- Monitors (monitor.c) ------------------------------------------------------------------------------ */
@@ -114,9 +132,9 @@ void monitor_print(FILE *out, struct json_object *result);
 
 struct monitor_event {
     const char *name;
-    int by; /* -1: not told; else whether the guest did it */
+    int by; /* 1: the guest did it, 0: it did not; -1: the event does not say */
     const char *reason;
-    bool on_disk; /* BLOCK_IO_ERROR: of this, and the names are copied */
+    bool on_disk; /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
     struct machine_disk_error disk;
     char drive[64];
     struct timespec time;
@@ -125,24 +143,24 @@ struct monitor_event {
 struct monitor {
     struct monitors *owner;
     struct chardev *chardev;
-    bool owns_chardev; /* else it shares the console of the machine */
+    bool owns_chardev; /* false: it shares the console of the machine */
     bool control;      /* QMP */
-    bool edits;        /* a terminal: lines are edited */
-    unsigned hart;     /* the monitor's current one */
+    bool edits;        /* on a terminal: lines are edited */
+    unsigned hart;     /* the monitor's current hart */
     pthread_t thread;
     bool started;
 
-    pthread_mutex_t lock; /* what follows */
+    pthread_mutex_t lock; /* protects what follows */
     pthread_cond_t changed;
     uint8_t input[MONITOR_INPUT];
     size_t input_head, input_count;
-    unsigned openings; /* how often somebody came, and went */
+    unsigned openings; /* how often a client came */
     unsigned closings;
     struct monitor_event events[MONITOR_EVENTS];
     unsigned event_count;
     bool stopping;
 
-    /* Of the line editor: a pseudo-terminal, whose other end the library has. */
+    /* For the line editor: a pseudo-terminal, whose other end the library has. */
     int master, slave;
     int stop_event; /* an eventfd */
     pthread_t pump;
@@ -158,18 +176,17 @@ struct monitors {
     unsigned count;
 };
 
-/* Waits for bytes, events or openings that are newer than what the caller has seen; takes up to `size`
- * bytes. */
+/* Waits for bytes, events, or openings that the caller has not seen. Takes up to `size` bytes. */
 struct monitor_news {
     size_t bytes;
     unsigned openings; /* as counted by the monitor */
     bool stopping;
 };
 struct monitor_news monitor_wait(struct monitor *monitor, void *bytes, size_t size, unsigned openings_seen);
-/* Takes the oldest event; false where there is none. */
+/* Takes the oldest event; false if there is none. */
 bool monitor_take_event(struct monitor *monitor, struct monitor_event *event);
 void monitor_write(struct monitor *monitor, const char *text, size_t length);
-/* A stream that leads to monitor_write(); NULL where memory is short. */
+/* Makes a stream that leads to monitor_write(); NULL if memory is short. */
 FILE *monitor_stream(struct monitor *monitor);
 void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call);
 
@@ -177,7 +194,7 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call);
 void *monitor_line_thread(void *monitor); /* line.c: lines as they come */
 void *monitor_edit_thread(void *monitor); /* edit.c: with the line editor */
 void *monitor_qmp_thread(void *monitor);  /* qmp.c */
-/* edit.c: makes the pseudo-terminal; false where the host has none, and lines are plain then. */
+/* edit.c: makes the pseudo-terminal. False if the host has none; lines are then not edited. */
 bool monitor_edit_open(struct monitor *monitor);
 void monitor_edit_close(struct monitor *monitor);
 void monitor_edit_input(struct monitor *monitor, const uint8_t *bytes, size_t length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A text monitor without a line editor: on a socket, a pipe or a file, where the other end edits, if anybody
- * does. Each line is a command; a prompt goes out when a client comes and after each answer.
+ * A text monitor without a line editor: on a socket, a pipe or a file. If the other end has an editor, that
+ * one is used. Each line is a command. A prompt is sent when a client connects and after each answer.
  */
 #include "frontend/monitor/internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands of the monitor that look at memory and translation: x, xp, disassemble, info mem, info tlb.
- * Devices are never read: a read may have effects.
+ * Commands of the monitor that show memory and its translation: x, xp, disassemble, info mem, info tlb.
+ * Devices are never read, since a read may have effects.
  */
 #include "frontend/monitor/internal.h"
 
@@ -29,7 +29,7 @@ bool monitor_write_symbols(struct monitor_call *call)
     const char *path = monitor_text(call, "filename", "");
     char text[512];
     if (hart_view_isa(hart_of(call))->xlen != 64)
-        return error_set(&call->error, "write-symbols: there are none of kernels for RV32");
+        return error_set(&call->error, "write-symbols: the symbols of kernels for RV32 cannot be written");
     size_t count = symbols_add_linux(&symbols, call->machine);
     bool ok = count ? symbols_write_elf(&symbols, path, &call->error)
                     : error_set(&call->error,
@@ -62,7 +62,7 @@ struct format {
     char form;            /* x d u o c s i */
 };
 
-/* "16xw": a count, and a letter of each kind in any order. */
+/* Reads a text such as "16xw": a count, and one letter of each kind, in any order. */
 static bool parse_format(const char *text, struct format *format, struct error *error)
 {
     char *end;
@@ -106,7 +106,7 @@ static void print_item(FILE *out, const struct format *format, uint64_t value)
     }
 }
 
-/* False: nothing could be read there. */
+/* False: nothing could be read at the address. */
 static bool print_items(FILE *out, struct hart *hart, read_fn *read, uint64_t addr,
                         const struct format *format)
 {
@@ -140,7 +140,7 @@ static bool print_string(FILE *out, struct hart *hart, read_fn *read, uint64_t a
     return true;
 }
 
-/* Addresses of RV32 wrap. */
+/* Addresses of RV32 wrap around. */
 static uint64_t narrow(const struct hart *hart, uint64_t addr)
 {
     return hart_view_isa(hart)->xlen == 32 ? (uint32_t)addr : addr;
@@ -215,7 +215,8 @@ bool monitor_disassemble(struct monitor_call *call)
 /* ---- info mem ------------------------------------------------------------------------------------------ */
 
 #define RANGES_MAX 4096u
-#define VISITS_MAX (1u << 20) /* entries looked at: a hostile guest's tables may point to themselves */
+/* Entries that are examined: a hostile guest's tables may point to themselves. */
+#define VISITS_MAX (1u << 20)
 
 static const char *scheme(const struct hart *hart)
 {
@@ -287,7 +288,7 @@ struct ranges {
     struct hart *hart;
     struct paging paging;
     struct json_object *rows;
-    uint64_t first, last, paddr; /* the range that grows; last < first: none */
+    uint64_t first, last, paddr; /* the range that grows now; last < first: there is none */
     uint64_t flags;
     unsigned visits, count;
 };
@@ -308,7 +309,7 @@ static void flush_range(struct ranges *ranges)
     json_object_array_add(ranges->rows, row);
 }
 
-/* size: of what the entry maps: with Svnapot, its own part of the page. */
+/* size: the size of what the entry maps; for Svnapot, only the entry's own part of the page. */
 static void add_range(struct ranges *ranges, uint64_t vaddr, uint64_t size, unsigned level, uint64_t pte)
 {
     uint64_t paddr, flags = pte & 0x3f;
@@ -332,7 +333,7 @@ static uint64_t sign_extend(const struct paging *paging, uint64_t vaddr)
     return paging->pte_size == 4 ? vaddr : (uint64_t)((int64_t)(vaddr << shift) >> shift);
 }
 
-/* At most five levels deep. */
+/* This recurses at most five levels deep. */
 static void walk_table(struct ranges *ranges, uint64_t table, unsigned level, uint64_t base)
 {
     unsigned shift = 12 + level * ranges->paging.index_bits;
@@ -404,7 +405,10 @@ static void add_tlb_entry(void *opaque, const struct hart_view_tlb_entry *entry)
     else
         monitor_put_hex(row, "paddr", paddr, 16);
     monitor_put_text(row, "for", kind);
-    monitor_put_number(row, "asid", entry->asid);
+    if (entry->global)
+        monitor_put_text(row, "asid", "all");
+    else
+        monitor_put_number(row, "asid", entry->asid);
     monitor_put_text(row, "mode", (const char *[]){ "U", "S", "?", "M" }[entry->privilege & 3]);
     monitor_put_bool(row, "sum", entry->sum);
     monitor_put_bool(row, "mxr", entry->mxr);

@@ -7,16 +7,19 @@
 #include "frontend/monitor/internal.h"
 #include "frontend/options/keys.h"
 
-/* QEMU's names of types. */
+/* Returns QEMU's name of the key's type. */
 static const char *type_of(const struct device_key *key)
 {
     switch (key->type) {
     case DEVICE_KEY_NUMBER:
     case DEVICE_KEY_POWER: return key->size == sizeof(uint64_t) ? "uint64" : "uint32";
     case DEVICE_KEY_SWITCH:
+    case DEVICE_KEY_FEATURE:
     case DEVICE_KEY_OFF: return "bool";
+    case DEVICE_KEY_ORDER: return "int32";
     case DEVICE_KEY_AUTO: return "OnOffAuto";
     case DEVICE_KEY_CHOICE:
+    case DEVICE_KEY_IGNORED:
     case DEVICE_KEY_TEXT:
     case DEVICE_KEY_BACKEND:
     case DEVICE_KEY_MAC:
@@ -33,8 +36,10 @@ bool monitor_device_properties(struct monitor_call *call)
     const char *name = monitor_text(call, "typename", "");
     struct options_device device;
     struct options_keys lists[OPTIONS_KEY_LISTS];
-    if (!options_name_device(name, &device))
-        return error_set(&call->error, "there is no device \"%s\"; -device help lists all", name);
+    if (!options_name_device(name, &device)) {
+        call->error_class = "DeviceNotFound";
+        return error_set(&call->error, "Device '%.60s' not found; -device help lists all", name);
+    }
     options_device_keys(&device, lists);
     call->result = json_object_new_array();
     for (const struct options_keys *list = lists; list->keys; list++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The monitors' life and their mail: bytes come from the I/O thread, events from any; both wait under the
- * monitor's lock for its thread. See monitor.h.
+ * The monitors' life, and what arrives for them: bytes come from the I/O thread, events from any thread. Both
+ * wait, under the monitor's lock, for the monitor's thread. See monitor.h.
  */
 #include "frontend/monitor/internal.h"
 
@@ -48,7 +48,7 @@ static void front_event(void *opaque, enum chardev_event event)
     monitor->closings += event == CHARDEV_EVENT_CLOSED;
     bool again = event == CHARDEV_EVENT_OPENED && monitor->openings > 1;
     if (event == CHARDEV_EVENT_OPENED && monitor->owns_chardev)
-        monitor->input_count = 0; /* of the last client */
+        monitor->input_count = 0; /* forget the bytes of the last client */
     pthread_cond_broadcast(&monitor->changed);
     pthread_mutex_unlock(&monitor->lock);
     if (again && monitor->edits)
@@ -56,6 +56,9 @@ static void front_event(void *opaque, enum chardev_event event)
 }
 
 /* ---- What the machine tells (any thread) --------------------------------------------------------------- */
+
+const char *const monitor_event_names[] = { "STOP",      "RESUME",         "RESET", "SHUTDOWN",
+                                            "POWERDOWN", "BLOCK_IO_ERROR", NULL };
 
 static void post_event(struct monitors *monitors, struct monitor_event event)
 {
@@ -65,7 +68,7 @@ static void post_event(struct monitors *monitors, struct monitor_event event)
         if (!monitor->control)
             continue;
         pthread_mutex_lock(&monitor->lock);
-        /* A client that reads nothing loses events, not the emulator. */
+        /* A client that does not read loses events, but the emulator does not wait. */
         if (monitor->event_count < MONITOR_EVENTS)
             monitor->events[monitor->event_count++] = event;
         pthread_cond_broadcast(&monitor->changed);
@@ -115,7 +118,7 @@ struct monitor_news monitor_wait(struct monitor *monitor, void *bytes, size_t si
         pthread_cond_wait(&monitor->changed, &monitor->lock);
     news.openings = monitor->openings;
     news.stopping = monitor->stopping;
-    /* A new client's bytes come after its greeting. */
+    /* Bytes of a new client are taken only after it was greeted. */
     while (news.openings == openings_seen && news.bytes < size && monitor->input_count) {
         ((uint8_t *)bytes)[news.bytes++] = monitor->input[monitor->input_head];
         monitor->input_head = (monitor->input_head + 1) % MONITOR_INPUT;
@@ -168,7 +171,7 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
     };
 }
 
-/* A command that was given to gdb. */
+/* Runs a command that was given to gdb. */
 static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FILE *out)
 {
     struct monitors *monitors = opaque;
@@ -185,7 +188,7 @@ static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FIL
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
 
-/* A second Ctrl-A key pair would need a second terminal: a monitor of its own has none. */
+/* Ctrl-A X and Ctrl-A C do nothing in a monitor that has a terminal of its own. */
 static void on_escape(void *opaque, enum chardev_escape what)
 {
     (void)opaque, (void)what;
@@ -206,7 +209,7 @@ static bool open_chardev(struct monitor *monitor, const struct options_monitor *
     monitor->owns_chardev = !description->console;
     return monitor->chardev ||
            (description->console &&
-            error_set(error, "-mon: the console has no Ctrl-A keys to reach a monitor by"));
+            error_set(error, "-mon: the console has no Ctrl-A keys, so a monitor on it cannot be reached"));
 }
 
 static bool start(struct monitor *monitor, struct error *error)
@@ -267,7 +270,7 @@ bool monitors_open(struct monitors *monitors, struct error *error)
             return false;
     }
     machine_set_monitor(monitors->machine, on_gdb_command, monitors);
-    /* All of them hear what the first command does. */
+    /* All monitors are told what the first command does. */
     machine_listen(monitors->machine, &monitors->listener);
     for (unsigned i = 0; i < monitors->count; i++) {
         if (!start(monitors->list[i], error))

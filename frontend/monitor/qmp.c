@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * A monitor for programs: QEMU's machine protocol (QMP specification, "Protocol Specification"). The server
- * greets, the client answers qmp_capabilities, then each request {"execute", "arguments", "id"} gets one
- * answer with the same id, in order; events come in between. Whatever a client sends, it gets an answer or is
- * ignored.
+ * sends a greeting, the client answers with qmp_capabilities, then each request {"execute", "arguments",
+ * "id"} gets one answer with the same id, in order; events come in between. Whatever a client sends is
+ * answered or ignored.
  */
 #include "frontend/monitor/internal.h"
 
@@ -17,8 +17,8 @@ struct qmp {
     struct monitor *monitor;
     struct json_tokener *tokener;
     size_t pending;  /* bytes of the request that is being read */
-    bool negotiated; /* after qmp_capabilities */
-    bool skipping;   /* the rest of a line that was no JSON */
+    bool negotiated; /* qmp_capabilities has been sent */
+    bool skipping;   /* skips the rest of a line that was no JSON */
     unsigned hart;
 };
 
@@ -48,8 +48,8 @@ static void send_greeting(struct qmp *qmp)
     send_object(qmp, greeting);
 }
 
-/* The request's id as JSON. The reader takes numbers that are none, like "9." or NaN, and would write them as
- * it read them: they become the number that they were taken for, or null. The caller's. */
+/* Copies the request's id. The JSON reader accepts some texts that are no numbers, like "9." or NaN, and
+ * would write them as they were: they become the number that was read, or null. The caller owns the copy. */
 static struct json_object *copy_id(struct json_object *id)
 {
     struct json_object *copy;
@@ -71,7 +71,7 @@ static struct json_object *copy_id(struct json_object *id)
     }
 }
 
-/* `id` is borrowed, NULL: none was given. */
+/* `id` is borrowed; NULL: the request had none. */
 static void send_error(struct qmp *qmp, struct json_object *id, const char *class, const char *text)
 {
     struct json_object *answer = json_object_new_object(), *inner = json_object_new_object();
@@ -83,7 +83,7 @@ static void send_error(struct qmp *qmp, struct json_object *id, const char *clas
     send_object(qmp, answer);
 }
 
-/* Takes `result` over; NULL stands for {}. */
+/* Takes over `result`; NULL stands for {}. */
 static void send_return(struct qmp *qmp, struct json_object *id, struct json_object *result)
 {
     struct json_object *answer = json_object_new_object();
@@ -137,7 +137,7 @@ static void execute(struct qmp *qmp, struct json_object *id, const char *name, s
         snprintf(text, sizeof(text), "The command %.200s has not been found", name);
         send_error(qmp, id, "CommandNotFound", text);
     } else if (!ok) {
-        send_error(qmp, id, "GenericError", call.error.text);
+        send_error(qmp, id, call.error_class ? call.error_class : "GenericError", call.error.text);
     } else {
         send_return(qmp, id, json_object_get(call.result));
     }
@@ -145,7 +145,8 @@ static void execute(struct qmp *qmp, struct json_object *id, const char *name, s
     json_object_put(call.arguments);
 }
 
-/* The members of a request: only the four known ones, of the right types. NULL: they are. */
+/* Checks the members of a request: only the four known ones are allowed, with the right types. NULL: the
+ * request is right. */
 static const char *request_fault(struct json_object *request, struct json_object **name,
                                  struct json_object **arguments)
 {
@@ -217,7 +218,7 @@ static bool blank(char byte)
     return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* Takes bytes up to the end of a request or of the chunk; returns how many. */
+/* Takes bytes up to the end of a request or of the chunk. Returns how many it took. */
 static size_t take_bytes(struct qmp *qmp, const char *bytes, size_t length)
 {
     if (qmp->skipping) {

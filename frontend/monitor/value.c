@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Values of the monitor: expressions that people type, arguments and members of results, and how a result is
+ * Values in the monitor: expressions that people type, arguments, members of results, and how a result is
  * printed.
  */
 #include "frontend/monitor/internal.h"
@@ -54,7 +54,7 @@ static bool register_by_name(struct hart *hart, const char *name, uint64_t *valu
     return csr_by_name(hart, name, value);
 }
 
-/* One number or $register at *text, which moves behind it. */
+/* Takes one number or $register at *text, and moves *text behind it. */
 static bool operand(struct hart *hart, const char **text, uint64_t *value, struct error *error)
 {
     char name[24], *end;

@@ -19,14 +19,14 @@ static bool is_vnc(struct monitor_call *call, const char *command)
            error_set(&call->error, "%s: there is no display %s; leave it out", command, display);
 }
 
-/* QEMU's `connected` says what becomes of those who look already. */
+/* QEMU's argument `connected` says what happens to viewers that are already connected. */
 bool monitor_set_password(struct monitor_call *call)
 {
     const char *connected = monitor_text(call, "connected", "keep");
     if (!is_vnc(call, "set_password"))
         return false;
     if (strcmp(connected, "keep") != 0)
-        return error_set(&call->error, "set_password: of VNC viewers, those that look stay: keep, not \"%s\"",
+        return error_set(&call->error, "set_password: connected viewers stay: use connected=keep, not \"%s\"",
                          connected);
     return screen_set_vnc_password(call->screen, monitor_text(call, "password", ""), &call->error);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * -audiodev, -audio, and the sound cards on them. A card without audiodev= is on that of -audio; without one,
- * on this computer's speakers, if it has any.
+ * -audiodev, -audio, and the sound cards on them. A card without audiodev= uses the audiodev of -audio. If
+ * there is no -audio, it uses this computer's speakers, if it has any.
  */
 #include <string.h>
 
 #include "frontend/options/options.h"
 
 #define PERIOD_MIN_US 1000u
-#define PERIOD_MAX_US 50000u /* half of what a pacer makes up for */
+#define PERIOD_MAX_US 50000u /* half of the time that a pacer can make up for */
 #define BUFFER_MAX_US 1000000u
 
 /* ---- The keys of an audiodev --------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static bool audio_path(struct options *options, void *item, const char *value, s
     return (value && *value) || error_set(error, "-audiodev wav,path: the name of the file is missing");
 }
 
-/* The format of a file: what is not said of it is as QEMU has it. */
+/* The format of a file; what is not given is as in QEMU. */
 static struct audio_format *file_format(struct machine_audiodev *audiodev)
 {
     if (!audiodev->config.format.rate)
@@ -157,27 +157,12 @@ static bool add_audiodev(struct options *options, const char *driver, const stru
     return true;
 }
 
-/* Takes a pair off the list; its value, "" for none, or NULL where there is no such pair. */
-static const char *take_pair(struct option_pairs *pairs, const char *key)
-{
-    const char *value = NULL;
-    unsigned rest = 0;
-    for (unsigned n = 0; n < pairs->count; n++) {
-        if (strcmp(pairs->pairs[n].key, key) == 0)
-            value = pairs->pairs[n].value ? pairs->pairs[n].value : "";
-        else
-            pairs->pairs[rest++] = pairs->pairs[n];
-    }
-    pairs->count = rest;
-    return value;
-}
-
 bool options_take_audiodev(struct options *options, const char *argument, struct error *error)
 {
     struct option_pairs pairs;
     if (!option_pairs_split(&pairs, &options->strings, argument, "driver", error))
         return false;
-    const char *driver = take_pair(&pairs, "driver");
+    const char *driver = option_pairs_take(&pairs, "driver");
     if (!driver || !add_audiodev(options, driver, &pairs, "-audiodev", error))
         return driver ? false : bad_driver("-audiodev", "", error);
     const char *id = options->machine.audiodevs[options->machine.audiodev_count - 1].id;
@@ -189,8 +174,8 @@ bool options_take_audio(struct options *options, const char *argument, struct er
     struct option_pairs pairs;
     if (!option_pairs_split(&pairs, &options->strings, argument, "driver", error))
         return false;
-    const char *model = take_pair(&pairs, "model");
-    const char *driver = take_pair(&pairs, "driver");
+    const char *model = option_pairs_take(&pairs, "model");
+    const char *driver = option_pairs_take(&pairs, "driver");
     if (model && strcmp(model, "virtio") != 0)
         return options_bad_value(error, "-audio model", model, "virtio");
     if (options->audio_default)

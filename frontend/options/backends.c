@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * -object, -chardev, -serial: what stands behind a device. Disks are in drive.c.
+ * -object: what devices and servers use. Disks are in drive.c, character devices in chardev.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 
 /* ---- -object ------------------------------------------------------------------------------------------- */
 
-static bool add_named(struct options_named *list, unsigned *count, const struct options_named *named,
-                      const char *flag, struct error *error)
+bool options_add_named(struct options_named *list, unsigned *count, const struct options_named *named,
+                       const char *flag, struct error *error)
 {
     if (!named->id || !*named->id)
         return error_set(error, "%s: id=ID is missing", flag);
@@ -25,8 +25,8 @@ static bool add_named(struct options_named *list, unsigned *count, const struct 
     return true;
 }
 
-static bool only_keys(const struct option_pairs *pairs, const char *const *keys, const char *flag,
-                      const char *instead, struct error *error)
+bool options_only_keys(const struct option_pairs *pairs, const char *const *keys, const char *flag,
+                       const char *instead, struct error *error)
 {
     for (unsigned i = 0; i < pairs->count; i++) {
         const char *const *key = keys;
@@ -39,13 +39,14 @@ static bool only_keys(const struct option_pairs *pairs, const char *const *keys,
     return true;
 }
 
-/* As QEMU's: the secret itself (which others see in the list of processes), or a file that holds it. */
+/* As in QEMU: either the secret itself (which others see in the list of processes), or a file that holds
+ * it. */
 static bool take_secret(struct options *options, const struct option_pairs *pairs, struct error *error)
 {
     static const char *const keys[] = { "qom-type", "id", "data", "file", "format", NULL };
     const char *data = option_pairs_get(pairs, "data"), *file = option_pairs_get(pairs, "file");
     const char *format = option_pairs_get(pairs, "format");
-    if (!only_keys(pairs, keys, "-object secret", "id, data, file, format", error))
+    if (!options_only_keys(pairs, keys, "-object secret", "id, data, file, format", error))
         return false;
     if (!data == !file)
         return error_set(error, "-object secret: one of data=TEXT and file=PATH is needed");
@@ -59,7 +60,7 @@ static bool take_secret(struct options *options, const struct option_pairs *pair
     explicit_bzero(value, sizeof(value));
     if (!named.value)
         return error_set(error, "-object secret: out of memory");
-    return add_named(options->secrets, &options->secret_count, &named, "-object secret", error);
+    return options_add_named(options->secrets, &options->secret_count, &named, "-object secret", error);
 }
 
 bool options_read_secret(const struct options *options, const char *id, char *text, size_t size,
@@ -79,11 +80,11 @@ bool options_read_secret(const struct options *options, const char *id, char *te
     if (file)
         fclose(file);
     text[length] = 0;
-    text[strcspn(text, "\r\n")] = 0; /* as an editor ends a file */
+    text[strcspn(text, "\r\n")] = 0; /* editors end a file in this way */
     return ok;
 }
 
-/* As QEMU's, for servers. */
+/* As in QEMU, for servers. */
 static bool take_tls(struct options *options, const struct option_pairs *pairs, struct error *error)
 {
     static const char *const keys[] = {
@@ -95,7 +96,8 @@ static bool take_tls(struct options *options, const struct option_pairs *pairs, 
                                .dir = option_pairs_get(pairs, "dir"),
                                .priority = option_pairs_get(pairs, "priority") };
     bool verifies = true;
-    if (!only_keys(pairs, keys, "-object tls-creds-x509", "id, dir, endpoint, verify-peer, priority", error))
+    if (!options_only_keys(pairs, keys, "-object tls-creds-x509", "id, dir, endpoint, verify-peer, priority",
+                           error))
         return false;
     if (!endpoint || strcmp(endpoint, "server") != 0)
         return options_bad_value(error, "-object tls-creds-x509,endpoint", endpoint, "server");
@@ -123,6 +125,23 @@ const struct options_tls *options_find_tls(const struct options *options, const 
     return NULL;
 }
 
+/* Accepted: disks have threads of their own. */
+static bool take_iothread(const struct option_pairs *pairs, struct error *error)
+{
+    static const char *const keys[] = { "qom-type",
+                                        "id",
+                                        "poll-max-ns",
+                                        "poll-grow",
+                                        "poll-shrink",
+                                        "aio-max-batch",
+                                        "thread-pool-min",
+                                        "thread-pool-max",
+                                        NULL };
+    const char *id = option_pairs_get(pairs, "id");
+    return options_only_keys(pairs, keys, "-object iothread", "id", error) &&
+           ((id && *id) || error_set(error, "-object iothread: id=ID is missing"));
+}
+
 bool options_take_object(struct options *options, const char *argument, struct error *error)
 {
     static const char *const keys[] = { "qom-type", "id", "filename", NULL };
@@ -136,103 +155,21 @@ bool options_take_object(struct options *options, const char *argument, struct e
         return take_secret(options, &pairs, error);
     if (type && strcmp(type, "tls-creds-x509") == 0)
         return take_tls(options, &pairs, error);
+    if (type && strncmp(type, "memory-backend-", 15) == 0 &&
+        (strcmp(type + 15, "ram") == 0 || strcmp(type + 15, "file") == 0 || strcmp(type + 15, "memfd") == 0))
+        return options_take_memory_backend(options, type, &pairs, error);
+    if (type && strcmp(type, "iothread") == 0)
+        return take_iothread(&pairs, error);
     bool builtin = type && strcmp(type, "rng-builtin") == 0;
     if (!builtin && (!type || strcmp(type, "rng-random") != 0))
-        return options_bad_value(error, "-object", type,
-                                 "rng-random, rng-builtin, filter-dump, secret, tls-creds-x509");
+        return options_bad_value(
+            error, "-object", type,
+            "rng-random, rng-builtin, filter-dump, secret, tls-creds-x509, memory-backend-ram, "
+            "memory-backend-file, memory-backend-memfd, iothread");
     struct options_named named = { .id = option_pairs_get(&pairs, "id"),
                                    .value = option_pairs_get(&pairs, "filename") };
     if (!builtin && !named.value)
         named.value = "/dev/urandom";
-    return only_keys(&pairs, keys, "-object rng-random", "id, filename", error) &&
-           add_named(options->rngs, &options->rng_count, &named, "-object rng-random", error);
-}
-
-/* ---- -chardev ------------------------------------------------------------------------------------------ */
-
-static bool describe_socket(const struct option_pairs *pairs, char *text, size_t size, struct error *error)
-{
-    const char *path = option_pairs_get(pairs, "path"), *host = option_pairs_get(pairs, "host");
-    const char *port = option_pairs_get(pairs, "port");
-    const char *server = option_pairs_get(pairs, "server"), *wait = option_pairs_get(pairs, "wait");
-    bool serves = false, waits = true;
-    if (!path && !port)
-        return error_set(error, "-chardev socket: path=PATH, or host=HOST and port=PORT, are missing");
-    if (server && !option_parse_switch(*server ? server : NULL, &serves))
-        return options_bad_value(error, "-chardev socket,server", server, "on, off");
-    if (wait && !option_parse_switch(*wait ? wait : NULL, &waits))
-        return options_bad_value(error, "-chardev socket,wait", wait, "on, off");
-    if (option_pairs_get(pairs, "nowait"))
-        waits = false;
-    int length = path ? snprintf(text, size, "unix:%s", path)
-                      : snprintf(text, size, "tcp:%s:%s", host && *host ? host : "localhost", port);
-    if (length < 0 || (size_t)length + sizeof(",server,nowait") > size)
-        return error_set(error, "-chardev socket: the address is too long");
-    strcat(text, serves ? ",server" : "");
-    strcat(text, serves && !waits ? ",nowait" : "");
-    return true;
-}
-
-/* The description that chardev_open() takes. */
-static bool describe_chardev(const struct option_pairs *pairs, char *text, size_t size, struct error *error)
-{
-    const char *backend = option_pairs_get(pairs, "backend"), *path = option_pairs_get(pairs, "path");
-    const char *mux = option_pairs_get(pairs, "mux");
-    bool muxed = false;
-    if (mux && !option_parse_switch(*mux ? mux : NULL, &muxed))
-        return options_bad_value(error, "-chardev mux", mux, "on, off");
-    if (backend && strcmp(backend, "socket") == 0)
-        return describe_socket(pairs, text, size, error);
-    if (backend && strcmp(backend, "file") == 0) {
-        if (!path || !*path)
-            return error_set(error, "-chardev file: path=FILE is missing");
-        return snprintf(text, size, "file:%s", path) < (int)size ||
-               error_set(error, "-chardev file: the path is too long");
-    }
-    if (!backend ||
-        (strcmp(backend, "stdio") != 0 && strcmp(backend, "pty") != 0 && strcmp(backend, "null") != 0))
-        return options_bad_value(error, "-chardev", backend, "stdio, pty, null, file, socket");
-    snprintf(text, size, "%s%s", muxed && strcmp(backend, "stdio") == 0 ? "mon:" : "", backend);
-    return true;
-}
-
-bool options_take_chardev(struct options *options, const char *argument, struct error *error)
-{
-    static const char *const keys[] = { "backend", "id",   "path",   "host", "port",
-                                        "server",  "wait", "nowait", "mux",  NULL };
-    struct option_pairs pairs;
-    char text[1024];
-    if (!option_pairs_split(&pairs, &options->strings, argument, "backend", error) ||
-        !only_keys(&pairs, keys, "-chardev", "id, path, host, port, server, wait, mux", error) ||
-        !describe_chardev(&pairs, text, sizeof(text), error))
-        return false;
-    struct options_named named = { .id = option_pairs_get(&pairs, "id"),
-                                   .value = option_strings_add(&options->strings, text, strlen(text)) };
-    return (named.value || error_set(error, "out of memory for the options")) &&
-           add_named(options->chardevs, &options->chardev_count, &named, "-chardev", error);
-}
-
-/* ---- -serial ------------------------------------------------------------------------------------------- */
-
-bool options_take_serial(struct options *options, const char *argument, struct error *error)
-{
-    static const char *const whole[] = { "stdio", "mon:stdio", "pty", "null", "none", NULL };
-    static const char *const prefixes[] = { "file:", "tcp:", "unix:", "chardev:", NULL };
-    if (options->serial_count++)
-        return error_set(error, "-serial %s: the board has one UART, and -serial was given twice", argument);
-    for (const char *const *name = whole; *name; name++) {
-        if (strcmp(*name, argument) == 0) {
-            options->machine.serial = strcmp(argument, "none") == 0 ? "null" : argument;
-            return true;
-        }
-    }
-    for (const char *const *prefix = prefixes; *prefix; prefix++) {
-        if (strncmp(argument, *prefix, strlen(*prefix)) == 0 && argument[strlen(*prefix)]) {
-            options->machine.serial = argument; /* options_join() looks up chardev: */
-            return true;
-        }
-    }
-    return options_bad_value(
-        error, "-serial", argument,
-        "mon:stdio, stdio, file:FILE, pty, null, none, tcp:HOST:PORT, unix:PATH, chardev:ID");
+    return options_only_keys(&pairs, keys, "-object rng-random", "id, filename", error) &&
+           options_add_named(options->rngs, &options->rng_count, &named, "-object rng-random", error);
 }

@@ -44,7 +44,7 @@ static bool take_base(struct options *options, void *item, const char *value, st
     return true;
 }
 
-/* The file's name says what it is to be. */
+/* Derives the format from the end of the file's name. */
 static bool guess_format(struct coverage_config *coverage, struct error *error)
 {
     const char *dot = strrchr(coverage->file, '.');

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * -device and -global: what is plugged into the board. Kinds of devices, and their keys, are in
- * devices/catalog/; here is how the user names them, and what each bus adds.
+ * -device: what is plugged into the board. The kinds of devices and their keys are in devices/catalog/; this
+ * file has the names that the user writes, and the keys that each bus adds.
  */
 #include <string.h>
 
 #include "devices/catalog/catalog.h"
 #include "devices/pci/msix.h"
 #include "devices/platform/ramfb.h"
+#include "devices/virtio/virtio.h"
 #include "frontend/options/keys.h"
 
 #define MMIO_SUFFIX "-device"
 
-/* Ends of names on the PCI bus, and what they say of the legacy interface. */
+/* Suffixes of names on the PCI bus, and what they mean for the legacy interface. */
 static const struct {
     const char *text;
     enum virtio_pci_legacy legacy;
@@ -23,7 +24,7 @@ static const struct {
     { "", VIRTIO_PCI_LEGACY_AUTO }, /* QEMU's short names */
 };
 
-/* Devices of QEMU that scripts use, by prefix or whole name, and what to say. */
+/* Devices of QEMU that scripts use, as a prefix or a whole name, and what the message says about them. */
 static const struct {
     const char *name;
     bool prefix;
@@ -57,7 +58,7 @@ static const struct {
 
 /* ---- Names --------------------------------------------------------------------------------------------- */
 
-/* All that -device knows: NULL behind the last. */
+/* All models that -device knows; NULL after the last. */
 static const struct device_model *model_at(size_t number)
 {
     size_t count = 0;
@@ -66,7 +67,7 @@ static const struct device_model *model_at(size_t number)
     return number < count ? device_catalog[number] : number == count ? &options_loader_model : NULL;
 }
 
-/* Whether `name` is the model's name or alias, with the end that a bus gives it. */
+/* Returns whether `name` is the model's name or alias with the suffix of a bus. */
 static bool is_called(const char *name, const char *stem, const struct device_model *model,
                       struct options_device *device)
 {
@@ -150,7 +151,15 @@ static const struct device_key pci_keys[] = {
       .limit = "this version has no option ROMs; romfile= is accepted" },
     { .name = NULL },
 };
-/* DEVICE_KEY_AUTO counts so. */
+static const struct device_key virtio_keys[] = {
+    { "indirect_desc", DEVICE_KEY_FEATURE, "indirect descriptors", DEVICE_FEATURE(VIRTIO_F_INDIRECT_DESC) },
+    { "event_idx", DEVICE_KEY_FEATURE, "fewer notifications", DEVICE_FEATURE(VIRTIO_F_EVENT_IDX) },
+    { "packed", DEVICE_KEY_OFF, "packed queues", .limit = "this version has split queues" },
+    { "iommu_platform", DEVICE_KEY_OFF, "addresses go through an IOMMU", .limit = "the board has no IOMMU" },
+    { "ats", DEVICE_KEY_OFF, "translations of an IOMMU are kept", .limit = "the board has no IOMMU" },
+    { .name = NULL },
+};
+/* The values of DEVICE_KEY_AUTO have this order. */
 _Static_assert(VIRTIO_PCI_LEGACY_AUTO == 0 && VIRTIO_PCI_LEGACY_ON == 1 && VIRTIO_PCI_LEGACY_OFF == 2,
                "disable-legacy=off is 1, and means that it is on");
 
@@ -161,6 +170,8 @@ void options_device_keys(struct options_device *device, struct options_keys list
     lists[count++] = (struct options_keys){ model->keys, &device->settings };
     if (model != &options_loader_model)
         lists[count++] = (struct options_keys){ id_keys, &device->settings };
+    if (model->buses & DEVICE_BUS_MMIO)
+        lists[count++] = (struct options_keys){ virtio_keys, &device->settings };
     if (device->on_pci)
         lists[count++] = (struct options_keys){ pci_keys, device };
     else if (model->buses & DEVICE_BUS_MMIO)
@@ -221,7 +232,7 @@ static bool take_ramfb(struct options *options, const struct option_pairs *pairs
     return options_take_keys(lists, pairs, "-device ramfb", error);
 }
 
-/* `device` has its name and its bus. */
+/* Takes the keys of a device; `device` has its name and its bus already. */
 static bool take_plugged(struct options *options, struct options_device *device, const char *flag,
                          const struct option_pairs *pairs, struct error *error)
 {
@@ -236,34 +247,28 @@ static bool take_plugged(struct options *options, struct options_device *device,
     return true;
 }
 
-static bool is_help(const char *text)
-{
-    return strcmp(text, "help") == 0 || strcmp(text, "?") == 0;
-}
-
 bool options_take_device(struct options *options, const char *argument, struct error *error)
 {
     struct option_pairs pairs;
     struct options_device device;
     char flag[64];
-    if (is_help(argument)) {
+    if (options_is_help(argument)) {
         options->action = OPTIONS_LIST_DEVICES;
         return true;
     }
     if (!option_pairs_split(&pairs, &options->strings, argument, "driver", error))
         return false;
-    const char *name = pairs.count && strcmp(pairs.pairs[0].key, "driver") == 0 ? pairs.pairs[0].value : NULL;
-    if (!name)
-        return error_set(error, "-device %s: the device's name must come first", argument);
-    /* The rest are its keys. */
-    pairs.count--;
-    memmove(pairs.pairs, pairs.pairs + 1, pairs.count * sizeof(pairs.pairs[0]));
+    const char *name = option_pairs_take(&pairs, "driver"); /* the others are the device's keys */
+    if (!name || !*name)
+        return error_set(error, "-device %s: the device's name is missing", argument);
     if (!options_name_device(name, &device))
         return unknown_device(name, error);
-    if (pairs.count == 1 && !pairs.pairs[0].value && is_help(pairs.pairs[0].key)) {
-        options->action = OPTIONS_LIST_DEVICES;
-        options->help_with = name;
-        return true;
+    for (unsigned n = 0; n < pairs.count; n++) {
+        if (!pairs.pairs[n].value && options_is_help(pairs.pairs[n].key)) {
+            options->action = OPTIONS_LIST_DEVICES;
+            options->help_with = name;
+            return true;
+        }
     }
     device.text = argument;
     snprintf(flag, sizeof(flag), "-device %s", name);
@@ -271,21 +276,9 @@ bool options_take_device(struct options *options, const char *argument, struct e
         return options_take_loader(options, &pairs, error);
     if (device.model == &ramfb_model)
         return take_ramfb(options, &pairs, error);
+    if (!options_add_globals(options, name, &device, &pairs, error))
+        return false;
     if (device.model->buses & DEVICE_BUS_SERIAL)
         return options_take_port(options, &device, &pairs, error);
     return take_plugged(options, &device, flag, &pairs, error);
-}
-
-bool options_take_global(struct options *options, const char *argument, struct error *error)
-{
-    static const char property[] = "virtio-mmio.force-legacy=";
-    bool on;
-    if (strncmp(argument, property, strlen(property)) != 0)
-        return error_set(error, "-global %s: unknown property; there is virtio-mmio.force-legacy=on|off",
-                         argument);
-    if (!option_parse_switch(argument + strlen(property), &on))
-        return options_bad_value(error, "-global virtio-mmio.force-legacy", argument + strlen(property),
-                                 "on, off");
-    options->machine.virtio_legacy = on;
-    return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * -drive, -blockdev, -pflash: disks. A -drive is a whole disk. A -blockdev is a node: a file (driver=file),
- * or a format (raw, qcow2) on one, given by its name or within (file.filename=). Both end as a
- * blockdev_config.
+ * or a format (raw, qcow2) on a file, which is named (file=) or described in place (file.filename=). Both
+ * become a blockdev_config.
  */
 #include <string.h>
 
@@ -83,7 +83,7 @@ static bool take_file(struct options *options, void *item, const char *value, st
     return true;
 }
 
-/* How QEMU would reach the host's disk: here it is always a pool of threads. */
+/* QEMU's ways to access the host's disk; here it is always a pool of threads. */
 static bool take_aio(struct options *options, void *item, const char *value, struct error *error)
 {
     return (value && strcmp(value, "threads") == 0) ||
@@ -125,13 +125,34 @@ static bool drive_if(struct options *options, void *item, const char *value, str
     return true;
 }
 
+#define UNITS_MAX 1024
+
+/* The place among the drives of its kind; for flash, the bank. */
+static bool take_unit(const char *key, const char *value, int *unit, struct error *error)
+{
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number >= UNITS_MAX)
+        return error_set(error, "-drive %s=%s: not a number below %d", key, value ? value : "", UNITS_MAX);
+    *unit = (int)number;
+    return true;
+}
+
 static bool drive_unit(struct options *options, void *item, const char *value, struct error *error)
 {
-    uint64_t unit;
-    if (!option_parse_number(value, &unit) || unit >= MACHINE_PFLASH_BANKS_MAX)
-        return options_bad_value(error, "-drive unit", value, "0, 1 (of if=pflash)");
-    ((struct options_drive *)item)->unit = (int)unit;
-    return true;
+    return take_unit("unit", value, &((struct options_drive *)item)->unit, error);
+}
+
+static bool drive_index(struct options *options, void *item, const char *value, struct error *error)
+{
+    return take_unit("index", value, &((struct options_drive *)item)->unit, error);
+}
+
+/* A PC has several controllers; this board has none, so only 0 is accepted. */
+static bool drive_bus(struct options *options, void *item, const char *value, struct error *error)
+{
+    int bus = 0;
+    return take_unit("bus", value, &bus, error) &&
+           (!bus || error_set(error, "-drive bus=%d: the board has no controllers of drives", bus));
 }
 
 static bool drive_format(struct options *options, void *item, const char *value, struct error *error)
@@ -156,24 +177,66 @@ static bool drive_cache(struct options *options, void *item, const char *value, 
 {
     static const struct {
         const char *name;
-        enum blockdev_cache cache;
+        bool no_writeback, direct, no_flush;
     } caches[] = {
-        { "writeback", BLOCKDEV_CACHE_WRITEBACK },
-        { "none", BLOCKDEV_CACHE_NONE },
-        { "writethrough", BLOCKDEV_CACHE_WRITETHROUGH },
-        { "directsync", BLOCKDEV_CACHE_DIRECTSYNC },
-        { "unsafe", BLOCKDEV_CACHE_UNSAFE },
+        { "writeback", false, false, false },   { "none", false, true, false },
+        { "writethrough", true, false, false }, { "directsync", true, true, false },
+        { "unsafe", false, false, true },
     };
+    struct options_drive *drive = item;
     for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++) {
         if (value && strcmp(value, caches[i].name) == 0) {
-            config_of(item)->cache = caches[i].cache;
+            drive->no_writeback = caches[i].no_writeback;
+            drive->direct = caches[i].direct;
+            drive->no_flush = caches[i].no_flush;
             return true;
         }
     }
     return options_bad_value(error, "-drive cache", value, CACHES);
 }
 
-/* May be given several times. */
+static bool take_writeback(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on = true, ok = options_take_switch("cache.writeback", value, &on, error);
+    ((struct options_drive *)item)->no_writeback = !on;
+    return ok;
+}
+
+static bool take_direct(struct options *options, void *item, const char *value, struct error *error)
+{
+    return options_take_switch("cache.direct", value, &((struct options_drive *)item)->direct, error);
+}
+
+static bool take_no_flush(struct options *options, void *item, const char *value, struct error *error)
+{
+    return options_take_switch("cache.no-flush", value, &((struct options_drive *)item)->no_flush, error);
+}
+
+static enum blockdev_cache cache_of(const struct options_drive *drive)
+{
+    if (drive->no_writeback)
+        return drive->direct ? BLOCKDEV_CACHE_DIRECTSYNC : BLOCKDEV_CACHE_WRITETHROUGH;
+    return drive->no_flush ? BLOCKDEV_CACHE_UNSAFE
+           : drive->direct ? BLOCKDEV_CACHE_NONE
+                           : BLOCKDEV_CACHE_WRITEBACK;
+}
+
+/* Accepted: QEMU's switch for what this program does in any case. */
+static bool take_auto_read_only(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on; /* whether an image can be written is decided when it is opened */
+    return options_take_switch("auto-read-only", value, &on, error);
+}
+
+static bool take_copy_on_read(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on = false;
+    return options_take_switch("copy-on-read", value, &on, error) &&
+           (!on ||
+            error_set(error, "copy-on-read=on: this version copies nothing into the image by reading"));
+}
+
+/* This key may be given several times. */
 static bool drive_backing(struct options *options, void *item, const char *value, struct error *error)
 {
     struct blockdev_backing_rule *rule = &config_of(item)->rule;
@@ -203,11 +266,20 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         { "if", drive_if },
         { "id", drive_id },
         { "unit", drive_unit },
+        { "index", drive_index },
+        { "bus", drive_bus },
         { "format", drive_format },
+        { "driver", drive_format },
+        { "file.filename", take_file },
+        { "auto-read-only", take_auto_read_only },
+        { "copy-on-read", take_copy_on_read },
         { "readonly", take_readonly },
         { "read-only", take_readonly },
         { "snapshot", drive_snapshot },
         { "cache", drive_cache },
+        { "cache.writeback", take_writeback },
+        { "cache.direct", take_direct },
+        { "cache.no-flush", take_no_flush },
         { "discard", take_discard },
         { "detect-zeroes", take_detect_zeroes },
         { "media", drive_media },
@@ -225,8 +297,9 @@ bool options_take_drive(struct options *options, const char *argument, struct er
     if (!drive.blockdev.path || !*drive.blockdev.path)
         return error_set(error, "-drive %s: file=FILE is missing", argument);
     drive.blockdev.rule.limited = true;
-    if (drive.unit >= 0 && drive.interface != OPTIONS_IF_PFLASH)
-        return error_set(error, "-drive %s: unit= goes with if=pflash only", argument);
+    drive.blockdev.cache = cache_of(&drive);
+    if (drive.interface == OPTIONS_IF_PFLASH && drive.unit >= MACHINE_PFLASH_BANKS_MAX)
+        return error_set(error, "-drive %s: the banks of flash are unit=0 and unit=1", argument);
     return add_drive(options, "-drive", &drive, error);
 }
 
@@ -237,12 +310,32 @@ bool options_take_pflash(struct options *options, const char *argument, struct e
     return add_drive(options, "-pflash", &drive, error);
 }
 
+/* -hda FILE and the like, QEMU's short ways to disks: the disk is of the board's own kind. */
+static bool add_disk(struct options *options, const char *flag, const char *path, bool read_only,
+                     struct error *error)
+{
+    struct options_drive drive = { .unit = -1 };
+    drive.blockdev = (struct blockdev_config){ .path = path, .read_only = read_only, .rule.limited = true };
+    return *path ? add_drive(options, flag, &drive, error)
+                 : error_set(error, "%s: the name of the image is missing", flag);
+}
+
+#define TAKE_DISK(name, flag, read_only)                                                                     \
+    bool name(struct options *options, const char *argument, struct error *error)                            \
+    {                                                                                                        \
+        return add_disk(options, flag, argument, read_only, error);                                          \
+    }
+TAKE_DISK(options_take_hda, "-hda", false)
+TAKE_DISK(options_take_hdb, "-hdb", false)
+TAKE_DISK(options_take_hdc, "-hdc", false)
+TAKE_DISK(options_take_hdd, "-hdd", false)
+TAKE_DISK(options_take_cdrom, "-cdrom", true)
+
 /* ---- -blockdev ----------------------------------------------------------------------------------------- */
 
 struct node {
-    struct options_drive drive; /* first: what both have */
+    struct options_drive drive; /* must be first; -drive and -blockdev share it */
     const char *driver, *file_node, *file_driver, *backing_node;
-    bool direct, no_flush;
 };
 
 #define NODE_TEXT(name, member)                                                                              \
@@ -257,19 +350,7 @@ NODE_TEXT(node_file, file_node)
 NODE_TEXT(node_file_driver, file_driver)
 NODE_TEXT(node_backing, backing_node)
 
-static bool node_direct(struct options *options, void *item, const char *value, struct error *error)
-{
-    return option_parse_switch(value, &((struct node *)item)->direct) ||
-           options_bad_value(error, "-blockdev cache.direct", value, "on, off");
-}
-
-static bool node_no_flush(struct options *options, void *item, const char *value, struct error *error)
-{
-    return option_parse_switch(value, &((struct node *)item)->no_flush) ||
-           options_bad_value(error, "-blockdev cache.no-flush", value, "on, off");
-}
-
-/* The node of that name becomes part of this one. */
+/* The node of that name becomes part of this node. */
 static struct options_drive *use_node(struct options *options, const struct node *node, const char *name,
                                       const char *key, struct error *error)
 {
@@ -290,7 +371,7 @@ static struct options_drive *use_node(struct options *options, const struct node
     return NULL;
 }
 
-/* A format: on a file that is a node, or that is described within. */
+/* A format, on a file that is a node or that is described in place. */
 static bool node_join_file(struct options *options, struct node *node, struct error *error)
 {
     struct blockdev_config *config = &node->drive.blockdev;
@@ -346,26 +427,23 @@ bool options_take_blockdev(struct options *options, const char *argument, struct
         { "read-only", take_readonly },
         { "discard", take_discard },
         { "detect-zeroes", take_detect_zeroes },
-        { "cache.direct", node_direct },
-        { "cache.no-flush", node_no_flush },
+        { "cache.direct", take_direct },
+        { "cache.no-flush", take_no_flush },
+        { "auto-read-only", take_auto_read_only },
         { "aio", take_aio },
         { "file.aio", take_aio },
         { NULL, NULL },
     };
     struct option_pairs pairs;
-    /* -snapshot is not for nodes. */
+    /* -snapshot does not apply to nodes. */
     struct node node = { .drive = {
                              .interface = OPTIONS_IF_NONE, .unit = -1, .node = true, .snapshot_off = true } };
-    if (*argument == '{')
-        return error_set(error, "-blockdev {...}: JSON is not read; write key=value,...");
     if (!option_pairs_split(&pairs, &options->strings, argument, "driver", error) ||
         !options_take_pairs(options, &pairs, keys, &node, "-blockdev", error) || !node_check(&node, error))
         return false;
     node.drive.blockdev.format = "raw";
     node.drive.blockdev.rule.limited = true;
-    node.drive.blockdev.cache = node.no_flush ? BLOCKDEV_CACHE_UNSAFE
-                                : node.direct ? BLOCKDEV_CACHE_NONE
-                                              : BLOCKDEV_CACHE_WRITEBACK;
+    node.drive.blockdev.cache = cache_of(&node.drive);
     bool file = strcmp(node.driver, "file") == 0 || strcmp(node.driver, "host_device") == 0;
     return (file || node_join_file(options, &node, error)) &&
            add_drive(options, "-blockdev", &node.drive, error);
@@ -390,7 +468,7 @@ static bool plug_bank(struct options *options, struct options_drive *drive, int 
     return true;
 }
 
-/* -machine pflashN=NODE. */
+/* Handles -machine pflashN=NODE. */
 static bool plug_named(struct options *options, int unit, const char *name, struct error *error)
 {
     for (unsigned i = 0; i < options->drive_count; i++) {
@@ -410,7 +488,7 @@ bool options_join_pflash(struct options *options, struct error *error)
         if (options->pflash_nodes[unit] && !plug_named(options, unit, options->pflash_nodes[unit], error))
             return false;
     }
-    for (unsigned pass = 0; pass < 2; pass++) { /* those with a unit of their own first */
+    for (unsigned pass = 0; pass < 2; pass++) { /* drives with a unit= come first */
         for (unsigned i = 0; i < options->drive_count; i++) {
             struct options_drive *drive = &options->drives[i];
             if (drive->interface == OPTIONS_IF_PFLASH && (drive->unit < 0) == (pass == 1) &&

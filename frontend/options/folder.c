@@ -55,7 +55,8 @@ static bool folder_readonly(struct options *options, void *item, const char *val
            options_bad_value(error, "-fsdev readonly", value, "on, off");
 }
 
-/* How files are told apart where other file systems are mounted below: here they always are. */
+/* QEMU's ways to tell files apart if other file systems are mounted in the folder; here they are always told
+ * apart. */
 static bool folder_multidevs(struct options *options, void *item, const char *value, struct error *error)
 {
     return (value && (strcmp(value, "remap") == 0 || strcmp(value, "warn") == 0)) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The second step of the command line: ids are looked up, slots are given out, defaults are filled in.
+ * The second step of the command line: ids are looked up, slots are assigned, defaults are filled in.
  *
  * A device without bus= takes the highest free slot. Linux finds the slots from the highest down (the order
  * of their nodes in the device tree), so the first disk of the command line becomes vda, as under QEMU.
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/char/describe.h"
 #include "devices/virtio/blk.h"
 #include "frontend/options/options.h"
 #include "util/log.h"
@@ -40,6 +41,8 @@ static bool join_drive(struct options *options, const struct options_device *dev
             slot->drive.werror = device->settings.werror;
         if (device->settings.rerror)
             slot->drive.rerror = device->settings.rerror;
+        if (device->settings.write_cache == 1) /* off */
+            slot->drive.cache = drive->direct ? BLOCKDEV_CACHE_DIRECTSYNC : BLOCKDEV_CACHE_WRITETHROUGH;
         return true;
     }
     return error_set(error, "-device %s: there is no -drive with id=%s", device->text,
@@ -101,8 +104,8 @@ static bool plug(struct options *options, const struct options_device *device, s
     return join_backend(options, device, &slots[n], error);
 }
 
-/* Drives that plug themselves in: if=virtio, or no if= and no device that names them. They are on the PCI
- * bus, as under QEMU. */
+/* Plugs in the drives that need no -device: those with if=virtio, or without if= and not used by a device.
+ * They are on the PCI bus, as under QEMU. */
 static bool plug_drives(struct options *options, struct error *error)
 {
     for (unsigned i = 0; i < options->drive_count; i++) {
@@ -130,7 +133,7 @@ static bool plug_drives(struct options *options, struct error *error)
     return true;
 }
 
-/* It gives way to all that was asked for. */
+/* Plugs in the default network card, unless the command line mentions the network or no slot is free. */
 static bool plug_default_card(struct options *options, struct error *error)
 {
     bool room = false;
@@ -145,55 +148,56 @@ static bool plug_default_card(struct options *options, struct error *error)
 static bool join_serial(struct options *options, struct error *error)
 {
     struct machine_config *machine = &options->machine;
-    /* A monitor that asks for the terminal gets it, where nothing says that the console shall have it. */
+    /* A monitor that asks for the terminal gets it, unless the command line gives it to the console. */
     for (unsigned i = 0; i < options->monitor_count && !machine->serial && !options->nographic; i++) {
         if (strcmp(options->monitors[i].chardev, "stdio") == 0)
             machine->serial = "null";
     }
-    if (!machine->serial &&
-        (options->nodefaults || (options->screen.view == OPTIONS_VIEW_NONE && !options->nographic)))
+    if (!machine->serial && (machine->board->bare || options->nodefaults || options->process.daemonize ||
+                             (options->screen.view == OPTIONS_VIEW_NONE && !options->nographic)))
         machine->serial = "null";
     if (!machine->serial)
         machine->serial = "mon:stdio";
-    if (strncmp(machine->serial, "chardev:", 8) != 0)
-        return true;
-    const struct options_named *named =
-        options_find_named(options->chardevs, options->chardev_count, machine->serial + 8);
-    if (!named)
-        return error_set(error, "-serial %s: there is no -chardev with id=%s", machine->serial,
-                         machine->serial + 8);
-    machine->serial = named->value;
-    return true;
+    machine->serial = options_find_chardev(options, "-serial", machine->serial, error);
+    for (unsigned n = 0; n < MACHINE_SPARE_SERIALS && machine->serial; n++) {
+        const char **spare = &machine->spare_serials[n];
+        if (*spare && !(*spare = options_find_chardev(options, "-serial", *spare, error)))
+            return false;
+    }
+    return machine->serial != NULL;
 }
 
-static bool is_stdio(const char *chardev)
-{
-    return strcmp(chardev, "stdio") == 0 || strcmp(chardev, "mon:stdio") == 0;
-}
-
-/* How many of its ports do. */
+/* Returns how many of the device's ports use stdio. */
 static unsigned uses_stdio(const struct machine_plug *device)
 {
     unsigned users = 0;
     for (unsigned n = 0; n < device->port_count; n++)
-        users += is_stdio(device->ports[n].chardev);
+        users += chardev_is_stdio(device->ports[n].chardev);
     return users;
 }
 
-/* The terminal has one reader. */
-static bool check_stdio(const struct options *options, struct error *error)
+unsigned options_count_terminals(const struct options *options)
 {
-    unsigned users = is_stdio(options->machine.serial);
+    unsigned users = chardev_is_stdio(options->machine.serial);
     users += options->machine.gdb && strncmp(options->machine.gdb, "stdio", 5) == 0;
     for (unsigned i = 0; i < options->machine.board->virtio_slots; i++)
         users += uses_stdio(&options->machine.virtio[i]);
     for (unsigned i = 0; i < options->machine.pci_count; i++)
         users += uses_stdio(&options->machine.pci[i].plug);
+    for (unsigned i = 0; i < MACHINE_SPARE_SERIALS; i++)
+        users += options->machine.spare_serials[i] && chardev_is_stdio(options->machine.spare_serials[i]);
     const char *semihosting = options->machine.semihosting.chardev;
     if (semihosting && strcmp(semihosting, options->machine.serial) != 0)
-        users += is_stdio(semihosting);
+        users += chardev_is_stdio(semihosting);
     for (unsigned i = 0; i < options->monitor_count; i++)
         users += options->monitors[i].is_stdio && !options->monitors[i].console;
+    return users;
+}
+
+/* The terminal can have only one reader. */
+static bool check_stdio(const struct options *options, struct error *error)
+{
+    unsigned users = options_count_terminals(options);
     return users <= 1 ||
            error_set(error,
                      "stdio is used by %u consoles and monitors; give one of them -serial null or another "
@@ -201,23 +205,38 @@ static bool check_stdio(const struct options *options, struct error *error)
                      users);
 }
 
-/* What the command line leaves to the board, and what that can have. */
+static bool unknown_board(const char *name, struct error *error)
+{
+    char names[128] = "";
+    for (const struct board *const *known = boards; *known; known++) {
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof(names) - length, "%s%s", length ? ", " : "", (*known)->name);
+    }
+    return options_bad_value(error, "-machine", name, names);
+}
+
+/* Fills in what the command line leaves to the board, and checks the board's limits. */
 static bool join_board(struct options *options, struct error *error)
 {
     struct machine_config *machine = &options->machine;
+    if (options->bad_machine)
+        return unknown_board(options->bad_machine, error);
     const struct board *board = machine->board;
     if (!machine->smp)
         machine->smp = board->smp;
     if (!machine->ram_size)
         machine->ram_size = board->ram_size;
+    if (!options_join_memory(options, error))
+        return false;
     return machine->ram_size <= board->ram_max ||
-           error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "G", options->memory,
-                     board->ram_max >> 30);
+           error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "G",
+                     options->memory ? options->memory : "", board->ram_max >> 30);
 }
 
 bool options_join(struct options *options, struct error *error)
 {
-    if (!join_board(options, error))
+    if (!options_join_accel(options, error) || !options_join_cpu(options, error) ||
+        !join_board(options, error))
         return false;
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];
@@ -226,7 +245,7 @@ bool options_join(struct options *options, struct error *error)
     }
     if (!options_join_pflash(options, error) || !options_join_net(options, error))
         return false;
-    for (unsigned pass = 0; pass < 2; pass++) { /* those with a slot of their own first */
+    for (unsigned pass = 0; pass < 2; pass++) { /* devices with a slot of their own come first */
         for (unsigned i = 0; i < options->device_count; i++) {
             const struct options_device *device = &options->devices[i];
             bool placed = device->on_pci ? device->place.given : device->slot >= 0;
@@ -243,5 +262,6 @@ bool options_join(struct options *options, struct error *error)
         return false;
     options_warn_netdevs(options);
     return join_serial(options, error) && options_join_semihosting(options, error) &&
-           options_join_monitors(options, error) && check_stdio(options, error);
+           options_join_monitors(options, error) && check_stdio(options, error) &&
+           options_join_process(options, error);
 }

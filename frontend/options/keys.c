@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keys of -device, as the models and buses describe them (devices/model.h): values are checked and
- * stored, and messages and help say what a key takes. A message names the device as the user wrote it.
+ * The keys of -device, as the models and buses describe them (devices/model.h). Values are checked and stored
+ * here, and the messages and the help are made from the same descriptions. A message names the device as the
+ * user wrote it.
  */
 #include "frontend/options/keys.h"
 
@@ -24,7 +25,12 @@ void options_describe_key(const struct device_key *key, char *text, size_t size)
     case DEVICE_KEY_POWER:
         snprintf(text, size, "a power of two from %" PRIu64 " to %" PRIu64, key->least, key->most);
         return;
+    case DEVICE_KEY_ORDER:
+        snprintf(text, size, "a number from 0 to %d; the lowest is first", INT32_MAX);
+        return;
+    case DEVICE_KEY_FEATURE:
     case DEVICE_KEY_SWITCH: snprintf(text, size, "on, off"); return;
+    case DEVICE_KEY_IGNORED: snprintf(text, size, "anything"); return;
     case DEVICE_KEY_AUTO: snprintf(text, size, "on, off, auto"); return;
     case DEVICE_KEY_CHOICE:
         *text = '\0';
@@ -106,7 +112,7 @@ static bool take_hex(const char **text, unsigned limit, unsigned *number)
     return value < limit;
 }
 
-/* As lspci prints it. */
+/* Takes a place in the form of lspci: SLOT[.FUNCTION], in hexadecimal. */
 static bool take_place(const char *value, struct device_pci_place *place)
 {
     const char *at = value ? value : "";
@@ -124,11 +130,34 @@ static bool take_mac(const char *value, struct device_mac *mac)
     return mac->given;
 }
 
-/* False where the key does not take the value. */
+/* -1: firmware does not try the device, which is the default. */
+static bool take_order(const char *value, uint32_t *order)
+{
+    uint64_t number;
+    bool none = value && strcmp(value, "-1") == 0;
+    if (!none && (!option_parse_number(value, &number) || number > INT32_MAX))
+        return false;
+    *order = none ? 0 : (uint32_t)number + 1;
+    return true;
+}
+
+static bool take_feature(const struct device_key *key, const char *value, uint64_t *withheld)
+{
+    bool on;
+    if (!option_parse_switch(value, &on))
+        return false;
+    *withheld = (*withheld & ~(1ull << key->least)) | (on ? 0 : 1ull << key->least);
+    return true;
+}
+
+/* Stores the value; false if the key does not take it. */
 static bool take_value(const struct device_key *key, const char *value, void *at)
 {
     bool on;
     switch (key->type) {
+    case DEVICE_KEY_ORDER: return take_order(value, at);
+    case DEVICE_KEY_FEATURE: return take_feature(key, value, at);
+    case DEVICE_KEY_IGNORED: return true;
     case DEVICE_KEY_TEXT: *(const char **)at = value; return true;
     case DEVICE_KEY_BACKEND: *(const char **)at = value ? value : ""; return true;
     case DEVICE_KEY_NUMBER:
@@ -175,7 +204,7 @@ static bool unknown_key(const struct options_keys *lists, const struct option_pa
                      pair->value ? "=" : "", pair->value ? pair->value : "", known);
 }
 
-/* The values of numbers that are not given, and whether those keys are that must be. */
+/* Stores the default values of numbers that are not given, and checks that all required keys are given. */
 static bool complete(const struct options_keys *lists, const struct option_pairs *pairs, const char *flag,
                      struct error *error)
 {

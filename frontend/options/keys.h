@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lists of keys of a device (devices/model.h), and what takes and prints them.
+ * Lists of keys of a device (devices/model.h), and the functions that take and print them.
  */
 #ifndef FRONTEND_OPTIONS_KEYS_H
 #define FRONTEND_OPTIONS_KEYS_H
@@ -13,7 +13,7 @@
 #define OPTIONS_SLOT_PREFIX "virtio-mmio-bus."
 #define OPTIONS_PCI_BUS     "pcie.0"
 
-/* Keys, and the structure that their offsets lie in. Arrays of these end with { NULL }. */
+/* Keys, and the structure that their offsets belong to. Arrays of these end with { NULL }. */
 struct options_keys {
     const struct device_key *keys;
     void *item; /* not used for printing */
@@ -21,15 +21,15 @@ struct options_keys {
 
 /* The lists of a device's keys: those of its model, of all devices, and of its bus. The values go to
  * *device. */
-#define OPTIONS_KEY_LISTS 4
+#define OPTIONS_KEY_LISTS 5
 void options_device_keys(struct options_device *device, struct options_keys lists[OPTIONS_KEY_LISTS]);
 
-/* Gives each pair to the key of its name. `flag`, "-device NAME", is for messages. */
+/* Gives each pair to the key with its name. `flag`, "-device NAME", is for messages. */
 bool options_take_keys(const struct options_keys *lists, const struct option_pairs *pairs, const char *flag,
                        struct error *error);
-/* What a key takes, in words. */
+/* Writes in words which values a key takes. */
 void options_describe_key(const struct device_key *key, char *text, size_t size);
-/* A line a key: what it is for, and what it takes. */
+/* Prints a line for each key: what it is for, and which values it takes. */
 void options_print_keys(const struct options_keys *lists, FILE *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * -device loader: no device, but bytes that are in memory before the harts start.
+ * -device loader: not a device, but bytes that are in memory before the harts start.
  */
 #include "frontend/options/keys.h"
 

@@ -1,35 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * -machine, -cpu, -smp, -m, -rtc, -accel.
+ * -machine, -cpu, -smp, -rtc.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "dbt/runtime/code_cache.h"
 #include "frontend/options/options.h"
 
 /* ---- -machine ------------------------------------------------------------------------------------------ */
 
+/* A wrong name is reported at the end, so that an -accel help after it still works, as in QEMU. */
 static bool machine_type(struct options *options, void *item, const char *value, struct error *error)
 {
-    if (value && (strcmp(value, "help") == 0 || strcmp(value, "?") == 0)) {
+    if (value && options_is_help(value)) {
         options->action = OPTIONS_LIST_MACHINES;
         return true;
     }
     const struct board *board = value ? board_find(value) : NULL;
-    char names[128] = "";
-    if (board) {
+    options->bad_machine = board ? NULL : value ? value : "";
+    if (board)
         options->machine.board = board;
-        return true;
-    }
-    for (const struct board *const *known = boards; *known; known++) {
-        size_t length = strlen(names);
-        snprintf(names + length, sizeof(names) - length, "%s%s", length ? ", " : "", (*known)->name);
-    }
-    return options_bad_value(error, "-machine", value, names);
+    return true;
 }
 
 static bool machine_dumpdtb(struct options *options, void *item, const char *value, struct error *error)
@@ -38,7 +31,7 @@ static bool machine_dumpdtb(struct options *options, void *item, const char *val
     return (value && *value) || error_set(error, "-machine dumpdtb: the name of the file is missing");
 }
 
-/* A switch of QEMU's virt that Rvive has in one position only. */
+/* Checks a switch of QEMU's virt of which this version has only "off". */
 static bool only_off(const char *key, const char *value, struct error *error)
 {
     bool on;
@@ -52,14 +45,16 @@ static bool machine_acpi(struct options *options, void *item, const char *value,
     return (value && strcmp(value, "auto") == 0) || only_off("acpi", value, error);
 }
 
+/* Accepted: the board has no USB of its own, and neither has QEMU's virt. */
 static bool machine_usb(struct options *options, void *item, const char *value, struct error *error)
 {
-    return only_off("usb", value, error);
+    bool on;
+    return options_take_switch("-machine usb", value, &on, error);
 }
 
 static bool machine_aclint(struct options *options, void *item, const char *value, struct error *error)
 {
-    return only_off("aclint", value, error);
+    return options_take_switch("-machine aclint", value, &options->machine.aclint, error);
 }
 
 static bool machine_strict(struct options *options, void *item, const char *value, struct error *error)
@@ -88,8 +83,71 @@ static bool machine_pflash1(struct options *options, void *item, const char *val
 
 static bool machine_accel(struct options *options, void *item, const char *value, struct error *error)
 {
-    return options_take_accel(options, value ? value : "", error);
+    return options_take_accel_list(options, value ? value : "", error);
 }
+
+static bool machine_memory(struct options *options, void *item, const char *value, struct error *error)
+{
+    options->memory_backend = value;
+    return (value && *value) || error_set(error, "-machine memory-backend: the id is missing");
+}
+
+static bool machine_dump_core(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on = true, ok = options_take_switch("-machine dump-guest-core", value, &on, error);
+    options->mem_undumped = !on;
+    return ok;
+}
+
+static bool machine_merge(struct options *options, void *item, const char *value, struct error *error)
+{
+    return options_take_switch("-machine mem-merge", value, &options->mem_merge, error);
+}
+
+/* Accepted: this is about the description in saved states, which the command line does not control here. */
+static bool machine_vmdesc(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on;
+    return options_take_switch("-machine suppress-vmdesc", value, &on, error);
+}
+
+static bool machine_graphics(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on = true, ok = options_take_switch("-machine graphics", value, &on, error);
+    options->nographic |= !on;
+    return ok;
+}
+
+static bool machine_iommu(struct options *options, void *item, const char *value, struct error *error)
+{
+    return (value && strcmp(value, "auto") == 0) || only_off("iommu-sys", value, error);
+}
+
+/* Accepted: the number of interrupt files that an AIA has for guests of the guest. */
+static bool machine_aia_guests(struct options *options, void *item, const char *value, struct error *error)
+{
+    uint64_t number;
+    return (option_parse_number(value, &number) && number <= 63) ||
+           error_set(error, "-machine aia-guests=%s: not a number up to 63", value ? value : "");
+}
+
+/* A PC's timer; scripts for all of QEMU's boards switch it off. */
+static bool machine_hpet(struct options *options, void *item, const char *value, struct error *error)
+{
+    return only_off("hpet", value, error);
+}
+
+#define MACHINE_TEXT(name, member)                                                                           \
+    static bool name(struct options *options, void *item, const char *value, struct error *error)            \
+    {                                                                                                        \
+        options->machine.member = value;                                                                     \
+        return true;                                                                                         \
+    }
+MACHINE_TEXT(machine_kernel, kernel)
+MACHINE_TEXT(machine_initrd, initrd)
+MACHINE_TEXT(machine_append, append)
+MACHINE_TEXT(machine_dtb, dtb)
+MACHINE_TEXT(machine_firmware, bios)
 
 bool options_take_machine(struct options *options, const char *argument, struct error *error)
 {
@@ -104,6 +162,19 @@ bool options_take_machine(struct options *options, const char *argument, struct 
         { "pflash1", machine_pflash1 },
         { "accel", machine_accel },
         { "strict", machine_strict },
+        { "memory-backend", machine_memory },
+        { "dump-guest-core", machine_dump_core },
+        { "mem-merge", machine_merge },
+        { "suppress-vmdesc", machine_vmdesc },
+        { "graphics", machine_graphics },
+        { "iommu-sys", machine_iommu },
+        { "aia-guests", machine_aia_guests },
+        { "hpet", machine_hpet },
+        { "kernel", machine_kernel },
+        { "initrd", machine_initrd },
+        { "append", machine_append },
+        { "dtb", machine_dtb },
+        { "firmware", machine_firmware },
         { NULL, NULL },
     };
     struct option_pairs pairs;
@@ -111,87 +182,11 @@ bool options_take_machine(struct options *options, const char *argument, struct 
            options_take_pairs(options, &pairs, rows, NULL, "-machine", error);
 }
 
-static bool accel_number(const char *key, const char *value, unsigned max, unsigned *number,
-                         struct error *error)
-{
-    char *end = NULL;
-    unsigned long parsed = value ? strtoul(value, &end, 10) : 0;
-    if (!value || !isdigit((unsigned char)*value) || *end || parsed < 1 || parsed > max)
-        return error_set(error, "-accel: %s=%s is not a number from 1 to %u", key, value ? value : "", max);
-    *number = (unsigned)parsed;
-    return true;
-}
-
-static bool accel_type(struct options *options, void *item, const char *value, struct error *error)
-{
-    const char *type = value ? value : "";
-    if (strcmp(type, "tcg") == 0)
-        return error_set(error, "-accel tcg: that is QEMU's translator; there are -accel t2, t1 and interp");
-    if (strcmp(type, "interp") == 0)
-        options->machine.accel = MACHINE_ACCEL_INTERP;
-    else if (strcmp(type, "t1") == 0)
-        options->machine.accel = MACHINE_ACCEL_T1;
-    else if (strcmp(type, "t2") == 0)
-        options->machine.accel = MACHINE_ACCEL_T2;
-    else
-        return options_bad_value(error, "-accel", type, "interp, t1, t2");
-    return true;
-}
-
-/* The optimiser makes a region at each block, at once: for tests. */
-static bool accel_eager(struct options *options, void *item, const char *value, struct error *error)
-{
-    return option_parse_switch(value ? value : "", &options->machine.eager) ||
-           options_bad_value(error, "-accel eager", value ? value : "", "on, off");
-}
-
-/* Each access of translated code is compared with what the MMU says: for tests. */
-static bool accel_check(struct options *options, void *item, const char *value, struct error *error)
-{
-    return option_parse_switch(value ? value : "", &options->machine.check) ||
-           options_bad_value(error, "-accel check", value ? value : "", "on, off");
-}
-
-/* How often a block runs before it is translated. */
-static bool accel_hot(struct options *options, void *item, const char *value, struct error *error)
-{
-    return accel_number("hot", value, 1000000, &options->machine.hot, error);
-}
-
-static bool accel_cache(struct options *options, void *item, const char *value, struct error *error)
-{
-    return accel_number("cache", value, CODE_CACHE_MAX >> 20, &options->machine.code_cache_mib, error);
-}
-
-bool options_take_accel(struct options *options, const char *argument, struct error *error)
-{
-    static const struct options_key rows[] = { { "type", accel_type },   { "hot", accel_hot },
-                                               { "cache", accel_cache }, { "eager", accel_eager },
-                                               { "check", accel_check }, { NULL, NULL } };
-    struct option_pairs pairs;
-    return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
-           options_take_pairs(options, &pairs, rows, NULL, "-accel", error);
-}
-
-bool options_take_dbt_without(struct options *options, const char *argument, struct error *error)
-{
-    (void)error; /* the translator knows the names */
-    options->machine.dbt_without = argument;
-    return true;
-}
-
-bool options_take_dbt_without_pass(struct options *options, const char *argument, struct error *error)
-{
-    (void)error; /* as above */
-    options->machine.dbt_without_passes = argument;
-    return true;
-}
-
 bool options_take_ir_passes(struct options *options, const char **list, struct error *error)
 {
     static const char mark[] = "ir=";
     size_t length = strlen(*list);
-    /* No list is longer than the one that it comes from. */
+    /* Neither list is longer than the one that they are made from. */
     char *categories = option_strings_add(&options->strings, *list, length);
     char *passes = option_strings_add(&options->strings, *list, length);
     if (!categories || !passes)
@@ -218,10 +213,11 @@ bool options_take_ir_passes(struct options *options, const char **list, struct e
 bool options_take_cpu(struct options *options, const char *argument, struct error *error)
 {
     struct error reason;
-    if (strcmp(argument, "help") == 0 || strcmp(argument, "?") == 0) {
+    if (options_is_help(argument)) {
         options->action = OPTIONS_LIST_CPUS;
         return true;
     }
+    options->cpu = argument;
     return isa_config_parse(&options->machine.isa, argument, &reason) ||
            error_set(error, "-cpu %.200s: %.250s (-cpu help lists what there is)", argument, reason.text);
 }
@@ -249,7 +245,8 @@ static bool smp_maxcpus(struct options *options, void *item, const char *value, 
     return smp_number("maxcpus", value, &((struct topology *)item)->maxcpus, error);
 }
 
-/* sockets, cores, threads: only their product counts, the board is one cluster of single-threaded cores. */
+/* sockets, cores, threads: only their product counts, since the board is one cluster of single-threaded
+ * cores. */
 static bool smp_factor(struct options *options, void *item, const char *value, struct error *error)
 {
     uint64_t number = 0;
@@ -262,8 +259,17 @@ static bool smp_factor(struct options *options, void *item, const char *value, s
 bool options_take_smp(struct options *options, const char *argument, struct error *error)
 {
     static const struct options_key rows[] = {
-        { "cpus", smp_cpus },    { "maxcpus", smp_maxcpus }, { "sockets", smp_factor },
-        { "cores", smp_factor }, { "threads", smp_factor },  { NULL, NULL },
+        { "cpus", smp_cpus },
+        { "maxcpus", smp_maxcpus },
+        { "sockets", smp_factor },
+        { "cores", smp_factor },
+        { "threads", smp_factor },
+        { "clusters", smp_factor },
+        { "dies", smp_factor },
+        { "modules", smp_factor },
+        { "books", smp_factor },
+        { "drawers", smp_factor },
+        { NULL, NULL },
     };
     struct option_pairs pairs;
     struct topology topology = { .product = 1 };
@@ -272,38 +278,17 @@ bool options_take_smp(struct options *options, const char *argument, struct erro
         return false;
     if (!topology.cpus)
         topology.cpus = topology.product;
-    if (topology.product != 1 && topology.product != topology.cpus)
+    if (!topology.maxcpus)
+        topology.maxcpus = topology.product > topology.cpus ? topology.product : topology.cpus;
+    if (topology.product != 1 && topology.product != topology.maxcpus)
         return error_set(error, "-smp %s: sockets * cores * threads is not the number of harts", argument);
-    if (topology.maxcpus && topology.maxcpus != topology.cpus)
-        return error_set(error, "-smp %s: harts cannot be plugged in later, maxcpus must be %" PRIu64,
-                         argument, topology.cpus);
+    if (topology.maxcpus < topology.cpus)
+        return error_set(error, "-smp %s: maxcpus is less than the %" PRIu64 " harts at the start", argument,
+                         topology.cpus);
     if (topology.cpus > MACHINE_HARTS_MAX)
         return error_set(error, "-smp %s: the board has 1 to %d harts", argument, MACHINE_HARTS_MAX);
     options->machine.smp = (unsigned)topology.cpus;
     return true;
-}
-
-/* ---- -m ------------------------------------------------------------------------------------------------ */
-
-static bool memory_size(struct options *options, void *item, const char *value, struct error *error)
-{
-    uint64_t bytes;
-    if (!option_parse_size(value, UINT64_C(1) << 20, &bytes))
-        return error_set(error, "-m %s: not a size; write a number of MiB, or one with K, M, G",
-                         value ? value : "");
-    if (bytes < UINT64_C(64) << 10 || bytes % 4096)
-        return error_set(error, "-m %s: RAM must be a multiple of 4K and at least 64K", value);
-    options->machine.ram_size = bytes;
-    options->memory = value;
-    return true;
-}
-
-bool options_take_memory(struct options *options, const char *argument, struct error *error)
-{
-    static const struct options_key rows[] = { { "size", memory_size }, { NULL, NULL } };
-    struct option_pairs pairs;
-    return option_pairs_split(&pairs, &options->strings, argument, "size", error) &&
-           options_take_pairs(options, &pairs, rows, NULL, "-m", error);
 }
 
 /* ---- -rtc ---------------------------------------------------------------------------------------------- */
@@ -336,14 +321,28 @@ static bool rtc_base(struct options *options, void *item, const char *value, str
     return true;
 }
 
+/* host and rt: the calendar continues while the guest is stopped; after the start both follow the host's
+ * monotonic clock. vm: the calendar stands still while the guest is stopped. */
 static bool rtc_clock(struct options *options, void *item, const char *value, struct error *error)
 {
-    return (value && strcmp(value, "host") == 0) || options_bad_value(error, "-rtc clock", value, "host");
+    options->machine.rtc_stands = value && strcmp(value, "vm") == 0;
+    return options->machine.rtc_stands ||
+           (value && (strcmp(value, "host") == 0 || strcmp(value, "rt") == 0)) ||
+           options_bad_value(error, "-rtc clock", value, "host, rt, vm");
+}
+
+/* Accepted: this is for a clock with periodic interrupts, and the board's clock has none. */
+static bool rtc_driftfix(struct options *options, void *item, const char *value, struct error *error)
+{
+    return (value && (strcmp(value, "none") == 0 || strcmp(value, "slew") == 0)) ||
+           options_bad_value(error, "-rtc driftfix", value, "none, slew");
 }
 
 bool options_take_rtc(struct options *options, const char *argument, struct error *error)
 {
-    static const struct options_key rows[] = { { "base", rtc_base }, { "clock", rtc_clock }, { NULL, NULL } };
+    static const struct options_key rows[] = {
+        { "base", rtc_base }, { "clock", rtc_clock }, { "driftfix", rtc_driftfix }, { NULL, NULL }
+    };
     struct option_pairs pairs;
     return option_pairs_split(&pairs, &options->strings, argument, NULL, error) &&
            options_take_pairs(options, &pairs, rows, NULL, "-rtc", error);

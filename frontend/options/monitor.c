@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "devices/char/describe.h"
 #include "frontend/options/options.h"
 
 static bool add_monitor(struct options *options, const char *flag, const char *chardev, bool control,
@@ -19,24 +20,15 @@ static bool add_monitor(struct options *options, const char *flag, const char *c
 static bool take(struct options *options, const char *flag, const char *argument, bool control,
                  struct error *error)
 {
-    static const char *const kinds[] = { "tcp:", "unix:", "chardev:", NULL };
-    if (strcmp(argument, "stdio") == 0 || strcmp(argument, "pty") == 0)
-        return add_monitor(options, flag, argument, control, error);
-    for (const char *const *kind = kinds; *kind; kind++) {
-        if (strncmp(argument, *kind, strlen(*kind)) == 0 && argument[strlen(*kind)])
-            return add_monitor(options, flag, argument, control, error);
-    }
-    return options_bad_value(
-        error, flag, argument,
-        "stdio, pty, none, tcp:HOST:PORT[,server][,nowait], unix:PATH[,server][,nowait], "
-        "chardev:ID");
+    const char *chardev = options_describe_chardev(options, flag, argument, error);
+    return chardev && add_monitor(options, flag, chardev, control, error);
 }
 
 bool options_take_monitor(struct options *options, const char *argument, struct error *error)
 {
     options->monitor_given = true;
-    if (strcmp(argument, "none") == 0 || strcmp(argument, "null") == 0)
-        return true;
+    if (strcmp(argument, "none") == 0 || strcmp(argument, "null") == 0 || strncmp(argument, "vc", 2) == 0)
+        return true; /* windows have no text consoles */
     return take(options, "-monitor", argument, false, error);
 }
 
@@ -55,8 +47,9 @@ bool options_take_mon(struct options *options, const char *argument, struct erro
     const char *id = option_pairs_get(&pairs, "chardev"), *mode = option_pairs_get(&pairs, "mode");
     for (unsigned i = 0; i < pairs.count; i++) {
         const char *key = pairs.pairs[i].key;
-        if (strcmp(key, "chardev") != 0 && strcmp(key, "mode") != 0 && strcmp(key, "id") != 0)
-            return error_set(error, "-mon: unknown option %s; there are: chardev, mode, id", key);
+        if (strcmp(key, "chardev") != 0 && strcmp(key, "mode") != 0 && strcmp(key, "id") != 0 &&
+            strcmp(key, "pretty") != 0) /* accepted: each answer is one line in any case */
+            return error_set(error, "-mon: unknown option %s; there are: chardev, mode, id, pretty", key);
     }
     if (!id || !*id)
         return error_set(error, "-mon %s: chardev=ID is missing", argument);
@@ -71,42 +64,49 @@ bool options_take_mon(struct options *options, const char *argument, struct erro
                 : error_set(error, "-mon %s: the id is too long", argument);
 }
 
-/* What stands behind chardev:ID. */
-static bool look_up(const struct options *options, struct options_monitor *monitor, struct error *error)
+/* Returns the first console of a device that has keys to reach a monitor; NULL: there is none. */
+static const char *find_console(const struct options *options)
 {
-    if (strncmp(monitor->chardev, "chardev:", 8) != 0)
-        return true;
-    const char *id = monitor->chardev + 8;
-    for (unsigned i = 0; i < options->chardev_count; i++) {
-        if (strcmp(options->chardevs[i].id, id) == 0) {
-            monitor->chardev = options->chardevs[i].value;
-            return true;
-        }
+    const struct machine_config *machine = &options->machine;
+    const char *semihosting = machine->semihosting.chardev;
+    if (chardev_has_escapes(machine->serial))
+        return machine->serial;
+    for (unsigned n = 0; n < options->serial_count && n < MACHINE_SPARE_SERIALS; n++)
+        if (machine->spare_serials[n] && chardev_has_escapes(machine->spare_serials[n]))
+            return machine->spare_serials[n];
+    for (unsigned n = 0; n < MACHINE_VIRTIO_SLOTS_MAX + machine->pci_count; n++) {
+        const struct machine_plug *plug = n < MACHINE_VIRTIO_SLOTS_MAX
+                                              ? &machine->virtio[n]
+                                              : &machine->pci[n - MACHINE_VIRTIO_SLOTS_MAX].plug;
+        for (unsigned port = 0; port < plug->port_count; port++)
+            if (chardev_has_escapes(plug->ports[port].chardev))
+                return plug->ports[port].chardev;
     }
-    return error_set(error, "%s %s: there is no -chardev with id=%s", monitor->flag, monitor->chardev, id);
+    return semihosting && chardev_has_escapes(semihosting) ? semihosting : NULL;
 }
 
-/* The keys of the console lead to a monitor, unless another was asked for. */
+/* The keys of the console reach a monitor, unless the command line asks for another monitor. */
 bool options_join_monitors(struct options *options, struct error *error)
 {
-    bool console = strcmp(options->machine.serial, "mon:stdio") == 0, shared = false;
+    const char *console = find_console(options);
+    bool shared = false;
     for (unsigned i = 0; i < options->monitor_count; i++) {
         struct options_monitor *monitor = &options->monitors[i];
-        if (!look_up(options, monitor, error))
+        monitor->chardev = options_find_chardev(options, monitor->flag, monitor->chardev, error);
+        if (!monitor->chardev)
             return false;
-        bool muxed = strcmp(monitor->chardev, "mon:stdio") == 0;
-        if (muxed && (!console || monitor->control || shared))
-            return error_set(error, "%s: a chardev with mux=on serves -serial and one text monitor",
+        monitor->console = console && strcmp(monitor->chardev, console) == 0;
+        if (monitor->console && (monitor->control || shared))
+            return error_set(error, "%s: a chardev with mux=on serves a console and one text monitor",
                              monitor->flag);
-        monitor->console = muxed;
-        shared |= muxed;
-        monitor->is_stdio = muxed || strcmp(monitor->chardev, "stdio") == 0;
+        shared |= monitor->console;
+        monitor->is_stdio = chardev_is_stdio(monitor->chardev);
     }
     if (!console || shared || (options->monitor_given && !options->serial_count))
         return true;
-    if (!add_monitor(options, "-serial", "mon:stdio", false, error))
+    if (!add_monitor(options, "-serial", console, false, error))
         return false;
     options->monitors[options->monitor_count - 1].console = true;
-    options->monitors[options->monitor_count - 1].is_stdio = true;
+    options->monitors[options->monitor_count - 1].is_stdio = chardev_is_stdio(console);
     return true;
 }

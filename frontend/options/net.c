@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * -netdev, -nic, -net and -object filter-dump: networks, and cards that come with them. There is no hub: -net
- * nic and -net user make one card on one network.
+ * -netdev, -nic, -net and -object filter-dump: networks, and the cards that belong to them. There is no hub:
+ * -net nic and -net user make one card on one network.
  */
 #include <string.h>
 
@@ -152,19 +152,16 @@ static const struct options_key net_nic_keys[] = {
 
 /* ---- Noting them --------------------------------------------------------------------------------------- */
 
-/* The kind of network, which comes first, is taken off the pairs. */
+/* Takes the kind of network off the pairs. */
 static bool take_kind(struct options *options, const char *argument, const char *flag,
                       struct option_pairs *pairs, const char **kind, struct error *error)
 {
     options->net_asked = true;
     if (!option_pairs_split(pairs, &options->strings, argument, "type", error))
         return false;
-    if (!pairs->count || strcmp(pairs->pairs[0].key, "type") != 0 || !pairs->pairs[0].value)
-        return error_set(error, "%s %s: the kind of network must come first: %s user", flag, argument, flag);
-    *kind = pairs->pairs[0].value;
-    pairs->count--;
-    memmove(pairs->pairs, pairs->pairs + 1, pairs->count * sizeof(pairs->pairs[0]));
-    return true;
+    *kind = option_pairs_take(pairs, "type");
+    return (*kind && **kind) ||
+           error_set(error, "%s %s: the kind of network is missing: %s user", flag, argument, flag);
 }
 
 static bool only_user(const char *kind, const char *flag, const char *more, struct error *error)
@@ -174,7 +171,7 @@ static bool only_user(const char *kind, const char *flag, const char *more, stru
                      flag, more);
 }
 
-/* Adds the network; returns its number from 1, 0 and *error where that cannot be. */
+/* Adds the network; returns its number from 1, or 0 and *error. */
 static unsigned add_netdev(struct options *options, const struct options_nic *nic, const char *argument,
                            struct error *error)
 {
@@ -238,7 +235,7 @@ bool options_take_nic(struct options *options, const char *argument, struct erro
     return netdev && add_card(options, &nic, netdev, argument, error);
 }
 
-/* -net user and -net nic find each other in options_join_net(). */
+/* options_join_net() connects -net user and -net nic. */
 bool options_take_net(struct options *options, const char *argument, struct error *error)
 {
     struct option_pairs pairs;

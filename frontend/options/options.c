@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of flags and its walk; see options.h. Flags with one value are taken here, the others in
- * machine.c and devices.c.
+ * The table of flags, and the loop over the arguments; see options.h. Flags with one value are taken here,
+ * the others in the files for their subjects.
  */
 #include "frontend/options/options.h"
 
@@ -60,23 +60,10 @@ static bool take_nothing(struct options *options, const char *argument, struct e
 static bool take_log(struct options *options, const char *argument, struct error *error)
 {
     (void)error;
-    if (strcmp(argument, "help") == 0)
+    if (options_is_help(argument))
         options->action = OPTIONS_LIST_LOG;
     else
         options->log_list = argument;
-    return true;
-}
-
-static bool take_name(struct options *options, const char *argument, struct error *error)
-{
-    struct option_pairs pairs;
-    if (!option_pairs_split(&pairs, &options->strings, argument, "guest", error))
-        return false;
-    options->title = option_pairs_get(&pairs, "guest");
-    for (unsigned i = 0; i < pairs.count; i++) {
-        if (strcmp(pairs.pairs[i].key, "guest") != 0)
-            return options_bad_value(error, "-name", pairs.pairs[i].key, "guest");
-    }
     return true;
 }
 
@@ -117,34 +104,113 @@ static bool unknown_flag(const char *given, const char *name, struct error *erro
     return error_set(error, "%s: unknown option (rvive -help lists all)", given);
 }
 
+bool options_is_help(const char *text)
+{
+    return strcmp(text, "help") == 0 || strcmp(text, "?") == 0;
+}
+
+static bool list_keys(struct options *options, const struct options_key *keys, const char *flag,
+                      struct error *error)
+{
+    options->help_with = option_strings_add(&options->strings, flag, strlen(flag));
+    options->help_keys = keys;
+    options->action = OPTIONS_LIST_KEYS;
+    return options->help_with || error_set(error, "out of memory for the options");
+}
+
+static const struct flag *find_flag(const char *name, size_t length)
+{
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        if (strlen(flags[i].name) == length && strncmp(flags[i].name, name, length) == 0)
+            return &flags[i];
+    return NULL;
+}
+
+/* Returns whether FLAG help prints the flag's keys. Flags with lists of their own handle help themselves. */
+static bool has_help(const struct flag *flag)
+{
+    static options_take_fn *const own[] = { options_take_machine, options_take_cpu, options_take_device,
+                                            options_take_accel, take_log };
+    for (size_t n = 0; n < sizeof(own) / sizeof(own[0]); n++)
+        if (flag->take == own[n])
+            return false;
+    return strpbrk(flag->argument, "=[|") && strcmp(flag->name, "bios") != 0;
+}
+
+static bool take_flag(struct options *options, const struct flag *flag, const char *argument,
+                      struct error *error)
+{
+    if (options_is_help(argument) && has_help(flag))
+        return list_keys(options, NULL, flag->name, error);
+    if (*argument == '{' && strpbrk(flag->argument, "=,")) {
+        argument = options_read_json(options, flag->name, argument, error);
+        return argument && flag->take(options, argument, error);
+    }
+    return flag->take(options, argument, error);
+}
+
+bool options_takes_argument(const char *name)
+{
+    const struct flag *flag = find_flag(name, strlen(name));
+    return flag && flag->argument;
+}
+
+/* Takes "x,help" for this: a `help` in a list makes the flag record its keys, whatever the first value is. */
+const struct options_key *options_keys_of(const char *name)
+{
+    static options_take_fn *const simple[] = {
+        options_take_machine,     options_take_memory,   options_take_smp,      options_take_boot,
+        options_take_drive,       options_take_blockdev, options_take_rtc,      options_take_name,
+        options_take_accel,       options_take_sandbox,  options_take_msg,      options_take_overcommit,
+        options_take_action,      options_take_fw_cfg,   options_take_run_with, options_take_display,
+        options_take_semihosting,
+    };
+    const struct flag *flag = find_flag(name, strlen(name));
+    const struct options_key *keys = NULL;
+    struct error ignored;
+    for (size_t n = 0; flag && n < sizeof(simple) / sizeof(simple[0]); n++) {
+        if (flag->take != simple[n])
+            continue;
+        struct options *scratch = calloc(1, sizeof(*scratch));
+        if (!scratch)
+            return NULL;
+        flag->take(scratch, "x,help", &ignored);
+        keys = scratch->help_keys;
+        options_free(scratch);
+        free(scratch);
+    }
+    return keys;
+}
+
 static bool take_argument(struct options *options, char *const *argv, int argc, int *at, struct error *error)
 {
     const char *given = argv[*at];
     if (given[0] != '-' || given[1] == '\0')
         return error_set(error,
-                         "%s: an argument without its flag; a disk image needs -drive file=%s,format=raw",
+                         "%s: an argument without a flag; a disk image needs -drive file=%s,format=raw",
                          given, given);
     const char *name = given + 1 + (given[1] == '-');
-    size_t length = given[1] == '-' ? strcspn(name, "=") : strlen(name); /* --name=value, too */
-    for (size_t i = 0; i < FLAG_COUNT; i++) {
-        if (strlen(flags[i].name) != length || strncmp(flags[i].name, name, length) != 0)
-            continue;
-        if (name[length] && !flags[i].argument)
-            return error_set(error, "%s: -%s has no argument", given, flags[i].name);
-        if (name[length])
-            return flags[i].take(options, name + length + 1, error);
-        if (!flags[i].argument)
-            return flags[i].take(options, NULL, error);
-        if (*at + 1 == argc)
-            return error_set(error, "%s: its argument is missing: %s", given, flags[i].argument);
-        return flags[i].take(options, argv[++*at], error);
-    }
-    return unknown_flag(given, name, error);
+    size_t length = given[1] == '-' ? strcspn(name, "=") : strlen(name); /* this form includes --name=value */
+    const struct flag *flag = find_flag(name, length);
+    if (!flag)
+        return unknown_flag(given, name, error);
+    if (name[length] && !flag->argument)
+        return error_set(error, "%s: -%s has no argument", given, flag->name);
+    if (name[length])
+        return take_flag(options, flag, name + length + 1, error);
+    if (!flag->argument)
+        return flag->take(options, NULL, error);
+    if (*at + 1 == argc)
+        return error_set(error, "%s: its argument is missing: %s", given, flag->argument);
+    return take_flag(options, flag, argv[++*at], error);
 }
 
 bool options_take_pairs(struct options *options, const struct option_pairs *pairs,
                         const struct options_key *rows, void *item, const char *flag, struct error *error)
 {
+    for (unsigned i = 0; i < pairs->count; i++)
+        if (!pairs->pairs[i].value && options_is_help(pairs->pairs[i].key))
+            return list_keys(options, rows, flag, error);
     for (unsigned i = 0; i < pairs->count; i++) {
         const struct option_pair *pair = &pairs->pairs[i];
         const struct options_key *row = rows;
@@ -171,47 +237,66 @@ bool options_bad_value(struct error *error, const char *flag, const char *value,
                      instead);
 }
 
-/* Also of the categories that QEMU has: what shows the same here. */
+bool options_take_switch(const char *flag, const char *value, bool *on, struct error *error)
+{
+    return option_parse_switch(value, on) || options_bad_value(error, flag, value, "on, off");
+}
+
+/* Reports an unknown category. For a category of QEMU's the message names the one that shows the same
+ * here. */
 static bool unknown_category(const char *list, const char *bad, struct error *error)
 {
     static const struct {
         const char *name, *instead;
-    } qemu[] = { { "exec", "block" }, { "cpu", "insn" },     { "fpu", "insn" },   { "op", "ir" },
-                 { "op_opt", "ir" },  { "trace", "virtio" }, { "nochain", NULL }, { "mmu", "int" } };
+    } qemu[] = { { "fpu", "insn" },     { "vpu", "insn" }, { "op", "ir" },     { "op_opt", "ir" },
+                 { "op_ind", "ir" },    { "page", NULL },  { "strace", NULL }, { "plugin", NULL },
+                 { "trace", "virtio" }, { "mmu", "int" } };
     int length = (int)strcspn(bad, ",");
     for (size_t i = 0; i < sizeof(qemu) / sizeof(qemu[0]); i++)
         if ((int)strlen(qemu[i].name) == length && strncmp(bad, qemu[i].name, (size_t)length) == 0)
             return error_set(error, "-d %.100s: %s is QEMU's; here %s%s; -d help lists the categories", list,
-                             qemu[i].name, qemu[i].instead ? "there is " : "no category has to do with it",
+                             qemu[i].name, qemu[i].instead ? "there is " : "no category shows the same",
                              qemu[i].instead ? qemu[i].instead : "");
     return error_set(error, "-d %.200s: unknown category %.*s; -d help lists them", list, length, bad);
 }
 
-/* Called by the name of QEMU's 32-bit program, or by that which stands for it here, the harts are RV32. */
-static bool called_for_rv32(const char *program)
+/* Returns whether the program was called by the name of QEMU's 32-bit program, or by the corresponding name
+ * here: then the harts are RV32. */
+static bool called_for_rv32(const char *name)
 {
-    const char *slash = program ? strrchr(program, '/') : NULL;
-    const char *name = slash ? slash + 1 : program;
-    return name && (strcmp(name, "rvive32") == 0 || strcmp(name, "qemu-system-riscv32") == 0);
+    return strcmp(name, "rvive32") == 0 || strcmp(name, "qemu-system-riscv32") == 0;
 }
 
 static void set_defaults(struct options *options, const char *program, struct error *error)
 {
-    *options = (struct options){ 0 };
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    const char *name = slash ? slash + 1 : program ? program : "";
+    *options = (struct options){ .called_qemu = strncmp(name, "qemu-system-", 12) == 0 };
     options->machine.board = boards[0];
     options->machine.virtio_legacy = true;
     options->sandbox.off = OPTIONS_SANITIZED;
-    isa_config_parse(&options->machine.isa, called_for_rv32(program) ? "rv32" : "rv64", error);
+    isa_config_parse(&options->machine.isa, called_for_rv32(name) ? "rv32" : "rv64", error);
+}
+
+static bool take_all(struct options *options, int argc, char *const *argv, struct error *error)
+{
+    struct options_words words = { .list = NULL };
+    bool ok = options_expand(options, argc, argv, &words, error);
+    for (int at = 1; ok && at < (int)words.count && options->action == OPTIONS_RUN; at++) {
+        /* An error does not count if the user asks for help. */
+        ok = take_argument(options, words.list, (int)words.count, &at, error) ||
+             options->action != OPTIONS_RUN;
+    }
+    free(words.list);
+    return ok;
 }
 
 bool options_parse(struct options *options, int argc, char *const *argv, struct error *error)
 {
     const char *bad;
     set_defaults(options, argc > 0 ? argv[0] : NULL, error);
-    for (int at = 1; at < argc && options->action == OPTIONS_RUN; at++) {
-        if (!take_argument(options, argv, argc, &at, error))
-            return false;
-    }
+    if (!take_all(options, argc, argv, error))
+        return false;
     if (options->action != OPTIONS_RUN)
         return true;
     if (options->log_list && !options_take_ir_passes(options, &options->log_list, error))
@@ -219,10 +304,11 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
     if (options->log_list && !log_enable(options->log_list, &bad))
         return unknown_category(options->log_list, bad, error);
     if (options->log_filter && !log_set_filter(options->log_filter, &bad))
-        return error_set(error,
-                         "-dfilter %s: %.*s is no range of addresses; ranges are START..LAST, START+SIZE and "
-                         "START-SIZE, up to 16 of them",
-                         options->log_filter, (int)strcspn(bad, ","), bad);
+        return error_set(
+            error,
+            "-dfilter %s: %.*s is not a range of addresses; ranges are START..LAST, START+SIZE and "
+            "START-SIZE, up to 16 of them",
+            options->log_filter, (int)strcspn(bad, ","), bad);
     return options_join(options, error);
 }
 
@@ -233,33 +319,84 @@ void options_free(struct options *options)
 
 /* ---- Lists --------------------------------------------------------------------------------------------- */
 
+static void print_flag(const struct flag *flag, FILE *out)
+{
+    char left[160];
+    snprintf(left, sizeof(left), "-%s%s%s", flag->name, flag->argument ? " " : "",
+             flag->argument ? flag->argument : "");
+    fprintf(out, "%-34s %s\n", left, flag->text);
+}
+
 static void print_help(FILE *out)
 {
     fprintf(out, "usage: rvive [-flag [argument]]...\n"
                  "A RISC-V machine with the address map of QEMU's virt. Ctrl-A X ends it, Ctrl-A H lists the "
                  "keys.\n\n");
-    for (size_t i = 0; i < FLAG_COUNT; i++) {
-        char left[160];
-        snprintf(left, sizeof(left), "-%s%s%s", flags[i].name, flags[i].argument ? " " : "",
-                 flags[i].argument ? flags[i].argument : "");
-        fprintf(out, "%-34s %s\n", left, flags[i].text);
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        print_flag(&flags[i], out);
+}
+
+/* Prints the keys of a flag, or, if help for the flag as a whole was asked, its lines of -help. */
+static void print_keys(const struct options *options, FILE *out)
+{
+    if (options->help_keys)
+        fprintf(out, "%s takes:\n", options->help_with);
+    for (const struct options_key *key = options->help_keys; key && key->key; key++)
+        fprintf(out, "  %s=\n", key->key);
+    for (size_t i = 0; i < FLAG_COUNT && !options->help_keys; i++)
+        if (strcmp(flags[i].name, options->help_with) == 0)
+            print_flag(&flags[i], out);
+}
+
+/* Scripts search for QEMU's line, for its version. If they call the program by QEMU's name, they expect that
+ * line to be the first. */
+static void print_version(const struct options *options, FILE *out)
+{
+    if (!options->called_qemu)
+        fprintf(out, "rvive %s\n", RVIVE_VERSION);
+    fprintf(out, "QEMU emulator version %s (a compatible command line; this is Rvive %s)\n",
+            OPTIONS_QEMU_VERSION, RVIVE_VERSION);
+}
+
+#define CPU_LINE 110 /* columns */
+
+static void print_cpu(const struct isa_model *model, FILE *out)
+{
+    struct isa_config config;
+    struct error error;
+    size_t column = CPU_LINE;
+    fprintf(out, "  %-12s %s", model->name, model->text);
+    if (!isa_config_parse(&config, model->name, &error))
+        return;
+    for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++) {
+        const char *name = isa_extension_in(&config, (enum isa_extension)i);
+        if (!isa_has(&config, (enum isa_extension)i))
+            continue;
+        if (column + strlen(name) + 1 > CPU_LINE)
+            column = (size_t)fprintf(out, "\n%15s", "") - 1;
+        column += (size_t)fprintf(out, "%s ", name);
     }
+    fprintf(out, "\n");
 }
 
 static void print_cpus(FILE *out)
 {
-    fprintf(out, "rv64    64-bit, all extensions below that have it on\n"
-                 "rv32    32-bit, the same\n"
-                 "max     rv64 with every extension\n"
-                 "Extensions, NAME=on or NAME=off after a comma:\n");
+    const struct isa_model *model;
+    fprintf(out, "CPUs, and the extensions that they have:\n");
+    for (unsigned i = 0; (model = isa_model_row(i)); i++)
+        print_cpu(model, out);
+    fprintf(out, "Extensions, NAME=on or NAME=off after a comma:\n");
 #define X(name, string, rv64, rv32, text)                                                                    \
-    fprintf(out, "  %-12s %s%s\n", string, text, rv64 ? "" : " (off unless asked for)");
+    fprintf(out, "  %-12s %s%s\n", string, text, rv64 || rv32 ? "" : " (off in rv64 and rv32)");
     ISA_EXTENSIONS(X)
 #undef X
-    fprintf(
-        out,
-        "  %-12s widest address translation: sv32, sv39, sv48, sv57\n  %-12s physical memory protection\n",
-        "svNN", "pmp");
+    fprintf(out,
+            "Others:\n"
+            "  %-12s widest address translation: sv32, sv39, sv48, sv57\n"
+            "  %-12s S-mode and U-mode\n"
+            "  %-12s physical memory protection\n"
+            "  %-12s bits of a vector register: 128, 256 (the default), 512, 1024\n",
+            "svNN", "s", "pmp", "vlen=BITS");
 }
 
 void options_print(const struct options *options, FILE *out)
@@ -267,13 +404,15 @@ void options_print(const struct options *options, FILE *out)
     switch (options->action) {
     case OPTIONS_RUN: break;
     case OPTIONS_HELP: print_help(out); break;
-    case OPTIONS_VERSION: fprintf(out, "rvive %s\n", RVIVE_VERSION); break;
+    case OPTIONS_VERSION: print_version(options, out); break;
     case OPTIONS_LIST_MACHINES:
         for (const struct board *const *board = boards; *board; board++)
             fprintf(out, "%-7s %s\n", (*board)->name, (*board)->text);
         break;
     case OPTIONS_LIST_CPUS: print_cpus(out); break;
     case OPTIONS_LIST_DEVICES: options_print_devices(options->help_with, out); break;
+    case OPTIONS_LIST_ACCELS: options_print_accels(out); break;
+    case OPTIONS_LIST_KEYS: print_keys(options, out); break;
     case OPTIONS_LIST_LOG:
 #define X(name, option, text) fprintf(out, "%-14s %s\n", option, text);
         LOG_CATEGORIES(X)

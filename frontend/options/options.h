@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command line: QEMU's flags, for what Rvive has. Parsing has two steps: each flag is taken in order and
- * noted; then what refers to something else by its id (a device to its drive) is joined, and the slots are
- * given out. A flag or value that Rvive does not have is an error that names it and says what there is
- * instead.
+ * The command line: QEMU's flags, as far as Rvive has their functions. Parsing has two steps: first each flag
+ * is taken in order and recorded; then references by id (from a device to its drive) are resolved, and the
+ * slots are assigned. A flag or value that Rvive does not have is an error that names it and says what there
+ * is instead.
  *
  * The table of flags is options.def; -help is made from it.
  */
@@ -19,6 +19,11 @@
 
 #define OPTIONS_ITEMS_MAX 32
 
+/* The version of QEMU whose command line and QMP this program follows. */
+#define OPTIONS_QEMU_MAJOR   10
+#define OPTIONS_QEMU_MINOR   0
+#define OPTIONS_QEMU_VERSION "10.0.0"
+
 enum options_action {
     OPTIONS_RUN,
     OPTIONS_HELP,
@@ -26,7 +31,9 @@ enum options_action {
     OPTIONS_LIST_MACHINES,
     OPTIONS_LIST_CPUS,
     OPTIONS_LIST_DEVICES,
-    OPTIONS_LIST_LOG
+    OPTIONS_LIST_LOG,
+    OPTIONS_LIST_ACCELS,
+    OPTIONS_LIST_KEYS, /* the keys of a flag, or its lines of -help */
 };
 
 enum options_view { OPTIONS_VIEW_DEFAULT, OPTIONS_VIEW_NONE, OPTIONS_VIEW_SDL };
@@ -39,18 +46,18 @@ struct options_screen {
     bool no_close;    /* SDL: window-close=off */
     const char *vnc;  /* [HOST]:N; NULL: none */
     bool vnc_password;
-    bool vnc_insecure;      /* other computers may come without one */
+    bool vnc_insecure;      /* other computers may connect without a password */
     const char *vnc_secret; /* an -object secret; NULL: none */
     uint16_t vnc_websocket; /* TCP port; 0: none */
-    const char *vnc_origin; /* of pages that may come, too; NULL: none */
+    const char *vnc_origin; /* web pages that may connect, too; NULL: none */
     const char *vnc_tls;    /* an -object tls-creds-x509; NULL: none */
-    const char *dump;       /* NULL, or where the last picture goes */
+    const char *dump;       /* NULL, or the file for the last picture */
 };
 
 /* -object tls-creds-x509 */
 struct options_tls {
     const char *id, *dir, *priority; /* priority: NULL: none */
-    bool any_peer;                   /* verify-peer=off: no certificates of clients are asked for */
+    bool any_peer;                   /* verify-peer=off: clients need no certificates */
 };
 
 /* -sandbox, -run-with */
@@ -58,17 +65,27 @@ struct options_tls {
 struct options_sandbox {
     bool off, asked;                              /* asked: the command line says "on" */
     bool spawn, privileges, resources, obsolete;  /* allowed */
-    const char *folders[OPTIONS_SANDBOX_FOLDERS]; /* that commands may write in, too */
+    const char *folders[OPTIONS_SANDBOX_FOLDERS]; /* commands may write into these, too */
     unsigned folder_count;
 };
 struct options_run_with {
     const char *user, *chroot; /* NULL: none */
-    bool numbers;              /* the user has no name: no groups but its own */
+    bool numbers;              /* the user is given by numbers: it has no groups but its own */
     uid_t uid;
     gid_t gid;
 };
 
-/* A sanitizer's run-time library makes system calls of its own, at any time. */
+/* -pidfile, -daemonize, -name, -msg, -overcommit, -echr: settings of the process itself. */
+struct options_process {
+    const char *pidfile; /* NULL: none */
+    const char *name;    /* the name that the host's tools show; NULL: that of the program */
+    bool daemonize;
+    bool lock_memory, lock_on_fault;
+    bool says_guest; /* messages begin with the guest's name */
+    uint8_t escape;  /* the key that begins a command of the console; 0: Ctrl-A */
+};
+
+/* A sanitizer's run-time library may make system calls of its own at any time. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define OPTIONS_SANITIZED true
 #elif defined(__has_feature)
@@ -86,9 +103,10 @@ struct options_drive {
     const char *id; /* NULL: none */
     enum options_interface interface;
     struct blockdev_config blockdev;
-    int unit;          /* of if=pflash; -1: any */
-    bool node;         /* of -blockdev: `id` is its node-name */
-    bool snapshot_off; /* snapshot=off: stays so with -snapshot */
+    int unit;                            /* its number on its bus, for if=pflash its bank; -1: any */
+    bool node;                           /* made by -blockdev: `id` is its node-name */
+    bool snapshot_off;                   /* -snapshot does not change the drive */
+    bool no_writeback, direct, no_flush; /* cache=, as three switches */
     bool used;
 };
 
@@ -97,12 +115,13 @@ struct options_device {
     struct device_settings settings;
     const char *text; /* the argument of -device, for messages */
     int slot;         /* virtio-mmio-bus.N; -1: any */
-    bool on_pci;      /* it is a function on pcie.0 instead, as `pci` says (without place and device) */
+    bool on_pci;      /* it is a function on pcie.0 instead; `pci` describes it, without place and device */
     struct device_pci_place place;
     struct machine_pci pci;
     /* Numbers of its network, folder or audiodev, from 1; 0: settings.backend names it, or there is none. */
     unsigned netdev, folder, audiodev;
-    struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX]; /* of a virtio-serial; their chardevs are ids yet */
+    /* Ports of a virtio-serial device; their chardevs are still ids. */
+    struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX];
     unsigned port_count;
 };
 
@@ -111,11 +130,11 @@ struct options_named {
     const char *id, *value;
 };
 
-/* A monitor: -monitor, -mon, -qmp, or the one behind Ctrl-A C. */
+/* A monitor: of -monitor, -mon or -qmp, or the one that Ctrl-A C reaches. */
 #define OPTIONS_MONITORS_MAX 8
 struct options_monitor {
-    const char *chardev; /* as for chardev_open() */
-    const char *flag;    /* that asked for it, for messages */
+    const char *chardev; /* a description for chardev_open() */
+    const char *flag;    /* the flag that asked for the monitor, for messages */
     bool control;        /* QMP */
     bool console;        /* shares the serial console's terminal */
     bool is_stdio;
@@ -124,7 +143,7 @@ struct options_monitor {
 /* -netdev, -nic, -net. */
 struct options_nic {
     const char *id, *netdev; /* netdev: id of the network that -net nic names */
-    const char *model;       /* the card's, or NULL */
+    const char *model;       /* the model of the card, or NULL */
     struct device_mac mac;
     struct netdev_slirp_config user;
 };
@@ -132,7 +151,7 @@ struct options_nic {
 /* -object filter-dump */
 struct options_dump {
     const char *netdev, *file;
-    uint32_t snap; /* bytes of a frame */
+    uint32_t snap; /* at most so many bytes of a frame are stored */
 };
 
 /* -fsdev, -virtfs */
@@ -142,16 +161,51 @@ struct options_folder {
     bool has_security;
 };
 
+/* -object memory-backend-... */
+struct options_memory {
+    const char *id;
+    struct machine_memory memory;
+};
+
+/* -global of a device's key */
+struct options_global {
+    const char *driver, *property, *value;
+};
+
+/* -numa node */
+struct options_node {
+    struct machine_node node;
+    bool has_id;
+    const char *memdev; /* NULL: none */
+};
+
 struct options {
     enum options_action action;
-    const char *help_with; /* LIST_DEVICES: of this one; NULL: all */
+    const char *help_with;               /* LIST_DEVICES: the device; NULL: all. LIST_KEYS: the flag's name */
+    const struct options_key *help_keys; /* LIST_KEYS; NULL: the flag's lines of -help */
+    bool called_qemu;                    /* the program was called by QEMU's name */
     struct machine_config machine;
-    const char *memory;     /* -m, for messages */
-    const char *title;      /* -name */
-    const char *log_list;   /* -d */
-    const char *log_file;   /* -D */
-    const char *log_filter; /* -dfilter */
-    bool perf_map;          /* -perfmap */
+    const char *memory;  /* -m, for messages */
+    uint64_t memory_max; /* -m maxmem=; 0: not given */
+    struct options_memory memories[OPTIONS_ITEMS_MAX];
+    unsigned memory_count;
+    const char *memory_backend, *mem_path; /* -machine memory-backend=, -mem-path; NULL: not given */
+    bool mem_prealloc, mem_merge, mem_undumped;
+    struct options_node nodes[MACHINE_NODES_MAX];
+    unsigned node_count;
+    struct options_global globals[OPTIONS_ITEMS_MAX];
+    unsigned global_count;
+    const char *cpu;          /* -cpu; NULL: not given */
+    const char *title;        /* -name */
+    const char *log_list;     /* -d */
+    const char *log_file;     /* -D */
+    const char *log_filter;   /* -dfilter */
+    bool perf_map;            /* -perfmap */
+    bool accel_found;         /* a way of -accel that exists here was given */
+    const char *accel_absent; /* a way of -accel that does not exist here; NULL: none */
+    bool single_step;         /* -singlestep */
+    const char *bad_machine;  /* -machine NAME: a board that does not exist; NULL: none */
+    struct options_process process;
     bool nographic, nodefaults, snapshot;
     struct options_screen screen;
     struct options_sandbox sandbox;
@@ -181,32 +235,80 @@ struct options {
     unsigned audio_default;      /* -audio: number of its audiodev, from 1; 0: none */
     bool net_asked;              /* the command line says something about the network */
     unsigned net_card, net_user; /* -net nic: number of the device; -net user: of the network; from 1 */
-    unsigned default_macs;       /* given out */
+    unsigned default_macs;       /* the number of addresses that were assigned */
     struct option_strings strings;
 };
 
-/* Fills *options from the command line; argv must outlive it. False, with *error filled; options_free() is
- * due in either case. */
+/* Fills *options from the command line; argv must outlive it. False, with *error filled. In both cases
+ * options_free() must be called. */
 bool options_parse(struct options *options, int argc, char *const *argv, struct error *error);
 void options_free(struct options *options);
 
-/* The lists of -help, -machine help, -cpu help, -device help, -d help. */
+/* Prints the list of -help, -machine help, -cpu help, -device help or -d help. */
 void options_print(const struct options *options, FILE *out);
 
 /* ---- For the files of the parser ----------------------------------------------------------------------- */
 
-/* What takes a flag or a key has one type, and each needs a part of it. */
+/* The functions that take a flag or a key have one type, and each uses only some of the parameters. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-/* One flag's argument (NULL for a flag without). */
+/* Takes one flag's argument (NULL for a flag without). */
 typedef bool options_take_fn(struct options *options, const char *argument, struct error *error);
 
 options_take_fn options_take_machine, options_take_cpu, options_take_smp, options_take_memory,
-    options_take_rtc, options_take_accel, options_take_dbt_without, options_take_dbt_without_pass;
-/* Takes what 'ir=PASS' names out of the list of -d, and leaves 'ir'. False, with *error filled: out of
+    options_take_rtc, options_take_accel, options_take_singlestep, options_take_tb_size,
+    options_take_dbt_without, options_take_dbt_without_pass;
+/* -machine accel=A:B:... */
+bool options_take_accel_list(struct options *options, const char *list, struct error *error);
+/* Second step: checks that one of the requested ways exists here. */
+bool options_join_accel(struct options *options, struct error *error);
+void options_print_accels(FILE *out);
+/* process.c */
+options_take_fn options_take_pidfile, options_take_daemonize, options_take_name, options_take_overcommit,
+    options_take_msg, options_take_echr, options_take_action, options_take_watchdog_action,
+    options_take_runas, options_take_chroot;
+bool options_join_process(struct options *options, struct error *error);
+/* join.c: how many consoles and monitors use the terminal. */
+unsigned options_count_terminals(const struct options *options);
+/* Takes the names of 'ir=PASS' out of the list of -d, and leaves 'ir'. False, with *error filled: out of
  * memory. */
 bool options_take_ir_passes(struct options *options, const char **list, struct error *error);
-options_take_fn options_take_blockdev, options_take_pflash;
+/* expand.c: the command line with the flags of -readconfig's files, and without -set, -add-fd and
+ * -writeconfig. The list is malloc'ed; its words are the options' strings. */
+struct options_words {
+    char **list;
+    unsigned count;
+};
+bool options_expand(struct options *options, int argc, char *const *argv, struct options_words *words,
+                    struct error *error);
+/* Groups of a configuration file; NULL after the last. Each is a flag. */
+const char *options_group_at(unsigned number);
+const char *options_flag_of_group(const char *group);
+/* options.c: the keys of a flag that has a list of them; NULL: it has none, or they depend on a value. */
+const struct options_key *options_keys_of(const char *flag);
+/* options.c: whether the flag exists and has an argument. */
+bool options_takes_argument(const char *flag);
+/* json.c: the KEY=VALUE list that has the same meaning as a JSON object; NULL, with *error filled. */
+const char *options_read_json(struct options *options, const char *flag, const char *text,
+                              struct error *error);
+/* global.c: puts the keys of -global for the device in front of its own pairs; `name` is the name that the
+ * user wrote. */
+bool options_add_globals(const struct options *options, const char *name, const struct options_device *device,
+                         struct option_pairs *pairs, struct error *error);
+/* Second step: the same for the harts. */
+bool options_join_cpu(struct options *options, struct error *error);
+/* legacy.c */
+options_take_fn options_take_vga, options_take_parallel, options_take_usb, options_take_shim,
+    options_take_trace, options_take_seed, options_take_firmware_dir;
+/* memory.c */
+options_take_fn options_take_mem_path, options_take_mem_prealloc, options_take_numa;
+bool options_take_memory_backend(struct options *options, const char *kind, const struct option_pairs *pairs,
+                                 struct error *error);
+bool options_join_memory(struct options *options, struct error *error);
+/* firmware.c */
+options_take_fn options_take_boot, options_take_fw_cfg, options_take_uuid, options_take_smbios;
+options_take_fn options_take_blockdev, options_take_pflash, options_take_hda, options_take_hdb,
+    options_take_hdc, options_take_hdd, options_take_cdrom;
 /* drive.c: gives the banks of flash their drives. */
 bool options_join_pflash(struct options *options, struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
@@ -216,11 +318,24 @@ bool options_join_semihosting(struct options *options, struct error *error);
 options_take_fn options_take_monitor, options_take_qmp, options_take_mon;
 /* Third step: where the monitors are, and whether the console has one. */
 bool options_join_monitors(struct options *options, struct error *error);
-options_take_fn options_take_sandbox, options_take_run_with;
+options_take_fn options_take_sandbox, options_take_run_with, options_take_user;
 options_take_fn options_take_netdev, options_take_nic, options_take_net;
+/* Adds to a list; false, with *error filled, if the id is missing or taken, or there are too many. */
+bool options_add_named(struct options_named *list, unsigned *count, const struct options_named *named,
+                       const char *flag, struct error *error);
+/* Checks that all keys are in the list, which ends with NULL; `instead` is the list for the message. */
+bool options_only_keys(const struct option_pairs *pairs, const char *const *keys, const char *flag,
+                       const char *instead, struct error *error);
+/* chardev.c: translates the argument of -serial, -monitor, -qmp into a description for chardev_open(), or
+ * "chardev:ID" as it is. NULL, with *error filled. */
+const char *options_describe_chardev(struct options *options, const char *flag, const char *argument,
+                                     struct error *error);
+/* Resolves "chardev:ID" into its description; returns other descriptions unchanged. */
+const char *options_find_chardev(const struct options *options, const char *flag, const char *chardev,
+                                 struct error *error);
 const struct options_named *options_find_named(const struct options_named *list, unsigned count,
                                                const char *id);
-/* ports.c: -device virtconsole or virtserialport, the pairs after the name. */
+/* ports.c: -device virtconsole or virtserialport; `pairs` follow the name. */
 bool options_take_port(struct options *options, struct options_device *device,
                        const struct option_pairs *pairs, struct error *error);
 bool options_join_ports(struct options *options, const struct options_device *device,
@@ -233,31 +348,31 @@ bool options_join_audiodev(struct options *options, const struct options_device 
                            struct machine_plug *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
-/* -device loader,...: the pairs after the name. */
+/* -device loader,...; `pairs` follow the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 extern const struct device_model options_loader_model;
-/* devices.c (its keys: keys.h): the kind of device and the bus that a name of -device means, all else at its
- * default; false: there is none. */
+/* devices.c (for the keys see keys.h): fills in the kind of device and the bus that a name of -device means,
+ * and defaults for everything else; false: there is no such device. */
 bool options_name_device(const char *name, struct options_device *device);
-/* The lists of its keys: those of its model, of all devices, and of its bus. */
-/* Gives the device its place on the bus, and returns the function that it becomes there; NULL and *error
- * where there is none. `what` is for the message. */
+/* Gives the device its place on the bus, and returns the function that it becomes there; NULL and *error if
+ * there is none. `what` is for the message. */
 struct machine_pci *options_place_pci(struct options *options, const struct options_device *device,
                                       const char *what, struct error *error);
-/* When all are placed: does the guest find each of them? */
+/* Checks, when all functions are placed, that the guest finds each of them. */
 bool options_check_pci(const struct options *options, struct error *error);
 
 /* Second step. */
 bool options_join(struct options *options, struct error *error);
-/* Its parts for networks: before devices are plugged in; one card; the card that is there unless the command
- * line says something about the network, as the last of the devices; the end. */
+/* The parts of the second step for networks: first the networks, before devices are plugged in; then the
+ * network of one card; then, as the last device, the default card, if the command line does not mention the
+ * network; at the end the warnings. */
 bool options_join_net(struct options *options, struct error *error);
 bool options_join_netdev(struct options *options, const struct options_device *device,
                          struct machine_plug *slot, struct error *error);
 bool options_add_default_card(struct options *options, struct error *error);
 void options_warn_netdevs(const struct options *options);
 
-/* One key of a KEY=VALUE list, and what takes its value. */
+/* One key of a KEY=VALUE list, and the function that takes its value. */
 struct options_key {
     const char *key;
     bool (*take)(struct options *options, void *item, const char *value, struct error *error);
@@ -267,15 +382,19 @@ bool options_take_pairs(struct options *options, const struct option_pairs *pair
                         const struct options_key *rows, void *item, const char *flag, struct error *error);
 /* NULL: there is no -object tls-creds-x509 of that name. */
 const struct options_tls *options_find_tls(const struct options *options, const char *id);
-/* Reads the secret of an -object secret; its first line, where it stands in a file. */
+/* Reads the secret of an -object secret. If it is in a file, this is the first line. */
 bool options_read_secret(const struct options *options, const char *id, char *text, size_t size,
                          struct error *error);
-/* "-flag VALUE: not one of a, b, c" */
-/* The value of werror= or rerror= (`key`) of a flag. */
+/* Returns whether the value asks for help: help or ?. */
+bool options_is_help(const char *text);
+/* Takes the value of werror= or rerror= (`key`) of a flag. */
 bool options_parse_on_error(const char *flag, const char *key, const char *value,
                             enum blockdev_on_error *action, struct error *error);
+/* Reports that the value is not one of the list `instead`. */
 bool options_bad_value(struct error *error, const char *flag, const char *value, const char *instead);
-/* -device help; with the name of a device, its keys. */
+/* Takes a switch; options_bad_value() if the value is not one. */
+bool options_take_switch(const char *flag, const char *value, bool *on, struct error *error);
+/* Prints -device help, or, with the name of a device, its keys. */
 void options_print_devices(const char *name, FILE *out);
 
 #endif

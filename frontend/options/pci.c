@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Places on the PCI bus. They are given out as QEMU does: who asks for one has it, the others get the first
- * slot that is empty, in the order of the command line.
+ * Places on the PCI bus. They are assigned as by QEMU: a device that asks for a place gets it; the others get
+ * the first empty slot, in the order of the command line.
  */
 #include "devices/pci/pci.h"
 #include "frontend/options/options.h"
 
-/* The function at a place; any of the slot for number PCI_FUNCTIONS. */
+/* Returns the function at a place; number PCI_FUNCTIONS: any function of the slot. */
 static const struct machine_pci *find(const struct options *options, unsigned slot, unsigned number)
 {
     for (unsigned n = 0; n < options->machine.pci_count; n++) {
@@ -44,7 +44,8 @@ struct machine_pci *options_place_pci(struct options *options, const struct opti
     return &options->machine.pci[options->machine.pci_count++];
 }
 
-/* Guests look for functions 1 to 7 only where function 0 says that there are some. */
+/* Checks that guests find functions 1 to 7: they search for these only if function 0 says that there are
+ * others. */
 bool options_check_pci(const struct options *options, struct error *error)
 {
     for (unsigned n = 0; n < options->machine.pci_count; n++) {

@@ -8,7 +8,8 @@
 #include "devices/virtio/console.h"
 #include "frontend/options/keys.h"
 
-/* bus=ID.0 names a carrier; without it the first one is taken. */
+/* Returns whether the device carries ports and has the name in bus=ID.0; without bus= the first carrier is
+ * used. */
 static bool carries(const struct options_device *device, const char *bus)
 {
     if (device->model->backend != DEVICE_BACKEND_PORTS)
@@ -26,7 +27,7 @@ static bool is_taken(const struct options_device *carrier, unsigned number)
     return false;
 }
 
-/* Port 0 is a console's, since drivers of before there were several ports expect one. */
+/* Port 0 is for a console, since drivers that know only one port expect one there. */
 static bool plug_port(struct options_device *carrier, struct machine_port *port, bool has_number,
                       const char *name, struct error *error)
 {

@@ -24,7 +24,7 @@ static bool sandbox_enable(struct options *options, void *item, const char *valu
     return true;
 }
 
-/* allow or deny. */
+/* Takes allow or deny. */
 static bool take_allow(const char *flag, const char *value, bool *allow, struct error *error)
 {
     *allow = value && strcmp(value, "allow") == 0;
@@ -47,7 +47,7 @@ static bool sandbox_resources(struct options *options, void *item, const char *v
     return take_allow("-sandbox resourcecontrol", value, &options->sandbox.resources, error);
 }
 
-/* "children" denies it to programs that are started, which no_new_privs does in any case. */
+/* "children" forbids it only to programs that are started, which no_new_privs does in any case. */
 static bool sandbox_privileges(struct options *options, void *item, const char *value, struct error *error)
 {
     bool allow = value && (strcmp(value, "allow") == 0 || strcmp(value, "children") == 0);
@@ -67,7 +67,7 @@ static bool sandbox_folder(struct options *options, void *item, const char *valu
     if (stat(value, &status))
         return error_set(error, "-sandbox folder=%s: %s", value, strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return error_set(error, "-sandbox folder=%s: that is no folder", value);
+        return error_set(error, "-sandbox folder=%s: not a folder", value);
     sandbox->folders[sandbox->folder_count++] = value;
     return true;
 }
@@ -96,8 +96,8 @@ static bool with_chroot(struct options *options, void *item, const char *value, 
     return (value && *value) || error_set(error, "-run-with chroot: the name of the folder is missing");
 }
 
-/* UID:GID in numbers; a name of the host's users otherwise. */
-static bool with_user(struct options *options, void *item, const char *value, struct error *error)
+/* Takes UID:GID in numbers, or the name of a user of the host. */
+bool options_take_user(struct options *options, const char *value, struct error *error)
 {
     struct options_run_with *with = &options->run_with;
     uint64_t uid, gid;
@@ -125,7 +125,12 @@ static bool with_user(struct options *options, void *item, const char *value, st
     return true;
 }
 
-/* Memory is given back when the process ends, with it or without. */
+static bool with_user(struct options *options, void *item, const char *value, struct error *error)
+{
+    return options_take_user(options, value, error);
+}
+
+/* Accepted: the memory is freed when the process ends in any case. */
 static bool with_async_teardown(struct options *options, void *item, const char *value, struct error *error)
 {
     bool on;

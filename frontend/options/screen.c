@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * -display, -vnc, -full-screen, -screendump: where the screen is seen, and by whom.
+ * -display, -vnc, -full-screen, -screendump: where the screen is shown, and to whom.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,14 +22,16 @@ static bool display_type(struct options *options, void *item, const char *value,
     struct options_screen *screen = &options->screen;
     if (value && strcmp(value, "none") == 0)
         screen->view = OPTIONS_VIEW_NONE;
-    else if (value && strcmp(value, "sdl") == 0)
-        screen->view = OPTIONS_VIEW_SDL;
+    else if (value && (strcmp(value, "sdl") == 0 || strcmp(value, "gtk") == 0 || strcmp(value, "cocoa") == 0))
+        screen->view = OPTIONS_VIEW_SDL; /* there is one kind of window here */
+    else if (value && strcmp(value, "default") == 0)
+        screen->view = OPTIONS_VIEW_DEFAULT;
     else
-        return options_bad_value(error, "-display", value, "none, sdl, vnc=[HOST]:N");
+        return options_bad_value(error, "-display", value, "none, sdl (also gtk, cocoa), vnc=[HOST]:N");
     return true;
 }
 
-/* SDL draws with what the host has; "off" keeps it from using OpenGL. */
+/* SDL draws with what the host has; with "off" it does not use OpenGL. */
 static bool display_gl(struct options *options, void *item, const char *value, struct error *error)
 {
     bool on = true;
@@ -53,6 +55,14 @@ static bool display_window_close(struct options *options, void *item, const char
     return ok;
 }
 
+/* Accepted: settings of QEMU's other windows. This one has no menus and tabs, and it hides the host's pointer
+ * while the guest shows one. */
+static bool display_ignored(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on;
+    return take_switch("...", value, &on, error);
+}
+
 bool options_take_display(struct options *options, const char *argument, struct error *error)
 {
     static const struct options_key keys[] = {
@@ -60,11 +70,16 @@ bool options_take_display(struct options *options, const char *argument, struct 
         { "gl", display_gl },
         { "full-screen", display_full_screen },
         { "window-close", display_window_close },
+        { "show-cursor", display_ignored },
+        { "show-menubar", display_ignored },
+        { "show-tabs", display_ignored },
+        { "zoom-to-fit", display_ignored },
+        { "grab-on-hover", display_ignored },
         { NULL, NULL },
     };
     struct option_pairs pairs;
-    if (strncmp(argument, "vnc=", 4) == 0) {         /* all of the rest is the server's */
-        options->screen.view = OPTIONS_VIEW_DEFAULT; /* with a server, that opens no window */
+    if (strncmp(argument, "vnc=", 4) == 0) {         /* the rest is for the server */
+        options->screen.view = OPTIONS_VIEW_DEFAULT; /* with a server this opens no window */
         return options_take_vnc(options, argument + 4, error);
     }
     return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
@@ -83,7 +98,7 @@ static bool vnc_switch(const char *key, const char *value, bool *on, struct erro
     return option_parse_switch(value, on) || options_bad_value(error, flag, value, "on, off");
 }
 
-/* The address is looked at more closely when it is opened. */
+/* The address is checked further when it is opened. */
 static bool vnc_address(struct options *options, void *item, const char *value, struct error *error)
 {
     struct resolve_place place;
@@ -113,7 +128,7 @@ static bool vnc_insecure(struct options *options, void *item, const char *value,
     return vnc_switch("insecure", value, &options->screen.vnc_insecure, error);
 }
 
-/* All viewers share the screen here. */
+/* Checked only: all viewers share the screen here. */
 static bool vnc_share(struct options *options, void *item, const char *value, struct error *error)
 {
     return (value && (strcmp(value, "ignore") == 0 || strcmp(value, "force-shared") == 0)) ||
@@ -121,7 +136,7 @@ static bool vnc_share(struct options *options, void *item, const char *value, st
                              "ignore, force-shared (viewers share the screen)");
 }
 
-/* The object may stand later on the command line, so it is looked for at the end. */
+/* The object may come later on the command line, so it is searched at the end. */
 static bool vnc_tls(struct options *options, void *item, const char *value, struct error *error)
 {
     options->screen.vnc_tls = value;
@@ -129,7 +144,8 @@ static bool vnc_tls(struct options *options, void *item, const char *value, stru
            error_set(error, "-vnc ...,tls-creds=: the id of an -object tls-creds-x509 is missing");
 }
 
-/* QEMU's also takes HOST:PORT; here the host is the one of -vnc. `item` is set where the port is 5700 + N. */
+/* QEMU's key also takes HOST:PORT; here the host is that of -vnc. *item becomes true if the port is 5700 +
+ * N. */
 static bool vnc_websocket(struct options *options, void *item, const char *value, struct error *error)
 {
     bool *follows = item, on = true;
@@ -151,13 +167,13 @@ static bool vnc_origin(struct options *options, void *item, const char *value, s
     options->screen.vnc_origin = value;
     return (value && (strcmp(value, "*") == 0 || strstr(value, "://"))) ||
            options_bad_value(error, "-vnc ...,origin", value,
-                             "https://HOST[:PORT], as browsers tell it of pages; * for all");
+                             "https://HOST[:PORT], the origin of a page as browsers send it; * for all");
 }
 
 static unsigned vnc_number(const struct options_screen *screen)
 {
     struct resolve_place place;
-    resolve_split(screen->vnc, strlen(screen->vnc), &place, NULL); /* vnc_address() has looked at it */
+    resolve_split(screen->vnc, strlen(screen->vnc), &place, NULL); /* vnc_address() has checked it */
     return place.port;
 }
 

@@ -25,7 +25,7 @@ static bool take_target(struct options *options, void *item, const char *value, 
 
 static bool take_chardev(struct options *options, void *item, const char *value, struct error *error)
 {
-    config_of(options)->chardev = value; /* options_join_semihosting() looks it up */
+    config_of(options)->chardev = value; /* options_join_semihosting() resolves it */
     return (value && *value) || error_set(error, "-semihosting-config chardev: the id is missing");
 }
 

@@ -31,7 +31,7 @@ void option_strings_free(struct option_strings *strings)
     *strings = (struct option_strings){ 0 };
 }
 
-/* Copies one item, ",," made ','; *rest is what follows it, NULL at the end. */
+/* Copies one item with ",," as ','; *rest is the text after it, NULL at the end. */
 static char *next_item(struct option_strings *strings, const char *text, const char **rest)
 {
     char *item = option_strings_add(strings, text, strlen(text));
@@ -83,6 +83,17 @@ const char *option_pairs_get(const struct option_pairs *pairs, const char *key)
             return pairs->pairs[i].value ? pairs->pairs[i].value : "";
     }
     return NULL;
+}
+
+const char *option_pairs_take(struct option_pairs *pairs, const char *key)
+{
+    const char *value = option_pairs_get(pairs, key);
+    unsigned rest = 0;
+    for (unsigned n = 0; n < pairs->count; n++)
+        if (strcmp(pairs->pairs[n].key, key) != 0)
+            pairs->pairs[rest++] = pairs->pairs[n];
+    pairs->count = rest;
+    return value;
 }
 
 bool option_parse_number(const char *text, uint64_t *value)
@@ -160,7 +171,7 @@ static unsigned distance(const char *a, const char *b)
 const char *option_nearest(const char *name, const char *const *names)
 {
     const char *nearest = NULL;
-    unsigned best = (unsigned)strlen(name) / 3 + 2; /* further away is another word */
+    unsigned best = (unsigned)strlen(name) / 3 + 2; /* a name that differs more is another word */
     for (; *names; names++) {
         unsigned d = distance(name, *names);
         if (d < best) {

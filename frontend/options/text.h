@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The small grammar of option arguments: KEY=VALUE lists, numbers, sizes, switches; and what a message says
- * of a name that is none.
+ * The small grammar of option arguments: KEY=VALUE lists, numbers, sizes, switches; and the search for a name
+ * that is similar to a wrong one.
  */
 #ifndef FRONTEND_OPTIONS_TEXT_H
 #define FRONTEND_OPTIONS_TEXT_H
@@ -19,7 +19,7 @@ struct option_strings {
     char **items;
     size_t count;
 };
-/* A copy of `length` bytes; NULL where memory is short. */
+/* Returns a copy of `length` bytes; NULL: out of memory. */
 char *option_strings_add(struct option_strings *strings, const char *text, size_t length);
 void option_strings_free(struct option_strings *strings);
 
@@ -35,17 +35,20 @@ struct option_pairs {
  * value (implied NULL: it stays a key). */
 bool option_pairs_split(struct option_pairs *pairs, struct option_strings *strings, const char *text,
                         const char *implied, struct error *error);
-/* The last value of a key, NULL where there is none. */
+/* Returns the last value of a key, NULL if there is none. */
 const char *option_pairs_get(const struct option_pairs *pairs, const char *key);
+/* The same, and removes the key from the list. */
+const char *option_pairs_take(struct option_pairs *pairs, const char *key);
 
-/* Decimal or 0x..., the whole text. */
+/* Parses a decimal number or 0x..., which must be the whole text. */
 bool option_parse_number(const char *text, uint64_t *value);
-/* A size with suffix K, M, G or T; without one in units of `unit` bytes. */
+/* Parses a size with suffix K, M, G or T; without suffix the unit is `unit` bytes. */
 bool option_parse_size(const char *text, uint64_t unit, uint64_t *bytes);
-/* on/off, true/false, yes/no, y/n; NULL (a key alone) is on. */
+/* Parses on/off, true/false, yes/no, y/n; NULL (a key alone) is on. */
 bool option_parse_switch(const char *text, bool *value);
 
-/* The name of the list (it ends with NULL) that is nearest to `name`; NULL where none is near. */
+/* Returns the name in the list (it ends with NULL) that is most similar to `name`; NULL if none is
+ * similar. */
 const char *option_nearest(const char *name, const char *const *names);
 
 #endif

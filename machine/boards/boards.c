@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The list of the boards, and what their files share. A new board is a file here, its `extern` in boards.h,
+ * The list of the boards, and what their files share. A new board needs a file here, an `extern` in boards.h,
  * and a word in the list.
  */
 #include "machine/boards/boards.h"
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-const struct board *const boards[] = { &board_virt, NULL };
+const struct board *const boards[] = { &board_virt, &board_none, NULL };
 
 const struct board *board_find(const char *name)
 {

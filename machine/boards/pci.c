@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The PCI host bridge of the board `virt`, with the windows and interrupts of QEMU's, and the functions that
- * the command line plugs into it. The 64-bit window lies above RAM, in the first 16 GiB of their own; that of
- * a 32-bit machine is smaller, so that it lies within the 34 bits of a physical address.
+ * the command line plugs into it. The 64-bit window is 16 GiB, above RAM. On a 32-bit machine it is smaller,
+ * so that it lies within the 34 bits of a physical address.
  */
 #include <stdio.h>
 
@@ -42,7 +42,8 @@ static struct pci_host *create_host(struct machine *machine, struct device *plic
     for (unsigned n = 0; n < PCI_PINS; n++)
         config.intx[n] = plic_input(plic, BOARD_VIRT_PCI_IRQ + n);
     struct pci_host *host = pci_host_create(&config, error);
-    /* The window of ECAM comes first: it is the one that is destroyed last, and destroys the bridge. */
+    /* The window of ECAM is added first, since the first one is destroyed last, and this one destroys the
+     * bridge. */
     for (unsigned n = 0; host && n < PCI_WINDOW_COUNT; n++) {
         if (!board_add_device(machine, pci_host_window(host, n), config.windows[n].base, 0, NULL, error))
             return NULL;
@@ -50,7 +51,7 @@ static struct pci_host *create_host(struct machine *machine, struct device *plic
     return host;
 }
 
-/* What virtio-vga has for firmware. */
+/* Makes the screen that virtio-vga has for firmware. */
 static struct bochs_vbe *create_vga(struct machine *machine, const struct machine_pci *what,
                                     struct error *error)
 {

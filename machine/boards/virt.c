@@ -2,8 +2,8 @@
  *
  * The board `virt`: the devices and address map of QEMU's machine of that name. The table below is the board:
  * a row says where a device is, which input of the PLIC it has, and what makes it. Rows are made in order, so
- * that a row finds what it needs made (the PLIC comes first); the device tree has their nodes in the same
- * order, which is how Linux comes to find the virtio slots from the highest down.
+ * that what a row needs has been made before it (the PLIC comes first). The device tree has the nodes in the
+ * same order, so Linux finds the virtio slots from the highest to the lowest.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@
 #define FLASH_BANKS    2
 #define PLIC_SOURCES   95
 #define UART_CLOCK_HZ  3686400
-#define UART_MCR_OUT2  8 /* is up after reset on QEMU; PC16550D table I: all bits are low */
+#define UART_MCR_OUT2  8 /* set after reset, as on QEMU; in PC16550D table I all bits are 0 */
 #define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
 
 enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_S_EXT = 9, IRQ_M_EXT = 11, IRQ_S_SOFT = 1 };
@@ -33,7 +33,7 @@ struct row {
     const char *name;
     uint64_t base;
     unsigned irq;  /* input of the PLIC; 0: none */
-    unsigned slot; /* of virtio-mmio; bank of flash */
+    unsigned slot; /* the number of a virtio-mmio slot or of a bank of flash */
     struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
 };
 
@@ -103,6 +103,7 @@ static struct device *create_aclint(struct machine *machine, const struct row *r
         .mtime_changed = on_mtime_changed,
         .opaque = machine,
         .mtimecmp_at_reset = machine->config.strict ? UINT64_MAX : 0,
+        .split_nodes = machine->config.aclint,
     };
     return aclint_create(&config, error);
 }
@@ -136,6 +137,8 @@ static struct device *create_finisher(struct machine *machine, const struct row 
 static struct device *create_rtc(struct machine *machine, const struct row *row, struct error *error)
 {
     clock_shift_wall(machine->clock, machine->config.rtc_offset);
+    if (machine->config.rtc_stands)
+        clock_stop_wall(machine->clock);
     struct rtc_goldfish_config config = { .irq = line_of(machine, row), .clock = machine->clock };
     return rtc_goldfish_create(&config, error);
 }
@@ -169,8 +172,10 @@ static struct device *create_fw_cfg(struct machine *machine, const struct row *r
     const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
     struct device *device = fw_cfg_create(&config, error);
     if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
-        create_ramfb(machine, device, error) && boot_flash_add_kernel(machine, device, error))
+        create_ramfb(machine, device, error) && boot_flash_add_kernel(machine, device, error)) {
+        machine->fw_cfg = device;
         return device;
+    }
     if (device)
         device->ops->destroy(device);
     return NULL;
@@ -191,7 +196,7 @@ static struct device *create_flash(struct machine *machine, const struct row *ro
 static struct device *create_virtio_slot(struct machine *machine, const struct row *row, struct error *error)
 {
     const struct machine_plug *what = &machine->config.virtio[row->slot];
-    /* Drivers of what came with Virtio 1 expect its interface. */
+    /* Drivers of devices that came with Virtio 1 expect its interface. */
     bool modern = what->model && what->model->ops && !what->model->ops->pci_legacy;
     struct virtio_mmio_config config = {
         .irq = line_of(machine, row),
@@ -248,7 +253,8 @@ static bool create(struct machine *machine, struct error *error)
     return board_pci_create(machine, plic_of(machine), error);
 }
 
-/* Where OpenSBI is: first where its own package puts it, then with QEMU, whose packages have both widths. */
+/* Where OpenSBI may be: where its own package puts it, then where QEMU's packages put it, which have both
+ * widths. */
 static const struct board_firmware firmware[] = {
     { 64, "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" }, /* Debian, Ubuntu */
     { 64, "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin" },   /* as OpenSBI installs itself */
@@ -273,7 +279,7 @@ const struct board board_virt = {
     .flash = { FLASH_BASE, PFLASH_BANK_BYTES },
     .ram_base = UINT64_C(0x80000000),
     .ram_max = UINT64_C(256) << 30,
-    .ram_max_rv32 = UINT64_C(2) << 30, /* what lies below 4 GiB */
+    .ram_max_rv32 = UINT64_C(2) << 30, /* as much as fits below 4 GiB */
     .harts_max = MACHINE_HARTS_MAX,
     .virtio_slots = 8,
     .flash_banks = FLASH_BANKS,

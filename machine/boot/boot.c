@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is in memory when the harts start: firmware at the start of RAM, the kernel at the next 2 MiB (4 MiB
- * on RV32) or where its own file says, the device tree at the end of the first GiB of RAM, the initial RAM
- * disk between them, and what -device loader puts anywhere. Where RAM and flash lie, the board says.
+ * What is in memory when the harts start: the firmware at the start of RAM, the kernel at the next 2 MiB (4
+ * MiB on RV32) or where its own file says, the device tree at the end of the first GiB of RAM, the initial
+ * RAM disk between them, and the files of -device loader anywhere. The board says where RAM and flash are.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "util/log.h"
 
 #define MIB              (UINT64_C(1) << 20)
-#define FDT_LIMIT        (UINT64_C(3) << 30) /* 32-bit firmware and early kernels reach it there */
+#define FDT_LIMIT        (UINT64_C(3) << 30) /* 32-bit firmware and early kernels can reach it below this */
 #define FDT_ALIGN        (2 * MIB)
 #define DEFAULT_FIRMWARE "fw_dynamic.bin"
 
@@ -26,7 +26,8 @@ static const struct board *board_of(const struct machine *machine)
     return machine->config.board;
 }
 
-/* In $RVIVE_FIRMWARE_DIR the file has QEMU's name, which says the width, or for RV64 OpenSBI's. */
+/* In $RVIVE_FIRMWARE_DIR the file has QEMU's name, which contains the width, or for RV64 the name that
+ * OpenSBI gives it. */
 static bool find_in_folder(const char *folder, unsigned xlen, char *path, size_t size, struct error *error)
 {
     snprintf(path, size, "%s/opensbi-riscv%u-generic-" DEFAULT_FIRMWARE, folder, xlen);
@@ -44,6 +45,8 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
 {
     unsigned xlen = config->isa.xlen;
     const char *folder = getenv("RVIVE_FIRMWARE_DIR");
+    if (config->firmware_dir && find_in_folder(config->firmware_dir, xlen, path, size, NULL))
+        return true;
     if (folder && *folder)
         return find_in_folder(folder, xlen, path, size, error);
     for (const struct board_firmware *file = config->board->firmware; file->path; file++) {
@@ -58,14 +61,14 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
     return error_set(error,
                      "the default firmware for rv%u (OpenSBI's " DEFAULT_FIRMWARE
                      ") is not installed: install Debian's package %s, or give -bios FILE or -bios none",
-                     xlen, xlen == 64 ? "opensbi" : "qemu-system-data, which has it for both widths,");
+                     xlen, xlen == 64 ? "opensbi" : "qemu-system-data, which has it for both widths");
 }
 
 static bool load_firmware(struct machine *machine, struct error *error)
 {
     const char *bios = machine->config.bios;
     char path[PATH_MAX];
-    if (bios && strcmp(bios, "none") == 0)
+    if (bios ? strcmp(bios, "none") == 0 : board_of(machine)->bare)
         return true;
     if (!bios || strcmp(bios, "default") == 0) {
         if (!find_default_firmware(&machine->config, path, sizeof(path), error))
@@ -76,7 +79,8 @@ static bool load_firmware(struct machine *machine, struct error *error)
                            &machine->firmware, error);
 }
 
-/* Kernels whose ENTRY is missing or names a C function run on QEMU, which starts them at RAM's first byte. */
+/* Kernels whose ENTRY is missing, or names a C function, work on QEMU, which starts them at the first byte of
+ * RAM. */
 static void warn_of_entry(const struct machine *machine)
 {
     const struct loader_place *kernel = &machine->kernel;
@@ -105,7 +109,7 @@ static bool load_extra(struct machine *machine, const struct machine_load *load,
 {
     struct loader_place place = { .entry = load->addr };
     if (load->file && (load->force_raw || load->has_addr)) {
-        /* With an address, an ELF file would still go where it says. */
+        /* An ELF file goes to its own addresses even if one is given. */
         unsigned forms = load->force_raw ? 0 : LOADER_ELF;
         if (!loader_add_file(&machine->loader, load->file, forms, load->addr, &place, error))
             return false;
@@ -145,7 +149,7 @@ bool boot_load_images(struct machine *machine, struct error *error)
     return true;
 }
 
-/* The highest place below the limit that nothing else takes. */
+/* Finds the highest place below the limit that does not overlap anything. */
 static bool find_fdt_address(struct machine *machine, uint64_t size, struct error *error)
 {
     uint64_t ram_base = board_of(machine)->ram_base, end = ram_base + machine->config.ram_size;
@@ -186,6 +190,11 @@ static bool load_initrd(struct machine *machine, struct error *error)
 bool boot_place_fdt(struct machine *machine, struct error *error)
 {
     const struct machine_config *config = &machine->config;
+    if (config->board->bare)
+        return (!config->dumpdtb && !config->dtb && !config->initrd) ||
+               error_set(error,
+                         "-machine %s has no device tree: dumpdtb=, -dtb and -initrd have no place there",
+                         config->board->name);
     struct fdt_content content = {
         .board = config->board,
         .isa = &config->isa,
@@ -193,6 +202,10 @@ bool boot_place_fdt(struct machine *machine, struct error *error)
         .ram_size = config->ram_size,
         .devices = machine->devices,
         .device_count = machine->device_count,
+        .nodes = config->nodes,
+        .node_count = config->node_count,
+        .has_distances = config->has_distances,
+        .distances = config->distances,
     };
     machine->fdt = config->dtb ? boot_fdt_read(config->dtb, error) : boot_fdt_build(&content, error);
     return machine->fdt && find_fdt_address(machine, boot_fdt_size(machine->fdt), error) &&
@@ -206,6 +219,8 @@ static bool write_fdt(struct machine *machine, struct error *error)
         .initrd_start = machine->initrd.start,
         .initrd_end = machine->initrd.end,
     };
+    if (!machine->fdt)
+        return true;
     uint32_t size = boot_fdt_size(machine->fdt);
     uint8_t *host = bus_host(machine->bus, machine->fdt_addr, size);
     if (!host || !boot_fdt_set_chosen(machine->fdt, &chosen, error))

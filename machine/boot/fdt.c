@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The device tree; see fdt.h. The board's nodes are written in sequence, each device adding its own under
- * /soc; what changes from boot to boot (/chosen) is set afterwards, so that a tree from -dtb gets it as well.
- * A buffer that was too small is made twice as large and written again: errors of libfdt need no handling
- * node by node but the first one sticks.
+ * The device tree; see fdt.h. The board's nodes are written in sequence, and each device adds its own under
+ * /soc. What changes from boot to boot (/chosen) is set afterwards, so that a tree from -dtb gets it as well.
+ * The first libfdt error sticks, so errors need no handling at each node. If the buffer was too small, it is
+ * made twice as large and everything is written again.
  */
 #include "machine/boot/fdt.h"
 
@@ -13,18 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "cpu/isa/isa.h"
 #include "machine/board.h"
 #include "machine/boot/image.h"
+#include "util/guest_random.h"
 
 #define TREE_MIN  8192
 #define TREE_MAX  (1u << 20)
 #define TREE_ROOM 8192 /* for /chosen: the command line and little else */
 #define RNG_SEED  32
 
-/* The first error of a sequence of libfdt calls sticks in `status`. */
+/* Writes a sequence of nodes; the first error of libfdt sticks in `status`. */
 struct writer {
     void *fdt;
     int status;
@@ -71,10 +71,10 @@ static void put_cells(struct writer *writer, uint32_t address_cells, uint32_t si
 
 static void write_isa_extensions(struct writer *writer, const struct isa_config *isa)
 {
-    char list[ISA_EXTENSION_COUNT * 16];
+    char list[ISA_STRING_SIZE];
     size_t length = 0;
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++) {
-        const char *name = isa_extension_name((enum isa_extension)i);
+        const char *name = isa_extension_in(isa, (enum isa_extension)i);
         size_t size = strlen(name) + 1;
         if (!isa_has(isa, (enum isa_extension)i) || length + size > sizeof(list))
             continue;
@@ -86,10 +86,11 @@ static void write_isa_extensions(struct writer *writer, const struct isa_config 
 
 static void write_isa(struct writer *writer, const struct isa_config *isa)
 {
-    char text[1024];
+    char text[ISA_STRING_SIZE];
     isa_config_string(isa, text, sizeof(text));
     put_text(writer, "riscv,isa", text);
-    put_text(writer, "riscv,isa-base", isa->xlen == 64 ? "rv64i" : "rv32i");
+    snprintf(text, sizeof(text), "rv%u%c", isa->xlen, isa->embedded ? 'e' : 'i');
+    put_text(writer, "riscv,isa-base", text);
     write_isa_extensions(writer, isa);
     if (isa->satp_max) {
         snprintf(text, sizeof(text), "riscv,sv%u", isa->satp_max);
@@ -113,6 +114,9 @@ static void write_cpu(struct writer *writer, const struct fdt_content *content, 
     put_u32(writer, "reg", n);
     put_text(writer, "status", "okay");
     put_text(writer, "compatible", "riscv");
+    for (unsigned node = 0; node < content->node_count; node++)
+        if (content->nodes[node].harts >> n & 1)
+            put_u32(writer, "numa-node-id", content->nodes[node].id);
     write_isa(writer, content->isa);
     begin(writer, "interrupt-controller");
     put_u32(writer, "#interrupt-cells", 1);
@@ -144,14 +148,49 @@ static void write_cpus(struct writer *writer, const struct fdt_content *content)
     end(writer);
 }
 
-static void write_memory(struct writer *writer, const struct fdt_content *content)
+/* `node`: NULL if there are no nodes, so all memory is alike. */
+static void write_range(struct writer *writer, uint64_t base, uint64_t size, const struct machine_node *node)
 {
     char name[32];
-    uint64_t reg[2] = { cpu_to_fdt64(content->board->ram_base), cpu_to_fdt64(content->ram_size) };
-    snprintf(name, sizeof(name), "memory@%" PRIx64, content->board->ram_base);
+    uint64_t reg[2] = { cpu_to_fdt64(base), cpu_to_fdt64(size) };
+    snprintf(name, sizeof(name), "memory@%" PRIx64, base);
     begin(writer, name);
     put_text(writer, "device_type", "memory");
     WRITE(writer, fdt_property(writer->fdt, "reg", reg, sizeof(reg)));
+    if (node)
+        put_u32(writer, "numa-node-id", node->id);
+    end(writer);
+}
+
+static void write_memory(struct writer *writer, const struct fdt_content *content)
+{
+    uint64_t base = content->board->ram_base;
+    if (!content->node_count)
+        write_range(writer, base, content->ram_size, NULL);
+    for (unsigned n = 0; n < content->node_count; n++) {
+        write_range(writer, base, content->nodes[n].ram_size, &content->nodes[n]);
+        base += content->nodes[n].ram_size;
+    }
+}
+
+/* Devicetree binding numa.txt: {from, to, distance} for each pair of nodes. */
+static void write_distances(struct writer *writer, const struct fdt_content *content)
+{
+    fdt32_t matrix[MACHINE_NODES_MAX * MACHINE_NODES_MAX * 3];
+    size_t count = 0;
+    if (!content->has_distances)
+        return;
+    for (unsigned a = 0; a < content->node_count; a++) {
+        for (unsigned b = 0; b < content->node_count; b++) {
+            unsigned from = content->nodes[a].id, to = content->nodes[b].id;
+            matrix[count++] = cpu_to_fdt32(from);
+            matrix[count++] = cpu_to_fdt32(to);
+            matrix[count++] = cpu_to_fdt32(content->distances[from][to]);
+        }
+    }
+    begin(writer, "distance-map");
+    put_text(writer, "compatible", "numa-distance-map-v1");
+    WRITE(writer, fdt_property(writer->fdt, "distance-matrix", matrix, (int)(count * sizeof(matrix[0]))));
     end(writer);
 }
 
@@ -184,6 +223,7 @@ static void write_tree(struct writer *writer, const struct fdt_content *content)
     put_text(writer, "stdout-path", board->stdout_path);
     end(writer);
     write_memory(writer, content);
+    write_distances(writer, content);
     write_cpus(writer, content);
     write_soc(writer, content);
     for (unsigned i = 0; i < content->device_count; i++) {
@@ -197,7 +237,7 @@ static void write_tree(struct writer *writer, const struct fdt_content *content)
 
 /* ---- Whole trees --------------------------------------------------------------------------------------- */
 
-/* A copy with room for /chosen; frees `tree`. */
+/* Makes a copy with room for /chosen, and frees `tree`. */
 static void *open_with_room(void *tree, const char *name, struct error *error)
 {
     uint32_t size = fdt_totalsize(tree) + TREE_ROOM;
@@ -260,7 +300,7 @@ bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct err
         WRITE(&writer, fdt_setprop_u64(tree, node, "linux,initrd-start", chosen->initrd_start));
         WRITE(&writer, fdt_setprop_u64(tree, node, "linux,initrd-end", chosen->initrd_end));
     }
-    if (getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed))
+    if (guest_random(seed, sizeof(seed), true) == (long)sizeof(seed))
         WRITE(&writer, fdt_setprop(tree, node, "rng-seed", seed, sizeof(seed)));
     if (writer.status == -FDT_ERR_NOSPACE)
         return error_set(error, "the kernel's command line (-append) is too long: it may have about %d bytes",

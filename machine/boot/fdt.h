@@ -11,7 +11,7 @@
 #include "devices/device.h"
 #include "machine/machine.h"
 
-/* Phandles: hart n, its interrupt controller, and after those of all harts the board's own. */
+/* Phandles: hart n, its interrupt controller, and behind those of all harts those of the board. */
 #define FDT_PHANDLE_CPU(n)          ((uint32_t)(2 * (n) + 1))
 #define FDT_PHANDLE_INTC(n)         ((uint32_t)(2 * (n) + 2))
 #define FDT_PHANDLE_PLIC(harts)     ((uint32_t)(2 * (harts) + 1))
@@ -29,9 +29,13 @@ struct fdt_content {
     uint64_t ram_size;
     const struct fdt_device *devices; /* nodes under /soc, in this order */
     unsigned device_count;
+    const struct machine_node *nodes; /* in the order of their memory */
+    unsigned node_count;              /* 0: memory is all the same */
+    bool has_distances;               /* of node to node */
+    const uint8_t (*distances)[MACHINE_NODES_MAX];
 };
 
-/* What /chosen says of one boot. */
+/* What /chosen contains for one boot. */
 struct fdt_chosen {
     const char *bootargs;              /* NULL: none */
     uint64_t initrd_start, initrd_end; /* equal: none */
@@ -43,7 +47,7 @@ void *boot_fdt_build(const struct fdt_content *content, struct error *error);
 void *boot_fdt_read(const char *path, struct error *error);
 /* Fills in /chosen, with a fresh rng-seed; to be called before each boot. */
 bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error);
-/* Bytes the tree takes in memory, the room included. */
+/* The bytes that the tree takes in memory, including the room for /chosen. */
 uint32_t boot_fdt_size(const void *tree);
 /* Writes a packed copy to a file (dumpdtb). */
 bool boot_fdt_dump(const void *tree, const char *path, struct error *error);

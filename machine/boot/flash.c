@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Booting from flash, as QEMU's virt does: with -bios none the harts start in the first bank, else the
- * firmware starts what is there in S-mode. A -kernel is then not put into memory but handed to the payload
+ * Booting from flash, as QEMU's virt does: with -bios none the harts start in the first bank; otherwise the
+ * firmware starts what is there in S-mode. A -kernel is then not put into memory, but handed to that payload
  * through fw_cfg, under the keys that QEMU's boards use (docs/specs/fw_cfg of QEMU).
  */
 #include <errno.h>
@@ -38,7 +38,7 @@ static bool add_bytes(struct device *fw_cfg, uint16_t size_key, uint16_t data_ke
            fw_cfg_add_item(fw_cfg, data_key, bytes, length, error);
 }
 
-/* Reads `length` bytes; false and errno set. */
+/* Reads `length` bytes; false, with errno set, on failure. */
 static bool read_all(int fd, uint8_t *bytes, size_t length)
 {
     while (length) {
@@ -55,23 +55,36 @@ static bool read_all(int fd, uint8_t *bytes, size_t length)
     return true;
 }
 
-static bool add_file(struct device *fw_cfg, uint16_t size_key, uint16_t data_key, const char *path,
-                     struct error *error)
+bool boot_read_file(const char *path, uint8_t **bytes, uint32_t *length, struct error *error)
 {
     struct stat st = { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    uint8_t *bytes = NULL;
     bool ok = fd >= 0 && !fstat(fd, &st);
+    *bytes = NULL;
     if (!ok)
         error_set(error, "%s: %s", path, strerror(errno));
     else if (!S_ISREG(st.st_mode) || st.st_size > INT32_MAX)
         ok = error_set(error, "%s: is not a file of less than 2 GiB", path);
-    else if (!(bytes = malloc((size_t)st.st_size + 1)) || !read_all(fd, bytes, (size_t)st.st_size))
+    else if (!(*bytes = malloc((size_t)st.st_size + 1)) || !read_all(fd, *bytes, (size_t)st.st_size))
         ok = error_set(error, "%s: cannot be read: %s", path, strerror(errno));
-    ok = ok && add_bytes(fw_cfg, size_key, data_key, bytes, (uint32_t)st.st_size, error);
-    free(bytes);
+    if (!ok) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    *length = (uint32_t)st.st_size;
     if (fd >= 0)
         close(fd);
+    return ok;
+}
+
+static bool add_file(struct device *fw_cfg, uint16_t size_key, uint16_t data_key, const char *path,
+                     struct error *error)
+{
+    uint8_t *bytes;
+    uint32_t length;
+    bool ok = boot_read_file(path, &bytes, &length, error) &&
+              add_bytes(fw_cfg, size_key, data_key, bytes, length, error);
+    free(bytes);
     return ok;
 }
 

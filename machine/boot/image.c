@@ -43,7 +43,7 @@ static int open_image(const char *path, struct stat *status, struct error *error
     return fd;
 }
 
-/* A file may change while it is read and a pipe has no size, so it is read to its end. */
+/* A file may change while it is read, and a pipe has no size, so the file is read to its end. */
 static bool read_all(struct image *image, int fd, uint64_t expected, uint64_t limit, const char *path,
                      struct error *error)
 {
@@ -72,7 +72,7 @@ static bool read_all(struct image *image, int fd, uint64_t expected, uint64_t li
     return error_set(error, "out of memory for %s", path);
 }
 
-/* Copies all of the file, or more than `limit` bytes. */
+/* Copies the whole file, but stops after more than `limit` bytes. */
 static bool copy_file(int to, int from, uint64_t limit, uint64_t *length)
 {
     *length = 0;
@@ -87,7 +87,7 @@ static bool copy_file(int to, int from, uint64_t limit, uint64_t *length)
     return true;
 }
 
-/* The bytes of an image are those of the spool; closes it where that cannot be. */
+/* Makes the spool's bytes those of the image. Closes the spool if that fails. */
 static bool use_spool(struct image *image, FILE *spool, uint64_t length)
 {
     void *map = length ? mmap(NULL, length, PROT_READ, MAP_SHARED, fileno(spool), 0) : MAP_FAILED;
@@ -99,7 +99,7 @@ static bool use_spool(struct image *image, FILE *spool, uint64_t length)
     return true;
 }
 
-/* False: there can be no spool, and nothing has been read. */
+/* Reads the file into a spool. False: there can be no spool, and nothing has been read. */
 static bool read_spooled(struct image *image, int fd, uint64_t limit)
 {
     FILE *spool = tmpfile();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Images; see loader.h. Here: the list of blobs with its checks, and where things go. The file formats are in
- * loader_elf.c and loader_image.c.
+ * Images; see loader.h. Here are the list of blobs with its checks, and the choice of places. The file
+ * formats are in loader_elf.c and loader_image.c.
  */
 #include "machine/boot/loader.h"
 
@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #define MIB       (UINT64_C(1) << 20)
-#define PAGE_SIZE UINT64_C(4096) /* of the host: where a mapping of a file may begin */
+#define PAGE_SIZE UINT64_C(4096) /* of the host: a mapping of a file must begin at a multiple of it */
 
 void loader_init(struct loader *loader, uint64_t ram_base, uint64_t ram_size, unsigned xlen)
 {
@@ -57,7 +57,7 @@ static bool check_place(const struct loader *loader, const char *name, uint64_t 
     return true;
 }
 
-/* The part of an image that has a spool, by a mapping of its own. False: it is to be copied. */
+/* Maps the part of an image that has a spool. False: the part has to be copied. */
 static bool map_part(struct loader_blob *blob, const struct image *image, uint64_t offset)
 {
     if (!image->spool || blob->length < IMAGE_SPOOLED_FROM)
@@ -101,7 +101,7 @@ bool loader_add_part(struct loader *loader, const char *name, uint64_t paddr, co
 bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, const void *bytes,
                       uint64_t length, uint64_t size, struct error *error)
 {
-    /* Only read: its bytes are copied. */
+    /* The pointer is only read from: the bytes are copied. */
     const struct image image = { .bytes = (uint8_t *)(uintptr_t)bytes, .length = length };
     return loader_add_part(loader, name, paddr, &image, 0, length, size, error);
 }
@@ -150,7 +150,7 @@ bool loader_add_file(struct loader *loader, const char *path, unsigned forms, ui
                      struct loader_place *place, struct error *error)
 {
     struct image image;
-    /* An ELF file carries more than what is loaded (symbols): it may be larger than RAM. */
+    /* An ELF file contains more than what is loaded (symbols), so it may be larger than RAM. */
     uint64_t limit = forms & LOADER_ELF ? loader->ram_size + 1024 * MIB : loader->ram_size;
     if (!image_open(&image, path, limit, error))
         return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Images: reads what -bios, -kernel, -initrd and -device loader name, finds out what it is, decides where it
- * goes, and keeps it, so that it can be put into memory again at every reset. All checks are made when an
- * image is added: what is in the list fits into RAM and overlaps nothing.
+ * Images: reads the files of -bios, -kernel, -initrd and -device loader, finds out what they are, decides
+ * where they go, and keeps them, so that they can be put into memory again at every reset. All checks are
+ * made when an image is added: what is in the list fits into RAM and does not overlap anything.
  *
  * Used by one thread, while no hart runs.
  */
@@ -20,11 +20,12 @@
 /* One piece of memory to be filled at each reset. */
 struct loader_blob {
     uint64_t paddr;
-    uint64_t size;   /* bytes in memory; what is beyond `length` is zeroed */
+    uint64_t size;   /* bytes in memory; those beyond `length` are zeroed */
     uint64_t length; /* bytes that are copied */
     uint8_t *bytes;
-    void *mapped; /* the mapping of a temporary file that `bytes` lie in, or NULL: a reset is rare, memory is
-                     not */
+    /* The mapping of a temporary file that contains `bytes`, or NULL; it saves memory, since resets are
+     * rare. */
+    void *mapped;
     uint64_t mapped_size;
     char *name; /* file it came from */
 };
@@ -41,10 +42,10 @@ struct loader {
 struct loader_place {
     uint64_t entry; /* first instruction */
     uint64_t start, end;
-    bool elf; /* the file says where its first instruction is */
+    bool elf; /* an ELF file, which says where its first instruction is */
 };
 
-/* What an image may be, besides raw bytes. */
+/* The formats that an image may have, besides raw bytes. */
 enum loader_forms {
     LOADER_ELF = 1 << 0,    /* loaded by its physical addresses */
     LOADER_KERNEL = 1 << 1, /* RISC-V boot image header, gzip, EFI zboot */
@@ -53,25 +54,25 @@ enum loader_forms {
 void loader_init(struct loader *loader, uint64_t ram_base, uint64_t ram_size, unsigned xlen);
 void loader_destroy(struct loader *loader);
 
-/* Adds a file; raw bytes go to `paddr`, a boot image to its text_offset if that is not below `paddr`. */
+/* Adds a file. Raw bytes go to `paddr`; a boot image goes to its text_offset if that is not below `paddr`. */
 bool loader_add_file(struct loader *loader, const char *path, unsigned forms, uint64_t paddr,
                      struct loader_place *place, struct error *error);
-/* Adds a copy of bytes; they take `size` bytes of memory, those beyond `length` zeroed. */
+/* Adds a copy of bytes. They take `size` bytes of memory; those beyond `length` are zeroed. */
 bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, const void *bytes,
                       uint64_t length, uint64_t size, struct error *error);
-/* Places the initial RAM disk above the kernel, as QEMU does where there is room: half of RAM (at most 512
- * MiB) above its start; else as low as it goes. It ends below `limit`. */
+/* Places the initial RAM disk above the kernel. If there is room, it goes where QEMU puts it: half of RAM (at
+ * most 512 MiB) above the kernel's start. Otherwise it goes as low as possible. It ends below `limit`. */
 bool loader_add_initrd(struct loader *loader, const char *path, const struct loader_place *kernel,
                        uint64_t limit, struct loader_place *place, struct error *error);
 
-/* Copies everything into memory. False, with *error filled, where there is none (cannot happen for what was
- * checked against the same RAM). */
+/* Copies everything into memory. False, with *error filled, if there is no RAM (this cannot happen for what
+ * was checked against the same RAM). */
 bool loader_write(const struct loader *loader, struct bus *bus, struct error *error);
 
 /* ---- For the files of the loader ----------------------------------------------------------------------- */
 
-/* Adds `length` bytes of an image, from `offset` on, as loader_add_bytes() does; they are not copied if they
- * have a spool. */
+/* Adds `length` bytes of an image, from `offset` on, as loader_add_bytes() does. If the image has a spool
+ * they are not copied. */
 bool loader_add_part(struct loader *loader, const char *name, uint64_t paddr, const struct image *image,
                      uint64_t offset, uint64_t length, uint64_t size, struct error *error);
 
@@ -80,7 +81,7 @@ bool loader_add_elf(struct loader *loader, const char *path, const struct image 
                     struct loader_place *place, struct error *error);
 /* Unpacks gzip and EFI zboot in place, as often as needed. loader_image.c */
 bool loader_unpack(struct image *image, const char *path, uint64_t limit, struct error *error);
-/* The fields of a RISC-V boot image header ("Boot image header in RISC-V Linux"): false where there is
+/* Reads the fields of a RISC-V boot image header ("Boot image header in RISC-V Linux"); false if there is
  * none. */
 bool loader_boot_header(const struct image *image, uint64_t *text_offset, uint64_t *image_size);
 

@@ -10,7 +10,7 @@
 #include "machine/boot/loader.h"
 #include "util/log.h"
 
-/* What the loader needs of a header, whatever the class. */
+/* What the loader needs of a header, the same for both classes. */
 struct elf_header {
     uint64_t entry, phoff;
     unsigned phentsize, phnum, machine, type;
@@ -34,7 +34,8 @@ static bool read_header(const struct image *image, const char *path, struct elf_
         return truncated(path, error, "header");
     header->is64 = image->bytes[EI_CLASS] == ELFCLASS64;
     if (!header->is64 && image->bytes[EI_CLASS] != ELFCLASS32)
-        return error_set(error, "%s is a damaged ELF file: class %u is none", path, image->bytes[EI_CLASS]);
+        return error_set(error, "%s is a damaged ELF file: there is no class %u", path,
+                         image->bytes[EI_CLASS]);
     if (header->is64) {
         Elf64_Ehdr raw;
         if (image->length < sizeof(raw))
@@ -76,7 +77,7 @@ static bool check_header(const struct loader *loader, const struct image *image,
     return true;
 }
 
-/* Segment n; false where it is not to be loaded. */
+/* Segment n; false if it is not to be loaded. */
 static bool read_segment(const struct image *image, const struct elf_header *header, unsigned n,
                          struct elf_segment *segment)
 {
@@ -106,8 +107,8 @@ static bool add_segment(struct loader *loader, const char *path, const struct im
 }
 
 /* Linkers put the ELF header and the program headers in front of the first section, and so into the first
- * segment; in a bare-metal program that is linked to the start of RAM they lie below it. They are not part of
- * the program. */
+ * segment. In a bare-metal program that is linked to the start of RAM they then lie below RAM. They are not
+ * part of the program. */
 static void trim_headers(const struct loader *loader, const struct elf_header *header,
                          struct elf_segment *segment)
 {
@@ -123,10 +124,10 @@ static void trim_headers(const struct loader *loader, const struct elf_header *h
     segment->memsz -= below;
 }
 
-/* QEMU puts into memory what falls on memory: notes, device registers and a heap that the linker script
- * has as segments harm nobody. Here what lies outside RAM is left out, with a line that says so, unless
- * the program starts in it or the file has bytes for it on both sides of RAM's end. False: there is
- * nothing left. */
+/* QEMU loads only what lies in memory: notes, device registers and a heap that the linker script turns into
+ * segments do no harm there. Likewise, what lies outside RAM is left out here, with a line that says so. It
+ * stays an error if the program starts there, or if the file has bytes for it on both sides of RAM's end.
+ * False: nothing of the segment is left. */
 static bool clip_to_ram(const struct loader *loader, const char *path, uint64_t entry,
                         struct elf_segment *segment)
 {
@@ -140,7 +141,7 @@ static bool clip_to_ram(const struct loader *loader, const char *path, uint64_t 
     if (segment->paddr < loader->ram_base || segment->paddr >= end ||
         segment->memsz <= end - segment->paddr || segment->filesz > end - segment->paddr ||
         segment->memsz > UINT64_MAX - segment->paddr)
-        return true; /* inside, or for check_place() to refuse */
+        return true; /* inside RAM, or to be refused by check_place() */
     log_warn("%s: 0x%" PRIx64 " bytes at 0x%" PRIx64 " reach beyond the end of RAM at 0x%" PRIx64
              "; no part of the file lies there (-m gives more)",
              path, segment->memsz, segment->paddr, end);
@@ -160,7 +161,7 @@ static bool add_elf_segment(struct loader *loader, const char *path, const struc
         return true;
     if (!add_segment(loader, path, image, &segment, error))
         return false;
-    /* A kernel linked at virtual addresses starts where its entry's segment lies physically. */
+    /* A kernel that is linked at virtual addresses starts at the physical address of its entry. */
     if (header->entry - segment.vaddr < segment.memsz)
         place->entry = header->entry - segment.vaddr + segment.paddr;
     if (segment.paddr < place->start)

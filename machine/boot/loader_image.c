@@ -2,9 +2,11 @@
  *
  * The forms in which Linux kernels come, besides ELF (Linux, Documentation/riscv/boot-image-header):
  *
- *   Image            a flat binary with the RISC-V boot image header; with an EFI stub its first bytes are
- * "MZ" Image.gz         the same in gzip vmlinuz.efi      an EFI program ("MZ", "zimg" at 4) that carries a
- * compressed Image: offset and size of the payload at 8 and 12, the name of the compression at 24
+ *     Image         a flat binary with the RISC-V boot image header; its first bytes are "MZ" if it has an
+ *                   EFI stub
+ *     Image.gz      the same in gzip
+ *     vmlinuz.efi   an EFI program ("MZ", "zimg" at 4) that contains a compressed Image: offset and size of
+ *                   the payload at 8 and 12, the name of the compression at 24
  *
  * Unpacked bytes are limited, so that a small file cannot fill the host's memory.
  */
@@ -45,7 +47,7 @@ static bool is_gzip(const uint8_t *bytes, uint64_t length)
     return length >= 18 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-/* Inflates as much as there is; Z_STREAM_END: all of it. */
+/* Inflates as much as there is. Z_STREAM_END: it was all. */
 static int inflate_into(z_stream *stream, const struct image *packed, struct image *out, uint64_t limit)
 {
     uint64_t capacity = UNPACK_INITIAL < limit ? UNPACK_INITIAL : limit;
@@ -103,7 +105,7 @@ static bool is_zboot(const struct image *image)
            memcmp(image->bytes + 4, "zimg", 4) == 0;
 }
 
-/* Where the gzip data lie in the image. */
+/* Finds the gzip data in the image. */
 static bool zboot_payload(const struct image *image, const char *path, struct image *payload,
                           struct error *error)
 {

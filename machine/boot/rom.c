@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The boot ROM; see rom.h. The entry contract is the one of RISC-V firmware and Linux: a0 = hart id, a1
- * = device tree, and a2 = struct fw_dynamic_info of OpenSBI (docs/firmware/fw_dynamic.md), which other
- * programs ignore. Layout, from the reset pc:
+ * The boot ROM; see rom.h. The entry contract is that of RISC-V firmware and Linux: a0 = hart id, a1 = device
+ * tree, and a2 = struct fw_dynamic_info of OpenSBI (docs/firmware/fw_dynamic.md), which other programs
+ * ignore. The layout, from the reset pc on:
  *
  *      0  auipc t0, 0
  *      4  addi  a2, t0, INFO

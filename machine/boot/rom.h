@@ -12,12 +12,12 @@
 
 struct boot_rom_config {
     unsigned xlen;
-    uint64_t start_addr; /* where the harts go: firmware or bare kernel */
+    uint64_t start_addr; /* where the harts go: the firmware, or a kernel without firmware */
     uint64_t fdt_addr;   /* device tree, for a1 */
-    uint64_t next_addr;  /* where firmware of OpenSBI's fw_dynamic kind goes next; 0: nowhere */
+    uint64_t next_addr;  /* where OpenSBI's fw_dynamic goes next; 0: nowhere */
 };
 
-/* Fills `rom`, of `size` bytes, mapped at the reset pc. False, with *error, where it is too small. */
+/* Fills `rom`, of `size` bytes, which is mapped at the reset pc. False, with *error, if it is too small. */
 bool boot_rom_write(const struct boot_rom_config *config, uint8_t *rom, size_t size, struct error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * -coverage; see coverage.h. What harts tell of is put into the set under the lock.
+ * -coverage; see coverage.h. What harts report is added to the set under the lock.
  */
 #include "machine/coverage/coverage.h"
 
@@ -19,7 +19,7 @@
 #define ELFS_MAX (COVERAGE_ELF_MAX + MACHINE_LOADS_MAX + 2)
 
 struct coverage {
-    struct cover_sink sink; /* first */
+    struct cover_sink sink; /* must be first */
     struct machine *machine;
     const struct coverage_config *config;
     pthread_mutex_t lock;
@@ -32,7 +32,7 @@ struct coverage {
 
 /* ---- What runs ----------------------------------------------------------------------------------------- */
 
-/* The program that has these bytes there; ELFS_MAX: none. */
+/* Returns the program that has these bytes at that address; ELFS_MAX: none. */
 static unsigned program_of(const struct coverage *self, uint64_t vaddr, const uint8_t *code, unsigned size)
 {
     for (unsigned n = 0; n < self->elf_count; n++) {
@@ -64,7 +64,7 @@ static void on_run(struct cover_sink *sink, const struct cover_run *run)
     pthread_mutex_unlock(&self->lock);
 }
 
-/* A walk over the pages of the set that code ran from. */
+/* A walk over the pages of the set from which code was executed. */
 struct walk {
     const struct coverage_set *set;
     size_t at;
@@ -112,7 +112,7 @@ bool coverage_write(struct coverage *self, struct error *error)
     return ok || error_set(error, "-coverage: out of memory for %s", self->config->file);
 }
 
-/* It can be written, and is none of the files that are read. */
+/* Checks that the file can be written, and is none of the files that are read. */
 static bool check_file(struct coverage *self, struct error *error)
 {
     bool ok = output_open(&self->output, "-coverage", self->config->file, error);
@@ -123,7 +123,7 @@ static bool check_file(struct coverage *self, struct error *error)
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
 
-/* `asked`: elf= names it, so it has to be an ELF file, and, for lcov, one with line numbers. */
+/* `asked`: elf= names the file, so it must be an ELF file and, for lcov, one with line numbers. */
 static bool add_elf(struct coverage *self, const char *path, uint64_t base, bool asked, struct error *error)
 {
     struct coverage_elf *elf = &self->elfs[self->elf_count];
@@ -131,7 +131,8 @@ static bool add_elf(struct coverage *self, const char *path, uint64_t base, bool
     struct stat status;
     bool regular = path && stat(path, &status) == 0 && S_ISREG(status.st_mode);
     if (!regular && !asked)
-        return true; /* none, the default firmware, or a pipe, which cannot be read a second time */
+        /* There is no file, or it is the default firmware, or a pipe, which cannot be read a second time. */
+        return true;
     if (!regular)
         return error_set(error, "-coverage elf=%s: there is no such file", path);
     bool ok = coverage_elf_read(elf, path, base, &is_elf, error);

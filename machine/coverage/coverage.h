@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Which guest code was executed (-coverage), written as lcov's tracefile or as DynamoRIO's drcov log. Harts
- * tell of code when they decode it (cpu/cover.h), so a guest runs about as fast as without; but the optimiser
- * is not used, since it translates paths that were not taken yet.
+ * report code when they decode it (cpu/cover.h), so a guest runs about as fast as without. But the optimiser
+ * is not used, since it translates paths that were not executed yet.
  *
- * Code is known by its virtual address. In M- and S-mode there is one set of addresses; an address in U-mode
- * means something only together with its program, so it counts for an ELF file that has the same bytes there.
+ * Code is identified by its virtual address. In M- and S-mode there is one set of addresses. An address in
+ * U-mode has a meaning only together with its program, so it counts for the ELF file that has the same bytes
+ * there.
  */
 #ifndef MACHINE_COVERAGE_COVERAGE_H
 #define MACHINE_COVERAGE_COVERAGE_H
@@ -26,21 +27,22 @@ struct coverage_config {
     struct {
         const char *path;
         uint64_t base;        /* added to its addresses: where a position-independent program runs */
-    } elfs[COVERAGE_ELF_MAX]; /* beside -bios, -kernel and -device loader,file= */
+    } elfs[COVERAGE_ELF_MAX]; /* in addition to -bios, -kernel and -device loader,file= */
     unsigned elf_count;
-    const char *lines_program; /* which prints an ELF file's line numbers: frontend/lines.c */
+    const char *lines_program; /* the program that prints an ELF file's line numbers: frontend/lines.c */
 };
 
 struct machine;
 struct coverage;
 
-/* Reads the ELF files; after the harts were made. NULL, with *error filled. */
+/* Reads the ELF files. To be called after the harts were made. NULL, with *error filled, on failure. */
 struct coverage *coverage_create(struct machine *machine, struct error *error);
-/* Writes the file. While no hart runs; not from two threads at once. False, with *error filled. */
+/* Writes the file. To be called while no hart runs, and not from two threads at once. False, with *error
+ * filled, on failure. */
 bool coverage_write(struct coverage *coverage, struct error *error);
-/* Nothing was executed yet. While no hart runs. */
+/* Forgets what was executed. To be called while no hart runs. */
 void coverage_reset(struct coverage *coverage);
-/* Before the harts are destroyed. NULL is none. */
+/* To be called before the harts are destroyed. NULL is ignored. */
 void coverage_destroy(struct coverage *coverage);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * What -coverage takes from an ELF file: executable segments, from here, and line numbers, from a program of
- * their own (frontend/lines.c), since DWARF is much to read, and files may be damaged or hostile: if reading
- * them ends badly, this process gets to know. Nor is the program's answer trusted.
+ * What -coverage takes from an ELF file: executable segments, which are read here, and line numbers. A
+ * separate program (frontend/lines.c) reads the line numbers, since DWARF is complex, and files may be
+ * damaged or hostile: if reading them goes wrong, only that program crashes. Its answer is not trusted
+ * either.
  */
 #include <elf.h>
 #include <errno.h>
@@ -199,7 +200,7 @@ struct reader {
     struct coverage_elf *elf;
     struct coverage_names *names;
     uint64_t base;
-    uint32_t file; /* that the next rows are of */
+    uint32_t file; /* the file of the rows that follow */
     bool named;
 };
 
@@ -239,8 +240,8 @@ static bool add_function(struct reader *self, const struct coverage_function *fu
     return true;
 }
 
-/* "F path", "L addr size line" or "N addr line name", numbers in hexadecimal. What does not fit the file's
- * code is left out. False: out of memory. */
+/* A line is "F path", "L addr size line" or "N addr line name", with numbers in hexadecimal. Addresses
+ * outside of the file's code are left out. False: out of memory. */
 static bool take_line(struct reader *self, char *text)
 {
     uint64_t addr, size, line;
@@ -281,7 +282,7 @@ static bool take_lines(struct reader *self, FILE *in)
     return ok;
 }
 
-/* Starts the program with its output in a pipe; -1, with *error filled. */
+/* Starts the program, with its output going to a pipe. -1, with *error filled, on failure. */
 static int start(const char *program, const char *path, pid_t *child, struct error *error)
 {
     char *const arguments[] = { (char *)"rvive-lines", (char *)path, NULL };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sets of instruction addresses, as bits in pages of 4 KiB; see internal.h. A hostile guest can run
- * code at any number of addresses, so there is an end to the pages.
+ * Sets of instruction addresses, as bits in pages of 4 KiB; see internal.h. A hostile guest can execute code
+ * at any number of addresses, so the number of pages is limited.
  */
 #include <stdlib.h>
 
 #include "machine/coverage/internal.h"
 
-#define PAGES_MAX   (1u << 18) /* 1 GiB of code; 140 MB */
+#define PAGES_MAX   (1u << 18) /* 1 GiB of code, which takes 140 MB */
 #define SLOTS_FIRST 256u
 
 void coverage_set_free(struct coverage_set *set)
@@ -32,7 +32,7 @@ static void insert(struct coverage_page **slots, size_t slot_count, struct cover
     slots[at] = page;
 }
 
-/* Puts all pages where their hashes say, in a table of that size. */
+/* Makes a table of that size, and puts all pages at the places of their hashes. */
 static bool rehash(struct coverage_set *set, size_t slot_count)
 {
     struct coverage_page **slots = calloc(slot_count, sizeof(*slots));
@@ -49,7 +49,7 @@ static bool rehash(struct coverage_set *set, size_t slot_count)
     return true;
 }
 
-/* NULL: no room for it. */
+/* Returns the page, which is made if need be. NULL: there is no room for it. */
 static struct coverage_page *page_of(struct coverage_set *set, unsigned space, uint64_t number)
 {
     if (!set->slots || set->sorted) {
@@ -117,7 +117,7 @@ void coverage_set_sort(struct coverage_set *set)
     set->sorted = set->slots != NULL;
 }
 
-/* Whether a bit is set in [first, last]. */
+/* Is a bit set in [first, last]? */
 static bool any_bit(const uint64_t *bits, unsigned first, unsigned last)
 {
     for (unsigned word = first / 64; word <= last / 64; word++) {
@@ -139,7 +139,7 @@ bool coverage_set_any(const struct coverage_set *set, unsigned space, uint64_t a
     size_t low = 0, high = set->count;
     if (!size || last < addr)
         return false;
-    while (low < high) { /* the first page that is not before the wanted one */
+    while (low < high) { /* finds the first page that is not before the wanted one */
         size_t middle = (low + high) / 2;
         if (compare_pages(set->slots[middle], &wanted) < 0)
             low = middle + 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The files of -coverage: lcov's tracefile (geninfo(1), "FILES"), and the log of DynamoRIO's drcov (version 2
- * of its table of modules), which Lighthouse and others read. Neither has counts here: a line was executed
- * (1) or was not (0).
+ * of its table of modules), which Lighthouse and other programs read. There are no counts in them: a line was
+ * executed (1) or not (0).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,11 +15,11 @@
 struct line {
     uint32_t file, line;
     bool hit;
-    const char *function; /* NULL: a line of code; else a function that begins there */
+    const char *function; /* NULL: a line of code; otherwise the function that begins there */
 };
 
-/* Whether code of the file in [addr, addr + size) has run: under its own addresses, where it was loaded
- * before an MMU was on, or as a user program. */
+/* Was code of the file in [addr, addr + size) executed? It may have run at its own addresses, where it was
+ * loaded before an MMU was on, or as a user program. */
 static bool was_run(const struct coverage_view *view, unsigned number, uint64_t addr, uint64_t size)
 {
     const struct coverage_segment *segment = coverage_segment_at(&view->elfs[number], addr, size);
@@ -29,7 +29,7 @@ static bool was_run(const struct coverage_view *view, unsigned number, uint64_t 
             coverage_set_any(view->set, COVERAGE_PRIVILEGED, addr - segment->vaddr + segment->paddr, size));
 }
 
-/* By file; functions first, by name; then lines. */
+/* Orders by file; then functions, by name; then lines. */
 static int compare_lines(const void *left, const void *right)
 {
     const struct line *a = left, *b = right;
@@ -47,7 +47,8 @@ static bool same(const struct line *a, const struct line *b)
     return compare_lines(a, b) == 0;
 }
 
-/* Every line and function once: several addresses are of one line, and several ELF files of one source. */
+/* Keeps every line and function once: several addresses may have the same line, and several ELF files the
+ * same source. */
 static size_t merge(struct line *lines, size_t count)
 {
     size_t kept = 0;
@@ -74,7 +75,7 @@ static void write_functions(FILE *out, const struct line *lines, size_t count)
     fprintf(out, "FNF:%zu\nFNH:%zu\n", count, hits);
 }
 
-/* The record of one source file. */
+/* Writes the record of one source file. */
 static void write_record(FILE *out, const char *name, const struct line *lines, size_t count)
 {
     size_t functions = 0, hits = 0;
@@ -122,7 +123,7 @@ bool coverage_write_lcov(FILE *out, const struct coverage_view *view)
 
 /* ---- drcov --------------------------------------------------------------------------------------------- */
 
-/* ELF files are modules; so is each piece of 4 GiB that other code ran in, since offsets have 32 bits. */
+/* Each ELF file is a module. Other code is in modules of 4 GiB, since offsets have 32 bits. */
 struct module {
     uint64_t base, end, entry;
     const char *path; /* NULL: no file */
@@ -141,9 +142,9 @@ struct drcov {
     struct block *blocks;
     size_t block_count, block_capacity;
     bool failed;
-    /* The run that is not in a block yet. */
+    /* A run of instructions that is not in a block yet. */
     unsigned space;
-    uint64_t first, size; /* 0: none */
+    uint64_t first, size; /* size 0: there is none */
 };
 
 #define MODULES_MAX     65535u
@@ -168,7 +169,8 @@ static bool add_module(struct drcov *self, const struct module *module)
     return true;
 }
 
-/* The module of an address, which becomes one of the module's; false: there is no room for another. */
+/* Finds the module of an address. If the address is physical, it becomes the module's virtual one. False:
+ * there is no room for another module. */
 static bool module_of(struct drcov *self, unsigned space, uint64_t *addr, size_t *number)
 {
     for (unsigned n = 0; n < self->view->elf_count; n++) {
@@ -239,7 +241,7 @@ static void take_page(struct drcov *self, const struct coverage_page *page)
     }
 }
 
-/* A path is the last thing in its line. */
+/* The path must be the last thing in its line. */
 static void write_path(FILE *out, const struct module *module)
 {
     if (!module->path)

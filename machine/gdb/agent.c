@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Conditions of breakpoints, as gdb compiles them (gdb manual, "The GDB Agent Expression Mechanism"): a stack
- * machine on 64-bit values. They are evaluated on the hart's own thread, so that a breakpoint that is seldom
- * true costs no conversation with gdb. The code comes from outside: the stack, the jumps and the number of
- * steps have bounds, and whatever is out of them, unknown, or not readable makes the condition true.
+ * machine on 64-bit values. They are evaluated on the hart's own thread, so a breakpoint whose condition is
+ * seldom true needs no exchange with gdb. The code comes from outside, so the stack, the jumps and the number
+ * of steps are bounded. If a bound is exceeded, an operation is unknown or memory cannot be read, the
+ * condition is true.
  */
 #include <string.h>
 
@@ -79,7 +80,7 @@ static void push(struct agent *agent, uint64_t value)
         agent->stack[agent->depth++] = value;
 }
 
-/* An operand in the code: big-endian. */
+/* Reads an operand from the code; it is big-endian. */
 static uint64_t operand(struct agent *agent, unsigned bytes)
 {
     uint64_t value = 0;
@@ -100,7 +101,7 @@ static void jump(struct agent *agent, uint64_t target, bool taken)
         agent->at = (size_t)target;
 }
 
-/* Of both division and remainder; by zero fails, and the one overflow wraps. */
+/* Division and remainder. Division by zero fails, and the one possible overflow wraps. */
 static uint64_t divide(struct agent *agent, enum opcode op, uint64_t a, uint64_t b)
 {
     bool remainder = op == OP_REM_SIGNED || op == OP_REM_UNSIGNED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gdb server: lets gdb stop, look at, change and continue the guest (gdb manual, "Remote Protocol"). It
- * has a thread of its own, which alone talks to gdb; docs/debugging.md tells users of it.
+ * The gdb server: with it, gdb can stop, examine, change and continue the guest (gdb manual, "Remote
+ * Protocol"). It has a thread of its own, and only this thread talks to gdb. docs/debugging.md describes it
+ * for users.
  */
 #ifndef MACHINE_GDB_GDB_H
 #define MACHINE_GDB_GDB_H
@@ -12,17 +13,19 @@
 
 struct gdb;
 
-/* Listens at `where`: tcp:HOST:PORT, tcp::PORT (on the loopback address), unix:PATH or stdio. While no
- * hart runs. NULL, with *error filled, where that is not possible. */
+/* Listens at `where`: tcp:HOST:PORT, tcp::PORT (on the loopback address), unix:PATH or stdio. To be called
+ * while no hart runs. NULL, with *error filled, on failure. */
 struct gdb *gdb_create(struct machine *machine, const char *where, struct error *error);
-/* Listens there instead; NULL: nowhere. An attached gdb is let go as if it had gone. False, with *error
- * filled: then it listens nowhere. Not on two threads at once. */
+/* Listens at another place; NULL: nowhere. An attached gdb is disconnected, as if it had gone. False, with
+ * *error filled: the server then listens nowhere. Not to be called on two threads at once. */
 bool gdb_serve(struct gdb *gdb, const char *where, struct error *error);
 /* Tells gdb that the guest has ended, with this status. */
 void gdb_finish(struct gdb *gdb, int status);
-/* Ends the conversation and the server's thread: the harts have stopped for good. NULL is allowed. */
+/* Ends the session and the server's thread. To be called when the harts have stopped for good. NULL is
+ * allowed. */
 void gdb_stop(struct gdb *gdb);
-/* After gdb_stop(), once the harts are destroyed: they look at the breakpoints. NULL is allowed. */
+/* To be called after gdb_stop(), and after the harts are destroyed, since they use the breakpoints. NULL is
+ * allowed. */
 void gdb_destroy(struct gdb *gdb);
 
 #endif

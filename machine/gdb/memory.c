@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory, as the selected hart sees it (its translation now, whatever its permissions say), or by physical
- * address. RAM and ROM can be read and written; what is stored there the harts see as code, too. Flash shows
- * its bytes. Device registers are left alone, since looking at them may change them, until `monitor mmio on`.
+ * Memory, by the addresses of the selected hart (translated as at present, whatever the permissions are), or
+ * by physical address. RAM and ROM can be read and written; the harts also see what is stored as code. Flash
+ * shows its bytes. Device registers are not accessed until `monitor mmio on`, since reading them may change
+ * them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #define PAGE UINT64_C(4096)
 
-/* One device register after the other, in pieces as large as size and alignment allow. */
+/* Accesses one device register after the other, in pieces as large as size and alignment allow. */
 static bool access_device(struct gdb *gdb, uint64_t paddr, uint8_t *bytes, size_t length, bool write)
 {
     while (length) {
@@ -25,7 +26,7 @@ static bool access_device(struct gdb *gdb, uint64_t paddr, uint8_t *bytes, size_
             memcpy(&value, bytes, piece);
         bool done = write ? bus_write(gdb->machine->bus, paddr, piece, value)
                           : bus_read(gdb->machine->bus, paddr, piece, &value);
-        if (!done && piece > 4) { /* registers of 4 bytes, as most are */
+        if (!done && piece > 4) { /* most registers have 4 bytes */
             piece = 4;
             done = write ? bus_write(gdb->machine->bus, paddr, piece, (uint32_t)value)
                          : bus_read(gdb->machine->bus, paddr, piece, &value);
@@ -41,7 +42,7 @@ static bool access_device(struct gdb *gdb, uint64_t paddr, uint8_t *bytes, size_
     return true;
 }
 
-/* Inside one page. */
+/* The bytes lie in one page. */
 static bool access_page(struct gdb *gdb, uint64_t paddr, uint8_t *bytes, size_t length, bool write)
 {
     uint8_t *host = bus_host(gdb->machine->bus, paddr, length);
@@ -116,8 +117,8 @@ void gdb_write_memory(struct gdb *gdb, struct gdb_rest rest, bool binary)
         gdb_reply_error(gdb, "14");
 }
 
-/* gdb manual, "General Query Packets": CRC-32 with the polynomial 0x04c11db7, from the highest bit, nothing
- * inverted. */
+/* gdb manual, "General Query Packets": CRC-32 with the polynomial 0x04c11db7, from the highest bit on,
+ * without inversion. */
 static uint32_t crc_add(uint32_t crc, const uint8_t *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -173,7 +174,8 @@ void gdb_memory_search(struct gdb *gdb, struct gdb_rest rest)
             gdb_reply_error(gdb, "14");
             return;
         }
-        size_t step = part - wanted + 1; /* the next part begins where a match may */
+        /* The next part begins at the first place where a match is still possible. */
+        size_t step = part - wanted + 1;
         addr += step;
         length -= step;
     }

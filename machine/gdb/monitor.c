@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * gdb's `monitor` commands. Those that are about the conversation with gdb are here; all others go to the
+ * gdb's `monitor` commands. Those that are about the session with gdb are here; all others go to the
  * machine's monitor, if it has one (machine_set_monitor()).
  */
 #include <inttypes.h>
@@ -27,7 +27,7 @@ static const char help[] =
     "about "
     "last\n";
 
-/* NAME, NAME on, NAME off. True: it was that command. */
+/* Takes NAME, NAME on, NAME off. True: it was that command. */
 static bool take_switch(const char *command, const char *name, bool *value, struct gdb_text *out)
 {
     size_t length = strlen(name);
@@ -73,7 +73,7 @@ static void list_physical(struct gdb *gdb, struct gdb_text *out)
         gdb_text_printf(out, "there is none at a physical address\n");
 }
 
-/* Whatever begins at the address. */
+/* Deletes everything that begins at the address. */
 static void delete_physical(struct gdb *gdb, uint64_t addr, struct gdb_text *out)
 {
     unsigned count = 0;
@@ -87,7 +87,7 @@ static void delete_physical(struct gdb *gdb, uint64_t addr, struct gdb_text *out
     gdb_text_printf(out, count ? "deleted\n" : "there is no such breakpoint\n");
 }
 
-/* [LENGTH] [r|w|rw] behind the address. */
+/* Takes [LENGTH] [r|w|rw], which may follow the address. */
 static bool take_watch(const char *text, struct gdb_point *point)
 {
     static const struct {
@@ -112,7 +112,7 @@ static bool take_watch(const char *text, struct gdb_point *point)
     return false;
 }
 
-/* The rest behind a command's name: ADDRESS and what follows. False: there is no address. */
+/* Takes what follows a command's name: ADDRESS and the rest. False: there is no address. */
 static bool take_address(const char *rest, uint64_t *addr, const char **behind)
 {
     char *end;
@@ -147,7 +147,7 @@ static bool take_physical(struct gdb *gdb, const char *command, const char *name
     return true;
 }
 
-/* gdb does not tell which thread is selected when a command is given. */
+/* The cpu command is needed since gdb does not tell which thread is selected when it sends a command. */
 static bool take_cpu(struct gdb *gdb, const char *command, struct gdb_text *out)
 {
     if (strncmp(command, "cpu", 3) != 0 || (command[3] && command[3] != ' '))
@@ -212,7 +212,7 @@ void gdb_monitor_command(struct gdb *gdb, struct gdb_rest rest)
     command[length] = '\0';
     struct gdb_text out = { 0 };
     run_command(gdb, command, &out);
-    /* In pieces that gdb has room for. */
+    /* In pieces for which gdb has room. */
     for (size_t done = 0; done < out.length; done += 4096) {
         struct gdb_text piece = { 0 };
         gdb_text_add(&piece, "O", 1);

@@ -45,7 +45,7 @@ static enum gdb_event parse_idle(struct gdb_parser *parser, uint8_t byte)
 
 static void parse_payload(struct gdb_parser *parser, uint8_t byte)
 {
-    if (byte == '$') { /* the end of the one before was lost */
+    if (byte == '$') { /* the end of the packet before was lost */
         begin_packet(parser);
         return;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Breakpoints and watchpoints that gdb sets. gdb takes all of them away when the guest stops and sets them
- * again before it goes on; so they are only listed here, and handed to the harts when they run next, where a
- * list of the same addresses costs nothing.
+ * Breakpoints and watchpoints that gdb sets. gdb removes all of them when the guest stops, and sets them
+ * again before it continues. So they are only listed here, and given to the harts when these run next. There,
+ * a list with the same addresses as before costs nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ bool gdb_point_at(const struct gdb *gdb, unsigned type, uint64_t addr)
 bool gdb_point_add(struct gdb *gdb, const struct gdb_point *point)
 {
     struct gdb_point *known = find_point(gdb, point->type, point->addr, point->length, point->physical);
-    if (known) { /* set again: its conditions are new */
+    if (known) { /* it is set again, with new conditions */
         free_conditions(known);
         *known = *point;
         return true;
@@ -124,7 +124,7 @@ void gdb_set_point(struct gdb *gdb, struct gdb_rest rest, bool insert)
     if (!insert) {
         free_conditions(&point);
         gdb_point_remove(gdb, point.type, point.addr, point.length, false);
-        gdb_reply_ok(gdb); /* one that is gone already is not there: fine */
+        gdb_reply_ok(gdb); /* it is no error if it is not there any more */
         return;
     }
     if (gdb_point_add(gdb, &point)) {

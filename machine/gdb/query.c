@@ -2,8 +2,8 @@
  *
  * q and Q packets: what the server can do, the threads (one a hart), and the documents that gdb reads in
  * pieces (gdb manual, "General Query Packets"). The qqemu and Qqemu packets are QEMU's, so that scripts for
- * it work here. There is no memory map: debuggers apply one to the addresses that they use, which are
- * virtual, so it could only say that everything is memory, which they suppose without one.
+ * it work here. There is no memory map: debuggers apply it to the addresses that they use, which are virtual.
+ * It could only say that everything is memory, and without a map debuggers assume that anyway.
  */
 #include <string.h>
 
@@ -25,7 +25,7 @@ static void thread_list(struct gdb *gdb)
         gdb_text_printf(&gdb->reply, "%c%x", i ? ',' : 'm', i + 1);
 }
 
-/* "S-mode" */
+/* Returns a text such as "S-mode". */
 static const char *mode_of(struct gdb *gdb, unsigned hart)
 {
     static const char *const modes[] = { "U-mode", "S-mode", "?", "M-mode" };
@@ -56,7 +56,7 @@ static void describe_threads(struct gdb *gdb, struct gdb_text *xml)
     gdb_text_printf(xml, "</threads>");
 }
 
-/* OFFSET,LENGTH of a document. */
+/* Replies with a piece of a document, for OFFSET,LENGTH. */
 static void reply_piece(struct gdb *gdb, struct gdb_rest rest, struct gdb_text *document)
 {
     uint64_t offset, length;
@@ -83,9 +83,9 @@ static void transfer(struct gdb *gdb, struct gdb_rest rest)
     else if (gdb_take_text(&rest, "threads:read::"))
         describe_threads(gdb, &document);
     else if (gdb_take_text(&rest, "features:read:"))
-        gdb_reply_error(gdb, "00"); /* no such annex */
+        gdb_reply_error(gdb, "00"); /* there is no such annex */
     else
-        return; /* empty: no such object */
+        return; /* an empty reply: there is no such object */
     if (!gdb->reply.length)
         reply_piece(gdb, rest, &document);
 }

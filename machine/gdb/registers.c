@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Registers, as gdb numbers and names them. The target description gives each a number: x0..x31 and pc as
- * gdb's own, f0..f31 from 33, the CSRs at 65 + their number, behind them the privilege mode and v0..v31. CSRs
- * are those of csr.def that the hart has, so a new one needs nothing here. Features: gdb manual, "RISC-V
+ * Registers, with gdb's numbers and names. The target description gives each a number: x0..x31 and pc as gdb
+ * has them, f0..f31 from 33, the CSRs at 65 + their number, then the privilege mode and v0..v31. The CSRs are
+ * those of csr.def that the hart has, so a new CSR needs nothing here. Features: gdb manual, "RISC-V
  * Features".
  */
 #include <stdio.h>
@@ -26,7 +26,7 @@ static unsigned x_size(const struct hart *hart)
     return hart_view_isa(hart)->xlen / 8;
 }
 
-/* Of an f register; 0: there are none. */
+/* The size of an f register; 0: there are none. */
 static unsigned f_size(const struct hart *hart)
 {
     const struct isa_config *isa = hart_view_isa(hart);
@@ -53,7 +53,7 @@ unsigned gdb_register_get(struct hart *hart, unsigned number, uint64_t *value)
     return number == NUMBER_PRIV ? x_size(hart) : 0;
 }
 
-/* False where it cannot be written. */
+/* False if the register cannot be written. */
 static bool register_set(struct hart *hart, unsigned number, uint64_t value)
 {
     if (number < GDB_REGISTER_PC)
@@ -83,7 +83,7 @@ static void put_vector(struct gdb_text *reply, const struct hart *hart, unsigned
         gdb_text_value(reply, bytes[i], 1);
 }
 
-/* False: the packet has not as many bytes. */
+/* False: the packet does not have that many bytes. */
 static bool take_vector(struct gdb_rest *rest, struct hart *hart, unsigned number)
 {
     uint8_t bytes[ISA_VLEN_MAX / 8];
@@ -159,8 +159,8 @@ void gdb_write_register(struct gdb *gdb, struct gdb_rest rest)
 
 /* ---- The target description ---------------------------------------------------------------------------- */
 
-/* The ABI's first names. x8 is "fp" by it, which is how lldb finds the frame; gdb knows s0 as another
- * name. */
+/* Names of the ABI. x8 is called "fp", since lldb finds the frame by that name; gdb knows s0 as another name
+ * of it. */
 static const char *x_name(unsigned number)
 {
     return number == 8 ? "fp" : isa_x_names[number];
@@ -188,7 +188,7 @@ static void describe_fpu(struct gdb_text *xml, unsigned size)
     gdb_text_printf(xml, "</feature>");
 }
 
-/* As gdb has it for a process: a register as elements of each width. */
+/* As gdb describes them for a process: a register consists of elements of each width. */
 static void describe_vectors(struct gdb_text *xml, unsigned bytes)
 {
     static const struct {
@@ -225,11 +225,11 @@ static void describe_csrs(struct gdb_text *xml, struct hart *hart, unsigned bits
     gdb_text_printf(xml, "</feature>");
 }
 
-/* The OS ABI is none because gdb would else take a program without one for a Linux process, and step by
- * breakpoints of its own behind each instruction, which goes wrong at ecall and mret. */
+/* The OS ABI is "none". Otherwise gdb would take a program that names no OS for a Linux process, and step by
+ * setting breakpoints of its own behind each instruction, which goes wrong at ecall and mret. */
 void gdb_describe_target(struct gdb *gdb, struct gdb_text *xml)
 {
-    struct hart *hart = gdb->machine->harts[0]; /* all are alike */
+    struct hart *hart = gdb->machine->harts[0]; /* all harts are alike */
     unsigned bits = 8 * x_size(hart);
     gdb_text_printf(xml,
                     "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"

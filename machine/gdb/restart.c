@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * gdb's run and kill, in the extended protocol (`target extended-remote`; gdb manual, "Packets": !, vRun, R,
- * vKill). The machine is gdb's program: kill leaves it where it stands, run resets it, and it waits before
- * its first instruction. Who leaves a killed machine ends the emulator, as kill does in the plain protocol.
+ * vKill). The machine is gdb's program: kill leaves it stopped, run resets it and stops it before its first
+ * instruction. If gdb disconnects from a killed machine, the emulator ends, as kill does in the plain
+ * protocol.
  *
- * A reset is made by the machine's owner, who waits for run_lock; so the reply to vRun comes when the notice
- * of the reset does.
+ * A reset is done by the machine's owner, who waits for run_lock. So the reply to vRun is sent when the
+ * notice of the reset comes.
  */
 #include "machine/gdb/internal.h"
 
 void gdb_extend(struct gdb *gdb, struct gdb_rest rest)
 {
     if (gdb_rest_length(&rest))
-        return; /* empty: not known */
+        return; /* an empty reply: not supported */
     gdb->extended = true;
     gdb_reply_ok(gdb);
 }
@@ -26,7 +27,7 @@ void gdb_kill(struct gdb *gdb)
         gdb_kill_guest(gdb);
 }
 
-/* False, with an error reply, where a reset would end the run. */
+/* Asks for a reset. False, with an error reply, if a reset would end the run. */
 static bool restart(struct gdb *gdb)
 {
     if (gdb->machine->config.no_reboot) {
@@ -41,7 +42,7 @@ static bool restart(struct gdb *gdb)
 void gdb_restart(struct gdb *gdb, struct gdb_rest rest)
 {
     while (gdb_rest_length(&rest) && *rest.at != ';')
-        rest.at++; /* the program's name: there is one guest */
+        rest.at++; /* skips the program's name: there is one guest */
     if (gdb_rest_length(&rest) > 1)
         gdb_reply_error(gdb, ".the guest takes no arguments from gdb; a kernel's command line is -append's");
     else

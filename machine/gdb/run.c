@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Running and stopping, all-stop: while gdb talks, no hart runs; vCont says what each of them does next, and
- * the first that stops stops all, as soon as the others have had a turn as long as its own: else the hart
- * whose thread starts first would always be the one that reaches a breakpoint. A stop that came at the same
- * time as the one told to gdb happens again by itself: breakpoints and watchpoints stop in front of their
- * instruction.
+ * Running and stopping, in all-stop mode. While gdb talks, no hart runs; vCont says what each of them does
+ * next. When a hart stops, all are stopped as soon as the others have run as many instructions: otherwise the
+ * hart whose thread starts first would always be the one that reaches a breakpoint. If a second hart stops at
+ * the same time, it stops again by itself after it was resumed, since breakpoints and watchpoints stop before
+ * their instruction.
  */
 #include <string.h>
 #include <time.h>
@@ -35,7 +35,7 @@ static void add_reason(struct gdb *gdb, struct debug_stop stop)
         [DEBUG_WATCH_READ | DEBUG_WATCH_WRITE] = "awatch",
     };
     if (stop.physical)
-        return; /* gdb does not know of it */
+        return; /* gdb does not know of this point */
     if (stop.reason == DEBUG_WATCH)
         gdb_text_printf(&gdb->reply, "%s:%llx;", watches[stop.kinds], (unsigned long long)stop.addr);
     else if (stop.reason == DEBUG_BREAK && gdb->tells_why)
@@ -50,12 +50,12 @@ void gdb_reply_stop(struct gdb *gdb, unsigned signal, unsigned hart)
     if (signal == SIGNAL_TRAP)
         add_reason(gdb, hart_debug_stop(gdb_hart(gdb)));
     add_register(gdb, gdb_hart(gdb), GDB_REGISTER_PC);
-    add_register(gdb, gdb_hart(gdb), 2); /* sp, s0: for the frame */
+    add_register(gdb, gdb_hart(gdb), 2); /* sp and s0, for the frame */
     add_register(gdb, gdb_hart(gdb), 8);
 }
 
-/* The hart to tell of: one that was to step comes first, since that will not happen again; else they take
- * turns. -1: none has stopped. */
+/* Returns the hart whose stop is reported. A hart that has stepped comes first, since its stop will not
+ * happen again; otherwise the harts take turns. -1: none has stopped. */
 static int stopped_hart(struct gdb *gdb)
 {
     int found = -1;
@@ -79,18 +79,20 @@ static void tell(struct gdb *gdb, unsigned signal, unsigned hart)
     gdb->told_hart = hart;
 }
 
-/* How far a hart has come since it was let go. While a hart runs translated code, as of its last slice. */
+/* How many instructions a hart has executed since it was resumed. While it runs translated code, this is the
+ * count at its last slice. */
 static uint64_t progress(const struct gdb *gdb, unsigned hart)
 {
     return hart_instructions(gdb->machine->harts[hart]) - gdb->let_go[hart];
 }
 
-/* The longest turn that a hart which has not stopped still has to get, in instructions; and how long it is
- * waited for: a hart may wait for the host. */
+/* The longest turn that a hart which has not stopped still gets, in instructions, and the longest time that
+ * this may take, since a hart may be waiting for the host. */
 #define TURN_MAX UINT64_C(100000)
 #define TURN_NS  20000000
 
-/* Whether each hart that was let go has stopped, sleeps, or has come as far as the first that stopped. */
+/* Has each hart that was resumed stopped, gone to sleep, or run as many instructions as the first one that
+ * stopped? */
 static bool all_had_turns(const struct gdb *gdb, uint64_t stopped, uint64_t turn)
 {
     for (unsigned i = 0; i < gdb->machine->hart_count; i++)
@@ -136,7 +138,7 @@ void gdb_report_stop(struct gdb *gdb)
 void gdb_interrupt(struct gdb *gdb)
 {
     if (gdb->waits)
-        gdb_report_stop(gdb); /* where no hart has stopped by itself, it is SIGINT */
+        gdb_report_stop(gdb); /* if no hart has stopped by itself, this reports SIGINT */
 }
 
 /* ---- Going on ------------------------------------------------------------------------------------------ */
@@ -172,7 +174,7 @@ static void go(struct gdb *gdb, const struct order *orders)
     gdb_reply_error(gdb, text);
 }
 
-/* One action: c, C SIGNAL, s, S SIGNAL, r FIRST,END, t. Signals mean nothing to a machine. */
+/* Reads one action: c, C SIGNAL, s, S SIGNAL, r FIRST,END, t. Signals have no meaning for a machine. */
 static bool take_order(struct gdb_rest *rest, struct order *order)
 {
     uint64_t signal;
@@ -208,7 +210,7 @@ void gdb_continue(struct gdb *gdb, struct gdb_rest rest)
             break;
         for (unsigned i = 0; i < gdb->machine->hart_count; i++) {
             if (given[i] || (thread > 0 && i != (unsigned)thread - 1) || (thread == 0 && i != gdb->hart))
-                continue; /* the leftmost action that fits counts */
+                continue; /* the leftmost action that fits is the one that counts */
             orders[i] = order;
             given[i] = true;
             any |= order.action != DEBUG_HOLD;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gdb server's thread: waits for gdb, takes its bytes apart into packets, and hears of harts that
- * stopped. One gdb is served at a time; one that comes meanwhile is told so in the answer to its first
- * packets, which gdb shows, and is let go.
+ * The gdb server's thread: waits for gdb, splits its bytes into packets, and is told when harts stop. It
+ * serves one gdb at a time. A second one gets an error message as the answer to its first packets, which gdb
+ * shows, and is disconnected.
  *
  * Other threads only set atomic flags and write to wake_fd.
  */
@@ -26,11 +26,12 @@
 #include "util/resolve.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
+#include "util/write_all.h"
 
-#define SEND_SECONDS   10   /* until a gdb that does not read is given up */
-#define ACCEPT_MS      100  /* until it is tried again where descriptors are short */
-#define REFUSE_PACKETS 4    /* answered to a second gdb */
-#define REFUSE_MS      3000 /* until it is let go in any case */
+#define SEND_SECONDS   10   /* until a gdb that does not read is disconnected */
+#define ACCEPT_MS      100  /* between two attempts to accept while there is no descriptor */
+#define REFUSE_PACKETS 4    /* that are answered to a second gdb */
+#define REFUSE_MS      3000 /* until it is disconnected in any case */
 
 /* ---- Listening ----------------------------------------------------------------------------------------- */
 
@@ -83,7 +84,7 @@ static int listen_unix(struct gdb *gdb, const char *where, const char *path, str
         return -1;
     }
     strcpy(address.sun_path, path);
-    unlink(path); /* what an earlier run left */
+    unlink(path); /* an earlier run may have left it */
     int fd = listen_at(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
                        (const struct sockaddr *)&address, sizeof(address));
     if (fd < 0)
@@ -93,7 +94,7 @@ static int listen_unix(struct gdb *gdb, const char *where, const char *path, str
     return fd;
 }
 
-/* Scripts for QEMU may add what is so anyway. */
+/* Scripts for QEMU may give options that only say what holds anyway. */
 static bool cut_options(char *where, const char *whole, struct error *error)
 {
     static const char *const fine[] = {
@@ -149,21 +150,7 @@ static void close_session(struct gdb *gdb, bool run)
     gdb->reply.length = gdb->out.length = 0;
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-    while (length) {
-        ssize_t done = write(fd, bytes, length);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        bytes += done;
-        length -= (size_t)done;
-    }
-    return true;
-}
-
-/* Where gdb does not take it, the session ends soon. */
+/* If gdb does not take the bytes, the session ends soon. */
 static void send_bytes(struct gdb *gdb, const char *bytes, size_t length)
 {
     if (gdb->out_fd >= 0 && !write_all(gdb->out_fd, bytes, length))
@@ -236,7 +223,7 @@ static void answer_refused(struct gdb_refused *refused)
 
 static void take_bytes(struct gdb *gdb);
 
-/* The gdb that is attached may be gone, with some last bytes unread. */
+/* Reads what is left: the attached gdb may be gone, with its last bytes unread. */
 static void catch_up(struct gdb *gdb)
 {
     struct pollfd ready = { .fd = gdb->in_fd, .events = POLLIN };
@@ -257,7 +244,8 @@ static void accept_one(struct gdb *gdb)
     if (fd < 0)
         return;
     gdb->accept_failed = false;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* fails on unix sockets, which do not wait */
+    /* Fails on Unix sockets, which send without delay anyway. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     catch_up(gdb);
     if (gdb->in_fd >= 0) {
@@ -319,16 +307,18 @@ static void look_at_machine(struct gdb *gdb)
     if (atomic_exchange(&gdb->was_reset, false))
         gdb_report_restart(gdb);
     if (hart && gdb->in_fd < 0)
-        machine_pause(gdb->machine); /* a stop that came with gdb's end: nobody waits for it */
+        machine_pause(gdb->machine); /* the hart stopped when gdb left, and nobody waits for the stop */
 }
 
-/* No descriptor is left: whoever connects waits in the queue, and poll() is not to tell of it without end. */
+/* There is no descriptor for a new connection. Its client waits in the queue, and poll() must not report it
+ * again and again. */
 static bool accepts_later(const struct gdb *gdb)
 {
     return gdb->accept_at > host_now_ms();
 }
 
-/* Fills the list; returns its length. [0] is wake_fd, [1] gdb or the place where it comes, [2] the other. */
+/* Fills the list and returns its length. [0] is wake_fd, [1] is gdb or the listening socket, [2] is a second
+ * gdb. */
 static unsigned fill_poll(struct gdb *gdb, struct pollfd *fds)
 {
     fds[0] = (struct pollfd){ .fd = gdb->wake_fd, .events = POLLIN };
@@ -373,7 +363,7 @@ static void say_goodbye(struct gdb *gdb)
         gdb_send_reply(gdb);
     }
     if (!gdb->leaving)
-        gdb->started = false; /* the harts are at their end */
+        gdb->started = false; /* the harts have stopped for good */
     close_session(gdb, false);
 }
 
@@ -399,7 +389,7 @@ static void wake(struct gdb *gdb)
     (void)ignored;
 }
 
-/* On the hart's thread: the server's thread stops the others and tells gdb. */
+/* Called on the hart's thread. The server's thread stops the other harts and tells gdb. */
 static void on_hart_stopped(void *opaque, struct hart *hart)
 {
     struct gdb *gdb = opaque;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * One conversation with gdb: which packet is answered by what (gdb manual, "Packets"). While a packet is
- * answered the machine is held, so that registers and memory stand still and no reset comes between. An
- * unknown packet has an empty answer, a malformed one an error; nothing that gdb sends ends the emulator but
- * k.
+ * One session with gdb: how each packet is answered (gdb manual, "Packets"). While a packet is answered the
+ * machine is held, so that registers and memory do not change and no reset happens. The answer to an unknown
+ * packet is empty, and to a malformed one an error. Of all that gdb can send, only k ends the emulator.
  */
 #include <string.h>
 
@@ -111,11 +110,11 @@ static void handle(struct gdb *gdb, char kind, struct gdb_rest rest)
     case 'v': handle_v(gdb, rest); break;
     case 'z': gdb_set_point(gdb, rest, false); break;
     case 'Z': gdb_set_point(gdb, rest, true); break;
-    default: break; /* empty: not known */
+    default: break; /* an empty reply: not supported */
     }
 }
 
-/* The guest stops for a gdb that talks, not for whoever only opens the port. */
+/* The guest is stopped for a gdb that sends something, not for a client that only opens the port. */
 void gdb_start_session(struct gdb *gdb)
 {
     gdb->found_running = machine_state(gdb->machine) == MACHINE_RUNNING;
@@ -148,7 +147,7 @@ void gdb_handle_packet(struct gdb *gdb, const char *data, size_t length)
     if (!gdb->started)
         gdb_start_session(gdb);
     if (gdb->waits) {
-        /* Out of turn: whoever sends it does not wait for the stop any more. */
+        /* A packet out of turn: its sender does not wait for the stop any more. */
         machine_pause(gdb->machine);
         atomic_store(&gdb->machine->gdb_holds, true);
         gdb->waits = false;
@@ -159,7 +158,7 @@ void gdb_handle_packet(struct gdb *gdb, const char *data, size_t length)
         rest.at++;
         handle(gdb, data[0], rest);
     }
-    /* The reply comes when the guest stops, or was reset; R has none. */
+    /* The reply is sent when the guest stops, or was reset; R has no reply. */
     bool silent =
         gdb->waits || gdb->restarting || gdb->closing || (length && data[0] == 'R' && gdb->extended);
     if (!silent || gdb->reply.length)

@@ -13,8 +13,8 @@
 
 #define PROFILE_DEPTH 48u /* frames of a stack */
 
-/* Guest pcs, the innermost first, as a hart's state shows them; returns how many, at least one. On the hart's
- * thread between blocks. */
+/* Stores guest pcs, the innermost first, as the hart's state shows them. Returns how many there are, at least
+ * one. To be called on the hart's thread, between blocks. */
 unsigned profile_unwind(struct hart *hart, uint64_t frames[PROFILE_DEPTH]);
 
 /* A named stack, "outermost;...;innermost", and how often it was seen. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The profiler; see profile.h. A thread asks each running hart for a sample (hart_request); the hart gives it
+ * The profiler; see profile.h. A thread asks each running hart for a sample (hart_request). The hart takes it
  * between two blocks, so the pc is that of a block. A hart that waits in wfi is not woken: it counts as idle.
  *
  * Stacks of addresses are counted in a table under the lock. When a boot ends they are named and added to the
@@ -33,11 +33,11 @@ struct entry {
 };
 
 struct profile {
-    struct hart_sampler sampler; /* first */
+    struct hart_sampler sampler; /* must be first */
     struct machine *machine;
     const struct profile_config *config;
-    struct output outputs[2]; /* of the stacks, and of the picture */
-    char picture[4096];       /* its name */
+    struct output outputs[2]; /* for the stacks, and for the picture */
+    char picture[4096];       /* the picture's name */
     pthread_t thread;
     bool has_thread;
     atomic_bool stop;
@@ -45,7 +45,7 @@ struct profile {
     pthread_mutex_t lock;
     struct entry *table;
     unsigned used;
-    uint64_t idle, lost; /* samples of sleeping harts; of stacks that found no place */
+    uint64_t idle, lost; /* samples of sleeping harts; samples whose stack found no place */
 
     struct symbols files; /* of ELF files */
     struct profile_stack *stacks;
@@ -62,7 +62,7 @@ static uint32_t hash_of(const uint64_t *frames, unsigned depth, unsigned privile
     return (uint32_t)(hash >> 32);
 }
 
-/* The entry for a stack, made if need be; NULL: no room. [lock] */
+/* Finds the entry for a stack, and makes it if need be; NULL: there is no room. [lock] */
 static struct entry *find_entry(struct profile *self, const uint64_t *frames, unsigned depth,
                                 unsigned privilege)
 {
@@ -90,7 +90,7 @@ static struct entry *find_entry(struct profile *self, const uint64_t *frames, un
     return NULL;
 }
 
-/* On the hart's thread. */
+/* Called on the hart's thread. */
 static void on_sample(struct hart_sampler *sampler, struct hart *hart)
 {
     struct profile *self = (struct profile *)sampler;
@@ -141,7 +141,7 @@ static const char *root_of(unsigned privilege)
     return privilege == 3 ? "firmware" : privilege == 1 ? "kernel" : "user";
 }
 
-/* M-mode code is firmware where something runs below it; a program on bare metal is just that. */
+/* M-mode code is firmware if something runs in a mode below it; otherwise it is a program on bare metal. */
 static void append_frame(struct profile *self, struct symbols *kernel, const struct entry *entry,
                          uint64_t addr, char *text, size_t size)
 {
@@ -153,9 +153,10 @@ static void append_frame(struct profile *self, struct symbols *kernel, const str
         snprintf(text + used, size - used, ";%s", symbol->name);
     else if (entry->privilege == 1)
         snprintf(text + used, size - used, ";0x%" PRIx64, addr);
-    else if (used < 5 || strcmp(text + used - 2, ";?") != 0) /* unnamed code in a row is one box */
+    /* Neighbouring frames without a name are one box. */
+    else if (used < 5 || strcmp(text + used - 2, ";?") != 0)
         snprintf(text + used, size - used, ";?");
-    /* ';' and blanks have a meaning in the file. */
+    /* ';' and blanks have a meaning in the file, so they are replaced. */
     for (char *at = text + used + 1; used < strlen(text) && *at; at++)
         *at = *at == ';' ? ':' : *at == ' ' ? '_' : *at;
 }
@@ -204,7 +205,7 @@ void profile_boot_ended(struct profile *self)
 
 /* ---- Files --------------------------------------------------------------------------------------------- */
 
-/* ';' sorts before everything else, so that a stack comes right before those that go on from it. */
+/* ';' sorts before all other characters, so that a stack comes right before those that continue it. */
 static int compare(const void *left, const void *right)
 {
     const unsigned char *a = (const unsigned char *)((const struct profile_stack *)left)->text;
@@ -291,7 +292,7 @@ static bool load_symbols(struct profile *self, struct error *error)
     return ok;
 }
 
-/* Both can be written, and are none of the files that are read. */
+/* Checks that both files can be written, and are none of the files that are read. */
 static bool check_files(struct profile *self, struct error *error)
 {
     const struct machine_config *config = &self->machine->config;
@@ -359,6 +360,6 @@ void profile_destroy(struct profile *self)
     if (!self)
         return;
     stop_sampling(self);
-    profile_boot_ended(self); /* what was sampled after the files were written, or without */
+    profile_boot_ended(self); /* names what was sampled since the files were written, or if they were not */
     profile_free(self);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A sampling profiler of guest code (-profile): some hundred times a second each hart notes its pc and its
- * callers. At the end of each boot they get names, and at the end two files are written: folded stacks (a
- * line a stack, with its count), and a flame graph of them as SVG.
+ * A sampling profiler of guest code (-profile): some hundred times a second each hart records its pc and its
+ * callers. At the end of each boot the addresses get names. At the end of the run two files are written:
+ * folded stacks (one a line, with its count), and a flame graph of them as SVG.
  */
 #ifndef MACHINE_PROFILE_PROFILE_H
 #define MACHINE_PROFILE_PROFILE_H
@@ -26,14 +26,15 @@ struct profile_config {
 struct machine;
 struct profile;
 
-/* Starts sampling; after the harts were made. NULL, with *error filled. */
+/* Starts sampling. To be called after the harts were made. NULL, with *error filled, on failure. */
 struct profile *profile_create(struct machine *machine, struct error *error);
-/* A boot has ended: names what was sampled, while guest memory is still there. No hart runs. NULL is none. */
+/* To be called when a boot has ended and no hart runs: names what was sampled, while guest memory is still
+ * there. NULL is ignored. */
 void profile_boot_ended(struct profile *profile);
-/* Ends the sampling and writes the files; once, after the last boot has ended. False and *error where that
- * fails. NULL is none. */
+/* Ends the sampling and writes the files. To be called once, after the last boot has ended. False and *error
+ * if that fails. NULL is ignored. */
 bool profile_write(struct profile *profile, struct error *error);
-/* Before the harts are destroyed. NULL is none. */
+/* To be called before the harts are destroyed. NULL is ignored. */
 void profile_destroy(struct profile *profile);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A flame graph: each function is a box as wide as the share of samples that it or what it called was in,
- * above the box of its caller. One file without anything from outside; a click on a box makes it as wide as
- * the picture.
+ * A flame graph: each function is a box above the box of its caller. Its width is the share of the samples in
+ * which it, or something that it called, was running. The picture is one file that needs nothing else; a
+ * click on a box makes it as wide as the picture.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #define WIDTH      1200.0
 #define ROW        17.0
 #define MARGIN     36.0
-#define NARROWEST  0.3 /* boxes below are left out */
+#define NARROWEST  0.3 /* narrower boxes are left out */
 #define CHAR_WIDTH 6.6
 
 static const char script[] =
@@ -32,7 +32,7 @@ static const char script[] =
     "document.addEventListener('click',zoom);\n"
     "]]></script>\n";
 
-/* A function's name, without what XML takes for its own. */
+/* Prints a function's name, with the characters that have a meaning in XML escaped. */
 static void print_escaped(FILE *out, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -46,7 +46,7 @@ static void print_escaped(FILE *out, const char *text, size_t length)
     }
 }
 
-/* Warm colours, the same for the same name; greens for user code, blues for firmware. */
+/* Prints a warm colour, always the same for the same name; user code is green, firmware is blue. */
 static void print_color(FILE *out, const char *name, size_t length, char kind)
 {
     unsigned hash = 5381;
@@ -89,14 +89,14 @@ static void print_box(const struct picture *picture, unsigned depth, double x, d
     fputs("</text></g>\n", out);
 }
 
-/* The end of the frame that begins at `from`. */
+/* Returns the length of the frame that begins at `from`. */
 static size_t frame_length(const char *text, size_t from)
 {
     return strcspn(text + from, ";");
 }
 
-/* Draws the stacks [first, last), which agree up to `prefix` bytes; x in samples. Deep stacks are bounded by
- * PROFILE_DEPTH. */
+/* Draws the stacks [first, last), whose first `prefix` bytes are equal; x is in samples. PROFILE_DEPTH limits
+ * how deep this recurses. */
 static void draw(const struct picture *picture, size_t first, size_t last, size_t prefix, unsigned depth,
                  uint64_t x)
 {
@@ -117,7 +117,7 @@ static void draw(const struct picture *picture, size_t first, size_t last, size_
         if ((double)count * scale >= NARROWEST) {
             print_box(picture, depth, (double)x * scale, (double)count * scale, name, length, count,
                       stacks[first].text[0]);
-            /* Those that end here come first in the order, then the longer ones. */
+            /* Stacks that end here come first in the order, then the longer ones. */
             size_t inner = first;
             uint64_t at = x;
             while (inner < next && !stacks[inner].text[prefix + length])

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Callers of guest code, without debug information. Code that keeps a frame pointer (Linux does) has, below
- * the address in s0, the return address and the caller's s0 (psABI, "Frame Pointer Convention"). A return
- * address is believed where a call stands before it. A function that calls nothing has not stored its own:
- * then ra, if a call stands before it and the first frame does not begin with it, is the caller.
+ * Callers of guest code, found without debug information. Code that keeps a frame pointer (Linux does) has
+ * the return address and the caller's s0 below the address in s0 (psABI, "Frame Pointer Convention"). An
+ * address is taken as a return address if there is a call before it. A function that calls nothing has not
+ * stored its own return address. In that case the caller is in ra, if there is a call before that address and
+ * the first frame does not contain the same one.
  */
 #include "cpu/hart_view.h"
 #include "machine/profile/internal.h"
 
 enum { REG_RA = 1, REG_SP = 2, REG_S0 = 8 };
-#define STACK_MAX (UINT64_C(1) << 20) /* a frame is within so many bytes of the one before */
+#define STACK_MAX (UINT64_C(1) << 20) /* a frame is at most this many bytes away from the one before */
 
-/* jal ra, jalr ra, c.jalr (and on RV32 c.jal) in front of the address. */
+/* Is there a jal ra, jalr ra, c.jalr (or on RV32 c.jal) before the address? */
 static bool after_call(struct hart *hart, uint64_t addr)
 {
     uint8_t bytes[4];
@@ -40,7 +41,7 @@ unsigned profile_unwind(struct hart *hart, uint64_t frames[PROFILE_DEPTH])
     frames[count++] = hart_view_pc(hart);
     bool framed = fp % size == 0 && fp - sp < STACK_MAX && fp > sp && read_word(hart, fp - size, &stored);
     if (after_call(hart, ra) && !(framed && stored == ra))
-        frames[count++] = ra - 1; /* in the call, not behind it */
+        frames[count++] = ra - 1; /* an address in the call, not behind it */
     /* A leaf that keeps a frame pointer stores the caller's s0 where the return address would be. */
     if (framed && !after_call(hart, stored) && stored > fp && stored - fp < STACK_MAX)
         fp = stored;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The console of semihosting. Output goes where it is wanted at once. Input comes by the I/O thread into a
- * small buffer; a hart that waits for it looks ten times a second whether it is wanted elsewhere.
+ * The console of semihosting. Output goes to its destination at once. Input comes through the I/O thread into
+ * a small buffer. A hart that waits for input checks ten times a second whether it is wanted elsewhere.
  *
- * Where the UART has the terminal, the program shares it: both write to it, and the keys go to the UART until
+ * If the UART has the terminal, the program shares it: both write to it, and the keys go to the UART until
  * the program first reads.
  */
 #include <errno.h>
@@ -54,11 +54,6 @@ static void front_event(void *opaque, enum chardev_event event)
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
 
-static bool is_stdio(const char *description)
-{
-    return strcmp(description, "stdio") == 0 || strcmp(description, "mon:stdio") == 0;
-}
-
 bool console_open(struct semihosting *self, struct error *error)
 {
     struct machine *machine = self->machine;
@@ -66,7 +61,7 @@ bool console_open(struct semihosting *self, struct error *error)
     struct chardev_front front = { front_can_receive, front_receive, self, front_event };
     pthread_mutex_init(&self->input_lock, NULL);
     pthread_cond_init(&self->input_changed, NULL);
-    self->takes_input = wanted ? strcmp(wanted, serial) == 0 : is_stdio(serial);
+    self->takes_input = machine->serial && (wanted ? strcmp(wanted, serial) == 0 : chardev_is_stdio(serial));
     if (self->takes_input) {
         self->chardev = machine->serial;
         return true;
@@ -87,7 +82,8 @@ void console_close(struct semihosting *self)
 
 /* ---- For the calls (harts) ----------------------------------------------------------------------------- */
 
-/* To the program's own output. A pipe that has room takes a piece of PIPE_BUF bytes without waiting. */
+/* Writes to the program's own output. A pipe that has room takes a piece of PIPE_BUF bytes without
+ * waiting. */
 static size_t write_own_output(struct hart *hart, int to, const uint8_t *bytes, size_t length)
 {
     size_t done = 0;

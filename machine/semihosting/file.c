@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Files of semihosting: a table of handles, and names that lead nowhere but below the folder that the user
- * named. The kernel sees to that (openat2 with RESOLVE_BENEATH): neither ".." nor a symbolic link gets out.
+ * Files of semihosting: a table of handles, and names that can only lead to what is below the folder that the
+ * user named. The kernel ensures that (openat2 with RESOLVE_BENEATH): neither ".." nor a symbolic link leaves
+ * the folder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,11 +51,11 @@ static int64_t new_handle(struct semihosting *self, enum handle_kind kind, int f
 
 /* ---- Names --------------------------------------------------------------------------------------------- */
 
-/* A descriptor, or -1 with the error set. */
+/* Returns a descriptor, or -1 with the error set. */
 static int open_below(struct semihosting *self, const char *name, int flags)
 {
     int more =
-        flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK | O_NOCTTY; /* O_PATH tolerates no others */
+        flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK | O_NOCTTY; /* O_PATH allows no other flags */
     struct open_how how = { .flags = (uint64_t)(flags | more),
                             .mode = flags & O_CREAT ? 0666 : 0,
                             .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
@@ -73,7 +74,7 @@ static int open_below(struct semihosting *self, const char *name, int flags)
     return (int)fd;
 }
 
-/* The folder that a name lies in, and its last part. -1 with the error set. */
+/* Opens the folder that a name lies in, and stores the name's last part. -1 with the error set. */
 static int open_parent(struct semihosting *self, const char *name, char last[SEMIHOSTING_NAME])
 {
     char folder[SEMIHOSTING_NAME];
@@ -89,7 +90,7 @@ static int open_parent(struct semihosting *self, const char *name, char last[SEM
 
 /* ---- The calls ----------------------------------------------------------------------------------------- */
 
-/* fopen()'s modes r, rb, r+, r+b, w, ... in this order. */
+/* The modes of fopen() in this order: r, rb, r+, r+b, w, ... */
 static int open_flags(uint64_t mode)
 {
     static const int access[] = { O_RDONLY,

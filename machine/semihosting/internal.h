@@ -27,27 +27,27 @@ struct handle {
     uint64_t next; /* FEATURES: position */
 };
 
-/* How far a call is that its hart gave up because it was wanted elsewhere. */
+/* The progress of a call that its hart interrupted because it was wanted elsewhere. */
 struct progress {
-    uint64_t operation, argument, pc; /* it is this call, */
-    uint64_t words[4];                /* with these words in its block */
-    uint64_t done;                    /* bytes; 0: there is none */
+    uint64_t operation, argument, pc; /* which call it is */
+    uint64_t words[4];                /* the words in its block */
+    uint64_t done;                    /* bytes; 0: there is no such call */
 };
 
 struct semihosting {
-    struct semihost semihost; /* first */
+    struct semihost semihost; /* must be first */
     struct machine *machine;
     const struct semihosting_config *config;
     int root; /* the folder; -1: none */
 
-    pthread_mutex_t lock;                     /* handles; not held while a call waits for input */
+    pthread_mutex_t lock;                     /* for the handles; not held while a call waits for input */
     struct handle handles[SEMIHOSTING_FILES]; /* number n is handle n + 1 */
     struct progress progress[MACHINE_HARTS_MAX];
-    int error; /* of the last call that failed: an errno */
+    int error; /* errno of the last call that failed */
 
     /* The console. */
     struct chardev *chardev; /* NULL: the program's own standard streams */
-    bool takes_input;        /* the chardev is the UART's: its keys come here from the first read on */
+    bool takes_input;        /* the chardev is the UART's; its keys come here from the first read on */
     pthread_mutex_t input_lock;
     pthread_cond_t input_changed;
     uint8_t input[SEMIHOSTING_INPUT];
@@ -58,16 +58,16 @@ struct semihosting {
 /* console.c */
 bool console_open(struct semihosting *semihosting, struct error *error);
 void console_close(struct semihosting *semihosting);
-/* Waits for the terminal. Returns how many bytes were written, or are not wanted by anybody any more; fewer
- * than all only where the hart is wanted elsewhere. */
+/* Writes, and waits for the terminal. Returns how many bytes were written, or need not be written any more
+ * since nobody reads them. These are fewer than `length` only if the hart is wanted elsewhere. */
 size_t console_write(struct semihosting *semihosting, struct hart *hart, enum handle_kind kind,
                      const void *bytes, size_t length);
-/* Waits for at least one byte. Returns how many, 0 at the end of input, -1 where the hart is wanted
+/* Waits for at least one byte. Returns how many there are, 0 at the end of input, -1 if the hart is wanted
  * elsewhere. */
 ssize_t console_read(struct semihosting *semihosting, struct hart *hart, void *bytes, size_t length);
 bool console_is_terminal(const struct semihosting *semihosting, enum handle_kind kind);
 
-/* file.c: as the calls of these names; -1 on failure, with semihosting->error set. [lock] */
+/* file.c: the calls of these names; -1 on failure, with semihosting->error set. [lock] */
 int64_t file_open(struct semihosting *semihosting, const char *name, uint64_t mode);
 int64_t file_close(struct semihosting *semihosting, uint64_t handle);
 int64_t file_seek(struct semihosting *semihosting, uint64_t handle, uint64_t position);
@@ -75,9 +75,9 @@ int64_t file_length(struct semihosting *semihosting, uint64_t handle);
 int64_t file_is_terminal(struct semihosting *semihosting, uint64_t handle);
 int64_t file_remove(struct semihosting *semihosting, const char *name);
 int64_t file_rename(struct semihosting *semihosting, const char *from, const char *to);
-/* The handle of that number; NULL (and the error set) where it is not open. */
+/* Returns the handle of that number; NULL (with the error set) if it is not open. */
 struct handle *file_handle(struct semihosting *semihosting, uint64_t handle);
-/* Bytes moved, or -1. */
+/* Returns the number of bytes that were moved, or -1. */
 ssize_t file_transfer(struct semihosting *semihosting, struct handle *handle, void *bytes, size_t length,
                       bool write);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Semihosting calls; see semihosting.h. A call's argument is a block of words in guest memory, which is read
- * and written through the caller's translation. Every call that fails returns what its specification says,
- * mostly -1, and leaves an errno for SYS_ERRNO.
+ * and written through the caller's translation. A call that fails returns what its specification says,
+ * usually -1, and leaves an errno for SYS_ERRNO.
  *
- * A guest can ask for more bytes than there is time for. So bytes are moved a piece at a time, and when the
- * hart is wanted between two pieces, the call is given up: the hart makes it again when it runs next, and it
- * goes on where it was (struct progress). No byte is moved twice, and none is left out.
+ * A guest can ask for more bytes than there is time for. So bytes are moved a piece at a time. If the hart is
+ * wanted between two pieces, the call is interrupted: when the hart runs next, it makes the same call again,
+ * which continues where it was (struct progress). No byte is moved twice, and none is left out.
  */
 #include "machine/semihosting/semihosting.h"
 
@@ -76,7 +76,7 @@ static bool unreadable(struct call *call)
     return false;
 }
 
-/* The first words of the argument block. */
+/* Reads the first words of the argument block. */
 static bool get_words(struct call *call, unsigned count)
 {
     unsigned size = word_size(call->hart);
@@ -94,7 +94,7 @@ static bool put_word(struct call *call, uint64_t addr, uint64_t value)
     return hart_view_write(call->hart, addr, &value, size) == size || unreadable(call);
 }
 
-/* A name of `length` bytes. */
+/* Reads a name of `length` bytes. */
 static bool get_name(struct call *call, uint64_t addr, uint64_t length, char name[SEMIHOSTING_NAME])
 {
     if (length >= SEMIHOSTING_NAME) {
@@ -114,7 +114,7 @@ static struct progress *progress_of(struct call *call)
     return &call->self->progress[hart_id(call->hart)];
 }
 
-/* Is it the call that this hart gave up, made again? */
+/* Is it the call that this hart interrupted, made again? */
 static bool is_same(const struct progress *progress, const struct call *call)
 {
     return progress->done && progress->pc == hart_pc(call->hart) && progress->operation == call->operation &&
@@ -122,7 +122,7 @@ static bool is_same(const struct progress *progress, const struct call *call)
            memcmp(progress->words, call->words, sizeof(progress->words)) == 0;
 }
 
-/* How many bytes of the call have been moved already. */
+/* Returns how many bytes of the call have already been moved. */
 static uint64_t progress_take(struct call *call)
 {
     struct progress *progress = progress_of(call);
@@ -132,7 +132,7 @@ static uint64_t progress_take(struct call *call)
     return done;
 }
 
-/* Gives the call up for now. */
+/* Interrupts the call; it will be made again. */
 static enum semihost_answer progress_keep(struct call *call, uint64_t done)
 {
     struct progress *progress = progress_of(call);
@@ -168,7 +168,7 @@ static uint64_t do_rename(struct call *call)
     return (uint64_t)file_rename(call->self, from, to);
 }
 
-/* Console output is written without the lock: it may wait for the terminal. Returns how many bytes were
+/* Writes to the console without the lock, since this may wait for the terminal. Returns how many bytes were
  * written: all of them, unless the hart is wanted. */
 static size_t unlocked_write(struct call *call, enum handle_kind kind, const void *bytes, size_t length)
 {
@@ -206,8 +206,8 @@ static bool is_console(const struct handle *handle)
     return handle->kind == HANDLE_INPUT || handle->kind == HANDLE_OUTPUT || handle->kind == HANDLE_ERRORS;
 }
 
-/* Writes the next piece; returns its bytes, 0 or -1 where no more can be written. A console may take less
- * than it was given, even nothing, when the hart is wanted: the caller looks at *wanted. */
+/* Writes the next piece. Returns its bytes; 0 or -1 if no more can be written. A console may take fewer bytes
+ * than it was given, even none, if the hart is wanted, so the caller looks at *wanted. */
 static ssize_t write_piece(struct call *call, struct handle *handle, uint64_t at, uint64_t left, bool *wanted)
 {
     uint8_t bytes[CHUNK];
@@ -242,7 +242,7 @@ static enum semihost_answer do_write(struct call *call, uint64_t *result)
     return SEMIHOST_DONE;
 }
 
-/* Reads a line, or what has been typed. */
+/* Reads a line, or what has been typed so far. */
 static enum semihost_answer read_console(struct call *call, uint64_t *result)
 {
     uint8_t bytes[CHUNK];
@@ -258,7 +258,7 @@ static enum semihost_answer read_console(struct call *call, uint64_t *result)
     return SEMIHOST_DONE;
 }
 
-/* As do_write(), the other way. */
+/* As do_write(), but reads. */
 static enum semihost_answer do_read(struct call *call, uint64_t *result)
 {
     uint8_t bytes[CHUNK];
@@ -330,7 +330,8 @@ static uint64_t do_get_cmdline(struct call *call)
     return 0;
 }
 
-/* The RAM between the highest image and the device tree: heap from below, stack from above. */
+/* Reports the RAM between the highest image and the device tree: the heap begins at its start, the stack at
+ * its end. */
 static uint64_t do_heapinfo(struct call *call)
 {
     struct machine *machine = call->self->machine;
@@ -359,7 +360,7 @@ static void finish(struct call *call, unsigned status)
     run_state_end_boot(call->self->machine, MACHINE_EVENT_POWEROFF, status & 0xff);
 }
 
-/* RV64: a block of reason and status. RV32's SYS_EXIT has only the reason. */
+/* RV64: the block has reason and status. RV32's SYS_EXIT has only the reason. */
 static uint64_t do_exit(struct call *call, bool extended)
 {
     if (!extended && hart_view_isa(call->hart)->xlen == 32) {
@@ -434,7 +435,7 @@ static uint64_t serve(struct call *call, uint64_t operation)
     }
 }
 
-/* Also those that may take long, or wait for the user. */
+/* Also serves calls that may take long, or wait for the user. */
 static enum semihost_answer serve_any(struct call *call, uint64_t *result)
 {
     *result = 0;

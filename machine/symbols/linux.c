@@ -4,19 +4,20 @@
  * has no header, so it is found by what it looks like, and everything is checked before it is believed:
  *
  *     token table   256 strings in a row; those of the digits are one character each: "0\0" "1\0" ... "9\0"
- *     token index   behind it (aligned to 8): 256 16-bit offsets into it, which have to agree
- *     markers       before it: 32-bit offsets of every 256th name, rising from 0
- *     names         before them: a length (one byte, two where its top bit is set), then so many token
- * numbers; the first letter of a name is its type count         before the names: 32 bits offsets       32
- * bits a name, relative to a base: since Linux 6.4 behind the token index with the base behind them; earlier
- * before the count, with the base between
+ *     token index   behind the token table (aligned to 8): 256 16-bit offsets into it, which have to agree
+ *     markers       before the token table: 32-bit offsets of every 256th name, rising from 0
+ *     names         before the markers; each is a length (one byte, or two if its top bit is set) and that
+ *                   many token numbers; the first letter of a name is its type
+ *     count         before the names: 32 bits
+ *     offsets       32 bits a name, relative to a base. Since Linux 6.4 they are behind the token index, with
+ *                   the base behind them; earlier they are before the count, with the base in between.
  *
  * Modules hang in the list `modules`. In struct module, whose layout depends on the kernel's options, two
  * things point to themselves: `kallsyms` to the core_kallsyms behind it, and mem[0].mtn.mod to the module.
  *
- * A guest may have filled its memory with what nearly is such a table, or with modules without end, while
- * all its harts wait for this. So there is an amount of effort, many times of what a kernel needs, after
- * which nothing more is looked at.
+ * A guest may have filled its memory with what looks almost like such a table, or with an endless list of
+ * modules, while all its harts wait for this. So there is a limit of effort, many times what a real kernel
+ * needs, after which nothing more is examined.
  */
 #include <string.h>
 
@@ -29,9 +30,10 @@
 #define SYMBOLS_MAX    (1u << 20)
 #define MODULES_MAX    1024u
 #define CANDIDATES_MAX 100000u
-#define MODULE_BYTES   2048u               /* how much of struct module is looked at */
-#define EFFORT         (UINT64_C(1) << 27) /* names looked at, or bytes of them written: about a second */
-#define EFFORT_READ    64u                 /* of reading something through the guest's page tables */
+#define MODULE_BYTES   2048u /* how much of struct module is examined */
+/* Names that are examined, or bytes of them that are written: about a second. */
+#define EFFORT      (UINT64_C(1) << 27)
+#define EFFORT_READ 64u /* the effort of one read through the guest's page tables */
 
 /* Guest RAM as the host sees it. */
 struct ram {
@@ -53,7 +55,7 @@ static uint64_t get(const struct ram *ram, uint64_t at, unsigned size)
     return value;
 }
 
-/* False where there is none left. */
+/* Spends some effort; false if there is none left. */
 static bool spend(uint64_t *effort, uint64_t amount)
 {
     *effort -= amount < *effort ? amount : *effort;
@@ -67,14 +69,14 @@ static uint64_t align8(uint64_t at)
 
 /* ---- Finding it ---------------------------------------------------------------------------------------- */
 
-/* The token table starts '0' strings before the digits. */
+/* The token table begins '0' strings before the strings of the digits. */
 static bool find_tokens_start(const struct ram *ram, uint64_t digits, struct table *table)
 {
     uint64_t at = digits;
     for (unsigned left = '0'; left; left--) {
         if (at < 2)
             return false;
-        at--; /* at the NUL of the string before */
+        at--; /* skips the NUL of the string before */
         unsigned length = 0;
         while (at && ram->bytes[at - 1] && length++ < 64)
             at--;
@@ -105,8 +107,8 @@ static bool check_index(const struct ram *ram, struct table *table)
     return true;
 }
 
-/* Backwards from the token table: an offset that is 0 is the first marker (padding of 4 bytes may come
- * first). */
+/* Searches backwards from the token table: an offset that is 0 is the first marker (4 bytes of padding may
+ * lie in between). */
 static bool find_markers(const struct ram *ram, struct table *table)
 {
     uint64_t at = table->tokens & ~UINT64_C(3);
@@ -128,7 +130,7 @@ static bool find_markers(const struct ram *ram, struct table *table)
     return later == 0 && table->marker_count > 2;
 }
 
-/* Bytes of `count` names at `at`; 0 where they are none. */
+/* Returns the bytes of `count` names at `at`; 0 if there are no such names. */
 static uint64_t names_length(const struct ram *ram, uint64_t at, uint64_t count)
 {
     uint64_t start = at;
@@ -145,7 +147,7 @@ static uint64_t names_length(const struct ram *ram, uint64_t at, uint64_t count)
     return at - start;
 }
 
-/* The names end where the markers begin, but for alignment; the count stands before them. */
+/* The names end where the markers begin, except for alignment; their count lies before them. */
 static bool find_names(const struct ram *ram, struct table *table)
 {
     uint64_t last = get(ram, table->markers + 4 * (table->marker_count - 1), 4);
@@ -169,10 +171,11 @@ static bool find_names(const struct ram *ram, struct table *table)
 
 static bool kernel_address(uint64_t addr)
 {
-    return addr >> 38 == UINT64_MAX >> 38 && addr != UINT64_MAX; /* the upper half, of Sv39 at least */
+    /* The upper half of the address space, for Sv39 or larger. */
+    return addr >> 38 == UINT64_MAX >> 38 && addr != UINT64_MAX;
 }
 
-/* Offsets rise, for the names are sorted by address. */
+/* Offsets rise, since the names are sorted by address. */
 static bool offsets_rise(const struct ram *ram, uint64_t at, uint64_t count)
 {
     for (uint64_t i = 1; i < count; i++) {
@@ -215,7 +218,7 @@ static bool find_table(const struct ram *ram, struct table *table)
             find_names(ram, table) && find_offsets(ram, table))
             return true;
     }
-    return false; /* no Linux, or a guest that makes fun of us */
+    return false; /* it is no Linux, or the guest only imitates one */
 }
 
 /* ---- Reading it ---------------------------------------------------------------------------------------- */
@@ -238,7 +241,7 @@ static uint64_t expand_name(const struct ram *ram, const struct table *table, ui
     return at + 1 + length;
 }
 
-/* Returns the address of `modules`, 0 where there is none. */
+/* Returns the address of `modules`; 0 if there is none. */
 static uint64_t add_functions(struct symbols *symbols, const struct ram *ram, const struct table *table)
 {
     uint64_t at = table->names, modules = 0;
@@ -258,7 +261,8 @@ static uint64_t add_functions(struct symbols *symbols, const struct ram *ram, co
 
 /* ---- Modules ------------------------------------------------------------------------------------------- */
 
-/* By the address space that satp names now: the kernel's half is in all of them. */
+/* Memory of the kernel, through the address space of the present satp: the kernel's half is in all of
+ * them. */
 struct kernel {
     struct hart *hart;
     uint64_t *effort;
@@ -288,7 +292,7 @@ static uint64_t word(const uint8_t *bytes, size_t at)
     return value;
 }
 
-/* A string of up to size - 1 bytes; as much of it as can be read. Returns its length. */
+/* Reads a string of up to size - 1 bytes, as much of it as can be read. Returns its length. */
 static size_t read_string(const struct kernel *kernel, uint64_t vaddr, char *text, size_t size)
 {
     size_t got = 0;
@@ -304,7 +308,7 @@ static size_t read_string(const struct kernel *kernel, uint64_t vaddr, char *tex
     return strlen(text);
 }
 
-/* An ELF symbol of the module's own table, whose name gets the module's behind it. */
+/* Adds an ELF symbol of the module's own table; the module's name is appended to the symbol's. */
 static bool add_module_symbol(struct symbols *symbols, const struct kernel *kernel, const uint8_t sym[24],
                               uint64_t names, const char *module)
 {
@@ -328,7 +332,7 @@ static void add_module(struct symbols *symbols, const struct kernel *kernel, uin
     memcpy(name, bytes + 24, 56);
     for (size_t at = 0; at + 40 <= sizeof(bytes); at += 8) {
         if (word(bytes, at) != module + at + 8)
-            continue; /* kallsyms points to core_kallsyms behind it: symtab, count, strtab */
+            continue; /* kallsyms points to core_kallsyms, which lies behind it: symtab, count, strtab */
         uint64_t table = word(bytes, at + 8), count = word(bytes, at + 16) & 0xffffffff;
         uint64_t names = word(bytes, at + 24);
         if (!kernel_address(table) || !kernel_address(names) || count > 100000)
@@ -348,7 +352,7 @@ static void add_modules(struct symbols *symbols, const struct kernel *kernel, ui
     if (!list || !read_kernel(kernel, list, &at, 8))
         return;
     for (unsigned i = 0; i < MODULES_MAX && kernel_address(at) && at != list; i++) {
-        add_module(symbols, kernel, at - 8); /* the list is behind the state */
+        add_module(symbols, kernel, at - 8); /* the list's links lie behind the state */
         if (!read_kernel(kernel, at, &at, 8))
             return;
     }

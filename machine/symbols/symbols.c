@@ -69,7 +69,7 @@ const struct symbol *symbols_find(struct symbols *symbols, uint64_t addr)
 
 /* ---- ELF ----------------------------------------------------------------------------------------------- */
 
-/* The sections of one class, made alike. */
+/* A section of a file of either class. */
 struct section {
     uint64_t type, offset, size, link;
 };
@@ -102,7 +102,7 @@ static bool get_section(const struct image *image, uint64_t index, struct sectio
     return section->type == SHT_NOBITS || inside(image, section->offset, section->size);
 }
 
-/* Functions, and labels of assembly; not the mapping symbols ("$x"). */
+/* Takes functions and labels of assembly code, but not the mapping symbols ("$x"). */
 static bool take_symbol(struct symbols *symbols, const struct image *image, const struct section *names,
                         const Elf64_Sym *symbol)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Names of guest code: from the symbol tables of ELF files, and from a Linux kernel's own table in guest
- * memory (linux.c), with its modules. Everything read is hostile: every offset and length is checked.
+ * memory (linux.c), with its modules. Everything that is read may be hostile: every offset and length is
+ * checked.
  *
  * One thread at a time.
  */
@@ -15,7 +16,7 @@
 #include "util/error.h"
 
 struct symbol {
-    uint64_t addr, size; /* size 0: up to the next one */
+    uint64_t addr, size; /* size 0: up to the next symbol */
     char *name;
 };
 struct symbols {
@@ -25,20 +26,20 @@ struct symbols {
 };
 
 void symbols_free(struct symbols *symbols);
-/* Copies the name, cut at 255 bytes. False where memory is short. */
+/* Copies the name, cut at 255 bytes. False if memory is short. */
 bool symbols_add(struct symbols *symbols, uint64_t addr, uint64_t size, const char *name);
-/* The functions of an ELF file for RISC-V; a file that is none adds nothing. False, with *error filled, where
- * the file cannot be read. */
+/* Adds the functions of an ELF file for RISC-V; a file that is not one adds nothing. False, with *error
+ * filled, if the file cannot be read. */
 bool symbols_add_elf(struct symbols *symbols, const char *path, struct error *error);
-/* An ELF file with these symbols, for debuggers, in place of what the path has; for RV64. False, with *error
- * filled. */
+/* Writes an ELF file with these symbols, for debuggers, and replaces what is at the path; for RV64. False,
+ * with *error filled, on failure. */
 bool symbols_write_elf(const struct symbols *symbols, const char *path, struct error *error);
-/* The symbol that covers an address, or NULL. */
+/* Returns the symbol that covers an address, or NULL. */
 const struct symbol *symbols_find(struct symbols *symbols, uint64_t addr);
 
 struct machine;
-/* Looks for Linux in guest memory and adds its functions and those of its modules; returns how many. While no
- * hart runs. */
+/* Looks for Linux in guest memory and adds its functions and those of its modules. Returns how many it added.
+ * To be called while no hart runs. */
 size_t symbols_add_linux(struct symbols *symbols, struct machine *machine);
 
 #endif

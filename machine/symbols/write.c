@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Symbols as an ELF file for debuggers: no code, one section without contents that spans all of them, and the
- * table. Where a symbol ends is where the next one begins, if its size is not known.
+ * table. A symbol whose size is not known ends where the next one begins.
  */
 #include <elf.h>
 #include <errno.h>

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154
-# The groups of run.sh that measure devices: disk, net and screen. Sourced by it; uses its variables and emulate(). Both
-# emulators get the same guest and the same devices, at the default addresses and with the default caches; one hart.
+# The groups of run.sh that measure devices: disk, net and screen. run.sh sources this file, which uses its variables and
+# emulate(). Both emulators get the same guest and the same devices, at the default addresses and with the default caches,
+# and one hart.
 #
-# The disks' images lie in RVIVE_BENCH_DISKS (default: /dev/shm where there is room for them, else the bench folder), so
-# that, with the guest's page cache left out, it is the emulator that is measured and not what is below it.
+# The disks' images are in RVIVE_BENCH_DISKS (default: /dev/shm if it has room for them, else the bench folder). The guest's
+# page cache is not used either, so the emulator is measured and not the host's disk.
 
-# prepare_io: programs for the guest and the host.
+# prepare_io: builds the programs for the guest and the host.
 prepare_io() {
     mkdir -p "$bench/initramfs-io/bench"
     for program in disk net; do
@@ -32,7 +33,7 @@ prepare_io() {
     io_seconds=$(awk "BEGIN { s = 3 * $scale; print s < 0.3 ? 0.3 : s }")
 }
 
-# measure_io WHERE GROUP REPETITION
+# measure_io WHERE GROUP REPETITION: runs one of these groups.
 measure_io() {
     log=$output/logs/$2-$1-$3
     io_append="console=ttyS0 quiet rvive.test=run:/bench/io.sh rvive.bench=$2 rvive.seconds=$io_seconds"
@@ -52,7 +53,7 @@ measure_io() {
         helper=$!
         until [ -s "$bench/port" ]; do sleep 0.1; done
         io_append="$io_append rvive.port=$(cat "$bench/port")"
-        # QEMU's own card would need a ROM for firmware that x86 has.
+        # QEMU's own card would need a ROM for x86 firmware.
         io_card=virtio-net-pci,netdev=n0
         [ "$1" = rvive ] || io_card=$io_card,romfile=
         set -- "$@" -netdev user,id=n0 -device "$io_card"
@@ -67,7 +68,7 @@ measure_io() {
     io_where=$1 io_repetition=$3
     shift 3
     emulate "$io_where" -t 600 -- -smp 1 -initrd "$bench/initramfs-io.cpio" -append "$io_append" "$@" >"$log" || :
-    # A viewer ends with the server; the peer serves until it is told.
+    # A viewer ends with the server; the peer must be killed.
     case $log in
     */net-*) kill "$helper" 2>/dev/null || : ;;
     esac

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-# Turns the raw numbers of tests/bench/run.sh (group,program,where,repetition,value,unit) into tables in Markdown, or with
-# -v mode=plot into data for plot.gp: "LABEL RVIVE NATIVE", how many times as fast as QEMU each is.
-# The groups disk, net and screen have rates (MB/s, or so many a second) instead of times, in a table of their own.
-# Every number is the median of its repetitions; a group's ratio is the geometric mean of its programs' ratios.
+# Turns the raw numbers of tests/bench/run.sh (group,program,where,repetition,value,unit) into tables in Markdown, or, with
+# -v mode=plot, into data for plot.gp: "LABEL RVIVE NATIVE", how many times as fast as QEMU each of the two is. With -v
+# mode=vector the data are those of the programs of the group vector alone, with a third number for the programs without
+# vectors on Rvive. The groups disk, net and screen have rates (MB/s or a number a second) instead of times, in a table of
+# their own. Every number is the median of its repetitions; a group's ratio is the geometric mean of its programs' ratios.
 
 function add_sorted(key, value, i) {
     for (i = ++count[key]; i > 1 && values[key, i - 1] > value; i--)
@@ -10,7 +11,7 @@ function add_sorted(key, value, i) {
     values[key, i] = value
 }
 
-# The median, or 0 where nothing was measured.
+# Returns the median, or 0 if nothing was measured.
 function median(group, program, where, key, n) {
     key = group SUBSEP program SUBSEP where
     n = count[key]
@@ -20,10 +21,11 @@ function median(group, program, where, key, n) {
 }
 
 function seconds(ns) { return ns ? sprintf("%.3f", ns / 1e9) : "–" }
+function milliseconds(ns) { return ns ? sprintf(ns < 1e8 ? "%.1f" : "%.0f", ns / 1e6) : "–" }
 function rate(value) { return value ? sprintf(value < 100 ? "%.1f" : "%.0f", value) : "–" }
 function times(a, b) { return a && b ? sprintf("%.2f", a / b) : "–" }
 
-# Adds a ratio to the geometric mean called name.
+# Adds a ratio to the geometric mean with this name.
 function mean_add(name, a, b) {
     if (a && b) {
         logs[name] += log(a / b)
@@ -58,7 +60,7 @@ function time_rows(group, i, program, native, qemu, rvive, n) {
         print row[group, i]
 }
 
-# Groups whose values are rates: more is better.
+# Groups whose values are rates: a larger value is better.
 function rate_rows(group, i, program, qemu, rvive) {
     for (i = 1; i <= programs[group]; i++) {
         program = program_name[group, i]
@@ -79,7 +81,40 @@ function rate_rows(group, i, program, qemu, rvive) {
         print row[group, i]
 }
 
-# How much more two copies at once get done than one: 2 is all.
+# The programs with vectors, compared with QEMU, with the same programs without vectors, and with the host's own vectors.
+function vector_rows(group, i, program, native, qemu, scalar, rvive) {
+    group = "vector"
+    for (i = 1; i <= programs[group]; i++) {
+        program = program_name[group, i]
+        native = median(group, program, "native")
+        qemu = median(group, program, "qemu")
+        scalar = median(group, program, "scalar")
+        rvive = median(group, program, "rvive")
+        mean_add("vector,rvive", qemu, rvive)
+        mean_add("vector,native", qemu, native)
+        mean_add("vector,scalar", scalar, rvive)
+        mean_add("vector,slower", rvive, native)
+        row[group, i] = sprintf("| %s | %s | %s | %s | %s | %s | %s | %s |", program, milliseconds(native), milliseconds(qemu),
+                                milliseconds(scalar), milliseconds(rvive), times(qemu, rvive), times(scalar, rvive),
+                                times(rvive, native))
+        if (mode == "vector" && qemu && rvive)
+            printf "\"%s\" %.4f %s %s\n", program, qemu / rvive, native ? qemu / native : "NaN",
+                   scalar ? qemu / scalar : "NaN"
+    }
+    if (ratios["vector,rvive"])
+        plot[++plots] = sprintf("\"VECTOR\" %.4f %s", mean("vector,rvive"),
+                                ratios["vector,native"] ? mean("vector,native") : "NaN")
+    if (mode)
+        return
+    print "\n| vectors, milliseconds | native | QEMU 10 | Rvive, scalar | Rvive | times as fast as QEMU | as scalar |" \
+          " times as long as native |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+    printf "| **geometric mean** | | | | | %s | %s | %s |\n", mean_text("vector,rvive"), mean_text("vector,scalar"),
+           mean_text("vector,slower")
+    for (i = 1; i <= programs[group]; i++)
+        print row[group, i]
+}
+
+# How much more two copies at once get done than one; 2 is the best possible.
 function scaling(program, where, one, two) {
     one = median("smp", program "-x1", where)
     two = median("smp", program "-x2", where)
@@ -139,6 +174,10 @@ FNR > 1 {
 }
 
 END {
+    if (mode == "vector") {
+        vector_rows()
+        exit
+    }
     for (g = 1; g in order; g++)
         timed += programs[order[g]]
     for (g = 1; g in rate_order; g++)
@@ -149,6 +188,8 @@ END {
     for (g = 1; g in order; g++)
         if (programs[order[g]])
             time_rows(order[g])
+    if (programs["vector"])
+        vector_rows()
     if (mode != "plot" && rated)
         print "\n| devices | unit | QEMU 10 | Rvive | times as fast as QEMU |\n|---|---|--:|--:|--:|"
     for (g = 1; g in rate_order; g++)

@@ -1,22 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs the same programs in the same guest under Rvive and under QEMU 10, in turn on this machine, and natively; prints
-# one table in Markdown, and leaves it with a plot, the raw numbers and the guests' consoles in a folder.
+# Runs the same programs in the same guest under Rvive and under QEMU 10, in turn on this machine, and natively. Prints one
+# table in Markdown, and writes it with a plot, the raw numbers and the guests' consoles to a folder.
 # Usage: tests/bench/run.sh [OPTION]...
-#   --quick            a twentieth of the work, once, without what needs the full Debian root
-#   --only GROUP       integer, float, memory, system, corners, smp, rv32, boot, disk, net, screen, login or real; several
-#                      with commas between
+#   --quick            a twentieth of the work, once, without the groups that need the full Debian root
+#   --only GROUP       integer, float, memory, system, corners, vector, smp, rv32, boot, disk, net, screen, login or real;
+#                      several with commas between
 #   --repetitions N    default 3; the table has the medians
 #   --scale X          times the work of each program, default 1
 #   --emulator PATH    instead of build/rvive, which is then not built
 #   --accel KIND       -accel for Rvive (QEMU always runs with its default)
 #   --output DIR       default bench in RVIVE_CACHE
-# README.md here says what is measured and how. Let nothing else run on the machine meanwhile.
+# README.md here says what is measured and how. Nothing else should run on the machine meanwhile.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/roms/lib.sh"
 here=$top/tests/bench
 . "$here/io.sh"
+. "$here/vector.sh"
 
 groups=
 repetitions=3
@@ -45,12 +46,12 @@ while [ $# -gt 0 ]; do
 done
 for group in $groups; do
     case $group in
-    integer | float | memory | system | corners | smp | rv32 | boot | disk | net | screen | login | real) ;;
+    integer | float | memory | system | corners | vector | smp | rv32 | boot | disk | net | screen | login | real) ;;
     *) die "no group $group; --help lists them" ;;
     esac
 done
 if [ -z "$groups" ]; then
-    groups="integer float memory system corners smp rv32 boot disk net screen"
+    groups="integer float memory system corners vector smp rv32 boot disk net screen"
     [ $quick = yes ] || groups="$groups login real"
 fi
 
@@ -59,7 +60,7 @@ selected() {
     return 1
 }
 
-# What is measured with, made where it is missing or older than its source.
+# Makes everything that the measurements need, if it is missing or older than its source.
 prepare() {
     sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$here/packages.txt"
     sh "$top/roms/fetch-kernel.sh"
@@ -80,11 +81,12 @@ prepare() {
         -o "$bench/initramfs/bench/rvbench" "$here"/programs/*.c -lm || die "rvbench does not compile for the guest"
     if selected rv32; then
         riscv64-unknown-elf-gcc -std=gnu17 -O2 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-            -march=rv32imac -mabi=ilp32 -mcmodel=medany -ffreestanding -nostdlib -static -T "$here/rv32/link.ld" \
+            -march=rv32imac -mabi=ilp32 -mcmodel=medany -ffreestanding -nostdlib -static -T "$here/metal/link.ld" \
             -DPERCENT="$(awk -v scale="$scale" 'BEGIN { printf "%d", scale * 100 }')" -Wl,--no-warn-rwx-segments \
-            -o "$bench/rv32.elf" "$here"/rv32/*.S "$here"/rv32/*.c "$here/programs/coremix.c" -lgcc ||
+            -o "$bench/rv32.elf" "$here"/metal/*.S "$here"/metal/*.c "$here"/rv32/*.c "$here/programs/coremix.c" -lgcc ||
             die "the programs for RV32 do not compile"
     fi
+    ! selected vector || prepare_vector
     cp "$here/guest/run.sh" "$here/guest/group.sh" "$bench/initramfs/bench"
     # The kernel unpacks one archive after the other.
     {
@@ -99,6 +101,10 @@ prepare() {
     fi
 }
 
+# The extensions that the vector programs need. Rvive has all of them with V; QEMU needs an option for each.
+vector_cpu=rv64,v=on,vlen=256
+vector_qemu=zvfh=on,zvbb=on,zvbc=on,zvkg=on,zvkn=on
+
 # emulate WHERE RUNNER-OPTIONS -- ARGUMENTS: runs Rvive or QEMU with the same arguments; the log comes on stdout.
 emulate() {
     where=$1
@@ -110,24 +116,28 @@ emulate() {
     done
     shift
     set -- -M virt -m 1G -nographic -no-reboot -kernel "$guest_dir/vmlinux" "$@"
-    if [ "$where" = rvive ]; then
+    if [ "$where" != qemu ]; then
+        [ "${group:-}" != vector ] || set -- -cpu "$vector_cpu" "$@"
         set -- "$emulator" ${accel:+-accel "$accel"} "$@"
     else
-        # Half precision is in none of its CPUs but this.
-        [ "${group:-}" != corners ] || set -- -cpu max "$@"
+        case ${group:-} in
+        corners) set -- -cpu max "$@" ;; # only this processor of QEMU has half precision
+        vector) set -- -cpu "$vector_cpu,$vector_qemu" "$@" ;;
+        esac
         set -- "$top/tests/peers/qemu" "$qemu" qemu-system-riscv64 "$@"
     fi
     "$bench/runner" $options -- "$@"
 }
 
-# was_stopped LOG: something on the machine stopped the emulator for a while. Sets `stopped`.
+# was_stopped LOG: true if something on the machine stopped the emulator for a while. Then sets `stopped`.
 was_stopped() {
     grep -q '^[0-9]* # stopped$' "$1" || return 1
     stopped=yes
     say "Something stopped the emulator meanwhile (SIGSTOP): not counted"
 }
 
-# record LOG WHERE REPETITION: the measurements of a log that has the runner's times before its lines.
+# record LOG WHERE REPETITION: adds the measurements of a log to the raw numbers. The runner has put a time before each line
+# of it.
 record() {
     was_stopped "$1" && return 0
     if grep -q '^[0-9]* FAIL ' "$1" || ! grep -q '^[0-9]* BENCH-END 0$' "$1"; then
@@ -140,7 +150,7 @@ record() {
         ' "$1" >>"$csv"
 }
 
-# measure_rv32 WHERE GROUP REPETITION: bare metal, so without a kernel.
+# measure_rv32 WHERE GROUP REPETITION: runs the programs for RV32, on bare metal without a kernel.
 measure_rv32() {
     log=$output/logs/$2-$1-$3
     where=$1
@@ -155,9 +165,12 @@ measure_rv32() {
     record "$log" "$where" "$repetition_of"
 }
 
-# measure_group WHERE GROUP REPETITION
+# measure_group WHERE GROUP REPETITION: runs a group. WHERE is rvive, qemu or native; for the vector programs it may also be
+# scalar: Rvive again, but with the programs without vectors.
 measure_group() {
     log=$output/logs/$2-$1-$3
+    name=$2
+    [ "$1" != scalar ] || name=$2-scalar
     smp=1
     [ "$2" != smp ] || smp=2
     case $1:$2 in
@@ -167,7 +180,9 @@ measure_group() {
             if [ "$2" = real ]; then
                 sh "$here/guest/real.sh" "$bench/rvbench-native" "$here/real" "$scale" --skip-missing || status=$?
             else
-                sh "$here/guest/group.sh" "$bench/rvbench-native" "$2" "$scale" || status=$?
+                program=$bench/rvbench-native
+                [ "$2" != vector ] || program=$bench/rvvector-native
+                sh "$here/guest/group.sh" "$program" "$2" "$scale" || status=$?
             fi
             echo "BENCH-END $status"
         } | sed 's/^/0 /' >"$log"
@@ -179,13 +194,13 @@ measure_group() {
         ;;
     *)
         emulate "$1" -t 7200 -- -smp $smp -initrd "$bench/initramfs.cpio" \
-            -append "console=ttyS0 quiet rvive.test=run:/bench/run.sh rvive.bench=$2 rvive.scale=$scale" >"$log" || :
+            -append "console=ttyS0 quiet rvive.test=run:/bench/run.sh rvive.bench=$name rvive.scale=$scale" >"$log" || :
         ;;
     esac
     record "$log" "$1" "$3"
 }
 
-# measure_boot WHERE GROUP REPETITION: boot to a shell in the initramfs, or login to systemd's prompt on the full root.
+# measure_boot WHERE GROUP REPETITION: boots to a shell in the initramfs, or to systemd's login prompt on the full root.
 measure_boot() {
     log=$output/logs/$2-$1-$3
     if [ "$2" = boot ]; then
@@ -215,11 +230,12 @@ measure_boot() {
 
 describe() {
     commit=$(git -C "$top" describe --always --dirty 2>/dev/null || echo unknown)
+    by=${vector_compiler:+; vector loops by $vector_compiler}
     echo "Commit $commit, $(date -u +%Y-%m-%d), $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)," \
         "$("$top/tests/peers/qemu" "$qemu" qemu-system-riscv64 --version |
             sed -n 's/^QEMU emulator version \([^ ]*\).*/QEMU \1/p')," \
         "$(gcc --version | head -n 1); scale $scale," \
-        "medians of $repetitions${accel:+, -accel $accel}${RVIVE_BENCH_DISKS:+; disks in $RVIVE_BENCH_DISKS}."
+        "medians of $repetitions${accel:+, -accel $accel}$by${RVIVE_BENCH_DISKS:+; disks in $RVIVE_BENCH_DISKS}."
 }
 
 qemu=${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}
@@ -229,11 +245,13 @@ csv=$output/raw.csv
 echo "group,program,where,repetition,value,unit" >"$csv"
 repetition=1
 while [ "$repetition" -le "$repetitions" ]; do
-    # Who goes first changes, so that what the machine does by itself meets both.
+    # The order changes, so that other work of the machine disturbs both equally.
     order="rvive qemu"
     [ $((repetition % 2)) -eq 1 ] || order="qemu rvive"
     for group in $groups; do
-        for where in $order; do
+        wheres=$order
+        [ "$group" != vector ] || wheres="$order scalar"
+        for where in $wheres; do
             say "$repetition of $repetitions: $group under $where"
             for try in 1 2 3 4 5; do
                 stopped=no
@@ -266,8 +284,10 @@ done
 awk -v mode=plot -f "$here/report.awk" "$csv" >"$output/plot.txt"
 if [ -s "$output/plot.txt" ]; then
     natives=$(grep -c -v 'NaN$' "$output/plot.txt" || :)
-    gnuplot -e "data='$output/plot.txt'; image='$output/bench.png'; natives=$natives" "$here/plot.gp" || die "gnuplot failed"
+    gnuplot -e "data='$output/plot.txt'; image='$output/bench.png'; natives=$natives; scalars=0" "$here/plot.gp" ||
+        die "gnuplot failed"
 fi
+! selected vector || plot_vector
 cat "$output/table.md"
 say "The table, the plot and the raw numbers are $output/table.md, bench.png and raw.csv"
 [ $failures -eq 0 ] || die "$failures runs failed"

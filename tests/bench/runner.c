@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Runs an emulator for tests/bench/run.sh and says when it printed what.
+// Runs an emulator for tests/bench/run.sh and reports at what time it printed what.
 //
 // Usage: runner [-t SECONDS] [-u TEXT] [-r MIB] -- COMMAND [ARGUMENTS]
 //   -t  kill the command after SECONDS (default 3600); the status is then 124
 //   -u  when TEXT appears in the output, end the command with SIGTERM; the status is then 0
 //   -r  before that, read how much memory the command has, and how much of it is the guest's RAM of MIB
-// Each line that the command prints comes out with the nanoseconds since the command was started before it.
-// Lines of this program's own have a # there: "NANOSECONDS # until" when TEXT appeared and "NANOSECONDS #
-// memory PEAK RAM", both in KiB; "NANOSECONDS # stopped" where something stopped the command (SIGSTOP) and so
-// its times are wrong. RAM is what is resident of the one mapping whose size is MIB; the machine's pages that
-// the guest never touched do not count in either. The command's standard input is a pipe in which nothing
-// ever comes.
+// Each line that the command prints is printed with the nanoseconds since the command was started in front of
+// it. This program's own lines have a # after the time: "NANOSECONDS # until" when TEXT appeared;
+// "NANOSECONDS # memory PEAK RAM", both in KiB; and "NANOSECONDS # stopped" if something stopped the command
+// (SIGSTOP), so that its times are wrong. RAM is the resident part of the one mapping whose size is MIB;
+// pages that the guest never touched are in neither number. The command's standard input is a pipe that stays
+// empty.
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -28,7 +28,7 @@ struct runner {
     int output;
     int64_t start; // nanoseconds
     const char *until;
-    uint64_t ram_kib; // 0: memory is not asked for
+    uint64_t ram_kib; // 0: memory is not measured
     bool reached;     // TEXT appeared
     char line[8192];
     size_t length;
@@ -48,7 +48,7 @@ static FILE *open_proc(pid_t pid, const char *name)
     return fopen(path, "r");
 }
 
-// The most memory that was ever resident, in KiB; 0 if it cannot be read.
+// Returns the most memory that was ever resident, in KiB; 0 if it cannot be read.
 static uint64_t read_peak(pid_t pid)
 {
     char line[512];
@@ -61,7 +61,8 @@ static uint64_t read_peak(pid_t pid)
     return peak;
 }
 
-// What is resident of the mapping of `size_kib`, in KiB; false unless there is exactly one.
+// Reads the resident part of the mapping of `size_kib`, in KiB; false unless exactly one mapping has this
+// size.
 static bool read_ram(pid_t pid, uint64_t size_kib, uint64_t *resident)
 {
     char line[8192];
@@ -100,7 +101,7 @@ static void runner_end_line(struct runner *runner, int64_t time)
     runner->line[0] = 0;
 }
 
-// Takes what was printed; TEXT may appear in a line that has no end yet, such as a prompt.
+// Takes output of the command; TEXT may be in a line without an end, such as a prompt.
 static void runner_take(struct runner *runner, const char *bytes, size_t count)
 {
     int64_t time = now() - runner->start;
@@ -124,14 +125,15 @@ static void runner_take(struct runner *runner, const char *bytes, size_t count)
     }
 }
 
-// Was the command stopped, or continued after that, since the last call? How it ends stays to be waited for.
+// Returns whether the command was stopped, or continued after that, since the last call. The end of the
+// command is still left for waitpid().
 static bool was_stopped(pid_t pid)
 {
     siginfo_t info = { 0 };
     return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 && info.si_pid == pid;
 }
 
-// Waits for the end, at most until `deadline`; returns the status as a shell would.
+// Waits for the end, at most until `deadline`; returns the status in the form of a shell's.
 static int runner_wait(struct runner *runner, int64_t deadline)
 {
     int status = 0;
@@ -154,7 +156,7 @@ static int runner_wait(struct runner *runner, int64_t deadline)
             runner_take(runner, bytes, (size_t)count);
         else if (polled > 0 || late)
             break;
-        // What was asked for is there; an emulator that does not heed SIGTERM is not waited for.
+        // TEXT was printed; an emulator that does not end on SIGTERM gets ten seconds.
         if (runner->reached && deadline > now() + INT64_C(10000000000))
             deadline = now() + INT64_C(10000000000);
     }
@@ -209,14 +211,14 @@ int main(int argc, char **argv)
         fputs("usage: runner [-t SECONDS] [-u TEXT] [-r MIB] -- COMMAND [ARGUMENTS]\n", stderr);
         return 2;
     }
-    // The child's input stays open in the parent, and breaks with it.
+    // The child's input stays open in the parent. If it breaks, this process must not be killed.
     signal(SIGPIPE, SIG_IGN);
     if (!runner_start(&runner, argv + optind)) {
         perror("runner");
         return 1;
     }
     int status = runner_wait(&runner, runner.start + (int64_t)(seconds * 1e9));
-    kill(-runner.pid, SIGKILL); // what the command left behind, if anything
+    kill(-runner.pid, SIGKILL); // kills the processes that the command left, if any
     printf("%" PRId64 " # end %d\n", now() - runner.start, status);
     return status;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Whom a qcow2 image may name as its backing file: sh backing.sh RVIVE RVIVE_IMG. A file of its own folder, or one that the
-# command line allows; by no path, link or chain another one. rvive-img follows any.
+# Which backing files a qcow2 image may name: sh backing.sh RVIVE RVIVE_IMG. A file in the image's own folder, or one that
+# the command line allows; no path, link or chain leads to any other. rvive-img follows all names.
 set -u
 rvive=$1
 img=$2
@@ -16,12 +16,12 @@ complain() {
     failures=$((failures + 1))
 }
 
-# overlay IMAGE NAME FORMAT: an image that names that backing file, which need not be there.
+# overlay IMAGE NAME FORMAT: an image that names that backing file, which need not exist.
 overlay() {
     "$img" create -q -u -f qcow2 -b "$2" -F "$3" "$1" 1M || complain "cannot make $1"
 }
 
-# start ARGUMENTS...: a machine with these, which ends at once.
+# start ARGUMENTS...: starts a machine with these, which ends at once.
 start() {
     echo quit | timeout 60 "$rvive" -bios none -display none -serial null -monitor stdio -nic none "$@" \
         >"$work/out" 2>"$work/err"
@@ -78,7 +78,7 @@ for image in absolute up tricky link folder scheme; do
         complain "rvive-img info $image: $(cat "$work/out")"
 done
 
-# A chain: what is reached by an image of the folder is asked again, and what is allowed holds for all of it.
+# A chain: a file that an image of the folder names is checked, too, and what is allowed is allowed for the whole chain.
 overlay chain.qcow2 absolute.qcow2 qcow2
 refused "backing=$secret" -drive file=chain.qcow2,if=virtio
 allowed -drive file=chain.qcow2,if=virtio,backing="$secret"
@@ -88,7 +88,7 @@ refused "backing=$work/far/middle.qcow2" -drive file=long.qcow2,if=virtio
 refused "backing=$work/farther/secret.raw" -drive file=long.qcow2,if=virtio,backing="$work/far/middle.qcow2"
 allowed -drive "file=long.qcow2,if=virtio,backing=$work/far/middle.qcow2,backing=$work/farther"
 
-# A raw disk whose guest has written a header there, opened without format=.
+# A raw disk, opened without format=, into which the guest has written a qcow2 header.
 cp absolute.qcow2 guessed.img
 refused "backing=$secret" -drive file=guessed.img,if=virtio
 allowed -drive file=guessed.img,if=virtio,format=raw

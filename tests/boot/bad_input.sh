@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Bad input from the host's side: sh bad_input.sh PATH-TO-RVIVE. Every case must end with status 1, one message that
-# names the offender, and all files as they were.
+# Bad input from the host's side: sh bad_input.sh PATH-TO-RVIVE. Every case must end with status 1 and one message that names
+# the cause, and must not change any file.
 set -u
 rvive=$1
 work=$(mktemp -d) || exit 1
@@ -111,7 +111,8 @@ refuses 'there is no pass "x"; there are: fold' $loop -accel t2 -dbt-without-pas
 refuses "no code can be made without the pass alloc" $loop -accel t2 -dbt-without-pass alloc
 refuses 'there is no pass "x"; there are: fold' $loop -accel t2 -d ir=x
 refuses "no passes without the optimiser" $loop -accel t1 -d ir=fold
-refuses "QEMU's translator" $loop -accel tcg,thread=multi
+refuses "thread" $loop -accel tcg,thread=both
+refuses "the host's processor runs no RISC-V" $loop -accel kvm
 refuses "-foo" $loop -foo
 refuses "-kernle" -kernle loop.bin
 refuses "-gdb" $loop -gdb telnet::1234
@@ -147,7 +148,7 @@ cmp -s "$work/before" "$work/after" || complain "files have changed: $(diff "$wo
 "$rvive" $loop -drive file=good.img,format=raw,if=virtio </dev/null >"$work/first" 2>&1 &
 guest=$!
 tries=0
-# the image's lock shows that the first is there
+# the image's lock shows that the first one is running
 while ! grep -q ":$(stat -c %i good.img) " /proc/locks && test $tries -lt 100; do
     tries=$((tries + 1))
     sleep 0.1

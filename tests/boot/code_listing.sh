@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What is shown of translated code: sh code_listing.sh PATH-TO-RVIVE. A loop of two instructions is listed beside its host
-# code, and named for perf; -dfilter leaves it out; --name=value is taken like -name value.
+# The listings of translated code: sh code_listing.sh PATH-TO-RVIVE. A loop of two instructions is listed with its host code,
+# and named for perf; -dfilter leaves it out; --name=value is taken like -name value.
 set -u
 rvive=$1
 work=$(mktemp -d) || exit 1

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Nothing that the user would see runs behind the store that turns the machine off or resets it, in any tier. The guest loops
-# over that store often enough to become hot, first with a value that means nothing to the finisher; behind it, in the same
-# straight code or in the next block, it prints, to a place in RAM until the value counts.
+# No instruction after the store that turns the machine off or resets it has an effect that the user can see, in any tier.
+# The guest repeats that store in a loop until it is hot, first with a value that the finisher ignores. After it, in the same
+# straight-line code or in the next block, it prints: into RAM until the value is the real one.
 # sh power_off.sh PATH-TO-RVIVE
 set -u
 rvive=$1
@@ -17,7 +17,7 @@ assemble() {
         -o "$work/$1.elf" || exit 1
 }
 
-# build NAME VALUE JUMP: JUMP stands between the store and what prints.
+# build NAME VALUE JUMP: JUMP stands between the store and the code that prints.
 build() {
     cat >"$work/$1.S" <<END
     csrr t0, mhartid
@@ -40,7 +40,7 @@ END
     assemble "$1" rv64gc
 }
 
-# The store is an element of a vector; those behind it print.
+# The store is one element of a vector store; the elements after it print.
 build_vector() {
     cat >"$work/$1.S" <<END
     csrr t0, mhartid

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# roms/make-rootfs.sh after a run that did not finish: the packages that are not configured are named, the root is kept, and the
-# next run goes on with it; what was made with other settings is not taken. The emulator is a stand-in that prints what a
-# guest would. sh rootfs_resume.sh
+# roms/make-rootfs.sh after a run that did not finish: it names the packages that are not configured and keeps the root, and
+# the next run continues with it; a root that was made with other settings is not used. A stand-in for the emulator prints
+# what a guest would print. sh rootfs_resume.sh
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin

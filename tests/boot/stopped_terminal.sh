@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A guest prints without end to a terminal that has stopped taking it: sh stopped_terminal.sh PATH-TO-RVIVE. Ctrl-A X and
-# SIGTERM still end the emulator within seconds, and with their statuses.
+# A guest prints without end to a terminal that takes no more output: sh stopped_terminal.sh PATH-TO-RVIVE. Ctrl-A X and
+# SIGTERM still end the emulator within seconds, each with its status.
 set -u
 rvive=$1
 work=$(mktemp -d) || exit 1
@@ -21,7 +21,7 @@ ends() {
     sleep 2
     eval "$3"
     begin=$(date +%s)
-    (sleep 30 && kill -KILL $guest) >/dev/null 2>&1 & # what it sleeps in stays, and must not keep ctest waiting for its output
+    (sleep 30 && kill -KILL $guest) >/dev/null 2>&1 & # its sleep remains, and must not keep ctest waiting for output
     killer=$!
     wait $guest
     status=$?
@@ -32,5 +32,5 @@ ends() {
 }
 
 ends 143 "SIGTERM" 'kill -TERM $guest'
-# What is typed before it fills the guest's FIFO, which nobody reads; help has no room.
+# The letters typed before Ctrl-A X fill the guest's FIFO, which nobody reads; the help cannot be printed.
 ends 0 "Ctrl-A X" "printf 'abcdefghijklmnopqrstuvwxyz\\001h\\001x' >&3"

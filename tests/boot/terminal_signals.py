@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Every signal that can be caught gives the terminal back, on whatever thread it arrives, and the exit status says which it
-was; Ctrl-Z and fg work as with any program. terminal_signals.py RVIVE"""
+"""On every signal that can be caught, the emulator gives the terminal back, on whatever thread the signal arrives, and
+the exit status says which signal it was; Ctrl-Z and fg work as with any program. terminal_signals.py RVIVE"""
 import ctypes
 import os
 import pty
@@ -49,7 +49,7 @@ class Terminal:
         self.job = int(self.line())
 
     def run_shell(self, writer, command):
-        """Starts the job in the foreground, tells of its states, and continues it when it has stopped."""
+        """Starts the job in the foreground, reports its states, and continues it when it has stopped."""
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         os.setsid()
         os.close(os.open(os.ttyname(self.slave), os.O_RDWR))  # becomes the controlling terminal
@@ -90,7 +90,7 @@ class Terminal:
         return not termios.tcgetattr(self.slave)[3] & termios.ICANON
 
     def wait(self):
-        """The status: negative where a signal ended it."""
+        """The status: negative if a signal ended it."""
         return int(self.line())
 
     def restored(self):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Atomics on devices' registers. QEMU has them read and write the register, and boot loaders send IPIs by
- * amoswap. The specification lets a platform refuse (Priv. "Atomicity PMAs", AMONone and RsrvNone): with
- * -machine strict=on they end in access faults.
+ * Atomics on devices' registers. QEMU performs them as a read and a write of the register, and boot loaders
+ * send IPIs by amoswap. The specification lets a platform refuse them (Priv. "Atomicity PMAs", AMONone and
+ * RsrvNone): with -machine strict=on they end in access faults.
  */
 #include "plic.h"
 
@@ -11,7 +11,7 @@ const char test_name[] = "amo";
 #define MSIP  (CLINT)
 #define TIMES 300 /* hot enough for every translator */
 
-/* Functions of (address, operand) that end by ret, and return what the instruction left in rd. */
+/* Functions of (address, operand). Each ends by ret and returns what its instruction left in rd. */
 #define FUNCTION(name, instruction)                                                                          \
     uintptr_t name(uintptr_t address, uintptr_t operand);                                                    \
     __asm__(".text\n.balign 4\n" #name ":\n" instruction "\n ret\n");
@@ -36,7 +36,7 @@ static struct trap call(uintptr_t (*function)(uintptr_t, uintptr_t), uintptr_t a
     return trap;
 }
 
-/* Sets the register to `before`, runs once, and compares what it returned and left. */
+/* Sets the register to `before`, runs the function once, and compares what it returned and what it left. */
 static void test_update(uintptr_t (*function)(uintptr_t, uintptr_t), uintptr_t address, uint32_t before,
                         uint32_t operand, uint32_t after, const char *name)
 {
@@ -90,7 +90,7 @@ static void test_wide(void)
 
 void test_main(void)
 {
-    /* An IPI to oneself, and its end. */
+    /* The hart sends an IPI to itself, and clears it. */
     struct trap trap = call(swap_w, MSIP, 1);
     check_equal(trap.cause, STRICT ? CAUSE_STORE_ACCESS : CAUSE_NONE, "ipi-cause");
     check_equal(mip_becomes(MIP_MSIP, STRICT ? 0 : MIP_MSIP), true, "ipi-pending");
@@ -102,7 +102,7 @@ void test_main(void)
     test_update(xor_w, PLIC + 4, 3, 6, 5, "amoxor");
     test_update(max_w, PLIC + 4, 3, 6, 6, "amomax");
     test_update(minu_w, PLIC + 4, 3, 6, 3, "amominu");
-    /* Where nothing is, and where an access is not aligned, they trap in any case. */
+    /* An atomic on an address where nothing is, or on a misaligned one, traps in any case. */
     check_equal(run(MODE_M, (uintptr_t)swap_w, ARGS(HOLE, 1)).cause, CAUSE_STORE_ACCESS, "hole");
     check_equal(run(MODE_M, (uintptr_t)lr_w, ARGS(HOLE, 1)).cause, CAUSE_LOAD_ACCESS, "hole-lr");
     check_equal(run(MODE_M, (uintptr_t)swap_w, ARGS(PLIC + 6, 1)).cause, CAUSE_STORE_MISALIGNED,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A page that is used for other code than before, without fence.i (Unpriv. "Zifencei Extension for
- * Instruction-Fetch Fence"): xv6 and its children load programs so. They have a sfence.vma of everything on
- * their way to the program, which fences code as well by default. fence.i does so in any case.
+ * A page is used for other code than before, without fence.i (Unpriv. "Zifencei Extension for
+ * Instruction-Fetch Fence"): xv6 and its children load programs this way. Before they reach the program they
+ * execute an sfence.vma of everything, which by default fences code as well. fence.i does so in any case.
  */
 #include "plic.h"
 

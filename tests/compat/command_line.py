@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How programs come to run here as they do on QEMU: what the program is called by, which firmware is found, where ELF
-files start and what of them is loaded, and the lines that say so. Usage: command_line.py PATH-TO-RVIVE"""
+"""Programs that start on QEMU start here in the same way: the name by which the program is called, which firmware is
+found, where ELF files start and what of them is loaded, and the messages about it. Usage: command_line.py PATH-TO-RVIVE"""
 import os
 import struct
 import subprocess
@@ -15,8 +15,8 @@ failures = 0
 OFF = struct.pack("<5I", 0x001002B7, 0x00005337, 0x55530313, 0x0062A023, 0x0000006F)
 # Ends with status 1: lui t1, 0x13; addi t1, t1, 0x333
 FAIL = struct.pack("<5I", 0x001002B7, 0x00013337, 0x33330313, 0x0062A023, 0x0000006F)
-# mret to `OFF` behind it in U-mode, with a trap handler that powers off: auipc t0, 0; addi t0, t0, 24; csrw mtvec, t0;
-# csrw mepc, t0; csrw mstatus, x0; mret
+# Goes by mret to `OFF` after it in U-mode, with a trap handler that powers off: auipc t0, 0; addi t0, t0, 24; csrw mtvec,
+# t0; csrw mepc, t0; csrw mstatus, x0; mret
 TO_USER = struct.pack("<6I", 0x00000297, 0x01828293, 0x30529073, 0x34129073, 0x30001073, 0x30200073) + OFF
 # csrw pmpaddr0, -1 (addi t0, x0, -1); pmpcfg0 = 0x1f; then the same
 OPEN = struct.pack("<4I", 0xFFF00293, 0x3B029073, 0x01F00293, 0x3A029073) + TO_USER
@@ -42,7 +42,7 @@ def elf(bits, entry, segments):
 
 
 def run(program, arguments, status, says=None, silent=False, environment=None):
-    """says: what the one line on stderr has; silent: there is none."""
+    """says: what the only line on stderr contains; silent: there is no line."""
     global failures
     command = [program] + arguments + ["-display", "none", "-serial", "null"]
     got = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
@@ -69,6 +69,12 @@ def names_and_firmware():
         with open("tree.dtb", "rb") as file:
             if width not in file.read():
                 run(program, ["-no-such-width-" + width.decode()], 0)
+    installed = ("/usr/lib/riscv32-linux-gnu/opensbi", "/usr/share/opensbi/ilp32", "/usr/share/opensbi/lp32",
+                 "/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin",
+                 "/usr/local/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin")
+    if not any(os.path.exists(path) for path in installed):
+        run(rvive32, [], 1, says="package qemu-system-data, which has it for both widths, or give -bios FILE",
+            environment={"RVIVE_FIRMWARE_DIR": ""})
     folder = {"RVIVE_FIRMWARE_DIR": os.path.join(os.getcwd(), "firmware")}
     os.mkdir("firmware")
     run(rvive32, [], 1, says="firmware/opensbi-riscv32-generic-fw_dynamic.bin", environment=folder)

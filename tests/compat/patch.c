@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Two harts write code of the same pages, without fence.i, and run it while it is being translated: own code
- * is seen by the next fetch; the other hart's is never torn, never older than what was seen before, and seen
- * soon. Functions return the version that they were written as: one lies amid data that is written all the
- * time, one is an instruction across the end of a page, whose halves change apart.
+ * Two harts write code of the same pages, without fence.i, and run it while it is being translated. A hart's
+ * next fetch sees the code that the hart itself wrote. The code of the other hart is never torn, never older
+ * than what was seen before, and seen soon. Functions return the version that they were written as: one lies
+ * among data that is written all the time, one is an instruction across the end of a page, whose halves
+ * change separately.
  */
 #include "plic.h"
 
 const char test_name[] = "patch";
 
-#define VERSIONS 2000u /* fit into the immediate of addi */
+#define VERSIONS 2000u /* fits into the immediate of addi */
 #define SOON     (STRICT ? 1u : 200000000u)
 
 static uint32_t pages[3][1024] __attribute__((aligned(4096)));
@@ -26,7 +27,8 @@ static uintptr_t call(const volatile void *code)
 
 static void write_crossing(uint32_t version)
 {
-    crossing[1] = (uint16_t)(LI(A0, version) >> 16); /* in the second page; the first half stays */
+    /* This half is in the second page; the first half stays. */
+    crossing[1] = (uint16_t)(LI(A0, version) >> 16);
 }
 
 static void hart1_writes(uintptr_t versions)
@@ -41,7 +43,7 @@ static void hart1_writes(uintptr_t versions)
     }
 }
 
-/* Calls one of hart 1's functions; whether what it returns can be. */
+/* Calls one of hart 1's functions. Returns whether the value that it returns is possible. */
 static bool in_order(const volatile void *code, uint32_t *seen)
 {
     uintptr_t version = call(code);

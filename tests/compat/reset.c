@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is in registers when a program starts, where specifications leave it open and programs rely on QEMU's
- * values: mtimecmp (ACLINT 1.0 chapter 2.1: unknown) is 0, and MTIP so pending, which lets RV32 programs
- * write its low half alone. With -machine strict=on it is all ones.
+ * The values that registers have when a program starts, where specifications leave them open and programs
+ * rely on QEMU's values: mtimecmp (ACLINT 1.0 chapter 2.1: unknown) is 0, so MTIP is pending, and RV32
+ * programs may write its low half alone. With -machine strict=on it is all ones.
  */
 #include "plic.h"
 
@@ -10,8 +10,8 @@ const char test_name[] = "reset";
 
 #define UART_REG(n) (((volatile uint8_t *)UART)[n])
 
-/* The first instructions of the image: the library gives mtimecmp a value of its own. mtimecmp's halves, the
- * high half of hart 1's, mip. */
+/* What the first instructions of the image read, before the library gives mtimecmp a value of its own:
+ * mtimecmp's halves, the high half of hart 1's, mip. */
 extern volatile uint32_t initial[4];
 __asm__(".data\n.balign 4\n.globl initial\ninitial: .space 16\n"
         ".section .text.start, \"ax\"\n"
@@ -26,7 +26,7 @@ static bool wait_mtip(void)
 
 static void test_mtimecmp(void)
 {
-    /* As it was. */
+    /* Back to its first value. */
     mmio_write32(CLINT + 0x4004, initial[1]);
     mmio_write32(CLINT + 0x4000, initial[0]);
     /* `*(uint32_t *)mtimecmp = *(uint32_t *)mtime + interval` */

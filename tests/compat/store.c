@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A store to code is seen by the next fetch, without fence.i (Unpriv. "Zifencei" asks for less): by each kind
- * of store, through another address, ahead in its own block, over a page boundary, hot, from the other hart,
- * and where code and data share a page. With strict=on there is only what the specification has.
+ * The next fetch sees a store to code, without fence.i (Unpriv. "Zifencei" asks for less): each kind of
+ * store, a store through another address, ahead in its own block, over a page boundary, in hot code, from the
+ * other hart, and where code and data share a page. With strict=on only what the specification promises
+ * holds.
  */
 #include "vm.h"
 
@@ -40,7 +41,7 @@ static void test_rewritten(void)
         wrong += call(modes[i % 3], DATA(1), 0) != i;
     }
     check_equal(wrong, 0, "one-function-900-times");
-    /* A buffer that is filled with functions, over and over, as that of a JIT. */
+    /* A buffer is filled with functions again and again, like that of a JIT. */
     wrong = 0;
     for (unsigned turn = 0; turn < 4; turn++)
         for (unsigned i = 0; i < 500; i++) {
@@ -62,7 +63,7 @@ static void test_bytes(void)
         /* imm[11:4] of addi is the last byte. */
         *(volatile uint8_t *)(DATA(3) + 3) = (uint8_t)(0x10 + (i + 1) / 2);
     }
-    /* One store over a page boundary: the function's beginning is its second half. */
+    /* One store over a page boundary: its second half is the function's beginning. */
     put_function(DATA(5), 0x11);
     check_equal(call(MODE_U, DATA(5), 0), 0x11, "crossing-before");
     struct two {
@@ -70,7 +71,7 @@ static void test_bytes(void)
     } __attribute__((packed, may_alias));
     ((volatile struct two *)(DATA(5) - 4))->value = (uint64_t)(uint32_t)LI(A0, 0x22) << 32;
     check_equal(call(MODE_U, DATA(5), 0), 0x22, "crossing");
-    /* An instruction over the boundary, one half patched alone. */
+    /* An instruction over the boundary, of which one half is patched alone. */
     put_function(DATA(7) - 2, 0x111);
     check_equal(call(MODE_S, DATA(7) - 2, 0), 0x111, "boundary-before");
     *(volatile uint16_t *)DATA(7) = LI(A0, 0x222) >> 16;
@@ -103,7 +104,7 @@ static void test_atomics(void)
     check_cause(&trap, CAUSE_ILLEGAL, "cbo.zero");
 }
 
-/* The next instruction, in the same block. */
+/* Patches the next instruction, in the same block. */
 static void test_ahead(void)
 {
     unsigned wrong = 0;
@@ -116,7 +117,7 @@ static void test_ahead(void)
         wrong += trap.x[A0] != i;
     }
     check_equal(wrong, 0, "ahead");
-    /* Behind, in a loop: each turn runs what the last one stored. */
+    /* A store behind itself, in a loop: each round runs what the last one stored. */
     code_begin();
     uintptr_t at = emit(ADDI(A0, A0, 1));
     emit(SW(A1, A2, 0));
@@ -146,8 +147,7 @@ static void test_alias(void)
 
 /* ---- Code beside data ---------------------------------------------------------------------------------- */
 
-/* A function that counts in its own page, so often that a clever emulator stops to look at each store
- * there. */
+/* A function counts in its own page, so often that a clever emulator stops checking each store there. */
 static void test_beside(bool fenced)
 {
     uintptr_t at = DATA(12), counter = at + 2048;
@@ -168,7 +168,7 @@ static void test_beside(bool fenced)
         __asm__ volatile("fence.i" ::: "memory");
     run(MODE_S, at, ARGS(1000, 0, counter));
     check_equal(*(volatile uint32_t *)counter, 402000, fenced ? "beside-changed" : "beside-changed-again");
-    put(at + 4, ADDI(A1, A1, 3)); /* now that this page has shown that its code changes */
+    put(at + 4, ADDI(A1, A1, 3)); /* now this page has shown that its code changes */
     run(MODE_S, at, ARGS(1000, 0, counter));
     if (!STRICT)
         check_equal(*(volatile uint32_t *)counter, 405000, "beside-changed-without-fence");
@@ -186,7 +186,7 @@ static void spin(uintptr_t at)
 static void test_other_hart(void)
 {
     unsigned ended = 0;
-    for (unsigned i = 0; i < 20 && ended == i; i++) { /* one that does not end takes seconds */
+    for (unsigned i = 0; i < 20 && ended == i; i++) { /* a function that does not return takes seconds */
         put_function(DATA(14 + i % 2), 1);
         __asm__ volatile("fence" ::: "memory");
         hart1_start(spin, DATA(14 + i % 2));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The UART's THRE interrupt with a driver that never reads IIR: it claims, takes what input LSR tells of,
- * writes the next byte, completes. QEMU asks for an interrupt when the UART has something new, so each byte
- * brings one, and none comes once the driver is silent. By the PLIC specification 1.0.0 (chapter 5) a level
- * that is still up at completion pends again: -machine strict=on.
+ * The UART's THRE interrupt with a driver that never reads IIR: it claims the interrupt, takes the input that
+ * LSR reports, writes the next byte, and completes. QEMU raises the interrupt when the UART has something
+ * new: each byte brings one interrupt, and none comes once the driver writes no more. By the PLIC
+ * specification 1.0.0 (chapter 5) a level that is still high at completion is pending again: -machine
+ * strict=on.
  */
 #include "plic.h"
 
@@ -31,8 +32,8 @@ static void transmit(void)
         REG(0) = (uint8_t)text[sent++];
 }
 
-/* Serves interrupts until none has come for 20 ms and 10,000 looks (the host may let a hart wait), or too
- * many have. */
+/* Serves interrupts until none has come for 20 ms and 10,000 polls (the host may suspend a hart for a while),
+ * or until too many have come. */
 static void serve(unsigned limit)
 {
     uint64_t quiet = clint_mtime() + 200000;
@@ -60,7 +61,7 @@ void test_main(void)
     serve(1000);
     bool all = !text[sent], storm = claims == 1000;
     unsigned count = claims;
-    /* Two bytes before the claim are one request; one byte while it is served is another. */
+    /* Two bytes before the claim are one request; a byte that comes while it is served is another. */
     REG(0) = ' ';
     REG(0) = '\n';
     uint32_t first = plic_claim(0);
@@ -77,14 +78,14 @@ void test_main(void)
     bool told = (REG(2) & 0xf) == 2;
     plic_complete(0, last);
     bool acknowledged = plic_claim(0) == 0;
-    /* Switched off and on again, it is told again. */
+    /* When the interrupt is switched off and on again, it is raised again. */
     REG(1) = 0;
     bool off = plic_claim(0) == 0;
     REG(1) = 2;
     uint32_t on = plic_claim(0);
     REG(1) = 0;
     plic_complete(0, on);
-    /* Completed while it is switched off in the PLIC, it is heard of again. */
+    /* If it is completed while the PLIC has it switched off, it is raised again. */
     REG(1) = 2;
     uint32_t claimed = plic_claim(0);
     plic_enable(0, UART_IRQ, false);

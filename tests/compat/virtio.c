@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * A disk in a legacy virtio-mmio slot, driven by the sequences of registers that small kernels use.
- * Virtio 1.2 section 4.2.4 gives QueueAlign and GuestPageSize no value before the driver writes them, and has
- * QueuePFN come last; QEMU has 4096 and "QueuePFN is an address", and lays the rings out again when a
- * register follows. With -machine strict=on only the sequence of the specification works.
+ * A disk in a legacy virtio-mmio slot, driven by the sequences of registers that small kernels use. Virtio
+ * 1.2 section 4.2.4 gives QueueAlign and GuestPageSize no value before the driver writes them, and has
+ * QueuePFN come last. In QEMU the first value is 4096, "QueuePFN is an address", and the rings are laid out
+ * again when another register is written afterwards. With -machine strict=on only the sequence of the
+ * specification works.
  *
  * The disk's first sector begins with 'B'. The PLIC, with a driver that never writes InterruptACK: one
- * interrupt a request.
+ * interrupt for each request.
  */
 #include "plic.h"
 
@@ -63,8 +64,7 @@ static uint64_t address(const volatile void *pointer, bool extended)
     return extended ? (uint64_t)(intptr_t)pointer : (uintptr_t)pointer;
 }
 
-/* Reads sector 0 for the nth time since set_up(), and waits 5 s for the answer or, where there is to be none,
- * 50 ms. */
+/* Reads sector 0 for the nth time since set_up(). Waits 5 s for the answer or, if none is expected, 50 ms. */
 static bool read_sector(unsigned n, bool extended, bool works)
 {
     volatile struct desc *desc = (void *)rings;

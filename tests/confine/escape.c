@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A broken build: the emulator, whose threads try to get out as their first act (util/thread.c calls
- * escape_try()). What a guest could do once it has taken a thread over, it could do from here. Each attempt
- * is a line "ROLE ATTEMPT done" or "ROLE ATTEMPT refused (ERROR)" in the file whose descriptor ESCAPE_REPORT
- * has; escape.py knows what is to be refused to whom. Without ESCAPE_REPORT nothing is tried.
+ * A broken build: the emulator, whose threads try to escape as their first act (util/thread.c calls
+ * escape_try()). Whatever a guest could do once it has taken over a thread can be done from here. Each
+ * attempt is a line "ROLE ATTEMPT done" or "ROLE ATTEMPT refused (ERROR)" in the file whose descriptor
+ * ESCAPE_REPORT has; escape.py knows which attempts of which role must be refused. Without ESCAPE_REPORT
+ * nothing is tried.
  *
- * ESCAPE_OUTSIDE is a folder that the command line does not name, ESCAPE_INSIDE a file that it does,
- * ESCAPE_PORT a TCP port of this computer that somebody listens at, ESCAPE_VICTIM a process of the same user.
+ * ESCAPE_OUTSIDE is a folder that the command line does not name, ESCAPE_INSIDE a file that it does name,
+ * ESCAPE_PORT a TCP port of this computer on which somebody listens, ESCAPE_NAMED_PORT another one, which the
+ * command line may name, ESCAPE_ABSTRACT the abstract name of a Unix socket on which somebody listens,
+ * ESCAPE_VICTIM a process of the same user.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +17,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +48,7 @@ static bool close_it(int fd)
     return fd >= 0;
 }
 
-/* ---- Attempts: true where it worked, else errno -------------------------------------------------------- */
+/* ---- Attempts: true if it worked, else errno ----------------------------------------------------------- */
 
 static bool try_read_file(void)
 {
@@ -76,7 +81,7 @@ static bool try_fork(void)
     return child > 0 && waitpid(child, NULL, 0) == child;
 }
 
-/* No such program: whoever may start one is told so. */
+/* There is no such program: who may start programs gets ENOENT. */
 static bool try_execve(void)
 {
     char *none[] = { NULL };
@@ -84,17 +89,41 @@ static bool try_execve(void)
     return errno == ENOENT;
 }
 
-static bool try_connect(void)
+static bool connect_to(const void *address, socklen_t length)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)atoi(from_environment("ESCAPE_PORT"))),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool done = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    int fd = socket(*(const sa_family_t *)address, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool done = fd >= 0 && connect(fd, address, length) == 0;
     int saved = errno;
     close_it(fd);
     errno = saved;
     return done;
+}
+
+static bool connect_to_port(const char *port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)atoi(from_environment(port))),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    return connect_to(&address, sizeof(address));
+}
+
+static bool try_connect(void)
+{
+    return connect_to_port("ESCAPE_PORT");
+}
+
+static bool try_named_port(void)
+{
+    return connect_to_port("ESCAPE_NAMED_PORT");
+}
+
+/* The name has no place in the file system. */
+static bool try_abstract_socket(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const char *name = from_environment("ESCAPE_ABSTRACT");
+    snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%s", name);
+    return connect_to(&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
 }
 
 static bool try_listen(void)
@@ -177,7 +206,7 @@ static bool try_new_privileges(void)
     return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0;
 }
 
-/* A call that is in no list, because no kernel has it yet or ever. */
+/* A system call that no list has, because no kernel has it yet or ever will. */
 static bool try_bpf(void)
 {
     syscall(SYS_bpf, -1, NULL, 0);
@@ -195,6 +224,8 @@ static const struct {
     { "fork", try_fork },
     { "execve", try_execve },
     { "connect", try_connect },
+    { "named-port", try_named_port },
+    { "abstract-socket", try_abstract_socket },
     { "listen", try_listen },
     { "packet-socket", try_packet_socket },
     { "datagram", try_datagram },

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Threads of a build that is broken on purpose try to get out of the sandbox (escape.c says how): each attempt is
-refused where it has to be, and succeeds with -sandbox off, so that the test can fail."""
+"""Threads of a build that is broken on purpose try to leave the sandbox (escape.c says how): each attempt is refused if
+it must be, and succeeds with -sandbox off, which shows that the test can fail."""
 import os
 import signal
 import socket
@@ -9,10 +9,10 @@ import sys
 import tempfile
 
 ROLES = ("main", "hart", "translator", "timer", "worker", "folder", "host")
-# What each of these may do by name is for Landlock to say; the others may not even ask.
+# For these roles Landlock decides which names they may open; the others may not open anything.
 OPENS = ("main", "folder", "host")
-ALL = ("read-file read-inside write-file memory-file fork execve connect listen packet-socket datagram ptrace peek kill "
-       "executable-memory make-executable namespace become-user priority new-privileges bpf").split()
+ALL = ("read-file read-inside write-file memory-file fork execve connect named-port abstract-socket listen packet-socket "
+       "datagram ptrace peek kill executable-memory make-executable namespace become-user priority new-privileges bpf").split()
 
 failures = 0
 
@@ -25,7 +25,7 @@ def check(condition, text):
 
 
 class Site:
-    """A folder that is named, one that is not, a disk, a listener, and a process to harm."""
+    """A folder that the command line names, one that it does not name, a disk, a listener, and a process to attack."""
 
     def __init__(self, top):
         self.top = top
@@ -36,6 +36,11 @@ class Site:
         with open(self.disk, "wb") as file:
             file.truncate(1 << 20)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.named = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.abstract_name = "rvive-escape-%d" % os.getpid()
+        self.abstract = socket.socket(socket.AF_UNIX)
+        self.abstract.bind("\0" + self.abstract_name)
+        self.abstract.listen(64)
         self.victim = subprocess.Popen(["sleep", "600"])
 
     def run(self, emulator, *flags):
@@ -43,6 +48,7 @@ class Site:
         with tempfile.TemporaryFile() as report:
             environment = dict(os.environ, ESCAPE_REPORT=str(report.fileno()), ESCAPE_INSIDE=self.disk,
                                ESCAPE_OUTSIDE=self.outside, ESCAPE_PORT=str(self.listener.getsockname()[1]),
+                               ESCAPE_NAMED_PORT=str(self.named.getsockname()[1]), ESCAPE_ABSTRACT=self.abstract_name,
                                ESCAPE_VICTIM=str(self.victim.pid), TMPDIR=self.inside)
             run = subprocess.run(
                 [emulator, "-bios", "none", "-display", "none", "-serial", "null", "-monitor", "stdio",
@@ -56,7 +62,7 @@ class Site:
         found = {}
         for line in lines:
             role, attempt, rest = line.split(" ", 2)
-            # Of several threads of a role, the freest counts.
+            # If a role has several threads, the one with the most rights counts.
             if not found.get((role, attempt), (False,))[0]:
                 found[role, attempt] = (rest == "done", rest)
         for role in ROLES:
@@ -70,7 +76,8 @@ class Site:
     def close(self):
         self.victim.send_signal(signal.SIGKILL)
         self.victim.wait()
-        self.listener.close()
+        for server in self.listener, self.named, self.abstract:
+            server.close()
 
 
 def expect(found, flags, allowed):
@@ -86,14 +93,28 @@ def default_allows(role, attempt):
     return attempt == "read-inside" and role in OPENS
 
 
-def network_allows(role, attempt):
-    return default_allows(role, attempt) or (attempt in ("connect", "listen", "datagram") and role in ("main", "host"))
+def network_allows(text):
+    """With sockets, Landlock keeps the process from abstract ones, if the kernel's Landlock is new enough."""
+    scopes = "abstract sockets (Landlock): on" in text
+    return lambda role, attempt: default_allows(role, attempt) or (
+        role in ("main", "host") and (attempt in ("connect", "named-port", "listen", "datagram") or
+                                      (attempt == "abstract-socket" and not scopes)))
 
 
-def spawn_allows(role, attempt):
-    return (default_allows(role, attempt) or (role in OPENS and attempt == "read-file") or
-            (role in ("main", "host") and
-             attempt in ("fork", "execve", "kill", "executable-memory", "make-executable", "datagram", "packet-socket")))
+def client_allows(text):
+    """With a client on the command line, Landlock lets the process connect to that port only."""
+    network, tcp = network_allows(text), "TCP (Landlock): on" in text
+    return lambda role, attempt: network(role, attempt) and not (tcp and attempt in ("connect", "listen"))
+
+
+def spawn_allows(text):
+    """Programs that may be started may do more, but TCP stays limited."""
+    tcp = "TCP (Landlock): on" in text
+    return lambda role, attempt: (
+        default_allows(role, attempt) or (role in OPENS and attempt == "read-file") or
+        (role in ("main", "host") and (attempt in ("fork", "execve", "kill", "executable-memory", "make-executable", "datagram",
+                                                   "packet-socket", "abstract-socket") or
+                                       (not tcp and attempt in ("connect", "named-port", "listen")))))
 
 
 def main():
@@ -111,10 +132,14 @@ def main():
             found, _ = site.run(emulator, "-nic", "none", "-sandbox",
                                 "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
             expect(found, "-sandbox on, all denied", default_allows)
-            found, _ = site.run(emulator, "-nic", "user")
-            expect(found, "-nic user", network_allows)
-            found, _ = site.run(emulator, "-nic", "none", "-sandbox", "on,spawn=allow")
-            expect(found, "spawn=allow", spawn_allows)
+            found, text = site.run(emulator, "-nic", "user")
+            expect(found, "-nic user", network_allows(text))
+            found, text = site.run(emulator, "-nic", "none", "-device", "virtio-serial-device", "-chardev",
+                                   "socket,id=c,host=127.0.0.1,port=%d" % site.named.getsockname()[1], "-device",
+                                   "virtconsole,chardev=c")
+            expect(found, "a client", client_allows(text))
+            found, text = site.run(emulator, "-nic", "none", "-sandbox", "on,spawn=allow")
+            expect(found, "spawn=allow", spawn_allows(text))
             found, _ = site.run(emulator, "-nic", "none", "-sandbox",
                                 "on,elevateprivileges=children,resourcecontrol=allow")
             expect(found, "elevateprivileges, resourcecontrol", lambda role, attempt: default_allows(role, attempt) or

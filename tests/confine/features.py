@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What goes on working in the sandbox, and what it says where it refuses: files that commands make, what is written at the
-end, -run-with, and values of the flags that are none."""
+"""What still works in the sandbox, and the messages for what it refuses: files that commands make, files that are
+written at the end, -run-with, and invalid values of the flags."""
+import ctypes
 import os
 import pwd
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,7 @@ def check(condition, text):
 
 
 def run(rvive, folder, commands, *flags, **environment):
-    """Output and status of a guest that does nothing, with those commands to the monitor."""
+    """Output and status of a guest that does nothing, after those commands to the monitor."""
     done = subprocess.run([rvive, "-bios", "none", "-display", "none", "-serial", "null", "-monitor", "stdio", "-nic", "none",
                            "-device", "ramfb", *flags], input="".join(line + "\n" for line in commands) + "quit\n",
                           cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
@@ -28,7 +30,7 @@ def run(rvive, folder, commands, *flags, **environment):
 
 
 def said_version(emulator):
-    """Reads up to the answer to "info version"; false where the emulator ends before it."""
+    """Reads up to the answer to "info version"; false if the emulator ends before it."""
     for line in emulator.stdout:
         if re.search(r"\b\d+\.\d+\.\d+\b", line):
             return True
@@ -103,7 +105,7 @@ def refusals(rvive, top):
     for flags, named in ((("-sandbox", "maybe"), "on, off"), (("-sandbox", "on,spawn=perhaps"), "allow, deny"),
                          (("-sandbox", "on,elevateprivileges=no"), "allow, deny, children"),
                          (("-sandbox", "on,colour=red"), "colour"), (("-sandbox", "on,folder="), "folder"),
-                         (("-sandbox", "on,folder=/no/where"), "/no/where: No such file"), (("-sandbox", "on,folder=/dev/null"), "no folder"),
+                         (("-sandbox", "on,folder=/no/where"), "/no/where: No such file"), (("-sandbox", "on,folder=/dev/null"), "not a folder"),
                          (("-run-with", "user=no-such-user-here"), "no-such-user-here"), (("-run-with", "user=1:x"), "1:x"),
                          (("-run-with", "chroot=/does/not/exist"), "/does/not/exist"),
                          (("-run-with", "async-teardown=perhaps"), "on, off")):
@@ -124,8 +126,16 @@ def unconfined(tasks):
     return names
 
 
+def code_rights(pid):
+    """Rights of the mappings of translated code; and whether anything at all is writable and executable."""
+    with open("/proc/%d/maps" % pid) as file:
+        lines = [line.split() for line in file]
+    return ({line[1] for line in lines if "rvive-code" in line[-1] or "rvive-code" in line[-2]},
+            any("wx" in line[1] for line in lines))
+
+
 def every_thread(rvive, top):
-    """None of a guest's threads is left out, whatever there is of them."""
+    """No thread of a guest is left out, whatever devices it has, and code is not writable once nothing is translated."""
     disk = os.path.join(top, "disk.raw")
     with open(disk, "wb") as file:
         file.truncate(1 << 20)
@@ -140,19 +150,50 @@ def every_thread(rvive, top):
     seen = said_version(emulator)
     tasks = "/proc/%d/task" % emulator.pid
     if seen:
-        # The monitor greets before the lock; the others are made after it, and the harts last.
+        # The monitor greets before the lock; the other threads are started after it, and the harts last.
         deadline = time.monotonic() + 20
         while (len(os.listdir(tasks)) < 13 or unconfined(tasks)) and time.monotonic() < deadline:
             time.sleep(0.05)
         check(len(os.listdir(tasks)) > 12, "only %d threads" % len(os.listdir(tasks)))
         check(not unconfined(tasks), "not confined: %s" % unconfined(tasks))
+        while code_rights(emulator.pid) != ({"r--s", "r-xs"}, False) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        check(code_rights(emulator.pid) == ({"r--s", "r-xs"}, False), "translated code: %r" % (code_rights(emulator.pid),))
     text, _ = emulator.communicate("quit\n", timeout=60)
     check(emulator.returncode == 0, "status %d: %s" % (emulator.returncode, text))
 
 
+def without_calls(*numbers):
+    """For preexec_fn: the process finds a kernel without these system calls."""
+    code = struct.pack("<HBBI", 0x20, 0, 0, 0)  # the number
+    for number in numbers:
+        code += struct.pack("<HBBI", 0x15, 0, 1, number) + struct.pack("<HBBI", 6, 0, 0, 0x50026)  # ENOSYS
+    code += struct.pack("<HBBI", 6, 0, 0, 0x7fff0000)  # allowed
+    memory = ctypes.create_string_buffer(code, len(code))
+    program = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(code) // 8, ctypes.addressof(memory)), 16)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def old_kernels(rvive, top):
+    """A layer that the kernel lacks is left out; `info sandbox` says so, and a line on stderr if -sandbox on is given."""
+    landlock, seccomp = 444, 317  # their system calls on x86-64
+    for calls, name in (((landlock,), "Landlock"), ((seccomp,), "seccomp"), ((landlock, seccomp), "seccomp")):
+        for flags in ((), ("-sandbox", "on")):
+            done = subprocess.run([rvive, "-bios", "none", "-display", "none", "-serial", "null", "-monitor", "stdio", "-nic",
+                                   "none", *flags], input="info sandbox\nquit\n", cwd=top, capture_output=True, text=True,
+                                  timeout=60, preexec_fn=lambda: without_calls(*calls))
+            check(done.returncode == 0, "without %s: status %d: %s" % (name, done.returncode, done.stderr))
+            check("off: this kernel has no " + name in done.stdout and "no_new_privs: on" in done.stdout,
+                  "without %s: %s" % (name, done.stdout))
+            check((("-sandbox on: this kernel has no " + name) in done.stderr) == bool(flags), "without %s: %r" %
+                  (name, done.stderr))
+
+
 def main():
     rvive = os.path.abspath(sys.argv[1])
-    for test in (pictures, at_the_end, run_with, refusals, every_thread):
+    for test in (pictures, at_the_end, run_with, refusals, every_thread, old_kernels):
         with tempfile.TemporaryDirectory(dir="/var/tmp") as top:
             os.chmod(top, 0o755)
             test(rvive, top)

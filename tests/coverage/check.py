@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Reads what -coverage wrote, and compares it with what program.c says of its lines.
+"""Reads what -coverage wrote, and compares it with what program.c says about its lines.
 
-check.py lcov|drcov FILE PROGRAM.c ELF RVIVE-LINES HARTS [none]
-"""
+check.py lcov|drcov FILE PROGRAM.c ELF RVIVE-LINES HARTS [none]"""
 import re
 import struct
 import subprocess
@@ -43,7 +42,7 @@ def from_lcov(path, source):
 
 
 def drcov_bytes(path, elf):
-    """The addresses that were executed in the module of the ELF file, and how much elsewhere."""
+    """Returns the addresses that were executed in the module of the ELF file, and how many were executed elsewhere."""
     data = open(path, "rb").read()
     header, _, rest = data.partition(b"BB Table: ")
     count, _, table = rest.partition(b" bbs\n")
@@ -71,7 +70,7 @@ def drcov_bytes(path, elf):
 
 
 def from_drcov(path, source, elf, reader):
-    """What its addresses mean for the lines."""
+    """Returns what the module's addresses mean for the lines."""
     ran, others = drcov_bytes(path, elf)
     lines, name = {}, None
     for text in subprocess.run([reader, elf], check=True, capture_output=True, text=True).stdout.splitlines():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ELF files that are damaged at random are read, or refused with a message; they end nothing.
+"""ELF files with random damage are read, or refused with a message; none of them ends the program otherwise.
 
 hostile.py RVIVE KERNEL.elf FOLDER [ROUNDS [SEED]]
 """
@@ -30,7 +30,7 @@ for number in range(rounds):
     rng = random.Random(seed * 1000003 + number)
     with open(path, "wb") as file:
         file.write(damaged(rng, number))
-    # Its code does not count for the run: the whole program is beside it.
+    # The code of the damaged file does not matter for the run: the machine runs the whole program.
     ended = subprocess.run([rvive, "-M", "virt", "-bios", "none", "-display", "none", "-kernel", kernel, "-coverage",
                             "%s,elf=%s" % (out, path)], capture_output=True, text=True, timeout=120)
     if ended.returncode not in (0, 1) or (ended.returncode == 1 and "hostile.elf" not in ended.stderr) or \

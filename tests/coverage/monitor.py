@@ -60,7 +60,7 @@ compare()
 say(machine, "coverage reset")
 say(machine, "coverage write")
 compare("none")
-# The same boot again: what is decoded and translated already counts, too.
+# The same boot again: code that is already decoded and translated counts, too.
 say(machine, "system_reset")
 say(machine, "cont")
 until_off(machine)

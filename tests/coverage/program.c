@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program for -coverage. Each line of code says what is to become of it: RUN, NOT, or SMP (RUN if there is
- * a hart 1), when it is compiled without optimisation; other lines have no code. What is to be seen: a branch
- * to one side, a loop, a trap in the middle of straight-line code whose rest never runs, one whose rest runs
- * at a second attempt, code in U-mode, a line that is first reached in a hot loop, and a function that nobody
- * calls.
+ * A program for -coverage. Each line of code has a marker that says how it must be reported when the program
+ * is compiled without optimisation: RUN, NOT, or SMP (RUN if there is a hart 1); other lines have no code.
+ * The program has a branch to one side, a loop, a trap in the middle of straight-line code whose rest never
+ * runs, one whose rest runs at a second attempt, code in U-mode, a line that is first reached in a hot loop,
+ * and a function that nobody calls.
  */
 static volatile long sink, *volatile pointer;
-unsigned long resume_at; /* where the trap handler goes on */
+unsigned long resume_at; /* where the trap handler continues */
 
-/* Rounds that hart 0 waits for hart 1. */
+/* How many rounds hart 0 waits for hart 1. */
 #ifndef PATIENCE
 #define PATIENCE 100
 #endif
@@ -39,7 +39,7 @@ __attribute__((noinline)) void loop(long rounds)
     }
 } /* RUN */
 
-/* The load traps, and the trap handler goes on in finish(). */
+/* The load traps, and the trap handler continues in finish(). */
 __attribute__((noinline)) void trapped(void)
 {                    /* RUN */
     sink = 1;        /* RUN */
@@ -48,7 +48,7 @@ __attribute__((noinline)) void trapped(void)
     sink = 3;        /* NOT */
 } /* NOT */
 
-/* The first time the load traps and the handler gives up; the second time it is a good one. */
+/* The first time the load traps and the handler gives up; the second time the address is good. */
 __attribute__((noinline)) void twice(void)
 {                    /* RUN */
     sink = 4;        /* RUN */
@@ -62,7 +62,7 @@ __attribute__((noinline)) void never(void)
     sink = 8; /* NOT */
 } /* NOT */
 
-/* In U-mode. */
+/* Runs in U-mode. */
 static void in_user(void)
 {                              /* RUN */
     sink = 11;                 /* RUN */
@@ -70,7 +70,7 @@ static void in_user(void)
     sink = 12;                 /* NOT */
 } /* NOT */
 
-/* Of hart 1. */
+/* Hart 1 runs this. */
 void other(void)
 {              /* SMP */
     sink = 13; /* SMP */

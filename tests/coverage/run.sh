@@ -30,7 +30,7 @@ run() {
     timeout 60 "$rvive" -M virt -bios none -display none "$@"
 }
 
-# covered NAME HARTS ARGUMENTS...: both files say what program.c says.
+# covered NAME HARTS ARGUMENTS...: both files agree with the markers of program.c.
 covered() {
     name=$1 harts=$2
     [ "$harts" = 1 ] || name=$name-harts
@@ -65,7 +65,7 @@ covered rv64 2 -sandbox off
 covered rv32 1 -cpu rv32
 covered rv32 3 -cpu rv32
 
-# A program that only elf= names; format= against the name.
+# A program that only elf= names; a format= that contradicts the file's name.
 riscv64-unknown-elf-objcopy -O binary "$work/rv64.elf" "$work/rv64.bin"
 run -device loader,file="$work/rv64.bin",addr=0x80000000,cpu-num=0 -coverage "$work/x.drcov,format=lcov,elf=$work/rv64.elf" &&
     python3 "$here/check.py" lcov "$work/x.drcov" "$here/program.c" "$work/rv64.elf" "$lines" 1 || complain "elf="
@@ -88,7 +88,7 @@ pipe = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK)
 subprocess.run(sys.argv[3:], check=True, timeout=60, stdin=subprocess.DEVNULL)
 with open(sys.argv[2], "wb") as out:
     out.write(os.read(pipe, 1 << 20))
-# A reader that goes before anything is written.
+# A reader that leaves before anything is written.
 program = subprocess.Popen(sys.argv[3:] + ["-S", "-monitor", "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True)
 program.stdout.read(1)
@@ -101,7 +101,7 @@ refused 'absent.elf' -coverage "$work/x.info,elf=$work/absent.elf"
 refused 'base=' -coverage "$work/x.info,base=0x1000"
 refused 'even address' -coverage "$work/x.info,elf=$work/rv64.elf,base=1"
 refused 'no program of the guest' -coverage "$work/x.info" -kernel "$work/plain.elf"
-if [ "$(id -u)" = 0 ]; then # the file is root's, and the one who writes it is not
+if [ "$(id -u)" = 0 ]; then # the file belongs to root, and its writer is another user
     chmod 711 "$work"
     rm -f "$work/out.info"
     run -kernel "$work/rv64.elf" -coverage "$work/out.info" -run-with user=65534:65534 || complain "status $? from -run-with"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The beginning of the programs for -coverage, and their trap handler, which goes on at resume_at with a fresh stack.
+# The beginning of the programs for -coverage, and their trap handler, which continues at resume_at with an empty stack.
     .globl _start
 _start:
     .option push
@@ -31,7 +31,7 @@ on_trap:
     csrw mepc, t0
     la sp, stack_top
     mret
-# a0: the function, which goes on with this stack.
+# Enters U-mode at the function in a0, with the present stack.
     .globl enter_user
 enter_user:
     li t0, -1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Runs bare programs; see guest.h. The end of a program reads minstret before it tells the port, since the
- * hart may execute some more instructions until it sees that it shall stop.
+ * hart may execute a few more instructions before it notices that it must stop.
  */
 #include "tests/dbt/guest.h"
 
@@ -71,11 +71,12 @@ static const struct hart_bus_ops board_ops = { .page = board_page,
                                                .is_memory = board_is_memory };
 
 unsigned guest_xlen = 64;
+const char *guest_cpu = "";
 size_t guest_cache_size = CODE_CACHE_DEFAULT;
 const char *guest_label = "";
 
-/* The text of every region that a test makes can be read back; in builds with checks, which have the
- * sanitizers' cost besides, of one in sixteen. */
+/* The text of every region that a test makes can be read back. Builds with checks, which also have the cost
+ * of the sanitizers, do this for one region in sixteen. */
 static void read_back(void *opaque, const struct dbt_code *code)
 {
     static struct ir ir;
@@ -97,8 +98,8 @@ static void read_back(void *opaque, const struct dbt_code *code)
     free(text);
 }
 
-/* Zeroes, between two pages that nobody may touch: translated code that leaves RAM is seen, too. They are a
- * file's, which knows the pages that were never touched. */
+/* Maps zeroes, between two pages that nobody may touch: then an access of translated code outside RAM is
+ * noticed, too. They are a file's pages, because a file knows which pages were never touched. */
 static void map_ram(struct guest *guest)
 {
     uint8_t *pages =
@@ -121,21 +122,28 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
     map_ram(guest);
     guest->clock = clock_create(&error);
     ck_assert_ptr_nonnull(guest->clock);
-    ck_assert(isa_config_parse(&isa, guest_xlen == 64 ? "rv64" : "rv32", &error));
+    char cpu[64];
+    snprintf(cpu, sizeof(cpu), "rv%u%s", guest_xlen, guest_cpu);
+    ck_assert_msg(isa_config_parse(&isa, cpu, &error), "%s", error.text);
     if (tier != GUEST_INTERPRETER)
         ck_assert_ptr_nonnull(guest->dbt = dbt_create_sized(guest_cache_size, &error));
-    /* RVIVE_TEST_ACCEL=t2: regions of everything, too. */
+    /* RVIVE_TEST_ACCEL=t2: all code is translated as regions, too. */
     const char *accel = getenv("RVIVE_TEST_ACCEL");
     if (guest->dbt && accel && strcmp(accel, "t2") == 0)
         ck_assert(dbt_optimise(guest->dbt, true, &error));
     if (guest->dbt)
         dbt_listen(guest->dbt, read_back, NULL);
-    /* RVIVE_TEST_WITHOUT_PASS: with passes left out. */
+    /* RVIVE_TEST_WITHOUT_PASS: passes are left out. */
     if (guest->dbt && getenv("RVIVE_TEST_WITHOUT_PASS"))
         ck_assert(dbt_without_passes(guest->dbt, getenv("RVIVE_TEST_WITHOUT_PASS"), &error));
     /* RVIVE_TEST_CHECK: every access of translated code is compared with the MMU. */
     if (guest->dbt && getenv("RVIVE_TEST_CHECK"))
         dbt_check_accesses(guest->dbt);
+    /* RVIVE_TEST_WINDOWS: its accesses go to windows, if it has some. */
+    bool windows = guest->dbt && getenv("RVIVE_TEST_WINDOWS");
+    guest->bus.ram = (struct hart_ram){ guest->ram_fd, guest->ram, RAM_BASE, RAM_SIZE };
+    if (windows)
+        dbt_use_windows(guest->dbt, true);
     if (tier == GUEST_T1_WITHOUT_ALL)
         ck_assert(dbt_without(guest->dbt, "all", &error));
     for (unsigned i = 0; i < harts; i++) {
@@ -144,8 +152,10 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
                                       .bus = &guest->bus,
                                       .clock = guest->clock,
                                       .timebase_hz = 10000000,
-                                      .reset_pc = START + i * PAGE_SIZE };
+                                      .reset_pc = START + i * PAGE_SIZE,
+                                      .windows = windows };
         ck_assert_ptr_nonnull(guest->harts[i] = hart_create(&config, &error));
+        ck_assert_ptr_null(hart_windows_refused(guest->harts[i]));
         if (guest->dbt)
             ck_assert(dbt_attach(guest->dbt, guest->harts[i], 1, &error));
     }
@@ -157,7 +167,7 @@ static void *run_hart(void *hart)
     return NULL;
 }
 
-/* Little more stack than translated code may use, so that it is seen when it takes more. */
+/* Little more stack than translated code may use, so that a use of more is noticed. */
 #define STACK_SIZE (1400u << 10)
 
 void guest_start(struct guest *guest)
@@ -188,8 +198,8 @@ void guest_destroy(struct guest *guest)
     close(guest->ram_fd);
 }
 
-/* All that was ever touched in the RAM of `touched`, which is one of both, is the same in both. Most of it
- * never is, and to read that costs a page fault a page. */
+/* Whatever was touched in the RAM of `touched`, which is one of the two, is the same in both. Most of RAM is
+ * never touched, and reading it would cost a page fault for each page. */
 static void compare_touched(const struct guest *touched, const struct guest *a, const struct guest *b,
                             unsigned tier)
 {
@@ -204,8 +214,8 @@ static void compare_touched(const struct guest *touched, const struct guest *a, 
                           (unsigned long long)guest_word(b, RAM_BASE + (uint64_t)at),
                           (unsigned long long)guest_word(a, RAM_BASE + (uint64_t)at));
     }
-    ck_assert_int_eq(errno, ENXIO); /* no more of it */
-    ck_assert_int_gt(end, 0);       /* the program was */
+    ck_assert_int_eq(errno, ENXIO); /* no more data in the file */
+    ck_assert_int_gt(end, 0);       /* the program was touched */
 }
 
 static void compare(const struct guest *a, const struct guest *b, unsigned tier)
@@ -238,6 +248,12 @@ void guest_run_tiers(unsigned harts, guest_fn *build, guest_fn *check, const voi
     }
     for (unsigned tier = 0; tier < GUEST_TIERS; tier++)
         guest_destroy(&guests[tier]);
+}
+
+unsigned guest_random(uint64_t *state, unsigned limit)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(*state >> 33) % limit;
 }
 
 uint64_t guest_word(const struct guest *guest, uint64_t paddr)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host code taken apart; see host_code.h.
+ * Decodes host code; see host_code.h.
  */
 #include "tests/dbt/host_code.h"
 
@@ -21,7 +21,7 @@ void host_code_close(void)
     cs_close(&disassembler);
 }
 
-/* The number of the register, of which this may be a part; -1: another sort. */
+/* The number of the register (this may be a part of it); -1: a register of another kind. */
 static int number_of(unsigned reg)
 {
     static const uint16_t names[16][5] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Calls and returns of T1: the return landing, the look at the budget, the host's stack, and returns that do
- * not match calls.
+ * Calls and returns of T1: the code that a return lands in, the check of the budget, the host's stack, and
+ * returns that do not match calls.
  */
 #include <check.h>
 
@@ -9,7 +9,7 @@
 
 #define ROUNDS 5000 /* more instructions than a slice has */
 
-/* ---- A call in front of a page's end ------------------------------------------------------------------- */
+/* ---- A call before a page's end ------------------------------------------------------------------------ */
 
 enum form { CALL_JAL, CALL_JALR, CALL_C_JALR, CALL_FORMS };
 
@@ -19,7 +19,7 @@ struct site {
     uint64_t at, callee;
 };
 
-/* s2 counts down, a0 and a1 sum what callee and caller saw. */
+/* s2 counts down; a0 and a1 sum up what callee and caller saw. */
 static void build_site(struct guest *guest, const void *argument)
 {
     const struct site *site = argument;
@@ -180,7 +180,7 @@ END_TEST
 
 /* ---- Returns that do not match calls ------------------------------------------------------------------- */
 
-/* Three calls deep, then back to the first caller at once. */
+/* Three calls deep, then back to the first caller directly. */
 static void build_longjmp(struct guest *guest, const void *argument)
 {
     (void)argument;
@@ -194,10 +194,10 @@ static void build_longjmp(struct guest *guest, const void *argument)
     guest->at = START + 0x100;
     I(addi, S3, RA, 0, 0);
     guest_put_jal(guest, RA, START + 0x1100);
-    I(addi, A3, A3, 0, 1); /* never */
+    I(addi, A3, A3, 0, 1); /* never reached */
     guest->at = START + 0x1100;
     guest_put_jal(guest, RA, START + 0x1200);
-    I(addi, A3, A3, 0, 1); /* never */
+    I(addi, A3, A3, 0, 1); /* never reached */
     guest->at = START + 0x1200;
     I(addi, RA, S3, 0, 0);
     I(addi, A2, A2, 0, 1);

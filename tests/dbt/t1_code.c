@@ -15,7 +15,7 @@ static int32_t auipc_imm(unsigned i)
     return (int32_t)(i * 0x12345678u & 0xfffff000u);
 }
 
-/* Straight code across a page's end, entered anew at each of its instructions by a jump. */
+/* Straight-line code across a page's end, which a jump enters at each of its instructions in turn. */
 static void build_auipc(struct guest *guest, const void *argument)
 {
     uint64_t first = *(const uint64_t *)argument;
@@ -86,7 +86,7 @@ static void build_patch(struct guest *guest, const void *argument)
     guest_put_jal(guest, 0, patch->store);
     guest->at = patch->code;
     I(ebreak, 0, 0, 0, 0);
-    if (patch->chained) { /* three blocks in a ring, then back */
+    if (patch->chained) { /* three blocks in a ring, then back to the start */
         I(addi, A1, A1, 0, -1);
         guest_put_branch(guest, ISA_INSN_beq, A1, 0, patch->code + 24);
         I(andi, A3, A1, 0, 1);
@@ -133,7 +133,8 @@ END_TEST
 #define RESULTS      (DATA + 0x1000)
 #define PATCHED      (START + 0x3000)
 
-/* Hart 0: for s2 = 1..: changes the other's loop, raises the flag, waits until it is done. */
+/* Hart 0: for s2 = 1, 2, ... it changes the other's loop, raises the flag, and waits until that hart is
+ * done. */
 static void put_changer(struct guest *guest)
 {
     guest_put_value(guest, S3, PATCHED);
@@ -152,7 +153,8 @@ static void put_changer(struct guest *guest)
     guest_put_stop(guest, 0);
 }
 
-/* Hart 1: runs the loop until the flag changes, executes fence.i, notes what RUNS rounds of the loop add. */
+/* Hart 1: runs the loop until the flag changes, executes fence.i, stores the sum of RUNS rounds of the
+ * loop. */
 static void put_changed(struct guest *guest)
 {
     guest->at = START + PAGE_SIZE;
@@ -174,7 +176,7 @@ static void put_changed(struct guest *guest)
     I(sd, 0, S5, S2, 64);
     guest_put_branch(guest, ISA_INSN_bne, S2, S6, loop);
     guest_put_stop(guest, 1);
-    guest->at = PATCHED; /* until the flag is not s2; entered at + 0x40, a1 times */
+    guest->at = PATCHED; /* loops until the flag is not s2; entered at + 0x40 it does a1 rounds */
     I(addi, A0, A0, 0, 0);
     I(addi, A1, A1, 0, -1);
     guest_put_branch(guest, ISA_INSN_beq, A1, 0, PATCHED + 28);
@@ -208,7 +210,7 @@ END_TEST
 #define FILL_BASE (START + 0x1000)
 #define FILL_SIZE 0x1ff000u
 
-/* Loads and stores, whose translations are the longest: some 100 bytes for 4. */
+/* Loads and stores, whose translations are the longest: some 100 bytes for 4 bytes of guest code. */
 static void build_fill(struct guest *guest, const void *argument)
 {
     (void)argument;

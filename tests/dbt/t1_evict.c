@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * More code than the cache holds: two harts call functions of their own in a random order, so that segments
- * are evicted all the time, with links, calls and returns between what stays and what goes. Now and then a
- * hart rewrites the function that it calls next.
+ * More code than the cache holds: two harts call functions of their own in a random order. Segments are
+ * evicted all the time, and links, calls and returns lead from code that stays to code that is evicted and
+ * back. Now and then a hart rewrites the function that it calls next. RVIVE_EVICT_CALLS in the environment is
+ * the number of calls of each hart.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #define FUNCTIONS     2048 /* of each hart, one in 256 bytes; must be a power of two */
 #define FUNCTION_SIZE 256u
-#define CALLS         60000
+#define CALLS         20000
 #define CODE(hart)    (RAM_BASE + 0x100000u + (hart)*0x200000u)
 
 static uint64_t function_at(unsigned hart, unsigned i)
@@ -22,7 +23,8 @@ static uint64_t function_at(unsigned hart, unsigned i)
     return CODE(hart) + i * FUNCTION_SIZE;
 }
 
-/* Adds to a0 what depends on a1, by way of branches, loads, stores and loops; calls another one in four. */
+/* Adds to a0 a value that depends on a1, by branches, loads, stores and loops. One function in four calls
+ * another. */
 static void put_function(struct guest *guest, unsigned hart, unsigned i, unsigned *seed)
 {
     guest->at = function_at(hart, i);
@@ -36,7 +38,7 @@ static void put_function(struct guest *guest, unsigned hart, unsigned i, unsigne
         guest_put_branch(guest, ISA_INSN_beq, A3, 0, guest->at + 8);
         I(xor, A0, A0, A2, 0);
     }
-    if (i % 4 == 0 && i > 0) { /* one in the same page, or on another */
+    if (i % 4 == 0 && i > 0) { /* a function in the same page, or in another */
         I(addi, SP, SP, 0, -16);
         I(sd, 0, SP, RA, 0);
         guest_put_jal(guest, RA, function_at(hart, i % 8 ? i + 1 : (i + 1) / 2));
@@ -47,11 +49,17 @@ static void put_function(struct guest *guest, unsigned hart, unsigned i, unsigne
     ck_assert_uint_le(guest->at, function_at(hart, i) + FUNCTION_SIZE);
 }
 
+static unsigned calls(void)
+{
+    const char *asked = getenv("RVIVE_EVICT_CALLS");
+    return asked ? (unsigned)strtoul(asked, NULL, 10) : CALLS;
+}
+
 /* s2 counts down; s4 is the state of a generator of random numbers. */
 static void put_caller(struct guest *guest, unsigned hart)
 {
     guest->at = START + hart * PAGE_SIZE;
-    guest_put_value(guest, S2, CALLS);
+    guest_put_value(guest, S2, calls());
     guest_put_value(guest, S3, DATA + hart * 0x1000);
     guest_put_value(guest, S4, 12345 + hart);
     guest_put_value(guest, S5, 1103515245);
@@ -102,8 +110,8 @@ START_TEST(test_evict)
 }
 END_TEST
 
-/* What is left after an eviction is what the tables say: each block found by its address, each link in the
- * list of the block it leads to, nothing of an empty segment anywhere. */
+/* After an eviction the tables are right: each block is found by its address, each link is in the list of the
+ * block it leads to, and nothing of an empty segment is left anywhere. */
 static void check_tables(struct guest *guest)
 {
     struct dbt *dbt = guest->dbt;
@@ -122,7 +130,7 @@ static void check_tables(struct guest *guest)
             for (; span; span = code_at(&dbt->cache, span->page_next)) {
                 const struct code_owner *owner = code_at(&dbt->cache, span->owner);
                 ck_assert_uint_eq(span->paddr & PAGE_MASK, page->paddr);
-                spans += owner->kind == CODE_T1_BLOCK; /* regions watch theirs, too */
+                spans += owner->kind == CODE_T1_BLOCK; /* regions watch their blocks, too */
             }
         }
     }
@@ -160,21 +168,21 @@ START_TEST(test_evict_tables)
 }
 END_TEST
 
-/* A hart that leaves translated code and comes back all the time, and one that stays in it. */
+/* One hart leaves translated code and comes back all the time; another one stays in it. */
 static void build_restless(struct guest *guest)
 {
     guest->at = START;
     uint64_t loop = guest->at;
     I(csrrs, T0, 0, 0, CSR_MINSTRET);
-    I(pause, 0, 0, 0, 0); /* the interpreter's */
+    I(pause, 0, 0, 0, 0); /* the interpreter executes it */
     guest_put_jal(guest, 0, loop);
     guest->at = START + PAGE_SIZE;
     I(addi, T0, T0, 0, 1);
     guest_put_jal(guest, 0, guest->at - 4);
 }
 
-/* Both harts have all the time to serve the request before the lock is waited for. One that then went into
- * translated code again stayed there for ever, and all others waited for both. */
+/* Both harts have enough time to serve the request before anybody waits for the lock. A hart that then went
+ * into translated code again stayed there for ever, and all others waited for both. */
 START_TEST(test_room)
 {
     struct guest guest;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Half precision in T1 against the interpreter, bit by bit and flag by flag: instructions with one operand
- * for each of the 65,536 halves, the others for interesting and random operands, badly boxed ones among them,
- * in each rounding mode. A program runs one instruction for a list of operands, with the mode of frm, and
- * again with another mode of its own. RVIVE_SEED changes the random operands.
+ * run with each of the 65,536 halves, the others with interesting and random operands, badly boxed ones among
+ * them, in each rounding mode. A program runs one instruction for a list of operands with the mode of frm,
+ * and again with a static mode. RVIVE_SEED changes the random operands.
  */
 #include "tests/dbt/guest.h"
 #include "tests/fp/fp_test.h"
@@ -29,8 +29,8 @@ static const enum isa_insn insns[] = {
 
 struct half {
     enum isa_insn insn;
-    unsigned frm, rm;  /* of its first run; of the second one, where it has a mode */
-    bool without_f16c; /* as on a host that has none */
+    unsigned frm, rm;  /* of its first run; of the second one, if it has a mode */
+    bool without_f16c; /* as on a host without F16C */
     uint64_t runs;
     uint64_t operands[RUNS_MAX][3];
 };
@@ -44,7 +44,8 @@ static bool has(const struct half *half, enum isa_field field)
 
 static void add(struct half *half, uint64_t a, uint64_t b, uint64_t c)
 {
-    if (half->runs == RUNS_MAX) /* libcheck's assertions write to a file each time */
+    /* The check is here because libcheck's assertions write to a file each time. */
+    if (half->runs == RUNS_MAX)
         ck_abort_msg("more operands than there is room for");
     uint64_t *operands = half->operands[half->runs++];
     operands[0] = a;
@@ -52,14 +53,14 @@ static void add(struct half *half, uint64_t a, uint64_t b, uint64_t c)
     operands[2] = c;
 }
 
-/* Now and then badly boxed. */
+/* Some of them are badly boxed. */
 static uint64_t any_half(struct test_random *random, uint64_t other)
 {
     uint64_t choice = test_random_next(random), value = test_operand(random, 16, other & 0xffff) | BOX;
     return choice % 16 ? value : value ^ (uint64_t)1 << (16 + (choice >> 8) % 48);
 }
 
-/* Beside a half, or beside the middle of two, of this width. */
+/* A value next to a half of this width, or next to the middle between two. */
 static uint64_t near_half(struct test_random *random, unsigned width)
 {
     struct fp_env env = { 0 };
@@ -77,7 +78,7 @@ static uint64_t any_source(struct test_random *random, const struct half *half)
                (choice & 30 ? ~(uint64_t)UINT32_MAX : 0);
     if (half->insn == ISA_INSN_fcvt_h_d)
         return choice & 1 ? near_half(random, 64) : test_operand(random, 64, 0);
-    if (choice & 1) /* around 2^n, and its complement */
+    if (choice & 1) /* around 2^n */
         return ((uint64_t)1 << (choice >> 8 & 63)) + (choice >> 16) % 67 - 33;
     return (choice & 2 ? ~(uint64_t)0 : 0) ^ test_random_next(random) >> (choice >> 8 & 63);
 }
@@ -96,7 +97,7 @@ static void add_random(struct half *half, struct test_random *random)
         struct fp_env env = { 0 };
         uint64_t a = halves ? any_half(random, 0) : any_source(random, half);
         uint64_t b = any_half(random, a), c = any_half(random, b);
-        if (i & 1 && halves) /* nearly minus the product: the sum cancels */
+        if (i & 1 && halves) /* nearly minus the product, so that the sum cancels */
             c = BOX |
                 (uint16_t)((fp_soft_mul(&env, 16, i & 3, a & 0xffff, b & 0xffff) ^ 0x8000) + (c & 3) - 1);
         add(half, a, b, c);
@@ -111,7 +112,8 @@ static void fill(struct half *half)
     if (getenv("RVIVE_SEED"))
         test_random_init(&random);
     half->runs = 0;
-    bool all = !half->without_f16c; /* else the handlers, which are the interpreter's: a few will do */
+    /* If not all: the handlers do it, which are the interpreter's, so a few operands are enough. */
+    bool all = !half->without_f16c;
     if (all && has(half, ISA_FIELD_rs2))
         for (unsigned i = 0; i < count * count; i++)
             add(half, list[i % count] | BOX, list[i / count] | BOX, list[i * 7 % count] | BOX);
@@ -167,7 +169,7 @@ static void build_half(struct guest *guest, const struct half *half)
     guest_put_end(guest, 0);
 }
 
-/* That it is not the interpreter's handler that did it in translated code. */
+/* The interpreter's handler did not do it within translated code. */
 static void check_half(const struct guest *guest, const struct half *half)
 {
     ck_assert_uint_eq(guest->harts[0]->x[A1], RESULTS + 24 * half->runs);
@@ -189,7 +191,7 @@ static void run_tier(struct guest *guest, enum guest_tier tier, const struct hal
     check_half(guest, half);
 }
 
-/* The run's results of the two tiers, and the flags of both. */
+/* Compares the results and the flags of this run between the two tiers. */
 static void compare_run(const struct half *half, uint64_t run, const struct guest *t0, const struct guest *t1)
 {
     for (uint64_t i = 0; i < 3; i++) {
@@ -247,7 +249,7 @@ END_TEST
 
 void t1_half_add(TCase *tests)
 {
-    tcase_set_timeout(tests, 120); /* of a busy machine */
+    tcase_set_timeout(tests, 120); /* the machine may be busy */
     tcase_add_loop_test(tests, test_halves, 0, COUNT(insns));
     tcase_add_loop_test(tests, test_without_f16c, 0, COUNT(insns));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Loads and stores of T1 that cross a page: both halves present, or the first or the second one faulting in
+ * Loads and stores of T1 that cross a page: both halves are mapped, or the first or the second one faults in
  * the middle of a block, in M-mode (access faults at the ends of RAM) and in S-mode (page faults of Sv39).
  */
 #include <check.h>
@@ -41,7 +41,7 @@ static const struct access accesses[] = {
 
 static void make_tables(struct guest *guest)
 {
-    const uint64_t table = 1, leaf = 0xcf, read_only = 0xcb; /* V R W X A D; without W */
+    const uint64_t table = 1, leaf = 0xcf, read_only = 0xcb; /* V R W X A D; the same without W */
     static const struct {
         unsigned page, to;
     } pages[] = { { 1, 3 }, { 2, 1 }, { 4, 6 }, { 5, 2 } };
@@ -100,7 +100,7 @@ static void build_crossing(struct guest *guest, const void *argument)
     for (unsigned i = 0; i < 0x8000; i += 8)
         guest_set_word(guest, DATA + i, (i + 1) * 0x9e3779b97f4a7c15ull);
     make_tables(guest);
-    guest_put_jal(guest, 0, START + 0x1000); /* beyond the handler */
+    guest_put_jal(guest, 0, START + 0x1000); /* past the handler */
     guest->at = START + 0x1000;
     guest_put_log_traps(guest);
     guest_put_value(guest, T0, 0x6000); /* FS */
@@ -120,7 +120,7 @@ static void build_crossing(struct guest *guest, const void *argument)
     guest_put_stop(guest, 0);
 }
 
-/* The log: each faulting access once a round, in order; then the ecall. */
+/* The log has each access that faults once for each round, in order, and then the ecall. */
 static void check_crossing(struct guest *guest, const void *argument)
 {
     const struct boundary *boundary = argument;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Random straight programs whose instructions trap here and there: integers, atomics at good and bad
- * addresses, CSRs in each privilege mode with interrupts that become enabled, floating point under changing
- * rounding modes. Each trap and its minstret is logged; all tiers must leave the same log, registers and
- * memory.
+ * Random straight-line programs in which some instructions trap: integers, atomics at good and bad addresses,
+ * CSRs in each privilege mode with interrupts that become enabled, floating point under changing rounding
+ * modes. Each trap and its minstret is logged; all tiers must leave the same log, registers and memory.
  */
 #include <check.h>
 
@@ -24,11 +23,10 @@ struct program {
 
 static unsigned below(struct program *program, unsigned limit)
 {
-    program->state = program->state * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(program->state >> 33) % limit;
+    return guest_random(&program->state, limit);
 }
 
-/* Not those that the handlers and the frame use: s3, t4, t5, t6. */
+/* Never those that the handlers and the frame use: s3, t4, t5, t6. */
 static unsigned any(struct program *program, bool zero)
 {
     for (;;) {
@@ -43,11 +41,13 @@ static unsigned any(struct program *program, bool zero)
 static void put_atomic(struct guest *guest, struct program *program)
 {
     static const enum isa_insn insns[] = {
-#define SIZES(name) ISA_INSN_##name##_w, ISA_INSN_##name##_d
+#define PAIR(name)  ISA_INSN_##name##_w, ISA_INSN_##name##_d
+#define SIZES(name) ISA_INSN_##name##_b, ISA_INSN_##name##_h, PAIR(name)
         SIZES(amoswap), SIZES(amoadd), SIZES(amoxor),  SIZES(amoand),  SIZES(amoor),
         SIZES(amomin),  SIZES(amomax), SIZES(amominu), SIZES(amomaxu), SIZES(amocas),
-        SIZES(lr),      SIZES(sc),     SIZES(lr),      SIZES(sc),
+        PAIR(lr),       PAIR(sc),      PAIR(lr),       PAIR(sc),
 #undef SIZES
+#undef PAIR
     };
     static const int offsets[] = { 0, 0, 0, 8, 8, 16, 4, 2, 1, 7 };
     struct isa_operands o = { .imm = 0 };
@@ -55,7 +55,8 @@ static void put_atomic(struct guest *guest, struct program *program)
     int offset = offsets[below(program, 10)];
     enum isa_insn insn = insns[below(program, sizeof(insns) / sizeof(insns[0]))];
     if (below(program, 20) == 0)
-        I(lui, address, 0, 0, (int32_t)(below(program, 2) ? PORT : 0x4000)); /* a device, nothing */
+        /* A device, or an address without anything. */
+        I(lui, address, 0, 0, (int32_t)(below(program, 2) ? PORT : 0x4000));
     else
         I(addi, address, S3, 0, offset);
     o.rd = (uint8_t)any(program, true);
@@ -71,7 +72,8 @@ static void put_atomic(struct guest *guest, struct program *program)
 
 /* ---- Integers ------------------------------------------------------------------------------------------ */
 
-/* Few registers, so that most read what was just written: pairs that are translated as one, and constants. */
+/* There are few registers, so that most instructions read what was just written: this gives pairs that are
+ * translated as one, and constants. */
 static void put_integer(struct guest *guest, struct program *program)
 {
     static const unsigned registers[] = { T0, T1, T2, A0, A1, S4 };
@@ -102,7 +104,7 @@ static void put_integer(struct guest *guest, struct program *program)
         I(sd, 0, S3, rs1, 8 * (int32_t)below(program, 8));
         I(ld, rd, S3, 0, 8 * (int32_t)below(program, 8));
         break;
-    case 4: /* often of a register with itself, of nothing, or by nothing: moves and constants */
+    case 4: /* often of a register with itself, of x0, or by 0: moves and constants */
         guest_put(guest, one[below(program, 5)], rd,
                   below(program, 3)   ? rs1
                   : below(program, 2) ? rd
@@ -162,7 +164,7 @@ static void put_float(struct guest *guest, struct program *program)
     guest_put16(guest, bits >> 16);
     if (below(program, 12) == 0) /* reserved values, too */
         I(csrrwi, any(program, true), 0, 0, CSR_FRM | (int32_t)(below(program, 6) << 16));
-    if (below(program, 2)) { /* a number again, where NaNs spread */
+    if (below(program, 2)) { /* a number again, because NaNs spread */
         unsigned f = below(program, 8);
         I(fld, f, S3, 0, 0x200 + 8 * (int)below(program, 8));
         unsigned format = below(program, 4);
@@ -173,7 +175,7 @@ static void put_float(struct guest *guest, struct program *program)
             I(flh, f, S3, 0, 0x240 + 2 * (int)below(program, 2));
         }
     }
-    if (below(program, 12) == 0) /* not boxed, as singles */
+    if (below(program, 12) == 0) /* not a boxed single */
         I(fmv_d_x, below(program, 8), any(program, true), 0, 0);
     if (below(program, 40) == 0)
         I(csrrs, any(program, true), 0, 0, CSR_FFLAGS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What T1 counts, and how soon it lets interrupts in.
+ * What T1 counts, and how soon it takes interrupts.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #define READINGS 64
 
-/* Between two readings: n rounds of an inner loop, n from 1 to READINGS * step. */
+/* Between two readings there are n rounds of an inner loop, n from 1 to READINGS * step. */
 static void build_minstret(struct guest *guest, const void *argument)
 {
     int step = *(const int *)argument;
@@ -56,7 +56,7 @@ END_TEST
 
 enum loop { LOOP_SELF, LOOP_SHORT, LOOP_CALL, LOOP_PAGES, LOOP_INDIRECT, LOOPS };
 
-/* The handler counts by the port, and stores mepc. */
+/* The handler counts interrupts through the port, and stores mepc. */
 static void put_interrupts(struct guest *guest)
 {
     guest->at = HANDLER;
@@ -123,7 +123,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The median counts, since the machine may be busy. */
+/* The median is compared, since the machine may be busy. */
 START_TEST(test_interrupt)
 {
     struct guest guest;
@@ -133,7 +133,7 @@ START_TEST(test_interrupt)
     put_loop(&guest, (enum loop)(_i / 2));
     guest.irq = _i % 2 ? 3 : 7;
     guest_start(&guest);
-    usleep(20000); /* the loop runs */
+    usleep(20000); /* until the loop runs */
     for (int i = 0; i < INTERRUPTS; i++) {
         delays[i] = interrupt(&guest);
         ck_assert_msg(delays[i] < 5, "interrupt %d was not taken", i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The memory of translated code: it is never writable and executable at one address, and not writable at all
- * once nothing is translated. A process of its own tries to write, which the kernel ends.
+ * The memory of translated code: it is never writable and executable at the same address, and not writable at
+ * all once translation has stopped. A separate process tries to write, and the kernel kills it.
  */
 #include <check.h>
 #include <signal.h>
@@ -22,7 +22,7 @@ static void rest(unsigned milliseconds)
     nanosleep(&time, NULL);
 }
 
-/* The signal that ends who writes there; 0: none does. */
+/* Writes there in another process, and returns the signal that ended it; 0: none did. */
 static int signal_of_write(volatile uint8_t *at)
 {
     int status;
@@ -44,7 +44,7 @@ static void create(struct code_cache *cache)
     ck_assert_msg(code_cache_guard(cache, &lock, &error), "%s", error.text);
 }
 
-/* As a translator does. */
+/* Writes code like a translator. */
 static void write_code(struct code_cache *cache)
 {
     struct code_place place;
@@ -85,7 +85,7 @@ START_TEST(is_protected_when_idle)
     create(&cache);
     ck_assert_int_eq(signal_of_write(cache.write), 0);
     for (unsigned n = 0; n < 3; n++) {
-        write_code(&cache); /* takes the right back */
+        write_code(&cache); /* makes it writable again */
         wait_protected(&cache);
         ck_assert_int_eq(signal_of_write(cache.write), SIGSEGV);
         ck_assert_int_eq(signal_of_write(cache.write + CODE_FIXED_SIZE), SIGSEGV);
@@ -94,7 +94,7 @@ START_TEST(is_protected_when_idle)
 }
 END_TEST
 
-/* Whoever translates all the time does not pay for it each time. */
+/* A thread that translates all the time does not pay for the protection each time. */
 START_TEST(is_left_alone_when_busy)
 {
     struct code_cache cache;
@@ -109,6 +109,91 @@ START_TEST(is_left_alone_when_busy)
 }
 END_TEST
 
+/* Notes accesses in a transaction: `count` of them, each 8 bytes behind the one before, and 8 bytes of cold
+ * code for each. Returns where the first one is written. */
+static uint8_t *note_accesses(struct code_cache *cache, unsigned count, bool commit)
+{
+    struct code_place place;
+    ck_assert(code_cache_begin(cache, 1024, 1024, &place));
+    struct code_owner *owner = code_cache_data(cache, sizeof(*owner));
+    uint8_t *first = place.hot;
+    ck_assert_ptr_nonnull(owner);
+    for (unsigned i = 0; i < count; i++)
+        ck_assert(code_cache_fault(cache, place.hot + 8 * i, place.cold + 8 * i));
+    place.hot += 8 * count;
+    place.cold += 8 * count;
+    if (commit)
+        code_cache_commit(cache, owner, &place);
+    else
+        code_cache_abort(cache);
+    return first;
+}
+
+/* A fault at an access leads to its cold code, one at any other instruction nowhere. */
+static void check_accesses(const struct code_cache *cache, const uint8_t *first, unsigned count, bool known)
+{
+    const uint8_t *cold = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t *found = code_cache_find_fault(cache, first + cache->run + 8 * i);
+        ck_assert(known == (found != NULL));
+        ck_assert_ptr_null(code_cache_find_fault(cache, first + cache->run + 8 * i + 1));
+        ck_assert_ptr_null(code_cache_find_fault(cache, first + 8 * i)); /* where it is written */
+        if (i && known)
+            ck_assert_ptr_eq(found, cold + 8);
+        cold = found;
+    }
+}
+
+START_TEST(knows_where_faults_lead)
+{
+    struct code_cache cache;
+    struct error error = { "" };
+    ck_assert_msg(code_cache_init(&cache, CODE_CACHE_MIN, &error), "%s", error.text);
+    uint8_t *none = note_accesses(&cache, 0, true);
+    ck_assert_ptr_null(code_cache_find_fault(&cache, none + cache.run)); /* there is no table */
+    ck_assert(code_cache_use_faults(&cache));
+    uint8_t *first = note_accesses(&cache, 20, true);
+    note_accesses(&cache, 30, false);
+    uint8_t *second = note_accesses(&cache, 1, true);
+    ck_assert_ptr_eq(second, first + 160);
+    check_accesses(&cache, first, 20, true);
+    check_accesses(&cache, second, 1, true);
+    check_accesses(&cache, second + 8, 30, false);
+    ck_assert(code_cache_advance(&cache));
+    uint8_t *next = note_accesses(&cache, 3, true);
+    check_accesses(&cache, first, 20, true);
+    check_accesses(&cache, next, 3, true);
+    code_cache_empty(&cache, 0);
+    check_accesses(&cache, first, 20, false);
+    check_accesses(&cache, next, 3, true);
+    static const uint8_t elsewhere;
+    ck_assert_ptr_null(code_cache_find_fault(&cache, &elsewhere));
+    ck_assert_ptr_null(code_cache_find_fault(&cache, NULL));
+    code_cache_destroy(&cache);
+}
+END_TEST
+
+/* Every access that is committed can be found, or the segment is full. */
+START_TEST(is_full_of_accesses)
+{
+    struct code_cache cache;
+    struct error error = { "" };
+    ck_assert_msg(code_cache_init(&cache, CODE_CACHE_MIN, &error), "%s", error.text);
+    ck_assert(code_cache_use_faults(&cache));
+    struct code_place place;
+    ck_assert(code_cache_begin(&cache, 1 << 12, 1 << 12, &place));
+    unsigned count = 0;
+    while (code_cache_fault(&cache, place.hot + count, place.cold))
+        count++;
+    ck_assert_uint_gt(count, 100);
+    ck_assert_uint_lt(count, CODE_CACHE_MIN / CODE_SEGMENTS);
+    code_cache_abort(&cache);
+    uint8_t *first = note_accesses(&cache, 100, true);
+    check_accesses(&cache, first, 100, true);
+    code_cache_destroy(&cache);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("code cache");
@@ -118,5 +203,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, is_protected_when_idle);
     tcase_add_test(tcase, is_left_alone_when_busy);
     suite_add_tcase(suite, tcase);
+    TCase *faults = tcase_create("faults");
+    tcase_add_test(faults, knows_where_faults_lead);
+    tcase_add_test(faults, is_full_of_accesses);
+    suite_add_tcase(suite, faults);
     return suite;
 }

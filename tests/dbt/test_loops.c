@@ -3,15 +3,15 @@
  * Random loops around loads and stores by pointers that move in every way: by constants of 64 and of 32 bits,
  * forward and backward, by registers, by extensions, set anew on some paths, over page borders, around the
  * end of the address space, into pages that are missing or may not be stored to. The optimiser leaves out
- * checks where pointers move evenly; here each tier must leave the same registers, memory and log of traps as
- * the interpreter, and each access is compared with the MMU (-accel ...,check=on) besides.
+ * checks if pointers move evenly. Each tier must leave the same registers, memory and log of traps as the
+ * interpreter; in addition each access is compared with the MMU (-accel ...,check=on).
  *
- * Virtual pages that differ in their upper half only lie in different physical pages, so that a check that
- * served another address is seen even where the page is mapped. On RV32 all arithmetic is that of 32 bits,
- * and there are pages at either side of where addresses wrap.
+ * Virtual pages whose addresses differ only in their upper half lie in different physical pages. So a check
+ * that was made for another address is noticed even if the page is mapped. On RV32 all arithmetic has 32
+ * bits, and there are pages on either side of the place where addresses wrap.
  *
  * RVIVE_SEED=N: the first seed; RVIVE_LOOPS=N: how many programs (a failure names its seed);
- * RVIVE_LOOPS_XLEN=32: of RV32.
+ * RVIVE_LOOPS_XLEN=32: loops of RV32.
  */
 #include <check.h>
 #include <stdio.h>
@@ -31,16 +31,15 @@ static uint64_t state;
 
 static unsigned below(unsigned limit)
 {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(state >> 33) % limit;
+    return guest_random(&state, limit);
 }
 
 #define PICK(array) ((array)[below(sizeof(array) / sizeof((array)[0]))])
 
 /* ---- The address space --------------------------------------------------------------------------------- */
 
-/* Where pointers begin. The low 32 bits are the same in three of them: word arithmetic leads from one into
- * another. The last two lie at the borders of what is canonical. */
+/* Where pointers begin. In three of them the low 32 bits are the same: word arithmetic leads from one into
+ * another. The last two lie at the borders of the canonical addresses. */
 static const uint64_t windows_64[] = { 0x1040200000, 0xffffffff40200000, 0x3f40200000,      0x40200000,
                                        0x3fffffc000, 0xffffffc000000000, 0xffffffffffffc000 };
 /* RV32: around the end of the address space, too. */
@@ -56,7 +55,7 @@ static unsigned window_count(void)
     return (unsigned)(guest_xlen == 64 ? sizeof(windows_64) : sizeof(windows_32)) / sizeof(uint64_t);
 }
 
-/* Of a page table: bytes of an entry, bits of an index. */
+/* Of a page table: the bytes of an entry, the bits of an index. */
 #define ENTRY (guest_xlen / 8)
 #define LEVEL (guest_xlen == 64 ? 9 : 10)
 
@@ -68,7 +67,7 @@ static void set_entry(struct guest *guest, uint64_t table, uint64_t index, uint6
     memcpy(guest->ram + (table - RAM_BASE) + ENTRY * (index & ((1u << LEVEL) - 1)), &entry, ENTRY);
 }
 
-/* The next level's table behind an entry, made if need be. */
+/* The next level's table below an entry; it is made if necessary. */
 static uint64_t table_below(struct guest *guest, uint64_t table, uint64_t index, uint64_t *free_page)
 {
     uint64_t entry = 0;
@@ -81,7 +80,7 @@ static uint64_t table_below(struct guest *guest, uint64_t table, uint64_t index,
     return entry >> 10 << 12;
 }
 
-/* The port and the program, by large pages where they are. */
+/* Maps the port and the program by large pages, to their own addresses. */
 static void map_program(struct guest *guest)
 {
     unsigned shift = 12 + (guest_xlen == 64 ? 2 : 1) * LEVEL;
@@ -132,11 +131,11 @@ static void put_paging(struct guest *guest)
 
 /* ---- The loops ----------------------------------------------------------------------------------------- */
 
-/* Pointers in host registers, and in memory; each has a copy that does not move. */
+/* Pointers in host registers and in memory; each has a copy that does not move. */
 static const unsigned pointers[] = { A0, S0, A1, T1, S4 }, copies[] = { S5, S6, S7, 24, 25 };
 static const unsigned values[] = { A2, A3, A4, T0, T2, A6 };
 enum { COUNTER = S2, INDEX = A5, POINTERS = 5 };
-static unsigned used_first, used_count; /* pointers of the present loop: few, so that they share checks */
+static unsigned used_first, used_count; /* those that the present loop uses: few, so that they share checks */
 
 static unsigned any_pointer(void)
 {
@@ -153,7 +152,7 @@ static int32_t distance(void)
 
 static uint64_t next_constant; /* where it lies */
 
-/* rd = a whole register, from memory. */
+/* rd = all bits of a register, from memory. */
 static void put_wide(struct guest *guest, unsigned rd, uint64_t value)
 {
     guest_set_word(guest, next_constant, value);
@@ -177,7 +176,7 @@ static uint64_t place(bool paging)
     return base + PICK(offsets);
 }
 
-/* What RV32 has in the place of an instruction of RV64. */
+/* The instruction of RV32 that takes the place of one of RV64. */
 static enum isa_insn narrow(enum isa_insn insn)
 {
     if (guest_xlen == 64)
@@ -224,7 +223,7 @@ static void put_move(struct guest *guest, unsigned which)
     case 6: N(addw, p, p, INDEX, 0); break;
     case 7: I(sub, p, p, INDEX, 0); break;
     case 8: N(subw, p, p, INDEX, 0); break;
-    case 9: /* the low half, as an unsigned number; on RV32 far from the program in the middle */
+    case 9: /* the low half, as an unsigned number; on RV32 an address far from the program */
         N(slli, p, p, 0, guest_xlen == 64 ? 32 : 2);
         N(srli, p, p, 0, guest_xlen == 64 ? 32 : 2);
         break;
@@ -245,7 +244,7 @@ static void put_move(struct guest *guest, unsigned which)
 static void put_body(struct guest *guest)
 {
     unsigned count = 2 + below(8);
-    uint64_t skip = 0; /* the branch that is to be written, and where it ends */
+    uint64_t skip = 0; /* where the branch goes that still has to be written */
     unsigned left = 0, taken = 0;
     for (unsigned i = 0; i < count; i++) {
         if (!left && below(6) == 0) {
@@ -269,7 +268,7 @@ static void put_body(struct guest *guest)
             guest->at = end;
         }
     }
-    if (left) { /* the branch leads behind the body */
+    if (left) { /* the branch leads to the end of the body */
         uint64_t end = guest->at;
         guest->at = skip;
         guest_put_branch(guest, ISA_INSN_beq, PICK(values), 0, end);
@@ -286,7 +285,7 @@ static void put_loop(struct guest *guest, bool paging)
     used_first = below(POINTERS);
     used_count = 1 + below(3);
     static const int32_t steps[] = { 8, -8, 16, 1, 4096, -4096, 0x7ff };
-    /* Without paging, large ones would lead to the program itself. */
+    /* Without paging, large steps would lead to the program itself. */
     put_wide(guest, INDEX, (uint64_t)(int64_t)steps[below(paging ? 7 : 4)]);
     I(addi, COUNTER, 0, 0, (int32_t)(8 + below(120)));
     uint64_t head = guest->at;
@@ -331,8 +330,8 @@ static void run_seed(uint64_t seed)
     guest_run_tiers(1, build, NULL, &seed);
 }
 
-/* In a process: to begin one, and to have a sanitizer look for leaks at its end, takes longer than a program.
- */
+/* How many seeds a process runs: starting a process, and having a sanitizer look for leaks at its end, takes
+ * longer than running a program. */
 #define SEEDS_AT_ONCE 10
 
 START_TEST(test_loops)

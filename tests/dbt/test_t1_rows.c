@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the rows of dbt/x86/t1/t1.def claim of their code, against the code: each row is translated with
- * registers of every sort (pinned, in memory, x0, equal ones), and the host code is taken apart with
- * capstone.
+ * Compares what the rows of dbt/x86/t1/t1.def claim about their code with the code. Each row is translated
+ * with registers of every kind (pinned, in memory, x0, equal ones), and capstone decodes the host code.
  *
- * Behind the row's instruction stands one that reads its destination, rd. If that one takes rd from
- * rax, the translator believes that rax has it; then, on each way through the code, nothing may write rax
- * behind the store of rd.
+ * An instruction that reads rd, the row's destination, follows the row's instruction. If it takes rd from
+ * rax, the translator believes that rax holds rd; then nothing may write rax after the store of rd, on any
+ * path through the code.
  */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/block.h"
+#include "cpu/vector_state.h"
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/t1/translate.h"
 #include "tests/dbt/guest.h"
@@ -21,7 +21,7 @@
 
 #define CODE_MAX 8192
 
-/* Host code that the listener was told of. */
+/* Host code that the listener was given. */
 struct piece {
     const uint8_t *run;
     uint8_t bytes[CODE_MAX];
@@ -58,13 +58,20 @@ static void listen(void *opaque, const struct dbt_code *code)
 struct seen {
     unsigned rd;
     bool writes_rdx, reads_home, other_store, calls;
-    bool rax_is_rd; /* on the way so far */
-    bool rax_lost;  /* a way goes on behind the row, and rax is not rd */
+    bool writes_vector; /* from a general register */
+    bool rax_is_rd;     /* on the path so far */
+    bool rax_lost;      /* a path continues after the row, and rax is not rd */
 };
 
 static bool is_home(struct host_mem mem, unsigned guest_register)
 {
     return mem.base == HOST_HART && mem.disp == 8 * (int)guest_register - HART_BIAS;
+}
+
+static bool is_vector(struct host_mem mem)
+{
+    int64_t at = mem.disp + HART_BIAS - (int64_t)offsetof(struct hart, v);
+    return mem.base == HOST_HART && at >= 0 && at < (int64_t)sizeof(guest.harts[0]->v);
 }
 
 static void look(const struct host_insn *insn, struct seen *seen)
@@ -74,13 +81,14 @@ static void look(const struct host_insn *insn, struct seen *seen)
     seen->calls |= insn->call;
     seen->reads_home |= home && insn->loads;
     seen->other_store |= insn->stores && !home;
+    seen->writes_vector |= insn->stores && insn->stored >= 0 && is_vector(insn->mem);
     if (insn->written >> X86_RAX & 1 || insn->call)
         seen->rax_is_rd = false;
     if (insn->stores && home)
         seen->rax_is_rd = insn->stored == X86_RAX;
 }
 
-/* Looks at [from, to) of the piece. */
+/* Examines [from, to) of the piece. */
 static void look_at(const struct piece *piece, size_t from, size_t to, struct seen *seen)
 {
     const uint64_t first = (uint64_t)(uintptr_t)hot.run, behind = first + starts[1];
@@ -112,8 +120,8 @@ static uint32_t encode(enum isa_insn insn, const struct registers *r)
     return isa_encode(insn, &o);
 }
 
-/* Translates the row's instruction and a reader of rd. False: with these operands it is none of the hart's.
- */
+/* Translates the row's instruction and a reader of rd. False: with these operands the hart does not have the
+ * instruction. */
 static bool translate(enum isa_insn insn, const struct registers *r)
 {
     struct hart *hart = guest.harts[0];
@@ -143,15 +151,17 @@ static bool translate(enum isa_insn insn, const struct registers *r)
 /* Each block begins with a subtraction from the budget. */
 #define BUDGET_SIZE 4
 
-static unsigned kept; /* how often rax was taken for rd */
+static unsigned kept; /* how often rax was taken as rd */
 
 /* False: with these operands it is another instruction. */
 static bool check_row(enum isa_insn insn, const struct registers *r)
 {
     unsigned claims = t1_rows[insn].claims;
     const char *name = isa_entry(insn)->name;
+    uint64_t handlers = guest.dbt->counters.calls;
     if (!translate(insn, r))
         return false;
+    handlers = guest.dbt->counters.calls - handlers;
     struct seen own = { .rd = r->rd }, reader = { .rd = r->rd }, out_of_line = { .rd = r->rd };
     look_at(&hot, 0, starts[1], &own);
     look_at(&cold, 0, cold.size, &out_of_line);
@@ -162,6 +172,8 @@ static bool check_row(enum isa_insn insn, const struct registers *r)
                       "%s does not only write rd", name);
     if (!(claims & (T1_MAY_TRAP | T1_ENDS)))
         ck_assert_msg(!own.calls && !out_of_line.calls, "%s calls", name);
+    if (claims & T1_KEEPS_COPIES && !handlers)
+        ck_assert_msg(!own.calls && !own.writes_vector, "%s loses copies of vector registers", name);
     if (claims & T1_ENDS)
         return true;
     look_at(&hot, starts[1], starts[2], &reader);
@@ -183,6 +195,9 @@ static void check_insn(enum isa_insn insn)
     };
     if (!t1_rows[insn].lower)
         return;
+    /* Every row decodes, but for those of f registers where those of x registers do. */
+    bool in_x = isa_is_in_x(isa_entry(insn)->extension);
+    guest.harts[0]->isa.extensions = in_x ? ~(isa_set)0 : ~ISA_IN_X;
     for (unsigned xlen = 32; xlen <= 64; xlen += 32) {
         bool checked = isa_entry(insn)->flags & (xlen == 32 ? ISA_RV64 : ISA_RV32);
         guest.harts[0]->isa.xlen = xlen;
@@ -192,8 +207,8 @@ static void check_insn(enum isa_insn insn)
     }
 }
 
-/* Many rows in a process: to begin one, and to have a sanitizer look for leaks at its end, takes far longer
- * than a row. */
+/* A process tests many rows, because starting one, and having a sanitizer look for leaks at its end, takes
+ * far longer than testing a row. */
 #define ROWS_AT_ONCE 32
 
 START_TEST(test_rows)
@@ -206,7 +221,7 @@ START_TEST(test_rows)
 }
 END_TEST
 
-/* All that keeps rax does so somewhere: the test sees it. */
+/* These instructions leave rd in rax, and the translator uses that: so the test above does test the claim. */
 START_TEST(test_kept)
 {
     static const struct registers r = { T0, A1, A2, 0 };
@@ -222,7 +237,11 @@ END_TEST
 static void setup(void)
 {
     guest_create(&guest, GUEST_T1, 1);
-    guest.harts[0]->isa.extensions = ~(isa_set)0; /* every row decodes */
+    struct hart *hart = guest.harts[0];
+    hart->isa.extensions = ~ISA_IN_X;
+    vector_set_type(hart, 2 << 3); /* words, of which one register has VLMAX */
+    hart->vector.vl = vector_elements(hart->vector.vlenb, hart->vector.sew, hart->vector.lmul);
+    x86_features_without_avx512(&guest.dbt->host); /* not all of which capstone knows */
     dbt_listen(guest.dbt, listen, NULL);
     host_code_open();
 }
@@ -238,7 +257,10 @@ Suite *test_suite(void)
     Suite *suite = suite_create("t1_rows");
     TCase *rows = tcase_create("rows");
     isa_init();
-    tcase_add_unchecked_fixture(rows, setup, teardown);
+    tcase_set_timeout(rows, 120); /* with sanitizers */
+    /* Checked: a process that is forked while another thread of its parent begins may wait for a lock for
+     * ever. */
+    tcase_add_checked_fixture(rows, setup, teardown);
     tcase_add_loop_test(rows, test_rows, 0, (ISA_INSN_COUNT + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE);
     tcase_add_test(rows, test_kept);
     suite_add_tcase(suite, rows);

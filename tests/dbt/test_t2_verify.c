@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * t2_verify()'s proof that each access of a region is checked: regions made of guest code are accepted; each
- * of them with one thing changed that makes an access go where nobody looked is not. The passes run here as
- * in dbt/optimiser.c, without the rest of the translator.
+ * t2_verify()'s proof that each access of a region is checked: it accepts regions made of guest code, and
+ * refuses each of them once one thing is changed that makes an access unchecked. The passes run here as in
+ * dbt/optimiser.c, without the rest of the translator.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 
 static struct ir *region;
 static const char *cpu = "rv64";
+static unsigned kind = TLB_KIND_LOOKS;
 
 static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
 {
@@ -28,6 +29,7 @@ static void make(const uint32_t *code, unsigned count)
         ck_assert_ptr_nonnull(region = malloc(sizeof(*region)));
     memset(region, 0, sizeof(*region));
     region->without = without;
+    region->kind = kind;
     ck_assert(isa_config_parse(&region->isa, cpu, &error));
     memcpy(region->code, code, count * sizeof(code[0]));
     memset(region->home, T2_IN_HART, sizeof(region->home));
@@ -41,7 +43,7 @@ static void make(const uint32_t *code, unsigned count)
 
 enum { A0 = 10, A1, T0 = 5, T1 = 6, S6 = 22 };
 
-/* A loop of two accesses by a pointer that moves between them: by `step` of 64 bits or, with `word`, of
+/* A loop of two accesses by a pointer that moves between them by `step`, in 64 bits or, with `word`, in
  * 32. */
 static void make_moved(enum isa_insn first, enum isa_insn second, bool word, int32_t step, int32_t imm)
 {
@@ -53,7 +55,7 @@ static void make_moved(enum isa_insn first, enum isa_insn second, bool word, int
     make(code, 5);
 }
 
-/* Loads in front of a branch, on the path that it skips, and behind that. */
+/* Loads before a branch, on the path that it skips, and after it. */
 static void make_branched(void)
 {
     const uint32_t code[] = { encode(ISA_INSN_ld, T0, A0, 0, 0),    encode(ISA_INSN_beq, 0, T0, 0, 12),
@@ -116,7 +118,8 @@ START_TEST(test_accepts)
 }
 END_TEST
 
-/* What let the guest out of its memory: the same loop with word arithmetic has no access without a check. */
+/* This bug once let the guest out of its memory: the same loop with word arithmetic has no access without a
+ * check. */
 START_TEST(test_word_steps)
 {
     make_moved(ISA_INSN_ld, ISA_INSN_ld, true, 8, -8);
@@ -172,7 +175,7 @@ START_TEST(test_rejects_outside)
     }
     make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
     find(is_leader)->imm += 1;
-    ck_assert_ptr_null(fault()); /* in the range of both still */
+    ck_assert_ptr_null(fault()); /* still in the range of both */
     find(is_leader)->imm += 8;
     ck_assert_str_eq(fault(), "an access does not check what it accesses");
 }
@@ -204,7 +207,8 @@ START_TEST(test_rejects_wide_and_shared)
 }
 END_TEST
 
-/* RV32: a pointer that has left what was checked may have wrapped; the address of an access by it is cut. */
+/* RV32: a pointer that has left the checked range may have wrapped; an access by it cuts its address to 32
+ * bits. */
 START_TEST(test_wrapped_pointer)
 {
     cpu = "rv32";
@@ -213,7 +217,7 @@ START_TEST(test_wrapped_pointer)
     ck_assert(find(is_follower)->cut);
     find(is_follower)->cut = false;
     ck_assert_str_eq(fault(), "a pointer may have wrapped between its check and an access");
-    make_moved(ISA_INSN_lw, ISA_INSN_lw, false, 16, 0); /* stands in the range */
+    make_moved(ISA_INSN_lw, ISA_INSN_lw, false, 16, 0); /* stays in the range */
     ck_assert(!find(is_follower)->cut);
     ck_assert_ptr_null(fault());
     find(is_step)->bits = 64;
@@ -222,7 +226,7 @@ START_TEST(test_wrapped_pointer)
 }
 END_TEST
 
-/* A second way to the access, which has not passed the check. */
+/* A second path to the access, which has not passed the check. */
 START_TEST(test_rejects_second_way)
 {
     make_branched();
@@ -235,7 +239,7 @@ START_TEST(test_rejects_second_way)
 }
 END_TEST
 
-/* What led to the block of the access has been cut off: it does not run. */
+/* The block of the access can no longer be reached: it does not run. */
 START_TEST(test_accepts_unreachable)
 {
     make_branched();
@@ -250,7 +254,7 @@ START_TEST(test_accepts_unreachable)
 }
 END_TEST
 
-/* A branch both of whose ways lead to the block of the access: there is no other way to it. */
+/* A branch both of whose paths lead to the block of the access: there is no other path to it. */
 START_TEST(test_accepts_both_ways)
 {
     static const char text[] = "region at page 80000000+000, 2 blocks of 000..00c\n"
@@ -267,8 +271,99 @@ START_TEST(test_accepts_both_ways)
     ck_assert_ptr_null(fault());
     region->blocks[0].next = T2_NOT_HERE;
     ck_assert_ptr_null(fault());
-    region->blocks[1].next = 1; /* another way */
+    region->blocks[1].next = 1; /* another path */
     ck_assert_str_eq(fault(), "an access can be reached without its check");
+}
+END_TEST
+
+/* ---- Windows ------------------------------------------------------------------------------------------- */
+
+static bool is_compared(const struct t2_insn *insn)
+{
+    return t2_is_access(insn) && insn->check == T2_CHECK_WINDOW && !insn->bounded;
+}
+
+static bool is_bounded(const struct t2_insn *insn)
+{
+    return t2_is_access(insn) && insn->check == T2_CHECK_WINDOW && insn->bounded;
+}
+
+static void setup_windows(void)
+{
+    kind = TLB_KIND_LOW;
+}
+
+static void teardown_windows(void)
+{
+    kind = TLB_KIND_LOOKS;
+    cpu = "rv64";
+}
+
+START_TEST(test_window)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_sd, false, 512, -512);
+    ck_assert_ptr_null(fault());
+    find(is_bounded);
+    ck_assert_uint_eq(region->slot_count, 0);
+    find(is_compared)->bounded = true;
+    ck_assert_str_eq(fault(), "an access to the window can be reached without its comparison");
+    region->kind = TLB_KIND_LOOKS;
+    ck_assert_str_eq(fault(), "there is no window");
+    make_branched();
+    ck_assert_ptr_null(fault());
+    region->blocks[region->block_count - 1].taken = (uint8_t)block_of(find(is_bounded));
+    ck_assert_str_eq(fault(), "an access to the window can be reached without its comparison");
+}
+END_TEST
+
+START_TEST(test_window_word_steps)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, true, 8, -8);
+    ck_assert_ptr_null(fault());
+    for (unsigned i = 0; i < region->insn_count; i++)
+        ck_assert(!is_bounded(&region->insns[i]));
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_step)->bits = 32;
+    ck_assert_str_eq(fault(), "a pointer changes between its comparison and an access");
+}
+END_TEST
+
+START_TEST(test_window_guards)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_step)->imm = WINDOW_MOVED_MAX;
+    ck_assert_ptr_null(fault());
+    find(is_step)->imm++;
+    ck_assert_str_eq(fault(), "a pointer moves too far from where it was compared");
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_bounded)->imm = WINDOW_MOVED_MAX + 1;
+    ck_assert_str_eq(fault(), "an access may lead out of the window");
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    find(is_bounded)->slot = 0;
+    region->slot_count = 1;
+    ck_assert_str_eq(fault(), "an access to the window has a slot");
+}
+END_TEST
+
+/* Every address of RV32 lies in its window: nothing is compared. */
+START_TEST(test_window_rv32)
+{
+    cpu = "rv32";
+    make_moved(ISA_INSN_lw, ISA_INSN_lw, false, 16, -16);
+    ck_assert_ptr_null(fault());
+    for (unsigned i = 0; i < region->insn_count; i++)
+        ck_assert(!is_compared(&region->insns[i]) && !is_leader(&region->insns[i]));
+}
+END_TEST
+
+/* An instruction that was seen to need a device, and its neighbour. */
+START_TEST(test_window_by_tlb)
+{
+    make_moved(ISA_INSN_ld, ISA_INSN_ld, false, 8, 0);
+    region->by_tlb[0] = 1;
+    pass_access(region);
+    ck_assert_ptr_null(fault());
+    ck_assert_uint_eq(find(is_compared)->offset, 8);
 }
 END_TEST
 
@@ -290,5 +385,13 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_accepts_unreachable);
     tcase_add_test(tests, test_accepts_both_ways);
     suite_add_tcase(suite, tests);
+    TCase *windows = tcase_create("windows");
+    tcase_add_checked_fixture(windows, setup_windows, teardown_windows);
+    tcase_add_test(windows, test_window);
+    tcase_add_test(windows, test_window_word_steps);
+    tcase_add_test(windows, test_window_guards);
+    tcase_add_test(windows, test_window_rv32);
+    tcase_add_test(windows, test_window_by_tlb);
+    suite_add_tcase(suite, windows);
     return suite;
 }

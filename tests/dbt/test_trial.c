@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The trial of regions (dbt/region_code.h): a loop that is entered often and left soon is given back to T1,
- * one that runs long is kept, and either computes what it should, and counts its instructions.
+ * The trial of regions (dbt/region_code.h). A loop that is entered often and left soon is given back to T1;
+ * one that runs long is kept. Both compute the right result and count their instructions.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -11,16 +11,15 @@
 #include "tests/dbt/guest.h"
 #include "tests/suite.h"
 
-#define INSNS                                                                                                \
-    60000000u /* enough for the optimiser's thread to come to the region, also on a busy machine             \
-               */
+/* Enough for the optimiser's thread to reach the region, also on a busy machine. */
+#define INSNS 60000000u
 
 struct loop {
-    uint32_t rounds, times; /* of the inner loop, each of the times */
+    uint32_t rounds, times; /* of the inner loop, each time; how many times it is entered */
 };
 
-/* Adds 1 to `rounds` rounds of an inner loop, `times` times; minstret is read between, which no region does.
- */
+/* Counts the rounds of an inner loop: `rounds` rounds, `times` times. In between it reads minstret, which no
+ * region does. */
 static void put_loops(struct guest *guest, const struct loop *loop)
 {
     guest_put_value(guest, S2, loop->times);
@@ -38,7 +37,7 @@ static void put_loops(struct guest *guest, const struct loop *loop)
     guest_put_end(guest, 0);
 }
 
-/* The translator's counters after the loops; what they computed is looked at. */
+/* The translator's counters after the loops; checks what the loops computed. */
 static struct dbt_counters run(const struct loop *loop)
 {
     struct guest guest;
@@ -57,7 +56,7 @@ static struct dbt_counters run(const struct loop *loop)
     return counters;
 }
 
-/* Short loops are entered too often to be worth it. */
+/* Short loops are entered too often for a region to be worth it. */
 START_TEST(test_short)
 {
     static const uint32_t rounds[] = { 3, 4, 5 };

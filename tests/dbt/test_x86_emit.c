@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Every function of dbt/x86/emit.h and dbt/x86/vex.h, with all registers and addressing forms, against
- * binutils' objdump: what it reads must be the text that this file puts together from the operands.
+ * binutils' objdump: its listing must be the text that this file builds from the operands.
  */
 #include <check.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "dbt/x86/emit.h"
 #include "dbt/x86/vex.h"
+#include "tests/dbt/listing.h"
 #include "tests/suite.h"
 
-#define CODE_SIZE  (4u << 20)
-#define LINES_MAX  200000
-#define CODE_START 0x10000000u /* where the code would run */
-
-static const char *const names64[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
 static const char *const names32[] = { "eax", "ecx", "edx",  "ebx",  "esp",  "ebp",  "esi",  "edi",
                                        "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d" };
 static const char *const names16[] = { "ax",  "cx",  "dx",   "bx",   "sp",   "bp",   "si",   "di",
@@ -61,11 +52,6 @@ static const struct {
 
 static const int32_t immediates[] = { 0, 1, -1, 127, 128, -128, -129, 0x12345678, INT32_MIN, INT32_MAX };
 
-static uint8_t *code;
-static char **lines;
-static size_t line_count;
-static struct x86_emit emit, *const e = &emit;
-
 /* ---- What is expected ---------------------------------------------------------------------------------- */
 
 static const char *name_of(unsigned bits, unsigned reg)
@@ -73,99 +59,9 @@ static const char *name_of(unsigned bits, unsigned reg)
     return (bits == 64 ? names64 : bits == 32 ? names32 : bits == 16 ? names16 : names8)[reg];
 }
 
-__attribute__((format(printf, 1, 2))) static void expect(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    ck_assert_uint_lt(line_count, LINES_MAX);
-    ck_assert_int_gt(vasprintf(&lines[line_count++], format, arguments), 0);
-    va_end(arguments);
-}
-
-/* "DWORD PTR [rbx+rcx*1-0x10]", one of several buffers in turn. */
-static const char *mem_text(unsigned bits, struct x86_mem mem)
-{
-    static char texts[4][96];
-    static unsigned turn;
-    char *text = texts[turn++ % 4], index[16] = "", disp[24] = "";
-    if (mem.index != X86_NONE)
-        snprintf(index, sizeof(index), "+%s*%u", names64[mem.index], 1u << mem.scale);
-    if (mem.disp || (mem.base & 7) == X86_RBP)
-        snprintf(disp, sizeof(disp), "%c0x%x", mem.disp < 0 ? '-' : '+',
-                 mem.disp < 0 ? 0u - (uint32_t)mem.disp : (uint32_t)mem.disp);
-    snprintf(text, 96, "%s PTR [%s%s%s]",
-             bits == 64   ? "QWORD"
-             : bits == 32 ? "DWORD"
-             : bits == 16 ? "WORD"
-                          : "BYTE",
-             names64[mem.base], index, disp);
-    return text;
-}
-
 static unsigned long long imm_of(unsigned bits, int64_t value)
 {
     return bits == 64 ? (unsigned long long)value : (uint32_t)value;
-}
-
-/* ---- objdump ------------------------------------------------------------------------------------------- */
-
-/* "10000000:\t48 8b c1 \tmov    rax,rcx" to "mov rax,rcx"; false: no instruction. */
-static bool instruction_of(char *line, char *text)
-{
-    char *at = strstr(line, ":\t");
-    at = at ? strchr(at + 2, '\t') : NULL;
-    if (!at)
-        return false;
-    at++;
-    at[strcspn(at, "\n#")] = 0;
-    for (size_t n = strlen(at); n && at[n - 1] == ' '; n--)
-        at[n - 1] = 0;
-    size_t mnemonic = strcspn(at, " "), gap = strspn(at + mnemonic, " ");
-    sprintf(text, "%.*s%s%s", (int)mnemonic, at, gap ? " " : "", at + mnemonic + gap);
-    return true;
-}
-
-static void compare_listing(FILE *listing)
-{
-    char line[1024], text[1024];
-    size_t at = 0;
-    while (fgets(line, sizeof(line), listing)) {
-        if (!instruction_of(line, text))
-            continue;
-        ck_assert_msg(at < line_count, "more instructions than expected: %s", text);
-        ck_assert_msg(strcmp(text, lines[at]) == 0, "%zu: objdump says \"%s\", not \"%s\"", at, text,
-                      lines[at]);
-        free(lines[at++]);
-    }
-    ck_assert_uint_eq(at, line_count);
-}
-
-static void begin(void)
-{
-    code = aligned_alloc(64, CODE_SIZE);
-    lines = calloc(LINES_MAX, sizeof(*lines));
-    ck_assert(code && lines);
-    line_count = 0;
-    emit = (struct x86_emit){ code, code + CODE_SIZE, (ptrdiff_t)(CODE_START - (uintptr_t)code), false };
-}
-
-static void end(void)
-{
-    char path[] = "/tmp/rvive-x86-XXXXXX", command[256];
-    int fd = mkstemp(path);
-    FILE *file = fdopen(fd, "wb");
-    ck_assert(!e->overflow && line_count > 0);
-    ck_assert(file && fwrite(code, (size_t)(e->at - code), 1, file) == 1 && fclose(file) == 0);
-    snprintf(command, sizeof(command),
-             "objdump -D -z -w -b binary -m i386:x86-64 -M intel --adjust-vma=0x%x '%s'", CODE_START, path);
-    FILE *listing = popen(command, "r");
-    ck_assert_ptr_nonnull(listing);
-    compare_listing(listing);
-    int status = pclose(listing);
-    unlink(path);
-    ck_assert_int_eq(status, 0);
-    free(code);
-    free(lines);
 }
 
 /* ---- Registers ----------------------------------------------------------------------------------------- */
@@ -175,7 +71,7 @@ static void two_registers(unsigned bits, unsigned to, unsigned from)
     const char *a = name_of(bits, to), *b = name_of(bits, from);
     if (to != from || bits == 32)
         expect("mov %s,%s", a, b);
-    x86_mov(e, bits, to, from); /* nothing where it does nothing */
+    x86_mov(e, bits, to, from); /* emits nothing if the move would do nothing */
     EACH(i, alus)
     {
         x86_op(e, alus[i].op, bits, to, from);
@@ -282,7 +178,7 @@ static void only_64(unsigned reg)
 
 START_TEST(test_registers)
 {
-    begin();
+    listing_begin();
     for (unsigned to = 0; to < 16; to++) {
         for (unsigned from = 0; from < 16; from++) {
             two_registers(32, to, from);
@@ -297,7 +193,7 @@ START_TEST(test_registers)
     expect("mfence");
     x86_ret(e);
     expect("ret");
-    end();
+    listing_end();
 }
 END_TEST
 
@@ -392,7 +288,7 @@ START_TEST(test_memory)
 {
     static const int32_t disps[] = { 0, 8, -128, 127, 128, -129, 0x12345678 };
     unsigned turn = 0;
-    begin();
+    listing_begin();
     for (unsigned base = (unsigned)_i; base < 16; base += 4) {
         for (unsigned index = 0; index <= X86_NONE; index++)
             for (unsigned i = turn % 2; i < 7 && index != X86_RSP; i += index == X86_NONE ? 1 : 2, turn++)
@@ -402,7 +298,7 @@ START_TEST(test_memory)
         for (unsigned reg = 0; reg < 16; reg++)
             all_memory(reg, x86_mem(base, disps[reg % 7]), immediates[reg % 10]);
     }
-    end();
+    listing_end();
 }
 END_TEST
 
@@ -441,17 +337,30 @@ static void fused_memory(unsigned bits, unsigned to, unsigned second)
     }
 }
 
+static void fused_registers(unsigned bits, unsigned to, unsigned second)
+{
+    for (unsigned from = 0; from < 8; from++) {
+        EACH(i, fmas)
+        {
+            x86_fma(e, bits, fmas[i].op, to, second, from);
+            expect("%ss%c xmm%u,xmm%u,xmm%u", fmas[i].name, bits == 64 ? 'd' : 's', to, second, from);
+        }
+    }
+}
+
 START_TEST(test_sse)
 {
-    begin();
+    listing_begin();
     for (unsigned bits = 32; bits <= 64; bits += 32)
         for (unsigned to = 0; to < 16; to++)
             for (unsigned from = 0; from < 16; from++) {
                 sse_registers(bits, to, from);
-                if (to < 8 && from < 8)
+                if (to < 8 && from < 8) {
                     fused_memory(bits, to, from);
+                    fused_registers(bits, to, from);
+                }
             }
-    end();
+    listing_end();
 }
 END_TEST
 
@@ -522,6 +431,12 @@ static void packed(unsigned to, unsigned from)
     {
         x86_aes(e, aes[i].op, to, from);
         expect("%s xmm%u,xmm%u", aes[i].name, to, from);
+    }
+    static const char *const sha[] = { "sha256rnds2", "sha256msg1", "sha256msg2" };
+    EACH(i, sha)
+    {
+        x86_sha(e, X86_SHA256_ROUNDS + i, to, from);
+        expect("%s xmm%u,xmm%u%s", sha[i], to, from, i ? "" : ",xmm0");
     }
     x86_aes_key(e, to, from, 0x1b);
     expect("aeskeygenassist xmm%u,xmm%u,0x1b", to, from);
@@ -642,13 +557,15 @@ static void vex_bits(unsigned to, unsigned from)
     }
     x86_vmove(e, to, from);
     expect("vmovaps xmm%u,xmm%u", to, from);
+    x86_valign(e, to, other, from, 4);
+    expect("vpalignr xmm%u,xmm%u,xmm%u,0x4", to, other, from);
     x86_vmove_high(e, to, from);
     expect("vpextrd %s,xmm%u,0x1", names32[to], from);
     x86_and_not(e, to, other, from);
     expect("andn %s,%s,%s", names64[to], names64[other], names64[from]);
 }
 
-/* In the order of enum x86_vpacked, by log2 of the bytes of an element; NULL: there is none. */
+/* In the order of enum x86_vpacked, then by log2 of the bytes of an element; NULL: there is none. */
 static const char *const packed_names[][4] = {
     { "vpaddb", "vpaddw", "vpaddd", "vpaddq" },
     { "vpsubb", "vpsubw", "vpsubd", "vpsubq" },
@@ -720,7 +637,7 @@ static void vex_packed(unsigned bytes, unsigned to, unsigned a, unsigned b)
 
 START_TEST(test_vex_packed)
 {
-    begin();
+    listing_begin();
     for (unsigned to = 0; to < 16; to++)
         for (unsigned b = 0; b < 16; b += 1 + to % 3) {
             vex_packed(16, to, (to * 5 + b) % 16, b);
@@ -728,13 +645,13 @@ START_TEST(test_vex_packed)
         }
     x86_vzeroupper(e);
     expect("vzeroupper");
-    end();
+    listing_end();
 }
 END_TEST
 
 START_TEST(test_vex)
 {
-    begin();
+    listing_begin();
     for (unsigned to = 0; to < 16; to++)
         for (unsigned from = 0; from < 16; from++) {
             for (unsigned bits = 32; bits <= 64; bits += 32) {
@@ -743,19 +660,19 @@ START_TEST(test_vex)
             }
             vex_bits(to, from);
         }
-    end();
+    listing_end();
 }
 END_TEST
 
 START_TEST(test_other)
 {
-    begin();
+    listing_begin();
     for (unsigned to = 0; to < 16; to++) {
-        for (unsigned bits = 32; bits <= 64; bits += 32) {
+        for (unsigned bits = 8; bits <= 64; bits *= 2)
             for (unsigned base = 0; base < 16; base++)
                 atomics(bits, to, base & 1 ? x86_mem(base, 16) : x86_mem_index(base, X86_RAX, 0));
+        for (unsigned bits = 32; bits <= 64; bits += 32)
             division(bits, to);
-        }
         for (unsigned from = 0; from < 16; from++) {
             bits_of(32, to, from);
             bits_of(64, to, from);
@@ -768,7 +685,7 @@ START_TEST(test_other)
     }
     x86_test_imm8(e, X86_RBX, 7);
     expect("test bl,0x7");
-    end();
+    listing_end();
 }
 END_TEST
 
@@ -782,7 +699,7 @@ static const uint8_t *target(int64_t distance)
 START_TEST(test_control)
 {
     static const int64_t distances[] = { 0, 1, 0x1000, -0x1000, 0x7000000, -0x7000000 };
-    begin();
+    listing_begin();
     EACH(i, distances) for (unsigned shift = 0; shift < 4; shift++)
     {
         unsigned long long to = (unsigned long long)(CODE_START + distances[i]);
@@ -801,21 +718,21 @@ START_TEST(test_control)
         expect("call 0x%llx", to);
         uint8_t *jump = x86_jmp(e);
         expect("jmp 0x%llx", to);
-        x86_patch(jump, e->run, target(0)); /* is to be replaced */
+        x86_patch(jump, e->run, target(0)); /* will be replaced */
         x86_patch(call, e->run, target(distances[i]));
         x86_patch(jump, e->run, target(distances[i]));
         x86_ret(e); /* the next round at another alignment */
         expect("ret");
     }
-    end();
+    listing_end();
 }
 END_TEST
 
-/* The rel32 lies in 8 aligned bytes; the padding is in front of the comparison. */
+/* The rel32 lies within 8 aligned bytes; the padding precedes the comparison. */
 START_TEST(test_align_patch)
 {
     static const char *const nops[] = { "", "nop", "xchg ax,ax", "nop DWORD PTR [rax]" };
-    begin();
+    listing_begin();
     for (unsigned shift = 0; shift < 16; shift++)
         for (unsigned opcode = 1; opcode <= 2; opcode++) {
             for (unsigned i = 0; i < shift; i++, expect("ret"))
@@ -837,11 +754,11 @@ START_TEST(test_align_patch)
             x86_patch(site, e->run, here);
             expect("%s 0x%llx", opcode == 1 ? "jmp" : "jne", (unsigned long long)(uintptr_t)here);
         }
-    end();
+    listing_end();
 }
 END_TEST
 
-/* Whatever the room, nothing is written behind it, and overflow says whether all fitted. */
+/* However much room there is, nothing is written beyond it, and overflow says whether all code fitted. */
 START_TEST(test_overflow)
 {
     _Alignas(64) uint8_t whole[64], part[64];

@@ -2,7 +2,7 @@
  *
  * Stand-ins for the board in tests of devices: a piece of guest RAM behind a `struct dma`, an interrupt wire
  * that remembers its level, a bus that checks sizes as the real one does, a serial peer, an FDT to write a
- * node into, and a state round-trip. Static functions only, so that each test stays one file.
+ * node into, and a round trip of the saved state. All functions are static, so that each test stays one file.
  */
 #ifndef TESTS_DEVICES_FAKE_H
 #define TESTS_DEVICES_FAKE_H
@@ -43,7 +43,7 @@ static inline struct irq_line fake_irq_line(struct fake_irq *irq)
 /* ---- guest RAM: [base, base + size) -------------------------------------------------------------------- */
 
 struct fake_ram {
-    struct dma dma; /* first: the ops cast back */
+    struct dma dma; /* must be first: the ops cast back */
     uint64_t base, size;
     uint8_t *bytes;
     atomic_uint writes; /* calls of written() */
@@ -72,7 +72,7 @@ static inline void fake_ram_init(struct fake_ram *ram, uint64_t base, uint64_t s
     ram->dma.ops = &ops;
     ram->base = base;
     ram->size = size;
-    ram->bytes = calloc(1, size); /* exactly `size`, so that a sanitizer sees a step outside */
+    ram->bytes = calloc(1, size); /* exactly `size`, so that a sanitizer notices an access outside */
     ck_assert_ptr_nonnull(ram->bytes);
 }
 
@@ -81,7 +81,7 @@ static inline void fake_ram_destroy(struct fake_ram *ram)
     free(ram->bytes);
 }
 
-/* ---- the bus: an access the device has not declared does not reach it ---------------------------------- */
+/* ---- the bus: an access that the device has not declared does not reach it ----------------------------- */
 
 static inline bool fake_access_allowed(const struct device *device, uint64_t offset, unsigned size)
 {
@@ -108,7 +108,7 @@ static inline bool fake_bus_write(struct device *device, uint64_t offset, unsign
     return true;
 }
 
-/* Accesses that must be let through. */
+/* Accesses that the bus must let through. */
 static inline uint64_t fake_read(struct device *device, uint64_t offset, unsigned size)
 {
     uint64_t value = 0;
@@ -124,7 +124,7 @@ static inline void fake_write(struct device *device, uint64_t offset, unsigned s
 /* ---- a serial peer: collects what the device writes, and offers input ---------------------------------- */
 
 struct fake_chardev {
-    struct chardev chardev; /* first: the ops cast back */
+    struct chardev chardev; /* must be first: the ops cast back */
     uint8_t output[65536];
     size_t output_length;
     const uint8_t *input;
@@ -140,7 +140,8 @@ static inline void fake_chardev_write(struct chardev *chardev, const uint8_t *by
     fake->output_length += length;
 }
 
-/* Room is only noted: a real backend delivers later, from its own thread; here fake_chardev_pump() does. */
+/* Only notes that there is room: a real backend delivers later, from its own thread; here fake_chardev_pump()
+ * does. */
 static inline void fake_chardev_input_ready(struct chardev *chardev)
 {
     (void)chardev;
@@ -186,7 +187,7 @@ static inline size_t fake_chardev_pump(struct fake_chardev *fake)
     return total;
 }
 
-/* ---- FDT: the tree { / { soc { device's nodes } } }; free() it ----------------------------------------- */
+/* ---- FDT: the tree { / { soc { device's nodes } } }, which the caller frees ---------------------------- */
 
 static inline void *fake_fdt(struct device *device, const struct fdt_place *place)
 {
@@ -235,7 +236,7 @@ static inline void fake_fdt_cells(const void *fdt, const char *path, const char 
         ck_assert_mem_eq(value_, strings, sizeof(strings));                                                  \
     } while (0)
 
-/* ---- state: what `from` saves, `to` must load, and save again byte for byte ---------------------------- */
+/* ---- state: `to` must load what `from` saves, and save the same bytes again ---------------------------- */
 
 static inline void fake_state_copy(struct device *from, struct device *to)
 {
@@ -256,7 +257,7 @@ static inline void fake_state_copy(struct device *from, struct device *to)
     state_writer_destroy(&second);
 }
 
-/* Feeds load() the saved state with random bytes changed or its end cut off: it may refuse or take it, but
+/* Gives load() the saved state with random bytes changed or its end cut off: it may refuse or take it, but
  * must stay in bounds. */
 static inline void fake_state_mutate(struct device *device, unsigned seed, unsigned rounds)
 {
@@ -271,7 +272,8 @@ static inline void fake_state_mutate(struct device *device, unsigned seed, unsig
             copy[(size_t)rand_r(&seed) % length] = (uint8_t)rand_r(&seed);
         if (rand_r(&seed) % 4 == 0)
             length = (size_t)rand_r(&seed) % (length + 1);
-        copy = realloc(copy, length ? length : 1); /* the end exact, for the sanitizer */
+        /* Of exactly that length, so that the sanitizer notices reads beyond the end. */
+        copy = realloc(copy, length ? length : 1);
         struct error error;
         struct state_reader reader;
         state_reader_init(&reader, copy, length, &error);
@@ -282,7 +284,7 @@ static inline void fake_state_mutate(struct device *device, unsigned seed, unsig
     state_writer_destroy(&writer);
 }
 
-/* ---- waiting for what another thread does: at most ten seconds ----------------------------------------- */
+/* ---- waiting for what another thread does, for at most ten seconds ------------------------------------- */
 
 #define FAKE_WAIT(condition)                                                                                 \
     do {                                                                                                     \
@@ -292,7 +294,7 @@ static inline void fake_state_mutate(struct device *device, unsigned seed, unsig
         ck_assert_msg(tries_ <= 10000, "waited in vain for %s", #condition);                                 \
     } while (0)
 
-/* A seed that differs between runs, printed so that a failure can be run again with FAKE_SEED=n. */
+/* A seed that differs from run to run. It is printed, so that FAKE_SEED=n repeats a run that failed. */
 static inline unsigned fake_seed(const char *test)
 {
     const char *given = getenv("FAKE_SEED");

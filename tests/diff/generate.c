@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Snippets from the rows of isa.def: operands, and the rows that are neither memory nor control flow. The
- * base register is never written, frm always holds a valid mode, and mostly an instruction gets
- * floating-point operands of its own format. See snippet.h.
+ * Generates snippets from the rows of isa.def: operands, and the rows that are neither memory accesses nor
+ * control flow. The base register is never written, and frm always holds a valid mode. An instruction mostly
+ * gets floating-point operands of its own format. See snippet.h.
  */
 #include <string.h>
 
@@ -36,21 +36,21 @@ unsigned generate_destination(struct generator *generator, bool zero)
     }
 }
 
-/* The format that a letter of a mnemonic stands for. */
+/* The format that a letter of a mnemonic stands for. BF16 is boxed like half precision. */
 static enum kind kind_of(char letter)
 {
-    return letter == 'd' ? KIND_D : letter == 'h' ? KIND_H : KIND_S;
+    return letter == 'd' ? KIND_D : letter == 'h' || letter == 'b' ? KIND_H : KIND_S;
 }
 
-/* fcvt.d.s reads s (the last part) and writes d (the first after the name); flw has the letter in its
- * name. */
-static enum kind source_kind(const char *mnemonic)
+/* fcvt.d.s reads s (the last part) and writes d (the first part after the name); in flw the name contains the
+ * letter. */
+enum kind generate_source_kind(const char *mnemonic)
 {
     const char *dot = strrchr(mnemonic, '.');
     return kind_of(dot ? dot[1] : mnemonic[2]);
 }
 
-static enum kind result_kind(const char *mnemonic)
+enum kind generate_result_kind(const char *mnemonic)
 {
     const char *dot = strchr(mnemonic, '.');
     return kind_of(dot ? dot[1] : mnemonic[2]);
@@ -79,7 +79,7 @@ static int32_t random_immediate(struct generator *generator, const struct isa_en
         return (int32_t)random_below(random, 64);
     if (fields >> ISA_FIELD_bs2 & 1)
         return (int32_t)random_below(random, 4);
-    if (fields >> ISA_FIELD_rnum4 & 1) /* the others are illegal */
+    if (fields >> ISA_FIELD_rnum4 & 1) /* other numbers are illegal */
         return (int32_t)random_below(random, 11);
     if (fields >> ISA_FIELD_uimm5 & 1)
         return (int32_t)random_below(random, 32);
@@ -90,13 +90,15 @@ void generate_operands(struct generator *generator, enum isa_insn insn, struct i
 {
     static const uint8_t modes[] = { 0, 1, 2, 3, 4, 7 };
     const struct isa_entry *entry = isa_entry(insn);
-    enum kind kind = source_kind(entry->mnemonic);
+    enum kind kind = generate_source_kind(entry->mnemonic);
     bool fd = entry->flags & ISA_FRD;
     *o = (struct isa_operands){ .insn = insn, .rvc = ISA_RVC_COUNT, .length = 4 };
     o->rd = (uint8_t)(fd ? generate_source(generator) : generate_destination(generator, true));
     o->rs1 = entry->flags & ISA_FRS1 ? float_source(generator, kind) : (uint8_t)generate_source(generator);
     o->rs2 = entry->flags & ISA_FRS2 ? float_source(generator, kind) : (uint8_t)generate_source(generator);
     o->rs3 = entry->flags & ISA_FRS3 ? float_source(generator, kind) : 0;
+    if (isa_is_in_x(entry->extension))
+        generate_in_x_operands(generator, o);
     bool same_file = !(entry->flags & ISA_FRS1) == !(entry->flags & ISA_FRS2);
     if (same_file && random_percent(generator->random, 5))
         o->rs2 = o->rs1;
@@ -118,13 +120,13 @@ bool generate_rvc(struct generator *generator, enum isa_rvc rvc, struct isa_oper
     return false;
 }
 
-/* A product's rounding error: rs3 = rs1 * rs2 makes the fused operation cancel. */
+/* Makes a fused operation cancel: after rs3 = rs1 * rs2 its result is the product's rounding error. */
 static void prepare_fused(struct generator *generator, struct isa_operands *o)
 {
     static const enum isa_insn multiply[] = {
         [KIND_H] = ISA_INSN_fmul_h, [KIND_S] = ISA_INSN_fmul_s, [KIND_D] = ISA_INSN_fmul_d
     };
-    enum kind kind = source_kind(isa_entry(o->insn)->mnemonic);
+    enum kind kind = generate_source_kind(isa_entry(o->insn)->mnemonic);
     if (o->rs3 == o->rs1 || o->rs3 == o->rs2 || !random_percent(generator->random, 40))
         return;
     generate_insn(generator, multiply[kind], o->rs3, o->rs1, o->rs2, 0);
@@ -136,13 +138,21 @@ static void generate_plain(struct generator *generator, struct isa_operands *o)
     const struct isa_entry *entry = isa_entry(o->insn);
     if (entry->flags & ISA_FRS3)
         prepare_fused(generator, o);
+    else if (isa_is_in_x(entry->extension))
+        generate_in_x_product(generator, o);
+    if (o->insn == ISA_INSN_fcvt_s_bf16) { /* QEMU 10.0 takes another NaN for a value that is not boxed */
+        unsigned x = generate_destination(generator, false);
+        generate_insn(generator, ISA_INSN_fmv_x_h, x, o->rs1, 0, 0);
+        generate_insn(generator, ISA_INSN_fmv_h_x, o->rs1, x, 0, 0);
+        generator->kind[o->rs1] = KIND_H;
+    }
     if (o->rvc != ISA_RVC_COUNT)
         generate_emit(generator, o->bits);
-    else if (o->insn == ISA_INSN_fence || o->insn == ISA_INSN_fence_i) /* reserved fields are to be ignored */
+    else if (o->insn == ISA_INSN_fence || o->insn == ISA_INSN_fence_i) /* reserved fields must be ignored */
         generate_emit(generator, entry->match | ((uint32_t)random_u64(generator->random) & ~entry->mask));
     else
         generate_emit(generator, isa_encode(o->insn, o));
-    /* QEMU 10.0 drops fround and froundnx, and with them their flags, where rd is overwritten before it is
+    /* QEMU 10.0 drops fround and froundnx together with their flags if rd is overwritten before it is
      * used. */
     if (entry->extension == ISA_Zfa && entry->flags & ISA_RM)
         generate_insn(generator, ISA_INSN_fsd, 0, generator->snippet->base, o->rd,
@@ -170,13 +180,15 @@ static bool generate_group(struct generator *generator, struct row row)
     else
         generate_plain(generator, &o);
     if (done && entry->flags & ISA_FRD)
-        generator->kind[o.rd] = result_kind(entry->mnemonic);
+        generator->kind[o.rd] = generate_result_kind(entry->mnemonic);
+    else if (done && rows_in_x(generator->rows))
+        generate_in_x_result(generator, &o);
     return done;
 }
 
 static struct row next_row(const struct rows *rows, struct row_walk *walk, struct random *random)
 {
-    if (walk->at == 0) { /* shuffle */
+    if (walk->at == 0) { /* the round begins: shuffle */
         for (size_t i = 0; i < rows->count; i++) {
             size_t j = random_below(random, (unsigned)i + 1);
             walk->order[i] = walk->order[j];
@@ -195,7 +207,9 @@ static void random_state(struct generator *generator)
     for (unsigned i = 1; i < 32; i++)
         snippet->input.x[i] = value_integer(random);
     snippet->input.x[0] = random_below(random, 5) << 5 | random_below(random, 32); /* fcsr */
-    for (unsigned i = 0; i < 32; i++) {
+    if (rows_in_x(generator->rows))
+        generate_in_x_state(generator);
+    for (unsigned i = 0; i < 32 && !rows_in_x(generator->rows); i++) {
         generator->kind[i] = (enum kind)random_below(random, 3);
         snippet->input.f[i] = value_float(random, generator->kind[i]);
     }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Groups of the generator that jump, forwards over some instructions, or backwards once:
+ * Groups of the generator that jump. They jump forwards over some instructions, or backwards once:
  *
  *          jal  x0, 1f
  *      2:  addi ...
  *          jal  x0, 3f
- *      1:  the row in question, to 2
+ *      1:  the tested row, to 2
  *      3:
  *
  * See snippet.h.
  */
 #include "tests/diff/snippet.h"
 
-/* Something harmless that shows whether it was executed. */
+/* Emits an instruction that is harmless and shows whether it was executed. */
 static void emit_filler(struct generator *generator)
 {
     generator->group->skipped[generator->group->count] = true;
@@ -20,7 +20,8 @@ static void emit_filler(struct generator *generator)
                   generate_source(generator), 0, value_signed(generator->random, 12));
 }
 
-/* The row with the offset given: of a compressed form, an encoding that has it. */
+/* Emits the row with this offset. A compressed row needs an encoding that has this offset; false: there is
+ * none. */
 static bool emit_jump(struct generator *generator, struct row row, struct isa_operands *o, int32_t offset)
 {
     const struct rows *rows = generator->rows;
@@ -40,7 +41,7 @@ static bool emit_jump(struct generator *generator, struct row row, struct isa_op
     return false;
 }
 
-/* Half of the comparisons for equality shall hold. */
+/* Makes half of the comparisons for equality true. */
 static void prepare_equal(struct generator *generator, const struct isa_operands *o)
 {
     if (!random_percent(generator->random, 40) || o->rs1 == generator->snippet->base || o->rs1 == 0)
@@ -68,7 +69,7 @@ static bool generate_relative(struct generator *generator, struct row row, struc
     return emit_jump(generator, row, o, -4 - 4 * (int)fillers);
 }
 
-/* Forwards, from an address that auipc finds; bit 0 of the sum is to be ignored. */
+/* Jumps forwards. auipc computes the address; bit 0 of the sum must be ignored. */
 static bool generate_register(struct generator *generator, struct row row, struct isa_operands *o)
 {
     unsigned fillers = random_below(generator->random, 4);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Groups of the generator that access memory: an address in the scratch area is chosen, then a register is
- * set so that the instruction reaches it. Loads and stores have every alignment, atomics their natural one.
- * See snippet.h.
+ * Groups of the generator that access memory: an address in the scratch area is chosen, and then a register
+ * is set so that the instruction reaches it. Loads and stores have every alignment, atomics have natural
+ * alignment. See snippet.h.
  */
 #include <string.h>
 
 #include "tests/diff/snippet.h"
 
-/* Bytes accessed, from the mnemonic: its last width letter. */
+/* Returns the bytes accessed, by the last width letter of the mnemonic. */
 static unsigned access_size(const char *mnemonic)
 {
     const char *dot = strchr(mnemonic, '.');
@@ -22,7 +22,7 @@ static unsigned access_size(const char *mnemonic)
     }
 }
 
-/* An offset from P of an access that lies in the scratch area. */
+/* Returns an offset from P at which an access lies in the scratch area. */
 static int random_place(struct random *random, unsigned size, bool aligned)
 {
     int limit = SCRATCH_HIGH - SCRATCH_LOW - (int)size + 1;
@@ -40,7 +40,7 @@ static int random_place(struct random *random, unsigned size, bool aligned)
     }
 }
 
-/* x[rb] = P + offset. */
+/* Emits x[rb] = P + offset. */
 static void set_address(struct generator *generator, unsigned rb, int offset)
 {
     int first = offset < -2048 ? -2048 : offset > 2047 ? 2047 : offset;
@@ -59,8 +59,8 @@ static bool is_pair(const struct generator *generator, enum isa_insn insn)
     return insn == ISA_INSN_amocas_q || (insn == ISA_INSN_amocas_d && generator->rows->config->xlen == 32);
 }
 
-/* Half of the comparisons shall succeed: rd is loaded from memory first. rd is never x0: QEMU 10.0 then
- * writes its constant zero, which later instructions read. */
+/* Half of the comparisons must succeed: for them rd is loaded from memory first. rd is never x0, since QEMU
+ * 10.0 then writes its constant zero, which later instructions read. */
 static void generate_compare_and_swap(struct generator *generator, struct isa_operands *o, unsigned size)
 {
     bool pair = is_pair(generator, o->insn);
@@ -74,7 +74,10 @@ static void generate_compare_and_swap(struct generator *generator, struct isa_op
         o->rd = (uint8_t)generate_destination(generator, false);
     }
     if (o->rd != o->rs1 && random_percent(generator->random, 60)) {
-        enum isa_insn load = (pair ? size / 2 : size) == 8 ? ISA_INSN_ld : ISA_INSN_lw;
+        static const enum isa_insn loads[] = {
+            [1] = ISA_INSN_lb, [2] = ISA_INSN_lhu, [4] = ISA_INSN_lw, [8] = ISA_INSN_ld
+        };
+        enum isa_insn load = loads[pair ? size / 2 : size];
         generate_insn(generator, load, o->rd, o->rs1, 0, 0);
         if (pair)
             generate_insn(generator, load, o->rd + 1u, o->rs1, 0, (int)size / 2);
@@ -117,7 +120,7 @@ static bool generate_wide(struct generator *generator, struct isa_operands *o, u
     }
     if (o->insn == ISA_INSN_sc_w || o->insn == ISA_INSN_sc_d)
         generate_store_conditional(generator, o, place);
-    else if (entry->extension == ISA_Zacas)
+    else if (strncmp(entry->name, "amocas", 6) == 0)
         generate_compare_and_swap(generator, o, size);
     else
         generate_emit(generator, isa_encode(o->insn, o));
@@ -130,7 +133,7 @@ bool generate_memory(struct generator *generator, struct row row, struct isa_ope
     unsigned size = access_size(isa_entry(row.insn)->mnemonic);
     if (row.rvc == ISA_RVC_COUNT)
         return generate_wide(generator, o, size);
-    if (o->rs1 == base) { /* only what the immediate reaches */
+    if (o->rs1 == base) { /* only addresses that the immediate reaches */
         if (o->imm + (int)size > SCRATCH_HIGH)
             return false;
     } else {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Snippets to a program for Linux's user mode: each loads its registers, runs its groups, stores the
- * registers and writes its block to file descriptor 1; at the end the program exits. See snippet.h.
+ * Turns snippets into a program for Linux's user mode. Each snippet loads its registers, runs its groups,
+ * stores the registers and writes its block to file descriptor 1; at the end the program exits. See
+ * snippet.h.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 #include "tests/diff/snippet.h"
 
-/* Bytes of code around the groups of one snippet, and of the largest group. */
+/* Bytes of code around the groups of one snippet, and bytes of the largest group. */
 #define FRAME_MAX   (160 * 4)
 #define SNIPPET_MAX (FRAME_MAX + SNIPPET_GROUPS * GROUP_CODES * 4)
 
@@ -35,6 +36,11 @@ static int32_t slot(unsigned area, unsigned index)
     return (int32_t)(area + index * 8) - BLOCK_P;
 }
 
+static unsigned f_registers(const struct program *program)
+{
+    return program->without_f ? 0 : 32;
+}
+
 static void emit_prologue(struct program *program, const struct snippet *snippet, uint32_t p)
 {
     enum isa_insn load = program->xlen == 64 ? ISA_INSN_ld : ISA_INSN_lw;
@@ -42,7 +48,7 @@ static void emit_prologue(struct program *program, const struct snippet *snippet
     emit_insn(program, ISA_INSN_lui, base, 0, 0, (int32_t)p);
     emit_insn(program, load, other, base, 0, slot(BLOCK_INPUT, 0));
     emit_insn(program, ISA_INSN_csrrw, 0, other, 0, 3);
-    for (unsigned i = 0; i < 32; i++)
+    for (unsigned i = 0; i < f_registers(program); i++)
         emit_insn(program, ISA_INSN_fld, i, base, 0, slot(BLOCK_INPUT, 32 + i));
     for (unsigned i = 1; i < 32; i++)
         if (i != base)
@@ -55,7 +61,7 @@ static void emit_epilogue(struct program *program, const struct snippet *snippet
     unsigned base = snippet->base, other = base == 1 ? 2 : 1;
     for (unsigned i = 1; i < 32; i++)
         emit_insn(program, store, 0, base, i, slot(BLOCK_RESULT, i));
-    for (unsigned i = 0; i < 32; i++)
+    for (unsigned i = 0; i < f_registers(program); i++)
         emit_insn(program, ISA_INSN_fsd, 0, base, i, slot(BLOCK_RESULT, 32 + i));
     emit_insn(program, ISA_INSN_csrrs, other, 0, 0, 3);
     emit_insn(program, store, 0, base, other, slot(BLOCK_RESULT, 0));
@@ -79,10 +85,11 @@ static void add_snippet(struct program *program, const struct snippet *snippet, 
     emit_epilogue(program, snippet);
 }
 
-bool program_create(struct program *program, unsigned xlen, const struct snippet *const *snippets,
-                    size_t count)
+bool program_create(struct program *program, const struct isa_config *config,
+                    const struct snippet *const *snippets, size_t count)
 {
-    *program = (struct program){ .xlen = xlen, .count = count };
+    *program = (struct program){ .xlen = config->xlen, .count = count };
+    program->without_f = !isa_has(config, ISA_F);
     program->code_room = (count + 1) * SNIPPET_MAX;
     program->data_size = count * BLOCK_SIZE;
     program->code = malloc(program->code_room);
@@ -111,15 +118,15 @@ void program_destroy(struct program *program)
 uint64_t program_group_address(const struct program *program, const struct snippet *snippet, size_t index,
                                unsigned group)
 {
-    uint64_t address = program->address[index] + 4 * (3 + 32 + 30); /* the prologue */
+    uint64_t address = program->address[index] + 4 * (3 + f_registers(program) + 30); /* the prologue */
     for (unsigned i = 0; i < group; i++)
         for (unsigned j = 0; j < snippet->groups[i].count; j++)
             address += (snippet->groups[i].code[j] & 3) == 3 ? 4 : 2;
     return address;
 }
 
-/* Header, two segments, code and data; the classes differ in the types' widths. Offsets in the file are the
- * addresses modulo 4096. */
+/* Header, two segments, code and data; the ELF classes differ in the widths of types. Offsets in the file
+ * equal the addresses modulo 4096. */
 #define WRITE_ELF(CLASS)                                                                                     \
     static bool write_elf##CLASS(const struct program *program, FILE *file)                                  \
     {                                                                                                        \

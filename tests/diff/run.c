@@ -2,19 +2,21 @@
  *
  * Runs a program in QEMU's user mode and in a hart of this process; see snippet.h.
  *
- * The hart has no Linux: a few instructions in front of the program switch the FPU on and set a trap handler
- * that counts the write calls and ends the run on exit, or on any other trap. They talk to this file by
- * stores to addresses that are no RAM. Code and data lie at the same addresses as in QEMU.
+ * The hart has no Linux. A few instructions in front of the program switch the FPU and the vector unit on and
+ * set a trap handler, which counts the write calls and ends the run on exit or on any other trap. They report
+ * to this file by stores to addresses outside RAM. Code and data have the same addresses as in QEMU.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpu/hart.h"
 #include "dbt/dbt.h"
+#include "dbt/runtime/state.h"
 #include "tests/diff/snippet.h"
 
 void run_destroy(struct run *run)
@@ -80,13 +82,13 @@ bool run_qemu(const struct program *program, struct run *run)
 /* ---- A hart with a little memory ----------------------------------------------------------------------- */
 
 #define STUB_ADDRESS (PROGRAM_CODE - 4096)
-#define PORT_ADDRESS                                                                                         \
-    0x08000000u /* stores: + 0 ends the run with mcause, + 8 mepc, + 16 mtval, + 32 a snippet is done */
+/* Stores: + 0 ends the run with mcause, + 8 mepc, + 16 mtval, + 32 a snippet is done. */
+#define PORT_ADDRESS 0x08000000u
 
 struct board {
-    struct hart_bus bus; /* first: the hart's functions get it */
+    struct hart_bus bus; /* must be first, since the hart's functions get it */
     struct hart *hart;
-    uint8_t *stub, *code, *data; /* each whole pages; data begins half a page early */
+    uint8_t *stub, *code, *data; /* each is whole pages; data begins half a page early */
     size_t code_size, data_size;
     uint64_t cause, epc, tval;
     size_t completed;
@@ -151,7 +153,7 @@ static uint32_t encode(enum isa_insn insn, unsigned rd, unsigned rs1, unsigned r
     return isa_encode(insn, &o);
 }
 
-/* Start, and from + 64 the trap handler. t0 = x5, t1 = x6, t2 = x7, a7 = x17. */
+/* The start, and from + 64 on the trap handler. t0 = x5, t1 = x6, t2 = x7, a7 = x17. */
 static void make_stub(struct board *board, unsigned xlen, uint32_t program_start)
 {
     enum {
@@ -169,7 +171,7 @@ static void make_stub(struct board *board, unsigned xlen, uint32_t program_start
         encode(ISA_INSN_addi, 5, 5, 0, 64),
         encode(ISA_INSN_csrrw, 0, 5, 0, MTVEC),
         encode(ISA_INSN_lui, 5, 0, 0, 3 << 13), /* mstatus.FS */
-        encode(ISA_INSN_addi, 5, 5, 0, 3 << 9), /* and VS */
+        encode(ISA_INSN_addi, 5, 5, 0, 3 << 9), /* and mstatus.VS */
         encode(ISA_INSN_csrrs, 0, 5, 0, MSTATUS),
         encode(ISA_INSN_lui, 5, 0, 0, PROGRAM_CODE),
         encode(ISA_INSN_jalr, 0, 5, 0, (int32_t)program_start),
@@ -198,42 +200,79 @@ static void make_stub(struct board *board, unsigned xlen, uint32_t program_start
     memcpy(board->stub + 64, handler, sizeof(handler));
 }
 
+/* Maps zeroes from a file, so that windows can map them, too; NULL: out of memory. */
+static uint8_t *map_data(struct board *board)
+{
+    int fd = memfd_create("data", MFD_CLOEXEC);
+    void *data = MAP_FAILED;
+    if (fd >= 0 && ftruncate(fd, (off_t)board->data_size) == 0)
+        data = mmap(NULL, board->data_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) {
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    board->bus.ram = (struct hart_ram){ fd, data, PROGRAM_DATA & ~4095u, board->data_size };
+    return data;
+}
+
 static bool board_load(struct board *board, const struct program *program)
 {
     board->code_size = (program->code_size + 4095) & ~(size_t)4095;
     board->data_size = (PROGRAM_DATA % 4096 + program->data_size + 4095) & ~(size_t)4095;
     board->stub = aligned_alloc(4096, 4096);
     board->code = aligned_alloc(4096, board->code_size);
-    board->data = aligned_alloc(4096, board->data_size);
+    board->data = map_data(board);
     if (!board->stub || !board->code || !board->data)
         return false;
     memset(board->code, 0, board->code_size);
-    memset(board->data, 0, board->data_size);
     memcpy(board->code, program->code, program->code_size);
     memcpy(board->data + PROGRAM_DATA % 4096, program->data, program->data_size);
     make_stub(board, program->xlen, program->hart_start);
     return true;
 }
 
-/* RVIVE_DIFF_ACCEL=t1 or t2: every block is translated before it first runs, by that tier. */
+/* RVIVE_DIFF_ACCEL=t1 or t2: this tier translates every block before it first runs; with RVIVE_DIFF_WINDOWS
+ * translated accesses go to windows. */
 static bool accel_is(const char *name)
 {
     const char *accel = getenv("RVIVE_DIFF_ACCEL");
     return accel && strcmp(accel, name) == 0;
 }
 
+/* RVIVE_DIFF_HOST=avx2: the translator does not use AVX-512. RVIVE_DIFF_CHECK=on: each access of translated
+ * code is compared with the MMU. */
+static struct dbt *make_dbt(struct error *error)
+{
+    const char *host = getenv("RVIVE_DIFF_HOST"), *check = getenv("RVIVE_DIFF_CHECK");
+    struct dbt *dbt = dbt_create(error);
+    if (dbt && host && strcmp(host, "avx2") == 0)
+        x86_features_without_avx512(&dbt->host);
+    if (dbt && check && strcmp(check, "on") == 0)
+        dbt_check_accesses(dbt);
+    return dbt;
+}
+
 static bool board_run(struct board *board, const struct isa_config *isa, struct error *error)
 {
     struct clock *clock = clock_create(error);
-    struct hart_config config = {
-        .isa = isa, .bus = &board->bus, .clock = clock, .timebase_hz = 10000000, .reset_pc = STUB_ADDRESS
-    };
+    bool windows = getenv("RVIVE_DIFF_WINDOWS");
+    struct hart_config config = { .isa = isa,
+                                  .bus = &board->bus,
+                                  .clock = clock,
+                                  .timebase_hz = 10000000,
+                                  .reset_pc = STUB_ADDRESS,
+                                  .windows = windows };
     if (!clock)
         return false;
     board->hart = hart_create(&config, error);
     bool regions = accel_is("t2");
-    struct dbt *dbt = regions || accel_is("t1") ? dbt_create(error) : NULL;
+    struct dbt *dbt = regions || accel_is("t1") ? make_dbt(error) : NULL;
     if (regions && !dbt_optimise(dbt, true, error))
+        abort();
+    if (dbt && windows)
+        dbt_use_windows(dbt, true);
+    if (board->hart && hart_windows_refused(board->hart))
         abort();
     if (board->hart && dbt && !dbt_attach(dbt, board->hart, 1, error))
         abort();
@@ -242,7 +281,7 @@ static bool board_run(struct board *board, const struct isa_config *isa, struct 
         hart_destroy(board->hart);
     }
     if (dbt && (!dbt_translated(dbt) || (regions && !dbt_regions(dbt))))
-        abort(); /* the test would show nothing */
+        abort(); /* nothing was translated, so the test would show nothing */
     dbt_destroy(dbt);
     clock_destroy(clock);
     return board->hart != NULL;
@@ -255,7 +294,7 @@ bool run_hart(const struct program *program, const struct isa_config *config, st
     *run = (struct run){ .blocks = malloc(program->data_size) };
     bool done = run->blocks && board_load(&board, program) && board_run(&board, config, &error);
     if (done) {
-        bool ended = board.completed == program->count + 1; /* with the exit call */
+        bool ended = board.completed == program->count + 1; /* the exit call counts, too */
         memcpy(run->blocks, board.data + PROGRAM_DATA % 4096, program->data_size);
         run->completed = ended ? program->count : board.completed;
         if (!ended)
@@ -268,6 +307,9 @@ bool run_hart(const struct program *program, const struct isa_config *config, st
     }
     free(board.stub);
     free(board.code);
-    free(board.data);
+    if (board.data) {
+        munmap(board.data, board.data_size);
+        close(board.bus.ram.fd);
+    }
     return done;
 }

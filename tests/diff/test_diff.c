@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rvive's interpreter against QEMU 10's user mode, instruction by instruction; snippet.h has the parts.
+ * Compares Rvive with QEMU 10's user mode, instruction by instruction; snippet.h has the parts.
  *
- * RVIVE_SEED=N         the seed (printed; default: 1)
- * RVIVE_DIFF_COUNT=N   instructions for each XLEN (default 400000); 0 runs until a difference is found: for a
- * long run by hand, `RVIVE_SEED=$RANDOM RVIVE_DIFF_COUNT=0 build/tests/diff/test_diff` RVIVE_DIFF_XLEN=32
- * only that XLEN RVIVE_QEMU=DIR       where tests/peers/qemu10.sh put QEMU
+ * RVIVE_SEED=N           the seed (printed; default: 1)
+ * RVIVE_DIFF_COUNT=N     instructions for each XLEN (default 400000); 0: runs until a difference is found
+ * RVIVE_DIFF_XLEN=N      only that XLEN
+ * RVIVE_DIFF_IN_X=on     floating point in x registers (Zfinx), and the integer instructions
+ * RVIVE_DIFF_ACCEL=t1    the translator that runs in Rvive: t1 or t2 (default: the interpreter)
+ * RVIVE_DIFF_WINDOWS=on  accesses of translated code use windows
+ * RVIVE_QEMU=DIR         where tests/peers/qemu10.sh put QEMU
  *
- * Exit status 1: a difference, which is traced back to one instruction with its operands, or a row of isa.def
- * that was never executed.
+ * A long run by hand: RVIVE_SEED=$RANDOM RVIVE_DIFF_COUNT=0 build/tests/diff/test_diff
+ *
+ * Exit status 1: there is a difference, which is traced back to one instruction with its operands, or a row
+ * of isa.def was never executed.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,9 +23,10 @@
 #include "tests/diff/snippet.h"
 
 #define BATCH        1000 /* snippets in a program */
-#define REPORT_LIMIT 10   /* differences told in full */
+#define REPORT_LIMIT 10   /* differences reported in full */
 
 struct test {
+    char cpu[80]; /* -cpu of Rvive, and of QEMU if it is not its widest one */
     struct isa_config config;
     struct rows rows;
     struct row_walk walk;
@@ -69,7 +75,7 @@ static void print_memory(const uint8_t *before, const uint8_t *rvive, const uint
                    before[i]);
 }
 
-/* The registers that an instruction reads, as they are before the group. */
+/* The registers that an instruction reads, with their values before the group. */
 static void print_operands(const struct isa_operands *o, const struct registers *input)
 {
     const struct isa_entry *entry = isa_entry(o->insn);
@@ -80,7 +86,7 @@ static void print_operands(const struct isa_operands *o, const struct registers 
                     { ISA_FIELD_rs2, ISA_FRS2, o->rs2 },
                     { ISA_FIELD_rs3, ISA_FRS3, o->rs3 } };
     for (unsigned i = 0; i < 4; i++) {
-        if (!(entry->fields >> sources[i].field & 1) || (i == 0 && entry->extension != ISA_Zacas))
+        if (!(entry->fields >> sources[i].field & 1) || (i == 0 && strncmp(entry->name, "amocas", 6)))
             continue;
         bool floating = sources[i].flag && entry->flags & sources[i].flag;
         unsigned n = sources[i].number;
@@ -107,7 +113,7 @@ static void print_group(const struct test *test, const struct snippet *snippet, 
     }
 }
 
-/* Both runs of `count` snippets. */
+/* The results of `count` snippets in both. */
 struct comparison {
     struct program program;
     struct run rvive, qemu;
@@ -117,8 +123,10 @@ static bool comparison_run(struct comparison *c, const struct test *test,
                            const struct snippet *const *snippets, size_t count)
 {
     *c = (struct comparison){ 0 };
-    return program_create(&c->program, test->config.xlen, snippets, count) &&
-           run_qemu(&c->program, &c->qemu) && run_hart(&c->program, &test->config, &c->rvive);
+    if (!program_create(&c->program, &test->config, snippets, count))
+        return false;
+    c->program.qemu_cpu = rows_in_x(&test->rows) ? test->cpu : NULL;
+    return run_qemu(&c->program, &c->qemu) && run_hart(&c->program, &test->config, &c->rvive);
 }
 
 static void comparison_destroy(struct comparison *c)
@@ -153,7 +161,7 @@ static void print_comparison(const struct test *test, const struct comparison *c
     print_memory(before, rvive, qemu);
 }
 
-/* The state that QEMU had after all but the last group, and only that group. */
+/* Makes a snippet of the last group only, from the state that QEMU had after all groups before it. */
 static void take_last_group(struct snippet *single, const struct snippet *snippet, const uint8_t *block)
 {
     *single = (struct snippet){ .base = snippet->base, .count = 1 };
@@ -162,7 +170,8 @@ static void take_last_group(struct snippet *single, const struct snippet *snippe
     single->groups[0] = snippet->groups[snippet->count - 1];
 }
 
-/* Runs all beginnings of the snippet; the first that differs ends with the guilty group. */
+/* Runs all beginnings of the snippet, shortest first. The last group of the first one that differs is the
+ * cause. */
 static bool report_difference(const struct test *test, const struct snippet *snippet)
 {
     struct snippet *beginnings = calloc(SNIPPET_GROUPS + 1, sizeof(*beginnings));
@@ -265,14 +274,23 @@ static bool print_counts(const struct test *test)
     return missing == 0;
 }
 
+/* RVIVE_DIFF_IN_X */
+static bool choose_cpu(struct test *test, unsigned xlen, struct error *error)
+{
+    const char *in_x = getenv("RVIVE_DIFF_IN_X");
+    bool on = in_x && strcmp(in_x, "on") == 0;
+    snprintf(test->cpu, sizeof(test->cpu), "rv%u%s", xlen,
+             on ? ",f=off,d=off,zfa=off,zfinx=on,zdinx=on,zhinx=on" : "");
+    return isa_config_parse(&test->config, test->cpu, error);
+}
+
 static bool test_xlen(unsigned xlen, uint64_t seed, uint64_t instructions)
 {
     struct test *test = calloc(1, sizeof(*test));
     struct snippet *snippets = calloc(BATCH, sizeof(*snippets));
     const struct snippet *pointers[BATCH];
     struct error error = { "out of memory" };
-    bool good = test && snippets && isa_config_parse(&test->config, xlen == 64 ? "rv64" : "rv32", &error) &&
-                rows_create(&test->rows, &test->config);
+    bool good = test && snippets && choose_cpu(test, xlen, &error) && rows_create(&test->rows, &test->config);
     if (!good)
         fprintf(stderr, "%s\n", error.text);
     for (unsigned i = 0; i < BATCH; i++)

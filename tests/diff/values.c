@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Random values with a taste for corner cases; see snippet.h.
+ * Random values, corner cases more often than others; see snippet.h.
  */
 #include "tests/diff/snippet.h"
 
@@ -62,13 +62,13 @@ static uint64_t random_mantissa(struct random *random, unsigned bits)
     case 0: return 0;
     case 1: return all;
     case 2: return 1ull << random_below(random, bits);
-    case 3: return some & ~(all >> random_below(random, bits)); /* few leading bits */
+    case 3: return some & ~(all >> random_below(random, bits)); /* only a few leading bits */
     case 4: return ((some & ~(all >> random_below(random, bits))) + random_below(random, 3) - 1) & all;
     default: return some;
     }
 }
 
-/* Biased exponents: around 1, where integers end, where narrower formats end. */
+/* Biased exponents: around 1, around the end of the integers, around the ends of narrower formats. */
 static uint64_t random_exponent(struct random *random, unsigned bits)
 {
     static const int edges[] = { 7,   8,   14,   15,   16,   30,   31,  32,  62,  63,  64,

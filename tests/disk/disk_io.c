@@ -2,11 +2,15 @@
  *
  * Writes to a disk image at random, through the blockdev that a guest's disk uses:
  *
- *   disk_io random IMAGE FORMAT MODEL SEED COUNT [CACHE]   COUNT operations by several threads at once, each
- * in its own parts of the disk; all that is read is compared with the raw file MODEL, which is kept the same.
- * MODEL starts as a copy of what the image holds. disk_io forever IMAGE FORMAT JOURNAL SEED writes stamped
- * sectors and flushes until it is killed. JOURNAL has what must be there: it is appended to before each write
- * and after each flush. disk_io verify IMAGE FORMAT JOURNAL       checks the image against it.
+ *   disk_io random IMAGE FORMAT MODEL SEED COUNT [CACHE]
+ *     COUNT operations by several threads at once, each in its own parts of the disk; all that is read is
+ *     compared with the raw file MODEL, which gets the same writes. MODEL starts as a copy of the image's
+ *     contents.
+ *   disk_io forever IMAGE FORMAT JOURNAL SEED
+ *     writes stamped sectors and flushes until it is killed. JOURNAL says what the disk must hold: a
+ *     record is appended before each write and after each flush.
+ *   disk_io verify IMAGE FORMAT JOURNAL
+ *     checks the image against JOURNAL.
  *
  * The status is 0 only if all was right.
  */
@@ -125,13 +129,14 @@ static void operate(unsigned *state, uint8_t *bytes, uint8_t *other, uint64_t of
     } else if (what < 97) {
         check(blockdev_discard(disk, offset, length), "discard", offset, length);
         check(blockdev_pread(disk, bytes, length, offset), "read", offset, length);
-        keep_model(bytes, length, offset); /* whatever it is now, it stays */
+        keep_model(bytes, length, offset); /* whatever the sectors hold now, they must keep it */
     } else {
         check(blockdev_flush(disk), "flush", 0, 0);
     }
 }
 
-/* Thread n has each THREADS-th stripe; a stripe ends in the middle of clusters, so that neighbours meet. */
+/* Thread n has every THREADS-th stripe; stripes end in the middle of clusters, so that threads share
+ * clusters. */
 static void *work(void *opaque)
 {
     unsigned thread = (unsigned)(uintptr_t)opaque, state = seed * THREADS + thread;
@@ -194,7 +199,7 @@ static int run_random(char **arguments, int arguments_count)
 
 /* ---- forever and verify -------------------------------------------------------------------------------- */
 
-/* A record: what is about to be written or discarded, or that all records before this one are on the disk. */
+/* A record: what will be written or discarded next, or that all records before this one are on the disk. */
 enum { RECORD_WRITE, RECORD_FLUSH, RECORD_DISCARD };
 struct record {
     uint64_t sector, stamp;
@@ -244,8 +249,8 @@ static _Noreturn void run_forever(char **arguments)
     }
 }
 
-/* A sector must be what was last flushed to it, or what was written to it after that; a discarded one is
- * anything. */
+/* A sector must hold what was last flushed to it, or what was written to it after that; a discarded one may
+ * hold anything. */
 static int run_verify(char **arguments)
 {
     open_disk(arguments[0], arguments[1], BLOCKDEV_CACHE_WRITEBACK);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# rvive-img against qemu-img: what it makes, qemu-img finds sound and reads the same; what it says, qemu-img says too; and
-# an image that one of the two has open for writing is refused to the other.
+# rvive-img against qemu-img: images that it makes are sound and read the same with qemu-img; both report the same facts; and
+# if one of them has an image open for writing, the other refuses it.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/disk/lib.sh"
@@ -21,8 +21,8 @@ refused() {
     ok
 }
 
-# facts: an image's facts from JSON on standard input, one a line, sorted; without those of the nodes below it, which qemu-img
-# tells of since version 8
+# facts: an image's facts from JSON on standard input, one a line, sorted; without those of the nodes below it, which
+# qemu-img reports since version 8
 facts() {
     python3 -c '
 import json, sys
@@ -89,7 +89,7 @@ compressed=$(stat -c %s image.qcow2)
 [ "$compressed" -lt 7000000 ] || fail "zeros were stored: $compressed bytes"
 refused "only qcow2" "$img" convert -c -O raw data.raw other.raw
 
-# info: the same as qemu-img says, but for space and order
+# info: the same as qemu-img prints, except for space and order
 rm -f over.qcow2
 quietly "$img" create -f qcow2 -b data.raw -F raw over.qcow2
 for file in image.qcow2 over.qcow2 data.raw; do
@@ -172,7 +172,7 @@ status=0
 [ $status = 63 ] || fail "check of a raw image is status $status"
 ok
 
-# an image that was not closed properly: its refcounts are made good when it is next opened
+# an image that was not closed properly: its refcounts are repaired when it is opened next
 damage 11 0
 printf '\001' | dd of=image.qcow2 bs=1 seek=79 conv=notrunc 2>/dev/null
 cp data.raw model.raw
@@ -181,7 +181,7 @@ clean image.qcow2
 same image.qcow2 qcow2 model.raw
 ok
 
-# features that are not there are refused by name, and so is a loop
+# features that rvive-img does not have are refused by name, and so is a loop
 rm -f new.qcow2
 qemu-img create -q -f qcow2 -o data_file=new.data new.qcow2 1M
 refused "external data file" "$img" info new.qcow2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Writers that are killed (SIGKILL) at random moments: after each, qemu-img finds the image consistent, and every sector
+# Writers that are killed (SIGKILL) at random moments: after each kill, qemu-img finds the image consistent, and every sector
 # that was flushed is there.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -41,6 +41,7 @@ kills 10
 kills 6 -b base.raw -F raw -o cluster_size=4k
 kills 4 -o cluster_size=512,refcount_bits=8
 [ $leaks -le 1 ] || fail "$leaks of 20 images had leaked clusters"
-# Version 2 has no dirty bit: its tables are written in order, with a flush between, which takes long enough to be hit.
+# Version 2 has no dirty bit: its tables are written in order, with a flush in between. This takes long enough for kills to
+# hit it.
 kills 4 -o compat=0.10
 echo "leaks in $leaks images"

@@ -15,13 +15,13 @@ fail() {
     exit 1
 }
 
-# clean IMAGE: both find nothing wrong with it.
+# clean IMAGE: qemu-img and rvive-img find nothing wrong with it.
 clean() {
     qemu-img check "$1" >check.log 2>&1 || { cat check.log >&2; fail "qemu-img check $1${seed:+ (seed $seed)}"; }
     "$img" check "$1" >check.log 2>&1 || { cat check.log >&2; fail "rvive-img check $1${seed:+ (seed $seed)}"; }
 }
 
-# same IMAGE FORMAT RAW: the disk in the image is that raw file.
+# same IMAGE FORMAT RAW: the disk in the image equals that raw file.
 same() {
     qemu-img compare -f "$2" -F raw "$1" "$3" >compare.log 2>&1 ||
         { cat compare.log >&2; fail "$1 differs from $3${seed:+ (seed $seed)}"; }

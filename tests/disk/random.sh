@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Random operations on qcow2 images of many kinds that qemu-img made, with what qemu-io writes in between: what is read is
+# Random operations on qcow2 images of many kinds that qemu-img made, with writes of qemu-io in between: what is read is
 # right, qemu-img reads the same, and both checks find the images clean. RVIVE_SEED repeats a run.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -14,7 +14,7 @@ truncate -s 20M base.raw
 qemu-img convert -f raw -O qcow2 -c base.raw base.qcow2
 qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd base.raw zstd.qcow2
 
-# make_model: the raw file that is what image.qcow2 holds.
+# make_model: makes the raw file that equals the disk in image.qcow2.
 make_model() {
     rm -f model.raw
     qemu-img convert -f qcow2 -O raw image.qcow2 model.raw
@@ -30,7 +30,7 @@ one() {
     "$disk_io" random image.qcow2 qcow2 model.raw "$seed" "$count" "$cache" || fail "$name: disk_io (seed $seed)"
     clean image.qcow2
     same image.qcow2 qcow2 model.raw
-    # now qemu writes, and takes a snapshot; then once more
+    # qemu writes and takes a snapshot; then the operations run once more
     offset=$((seed % 30000000 / 512 * 512))
     qemu-io -f qcow2 -c "write -P 0x5a $offset 700000" -c "discard 4M 1M" -c "write -z 9M 64k" image.qcow2 >/dev/null
     qemu-img snapshot -c before image.qcow2
@@ -65,7 +65,7 @@ one direct 200 none
 one writethrough 60 writethrough
 one directsync 40 directsync -o cluster_size=4k
 
-# images that are compressed themselves
+# images with compressed clusters
 for type in zlib zstd; do
     qemu-img convert -f raw -O qcow2 -c -o compression_type=$type base.raw image.qcow2
     make_model
@@ -75,7 +75,7 @@ for type in zlib zstd; do
     echo "compressed with $type: ok"
 done
 
-# raw images, for the same operations
+# raw images, with the same operations
 truncate -s 20M image.raw
 for cache in writeback none; do
     cp image.raw model.raw

@@ -37,8 +37,8 @@ static inline uint64_t test_random_next(struct test_random *random)
 
 #define TEST_OPERANDS_MAX 64
 
-/* Fills `list` with zeroes, subnormals, NaNs, the ends of the range and of integer types; returns how
- * many. */
+/* Fills `list` with zeroes, subnormals, NaNs, the ends of the range of the format and of integer types;
+ * returns how many there are. */
 static inline unsigned test_operands(unsigned width, uint64_t list[TEST_OPERANDS_MAX])
 {
     unsigned fraction = fp_fraction_bits(width), count = 0;
@@ -83,8 +83,8 @@ static inline unsigned test_operands(unsigned width, uint64_t list[TEST_OPERANDS
     return count;
 }
 
-/* One operand: any bits, or an interesting one, or a short fraction (so that ties and exact results happen),
- * or something near `other`. */
+/* One operand: random bits, or an interesting one, or a short fraction (so that ties and exact results
+ * happen), or one near `other`. */
 static inline uint64_t test_operand(struct test_random *random, unsigned width, uint64_t other)
 {
     uint64_t bits = test_random_next(random), choice = test_random_next(random);
@@ -155,8 +155,7 @@ TEST_ADAPT_FORMAT(f64, uint64_t, 64)
 static const struct test_operation test_operations[] = { TEST_ROWS(f16, 16), TEST_ROWS(f32, 32),
                                                          TEST_ROWS(f64, 64) };
 
-/* Runs one test case of libcheck, each test between setup() and teardown() if these are not NULL; the exit
- * status of main(). */
+/* A suite of one test case, with setup() before and teardown() after each test if these are not NULL. */
 static inline Suite *fp_suite(const char *name, SFun setup, SFun teardown, const TTest *const *tests,
                               unsigned count)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The fast path on the host's floating-point unit against the software: two implementations that share
- * nothing, so where they agree on results and flags, both are most likely right. Also the environment itself.
+ * The fast path on the host's floating-point unit against the software: the two implementations share
+ * nothing, so if they agree on results and flags, both are most likely right. The environment is tested, too.
  */
 #include "tests/fp/fp_test.h"
 
 static struct test_random rng;
 
-/* Calls f with clear flags; the flags it raises are stored. */
+/* Calls f with cleared flags; stores the flags that f raises. */
 static uint64_t call(struct fp_env *env, test_function *f, unsigned rm, const uint64_t operands[3],
                      unsigned *flags)
 {
@@ -65,7 +65,7 @@ START_TEST(arithmetic)
 }
 END_TEST
 
-/* Additions whose terms cancel to the last bit: what random factors hardly ever do. */
+/* Additions whose terms cancel to the last bit: random factors hardly ever do this. */
 START_TEST(fma_cancellation)
 {
     struct fp_env env = { 0 };
@@ -90,7 +90,7 @@ START_TEST(fma_cancellation)
 }
 END_TEST
 
-/* Without FMA3 the software takes over: the same results through the same function. */
+/* Without FMA3 the software does it: the same results through the same function. */
 START_TEST(fma_without_host_support)
 {
     struct fp_env env = { 0 };
@@ -185,7 +185,7 @@ START_TEST(conversions_to)
 }
 END_TEST
 
-/* Exponents around the range of integers, where all bits random hardly ever are. */
+/* Exponents near the limits of integers, which random bits hardly ever give. */
 START_TEST(conversions_to_near_boundaries)
 {
     static const struct test_operation rows[] = {
@@ -353,7 +353,7 @@ START_TEST(flags_survive_a_change_of_mode)
 }
 END_TEST
 
-/* A denormal operand raises DE in MXCSR and must not show. */
+/* A denormal operand sets DE in MXCSR, which must not become visible. */
 START_TEST(denormal_operand_raises_nothing)
 {
     struct fp_env env = { 0 };
@@ -365,7 +365,7 @@ START_TEST(denormal_operand_raises_nothing)
 }
 END_TEST
 
-/* Software works with integers only, in every mode and for every kind of result. */
+/* The software works with integers only, in every mode and for every kind of result. */
 START_TEST(software_leaves_mxcsr_alone)
 {
     struct fp_env env = { 0 };

@@ -2,12 +2,12 @@
  *
  * All formats in all five rounding modes against a reference that works in another way: the compiler's
  * 128-bit floating point computes the result "rounded to odd" (cut off, and the last bit set if anything was
- * cut), which rounds to any format of at least two bits less as the exact result would; then the multiples of
- * the format's last place on either side of it are compared with it. Square roots of narrow formats come from
- * the host's f64 in the same way. This is what checks FP_RMM and f16, which the host's instructions do not
- * have.
+ * cut). Rounded again to any format with at least two bits less, this gives the same as the exact result.
+ * Then it is compared with the multiples of the format's last place on either side of it. Square roots of
+ * narrow formats come from the host's f64 in the same way. This test is the one that checks FP_RMM and f16,
+ * which the host's instructions do not have.
  *
- * The reference computes while the environment is the host's.
+ * The reference computes while the host's own environment is in effect.
  */
 #include <string.h>
 
@@ -40,13 +40,13 @@ static f128 power_of_two(int exponent)
     return f128_of_bits((u128)(exponent + 16383) << 112);
 }
 
-/* The exponent of the leading one; x is not 0. */
+/* The exponent of the leading 1; x is not 0. */
 static int exponent_of(f128 x)
 {
     return (int)(bits_of_f128(x) >> 112 & 0x7fff) - 16383;
 }
 
-/* A finite value, exactly. */
+/* The exact value of finite bits. */
 static f128 value_of(unsigned width, uint64_t bits)
 {
     unsigned fraction_bits = fp_fraction_bits(width);
@@ -82,7 +82,7 @@ static f128 compute_odd(enum test_operation_kind kind, f128 a, f128 b)
     return f128_of_bits(bits_of_f128(z) | inexact);
 }
 
-/* The root of a value that f64 has, of a format that f64 exceeds by two bits. */
+/* The root of a value that f64 can hold, for a format that is at least two bits narrower than f64. */
 static f128 sqrt_odd(f128 a)
 {
     double x = (double)a;
@@ -141,7 +141,8 @@ static uint64_t round_reference(unsigned width, unsigned rm, f128 x, unsigned *f
     return sign | (uint64_t)(exponent + fp_bias(width)) << fraction_bits | (units - hidden);
 }
 
-/* Finite operands, not 0 where that makes the operation a special case. False: not one for the reference. */
+/* Operands must be finite, and not 0 if that makes the operation a special case. False: the reference cannot
+ * judge it. */
 static bool compute_reference(const struct test_operation *operation, unsigned rm, const uint64_t operands[3],
                               uint64_t *result, unsigned *flags)
 {
@@ -179,7 +180,7 @@ static void check_result(const char *name, unsigned rm, const uint64_t operands[
                      rng.seed, name, rm, operands[0], operands[1], operands[2], got, flags, want, want_flags);
 }
 
-/* Runs one case in the interface of fp.h and returns whether the reference could judge it. */
+/* Runs one case through the interface of fp.h and returns whether the reference could judge it. */
 static bool check_case(const struct test_operation *operation, unsigned rm, const uint64_t operands[3])
 {
     struct fp_env env = { 0 };
@@ -213,7 +214,7 @@ START_TEST(arithmetic)
 }
 END_TEST
 
-/* The square root of an f64 is never in the middle between two others, so RMM is RNE. */
+/* The square root of an f64 is never in the middle between two others, so RMM gives the same as RNE. */
 START_TEST(f64_sqrt_rmm)
 {
     struct fp_env env = { 0 };
@@ -246,8 +247,8 @@ START_TEST(f16_sqrt_of_everything)
 }
 END_TEST
 
-/* Zeroes, infinities and NaNs of f16: the f32 instructions of the host give the same case, whose result f16
- * has. */
+/* Zeroes, infinities and NaNs of f16: the f32 instructions of the host give the result of the same case, and
+ * f16 can hold that result. */
 START_TEST(f16_special_operands)
 {
     uint64_t list[TEST_OPERANDS_MAX];
@@ -267,7 +268,7 @@ START_TEST(f16_special_operands)
             if (fp_is_signalling(16, operands[k]))
                 wide[k] = 0x7f800001;
         }
-        /* A zero addend leaves a product that f16 rounds: not of this test. */
+        /* A zero addend leaves a product that f16 rounds: this test does not cover it. */
         if (!special || (half->kind == TEST_FMA && (operands[2] & 0x7fff) == 0))
             continue;
         unsigned rm = i % 4;
@@ -298,8 +299,7 @@ static const struct {
     { "u64", 0, UINT64_MAX, FP_U64 },
 };
 
-/* To the integer that is nearest by rm, in 128 bits; so far away that it is outside of all types if it has
- * more. */
+/* Rounds x by rm to an integer of 128 bits. If x has more bits, the result is outside of all types. */
 static i128 integer_reference(f128 x, unsigned rm, bool *inexact)
 {
     const i128 beyond = (i128)1 << 100;
@@ -439,8 +439,8 @@ START_TEST(conversions)
 }
 END_TEST
 
-/* Around every power of two up to 2^65, below, at and above the half in between: all boundaries of the
- * integers. */
+/* Around every power of two up to 2^65, below, at and above the number and the half before it: all limits of
+ * the integers. */
 START_TEST(conversions_near_integers)
 {
     test_random_init(&rng);

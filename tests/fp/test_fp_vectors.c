@@ -30,7 +30,7 @@ static void teardown(void)
     fp_env_leave(&env);
 }
 
-/* Checks the value that was just computed and the flags, and clears these. */
+/* Checks the value and the flags of the last operation, and clears the flags. */
 static void check(const char *what, unsigned row, uint64_t got, uint64_t want, unsigned want_flags)
 {
     unsigned flags = fp_flags_get(&env);
@@ -112,7 +112,7 @@ START_TEST(fma_special_cases)
         { F64(fma), FP_RDN, F64_NEG, F64_ONE, 0, F64_NEG, 0 },
         /* one rounding: (1 + e)^2 - (1 + 2e) = e^2 */
         { F64(fma), FP_RNE, F64_ONE + 1, F64_ONE + 1, (F64_ONE + 2) | F64_NEG, 0x3970000000000000, 0 },
-        /* a product beyond the range that the addend brings back is no overflow */
+        /* a product beyond the range is no overflow if the addend brings it back */
         { F64(fma), FP_RNE, F64_MAX, 0x4000000000000000, F64_MAX | F64_NEG, F64_MAX, 0 },
         { F64(fma), FP_RNE, 1, 1, F64_MIN, F64_MIN, FP_NX },
         { F64(fma), FP_RUP, 1, 1, F64_MIN, F64_MIN + 1, FP_NX },
@@ -160,7 +160,8 @@ START_TEST(overflow_and_underflow)
         { F16(mul), FP_RNE, 0x7bff, 0x4000, 0, 0x7c00, FP_OF | FP_NX },
         { F16(add), FP_RNE, 0x7bff, 0x4c00, 0, 0x7c00, FP_OF | FP_NX }, /* 65504 + 16, the tie */
         { F16(add), FP_RNE, 0x7bff, 0x4bff, 0, 0x7bff, FP_NX },
-        { F16(add), FP_RTZ, 0x7bff, 0x4c00, 0, 0x7bff, FP_NX }, /* rounded as if unbounded it is in range */
+        /* In range, if rounded as if the range had no limit. */
+        { F16(add), FP_RTZ, 0x7bff, 0x4c00, 0, 0x7bff, FP_NX },
         /* subnormal results: exact ones raise nothing */
         { F64(sub), FP_RNE, F64_MIN + 1, F64_MIN, 0, 1, 0 },
         { F64(mul), FP_RNE, F64_MIN, 0x3fe0000000000000, 0, F64_MIN / 2, 0 },
@@ -168,13 +169,14 @@ START_TEST(overflow_and_underflow)
         { F64(mul), FP_RMM, 1, 0x3fe0000000000000, 0, 1, FP_UF | FP_NX },
         { F64(mul), FP_RUP, 1, 1, 0, 1, FP_UF | FP_NX },
         { F64(mul), FP_RDN, 1, 1 | F64_NEG, 0, 1 | F64_NEG, FP_UF | FP_NX },
-        /* tininess after rounding: the largest subnormal times 1 + 2^-52 is 2^-1022 - 2^-1126, which rounds
-         * with 53 bits to 2^-1022: not tiny; rounded down it is */
+        /* tininess after rounding: the largest subnormal times 1 + 2^-52 is 2^-1022 - 2^-1126. With 53 bits
+         * this rounds to 2^-1022: not tiny; rounded down it is tiny. */
         { F64(mul), FP_RNE, F64_MIN - 1, F64_ONE + 1, 0, F64_MIN, FP_NX },
         { F64(mul), FP_RMM, F64_MIN - 1, F64_ONE + 1, 0, F64_MIN, FP_NX },
         { F64(mul), FP_RTZ, F64_MIN - 1, F64_ONE + 1, 0, F64_MIN - 1, FP_UF | FP_NX },
         { F64(mul), FP_RUP, F64_MIN - 1, F64_ONE + 1, 0, F64_MIN, FP_NX },
-        /* 2^-1022 (1 - 2^-53) is exact in 53 bits: tiny, though the result is the smallest normal number */
+        /* 2^-1022 (1 - 2^-53) is exact in 53 bits: it is tiny, though the result is the smallest normal
+         * number */
         { F64(mul), FP_RNE, F64_MIN, 0x3fefffffffffffff, 0, F64_MIN, FP_UF | FP_NX },
         { F32(mul), FP_RNE, 0x00800000, 0x3f7fffff, 0, 0x00800000, FP_UF | FP_NX },
         { F32(mul), FP_RNE, 0x007fffff, 0x3f800001, 0, 0x00800000, FP_NX },
@@ -389,7 +391,7 @@ START_TEST(between_formats)
     check("f32 to f16", 1, fp_f32_to_f16(&env, FP_RNE, 0x477fefff), 0x7bff, FP_NX);
     check("f32 to f16", 2, fp_f32_to_f16(&env, FP_RNE, 0x33000000), 0, FP_UF | FP_NX);
     check("f32 to f16", 3, fp_f32_to_f16(&env, FP_RNE, 0x33000001), 1, FP_UF | FP_NX);
-    /* one rounding from f64, not two by way of f32 */
+    /* one rounding from f64, not two with f32 in between */
     check("f64 to f16", 0, fp_f64_to_f16(&env, FP_RNE, 0x3ff0020000000001), 0x3c01, FP_NX);
 }
 END_TEST

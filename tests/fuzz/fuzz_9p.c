@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: messages for the 9P server of a shared folder, as a hostile guest would send them. The
- * input is a sequence of messages; each begins with its type and a length, and the rest of the bytes are its
- * fields, so that most of them are understood. The folder is made afresh for each input, beside a file
- * outside it that must stay as it was and whose name and content must never be in an answer.
+ * input is a sequence of messages; each begins with its type and a length, and the rest of its bytes are its
+ * fields, so that most of them are understood. The folder is new for each input. Beside it lies a file
+ * outside the folder, which must not change, and whose name and content must never be in an answer.
  *
  *   byte 0     bit 0: mapped-xattr, bit 1: read-only
  *   messages   type, length (one byte), fields
@@ -31,7 +31,7 @@ static void fail(const char *what)
     abort();
 }
 
-/* Empties a directory, which it may have to be allowed to enter first. */
+/* Empties a directory, after changing its permissions if it cannot be opened. */
 static void empty(int parent, const char *name)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -114,7 +114,8 @@ static void send_message(struct p9_server *server, uint8_t type, const uint8_t *
     request[4] = type;
     if (length)
         memcpy(request + P9_HEADER, fields, length);
-    size_t room = type & 1 ? P9_HEADER + 4 : ANSWER_ROOM; /* answers have odd types: none is asked for */
+    /* Answers have odd types, and an odd request gets none. */
+    size_t room = type & 1 ? P9_HEADER + 4 : ANSWER_ROOM;
     size_t got = p9_server_answer(server, request, size, answer, room);
     if (got < P9_HEADER || got > room || (answer[0] | answer[1] << 8) != (int)got)
         fail("an answer of a wrong length");
@@ -126,8 +127,8 @@ static void send_message(struct p9_server *server, uint8_t type, const uint8_t *
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* The fuzzer learns what answers are compared with; a message that has it gets it back (a lock's
-     * owner). */
+    /* The fuzzer learns the text that answers are compared with; a message with that text gets it back (as a
+     * lock's owner), so such inputs are ignored. */
     if (memmem(data, size, SECRET, strlen(SECRET)))
         return 0;
     static const uint8_t version[] = { 0, 0x20, 0, 0, 8, 0, '9', 'P', '2', '0', '0', '0', '.', 'L' };
@@ -142,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .read_only = data[0] & 2 };
     struct p9_server *server = p9_server_create(&config, &error);
     if (!server && data[0] & 1)
-        return 0; /* the file system has no attributes */
+        return 0; /* the file system has no extended attributes */
     if (!server)
         fail(error.text);
     send_message(server, 100, version, sizeof(version));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * libFuzzer target: bytes from gdb through the packet layer, the takers of numbers and bytes, and an answer
- * with the same payload, which must come back unchanged.
+ * libFuzzer target: bytes from gdb pass through the packet layer and the functions that read numbers and
+ * bytes. Then an answer is made of the same payload, which must come back unchanged.
  */
 #include <stdlib.h>
 #include <string.h>

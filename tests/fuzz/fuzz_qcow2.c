@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a qcow2 image from a hostile source. A good small image is combined with the input by
- * exclusive or, at the places that the input names, so that zeros leave it good and each byte that is not
- * breaks one thing; then it is opened, read, written, discarded, checked and repaired.
+ * exclusive or, at the places that the input names: a zero byte changes nothing, and any other byte breaks
+ * one thing. Then the image is opened, read, written, discarded, checked and repaired.
  *
  *   byte 0     which image: version 2 or 3, cluster size, refcount width, with a snapshot's flag cleared
  *   then       patches of 4 bytes: where (2 bytes: 0 to 0x7fff in the first 32 KiB), what, how often more
@@ -50,7 +50,7 @@ static struct blockdev *open_image(bool check, struct error *error)
     return blockdev_open(&config, error);
 }
 
-/* An image with something of everything in it. */
+/* An image that contains something of everything. */
 static void make_good(unsigned kind)
 {
     struct error error = { "" };
@@ -115,7 +115,7 @@ static void operate(struct blockdev *disk, const uint8_t *op)
     }
 }
 
-/* Patches the good image into the file; returns where the script begins. */
+/* Patches the good image into the file; returns where the script begins in the input. */
 static size_t patch(unsigned kind, const uint8_t *data, size_t size)
 {
     size_t at = 1, bytes = good_bytes[kind];

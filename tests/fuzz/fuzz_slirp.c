@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * libFuzzer target: a guest's frames through devices/net/guard.h into the real libslirp. An input is a list
- * of frames of a few kinds (ARP, DHCP, TFTP, TCP, UDP, pings, neighbour discovery, DHCPv6), each with bytes
- * of its own exchanged, cut or grown, its checksums right or not, whole or in fragments of any order, while
- * time passes. TCP goes to a server that is this program, and continues by what libslirp has sent. Without
- * the guard (the environment's FUZZ_UNGUARDED) libslirp's faults show.
+ * libFuzzer target: a guest's frames go through devices/net/guard.h into the real libslirp. An input is a
+ * list of frames of a few kinds (ARP, DHCP, TFTP, TCP, UDP, pings, neighbour discovery, DHCPv6). Each frame
+ * has some bytes changed, is cut or made longer, has right or wrong checksums, and comes whole or in
+ * fragments of any order, while time passes. TCP goes to a server that is this program; its sequence numbers
+ * follow what libslirp has sent. Without the guard (FUZZ_UNGUARDED in the environment) libslirp's faults
+ * appear.
  *
- * libslirp opens sockets to wherever frames say, so this runs in a network namespace of its own, which leads
- * nowhere.
+ * libslirp opens sockets to wherever frames say, so this runs in a network namespace of its own, without any
+ * way out.
  */
 #include <arpa/inet.h>
 #include <sched.h>
@@ -31,7 +32,7 @@ static struct timer timers[8];
 static int64_t now_ms = 1000;
 static Slirp *slirp;
 static struct net_guard *guard;
-static uint32_t tcp_next, tcp_ack; /* of the connection, from what was sent to the guest */
+static uint32_t tcp_next, tcp_ack; /* of the connection: from what the guest was sent */
 
 static ssize_t on_packet(const void *bytes, size_t length, void *opaque)
 {
@@ -164,7 +165,7 @@ static void sum16(uint8_t *at, const uint8_t *bytes, size_t length, uint64_t mor
     put16(at, (uint16_t)~net_sum_fold(net_sum(bytes, length) + more));
 }
 
-/* The checksums of what the headers say, as far as they fit. */
+/* Sets the checksums that the headers ask for, as far as they lie in the frame. */
 static void put_sums(uint8_t *frame, size_t length)
 {
     static const uint8_t places[256] = { [1] = 2 + 1, [6] = 16 + 1, [17] = 6 + 1, [58] = 2 + 1 };
@@ -262,7 +263,7 @@ static void send_frame(const uint8_t *frame, size_t length)
     const char *fault;
     if (unguarded < 0)
         unguarded = getenv("FUZZ_UNGUARDED") != NULL;
-    uint8_t *exact = malloc(length); /* nothing behind it may be read */
+    uint8_t *exact = malloc(length); /* nothing beyond its end may be read */
     memcpy(exact, frame, length);
     packet.frame = exact;
     if (unguarded || net_guard_pass(guard, exact, length, now_ms, &packet, &fault))
@@ -270,7 +271,8 @@ static void send_frame(const uint8_t *frame, size_t length)
     free(exact);
 }
 
-/* The packet in fragments: `cut` says where, bits of `how` which come, in which order, with which flag. */
+/* Sends the packet in fragments: `cut` says where it is cut, bits of `how` which fragments are sent, in which
+ * order, with which flag. */
 static void send_fragments(const uint8_t *frame, size_t length, unsigned cut, unsigned how)
 {
     static uint8_t part[ROOM];

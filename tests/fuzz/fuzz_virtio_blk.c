@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a guest that drives a virtio block device with the fuzzer's bytes. Rings and requests are
- * laid out well; then the input is combined with them by exclusive or, so that zeros leave a good request and
- * each byte that is not breaks one thing; its rest is a script of register accesses and memory writes. The
- * disk is an array, so that a run costs microseconds. RAM lies between unmapped pages, and a transfer beyond
+ * good at first; then the input is combined with them by exclusive or: a zero byte changes nothing, and any
+ * other byte breaks one thing. The rest of the input is a script of register accesses and memory writes. The
+ * disk is an array, so that a run takes microseconds. RAM lies between unmapped pages, and a transfer beyond
  * the disk aborts.
  *
  *   byte 0      bit 0 legacy, bit 1 no indirect tables, bit 2 event index, bit 3 write-through
@@ -31,7 +31,7 @@ struct memory_disk {
     uint8_t *bytes;
 };
 
-/* A range that the device should never have let through. */
+/* Aborts on a range that the device should never have let through. */
 static void check_range(const struct blockdev *blockdev, uint64_t length, uint64_t offset)
 {
     if (offset > blockdev->size || length > blockdev->size - offset || (offset | length) % BLOCKDEV_SECTOR)
@@ -131,7 +131,7 @@ static void put_header(struct guest *guest, unsigned n, uint32_t type, uint64_t 
     memcpy(guest_host(guest, HEADER_AT + 16 * n), header, sizeof(header));
 }
 
-/* Chains 0 (a read), 3 (a write), 6 (by the indirect table: zeros to two ranges) and 7 (as 6). */
+/* Chains 0 (a read), 3 (a write), 6 (through the indirect table: zeros to two ranges) and 7 (like 6). */
 static void put_requests(struct guest *guest, struct ring *ring)
 {
     const struct guest_desc table[4] = {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a guest that drives a virtio graphics device with the fuzzer's bytes. Each record of the
- * input is one command: its first bytes choose a good command, the rest is combined with that by exclusive
- * or, so that zeros leave a picture that is made, filled and shown, and each byte that is not breaks one
- * thing. RAM lies between unmapped pages, and the device may take 256 KiB of the host.
+ * input is one command: its first bytes choose a good command, and the rest is combined with that by
+ * exclusive or: zeros make, fill and show a picture, and any other byte breaks one thing. RAM lies between
+ * unmapped pages, and the device may take 256 KiB of the host.
  *
  *   byte 0   which command, and the queue (bit 7: the other one)
- *   byte 1   bits 0-3 bytes that the command is cut short by, bits 4-6 room for the response, bit 7 save and
- * load byte 2   how many bytes of the record follow, up to 72
+ *   byte 1   bits 0-3: bytes by which the command is cut short, bits 4-6: room for the response,
+ *            bit 7: save and load
+ *   byte 2   how many bytes of the record follow, up to 72
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ static void make_guest(void)
     guest_plug(&guest, device);
 }
 
-/* The command that a byte chooses, as a driver would send it. */
+/* The command that a byte selects, as a driver would send it. */
 static size_t good_command(union any *any, unsigned which)
 {
     struct gpu_rect all = { 0, 0, SIDE, SIDE };
@@ -92,7 +93,7 @@ static size_t good_command(union any *any, unsigned which)
     return sizeof(any->attach.command);
 }
 
-/* Sends one record; returns the bytes of input that it took. */
+/* Sends one record; returns how many bytes of input it used. */
 static size_t send(struct ring rings[2], const uint8_t *data, size_t size)
 {
     static const uint32_t rooms[8] = { 2048, 24, 23, 0, 408, 1072, 1, 100 };
@@ -126,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     guest_ring(&guest, &rings[0], 0, 8, CONTROL_AT);
     guest_ring(&guest, &rings[1], 1, 8, CURSOR_AT);
     guest_driver_ok(&guest);
-    /* At most 64 commands, so that the rings' indices mean what they say. */
+    /* At most 64 commands, so that the indices of the rings do not wrap. */
     for (unsigned n = 0; n < 64 && size >= 3; n++) {
         size_t taken = send(rings, data, size);
         data += taken;

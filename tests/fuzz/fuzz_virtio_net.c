@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a guest that drives a virtio network device with the fuzzer's bytes, on a network that is
- * this program. Rings, commands and frames are laid out well; the input is combined with them by exclusive
- * or, so that each byte that is not zero breaks one thing; its rest is a script of register accesses, memory
- * writes and frames that arrive. RAM lies between unmapped pages, and a frame that is longer than any can be
- * aborts.
+ * this program. Rings, commands and frames are good at first; the input is combined with them by exclusive
+ * or, so that each byte that is not zero breaks one thing. The rest of the input is a script of register
+ * accesses, memory writes and frames that arrive. RAM lies between unmapped pages, and a frame that is longer
+ * than any frame may be aborts.
  *
- *   byte 0      bit 0 legacy, bit 1 mergeable buffers, bit 2 event index, bit 3 guest's offloads, bit 4
- * filter byte 1      low four bits: receive buffers offered; high four: frames sent and commands given 3 ×
- * 128     the descriptor tables of the three queues 96 bytes    headers and data of the frames that are sent,
- * and the commands rest        one operation in 6 bytes: kind, offset / 4, value
+ *   byte 0      bit 0 legacy, bit 1 mergeable buffers, bit 2 event index, bit 3 guest's offloads,
+ *               bit 4 filter
+ *   byte 1      low four bits: receive buffers offered; high four: frames sent and commands given
+ *   3 × 128     the descriptor tables of the three queues
+ *   96 bytes    headers and data of the frames that are sent, and the commands
+ *   rest        one operation in 6 bytes: kind, offset / 4, value
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +79,7 @@ static void disturb(struct guest *guest, uint64_t paddr, size_t length, const ui
     *size -= length;
 }
 
-/* A TCP segment to the guest; what differs between two comes from the input. */
+/* Delivers a TCP segment to the guest; its varying parts come from the input. */
 static void deliver(struct netdev *netdev, unsigned number, const uint8_t *op)
 {
     static const uint8_t head[54] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56, 0x52, 0x55, 10,   0,    2,    2, 8,
@@ -150,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     features |= (data[0] & 8 ? 1u << 1 | 1u << 7 | 1u << 8 | 1u << 2 : 0);
     features |= (data[0] & 16 ? 1u << 19 | 1u << 20 | 1u << 23 : 0);
     guest_negotiate(guest, features);
-    netdev_run(netdev); /* what waited from the input before goes nowhere */
+    netdev_run(netdev); /* frames that still waited from the input before are dropped */
     for (unsigned n = 0; n < QUEUES; n++)
         guest_ring(guest, &rings[n], n, 8, RING_AT + n * RING_BYTES);
     guest_driver_ok(guest);

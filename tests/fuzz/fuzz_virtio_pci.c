@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * libFuzzer target: a guest that drives the PCI bus with the fuzzer's bytes: configuration space, BARs where
- * it moved them, the registers of three virtio functions (transitional, modern, legacy), MSI-X, saved states
- * with bytes changed. The device behind each only gives chains back. At the end of every input the bus is
- * reset, and then each function must work as new. RAM lies between unmapped pages.
+ * libFuzzer target: a guest that drives the PCI bus with the fuzzer's bytes: configuration space, BARs
+ * wherever it moved them, the registers of three virtio functions (transitional, modern, legacy), MSI-X,
+ * saved states with bytes changed. The device behind each function only returns chains. At the end of every
+ * input the bus is reset, and then each function must work as at the start. RAM lies between unmapped pages.
  *
  *   one operation in 8 bytes: kind, slot and size, offset (2), value (4)
  */
@@ -165,7 +165,7 @@ static void operation(const uint8_t *op)
     }
 }
 
-/* What must hold whatever the guest did. */
+/* Conditions that hold whatever the guest did. */
 static void check(void)
 {
     static const uint32_t ids[SLOTS] = { 0x10011af4, 0x10501af4, 0x10001af4 };

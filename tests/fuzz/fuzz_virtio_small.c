@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a guest that drives the small virtio devices with the fuzzer's bytes: entropy, console,
- * keyboard, tablet, mouse, a console with several ports. The first byte says which; then each record is one
- * step: a chain of descriptors, input from the host, an access to the configuration space, a saved state that
- * is loaded, a queue that is set up anew.
+ * keyboard, tablet, mouse, a console with several ports. The first byte selects the device; then each record
+ * is one step: a chain of descriptors, input from the host, an access to the configuration space, a saved
+ * state that is loaded, a queue that is set up again.
  *
  *   byte 0   which step
  *   byte 1   bits 0, 1 and 7 which queue, bits 2-5 which descriptor, bit 6 no kick yet
@@ -56,7 +56,7 @@ static struct chardev terminals[3] = { { .ops = &terminal_ops },
                                        { .ops = &terminal_ops },
                                        { .ops = &terminal_ops } };
 
-/* One console, or one and a serial port. */
+/* One console, or a console and a serial port. */
 static struct virtio_device *make_console(unsigned first, unsigned count, struct error *error)
 {
     struct virtio_console_port ports[2] = { { &terminals[first], 0, true, NULL },
@@ -110,7 +110,7 @@ static void host_input(const uint8_t *bytes, size_t count)
 
 /* ---- The driver ---------------------------------------------------------------------------------------- */
 
-/* Descriptors from `first` on: the record's bytes change what a good driver would write. */
+/* Uses descriptors from `first` on: the record's bytes change what a good driver would write. */
 static void send_chain(unsigned queue, unsigned first, bool kick, const uint8_t *more, size_t count)
 {
     struct ring *ring = &now->rings[queue % QUEUES];
@@ -137,7 +137,7 @@ static void touch_config(const uint8_t *more, size_t count)
     slot->ops->read(slot, REG_CONFIG + offset, size);
 }
 
-/* One record; returns the bytes of input that it took. */
+/* Does one record; returns how many bytes of input it used. */
 static size_t step(const uint8_t *data, size_t size)
 {
     size_t count = data[2] % 65;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a guest that drives a virtio sound device with the fuzzer's bytes. Each record is one
- * step: a request, an I/O message, an event buffer, frames that come due, a saved state that is loaded, a
- * reset. What a record says is combined by exclusive or with what a good driver would send, so that zeros are
- * a stream that is set up and played.
+ * step: a request, an I/O message, an event buffer, frames that become due, a saved state that is loaded, a
+ * reset. A record is combined by exclusive or with what a good driver would send, so that with zeros a stream
+ * is set up and played.
  *
  *   byte 0   which step
- *   byte 1   bits 0-3 bytes that the message is cut short by, bits 4-6 which stream, bit 7 no kick yet
+ *   byte 1   bits 0-3: bytes by which the message is cut short, bits 4-6: which stream, bit 7: no kick yet
  *   byte 2   how many bytes of the record follow, up to 32
  */
 #include <stdio.h>
@@ -85,7 +85,7 @@ static void offer(unsigned queue, unsigned head, bool kick)
         ring_kick(&rings[queue]);
 }
 
-/* A request of the kind that `which` chooses, for the stream. */
+/* A request of the kind that `which` selects, for the stream. */
 static void send_request(unsigned which, uint32_t stream, const uint8_t *more, size_t count, uint32_t cut,
                          bool kick)
 {
@@ -110,7 +110,7 @@ static void send_request(unsigned which, uint32_t stream, const uint8_t *more, s
     offer(0, 0, kick);
 }
 
-/* An I/O message in the queue of the stream, or in the other one. */
+/* An I/O message in the stream's own queue, or in the other one. */
 static void send_message(bool input, uint32_t stream, unsigned slot, const uint8_t *more, size_t count,
                          uint32_t cut, bool kick)
 {
@@ -129,7 +129,7 @@ static void send_message(bool input, uint32_t stream, unsigned slot, const uint8
     offer(ring->queue, first, kick);
 }
 
-/* One record; returns the bytes of input that it took. */
+/* Does one record; returns how many bytes of input it used. */
 static size_t step(const uint8_t *data, size_t size)
 {
     uint32_t stream = data[1] >> 4 & 7, cut = data[1] & 15;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# gdb comes and goes a hundred times while the guest counts; with and without breakpoints, which it does not always reach.
-# The guest checks its sums at the end.
+# gdb attaches and detaches a hundred times while the guest counts; with and without breakpoints, which are not always
+# reached. The guest checks its sums at the end.
 set var limit=300000
 python
 import os

@@ -119,7 +119,7 @@ int client_connect(const struct emulator *emulator)
     return fd;
 }
 
-/* A peer that is gone is no failure here: the answer that does not come is. */
+/* It is no failure here if the peer is gone: the missing answer is one. */
 void client_send_raw(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;

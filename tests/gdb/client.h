@@ -15,8 +15,8 @@ struct emulator {
     char folder[64], path[96];
 };
 
-/* Runs command[] with a board of two harts, the guest, and the server; `paused`: with -S. The output goes
- * nowhere. */
+/* Runs command[] with a board of two harts, the guest, and the gdb server; `paused`: with -S. The output is
+ * dropped. */
 void emulator_start(struct emulator *emulator, char *const *command, const char *elf, bool paused);
 /* Waits for its end; its exit status, 128 + N after a signal. */
 int emulator_wait(struct emulator *emulator, unsigned seconds);
@@ -24,16 +24,16 @@ bool emulator_runs(struct emulator *emulator);
 /* Kills it if it runs, and removes the socket. */
 void emulator_end(struct emulator *emulator);
 
-/* A connection. */
+/* Connects to the server. */
 int client_connect(const struct emulator *emulator);
 void client_send_raw(int fd, const void *bytes, size_t length);
 void client_send(int fd, const char *payload);
-/* The payload of the next packet, which is acknowledged; static storage. NULL where none comes in time, or
+/* The payload of the next packet, which is acknowledged; static storage. NULL if none comes in time, or if
  * the connection ends. */
 const char *client_receive(int fd, unsigned milliseconds);
-/* Sends, receives within 10 s, fails where nothing comes. */
+/* Sends a packet and returns the answer; fails if none comes within 10 s. */
 const char *client_ask(int fd, const char *payload);
-/* The same, and fails where the answer does not begin as wanted. */
+/* The same, but also fails if the answer does not begin as wanted. */
 void client_expect(int fd, const char *payload, const char *wanted);
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What the scripts here share. expect NAME CONDITION: the condition without blanks. session.sh counts the lines.
+# What the scripts here share. expect NAME CONDITION: the condition has no blanks. session.sh counts the lines.
 set pagination off
 set confirm off
 set width 0

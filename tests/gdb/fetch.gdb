@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A breakpoint where the instruction cannot be fetched stops in front of the trap: at a null pointer, a device, a page that
-# may not be executed; so a function that gdb calls comes back, though its return address is on a stack like that.
+# A breakpoint where the instruction cannot be fetched stops before the trap: at a null pointer, in a device, on a page that
+# may not be executed. So a function that gdb calls returns, though its return address is on such a stack.
 break before_mmu
 continue
 delete
@@ -29,7 +29,7 @@ delete
 set $pc=$from
 set $mstatus=$status
 
-# In a process: on a page without X; and a function with its stack on one.
+# In a process: on a page without X; and a function whose stack is on such a page.
 break enter_user
 continue
 delete

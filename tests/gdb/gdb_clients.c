@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients of the gdb server that behave as gdb seldom does: several at once, some that vanish, some that say
+ * Clients of the gdb server that behave as gdb seldom does: several at once, some that vanish, some that send
  * nonsense. Usage: gdb_clients ELF EMULATOR [ARGUMENTS...]
  */
 #include <stdio.h>
@@ -59,7 +59,7 @@ static void nonsense_is_survived(void)
     client_expect(fd, "_unheard-of", "");
     if (*client_ask(fd, "vMustReplyEmpty") || *client_ask(fd, "!!"))
         fail("an unknown packet has an answer");
-    /* A wrong checksum is asked for again; an endless packet, too. */
+    /* A packet with a wrong checksum is asked for again; so is an endless packet. */
     static char flood[100000];
     memset(flood, 'm', sizeof(flood));
     client_send_raw(fd, "$g#00", 5);
@@ -70,14 +70,16 @@ static void nonsense_is_survived(void)
     close(fd);
 }
 
-/* A client that vanishes leaves no breakpoint behind, and the guest as it was. */
+/* A client that vanishes leaves no breakpoint behind, and leaves the guest running or paused as it found
+ * it. */
 static void vanishing(void)
 {
     int fd = client_connect(&emulator);
     client_expect(fd, "?", "T05");
     client_expect(fd, "Z0,1008,4", "OK");
     close(fd);
-    fd = client_connect(&emulator); /* found it paused by -S, and never let it go: still in the ROM */
+    /* The client found the guest paused by -S, and never let it run: it is still in the ROM. */
+    fd = client_connect(&emulator);
     client_expect(fd, "p20", "0010000000000000");
     client_send(fd, "vCont;c");
     usleep(20000);
@@ -85,7 +87,7 @@ static void vanishing(void)
     const char *stop = client_receive(fd, 10000);
     if (!stop || strncmp(stop, "T02", 3) != 0)
         fail("Ctrl-C is answered with \"%s\"", stop ? stop : "nothing");
-    close(fd); /* it had let it go: the guest runs on */
+    close(fd); /* this client had let it run: the guest runs on */
     usleep(50000);
 }
 
@@ -94,7 +96,7 @@ static void only_looking(void)
     for (unsigned i = 0; i < 50; i++)
         close(client_connect(&emulator)); /* a port scanner */
     int fd = client_connect(&emulator);
-    client_send_raw(fd, "-", 1); /* a resend of nothing */
+    client_send_raw(fd, "-", 1); /* asks to send again, though nothing was sent */
     client_expect(fd, "qSupported", "PacketSize");
     client_expect(fd, "QStartNoAckMode", "OK");
     client_expect(fd, "qfThreadInfo", "m1,2");
@@ -102,7 +104,8 @@ static void only_looking(void)
     close(fd);
 }
 
-/* The extended protocol: killed is not ended; gone with a killed guest is. */
+/* The extended protocol: the emulator does not end when the guest is killed; it ends when the client leaves
+ * after that. */
 static void extended(void)
 {
     int fd = client_connect(&emulator);
@@ -113,7 +116,7 @@ static void extended(void)
     client_expect(fd, "vRun;", "T05thread:1;");
     client_expect(fd, "p20", "0010000000000000");
     client_expect(fd, "vRun;61;62", "E");
-    client_send(fd, "R00"); /* no reply; the next one is of another packet */
+    client_send(fd, "R00"); /* no reply; the next one answers the next packet */
     client_expect(fd, "qC", "QC1");
     client_expect(fd, "vKill;1", "OK");
     close(fd);

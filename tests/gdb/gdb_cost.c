@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * What debugging costs: how many instructions hart 1 executes in a while, of a loop that loads and stores,
- * with gdb attached and nothing set, with a breakpoint that is not reached, and with a watchpoint on the page
- * that the loop writes, which it does not touch. The best of several turns counts, since the machine may be
- * busy. Usage: gdb_cost ELF EMULATOR [ARGUMENTS...]     ends with 1 where the watchpoint leaves less than 10
- * million a second, or the breakpoint less than three quarters of the speed (the aim is 98 %: too close for a
- * busy machine)
+ * Measures the cost of debugging: how many instructions per second hart 1 executes, in a loop that loads and
+ * stores, with gdb attached and nothing set, with a breakpoint that is not reached, and with a watchpoint on
+ * bytes that the loop does not touch, on the page that it writes. The best of several turns counts, since the
+ * machine may be busy.
+ *
+ *   gdb_cost ELF EMULATOR [ARGUMENTS...]
+ *
+ * It ends with status 1 if the watchpoint leaves less than 10 million a second, or the breakpoint less than
+ * three quarters of the speed (the aim is 98 %, which cannot be measured on a busy machine).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +52,7 @@ static unsigned long long instructions(int fd)
     return get(fd, "pb43");
 }
 
-/* Million instructions a second of processor time: other programs take time from this one, too. */
+/* Million instructions per second of processor time: with real time, other programs would count, too. */
 static double turn(int fd)
 {
     unsigned long long before = instructions(fd);
@@ -64,15 +67,15 @@ static double turn(int fd)
     return (double)(instructions(fd) - before) / seconds / 1e6;
 }
 
-/* Does several turns with nothing set and with each of the `count` points set, in turn, since the machine may
- * be busy for a while; best[0] and best[1 + i] become the best turn's speed. */
+/* Measures the speed several times with nothing set and with each of the `count` points set, taking turns,
+ * since the machine may be busy for a while; best[0] and best[1 + i] become the best speeds. */
 static void measure(int fd, char set[][32], char unset[][32], unsigned count, double *best)
 {
     for (unsigned i = 0; i < TURNS; i++)
         for (unsigned which = 0; which <= count; which++) {
             if (which)
                 client_expect(fd, set[which - 1], "OK");
-            turn(fd); /* what was translated may have to be translated again */
+            turn(fd); /* code may have to be translated again first */
             double speed = turn(fd);
             best[which] = speed > best[which] ? speed : best[which];
             if (which)
@@ -80,9 +83,9 @@ static void measure(int fd, char set[][32], char unset[][32], unsigned count, do
         }
 }
 
-/* The page of the loop's data, and an address in the loop's page that is not executed: the kernel's first
- * instruction and `untouched`, which lies behind `shared` and `busy`. gp points to nothing here, so they are
- * found by looking. */
+/* Finds the page of the loop's data, and an address in the loop's page that is not executed: the kernel's
+ * first instruction, and `untouched`, which lies after `shared` and `busy`. Nothing points to them, so they
+ * have to be searched for. */
 static void find_places(int fd, char breakpoint[32], char watchpoint[32], char *unbreak, char *unwatch)
 {
     client_expect(fd, "Z0,80000000,4", "OK");
@@ -92,7 +95,7 @@ static void find_places(int fd, char breakpoint[32], char watchpoint[32], char *
     unsigned long long pc = get(fd, "p20");
     snprintf(breakpoint, 32, "Z0,%llx,2", pc / 4096 * 4096);
     snprintf(unbreak, 32, "z0,%llx,2", pc / 4096 * 4096);
-    /* The loop's only stores: an access watchpoint on all RAM behind the code tells where they go. */
+    /* The loop's only stores: an access watchpoint on all RAM after the code shows where they go. */
     client_expect(fd, "Z2,80001000,1000000", "OK");
     const char *stop = client_ask(fd, "vCont;c:2");
     const char *watch = strstr(stop, "watch:");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Throws packets at the gdb server of a running emulator: sound ones that were changed at random, ones made
- * of random pieces, and raw bytes; then asks whether it still talks sense. It may end only where it was asked
- * to (k, vKill, which are not sent whole). The seed is printed, and may be given again. Usage: gdb_fuzz
- * SECONDS ELF EMULATOR [ARGUMENTS...]     with the environment variable SEED for a repetition
+ * Sends bad packets to the gdb server of a running emulator: good packets with random changes, packets made
+ * of random pieces, and raw bytes. Then it checks that the server still answers properly. The emulator may
+ * end only if it was asked to (by k or vKill, which are never sent whole). The seed is printed, and can be
+ * given again.
+ *
+ *   gdb_fuzz SECONDS ELF EMULATOR [ARGUMENTS...]     the environment variable SEED repeats a run
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +79,7 @@ static const char *const samples[] = {
 };
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
-/* A sound packet, bytes of it changed, doubled or taken away, or two joined. */
+/* A good packet, with bytes of it changed, doubled or removed, or two packets joined. */
 static size_t make_packet(char *out, size_t room)
 {
     size_t length = (size_t)snprintf(out, room, "%s", samples[random_below(SAMPLES)]);
@@ -129,7 +131,7 @@ static void send_something(int fd)
     }
 }
 
-/* A fresh client is understood. */
+/* A new client is served properly. */
 static void check_sanity(unsigned long conversations)
 {
     if (!emulator_runs(&emulator))
@@ -143,7 +145,7 @@ static void check_sanity(unsigned long conversations)
         close(fd);
         if (sane)
             return;
-        usleep(100000); /* the one before may not have been seen to be gone */
+        usleep(100000); /* the server may not have noticed yet that the previous client left */
     }
     fail("no sensible answer after conversation %lu of seed %lu", conversations, seed);
 }

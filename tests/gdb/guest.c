@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A small kernel on bare metal to be debugged. Hart 0 sets up two address spaces and runs a process in each,
- * in turn: both have the same code at the same virtual address, on physical pages of their own, and compute a
- * checksum; each ecall switches to the other. Hart 1 counts in `shared`. After `limit` switches hart 0 prints
- * the checksums and ends the machine: status 0, or 1 where they are not what they must be.
+ * A small kernel on bare metal, to be debugged. Hart 0 sets up two address spaces and runs a process in each,
+ * taking turns: both have the same code at the same virtual address, on physical pages of their own, and
+ * compute a checksum; each ecall switches to the other. Hart 1 counts in `shared`. After `limit` switches
+ * hart 0 prints the checksums and ends the machine, with status 0 if they are right, else with 1.
  */
 typedef unsigned long ux;
 
@@ -17,7 +17,7 @@ volatile ux untouched;
 volatile ux switches;
 volatile unsigned char bytes[16] __attribute__((aligned(16)));
 struct process {
-    ux satp, pc, sum; /* satp first: start.S */
+    ux satp, pc, sum; /* satp must be first: start.S */
 } processes[2];
 struct process *current = &processes[0];
 
@@ -91,7 +91,7 @@ __attribute__((noinline)) void finish(void)
         __asm__ volatile("wfi");
 }
 
-/* The trap handler of hart 0, with the process's a0 and its pc: the only trap is its ecall. */
+/* The trap handler of hart 0 gets the process's a0 and pc: the only trap is its ecall. */
 __attribute__((noreturn)) void on_trap(ux a0, ux epc)
 {
     current->sum = a0;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Debian's kernel from OpenSBI on: its first instruction, before translation is on; the first instruction of /init; the
-# same instruction in another process. $entry is busybox's entry point.
+# Debian's kernel from OpenSBI on: its first instruction, before translation is on; the first instruction of /init; the same
+# instruction in another process. $entry is busybox's entry point.
 hbreak *0x80200000
 continue
 expect kernel-entry $pc==0x80200000&&$priv==1
@@ -22,7 +22,7 @@ break *$entry if $satp!=$first&&$priv==0
 continue
 expect other-process $pc==$entry&&$satp!=$first
 delete
-# The kernel behind a system call: the next time that this process traps.
+# The kernel's side of a system call: the next time that this process traps.
 set $space=$satp
 set $handler=$stvec
 break *$handler if $satp==$space

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Boots Debian's kernel under gdb (linux.gdb) to its power-off, and looks that every check passed.
+# Boots Debian's kernel under gdb (linux.gdb) to its power-off, and checks that every check passed.
 # Usage: linux.sh RVIVE [ARGUMENTS...]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

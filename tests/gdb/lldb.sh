@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What people do with lldb: breakpoint, registers, callers, expressions, memory, steps, a watchpoint. lldb.sh ELF RVIVE
-# Takes the newest lldb that is installed; without one that knows RISC-V: 77, skipped.
+# Takes the newest lldb that is installed; if none supports RISC-V: 77, skipped.
 set -u
 elf=$1
 rvive=$2

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# `monitor watch-phys` on RAM, which the guest (watch.S) sees at another virtual address, and on registers of devices: the guest
-# stops in front of the access, a step makes it, and neighbours, other kinds of access and other pages do not stop it.
+# `monitor watch-phys` on RAM, which the guest (watch.S) sees at another virtual address, and on registers of devices: the
+# guest stops before the access, a step performs it, and neighbouring bytes, other kinds of access and other pages do not
+# stop it.
 break again
 continue
 set var *(long*)&limit=1000000000
@@ -40,7 +41,7 @@ for name, at, size, yes, no in accesses:
         go()
         good += in_front(name, at)
         phys("delete-phys 0x%x" % at)
-    for kind in no: # the kind that it is not: a whole round
+    for kind in no: # the other kind: no stop in a whole round
         asked += 1
         phys("watch-phys 0x%x %d %s" % (at, size, kind))
         gdb.execute("break again", to_string=True)
@@ -51,7 +52,7 @@ for name, at, size, yes, no in accesses:
         phys("delete-phys 0x%x" % at)
 print("%d of %d stops, %d of %d rounds without one" % (good, wanted, quiet, asked))
 
-# Each turn of a hot loop, in front of the store, with the value that it will have.
+# Each round of a hot loop stops before the store, with the value that it will have.
 phys("watch-phys 0x10000007 1 w")
 turns = []
 while len(turns) < 84:
@@ -63,7 +64,8 @@ loop = [turn[1] for turn in turns]
 start = loop.index(40)
 gdb.set_convenience_variable("loop", loop[start:start + 40] == list(range(40, 0, -1)))
 
-# Neighbours of what is touched: nobody touches the UART's registers 1 and 6, nor the word behind mtimecmp's low half.
+# Neighbours of bytes that are accessed: nobody accesses the UART's registers 1 and 6, nor the word after mtimecmp's low
+# half.
 for at in (0x10000001, 0x10000006, 0x200400c, data + 0x200):
     phys("watch-phys 0x%x %d rw" % (at, 1))
 gdb.execute("break again", to_string=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# run starts the guest again, with the breakpoints that are there; kill leaves the emulator until gdb goes.
+# run starts the guest again, with the breakpoints that are set; kill leaves the emulator running until gdb leaves.
 disconnect
 python import os; gdb.execute("target extended-remote " + os.environ["GDB_SOCKET"])
 break on_trap if switches==10

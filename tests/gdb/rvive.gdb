@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-# What QEMU has not: monitor commands, exact errors, conditions that the machine evaluates.
+# What QEMU does not have: monitor commands, exact errors, conditions that the machine evaluates.
 
 set var limit=1000000
 
 # The guest's time has hardly begun.
 expect counters-at-reset $mcycle==0&&$minstret==0&&$time<1000000
 
-# Every CSR of the description can be read, and written but for those that are read-only (by their number); gdb itself would
-# not send what is the same.
+# Every CSR of the description can be read, and written unless it is read-only (by its number); gdb itself would not send a
+# value that is unchanged.
 python
 import xml.dom.minidom
 def ask(packet):
@@ -26,7 +26,8 @@ for name, (number, feature) in registers.items():
     value = ask("p%x" % number)
     answer = ask("P%x=%s" % (number, value))
     readonly = feature == "csr" and (number - 65) >> 10 == 3
-    fine = len(value) in (8, 16) and (answer[0] == "E" if readonly else answer == "OK")
+    sizes = (64,) if feature == "vector" else (8, 16)
+    fine = len(value) in sizes and (answer[0] == "E" if readonly else answer == "OK")
     good.append(fine)
     if not fine:
         print("%s: read %s, written %s" % (name, value, answer))
@@ -34,7 +35,8 @@ gdb.set_convenience_variable("fine", all(good))
 gdb.set_convenience_variable("registers", len(good))
 wanted = """sstatus sie stvec scounteren senvcfg sscratch sepc scause stval sip stimecmp satp mstatus misa medeleg mideleg mie
     mtvec mcounteren menvcfg mcountinhibit mscratch mepc mcause mtval mip pmpcfg0 pmpaddr15 mcycle minstret mhpmcounter31
-    mhpmevent3 cycle time instret hpmcounter3 mvendorid mhartid fcsr priv pc x0 zero ft0 fa7 t6""".split()
+    mhpmevent3 cycle time instret hpmcounter3 mvendorid mhartid fcsr priv pc x0 zero ft0 fa7 t6
+    v0 v31 vl vtype vlenb vstart vcsr""".split()
 missing = [name for name in wanted if name not in registers and name != "x0"]
 print("missing:", missing)
 gdb.set_convenience_variable("missing", len(missing))
@@ -61,7 +63,7 @@ expect mmio-refused $before==0
 expect mmio-on $after==1
 expect hole $hole==0
 
-# Registers that cannot be written say so; privilege can.
+# Registers that cannot be written give an error; privilege can be written.
 python
 def refused(command):
     try:
@@ -78,7 +80,7 @@ set $priv=1
 expect mode-written $priv==1
 set $priv=3
 
-# A breakpoint in the ROM, and one that the machine counts by itself.
+# A breakpoint in the ROM, and one whose hits the machine counts by itself.
 break *0x1008
 continue
 expect rom-break $pc==0x1008
@@ -88,7 +90,7 @@ continue
 expect condition switches==77
 delete
 
-# By physical address, with the processes' translation on; going on from it works.
+# By physical address, with the processes' translation on; the hart can continue from it.
 set $page=(long)&user_pages[1]
 python gdb.execute("monitor break-phys 0x%x" % (int(gdb.parse_and_eval("$page")) + 0x18))
 continue
@@ -100,7 +102,7 @@ continue
 expect physical-again $pc==0x10018&&$satp==$space
 python gdb.execute("monitor delete-phys 0x%x" % (int(gdb.parse_and_eval("$page")) + 0x18))
 
-# Memory by physical address: processes reach it by none but their own address, the kernel by it.
+# Memory by physical address: a process reaches it only by its own address, the kernel by the physical one.
 delete
 break enter_user if switches>=80
 continue
@@ -156,7 +158,7 @@ next
 next
 expect range $_thread==2&&busy>$last&&busy<=$last+800
 
-# A single step with an interrupt pending: it waits, or is entered.
+# A single step with an interrupt pending: the interrupt waits, or the step takes it.
 thread 1
 break on_trap
 continue
@@ -179,7 +181,7 @@ monitor phys off
 monitor mmio off
 set $mie=0
 stepi
-# Back to where it was, as if nothing had been.
+# Back to where it was, as if nothing had happened.
 set $pc=$mepc
 set $mstatus=$mstatus|0x1800
 set var limit=switches/2*2+100
@@ -200,7 +202,7 @@ set $was=$time
 shell sleep 0.1
 maintenance flush register-cache
 expect time-stands $time==$was
-# Conditions see them, too.
+# Conditions see the written counters, too.
 set $minstret=0
 set $mcycle=1000
 break on_trap if $minstret==$mcycle-1000

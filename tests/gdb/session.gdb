@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A session with guest.c, from its first instruction to its end. Also run against QEMU, so it knows nothing of Rvive.
+# A session with guest.c, from its first instruction to its end. It also runs against QEMU, so it uses no feature of Rvive
+# alone.
 
 # ---- The boot ROM, and the kernel before translation is on
 expect rom $pc==0x1000
@@ -37,7 +38,7 @@ expect fp-written $ft3.double==1.5
 expect misa ($misa&0x100)!=0
 expect hartid $mhartid==0
 expect frame-pointer $fp==$s0&&$fp==$x8
-# An IDE's memory views ask so.
+# IDEs read memory in this way for their memory views.
 python view=gdb.execute('interpreter-exec mi "-data-read-memory-bytes &bytes 4"', to_string=True)
 python gdb.set_convenience_variable("view", 'contents="00000007"' in view)
 expect memory-view $view==1
@@ -45,7 +46,7 @@ set $user=0x10000-(long)&user_code
 find &user_code, +16, (int)0x00251393
 expect find $numfound==1
 
-# ---- A process, by address space: both run at the same addresses
+# ---- A process, identified by its address space: both run at the same addresses
 set $space=processes[1].satp
 break *($user+(long)&user_ecall) if $satp==$space
 continue

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Starts an emulator with guest.c, stopped, drives gdb with scripts, and looks that every check passed and that the guest
+# Starts an emulator with guest.c, paused, drives gdb with scripts, and checks that every check passed and that the guest
 # ended well.
 # Usage: session.sh ELF SCRIPT -- EMULATOR [ARGUMENTS...]
 #        session.sh ELF SCRIPT --qemu XLEN [ARGUMENTS...]

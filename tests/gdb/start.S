@@ -29,7 +29,8 @@ _start:
     call hart0_main
 1:  call hart1_main
 
-/* enter_user(struct process *): to U-mode at its pc, in its address space, a0 its sum. */
+/* enter_user(struct process *): enters U-mode at the process's pc, in its address space, with its sum in
+ * a0. */
     .globl enter_user
 enter_user:
     L t0, 0(a0)
@@ -74,7 +75,7 @@ user_loop:
 user_ecall:
     ecall
     j user_code
-user_leaf: /* for gdb to call */
+user_leaf: /* a function that gdb calls */
     addi a0, a0, 5
     ret
 user_end:

@@ -15,7 +15,7 @@ static struct guest board, *guest = &board;
 static struct hart *hart;
 static struct debug *debug;
 static unsigned asked, told;
-static unsigned accept_each = 1; /* of so many arrivals at a breakpoint, the last one stops */
+static unsigned accept_each = 1; /* every accept_each-th arrival at a breakpoint stops */
 
 static bool accept(void *opaque, struct hart *reached, const struct debug_break *point)
 {
@@ -29,7 +29,7 @@ static void stopped(void *opaque, struct hart *which)
     told++;
 }
 
-/* Behind those of guest.h: with the optimiser at each chance. */
+/* The tier after those of guest.h: the optimiser runs whenever it can. */
 #define TIER_T2 GUEST_TIERS
 #define TIERS   (x86_features().v3 ? GUEST_TIERS + 1 : GUEST_TIERS)
 
@@ -61,7 +61,7 @@ static struct debug_stop go(enum debug_action action)
     return hart_debug_stop(hart);
 }
 
-/* As gdb does: over the breakpoint that it stands at, then on. */
+/* Continues as gdb does: a step over the breakpoint where the hart stands, then a run. */
 static struct debug_stop go_on(void)
 {
     ck_assert_int_eq(go(DEBUG_STEP).reason, DEBUG_STEPPED);
@@ -112,7 +112,7 @@ static void check_loop_end(void)
     ck_assert_uint_eq(hart->x[T6], 4 + 5 * ROUNDS); /* minstret */
 }
 
-/* On an instruction that lies across two pages. */
+/* A breakpoint on an instruction that lies across two pages. */
 START_TEST(test_break_across_pages)
 {
     begin((unsigned)_i);
@@ -142,7 +142,7 @@ START_TEST(test_break)
         ck_assert(hart->x[A0] == round && hart->x[A2] == 2 * round && hart->x[A3] == round * (round - 1) / 2);
         ck_assert_uint_eq(hart_instructions(hart), 4 + 5 * (round - 1) + 2);
     }
-    /* Going on without a step stops at the same place. */
+    /* Running on without a step stops at the same place. */
     ck_assert_int_eq(go(DEBUG_RUN).reason, DEBUG_BREAK);
     ck_assert_uint_eq(hart->x[A0], 300);
     ck_assert(debug_set_breaks(debug, NULL, 0));
@@ -152,13 +152,13 @@ START_TEST(test_break)
 }
 END_TEST
 
-/* A condition decides; the loop was translated before the breakpoint was set. */
+/* A condition decides whether to stop; the loop was translated before the breakpoint was set. */
 START_TEST(test_condition_in_hot_code)
 {
     begin((unsigned)_i);
     uint64_t middle = put_loop();
     accept_each = 400;
-    set_break(middle + 4, false); /* another one, to get there with the loop hot */
+    set_break(middle + 4, false); /* another breakpoint, to get there while the loop is hot */
     ck_assert_int_eq(go(DEBUG_RUN).reason, DEBUG_BREAK);
     ck_assert_uint_eq(hart->x[A0], 400);
     set_break(middle + 8, false);
@@ -178,7 +178,7 @@ START_TEST(test_physical_break)
     begin((unsigned)_i);
     uint64_t middle = put_loop();
     set_break(middle, true);
-    for (unsigned round = 1; round <= 20; round++) { /* goes on from it by itself */
+    for (unsigned round = 1; round <= 20; round++) { /* it leaves the breakpoint by itself */
         struct debug_stop stop = go(DEBUG_RUN);
         ck_assert(stop.reason == DEBUG_BREAK && stop.physical && hart->x[A0] == round);
     }
@@ -189,10 +189,10 @@ START_TEST(test_physical_break)
 }
 END_TEST
 
-#define ALIAS    0x40000000u /* added to a virtual address: the same memory again */
+#define ALIAS    0x40000000u /* added to a virtual address, it gives another address of the same memory */
 #define FUNCTION (START + 0x1000)
 
-/* In S-mode, RAM twice by gigabyte pages; a function is called ROUNDS times by each of its addresses. */
+/* In S-mode, gigapages map RAM twice; a function is called ROUNDS times at each of its addresses. */
 static void put_aliases(void)
 {
     uint64_t root = DATA;
@@ -238,8 +238,8 @@ START_TEST(test_alias)
         ck_assert_uint_eq(hart->x[A0], 2 * round);
         ck_assert_uint_eq(hart->x[A2], 3 * (2 * round - 1));
     }
-    ck_assert_uint_eq(asked, 100); /* the other address never looked like it */
-    set_break(FUNCTION, true);     /* both */
+    ck_assert_uint_eq(asked, 100); /* the breakpoint never took the other address for its own */
+    set_break(FUNCTION, true);     /* both addresses */
     struct debug_stop stop = go(DEBUG_RUN);
     ck_assert(stop.physical && hart_pc(hart) == FUNCTION);
     stop = go(DEBUG_RUN);
@@ -262,8 +262,8 @@ static void set_watch(uint64_t addr, uint64_t length, unsigned kinds)
 static const struct access {
     enum isa_insn insn;
     int32_t imm;
-    unsigned kinds; /* that it is seen by; 0: it misses */
-    int64_t first;  /* watched byte that is named */
+    unsigned kinds; /* the kinds of watchpoint that notice it; 0: it misses the watched bytes */
+    int64_t first;  /* the watched byte that is reported */
 } accesses[] = {
     { ISA_INSN_sw, 0, DEBUG_WATCH_WRITE, 0 },
     { ISA_INSN_sb, 3, DEBUG_WATCH_WRITE, 3 },
@@ -311,7 +311,7 @@ static void one_access(unsigned tier, const struct access *access, uint64_t watc
                       (unsigned long long)stop.addr);
         ck_assert(hart_pc(hart) == loop + 4 && hart->x[A2] == round);
         ck_assert_uint_eq(hart_instructions(hart), 8 + 4 * (round - 1) + 1);
-        if (round % 4 == 1) { /* nobody was told: it happens again */
+        if (round % 4 == 1) { /* the stop was not taken: the access happens again */
             hart_debug_resume(hart, round < 8 ? DEBUG_RUN : DEBUG_STEP, 0, 0, false);
             hart_run(hart);
             ck_assert(hart_debug_stop(hart).reason == DEBUG_WATCH && hart_pc(hart) == loop + 4);
@@ -336,7 +336,7 @@ START_TEST(test_watch)
 }
 END_TEST
 
-/* The accesses that cross into the watched page, or out of it. */
+/* Accesses that cross into the watched page, or out of it. */
 START_TEST(test_watch_across_pages)
 {
     static const struct access out = { ISA_INSN_sd, 1, DEBUG_WATCH_WRITE, 1 };
@@ -346,7 +346,7 @@ START_TEST(test_watch_across_pages)
 }
 END_TEST
 
-/* An access that traps is none: the guest's handler runs, and nothing stops. */
+/* An access that traps does not count: the guest's handler runs, and nothing stops. */
 START_TEST(test_watch_and_trap)
 {
     begin((unsigned)_i);
@@ -354,7 +354,7 @@ START_TEST(test_watch_and_trap)
     guest_put_value(guest, S2, RAM_BASE + RAM_SIZE);
     guest_put_value(guest, A1, 30);
     uint64_t loop = guest->at;
-    I(sw, 0, S2, A1, 0); /* no memory there */
+    I(sw, 0, S2, A1, 0); /* there is no memory there */
     I(addi, A1, A1, 0, -1);
     guest_put_branch(guest, ISA_INSN_bne, A1, 0, loop);
     guest_put_end(guest, 0);
@@ -390,12 +390,12 @@ START_TEST(test_steps)
     set_break(start, false);
     ck_assert_int_eq(go(DEBUG_RUN).reason, DEBUG_BREAK);
     expect_step(start + 4, count + 1); /* wfi does not wait */
-    expect_step(HANDLER, count + 1);   /* ecall does not retire */
+    expect_step(HANDLER, count + 1);   /* an ecall does not retire */
     uint64_t at = HANDLER;
     for (count += 1; hart_pc(hart) >= HANDLER && at < HANDLER + 0x100; at += 4)
         if (hart_pc(hart) == at)
             ck_assert_int_eq(go(DEBUG_STEP).reason, DEBUG_STEPPED);
-    ck_assert_uint_eq(hart_pc(hart), start + 8); /* behind mret */
+    ck_assert_uint_eq(hart_pc(hart), start + 8); /* after mret */
     count = hart_instructions(hart);
     expect_step(start + 16, count + 1); /* the jump */
     expect_end(go(DEBUG_RUN));
@@ -404,7 +404,7 @@ START_TEST(test_steps)
 }
 END_TEST
 
-/* An interrupt that is pending waits for steps, or is what a step does. */
+/* A pending interrupt waits during steps, unless the step allows it: then taking it is the step. */
 START_TEST(test_step_irq)
 {
     begin((unsigned)_i);
@@ -447,7 +447,7 @@ START_TEST(test_range)
     expect_end(go(DEBUG_RUN));
     check_loop_end();
     end();
-    /* A breakpoint inside ends it, and one that does not run at all stays where it is. */
+    /* A breakpoint inside the range ends the run. A hart that must hold stays where it is. */
     begin((unsigned)_i);
     middle = put_loop(), loop = middle - 8;
     set_break(loop, false);
@@ -475,7 +475,7 @@ START_TEST(test_edits)
               hart_edit_privilege(hart, PRIV_S));
     ck_assert(!hart_edit_csr(hart, 0xf14, 1) && !hart_edit_csr(hart, 0x7ff, 1) &&
               !hart_edit_csr(hart, 0x1340, 1));
-    ck_assert(hart_edit_csr(hart, 0x340, 77) && hart->mscratch == 77); /* whatever the mode */
+    ck_assert(hart_edit_csr(hart, 0x340, 77) && hart->mscratch == 77); /* in any mode */
     hart_edit_privilege(hart, PRIV_M);
     hart_edit_pc(hart, START);
     expect_end(go(DEBUG_RUN));

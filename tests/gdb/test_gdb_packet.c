@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The packet layer of the gdb server: what comes apart, what goes together, what is refused.
+ * The packet layer of the gdb server: how packets are parsed, how they are made, and which are refused.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 static struct gdb_parser parser;
 
-/* The last event that the bytes made, other than nothing. */
+/* Returns the last event that the bytes caused, other than none. */
 static enum gdb_event feed(const void *bytes, size_t length)
 {
     enum gdb_event last = GDB_NOTHING;
@@ -42,7 +42,7 @@ END_TEST
 
 START_TEST(test_escapes)
 {
-    /* Every byte comes through escaping and back; an interrupt inside a packet is data. */
+    /* Every byte survives escaping and unescaping; an interrupt inside a packet is data. */
     char all[256];
     struct gdb_text text = { 0 };
     for (unsigned i = 0; i < 256; i++)
@@ -94,7 +94,8 @@ START_TEST(test_reading)
 }
 END_TEST
 
-/* Whatever comes, the parser stays inside its buffer (the sanitizers look) and understands what follows. */
+/* Whatever arrives, the parser stays inside its buffer (the sanitizers check this) and understands what
+ * follows. */
 START_TEST(test_random)
 {
     unsigned long state = 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Harts that come to the same place again and again: each calls leaf in a loop and counts its turns. With
+ * Harts that come to the same place again and again: each calls leaf in a loop and counts its rounds. With
  * `elsewhere` set, hart 1 counts in a loop of its own. Once `done` is set, hart 0 ends the machine.
  */
 #if __riscv_xlen == 64

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Two harts that come to one breakpoint get turns alike, and one that comes to it all the time does not hold up another.
+# Two harts that come to one breakpoint stop equally often, and a hart that comes to it all the time does not hold up
+# another.
 break leaf
 python
 def stops(count):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Vector registers and their CSRs, of a hart with VLEN 256. Also run against QEMU.
+# Vector registers and their CSRs, of a hart with VLEN 256. It also runs against QEMU.
 
 expect misa ($misa&0x200000)!=0
 expect length $vlenb==32

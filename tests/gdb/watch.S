@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every kind of instruction that touches memory, over and over, in S-mode behind translation: each has its own bytes in
- * `data` and a label behind it. watch.gdb puts a watchpoint on the bytes and looks that the label is where it stops. The
- * data is seen at another virtual address than the physical one (data + offset). Ends after `limit` rounds.
+ * Every kind of instruction that touches memory, over and over, in S-mode with address translation: each has
+ * its own bytes in `data` and a label after it. watch.gdb sets a watchpoint on the bytes and checks that the
+ * hart stops at the label. The data's virtual address differs from the physical one (data + offset). Ends
+ * after `limit` rounds.
  */
 #if __riscv_xlen == 64
 #define L ld
@@ -14,7 +15,7 @@
 #define OFFSET 0x40000000
 #endif
 
-/* An access and the label behind it. The label of byte N of data is at_N. */
+/* An access and the label after it. The label of byte N of data is at_N. */
 #define ACCESS(name, ...) __VA_ARGS__; .globl after_##name; after_##name:
 
     .section .text.start, "ax"
@@ -117,7 +118,7 @@ again:
     addi a3, s0, 104
     lr.w a4, (a3)
     ACCESS(sc, sc.w a0, a1, (a3))
-    /* Across pages: the watched byte is on the one side, or on the other. */
+    /* Across pages: the watched byte is on the first page, or on the second. */
     ACCESS(load_low, lw a0, -3(s1))
     ACCESS(load_high, lw a0, -1(s5))
     ACCESS(store_low, sw a1, -3(s6))
@@ -125,7 +126,7 @@ again:
     ACCESS(fp_high, fsd fa2, -1(s8))
     ACCESS(skew_load, lw a0, 1(s9))
     ACCESS(skew_store, sw a1, 9(s9))
-    /* A loop's body: what runs most. */
+    /* A loop's body: the code that runs most. */
     li t1, 40
 1:  lw a0, 108(s0)
     .globl patched
@@ -160,7 +161,7 @@ patched:
     ACCESS(timer_load, lw a0, 0(a3))
     li a3, 0x2000004
     ACCESS(soft_amo, amoor.w a0, zero, (a3))
-    /* What runs most, here too. */
+    /* The code that runs most, here too. */
     li t1, 40
     li a3, 0x10000000
 1:  ACCESS(uart_loop, sb t1, 7(a3))
@@ -199,7 +200,7 @@ table:
 #if __riscv_xlen == 64
     .dword 0x00000cf        /* the devices */
     .dword 0
-    .dword 0x200000cf       /* RAM where it is */
+    .dword 0x200000cf       /* RAM at its own address */
     .zero 8 * 508
     .dword 0x200000cf       /* and 1 GiB below the top */
 #else

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A watchpoint on what each kind of load, store and atomic instruction touches (watch.S): it stops behind that instruction,
-# and gdb names that watchpoint and no other, though a dozen others are set. Knows nothing of Rvive.
+# A watchpoint on the bytes that each kind of load, store and atomic instruction accesses (watch.S): the guest stops after
+# that instruction, and gdb names that watchpoint and no other, though a dozen others are set. It uses no feature of Rvive
+# alone.
 break again
 continue
 set var *(long*)&limit=1000000000
@@ -46,7 +47,7 @@ def look(name, number):
     print("%s: stopped at 0x%x, not 0x%x; hit %s, not %d" % (name, pc, where, stops.hit, number))
     return False
 
-# Never touched, on the same pages.
+# Never accessed, on the same pages.
 def quiet():
     for n in range(4):
         watch("raw"[n % 3], 0x200 + 8 * n, 8)
@@ -65,7 +66,7 @@ for name, offset, size, kinds in ACCESSES:
 gdb.set_convenience_variable("missed", wanted - good)
 print("%d of %d" % (good, wanted))
 
-# All at once: each access of a round is met, in turn, none twice.
+# All at once: each access of a round stops the guest, in turn, and none twice.
 gdb.execute("break again")
 gdb.execute("continue", to_string=True)
 gdb.execute("delete")
@@ -104,5 +105,5 @@ gdb.set_convenience_variable("patch", steps == [40, 40, 120, 120, 40])
 end
 expect patched-code $patch==1
 delete
-# The guest sees nothing of it.
+# The guest notices nothing of it.
 set var *(long*)&limit=*(long*)&round+10

@@ -103,7 +103,8 @@ static void make_text(struct image *image, const uint32_t *bits, size_t count)
 WRITE_ELF(32)
 WRITE_ELF(64)
 
-/* "   0:\t12345537  \tlui\ta0,0x12345 # comment <symbol>" to "lui a0,0x12345". NULL: not such a line. */
+/* Turns "   0:\t12345537  \tlui\ta0,0x12345 # comment <symbol>" into "lui a0,0x12345". NULL: it is not such a
+ * line. */
 static char *listing_text(char *line)
 {
     char *mnemonic = strstr(line, ":\t");

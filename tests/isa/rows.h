@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the tests over isa.def share: a small random-number generator, the configurations with everything on,
- * and operands for a row. A test has one thread.
+ * Shared by the tests over isa.def: a small random-number generator, the configurations with everything on,
+ * and encodings of a row. A test has one thread.
  */
 #ifndef TESTS_ISA_ROWS_H
 #define TESTS_ISA_ROWS_H
@@ -24,7 +24,8 @@ static inline bool rows_has_field(const struct isa_entry *entry, enum isa_field 
     return entry->fields >> field & 1;
 }
 
-/* -cpu max for that XLEN, with all that isa.h knows. */
+/* Returns the configuration of that XLEN with every extension of isa.h, except those that take the encodings
+ * of others. */
 static inline struct isa_config rows_config(unsigned xlen)
 {
     struct isa_config config;
@@ -34,20 +35,33 @@ static inline struct isa_config rows_config(unsigned xlen)
         fprintf(stderr, "%s\n", error.text);
         abort();
     }
-    config.extensions = ISA_SET(ISA_EXTENSION_COUNT) - 1;
+    config.extensions = ISA_SET(ISA_EXTENSION_COUNT) - 1 - ISA_CLASHING;
+    return config;
+}
+
+/* The same with floating point in x registers, in the place of f registers. */
+static inline struct isa_config rows_config_in_x(unsigned xlen)
+{
+    struct isa_config config = rows_config(xlen);
+    for (unsigned i = 1; i < ISA_INSN_COUNT; i++)
+        if (isa_entry(i)->flags & ISA_FP)
+            config.extensions &= ~ISA_SET(isa_entry(i)->extension);
+    config.extensions |= ISA_IN_X;
     return config;
 }
 
 static inline bool rows_in_xlen(const struct isa_entry *entry, unsigned xlen)
 {
-    return !(entry->flags & (xlen == 32 ? ISA_RV64 : ISA_RV32));
+    return !(entry->flags & ((xlen == 32 ? ISA_RV64 : ISA_RV32) | ISA_NO_WIDE));
 }
 
-/* Any encoding of the row: its free bits are random, or all 0 or all 1 in every field for round 0 and 1. */
+/* Returns an encoding of the row: its free bits are all 0 in round 0, all 1 in round 1, and random in
+ * others. */
 static inline uint32_t rows_bits(const struct isa_entry *entry, unsigned round, uint64_t *state)
 {
     uint32_t free_bits = round == 0 ? 0 : round == 1 ? UINT32_MAX : (uint32_t)rows_random(state);
-    return entry->match | (free_bits & ~entry->mask);
+    uint32_t bits = entry->match | (free_bits & ~entry->mask);
+    return entry->flags & ISA_RD_NZ && !(bits >> 7 & 31) ? bits | 1 << 7 : bits;
 }
 
 #endif

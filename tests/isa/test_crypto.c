@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The instructions of ciphers and hashes against the published examples of what they are for: whole
- * algorithms written with nothing else but them (FIPS 197, FIPS 180-4, GB/T 32905 and 32907).
+ * The instructions for ciphers and hashes against the published examples of their algorithms: whole
+ * algorithms written with only these instructions (FIPS 197, FIPS 180-4, GB/T 32905 and 32907).
  */
 #include <check.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static const uint8_t aes_plain[16] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66,
 static const uint8_t aes_cipher[16] = { 0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30,
                                         0xd8, 0xcd, 0xb7, 0x80, 0x70, 0xb4, 0xc5, 0x5a };
 
-/* keys[round][half], by aes64ks1i and aes64ks2; the key is 00 01 .. 0f. */
+/* keys[round][half], computed by aes64ks1i and aes64ks2; the key is 00 01 .. 0f. */
 static void aes_schedule(uint64_t keys[11][2])
 {
     keys[0][0] = 0x0706050403020100;
@@ -61,7 +61,7 @@ START_TEST(test_aes64)
 }
 END_TEST
 
-/* One round as RV32 code does it: four columns of four instructions each. */
+/* One round, done as RV32 code does it: four columns of four instructions each. */
 static void aes32_round(uint32_t state[4], const uint32_t key[4], enum crypto_aes kind)
 {
     uint32_t next[4];
@@ -99,7 +99,7 @@ START_TEST(test_aes32)
 }
 END_TEST
 
-/* AES-256 substitutes a word without rotation, too (FIPS 197 5.2). */
+/* AES-256 also substitutes a word without rotation (FIPS 197 5.2). */
 START_TEST(test_aes_key_plain)
 {
     uint32_t word = 0xed530063; /* 63 00 53 ed becomes fb 63 ed 55 */

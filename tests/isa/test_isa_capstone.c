@@ -4,8 +4,8 @@
  * RISC-V), in the folder that RVIVE_QEMU names (default: qemu10 in RVIVE_CACHE, default .cache in the
  * checkout).
  *
- * Capstone prints aliases ("mv"): then only the name of the instruction is compared, which cstool tells
- * apart. It prints immediates in another base: they are compared as numbers.
+ * Capstone prints aliases ("mv"): then only the name of the instruction is compared, which cstool prints,
+ * too. It prints immediates in another base: they are compared as numbers.
  */
 #include <check.h>
 #include <string.h>
@@ -15,12 +15,12 @@
 
 #define ROUNDS 40
 #define CHUNK  2000 /* encodings on one command line */
-#define STRIDE 8    /* bytes: each is followed by two c.nop, so that an unknown one does not hide the next */
+#define STRIDE 8    /* bytes: two c.nop follow each encoding, so that an unknown one does not hide the next */
 
 static uint64_t seed = 3;
 static const unsigned xlens[] = { 32, 64 };
 
-/* What capstone says of one encoding; empty where it does not know it. */
+/* What capstone prints for one encoding; empty if it does not know it. */
 struct answer {
     char name[32];
     char text[128];
@@ -41,7 +41,7 @@ static void add_hex(char **at, uint32_t value, unsigned bytes)
         *at += sprintf(*at, "%02x", value >> 8 * i & 0xff);
 }
 
-/* "80000000  13 05 f5 ff  addi\ta0, a0, -1" to "addi a0,a0,-1". */
+/* Turns "80000000  13 05 f5 ff  addi\ta0, a0, -1" into "addi a0,a0,-1". */
 static void take_text(const char *bytes, struct answer *answer)
 {
     const char *mnemonic = strstr(bytes, "  ");
@@ -102,8 +102,9 @@ static void run_cstool(const char *options, unsigned xlen, const uint32_t *bits,
     free(command);
 }
 
-/* First to find what it knows, then only that for the details, in which unknown bytes make cstool crash.
- * Answers move along with their encodings; the number of them is returned. */
+/* The first run finds which encodings capstone knows; the second one asks only for the details of those,
+ * since unknown bytes make cstool crash when it prints details. Answers move together with their encodings;
+ * returns how many are left. */
 static size_t ask_capstone(unsigned xlen, uint32_t *bits, size_t count, struct answer *answers)
 {
     size_t known = 0;
@@ -142,10 +143,10 @@ static bool same_text(const char *a, const char *b)
 
 struct tally {
     unsigned names, texts;
-    bool rows[ISA_INSN_COUNT]; /* of which operands were compared */
+    bool rows[ISA_INSN_COUNT]; /* rows whose operands were compared */
 };
 
-/* A CSR that one side has a name for and the other a number, or the name that an old draft had. */
+/* A CSR for which one side has a name and the other a number, or the name of an old draft. */
 static bool other_csr(const struct isa_operands *o, const char *text, const struct answer *answer)
 {
     char csr[16], expect[128];
@@ -158,9 +159,8 @@ static bool other_csr(const struct isa_operands *o, const char *text, const stru
     return csr[0] == '0' || same_text(expect, answer->text);
 }
 
-/* Where capstone's assembly language is another: jalr's and jal's older operands, hints under the name of the
- * instruction whose encoding they use, c.nop, a compressed shift by 0 (a hint), and the CSRs it has no name
- * for. */
+/* Where capstone's assembly language differs: jalr's and jal's older operands, hints under the name of the
+ * instruction whose encoding they use, c.nop, a compressed shift by 0 (a hint), and CSRs without a name. */
 static bool other_language(const struct isa_operands *o, const char *text, const struct answer *answer)
 {
     char expect[128] = "";
@@ -169,7 +169,7 @@ static bool other_language(const struct isa_operands *o, const char *text, const
         o->rvc != ISA_RVC_COUNT && (isa_entry(o->insn)->fields >> ISA_FIELD_shamt5 & 3) && o->imm == 0;
     if (isa_entry(o->insn)->flags & ISA_HINT)
         return strcmp(answer->name, "add") == 0 || strcmp(answer->name, "ori") == 0 ||
-               strcmp(answer->name, "fence") == 0;
+               strcmp(answer->name, "fence") == 0 || strcmp(answer->name, "auipc") == 0;
     if (o->rvc == ISA_RVC_addi && o->rd == 0)
         return strcmp(answer->text, "c.nop") == 0;
     if (shift)
@@ -204,7 +204,9 @@ static void compare(unsigned xlen, uint32_t bits, const struct answer *answer, s
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, " "), text);
     ck_assert_msg(answer->name[0], "RV%u %08x: capstone has no name for it", xlen, bits);
     tally->names++;
-    if ((o.insn == ISA_INSN_ILLEGAL && reserved(xlen, bits)) || other_language(&o, text, answer))
+    bool newer = o.insn == ISA_INSN_ILLEGAL || o.rvc == ISA_RVC_mop || o.rvc == ISA_RVC_sspush ||
+                 o.rvc == ISA_RVC_sspopchk; /* than capstone */
+    if ((newer && reserved(xlen, bits)) || other_language(&o, text, answer))
         return;
     ck_assert_msg(strcmp(name, answer->name) == 0, "RV%u %08x: \"%s\", capstone's is %s, \"%s\"", xlen, bits,
                   text, answer->name, answer->text);
@@ -227,7 +229,7 @@ static void compare_chunk(unsigned xlen, uint32_t *bits, size_t count, struct ta
     free(answers);
 }
 
-/* Rows, each with ROUNDS encodings. */
+/* All rows, each with ROUNDS encodings. */
 START_TEST(test_rows)
 {
     unsigned xlen = xlens[_i], known = 0;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Bare-metal programs at -bios none end the emulator through sifive_test: 0x5555 with 0, 0x3333 with the code in the upper
-# half; what they print on the UART comes out; the same for RV32.
+# Bare-metal programs with -bios none end the emulator through sifive_test: 0x5555 with 0, 0x3333 with the code in the upper
+# half; their output on the UART is printed; the same for RV32.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -36,7 +36,7 @@ _start:
 2:  li t3, 0x10001
     mulhu t4, t3, t3        # 0x10001 squared is 0x1_0002_0001
     li t5, -1
-    srli t5, t5, 31         # 1 where a register has 32 bits
+    srli t5, t5, 31         # 1 if a register has 32 bits
     add t4, t4, t5
     addi t4, t4, '0' - 1
     sb t4, 0(t0)
@@ -53,7 +53,7 @@ run_quietly 0 20 -M virt -smp 2 -nographic -bios none -kernel "$work/pass.elf"
 run_quietly 42 20 -M virt -nographic -bios none -kernel "$work/code.elf"
 run_quietly 7 20 -M virt -cpu rv32 -nographic -bios none -kernel "$work/rv32.elf"
 grep -q '^RV32 says 1' "$work/output" || { cat "$work/output" && fail "the RV32 program printed something else"; }
-# The display and serial port given apart, as fuzzers do, and the port into a file.
+# The display and the serial port have a flag each, as fuzzers write it, and the port goes to a file.
 run_quietly 7 20 -M virt -cpu rv32 -display none -serial stdio -bios none -kernel "$work/rv32.elf"
 grep -q '^RV32 says 1' "$work/output" || fail "-serial stdio printed nothing"
 run_quietly 7 20 -M virt -cpu rv32 -display none -serial file:"$work/serial" -bios none -kernel "$work/rv32.elf"

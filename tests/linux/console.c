@@ -2,17 +2,20 @@
 // Talks to a program on a terminal of its own, as a person would: waits for texts, types answers, and checks
 // how it ends. The boot tests drive an emulator with it.
 //
-// Usage: console [-o LOG] [-t SECONDS] -- COMMAND [ARGUMENTS]     with the script on standard input, a step a
-// line:
-//   expect TEXT     wait until TEXT appears in what was not yet consumed; consumes up to its end
+// Usage: console [-o LOG] [-t SECONDS] -- COMMAND [ARGUMENTS]
+//
+// The script comes on standard input, a step a line:
+//   expect TEXT     wait until TEXT appears in the output after the last match
 //   send TEXT       type TEXT; \r \n \t \\ and \xHH are escapes
 //   run COMMAND     wait for a root shell's prompt, then type COMMAND and Return; escapes as in send
-//   idle N PERCENT  in N seconds, after a second that was so too, the program uses less of a core than that
+//   idle N PERCENT  for N seconds the program uses less than PERCENT of a core; the measurement begins
+//                   after a second in which it did
 //   timeout N       each later expect, exit or wait for idle may take N seconds (at first 60)
 //   signal NAME     send TERM, INT, HUP or QUIT to the program
-//   exit N          wait for the program's end with status N (128 + the signal's number where a signal ended
-//   it) terminal        check that the program, now ended, left the terminal's settings as it found them
-// Lines that are empty or begin with # mean nothing. -t limits the whole run (default 300). On failure the
+//   exit N          wait for the program's end with status N (128 + the signal's number if a signal
+//                   ended it)
+//   terminal        check that the program, which has ended, left the terminal's settings as it found them
+// Empty lines and lines that begin with # are ignored. -t limits the whole run (default 300). On failure the
 // step and the end of the output are printed, the program and its children are killed, and the status is 1.
 #include <ctype.h>
 #include <errno.h>
@@ -32,13 +35,13 @@
 #include <utmp.h>
 
 struct console {
-    pid_t pid;         // 0 once the program's end was collected
+    pid_t pid;         // 0 once the program has ended and was waited for
     int status;        // as a shell reports it; valid when pid is 0
     int master, slave; // the slave stays open here, so that the settings outlive the program
     struct termios settings;
-    char *output; // all that the program printed, NUL bytes left out, NUL-terminated
+    char *output; // all that the program printed, without its NUL bytes, NUL-terminated
     size_t length, capacity;
-    size_t consumed;     // expect looks from here on
+    size_t consumed;     // expect searches from here on
     double deadline;     // of the whole run
     double step_timeout; // seconds
     FILE *log;
@@ -96,8 +99,8 @@ static void console_append(struct console *console, const char *bytes, size_t co
     }
 }
 
-// Collects what is there within `milliseconds`; notes the program's end. False once it ended and all output
-// is read.
+// Reads output for up to `milliseconds`; records the program's end. False once it has ended and all output
+// was read.
 static bool console_read(struct console *console, int milliseconds)
 {
     char bytes[4096];
@@ -171,7 +174,7 @@ static void console_send(struct console *console, char *text)
             sent += (size_t)count;
         else if (errno != EAGAIN)
             console_fail(console, "cannot type: %s", strerror(errno));
-        // Reading meanwhile keeps a program that echoes from blocking.
+        // Reads meanwhile, because a program that echoes would block otherwise.
         if (!console_read(console, count > 0 ? 0 : 10))
             console_fail(console, "the program ended with status %d", console->status);
         if (now() > end)
@@ -234,7 +237,7 @@ static double console_cpu_time(struct console *console)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* What the program uses in the next seconds, in percent of a core. */
+/* How much of a core the program uses in the next seconds, in percent. */
 static double console_use(struct console *console, double seconds)
 {
     double before = console_cpu_time(console), begin = now();
@@ -244,8 +247,9 @@ static double console_use(struct console *console, double seconds)
     return 100 * (console_cpu_time(console) - before) / (now() - begin);
 }
 
-/* What the guest has put off, and what is translated for that, goes on for a while after its last command. So
- * the measurement begins after a second that was as quiet as it shall be; a program that has none fails. */
+/* Work that the guest has put off, and its translation, continue for a while after the last command. So the
+ * measurement begins after a second that was as quiet as required; a program that has no such second
+ * fails. */
 static void console_idle(struct console *console, const char *argument)
 {
     double seconds, percent, used;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The console: what is pasted arrives whole, Ctrl-A twice sends a Ctrl-A, Ctrl-A X quits with status 0 and the terminal as it
-# was, and so does a signal with its own status. virtio-rng gives random bytes.
+# The console: pasted text arrives whole, Ctrl-A twice sends a Ctrl-A, Ctrl-A X quits with status 0 and restores the
+# terminal, and a signal does the same with its own status. virtio-rng gives random bytes.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# virtio-blk: a file on ext4 reads back right, a file that the guest writes is right on the host, the file system is
-# clean afterwards; a read-only disk refuses writes; with -snapshot the image does not change.
+# virtio-blk: a file on ext4 is read back right, a file that the guest writes is right on the host, the file system is clean
+# afterwards; a read-only disk refuses writes; with -snapshot the image does not change.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"

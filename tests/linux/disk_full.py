@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The user of linux_disk_full: waits until the guest stands because the host has no room for its disk, makes room, and lets
-it go on. disk_full.py QMP-SOCKET"""
+"""The user in linux_disk_full: waits until the guest is stopped because the host has no room for its disk, makes room,
+and lets it continue. disk_full.py QMP-SOCKET"""
 import os
 import resource
 import socket
@@ -23,7 +23,7 @@ def main(path):
     text = qmp.ask("human-monitor-command", command_line="info status")["return"]
     check("paused (io-error)" in text, "info status says " + text)
     pid = struct.unpack("3i", qmp.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-    # Too early: it stops again, and nothing is lost by that.
+    # Too early: the machine stops again, and nothing is lost.
     qmp.ask("cont")
     qmp.event("BLOCK_IO_ERROR")
     qmp.event("STOP")

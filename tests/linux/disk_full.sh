@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The host has no room for what the guest writes: the guest stops and notices nothing, the user makes room and lets it go on,
-# and all of the file is on the disk. A limit of the file's size stands for a full disk, since every user can set one.
+# The host has no room for what the guest writes: the guest stops and notices nothing, the user makes room and lets it
+# continue, and the whole file is on the disk. A limit on the file's size stands for a full disk, since every user can set
+# one.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"

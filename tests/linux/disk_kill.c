@@ -2,17 +2,18 @@
  *
  * Both sides of the test that kills the emulator while a guest writes.
  *
- *     disk_kill write DEVICE SEED NAME       in the guest: writes, for ever; after each epoch that the device
- * has flushed it prints "NAME flushed EPOCH". It reads, too, and prints "NAME FAIL" where it finds what it
- * did not write. disk_kill check RAW STATE SEED EPOCH   on the host: RAW is what the disk holds after the
- * kill, EPOCH the last one that was printed, STATE a file with what each sector held before (absent: zeros),
- * which is brought up to date.
+ *   disk_kill write DEVICE SEED NAME
+ *     runs in the guest: writes for ever; after each epoch that the device has flushed it prints
+ *     "NAME flushed EPOCH". It reads, too, and prints "NAME FAIL" if it finds what it did not write.
+ *   disk_kill check RAW STATE SEED EPOCH
+ *     runs on the host: RAW is what the disk holds after the kill, EPOCH the last one that was printed,
+ *     STATE a file with what each sector held before (absent: zeros); it is brought up to date.
  *
- * An epoch is some writes, zeroings and discards of each of four threads, which have a quarter of the disk
- * each; all of them follow from the seed. Each sector that is written has a tag (seed, epoch, thread,
- * operation) mixed into all of its words with its own number. So a sector must hold what the flushed epochs,
- * done one after the other on top of STATE, left there, or what one of the few epochs that may have begun
- * since then wrote.
+ * An epoch is some writes, zeroings and discards by each of four threads, each of which has a quarter of the
+ * disk; all of them follow from the seed. A sector that is written has a tag (seed, epoch, thread, operation)
+ * and its own number mixed into all of its words. So a sector must hold what the flushed epochs, done one
+ * after the other on top of STATE, left there, or what one of the few epochs wrote that may have begun since
+ * then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +32,9 @@
 #define OPERATIONS   6u   /* of a thread in an epoch, at most */
 #define BLOCK        8u   /* sectors: operations are of whole blocks */
 #define BLOCKS_MAX   128u /* of an operation */
-#define BEGUN_MAX    8u   /* epochs whose line a killed emulator may still have kept to itself */
+#define BEGUN_MAX    8u   /* epochs whose line a killed emulator may not have printed yet */
 #define SECTOR_WORDS 64u
-#define ANYTHING     UINT64_MAX /* a tag: the sector may hold whatever it likes */
+#define ANYTHING     UINT64_MAX /* a tag: the sector may hold anything */
 
 enum kind { WRITE, ZERO, DISCARD };
 struct operation {
@@ -60,7 +61,7 @@ static uint64_t mix(uint64_t value)
     return value ^ value >> 31;
 }
 
-/* The n-th operation; false where the thread has fewer in that epoch. */
+/* The n-th operation; false if the thread has fewer in that epoch. */
 static bool operation(uint64_t epoch, unsigned thread, unsigned n, struct operation *out)
 {
     uint64_t tag = seed << 40 | epoch << 8 | thread << 4 | (n + 1), dice = mix(tag);
@@ -81,8 +82,7 @@ static uint64_t word_of(uint64_t tag, uint64_t sector, unsigned n)
     return tag ? tag ^ (sector + 1) * 0x9e3779b97f4a7c15u ^ (uint64_t)n << 56 : 0;
 }
 
-/* The tag of a sector's contents; ANYTHING where they are no sector that was ever written whole at this
- * place. */
+/* The tag of a sector's contents; ANYTHING if no operation can have written this whole sector here. */
 static uint64_t tag_of(const uint64_t *words, uint64_t sector)
 {
     uint64_t tag = words[0] ? words[0] ^ (sector + 1) * 0x9e3779b97f4a7c15u : 0;
@@ -112,7 +112,7 @@ static void perform(const struct operation *op, uint64_t *words)
     note(op);
 }
 
-/* Reads what one of the operations of this epoch left. */
+/* Reads back what one of the operations of this epoch wrote. */
 static void read_back(const struct operation *op, uint64_t *words)
 {
     if (pread(device, words, op->count * 512, (off_t)(op->sector * 512)) != (ssize_t)(op->count * 512))
@@ -171,7 +171,7 @@ static int run_write(const char *path)
 
 /* ---- On the host --------------------------------------------------------------------------------------- */
 
-/* May the sector hold that, since an epoch that may have begun wrote it? */
+/* May the sector hold that, written by a later epoch that may have begun? */
 static bool may_be_later(uint64_t sector, uint64_t tag, uint64_t epoch)
 {
     unsigned thread = (unsigned)(sector / (sectors / THREADS / BLOCK * BLOCK));

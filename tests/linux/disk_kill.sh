@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # disk_kill.sh CONSOLE EMULATOR RVIVE_IMG DISK_KILL [KILLS]: the emulator is killed (SIGKILL) at random moments, KILLS times
-# (default 5), while a guest writes, zeroes, discards and flushes on two qcow2 disks at once. After each time qemu-img
-# finds both images consistent, and every sector that the guest had flushed, in this life or an earlier one, is there.
-# RVIVE_SEED repeats what is written and the moments.
+# (default 5), while a guest writes, zeroes, discards and flushes on two qcow2 disks at once. After each kill qemu-img finds
+# both images consistent, and every sector that the guest had flushed, in this boot or an earlier one, is there. RVIVE_SEED
+# repeats the data and the moments.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -22,7 +22,7 @@ for argument in $(cat /proc/cmdline); do
     case $argument in rvive.seed=*) seed=${argument#rvive.seed=} ;; esac
 done
 for disk in vda vdb; do
-    name=pci # by its size: which is found first is not told
+    name=pci # the size tells them apart: the order in which they are found is open
     [ "$(cat /sys/block/$disk/size)" -gt 131072 ] || name=mmio
     /disk_kill write /dev/$disk "$seed" $name &
 done
@@ -66,7 +66,7 @@ while [ $kill -lt "$kills" ]; do
     check pci $life
     check mmio $life
 done
-# A test that cannot fail shows nothing: what was there a moment ago is missed.
+# A test that cannot fail shows nothing: an image without the last sectors must be noticed.
 dd if=/dev/zero of="$work/flat.raw" bs=1M count=48 conv=notrunc status=none
 ! "$checker" check "$work/flat.raw" "$work/mmio.state" 0 0 >"$work/found" || fail "the checker misses nothing"
 [ $flushed -gt $((kills * 4)) ] || fail "only $flushed epochs were flushed"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The user network's name server asks the host's: within namespaces of its own, where the host's resolv.conf names a server
-# that knows one name, the guest finds that name and no other. Skipped where the host allows no such namespaces.
+# The user network's name server asks the host's. In namespaces of its own, where the host's resolv.conf names a server that
+# knows one name, the guest finds that name and no other. Skipped if the host does not allow such namespaces.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -17,9 +17,9 @@ if [ -z "${RVIVE_DNS_INSIDE:-}" ]; then
 fi
 
 ip link set lo up
-# Over all of /etc, since a host need not have a resolv.conf to put another over.
+# Mounted over all of /etc, since a host need not have a resolv.conf to mount another one over.
 mkdir "$work/etc"
-cp -a /etc/. "$work/etc" 2>/dev/null || : # what root alone may read is not for this
+cp -a /etc/. "$work/etc" 2>/dev/null || : # files that only root may read are not needed
 rm -f "$work/etc/resolv.conf"
 echo "nameserver 127.0.0.1" >"$work/etc/resolv.conf"
 mount --bind "$work/etc" /etc

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# EDK2 in flash, from Debian's qemu-efi-riscv64: its shell comes up on the serial line, a variable that it stores is there
-# after the next start, the code's image does not change, and -kernel reaches it through fw_cfg. It finds disks on PCI with the
-# interface of before Virtio 1.0 (whose registers it places at port 0), without it, and on MMIO.
+# EDK2 in flash, from Debian's qemu-efi-riscv64: its shell starts on the serial line, a variable that it stores is there
+# after the next start, the code's image does not change, and EDK2 gets the kernel of -kernel through fw_cfg. It finds disks
+# on PCI with the interface from before Virtio 1.0 (whose registers it places at port 0), without it, and on MMIO.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -34,7 +34,7 @@ END
 [ "$(md5sum <"$edk2/RISCV_VIRT_CODE.fd")" = "$before" ] || fail "the code's image changed"
 cmp -s "$work/vars.fd" "$edk2/RISCV_VIRT_VARS.fd" && fail "nothing was stored"
 
-# The other way to say it; the variable is there.
+# The other syntax for the same; the variable is there.
 drive 300 -M virt,acpi=off -m 512M -nographic -drive if=pflash,unit=1,format=raw,file="$work/vars.fd" \
     -drive if=pflash,unit=0,format=raw,readonly=on,file="$edk2/RISCV_VIRT_CODE.fd" <<'END'
 timeout 240

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A Debian that was installed onto a partitioned qcow2 disk starts from it, with no kernel on the command line: through EDK2 in
-# flash, and through OpenSBI and U-Boot. What install.sh proves with Debian's installer, for where the mirror lacks the
+# A Debian that was installed onto a partitioned qcow2 disk starts from it, with no kernel on the command line: through EDK2
+# in flash, and through OpenSBI and U-Boot. It tests what install.sh tests with Debian's installer, for mirrors that lack the
 # installer's parts. Debian's packages are extracted as by roms/make-rootfs.sh; a guest partitions the disk, copies itself
-# there and runs grub-install. Takes some minutes, and needs the mirror the first time, so it is no part of tests/run.sh.
-# Usage: sh tests/linux/efi_disk.sh [FOLDER]     where the disk and the logs stay (default: RVIVE_CACHE/efi)
-# Needs what tests/run.sh builds in build/. A disk that is there is booted again; delete it to have it made again.
+# there and runs grub-install. Takes some minutes, and needs the mirror the first time, so tests/run.sh does not run it.
+# Usage: sh tests/linux/efi_disk.sh [FOLDER]     the folder for the disk and the logs (default: RVIVE_CACHE/efi)
+# Needs what tests/run.sh builds in build/. If the disk is there, it is booted again; delete it to have it made again.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-}
@@ -21,7 +21,7 @@ folder=${folder:-$RVIVE_CACHE/efi}
 disk=$folder/disk.qcow2
 mkdir -p "$folder"
 
-# The guest's part: a disk as Debian's installer leaves it.
+# The guest's part: makes a disk like that of Debian's installer.
 install_script() {
     cat <<'END_OF_SCRIPT'
 #!/bin/sh
@@ -43,7 +43,7 @@ printf 'LABEL=debian / ext4 defaults,noatime 0 1\nLABEL=EFI /boot/efi vfat umask
 printf 'GRUB_TIMEOUT=1\nGRUB_TERMINAL=console\nGRUB_CMDLINE_LINUX="console=ttyS0"\n' >/run/to/etc/default/grub
 rm -f /run/to/rootfs-install
 for folder in dev proc sys; do mount --bind /$folder /run/to/$folder; done
-# What udev would have made: GRUB writes the UUID into its configuration then, not /dev/vdb2.
+# udev would have made this link: with it GRUB writes the UUID into its configuration, not /dev/vdb2.
 mkdir -p /dev/disk/by-uuid
 ln -s ../../vdb2 "/dev/disk/by-uuid/$(blkid -s UUID -o value /dev/vdb2)"
 chroot /run/to grub-install --target=riscv64-efi --efi-directory=/boot/efi --removable --no-nvram
@@ -75,7 +75,7 @@ make_disk() {
     rm -f "$folder/root.img"
 }
 
-# boot LOG ARGUMENTS...: to the login and back, with the disk on PCI.
+# boot LOG ARGUMENTS...: boots to the login prompt and powers off, with the disk on PCI.
 boot() {
     boot_log=$folder/$1
     shift

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# For hand use: sh tests/linux/fio.sh [KILLS]. Debian's fio writes blocks with checksums to three disks of a guest (raw, qcow2,
-# qcow2 on a backing file), part after part, and says when each was flushed; Rvive is killed (SIGKILL) at random, KILLS times
-# (default 20). After each, qemu-img check is clean, and fio finds all parts that were flushed. At the end fio does a mixed
-# load of random reads and writes with checksums, eight requests at a time. Takes about half a minute a kill.
-# RVIVE_SEED repeats the moments. tests/linux/kills.sh looks at single sectors instead, and is quicker.
+# To be run by hand: sh tests/linux/fio.sh [KILLS]. Debian's fio writes blocks with checksums to three disks of a guest (raw,
+# qcow2, qcow2 on a backing file), part after part, and prints when each part was flushed; Rvive is killed (SIGKILL) at
+# random moments, KILLS times (default 20). After each kill, qemu-img check is clean, and fio finds all parts that were
+# flushed. At the end fio runs a mixed load of random reads and writes with checksums, eight requests at a time. Takes about
+# half a minute for each kill. RVIVE_SEED repeats the moments. tests/linux/kills.sh checks single sectors instead, and is
+# quicker.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 kills=${1:-20}
@@ -24,7 +25,7 @@ if [ ! -x "$fio/usr/bin/fio" ]; then
     rm -rf "$fio.new"
     apt_fetch_all riscv64 "$fio.new/debs" fio
     apt_unpack "$fio.new/root" "$fio.new"/debs/*.deb
-    # What a Debian has from packages that fio does not name.
+    # Folders and a link that a Debian has from packages that fio does not name.
     mkdir -p "$fio.new/root/dev" "$fio.new/root/proc" "$fio.new/root/tmp"
     ln -sfn usr/lib "$fio.new/root/lib"
     rm -rf "$fio"
@@ -32,7 +33,7 @@ if [ ! -x "$fio/usr/bin/fio" ]; then
     rm -rf "$fio.new"
 fi
 
-# In the guest: `write` goes on for ever, `verify N M L` reads the first N parts of vda, M of vdb, L of vdc; `mix`.
+# In the guest: `write` runs for ever, `verify N M L` reads the first N parts of vda, M of vdb, L of vdc; `mix`.
 mkdir "$work/guest"
 cat >"$work/guest/go" <<'END'
 mkdir -p /fio
@@ -97,7 +98,7 @@ rvive_with() {
         -drive file="$work/vdb.qcow2",if=none,format=qcow2,id=b -device virtio-blk-pci,drive=b \
         -drive file="$work/vdc.qcow2",if=none,format=qcow2,id=c -device virtio-blk-pci,drive=c
 }
-run_guest() { # WHAT: to its end
+run_guest() { # WHAT: runs to its end
     rvive_with "timeout -s KILL 900" "$1" </dev/null >"$work/verify" 2>&1 || fail "$1: status $?"
     tr -d '\r' <"$work/verify" | grep -E 'verified|mixed|FAIL' || { tail -n 20 "$work/verify"; fail "$1 said nothing"; }
     ! grep -q FAIL "$work/verify" || fail "fio found what it had not written"

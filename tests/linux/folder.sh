@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A shared folder (virtio-9p): the guest reads what the host put there and the host what the guest wrote; files are made,
-# renamed, linked, removed, truncated, get modes and attributes; what lies outside the folder stays out of reach; read-only
-# is read-only. Once as it is on the host, once with owners and modes kept in extended attributes.
+# renamed, linked, removed, truncated, get modes and attributes; what lies outside the folder cannot be reached; read-only is
+# read-only. Once with the host's owners and modes, once with owners and modes in extended attributes.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 
-# Extended attributes need a file system that has them, which /tmp is not always.
+# Extended attributes need a file system that supports them, which that of /tmp may not.
 share=$(mktemp -d "$RVIVE_CACHE/share.XXXXXX")
 trap 'rm -rf "$work" "$share"' EXIT
 head -c 10000000 /dev/urandom >"$share/from-host"

@@ -1,13 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Debian's own installer, from its first line to a machine that boots by itself: it is started by EDK2, gets what it
-# installs through the user network from the mirror that the system's apt uses, answers come from preseed.cfg, and the
-# qcow2 disk that it leaves is checked and then started by EDK2 alone, up to a login. Takes its time, and needs the mirror, so
-# it is no part of tests/run.sh.
-# Usage: sh tests/linux/install.sh [FOLDER]      where the disk, the firmware's variables and the logs stay
+# Debian's own installer, from its first line to a machine that boots by itself. EDK2 starts it; it gets the packages through
+# the user network from the mirror that the system's apt uses; preseed.cfg has the answers. The qcow2 disk is checked, and
+# then EDK2 alone starts it, up to a login. Takes long, and needs the mirror, so tests/run.sh does not run it.
+# Usage: sh tests/linux/install.sh [FOLDER]      the folder for the disk, the firmware's variables and the logs
 #                                                (default: RVIVE_CACHE/install; a disk that is there is made again)
 # Needs what tests/run.sh builds in build/. RVIVE_EMULATOR: another emulator, a command that takes the same arguments.
-# RVIVE_PRESEED: a file of more answers, which a mirror of one's own may need (guide to the installer, appendix B).
+# RVIVE_PRESEED: a file with more answers, which a private mirror may need (guide to the installer, appendix B).
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-}
@@ -31,7 +30,7 @@ case $mirror in
 http://*/* | https://*/*) ;;
 *) die "the installer can only use an http or https mirror, not $mirror; set RVIVE_MIRROR" ;;
 esac
-# A mirror may lack the installer's own packages though it lists them, and the installer only says "retry" then.
+# A mirror may lack the installer's own packages though it lists them, and then the installer only says "retry".
 parts=$mirror/dists/$guest_suite/main/debian-installer/binary-riscv64/Packages.gz
 fetch() {
     /usr/lib/apt/apt-helper download-file "$1" "$2" >"$work/fetch.log" 2>&1 ||
@@ -76,7 +75,7 @@ run() {
 
 start=$(date +%s)
 say "Installing; what it says is in $folder/install.log"
-# What is lost when the host goes down in the middle would be made again anyway, so nothing waits for the host's disk.
+# A disk that is lost when the host crashes would be made again anyway, so nothing waits for the host's disk.
 run install.log 14400 -kernel "$installer/linux" -initrd "$work/initrd" \
     -append "console=ttyS0 DEBIAN_FRONTEND=text auto=true priority=critical preseed/file=/preseed.cfg --- console=ttyS0" \
     -drive file="$disk",format=qcow2,cache=unsafe,if=none,id=hd0 -device virtio-blk-pci,drive=hd0 \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Debian's network installer comes up, draws its menus on the serial line, takes answers, and gets an address from the user
-# network. No mirror is asked. (install.sh goes on from there, and takes longer.) A third argument is rvive-img.
+# Debian's network installer starts, draws its menus on the serial line, takes answers, and gets an address from the user
+# network. No mirror is asked. (install.sh continues from there, and takes longer.) A third argument is rvive-img.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"

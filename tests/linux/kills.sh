@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# For hand use: sh tests/linux/kills.sh [KILLS]. Builds Rvive and kills it twenty times, or KILLS times, while a guest writes
-# to its disks: what tests/linux/disk_kill.sh does. Takes about four seconds a kill.
+# To be run by hand: sh tests/linux/kills.sh [KILLS]. Builds Rvive and runs tests/linux/disk_kill.sh with twenty kills, or
+# KILLS: it kills Rvive while a guest writes to its disks. Takes about four seconds for each kill.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/roms/lib.sh"

@@ -22,7 +22,8 @@ need_guest() {
     [ -f "$initramfs" ] || die "no guest in $guest_dir: run roms/run.sh --fetch-only first"
 }
 
-# make_initramfs FOLDER [MORE]: $work/initramfs is the usual one with what is in FOLDER, and with roms' initramfs-MORE.cpio.
+# make_initramfs FOLDER [MORE]: $work/initramfs is the usual one with the files of FOLDER, and with roms'
+# initramfs-MORE.cpio.
 make_initramfs() {
     need_guest
     (cd "$1" && find . | cpio --quiet -o -H newc) >"$work/own.cpio"
@@ -79,8 +80,8 @@ bare_metal() {
         "$work/$bare_name.S" -o "$work/$bare_name.elf" || die "cannot assemble $bare_name"
 }
 
-# kill_later PID PATTERN SECONDS: waits until a line of $work/console has PATTERN (two minutes at most), SECONDS more, and
-# kills the emulator (SIGKILL), which writes to that file. Fails if it ended before, or the guest said FAIL.
+# kill_later PID PATTERN SECONDS: waits until a line of $work/console has PATTERN (two minutes at most), waits SECONDS more,
+# and kills the emulator (SIGKILL), which writes to that file. Fails if the emulator ended before, or the guest printed FAIL.
 kill_later() {
     kill_tries=0
     while ! grep -q "$2" "$work/console" && [ $kill_tries -lt 1200 ]; do
@@ -93,8 +94,8 @@ kill_later() {
     ! grep FAIL "$work/console" || fail "the guest found a fault before it was killed"
 }
 
-# serve_blob PEER SIZE: SIZE random bytes in $work/blob, which the program PEER serves on the host's loopback for as long
-# as the test runs. Sets served_port and served_sum.
+# serve_blob PEER SIZE: SIZE random bytes in $work/blob, which the program PEER serves on the host's loopback interface as
+# long as the test runs. Sets served_port and served_sum.
 serve_blob() {
     head -c "$2" /dev/urandom >"$work/blob"
     served_sum=$(sha256sum <"$work/blob" | cut -d' ' -f1)

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The user network: the default card gets its address by DHCP, and the guest fetches a file from a server on the host's
-# loopback; with forwarded ports it serves one that the host fetches, reaches programs of the host that stand for addresses
-# of its network, and all of it is in the pcap file. A card without a way out (restrict=on) has none.
+# loopback interface; with forwarded ports it serves one that the host fetches, and reaches programs of the host that stand
+# for addresses of its network; the pcap file has all of it. A card whose network is closed (restrict=on) reaches nothing
+# outside.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -31,7 +32,7 @@ run poweroff -f
 exit 0
 END
 
-# The host's side of the forwarded port: it tries until the guest serves.
+# The host's side of the forwarded port: it tries again until the guest serves.
 "$peer" fetch "$forwarded" "$work/fetched" &
 fetcher=$!
 served=guestfwd=tcp:10.0.2.78:80-tcp:127.0.0.1:$served_port

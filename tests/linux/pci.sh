@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# PCIe under Linux. The bus, the functions' configuration spaces, where Linux placed their BARs and the bridge's device tree
-# node are those of QEMU 10 for the same command line. Disks with each interface (transitional, modern alone, legacy alone,
-# if=virtio, a second function of a slot) read and write right; drivers unbind and bind, and a function that was removed
-# from the bus is found again.
+# PCIe under Linux. The bus, the functions' configuration spaces, the places that Linux gave their BARs and the bridge's
+# device tree node are those of QEMU 10 for the same command line. Disks with each interface (transitional, modern alone,
+# legacy alone, if=virtio, a second function of a slot) are read and written right; drivers unbind and bind, and a function
+# that was removed from the bus is found again.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -35,7 +35,7 @@ disk() { # N MORE-KEYS
 disks="$(disk 1 '') $(disk 2 ,disable-legacy=on,addr=9.3) $(disk 3 ,disable-modern=on,disable-legacy=off)
     $(disk 4 ,addr=0x9,multifunction=on) -drive file=$work/disk5.img,if=virtio,format=raw -device virtio-rng-pci"
 
-# The interrupt line is what Linux chose (a number of its own), the fifth cell of the map a phandle.
+# The interrupt line depends on Linux (a number of its own), and the fifth cell of the map is a phandle.
 guest_script layout <<'END'
 stty -onlcr 2>/dev/null
 dmesg -n 1
@@ -77,7 +77,7 @@ for n in 1 2 3 4; do
     echo "read $n $(md5sum <"/dev/$(named disk$n)" | cut -c1-32)"
 done
 echo "read 5 $(md5sum <"/dev/$(named '')" | cut -c1-32)"
-# Write all at once, from their middles on.
+# Writes to all of them at once, each from its middle on.
 for n in 1 2 3 4; do
     yes "disk-$n." | head -c 524288 | dd of="/dev/$(named disk$n)" bs=4096 seek=128 conv=fsync 2>/dev/null &
 done

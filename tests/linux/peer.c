@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the guest of a network test talks with on the host's loopback:
+ * The peer of a guest in a network test, on the host's loopback interface:
  *
- *     peer serve FILE PORTFILE     an HTTP server that answers every request with FILE; it writes the port
- * that it listens on to PORTFILE, and serves until it is killed peer fetch PORT OUTPUT       an HTTP client:
- * what the server at PORT answers to "GET /" goes to OUTPUT. It tries again for 90 s while nobody answers.
- *     peer port                    prints a port that is free now
- *     peer dns NAME ADDRESS        a name server on port 53 that knows one name and serves until it is killed
+ *   peer serve FILE PORTFILE
+ *     an HTTP server that answers every request with FILE; it writes the port that it listens on to
+ *     PORTFILE, and serves until it is killed
+ *   peer fetch PORT OUTPUT
+ *     an HTTP client: what the server at PORT answers to "GET /" goes to OUTPUT. It tries again for 90 s
+ *     while nobody answers.
+ *   peer port
+ *     prints a port that is free now
+ *   peer dns NAME ADDRESS
+ *     a name server on port 53 that knows one name and serves until it is killed
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -23,7 +28,7 @@ static int fail(const char *what)
     return 1;
 }
 
-/* A socket on the loopback; port 0: any, which goes to *bound. */
+/* A socket on the loopback interface; port 0: any port. The port goes to *bound. */
 static int bound_socket(int type, unsigned port, unsigned *bound)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
@@ -68,7 +73,7 @@ static int serve(const char *path, const char *port_file)
         int fd = accept(listener, NULL, NULL);
         if (fd < 0)
             return fail("peer serve");
-        if (fork() == 0) { /* another may come that says nothing */
+        if (fork() == 0) { /* because another client may connect and send nothing */
             answer(fd, path);
             _exit(0);
         }
@@ -76,7 +81,7 @@ static int serve(const char *path, const char *port_file)
     }
 }
 
-/* The answer without its header; false where there is none. */
+/* The answer without its header; false if there is none. */
 static int fetch_once(unsigned port, const char *path)
 {
     static char buffer[1 << 20];
@@ -123,7 +128,8 @@ static int fetch(unsigned port, const char *path)
     return 1;
 }
 
-/* The question's name, with dots, into `name`; returns the bytes that it takes, 0 where it is none. */
+/* Writes the question's name, with dots, into `name`; returns how many bytes it takes, 0 if there is no
+ * name. */
 static size_t question_name(const unsigned char *at, size_t length, char *name, size_t size)
 {
     size_t used = 0, written = 0;
@@ -160,7 +166,8 @@ static int dns(const char *name, const char *address)
         if (!used || end > (size_t)got)
             continue;
         int known = strcmp(asked, name) == 0, is_a = packet[end - 3] == 1;
-        packet[2] = 0x85, packet[3] = known ? 0x80 : 0x83; /* the name's authority; there is no such name */
+        /* An authoritative answer; or: there is no such name. */
+        packet[2] = 0x85, packet[3] = known ? 0x80 : 0x83;
         memset(packet + 6, 0, 6);
         if (known && is_a) {
             static const unsigned char record[12] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4 };

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A virtio-serial with two consoles and two serial ports: Linux finds each port by its name, a program in the guest talks
-# through one with a server of the host and sees the end of the answer, a program of the host with one in the guest, and each
-# console writes to its own file. The third argument is the peer program, the fourth pci or device.
+# A virtio-serial with two consoles and two serial ports: Linux finds each port by its name. Through one port a program in
+# the guest talks with a server of the host and sees the end of the answer; through the other a program of the host talks
+# with one in the guest. Each console writes to its own file. The third argument is the peer program, the fourth pci or
+# device.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
 peer=$3
 
-# The console driver takes one of each two backslashes.
+# The console driver turns two backslashes into one.
 answer='HTTP/1.0 200 OK\\r\\n\\r\\n'
 serve_blob "$peer" 300000
 free=$("$peer" port)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# qcow2.sh CONSOLE EMULATOR RVIVE_IMG: the whole Debian root from a qcow2 overlay whose backing file is the raw image; what
-# the guest writes is in the overlay, the backing file does not change, and the image is sound afterwards.
+# qcow2.sh CONSOLE EMULATOR RVIVE_IMG: the whole Debian root from a qcow2 overlay whose backing file is the raw image. What
+# the guest writes is in the overlay, the backing file does not change, and the image has no errors afterwards.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# reboot starts the machine again, devices on both buses included; with -no-reboot it ends the emulator with status 0.
+# reboot starts the machine again, with the devices on both buses; with -no-reboot it ends the emulator with status 0.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The whole Debian root: systemd brings it up to the login prompt, root logs in, apt's database is sound, and systemd's own
+# The whole Debian root: systemd starts it up to the login prompt, root logs in, apt's database is sound, and systemd's own
 # poweroff ends the emulator. A third argument is the kind of disk (default virtio-blk-device).
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)

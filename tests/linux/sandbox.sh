@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A guest with -sandbox on, asked for: nothing is missing on this host (or what is missing is said, in one line), and disk,
+# A guest with -sandbox on on the command line: this host supports all of it (or one line says what is missing), and disk,
 # growing qcow2 image, network with a name to look up, shared folder, log, dump and pictures of the screen all work; the
 # program ends as always. All other boots run in the sandbox, too, since it is on by default.
 set -eu

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Debian's kernel to a shell, with as many harts as the third argument says: every hart is up and runs a process, the
+# Debian's kernel to a shell, with as many harts as the third argument says: every hart is online and runs a process, the
 # console works both ways, an idle guest sleeps, and poweroff ends the emulator with status 0.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)

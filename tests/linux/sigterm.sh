@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# SIGTERM while the guest writes: status 143, the terminal as it was, all that the guest flushed is in the image, and the
+# SIGTERM while the guest writes: status 143, the terminal is restored, the image has all that the guest flushed, and the
 # journal brings the file system back to a clean state.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# OpenSBI and U-Boot, both from Debian, to U-Boot's prompt; U-Boot sees the disk, reads it and switches the machine off.
-# A third argument is the kind of disk, with its keys (default virtio-blk-device).
+# OpenSBI and U-Boot, both from Debian, to U-Boot's prompt; U-Boot finds the disk, reads it and turns the machine off. A
+# third argument is the kind of disk, with its keys (default virtio-blk-device).
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"

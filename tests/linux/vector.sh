@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Linux on harts with V: it says so to programs, saves the vector registers of processes that share a hart, and around
-# handlers of signals (vectors.c); a process that has not used them yet finds them usable on either hart.
+# Linux on harts with V: it reports V to programs, and saves the vector registers of processes that share a hart, and around
+# signal handlers (vectors.c). A process that has not used them yet can use them on either hart. The harts are those of the
+# profile that such programs are built for.
+# Usage: vector.sh CONSOLE EMULATOR [VLEN]
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -12,7 +14,7 @@ mkdir "$work/root"
 make_initramfs "$work/root"
 initramfs=$work/initramfs
 
-drive_linux 280 2 -cpu rv64,v=on,vlen="${3:-256}" <<'END_OF_SCRIPT'
+drive_linux 280 2 -cpu rva23s64,vlen="${3:-256}" <<'END_OF_SCRIPT'
 timeout 180
 expect Rvive guest is up: Linux 6.
 timeout 60

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Processes that keep values in all vector registers while others do the same on the same hart, and while
- * signals' handlers overwrite them. Prints "vectors-ok", or what differs. Arguments: processes, rounds.
+ * Processes that keep values in all vector registers, while other processes do the same on the same hart and
+ * signal handlers overwrite them. Prints "vectors-ok", or what differs. Arguments: processes, rounds.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -23,8 +23,8 @@ static void on_alarm(int number)
                          : "t0", "memory");
 }
 
-/* Fills v0 to v31, waits without a system call (which need not keep them), and looks what there is. vl and
- * vtype are state, too. */
+/* Fills v0 to v31, waits without a system call (which may change them), and compares. vl and vtype are
+ * compared, too. */
 static int round_differs(uint64_t seed, const uint8_t *pattern, uint8_t *found, size_t bytes)
 {
     uint64_t vl, vtype, want_vl = seed % 5 + 1;

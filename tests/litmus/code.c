@@ -2,14 +2,14 @@
  *
  * Hart 0 rewrites functions while the others run them, and tells them by an interrupt whose handler executes
  * fence.i. Each function returns the version that it was written as. A call must return at least the version
- * that the hart's last fence.i came after, and at most the newest (Unpriv. "Zifencei"); an aligned
- * instruction is never seen half written.
+ * that was written before the hart's last fence.i, and at most the newest one (Unpriv. "Zifencei"); an
+ * aligned instruction is never seen half written.
  */
 #include "litmus.h"
 
 #define PLACES 3
-/* Amid other code of the page; the last instruction of a page; alone in a page that is written all the
- * time. */
+/* The places of the functions: among other code of a page; the last instruction of a page; alone in a page
+ * that is written all the time. */
 static uint8_t pages[PLACES + 1][4096] __attribute__((aligned(4096)));
 static volatile uint32_t *const places[PLACES] = {
     (volatile uint32_t *)&pages[0][256],
@@ -90,7 +90,8 @@ static void run_versions(unsigned hart)
 
 void run_code(void)
 {
-    versions = rounds * 10 < 0x7ffff ? rounds * 10 : 0x7ffff; /* what lui holds, positive */
+    /* As many as lui can hold as a positive number. */
+    versions = rounds * 10 < 0x7ffff ? rounds * 10 : 0x7ffff;
     for (unsigned i = 0; i < PLACES; i++)
         places[i][1] = RET;
     write_all(0);

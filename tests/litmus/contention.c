@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * All harts at one place: nothing that LR/SC loops, AMOs or a lock made of them do may get lost.
+ * All harts work on one place: no update by an LR/SC loop, an AMO or under a lock made of them may get lost.
  */
 #include "litmus.h"
 
@@ -42,7 +42,7 @@ static void contend(unsigned hart)
                          : "r"(&shared.amo_d), "r"(&shared.amo_w), "r"(1ull), "r"(i * HARTS + hart),
                            "r"(&shared.largest), "r"(&shared.bits), "r"(1ull << hart)
                          : "memory");
-        if (i % 8 == 0) /* waiting for the lock is slow where harts share a processor */
+        if (i % 8 == 0) /* waiting for the lock is slow if harts share a processor */
             add_locked();
     }
 }

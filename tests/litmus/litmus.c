@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The harness of the litmus tests; see litmus.h. `-device loader,addr=0x80f00000,data=N,data-len=8` sets the
- * rounds.
+ * number of rounds.
  */
 #include "litmus.h"
 
@@ -79,7 +79,7 @@ void on_harts(unsigned harts, void (*function)(unsigned hart))
     fence();
     job_number++;
     fence();
-    for (unsigned hart = 1; hart < HARTS; hart++) /* they may sleep */
+    for (unsigned hart = 1; hart < HARTS; hart++) /* they may be asleep */
         mmio_write32(CLINT + 4 * hart, 1);
     function(0);
     while (__atomic_load_n(&job_done, __ATOMIC_SEQ_CST) != HARTS)
@@ -109,7 +109,7 @@ static struct {
     volatile uint64_t row, pad[7];
 } progress[HARTS];
 
-/* Waits a little for the others to come to the same row; not for ever, since a hart may have no host
+/* Waits a little for the others to come to the same row, but not for ever, since a hart may have no host
  * processor. */
 static void meet(unsigned hart, uint64_t row)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Litmus tests on bare metal, for up to four harts of the board `virt`. A test has as many threads as it has
- * bodies; each is run ROWS times a round on variables of its own row, all threads going through the rows at
- * the same time. After a round the outcome of each row is looked at. What RVWMO forbids fails the program;
- * what it allows is only counted.
+ * Litmus tests on bare metal, for up to four harts of the board `virt`. A test has as many threads as bodies.
+ * Each body is run ROWS times per round, each time on the variables of another row, and all threads go
+ * through the rows at the same time. After a round the outcome of each row is examined. An outcome that RVWMO
+ * forbids fails the program; one that it allows is only counted.
  */
 #ifndef LITMUS_H
 #define LITMUS_H
@@ -27,7 +27,7 @@ struct litmus {
     const char *name;
     unsigned threads;
     body_fn *bodies[HARTS];
-    /* The outcome that the test is about, in a row that is done. */
+    /* Does the row have the outcome that the test is about? The row is done. */
     bool (*seen)(const struct row *row);
     bool forbidden;
 };
@@ -35,17 +35,17 @@ struct litmus {
 extern const struct litmus litmus_tests[];
 extern const unsigned litmus_count;
 
-/* litmus.c: runs the function on all harts below `harts`, each with its number, and waits for them. Hart 0
- * only. */
+/* litmus.c: runs the function on all harts below `harts`, each with its number, and waits for them. Only hart
+ * 0 may call it. */
 void on_harts(unsigned harts, void (*function)(unsigned hart));
-/* All harts of on_harts() wait for each other; they see each other's stores from before. */
+/* All harts of on_harts() wait for each other; after it they see each other's earlier stores. */
 void barrier(unsigned harts);
 void print(const char *text);
 void print_number(uint64_t number);
 void fail(const char *name, const char *what, uint64_t value);
 extern uint64_t rounds;
 
-/* contention.c, code.c; hart 0 only. */
+/* contention.c, code.c; only hart 0 may call them. */
 void run_contention(void);
 void run_code(void);
 /* code.c: a machine software interrupt of this hart. */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Litmus tests: sh run.sh ELF ROUNDS EMULATOR [ARGUMENTS...]. Exit status 0 only if nothing forbidden was seen. For long
-# runs by hand: sh tests/litmus/run.sh build/tests/litmus/litmus.elf 20000 build/rvive -accel t1,hot=1
+# Litmus tests: sh run.sh ELF ROUNDS EMULATOR [ARGUMENTS...]. Exit status 0 only if nothing forbidden was seen. A long run by
+# hand: sh tests/litmus/run.sh build/tests/litmus/litmus.elf 20000 build/rvive -accel t1,hot=1
 set -u
 elf=$1
 rounds=$2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Entry of all harts: a stack each, then hart_main(hart). Interrupts lead to hart_interrupt().
+ * Entry of all harts: each gets a stack and calls hart_main(hart). Interrupts lead to hart_interrupt().
  */
     .section .text.start, "ax"
     .globl _start

@@ -60,7 +60,7 @@ static bool lb_seen(const struct row *row)
     return row->r[0][0] == 1 && row->r[1][0] == 1;
 }
 
-/* Reads of one place go forward (CoRR); the reader runs against the writer of x. */
+/* Reads of one place go forward in time (CoRR); the reader runs against the writer of x. */
 BODY(write_x, WRITE_X)
 BODY(write_y, WRITE_Y)
 BODY(corr_read, "ld %0, (%2)\n ld %1, (%2)")
@@ -79,14 +79,14 @@ static bool iriw_seen(const struct row *row)
     return row->r[2][0] == 1 && row->r[2][1] == 0 && row->r[3][0] == 1 && row->r[3][1] == 0;
 }
 
-/* Write to read causality: hart 1 passes on what it read of hart 0. */
+/* Write to read causality: hart 1 passes on what it read from hart 0. */
 BODY(wrc_1, "ld %0, (%2)\n fence r, rw\n sd %0, (%3)")
 static bool wrc_seen(const struct row *row)
 {
     return row->r[1][0] == 1 && row->r[2][0] == 1 && row->r[2][1] == 0;
 }
 
-/* Two writes each, in opposite order: which stay (2+2W). */
+/* Two writes each, in opposite order: which of them remain (2+2W). */
 BODY(ww_0_fence, "li t0, 2\n sd %4, (%2)" FENCE_WW "sd t0, (%3)")
 BODY(ww_1_fence, "li t0, 2\n sd %4, (%3)" FENCE_WW "sd t0, (%2)")
 static bool ww_seen(const struct row *row)
@@ -94,8 +94,8 @@ static bool ww_seen(const struct row *row)
     return row->x == 1 && row->y == 1;
 }
 
-/* A store between LR and SC of another hart: x is 1 only if the store came in between unseen. Hart 0 adds 2,
- * hart 1 stores 1: 3 or 1 at the end, never 2. */
+/* Another hart stores between LR and SC: x may be 1 at the end only if the store came after the SC. Hart 0
+ * adds 2, hart 1 stores 1: the end is 3 or 1, never 2. */
 BODY(lrsc_add, "1: lr.d %0, (%2)\n addi t0, %0, 2\n sc.d t0, t0, (%2)\n bnez t0, 1b")
 static bool lrsc_seen(const struct row *row)
 {

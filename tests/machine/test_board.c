@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is plugged in where a board has no place for it is an error that names the board: machines of a board
- * that is `virt` with fewer places.
+ * If something is plugged in for which the board has no place, the error names the board. The machines here
+ * have a board that is `virt` with fewer places.
  */
 #include <check.h>
 #include <stdlib.h>

@@ -32,7 +32,7 @@ static void note(struct probe *probe, uint64_t offset, unsigned size, uint64_t v
 static uint64_t probe_read(struct device *device, uint64_t offset, unsigned size)
 {
     note((struct probe *)device, offset, size, 0);
-    return UINT64_C(0xffffffffa5a50000) + offset; /* rubbish above the size is the bus's to remove */
+    return UINT64_C(0xffffffffa5a50000) + offset; /* the bus must remove the rubbish above the size */
 }
 
 static void probe_write(struct device *device, uint64_t offset, unsigned size, uint64_t value)
@@ -107,7 +107,7 @@ START_TEST(ends_of_regions)
     ck_assert(!bus_read(bus, 0, 8, &value));
     ck_assert(!bus_read(bus, UINT64_MAX, 8, &value));
     ck_assert(!bus_write(bus, UINT64_MAX - 3, 8, 0));
-    /* two memories side by side are one for an access */
+    /* to an access, two memories side by side are one */
     uint8_t *next = bus_add_ram(bus, RAM + SIZE, 4096, &error);
     ck_assert_ptr_nonnull(next);
     ck_assert(bus_write(bus, RAM + SIZE - 3, 8, UINT64_C(0x8877665544332211)));
@@ -152,7 +152,7 @@ START_TEST(device_sizes)
     ck_assert(!bus_read(bus, 0x10000010, 1, &value)); /* narrower */
     ck_assert(!bus_read(bus, 0x10000011, 2, &value)); /* misaligned */
     ck_assert(!bus_read(bus, 0x10000012, 4, &value));
-    ck_assert(!bus_read(bus, 0x100000fc, 8, &value)); /* over its end */
+    ck_assert(!bus_read(bus, 0x100000fc, 8, &value)); /* across its end */
     ck_assert(!bus_read(bus, 0x10000100, 4, &value));
     ck_assert_uint_eq(probe.count, 4);
 }
@@ -186,7 +186,7 @@ START_TEST(devices_reach_only_ram)
 }
 END_TEST
 
-/* (uint64_t)pointer in C on RV32. */
+/* The address that (uint64_t)pointer gives in C on RV32. */
 START_TEST(sign_extended_addresses)
 {
     struct dma *dma = bus_for_devices(bus);
@@ -217,7 +217,7 @@ START_TEST(stores_to_code)
     harts->ops->code_page(harts, RAM + 2 * 4096);
     harts->ops->code_page(harts, 0x1000);      /* ROM: nobody stores there */
     harts->ops->code_page(harts, 0x10000000);  /* no memory at all */
-    dma->ops->written(dma, RAM, 2 * 4096);     /* up to it */
+    dma->ops->written(dma, RAM, 2 * 4096);     /* up to that page */
     dma->ops->written(dma, RAM + 3 * 4096, 1); /* after it */
     dma->ops->written(dma, RAM + 2 * 4096, 0);
     ck_assert_uint_eq(written_calls, 0);
@@ -227,7 +227,7 @@ START_TEST(stores_to_code)
     ck_assert_uint_eq(written_calls, 2);
     dma->ops->written(dma, RAM, SIZE);
     ck_assert_uint_eq(written_calls, 3);
-    dma->ops->written(dma, RAM, SIZE + 1); /* not all RAM */
+    dma->ops->written(dma, RAM, SIZE + 1); /* not all of it is RAM */
     ck_assert_uint_eq(written_calls, 3);
 }
 END_TEST

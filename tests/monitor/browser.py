@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a page in the user's browser can send to a monitor, QMP or gdb on TCP is not obeyed. browser.py RVIVE"""
+"""The monitor, QMP and gdb on TCP do not obey what a page in the user's browser can send to them. browser.py RVIVE"""
 import socket
 import ssl
 import time
@@ -83,7 +83,7 @@ def requests(rvive):
             client.close()
         check(emulator.alive(), "a page has ended the emulator")
         check(Qmp(emulator.path("qmp")).ask("query-status")["return"]["running"], "a page has stopped the guest")
-        # Who is meant is served as before, also one that begins like a request.
+        # Clients for which the server is meant are served as before, also one whose first line begins like an HTTP request.
         client = connect(ports["text"])
         stream = Stream(client.fileno())
         stream.until("(rvive) ")

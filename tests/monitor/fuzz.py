@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Malformed requests, by chance from a printed seed: the emulator answers a good one after them. fuzz.py RVIVE [SECONDS [SEED]]"""
+"""Random malformed requests, from a seed that is printed: afterwards the emulator answers a good one. fuzz.py RVIVE
+[SECONDS [SEED]]"""
 import json
 import random
 import sys
@@ -59,7 +60,7 @@ def fuzz_qmp(rvive):
             rounds += 1
             for data in sent:
                 qmp.send(data)
-            # An open string or bracket swallows what follows: a byte that no JSON has ends it.
+            # An open string or bracket would take in what follows: a byte that JSON does not allow ends it.
             qmp.send(b'\xff\n{"execute": "query-status", "id": "round-%d"}\n' % rounds)
             while qmp.answer().get("id") != "round-%d" % rounds:
                 pass

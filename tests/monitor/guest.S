@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The guest of the monitor's tests. Hart 0 maps RAM and the devices one to one with two gigapages of Sv39, goes to
- * S-mode and then forever: counts in `counter`, echoes what comes over the UART, and prints <break> for a break.
- * A 'q' ends it with code 7. The other harts sleep. `value` has a known content.
+ * The guest of the monitor's tests. Hart 0 maps RAM and the devices to their own addresses by two gigapages
+ * of Sv39 and enters S-mode. Then it loops: it counts in `counter`, echoes what arrives through the UART, and
+ * prints <break> for a break. A 'q' ends it with code 7. The other harts sleep. `value` has known contents.
  */
     .option norvc
     .globl _start

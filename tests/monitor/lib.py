@@ -49,7 +49,7 @@ def symbol(elf, name):
 
 
 class Stream:
-    """Bytes from a descriptor, waited for by content."""
+    """Reads bytes from a descriptor and waits for a given text."""
 
     def __init__(self, fd):
         self.fd = fd
@@ -77,7 +77,7 @@ class Stream:
         return head.decode(errors="replace")
 
     def settle(self, seconds=0.5):
-        """Forgets what comes until nothing does for a while."""
+        """Drops output until none has come for a while."""
         while self.fill(time.monotonic() + seconds):
             pass
         self.text = b""
@@ -192,7 +192,7 @@ class Emulator:
 
 
 def main(*tests):
-    """Runs the tests named like the arguments, all without; status 1 where one fails."""
+    """Runs the tests with the names of the arguments, or all without arguments; status 1 if one fails."""
     failed = 0
     for test in tests:
         try:

@@ -46,7 +46,7 @@ def commands(rvive):
         # Each query answers without arguments.
         for name in sorted(names):
             if name.startswith("query-"):
-                check("return" in qmp.ask(name), name)
+                check(("return" in qmp.ask(name)) != (name == "query-balloon"), name)
         cpus = qmp.ask("query-cpus-fast")["return"]
         check([cpu["cpu-index"] for cpu in cpus] == [0, 1] and cpus[0]["target"] == "riscv64", "query-cpus-fast")
         registers = qmp.ask("query-registers", hart=1)["return"]
@@ -66,7 +66,7 @@ def commands(rvive):
 
 
 def chardevs(rvive):
-    """Labels and names as QEMU has them: libvirt finds the console's terminal so."""
+    """Labels and names are the same as QEMU's: libvirt uses them to find the console's terminal."""
     arguments = ["-chardev", "pty,id=charserial0", "-serial", "chardev:charserial0", "-chardev",
                  "socket,id=charmonitor,path=@/m,server=on,wait=off", "-mon", "chardev=charmonitor,mode=readline"]
     with Emulator(rvive, "-qmp", SOCKET, *arguments) as emulator:
@@ -86,7 +86,7 @@ def chardevs(rvive):
 
 
 def every_device(rvive):
-    """info qtree knows whatever -device takes."""
+    """info qtree shows every property that -device takes."""
     listed = subprocess.run([rvive, "-device", "help"], capture_output=True, text=True, check=True).stdout
     names = [word for word in re.findall(r"\bvirtio-[a-z0-9-]+|\bbochs-display|\bramfb", listed)]
     names = sorted({name for name in names if name.endswith(("-device", "-pci", "-display")) or name in ("virtio-vga", "ramfb")})
@@ -130,7 +130,7 @@ def device_properties(rvive):
 
 
 def devices(rvive):
-    """What programs for QEMU ask of the chardevs, every_device, devices, in QEMU's form."""
+    """The queries about devices that programs written for QEMU send; the answers have QEMU's form."""
     with tempfile.NamedTemporaryFile() as image, tempfile.NamedTemporaryFile() as flash:
         image.truncate(1 << 20)
         flash.truncate(32 << 20)
@@ -235,7 +235,7 @@ def bad_input(rvive):
                     b"[" * 100 + b"\n", b'{"execute": "' + b"x" * 5000 + b'"}\n'):
             qmp.send(bad)
             check("error" in qmp.answer(), "%r got no error" % bad[:60])
-        # Garbage may earn more answers than one: all of them come before the one with this id.
+        # Garbage may get more than one answer: all of them come before the one with this id.
         qmp.send('\n{"execute": "query-status", "id": "end"}')
         for _ in range(100):
             answer = qmp.answer()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""write-symbols on a guest that has filled its memory with what nearly is a kernel's table of names: all its harts wait
-for the answer, so it comes soon, whatever there is. symbols.py RVIVE"""
+"""write-symbols on a guest that has filled its memory with what looks almost like a kernel's table of names. All harts
+wait for the answer, so it must come soon, whatever the memory holds. symbols.py RVIVE"""
 import os
 import struct
 import tempfile
@@ -14,7 +14,7 @@ SECONDS = 20  # without a bound it takes more than a minute
 
 
 def tables():
-    """Token tables with their index and three markers each, which send the search for names through the same 32 KB."""
+    """Token tables, each with its index and three markers, which make the search for names go through the same 32 KB."""
     region = b"\x58\x02\0\0\7\7\7\7" * 4096
     tokens = b"".join((b"%c" % n if chr(n).isdigit() else b"x") + b"\0" for n in range(256))
     index = struct.pack("<256H", *range(0, 512, 2))

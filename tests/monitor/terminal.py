@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The monitor on a terminal: Ctrl-A C and its way back, line editing, history, completion, breaks. terminal.py RVIVE"""
+"""The monitor on a terminal: Ctrl-A C, to the monitor and back, line editing, history, completion, breaks. terminal.py
+RVIVE"""
 from lib import Emulator, check, main
 
 

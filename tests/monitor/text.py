@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The text monitor on a socket: each command against what the guest is known to be. text.py RVIVE"""
+"""The text monitor on a socket: the output of each command is compared with what is known about the guest. text.py
+RVIVE"""
 import os
 import re
 import tempfile
@@ -48,7 +49,7 @@ def run_state(rvive):
 
 
 def trace_when_stopped(rvive):
-    """What a paused guest has done is in the log, to the last instruction."""
+    """The log has what a paused guest has done, to the last instruction."""
     emulator = Emulator(rvive, "-monitor", SOCKET, "-d", "commit", "-D", "@/log", smp=1)
     monitor = Text(emulator.path("mon"))
     with emulator:
@@ -64,7 +65,7 @@ def trace_when_stopped(rvive):
 
 
 class Gdb(Stream):
-    """As much of gdb's protocol as tells that the server is there."""
+    """Enough of gdb's protocol to see that the server is there."""
 
     def __init__(self, path):
         self.socket = connect(path, 5)
@@ -77,7 +78,7 @@ class Gdb(Stream):
 
 
 def gdbserver(rvive):
-    """A server for a guest that was started without one, which moves and goes."""
+    """A gdb server for a guest that was started without one; the server moves to another address and is removed."""
     emulator, monitor = started(rvive)
     with emulator:
         wait_counting(emulator, monitor)
@@ -99,6 +100,26 @@ def gdbserver(rvive):
         check("Disabled gdbserver" in monitor.run("gdbserver none"), "none")
         check("only -gdb" in monitor.run("gdbserver stdio"), "stdio")
         check("Disabled gdbserver" in monitor.run("gdbserver none"), "none, again")
+        refused = monitor.run("gdbserver unix:/proc/gdb")
+        check("the socket" in refused, "a socket where none can be: " + refused)
+
+
+def gdbserver_in_the_sandbox(rvive):
+    """Without a network no socket can be made any more: the message says what helps, and both ways help."""
+    emulator, monitor = started(rvive, "-nic", "none")
+    with emulator:
+        confined = "seccomp): on" in monitor.run("info sandbox")
+        for where in "unix:" + emulator.path("gdb"), "tcp::0":
+            answer = monitor.run("gdbserver " + where)
+            check(("-sandbox off" in answer and "-gdb " + where in answer) == confined, "in the sandbox: " + answer)
+        check("running" in monitor.run("info status"), "the guest goes on")
+    emulator, monitor = started(rvive, "-nic", "none", "-gdb", "unix:@/gdb")
+    with emulator:
+        check(Gdb(emulator.path("gdb")).ask("?").startswith("T05thread:1;"), "-gdb")
+    emulator, monitor = started(rvive, "-nic", "none", "-sandbox", "off")
+    with emulator:
+        check("Waiting" in monitor.run("gdbserver unix:" + emulator.path("gdb")), "-sandbox off")
+        check(Gdb(emulator.path("gdb")).ask("?").startswith("T05thread:1;"), "gdb attaches")
 
 
 def start_paused(rvive):
@@ -190,6 +211,13 @@ def devices(rvive):
             with open(picture, "rb") as file:
                 head = file.read(24)
             check(head[:8] == b"\x89PNG\r\n\x1a\n" and head[16:] == bytes((0, 0, 0, 64, 0, 0, 0, 48)), "the picture")
+            # As with QEMU, all other names are for PPM.
+            for name, form in ("screen.ppm", ""), ("screen", ""), ("ppm.png", " -f ppm"):
+                picture = os.path.join(folder, name)
+                check(monitor.run("screendump " + picture + form) == "", "screendump " + name + form)
+                with open(picture, "rb") as file:
+                    data = file.read()
+                check(data[:13] == b"P6\n64 48\n255\n" and len(data) == 13 + 64 * 48 * 3, "%s: %r" % (name, data[:20]))
 
 
 def the_rest(rvive):
@@ -216,13 +244,13 @@ def the_rest(rvive):
         wait_counting(emulator, monitor)
         check(counter(monitor, emulator) != before, "system_reset")
         check(emulator.alive(), "it lives on")
-        again = Text  # a client goes and another comes
+        again = Text  # a client leaves and another connects
         monitor.socket.close()
         check("running" in again(emulator.path("mon")).run("info status"), "the second client")
 
 
 def flash(rvive):
-    """Flash shows its bytes, to the monitor and to gdb, and takes no harm."""
+    """Flash shows its bytes to the monitor and to gdb, which do not change its state."""
     with tempfile.NamedTemporaryFile() as image:
         image.truncate(32 << 20)
         image.seek(0x1000)
@@ -244,4 +272,4 @@ def packet(payload):
     return "+$%s#%02x" % (payload, sum(payload.encode()) & 0xff)
 
 
-main(run_state, trace_when_stopped, start_paused, memory, translation, devices, flash, the_rest)
+main(run_state, trace_when_stopped, gdbserver, gdbserver_in_the_sandbox, start_paused, memory, translation, devices, flash, the_rest)

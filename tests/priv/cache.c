@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Zicboz and Zicbom: what they do and who may, by menvcfg and senvcfg (Unpriv. "CMO" 19;
- * Priv. 3.1.18, 4.1.10).
+ * Zicboz and Zicbom: what they do and who may use them, by menvcfg and senvcfg (Unpriv. "CMO" 19; Priv.
+ * 3.1.18, 4.1.10).
  */
 #include "vm.h"
 
@@ -47,7 +47,8 @@ static void test_zero(void)
     }
 }
 
-/* Management with CBIE = 1 turns inval into flush; data survive each of them as memory is coherent here. */
+/* Management operations; with CBIE = 1 inval becomes flush. Data survive each of them, because memory is
+ * coherent here. */
 static void test_manage(void)
 {
     volatile uint32_t *word = (volatile uint32_t *)DATA(3);
@@ -61,8 +62,8 @@ static void test_manage(void)
     }
 }
 
-/* cbo.zero asks for write; a management operation for any of read, write (or execute), and its faults are
- * store faults (19.5.3). */
+/* cbo.zero needs permission to write, and a management operation any of read, write (or execute); its faults
+ * are store faults (19.5.3). */
 static void test_faults(void)
 {
     set_gates(MENVCFG_CBZE | MENVCFG_CBCFE | 3 << 4, MENVCFG_CBZE | MENVCFG_CBCFE | 3 << 4);
@@ -83,8 +84,8 @@ static void test_faults(void)
             trap = run_insn(MODE_S, insns[k], ARGS(DATA_VA + PAGE));
             check_trap(&trap, CAUSE_STORE_PAGE, CODE, DATA_VA + PAGE, "cbo-unmapped");
         }
-        /* tval is "the faulting effective address (i.e. the value of rs1)", the middle of a block as it
-         * is. */
+        /* tval is "the faulting effective address (i.e. the value of rs1)", here an address in the middle of
+         * a block. */
         trap = run_insn(MODE_S, CBO_ZERO(A0), ARGS(DATA_VA + PAGE + 20));
         check_trap(&trap, CAUSE_STORE_PAGE, CODE, DATA_VA + PAGE + 20, "cbo-tval-is-rs1");
         vm_off();
@@ -92,7 +93,7 @@ static void test_faults(void)
     set_gates(0, 0);
 }
 
-/* Prefetches are hints: no trap whatever the address (19.3). */
+/* Prefetches are hints: they never trap, whatever the address (19.3). */
 static void test_prefetch(void)
 {
     for (unsigned kind = 0; kind < 4; kind++) {

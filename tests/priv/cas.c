@@ -95,12 +95,12 @@ static void test_pair(void)
 }
 #endif
 
-/* A fault is a store fault even where the comparison would fail. */
+/* A fault is a store fault, even if the comparison would fail. */
 static void test_faults(void)
 {
     struct trap trap = run_insn(MODE_U, AMOCAS_W(A0, A2, A1), ARGS(3, HOLE, 1));
     check_trap(&trap, CAUSE_STORE_ACCESS, CODE, HOLE, "amocas-access-fault");
-    trap = run_insn(MODE_U, AMOCAS_W(A0, A2, A1), ARGS(3, (uintptr_t)cell + 2, 1));
+    trap = run_insn(MODE_U, AMOCAS_W(A0, A2, A1), ARGS(3, (uintptr_t)cell + 14, 1));
     check_true(trap.cause == CAUSE_STORE_MISALIGNED || trap.cause == CAUSE_STORE_ACCESS, "amocas-misaligned");
 }
 

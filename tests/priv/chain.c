@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Jumps and calls that only ever go forward, each into the next of very many pages, all of which are one page
- * of memory. A translator that counts on every loop's jump backward would neither see interrupts here nor the
- * end of what its own stack has room for.
+ * Jumps and calls that only go forward, each into the next of very many virtual pages, all of which are one
+ * page of memory. If a translator relied on the backward jump of every loop, here it would neither notice
+ * interrupts nor the end of its own stack.
  */
 #include "vm.h"
 
@@ -23,7 +23,7 @@ const char test_name[] = "chain";
 /* jal rd, 0xff4 */
 #define JAL_NEXT(rd) (0x3fau << 21 | 1u << 20 | (uint32_t)(rd) << 7 | 0x6f)
 
-/* Every entry of a level is the first one's. */
+/* Makes every entry of a level a copy of the first one. */
 static void repeat(unsigned level, unsigned count)
 {
     for (unsigned i = 1; i < count; i++)
@@ -41,7 +41,7 @@ static void map_chain(void)
     vm_on(0);
 }
 
-/* Goes from page to page, a1 times, by `jump`, and counts in a0; a2 has the way back. */
+/* The code goes from page to page, a1 times, by `jump`, and counts in a0; a2 has the return address. */
 static void put_page(uint32_t jump)
 {
     const uint32_t code[] = {
@@ -67,7 +67,7 @@ static void test_chain(uint32_t jump, const char *name)
 }
 
 #if XLEN == 64
-/* Long before the end: the whole chain takes seconds. */
+/* The interrupt comes long before the end: the whole chain takes seconds. */
 static void test_interrupt(uint32_t jump, const char *name)
 {
     const uintptr_t count = TOPS * (vm_page_size(TOP) / PAGE) - 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * mcycle, minstret, time, the hpm counters and what gates them (Priv. 3.1.10 to 3.1.12, 4.1.5).
+ * mcycle, minstret, time, the hpm counters and the registers that gate them (Priv. 3.1.10 to 3.1.12, 4.1.5).
  */
 #include "test.h"
 
@@ -41,7 +41,7 @@ static void test_minstret_exact(void)
         emit(traps[i]);
         emit(NOP);
         emit(NOP);
-        emit(NOP); /* +32, the handler: */
+        emit(NOP); /* at +32, the handler: */
         emit(CSRRS(A0, CSR_MINSTRET, ZERO));
         emit(CSRRW(ZERO, CSR_MTVEC, A2));
         trap = run_code(MODE_M, ARGS(0, CODE + 32, (uintptr_t)m_entry));
@@ -132,7 +132,7 @@ static void test_gates(void)
         csr_write(CSR_MCOUNTEREN, -1);
         csr_write(CSR_SCOUNTEREN, ~bit);
         if (!(csr_read(CSR_MCOUNTEREN) & bit))
-            continue; /* WARL: an hpm counter that is not there */
+            continue; /* WARL: this hpm counter does not exist */
         trap = csr_try_read(MODE_S, csr);
         check_cause(&trap, CAUSE_NONE, "scounteren-not-s");
         trap = csr_try_read(MODE_U, csr);
@@ -173,7 +173,7 @@ static void test_time(void)
     check_true(clint_mtime() > start, "mtime-counts");
 }
 
-/* All 29 exist; an implementation may tie them to zero (3.1.10). */
+/* All 29 counters exist; an implementation may tie them to zero (3.1.10). */
 static void test_hpm(void)
 {
     for (unsigned n = 3; n < 32; n++) {

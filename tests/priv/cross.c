@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Accesses across a page boundary, and misaligned ones within a page. A fault's tval is "the virtual address
- * of the portion of the access that caused the fault", of a fetch too (Priv. 3.1.16, 4.1.9); a store that
- * faults on its second page stores nothing on the first here: both emulators translate first.
+ * of the portion of the access that caused the fault", for a fetch, too (Priv. 3.1.16, 4.1.9). A store that
+ * faults on its second page stores nothing on the first: both emulators translate both pages first.
  */
 #include "vm.h"
 
@@ -137,7 +137,7 @@ static void test_fetch(void)
         trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
         check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE - 2, DATA_VA + PAGE - 2, "fetch-first-page");
     }
-    /* Reached by running into it rather than by a jump. */
+    /* The code runs into the instruction instead of jumping to it. */
     set_pages(PTE_RWX, 0);
     put_code(PAGE - 6, LI(A1, 7), 4);
     trap = run(MODE_S, DATA_VA + PAGE - 6, ARGS(0));
@@ -150,7 +150,7 @@ static void test_fetch(void)
     put_code(PAGE - 2, C_NOP, 2);
     trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
     check_trap(&trap, CAUSE_FETCH_PAGE, DATA_VA + PAGE, DATA_VA + PAGE, "fetch-next-page");
-    /* The second half changes by remapping: its new bytes count. */
+    /* The second half changes because its page is mapped elsewhere: the new bytes must count. */
     set_pages(PTE_RWX, PTE_RWX);
     put_code(PAGE - 2, LI(A0, 1), 4);
     trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
@@ -162,7 +162,7 @@ static void test_fetch(void)
     vm_flush();
     trap = run(MODE_S, DATA_VA + PAGE - 2, ARGS(0));
     check_equal(trap.x[A0], 5, "fetch-across-after-remap");
-    /* The same without a jump in between: the instruction before it has been there often. */
+    /* The same without a jump in between: the instruction before it has run often. */
     put_code(PAGE - 6, LI(A1, 7), 4);
     for (unsigned i = 0; i < 200; i++) {
         vm_map(DATA_VA + PAGE, i % 2 ? DATA(9) : DATA(2), PTE_RWX, 0);
@@ -184,7 +184,8 @@ static uint32_t jump(unsigned rd, int32_t distance)
 
 #define FAR 0x200 /* in the second page */
 
-/* The code at FAR, in either frame that the second page may be: adds `step` to a0, and goes back. */
+/* Puts code at FAR into one of the two frames that the second page may have: it adds `step` to a0, and goes
+ * back. */
 static void put_far(uintptr_t frame, int step, bool call)
 {
     ((volatile uint32_t *)(frame + FAR))[0] = ADDI(A0, A0, step);
@@ -192,7 +193,8 @@ static void put_far(uintptr_t frame, int step, bool call)
     __asm__ volatile("fence.i" ::: "memory");
 }
 
-/* A loop in the first page that goes to the second, a1 times: by whatever is there now. */
+/* A loop in the first page that goes to the second page a1 times, and must execute what is mapped there
+ * now. */
 static void test_far(bool call)
 {
     set_pages(PTE_RWX, PTE_RWX);
@@ -226,7 +228,7 @@ static void test_far(bool call)
 }
 
 /* Several accesses by one pointer, which a translator may check together: words at 0, 4, 8 from it, of which
- * those from `fits` on lie on the second page. Stores before a fault are done, and nothing behind it. */
+ * number `fits` and later lie on the second page. Stores before a fault are done, and none after it. */
 static void test_run(unsigned fits, uintptr_t second)
 {
     uintptr_t pointer = DATA_VA + PAGE - 4 * fits, epc[3];
@@ -266,12 +268,12 @@ static void test_runs(void)
         test_run(fits, PTE_RWX);
         test_run(fits, 0);
         test_run(fits, PTE_V | PTE_R | PTE_A | PTE_D);
-        test_run(fits, PTE_RWX); /* what faulted is there again */
+        test_run(fits, PTE_RWX); /* after a fault the page is mapped again */
     }
     set_pages(PTE_RWX, PTE_RWX);
 }
 
-/* Misaligned LR, SC, AMO: an address-misaligned or an access-fault exception, never done
+/* Misaligned LR, SC, AMO: an address-misaligned or access-fault exception, and the access is never done
  * (Unpriv. 13.2, 13.4). */
 static void test_atomics(uintptr_t vaddr, enum mode mode)
 {

@@ -68,7 +68,7 @@ static void test_missing(void)
         0x200, 0x280, 0x600, 0x680, 0xe12,                             /* hypervisor */
         0x5c0, 0x7c0, 0x800, 0x8c0, 0x9c0, 0xbc0, 0xcc0, 0xdc0, 0xfc0, /* custom */
         0x7b0, 0x7b1,        /* dcsr, dpc: debug mode only (Priv. 2.1) */
-        0x107, 0x1c0, 0x400, /* nothing there */
+        0x107, 0x1c0, 0x400, /* do not exist */
     };
     for (unsigned i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
         struct trap trap = csr_try_read(MODE_M, missing[i]);
@@ -76,7 +76,7 @@ static void test_missing(void)
         trap = csr_try_write(MODE_M, missing[i], 0);
         check_trap(&trap, CAUSE_ILLEGAL, CODE, CSRRW(A0, missing[i], A0), "missing-write");
     }
-#if XLEN == 64 /* high halves are RV32's */
+#if XLEN == 64 /* high halves exist only on RV32 */
     static const uint16_t high[] = { CSR_CYCLEH,      CSR_TIMEH,      CSR_INSTRETH, CSR_MCYCLEH,
                                      CSR_MINSTRETH,   CSR_MSTATUSH,   CSR_MENVCFGH, CSR_STIMECMPH,
                                      CSR_PMPCFG0 + 1, CSR_PMPCFG0 + 3 };
@@ -135,7 +135,7 @@ static void test_trap_registers(void)
     csr_write(CSR_SCAUSE, INTERRUPT(9));
     check_equal(csr_read(CSR_SCAUSE), INTERRUPT(9), "scause-holds");
 
-    /* MODE >= 2 is reserved (3.1.7): what is read back is legal. */
+    /* MODE >= 2 is reserved (3.1.7): the value that is read back is legal. */
     csr_write(CSR_MTVEC, ((uintptr_t)m_vectors) | 3);
     check_true((csr_read(CSR_MTVEC) & 3) < 2, "mtvec-reserved-mode");
     csr_write(CSR_MTVEC, ((uintptr_t)m_vectors) | 2);
@@ -162,9 +162,9 @@ static void test_status(void)
     csr_write(CSR_MSTATUS, status);
 #if XLEN == 64
     for (uintptr_t xl = 0; xl < 4;
-         xl++) { /* only 64 is there: the fields read 2 whatever is written (3.1.6.3) */
+         xl++) { /* only 64 exists: the fields read as 2 whatever is written (3.1.6.3) */
         if (xl == 1)
-            continue; /* a hart that has RV32 for U and S may take it */
+            continue; /* a hart with RV32 for U and S may take it */
         csr_write(CSR_MSTATUS, (status & ~(0xful << 32)) | xl << 32 | xl << 34);
         check_equal(csr_read(CSR_MSTATUS) >> 32 & 0xf, 0xa, "uxl-sxl");
     }
@@ -189,7 +189,7 @@ static void test_interrupt_registers(void)
     check_equal(csr_read(CSR_MIP) & 0xaaa, 0x222, "mip-writable");
     csr_write(CSR_MIP, 0);
     check_equal(csr_read(CSR_MIP) & 0xfff, 0, "mip-clear");
-    /* sie and sip show what is delegated only (4.1.3). */
+    /* sie and sip show only what is delegated (4.1.3). */
     csr_write(CSR_MIDELEG, MIP_SSIP);
     csr_write(CSR_MIE, -1);
     check_equal(csr_read(CSR_SIE), MIP_SSIP, "sie-view");
@@ -259,8 +259,8 @@ static void test_configuration(void)
     csr_write(CSR_SENVCFG, 0);
 }
 
-/* Debug 1.0 5.7 "Trigger Module Registers": how a debugger counts triggers. tselect keeps 0; a place without
- * a trigger has tinfo.info = 1 and tdata1.type = 0, and a hart may have none. */
+/* Debug 1.0 5.7 "Trigger Module Registers": how a debugger counts triggers. tselect stays 0; a place without
+ * a trigger has tinfo.info = 1 and tdata1.type = 0, and a hart may have no trigger at all. */
 static void test_triggers(void)
 {
     static const uint16_t numbers[] = { CSR_TSELECT, CSR_TDATA1, CSR_TDATA2, CSR_TINFO };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * medeleg and mideleg (Priv. 3.1.8), what the supervisor's handler sees (4.1.1, 4.1.7 to 4.1.9), and vectored
- * against direct mode in M and S (3.1.7, 4.1.2).
+ * and direct mode in M and S (3.1.7, 4.1.2).
  */
 #include "test.h"
 
@@ -30,7 +30,7 @@ static void test_exceptions(void)
             if (m == 2)
                 continue;
             delegate((uintptr_t)1 << cases[i].cause, 0);
-            /* s_entry must be able to leave: by ebreak unless that is what is delegated */
+            /* s_entry must be able to leave: by ebreak, unless breakpoints are delegated */
             run_s_break = cases[i].cause != CAUSE_BREAK;
             csr_write(CSR_MCAUSE, 0x1f);
             struct trap trap = run_insn((enum mode)m, cases[i].insn, ARGS(0, HOLE));
@@ -46,7 +46,7 @@ static void test_exceptions(void)
             check_equal(trap.handler, want, "handler");
             if (want == MODE_S)
                 check_equal(trap.status & STATUS_SPP, m == MODE_S ? STATUS_SPP : 0, "spp-is-mode");
-            if (want == MODE_S) { /* M's own registers stay as they were, except for the way out of s_entry */
+            if (want == MODE_S) { /* M's own registers do not change, except by the way out of s_entry */
                 struct context *context = &contexts[0];
                 check_equal(context->m_cause, run_s_break ? CAUSE_BREAK : CAUSE_ECALL_S, "way-out");
             }
@@ -55,7 +55,7 @@ static void test_exceptions(void)
     run_s_break = false;
 }
 
-/* "SPIE is set to SIE, SIE to 0" (4.1.1); M's stack of enables is not touched. */
+/* "SPIE is set to SIE, SIE to 0" (4.1.1); M's MIE and MPIE do not change. */
 static void test_sstatus(void)
 {
     delegate(1 << CAUSE_ILLEGAL, 0);
@@ -72,7 +72,7 @@ static void test_sstatus(void)
         check_equal(trap.status & STATUS_SD, STATUS_SD, "sd-visible");
     }
     run_status = run_status_default;
-    /* Writes through sstatus reach only its fields. */
+    /* Writes through sstatus change only its own fields. */
     struct trap trap = csr_try_write(MODE_S, CSR_SSTATUS, ~(uintptr_t)STATUS_SIE);
     check_cause(&trap, CAUSE_NONE, "sstatus-write");
     check_equal(trap.status & (STATUS_SUM | STATUS_MXR | STATUS_SPIE | STATUS_SPP),
@@ -86,7 +86,7 @@ static void test_sstatus(void)
 
 static void test_registers(void)
 {
-    /* 3.1.8: bit 11 (ecall from M) is read-only zero; the delegable ones hold. */
+    /* 3.1.8: bit 11 (ecall from M) is read-only zero; the bits that can be delegated keep their value. */
     delegate(~(uintptr_t)0, ~(uintptr_t)0);
     uintptr_t exceptions = csr_read(CSR_MEDELEG), interrupts = csr_read(CSR_MIDELEG);
     check_equal(exceptions & 1 << CAUSE_ECALL_M, 0, "medeleg-11-zero");
@@ -100,7 +100,7 @@ static void test_registers(void)
 
 static void test_interrupt_delegation(void)
 {
-    /* SSIP, not delegated: taken in M from S whatever SIE; not taken by M with MIE = 0. */
+    /* SSIP, not delegated: from S it is taken in M, whatever SIE is; in M it is not taken with MIE = 0. */
     csr_write(CSR_MIE, MIP_SSIP);
     csr_set(CSR_MIP, MIP_SSIP);
     struct trap trap = run_insn(MODE_S, NOP, ARGS(0));
@@ -113,7 +113,8 @@ static void test_interrupt_delegation(void)
     check_trap(&trap, INTERRUPT(IRQ_SSI), CODE, 0, "ssi-in-m");
     run_status = run_status_default;
 
-    /* Delegated: S takes it with SIE, U always; M never ("will not be taken when executing in M"). */
+    /* Delegated: S takes it if SIE is set, U always, and M never ("will not be taken when executing in
+     * M"). */
     delegate(0, MIP_SSIP);
     trap = run_insn(MODE_S, NOP, ARGS(0));
     check_cause(&trap, CAUSE_NONE, "ssi-masked-by-sie");

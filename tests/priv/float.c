@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * mstatus.FS and SD (Priv. 3.1.6.6), fcsr and its two windows, reserved rounding modes (Unpriv. 21.2).
+ * mstatus.FS and SD (Priv. 3.1.6.6), fcsr with fflags and frm, reserved rounding modes (Unpriv. 21.2).
  */
 #include "test.h"
 
@@ -54,7 +54,7 @@ static void test_off(void)
     }
 }
 
-/* What changes the state leaves Dirty, and SD says so; the trap's mstatus shows it. */
+/* An instruction that changes the state leaves FS Dirty, and SD set; the mstatus of the trap shows it. */
 static void test_dirty(void)
 {
     static const uint32_t insns[] = {
@@ -86,7 +86,7 @@ static void test_dirty(void)
     check_equal(trap.x[A0], 0, "flt-nan");
     check_equal(trap.status & (STATUS_FS | STATUS_SD), STATUS_FS_DIRTY | STATUS_SD, "fs-dirty-by-flags");
     check_equal(csr_read(CSR_FFLAGS), 0x10, "flt-nan-nv");
-    /* No floating point: stays. */
+    /* Without floating point FS does not change. */
     trap = run_insn(MODE_U, NOP, ARGS(0));
     check_true((trap.status & STATUS_FS) == STATUS_FS_CLEAN, "fs-clean-stays");
     check_equal(trap.status & STATUS_SD, 0, "sd-clear");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Interrupts of the CLINT, of software and of Sstc; which is taken first (Priv. 3.1.9, 3.2, 4.1.3, 10
- * "Sstc").
+ * Interrupts of the CLINT, of software and of Sstc; which of several is taken first (Priv. 3.1.9, 3.2, 4.1.3,
+ * 10 "Sstc").
  */
 #include "plic.h"
 
@@ -39,7 +39,7 @@ static void test_software(void)
     check_equal(mmio_read32(CLINT), 0, "msip-upper-bits-zero");
     csr_write(CSR_MIE, 0);
 
-    /* The supervisor raises its own SSIP by sip, and only when it is delegated. */
+    /* The supervisor sets its own SSIP through sip, and only if it is delegated. */
     csr_write(CSR_MIDELEG, MIP_SSIP);
     trap = run_insn(MODE_S, CSRRSI(A0, CSR_SIP, MIP_SSIP), ARGS(0));
     check_equal(csr_read(CSR_MIP) & MIP_SSIP, MIP_SSIP, "ssip-by-sip");
@@ -62,8 +62,8 @@ static void stimecmp_write(uint64_t value)
 #endif
 }
 
-/* Sstc: STIP is time >= stimecmp and read-only in mip while menvcfg.STCE = 1; access from S needs STCE and
- * mcounteren.TM. */
+/* Sstc: while menvcfg.STCE = 1, STIP is time >= stimecmp and is read-only in mip; access from S needs STCE
+ * and mcounteren.TM. */
 static void test_sstc(void)
 {
     struct trap trap = csr_try_read(MODE_S, CSR_STIMECMP);
@@ -125,7 +125,8 @@ static void test_priority(void)
         for (unsigned i = 0; i < sizeof(order); i++) {
             csr_write(CSR_MIE, enabled);
             struct trap trap = run_insn(MODE_U, NOP, ARGS(0));
-            csr_write(CSR_MIE, 0); /* before anything is printed: that disturbs the UART's interrupt */
+            /* Before anything is printed, because printing changes the UART's interrupt. */
+            csr_write(CSR_MIE, 0);
             check_trap(&trap, INTERRUPT(order[i]), CODE, 0, delegated ? "priority-delegated" : "priority");
             check_equal(trap.handler, delegated && i >= 3 ? MODE_S : MODE_M, "priority-handler");
             enabled &= ~((uintptr_t)1 << order[i]);
@@ -147,8 +148,9 @@ static void test_priority(void)
     plic_enable(0, UART_IRQ, false);
 }
 
-/* An interrupt that becomes enabled by writing mstatus, mie or by mret is taken before the next instruction
- * ("evaluated immediately following the execution of an xRET or an explicit write to a CSR ..." 3.1.9). */
+/* An interrupt that becomes enabled by a write to mstatus or mie or by mret is taken before the next
+ * instruction ("evaluated immediately following the execution of an xRET or an explicit write to a CSR ..."
+ * 3.1.9). */
 static void test_immediate(void)
 {
     csr_set(CSR_MIP, MIP_SSIP);
@@ -178,7 +180,7 @@ static void test_immediate(void)
     csr_write(CSR_MSTATUS, run_status_default);
 }
 
-/* An endless loop in U is left by the timer. */
+/* The timer ends an endless loop in U. */
 static void test_preempt(void)
 {
     csr_write(CSR_MIE, MIP_MTIP);

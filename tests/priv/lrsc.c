@@ -42,7 +42,7 @@ static void test_single(const struct width *width)
         uintptr_t loaded = width->name[0] == 'w' ? (uintptr_t)(intptr_t)(int32_t)0x80000001 : 0x80000001ul;
         check_equal(trap.x[A0], loaded, "lr-value");
     }
-    /* "An SC may succeed only if no other SC lies between it and its LR", whatever address that had. */
+    /* "An SC may succeed only if no other SC lies between it and its LR", whatever the address of that SC. */
     const uint32_t other[] = { width->sc_other };
     struct trap trap = attempt(width, MODE_U, other, 1);
     check_equal(trap.x[A4], 1, "sc-after-other-sc-fails");
@@ -59,8 +59,8 @@ static void test_single(const struct width *width)
     trap = run_insn(MODE_U, width->sc, ARGS(0, (uintptr_t)&cell[0], 9, 0, 99));
     check_equal(trap.x[A4], 1, "sc-alone-fails");
     check_equal(cell[0], 5, "sc-alone-stores-nothing");
-    /* SC to another address than LR's: must fail where the reservation set does not cover it (512 bytes are
-     * more than any set here). */
+    /* SC to another address than LR's: it must fail if the reservation set does not cover the address (512
+     * bytes are more than any reservation set here). */
     cell[8] = 7;
     code_begin();
     emit(width->lr);
@@ -81,7 +81,7 @@ static void test_single(const struct width *width)
     trap = run_code(MODE_U, ARGS(0, (uintptr_t)&cell[0]));
     check_cause(&trap, CAUSE_NONE, "lr-sc-loop");
     check_equal(cell[0], 100, "lr-sc-loop-count");
-    /* rd = x0 and a store that is no SC in between keep things working. */
+    /* It also works with rd = x0 and a plain store in between. */
     code_begin();
     emit(width->lr);
     emit(width->sc & ~(31u << 7));
@@ -126,8 +126,8 @@ static void test_amo(void)
     }
 }
 
-/* Zawrs: wrs.sto ends within a short time; wrs.nto ends when the reservation is gone or an interrupt pends,
- * and with mstatus.TW below M it may trap (Unpriv. "Zawrs"). */
+/* Zawrs: wrs.sto ends within a short time; wrs.nto ends when the reservation is gone or an interrupt is
+ * pending, and with mstatus.TW it may trap below M (Unpriv. "Zawrs"). */
 static void test_wait(void)
 {
     uint64_t before = clint_mtime();

@@ -125,8 +125,8 @@ static void test_virtualization_bits(void)
     run_status = run_status_default;
 }
 
-/* wfi resumes on an interrupt that is pending and enabled in mie even when it is not taken: "unaffected by
- * the global interrupt bits in mstatus and the delegation register" (3.3.3); pc after it is wfi's + 4. */
+/* wfi resumes on an interrupt that is pending and enabled in mie even if it is not taken: "unaffected by the
+ * global interrupt bits in mstatus and the delegation register" (3.3.3); afterwards pc is that of wfi + 4. */
 static void test_wfi(void)
 {
     csr_write(CSR_MIDELEG, MIP_SSIP);
@@ -134,7 +134,7 @@ static void test_wfi(void)
     csr_set(CSR_MIP, MIP_SSIP);
     struct trap trap = run_insn(MODE_M, WFI, ARGS(0));
     check_cause(&trap, CAUSE_NONE, "wfi-m-wakes-untaken");
-    run_status = run_status_default | STATUS_TW; /* TW does not bind M */
+    run_status = run_status_default | STATUS_TW; /* TW does not affect M */
     trap = run_insn(MODE_M, WFI, ARGS(0));
     check_cause(&trap, CAUSE_NONE, "wfi-m-ignores-tw");
     run_status = run_status_default;
@@ -143,8 +143,8 @@ static void test_wfi(void)
     csr_clear(CSR_MIP, MIP_SSIP);
     csr_write(CSR_MIDELEG, 0);
 
-    /* Asleep until the timer fires: with MIE = 0 it goes on behind wfi, with MIE = 1 the trap's mepc is
-     * there. */
+    /* Sleeps until the timer fires: with MIE = 0 the code continues after wfi, with MIE = 1 the trap's mepc
+     * points there. */
     csr_write(CSR_MIE, MIP_MTIP);
     for (unsigned enabled = 0; enabled < 2; enabled++) {
         uint64_t end = 0;
@@ -165,8 +165,8 @@ static void test_wfi(void)
     run_status = run_status_default;
 }
 
-/* MPRV: "loads and stores as though the current mode were set to MPP"; fetches are not affected (3.1.6.3).
- * Shown with PMP taking away S's and U's access to one word. */
+/* MPRV: "loads and stores as though the current mode were set to MPP"; it does not affect fetches (3.1.6.3).
+ * The test uses PMP to deny S and U access to one word. */
 static uint64_t secret __attribute__((aligned(8)));
 
 static void test_mprv(void)

@@ -7,7 +7,8 @@
 
 const char test_name[] = "paging";
 
-/* Where a page of this level that holds the data pages is mapped in the tests: clear of the image. */
+/* The address where tests map the page of this level that holds the data pages: it does not overlap the
+ * image. */
 static uintptr_t place(unsigned level)
 {
     uintptr_t size = vm_page_size(level);
@@ -19,7 +20,7 @@ static uintptr_t base(unsigned level)
     return DATA(3) & ~(vm_page_size(level) - 1);
 }
 
-/* What Priv. 4.3.2 steps 3 to 8 say of a leaf. */
+/* What a leaf permits by Priv. 4.3.2 steps 3 to 8. */
 static bool allowed(uintptr_t pte, enum mode mode, enum access access, uintptr_t status)
 {
     if (!(pte & PTE_V) || ((pte & PTE_W) && !(pte & PTE_R)) || !(pte & (PTE_R | PTE_W | PTE_X)))
@@ -36,7 +37,7 @@ static void test_permissions(unsigned level)
     uintptr_t vaddr = place(level) + (DATA(3) - base(level));
     for (uintptr_t flags = 0; flags < 32; flags++) {
         if (level > 0 && (flags & 15) == PTE_V)
-            continue; /* a pointer there */
+            continue; /* that would be a pointer */
         vm_map(place(level), base(level), flags | PTE_A | PTE_D, level);
         vm_flush();
         for (unsigned bits = 0; bits < 4; bits++) {
@@ -62,7 +63,7 @@ static void test_sizes(unsigned level)
     vm_expect(MODE_S, STORE, place(level) + offset, CAUSE_NONE, "page-size-store");
     check_equal(*(volatile uint32_t *)(DATA(3) + 4), 0x5a5a, "page-size-store-arrived");
     *(volatile uint32_t *)(DATA(3) + 4) = 3;
-    /* Just past the page there is nothing. */
+    /* The address after the page is not mapped. */
     vm_expect(MODE_S, LOAD, place(level) + vm_page_size(level), CAUSE_LOAD_PAGE, "page-size-end");
     /* "If i > 0 and pte.ppn[i-1:0] != 0, this is a misaligned superpage; raise a page-fault." */
     for (unsigned below = 0; below < level; below++) {
@@ -76,12 +77,12 @@ static void test_sizes(unsigned level)
 
 static void test_walk_faults(void)
 {
-    /* A leaf that points at nothing: access fault, tval the virtual address. */
+    /* A leaf whose address has no memory: an access fault with the virtual address in tval. */
     vm_map(DATA_VA, HOLE, PTE_RWX, 0);
     vm_flush();
     for (enum access access = LOAD; access <= FETCH; access++)
         vm_expect(MODE_S, access, DATA_VA, vm_access_fault(access), "page-in-hole");
-    /* A table where no memory is: access fault "of the original access type" (4.3.2 step 2). */
+    /* A table at an address without memory: an access fault "of the original access type" (4.3.2 step 2). */
     for (unsigned level = 1; level < vm_levels; level++) {
         vm_begin(vm_mode(vm_levels - (XLEN == 64 ? 3 : 2)));
         uintptr_t vaddr = place(level);
@@ -89,7 +90,7 @@ static void test_walk_faults(void)
         vm_on(0);
         for (enum access access = LOAD; access <= FETCH; access++)
             vm_expect(MODE_S, access, vaddr, vm_access_fault(access), "table-in-hole");
-        /* A, D and U of a pointer are reserved: page fault. */
+        /* A, D and U are reserved in a pointer: page fault. */
         static const uintptr_t reserved[] = { PTE_A, PTE_D, PTE_U };
         *vm_pte(vaddr, level) = 0;
         vm_map(vaddr, DATA(1), PTE_RWX, 0);
@@ -101,7 +102,7 @@ static void test_walk_faults(void)
             vm_flush();
             vm_expect(MODE_S, LOAD, vaddr, CAUSE_LOAD_PAGE, "pointer-reserved-bit");
         }
-        /* RSW is software's. */
+        /* Software may use RSW. */
         *vm_pte(vaddr, level) = pointer | 3 << 8;
         vm_map(vaddr, DATA(1), PTE_RWX | 3 << 8, 0);
         vm_flush();
@@ -132,7 +133,7 @@ static void test_canonical(void)
 }
 #endif
 
-/* M with MPRV = 1 accesses as MPP, through satp; its fetches stay physical. */
+/* M with MPRV = 1 accesses as MPP, through satp; its fetches are not translated. */
 static void test_mprv(void)
 {
     for (unsigned user = 0; user < 2; user++) {
@@ -157,7 +158,7 @@ static void test_mprv(void)
             }
         }
     }
-    /* MPP = M: untranslated. */
+    /* MPP = M: not translated. */
     code_begin();
     emit(CSRRW(A3, CSR_MSTATUS, A0));
     emit(LW(A2, A1, 4));
@@ -169,7 +170,8 @@ static void test_mprv(void)
     vm_map(DATA_VA, 0, 0, 0);
 }
 
-/* LR reads; an AMO needs read and write and its faults are store faults (Unpriv. 13.4, Priv. 4.3.2). */
+/* LR needs read permission; an AMO needs read and write, and its faults are store faults (Unpriv. 13.4, Priv.
+ * 4.3.2). */
 static void test_atomics(void)
 {
     vm_map(DATA_VA, DATA(7), PTE_V | PTE_R | PTE_A | PTE_D, 0);
@@ -189,8 +191,8 @@ static void test_atomics(void)
     check_trap(&trap, CAUSE_LOAD_PAGE, CODE, DATA_VA + 2 * PAGE, "lr-unmapped");
     trap = run_insn(MODE_S, AMOSWAP_W(A0, A2, A1), ARGS(0, DATA_VA + 2 * PAGE));
     check_trap(&trap, CAUSE_STORE_PAGE, CODE, DATA_VA + 2 * PAGE, "amo-unmapped");
-    /* The reservation goes with the physical word: LR by one address, SC by an alias, is one that may
-     * succeed; what it must not do is store when it reports failure. */
+    /* The reservation belongs to the physical word: after LR by one address, SC by an alias may succeed. If
+     * it reports failure, it must not have stored. */
     vm_map(DATA_VA + 3 * PAGE, DATA(8), PTE_V | PTE_R | PTE_W | PTE_A | PTE_D, 0);
     vm_flush();
     code_begin();

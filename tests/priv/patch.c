@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Code that changes: seen after fence.i (Unpriv. 6), by whatever address it was written or is run, one
- * instruction over a page boundary, by the other hart.
+ * Code that changes: fence.i makes the change visible (Unpriv. 6), whatever address it was written by or is
+ * run at, for one instruction over a page boundary, and for code that the other hart writes.
  */
 #include "vm.h"
 
@@ -31,7 +31,7 @@ static void test_fence_i(void)
             __asm__ volatile("fence.i" ::: "memory");
             check_equal(call(modes[m], DATA(1)), i, "fence.i");
         }
-    /* Hot first, patched then: loops that a translator has compiled by now. */
+    /* The code is hot first and patched then: a translator has compiled these loops by now. */
     for (unsigned i = 0; i < 4; i++) {
         code_begin();
         emit(LI(A1, 2000));
@@ -45,7 +45,7 @@ static void test_fence_i(void)
         trap = run(MODE_U, CODE, ARGS(0));
         check_equal(trap.x[A0], 6000, "hot-loop-patched");
     }
-    /* The code patches itself, ahead in its own block. */
+    /* The code patches itself, later in its own block. */
     code_begin();
     emit(SW(A1, A2, 0));
     emit(FENCE_I);
@@ -62,7 +62,7 @@ static void test_fence_i(void)
     check_equal(call(MODE_S, CODE), 7, "length-changes");
 }
 
-/* One frame under two addresses: written through one, run through the other, in both orders. */
+/* One frame under two addresses: written through one, run through the other, both ways. */
 static void test_alias(void)
 {
     for (unsigned i = 0; i < vm_mode_count(); i++) {
@@ -83,7 +83,7 @@ static void test_alias(void)
             check_equal(call(MODE_S, run_at), k, "alias-run");
             check_equal(call(MODE_S, DATA(2)), k, "alias-run-identity");
         }
-        /* Remapped: another frame under the same address. */
+        /* Mapped again: another frame under the same address. */
         put(DATA(3), LI(A0, 0x77));
         put(DATA(3) + 4, RET);
         __asm__ volatile("fence.i" ::: "memory");
@@ -94,7 +94,7 @@ static void test_alias(void)
     }
 }
 
-/* Four bytes over a page boundary: either half patched alone. */
+/* Four bytes over a page boundary: either half is patched alone. */
 static void test_boundary(void)
 {
     uintptr_t at = DATA(5) - 2;
@@ -105,7 +105,7 @@ static void test_boundary(void)
     *(volatile uint16_t *)(at + 2) = LI(A0, 0x222) >> 16;
     __asm__ volatile("fence.i" ::: "memory");
     check_equal(call(MODE_S, at), 0x222, "boundary-second-half");
-    *(volatile uint16_t *)at = (uint16_t)LI(A1, 0x222); /* another rd: a0 stays */
+    *(volatile uint16_t *)at = (uint16_t)LI(A1, 0x222); /* another rd: a0 keeps its value */
     __asm__ volatile("fence.i" ::: "memory");
     check_equal(call(MODE_S, at), 0, "boundary-first-half");
     for (unsigned i = 1; i < 20; i++) {
@@ -115,7 +115,8 @@ static void test_boundary(void)
     }
 }
 
-/* The other hart writes the code, says so, and this one fences (Unpriv. 6: each hart for itself). */
+/* The other hart writes the code and says so, and this one fences (Unpriv. 6: fence.i works for its own hart
+ * only). */
 static volatile uint32_t written, done;
 
 static void writer(uintptr_t rounds)

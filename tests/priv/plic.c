@@ -56,7 +56,7 @@ static void test_context(unsigned context, uintptr_t bit, const char *which)
     plic_enable(context, UART_IRQ, false);
 }
 
-/* A level that stays up is pending again after completion. */
+/* A level that stays high is pending again after completion. */
 static void test_level(void)
 {
     plic_set_threshold(0, 0);
@@ -87,7 +87,7 @@ static void test_seip(void)
     check_equal(csr_read(CSR_MIP) & MIP_SEIP, MIP_SEIP, "seip-by-software");
     csr_clear(CSR_MIP, MIP_SEIP);
     check_equal(csr_read(CSR_MIP) & MIP_SEIP, 0, "seip-software-clear");
-    /* The line alone: software cannot take it away. */
+    /* The line alone: software cannot clear the bit. */
     plic_set_priority(UART_IRQ, 1);
     plic_set_threshold(1, 0);
     plic_enable(1, UART_IRQ, true);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Physical memory protection (Priv. 3.7): address matching, order of entries, L, regions under 4 KiB,
- * accesses that straddle a border, page-table walks. Entry 15 lets everything through in all tests but the
- * last.
+ * accesses across a border, page-table walks. Entry 15 permits everything in all tests but the last.
  */
 #include "vm.h"
 
@@ -63,7 +62,7 @@ static uintptr_t napot(uintptr_t address, uintptr_t size)
     return address >> 2 | (size / 8 - 1);
 }
 
-/* Load, store, fetch of one word at an address, in a mode. */
+/* Whether load, store and fetch of one word at an address work in a mode. */
 static void expect(enum mode mode, uintptr_t address, bool load, bool store, bool fetch, const char *name)
 {
     struct trap trap = run_insn(mode, LW(A0, A1, 0), ARGS(0, address));
@@ -102,7 +101,7 @@ static void test_matching(void)
         expect(MODE_S, DATA(4) + size, true, true, true, "napot-after");
     }
     reset();
-    /* TOR: pmpaddr[i-1] <= a < pmpaddr[i]; the entry below may be off. */
+    /* TOR: pmpaddr[i-1] <= a < pmpaddr[i]; the entry before may be off. */
     write_address(1, (DATA(5) + 0x104) >> 2);
     set_entry(2, PMP_TOR | PMP_X, (DATA(5) + 0x120) >> 2);
     expect(MODE_U, DATA(5) + 0x100, true, true, true, "tor-before");
@@ -114,7 +113,7 @@ static void test_matching(void)
     write_config();
     expect(MODE_U, DATA(5) + 0x110, true, true, true, "tor-empty");
     reset();
-    /* Entry 0 as TOR begins at 0. */
+    /* Entry 0 as TOR begins at address 0. */
     set_entry(0, PMP_TOR | PMP_R | PMP_W | PMP_X, DATA(8) >> 2);
     set_entry(1, PMP_NAPOT, napot(DATA(7) & ~0x1fffful, 0x20000));
     expect(MODE_U, DATA(8) - 4, true, true, true, "tor-from-0");
@@ -142,7 +141,7 @@ static void test_order(void)
     if (XLEN == 64)
         check_cause(&trap, CAUSE_LOAD_ACCESS, "straddle-8-m");
     reset();
-    /* Misaligned across two regions: one that is allowed, one that is not. */
+    /* Misaligned across two regions, of which one is permitted and one is not. */
     set_entry(0, PMP_NAPOT, napot(DATA(1) + 8, 8));
     trap = run_insn(MODE_S, LW(A0, A1, 0), ARGS(0, DATA(1) + 6));
     check_cause(&trap, CAUSE_LOAD_ACCESS, "straddle-misaligned-load");
@@ -188,7 +187,7 @@ static void test_walk(void)
     }
 }
 
-/* WARL and, last because they cannot be undone, locked entries. */
+/* WARL fields and, at the end because they cannot be undone, locked entries. */
 static void test_registers(void)
 {
     write_address(0, -1);
@@ -219,7 +218,7 @@ static void test_locked(void)
     set_entry(3, PMP_L | PMP_TOR | PMP_R | PMP_W | PMP_X, (DATA(2) + 64) >> 2);
     write_address(2, 0);
     check_equal(csr_read(CSR_PMPADDR0 + 2), DATA(2) >> 2, "locked-tor-below");
-    /* No entry matches: M may, S and U may not. */
+    /* No entry matches: M has access, S and U do not. */
     config[15] = 0;
     write_config();
     expect(MODE_M, DATA(9), true, true, true, "no-match-m");

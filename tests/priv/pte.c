@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What else is in a page-table entry: A and D with and without hardware update (Priv. 4.3.1, Svade, Svadu,
+ * The other bits of a page-table entry: A and D with and without hardware update (Priv. 4.3.1, Svade, Svadu,
  * ch. 9), Svnapot (ch. 5), Svpbmt (ch. 6), reserved bits (4.4.1).
  */
 #include "vm.h"
@@ -21,7 +21,7 @@ static void test_fault_on_clear(void)
     }
 }
 
-/* menvcfg.ADUE = 1: the hart sets A, and D for a store, when and only when the access is permitted. */
+/* menvcfg.ADUE = 1: the hart sets A, and D for a store, if and only if the access is permitted. */
 static void test_update(unsigned level)
 {
     uintptr_t paddr = DATA(1) & ~(vm_page_size(level) - 1);
@@ -38,7 +38,7 @@ static void test_update(unsigned level)
             check_equal(*vm_pte(at, level) >> 10 << 12, paddr, "svadu-ppn-kept");
         }
     }
-    /* A load first, then a store through the same (cached) translation must still set D. */
+    /* A load first; then a store through the same (cached) translation must still set D. */
     vm_map(at, paddr, PTE_V | PTE_R | PTE_W, level);
     vm_flush();
     vm_expect(MODE_S, LOAD, vaddr, CAUSE_NONE, "svadu-load-then-store");
@@ -68,7 +68,7 @@ static void test_reserved(void)
     vm_map(DATA_VA, DATA(1), PTE_RWX, 0);
     vm_flush();
     uintptr_t pointer = *vm_pte(DATA_VA, 1);
-    for (unsigned bit = 54; bit <= 63; bit++) { /* N and PBMT too are reserved in a pointer */
+    for (unsigned bit = 54; bit <= 63; bit++) { /* N and PBMT, too, are reserved in a pointer */
         menvcfg_write(MENVCFG_PBMTE);
         *vm_pte(DATA_VA, 1) = pointer | (uintptr_t)1 << bit;
         vm_flush();
@@ -99,7 +99,7 @@ static void test_pbmt(void)
     menvcfg_write(0);
 }
 
-/* 64 KiB: ppn[3:0] = 1000, the rest reserved; only in 4 KiB leaves (table in ch. 5). */
+/* 64 KiB: ppn[3:0] = 1000, other values are reserved; only in 4 KiB leaves (table in ch. 5). */
 static void test_napot(void)
 {
     vm_begin(vm_mode(vm_levels - 3));
@@ -126,7 +126,7 @@ static void test_napot(void)
     vm_map(big, IMAGE, PTE_RWX | PTE_N, 2);
     vm_flush();
     vm_expect(MODE_S, LOAD, big + (DATA(1) - IMAGE), CAUSE_LOAD_PAGE, "napot-superpage");
-    /* One address flushed: sfence.vma with any address of it drops the whole of it. */
+    /* One address is flushed: sfence.vma with any address of the region drops all of it. */
     for (unsigned i = 0; i < 16; i++)
         vm_map(DATA_VA + i * PAGE, DATA(24), PTE_RWX | PTE_N, 0);
     for (unsigned i = 0; i < 16; i++)

@@ -29,7 +29,7 @@ if [ -n "$qemu" ]; then
     set -- sh "$here/../peers/qemu" "$folder" "qemu-system-riscv$qemu" "$@"
 fi
 
-# The last argument is the program; it goes to -kernel behind all others.
+# The last argument is the program; it follows -kernel, after all other arguments.
 count=$#
 for argument in "$@"; do
     shift

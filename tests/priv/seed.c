@@ -34,7 +34,7 @@ static void test_value(void)
     check_true(changes > 48, "seed-random");
 }
 
-/* Only an access that writes may reach it; what is written does not count. */
+/* Only an instruction that writes may access it; the value that is written does not matter. */
 static void test_accesses(void)
 {
     const uint32_t reads[] = { CSRRS(A0, CSR_SEED, ZERO), CSRRC(A0, CSR_SEED, ZERO), CSRRSI(A0, CSR_SEED, 0),

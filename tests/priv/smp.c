@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Two harts: LR/SC and AMO counters both add to, a lock, message passing, an interrupt from one to the other
- * (Unpriv. 13, 17 RVWMO; Priv. 3.2 CLINT). Run with at least two harts.
+ * Two harts: counters that both increment by LR/SC and AMO, a lock, message passing, an interrupt from one to
+ * the other (Unpriv. 13, 17 RVWMO; Priv. 3.2 CLINT). Needs at least two harts.
  */
 #include "test.h"
 
@@ -66,7 +66,7 @@ static void count(uintptr_t hart)
         do
             __asm__ volatile("amoswap.w.aq %0, %2, (%1)" : "=r"(busy) : "r"(&lock), "r"(1) : "memory");
         while (busy);
-        locked_count[0]++; /* plain: the lock orders them */
+        locked_count[0]++; /* plain loads and stores: the lock orders them */
         locked_count[1] = locked_count[0];
         __asm__ volatile("amoswap.w.rl zero, zero, (%0)" ::"r"(&lock) : "memory");
     }
@@ -78,7 +78,7 @@ static volatile uint32_t flag __attribute__((aligned(64)));
 static volatile uint32_t answer __attribute__((aligned(64)));
 static volatile uint32_t wrong;
 
-/* Lets an emulator's other hart run where the host is busy. */
+/* Lets an emulator's other hart run if the host is busy. */
 static void pause(void)
 {
     __asm__ volatile(".word 0x0100000f");
@@ -114,8 +114,9 @@ static void test_message(void)
     check_equal(wrong, 0, "message-passing");
 }
 
-/* Store buffering: each hart stores its own word, fences, reads the other's. With fence rw, rw (in particular
- * w, r) at least one sees the other's store (RVWMO, "SB+fences"). The harts meet before every round. */
+/* Store buffering: each hart stores to its own word, fences, and reads the other's. With fence rw, rw (in
+ * particular w, r) at least one sees the other's store (RVWMO, "SB+fences"). The harts meet before every
+ * round. */
 #define SB_ROUNDS 3000
 static volatile uint32_t sb_word[SB_ROUNDS][2], sb_seen[2][SB_ROUNDS];
 static volatile uint32_t sb_arrived[2] __attribute__((aligned(64)));
@@ -155,7 +156,7 @@ static void test_counters(void)
     check_equal(locked_count[1], 2 * ROUNDS / 10, "locked-copy");
 }
 
-/* Hart 1 raises hart 0's MSIP while that waits in wfi. */
+/* Hart 1 raises hart 0's MSIP while hart 0 waits in wfi. */
 static void poke(uintptr_t delay)
 {
     uint64_t end = clint_mtime() + delay;

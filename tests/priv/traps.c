@@ -46,18 +46,18 @@ static void test_illegal(void)
             check_trap(&trap, CAUSE_ILLEGAL, CODE, words[i], "illegal-32");
         }
     }
-    /* 16-bit: zero is defined illegal; reserved are c.addi4spn with 0, c.lwsp to x0, c.jr of x0, c.lui with 0
-     * and the quadrant 0 codes above Zcb's (Unpriv. 28.8). */
+    /* 16-bit: zero is defined as illegal; c.addi4spn with 0, c.lwsp to x0, c.jr of x0, c.lui with 0 and the
+     * quadrant 0 codes above Zcb's are reserved (Unpriv. 28.8). */
     static const uint16_t halves[] = { 0x0000, 0x0004, 0x4002, 0x8002, 0x6201, 0x9c00 };
     for (unsigned i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
         code_begin();
         emit(C_NOP);
         uintptr_t at = emit(halves[i]);
-        emit(0x4501); /* c.li a0, 0: must not show in mtval */
+        emit(0x4501); /* c.li a0, 0: must not appear in mtval */
         struct trap trap = run_code(MODE_M, ARGS(0));
         check_trap(&trap, CAUSE_ILLEGAL, at, halves[i], "illegal-16");
     }
-    /* An illegal instruction after others: epc exact in the middle of a block. */
+    /* An illegal instruction after others: epc must be exact in the middle of a block. */
     code_begin();
     for (int i = 0; i < 9; i++)
         emit(i % 2 ? ADDI(A0, A0, 1) : 0x0505 /* c.addi a0, 1 */);
@@ -72,7 +72,7 @@ static void test_calls(void)
 {
     static const uintptr_t causes[] = { CAUSE_ECALL_M, CAUSE_ECALL_S, CAUSE_ECALL_U };
     for (unsigned i = 0; i < 3; i++) {
-        /* ecall is told apart from the return stub by its epc; mtval 0 (Priv. 3.1.16) */
+        /* ecall differs from the return stub by its epc; mtval 0 (Priv. 3.1.16) */
         struct trap trap = run_insn(modes[i], ECALL, ARGS(0));
         check_trap(&trap, causes[i], CODE, 0, "ecall");
         trap = run_insn(modes[i], C_EBREAK, ARGS(0));
@@ -107,19 +107,19 @@ static void test_access(void)
         }
         struct trap trap = run(modes[m], HOLE, ARGS(0));
         check_trap(&trap, CAUSE_FETCH_ACCESS, HOLE, HOLE, "fetch-access-fault");
-        /* Code may not run from a device either: the UART is I/O (Priv. 3.6). */
+        /* Code may not run from a device: the UART is I/O (Priv. 3.6). */
         trap = run_insn(modes[m], JALR(ZERO, A0, 0), ARGS(HOLE + 0x100));
         check_trap(&trap, CAUSE_FETCH_ACCESS, HOLE + 0x100, HOLE + 0x100, "jump-to-hole");
     }
 }
 
-/* With C a jump target is at least 2-byte aligned: JALR clears bit 0 (Unpriv. 2.5), so cause 0 cannot
- * occur; with C switched off through misa (if that is possible) a target on 2 mod 4 traps on the jump
- * (Priv. 3.1.1). */
+/* With C a jump target is always 2-byte aligned: JALR clears bit 0 (Unpriv. 2.5), so cause 0 cannot occur. If
+ * C is switched off through misa (if that is possible), the jump itself traps if its target is 2 mod 4 (Priv.
+ * 3.1.1). */
 static void test_fetch_alignment(void)
 {
     code_begin();
-    emit(JALR(A2, A0, 1)); /* to itself + 8 + 1 */
+    emit(JALR(A2, A0, 1)); /* to its own address + 8 + 1 */
     emit(EBREAK);
     uintptr_t at = emit(EBREAK);
     struct trap trap = run_code(MODE_M, ARGS(CODE + 8));

@@ -131,8 +131,8 @@ static void test_vill(void)
     check_trap(&trap, CAUSE_ILLEGAL, CODE, VADD_VV(3, 4, 6), "vd-not-aligned");
 }
 
-/* A vector store to code that has been executed: no fence.i, as on QEMU. The second of four elements is the
- * one. */
+/* A vector store to code that has been executed; no fence.i is needed, as on QEMU. The second of four
+ * elements overwrites the instruction. */
 static void test_code(void)
 {
     static uint32_t function[8] __attribute__((aligned(4096)));
@@ -154,7 +154,7 @@ static void test_code(void)
     }
 }
 
-/* ---- Faults in the middle ------------------------------------------------------------------------------ */
+/* ---- Faults in the middle of an access ----------------------------------------------------------------- */
 
 enum { ELEMENTS = 2 * VLENB / 4 };
 
@@ -169,8 +169,8 @@ static uintptr_t read_csr(unsigned csr)
     return step(CSRRS(A0, csr, ZERO), 0, 0).x[A0];
 }
 
-/* The page that holds elements `from` and later is missing; then it comes, and the instruction goes on.
- * `stride` 0: the elements lie close together. */
+/* The page that holds element `from` and all later ones is missing; then it is mapped, and the instruction
+ * continues. `stride` 0: the elements lie one after the other. */
 static void test_fault(bool store, unsigned from, uintptr_t stride)
 {
     uintptr_t step_bytes = stride ? stride : 4, end = DATA_VA + PAGE, address = end - from * step_bytes;
@@ -188,7 +188,7 @@ static void test_fault(bool store, unsigned from, uintptr_t stride)
     vm_map(end, DATA(2), PTE_RWX, 0);
     vm_flush();
     __asm__ volatile("" ::: "memory");
-    /* vstart was read by an instruction that leaves it alone. */
+    /* The instruction that read vstart did not change it. */
     trap = step(insn, address, stride);
     check_cause(&trap, CAUSE_NONE, "goes-on");
     check_equal(read_csr(CSR_VSTART), 0, "goes-on-vstart");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Spends nine tenths of its time in heavy(), called by middle(), and one tenth in light(), a leaf; then
+ * Spends nine tenths of its time in heavy(), which middle() calls, and one tenth in light(), a leaf; then
  * powers off.
  */
 static volatile unsigned long sink;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# -profile finds where a program spends its time, with its callers, in both tiers and on RV32; the picture is whole.
+# -profile finds where a program spends its time, with its callers, in both tiers and on RV32; the picture is complete.
 # run.sh RVIVE
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,7 +46,7 @@ profile rv64imafdc lp64d -cpu rv64
 profile rv64imafdc lp64d -cpu rv64 -accel interp
 profile rv32imac ilp32 -cpu rv32
 
-# refused TEXT FILE: status 1 at the start, and the message has the text.
+# refused TEXT FILE: the emulator ends at the start with status 1, and the message has the text.
 refused() {
     status=0
     timeout 20 "$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -cpu rv32 -profile "$2" -S -semihosting \
@@ -64,7 +64,7 @@ refused "guest's program" "$work/program.elf"
 refused "guest's program" "$work/program,symbols=$work/program.svg"
 cmp -s "$work/program.elf" "$work/program.svg" || { echo "FAIL: the guest's program has changed"; failures=$((failures + 1)); }
 
-# What cannot be written at the end is an error, too: a disk that is full, and a limit on the size of files.
+# It is an error, too, if the file cannot be written at the end: a disk that is full, and a limit on the size of files.
 ln -s /dev/full "$work/full"
 status=0
 "$rvive" -M virt -bios none -display none -kernel "$work/program.elf" -cpu rv32 -profile "$work/full" \

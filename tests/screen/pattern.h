@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The picture that the guest draws and the host expects. Every row and column differs from its neighbours, so
- * that a shifted, scaled or mixed up picture is not the same; keys that were pressed change a square each.
+ * that a picture that is shifted, scaled or mixed up differs; each key that was pressed changes a square.
  */
 #ifndef TESTS_SCREEN_PATTERN_H
 #define TESTS_SCREEN_PATTERN_H
@@ -10,7 +10,7 @@
 
 #define PATTERN_SQUARE 24u /* pixels */
 
-/* xRGB8888 of a picture with `squares` squares in its top left corner. */
+/* The pixel (xRGB8888) of a picture with `squares` squares in its top left corner. */
 static inline uint32_t pattern_pixel(uint32_t x, uint32_t y, uint32_t width, uint32_t height,
                                      uint32_t squares)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Runs in the guest: shows the picture of pattern.h through DRM (a dumb buffer in the mode that the screen
-// prefers, again when that changes), and prints what the input devices say. The space key adds a square, of
-// which only that part is said to be changed; Escape ends it. With an argument: says for that many seconds
-// that all of the picture has changed, and prints how often a second that could be done.
+// prefers, a new one when the mode changes), and prints the events of the input devices. The space key adds a
+// square, and only its part of the picture is reported as changed; Escape ends the program. With an argument:
+// reports for that many seconds that the whole picture has changed, and prints how often per second it could.
 #include <drm/drm.h>
 #include <drm/drm_mode.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static void check(int status, const char *what)
         die(what);
 }
 
-// The preferred mode of the connector; asks the driver to look anew.
+// The preferred mode of the connector; asks the driver to detect it again.
 static struct drm_mode_modeinfo preferred(void)
 {
     static struct drm_mode_modeinfo modes[64];
@@ -61,7 +61,7 @@ static void draw(uint32_t from_x, uint32_t from_y, uint32_t to_x, uint32_t to_y)
             pixels[y * (buffer.pitch / 4) + x] = pattern_pixel(x, y, buffer.width, buffer.height, squares);
 }
 
-// A picture in the mode, shown.
+// Makes a picture in the mode and shows it.
 static void show(void)
 {
     uint32_t old = framebuffer, old_handle = buffer.handle;
@@ -108,7 +108,7 @@ static void add_square(void)
     printf("square %u\n", squares);
 }
 
-// The driver has at most as many pictures under way as the queue holds commands (128), and then waits for the
+// The driver has at most as many pictures under way as the queue holds commands (128); then it waits for the
 // device.
 static void repaint(double seconds)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Firmware of a few lines: finds etc/ramfb in fw_cfg, has its screen there, and draws the picture of
-// pattern.h. After a while, which the viewer needs to look, it draws a square.
+// Firmware of a few lines: finds etc/ramfb in fw_cfg, sets up its screen with it, and draws the picture of
+// pattern.h. After a while, so that the viewer has time to look, it draws a square.
 #include <stdint.h>
 
 #include "pattern.h"
@@ -42,8 +42,8 @@ static uint32_t next_word(void)
     return value;
 }
 
-// The key of the file: item 0x19 lists {size, key and 16 bits of nothing, name of 56 bytes}. 0: there is
-// none.
+// The key of the file: item 0x19 lists {size, key and 16 unused bits, name of 56 bytes}. 0: there is no such
+// file.
 static uint32_t find_key(void)
 {
     static const char name[] = "etc/ramfb";

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Firmware that puts its screen into RAM through fw_cfg is seen by a VNC viewer, also when it draws later without a word;
-# and by -screendump.
+# A VNC viewer sees the screen that firmware puts into RAM through fw_cfg, also when the firmware draws later without notice;
+# -screendump shows it, too.
 # Usage: ramfb.sh SCREEN EMULATOR
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -73,7 +73,7 @@ void rfb_handshake(const int32_t *encodings, unsigned count, uint32_t *width, ui
     rfb_put("\1", 1);
     if (rfb_get32() != 0)
         rfb_lost("the VNC server refuses");
-    rfb_put("\1", 1); /* others may look, too */
+    rfb_put("\1", 1); /* a shared session: others may connect, too */
     *width = rfb_get16();
     *height = rfb_get16();
     rfb_skip(16);

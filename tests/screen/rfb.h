@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The viewer's side of VNC (RFC 6143), written from the RFC so that it shares nothing with the server's
- * library. One connection a program, pixels of 32 bits. Each function ends in rfb_lost() where the server
- * does not go on.
+ * library. One connection per program, pixels of 32 bits. If the server stops answering, each function ends
+ * in rfb_lost().
  */
 #ifndef TESTS_SCREEN_RFB_H
 #define TESTS_SCREEN_RFB_H
@@ -16,15 +16,15 @@ enum { RFB_RAW = 0, RFB_DESKTOP_SIZE = -223, RFB_EXTENDED_SIZE = -308 /* RFC's r
 
 extern int rfb_server; /* the socket */
 
-/* The program's own: what it does when the connection is of no more use. */
+/* Each program has its own: what it does when the connection cannot be used any more. */
 _Noreturn void rfb_lost(const char *why);
 
-/* False: nothing answers at that port of this machine; errno says why. */
+/* False: no server answers at that port of this machine; errno says why. */
 bool rfb_connect(const char *port);
-/* Up to ServerInit (7.1 to 7.3), for a server without a password; then asks for pixels of 32 bits, raw, and
- * for those `encodings`. */
+/* Does the handshake up to ServerInit (7.1 to 7.3), for a server without a password; then asks for raw pixels
+ * of 32 bits, and for those `encodings`. */
 void rfb_handshake(const int32_t *encodings, unsigned count, uint32_t *width, uint32_t *height);
-/* FramebufferUpdateRequest of the whole screen. */
+/* Sends a FramebufferUpdateRequest for the whole screen. */
 void rfb_request(bool incremental, uint32_t width, uint32_t height);
 
 void rfb_get(void *bytes, size_t length);

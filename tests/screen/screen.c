@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Looks at the guest's screen as a person would, and compares it with the picture of pattern.h.
+// Checks the guest's screen as a person would see it, by comparing it with the picture of pattern.h.
 //
 // Usage: screen x11 DISPLAY STEP...        the window whose title begins with "Rvive"
 //        screen rfb PORT STEP...           a VNC viewer on the loopback interface
 // Steps:
-//   picture WIDTH HEIGHT SQUARES   wait, 20 s at most, until the screen shows exactly that
-//   save FILE                      write what it shows now to a PNG file
+//   picture WIDTH HEIGHT SQUARES   wait, at most 20 s, until the screen shows exactly this picture
+//   save FILE                      write what the screen shows now to a PNG file
 //   key KEYSYM                     press and release (rfb; a number)
-//   pointer X Y MASK               move there with those buttons (rfb)
+//   pointer X Y MASK               move the pointer there with these buttons pressed (rfb)
 //   size WIDTH HEIGHT              ask for another size
 //   close                          close the window as a person does (x11)
 #include "screen.h"

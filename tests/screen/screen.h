@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What looks at the guest's screen: the parts of the program that the test calls.
+ * Looks at the guest's screen: the parts of the program that the test calls.
  */
 #ifndef TESTS_SCREEN_SCREEN_H
 #define TESTS_SCREEN_SCREEN_H
@@ -15,7 +15,7 @@ struct picture {
 
 /* Prints and exits with status 1. */
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Where the picture is not that of pattern.h: false, and the first pixel that differs is printed if `say`. */
+/* False if the picture is not that of pattern.h; with `say` it prints the first pixel that differs. */
 bool picture_is_pattern(const struct picture *picture, uint32_t width, uint32_t height, uint32_t squares,
                         bool say);
 void picture_save(const struct picture *picture, const char *path);

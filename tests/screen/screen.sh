@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A picture that the guest shows through DRM is, pixel for pixel, in the window on an X server and with a VNC viewer;
-# keys and the pointer reach the guest from both; sizes follow each other; nothing runs while nothing changes; closing
-# the window presses the guest's power key, and closing it again ends the emulator.
+# A picture that the guest shows through DRM appears, pixel for pixel, in the window on an X server and in a VNC viewer; keys
+# and the pointer reach the guest from both; the sizes of guest, window and viewer follow each other; nothing runs while
+# nothing changes; closing the window presses the guest's power key, and closing it again ends the emulator.
 # Usage: screen.sh SCREEN EMULATOR device|pci
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,7 +11,7 @@ bus=$3
 
 picture_guest
 
-# A server on a display that is free.
+# An X server on a display that is free.
 Xvfb -displayfd 3 -screen 0 1600x1200x24 -nolisten tcp 3>"$work/display" 2>"$work/xvfb.log" &
 xvfb=$!
 trap 'kill $xvfb ${rvive:-} 2>/dev/null; wait; rm -rf "$work"' EXIT
@@ -34,7 +34,7 @@ $emulator -M virt -m 512M -kernel "$vmlinux" -initrd "$work/initramfs" \
     -screendump "$work/last.png" >"$work/output" 2>&1 &
 rvive=$!
 
-# viewer COMMAND...: what tests/screen/screen does as a viewer; with PCI it comes by a websocket, as a browser's.
+# viewer COMMAND...: runs tests/screen/screen as a viewer; with PCI it connects through a websocket, as a browser does.
 viewer() {
     if [ "$bus" = pci ]; then
         python3 "$top/tests/screen/web.py" $((5700 + vnc)) "$screen" rfb PORT "$@"
@@ -63,7 +63,7 @@ heard "picture 1024x768" 20
 "$screen" x11 "$DISPLAY" picture 1024 768 0
 viewer picture 1024 768 0
 
-# From the window: keys by their place, the pointer where it is, buttons and the wheel.
+# From the window: keys by their position, the pointer where it is, buttons and the wheel.
 window=$(xdotool search --name '^Rvive \(test\)$')
 xdotool windowfocus --sync "$window" mousemove --window "$window" 100 50
 heard "abs 0 $((100 * 32767 / 1023))"
@@ -90,7 +90,7 @@ heard "picture 1200x900"
 "$screen" x11 "$DISPLAY" picture 1200 900 1
 viewer picture 1200 900 1
 
-# From the viewer: signs become keys, with a Shift where they need one.
+# From the viewer: characters become keys, with a Shift if they need one.
 viewer pointer 600 300 0 pointer 600 300 1 pointer 600 300 0
 heard "abs 0 $((600 * 32767 / 1199))"
 heard "abs 1 $((300 * 32767 / 899))"
@@ -113,7 +113,7 @@ xdotool windowfocus --sync "$window" key ctrl+alt+f
 heard "picture 1600x1200"
 viewer picture 1600 1200 2
 
-# Nothing changes: neither the window's thread nor the server's does anything.
+# Nothing changes: neither the window's thread nor the server's thread works.
 ticks() {
     for task in "/proc/$rvive/task/"*; do
         case $(cat "$task/comm") in

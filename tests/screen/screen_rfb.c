@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A VNC viewer that knows raw pixels and changes of size.
+// A VNC viewer that understands raw pixels and changes of size.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -34,7 +34,7 @@ static void get_rectangle(void)
         rfb_get(&screens, 1);
         rfb_skip(3 + 16u * screens);
     }
-    if (encoding != RFB_RAW) { /* a size: the others were not asked for */
+    if (encoding != RFB_RAW) { /* a change of size: no other encoding was asked for */
         if (width != screen.width || height != screen.height)
             set_size(width, height);
         return;
@@ -63,7 +63,7 @@ static void get_message(void)
     }
 }
 
-/* Takes what the server sends until it is silent for a while. */
+/* Takes what the server sends, until it has been silent for a while. */
 static void listen_to_server(void)
 {
     struct pollfd wait = { .fd = rfb_server, .events = POLLIN };
@@ -107,7 +107,7 @@ static void rfb_pointer(int x, int y, int mask)
     listen_to_server();
 }
 
-/* SetDesktopSize with one screen. */
+/* Sends SetDesktopSize with one screen. */
 static void rfb_size(int width, int height)
 {
     uint8_t message[24] = {

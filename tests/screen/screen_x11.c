@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The window on an X server, which is asked for its pixels. Keys and the pointer are xdotool's business.
+// The window on an X server, which is asked for its pixels. xdotool moves the pointer and presses the keys.
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ static void x11_size(int width, int height)
     XSync(server, False);
 }
 
-/* What a window manager sends for the close button. */
+/* Sends what a window manager sends for the close button. */
 static void x11_close(void)
 {
     XEvent event = { .xclient = { .type = ClientMessage,

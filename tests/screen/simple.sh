@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Debian's driver for bochs-display, or virtio-vga, shows a picture there, which a VNC viewer sees pixel for pixel.
+# Debian's driver for bochs-display, or virtio-vga, shows a picture there, and a VNC viewer sees every pixel of it.
 # Usage: simple.sh SCREEN EMULATOR DEVICE
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The VNC server and viewers that mean no good, or are slow; passwords; who may reach it. vnc.py RVIVE"""
+"""The VNC server with viewers that are hostile or slow; passwords; who may connect to it. vnc.py RVIVE"""
 import ctypes
 import json
 import os
@@ -108,7 +108,7 @@ def take(viewer, length):
 
 
 def handshake(viewer, version=b"RFB 003.008\n", password=None):
-    """As far as ServerInit; returns the screen's size."""
+    """Does the handshake up to ServerInit; returns the screen's size."""
     check(take(viewer, 12) == b"RFB 003.008\n", "the banner")
     viewer.sendall(version)
     kind = 2 if password is not None else 1
@@ -134,7 +134,7 @@ def handshake(viewer, version=b"RFB 003.008\n", password=None):
 
 
 def picture(viewer, width, height):
-    """Asks for a whole picture and takes it, in raw encoding."""
+    """Asks for a whole picture in raw encoding and takes it."""
     viewer.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
     pixels = 0
     while pixels < width * height:
@@ -159,7 +159,7 @@ def is_closed(viewer):
 
 
 def many_descriptors(rvive):
-    """Viewers come while descriptors beyond FD_SETSIZE (1024) are in use, which select() cannot name."""
+    """Viewers connect while descriptors beyond FD_SETSIZE (1024) are in use, which select() cannot handle."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     check(hard >= 2048, "this test needs 2048 descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
@@ -185,7 +185,7 @@ def many_descriptors(rvive):
 
 
 def slow_viewers(rvive):
-    """Those that ask for much and take nothing, or stop in the middle of what they say, keep nobody waiting."""
+    """Viewers that ask for much and take nothing, or stop in the middle of a message, do not make others wait."""
     with Emulator(rvive) as emulator:
         bad = []
         for _ in range(3):
@@ -207,7 +207,7 @@ def slow_viewers(rvive):
             picture(viewer, *size)
         passed = time.monotonic() - start
         check(passed < 8, "beside slow viewers, another one waited for %.1f s" % passed)
-        # A slow one gets all of it, once it takes it.
+        # A slow viewer gets all of it, once it takes it.
         for _ in range(20):
             kind, count = struct.unpack(">BxH", take(bad[0], 4))
             for _ in range(count):
@@ -221,7 +221,7 @@ def slow_viewers(rvive):
 
 
 def other_messages(rvive):
-    """What this server has no use for is passed over, or ends that viewer's connection only."""
+    """Messages that this server does not use are skipped, or end the connection of that viewer only."""
     with Emulator(rvive) as emulator:
         viewer = emulator.connect()
         size = handshake(viewer)
@@ -272,7 +272,7 @@ def passwords(rvive):
             check(lets_in(emulator, b"correct", version), "not with the password (%r)" % version)
             check(not lets_in(emulator, b"wrong", version), "with another password (%r)" % version)
             check(not lets_in(emulator, b"", version), "with no password (%r)" % version)
-        with emulator.connect() as viewer:  # without being asked
+        with emulator.connect() as viewer:  # without having been asked
             take(viewer, 12)
             viewer.sendall(b"RFB 003.008\n\1\1")
             check(is_closed(viewer), "it let somebody choose to need no password")

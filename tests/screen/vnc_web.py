@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""VNC viewers that come by websockets, by TLS and by both: pictures, passwords, who is let in, and those that mean
-no good. vnc_web.py RVIVE"""
+"""VNC viewers that connect through websockets, through TLS and through both: pictures, passwords, who is let in, and
+hostile viewers. vnc_web.py RVIVE"""
 import os
 import random
 import socket
@@ -20,14 +20,14 @@ WEB = ",websocket=on"
 
 
 class Browsers(Emulator):
-    """An emulator that listens for websockets, too."""
+    """An emulator that also listens for websockets."""
 
     def __init__(self, rvive, options="", **how):
         super().__init__(rvive, options=WEB + options, **how)
 
     def plain(self, context=None):
         """A TCP (or TLS) connection to the port for websockets."""
-        self.connect().close()  # it listens
+        self.connect().close()  # waits until it listens
         raw = socket.create_connection(("127.0.0.1", 5700 + self.number), 20)
         return context.wrap_socket(raw) if context else raw
 
@@ -87,11 +87,11 @@ def is_refused(emulator, **fields):
 
 
 def origins(rvive):
-    """A page of any site can make its visitor's browser connect to this computer."""
+    """Any web page can make its visitor's browser connect to this computer."""
     inside = ({}, {"Origin": "http://localhost:6080"}, {"Origin": "https://127.0.0.1"}, {"Origin": "http://[::1]:1"},
               {"Origin": "http://192.0.2.7:6080", "Host": "192.0.2.7:5701"})
     outside = ({"Origin": "http://site.example"}, {"Origin": "null"}, {"Origin": ""}, {"Origin": "http://"},
-               {"Origin": "http://site.example:5701", "Host": "site.example:5701"},  # its name may lead here
+               {"Origin": "http://site.example:5701", "Host": "site.example:5701"},  # this name may lead to this computer
                {"Origin": "http://localhost.site.example"}, {"Origin": "http://127.0.0.1.site.example"},
                {"Origin": "http://192.0.2.7", "Host": "192.0.2.8"}, {"Origin": "file://"},
                {"Origin": "http://site.example#http://localhost"}, {"Origin": "http://localhost@site.example"},
@@ -117,7 +117,7 @@ def origins(rvive):
 
 
 def hostile(rvive):
-    """Requests and frames that are none end that connection only."""
+    """Bad requests and bad frames end that connection only."""
     with Browsers(rvive) as emulator:
         good = emulator.open()
         size = handshake(good)
@@ -140,11 +140,11 @@ def hostile(rvive):
             other = emulator.open()
             other.socket.sendall(text)
             check(is_closed(other.socket), "a frame is not refused: %r" % text[:80])
-        # A length of 2^62 promises much, and brings nothing that is kept.
+        # A length of 2^62 announces much data; the server stores none of it.
         other = emulator.open()
         other.socket.sendall(b"\x82\xff\x40" + b"\0" * 7 + b"\0" * 4 + b"RFB 003.008\n")
         check(take(other, 14)[12:] == b"\1\1", "a long frame")
-        # One that pings and takes no answers costs no memory.
+        # A client that sends pings and takes no answers costs no memory.
         flood = emulator.open()
         flood.socket.settimeout(0.2)
         try:
@@ -163,7 +163,7 @@ def hostile(rvive):
                 text[noise.randrange(len(text))] = noise.randrange(256)
             other.socket.sendall(text)
             other.close()
-        # It serves one that speaks and one that is silent as before.
+        # Clients that speak and clients that are silent are served as before.
         picture(good, *size)
         silent = [emulator.plain() for _ in range(5)]
         start = time.monotonic()
@@ -207,7 +207,7 @@ def make_certificates(folder):
 
 
 def context(folder, client=None, authority="ca"):
-    """Looks at the server's certificate, and has one of its own if it is to."""
+    """A context that checks the server's certificate, and has a certificate of its own if `client` names one."""
     made = ssl.create_default_context(cafile=os.path.join(folder, authority + "-cert.pem"))
     made.check_hostname = False
     if client:
@@ -220,7 +220,7 @@ def tls_object(folder, rest=""):
 
 
 def vencrypt(emulator, tls, kind, plain=None):
-    """As far as where RFB's security is through; returns the connection, or raises."""
+    """Does the handshake up to the end of RFB's security; returns the connection, or raises."""
     viewer = emulator.connect()
     check(take(viewer, 12) == b"RFB 003.008\n", "the banner")
     viewer.sendall(b"RFB 003.008\n")
@@ -238,7 +238,8 @@ def vencrypt(emulator, tls, kind, plain=None):
 
 
 class Secured:
-    """What is under TLS, for handshake(), which has its banner and security again: they are played to it."""
+    """The connection inside TLS, for handshake(), which does the banner and the security again: this class plays the
+    server's part in them."""
 
     def __init__(self, viewer, kind):
         self.viewer, self.first, self.quiet = viewer, b"RFB 003.008\n" + bytes([1, kind]), 13
@@ -285,7 +286,7 @@ def tls_viewers(rvive):
             tls_viewer(emulator, old)
             emulator.lives("TLS")
             check(emulator.end(10) < 3, "the end takes long")
-        # Viewers with certificates: as with a password, other computers may come.
+        # Viewers with certificates: as with a password, other computers may connect.
         with Browsers(rvive, ",tls-creds=t", address="0.0.0.0", arguments=tls_object(folder)) as emulator:
             tls_viewer(emulator, ours)
             viewer = emulator.open(ours)
@@ -305,7 +306,7 @@ def tls_viewers(rvive):
 
 
 def without_tls(emulator):
-    """Those that do not ask for TLS, ask wrongly, or speak before it."""
+    """Viewers that do not ask for TLS, ask wrongly, or send data before it."""
     for text in (b"RFB 003.003\n", b"RFB 003.008\n\1", b"RFB 003.008\n\2", b"RFB 003.008\n\x13\0\1",
                  b"RFB 003.008\n\x13\0\2\0\0\1\1", b"RFB 003.008\n\x13\0\2\0\0\1\5",
                  b"RFB 003.008\n\x13\0\2\0\0\1\4\1"):
@@ -340,7 +341,8 @@ def wrong_files(rvive, folder):
 
 
 def crowd(rvive):
-    """As many silent ones as there are places keep nobody out for long, and those who are in stay in."""
+    """As many silent connections as there are places keep nobody out for long, and viewers that are connected stay
+    connected."""
     with Browsers(rvive) as emulator:
         good = emulator.open()
         size = handshake(good)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A client for websockets (RFC 6455), which looks like a socket. As a program, `web.py PORT COMMAND...` runs the
-command, in which the word PORT stands for a TCP port that leads to the websocket, a connection each."""
+command, in which the word PORT stands for a TCP port that leads to the websocket, with a connection of its own for each
+client."""
 import os
 import socket
 import struct
@@ -37,7 +38,7 @@ class Refused(Exception):
 
 
 class Web:
-    """A connection that is open; recv() and sendall() as a socket's."""
+    """An open connection; recv() and sendall() work like those of a socket."""
 
     def __init__(self, plain, **fields):
         self.socket, self.raw, self.data = plain, b"", b""

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-# One semihosting call that would take hours, or that is watched while it is interrupted, without a C library. The word at
-# `what` says which, the assembler's -DWHAT sets it:
+# One semihosting call that would take hours, or that the test interrupts and watches, without a C library. The assembler's
+# --defsym WHAT=N selects it:
 #   1  SYS_READ of a file of 1 TiB into 250 GiB of addresses, all of which are the same two megabytes
-#   2  SYS_WRITE0 of a string as long as that
-#   3  SYS_WRITE of as much to the console
+#   2  SYS_WRITE0 of a string of that length
+#   3  SYS_WRITE of that many bytes to the console
 #   4  SYS_READ of 8 MiB from the file "in", SYS_WRITE of them to the console, then to the file "out", then exit
-# M-mode calls through Sv39 by mstatus.MPRV, which the host honours and no instruction in between needs.
+# M-mode makes the calls with mstatus.MPRV set, so the host accesses memory through Sv39; no instruction in between
+# accesses memory.
     .option norvc
     .globl _start
 _start:
@@ -15,7 +16,7 @@ _start:
     csrw pmpaddr0, t0
     li t0, 0x1f
     csrw pmpcfg0, t0
-    # Root: entry 2 is RAM as it is, entries 3 to 255 lead to a table whose 512 entries are one page of two megabytes.
+    # Root: entry 2 maps RAM to its own address, entries 3 to 255 lead to a table whose 512 entries are one page of 2 MiB.
     la t0, root
     li t1, (0x80000000 >> 12 << 10) | 0xcf
     sd t1, 16(t0)
@@ -42,7 +43,7 @@ _start:
     or t0, t0, t1
     csrw satp, t0
     sfence.vma
-    # The two megabytes hold x.
+    # The page of 2 MiB is filled with x.
     li t0, 0x82000000
     li t1, 0x82200000
     li t2, 0x7878787878787878

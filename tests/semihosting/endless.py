@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A semihosting call that would take hours does not keep the machine: SIGTERM, quit and stop work, with the interpreter and
-the translator. A call that is stopped and goes on has lost and doubled nothing. endless.py RVIVE"""
+"""A semihosting call that would take hours does not block the machine: SIGTERM, quit and stop work, with the
+interpreter and the translator. A call that is stopped and continued has lost nothing and done nothing twice. endless.py
+RVIVE"""
 import fcntl
 import os
 import random
@@ -50,8 +51,8 @@ def ends(process, how, status):
 
 
 def under_way(what, accel, full):
-    """Starts the guest and waits until it is in the middle of its call: the pipe that nobody reads is full, or it has moved
-    far more bytes than all before the call. The process, and the pipe that is to be closed after it, or None."""
+    """Starts the guest and waits until it is in the middle of its call: the pipe that nobody reads is full, or far more
+    bytes were moved than by all calls before. Returns the process, and the pipe that must be closed after it, or None."""
     reader, writer = os.pipe() if full else (None, os.open("/dev/null", os.O_WRONLY))
     process = start(what, accel, writer)
     os.close(writer)
@@ -92,7 +93,7 @@ def endless(what, accel, full):
 
 
 def copy(accel):
-    """Stops a read and writes again and again; what comes out is what went in."""
+    """Stops a read and writes again and again; the output is the same as the input."""
     data = random.Random(1).randbytes(8 << 20)
     with open("box/in", "wb") as file:
         file.write(data)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program for picolibc with semihosting: each word of its command line is something to do. Prints what came
- * out, and ends with the number after "exit".
+ * A program for picolibc with semihosting: each word of its command line is one action. It prints the result,
+ * and ends with the number after "exit".
  */
 #include <errno.h>
 #include <stdio.h>
@@ -112,7 +112,7 @@ static void times(void)
 
 int main(int argc, char **argv)
 {
-    /* Before the first argument, picolibc 1.8 puts a name of its own, and 1.8.10 nothing. */
+    /* picolibc 1.8 puts a name of its own before the first argument, and 1.8.10 nothing. */
     int first = argc > 1 && strcmp(argv[1], "prog") == 0;
     printf("%d arguments\n", argc - first);
     for (int i = first + 1; i < argc; i++) {

@@ -17,7 +17,7 @@ compile() {
         -Wl,--defsym=__ram=0x80200000 -Wl,--defsym=__ram_size=0x200000 -O1 "$here/program.c" -o "$work/$1.elf"
 }
 
-# expect NAME STATUS CPU CONFIG INPUT: output must be the lines on stdin
+# expect NAME STATUS CPU CONFIG INPUT: the output must equal the lines on stdin
 expect() {
     cat >"$work/wanted"
     status=0
@@ -94,7 +94,7 @@ everything "-cpu rv64 -accel interp"
 kernel=rv32
 everything "-cpu rv32"
 
-# The way picolibc's own scripts call QEMU, with the console on a chardev.
+# The command line with which picolibc's own scripts call QEMU, with the console on a chardev.
 status=0
 timeout 60 "$rvive" -chardev stdio,mux=on,id=stdio0 -semihosting-config enable=on,chardev=stdio0,arg=prog,arg=error \
     -monitor none -serial none -machine virt -bios none -kernel "$work/rv64.elf" -nographic </dev/null \
@@ -104,7 +104,7 @@ if [ $status -ne 0 ] || ! grep -q "to stderr" "$work/output"; then
     failures=$((failures + 1))
 fi
 
-# Without the flag, the call is a breakpoint, and nothing is printed; the emulator can be ended all the same.
+# Without the flag the call is a breakpoint, and nothing is printed; the emulator can still be ended.
 status=0
 timeout -s TERM 2 "$rvive" -M virt -bios none -display none -kernel "$work/rv64.elf" </dev/null >"$work/output" || status=$?
 if [ $status -ne 124 ] || [ -s "$work/output" ]; then

@@ -3,9 +3,9 @@
 
     check_wav.py FILE RATE CHANNELS FORMAT FRAMES HZ [--raw]
 
-FORMAT is u8, s16, s32 or float. The header has to be right, there have to be FRAMES frames but for 1 % (of raw
-frames: at least so many, with silence around them), and each channel a sine of HZ without a gap, the second channel
-half as loud as the first.
+FORMAT is u8, s16, s32 or float. The header must be right. There must be FRAMES frames, with a tolerance of 1 % (raw
+frames: at least so many, with silence around them). Each channel must be a sine of HZ without a gap, the second
+channel half as loud as the first.
 """
 import math
 import struct
@@ -38,7 +38,7 @@ def read_wav(data, rate, channels, bits, tag):
 
 
 def level(samples, hz, rate):
-    """The amplitude of the sine, and its part of all power."""
+    """Returns the amplitude of the sine, and its share of the total power."""
     step = 2 * math.pi * hz / rate
     real = sum(s * math.cos(step * n) for n, s in enumerate(samples))
     imaginary = sum(s * math.sin(step * n) for n, s in enumerate(samples))

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Debian's kernel plays a sine through ALSA and the virtio sound card: the WAV file has it, whole, at its frequency and
-# without a gap, in the stream's own format or another. Playing and recording take the time that they should. Then the same
-# through SDL, without a window: its disk driver writes what is played, and what it reads is recorded by the guest.
+# Debian's kernel plays a sine through ALSA and the virtio sound card: the WAV file has it, complete, at its frequency and
+# without a gap, in the stream's own format or another. Playing and recording take as long as they should. Then the same
+# through SDL, without a window: SDL's disk driver writes what the guest plays, and the guest records what the driver reads.
 # Usage: sound.sh CONSOLE EMULATOR device|pci
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -13,8 +13,8 @@ here=$top/tests/sound
 mkdir "$work/root"
 "${cross}gcc" -O2 -static "$here/tone.c" -lm -o "$work/root/tone"
 
-# guest_plays: what the guest does is on stdin; "play CARD" and "record CARD" are the program with that card's
-# device. Right after boot the kernel is still busy, too busy for periods of a few ms.
+# guest_plays: stdin has the guest's commands; "play CARD" and "record CARD" run the program with that card's device. Right
+# after boot the kernel is still too busy for periods of a few ms.
 guest_plays() {
     {
         cat <<'END'
@@ -27,8 +27,8 @@ END
     make_initramfs "$work/root" sound
 }
 
-# run_guest ARGUMENTS...: what the guest prints is in $work/heard. Whether the sound came in time depends on the host too:
-# a run with an underrun is repeated, up to three times.
+# run_guest ARGUMENTS...: the guest's output is in $work/heard. Whether the sound comes in time depends on the host, too: a
+# run with an underrun is repeated, up to three times.
 run_guest() {
     for attempt in 1 2 3 4; do
         run_quietly 0 200 -M virt -m 512M -smp 2 -nographic -kernel "$vmlinux" -initrd "$work/initramfs" \
@@ -43,21 +43,21 @@ run_guest() {
     fail "underruns in every attempt"
 }
 
-# took KIND FRAMES LEAST MOST: that transfer's time, in ms.
+# took KIND FRAMES LEAST MOST: checks the time of that transfer, in ms.
 took() {
     ms=$(sed -n "s/^$1 $2 frames in \([0-9]*\) ms.*/\1/p" "$work/heard" | head -n 1)
     [ -n "$ms" ] && [ "$ms" -ge "$3" ] && [ "$ms" -le "$4" ] || fail "$1 $2 frames: in ${ms:-no} ms"
 }
 
 card=virtio-sound-$bus
-# cards NAME[,KEYS]...: a sound card each, which plays into $work/NAME.wav.
+# cards NAME[,KEYS]...: adds a sound card for each, which plays into $work/NAME.wav.
 cards() {
     for keys; do
         name=${keys%%,*}
         echo "-audiodev wav,id=$name,path=$work/$name.wav${keys#"$name"} -device $card,audiodev=$name,jacks=2,chmaps=4"
     done
 }
-# The last one's file has a format of its own.
+# The last card's file has a format of its own.
 guest_plays <<'END'
 cat /proc/asound/cards
 play 0 48000 2 s16 440 96000
@@ -79,7 +79,7 @@ took played 96000 1990 3000
 took recorded 44100 990 2000
 grep -q 'recorded 0.0 Hz, peak 0' "$work/heard" || fail "it recorded something from a file that plays"
 
-# What SDL's disk driver reads is a sine of 500 Hz.
+# SDL's disk driver reads a sine of 500 Hz.
 python3 -c '
 import math, struct, sys
 for n in range(48000 * 10):

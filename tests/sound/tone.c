@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs in the guest: plays a sine or records, through the ioctls of ALSA's PCM devices alone.
+ * Runs in the guest: plays a sine or records, using only the ioctls of ALSA's PCM devices.
  *
  *   tone play DEVICE RATE CHANNELS FORMAT HZ FRAMES    prints "played FRAMES frames in MS ms, XRUNS xruns"
  *   tone record DEVICE RATE CHANNELS FORMAT FRAMES     ... and "recorded HZ Hz, peak PERCENT" of channel 0
@@ -51,7 +51,7 @@ static void mask(struct snd_pcm_hw_params *params, int n, unsigned bit)
     params->masks[n].bits[bit / 32] = 1u << bit % 32;
 }
 
-/* Eight periods of 40 ms; playing starts when three of them are full. */
+/* Eight periods of 40 ms; playback starts when three of them are full. */
 static void configure(bool recording)
 {
     struct snd_pcm_hw_params params = { .rmask = ~0u };
@@ -112,7 +112,7 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* One period there or back; returns 1 after an underrun or overrun. */
+/* Transfers one period; returns 1 after an underrun or overrun. */
 static int transfer(unsigned long request, void *bytes, unsigned frames)
 {
     int xruns = 0;
@@ -145,7 +145,7 @@ static void play(double hz, unsigned total)
         if (ioctl(fd, SNDRV_PCM_IOCTL_DELAY, &delay) == 0 && delay > delay_max)
             delay_max = delay;
     }
-    /* The kernel waits for a full buffer only a tenth longer than it takes. */
+    /* The kernel waits for a full buffer only a tenth longer than its nominal time. */
     while (ioctl(fd, SNDRV_PCM_IOCTL_DELAY, &delay) == 0 && delay > 2 * (long)period)
         usleep(10000);
     if (ioctl(fd, SNDRV_PCM_IOCTL_DRAIN))
@@ -154,7 +154,7 @@ static void play(double hz, unsigned total)
            1e3 * (double)delay_max / rate);
 }
 
-/* The frequency is that of the sign's changes; the first 100 ms are left out. */
+/* The frequency comes from the changes of sign; the first 100 ms are ignored. */
 static void record(unsigned total)
 {
     uint8_t *bytes = calloc(period, channels * sample_bytes);

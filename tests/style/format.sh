@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every C source is formatted as .clang-format says (tables in .def files are laid out by hand), and shellcheck has nothing
-# to say about any shell script. Versions of clang-format differ in what they make of the same settings: the sources are as
-# that of Debian 12 leaves them, and with another, which is named, only the scripts are looked at and the status is 77.
+# Every C source is formatted as .clang-format says (tables in .def files are laid out by hand), and shellcheck has no
+# complaint about any shell script. Versions of clang-format give different results for the same settings: the sources are
+# formatted by that of Debian 12. With another version, which is named, only the scripts are checked and the status is 77.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What is built makes faults hard to use: sh hardening.sh FILE...: a program or a module is position-independent, its
-# relocations are done and read-only before it starts, its stack is not executable, no segment is writable and executable,
-# and it was compiled with the stack protector and with checked string functions.
+# Programs and modules are built so that faults are hard to exploit: sh hardening.sh COMMANDS FILE...: each file is
+# position-independent, its relocations are done and read-only before it starts, its stack is not executable, no segment is
+# writable and executable, and it was compiled with the stack protector and with checked string functions. COMMANDS is
+# CMake's compile_commands.json: only the commands tell at which level these functions check.
 set -u
 status=0
 
@@ -24,7 +25,15 @@ check_file() {
     echo "$symbols" | grep -Eq '__[a-z]+_chk(@|$)' || complain "$1: no checked functions (_FORTIFY_SOURCE)"
 }
 
-# First: does it see what is missing?
+# check_commands FILE: all sources are compiled with all of the flags.
+check_commands() {
+    for flag in -fstack-protector-strong -D_FORTIFY_SOURCE=3 -fPI; do
+        count=$(grep '"command":' "$1" | grep -vc -e "$flag") || :
+        [ "$count" -eq 0 ] || complain "$1: $count sources are compiled without $flag"
+    done
+}
+
+# First: do the checks notice what is missing?
 plant=$(mktemp -d)
 trap 'rm -rf "$plant"' EXIT
 echo 'int main(void) { return 0; }' >"$plant/weak.c"
@@ -32,6 +41,12 @@ echo 'int main(void) { return 0; }' >"$plant/weak.c"
     { cat "$plant/log" >&2; exit 1; }
 found=$(check_file "$plant/weak" 2>&1 | wc -l)
 [ "$found" -eq 6 ] || { echo "hardening.sh itself is broken: it saw $found of 6 faults" >&2; exit 1; }
+echo '"command": "gcc -D_FORTIFY_SOURCE=2 -c weak.c",' >"$plant/commands"
+found=$(check_commands "$plant/commands" 2>&1 | wc -l)
+[ "$found" -eq 3 ] || { echo "hardening.sh itself is broken: it saw $found of 3 flags" >&2; exit 1; }
+
+check_commands "$1"
+shift
 
 for file; do check_file "$file"; done
 exit $status

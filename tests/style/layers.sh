@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The floors of the house and the rooms of a floor (docs/outline.md): an include only points down, and inside a floor only to
-# rooms that the table below allows. Prints each include that does not and fails. First it proves on planted files that it
-# sees them.
+# The floors of the source tree and the rooms of a floor (docs/outline.md): an include may only lead to a lower floor, and
+# inside a floor only to rooms that the table below allows. Prints each include that does not and fails. First it proves on
+# planted files that it finds them.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 
 floors="util cpu dbt devices machine frontend"
-# ROOM WHAT-IT-MAY-INCLUDE of its own floor besides itself: rooms, or single headers; !FLOOR: of this one, although it lies
-# below, only rooms that the row names. A floor that has rows has one for each of its folders.
+# ROOM WHAT-IT-MAY-INCLUDE of its own floor besides itself: rooms, or single headers. !FLOOR: of this lower floor, only rooms
+# that the row names. A floor that has rows has one for each of its folders.
 rooms="
 cpu                      cpu/isa cpu/exec cpu/csr cpu/fp cpu/mmu
 cpu/isa
@@ -24,6 +24,7 @@ dbt/regalloc             dbt/ir dbt/passes dbt/x86/regmap.h
 dbt/runtime              dbt/dbt.h dbt/x86/features.h dbt/x86/patch.h
 dbt/x86                  dbt/runtime
 dbt/x86/t1               dbt/runtime dbt/x86
+dbt/x86/t1/vector        dbt/runtime dbt/x86 dbt/x86/t1
 dbt/x86/select           dbt/ir dbt/runtime dbt/x86
 devices
 devices/block            devices
@@ -100,7 +101,7 @@ check_includes() {
                         refuse(own " is below " target)
                     else if (own == "devices" && (target == "cpu" || target == "dbt"))
                         refuse("devices know no hart")
-                    else if (file ~ /^dbt\/x86\/(emit|vex|features)/ && target == "cpu")
+                    else if (file ~ /^dbt\/x86\/(emit|vex|evex|features)/ && target == "cpu")
                         refuse("the emitter knows no RISC-V")
                     else if (row_has("!", target) && !row_has("", folder(name)))
                         refuse(room " does not know " folder(name))

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What clang-format does not look at: documents and scripts are at most 130 columns wide (tables, examples and the lines that
-# a guest's shell gets are longer), a header's guard is its path, every source and script names its licence, and every document
-# that CONTRIBUTING.md leads to is there. The version heads CHANGELOG.md. First it proves on planted files that it sees them.
+# What clang-format does not check: documents and scripts are at most 130 columns wide (tables, examples and the lines that a
+# guest's shell gets are longer), a header's guard is its path, every source and script names its licence, and every document
+# to which CONTRIBUTING.md leads exists. The version heads CHANGELOG.md. First it proves on planted files that it finds such
+# faults.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 
-# sources ROOT PATTERN...: files of the project that match, without what is fetched or built.
+# sources ROOT PATTERN...: files of the project that match, except those that are fetched or built.
 sources() {
     (cd "$1" && shift && for pattern in "$@"; do
         find . -type d \( -name .git -o -name .cache -o -name 'build*' \) -prune -o -type f -name "$pattern" -print

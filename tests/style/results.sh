@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# tests/results.awk counts what ctest writes: a test that passes, one that fails, one that skips and says why, one whose
-# program is missing, one that takes too long, one that crashes.
+# tests/results.awk must count the results that ctest writes: a test that passes, one that fails, one that skips and says
+# why, one whose program is missing, one that takes too long, one that crashes.
 # Usage: results.sh CTEST
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)

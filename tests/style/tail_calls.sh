@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Instruction handlers (exec32_*, exec64_*) must end with a jump to the next one: a call would use up the host's stack in a
-# guest loop. gcc makes the jump unless a local's address leaves the handler; this looks at what it made. fence.i alone
+# guest loop. gcc makes the jump unless a local's address leaves the handler; this script checks what gcc made. Only fence.i
 # calls through a pointer (the translator's), and then returns.
 # Usage: tail_calls.sh OBJECT...     the objects of cpu/exec/*.c, optimised, without sanitizers
 set -eu

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * One of each kind of line of -d commit, at places that do not move: registers, memory, atomics, floating point
- * with and without flags, CSRs and their views, traps with and without tval, an interrupt, returns to S and U.
+ * One line of each kind of -d commit, at addresses that do not move: registers, memory, atomics, floating
+ * point with and without flags, CSRs and the CSRs that share their bits, traps with and without tval, an
+ * interrupt, returns to S and U.
  */
     .option norvc
     .globl _start
@@ -43,7 +44,7 @@ _start:
     csrw    sstatus, zero
     ecall
     .word   0
-    lw      a5, -1(zero)        /* nothing is there */
+    lw      a5, -1(zero)        /* there is no memory */
     jal     a5, 1f
 1:  beq     a5, zero, 1b
     auipc   a5, 0

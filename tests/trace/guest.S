@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One of each event: a CSR, a device, a trap for an instruction of an extension that is off (twice at one place), a
- * CSR that is not there, a timer interrupt, the end.
+ * One of each event: a CSR, a device, a trap for an instruction of an extension that is off (twice at one
+ * place), a CSR that does not exist, a timer interrupt, the end.
  */
     .option norvc
     .globl _start
@@ -15,7 +15,7 @@ again:
     .word   0x60051513          /* clz a0, a0 */
     addi    s1, s1, -1
     bnez    s1, again
-    csrr    a1, 0x5a8           /* scontext: never there */
+    csrr    a1, 0x5a8           /* scontext: does not exist */
     li      t0, 0x2004000
     sw      zero, 4(t0)
     sw      zero, 0(t0)         /* mtimecmp: now */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# -d, -D and -dfilter: each category has its lines, no other; what is missing is named once. run.sh RVIVE
+# -d, -D and -dfilter: each category has its own lines and no others; an unknown one is named once. run.sh RVIVE
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 rvive=$1
@@ -23,7 +23,7 @@ trace() {
         { echo "FAIL: status $? with -d $categories"; failures=$((failures + 1)); }
 }
 
-# has COUNT TEXT: so many lines of the log have it
+# has COUNT TEXT: that many lines of the log have the text
 has() {
     found=$(grep -cF -e "$2" log || true)
     [ "$found" -eq "$1" ] || { echo "FAIL -d $categories: $found lines with \"$2\", not $1"; failures=$((failures + 1)); }
@@ -34,7 +34,7 @@ has 1 "insn: hart 0: 0x0000000080000010 M 00544503 lbu a0,5(s0)  a0=0x0000000000
 has 2 "insn: hart 0: 0x000000008000001c M fff48493 addi s1,s1,-1  s1=0x000000000000000"
 has 3 "addi t2,t2,4"
 grep -v '^insn: hart 0: 0x' log && { echo "FAIL: other lines"; failures=$((failures + 1)); }
-# Up to where the guest waits for the clock, every run is the same.
+# Up to the place where the guest waits for the clock, every run is the same.
 sed '/sw zero,0(t0)/q' log >first
 trace insn -accel interp
 sed '/sw zero,0(t0)/q' log | cmp - first || failures=$((failures + 1))
@@ -67,7 +67,25 @@ has 2 unimp:
 trace unimp -accel interp
 has 2 unimp:
 
-# -d commit, to the letter, in every tier. Only how often the guest waits for its interrupt (j) is left to chance.
+# Floating point in x registers: names, and what is written. -cpu stands behind that of trace().
+for xlen in 64 32; do
+    abi=lp64
+    zeroes=00000000
+    [ $xlen = 64 ] || { abi=ilp32; zeroes=; }
+    "${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" -nostdlib -static -march=rv${xlen}imac_zicsr -mabi=$abi -Wl,--build-id=none \
+        -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000 "$here/in_x.S" -o in_x.elf
+    trace unimp -cpu rv$xlen,f=off,zfinx=on -kernel in_x.elf
+    has 1 " 02c67553 fadd.d a0,a2,a2: this hart has no zdinx"
+    has 1 " 00052507 flw fa0,0(a0): this hart has no f"
+    has 1 " e0050553 fmv.x.w a0,fa0: this hart has no f"
+    has 3 unimp:
+    trace commit -cpu rv$xlen,f=off,zfinx=on -kernel in_x.elf
+    has 1 "(0x00c5f553) c1_fflags 0x${zeroes}00000001 x10 0x${zeroes}3f800000"
+    trace commit -cpu rv$xlen,f=off,zdinx=on -kernel in_x.elf # 0x33800000 twice, or with 0 above it
+    [ $xlen = 64 ] || has 1 "(0x02c67553) x10 0x67000000 x11 0x00000000"
+done
+
+# -d commit, to the letter, in every tier. Only how often the guest waits for its interrupt (j) may vary.
 for xlen in 64 32; do
     abi=lp64d
     [ $xlen = 64 ] || abi=ilp32d
@@ -82,7 +100,7 @@ for xlen in 64 32; do
     done
 done
 
-# Lines are written in large pieces, and whole when the emulator ends by a fault of its own.
+# Lines are written in large pieces, but complete, even if the emulator ends by a fault of its own.
 for number in SEGV KILL; do
     "$rvive" -M virt -bios none -display none -serial null -kernel endless.elf -d insn -D log &
     process=$!
@@ -99,7 +117,7 @@ for number in SEGV KILL; do
         { echo "FAIL: the last line is not whole: $(tail -n 1 log)"; failures=$((failures + 1)); }
 done
 
-# A log that the disk has no room for is told, and the status says so.
+# If the disk has no room for the log, a message says so, and so does the status.
 status=0
 timeout 60 "$rvive" -M virt -accel interp -bios none -display none -kernel commit.elf -cpu rv32 -d insn -D /dev/full >out 2>&1 ||
     status=$?

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * util/check.h: who holds a lock is known, a broken invariant ends a checked build and costs a Release build
- * nothing.
+ * util/check.h knows who holds a lock. A broken invariant ends a checked build; a Release build does not
+ * check it.
  */
 #include <check.h>
 #include <signal.h>
@@ -50,7 +50,7 @@ static void *ask_shared(void *opaque)
     return NULL;
 }
 
-/* What another thread is told. */
+/* What another thread sees. */
 static void check_shared_elsewhere(bool somebody, bool itself)
 {
     bool told[2];
@@ -99,7 +99,7 @@ END_TEST
 START_TEST(test_broken_check_aborts)
 {
     CHECK(!CHECK_ENABLED);
-    abort(); /* of a Release build, so that the test expects one end */
+    abort(); /* ends a Release build, too, so that the test can expect the same end */
 }
 END_TEST
 

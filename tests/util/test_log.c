@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log: a warning that comes again and again is printed a few times a second, whatever place it comes
- * from, and how many were left out is said.
+ * The log prints a repeated warning only a few times a second, whatever place it comes from, and says how
+ * many were left out. A program that ends by a fault leaves whole lines.
  */
 #include <check.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,7 +24,7 @@ static void warn(unsigned n)
     log_warn("the disk is full, %u", n);
 }
 
-/* Lines that contain the text. */
+/* The number of lines that contain the text. */
 static unsigned count(const char *text)
 {
     char line[256];
@@ -64,12 +68,58 @@ START_TEST(full)
 }
 END_TEST
 
+#define FAULTS 40
+
+/* Lines of all lengths, gathered or not, without an end. */
+static void *write_lines(void *opaque)
+{
+    static const char dots[] = "................................................................";
+    for (unsigned n = 0;; n++)
+        log_line(LOG_CATEGORY_INSN, "%.*s end", (int)(n % sizeof(dots)), dots);
+    return opaque;
+}
+
+static void end_by_fault(bool gather, unsigned delay_us)
+{
+    const char *bad;
+    pthread_t thread;
+    if (!log_open(path) || (gather && !log_enable("insn", &bad)) ||
+        pthread_create(&thread, NULL, write_lines, NULL))
+        _exit(1);
+    struct stat written = { 0 };
+    while (stat(path, &written) == 0 && !written.st_size)
+        nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+    nanosleep(&(struct timespec){ .tv_nsec = 1000 * delay_us }, NULL);
+    log_flush_at_fault();
+    raise(SIGKILL);
+}
+
+START_TEST(fault)
+{
+    char last[4];
+    int status, fd = mkstemp(path);
+    for (unsigned i = 0; i < FAULTS; i++) {
+        pid_t child = fork();
+        if (!child)
+            end_by_fault(i % 2, 137 * i);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        ck_assert_int_gt(lseek(fd, -4, SEEK_END), 0);
+        ck_assert_int_eq(read(fd, last, 4), 4);
+        ck_assert_msg(memcmp(last, "end\n", 4) == 0, "turn %u: the last line ends with \"%.4s\"", i, last);
+    }
+    close(fd);
+    unlink(path);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("log");
     TCase *tcase = tcase_create("log");
     tcase_add_test(tcase, flood);
     tcase_add_test(tcase, full);
+    tcase_add_test(tcase, fault);
     suite_add_tcase(suite, tcase);
     return suite;
 }

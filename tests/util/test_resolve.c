@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hosts and ports as users and browsers spell them: what is taken, and what is refused.
+ * Hosts and ports as users and browsers write them: which are taken, and which are refused.
  */
 #include <check.h>
 #include <stdio.h>
@@ -27,12 +27,12 @@ START_TEST(taken)
         { "[::1]", "::1", -1, true },
         { "[::1]:22", "::1", 22, true },
         { "[fe80::1%eth0]:1", "fe80::1%eth0", 1, true },
-        { "::1:22", "::1", 22, false }, /* as users write it; the last colon is the port's */
+        { "::1:22", "::1", 22, false }, /* as users write it; the port follows the last colon */
     };
     for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
         struct resolve_place place;
         struct error error = { "" };
-        /* The bytes after it are not looked at. */
+        /* Bytes after the text are not read. */
         char text[64];
         int length = snprintf(text, sizeof(text), "%s", rows[n].text);
         memcpy(text + length, "9]:9", 5);
@@ -81,7 +81,7 @@ START_TEST(refused)
         ck_assert(!place.has_port);
     }
     ck_assert(!resolve_split("a\0b:1", 5, &place, NULL));
-    ck_assert(resolve_split(long_host + 1, 257, &place, &error)); /* 255 are not too many */
+    ck_assert(resolve_split(long_host + 1, 257, &place, &error)); /* 255 bytes are not too many */
     ck_assert_uint_eq(strlen(place.host), 255);
 }
 END_TEST

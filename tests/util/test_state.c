@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The saved-state stream: what is written is read back, and damaged bytes are refused without a step outside.
+ * The saved-state stream: what is written is read back, and damaged bytes are refused without reading out of
+ * bounds.
  */
 #include "tests/devices/fake.h"
 
@@ -66,7 +67,7 @@ START_TEST(test_refusals)
     state_open(&r, "beta", 1);
     ck_assert_uint_eq(state_get(&r, "y", 9), 0);
     ck_assert(r.failed && strstr(error.text, "beta") && strstr(error.text, "y"));
-    ck_assert_uint_eq(state_get(&r, "x", 9), 0); /* sticky */
+    ck_assert_uint_eq(state_get(&r, "x", 9), 0); /* the failure stays */
     state_reader_init(&r, w.bytes, w.length, &error);
     state_open(&r, "beta", 1);
     state_get(&r, "x", 6);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Zvbb, Zvkb and Zvbc ("Vector Cryptography"): bits of elements, and carry-less products. In the expressions
- * b is the element of vs2, a that of vs1 or the scalar.
+ * b is the element of vs2, and a is that of vs1 or the scalar.
  */
 #include "cpu/exec/ops.h"
 #include "cpu/exec/vector/vector.h"
@@ -17,7 +17,7 @@
     BINARY_LOOP(name##_v_, 0, expression)                                                                    \
     V_RUN(name##_v, name##_v_, 0, 0, V_NONE, V_V, 0)
 
-/* By less than the width, which wants no branch for 0. */
+/* Rotations by less than the width. This form needs no branch for 0. */
 #define LEFT(n)  (U)((UW)b << ((n) & (BITS - 1)) | (UW)b >> (-(n) & (BITS - 1)))
 #define RIGHT(n) LEFT(-(n))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * vsetvli, vsetivli, vsetvl ("Configuration-Setting Instructions"). Fractional LMUL is legal where an element
- * fits in that part of ELEN bits, which is what has to be.
+ * vsetvli, vsetivli, vsetvl ("Configuration-Setting Instructions"). Fractional LMUL is legal if an element
+ * fits in that fraction of ELEN bits, which is the minimum that the specification requires.
  */
 #include "cpu/exec/vector/vector.h"
 #include "cpu/vector_state.h"
@@ -18,13 +18,13 @@ void vector_set_type(struct hart *hart, uint64_t vtype)
     v->lmul = legal ? lmul : 0;
 }
 
-/* `keep`: vl stays as it is, which must not change VLMAX. */
+/* `keep`: vl stays unchanged, and VLMAX must not change. */
 static bool set(struct hart *hart, const struct insn *insn, uint64_t vtype, uint64_t avl, bool keep)
 {
     struct hart_vector *v = &hart->vector;
     if (UNLIKELY(!vector_on(hart)))
         return vector_illegal(hart, insn);
-    if (v->vill || vtype != v->vtype) /* mostly it is what it was */
+    if (v->vill || vtype != v->vtype) /* mostly it has not changed */
         vector_set_type(hart, vtype);
     uint32_t vlmax = vector_vlmax(hart);
     if (keep)
@@ -35,7 +35,7 @@ static bool set(struct hart *hart, const struct insn *insn, uint64_t vtype, uint
     return vector_done(hart);
 }
 
-/* x0 as the source: as many as there is room for, or, with x0 as the destination too, as many as now. */
+/* x0 as the source: vl becomes VLMAX, or, if x0 is the destination, too, it stays unchanged. */
 static bool set_by_register(struct hart *hart, const struct insn *insn, uint64_t vtype)
 {
     bool keep = insn->rs1 == 0 && insn->rd == ISA_X_SINK;

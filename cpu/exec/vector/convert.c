@@ -3,8 +3,8 @@
  * Vector conversions ("Vector Floating-Point/Integer Type-Convert Instructions", widening and narrowing
  * ones).
  *
- * All are done in software (cpu/fp/soft.h): it has every format and mode, and leaves its flags in env->flags,
- * where those of one conversion can be told from what was there before.
+ * All are done in software (cpu/fp/soft.h), which has every format and mode. It leaves its flags in
+ * env->flags, so the flags of one conversion can be separated from earlier ones.
  */
 #include "cpu/exec/vector/vector.h"
 
@@ -12,7 +12,8 @@
 
 /* ---- One element --------------------------------------------------------------------------------------- */
 
-/* To an integer of less than 32 bits: what does not fit saturates, and is invalid and nothing else. */
+/* For a result of less than 32 bits: a value that does not fit saturates; then only the invalid flag is
+ * raised. */
 static uint64_t saturate(struct fp_env *env, uint8_t flags, int64_t value, int64_t low, int64_t high)
 {
     if (value >= low && value <= high)
@@ -21,7 +22,7 @@ static uint64_t saturate(struct fp_env *env, uint8_t flags, int64_t value, int64
     return (uint64_t)(value < low ? low : high);
 }
 
-/* From a format of `width` bits to an integer of `bits`, 8 to 64. */
+/* Converts from a format of `width` bits to an integer of `bits`, 8 to 64. */
 static inline uint64_t to_signed(struct fp_env *env, unsigned width, unsigned bits, unsigned rm, uint64_t a)
 {
     uint8_t flags = env->flags;
@@ -47,7 +48,7 @@ static inline uint64_t from_unsigned(struct fp_env *env, unsigned width, unsigne
     return fp_soft_from_integer(env, width, rm, false, a);
 }
 
-/* Rounded to odd: what is not exact has its last bit set. */
+/* Rounds to odd: an inexact result has its last bit set. */
 static inline uint64_t convert_to_odd(struct fp_env *env, unsigned from, unsigned to, uint64_t a)
 {
     uint8_t flags = env->flags;
@@ -67,7 +68,7 @@ static inline uint64_t convert_to_odd(struct fp_env *env, unsigned from, unsigne
         V_EACH(T b = vs2[i]; vd[i] = (D)(expression));                                                       \
     }
 
-/* Loops for SEW = 8, 16, 32 and 64, NULL where there is none. `from` and `to` are widths relative to SEW. */
+/* Loops for SEW = 8, 16, 32 and 64; NULL if there is none. `from` and `to` are widths relative to SEW. */
 #define RUN(name, loop8, loop16, loop32, loop64, to, from, flags)                                            \
     bool vector_##name(struct hart *hart, const struct insn *insn)                                           \
     {                                                                                                        \
@@ -76,7 +77,8 @@ static inline uint64_t convert_to_odd(struct fp_env *env, unsigned from, unsigne
         return vector_run(hart, insn, &shape, loops);                                                        \
     }
 
-/* A format of one width to an integer of another, signed and unsigned; by frm, or towards zero. */
+/* From a format of one width to an integer of another, signed and unsigned; rounded by frm, or towards
+ * zero. */
 #define TO_INTEGER(float, integer)                                                                           \
     LOOP(f##float##_x##integer, uint##integer##_t, uint##float##_t,                                          \
          to_signed(ENV, float, integer, op->rm, b))                                                          \

@@ -10,10 +10,10 @@
 
 #include <string.h>
 
-/* One group: d is vd's, and gets the result. */
+/* Processes one group: d is vd's group and receives the result. */
 typedef void group_fn(void *d, const void *s2, const void *s1, unsigned immediate);
 
-/* `elements` in a group; sew: log2 of an element's bytes, which the present SEW must be. */
+/* `elements`: in a group. sew: log2 of an element's bytes; the present SEW must be this. */
 static bool run_groups(struct hart *hart, const struct insn *insn, const struct vshape *shape, unsigned sew,
                        unsigned elements, group_fn *group)
 {
@@ -53,7 +53,7 @@ static struct half get_half(const void *from)
     return h;
 }
 
-/* A round: the key is added at the end, but for the middle rounds of decryption in front of InvMixColumns. */
+/* One round. The key is added at the end, but in the middle rounds of decryption before InvMixColumns. */
 static void aes_round(void *d, const void *key, enum crypto_aes kind)
 {
     struct half s = get_half(d), k = get_half(key);
@@ -93,7 +93,7 @@ static void aes_z(void *d, const void *s2, const void *s1, unsigned immediate)
     memcpy(d, &s, sizeof(s));
 }
 
-/* The next four words: `first` is added to the words of `before` one after the other. */
+/* Computes the next four words: `first` is added to the words of `before`, one after the other. */
 static void aes_key(uint32_t *d, const uint32_t *before, uint32_t first)
 {
     uint32_t sum = first;
@@ -106,7 +106,7 @@ static uint32_t aes_key_word(uint32_t word, unsigned round)
     return (uint32_t)crypto_aes64_key((uint64_t)word << 32, round);
 }
 
-/* Round numbers that there are not have their bit 3 inverted. */
+/* Bit 3 of invalid round numbers is inverted. */
 static void aes_kf1(void *d, const void *s2, const void *s1, unsigned immediate)
 {
     unsigned round = immediate & 15;
@@ -195,7 +195,7 @@ RUN_SHA2(vsha2ms_vv, ms)
 RUN_SHA2(vsha2ch_vv, ch)
 RUN_SHA2(vsha2cl_vv, cl)
 
-/* ---- GHASH: in GF(2^128), modulo x^128 + x^7 + x^2 + x + 1; the bits of a byte stand in reverse -------- */
+/* ---- GHASH: in GF(2^128), modulo x^128 + x^7 + x^2 + x + 1; the bits of each byte are reversed --------- */
 
 static struct half reverse(struct half a)
 {
@@ -234,15 +234,6 @@ RUN(vghsh_vv, ghash_add_multiply, 2, 4, 0, 0, 0, V_V, 0)
 
 /* ---- SM4 (GB/T 32907-2016) ----------------------------------------------------------------------------- */
 
-/* Byte j of constant i, from the highest on, is (4 i + j) * 7. */
-static uint32_t sm4_constant(unsigned i)
-{
-    uint32_t value = 0;
-    for (unsigned j = 0; j < 4; j++)
-        value = value << 8 | ((4 * i + j) * 7 & 0xff);
-    return value;
-}
-
 /* Four rounds over x[0..3], of data with round keys, or of the key schedule with constants. What is done to a
  * byte comes from the scalar instructions, whose words have their bytes in the other order. */
 static void sm4_rounds(uint32_t *d, const uint32_t *from, const uint32_t *added,
@@ -270,7 +261,7 @@ static void sm4_k(void *d, const void *s2, const void *s1, unsigned immediate)
     uint32_t constants[4];
     (void)s1;
     for (unsigned i = 0; i < 4; i++)
-        constants[i] = sm4_constant(4 * (immediate & 7) + i);
+        constants[i] = crypto_sm4_constant(4 * (immediate & 7) + i);
     sm4_rounds(d, s2, constants, crypto_sm4_key);
 }
 RUN_VV_VS(vsm4r, sm4_r)
@@ -285,7 +276,7 @@ static void sm3_load(uint32_t *to, const void *from)
         to[i] = __builtin_bswap32(to[i]);
 }
 
-/* Eight words of the message more, of W0 to W7 in vs1 and W8 to W15 in vs2. */
+/* Computes the next eight words of the message; W0 to W7 are in vs1, and W8 to W15 in vs2. */
 static void sm3_me(void *d, const void *s2, const void *s1, unsigned immediate)
 {
     uint32_t w[24];
@@ -297,7 +288,7 @@ static void sm3_me(void *d, const void *s2, const void *s1, unsigned immediate)
     sm3_load(d, w + 16);
 }
 
-/* One round with number j; s: A to H. */
+/* Computes the round with number j; s: A to H. */
 static void sm3_round(uint32_t s[8], unsigned j, uint32_t w, uint32_t x)
 {
     bool early = j < 16;

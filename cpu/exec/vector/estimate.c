@@ -2,7 +2,7 @@
  *
  * vfrsqrt7 and vfrec7 ("Vector Floating-Point Reciprocal Square-Root Estimate Instruction" and "Reciprocal
  * Estimate Instruction"): 7 bits of the result, from a table of 128 entries. An entry is the result for the
- * middle of the operands that it stands for, rounded to the nearest.
+ * middle of a range of operands, rounded to nearest.
  */
 #include "cpu/exec/vector/vector.h"
 
@@ -31,8 +31,8 @@ static const uint8_t roots[128] = {
 };
 /* clang-format on */
 
-/* A finite operand's exponent, biased, and its fraction's bits behind the leading 1; a subnormal one's
- * exponent is 0 or less. */
+/* Splits a finite operand into its biased exponent and the bits of its fraction after the leading 1. For a
+ * subnormal operand the exponent is 0 or less. */
 static int normalize(unsigned width, uint64_t a, uint64_t *fraction)
 {
     unsigned bits = fp_fraction_bits(width);
@@ -78,7 +78,7 @@ static uint64_t root(struct fp_env *env, unsigned width, uint64_t a)
     return (uint64_t)((3 * fp_bias(width) - 1 - exponent) / 2) << bits | (uint64_t)roots[index] << (bits - 7);
 }
 
-/* Of an operand so small that the result has no place: as an overflow is rounded. */
+/* The result for an operand so small that the reciprocal overflows: rounded as an overflow. */
 static uint64_t too_large(struct fp_env *env, unsigned width, unsigned rm, uint64_t a)
 {
     bool negative = a & fp_sign_bit(width);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * Vector fixed-point arithmetic ("Vector Fixed-Point Arithmetic Instructions"): saturating operations set
- * vxsat, the others round as vxrm says. In the expressions b is the element of vs2, a that of vs1 or the
- * scalar.
+ * vxsat, the others round as vxrm says. In the expressions b is the element of vs2, and a is that of vs1 or
+ * the scalar.
  */
 #include "cpu/exec/vector/vector.h"
 
-/* value / 2^shift, rounded as vxrm says ("Vector Fixed-Point Rounding Mode Register (vxrm)"); what is
- * returned is the increment. */
+/* For value / 2^shift, rounded as vxrm says ("Vector Fixed-Point Rounding Mode Register (vxrm)"): returns the
+ * increment. */
 static inline unsigned increment(unsigned vxrm, vector_u128 value, unsigned shift)
 {
     if (shift == 0)
@@ -38,7 +38,7 @@ static inline void saturated(const struct vop *op)
     FIXED_VX(name, __VA_ARGS__)                                                                              \
     V_RUN(name##_vi, name##_vx_, 0, 0, V_NONE, V_I, 0)
 
-/* The largest and, by its complement, the smallest signed element, by the sign of the exact result. */
+/* The largest signed element, or with `negative` the smallest: `negative` is the sign of the exact result. */
 #define LIMIT(negative) ((U)(((U)-1 >> 1) + (negative)))
 
 /* clang-format off */
@@ -54,7 +54,7 @@ FIXED_VX(vaadd, SW w = (SW)((SW)(S)b + (S)a); r = (U)((w >> 1) + (SW)increment(o
 FIXED_VX(vasubu, SW w = (SW)((SW)b - (SW)a); r = (U)((w >> 1) + (SW)increment(op->rm, (vector_u128)w, 1)))
 FIXED_VX(vasub, SW w = (SW)((SW)(S)b - (S)a); r = (U)((w >> 1) + (SW)increment(op->rm, (vector_u128)w, 1)))
 
-/* Only the product of the smallest with itself does not fit. */
+/* Only the product of the smallest element with itself does not fit. */
 FIXED_VX(vsmul, SW w = (SW)((SW)(S)b * (S)a);
          r = (U)((w >> (BITS - 1)) + (SW)increment(op->rm, (vector_u128)w, BITS - 1));
          SATURATE(b == a && b == (U)1 << (BITS - 1), LIMIT(0)))

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * Vector floating-point arithmetic, compares, merges and reductions ("Vector Floating-Point Instructions").
- * Each element is computed by the scalar instruction's function (cpu/fp/fp.h), so results and flags are the
- * same. In the expressions b is the element of vs2, a that of vs1 or the scalar, c that of vd, and F the
- * format.
+ * Each element is computed by the function of the scalar instruction (cpu/fp/fp.h), so results and flags are
+ * the same. In the expressions b is the element of vs2, a is that of vs1 or the scalar, c is that of vd, and
+ * F is the format.
  */
 #include "cpu/exec/vector/vector.h"
 
 #define ENV (&op->hart->fp)
 
-/* ---- Of one width -------------------------------------------------------------------------------------- */
+/* ---- With one width ------------------------------------------------------------------------------------ */
 
 #define BINARY_LOOP(name, F, T, bits, source, EXPRESSION)                                                    \
     static void name(const struct vop *op)                                                                   \
@@ -87,7 +87,7 @@ V_RUN_FLOAT(vfclass_v, vfclass_, 0, 0, V_NONE, V_V, V_FLOAT)
 #define WIDE_uint16_t(value)   (value)
 #define WIDE_uint32_t(value)   (value)
 
-/* B: what is done to vs2's element, EXTEND or, where it is wide already, WIDE; T2 is its type. */
+/* B: what is done to the element of vs2: EXTEND, or WIDE if it is wide already; T2 is its type. */
 #define WIDEN_LOOP(name, F, T, W, bits, B, T2, source, EXPRESSION)                                           \
     static void name(const struct vop *op)                                                                   \
     {                                                                                                        \

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vector integer arithmetic ("Vector Integer Arithmetic Instructions"), but for compares and what makes masks
- * (mask.c). In the expressions b is the element of vs2, a that of vs1 or the scalar, and c that of vd.
+ * Vector integer arithmetic ("Vector Integer Arithmetic Instructions"), except compares and instructions
+ * whose result is a mask (mask.c). In the expressions b is the element of vs2, a is that of vs1 or the
+ * scalar, and c is that of vd.
  */
 #include "cpu/exec/vector/vector.h"
 
 #define INDEX (vs1[i])
 #define FIXED ((U)op->x)
 
-/* ---- Of one width -------------------------------------------------------------------------------------- */
+/* ---- With one width ------------------------------------------------------------------------------------ */
 
 #define BINARY_LOOP(name, source, expression)                                                                \
     V_LOOPS(name, V_OPERANDS(U, U, U);                                                                       \
@@ -95,7 +96,7 @@ V_RUN(vmv_v_i, vmv_v_x_, 0, V_NONE, V_NONE, V_I, 0)
 
 /* ---- Widening: the result has twice the SEW ------------------------------------------------------------ */
 
-/* T2 and T1 are the types that vs2 and vs1 are extended from: U or S, or for .w forms UW. */
+/* T2 and T1 are the types from which the elements of vs2 and vs1 are extended: U or S, or UW in .w forms. */
 #define WIDEN_LOOP(name, type2, type1, source, expression)                                                   \
     V_LOOPS_TO_32(                                                                                           \
         name, typedef type2 T2; typedef type1 T1; V_OPERANDS(UW, T2, T1);                                    \

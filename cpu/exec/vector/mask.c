@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What makes masks and works with them: integer compares, carries ("Vector Integer Add-with-Carry /
- * Subtract-with-Borrow Instructions"), and the "Vector Mask Instructions". Bits of a mask beyond vl stay as
- * they are.
+ * Instructions that make masks or work with them: integer compares, carries ("Vector Integer Add-with-Carry /
+ * Subtract-with-Borrow Instructions"), and the "Vector Mask Instructions". Bits of a mask after vl stay
+ * unchanged.
  */
 #include "cpu/exec/vector/vector.h"
 
 /* ---- A bit for each element ---------------------------------------------------------------------------- */
 
-/* Eight at once where none is masked. Where vd is the first register of vs2, a byte's elements have been read
- * when it is written. The value for element i comes from b (of vs2) and a (of vs1, or the scalar); m is v0's
- * bit. `all`: v0 is an operand, if anything, and no mask. */
+/* Computes eight bits at once if no element is masked. If vd is the first register of vs2, the elements of a
+ * byte have been read when the byte is written. The value for element i is computed from b (of vs2) and a (of
+ * vs1, or the scalar); m is v0's bit. `all`: if v0 is an operand, it is not a mask. */
 #define EACH_BIT(all, source, expression)                                                                    \
     V_OPERANDS(uint8_t, U, U);                                                                               \
     uint32_t at = op->start;                                                                                 \
@@ -58,7 +58,7 @@ COMPARE_VI(vmsgtu)
 COMPARE_VX(vmsgt, (S)b > (S)a)
 COMPARE_VI(vmsgt)
 
-/* The carry out of b + a + m, the borrow of b - a - m. */
+/* The carry of b + a + m, and the borrow of b - a - m. */
 #define CARRY(name, suffix, expression)                                                                      \
     V_LOOPS(name##_vv##suffix##_, EACH_BIT(true, vs1[i], expression))                                        \
     V_LOOPS(name##_vx##suffix##_, EACH_BIT(true, (U)op->x, expression))                                      \
@@ -71,11 +71,11 @@ V_RUN(vmadc_vim, vmadc_vxm_, V_MASK, 0, V_NONE, V_I, 0)
 CARRY(vmsbc, , b < a)
 CARRY(vmsbc, m, m ? b <= a : b < a)
 
-/* ---- Of masks ------------------------------------------------------------------------------------------ */
+/* ---- Operations on masks ------------------------------------------------------------------------------- */
 
 static const struct vshape logic_shape = { V_MASK, V_MASK, V_MASK, V_V, 0 };
 
-/* Bits vstart to vl - 1 of a result that is computed by bytes. */
+/* Bits vstart to vl - 1 of a result that is computed byte by byte. */
 #define LOGIC(name, expression)                                                                              \
     bool vector_##name##_mm(struct hart *hart, const struct insn *insn)                                      \
     {                                                                                                        \
@@ -138,7 +138,8 @@ bool vector_vfirst_m(struct hart *hart, const struct insn *insn)
 
 static const struct vshape set_shape = { V_MASK, V_MASK, V_NONE, V_V, V_START_0 | V_APART };
 
-/* Bits before the first active one that is set, at it, and behind it. */
+/* Sets the bits before the first active bit that is set (`before`), at it (`at`), and clears those after
+ * it. */
 static bool set_around_first(struct hart *hart, const struct insn *insn, bool before, bool at)
 {
     struct vop op;

@@ -3,10 +3,10 @@
  * Vector loads and stores ("Vector Loads and Stores"): unit-stride, strided, indexed, segments,
  * fault-only-first, masks, whole registers.
  *
- * Elements are accessed one after the other, in order also where they need not be, each as a scalar access
- * would be. One that traps leaves its number in vstart, and the instruction goes on there when it is executed
- * again; so it does where the hart has to stop behind a store to a device. What is contiguous and lies in
- * pages of the TLB is copied as a whole.
+ * Elements are accessed one after the other, in order, even if the specification does not require an order.
+ * Each is accessed as a scalar access would be. An element that traps leaves its number in vstart, and the
+ * instruction continues there when it is executed again. The same happens if the hart must stop after a store
+ * to a device. Contiguous elements in pages of the TLB are copied as a whole.
  */
 #include "cpu/exec/vector/vector.h"
 
@@ -14,23 +14,24 @@
 #include "cpu/mmu/mmu.h"
 #include "cpu/trap.h"
 
-/* One instruction. */
+/* The state of one instruction. */
 struct vmem {
     struct hart *hart;
     const struct insn *insn;
     uint8_t *data;        /* the registers */
     const uint8_t *mask;  /* NULL: none */
-    const uint8_t *index; /* offsets, NULL: there is a stride */
+    const uint8_t *index; /* offsets; NULL: there is a stride instead */
     uint64_t base, stride;
-    size_t field_bytes; /* from a field of a segment to the next one's register */
+    size_t field_bytes; /* from the register of a field of a segment to that of the next field */
     uint32_t start, end;
     uint8_t sew, index_sew; /* log2 of bytes */
     uint8_t fields;
 };
 
-/* ---- Whether it is legal ------------------------------------------------------------------------------- */
+/* ---- Checks of legality -------------------------------------------------------------------------------- */
 
-/* The data's group: EMUL = LMUL * EEW / SEW. As on QEMU, a masked store may store the mask, too. */
+/* The group of the data: EMUL = LMUL * EEW / SEW. As on QEMU, a masked store may also store the mask
+ * itself. */
 static bool take_store(struct hart *hart, const struct insn *insn, unsigned eew, unsigned fields,
                        struct vmem *m)
 {
@@ -56,7 +57,7 @@ static bool take_store(struct hart *hart, const struct insn *insn, unsigned eew,
     return true;
 }
 
-/* The same for a load, which must not write the mask. */
+/* The same for a load, which must not overwrite the mask. */
 static bool take_load(struct hart *hart, const struct insn *insn, unsigned eew, unsigned fields,
                       struct vmem *m)
 {
@@ -68,8 +69,9 @@ static bool take_load(struct hart *hart, const struct insn *insn, unsigned eew, 
     return true;
 }
 
-/* The index's group, and whether the data's registers may overlap it: not those of a store, where it is of
- * another width (of its first field, as on QEMU), and neither the mask. An index of 64 bits wants XLEN 64. */
+/* Checks the group of the index, and whether the registers of the data may overlap it. Those of a store may
+ * not if the widths differ (for the first field, as on QEMU). Neither may overlap the mask. An index of 64
+ * bits needs XLEN 64. */
 static bool take_index(struct hart *hart, const struct insn *insn, unsigned eew, bool load, struct vmem *m)
 {
     const struct hart_vector *v = &hart->vector;
@@ -137,22 +139,24 @@ static bool stopped_at(const struct vmem *m, uint32_t i)
     return false;
 }
 
-/* ---- What is contiguous -------------------------------------------------------------------------------- */
+/* ---- Contiguous elements ------------------------------------------------------------------------------- */
 
 static bool contiguous(const struct vmem *m)
 {
     return !m->mask && !m->index && m->fields == 1 && m->stride == 1u << m->sew;
 }
 
-/* How many bytes from vaddr on, of `size`, one entry of the TLB has; 0: none that has the first element. */
+/* Returns how many of the `size` bytes from vaddr on are in one entry of the TLB; 0: no entry has the first
+ * element. */
 static size_t bytes_in_page(const struct tlb_side *side, uint64_t vaddr, size_t size)
 {
     size_t room = PAGE_SIZE - (vaddr & (PAGE_SIZE - 1));
     return mem_hit(side, vaddr, 1) ? (size < room ? size : room) : 0;
 }
 
-/* Unaligned, in the order of addresses and each byte once, as one access of the host for each element: no
- * memcpy(), which may store a byte twice, over what another hart has stored there meanwhile. */
+/* A chunk is unaligned. Copies proceed in the order of addresses and write each byte once, like one host
+ * access for each element. memcpy() is not used, since it may store a byte twice and so overwrite what
+ * another hart has stored there meanwhile. */
 typedef uint64_t chunk __attribute__((vector_size(16), aligned(1), may_alias));
 
 static inline GUEST_MEMORY size_t copy_chunks(volatile uint8_t *to, const volatile uint8_t *from, size_t size)
@@ -179,7 +183,8 @@ static GUEST_MEMORY void copy_to_guest(uint8_t *host, const uint8_t *from, size_
         mem_host_write(host + i, 1u << sew, get(from + i, sew));
 }
 
-/* From element `i` on, as many as one page of the TLB has; the element behind them. */
+/* Copies elements from `i` on, as many as are in one page of the TLB; returns the number of the element after
+ * them. */
 static uint32_t copy_page(const struct vmem *m, const struct tlb_side *side, uint32_t i, bool load)
 {
     uint64_t vaddr = address(m, i, 0);
@@ -220,15 +225,15 @@ static bool load(const struct vmem *m)
     return vector_done(m->hart);
 }
 
-/* Translates the bytes of one segment, [vaddr, vaddr + size). MMU_OK, or the exception's number, with *fault
- * where. *memory is cleared where a device answers. */
+/* Translates the bytes of one segment, [vaddr, vaddr + size). Returns MMU_OK, or the exception's number, with
+ * the address in *fault. *memory is cleared if some of them belong to a device. */
 static int probe(const struct vmem *m, uint64_t vaddr, unsigned size, uint64_t *fault, bool *memory)
 {
     while (size) {
         unsigned room = PAGE_SIZE - (unsigned)(vaddr & (PAGE_SIZE - 1)), part = size < room ? size : room;
         struct mmu_result result;
         int cause = mmu_translate(m->hart, vaddr, part, MMU_READ, &result);
-        *fault = vaddr;
+        *fault = mmu_effective(m->hart, vaddr);
         if (cause == MMU_OK && !result.host && !m->hart->bus->ops->mapped(m->hart->bus, result.paddr))
             cause = CAUSE_LOAD_ACCESS;
         if (cause != MMU_OK)
@@ -240,8 +245,9 @@ static int probe(const struct vmem *m, uint64_t vaddr, unsigned size, uint64_t *
     return MMU_OK;
 }
 
-/* Whether the segment of a fault-only-first load is loaded. Of one that would trap, or that a device has,
- * nothing is: element 0 traps, another ends the vector in front of it. *trapped: it did. */
+/* Returns whether the segment of a fault-only-first load may be loaded. If its access would trap, element 0
+ * traps (*trapped), and for another element the vector ends before it. It also ends before an element other
+ * than 0 that belongs to a device. */
 static bool may_load(const struct vmem *m, uint32_t i, bool *trapped)
 {
     unsigned size = (unsigned)m->fields << m->sew;
@@ -258,8 +264,13 @@ static bool may_load(const struct vmem *m, uint32_t i, bool *trapped)
 
 static bool load_until_fault(const struct vmem *m)
 {
-    bool trapped = false;
+    bool trapped = false, whole = contiguous(m);
     for (uint32_t i = m->start; i < m->end; i++) {
+        if (whole) {
+            i = copy_page(m, &m->hart->tlb_data->read, i, true);
+            if (i == m->end)
+                break;
+        }
         if (!active(m, i))
             continue;
         if (!may_load(m, i, &trapped)) {
@@ -287,8 +298,8 @@ static bool store_segment(const struct vmem *m, uint32_t i, bool *leave)
     return true;
 }
 
-/* The machine is off, or somebody wants it to pause and shall not wait for what hundreds of stores make a
- * device do. */
+/* Returns whether the machine is off, or must pause: a pause should not have to wait for hundreds of stores
+ * to a device. */
 static bool has_to_stop(const struct hart *hart)
 {
     return atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping;
@@ -368,7 +379,7 @@ static bool store_indexed(struct hart *hart, const struct insn *insn, unsigned e
 #define ROW(name, call) bool vector_##name(struct hart *hart, const struct insn *insn) { return call; }
 /* clang-format on */
 
-/* As VECTOR_SEGMENT of vector.def; log2: of the bytes. */
+/* As VECTOR_SEGMENT of vector.def; log2: of the width in bytes. */
 #define SEGMENT(seg, eew, log2, fields)                                                                      \
     ROW(vl##seg##e##eew##_v, load_unit(hart, insn, log2, fields, false))                                     \
     ROW(vl##seg##e##eew##ff_v, load_unit(hart, insn, log2, fields, true))                                    \
@@ -395,7 +406,7 @@ WIDTHS(seg8, 8)
 
 /* ---- Whole registers and masks ------------------------------------------------------------------------- */
 
-/* Of `count` bytes from register rd on, in elements of this width. */
+/* Describes an access to `bytes` bytes from register rd on, in elements of this width. */
 static struct vmem plain(struct hart *hart, const struct insn *insn, size_t bytes, unsigned eew)
 {
     return (struct vmem){
@@ -440,7 +451,7 @@ REGISTERS(2)
 REGISTERS(4)
 REGISTERS(8)
 
-/* As many bytes as have the bits of vl elements. */
+/* The bytes that contain the bits of vl elements. */
 bool vector_vlm_v(struct hart *hart, const struct insn *insn)
 {
     struct vmem m = plain(hart, insn, (hart->vector.vl + 7) / 8, 0);

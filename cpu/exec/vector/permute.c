@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vector permutations ("Vector Permutation Instructions"), integer and floating-point. An index that leads
- * out of the group gives 0.
+ * Vector permutations ("Vector Permutation Instructions"), integer and floating-point. An index outside the
+ * group gives 0.
  */
 #include "cpu/exec/vector/vector.h"
 
@@ -21,7 +21,7 @@ static uint64_t element(const uint8_t *at, unsigned sew)
     return value;
 }
 
-/* Whatever vl is; sign-extended, or cut. */
+/* Independent of vl; the element is sign-extended or truncated. */
 bool vector_vmv_x_s(struct hart *hart, const struct insn *insn)
 {
     struct vop op;

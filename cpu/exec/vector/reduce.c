@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Integer reductions ("Vector Reduction Operations"): element 0 of vd is that of vs1 with the active elements
- * of vs2. With vl = 0 nothing is written.
+ * Integer reductions ("Vector Reduction Operations"): element 0 of vd is computed from element 0 of vs1 and
+ * the active elements of vs2. With vl = 0 nothing is written.
  */
 #include "cpu/exec/vector/vector.h"
 

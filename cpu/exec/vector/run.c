@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whether a vector instruction is legal with the present vtype, and the run through its elements; see
- * vector.h.
+ * Checks whether a vector instruction is legal with the present vtype, and runs the loop over its elements;
+ * see vector.h.
  */
 #include "cpu/exec/vector/vector.h"
 
@@ -13,14 +13,14 @@ bool vector_illegal(struct hart *hart, const struct insn *insn)
     return false;
 }
 
-/* A register operand: where it lies, and how wide its elements are. */
+/* A register operand: its registers, and the width of its elements. */
 struct operand {
     unsigned first, count; /* registers */
     int eew;               /* log2 of bytes; -3: bits */
     int emul;              /* log2 */
 };
 
-/* False: EEW or EMUL is not one that there is, or the group is not aligned ("Vector Operands"). */
+/* False: EEW or EMUL is not supported, or the group is not aligned ("Vector Operands"). */
 static bool take_operand(const struct hart_vector *v, int width, unsigned number, struct operand *operand)
 {
     *operand = (struct operand){ .first = number, .count = 1 };
@@ -44,7 +44,7 @@ static bool overlap(const struct operand *a, const struct operand *b)
     return a->count && b->count && a->first < b->first + b->count && b->first < a->first + a->count;
 }
 
-/* Whether vd may overlap a source so ("Vector Operands"). */
+/* Returns whether vd may overlap a source in this way ("Vector Operands"). */
 static bool may_overlap(const struct operand *d, const struct operand *s)
 {
     if (!overlap(d, s) || d->eew == s->eew)
@@ -54,8 +54,8 @@ static bool may_overlap(const struct operand *d, const struct operand *s)
     return s->emul >= 0 && s->eew >= 0 && d->first + d->count == s->first + s->count;
 }
 
-/* No register is read as elements of two widths, those of the mask being bits. As on QEMU, this is not asked
- * of compares, carries, reductions and vcompress. */
+/* Returns whether no register is read as elements of two widths; the mask's elements are bits. As on QEMU,
+ * this is not checked for compares, carries, reductions and vcompress. */
 static bool sources_agree(const struct operand *s2, const struct operand *s1, bool masked)
 {
     static const struct operand v0 = { .count = 1, .eew = -3 };
@@ -64,8 +64,8 @@ static bool sources_agree(const struct operand *s2, const struct operand *s1, bo
            !(masked && overlap(s1, mask) && s1->eew != mask->eew);
 }
 
-/* Whether a look at the numbers is enough: all operands are groups of SEW, aligned, and none has the mask in
- * it. They may overlap then. */
+/* Returns whether checking the numbers is enough: all operands are groups of SEW, aligned, and none contains
+ * the mask. Then they may overlap. */
 static inline bool plainly_allowed(const struct hart_vector *v, const struct insn *insn,
                                    const struct vshape *shape)
 {
@@ -101,8 +101,8 @@ static bool registers_allowed(const struct hart *hart, const struct insn *insn, 
     return may_overlap(&d, &s2) && may_overlap(&d, &s1);
 }
 
-/* Whether floating point of this SEW is there, and may be used. A reserved rounding mode makes all of it
- * illegal ("Vector Floating-Point Instructions"). */
+/* Returns whether floating point of this SEW is supported and enabled. A reserved rounding mode makes all
+ * these instructions illegal ("Vector Floating-Point Instructions"). */
 static bool float_allowed(const struct hart *hart, const struct vshape *shape)
 {
     unsigned sew = hart->vector.sew;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * How vector instructions are done. Each row of vector.def has one function, vector_NAME(), for either XLEN;
- * the handler in cpu/exec/vector.c calls it. Most are made of a shape, which says how wide the operands are,
- * and of one loop for each SEW:
+ * How vector instructions are executed. Each row of vector.def has one function, vector_NAME(), for both
+ * XLEN; the handler in cpu/exec/vector.c calls it. Most of these functions consist of a shape, which says how
+ * wide the operands are, and of one loop for each SEW.
  *
- *     vector_run() looks whether the instruction is legal with the present vtype ("Vector Instruction
- * Formats", "Vector Operands", "Reserved Encodings"), gathers the operands in a struct vop, calls the loop of
- * this SEW for the elements from vstart to vl - 1, and sets vstart to 0.
+ * vector_run() checks whether the instruction is legal with the present vtype ("Vector Instruction Formats",
+ * "Vector Operands", "Reserved Encodings"), collects the operands in a struct vop, calls the loop for this
+ * SEW for the elements from vstart to vl - 1, and sets vstart to 0.
  *
- * Elements that a policy calls agnostic are left as they are, as tail elements and masked-off ones of the
- * other policy have to be: so does QEMU unless it is told otherwise.
+ * Elements that a policy calls agnostic stay unchanged, as undisturbed elements must. QEMU does the same by
+ * default.
  *
- * A register group is contiguous in hart->v, so element i of an operand is the i-th of an array.
+ * A register group is contiguous in hart->v, so element i of an operand is element i of an array.
  */
 #ifndef CPU_EXEC_VECTOR_VECTOR_H
 #define CPU_EXEC_VECTOR_VECTOR_H
@@ -34,37 +34,37 @@ struct vop {
     uint8_t *vd;
     const uint8_t *vs2, *vs1;
     const uint8_t *v0;   /* the mask register */
-    const uint8_t *mask; /* v0, or NULL where the instruction is not masked */
+    const uint8_t *mask; /* v0, or NULL if the instruction is not masked */
     uint64_t x;          /* the scalar operand: x register or immediate, sign-extended; f register, unboxed */
     uint64_t ux;         /* the x register as an unsigned number */
     uint32_t start, vl;
     uint32_t vlmax;
-    unsigned rm; /* frm, of floating point; else vxrm */
+    unsigned rm; /* frm for floating point, otherwise vxrm */
 };
 
 typedef void vector_loop(const struct vop *op);
 
-/* How wide an operand is: log2 of its EEW / SEW, from -3 to 1, or one of these. */
+/* The width of an operand: log2 of its EEW / SEW, from -3 to 1, or one of these. */
 enum {
     V_MASK = 8, /* a register of bits */
-    V_ONE,      /* an element of SEW in a register that need not be aligned */
+    V_ONE,      /* one element of SEW; the register need not be aligned */
     V_ONE_WIDE, /* the same with twice the SEW */
     V_EI16,     /* elements of 16 bits, whatever SEW is */
     V_NONE,
 };
 
-enum vector_scalar { V_V, V_X, V_I, V_F }; /* what stands in the place of vs1 */
+enum vector_scalar { V_V, V_X, V_I, V_F }; /* what the instruction has in place of vs1 */
 
 enum {
     V_START_0 = 1,   /* vstart must be 0 */
-    V_APART = 2,     /* vd overlaps no source, nor v0 where it masks */
-    V_FLOAT = 4,     /* mstatus.FS and frm count, and SEW is a format's */
+    V_APART = 2,     /* vd overlaps no source, and not v0 if v0 is the mask */
+    V_FLOAT = 4,     /* depends on mstatus.FS and frm; SEW must be the width of a format */
     V_KEEPS = 8,     /* writes no vector register */
     V_CONVERTS = 16, /* a V_FLOAT whose format is twice as wide as SEW */
-    V_V0 = 64,       /* v0 is an operand, not the mask: it may be another one, too */
+    V_V0 = 64,       /* v0 is an operand, not the mask: another operand may be v0, too */
     V_READS_D = 128, /* vd is a source, too */
-    V_BF16 = 256,    /* a V_FLOAT of BF16, which wants no Zvfh */
-    V_MINIMAL = 32,  /* a V_FLOAT that Zvfhmin has for SEW = 16 */
+    V_BF16 = 256,    /* a V_FLOAT of BF16, which does not need Zvfh */
+    V_MINIMAL = 32,  /* a V_FLOAT for which Zvfhmin is enough with SEW = 16 */
 };
 
 struct vshape {
@@ -73,21 +73,22 @@ struct vshape {
     unsigned flags;
 };
 
-/* Whether the shape is legal for this instruction now, and its operands; false after raising the trap. */
+/* Checks that the shape is legal for this instruction now, and fills in the operands; false after raising the
+ * trap. */
 bool vector_prepare(struct hart *hart, const struct insn *insn, const struct vshape *shape, struct vop *op);
-/* All of it; a loop that is NULL is a SEW that the instruction does not have. */
+/* Executes the whole instruction. A NULL loop means that the instruction does not have this SEW. */
 bool vector_run(struct hart *hart, const struct insn *insn, const struct vshape *shape,
                 vector_loop *const loops[4]);
-/* Behind the last element. */
+/* Ends the instruction after the last element. */
 static inline bool vector_done(struct hart *hart)
 {
     hart->vector.vstart = 0;
     return true;
 }
-/* Raises an illegal-instruction trap; false. */
+/* Raises an illegal-instruction trap; returns false. */
 bool vector_illegal(struct hart *hart, const struct insn *insn);
 
-/* Whether vectors may be used: mstatus.VS is not Off. */
+/* Returns whether vectors are enabled: mstatus.VS is not Off. */
 static inline bool vector_on(const struct hart *hart)
 {
     return hart->mstatus & MSTATUS_VS;
@@ -104,12 +105,12 @@ static inline bool vector_masked(const struct insn *insn)
 {
     return !(insn->aux >> 25 & 1);
 }
-/* Registers of a group, whose size is given as a logarithm. */
+/* Returns the registers of a group whose size is given as a logarithm. */
 static inline unsigned vector_group(int emul)
 {
     return emul > 0 ? 1u << emul : 1;
 }
-/* Elements of a group of the present vtype. */
+/* Returns the elements of a group of the present vtype. */
 static inline uint32_t vector_vlmax(const struct hart *hart)
 {
     return vector_elements(hart->vector.vlenb, hart->vector.sew, hart->vector.lmul);
@@ -126,7 +127,7 @@ static inline void vector_set_bit(uint8_t *mask, uint32_t number, bool value)
 
 /* ---- Loops --------------------------------------------------------------------------------------------- */
 
-/* The body for each active element; the loop without a mask is one that compilers vectorise. */
+/* Runs the body for each active element. Compilers vectorize the loop without a mask. */
 #define V_EACH(...)                                                                                          \
     do {                                                                                                     \
         if (!op->mask) {                                                                                     \
@@ -141,8 +142,8 @@ static inline void vector_set_bit(uint8_t *mask, uint32_t number, bool value)
         }                                                                                                    \
     } while (0)
 
-/* One loop. U and S are the elements' type, unsigned and signed, UW and SW those of twice the width, BITS the
- * width. */
+/* Defines one loop. U and S are the unsigned and signed types of the elements, UW and SW those of twice the
+ * width, and BITS is the width. */
 #define V_LOOP(name, bits, u, s, uw, sw, ...)                                                                \
     static void name##bits(const struct vop *op)                                                             \
     {                                                                                                        \
@@ -154,7 +155,7 @@ static inline void vector_set_bit(uint8_t *mask, uint32_t number, bool value)
         __VA_ARGS__;                                                                                         \
     }
 
-/* The loops of all SEW that have a double one, and of all. */
+/* Loops for each SEW with a type of twice the width (8 to 32), and for each SEW. */
 #define V_LOOPS_TO_32(name, ...)                                                                             \
     V_LOOP(name, 8, uint8_t, int8_t, uint16_t, int16_t, __VA_ARGS__)                                         \
     V_LOOP(name, 16, uint16_t, int16_t, uint32_t, int32_t, __VA_ARGS__)                                      \
@@ -176,7 +177,8 @@ static inline void vector_set_bit(uint8_t *mask, uint32_t number, bool value)
         static vector_loop *const loops[4] = { loop##8, loop##16, loop##32, loop##64 };                      \
         return vector_run(hart, insn, &shape, loops);                                                        \
     }
-/* A loop for each format; f, t and bits are the format, its type and its width: fp_f32_add, uint32_t, 32. */
+/* Defines a loop for each format; f, t and bits are the format, its type and its width, for example
+ * fp_f32_add, uint32_t, 32. */
 #define V_FLOAT_LOOPS(LOOP, name, ...)                                                                       \
     LOOP(name##16, f16, uint16_t, 16, __VA_ARGS__)                                                           \
     LOOP(name##32, f32, uint32_t, 32, __VA_ARGS__)                                                           \

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * Host code of floating point: scalar AVX on the low part of xmm registers, which hold the 64 bits of the f
- * register, a single-precision number boxed. MXCSR has the guest's rounding mode, as the region's entry has
- * seen to, and its flags.
+ * register, a single-precision number boxed. MXCSR has the guest's rounding mode, which the region's
+ * entry has checked, and its flags.
  *
  * A NaN that the host computes is not RISC-V's canonical one, but that shows only where its bits do: in
  * memory, in an x register, under a sign instruction, at an exit. There it is made canonical, if it may come
  * from arithmetic (t->fp.canonical, region->lazy). A fused multiply-add whose result is a NaN is left to T1,
- * since the flags may differ too. So is what else is rare: NaNs of fmin and fmax, conversions that do not
+ * since the flags may differ, too. So are other rare cases: NaNs of fmin and fmax, conversions that do not
  * fit, numbers that are not boxed.
  *
  * The upper 32 bits of a result come from the first operand, so boxed operands make boxed results.
@@ -93,7 +93,7 @@ static unsigned lazy_bits(const struct ir *r, unsigned variable)
     return r->lazy[0] & bit_of(variable) ? 32 : r->lazy[1] & bit_of(variable) ? 64 : 0;
 }
 
-/* A NaN of that format becomes the canonical one, by cold code. */
+/* A NaN of that format becomes the canonical one, in cold code. */
 static void canonicalise(struct t2_emit *t, unsigned variable, unsigned bits)
 {
     unsigned reg = t2_use_f(t, variable, 0);
@@ -138,7 +138,7 @@ void t2_emit_canon_all(struct t2_emit *t, uint32_t set)
     }
 }
 
-/* A single-precision operand must be boxed: else T1 takes over. */
+/* A single-precision operand must be boxed; otherwise T1 takes over. */
 static void want_box(struct t2_emit *t, const struct t2_insn *insn, unsigned bits, unsigned variable)
 {
     struct x86_emit *e = &t->e;
@@ -158,7 +158,8 @@ static void want_box(struct t2_emit *t, const struct t2_insn *insn, unsigned bit
 
 enum { KNOW_NOTHING, KNOW_NUMBER, KNOW_CANONICAL };
 
-/* d has a result of the format. Of arithmetic that nobody looks at again, a NaN is made canonical at once. */
+/* d has a result of that format. If it may be a NaN, and d is no register whose NaNs are made canonical late,
+ * it is made canonical at once. */
 static void know(struct t2_emit *t, const struct t2_insn *insn, unsigned bits, unsigned what)
 {
     uint32_t bit = bit_of(insn->d);
@@ -218,8 +219,8 @@ static void fused(struct t2_emit *t, const struct t2_insn *insn)
     know(t, insn, insn->bits, KNOW_NUMBER);
 }
 
-/* Of equal operands only the zeros differ in bits: the smaller has the sign bit of either, the larger that of
- * both. */
+/* Of equal operands only zeros differ in bits: the smaller one has the sign bit of either, the larger one
+ * that of both. */
 static void minimum(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
@@ -265,10 +266,10 @@ static void sign(struct t2_emit *t, const struct t2_insn *insn)
             x86_vbitwise_mem(&t->e, X86_VAND, to, a, others);
     } else {
         x86_vload(&t->e, 64, 1, sign_bit);
+        /* xmm1 = the sign of b, or its opposite: ~b & sign, or (b & sign) ^ sign. */
         if (t2_in_register(t, insn->b))
-            x86_vbitwise(&t->e, insn->op == T2_FSGNJN ? X86_VANDN : X86_VAND, 1, t->r->home[insn->b],
-                         1);              /* andn: not b */
-        else if (insn->op == T2_FSGNJN) { /* not b, and the sign: (b and sign) xor sign */
+            x86_vbitwise(&t->e, insn->op == T2_FSGNJN ? X86_VANDN : X86_VAND, 1, t->r->home[insn->b], 1);
+        else if (insn->op == T2_FSGNJN) {
             x86_vbitwise_mem(&t->e, X86_VAND, 1, 1, t2_home(insn->b));
             x86_vbitwise_mem(&t->e, X86_VXOR, 1, 1, sign_bit);
         } else
@@ -308,7 +309,8 @@ static void bits_from_x(struct t2_emit *t, const struct t2_insn *insn)
 
 /* ---- Comparisons --------------------------------------------------------------------------------------- */
 
-/* Leaves where the operand may be a NaN: without a floating-point instruction, which might raise a flag. */
+/* Leaves if the operand may be a NaN. No floating-point instruction finds that out, since it might raise a
+ * flag. */
 static void refuse_nan(struct t2_emit *t, const struct t2_insn *insn, unsigned variable)
 {
     struct x86_emit *e = &t->e;
@@ -363,7 +365,7 @@ static void from_integer(struct t2_emit *t, const struct t2_insn *insn)
         x86_test(e, 64, a, a);
         t2_exit_if(t, X86_S, t2_exit_here(t, insn));
     }
-    x86_vbitwise(&t->e, X86_VXOR, 0, 0, 0); /* no wait for an old value */
+    x86_vbitwise(&t->e, X86_VXOR, 0, 0, 0); /* so that it does not wait for an old value */
     x86_vcvt_from_integer(e, insn->bits, wide ? 64 : 32, to, 0, a);
     if (insn->bits == 32)
         x86_vbitwise_mem(&t->e, X86_VOR, to, to, CONSTANT(box));
@@ -371,18 +373,19 @@ static void from_integer(struct t2_emit *t, const struct t2_insn *insn)
     know(t, insn, insn->bits, KNOW_NUMBER);
 }
 
-/* What does not fit gives the host's indefinite integer, the lowest: T1 looks again. */
+/* A number that does not fit gives the host's indefinite integer, the lowest one: T1 looks again. */
 static void to_integer(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
     want_box(t, insn, insn->bits, insn->a);
     unsigned a = t2_use_f(t, insn->a, 0);
     bool narrow = insn->imm == 32 && insn->sign;
-    if (!insn->sign) { /* a negative number may raise another flag: before the host raises any */
+    /* A negative number may raise another flag: it leaves before the host raises any. */
+    if (!insn->sign) {
         x86_vmove_to(e, insn->bits, X86_RCX, a);
         x86_test(e, insn->bits, X86_RCX, X86_RCX);
         t2_exit_if(t, X86_S, t2_exit_here(t, insn));
-        /* As must one that does not fit: above 2^32 - 1, or the last number below 2^63. */
+        /* So does a number that does not fit: above 2^32 - 1, or above the last number below 2^63. */
         const int64_t last[2][2] = { { 0x4f7fffff, 0x5effffff }, { 0x41efffffffe00000, 0x43dfffffffffffff } };
         x86_mov_imm(e, X86_RDX, last[insn->bits == 64][insn->imm == 64]);
         x86_op(e, X86_CMP, insn->bits, X86_RCX, X86_RDX);

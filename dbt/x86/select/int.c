@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host code of the integer operations. Results go straight to their place where that is no operand still
- * needed; rcx and rdx are scratch.
+ * Host code of the integer operations. A result is computed in its own place, unless that holds an operand
+ * that is still needed; rcx and rdx are scratch.
  */
 #include "dbt/x86/select/select.h"
 
@@ -15,7 +15,7 @@ static void copy(struct t2_emit *t, enum x86_reg to, unsigned variable)
     x86_mov(&t->e, 64, to, t2_use(t, variable, to));
 }
 
-/* op to, variable. */
+/* to = to op the variable. */
 static void op_variable(struct t2_emit *t, enum x86_alu op, unsigned bits, enum x86_reg to, unsigned variable)
 {
     if (variable == T2_X0)
@@ -114,7 +114,8 @@ static void multiply_high(struct t2_emit *t, const struct t2_insn *insn)
     copy(t, X86_RCX, insn->b);
     copy(t, X86_RAX, insn->a);
     x86_mul(e, insn->op == T2_MULH && insn->sign, insn->bits, X86_RCX);
-    if (insn->op == T2_MULHSU) { /* a negative a counts 2^bits too much: b too much in the high half */
+    /* The product takes a negative a as 2^bits too large: its high half is b too large. */
+    if (insn->op == T2_MULHSU) {
         copy(t, X86_RAX, insn->a);
         x86_shift_imm(e, X86_SAR, insn->bits, X86_RAX, insn->bits - 1u);
         x86_op(e, X86_AND, insn->bits, X86_RAX, X86_RCX);
@@ -123,8 +124,8 @@ static void multiply_high(struct t2_emit *t, const struct t2_insn *insn)
     t2_set(t, insn->d, X86_RDX);
 }
 
-/* By zero: quotient all ones, remainder the dividend. Overflow: quotient the dividend, remainder 0 (Unpriv.
- * "M"). */
+/* Division by zero: the quotient is all ones, the remainder the dividend. Overflow: the quotient is the
+ * dividend, the remainder 0 (Unpriv. "M"). */
 static void divide(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
@@ -279,7 +280,7 @@ static void select_if(struct t2_emit *t, const struct t2_insn *insn)
 {
     enum x86_cond cond;
     copy(t, X86_RCX, insn->a);
-    t2_emit_compare(t, insn, &cond); /* may use rcx for a, which is what it has */
+    t2_emit_compare(t, insn, &cond); /* it may load a into rcx, which has it already */
     enum x86_reg b = t2_use(t, insn->b, X86_RDX);
     x86_cmov(&t->e, cond ^ 1, 64, X86_RCX, b);
     t2_set(t, insn->d, X86_RCX);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host code of memory accesses. Each has its host page's addend in rdx, by one of three ways
- * (passes/access.c), and then is one instruction. A look-up that fails is tried again in C, which walks the
- * page table; where that does not help either (a fault, a device, a range over two pages) the region is left,
- * and T1 does the access.
+ * Host code of memory accesses. Each goes to the address space's window, or has its host page's addend in
+ * rdx, in one of three ways (passes/access.c), and then is one instruction. A look-up that fails is tried
+ * again in C, which walks the page table. If that does not help either (a fault, a device, a range on two
+ * pages), the region is left, and T1 does the access.
  */
 #include "dbt/x86/check.h"
 #include "dbt/x86/fill.h"
@@ -16,7 +16,7 @@ _Static_assert(T2_SLOTS <= DBT_PAGE_SLOTS, "a region may have more slots than a 
     hart_mem(DBT_HART_OFFSET(slots) + (slot) * sizeof(struct dbt_page_slot) +                                \
              offsetof(struct dbt_page_slot, member))
 
-/* addend, by the TLB. The returned jump is taken where that fails. */
+/* addend = the page's, from the TLB. The returned jump is taken if the TLB does not have it. */
 static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base,
                             enum x86_reg addend)
 {
@@ -24,7 +24,7 @@ static uint8_t *look_in_tlb(struct t2_emit *t, const struct t2_insn *insn, enum 
     return emit_look_up(t->dbt, &t->e, base, insn->lo, insn->hi, false, side, addend);
 }
 
-/* The same, by the page that the slot remembers. */
+/* The same, from the page that the slot remembers. */
 static uint8_t *look_in_slot(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg base)
 {
     struct x86_emit *e = &t->e;
@@ -50,7 +50,7 @@ static enum x86_reg slot_register(const struct t2_emit *t, unsigned slot)
     return (enum x86_reg)t->r->slot_home[slot];
 }
 
-/* The register with the addend, behind a check where one is needed. */
+/* The register with the addend, after a check if one is needed. */
 static enum x86_reg find_addend(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
@@ -70,7 +70,7 @@ static enum x86_reg find_addend(struct t2_emit *t, const struct t2_insn *insn)
     return addend;
 }
 
-/* The same, of an address that is cut to 32 bits first. */
+/* Where the access is, if its address is cut to 32 bits first. */
 static struct x86_mem locate_cut(struct t2_emit *t, const struct t2_insn *insn, enum x86_reg addend)
 {
     struct x86_emit *e = &t->e;
@@ -82,9 +82,19 @@ static struct x86_mem locate_cut(struct t2_emit *t, const struct t2_insn *insn, 
     return x86_mem(X86_RDX, 0);
 }
 
+static struct x86_mem locate_in_window(struct t2_emit *t, const struct t2_insn *insn)
+{
+    enum x86_reg base = t2_use(t, insn->a, X86_RDX);
+    if (!insn->bounded)
+        t2_exit_from(t, emit_compare_bounds(&t->e, t->r->kind, base), t2_exit_here(t, insn));
+    return window_mem(t->r->kind, base, (int32_t)insn->imm);
+}
+
 /* Where the access is in host memory; rcx is free behind it. */
 static struct x86_mem locate(struct t2_emit *t, const struct t2_insn *insn)
 {
+    if (insn->check == T2_CHECK_WINDOW)
+        return locate_in_window(t, insn);
     enum x86_reg addend = find_addend(t, insn);
     if (insn->cut)
         return locate_cut(t, insn, addend);
@@ -118,28 +128,64 @@ void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold)
     x86_jmp_to(e, cold->back);
 }
 
+/* After a fault: if the window has the page now, the access is tried again; otherwise the region is left. */
+void t2_emit_window_fill(struct t2_emit *t, const struct t2_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    const struct t2_insn *insn = cold->insn;
+    if (!code_cache_fault(&t->dbt->cache, cold->site, e->at))
+        t->full = true;
+    x86_lea(e, 64, X86_RDX, x86_mem(t2_use(t, insn->a, X86_RDX), (int32_t)insn->imm));
+    x86_mov_imm(e, X86_RCX,
+                insn->bits / 8 | (t2_is_store(insn) ? FILL_WINDOW_STORES : 0) |
+                    insn->offset << FILL_WINDOW_OFFSET_SHIFT);
+    x86_call_to(e, t->dbt->window_fill);
+    t2_exit_if(t, X86_E, cold->exit);
+    x86_jmp_to(e, cold->back);
+}
+
+/* The next host instruction is the access, which began at `start`. */
+static void access_here(struct t2_emit *t, const struct t2_insn *insn, const uint8_t *start)
+{
+    if (insn->check != T2_CHECK_WINDOW)
+        return;
+    struct t2_cold *cold = t2_cold(t, T2_COLD_WINDOW, t->e.at);
+    cold->insn = insn;
+    cold->exit = (uint16_t)t2_exit_here(t, insn);
+    cold->back = start;
+}
+
 void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
 {
     struct x86_emit *e = &t->e;
     unsigned boxed_bit = 1u << (insn->op == T2_FLOAD ? insn->d - T2_F0 : 0);
     if (insn->op == T2_FSTORE)
         t2_emit_canon(t, insn->b);
+    const uint8_t *start = x86_here(e);
     struct x86_mem at = locate(t, insn);
     if (t->dbt->check) {
         struct x86_mem vaddr = x86_mem(t2_use(t, insn->a, X86_RCX), (int32_t)insn->imm);
-        check_emit(t->dbt, e, vaddr, at, insn->bits / 8, t2_is_store(insn), insn->offset);
+        (insn->check == T2_CHECK_WINDOW ? check_emit_window : check_emit)(
+            t->dbt, e, vaddr, at, insn->bits / 8u, t2_is_store(insn), insn->offset);
     }
     switch (insn->op) {
     case T2_LOAD:
-        if (insn->d != T2_NONE) {
-            enum x86_reg to = t2_dest(t, insn->d, X86_RCX);
+        if (insn->d != T2_NONE || insn->check == T2_CHECK_WINDOW) {
+            enum x86_reg to = insn->d == T2_NONE ? X86_RCX : t2_dest(t, insn->d, X86_RCX);
+            access_here(t, insn, start);
             x86_load_extend_to(e, t->r->isa.xlen, insn->bits, insn->sign, to, at);
             t2_set(t, insn->d, to);
         }
         break;
-    case T2_STORE: x86_store(e, insn->bits, at, t2_use(t, insn->b, X86_RCX)); break;
+    case T2_STORE: {
+        enum x86_reg value = t2_use(t, insn->b, X86_RCX);
+        access_here(t, insn, start);
+        x86_store(e, insn->bits, at, value);
+        break;
+    }
     case T2_FLOAD: {
         unsigned to = t2_in_register(t, insn->d) ? t->r->home[insn->d] : 0;
+        access_here(t, insn, start);
         x86_vload(e, insn->bits, to, at);
         t2_set_f(t, insn->d, to);
         if (insn->bits == 32)
@@ -149,6 +195,11 @@ void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn)
         t->fp.boxed = insn->bits == 32 ? t->fp.boxed | boxed_bit : t->fp.boxed & ~boxed_bit;
         break;
     }
-    default: x86_vstore(e, insn->bits, at, t2_use_f(t, insn->b, 0)); break;
+    default: {
+        unsigned value = t2_use_f(t, insn->b, 0);
+        access_here(t, insn, start);
+        x86_vstore(e, insn->bits, at, value);
+        break;
+    }
     }
 }

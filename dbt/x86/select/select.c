@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host code of a region: the entry, which looks whether the region may run and moves registers from T1's map
- * to its own; the blocks; and behind them what is rarely wanted: exits, new slices, look-ups of pages.
+ * Host code of a region: the entry, which checks whether the region may run and moves registers from T1's map
+ * to its own; the blocks; and behind them code that rarely runs: exits, new slices, look-ups of pages.
  *
- * An exit calls the tail, which brings all registers back to T1's map, gives back to the budget what was not
- * done, and jumps on to T1's code like any jump between blocks (struct t1_link).
+ * An exit calls the tail, which brings all registers back to T1's map. Then it gives back to the budget what
+ * was not done, and jumps on to T1's code like any jump between blocks (struct t1_link).
  */
 #include <string.h>
 
@@ -47,31 +47,48 @@ void t2_set(struct t2_emit *t, unsigned variable, enum x86_reg from)
 
 /* ---- Exits and cold code ------------------------------------------------------------------------------- */
 
-static unsigned exit_at(struct t2_emit *t, unsigned offset, unsigned left, bool request)
+static unsigned exit_add(struct t2_emit *t, struct t2_exit exit)
 {
-    uint32_t lazy = t2_fp_lazy(t);
+    exit.lazy = t2_fp_lazy(t);
     for (unsigned i = 0; i < t->exit_count; i++)
-        if (t->exits[i].offset == offset && t->exits[i].left == left && t->exits[i].request == request &&
-            t->exits[i].lazy == lazy)
+        if (t->exits[i].offset == exit.offset && t->exits[i].left == exit.left &&
+            t->exits[i].request == exit.request && t->exits[i].lazy == exit.lazy && t->exits[i].at == exit.at)
             return i;
     if (t->exit_count == T2_EXITS_MAX) {
         t->full = true;
         return 0;
     }
-    t->exits[t->exit_count] = (struct t2_exit){ (uint16_t)offset, (uint16_t)left, request, lazy };
+    t->exits[t->exit_count] = exit;
     return t->exit_count++;
+}
+
+/* At a block's border: nothing is sunk there. */
+static unsigned exit_at(struct t2_emit *t, unsigned offset, unsigned left, bool request)
+{
+    return exit_add(
+        t, (struct t2_exit){ .offset = (uint16_t)offset, .left = (uint16_t)left, .request = request });
 }
 
 unsigned t2_exit_here(struct t2_emit *t, const struct t2_insn *insn)
 {
-    return exit_at(t, insn->offset, insn->left, false);
+    struct t2_exit exit = { .offset = insn->offset, .left = insn->left };
+    unsigned at = (unsigned)(insn - t->r->insns);
+    if (t->sunk_until >= at && t->sunk_until) {
+        exit.first = t->at->first;
+        exit.at = (uint16_t)at;
+    }
+    return exit_add(t, exit);
 }
 
 #define FIXUPS(array) (sizeof(array) / sizeof((array)[0]))
 
 void t2_exit_if(struct t2_emit *t, int cond, unsigned exit)
 {
-    uint8_t *site = cond < 0 ? x86_jmp(&t->e) : x86_jcc(&t->e, (enum x86_cond)cond);
+    t2_exit_from(t, cond < 0 ? x86_jmp(&t->e) : x86_jcc(&t->e, (enum x86_cond)cond), exit);
+}
+
+void t2_exit_from(struct t2_emit *t, uint8_t *site, unsigned exit)
+{
     if (t->exit_jump_count == FIXUPS(t->exit_jumps)) {
         t->full = true;
         return;
@@ -104,6 +121,9 @@ static void jump(struct t2_emit *t, int cond, unsigned to, int32_t offset)
 static void emit_exit(struct t2_emit *t, const struct t2_exit *exit)
 {
     struct x86_emit *e = &t->e;
+    for (unsigned i = exit->first; i < exit->at; i++)
+        if (t->r->insns[i].sunk && i + t->r->insns[i].sunk >= exit->at)
+            t2_emit_integer(t, &t->r->insns[i]);
     t2_emit_canon_all(t, exit->lazy);
     x86_call_to(e, t->tail);
     if (exit->left)
@@ -148,9 +168,11 @@ static void emit_cold(struct t2_emit *t)
 {
     for (unsigned i = 0; i < t->cold_count && !t->e.overflow; i++) {
         const struct t2_cold *cold = &t->colds[i];
-        x86_patch(cold->site, t->e.run, x86_here(&t->e));
+        if (cold->kind != T2_COLD_WINDOW)
+            x86_patch(cold->site, t->e.run, x86_here(&t->e));
         switch (cold->kind) {
         case T2_COLD_FILL: t2_emit_fill(t, cold); break;
+        case T2_COLD_WINDOW: t2_emit_window_fill(t, cold); break;
         case T2_COLD_SLICE: emit_slice(t, cold); break;
         case T2_COLD_CANON: t2_emit_cold_canon(t, cold); break;
         case T2_COLD_JUDGE: emit_judge(t); break;
@@ -178,8 +200,8 @@ static bool host_taken(const struct ir *r, unsigned host)
     return false;
 }
 
-/* At the border a pinned register is in T1's host register; the region has it there, elsewhere, or in the
- * hart. */
+/* At the border a pinned register is in T1's host register; in the region it is there, elsewhere, or in
+ * struct hart. */
 static bool moves_to_hart(const struct ir *r, unsigned guest, unsigned host)
 {
     return r->home[guest] == T2_IN_HART && (t2_in(r->used, guest) || host_taken(r, host));
@@ -189,8 +211,8 @@ struct move {
     uint8_t to, from;
 };
 
-/* Registers moved at once: one that nobody has to read any more can be written; a circle is opened with
- * rcx. */
+/* Moves registers all at once: a register that no other move reads any more can be written; a circle is
+ * opened with rcx. */
 static void move_all(struct t2_emit *t, struct move *moves, unsigned count)
 {
     while (count) {
@@ -224,7 +246,8 @@ static void emit_conditions(struct t2_emit *t)
     if (r->fp_used) {
         x86_load(e, 32, X86_RCX, HART_MEM(mstatus));
         x86_op_imm(e, X86_AND, 32, X86_RCX, (int32_t)MSTATUS_FS);
-        if (r->fp_written) /* FS is Dirty already: else T1 makes it so when it must */
+        /* FS must be Dirty already; otherwise T1 makes it so when it must. */
+        if (r->fp_written)
             x86_op_imm(e, X86_CMP, 32, X86_RCX, (int32_t)MSTATUS_FS);
         x86_jcc_to(e, r->fp_written ? X86_NE : X86_E, t1);
     }
@@ -242,8 +265,8 @@ static void emit_conditions(struct t2_emit *t)
     for (unsigned i = 0; i < 32; i++) {
         if (!(r->steady >> i & 1))
             continue;
-        bool single =
-            r->lazy[0] >> i & 1; /* no NaN; no floating-point instruction, which might raise a flag */
+        /* No NaN. No floating-point instruction finds that out, since it might raise a flag. */
+        bool single = r->lazy[0] >> i & 1;
         x86_load(e, single ? 32 : 64, X86_RCX, t2_home(T2_F0 + i));
         x86_op(e, X86_ADD, single ? 32 : 64, X86_RCX, X86_RCX);
         x86_mov_imm(e, X86_RDX, single ? (int64_t)0xff000000 : (int64_t)0xffe0000000000000);
@@ -262,7 +285,8 @@ static void emit_conditions(struct t2_emit *t)
 
 /* ---- The trial (dbt/region_code.h) --------------------------------------------------------------------- */
 
-/* Adds to what the region has done, or takes away, what minstret is now. rcx: the trial. */
+/* Takes the present minstret away from the instructions of the trial; when the region is left, adds it. rcx:
+ * the trial. */
 static void emit_trial_clock(struct t2_emit *t, bool leaving)
 {
     struct x86_emit *e = &t->e;
@@ -272,7 +296,7 @@ static void emit_trial_clock(struct t2_emit *t, bool leaving)
                X86_RDX);
 }
 
-/* The trial's own code is no cost of the region. */
+/* The trial's own code does not count as a cost of the region. */
 static void emit_trial_entry(struct t2_emit *t)
 {
     struct x86_emit *e = &t->e;
@@ -389,6 +413,10 @@ static void emit_block(struct t2_emit *t, unsigned number)
     }
     for (unsigned i = block->first; i < block->first + block->count; i++) {
         const struct t2_insn *insn = &r->insns[i];
+        if (insn->sunk) {
+            t->sunk_until = i + insn->sunk > t->sunk_until ? i + insn->sunk : t->sunk_until;
+            continue;
+        }
         if (t2_ops[insn->op].flags & T2_END)
             emit_end(t, insn, number);
         else if (t2_is_access(insn))

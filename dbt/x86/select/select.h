@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inside of the selection of host code for regions: what its files share while one is being written. Scratch
- * registers: rcx, rdx, xmm0, xmm1.
+ * Internals of the selection of host code for regions: what its files share while they write a region.
+ * Scratch registers: rcx, rdx, xmm0, xmm1.
  */
 #ifndef DBT_X86_SELECT_SELECT_H
 #define DBT_X86_SELECT_SELECT_H
@@ -22,20 +22,23 @@ struct t2_exit {
     uint16_t left;   /* instructions to give back */
     bool request;    /* the hart's attention is wanted: leave translated code */
     uint32_t lazy;   /* f registers to be made canonical */
+    /* In front of operation `at` of the block whose operations begin with `first`: what is sunk there is
+     * computed. Else both are 0. */
+    uint16_t first, at;
 };
 
-enum t2_cold_kind { T2_COLD_FILL, T2_COLD_SLICE, T2_COLD_CANON, T2_COLD_JUDGE };
+enum t2_cold_kind { T2_COLD_FILL, T2_COLD_WINDOW, T2_COLD_SLICE, T2_COLD_CANON, T2_COLD_JUDGE };
 struct t2_cold {
     enum t2_cold_kind kind;
-    uint8_t *site;
+    uint8_t *site; /* the jump that leads here; WINDOW: the access that faults */
     const uint8_t *back;
-    const struct t2_insn *insn; /* FILL */
-    uint16_t exit;              /* FILL, SLICE */
+    const struct t2_insn *insn; /* FILL, WINDOW */
+    uint16_t exit;              /* FILL, WINDOW, SLICE */
     uint8_t reg, bits;          /* CANON: xmm, format */
 };
 
-/* What is known of f registers at some place: it is no NaN; its bits are the architecture's (else, if it is a
- * NaN, it must be made canonical first); it is boxed single precision. */
+/* What is known of f registers at some place: it is no NaN; its bits are the architecture's (if not, a NaN in
+ * it must be made canonical first); it is boxed single precision. */
 struct t2_fp_facts {
     uint32_t not_nan, canonical, boxed;
 };
@@ -59,6 +62,7 @@ struct t2_emit {
     struct t1_block *header;
     struct t2_trial *trial;
     const struct t2_block *at;
+    unsigned sunk_until; /* the last operation in front of which something is sunk, so far */
     bool full;
 
     const uint8_t *block_code[T2_BLOCKS_MAX];
@@ -73,12 +77,17 @@ struct t2_emit {
     struct t2_cold colds[4 * T2_INSNS_MAX];
 };
 
-/* Writes the region's code; *e has the room. The entry, or NULL where something is full. The lock is held. */
+/* Writes the region's code at t->e, which has room for it. Returns the entry; NULL: something is full. The
+ * lock is held. */
 const uint8_t *t2_emit(struct t2_emit *t);
 
 /* select.c, for its siblings. */
+/* The number of the exit in front of the operation; a jump to an exit on a condition, or always if `cond` is
+ * negative. */
 unsigned t2_exit_here(struct t2_emit *t, const struct t2_insn *insn);
 void t2_exit_if(struct t2_emit *t, int cond, unsigned exit);
+void t2_exit_from(struct t2_emit *t, uint8_t *site, unsigned exit); /* the jump that is there */
+/* A new piece of cold code, to which the jump at `site` leads. */
 struct t2_cold *t2_cold(struct t2_emit *t, enum t2_cold_kind kind, uint8_t *site);
 struct x86_mem t2_home(unsigned variable);
 static inline bool t2_in_register(const struct t2_emit *t, unsigned variable)
@@ -87,20 +96,23 @@ static inline bool t2_in_register(const struct t2_emit *t, unsigned variable)
 }
 /* A host register with the x variable: its own, or `scratch` after loading it. */
 enum x86_reg t2_use(struct t2_emit *t, unsigned variable, enum x86_reg scratch);
+/* Where to compute an x variable: its own host register, or `scratch`. */
 enum x86_reg t2_dest(const struct t2_emit *t, unsigned variable, enum x86_reg scratch);
+/* The variable = the host register, which is that of t2_dest() or another one. */
 void t2_set(struct t2_emit *t, unsigned variable, enum x86_reg from);
 
 void t2_emit_integer(struct t2_emit *t, const struct t2_insn *insn); /* int.c */
 void t2_emit_compare(struct t2_emit *t, const struct t2_insn *insn, enum x86_cond *cond);
 void t2_emit_access(struct t2_emit *t, const struct t2_insn *insn); /* mem.c */
 void t2_emit_fill(struct t2_emit *t, const struct t2_cold *cold);
+void t2_emit_window_fill(struct t2_emit *t, const struct t2_cold *cold);
 void t2_emit_fp(struct t2_emit *t, const struct t2_insn *insn); /* fp.c */
 /* Sets the upper half of an f register to ones. */
 void t2_emit_box(struct t2_emit *t, unsigned variable);
-/* Before the jumps to blocks that others lead to as well, which expect no more than the region's steady
- * registers not to be canonical. */
+/* Call it before the jumps to blocks to which others lead, too: such a block expects all registers to be
+ * canonical except the region's steady ones. */
 void t2_fp_meet(struct t2_emit *t);
-/* Those that are not canonical here, but the steady ones. */
+/* The registers that are not canonical here, except the steady ones. */
 uint32_t t2_fp_lazy(const struct t2_emit *t);
 /* Makes a NaN in any of them canonical, without cold code. */
 void t2_emit_canon_all(struct t2_emit *t, uint32_t set);
@@ -108,7 +120,7 @@ void t2_emit_canon_all(struct t2_emit *t, uint32_t set);
 void t2_emit_canon(struct t2_emit *t, unsigned variable);
 void t2_emit_cold_canon(struct t2_emit *t, const struct t2_cold *cold);
 void t2_fp_block(struct t2_emit *t, unsigned number); /* at its beginning */
-/* xmm with the f variable: its own, or `scratch` after loading it. */
+/* An xmm register with the f variable: its own, or `scratch` after loading it. */
 unsigned t2_use_f(struct t2_emit *t, unsigned variable, unsigned scratch);
 void t2_set_f(struct t2_emit *t, unsigned variable, unsigned from);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lowerings of A and Zacas: each AMO is a locked host instruction, or a compare-and-swap loop where the host
- * has none that returns the old value. What is misaligned or misses the TLB is done by the interpreter's
- * handler, which traps if need be.
+ * Lowerings of A, Zabha and Zacas: each AMO is a locked host instruction, or a compare-and-swap loop if the
+ * host has none that returns the old value. If the address is misaligned or misses the TLB, the interpreter's
+ * handler executes it, and traps if necessary.
  *
  * Orders ("Load-Reserved/Store-Conditional Instructions", "Atomic Memory Operations", and RVWMO's rules 5 to
  * 7): a locked instruction is a full barrier, whatever aq and rl ask for. A plain load has acquire order by
- * itself; but with rl set, LR must not be performed before the stores in front of it, which x86 allows a load
- * to do: mfence. A failing SC orders nothing.
+ * itself; but with rl set, LR must not be performed before earlier stores, which x86 allows for a load: so
+ * mfence precedes it. A failing SC orders nothing.
  *
- * All of that is "as viewed by other RISC-V harts" (same chapter). Where there is but one, a load and a store
- * do, in a fraction of the time: no interrupt comes between them. Devices get no order from atomics; drivers
- * use fences for them.
+ * All of that is "as viewed by other RISC-V harts" (same chapter). If there is only one hart, a load and a
+ * store are enough, and take a fraction of the time: no interrupt comes between them. Devices get no order
+ * from atomics; drivers use fences for them.
  */
 #include "dbt/x86/check.h"
 #include "dbt/x86/fragments.h"
@@ -19,23 +19,28 @@
 
 #define OP (t->op)
 
-/* rdx = the host address of rs1, which the table allows to access; else the returned cold code calls the
- * handler, and goes on at its `back`. */
+/* rdx = the host address of rs1, if the table allows the access; otherwise the returned cold code calls the
+ * handler, and continues at its `back`. */
 static struct t1_cold *host_address(struct t1 *t, unsigned size, size_t table)
 {
     struct x86_emit *e = &t->e;
     t1_copy(t, X86_RAX, OP.rs1);
-    x86_test_imm8(e, X86_RAX, size - 1);
-    struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, x86_jcc(e, X86_NE));
+    uint8_t *misaligned = NULL;
+    if (size > 1) {
+        x86_test_imm8(e, X86_RAX, size - 1);
+        misaligned = x86_jcc(e, X86_NE);
+    }
+    struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, t1_look_up(t, X86_RAX, 0, (int32_t)size, table));
     cold->insn = t1_make_insn(t);
-    t1_cold_also(t, cold, t1_look_up(t, X86_RAX, 0, (int32_t)size, table));
+    if (misaligned)
+        t1_cold_also(t, cold, misaligned);
     x86_op(e, X86_ADD, 64, X86_RDX, X86_RAX);
     check_emit(t->dbt, e, x86_mem(X86_RAX, 0), x86_mem(X86_RDX, 0), size,
                table == offsetof(struct tlb, write), t->offset);
     return cold;
 }
 
-/* There are other harts, before whom the access must be atomic and in order. */
+/* Whether there are other harts, for which the access must be atomic and in order. */
 static bool shared(const struct t1 *t)
 {
     return t->dbt->hart_count > 1;
@@ -47,7 +52,7 @@ static void lock(struct t1 *t)
         x86_lock(&t->e);
 }
 
-/* rd = the host register, of which `bits` are the value. */
+/* rd = the host register, whose low `bits` are the value. */
 static void finish(struct t1 *t, struct t1_cold *cold, unsigned bits, enum x86_reg value)
 {
     if (OP.rd)
@@ -58,12 +63,27 @@ static void finish(struct t1 *t, struct t1_cold *cold, unsigned bits, enum x86_r
 
 #define TARGET x86_mem(X86_RDX, 0)
 
+/* rax = the old value; the bits above a narrow one are 0. */
+static void load_old(struct t1 *t, unsigned bits)
+{
+    if (bits < 32)
+        x86_load_extend(&t->e, bits, false, X86_RAX, TARGET);
+    else
+        x86_load(&t->e, bits, X86_RAX, TARGET);
+}
+
+/* Operations in registers have no fewer bits here, and need no fewer. */
+static unsigned in_register(unsigned bits)
+{
+    return bits < 32 ? 32 : bits;
+}
+
 static bool swap(struct t1 *t, unsigned bits)
 {
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     t1_copy(t, X86_RCX, OP.rs2);
     if (!shared(t)) { /* xchg is always locked */
-        x86_load(&t->e, bits, X86_RAX, TARGET);
+        load_old(t, bits);
         x86_store(&t->e, bits, TARGET, X86_RCX);
         finish(t, cold, bits, X86_RAX);
         return true;
@@ -83,10 +103,10 @@ static bool add(struct t1 *t, unsigned bits)
     return true;
 }
 
-/* rax = the old value; the loop's body computes rcx, the new one, from it. */
+/* rax = the old value, from which the loop's body computes the new one, in rcx. */
 static const uint8_t *begin_loop(struct t1 *t, unsigned bits)
 {
-    x86_load(&t->e, bits, X86_RAX, TARGET);
+    load_old(t, bits);
     return x86_here(&t->e);
 }
 
@@ -114,21 +134,27 @@ static bool logic(struct t1 *t, enum x86_alu op, unsigned bits)
     }
     const uint8_t *loop = begin_loop(t, bits);
     x86_mov(e, 64, X86_RCX, X86_RAX);
-    t1_op_guest(t, op, bits, X86_RCX, OP.rs2);
+    t1_op_guest(t, op, in_register(bits), X86_RCX, OP.rs2);
     end_loop(t, bits, loop);
     finish(t, cold, bits, X86_RAX);
     return true;
 }
 
-/* The old value stays where `keep` holds between it and the operand. */
+/* The old value stays if `keep` holds between it and the operand. A narrow one is extended for that, each
+ * time, since cmpxchg loads no more than its width. */
 static bool select_value(struct t1 *t, enum x86_cond keep, unsigned bits)
 {
     struct x86_emit *e = &t->e;
+    bool sign = keep == X86_L || keep == X86_GE;
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     const uint8_t *loop = begin_loop(t, bits);
     t1_copy(t, X86_RCX, OP.rs2);
-    x86_op(e, X86_CMP, bits, X86_RAX, X86_RCX);
-    x86_cmov(e, keep, bits, X86_RCX, X86_RAX);
+    if (bits < 32) {
+        x86_extend_to(e, 32, bits, sign, X86_RAX, X86_RAX);
+        x86_extend_to(e, 32, bits, sign, X86_RCX, X86_RCX);
+    }
+    x86_op(e, X86_CMP, in_register(bits), X86_RAX, X86_RCX);
+    x86_cmov(e, keep, in_register(bits), X86_RCX, X86_RAX);
     end_loop(t, bits, loop);
     finish(t, cold, bits, X86_RAX);
     return true;
@@ -137,7 +163,7 @@ static bool select_value(struct t1 *t, enum x86_cond keep, unsigned bits)
 static bool compare_and_swap(struct t1 *t, unsigned bits)
 {
     struct x86_emit *e = &t->e;
-    if (bits > XLEN) /* of two registers */
+    if (bits > XLEN) /* in a pair of registers */
         return false;
     struct t1_cold *cold = host_address(t, bits / 8, offsetof(struct tlb, write));
     t1_copy(t, X86_RAX, OP.rd);

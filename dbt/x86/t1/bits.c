@@ -25,7 +25,7 @@ static bool multiply_high(struct t1 *t, bool sign)
     return true;
 }
 
-/* The high half of signed by unsigned: the unsigned one, less rs2 where rs1 is negative. */
+/* The high half of signed times unsigned: that of unsigned times unsigned, less rs2 if rs1 is negative. */
 static bool multiply_high_mixed(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
@@ -40,7 +40,8 @@ static bool multiply_high_mixed(struct t1 *t)
     return true;
 }
 
-/* The host traps where RISC-V has results ("Division Operations"): by 0, all ones and the dividend. */
+/* The host traps where RISC-V has results ("Division Operations"): a division by 0 gives all ones, and the
+ * dividend as the remainder. */
 static bool divide_unsigned(struct t1 *t, unsigned bits, bool remainder)
 {
     struct x86_emit *e = &t->e;
@@ -62,7 +63,8 @@ static bool divide_unsigned(struct t1 *t, unsigned bits, bool remainder)
     return true;
 }
 
-/* By -1, which may overflow: the dividend negated, and 0. rcx is 0 or -1, rax the dividend. */
+/* Division by -1, which may overflow, gives the negated dividend, and 0 as the remainder; by 0, as above. rcx
+ * is the divisor, rax the dividend. */
 static void divide_special(struct t1 *t, unsigned bits, bool remainder)
 {
     struct x86_emit *e = &t->e;
@@ -98,7 +100,7 @@ static bool divide_signed(struct t1 *t, unsigned bits, bool remainder)
     return true;
 }
 
-/* As many bits as a register has, from bit `from` on, of the product without carries. */
+/* rd = bits of the product without carries, as many as a register has, from bit `from` on. */
 static bool multiply_carryless(struct t1 *t, unsigned from)
 {
     struct x86_emit *e = &t->e;
@@ -239,7 +241,7 @@ static bool reverse_bytes(struct t1 *t)
     return true;
 }
 
-/* Bit 7 of each byte that is not zero, then times 255 >> 7: (x << 1) - (x >> 7). */
+/* Sets bit 7 of each byte that is not zero, and makes it all bits of the byte: (x << 1) - (x >> 7). */
 static bool or_bytes(struct t1 *t)
 {
     struct x86_emit *e = &t->e;

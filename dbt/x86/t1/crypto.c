@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lowerings of the scalar cryptography: AES by the host's instructions for it, hashes by rotations. What is
- * not here (SM4, xperm4), and AES on a host without those instructions, is done by handlers.
+ * Lowerings of scalar cryptography: AES with the host's instructions for it, hashes with rotations. Handlers
+ * do the rest (SM4, xperm4), and AES on a host without those instructions.
  */
 #include "dbt/x86/t1/t1.h"
 
@@ -11,7 +11,7 @@
 
 /* ---- Zknd, Zkne ---------------------------------------------------------------------------------------- */
 
-/* One round without a key of the state in rs2:rs1; the host's half of it is the guest's result. */
+/* One round, without a key, of the state in rs2:rs1; the low half of the host's result is the guest's. */
 static bool aes_round(struct t1 *t, enum x86_aes op)
 {
     struct x86_emit *e = &t->e;
@@ -39,7 +39,8 @@ static bool aes_unmix(struct t1 *t)
     return true;
 }
 
-/* The host makes of rs1's high word: itself substituted in dword 0; rotated and with the constant in 1. */
+/* The host's result for rs1's high word: in dword 0 the word, substituted; in dword 1 the same, rotated and
+ * with the constant. */
 static bool aes_key(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
@@ -69,7 +70,8 @@ static bool aes_key_next(struct t1 *t)
 
 /* ---- Zknh, Zksh ---------------------------------------------------------------------------------------- */
 
-/* rs1 rotated to the right by `a` and by `b`, and rotated or shifted by `c`, added without carries. */
+/* rd = rs1 rotated to the right by `a`, xor rs1 rotated to the right by `b`, xor rs1 rotated or shifted by
+ * `c`. */
 static bool sigma(struct t1 *t, unsigned bits, unsigned a, unsigned b, enum x86_shift third, unsigned c)
 {
     struct x86_emit *e = &t->e;
@@ -125,7 +127,8 @@ static bool reverse_bits(struct t1 *t)
     return true;
 }
 
-/* The host takes a number modulo 16, or none where bit 7 is set: numbers of 16 and more get it. */
+/* The host takes a number modulo 16, or gives 0 if its bit 7 is set: the sum sets it for numbers of 16 and
+ * more. */
 static bool permute_bytes(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
@@ -138,7 +141,7 @@ static bool permute_bytes(struct t1 *t)
     x86_movq_from(e, 0, t1_use(t, OP.rs1, X86_RCX));
     x86_pshufb(e, 0, 1);
     x86_movq_to(e, X86_RAX, 0);
-    if (XLEN == 32) /* what the numbers above rs2's took */
+    if (XLEN == 32) /* the numbers above those of rs2 have taken bytes, too */
         x86_mov(e, 32, X86_RAX, X86_RAX);
     t1_set(t, X86_RAX);
     return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lowerings of F, D, Zfh and Zfa that convert, round and move; fp.c says how floating-point lowerings
+ * Lowerings of F, D, Zfh and Zfa that convert, round and move. fp.c explains how floating-point lowerings
  * work, fp_half.c has the conversions between half precision and the other formats.
  */
 #include "dbt/x86/t1/fp.h"
@@ -36,15 +36,15 @@ static bool constant(struct t1 *t, unsigned bits)
     return true;
 }
 
-/* The class of a number that is not negative in rcx, of its negative in rdx; see fp_classify(). */
+/* rcx = the class of a number that is not negative, rdx = that of its negative; see fp_classify(). */
 static void emit_classes(struct x86_emit *e, unsigned size)
 {
     x86_mov_imm(e, X86_RCX, 1 << (4 + size));
     x86_mov_imm(e, X86_RDX, 1 << (3 - size));
 }
 
-/* rcx is the exponent, 0 or its maximum: emit_classes(), or of a NaN rcx alone, from where the returned jump
- * is taken. */
+/* rcx is the exponent, 0 or its maximum. Does the same as emit_classes(); for a NaN, only rcx is set, and the
+ * returned jump is taken. */
 static uint8_t *emit_special_classes(struct x86_emit *e, unsigned fraction)
 {
     x86_mov(e, 64, X86_RDX, X86_RAX);
@@ -74,7 +74,7 @@ static bool classify(struct t1 *t, unsigned bits)
     unsigned fraction = fp_fraction_bits(bits), exponent = (unsigned)fp_exponent_max(bits);
     t1_fp_begin(t, true);
     t1_fp_look_at_box(t, bits, OP.rs1);
-    x86_load_extend(e, bits, true, X86_RAX, t1_f_mem(OP.rs1));
+    t1_fp_load_bits(t, bits, true, X86_RAX, OP.rs1);
     x86_mov(e, bits, X86_RCX, X86_RAX);
     x86_shift_imm(e, X86_SHR, bits, X86_RCX, fraction);
     x86_op_imm(e, X86_AND, 32, X86_RCX, (int32_t)exponent);
@@ -104,8 +104,9 @@ static void load_integer(struct t1 *t, unsigned integer_bits, bool sign)
         x86_extend(&t->e, 32, sign, X86_RAX, X86_RAX);
 }
 
-/* Exact from 32 bits to double, rounded else; what has the highest bit of 64 is the handler's. To half by way
- * of single: what that rounds, in whatever mode, is 2^24 or more and overflows. */
+/* Exact from 32 bits to double, otherwise rounded; an integer with the highest of 64 bits set is left to the
+ * handler. To half by way of single: a number that single precision rounds, in whatever mode, is 2^24 or more
+ * and overflows. */
 static bool from_integer(struct t1 *t, unsigned bits, unsigned integer_bits, bool sign)
 {
     struct x86_emit *e = &t->e;
@@ -120,7 +121,8 @@ static bool from_integer(struct t1 *t, unsigned bits, unsigned integer_bits, boo
         x86_test(e, 64, X86_RAX, X86_RAX);
         t1_fp_handler_if(t, x86_jcc(e, X86_S));
     }
-    /* The conversion keeps the upper bits: do not wait for them, or have them be the box. */
+    /* The conversion keeps the upper bits: so that it does not wait for them, they are cleared, or become the
+     * box. */
     x86_packed_logic(e, bits == 16 ? X86_PCMPEQD : X86_PXOR, 0, 0);
     x86_cvt_from_integer(e, t1_fp_host_bits(bits), 64, 0, X86_RAX);
     t1_fp_set_number(t, bits);
@@ -129,8 +131,8 @@ static bool from_integer(struct t1 *t, unsigned bits, unsigned integer_bits, boo
 
 /* ---- To integers --------------------------------------------------------------------------------------- */
 
-/* rax = xmm0, of the host's format, rounded as rm says. True: nothing was said of an inexact one; a
- * truncating conversion of xmm0 is to do that, once it is known that the integer fits. */
+/* rax = xmm0, in the host's format, rounded as rm says. True: this raised no inexact flag; a truncating
+ * conversion of xmm0 must do that, once it is known that the integer fits. */
 static bool emit_to_integer(struct t1 *t, unsigned bits, unsigned integer_bits)
 {
     struct x86_emit *e = &t->e;
@@ -146,8 +148,7 @@ static bool emit_to_integer(struct t1 *t, unsigned bits, unsigned integer_bits)
     return false;
 }
 
-/* The host's answer to all that does not fit is the lowest integer; that one is looked at again by the
- * handler. */
+/* The host gives the lowest integer for all that does not fit; the handler looks at that one again. */
 static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
 {
     struct x86_emit *e = &t->e;
@@ -173,7 +174,8 @@ static bool to_signed(struct t1 *t, unsigned bits, unsigned integer_bits)
     return true;
 }
 
-/* From +0 to the last value that fits whatever the mode, by the signed conversion to 64 bits. */
+/* From +0 to the last value that fits in every mode, by the signed conversion to 64 bits; the handler does
+ * the others. */
 static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
 {
     static const uint64_t last[3][2] = { { 0x7bff, 0x7bff },
@@ -189,7 +191,7 @@ static bool to_unsigned(struct t1 *t, unsigned bits, unsigned integer_bits)
     if (OP.rm == 7)
         t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, bits, OP.rs1);
-    x86_load_extend(e, bits, false, X86_RAX, t1_f_mem(OP.rs1));
+    t1_fp_load_bits(t, bits, false, X86_RAX, OP.rs1);
     x86_mov_imm(e, X86_RCX, (int64_t)last[bits / 32][integer_bits == 64]);
     x86_op(e, X86_CMP, bits, X86_RAX, X86_RCX);
     t1_fp_handler_if(t, x86_jcc(e, X86_A));
@@ -216,7 +218,12 @@ static bool convert(struct t1 *t, unsigned from_bits)
         t1_fp_look_at_rounding(t);
     t1_fp_look_at_box(t, from_bits, OP.rs1);
     x86_packed_logic(e, X86_PXOR, 0, 0);
-    x86_sse_op_mem(e, from_bits, X86_SCALAR_CONVERT, 0, t1_f_mem(OP.rs1));
+    if (t1_fp_in_x(t)) {
+        t1_fp_load(t, from_bits, 1, OP.rs1);
+        x86_sse_op(e, from_bits, X86_SCALAR_CONVERT, 0, 1);
+    } else {
+        x86_sse_op_mem(e, from_bits, X86_SCALAR_CONVERT, 0, t1_f_mem(OP.rs1));
+    }
     t1_fp_set_result(t, 96 - from_bits);
     return true;
 }

@@ -8,25 +8,27 @@
  * these is boxed already. A signalling NaN is invalid in the conversion, as it is in every instruction that
  * converts its operands.
  *
- * Why it is exact. Every half is a single, and from single precision an operation is rounded twice:
- *  - Towards a side: rounding to finer steps first changes nothing, since coarse steps are fine ones, too.
- *  - To nearest: only an exact result beside the middle of two halves could be drawn onto it. Of 24 bits and
- *    11, neither add, sub, mul, div nor sqrt has such a result (24 >= 2 * 11 + 2), nor where the half is
- *    subnormal: there, sums and products are exact in single precision, and a quotient a / b that is not such
- *    a middle m, nor a half, is 2^-22 of its size away, as a - m * b is a whole number of units of 22 bits.
- *  - NX is that of either step. OF, UF and their NX come of the second step: halves make no single that is
+ * Why this is exact. Every half is a single, and the result of an operation in single precision is rounded
+ * twice:
+ *  - Towards a side: to round to finer steps first changes nothing, since coarse steps are fine ones, too.
+ *  - To nearest: only an exact result beside the middle of two halves could be drawn onto it. With 24 bits
+ *    and 11, neither add, sub, mul, div nor sqrt has such a result (24 >= 2 * 11 + 2), not even if the half
+ *    is subnormal: then sums and products are exact in single precision, and a quotient a / b that is neither
+ *    such a middle m nor a half is 2^-22 of its size away, since a - m * b is a whole number of units of 22
+ *    bits.
+ *  - NX is that of either step. OF, UF and their NX come from the second step: halves make no single that is
  *    too large or too small, and the first step draws no inexact result onto a subnormal half, as above. The
- *    host sees tininess after rounding, as RISC-V does.
- * A sum of a product needs more bits. In double precision the product is exact, and so is the sum if it is of
- * less than 2^5; larger ones may round, but only where the product is too small to come near a middle. The
- * way from double to single is then made exact, too: the last bit stands for all behind it (round to odd).
+ *    host detects tininess after rounding, as RISC-V does.
+ * A sum of a product needs more bits. In double precision the product is exact, and so is a sum of less than
+ * 2^5; larger sums may be rounded, but only if the product is too small to come near a middle. The way from
+ * double to single is then made exact, too: the last bit stands for all behind it (round to odd).
  */
 #include "dbt/x86/t1/fp.h"
 #include "dbt/x86/vex.h"
 
 #define OP (t->op)
 
-/* From half to single or double, which is exact; but a reserved rounding mode is still one. */
+/* From half to single or double, which is exact; but a reserved rounding mode is reserved here, too. */
 static bool widen(struct t1 *t, unsigned to_bits)
 {
     if (!t1_fp_possible(t, 16))
@@ -58,8 +60,9 @@ static bool from_single(struct t1 *t)
     return true;
 }
 
-/* xmm0 = ones, and below them the double in rax as a single, rounded to odd; uses rcx and xmm1. What is too
- * large for a single, or subnormal there, is rounded as MXCSR says, which leaves it as it is to a half. */
+/* xmm0 = ones, and below them the double in rax as a single, rounded to odd; uses rcx and xmm1. A number that
+ * is too large for a single, or subnormal there, is rounded as MXCSR says, which does not change how it is
+ * rounded to a half. */
 static void emit_to_single(struct t1 *t)
 {
     const int32_t lost = (1 << (52 - 23)) - 1;

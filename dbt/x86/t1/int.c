@@ -9,7 +9,7 @@
 
 /* ---- Two registers ------------------------------------------------------------------------------------- */
 
-/* The register that op only copies, since the other is x0 (c.mv is add with x0); 0: it computes. */
+/* The register that op only copies, since the other one is x0 (c.mv is add with x0); 0: op computes. */
 static unsigned copied(const struct t1 *t, enum x86_alu op)
 {
     if (op == X86_AND || (op == X86_SUB && OP.rs1 == 0))
@@ -55,7 +55,7 @@ static bool binary(struct t1 *t, enum x86_alu op, unsigned bits)
     return true;
 }
 
-/* By one instruction (BMI2). */
+/* Shifts with one instruction (BMI2). */
 static bool quick_shift(struct t1 *t, enum x86_shift op, unsigned bits)
 {
     enum x86_reg to = t1_dest(t), from = t1_use(t, OP.rs1, X86_RAX), count = t1_use(t, OP.rs2, X86_RCX);
@@ -187,13 +187,35 @@ static bool add_upper_to_pc(struct t1 *t)
     return true;
 }
 
-/* x86 keeps all orders but store to load. */
+/* x86 keeps all orders except that of a store before a load. */
 static bool fence(struct t1 *t)
 {
     unsigned pred = (unsigned)OP.imm >> 4 & 15, succ = (unsigned)OP.imm & 15;
     if (pred & 5 && succ & 10)
         x86_mfence(&t->e);
     return true;
+}
+
+/* Zicfiss, if the mode has no shadow stack: does nothing, or rd = 0. Otherwise the handler does it. */
+static bool shadow_stack(struct t1 *t)
+{
+    x86_mem_op_imm(&t->e, X86_CMP, 32, HART_MEM(shadow), 0);
+    struct t1_cold *cold = t1_cold(t, T1_COLD_EXEC, x86_jcc(&t->e, X86_NE));
+    cold->insn = t1_make_insn(t);
+    if (OP.rd) {
+        enum x86_reg to = t1_dest(t);
+        x86_mov_imm(&t->e, to, 0);
+        t1_set(t, to);
+    }
+    t1_set_back(t, cold);
+    return true;
+}
+
+/* Zimop: rd = 0. */
+static bool set_zero(struct t1 *t)
+{
+    OP.imm = 0;
+    return set_constant(t);
 }
 
 static bool nothing(struct t1 *t)

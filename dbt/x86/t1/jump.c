@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * How a translated block is left.
+ * How control leaves a translated block.
  *
- * To a place in the same page: by a jump that leads to a stub until the target is translated, and is then
- * patched. Backward jumps look at the budget first, so that every loop passes such a look. To a known place
- * in another page: by such a jump, too, behind a look whether that page is where it was. To anywhere else: by
- * the table of the address space (struct tlb_native), a miss of which leaves translated code.
+ * To a place in the same page it goes by a jump that leads to a stub until the target is translated, and is
+ * patched then. Backward jumps check the budget first, so that every loop passes such a check. To a known
+ * place in another page it goes by such a jump, too, after a check that the page is still in the same place
+ * of memory. To all other places it goes by the table of the address space (struct tlb_native). If the pc is
+ * not in the table, it is searched for; if no block is found, the hart leaves translated code.
  */
 #include "dbt/runtime/link.h"
 #include "dbt/x86/fragments.h"
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/vex.h"
 
-/* The rel32 at `site` leads to a stub until the target is translated. */
-static void add_link(struct t1 *t, uint8_t *site, unsigned target)
+void t1_add_link(struct t1 *t, uint8_t *site, unsigned target)
 {
     struct t1_link *link = t1_link_make(t->dbt, &t->block->owner, site, target);
     if (!link) {
@@ -28,10 +28,10 @@ static void jump_linked(struct t1 *t, int cond, unsigned target)
     struct x86_emit *e = &t->e;
     x86_align_patch_at(e, cond == T1_ALWAYS ? e->at : t->compare, cond == T1_ALWAYS ? 1 : 2);
     uint8_t *site = cond == T1_ALWAYS ? x86_jmp(e) : x86_jcc(e, (enum x86_cond)cond);
-    add_link(t, site, target);
+    t1_add_link(t, site, target);
 }
 
-/* Leaves for a new slice if the budget is used up. */
+/* Writes the check of the budget: if it is used up, the slice ends. */
 static void look_at_budget(struct t1 *t, enum t1_cold_kind kind, uint32_t where)
 {
     x86_test(&t->e, 32, HOST_BUDGET, HOST_BUDGET);
@@ -40,7 +40,7 @@ static void look_at_budget(struct t1 *t, enum t1_cold_kind kind, uint32_t where)
     cold->back = x86_here(&t->e);
 }
 
-/* rax: the guest pc to go on at. */
+/* Continues at the guest pc in rax. */
 static void jump_indirect(struct t1 *t)
 {
     look_at_budget(t, T1_COLD_SLICE_PC, 0);
@@ -60,14 +60,14 @@ void t1_check_page(struct t1 *t, enum x86_reg page, uint64_t paddr, uint8_t *oth
     x86_op_imm(e, X86_AND, 32, X86_RDX, (TLB_EXEC_SIZE - 1) << 4);
     x86_op_mem(e, X86_CMP, 64, page, tlb_bytes(X86_RDX, offsetof(struct tlb, exec[0].tag)));
     other[0] = x86_jcc(e, X86_NE);
-    /* Bits 8 to 39: as much as one instruction can compare. */
+    /* Bits 8 to 39 of the address: one instruction cannot compare more. */
     x86_mem_op_imm(e, X86_CMP, 32, tlb_bytes(X86_RDX, offsetof(struct tlb, exec[0].paddr) + 1),
                    (int32_t)(uint32_t)(paddr >> 8));
     other[1] = x86_jcc(e, X86_NE);
 }
 
-/* Where the page is, `distance` from the block's own, as the hart sees it now. False: it has not been
- * there. */
+/* *paddr = the physical address of the page that is `distance` bytes from the block's own, as the hart sees
+ * it now. False: the hart's TLB does not have that page, or t1_check_page() cannot tell it from others. */
 static bool page_is_at(const struct t1 *t, int32_t distance, uint64_t *paddr)
 {
     uint64_t vaddr = (t->hart->pc & PAGE_MASK) + (uint64_t)(int64_t)distance;
@@ -78,10 +78,10 @@ static bool page_is_at(const struct t1 *t, int32_t distance, uint64_t *paddr)
     return entry->tag == vaddr && t1_can_check_page(entry->paddr);
 }
 
-/* To an offset from this page that lies in another one. While that page is in the same place of memory as it
- * is now, the jump is linked like one in the page; where it is not, the table says. rax: the present page.
- * Forward or backward, it looks at the budget: pages without end may be one page of memory, and the calls
- * among such jumps use up the host's stack. */
+/* Jumps to an offset from this page that lies in another one. As long as that page is in the same place of
+ * memory as it is now, the jump is linked like one in the page; otherwise the table decides. rax holds the
+ * address of the present page. The budget is checked for forward jumps, too: any number of pages may be the
+ * same page of memory, and such jumps may be calls, which use up the host's stack. */
 static void jump_far(struct t1 *t, int32_t target)
 {
     struct x86_emit *e = &t->e;
@@ -98,7 +98,7 @@ static void jump_far(struct t1 *t, int32_t target)
     t1_check_page(t, X86_RCX, paddr, other);
     x86_store(e, 64, DBT_MEM(page), X86_RCX);
     x86_align_patch(e, 1);
-    add_link(t, x86_jmp(e), (unsigned)offset);
+    t1_add_link(t, x86_jmp(e), (unsigned)offset);
     for (unsigned i = 0; i < 2 && !e->overflow; i++)
         x86_patch(other[i], e->run, t->dbt->jump);
 }
@@ -150,7 +150,8 @@ static void set_link_register(struct t1 *t)
     t1_set(t, to);
 }
 
-/* The conditions: of rs1 compared with rs2; of rs2 compared with 0, where rs1 is x0. */
+/* A branch. `cond` is the condition when rs1 is compared with rs2; `cond_of_zero` is the condition when rs2
+ * is compared with 0, which is done if rs1 is x0. */
 static bool branch(struct t1 *t, enum x86_cond cond, enum x86_cond cond_of_zero)
 {
     struct x86_emit *e = &t->e;
@@ -167,12 +168,12 @@ static bool branch(struct t1 *t, enum x86_cond cond, enum x86_cond cond_of_zero)
     return true;
 }
 
-/* Where the host's `ret` of the guest's return arrives; rax has the guest pc. */
+/* Writes the code at which the host's `ret` arrives, which is the guest's return; rax holds the guest pc. */
 static void emit_landing(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
     x86_lea(e, 64, X86_RSP, x86_mem(X86_RSP, 8));
-    /* The page of the call, also where the next instruction begins the page behind it. */
+    /* The page of the call, even if the next instruction is the first of the next page. */
     int next = (int)(t->offset + t->op.length);
     x86_lea(e, XLEN, X86_RCX, x86_mem(X86_RAX, -next));
     x86_store(e, 64, DBT_MEM(page), X86_RCX);
@@ -182,7 +183,8 @@ static void emit_landing(struct t1 *t)
 enum call { CALL_NEAR, CALL_FAR, CALL_INDIRECT };
 
 /* A call: the guest's return address goes on the host's stack, and a host call leads to the target, so that
- * the guest's return can be a host `ret`. rax: the target, of an indirect one; else relative to the page. */
+ * the guest's return can be a host `ret`. The target of an indirect call is in rax; that of others is
+ * relative to the page. */
 static void emit_call(struct t1 *t, enum call kind, int32_t target)
 {
     struct x86_emit *e = &t->e;
@@ -190,14 +192,14 @@ static void emit_call(struct t1 *t, enum call kind, int32_t target)
     enum x86_reg page = kind == CALL_INDIRECT ? X86_RCX : X86_RAX;
     x86_load(e, 64, page, DBT_MEM(page));
     x86_lea(e, XLEN, X86_RCX, x86_mem(page, next));
-    t1_set(t, X86_RCX); /* before the look, which may leave for the target */
+    t1_set(t, X86_RCX); /* before the check, which may leave and continue at the target */
     if (kind == CALL_NEAR && (unsigned)target <= (t->source->paddr & (PAGE_SIZE - 1)))
         look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
     x86_push(e, X86_RCX);
     x86_align_patch(e, 1);
     uint8_t *site = x86_call(e);
     if (kind == CALL_NEAR)
-        add_link(t, site, (unsigned)target);
+        t1_add_link(t, site, (unsigned)target);
     else
         t1_cold(t, kind == CALL_FAR ? T1_CALL_FAR : T1_CALL_INDIRECT, site)->where = (uint32_t)target;
     emit_landing(t);
@@ -222,8 +224,8 @@ static bool jump_direct(struct t1 *t, int32_t target)
     return true;
 }
 
-/* auipc and jalr that make a call to where 20 bits do not reach: what auipc would leave in the register is
- * never seen. True: both are done. */
+/* auipc and jalr that together call a function which is too far for the 20 bits of jal: no code sees the
+ * value that auipc would leave in the register. True: both instructions are done. */
 bool t1_lower_far_call(struct t1 *t)
 {
     struct isa_operands next;
@@ -242,11 +244,25 @@ bool t1_lower_far_call(struct t1 *t)
     return true;
 }
 
+/* Zicfilp: if the mode has landing pads, the interpreter's handler does the jump, and the run loop checks for
+ * a pad. */
+static void look_for_pads(struct t1 *t)
+{
+    if (!isa_has(&t->hart->isa, ISA_Zicfilp) || isa_is_guarded_jump(t->op.rs1))
+        return;
+    x86_mem_op_imm(&t->e, X86_CMP, 32, HART_MEM(pads), 0);
+    struct t1_cold *cold = t1_cold(t, T1_COLD_SYSTEM, x86_jcc(&t->e, X86_NE));
+    cold->insn = t1_make_insn(t);
+    if (cold->insn)                                 /* otherwise the segment is full */
+        cold->insn->aux = t->offset + t->op.length; /* as cpu/block.c sets it for a jump */
+}
+
 static bool jump_register(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
+    look_for_pads(t);
     int64_t target = (t->value + t->op.imm) & ~1ll;
-    /* auipc and jalr: a direct jump to where 20 bits do not reach. */
+    /* after auipc: a direct jump, too far for the 20 bits of jal */
     if (t->op.rs1 && t->op.rs1 == t->constant && t->relative && target == (int32_t)target)
         return jump_direct(t, (int32_t)target);
     t1_copy(t, X86_RAX, t->op.rs1);

@@ -2,9 +2,13 @@
  *
  * Loads and stores through the software TLB, inline: the index from the address, one comparison of the tag
  * with the page of the access's last byte (validity, permission, canonical form, page crossing), the addend,
- * the access. What misses goes to a thunk (thunks.c), which may trap. An address of RV32 that wraps at 2^32
- * is such a miss: the sum has 64 bits here, and there is no such page.
+ * the access. A miss goes to a thunk (thunks.c), which may trap. An address of RV32 that wraps at 2^32 is
+ * such a miss: the sum has 64 bits here, and no page has it.
+ *
+ * If the address space has a window (cpu/mmu/window.h), there is no look-up: the access is a single
+ * instruction, and a miss is a fault that leads to the same cold code, with other thunks.
  */
+#include "dbt/runtime/windows.h"
 #include "dbt/x86/check.h"
 #include "dbt/x86/fragments.h"
 #include "dbt/x86/t1/fp.h"
@@ -45,23 +49,74 @@ enum x86_reg t1_pointer(struct t1 *t)
 
 uint8_t *t1_look_up(struct t1 *t, enum x86_reg base, int32_t low, int32_t high, size_t side)
 {
-    /* Of a run whose look-up has failed, which may lie in two pages, each access has its own entry. */
+    /* If the look-up of a run has failed, the run may lie on two pages: each access looks its own page up. */
     return emit_look_up(t->dbt, &t->e, base, low, high, t->in_cold_run, side, X86_RDX);
 }
 
-/* The look-up of a load or store, and what its cold code needs; *to is where it goes. */
+/* Whether the present access goes to the window: the address space has one, and the instruction was not seen
+ * to need other pages. */
+static bool has_window(const struct t1 *t)
+{
+    return t->block->kind != TLB_KIND_LOOKS &&
+           !windows_avoids(t->dbt, (t->source->paddr & PAGE_MASK) | t->offset);
+}
+
+/* On RV64, the pointer must be in the window's half: it is compared once, and may then move no further than
+ * the guards allow. If it is in the other half, which is rare, the handler executes the instruction and the
+ * block is left behind it, since more accesses may rely on the comparison. */
+static void compare_bounds(struct t1 *t, enum x86_reg base)
+{
+    unsigned guest = t->op.rs1;
+    if (XLEN == 32 || !guest || t->bounded >> guest & 1)
+        return;
+    struct t1_cold *cold = t1_cold(t, T1_COLD_OTHER_HALF, emit_compare_bounds(&t->e, t->block->kind, base));
+    cold->insn = t1_make_insn(t);
+    cold->where = t->offset + t->op.length;
+    cold->size = t->block->count - t->index - 1;
+    t->bounded |= UINT32_C(1) << guest;
+    t->moved[guest] = 0;
+}
+
+void t1_note_pointer(struct t1 *t, const struct isa_operands *op)
+{
+    if (!(t->bounded >> op->rd & 1))
+        return;
+    int32_t moved = t->moved[op->rd] + op->imm;
+    if (op->insn == ISA_INSN_addi && op->rd == op->rs1 && moved <= WINDOW_MOVED_MAX &&
+        moved >= -WINDOW_MOVED_MAX)
+        t->moved[op->rd] = moved;
+    else
+        t->bounded &= ~(UINT32_C(1) << op->rd);
+}
+
+/* The look-up of a load or store, and its cold code; *to becomes the operand of the access. */
 static struct t1_cold *look_up(struct t1 *t, enum t1_cold_kind kind, unsigned size, struct x86_mem *to)
 {
     enum x86_reg base = t1_pointer(t);
-    size_t table = kind == T1_COLD_LOAD ? offsetof(struct tlb, read) : offsetof(struct tlb, write);
-    uint8_t *miss = t1_look_up(t, base, t->op.imm, t->op.imm + (int32_t)size, table);
-    *to = x86_mem_index(X86_RDX, base, t->op.imm);
-    struct t1_cold *cold = t1_cold(t, kind, miss);
+    struct t1_cold *cold;
+    bool window = has_window(t);
+    if (window) {
+        compare_bounds(t, base);
+        *to = window_mem(t->block->kind, base, t->op.imm);
+        cold = t1_cold(t, kind, NULL);
+    } else {
+        size_t table = kind == T1_COLD_LOAD ? offsetof(struct tlb, read) : offsetof(struct tlb, write);
+        uint8_t *miss = t1_look_up(t, base, t->op.imm, t->op.imm + (int32_t)size, table);
+        *to = x86_mem_index(X86_RDX, base, t->op.imm);
+        cold = t1_cold(t, kind, miss);
+    }
     cold->address = x86_mem(base, t->op.imm);
     cold->where = t1_where(t);
     cold->size = size;
-    check_emit(t->dbt, &t->e, cold->address, *to, size, kind == T1_COLD_STORE, t->offset);
+    (window ? check_emit_window : check_emit)(t->dbt, &t->e, cold->address, *to, size, kind == T1_COLD_STORE,
+                                              t->offset);
     return cold;
+}
+
+/* The next host instruction is the access. */
+static void access_here(struct t1 *t, struct t1_cold *cold)
+{
+    cold->access = t->e.at;
 }
 
 static void check_in_run(struct t1 *t, unsigned size, bool write)
@@ -96,10 +151,11 @@ static bool load(struct t1 *t, unsigned size, bool sign)
     struct x86_mem from;
     struct t1_cold *cold = look_up(t, T1_COLD_LOAD, size, &from);
     enum x86_reg to = t1_dest(t);
+    access_here(t, cold);
     t1_load(t, 8 * size, sign, to, from);
     if (to == X86_RAX)
         t1_set(t, to);
-    cold->back = x86_here(&t->e);
+    t1_set_back(t, cold);
     cold->sign = sign;
     cold->guest = t->op.rd;
     return true;
@@ -111,22 +167,25 @@ static bool store(struct t1 *t, unsigned size)
         return store_in_run(t, size);
     struct x86_mem to;
     struct t1_cold *cold = look_up(t, T1_COLD_STORE, size, &to);
-    x86_store(&t->e, 8 * size, to, t1_use(t, t->op.rs2, X86_RCX));
-    cold->back = x86_here(&t->e);
+    enum x86_reg value = t1_use(t, t->op.rs2, X86_RCX);
+    access_here(t, cold);
+    x86_store(&t->e, 8 * size, to, value);
+    t1_set_back(t, cold);
     cold->guest = t->op.rs2;
     return true;
 }
 
 /* ---- Floating-point loads and stores ------------------------------------------------------------------- */
 
-/* The handler takes the case of mstatus.FS = Off; else FS becomes dirty. */
+/* If mstatus.FS is Off, the handler takes over; otherwise FS becomes Dirty. */
 static bool fp_load(struct t1 *t, unsigned size)
 {
     struct x86_mem from;
     t1_fp_begin(t, true);
     struct t1_cold *cold = look_up(t, T1_COLD_LOAD, size, &from);
+    access_here(t, cold);
     x86_load_extend(&t->e, 8 * size, false, X86_RAX, from);
-    cold->back = x86_here(&t->e);
+    t1_set_back(t, cold);
     cold->fp = true;
     t1_fp_set_bits(t, 8 * size);
     return true;
@@ -138,8 +197,9 @@ static bool fp_store(struct t1 *t, unsigned size)
     t1_fp_begin(t, false);
     struct t1_cold *cold = look_up(t, T1_COLD_STORE, size, &to);
     x86_load(&t->e, 64, X86_RCX, t1_f_mem(t->op.rs2));
+    access_here(t, cold);
     x86_store(&t->e, 8 * size, to, X86_RCX);
-    cold->back = x86_here(&t->e);
+    t1_set_back(t, cold);
     cold->guest = t->op.rs2;
     cold->fp = true;
     t1_fp_end(t);
@@ -148,7 +208,7 @@ static bool fp_store(struct t1 *t, unsigned size)
 
 /* ---- Cache blocks -------------------------------------------------------------------------------------- */
 
-/* Goes on where the modes above allow cbo.zero, as cbo_enabled() in cpu/exec/mem.c says; else the handler
+/* Continues if the modes above allow cbo.zero, as cbo_enabled() in cpu/exec/mem.c says; otherwise the handler
  * traps. */
 static struct t1_cold *look_at_envcfg(struct t1 *t)
 {
@@ -166,7 +226,7 @@ static struct t1_cold *look_at_envcfg(struct t1 *t)
     return cold;
 }
 
-/* cbo.zero, by which Linux clears pages. */
+/* cbo.zero, with which Linux clears pages. */
 static bool zero_block(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
@@ -179,7 +239,7 @@ static bool zero_block(struct t1 *t)
     x86_packed_logic(e, X86_PXOR, 0, 0);
     for (int i = 0; i < ISA_CACHE_BLOCK; i += 16)
         x86_movups_store(e, x86_mem_index(X86_RDX, X86_RAX, i), 0);
-    cold->back = x86_here(e);
+    t1_set_back(t, cold);
     return true;
 }
 
@@ -194,9 +254,9 @@ static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
     x86_mov_imm(e, X86_RDX, cold->where);
-    x86_call_to(e, t->dbt->read[log2_of(cold->size)]);
+    x86_call_to(e, (cold->site ? t->dbt->read : t->dbt->window_read)[log2_of(cold->size)]);
     if (cold->fp) {
-        x86_jmp_to(e, cold->back); /* which boxes and stores rax */
+        t1_go_back(t, cold); /* that code boxes and stores rax */
         return;
     }
     t->op.rd = (uint8_t)cold->guest;
@@ -207,7 +267,7 @@ static void emit_cold_load(struct t1 *t, const struct t1_cold *cold)
         x86_mov(e, 64, to, X86_RAX);
     if (to == X86_RAX)
         t1_set(t, to);
-    x86_jmp_to(e, cold->back);
+    t1_go_back(t, cold);
 }
 
 static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
@@ -218,12 +278,14 @@ static void emit_cold_store(struct t1 *t, const struct t1_cold *cold)
     else
         t1_copy(t, X86_RCX, cold->guest);
     x86_mov_imm(e, X86_RDX, cold->where);
-    x86_call_to(e, t->dbt->write[log2_of(cold->size)]);
-    x86_jmp_to(e, cold->back);
+    x86_call_to(e, (cold->site ? t->dbt->write : t->dbt->window_write)[log2_of(cold->size)]);
+    t1_go_back(t, cold);
 }
 
 void t1_emit_cold_memory(struct t1 *t, const struct t1_cold *cold)
 {
+    if (!cold->site && !code_cache_fault(&t->dbt->cache, cold->access, t->e.at))
+        t->full = true;
     if (cold->address.base != X86_RAX || cold->address.disp)
         x86_lea(&t->e, XLEN, X86_RAX, cold->address);
     if (cold->kind == T1_COLD_LOAD)

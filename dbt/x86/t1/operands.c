@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What lowerings ask for while a block is being translated: guest registers, the instructions around, cold
- * code, an instruction for its handler. t1.h has the rules.
+ * What lowerings ask for while a block is being translated: guest registers, the neighbouring instructions,
+ * cold code, a copy of the instruction for its handler. t1.h has the rules.
  */
 #include "dbt/x86/t1/t1.h"
 
@@ -75,7 +75,7 @@ void t1_mov_imm(struct t1 *t, enum x86_reg to, int64_t value)
 void t1_extend_result(struct t1 *t, unsigned bits, enum x86_reg reg)
 {
     if (bits < XLEN)
-        x86_extend(&t->e, bits, true, reg, reg);
+        x86_extend_to(&t->e, XLEN, bits, true, reg, reg);
 }
 
 void t1_load(struct t1 *t, unsigned bits, bool sign, enum x86_reg to, struct x86_mem from)
@@ -144,7 +144,7 @@ struct insn *t1_make_insn(struct t1 *t)
     }
     handler->undone = t->block->count - t->index;
     handler->insn = t->source->insns[t->index];
-    /* Both are relative to the page, which takes the block's place. */
+    /* Here both count from the page, not from the block. */
     if (t->op.insn == ISA_INSN_auipc)
         handler->insn.imm += (int32_t)(t->offset - handler->insn.offset);
     handler->insn.offset = (uint16_t)t->offset;
@@ -158,6 +158,18 @@ struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site)
     struct t1_cold *cold = &t->colds[t->cold_count < T1_COLDS_MAX - 1 ? t->cold_count++ : T1_COLDS_MAX - 1];
     *cold = (struct t1_cold){ .kind = kind, .site = site };
     return cold;
+}
+
+void t1_set_back(struct t1 *t, struct t1_cold *cold)
+{
+    cold->back = x86_here(&t->e);
+    memcpy(cold->copies, t->vector.copies, sizeof(cold->copies));
+}
+
+void t1_go_back(struct t1 *t, const struct t1_cold *cold)
+{
+    t1v_load_copies(t, cold->copies);
+    x86_jmp_to(&t->e, cold->back);
 }
 
 void t1_cold_also(struct t1 *t, struct t1_cold *same, uint8_t *site)

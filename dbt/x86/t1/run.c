@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs: loads and stores of a block that use one pointer, moved by constants only, with nothing between them
- * but simple arithmetic, such as the saves of a function's prologue. One look-up checks the range of all of
- * them; rdx has the host address that the pointer has there, to the run's end. Where the look-up fails (a
- * page missing or watched, a range that lies in two pages), the cold code is the same instructions again,
- * each access by itself.
+ * Runs: loads and stores of a block that use one pointer, which only constants move, with nothing between
+ * them but simple arithmetic, such as the saves of a function's prologue. One look-up checks the range of all
+ * of them; until the run's end, rdx has the host address of the place to which the pointer led at its
+ * beginning. If the look-up fails (a page is missing or watched, or the range lies on two pages), cold code
+ * runs the same instructions again, each access with its own look-up.
  *
- * On RV32 the pointer may wrap at 2^32 on its way through the run. No harm is done: the range has not, or
- * there would be no such page, and where in it an access lies is known without the pointer.
+ * On RV32 the pointer may wrap at 2^32 on its way through the run. That does no harm: the range does not
+ * wrap, or no page would have it, and the place of an access in the range is known without the pointer.
  *
- * A run in which something is stored wants a page that may be stored to for its loads, too: the stores follow
- * in any case, unless a load traps, and then the cold code has done no store too many.
+ * If a run stores anything, its loads need a page that may be stored to, too: the stores follow in any case,
+ * unless a load traps, and then the cold code has made no store too many.
  */
 #include "dbt/x86/t1/t1.h"
 
-#define RUN_SPAN_MAX 512 /* bytes from the lowest to the highest: wider ones lie in two pages too often */
+#define RUN_SPAN_MAX 512 /* bytes from the lowest to the highest: wider runs lie on two pages too often */
 
 struct run {
     unsigned accesses, end; /* end: behind the last access */
@@ -34,7 +34,7 @@ static bool widen(struct run *run, int32_t at, int32_t size)
     return true;
 }
 
-/* What begins with the present instruction, which is an access. */
+/* The run that begins with the present instruction, which is an access. */
 static struct run scan(struct t1 *t)
 {
     struct run run = { 0 };
@@ -67,7 +67,7 @@ static struct run scan(struct t1 *t)
 
 void t1_run_begin(struct t1 *t)
 {
-    if (!t1_access_size(t->op.insn) || t->op.rs1 == 0 || t->in_cold_run)
+    if (!t1_access_size(t->op.insn) || t->op.rs1 == 0 || t->in_cold_run || t->block->kind != TLB_KIND_LOOKS)
         return;
     struct run run = scan(t);
     if (run.accesses < 2)
@@ -85,7 +85,7 @@ void t1_run_begin(struct t1 *t)
 void t1_run_end(struct t1 *t)
 {
     t1_forget_rax(t);
-    t->run_cold->back = x86_here(&t->e);
+    t1_set_back(t, t->run_cold);
     t->run_end = 0;
 }
 

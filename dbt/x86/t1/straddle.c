@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Instructions of four bytes of which the last two lie on the next page: each is a block of its own, keyed by
- * the physical address of its first half. What the second half is depends on where the address space maps the
- * next page, so the code asks the TLB for fetches first, and it is watched for changes by a second span.
+ * Instructions of four bytes whose last two bytes lie on the next page: each is a block of its own, found by
+ * the physical address of its first half. Its second half depends on where the address space maps the next
+ * page. So its code asks the TLB for fetches first, and a second span watches the second half for changes.
  */
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/vex.h"

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lowerings of the instructions that end a block and are no jumps: CSRs, traps and returns from them, fences
- * of translations and code. wfi and the hints to wait stay with the interpreter, which may sleep.
+ * Lowerings of the instructions that end a block and are not jumps: CSR instructions, traps and returns from
+ * them, fences of address translation and of code. The interpreter executes wfi and the hints to wait, since
+ * it may sleep.
  *
- * Each is done by its interpreter handler, called by one of two thunks (thunks.c): `system`, behind which the
- * guest goes on wherever its pc then points, and `csr`, which comes back to go on behind the instruction,
- * unless it trapped or enabled an interrupt that is pending. The latter is for what cannot change how the
- * next instruction is fetched: all reads, and writes of most registers. What Linux does on the way into a
- * system call and out of it, and around its critical sections, is inline.
+ * Their interpreter handlers execute them, called by one of two thunks (thunks.c). After `system` the guest
+ * continues wherever its pc then points; `csr` returns, and the guest continues after the instruction,
+ * unless that trapped or enabled an interrupt that is pending. `csr` is for instructions that cannot change
+ * how the next one is fetched: all reads, and writes of most registers. The CSR instructions that
+ * Linux executes on the way into a system call and out of it, and around its critical sections, are inline.
  */
 #include "dbt/x86/fragments.h"
 #include "dbt/x86/t1/t1.h"
@@ -46,7 +47,8 @@ static struct csr_use csr_use(const struct isa_operands *op)
 }
 
 /* Whether the next instruction is fetched as before: satp, PMP and menvcfg are the registers that change
- * that; others that are not listed are rare. mstatus.MPRV changes loads only; the thunk looks at it. */
+ * that; others that are not listed are rare. mstatus.MPRV changes only loads and stores; the thunk checks
+ * it. */
 static bool csr_stays(struct csr_use use)
 {
     switch (use.number) {
@@ -77,7 +79,8 @@ static bool csr_stays(struct csr_use use)
 
 /* ---- Inline -------------------------------------------------------------------------------------------- */
 
-/* The handler takes over from the jump at `site`; the first of an instruction makes the cold code. */
+/* If the jump at `site` is taken, the handler executes the instruction. The first such jump of an instruction
+ * makes the cold code. */
 static void csr_handler_if(struct t1 *t, struct t1_cold **cold, uint8_t *site)
 {
     if (*cold) {
@@ -95,7 +98,7 @@ static void look_at_privilege(struct t1 *t, struct t1_cold **cold)
     csr_handler_if(t, cold, x86_jcc(&t->e, X86_NE));
 }
 
-/* csrrw and plain reads of registers that are mere storage. */
+/* csrrw, and reads without a write, of registers that only store their value. */
 static bool plain_csr(struct t1 *t, struct csr_use use)
 {
     struct x86_emit *e = &t->e;
@@ -116,7 +119,7 @@ static bool plain_csr(struct t1 *t, struct csr_use use)
     if (use.writes) {
         t1_copy(t, X86_RCX, use.source);
         if (use.number == CSR_SEPC)
-            x86_op_imm(e, X86_AND, 64, X86_RCX, -2); /* IALIGN is 16: this translator wants C */
+            x86_op_imm(e, X86_AND, 64, X86_RCX, -2); /* IALIGN is 16: the translator requires C */
         x86_store(e, 64, field, X86_RCX);
     }
     if (OP.rd)
@@ -128,12 +131,14 @@ static bool plain_csr(struct t1 *t, struct csr_use use)
 static int32_t sstatus_writable(const struct t1 *t)
 {
     uint64_t bits = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR;
+    bits |= isa_has(&t->hart->isa, ISA_Zicfilp) ? MSTATUS_SPELP : 0;
     return (int32_t)(isa_has(&t->hart->isa, ISA_V) ? bits | MSTATUS_VS : bits);
 }
-/* RV64: sstatus.UXL is 64. */
+/* On RV64: sstatus.UXL = 2, which is 64 bits. */
 #define SSTATUS_UXL (2ull << 32)
 
-/* rax = whether FS or VS in it is 3: the sums carry into bits 15 and 11, which become bits 4 and 0. */
+/* rax = whether FS or VS in it is 3: adding 1 to each carries into bits 15 and 11, which become bits 4 and
+ * 0. */
 static void emit_dirty(struct t1 *t)
 {
     struct x86_emit *e = &t->e;
@@ -148,7 +153,7 @@ static void emit_dirty(struct t1 *t)
     x86_shift_imm(e, X86_SHR, 32, X86_RAX, 11);
     x86_op_imm(e, X86_ADD, 32, X86_RAX, 15);
     x86_shift_imm(e, X86_SHR, 32, X86_RAX, 4);
-    x86_op_imm(e, X86_ADD, 32, X86_RAX, 1); /* 0, 1, 1, 2 to 0, 1, 1, 1 */
+    x86_op_imm(e, X86_ADD, 32, X86_RAX, 1); /* 0, 1 and 2 become 0, 1 and 1 */
     x86_shift_imm(e, X86_SHR, 32, X86_RAX, 1);
 }
 
@@ -171,7 +176,7 @@ static void set_sstatus(struct t1 *t)
     t1_set(t, X86_RAX);
 }
 
-/* Interrupts become enabled: the handler takes one that is pending. Uses rcx. */
+/* Interrupts become enabled: if one is pending, the handler takes it. Uses rcx. */
 static void look_at_pending(struct t1 *t, struct t1_cold **cold)
 {
     struct x86_emit *e = &t->e;
@@ -181,7 +186,7 @@ static void look_at_pending(struct t1 *t, struct t1_cold **cold)
     csr_handler_if(t, cold, x86_jcc(e, X86_NE));
 }
 
-/* csrrsi, csrrci of SIE alone. */
+/* csrrsi and csrrci that only change SIE. */
 static void sstatus_sie(struct t1 *t, struct csr_use use, struct t1_cold **cold)
 {
     struct x86_emit *e = &t->e;
@@ -194,8 +199,8 @@ static void sstatus_sie(struct t1 *t, struct csr_use use, struct t1_cold **cold)
     set_sstatus(t);
 }
 
-/* With a register: rdx = the bits that change. SUM and MXR choose another TLB, by a call; the handler sets
- * SIE. */
+/* With a register: rdx = the bits that change. If SUM or MXR changes, a call chooses another TLB; if SIE is
+ * set, the handler does it. */
 static void sstatus_register(struct t1 *t, struct csr_use use, struct t1_cold **cold)
 {
     struct x86_emit *e = &t->e;
@@ -222,6 +227,7 @@ static void sstatus_register(struct t1 *t, struct csr_use use, struct t1_cold **
     struct t1_cold *select = t1_cold(t, T1_COLD_STATUS, x86_jcc(e, X86_NE));
     x86_mem_op(e, X86_XOR, 32, HART_MEM(mstatus), X86_RDX);
     select->back = x86_here(e);
+    select->same = *cold;
     set_sstatus(t);
 }
 
@@ -266,7 +272,7 @@ static void fp_csr_read(struct t1 *t, unsigned number)
     }
 }
 
-/* The register = rdx. MXCSR's mode follows when an instruction wants it. */
+/* The register = rdx. MXCSR's mode is changed later, when an instruction needs it. */
 static void fp_csr_write(struct t1 *t, unsigned number)
 {
     struct x86_emit *e = &t->e;
@@ -288,19 +294,23 @@ static void fp_csr_write(struct t1 *t, unsigned number)
     }
 }
 
-/* libm saves, sets and restores these around many a function. The handler does what finds FS Off, or writes
- * where it is not Dirty yet. */
+/* Many functions of libm save, set and restore these registers. The handler executes the instruction if FS is
+ * Off, or if it writes and FS is not Dirty yet. With Zfinx there is no FS to check. */
 static bool fp_csr(struct t1 *t, struct csr_use use)
 {
     struct x86_emit *e = &t->e;
     struct t1_cold *cold = NULL;
-    if (use.number < CSR_FFLAGS || use.number > (CSR_FFLAGS | CSR_FRM) || !isa_has(&t->hart->isa, ISA_F))
+    bool f = isa_has(&t->hart->isa, ISA_F);
+    if (use.number < CSR_FFLAGS || use.number > (CSR_FFLAGS | CSR_FRM) ||
+        !(f || isa_has(&t->hart->isa, ISA_Zfinx)))
         return false;
-    x86_load(e, 32, X86_RAX, HART_MEM(mstatus));
-    if (use.writes)
-        x86_not(e, 32, X86_RAX);
-    x86_test_imm32(e, X86_RAX, (int32_t)MSTATUS_FS);
-    csr_handler_if(t, &cold, x86_jcc(e, use.writes ? X86_NE : X86_E));
+    if (f) {
+        x86_load(e, 32, X86_RAX, HART_MEM(mstatus));
+        if (use.writes)
+            x86_not(e, 32, X86_RAX);
+        x86_test_imm32(e, X86_RAX, (int32_t)MSTATUS_FS);
+        csr_handler_if(t, &cold, x86_jcc(e, use.writes ? X86_NE : X86_E));
+    }
     if (use.immediate)
         x86_mov_imm(e, X86_RDX, use.source);
     else
@@ -319,6 +329,30 @@ static bool fp_csr(struct t1 *t, struct csr_use use)
         fp_csr_write(t, use.number);
     if (OP.rd)
         t1_set(t, X86_RAX);
+    if (cold)
+        cold->back = x86_here(e);
+    return true;
+}
+
+/* ---- vl, vlenb ----------------------------------------------------------------------------------------- */
+
+#define CSR_VL    0xc20
+#define CSR_VLENB 0xc22
+
+/* Only reads, such as those after a fault-only-first load. If vectors are Off, the handler traps. */
+static bool vector_csr(struct t1 *t, struct csr_use use)
+{
+    struct x86_emit *e = &t->e;
+    struct t1_cold *cold = NULL;
+    if (use.writes || (use.number != CSR_VL && use.number != CSR_VLENB) || !t->hart->vector.vlenb)
+        return false;
+    x86_test_mem_imm(e, HART_MEM(mstatus), (int32_t)MSTATUS_VS);
+    csr_handler_if(t, &cold, x86_jcc(e, X86_E));
+    if (use.number == CSR_VL)
+        x86_load(e, 32, X86_RAX, HART_MEM(vector.vl));
+    else
+        x86_mov_imm(e, X86_RAX, t->hart->vector.vlenb);
+    t1_set(t, X86_RAX);
     cold->back = x86_here(e);
     return true;
 }
@@ -335,8 +369,8 @@ static bool system(struct t1 *t)
         use = csr_use(&OP);
         stays = csr_stays(use);
     }
-    bool is_inline =
-        stays && (fp_csr(t, use) || (t->hart->isa.supervisor && (plain_csr(t, use) || sstatus_csr(t, use))));
+    bool is_inline = stays && (fp_csr(t, use) || vector_csr(t, use) ||
+                               (t->hart->isa.supervisor && (plain_csr(t, use) || sstatus_csr(t, use))));
     if (!is_inline) {
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)t1_make_insn(t));
         if (stays)

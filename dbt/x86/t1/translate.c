@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The baseline translator: one pass over a predecoded block. Each instruction has a row in t1.def, or
- * is a call to its interpreter handler. So every instruction can be translated but the few that wait or are
+ * The baseline translator: one pass over a predecoded block. Each instruction has a row in t1.def, or becomes
+ * a call of its interpreter handler. So every instruction can be translated except the few that wait or are
  * illegal, which stay with the interpreter: the block ends in front of them.
  *
  * Code is relative to the guest's page: dbt_hart.page has its virtual address, so that all address spaces
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-/* More than the host code of almost any block; of one that is longer, the first half is taken. */
+/* More than the host code of almost any block; of a longer block, only the first half is translated. */
 #define T1_HOT_MAX  16384
 #define T1_COLD_MAX 16384
 
@@ -24,30 +24,32 @@ static void call_handler(struct t1 *t)
 {
     t1_forget_rax(t);
     t->constant = 0;
+    t->bounded = 0; /* the handler may write pairs of registers */
     struct insn *insn = t1_make_insn(t);
     x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)insn);
     x86_call_to(&t->e, t->dbt->exec);
+    t1v_forget_copies(t);
     if (isa_entry(t->op.insn)->flags & ISA_FRD)
-        t1_fp_written(t, 64); /* or anything else */
+        t1_fp_written(t, 64); /* or any other width */
     t->dbt->counters.calls++;
 }
 
 /* ---- One block ----------------------------------------------------------------------------------------- */
 
-/* Behind two instructions that were lowered as one, which lower_one() does not see. */
+/* Called after two instructions that were lowered as one, which lower_one() does not see. */
 static void keep_in_rax(struct t1 *t)
 {
     t->in_rax = t1_dest(t) == X86_RAX ? t->op.rd : 0;
 }
 
-/* What addi and addiw make of a constant. */
+/* The result of addi or addiw with a constant. */
 static int64_t add_constant(const struct t1 *t, const struct isa_operands *op, int64_t value)
 {
     bool word = op->insn == ISA_INSN_addiw || XLEN == 32;
     return word ? (int32_t)(value + op->imm) : value + op->imm;
 }
 
-/* lui and auipc begin a constant, addi and addiw go on with it, which makes one move of the two. True: the
+/* lui and auipc begin a constant, and addi and addiw continue it, which makes one move of the two. True: the
  * instruction is done. */
 static bool lower_constant(struct t1 *t)
 {
@@ -72,39 +74,46 @@ static bool lower_constant(struct t1 *t)
     return true;
 }
 
-/* CSRs may switch vectors off; vsetvl has its vtype in a register. */
-static bool forgets_vtype(enum isa_insn insn)
+/* Called after the present instruction's handler, which may have set vtype, or have made vl smaller. */
+static void forget_vector(struct t1 *t)
 {
-    return insn == ISA_INSN_vsetvl || (isa_entry(insn)->flags & ISA_CSR);
+    if (t1_sets_vtype(t->op.insn))
+        t->vector = (struct t1_vector){ 0 };
+    else if (t->vector.whole && isa_is_vector(t->op.insn))
+        t1v_go_on_whole(t);
 }
 
 static void lower_one(struct t1 *t)
 {
-    if (forgets_vtype(t->op.insn))
-        t->vector_known = false;
+    if (t1_forgets_vtype(t->op.insn))
+        t->vector = (struct t1_vector){ 0 };
     const struct t1_row *row = &t1_rows[t->op.insn];
     if (row->claims & T1_ENDS) {
         row->lower(t);
         t->ended = true;
         return;
     }
-    if (t->dbt->without[t->op.insn] || !row->lower) {
+    bool lowered = row->lower && !t->dbt->without[t->op.insn];
+    if (lowered && lower_constant(t))
+        return;
+    bool keeps_copies = row->claims & T1_KEEPS_COPIES;
+    if (!keeps_copies) /* it may write to them, and then read them */
+        t1v_forget_copies(t);
+    t1v_take_turns(t);
+    if (!lowered || !((row->claims & T1_PURE && t->op.rd == 0) || row->lower(t))) {
         call_handler(t);
+        forget_vector(t);
         return;
     }
-    if (lower_constant(t))
-        return;
-    if (!(row->claims & T1_PURE && t->op.rd == 0) && !row->lower(t)) {
-        call_handler(t);
-        return;
-    }
+    if (!keeps_copies)
+        t1v_forget_copies(t);
     if (row->claims & T1_KEEPS_RAX && t->set_from == X86_RAX && dbt_pinned(t->op.rd) == X86_NONE)
         t->in_rax = t->op.rd;
     else
         t1_forget_rax(t);
 }
 
-/* How many instructions of the block are translated: all but an end that the interpreter is to do. */
+/* How many instructions of the block are translated: all, except a last one that the interpreter must run. */
 static unsigned translatable(const struct dbt *dbt, const struct hart *hart, const struct block *source)
 {
     struct isa_operands op;
@@ -117,7 +126,7 @@ static unsigned translatable(const struct dbt *dbt, const struct hart *hart, con
     return source->count - stays;
 }
 
-/* slli and srli of one register are how code without Zba extends an unsigned number, and scales it: the
+/* Code without Zba uses slli and srli of one register to extend an unsigned number, and to scale it: the
  * value between the two need not be stored. True: both are done. */
 static bool lower_zero_extension(struct t1 *t)
 {
@@ -145,7 +154,7 @@ static bool lower_zero_extension(struct t1 *t)
     return true;
 }
 
-/* lui or auipc, and addi or addiw, which goes on with the same register. True: both are done. */
+/* lui or auipc, followed by addi or addiw with the same register. True: both are done. */
 static bool lower_long_constant(struct t1 *t)
 {
     struct isa_operands next, *op = &t->op;
@@ -173,11 +182,16 @@ static bool lower_long_constant(struct t1 *t)
     return true;
 }
 
-/* Lowers the instruction t->index, or two that make one, which moves t->index on. */
-static void lower(struct t1 *t)
+/* Makes instruction t->index the present one. */
+static void take_insn(struct t1 *t)
 {
     t1_decode(t, t->index, &t->op);
     t->offset = (t->source->paddr & (PAGE_SIZE - 1)) + t->source->insns[t->index].offset;
+}
+
+/* Lowers the present instruction, or it and the next one as one: then t->index moves on. */
+static void lower(struct t1 *t)
+{
     t->set_from = X86_NONE;
     if (lower_zero_extension(t) || lower_long_constant(t)) {
         t->index++;
@@ -192,9 +206,17 @@ static void lower(struct t1 *t)
         t1_run_end(t);
 }
 
+static void lower_next(struct t1 *t)
+{
+    take_insn(t);
+    struct isa_operands op = t->op;
+    lower(t); /* two that make one write the same register */
+    t1_note_pointer(t, &op);
+}
+
 /* ---- Cold code ----------------------------------------------------------------------------------------- */
 
-/* A run's instructions again, each by itself. */
+/* Writes a run's instructions again, each by itself. */
 static void emit_cold_run(struct t1 *t, const struct t1_cold *cold)
 {
     t->constant = cold->run.constant;
@@ -202,11 +224,28 @@ static void emit_cold_run(struct t1 *t, const struct t1_cold *cold)
     t->value = cold->run.value;
     t->in_cold_run = true;
     t1_forget_rax(t);
+    t1v_forget_copies(t);
     for (t->index = cold->run.first; t->index < cold->run.end; t->index++)
-        lower(t);
+        lower_next(t);
     t->in_cold_run = false;
-    t1_forget_rax(t); /* as all cold code begins */
-    x86_jmp_to(&t->e, cold->back);
+    t1_forget_rax(t); /* all cold code begins so */
+    t1_go_back(t, cold);
+}
+
+/* Writes a vector instruction again, for all cases. */
+static void emit_cold_partial(struct t1 *t, const struct t1_cold *cold)
+{
+    const struct t1_cold_partial *partial = &cold->partial;
+    t->index = partial->index;
+    take_insn(t);
+    t->vector = partial->vector;
+    t1v_forget_copies(t);
+    t->fp = partial->fp;
+    t->vector_partial = true;
+    if (!t1_rows[t->op.insn].lower(t))
+        call_handler(t);
+    t->vector_partial = false;
+    t1_go_back(t, cold);
 }
 
 static void emit_cold(struct t1 *t, struct t1_cold *cold)
@@ -219,7 +258,8 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         return;
     }
     cold->code = x86_here(e);
-    x86_patch(cold->site, e->run, cold->code);
+    if (cold->site)
+        x86_patch(cold->site, e->run, cold->code);
     switch (cold->kind) {
     case T1_COLD_LOAD:
     case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
@@ -242,14 +282,38 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
     case T1_COLD_EXEC:
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
         x86_call_to(e, cold->thunk ? cold->thunk : t->dbt->exec);
-        x86_jmp_to(e, cold->back);
+        t1_go_back(t, cold);
+        break;
+    case T1_COLD_SYSTEM:
+        x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
+        x86_jmp_to(e, t->dbt->system);
         break;
     case T1_COLD_STATUS:
         x86_call_to(e, t->dbt->flip_status);
+        x86_op_imm(e, X86_CMP, 64, X86_RAX, -1);
+        x86_jcc_to(e, X86_E, cold->same->code);
         x86_jmp_to(e, cold->back);
         break;
     case T1_COLD_RUN: emit_cold_run(t, cold); break;
     case T1_COLD_LEAVE:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_jmp_to(e, t->dbt->leave_at);
+        break;
+    case T1_COLD_FIND:
+        x86_mov_imm(e, X86_RAX, cold->where);
+        x86_op_mem(e, X86_ADD, 64, X86_RAX, DBT_MEM(page));
+        x86_jmp_to(e, t->dbt->find);
+        break;
+    case T1_COLD_REST:
+        x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, (int32_t)cold->size);
+        x86_align_patch(e, 1);
+        t1_add_link(t, x86_jmp(e), cold->where);
+        break;
+    case T1_COLD_PARTIAL: emit_cold_partial(t, cold); break;
+    case T1_COLD_OTHER_HALF:
+        x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
+        x86_call_to(e, t->dbt->exec);
+        x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, (int32_t)cold->size);
         x86_mov_imm(e, X86_RAX, cold->where);
         x86_jmp_to(e, t->dbt->leave_at);
         break;
@@ -265,11 +329,12 @@ static void translate_insns(struct t1 *t)
     const uint8_t *first = t->e.at;
     if (t->block->second)
         t1_straddle_check(t);
+    t1v_enter_block(t);
     x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
     for (t->index = 0; t->index < t->block->count; t->index++) {
         unsigned index = t->index;
         t->starts[index] = index ? (uint32_t)(t->e.at - first) : 0;
-        lower(t);
+        lower_next(t);
         if (t->index != index)
             t->starts[t->index] = (uint32_t)(t->e.at - first);
     }
@@ -299,7 +364,10 @@ static struct t1_block *make_block(struct t1 *t, unsigned count)
                                           .owner = code_ref(cache, block),
                                           .copy = code_ref(cache, copy),
                                           .bytes = (uint16_t)t->bytes },
-                                .count = (uint16_t)count };
+                                .count = (uint16_t)count,
+                                .vtype = T1_ANY_VTYPE_WORD,
+                                .vxrm = T1_ANY_VXRM,
+                                .kind = t->hart->tlb_fetch->kind };
     t->block = block;
     return source->paddr2 == NO_PAGE || t1_straddle_make(t) ? block : NULL;
 }
@@ -348,7 +416,7 @@ static void write_code(struct t1 *t, struct code_place *place)
 
 enum outcome { DONE, TOO_LONG, NO_ROOM };
 
-/* In the present segment. */
+/* Translates that many instructions, in the present segment. */
 static enum outcome translate(struct t1 *t, unsigned count)
 {
     struct code_cache *cache = &t->dbt->cache;
@@ -381,7 +449,11 @@ struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct b
          (debug_marked(hart, source->paddr2, 2) || !t1_can_check_page(source->paddr2))))
         return NULL;
     for (;;) {
-        struct t1 t = { .dbt = dbt, .hart = hart, .source = source };
+        struct t1 t;
+        memset(&t, 0, offsetof(struct t1, colds));
+        t.dbt = dbt;
+        t.hart = hart;
+        t.source = source;
         t.stays = count == whole && whole < source->count;
         enum outcome outcome = translate(&t, count);
         if (outcome == DONE)

@@ -7,8 +7,9 @@
 
 #include "dbt/runtime/state.h"
 
-/* Translates; the lock is held. The block is committed, but in no table yet. NULL: the block begins with an
- * instruction that the interpreter must do, or (*full) there is no room. */
+/* Translates a block; the lock is held. The result is committed, but in no table yet. NULL: the block cannot
+ * be translated, for example since the interpreter must run its first instruction; or (*full) there is no
+ * room. */
 struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *block, bool *full);
 
 #endif

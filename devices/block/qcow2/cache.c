@@ -48,7 +48,8 @@ static void drop(struct blockdev_qcow2 *q, struct qcow2_table *table)
     free(table);
 }
 
-/* Every table is in the list and in its bucket, once; what is dirty waits to be written. */
+/* Every table is in the list and in its bucket, once. A dirty table means that something has to be
+ * written. */
 static void check_cache(struct blockdev_qcow2 *q)
 {
     unsigned count = 0;
@@ -63,7 +64,8 @@ static void check_cache(struct blockdev_qcow2 *q)
     CHECK(count == q->table_count);
 }
 
-/* Room for one more. Only tables that were not used lately go, so that a caller's pointers stay good. */
+/* Makes room for one more table. Only a table that was not used lately is dropped, so the pointers that a
+ * caller holds stay valid. */
 static int make_room(struct blockdev_qcow2 *q)
 {
     if (q->table_count < q->table_limit || q->writing)
@@ -116,7 +118,7 @@ int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, b
 void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table)
 {
     CHECK_HELD(&q->lock);
-    CHECK(find(q, table->offset) == table); /* not one that made room for another */
+    CHECK(find(q, table->offset) == table); /* it has not been dropped to make room */
     table->dirty = true;
     q->tables_dirty = true;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Checking a qcow2 image: everything that refers to a cluster is walked (header, refcount table and blocks,
- * L1 and L2 tables of the disk and of each snapshot, bitmaps) and counted; the counts are compared with the
- * refcounts, and the "refcount is 1" bits of the disk's own tables with both. A refcount that is too high is
- * a leak; all else is a corruption.
+ * Checking a qcow2 image. The check walks through everything that refers to a cluster (header, refcount table
+ * and blocks, L1 and L2 tables of the disk and of each snapshot, bitmaps) and counts the references. It then
+ * compares the counts with the refcounts, and both with the "refcount is 1" bits of the disk's own tables. A
+ * refcount that is too high is a leak; any other difference is a corruption.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include "devices/block/qcow2/qcow2.h"
 
-#define CLUSTERS_MAX (1ull << 28) /* what is counted in memory: 4 bytes each */
+#define CLUSTERS_MAX (1ull << 28) /* the most that are counted; each takes 4 bytes of memory */
 
 struct walk {
     struct blockdev_qcow2 *q;
@@ -40,7 +40,7 @@ static void say(struct walk *walk, const char *format, ...)
 
 /* ---- Counting ------------------------------------------------------------------------------------------ */
 
-/* [offset, offset + bytes) is referred to by `what`. False where that cannot be. */
+/* Counts a reference of `what` to [offset, offset + bytes). False if there can be no such reference. */
 static bool refer(struct walk *walk, uint64_t offset, uint64_t bytes, const char *what)
 {
     if (!bytes)
@@ -195,7 +195,7 @@ static int count_bitmaps(struct walk *walk)
     return 0;
 }
 
-/* An entry of the refcount table that cannot be is dropped, where that is asked. */
+/* Also drops impossible entries of the refcount table, if all errors are to be repaired. */
 static int count_refcounts(struct walk *walk)
 {
     struct blockdev_qcow2 *q = walk->q;
@@ -226,7 +226,7 @@ static int count_all(struct walk *walk)
 
 /* ---- Comparing ----------------------------------------------------------------------------------------- */
 
-/* Sets a refcount; false where there is no block for it, and none can be made. */
+/* Sets a refcount; false if there is no refcount block for it and none can be made. */
 static bool correct(struct walk *walk, uint64_t cluster, int *rc)
 {
     struct blockdev_qcow2 *q = walk->q;
@@ -274,7 +274,8 @@ static int compare(struct walk *walk)
     return rc;
 }
 
-/* Is the bit of an entry right? Corrects it where asked; true where it has to be written. */
+/* Checks the "refcount is 1" bit of an entry, and corrects it if that was asked for. Returns true if the
+ * entry has to be written. */
 static bool check_copied(struct walk *walk, uint64_t *entry, const char *what)
 {
     struct blockdev_qcow2 *q = walk->q;

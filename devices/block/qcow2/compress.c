@@ -13,7 +13,7 @@
 #include "devices/block/qcow2/qcow2.h"
 #include "util/check.h"
 
-#define DEFLATE_WINDOW_BITS 12 /* what readers of the format are known to provide */
+#define DEFLATE_WINDOW_BITS 12 /* all readers of the format provide this much */
 
 /* ---- Reading ------------------------------------------------------------------------------------------- */
 
@@ -27,7 +27,7 @@ static bool inflate_zlib(const uint8_t *from, size_t from_bytes, uint8_t *to, si
         return false;
     int rc = inflate(&stream, Z_FINISH);
     inflateEnd(&stream);
-    /* The cluster is full; the end of the stream may be more than its sectors hold. */
+    /* It is enough that the cluster is full: the end of the stream may lie beyond its sectors. */
     return (rc == Z_STREAM_END || rc == Z_BUF_ERROR || rc == Z_OK) && !stream.avail_out;
 }
 
@@ -37,7 +37,7 @@ static bool inflate_zstd(const uint8_t *from, size_t from_bytes, uint8_t *to, si
     ZSTD_inBuffer in = { from, from_bytes, 0 };
     ZSTD_outBuffer out = { to, to_bytes, 0 };
     bool ok = context;
-    while (ok && out.pos < out.size) { /* a cluster may be several frames; after the last one is padding */
+    while (ok && out.pos < out.size) { /* a cluster may consist of several frames; padding follows the last */
         size_t in_before = in.pos, out_before = out.pos;
         ok = !ZSTD_isError(ZSTD_decompressStream(context, &out, &in)) &&
              (in.pos > in_before || out.pos > out_before);
@@ -81,7 +81,7 @@ int qcow2_inflate(struct blockdev_qcow2 *q, uint64_t entry, uint64_t within, uin
 
 /* ---- Writing ------------------------------------------------------------------------------------------- */
 
-/* Compressed size, 0 where it would not be smaller. */
+/* Returns the compressed size; 0 if it would not be smaller. */
 static size_t deflate_zlib(const void *from, size_t bytes, uint8_t *to)
 {
     z_stream stream = { .next_in = (Bytef *)(uintptr_t)from,
@@ -103,7 +103,8 @@ static size_t deflate_zstd(const void *from, size_t bytes, uint8_t *to)
     return ZSTD_isError(length) ? 0 : length;
 }
 
-/* A place for `length` bytes: behind the last compressed cluster, or at a new one. Counts them. [locked] */
+/* Finds a place for `length` bytes, behind the last compressed cluster or in a new one, and counts its
+ * references. [locked] */
 static int place_compressed(struct blockdev_qcow2 *q, uint64_t length, uint64_t *offset)
 {
     CHECK_HELD(&q->lock);
@@ -148,7 +149,7 @@ int qcow2_write_compressed(struct blockdev *blockdev, uint64_t guest, const void
     rc = rc ? rc : link_compressed(q, guest, offset, length);
     pthread_mutex_unlock(&q->lock);
     pthread_mutex_lock(&q->inflate_lock);
-    q->inflated_entry = 0; /* the place may have held another one */
+    q->inflated_entry = 0; /* another cluster may have been at this place */
     pthread_mutex_unlock(&q->inflate_lock);
     free(to);
     return rc;

@@ -120,8 +120,8 @@ static bool write_header(const struct qcow2_options *options, uint8_t *cluster, 
     return true;
 }
 
-/* Clusters 0 to 3 and the L1 table are in use. False where one refcount block does not reach that far: the
- * block's clusters are then counted when the image is opened and grown instead. */
+/* Counts the first `clusters` clusters as used, as far as one refcount block reaches. Returns how many were
+ * counted. */
 static uint64_t fill_refcounts(const struct qcow2_options *options, uint8_t *block, uint64_t clusters)
 {
     uint64_t reach = (8ull << options->cluster_bits) / options->refcount_bits;
@@ -135,7 +135,7 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
 {
     if (!check_options(options, error))
         return false;
-    /* A table too long for the first refcount block is made by growing the image from nothing. */
+    /* If the L1 table is too long for the first refcount block, an image of size 0 is made and then grown. */
     unsigned bits = options->cluster_bits;
     uint64_t cluster = 1ull << bits, l1_span = 1ull << (2 * bits - 3);
     uint64_t l1_entries = (options->size + l1_span - 1) / l1_span;
@@ -173,7 +173,7 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
 
 /* ---- Resizing ------------------------------------------------------------------------------------------ */
 
-/* A longer L1 table, at a new place. [locked] */
+/* Makes a longer L1 table, at a new place. [locked] */
 static int l1_grow(struct blockdev_qcow2 *q, uint64_t entries)
 {
     CHECK_HELD(&q->lock);
@@ -207,8 +207,8 @@ static int l1_grow(struct blockdev_qcow2 *q, uint64_t entries)
     return rc || !old_bytes ? rc : qcow2_free(q, old_offset, old_bytes);
 }
 
-/* What lies beyond the new end goes: also in the part of the last cluster, which a later growth would
- * show. */
+/* Drops what lies beyond the new end. In the last cluster it is overwritten with zeros, since growing the
+ * disk again would show it. */
 static int cut(struct blockdev_qcow2 *q, uint64_t size)
 {
     struct blockdev *blockdev = &q->blockdev;
@@ -225,7 +225,7 @@ bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error)
     if (size % BLOCKDEV_SECTOR || size > INT64_MAX / 2)
         return error_set(error, "%s: a disk of %llu bytes is not possible", path, (unsigned long long)size);
     if (q->header.snapshot_count && (size < q->header.size || q->header.version < 3))
-        return error_set(error, "%s: has snapshots, which keep its size", path);
+        return error_set(error, "%s: has snapshots, so its size cannot be changed", path);
     int rc = size < q->header.size ? cut(q, size) : 0;
     pthread_mutex_lock(&q->lock);
     if (!rc && entries > q->header.l1_size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The header of a qcow2 image and its extensions: every field is checked before anything relies on it, and
- * what this implementation does not have is refused by name.
+ * The header of a qcow2 image and its extensions. Every field is checked before anything relies on it. A
+ * feature that this implementation does not have is refused with an error that names it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ int qcow2_mark_dirty(struct blockdev_qcow2 *q)
 
 /* ---- Checks -------------------------------------------------------------------------------------------- */
 
-/* A table of `bytes` bytes in the file: aligned, after the header, and below 2^56. */
+/* Is a table of `bytes` bytes at `offset` aligned, behind the header, and below 2^56? */
 static bool table_fits(const struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
 {
     return !(offset & (q->cluster_size - 1)) && offset >= q->cluster_size && offset < 1ull << 56 &&

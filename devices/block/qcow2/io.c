@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading and writing the disk in a qcow2 image; see qcow2.h for how it stays consistent. A request
- * goes piece by piece: the lock is taken to find out where a piece is, or to choose where it will be, and let
- * go while the bytes are transferred.
+ * Reading and writing the disk in a qcow2 image; see qcow2.h for how the image stays consistent. A request is
+ * served piece by piece: the lock is held while the place of a piece is looked up or chosen, and released
+ * while the bytes are transferred.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static void wait_for_writes(struct blockdev_qcow2 *q, uint64_t guest)
 
 /* ---- Reading ------------------------------------------------------------------------------------------- */
 
-/* Where nothing is in this image: does it read as zeros? */
+/* Does the disk read as zeros at a place that this image does not hold? */
 static bool zero_below(const struct blockdev_qcow2 *q, uint64_t guest)
 {
     return q->backing ? guest >= q->backing->size : !q->header.backing_offset;
@@ -134,15 +134,16 @@ static int qcow2_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned c
 
 /* ---- Writing ------------------------------------------------------------------------------------------- */
 
-/* One piece that allocates. */
+/* One piece of a write that needs new clusters. */
 struct allocation {
     struct qcow2_write write;
     uint64_t head, data, tail; /* bytes before, of and after the guest's data in write.bytes */
-    bool copy_head, copy_tail; /* they must be written: what is there may not be zeros, or should not be */
+    /* whether these are written: the file may not hold zeros there, or zeros may be wrong */
+    bool copy_head, copy_tail;
 };
 
-/* How many bytes from the cluster start `start` on are in clusters that need to be allocated? The first one
- * does. [locked] */
+/* How many bytes, from the start of the cluster at `start` on, are in clusters that must be allocated? The
+ * first cluster must be. [locked] */
 static int allocation_length(struct blockdev_qcow2 *q, uint64_t start, uint64_t wanted, uint64_t *length)
 {
     CHECK_HELD(&q->lock);
@@ -175,7 +176,7 @@ static int source_is_zero(struct blockdev_qcow2 *q, uint64_t guest, bool *zero)
     return rc;
 }
 
-/* Chooses where the clusters of [guest, guest + bytes), or the first of them, go. [locked] */
+/* Chooses the place of the clusters of [guest, guest + bytes), or of the first of them. [locked] */
 static int allocation_begin(struct blockdev_qcow2 *q, struct allocation *a, uint64_t guest, uint64_t bytes)
 {
     CHECK_HELD(&q->lock);
@@ -194,7 +195,7 @@ static int allocation_begin(struct blockdev_qcow2 *q, struct allocation *a, uint
     rc = rc ? rc : source_is_zero(q, start + a->write.bytes - q->cluster_size, &tail_zero);
     if (rc)
         return rc;
-    /* Where nothing was ever written the file has zeros. */
+    /* The file has zeros where nothing was ever written. */
     bool fresh = q->file->regular && a->write.host >= end;
     a->copy_head = a->head && !(fresh && head_zero);
     a->copy_tail = a->tail && !(fresh && tail_zero);
@@ -203,7 +204,7 @@ static int allocation_begin(struct blockdev_qcow2 *q, struct allocation *a, uint
     return 0;
 }
 
-/* The clusters' data is there: the tables learn of them. [locked] */
+/* The clusters' data is written; now the tables refer to it. [locked] */
 static int allocation_link(struct blockdev_qcow2 *q, const struct allocation *a)
 {
     CHECK_HELD(&q->lock);
@@ -225,7 +226,7 @@ static void allocation_end(struct blockdev_qcow2 *q, struct allocation *a)
         link = &(*link)->next;
     *link = a->write.next;
     if (a->write.host >> q->cluster_bits < q->free_hint)
-        q->free_hint = a->write.host >> q->cluster_bits; /* in case it failed */
+        q->free_hint = a->write.host >> q->cluster_bits; /* if it failed, they are still free */
     pthread_cond_broadcast(&q->written);
 }
 
@@ -272,7 +273,7 @@ static int write_in_place(struct blockdev_qcow2 *q, struct iovec **iov, const st
     return blockfile_pwritev(q->file, part, parts, extent->bytes, extent->host);
 }
 
-/* Finds out whether the piece at `guest` can be written where it is: 1, 0 or -errno. [locked] */
+/* Can the piece at `guest` be written where it is? 1, 0 or -errno. [locked] */
 static int find_in_place(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes,
                          struct qcow2_extent *extent)
 {
@@ -284,7 +285,7 @@ static int find_in_place(struct blockdev_qcow2 *q, uint64_t guest, uint64_t byte
     if (rc || extent->kind != QCOW2_KIND_DATA)
         return rc;
     int owned = qcow2_owned(q, extent->entry);
-    if (owned == 1 && !(extent->entry & QCOW2_COPIED)) { /* the next clusters may not be so */
+    if (owned == 1 && !(extent->entry & QCOW2_COPIED)) { /* the next clusters may be shared */
         uint64_t left = q->cluster_size - (guest & (q->cluster_size - 1));
         extent->bytes = extent->bytes < left ? extent->bytes : left;
     }
@@ -334,7 +335,7 @@ static int write_range(struct blockdev_qcow2 *q, struct iovec *iov, uint64_t byt
     return rc;
 }
 
-/* The end of every request that writes. */
+/* Ends every request that writes. */
 static int write_end(struct blockdev_qcow2 *q, struct qcow2_op *op, int rc)
 {
     op_end(q, op);
@@ -367,7 +368,7 @@ static int qcow2_flush(struct blockdev *blockdev)
 
 /* ---- Zeros and discards -------------------------------------------------------------------------------- */
 
-/* Zeros in part of a cluster, or where the image cannot say it shorter. */
+/* Writes zeros as data: in part of a cluster, or if the image has no shorter form. */
 static int zero_bytes(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes)
 {
     bool zero;
@@ -386,7 +387,7 @@ static int zero_bytes(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes)
 
 enum clearing { CLEAR_KEEP, CLEAR_UNMAP, CLEAR_DISCARD, CLEAR_EMPTY };
 
-/* The entry that a whole cluster gets; -EOPNOTSUPP: none says it. */
+/* Finds the entry that makes a whole cluster read as zeros; -EOPNOTSUPP: there is none. */
 static int cleared_entry(struct blockdev_qcow2 *q, uint64_t guest, const struct qcow2_extent *extent,
                          enum clearing how, uint64_t *entry)
 {
@@ -399,7 +400,7 @@ static int cleared_entry(struct blockdev_qcow2 *q, uint64_t guest, const struct 
     if (extent->kind == QCOW2_KIND_NONE && (how == CLEAR_DISCARD || !shows))
         return 0;
     if (q->header.version < 3) {
-        if (how == CLEAR_KEEP && !shows) /* space that is kept cannot be marked: give it back */
+        if (how == CLEAR_KEEP && !shows) /* no entry keeps the space, so it is given back */
             *entry = 0;
         return shows && how != CLEAR_DISCARD ? -EOPNOTSUPP : 0;
     }
@@ -415,7 +416,7 @@ static int cleared_entry(struct blockdev_qcow2 *q, uint64_t guest, const struct 
     return 0;
 }
 
-/* Clears the whole clusters from `guest` on that are alike. *done: their bytes. [locked] */
+/* Clears the whole clusters from `guest` on that are alike. *done: how many bytes that is. [locked] */
 static int clear_piece(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes, enum clearing how,
                        uint64_t *done)
 {
@@ -428,7 +429,7 @@ static int clear_piece(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes,
         return -EIO;
     int rc = qcow2_lookup(q, guest, bytes, &extent);
     if (!rc && extent.kind == QCOW2_KIND_NONE && (how >= CLEAR_DISCARD || zero_below(q, guest))) {
-        *done = extent.bytes; /* nothing is there: as far as that goes */
+        *done = extent.bytes; /* there is nothing to clear as far as the extent goes */
         return 0;
     }
     rc = rc ? rc : cleared_entry(q, guest, &extent, how, &entry);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where the bytes of a qcow2 disk are: L1 table, L2 tables, and what their entries say. See qcow2.h
- * for when changes reach the file.
+ * Where the bytes of a qcow2 disk are: the L1 table, the L2 tables, and the meaning of their entries. See
+ * qcow2.h for when changes reach the file.
  */
 #include <errno.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static int decode(struct blockdev_qcow2 *q, uint64_t entry, struct qcow2_extent 
     return 0;
 }
 
-/* The L2 table of a guest offset; NULL where there is none. */
+/* The L2 table of a guest offset; NULL if there is none. */
 static int l2_get(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table **table)
 {
     uint64_t entry = q->l1[l1_index(q, guest)];
@@ -94,7 +94,7 @@ int qcow2_owned(struct blockdev_qcow2 *q, uint64_t entry)
 
 /* ---- Changing ------------------------------------------------------------------------------------------ */
 
-/* A new L2 table for an L1 entry: empty, or a copy of the one that a snapshot has too. */
+/* Makes a new L2 table for an L1 entry: empty, or a copy of the one that a snapshot shares. */
 static int l2_new(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table *old,
                   struct qcow2_table **table)
 {
@@ -128,7 +128,7 @@ int qcow2_entry(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table **t
     if (!owned)
         rc = l2_new(q, guest, *table, table);
     else
-        rc = l2_get(q, guest, table); /* the look at its refcount came after it */
+        rc = l2_get(q, guest, table); /* looking up the refcount may have dropped the table */
     if (!rc)
         *place = &(*table)->entries[l2_index(q, guest)];
     return rc;

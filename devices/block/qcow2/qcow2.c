@@ -43,14 +43,14 @@ static bool backing_path(struct blockdev_qcow2 *q, char *path, size_t size, stru
     size_t protocol = strcspn(name, ":/");
     if (name[protocol] == ':')
         return error_set(error,
-                         "%s: its backing file '%s' is not a file of this host, which is all that there is",
+                         "%s: its backing file '%s' is not a file of this host; Rvive opens no other kind",
                          q->file->path, q->backing_name);
     int folder = *name == '/' || !slash ? 0 : (int)(slash + 1 - q->file->path);
     return snprintf(path, size, "%.*s%s", folder, q->file->path, name) < (int)size ||
            error_set(error, "%s: the path of its backing file is too long", q->file->path);
 }
 
-/* Whether a path, resolved, is that folder or file, or is below it. */
+/* Is a path, which is resolved, that folder or file, or below it? */
 static bool is_within(const char *path, const char *place)
 {
     char real[PATH_MAX];
@@ -62,7 +62,7 @@ static bool is_within(const char *path, const char *place)
     return strncmp(path, real, length) == 0 && (path[length] == 0 || path[length] == '/');
 }
 
-/* The folder that the image is opened in: names in it are relative to that one. */
+/* Is the path beside the image, in the folder that the names in the image are relative to? */
 static bool is_beside(const struct blockdev_qcow2 *q, const char *path)
 {
     char folder[PATH_MAX];
@@ -73,8 +73,8 @@ static bool is_beside(const struct blockdev_qcow2 *q, const char *path)
     return is_within(path, slash ? folder : ".");
 }
 
-/* Makes of the path that the image names the one that is opened: resolved, so that no link in it leads to
- * what was not looked at. */
+/* Resolves the path that the image names, checks it, and makes it the one that is opened. So no link in it
+ * can lead to a file that was not checked. */
 static bool check_backing(const struct blockdev_qcow2 *q, const struct blockdev_backing_rule *rule,
                           char path[PATH_MAX], struct error *error)
 {
@@ -123,7 +123,7 @@ static bool open_backing(struct blockdev_qcow2 *q, const struct blockdev_config 
 
 /* ---- Opening ------------------------------------------------------------------------------------------- */
 
-/* The image was not closed properly: counts anew, so that its free clusters are known. */
+/* The image was not closed properly: counts the references anew, so that the free clusters are known. */
 static bool repair(struct blockdev_qcow2 *q, struct error *error)
 {
     struct qcow2_check check = { 0 };
@@ -140,7 +140,7 @@ static bool repair(struct blockdev_qcow2 *q, struct error *error)
     return true;
 }
 
-/* Features that this implementation would make wrong by writing are cleared, as the format asks. */
+/* Clears the bits of features that a write by this implementation would make wrong, as the format demands. */
 static bool clear_autoclear(struct blockdev_qcow2 *q, struct error *error)
 {
     if (!q->header.autoclear)

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * qcow2 images (the format's description is docs/interop/qcow2.txt of QEMU), shared by the files
- * blockdev_qcow2*.c and used by rvive-img for what is more than a blockdev: creating, checking, resizing,
- * compressed clusters.
+ * qcow2 images (docs/interop/qcow2.txt of QEMU describes the format). The files of this folder share this
+ * header; rvive-img uses it for what goes beyond a blockdev: creating, checking, resizing, compressed
+ * clusters.
  *
- * How it stays consistent. All tables (L1, L2, refcount table and blocks) are changed in memory only, each
- * change together with the refcounts that go with it: a data cluster gets its refcount at the moment when its
- * L2 entry points to it, after its data was written. qcow2_tables_write() takes the changes to the file, at a
- * flush of the guest, or when the cache is full, in this order:
+ * How an image stays consistent. All tables (L1, L2, refcount table and blocks) are changed in memory only,
+ * each change together with the refcounts that belong to it: a data cluster gets its refcount when its L2
+ * entry is set, after its data was written. qcow2_tables_write() writes the changes to the file, at a flush
+ * of the guest or when the cache is full, in this order:
  *
  *      refcounts that rise; refcount table; L2 tables; L1; refcounts that fall
  *
- * so that whoever reads the file between two of these steps finds at worst clusters that are counted and not
- * used. Clusters that were freed are not used again before their L2 entry has gone to the file (and no
- * request that may still be reading them is under way). An image of version 3 has its dirty bit set, durably,
- * before the first of these writes and cleared when it is closed: after a power failure, which may lose some
- * of the writes and keep others, the next one to open it counts anew. The steps then follow each other within
- * microseconds, and a process killed at random leaves no leak. Version 2 has no such bit: each step is made
- * durable before the next.
+ * If a program reads the file between two of these steps, the worst that it finds is clusters that are
+ * counted and not used. Freed clusters are not used again before their L2 entry has been written, and not
+ * while a request that may still read them is under way. In an image of version 3 the dirty bit is set,
+ * durably, before the first of these writes, and cleared when the image is closed. A power failure may lose
+ * some of the writes and keep others; the next program that opens the image then counts the references anew.
+ * The steps follow each other within microseconds, and a process killed at random leaves no leak. Version 2
+ * has no such bit, so each step is made durable before the next.
  *
  * `lock` covers everything but the file's data: it is not held while data is transferred. Requests that
  * allocate the same guest cluster wait for each other (struct qcow2_write).
@@ -112,10 +112,10 @@ struct blockdev_qcow2 {
     unsigned cluster_bits, l2_bits, refcount_bits,
         refblock_bits; /* l2_bits: log2 of entries, as refblock_bits */
     uint64_t cluster_size;
-    uint64_t bitmaps_at, bitmaps_bytes; /* directory of persistent bitmaps that are good; 0: none */
-    bool was_dirty;                     /* and nobody has counted anew */
-    bool strict;                        /* steps are made durable one by one (no dirty bit) */
-    bool corrupt;                       /* something impossible was found: no more writes */
+    uint64_t bitmaps_at, bitmaps_bytes; /* directory of valid persistent bitmaps; 0: none */
+    bool was_dirty;                     /* the dirty bit was set, and nobody has counted anew */
+    bool strict;                        /* each step is made durable before the next (no dirty bit) */
+    bool corrupt;                       /* an impossible value was found: no more writes */
 
     pthread_mutex_t lock;
     pthread_cond_t written; /* a qcow2_write ended */
@@ -126,8 +126,8 @@ struct blockdev_qcow2 {
     bool writing; /* qcow2_tables_write() is under way */
     struct qcow2_table *buckets[QCOW2_BUCKETS], *newest, *oldest;
     unsigned table_count, table_limit;
-    struct qcow2_ranges freed;      /* refcounts that have still to fall */
-    struct qcow2_ranges quarantine; /* have fallen; may be used when older requests have ended */
+    struct qcow2_ranges freed;      /* clusters that will lose a reference */
+    struct qcow2_ranges quarantine; /* free clusters that older requests may still be using */
     struct qcow2_op *first_op, *last_op;
     uint64_t seq;
     struct qcow2_write *writes;
@@ -146,21 +146,21 @@ struct blockdev_qcow2 {
 bool qcow2_header_read(struct blockdev_qcow2 *q, bool for_check, struct error *error);
 /* Stores the fields of the fixed header that change: all of them, in one write. */
 int qcow2_header_write(struct blockdev_qcow2 *q);
-/* Sets the dirty bit, durably, where the version has it. */
+/* Sets the dirty bit, durably, if the version has it. */
 int qcow2_mark_dirty(struct blockdev_qcow2 *q);
 
 /* ---- cache.c: all [locked] ----------------------------------------------------------------------------- */
 
-/* The table at `offset`, read if `fresh` is false and zeroed otherwise. At least 8 further calls go by before
- * it may be dropped. */
+/* The table at `offset`, read if `fresh` is false and zeroed otherwise. It stays in memory for at least 8
+ * further calls. */
 int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, bool fresh,
                     struct qcow2_table **table);
 void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table);
 /* Drops the copy of a table whose cluster is free now. */
 void qcow2_table_forget(struct blockdev_qcow2 *q, uint64_t offset);
-/* Is a table that is in memory at that cluster? */
+/* Does the cluster hold a table that is in memory? */
 bool qcow2_table_at(struct blockdev_qcow2 *q, uint64_t offset);
-/* Takes all changes to the file, in order; durable only where `strict`. */
+/* Writes all changes to the file, in order; durably only if `strict`. */
 int qcow2_tables_write(struct blockdev_qcow2 *q);
 void qcow2_tables_free(struct blockdev_qcow2 *q);
 
@@ -169,21 +169,22 @@ void qcow2_tables_free(struct blockdev_qcow2 *q);
 int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *refcount);
 /* Adds `delta` to the refcount of each cluster that [offset, offset + bytes) touches. */
 int qcow2_refcount_add(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes, int delta);
-/* Makes sure that the refcount of `cluster` can be set. *made: a refcount block is new; `anywhere`: it may
- * lie at any cluster, else at the first one that it counts. */
+/* Makes sure that the refcount of `cluster` can be set. *made: a new refcount block was needed. `anywhere`:
+ * the block may lie at any cluster; otherwise it lies at the first one that it counts. */
 int qcow2_refblock_ensure(struct blockdev_qcow2 *q, uint64_t cluster, bool anywhere, bool *made);
-/* Finds up to `wanted` free clusters in a row, at least one (or exactly that many), whose refcounts can be
- * set; they stay free until the caller sets them or lists them in q->writes. */
+/* Finds up to `wanted` free clusters in a row (at least one, or with `all` exactly that many), whose
+ * refcounts can be set. They stay free until the caller sets the refcounts or adds the clusters to
+ * q->writes. */
 int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_t *offset, uint64_t *found);
 /* The clusters that [offset, offset + bytes) touches lose a reference, at the next qcow2_tables_write(). */
 int qcow2_free(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
-/* The refcounts of what was freed fall; after the tables that referred to it were written. */
+/* Lowers the refcounts of what was freed. To be called after the tables that referred to it were written. */
 int qcow2_frees_apply(struct blockdev_qcow2 *q);
-/* Lets go of the quarantine as far as no older request is under way. */
+/* Releases the clusters in quarantine that no older request can still be using. */
 void qcow2_quarantine_release(struct blockdev_qcow2 *q);
 /* Would a write there change a table of the image? */
 bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
-/* Says once that the image is damaged, and stops writing to it. Returns -EIO. */
+/* Reports once that the image is damaged, and stops writing to it. Returns -EIO. */
 int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset);
 unsigned qcow2_refcount_field(const void *block, unsigned bits, uint64_t index, uint64_t *value);
 void qcow2_refcount_store(void *block, unsigned bits, uint64_t index, uint64_t value);
@@ -197,11 +198,12 @@ struct qcow2_extent {
     uint64_t host;  /* DATA: where they are in the file */
     uint64_t entry; /* of the first cluster */
 };
-/* What is at guest offset `guest`: as many of `bytes` bytes as are alike and in a row. */
+/* Finds what is at guest offset `guest`: as many of the `bytes` bytes as are alike and in a row. */
 int qcow2_lookup(struct blockdev_qcow2 *q, uint64_t guest, uint64_t bytes, struct qcow2_extent *extent);
-/* As qcow2_lookup(), but one cluster; *place is where the entry can be changed, in a table of its own. */
+/* As qcow2_lookup(), but for one cluster. *place is its entry, in a table that no snapshot shares, so it may
+ * be changed. */
 int qcow2_entry(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table **table, uint64_t **place);
-/* Replaces an entry: the new one is counted already, the old one's clusters are freed. */
+/* Replaces an entry. The new cluster must already be counted; the old entry's clusters are freed. */
 int qcow2_entry_set(struct blockdev_qcow2 *q, struct qcow2_table *table, uint64_t *place, uint64_t entry);
 /* The file's bytes that a compressed entry covers. */
 void qcow2_compressed_range(const struct blockdev_qcow2 *q, uint64_t entry, uint64_t *offset,
@@ -213,7 +215,7 @@ int qcow2_owned(struct blockdev_qcow2 *q, uint64_t entry);
 
 /* Reads [within, within + length) of a compressed cluster. Takes inflate_lock. */
 int qcow2_inflate(struct blockdev_qcow2 *q, uint64_t entry, uint64_t within, uint64_t length, void *bytes);
-/* Stores a whole cluster compressed; -ENOSPC where that does not make it smaller. For an image that nobody
+/* Stores a whole cluster compressed; -ENOSPC if that does not make it smaller. For an image that nobody
  * else is using. */
 int qcow2_write_compressed(struct blockdev *blockdev, uint64_t guest, const void *bytes);
 
@@ -229,14 +231,14 @@ void qcow2_release(struct blockdev *blockdev);
 extern const struct blockdev_ops qcow2_ops;
 /* Makes the image hold nothing but what its backing file has. */
 int qcow2_make_empty(struct blockdev *blockdev);
-/* The clusters from `offset`, a multiple of their size, to the end of the disk go. */
+/* Drops the clusters from `offset`, a multiple of their size, to the end of the disk. */
 int qcow2_drop_tail(struct blockdev *blockdev, uint64_t offset);
 
 /* ---- check.c ------------------------------------------------------------------------------------------- */
 
 enum qcow2_repair { QCOW2_REPAIR_NONE, QCOW2_REPAIR_LEAKS, QCOW2_REPAIR_ALL };
 struct qcow2_check {
-    uint64_t corruptions, leaks, errors; /* that are there (what was repaired is not) */
+    uint64_t corruptions, leaks, errors; /* that remain, without what was repaired */
     uint64_t corruptions_fixed, leaks_fixed;
     uint64_t clusters_total, clusters_used, clusters_compressed, clusters_fragmented;
     uint64_t image_end;                          /* bytes */
@@ -244,7 +246,7 @@ struct qcow2_check {
     void *opaque;
 };
 /* Compares refcounts with what refers to the clusters, and repairs them. For an image that nobody else is
- * using. 0, or -errno where the check could not be made. */
+ * using. 0, or -errno if the check could not be made. */
 int qcow2_check(struct blockdev_qcow2 *q, enum qcow2_repair repair, struct qcow2_check *result);
 
 /* ---- create.c ------------------------------------------------------------------------------------------ */
@@ -262,7 +264,7 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
 /* Changes the size of the disk; what shrinking cuts off is lost. For an image that nobody else is using. */
 bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error);
 
-/* NULL where the blockdev is of another format. */
+/* NULL if the blockdev is of another format. */
 struct blockdev_qcow2 *qcow2_of(struct blockdev *blockdev);
 
 static inline uint64_t qcow2_round_up(const struct blockdev_qcow2 *q, uint64_t bytes)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Refcounts of a qcow2 image, and the allocator on them: the lowest clusters whose refcount is 0 and that
- * neither a write under way nor the quarantine has. A refcount block that is missing is made when a cluster
- * of its range is wanted: at the lowest free cluster, or where all are in use, at the first cluster of its
- * own range, where it counts itself. A refcount table that is full moves to the range beyond it.
+ * Refcounts of a qcow2 image, and the allocator on top of them. The allocator takes the lowest clusters whose
+ * refcount is 0 and that are neither in a write under way nor in quarantine. A missing refcount block is made
+ * when a cluster of its range is wanted: at the lowest free cluster or, if all are in use, at the first
+ * cluster of its own range, where it counts itself. A refcount table that is full moves to the range beyond
+ * it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset)
 
 /* ---- Fields -------------------------------------------------------------------------------------------- */
 
-/* Refcounts narrower than a byte start at its least significant bits. */
+/* Refcounts narrower than a byte start at the least significant bits of the byte. */
 unsigned qcow2_refcount_field(const void *block, unsigned bits, uint64_t index, uint64_t *value)
 {
     const uint8_t *bytes = block;
@@ -55,7 +56,7 @@ void qcow2_refcount_store(void *block, unsigned bits, uint64_t index, uint64_t v
 
 /* ---- Blocks -------------------------------------------------------------------------------------------- */
 
-/* The block that counts a cluster; NULL where there is none. */
+/* The block that counts a cluster; NULL if there is none. */
 static int block_get(struct blockdev_qcow2 *q, uint64_t cluster, struct qcow2_table **block)
 {
     uint64_t index = cluster >> q->refblock_bits;
@@ -99,8 +100,8 @@ bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes
     return false;
 }
 
-/* A new table for `needed` entries at least, with refcount blocks for its own place, in the range that block
- * number `first` counts, about which nothing is known yet. */
+/* Makes a larger refcount table that has an entry for block number `first`. The table and the refcount blocks
+ * that count it lie in the range of that block, about which nothing is known yet. */
 static int reftable_grow(struct blockdev_qcow2 *q, uint64_t first)
 {
     uint64_t per_block = 1ull << q->refblock_bits, blocks = 1, clusters, size;
@@ -132,7 +133,8 @@ static int reftable_grow(struct blockdev_qcow2 *q, uint64_t first)
         table[first + n] = block->offset;
     }
     uint64_t old_at = q->header.reftable_offset, old_clusters = q->header.reftable_clusters;
-    /* Everything up to now, then the new table with its blocks, then the header that points to it. */
+    /* First everything up to now is written, then the new table with its blocks, then the header that points
+     * to it. */
     int rc = qcow2_tables_write(q);
     for (uint64_t n = 0; n < size; n++)
         table[n] = htobe64(table[n]);
@@ -147,7 +149,7 @@ static int reftable_grow(struct blockdev_qcow2 *q, uint64_t first)
         rc = rc ? rc : blockfile_flush(q->file);
     }
     if (rc) {
-        q->corrupt = true; /* which of the two the file has is not known */
+        q->corrupt = true; /* it is not known which of the two tables the file has */
         free(table);
         return rc;
     }
@@ -159,7 +161,7 @@ static int reftable_grow(struct blockdev_qcow2 *q, uint64_t first)
     return qcow2_free(q, old_at, old_clusters << q->cluster_bits);
 }
 
-/* The end of what is reserved at `offset`; `offset` itself where nothing is. */
+/* Returns the end of the reservation at `offset`, or `offset` itself if nothing is reserved there. */
 static uint64_t reserved_until(const struct blockdev_qcow2 *q, uint64_t offset)
 {
     for (const struct qcow2_write *write = q->writes; write; write = write->next) {
@@ -174,7 +176,7 @@ static uint64_t reserved_until(const struct blockdev_qcow2 *q, uint64_t offset)
     return offset;
 }
 
-/* A new block at `offset` for entry `index` of the table, its own reference not counted yet. */
+/* Makes a new block at `offset` for entry `index` of the table. Its own reference is not counted yet. */
 static int block_make(struct blockdev_qcow2 *q, uint64_t index, uint64_t offset, struct qcow2_table **block)
 {
     if (qcow2_is_metadata(q, offset, q->cluster_size))
@@ -190,7 +192,7 @@ static int block_make(struct blockdev_qcow2 *q, uint64_t index, uint64_t offset,
     return 0;
 }
 
-/* A free cluster below `limit` whose refcount can be set already; `limit` where there is none. */
+/* Finds a free cluster below `limit` whose refcount can already be set; `limit` if there is none. */
 static int find_counted(struct blockdev_qcow2 *q, uint64_t limit, uint64_t *cluster)
 {
     for (*cluster = q->free_hint; *cluster < limit; ++*cluster) {
@@ -279,7 +281,7 @@ int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_
         if (rc)
             return rc;
         if (made) {
-            run = 0; /* look again: the block may have taken one of these clusters */
+            run = 0; /* start again: the block may have taken one of these clusters */
             cluster = q->free_hint;
             continue;
         }
@@ -293,7 +295,7 @@ int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_
         run = free_here ? run + 1 : 0;
         cluster = until > at ? until >> q->cluster_bits : cluster + 1;
         if (until > at)
-            lowest = false; /* what is reserved may be free again */
+            lowest = false; /* the reserved clusters may become free again */
     }
     *offset = (cluster - run) << q->cluster_bits;
     *found = run;
@@ -330,12 +332,12 @@ int qcow2_free(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
 {
     CHECK_HELD(&q->lock);
     uint64_t start = offset & -q->cluster_size, end = qcow2_round_up(q, offset + bytes);
-    /* No merging across a shared boundary: a cluster may be in the list twice (compressed neighbours), and
-     * then it loses two references. */
+    /* Ranges that share a boundary cluster are not merged: a cluster may be in the list twice (compressed
+     * neighbours), and then it loses two references. */
     return ranges_add(&q->freed, (struct qcow2_range){ start, end - start, q->seq });
 }
 
-/* One cluster loses its reference; what is not used by anybody any more goes into quarantine. */
+/* A cluster loses one reference. If nobody uses it any more, it goes into quarantine. */
 static int free_cluster(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t seq)
 {
     uint64_t refcount = 0;
@@ -359,7 +361,7 @@ int qcow2_frees_apply(struct blockdev_qcow2 *q)
         for (uint64_t at = 0; at < range.bytes && !rc; at += q->cluster_size)
             rc = free_cluster(q, (range.offset + at) >> q->cluster_bits, q->seq);
     }
-    q->freed.count = 0; /* what failed stays counted: a leak */
+    q->freed.count = 0; /* clusters that failed stay counted: they leak */
     return rc;
 }
 

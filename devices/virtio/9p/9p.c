@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The virtio 9P transport: one queue, on which a chain is a request (out) and room for the answer (in). The
- * worker copies the request out of the guest's memory before anything looks at it, has it answered with the
- * lock open, and copies the answer back: what the guest writes meanwhile changes nothing.
+ * The virtio 9P transport has one queue. A chain is a request (out) and room for the answer (in). The worker
+ * copies the request out of the guest's memory before anything reads it, has it answered with the lock
+ * released, and copies the answer back. So nothing depends on what the guest writes meanwhile.
  */
 #include "devices/virtio/9p/9p.h"
 
@@ -19,7 +19,7 @@
 struct virtio_9p {
     struct virtio_device device;
     struct virtio_worker worker;
-    struct p9_server *server; /* the worker's while it is busy, else under the lock */
+    struct p9_server *server; /* belongs to the worker while it is busy, otherwise to the lock */
     struct virtq_chain chain;
     uint8_t request[P9_MSIZE_MAX], answer[P9_MSIZE_MAX];
 };

@@ -16,7 +16,7 @@ struct virtio_9p_config {
     const char *tag;                /* up to VIRTIO_9P_TAG_MAX bytes */
 };
 
-/* NULL and *error where the folder cannot be shared so, or the host has no memory or thread. */
+/* NULL and *error if the folder cannot be shared like this, or the host has no memory or thread. */
 struct virtio_device *virtio_9p_create(const struct virtio_9p_config *config, struct error *error);
 
 extern const struct device_model virtio_9p_model;

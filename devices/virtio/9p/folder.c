@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define UP_STEPS_MAX  1024 /* directories between a place and the root */
-#define MAPPED_FILE   0600 /* on the host, with mapped-xattr */
+#define MAPPED_FILE   0600 /* mode on the host, with mapped-xattr */
 #define MAPPED_FOLDER 0700
 
 bool folder_open(struct p9_folder *folder, const char *path, enum p9_security security, bool read_only,
@@ -52,7 +52,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* A single name; ".." is for folder_walk() alone. */
+/* Checks that it is a single name. ".." is refused here; only folder_walk() knows it. */
 static int check_name(const char *name)
 {
     if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -60,7 +60,7 @@ static int check_name(const char *name)
     return strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* Does the directory lie in the folder? Somebody on the host may have moved it out. */
+/* Does the directory lie in the folder? A program of the host may have moved it out. */
 static bool is_inside(const struct p9_folder *folder, int dir)
 {
     int at = dup(dir);
@@ -111,7 +111,7 @@ int folder_reopen(const struct p9_folder *folder, int path, int flags)
     struct stat stat;
     if (fstat(path, &stat))
         return -errno;
-    /* Opening devices and pipes acts on the host; a guest opens its own. */
+    /* Opening a device or a pipe would act on the host's; a guest opens its own. */
     if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode))
         return S_ISLNK(stat.st_mode) ? -ELOOP : -ENXIO;
     if (folder->read_only && (flags & O_ACCMODE) != O_RDONLY)
@@ -129,7 +129,8 @@ int folder_stat(const struct p9_folder *folder, int path, struct stat *stat)
     return 0;
 }
 
-/* Inode numbers are unique on one file system; those of others that are mounted below get away from them. */
+/* Inode numbers are unique on one file system. Those of other file systems that are mounted below are moved
+ * away from them. */
 void folder_qid(const struct p9_folder *folder, const struct stat *stat, struct p9_qid *qid)
 {
     uint64_t away = (uint64_t)(stat->st_dev ^ folder->root_stat.st_dev) * 0x9e3779b97f4a7c15u;
@@ -160,11 +161,11 @@ static int own(const struct p9_folder *folder, int path, mode_t kind, dev_t devi
     int rc = fchownat(path, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -errno : 0;
     if (rc && folder->security == P9_SECURITY_PASSTHROUGH)
         return rc;
-    /* The host's umask is not the guest's; and a change of owner clears set-user-id. */
+    /* The host's umask must not change the guest's mode; and a change of owner clears set-user-id. */
     return S_ISLNK(kind) ? 0 : folder_chmod(folder, path, creation->mode & 07777);
 }
 
-/* The new file in `dir`, now the guest's; what cannot be owned is taken away again. */
+/* Gives the new file in `dir` to the guest. A file that cannot be given to it is removed again. */
 static int finish_creation(const struct p9_folder *folder, int dir, const char *name, mode_t kind,
                            dev_t device, const struct p9_creation *creation)
 {
@@ -185,7 +186,7 @@ static bool is_mapped(const struct p9_folder *folder)
     return folder->security == P9_SECURITY_MAPPED_XATTR;
 }
 
-/* The file may exist already, unless O_EXCL is among the flags. */
+/* If O_EXCL is not among the flags, the file may exist already. */
 int folder_create(const struct p9_folder *folder, int dir, const char *name, int flags,
                   const struct p9_creation *creation, int *path)
 {
@@ -207,7 +208,7 @@ int folder_create(const struct p9_folder *folder, int dir, const char *name, int
     *path = finish_creation(folder, dir, name, S_IFREG, 0, creation);
     if (*path < 0)
         return *path;
-    /* Its mode may forbid its own creator to open it, who may all the same. */
+    /* The new file's mode may forbid its creator to open it. The creator may open it nevertheless. */
     rc = folder_reopen(folder, *path, flags & ~(O_EXCL | O_TRUNC));
     if (rc == -EACCES && !is_mapped(folder)) {
         folder_chmod(folder, *path, MAPPED_FILE);
@@ -236,7 +237,7 @@ int folder_mkdir(const struct p9_folder *folder, int dir, const char *name,
     return close_created(finish_creation(folder, dir, name, S_IFDIR, 0, creation));
 }
 
-/* A regular file that stands for something else, with mapped-xattr. */
+/* With mapped-xattr: makes a regular file that stands for something else. */
 static int create_stand_in(int dir, const char *name, const char *content)
 {
     int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MAPPED_FILE);
@@ -386,7 +387,8 @@ int folder_utimes(const struct p9_folder *folder, int path, const struct timespe
 
 /* ---- Extended attributes ------------------------------------------------------------------------------- */
 
-/* With mapped-xattr the guest has the name space "user." alone, and does not see what the server keeps. */
+/* With mapped-xattr the guest has only the name space "user.", and does not see what the server keeps
+ * there. */
 static bool xattr_visible(const struct p9_folder *folder, const char *name)
 {
     return !is_mapped(folder) ||

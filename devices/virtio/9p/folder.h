@@ -2,18 +2,19 @@
  *
  * The shared folder as the host's file system sees it, and the way files of the guest are told apart there.
  *
- * Confinement: a file is only ever named by an open O_PATH descriptor and, below one of a directory, by a
- * single name that holds no slash and is neither "." nor "..". It is opened with O_NOFOLLOW, so no symbolic
- * link is followed, whoever puts it there and when; there is no path that a race could redirect. What is open
- * as O_PATH is opened for reading or writing through /proc/self/fd, which leads to that very file; only
- * regular files and directories are. Going up, with "..", ends at the folder's root.
+ * Confinement: a file is only ever named by an open O_PATH descriptor or, below the descriptor of a
+ * directory, by a single name that contains no slash and is neither "." nor "..". It is opened with
+ * O_NOFOLLOW, so no symbolic link is followed, no matter who puts it there and when; there is no path that a
+ * race could redirect. To read or write what is open as O_PATH, it is opened through /proc/self/fd, which
+ * leads to exactly that file; this is done only for regular files and directories. ".." stops at the folder's
+ * root.
  *
- * Security models are QEMU's: "none" (the guest's owners are set where the host allows it), "passthrough" (it
- * is an error where it does not) and "mapped-xattr" (owner, mode and kind are kept in extended attributes
- * user.virtfs.*, in QEMU's layout, so that folders can be moved between the two; on the host, all belongs to
- * the user who runs this).
+ * Security models are QEMU's. "none": the guest's owners are set where the host allows it. "passthrough": it
+ * is an error if the host does not allow it. "mapped-xattr": owner, mode and kind are kept in extended
+ * attributes user.virtfs.*, in QEMU's layout, so that folders can be moved between the two; on the host,
+ * everything belongs to the user who runs Rvive.
  *
- * All functions return 0 or more, or a negative errno. They belong to the thread of the server.
+ * All functions return 0 or more, or a negative errno. Only the server's thread calls them.
  */
 #ifndef DEVICES_VIRTIO_9P_FOLDER_H
 #define DEVICES_VIRTIO_9P_FOLDER_H
@@ -46,23 +47,23 @@ bool folder_open(struct p9_folder *folder, const char *path, enum p9_security se
                  struct error *error);
 void folder_close(struct p9_folder *folder);
 
-/* Descends one step from a directory; returns an O_PATH descriptor. */
+/* Goes one step down from a directory, or up with ".."; returns an O_PATH descriptor. */
 int folder_walk(const struct p9_folder *folder, int dir, const char *name);
-/* Opens what an O_PATH descriptor names; flags of open(2), without O_CREAT. */
+/* Opens the file of an O_PATH descriptor; flags as for open(2), without O_CREAT. */
 int folder_reopen(const struct p9_folder *folder, int path, int flags);
-/* Attributes as the guest is to see them. */
+/* Returns the attributes that the guest is to see. */
 int folder_stat(const struct p9_folder *folder, int path, struct stat *stat);
 void folder_qid(const struct p9_folder *folder, const struct stat *stat, struct p9_qid *qid);
 
-/* Creates and opens; *path gets an O_PATH descriptor of it (negative: none), also where opening fails; the
- * result is a descriptor for reading and writing. */
+/* Creates and opens a file; returns a descriptor for reading and writing. *path gets an O_PATH descriptor,
+ * even if opening fails; it is negative if there is no file. */
 int folder_create(const struct p9_folder *folder, int dir, const char *name, int flags,
                   const struct p9_creation *creation, int *path);
 int folder_mkdir(const struct p9_folder *folder, int dir, const char *name,
                  const struct p9_creation *creation);
 int folder_symlink(const struct p9_folder *folder, int dir, const char *name, const char *target,
                    const struct p9_creation *creation);
-/* mode has the kind of file, too. */
+/* `mode` also contains the kind of file. */
 int folder_mknod(const struct p9_folder *folder, int dir, const char *name, dev_t device,
                  const struct p9_creation *creation);
 int folder_link(const struct p9_folder *folder, int path, int dir, const char *name);
@@ -85,7 +86,7 @@ int folder_xattr_set(const struct p9_folder *folder, int path, const char *name,
                      size_t size, int flags);
 int folder_xattr_remove(const struct p9_folder *folder, int path, const char *name);
 
-/* mapped.c: what mapped-xattr keeps. NULL members are left alone. */
+/* mapped.c: the values that mapped-xattr keeps. NULL pointers are skipped. */
 #define P9_MAPPED_PREFIX "user.virtfs."
 void mapped_apply(int path, struct stat *stat);
 int mapped_store(int path, const uint32_t *uid, const uint32_t *gid, const uint32_t *mode,

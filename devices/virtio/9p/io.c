@@ -14,7 +14,7 @@
 #include "devices/virtio/9p/internal.h"
 
 #define V9FS_MAGIC      0x01021997u
-#define GETATTR_BASIC   0x7ffu /* all that stat(2) knows */
+#define GETATTR_BASIC   0x7ffu /* all that stat(2) reports */
 #define DIRENT_FIXED    24u    /* bytes of an entry without its name */
 #define LOCK_SUCCESS    0u
 #define LOCK_TYPE_UNLCK 2u
@@ -96,7 +96,8 @@ int p9_write(struct p9_call *call)
 
 /* ---- Directories --------------------------------------------------------------------------------------- */
 
-/* The kind is not told with mapped-xattr, where only the attribute knows it. Above the root is the root. */
+/* With mapped-xattr the kind is left out, since only the attribute knows it. The parent of the root is the
+ * root. */
 static void put_entry(struct p9_call *call, const struct p9_fid *fid, const struct dirent *entry)
 {
     const struct p9_folder *folder = &call->server->folder;
@@ -146,7 +147,7 @@ int p9_readdir(struct p9_call *call)
         return -errno;
     size_t used = (size_t)(call->out.at - start);
     if (entry && !used)
-        return -EINVAL; /* not even one fits */
+        return -EINVAL; /* not even one entry fits */
     for (unsigned n = 0; n < 4; n++)
         length[n] = (uint8_t)(used >> 8 * n);
     return 0;
@@ -195,7 +196,7 @@ int p9_getattr(struct p9_call *call)
     return 0;
 }
 
-/* One of the two times: left alone, now, or the one given. */
+/* Returns one of the two times: unchanged, the present time, or the given one. */
 static struct timespec new_time(uint32_t valid, uint32_t set, uint32_t given, const uint64_t value[2])
 {
     if (!(valid & set))
@@ -230,7 +231,7 @@ int p9_setattr(struct p9_call *call)
         return fid ? -EINVAL : rc;
     if (folder->read_only)
         return -EROFS;
-    if (valid & SET_SIZE) /* before the mode, which may forbid it */
+    if (valid & SET_SIZE) /* before the mode is set, since it may forbid this */
         rc = folder_truncate(folder, fid->path, size);
     rc = rc ? rc : set_owner(call, fid, valid, uid, gid);
     if (!rc && valid & SET_MODE)
@@ -285,7 +286,8 @@ static ssize_t xattr_read(const struct p9_folder *folder, int path, const char *
                  : folder_xattr_list(folder, path, value, size);
 }
 
-/* fid[4] newfid[4] name[s] -> size[8]; newfid then reads the value, or without a name the list of names. */
+/* fid[4] newfid[4] name[s] -> size[8]; reading newfid then gives the value or, without a name, the list of
+ * names. */
 int p9_xattrwalk(struct p9_call *call)
 {
     struct p9_server *server = call->server;
@@ -312,13 +314,14 @@ int p9_xattrwalk(struct p9_call *call)
         p9_fid_remove(server, value);
         return rc;
     }
-    server->xattr_bytes -= value->size - (size_t)length; /* it may have become shorter */
+    server->xattr_bytes -= value->size - (size_t)length; /* the value may have become shorter */
     value->size = (size_t)length;
     p9_put(&call->out, 8, value->size);
     return 0;
 }
 
-/* fid[4] name[s] attr_size[8] flags[4]: what is then written to the fid is the value, when it is clunked. */
+/* fid[4] name[s] attr_size[8] flags[4]: what is then written to the fid becomes the value when the fid is
+ * clunked. */
 int p9_xattrcreate(struct p9_call *call)
 {
     char name[P9_NAME_SIZE];
@@ -342,7 +345,7 @@ int p9_xattrcreate(struct p9_call *call)
     return 0;
 }
 
-/* An empty value is how the client says that the attribute is to go. */
+/* With an empty value, the client removes the attribute. */
 int p9_xattr_finish(struct p9_server *server, const struct p9_fid *fid)
 {
     if (fid->path < 0)
@@ -356,8 +359,8 @@ int p9_xattr_finish(struct p9_server *server, const struct p9_fid *fid)
 
 /* ---- Locks --------------------------------------------------------------------------------------------- */
 
-/* fid[4] type[1] flags[4] start[8] length[8] proc_id[4] client_id[s] -> status[1]. The guest has settled its
- * own locks before it asks; programs of the host do not take part. */
+/* fid[4] type[1] flags[4] start[8] length[8] proc_id[4] client_id[s] -> status[1]. The guest checks its own
+ * locks before it asks, so every lock is granted; programs of the host do not take part. */
 int p9_lock(struct p9_call *call)
 {
     char client[P9_NAME_SIZE];

@@ -36,7 +36,7 @@ void mapped_apply(int path, struct stat *stat)
     if (get32(proc, P9_MAPPED_PREFIX "gid", &value))
         stat->st_gid = value;
     if (get32(proc, P9_MAPPED_PREFIX "mode", &value)) {
-        /* A directory stays one, and nothing else becomes one. */
+        /* A directory stays a directory, and nothing else becomes one. */
         mode_t kind = S_ISDIR(stat->st_mode) || S_ISDIR(value) ? stat->st_mode & S_IFMT : value & S_IFMT;
         stat->st_mode = (value & 07777) | kind;
     }
@@ -46,7 +46,7 @@ void mapped_apply(int path, struct stat *stat)
 
 static int put(const char *proc, const char *name, uint64_t value, size_t size)
 {
-    uint64_t stored = htole64(value); /* its first bytes are those of a shorter one */
+    uint64_t stored = htole64(value); /* a shorter value is the first bytes of this one */
     return setxattr(proc, name, &stored, size, 0) ? -errno : 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Messages of 9P2000.L as bytes: see message.h.
+ * Messages of 9P2000.L as bytes; see message.h.
  */
 #include "devices/virtio/9p/message.h"
 

@@ -11,9 +11,9 @@
 
 #include "devices/virtio/9p/internal.h"
 
-#define UNLINK_DIRECTORY 0x200u /* AT_REMOVEDIR, as the protocol has it */
+#define UNLINK_DIRECTORY 0x200u /* AT_REMOVEDIR in the protocol */
 
-/* The next field as a string; false where there is none. */
+/* Reads the next field as a name; false if there is none. */
 static bool get_name(struct p9_call *call, char name[P9_NAME_SIZE])
 {
     return p9_get_string(&call->in, name, P9_NAME_SIZE);
@@ -50,7 +50,7 @@ int p9_walk(struct p9_call *call)
     if (rc && at >= 0)
         close(at);
     if (rc)
-        return done ? 0 : rc; /* a walk that got somewhere is no error, but makes no fid */
+        return done ? 0 : rc; /* a walk that got somewhere succeeds, but makes no fid */
     if (number == fid->number) {
         close(fid->path);
         fid->path = at;
@@ -60,7 +60,7 @@ int p9_walk(struct p9_call *call)
     return rc;
 }
 
-/* 0 leaves the choice of sizes to the client. */
+/* 0: the client chooses the sizes. */
 static void put_iounit(struct p9_call *call)
 {
     p9_put(&call->out, 4, 0);
@@ -80,7 +80,7 @@ int p9_lopen(struct p9_call *call)
     return rc;
 }
 
-/* fid[4] name[s] flags[4] mode[4] gid[4] -> qid[13] iounit[4]; the fid becomes the new file's. */
+/* fid[4] name[s] flags[4] mode[4] gid[4] -> qid[13] iounit[4]; the fid then stands for the new file. */
 int p9_lcreate(struct p9_call *call)
 {
     char name[P9_NAME_SIZE];
@@ -114,7 +114,7 @@ int p9_lcreate(struct p9_call *call)
     return rc;
 }
 
-/* Answers with the qid of what was just made. */
+/* Answers with the qid of the new file. */
 static int put_made(struct p9_call *call, int dir, const char *name)
 {
     int path = folder_walk(&call->server->folder, dir, name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The 9P server: messages are dispatched here, and fids kept. A fid is an O_PATH descriptor, so that it stays
- * the same file whatever happens to its name; there are at most half as many as the process may have
- * descriptors (the limit is raised to what the host allows), since each may also be open.
+ * The 9P server: it dispatches messages and keeps the fids. A fid is an O_PATH descriptor, so it stands for
+ * the same file whatever happens to the file's name. Each fid may also be open, so there are at most half as
+ * many fids as the process may have descriptors (that limit is raised to what the host allows).
  */
 #include "devices/virtio/9p/server.h"
 
@@ -135,7 +135,8 @@ int p9_fid_open(struct p9_server *server, struct p9_fid *fid, int flags)
         return rc;
     if (fid->open >= 0)
         return -EBADF;
-    if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode)) /* also what mapped-xattr only calls a device */
+    /* also those that are devices for mapped-xattr only */
+    if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode))
         return S_ISLNK(stat.st_mode) ? -ELOOP : -ENXIO;
     if (server->folder.read_only && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
         return -EROFS;
@@ -195,7 +196,7 @@ static int p9_version(struct p9_call *call)
     return 0;
 }
 
-/* fid[4] afid[4] uname[s] aname[s] n_uname[4]: there is one tree, and nobody has to prove who he is. */
+/* fid[4] afid[4] uname[s] aname[s] n_uname[4]: there is one tree, and nobody has to authenticate. */
 static int p9_attach(struct p9_call *call)
 {
     char text[P9_NAME_SIZE];
@@ -215,7 +216,7 @@ static int p9_attach(struct p9_call *call)
     return fid ? p9_put_file_qid(call, fid->path) : rc;
 }
 
-/* Every request is answered before the next is looked at: there is never one to flush. */
+/* Every request is answered before the next is read, so there is never one to flush. */
 static int p9_flush(struct p9_call *call)
 {
     p9_get(&call->in, 2);
@@ -232,7 +233,8 @@ static int p9_clunk(struct p9_call *call)
     return rc;
 }
 
-/* A fid knows its file, not its name: Tunlinkat removes names. The fid is gone in any case. */
+/* A fid knows its file, but not the file's name, so it cannot remove it: Tunlinkat removes names. The fid is
+ * gone in any case. */
 static int p9_remove(struct p9_call *call)
 {
     int rc = p9_clunk(call);
@@ -264,7 +266,7 @@ static int dispatch(struct p9_call *call, uint8_t type)
         if (handlers[n].type == type)
             return handlers[n].handle(call);
     }
-    return -EOPNOTSUPP; /* Tauth, Trename (Linux goes on to Trenameat), and what is no message at all */
+    return -EOPNOTSUPP; /* Tauth, Trename (Linux then tries Trenameat), and what is no message at all */
 }
 
 size_t p9_server_answer(struct p9_server *server, const uint8_t *request, size_t length, uint8_t *answer,
@@ -309,7 +311,7 @@ static unsigned fids_limit(void)
     struct rlimit wanted = { limit.rlim_max, limit.rlim_max };
     if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &wanted) == 0)
         limit = wanted;
-    rlim_t half = limit.rlim_cur / 4 + 1; /* each fid may have two descriptors, others need some, too */
+    rlim_t half = limit.rlim_cur / 4 + 1; /* each fid may have two descriptors, and others need some, too */
     return half < P9_FIDS_MAX ? (unsigned)half : P9_FIDS_MAX;
 }
 

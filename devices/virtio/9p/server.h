@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A 9P2000.L server for one shared folder: a request in, an answer out, nothing kept but fids. It answers
- * what Linux's v9fs asks; the rest of the protocol is refused by name of the error. Requests come from the
- * guest and may be any bytes.
+ * A 9P2000.L server for one shared folder: it answers one request after the other, and keeps nothing but
+ * fids. It answers what Linux's v9fs asks; other messages of the protocol are answered with an error.
+ * Requests come from the guest and may be any bytes.
  *
- * One thread at a time; calls wait for the host's file system.
+ * Only one thread may call this at a time. Calls wait for the host's file system.
  */
 #ifndef DEVICES_VIRTIO_9P_SERVER_H
 #define DEVICES_VIRTIO_9P_SERVER_H
@@ -24,18 +24,18 @@ struct p9_server_config {
     bool read_only;
 };
 
-/* NULL and *error where the folder cannot be shared so. */
+/* NULL and *error if the folder cannot be shared like this. */
 struct p9_server *p9_server_create(const struct p9_server_config *config, struct error *error);
 void p9_server_destroy(struct p9_server *server);
 /* Forgets all fids. */
 void p9_server_reset(struct p9_server *server);
 
-/* Answers one message of `length` bytes, at least P9_HEADER; `room` is what fits into the answer, at least
+/* Answers one message of `length` bytes (at least P9_HEADER). `room` is the space for the answer, at least
  * P9_HEADER + 4. Returns the answer's length. */
 size_t p9_server_answer(struct p9_server *server, const uint8_t *request, size_t length, uint8_t *answer,
                         size_t room);
 
-/* Fids are saved as paths below the root; one whose file is gone answers ESTALE from then on. */
+/* Fids are saved as paths below the root. A fid whose file is gone answers ESTALE after loading. */
 void p9_server_save(struct p9_server *server, struct state_writer *writer);
 void p9_server_load(struct p9_server *server, struct state_reader *reader);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Saving and loading the 9P server's fids. A descriptor cannot be saved, so the path below the root is, and
- * is walked again, name by name, when it is loaded. What is not found any more, or was removed while it was
- * open, keeps its number and answers ESTALE. Attribute values that are being read are saved; one that is
- * being written is not, and its fid answers ESTALE, too.
+ * Saving and loading the 9P server's fids. A descriptor cannot be saved, so the path below the root is saved,
+ * and walked again, name by name, when it is loaded. A fid whose file is not found any more, or was removed
+ * while it was open, keeps its number and answers ESTALE. The values of attributes that are being read are
+ * saved. One that is being written is not, so its fid answers ESTALE, too.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static bool path_of(int fd, char path[PATH_MAX])
     return true;
 }
 
-/* The path below the root, with a slash in front; "" for the root itself; NULL where there is none. */
+/* Returns the path below the root, with a slash in front; "" for the root itself; NULL if there is none. */
 static const char *path_below(const struct p9_server *server, const struct p9_fid *fid, char path[PATH_MAX])
 {
     char root[PATH_MAX];
@@ -73,7 +73,7 @@ void p9_server_save(struct p9_server *server, struct state_writer *writer)
     }
 }
 
-/* Walks a saved path; negative where it leads nowhere. */
+/* Walks a saved path; negative if it leads nowhere. */
 static int walk_path(const struct p9_folder *folder, char *path)
 {
     int at = dup(folder->root);
@@ -109,7 +109,7 @@ static bool load_fid(struct p9_server *server, unsigned n, struct state_reader *
         state_get_bytes(reader, field(name, n, "value"), fid->value, size);
     if (open && kind == P9_FID_FILE && fid->path >= 0 && p9_fid_open(server, fid, flags)) {
         close(fid->path);
-        fid->path = -1; /* it may not be opened so any more */
+        fid->path = -1; /* it may not be opened with these flags any more */
     }
     return !reader->failed;
 }

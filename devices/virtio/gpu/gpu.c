@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The virtio graphics device: commands of the control queue and of the cursor queue. The worker runs them one
- * after the other with the device's lock open, so a hart never waits for pixels to be copied; a fence is
+ * after the other with the device's lock released, so a hart never waits while pixels are copied. A fence is
  * answered when its command is done (section 5.7.6.7).
  *
- * The window's wish for another size arrives as a change of configuration space; the driver then asks for
- * display information and EDID, which name it.
+ * If the window wants another size, this appears as a change of configuration space; the driver then asks for
+ * display information and EDID, which contain the size.
  */
 #include "devices/virtio/gpu/gpu.h"
 
@@ -22,7 +22,7 @@
 #define EVENT_DISPLAY   1u
 #define DEFAULT_WIDTH   1280
 #define DEFAULT_HEIGHT  800
-#define HINT_MIN_WIDTH  320u /* drivers refuse smaller ones, or show nothing that can be read */
+#define HINT_MIN_WIDTH  320u /* drivers refuse smaller sizes, or show nothing readable */
 #define HINT_MIN_HEIGHT 200u
 
 enum { GPU_F_EDID = 1 };
@@ -71,7 +71,7 @@ static uint32_t get_edid(struct virtio_gpu *gpu, uint32_t scanout, union respons
     return GPU_OK_EDID;
 }
 
-/* The commands by their length; `bytes` holds as much as the chain has, the rest is zero. */
+/* The commands by their length. `bytes` holds what the chain has; the rest is zero. */
 union command {
     struct gpu_header header;
     struct gpu_create_2d create;
@@ -273,7 +273,15 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
     return virtio_gpu_create(&config, error);
 }
 
-static const struct device_key model_keys[] = { DISPLAY_SIZE_KEYS, { .name = NULL } };
+static const struct device_key model_keys[] = {
+    DISPLAY_SIZE_KEYS,
+    { "edid", DEVICE_KEY_FEATURE, "the guest learns of sizes and names by EDID", DEVICE_FEATURE(GPU_F_EDID) },
+    { "max_outputs", DEVICE_KEY_NUMBER, "screens", DEVICE_SETTING(outputs), .least = 1, .most = 1,
+      .fallback = 1 },
+    { "blob", DEVICE_KEY_OFF, "pictures in the guest's own memory",
+      .limit = "this version does not offer it" },
+    { .name = NULL },
+};
 
 const struct device_model virtio_gpu_model = {
     .name = "virtio-gpu",

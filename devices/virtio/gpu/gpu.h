@@ -11,11 +11,11 @@
 struct virtio_gpu_config {
     struct display *display; /* borrowed; outlives the device */
     uint32_t width,
-        height; /* what the driver is told to prefer until the window says something; 0: 1280 x 800 */
+        height; /* the size that the driver is told to prefer until the window asks for one; 0: 1280 x 800 */
     uint64_t memory_limit; /* bytes that the guest's resources may take on the host; 0: 256 MiB */
 };
 
-/* NULL and *error where the host has no memory or thread. */
+/* NULL and *error if the host has no memory or thread. */
 struct virtio_device *virtio_gpu_create(const struct virtio_gpu_config *config, struct error *error);
 
 extern const struct device_model virtio_gpu_model;

@@ -3,8 +3,8 @@
  * What the files of the virtio graphics device share: the structures of Virtio 1.2 section 5.7.6, and the
  * guest's resources.
  *
- * Commands run in the device's worker with the device's lock open: resources, scanout and cursor belong to
- * the worker while it is busy, and otherwise (reset, save, load) to who holds the lock.
+ * Commands run in the device's worker with the device's lock released. Resources, scanout and cursor belong
+ * to the worker while it is busy; otherwise (reset, save, load) they belong to the holder of the lock.
  */
 #ifndef DEVICES_VIRTIO_GPU_INTERNAL_H
 #define DEVICES_VIRTIO_GPU_INTERNAL_H
@@ -56,7 +56,7 @@ struct gpu_create_2d {
     struct gpu_header header;
     uint32_t resource, format, width, height;
 };
-struct gpu_resource_command { /* unref, attach, detach; of the query for an EDID, `id` is the scanout */
+struct gpu_resource_command { /* unref, attach, detach; in the query for an EDID, `id` is the scanout */
     struct gpu_header header;
     uint32_t id, entries;
 };
@@ -105,7 +105,7 @@ struct gpu_resource {
     unsigned entry_count;
     struct gpu_backing *backing; /* NULL: none */
     uint64_t backing_length;     /* bytes */
-    uint64_t charged;            /* of the memory limit */
+    uint64_t charged;            /* against the memory limit */
     struct gpu_resource *next;
 };
 struct gpu_backing {
@@ -119,38 +119,38 @@ struct virtio_gpu {
     struct virtio_worker worker;
     struct display *display;
     struct display_source source;
-    uint32_t hint_width, hint_height; /* [lock] what the window would like */
+    uint32_t hint_width, hint_height; /* [lock] the size that the window would like */
     uint64_t memory_limit;
 
     struct gpu_resource *resources;
     unsigned resource_count;
     uint64_t memory_used;
-    uint32_t scanout_resource;                            /* 0: off */
-    struct gpu_rect scanout;                              /* the part of it that is shown */
+    uint32_t scanout_resource;                            /* 0: the scanout is off */
+    struct gpu_rect scanout;                              /* the part of the resource that is shown */
     uint32_t cursor_resource, cursor_hot_x, cursor_hot_y; /* as last set; 0: hidden */
     uint32_t cursor_x, cursor_y;
 
     struct virtq_chain chain;
 };
 
-/* Whether the rectangle, which a guest gave, lies in the resource; an empty one may lie at its edge. */
+/* Does the rectangle, which a guest gave, lie in the resource? An empty one may lie at the edge. */
 static inline bool gpu_rect_is_in(const struct gpu_rect *rect, const struct gpu_resource *resource)
 {
     return rect->x <= resource->width && rect->width <= resource->width - rect->x &&
            rect->y <= resource->height && rect->height <= resource->height - rect->y;
 }
 
-/* resource.c: each returns what the response says. */
+/* resource.c: those that return a number return the type of the response. */
 struct gpu_resource *gpu_resource_find(struct virtio_gpu *gpu, uint32_t id);
 uint32_t gpu_resource_create(struct virtio_gpu *gpu, const struct gpu_create_2d *command);
 uint32_t gpu_resource_unref(struct virtio_gpu *gpu, uint32_t id);
-/* The entries follow in the chain at `offset`. */
+/* Attaches the entries that follow in the chain at `offset`. */
 uint32_t gpu_resource_attach(struct virtio_gpu *gpu, uint32_t id, uint32_t count,
                              const struct virtq_chain *chain, uint32_t offset);
 uint32_t gpu_resource_detach(struct virtio_gpu *gpu, uint32_t id);
 uint32_t gpu_resource_transfer(struct virtio_gpu *gpu, const struct gpu_transfer *command);
 void gpu_resource_free_all(struct virtio_gpu *gpu);
-/* Maps entries that `backing` lists by address and length, and takes the array over (also where it fails). */
+/* Maps the entries that `backing` lists by address and length. Takes the array over, even on failure. */
 uint32_t gpu_resource_set_backing(struct virtio_gpu *gpu, struct gpu_resource *resource,
                                   struct gpu_backing *backing, unsigned count);
 
@@ -159,7 +159,7 @@ uint32_t gpu_scanout_set(struct virtio_gpu *gpu, const struct gpu_set_scanout *c
 void gpu_scanout_off(struct virtio_gpu *gpu);
 uint32_t gpu_scanout_flush(struct virtio_gpu *gpu, const struct gpu_flush *command);
 void gpu_cursor_update(struct virtio_gpu *gpu, const struct gpu_cursor *command);
-/* Shows scanout and cursor again as the fields say, after loading. */
+/* After loading: shows scanout and cursor again as the fields say. */
 void gpu_scanout_restore(struct virtio_gpu *gpu);
 
 /* state.c */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The resources of the virtio graphics device: pictures in memory of the host that the guest creates, fills
- * from its own memory and throws away. All they take on the host is charged against a limit. Numbers of the
- * guest are added up in 64 bits and compared before they are used.
+ * from its own memory and destroys. All host memory that they use is counted against a limit. Numbers from
+ * the guest are added up in 64 bits and compared before they are used.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct gpu_resource *gpu_resource_find(struct virtio_gpu *gpu, uint32_t id)
     return resource;
 }
 
-/* Formats of section 5.7.6.8: four bytes a pixel, all of them. */
+/* The formats of section 5.7.6.8 all have four bytes a pixel. */
 static bool format_known(uint32_t format)
 {
     switch (format) {
@@ -178,13 +178,13 @@ uint32_t gpu_resource_detach(struct virtio_gpu *gpu, uint32_t id)
 
 /* ---- Transfer ------------------------------------------------------------------------------------------ */
 
-/* A place in a backing that only moves forward. */
+/* A position in a backing that only moves forward. */
 struct backing_walk {
     const struct gpu_backing *entry;
-    uint64_t start; /* of the entry in the backing */
+    uint64_t start; /* where the entry begins in the backing */
 };
 
-/* Copies bytes of the backing that the caller knows to be there. */
+/* Copies bytes of the backing. The caller knows that they exist. */
 static void backing_copy(struct backing_walk *walk, uint64_t offset, uint8_t *to, uint64_t length)
 {
     while (length) {
@@ -202,8 +202,8 @@ static void backing_copy(struct backing_walk *walk, uint64_t offset, uint8_t *to
     }
 }
 
-/* Section 5.7.6.8: the rectangle's first pixel is at `offset` in the backing, its rows are a resource's width
- * apart. */
+/* Section 5.7.6.8: the rectangle's first pixel is at `offset` in the backing, and its rows are as far apart
+ * as the resource is wide. */
 uint32_t gpu_resource_transfer(struct virtio_gpu *gpu, const struct gpu_transfer *command)
 {
     struct gpu_resource *resource = gpu_resource_find(gpu, command->resource);

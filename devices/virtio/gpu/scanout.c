@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What of the guest's resources is seen: the scanout, and the cursor.
+ * Which part of the guest's resources is seen: the scanout, and the cursor.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@ static bool format_is_native(uint32_t format)
     return format == 1 || format == 2;
 }
 
-/* One pixel as the little-endian word that its four bytes are, to ARGB8888. */
+/* Converts one pixel, its four bytes read as a little-endian word, to ARGB8888. */
 static uint32_t to_argb(uint32_t format, uint32_t word)
 {
     switch (format) {
@@ -36,7 +36,8 @@ static void convert(uint32_t *to, const uint8_t *from, uint32_t format, size_t c
         to[n] = to_argb(format, words[n]);
 }
 
-/* Draws a part of the resource, in its coordinates, within the scanout. */
+/* Draws a part of the resource. The rectangle is in the resource's coordinates, and lies within the
+ * scanout. */
 static void draw(struct virtio_gpu *gpu, const struct gpu_resource *resource, struct display_rect part)
 {
     uint32_t strip[STRIP_PIXELS]; /* no row is longer */
@@ -107,8 +108,8 @@ uint32_t gpu_scanout_flush(struct virtio_gpu *gpu, const struct gpu_flush *comma
 
 /* ---- Cursor -------------------------------------------------------------------------------------------- */
 
-/* Sets the shape that the fields name; false where there is no such resource. A cursor has alpha whatever its
- * format says: Linux keeps its cursors in resources of format 2 (BGRX), with alpha in the fourth byte. */
+/* Sets the shape that the fields name; false if there is no such resource. A cursor has alpha even if its
+ * format does not: Linux keeps its cursors in resources of format 2 (BGRX), with alpha in the fourth byte. */
 static bool cursor_show(struct virtio_gpu *gpu)
 {
     uint32_t pixels[DISPLAY_CURSOR_MAX * DISPLAY_CURSOR_MAX / 4]; /* 128 x 128: drivers use 64 x 64 */
@@ -129,7 +130,7 @@ static bool cursor_show(struct virtio_gpu *gpu)
 void gpu_cursor_update(struct virtio_gpu *gpu, const struct gpu_cursor *command)
 {
     if (command->scanout != 0) {
-        LOG_GUEST("virtio-gpu: a cursor on scanout %u, of one", command->scanout);
+        LOG_GUEST("virtio-gpu: a cursor on scanout %u, but there is only scanout 0", command->scanout);
         return;
     }
     gpu->cursor_x = command->x;

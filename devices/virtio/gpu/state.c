@@ -125,7 +125,8 @@ void gpu_load(struct virtio_device *device, struct state_reader *reader)
     gpu->cursor_x = (uint32_t)state_get(reader, "cursor_x", UINT32_MAX);
     gpu->cursor_y = (uint32_t)state_get(reader, "cursor_y", UINT32_MAX);
     unsigned count = (unsigned)state_get(reader, "resources", GPU_RESOURCES_MAX);
-    /* Saved first to last, and each is put first: the order turns around, which nobody sees. */
+    /* They were saved from first to last, and each is put at the front: this reverses the order, which has no
+     * effect. */
     for (unsigned n = 0; n < count && !reader->failed; n++)
         load_resource(gpu, n, reader);
     if (reader->failed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the sound device says it has: jacks, streams and channel maps, all of one function group (node 0).
+ * What the sound device reports to have: jacks, streams and channel maps, all of one function group (node 0).
  */
 #include <string.h>
 

@@ -30,7 +30,7 @@ enum { /* requests, events, statuses: 5.14.6 */
 enum { SND_D_OUTPUT, SND_D_INPUT };
 enum { SND_PCM_F_EVT_XRUNS = 4 }; /* bit number */
 
-struct snd_config_space { /* 5.14.4, without the controls of 1.3, which are not offered */
+struct snd_config_space { /* section 5.14.4, without the controls of version 1.3, which are not offered */
     uint32_t jacks, streams, chmaps;
 };
 struct snd_query_info { /* 5.14.6.1 */
@@ -63,15 +63,15 @@ struct snd_status { /* of an I/O message, 5.14.6.8 */
     uint32_t status, latency_bytes;
 };
 #define SND_STATUS_BYTES ((uint32_t)sizeof(struct snd_status))
-#define SND_XFER_BYTES   4u /* the header of an I/O message: its stream */
+#define SND_XFER_BYTES   4u /* the header of an I/O message, which is the number of its stream */
 
-/* 5.14.6.6.1. A stream that was released is as after its parameters were set. */
+/* Section 5.14.6.6.1. After its release a stream is in the same state as after its parameters were set. */
 enum snd_state { SND_NEW, SND_PARAMS, SND_PREPARED, SND_RUNNING, SND_STOPPED, SND_STATE_COUNT };
 
 /* An I/O message that the device has taken and not yet given back. */
 struct snd_message {
     struct snd_message *next;
-    uint32_t payload, done; /* bytes of frames: in all, moved */
+    uint32_t payload, done; /* bytes of frames: all of them, and those that were moved */
     struct virtq_chain chain;
 };
 
@@ -80,9 +80,9 @@ struct snd_stream {
     struct virtio_snd *snd;
     unsigned id;
     enum snd_state state;
-    bool answered, opened; /* the audiodev has tried to open its voice; and could */
-    bool failed;           /* it could not: I/O messages come back with an error */
-    bool starving;         /* the guest has been told of an underrun or overrun, and has not recovered */
+    bool answered, opened; /* the audiodev has tried to open its voice; it could */
+    bool failed;           /* it could not, so I/O messages are returned with an error */
+    bool starving;         /* the guest was told of an underrun or overrun, and has not recovered since */
     uint32_t serial;
     struct audio_format format;
     uint32_t features;
@@ -94,11 +94,12 @@ struct virtio_snd {
     struct audiodev *audiodev;
     struct virtio_snd_options options;
     struct snd_stream streams[VIRTIO_SND_STREAMS_MAX];
-    struct snd_stream *waiting; /* its PREPARE, in ctrl_chain, waits for the audiodev; NULL: none */
+    /* the stream whose PREPARE, in ctrl_chain, waits for the audiodev; NULL: none */
+    struct snd_stream *waiting;
     struct virtq_chain ctrl_chain, event_chain;
     struct snd_message messages[2][SND_QUEUE_SIZE]; /* of tx and of rx */
     struct snd_message *free[2];
-    uint32_t epochs[2]; /* of the queues that the messages in use are from */
+    uint32_t epochs[2]; /* of the queues that the messages in use were taken from */
 };
 
 static inline unsigned snd_direction(const struct snd_stream *stream)
@@ -111,16 +112,16 @@ static inline struct virtqueue *snd_queue(struct virtio_snd *snd, unsigned direc
     return &snd->device.queues[direction == SND_D_OUTPUT ? SND_QUEUE_TX : SND_QUEUE_RX];
 }
 
-/* info.c: answers to the queries. Each fills `info` for an id that exists. */
+/* info.c: answers to the queries. Each function fills `info` for an id that exists. */
 void snd_jack_info(struct snd_jack_info *info, unsigned id);
 void snd_pcm_info(struct snd_pcm_info *info, const struct snd_stream *stream);
 void snd_chmap_info(struct snd_chmap_info *info, unsigned id);
-/* The format that a driver chose among those of snd_pcm_info(); false where it is none of them. */
+/* The format that a driver has chosen. False if it is none of those in snd_pcm_info(). */
 bool snd_format(const struct snd_set_params *params, struct audio_format *format);
 
 /* pcm.c: streams and their messages. [locked] */
 void snd_streams_init(struct virtio_snd *snd);
-/* All streams are new. After the queues were reset: their messages are forgotten. */
+/* Makes all streams new and forgets their messages. To be called after the queues were reset. */
 void snd_streams_reset(struct virtio_snd *snd);
 /* Takes what the driver has put into tx or rx. */
 void snd_take_messages(struct virtio_snd *snd, unsigned direction);
@@ -128,7 +129,7 @@ void snd_take_messages(struct virtio_snd *snd, unsigned direction);
 void snd_flush_stream(struct snd_stream *stream, uint32_t status);
 void snd_save_messages(struct virtio_snd *snd, struct state_writer *writer);
 void snd_load_messages(struct virtio_snd *snd, struct state_reader *reader);
-/* The front of a stream: what the audiodev's thread calls, but for wanted() and opened(). */
+/* The front of a stream: all that the audiodev's thread calls, except wanted() and opened(). */
 unsigned snd_transfer(void *stream, void *bytes, unsigned frames, int latency);
 void snd_xrun(void *stream);
 void snd_transfer_end(void *stream);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Streams of the sound device and their I/O messages. A message is taken from its queue when it comes and
- * stays with its stream until the audiodev's thread has moved all of its frames; they are read and written
- * where they lie in the guest's memory, at that moment. At most SND_QUEUE_SIZE messages of a queue are taken;
- * a driver that makes more of its descriptors waits.
+ * Streams of the sound device and their I/O messages. A message is taken from its queue when it arrives, and
+ * stays with its stream until the audiodev's thread has moved all of its frames. The frames are read and
+ * written in the guest's memory at that moment. At most SND_QUEUE_SIZE messages of a queue are taken; a
+ * driver that puts more into it has to wait.
  *
- * A message whose queue was disabled or reset since is forgotten: its buffers are the driver's again.
+ * A message is forgotten if its queue was disabled or reset since: its buffers belong to the driver again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static struct snd_message *remove_first(struct snd_stream *stream)
     return message;
 }
 
-/* The status lies behind the frames of an input message. */
+/* Gives a message back to the driver. In an input message the status lies behind the frames. */
 static void give_back(struct virtio_snd *snd, unsigned direction, struct snd_message *message,
                       uint32_t status, uint32_t latency_bytes)
 {
@@ -52,7 +52,8 @@ static void give_back(struct virtio_snd *snd, unsigned direction, struct snd_mes
     free_message(snd, direction, message);
 }
 
-/* Their epoch is past, so virtqueue_push() only notes what was written to the guest's memory. */
+/* Drops messages whose epoch is over, so virtqueue_push() only notes what was written to the guest's
+ * memory. */
 static void drop_messages(struct virtio_snd *snd, unsigned direction)
 {
     for (unsigned n = 0; n < snd->options.streams; n++) {
@@ -66,14 +67,14 @@ static void drop_messages(struct virtio_snd *snd, unsigned direction)
     snd->epochs[direction] = snd_queue(snd, direction)->epoch;
 }
 
-/* To be called before messages are looked at; a reset of the device ends the queues' epochs, too. */
+/* To be called before messages are used. A reset of the device ends the queues' epochs, too. */
 static void drop_stale(struct virtio_snd *snd, unsigned direction)
 {
     if (snd->epochs[direction] != snd_queue(snd, direction)->epoch)
         drop_messages(snd, direction);
 }
 
-/* The stream of a message; NULL and why there is none. */
+/* Returns the stream of a message; NULL and *fault if there is none. */
 static struct snd_stream *find_stream(struct virtio_snd *snd, unsigned direction, struct snd_message *message,
                                       const char **fault)
 {
@@ -135,7 +136,7 @@ void snd_flush_stream(struct snd_stream *stream, uint32_t status)
 
 /* ---- Frames: the audiodev's thread --------------------------------------------------------------------- */
 
-/* Moves up to `bytes` of the first message. */
+/* Moves up to `bytes` bytes of the first message. */
 static uint32_t move_part(struct snd_stream *stream, uint8_t *host, uint32_t bytes)
 {
     struct snd_message *message = stream->first;
@@ -150,7 +151,8 @@ static uint32_t move_part(struct snd_stream *stream, uint8_t *host, uint32_t byt
     return part;
 }
 
-/* Frames between the end of a message, `moved` of this transfer, and what is heard, or spoken, now. */
+/* The distance between the end of a message and what is heard (or recorded) now. `moved` frames of this
+ * transfer have already been moved. */
 static uint32_t latency_bytes(const struct snd_stream *stream, unsigned frames, unsigned moved, int latency)
 {
     int64_t distance = snd_direction(stream) == SND_D_OUTPUT ? (int64_t)latency + moved
@@ -170,7 +172,8 @@ unsigned snd_transfer(void *opaque, void *bytes, unsigned frames, int latency)
     frame = audio_frame_bytes(&stream->format);
     wanted = frames * frame;
     drop_stale(snd, direction);
-    /* Without an answer the stream is a loaded one: the caller's buffer and frames are of another format. */
+    /* If `answered` is false, the stream was loaded from a saved state, and the caller's frames may be of
+     * another format. */
     if (stream->state != SND_RUNNING || !stream->answered || !virtio_device_may_run(&snd->device))
         wanted = 0;
     while (wanted && stream->first) {
@@ -192,11 +195,12 @@ void snd_transfer_end(void *opaque)
     struct virtio_snd *snd = stream->snd;
     pthread_mutex_lock(&snd->device.lock);
     if (virtio_device_may_run(&snd->device))
-        snd_take_messages(snd, snd_direction(stream)); /* there may be room now; and it signals */
+        /* this takes new messages, for which there may be room now, and signals the driver */
+        snd_take_messages(snd, snd_direction(stream));
     pthread_mutex_unlock(&snd->device.lock);
 }
 
-/* One event for each time that the guest falls behind, if it wants them and has a buffer. */
+/* Sends one event each time that the guest falls behind, if it wants such events and has a buffer. */
 void snd_xrun(void *opaque)
 {
     struct snd_stream *stream = opaque;
@@ -247,7 +251,7 @@ void snd_streams_init(struct virtio_snd *snd)
     }
 }
 
-/* Of each message its head and how far it is: the descriptors are in the guest's memory. */
+/* Saves the head and the progress of each message; the descriptors are in the guest's memory. */
 void snd_save_messages(struct virtio_snd *snd, struct state_writer *writer)
 {
     CHECK_HELD(&snd->device.lock);
@@ -268,7 +272,7 @@ void snd_save_messages(struct virtio_snd *snd, struct state_writer *writer)
     }
 }
 
-/* Takes one again; false where the guest's memory does not hold it. */
+/* Takes a message again. False if it is not in the guest's memory. */
 static bool load_message(struct snd_stream *stream, const uint32_t saved[2])
 {
     struct virtio_snd *snd = stream->snd;

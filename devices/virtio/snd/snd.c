@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The virtio sound device: queue 0 takes requests, queue 1 events to the guest, queues 2 and 3 frames to play
- * and to record (pcm.c). Requests are answered at once, by the hart that sends them, but for
- * PREPARE: the audiodev's thread opens the host's side, and its answer is the guest's. The requests behind it
- * wait meanwhile, the hart does not.
+ * and to record (pcm.c). Requests are answered at once, by the hart that sends them, with one exception: for
+ * PREPARE the audiodev's thread opens the host's side, and the guest gets its answer then. The requests
+ * behind it wait meanwhile, but the hart does not.
  */
 #include "devices/virtio/snd/snd.h"
 
@@ -15,7 +15,7 @@
 #include "util/log.h"
 
 #define VIRTIO_ID_SOUND 25
-#define ITEM_MAX        256u /* bytes that a driver may want of one item */
+#define ITEM_MAX        256u /* the most bytes that a driver may ask for of one item */
 #define CODE_BYTES      4u
 
 /* ---- Queries (5.14.6.1) -------------------------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static uint32_t set_params(struct virtio_snd *snd, struct snd_stream *stream)
     return SND_S_OK;
 }
 
-/* The answer follows in finish_prepare(). */
+/* finish_prepare() sends the answer. */
 static void start_prepare(struct virtio_snd *snd, struct snd_stream *stream)
 {
     snd_flush_stream(stream, SND_S_OK);
@@ -88,7 +88,7 @@ static void start_prepare(struct virtio_snd *snd, struct snd_stream *stream)
     snd->waiting = stream;
 }
 
-/* States in which a request may come, as bits; and the state after it. */
+/* Is the request allowed in the stream's state? The table has the allowed states as bits. */
 static bool allowed(const struct snd_stream *stream, uint32_t code)
 {
     static const unsigned from[] = {
@@ -101,7 +101,7 @@ static bool allowed(const struct snd_stream *stream, uint32_t code)
     return from[code - SND_R_PCM_INFO] >> stream->state & 1;
 }
 
-/* 0: the answer follows. */
+/* Serves a request for a stream. Returns the status; 0: the answer follows later. */
 static uint32_t stream_request(struct virtio_snd *snd, uint32_t code)
 {
     struct snd_pcm_request request;
@@ -210,7 +210,7 @@ static struct audio_want snd_wanted(void *opaque)
     return want;
 }
 
-/* Without a PREPARE that waits, the stream comes from a saved state. */
+/* If no PREPARE waits, the stream comes from a saved state. */
 static void snd_opened(void *opaque, uint32_t serial, bool ok)
 {
     struct snd_stream *stream = opaque;
@@ -277,11 +277,11 @@ static void load_stream(struct snd_stream *stream, struct state_reader *reader)
         stream->state = SND_NEW;
     stream->format.rate = rate < AUDIO_RATE_MIN ? AUDIO_RATE_MIN : rate;
     stream->format.channels = channels ? channels : 1;
-    stream->serial++; /* the host's side is to be opened */
+    stream->serial++; /* the host's side has to be opened again */
     stream->failed = stream->answered = false;
 }
 
-/* A PREPARE that waited is served again. */
+/* A PREPARE that was waiting is served again. */
 static void snd_load(struct virtio_device *device, struct state_reader *reader)
 {
     struct virtio_snd *snd = (struct virtio_snd *)device;

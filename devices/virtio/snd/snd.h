@@ -14,8 +14,8 @@
 #define VIRTIO_SND_CHMAPS_MAX      4u
 
 struct virtio_snd_options {
-    unsigned streams; /* 1 to VIRTIO_SND_STREAMS_MAX; the first half, rounded up, plays, the others record */
-    unsigned jacks;   /* up to VIRTIO_SND_JACKS_MAX: one to play, one to record, and so on */
+    unsigned streams; /* 1 to VIRTIO_SND_STREAMS_MAX; the first half (rounded up) plays, the others record */
+    unsigned jacks;   /* up to VIRTIO_SND_JACKS_MAX: one to play, one to record, one to play, and so on */
     unsigned chmaps;  /* up to VIRTIO_SND_CHMAPS_MAX: stereo to play and to record, then mono */
 };
 
@@ -24,7 +24,7 @@ struct virtio_snd_config {
     struct virtio_snd_options options;
 };
 
-/* NULL and *error where the host has no memory, or the audiodev no room for the streams. */
+/* NULL and *error if the host has no memory, or the audiodev no room for the streams. */
 struct virtio_device *virtio_snd_create(const struct virtio_snd_config *config, struct error *error);
 
 extern const struct device_model virtio_snd_model;

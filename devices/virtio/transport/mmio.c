@@ -51,12 +51,12 @@ enum mmio_register {
 enum { INTERRUPT_USED_BUFFER = 1, INTERRUPT_CONFIG_CHANGE = 2 };
 
 #define MAGIC      0x74726976u /* "virt" */
-#define VENDOR     0x554d4551u /* "QEMU": teaching systems refuse a device of any other vendor */
+#define VENDOR     0x554d4551u /* "QEMU": teaching systems refuse a device of another vendor */
 #define WINDOW     0x1000
 #define DESC_BYTES 16u
 
-/* QueueAlign where the driver gives none. Section 4.2.4 has no value for it; QEMU's is this, and most
- * teaching systems never write the register. */
+/* The value of QueueAlign if the driver writes none. Section 4.2.4 does not define one. This is QEMU's, and
+ * most teaching systems never write the register. */
 #define LEGACY_ALIGN 4096
 
 struct virtio_mmio {
@@ -69,7 +69,7 @@ struct virtio_mmio {
     uint32_t device_features_sel, driver_features_sel;
     uint32_t queue_sel;
     uint32_t interrupt_status;
-    /* Legacy. guest_page_size is as it was written; 0 makes QueuePFN an address. */
+    /* Legacy. guest_page_size is kept as it was written; 0 means that QueuePFN is an address. */
     uint32_t guest_page_size, queue_align[VIRTIO_QUEUES_MAX], queue_pfn[VIRTIO_QUEUES_MAX];
 };
 
@@ -86,7 +86,7 @@ static void mmio_interrupt(struct virtio_mmio *mmio, uint32_t reason)
 
 static void mmio_queue_interrupt(struct virtio_transport *transport, unsigned queue)
 {
-    (void)queue; /* one wire for all */
+    (void)queue; /* all queues share one wire */
     char *base = (char *)transport - offsetof(struct virtio_mmio, transport);
     mmio_interrupt((struct virtio_mmio *)base, INTERRUPT_USED_BUFFER);
 }
@@ -103,7 +103,7 @@ static void mmio_interrupt_ack(struct virtio_mmio *mmio, uint32_t bits)
     irq_line_set(&mmio->irq, mmio->interrupt_status != 0);
 }
 
-/* The slot's own registers after the driver reset the device. GuestPageSize is not one of them: legacy
+/* Resets the slot's own registers after the driver reset the device. GuestPageSize is not one of them: legacy
  * drivers write it once, before they first write 0 to Status (Virtio 1.2, 4.2.4). */
 static void mmio_reset_registers(struct virtio_mmio *mmio)
 {
@@ -122,7 +122,7 @@ static uint32_t mmio_device_features(const struct virtio_mmio *mmio)
     return (uint32_t)(mmio->vdev->offered >> 32 * mmio->device_features_sel);
 }
 
-/* Registers that both interfaces have; the others are read elsewhere. */
+/* Reads a register that both interfaces have; other functions read the others. */
 static bool mmio_read_common(struct virtio_mmio *mmio, const struct virtqueue *queue, uint64_t offset,
                              uint32_t *value)
 {
@@ -164,7 +164,7 @@ static uint32_t mmio_read_register(struct virtio_mmio *mmio, uint64_t offset)
     return 0;
 }
 
-/* Section 4.2.2.2: of an empty slot, drivers look at no more than this. */
+/* Section 4.2.2.2: drivers read no more than this of an empty slot. */
 static uint32_t mmio_read_empty(const struct virtio_mmio *mmio, uint64_t offset)
 {
     switch (offset) {
@@ -197,8 +197,9 @@ static bool power_of_two(uint32_t value)
     return value && !(value & (value - 1));
 }
 
-/* Section 2.7.2: the rings of a legacy queue lie one after the other from the page that the driver names.
- * With `strict` the driver has given page size and alignment before, and each is a power of two. */
+/* Section 2.7.2: the rings of a legacy queue lie one after the other, from the page that the driver names.
+ * With `strict` the driver must have given page size and alignment before, and each must be a power of
+ * two. */
 static void mmio_lay_out(struct virtio_mmio *mmio, struct virtqueue *queue)
 {
     uint32_t page = mmio->guest_page_size, pfn = mmio->queue_pfn[queue->index];
@@ -218,10 +219,10 @@ static void mmio_lay_out(struct virtio_mmio *mmio, struct virtqueue *queue)
     if (mmio->strict)
         virtio_device_enable_queue(mmio->vdev, queue);
     else if (!mmio->vdev->paused)
-        virtqueue_enable(queue); /* where that cannot be, the next of these registers may make it possible */
+        virtqueue_enable(queue); /* if this fails, a later write to these registers may make it possible */
 }
 
-/* Drivers also give QueueNum and QueueAlign after QueuePFN: the rings then move to where they belong. */
+/* Some drivers write QueueNum and QueueAlign after QueuePFN: the rings then move to their right places. */
 static void mmio_lay_out_again(struct virtio_mmio *mmio, struct virtqueue *queue)
 {
     if (!mmio->strict && mmio->queue_pfn[queue->index])
@@ -388,7 +389,7 @@ static void mmio_save(struct device *device, struct state_writer *writer)
     uint32_t id = mmio->vdev ? mmio->vdev->ops->id : 0;
     if (mmio->vdev)
         pthread_mutex_lock(&mmio->vdev->lock);
-    if (mmio->vdev) /* first, as it may still raise an interrupt */
+    if (mmio->vdev) /* the device first, since saving it may still raise an interrupt */
         virtio_device_save(mmio->vdev, writer);
     state_section(writer, "virtio-mmio", 2);
     state_put(writer, "device_id", id);

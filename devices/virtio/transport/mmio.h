@@ -13,10 +13,11 @@ struct virtio_mmio_config {
     struct irq_line irq;
     struct dma *dma;
     bool legacy; /* version 1, section 4.2.4; false: version 2 (-global virtio-mmio.force-legacy=false) */
-    bool strict; /* legacy registers have no value before the driver gives them one; `strict` of the device */
+    /* the legacy registers have no value before the driver writes one; this is also `strict` of the device */
+    bool strict;
 };
 
-/* An empty slot. NULL and *error where the host has no memory. */
+/* An empty slot. NULL and *error if the host has no memory. */
 struct device *virtio_mmio_create(const struct virtio_mmio_config *config, struct error *error);
 /* Puts the device into the slot, once and before the guest runs; the slot then destroys it. */
 void virtio_mmio_plug(struct device *slot, struct virtio_device *device);

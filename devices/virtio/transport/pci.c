@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The PCI function around a virtio device: ids, BARs and capabilities, interrupts, saved state; the registers
- * are in pci_modern.c and pci_legacy.c. Layout and ids are those of QEMU's functions, which
- * drivers and firmware are tried with.
+ * are in pci_modern.c and pci_legacy.c. Layout and ids are those of QEMU's functions, with which drivers and
+ * firmware are tested.
  *
- * A device whose function may not master the bus is stopped: it touches no memory, and goes on when it may.
- * Which of the two holds is decided under the device's lock from what configuration space then says, so two
- * harts that write the command register at once leave no stale decision.
+ * While its function may not master the bus, a device is stopped: it touches no memory, and goes on when it
+ * may. This is decided under the device's lock, from the contents of configuration space at that moment. So
+ * if two harts write the command register at the same time, no outdated decision remains.
  */
 #include "devices/virtio/transport/pci.h"
 
@@ -83,8 +83,8 @@ static void queue_interrupt(struct virtio_transport *transport, unsigned queue)
     interrupt(pci, VIRTIO_PCI_ISR_QUEUE, pci->queue_vector[queue]);
 }
 
-/* Not to a driver that is not there yet: nobody would take the interrupt back, and the drivers that share the
- * wire would lose it. */
+/* A driver that is not ready yet gets no interrupt: it would not take the interrupt back, and the drivers
+ * that share the wire would lose it. */
 static void config_interrupt(struct virtio_transport *transport)
 {
     struct virtio_pci *pci = of_transport(transport);
@@ -107,7 +107,7 @@ uint16_t virtio_pci_vector(const struct virtio_pci *pci, uint32_t vector)
 
 /* ---- Registers ----------------------------------------------------------------------------------------- */
 
-/* The transport's own registers after the driver reset the device. */
+/* Resets the transport's own registers after the driver reset the device. */
 static void reset_registers(struct virtio_pci *pci)
 {
     pci->device_feature_select = pci->driver_feature_select = 0;
@@ -157,7 +157,7 @@ static uint64_t bar_read(struct pci_function *function, unsigned bar, uint64_t o
 {
     struct virtio_pci *pci = of_function(function);
     if (bar == pci->layout->msix)
-        return 0; /* between the table and the pending bits */
+        return 0; /* the gap between the table and the pending bits */
     if (pci->vga && bar == BAR_VGA_MEMORY)
         return bochs_vbe_read_memory(pci->vga, offset, size);
     if (bar == pci->layout->modern && offset < pci->layout->structures_at)
@@ -198,7 +198,7 @@ static bool overlaps(unsigned offset, unsigned size, unsigned at, unsigned lengt
     return offset < at + length && at < offset + size;
 }
 
-/* The place that the driver chose for an access through configuration space (section 4.1.4.9). */
+/* Returns the place that the driver chose for an access through configuration space (section 4.1.4.9). */
 static struct pci_bar *access_target(struct virtio_pci *pci, uint32_t *offset, unsigned *size)
 {
     uint32_t bar = pci_config_peek(&pci->function, ACCESS_BAR, 1);
@@ -220,7 +220,7 @@ static void config_reading(struct pci_function *function, unsigned offset, unsig
         pci_config_poke(function, ACCESS_DATA, length, (uint32_t)pci_bar_read(bar, at, length));
 }
 
-/* Follows the command register: see the top. */
+/* Follows the command register, as described at the top. */
 static void update_bus_master(struct virtio_pci *pci)
 {
     pthread_mutex_lock(&pci->vdev->lock);
@@ -274,8 +274,8 @@ static void save_registers(const struct virtio_pci *pci, struct state_writer *wr
     }
 }
 
-/* The interface goes first, since loading the device depends on it; the registers last, since saving the
- * device may still raise an interrupt. */
+/* The interface is saved first, since loading the device depends on it, and the registers last, since saving
+ * the device may still raise an interrupt. */
 static void function_save(struct pci_function *function, struct state_writer *writer)
 {
     struct virtio_pci *pci = of_function(function);
@@ -324,7 +324,8 @@ static bool function_load(struct pci_function *function, struct state_reader *re
         return false;
     pthread_mutex_lock(&pci->vdev->lock);
     reset_registers(pci);
-    /* Stopped until the vectors are there, so that what is done at once interrupts as it should. */
+    /* Stopped until the vectors are loaded, so that work that is done at once sends its interrupts as it
+     * should. */
     virtio_device_set_stopped(pci->vdev, true);
     virtio_device_set_interface(pci->vdev, legacy);
     bool ok = virtio_device_load(pci->vdev, reader) && load_registers(pci, reader);
@@ -345,7 +346,7 @@ static void function_destroy(struct pci_function *function)
 
 /* ---- Making it ----------------------------------------------------------------------------------------- */
 
-/* One of the modern structures; `extra`: bytes that follow the common part of the capability. */
+/* Adds the capability of one of the modern structures; `extra`: bytes that follow the common part. */
 static void add_structure(struct virtio_pci *pci, unsigned at, unsigned type, unsigned region, unsigned extra)
 {
     struct pci_function *function = &pci->function;

@@ -21,24 +21,24 @@
 #include "devices/pci/pci.h"
 #include "devices/virtio/virtio.h"
 
-/* Whether there is the legacy interface. AUTO: where the kind of device had one before Virtio 1.0. */
+/* Whether there is a legacy interface. AUTO: if this kind of device had one before Virtio 1.0. */
 enum virtio_pci_legacy { VIRTIO_PCI_LEGACY_AUTO, VIRTIO_PCI_LEGACY_ON, VIRTIO_PCI_LEGACY_OFF };
 
 #define VIRTIO_PCI_VECTORS_DEFAULT UINT32_MAX /* one a queue, and one for changes of the configuration */
 
 struct virtio_pci_config {
     struct dma *dma;
-    const char *name; /* of the function, for messages and the monitor; NULL: the device's and "-pci" */
+    const char *name; /* of the function, for messages and the monitor; NULL: the device's name with "-pci" */
     enum virtio_pci_legacy legacy;
     bool no_modern;     /* the legacy interface alone */
-    bool multifunction; /* other functions share the slot; to be said of function 0 */
+    bool multifunction; /* other functions share the slot; must be set for function 0 */
     uint32_t vectors;   /* of MSI-X; 0: none */
-    /* Makes it virtio-vga; NULL: none. The device is virtio-gpu then. */
+    /* Makes the function a virtio-vga, whose device must be virtio-gpu; NULL: it is not one. */
     struct bochs_vbe *vga;
 };
 
-/* Takes the device and the screen over. NULL and *error, and they stay the caller's, where it has no
- * interface left or memory is short. */
+/* Takes over the device and the screen. If no interface is left or memory is short, returns NULL with *error,
+ * and the caller keeps both. */
 struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, struct virtio_device *device,
                                        struct error *error);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The legacy interface of virtio over PCI (Virtio 1.2 section 4.1.4.10): registers at fixed ports, with those
- * for MSI-X only while that is enabled, and the device's configuration space behind them. Rings are named by
- * one page number (section 2.7.2).
+ * The legacy interface of virtio over PCI (Virtio 1.2 section 4.1.4.10): registers at fixed ports, those for
+ * MSI-X only while it is enabled, and the device's configuration space behind them. One page number says
+ * where the rings of a queue are (section 2.7.2).
  */
 #include "devices/pci/msix.h"
 #include "devices/virtio/transport/pci_registers.h"
@@ -81,8 +81,8 @@ static void write_queue_address(struct virtio_pci *pci, struct virtqueue *queue,
     virtio_device_enable_queue(pci->vdev, queue);
 }
 
-/* Old drivers use the device without having enabled bus mastering, so the device does it for them, as other
- * implementations do: Linux before 2.6.34 was one. */
+/* Old drivers (Linux before 2.6.34 is one) use the device without having enabled bus mastering, so the device
+ * enables it for them, as other implementations do. */
 static void write_status(struct virtio_pci *pci, uint8_t status)
 {
     virtio_pci_write_status(pci, status, true);

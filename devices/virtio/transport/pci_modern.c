@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The common configuration structure of virtio over PCI (Virtio 1.2 section 4.1.4.3). Reads may cut it as
- * they like; writes are of whole fields, 64-bit ones as two halves, and anything else is ignored.
+ * The common configuration structure of virtio over PCI (Virtio 1.2 section 4.1.4.3). Reads may be of any
+ * part of it. Writes must be of whole fields, or of the halves of 64-bit fields; any other write is ignored.
  */
 #include <stddef.h>
 #include <string.h>
@@ -23,7 +23,7 @@ _Static_assert(sizeof(struct common) == 60 && offsetof(struct common, queue_desc
 
 #define FIELD(name) offsetof(struct common, name)
 
-/* Sections 6.3 and 6: ANY_LAYOUT is a thing of the legacy interface, VERSION_1 of this one. */
+/* Sections 6.3 and 6: ANY_LAYOUT belongs to the legacy interface, VERSION_1 to this one. */
 static uint32_t features(const struct virtio_pci *pci)
 {
     uint64_t all = (pci->vdev->offered | 1ull << VIRTIO_F_VERSION_1) & ~(1ull << VIRTIO_F_ANY_LAYOUT);
@@ -109,7 +109,7 @@ static bool write_queue(struct virtio_pci *pci, struct virtqueue *queue, unsigne
     case FIELD(queue_vector) << 4 | 2:
         pci->queue_vector[queue->index] = virtio_pci_vector(pci, value);
         return true;
-    case FIELD(queue_enable) << 4 | 2: /* section 4.1.4.3.2: only reset disables */
+    case FIELD(queue_enable) << 4 | 2: /* section 4.1.4.3.2: only a reset disables a queue */
         if (value == 1)
             virtio_device_enable_queue(pci->vdev, queue);
         return true;

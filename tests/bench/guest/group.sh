@@ -7,8 +7,8 @@ group=$2
 scale=$3
 status=0
 if [ "$group" = smp ]; then
-    # Short programs, and what else the machine does meets only some of them: each in turn alone and with another, and the
-    # table has the medians of all.
+    # These programs are short, and other work of the machine disturbs only some of the runs. So each program runs alone and
+    # with a second copy, five times in turn, and the table has the medians.
     for round in 1 2 3 4 5; do
         for program in coremix fib nbody chase-l2; do
             for copies in 1 2; do

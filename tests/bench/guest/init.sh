@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The first process of the full Debian root where that is booted for the real programs (init=/bench/init.sh): no systemd,
-# nothing else runs. rvive.scale=SCALE on the kernel's command line.
+# The first process of the full Debian root when it is booted for the real programs (init=/bench/init.sh): there is no
+# systemd, and nothing else runs. rvive.scale=SCALE on the kernel's command line sets the amount of work.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys

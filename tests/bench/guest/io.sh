@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
-# Runs in the guest's initramfs, called by its /init through rvive.test=run:/bench/io.sh: one of the groups that measure
+# The initramfs's /init calls this in the guest through rvive.test=run:/bench/io.sh. It runs one of the groups that measure
 # devices.
 #   rvive.bench=GROUP    disk (raw on /dev/vda, qcow2 on /dev/vdb), net (a peer behind the user network) or screen
 #   rvive.seconds=N      how long each test runs
@@ -24,7 +24,7 @@ disk)
     /bench/disk qcow2 /dev/vdb "$seconds" || status=1
     ;;
 net)
-    # The address that the user network gives, without the seconds that asking for it takes.
+    # This is the address that the user network gives; a DHCP request would take seconds.
     ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0 && ip route add default via 10.0.2.2
     /bench/net guest 10.0.2.2 "$port" "$seconds" || status=1
     ;;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The real programs, in the guest's full Debian root and natively. Each does its work a number of times that follows from
-# SCALE, prints the same however often that was, and rvbench checks what it printed.
+# The real programs, in the guest's full Debian root and natively. SCALE decides how often each does its work. What a program
+# prints does not depend on that, and rvbench checks it.
 # Usage: real.sh RVBENCH DIR SCALE [--skip-missing]    DIR has the programs' inputs (tests/bench/real); with --skip-missing a
 # program that is not installed is left out instead of being an error.
 rvbench=$1
@@ -19,7 +19,7 @@ rounds() {
     awk -v n="$1" -v scale="$scale" 'BEGIN { n = int(n * scale + 0.5); print n < 1 ? 1 : n }'
 }
 
-# missing PROGRAM: true if it is not there and that is fine.
+# missing PROGRAM: true if the program is not installed and may be left out.
 missing() {
     ! command -v "$1" >/dev/null 2>&1 && [ -n "$skip" ]
 }
@@ -29,13 +29,13 @@ measure() {
     missing "$3" || "$rvbench" -t real "$@" || status=1
 }
 
-# repeat NAME SUM PROGRAM N SCRIPT: a line of shell, N times the scale, what it prints each time being the same.
+# repeat NAME SUM PROGRAM N SCRIPT: runs a line of shell N times the scale; it must print the same each time.
 repeat() {
     missing "$3" || "$rvbench" -t real "$1" "$2" sh -c 'i=0; while [ $i -lt "$1" ]; do '"$5"' || exit 1; i=$((i + 1)); done >out
         uniq out' sh "$(rounds "$4")" || status=1
 }
 
-# speed NAME ALGORITHM WORK: openssl tells how many bytes, or signatures, a second; the time that WORK of them take.
+# speed NAME ALGORITHM WORK: the time that WORK takes, computed from the bytes or signatures a second that openssl reports.
 speed() {
     if missing openssl; then
         return
@@ -50,7 +50,7 @@ awk -v lines="$(rounds 10000)" -f "$inputs/generate.awk" >big.c
 seq 1 150000 >data
 measure gcc - gcc -O2 -w -c big.c -o big.o
 if [ -f big.o ]; then
-    # What was compiled must run; at full length its result is known.
+    # The compiled program must run; at full length its result is known.
     wanted=-
     [ "$(rounds 10000)" -ne 10000 ] || wanted=4897f0ddcf649055
     gcc big.o -o big && "$rvbench" -t check gcc-result $wanted ./big || status=1
@@ -68,7 +68,7 @@ speed openssl-aes aes-128-cbc 16777216
 speed openssl-rsa rsa2048 20
 repeat sqlite3 f2d42ac1e59c14ff sqlite3 1 'sqlite3 :memory: <"'"$inputs"'/work.sql"'
 repeat dpkg - dpkg-deb 1 'sh "'"$inputs"'/pack.sh"'
-# Of the installed packages alone: which lists were fetched differs from system to system.
+# Only the installed packages count: the fetched lists differ from system to system.
 mkdir -p lists/partial
 repeat apt - apt-cache 5 'apt-cache -o Dir::State::lists="$PWD/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= stats'
 exit $status

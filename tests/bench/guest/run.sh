@@ -1,8 +1,9 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
-# Runs in the guest's initramfs, called by its /init through rvive.test=run:/bench/run.sh: the programs of one group.
-#   rvive.bench=GROUP   integer, float, memory, system, corners, or smp: one and two copies at once of some
+# The initramfs's /init calls this in the guest through rvive.test=run:/bench/run.sh. It runs the programs of one group.
+#   rvive.bench=GROUP   integer, float, memory, system or corners; smp: some programs, one copy and two copies at once; vector, or
+#                       vector-scalar: the same programs without vectors
 #   rvive.scale=SCALE   times the work of each program
 # Every line "BENCH GROUP PROGRAM NANOSECONDS" is a measurement; "BENCH-END STATUS" is the last line.
 group=''
@@ -13,6 +14,11 @@ for argument in $(cat /proc/cmdline); do
     rvive.scale=*) scale=${argument#rvive.scale=} ;;
     esac
 done
+program=/bench/rvbench
+case $group in
+vector) program=/bench/rvvector ;;
+vector-scalar) program=/bench/rvvector-scalar && group=vector ;;
+esac
 status=0
-sh /bench/group.sh /bench/rvbench "$group" "$scale" || status=$?
+sh /bench/group.sh "$program" "$group" "$scale" || status=$?
 echo "BENCH-END $status"

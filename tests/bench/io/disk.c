@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Runs in the guest: how fast a disk is. Usage: disk NAME DEVICE SECONDS; destroys what is on DEVICE.
-// First it fills the device in units of 1 MiB; then, each for SECONDS, it reads and writes 1 MiB after 1 MiB,
-// and 4 KiB at random, by one thread and by eight. All of it goes around the guest's page cache. Each block
-// of 4 KiB begins with its number, and what is read is checked for it. Prints a line "BENCH disk NAME-TEST
-// VALUE UNIT" a test.
+// Runs in the guest and measures how fast a disk is. Usage: disk NAME DEVICE SECONDS; the contents of DEVICE
+// are lost. First it fills the device in units of 1 MiB. Then it reads and writes 1 MiB after 1 MiB, and 4
+// KiB at random places, with one thread and with eight, each for SECONDS. The guest's page cache is never
+// used. Each block of 4 KiB begins with its number, and this number is checked when the block is read. For
+// each test it prints a line "BENCH disk NAME-TEST VALUE UNIT".
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,7 +18,7 @@
 #define UNIT_MAX    (1u << 20)
 #define THREADS_MAX 8u
 
-enum order { ONCE, AGAIN, RANDOM }; // the whole device once; from its start for ever; anywhere
+enum order { ONCE, AGAIN, RANDOM }; // the whole device once; again and again from its start; at random places
 struct test {
     const char *name;
     size_t bytes;
@@ -53,7 +53,7 @@ static void die(const char *what)
     exit(1);
 }
 
-// Moves one unit, with the numbers of its blocks.
+// Moves one unit, and writes or checks the numbers of its blocks.
 static void move(uint8_t *buffer, uint64_t unit)
 {
     uint64_t offset = unit * test->bytes;

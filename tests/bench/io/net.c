@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // TCP between the guest and the host, for tests/bench.
-//   net peer PORTFILE            on the host: answers at a port of the loopback, which it writes to PORTFILE,
-//   until killed net guest ADDRESS PORT SECONDS      in the guest: talks with the peer; prints "BENCH net
-//   TEST VALUE UNIT" a test
-// A connection begins with a letter and eight bytes of nanoseconds. 'D': the peer sends for that long, then
-// closes. 'U': the guest sends for that long and shuts down; the peer answers with how many bytes came, which
-// ends the time. 'P': a byte there and back, again and again. What is sent is a counter in 64-bit words; who
-// receives checks it.
+//   net peer PORTFILE                on the host: answers at a port of the loopback, which it writes to
+//                                    PORTFILE, until it is killed
+//   net guest ADDRESS PORT SECONDS   in the guest: talks to the peer; prints "BENCH net TEST VALUE UNIT"
+//                                    for each test
+// A connection begins with a letter and eight bytes with a number of nanoseconds. 'D': the peer sends for
+// that long, then closes. 'U': the guest sends for that long and shuts down; the peer answers with the number
+// of bytes that it received, and this answer ends the measured time. 'P': a byte goes there and back, again
+// and again. The data sent are a counter in 64-bit words, which the receiver checks.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -23,7 +24,7 @@
 
 struct order {
     char what;
-    char nanoseconds[8]; // host's and guest's byte order are the same
+    char nanoseconds[8]; // the host and the guest have the same byte order
 };
 
 static int64_t now(void)
@@ -61,20 +62,20 @@ static void put(int fd, const void *bytes, size_t length)
     }
 }
 
-// Sends the counter for a while; returns the bytes.
+// Sends the counter for that long; returns the number of bytes.
 static uint64_t send_for(int fd, int64_t nanoseconds)
 {
     static uint64_t words[CHUNK / 8];
     uint64_t sent = 0;
     for (int64_t end = now() + nanoseconds; now() < end; sent += CHUNK) {
-        for (size_t n = 0; n < CHUNK / 8; n += 512) // a word a page is enough to notice a part that is lost
+        for (size_t n = 0; n < CHUNK / 8; n += 512) // one word a page is enough to notice a lost part
             words[n] = sent / 8 + n;
         put(fd, words, CHUNK);
     }
     return sent;
 }
 
-// Takes all that comes; returns the bytes, 0 where they are not those that were sent.
+// Receives until the end; returns the number of bytes, or 0 if they are not those that were sent.
 static uint64_t receive_all(int fd)
 {
     static uint8_t bytes[4 * CHUNK];
@@ -87,7 +88,7 @@ static uint64_t receive_all(int fd)
             if (word != at / 8)
                 return 0;
         }
-        // A word that is cut waits for its end.
+        // A word of which only a part has come stays until the rest comes.
         received = end;
         held = at < end ? end - at : 0;
         memmove(bytes, bytes + (end - held - start), held);

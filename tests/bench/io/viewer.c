@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A VNC viewer (RFC 6143) that looks at a screen as fast as its server lets it, for tests/bench.
-// Usage: viewer PORT SECONDS; tries to connect for a minute, then takes updates in raw pixels until the
-// server hangs up, and prints "BENCH screen seen VALUE /s": the updates of (all but) the whole screen, a
-// second, within those SECONDS that had most of them.
+// A VNC viewer (RFC 6143) that measures how fast its server sends a screen, for tests/bench. Usage: viewer
+// PORT SECONDS. It tries to connect for a minute, then takes updates in raw pixels until the server hangs up.
+// It prints "BENCH screen seen VALUE /s": how many updates of the whole screen (or nearly all of it) came a
+// second, in those SECONDS in which most of them came.
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 #include "rfb.h"
 
 static uint32_t screen_width, screen_height;
-// When updates of the whole screen came, from the first of the last `seconds` on, and the most that ever were
-// there.
+// `times` has the times of the updates of the whole screen in the last `seconds`, and `most` is the largest
+// number of them that there ever was.
 static double seconds, times[1 << 16];
 static size_t updates, most;
 

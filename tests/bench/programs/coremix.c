@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A mix of what small controllers do, in the proportions of the usual benchmark for them: a linked list that
-// is searched, turned around and sorted; products of small matrices; a state machine that reads numbers; and
-// a CRC over all the results, bit by bit.
+// is searched, reversed and sorted; products of small matrices; a state machine that reads numbers; and a CRC
+// over all the results, bit by bit.
 #include "bench.h"
 
 enum { LIST_NODES = 64, SIDE = 12, TEXT_LENGTH = 512 };

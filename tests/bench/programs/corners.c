@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Corners: what is rare in programs, and was slower than under QEMU 10 at one time or another. No program is
-// to be; these are the ones to look at.
+// Corners: operations that are rare in programs, and that were slower than under QEMU 10 at some time. None
+// of these programs may become slower than QEMU again, so watch them.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "bench.h"
 
-// ---- Accesses that cross from one page to the next
-// ----------------------------------------------------------
+// ---- Accesses that cross from one page to the next ------------------------------------------------------
 
 enum { PAGE = 4096, CROSSING_PAGES = 64 };
 static unsigned char *crossing_area;
@@ -21,7 +20,8 @@ static bool crossing_prepare(void)
     return crossing_area;
 }
 
-// One instruction, which compilers for RISC-V do not make of a word that may lie anywhere.
+// One misaligned access in one instruction. Compilers for RISC-V do not make one for a word at an unknown
+// address.
 static inline uint64_t cross(unsigned char *at, uint64_t value)
 {
 #ifdef __riscv
@@ -36,7 +36,8 @@ static inline uint64_t cross(unsigned char *at, uint64_t value)
 #endif
 }
 
-// A structure that lies in two pages: small offsets from a pointer into the first, byte by byte.
+// A structure that lies in two pages. It is accessed byte by byte, at small offsets from a pointer into the
+// first.
 struct straddling {
     unsigned char bytes[16];
 };
@@ -68,8 +69,7 @@ static void crossing_release(void)
     free(crossing_area);
 }
 
-// ---- Blocks of 64 bytes that are zeroed by one instruction
-// --------------------------------------------------
+// ---- Blocks of 64 bytes that are zeroed by one instruction ----------------------------------------------
 
 enum { ZEROED = 1 << 16 };
 static _Alignas(64) unsigned char zeroed[ZEROED];
@@ -97,8 +97,7 @@ static uint64_t cbo_zero_run(void)
     return sum;
 }
 
-// ---- Atomic additions
-// ---------------------------------------------------------------------------------------
+// ---- Atomic additions -----------------------------------------------------------------------------------
 
 static uint64_t amoadd_run(void)
 {
@@ -114,12 +113,11 @@ static uint64_t amoadd_run(void)
     return sum;
 }
 
-// ---- Classes of floating-point numbers, and half precision
-// --------------------------------------------------
+// ---- Classes of floating-point numbers, and half precision ----------------------------------------------
 
 enum { NUMBERS = 1024 };
 
-// What fclass.d says: one of ten bits.
+// Returns what fclass.d returns: one of ten bits.
 static inline unsigned class_of(double value)
 {
 #ifdef __riscv
@@ -162,12 +160,13 @@ static uint64_t fclass_run(void)
 }
 
 #ifndef __riscv
-// To half precision, to nearest; of numbers that do not overflow there. Compilers know _Float16 of some hosts
-// only.
+// Rounds a number that does not overflow to half precision, to nearest. Not all compilers for the host know
+// _Float16.
 static inline float round_half(float value)
 {
     uint32_t bits;
-    if (fabsf(value) < 0x1p-14f) // a subnormal half, or 0: a multiple of 2^-24, which is what 0.5 is exact to
+    // A subnormal half, or 0: a multiple of 2^-24, which is the unit of the last place of 0.5.
+    if (fabsf(value) < 0x1p-14f)
         return copysignf(fabsf(value) + 0.5f - 0.5f, value);
     memcpy(&bits, &value, sizeof bits);
     bits = (bits + 0xfff + (bits >> 13 & 1)) & ~UINT32_C(0x1fff);
@@ -204,8 +203,7 @@ static uint64_t half_run(void)
     return sum;
 }
 
-// ---- Code that changes before each call
-// ---------------------------------------------------------------------
+// ---- Code that changes before each call -----------------------------------------------------------------
 
 static unsigned char *patched;
 
@@ -215,7 +213,7 @@ static bool patch_prepare(void)
     return patched != MAP_FAILED;
 }
 
-// A function that adds `number` to its argument.
+// Writes a function that adds `number` to its argument.
 static void patch_write(unsigned number)
 {
 #ifdef __riscv
@@ -247,8 +245,7 @@ static void patch_release(void)
     munmap(patched, PAGE);
 }
 
-// ---- CRC-32 by a table of 256 words, a byte at a time
-// -------------------------------------------------------
+// ---- CRC-32 by a table of 256 words, a byte at a time ---------------------------------------------------
 
 enum { CRC_BYTES = 1 << 16 };
 static uint32_t crc_table[256];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Floating point, one number at a time: bodies that attract each other, the spectral norm of a matrix, the
-// Mandelbrot set, a Fourier transform and the C library's functions.
+// Mandelbrot set, a Fourier transform and functions of the C library.
 #include <complex.h>
 #include <string.h>
 
@@ -101,9 +101,9 @@ static uint64_t spectral_run(void)
     return bench_round(sqrt(uv / vv));
 }
 
-// Counts the points of a grid that stay near after 100 steps. The few whose fate hangs on the last bit are
-// avoided by a grid whose points are powers of two apart: all is exact at first, and the count was seen to
-// agree.
+// Counts the points of a grid that are still near after 100 steps. Points whose result depends on the last
+// bit are avoided: the distances in the grid are powers of two, so all numbers are exact at first. It was
+// tried that the count is the same everywhere.
 static uint64_t mandelbrot_run(void)
 {
     uint64_t inside = 0;

@@ -178,8 +178,8 @@ static uint64_t matrix_run(void)
     return sum;
 }
 
-// Strings: a text is split into words, the words turned around and counted, and patterns searched, by loops
-// over bytes and by the C library.
+// Strings: a text is split into words, the words are reversed and counted, and patterns are searched, by
+// loops over bytes and by the C library.
 enum { STRINGS_LENGTH = 1 << 16 };
 static char strings_text[STRINGS_LENGTH + 1], strings_copy[STRINGS_LENGTH + 1];
 
@@ -250,7 +250,7 @@ static uint64_t fib_run(void)
     return fib(27);
 }
 
-// Indirect calls: which of the functions is next depends on what the last one returned.
+// Indirect calls: the result of each function decides which function is called next.
 static uint64_t call_add(uint64_t x)
 {
     return x + 0x12345;
@@ -295,8 +295,7 @@ static uint64_t calls_run(void)
     return x;
 }
 
-// An interpreter: sixteen registers, one switch. The program that it runs sums the lengths of Collatz
-// sequences.
+// An interpreter: sixteen registers, one switch. Its program sums the lengths of Collatz sequences.
 enum opcode {
     OP_SET,
     OP_ADD,

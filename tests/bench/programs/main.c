@@ -2,14 +2,14 @@
 // rvbench: times programs and checks their results. The same source runs in the guest and natively;
 // tests/bench/run.sh puts the numbers side by side.
 //
-// Usage: rvbench [-s SCALE] [-g GROUP] [-n NAME] [-j COPIES]    the programs (default all), SCALE times their
-// units
-//        rvbench -t GROUP NAME SUM COMMAND [ARGUMENTS]          a command, its output checked
-//        rvbench -l                                             lists the programs
-// With -j, COPIES processes run each program at once, each on a processor of its own, and NAME gets
-// "-xCOPIES" added. SUM is the checksum of the command's standard output as `rvbench -t` prints it on a
-// mismatch; "-" accepts any. Prints "BENCH GROUP NAME NANOSECONDS" for each, by CLOCK_MONOTONIC around the
-// work alone; at a wrong result "FAIL" and what was wrong. The status is 0 only if all was right.
+// Usage: rvbench [-s SCALE] [-g GROUP] [-n NAME] [-j COPIES]   runs programs (default all), SCALE times
+//                                                              their units
+//        rvbench -t GROUP NAME SUM COMMAND [ARGUMENTS]         times a command and checks its output
+//        rvbench -l                                            lists the programs
+// With -j, COPIES processes run each program at once, each on a processor of its own, and "-xCOPIES" is added
+// to NAME. SUM is the checksum of the command's standard output, as `rvbench -t` prints it if it differs; "-"
+// accepts any. For each program "BENCH GROUP NAME NANOSECONDS" is printed, measured by CLOCK_MONOTONIC around
+// the work alone; if a result is wrong, "FAIL" and what was wrong. The status is 0 only if all was right.
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -21,9 +21,6 @@
 #include <unistd.h>
 
 #include "bench.h"
-
-static const struct bench_program *const all_programs[] = { bench_integer, bench_coremix, bench_float,
-                                                            bench_memory,  bench_system,  bench_corners };
 
 static int64_t now(void)
 {
@@ -39,7 +36,7 @@ static bool fail(const struct bench_program *program, const char *what)
     return false;
 }
 
-// Runs `units` units; returns the nanoseconds, or -1 after telling what was wrong.
+// Runs `units` units; returns the nanoseconds, or -1 after printing what was wrong.
 static int64_t run_units(const struct bench_program *program, unsigned units)
 {
     uint64_t wrong = program->expected;
@@ -130,8 +127,8 @@ static bool run_program(const struct bench_program *program, double scale, int c
 static bool run_programs(const char *group, const char *name, double scale, int copies)
 {
     unsigned ran = 0, right = 0;
-    for (size_t i = 0; i < sizeof all_programs / sizeof *all_programs; i++)
-        for (const struct bench_program *program = all_programs[i]; program->name; program++) {
+    for (size_t i = 0; bench_all[i]; i++)
+        for (const struct bench_program *program = bench_all[i]; program->name; program++) {
             if ((group && strcmp(group, program->group) != 0) || (name && strcmp(name, program->name) != 0))
                 continue;
             ran++;
@@ -144,12 +141,12 @@ static bool run_programs(const char *group, const char *name, double scale, int 
 
 static void list_programs(void)
 {
-    for (size_t i = 0; i < sizeof all_programs / sizeof *all_programs; i++)
-        for (const struct bench_program *program = all_programs[i]; program->name; program++)
+    for (size_t i = 0; bench_all[i]; i++)
+        for (const struct bench_program *program = bench_all[i]; program->name; program++)
             printf("%s %s %u\n", program->group, program->name, program->units);
 }
 
-// Reads all that a command prints; returns its checksum.
+// Reads everything that a command prints; returns its checksum.
 static uint64_t sum_output(int fd)
 {
     static unsigned char bytes[1 << 16];
@@ -160,7 +157,8 @@ static uint64_t sum_output(int fd)
     return sum;
 }
 
-// Times a command from fork to its end. Its output goes through a pipe and is hashed here, as it comes.
+// Times a command from fork to its end. Its output is read from a pipe and hashed here while the command
+// runs.
 static bool time_command(char **arguments)
 {
     const char *group = arguments[0], *name = arguments[1], *expected = arguments[2];
@@ -203,7 +201,7 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    // What the program forkexec executes.
+    // This is the program that forkexec executes.
     if (argc == 2 && strcmp(argv[1], "--nothing") == 0)
         return 42;
     const char *group = NULL, *name = NULL;

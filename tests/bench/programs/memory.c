@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory: chains of pointers in areas that fit in a first-level cache, in a second-level cache and in
-// neither; updates at random places; a copy and a triad of arrays larger than the caches.
+// Memory: chains of pointers in areas that fit in a first-level cache, in a second-level cache and in none of
+// the two; updates at random places; a copy and a triad of arrays larger than the caches.
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,8 +41,8 @@ static bool chase_prepare(size_t bytes)
     return true;
 }
 
-// The sum of the numbers seen on `rounds` rounds over all links; 0 where the chain does not come back to its
-// start.
+// Returns the sum of the numbers in the links on `rounds` rounds over all of them; 0 if the chain does not
+// end where it began.
 static uint64_t chase_run(size_t bytes, unsigned rounds)
 {
     const struct link *link = chase_links;
@@ -62,7 +62,7 @@ static void chase_release(void)
 
 enum { L1_BYTES = 16 << 10, L1_ROUNDS = 4096, L2_BYTES = 512 << 10, L2_ROUNDS = 64, DRAM_BYTES = 64 << 20 };
 
-// The numbers of n links, `rounds` times.
+// The sum of the numbers of all links, `rounds` times.
 #define CHASE_SUM(bytes, rounds) ((uint64_t)(rounds) * ((bytes) / 64) * ((bytes) / 64 - 1) / 2)
 
 static bool chase_l1_prepare(void)
@@ -101,7 +101,7 @@ static bool update_prepare(void)
     return update_table;
 }
 
-// The second pass takes back what the first did, so every unit finds the same table.
+// The second pass undoes the first, so every unit finds the same table.
 static uint64_t update_run(void)
 {
     uint64_t sum = 0;
@@ -134,8 +134,8 @@ static void array_release(void)
 
 static bool array_prepare(void)
 {
-    // The triad's sums are exact. Nearly every real program has the inexact flag set long before its loops,
-    // and an emulator may be quicker when it is; so it is set here.
+    // The triad's sums are exact. In nearly every real program the inexact flag is set long before its loops,
+    // and an emulator may be quicker when it is set; so it is set here.
     static volatile double third = 3;
     third = 1 / third;
     array_a = malloc(ARRAY_BYTES);

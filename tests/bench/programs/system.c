@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the kernel does for programs: system calls that do nothing, fresh pages, new processes, a byte passed
-// to and fro between two processes, changed page protections, signals. The result of a unit counts what came
-// back right.
+// to and fro between two processes, changed page protections, signals. The result of a unit is the number of
+// operations that went right.
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static uint64_t fault_run(void)
         mmap(NULL, (size_t)FAULT_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (area == MAP_FAILED)
         return 0;
-    // Huge pages would leave one fault in 512.
+    // With huge pages only one page in 512 would fault.
     madvise(area, (size_t)FAULT_PAGES * PAGE, MADV_NOHUGEPAGE);
     for (size_t page = 0; page < FAULT_PAGES; page++) {
         volatile char *at = area + page * PAGE;
@@ -48,7 +48,7 @@ static uint64_t fault_run(void)
     return munmap(area, (size_t)FAULT_PAGES * PAGE) == 0 ? right : 0;
 }
 
-// The program that is executed is this one: main ends at once when it is called so.
+// The program that is executed is this one: main returns at once if it has this argument.
 static uint64_t forkexec_run(void)
 {
     uint64_t right = 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Prints a C program of about -v lines=N lines for the compiler to work on: functions with loops, switches, structures and
-# calls of one another, no two alike; main prints a number that depends on all of them. Always the same for the same N.
+# calls of one another, each of them different. main prints a number that depends on all of them. The output is always the
+# same for the same N.
 
 function random(n) {
     seed = (seed * 16807) % 2147483647

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds a Debian package of the file `data` here, unpacks it again, and lists the installed packages.
+# Builds a Debian package with the file `data` of the current folder, unpacks it again, and lists the installed packages.
 set -eu
 mkdir -p pack/DEBIAN
 cp data pack/

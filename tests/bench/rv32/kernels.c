@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What compilers for small controllers make much of, in 32 bits: sorting, a table-driven CRC, products of
-// matrices, recursion, the search for a word, and calls through a table.
+// Typical work of small controllers, in 32 bits: sorting, a table-driven CRC, products of matrices,
+// recursion, the search for a word, and calls through a table.
 #include "../programs/bench.h"
 
 static uint32_t random_word(uint32_t *state)

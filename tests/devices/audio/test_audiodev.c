@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sample formats and rates, and the WAV files: what streams played is in them, as it was, converted or mixed,
+ * Sample formats and rates, and WAV files: what streams played is in the file, unchanged, converted or mixed,
  * and the header is right at any moment, also after a kill.
  */
 #include <check.h>
@@ -76,7 +76,7 @@ START_TEST(silence_is_silent)
 }
 END_TEST
 
-/* A sine at one rate is the same sine at another, whatever the pieces it comes in. */
+/* A sine at one rate is the same sine at another, however it is cut into pieces. */
 static void check_resampling(unsigned from_rate, unsigned to_rate, unsigned channels)
 {
     struct audio_resampler resampler;
@@ -111,10 +111,10 @@ START_TEST(rates_change)
 }
 END_TEST
 
-/* ---- Streams that are this test ------------------------------------------------------------------------ */
+/* ---- Streams whose owner is this test ------------------------------------------------------------------ */
 
 struct source {
-    struct audio_want want; /* of the test's thread, but under `lock` */
+    struct audio_want want; /* the test's thread writes it, under `lock` */
     pthread_mutex_t lock;
     const uint8_t *bytes;
     size_t length, done, frame;
@@ -277,7 +277,7 @@ START_TEST(a_stream_is_in_the_file_as_it_was)
     make_noise();
     for (unsigned n = 0; n < 3; n++) {
         struct source source;
-        size_t length = n == 1 ? 20001 : 20000; /* one of an odd length */
+        size_t length = n == 1 ? 20001 : 20000; /* this file has an odd length */
         make_wav((struct audio_format){ 0 });
         expect_header((struct audio_format){ AUDIO_SAMPLE_S16, 44100, 2 }, 0);
         add_source(&source, formats[n], noise, length);
@@ -340,7 +340,7 @@ START_TEST(other_formats_are_converted)
         ck_assert_int_le(abs(frame[0] - mono[2 * n] * 256), 256);
         ck_assert_int_eq(frame[0], frame[1]);
     }
-    add_source(&source, format, stereo, sizeof(stereo)); /* and one behind it as it is */
+    add_source(&source, format, stereo, sizeof(stereo)); /* and after it a stream in the file's own format */
     finish(&source);
     expect_header(format, 2400 * 4 + sizeof(stereo));
     ck_assert_mem_eq(file + 44 + 2400 * 4, stereo, sizeof(stereo));
@@ -381,7 +381,7 @@ START_TEST(streams_at_once_are_mixed)
 }
 END_TEST
 
-/* In a process of its own, which plays until it is killed. */
+/* A process of its own, which plays until it is killed. */
 static void play_for_ever(struct audio_format format)
 {
     static struct source source;
@@ -422,7 +422,7 @@ START_TEST(a_killed_program_leaves_a_right_header)
         waitpid(child, NULL, 0);
         size_t length = read_file(&header);
         unlink(path);
-        /* The data may be ahead of the header by one turn, never behind. */
+        /* The data may be ahead of the header by one turn, and never behind it. */
         ck_assert_uint_gt(header.data_length, 0);
         ck_assert_uint_eq(header.length, 36 + header.data_length);
         ck_assert_uint_le(44 + header.data_length, length);
@@ -458,7 +458,7 @@ START_TEST(files_that_cannot_be)
     config.path = "/nonexistent/folder/a.wav";
     ck_assert_ptr_null(audiodev_create(&config, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "path=/nonexistent/folder/a.wav"));
-    config.path = "/dev/full"; /* does not seek, or has no room: either way, no header */
+    config.path = "/dev/full"; /* it does not seek, or has no room: in either case no header can be written */
     ck_assert_ptr_null(audiodev_create(&config, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "cannot be written"));
 }
@@ -482,7 +482,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, files_that_cannot_be);
     suite_add_tcase(suite, tests);
     tcase_set_timeout(killed, 60);
-    tcase_add_checked_fixture(killed, setup_path, teardown); /* without threads, since it forks */
+    tcase_add_checked_fixture(killed, setup_path, teardown); /* this one has no threads, because it forks */
     tcase_add_test(killed, a_killed_program_leaves_a_right_header);
     suite_add_tcase(suite, killed);
     return suite;

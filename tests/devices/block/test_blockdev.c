@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Block devices apart from any guest: what can be opened and what is said of the rest, locks within a process
- * and between two, transfers, holes, and the snapshot against a model.
+ * Block devices apart from any guest: what can be opened, which message the rest gets, locks within a process
+ * and between two processes, transfers, holes, and the snapshot against a model.
  */
 #include <check.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ static void setup(void)
 static void teardown(void)
 {
     unlink(path);
-    ck_assert_int_eq(rmdir(folder), 0); /* also: nothing else was left there */
+    ck_assert_int_eq(rmdir(folder), 0); /* this also checks that nothing else was left there */
 }
 
 static void make_image(size_t bytes)
@@ -72,7 +72,7 @@ static void expect_message(struct blockdev *blockdev, const char *what, const ch
 
 static int transfer(struct blockdev *blockdev, bool write, void *bytes, uint64_t length, uint64_t offset)
 {
-    /* In uneven pieces. */
+    /* In pieces of different lengths. */
     struct iovec iov[3] = { { bytes, length / 3 },
                             { (uint8_t *)bytes + length / 3, 1 },
                             { (uint8_t *)bytes + length / 3 + 1, length - length / 3 - 1 } };
@@ -157,7 +157,7 @@ START_TEST(locks_within_a_process)
 }
 END_TEST
 
-/* In a child process: 0 where the image can be opened, 1 where it is locked, 2 otherwise. */
+/* Opens the image in a child process: 0 if it can be opened, 1 if it is locked, 2 otherwise. */
 static int open_in_child(bool read_only)
 {
     pid_t child = fork();
@@ -258,7 +258,7 @@ START_TEST(snapshot_against_a_model)
             ck_assert_int_eq(blockdev_write_zeroes(blockdev, at, length, n & 1), 0);
             memset(model + at, 0, length);
             break;
-        case 3: /* reads back as zeros, here */
+        case 3: /* reads back as zeros with this image */
             ck_assert_int_eq(blockdev_discard(blockdev, at, length), 0);
             memset(model + at, 0, length);
             break;

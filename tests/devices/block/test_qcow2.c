@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * qcow2 images through the blockdev: what is on top of one (snapshots, discards that are ignored, zeros that
- * are found), images below, damage that is found while writing, headers that are refused, and a
- * flush that was cut short.
+ * qcow2 images through the blockdev: what is on top of an image (snapshots, discards that are ignored, zeros
+ * that are detected), images below, damage that is found while writing, headers that are refused, and a flush
+ * that was cut short.
  */
 #include <check.h>
 #include <errno.h>
@@ -79,7 +79,7 @@ static void expect_zero(struct blockdev *disk, uint64_t offset, size_t length)
     ck_assert(blockdev_is_zero(back, length));
 }
 
-/* Clusters that the disk has in the image, by the check; there must be no damage. */
+/* The number of clusters in the image that the disk uses, by the check; there must be no damage. */
 static uint64_t used(uint64_t leaks)
 {
     struct qcow2_check check = { 0 };
@@ -136,7 +136,7 @@ START_TEST(discards_and_zeros)
 }
 END_TEST
 
-/* A backing file that ends within a cluster, and writes around its end. */
+/* A backing file that ends within a cluster, with writes around its end. */
 START_TEST(short_backing_file)
 {
     int fd = open(below, O_RDWR | O_CREAT, 0600);
@@ -163,7 +163,7 @@ START_TEST(short_backing_file)
 }
 END_TEST
 
-/* A table that refers to metadata as if it were data: the write is refused, and all later ones. */
+/* A table that refers to metadata as if it were data: the write is refused, and so are all later ones. */
 START_TEST(damage_stops_writes)
 {
     struct blockdev *disk = open_disk();
@@ -245,14 +245,15 @@ static void copy_file(const char *from, const char *to)
     close(out);
 }
 
-/* The first step of a flush without the others, as a kill between them leaves the file: refcounts that rise.
- * There are leaks at most; after the whole flush there is none. */
+/* Only the first step of a flush, as a kill after it leaves the file: refcounts that rise. There are at most
+ * leaks; after the whole flush there are none. */
 START_TEST(first_step_of_a_flush)
 {
     create(path, &(struct qcow2_options){
                      .size = SIZE, .version = 2 + (unsigned)_i, .cluster_bits = 9, .refcount_bits = 16 });
     struct blockdev *disk = open_disk();
-    for (unsigned n = 0; n < 40; n++) /* tables of both kinds, and discards of what is in the file already */
+    /* Tables of both kinds, and discards of clusters that are in the file already. */
+    for (unsigned n = 0; n < 40; n++)
         ck_assert_int_eq(blockdev_pwrite(disk, bytes, 1024, n * 8192), 0);
     ck_assert_int_eq(blockdev_flush(disk), 0);
     struct blockdev_qcow2 *q = qcow2_of(disk);
@@ -289,8 +290,8 @@ static int fake_sync(int fd)
     return sync_result;
 }
 
-/* The host forgets what it could not save: once a flush has failed no later one may say that all is well,
- * whatever the host says. 0: raw, 1: qcow2. */
+/* The host forgets data that it could not save: once a flush has failed, no later flush may succeed, whatever
+ * the host reports. 0: raw, 1: qcow2. */
 START_TEST(a_failed_flush_stays)
 {
     struct blockdev_config config = { .path = path };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Console backends: nothing is lost under load, the Ctrl-A keys, ends of input, peers that come and go.
+ * Console backends: nothing is lost under load, the Ctrl-A keys, ends of input, peers that come and leave.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -52,7 +52,7 @@ static void slow_init(struct slow_front *front, struct chardev *chardev, size_t 
     chardev_attach(chardev, &(struct chardev_front){ slow_can_receive, slow_receive, front, NULL });
 }
 
-/* Takes what has come; returns how much that is in all. */
+/* Takes what has arrived; returns how much has arrived in all. */
 static size_t slow_drain(struct slow_front *front, struct chardev *chardev)
 {
     pthread_mutex_lock(&front->lock);
@@ -104,7 +104,7 @@ static struct chardev *open_ok(const char *what, chardev_escape_fn *escape, void
     return chardev;
 }
 
-/* Takes bytes until all have come. 65,536 hand-overs between threads may take half a minute where processors
+/* Takes bytes until all have arrived. 65,536 transfers between threads may take half a minute if processors
  * are few and busy, so only a standstill of ten seconds is a fault. */
 static void drain_all(struct slow_front *front, struct chardev *chardev)
 {
@@ -226,8 +226,8 @@ static void *talk(void *opaque)
     return NULL;
 }
 
-/* A terminal that takes no more output: the guest's writer waits, but typing does what it always does, and
- * the writer can be got out. */
+/* A terminal that takes no more output: the guest's writer waits, but the keys still work, and the writer can
+ * be stopped. */
 START_TEST(test_stopped_terminal)
 {
     struct fake_irq irq = { .level = false };
@@ -245,7 +245,7 @@ START_TEST(test_stopped_terminal)
                                  NULL) };
     fake_write(talker.uart, 2, 1, 1); /* FIFO on */
     pthread_create(&thread, NULL, talk, &talker);
-    /* The pipe and the buffer are full when nothing has moved for half a second. */
+    /* The pipe and the buffer are full if nothing has moved for half a second. */
     unsigned now = 0;
     for (unsigned still = 0; still < 5; still++) {
         usleep(100000);
@@ -253,7 +253,7 @@ START_TEST(test_stopped_terminal)
             still = 0;
         now = atomic_load(&talker.written);
     }
-    /* Input goes to the guest's side still, help is asked for in vain, and quitting works. */
+    /* Input still goes to the guest's side, the help cannot be printed, and quitting works. */
     ck_assert_int_eq(write(in[1], "ab\1h", 4), 4);
     FAKE_WAIT(fake_read(talker.uart, 5, 1) & 1);
     ck_assert_uint_eq(fake_read(talker.uart, 0, 1), 'a');
@@ -279,7 +279,7 @@ START_TEST(test_end_of_input)
     int fd = open("/dev/null", O_RDONLY);
     dup2(fd, 0);
     struct chardev *chardev = open_ok("stdio", NULL, NULL);
-    ck_assert_ptr_null(chardev_open("mon:stdio", NULL, NULL, NULL)); /* taken */
+    ck_assert_ptr_null(chardev_open("mon:stdio", NULL, NULL, NULL)); /* stdio is in use */
     slow_init(&front, chardev, 16);
     getrusage(RUSAGE_SELF, &before);
     usleep(300000);
@@ -322,7 +322,8 @@ START_TEST(test_socket)
         ck_assert_int_eq(recv(fd, got, 3, MSG_WAITALL), 3);
         ck_assert_mem_eq(got, "out", 3);
         close(fd);
-        for (unsigned n = 0; n < 100; n++) /* into a gone peer: neither waits nor kills */
+        /* The peer has gone: the writes neither wait nor kill the process. */
+        for (unsigned n = 0; n < 100; n++)
             chardev_write(chardev, (const uint8_t *)got, 3);
     }
     chardev_destroy(chardev);
@@ -331,7 +332,7 @@ START_TEST(test_socket)
 }
 END_TEST
 
-/* A client that comes while there is no descriptor waits for one, and nothing spins meanwhile. */
+/* A client that comes while no descriptor is free waits for one, and no thread spins meanwhile. */
 START_TEST(test_socket_without_descriptors)
 {
     struct slow_front front;

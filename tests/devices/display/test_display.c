@@ -115,7 +115,7 @@ START_TEST(the_last_source_is_seen)
     ck_assert_uint_eq(pixel(0, 0), 0);
     display_draw(display, &second, &two, 4, corner);
     ck_assert_uint_eq(pixel(0, 0), 2);
-    /* The same size again clears nothing, for guests that flip pages. */
+    /* The same size again clears nothing, because there are guests that flip pages. */
     ck_assert(display_show(display, &second, 20, 20));
     ck_assert_uint_eq(pixel(19, 19) + pixel(0, 0), 2);
     display_hide(display, &second);
@@ -135,9 +135,9 @@ START_TEST(the_last_source_is_seen)
 }
 END_TEST
 
-/* A device that writes down what it gets. */
+/* A device that records the events it gets. */
 struct recorder {
-    struct display_input input; /* first */
+    struct display_input input; /* must be first */
     struct display_event events[64];
     unsigned count;
 };
@@ -210,7 +210,7 @@ START_TEST(the_pointer_finds_tablet_or_mouse)
     expect_event(&tablet, 4, EV_REL, REL_WHEEL, 1);
     expect_event(&tablet, 5, EV_REL, REL_HWHEEL, -1);
     display_pointer(display, &(struct display_pointer){ true, 0, 5, DISPLAY_LEFT, 0, 0 });
-    ck_assert_uint_eq(tablet.count, 9); /* x is where it was */
+    ck_assert_uint_eq(tablet.count, 9); /* x has not changed */
     expect_event(&tablet, 7, EV_ABS, ABS_Y, 5);
     display_input_remove(display, &tablet.input);
     display_input_remove(display, &mouse.input);
@@ -246,7 +246,7 @@ START_TEST(cursor_is_kept_in_bounds)
 }
 END_TEST
 
-/* One thread draws and changes the size, one moves the cursor, one types; this one looks. */
+/* One thread draws and changes the size, one moves the cursor, one types; the test's thread looks. */
 static atomic_bool stop;
 static struct display_source busy = { .name = "busy" };
 
@@ -313,7 +313,7 @@ START_TEST(threads_do_not_meet)
         struct display_frame frame = display_lock(display, NULL);
         struct display_rect all = { 0, 0, frame.width, frame.height };
         struct display_rect damage = display_rect_intersect(changes.damage, all);
-        /* Each picture is of one colour: never half of one and half of the next. */
+        /* Each picture has one colour: it is never half one picture and half the next. */
         bool same = true;
         for (uint32_t i = 1; i < frame.width * frame.height; i++)
             same &= frame.pixels[i] == frame.pixels[0];
@@ -331,7 +331,7 @@ START_TEST(threads_do_not_meet)
 }
 END_TEST
 
-/* Fields of the first detailed timing. */
+/* Checks fields of the first detailed timing. */
 static void expect_edid(uint32_t asked_width, uint32_t asked_height, uint32_t width, uint32_t height)
 {
     uint8_t edid[EDID_SIZE], sum = 0;
@@ -386,7 +386,7 @@ START_TEST(screendump_writes_pictures)
     image.format = PNG_FORMAT_RGB;
     ck_assert(png_image_finish_read(&image, NULL, rgb, 0, NULL));
     ck_assert_mem_eq(rgb, "\xff\0\0\0\xff\0\0\0\xff\x12\x34\x56\xff\xff\xff\0\0\0", 18);
-    /* Without a format the name tells. */
+    /* Without a format the name of the file decides. */
     static const char ppm[] = "P6\n3 2\n255\n\xff\0\0\0\xff\0\0\0\xff\x12\x34\x56\xff\xff\xff\0\0\0";
     char bytes[64], name[80];
     ck_assert_msg(display_screendump(display, path, NULL, &error), "%s", error.text);
@@ -404,7 +404,7 @@ START_TEST(screendump_writes_pictures)
     ck_assert_ptr_nonnull(strstr(error.text, "\"bmp\""));
     ck_assert(!display_screendump(display, "/nonexistent/x.png", NULL, &error));
     ck_assert_ptr_nonnull(strstr(error.text, "/nonexistent/x.png"));
-    /* A link is written through, never replaced: it may lead to a device. */
+    /* A link is followed, never replaced: it may lead to a device. */
     char target[128];
     snprintf(target, sizeof(target), "%s-target", path);
     ck_assert_int_eq(symlink(target, path), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a guest's frames must be to reach libslirp: one of each kind that passes, then the same with one thing
- * wrong; fragments in all orders, twice, overlapping, without end, and more of them than are kept.
+ * What a guest's frames must be to reach libslirp: one frame of each kind that passes, then the same with one
+ * thing wrong; fragments in all orders, repeated, overlapping, without end, and more of them than are kept.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static void sum_header(void)
     net_checksum_complete(frame, 14 + (frame[14] & 15u) * 4, 14, 10);
 }
 
-/* An IPv4 packet of the guest's around a payload that is in place; its frame's length. */
+/* Puts an IPv4 packet of the guest around a payload that is in place; returns its frame's length. */
 static size_t ipv4(unsigned protocol, size_t payload)
 {
     static const uint8_t head[12] = { 0x45, 0, 0, 0, 0x12, 0x34, 0, 0, 64, 0, 0, 0 };
@@ -103,7 +103,7 @@ START_TEST(passes)
     ck_assert(pass(tcp(0x10, 40000)) && !packet.opens);
     ck_assert_ptr_eq(packet.frame, frame);
     size_t length = udp(1);
-    ck_assert(pass(60)); /* as a card pads it */
+    ck_assert(pass(60)); /* padded as a network card pads it */
     ck_assert(packet.opens && !packet.tcp_syn);
     ck_assert_uint_eq(packet.length, length);
     frame[34] = 8;
@@ -124,11 +124,11 @@ static const struct {
     unsigned kind;
     size_t at;
     uint8_t value;
-    int cut;           /* bytes off the end */
-    const char *fault; /* NULL: not worth a word */
+    int cut;           /* how many bytes are cut off the end */
+    const char *fault; /* NULL: no message */
 } wrong[] = {
     { ANY, 0, 0, 14, "a frame without a header" },
-    { TCP, 12, 0x88, 0, NULL }, /* an EtherType that is nothing */
+    { TCP, 12, 0x88, 0, NULL }, /* an EtherType that does not exist */
     { ARP, 14, 9, 0, "ARP of something else" },
     { ARP, 18, 8, 0, "ARP of something else" },
     { ARP, 19, 16, 0, "ARP of something else" },
@@ -188,7 +188,7 @@ START_TEST(refuses)
         frame[wrong[_i].at] = wrong[_i].value;
     if (frame[12] == 8 && wrong[_i].at != 22 && frame[14] >= 0x45 && frame[14] < 0x50)
         sum_header();
-    uint8_t *exact = malloc(length); /* nothing behind it may be read */
+    uint8_t *exact = malloc(length); /* nothing beyond its end may be read */
     memcpy(exact, frame, length);
     ck_assert_msg(!net_guard_pass(guard, exact, length - (size_t)wrong[_i].cut, 1000, &packet, &fault), "%d",
                   _i);
@@ -200,7 +200,7 @@ START_TEST(refuses)
 }
 END_TEST
 
-/* libslirp would send as many bytes of its memory as the pointer says. */
+/* libslirp would send as many bytes of its own memory as the pointer says. */
 START_TEST(urgent)
 {
     static const uint8_t text[5] = "data";
@@ -216,7 +216,7 @@ START_TEST(urgent)
     ck_assert_uint_eq(packet.frame[52] | packet.frame[53], 0);
     ck_assert_mem_eq(packet.frame + 54, text, 5);
     ck_assert_uint_eq(net_sum_fold(net_sum(packet.frame + 34, 25) + pseudo), 0xffff);
-    ck_assert_uint_eq(frame[47], 0x38); /* the guest's own memory stays */
+    ck_assert_uint_eq(frame[47], 0x38); /* the guest's own memory is unchanged */
 }
 END_TEST
 
@@ -274,7 +274,7 @@ START_TEST(fragments_in_any_order)
 }
 END_TEST
 
-/* The largest packet there is passes; a byte more does not. */
+/* The largest packet that exists passes; one byte more does not. */
 START_TEST(fragments_at_the_limit)
 {
     fill_data(65515);
@@ -288,20 +288,20 @@ START_TEST(fragments_at_the_limit)
 }
 END_TEST
 
-/* What contradicts ends the packet: the right fragments do not complete it any more. */
+/* A contradiction ends the packet: the right fragments do not complete it any more. */
 static const struct {
     size_t at, size;
     bool more;
     const char *fault;
 } contradictions[] = {
-    { 392, 16, true, "overlap" },           /* over an end */
-    { 0, 408, true, "overlap" },            /* over all of one */
+    { 392, 16, true, "overlap" },           /* over one end */
+    { 0, 408, true, "overlap" },            /* over all of one fragment */
     { 792, 8, false, "beyond the last" },   /* ends again, before the end */
-    { 1008, 8, true, "beyond the last" },   /* goes on behind it */
-    { 1008, 8, false, "beyond the last" },  /* ends again, behind it */
+    { 1008, 8, true, "beyond the last" },   /* continues after the end */
+    { 1008, 8, false, "beyond the last" },  /* ends again, after the end */
     { 800, 208, true, "beyond the last" },  /* over the end */
-    { 400, 0, true, "impossible length" },  /* nothing */
-    { 400, 12, true, "impossible length" }, /* no multiple of 8 */
+    { 400, 0, true, "impossible length" },  /* empty */
+    { 400, 12, true, "impossible length" }, /* not a multiple of 8 */
 };
 
 START_TEST(fragments_that_contradict)
@@ -320,7 +320,7 @@ START_TEST(fragments_that_contradict)
 }
 END_TEST
 
-/* A last fragment alone, and one that shows a whole packet to be malformed. */
+/* A last fragment alone, and a fragment that alone shows that the whole packet is malformed. */
 START_TEST(fragments_alone)
 {
     fill_data(26);
@@ -336,16 +336,16 @@ END_TEST
 START_TEST(fragments_are_bounded)
 {
     fill_data(60000);
-    /* In time. */
+    /* By time. */
     ck_assert(!fragment(1, 0, 400, true, 0));
     ck_assert(!fragment(1, 400, 59600, false, NET_FRAGMENTS_TIMEOUT_MS + 1));
     ck_assert(fragment(1, 0, 400, true, NET_FRAGMENTS_TIMEOUT_MS + 2));
     check_whole(60000);
-    /* In packets: the first one gives way. */
+    /* By the number of packets: the first one is dropped. */
     for (unsigned id = 0; id <= NET_FRAGMENTS_PACKETS; id++)
         ck_assert(!fragment(id, 0, 400, true, 0));
     ck_assert(!fragment(0, 400, 59600, false, 0));
-    /* In bytes: most of these go. The last one stays. */
+    /* By bytes: most of these are dropped. The last one stays. */
     unsigned many = 2 * NET_FRAGMENTS_BYTES / 60000, whole = 0;
     for (unsigned id = 1000; id < 1000 + many; id++)
         ck_assert(!fragment(id, 8, 59992, false, 0));
@@ -356,13 +356,13 @@ START_TEST(fragments_are_bounded)
 }
 END_TEST
 
-/* Random fragments of a few packets: nothing is read or written where it must not be (under ASan), and a
- * packet that comes out is one that was sent. */
+/* Random fragments of a few packets: nothing is read or written out of bounds (ASan checks this), and a
+ * packet that is complete is one that was sent. */
 START_TEST(fragments_at_random)
 {
     unsigned seed = 1, whole = 0;
     fill_data(65515);
-    put16(data + 4, 8); /* UDP's length: what is behind it is allowed */
+    put16(data + 4, 8); /* UDP's length: bytes after that length are allowed */
     for (unsigned n = 0; n < 200000; n++) {
         size_t at = (size_t)rand_r(&seed) % 40 * 8, size = (size_t)rand_r(&seed) % 20 * 8;
         bool more = rand_r(&seed) % 4, odd = rand_r(&seed) % 8 == 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Segments that a guest sends ahead of what is missing: as many as the bound allows, of each connection; what
- * is in order always passes.
+ * Segments that a guest sends ahead of missing ones: as many as the bound allows pass, for each connection;
+ * segments in order always pass.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static void answers(unsigned port, uint32_t acknowledged, unsigned flags)
     net_segments_answer(segments, frame, length);
 }
 
-/* How many of `tries` segments, each ahead of a missing byte, pass. */
+/* Returns how many of `tries` segments, each ahead of a missing byte, pass. */
 static unsigned sends_ahead(unsigned port, uint32_t next, size_t data, unsigned tries, int64_t now_ms)
 {
     unsigned passed = 0;
@@ -86,24 +86,24 @@ START_TEST(bounded)
     ck_assert(!sends(1000, next + 9, 0, FIN | ACK, 0));
     ck_assert(sends(1000, next + 9, 0, ACK, 0));
     ck_assert(sends(1000, next + 9, 0, RST, 0));
-    ck_assert(!sends(1000, next + 9, 1, ACK, 0)); /* a reset that libslirp may not believe changes nothing */
-    for (unsigned n = 0; n < 1000; n++)           /* what is in order, or old, always passes */
+    ck_assert(!sends(1000, next + 9, 1, ACK, 0)); /* a reset that libslirp may ignore changes nothing */
+    for (unsigned n = 0; n < 1000; n++)           /* segments in order, or old ones, always pass */
         ck_assert(sends(1000, next - n, 1, ACK, 0));
     /* Another connection has a bound of its own. */
     answers(1001, 5, SYN | ACK);
     ck_assert_uint_eq(sends_ahead(1001, 5, 1, 1000, 0), MOST);
-    /* Part of it acknowledged: the rest still waits. All of it: as at the start. */
+    /* Part of it is acknowledged: the rest still waits. All of it is: the connection is as at the start. */
     answers(1000, next + 3, ACK);
     ck_assert_uint_eq(sends_ahead(1000, next + 3, 1, 10, 0), 0);
     answers(1000, next + 2 * MOST, ACK);
     ck_assert_uint_eq(sends_ahead(1000, next + 2 * MOST, 1, 1000, 0), MOST);
-    answers(1000, 0, RST | ACK); /* libslirp gives it up */
+    answers(1000, 0, RST | ACK); /* libslirp gives the connection up */
     answers(1000, 77, SYN | ACK);
     ck_assert_uint_eq(sends_ahead(1000, 77, 1, 1000, 0), MOST);
 }
 END_TEST
 
-/* Full windows in order pass, whether acknowledged one by one or at the end. */
+/* Full windows in order pass, whether they are acknowledged one by one or at the end. */
 START_TEST(bulk)
 {
     uint32_t next = 1;
@@ -117,13 +117,13 @@ START_TEST(bulk)
         next += 120000;
         answers(1, next, ACK);
     }
-    /* Large ones that are ahead are counted as what they are. */
+    /* Large segments that are ahead are counted with their size. */
     ck_assert_uint_eq(sends_ahead(1, next, 60000, 100, 0), NET_SEGMENTS_BYTES / 60054);
 }
 END_TEST
 
-/* Of very many connections, all together send ahead no more than the table's places allow; those in order go
- * on. */
+/* Very many connections together may have no more segments ahead than the table has places; segments in order
+ * still pass. */
 START_TEST(many)
 {
     unsigned passed = 0, in_order = 0;
@@ -136,11 +136,12 @@ START_TEST(many)
     for (unsigned port = 1; port < 1000; port++)
         in_order += sends(port, 1, 100, ACK, 0);
     ck_assert_uint_ge(in_order, 900);
-    ck_assert_uint_eq(sends_ahead(20001, 1, 1, 1, 60000), 1); /* after a while, the silent ones give way */
+    /* After a while, silent connections make room. */
+    ck_assert_uint_eq(sends_ahead(20001, 1, 1, 1, 60000), 1);
 }
 END_TEST
 
-/* Frames that are no TCP, or cut off, at all lengths. */
+/* Frames that are not TCP, or that are cut off, at all lengths. */
 START_TEST(others)
 {
     for (unsigned kind = 0; kind < 2; kind++) {

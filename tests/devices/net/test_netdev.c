@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The user network on its own: a front end that is this test gets an address by DHCP, reaches a server of the
- * host, is reached through a forwarded port, and finds its frames in the pcap file. Then what libslirp's
- * configuration refuses.
+ * The user network on its own: a front end, which is this test, gets an address by DHCP, reaches a server of
+ * the host, is reached through a forwarded port, and finds its frames in the pcap file. Then the
+ * configurations that libslirp refuses.
  */
 #include <arpa/inet.h>
 #include <check.h>
@@ -85,7 +85,7 @@ static void card_send(const uint8_t *frame, size_t length)
     netdev_wake(card.netdev);
 }
 
-/* The next frame of that kind (EtherType; of IPv4 also the protocol), skipping others. */
+/* Waits for the next frame of that kind (an EtherType; for IPv4 also the protocol), skipping others. */
 static size_t card_wait(unsigned type, unsigned protocol, uint8_t *frame)
 {
     struct timespec end;
@@ -122,7 +122,7 @@ static void card_plug(const struct netdev_slirp_config *config, const char *pcap
     netdev_attach(card.netdev, &front);
 }
 
-/* Ethernet, IPv4 and UDP or TCP headers in front of a payload that is in place. Returns the length. */
+/* Puts Ethernet, IPv4 and UDP or TCP headers in front of a payload that is in place. Returns the length. */
 static size_t wrap(uint8_t *frame, unsigned protocol, const char *from, const char *to, size_t transport)
 {
     static const uint8_t gateway[6] = { 0x52, 0x55, 10, 0, 2, 2 };
@@ -158,7 +158,7 @@ static size_t udp(uint8_t *frame, const char *from, unsigned from_port, const ch
     return wrap(frame, 17, from, to, 8 + payload);
 }
 
-/* Asks for an address; the network then knows this card's. */
+/* Asks for an address; then the network knows this card's address. */
 static void get_address(const char *expected)
 {
     static uint8_t frame[2000];
@@ -176,7 +176,7 @@ static void get_address(const char *expected)
     ck_assert_str_eq(got, expected);
 }
 
-/* A UDP socket of the host on the loopback; its port goes to *port. */
+/* A UDP or TCP socket of the host on the loopback interface; its port goes to *port. */
 static int host_socket(int type, unsigned *port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -252,7 +252,7 @@ START_TEST(dhcp_and_udp)
     ck_assert_int_eq(recvfrom(fd, text, sizeof(text), 0, (struct sockaddr *)&peer, &peer_length), 11);
     ck_assert_mem_eq(text, "to the host", 11);
     ck_assert_int_eq(sendto(fd, "to the guest", 12, 0, (struct sockaddr *)&peer, peer_length), 12);
-    /* Ethernet's least length is 60 bytes; not every libslirp pads up to there. */
+    /* The shortest Ethernet frame has 60 bytes; not every libslirp pads frames to this length. */
     size_t length = card_wait(0x0800, 17, frame);
     ck_assert(length == 42 + 12 || length == 60);
     ck_assert_uint_eq((unsigned)frame[38] << 8 | frame[39], 8 + 12);
@@ -287,7 +287,7 @@ START_TEST(forwarded_port)
     static const uint8_t guest[4] = { 10, 0, 5, 9 };
     ck_assert_mem_eq(frame + 30, guest, 4);
     close(fd);
-    /* Rules come and go while it runs. */
+    /* Rules are added and removed while the network runs. */
     ck_assert(!netdev_slirp_add_hostfwd(card.netdev, rule, &error));
     ck_assert_msg(strstr(error.text, "cannot listen"), "%s", error.text);
     snprintf(rule, sizeof(rule), "tcp:127.0.0.1:%u", port);
@@ -301,7 +301,8 @@ START_TEST(forwarded_port)
 }
 END_TEST
 
-/* A card that takes nothing: the host's datagrams stay with the host, and come when it takes them again. */
+/* A card that takes nothing: the host's datagrams stay with the host, and arrive when it takes frames
+ * again. */
 START_TEST(no_room)
 {
     static uint8_t frame[2000];
@@ -340,7 +341,7 @@ START_TEST(no_room)
 }
 END_TEST
 
-/* ---- A guest, and peers, that mean no good ------------------------------------------------------------- */
+/* ---- A hostile guest, and hostile peers ---------------------------------------------------------------- */
 
 /* Sends bytes [at, at + size) of the IPv4 packet in `whole` as a fragment. */
 static void send_fragment(const uint8_t *whole, size_t at, size_t size, bool more)
@@ -355,7 +356,7 @@ static void send_fragment(const uint8_t *whole, size_t at, size_t size, bool mor
     card_send(frame, 34 + size);
 }
 
-/* Some libslirp frees a wrong pointer where the last fragment of a packet comes first. */
+/* Some versions of libslirp free a wrong pointer if the last fragment of a packet comes first. */
 START_TEST(lone_fragment)
 {
     static uint8_t frame[2000];
@@ -394,7 +395,7 @@ static unsigned open_descriptors(void)
     while (readdir(list))
         count++;
     closedir(list);
-    return count - 3; /* . and .. and the list's own */
+    return count - 3; /* without . and .. and the list's own descriptor */
 }
 
 static void limit_descriptors(unsigned count)
@@ -405,7 +406,7 @@ static void limit_descriptors(unsigned count)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* Half of the descriptors are for the guest's connections, however their first segments come. */
+/* Half of the descriptors are for the guest's connections, however their first segments arrive. */
 static void open_connections(bool fragments)
 {
     static uint8_t frame[2000];
@@ -458,7 +459,7 @@ static double cpu_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Who connects to a forwarded port while there is no descriptor left waits; nothing spins meanwhile. */
+/* A peer that connects to a forwarded port while no descriptor is free waits; no thread spins meanwhile. */
 START_TEST(accept_without_descriptors)
 {
     static uint8_t frame[2000];
@@ -525,7 +526,7 @@ START_TEST(refuses)
 }
 END_TEST
 
-/* Against the obvious way, at all lengths and alignments. */
+/* Against a simple implementation, at all lengths and alignments. */
 START_TEST(checksums)
 {
     static uint8_t bytes[300];

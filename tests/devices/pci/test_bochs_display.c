@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bochs-display, and the same in virtio-vga, through their BARs: modes, good and impossible, what is drawn
- * when, and a guest that writes anything anywhere.
+ * bochs-display, and the same registers in virtio-vga, through their BARs: modes, good and impossible, what
+ * is drawn and when, and a guest that writes anything anywhere.
  */
 #include <check.h>
 #include <stdio.h>
@@ -121,7 +121,7 @@ START_TEST(vga_has_virtio_behind)
     ck_assert_uint_eq(get(2, 0x1000 + 18, 2), 2); /* queues */
     put(2, 0x1000 + 20, 1, 3);
     ck_assert_uint_eq(get(2, 0x1000 + 20, 1), 3);
-    /* Its own registers end where virtio's begin, and virtio's before the BAR does. */
+    /* The device's own registers end where virtio's begin, and virtio's end before the BAR does. */
     set_mode(100, 50, 32);
     ck_assert_uint_eq(get(2, 0x1000 + 20, 1), 3);
     put(2, 0x5000, 4, UINT32_MAX);
@@ -170,7 +170,7 @@ START_TEST(draws_rows_that_changed)
     ck_assert_uint_eq(pixel(100, 2), 0xaabbcc);
     ck_assert_uint_eq(pixel(0, 3), 0xffee00);
     ck_assert_uint_eq(get(0, 4 * 101 * 3, 4), 0xffee00);
-    put(0, MEMORY - 8, 8, 1); /* far behind the picture */
+    put(0, MEMORY - 8, 8, 1); /* far beyond the picture */
     ck_assert_int_eq(display_refresh(display), DISPLAY_UNCHANGED);
     /* Scrolled by two rows. */
     put(2, VBE(9), 2, 2);
@@ -208,7 +208,7 @@ START_TEST(refuses_impossible_modes)
     put(2, VBE(9), 2, 0xffff);
     set_mode(100, 50, 32);
     ck_assert_int_eq(display_refresh(display), DISPLAY_CALM);
-    /* The last row may end where memory does, and not one further. */
+    /* The last row may end where the memory does, and not one row later. */
     put(2, VBE(6), 2, 1024);
     put(2, VBE(9), 2, 4096 - 50);
     set_mode(1024, 50, 32);

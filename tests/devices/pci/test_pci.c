@@ -13,7 +13,7 @@
 #define MEM32_BASE 0x40000000ull
 #define MEM64_BASE 0x400000000ull
 
-/* A function with one BAR of each kind, that remembers its last access. */
+/* A function with one BAR of each kind. It remembers its last access. */
 struct probe {
     struct pci_function function;
     unsigned reads, writes, resets, bar, size;
@@ -246,7 +246,7 @@ START_TEST(capability_list)
         ck_assert_uint_eq(config_read(&board, 3, 0, at, 1), order[seen++]);
     }
     ck_assert_uint_eq(seen, 3);
-    /* Version 2, an endpoint integrated into the root complex; it has 4 KiB, without extended
+    /* Version 2, an endpoint integrated into the root complex; its space has 4 KiB, without extended
      * capabilities. */
     ck_assert_uint_eq(config_read(&board, 3, 0, 0x62, 2), 0x92);
     ck_assert_uint_eq(config_read(&board, 3, 0, 0x100, 4), 0);
@@ -297,19 +297,19 @@ START_TEST(bars_decode_where_they_are)
     ck_assert_uint_eq(probe->bar, BAR_MEM64);
     ck_assert_uint_eq(probe->offset, MEM64_BYTES - 4);
     ck_assert_uint_eq(probe->reads, 3);
-    /* Just beside. */
+    /* Just outside the BAR. */
     ck_assert_uint_eq(window_read(&board, PCI_WINDOW_IO, 0x1040, 1), 0xff);
     ck_assert_uint_eq(window_read(&board, PCI_WINDOW_IO, 0xfff, 1), 0xff);
     ck_assert_uint_eq(window_read(&board, PCI_WINDOW_MEM32, 0x4000, 8), UINT64_MAX);
     ck_assert_uint_eq(window_read(&board, PCI_WINDOW_MEM64, 0x200000000, 8), UINT64_MAX);
     ck_assert_uint_eq(probe->reads, 3);
-    /* Wider than the function takes: in pieces. */
+    /* Wider than the function takes: the access comes in pieces. */
     fake_write(pci_host_window(board.host, PCI_WINDOW_MEM32), 0x2008, 8, 0x1122334455667788);
     ck_assert_uint_eq(probe->writes, 2);
     ck_assert_uint_eq(probe->offset, 12);
     ck_assert_uint_eq(probe->value, 0x11223344);
     ck_assert_uint_eq(window_read(&board, PCI_WINDOW_MEM32, 0x2000, 8), 0x4433221544332211);
-    /* Moved; a 64-bit BAR may lie in the 32-bit window too. */
+    /* The BARs are moved; a 64-bit BAR may lie in the 32-bit window, too. */
     place(&board, 3, 0x2000, 0x40000000, 0x7fffe000, 0x600000000);
     unsigned reads = probe->reads;
     window_read(&board, PCI_WINDOW_IO, 0x1004, 2);
@@ -349,7 +349,8 @@ START_TEST(command_gates_decoding)
         window_read(&board, PCI_WINDOW_MEM64, 0x100000000, 1);
         ck_assert_uint_eq(probe->reads, rows[n].io + rows[n].memory);
     }
-    /* A memory BAR that was never set decodes nothing; port 0 is where EDK2 places the first I/O BAR. */
+    /* A memory BAR that was never set decodes nothing; port 0 is a valid place, where EDK2 puts the first I/O
+     * BAR. */
     place(&board, 3, 0, 0, 0, 0);
     probe->reads = 0;
     window_read(&board, PCI_WINDOW_MEM32, 0, 1);
@@ -357,7 +358,7 @@ START_TEST(command_gates_decoding)
     ck_assert_uint_eq(probe->reads, 0);
     window_read(&board, PCI_WINDOW_IO, 0, 1);
     ck_assert_uint_eq(probe->reads, 1);
-    /* The bridge has no BARs, so nothing to enable. */
+    /* The bridge has no BARs, so there is nothing to enable. */
     config_write(&board, 0, 0, PCI_COMMAND, 2, 3);
     ck_assert_uint_eq(config_read(&board, 0, 0, PCI_COMMAND, 2), 0);
     board_destroy(&board);
@@ -369,16 +370,16 @@ START_TEST(overlapping_bars)
     struct board board;
     board_init(&board, false);
     struct probe *second = plug(&board, 5, 0, 1);
-    struct probe *first = plug(&board, 4, 0, 1); /* in the order of slots, not of plugging in */
+    struct probe *first = plug(&board, 4, 0, 1); /* the order is that of slots, not of plugging in */
     place(&board, 5, 0x1000, 0x40000000, 0x40002000, 0x500000000);
     place(&board, 4, 0x1000, 0x40002000, 0x40002000, 0x40000000);
     window_read(&board, PCI_WINDOW_IO, 0x1000, 4);
     ck_assert_uint_eq(first->reads, 1);
-    /* The whole of the window is in BAR 4 of the first function, but its own lower BARs come before. */
+    /* BAR 4 of the first function covers the whole window, but its own lower BARs come before it. */
     window_read(&board, PCI_WINDOW_MEM32, 0x3000, 4);
     ck_assert_uint_eq(first->bar, BAR_MEM32);
     window_read(&board, PCI_WINDOW_MEM32, 0, 4);
-    ck_assert_uint_eq(first->reads, 2); /* its size makes it begin at 0, which is nowhere */
+    ck_assert_uint_eq(first->reads, 2); /* its size makes it begin at 0, where nothing decodes */
     config_write(&board, 4, 0, PCI_COMMAND, 2, 0);
     window_read(&board, PCI_WINDOW_IO, 0x1000, 4);
     window_read(&board, PCI_WINDOW_MEM32, 0x2000, 4);
@@ -519,7 +520,7 @@ START_TEST(msix_messages)
     ck_assert_uint_eq(config_read(&board, 1, 0, 0x54, 4), BAR_MSIX);
     ck_assert_uint_eq(config_read(&board, 1, 0, 0x58, 4), PBA_AT | BAR_MSIX);
     ck_assert_uint_eq(window_read(&board, PCI_WINDOW_MEM32, 16 * 69 + 12, 4), 1); /* masked at reset */
-    pci_msix_notify(&probe->function, 0);                                         /* not enabled */
+    pci_msix_notify(&probe->function, 0);                                         /* MSI-X is not enabled */
     set_vector(&board, 0, 0x28000000, 5, false);
     set_vector(&board, 69, 0x128000000, 6, true);
     config_write(&board, 1, 0, 0x52, 2, 0xc000);
@@ -547,9 +548,9 @@ START_TEST(msix_messages)
     ck_assert_uint_eq(board.message_count, 2);
     config_write(&board, 1, 0, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     ck_assert_uint_eq(board.message_count, 3);
-    ck_assert_uint_eq(probe->reads + probe->writes, 0); /* the table is not the device's */
+    ck_assert_uint_eq(probe->reads + probe->writes, 0); /* the table is not part of the device's registers */
     window_read(&board, PCI_WINDOW_MEM32, 16 * VECTORS, 4);
-    ck_assert_uint_eq(probe->reads, 1); /* what is beside it is */
+    ck_assert_uint_eq(probe->reads, 1); /* the bytes beside it are */
     board_destroy(&board);
 }
 END_TEST
@@ -557,7 +558,7 @@ END_TEST
 START_TEST(msix_pending_bits_are_read_only)
 {
     struct board board;
-    board_init(&board, false); /* nor is there a target */
+    board_init(&board, false); /* and there is no target */
     struct probe *probe = plug(&board, 1, 0, 1);
     place(&board, 1, 0x1000, MSIX_AT, 0x40002000, 0x500000000);
     struct device *window = pci_host_window(board.host, PCI_WINDOW_MEM32);
@@ -656,7 +657,7 @@ START_TEST(saved_state)
     set_vector(&to, 3, 0x28000000, 5, false);
     ck_assert_uint_eq(to.message_count, 1);
     fake_state_mutate(ecam(&to), fake_seed("saved_state"), 2000);
-    /* What is not the guest's to write stays as it is, whatever the file says. */
+    /* Registers that the guest cannot write stay as they are, whatever the file says. */
     ck_assert_uint_eq(config_read(&to, 1, 0, PCI_VENDOR_ID, 4), 0x56781234);
     ck_assert_uint_eq(config_read(&to, 1, 0, PCI_INTERRUPT_PIN, 1), 1);
     board_destroy(&from);
@@ -709,7 +710,7 @@ START_TEST(hostile_guest)
         struct device *device = pci_host_window(board.host, window);
         uint64_t offset = (uint64_t)rand_r(&seed) << 20 ^ (uint64_t)rand_r(&seed);
         uint64_t value = (uint64_t)rand_r(&seed) << 33 ^ (uint64_t)rand_r(&seed);
-        /* Mostly the functions that there are, and the places where BARs lie when few bits are set. */
+        /* Mostly the functions that exist, and the places where BARs lie when few bits are set. */
         offset &= window == PCI_WINDOW_ECAM && n % 8 ? 0x1b0ff : device->ops->size - 1;
         value &= n % 3 ? 0x4001f007 : UINT64_MAX;
         if (rand_r(&seed) % 2)

@@ -26,7 +26,7 @@ static struct device *make(void)
                          NULL);
 }
 
-/* At 0 the interrupt is pending from the start, and after each reset. */
+/* mtimecmp is 0: the interrupt is pending from the start, and after each reset. */
 START_TEST(test_mtimecmp_at_reset)
 {
     wall = clock_create(NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * NOR flash at register level: the commands as firmware gives them, what locked and read-only blocks answer,
- * and that the image has what the array has.
+ * and that the image has the contents of the array.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,9 +33,9 @@ static void open_flash(bool read_only)
     ck_assert_msg(flash, "%s", error.text);
 }
 
-/* Between the flash and its image: a host's disk that is full, or that fails to save. */
+/* Lies between the flash and its image: a host's disk that is full, or that fails to save. */
 static struct failing {
-    struct blockdev blockdev; /* first */
+    struct blockdev blockdev; /* must be first */
     struct blockdev *below;
     atomic_int write_error, flush_error; /* negative errno; 0: none */
     atomic_uint writes;
@@ -88,7 +88,7 @@ static uint32_t read32(uint64_t offset)
     return (uint32_t)fake_read(flash, offset, 4);
 }
 
-/* Both chips get the command, as drivers give it. */
+/* Both chips get the command, as drivers send it. */
 static void command(uint64_t offset, uint32_t byte)
 {
     fake_write(flash, offset, 4, byte << 16 | byte);
@@ -106,7 +106,7 @@ static void program(uint64_t offset, uint32_t word)
     fake_write(flash, offset, 4, word);
 }
 
-/* The image, read behind the device's back after it was closed. */
+/* Checks the image itself, after the device was closed. */
 static void expect_in_image(uint64_t offset, const void *bytes, size_t length)
 {
     uint8_t back[64];
@@ -168,7 +168,7 @@ START_TEST(erase_and_program)
     expect_in_image(BLOCK + 8, "\x78\0\x34\x12\xff\xff", 6);
     ck_assert_uint_eq(read32(BLOCK + 8), 0x12340078);
     command(0, 0x20);
-    command(0, 0x12); /* not the confirmation */
+    command(0, 0x12); /* this does not confirm */
     ck_assert_uint_eq(read32(0), READY | 0x300030);
     command(0, 0x50);
     command(0, 0x70);
@@ -196,7 +196,7 @@ START_TEST(buffered_program)
     ck_assert_uint_eq(read32(60), 0xffffffff);
     ck_assert_uint_eq(read32(96), 0xffffffff);
     expect_in_image(64, words, 32);
-    /* out of the buffer, over a block's end, without confirmation: errors, and nothing is programmed */
+    /* outside the buffer, over a block's end, without confirmation: errors, and nothing is programmed */
     static const uint64_t second[] = { 0x100000, 60, 64 + 4096, BLOCK };
     for (unsigned n = 0; n < 4; n++) {
         uint64_t first = n == 3 ? BLOCK - 4 : 128;
@@ -264,7 +264,7 @@ START_TEST(state)
     command(32, 1);
     fake_write(flash, 32, 4, 0x11223344);
     fake_state_copy(flash, flash);
-    fake_write(flash, 36, 4, 0x55667788); /* goes on where it was */
+    fake_write(flash, 36, 4, 0x55667788); /* continues where it was */
     command(32, 0xd0);
     command(0, 0xff);
     ck_assert_uint_eq(read32(32), 0x11223344);
@@ -286,7 +286,7 @@ static void open_failing(void)
     ck_assert_msg(flash, "%s", error.text);
 }
 
-/* Programs zeros to all of a block for so long, and as a guest would, whatever comes of it. */
+/* Programs zeros to all of a block for that long, as a guest would, and ignores the results. */
 static void hammer(unsigned milliseconds)
 {
     struct timespec now, end;
@@ -310,8 +310,8 @@ static unsigned lines_of(const char *file)
     return lines;
 }
 
-/* A host's disk that is full: the guest is told, the user is, but not a line for each write; what could not
- * be saved is saved when there is room again. */
+/* The host's disk is full: the guest and the user are told, but not with a line for each write; data that
+ * could not be saved is saved when there is room again. */
 START_TEST(full_disk)
 {
     char log[sizeof(path) + 4];
@@ -342,7 +342,7 @@ START_TEST(full_disk)
 }
 END_TEST
 
-/* A flush that fails: all that was written since the last one is written again. */
+/* A flush fails: all that was written since the last good one is written again. */
 START_TEST(failed_flush)
 {
     open_failing();

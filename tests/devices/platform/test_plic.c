@@ -41,7 +41,7 @@ static void enable(unsigned context, unsigned source, unsigned priority)
     fake_write(plic, source * 4, 4, priority);
 }
 
-/* With the gateways of the specification. */
+/* With the gateways of the PLIC specification. */
 START_TEST(test_claim_complete)
 {
     strict = true;
@@ -55,11 +55,11 @@ START_TEST(test_claim_complete)
     ck_assert(!irqs[0].level);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 0);
     wire(10, false);
-    wire(10, true); /* claimed: not pended again */
+    wire(10, true); /* claimed: not pending again */
     ck_assert(!irqs[0].level);
     fake_write(plic, CLAIM(1), 4, 10); /* not enabled there: ignored */
     ck_assert(!irqs[0].level);
-    fake_write(plic, CLAIM(0), 4, 10); /* still high: pends again */
+    fake_write(plic, CLAIM(0), 4, 10); /* still high: pending again */
     ck_assert(irqs[0].level);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
     wire(10, false);
@@ -71,7 +71,7 @@ START_TEST(test_claim_complete)
 }
 END_TEST
 
-/* What counts is that the device raises its wire, not that it is up. */
+/* What counts is the moment when the device raises its wire, not that the wire is high. */
 START_TEST(test_raised_again)
 {
     plic = make(95, 2);
@@ -81,30 +81,30 @@ START_TEST(test_raised_again)
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
     ck_assert(!irqs[0].level);
     fake_write(plic, CLAIM(0), 4, 10);
-    ck_assert(!irqs[0].level); /* both were one request, and the wire that stays up is none */
+    ck_assert(!irqs[0].level); /* both were one request, and a wire that stays high is no request */
     wire(10, true);
     ck_assert(irqs[0].level);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
-    wire(10, true); /* while it is served */
+    wire(10, true); /* while the first is served */
     ck_assert(!irqs[0].level);
     ck_assert_uint_eq(fake_read(plic, 0x1000, 4), 0);
     fake_write(plic, CLAIM(0), 4, 10);
     ck_assert(irqs[0].level);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
-    wire(10, true), wire(10, false); /* the handler has seen to it itself */
+    wire(10, true), wire(10, false); /* the handler has already dealt with it */
     fake_write(plic, CLAIM(0), 4, 10);
     ck_assert(!irqs[0].level);
     wire(10, true), wire(10, false);
     ck_assert(irqs[0].level); /* a request that was forwarded is not withdrawn */
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
-    /* A level that never falls loses no request. */
+    /* A level that never falls does not lose a request. */
     fake_write(plic, CLAIM(0), 4, 10);
     for (unsigned i = 0; i < 1000; i++) {
         wire(10, true);
         ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
         fake_write(plic, CLAIM(0), 4, 10);
     }
-    /* Completed where it is not enabled: by another context, and after it was disabled. */
+    /* Completions of a source that is not enabled: by another context, and after it was disabled. */
     wire(10, true);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
     fake_write(plic, CLAIM(1), 4, 10);
@@ -115,7 +115,7 @@ START_TEST(test_raised_again)
     fake_write(plic, 0x2000, 4, 1u << 10);
     wire(10, true);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 10);
-    /* A reset leaves no request, whatever the wires are. */
+    /* A reset leaves no request, whatever the levels of the wires. */
     wire(11, true);
     plic->ops->reset(plic);
     ck_assert_uint_eq(fake_read(plic, 0x1000, 4), 0);
@@ -138,7 +138,7 @@ START_TEST(test_priorities)
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 33);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 95);
     ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 1);
-    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 0); /* priority 0 never */
+    ck_assert_uint_eq(fake_read(plic, CLAIM(0), 4), 0); /* priority 0 never interrupts */
     fake_write(plic, 4, 4, 0xffffffff);
     ck_assert_uint_eq(fake_read(plic, 4, 4), 7);
     plic->ops->reset(plic);
@@ -190,7 +190,7 @@ START_TEST(test_state)
     struct device *first = plic, *second = make(95, 4);
     fake_state_copy(first, second);
     ck_assert(irqs[3].level && !irqs[0].level);
-    fake_write(second, CLAIM(0), 4, 10); /* it was raised again before it was saved */
+    fake_write(second, CLAIM(0), 4, 10); /* it was raised again before the state was saved */
     ck_assert(irqs[0].level);
     fake_state_mutate(second, fake_seed("plic"), 3000);
     fake_read(second, CLAIM(0), 4);

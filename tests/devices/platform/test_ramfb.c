@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ramfb: what firmware writes to etc/ramfb, well and badly, and pictures that change without a word.
+ * ramfb: what firmware writes to etc/ramfb, well and badly, and pictures that change without notice.
  */
 #include <check.h>
 #include <stdlib.h>

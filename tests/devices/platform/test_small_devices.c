@@ -96,7 +96,7 @@ static void count_call(void *opaque)
     atomic_fetch_add((atomic_int *)opaque, 1);
 }
 
-/* A stopped clock stands still, keeps its timers, and gives the calendar back what it lost. */
+/* A stopped clock stands still and keeps its timers; its calendar catches up when it runs again. */
 START_TEST(test_clock_stop)
 {
     struct clock *wall = clock_create(NULL);
@@ -117,6 +117,21 @@ START_TEST(test_clock_stop)
     ck_assert_uint_ge(clock_wall_ns(wall) - calendar, 100000000);
     FAKE_WAIT(atomic_load(&fired) == 1);
     clock_timer_cancel(&timer);
+    clock_destroy(wall);
+}
+END_TEST
+
+/* -rtc clock=vm: the calendar stands with the guest. */
+START_TEST(test_clock_wall_stops)
+{
+    struct clock *wall = clock_create(NULL);
+    clock_stop_wall(wall);
+    clock_stop(wall);
+    uint64_t calendar = clock_wall_ns(wall);
+    usleep(300000);
+    ck_assert_uint_eq(clock_wall_ns(wall), calendar);
+    clock_start(wall);
+    ck_assert_uint_lt(clock_wall_ns(wall) - calendar, 300000000);
     clock_destroy(wall);
 }
 END_TEST
@@ -176,7 +191,7 @@ START_TEST(test_fw_cfg)
     fake_state_mutate(second, fake_seed("fw_cfg"), 2000);
     fake_read(second, 0, 8);
     unsigned seed = fake_seed("fw_cfg dma");
-    for (unsigned i = 0; i < 20000; i++) { /* anything goes, nothing breaks */
+    for (unsigned i = 0; i < 20000; i++) { /* random bytes: nothing may break */
         uint64_t address = ram.base - 64 + (unsigned)rand_r(&seed) % 0x10080;
         dma_request(ram.base + (unsigned)rand_r(&seed) % 0xfff1, (uint32_t)rand_r(&seed) << 1 & 0x3f001f,
                     (uint32_t)rand_r(&seed) >> (rand_r(&seed) % 31), address);
@@ -195,6 +210,7 @@ static Suite *suite(void)
     tcase_add_test(c, test_finisher);
     tcase_add_test(c, test_rtc);
     tcase_add_test(c, test_clock_stop);
+    tcase_add_test(c, test_clock_wall_stops);
     tcase_add_test(c, test_fw_cfg);
     suite_add_tcase(s, c);
     return s;

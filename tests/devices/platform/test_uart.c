@@ -70,7 +70,7 @@ static void count_raise(void *controller, unsigned number, bool level)
     fake_irq_set(controller, 0, level);
 }
 
-/* How often the wire has been raised since the last look: what a PLIC that looks at events sees. */
+/* How often the wire has been raised since the last call: what a PLIC that looks at edges notices. */
 static unsigned raises_since(void)
 {
     unsigned count = raises;
@@ -84,7 +84,7 @@ START_TEST(test_events)
         &(struct uart16550_config){ .irq = { count_raise, &irq, 0 }, .chardev = &peer.chardev }, NULL);
     fake_write(device, 2, 1, 1);
     fake_write(device, 1, 1, 3);
-    ck_assert_uint_eq(raises_since(), 1); /* THR is empty, and it may say so */
+    ck_assert_uint_eq(raises_since(), 1); /* THR is empty, and the interrupt is enabled */
     fake_read(device, 5, 1), fake_read(device, 1, 1), fake_read(device, 7, 1), fake_read(device, 6, 1);
     fake_write(device, 7, 1, 1), fake_write(device, 3, 1, 3), fake_write(device, 1, 1, 3);
     ck_assert_uint_eq(raises_since(), 0); /* nothing new */
@@ -95,15 +95,15 @@ START_TEST(test_events)
     ck_assert_uint_eq(fake_chardev_pump(&peer), 3);
     ck_assert_uint_eq(raises_since(), 1);
     fake_read(device, 0, 1);
-    ck_assert_uint_eq(raises_since(), 1); /* there is more */
+    ck_assert_uint_eq(raises_since(), 1); /* there is more input */
     fake_read(device, 2, 1);
-    ck_assert_uint_eq(raises_since(), 0); /* told of input: no acknowledgement of THRE */
+    ck_assert_uint_eq(raises_since(), 0); /* IIR reported input: this does not acknowledge THRE */
     fake_read(device, 0, 1), fake_read(device, 0, 1);
     raises_since();
-    ck_assert(irq.level); /* THRE is still to be told */
+    ck_assert(irq.level); /* THRE has not been reported yet */
     ck_assert_uint_eq(fake_read(device, 2, 1), 0xc2);
     ck_assert(!irq.level);
-    fake_read(device, 0, 1); /* empty */
+    fake_read(device, 0, 1); /* no input is left */
     ck_assert_uint_eq(raises_since(), 0);
     device->ops->destroy(device);
 }
@@ -154,11 +154,11 @@ START_TEST(test_break)
     ck_assert_uint_eq(fake_read(uart, 2, 1), 0xc6);
     ck_assert_uint_eq(fake_read(uart, 5, 1), 0x71);
     ck_assert(!irq.level);
-    ck_assert_uint_eq(fake_read(uart, 5, 1), 0x61); /* told once */
+    ck_assert_uint_eq(fake_read(uart, 5, 1), 0x61); /* reported once */
     ck_assert_uint_eq(fake_read(uart, 0, 1), 0);
     ck_assert_uint_eq(fake_read(uart, 0, 1), 'b');
     peer.chardev.front.event(peer.chardev.front.opaque, CHARDEV_EVENT_BREAK);
-    fake_write(uart, 2, 1, 3); /* the FIFO is cleared, and the break with it */
+    fake_write(uart, 2, 1, 3); /* the FIFO is cleared, and with it the break */
     ck_assert_uint_eq(fake_read(uart, 5, 1), 0x60);
 }
 END_TEST

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The guest's side of a virtio device: see guest.h. It aborts on what would be a fault of the test, or of a
- * device that claims to have written outside RAM.
+ * The guest's side of a virtio device: see guest.h. It aborts if the test is wrong, or if a device claims to
+ * have written outside RAM.
  */
 #include "tests/devices/virtio/guest.h"
 

@@ -43,14 +43,14 @@ enum {
 };
 
 struct guest {
-    struct dma dma; /* first */
+    struct dma dma; /* must be first */
     uint8_t *ram;
     struct device *slot;
     struct virtio_device *vdev;
     bool legacy, strict;
     atomic_bool irq;       /* level of the wire */
-    atomic_uint irq_count; /* how often it was raised, or raised again */
-    atomic_ulong written;  /* bytes the device said it wrote */
+    atomic_uint irq_count; /* how often it was raised, also while it was high */
+    atomic_ulong written;  /* how many bytes the device says it wrote */
 };
 
 /* A queue as the driver lays it out; in legacy mode the three areas follow each other. */
@@ -67,7 +67,8 @@ struct guest_desc {
     uint16_t flags, next;
 };
 
-/* A slot with its fake RAM and no device in it; destroyed with what is plugged in later. */
+/* A slot with its fake RAM and without a device. It is destroyed together with the device that is plugged in
+ * later. */
 void guest_init(struct guest *guest, bool legacy);
 void guest_init_strict(struct guest *guest, bool legacy);
 void guest_plug(struct guest *guest, struct virtio_device *vdev);
@@ -77,11 +78,11 @@ uint32_t guest_read(struct guest *guest, unsigned reg);
 void guest_write(struct guest *guest, unsigned reg, uint32_t value);
 void *guest_host(struct guest *guest, uint64_t paddr); /* NULL: not RAM */
 
-/* Reset, then the handshake up to FEATURES_OK; returns the status read back. VERSION_1 is added to `features`
- * where the slot is not legacy. */
+/* Resets the device, then does the handshake up to FEATURES_OK; returns the status read back. VERSION_1 is
+ * added to `features` if the slot is not legacy. */
 uint32_t guest_negotiate(struct guest *guest, uint64_t features);
 void guest_driver_ok(struct guest *guest);
-/* Lays a ring out from `base` (page aligned), zeroes it and tells the device. */
+/* Lays out a ring from `base` (page aligned), zeroes it and tells the device. */
 void guest_ring(struct guest *guest, struct ring *ring, unsigned queue, unsigned size, uint64_t base);
 
 void ring_desc(struct ring *ring, unsigned index, uint64_t paddr, uint32_t length, unsigned flags,
@@ -89,13 +90,13 @@ void ring_desc(struct ring *ring, unsigned index, uint64_t paddr, uint32_t lengt
 /* Puts a head into the available ring. */
 void ring_offer(struct ring *ring, unsigned head);
 void ring_kick(struct ring *ring);
-/* How many chains came back that ring_take() has not taken. */
+/* How many chains came back that ring_take() has not taken yet. */
 unsigned ring_returned(struct ring *ring);
-/* Waits (at most 10 s) for a chain to come back; false where none does. */
+/* Waits (at most 10 s) for a chain to come back; false if none does. */
 bool ring_take(struct ring *ring, uint32_t *head, uint32_t *written);
 /* Waits until the device's worker has nothing to do. */
 void guest_settle(struct guest *guest);
-/* Saves the slot's state and loads it again; aborts where what was saved cannot be loaded. */
+/* Saves the slot's state and loads it again; aborts if the saved state cannot be loaded. */
 void guest_reload(struct guest *guest);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The guest's side of virtio over PCI: see pci_guest.h. It aborts on what would be a fault of the test.
+ * The guest's side of virtio over PCI: see pci_guest.h. It aborts if the test is wrong.
  */
 #include "tests/devices/virtio/pci_guest.h"
 

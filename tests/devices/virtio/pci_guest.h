@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The guest's side of virtio over PCI, for tests: a host bridge with virtio functions on it, their BARs
+ * The guest's side of virtio over PCI, for tests: a host bridge with virtio functions on it, whose BARs are
  * placed one after the other, RAM as in guest.h (whose virtio-mmio slot stays empty), and the wires and
  * messages that arrive.
  */
@@ -57,17 +57,17 @@ struct pci_guest {
     struct guest guest;
     struct pci_host *host;
     atomic_bool wires[PCI_PINS];
-    atomic_uint messages; /* how many came */
+    atomic_uint messages; /* how many arrived */
     uint64_t message_address;
-    uint32_t message_data; /* of the last */
+    uint32_t message_data; /* of the last one */
 };
 
 void pci_guest_init(struct pci_guest *guest);
 void pci_guest_destroy(struct pci_guest *guest);
-/* Takes the device over, places the BARs and sets the command register. */
+/* Takes over the device, places the BARs and sets the command register. */
 struct pci_function *pci_guest_plug(struct pci_guest *guest, unsigned slot, struct virtio_device *device,
                                     enum virtio_pci_legacy legacy, bool no_modern);
-/* As firmware does it. */
+/* Places the BARs as firmware does. */
 void pci_guest_place_bars(struct pci_guest *guest, unsigned slot);
 
 uint64_t pci_guest_read(struct pci_guest *guest, enum pci_window window, uint64_t offset, unsigned size);
@@ -81,10 +81,10 @@ void slot_set_modern(struct pci_guest *guest, unsigned slot, unsigned offset, un
 uint32_t slot_legacy(struct pci_guest *guest, unsigned slot, unsigned offset, unsigned size);
 void slot_set_legacy(struct pci_guest *guest, unsigned slot, unsigned offset, unsigned size, uint32_t value);
 
-/* Reset and handshake. Modern: up to FEATURES_OK, VERSION_1 added; returns the status read back. */
+/* Reset and handshake. Modern: up to FEATURES_OK, with VERSION_1 added. Returns the status read back. */
 uint8_t slot_negotiate(struct pci_guest *guest, unsigned slot, uint64_t features);
 uint8_t slot_negotiate_legacy(struct pci_guest *guest, unsigned slot, uint32_t features);
-/* A ring at `base`, as guest_ring() lays it out; DRIVER_OK and notifications are the caller's. */
+/* A ring at `base`, laid out like that of guest_ring(); DRIVER_OK and notifications are the caller's task. */
 void slot_ring(struct pci_guest *guest, unsigned slot, bool legacy, struct ring *ring, unsigned queue,
                unsigned size, uint64_t base);
 

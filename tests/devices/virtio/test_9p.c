@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The 9P server, message by message: what a client may do works, what it may not is refused, and nothing
- * leads out of the folder: no name, no symbolic link, no way up, and no directory that turns into a link
- * meanwhile. The folder lies in the current directory, for the extended attributes.
+ * The 9P server, message by message: what a client may do works, what it may not do is refused, and nothing
+ * leads out of the folder: no name, no symbolic link, no way up, and no directory that becomes a link
+ * meanwhile. The folder lies in the current directory, because it needs extended attributes.
  */
 #include <check.h>
 #include <errno.h>
@@ -52,8 +52,8 @@ static struct p9_server *server;
 static uint8_t reply[65536];
 static struct p9_reader in; /* the fields of the last answer */
 
-/* Sends a message of fields: '1', '2', '4' and '8' are integers, 's' a string, 'n' the number of bytes of a
- * pointer that follows. Returns 0 or the error. */
+/* Sends a message of fields: '1', '2', '4' and '8' are integers of that many bytes, 's' a string, 'n' the
+ * number of bytes of a pointer that follows. Returns 0 or the error. */
 static int ask(unsigned type, const char *fields, ...)
 {
     static uint8_t request[65536];
@@ -187,7 +187,7 @@ START_TEST(files)
     OK(TWALK, "442", 0u, 2u, 0u);
     FAILS(EEXIST, TLCREATE, "4s444", 2u, "new", 2u | 0200, 0640u, 0u);
     OK(TRENAMEAT, "4s4s", 0u, "new", 2u, "newer");
-    OK(TREAD, "484", 1u, WIDE(0), 4u); /* the fid is the file, whatever its name */
+    OK(TREAD, "484", 1u, WIDE(0), 4u); /* the fid stands for the file, whatever its name is */
     OK(TLINK, "44s", 0u, 1u, "second");
     OK(TUNLINKAT, "4s4", 0u, "newer", 0u);
     read_back("second", "help me");
@@ -270,7 +270,7 @@ START_TEST(nothing_leads_out)
     }
     FAILS(EINVAL, TUNLINKAT, "4s4", 0u, "..", 0x200u);
     FAILS(EINVAL, TRENAMEAT, "4s4s", 0u, "a", 0u, "..");
-    /* Links are themselves. */
+    /* Links are not followed. */
     OK(TWALK, "442s", 0u, 1u, 1u, "link");
     OK(TREADLINK, "4", 1u);
     char target[64];
@@ -279,7 +279,7 @@ START_TEST(nothing_leads_out)
     FAILS(ELOOP, TLOPEN, "44", 1u, 0u);
     FAILS(ELOOP, TLCREATE, "4s444", 0u, "link", 2u, 0600u, 0u);
     OK(TWALK, "442ss", 0u, 2u, 2u, "up", "secret");
-    ck_assert_uint_eq(p9_get(&in, 2), 1); /* as far as the link, and no fid is made */
+    ck_assert_uint_eq(p9_get(&in, 2), 1); /* the walk ends at the link, and no fid is made */
     FAILS(EBADF, TCLUNK, "4", 2u);
     OK(TWALK, "442ss", 0u, 2u, 2u, "slash", "etc");
     ck_assert_uint_eq(p9_get(&in, 2), 1);
@@ -297,7 +297,7 @@ START_TEST(nothing_leads_out)
     p9_get(&in, 8), p9_get(&in, 1), p9_get(&in, 4);
     path = p9_get(&in, 8);
     ck_assert_uint_eq(path, root);
-    /* A directory that somebody takes out of the folder has no way up any more. */
+    /* A directory that somebody moves out of the folder has no way up any more. */
     OK(TWALK, "442s", 0u, 4u, 1u, "d");
     ck_assert_int_eq(rename(at("share/d"), at("outside/d")), 0);
     FAILS(ENOENT, TWALK, "442s", 4u, 5u, 1u, "..");
@@ -379,7 +379,7 @@ START_TEST(attributes)
     ck_assert_ptr_nonnull(memmem(in.at, length, "user.colour", 12));
     ck_assert_ptr_null(memmem(in.at, length, "virtfs", 6));
     OK(TCLUNK, "4", 2u);
-    OK(TXATTRCREATE, "4s84", 1u, "user.colour", WIDE(0), 0u); /* removes it */
+    OK(TXATTRCREATE, "4s84", 1u, "user.colour", WIDE(0), 0u); /* this removes it */
     OK(TCLUNK, "4", 1u);
     OK(TWALK, "442s", 0u, 1u, 1u, "a");
     FAILS(ENODATA, TXATTRWALK, "44s", 1u, 2u, "user.colour");
@@ -389,7 +389,7 @@ START_TEST(attributes)
 }
 END_TEST
 
-/* What the guest sees is kept in QEMU's attributes; on the host the file is the user's. */
+/* What the guest sees is kept in QEMU's attributes; on the host the file belongs to the user. */
 START_TEST(mapped)
 {
     struct stat stat_buffer;
@@ -457,13 +457,13 @@ END_TEST
 START_TEST(bad_messages)
 {
     serve(P9_SECURITY_NONE, false);
-    FAILS(EBADF, TATTACH, "44ss4", 0u, NO_FID, "", "", 0u); /* the fid is taken */
+    FAILS(EBADF, TATTACH, "44ss4", 0u, NO_FID, "", "", 0u); /* the fid is in use */
     FAILS(EBADF, TATTACH, "44ss4", NO_FID, NO_FID, "", "", 0u);
     FAILS(EBADF, TATTACH, "44ss4", 1u, 0u, "", "", 0u);
     FAILS(EBADF, TWALK, "442", 99u, 1u, 0u);
     FAILS(EBADF, TWALK, "442s", 0u, NO_FID, 1u, "a");
     FAILS(EINVAL, TWALK, "442", 0u, 1u, 17u);
-    FAILS(EINVAL, TWALK, "442", 0u, 1u, 2u); /* names that are not there */
+    FAILS(EINVAL, TWALK, "442", 0u, 1u, 2u); /* names that are missing from the message */
     FAILS(ENOENT, TWALK, "442s", 0u, 1u, 1u, "nothing");
     FAILS(EBADF, TREAD, "484", 0u, WIDE(0), 10u);
     FAILS(EINVAL, TREAD, "48", 0u, WIDE(0));
@@ -485,7 +485,7 @@ START_TEST(bad_messages)
     ck_assert_uint_eq(reply[7], EINVAL);
     ck_assert_uint_eq(p9_server_answer(server, longer, 7, reply, 11), 11);
     ck_assert_uint_eq(reply[7], EINVAL);
-    /* An answer for which there is no room. */
+    /* An answer that does not fit. */
     static const uint8_t getattr[] = { 19, 0, 0, 0, TGETATTR, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     ck_assert_uint_eq(p9_server_answer(server, getattr, 19, reply, 40), 11);
     ck_assert_uint_eq(reply[7], EMSGSIZE);

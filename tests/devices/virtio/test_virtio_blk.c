@@ -29,7 +29,7 @@ enum { OK, IOERR, UNSUPP, UNTOUCHED = 0xee };
 enum { F_SIZE_MAX = 1, F_SEG_MAX = 2, F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9, F_TOPOLOGY = 10, F_WCE = 11 };
 enum { F_MQ = 12, F_DISCARD = 13, F_ZEROES = 14 };
 
-/* Counts what reaches the blockdev, on its way to the image. */
+/* Counts what reaches the blockdev on the way to the image. */
 struct counting {
     struct blockdev blockdev;
     struct blockdev *below;
@@ -198,7 +198,7 @@ START_TEST(out_of_range)
     ck_assert_uint_eq(request(OUT, 0, 511, false), IOERR);
     ck_assert_uint_eq(request(IN, 0, 513, true), IOERR);
     ck_assert_uint_eq(request(IN, 0, 0, true), IOERR);
-    ck_assert_uint_eq(request(IN, 0, 512, false), IOERR); /* the buffer faces the wrong way */
+    ck_assert_uint_eq(request(IN, 0, 512, false), IOERR); /* the buffer has the wrong direction */
     ck_assert_uint_eq(request(OUT, 0, 512, true), IOERR);
     expect_image(pattern);
     teardown();
@@ -257,7 +257,7 @@ START_TEST(discard_and_write_zeroes)
     range(0, 200, 16, 0);
     ck_assert_uint_eq(request(DISCARD, 0, 16, false), OK);
     ck_assert_uint_eq(atomic_load(&disk.discards), 1);
-    /* What a hole reads as, where the host makes one; nothing else may change. */
+    /* What a hole reads as, if the host makes one; nothing else may change. */
     uint8_t sector[512];
     ck_assert_int_eq(pread(image, sector, 512, 200 * 512), 512);
     if (memcmp(sector, pattern + 200 * 512, 512))
@@ -271,7 +271,7 @@ START_TEST(discard_and_write_zeroes)
     ck_assert_uint_eq(request(ZEROES, 0, 16, false), IOERR);
     range(0, 0, ~0u, 0);
     ck_assert_uint_eq(request(DISCARD, 0, 16, false), IOERR);
-    range(0, 0, 1, 0); /* nothing of a request is done when a later range is bad */
+    range(0, 0, 1, 0); /* if a later range is bad, nothing of the request is done */
     range(1, SECTORS, 1, 0);
     ck_assert_uint_eq(request(ZEROES, 0, 32, false), IOERR);
     range(0, 0, 1, 2);
@@ -345,7 +345,7 @@ START_TEST(write_through)
     ck_assert_uint_eq(request(IN, 0, 512, true), OK);
     ck_assert_uint_eq(atomic_load(&disk.flushes), 2);
     guest.slot->ops->write(guest.slot, REG_CONFIG + 32, 1, 2); /* neither 0 nor 1 */
-    guest.slot->ops->write(guest.slot, REG_CONFIG, 8, 12345);  /* the capacity is not the driver's */
+    guest.slot->ops->write(guest.slot, REG_CONFIG, 8, 12345);  /* the driver cannot write the capacity */
     ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG + 32, 1), 0);
     start(0);
     ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG + 32, 1), 1);
@@ -436,7 +436,7 @@ START_TEST(several_queues)
 }
 END_TEST
 
-/* Two threads of the guest: one works the disk, the other resets and disables as it likes. */
+/* Two threads of the guest: one uses the disk, the other resets and disables it at any time. */
 static void *meddle(void *opaque)
 {
     atomic_bool *stop = opaque;
@@ -497,10 +497,10 @@ static void *reset_device(void *opaque)
     return NULL;
 }
 
-#define UNDER_WAY 8u /* requests that the device does at a time */
+#define UNDER_WAY 8u /* requests that the device does at the same time */
 
-/* Several requests are under way at a time. The hart goes on meanwhile; only a reset waits for them, and then
- * nothing is written any more. */
+/* Several requests are under way at the same time. The hart continues meanwhile; only a reset waits for them,
+ * and after it nothing is written any more. */
 START_TEST(slow_disk)
 {
     setup(_i, NO_OPEN, NO_BLK);
@@ -520,7 +520,7 @@ START_TEST(slow_disk)
         usleep(100);
     for (unsigned n = 0; n < UNDER_WAY + 1; n++)
         ring_offer(&ring, 8 + 2 * n);
-    ring_kick(&ring); /* the device must have asked to be told, though it is busy */
+    ring_kick(&ring); /* the device must still ask for notifications, though it is busy */
     while (atomic_load(&disk.waiting) < reads + UNDER_WAY)
         usleep(100);
     ck_assert(guest_read(&guest, REG_STATUS) & VIRTIO_DRIVER_OK); /* the registers answer */
@@ -560,7 +560,7 @@ START_TEST(state_round_trip)
     state_reader_init(&reader, writer.bytes, writer.length, &error);
     ck_assert_msg(guest.slot->ops->load(guest.slot, &reader), "%s", error.text);
     ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG + 32, 1), 0);
-    ck_assert_uint_eq(request(IN, 7, 512, true), OK); /* the rings go on where they were */
+    ck_assert_uint_eq(request(IN, 7, 512, true), OK); /* the rings continue where they were */
     ck_assert_mem_eq(data(), pattern + 7 * 512, 512);
     state_writer_destroy(&writer);
     teardown();
@@ -622,7 +622,7 @@ static const struct {
     { 0, BLOCKDEV_ON_ERROR_IGNORE, IN, EIO, BLOCKDEV_ON_ERROR_IGNORE },
 };
 
-/* The disk has room again after a while, and the user lets the machine go on. */
+/* After a while the disk has room again, and the user lets the machine continue. */
 static void *user(void *opaque)
 {
     while (!atomic_load(&standing))
@@ -630,7 +630,7 @@ static void *user(void *opaque)
     usleep(200000);
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), UNTOUCHED);
     ck_assert_uint_eq(atomic_load(&told_count), 1);
-    atomic_store(&standing, false); /* too early: it fails and stops again */
+    atomic_store(&standing, false); /* too early: the request fails and the machine stops again */
     while (atomic_load(&told_count) < 2)
         usleep(1000);
     atomic_store(&disk.error, 0);
@@ -666,7 +666,7 @@ START_TEST(host_errors)
 }
 END_TEST
 
-/* A reset drops the request that waits: nothing is written when the machine goes on. */
+/* A reset drops the request that waits: nothing is written when the machine continues. */
 START_TEST(reset_drops_what_waits)
 {
     setup_failing(0, 0);
@@ -691,7 +691,7 @@ START_TEST(reset_drops_what_waits)
     ring_offer(&ring, 0);
     ring_kick(&ring);
     usleep(100000);
-    teardown(); /* the end, while one waits */
+    teardown(); /* the machine ends while a request waits */
 }
 END_TEST
 

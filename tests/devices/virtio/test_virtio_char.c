@@ -57,7 +57,7 @@ START_TEST(rng_fills_buffers)
         for (unsigned k = 0; k < 64; k++)
             zeroes += !data[k];
     }
-    ck_assert_uint_le(zeroes, 60); /* of 3200 bytes; some 12 are to be expected */
+    ck_assert_uint_le(zeroes, 60); /* of 3200 bytes; some 12 are expected */
     /* A large request gets its first part. */
     ring_desc(&ring, 0, DATA_AT, 0x10000, DESC_WRITE, 0);
     ring_offer(&ring, 0);
@@ -82,7 +82,7 @@ START_TEST(rng_reads_the_named_source)
     ck_assert(ring_take(&ring, NULL, NULL));
     static const uint8_t expected[33] = { [32] = 0xff };
     ck_assert_mem_eq(guest_host(&guest, DATA_AT), expected, 33);
-    /* A readable buffer holds no room: it comes back empty, and untouched. */
+    /* A readable buffer has no room: it comes back empty and unchanged. */
     uint32_t written;
     ring_desc(&ring, 0, DATA_AT + 32, 1, 0, 0);
     ring_offer(&ring, 0);
@@ -106,7 +106,7 @@ START_TEST(rng_refuses_sources)
 }
 END_TEST
 
-/* A terminal that records what it is sent and counts the calls for more. */
+/* A terminal that records what it gets and counts the calls for more. */
 struct terminal {
     struct chardev chardev;
     pthread_mutex_t lock;
@@ -195,7 +195,8 @@ static void offer_input(unsigned desc, uint32_t length)
     ring_kick(&input);
 }
 
-/* Typed before there is a driver, between buffers, and across a reset: every byte arrives, in order. */
+/* Input that is typed before there is a driver, between buffers, and across a reset: every byte arrives, in
+ * order. */
 START_TEST(console_input_is_never_lost)
 {
     console_plug(_i);

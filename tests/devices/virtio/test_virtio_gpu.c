@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The virtio graphics device through its queues: a picture from guest memory to the display, and the commands
- * that a hostile guest would send.
+ * The virtio graphics device through its queues: a picture goes from guest memory to the display, and the
+ * commands of a hostile guest are refused.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static void teardown(void)
     display_destroy(display);
 }
 
-/* Sends a command of that many bytes and returns the type of the response. */
+/* Sends a command of that length and returns the type of the response. */
 static uint32_t run_bytes(const void *command, size_t length, uint32_t room)
 {
     uint32_t written = 0;
@@ -169,7 +169,7 @@ START_TEST(shows_a_picture)
     ck_assert_uint_eq(flush(7, (struct gpu_rect){ 0, 0, 32, 8 }), GPU_OK_NODATA);
     for (uint32_t n = 0; n < 256; n++)
         ck_assert_uint_eq(pixel(n % 32, n / 32), 0x010101 * n);
-    /* A part: only that changes, and only when it is flushed. */
+    /* One part: only that part changes, and only when it is flushed. */
     for (uint32_t n = 0; n < 256; n++)
         guest_pixels()[n] = 0xff0000 + n;
     ck_assert_uint_eq(transfer(7, (struct gpu_rect){ 30, 3, 2, 2 }, (3 * 32 + 30) * 4), GPU_OK_NODATA);
@@ -178,7 +178,7 @@ START_TEST(shows_a_picture)
     ck_assert_uint_eq(pixel(30, 3), 0xff0000 + 3 * 32 + 30);
     ck_assert_uint_eq(pixel(31, 4), 0x010101 * (4 * 32 + 31));
     ck_assert_uint_eq(pixel(29, 3), 0x010101 * (3 * 32 + 29));
-    /* A part of the resource as the scanout. */
+    /* A part of the resource becomes the scanout. */
     ck_assert_uint_eq(set_scanout(0, 7, (struct gpu_rect){ 30, 3, 2, 5 }), GPU_OK_NODATA);
     ck_assert_uint_eq(flush(7, (struct gpu_rect){ 0, 0, 32, 8 }), GPU_OK_NODATA);
     ck_assert_uint_eq(pixel(1, 1), 0xff0000 + 4 * 32 + 31);
@@ -224,7 +224,8 @@ START_TEST(refuses_bad_resources)
     ck_assert_uint_eq(create(1, 2, 8192, 8192), GPU_ERR_OUT_OF_MEMORY);
     ck_assert_uint_eq(create(1, 2, 256, 256), GPU_OK_NODATA);
     ck_assert_uint_eq(create(1, 2, 1, 1), GPU_ERR_RESOURCE);
-    /* A quarter of the limit is taken; what is given back can be had again, for ever. */
+    /* A quarter of the limit is in use; memory that is given back can be used again, as often as the guest
+     * likes. */
     unsigned made = 1;
     while (create(made + 1, 2, 256, 256) == GPU_OK_NODATA)
         made++;
@@ -246,7 +247,7 @@ START_TEST(refuses_bad_backings)
     ck_assert_uint_eq(attach(9, 1, PIXELS_AT, 64), GPU_ERR_RESOURCE);
     ck_assert_uint_eq(attach(1, 0, PIXELS_AT, 64), GPU_ERR_UNSPEC);
     ck_assert_uint_eq(attach(1, 0xffffffff, PIXELS_AT, 64), GPU_ERR_UNSPEC);
-    ck_assert_uint_eq(attach(1, GPU_BACKING_MAX, PIXELS_AT, 64), GPU_ERR_PARAMETER); /* 64 are there */
+    ck_assert_uint_eq(attach(1, GPU_BACKING_MAX, PIXELS_AT, 64), GPU_ERR_PARAMETER); /* 64 entries follow */
     ck_assert_uint_eq(attach(1, 1, 0x1000, 64), GPU_ERR_UNSPEC);
     ck_assert_uint_eq(attach(1, 1, end - 63, 64), GPU_ERR_UNSPEC);
     ck_assert_uint_eq(attach(1, 1, UINT64_MAX - 3, 64), GPU_ERR_UNSPEC);
@@ -393,7 +394,7 @@ START_TEST(state_survives)
     ck_assert_uint_eq(transfer(5, all, 0), GPU_OK_NODATA);
     ck_assert_uint_eq(flush(5, all), GPU_OK_NODATA);
     ck_assert_uint_eq(pixel(3, 3), 99);
-    /* Cut short anywhere, it is refused and the device is as after a reset. */
+    /* A saved state that is cut short anywhere is refused, and the device is as after a reset. */
     for (size_t length = 0; length < writer.length; length += 13) {
         state_reader_init(&reader, writer.bytes, length, &error);
         ck_assert(!guest.slot->ops->load(guest.slot, &reader));

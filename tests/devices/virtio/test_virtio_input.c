@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Virtio input devices: what they say they have, events in whole packets, lamps, saved state.
+ * Virtio input devices: what they report about themselves, events in whole packets, LEDs, saved state.
  */
 #include <check.h>
 #include <linux/input-event-codes.h>
@@ -137,7 +137,7 @@ static void expect_event(unsigned type, unsigned code, uint32_t value)
 START_TEST(events_wait_for_buffers)
 {
     plug(DISPLAY_KEYBOARD);
-    display_key(display, KEY_Q, true); /* nobody listens */
+    display_key(display, KEY_Q, true); /* there is no driver yet */
     start();
     display_key(display, KEY_A, true);
     ck_assert_uint_eq(ring_returned(&events), 0);

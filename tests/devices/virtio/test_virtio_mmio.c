@@ -127,7 +127,7 @@ START_TEST(features_ok_only_for_offered_ones)
 }
 END_TEST
 
-/* Without VERSION_1, as teaching systems do it on a version 2 slot. */
+/* A driver without VERSION_1 on a version 2 slot, as teaching systems have it. */
 START_TEST(version_2_driver_without_version_1)
 {
     struct guest guest;
@@ -205,7 +205,7 @@ START_TEST(chain_and_interrupt)
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, GUEST_RAM_BASE + 0x8009), 0x5a);
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, GUEST_RAM_BASE + 0x800a), 0);
     ck_assert_uint_ge(atomic_load(&guest.written), 100 * (10 + 8 + 2));
-    /* Reset drops a pending interrupt and all of the state. */
+    /* A reset drops a pending interrupt and all of the state. */
     ring_offer(&ring, 3);
     ring_kick(&ring);
     ck_assert(atomic_load(&guest.irq));
@@ -265,7 +265,8 @@ START_TEST(configuration_space)
 }
 END_TEST
 
-/* Every offset in every size, both ways: nothing may go wrong, and reads of the other interface are 0. */
+/* Every offset in every size, reads and writes: nothing may break, and registers of the other interface read
+ * as 0. */
 START_TEST(all_offsets_all_sizes)
 {
     struct guest guest;
@@ -300,7 +301,7 @@ static void bad_ring(struct guest *guest, uint32_t size, uint64_t desc, uint64_t
     ck_assert_uint_eq(guest_read(guest, REG_QUEUE_READY), 0);
     ck_assert_uint_eq(guest_read(guest, REG_STATUS) & VIRTIO_NEEDS_RESET, VIRTIO_NEEDS_RESET);
     guest_write(guest, REG_NOTIFY, 0);
-    /* The driver cannot clear the bit but by a reset. */
+    /* The driver can clear the bit only by a reset. */
     guest_write(guest, REG_STATUS, VIRTIO_DRIVER_OK);
     ck_assert(guest_read(guest, REG_STATUS) & VIRTIO_NEEDS_RESET);
     guest_write(guest, REG_STATUS, 0);
@@ -388,8 +389,8 @@ struct step {
 };
 #define PFN (uint32_t)(GUEST_RAM_BASE >> 12)
 
-/* Sequences of registers that QEMU's slots understand; with `strict`, only the first, which is
- * section 4.2.4's. */
+/* Sequences of registers that QEMU's slots understand; with `strict` only the first, which is that of section
+ * 4.2.4. */
 START_TEST(legacy_sequences)
 {
     static const struct step sequences[][4] = {
@@ -430,7 +431,7 @@ START_TEST(legacy_sequences)
         ck_assert(ring_take(&ring, NULL, NULL));
         ck_assert_mem_eq(guest_host(&guest, GUEST_RAM_BASE + 0x8000), "ZZZZ", 4);
     }
-    /* The other queue has its own alignment, and a reset of the device forgets both. */
+    /* The other queue has an alignment of its own, and a reset of the device forgets both. */
     ck_assert(!guest.vdev->queues[0].enabled);
     guest_reload(&guest);
     if (works)
@@ -441,7 +442,7 @@ START_TEST(legacy_sequences)
 }
 END_TEST
 
-/* Rings that move outside RAM stop the queue, and back inside start it. */
+/* Rings that move outside RAM stop the queue; when they move back, it works again. */
 START_TEST(legacy_rings_move)
 {
     struct guest guest;
@@ -449,7 +450,7 @@ START_TEST(legacy_rings_move)
     plug_echo(&guest);
     guest_negotiate(&guest, 0);
     guest_write(&guest, REG_QUEUE_NUM, 8);
-    guest_write(&guest, REG_QUEUE_PFN, PFN + 0xff); /* the last page: the used ring lies behind it */
+    guest_write(&guest, REG_QUEUE_PFN, PFN + 0xff); /* the last page: the used ring lies beyond it */
     struct virtqueue *queue = &guest.vdev->queues[0];
     ck_assert(!queue->enabled);
     guest_write(&guest, REG_QUEUE_ALIGN, 4);
@@ -470,7 +471,7 @@ START_TEST(legacy_rings_move)
 }
 END_TEST
 
-/* A status that the driver has not acknowledged in full asks for its attention again. */
+/* If the driver acknowledges only a part of the status, the device raises the interrupt again. */
 START_TEST(acknowledged_in_part)
 {
     struct guest guest;
@@ -539,7 +540,7 @@ START_TEST(state_round_trip)
     state_writer_init(&writer);
     guest.slot->ops->save(guest.slot, &writer);
     ck_assert(!writer.failed);
-    ring_offer(&ring, 0); /* for the other one to find */
+    ring_offer(&ring, 0); /* the other device will find it */
 
     guest_init(&other, _i);
     plug_echo(&other);
@@ -554,7 +555,7 @@ START_TEST(state_round_trip)
     ck_assert_uint_eq(other.vdev->queues[0].used_idx, 6);
     ck_assert_uint_eq(guest_read(&other, REG_INTERRUPT), 1);
     ck_assert(atomic_load(&other.irq));
-    /* Cut anywhere, it is refused and the device is as after reset. */
+    /* A saved state that is cut short anywhere is refused, and the device is as after a reset. */
     for (size_t length = 0; length < writer.length; length += 7) {
         state_reader_init(&reader, writer.bytes, length, &error);
         ck_assert(!other.slot->ops->load(other.slot, &reader));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The network device through its registers, on a network that is this test: frames go both ways byte for
- * byte, none is lost while the driver has no buffers, checksums and large frames are what the driver asked
- * for, the control queue filters, and a driver that breaks the rules harms only itself. The test's own thread
- * is the netdev's thread.
+ * byte, none is lost while the driver has no buffers, checksums and large frames are as the driver asked for,
+ * the control queue filters, and a driver that breaks the rules harms only itself. The test's own thread is
+ * the netdev's thread.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -103,7 +103,7 @@ static void offer_rx(unsigned count, uint32_t bytes)
     ring_kick(&rx);
 }
 
-/* Takes what one received frame is in; returns its length, its header in *header. */
+/* Takes the next received frame; returns its length, its header in *header. */
 static size_t take_rx(uint8_t *header, uint8_t *frame)
 {
     size_t done = 0;
@@ -132,7 +132,7 @@ static void send_chain(const uint8_t *header, const uint8_t *frame, size_t lengt
     uint8_t *bytes = guest_host(&guest, SEND_AT);
     memcpy(bytes, header, header_bytes);
     memcpy(bytes + header_bytes, frame, length);
-    ring_desc(&tx, 0, SEND_AT, 7, DESC_NEXT, 1); /* cut in an odd place */
+    ring_desc(&tx, 0, SEND_AT, 7, DESC_NEXT, 1); /* cut at an odd place */
     ring_desc(&tx, 1, SEND_AT + 7, (uint32_t)length + header_bytes - 7, 0, 0);
     ring_offer(&tx, 0);
     ring_kick(&tx);
@@ -172,7 +172,8 @@ START_TEST(both_ways)
 }
 END_TEST
 
-/* More frames than buffers: the rest waits, and comes in order when the driver has buffers again. */
+/* There are more frames than buffers: the rest waits, and arrives in order when the driver has buffers
+ * again. */
 START_TEST(nothing_is_lost)
 {
     static uint8_t frame[1514], got[NETDEV_FRAME_MAX], header[12];
@@ -199,7 +200,7 @@ START_TEST(nothing_is_lost)
         netdev_run(&wire.netdev);
     }
     ck_assert_uint_eq(ring_returned(&rx), 0);
-    /* What waits has a limit. */
+    /* Only a limited number of frames wait. */
     unsigned fit = 0;
     for (; !netdev_is_full(&wire.netdev); fit++) {
         ck_assert_uint_le(fit, 8 + NETDEV_QUEUE_ENOUGH / sizeof(frame));
@@ -209,7 +210,7 @@ START_TEST(nothing_is_lost)
     for (unsigned n = 0; n < NETDEV_QUEUE_LIMIT / sizeof(frame); n++)
         netdev_deliver(&wire.netdev, frame, sizeof(frame));
     ck_assert_uint_le(wire.netdev.queued, NETDEV_QUEUE_LIMIT);
-    /* A reset forgets the driver's wish, and without a driver the frames go nowhere. */
+    /* After a reset there is no driver, and the frames are dropped. */
     guest_write(&guest, REG_STATUS, 0);
     netdev_run(&wire.netdev);
     ck_assert_uint_eq(wire.netdev.queued, 0);
@@ -278,7 +279,7 @@ START_TEST(checksum_and_large_frames_from_the_guest)
         ck_assert(checksum_right(wire.sent[0], length));
         ck_assert_mem_eq(wire.sent[0] + 54, frame + 54, length - 54);
     }
-    /* What cannot be done is not sent, and the chain comes back. */
+    /* A frame that cannot be processed is not sent, and its chain comes back. */
     static const uint8_t bad[][12] = {
         { 1, 0, 0, 0, 0, 0, 0xff, 0xff, 16 },
         { 1, 0, 0, 0, 0, 0, 34, 0, 0xff, 0xff },
@@ -300,7 +301,7 @@ START_TEST(checksum_and_large_frames_from_the_guest)
 }
 END_TEST
 
-/* Segments that follow each other come as one frame, which is what they were. */
+/* Segments that follow each other arrive as one frame with the same bytes. */
 START_TEST(segments_go_up_together)
 {
     static uint8_t frame[1514], got[NETDEV_FRAME_MAX], header[12];
@@ -326,7 +327,7 @@ START_TEST(segments_go_up_together)
     ck_assert(checksum_right(got, length));
     ck_assert_uint_eq(got[47], 0x18);
     ck_assert_uint_eq(ring_returned(&rx), 0);
-    /* Those that do not continue each other do not: another port, a gap, another window, FIN, a longer
+    /* Segments that do not continue each other stay apart: another port, a gap, another window, FIN, a longer
      * one. */
     static const struct {
         unsigned at;
@@ -354,7 +355,8 @@ START_TEST(segments_go_up_together)
 }
 END_TEST
 
-/* A large frame needs more buffers than there are: it waits, then comes whole; small ones of the driver. */
+/* A large frame needs more buffers than there are: it waits, then arrives whole, in small buffers of the
+ * driver. */
 START_TEST(large_frames_wait)
 {
     static uint8_t frame[1514], got[NETDEV_FRAME_MAX], header[12];
@@ -375,7 +377,7 @@ START_TEST(large_frames_wait)
         tcp_frame(frame, 5000 + n * 1000, 1000, 0x10);
         ck_assert_mem_eq(got + 54 + n * 1000, frame + 54, 1000);
     }
-    /* One that the whole ring could not hold is dropped, and the queue goes on. */
+    /* A frame that the whole ring could not hold is dropped, and the queue continues. */
     while (ring_returned(&rx))
         ring_take(&rx, NULL, NULL);
     start(BIT(F_GUEST_CSUM) | BIT(F_GUEST_TSO4) | BIT(F_MRG));
@@ -394,7 +396,7 @@ START_TEST(large_frames_wait)
 }
 END_TEST
 
-/* One command; returns the answer. */
+/* Sends one command; returns the answer. */
 static uint8_t command(uint8_t class, uint8_t number, const void *data, uint32_t length)
 {
     uint8_t *bytes = guest_host(&guest, SEND_AT);
@@ -455,7 +457,7 @@ START_TEST(filter)
     memcpy(table + 14, group, 6);
     ck_assert_uint_eq(command(1, 0, table, 20), 0);
     ck_assert(arrives(other, 0) && arrives(group, 0) && arrives(mac, 0));
-    table[10] = 2; /* more than there are: refused, nothing changed */
+    table[10] = 2; /* more entries than the data has: refused, nothing changed */
     ck_assert_uint_eq(command(1, 0, table, 20), 1);
     table[0] = table[1] = table[2] = table[3] = 0xff;
     ck_assert_uint_eq(command(1, 0, table, 20), 1);
@@ -463,7 +465,7 @@ START_TEST(filter)
     static const uint8_t empty[8] = { 0 };
     ck_assert_uint_eq(command(1, 0, empty, 8), 0);
     ck_assert(!arrives(other, 0) && !arrives(group, 0));
-    ck_assert_uint_eq(command(1, 1, other, 6), 0); /* another address of its own */
+    ck_assert_uint_eq(command(1, 1, other, 6), 0); /* the driver sets another address as its own */
     ck_assert(arrives(other, 0) && !arrives(mac, 0));
     ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG + 5, 1), 5);
     static const uint8_t vlan[2] = { 0x23, 0x01 };
@@ -483,7 +485,7 @@ START_TEST(filter)
     ck_assert_uint_eq(command(4, 0, vlan, 2), 1);
     ck_assert_uint_eq(command(5, 0, big, 8), 1);
     ck_assert_uint_eq(command(9, 9, big, 8), 1);
-    /* More unicast addresses than the table holds: all pass. */
+    /* More unicast addresses than the table holds: all addresses pass. */
     static uint8_t many[4 + 65 * 6 + 4] = { 65 };
     ck_assert_uint_eq(command(1, 0, many, sizeof(many)), 0);
     ck_assert(arrives(mac, 0) && !arrives(group, 0));
@@ -513,7 +515,7 @@ START_TEST(state)
     ck_assert_msg(guest.slot->ops->load(guest.slot, &reader), "%s", error.text);
     rx.guest = ctrl.guest = &guest;
     ck_assert(arrives(other, 0) && !arrives(mac, 0));
-    /* The driver is asked to make itself known, and says that it did. */
+    /* The driver is asked to announce itself, and confirms that it did. */
     ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG + 6, 2), 3);
     ck_assert_uint_eq(guest_read(&guest, REG_INTERRUPT) & 2, 2);
     ck_assert_uint_eq(command(3, 0, &off, 0), 0);
@@ -523,7 +525,7 @@ START_TEST(state)
 }
 END_TEST
 
-/* Chains that break the rules: the device stops, the program does not, and a reset heals. */
+/* Chains that break the rules: the device stops, the program does not, and a reset brings the device back. */
 START_TEST(hostile_chains)
 {
     static uint8_t frame[200], got[NETDEV_FRAME_MAX], header[12];
@@ -559,13 +561,13 @@ START_TEST(hostile_chains)
         ck_assert_msg(guest_read(&guest, REG_STATUS) & VIRTIO_NEEDS_RESET, "case %u", n);
     }
     guest_write(&guest, REG_STATUS, 0);
-    netdev_run(&wire.netdev); /* what still waited goes nowhere */
+    netdev_run(&wire.netdev); /* frames that still waited are dropped */
     start(0);
     offer_rx(1, BUFFER);
     netdev_deliver(&wire.netdev, frame, sizeof(frame));
     netdev_deliver_end(&wire.netdev);
     ck_assert_uint_eq(take_rx(header, got), sizeof(frame));
-    /* A frame that is too long for the buffer, or too short to be one, costs only itself. */
+    /* A frame that is too long for the buffer, or too short to be a frame, is dropped alone. */
     offer_rx(1, 100);
     netdev_deliver(&wire.netdev, frame, sizeof(frame));
     netdev_deliver(&wire.netdev, frame, 13);
@@ -599,6 +601,37 @@ START_TEST(legacy_driver_sets_its_address)
 }
 END_TEST
 
+/* A feature that is withheld takes along those that need it (section 5.1.3.1). */
+START_TEST(withheld_features)
+{
+    static const struct {
+        uint64_t withheld, gone;
+    } rows[] = {
+        { BIT(F_CSUM), BIT(F_CSUM) | BIT(F_HOST_TSO4) },
+        { BIT(F_GUEST_CSUM), BIT(F_GUEST_CSUM) | BIT(F_GUEST_TSO4) | BIT(8) },
+        { BIT(F_CTRL),
+          BIT(2) | BIT(F_CTRL) | BIT(F_CTRL_RX) | BIT(F_CTRL_VLAN) | BIT(F_ANNOUNCE) | BIT(F_CTRL_MAC) },
+        { BIT(F_MRG), BIT(F_MRG) },
+        { BIT(28) | BIT(29), BIT(28) | BIT(29) },
+        { 0, 0 },
+    };
+    struct error error;
+    struct virtio_net_config config = { .netdev = &wire.netdev };
+    for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
+        netdev_init(&wire.netdev, &wire_ops);
+        wire.netdev.takes_large_tcp = wire.netdev.checksums_right = true;
+        struct virtio_device *vdev = virtio_net_create(&config, &error);
+        uint64_t before = vdev->offered;
+        virtio_device_withhold(vdev, rows[n].withheld);
+        ck_assert_msg((before & ~vdev->offered & (BIT(20) - 1)) == (rows[n].gone & (BIT(20) - 1)) &&
+                          !(vdev->offered & rows[n].gone),
+                      "row %zu: 0x%llx", n, (unsigned long long)vdev->offered);
+        netdev_fini(&wire.netdev);
+        virtio_device_destroy(vdev);
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio-net");
@@ -607,6 +640,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, both_ways, 0, 4);
     tcase_add_loop_test(tcase, nothing_is_lost, 0, 4);
     tcase_add_loop_test(tcase, checksum_and_large_frames_from_the_guest, 0, 2);
+    tcase_add_test(tcase, withheld_features);
     tcase_add_test(tcase, segments_go_up_together);
     tcase_add_test(tcase, large_frames_wait);
     tcase_add_loop_test(tcase, filter, 0, 2);

@@ -19,7 +19,7 @@
 #define DATA_AT (GUEST_RAM_BASE + 0x8000)
 #define SIZE    16u
 
-/* A device that returns every chain, having filled it with 0x5a. */
+/* A device that fills every chain with 0x5a and returns it. */
 struct echo {
     struct virtio_device device;
     struct virtio_device_ops ops;
@@ -56,8 +56,8 @@ static void echo_destroy(struct virtio_device *device)
     free(device);
 }
 
-/* How the device of that id, of all that there are, is found on the PCI bus; none for one that is not
- * there. */
+/* Returns how the device of that id, among all that exist, appears on the PCI bus; no operations for an id
+ * that does not exist. */
 static const struct virtio_device_ops *ops_of(uint32_t id)
 {
     static const struct virtio_device_ops none;
@@ -178,7 +178,7 @@ START_TEST(ids_and_bars)
 }
 END_TEST
 
-/* Each structure once, inside BAR 4, none over another. */
+/* Each structure exists once, lies inside BAR 4, and does not overlap another. */
 START_TEST(structures)
 {
     uint32_t seen = 0, pages = 0;
@@ -258,14 +258,14 @@ START_TEST(modern_queues)
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_SIZE, 2), 8);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_DESC + 16, 8), ring.used);
     ck_assert_uint_eq(echo->device.queues[1].used_paddr, ring.used);
-    /* A queue in use does not change. */
+    /* A queue that is in use cannot be changed. */
     slot_set_modern(&guest, SLOT, COMMON_QUEUE_DESC, 4, 0);
     slot_set_modern(&guest, SLOT, COMMON_QUEUE_SIZE, 2, 4);
     slot_set_modern(&guest, SLOT, COMMON_QUEUE_ENABLE, 2, 0);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_DESC, 8), ring.desc);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_SIZE, 2), 8);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_ENABLE, 2), 1);
-    /* A ring that is not RAM breaks the device. */
+    /* A ring outside RAM breaks the device. */
     slot_negotiate(&guest, SLOT, 0);
     slot_set_modern(&guest, SLOT, COMMON_QUEUE_DESC, 8, 0x1000);
     slot_set_modern(&guest, SLOT, COMMON_QUEUE_ENABLE, 2, 1);
@@ -288,7 +288,7 @@ START_TEST(odd_accesses)
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_DEVICE_FEATURE_SELECT, 4), 0);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, 0x3c, 4), 0);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, 0xff8, 8), 0);
-    /* Reads may cut fields: the two bytes of num_queues, status and generation. */
+    /* Reads may cut fields: here the two bytes of num_queues, status and generation. */
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_NUM_QUEUES + 1, 1), 0);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_STATUS, 2) & 0xff, 11);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, 16, 4), 0x0002ffff);
@@ -324,7 +324,8 @@ START_TEST(legacy_registers)
     ck_assert(!echo->device.queues[1].enabled);
     slot_set_legacy(&guest, SLOT, LEGACY_QUEUE_ADDRESS, 4, 0xffffffff);
     ck_assert(!echo->device.queues[1].enabled);
-    ck_assert(!(slot_legacy(&guest, SLOT, LEGACY_STATUS, 1) & VIRTIO_NEEDS_RESET)); /* unknown there */
+    /* The legacy interface does not have it. */
+    ck_assert(!(slot_legacy(&guest, SLOT, LEGACY_STATUS, 1) & VIRTIO_NEEDS_RESET));
     /* The modern driver that follows finds a modern device. */
     slot_negotiate(&guest, SLOT, 0);
     ck_assert(!echo->device.legacy && virtio_device_has(&echo->device, VIRTIO_F_VERSION_1));
@@ -353,7 +354,7 @@ START_TEST(device_configuration)
     uint8_t generation = (uint8_t)slot_modern(&guest, SLOT, COMMON_GENERATION, 1);
     change_configuration();
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_GENERATION, 1), generation + 1u);
-    ck_assert(!atomic_load(&guest.wires[WIRE])); /* no driver would take it back */
+    ck_assert(!atomic_load(&guest.wires[WIRE])); /* no driver would acknowledge it */
     start(false, 0);
     change_configuration();
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_GENERATION, 1), generation + 2u);
@@ -387,7 +388,7 @@ START_TEST(chain_and_intx)
     }
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest.guest, DATA_AT + 9), 0x5a);
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest.guest, DATA_AT + 10), 0);
-    /* Reset takes the interrupt back, and all registers. */
+    /* A reset withdraws the interrupt, and resets all registers. */
     offer();
     kick(_i, 0);
     ck_assert(atomic_load(&guest.wires[WIRE]));
@@ -420,13 +421,13 @@ START_TEST(queue_reset)
     offer();
     kick(false, 0);
     ck_assert_uint_eq(ring_returned(&ring), 0);
-    /* Elsewhere, and of another size. */
+    /* The ring is somewhere else, and has another size. */
     slot_ring(&guest, SLOT, false, &ring, 0, 4, RING_AT + 0x10000);
     offer();
     kick(false, 0);
     ck_assert(ring_take(&ring, &head, NULL));
     ck_assert_uint_eq(head, 3);
-    /* Not where it was not negotiated. */
+    /* It does not work unless it was negotiated. */
     start(false, 0);
     slot_set_modern(&guest, SLOT, COMMON_QUEUE_RESET, 2, 1);
     ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_ENABLE, 2), 1);
@@ -468,7 +469,7 @@ START_TEST(msix)
     slot_set_config(&guest, SLOT, MSIX_CONTROL, 2, MSIX_ENABLE);
     start(_i, 0);
     if (_i) {
-        slot_set_legacy(&guest, SLOT, LEGACY_CONFIG_VECTOR, 2, 3); /* there are 0 to 2 */
+        slot_set_legacy(&guest, SLOT, LEGACY_CONFIG_VECTOR, 2, 3); /* only 0 to 2 exist */
         ck_assert_uint_eq(slot_legacy(&guest, SLOT, LEGACY_CONFIG_VECTOR, 2), 0xffff);
         slot_set_legacy(&guest, SLOT, LEGACY_CONFIG_VECTOR, 2, 2);
         slot_set_legacy(&guest, SLOT, LEGACY_QUEUE_VECTOR, 2, 1);
@@ -489,7 +490,7 @@ START_TEST(msix)
     ck_assert_uint_eq(guest.message_data, 102);
     ck_assert(!atomic_load(&guest.wires[WIRE]));
     ck_assert_uint_eq(slot_modern(&guest, SLOT, MODERN_ISR, 1), 0);
-    /* Reset forgets the vectors; without one there is no interrupt. */
+    /* A reset forgets the vectors; without a vector there is no interrupt. */
     start(_i, 0);
     offer();
     kick(_i, 0);
@@ -511,7 +512,7 @@ static void aim(uint32_t bar, uint32_t offset, uint32_t length)
 
 START_TEST(access_through_configuration_space)
 {
-    /* Nothing decodes: firmware uses this before it has placed the BARs. */
+    /* Nothing is decoded: firmware uses this access before it has placed the BARs. */
     slot_set_config(&guest, SLOT, PCI_COMMAND, 2, 0);
     aim(4, COMMON_STATUS, 1);
     slot_set_config(&guest, SLOT, ACCESS + 16, 4, 0xffffff03);
@@ -524,10 +525,10 @@ START_TEST(access_through_configuration_space)
     ck_assert_uint_eq(slot_config(&guest, SLOT, ACCESS + 18, 2), 0x1716);
     aim(0, LEGACY_QUEUE_SELECT, 2);
     slot_set_config(&guest, SLOT, ACCESS + 16, 2, 1);
-    ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_SELECT, 2), UINT16_MAX); /* undecoded */
+    ck_assert_uint_eq(slot_modern(&guest, SLOT, COMMON_QUEUE_SELECT, 2), UINT16_MAX); /* not decoded */
     aim(4, COMMON_QUEUE_SELECT, 2);
     ck_assert_uint_eq(slot_config(&guest, SLOT, ACCESS + 16, 2), 1);
-    /* What does not exist. */
+    /* Places that do not exist. */
     static const uint32_t rows[][3] = { { 4, 0x4000, 4 },     { 4, 0x3ffe, 4 }, { 4, UINT32_MAX, 1 },
                                         { 4, UINT32_MAX, 4 }, { 4, 0, 3 },      { 4, 0, 0 },
                                         { 4, 0, 8 },          { 5, 0, 4 },      { 6, 0, 4 },
@@ -581,7 +582,7 @@ START_TEST(saved_state)
     ck_assert(atomic_load(&other.wires[WIRE]));
     ck_assert_uint_eq(copy->device.legacy, _i);
     ck_assert(virtio_device_has(&copy->device, 2));
-    /* The other one goes on from there. */
+    /* The other machine continues from there. */
     ring.guest = &other.guest;
     ck_assert(ring_take(&ring, NULL, NULL));
     offer();
@@ -670,7 +671,7 @@ static void *hart_queue(void *opaque)
     return NULL;
 }
 
-/* Resets, by both interfaces, and starts again with the same ring. */
+/* Resets the device through both interfaces, and starts it again with the same ring. */
 static void *hart_driver(void *opaque)
 {
     (void)opaque;

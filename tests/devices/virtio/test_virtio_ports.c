@@ -21,10 +21,10 @@
 enum { DEVICE_READY, DEVICE_ADD, DEVICE_REMOVE, PORT_READY, CONSOLE_PORT, RESIZE, PORT_OPEN, PORT_NAME };
 enum { CONTROL_IN = 2, CONTROL_OUT = 3 };
 
-/* A terminal that keeps what it is sent, and can be stopped. */
+/* A terminal that keeps what it gets, and can be stopped. */
 struct terminal {
     struct chardev chardev;
-    pthread_mutex_t stopped; /* held: writes wait */
+    pthread_mutex_t stopped; /* while it is held, writes wait */
     char sent[256];
     atomic_uint length;
 };
@@ -104,7 +104,7 @@ static void send(uint32_t port, uint16_t event, uint16_t value)
     ck_assert(ring_take(&rings[CONTROL_OUT], NULL, NULL));
 }
 
-/* The next message is this one, with `more` behind it. */
+/* Expects that the next message is this one, followed by `more`. */
 static void expect(uint32_t port, uint16_t event, uint16_t value, const void *more, uint32_t length)
 {
     uint32_t head, written, got_port;
@@ -187,7 +187,7 @@ START_TEST(ports_are_told)
     expect(3, PORT_OPEN, 1, NULL, 0);
     host(1, CHARDEV_EVENT_CLOSED);
     expect(1, PORT_OPEN, 0, NULL, 0);
-    /* What came and went while nobody looked is told as it is now. */
+    /* What opened and closed meanwhile is reported with its present state. */
     host(1, CHARDEV_EVENT_OPENED);
     host(1, CHARDEV_EVENT_CLOSED);
     expect(1, PORT_OPEN, 0, NULL, 0);
@@ -217,7 +217,7 @@ START_TEST(ports_have_their_own_bytes)
     type(1, "late");
     send(1, PORT_OPEN, 1);
     check_input(4, "late");
-    /* The end of the input is behind the input. */
+    /* The end of the input comes after the input. */
     host(1, CHARDEV_EVENT_OPENED);
     send(1, PORT_READY, 1);
     expect(1, PORT_OPEN, 1, NULL, 0);
@@ -246,7 +246,7 @@ START_TEST(ports_have_their_own_bytes)
 }
 END_TEST
 
-/* One port's chains are written one after the other, whichever thread of the worker takes them. */
+/* The chains of one port are written one after the other, whichever thread of the worker takes them. */
 START_TEST(output_keeps_its_order)
 {
     plug();
@@ -254,7 +254,7 @@ START_TEST(output_keeps_its_order)
     char expected[200];
     for (unsigned n = 0; n < 200; n++) {
         expected[n] = (char)('A' + n % 26);
-        if (n >= 8) /* the buffer is free again: they come back in order, too */
+        if (n >= 8) /* the buffer is free again: chains come back in order, too */
             ck_assert(ring_take(&rings[5], NULL, NULL));
         memcpy(guest_host(&guest, buffer_of(5, n % 8)), &expected[n], 1);
         offer(5, n % 8, 1);
@@ -276,7 +276,7 @@ START_TEST(wrong_messages)
     offer(CONTROL_OUT, 1, 3); /* too short */
     ck_assert(ring_take(&rings[CONTROL_OUT], NULL, NULL));
     expect_nothing();
-    /* A buffer that is too small gets what fits. */
+    /* A buffer that is too small gets the part that fits. */
     plug();
     start();
     uint32_t written;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The sound device against a backend whose time is the test's: frames become due when the test says so. What
- * it says it has; every request in every state; messages that a hostile driver would send; which frames are
- * played and recorded, and when their messages come back; underruns; saved state.
+ * The sound device against a backend whose time is set by the test: frames become due when the test says so.
+ * The test checks what the device reports about itself; every request in every state; messages of a hostile
+ * driver; which frames are played and recorded, and when their messages come back; underruns; saved state.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@
 /* ---- The backend --------------------------------------------------------------------------------------- */
 
 struct fake {
-    struct audiodev audiodev; /* first */
+    struct audiodev audiodev; /* must be first */
 };
 struct audio_voice {
     enum audio_direction direction;
@@ -153,7 +153,7 @@ static struct audiodev *fake_create(const struct audiodev_config *config, struct
     return audiodev;
 }
 
-/* That many frames are due; returns when they were moved, or the guest had no more. */
+/* That many frames are due; returns when they were moved, or when the guest had no more. */
 static void grant(unsigned frames)
 {
     pthread_mutex_lock(&fake_lock);
@@ -272,7 +272,7 @@ static uint64_t data_at(unsigned n)
     return DATA_AT + 0x1000 * n;
 }
 
-/* Message n: its header, its frames in two pieces, its status. */
+/* Sends message n: its header, its frames in two pieces, its status. */
 static void send_message(struct ring *ring, unsigned n, uint32_t stream, uint32_t bytes)
 {
     bool output = ring == &tx;
@@ -290,7 +290,7 @@ static void send_message(struct ring *ring, unsigned n, uint32_t stream, uint32_
     ring_kick(ring);
 }
 
-/* Message n is the next to come back. */
+/* Expects that message n is the next one to come back. */
 static struct snd_status expect_message(struct ring *ring, unsigned n, uint32_t bytes)
 {
     struct snd_status status;
@@ -309,7 +309,7 @@ static void expect_ok(struct ring *ring, unsigned n, uint32_t bytes, uint32_t la
     ck_assert_uint_eq(status.latency_bytes, latency_bytes);
 }
 
-/* ---- What it has --------------------------------------------------------------------------------------- */
+/* ---- What the device has ------------------------------------------------------------------------------- */
 
 static uint32_t query(uint32_t code, uint32_t first, uint32_t count, uint32_t size, uint32_t room)
 {
@@ -356,7 +356,7 @@ START_TEST(says_what_it_has)
     ck_assert_uint_eq(maps[1].channels, 2);
     ck_assert_uint_eq(maps[1].positions[1], 4);
     ck_assert_uint_eq(maps[2].channels, 1);
-    /* An older driver's items are cut. */
+    /* An older driver's items are cut short. */
     ck_assert_uint_eq(query(SND_R_PCM_INFO, 3, 1, 25, 4 + 25), SND_S_OK);
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, ANSWER_AT + 4 + 24), 1);
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, ANSWER_AT + 4 + 25), 0xee);
@@ -461,10 +461,10 @@ START_TEST(plays_what_was_sent)
     ck_assert_uint_eq(ask(SND_R_PCM_START, 0), SND_S_OK);
     ck_assert_uint_eq(ring_returned(&tx), 0);
     grant(99);
-    ck_assert_uint_eq(ring_returned(&tx), 0); /* not before all of it is consumed */
+    ck_assert_uint_eq(ring_returned(&tx), 0); /* not before all of it is played */
     latency = 10;
     grant(51);
-    expect_ok(&tx, 0, 0, (10 + 1) * FRAME); /* one of those 51 frames was its last */
+    expect_ok(&tx, 0, 0, (10 + 1) * FRAME); /* one of those 51 frames was the last one of this message */
     ck_assert_uint_eq(ring_returned(&tx), 0);
     grant(150);
     expect_ok(&tx, 1, 0, (10 + 50) * FRAME);
@@ -521,7 +521,7 @@ END_TEST
 
 START_TEST(bad_messages_come_back)
 {
-    send_message(&tx, 0, 0, PERIOD); /* not prepared */
+    send_message(&tx, 0, 0, PERIOD); /* the stream is not prepared */
     ck_assert_uint_eq(expect_message(&tx, 0, 0).status, SND_S_IO_ERR);
     bring_to(0, SND_RUNNING);
     bring_to(2, SND_RUNNING);
@@ -529,7 +529,7 @@ START_TEST(bad_messages_come_back)
     ck_assert_uint_eq(expect_message(&tx, 0, 0).status, SND_S_IO_ERR);
     send_message(&tx, 0, 0xffffffff, PERIOD);
     ck_assert_uint_eq(expect_message(&tx, 0, 0).status, SND_S_IO_ERR);
-    send_message(&tx, 0, 2, PERIOD); /* of the other queue */
+    send_message(&tx, 0, 2, PERIOD); /* a message of the other queue */
     ck_assert_uint_eq(expect_message(&tx, 0, 0).status, SND_S_IO_ERR);
     send_message(&rx, 0, 0, PERIOD);
     ck_assert_uint_eq(expect_message(&rx, 0, 0).status, SND_S_IO_ERR);
@@ -548,7 +548,7 @@ START_TEST(bad_messages_come_back)
     ring_kick(&tx);
     ck_assert(ring_take(&tx, &head, &written));
     ck_assert_uint_eq(written, 0);
-    send_message(&tx, 0, 0, 0); /* no frames: back when its turn comes */
+    send_message(&tx, 0, 0, 0); /* no frames: it comes back when its turn comes */
     send_message(&tx, 1, 0, PERIOD);
     grant(100);
     expect_ok(&tx, 0, 0, 0);
@@ -557,7 +557,7 @@ START_TEST(bad_messages_come_back)
 }
 END_TEST
 
-/* A driver that makes descriptors available again while the device has them. */
+/* A driver that makes descriptors available again while the device still has them. */
 START_TEST(too_many_messages_wait)
 {
     bring_to(0, SND_PREPARED);
@@ -566,7 +566,8 @@ START_TEST(too_many_messages_wait)
         ring_offer(&tx, 0);
         ring_kick(&tx);
     }
-    /* One ring at most lies beyond what the device has taken, or the driver breaks the rules. */
+    /* At most one ring of messages waits beyond those that the device has taken; otherwise the driver breaks
+     * the rules. */
     ck_assert(guest_read(&guest, REG_STATUS) & VIRTIO_NEEDS_RESET || ring_returned(&tx) == 0);
     start();
     bring_to(0, SND_RUNNING);
@@ -600,7 +601,7 @@ START_TEST(records_into_buffers)
     ck_assert_uint_eq(ask(SND_R_PCM_STOP, 2), SND_S_OK);
     ck_assert_uint_eq(ring_returned(&rx), 0);
     ck_assert_uint_eq(ask(SND_R_PCM_RELEASE, 2), SND_S_OK);
-    expect_ok(&rx, 1, PERIOD / 2, 0); /* as far as it came */
+    expect_ok(&rx, 1, PERIOD / 2, 0); /* as many frames as were recorded */
     expect_ok(&rx, 2, 0, 0);
 }
 END_TEST
@@ -622,7 +623,7 @@ START_TEST(an_underrun_is_told_once)
     send_message(&tx, 0, 1, PERIOD);
     ck_assert_uint_eq(ask(SND_R_PCM_START, 1), SND_S_OK);
     dry_is_lost = false;
-    grant(200); /* the backend has still some of its own */
+    grant(200); /* the backend still has some frames of its own */
     expect_ok(&tx, 0, 0, PERIOD);
     ck_assert_uint_eq(ring_returned(&events), 0);
     dry_is_lost = true;
@@ -641,7 +642,7 @@ START_TEST(an_underrun_is_told_once)
     grant(300);
     ck_assert(ring_take(&events, &head, &written));
     ck_assert_uint_eq(head, 1);
-    send_message(&tx, 2, 1, PERIOD); /* and without a buffer for the event */
+    send_message(&tx, 2, 1, PERIOD); /* and there is no buffer for the event */
     grant(300);
     grant(10);
     ck_assert(!(guest_read(&guest, REG_STATUS) & VIRTIO_NEEDS_RESET));
@@ -667,7 +668,7 @@ START_TEST(a_slow_host_keeps_no_hart_waiting)
     pthread_mutex_lock(&fake_lock);
     hold_open = true;
     pthread_mutex_unlock(&fake_lock);
-    send_request(&request, sizeof(request), 4); /* returns, though the host does not */
+    send_request(&request, sizeof(request), 4); /* the register access returns, though the host does not */
     /* A second request waits behind it. */
     struct snd_set_params params = params_of(1);
     memcpy(guest_host(&guest, REQUEST_AT + 64), &params, sizeof(params));
@@ -686,10 +687,10 @@ START_TEST(a_slow_host_keeps_no_hart_waiting)
     ck_assert(ring_take(&ctrl, &head, NULL));
     ck_assert_uint_eq(head, 2);
     ck_assert_uint_eq(*(uint32_t *)guest_host(&guest, ANSWER_AT + 64), SND_S_OK);
-    /* A reset meanwhile does not wait either, and nothing of it comes later. */
+    /* A reset does not wait either, and no result of the requests arrives later. */
     ck_assert_uint_eq(ask(SND_R_PCM_RELEASE, 0), SND_S_OK);
     params = params_of(0);
-    params.rate = 1; /* so that another voice is to be opened */
+    params.rate = 1; /* so that another voice must be opened */
     ck_assert_uint_eq(try_params(params), SND_S_OK);
     pthread_mutex_lock(&fake_lock);
     hold_open = true;
@@ -779,7 +780,7 @@ START_TEST(a_waiting_prepare_is_saved)
 }
 END_TEST
 
-/* The audiodev's thread may be about to move frames of the format before. */
+/* The audiodev's thread may be about to move frames of the previous format. */
 START_TEST(a_loaded_stream_waits_for_its_voice)
 {
     struct virtio_snd *snd = (struct virtio_snd *)guest.vdev;

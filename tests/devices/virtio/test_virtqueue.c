@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Virtqueues with a driver that breaks the rules, at the block device, since its requests have headers, data
- * in both directions and a worker: each bad chain makes a 1.x device set DEVICE_NEEDS_RESET with a
- * configuration interrupt, and a legacy one ignore the queue; a reset brings either back to work. Then
+ * Virtqueues with a driver that breaks the rules. The test uses the block device, since its requests have
+ * headers, data in both directions and a worker. Each bad chain makes a 1.x device set DEVICE_NEEDS_RESET
+ * with a configuration interrupt, and a legacy device ignore the queue; a reset makes either work again. Then
  * event index, indirect tables, and thousands of random rings (RVIVE_SEED repeats a run).
  */
 #include <check.h>
@@ -63,7 +63,7 @@ static void start(uint64_t features)
     guest_write(&guest, REG_ACK, ~0u);
 }
 
-/* Lays a read of sector 0 out in descriptors 0, 1, 2 of `table` (host pointer). */
+/* Puts a read of sector 0 into descriptors 0, 1, 2 of `table` (a host pointer). */
 static void read_request(struct guest_desc *table, uint32_t bytes)
 {
     const uint8_t header[16] = { 0 };
@@ -95,7 +95,7 @@ static void expect_works(uint64_t features)
     ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), 0);
 }
 
-/* The request that was laid out is refused; after a reset the device works again. */
+/* Expects that the device refuses the request in the ring; after a reset the device works again. */
 static void expect_refused(unsigned head, const char *what)
 {
     unsigned interrupts = atomic_load(&guest.irq_count);
@@ -182,7 +182,7 @@ START_TEST(bad_available_index)
 }
 END_TEST
 
-/* Zero-length buffers among others are skipped. */
+/* Zero-length buffers between others are skipped. */
 START_TEST(empty_buffers_are_skipped)
 {
     setup(_i);
@@ -288,7 +288,7 @@ START_TEST(bad_indirect_tables)
 }
 END_TEST
 
-/* An interrupt only when used_idx passes used_event; avail_event tells where the device waits. */
+/* There is an interrupt only when used_idx passes used_event; avail_event says where the device waits. */
 START_TEST(event_index)
 {
     setup(_i);
@@ -351,7 +351,7 @@ START_TEST(indices_wrap)
 }
 END_TEST
 
-/* Resets while requests are under way: no completion afterwards, and the device works. */
+/* Resets while requests are under way: nothing completes afterwards, and the device works. */
 START_TEST(reset_under_load)
 {
     setup(_i);
@@ -416,7 +416,8 @@ static struct guest_desc random_desc(unsigned size)
     return desc;
 }
 
-/* One hostile ring. Often a good request with one thing wrong, since noise alone stops at the first check. */
+/* One hostile ring. Often it has a good request with one thing wrong, since random bytes alone stop at the
+ * first check. */
 static void random_round(void)
 {
     start((below(2) ? INDIRECT : 0) | (below(2) ? EVENT_IDX : 0));
@@ -463,7 +464,7 @@ START_TEST(random_rings)
         completed += guest.vdev->queues[0].used_idx;
         pthread_mutex_unlock(&guest.vdev->lock);
     }
-    /* The generator must reach both the checks and what lies behind them. */
+    /* The generator must reach the checks and also the code after them. */
     ck_assert_msg(refused > 500 && completed > 500, "%u refused, %u completed", refused, completed);
     memset(guest.ram, 0, GUEST_RAM_SIZE);
     expect_works(0);
@@ -471,7 +472,7 @@ START_TEST(random_rings)
 }
 END_TEST
 
-/* Under a thread sanitizer the next test would only show the guest's own race. */
+/* Under a thread sanitizer the next test would only report the guest's own race. */
 #if defined(__SANITIZE_THREAD__)
 #define WITH_TSAN 1
 #elif defined(__has_feature)
@@ -481,7 +482,7 @@ END_TEST
 #endif
 
 #if !WITH_TSAN
-/* Another hart of the guest swaps good and bad descriptors under the device. */
+/* Another hart of the guest swaps good and bad descriptors while the device reads them. */
 static void *scribble(void *opaque)
 {
     static const uint64_t paddrs[2] = { DATA_AT, GUEST_RAM_BASE + GUEST_RAM_SIZE - 8 };

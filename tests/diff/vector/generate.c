@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cases for the rows of vector.def; see vector.h. Most are legal; registers that are not aligned, that
- * overlap, and vstart and rounding modes that are not allowed come now and then.
+ * Makes cases for the rows of vector.def; see vector.h. Most are legal. Now and then registers are misaligned
+ * or overlap, or vstart or a rounding mode is not allowed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static unsigned sew_of(unsigned vtype)
     return vtype >> 3 & 7; /* log2 of bytes */
 }
 
-/* The number at the end of a memory instruction's name: EEW in bits. */
+/* Returns the number at the end of a memory instruction's name: EEW in bits. */
 static unsigned eew_of(const struct isa_entry *entry)
 {
     const char *at = entry->name + strlen(entry->name);
@@ -45,7 +45,8 @@ static unsigned log2_bytes(unsigned bits)
     return bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 3;
 }
 
-/* Mostly the first of eight, so that every group is aligned and no two meet unless they are the same. */
+/* Mostly returns a multiple of eight, so that every group is aligned and two groups meet only if they are the
+ * same. */
 static unsigned vector_register(struct random *random)
 {
     unsigned number = random_percent(random, 85) ? 8 * random_below(random, 4) : random_below(random, 32);
@@ -94,7 +95,7 @@ static uint64_t index_value(struct random *random, unsigned kind)
     return random_below(random, limit) & (random_percent(random, 50) ? ~7u : ~0u);
 }
 
-/* A value whose edges are those of the width. */
+/* Returns a value; values near the limits of the width are frequent. */
 static uint64_t integer_of(struct random *random, unsigned bytes)
 {
     uint64_t value = value_integer(random), top = 1ull << (8 * bytes - 1);
@@ -108,6 +109,14 @@ static uint64_t integer_of(struct random *random, unsigned bytes)
     }
 }
 
+/* Makes a number between 1 and 2 of a NaN or an infinity. The translator leaves groups with a NaN in them to
+ * handlers, so its own code is tested only if there is none. */
+static uint64_t number_of(uint64_t value, unsigned bytes)
+{
+    uint64_t exponent = bytes == 2 ? 0x7c00 : bytes == 4 ? 0x7f800000 : UINT64_C(0x7ff) << 52;
+    return (value & exponent) == exponent ? value & ~(UINT64_C(1) << (8 * bytes - 2)) : value;
+}
+
 static void fill_part(uint8_t *part, unsigned kind, struct random *random)
 {
     for (size_t at = 0, bytes; at < POOL_PART; at += bytes) {
@@ -118,6 +127,8 @@ static void fill_part(uint8_t *part, unsigned kind, struct random *random)
         } else if (kind < POOL_INDEX_8) {
             bytes = 2u << (kind - POOL_HALF);
             value = value_float(random, (enum kind)(kind - POOL_HALF));
+            if (at >= POOL_PART / 2)
+                value = number_of(value, (unsigned)bytes);
         } else {
             bytes = 1u << (kind - POOL_INDEX_8);
             value = index_value(random, kind);
@@ -134,7 +145,7 @@ void vector_fill_pool(uint8_t *pool, struct random *random)
 
 /* ---- Memory -------------------------------------------------------------------------------------------- */
 
-/* In the middle of the window, or so near its end that some element faults. */
+/* Returns an address in the middle of the window, or one so near its end that some element faults. */
 static uint64_t address_for(uint64_t window, struct random *random)
 {
     if (random_percent(random, 70))
@@ -154,12 +165,14 @@ static void generate_memory_operands(struct vector_case *c, const struct isa_ent
 {
     unsigned vlmax = vector_vlmax(vlen, c->vtype), elements = c->avl < vlmax ? c->avl : vlmax;
     c->x[o->rs1 - FIRST] = address_for(window, random);
-    if (!(entry->fields >> ISA_FIELD_vm & 1)) { /* QEMU 10.0 fails an assertion where these cross a page */
+    /* QEMU 10.0 fails an assertion if a load or store of whole registers, or of a mask, crosses a page. */
+    if (!(entry->fields >> ISA_FIELD_vm & 1)) {
         c->x[o->rs1 - FIRST] = window + WINDOW_SIZE - (random_percent(random, 80) ? vlen : 0);
-        c->vstart =
-            entry->name[2] == 'm' ? 0 : c->vstart & (vlen / 64 - 1); /* or there is no element behind it */
+        /* There must be an element from vstart on. */
+        c->vstart = entry->name[2] == 'm' ? 0 : c->vstart & (vlen / 64 - 1);
     }
-    if (strstr(entry->name, "ff_v")) { /* or a segment of these */
+    /* QEMU 10.0 also fails it if a segment of a fault-only-first load crosses a page. */
+    if (strstr(entry->name, "ff_v")) {
         unsigned segment = fields_of(entry) * eew_of(entry) / 8;
         c->x[o->rs1 - FIRST] = window + WINDOW_SIZE - random_below(random, 40) * segment;
     }
@@ -194,7 +207,7 @@ static void random_registers(struct vector_case *c, struct random *random)
     }
 }
 
-/* For vsetvl and its like: any vtype, often one that there is. */
+/* Returns any vtype, often a valid one, for vsetvl and its like. */
 static int32_t random_vtype(struct random *random, const struct isa_entry *entry)
 {
     unsigned vtype = random_below(random, random_percent(random, 80) ? 256 : 2048);
@@ -231,8 +244,8 @@ static void generate_bits(struct vector_case *c, const struct isa_entry *entry, 
     if (c->insn == ISA_INSN_vsetvl)
         c->x[o.rs2 - FIRST] =
             (uint64_t)random_vtype(random, entry) | (random_percent(random, 10) ? 1ull << 63 : 0);
-    if (c->insn == ISA_INSN_vfwmaccbf16_vf) /* not in a NaN's box it is BF16's NaN, and QEMU 10.0 takes half
-                                               precision's */
+    /* A scalar that is not NaN-boxed counts as BF16's NaN; QEMU 10.0 takes that of half precision. */
+    if (c->insn == ISA_INSN_vfwmaccbf16_vf)
         c->f[o.rs1 - FIRST] |= ~UINT64_C(0xffff);
     c->bits = isa_encode(c->insn, &o);
 }
@@ -241,14 +254,15 @@ void vector_generate(struct vector_case *c, enum isa_insn insn, unsigned vtype, 
                      uint64_t window, struct random *random)
 {
     const struct isa_entry *entry = isa_entry(insn);
-    if (starts(entry, "vsha2") &&
-        vtype & 4) /* QEMU 10.0 refuses all fractions; "Vector Cryptography", 1.5: some do */
+    /* QEMU 10.0 refuses all fractional LMULs; "Vector Cryptography", 1.5, allows some. */
+    if (starts(entry, "vsha2") && vtype & 4)
         vtype ^= 4;
-    bool groups =
-        (entry->match & 0x7f) == 0x77 && random_percent(random, 80); /* of elements, of 32 bits mostly */
+    /* Instructions with this opcode work on groups of elements, mostly of 32 bits. */
+    bool groups = (entry->match & 0x7f) == 0x77 && random_percent(random, 80);
     if (groups)
         vtype = random_below(random, 4) | (starts(entry, "vsha2") && random_percent(random, 50) ? 3 : 2) << 3;
-    if (strstr(entry->name, "vf8") && random_percent(random, 60)) /* of few vtypes only */
+    /* Extensions from an eighth of SEW have few vtypes. */
+    if (strstr(entry->name, "vf8") && random_percent(random, 60))
         vtype = random_below(random, 4) | 3 << 3;
     unsigned vlmax = vector_vlmax(vlen, vtype);
     *c = (struct vector_case){ .insn = insn, .vtype = (uint8_t)(vtype | random_below(random, 4) << 6) };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The program that executes cases; see vector.h. Under QEMU its beginning asks Linux for SIGILL, SIGSEGV and
- * SIGBUS; a hart begins behind that, with a trap handler of the program's own. Both note what happened and
- * skip the instruction.
+ * Makes the program that executes cases; see vector.h. Under QEMU, its first instructions ask Linux for
+ * SIGILL, SIGSEGV and SIGBUS. A hart begins after these, with a trap handler of the program's own. Both
+ * handlers record what happened and skip the instruction.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,25 +28,25 @@ enum { SYS_WRITE = 64, SYS_EXIT = 93, SYS_SIGACTION = 134, SIG_ILL = 4, SIG_BUS 
 enum { CSR_FCSR = 3, CSR_VSTART = 8, CSR_VCSR = 15, CSR_VL = 0xc20, CSR_VTYPE = 0xc21, CSR_VLENB = 0xc22 };
 enum { CSR_MTVEC = 0x305, CSR_MEPC = 0x341, CSR_MCAUSE = 0x342, CSR_MTVAL = 0x343 };
 
-/* What the program reads of a case. */
+/* The part of a case that the program reads. */
 struct descriptor {
     uint64_t code, pool, mask, result, stores;
     uint64_t vtype, avl, vstart, vcsr, fcsr;
     uint64_t x[SCALARS], f[SCALARS];
 };
 
-/* At the beginning of the data: what a trap handler notes, and the argument of rt_sigaction. */
+/* The beginning of the data: what a trap handler records, and the argument of rt_sigaction. */
 struct head {
     uint64_t trap, address;
     uint64_t handler, flags, mask;
     uint64_t unused[3];
 };
 
-/* Of struct ucontext, whose mcontext begins with it, and of struct siginfo; by XLEN. */
+/* Offsets, by XLEN, in struct ucontext, whose mcontext begins with the pc, and in struct siginfo. */
 #define CONTEXT_PC(xlen)   ((xlen) == 64 ? 176 : 160)
 #define SIGINFO_ADDR(xlen) ((xlen) == 64 ? 16 : 12)
-#define STUB_HANDLER       (PROGRAM_CODE - 4096 + 64) /* run.c's, for calls of the environment */
-#define CODE_MAX           4096                       /* bytes, but for the cases */
+#define STUB_HANDLER       (PROGRAM_CODE - 4096 + 64) /* run.c's handler, for environment calls */
+#define CODE_MAX           4096                       /* bytes, without the cases */
 
 static size_t align_up(size_t value, size_t to)
 {
@@ -160,7 +160,7 @@ static uint32_t emit_trap_handler(struct program *program)
     return at;
 }
 
-/* The two beginnings, and the jump over the handlers. */
+/* Emits the two beginnings, and the jump over the handlers. */
 static void emit_start(struct vector_program *v, uint32_t *signal_handler)
 {
     struct program *program = &v->program;
@@ -248,7 +248,7 @@ static void emit_note(struct program *program)
     }
 }
 
-/* Hashes the window (S6 to S7) and makes it again what it was: each word, of XLEN bits, its own address. */
+/* Hashes the window (S6 to S7) and restores it: each word, of XLEN bits, holds its own address. */
 static void emit_window(struct program *program)
 {
     load(program, T0, S2, offsetof(struct descriptor, stores));
@@ -308,8 +308,9 @@ static void add_case(struct vector_program *v, const struct vector_case *c, size
     };
     memcpy(d.x, c->x, sizeof(d.x));
     memcpy(d.f, c->f, sizeof(d.f));
-    /* In a block that sets vtype itself, it is known to the translator. T1 still has avl. */
-    if (!c->vstart)
+    /* The translator knows vtype in a block that sets it, and in a block that was made for the vtype at its
+     * entry: this tests both. T1 still has avl. */
+    if (!c->vstart && index % 2)
         insn(&v->program, ISA_INSN_vsetvli, T2, T1, 0, c->vtype);
     emit(&v->program, c->bits);
     insn(&v->program, ISA_INSN_jalr, 0, RA, 0, 0);

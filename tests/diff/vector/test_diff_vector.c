@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rvive's vector instructions against QEMU 10's user mode; vector.h has the parts.
+ * Compares Rvive's vector instructions with QEMU 10's user mode; vector.h has the parts.
  *
- * RVIVE_SEED=N         the seed (printed; default: 1)
- * RVIVE_DIFF_ROUNDS=N  cases for each row and VLEN, whose vtypes are taken by turns (default 8); 0: all
- * vtypes, four cases each, in rounds until a difference is found RVIVE_DIFF_VLEN=N    only that VLEN; else
- * all of RV64, and 256 of RV32 RVIVE_DIFF_ROW=NAME  only rows that begin so RVIVE_DIFF_ACCEL, RVIVE_QEMU  as
- * test_diff.c says
+ * RVIVE_SEED=N          the seed (printed; default: 1)
+ * RVIVE_DIFF_ROUNDS=N   cases for each row and VLEN, with the vtypes in turn (default 8). 0: all vtypes, four
+ *                       cases for each, in rounds until a difference is found
+ * RVIVE_DIFF_VLEN=N     only that VLEN (default: all for RV64, and 256 for RV32)
+ * RVIVE_DIFF_ROW=NAME   only rows whose names begin with NAME
+ * RVIVE_DIFF_ACCEL, RVIVE_QEMU   see test_diff.c
+ * RVIVE_DIFF_HOST, RVIVE_DIFF_CHECK   see make_dbt() in run.c
  *
- * Exit status 1: a difference, which is told with its operands, or a row of vector.def that never got through
- * an execution.
+ * Exit status 1: there is a difference, which is reported with its operands, or a row of vector.def was never
+ * executed without a trap.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@
 
 #define REPORT_LIMIT 20
 
-/* The extensions are all on in both. */
+/* Rvive and QEMU have the same extensions: all that are tested here. */
 #define QEMU_CPU                                                                                             \
     "rv%u,v=true,zfh=true,zvfh=true,zbb=true,zvbb=true,zvbc=true,zfbfmin=true,zvfbfmin=true,zvfbfwma=true,"  \
     "zvkg=true,zvkned=true,zvknhb=true,zvksed=true,zvksh=true,vlen=%u"
@@ -30,23 +32,23 @@ static struct {
     struct random random;
     unsigned vlen, differences;
     uint64_t cases, done[ISA_INSN_COUNT];
-    const char *only; /* rows that begin so */
+    const char *only; /* only rows whose names begin with this */
     struct vector_case *list;
     uint8_t pool[POOL_KINDS * POOL_PART];
 } test;
 
 /* ---- One difference ------------------------------------------------------------------------------------ */
 
-/* A trap's number is Linux's on one side and the hart's on the other; of an illegal instruction the address
- * does not count. */
+/* Makes traps comparable: a trap's number is a signal's of Linux on one side and the hart's on the other, and
+ * the address of an illegal instruction does not count. */
 static void normalize(struct vector_result *result)
 {
     enum { SIG_ILL = 4, SIG_SEGV = 11 };
     static const uint8_t signals[] = { [2] = SIG_ILL, [5] = SIG_SEGV, [7] = SIG_SEGV };
     if (result->trap < sizeof(signals) && signals[result->trap])
         result->trap = signals[result->trap];
-    /* Of an access outside of Linux's user space there is no address. Some hosts tell of it in words of 8
-     * bytes. */
+    /* Linux reports no address for an access outside its user space, and some hosts report addresses
+     * of words of 8 bytes. */
     result->address = result->trap != SIG_SEGV || result->address >> 47 ? 0 : result->address & ~7ull;
 }
 
@@ -91,7 +93,8 @@ static void print_scalars(const struct vector_result *ours, const struct vector_
     }
 }
 
-/* The beginning of each register that the instruction names, as it was. */
+/* Prints the beginning of each vector register that the instruction names, as it was before, and
+ * the scalar operands. */
 static void print_operands(const struct vector_case *c)
 {
     const struct isa_entry *entry = isa_entry(c->insn);
@@ -177,12 +180,12 @@ static bool run_cases(size_t count)
     return ran;
 }
 
-/* The vtypes that there are at this VLEN. */
+/* Fills in the vtypes that are valid; returns their number. */
 static unsigned legal_vtypes(uint8_t vtypes[32])
 {
     unsigned count = 0;
     for (unsigned vtype = 0; vtype < 32; vtype++)
-        if ((vtype & 7) != 4 && vector_vlmax(64, vtype)) /* of ELEN bits */
+        if ((vtype & 7) != 4 && vector_vlmax(64, vtype)) /* these are valid with ELEN 64 */
             vtypes[count++] = (uint8_t)vtype;
     return count;
 }
@@ -212,14 +215,15 @@ static bool configure(unsigned xlen, unsigned vlen)
     return good;
 }
 
-/* For each row some vtypes, which are others for the next row; 0: all, four times. `missing`: only the rows
- * that have not got through yet. */
+/* Tests each row with `rounds` vtypes; the next row continues with the next vtype. If `rounds` is
+ * 0, tests each row with all vtypes, four times. `missing`: tests only rows that were never
+ * executed without a trap. */
 static bool test_rows(unsigned rounds, bool missing)
 {
     enum { BATCH = 8192 };
     uint8_t vtypes[32];
     unsigned vtype_count = legal_vtypes(vtypes), next = random_below(&test.random, vtype_count);
-    uint64_t window = vector_window(BATCH, test.vlen); /* its place is that of a full batch */
+    uint64_t window = vector_window(BATCH, test.vlen); /* its place if the batch is full */
     size_t count = 0;
     bool good = true;
     vector_fill_pool(test.pool, &test.random);
@@ -239,7 +243,8 @@ static bool test_rows(unsigned rounds, bool missing)
     return good && (!count || run_cases(BATCH));
 }
 
-/* All lengths of RV64, one of RV32; then what chance has left out. */
+/* Tests all VLENs with RV64, and one with RV32; then the rows that, by chance, were never
+ * executed without a trap. */
 static bool test_all(unsigned rounds, unsigned only_vlen)
 {
     bool good = true;

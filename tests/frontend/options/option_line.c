@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines for the tests of the command line; see option_line.h.
+ * Splits and parses lines for the tests of the command line; see option_line.h.
  */
 #include "tests/frontend/options/option_line.h"
 

@@ -23,10 +23,10 @@
 extern struct options options;
 extern struct error error;
 
-/* Splits at blanks; a piece in '...' may hold blanks. What was parsed before is freed. */
+/* Splits the line at blanks; a piece in '...' may hold blanks. Frees what was parsed before. */
 bool parse(const char *line);
 
-/* A line that fails, and what the message must name. */
+/* A line that fails, and what its message must name. */
 struct failing_line {
     const char *line, *names;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command line: each case is a line as scripts write it, and either what it is to become or what the
- * message is to name.
+ * The command line: each case is a line as scripts write it, and either its result or what its message must
+ * name.
  */
 #include <stdlib.h>
 
@@ -37,13 +37,13 @@ static void check_same_config(const struct isa_config *a, const struct isa_confi
     ck_assert_int_eq(a->pmp, b->pmp);
 }
 
-/* A property that asks for what is the case. */
+/* A property that asks for the default. */
 START_TEST(what_is_already_so)
 {
     static const char *const lines[] = {
         "h=false",
-        "v=off,h=off,zfinx=off",
-        "v=off,vext_spec=v1.0,vlen=128,elen=64",
+        "v=on,h=off,zfinx=off",
+        "v=true,vext_spec=v1.0,vlen=256,elen=64",
         "priv_spec=v1.12.0",
         "cbom_blocksize=64,cbop_blocksize=64,cboz_blocksize=64",
         "debug=off",
@@ -51,7 +51,8 @@ START_TEST(what_is_already_so)
         "mmu=on",
         "zca=on,zaamo=on,zalrsc=true,zmmul=on,b=on",
         "c=off,zca=off",
-        "smaia=off,ssaia=off,zvbb=false,short-isa-string=off",
+        "zcd=on,zcf=off",
+        "smaia=off,ssaia=off,zvbb=true,short-isa-string=off",
         "mvendorid=0,marchid=0,mimpid=0",
     };
     char line[256];
@@ -69,21 +70,23 @@ START_TEST(what_is_already_so)
 }
 END_TEST
 
-/* V and what is with it: what is there, and its length; what is asked for without it. */
+/* V and its extensions: which are on and the vector length, and which properties need V. */
 START_TEST(vectors)
 {
     static const struct {
         const char *line, *has, *lacks;
     } lines[] = {
-        { "-cpu rv64,v=on", "imafdcv_", "_zvkn_" },
-        { "-cpu rv64,v=on",
+        { "-cpu rv64", "imafdcv_", "_zvkn_" },
+        { "-cpu rv32",
           "_zvbb_zvbc_zve32f_zve32x_zve64d_zve64f_zve64x_zvfbfmin_zvfbfwma_zvfh_zvfhmin_zvkb_zvkg_zvkned_",
           "_zvkt" },
-        { "-cpu rv32,v=on,zvfh=off,zvbb=off", "imafdcv_", "_zvfh_" },
+        { "-cpu rv32,zvfh=off,zvbb=off", "imafdcv_", "_zvfh_" },
         { "-cpu rv64,v=on,zvkng=on", "_zvkg_zvkn_zvkned_zvkng_zvknha_zvknhb_", "_zvknc" },
-        { "-cpu rv64,v=on,v=off", "imafdc_", "_zv" },
+        { "-cpu rv64,v=off", "imafdc_", "_zv" },
+        { "-cpu rv64,v=off,v=on", "_zvbb_zvbc_zve32f_", "_zvkn_" },
+        { "-cpu rv64,d=off", "imafc_", "_zv" },
     };
-    char line[128], text[1024];
+    char line[128], text[ISA_STRING_SIZE];
     for (size_t n = 0; n < sizeof(lines) / sizeof(*lines); n++) {
         snprintf(line, sizeof(line), "%s", lines[n].line);
         parsed(line);
@@ -93,7 +96,7 @@ START_TEST(vectors)
     static const struct {
         const char *cpu, *says;
     } refused[] = {
-        { "rv64,zvbb=on", "extension zvbb needs v, which is off" },
+        { "rv64,v=off,zvbb=on", "extension zvbb needs v, which is off" },
         { "rv64,v=on,zve64d=off", "needs v, which is off" },
         { "rv64,v=on,d=off", "extension v needs d, which is off" },
         { "rv64,v=on,vlen=64", "a vector register has 128, 256, 512 or 1024 bits" },
@@ -110,7 +113,66 @@ START_TEST(vectors)
 }
 END_TEST
 
-/* The name that the program is called by. */
+/* The CPUs by name: parts of their strings, and the widest mode of satp. */
+START_TEST(cpus)
+{
+    static const struct {
+        const char *line, *has, *lacks;
+        unsigned satp;
+        bool supervisor;
+    } lines[] = {
+        { "-cpu rv64", "rv64imafdcv_", "_zkr", 48, true },
+        { "-cpu rv32", "rv32imafdcv_", "_svpbmt", 32, true },
+        { "-cpu max", "rv64imafdcv_", "_svade_", 48, true },
+        { "-cpu max", "_zks_zksed_zksh_zkt_zvbb_", "_zkr", 48, true },
+        { "-cpu max32", "rv32imafdcv_", "_smmpm", 32, true },
+        { "-cpu rva20s64", "rv64imafdc_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_za64rs_ssccptr_",
+          "_zb", 39, true },
+        { "-cpu rva22s64",
+          "_za64rs_zfhmin_zba_zbb_zbs_zkt_ssccptr_sscounterenw_sstvala_sstvecd_svade_svbare_", "v_", 39,
+          true },
+        { "-cpu rva23s64",
+          "rv64imafdcv_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicond_", "h_", 39,
+          true },
+        { "-cpu rva23s64", "_zimop_za64rs_zawrs_zfa_zfhmin_zcb_zcmop_zba_zbb_zbs_zkt_zvbb_zve32f_", "_zvbc",
+          39, true },
+        { "-cpu rva23s64",
+          "_sscofpmf_sscounterenw_ssnpm_sstc_sstvala_sstvecd_ssu64xl_supm_svade_svbare_svinval_", "_svadu",
+          39, true },
+        { "-cpu rva23s64,vlen=256,zvbb=off", "_zve64x_zvfhmin_zvkb_zvkt_", "_zvbb", 39, true },
+        { "-cpu rva23s64,v=off,sv48=on", "rv64imafdc_", "_zv", 48, true },
+        { "-cpu rva22s64,zacas=on", "_zacas_", "_zcb", 39, true },
+        { "-cpu rv64i", "rv64i_zicsr", "m", 0, false },
+        { "-cpu rv64i,m=on,s=on,sv39=on", "rv64im_zicsr", "a", 39, true },
+        { "-cpu rv64e,e=on", "rv64e_zicsr", "m", 0, false },
+        { "-cpu rv32e,m=on,c=on", "rv32emc_zicsr", "a", 0, false },
+        { "-cpu rv64,f=off", "rv64imac_", "_zf", 48, true },
+        { "-cpu rv64,f=off,d=off,zfinx=on,zdinx=on,zhinx=on", "rv64imac_", "_zfa", 48, true },
+        { "-cpu rv64,f=off,zdinx=on,zhinx=on,zcmp=on,zcmt=on", "_zfinx_zdinx_zcb_zcmop_zcmp_zcmt_", "_zfh_",
+          48, true },
+        { "-cpu rv64,f=off,zhinx=on", "_zhinx_zhinxmin_smmpm_", "_zdinx_", 48, true },
+        { "-cpu rv64i,zhinxmin=on", "rv64i_zicsr_zfinx_zhinxmin", "zdinx", 0, false },
+        { "-cpu rv32,f=off,zdinx=on,zilsd=on,zclsd=on", "rv32imac_", "_zfh", 32, true },
+        { "-cpu rv32e,zdinx=on", "rv32e_zicsr_zfinx_zdinx", "f_", 0, false },
+        { "-cpu rv64,f=off,zfinx=on,zfinx=off", "rv64imac_", "_zf", 48, true },
+        { "-cpu rv64,a=off", "rv64imfdcv_", "_za6", 48, true },
+        { "-cpu rv64,ssnpm=off", "_smnpm_", "_supm", 48, true },
+    };
+    char line[128], text[ISA_STRING_SIZE];
+    for (size_t n = 0; n < sizeof(lines) / sizeof(*lines); n++) {
+        snprintf(line, sizeof(line), "%s", lines[n].line);
+        parsed(line);
+        isa_config_string(&options.machine.isa, text, sizeof(text));
+        ck_assert_msg(strstr(text, lines[n].has), "%s: %s", line, text);
+        ck_assert_msg(!strstr(text + 4, lines[n].lacks), "%s: %s", line, text);
+        ck_assert_msg(options.machine.isa.satp_max == lines[n].satp, "%s: Sv%u", line,
+                      options.machine.isa.satp_max);
+        ck_assert_msg(options.machine.isa.supervisor == lines[n].supervisor, "%s", line);
+    }
+}
+END_TEST
+
+/* The name by which the program is called. */
 START_TEST(called_for_rv32)
 {
     static const struct {
@@ -233,7 +295,7 @@ START_TEST(uefi_desktop_disks)
     ck_assert_str_eq(options.machine.pflash[0].drive.path, "CODE.fd");
     ck_assert(options.machine.pflash[0].drive.read_only);
     ck_assert(!options.machine.pflash[1].drive.read_only);
-    ck_assert(!options.machine.pflash[1].drive.snapshot); /* -snapshot is not for nodes */
+    ck_assert(!options.machine.pflash[1].drive.snapshot); /* -snapshot does not affect nodes */
     ck_assert_str_eq(slot(7)->drive.format, "qcow2");
     ck_assert(slot(7)->drive.snapshot);
     ck_assert_uint_eq(slot(7)->settings.queues, 4);
@@ -285,12 +347,12 @@ START_TEST(order_of_slots)
     ck_assert_str_eq(slot(6)->drive.path, "a");
     ck_assert(slot(6)->drive.snapshot);
     ck_assert_str_eq(slot(5)->drive.path, "b");
-    ck_assert_ptr_eq(slot(4)->model, &virtio_net_model); /* the default one comes last */
+    ck_assert_ptr_eq(slot(4)->model, &virtio_net_model); /* the default card comes last */
     ck_assert_str_eq(pci(1, 0)->plug.drive.path, "auto");
 }
 END_TEST
 
-/* As QEMU places them: devices in their order, drives that plug themselves in last. */
+/* Places are the same as QEMU's: devices in their order, then drives without a device of their own. */
 START_TEST(places_on_the_pci_bus)
 {
     parsed("-drive file=auto,if=virtio -drive file=a,if=none,id=a -device virtio-rng-pci -device "
@@ -368,11 +430,11 @@ END_TEST
 START_TEST(consoles)
 {
     parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
-    ck_assert_str_eq(options.machine.serial, "unix:/tmp/a,b,server,nowait");
+    ck_assert_str_eq(options.machine.serial, "unix:/tmp/a,,b,server=on,wait=off");
     parsed("-chardev socket,id=s,host=::1,port=99,server,nowait -serial chardev:s");
-    ck_assert_str_eq(options.machine.serial, "tcp:::1:99,server,nowait");
+    ck_assert_str_eq(options.machine.serial, "tcp:[::1]:99,server,nowait");
     parsed("-chardev stdio,mux=on,id=s -serial chardev:s");
-    ck_assert_str_eq(options.machine.serial, "mon:stdio");
+    ck_assert_str_eq(options.machine.serial, "mon:stdio,signal=on");
     parsed("-serial null -device virtio-serial-device -chardev file,id=c,path=out.log -device "
            "virtconsole,chardev=c");
     ck_assert_str_eq(options.machine.serial, "null");
@@ -393,7 +455,7 @@ START_TEST(consoles)
     ck_assert_uint_eq(ports->ports[2].number, 0);
     ck_assert(ports->ports[2].is_console);
     ck_assert_uint_eq(ports->ports[3].number, 2);
-    ck_assert_uint_eq(pci(1, 0)->plug.port_count, 1); /* a console on nothing */
+    ck_assert_uint_eq(pci(1, 0)->plug.port_count, 1); /* a console without a backend */
     parsed("-display none");
     ck_assert_str_eq(options.machine.serial, "null");
     parsed("-nographic -display none -monitor none");
@@ -468,7 +530,7 @@ START_TEST(small_flags)
 }
 END_TEST
 
-/* What -device prints for a name and "help"; the caller frees it. */
+/* What -device prints for a name with "help"; the caller frees it. */
 static char *device_help(const char *line)
 {
     char *text = NULL;
@@ -481,7 +543,7 @@ static char *device_help(const char *line)
     return text;
 }
 
-/* Every model has all of its parts, a name of its own, and help under each of its names. */
+/* Every model has all of its parts and a name of its own, and help under each of its names. */
 START_TEST(models)
 {
     for (const struct device_model *const *at = device_catalog; *at; at++) {
@@ -524,8 +586,7 @@ static const struct failing_line failures[] = {
     { "-device virtio-vga,bus=virtio-mmio-bus.0", "pcie.0" },
     { "-device qemu-xhci", "qemu-xhci" },
     { "-device virtio-blk-devise,drive=x", "did you mean virtio-blk-device" },
-    { "-usb", "-usb" },
-    { "-display gtk", "-display: \"gtk\"" },
+    { "-display curses", "-display: \"curses\"" },
     { "-display sdl,gl=es", "gl=es" },
     { "-display sdl,zoom=on", "zoom=on" },
     { "-vnc 1", "-vnc 1" },
@@ -563,23 +624,31 @@ static const struct failing_line failures[] = {
     { "-blockdev driver=qcow2,node-name=a", "file=NODE" },
     { "-blockdev driver=qcow2,node-name=a,file=b", "file=b" },
     { "-blockdev driver=nbd,node-name=a", "nbd" },
-    { "-blockdev {\"driver\":\"file\"}", "JSON" },
+    { "-blockdev {\"driver\":\"file\"", "JSON" },
+    { "-blockdev {\"driver\":\"file\",\"node-name\":\"n\"}", "filename" },
     { "-drive file=a,if=pflash,unit=2", "unit" },
+    { "-drive file=a,if=pflash,index=2", "unit" },
+    { "-drive file=a,index=many", "index=many" },
+    { "-drive file=a,bus=1", "bus=1" },
+    { "-drive file=a,cache.direct=maybe", "maybe" },
+    { "-drive file=a,copy-on-read=on", "copy-on-read=on" },
+    { "-sd a", "if=virtio" },
+    { "-fda a", "no floppy" },
     { "-pflash a -pflash b -pflash c", "2 banks" },
     { "-drive file=a,if=pflash,unit=1 -drive file=b,if=pflash,unit=1", "bank 1" },
     { "-monitor nonsense", "nonsense" },
     { "-profile hz=3", "file is missing" },
     { "-profile x,hz=0", "hz=0" },
     { "-profile x,color=red", "color=red" },
-    { "-dfilter 12", "12 is no range" },
+    { "-dfilter 12", "12 is not a range" },
     { "-dfilter 0x20..0x10", "0x20..0x10" },
-    { "-dfilter 1+2,x", "x is no range" },
+    { "-dfilter 1+2,x", "x is not a range" },
     { "-semihosting-config enable=maybe", "maybe" },
     { "-semihosting-config target=gdb", "gdb" },
     { "-semihosting-config chardev=nope", "id=nope" },
     { "-semihosting-config file=x", "file=x" },
     { "-chardev stdio,id=c -semihosting-config chardev=c -serial stdio -monitor stdio", "stdio" },
-    { "-qmp file:x", "file:x" },
+    { "-qmp nonsense:x", "nonsense:x" },
     { "-monitor stdio -nographic", "stdio" },
     { "-monitor stdio -qmp stdio", "stdio" },
     { "-mon chardev=nope", "id=nope" },
@@ -593,20 +662,39 @@ static const struct failing_line failures[] = {
     { "-M virt,aia=aplic", "aia=aplic" },
     { "-cpu rv128", "-cpu rv128" },
     { "-cpu rv64,h=on", "h" },
-    { "-cpu rv64,zvkn=true", "zvkn" },
+    { "-cpu rv64,v=off,zvkn=true", "zvkn" },
     { "-cpu rv64,debug=on", "debug" },
     { "-cpu rv64,zca=off", "zca" },
     { "-cpu rv64,c=off,zca=on", "zca" },
+    { "-cpu rv64,zcf=on", "zcf" },
+    { "-cpu rv32,zcf=off", "zcf" },
+    { "-cpu rv64,f=off,d=off,zdinx=on,zcd=on", "zcd" },
     { "-cpu rv64,nosuch=off", "nosuch" },
     { "-cpu rv64,priv_spec=v1.11.0", "priv_spec=v1.12.0" },
     { "-cpu rv64,priv_spec", "priv_spec=v1.12.0" },
     { "-cpu rv64,cbom_blocksize=32", "cbom_blocksize=64" },
     { "-cpu rv32,sv48=on", "sv48" },
     { "-M virt,strict=maybe", "-machine strict" },
-    { "-cpu rva23s64", "-cpu rva23s64: this version" },
-    { "-d int,exec", "exec is QEMU's; here there is block" },
-    { "-d cpu,nochain", "cpu is QEMU's; here there is insn" },
-    { "-accel tcg", "-accel tcg" },
+    { "-cpu rva23u64", "-cpu rva23u64: unknown CPU" },
+    { "-cpu rva23s64,h=on", "h" },
+    { "-cpu rv64e,e=off", "e" },
+    { "-cpu rv64i,zcb=on", "zcb needs c" },
+    { "-cpu rv64,f=off,zfa=on", "zfa needs f" },
+    { "-cpu rv64,zfinx=on", "zfinx and f exclude each other (they have the same encodings" },
+    { "-cpu rv64,d=off,zhinx=on", "zfinx and f exclude each other" },
+    { "-cpu rva23s64,zdinx=on", "zfinx and f exclude each other" },
+    { "-cpu max,zfinx=on", "zfinx and f exclude each other" },
+    { "-cpu rv64,f=off,d=off,v=on,zfinx=on", "v needs d" },
+    { "-cpu rv64,f=off,zdinx=on,zfinx=off", "zdinx needs zfinx" },
+    { "-cpu rv64,f=off,zhinx=on,zhinxmin=off", "zhinx needs zhinxmin" },
+    { "-cpu rv64,zcmp=on", "zcmp and d exclude each other (cm.push is in the place of c.fsdsp)" },
+    { "-d int,fpu", "fpu is QEMU's; here there is insn" },
+    { "-d cpu,strace", "strace is QEMU's; here no category" },
+    { "-accel tcg,thread=both", "single, multi" },
+    { "-accel tcg,tb-size=0", "tb-size=0" },
+    { "-accel jit", "\"jit\"" },
+    { "-accel kvm -accel hvf", "-accel hvf" },
+    { "-M virt,accel=kvm:whpx", "-accel whpx" },
     { "-accel kvm", "kvm" },
     { "-m 0", "-m 0" },
     { "-m 1T", "-m 1T" },
@@ -614,11 +702,13 @@ static const struct failing_line failures[] = {
     { "-m -1", "-m -1" },
     { "-m 99999999999999999999", "-m 99999999999999999999" },
     { "-m 16777216T", "-m 16777216T" },
-    { "-m 1G,slots=2", "slots=2" },
+    { "-m 1G,slots=many", "slots=many" },
+    { "-m 1G,slots=2,maxmem=512M", "maxmem" },
+    { "-m 1G,foo=2", "foo=2" },
     { "-smp 0", "-smp" },
     { "-smp 65", "-smp 65" },
     { "-smp two", "two" },
-    { "-smp 4,maxcpus=8", "maxcpus" },
+    { "-smp 4,maxcpus=2", "maxcpus" },
     { "-smp 4,cores=3", "-smp 4,cores=3" },
     { "-drive if=none,id=x", "file=FILE" },
     { "-drive file=a,format=vmdk", "format=vmdk" },
@@ -689,23 +779,88 @@ static const struct failing_line failures[] = {
     { "-object rng-egd,id=x", "rng-egd" },
     { "-object rng-random", "id=ID" },
     { "-chardev spicevmc,id=x", "spicevmc" },
-    { "-chardev file,id=x", "path=FILE" },
+    { "-chardev file,id=x", "path=PATH" },
+    { "-chardev file,id=x,path=f,server=on", "server" },
+    { "-chardev socket,id=x", "path=PATH" },
+    { "-chardev socket,id=x,path=a,fd=3", "fd=N" },
+    { "-chardev socket,id=x,path=a,reconnect=3", "reconnect=3" },
+    { "-chardev socket,id=x,path=a,abstract=on", "abstract=on" },
+    { "-chardev udp,id=x,host=h", "port=PORT" },
+    { "-chardev ringbuf,id=x,size=1000", "size=1000" },
+    { "-chardev stdio,id=x,signal=maybe", "signal=maybe" },
+    { "-chardev stdio,mux=maybe,id=x", "maybe" },
     { "-chardev null", "id=ID" },
     { "-serial chardev:nope", "id=nope" },
-    { "-serial vc", "\"vc\"" },
     { "-serial file:", "file:" },
-    { "-serial null -serial null", "twice" },
-    { "-global virtio-mmio.foo=1", "virtio-mmio.foo=1" },
+    { "-serial null -serial null -serial null -serial null -serial null -serial null -serial null -serial "
+      "null "
+      "-serial null",
+      "more than 8" },
+    { "-serial null -serial chardev:nope", "id=nope" },
+    { "-parallel stdio", "no parallel port" },
+    { "-vga matrox", "matrox" },
+    { "-global nonsense", "driver, property, value" },
+    { "-global driver=x,property=y", "DRIVER.PROPERTY=VALUE" },
+    { "-global virtio-rng-pci.foo=1 -device virtio-rng-pci", "foo=1" },
+    { "-global riscv-cpu.nosuch=off", "nosuch" },
     { "-global virtio-mmio.force-legacy=2", "\"2\"" },
     { "-rtc base=yesterday", "yesterday" },
-    { "-rtc clock=vm", "vm" },
+    { "-rtc clock=atomic", "atomic" },
+    { "-rtc driftfix=maybe", "maybe" },
     { "-d int,nonsense", "nonsense" },
+    { "-boot order=aa", "order=aa" },
+    { "-boot order=q", "bootindex=N" },
+    { "-boot splash-time=70000", "splash-time=70000" },
+    { "-fw_cfg name=opt/x", "file=FILE" },
+    { "-fw_cfg opt/x,string=a,file=b", "file=FILE" },
+    { "-fw_cfg opt/x,string=a -fw_cfg opt/x,string=b", "of that name" },
+    { "-fw_cfg opt/123456789012345678901234567890123456789012345678901234,string=a", "55 characters" },
+    { "-uuid 1234", "-uuid 1234" },
+    { "-uuid 550e8400-e29b-41d4-a716-4466554400000", "too long" },
+    { "-smbios vendor=x", "type=N" },
+    { "-smbios type=9", "type=9" },
+    { "-smbios type=1,color=red", "color" },
+    { "-smbios type=11,value=", "empty" },
+    { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,bootindex=-2", "bootindex=-2" },
+    { "-action reboot=maybe", "shutdown, reset" },
+    { "-action panic=maybe", "exit-failure" },
+    { "-watchdog-action bark", "bark" },
+    { "-echr 0", "-echr 0" },
+    { "-echr x", "-echr x" },
+    { "-overcommit mem-lock=maybe", "on-fault" },
+    { "-msg timestamp=maybe", "maybe" },
+    { "-name process=", "process" },
+    { "-daemonize -nographic", "-nographic" },
+    { "-daemonize -serial stdio", "no terminal" },
+    { "-daemonize -serial null -monitor stdio", "no terminal" },
+    { "-seed -1", "-seed -1" },
+    { "-set drive.x.cache=none", "no -drive with id=x" },
+    { "-set nonsense", "GROUP.ID.KEY=VALUE" },
+    { "-add-fd fd=2,set=1", "above 2" },
+    { "-add-fd fd=3", "set=N" },
+    { "-drive file=/dev/fdset/7", "-add-fd" },
+    { "-readconfig /nonexistent", "/nonexistent" },
+    { "-object memory-backend-ram,id=m", "size=SIZE" },
+    { "-object memory-backend-file,id=m,size=1M", "mem-path=FILE" },
+    { "-object memory-backend-ram,id=m,size=1M,mem-path=f", "memory-backend-file" },
+    { "-object memory-backend-ram,id=m,size=1000", "multiple of 4K" },
+    { "-object memory-backend-memfd,id=m,size=1M,hugetlb=on", "hugetlbfs" },
+    { "-M virt,memory-backend=m", "memory-backend=m" },
+    { "-object memory-backend-ram,id=m,size=64M -M virt,memory-backend=m -m 32M", "64 MiB" },
+    { "-numa node,memdev=m -m 64M", "memdev=m" },
+    { "-numa node,mem=32M -numa node,mem=32M", "64 MiB" },
+    { "-numa node,cpus=1", "-smp" },
+    { "-numa node,cpus=0 -numa node,cpus=0", "two nodes" },
+    { "-numa node,cpus=1-0", "cpus=1-0" },
+    { "-numa node,nodeid=8", "nodeid=8" },
+    { "-numa dist,src=0,dst=1,val=9", "10 to 255" },
+    { "-numa hmat-lb", "hmat-lb" },
     { "-initrd x", "-initrd x" },
     { "-append x", "-append" },
     { "-chardev stdio,id=c -device virtio-serial-device -device virtconsole,chardev=c", "stdio" },
 };
 
-/* Where gdb can attach. */
+/* Places where gdb can attach. */
 START_TEST(gdb_lines)
 {
     ck_assert(parse("-M virt") && !options.machine.gdb && !options.machine.start_paused);
@@ -769,6 +924,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, models);
     tcase_add_test(tests, what_is_already_so);
     tcase_add_test(tests, vectors);
+    tcase_add_test(tests, cpus);
     tcase_add_test(tests, called_for_rv32);
     tcase_add_test(tests, strict);
     tcase_add_test(tests, teaching_kernel);

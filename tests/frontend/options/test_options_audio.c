@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command line's sound: lines as scripts write them, and what they become.
+ * The command line's sound: lines as scripts write them, and their results.
  */
 #include "tests/frontend/options/option_line.h"
 #include "tests/suite.h"
 
-/* The line, with nothing but its sound card; that is in slot 7 of virtio-mmio or in 1.0 of the PCI bus. */
+/* Parses a line whose only device is its sound card; that is in slot 7 of virtio-mmio or in 1.0 of the PCI
+ * bus. */
 static const struct machine_plug *card(const char *line)
 {
     ck_assert_msg(parse(line), "%s: %s", line, error.text);
@@ -66,10 +67,10 @@ START_TEST(backends)
     ck_assert_uint_eq(found->config.format.channels, 1);
     ck_assert_uint_eq(found->config.format.rate, 44100);
     found = audiodev("-nic none -audiodev wav,id=a -device virtio-sound-pci,audiodev=a");
-    ck_assert_uint_eq(found->config.format.rate, 0); /* the stream's own */
+    ck_assert_uint_eq(found->config.format.rate, 0); /* the stream's own rate */
     found =
         audiodev("-nic none -audiodev sdl,id=a,out.buffer-length=20000 -device virtio-sound-pci,audiodev=a");
-    ck_assert_ptr_null((void *)(uintptr_t)found->config.create); /* in a module */
+    ck_assert_ptr_null((void *)(uintptr_t)found->config.create); /* it is in a module */
     ck_assert_uint_eq(found->config.buffer_us, 20000);
     ck_assert(!found->may_fail);
 }
@@ -88,7 +89,7 @@ START_TEST(defaults)
     ck_assert(found->may_fail);
     ck_assert_uint_eq(options.machine.audiodev_count, 1);
     ck_assert_msg(parse("-nic none -device virtio-sound-pci -device virtio-sound-device"), "%s", error.text);
-    ck_assert_uint_eq(options.machine.audiodev_count, 1); /* both on the same */
+    ck_assert_uint_eq(options.machine.audiodev_count, 1); /* both use the same audiodev */
     ck_assert_msg(parse("-audiodev none,id=x"), "%s", error.text);
     ck_assert_uint_eq(options.machine.pci_count, 0);
 }

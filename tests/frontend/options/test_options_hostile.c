@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Command lines that somebody wrote in anger: each key of each device and each flag with values that are too
- * large, negative, empty, doubled, of another kind or made at random. Each line is taken or refused with a
- * message that fits into one; numbers that are taken are within the key's limits.
+ * Hostile command lines: each key of each device and each flag with values that are too large, negative,
+ * empty, doubled, of another kind or random. Each line is taken, or refused with a message that fits into an
+ * error; numbers that are taken are within the key's limits.
  */
 #include "tests/frontend/options/option_line.h"
 
@@ -96,7 +96,7 @@ START_TEST(devices)
 }
 END_TEST
 
-/* What is outside of a key's limits is refused, and the limits themselves are not. */
+/* Values outside of a key's limits are refused, and the limits themselves are not. */
 START_TEST(limits)
 {
     char argument[256];
@@ -132,7 +132,7 @@ START_TEST(all_flags)
 {
     char argument[512];
     for (size_t f = 0; f < sizeof(flags) / sizeof(flags[0]); f++) {
-        if (!flags[f])
+        if (!flags[f] || strcmp(flags[f], "-writeconfig") == 0) /* it would write files of these names */
             continue;
         for (size_t n = 0; n < VALUES; n++) {
             take(flags[f], values[n]);
@@ -178,7 +178,7 @@ START_TEST(noise)
             argument[(unsigned)rand() % strlen(argument)] = (char)(rand() % 255 + 1);
         do
             flag = (unsigned)rand() % (sizeof(flags) / sizeof(flags[0]));
-        while (!flags[flag]);
+        while (!flags[flag] || strcmp(flags[flag], "-writeconfig") == 0);
         take(rand() % 4 ? "-device" : flags[flag], argument);
     }
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command line's networks: lines as scripts write them, and what they become.
+ * The command line's networks: lines as scripts write them, and their results.
  */
 #include "tests/frontend/options/option_line.h"
 #include "tests/suite.h"
 
-/* The only card; its network goes to *user (NULL: it has none). */
+/* Returns the only card; its network goes to *user (NULL: it has none). */
 static const struct machine_plug *card(const char *line, const struct netdev_slirp_config **user)
 {
     const struct machine_plug *found = NULL;
@@ -34,7 +34,7 @@ START_TEST(default_card)
     ck_assert_ptr_null(card("-nodefaults", NULL));
     ck_assert_ptr_null(card("-nic none", NULL));
     ck_assert_ptr_null(card("-net none", NULL));
-    ck_assert_ptr_null(card("-netdev user,id=n", NULL)); /* whoever names one knows what they want */
+    ck_assert_ptr_null(card("-netdev user,id=n", NULL)); /* a user who names a network gets no default card */
     /* Eight disks leave no slot for it. */
 #define DISK(id) "-drive if=none,file=x,id=" id " -device virtio-blk-device,drive=" id " "
     ck_assert_ptr_null(
@@ -112,7 +112,7 @@ START_TEST(several)
         macs |= 1u << (slot->settings.mac.bytes[5] - 0x56);
     }
     ck_assert_uint_eq(cards, 3);
-    ck_assert_uint_eq(macs, 7); /* no two alike */
+    ck_assert_uint_eq(macs, 7); /* all are different */
 }
 END_TEST
 
@@ -151,7 +151,7 @@ static const struct failing_line failures[] = {
     { "-nic bridge", "-nic bridge" },
     { "-net tap", "-net tap" },
     { "-netdev user", "id=ID" },
-    { "-netdev id=n", "the kind of network must come first" },
+    { "-netdev id=n", "the kind of network is missing" },
     { "-netdev user,id=n,bogus=1", "bogus=1" },
     { "-netdev user,id=n,restrict=perhaps", "perhaps" },
     { "-netdev user,id=n,smb=/", "-virtfs" },
@@ -164,10 +164,11 @@ static const struct failing_line failures[] = {
     { "-nic user,mac=01:00:5e:00:00:01", "mac=01:00:5e:00:00:01" },
     { "-nic user,mac=52:54:00:12:34:56:78", "mac=" },
     { "-device virtio-net-device,netdev=x", "no -netdev with id=x" },
-    { "-device virtio-net-device,mq=on", "mq=on" },
+    { "-device virtio-net-device,csum=maybe", "csum=maybe" },
+    { "-device virtio-net-device,host_ufo=on", "host_ufo=on" },
     { "-device virtio-net-device,mac=zz", "-device virtio-net-device,mac=zz" },
-    { "-device virtio-net-pci,mac=zz", "-device virtio-net-pci,mac=zz" }, /* the device that was named */
-    { "-device virtio-net-pci,mq=on", "-device virtio-net-pci,mq=on" },
+    { "-device virtio-net-pci,mac=zz", "-device virtio-net-pci,mac=zz" }, /* the device that the user named */
+    { "-device virtio-net-pci,packed=on", "-device virtio-net-pci,packed=on" },
     { "-device virtio-net-device,queues=2", "queues=2" },
     { "-netdev user,id=n -device virtio-net-device,netdev=n -device virtio-net-device,netdev=n",
       "in use by another card" },

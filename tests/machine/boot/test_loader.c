@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The loader: forms of images, where they go, and damaged files. The mutations are random; a failure prints
- * the seed, and RVIVE_SEED=N repeats it.
+ * The loader: kinds of images, where they are loaded, and damaged files. The mutations are random; a failure
+ * prints the seed, and RVIVE_SEED=N repeats it.
  */
 #include <check.h>
 #include <elf.h>
@@ -122,7 +122,7 @@ START_TEST(elf64)
 }
 END_TEST
 
-/* A large segment, at an odd offset of its file: loaded again, it is what it was, though the file has
+/* A large segment, at an odd offset of its file: the second load gives the same contents, though the file has
  * changed. */
 START_TEST(large_elf)
 {
@@ -158,7 +158,7 @@ START_TEST(large_elf)
 }
 END_TEST
 
-/* What does not fall on RAM: `change` to segment 2, which the program does not start in. */
+/* Segments that lie outside RAM: `change` changes segment 2, which does not hold the program's entry. */
 #define OUTSIDE(change, blobs)                                                                               \
     do {                                                                                                     \
         make_elf64(bytes);                                                                                   \
@@ -182,14 +182,14 @@ START_TEST(elf_outside_ram)
     Elf64_Phdr *segment = (Elf64_Phdr *)(bytes + sizeof(Elf64_Ehdr));
     struct loader_place place;
     OUTSIDE(segment[2].p_paddr = 0, 1);
-    OUTSIDE(segment[2].p_paddr = 0x10000000, 1); /* a device's registers as a section */
+    OUTSIDE(segment[2].p_paddr = 0x10000000, 1); /* a section for a device's registers */
     OUTSIDE(segment[2].p_paddr = RAM - 16, 1);
     OUTSIDE(segment[2].p_paddr = RAM + RAM_SIZE, 1);
     OUTSIDE(segment[2].p_paddr = UINT64_MAX - 4, 1);
     /* A heap that reaches beyond the end. */
     OUTSIDE((segment[2].p_paddr = RAM + RAM_SIZE - 16, segment[2].p_memsz = 1 << 30), 2);
     ck_assert_uint_eq(place.end, RAM + RAM_SIZE);
-    /* Nothing to load: no matter where. */
+    /* Nothing to load: the address does not matter. */
     make_elf64(bytes);
     segment[2].p_paddr = 0;
     segment[2].p_memsz = segment[2].p_filesz = 0;
@@ -330,7 +330,7 @@ START_TEST(image_damaged)
     size_t length = pack(packed, sizeof(packed), bytes, sizeof(bytes));
     write_file(packed, length - 9);
     ck_assert(!load(LOADER_KERNEL, &place) && strstr(error.text, "gzip data are damaged"));
-    packed[length - 6] ^= 1; /* the check sum */
+    packed[length - 6] ^= 1; /* the checksum */
     write_file(packed, length);
     ck_assert(!load(LOADER_KERNEL, &place) && strstr(error.text, "gzip data are damaged"));
     memcpy(file + 4, "zimg", 4);
@@ -347,7 +347,8 @@ START_TEST(image_damaged)
 }
 END_TEST
 
-/* A small file that unpacks to more than RAM and the room for symbols is refused before it fills the host. */
+/* A small file that unpacks to more than RAM and the room for symbols is refused before it fills the host's
+ * memory. */
 START_TEST(image_bomb)
 {
     size_t length = (size_t)RAM_SIZE + 1, size = 1 << 20;
@@ -413,7 +414,7 @@ static void check_blobs(unsigned seed)
     }
 }
 
-/* Any input is either refused with a message or placed within RAM; the sanitizers see the rest. */
+/* Any input is either refused with a message or placed within RAM; the sanitizers check the rest. */
 START_TEST(mutated_files)
 {
     const char *given = getenv("RVIVE_SEED");
@@ -429,7 +430,7 @@ START_TEST(mutated_files)
         image.bytes = realloc(image.bytes, length ? length : 1);
         image.length = length;
         error.text[0] = '\0';
-        loader.strict = n % 16 != 0; /* else it warns */
+        loader.strict = n % 16 != 0; /* otherwise it only warns */
         bool ok = image_is_elf(&image) && loader_add_elf(&loader, "mutated", &image, &place, &error);
         ck_assert_msg(ok || !image_is_elf(&image) || error.text[0], "seed %u: refused without a message",
                       seed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Names for the profiler: a table as Linux keeps it, put into guest memory, and an ELF file;
- * then both with bytes changed by chance: nothing breaks.
+ * Names for the profiler: a table as Linux keeps it, put into guest memory, and an ELF file; then both with
+ * random bytes changed: nothing may break.
  */
 #include <check.h>
 #include <elf.h>
@@ -117,7 +117,7 @@ START_TEST(test_linux_old)
 }
 END_TEST
 
-/* Changes a few bytes at a time, where the table is. */
+/* Changes a few bytes at a time, in the table. */
 START_TEST(test_linux_hostile)
 {
     unsigned seed = (unsigned)time(NULL);
@@ -142,7 +142,7 @@ START_TEST(test_linux_hostile)
 }
 END_TEST
 
-/* Headers of three sections (none, symbols, names) behind the file's, then what they hold. */
+/* Makes the headers of three sections (none, symbols, names) after the file's header, then their contents. */
 static size_t make_elf(uint8_t bytes[512])
 {
     static const char names[] = "\0first\0second\0$x\0data";

@@ -10,7 +10,7 @@
 
 enum { ZERO = 0, RA = 1, SP = 2, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1, A2, A3, A4, A5, T3 = 28 };
 
-/* Constant expressions, so that tables may hold them. */
+/* These are constant expressions, so that tables may hold them. */
 #define insn_i(opcode, funct3, rd, rs1, imm)                                                                 \
     ((uint32_t)(imm) << 20 | (uint32_t)(rs1) << 15 | (uint32_t)(funct3) << 12 | (uint32_t)(rd) << 7 |        \
      (opcode))

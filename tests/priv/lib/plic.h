@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The PLIC of `virt` (RISC-V PLIC specification 1.0) with the UART as a source: context 2h is hart h's
- * M-mode, 2h + 1 its S-mode. The UART asks for an interrupt whenever its transmitter is empty and IER bit 1
- * is set.
+ * M-mode, 2h + 1 its S-mode. The UART raises its interrupt whenever its transmitter is empty and IER bit 1 is
+ * set.
  */
 #ifndef PLIC_H
 #define PLIC_H
@@ -45,7 +45,7 @@ static inline void uart_irq(bool on)
     uart[1] = on ? 2 : 0;
 }
 
-/* Waits up to 1 s for bits of mip: devices may be on other host threads. */
+/* Waits up to 1 s until bits of mip have that value: devices may be on other host threads. */
 static inline bool mip_becomes(uintptr_t mask, uintptr_t want)
 {
     uint64_t end = clint_mtime() + 10000000;

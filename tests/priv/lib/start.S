@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Entry of every hart, and the way a test runs a few instructions in another mode and gets back: run_asm() saves
- * the caller's registers in the hart's context and leaves by mret; whatever trap comes next ends in m_entry (or
- * in s_entry, which goes on to m_entry by ecall or ebreak), which records the trap in the context and returns
- * from run_asm(). The layout of the context is struct context in test.h.
+ * Entry of every hart, and how a test runs a few instructions in another mode and gets back: run_asm() saves
+ * the caller's registers in the hart's context and leaves by mret. The next trap, whatever it is, ends in
+ * m_entry (or in s_entry, which goes on to m_entry by ecall or ebreak). m_entry records the trap in the
+ * context and returns from run_asm(). The layout of the context is struct context in test.h.
  *
- * mscratch and sscratch hold the context; m_entry relies on nothing else.
+ * mscratch and sscratch point to the context; m_entry relies on nothing else.
  */
 #if __riscv_xlen == 64
 #define L ld
@@ -119,7 +119,7 @@ run_asm:
 run_mret:
     mret
 
-/* Where a run function returns to: the trap that means "no trap". */
+/* A function returns to this address: its trap means "no trap". */
     .balign 4
     .globl run_return
 run_return:
@@ -226,7 +226,7 @@ s_entry:
     ecall
 1:  ebreak
 
-/* Vector tables: entry n notes n and goes on to the common entry. Base aligned to 256. */
+/* Vector tables: entry n stores n and goes on to the common entry. The base is aligned to 256. */
 .macro VECTOR_STUB entry, scratch, field, n
 \entry\()_\n:
     csrrw t0, \scratch, t0

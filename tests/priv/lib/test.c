@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Printing, checks and the running of code in a mode: see test.h.
+ * Prints, checks, and runs code in a mode: see test.h.
  */
 #include "test.h"
 

@@ -52,7 +52,7 @@ struct trap {
     uintptr_t x[32];   /* registers when it was taken */
 };
 
-/* As start.S has it. */
+/* The layout that start.S relies on. */
 struct context {
     uintptr_t x[32], sx[32];
     uintptr_t m_cause, m_epc, m_tval, m_status;
@@ -76,7 +76,7 @@ void test_main(void);
 void print(const char *format, ...); /* %s %d %u %x (uintptr_t) %X (uint64_t) */
 void check_true(bool condition, const char *name);
 void check_equal(uint64_t got, uint64_t want, const char *name);
-/* The trap is of this cause with this epc and tval. */
+/* The trap has this cause, epc and tval. */
 void check_trap(const struct trap *trap, uintptr_t cause, uintptr_t epc, uintptr_t tval, const char *name);
 void check_cause(const struct trap *trap, uintptr_t cause, const char *name);
 void skip(const char *name, const char *why);
@@ -84,15 +84,16 @@ _Noreturn void test_finish(void);
 
 /* ---- Running code in a mode ---------------------------------------------------------------------------- */
 
-/* mstatus while the code runs, MPP aside; test_main() starts with run_status_default. MPIE becomes MIE. */
+/* mstatus while the code runs, without MPP; test_main() starts with run_status_default. MPIE becomes MIE. */
 extern uintptr_t run_status;
 extern const uintptr_t run_status_default;
-/* Added to the addresses of code, stack and return stub (vm.h maps aliases); 0: as linked. */
+/* Added to the addresses of code, stack and return stub (vm.h maps aliases); 0: the addresses at which they
+ * are linked. */
 extern uintptr_t run_offset;
-/* Leave s_entry by ebreak, where ecall from S is delegated. */
+/* Leave s_entry by ebreak, if ecall from S is delegated. */
 extern bool run_s_break;
 
-/* Runs the function at pc in the mode, registers a0..a5 from args, until it returns or traps. */
+/* Runs the function at pc in the mode, with registers a0..a5 from args, until it returns or traps. */
 struct trap run(enum mode mode, uintptr_t pc, const uintptr_t args[6]);
 #define ARGS(...) ((const uintptr_t[6]){ __VA_ARGS__ })
 
@@ -100,15 +101,15 @@ struct trap run(enum mode mode, uintptr_t pc, const uintptr_t args[6]);
 extern uint8_t code_buffer[];
 void code_begin(void);         /* empties it */
 uintptr_t emit(uint32_t insn); /* one instruction, 2 or 4 bytes; returns its address */
-struct trap run_code(enum mode mode, const uintptr_t args[6]); /* adds ret, fence.i, runs */
-/* One instruction alone; it is at code_buffer. */
+struct trap run_code(enum mode mode, const uintptr_t args[6]); /* adds ret, executes fence.i, runs the code */
+/* Runs one instruction alone; it is at code_buffer. */
 struct trap run_insn(enum mode mode, uint32_t insn, const uintptr_t args[6]);
 #define CODE ((uintptr_t)code_buffer)
 
-/* csrrw rd=a0, csr, a0 or csrrs a0, csr, x0 in a mode. */
+/* csrrs a0, csr, x0 or csrrw a0, csr, a0 in a mode. */
 struct trap csr_try_read(enum mode mode, unsigned csr);
 struct trap csr_try_write(enum mode mode, unsigned csr, uintptr_t value);
-/* Exists and is readable in M? */
+/* Does the CSR exist, and is it readable in M? */
 bool csr_exists(unsigned csr);
 
 /* ---- Board --------------------------------------------------------------------------------------------- */
@@ -125,7 +126,7 @@ void clint_set_msip(unsigned hart, bool set);
 #define CLINT 0x2000000
 #define PLIC  0xc000000
 #define UART  0x10000000
-/* Nothing is mapped here on the board `virt`. */
+/* On the board `virt` nothing is mapped here. */
 #define HOLE 0x8000000
 
 #endif

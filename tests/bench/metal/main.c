@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// rvbench for RV32 on bare metal, on the board `virt`: the programs of kernels.c and ../programs/coremix.c,
-// each timed by mtime and printed as the other programs of rvbench are ("BENCH rv32 NAME NANOSECONDS"), a
-// percentage of their work by the macro PERCENT. Status 0 only if every result is right.
+// rvbench on bare metal, on the board `virt`: the programs of bench_all, each timed by mtime. They are
+// printed as the other programs of rvbench are ("BENCH GROUP NAME NANOSECONDS"). The macro PERCENT says how
+// many percent of their work they do. The status is 0 only if every result is right.
 #include "../programs/bench.h"
 
 #define UART       ((volatile uint8_t *)0x10000000)
@@ -13,13 +13,11 @@
 #define PERCENT 100
 #endif
 
-extern const struct bench_program bench_rv32[];
-
 int main(void);
 void *memset(void *to, int value, size_t size);
 void *memcpy(void *to, const void *from, size_t size);
 
-// gcc calls these of its own accord.
+// gcc calls these functions by itself.
 void *memset(void *to, int value, size_t size)
 {
     for (volatile uint8_t *byte = to; size--;)
@@ -72,7 +70,9 @@ static bool measure(const struct bench_program *program)
     for (unsigned i = 0; i < units && result == program->expected; i++)
         result = program->run();
     uint64_t time = now() - start;
-    put(result == program->expected ? "BENCH rv32 " : "FAIL rv32 ");
+    put(result == program->expected ? "BENCH " : "FAIL ");
+    put(bench_group);
+    put(" ");
     put(program->name);
     put(" ");
     put_number(result == program->expected ? time : result, result == program->expected ? 10 : 16);
@@ -83,10 +83,9 @@ static bool measure(const struct bench_program *program)
 int main(void)
 {
     bool right = true;
-    for (const struct bench_program *program = bench_coremix; program->name; program++)
-        right &= measure(program);
-    for (const struct bench_program *program = bench_rv32; program->name; program++)
-        right &= measure(program);
+    for (unsigned i = 0; bench_all[i]; i++)
+        for (const struct bench_program *program = bench_all[i]; program->name; program++)
+            right &= measure(program);
     put(right ? "BENCH-END 0\n" : "BENCH-END 1\n");
     return right ? 0 : 1;
 }

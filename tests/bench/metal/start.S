@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where the board starts a bare-metal program: a stack, a cleared .bss, main(), and off. A trap ends it with status 1.
+ * Where the board starts a bare-metal program: a stack, a cleared .bss, floating point and vectors on if there are any, main(),
+ * and off. A trap ends it with status 1.
  */
     .option arch, +zicsr
     .section .text.start, "ax"
@@ -10,6 +11,8 @@ _start:
     bnez t0, park
     la t0, trap
     csrw mtvec, t0
+    li t0, 0x6600 /* mstatus.FS and VS */
+    csrs mstatus, t0
     la sp, stack_top
     la t0, bss_start
     la t1, bss_end

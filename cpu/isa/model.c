@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The CPUs that -cpu knows by name: those with everything, bare ones, and the profiles (RISC-V Profiles,
+ * "RVA20", "RVA22", "RVA23": the mandatory extensions of the S64 profiles, which include those of U64).
+ *
+ * A profile's privileged version (Ss1p11 and so on) has no name here. Za128rs is implied by Za64rs. Of
+ * RVA23S64, H and the extensions that Sha adds to it are missing.
+ */
+#include "cpu/isa/isa.h"
+
+#include <stddef.h>
+
+#define BIT(extension) ISA_SET(ISA_##extension)
+
+#define RVA20                                                                                                \
+    (BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(C) | BIT(Zicsr) | BIT(Zicntr) | BIT(Ziccif) |          \
+     BIT(Ziccrse) | BIT(Ziccamoa) | BIT(Za64rs) | BIT(Zicclsm) | BIT(Zifencei) | BIT(Svbare) | BIT(Svade) |  \
+     BIT(Ssccptr) | BIT(Sstvecd) | BIT(Sstvala))
+#define RVA22                                                                                                \
+    (RVA20 | BIT(Zihpm) | BIT(Zihintpause) | BIT(Zba) | BIT(Zbb) | BIT(Zbs) | BIT(Zic64b) | BIT(Zicbom) |    \
+     BIT(Zicbop) | BIT(Zicboz) | BIT(Zfhmin) | BIT(Zkt) | BIT(Sscounterenw) | BIT(Svpbmt) | BIT(Svinval))
+#define RVA23                                                                                                \
+    (RVA22 | BIT(V) | BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x) | BIT(Zvfhmin) |   \
+     BIT(Zvbb) | BIT(Zvkb) | BIT(Zvkt) | BIT(Zihintntl) | BIT(Zicond) | BIT(Zimop) | BIT(Zcmop) | BIT(Zcb) | \
+     BIT(Zfa) | BIT(Zawrs) | BIT(Supm) | BIT(Svnapot) | BIT(Sstc) | BIT(Sscofpmf) | BIT(Ssnpm) |             \
+     BIT(Ssu64xl))
+/* What max has in addition to the defaults: everything that does not exclude another extension (Svade means
+ * that there is no Svadu), except Zkr. Firmware that is older than mseccfg.SSEED (OpenSBI of Debian 12) hides
+ * Zkr's CSR from kernels, and these read it at once. */
+#define REST                                                                                                 \
+    (BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt) | BIT(Zkt) |      \
+     BIT(Sscofpmf))
+#define BARE (BIT(I) | BIT(Zicsr))
+
+static const struct isa_model models[] = {
+    { .name = "rv64",
+      .text = "64 bits, with all extensions that are on by default",
+      .xlen = 64,
+      .defaults = true },
+    { .name = "rv32", .text = "32 bits, the same", .xlen = 32, .defaults = true },
+    { .name = "max",
+      .text = "64 bits, with every extension but Zkr that does not exclude another",
+      .xlen = 64,
+      .defaults = true,
+      .extensions = REST },
+    { .name = "max32", .text = "32 bits, the same", .xlen = 32, .defaults = true, .extensions = REST },
+    { .name = "rva20s64",
+      .text = "the mandatory extensions of RVA20S64",
+      .xlen = 64,
+      .extensions = RVA20,
+      .satp_max = 39 },
+    { .name = "rva22s64",
+      .text = "the mandatory extensions of RVA22S64",
+      .xlen = 64,
+      .extensions = RVA22,
+      .satp_max = 39 },
+    { .name = "rva23s64",
+      .text = "the mandatory extensions of RVA23S64, but for H and Sha, which this version does not have",
+      .xlen = 64,
+      .extensions = RVA23,
+      .satp_max = 39 },
+    { .name = "rv64i",
+      .text = "64 bits, the base alone: what else there is to be is asked for, S-mode (s=on) and PMP too",
+      .xlen = 64,
+      .extensions = BARE,
+      .bare = true },
+    { .name = "rv64e",
+      .text = "the same with 16 registers",
+      .xlen = 64,
+      .extensions = BARE,
+      .bare = true,
+      .embedded = true },
+    { .name = "rv32i", .text = "32 bits, the base alone", .xlen = 32, .extensions = BARE, .bare = true },
+    { .name = "rv32e",
+      .text = "the same with 16 registers",
+      .xlen = 32,
+      .extensions = BARE,
+      .bare = true,
+      .embedded = true },
+};
+
+const struct isa_model *isa_model_row(unsigned number)
+{
+    return number < sizeof(models) / sizeof(models[0]) ? &models[number] : NULL;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Operands of vector instructions: pieces of groups, scalars in each element; and operations on them in the
+ * host's encoding, VEX or EVEX.
+ */
+#include "dbt/x86/t1/vector/vector.h"
+
+#define OP     T1V_OP
+#define WIDE   (t->dbt->host.avx512)
+#define REG(n) t1v_reg(t, n)
+
+_Static_assert((int)X86_E_SHL == (int)X86_VSHL_8 && (int)X86_E_AND == (int)X86_VAND_8 &&
+                   (int)X86_E_FNMSUB231_64 + 1 == (int)X86_VPACKED_COUNT,
+               "enum x86_vpacked is the beginning of enum x86_epacked");
+
+struct x86_mem t1v_mem(const struct t1 *t, unsigned guest, struct pieces p, unsigned number)
+{
+    return hart_mem(t1v_register_at(t, guest) + number * p.bytes);
+}
+
+void t1v_load(struct t1 *t, struct pieces p, unsigned to, struct x86_mem from)
+{
+    if (WIDE)
+        t1v_unary_mem(t, X86_E_LOAD + p.log2, t1v_whole(p), to, from);
+    else
+        x86_vload_packed(&t->e, p.bytes, to, from);
+}
+
+void t1v_store(struct t1 *t, struct pieces p, struct x86_mem to, unsigned from)
+{
+    if (WIDE)
+        x86_estore(&t->e, p.log2, t1v_all(p), to, REG(from));
+    else
+        x86_vstore_packed(&t->e, p.bytes, to, from);
+    t1v_stored(t, to, p.bytes, from);
+}
+
+void t1v_keep_old(struct t1 *t, struct pieces p, unsigned to, unsigned number)
+{
+    if (p.k.mask)
+        t1v_load(t, p, to, t1v_mem(t, OP.rd, p, number));
+}
+
+void t1v_put(struct t1 *t, struct pieces p, unsigned number, unsigned from)
+{
+    if (p.k.mask) {
+        t1v_load(t, p, T1V_MOVED, t1v_mem(t, OP.rd, p, number));
+        t1v_unary(t, X86_E_LOAD + p.log2, p, T1V_MOVED, from);
+        from = T1V_MOVED;
+    }
+    t1v_store(t, p, t1v_mem(t, OP.rd, p, number), from);
+}
+
+void t1v_put_active(struct t1 *t, struct pieces p, unsigned number, unsigned from)
+{
+    t1v_make_mask(t, p, number);
+    t1v_put(t, p, number, from);
+}
+
+bool t1v_op_is(const struct t1 *t, unsigned op)
+{
+    return WIDE ? x86_epacked_is(op) : op < X86_VPACKED_COUNT && x86_vpacked_is(op);
+}
+
+/* The host's bitwise operations have masks for elements of 32 and 64 bits only. For smaller elements, the
+ * result is moved with the mask. */
+static bool mask_by_move(unsigned op, struct pieces p)
+{
+    bool bitwise = (op >= X86_E_AND && op < X86_E_FADD) || (op >= X86_E_ANDN && op < X86_E_MULH);
+    return bitwise && p.k.mask && p.log2 < 2;
+}
+
+void t1v_op(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a, unsigned b)
+{
+    if (mask_by_move(op, p)) {
+        x86_epacked(&t->e, op, t1v_all(p), REG(T1V_MOVED), REG(a), REG(b));
+        t1v_unary(t, X86_E_LOAD + p.log2, p, to, T1V_MOVED);
+    } else if (WIDE)
+        x86_epacked(&t->e, op, p.k, REG(to), REG(a), REG(b));
+    else
+        x86_vpacked(&t->e, op, p.bytes, to, a, b);
+}
+
+void t1v_op_mem(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a, struct x86_mem b)
+{
+    if (mask_by_move(op, p)) {
+        t1v_op_mem(t, op, t1v_whole(p), T1V_MOVED, a, b);
+        t1v_unary(t, X86_E_LOAD + p.log2, p, to, T1V_MOVED);
+    } else if (WIDE) {
+        unsigned result = REG(to), other = REG(a), copy = t1v_copy_of(t, b, p.bytes);
+        if (copy != T1V_NO_COPY)
+            x86_epacked(&t->e, op, p.k, result, other, copy);
+        else
+            x86_epacked_mem(&t->e, op, p.k, result, other, b);
+    } else
+        x86_vpacked_mem(&t->e, op, p.bytes, to, a, b);
+}
+
+void t1v_unary(struct t1 *t, enum x86_epacked op, struct pieces p, unsigned to, unsigned b)
+{
+    x86_epacked(&t->e, op, p.k, REG(to), 0, REG(b));
+}
+
+void t1v_unary_mem(struct t1 *t, enum x86_epacked op, struct pieces p, unsigned to, struct x86_mem b)
+{
+    unsigned result = REG(to), copy = op == X86_E_LOAD + p.log2 ? t1v_copy_of(t, b, p.bytes) : T1V_NO_COPY;
+    if (copy != T1V_NO_COPY)
+        x86_epacked(&t->e, op, p.k, result, 0, copy);
+    else
+        x86_epacked_mem(&t->e, op, p.k, result, 0, b);
+}
+
+void t1v_spread(struct t1 *t, struct pieces p, unsigned to)
+{
+    if (WIDE) {
+        x86_ebroadcast(&t->e, p.log2, t1v_all(p), REG(to), X86_RAX);
+        return;
+    }
+    x86_vmove_from(&t->e, 64, to, X86_RAX);
+    x86_vbroadcast(&t->e, p.log2, p.bytes, to, to);
+}
+
+void t1v_spread_constant(struct t1 *t, struct pieces p, unsigned to, int64_t value)
+{
+    x86_mov_imm(&t->e, X86_RAX, value);
+    t1v_spread(t, p, to);
+}
+
+void t1v_scalar_to_rax(struct t1 *t, enum t1v_source source)
+{
+    struct x86_emit *e = &t->e;
+    if (source == T1V_SCALAR_F) {
+        t1_fp_look_at_box(t, 8u << t->vector.sew, OP.rs1);
+        x86_load(e, 64, X86_RAX, t1_f_mem(OP.rs1));
+    } else if (source == T1V_SCALAR_X) {
+        t1_copy(t, X86_RAX, OP.rs1);
+        if (XLEN == 32)
+            x86_extend(e, 32, true, X86_RAX, X86_RAX);
+    } else {
+        x86_mov_imm(e, X86_RAX, OP.imm);
+    }
+}
+
+void t1v_take_scalar(struct t1 *t, struct pieces p, enum t1v_source source)
+{
+    if (source == T1V_VECTOR || source == T1V_NOTHING)
+        return;
+    t1v_scalar_to_rax(t, source);
+    t1v_spread(t, p, T1V_SCALAR);
+}
+
+void t1v_count_to_rax(struct t1 *t, enum t1v_source source, unsigned width)
+{
+    int32_t most = (int32_t)width - 1;
+    if (source == T1V_SCALAR_X) {
+        t1_copy(t, X86_RAX, OP.rs1);
+        x86_op_imm(&t->e, X86_AND, 32, X86_RAX, most);
+    } else {
+        x86_mov_imm(&t->e, X86_RAX, OP.imm & most);
+    }
+}
+
+void t1v_take_count(struct t1 *t, unsigned to)
+{
+    x86_ebroadcast(&t->e, 3, (struct x86_lanes){ 16, 0, false }, REG(to), X86_RAX);
+}
+
+void t1v_operate(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a, enum t1v_source source,
+                 unsigned number)
+{
+    if (source == T1V_VECTOR)
+        t1v_op_mem(t, op, p, to, a, t1v_mem(t, OP.rs1, p, number));
+    else
+        t1v_op(t, op, p, to, a, T1V_SCALAR);
+}
+
+unsigned t1v_source(struct t1 *t, struct pieces p, unsigned to, enum t1v_source source, unsigned number)
+{
+    if (source != T1V_VECTOR)
+        return T1V_SCALAR;
+    t1v_load(t, p, to, t1v_mem(t, OP.rs1, p, number));
+    return to;
+}
+
+void t1v_load_extended(struct t1 *t, struct pieces w, unsigned to, unsigned guest, bool sign, unsigned number)
+{
+    unsigned sew = t->vector.sew, up = w.log2 - sew;
+    unsigned by_2 = sign ? X86_E_SX2 : X86_E_ZX2, by_4 = sign ? X86_E_SX4 : X86_E_ZX4;
+    struct pieces n = w;
+    n.bytes = w.bytes >> up;
+    struct x86_mem from = t1v_mem(t, guest, n, number);
+    if (up)
+        t1v_unary_mem(t, (up == 1 ? by_2 : by_4) + sew, t1v_whole(w), to, from);
+    else
+        t1v_load(t, w, to, from);
+}
+
+unsigned t1v_source_extended(struct t1 *t, struct pieces w, unsigned to, enum t1v_source source, bool sign,
+                             unsigned number)
+{
+    if (source != T1V_VECTOR)
+        return T1V_SCALAR;
+    t1v_load_extended(t, w, to, OP.rs1, sign, number);
+    return to;
+}
+
+void t1v_take_scalar_extended(struct t1 *t, struct pieces w, unsigned to, bool sign)
+{
+    unsigned bits = 8u << t->vector.sew;
+    if (bits < 64) {
+        t1_copy(t, X86_RAX, OP.rs1);
+        x86_extend(&t->e, bits, sign, X86_RAX, X86_RAX);
+    } else {
+        t1v_scalar_to_rax(t, T1V_SCALAR_X);
+    }
+    t1v_spread(t, w, to);
+}
+
+void t1v_begin_with(struct t1 *t, struct pieces p, enum t1v_source source)
+{
+    if (source == T1V_SCALAR_F)
+        t1v_begin_float(t);
+    else
+        t1v_begin(t, true);
+    t1v_take_scalar(t, p, source);
+}
+
+void t1v_keep_old_half(struct t1 *t, struct pieces half, unsigned to, unsigned number)
+{
+    if (half.k.mask && half.bytes < 16)
+        x86_eload_low(&t->e, REG(to), t1v_mem(t, OP.rd, half, number));
+    else
+        t1v_keep_old(t, half, to, number);
+}
+
+void t1v_store_half(struct t1 *t, struct pieces half, unsigned number, unsigned from)
+{
+    struct x86_mem at = t1v_mem(t, OP.rd, half, number);
+    if (half.bytes >= 16) {
+        t1v_store(t, half, at, from);
+        return;
+    }
+    x86_estore_low(&t->e, at, REG(from));
+    t1v_stored(t, at, 8, T1V_RESULTS);
+}
+
+void t1v_put_cut(struct t1 *t, struct pieces w, unsigned number, unsigned from, enum x86_ecut how)
+{
+    struct pieces n = w;
+    n.log2 = t->vector.sew;
+    if (n.log2 == w.log2) {
+        t1v_put(t, w, number, from);
+        return;
+    }
+    n.bytes = w.bytes >> (w.log2 - n.log2);
+    n.k.bytes = n.bytes < 16 ? 16 : (uint8_t)n.bytes;
+    t1v_keep_old_half(t, n, T1V_MOVED, number);
+    x86_ecut(&t->e, how, w.log2, n.log2, w.k, REG(T1V_MOVED), REG(from));
+    t1v_store_half(t, n, number, T1V_MOVED);
+}
+
+void t1v_look_at_mask_bit(struct t1 *t, enum x86_reg scratch, enum x86_reg element)
+{
+    struct x86_emit *e = &t->e;
+    x86_mov(e, 32, scratch, element);
+    x86_shift_imm(e, X86_SHR, 32, scratch, 5);
+    x86_load(e, 32, scratch,
+             x86_mem_scaled(HOST_HART, scratch, 2, (int32_t)offsetof(struct hart, v) - HART_BIAS));
+    x86_bit_op(e, X86_BT, 32, scratch, element);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Answers to the questions of programs that want to know, before they start a guest, what this emulator has:
+ * its boards, harts, kinds of devices and their keys, flags of the command line. The answers come from the
+ * descriptions that the emulator itself uses: boards, models, the table of flags. Names and forms are those
+ * of QEMU.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "devices/catalog/catalog.h"
+#include "frontend/monitor/internal.h"
+#include "frontend/options/keys.h"
+
+/* ---- Boards and harts ---------------------------------------------------------------------------------- */
+
+static struct json_object *add_row(struct json_object *rows)
+{
+    struct json_object *row = json_object_new_object();
+    json_object_array_add(rows, row);
+    return row;
+}
+
+bool monitor_target(struct monitor_call *call)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "riscv%u", call->options->machine.isa.xlen);
+    call->result = json_object_new_object();
+    monitor_put_text(call->result, "arch", name);
+    return true;
+}
+
+bool monitor_machines(struct monitor_call *call)
+{
+    char cpu[32];
+    snprintf(cpu, sizeof(cpu), "rv%u-riscv-cpu", call->options->machine.isa.xlen);
+    call->result = json_object_new_array();
+    for (const struct board *const *board = boards; *board; board++) {
+        struct json_object *row = add_row(call->result);
+        monitor_put_text(row, "name", (*board)->name);
+        if (board == boards)
+            monitor_put_bool(row, "is-default", true);
+        monitor_put_number(row, "cpu-max", (*board)->harts_max);
+        monitor_put_bool(row, "hotpluggable-cpus", false);
+        monitor_put_bool(row, "numa-mem-supported", false); /* false: nodes have memdev= instead */
+        monitor_put_bool(row, "deprecated", false);
+        monitor_put_bool(row, "acpi", false);
+        monitor_put_text(row, "default-cpu-type", cpu);
+        monitor_put_text(row, "default-ram-id", "ram");
+    }
+    return true;
+}
+
+bool monitor_memory_size(struct monitor_call *call)
+{
+    call->result = json_object_new_object();
+    monitor_put_number(call->result, "base-memory", call->options->machine.ram_size);
+    monitor_put_number(call->result, "plugged-memory", 0);
+    return true;
+}
+
+bool monitor_uuid(struct monitor_call *call)
+{
+    const struct smbios_config *smbios = &call->options->machine.smbios;
+    char text[40] = "";
+    for (unsigned n = 0; n < sizeof(smbios->uuid); n++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%02x%s", smbios->uuid[n],
+                 n == 3 || n == 5 || n == 7 || n == 9 ? "-" : "");
+    call->result = json_object_new_object();
+    monitor_put_text(call->result, "UUID", text);
+    return true;
+}
+
+/* ---- Flags --------------------------------------------------------------------------------------------- */
+
+static void put_keys(struct json_object *rows, const struct options_key *keys)
+{
+    for (; keys && keys->key; keys++) {
+        struct json_object *row = add_row(rows);
+        monitor_put_text(row, "name", keys->key);
+        monitor_put_text(row, "type", "string");
+    }
+}
+
+/* Lists each flag once, under the name of its group. */
+bool monitor_command_line(struct monitor_call *call)
+{
+    const char *only = monitor_text(call, "option", NULL), *group;
+    call->result = json_object_new_array();
+    for (unsigned n = 0; (group = options_group_at(n)); n++) {
+        if (only && strcmp(only, group) != 0)
+            continue;
+        struct json_object *row = add_row(call->result);
+        monitor_put_text(row, "option", group);
+        struct json_object *parameters = json_object_new_array();
+        put_keys(parameters, options_keys_of(options_flag_of_group(group)));
+        json_object_object_add(row, "parameters", parameters);
+    }
+    return !only || json_object_array_length(call->result) ||
+           error_set(&call->error, "invalid option name: %.60s", only);
+}
+
+/* ---- Types --------------------------------------------------------------------------------------------- */
+
+/* Types that are not devices of -device, and their parents. */
+static const struct {
+    const char *name, *parent;
+} types[] = {
+    { "device", "object" },
+    { "machine", "object" },
+    { "virt-machine", "machine" },
+    { "none-machine", "machine" },
+    { "riscv-cpu", "device" },
+    { "rv64-riscv-cpu", "riscv-cpu" },
+    { "rv32-riscv-cpu", "riscv-cpu" },
+    { "max-riscv-cpu", "riscv-cpu" },
+    { "gpex-pcihost", "device" },
+    { "pcie-bus", "object" },
+    { "virtio-mmio", "device" },
+    { "cfi.pflash01", "device" },
+    { "rng-random", "object" },
+    { "rng-builtin", "object" },
+    { "secret", "object" },
+    { "tls-creds-x509", "object" },
+    { "filter-dump", "object" },
+    { "iothread", "object" },
+    { "memory-backend-ram", "object" },
+    { "memory-backend-file", "object" },
+    { "memory-backend-memfd", "object" },
+};
+
+/* Returns whether `name` is `ancestor`, or descends from it. */
+static bool is_kind_of(const char *name, const char *ancestor)
+{
+    for (unsigned depth = 0; depth < 8 && name; depth++) {
+        const char *parent = NULL;
+        if (strcmp(name, ancestor) == 0)
+            return true;
+        for (size_t n = 0; n < sizeof(types) / sizeof(types[0]); n++)
+            if (strcmp(types[n].name, name) == 0)
+                parent = types[n].parent;
+        name = parent;
+    }
+    return false;
+}
+
+static void add_type(struct monitor_call *call, const char *name, const char *parent)
+{
+    const char *wanted = monitor_text(call, "implements", NULL);
+    if (wanted && strcmp(wanted, "object") != 0 && strcmp(name, wanted) != 0 && !is_kind_of(parent, wanted))
+        return;
+    struct json_object *row = add_row(call->result);
+    monitor_put_text(row, "name", name);
+    monitor_put_text(row, "parent", parent);
+}
+
+bool monitor_list_types(struct monitor_call *call)
+{
+    char name[48];
+    call->result = json_object_new_array();
+    for (size_t n = 0; n < sizeof(types) / sizeof(types[0]); n++)
+        add_type(call, types[n].name, types[n].parent);
+    for (const struct device_model *const *model = device_catalog; *model; model++) {
+        bool both = (*model)->buses & DEVICE_BUS_MMIO;
+        snprintf(name, sizeof(name), "%s%s", (*model)->name, both ? "-device" : "");
+        add_type(call, name, "device");
+        snprintf(name, sizeof(name), "%s-pci", (*model)->name);
+        if (both)
+            add_type(call, name, "device");
+    }
+    return true;
+}
+
+/* For boards these are the keys of -machine, for devices those of -device. */
+bool monitor_list_properties(struct monitor_call *call)
+{
+    const char *name = monitor_text(call, "typename", "");
+    struct options_device device;
+    if (options_name_device(name, &device))
+        return monitor_device_properties(call);
+    for (size_t n = 0; n < sizeof(types) / sizeof(types[0]); n++) {
+        if (strcmp(types[n].name, name) != 0)
+            continue;
+        call->result = json_object_new_array();
+        if (is_kind_of(name, "machine"))
+            put_keys(call->result, options_keys_of("machine"));
+        return true;
+    }
+    call->error_class = "DeviceNotFound";
+    return error_set(&call->error, "Class '%.60s' not found", name);
+}
+
+/* ---- Features that this version does not have ---------------------------------------------------------- */
+
+bool monitor_no_rows(struct monitor_call *call)
+{
+    call->result = json_object_new_array();
+    return true;
+}
+
+bool monitor_no_members(struct monitor_call *call)
+{
+    call->result = json_object_new_object();
+    return true;
+}
+
+bool monitor_no_balloon(struct monitor_call *call)
+{
+    call->error_class = "DeviceNotActive";
+    return error_set(&call->error, "No balloon device has been activated");
+}
+
+/* No capability can be switched on; switching one off has no effect. */
+bool monitor_set_migration(struct monitor_call *call)
+{
+    struct json_object *list = NULL, *name, *state;
+    json_object_object_get_ex(call->arguments, "capabilities", &list);
+    for (size_t n = 0; n < (json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0);
+         n++) {
+        struct json_object *row = json_object_array_get_idx(list, n);
+        if (json_object_object_get_ex(row, "state", &state) && json_object_get_boolean(state) &&
+            json_object_object_get_ex(row, "capability", &name))
+            return error_set(&call->error, "this version has no migration, and no capability %.60s of it",
+                             json_object_get_string(name));
+    }
+    return true;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Flags of QEMU that have little or no effect on this board, and those that correspond to something else
+ * here: -vga, -parallel, -usb, -trace; -L, -seed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/options/options.h"
+#include "util/guest_random.h"
+#include "util/log.h"
+
+static bool is_one_of(const char *const *names, const char *value)
+{
+    for (; *names; names++)
+        if (strcmp(*names, value) == 0)
+            return true;
+    return false;
+}
+
+/* QEMU's virt has no VGA either, and gives a warning, too. */
+bool options_take_vga(struct options *options, const char *argument, struct error *error)
+{
+    static const char *const cards[] = { "std",   "virtio", "cirrus", "vmware", "qxl",
+                                         "xenfb", "tcx",    "cg3",    NULL };
+    if (strcmp(argument, "none") == 0)
+        return true;
+    if (!is_one_of(cards, argument))
+        return options_bad_value(error, "-vga", argument, "none, std, virtio, cirrus, vmware, qxl");
+    log_warn("-vga %s: the board has no VGA of its own; -device virtio-vga, bochs-display or ramfb plugs a "
+             "screen in",
+             argument);
+    return true;
+}
+
+bool options_take_parallel(struct options *options, const char *argument, struct error *error)
+{
+    return strcmp(argument, "none") == 0 || strcmp(argument, "null") == 0 ||
+           error_set(error, "-parallel %s: the board has no parallel port; there are none and null",
+                     argument);
+}
+
+bool options_take_usb(struct options *options, const char *argument, struct error *error)
+{
+    return true;
+}
+
+/* As on QEMU's virt, nothing uses it. */
+bool options_take_shim(struct options *options, const char *argument, struct error *error)
+{
+    log_warn("-shim %s: it is not used", argument);
+    return true;
+}
+
+bool options_take_firmware_dir(struct options *options, const char *argument, struct error *error)
+{
+    if (!options->machine.firmware_dir) /* if several are given, QEMU searches the first one first */
+        options->machine.firmware_dir = argument;
+    return *argument || error_set(error, "-L: the name of the folder is missing");
+}
+
+bool options_take_seed(struct options *options, const char *argument, struct error *error)
+{
+    char *end;
+    uint64_t seed = strtoull(argument, &end, 0);
+    if (*argument < '0' || *argument > '9' || *end)
+        return error_set(error, "-seed %s: not a number", argument);
+    guest_random_seed(seed);
+    return true;
+}
+
+/* ---- -trace -------------------------------------------------------------------------------------------- */
+
+/* The beginnings of the names of QEMU's events, and the category of the log that reports the same things. */
+static const struct {
+    const char *event, *category;
+} events[] = {
+    { "virtio", "virtio" },
+    { "riscv_trap", "int" },
+    { "sifive_plic", "irq" },
+    { "plic", "irq" },
+    { "memory_region_ops", "mmio" },
+    { "exec_tb", "block" },
+    { "guest_cpu_reset", "cpu_reset" },
+    { "translate_block", "in_asm" },
+};
+
+/* Compares a pattern like virtio_blk* or *plic* with an event: the letters up to the first wildcard count. */
+static bool may_mean(const char *pattern, const char *event)
+{
+    size_t length = strcspn(pattern, "*?"), known = strlen(event);
+    return strncmp(pattern, event, length < known ? length : known) == 0;
+}
+
+static void trace_event(const char *pattern)
+{
+    const char *bad;
+    bool any = false;
+    for (size_t n = 0; n < sizeof(events) / sizeof(events[0]); n++)
+        if (may_mean(pattern, events[n].event))
+            any |= log_enable(events[n].category, &bad);
+    if (!any)
+        log_warn("-trace %.100s: this version has no such event; -d help lists what is logged", pattern);
+}
+
+/* Reads a file with one pattern on each line. */
+static bool trace_events(const char *path, struct error *error)
+{
+    char line[256];
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return error_set(error, "-trace events=%s: %m", path);
+    while (fgets(line, sizeof(line), file)) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (*line && *line != '#' && *line != '-')
+            trace_event(line);
+    }
+    fclose(file);
+    return true;
+}
+
+bool options_take_trace(struct options *options, const char *argument, struct error *error)
+{
+    struct option_pairs pairs;
+    bool ok = option_pairs_split(&pairs, &options->strings, argument, "enable", error);
+    for (unsigned n = 0; ok && n < pairs.count; n++) {
+        const char *key = pairs.pairs[n].key, *value = pairs.pairs[n].value ? pairs.pairs[n].value : "";
+        if (strcmp(key, "enable") == 0 && *value != '-')
+            trace_event(value);
+        else if (strcmp(key, "events") == 0)
+            ok = trace_events(value, error);
+        else if (strcmp(key, "file") == 0)
+            options->log_file = value;
+        else if (strcmp(key, "enable") != 0)
+            ok = error_set(error, "-trace: unknown option %s; there are: enable, events, file", key);
+    }
+    return ok;
+}

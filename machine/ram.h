@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the guest's RAM is made of on the host: files, memory to share, memory that is taken at once
+ * (-mem-path, -mem-prealloc, -object memory-backend-...).
+ */
+#ifndef MACHINE_RAM_H
+#define MACHINE_RAM_H
+
+#include "machine/machine.h"
+
+/* Puts what config->memory asks for in the place of the mapping at `ram`, of config->ram_size bytes, before
+ * anything is in it. False, with *error filled. */
+bool ram_prepare(const struct machine_config *config, uint8_t *ram, struct error *error);
+
+/* Returns whether some of it will belong to a file of its own: then nothing else may map the RAM. */
+bool ram_is_replaced(const struct machine_config *config);
+
+#endif
