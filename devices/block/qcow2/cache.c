@@ -37,8 +37,23 @@ static void list_add(struct blockdev_qcow2 *q, struct qcow2_table *table)
     q->newest = table;
 }
 
+static bool is_dirty(const struct qcow2_table *table)
+{
+    return table->dirty.from != table->dirty.to;
+}
+
+static void changed_remove(struct blockdev_qcow2 *q, struct qcow2_table *table)
+{
+    struct qcow2_table **link = &q->changed[table->refcounts];
+    while (*link != table)
+        link = &(*link)->next_changed;
+    *link = table->next_changed;
+}
+
 static void drop(struct blockdev_qcow2 *q, struct qcow2_table *table)
 {
+    if (is_dirty(table))
+        changed_remove(q, table);
     struct qcow2_table **link = bucket_of(q, table->offset);
     while (*link != table)
         link = &(*link)->next;
@@ -48,20 +63,24 @@ static void drop(struct blockdev_qcow2 *q, struct qcow2_table *table)
     free(table);
 }
 
-/* Every table is in the list and in its bucket, once. A dirty table means that something has to be
- * written. */
+/* Every table is in the list and in its bucket, once; the dirty ones are in q->changed, too. */
 static void check_cache(struct blockdev_qcow2 *q)
 {
-    unsigned count = 0;
+    unsigned count = 0, dirty = 0;
     const struct qcow2_table *newer = NULL;
     for (struct qcow2_table *table = q->newest; table; newer = table, table = table->older, count++) {
         CHECK(table->newer == newer);
         CHECK(find(q, table->offset) == table);
         CHECK(table->offset && !(table->offset & (q->cluster_size - 1)));
-        CHECK(!table->dirty || q->tables_dirty);
+        dirty += is_dirty(table);
+        CHECK(!table->fallen);
     }
     CHECK(q->oldest == newer);
     CHECK(count == q->table_count);
+    for (unsigned n = 0; n < 2; n++)
+        for (const struct qcow2_table *table = q->changed[n]; table; table = table->next_changed, dirty--)
+            CHECK(is_dirty(table) && table->refcounts == n);
+    CHECK(!dirty);
 }
 
 /* Makes room for one more table. Only a table that was not used lately is dropped, so the pointers that a
@@ -70,12 +89,12 @@ static int make_room(struct blockdev_qcow2 *q)
 {
     if (q->table_count < q->table_limit || q->writing)
         return 0;
-    if (q->oldest->dirty) {
+    if (is_dirty(q->oldest)) {
         int rc = qcow2_tables_write(q);
         if (rc)
             return rc;
     }
-    if (!q->oldest->dirty)
+    if (!is_dirty(q->oldest))
         drop(q, q->oldest);
     return 0;
 }
@@ -115,12 +134,16 @@ int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, b
     return 0;
 }
 
-void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table)
+void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table, uint64_t from, uint64_t bytes)
 {
     CHECK_HELD(&q->lock);
     CHECK(find(q, table->offset) == table); /* it has not been dropped to make room */
-    table->dirty = true;
-    q->tables_dirty = true;
+    CHECK(bytes && from < q->cluster_size && bytes <= q->cluster_size - from);
+    if (!is_dirty(table)) {
+        table->next_changed = q->changed[table->refcounts];
+        q->changed[table->refcounts] = table;
+    }
+    qcow2_span_add(&table->dirty, from, bytes);
 }
 
 void qcow2_table_forget(struct blockdev_qcow2 *q, uint64_t offset)
@@ -144,19 +167,38 @@ static int step_done(struct blockdev_qcow2 *q)
     return q->strict ? blockfile_flush(q->file) : 0;
 }
 
-static int write_tables_of(struct blockdev_qcow2 *q, bool refcounts)
+/* Writes bytes of a table, or of the copy of it that `from` is, in whole sectors of 4 KiB. */
+static int write_span(struct blockdev_qcow2 *q, const struct qcow2_table *table, const void *from,
+                      struct qcow2_span span)
 {
-    bool any = false;
-    for (struct qcow2_table *table = q->newest; table; table = table->older) {
-        if (!table->dirty || table->refcounts != refcounts)
-            continue;
-        int rc = blockfile_pwrite(q->file, table->entries, q->cluster_size, table->offset);
+    uint64_t unit = q->cluster_size < 4096 ? q->cluster_size : 4096, first = span.from & -unit;
+    uint64_t last = (span.to + unit - 1) & -unit;
+    return blockfile_pwrite(q->file, (const uint8_t *)from + first, last - first, table->offset + first);
+}
+
+static int write_changed(struct blockdev_qcow2 *q, bool refcounts)
+{
+    struct qcow2_table **list = &q->changed[refcounts];
+    bool any = *list;
+    while (*list) {
+        struct qcow2_table *table = *list;
+        int rc = write_span(q, table, table->entries, table->dirty);
         if (rc)
             return rc;
-        table->dirty = false;
-        any = true;
+        table->dirty = (struct qcow2_span){ 0 };
+        *list = table->next_changed;
     }
     return any ? step_done(q) : 0;
+}
+
+static int write_fallen(struct blockdev_qcow2 *q)
+{
+    for (struct qcow2_table *table = q->fallen; table; table = table->next_fallen) {
+        int rc = write_span(q, table, table->fallen, table->fallen_span);
+        if (rc)
+            return rc;
+    }
+    return q->fallen ? step_done(q) : 0;
 }
 
 /* A table that is kept in the host's byte order. */
@@ -182,25 +224,24 @@ static int write_array(struct blockdev_qcow2 *q, const uint64_t *entries, uint32
 int qcow2_tables_write(struct blockdev_qcow2 *q)
 {
     CHECK_HELD(&q->lock);
-    if (!q->tables_dirty && !q->l1_dirty && !q->reftable_dirty && !q->freed.count)
+    if (!q->changed[0] && !q->changed[1] && !q->l1_dirty && !q->reftable_dirty && !q->freed.count)
         return 0;
     CHECK(!q->writing);
     CHECK_INVARIANT(check_cache(q));
     q->writing = true;
+    int not_freed = qcow2_frees_prepare(q);
     int rc = qcow2_mark_dirty(q);
-    rc = rc ? rc : write_tables_of(q, true);
+    rc = rc ? rc : write_changed(q, true);
     rc = rc ? rc
             : write_array(q, q->reftable, q->reftable_size, q->header.reftable_offset, &q->reftable_dirty);
-    rc = rc ? rc : write_tables_of(q, false);
+    rc = rc ? rc : write_changed(q, false);
     rc = rc ? rc : write_array(q, q->l1, q->header.l1_size, q->header.l1_offset, &q->l1_dirty);
-    rc = rc ? rc : qcow2_frees_apply(q);
-    rc = rc ? rc : write_tables_of(q, true);
-    if (!rc)
-        q->tables_dirty = false;
+    rc = rc ? rc : write_fallen(q);
+    qcow2_frees_done(q, !rc);
     q->writing = false;
     qcow2_quarantine_release(q);
     CHECK_INVARIANT(check_cache(q));
-    return rc;
+    return rc ? rc : not_freed;
 }
 
 void qcow2_tables_free(struct blockdev_qcow2 *q)

@@ -243,7 +243,7 @@ static bool correct(struct walk *walk, uint64_t cluster, int *rc)
         return false;
     qcow2_refcount_store(block->entries, q->refcount_bits, cluster & ((1ull << q->refblock_bits) - 1),
                          walk->counts[cluster]);
-    qcow2_table_changed(q, block);
+    qcow2_table_changed(q, block, 0, q->cluster_size);
     return true;
 }
 

@@ -111,7 +111,7 @@ static int l2_new(struct blockdev_qcow2 *q, uint64_t guest, struct qcow2_table *
     }
     if (rc)
         return rc;
-    qcow2_table_changed(q, *table);
+    qcow2_table_changed(q, *table, 0, q->cluster_size);
     q->l1[l1_index(q, guest)] = offset | QCOW2_COPIED;
     q->l1_dirty = true;
     return 0;
@@ -141,7 +141,7 @@ int qcow2_entry_set(struct blockdev_qcow2 *q, struct qcow2_table *table, uint64_
     if (old == entry)
         return 0;
     *place = htobe64(entry);
-    qcow2_table_changed(q, table);
+    qcow2_table_changed(q, table, (uint64_t)(place - table->entries) * 8, 8);
     if (old & QCOW2_COMPRESSED)
         qcow2_compressed_range(q, old, &offset, &bytes);
     bool kept =

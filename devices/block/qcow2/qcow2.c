@@ -19,6 +19,7 @@ static void free_all(struct blockdev_qcow2 *q)
 {
     qcow2_tables_free(q);
     free(q->freed.items);
+    free(q->zeroed.items);
     free(q->quarantine.items);
     free(q->l1);
     free(q->reftable);

@@ -16,8 +16,9 @@
  * while a request that may still read them is under way. In an image of version 3 the dirty bit is set,
  * durably, before the first of these writes, and cleared when the image is closed. A power failure may lose
  * some of the writes and keep others; the next program that opens the image then counts the references anew.
- * The steps follow each other within microseconds, and a process killed at random leaves no leak. Version 2
- * has no such bit, so each step is made durable before the next.
+ * All is made ready before the first write, only what changed is written, and nothing is waited for, so a
+ * process that is killed at random seldom leaves such clusters. Version 2 has no dirty bit, so each step is
+ * made durable before the next.
  *
  * `lock` covers everything but the file's data: it is not held while data is transferred. Requests that
  * allocate the same guest cluster wait for each other (struct qcow2_write).
@@ -69,13 +70,20 @@ struct qcow2_header {
 } __attribute__((packed));
 #define QCOW2_HEADER_V2 72u
 
+/* Bytes [from, to) of a table; none if they are equal. */
+struct qcow2_span {
+    uint64_t from, to;
+};
+
 /* One cluster of metadata in memory: an L2 table or a refcount block, as in the file. */
 struct qcow2_table {
-    uint64_t offset; /* in the file */
-    bool refcounts;  /* a refcount block */
-    bool dirty;
+    uint64_t offset;          /* in the file */
+    bool refcounts;           /* a refcount block */
+    struct qcow2_span dirty;  /* what the file does not have yet */
     struct qcow2_table *next; /* of the hash bucket */
-    struct qcow2_table *newer, *older;
+    struct qcow2_table *newer, *older, *next_changed, *next_fallen;
+    uint8_t *fallen; /* a refcount block with the lower counts, while it is written; NULL: as `entries` */
+    struct qcow2_span fallen_span;
     uint64_t entries[]; /* big-endian */
 };
 
@@ -122,11 +130,14 @@ struct blockdev_qcow2 {
     uint64_t *l1;           /* host's byte order, header.l1_size entries */
     uint64_t *reftable;     /* the same; reftable_size entries */
     uint32_t reftable_size;
-    bool l1_dirty, reftable_dirty, tables_dirty;
+    bool l1_dirty, reftable_dirty;
     bool writing; /* qcow2_tables_write() is under way */
     struct qcow2_table *buckets[QCOW2_BUCKETS], *newest, *oldest;
+    struct qcow2_table *changed[2]; /* the dirty ones: L2 tables, refcount blocks */
+    struct qcow2_table *fallen;     /* those with a copy in `fallen` */
     unsigned table_count, table_limit;
     struct qcow2_ranges freed;      /* clusters that will lose a reference */
+    struct qcow2_ranges zeroed;     /* those of `freed` that nobody will refer to then */
     struct qcow2_ranges quarantine; /* free clusters that older requests may still be using */
     struct qcow2_op *first_op, *last_op;
     uint64_t seq;
@@ -155,7 +166,8 @@ int qcow2_mark_dirty(struct blockdev_qcow2 *q);
  * further calls. */
 int qcow2_table_get(struct blockdev_qcow2 *q, uint64_t offset, bool refcounts, bool fresh,
                     struct qcow2_table **table);
-void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table);
+/* Bytes [from, from + bytes) of a table have been changed. */
+void qcow2_table_changed(struct blockdev_qcow2 *q, struct qcow2_table *table, uint64_t from, uint64_t bytes);
 /* Drops the copy of a table whose cluster is free now. */
 void qcow2_table_forget(struct blockdev_qcow2 *q, uint64_t offset);
 /* Does the cluster hold a table that is in memory? */
@@ -169,6 +181,8 @@ void qcow2_tables_free(struct blockdev_qcow2 *q);
 int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *refcount);
 /* Adds `delta` to the refcount of each cluster that [offset, offset + bytes) touches. */
 int qcow2_refcount_add(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes, int delta);
+/* The block that counts a cluster; NULL if there is none. */
+int qcow2_refblock_get(struct blockdev_qcow2 *q, uint64_t cluster, struct qcow2_table **block);
 /* Makes sure that the refcount of `cluster` can be set. *made: a new refcount block was needed. `anywhere`:
  * the block may lie at any cluster; otherwise it lies at the first one that it counts. */
 int qcow2_refblock_ensure(struct blockdev_qcow2 *q, uint64_t cluster, bool anywhere, bool *made);
@@ -176,18 +190,25 @@ int qcow2_refblock_ensure(struct blockdev_qcow2 *q, uint64_t cluster, bool anywh
  * refcounts can be set. They stay free until the caller sets the refcounts or adds the clusters to
  * q->writes. */
 int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_t *offset, uint64_t *found);
-/* The clusters that [offset, offset + bytes) touches lose a reference, at the next qcow2_tables_write(). */
-int qcow2_free(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
-/* Lowers the refcounts of what was freed. To be called after the tables that referred to it were written. */
-int qcow2_frees_apply(struct blockdev_qcow2 *q);
-/* Releases the clusters in quarantine that no older request can still be using. */
-void qcow2_quarantine_release(struct blockdev_qcow2 *q);
 /* Would a write there change a table of the image? */
 bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
 /* Reports once that the image is damaged, and stops writing to it. Returns -EIO. */
 int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset);
 unsigned qcow2_refcount_field(const void *block, unsigned bits, uint64_t index, uint64_t *value);
 void qcow2_refcount_store(void *block, unsigned bits, uint64_t index, uint64_t value);
+
+/* ---- free.c: all [locked] ------------------------------------------------------------------------------ */
+
+/* The clusters that [offset, offset + bytes) touches lose a reference, at the next qcow2_tables_write(). */
+int qcow2_free(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
+/* Makes copies of the refcount blocks in which the counts of what was freed are lower. They are in q->fallen
+ * even if -errno is returned; clusters without a copy leak. */
+int qcow2_frees_prepare(struct blockdev_qcow2 *q);
+/* Takes over what the copies say if they were `written` to the file, after the tables that referred to the
+ * clusters; otherwise the clusters stay counted until the next qcow2_tables_write(). */
+void qcow2_frees_done(struct blockdev_qcow2 *q, bool written);
+/* Releases the clusters in quarantine that no older request can still be using. */
+void qcow2_quarantine_release(struct blockdev_qcow2 *q);
 
 /* ---- map.c: all [locked] ------------------------------------------------------------------------------- */
 
@@ -266,6 +287,14 @@ bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error);
 
 /* NULL if the blockdev is of another format. */
 struct blockdev_qcow2 *qcow2_of(struct blockdev *blockdev);
+
+static inline void qcow2_span_add(struct qcow2_span *span, uint64_t from, uint64_t bytes)
+{
+    bool empty = span->from == span->to;
+    uint64_t to = from + bytes;
+    *span = (struct qcow2_span){ empty || from < span->from ? from : span->from,
+                                 empty || to > span->to ? to : span->to };
+}
 
 static inline uint64_t qcow2_round_up(const struct blockdev_qcow2 *q, uint64_t bytes)
 {

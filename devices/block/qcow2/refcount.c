@@ -56,9 +56,9 @@ void qcow2_refcount_store(void *block, unsigned bits, uint64_t index, uint64_t v
 
 /* ---- Blocks -------------------------------------------------------------------------------------------- */
 
-/* The block that counts a cluster; NULL if there is none. */
-static int block_get(struct blockdev_qcow2 *q, uint64_t cluster, struct qcow2_table **block)
+int qcow2_refblock_get(struct blockdev_qcow2 *q, uint64_t cluster, struct qcow2_table **block)
 {
+    CHECK_HELD(&q->lock);
     uint64_t index = cluster >> q->refblock_bits;
     *block = NULL;
     if (index >= q->reftable_size || !(q->reftable[index] & ~511ull))
@@ -70,7 +70,7 @@ int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *ref
 {
     CHECK_HELD(&q->lock);
     struct qcow2_table *block;
-    int rc = block_get(q, cluster, &block);
+    int rc = qcow2_refblock_get(q, cluster, &block);
     *refcount = 0;
     if (!rc && block)
         qcow2_refcount_field(block->entries, q->refcount_bits, cluster & ((1ull << q->refblock_bits) - 1),
@@ -129,7 +129,7 @@ static int reftable_grow(struct blockdev_qcow2 *q, uint64_t first)
         }
         for (uint64_t i = 0; i < per_block && n * per_block + i < blocks + clusters; i++)
             qcow2_refcount_store(block->entries, q->refcount_bits, i, 1);
-        qcow2_table_changed(q, block);
+        qcow2_table_changed(q, block, 0, q->cluster_size);
         table[first + n] = block->offset;
     }
     uint64_t old_at = q->header.reftable_offset, old_clusters = q->header.reftable_clusters;
@@ -184,7 +184,7 @@ static int block_make(struct blockdev_qcow2 *q, uint64_t index, uint64_t offset,
     int rc = qcow2_table_get(q, offset, true, true, block);
     if (rc)
         return rc;
-    qcow2_table_changed(q, *block);
+    qcow2_table_changed(q, *block, 0, q->cluster_size);
     q->reftable[index] = offset;
     q->reftable_dirty = true;
     if (offset + q->cluster_size > q->file_end)
@@ -198,7 +198,7 @@ static int find_counted(struct blockdev_qcow2 *q, uint64_t limit, uint64_t *clus
     for (*cluster = q->free_hint; *cluster < limit; ++*cluster) {
         struct qcow2_table *block;
         uint64_t refcount = 1;
-        int rc = block_get(q, *cluster, &block);
+        int rc = qcow2_refblock_get(q, *cluster, &block);
         if (rc)
             return rc;
         if (block)
@@ -231,7 +231,7 @@ static int refcount_add_one(struct blockdev_qcow2 *q, uint64_t cluster, int delt
 {
     struct qcow2_table *block;
     uint64_t value, index = cluster & ((1ull << q->refblock_bits) - 1);
-    int rc = block_get(q, cluster, &block);
+    int rc = qcow2_refblock_get(q, cluster, &block);
     if (rc)
         return rc;
     if (!block)
@@ -243,7 +243,7 @@ static int refcount_add_one(struct blockdev_qcow2 *q, uint64_t cluster, int delt
     if (delta > 0 && value == limit)
         return -ERANGE;
     qcow2_refcount_store(block->entries, q->refcount_bits, index, delta > 0 ? value + 1 : value - 1);
-    qcow2_table_changed(q, block);
+    qcow2_table_changed(q, block, index * q->refcount_bits / 8, (q->refcount_bits + 7) / 8);
     return 0;
 }
 
@@ -304,81 +304,4 @@ int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_
     if (cluster << q->cluster_bits > q->file_end)
         q->file_end = cluster << q->cluster_bits;
     return 0;
-}
-
-/* ---- Freeing ------------------------------------------------------------------------------------------- */
-
-static int ranges_add(struct qcow2_ranges *ranges, struct qcow2_range range)
-{
-    struct qcow2_range *last = ranges->count ? &ranges->items[ranges->count - 1] : NULL;
-    if (last && last->offset + last->bytes == range.offset) {
-        last->bytes += range.bytes;
-        last->seq = range.seq;
-        return 0;
-    }
-    if (ranges->count == ranges->capacity) {
-        size_t capacity = ranges->capacity ? 2 * ranges->capacity : 64;
-        struct qcow2_range *grown = realloc(ranges->items, capacity * sizeof(*grown));
-        if (!grown)
-            return -ENOMEM;
-        ranges->items = grown;
-        ranges->capacity = capacity;
-    }
-    ranges->items[ranges->count++] = range;
-    return 0;
-}
-
-int qcow2_free(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
-{
-    CHECK_HELD(&q->lock);
-    uint64_t start = offset & -q->cluster_size, end = qcow2_round_up(q, offset + bytes);
-    /* Ranges that share a boundary cluster are not merged: a cluster may be in the list twice (compressed
-     * neighbours), and then it loses two references. */
-    return ranges_add(&q->freed, (struct qcow2_range){ start, end - start, q->seq });
-}
-
-/* A cluster loses one reference. If nobody uses it any more, it goes into quarantine. */
-static int free_cluster(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t seq)
-{
-    uint64_t refcount = 0;
-    int rc = refcount_add_one(q, cluster, -1);
-    rc = rc ? rc : qcow2_refcount_get(q, cluster, &refcount);
-    if (rc || refcount)
-        return rc;
-    uint64_t offset = cluster << q->cluster_bits;
-    if (offset == (q->compressed_at & -q->cluster_size))
-        q->compressed_at = 0;
-    qcow2_table_forget(q, offset);
-    return ranges_add(&q->quarantine, (struct qcow2_range){ offset, q->cluster_size, seq });
-}
-
-int qcow2_frees_apply(struct blockdev_qcow2 *q)
-{
-    CHECK_HELD(&q->lock);
-    int rc = 0;
-    for (size_t n = 0; n < q->freed.count; n++) {
-        struct qcow2_range range = q->freed.items[n];
-        for (uint64_t at = 0; at < range.bytes && !rc; at += q->cluster_size)
-            rc = free_cluster(q, (range.offset + at) >> q->cluster_bits, q->seq);
-    }
-    q->freed.count = 0; /* clusters that failed stay counted: they leak */
-    return rc;
-}
-
-void qcow2_quarantine_release(struct blockdev_qcow2 *q)
-{
-    CHECK_HELD(&q->lock);
-    size_t kept = 0;
-    for (size_t n = 0; n < q->quarantine.count; n++) {
-        struct qcow2_range *range = &q->quarantine.items[n];
-        if (q->first_op && q->first_op->seq <= range->seq) {
-            q->quarantine.items[kept++] = *range;
-            continue;
-        }
-        if (!q->blockdev.ignore_discard)
-            blockfile_discard(q->file, range->offset, range->bytes);
-        if (range->offset >> q->cluster_bits < q->free_hint)
-            q->free_hint = range->offset >> q->cluster_bits;
-    }
-    q->quarantine.count = kept;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * qcow2 images through the blockdev: what is on top of an image (snapshots, discards that are ignored, zeros
- * that are detected), images below, damage that is found while writing, headers that are refused, and a flush
- * that was cut short.
+ * that are detected), images below, damage that is found while writing, headers that are refused, and the
+ * writes of a flush.
  */
 #include <check.h>
 #include <errno.h>
@@ -245,41 +245,6 @@ static void copy_file(const char *from, const char *to)
     close(out);
 }
 
-/* Only the first step of a flush, as a kill after it leaves the file: refcounts that rise. There are at most
- * leaks; after the whole flush there are none. */
-START_TEST(first_step_of_a_flush)
-{
-    create(path, &(struct qcow2_options){
-                     .size = SIZE, .version = 2 + (unsigned)_i, .cluster_bits = 9, .refcount_bits = 16 });
-    struct blockdev *disk = open_disk();
-    /* Tables of both kinds, and discards of clusters that are in the file already. */
-    for (unsigned n = 0; n < 40; n++)
-        ck_assert_int_eq(blockdev_pwrite(disk, bytes, 1024, n * 8192), 0);
-    ck_assert_int_eq(blockdev_flush(disk), 0);
-    struct blockdev_qcow2 *q = qcow2_of(disk);
-    for (unsigned n = 0; n < 40; n++) {
-        ck_assert_int_eq(blockdev_discard(disk, n * 8192, 512), 0);
-        ck_assert_int_eq(blockdev_pwrite(disk, bytes, 1024, n * 8192 + 2048), 0);
-    }
-    pthread_mutex_lock(&q->lock);
-    for (struct qcow2_table *table = q->newest; table; table = table->older) {
-        if (table->dirty && table->refcounts)
-            ck_assert_int_eq(blockfile_pwrite(q->file, table->entries, q->cluster_size, table->offset), 0);
-    }
-    for (uint32_t n = 0; n < q->reftable_size; n++) {
-        uint64_t entry = htobe64(q->reftable[n]);
-        ck_assert_int_eq(blockfile_pwrite(q->file, &entry, 8, q->header.reftable_offset + n * 8), 0);
-    }
-    pthread_mutex_unlock(&q->lock);
-    copy_file(path, below);
-    ck_assert_int_eq(blockdev_flush(disk), 0);
-    blockdev_destroy(disk);
-    ck_assert_uint_eq(used(0), 40 + 80);
-    ck_assert_int_eq(rename(below, path), 0);
-    ck_assert_uint_eq(used(200), 80);
-}
-END_TEST
-
 static int sync_result;
 static unsigned syncs;
 static int fake_sync(int fd)
@@ -320,6 +285,111 @@ START_TEST(a_failed_flush_stays)
 }
 END_TEST
 
+/* ---- The writes of a flush ----------------------------------------------------------------------------- */
+
+/* While `logged` is set, each write to it is noted in `order` (R and L for a refcount block and an L2 table,
+ * - for anything else, S for a sync), and the file as it is after write N is kept as folder/N. */
+static char order[256];
+static uint64_t longest; /* bytes */
+static unsigned writes;
+static struct blockdev_qcow2 *logged;
+
+int __real_blockfile_pwrite(struct blockfile *file, const void *from, uint64_t length, uint64_t offset);
+int __wrap_blockfile_pwrite(struct blockfile *file, const void *from, uint64_t length, uint64_t offset);
+
+static void note(char what)
+{
+    size_t length = strlen(order);
+    ck_assert_uint_lt(length, sizeof(order) - 1);
+    order[length] = what;
+    order[length + 1] = 0;
+}
+
+static const char *copy_name(unsigned n)
+{
+    static char name[80];
+    snprintf(name, sizeof(name), "%s/%u", folder, n);
+    return name;
+}
+
+/* The linker puts this in the place of blockfile_pwrite() (CMakeLists.txt). */
+int __wrap_blockfile_pwrite(struct blockfile *file, const void *from, uint64_t length, uint64_t offset)
+{
+    int rc = __real_blockfile_pwrite(file, from, length, offset);
+    if (!logged)
+        return rc;
+    uint64_t at = offset & -logged->cluster_size;
+    note(at == (logged->reftable[0] & ~511ull) ? 'R' : at == (logged->l1[0] & QCOW2_OFFSET_MASK) ? 'L' : '-');
+    longest = length > longest ? length : longest;
+    copy_file(path, copy_name(writes++));
+    return rc;
+}
+
+static int note_sync(int fd)
+{
+    note('S');
+    return fdatasync(fd);
+}
+
+static void flush_logged(struct blockdev *disk)
+{
+    order[0] = 0;
+    writes = 0;
+    longest = 0;
+    logged = qcow2_of(disk);
+    logged->file->sync_data = note_sync;
+    ck_assert_int_eq(blockdev_flush(disk), 0);
+    logged = NULL;
+}
+
+/* A process may be killed after any write of a flush: what it leaves has leaks at most, and after the last
+ * one none. */
+START_TEST(each_step_of_a_flush)
+{
+    create(path, &(struct qcow2_options){
+                     .size = SIZE, .version = 2 + (unsigned)_i, .cluster_bits = 9, .refcount_bits = 16 });
+    struct blockdev *disk = open_disk();
+    /* Tables of both kinds, and discards of clusters that are in the file already. */
+    for (unsigned n = 0; n < 40; n++)
+        ck_assert_int_eq(blockdev_pwrite(disk, bytes, 1024, n * 8192), 0);
+    ck_assert_int_eq(blockdev_flush(disk), 0);
+    for (unsigned n = 0; n < 40; n++) {
+        ck_assert_int_eq(blockdev_discard(disk, n * 8192, 512), 0);
+        ck_assert_int_eq(blockdev_pwrite(disk, bytes, 1024, n * 8192 + 2048), 0);
+    }
+    flush_logged(disk);
+    blockdev_destroy(disk);
+    ck_assert_uint_eq(used(0), 40 + 80);
+    ck_assert_uint_gt(writes, 10);
+    for (unsigned n = 0; n < writes; n++) {
+        ck_assert_int_eq(rename(copy_name(n), path), 0);
+        used(200);
+    }
+}
+END_TEST
+
+/* A process may be killed between any two of the writes, so they follow each other without a wait in between
+ * where there is a dirty bit (_i 0), and with a sync after each where there is none (_i 1: version 2). Only
+ * what changed of a table is written. */
+START_TEST(order_of_a_flush)
+{
+    const unsigned large = 1u << 16;
+    create(path, &(struct qcow2_options){
+                     .size = SIZE, .version = 3 - (unsigned)_i, .cluster_bits = 16, .refcount_bits = 16 });
+    struct blockdev *disk = open_disk();
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, 4 * large, 0), 0);
+    ck_assert_int_eq(blockdev_flush(disk), 0);
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, large, 5 * large), 0);
+    ck_assert_int_eq(blockdev_discard(disk, large, large), 0);
+    flush_logged(disk);
+    ck_assert_str_eq(order, _i ? "RSLSRSS" : "RLRS");
+    ck_assert_uint_le(longest, 4096);
+    blockdev_destroy(disk);
+    for (unsigned n = 0; n < writes; n++)
+        ck_assert_int_eq(unlink(copy_name(n)), 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("qcow2");
@@ -331,8 +401,9 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, short_backing_file, 0, 2);
     tcase_add_test(tcase, damage_stops_writes);
     tcase_add_loop_test(tcase, bad_headers, 0, sizeof(headers) / sizeof(headers[0]));
-    tcase_add_loop_test(tcase, first_step_of_a_flush, 0, 2);
+    tcase_add_loop_test(tcase, each_step_of_a_flush, 0, 2);
     tcase_add_loop_test(tcase, a_failed_flush_stays, 0, 2);
+    tcase_add_loop_test(tcase, order_of_a_flush, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
