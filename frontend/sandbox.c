@@ -302,14 +302,17 @@ static void note_place(const char *folder)
     snprintf(places + used, sizeof(places) - used, "%s%s", used ? ", " : "", folder);
 }
 
+/* The command line does not name the first two places, so nothing in there can be read: a command's files are
+ * new ones. Landlock cannot tell a new file from one that exists, so those can be overwritten. */
 static bool add_places(struct confine_policy *policy, const struct options_sandbox *sandbox)
 {
+    const unsigned put = CONFINE_WRITE | CONFINE_MAKE;
     char here[PATH_MAX] = "";
     const char *temporary = getenv("TMPDIR");
     bool ok = true;
     if (getcwd(here, sizeof(here)) && !is_precious(here)) {
         note_place(here);
-        ok = confine_add_path(policy, here, READ_WRITE | CONFINE_MAKE);
+        ok = confine_add_path(policy, here, put);
     }
     const char *const common[] = { "/tmp", temporary && strcmp(temporary, "/tmp") == 0 ? NULL : temporary };
     for (size_t n = 0; n < sizeof(common) / sizeof(common[0]); n++) {
@@ -317,11 +320,11 @@ static bool add_places(struct confine_policy *policy, const struct options_sandb
         if (!common[n] || !realpath(common[n], folder) || is_precious(folder) || strcmp(folder, here) == 0)
             continue;
         note_place(folder);
-        ok = ok && confine_add_path(policy, folder, READ_WRITE | CONFINE_MAKE);
+        ok = ok && confine_add_path(policy, folder, put);
     }
     for (unsigned n = 0; n < sandbox->folder_count; n++) {
         note_place(sandbox->folders[n]);
-        ok = ok && confine_add_path(policy, sandbox->folders[n], READ_WRITE | CONFINE_MAKE);
+        ok = ok && confine_add_path(policy, sandbox->folders[n], CONFINE_READ | put);
     }
     return ok && confine_add_path(policy, "/dev/null", READ_WRITE);
 }

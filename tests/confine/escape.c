@@ -60,6 +60,29 @@ static bool try_read_inside(void)
     return close_it(open(from_environment("ESCAPE_INSIDE"), O_RDONLY | O_CLOEXEC));
 }
 
+/* The folder that the emulator was started in: commands write there, and nobody reads. */
+static bool try_beside(const char *name, int flags)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/%s", from_environment("ESCAPE_HERE"), name);
+    return close_it(open(path, flags | O_CLOEXEC, 0600));
+}
+
+static bool try_read_beside(void)
+{
+    return try_beside("private", O_RDONLY);
+}
+
+static bool try_list_beside(void)
+{
+    return try_beside(".", O_RDONLY | O_DIRECTORY);
+}
+
+static bool try_write_beside(void)
+{
+    return try_beside("picture", O_WRONLY | O_CREAT);
+}
+
 static bool try_write_file(void)
 {
     char path[4096];
@@ -219,6 +242,9 @@ static const struct {
 } attempts[] = {
     { "read-file", try_read_file },
     { "read-inside", try_read_inside },
+    { "read-beside", try_read_beside },
+    { "list-beside", try_list_beside },
+    { "write-beside", try_write_beside },
     { "write-file", try_write_file },
     { "memory-file", try_memory_file },
     { "fork", try_fork },

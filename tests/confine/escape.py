@@ -11,7 +11,7 @@ import tempfile
 ROLES = ("main", "hart", "translator", "timer", "worker", "folder", "host")
 # For these roles Landlock decides which names they may open; the others may not open anything.
 OPENS = ("main", "folder", "host")
-ALL = ("read-file read-inside write-file memory-file fork execve connect named-port abstract-socket listen packet-socket "
+ALL = ("read-file read-inside read-beside list-beside write-beside write-file memory-file fork execve connect named-port abstract-socket listen packet-socket "
        "datagram ptrace peek kill executable-memory make-executable namespace become-user priority new-privileges bpf").split()
 
 failures = 0
@@ -25,13 +25,16 @@ def check(condition, text):
 
 
 class Site:
-    """A folder that the command line names, one that it does not name, a disk, a listener, and a process to attack."""
+    """A folder that the command line names, one that it does not name, the one that the emulator is started in, a disk, a
+    listener, and a process to attack."""
 
     def __init__(self, top):
         self.top = top
-        self.inside, self.outside = os.path.join(top, "inside"), os.path.join(top, "outside")
-        for folder in (self.inside, self.outside):
+        self.inside, self.outside, self.here = (os.path.join(top, name) for name in ("inside", "outside", "here"))
+        for folder in (self.inside, self.outside, self.here):
             os.mkdir(folder)
+        with open(os.path.join(self.here, "private"), "w") as file:
+            file.write("not for the guest\n")
         self.disk = os.path.join(self.inside, "disk.raw")
         with open(self.disk, "wb") as file:
             file.truncate(1 << 20)
@@ -49,12 +52,12 @@ class Site:
             environment = dict(os.environ, ESCAPE_REPORT=str(report.fileno()), ESCAPE_INSIDE=self.disk,
                                ESCAPE_OUTSIDE=self.outside, ESCAPE_PORT=str(self.listener.getsockname()[1]),
                                ESCAPE_NAMED_PORT=str(self.named.getsockname()[1]), ESCAPE_ABSTRACT=self.abstract_name,
-                               ESCAPE_VICTIM=str(self.victim.pid), TMPDIR=self.inside)
+                               ESCAPE_VICTIM=str(self.victim.pid), ESCAPE_HERE=self.here, TMPDIR=self.here)
             run = subprocess.run(
                 [emulator, "-bios", "none", "-display", "none", "-serial", "null", "-monitor", "stdio",
                  "-drive", "file=%s,format=raw,if=virtio" % self.disk,
                  "-virtfs", "local,path=%s,mount_tag=t,security_model=none" % self.inside, *flags],
-                input="info sandbox\nquit\n", env=environment, cwd=self.inside, pass_fds=[report.fileno()],
+                input="info sandbox\nquit\n", env=environment, cwd=self.here, pass_fds=[report.fileno()],
                 capture_output=True, text=True, timeout=60)
             check(run.returncode == 0, "%s: status %d: %s" % (flags, run.returncode, run.stderr))
             report.seek(0)
@@ -90,7 +93,7 @@ def expect(found, flags, allowed):
 
 
 def default_allows(role, attempt):
-    return attempt == "read-inside" and role in OPENS
+    return attempt in ("read-inside", "write-beside") and role in OPENS
 
 
 def network_allows(text):
@@ -111,7 +114,7 @@ def spawn_allows(text):
     """Programs that may be started may do more, but TCP stays limited."""
     tcp = "TCP (Landlock): on" in text
     return lambda role, attempt: (
-        default_allows(role, attempt) or (role in OPENS and attempt == "read-file") or
+        default_allows(role, attempt) or (role in OPENS and attempt in ("read-file", "read-beside", "list-beside")) or
         (role in ("main", "host") and (attempt in ("fork", "execve", "kill", "executable-memory", "make-executable", "datagram",
                                                    "packet-socket", "abstract-socket") or
                                        (not tcp and attempt in ("connect", "named-port", "listen")))))
