@@ -132,7 +132,7 @@ int main(int argc, char **argv)
         status = fail(&error);
     } else if (options.action != OPTIONS_RUN) {
         options_print(&options, stdout);
-        status = fflush(stdout) == 0 ? 0 : 1;
+        status = fflush(stdout) == 0 && options.action != OPTIONS_FIRST_STEPS ? 0 : 1;
     } else if (options.log_file && !log_open(options.log_file)) {
         error_set(&error, "-D %s: cannot open the log: %m", options.log_file);
         status = fail(&error);

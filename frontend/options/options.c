@@ -309,7 +309,11 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
             "-dfilter %s: %.*s is not a range of addresses; ranges are START..LAST, START+SIZE and "
             "START-SIZE, up to 16 of them",
             options->log_filter, (int)strcspn(bad, ","), bad);
-    return options_join(options, error);
+    if (!options_join(options, error))
+        return false;
+    if (argc == 1)
+        options->action = OPTIONS_FIRST_STEPS;
+    return true;
 }
 
 void options_free(struct options *options)
@@ -358,58 +362,18 @@ static void print_version(const struct options *options, FILE *out)
             OPTIONS_QEMU_VERSION, RVIVE_VERSION);
 }
 
-#define CPU_LINE 110 /* columns */
-
-static void print_cpu(const struct isa_model *model, FILE *out)
-{
-    struct isa_config config;
-    struct error error;
-    size_t column = CPU_LINE;
-    fprintf(out, "  %-12s %s", model->name, model->text);
-    if (!isa_config_parse(&config, model->name, &error))
-        return;
-    for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++) {
-        const char *name = isa_extension_in(&config, (enum isa_extension)i);
-        if (!isa_has(&config, (enum isa_extension)i))
-            continue;
-        if (column + strlen(name) + 1 > CPU_LINE)
-            column = (size_t)fprintf(out, "\n%15s", "") - 1;
-        column += (size_t)fprintf(out, "%s ", name);
-    }
-    fprintf(out, "\n");
-}
-
-static void print_cpus(FILE *out)
-{
-    const struct isa_model *model;
-    fprintf(out, "CPUs, and the extensions that they have:\n");
-    for (unsigned i = 0; (model = isa_model_row(i)); i++)
-        print_cpu(model, out);
-    fprintf(out, "Extensions, NAME=on or NAME=off after a comma:\n");
-#define X(name, string, rv64, rv32, text)                                                                    \
-    fprintf(out, "  %-12s %s%s\n", string, text, rv64 || rv32 ? "" : " (off in rv64 and rv32)");
-    ISA_EXTENSIONS(X)
-#undef X
-    fprintf(out,
-            "Others:\n"
-            "  %-12s widest address translation: sv32, sv39, sv48, sv57\n"
-            "  %-12s S-mode and U-mode\n"
-            "  %-12s physical memory protection\n"
-            "  %-12s bits of a vector register: 128, 256 (the default), 512, 1024\n",
-            "svNN", "s", "pmp", "vlen=BITS");
-}
-
 void options_print(const struct options *options, FILE *out)
 {
     switch (options->action) {
     case OPTIONS_RUN: break;
+    case OPTIONS_FIRST_STEPS: options_print_first_steps(out); break;
     case OPTIONS_HELP: print_help(out); break;
     case OPTIONS_VERSION: print_version(options, out); break;
     case OPTIONS_LIST_MACHINES:
         for (const struct board *const *board = boards; *board; board++)
             fprintf(out, "%-7s %s\n", (*board)->name, (*board)->text);
         break;
-    case OPTIONS_LIST_CPUS: print_cpus(out); break;
+    case OPTIONS_LIST_CPUS: options_print_cpus(out); break;
     case OPTIONS_LIST_DEVICES: options_print_devices(options->help_with, out); break;
     case OPTIONS_LIST_ACCELS: options_print_accels(out); break;
     case OPTIONS_LIST_KEYS: print_keys(options, out); break;

@@ -26,6 +26,7 @@
 
 enum options_action {
     OPTIONS_RUN,
+    OPTIONS_FIRST_STEPS, /* no flag was given */
     OPTIONS_HELP,
     OPTIONS_VERSION,
     OPTIONS_LIST_MACHINES,
@@ -263,6 +264,11 @@ bool options_take_accel_list(struct options *options, const char *list, struct e
 /* Second step: checks that one of the requested ways exists here. */
 bool options_join_accel(struct options *options, struct error *error);
 void options_print_accels(FILE *out);
+
+/* print.c: what to type, for somebody who typed nothing; the CPUs with their extensions. */
+void options_print_first_steps(FILE *out);
+void options_print_cpus(FILE *out);
+
 /* process.c */
 options_take_fn options_take_pidfile, options_take_daemonize, options_take_name, options_take_overcommit,
     options_take_msg, options_take_echr, options_take_action, options_take_watchdog_action,
