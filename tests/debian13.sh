@@ -26,6 +26,6 @@ if [ "$(cat "$root/rvive.packages" 2>/dev/null)" != "$packages" ]; then
 fi
 
 root_enter --source "$top" "$root" sh -eu -c '
-    cmake -S /rvive -B /build -G Ninja -DCMAKE_C_COMPILER=clang
+    cmake -S /rvive -B /build -G Ninja -DCMAKE_C_COMPILER=clang -DRVIVE_WERROR=ON
     ninja -k 0 -C /build # all warnings at once
     ctest --test-dir /build --output-on-failure --timeout 600 -j "$(nproc)" "$@"' sh "$@"

@@ -63,7 +63,7 @@ end_step() {
 build() {
     build_in=$1
     shift
-    cmake -S "$top" -B "$build_in" -G Ninja "$@" && ninja -C "$build_in"
+    cmake -S "$top" -B "$build_in" -G Ninja -DRVIVE_WERROR=ON "$@" && ninja -C "$build_in"
 }
 
 # fuzz DIR NAME...: runs each fuzzer for a minute, as many at a time as there are processors. False if one finds something.

@@ -85,11 +85,14 @@ void screen_destroy(struct screen *screen)
     free(screen);
 }
 
-/* Is there a desktop on which a window could open? Without one SDL would continue, and draw into memory
- * only. */
+/* Is there a desktop on which a window could open, and was the program built with one? Without a desktop SDL
+ * would continue, and draw into memory only. */
 static bool window_possible(void)
 {
-    return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER");
+    char path[VIEW_MODULE_PATH];
+    struct error error;
+    return (getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER")) &&
+           view_module_find(WINDOW_MODULE ".so", path, &error);
 }
 
 /* Without -display a window opens if there is something to see in it and a desktop on which it can open. */

@@ -36,7 +36,8 @@ bool view_module_find(const char *name, char path[VIEW_MODULE_PATH], struct erro
         if (access(path, F_OK) == 0)
             return true;
     }
-    return error_set(error, "%s is neither in %s nor in %s/../lib/rvive", name, folder, folder);
+    return error_set(error, "%s is neither in %s nor in %s/../lib/rvive (a build can be without it)", name,
+                     folder, folder);
 }
 
 const void *view_module_load(const char *name, const char *symbol, struct error *error)

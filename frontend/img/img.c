@@ -14,15 +14,10 @@
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-    const char *usage;
+    const char *usage, *text;
 } commands[] = {
-    { "check", img_check, "[-q] [-f FORMAT] [--output=human|json] [-r leaks|all] [-U] FILE" },
-    { "commit", img_commit, "[-q] [-f FORMAT] [-d] FILE" },
-    { "convert", img_convert,
-      "[-c] [-n] [-p] [-q] [-U] [-f FORMAT] [-O FORMAT] [-B BACKING [-F FORMAT]] [-o OPTIONS] FILE OUTPUT" },
-    { "create", img_create, "[-q] [-u] [-f FORMAT] [-b BACKING [-F FORMAT]] [-o OPTIONS] FILE [SIZE]" },
-    { "info", img_info, "[-f FORMAT] [--output=human|json] [--backing-chain] [-U] FILE" },
-    { "resize", img_resize, "[-q] [-f FORMAT] [--shrink] FILE [+|-]SIZE" },
+#define COMMAND(name, run, usage, text) { name, run, usage, text },
+#include "frontend/img/commands.def"
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -108,7 +103,7 @@ static int help(void)
 {
     puts("rvive-img " RVIVE_VERSION ": disk images for Rvive\n\nCommands:");
     for (size_t n = 0; n < COMMAND_COUNT; n++)
-        printf("  rvive-img %s %s\n", commands[n].name, commands[n].usage);
+        printf("  rvive-img %s %s\n      %s\n", commands[n].name, commands[n].usage, commands[n].text);
     puts("\nFormats: raw, qcow2. Without -f, the format is found by looking into the file.\n"
          "Options of -o for qcow2: size=, backing_file=, backing_fmt=, cluster_size=, compat=0.10|1.1,\n"
          "  refcount_bits=, lazy_refcounts=on|off, compression_type=zlib|zstd, preallocation=off\n"

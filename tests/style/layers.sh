@@ -53,6 +53,7 @@ frontend                 frontend/options frontend/monitor frontend/display
 frontend/options
 frontend/monitor         frontend frontend/options frontend/display
 frontend/display         frontend/options
+frontend/package         frontend/options/options.def frontend/img/commands.def !devices !machine !dbt !cpu !util
 frontend/img             frontend/options/text.h devices/block devices/block/qcow2 !devices !machine !dbt !cpu
 "
 
