@@ -53,6 +53,8 @@ static inline void hart_fence_i(struct hart *hart)
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot);
 /* Forgets where translated code for guest addresses is: all address spaces of the hart. */
 void tlb_forget_native(struct hart *hart);
+/* The same for code at that offset of any page. */
+void tlb_forget_native_at(struct hart *hart, unsigned offset);
 /* Drops every translation that allows stores, so that the next one calls page_written(); of windows, those
  * to pages that are watched now. */
 void tlb_forget_writes(struct hart *hart);

@@ -94,14 +94,16 @@ static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block
     }
 }
 
-/* Clears the hart's jump tables if they may lead to code that has changed since. */
-static void refresh_jumps(struct hart *hart, uint64_t generation)
+/* Removes from the hart's jump tables what may lead to code that has changed since. */
+static void refresh_jumps(struct dbt *dbt, struct hart *hart)
 {
     struct dbt_hart *state = dbt_hart(hart);
-    if (state->generation == generation)
+    if (state->generation == dbt->generation)
         return;
-    tlb_forget_native(hart);
-    state->generation = generation;
+    pthread_mutex_lock(&dbt->lock);
+    dbt_forget_gone(dbt, hart, state->generation);
+    state->generation = dbt->generation;
+    pthread_mutex_unlock(&dbt->lock);
 }
 
 /* An evicting thread raises room_wanted before it asks the harts out. A hart that has served that request
@@ -125,7 +127,7 @@ static bool begin_running(struct dbt *dbt, struct hart *hart)
     if (hart->tlb_data != hart->tlb_fetch) /* MPRV: rare, and translated code has one TLB register */
         return false;
     lock_running(dbt);
-    refresh_jumps(hart, dbt->generation);
+    refresh_jumps(dbt, hart);
     windows_settle(hart);
     return true;
 }
@@ -171,7 +173,7 @@ static void accel_fence_i(struct hart *hart)
     pthread_mutex_lock(&dbt->lock);
     code_pages_verify(dbt, hart);
     pthread_mutex_unlock(&dbt->lock);
-    refresh_jumps(hart, dbt->generation); /* the hart may continue in translated code without accel_run() */
+    refresh_jumps(dbt, hart); /* the hart may continue in translated code without accel_run() */
 }
 
 static void accel_page_changed(struct hart *hart, uint64_t paddr)
@@ -180,7 +182,7 @@ static void accel_page_changed(struct hart *hart, uint64_t paddr)
     pthread_mutex_lock(&dbt->lock);
     code_page_changed(dbt, paddr);
     pthread_mutex_unlock(&dbt->lock);
-    refresh_jumps(hart, dbt->generation);
+    refresh_jumps(dbt, hart);
 }
 
 static void accel_drop_page(struct hart *hart, uint64_t paddr)
@@ -189,7 +191,7 @@ static void accel_drop_page(struct hart *hart, uint64_t paddr)
     pthread_mutex_lock(&dbt->lock);
     code_page_drop(dbt, paddr);
     pthread_mutex_unlock(&dbt->lock);
-    tlb_forget_native(hart);
+    refresh_jumps(dbt, hart);
 }
 
 static void accel_safe_point(struct hart *hart)

@@ -184,6 +184,7 @@ static bool publish(struct t2 *t2, struct ir *r)
     code_cache_commit(&dbt->cache, &code->owner, &place);
     header->region = code_ref(&dbt->cache, code);
     t1_block_set_entry(dbt, header, entry);
+    dbt_entry_gone(dbt, header->span.paddr); /* its own entry would still do, but is slower */
     if (dbt->listen)
         tell(dbt, r, start, (size_t)(t->e.at - start));
     dbt->counters.regions++;

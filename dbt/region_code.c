@@ -65,8 +65,10 @@ static bool leave_header(struct dbt *dbt, struct t2_code *code, uint16_t samples
 
 static void region_changed(struct dbt *dbt, struct code_owner *owner)
 {
+    const struct t2_code *code = (const struct t2_code *)(const void *)owner;
+    const struct t1_block *header = code_at(&dbt->cache, code->header);
     if (leave_header(dbt, (struct t2_code *)(void *)owner, 0))
-        dbt->generation++; /* the harts' jump tables may have the region's entry */
+        dbt_entry_gone(dbt, header->span.paddr);
 }
 
 static void region_evict(struct dbt *dbt, struct code_owner *owner)

@@ -200,6 +200,20 @@ void tlb_forget_native(struct hart *hart)
     }
 }
 
+void tlb_forget_native_at(struct hart *hart, unsigned offset)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = hart->tlb_pool[i];
+        uint64_t groups = tlb->mode == TLB_FREE ? 0 : tlb->native_groups;
+        for (; groups; groups &= groups - 1) {
+            struct tlb_native *entry = &tlb->native[TLB_NATIVE_INDEX(offset)];
+            entry += (size_t)__builtin_ctzll(groups) * TLB_NATIVES_OF_PAGE;
+            if ((entry->pc & (PAGE_SIZE - 1)) == offset)
+                memset(entry, 0xff, sizeof(*entry));
+        }
+    }
+}
+
 void tlb_forget_writes(struct hart *hart)
 {
     for (unsigned i = 0; i < TLB_POOL; i++) {

@@ -3,6 +3,7 @@
  * The table of translated blocks; see block.h. It is also read without the lock (find.c): blocks are added
  * and removed by release stores, and their memory stays until their segment is evicted.
  */
+#include "dbt/runtime/find.h"
 #include "dbt/runtime/block.h"
 
 #include <string.h>
@@ -80,7 +81,7 @@ static void t1_changed(struct dbt *dbt, struct code_owner *owner)
     while (*link && code_at(&dbt->cache, *link) != block)
         link = &((struct t1_block *)code_at(&dbt->cache, *link))->hash_next;
     __atomic_store_n(link, block->hash_next, __ATOMIC_RELEASE); /* dbt_find_block() takes no lock */
-    dbt->generation++; /* the harts' jump tables may know its entry */
+    dbt_entry_gone(dbt, block->span.paddr);
 }
 
 static void t1_evict(struct dbt *dbt, struct code_owner *owner)

@@ -5,12 +5,13 @@
  * Meanwhile no hart is in translated code. So none runs the code that is evicted, and none has a return
  * address to it on its host stack: the return stack is forgotten with each exit. These may still lead there:
  * links from other segments (set back to their stubs), the lists of links and spans (swept), the table of
- * blocks (swept), the harts' jump tables (forgotten by the new generation), and the interpreter's blocks,
- * which name the segment's generation.
+ * blocks (swept), the harts' jump tables (which forget all entries), and the interpreter's blocks, which name
+ * the segment's generation.
  *
  * Lists are swept; members are not unlinked one by one: one pass over a list drops all its members of the
  * segment.
  */
+#include "dbt/runtime/find.h"
 #include "dbt/runtime/evict.h"
 #include "util/check.h"
 #include "util/host_time.h"
@@ -45,7 +46,7 @@ static void evict_segment(struct dbt *dbt, unsigned segment)
         dbt->counters.evicted++;
     }
     code_cache_empty(&dbt->cache, segment);
-    dbt->generation++;
+    dbt_entries_gone(dbt);
 }
 
 void dbt_evict_next(struct dbt *dbt)

@@ -55,6 +55,31 @@ struct t1_block *dbt_find_block(struct hart *hart, uint64_t pc)
     return block;
 }
 
+void dbt_entry_gone(struct dbt *dbt, uint64_t paddr)
+{
+    CHECK_HELD(&dbt->lock);
+    dbt->gone[dbt->generation % DBT_GONE] = (uint16_t)(paddr & (PAGE_SIZE - 1));
+    dbt->generation++;
+}
+
+void dbt_entries_gone(struct dbt *dbt)
+{
+    dbt->generation += DBT_GONE + 1; /* more than dbt->gone has */
+}
+
+/* The virtual address of a block is not known, but where it is in its page is. Entries for blocks at the same
+ * place of other pages are removed, too; that only costs a search each. */
+void dbt_forget_gone(struct dbt *dbt, struct hart *hart, uint64_t since)
+{
+    CHECK_HELD(&dbt->lock);
+    if (dbt->generation - since > DBT_GONE) {
+        tlb_forget_native(hart);
+        return;
+    }
+    for (uint64_t at = since; at != dbt->generation; at++)
+        tlb_forget_native_at(hart, dbt->gone[at % DBT_GONE]);
+}
+
 void dbt_correct(struct hart *hart, uint64_t pc, const uint8_t *entry)
 {
     struct tlb_native *native = &hart->tlb_fetch->native[TLB_NATIVE_INDEX(pc)];

@@ -63,6 +63,8 @@ struct dbt_counters {
 
 struct code_page;
 
+#define DBT_GONE 64u
+
 struct dbt {
     struct hart_accel accel; /* must be first: the harts hand it back */
     pthread_mutex_t lock;
@@ -71,7 +73,10 @@ struct dbt {
     atomic_uint room_wanted; /* threads that wait for `room` or hold it: harts stay out of translated code */
     struct code_cache cache;
     _Atomic uint64_t generation; /* of the harts' jump tables: raised if an entry in them may be wrong */
-    dbt_listen_fn *listen;       /* NULL: nobody */
+    /* For the last DBT_GONE generations, by generation: where in its page the code is whose entry is wrong.
+     * [locked] */
+    uint16_t gone[DBT_GONE];
+    dbt_listen_fn *listen; /* NULL: nobody */
     void *listen_opaque;
     const struct code_owner_ops *owner_ops[CODE_OWNER_KINDS];
 
