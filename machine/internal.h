@@ -89,6 +89,7 @@ struct machine {
     atomic_bool io_error; /* a disk's request failed; the disk waits until the user continues the machine */
     atomic_bool io_error_posted; /* the machine's thread has not stopped it for that yet */
     unsigned holds;
+    bool devices_held;                 /* since it is paused */
     struct pci_bus *pci_bus;           /* NULL: none */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;

@@ -63,6 +63,23 @@ static void stop_harts(struct machine *machine)
     hurry(machine, false);
 }
 
+/* While the machine is paused its devices are still, too: no request is under way, and nothing writes guest
+ * memory. A console's thread may be waiting for a terminal that is stopped. Timers are still because the
+ * clock is. [run_lock], with the harts stopped */
+static void hold_devices(struct machine *machine, bool held)
+{
+    if (machine->devices_held == held)
+        return;
+    machine->devices_held = held;
+    hurry(machine, held);
+    for (unsigned n = 0; n < machine->device_count; n++) {
+        struct device *device = machine->devices[n].device;
+        if (device->ops->hold)
+            device->ops->hold(device, held);
+    }
+    hurry(machine, false);
+}
+
 /* Starts or stops the harts. [run_lock] */
 static bool update(struct machine *machine, struct error *error)
 {
@@ -73,6 +90,7 @@ static bool update(struct machine *machine, struct error *error)
         clock_stop(machine->clock);
     else
         clock_start(machine->clock);
+    hold_devices(machine, machine->paused);
     return !run || machine->threads_running || harts_start(machine, error);
 }
 
