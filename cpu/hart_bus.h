@@ -27,6 +27,9 @@ struct hart_bus_ops {
     const uint8_t *(*code)(struct hart_bus *bus, uint64_t paddr);
     /* Whether [host, host + length) is guest memory as page() gives it. For checks; the op may be NULL. */
     bool (*is_memory)(struct hart_bus *bus, const uint8_t *host, uint64_t length);
+    /* The other way round: the physical address of a byte of RAM or ROM as page() gives it. False: it is
+     * neither. For saving; the op may be NULL. */
+    bool (*paddr)(struct hart_bus *bus, const void *host, uint64_t *paddr);
 };
 /* RAM that is a file's, so that harts can map its pages a second time (cpu/mmu/window.h): `size` bytes at
  * physical address `base`, which the file has from its beginning, and which are at `host`. size 0: there is

@@ -21,7 +21,8 @@
     X(scounteren) X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
 /* clang-format on */
 
-#define SECTION_VERSION 4 /* 1 had no mseccfg, 2 no vectors, 3 no ssp, jvt and pad_expected */
+/* 1 had no mseccfg, 2 no vectors, 3 no ssp, jvt and pad_expected, 4 no reservation */
+#define SECTION_VERSION 5
 
 static void save_vectors(const struct hart *hart, struct state_writer *writer)
 {
@@ -55,6 +56,33 @@ static void load_vectors(struct hart *hart, struct state_reader *reader)
     csr_vector_legalize(hart, vtype);
 }
 
+/* LR's reservation. The A extension allows an SC to fail, so it could be dropped; but then a machine that was
+ * loaded would execute other instructions than the one that was saved. What the SC compares is in memory,
+ * which is saved at the same time. A reservation on a device's register is dropped: its host address names
+ * no memory. */
+static void save_reservation(const struct hart *hart, struct state_writer *writer)
+{
+    const struct hart_bus_ops *ops = hart->bus->ops;
+    uint64_t paddr = 0;
+    bool any = hart->reserve_size && ops->paddr && ops->paddr(hart->bus, hart->reserve_host, &paddr);
+    state_put(writer, "reserve_size", any ? hart->reserve_size : 0);
+    state_put(writer, "reserve_paddr", paddr);
+    state_put(writer, "reserve_value", any ? hart->reserve_value : 0);
+}
+
+/* An SC compares size and address, and stores where its own translation leads. So a reservation of a hostile
+ * file allows no store that the guest could not do. */
+static void load_reservation(struct hart *hart, struct state_reader *reader)
+{
+    bool writable = false;
+    uint64_t size = state_get(reader, "reserve_size", 8);
+    uint64_t paddr = state_get(reader, "reserve_paddr", UINT64_MAX);
+    uint8_t *page = size ? hart->bus->ops->page(hart->bus, paddr & ~(PAGE_SIZE - 1), &writable) : NULL;
+    hart->reserve_value = state_get(reader, "reserve_value", UINT64_MAX);
+    hart->reserve_host = page ? page + (paddr & (PAGE_SIZE - 1)) : NULL;
+    hart->reserve_size = page && (size == 4 || size == 8) ? (unsigned)size : 0;
+}
+
 void hart_save(struct hart *hart, struct state_writer *writer)
 {
     char section[16];
@@ -78,6 +106,7 @@ void hart_save(struct hart *hart, struct state_writer *writer)
     state_put(writer, "ssp", hart->ssp);
     state_put(writer, "pad_expected", hart->pad_expected);
     state_put(writer, "jvt", hart->jvt);
+    save_reservation(hart, writer);
 }
 
 bool hart_load(struct hart *hart, struct state_reader *reader)
@@ -116,6 +145,8 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     hart->pad_expected = version >= 4 && state_get(reader, "pad_expected", 1);
     hart->jvt = version >= 4 ? state_get(reader, "jvt", UINT64_MAX) : 0;
     hart->reserve_size = 0;
+    if (version >= 5)
+        load_reservation(hart, reader);
     csr_legalize(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);

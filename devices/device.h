@@ -70,6 +70,11 @@ struct device_ops {
     void (*save)(struct device *device, struct state_writer *writer);
     bool (*load)(struct device *device, struct state_reader *reader);
     void (*destroy)(struct device *device);
+    /* Holds the device still, or lets it go on; called with all harts stopped. While it is held, no thread of
+     * its own or of a back end writes guest memory, raises an interrupt or takes a request: what was under
+     * way is finished when this returns, and what comes from the host waits. save() and load() are possible.
+     * NULL: nothing happens in the device but accesses of harts and timers. */
+    void (*hold)(struct device *device, bool held);
     /* Adds the device's node(s) under the /soc node, which is open in the sequential-write tree `fdt`
      * (fdt_begin_node .. fdt_end_node). Returns 0 or a negative libfdt error. NULL: the device has no
      * node. */

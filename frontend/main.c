@@ -18,6 +18,7 @@
 #include "frontend/options/options.h"
 #include "frontend/sandbox.h"
 #include "frontend/signals.h"
+#include "frontend/state/migration.h"
 #include "frontend/display/view_module.h"
 #include "machine/machine.h"
 #include "util/log.h"
@@ -39,12 +40,8 @@ static void set_title(const char *title)
 
 /* Runs the machine with its monitors and its screen, in the sandbox; returns what machine_run() returns. */
 static int run_monitored(const struct options *options, struct screen *screen, struct monitors *monitors,
-                         struct error *error)
+                         struct migration *migration, struct error *error)
 {
-    if (!monitors) {
-        error_set(error, "out of memory for the monitors");
-        return -1;
-    }
     /* A window's libraries start threads, which shall be in the sandbox, too; so the window is opened in it.
      * But another user or root may have no access to the desktop: then it is opened before. */
     bool early = options->run_with.user || options->run_with.chroot;
@@ -52,8 +49,14 @@ static int run_monitored(const struct options *options, struct screen *screen, s
                  (!early || screen_open_window(screen, error)) && daemon_hold(options, error) &&
                  sandbox_enter(options, error) && screen_open_window(screen, error) &&
                  daemon_ready(options, error);
+    ready = ready && migration_begin(migration, error);
     int status = ready ? screen_run(screen, error) : -1;
     screen_close(screen);
+    struct error suspend;
+    if (!migration_end(migration, &suspend) && status >= 0) {
+        *error = suspend;
+        status = -1;
+    }
     monitors_close(monitors);
     return status;
 }
@@ -75,16 +78,20 @@ static int run_machine(struct options *options, struct error *error)
     if (!screen)
         return fail(error);
     options->machine.display = screen_display(screen);
+    options->machine.incoming = migration_loads(options);
     struct machine *machine = machine_create(&options->machine, error);
     if (!machine) {
         screen_destroy(screen);
         return fail(error);
     }
     screen_attach(screen, machine);
-    struct monitors *monitors = monitors_create(options, machine, screen);
+    struct migration *migration = migration_create(options, machine, error);
+    struct monitors *monitors =
+        migration ? monitors_create(options, machine, screen, migration, error) : NULL;
     signals_serve(machine);
-    int status = run_monitored(options, screen, monitors, error);
+    int status = monitors ? run_monitored(options, screen, monitors, migration, error) : -1;
     signals_serve(NULL);
+    migration_destroy(migration);
     machine_destroy(machine);
     monitors_free(monitors);
     screen_destroy(screen);

@@ -24,8 +24,8 @@
 #include "util/thread.h"
 
 static struct confine_status status;
-static bool may_make_sockets, may_use_any_port; /* what the policy allows */
-static char places[PATH_MAX + 256];             /* the folders that commands may write into, for messages */
+static bool may_make_sockets, may_use_any_port, may_spawn; /* what the policy allows */
+static char places[PATH_MAX + 256]; /* the folders that commands may write into, for messages */
 
 #define READ_WRITE (CONFINE_READ | CONFINE_WRITE)
 #define TREE       (CONFINE_READ | CONFINE_WRITE | CONFINE_MAKE | CONFINE_FOLDERS)
@@ -138,6 +138,8 @@ static bool add_named_files(struct confine_policy *policy, const struct options 
         ok = ok && confine_add_path(policy, options->log_file, CONFINE_WRITE);
     if (options->process.pidfile) /* the file is removed at the end */
         ok = ok && add_folder_of(policy, options->process.pidfile, CONFINE_REMOVE);
+    if (options->suspend) /* written under another name first, and removed when it was loaded */
+        ok = ok && add_folder_of(policy, options->suspend, CONFINE_WRITE | CONFINE_MAKE);
     if (options->screen.dump) /* the picture is written to a file with another name first */
         ok = ok && add_folder_of(policy, options->screen.dump, CONFINE_WRITE | CONFINE_MAKE);
     if (ok && machine->profile.file) {
@@ -367,6 +369,7 @@ static struct confine *prepare(const struct options *options, struct error *erro
     struct confine *confine = ok ? confine_prepare(&policy, error) : NULL;
     may_make_sockets = policy.sockets || policy.spawn;
     may_use_any_port = policy.any_port;
+    may_spawn = policy.spawn;
     if (!ok)
         error_set(error, "sandbox: too many files and folders for its rules; -sandbox off does without");
     confine_policy_free(&policy);
@@ -421,6 +424,11 @@ const char *sandbox_hint(int number)
 bool sandbox_may_listen(bool tcp)
 {
     return (!status.seccomp || may_make_sockets) && (!tcp || !status.tcp || may_use_any_port);
+}
+
+bool sandbox_may_spawn(void)
+{
+    return !status.locked || may_spawn;
 }
 
 void sandbox_print(FILE *out)

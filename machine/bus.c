@@ -281,6 +281,11 @@ static bool harts_is_memory(struct hart_bus *side, const uint8_t *host, uint64_t
     return false;
 }
 
+static bool harts_paddr(struct hart_bus *side, const void *host, uint64_t *paddr)
+{
+    return bus_paddr(of_harts(side), host, paddr);
+}
+
 static const struct hart_bus_ops hart_side = {
     .page = harts_page,
     .code = harts_code,
@@ -289,6 +294,7 @@ static const struct hart_bus_ops hart_side = {
     .write = harts_write,
     .code_page = harts_code_page,
     .is_memory = harts_is_memory,
+    .paddr = harts_paddr,
 };
 
 /* ---- The devices' side --------------------------------------------------------------------------------- */

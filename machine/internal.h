@@ -89,6 +89,12 @@ struct machine {
     atomic_bool io_error; /* a disk's request failed; the disk waits until the user continues the machine */
     atomic_bool io_error_posted; /* the machine's thread has not stopped it for that yet */
     unsigned holds;
+    bool devices_held;                 /* since it is paused */
+    bool frozen;                       /* it is being saved or loaded */
+    bool incoming;                     /* it waits for a saved machine */
+    bool resumed_early;                /* the user continued it meanwhile */
+    bool saved;                        /* it was saved, to go on elsewhere */
+    bool quit_while_on;                /* the user ended the run while the guest was on */
     struct pci_bus *pci_bus;           /* NULL: none */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;

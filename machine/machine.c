@@ -18,6 +18,7 @@
 #include "machine/internal.h"
 #include "machine/gdb/gdb.h"
 #include "machine/ram.h"
+#include "util/host_time.h"
 #include "util/log.h"
 
 void machine_post(struct machine *machine, enum machine_event event, unsigned status)
@@ -243,6 +244,7 @@ static void end_of_boot(struct machine *machine, unsigned *word, bool *by_guest)
     bool by_user = atomic_exchange(&machine->user_reset, false);
     if (event == MACHINE_EVENT_RESET && machine->config.no_reboot)
         *word = (event = MACHINE_EVENT_POWEROFF) << 16;
+    machine->quit_while_on = event == MACHINE_EVENT_QUIT;
     run_state_off(machine, event != MACHINE_EVENT_RESET);
     if (event == MACHINE_EVENT_POWEROFF)
         run_state_notify(machine, MACHINE_NOTICE_SHUTDOWN, !by_user);
@@ -256,11 +258,25 @@ static void end_of_boot(struct machine *machine, unsigned *word, bool *by_guest)
     *by_guest = !by_user;
 }
 
+/* A machine that is being saved is reset afterwards. False: the user does not want to wait. [run_lock] */
+static bool wait_for_thaw(struct machine *machine)
+{
+    while (machine->frozen && atomic_load(&machine->event) >> 16 != MACHINE_EVENT_QUIT) {
+        struct timespec until = host_timespec(host_now_ns() + 50000000);
+        pthread_cond_timedwait(&machine->reset_done, &machine->run_lock, &until);
+    }
+    return !machine->frozen;
+}
+
 /* Holds run_lock, so that nothing reads the machine meanwhile. */
 static bool reset_machine(struct machine *machine, struct error *error)
 {
     pthread_mutex_lock(&machine->run_lock);
-    machine->off = false;
+    if (!wait_for_thaw(machine)) { /* the user has quit meanwhile */
+        pthread_mutex_unlock(&machine->run_lock);
+        return true;
+    }
+    machine->off = machine->saved = false;
     reset_devices(machine);
     atomic_store(&machine->io_error, false); /* the disks have dropped the requests that waited */
     semihosting_reset(machine->semihosting);

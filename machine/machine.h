@@ -217,6 +217,7 @@ struct machine_config {
     bool no_reboot;    /* a reset ends the run */
     bool no_shutdown;  /* after a power-off the machine waits for the user, with its harts stopped */
     bool start_paused; /* the harts wait for machine_resume() */
+    bool incoming;     /* they wait for a saved machine: machine_thaw_loaded() */
 };
 
 struct machine;
@@ -241,6 +242,8 @@ enum machine_state {
     MACHINE_RUNNING,
     MACHINE_PAUSED,
     MACHINE_IO_ERROR, /* paused, since a disk's request failed; machine_resume() tries it again */
+    MACHINE_INCOMING, /* paused, until a saved machine is loaded */
+    MACHINE_SAVED,    /* paused, since it was saved to go on elsewhere */
     MACHINE_SHUTDOWN, /* powered off, and kept by no_shutdown; or at the end of its run */
 };
 enum machine_state machine_state(struct machine *machine);
@@ -257,6 +260,22 @@ void machine_reset_from_off(struct machine *machine);
  * notice. Calls may be nested. */
 void machine_hold(struct machine *machine);
 void machine_release(struct machine *machine);
+
+/* Between freeze() and thaw() the machine is paused and cannot be resumed, reset or frozen again, so that it
+ * can be saved or loaded (machine/state/state.h). It may be looked at. */
+enum machine_freeze {
+    MACHINE_FREEZE_TO_SAVE,
+    MACHINE_FREEZE_TO_LOAD,
+    MACHINE_FREEZE_AT_END, /* after machine_run(), to save; not thawed */
+};
+/* False, with *error filled, if that is not possible now. *running: whether it ran, or would have. */
+bool machine_freeze(struct machine *machine, enum machine_freeze what, bool *running, struct error *error);
+/* After saving. `saved`: it stays paused, to go on elsewhere; else it goes on if it `was_running`. */
+void machine_thaw(struct machine *machine, bool saved, bool was_running);
+/* After loading: the machine goes on if the saved one ran and the user did not ask for a pause. */
+void machine_thaw_loaded(struct machine *machine, bool was_running);
+/* After loading failed: it waits for another saved machine. */
+void machine_thaw_failed(struct machine *machine);
 
 /* What happens to the machine. Listeners are called on the thread on which it happens, and must not wait. */
 enum machine_notice {
@@ -290,6 +309,8 @@ void machine_listen(struct machine *machine, struct machine_listener *listener);
 typedef bool machine_monitor_fn(void *opaque, unsigned hart, const char *command, FILE *out);
 void machine_set_monitor(struct machine *machine, machine_monitor_fn *monitor, void *opaque);
 
+/* After machine_run(): did the user end the run while the guest was on? */
+bool machine_was_quit(struct machine *machine);
 /* Ends machine_run() with that status. Any thread, and async-signal-safe. The first request wins. */
 void machine_request_quit(struct machine *machine, int status);
 

@@ -23,7 +23,8 @@ void run_state_init(struct machine *machine)
     pthread_mutex_init(&machine->run_lock, &attributes);
     pthread_mutexattr_destroy(&attributes);
     host_cond_init(&machine->reset_done);
-    machine->paused = machine->config.start_paused;
+    machine->paused = machine->config.start_paused || machine->config.incoming;
+    machine->incoming = machine->config.incoming;
     atomic_store(&machine->has_run, !machine->paused);
 }
 
@@ -63,16 +64,35 @@ static void stop_harts(struct machine *machine)
     hurry(machine, false);
 }
 
+/* While the machine is paused its devices are still, too: no request is under way, and nothing writes guest
+ * memory. A console's thread may be waiting for a terminal that is stopped. Timers are still because the
+ * clock is. [run_lock], with the harts stopped */
+static void hold_devices(struct machine *machine, bool held)
+{
+    if (machine->devices_held == held)
+        return;
+    machine->devices_held = held;
+    hurry(machine, held);
+    for (unsigned n = 0; n < machine->device_count; n++) {
+        struct device *device = machine->devices[n].device;
+        if (device->ops->hold)
+            device->ops->hold(device, held);
+    }
+    hurry(machine, false);
+}
+
 /* Starts or stops the harts. [run_lock] */
 static bool update(struct machine *machine, struct error *error)
 {
-    bool run = machine->booted && !machine->paused && !machine->holds && !atomic_load(&machine->ending);
+    bool still = machine->paused || machine->frozen;
+    bool run = machine->booted && !still && !machine->holds && !atomic_load(&machine->ending);
     if (!run)
         stop_harts(machine);
-    if (machine->booted ? machine->paused : !machine->was_booted)
+    if (machine->booted || machine->frozen ? still : !machine->was_booted)
         clock_stop(machine->clock);
     else
         clock_start(machine->clock);
+    hold_devices(machine, still);
     return !run || machine->threads_running || harts_start(machine, error);
 }
 
@@ -116,10 +136,12 @@ enum machine_state machine_state(struct machine *machine)
 {
     pthread_mutex_lock(&machine->run_lock);
     bool io_error = machine->paused && atomic_load(&machine->io_error);
-    enum machine_state state = machine->off      ? MACHINE_SHUTDOWN
-                               : io_error        ? MACHINE_IO_ERROR
-                               : machine->paused ? MACHINE_PAUSED
-                                                 : MACHINE_RUNNING;
+    enum machine_state state = machine->off        ? MACHINE_SHUTDOWN
+                               : io_error          ? MACHINE_IO_ERROR
+                               : machine->incoming ? MACHINE_INCOMING
+                               : machine->saved    ? MACHINE_SAVED
+                               : machine->paused   ? MACHINE_PAUSED
+                                                   : MACHINE_RUNNING;
     pthread_mutex_unlock(&machine->run_lock);
     return state;
 }
@@ -130,6 +152,7 @@ void machine_pause(struct machine *machine)
     pthread_mutex_lock(&machine->run_lock);
     bool changes = !machine->off && !machine->paused;
     machine->paused |= changes;
+    machine->resumed_early = false;
     update(machine, &ignored);
     if (changes)
         run_state_notify(machine, MACHINE_NOTICE_PAUSED, false);
@@ -143,8 +166,12 @@ bool machine_resume(struct machine *machine, struct error *error)
     bool changes = machine->paused;
     if (machine->off) {
         ok = error_set(error, "the guest is off; system_reset starts it again");
+    } else if (machine->incoming) {
+        machine->resumed_early = true; /* it goes on when it is there */
+    } else if (machine->frozen) {
+        ok = error_set(error, "the guest is being saved: migrate_cancel ends that");
     } else if (changes) {
-        machine->paused = false;
+        machine->paused = machine->saved = false;
         atomic_store(&machine->has_run, true); /* the first boot may still be about to begin */
         ok = update(machine, error);
         machine->paused = !ok;
@@ -155,6 +182,69 @@ bool machine_resume(struct machine *machine, struct error *error)
     }
     pthread_mutex_unlock(&machine->run_lock);
     return ok;
+}
+
+/* ---- Saving and loading -------------------------------------------------------------------------------- */
+
+bool machine_freeze(struct machine *machine, enum machine_freeze what, bool *running, struct error *error)
+{
+    bool load = what == MACHINE_FREEZE_TO_LOAD, end = what == MACHINE_FREEZE_AT_END, ok = true;
+    pthread_mutex_lock(&machine->run_lock);
+    if (machine->frozen)
+        ok = error_set(error, "the guest is already being saved or loaded");
+    else if (load && !machine->incoming)
+        ok = error_set(error, "this machine does not wait for a saved one: start with -incoming defer");
+    else if (!load && machine->incoming)
+        ok = error_set(error, "Guest is waiting for an incoming migration");
+    else if (what == MACHINE_FREEZE_TO_SAVE && (machine->off || atomic_load(&machine->ending)))
+        ok = error_set(error, "the guest is off: there is nothing to save");
+    if (ok) {
+        *running = !machine->paused;
+        if (!end)
+            machine_pause(machine); /* tells the listeners */
+        machine->frozen = true;
+        update(machine, error);
+    }
+    pthread_mutex_unlock(&machine->run_lock);
+    return ok;
+}
+
+/* Ends a freeze, and resumes the machine if it shall run. [run_lock] */
+static void thaw(struct machine *machine, bool run)
+{
+    struct error error;
+    machine->frozen = false;
+    pthread_cond_broadcast(&machine->reset_done);
+    if (run && !machine->off && !machine_resume(machine, &error))
+        log_warn("%s", error.text);
+}
+
+void machine_thaw(struct machine *machine, bool saved, bool was_running)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    machine->saved = saved;
+    thaw(machine, was_running && !saved);
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
+void machine_thaw_loaded(struct machine *machine, bool was_running)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    machine->incoming = false;
+    thaw(machine, machine->resumed_early || (was_running && !machine->config.start_paused));
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
+void machine_thaw_failed(struct machine *machine)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    thaw(machine, false);
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
+bool machine_was_quit(struct machine *machine)
+{
+    return machine->quit_while_on && !machine->incoming && !machine->saved;
 }
 
 /* ---- A disk's request that fails ----------------------------------------------------------------------- */

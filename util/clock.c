@@ -40,6 +40,8 @@ void clock_stop(struct clock *clock)
     pthread_mutex_lock(&clock->lock);
     if (!atomic_load(&clock->stopped_at))
         atomic_store(&clock->stopped_at, clock_ns(clock) | 1); /* 0 means that it runs */
+    while (clock->running)
+        pthread_cond_wait(&clock->changed, &clock->lock);
     pthread_mutex_unlock(&clock->lock);
 }
 
@@ -68,6 +70,19 @@ void clock_shift(struct clock *clock, int64_t ns)
     atomic_fetch_add(&clock->offset, ns);
     if (atomic_load(&clock->stopped_at))
         atomic_fetch_add(&clock->stopped_at, (uint64_t)ns);
+    pthread_cond_broadcast(&clock->changed);
+    pthread_mutex_unlock(&clock->lock);
+}
+
+void clock_set(struct clock *clock, uint64_t ns, uint64_t wall_ns)
+{
+    pthread_mutex_lock(&clock->lock);
+    uint64_t now = clock_ns(clock), wall = clock->wall_base + now;
+    ns |= 1;
+    atomic_fetch_add(&clock->offset, (int64_t)(ns - now));
+    if (atomic_load(&clock->stopped_at))
+        atomic_store(&clock->stopped_at, ns);
+    atomic_store(&clock->wall_base, (clock->wall_stops ? wall_ns : wall) - ns);
     pthread_cond_broadcast(&clock->changed);
     pthread_mutex_unlock(&clock->lock);
 }

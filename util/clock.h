@@ -26,13 +26,17 @@ void clock_destroy(struct clock *clock);
 
 /* Guest nanoseconds; never goes backwards. */
 uint64_t clock_ns(struct clock *clock);
-/* While the clock is stopped, clock_ns() stands still and no timer fires. When it starts again, the wall
- * clock again shows the host's time. The caller must have stopped the harts. Idempotent. */
+/* While the clock is stopped, clock_ns() stands still and no timer fires: a callback that runs has ended when
+ * this returns. When it starts again, the wall clock again shows the host's time. The caller must have
+ * stopped the harts, and hold no lock that a callback takes. Idempotent. */
 void clock_stop(struct clock *clock);
 void clock_start(struct clock *clock);
 bool clock_is_stopped(struct clock *clock);
-/* Adds to all later readings (loading a snapshot). */
+/* Adds to all later readings. */
 void clock_shift(struct clock *clock, int64_t ns);
+/* Makes it `ns` now, as when a state was saved. The wall clock goes on showing the host's time or, where it
+ * stands with the clock, shows what it showed then. */
+void clock_set(struct clock *clock, uint64_t ns, uint64_t wall_ns);
 /* Seconds since 1970 at guest time 0 (host wall clock, or -rtc base=...), in nanoseconds. */
 uint64_t clock_wall_ns(struct clock *clock);
 /* Moves the wall clock by that many seconds (-rtc base=); to be called before anything reads it. */

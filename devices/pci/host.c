@@ -122,6 +122,15 @@ static void host_reset(struct device *device)
     }
 }
 
+static void host_hold(struct device *device, bool held)
+{
+    struct pci_bus *bus = &host_of(device)->bus;
+    for (unsigned n = 0; n < PCI_SLOTS * PCI_FUNCTIONS; n++) {
+        if (bus->functions[n] && bus->functions[n]->ops->hold)
+            bus->functions[n]->ops->hold(bus->functions[n], held);
+    }
+}
+
 static void host_save(struct device *device, struct state_writer *writer)
 {
     struct pci_bus *bus = &host_of(device)->bus;
@@ -290,6 +299,7 @@ static void make_windows(struct pci_host *host)
     ecam->reset = host_reset;
     ecam->save = host_save;
     ecam->load = host_load;
+    ecam->hold = host_hold;
     ecam->destroy = host_destroy;
     ecam->fdt = host_fdt;
 }

@@ -86,6 +86,7 @@ struct pci_function_ops {
     void (*save)(struct pci_function *function, struct state_writer *writer);
     bool (*load)(struct pci_function *function, struct state_reader *reader);
     void (*destroy)(struct pci_function *function);
+    void (*hold)(struct pci_function *function, bool held);
 };
 
 /* Where message-signalled interrupts are sent to. False if nothing took the message. Any thread. */

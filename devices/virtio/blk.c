@@ -82,7 +82,12 @@ struct blk_request {
     struct virtio_blk *blk;
     struct blockdev *blockdev;
     struct virtq_chain chain;
+    struct virtqueue *waits; /* it is to be tried again when the machine goes on: its queue; else NULL */
     struct iovec iov[VIRTQUEUE_SIZE_MAX];
+};
+
+struct blk_retry {
+    uint32_t queue, head;
 };
 
 struct virtio_blk {
@@ -92,6 +97,9 @@ struct virtio_blk {
     char id[BLK_ID_BYTES];
     struct virtio_blk_config config;
     unsigned resets; /* how often the driver has reset the device */
+    /* Requests of a saved state that were taken from their queues, and wait to be tried again. */
+    struct blk_retry retries[BLK_THREADS];
+    unsigned retry_count;
     struct blk_request requests[BLK_THREADS];
 };
 
@@ -249,13 +257,14 @@ static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
     do
         virtio_worker_rest(&blk->worker, BLK_LOOK_MS);
     while (blk->resets == resets && !blk->worker.stop &&
-           (blk->device.paused || blk->device.stopped || blk->config.stopped(blk->config.opaque)));
+           (blk->device.paused || blk->device.stopped || blk->device.held ||
+            blk->config.stopped(blk->config.opaque)));
     return blk->resets == resets && !blk->worker.stop;
 }
 
 /* Serves one request, and tries it again until it is done. False: it was dropped meanwhile. [locked];
  * releases the lock */
-static bool blk_serve(struct virtio_blk *blk, struct blk_request *request)
+static bool blk_serve(struct virtio_blk *blk, struct blk_request *request, struct virtqueue *queue)
 {
     CHECK_HELD(&blk->device.lock);
     bool writethrough = is_writethrough(blk), wanted = true;
@@ -265,8 +274,10 @@ static bool blk_serve(struct virtio_blk *blk, struct blk_request *request)
         pthread_mutex_unlock(&blk->device.lock);
         status = blk_do(request, writethrough);
         pthread_mutex_lock(&blk->device.lock);
+        request->waits = queue;
         if (status == BLK_AGAIN)
             wanted = wait_to_go_on(blk, resets);
+        request->waits = NULL;
     }
     uint8_t byte = (uint8_t)status;
     if (wanted)
@@ -274,20 +285,34 @@ static bool blk_serve(struct virtio_blk *blk, struct blk_request *request)
     return wanted;
 }
 
-static void blk_run(struct virtio_device *device, struct virtqueue *queue)
+/* Takes a request: first those of a saved state, of whatever queue. Returns its queue; NULL: there is none.
+ * [locked] */
+static struct virtqueue *blk_take(struct virtio_blk *blk, struct virtqueue *queue, struct virtq_chain *chain)
+{
+    CHECK_HELD(&blk->device.lock);
+    while (blk->retry_count && virtio_device_may_run(&blk->device)) {
+        const struct blk_retry *retry = &blk->retries[--blk->retry_count];
+        if (virtqueue_retake(&blk->device.queues[retry->queue], chain, retry->head))
+            return &blk->device.queues[retry->queue];
+    }
+    return virtqueue_pop(queue, chain) ? queue : NULL;
+}
+
+static void blk_run(struct virtio_device *device, struct virtqueue *kicked)
 {
     struct virtio_blk *blk = (struct virtio_blk *)device;
     struct blk_request *request = &blk->requests[virtio_worker_thread()];
     struct virtq_chain *chain = &request->chain;
-    while (virtqueue_pop(queue, chain)) {
+    struct virtqueue *queue;
+    while ((queue = blk_take(blk, kicked, chain))) {
         if (chain->out_length < sizeof(struct blk_header) || !chain->in_length) {
             LOG_GUEST("virtio-blk: a request of %u bytes out and %u in", chain->out_length, chain->in_length);
             virtio_device_break(device);
             return;
         }
-        if (virtqueue_has_more(queue))
-            virtio_worker_share(&blk->worker, queue);
-        if (!blk_serve(blk, request))
+        if (virtqueue_has_more(kicked) || blk->retry_count)
+            virtio_worker_share(&blk->worker, kicked);
+        if (!blk_serve(blk, request, queue))
             continue;
         virtqueue_push(queue, chain, chain->in_length);
         virtqueue_signal(queue);
@@ -312,7 +337,37 @@ static void blk_config_write(struct virtio_device *device, unsigned offset, unsi
 static void blk_reset(struct virtio_device *device)
 {
     ((struct virtio_blk *)device)->resets++;
+    ((struct virtio_blk *)device)->retry_count = 0;
     device->config[BLK_WRITEBACK_FIELD] = 1;
+}
+
+/* The requests that failed and wait until the machine goes on: they are on no queue any more. */
+static void save_retries(const struct virtio_blk *blk, struct state_writer *writer)
+{
+    struct blk_retry retries[BLK_THREADS] = { { 0 } };
+    unsigned count = blk->retry_count;
+    memcpy(retries, blk->retries, count * sizeof(retries[0]));
+    /* Together they are no more than there are threads: those of a saved state are taken first. */
+    for (unsigned n = 0; n < BLK_THREADS && count < BLK_THREADS; n++) {
+        const struct blk_request *request = &blk->requests[n];
+        if (request->waits)
+            retries[count++] = (struct blk_retry){ request->waits->index, request->chain.head };
+    }
+    state_put(writer, "retries", count);
+    state_put_bytes(writer, "retry", retries, sizeof(retries));
+}
+
+static void load_retries(struct virtio_blk *blk, struct state_reader *reader)
+{
+    unsigned count = (unsigned)state_get(reader, "retries", BLK_THREADS);
+    state_get_bytes(reader, "retry", blk->retries, sizeof(blk->retries));
+    for (unsigned n = 0; n < count && !reader->failed; n++) {
+        if (blk->retries[n].queue < blk->device.queue_count)
+            continue;
+        reader->failed = true;
+        error_set(reader->error, "saved state: a disk has no queue %u", blk->retries[n].queue);
+    }
+    blk->retry_count = reader->failed ? 0 : count;
 }
 
 static void blk_save(struct virtio_device *device, struct state_writer *writer)
@@ -320,6 +375,7 @@ static void blk_save(struct virtio_device *device, struct state_writer *writer)
     struct virtio_blk *blk = (struct virtio_blk *)device;
     state_put(writer, "size", blk->blockdev->size);
     state_put(writer, "writeback", device->config[BLK_WRITEBACK_FIELD]);
+    save_retries(blk, writer);
 }
 
 static void blk_load(struct virtio_device *device, struct state_reader *reader)
@@ -332,6 +388,7 @@ static void blk_load(struct virtio_device *device, struct state_reader *reader)
         error_set(reader->error, "saved state: the disk had %llu bytes, this one has %llu",
                   (unsigned long long)size, (unsigned long long)blk->blockdev->size);
     }
+    load_retries(blk, reader);
 }
 
 static void blk_destroy(struct virtio_device *device)

@@ -146,8 +146,12 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t length)
     struct virtio_net *net = opaque;
     bool taken = true;
     pthread_mutex_lock(&net->device.lock);
+    if (net->device.held) { /* it waits in the netdev until the machine goes on */
+        net->room_wanted = net->device.missed = true;
+        taken = false;
+    }
     /* Without a driver it is as if the cable were not plugged in. */
-    if (net->device.queues[NET_QUEUE_RX].enabled && virtio_device_may_run(&net->device) &&
+    if (taken && net->device.queues[NET_QUEUE_RX].enabled && virtio_device_may_run(&net->device) &&
         length >= NET_FRAME_MIN && net_filter_wants(net, frame, length))
         taken = rx_frame(net, frame, length);
     pthread_mutex_unlock(&net->device.lock);
@@ -158,8 +162,12 @@ static void net_receive_end(void *opaque)
 {
     struct virtio_net *net = opaque;
     pthread_mutex_lock(&net->device.lock);
-    rx_flush(net);
-    virtqueue_signal(&net->device.queues[NET_QUEUE_RX]);
+    if (net->device.held && net->waiting.length) {
+        net->room_wanted = net->device.missed = true;
+    } else if (!net->device.held) {
+        rx_flush(net);
+        virtqueue_signal(&net->device.queues[NET_QUEUE_RX]);
+    }
     pthread_mutex_unlock(&net->device.lock);
 }
 

@@ -66,11 +66,12 @@ void virtio_device_set_interface(struct virtio_device *device, bool legacy)
     device->offered |= legacy ? 1ull << VIRTIO_F_ANY_LAYOUT : 1ull << VIRTIO_F_VERSION_1;
 }
 
-bool virtio_device_may_run(const struct virtio_device *device)
+bool virtio_device_may_run(struct virtio_device *device)
 {
-    CHECK_HELD((pthread_mutex_t *)&device->lock);
+    CHECK_HELD(&device->lock);
+    device->missed |= device->held;
     /* Legacy drivers are known to use their queues before they set DRIVER_OK. */
-    return !device->broken && !device->paused && !device->stopped &&
+    return !device->broken && !device->paused && !device->stopped && !device->held &&
            (device->legacy || device->status & VIRTIO_DRIVER_OK);
 }
 
@@ -91,7 +92,8 @@ void virtio_device_config_changed(struct virtio_device *device)
 {
     CHECK_HELD(&device->lock);
     device->config_generation++;
-    if (device->transport)
+    device->config_missed |= device->held;
+    if (device->transport && !device->held)
         device->transport->config_interrupt(device->transport);
 }
 
@@ -155,6 +157,25 @@ void virtio_device_set_stopped(struct virtio_device *device, bool stopped)
     device_resume(device);
 }
 
+void virtio_device_set_held(struct virtio_device *device, bool held)
+{
+    CHECK_HELD(&device->lock);
+    device->held = held;
+    if (held) {
+        if (device->worker)
+            virtio_worker_wait_idle(device->worker);
+        return;
+    }
+    bool config_missed = device->config_missed, missed = device->missed;
+    device->config_missed = device->missed = false;
+    if (config_missed && device->transport)
+        device->transport->config_interrupt(device->transport);
+    if (missed)
+        notify_all(device);
+    if (device->ops->released)
+        device->ops->released(device);
+}
+
 void virtio_device_reset(struct virtio_device *device)
 {
     CHECK_HELD(&device->lock);
@@ -163,7 +184,7 @@ void virtio_device_reset(struct virtio_device *device)
         virtqueue_reset(&device->queues[n]);
     device->driver_features = 0;
     device->status = 0;
-    device->broken = false;
+    device->broken = device->config_missed = false;
     if (device->ops->reset)
         device->ops->reset(device);
     device->paused = false;
@@ -266,6 +287,7 @@ void virtio_device_save(struct virtio_device *device, struct state_writer *write
     state_put(writer, "status", device->status);
     state_put(writer, "broken", device->broken);
     state_put(writer, "config_generation", device->config_generation);
+    state_put(writer, "config_missed", device->config_missed);
     for (unsigned n = 0; n < device->queue_count; n++)
         virtqueue_save(&device->queues[n], writer);
     if (device->ops->save)
@@ -284,6 +306,7 @@ bool virtio_device_load(struct virtio_device *device, struct state_reader *reade
     device->status = (uint8_t)state_get(reader, "status", UINT8_MAX);
     device->broken = state_get(reader, "broken", 1);
     device->config_generation = (uint32_t)state_get(reader, "config_generation", UINT32_MAX);
+    bool config_missed = state_get(reader, "config_missed", 1);
     for (unsigned n = 0; n < device->queue_count && !reader->failed; n++)
         virtqueue_load(&device->queues[n], reader);
     if (device->ops->load && !reader->failed)
@@ -293,6 +316,7 @@ bool virtio_device_load(struct virtio_device *device, struct state_reader *reade
         virtio_device_reset(device);
         return false;
     }
+    device->config_missed |= config_missed; /* without a pause, the change is told by a later one */
     notify_all(device);
     return true;
 }

@@ -63,6 +63,8 @@ struct virtio_device_ops {
     void (*reset)(struct virtio_device *device);
     void (*save)(struct virtio_device *device, struct state_writer *writer);
     void (*load)(struct virtio_device *device, struct state_reader *reader);
+    /* The machine goes on after a pause. [locked] May be NULL. */
+    void (*released)(struct virtio_device *device);
     void (*destroy)(struct virtio_device *device);
     const struct virtio_need *needs; /* ends with { 0, 0 }; NULL: none */
 };
@@ -84,9 +86,12 @@ struct virtio_device {
     uint64_t offered;             /* feature bits */
     uint64_t driver_features;     /* as the driver wrote them */
     uint8_t status;
-    bool broken;  /* the driver broke the rules: nothing runs until reset */
-    bool paused;  /* a reset, or a save, waits for the worker */
-    bool stopped; /* the transport may not master its bus: nothing runs until it may */
+    bool broken;        /* the driver broke the rules: nothing runs until reset */
+    bool paused;        /* a reset, or a save, waits for the worker */
+    bool stopped;       /* the transport may not master its bus: nothing runs until it may */
+    bool held;          /* the machine is paused: nothing runs until it goes on */
+    bool missed;        /* since then something wanted to run */
+    bool config_missed; /* since then the configuration has changed */
     uint32_t config_generation;
     uint8_t config[VIRTIO_CONFIG_MAX]; /* little-endian */
     unsigned config_size;
@@ -111,7 +116,7 @@ static inline bool virtio_device_has(const struct virtio_device *device, unsigne
     return (device->offered & device->driver_features) >> feature & 1;
 }
 /* May the device take buffers now? [locked] */
-bool virtio_device_may_run(const struct virtio_device *device);
+bool virtio_device_may_run(struct virtio_device *device);
 /* To be called when the driver broke the rules: sets DEVICE_NEEDS_RESET and raises a configuration interrupt.
  * A legacy driver knows neither, and is ignored until it resets the device. [locked] */
 void virtio_device_break(struct virtio_device *device);
@@ -128,6 +133,9 @@ void virtio_device_set_interface(struct virtio_device *device, bool legacy);
 /* Keeps the device from guest memory (see `stopped`), or lets it work again. Stopping returns when no work is
  * under way any more; the lock is released while it waits. [locked] */
 void virtio_device_set_stopped(struct virtio_device *device, bool stopped);
+/* For the transport's hold() (devices/device.h). Holding returns when no work is under way any more; the lock
+ * is released while it waits. [locked] */
+void virtio_device_set_held(struct virtio_device *device, bool held);
 /* Returns NULL if the device has no such queue. [locked], like all that follow. */
 struct virtqueue *virtio_device_queue(struct virtio_device *device, uint32_t index);
 /* Sets word 0 or 1 of the driver's features; other words are ignored. */

@@ -88,6 +88,7 @@ bool monitor_hmp(struct monitor_call *call)
     if (!out)
         return error_set(&call->error, "out of memory");
     inner.hart = &hart;
+    inner.may_not_wait = true;
     if (!monitor_run_line(&inner, line, out))
         monitor_print_unknown(line, out);
     fclose(out);

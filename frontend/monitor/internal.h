@@ -22,6 +22,10 @@ struct monitor_call {
     struct machine *machine;
     const struct options *options;
     struct screen *screen;
+    struct migration *migration;
+    atomic_bool *migration_events;   /* are programs told of it? */
+    bool is_program;                 /* it came by QMP */
+    bool may_not_wait;               /* the caller holds the machine, or serves others */
     unsigned *hart;                  /* the hart that is used if none is named; the cpu command sets it */
     struct json_object *arguments;   /* an object */
     struct json_object *result;      /* set by run(); NULL: there is nothing to say */
@@ -94,8 +98,11 @@ monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc
 monitor_run_fn monitor_device_properties;
 /* probe.c */
 monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uuid, monitor_command_line,
-    monitor_list_types, monitor_list_properties, monitor_no_rows, monitor_no_members, monitor_no_balloon,
-    monitor_set_migration;
+    monitor_list_types, monitor_list_properties, monitor_no_rows, monitor_no_balloon;
+/* migrate.c */
+monitor_run_fn monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming, monitor_query_migrate,
+    monitor_migrate_capabilities, monitor_set_capabilities, monitor_no_snapshots;
+monitor_print_fn monitor_print_migrate, monitor_print_capabilities;
 /* schema.c */
 monitor_run_fn monitor_schema;
 /* memory.c */
@@ -134,7 +141,9 @@ struct monitor_event {
     const char *name;
     int by; /* 1: the guest did it, 0: it did not; -1: the event does not say */
     const char *reason;
-    bool on_disk; /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
+    const char *status; /* of a migration; NULL: the event has none. Static */
+    unsigned pass;      /* of a migration; 0: the event has none */
+    bool on_disk;       /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
     struct machine_disk_error disk;
     char drive[64];
     struct timespec time;
@@ -171,6 +180,8 @@ struct monitors {
     struct machine *machine;
     const struct options *options;
     struct screen *screen;
+    struct migration *migration;
+    atomic_bool migration_events;
     struct machine_listener listener;
     struct monitor *list[OPTIONS_MONITORS_MAX];
     unsigned count;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frontend/state/migration.h"
 #include "machine/inspect.h"
 #include "util/log.h"
 #include "util/thread.h"
@@ -57,8 +58,9 @@ static void front_event(void *opaque, enum chardev_event event)
 
 /* ---- What the machine tells (any thread) --------------------------------------------------------------- */
 
-const char *const monitor_event_names[] = { "STOP",      "RESUME",         "RESET", "SHUTDOWN",
-                                            "POWERDOWN", "BLOCK_IO_ERROR", NULL };
+const char *const monitor_event_names[] = { "STOP",      "RESUME",         "RESET",
+                                            "SHUTDOWN",  "POWERDOWN",      "BLOCK_IO_ERROR",
+                                            "MIGRATION", "MIGRATION_PASS", NULL };
 
 static void post_event(struct monitors *monitors, struct monitor_event event)
 {
@@ -100,6 +102,18 @@ static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
         post(opaque, "SHUTDOWN", by_guest, by_guest ? "guest-shutdown" : "host-qmp-quit");
         break;
     }
+}
+
+/* As on QEMU, only if a program has switched the events on. */
+static void on_migration(void *opaque, enum migration_status status)
+{
+    struct monitors *monitors = opaque;
+    if (!atomic_load(&monitors->migration_events))
+        return;
+    if (status == MIGRATION_ACTIVE && !migration_get_info(monitors->migration).incoming)
+        post_event(monitors, (struct monitor_event){ .name = "MIGRATION_PASS", .by = -1, .pass = 1 });
+    post_event(monitors, (struct monitor_event){
+                             .name = "MIGRATION", .by = -1, .status = migration_status_name(status) });
 }
 
 static void on_powerdown(void *opaque)
@@ -165,6 +179,8 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
         .machine = monitor->owner->machine,
         .options = monitor->owner->options,
         .screen = monitor->owner->screen,
+        .migration = monitor->owner->migration,
+        .migration_events = &monitor->owner->migration_events,
         .hart = &monitor->hart,
         .powerdown = on_powerdown,
         .opaque = monitor->owner,
@@ -179,6 +195,9 @@ static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FIL
         .machine = monitors->machine,
         .options = monitors->options,
         .screen = monitors->screen,
+        .migration = monitors->migration,
+        .migration_events = &monitors->migration_events,
+        .may_not_wait = true,
         .hart = &hart,
         .powerdown = on_powerdown,
         .opaque = monitors,
@@ -250,14 +269,18 @@ static bool monitor_open(struct monitors *monitors, const struct options_monitor
 }
 
 struct monitors *monitors_create(const struct options *options, struct machine *machine,
-                                 struct screen *screen)
+                                 struct screen *screen, struct migration *migration, struct error *error)
 {
     struct monitors *monitors = calloc(1, sizeof(*monitors));
-    if (!monitors)
+    if (!monitors) {
+        error_set(error, "out of memory for the monitors");
         return NULL;
+    }
     monitors->machine = machine;
     monitors->options = options;
     monitors->screen = screen;
+    monitors->migration = migration;
+    migration_listen(migration, on_migration, monitors);
     monitors->listener =
         (struct machine_listener){ .notice = on_notice, .disk_failed = on_disk_failed, .opaque = monitors };
     return monitors;

@@ -17,9 +17,11 @@ struct monitors;
 
 struct screen;
 
-/* NULL if memory is short. Everything is borrowed until monitors_close(). */
+struct migration;
+
+/* NULL, with *error filled, if memory is short. Everything is borrowed until monitors_close(). */
 struct monitors *monitors_create(const struct options *options, struct machine *machine,
-                                 struct screen *screen);
+                                 struct screen *screen, struct migration *migration, struct error *error);
 /* Opens all monitors of the command line. To be called before machine_run(). False, with *error filled, on
  * failure. */
 bool monitors_open(struct monitors *monitors, struct error *error);

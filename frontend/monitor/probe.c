@@ -198,30 +198,8 @@ bool monitor_no_rows(struct monitor_call *call)
     return true;
 }
 
-bool monitor_no_members(struct monitor_call *call)
-{
-    call->result = json_object_new_object();
-    return true;
-}
-
 bool monitor_no_balloon(struct monitor_call *call)
 {
     call->error_class = "DeviceNotActive";
     return error_set(&call->error, "No balloon device has been activated");
-}
-
-/* No capability can be switched on; switching one off has no effect. */
-bool monitor_set_migration(struct monitor_call *call)
-{
-    struct json_object *list = NULL, *name, *state;
-    json_object_object_get_ex(call->arguments, "capabilities", &list);
-    for (size_t n = 0; n < (json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0);
-         n++) {
-        struct json_object *row = json_object_array_get_idx(list, n);
-        if (json_object_object_get_ex(row, "state", &state) && json_object_get_boolean(state) &&
-            json_object_object_get_ex(row, "capability", &name))
-            return error_set(&call->error, "this version has no migration, and no capability %.60s of it",
-                             json_object_get_string(name));
-    }
-    return true;
 }

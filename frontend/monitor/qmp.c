@@ -118,6 +118,14 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
         monitor_put_text(data, "reason", event->reason);
         json_object_object_add(object, "data", data);
     }
+    if (event->status || event->pass) {
+        struct json_object *data = json_object_new_object();
+        if (event->status)
+            monitor_put_text(data, "status", event->status);
+        else
+            monitor_put_number(data, "pass", event->pass);
+        json_object_object_add(object, "data", data);
+    }
     if (event->on_disk)
         json_object_object_add(object, "data", disk_data(event));
     send_object(qmp, object);
@@ -132,6 +140,7 @@ static void execute(struct qmp *qmp, struct json_object *id, const char *name, s
     char text[256];
     monitor_prepare_call(qmp->monitor, &call);
     call.hart = &qmp->hart;
+    call.is_program = true;
     call.arguments = arguments ? json_object_get(arguments) : json_object_new_object();
     if (!monitor_run_qmp(&call, name, &ok)) {
         snprintf(text, sizeof(text), "The command %.200s has not been found", name);

@@ -21,6 +21,20 @@ bool options_take_daemonize(struct options *options, const char *argument, struc
     return true;
 }
 
+/* What it means is checked when it is opened (frontend/state/channel.h). */
+bool options_take_incoming(struct options *options, const char *argument, struct error *error)
+{
+    options->incoming = argument;
+    return *argument || error_set(error, "-incoming: it needs file:FILE, exec:COMMAND, unix:PATH, "
+                                         "tcp:HOST:PORT or defer");
+}
+
+bool options_take_suspend(struct options *options, const char *argument, struct error *error)
+{
+    options->suspend = argument;
+    return *argument || error_set(error, "-suspend: the name of the file is missing");
+}
+
 /* ---- -name --------------------------------------------------------------------------------------------- */
 
 static bool name_guest(struct options *options, void *item, const char *value, struct error *error)

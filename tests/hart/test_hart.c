@@ -69,6 +69,14 @@ static bool bus_mapped(struct hart_bus *side, uint64_t paddr)
     return bus_page(side, paddr & PAGE_MASK, &writable);
 }
 
+static bool bus_paddr(struct hart_bus *side, const void *host, uint64_t *paddr)
+{
+    (void)side;
+    uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)ram);
+    *paddr = RAM_BASE + offset;
+    return offset < RAM_SIZE;
+}
+
 static struct hart *make_hart(void)
 {
     struct error error = { .text = "" };
@@ -91,7 +99,8 @@ static void setup_cpu(const char *cpu)
                                              .read = bus_read,
                                              .write = bus_write,
                                              .code_page = bus_code_page,
-                                             .mapped = bus_mapped };
+                                             .mapped = bus_mapped,
+                                             .paddr = bus_paddr };
     struct error error = { .text = "" };
     bus.ops = &ops;
     isa_init();
@@ -407,6 +416,40 @@ START_TEST(test_load_scrambled)
 }
 END_TEST
 
+/* An SC after loading does what it would have done: it succeeds if memory is as LR saw it. */
+START_TEST(test_load_reservation)
+{
+    setup();
+    put(0, 0x100522af); /* lr.w t0, (a0) */
+    put(4, 0x18c5232f); /* sc.w t1, a2, (a0) */
+    for (unsigned round = 0; round < 3; round++) {
+        struct state_writer saved;
+        struct state_reader reader;
+        struct error error = { .text = "" };
+        hart->pc = RAM_BASE;
+        hart->x[10] = RAM_BASE + 0x100;
+        hart->x[12] = 5;
+        put(0x100, 7);
+        hart_step(hart);
+        ck_assert_uint_eq(hart->x[5], 7);
+        state_writer_init(&saved);
+        hart_save(hart, &saved);
+        hart_reset(hart);
+        state_reader_init(&reader, saved.bytes, saved.length, &error);
+        ck_assert_msg(hart_load(hart, &reader), "%s", error.text);
+        state_writer_destroy(&saved);
+        if (round == 1)
+            put(0x100, 8);
+        if (round == 2)
+            hart->x[10] += 4;
+        hart_step(hart);
+        ck_assert_uint_eq(hart->x[6], round != 0);
+        ck_assert_uint_eq(*(uint32_t *)(void *)(ram + 0x100), round == 0 ? 5 : round == 1 ? 8 : 7);
+    }
+    teardown();
+}
+END_TEST
+
 /* ---- Looking and translating --------------------------------------------------------------------------- */
 
 /* Sv39 with one page: its tables are pages 1 to 3 of RAM. Returns a pointer to the leaf. */
@@ -525,6 +568,7 @@ Suite *test_suite(void)
     suite_add_tcase(s, c);
     tcase_set_timeout(states, 120);
     tcase_add_test(states, test_load_scrambled);
+    tcase_add_test(states, test_load_reservation);
     suite_add_tcase(s, states);
     return s;
 }

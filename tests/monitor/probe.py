@@ -63,10 +63,10 @@ def questions(qmp):
           "query-command-line-options: %r" % flags)
     check(len(ask("query-command-line-options", option="memory")) == 1, "query-command-line-options memory")
     check("error" in qmp.ask("query-command-line-options", option="nosuch"), "an unknown option")
-    check(ask("query-migrate-capabilities") == [] and ask("query-iothreads") == [] and ask("query-jobs") == [], "empty lists")
-    check("return" in qmp.ask("migrate-set-capabilities", capabilities=[{"capability": "events", "state": False}]), "off")
-    check("events" in qmp.ask("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])["error"]["desc"],
-          "on")
+    check(ask("query-iothreads") == [] and ask("query-jobs") == [], "empty lists")
+    check("return" in qmp.ask("migrate-set-capabilities", capabilities=[{"capability": "multifd", "state": False}]), "off")
+    for wrong in [{"capability": "multifd", "state": True}], [{"capability": None, "state": True}], [{}], [None]:
+        check("error" in qmp.ask("migrate-set-capabilities", capabilities=wrong), "capability %r" % wrong)
     check(qmp.ask("query-balloon")["error"]["class"] == "DeviceNotActive", "query-balloon")
     check(qmp.ask("balloon", value=1)["error"]["class"] == "DeviceNotActive", "balloon")
     schema(qmp, ask("query-qmp-schema"))

@@ -48,12 +48,14 @@ machine/gdb              machine !devices
 machine/coverage         machine machine/boot !devices
 machine/profile          machine machine/symbols !devices
 machine/semihosting      machine
+machine/state            machine
 machine/symbols          machine machine/boot !devices
-frontend                 frontend/options frontend/monitor frontend/display
+frontend                 frontend/options frontend/monitor frontend/display frontend/state
 frontend/options
-frontend/monitor         frontend frontend/options frontend/display
+frontend/monitor         frontend frontend/options frontend/display frontend/state
 frontend/display         frontend/options
 frontend/package         frontend/options/options.def frontend/img/commands.def !devices !machine !dbt !cpu !util
+frontend/state           frontend frontend/options
 frontend/img             frontend/options/text.h devices/block devices/block/qcow2 !devices !machine !dbt !cpu
 "
 

@@ -383,6 +383,16 @@ static void mmio_reset(struct device *device)
     pthread_mutex_unlock(&mmio->vdev->lock);
 }
 
+static void mmio_hold(struct device *device, bool held)
+{
+    struct virtio_mmio *mmio = from_device(device);
+    if (!mmio->vdev)
+        return;
+    pthread_mutex_lock(&mmio->vdev->lock);
+    virtio_device_set_held(mmio->vdev, held);
+    pthread_mutex_unlock(&mmio->vdev->lock);
+}
+
 static void mmio_save(struct device *device, struct state_writer *writer)
 {
     struct virtio_mmio *mmio = from_device(device);
@@ -481,6 +491,7 @@ static const struct device_ops virtio_mmio_ops = {
     .reset = mmio_reset,
     .save = mmio_save,
     .load = mmio_load,
+    .hold = mmio_hold,
     .destroy = mmio_destroy,
     .fdt = mmio_fdt,
 };

@@ -257,6 +257,14 @@ static void function_reset(struct pci_function *function)
         bochs_vbe_reset(pci->vga);
 }
 
+static void function_hold(struct pci_function *function, bool held)
+{
+    struct virtio_pci *pci = of_function(function);
+    pthread_mutex_lock(&pci->vdev->lock);
+    virtio_device_set_held(pci->vdev, held);
+    pthread_mutex_unlock(&pci->vdev->lock);
+}
+
 static void save_registers(const struct virtio_pci *pci, struct state_writer *writer)
 {
     char name[32];
@@ -420,6 +428,7 @@ static void identify(struct virtio_pci *pci, const char *name, bool multifunctio
         .reset = function_reset,
         .save = function_save,
         .load = function_load,
+        .hold = function_hold,
         .destroy = function_destroy,
     };
     pci_function_init(&pci->function, &pci->ops, &identity);

@@ -666,6 +666,70 @@ START_TEST(host_errors)
 }
 END_TEST
 
+static void offer_write(void)
+{
+    ring_desc(&ring, 0, HEADER_AT, 16, DESC_NEXT, 1);
+    ring_desc(&ring, 1, DATA_AT, 512, DESC_NEXT, 2);
+    ring_desc(&ring, 2, STATUS_AT, 1, DESC_WRITE, 0);
+    memcpy(guest_host(&guest, HEADER_AT), (uint32_t[4]){ OUT, 0, 3 }, 16);
+    memset(data(), 0x5a, 512);
+    *(uint8_t *)guest_host(&guest, STATUS_AT) = UNTOUCHED;
+    ring_offer(&ring, 0);
+    ring_kick(&ring);
+}
+
+/* A device that is held takes nothing; what was offered meanwhile is done when it is let go. */
+START_TEST(held_disk)
+{
+    setup(_i, NO_OPEN, NO_BLK);
+    start(F(F_FLUSH));
+    for (unsigned round = 0; round < 20; round++) {
+        guest.slot->ops->hold(guest.slot, true);
+        offer_write();
+        usleep(2000);
+        guest_reload(&guest);
+        ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), UNTOUCHED);
+        expect_image(pattern);
+        guest.slot->ops->hold(guest.slot, false);
+        ck_assert(ring_take(&ring, NULL, NULL));
+        ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), OK);
+        ck_assert_uint_eq(request(OUT, 3, 512, false), OK);
+        memset(pattern + 3 * 512, 0x5a, 512);
+        expect_image(pattern);
+        for (unsigned n = 0; n < 512; n++)
+            pattern[3 * 512 + n] = (uint8_t)(round + n);
+        ck_assert_int_eq(pwrite(image, pattern + 3 * 512, 512, 3 * 512), 512);
+    }
+    teardown();
+}
+END_TEST
+
+/* A request that failed and waits is on no queue. It is saved with the device, and tried again by the one
+ * that was loaded. */
+START_TEST(saved_while_it_waits)
+{
+    setup_failing(0, 0);
+    atomic_store(&disk.error, -ENOSPC);
+    offer_write();
+    while (!atomic_load(&standing))
+        usleep(1000);
+    usleep(50000);
+    guest.slot->ops->hold(guest.slot, true);
+    guest_reload(&guest);
+    atomic_store(&disk.error, 0);
+    atomic_store(&standing, false);
+    usleep(200000);
+    ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), UNTOUCHED);
+    expect_image(pattern);
+    guest.slot->ops->hold(guest.slot, false);
+    ck_assert(ring_take(&ring, NULL, NULL));
+    ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), OK);
+    memset(pattern + 3 * 512, 0x5a, 512);
+    expect_image(pattern);
+    teardown();
+}
+END_TEST
+
 /* A reset drops the request that waits: nothing is written when the machine continues. */
 START_TEST(reset_drops_what_waits)
 {
@@ -717,6 +781,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, state_round_trip);
     tcase_add_loop_test(tcase, host_errors, 0, sizeof(failures) / sizeof(failures[0]));
     tcase_add_test(tcase, reset_drops_what_waits);
+    tcase_add_loop_test(tcase, held_disk, 0, 2);
+    tcase_add_test(tcase, saved_while_it_waits);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Commands that save the guest and load it (frontend/state/migration.h), in QEMU's words. The guest stands
+ * still while it is copied, so there are no rounds, and no capability of QEMU's that is about them.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/monitor/internal.h"
+#include "frontend/state/migration.h"
+
+#define PAGE_BYTES 4096u
+
+/* People may put the name into quotes, since QEMU's monitor needs them around blanks. */
+static char *copy_uri(const struct monitor_call *call)
+{
+    const char *text = monitor_text(call, "uri", "");
+    size_t length = strlen(text);
+    while (length && (text[length - 1] == ' ' || text[length - 1] == '\r'))
+        length--;
+    bool quoted = length > 1 && text[0] == '"' && text[length - 1] == '"';
+    return strndup(text + quoted, length - 2 * (size_t)quoted);
+}
+
+bool monitor_migrate(struct monitor_call *call)
+{
+    struct json_object *detach = NULL;
+    json_object_object_get_ex(call->arguments, "detach", &detach);
+    char *uri = copy_uri(call);
+    bool wait = !call->may_not_wait && !call->is_program && !json_object_get_boolean(detach);
+    bool ok = uri ? migration_start(call->migration, uri, wait, &call->error)
+                  : error_set(&call->error, "out of memory");
+    if (ok && call->may_not_wait && !json_object_get_boolean(detach))
+        call->result =
+            json_object_new_string("terminal does not allow synchronous migration, continuing detached");
+    free(uri);
+    return ok;
+}
+
+bool monitor_migrate_cancel(struct monitor_call *call)
+{
+    migration_cancel(call->migration);
+    return true;
+}
+
+bool monitor_migrate_incoming(struct monitor_call *call)
+{
+    char *uri = copy_uri(call);
+    bool ok = uri ? migration_start_incoming(call->migration, uri, &call->error)
+                  : error_set(&call->error, "out of memory");
+    free(uri);
+    return ok;
+}
+
+/* ---- How far it is ------------------------------------------------------------------------------------- */
+
+/* All members that programs may rely on; those about rounds and several connections are 0. */
+static struct json_object *ram_of(const struct migration_info *info)
+{
+    static const char *const nothing[] = { "postcopy-requests", "multifd-bytes",
+                                           "pages-per-second",  "downtime-bytes",
+                                           "postcopy-bytes",    "dirty-sync-missed-zero-copy",
+                                           "dirty-pages-rate" };
+    struct json_object *ram = json_object_new_object();
+    uint64_t ms = info->total_ms ? info->total_ms : 1;
+    monitor_put_number(ram, "total", info->memory);
+    monitor_put_number(ram, "remaining", info->remaining);
+    monitor_put_number(ram, "transferred", info->transferred);
+    monitor_put_number(ram, "duplicate", info->zeroes);
+    monitor_put_number(ram, "normal", info->pages);
+    monitor_put_number(ram, "normal-bytes", info->pages * PAGE_BYTES);
+    monitor_put_number(ram, "page-size", PAGE_BYTES);
+    monitor_put_number(ram, "dirty-sync-count", 1);
+    monitor_put_number(ram, "precopy-bytes", info->transferred);
+    json_object_object_add(ram, "mbps",
+                           json_object_new_double((double)info->transferred * 8 / 1000 / (double)ms));
+    for (size_t n = 0; n < sizeof(nothing) / sizeof(nothing[0]); n++)
+        monitor_put_number(ram, nothing[n], 0);
+    return ram;
+}
+
+bool monitor_query_migrate(struct monitor_call *call)
+{
+    struct migration_info info = migration_get_info(call->migration);
+    call->result = json_object_new_object();
+    if (info.status == MIGRATION_NONE)
+        return true;
+    monitor_put_text(call->result, "status", migration_status_name(info.status));
+    if (info.status == MIGRATION_FAILED)
+        monitor_put_text(call->result, "error-desc", info.error.text);
+    if (info.incoming || info.status == MIGRATION_FAILED || info.status == MIGRATION_CANCELLED)
+        return true;
+    monitor_put_number(call->result, "setup-time", info.setup_ms);
+    monitor_put_number(call->result, info.status == MIGRATION_COMPLETED ? "downtime" : "expected-downtime",
+                       info.downtime_ms);
+    monitor_put_number(call->result, "total-time", info.total_ms);
+    json_object_object_add(call->result, "ram", ram_of(&info));
+    return true;
+}
+
+static uint64_t number_of(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+    return json_object_object_get_ex(object, name, &value) ? json_object_get_uint64(value) : 0;
+}
+
+void monitor_print_migrate(FILE *out, struct json_object *result)
+{
+    static const struct {
+        const char *name, *text, *unit;
+        unsigned divisor;
+    } rows[] = { { "transferred", "transferred ram", " kbytes", 1024 },
+                 { "remaining", "remaining ram", " kbytes", 1024 },
+                 { "total", "total ram", " kbytes", 1024 },
+                 { "duplicate", "duplicate", " pages", 1 },
+                 { "normal", "normal", " pages", 1 },
+                 { "normal-bytes", "normal bytes", " kbytes", 1024 } };
+    struct json_object *status = NULL, *ram = NULL, *why = NULL;
+    if (!json_object_object_get_ex(result, "status", &status)) {
+        fprintf(out, "Migration status: none\n");
+        return;
+    }
+    fprintf(out, "Migration status: %s", json_object_get_string(status));
+    if (json_object_object_get_ex(result, "error-desc", &why))
+        fprintf(out, " (%s)", json_object_get_string(why));
+    fputc('\n', out);
+    if (!json_object_object_get_ex(result, "ram", &ram))
+        return;
+    bool done = json_object_object_get_ex(result, "downtime", NULL);
+    fprintf(out, "total time: %" PRIu64 " ms\n", number_of(result, "total-time"));
+    fprintf(out, "%s: %" PRIu64 " ms\n", done ? "downtime" : "expected downtime",
+            number_of(result, done ? "downtime" : "expected-downtime"));
+    fprintf(out, "setup: %" PRIu64 " ms\n", number_of(result, "setup-time"));
+    for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
+        fprintf(out, "%s: %" PRIu64 "%s\n", rows[n].text, number_of(ram, rows[n].name) / rows[n].divisor,
+                rows[n].unit);
+}
+
+/* ---- Capabilities -------------------------------------------------------------------------------------- */
+
+bool monitor_migrate_capabilities(struct monitor_call *call)
+{
+    struct json_object *row = json_object_new_object();
+    monitor_put_bool(row, "state", atomic_load(call->migration_events));
+    monitor_put_text(row, "capability", "events");
+    call->result = json_object_new_array();
+    json_object_array_add(call->result, row);
+    return true;
+}
+
+void monitor_print_capabilities(FILE *out, struct json_object *result)
+{
+    struct json_object *row = json_object_array_get_idx(result, 0), *state = NULL;
+    json_object_object_get_ex(row, "state", &state);
+    fprintf(out, "events: %s\n", json_object_get_boolean(state) ? "on" : "off");
+}
+
+/* Only events can be switched on. Switching another one off has no effect. */
+bool monitor_set_capabilities(struct monitor_call *call)
+{
+    struct json_object *list = NULL, *name, *state;
+    json_object_object_get_ex(call->arguments, "capabilities", &list);
+    size_t count = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    for (int check = 1; check >= 0; check--) { /* all are checked before the first has an effect */
+        for (size_t n = 0; n < count; n++) {
+            struct json_object *row = json_object_array_get_idx(list, n);
+            if (!json_object_is_type(row, json_type_object) ||
+                !json_object_object_get_ex(row, "state", &state) ||
+                !json_object_object_get_ex(row, "capability", &name) ||
+                !json_object_is_type(name, json_type_string))
+                return error_set(&call->error, "a capability has a name and a state");
+            bool on = json_object_get_boolean(state);
+            bool events = strcmp(json_object_get_string(name), "events") == 0;
+            if (on && !events)
+                return error_set(
+                    &call->error,
+                    "migration has no capability %.60s: the guest stands still while it is copied",
+                    json_object_get_string(name));
+            if (events && !check)
+                atomic_store(call->migration_events, on);
+        }
+    }
+    return true;
+}
+
+bool monitor_no_snapshots(struct monitor_call *call)
+{
+    return error_set(&call->error, "this version keeps no saved machines in qcow2 images: migrate file:FILE "
+                                   "saves one in a file, and -incoming file:FILE loads it");
+}

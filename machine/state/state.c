@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Saving and loading a machine; see state.h. The file has, in this order: the description, the clock, the
+ * memory, the harts, the devices in the order of the device tree. Loading expects exactly these parts: the
+ * clock comes before what arms timers, the interrupt controller before the lines that lead to it.
+ */
+#include "machine/state/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/state/internal.h"
+
+#define NAME_MAX_PART 64
+
+/* ---- The parts that are neither memory nor description ------------------------------------------------- */
+
+static void save_clock(struct machine *machine, struct state_writer *writer)
+{
+    state_section(writer, "clock", 1);
+    state_put(writer, "ns", clock_ns(machine->clock));
+    state_put(writer, "wall_ns", clock_wall_ns(machine->clock));
+}
+
+static bool load_clock(struct machine *machine, struct state_reader *reader)
+{
+    if (!state_open(reader, "clock", 1))
+        return false;
+    /* Three hundred years: beyond that, sums of times would overflow. */
+    uint64_t ns = state_get(reader, "ns", INT64_MAX), wall_ns = state_get(reader, "wall_ns", INT64_MAX);
+    if (!reader->failed)
+        clock_set(machine->clock, ns, wall_ns);
+    return !reader->failed;
+}
+
+static unsigned part_count(const struct machine *machine)
+{
+    return 1 + machine->hart_count + machine->device_count;
+}
+
+static void part_name(const struct machine *machine, unsigned part, char name[NAME_MAX_PART])
+{
+    unsigned device = part - 1 - machine->hart_count;
+    if (part == 0)
+        snprintf(name, NAME_MAX_PART, "clock");
+    else if (part <= machine->hart_count)
+        snprintf(name, NAME_MAX_PART, "hart@%u", part - 1);
+    else
+        snprintf(name, NAME_MAX_PART, "%s@%" PRIx64, machine->devices[device].device->ops->name,
+                 machine->devices[device].place.base);
+}
+
+static void part_save(struct machine *machine, unsigned part, struct state_writer *writer)
+{
+    if (part == 0) {
+        save_clock(machine, writer);
+    } else if (part <= machine->hart_count) {
+        hart_save(machine->harts[part - 1], writer);
+    } else {
+        struct device *device = machine->devices[part - 1 - machine->hart_count].device;
+        device->ops->save(device, writer);
+    }
+}
+
+static bool part_load(struct machine *machine, unsigned part, struct state_reader *reader)
+{
+    if (part == 0)
+        return load_clock(machine, reader);
+    if (part <= machine->hart_count)
+        return hart_load(machine->harts[part - 1], reader);
+    struct device *device = machine->devices[part - 1 - machine->hart_count].device;
+    return device->ops->load(device, reader);
+}
+
+/* ---- Saving -------------------------------------------------------------------------------------------- */
+
+/* A section is the part's name, a 0, and its fields. */
+static bool write_part(struct machine *machine, struct container_writer *writer, unsigned part)
+{
+    char name[NAME_MAX_PART];
+    struct state_writer fields;
+    part_name(machine, part, name);
+    size_t length = strlen(name) + 1;
+    state_writer_init(&fields);
+    part_save(machine, part, &fields);
+    uint8_t *bytes = fields.failed ? NULL : malloc(length + fields.length);
+    if (bytes) {
+        memcpy(bytes, name, length);
+        if (fields.length)
+            memcpy(bytes + length, fields.bytes, fields.length);
+    }
+    bool ok = bytes ? container_write(writer, CONTAINER_STATE, part, bytes, length + fields.length)
+                    : error_set(writer->error, "saving the machine: %s: out of memory", name);
+    free(bytes);
+    state_writer_destroy(&fields);
+    return ok;
+}
+
+static bool write_parts(struct machine *machine, struct container_writer *writer, unsigned first,
+                        unsigned end)
+{
+    bool ok = true;
+    for (unsigned part = first; ok && part < end; part++)
+        ok = write_part(machine, writer, part);
+    return ok;
+}
+
+static bool write_text(struct machine *machine, struct container_writer *writer, bool running)
+{
+    char *text = describe_machine(machine, running);
+    bool ok = text ? container_write(writer, CONTAINER_TEXT, 0, text, strlen(text))
+                   : error_set(writer->error, "saving the machine: out of memory");
+    free(text);
+    return ok;
+}
+
+/* What the guest has written must be in the images, since the file does not have it. */
+static bool flush_disks(struct machine *machine, struct error *error)
+{
+    for (unsigned n = 0; n < machine->blockdev_count; n++) {
+        const struct blockdev_config *config = machine->disk_configs[n];
+        if (config && config->snapshot)
+            return error_set(error,
+                             "saving the machine: what the guest writes to %s is discarded at the end "
+                             "(-snapshot), so it could not go on with it: start without",
+                             config->path ? config->path : "a disk");
+        int rc = machine->blockdevs[n]->read_only ? 0 : blockdev_flush(machine->blockdevs[n]);
+        if (rc)
+            return error_set(error, "saving the machine: %s cannot be flushed: %s",
+                             config && config->path ? config->path : "a disk", strerror(-rc));
+    }
+    return true;
+}
+
+static uint64_t memory_size(struct machine *machine)
+{
+    return machine->config.ram_size + machine->config.board->rom.size;
+}
+
+bool machine_save(struct machine *machine, int fd, bool running, struct machine_state_progress *progress,
+                  struct error *error)
+{
+    struct container_writer writer;
+    atomic_store(&progress->memory, memory_size(machine));
+    if (!flush_disks(machine, error))
+        return false;
+    bool ok = container_write_begin(&writer, fd, error);
+    writer.written = &progress->written;
+    writer.cancel = &progress->cancel;
+    ok = ok && write_text(machine, &writer, running) && write_parts(machine, &writer, 0, 1) &&
+         memory_save(machine, &writer, progress) && write_parts(machine, &writer, 1, part_count(machine)) &&
+         container_write_end(&writer);
+    container_writer_destroy(&writer);
+    return ok;
+}
+
+/* ---- Loading ------------------------------------------------------------------------------------------- */
+
+static bool read_part(struct machine *machine, struct container_reader *reader, unsigned part,
+                      struct error *error)
+{
+    char name[NAME_MAX_PART];
+    struct state_reader fields;
+    if (part >= part_count(machine))
+        return error_set(error, "the saved machine: there is more than this machine has");
+    part_name(machine, part, name);
+    size_t length = strlen(name) + 1;
+    if (reader->place != part || reader->length < length || memcmp(reader->bytes, name, length) != 0)
+        return error_set(error, "the saved machine: section %llu should be %s, and is not",
+                         (unsigned long long)reader->sections, name);
+    state_reader_init(&fields, reader->bytes + length, reader->length - length, error);
+    if (part_load(machine, part, &fields))
+        return true;
+    if (!error->text[0])
+        error_set(error, "the saved machine: %s cannot be loaded", name);
+    return false;
+}
+
+/* Reads the sections behind the description. */
+static bool read_sections(struct machine *machine, struct container_reader *reader,
+                          struct memory_loader *memory, struct error *error)
+{
+    unsigned part = 0;
+    while (container_read(reader)) {
+        if (reader->kind == CONTAINER_MEMORY && part == 1) {
+            if (!memory_load(memory, reader, error))
+                return false;
+        } else if (reader->kind == CONTAINER_STATE) {
+            if (part == 1)
+                memory_load_end(memory);
+            if (!read_part(machine, reader, part++, error))
+                return false;
+        } else if (reader->kind == CONTAINER_END && part == part_count(machine)) {
+            return true;
+        } else {
+            return error_set(error, "the saved machine: section %llu is not expected there",
+                             (unsigned long long)reader->sections);
+        }
+    }
+    return false;
+}
+
+/* Memory was filled without the bus, so no hart knows of it. */
+static void forget_code(struct machine *machine)
+{
+    if (machine->dbt)
+        dbt_reset(machine->dbt);
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_request(machine->harts[i], HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH);
+}
+
+bool machine_load(struct machine *machine, int fd, struct machine_state_progress *progress, bool *running,
+                  struct error *error)
+{
+    struct container_reader reader;
+    struct memory_loader memory = { .machine = machine, .progress = progress };
+    error->text[0] = 0;
+    atomic_store(&progress->memory, memory_size(machine));
+    bool ok = container_read_begin(&reader, fd, error);
+    reader.cancel = &progress->cancel;
+    ok = ok && container_read(&reader);
+    if (ok && reader.kind != CONTAINER_TEXT)
+        ok = error_set(error, "the saved machine: it does not begin with its description");
+    ok = ok && describe_compare(machine, (const char *)reader.bytes, reader.length, running, error) &&
+         read_sections(machine, &reader, &memory, error);
+    forget_code(machine);
+    container_reader_destroy(&reader);
+    return ok;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Saving a whole machine to a descriptor, and loading it into a machine that was made from the same command
+ * line (docs/snapshots.md). The machine stands still meanwhile: save and load are called between
+ * machine_freeze() and machine_thaw() (machine/machine.h), on any thread on which no hart waits.
+ */
+#ifndef MACHINE_STATE_STATE_H
+#define MACHINE_STATE_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct machine;
+
+/* How far it is. Any thread may read it, and set `cancel`. */
+struct machine_state_progress {
+    _Atomic uint64_t memory;        /* bytes of guest memory in all */
+    _Atomic uint64_t done;          /* bytes of it that were looked at */
+    _Atomic uint64_t pages, zeroes; /* pages written, and pages of zeroes, which are not */
+    _Atomic uint64_t written;       /* bytes that went to the descriptor */
+    atomic_bool cancel;
+};
+
+/* Writes the machine. `running`: whether it is to run when it is loaded. The disks' images are flushed before
+ * it returns. False, with *error filled, on failure; the machine is as before in any case. */
+bool machine_save(struct machine *machine, int fd, bool running, struct machine_state_progress *progress,
+                  struct error *error);
+/* Reads a machine. *running: whether the saved one ran. False, with *error filled, if the file is damaged, or
+ * is of another machine; the message names what differs. The machine must not run then, as some of its parts
+ * may be loaded and others not. */
+bool machine_load(struct machine *machine, int fd, struct machine_state_progress *progress, bool *running,
+                  struct error *error);
+
+#endif
