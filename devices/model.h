@@ -19,7 +19,9 @@
 
 struct audiodev;
 struct blockdev;
+struct clock;
 struct display;
+struct dma;
 struct netdev;
 struct p9_server_config;
 struct pci_function;
@@ -90,6 +92,7 @@ struct device_settings {
     uint32_t width, height;      /* of a screen */
     uint32_t outputs;            /* the same: 1 */
     uint32_t streams, jacks, chmaps;
+    uint64_t dma_mask;          /* of edu */
     uint32_t boot_index;        /* plus one; 0: none */
     uint32_t write_cache;       /* of a disk: 0 as the drive has it, 1 off, 2 on */
     uint64_t withheld_features; /* of virtio */
@@ -138,7 +141,10 @@ struct device_plug {
     const struct virtio_console_port *ports;
     unsigned port_count;
     struct display *display;
-    bool multifunction; /* for PCI functions that are not virtio */
+    /* For PCI functions that are not virtio. */
+    bool multifunction;
+    struct dma *dma;
+    struct clock *clock;
 };
 
 struct device_model {

@@ -165,6 +165,8 @@ static bool fill(struct machine *machine, const struct machine_plug *what, struc
         .ports = ports,
         .port_count = what->port_count,
         .display = machine->config.display,
+        .dma = bus_for_devices(machine->bus),
+        .clock = machine->clock,
     };
     return open_backend(machine, what, plug, ports, error);
 }

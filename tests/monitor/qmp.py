@@ -88,8 +88,9 @@ def chardevs(rvive):
 def every_device(rvive):
     """info qtree shows every property that -device takes."""
     listed = subprocess.run([rvive, "-device", "help"], capture_output=True, text=True, check=True).stdout
-    names = [word for word in re.findall(r"\bvirtio-[a-z0-9-]+|\bbochs-display|\bramfb", listed)]
-    names = sorted({name for name in names if name.endswith(("-device", "-pci", "-display")) or name in ("virtio-vga", "ramfb")})
+    names = [word for word in re.findall(r"^[a-z][a-z0-9-]+", listed, re.MULTILINE)]
+    more = ("virtio-vga", "bochs-display", "ramfb", "edu")
+    names = sorted({name for name in names if name.endswith(("-device", "-pci")) or name in more})
     check(len(names) >= 20, "-device help: %r" % names)
     with tempfile.TemporaryDirectory() as folder:
         image = os.path.join(folder, "image")
