@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "devices/guest_event.h"
 #include "util/error.h"
 
 struct audiodev;
@@ -93,6 +94,7 @@ struct device_settings {
     uint32_t outputs;            /* the same: 1 */
     uint32_t streams, jacks, chmaps;
     uint64_t dma_mask;          /* of edu */
+    uint32_t events;            /* of pvpanic: what it reports */
     uint32_t boot_index;        /* plus one; 0: none */
     uint32_t write_cache;       /* of a disk: 0 as the drive has it, 1 off, 2 on */
     uint64_t withheld_features; /* of virtio */
@@ -145,6 +147,7 @@ struct device_plug {
     bool multifunction;
     struct dma *dma;
     struct clock *clock;
+    guest_event_fn *guest_event; /* called with `opaque` */
 };
 
 struct device_model {

@@ -19,6 +19,7 @@
 #include "devices/block/blockdev.h"
 #include "devices/char/chardev.h"
 #include "devices/device.h"
+#include "devices/guest_event.h"
 #include "devices/platform/ramfb.h"
 #include "machine/board.h"
 #include "machine/boot/fdt.h"
@@ -87,7 +88,10 @@ struct machine {
     bool off;            /* the guest powered off, or the program ends */
     bool paused;
     atomic_bool io_error; /* a disk's request failed; the disk waits until the user continues the machine */
-    atomic_bool io_error_posted; /* the machine's thread has not stopped it for that yet */
+    atomic_uint pause_posted; /* enum machine_state: why the machine's thread is to pause it; RUNNING: not */
+    enum machine_state paused_for; /* why it is paused; RUNNING: the user wants it so */
+    atomic_uint watchdog_action;   /* enum machine_watchdog_action */
+    _Atomic uint64_t said_ms;      /* guest_events.c: when the last line was written */
     unsigned holds;
     struct pci_bus *pci_bus;           /* NULL: none */
     machine_screendump_fn *screendump; /* NULL: no screen */
@@ -108,8 +112,8 @@ struct machine {
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);
 
 /* run_state.c */
-/* The guest powers off or resets itself, on a hart's thread: posts the event, and asks all harts to stop
- * where they are. */
+/* The guest powers off or resets itself, on a hart's thread, or its watchdog does, on the clock's: posts the
+ * event, and asks all harts to stop where they are. */
 void run_state_end_boot(struct machine *machine, enum machine_event event, unsigned status);
 void run_state_init(struct machine *machine);
 void run_state_destroy(struct machine *machine);
@@ -122,10 +126,16 @@ void run_state_halt(struct machine *machine);
 struct virtio_blk_error;
 void run_state_disk_failed(void *machine, const struct virtio_blk_error *error);
 bool run_state_disk_stops(void *machine);
-/* Called on the machine's own thread: stops the machine if a disk asks for that. */
-void run_state_stop_for_disk(struct machine *machine);
+/* Has the machine's own thread pause the machine; for threads for which that one may have to wait, or on
+ * which harts wait. */
+void run_state_post_pause(struct machine *machine, enum machine_state why);
+/* Called on the machine's own thread: pauses the machine if that was asked for. */
+void run_state_pause_posted(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
+
+/* guest_events.c: `machine` is a struct machine. */
+guest_event_fn guest_events_take;
 
 struct pci_bus;
 

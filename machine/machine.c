@@ -59,7 +59,7 @@ static unsigned wait_event(struct machine *machine)
             ssize_t ignored = read(machine->event_fd, &count, sizeof(count));
             (void)ignored;
         }
-        run_state_stop_for_disk(machine);
+        run_state_pause_posted(machine);
     }
     return word;
 }
@@ -263,6 +263,8 @@ static bool reset_machine(struct machine *machine, struct error *error)
     machine->off = false;
     reset_devices(machine);
     atomic_store(&machine->io_error, false); /* the disks have dropped the requests that waited */
+    machine->paused_for = MACHINE_RUNNING;
+    atomic_store(&machine->pause_posted, MACHINE_RUNNING);
     semihosting_reset(machine->semihosting);
     bool ok = boot_write_memory(machine, error);
     if (ok)

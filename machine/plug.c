@@ -160,6 +160,7 @@ static bool fill(struct machine *machine, const struct machine_plug *what, struc
         .disk_failed = run_state_disk_failed,
         .disk_stops = run_state_disk_stops,
         .opaque = machine,
+        .guest_event = guest_events_take,
         .rng_file = what->rng_file,
         .folder = &what->folder,
         .ports = ports,

@@ -6,6 +6,8 @@
 
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
+#include "devices/pci/i6300esb.h"
+#include "devices/pci/pvpanic.h"
 #include "devices/platform/ramfb.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/blk.h"
@@ -33,5 +35,7 @@ const struct device_model *const device_catalog[] = {
     &bochs_display_model,
     &ramfb_model,
     &edu_model,
+    &pvpanic_model,
+    &i6300esb_model,
     NULL,
 };

@@ -39,10 +39,11 @@ static const char *member(struct json_object *object, const char *name)
 
 bool monitor_status(struct monitor_call *call)
 {
-    static const char *const names[] = { [MACHINE_RUNNING] = "running",
-                                         [MACHINE_PAUSED] = "paused",
-                                         [MACHINE_IO_ERROR] = "io-error",
-                                         [MACHINE_SHUTDOWN] = "shutdown" };
+    static const char *const names[] = {
+        [MACHINE_RUNNING] = "running",   [MACHINE_PAUSED] = "paused",
+        [MACHINE_IO_ERROR] = "io-error", [MACHINE_GUEST_PANICKED] = "guest-panicked",
+        [MACHINE_WATCHDOG] = "watchdog", [MACHINE_SHUTDOWN] = "shutdown"
+    };
     enum machine_state state = machine_state(call->machine);
     call->result = json_object_new_object();
     bool prelaunch = state == MACHINE_PAUSED && !machine_has_run(call->machine);
@@ -55,7 +56,8 @@ bool monitor_status(struct monitor_call *call)
 void monitor_print_status(FILE *out, struct json_object *result)
 {
     const char *status = member(result, "status");
-    bool why = strcmp(status, "prelaunch") == 0 || strcmp(status, "io-error") == 0;
+    bool why =
+        strcmp(status, "running") != 0 && strcmp(status, "paused") != 0 && strcmp(status, "shutdown") != 0;
     fprintf(out, "VM status: %s%s%s\n", why ? "paused (" : "", status, why ? ")" : "");
 }
 

@@ -98,6 +98,8 @@ monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uu
     monitor_set_migration;
 /* schema.c */
 monitor_run_fn monitor_schema;
+/* guest.c */
+monitor_run_fn monitor_watchdog_action;
 /* memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols,
     monitor_coverage_write, monitor_coverage_reset;
@@ -127,13 +129,18 @@ void monitor_print(FILE *out, struct json_object *result);
 
 /* ---- Monitors (monitor.c) ------------------------------------------------------------------------------ */
 
-#define MONITOR_INPUT  65536u
-#define MONITOR_EVENTS 64u
+#define MONITOR_INPUT   65536u
+#define MONITOR_EVENTS  64u
+#define MONITOR_LIMITED 4u /* names of events of the guest */
 
 struct monitor_event {
     const char *name;
     int by; /* 1: the guest did it, 0: it did not; -1: the event does not say */
     const char *reason;
+    const char *action; /* of an event of the guest; NULL: it has none */
+    /* Host milliseconds. An event that the guest can cause at will is sent at most once a second; until then,
+     * a newer one takes its place. 0: at once. */
+    uint64_t due;
     bool on_disk; /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
     struct machine_disk_error disk;
     char drive[64];
@@ -158,6 +165,7 @@ struct monitor {
     unsigned closings;
     struct monitor_event events[MONITOR_EVENTS];
     unsigned event_count;
+    uint64_t limited_until[MONITOR_LIMITED]; /* host milliseconds, by the first of monitor_event_names[] */
     bool stopping;
 
     /* For the line editor: a pseudo-terminal, whose other end the library has. */
@@ -169,6 +177,7 @@ struct monitor {
 
 struct monitors {
     struct machine *machine;
+    atomic_bool panicked; /* the guest is powered off for that */
     const struct options *options;
     struct screen *screen;
     struct machine_listener listener;

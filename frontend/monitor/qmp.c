@@ -118,6 +118,11 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
         monitor_put_text(data, "reason", event->reason);
         json_object_object_add(object, "data", data);
     }
+    if (event->action) {
+        struct json_object *data = json_object_new_object();
+        monitor_put_text(data, "action", event->action);
+        json_object_object_add(object, "data", data);
+    }
     if (event->on_disk)
         json_object_object_add(object, "data", disk_data(event));
     send_object(qmp, object);
