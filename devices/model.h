@@ -93,11 +93,12 @@ struct device_settings {
     uint32_t width, height;      /* of a screen */
     uint32_t outputs;            /* the same: 1 */
     uint32_t streams, jacks, chmaps;
-    uint64_t dma_mask;          /* of edu */
-    uint32_t events;            /* of pvpanic: what it reports */
-    uint32_t boot_index;        /* plus one; 0: none */
-    uint32_t write_cache;       /* of a disk: 0 as the drive has it, 1 off, 2 on */
-    uint64_t withheld_features; /* of virtio */
+    uint64_t dma_mask;                 /* of edu */
+    uint32_t events;                   /* of pvpanic: what it reports */
+    bool deflate_on_oom, reports_free; /* of a balloon */
+    uint32_t boot_index;               /* plus one; 0: none */
+    uint32_t write_cache;              /* of a disk: 0 as the drive has it, 1 off, 2 on */
+    uint64_t withheld_features;        /* of virtio */
 };
 #define DEVICE_SETTING(member) DEVICE_KEY_VALUE(struct device_settings, member)
 
@@ -143,6 +144,7 @@ struct device_plug {
     const struct virtio_console_port *ports;
     unsigned port_count;
     struct display *display;
+    void (*balloon_changed)(void *opaque, uint32_t pages);
     /* For PCI functions that are not virtio. */
     bool multifunction;
     struct dma *dma;

@@ -51,6 +51,7 @@ struct machine {
     struct fdt_device devices[MACHINE_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
     const struct machine_plug *plugs[MACHINE_DEVICES_MAX]; /* what is in a device's slot; NULL: nothing */
+    struct virtio_device *balloon;                         /* NULL: none */
     struct device *fw_cfg;                                 /* of them; NULL: none */
     struct ramfb *ramfb;                                   /* NULL: none; used by fw_cfg */
     uint8_t *flash_code[MACHINE_PFLASH_BANKS_MAX];         /* the bytes of each bank, for instruction fetch */
@@ -133,6 +134,12 @@ void run_state_post_pause(struct machine *machine, enum machine_state why);
 void run_state_pause_posted(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
+
+struct virtio_device;
+
+/* balloon.c: for a balloon's config, and when one is made; false, with *error filled, for a second one. */
+void balloon_changed(void *machine, uint32_t pages);
+bool balloon_adopt(struct machine *machine, struct virtio_device *device, struct error *error);
 
 /* guest_events.c: `machine` is a struct machine. */
 guest_event_fn guest_events_take;

@@ -128,6 +128,8 @@ static bool create_parts(struct machine *machine, struct error *error)
     uint8_t *ram = machine->bus ? bus_add_ram(machine->bus, board->ram_base, config->ram_size, error) : NULL;
     if (!ram || !ram_prepare(config, ram, error))
         return false;
+    if (config->memory_count > 1)
+        bus_mix_ram(machine->bus);
     machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
     return machine->rom && harts_create(machine, error) && board->create(machine, error) &&
            machine_open_spare_serials(machine, error) && boot_add_fw_items(machine, error) &&

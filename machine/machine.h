@@ -285,6 +285,8 @@ struct machine_listener {
     /* May be NULL. An event with QEMU's name and action (NULL: none), on a hart's, the clock's or a disk's
      * thread. */
     void (*guest_event)(void *opaque, const char *name, const char *action);
+    /* May be NULL. The guest has that many bytes of RAM now. With the balloon's lock held, on any thread. */
+    void (*balloon)(void *opaque, uint64_t actual);
     void *opaque;
     struct machine_listener *next; /* belongs to the machine */
 };

@@ -10,6 +10,7 @@
 #include "devices/pci/pvpanic.h"
 #include "devices/platform/ramfb.h"
 #include "devices/virtio/9p/9p.h"
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/gpu/gpu.h"
@@ -34,6 +35,7 @@ const struct device_model *const device_catalog[] = {
     &virtio_vga_model,
     &bochs_display_model,
     &ramfb_model,
+    &virtio_balloon_model,
     &edu_model,
     &pvpanic_model,
     &i6300esb_model,

@@ -94,12 +94,13 @@ monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc
 monitor_run_fn monitor_device_properties;
 /* probe.c */
 monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uuid, monitor_command_line,
-    monitor_list_types, monitor_list_properties, monitor_no_rows, monitor_no_members, monitor_no_balloon,
-    monitor_set_migration;
+    monitor_list_types, monitor_list_properties, monitor_no_rows, monitor_no_members, monitor_set_migration;
 /* schema.c */
 monitor_run_fn monitor_schema;
 /* guest.c */
-monitor_run_fn monitor_watchdog_action;
+monitor_run_fn monitor_watchdog_action, monitor_balloon, monitor_balloon_line, monitor_info_balloon,
+    monitor_query_balloon;
+monitor_print_fn monitor_print_balloon;
 /* memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols,
     monitor_coverage_write, monitor_coverage_reset;
@@ -131,7 +132,7 @@ void monitor_print(FILE *out, struct json_object *result);
 
 #define MONITOR_INPUT   65536u
 #define MONITOR_EVENTS  64u
-#define MONITOR_LIMITED 4u /* names of events of the guest */
+#define MONITOR_LIMITED 5u /* names of events of the guest */
 
 struct monitor_event {
     const char *name;
@@ -141,6 +142,8 @@ struct monitor_event {
     /* Host milliseconds. An event that the guest can cause at will is sent at most once a second; until then,
      * a newer one takes its place. 0: at once. */
     uint64_t due;
+    bool on_balloon; /* BALLOON_CHANGE: the guest has `actual` bytes of RAM */
+    uint64_t actual;
     bool on_disk; /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
     struct machine_disk_error disk;
     char drive[64];

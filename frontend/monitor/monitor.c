@@ -60,7 +60,7 @@ static void front_event(void *opaque, enum chardev_event event)
 
 /* The first MONITOR_LIMITED are those that the guest can cause at will. */
 const char *const monitor_event_names[] = {
-    "GUEST_PANICKED", "GUEST_CRASHLOADED", "GUEST_PVSHUTDOWN", "WATCHDOG",       "STOP", "RESUME",
+    "GUEST_PANICKED", "GUEST_CRASHLOADED", "GUEST_PVSHUTDOWN", "BALLOON_CHANGE", "WATCHDOG", "STOP", "RESUME",
     "RESET",          "SHUTDOWN",          "POWERDOWN",        "BLOCK_IO_ERROR", NULL
 };
 
@@ -159,6 +159,12 @@ static void on_guest_event(void *opaque, const char *name, const char *action)
     post_event(monitors, (struct monitor_event){ .name = name, .by = -1, .action = action });
     if (!panic && action && strcmp(action, "shutdown") == 0)
         on_powerdown(opaque);
+}
+
+static void on_balloon(void *opaque, uint64_t actual)
+{
+    post_event(opaque, (struct monitor_event){
+                           .name = "BALLOON_CHANGE", .by = -1, .on_balloon = true, .actual = actual });
 }
 
 /* ---- For the monitors' threads ------------------------------------------------------------------------- */
@@ -324,9 +330,11 @@ struct monitors *monitors_create(const struct options *options, struct machine *
     monitors->machine = machine;
     monitors->options = options;
     monitors->screen = screen;
-    monitors->listener = (struct machine_listener){
-        .notice = on_notice, .disk_failed = on_disk_failed, .guest_event = on_guest_event, .opaque = monitors
-    };
+    monitors->listener = (struct machine_listener){ .notice = on_notice,
+                                                    .disk_failed = on_disk_failed,
+                                                    .guest_event = on_guest_event,
+                                                    .balloon = on_balloon,
+                                                    .opaque = monitors };
     return monitors;
 }
 

@@ -204,12 +204,6 @@ bool monitor_no_members(struct monitor_call *call)
     return true;
 }
 
-bool monitor_no_balloon(struct monitor_call *call)
-{
-    call->error_class = "DeviceNotActive";
-    return error_set(&call->error, "No balloon device has been activated");
-}
-
 /* No capability can be switched on; switching one off has no effect. */
 bool monitor_set_migration(struct monitor_call *call)
 {

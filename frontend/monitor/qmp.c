@@ -123,6 +123,11 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
         monitor_put_text(data, "action", event->action);
         json_object_object_add(object, "data", data);
     }
+    if (event->on_balloon) {
+        struct json_object *data = json_object_new_object();
+        monitor_put_number(data, "actual", event->actual);
+        json_object_object_add(object, "data", data);
+    }
     if (event->on_disk)
         json_object_object_add(object, "data", disk_data(event));
     send_object(qmp, object);

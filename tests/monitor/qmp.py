@@ -299,6 +299,37 @@ def watchdogs(rvive):
         check(emulator.wait() == 0, "a reset with -no-reboot")
 
 
+def balloon(rvive):
+    mib = 1 << 20
+    with emulator_of(rvive, "-nodefaults") as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        for answer in qmp.ask("balloon", value=mib), qmp.ask("query-balloon"):
+            check(answer["error"]["class"] == "DeviceNotActive", "without a balloon: %r" % answer)
+        text = qmp.ask("human-monitor-command", command_line="info balloon")["return"]
+        check("No balloon" in text, text)
+    with poked(rvive, "-device", "virtio-balloon-device,deflate-on-oom=on") as emulator:
+        guest, qmp = Poke(emulator, 2), Qmp(emulator.path("qmp"))
+        check(qmp.ask("query-balloon")["return"] == {"actual": 64 * mib}, "query-balloon")
+        check(qmp.ask("balloon", value=0)["error"]["desc"] == "Parameter 'target' expects a size", "balloon 0")
+        check(qmp.ask("balloon", value=-1)["error"]["desc"] == "Parameter 'target' expects a size", "balloon -1")
+        check(qmp.ask("balloon", value=16 * mib) == {"return": {}}, "balloon")
+        check(qmp.ask("human-monitor-command", command_line="balloon 32")["return"] == "", "balloon 32")
+        check("not a size" in qmp.ask("human-monitor-command", command_line="balloon x")["return"], "balloon x")
+        # The guest says how large its balloon is: in the last slot, where the configuration begins at 0x100.
+        guest.store(4, 0x10008104, 8 * mib >> 12)
+        check(qmp.event("BALLOON_CHANGE")["data"] == {"actual": 56 * mib}, "BALLOON_CHANGE")
+        for pages in range(100):
+            guest.store(4, 0x10008104, pages)
+        guest.store(4, 0x10008104, 0xffffffff)  # more than there is
+        while qmp.event("BALLOON_CHANGE")["data"]["actual"]:
+            pass
+        check(len([event for event in qmp.events if event["event"] == "BALLOON_CHANGE"]) == 0, "more events")
+        check("balloon: actual=0\n" in qmp.ask("human-monitor-command", command_line="info balloon")["return"], "info balloon")
+    two = ["-device", "virtio-balloon-pci", "-device", "virtio-balloon-device"]
+    there = subprocess.run([rvive, "-nodefaults", "-display", "none", *two], capture_output=True, text=True, check=False)
+    check(there.returncode == 1 and "has one already" in there.stderr, "two balloons: " + there.stderr)
+
+
 def quits(rvive):
     with emulator_of(rvive) as emulator:
         qmp = Qmp(emulator.path("qmp"))
@@ -366,4 +397,4 @@ def bad_input(rvive):
         check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
 
 
-main(negotiation, commands, chardevs, every_device, device_properties, devices, events, panics, watchdogs, quits, no_shutdown, chardev_and_mon, bad_input)
+main(negotiation, commands, chardevs, every_device, device_properties, devices, events, panics, watchdogs, balloon, quits, no_shutdown, chardev_and_mon, bad_input)
