@@ -42,6 +42,10 @@ struct dma_ops {
     void *(*map)(struct dma *dma, uint64_t paddr, uint64_t length, bool write);
     /* To be called after storing through a pointer from map(): harts may have decoded code there. */
     void (*written)(struct dma *dma, uint64_t paddr, uint64_t length);
+    /* Gives pages of RAM back to the host until they are touched again; paddr and length are multiples of
+     * 4 KiB. Their contents are undefined afterwards; with `zeros` they are zeros, or nothing happens. False
+     * if that is not all RAM, or the host keeps the pages. May wait for the host. */
+    bool (*discard)(struct dma *dma, uint64_t paddr, uint64_t length, bool zeros);
 };
 struct dma {
     const struct dma_ops *ops;
@@ -50,6 +54,8 @@ struct dma {
 /* Copies from / to guest memory. Returns false, with nothing copied, if the range is not all RAM. */
 bool dma_read(struct dma *dma, uint64_t paddr, void *bytes, uint64_t length);
 bool dma_write(struct dma *dma, uint64_t paddr, const void *bytes, uint64_t length);
+/* As dma_ops.discard; false if the board cannot do it. */
+bool dma_discard(struct dma *dma, uint64_t paddr, uint64_t length, bool zeros);
 
 /* What fdt() needs to describe a device. The board fills it from the device's row in its table. */
 struct fdt_place {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Copies between a device and guest memory, on top of the two operations a board provides; see device.h.
+ * Copies between a device and guest memory, on top of the operations that a board provides; see device.h.
  */
 #include <string.h>
 
@@ -27,4 +27,9 @@ bool dma_write(struct dma *dma, uint64_t paddr, const void *bytes, uint64_t leng
     memcpy(to, bytes, length);
     dma->ops->written(dma, paddr, length);
     return true;
+}
+
+bool dma_discard(struct dma *dma, uint64_t paddr, uint64_t length, bool zeros)
+{
+    return dma->ops->discard && dma->ops->discard(dma, paddr, length, zeros);
 }

@@ -15,11 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "devices/guest_event.h"
 #include "util/error.h"
 
 struct audiodev;
 struct blockdev;
+struct clock;
 struct display;
+struct dma;
 struct netdev;
 struct p9_server_config;
 struct pci_function;
@@ -90,9 +93,12 @@ struct device_settings {
     uint32_t width, height;      /* of a screen */
     uint32_t outputs;            /* the same: 1 */
     uint32_t streams, jacks, chmaps;
-    uint32_t boot_index;        /* plus one; 0: none */
-    uint32_t write_cache;       /* of a disk: 0 as the drive has it, 1 off, 2 on */
-    uint64_t withheld_features; /* of virtio */
+    uint64_t dma_mask;                 /* of edu */
+    uint32_t events;                   /* of pvpanic: what it reports */
+    bool deflate_on_oom, reports_free; /* of a balloon */
+    uint32_t boot_index;               /* plus one; 0: none */
+    uint32_t write_cache;              /* of a disk: 0 as the drive has it, 1 off, 2 on */
+    uint64_t withheld_features;        /* of virtio */
 };
 #define DEVICE_SETTING(member) DEVICE_KEY_VALUE(struct device_settings, member)
 
@@ -138,7 +144,12 @@ struct device_plug {
     const struct virtio_console_port *ports;
     unsigned port_count;
     struct display *display;
-    bool multifunction; /* for PCI functions that are not virtio */
+    void (*balloon_changed)(void *opaque, uint32_t pages);
+    /* For PCI functions that are not virtio. */
+    bool multifunction;
+    struct dma *dma;
+    struct clock *clock;
+    guest_event_fn *guest_event; /* called with `opaque` */
 };
 
 struct device_model {

@@ -44,6 +44,7 @@ struct bus {
     unsigned main_ram;  /* index of the largest RAM region; `count`: there is none */
     bool sign_extended; /* devices may get addresses that were extended with their sign */
     bool share_ram;     /* RAM that is added from now on is mapped from a file */
+    bool ram_is_mixed;  /* RAM is made of several mappings of the host */
     void (*code_written)(void *opaque, uint64_t paddr, uint64_t length);
     void *opaque;
 };
@@ -327,7 +328,36 @@ static void devices_written(struct dma *side, uint64_t paddr, uint64_t length)
     note_written(of_devices(side), devices_address(of_devices(side), paddr), length);
 }
 
-static const struct dma_ops device_side = { .map = devices_map, .written = devices_written };
+/* Memory of a file that is shared loses these pages for everybody who has mapped it, as the harts' windows
+ * do. The host says EINVAL for memory that is not a file's, EACCES for a private copy of a file: when that is
+ * given back, the file's own bytes show. */
+static bool give_back(void *host, uint64_t length, bool zeros)
+{
+    if (madvise(host, length, MADV_REMOVE) == 0)
+        return true;
+    bool anonymous = errno == EINVAL, private_copy = errno == EACCES && !zeros;
+    return (anonymous || private_copy) && madvise(host, length, MADV_DONTNEED) == 0;
+}
+
+static bool devices_discard(struct dma *side, uint64_t paddr, uint64_t length, bool zeros)
+{
+    struct bus *bus = of_devices(side);
+    paddr = devices_address(bus, paddr);
+    struct region *region = find_region(bus, paddr);
+    if (!region || region->kind != REGION_RAM || !region_holds(region, paddr, length) ||
+        (paddr | length) % PAGE_SIZE)
+        return false;
+    uint64_t step = bus->ram_is_mixed ? PAGE_SIZE : length;
+    bool ok = true;
+    for (uint64_t done = 0; done < length; done += step)
+        ok &= give_back(region->host + (paddr - region->base) + done, step, zeros);
+    note_written(bus, paddr, length);
+    return ok;
+}
+
+static const struct dma_ops device_side = { .map = devices_map,
+                                            .written = devices_written,
+                                            .discard = devices_discard };
 
 /* ---- Layout -------------------------------------------------------------------------------------------- */
 
@@ -464,6 +494,11 @@ static uint8_t *add_memory(struct bus *bus, struct region *region, struct error 
 void bus_share_ram(struct bus *bus)
 {
     bus->share_ram = true;
+}
+
+void bus_mix_ram(struct bus *bus)
+{
+    bus->ram_is_mixed = true;
 }
 
 uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error)

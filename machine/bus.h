@@ -22,6 +22,8 @@ void bus_destroy(struct bus *bus); /* also the RAM and ROM that it mapped, but n
 
 /* The first RAM that is added from now on is a file's, if the host has such (hart_bus.ram says so). */
 void bus_share_ram(struct bus *bus);
+/* Parts of RAM are replaced by other memory of the host, so pages are given back one by one. */
+void bus_mix_ram(struct bus *bus);
 /* Maps `size` bytes (a multiple of 4 KiB) of zeroed memory; returns the host pointer or NULL. */
 uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
 uint8_t *bus_add_rom(struct bus *bus, uint64_t base, uint64_t size, struct error *error);

@@ -19,6 +19,7 @@
 #include "devices/block/blockdev.h"
 #include "devices/char/chardev.h"
 #include "devices/device.h"
+#include "devices/guest_event.h"
 #include "devices/platform/ramfb.h"
 #include "machine/board.h"
 #include "machine/boot/fdt.h"
@@ -50,6 +51,7 @@ struct machine {
     struct fdt_device devices[MACHINE_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
     const struct machine_plug *plugs[MACHINE_DEVICES_MAX]; /* what is in a device's slot; NULL: nothing */
+    struct virtio_device *balloon;                         /* NULL: none */
     struct device *fw_cfg;                                 /* of them; NULL: none */
     struct ramfb *ramfb;                                   /* NULL: none; used by fw_cfg */
     uint8_t *flash_code[MACHINE_PFLASH_BANKS_MAX];         /* the bytes of each bank, for instruction fetch */
@@ -87,7 +89,10 @@ struct machine {
     bool off;            /* the guest powered off, or the program ends */
     bool paused;
     atomic_bool io_error; /* a disk's request failed; the disk waits until the user continues the machine */
-    atomic_bool io_error_posted; /* the machine's thread has not stopped it for that yet */
+    atomic_uint pause_posted; /* enum machine_state: why the machine's thread is to pause it; RUNNING: not */
+    enum machine_state paused_for; /* why it is paused; RUNNING: the user wants it so */
+    atomic_uint watchdog_action;   /* enum machine_watchdog_action */
+    _Atomic uint64_t said_ms;      /* guest_events.c: when the last line was written */
     unsigned holds;
     bool devices_held;                 /* since it is paused */
     bool frozen;                       /* it is being saved or loaded */
@@ -114,8 +119,8 @@ struct machine {
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);
 
 /* run_state.c */
-/* The guest powers off or resets itself, on a hart's thread: posts the event, and asks all harts to stop
- * where they are. */
+/* The guest powers off or resets itself, on a hart's thread, or its watchdog does, on the clock's: posts the
+ * event, and asks all harts to stop where they are. */
 void run_state_end_boot(struct machine *machine, enum machine_event event, unsigned status);
 void run_state_init(struct machine *machine);
 void run_state_destroy(struct machine *machine);
@@ -128,10 +133,22 @@ void run_state_halt(struct machine *machine);
 struct virtio_blk_error;
 void run_state_disk_failed(void *machine, const struct virtio_blk_error *error);
 bool run_state_disk_stops(void *machine);
-/* Called on the machine's own thread: stops the machine if a disk asks for that. */
-void run_state_stop_for_disk(struct machine *machine);
+/* Has the machine's own thread pause the machine; for threads for which that one may have to wait, or on
+ * which harts wait. */
+void run_state_post_pause(struct machine *machine, enum machine_state why);
+/* Called on the machine's own thread: pauses the machine if that was asked for. */
+void run_state_pause_posted(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
+
+struct virtio_device;
+
+/* balloon.c: for a balloon's config, and when one is made; false, with *error filled, for a second one. */
+void balloon_changed(void *machine, uint32_t pages);
+bool balloon_adopt(struct machine *machine, struct virtio_device *device, struct error *error);
+
+/* guest_events.c: `machine` is a struct machine. */
+guest_event_fn guest_events_take;
 
 struct pci_bus;
 

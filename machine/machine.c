@@ -60,7 +60,7 @@ static unsigned wait_event(struct machine *machine)
             ssize_t ignored = read(machine->event_fd, &count, sizeof(count));
             (void)ignored;
         }
-        run_state_stop_for_disk(machine);
+        run_state_pause_posted(machine);
     }
     return word;
 }
@@ -129,6 +129,8 @@ static bool create_parts(struct machine *machine, struct error *error)
     uint8_t *ram = machine->bus ? bus_add_ram(machine->bus, board->ram_base, config->ram_size, error) : NULL;
     if (!ram || !ram_prepare(config, ram, error))
         return false;
+    if (config->memory_count > 1)
+        bus_mix_ram(machine->bus);
     machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
     return machine->rom && harts_create(machine, error) && board->create(machine, error) &&
            machine_open_spare_serials(machine, error) && boot_add_fw_items(machine, error) &&
@@ -279,6 +281,8 @@ static bool reset_machine(struct machine *machine, struct error *error)
     machine->off = machine->saved = false;
     reset_devices(machine);
     atomic_store(&machine->io_error, false); /* the disks have dropped the requests that waited */
+    machine->paused_for = MACHINE_RUNNING;
+    atomic_store(&machine->pause_posted, MACHINE_RUNNING);
     semihosting_reset(machine->semihosting);
     bool ok = boot_write_memory(machine, error);
     if (ok)

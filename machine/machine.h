@@ -26,6 +26,7 @@
 #include "machine/board.h"
 #include "machine/boot/smbios.h"
 #include "machine/coverage/coverage.h"
+#include "machine/guest_events.h"
 #include "machine/profile/profile.h"
 #include "machine/semihosting/semihosting.h"
 #include "util/error.h"
@@ -218,6 +219,8 @@ struct machine_config {
     bool no_shutdown;  /* after a power-off the machine waits for the user, with its harts stopped */
     bool start_paused; /* the harts wait for machine_resume() */
     bool incoming;     /* they wait for a saved machine: machine_thaw_loaded() */
+    enum machine_panic_action panic_action;
+    enum machine_watchdog_action watchdog_action; /* at the start */
 };
 
 struct machine;
@@ -241,10 +244,12 @@ void machine_destroy(struct machine *machine);
 enum machine_state {
     MACHINE_RUNNING,
     MACHINE_PAUSED,
-    MACHINE_IO_ERROR, /* paused, since a disk's request failed; machine_resume() tries it again */
-    MACHINE_INCOMING, /* paused, until a saved machine is loaded */
-    MACHINE_SAVED,    /* paused, since it was saved to go on elsewhere */
-    MACHINE_SHUTDOWN, /* powered off, and kept by no_shutdown; or at the end of its run */
+    MACHINE_IO_ERROR,       /* paused, since a disk's request failed; machine_resume() tries it again */
+    MACHINE_GUEST_PANICKED, /* paused, since the guest has panicked */
+    MACHINE_WATCHDOG,       /* paused by the watchdog */
+    MACHINE_INCOMING,       /* paused, until a saved machine is loaded */
+    MACHINE_SAVED,          /* paused, since it was saved to go on elsewhere */
+    MACHINE_SHUTDOWN,       /* powered off, and kept by no_shutdown; or at the end of its run */
 };
 enum machine_state machine_state(struct machine *machine);
 /* Stops all harts and the guest's clock until machine_resume(). */
@@ -296,6 +301,11 @@ struct machine_listener {
     /* May be NULL. Called on a disk's thread. */
     void (*disk_failed)(void *opaque, const struct machine_disk_error *error);
     void (*notice)(void *opaque, enum machine_notice notice, bool by_guest);
+    /* May be NULL. An event with QEMU's name and action (NULL: none), on a hart's, the clock's or a disk's
+     * thread. */
+    void (*guest_event)(void *opaque, const char *name, const char *action);
+    /* May be NULL. The guest has that many bytes of RAM now. With the balloon's lock held, on any thread. */
+    void (*balloon)(void *opaque, uint64_t actual);
     void *opaque;
     struct machine_listener *next; /* belongs to the machine */
 };

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/virtio.h"
 #include "machine/internal.h"
@@ -160,11 +161,15 @@ static bool fill(struct machine *machine, const struct machine_plug *what, struc
         .disk_failed = run_state_disk_failed,
         .disk_stops = run_state_disk_stops,
         .opaque = machine,
+        .guest_event = guest_events_take,
+        .balloon_changed = balloon_changed,
         .rng_file = what->rng_file,
         .folder = &what->folder,
         .ports = ports,
         .port_count = what->port_count,
         .display = machine->config.display,
+        .dma = bus_for_devices(machine->bus),
+        .clock = machine->clock,
     };
     return open_backend(machine, what, plug, ports, error);
 }
@@ -178,7 +183,10 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
         fill(machine, what, &plug, ports, error) ? what->model->create(&plug, error) : NULL;
     if (device)
         virtio_device_withhold(device, what->settings.withheld_features);
-    return device;
+    if (!device || what->model != &virtio_balloon_model || balloon_adopt(machine, device, error))
+        return device;
+    virtio_device_destroy(device);
+    return NULL;
 }
 
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,

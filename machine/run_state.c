@@ -25,6 +25,7 @@ void run_state_init(struct machine *machine)
     host_cond_init(&machine->reset_done);
     machine->paused = machine->config.start_paused || machine->config.incoming;
     machine->incoming = machine->config.incoming;
+    atomic_store(&machine->watchdog_action, machine->config.watchdog_action);
     atomic_store(&machine->has_run, !machine->paused);
 }
 
@@ -135,13 +136,14 @@ void run_state_halt(struct machine *machine)
 enum machine_state machine_state(struct machine *machine)
 {
     pthread_mutex_lock(&machine->run_lock);
-    bool io_error = machine->paused && atomic_load(&machine->io_error);
-    enum machine_state state = machine->off        ? MACHINE_SHUTDOWN
-                               : io_error          ? MACHINE_IO_ERROR
-                               : machine->incoming ? MACHINE_INCOMING
-                               : machine->saved    ? MACHINE_SAVED
-                               : machine->paused   ? MACHINE_PAUSED
-                                                   : MACHINE_RUNNING;
+    enum machine_state paused = atomic_load(&machine->io_error) ? MACHINE_IO_ERROR
+                                : machine->incoming             ? MACHINE_INCOMING
+                                : machine->saved                ? MACHINE_SAVED
+                                : machine->paused_for           ? machine->paused_for
+                                                                : MACHINE_PAUSED;
+    enum machine_state state = machine->off                                             ? MACHINE_SHUTDOWN
+                               : machine->paused || machine->incoming || machine->saved ? paused
+                                                                                        : MACHINE_RUNNING;
     pthread_mutex_unlock(&machine->run_lock);
     return state;
 }
@@ -177,6 +179,7 @@ bool machine_resume(struct machine *machine, struct error *error)
         machine->paused = !ok;
         if (ok) {
             run_state_notify(machine, MACHINE_NOTICE_RESUMED, false);
+            machine->paused_for = MACHINE_RUNNING;
             atomic_store(&machine->io_error, false); /* the requests that wait are tried again */
         }
     }
@@ -247,6 +250,30 @@ bool machine_was_quit(struct machine *machine)
     return machine->quit_while_on && !machine->incoming && !machine->saved;
 }
 
+/* ---- Pauses that the guest causes ---------------------------------------------------------------------- */
+
+/* A hart may be waiting for this thread, so this thread cannot wait for the harts: the machine's own thread
+ * does that. */
+void run_state_post_pause(struct machine *machine, enum machine_state why)
+{
+    uint64_t one = 1;
+    atomic_store(&machine->pause_posted, why);
+    ssize_t ignored = write(machine->event_fd, &one, sizeof(one));
+    (void)ignored;
+}
+
+void run_state_pause_posted(struct machine *machine)
+{
+    enum machine_state why = atomic_exchange(&machine->pause_posted, MACHINE_RUNNING);
+    if (why == MACHINE_RUNNING || (why == MACHINE_IO_ERROR && !atomic_load(&machine->io_error)))
+        return;
+    pthread_mutex_lock(&machine->run_lock);
+    if (!machine->paused)
+        machine->paused_for = why;
+    machine_pause(machine);
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
 /* ---- A disk's request that fails ----------------------------------------------------------------------- */
 
 void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
@@ -263,24 +290,13 @@ void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
     }
     if (failed->action != BLOCKDEV_ON_ERROR_STOP)
         return;
-    /* A hart may be waiting for this thread, so this thread cannot wait for the harts: the machine's own
-     * thread does that. */
-    uint64_t one = 1;
     atomic_store(&machine->io_error, true);
-    atomic_store(&machine->io_error_posted, true);
-    ssize_t ignored = write(machine->event_fd, &one, sizeof(one));
-    (void)ignored;
+    run_state_post_pause(machine, MACHINE_IO_ERROR);
 }
 
 bool run_state_disk_stops(void *machine)
 {
     return atomic_load(&((struct machine *)machine)->io_error);
-}
-
-void run_state_stop_for_disk(struct machine *machine)
-{
-    if (atomic_exchange(&machine->io_error_posted, false) && atomic_load(&machine->io_error))
-        machine_pause(machine);
 }
 
 void machine_request_reset(struct machine *machine)

@@ -5,8 +5,12 @@
 #include "devices/catalog/catalog.h"
 
 #include "devices/pci/bochs_display.h"
+#include "devices/pci/edu.h"
+#include "devices/pci/i6300esb.h"
+#include "devices/pci/pvpanic.h"
 #include "devices/platform/ramfb.h"
 #include "devices/virtio/9p/9p.h"
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/gpu/gpu.h"
@@ -16,8 +20,24 @@
 #include "devices/virtio/snd/snd.h"
 
 const struct device_model *const device_catalog[] = {
-    &virtio_blk_model,      &virtio_rng_model,    &virtio_net_model,     &virtio_9p_model,
-    &virtio_console_model,  &virtconsole_model,   &virtserialport_model, &virtio_gpu_model,
-    &virtio_keyboard_model, &virtio_tablet_model, &virtio_mouse_model,   &virtio_snd_model,
-    &virtio_vga_model,      &bochs_display_model, &ramfb_model,          NULL,
+    &virtio_blk_model,
+    &virtio_rng_model,
+    &virtio_net_model,
+    &virtio_9p_model,
+    &virtio_console_model,
+    &virtconsole_model,
+    &virtserialport_model,
+    &virtio_gpu_model,
+    &virtio_keyboard_model,
+    &virtio_tablet_model,
+    &virtio_mouse_model,
+    &virtio_snd_model,
+    &virtio_vga_model,
+    &bochs_display_model,
+    &ramfb_model,
+    &virtio_balloon_model,
+    &edu_model,
+    &pvpanic_model,
+    &i6300esb_model,
+    NULL,
 };

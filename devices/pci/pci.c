@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/pci/msi.h"
 #include "devices/pci/msix.h"
 #include "util/check.h"
 #include "util/log.h"
@@ -140,7 +141,7 @@ static void update_intx(struct pci_function *function)
     struct pci_bus *bus = function->bus;
     unsigned pin = function->config[PCI_INTERRUPT_PIN];
     bool on = function->intx_level && pin && !(command(function) & PCI_COMMAND_INTX_DISABLE) &&
-              !pci_msix_is_enabled(function);
+              !pci_msi_is_enabled(function) && !pci_msix_is_enabled(function);
     function->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTERRUPT;
     function->config[PCI_STATUS] |= function->intx_level ? PCI_STATUS_INTERRUPT : 0;
     if (on == function->intx_asserted)

@@ -3,8 +3,8 @@
  * PCI functions (PCI Local Bus 3.0 chapter 6, PCI Express Base 7.5): a device fills in a `struct
  * pci_function` - its identity, base address registers (BARs), capabilities - and gets the guest's accesses
  * to its BARs as offsets. What all functions have in common is here: configuration space with a mask of the
- * bits that the guest may write, decoding of the BARs, the interrupt wire (INTx), MSI-X (msix.h). The
- * board's end of the bus is host.h.
+ * bits that the guest may write, decoding of the BARs, the interrupt wire (INTx), MSI (msi.h), MSI-X
+ * (msix.h). The board's end of the bus is host.h.
  *
  * The fields of a function belong to the lock of its bus, except those that do not change after it was
  * plugged in and those that are atomic. That lock is taken after a device's own and before the interrupt
@@ -56,7 +56,12 @@ enum { /* bits of PCI_COMMAND */
 
 enum { PCI_STATUS_INTERRUPT = 0x08, PCI_STATUS_CAPABILITIES = 0x10 };
 enum { PCI_HEADER_MULTIFUNCTION = 0x80 };
-enum pci_capability { PCI_CAP_VENDOR = 0x09, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11 };
+enum pci_capability {
+    PCI_CAP_MSI = 0x05,
+    PCI_CAP_VENDOR = 0x09,
+    PCI_CAP_EXPRESS = 0x10,
+    PCI_CAP_MSIX = 0x11
+};
 
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
@@ -106,6 +111,10 @@ struct pci_bus {
     unsigned bar_count;
 };
 
+struct pci_msi { /* msi.h */
+    unsigned vectors, capability;
+};
+
 struct pci_msix { /* msix.h */
     unsigned vectors, bar, capability;
     uint32_t table_offset, pba_offset;
@@ -119,6 +128,7 @@ struct pci_function {
     unsigned slot, number;
     bool express; /* has the PCI Express capability, so 4 KiB of configuration space */
     struct pci_bar bars[PCI_BARS];
+    struct pci_msi msi;
     struct pci_msix msix;
     uint8_t config[PCI_CONFIG_SIZE];
     uint8_t writable[PCI_CONFIG_SIZE];  /* bits that the guest can set and clear */

@@ -40,8 +40,10 @@ static const char *member(struct json_object *object, const char *name)
 bool monitor_status(struct monitor_call *call)
 {
     static const char *const names[] = {
-        [MACHINE_RUNNING] = "running",    [MACHINE_PAUSED] = "paused",     [MACHINE_IO_ERROR] = "io-error",
-        [MACHINE_INCOMING] = "inmigrate", [MACHINE_SAVED] = "postmigrate", [MACHINE_SHUTDOWN] = "shutdown"
+        [MACHINE_RUNNING] = "running",   [MACHINE_PAUSED] = "paused",
+        [MACHINE_IO_ERROR] = "io-error", [MACHINE_GUEST_PANICKED] = "guest-panicked",
+        [MACHINE_WATCHDOG] = "watchdog", [MACHINE_INCOMING] = "inmigrate",
+        [MACHINE_SAVED] = "postmigrate", [MACHINE_SHUTDOWN] = "shutdown"
     };
     enum machine_state state = machine_state(call->machine);
     call->result = json_object_new_object();

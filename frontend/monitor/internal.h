@@ -98,13 +98,17 @@ monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc
 monitor_run_fn monitor_device_properties;
 /* probe.c */
 monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uuid, monitor_command_line,
-    monitor_list_types, monitor_list_properties, monitor_no_rows, monitor_no_balloon;
+    monitor_list_types, monitor_list_properties, monitor_no_rows;
 /* migrate.c */
 monitor_run_fn monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming, monitor_query_migrate,
     monitor_migrate_capabilities, monitor_set_capabilities, monitor_no_snapshots;
 monitor_print_fn monitor_print_migrate, monitor_print_capabilities;
 /* schema.c */
 monitor_run_fn monitor_schema;
+/* guest.c */
+monitor_run_fn monitor_watchdog_action, monitor_balloon, monitor_balloon_line, monitor_info_balloon,
+    monitor_query_balloon;
+monitor_print_fn monitor_print_balloon;
 /* memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols,
     monitor_coverage_write, monitor_coverage_reset;
@@ -134,8 +138,9 @@ void monitor_print(FILE *out, struct json_object *result);
 
 /* ---- Monitors (monitor.c) ------------------------------------------------------------------------------ */
 
-#define MONITOR_INPUT  65536u
-#define MONITOR_EVENTS 64u
+#define MONITOR_INPUT   65536u
+#define MONITOR_EVENTS  64u
+#define MONITOR_LIMITED 5u /* names of events of the guest */
 
 struct monitor_event {
     const char *name;
@@ -143,7 +148,13 @@ struct monitor_event {
     const char *reason;
     const char *status; /* of a migration; NULL: the event has none. Static */
     unsigned pass;      /* of a migration; 0: the event has none */
-    bool on_disk;       /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
+    const char *action; /* of an event of the guest; NULL: it has none */
+    /* Host milliseconds. An event that the guest can cause at will is sent at most once a second; until then,
+     * a newer one takes its place. 0: at once. */
+    uint64_t due;
+    bool on_balloon; /* BALLOON_CHANGE: the guest has `actual` bytes of RAM */
+    uint64_t actual;
+    bool on_disk; /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
     struct machine_disk_error disk;
     char drive[64];
     struct timespec time;
@@ -167,6 +178,7 @@ struct monitor {
     unsigned closings;
     struct monitor_event events[MONITOR_EVENTS];
     unsigned event_count;
+    uint64_t limited_until[MONITOR_LIMITED]; /* host milliseconds, by the first of monitor_event_names[] */
     bool stopping;
 
     /* For the line editor: a pseudo-terminal, whose other end the library has. */
@@ -178,6 +190,7 @@ struct monitor {
 
 struct monitors {
     struct machine *machine;
+    atomic_bool panicked; /* the guest is powered off for that */
     const struct options *options;
     struct screen *screen;
     struct migration *migration;

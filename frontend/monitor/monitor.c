@@ -12,6 +12,7 @@
 
 #include "frontend/state/migration.h"
 #include "machine/inspect.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -58,9 +59,52 @@ static void front_event(void *opaque, enum chardev_event event)
 
 /* ---- What the machine tells (any thread) --------------------------------------------------------------- */
 
-const char *const monitor_event_names[] = { "STOP",      "RESUME",         "RESET",
-                                            "SHUTDOWN",  "POWERDOWN",      "BLOCK_IO_ERROR",
-                                            "MIGRATION", "MIGRATION_PASS", NULL };
+/* The first MONITOR_LIMITED are those that the guest can cause at will. */
+const char *const monitor_event_names[] = { "GUEST_PANICKED",   "GUEST_CRASHLOADED",
+                                            "GUEST_PVSHUTDOWN", "BALLOON_CHANGE",
+                                            "WATCHDOG",         "STOP",
+                                            "RESUME",           "RESET",
+                                            "SHUTDOWN",         "POWERDOWN",
+                                            "BLOCK_IO_ERROR",   "MIGRATION",
+                                            "MIGRATION_PASS",   NULL };
+
+/* MONITOR_LIMITED: the event is not limited. */
+static unsigned limit_of(const char *name)
+{
+    unsigned n = 0;
+    while (n < MONITOR_LIMITED && strcmp(monitor_event_names[n], name) != 0)
+        n++;
+    return n;
+}
+
+/* Puts an event into the monitor's list. A client that does not read loses events, but the emulator does not
+ * wait. [monitor->lock] */
+static void add_event(struct monitor *monitor, const struct monitor_event *event)
+{
+    unsigned limit = limit_of(event->name), n = 0;
+    while (limit < MONITOR_LIMITED && n < monitor->event_count &&
+           strcmp(monitor->events[n].name, event->name) != 0)
+        n++;
+    if (limit == MONITOR_LIMITED)
+        n = monitor->event_count;
+    if (n == MONITOR_EVENTS)
+        return;
+    monitor->events[n] = *event;
+    monitor->events[n].due = limit < MONITOR_LIMITED ? monitor->limited_until[limit] : 0;
+    monitor->event_count += n == monitor->event_count;
+}
+
+/* The first event that may be sent now; event_count: none. *next becomes the time at which one may be, if
+ * that is earlier. [monitor->lock] */
+static unsigned due_event(const struct monitor *monitor, uint64_t *next)
+{
+    uint64_t now = host_now_ms();
+    unsigned n = 0;
+    for (; n < monitor->event_count && monitor->events[n].due > now && !monitor->stopping; n++)
+        if (monitor->events[n].due < *next)
+            *next = monitor->events[n].due;
+    return n;
+}
 
 static void post_event(struct monitors *monitors, struct monitor_event event)
 {
@@ -70,9 +114,7 @@ static void post_event(struct monitors *monitors, struct monitor_event event)
         if (!monitor->control)
             continue;
         pthread_mutex_lock(&monitor->lock);
-        /* A client that does not read loses events, but the emulator does not wait. */
-        if (monitor->event_count < MONITOR_EVENTS)
-            monitor->events[monitor->event_count++] = event;
+        add_event(monitor, &event);
         pthread_cond_broadcast(&monitor->changed);
         pthread_mutex_unlock(&monitor->lock);
     }
@@ -99,7 +141,10 @@ static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
         post(opaque, "RESET", by_guest, by_guest ? "guest-reset" : "host-qmp-system-reset");
         break;
     case MACHINE_NOTICE_SHUTDOWN:
-        post(opaque, "SHUTDOWN", by_guest, by_guest ? "guest-shutdown" : "host-qmp-quit");
+        post(opaque, "SHUTDOWN", by_guest,
+             !by_guest                                                        ? "host-qmp-quit"
+             : atomic_exchange(&((struct monitors *)opaque)->panicked, false) ? "guest-panic"
+                                                                              : "guest-shutdown");
         break;
     }
 }
@@ -121,15 +166,39 @@ static void on_powerdown(void *opaque)
     post(opaque, "POWERDOWN", -1, NULL);
 }
 
+static void on_guest_event(void *opaque, const char *name, const char *action)
+{
+    struct monitors *monitors = opaque;
+    bool off = action && strcmp(action, "poweroff") == 0, panic = strcmp(name, "GUEST_PANICKED") == 0;
+    if (panic && off)
+        atomic_store(&monitors->panicked, true);
+    post_event(monitors, (struct monitor_event){ .name = name, .by = -1, .action = action });
+    if (!panic && action && strcmp(action, "shutdown") == 0)
+        on_powerdown(opaque);
+}
+
+static void on_balloon(void *opaque, uint64_t actual)
+{
+    post_event(opaque, (struct monitor_event){
+                           .name = "BALLOON_CHANGE", .by = -1, .on_balloon = true, .actual = actual });
+}
+
 /* ---- For the monitors' threads ------------------------------------------------------------------------- */
 
 struct monitor_news monitor_wait(struct monitor *monitor, void *bytes, size_t size, unsigned openings_seen)
 {
     struct monitor_news news = { 0 };
+    uint64_t next = UINT64_MAX;
     pthread_mutex_lock(&monitor->lock);
-    while (!monitor->input_count && !monitor->event_count && monitor->openings == openings_seen &&
-           !monitor->stopping)
-        pthread_cond_wait(&monitor->changed, &monitor->lock);
+    while (!monitor->input_count && due_event(monitor, &next) == monitor->event_count &&
+           monitor->openings == openings_seen && !monitor->stopping) {
+        struct timespec until = host_timespec(next == UINT64_MAX ? 0 : next * 1000000);
+        if (next == UINT64_MAX)
+            pthread_cond_wait(&monitor->changed, &monitor->lock);
+        else
+            pthread_cond_timedwait(&monitor->changed, &monitor->lock, &until);
+        next = UINT64_MAX;
+    }
     news.openings = monitor->openings;
     news.stopping = monitor->stopping;
     /* Bytes of a new client are taken only after it was greeted. */
@@ -146,12 +215,17 @@ struct monitor_news monitor_wait(struct monitor *monitor, void *bytes, size_t si
 
 bool monitor_take_event(struct monitor *monitor, struct monitor_event *event)
 {
+    uint64_t next = UINT64_MAX;
     pthread_mutex_lock(&monitor->lock);
-    bool any = monitor->event_count > 0;
+    unsigned n = due_event(monitor, &next);
+    bool any = n < monitor->event_count;
     if (any) {
-        *event = monitor->events[0];
+        *event = monitor->events[n];
         monitor->event_count--;
-        memmove(monitor->events, monitor->events + 1, monitor->event_count * sizeof(*event));
+        memmove(monitor->events + n, monitor->events + n + 1, (monitor->event_count - n) * sizeof(*event));
+        unsigned limit = limit_of(event->name);
+        if (limit < MONITOR_LIMITED)
+            monitor->limited_until[limit] = host_now_ms() + 1000;
     }
     pthread_mutex_unlock(&monitor->lock);
     return any;
@@ -258,7 +332,7 @@ static bool monitor_open(struct monitors *monitors, const struct options_monitor
         return error_set(error, "out of memory for a monitor");
     monitors->list[monitors->count++] = monitor;
     pthread_mutex_init(&monitor->lock, NULL);
-    pthread_cond_init(&monitor->changed, NULL);
+    host_cond_init(&monitor->changed);
     monitor->owner = monitors;
     monitor->control = description->control;
     monitor->master = monitor->slave = monitor->stop_event = -1;
@@ -281,8 +355,11 @@ struct monitors *monitors_create(const struct options *options, struct machine *
     monitors->screen = screen;
     monitors->migration = migration;
     migration_listen(migration, on_migration, monitors);
-    monitors->listener =
-        (struct machine_listener){ .notice = on_notice, .disk_failed = on_disk_failed, .opaque = monitors };
+    monitors->listener = (struct machine_listener){ .notice = on_notice,
+                                                    .disk_failed = on_disk_failed,
+                                                    .guest_event = on_guest_event,
+                                                    .balloon = on_balloon,
+                                                    .opaque = monitors };
     return monitors;
 }
 

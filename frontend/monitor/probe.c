@@ -197,9 +197,3 @@ bool monitor_no_rows(struct monitor_call *call)
     call->result = json_object_new_array();
     return true;
 }
-
-bool monitor_no_balloon(struct monitor_call *call)
-{
-    call->error_class = "DeviceNotActive";
-    return error_set(&call->error, "No balloon device has been activated");
-}

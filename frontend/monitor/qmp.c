@@ -118,12 +118,22 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
         monitor_put_text(data, "reason", event->reason);
         json_object_object_add(object, "data", data);
     }
+    if (event->action) {
+        struct json_object *data = json_object_new_object();
+        monitor_put_text(data, "action", event->action);
+        json_object_object_add(object, "data", data);
+    }
     if (event->status || event->pass) {
         struct json_object *data = json_object_new_object();
         if (event->status)
             monitor_put_text(data, "status", event->status);
         else
             monitor_put_number(data, "pass", event->pass);
+        json_object_object_add(object, "data", data);
+    }
+    if (event->on_balloon) {
+        struct json_object *data = json_object_new_object();
+        monitor_put_number(data, "actual", event->actual);
         json_object_object_add(object, "data", data);
     }
     if (event->on_disk)

@@ -52,7 +52,6 @@ static const struct {
     { "hda-", true, "use virtio-sound-pci" },
     { "AC97", false, "use virtio-sound-pci" },
     { "ES1370", false, "use virtio-sound-pci" },
-    { "virtio-balloon", true, "the guest keeps its RAM" },
     { "guest-loader", false, "use -device loader" },
 };
 

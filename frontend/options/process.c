@@ -170,30 +170,23 @@ static bool action_shutdown(struct options *options, void *item, const char *val
     return take_either("-action shutdown", value, "pause", "poweroff", &options->machine.no_shutdown, error);
 }
 
-static bool is_one_of(const char *const *names, const char *value)
-{
-    for (; value && *names; names++)
-        if (strcmp(*names, value) == 0)
-            return true;
-    return false;
-}
-
-/* Checked only: the board has no device by which a guest reports a panic. */
 static bool action_panic(struct options *options, void *item, const char *value, struct error *error)
 {
-    static const char *const actions[] = { "pause", "shutdown", "exit-failure", "none", NULL };
-    return is_one_of(actions, value) ||
-           options_bad_value(error, "-action panic", value, "pause, shutdown, exit-failure, none");
+    int action = machine_find_action(machine_panic_actions, value);
+    if (action < 0)
+        return options_bad_value(error, "-action panic", value, "pause, shutdown, exit-failure, none");
+    options->machine.panic_action = (enum machine_panic_action)action;
+    return true;
 }
 
-/* Checked only: the board has no watchdog. */
 static bool action_watchdog(struct options *options, void *item, const char *value, struct error *error)
 {
-    static const char *const actions[] = { "reset", "shutdown", "poweroff",   "pause",
-                                           "debug", "none",     "inject-nmi", NULL };
-    return is_one_of(actions, value) ||
-           options_bad_value(error, "-watchdog-action", value,
-                             "reset, shutdown, poweroff, pause, debug, none, inject-nmi");
+    int action = machine_find_action(machine_watchdog_actions, value);
+    if (action < 0)
+        return options_bad_value(error, "-watchdog-action", value,
+                                 "reset, shutdown, poweroff, pause, debug, none, inject-nmi");
+    options->machine.watchdog_action = (enum machine_watchdog_action)action;
+    return true;
 }
 
 bool options_take_action(struct options *options, const char *argument, struct error *error)

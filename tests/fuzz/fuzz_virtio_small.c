@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * libFuzzer target: a guest that drives the small virtio devices with the fuzzer's bytes: entropy, console,
- * keyboard, tablet, mouse, a console with several ports. The first byte selects the device; then each record
- * is one step: a chain of descriptors, input from the host, an access to the configuration space, a saved
- * state that is loaded, a queue that is set up again.
+ * keyboard, tablet, mouse, a console with several ports, a balloon. The first byte selects the device; then
+ * each record is one step: a chain of descriptors, input from the host, an access to the configuration space,
+ * a saved state that is loaded, a queue that is set up again.
  *
  *   byte 0   which step
  *   byte 1   bits 0, 1 and 7 which queue, bits 2-5 which descriptor, bit 6 no kick yet
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/input.h"
 #include "devices/virtio/rng.h"
@@ -21,9 +22,9 @@
 #define RING_AT(n) (GUEST_RAM_BASE + 0x10000 + 0x4000 * (n))
 #define DATA_AT    (GUEST_RAM_BASE + 0x40000)
 #define RING_SIZE  16u
-#define DEVICES    6u
+#define DEVICES    7u
 #define QUEUES     6u
-enum { ONE_CONSOLE = 1, PORTS = 5 };
+enum { ONE_CONSOLE = 1, PORTS = 5, BALLOON = 6 };
 
 struct fuzzed {
     struct guest guest;
@@ -71,6 +72,8 @@ static struct virtio_device *make_device(unsigned which, struct error *error)
         return virtio_rng_create(&(struct virtio_rng_config){ NULL }, error);
     if (which == ONE_CONSOLE || which == PORTS)
         return which == PORTS ? make_console(1, 2, error) : make_console(0, 1, error);
+    if (which == BALLOON)
+        return virtio_balloon_create(&(struct virtio_balloon_config){ true, true, NULL, NULL }, error);
     return virtio_input_create(&(struct virtio_input_config){ display, kinds[which - 2] }, error);
 }
 
@@ -98,6 +101,12 @@ static void host_input(const uint8_t *bytes, size_t count)
         front->receive(front->opaque, bytes, count < room ? count : room);
         front->event(front->opaque, count & 2 ? CHARDEV_EVENT_OPENED : CHARDEV_EVENT_CLOSED);
         virtio_console_resize(now->guest.vdev, count ? bytes[0] : 0, 25);
+        return;
+    }
+    if (now == &all[BALLOON]) {
+        virtio_balloon_set_target(now->guest.vdev, count ? bytes[0] : 0);
+        virtio_balloon_ask(now->guest.vdev);
+        virtio_balloon_look(now->guest.vdev);
         return;
     }
     display_key(display, count ? bytes[0] * 3u : 30, count > 1 && bytes[1] & 1);
@@ -169,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!size)
         return 0;
     now = &all[data[0] % DEVICES];
-    guest_negotiate(&now->guest, now == &all[PORTS] ? 7 : 5);
+    guest_negotiate(&now->guest, now == &all[PORTS] ? 7 : now == &all[BALLOON] ? data[0] & 0x36 : 5);
     for (unsigned n = 0; n < QUEUES; n++)
         guest_ring(&now->guest, &now->rings[n], n, RING_SIZE, RING_AT(n));
     guest_driver_ok(&now->guest);

@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "machine/bus.h"
 #include "tests/suite.h"
@@ -232,6 +234,67 @@ START_TEST(stores_to_code)
 }
 END_TEST
 
+/* Fills page `n` and gives it back; returns whether that was done. What the page holds then is in *byte. */
+static bool discard_page(unsigned n, bool zeros, uint8_t *byte)
+{
+    struct dma *dma = bus_for_devices(bus);
+    memset(ram + n * 4096, 0x77, 4096);
+    bool done = dma->ops->discard(dma, RAM + n * 4096, 4096, zeros);
+    *byte = ram[n * 4096 + 9];
+    for (unsigned at = 0; at < 4096; at++)
+        ck_assert_uint_eq(ram[n * 4096 + at], *byte);
+    return done;
+}
+
+/* Pages of anonymous memory, of a shared file, of a private copy of a file. */
+START_TEST(pages_given_back)
+{
+    struct dma *dma = bus_for_devices(bus);
+    uint8_t byte, page[4096];
+    int shared = memfd_create("shared", 0), file = memfd_create("file", 0);
+    memset(page, 0x22, sizeof(page));
+    ck_assert(ftruncate(shared, 4096) == 0 && write(file, page, sizeof(page)) == 4096);
+    ck_assert(mmap(ram + 4096, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared, 0) !=
+              MAP_FAILED);
+    ck_assert(mmap(ram + 8192, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) != MAP_FAILED);
+    uint8_t *other = mmap(NULL, 4096, PROT_READ, MAP_SHARED, shared, 0);
+    ck_assert(discard_page(0, true, &byte) && !byte);
+    ck_assert(discard_page(1, true, &byte) && !byte);
+    ck_assert_uint_eq(other[9], 0); /* another window to the same page */
+    ck_assert(!discard_page(2, true, &byte) && byte == 0x77);
+    ck_assert(discard_page(2, false, &byte) && byte == 0x22);
+    /* All at once, in spite of the different kinds. */
+    bus_mix_ram(bus);
+    memset(ram, 0x77, SIZE);
+    bus_for_harts(bus)->ops->code_page(bus_for_harts(bus), RAM + 3 * 4096);
+    ck_assert(dma->ops->discard(dma, RAM, SIZE, false));
+    ck_assert(!ram[0] && !ram[4096] && ram[8192] == 0x22 && !ram[3 * 4096]);
+    ck_assert_uint_eq(written_calls, 1);
+    ck_assert(!dma->ops->discard(dma, RAM, SIZE, true));
+    munmap(other, 4096);
+    close(shared);
+    close(file);
+}
+END_TEST
+
+START_TEST(pages_that_are_not_there)
+{
+    struct dma *dma = bus_for_devices(bus);
+    static const uint64_t bad[][2] = { { RAM + 1, 4096 },           { RAM, 4095 },
+                                       { RAM, SIZE + 4096 },        { RAM - 4096, 4096 },
+                                       { RAM + SIZE, 4096 },        { 0x1000, 4096 },
+                                       { 0x10000000, 4096 },        { 0, UINT64_MAX - 4095 },
+                                       { UINT64_MAX - 4095, 4096 }, { RAM + 4096, UINT64_MAX - 4095 } };
+    memset(ram, 0x77, SIZE);
+    memset(rom, 0x77, 4096);
+    for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++)
+        ck_assert(!dma->ops->discard(dma, bad[n][0], bad[n][1], false));
+    for (unsigned n = 0; n < SIZE; n++)
+        ck_assert_uint_eq(ram[n], 0x77);
+    ck_assert_uint_eq(rom[0], 0x77);
+}
+END_TEST
+
 START_TEST(layout_errors)
 {
     struct error error;
@@ -262,6 +325,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, devices_reach_only_ram);
     tcase_add_test(tests, sign_extended_addresses);
     tcase_add_test(tests, stores_to_code);
+    tcase_add_test(tests, pages_given_back);
+    tcase_add_test(tests, pages_that_are_not_there);
     tcase_add_test(tests, layout_errors);
     suite_add_tcase(suite, tests);
     return suite;

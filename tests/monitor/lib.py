@@ -31,10 +31,10 @@ def cross(*tools):
     raise Failure("no riscv64 gcc")
 
 
-def build_guest(folder):
+def build_guest(folder, source="guest.S"):
     elf = os.path.join(folder, "guest.elf")
     subprocess.run([cross() + "gcc", "-nostdlib", "-static", "-march=rv64gc", "-mabi=lp64d", "-Wl,--build-id=none",
-                    "-Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000", os.path.join(HERE, "guest.S"), "-o", elf],
+                    "-Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000", os.path.join(HERE, source), "-o", elf],
                    check=True)
     return elf
 
@@ -155,9 +155,9 @@ class Qmp(Stream):
 class Emulator:
     """Runs the guest; the consoles are sockets in its folder, or with terminal=True a pseudo-terminal."""
 
-    def __init__(self, rvive, *arguments, terminal=False, kernel=None, smp=2):
+    def __init__(self, rvive, *arguments, terminal=False, kernel=None, smp=2, source="guest.S"):
         self.folder = tempfile.mkdtemp()
-        self.elf = kernel or build_guest(self.folder)
+        self.elf = kernel or build_guest(self.folder, source)
         self.terminal = None
         self.process = None
         command = [rvive, "-M", "virt", "-m", "64M", "-smp", str(smp), "-bios", "none", "-kernel", self.elf]

@@ -88,8 +88,9 @@ def chardevs(rvive):
 def every_device(rvive):
     """info qtree shows every property that -device takes."""
     listed = subprocess.run([rvive, "-device", "help"], capture_output=True, text=True, check=True).stdout
-    names = [word for word in re.findall(r"\bvirtio-[a-z0-9-]+|\bbochs-display|\bramfb", listed)]
-    names = sorted({name for name in names if name.endswith(("-device", "-pci", "-display")) or name in ("virtio-vga", "ramfb")})
+    names = [word for word in re.findall(r"^[a-z][a-z0-9-]+", listed, re.MULTILINE)]
+    more = ("virtio-vga", "bochs-display", "ramfb", "edu", "i6300esb")
+    names = sorted({name for name in names if name.endswith(("-device", "-pci")) or name in more})
     check(len(names) >= 20, "-device help: %r" % names)
     with tempfile.TemporaryDirectory() as folder:
         image = os.path.join(folder, "image")
@@ -188,6 +189,147 @@ def events(rvive):
         check(emulator.wait() == 7, "the guest's status")
 
 
+class Poke(Stream):
+    """The guest poke.S: stores where it is told. The functions in slots 1, 2, ... of the PCI bus get a BAR 0 of 1 MiB each."""
+
+    def __init__(self, emulator, slots):
+        self.socket = connect(emulator.path("uart"))
+        super().__init__(self.socket.fileno())
+        self.slots = slots
+        self.until("!")
+        self.place()
+
+    def place(self):
+        for slot in range(1, self.slots + 1):
+            self.store(4, self.config(slot, 0x10), 0x40000000 + (slot << 20))
+            self.store(2, self.config(slot, 4), 6)
+
+    @staticmethod
+    def config(slot, offset):
+        return 0x30000000 + (slot << 15) + offset
+
+    def store(self, size, address, value, answers=True):
+        self.send(bytes([size]) + address.to_bytes(4, "little") + value.to_bytes(4, "little"))
+        if answers:
+            self.until(".")
+
+    def panic(self, value):
+        self.store(1, 0x40100000, value, answers=False)
+
+    def watchdog(self):
+        """It bites after two milliseconds."""
+        for offset in 0, 4:
+            for size, at, value in (2, 12, 0x80), (2, 12, 0x86), (4, offset, 1):
+                self.store(size, 0x40200000 + at, value)
+        self.store(1, self.config(2, 0x68), 2, answers=False)
+
+
+def poked(rvive, *arguments):
+    return Emulator(rvive, "-nodefaults", "-qmp", SOCKET, "-serial", "unix:@/uart,server", "-device", "pvpanic-pci", "-device",
+                    "i6300esb", *arguments, smp=1, source="poke.S")
+
+
+def panics(rvive):
+    for arguments, status in (("-action", "panic=exit-failure"), 1), ((), 0):
+        with poked(rvive, *arguments) as emulator:
+            guest, qmp = Poke(emulator, 2), Qmp(emulator.path("qmp"))
+            guest.panic(1)
+            check(qmp.event("GUEST_PANICKED")["data"] == {"action": "poweroff"}, "GUEST_PANICKED")
+            check(qmp.event("SHUTDOWN")["data"] == {"guest": True, "reason": "guest-panic"}, "SHUTDOWN")
+            check(emulator.wait() == status, "status after a panic: %r" % emulator.process.returncode)
+    for arguments in ("-action", "panic=pause"), ("-no-shutdown",):
+        with poked(rvive, *arguments) as emulator:
+            guest, qmp = Poke(emulator, 2), Qmp(emulator.path("qmp"))
+            guest.panic(1)
+            check(qmp.event("GUEST_PANICKED")["data"] == {"action": "pause"}, "GUEST_PANICKED")
+            qmp.event("STOP")
+            check(qmp.ask("query-status")["return"] == {"status": "guest-panicked", "running": False, "singlestep": False},
+                  "guest-panicked")
+            text = qmp.ask("human-monitor-command", command_line="info status")["return"]
+            check("paused (guest-panicked)" in text, text)
+            qmp.ask("system_reset")
+            qmp.event("RESET")
+            check(qmp.ask("query-status")["return"]["status"] == "paused", "after a reset")
+            qmp.ask("cont")
+            check(qmp.ask("query-status")["return"]["status"] == "running", "after cont")
+    with poked(rvive, "-action", "panic=none") as emulator:
+        guest, qmp = Poke(emulator, 2), Qmp(emulator.path("qmp"))
+        for _ in range(200):  # the guest cannot flood the monitor
+            guest.store(1, 0x40100000, 3)
+        check(qmp.event("GUEST_PANICKED")["data"] == {"action": "run"}, "GUEST_PANICKED")
+        check(qmp.event("GUEST_CRASHLOADED")["data"] == {"action": "run"}, "GUEST_CRASHLOADED")
+        qmp.ask("query-status")
+        names = [event["event"] for event in qmp.events]
+        check(len(names) <= 4, "events: %r" % names)
+        guest.panic(4)
+        qmp.event("GUEST_PVSHUTDOWN")
+        check(qmp.event("SHUTDOWN")["data"] == {"guest": True, "reason": "guest-shutdown"}, "SHUTDOWN")
+        check(emulator.wait() == 0, "status")
+
+
+def watchdogs(rvive):
+    with poked(rvive) as emulator:
+        guest, qmp = Poke(emulator, 2), Qmp(emulator.path("qmp"))
+        guest.watchdog()
+        check(qmp.event("WATCHDOG")["data"] == {"action": "reset"}, "WATCHDOG")
+        check(qmp.event("RESET")["data"]["guest"] is True, "RESET")
+        guest.until("!")
+        for action in "none", "debug", "shutdown", "inject-nmi":
+            check(qmp.ask("watchdog-set-action", action=action) == {"return": {}}, action)
+            guest.place()
+            guest.watchdog()
+            guest.until(".")
+            check(qmp.event("WATCHDOG")["data"] == {"action": action}, action)
+            guest.store(1, guest.config(2, 0x68), 0)
+        qmp.event("POWERDOWN")
+        check("there is no action" in qmp.ask("watchdog-set-action", action="bark")["error"]["desc"], "bark")
+        check(qmp.ask("human-monitor-command", command_line="watchdog_action pause")["return"] == "", "watchdog_action")
+        guest.watchdog()
+        check(qmp.event("WATCHDOG")["data"] == {"action": "pause"}, "WATCHDOG")
+        qmp.event("STOP")
+        check(qmp.ask("query-status")["return"]["status"] == "watchdog", "watchdog")
+    with poked(rvive, "-watchdog-action", "poweroff") as emulator:
+        guest, qmp = Poke(emulator, 2), Qmp(emulator.path("qmp"))
+        guest.watchdog()
+        check(qmp.event("WATCHDOG")["data"] == {"action": "poweroff"}, "WATCHDOG")
+        check(emulator.wait() == 0, "status")
+    with poked(rvive, "-no-reboot") as emulator:
+        guest = Poke(emulator, 2)
+        guest.watchdog()
+        check(emulator.wait() == 0, "a reset with -no-reboot")
+
+
+def balloon(rvive):
+    mib = 1 << 20
+    with emulator_of(rvive, "-nodefaults") as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        for answer in qmp.ask("balloon", value=mib), qmp.ask("query-balloon"):
+            check(answer["error"]["class"] == "DeviceNotActive", "without a balloon: %r" % answer)
+        text = qmp.ask("human-monitor-command", command_line="info balloon")["return"]
+        check("No balloon" in text, text)
+    with poked(rvive, "-device", "virtio-balloon-device,deflate-on-oom=on") as emulator:
+        guest, qmp = Poke(emulator, 2), Qmp(emulator.path("qmp"))
+        check(qmp.ask("query-balloon")["return"] == {"actual": 64 * mib}, "query-balloon")
+        check(qmp.ask("balloon", value=0)["error"]["desc"] == "Parameter 'target' expects a size", "balloon 0")
+        check(qmp.ask("balloon", value=-1)["error"]["desc"] == "Parameter 'target' expects a size", "balloon -1")
+        check(qmp.ask("balloon", value=16 * mib) == {"return": {}}, "balloon")
+        check(qmp.ask("human-monitor-command", command_line="balloon 32")["return"] == "", "balloon 32")
+        check("not a size" in qmp.ask("human-monitor-command", command_line="balloon x")["return"], "balloon x")
+        # The guest says how large its balloon is: in the last slot, where the configuration begins at 0x100.
+        guest.store(4, 0x10008104, 8 * mib >> 12)
+        check(qmp.event("BALLOON_CHANGE")["data"] == {"actual": 56 * mib}, "BALLOON_CHANGE")
+        for pages in range(100):
+            guest.store(4, 0x10008104, pages)
+        guest.store(4, 0x10008104, 0xffffffff)  # more than there is
+        while qmp.event("BALLOON_CHANGE")["data"]["actual"]:
+            pass
+        check(len([event for event in qmp.events if event["event"] == "BALLOON_CHANGE"]) == 0, "more events")
+        check("balloon: actual=0\n" in qmp.ask("human-monitor-command", command_line="info balloon")["return"], "info balloon")
+    two = ["-device", "virtio-balloon-pci", "-device", "virtio-balloon-device"]
+    there = subprocess.run([rvive, "-nodefaults", "-display", "none", *two], capture_output=True, text=True, check=False)
+    check(there.returncode == 1 and "has one already" in there.stderr, "two balloons: " + there.stderr)
+
+
 def quits(rvive):
     with emulator_of(rvive) as emulator:
         qmp = Qmp(emulator.path("qmp"))
@@ -255,4 +397,4 @@ def bad_input(rvive):
         check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
 
 
-main(negotiation, commands, chardevs, every_device, device_properties, devices, events, quits, no_shutdown, chardev_and_mon, bad_input)
+main(negotiation, commands, chardevs, every_device, device_properties, devices, events, panics, watchdogs, balloon, quits, no_shutdown, chardev_and_mon, bad_input)

@@ -34,7 +34,7 @@ static void ram_written(struct dma *dma, uint64_t paddr, uint64_t length)
     (void)dma, (void)paddr, (void)length;
 }
 
-static const struct dma_ops ram_ops = { ram_map, ram_written };
+static const struct dma_ops ram_ops = { .map = ram_map, .written = ram_written };
 static struct dma dma = { &ram_ops };
 
 static void setup(void)

@@ -33,7 +33,22 @@ static void ram_written(struct dma *dma, uint64_t paddr, uint64_t length)
     atomic_fetch_add(&guest->written, length);
 }
 
-static const struct dma_ops ram_ops = { ram_map, ram_written };
+/* What was given back is gone at once. */
+static bool ram_discard(struct dma *dma, uint64_t paddr, uint64_t length, bool zeros)
+{
+    struct guest *guest = (struct guest *)dma;
+    (void)zeros;
+    if ((paddr | length) % 4096 || !length)
+        abort();
+    uint8_t *bytes = ram_map(dma, paddr, length, true);
+    if (!bytes)
+        return false;
+    memset(bytes, 0, length);
+    atomic_fetch_add(&guest->discarded, (unsigned)(length / 4096));
+    return true;
+}
+
+static const struct dma_ops ram_ops = { .map = ram_map, .written = ram_written, .discard = ram_discard };
 
 static void irq_set(void *controller, unsigned number, bool level)
 {

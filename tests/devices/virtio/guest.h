@@ -50,6 +50,7 @@ struct guest {
     bool legacy, strict;
     atomic_bool irq;       /* level of the wire */
     atomic_uint irq_count; /* how often it was raised, also while it was high */
+    atomic_uint discarded; /* pages that the device has given back */
     atomic_ulong written;  /* how many bytes the device says it wrote */
 };
 

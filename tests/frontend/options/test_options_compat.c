@@ -54,6 +54,12 @@ START_TEST(the_process)
     ck_assert_uint_eq(options.monitor_count, 0);
     parsed("-action reboot=shutdown,shutdown=pause,panic=none,watchdog=none -watchdog-action reset");
     ck_assert(options.machine.no_reboot && options.machine.no_shutdown);
+    ck_assert_int_eq(options.machine.panic_action, MACHINE_PANIC_NONE);
+    ck_assert_int_eq(options.machine.watchdog_action, MACHINE_WATCHDOG_RESET); /* the last one counts */
+    parsed("-device pvpanic-pci,events=3 -device i6300esb -action panic=exit-failure,watchdog=inject-nmi");
+    ck_assert_int_eq(options.machine.panic_action, MACHINE_PANIC_EXIT_FAILURE);
+    ck_assert_int_eq(options.machine.watchdog_action, MACHINE_WATCHDOG_INJECT_NMI);
+    ck_assert_uint_eq(options.machine.pci[0].plug.settings.events, 3);
     parsed("-overcommit mem-lock=on-fault,cpu-pm=on -msg guest-name=on");
     ck_assert(options.process.lock_memory && options.process.lock_on_fault && options.process.says_guest);
     parsed("-runas 7:8 -chroot /srv");
