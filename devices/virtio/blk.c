@@ -248,9 +248,9 @@ static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
     CHECK_HELD(&blk->device.lock);
     do
         virtio_worker_rest(&blk->worker, BLK_LOOK_MS);
-    while (blk->resets == resets && !blk->worker.stop &&
+    while (blk->resets == resets && !virtio_worker_is_ending(&blk->worker) &&
            (blk->device.paused || blk->device.stopped || blk->config.stopped(blk->config.opaque)));
-    return blk->resets == resets && !blk->worker.stop;
+    return blk->resets == resets && !virtio_worker_is_ending(&blk->worker);
 }
 
 /* Serves one request, and tries it again until it is done. False: it was dropped meanwhile. [locked];
