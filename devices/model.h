@@ -18,12 +18,12 @@
 #include "util/error.h"
 
 struct audiodev;
+struct block_on_error;
 struct blockdev;
 struct display;
 struct netdev;
 struct p9_server_config;
 struct pci_function;
-struct virtio_blk_error;
 struct virtio_console_port;
 struct virtio_device;
 struct virtio_device_ops;
@@ -122,15 +122,12 @@ enum device_backend {
 };
 
 /* What a device is made from: its settings, and the back end of its model. Everything is borrowed and
- * outlives the device, except the array of ports and the folder's settings, which are copied. */
+ * outlives the device, except the array of ports, the folder's settings and `on_error`, which are copied. */
 struct device_plug {
     const struct device_settings *settings;
     struct blockdev *disk;
-    const char *disk_id;
-    uint32_t werror, rerror; /* enum blockdev_on_error, as the device and the drive together decide */
-    void (*disk_failed)(void *opaque, const struct virtio_blk_error *error);
-    bool (*disk_stops)(void *opaque);
-    void *opaque;
+    /* What is done about errors, as the device and the drive together decide; copied. */
+    const struct block_on_error *on_error;
     const char *rng_file; /* NULL: the host's getrandom() */
     struct netdev *network;
     const struct p9_server_config *folder;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/virtio/blk.h"
+#include "devices/block/on_error.h"
 #include "machine/internal.h"
 #include "util/host_time.h"
 #include "util/log.h"
@@ -159,7 +159,7 @@ bool machine_resume(struct machine *machine, struct error *error)
 
 /* ---- A disk's request that fails ----------------------------------------------------------------------- */
 
-void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
+void run_state_disk_failed(void *opaque, const struct block_error *failed)
 {
     static const char *const actions[] = { [BLOCKDEV_ON_ERROR_REPORT] = "report",
                                            [BLOCKDEV_ON_ERROR_IGNORE] = "ignore",
