@@ -21,6 +21,7 @@ struct audiodev;
 struct block_on_error;
 struct blockdev;
 struct display;
+struct dma;
 struct netdev;
 struct p9_server_config;
 struct pci_function;
@@ -85,10 +86,12 @@ struct device_settings {
     const char *port_name;
     uint32_t port;
     struct device_mac mac;
-    uint32_t queues, queue_size; /* of a disk */
-    uint32_t werror, rerror;     /* of a disk: enum blockdev_on_error */
-    uint32_t width, height;      /* of a screen */
-    uint32_t outputs;            /* the same: 1 */
+    uint32_t queues, queue_size;                      /* of a disk */
+    uint32_t msix_vectors, mdts, events;              /* of an NVMe controller */
+    uint32_t logical_block_size, physical_block_size; /* of its disk */
+    uint32_t werror, rerror;                          /* of a disk: enum blockdev_on_error */
+    uint32_t width, height;                           /* of a screen */
+    uint32_t outputs;                                 /* the same: 1 */
     uint32_t streams, jacks, chmaps;
     uint32_t boot_index;        /* plus one; 0: none */
     uint32_t write_cache;       /* of a disk: 0 as the drive has it, 1 off, 2 on */
@@ -135,7 +138,9 @@ struct device_plug {
     const struct virtio_console_port *ports;
     unsigned port_count;
     struct display *display;
-    bool multifunction; /* for PCI functions that are not virtio */
+    /* for PCI functions that are not virtio */
+    struct dma *dma; /* the guest's memory */
+    bool multifunction;
 };
 
 struct device_model {
@@ -146,6 +151,9 @@ struct device_model {
     const char *text;  /* what it is, for -device help */
     unsigned buses;
     enum device_backend backend;
+    /* On the PCI bus, the names of its node and of the unit below it in fw_cfg's boot order; NULL: those that
+     * virtio devices have. */
+    const char *boot_node, *boot_unit;
     bool vga; /* on the PCI bus it also has the registers of bochs-display */
     const struct device_key *keys;
     const struct virtio_device_ops *ops; /* of a virtio device; NULL: it is not one */

@@ -195,6 +195,7 @@ struct pci_function *machine_create_plugged_pci(struct machine *machine, const s
     struct order order;
     if (!fill(machine, what, &order, error))
         return NULL;
+    order.plug.dma = bus_for_devices(machine->bus);
     order.plug.multifunction = multifunction;
     return what->model->create_pci(&order.plug, error);
 }

@@ -4,6 +4,7 @@
  */
 #include "devices/catalog/catalog.h"
 
+#include "devices/nvme/nvme.h"
 #include "devices/pci/bochs_display.h"
 #include "devices/platform/ramfb.h"
 #include "devices/virtio/9p/9p.h"
@@ -16,8 +17,21 @@
 #include "devices/virtio/snd/snd.h"
 
 const struct device_model *const device_catalog[] = {
-    &virtio_blk_model,      &virtio_rng_model,    &virtio_net_model,     &virtio_9p_model,
-    &virtio_console_model,  &virtconsole_model,   &virtserialport_model, &virtio_gpu_model,
-    &virtio_keyboard_model, &virtio_tablet_model, &virtio_mouse_model,   &virtio_snd_model,
-    &virtio_vga_model,      &bochs_display_model, &ramfb_model,          NULL,
+    &virtio_blk_model,
+    &virtio_rng_model,
+    &virtio_net_model,
+    &virtio_9p_model,
+    &virtio_console_model,
+    &virtconsole_model,
+    &virtserialport_model,
+    &virtio_gpu_model,
+    &virtio_keyboard_model,
+    &virtio_tablet_model,
+    &virtio_mouse_model,
+    &virtio_snd_model,
+    &virtio_vga_model,
+    &bochs_display_model,
+    &ramfb_model,
+    &nvme_model,
+    NULL,
 };

@@ -56,7 +56,12 @@ enum { /* bits of PCI_COMMAND */
 
 enum { PCI_STATUS_INTERRUPT = 0x08, PCI_STATUS_CAPABILITIES = 0x10 };
 enum { PCI_HEADER_MULTIFUNCTION = 0x80 };
-enum pci_capability { PCI_CAP_VENDOR = 0x09, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11 };
+enum pci_capability {
+    PCI_CAP_POWER = 0x01,
+    PCI_CAP_VENDOR = 0x09,
+    PCI_CAP_EXPRESS = 0x10,
+    PCI_CAP_MSIX = 0x11
+};
 
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
