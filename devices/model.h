@@ -19,6 +19,7 @@
 #include "util/error.h"
 
 struct audiodev;
+struct block_on_error;
 struct blockdev;
 struct clock;
 struct display;
@@ -26,7 +27,6 @@ struct dma;
 struct netdev;
 struct p9_server_config;
 struct pci_function;
-struct virtio_blk_error;
 struct virtio_console_port;
 struct virtio_device;
 struct virtio_device_ops;
@@ -89,12 +89,14 @@ struct device_settings {
     uint32_t port;
     struct device_mac mac;
     uint32_t queues, queue_size; /* of a disk */
-    uint32_t werror, rerror;     /* of a disk: enum blockdev_on_error */
-    uint32_t width, height;      /* of a screen */
-    uint32_t outputs;            /* the same: 1 */
+    uint32_t msix_vectors, mdts; /* of an NVMe controller */
+    uint32_t events;             /* of pvpanic: what it reports; of NVMe: how many wait */
+    uint32_t logical_block_size, physical_block_size; /* of its disk */
+    uint32_t werror, rerror;                          /* of a disk: enum blockdev_on_error */
+    uint32_t width, height;                           /* of a screen */
+    uint32_t outputs;                                 /* the same: 1 */
     uint32_t streams, jacks, chmaps;
     uint64_t dma_mask;                 /* of edu */
-    uint32_t events;                   /* of pvpanic: what it reports */
     bool deflate_on_oom, reports_free; /* of a balloon */
     uint32_t boot_index;               /* plus one; 0: none */
     uint32_t write_cache;              /* of a disk: 0 as the drive has it, 1 off, 2 on */
@@ -128,15 +130,12 @@ enum device_backend {
 };
 
 /* What a device is made from: its settings, and the back end of its model. Everything is borrowed and
- * outlives the device, except the array of ports and the folder's settings, which are copied. */
+ * outlives the device, except the array of ports, the folder's settings and `on_error`, which are copied. */
 struct device_plug {
     const struct device_settings *settings;
     struct blockdev *disk;
-    const char *disk_id;
-    uint32_t werror, rerror; /* enum blockdev_on_error, as the device and the drive together decide */
-    void (*disk_failed)(void *opaque, const struct virtio_blk_error *error);
-    bool (*disk_stops)(void *opaque);
-    void *opaque;
+    /* What is done about errors, as the device and the drive together decide; copied. */
+    const struct block_on_error *on_error;
     const char *rng_file; /* NULL: the host's getrandom() */
     struct netdev *network;
     const struct p9_server_config *folder;
@@ -144,7 +143,8 @@ struct device_plug {
     const struct virtio_console_port *ports;
     unsigned port_count;
     struct display *display;
-    void (*balloon_changed)(void *opaque, uint32_t pages);
+    void (*balloon_changed)(void *opaque, uint32_t pages); /* called with `opaque` */
+    void *opaque;
     /* For PCI functions that are not virtio. */
     bool multifunction;
     struct dma *dma;
@@ -160,6 +160,9 @@ struct device_model {
     const char *text;  /* what it is, for -device help */
     unsigned buses;
     enum device_backend backend;
+    /* On the PCI bus, the names of its node and of the unit below it in fw_cfg's boot order; NULL: those that
+     * virtio devices have. */
+    const char *boot_node, *boot_unit;
     bool vga; /* on the PCI bus it also has the registers of bochs-display */
     const struct device_key *keys;
     const struct virtio_device_ops *ops; /* of a virtio device; NULL: it is not one */

@@ -128,10 +128,10 @@ void run_state_destroy(struct machine *machine);
 bool run_state_boot(struct machine *machine, struct error *error);
 /* From now on the harts do not run. */
 void run_state_halt(struct machine *machine);
-/* For virtio_blk_config: a disk's request has failed; is the machine stopped because of one? `machine` is a
- * struct machine. */
-struct virtio_blk_error;
-void run_state_disk_failed(void *machine, const struct virtio_blk_error *error);
+/* For struct block_on_error: a disk's request has failed; is the machine stopped because of one? `machine` is
+ * a struct machine. */
+struct block_error;
+void run_state_disk_failed(void *machine, const struct block_error *error);
 bool run_state_disk_stops(void *machine);
 /* Has the machine's own thread pause the machine; for threads for which that one may have to wait, or on
  * which harts wait. */

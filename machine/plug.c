@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "devices/block/on_error.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/virtio.h"
@@ -150,37 +151,45 @@ static bool open_backend(struct machine *machine, const struct machine_plug *wha
     return true;
 }
 
-static bool fill(struct machine *machine, const struct machine_plug *what, struct device_plug *plug,
-                 struct virtio_console_port *ports, struct error *error)
+/* What a device is made from, and what of it lives only until the device is made. */
+struct order {
+    struct device_plug plug;
+    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
+    struct block_on_error on_error;
+};
+
+static bool fill(struct machine *machine, const struct machine_plug *what, struct order *order,
+                 struct error *error)
 {
-    *plug = (struct device_plug){
+    order->on_error = (struct block_on_error){ .name = what->drive_id,
+                                               .werror = what->drive.werror,
+                                               .rerror = what->drive.rerror,
+                                               .failed = run_state_disk_failed,
+                                               .stopped = run_state_disk_stops,
+                                               .opaque = machine };
+    order->plug = (struct device_plug){
         .settings = &what->settings,
-        .disk_id = what->drive_id,
-        .werror = what->drive.werror,
-        .rerror = what->drive.rerror,
-        .disk_failed = run_state_disk_failed,
-        .disk_stops = run_state_disk_stops,
+        .on_error = &order->on_error,
         .opaque = machine,
         .guest_event = guest_events_take,
         .balloon_changed = balloon_changed,
         .rng_file = what->rng_file,
         .folder = &what->folder,
-        .ports = ports,
+        .ports = order->ports,
         .port_count = what->port_count,
         .display = machine->config.display,
         .dma = bus_for_devices(machine->bus),
         .clock = machine->clock,
     };
-    return open_backend(machine, what, plug, ports, error);
+    return open_backend(machine, what, &order->plug, order->ports, error);
 }
 
 struct virtio_device *machine_create_plugged(struct machine *machine, const struct machine_plug *what,
                                              struct error *error)
 {
-    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
-    struct device_plug plug;
+    struct order order;
     struct virtio_device *device =
-        fill(machine, what, &plug, ports, error) ? what->model->create(&plug, error) : NULL;
+        fill(machine, what, &order, error) ? what->model->create(&order.plug, error) : NULL;
     if (device)
         virtio_device_withhold(device, what->settings.withheld_features);
     if (!device || what->model != &virtio_balloon_model || balloon_adopt(machine, device, error))
@@ -192,10 +201,10 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
                                                 bool multifunction, struct error *error)
 {
-    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
-    struct device_plug plug;
-    if (!fill(machine, what, &plug, ports, error))
+    struct order order;
+    if (!fill(machine, what, &order, error))
         return NULL;
-    plug.multifunction = multifunction;
-    return what->model->create_pci(&plug, error);
+    order.plug.dma = bus_for_devices(machine->bus);
+    order.plug.multifunction = multifunction;
+    return what->model->create_pci(&order.plug, error);
 }

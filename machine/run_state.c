@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "devices/virtio/blk.h"
+#include "devices/block/on_error.h"
 #include "machine/internal.h"
 #include "util/host_time.h"
 #include "util/log.h"
@@ -276,7 +276,7 @@ void run_state_pause_posted(struct machine *machine)
 
 /* ---- A disk's request that fails ----------------------------------------------------------------------- */
 
-void run_state_disk_failed(void *opaque, const struct virtio_blk_error *failed)
+void run_state_disk_failed(void *opaque, const struct block_error *failed)
 {
     static const char *const actions[] = { [BLOCKDEV_ON_ERROR_REPORT] = "report",
                                            [BLOCKDEV_ON_ERROR_IGNORE] = "ignore",

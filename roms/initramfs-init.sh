@@ -20,7 +20,7 @@ ln -sf /proc/self/fd /dev/fd
 while read -r module; do
     insmod "/modules/$module" || echo "init: $module did not load"
 done </modules/order
-# These files exist if initramfs-screen.cpio and initramfs-sound.cpio were appended.
+# These files exist if initramfs-screen.cpio, -sound.cpio or -nvme.cpio was appended.
 for order in /modules/*/order; do
     [ -f "$order" ] || continue
     while read -r module; do

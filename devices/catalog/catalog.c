@@ -4,6 +4,7 @@
  */
 #include "devices/catalog/catalog.h"
 
+#include "devices/nvme/nvme.h"
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
 #include "devices/pci/i6300esb.h"
@@ -39,5 +40,6 @@ const struct device_model *const device_catalog[] = {
     &edu_model,
     &pvpanic_model,
     &i6300esb_model,
+    &nvme_model,
     NULL,
 };

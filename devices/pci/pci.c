@@ -134,7 +134,13 @@ static uint64_t bar_base(const struct pci_function *function, const struct pci_b
     return on && (base || bar->kind == PCI_BAR_IO) ? base : PCI_UNMAPPED;
 }
 
-/* The four wires are rotated by the number of the slot (PCI-to-PCI Bridge 1.2 section 9.1). [locked] */
+/* The four wires are rotated by the number of the slot (PCI-to-PCI Bridge 1.2 section 9.1). */
+static unsigned wire_of(const struct pci_function *function)
+{
+    return (function->config[PCI_INTERRUPT_PIN] - 1u + function->slot) % PCI_PINS;
+}
+
+/* [locked] */
 static void update_intx(struct pci_function *function)
 {
     CHECK_HELD(&function->bus->lock);
@@ -146,7 +152,7 @@ static void update_intx(struct pci_function *function)
     function->config[PCI_STATUS] |= function->intx_level ? PCI_STATUS_INTERRUPT : 0;
     if (on == function->intx_asserted)
         return;
-    unsigned wire = (pin - 1 + function->slot) % PCI_PINS;
+    unsigned wire = wire_of(function);
     function->intx_asserted = on;
     bus->asserted[wire] += on ? 1 : -1u;
     irq_line_set(&bus->intx[wire], bus->asserted[wire] != 0);
@@ -171,8 +177,12 @@ void pci_function_set_intx(struct pci_function *function, bool level)
     if (!function->bus)
         return; /* not plugged in yet */
     pthread_mutex_lock(&function->bus->lock);
+    bool again = level && function->intx_level;
     function->intx_level = level;
     update_intx(function);
+    /* To the interrupt controller, a device that raises its wire once more has a new request (plic.h). */
+    if (again && function->intx_asserted)
+        irq_line_set(&function->bus->intx[wire_of(function)], true);
     pthread_mutex_unlock(&function->bus->lock);
 }
 

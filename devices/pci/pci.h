@@ -57,6 +57,7 @@ enum { /* bits of PCI_COMMAND */
 enum { PCI_STATUS_INTERRUPT = 0x08, PCI_STATUS_CAPABILITIES = 0x10 };
 enum { PCI_HEADER_MULTIFUNCTION = 0x80 };
 enum pci_capability {
+    PCI_CAP_POWER = 0x01,
     PCI_CAP_MSI = 0x05,
     PCI_CAP_VENDOR = 0x09,
     PCI_CAP_EXPRESS = 0x10,
@@ -167,7 +168,9 @@ void pci_function_set_writable(struct pci_function *function, unsigned offset, u
 
 /* ---- For devices, from any thread ---------------------------------------------------------------------- */
 
-/* Sets the level of the function's interrupt wire. */
+/* Sets the level of the function's interrupt wire. To set a level that is high already tells the interrupt
+ * controller of a new request, as irq_line_set() does: a device does so when it has something new to say
+ * before the driver has dealt with all that came before. */
 void pci_function_set_intx(struct pci_function *function, bool level);
 /* May the function reach memory? */
 bool pci_function_is_bus_master(struct pci_function *function);

@@ -103,43 +103,17 @@ struct virtio_blk {
     struct blk_request requests[BLK_THREADS];
 };
 
-enum blk_kind { BLK_READING, BLK_WRITING, BLK_DISCARDING, BLK_ZEROING, BLK_FLUSHING };
-static const char *const kind_names[] = { "reading", "writing", "discarding", "zeroing", "flushing" };
-
-/* Did the request fail because the host has no room? EFBIG is a limit of the file's size, which the user can
- * raise. A flush is excluded: once it has failed it fails for ever, whatever room there is. */
-static bool is_no_space(enum blk_kind kind, int rc)
+static enum blk_status status_of(struct blk_request *request, enum block_request kind, uint64_t sector,
+                                 int rc)
 {
-    return kind != BLK_FLUSHING && (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG);
-}
-
-static enum blockdev_on_error action_for(const struct virtio_blk_config *config, enum blk_kind kind, int rc)
-{
-    enum blockdev_on_error action = kind == BLK_READING ? config->rerror : config->werror;
-    if (action == BLOCKDEV_ON_ERROR_DEFAULT)
-        action = kind == BLK_READING ? BLOCKDEV_ON_ERROR_REPORT : BLOCKDEV_ON_ERROR_ENOSPC;
-    if (action == BLOCKDEV_ON_ERROR_ENOSPC)
-        action = is_no_space(kind, rc) ? BLOCKDEV_ON_ERROR_STOP : BLOCKDEV_ON_ERROR_REPORT;
-    return action == BLOCKDEV_ON_ERROR_STOP && !config->stopped ? BLOCKDEV_ON_ERROR_REPORT : action;
-}
-
-static enum blk_status status_of(struct blk_request *request, enum blk_kind kind, uint64_t sector, int rc)
-{
-    const struct virtio_blk_config *config = &request->blk->config;
     if (!rc)
         return BLK_OK;
-    struct virtio_blk_error error = { .name = config->name,
-                                      .write = kind != BLK_READING,
-                                      .no_space = is_no_space(kind, rc),
-                                      .action = action_for(config, kind, rc),
-                                      .error = -rc };
-    bool stop = error.action == BLOCKDEV_ON_ERROR_STOP;
-    log_warn("virtio-blk: %s at sector %llu of a disk with %llu failed: %s%s", kind_names[kind],
-             (unsigned long long)sector, (unsigned long long)(request->blockdev->size / BLOCKDEV_SECTOR),
-             strerror(-rc), stop ? "; the guest is stopped, the monitor's cont tries again" : "");
-    if (config->failed)
-        config->failed(config->opaque, &error);
-    return stop ? BLK_AGAIN : error.action == BLOCKDEV_ON_ERROR_IGNORE ? BLK_OK : BLK_IOERR;
+    switch (block_request_failed(&request->blk->config.on_error, "virtio-blk", request->blockdev, kind,
+                                 sector * BLOCKDEV_SECTOR, rc)) {
+    case BLOCKDEV_ON_ERROR_STOP: return BLK_AGAIN;
+    case BLOCKDEV_ON_ERROR_IGNORE: return BLK_OK;
+    default: return BLK_IOERR;
+    }
 }
 
 /* Is [sector, sector + count) on the disk? */
@@ -168,13 +142,13 @@ static enum blk_status blk_transfer(struct blk_request *request, const struct bl
     unsigned count = virtq_chain_iov(chain, in, offset, bytes, request->iov);
     uint64_t place = header->sector * BLOCKDEV_SECTOR;
     if (in)
-        return status_of(request, BLK_READING, header->sector,
+        return status_of(request, BLOCK_READ, header->sector,
                          blockdev_preadv(request->blockdev, request->iov, count, bytes, place));
     if (request->blockdev->read_only) {
         LOG_GUEST("virtio-blk: write to a read-only disk");
         return BLK_IOERR;
     }
-    return status_of(request, BLK_WRITING, header->sector,
+    return status_of(request, BLOCK_WRITE, header->sector,
                      blockdev_pwritev(request->blockdev, request->iov, count, bytes, place));
 }
 
@@ -182,9 +156,9 @@ static enum blk_status blk_one_range(struct blk_request *request, const struct b
 {
     uint64_t place = range->sector * BLOCKDEV_SECTOR, length = (uint64_t)range->count * BLOCKDEV_SECTOR;
     if (discard)
-        return status_of(request, BLK_DISCARDING, range->sector,
+        return status_of(request, BLOCK_DISCARD, range->sector,
                          blockdev_discard(request->blockdev, place, length));
-    return status_of(request, BLK_ZEROING, range->sector,
+    return status_of(request, BLOCK_ZERO, range->sector,
                      blockdev_write_zeroes(request->blockdev, place, length, range->flags & BLK_RANGE_UNMAP));
 }
 
@@ -230,14 +204,14 @@ static enum blk_status blk_do(struct blk_request *request, bool writethrough)
     switch (header.type) {
     case BLK_IN: return blk_transfer(request, &header, true);
     case BLK_OUT: status = blk_transfer(request, &header, false); break;
-    case BLK_FLUSH: return status_of(request, BLK_FLUSHING, 0, blockdev_flush(request->blockdev));
+    case BLK_FLUSH: return status_of(request, BLOCK_FLUSH, 0, blockdev_flush(request->blockdev));
     case BLK_GET_ID: return blk_get_id(request);
     case BLK_DISCARD: return blk_ranges(request, true);
     case BLK_WRITE_ZEROES: status = blk_ranges(request, false); break;
     default: LOG_GUEST("virtio-blk: request of unknown type %u", header.type); return BLK_UNSUPP;
     }
     if (status == BLK_OK && writethrough)
-        status = status_of(request, BLK_FLUSHING, header.sector, blockdev_flush(request->blockdev));
+        status = status_of(request, BLOCK_FLUSH, header.sector, blockdev_flush(request->blockdev));
     return status;
 }
 
@@ -256,10 +230,10 @@ static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
     CHECK_HELD(&blk->device.lock);
     do
         virtio_worker_rest(&blk->worker, BLK_LOOK_MS);
-    while (blk->resets == resets && !blk->worker.stop &&
+    while (blk->resets == resets && !virtio_worker_is_ending(&blk->worker) &&
            (blk->device.paused || blk->device.stopped || blk->device.held ||
-            blk->config.stopped(blk->config.opaque)));
-    return blk->resets == resets && !blk->worker.stop;
+            blk->config.on_error.stopped(blk->config.on_error.opaque)));
+    return blk->resets == resets && !virtio_worker_is_ending(&blk->worker);
 }
 
 /* Serves one request, and tries it again until it is done. False: it was dropped meanwhile. [locked];
@@ -516,12 +490,7 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
                                         .serial = plug->settings->serial,
                                         .queues = plug->settings->queues,
                                         .queue_size = plug->settings->queue_size,
-                                        .name = plug->disk_id,
-                                        .werror = plug->werror,
-                                        .rerror = plug->rerror,
-                                        .failed = plug->disk_failed,
-                                        .stopped = plug->disk_stops,
-                                        .opaque = plug->opaque };
+                                        .on_error = *plug->on_error };
     return virtio_blk_create(&config, error);
 }
 

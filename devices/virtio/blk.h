@@ -5,17 +5,8 @@
 #ifndef DEVICES_VIRTIO_BLK_H
 #define DEVICES_VIRTIO_BLK_H
 
-#include "devices/block/blockdev.h"
+#include "devices/block/on_error.h"
 #include "devices/virtio/virtio.h"
-
-/* A request that the host failed. */
-struct virtio_blk_error {
-    const char *name;              /* of the config; NULL: none */
-    bool write;                    /* also discards, zeroes and flushes */
-    bool no_space;                 /* the host's disk is full, or a limit is reached */
-    enum blockdev_on_error action; /* REPORT, IGNORE or STOP */
-    int error;                     /* errno */
-};
 
 struct virtio_blk_config {
     struct blockdev *blockdev;    /* borrowed: outlives the device */
@@ -25,14 +16,7 @@ struct virtio_blk_config {
     unsigned size_max;            /* bytes of one buffer; 0: no limit is told */
     unsigned logical_block_size;  /* bytes, powers of two from 512 to 64 KiB; 0: 512 */
     unsigned physical_block_size; /* 0: as the logical one */
-    const char *name;             /* for struct virtio_blk_error */
-    enum blockdev_on_error werror, rerror;
-    /* Called on a thread of the device, without a lock; must not wait. After a STOP, `stopped` tells whether
-     * the machine is still stopped because of it. If `stopped` is NULL, nobody can stop the machine, and STOP
-     * becomes REPORT. */
-    void (*failed)(void *opaque, const struct virtio_blk_error *error);
-    bool (*stopped)(void *opaque);
-    void *opaque;
+    struct block_on_error on_error;
 };
 
 /* NULL and *error if a value is impossible or the host has no memory or thread. */

@@ -23,7 +23,7 @@
 #define CONSOLE_QUEUE_SIZE 128
 #define CONSOLE_PIECE      4096u
 
-_Static_assert(VIRTIO_CONSOLE_PORTS_MAX <= VIRTIO_WORKER_THREADS_MAX, "a thread a port");
+_Static_assert(VIRTIO_CONSOLE_PORTS_MAX <= DEVICE_WORKER_THREADS_MAX, "a thread a port");
 _Static_assert(2 * VIRTIO_CONSOLE_PORTS_MAX + 2 <= VIRTIO_QUEUES_MAX, "all ports have queues");
 
 struct console_config { /* section 5.3.4 */

@@ -46,7 +46,7 @@ struct virtio_console {
     unsigned count;
     uint16_t columns, rows;
     struct virtq_chain input_chain, control_chain;
-    struct virtq_chain output_chains[VIRTIO_WORKER_THREADS_MAX]; /* one for each thread */
+    struct virtq_chain output_chains[DEVICE_WORKER_THREADS_MAX]; /* one for each thread */
 };
 
 static inline unsigned console_queue_in(const struct console_port *port)

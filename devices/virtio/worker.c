@@ -1,89 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
- * The worker threads of a virtio device: see worker.h. All fields belong to the device's lock.
+ * The worker threads of a virtio device: see worker.h.
  */
 #include "devices/virtio/worker.h"
+
 #include "util/check.h"
-#include "util/thread.h"
-#include "util/thread_signals.h"
 
-#include <stdint.h>
-#include <string.h>
-#include <time.h>
+_Static_assert(VIRTIO_QUEUES_MAX <= DEVICE_WORKER_QUEUES_MAX, "each queue can be kicked");
 
-static _Thread_local unsigned thread_index;
-
-unsigned virtio_worker_thread(void)
-{
-    return thread_index;
-}
-
-/* [locked] */
-static void worker_loop(struct virtio_worker *worker)
-{
-    CHECK_HELD(&worker->device->lock);
-    struct virtio_device *device = worker->device;
-    while (!worker->stop) {
-        if (!worker->kicked) {
-            worker->sleeping++;
-            pthread_cond_wait(&worker->wake, &device->lock);
-            continue;
-        }
-        unsigned queue = (unsigned)__builtin_ctzll(worker->kicked);
-        worker->kicked &= worker->kicked - 1;
-        worker->busy++;
-        worker->run(device, &device->queues[queue]);
-        if (!--worker->busy)
-            pthread_cond_broadcast(&worker->idle);
-    }
-}
-
-static void *worker_main(void *opaque)
+static void run_queue(void *opaque, unsigned queue)
 {
     struct virtio_worker *worker = opaque;
-    pthread_mutex_lock(&worker->device->lock);
-    while (thread_index < worker->thread_count &&
-           !pthread_equal(worker->threads[thread_index], pthread_self()))
-        thread_index++;
-    worker_loop(worker);
-    pthread_mutex_unlock(&worker->device->lock);
-    return NULL;
-}
-
-/* [locked] */
-static void wake_one(struct virtio_worker *worker)
-{
-    CHECK_HELD(&worker->device->lock);
-    if (!worker->sleeping)
-        return;
-    worker->sleeping--;
-    pthread_cond_signal(&worker->wake);
+    worker->run(worker->device, &worker->device->queues[queue]);
 }
 
 static bool start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
                           enum thread_role role, unsigned threads,
                           void (*run)(struct virtio_device *, struct virtqueue *), struct error *error)
 {
-    *worker = (struct virtio_worker){ .device = device, .run = run };
-    pthread_cond_init(&worker->wake, NULL);
-    pthread_cond_init(&worker->idle, NULL);
-    /* Signals are for the threads that expect them, so the new threads block them. */
-    sigset_t before;
-    int rc = 0;
-    thread_signals_block(&before);
-    pthread_mutex_lock(&device->lock); /* each thread looks for itself in the list */
-    while (worker->thread_count < threads && worker->thread_count < VIRTIO_WORKER_THREADS_MAX && !rc) {
-        rc = thread_create(&worker->threads[worker->thread_count], role, name, worker_main, worker);
-        if (!rc)
-            worker->thread_count++;
-    }
-    pthread_mutex_unlock(&device->lock);
-    thread_signals_restore(&before);
+    worker->device = device;
+    worker->run = run;
     device->worker = worker;
-    if (worker->thread_count)
-        return true; /* with fewer threads it is slower, but works */
-    virtio_worker_stop(worker);
-    return error_set(error, "%s: cannot start its thread: %s", device->ops->name, strerror(rc));
+    struct device_worker_config config = { .lock = &device->lock,
+                                           .device = device->ops->name,
+                                           .name = name,
+                                           .role = role,
+                                           .threads = threads,
+                                           .run = run_queue,
+                                           .opaque = worker };
+    bool ok = device_worker_start(&worker->threads, &config, error);
+    if (!ok)
+        device->worker = NULL;
+    return ok;
 }
 
 bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
@@ -105,46 +53,38 @@ void virtio_worker_stop(struct virtio_worker *worker)
     struct virtio_device *device = worker->device;
     pthread_mutex_lock(&device->lock);
     device->paused = true;
-    worker->stop = true;
-    pthread_cond_broadcast(&worker->wake);
     pthread_mutex_unlock(&device->lock);
-    for (unsigned n = 0; n < worker->thread_count; n++)
-        thread_join(&worker->threads[n]);
-    pthread_cond_destroy(&worker->wake);
-    pthread_cond_destroy(&worker->idle);
+    device_worker_stop(&worker->threads);
     device->worker = NULL;
+}
+
+unsigned virtio_worker_thread(void)
+{
+    return device_worker_thread();
 }
 
 void virtio_worker_kick(struct virtio_worker *worker, const struct virtqueue *queue)
 {
     CHECK_HELD(&worker->device->lock);
-    worker->kicked |= 1ull << queue->index;
-    wake_one(worker);
+    device_worker_kick(&worker->threads, queue->index);
 }
 
 void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *queue)
 {
-    CHECK_HELD(&worker->device->lock);
-    /* This is done even if no thread sleeps: a thread that was woken may not have come here yet, and would
-     * find nothing to do. */
     virtio_worker_kick(worker, queue);
 }
 
 void virtio_worker_rest(struct virtio_worker *worker, unsigned milliseconds)
 {
-    CHECK_HELD(&worker->device->lock);
-    struct timespec pause = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L };
-    if (!--worker->busy)
-        pthread_cond_broadcast(&worker->idle);
-    pthread_mutex_unlock(&worker->device->lock);
-    nanosleep(&pause, NULL);
-    pthread_mutex_lock(&worker->device->lock);
-    worker->busy++;
+    device_worker_rest(&worker->threads, milliseconds);
+}
+
+bool virtio_worker_is_ending(const struct virtio_worker *worker)
+{
+    return worker->threads.stop;
 }
 
 void virtio_worker_wait_idle(struct virtio_worker *worker)
 {
-    CHECK_HELD(&worker->device->lock);
-    while (worker->busy)
-        pthread_cond_wait(&worker->idle, &worker->device->lock);
+    device_worker_wait_idle(&worker->threads);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The threads of a virtio device that wait for the host, so that no hart has to. notify() kicks them; one of
- * them then calls run() for each queue that was kicked.
+ * The threads of a virtio device that wait for the host, so that no hart has to (devices/worker.h). notify()
+ * kicks them; one of them then calls run() for each queue that was kicked.
  *
  * run() is called with the device's lock held. It drains the queue with virtqueue_pop(), and releases the
  * lock around each host operation. The device can be reset between two pops: virtqueue_pop() then returns
@@ -15,20 +15,12 @@
 #define DEVICES_VIRTIO_WORKER_H
 
 #include "devices/virtio/virtio.h"
-#include "util/thread.h"
-
-#define VIRTIO_WORKER_THREADS_MAX 16u
+#include "devices/worker.h"
 
 struct virtio_worker {
+    struct device_worker threads;
     struct virtio_device *device;
     void (*run)(struct virtio_device *device, struct virtqueue *queue);
-    pthread_t threads[VIRTIO_WORKER_THREADS_MAX];
-    unsigned thread_count;
-    pthread_cond_t wake, idle;
-    uint64_t kicked;   /* a bit a queue */
-    unsigned busy;     /* threads within run() */
-    unsigned sleeping; /* threads that wait for `wake` and were not signalled */
-    bool stop;
 };
 
 /* Starts one thread and makes it the device's worker. The host's tools show `name`, which has up to 15
@@ -36,7 +28,7 @@ struct virtio_worker {
 bool virtio_worker_start(struct virtio_worker *worker, struct virtio_device *device, const char *name,
                          enum thread_role role, void (*run)(struct virtio_device *, struct virtqueue *),
                          struct error *error);
-/* The same with up to VIRTIO_WORKER_THREADS_MAX threads, of the role THREAD_WORKER. */
+/* The same with up to DEVICE_WORKER_THREADS_MAX threads, of the role THREAD_WORKER. */
 bool virtio_worker_start_threads(struct virtio_worker *worker, struct virtio_device *device, const char *name,
                                  unsigned threads, void (*run)(struct virtio_device *, struct virtqueue *),
                                  struct error *error);
@@ -47,6 +39,8 @@ void virtio_worker_share(struct virtio_worker *worker, const struct virtqueue *q
 /* Within run(): waits for that many milliseconds. The request does not count as under way meanwhile: the
  * device may be reset, saved and given new requests. [locked]; releases the lock */
 void virtio_worker_rest(struct virtio_worker *worker, unsigned milliseconds);
+/* Is the worker about to end, so that a request is not to be tried again? [locked] */
+bool virtio_worker_is_ending(const struct virtio_worker *worker);
 /* Waits for the operations that are under way, and ends the threads. To be called without the lock. */
 void virtio_worker_stop(struct virtio_worker *worker);
 /* [locked] */

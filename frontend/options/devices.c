@@ -41,7 +41,7 @@ static const struct {
     { "vhost", true, "there is no vhost" },
     { "virtio-scsi", true, "use virtio-blk-pci" },
     { "scsi-", true, "use virtio-blk-pci" },
-    { "nvme", false, "use virtio-blk-pci" },
+    { "nvme-", true, "-device nvme has one namespace, its drive=" },
     { "ahci", false, "use virtio-blk-pci" },
     { "pcie", true, "all PCI devices are on the root bus, pcie.0" },
     { "ioh3420", false, "all PCI devices are on the root bus, pcie.0" },

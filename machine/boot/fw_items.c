@@ -30,7 +30,16 @@ static bool has_index(const struct machine_plug *plug)
 
 static const char *unit_of(const struct machine_plug *plug)
 {
+    if (plug->model->boot_unit)
+        return plug->model->boot_unit;
     return plug->model->backend == DEVICE_BACKEND_DISK ? "disk@0,0" : "ethernet-phy@0";
+}
+
+static const char *node_of(const struct machine_plug *plug)
+{
+    if (plug->model->boot_node)
+        return plug->model->boot_node;
+    return plug->model->backend == DEVICE_BACKEND_DISK ? "scsi" : "ethernet";
 }
 
 static unsigned find_candidates(const struct machine *machine, struct candidate *list)
@@ -54,8 +63,7 @@ static unsigned find_candidates(const struct machine *machine, struct candidate 
         list[count].index = pci->plug.settings.boot_index;
         /* QEMU's riscv boards know no address for the bridge there. */
         snprintf(list[count++].path, sizeof(list->path), "/pci@ffffffffffffffff/%s@%x%s/%s",
-                 pci->plug.model->backend == DEVICE_BACKEND_DISK ? "scsi" : "ethernet", pci->slot, function,
-                 unit_of(&pci->plug));
+                 node_of(&pci->plug), pci->slot, function, unit_of(&pci->plug));
     }
     return count;
 }

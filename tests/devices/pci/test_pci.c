@@ -493,6 +493,41 @@ START_TEST(intx_shared_and_disabled)
 }
 END_TEST
 
+static void count_raise(void *controller, unsigned number, bool level)
+{
+    *(unsigned *)controller += level;
+    (void)number;
+}
+
+/* Each time that the device raises a wire is a request of its own, which the interrupt controller must see:
+ * the driver's handler may be running, and may have looked at the device already. */
+START_TEST(intx_raised_again)
+{
+    struct board board;
+    unsigned raised = 0;
+    board_init(&board, false);
+    struct probe *a = plug(&board, 1, 0, 1), *b = plug(&board, 5, 0, 1);
+    pci_host_bus(board.host)->intx[1] = (struct irq_line){ count_raise, &raised, 1 };
+    pci_function_set_intx(&a->function, true);
+    ck_assert_uint_eq(raised, 1);
+    pci_function_set_intx(&a->function, true);
+    ck_assert_uint_eq(raised, 2);
+    pci_function_set_intx(&b->function, true);
+    ck_assert_uint_eq(raised, 3);
+    pci_function_set_intx(&b->function, false); /* the other still drives the wire */
+    ck_assert_uint_eq(raised, 4);
+    config_write(&board, 1, 0, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
+    pci_function_set_intx(&a->function, true);
+    ck_assert_uint_eq(raised, 4);
+    config_write(&board, 1, 0, PCI_COMMAND, 2, 0);
+    ck_assert_uint_eq(raised, 5);
+    config_write(&board, 1, 0, 0x52, 2, 0x8000); /* MSI-X instead */
+    pci_function_set_intx(&a->function, true);
+    ck_assert_uint_eq(raised, 5);
+    board_destroy(&board);
+}
+END_TEST
+
 #define MSIX_AT 0x40000000u
 
 static void set_vector(struct board *board, unsigned vector, uint64_t address, uint32_t data, bool masked)
@@ -738,6 +773,7 @@ static Suite *suite(void)
     tcase_add_test(tests, places);
     tcase_add_test(tests, intx_is_swizzled);
     tcase_add_test(tests, intx_shared_and_disabled);
+    tcase_add_test(tests, intx_raised_again);
     tcase_add_test(tests, msix_messages);
     tcase_add_test(tests, msix_pending_bits_are_read_only);
     tcase_add_test(tests, fdt_node);

@@ -206,7 +206,7 @@ void guest_settle(struct guest *guest)
     struct virtio_device *vdev = guest->vdev;
     for (;;) {
         pthread_mutex_lock(&vdev->lock);
-        bool idle = !vdev->worker || (!vdev->worker->kicked && !vdev->worker->busy);
+        bool idle = !vdev->worker || (!vdev->worker->threads.kicked && !vdev->worker->threads.busy);
         pthread_mutex_unlock(&vdev->lock);
         if (idle)
             return;

@@ -569,11 +569,11 @@ END_TEST
 
 /* ---- The host fails ------------------------------------------------------------------------------------ */
 
-static struct virtio_blk_error told; /* the last one */
+static struct block_error told; /* the last one */
 static atomic_uint told_count;
 static atomic_bool standing;
 
-static void on_failed(void *opaque, const struct virtio_blk_error *failed)
+static void on_failed(void *opaque, const struct block_error *failed)
 {
     ck_assert_ptr_eq(opaque, &told);
     told = *failed;
@@ -591,12 +591,12 @@ static bool is_standing(void *opaque)
 static void setup_failing(enum blockdev_on_error werror, enum blockdev_on_error rerror)
 {
     setup(false, NO_OPEN,
-          (struct virtio_blk_config){ .name = "hd0",
-                                      .werror = werror,
-                                      .rerror = rerror,
-                                      .failed = on_failed,
-                                      .stopped = is_standing,
-                                      .opaque = &told });
+          (struct virtio_blk_config){ .on_error = { .name = "hd0",
+                                                    .werror = werror,
+                                                    .rerror = rerror,
+                                                    .failed = on_failed,
+                                                    .stopped = is_standing,
+                                                    .opaque = &told } });
     start(F(F_FLUSH));
 }
 

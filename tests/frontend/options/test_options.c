@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "devices/nvme/nvme.h"
 #include "tests/frontend/options/option_line.h"
 #include "tests/suite.h"
 
@@ -382,6 +383,29 @@ START_TEST(places_on_the_pci_bus)
 }
 END_TEST
 
+START_TEST(nvme)
+{
+    parsed(
+        "-drive file=a,if=none,id=a,werror=stop -device nvme,drive=a,serial=A,id=n,bootindex=2 -drive "
+        "file=b,if=none,id=b -device nvme,drive=b,serial=B,max_ioqpairs=4,mdts=5,mqes=7,msix_qsize=5,aerl=0,"
+        "logical_block_size=4096,write-cache=off,rerror=stop,addr=9");
+    const struct machine_plug *a = &pci(1, 0)->plug, *b = &pci(9, 0)->plug;
+    ck_assert_ptr_eq(a->model, &nvme_model);
+    ck_assert_str_eq(a->settings.serial, "A");
+    ck_assert_str_eq(a->drive.path, "a");
+    ck_assert_int_eq(a->drive.werror, BLOCKDEV_ON_ERROR_STOP);
+    ck_assert_uint_eq(a->settings.boot_index, 3);
+    ck_assert_uint_eq(a->settings.queues, 64);
+    ck_assert_uint_eq(a->settings.mdts, 7);
+    ck_assert_uint_eq(a->settings.queue_size, 2047);
+    ck_assert_uint_eq(b->settings.queues, 4);
+    ck_assert_uint_eq(b->settings.events, 0);
+    ck_assert_uint_eq(b->settings.logical_block_size, 4096);
+    ck_assert_int_eq(b->drive.cache, BLOCKDEV_CACHE_WRITETHROUGH);
+    ck_assert_int_eq(b->drive.rerror, BLOCKDEV_ON_ERROR_STOP);
+}
+END_TEST
+
 START_TEST(screens)
 {
     parsed("-device virtio-gpu-device,xres=1024,yres=768 -device virtio-keyboard-device -device "
@@ -756,6 +780,13 @@ static const struct failing_line failures[] = {
     { "-device virtio-rng-pci,nonsense=1", "virtio-rng-pci: unknown option nonsense=1" },
     { "-device virtio-rng-device,addr=1", "addr=1" },
     { "-device virtio-blk-pci", "drive=ID" },
+    { "-device nvme,serial=x", "drive=ID" },
+    { "-drive file=a,if=none,id=a -device nvme,drive=a", "serial=TEXT" },
+    { "-drive file=a,if=none,id=a -device nvme,drive=a,serial=x,mdts=0", "mdts=0" },
+    { "-drive file=a,if=none,id=a -device nvme,drive=a,serial=x,use-intel-id=on", "QEMU 10" },
+    { "-drive file=a,if=none,id=a -device nvme,drive=a,serial=x,cmb_size_mb=16", "cmb_size_mb=16" },
+    { "-device nvme-ns,drive=a", "one namespace" },
+    { "-drive file=a,if=nvme", "none, virtio, pflash" },
     { "-device pcie-root-port", "pcie.0" },
     { "-serial stdio -chardev stdio,id=c -device virtio-serial-pci -device virtconsole,chardev=c", "stdio" },
     { "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
@@ -937,6 +968,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, uefi_desktop_disks);
     tcase_add_test(tests, nodes);
     tcase_add_test(tests, places_on_the_pci_bus);
+    tcase_add_test(tests, nvme);
     tcase_add_test(tests, screens_for_browsers);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);

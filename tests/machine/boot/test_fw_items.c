@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cpu/isa/isa.h"
+#include "devices/nvme/nvme.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
 #include "machine/internal.h"
@@ -108,7 +109,7 @@ START_TEST(order)
     static const char text[] =
         "/virtio-mmio@0000000010007000/ethernet-phy@0\n/virtio-mmio@0000000010008000/disk@0,0\n"
         "/pci@ffffffffffffffff/ethernet@5,1/ethernet-phy@0\n/pci@ffffffffffffffff/scsi@1/disk@0,0\n"
-        "HALT";
+        "/pci@ffffffffffffffff/pci1b36,0010@6/namespace@1,0\nHALT";
     struct machine_config config = base();
     struct machine_plug card = { .model = &virtio_net_model, .settings = { .boot_index = 1 } };
     config.virtio[6] = card;
@@ -118,7 +119,9 @@ START_TEST(order)
     config.pci[1] =
         (struct machine_pci){ .plug = card, .slot = 5, .function = 1, .vectors = VIRTIO_PCI_VECTORS_DEFAULT };
     config.pci[1].plug.settings.boot_index = 3;
-    config.pci_count = 2;
+    config.pci[2] = (struct machine_pci){ .plug = plug_disk(20), .slot = 6 };
+    config.pci[2].plug.model = &nvme_model;
+    config.pci_count = 3;
     config.boot = (struct machine_boot){ .menu = true, .strict = true, .has_wait = true, .wait_ms = 5000 };
     make(&config);
     check_text("bootorder", text, sizeof(text));
