@@ -60,6 +60,7 @@ struct machine {
     unsigned chardev_count;
     struct chardev *serial;                      /* the UART's chardev, which is one of them */
     struct semihosting *semihosting;             /* NULL: none */
+    struct proxy *proxy;                         /* of HTIF; NULL: none */
     struct profile *profile;                     /* NULL: none */
     struct coverage *coverage;                   /* NULL: none */
     struct chardev *console;                     /* the one of them with Ctrl-A keys; NULL: none */

@@ -18,6 +18,7 @@
 #include "machine/internal.h"
 #include "machine/gdb/gdb.h"
 #include "machine/ram.h"
+#include "machine/semihosting/proxy.h"
 #include "util/log.h"
 
 void machine_post(struct machine *machine, enum machine_event event, unsigned status)
@@ -186,6 +187,7 @@ void machine_destroy(struct machine *machine)
     for (unsigned i = 0; i < machine->chardev_count; i++)
         chardev_destroy(machine->chardevs[i]);
     semihosting_destroy(machine->semihosting);
+    proxy_destroy(machine->proxy);
     for (unsigned i = 0; i < machine->netdev_count; i++)
         netdev_destroy(machine->netdevs[i]);
     for (unsigned i = machine->device_count; i-- > 0;)
@@ -264,6 +266,7 @@ static bool reset_machine(struct machine *machine, struct error *error)
     reset_devices(machine);
     atomic_store(&machine->io_error, false); /* the disks have dropped the requests that waited */
     semihosting_reset(machine->semihosting);
+    proxy_reset(machine->proxy);
     bool ok = boot_write_memory(machine, error);
     if (ok)
         harts_reset(machine);
