@@ -8,7 +8,7 @@
 #include "devices/platform/sifive_test.h"
 #include "machine/internal.h"
 
-extern const struct board board_virt, board_spike, board_none;
+extern const struct board board_virt, board_spike, board_sifive_e, board_none;
 #define BOARD_VIRT_PCI_IRQ 32 /* to 35 */
 
 /* Puts a device on the bus and into the device tree. The machine owns it from then on, even on failure.

@@ -80,8 +80,7 @@ static bool create_htif(struct machine *machine, struct error *error)
     config.in_ram = wanted[0].found && wanted[0].addr != HTIF_BASE;
     config.tohost = wanted[0].addr;
     config.fromhost = wanted[1].found ? wanted[1].addr : 0;
-    config.chardev = machine_open_chardev(machine, machine->config.serial, error);
-    machine->serial = config.chardev;
+    config.chardev = machine_open_serial(machine, 0, error);
     machine->proxy = config.chardev ? proxy_create(machine, error) : NULL;
     struct device *htif = machine->proxy ? htif_create(&config, error) : NULL;
     return htif && place_htif(machine, htif, &config, error);

@@ -94,8 +94,7 @@ static struct device *create_uart(struct machine *machine, const struct row *row
     struct uart16550_config config = { .irq = line_of(machine, row),
                                        .clock_hz = UART_CLOCK_HZ,
                                        .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2 };
-    config.chardev = machine_open_chardev(machine, machine->config.serial, error);
-    machine->serial = config.chardev;
+    config.chardev = machine_open_serial(machine, 0, error);
     return config.chardev ? uart16550_create(&config, error) : NULL;
 }
 

@@ -115,7 +115,7 @@ everything 32
 grep -q "system call 25 (fcntl) is not implemented" "$work/errors" || { echo "FAIL: no name"; failures=$((failures + 1)); }
 
 # What the monitor shows of boards with few devices, or without a PLIC.
-for board in spike none; do
+for board in spike sifive_e none; do
     printf 'info irq\ninfo qtree\ninfo mtree\ninfo registers\nq\n' |
         timeout 10 "$rvive" -M $board -S -bios none -display none -serial null -monitor stdio >"$work/output" 2>&1 ||
         { echo "FAIL monitor of $board"; failures=$((failures + 1)); }
