@@ -338,6 +338,8 @@ static void open_page(struct hart *hart, struct page *page, struct kept *kept, u
 
 bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
 {
+    if (UNLIKELY(hart_bus_is_told(hart->bus, paddr & PAGE_MASK)))
+        hart->bus->ops->stored(hart->bus, paddr, bytes);
     struct page *page = page_at(hart->watch, paddr);
     if (!page)
         return false;

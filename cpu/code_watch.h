@@ -65,7 +65,8 @@ bool code_watch_is_writer(const struct code_watch *watch, const struct hart *har
 /* Whether code of the page is kept and stores to it must come by. Any thread. */
 bool code_watch_watches(const struct code_watch *watch, uint64_t paddr);
 /* The hart has stored to a page that was not open, `bytes` at `paddr`, inside the page. True: to code, and
- * its next instruction must be fetched anew. On the hart's thread. */
+ * its next instruction must be fetched anew. Also tells the bus where it is to be told, so this has to be
+ * called without a watch, too. On the hart's thread. */
 bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes);
 /* The hart is about to change such bytes by an atomic access; the rest of the work is done between blocks. */
 void code_watch_atomic(struct hart *hart, uint64_t paddr);

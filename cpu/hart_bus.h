@@ -30,6 +30,9 @@ struct hart_bus_ops {
     /* The other way round: the physical address of a byte of RAM or ROM as page() gives it. False: it is
      * neither. For saving; the op may be NULL. */
     bool (*paddr)(struct hart_bus *bus, const void *host, uint64_t *paddr);
+    /* A hart has stored to a page of hart_bus.told, `size` bytes at `paddr`. On the hart's thread; not NULL
+     * if there are such pages. */
+    void (*stored)(struct hart_bus *bus, uint64_t paddr, unsigned size);
 };
 /* RAM that is a file's, so that harts can map its pages a second time (cpu/mmu/window.h): `size` bytes at
  * physical address `base`, which the file has from its beginning, and which are at `host`. size 0: there is
@@ -39,9 +42,14 @@ struct hart_ram {
     uint8_t *host;
     uint64_t base, size;
 };
+/* Pages of RAM with words that a device reads as soon as they are written (HTIF): no hart has a TLB entry
+ * for stores to them, so that the bus is told of each. All other pages, and loads, cost what they did. */
+#define HART_BUS_TOLD 2
 struct hart_bus {
     const struct hart_bus_ops *ops;
     struct hart_ram ram;
+    uint64_t told[HART_BUS_TOLD]; /* physical addresses of pages; set before the harts run */
+    unsigned told_count;
     /* Atomics reach devices: as a read and then a write of theirs. False: access fault, as the PMAs AMONone
      * and RsrvNone of I/O regions say (Priv. "Atomicity PMAs"). */
     bool device_atomics;
@@ -49,5 +57,14 @@ struct hart_bus {
      * code without a fence.i of their own execute one of these on the way back to the program. */
     bool sfence_is_fence_i;
 };
+
+/* Whether stores to the page at `page` have to be told. */
+static inline bool hart_bus_is_told(const struct hart_bus *bus, uint64_t page)
+{
+    for (unsigned i = 0; i < bus->told_count; i++)
+        if (bus->told[i] == page)
+            return true;
+    return false;
+}
 
 #endif

@@ -131,9 +131,9 @@ static bool add_named_files(struct confine_policy *policy, const struct options 
     for (unsigned n = 0; n < machine->load_count; n++)
         ok =
             ok && (!machine->loads[n].file || confine_add_path(policy, machine->loads[n].file, CONFINE_READ));
-    if (machine->semihosting.enable && machine->semihosting.path)
+    if (machine->semihosting.path)
         ok = ok && confine_add_path(policy, machine->semihosting.path, TREE);
-    policy->hart_files = machine->semihosting.enable && machine->semihosting.path;
+    policy->hart_files = machine->semihosting.path != NULL;
     if (options->log_file)
         ok = ok && confine_add_path(policy, options->log_file, CONFINE_WRITE);
     if (options->process.pidfile) /* the file is removed at the end */

@@ -32,6 +32,11 @@ struct board {
     uint64_t timebase_hz;
     struct board_range rom;   /* harts start here, unless the user says otherwise */
     struct board_range flash; /* the first bank */
+    struct board_range code;  /* read-only memory for programs, besides RAM; size 0: none */
+    /* Where harts go from the ROM: the first of these places that an image covers, whatever its entry is;
+     * ends with 0. NULL, or none covered: the entry of the firmware or the kernel. */
+    const uint64_t *starts;
+    const char *cpu[2]; /* its processor with 32 and 64 bits, for -cpu; NULL: the user's choice */
     uint64_t ram_base;
     uint64_t ram_max, ram_max_rv32; /* bytes */
     unsigned harts_max;             /* up to MACHINE_HARTS_MAX */
@@ -46,6 +51,7 @@ struct board {
     unsigned smp; /* the number of harts if the user does not choose one */
     uint64_t ram_size;
     bool bare;                             /* it has no device tree and no UART, and needs no firmware */
+    bool no_tree;                          /* it has no device tree and needs no firmware */
     const struct board_firmware *firmware; /* tried in this order; ends with { 0, NULL } */
 
     /* Makes the devices and puts them on the bus, on the thread that makes the machine. */

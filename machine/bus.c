@@ -47,6 +47,8 @@ struct bus {
     bool ram_is_mixed;  /* RAM is made of several mappings of the host */
     void (*code_written)(void *opaque, uint64_t paddr, uint64_t length);
     void *opaque;
+    bus_stored_fn *stored; /* for the pages that are told */
+    void *stored_opaque;
 };
 
 static struct region *find_region(struct bus *bus, uint64_t paddr)
@@ -287,6 +289,12 @@ static bool harts_paddr(struct hart_bus *side, const void *host, uint64_t *paddr
     return bus_paddr(of_harts(side), host, paddr);
 }
 
+static void harts_stored(struct hart_bus *side, uint64_t paddr, unsigned size)
+{
+    struct bus *bus = of_harts(side);
+    bus->stored(bus->stored_opaque, paddr, size);
+}
+
 static const struct hart_bus_ops hart_side = {
     .page = harts_page,
     .code = harts_code,
@@ -296,6 +304,7 @@ static const struct hart_bus_ops hart_side = {
     .code_page = harts_code_page,
     .is_memory = harts_is_memory,
     .paddr = harts_paddr,
+    .stored = harts_stored,
 };
 
 /* ---- The devices' side --------------------------------------------------------------------------------- */
@@ -531,6 +540,24 @@ void bus_be_lenient(struct bus *bus, unsigned xlen)
     bus->harts.device_atomics = true;
     bus->harts.sfence_is_fence_i = true;
     bus->sign_extended = xlen == 32;
+}
+
+bool bus_tell_stores(struct bus *bus, uint64_t paddr, bus_stored_fn *stored, void *opaque,
+                     struct error *error)
+{
+    struct hart_bus *harts = &bus->harts;
+    uint64_t page = paddr & ~(PAGE_SIZE - 1);
+    struct region *region = find_region(bus, paddr);
+    if (!region || region->kind != REGION_RAM || paddr % 8)
+        return error_set(error, "bus: there are no 8 aligned bytes of RAM at 0x%" PRIx64, paddr);
+    bus->stored = stored;
+    bus->stored_opaque = opaque;
+    if (hart_bus_is_told(harts, page))
+        return true;
+    if (harts->told_count == HART_BUS_TOLD)
+        return error_set(error, "bus: too many pages whose stores are told");
+    harts->told[harts->told_count++] = page;
+    return true;
 }
 
 struct hart_bus *bus_for_harts(struct bus *bus)

@@ -32,6 +32,14 @@ bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struc
  * device. Before the harts run. */
 void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code);
 
+/* From now on `stored` is called, on the thread of the hart, after a hart has stored to any of the 8 bytes of
+ * RAM at `paddr`, which may be too often: `opaque` looks at what is there. What devices and debuggers store
+ * is not told. Before the harts run. False, with *error filled: the bytes are not RAM, or there are too many
+ * such pages. */
+typedef void bus_stored_fn(void *opaque, uint64_t paddr, unsigned size);
+bool bus_tell_stores(struct bus *bus, uint64_t paddr, bus_stored_fn *stored, void *opaque,
+                     struct error *error);
+
 struct hart_bus *bus_for_harts(struct bus *bus);
 struct dma *bus_for_devices(struct bus *bus);
 /* Allows what QEMU's virt allows and specifications do not demand (docs/compatibility.md). Atomics of harts

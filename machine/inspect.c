@@ -5,6 +5,7 @@
 #include "machine/inspect.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "cpu/code_watch.h"
 #include "machine/gdb/gdb.h"
@@ -93,7 +94,9 @@ const char *machine_irq_device(struct machine *machine, unsigned irq)
 
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source)
 {
-    return plic_source(machine->devices[0].device, number, source); /* the first row of the board */
+    const struct fdt_device *first = &machine->devices[0]; /* the board's first row, if it has one at all */
+    return machine->device_count && strcmp(first->device->ops->name, "plic") == 0 &&
+           plic_source(first->device, number, source);
 }
 
 static void print_watch(const struct code_watch *watch, FILE *out)

@@ -61,7 +61,9 @@ struct machine {
     struct chardev *chardevs[MACHINE_BACKENDS_MAX];
     unsigned chardev_count;
     struct chardev *serial;                      /* the UART's chardev, which is one of them */
+    unsigned serials_used;                       /* how many -serial the board has UARTs for */
     struct semihosting *semihosting;             /* NULL: none */
+    struct proxy *proxy;                         /* of HTIF; NULL: none */
     struct profile *profile;                     /* NULL: none */
     struct coverage *coverage;                   /* NULL: none */
     struct chardev *console;                     /* the one of them with Ctrl-A keys; NULL: none */
@@ -154,6 +156,8 @@ struct pci_bus;
 
 /* plug.c: back ends that the machine owns; NULL, with *error filled. */
 struct chardev *machine_open_chardev(struct machine *machine, const char *description, struct error *error);
+/* That of -serial number `number`, in order from 0, for a UART of the board. */
+struct chardev *machine_open_serial(struct machine *machine, unsigned number, struct error *error);
 /* Those that no device of the board is behind: what comes is dropped. */
 bool machine_open_spare_serials(struct machine *machine, struct error *error);
 struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,

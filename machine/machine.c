@@ -18,6 +18,7 @@
 #include "machine/internal.h"
 #include "machine/gdb/gdb.h"
 #include "machine/ram.h"
+#include "machine/semihosting/proxy.h"
 #include "util/host_time.h"
 #include "util/log.h"
 
@@ -189,6 +190,7 @@ void machine_destroy(struct machine *machine)
     for (unsigned i = 0; i < machine->chardev_count; i++)
         chardev_destroy(machine->chardevs[i]);
     semihosting_destroy(machine->semihosting);
+    proxy_destroy(machine->proxy);
     for (unsigned i = 0; i < machine->netdev_count; i++)
         netdev_destroy(machine->netdevs[i]);
     for (unsigned i = machine->device_count; i-- > 0;)
@@ -284,6 +286,7 @@ static bool reset_machine(struct machine *machine, struct error *error)
     machine->paused_for = MACHINE_RUNNING;
     atomic_store(&machine->pause_posted, MACHINE_RUNNING);
     semihosting_reset(machine->semihosting);
+    proxy_reset(machine->proxy);
     bool ok = boot_write_memory(machine, error);
     if (ok)
         harts_reset(machine);

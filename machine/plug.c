@@ -51,10 +51,20 @@ static void spare_receive(void *opaque, const uint8_t *bytes, size_t length)
     (void)opaque, (void)bytes, (void)length;
 }
 
+struct chardev *machine_open_serial(struct machine *machine, unsigned number, struct error *error)
+{
+    const char *description = number ? machine->config.spare_serials[number - 1] : machine->config.serial;
+    struct chardev *chardev = machine_open_chardev(machine, description ? description : "null", error);
+    machine->serials_used = number + 1;
+    if (number == 0)
+        machine->serial = chardev;
+    return chardev;
+}
+
 bool machine_open_spare_serials(struct machine *machine, struct error *error)
 {
     static const struct chardev_front nobody = { spare_can_receive, spare_receive, NULL, NULL };
-    for (int n = machine->serial ? 0 : -1; n < MACHINE_SPARE_SERIALS; n++) {
+    for (int n = (int)machine->serials_used - 1; n < MACHINE_SPARE_SERIALS; n++) {
         const char *description = n < 0 ? machine->config.serial : machine->config.spare_serials[n];
         struct chardev *chardev = description ? machine_open_chardev(machine, description, error) : NULL;
         if (description && !chardev)

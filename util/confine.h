@@ -48,7 +48,7 @@ struct confine_policy {
     bool any_port;   /* TCP is not limited */
     bool sockets;    /* sockets may be made at all */
     bool window;     /* libraries of a window or of sound run: they load modules and talk to drivers */
-    bool hart_files; /* harts open files (semihosting) */
+    bool hart_files; /* harts open files (semihosting, HTIF) */
     bool folders;    /* there are threads with the role THREAD_FOLDER */
     bool spawn;      /* processes may be started */
     bool privileges; /* set*id and the like */

@@ -140,12 +140,14 @@ static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr
  * have changed the next instruction. True if the hart must leave the block after this instruction. */
 static bool must_leave(struct hart *hart, const struct part *parts, unsigned count)
 {
-    bool leave =
-        !parts[count - 1].at.host && atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping;
-    for (unsigned i = 0; i < count; i++)
-        if (UNLIKELY(parts[i].at.watched))
-            leave |= code_watch_stored(hart, parts[i].at.paddr, parts[i].size);
-    return leave;
+    bool leave = false, device = !parts[count - 1].at.host;
+    for (unsigned i = 0; i < count; i++) {
+        if (LIKELY(!parts[i].at.watched))
+            continue;
+        leave |= code_watch_stored(hart, parts[i].at.paddr, parts[i].size);
+        device |= hart_bus_is_told(hart->bus, parts[i].at.paddr & PAGE_MASK);
+    }
+    return leave || (device && atomic_load(&hart->requests) & HART_REQUEST_STOP && !hart->stepping);
 }
 
 static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size,

@@ -209,6 +209,7 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
         result->watched = !code_watch_may_store(hart->watch, hart, page);
         if (!result->watched && hart->accel)
             hart->accel->ops->page_written(hart, page);
+        result->watched |= hart_bus_is_told(hart->bus, page);
     }
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable =

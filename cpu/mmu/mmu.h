@@ -15,7 +15,8 @@ struct mmu_result {
     uint64_t paddr;
     uint8_t *host;  /* of vaddr; NULL: a device answers there */
     bool cacheable; /* the whole page allows this access, and no debugger wants to see it */
-    bool watched;   /* code of the page is kept: a store must be reported to code_watch_stored() */
+    bool watched;   /* a store must be reported to code_watch_stored(): code of the page is kept, or the bus
+                     * is to be told */
 };
 
 #define MMU_OK (-1)

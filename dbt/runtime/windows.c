@@ -139,7 +139,7 @@ static bool may_store(const struct look *look, uint64_t paddr, int64_t distance)
 {
     struct hart *hart = look->hart;
     bool near = look->store && distance < NEIGHBOURS_SMALL && -distance < NEIGHBOURS_SMALL;
-    return !code_page_known(dbt_of(hart), paddr) &&
+    return !code_page_known(dbt_of(hart), paddr) && !hart_bus_is_told(hart->bus, paddr & PAGE_MASK) &&
            (near || code_watch_is_writer(hart->watch, hart, paddr)) &&
            pmp_allows(hart, paddr, PAGE_SIZE, look->regime.priv, MMU_WRITE) &&
            code_watch_may_store(hart->watch, hart, paddr);

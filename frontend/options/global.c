@@ -60,7 +60,11 @@ bool options_take_global(struct options *options, const char *argument, struct e
 
 bool options_join_cpu(struct options *options, struct error *error)
 {
+    const char *const *own = options->machine.board->cpu;
+    bool wide = options->machine.isa.xlen == 64 && options->called_qemu;
     const char *cpu = options->cpu ? options->cpu : options->machine.isa.xlen == 32 ? "rv32" : "rv64";
+    if (!options->cpu && own[0])
+        cpu = own[wide]; /* only QEMU's 64-bit program means the board's 64-bit sibling */
     size_t model = strcspn(cpu, ",");
     char text[2048];
     int length = snprintf(text, sizeof(text), "%.*s", (int)model, cpu);
@@ -77,7 +81,7 @@ bool options_join_cpu(struct options *options, struct error *error)
         length += snprintf(text + length, sizeof(text) - (size_t)length, "%s", cpu + model);
     if (length >= (int)sizeof(text))
         return error_set(error, "-global, -cpu: too long");
-    return !any || options_take_cpu(options, text, error);
+    return (!any && !(own[0] && !options->cpu)) || options_take_cpu(options, text, error);
 }
 
 /* Returns whether a -global for `driver` applies to the device, which the user calls `name`. */

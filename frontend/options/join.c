@@ -229,8 +229,9 @@ static bool join_board(struct options *options, struct error *error)
     if (!options_join_memory(options, error))
         return false;
     return machine->ram_size <= board->ram_max ||
-           error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "G",
-                     options->memory ? options->memory : "", board->ram_max >> 30);
+           error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "%s",
+                     options->memory ? options->memory : "",
+                     board->ram_max >> (board->ram_max >> 30 ? 30 : 10), board->ram_max >> 30 ? "G" : "K");
 }
 
 bool options_join(struct options *options, struct error *error)

@@ -137,6 +137,13 @@ static bool machine_hpet(struct options *options, void *item, const char *value,
     return only_off("hpet", value, error);
 }
 
+/* Accepted: where a program of HiFive1 lies in flash says for which revision it is. */
+static bool machine_revb(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on;
+    return options_take_switch("-machine revb", value, &on, error);
+}
+
 #define MACHINE_TEXT(name, member)                                                                           \
     static bool name(struct options *options, void *item, const char *value, struct error *error)            \
     {                                                                                                        \
@@ -158,6 +165,7 @@ bool options_take_machine(struct options *options, const char *argument, struct 
         { "aia", machine_aia },
         { "usb", machine_usb },
         { "aclint", machine_aclint },
+        { "revb", machine_revb },
         { "pflash0", machine_pflash0 },
         { "pflash1", machine_pflash1 },
         { "accel", machine_accel },

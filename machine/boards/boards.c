@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-const struct board *const boards[] = { &board_virt, &board_none, NULL };
+const struct board *const boards[] = { &board_virt, &board_spike, &board_sifive_e, &board_none, NULL };
 
 const struct board *board_find(const char *name)
 {
@@ -31,4 +31,9 @@ bool board_add_device(struct machine *machine, struct device *device, uint64_t b
                    .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
     };
     return bus_add_device(machine->bus, base, device, error);
+}
+
+void board_add_hidden_device(struct machine *machine, struct device *device)
+{
+    machine->devices[machine->device_count++] = (struct fdt_device){ .device = device };
 }

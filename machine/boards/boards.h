@@ -5,15 +5,36 @@
 #ifndef MACHINE_BOARDS_BOARDS_H
 #define MACHINE_BOARDS_BOARDS_H
 
+#include "devices/platform/sifive_test.h"
 #include "machine/internal.h"
 
-extern const struct board board_virt, board_none;
+extern const struct board board_virt, board_spike, board_sifive_e, board_none;
 #define BOARD_VIRT_PCI_IRQ 32 /* to 35 */
 
 /* Puts a device on the bus and into the device tree. The machine owns it from then on, even on failure.
  * `plug` is what the user plugged into it, if it is a slot; NULL: nothing. */
 bool board_add_device(struct machine *machine, struct device *device, uint64_t base, unsigned irq,
                       const struct machine_plug *plug, struct error *error);
+/* The same for a device that is not at an address of the bus: its words are in RAM. */
+void board_add_hidden_device(struct machine *machine, struct device *device);
+
+/* parts.c: what several boards have. Bits of mip: */
+enum {
+    BOARD_IRQ_S_SOFT = 1,
+    BOARD_IRQ_M_SOFT = 3,
+    BOARD_IRQ_M_TIMER = 7,
+    BOARD_IRQ_S_EXT = 9,
+    BOARD_IRQ_M_EXT = 11
+};
+struct irq_line board_hart_line(struct machine *machine, unsigned hart, unsigned bit);
+/* A PLIC with a context for M-mode of each hart and, with `s_mode`, one for S-mode. */
+struct device *board_plic(struct machine *machine, unsigned sources, bool s_mode, struct error *error);
+struct device *board_clint(struct machine *machine, struct error *error);
+/* For the `power` of devices; `machine` is the opaque pointer. */
+void board_power(void *machine, enum power_action action, unsigned code);
+/* Where OpenSBI's generic firmware may be. */
+extern const struct board_firmware board_opensbi[];
+
 /* pci.c: the PCI host bridge of `virt`, and the functions that are plugged into it. Its interrupts lead to
  * `plic`. */
 bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);

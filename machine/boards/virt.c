@@ -5,9 +5,6 @@
  * that what a row needs has been made before it (the PLIC comes first). The device tree has the nodes in the
  * same order, so Linux finds the virtio slots from the highest to the lowest.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "devices/platform/aclint.h"
 #include "devices/platform/fw_cfg.h"
 #include "devices/platform/pflash_cfi.h"
@@ -26,8 +23,6 @@
 #define UART_CLOCK_HZ  3686400
 #define UART_MCR_OUT2  8 /* set after reset, as on QEMU; in PC16550D table I all bits are 0 */
 #define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
-
-enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_S_EXT = 9, IRQ_M_EXT = 11, IRQ_S_SOFT = 1 };
 
 struct row {
     const char *name;
@@ -49,63 +44,18 @@ static struct irq_line line_of(struct machine *machine, const struct row *row)
     return plic_input(plic_of(machine), row->irq);
 }
 
-static struct irq_line hart_line(struct machine *machine, unsigned hart, unsigned bit)
-{
-    return (struct irq_line){ .set = harts_set_irq, .controller = machine->harts[hart], .number = bit };
-}
-
 /* ---- Rows' makers -------------------------------------------------------------------------------------- */
 
 static struct device *create_plic(struct machine *machine, const struct row *row, struct error *error)
 {
     (void)row;
-    static const unsigned bits[2] = { IRQ_M_EXT, IRQ_S_EXT }; /* contexts 2n and 2n + 1 of hart n */
-    struct plic_context contexts[2 * MACHINE_HARTS_MAX];
-    for (unsigned i = 0; i < 2 * machine->hart_count; i++)
-        contexts[i] = (struct plic_context){
-            .line = hart_line(machine, i / 2, bits[i % 2]),
-            .hart_intc_phandle = FDT_PHANDLE_INTC(i / 2),
-            .hart_irq = bits[i % 2],
-        };
-    struct plic_config config = {
-        .source_count = PLIC_SOURCES,
-        .context_count = 2 * machine->hart_count,
-        .contexts = contexts,
-        .phandle = FDT_PHANDLE_PLIC(machine->hart_count),
-        .strict = machine->config.strict,
-    };
-    return plic_create(&config, error);
-}
-
-static void on_mtime_changed(void *opaque)
-{
-    struct machine *machine = opaque;
-    for (unsigned i = 0; i < machine->hart_count; i++)
-        hart_time_changed(machine->harts[i]);
+    return board_plic(machine, PLIC_SOURCES, true, error);
 }
 
 static struct device *create_aclint(struct machine *machine, const struct row *row, struct error *error)
 {
     (void)row;
-    struct aclint_hart harts[MACHINE_HARTS_MAX];
-    for (unsigned i = 0; i < machine->hart_count; i++)
-        harts[i] = (struct aclint_hart){
-            .mtip = hart_line(machine, i, IRQ_M_TIMER),
-            .msip = hart_line(machine, i, IRQ_M_SOFT),
-            .intc_phandle = FDT_PHANDLE_INTC(i),
-        };
-    struct aclint_config config = {
-        .hart_count = machine->hart_count,
-        .harts = harts,
-        .clock = machine->clock,
-        .timebase_hz = TIMEBASE_HZ,
-        .mtime_offset = &machine->mtime_offset,
-        .mtime_changed = on_mtime_changed,
-        .opaque = machine,
-        .mtimecmp_at_reset = machine->config.strict ? UINT64_MAX : 0,
-        .split_nodes = machine->config.aclint,
-    };
-    return aclint_create(&config, error);
+    return board_clint(machine, error);
 }
 
 static struct device *create_sswi(struct machine *machine, const struct row *row, struct error *error)
@@ -113,21 +63,17 @@ static struct device *create_sswi(struct machine *machine, const struct row *row
     (void)row;
     struct aclint_sswi_hart harts[MACHINE_HARTS_MAX];
     for (unsigned i = 0; i < machine->hart_count; i++)
-        harts[i] = (struct aclint_sswi_hart){ hart_line(machine, i, IRQ_S_SOFT), FDT_PHANDLE_INTC(i) };
+        harts[i] =
+            (struct aclint_sswi_hart){ board_hart_line(machine, i, BOARD_IRQ_S_SOFT), FDT_PHANDLE_INTC(i) };
     struct aclint_sswi_config config = { .hart_count = machine->hart_count, .harts = harts };
     return aclint_sswi_create(&config, error);
-}
-
-static void on_power(void *opaque, enum power_action action, unsigned code)
-{
-    run_state_end_boot(opaque, action == POWER_RESET ? MACHINE_EVENT_RESET : MACHINE_EVENT_POWEROFF, code);
 }
 
 static struct device *create_finisher(struct machine *machine, const struct row *row, struct error *error)
 {
     (void)row;
     struct sifive_test_config config = {
-        .power = on_power,
+        .power = board_power,
         .opaque = machine,
         .phandle = FDT_PHANDLE_FINISHER(machine->hart_count),
     };
@@ -148,8 +94,7 @@ static struct device *create_uart(struct machine *machine, const struct row *row
     struct uart16550_config config = { .irq = line_of(machine, row),
                                        .clock_hz = UART_CLOCK_HZ,
                                        .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2 };
-    config.chardev = machine_open_chardev(machine, machine->config.serial, error);
-    machine->serial = config.chardev;
+    config.chardev = machine_open_serial(machine, 0, error);
     return config.chardev ? uart16550_create(&config, error) : NULL;
 }
 
@@ -253,22 +198,6 @@ static bool create(struct machine *machine, struct error *error)
     return board_pci_create(machine, plic_of(machine), error);
 }
 
-/* Where OpenSBI may be: where its own package puts it, then where QEMU's packages put it, which have both
- * widths. */
-static const struct board_firmware firmware[] = {
-    { 64, "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" }, /* Debian, Ubuntu */
-    { 64, "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin" },   /* as OpenSBI installs itself */
-    { 64, "/usr/share/opensbi/generic/firmware/fw_dynamic.bin" },
-    { 64, "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" }, /* QEMU: Debian, Fedora, Arch, SUSE */
-    { 64, "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" },
-    { 32, "/usr/lib/riscv32-linux-gnu/opensbi/generic/fw_dynamic.bin" },
-    { 32, "/usr/share/opensbi/ilp32/generic/firmware/fw_dynamic.bin" },
-    { 32, "/usr/share/opensbi/lp32/generic/firmware/fw_dynamic.bin" },
-    { 32, "/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
-    { 32, "/usr/local/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
-    { 0, NULL },
-};
-
 const struct board board_virt = {
     .name = "virt",
     .text = "the address map of QEMU's virt (default)",
@@ -287,6 +216,6 @@ const struct board board_virt = {
     .stdout_path = "/soc/serial@10000000",
     .smp = 1,
     .ram_size = UINT64_C(128) << 20,
-    .firmware = firmware,
+    .firmware = board_opensbi,
     .create = create,
 };

@@ -26,6 +26,11 @@ static const struct board *board_of(const struct machine *machine)
     return machine->config.board;
 }
 
+static bool has_no_tree(const struct board *board)
+{
+    return board->bare || board->no_tree;
+}
+
 /* In $RVIVE_FIRMWARE_DIR the file has QEMU's name, which contains the width, or for RV64 the name that
  * OpenSBI gives it. */
 static bool find_in_folder(const char *folder, unsigned xlen, char *path, size_t size, struct error *error)
@@ -68,7 +73,7 @@ static bool load_firmware(struct machine *machine, struct error *error)
 {
     const char *bios = machine->config.bios;
     char path[PATH_MAX];
-    if (bios ? strcmp(bios, "none") == 0 : board_of(machine)->bare)
+    if (bios ? strcmp(bios, "none") == 0 : has_no_tree(board_of(machine)))
         return true;
     if (!bios || strcmp(bios, "default") == 0) {
         if (!find_default_firmware(&machine->config, path, sizeof(path), error))
@@ -84,7 +89,7 @@ static bool load_firmware(struct machine *machine, struct error *error)
 static void warn_of_entry(const struct machine *machine)
 {
     const struct loader_place *kernel = &machine->kernel;
-    if (kernel->elf && !machine->firmware.end && kernel->entry != kernel->start)
+    if (kernel->elf && !machine->firmware.end && kernel->entry != kernel->start && !board_of(machine)->starts)
         log_warn("%s starts at its ELF entry 0x%" PRIx64 ", not at its lowest address 0x%" PRIx64
                  "; QEMU with -bios none starts at 0x%" PRIx64,
                  machine->config.kernel, kernel->entry, kernel->start, board_of(machine)->ram_base);
@@ -138,6 +143,8 @@ bool boot_load_images(struct machine *machine, struct error *error)
     loader_init(&machine->loader, board_of(machine)->ram_base, machine->config.ram_size,
                 machine->config.isa.xlen);
     machine->loader.strict = machine->config.strict;
+    machine->loader.code_base = board_of(machine)->code.base;
+    machine->loader.code_size = board_of(machine)->code.size;
     for (unsigned i = 0; i < machine->config.smp; i++)
         machine->reset_pc[i] = board_of(machine)->rom.base;
     if (!load_firmware(machine, error) || !load_kernel(machine, error))
@@ -190,7 +197,7 @@ static bool load_initrd(struct machine *machine, struct error *error)
 bool boot_place_fdt(struct machine *machine, struct error *error)
 {
     const struct machine_config *config = &machine->config;
-    if (config->board->bare)
+    if (has_no_tree(config->board))
         return (!config->dumpdtb && !config->dtb && !config->initrd) ||
                error_set(error,
                          "-machine %s has no device tree: dumpdtb=, -dtb and -initrd have no place there",
@@ -229,6 +236,16 @@ static bool write_fdt(struct machine *machine, struct error *error)
     return true;
 }
 
+/* Where the board's ROM goes, if that is fixed; else `wanted`. */
+static uint64_t fixed_start(const struct machine *machine, uint64_t wanted)
+{
+    for (const uint64_t *start = board_of(machine)->starts; start && *start; start++)
+        for (unsigned i = 0; i < machine->loader.count; i++)
+            if (*start - machine->loader.blobs[i].paddr < machine->loader.blobs[i].size)
+                return *start;
+    return wanted;
+}
+
 bool boot_write_memory(struct machine *machine, struct error *error)
 {
     struct boot_rom_config rom = {
@@ -245,6 +262,7 @@ bool boot_write_memory(struct machine *machine, struct error *error)
         rom.start_addr = machine->firmware.entry;
     else if (machine->kernel.end)
         rom.start_addr = machine->kernel.entry;
+    rom.start_addr = fixed_start(machine, rom.start_addr);
     return loader_write(&machine->loader, machine->bus, error) && write_fdt(machine, error) &&
            boot_rom_write(&rom, machine->rom, board_of(machine)->rom.size, error);
 }

@@ -39,11 +39,21 @@ void loader_destroy(struct loader *loader)
 
 /* ---- The list ------------------------------------------------------------------------------------------ */
 
+bool loader_is_code(const struct loader *loader, uint64_t paddr, uint64_t size)
+{
+    return size <= loader->code_size && paddr - loader->code_base <= loader->code_size - size;
+}
+
+static bool is_ram(const struct loader *loader, uint64_t paddr, uint64_t size)
+{
+    return size <= loader->ram_size && paddr >= loader->ram_base &&
+           paddr - loader->ram_base <= loader->ram_size - size;
+}
+
 static bool check_place(const struct loader *loader, const char *name, uint64_t paddr, uint64_t size,
                         struct error *error)
 {
-    if (size > loader->ram_size || paddr < loader->ram_base ||
-        paddr - loader->ram_base > loader->ram_size - size)
+    if (!is_ram(loader, paddr, size) && !loader_is_code(loader, paddr, size))
         return error_set(error,
                          "%s does not fit: it needs 0x%" PRIx64 " bytes at 0x%" PRIx64
                          ", and RAM is 0x%" PRIx64 "..0x%" PRIx64 " (-m)",
@@ -151,7 +161,8 @@ bool loader_add_file(struct loader *loader, const char *path, unsigned forms, ui
 {
     struct image image;
     /* An ELF file contains more than what is loaded (symbols), so it may be larger than RAM. */
-    uint64_t limit = forms & LOADER_ELF ? loader->ram_size + 1024 * MIB : loader->ram_size;
+    uint64_t largest = loader->ram_size > loader->code_size ? loader->ram_size : loader->code_size;
+    uint64_t limit = forms & LOADER_ELF ? largest + 1024 * MIB : largest;
     if (!image_open(&image, path, limit, error))
         return false;
     bool ok = !(forms & LOADER_KERNEL) || loader_unpack(&image, path, limit, error);

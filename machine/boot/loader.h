@@ -32,6 +32,7 @@ struct loader_blob {
 
 struct loader {
     uint64_t ram_base, ram_size;
+    uint64_t code_base, code_size; /* read-only memory that is filled, too; size 0: none */
     unsigned xlen;
     bool strict; /* a segment of an ELF file that lies outside RAM is an error; false after loader_init() */
     struct loader_blob *blobs;
@@ -76,6 +77,8 @@ bool loader_write(const struct loader *loader, struct bus *bus, struct error *er
 bool loader_add_part(struct loader *loader, const char *name, uint64_t paddr, const struct image *image,
                      uint64_t offset, uint64_t length, uint64_t size, struct error *error);
 
+/* Whether [paddr, paddr + size) lies in the read-only memory. */
+bool loader_is_code(const struct loader *loader, uint64_t paddr, uint64_t size);
 /* Adds the loadable segments. loader_elf.c */
 bool loader_add_elf(struct loader *loader, const char *path, const struct image *image,
                     struct loader_place *place, struct error *error);

@@ -132,6 +132,8 @@ static bool clip_to_ram(const struct loader *loader, const char *path, uint64_t 
                         struct elf_segment *segment)
 {
     uint64_t end = loader->ram_base + loader->ram_size;
+    if (loader_is_code(loader, segment->paddr, segment->memsz))
+        return true;
     bool below = segment->paddr < loader->ram_base && segment->memsz <= loader->ram_base - segment->paddr;
     if ((below || segment->paddr >= end) && entry - segment->vaddr >= segment->memsz) {
         log_warn("%s: a segment of 0x%" PRIx64 " bytes at 0x%" PRIx64 " lies outside RAM and is not loaded",

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Files of semihosting: a table of handles, and names that can only lead to what is below the folder that the
- * user named. The kernel ensures that (openat2 with RESOLVE_BENEATH): neither ".." nor a symbolic link leaves
- * the folder.
+ * Files of semihosting: a table of handles, and names in the folder that the user named (guest_folder.h).
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "machine/semihosting/internal.h"
 #include "util/check.h"
-#include "util/log.h"
 
 /* The file ":semihosting-features": its magic number, then SH_EXT_EXIT_EXTENDED and SH_EXT_STDOUT_STDERR. */
 static const uint8_t features[] = { 'S', 'H', 'F', 'B', 3 };
@@ -51,41 +44,11 @@ static int64_t new_handle(struct semihosting *self, enum handle_kind kind, int f
 
 /* ---- Names --------------------------------------------------------------------------------------------- */
 
-/* Returns a descriptor, or -1 with the error set. */
-static int open_below(struct semihosting *self, const char *name, int flags)
-{
-    int more =
-        flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK | O_NOCTTY; /* O_PATH allows no other flags */
-    struct open_how how = { .flags = (uint64_t)(flags | more),
-                            .mode = flags & O_CREAT ? 0666 : 0,
-                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-    if (self->root < 0) {
-        LOG_GUEST(
-            "semihosting: the file \"%.200s\" is not allowed: there is no -semihosting-config path=FOLDER",
-            name);
-        self->error = EACCES;
-        return -1;
-    }
-    while (*name == '/')
-        name++;
-    long fd = syscall(SYS_openat2, self->root, *name ? name : ".", &how, sizeof(how));
-    if (fd < 0)
-        self->error = errno == EXDEV ? EACCES : errno;
-    return (int)fd;
-}
-
-/* Opens the folder that a name lies in, and stores the name's last part. -1 with the error set. */
+/* As guest_folder_open_parent(); -1 with the error set. */
 static int open_parent(struct semihosting *self, const char *name, char last[SEMIHOSTING_NAME])
 {
-    char folder[SEMIHOSTING_NAME];
-    const char *slash = strrchr(name, '/');
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - name) : 0, name);
-    snprintf(last, SEMIHOSTING_NAME, "%s", slash ? slash + 1 : name);
-    if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
-        self->error = EINVAL;
-        return -1;
-    }
-    return open_below(self, folder, O_PATH | O_DIRECTORY);
+    int folder = guest_folder_open_parent(self->root, "semihosting", name, last);
+    return folder < 0 ? (int)fail(self, -folder) : folder;
 }
 
 /* ---- The calls ----------------------------------------------------------------------------------------- */
@@ -104,15 +67,8 @@ static int open_flags(uint64_t mode)
 
 static int64_t open_file(struct semihosting *self, const char *name, uint64_t mode)
 {
-    struct stat status;
-    int fd = open_below(self, name, open_flags(mode));
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
-        close(fd);
-        return fail(self, EACCES); /* a pipe or a device could make a hart wait */
-    }
-    return new_handle(self, HANDLE_FILE, fd);
+    int fd = guest_folder_open_file(self->root, "semihosting", name, open_flags(mode), 0666);
+    return fd < 0 ? fail(self, -fd) : new_handle(self, HANDLE_FILE, fd);
 }
 
 int64_t file_open(struct semihosting *self, const char *name, uint64_t mode)

@@ -13,11 +13,12 @@
 #include "cpu/semihost.h"
 #include "devices/char/chardev.h"
 #include "machine/machine.h"
+#include "machine/semihosting/guest_folder.h"
 #include "machine/semihosting/semihosting.h"
 
 #define SEMIHOSTING_FILES 64
 #define SEMIHOSTING_INPUT 4096u
-#define SEMIHOSTING_NAME  4096u /* bytes of a file's name, with its NUL */
+#define SEMIHOSTING_NAME  GUEST_FOLDER_NAME
 
 enum handle_kind { HANDLE_FREE, HANDLE_INPUT, HANDLE_OUTPUT, HANDLE_ERRORS, HANDLE_FILE, HANDLE_FEATURES };
 

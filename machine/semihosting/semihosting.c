@@ -464,11 +464,7 @@ static enum semihost_answer on_call(struct semihost *semihost, struct hart *hart
 
 static bool open_parts(struct semihosting *self, struct error *error)
 {
-    const char *path = self->config->path;
-    self->root = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (path && self->root < 0)
-        return error_set(error, "-semihosting-config path=%s: %s", path, strerror(errno));
-    return console_open(self, error);
+    return guest_folder_open(self->config->path, &self->root, error) && console_open(self, error);
 }
 
 struct semihosting *semihosting_create(struct machine *machine, struct error *error)

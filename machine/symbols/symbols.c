@@ -102,21 +102,29 @@ static bool get_section(const struct image *image, uint64_t index, struct sectio
     return section->type == SHT_NOBITS || inside(image, section->offset, section->size);
 }
 
+/* Called for each symbol that is defined and has a name; false ends the search. */
+typedef bool visit_fn(void *opaque, const Elf64_Sym *symbol, const char *name);
+
 /* Takes functions and labels of assembly code, but not the mapping symbols ("$x"). */
-static bool take_symbol(struct symbols *symbols, const struct image *image, const struct section *names,
-                        const Elf64_Sym *symbol)
+static bool take_symbol(void *symbols, const Elf64_Sym *symbol, const char *name)
 {
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
-    if ((type != STT_FUNC && type != STT_NOTYPE) || symbol->st_shndx == SHN_UNDEF ||
-        symbol->st_shndx >= SHN_LORESERVE || symbol->st_name >= names->size)
-        return true;
-    const char *name = (const char *)image->bytes + names->offset + symbol->st_name;
-    if (!memchr(name, 0, names->size - symbol->st_name) || !*name || *name == '$' || *name == '.')
+    if ((type != STT_FUNC && type != STT_NOTYPE) || symbol->st_shndx >= SHN_LORESERVE || *name == '$' ||
+        *name == '.')
         return true;
     return symbols_add(symbols, symbol->st_value, symbol->st_size, name);
 }
 
-static bool take_table(struct symbols *symbols, const struct image *image, const struct section *table)
+static bool visit_symbol(const struct image *image, const struct section *names, const Elf64_Sym *symbol,
+                         visit_fn *visit, void *opaque)
+{
+    if (symbol->st_shndx == SHN_UNDEF || symbol->st_name >= names->size)
+        return true;
+    const char *name = (const char *)image->bytes + names->offset + symbol->st_name;
+    return !memchr(name, 0, names->size - symbol->st_name) || !*name || visit(opaque, symbol, name);
+}
+
+static bool visit_table(const struct image *image, const struct section *table, visit_fn *visit, void *opaque)
 {
     struct section names;
     bool wide = image->bytes[EI_CLASS] == ELFCLASS64, ok = true;
@@ -137,24 +145,49 @@ static bool take_table(struct symbols *symbols, const struct image *image, const
                                   .st_value = narrow.st_value,
                                   .st_size = narrow.st_size };
         }
-        ok = take_symbol(symbols, image, &names, &symbol);
+        ok = visit_symbol(image, &names, &symbol, visit, opaque);
     }
     return ok;
 }
 
-bool symbols_add_elf(struct symbols *symbols, const char *path, struct error *error)
+/* Visits the symbols of an ELF file; *all is false if a visit ended that. False: it cannot be read. */
+static bool visit_elf(const char *path, visit_fn *visit, void *opaque, bool *all, struct error *error)
 {
     struct image image = { 0 };
     struct section section;
-    bool ok = true;
+    *all = true;
     if (!image_read(&image, path, FILE_MAX, error))
         return false;
     if (image_is_elf(&image) && image.length >= sizeof(Elf64_Ehdr)) {
-        for (uint64_t i = 0; ok && get_section(&image, i, &section); i++) {
+        for (uint64_t i = 0; *all && get_section(&image, i, &section); i++) {
             if (section.type == SHT_SYMTAB)
-                ok = take_table(symbols, &image, &section);
+                *all = visit_table(&image, &section, visit, opaque);
         }
     }
     image_free(&image);
-    return ok || error_set(error, "out of memory for the symbols of %s", path);
+    return true;
+}
+
+bool symbols_add_elf(struct symbols *symbols, const char *path, struct error *error)
+{
+    bool all;
+    return visit_elf(path, take_symbol, symbols, &all, error) &&
+           (all || error_set(error, "out of memory for the symbols of %s", path));
+}
+
+static bool take_wanted(void *opaque, const Elf64_Sym *symbol, const char *name)
+{
+    for (struct symbol_wanted *wanted = opaque; wanted->name; wanted++) {
+        if (strcmp(wanted->name, name) != 0)
+            continue;
+        wanted->found = true;
+        wanted->addr = symbol->st_value;
+    }
+    return true;
+}
+
+bool symbols_look_in_elf(const char *path, struct symbol_wanted *wanted, struct error *error)
+{
+    bool all;
+    return visit_elf(path, take_wanted, wanted, &all, error);
 }

@@ -31,6 +31,14 @@ bool symbols_add(struct symbols *symbols, uint64_t addr, uint64_t size, const ch
 /* Adds the functions of an ELF file for RISC-V; a file that is not one adds nothing. False, with *error
  * filled, if the file cannot be read. */
 bool symbols_add_elf(struct symbols *symbols, const char *path, struct error *error);
+/* Looks for symbols of any kind in an ELF file; what is found replaces what is in the list, which ends with a
+ * NULL name. False, with *error filled, if the file cannot be read. */
+struct symbol_wanted {
+    const char *name;
+    bool found;
+    uint64_t addr;
+};
+bool symbols_look_in_elf(const char *path, struct symbol_wanted *wanted, struct error *error);
 /* Writes an ELF file with these symbols, for debuggers, and replaces what is at the path; for RV64. False,
  * with *error filled, on failure. */
 bool symbols_write_elf(const struct symbols *symbols, const char *path, struct error *error);

@@ -295,6 +295,30 @@ START_TEST(pages_that_are_not_there)
 }
 END_TEST
 
+static void stored(void *opaque, uint64_t paddr, unsigned size)
+{
+    note(opaque, paddr - RAM, size, 0);
+}
+
+START_TEST(stores_are_told)
+{
+    struct hart_bus *harts = bus_for_harts(bus);
+    struct error error;
+    ck_assert(!hart_bus_is_told(harts, RAM));
+    ck_assert(!bus_tell_stores(bus, RAM + 4, stored, &probe, &error));
+    ck_assert(!bus_tell_stores(bus, RAM + SIZE, stored, &probe, &error));
+    ck_assert(!bus_tell_stores(bus, UINT64_MAX - 7, stored, &probe, &error));
+    ck_assert(bus_tell_stores(bus, RAM + 0x1008, stored, &probe, &error));
+    ck_assert(bus_tell_stores(bus, RAM + 0x1ff8, stored, &probe, &error));
+    ck_assert(bus_tell_stores(bus, RAM + 0x3000, stored, &probe, &error));
+    ck_assert(!bus_tell_stores(bus, RAM + 0x2000, stored, &probe, &error));
+    ck_assert(hart_bus_is_told(harts, RAM + 0x1000) && hart_bus_is_told(harts, RAM + 0x3000));
+    ck_assert(!hart_bus_is_told(harts, RAM) && !hart_bus_is_told(harts, RAM + 0x2000));
+    harts->ops->stored(harts, RAM + 0x1008, 4);
+    ck_assert(probe.count == 1 && probe.offsets[0] == 0x1008 && probe.sizes[0] == 4);
+}
+END_TEST
+
 START_TEST(layout_errors)
 {
     struct error error;
@@ -327,6 +351,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, stores_to_code);
     tcase_add_test(tests, pages_given_back);
     tcase_add_test(tests, pages_that_are_not_there);
+    tcase_add_test(tests, stores_are_told);
     tcase_add_test(tests, layout_errors);
     suite_add_tcase(suite, tests);
     return suite;

@@ -43,7 +43,7 @@ devices/virtio/gpu       devices devices/virtio devices/display
 devices/virtio/snd       devices devices/virtio devices/audio
 devices/virtio/transport devices devices/virtio devices/pci devices/display
 machine                  machine/boards machine/coverage machine/boot machine/gdb machine/profile machine/semihosting
-machine/boards           machine machine/boot
+machine/boards           machine machine/boot machine/semihosting/proxy.h machine/symbols/symbols.h
 machine/boot             machine
 machine/gdb              machine !devices
 machine/coverage         machine machine/boot !devices
