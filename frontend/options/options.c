@@ -371,7 +371,7 @@ void options_print(const struct options *options, FILE *out)
     case OPTIONS_VERSION: print_version(options, out); break;
     case OPTIONS_LIST_MACHINES:
         for (const struct board *const *board = boards; *board; board++)
-            fprintf(out, "%-7s %s\n", (*board)->name, (*board)->text);
+            fprintf(out, "%-9s %s\n", (*board)->name, (*board)->text);
         break;
     case OPTIONS_LIST_CPUS: options_print_cpus(out); break;
     case OPTIONS_LIST_DEVICES: options_print_devices(options->help_with, out); break;

@@ -680,7 +680,7 @@ static const struct failing_line failures[] = {
     { "-chardev null,id=n -mon chardev=n,mode=loud", "loud" },
     { "-chardev stdio,mux=on,id=m -mon chardev=m,mode=control -serial chardev:m", "mux=on" },
     { "-M virt,pflash0=p", "pflash0" },
-    { "-M spike", "\"spike\"" },
+    { "-M sifive_u", "\"sifive_u\"" },
     { "-M virt,foo=1", "foo=1" },
     { "-M virt,acpi=on", "acpi=on" },
     { "-M virt,aia=aplic", "aia=aplic" },
