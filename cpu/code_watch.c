@@ -49,7 +49,7 @@ struct code_watch {
     struct hart *harts[64];
     unsigned hart_count;
     _Atomic uint64_t forgetting, forgotten; /* pages: begun, and done */
-    _Atomic uint64_t begun;                 /* pages that were begun to be watched */
+    _Atomic uint64_t beginning, begun;      /* the same of pages that begin to be watched */
     struct {
         _Atomic uint64_t hits, misses, opened, lax, asked;
     } counts;
@@ -184,11 +184,12 @@ static void ask_writers(struct code_watch *watch, const struct hart *but, uint64
     }
 }
 
-/* Another hart may have begun to watch the page, and may not have asked this hart yet. */
+/* Another hart may have begun to watch the page, and may not have asked this hart yet. While it is at it,
+ * this hart can still become a writer of the page, so it does not count as done. */
 static void catch_up(const struct code_watch *watch, struct hart *hart)
 {
     uint64_t begun = atomic_load(&watch->begun);
-    if (!hart || hart->watch_begun == begun)
+    if (!hart || hart->watch_begun == atomic_load(&watch->beginning))
         return;
     hart->watch_begun = begun;
     tlb_forget_writes(hart);
@@ -196,14 +197,16 @@ static void catch_up(const struct code_watch *watch, struct hart *hart)
 
 static void begin(struct code_watch *watch, struct page *page, struct hart *hart, const uint8_t *host)
 {
-    uint64_t word = atomic_load(&page->word);
-    uint64_t before = atomic_fetch_add(&watch->begun, 1);
+    uint64_t before = atomic_fetch_add(&watch->beginning, 1), word = atomic_load(&page->word);
+    bool begins;
+    do
+        begins = !(word & (WATCHED | LAX));
+    while (begins && !atomic_compare_exchange_weak(&page->word, &word, (word & ~WRITERS) | WATCHED));
+    atomic_fetch_add(&watch->begun, 1);
     if (hart && hart->watch_begun == before) /* it does here what the other harts are asked to do */
         hart->watch_begun++;
-    do {
-        if (word & (WATCHED | LAX))
-            return;
-    } while (!atomic_compare_exchange_weak(&page->word, &word, (word & ~WRITERS) | WATCHED));
+    if (!begins)
+        return;
     if (hart && word & writer_bit(hart))
         tlb_forget_writes_to(hart, host);
     ask_writers(watch, hart, word & WRITERS);
@@ -345,12 +348,12 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
         return false;
     atomic_thread_fence(memory_order_seq_cst); /* first the store, then the check */
     struct kept *kept = atomic_load(&page->word) & WATCHED ? atomic_load(&page->kept) : NULL;
-    bool behind = is_behind(hart);
+    bool hit = kept && kept_any(kept, units_of(paddr, bytes));
+    bool behind = is_behind(hart); /* only now: whoever clears the bits has made this hart behind before */
     if (behind)
         fence_page(hart, paddr, false);
     if (!kept)
         return behind;
-    bool hit = kept_any(kept, units_of(paddr, bytes));
     bool many = atomic_fetch_add(&kept->stores, 1) >= atomic_load(&kept->limit);
     atomic_fetch_add(hit ? &hart->watch->counts.hits : &hart->watch->counts.misses, 1);
     if (hit)
