@@ -2,8 +2,8 @@
  *
  * Sends bad packets to the gdb server of a running emulator: good packets with random changes, packets made
  * of random pieces, and raw bytes. Then it checks that the server still answers properly. The emulator may
- * end only if it was asked to (by k or vKill, which are never sent whole). The seed is printed, and can be
- * given again.
+ * end only if it was asked to (by k, vKill or the monitor's quit, which are never sent whole). The seed is
+ * printed, and can be given again.
  *
  *   gdb_fuzz SECONDS ELF EMULATOR [ARGUMENTS...]     the environment variable SEED repeats a run
  */
@@ -94,7 +94,8 @@ static size_t make_packet(char *out, size_t room)
         default: memmove(out + at, out + at + 1, --length - at); break;
         }
     }
-    if (out[0] == 'k' || strncmp(out, "vKill", 5) == 0)
+    /* qRcmd,71...: a monitor command that begins with q, such as quit. */
+    if (out[0] == 'k' || strncmp(out, "vKill", 5) == 0 || strncmp(out, "qRcmd,71", 8) == 0)
         out[0] = '?';
     return length;
 }
