@@ -261,6 +261,7 @@ static bool add_desktop(struct confine_policy *policy)
     static const char *const homes[] = { ".config/pulse", ".asoundrc", ".Xauthority", ".drirc" };
     const char *home = getenv("HOME"), *authority = getenv("XAUTHORITY");
     const char *run = getenv("XDG_RUNTIME_DIR"), *disk = getenv("SDL_DISKAUDIOFILE");
+    const char *recorded = getenv("SDL_DISKAUDIOFILEIN");
     char path[PATH_MAX];
     bool ok = true;
     policy->window = policy->sockets = true;
@@ -276,6 +277,8 @@ static bool add_desktop(struct confine_policy *policy)
     }
     if (disk)
         ok = ok && add_output(policy, disk);
+    if (recorded)
+        ok = ok && confine_add_path(policy, recorded, CONFINE_READ);
     return ok && (!authority || confine_add_path(policy, authority, CONFINE_READ));
 }
 
