@@ -33,8 +33,10 @@ struct chardev *machine_open_chardev(struct machine *machine, const char *descri
         return NULL;
     }
     struct chardev *chardev = chardev_open(description, on_escape, machine, error);
-    if (chardev)
+    if (chardev) {
+        chardev_hold(chardev, true); /* until the guest runs */
         machine->chardevs[machine->chardev_count++] = chardev;
+    }
     if (chardev && chardev_has_escapes(description))
         machine->console = chardev;
     return chardev;

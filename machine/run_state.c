@@ -65,13 +65,16 @@ static void stop_harts(struct machine *machine)
     hurry(machine, false);
 }
 
-/* While the machine is paused its devices are still, too: no request is under way, and nothing writes guest
- * memory. A console's thread may be waiting for a terminal that is stopped. Timers are still because the
- * clock is. [run_lock], with the harts stopped */
-static void hold_devices(struct machine *machine, bool held)
+/* Input begins when the guest first runs: what came before a saved state is loaded would be overwritten. */
+static void hold_input(struct machine *machine, bool held)
 {
-    if (machine->devices_held == held)
-        return;
+    for (unsigned i = 0; i < machine->chardev_count; i++)
+        chardev_hold(machine->chardevs[i], held);
+}
+
+/* [run_lock], with the harts stopped */
+static void hold_each_device(struct machine *machine, bool held)
+{
     machine->devices_held = held;
     hurry(machine, held);
     for (unsigned n = 0; n < machine->device_count; n++) {
@@ -80,6 +83,19 @@ static void hold_devices(struct machine *machine, bool held)
             device->ops->hold(device, held);
     }
     hurry(machine, false);
+}
+
+/* While the machine is paused its devices are still, too: no request is under way, and nothing writes guest
+ * memory. A console's thread may be waiting for a terminal that is stopped. Timers are still because the
+ * clock is. [run_lock], with the harts stopped */
+static void hold_devices(struct machine *machine, bool held)
+{
+    if (held)
+        hold_input(machine, true);
+    if (machine->devices_held != held)
+        hold_each_device(machine, held);
+    if (!held)
+        hold_input(machine, false);
 }
 
 /* Starts or stops the harts. [run_lock] */

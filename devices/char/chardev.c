@@ -60,6 +60,16 @@ void chardev_hurry(struct chardev *chardev, bool on)
         chardev->ops->hurry(chardev, on);
 }
 
+void chardev_hold(struct chardev *chardev, bool held)
+{
+    pthread_mutex_lock(&chardev->hold_lock);
+    bool released = chardev->held && !held;
+    chardev->held = held;
+    pthread_mutex_unlock(&chardev->hold_lock);
+    if (released)
+        chardev_input_ready(chardev);
+}
+
 static void null_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
 {
     (void)chardev, (void)bytes, (void)length;
@@ -130,6 +140,7 @@ struct chardev *chardev_open(const char *description, chardev_escape_fn *escape,
     if (!chardev)
         return NULL;
     chardev->description = description;
+    pthread_mutex_init(&chardev->hold_lock, NULL);
     chardev_stream_escapes(chardev, config.escapes, escape, opaque);
     if (open_log(chardev, &config, error))
         return chardev;

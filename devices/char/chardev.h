@@ -4,7 +4,8 @@
  * between the host and one front end (a UART, a virtio console port).
  *
  * Input is never lost: a backend reads from the host only as many bytes as the front end says it can take,
- * and continues when the front end calls chardev_input_ready(). receive() is called from the I/O thread, with
+ * and continues when the front end calls chardev_input_ready(). While it is held (chardev_hold()), nothing is
+ * read, and breaks wait, too. receive() is called from the I/O thread, with
  * no lock of the backend held. write() may be called from any thread. While the peer takes nothing (a
  * terminal whose user pressed Ctrl-S), write() waits. So its caller must hold no lock that can_receive() or
  * receive() take: the I/O thread would wait too, and with it the keys that end the emulator.
@@ -12,6 +13,7 @@
 #ifndef DEVICES_CHAR_CHARDEV_H
 #define DEVICES_CHAR_CHARDEV_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,6 +68,8 @@ struct chardev {
     /* The front end takes commands. So a client that turns out to be a web browser (util/peer.h) is
      * disconnected before any command is obeyed. Set before chardev_attach(). */
     bool refuses_browsers;
+    pthread_mutex_t hold_lock; /* taken around the front end's can_receive() and receive() */
+    bool held;                 /* see chardev_hold() */
 };
 
 /* Connects the front end and starts the flow of input. Called once. */
@@ -85,6 +89,11 @@ void chardev_hurry(struct chardev *chardev, bool on);
  * no monitor is attached. */
 enum chardev_escape { CHARDEV_ESCAPE_QUIT, CHARDEV_ESCAPE_MONITOR };
 typedef void chardev_escape_fn(void *opaque, enum chardev_escape what);
+
+/* While it is held, the front end gets no input: the guest does not run, or waits for a saved state, which
+ * would overwrite what came before it. When this returns, no receive() is under way. Any thread that holds no
+ * lock which the front end takes. */
+void chardev_hold(struct chardev *chardev, bool held);
 
 /* Makes a backend from its description (devices/char/describe.h). `escape` (may be NULL) is told of Ctrl-A X
  * and Ctrl-A C. Returns NULL and fills *error. */

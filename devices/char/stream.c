@@ -146,22 +146,50 @@ static const struct chardev_front *reader(struct chardev_stream *stream)
     return atomic_load(&stream->chardev.taken) ? &stream->chardev.taker : &stream->chardev.front;
 }
 
-static void deliver(struct chardev_stream *stream)
+/* What the reader takes now. [hold_lock] */
+static size_t room_for_input(struct chardev_stream *stream)
 {
     const struct chardev_front *front = reader(stream);
-    while (stream->in_count) {
-        size_t room = front->can_receive(front->opaque);
-        if (!room) {
+    return stream->chardev.held ? 0 : front->can_receive(front->opaque);
+}
+
+/* Gives the reader a part of the buffered input; false: it takes nothing now. */
+static bool give_some(struct chardev_stream *stream)
+{
+    const struct chardev_front *front = reader(stream);
+    pthread_mutex_lock(&stream->chardev.hold_lock);
+    size_t room = room_for_input(stream);
+    size_t n = room < stream->in_count ? room : stream->in_count;
+    if (n)
+        front->receive(front->opaque, stream->in_buffer + stream->in_head, n);
+    pthread_mutex_unlock(&stream->chardev.hold_lock);
+    stream->in_head += n;
+    stream->in_count -= n;
+    return n > 0;
+}
+
+static bool give_break(struct chardev_stream *stream)
+{
+    const struct chardev_front *front = reader(stream);
+    pthread_mutex_lock(&stream->chardev.hold_lock);
+    bool done = !stream->chardev.held;
+    if (done && front->event)
+        front->event(front->opaque, CHARDEV_EVENT_BREAK);
+    pthread_mutex_unlock(&stream->chardev.hold_lock);
+    return done;
+}
+
+static void deliver(struct chardev_stream *stream)
+{
+    while (stream->break_waits || stream->in_count) {
+        bool (*give)(struct chardev_stream *) = stream->break_waits ? give_break : give_some;
+        if (!give(stream)) {
             atomic_store(&stream->stalled, true);
-            room = front->can_receive(front->opaque);
-            if (!room)
+            if (!give(stream))
                 return;
         }
         atomic_store(&stream->stalled, false);
-        size_t n = room < stream->in_count ? room : stream->in_count;
-        front->receive(front->opaque, stream->in_buffer + stream->in_head, n);
-        stream->in_head += n;
-        stream->in_count -= n;
+        stream->break_waits = false;
     }
     stream->in_head = 0;
 }
@@ -215,7 +243,7 @@ static void escape_key(struct chardev_stream *stream, uint8_t key)
     case 'H':
     case '?': help(stream); break;
     case 'b':
-    case 'B': front_event(stream, CHARDEV_EVENT_BREAK); break;
+    case 'B': stream->break_waits = true; break; /* deliver() comes next */
     case 'c':
     case 'C': switch_sides(stream); break;
     case 'x':
@@ -258,16 +286,17 @@ static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size
 /* How much to read now; 0 if the front end (or, with escapes, the buffer) has no room. */
 static size_t input_wanted(struct chardev_stream *stream)
 {
-    const struct chardev_front *front = reader(stream);
     if (stream->escapes || stream->is_datagram)
         return STREAM_BUFFER - stream->in_count;
     if (stream->in_count)
         return 0;
-    size_t room = front->can_receive(front->opaque);
+    pthread_mutex_lock(&stream->chardev.hold_lock);
+    size_t room = room_for_input(stream);
     if (!room) {
         atomic_store(&stream->stalled, true);
-        room = front->can_receive(front->opaque);
+        room = room_for_input(stream);
     }
+    pthread_mutex_unlock(&stream->chardev.hold_lock);
     if (room)
         atomic_store(&stream->stalled, false);
     return room < STREAM_BUFFER ? room : STREAM_BUFFER;

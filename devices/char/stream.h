@@ -37,7 +37,8 @@ struct chardev_stream {
     atomic_int in_fd; /* -1: no input */
     bool escapes, escaped;
     bool in_monitor; /* keys go to chardev.monitor */
-    bool opened;     /* the front end was told that there is a peer */
+    bool break_waits;
+    bool opened; /* the front end was told that there is a peer */
     struct peer_check peer;
     chardev_escape_fn *escape;
     void *escape_opaque;

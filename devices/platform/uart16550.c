@@ -56,7 +56,6 @@ struct uart {
          * already */
         break_at;
     bool thr_pending; /* THR became empty, and this has not been reported */
-    bool held;        /* the machine is paused */
 };
 
 static unsigned trigger_level(const struct uart *uart)
@@ -154,7 +153,7 @@ static size_t front_can_receive(void *opaque)
 {
     struct uart *uart = opaque;
     pthread_mutex_lock(&uart->lock);
-    size_t room = uart->mcr & MCR_LOOP || uart->held ? 0 : fifo_room(uart);
+    size_t room = uart->mcr & MCR_LOOP ? 0 : fifo_room(uart);
     pthread_mutex_unlock(&uart->lock);
     return room;
 }
@@ -328,17 +327,6 @@ static void uart_reset(struct device *device)
         chardev_input_ready(uart->chardev);
 }
 
-/* While the machine is paused, input waits in the chardev. */
-static void uart_hold(struct device *device, bool held)
-{
-    struct uart *uart = (struct uart *)device;
-    pthread_mutex_lock(&uart->lock);
-    uart->held = held;
-    pthread_mutex_unlock(&uart->lock);
-    if (!held && uart->chardev)
-        chardev_input_ready(uart->chardev);
-}
-
 static void uart_save(struct device *device, struct state_writer *writer)
 {
     struct uart *uart = (struct uart *)device;
@@ -415,7 +403,6 @@ static const struct device_ops uart_ops = {
     .reset = uart_reset,
     .save = uart_save,
     .load = uart_load,
-    .hold = uart_hold,
     .destroy = uart_destroy,
     .fdt = uart_fdt,
 };

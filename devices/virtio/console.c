@@ -80,7 +80,7 @@ static size_t console_can_receive(void *opaque)
 {
     struct console_port *port = opaque;
     pthread_mutex_lock(&port->console->device.lock);
-    size_t room = port->console->device.held ? 0 : CONSOLE_INPUT - port->input_length;
+    size_t room = CONSOLE_INPUT - port->input_length;
     pthread_mutex_unlock(&port->console->device.lock);
     return room;
 }
@@ -237,13 +237,6 @@ static void console_load(struct virtio_device *device, struct state_reader *read
         load_port(&console->ports[n], reader);
 }
 
-static void console_released(struct virtio_device *device)
-{
-    struct virtio_console *console = (struct virtio_console *)device;
-    for (unsigned n = 0; n < console->count; n++)
-        chardev_input_ready(console->ports[n].config.chardev);
-}
-
 /* ---- Life ---------------------------------------------------------------------------------------------- */
 
 static void console_destroy(struct virtio_device *device)
@@ -264,7 +257,6 @@ static const struct virtio_device_ops virtio_console_ops = {
     .reset = console_reset,
     .save = console_save,
     .load = console_load,
-    .released = console_released,
     .destroy = console_destroy,
 };
 

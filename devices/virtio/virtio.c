@@ -172,8 +172,6 @@ void virtio_device_set_held(struct virtio_device *device, bool held)
         device->transport->config_interrupt(device->transport);
     if (missed)
         notify_all(device);
-    if (device->ops->released)
-        device->ops->released(device);
 }
 
 void virtio_device_reset(struct virtio_device *device)

@@ -63,8 +63,6 @@ struct virtio_device_ops {
     void (*reset)(struct virtio_device *device);
     void (*save)(struct virtio_device *device, struct state_writer *writer);
     void (*load)(struct virtio_device *device, struct state_reader *reader);
-    /* The machine goes on after a pause. [locked] May be NULL. */
-    void (*released)(struct virtio_device *device);
     void (*destroy)(struct virtio_device *device);
     const struct virtio_need *needs; /* ends with { 0, 0 }; NULL: none */
 };

@@ -27,11 +27,27 @@ def uart_of(emulator, name="uart"):
     return stream
 
 
+class Program(subprocess.Popen):
+    """A process that does not outlive a check that fails."""
+
+    def __exit__(self, failure, *rest):
+        if failure:
+            self.kill()
+        super().__exit__(failure, *rest)
+
+
 def program(emulator, rvive, *arguments, stderr=None):
     """Another process for the same guest."""
     command = [rvive, "-M", "virt", "-m", "64M", "-smp", "2", "-bios", "none", "-kernel", emulator.elf, "-nographic"]
-    return subprocess.Popen(command + [word.replace("@", emulator.folder) for word in arguments],
-                            stdin=subprocess.DEVNULL, stderr=stderr)
+    return Program(command + [word.replace("@", emulator.folder) for word in arguments],
+                   stdin=subprocess.DEVNULL, stderr=stderr)
+
+
+def until_loaded(text):
+    deadline = time.monotonic() + 30
+    while "inmigrate" in text.run("info status"):
+        check(time.monotonic() < deadline, "the state does not arrive")
+        time.sleep(0.05)
 
 
 def refused(emulator, rvive, why, *arguments):
@@ -67,9 +83,7 @@ def file(rvive):
         with program(emulator, rvive, "-serial", "unix:@/uart2,server,nowait", "-monitor", "unix:@/mon2,server,nowait",
                      "-S", "-incoming", state) as other:
             text = Text(emulator.path("mon2"))
-            deadline = time.monotonic() + 10
-            while "inmigrate" in text.run("info status") and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until_loaded(text)
             check(counter_of(text, emulator) == saved, "with -S, it is as it was saved")
             uart = uart_of(emulator, "uart2")
             text.run("cont")
@@ -107,6 +121,9 @@ def programs_see(rvive):
             check("waiting" in second.ask("migrate", uri="file:x")["error"]["desc"], "it has nothing to save")
             second.ask("migrate-set-capabilities", capabilities=on)
             where = "unix:" + emulator.path("channel")
+            early = uart_of(emulator, "uart2")
+            early.send("de")  # waits until the guest is there, whose UART would be overwritten
+            time.sleep(0.1)
             check(second.ask("migrate-incoming", uri=where) == {"return": {}}, "migrate-incoming")
             check("already" in second.ask("migrate-incoming", uri=where)["error"]["desc"], "twice")
             check(qmp.ask("migrate", uri=where) == {"return": {}}, "migrate")
@@ -122,9 +139,9 @@ def programs_see(rvive):
             check(names == ["setup", "active", "completed"], "%r" % names)
             second.event("RESUME")
             check(second.ask("query-migrate")["return"] == {"status": "completed"}, "query-migrate of the other")
-            uart = uart_of(emulator, "uart2")
-            echoes(uart, "def")
-            uart.send("q")
+            early.send("f")
+            early.until("def")
+            early.send("q")
             check(other.wait(30) == 7, "its end")
         qmp.ask("quit")
         check(emulator.wait() == 0, "exit status")
@@ -151,8 +168,7 @@ def tcp_and_commands(rvive):
             second = Text(emulator.path("mon2"))
             answer = text.run("migrate tcp:localhost:%d" % port)
             check("rror" not in answer, answer)
-            while "inmigrate" in second.run("info status"):
-                time.sleep(0.05)
+            until_loaded(second)
             check(counter_of(second, emulator) >= counter_of(text, emulator), "the counter")
             second.send("quit\n")
             check(other.wait(30) == 0, "exit status")
@@ -238,8 +254,7 @@ def suspend(rvive):
         with program(emulator, rvive, "-serial", "unix:@/uart2,server,nowait", "-monitor", "unix:@/mon2,server,nowait",
                      *rest) as other:
             text = Text(emulator.path("mon2"))
-            while "inmigrate" in text.run("info status"):
-                time.sleep(0.05)
+            until_loaded(text)
             check("paused" in text.run("info status") and counter_of(text, emulator) == counter, "paused as it was")
             check(not os.path.exists(emulator.path("sleep")), "a state that is used is gone")
             text.run("cont")
