@@ -162,7 +162,9 @@ bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acces
 void tlb_fill_io(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr)
 {
     struct tlb_io *entry = &tlb->io[vaddr >> PAGE_SHIFT & (TLB_IO_SIZE - 1)];
-    if (entry->tag != (vaddr & PAGE_MASK))
+    /* The page table may have changed without a fence, and each kind of access was checked for its own page.
+     */
+    if (entry->tag != (vaddr & PAGE_MASK) || entry->paddr != (paddr & PAGE_MASK))
         *entry = (struct tlb_io){ vaddr & PAGE_MASK, paddr & PAGE_MASK, 0 };
     entry->allowed |= 1u << access;
 }

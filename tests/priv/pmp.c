@@ -188,6 +188,28 @@ static void test_walk(void)
 }
 
 /* WARL fields and, at the end because they cannot be undone, locked entries. */
+/* A virtual page that led to one device leads to another, without a fence: each access may find either, but
+ * none may do what PMP forbids for the device that it finds. */
+static void test_other_device(void)
+{
+    uintptr_t flags = PTE_V | PTE_R | PTE_W | PTE_A | PTE_D;
+    mmio_write32(PLIC + 4, 3);
+    set_entry(0, PMP_NAPOT | PMP_R, napot(PLIC, PAGE));
+    vm_map(DATA_VA, PLIC, flags, 0);
+    vm_on(0);
+    vm_expect(MODE_S, LOAD, DATA_VA, CAUSE_NONE, "device-load");
+    vm_expect(MODE_S, STORE, DATA_VA, CAUSE_STORE_ACCESS, "device-store");
+    vm_map(DATA_VA, PLIC + 0x2000, flags, 0);
+    for (unsigned i = 0; i < 4; i++)
+        vm_access(MODE_S, STORE, DATA_VA);
+    check_equal(mmio_read32(PLIC + 4), 3, "device-unchanged");
+    vm_off();
+    vm_map(DATA_VA, 0, 0, 0);
+    reset();
+    mmio_write32(PLIC + 0x2004, 0);
+    mmio_write32(PLIC + 4, 0);
+}
+
 static void test_registers(void)
 {
     write_address(0, -1);
@@ -235,6 +257,7 @@ void test_main(void)
     test_matching();
     test_order();
     test_walk();
+    test_other_device();
     test_registers();
     test_locked();
 }
