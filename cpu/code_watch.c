@@ -51,7 +51,7 @@ struct code_watch {
     _Atomic uint64_t forgetting, forgotten; /* pages: begun, and done */
     _Atomic uint64_t beginning, begun;      /* the same of pages that begin to be watched */
     struct {
-        _Atomic uint64_t hits, misses, opened, lax, asked;
+        _Atomic uint64_t opened, lax, asked;
     } counts;
 };
 
@@ -339,6 +339,14 @@ static void open_page(struct hart *hart, struct page *page, struct kept *kept, u
     atomic_fetch_add(&hart->watch->counts.opened, 1);
 }
 
+/* True where the page has had enough of them. Harts that store at one time may count as one. */
+static bool count_store(struct kept *kept)
+{
+    unsigned stores = atomic_load_explicit(&kept->stores, memory_order_relaxed);
+    atomic_store_explicit(&kept->stores, stores + 1, memory_order_relaxed);
+    return stores >= atomic_load_explicit(&kept->limit, memory_order_relaxed);
+}
+
 bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
 {
     if (UNLIKELY(hart_bus_is_told(hart->bus, paddr & PAGE_MASK)))
@@ -354,8 +362,8 @@ bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes)
         fence_page(hart, paddr, false);
     if (!kept)
         return behind;
-    bool many = atomic_fetch_add(&kept->stores, 1) >= atomic_load(&kept->limit);
-    atomic_fetch_add(hit ? &hart->watch->counts.hits : &hart->watch->counts.misses, 1);
+    bool many = count_store(kept);
+    hart_count(&hart->counts.code_stores[hit]);
     if (hit)
         atomic_fetch_or(&page->word, NEVER_LAX);
     if (many)
@@ -389,6 +397,12 @@ struct code_watch_counts code_watch_counts(const struct code_watch *watch)
 {
     if (!watch)
         return (struct code_watch_counts){ 0 };
-    return (struct code_watch_counts){ watch->counts.hits, watch->counts.misses, watch->counts.opened,
-                                       watch->counts.lax, watch->counts.asked };
+    struct code_watch_counts counts = { .opened = watch->counts.opened,
+                                        .lax = watch->counts.lax,
+                                        .asked = watch->counts.asked };
+    for (unsigned i = 0; i < watch->hart_count; i++) {
+        counts.misses += __atomic_load_n(&watch->harts[i]->counts.code_stores[0], __ATOMIC_RELAXED);
+        counts.hits += __atomic_load_n(&watch->harts[i]->counts.code_stores[1], __ATOMIC_RELAXED);
+    }
+    return counts;
 }

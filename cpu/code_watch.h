@@ -6,7 +6,7 @@
  * All harts of a machine share one struct code_watch. It knows for each page of RAM which of its bytes some
  * hart keeps in decoded or translated form. While there are any, the page is *watched*: no hart has an entry
  * in its TLB that permits stores to it, so each store takes the slow path, which calls code_watch_stored()
- * afterwards.
+ * afterwards. (Where the store goes is remembered in the TLB, too: tlb_find_beside().)
  *
  * - A store to kept bytes is a fence.i of its hart, for that page: code that differs from memory is dropped.
  *   Other harts are asked to do the same (HART_REQUEST_FENCE_I), and do it when they next check requests.

@@ -108,6 +108,7 @@ struct block {
 #define TLB_EXEC_SIZE   1024
 #define TLB_SECOND_SIZE 8192
 #define TLB_IO_SIZE     16
+#define TLB_BESIDE_SIZE 64
 #define TLB_JUMPS       4096
 #define TLB_POOL        16
 /* The alignment of a TLB: translated code uses bits of its address for a second purpose (HOST_TLB), for which
@@ -140,6 +141,14 @@ struct tlb_io {
     uint64_t tag, paddr;
     unsigned allowed; /* bit n: enum mmu_access n */
 };
+
+/* Pages that may be stored to, but only by the slow path, since code of them is kept (code_watch.h): the
+ * stores of JITs beside code. */
+struct tlb_beside {
+    uint64_t tag, paddr;
+    uint8_t *host;
+};
+#define TLB_BESIDE_INDEX(vaddr) ((vaddr) >> PAGE_SHIFT & (TLB_BESIDE_SIZE - 1))
 
 /* The table in which translated code finds its next block; see TLB_NATIVE_INDEX(). code is never NULL in a
  * valid entry. */
@@ -193,6 +202,7 @@ struct tlb {
     struct tlb_exec exec[TLB_EXEC_SIZE];
     const uint8_t *exec_host[TLB_EXEC_SIZE];
     struct tlb_io io[TLB_IO_SIZE];
+    struct tlb_beside beside[TLB_BESIDE_SIZE];
     struct tlb_jump jump[TLB_JUMPS];
     struct tlb_native native[TLB_NATIVES];
     /* Which pages may have entries in `native`: one bit by the page's number. Flushing others, as each page
@@ -358,9 +368,10 @@ struct hart {
     uint8_t v[32 * VLENB_MAX] __attribute__((aligned(64)));
     /* Counted by the owner, read by anybody. */
     struct {
-        uint64_t tlb_misses[3]; /* by enum mmu_access: page tables walked */
-        uint64_t tlb_recalls;   /* misses that the second level served */
-        uint64_t window_faults; /* accesses of translated code that a window did not have the page for */
+        uint64_t tlb_misses[3];  /* by enum mmu_access: page tables walked */
+        uint64_t tlb_recalls;    /* misses that the second level served */
+        uint64_t code_stores[2]; /* slow stores to watched pages: beside code, and to code */
+        uint64_t window_faults;  /* accesses of translated code that a window did not have the page for */
         uint64_t window_maps, window_pages;      /* calls that mapped some, and how many */
         uint64_t window_drops, window_protected; /* pages dropped, and that may not be stored to any more */
     } counts;

@@ -258,5 +258,8 @@ void hart_view_tlb(const struct hart *hart,
         for (unsigned i = 0; i < TLB_IO_SIZE; i++)
             if (tlb->io[i].tag != TLB_INVALID)
                 tell(&teller, 'd', tlb->io[i].tag, tlb->io[i].paddr, 0);
+        for (unsigned i = 0; i < TLB_BESIDE_SIZE; i++)
+            if (tlb->beside[i].tag != TLB_INVALID)
+                tell(&teller, 'w', tlb->beside[i].tag, tlb->beside[i].paddr, 0);
     }
 }

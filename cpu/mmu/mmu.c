@@ -160,6 +160,18 @@ static bool pmp_permits(const struct hart *hart, const struct regime *regime, ui
            pmp_allows(hart, paddr, size, regime->priv, MMU_WRITE);
 }
 
+/* A store beside code that is still watched: it has been translated before. */
+static bool find_beside(struct hart *hart, const struct tlb *tlb, uint64_t pointer, struct mmu_result *result)
+{
+    const struct tlb_beside *entry = tlb_find_beside(tlb, pointer);
+    if (!entry || !code_watch_watches(hart->watch, entry->paddr))
+        return false;
+    uint64_t offset = pointer & (PAGE_SIZE - 1);
+    *result =
+        (struct mmu_result){ .host = entry->host + offset, .paddr = entry->paddr | offset, .watched = true };
+    return true;
+}
+
 int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_access access,
                   struct mmu_result *result)
 {
@@ -167,7 +179,8 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
     struct tlb *tlb = access == MMU_FETCH ? hart->tlb_fetch : hart->tlb_data;
     uint64_t vaddr = access == MMU_FETCH ? pointer : mask_pointer(hart, &regime, pointer);
     *result = (struct mmu_result){ .paddr = vaddr };
-    if (tlb_find_io(tlb, pointer, access, &result->paddr))
+    if (tlb_find_io(tlb, pointer, access, &result->paddr) ||
+        (access == MMU_WRITE && find_beside(hart, tlb, pointer, result)))
         return MMU_OK;
 
     hart_count(&hart->counts.tlb_misses[access == MMU_FETCH ? MMU_FETCH : is_write(access)]);
@@ -217,5 +230,7 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
         !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, result->paddr, access));
     if (result->cacheable)
         tlb_fill(tlb, pointer, access, result->paddr, host);
+    else if (access == MMU_WRITE && result->watched && uniform)
+        tlb_fill_beside(tlb, pointer, result->paddr, host);
     return MMU_OK;
 }

@@ -178,6 +178,17 @@ bool tlb_find_io(const struct tlb *tlb, uint64_t vaddr, enum mmu_access access, 
     return true;
 }
 
+void tlb_fill_beside(struct tlb *tlb, uint64_t vaddr, uint64_t paddr, uint8_t *page)
+{
+    tlb->beside[TLB_BESIDE_INDEX(vaddr)] = (struct tlb_beside){ vaddr & PAGE_MASK, paddr & PAGE_MASK, page };
+}
+
+const struct tlb_beside *tlb_find_beside(const struct tlb *tlb, uint64_t vaddr)
+{
+    const struct tlb_beside *entry = &tlb->beside[TLB_BESIDE_INDEX(vaddr)];
+    return entry->tag == (vaddr & PAGE_MASK) ? entry : NULL;
+}
+
 /* ---- The pool ------------------------------------------------------------------------------------------ */
 
 static void forget_native_group(struct tlb *tlb, unsigned group)
@@ -264,6 +275,7 @@ static void clear_entries(struct tlb *tlb)
     tlb_second_clear(tlb, true);
     memset(tlb->exec, 0xff, sizeof(tlb->exec));
     memset(tlb->io, 0xff, sizeof(tlb->io));
+    memset(tlb->beside, 0xff, sizeof(tlb->beside));
     for (unsigned half = 0; half < 2; half++) {
         tlb->large_first[half] = UINT64_MAX;
         tlb->large_last[half] = 0;
@@ -337,6 +349,17 @@ static void check_side(const struct hart *hart, const struct tlb_side *side)
     }
 }
 
+static void check_beside(const struct hart *hart, const struct tlb *tlb)
+{
+    const struct hart_bus_ops *ops = hart->bus->ops;
+    for (unsigned i = 0; i < TLB_BESIDE_SIZE; i++) {
+        const struct tlb_beside *entry = &tlb->beside[i];
+        CHECK(entry->tag == TLB_INVALID || TLB_BESIDE_INDEX(entry->tag) == i);
+        CHECK(entry->tag == TLB_INVALID || !ops->is_memory ||
+              ops->is_memory(hart->bus, entry->host, PAGE_SIZE));
+    }
+}
+
 /* Checks what translated code relies on: each entry is in its place, and leads to a whole page of the guest's
  * memory. */
 static void check_pool(const struct hart *hart)
@@ -347,6 +370,7 @@ static void check_pool(const struct hart *hart)
             continue;
         check_side(hart, &tlb->read);
         check_side(hart, &tlb->write);
+        check_beside(hart, tlb);
         CHECK((tlb->mode & 3) != PRIV_M || !tlb->satp);
         CHECK(!tlb_is_shared(hart, tlb) || !asid_of(hart, tlb->satp));
     }
@@ -388,6 +412,8 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
         *write = TLB_INVALID;
     if (io->tag == tag)
         io->tag = TLB_INVALID;
+    if (tlb_find_beside(tlb, vaddr))
+        tlb->beside[TLB_BESIDE_INDEX(vaddr)].tag = TLB_INVALID;
     tlb_second_drop(tlb, tag);
     tlb->exec[TLB_EXEC_INDEX(vaddr)].tag = TLB_INVALID;
     unsigned bit = TLB_NATIVE_PAGE_BIT(tag);

@@ -31,6 +31,10 @@ void tlb_fill(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t 
 /* The same for a page without memory. */
 void tlb_fill_io(struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t paddr);
 bool tlb_find_io(const struct tlb *tlb, uint64_t vaddr, enum mmu_access access, uint64_t *paddr);
+/* The same for stores to a page whose code is watched; `page` is the host's address of it. */
+void tlb_fill_beside(struct tlb *tlb, uint64_t vaddr, uint64_t paddr, uint8_t *page);
+/* The entry for the address, or NULL. */
+const struct tlb_beside *tlb_find_beside(const struct tlb *tlb, uint64_t vaddr);
 /* Notes that entries, present or future, are part of a large page: flushing any address in that page flushes
  * all of it. */
 void tlb_note_large(struct tlb *tlb, uint64_t vaddr, uint64_t size);

@@ -175,6 +175,35 @@ static void test_beside(bool fenced)
     __asm__ volatile("fence.i" ::: "memory");
 }
 
+/* Stores beside code, of which the hart may remember the translation: the page moves, or may not be stored to
+ * any more. */
+static void test_moved(void)
+{
+    uintptr_t rwx = PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D;
+    code_begin();
+    emit(SW(A1, A2, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        put_function(DATA(20 + i), 5 + i);
+        *(volatile uint32_t *)(DATA(20 + i) + 2048) = 0;
+    }
+    for (unsigned turn = 0; turn < 20; turn++) {
+        uintptr_t at = DATA(20 + turn % 2);
+        vm_map(DATA_VA, at, rwx, 0);
+        vm_on(0);
+        check_equal(call(MODE_S, DATA_VA, 0), 5 + turn % 2, "moved-code");
+        for (unsigned i = 0; i < 5; i++)
+            run_code(MODE_S, ARGS(0, 100 * turn + i + 1, DATA_VA + 2048));
+        check_equal(*(volatile uint32_t *)(at + 2048), 100 * turn + 5, "moved-data");
+        vm_map(DATA_VA, at, rwx & ~(uintptr_t)PTE_W, 0);
+        __asm__ volatile("sfence.vma %0, zero" ::"r"(DATA_VA) : "memory");
+        struct trap trap = run_code(MODE_S, ARGS(0, 1, DATA_VA + 2048));
+        check_cause(&trap, CAUSE_STORE_PAGE, "moved-read-only");
+        check_equal(*(volatile uint32_t *)(at + 2048), 100 * turn + 5, "moved-unchanged");
+    }
+    vm_off();
+    vm_map(DATA_VA, 0, 0, 0);
+}
+
 /* ---- Two harts ----------------------------------------------------------------------------------------- */
 
 static void spin(uintptr_t at)
@@ -207,6 +236,7 @@ void test_main(void)
         test_atomics();
         test_ahead();
         test_alias();
+        test_moved();
         test_other_hart();
     }
     test_beside(true);
