@@ -42,7 +42,9 @@ static uint64_t misa_value(const struct isa_config *isa)
     if (isa_has(isa, ISA_Zba) && isa_has(isa, ISA_Zbb) && isa_has(isa, ISA_Zbs))
         misa |= 1ull << ('B' - 'A');
     if (isa->supervisor)
-        misa |= 1ull << ('S' - 'A') | 1ull << ('U' - 'A');
+        misa |= 1ull << ('S' - 'A');
+    if (isa->user)
+        misa |= 1ull << ('U' - 'A');
     return misa;
 }
 

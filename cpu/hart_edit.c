@@ -35,8 +35,9 @@ void hart_edit_pc(struct hart *hart, uint64_t value)
 
 bool hart_edit_privilege(struct hart *hart, unsigned privilege)
 {
-    bool below = privilege == PRIV_U || privilege == PRIV_S;
-    if (privilege != PRIV_M && !(below && hart->isa.supervisor))
+    bool there = privilege == PRIV_M || (privilege == PRIV_S && hart->isa.supervisor) ||
+                 (privilege == PRIV_U && hart->isa.user);
+    if (!there)
         return false;
     hart->priv = (enum privilege)privilege;
     tlb_select(hart);

@@ -127,7 +127,9 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
 #undef X
     pthread_mutex_unlock(&hart->timer_lock);
     uint64_t priv = state_get(reader, "priv", PRIV_M);
-    hart->priv = priv == 2 || !hart->isa.supervisor ? PRIV_M : (enum privilege)priv;
+    bool there =
+        priv == PRIV_M || (priv == PRIV_S && hart->isa.supervisor) || (priv == PRIV_U && hart->isa.user);
+    hart->priv = there ? (enum privilege)priv : PRIV_M;
     hart->pc &= (hart->isa.xlen == 32 ? UINT32_MAX : UINT64_MAX) & ~(1ull | hart->ialign_mask);
     atomic_store(&hart->instret, state_get(reader, "instret", UINT64_MAX));
     fp_rm_set(&hart->fp, (unsigned)state_get(reader, "frm", 7));

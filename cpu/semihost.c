@@ -34,7 +34,7 @@ static bool is_call(struct hart *hart, uint64_t pc)
 bool semihost_try(struct hart *hart, const struct insn *insn)
 {
     uint64_t pc = hart_insn_pc(hart, insn), result = 0;
-    if (insn->length != 4 || (hart->priv == PRIV_U && hart->isa.supervisor && !hart->semihost->userspace) ||
+    if (insn->length != 4 || (hart->priv == PRIV_U && hart->isa.user && !hart->semihost->userspace) ||
         !is_call(hart, pc))
         return false;
     hart->pc = pc;

@@ -188,7 +188,7 @@ void trap_return_m(struct hart *hart)
     uint64_t status = hart->mstatus & ~(MSTATUS_MIE | MSTATUS_MPP);
     status |= hart->mstatus & MSTATUS_MPIE ? MSTATUS_MIE : 0;
     status |= MSTATUS_MPIE;
-    if (!hart->isa.supervisor)
+    if (!hart->isa.user)
         status |= MSTATUS_MPP;
     hart->mstatus = status;
     return_to(hart, priv, hart->mepc, MSTATUS_MPELP);

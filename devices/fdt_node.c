@@ -49,6 +49,21 @@ void fdt_node_interrupt(struct fdt_node *node, const struct fdt_place *place)
     fdt_node_u32(node, "interrupt-parent", place->irq_parent);
 }
 
+void fdt_node_interrupts(struct fdt_node *node, const struct fdt_place *place, unsigned count)
+{
+    fdt32_t *inputs = fdt_node_cells(node, "interrupts", count);
+    for (unsigned i = 0; inputs && i < count; i++)
+        fdt32_st(&inputs[i], place->irq + i);
+    fdt_node_u32(node, "interrupt-parent", place->irq_parent);
+}
+
+void fdt_node_clock(struct fdt_node *node, const uint32_t clock[2])
+{
+    fdt32_t *cells = clock[0] ? fdt_node_cells(node, "clocks", 2) : NULL;
+    for (unsigned i = 0; cells && i < 2; i++)
+        fdt32_st(&cells[i], clock[i]);
+}
+
 int fdt_node_end(struct fdt_node *node)
 {
     if (!node->status)

@@ -25,6 +25,10 @@ void fdt_node_u32(struct fdt_node *node, const char *property, uint32_t value);
 fdt32_t *fdt_node_cells(struct fdt_node *node, const char *property, size_t count);
 /* `interrupts` and `interrupt-parent`, if the place has an interrupt. */
 void fdt_node_interrupt(struct fdt_node *node, const struct fdt_place *place);
+/* `interrupts` for several inputs of the controller, from the place's on. */
+void fdt_node_interrupts(struct fdt_node *node, const struct fdt_place *place, unsigned count);
+/* `clocks`: the phandle of what gives the clock, and its number there; nothing if the phandle is 0. */
+void fdt_node_clock(struct fdt_node *node, const uint32_t clock[2]);
 /* Closes the node; returns the status. */
 int fdt_node_end(struct fdt_node *node);
 

@@ -36,10 +36,15 @@ struct board {
     /* Where harts go from the ROM: the first of these places that an image covers, whatever its entry is;
      * ends with 0. NULL, or none covered: the entry of the firmware or the kernel. */
     const uint64_t *starts;
-    const char *cpu[2]; /* its processor with 32 and 64 bits, for -cpu; NULL: the user's choice */
+    struct board_range scratch; /* memory on the chip, for early programs; size 0: none */
+    const char *cpu[2];         /* its processor with 32 and 64 bits, for -cpu; NULL: the user's choice */
+    bool cpu_is_wide;           /* the one with 64 bits is the real one */
+    const char *first_cpu[2];   /* that of hart 0, which is another one; NULL: all harts are alike */
+    bool has_msel;              /* switches that say where to start from, the ROM's first word */
     uint64_t ram_base;
     uint64_t ram_max, ram_max_rv32; /* bytes */
     unsigned harts_max;             /* up to MACHINE_HARTS_MAX */
+    unsigned harts_min;             /* 0: 1 */
     unsigned virtio_slots;          /* of virtio-mmio, up to MACHINE_VIRTIO_SLOTS_MAX */
     unsigned flash_banks;           /* up to MACHINE_PFLASH_BANKS_MAX */
     unsigned
@@ -47,6 +52,9 @@ struct board {
          * bus. */
         pci_irq;
     const char *stdout_path; /* in the device tree: the path of the console */
+    /* Names and paths of more aliases in the device tree; ends with NULL. NULL: there are none. */
+    const char *const *aliases;
+    bool has_sd; /* a slot for an SD card: -drive if=sd */
 
     unsigned smp; /* the number of harts if the user does not choose one */
     uint64_t ram_size;

@@ -37,12 +37,29 @@ bool harts_want_windows(const struct machine_config *config)
     return config->windows && translates(config);
 }
 
+const struct isa_config *machine_hart_isa(const struct machine *machine, unsigned hart)
+{
+    return !hart && machine->first_isa.xlen ? &machine->first_isa : &machine->config.isa;
+}
+
+static bool parse_first_isa(struct machine *machine, struct error *error)
+{
+    const char *cpu = machine->config.board->first_cpu[machine->config.isa.xlen == 64];
+    return !cpu || isa_config_parse(&machine->first_isa, cpu, error);
+}
+
+/* Translated code is shared by all harts that are alike. A first hart that is not leaves the work to them. */
+static bool is_translated(const struct machine *machine, unsigned hart)
+{
+    return machine->dbt && machine_hart_isa(machine, hart) == &machine->config.isa;
+}
+
 static bool attach(struct machine *machine, struct hart *hart, struct error *error)
 {
     unsigned hot = machine->config.hot ? machine->config.hot : DBT_HOT_DEFAULT;
     if (machine->config.coverage.file && hot < 2)
         hot = 2; /* cpu/cover.h */
-    return !machine->dbt || dbt_attach(machine->dbt, hart, hot, error);
+    return dbt_attach(machine->dbt, hart, hot, error);
 }
 
 /* If the host gives no executable memory, the interpreter is used, unless the user asked for the
@@ -81,7 +98,7 @@ static bool create_translator(struct machine *machine, struct error *error)
 
 bool harts_create(struct machine *machine, struct error *error)
 {
-    if (!create_translator(machine, error))
+    if (!parse_first_isa(machine, error) || !create_translator(machine, error))
         return false;
     if (!machine->config.strict) {
         machine->watch = code_watch_create(machine->config.board->ram_base, machine->config.ram_size, error);
@@ -91,12 +108,12 @@ bool harts_create(struct machine *machine, struct error *error)
     for (unsigned i = 0; i < machine->config.smp; i++) {
         struct hart_config config = {
             .id = i,
-            .isa = &machine->config.isa,
+            .isa = machine_hart_isa(machine, i),
             .bus = bus_for_harts(machine->bus),
             .clock = machine->clock,
             .timebase_hz = machine->config.board->timebase_hz,
             .reset_pc = machine->reset_pc[i],
-            .windows = machine->dbt && harts_want_windows(&machine->config),
+            .windows = is_translated(machine, i) && harts_want_windows(&machine->config),
             .mtime_offset = &machine->mtime_offset,
         };
         machine->harts[i] = hart_create(&config, error);
@@ -106,7 +123,7 @@ bool harts_create(struct machine *machine, struct error *error)
         if (machine->watch)
             code_watch_add_hart(machine->watch, machine->harts[i]);
         hart_trace_changed(machine->harts[i]);
-        if (!attach(machine, machine->harts[i], error))
+        if (is_translated(machine, i) && !attach(machine, machine->harts[i], error))
             return false;
     }
     return true;

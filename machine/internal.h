@@ -43,7 +43,8 @@ struct machine {
     uint8_t *rom;
     _Atomic int64_t mtime_offset; /* owned by the MTIMER device, read by the harts */
 
-    struct code_watch *watch; /* stores to code; NULL: strict */
+    struct code_watch *watch;    /* stores to code; NULL: strict */
+    struct isa_config first_isa; /* of hart 0, if the board says so */
     struct hart *harts[MACHINE_HARTS_MAX];
     pthread_t threads[MACHINE_HARTS_MAX];
     unsigned hart_count, threads_running;
@@ -116,6 +117,9 @@ struct machine {
     machine_monitor_fn *monitor; /* for gdb's `monitor` command; NULL: none */
     void *monitor_opaque;
 };
+
+/* What a hart implements. harts.c */
+const struct isa_config *machine_hart_isa(const struct machine *machine, unsigned hart);
 
 /* Posts an event; async-signal-safe, any thread. */
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);

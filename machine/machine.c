@@ -89,8 +89,10 @@ static bool check_config(const struct machine_config *config, struct error *erro
 {
     const struct board *board = config->board;
     uint64_t limit = config->isa.xlen == 32 ? board->ram_max_rv32 : board->ram_max;
-    if (config->smp < 1 || config->smp > board->harts_max)
-        return error_set(error, "-smp %u: the board has 1 to %u harts", config->smp, board->harts_max);
+    unsigned least = board->harts_min ? board->harts_min : 1;
+    if (config->smp < least || config->smp > board->harts_max)
+        return error_set(error, "-smp %u: the board has %u to %u harts", config->smp, least,
+                         board->harts_max);
     if (!config->ram_size || config->ram_size % 4096)
         return error_set(error,
                          "-m: RAM of %" PRIu64 " bytes is not possible; it must be a multiple of 4 KiB",

@@ -153,6 +153,10 @@ struct machine_boot {
  * is the best that the harts can use. */
 enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1, MACHINE_ACCEL_T2 };
 
+/* What the ROM of sifive_u looks for with switches 1, 6 and 11: a program in flash that runs there, or one
+ * that is loaded from flash or an SD card. With other values it goes to RAM. */
+enum machine_msel { MACHINE_MSEL_FLASH = 1, MACHINE_MSEL_LOAD_FLASH = 6, MACHINE_MSEL_LOAD_SD = 11 };
+
 /* All strings are borrowed and must outlive the machine. */
 struct machine_config {
     const struct board *board; /* NULL: the default board */
@@ -214,6 +218,10 @@ struct machine_config {
     struct profile_config profile;
     struct coverage_config coverage;
     const char *gdb; /* where the gdb server listens, as for gdb_create(); NULL: nowhere */
+
+    uint32_t msel;             /* switches of a board that has such: enum machine_msel, or anything */
+    uint32_t otp_serial;       /* the serial number in its fuses */
+    struct blockdev_config sd; /* its SD card; path NULL: none */
 
     bool no_reboot;    /* a reset ends the run */
     bool no_shutdown;  /* after a power-off the machine waits for the user, with its harts stopped */

@@ -24,6 +24,14 @@ bool csr_has_s(const struct hart *hart)
 {
     return hart->isa.supervisor;
 }
+bool csr_has_u(const struct hart *hart)
+{
+    return hart->isa.user;
+}
+bool csr_has_u_rv32(const struct hart *hart)
+{
+    return csr_has_u(hart) && csr_is_rv32(hart);
+}
 bool csr_has_s_rv32(const struct hart *hart)
 {
     return csr_has_s(hart) && csr_is_rv32(hart);
@@ -143,14 +151,14 @@ const char *csr_name(unsigned number)
     return by_number[number & 4095] ? by_number[number & 4095]->name : NULL;
 }
 
-/* Counters below M-mode: mcounteren enables them; below S-mode scounteren must enable them, too (Priv.
- * 3.1.11). */
+/* Counters below M-mode: mcounteren enables them; below S-mode, if there is one, scounteren must enable them,
+ * too (Priv. 3.1.11). */
 static bool counter_enabled(const struct hart *hart, unsigned number)
 {
     uint32_t bit = 1u << (number & 31);
-    if (hart->priv == PRIV_M || !csr_has_s(hart))
+    if (hart->priv == PRIV_M)
         return true;
-    return hart->mcounteren & bit && (hart->priv == PRIV_S || hart->scounteren & bit);
+    return hart->mcounteren & bit && (hart->priv == PRIV_S || !csr_has_s(hart) || hart->scounteren & bit);
 }
 
 static bool is_counter(unsigned number)

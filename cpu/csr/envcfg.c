@@ -42,6 +42,8 @@ static uint64_t senvcfg_mask(const struct hart *hart)
 static uint64_t menvcfg_mask(const struct hart *hart)
 {
     uint64_t mask = cache_blocks_mask(hart) | control_flow_mask(hart) | pmm_mask(hart, ISA_Smnpm);
+    if (!csr_has_s(hart))
+        return mask;
     if (isa_has(&hart->isa, ISA_Svadu))
         mask |= ENVCFG_ADUE;
     if (isa_has(&hart->isa, ISA_Svpbmt))
@@ -54,8 +56,8 @@ static uint64_t menvcfg_mask(const struct hart *hart)
 static uint64_t mseccfg_mask(const struct hart *hart)
 {
     uint64_t mask = pmm_mask(hart, ISA_Smmpm) | (csr_has_zicfilp(hart) ? MSECCFG_MLPE : 0);
-    if (csr_has_zkr(hart) && csr_has_s(hart))
-        mask |= MSECCFG_SSEED | MSECCFG_USEED;
+    if (csr_has_zkr(hart))
+        mask |= (csr_has_s(hart) ? MSECCFG_SSEED : 0) | (csr_has_u(hart) ? MSECCFG_USEED : 0);
     return mask;
 }
 
@@ -185,7 +187,7 @@ void csr_envcfg_reset(struct hart *hart)
 
 void csr_envcfg_legalize(struct hart *hart)
 {
-    store_menvcfg(hart, csr_has_s(hart) ? legal_envcfg(0, hart->menvcfg, menvcfg_mask(hart)) : 0);
+    store_menvcfg(hart, csr_has_u(hart) ? legal_envcfg(0, hart->menvcfg, menvcfg_mask(hart)) : 0);
     hart->senvcfg = csr_has_s(hart) ? legal_envcfg(0, hart->senvcfg, senvcfg_mask(hart)) : 0;
     hart->ssp &= csr_is_rv32(hart) ? UINT32_MAX & ~3ull : ~7ull;
     hart->pad_expected &= csr_has_zicfilp(hart);

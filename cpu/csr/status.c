@@ -61,9 +61,11 @@ static uint64_t mstatus_value(const struct hart *hart)
 static uint64_t mstatus_writable(const struct hart *hart)
 {
     uint64_t mask = MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP;
+    if (csr_has_u(hart))
+        mask |= MSTATUS_MPRV | MSTATUS_TW;
     if (csr_has_s(hart))
-        mask |= MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_MPRV | MSTATUS_SUM | MSTATUS_MXR |
-                MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR;
+        mask |=
+            MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SUM | MSTATUS_MXR | MSTATUS_TVM | MSTATUS_TSR;
     if (csr_has_f(hart))
         mask |= MSTATUS_FS;
     if (csr_has_v(hart))
@@ -82,7 +84,7 @@ static void set_mstatus(struct hart *hart, uint64_t value, uint64_t mask)
     uint64_t old_mpp = hart->mstatus & MSTATUS_MPP;
     uint64_t new = (hart->mstatus & ~mask) | (value & mask);
     unsigned mpp = (unsigned)(new >> MSTATUS_MPP_SHIFT & 3);
-    if (mpp == 2 || (!csr_has_s(hart) && mpp != PRIV_M))
+    if (mpp == 2 || (mpp == PRIV_S && !csr_has_s(hart)) || (mpp == PRIV_U && !csr_has_u(hart)))
         new = (new & ~MSTATUS_MPP) | old_mpp;
     hart->mstatus = new;
     tlb_select(hart);
@@ -153,12 +155,14 @@ void csr_write_satp(struct hart *hart, unsigned number, uint64_t value)
 /* Bits that cannot be written. */
 static uint64_t mstatus_fixed(const struct hart *hart)
 {
-    return !csr_is_rv32(hart) && csr_has_s(hart) ? 2ull << 32 | 2ull << 34 : 0; /* UXL, SXL: 64 */
+    if (csr_is_rv32(hart) || !csr_has_u(hart))
+        return 0;
+    return 2ull << 32 | (csr_has_s(hart) ? 2ull << 34 : 0); /* UXL, SXL: 64 */
 }
 
 static uint64_t mstatus_initial(const struct hart *hart)
 {
-    return mstatus_fixed(hart) | (uint64_t)(csr_has_s(hart) ? PRIV_U : PRIV_M) << MSTATUS_MPP_SHIFT;
+    return mstatus_fixed(hart) | (uint64_t)(csr_has_u(hart) ? PRIV_U : PRIV_M) << MSTATUS_MPP_SHIFT;
 }
 
 void csr_status_reset(struct hart *hart)

@@ -38,6 +38,11 @@ const char *isa_extension_in(const struct isa_config *config, enum isa_extension
      BIT(Zvkg) | BIT(Zvkned) | BIT(Zvknha) | BIT(Zvknhb) | BIT(Zvksed) | BIT(Zvksh))
 #define VECTORS                                                                                              \
     (ZVE | WITH_V | BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt))
+/* These describe S-mode, and a hart without it is without them unless they are asked for. */
+#define OF_S_MODE                                                                                            \
+    (BIT(Ssccptr) | BIT(Sscofpmf) | BIT(Sscounterenw) | BIT(Ssnpm) | BIT(Sstc) | BIT(Sstvala) |              \
+     BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Supm) | BIT(Svade) | BIT(Svadu) | BIT(Svbare) | BIT(Svinval) |        \
+     BIT(Svnapot) | BIT(Svpbmt) | BIT(Svvptc))
 #define ZVKN (BIT(Zvkb) | BIT(Zvkned) | BIT(Zvknhb) | BIT(Zvkt))
 #define ZVKS (BIT(Zvkb) | BIT(Zvksed) | BIT(Zvksh) | BIT(Zvkt))
 #define ZKN  (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
@@ -171,7 +176,8 @@ static void set_model(struct isa_config *config, const struct isa_model *model)
                                    .vlen = ISA_VLEN_DEFAULT,
                                    .embedded = model->embedded,
                                    .supervisor = !model->bare,
-                                   .pmp = !model->bare };
+                                   .user = !model->bare || model->controller,
+                                   .pmp = !model->bare || model->controller };
     config->satp_max = model->satp_max ? model->satp_max : satp_default(model->xlen);
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT && model->defaults; i++)
         if (model->xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)
@@ -253,8 +259,14 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
         config->pmp = on;
         return true;
     }
-    if (item_is(name, length, "s") || item_is(name, length, "u")) {
+    if (item_is(name, length, "s")) { /* S-mode needs U-mode (Priv. "Privilege Levels") */
         config->supervisor = on;
+        config->user |= on;
+        return true;
+    }
+    if (item_is(name, length, "u")) {
+        config->user = on;
+        config->supervisor &= on;
         return true;
     }
     if (item_is(name, length, "mmu")) {
@@ -423,6 +435,8 @@ static void drop_orphans(struct isa_config *config, isa_set asked)
 
 static bool check_dependencies(struct isa_config *config, isa_set asked, struct error *error)
 {
+    if (!config->supervisor)
+        config->extensions &= ~OF_S_MODE | asked;
     drop_orphans(config, asked);
     for (unsigned i = GROUPS; i-- > 0;)
         if (groups[i].all & ~config->extensions)

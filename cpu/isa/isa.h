@@ -150,7 +150,8 @@ struct isa_config {
     isa_set extensions; /* bit n: enum isa_extension n */
     unsigned vlen;      /* of V: bits of a vector register, 128 to 1024 */
     bool embedded;      /* RV32E or RV64E: registers x0 to x15 */
-    bool supervisor;    /* S-mode and U-mode exist */
+    bool supervisor;    /* S-mode exists */
+    bool user;          /* U-mode exists, which it always does with S-mode */
     unsigned satp_max;  /* widest translation mode: 0 (Bare), 32, 39, 48 or 57 */
     bool pmp;
 };
@@ -178,6 +179,7 @@ struct isa_model {
     isa_set extensions; /* extensions in addition to those of `defaults` */
     bool defaults;      /* has everything that is on in isa.h */
     bool bare;          /* no S-mode and no PMP unless they are asked for */
+    bool controller;    /* but it has U-mode and PMP, like larger microcontrollers */
     bool embedded;
     unsigned satp_max; /* 0: the default */
 };
@@ -185,9 +187,9 @@ struct isa_model {
 const struct isa_model *isa_model_row(unsigned number);
 
 /* Parses the argument of -cpu: a model's name, then ",NAME=on|off|true|false" for any extension,
- * "sv32/sv39/sv48/sv57", "pmp", and "vlen=BITS". An extension that is on by default is dropped if an
- * extension that it needs is off; for an extension that was asked for by name this is an error. False, with
- * *error filled. */
+ * "sv32/sv39/sv48/sv57", "pmp", "s" and "u" (modes: S needs U), and "vlen=BITS". An extension that is on by
+ * default is dropped if an extension that it needs is off; for an extension that was asked for by name this
+ * is an error. False, with *error filled. */
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error);
 
 #define ISA_STRING_SIZE (ISA_EXTENSION_COUNT * 16) /* room for any */

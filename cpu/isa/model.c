@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The CPUs that -cpu knows by name: those with everything, bare ones, and the profiles (RISC-V Profiles,
+ * The CPUs that -cpu knows by name: those with everything, bare ones, the profiles (RISC-V Profiles,
  * "RVA20", "RVA22", "RVA23": the mandatory extensions of the S64 profiles, which include those of U64).
  *
  * A profile's privileged version (Ss1p11 and so on) has no name here. Za128rs is implied by Za64rs. Of
@@ -31,6 +31,10 @@
     (BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt) | BIT(Zkt) |      \
      BIT(Sscofpmf))
 #define BARE (BIT(I) | BIT(Zicsr))
+/* What SiFive's cores of the years 2016 to 2018 have. Those with S-mode let the hardware set A and D, as on
+ * QEMU; in silicon software does. */
+#define SIFIVE_E (BARE | BIT(M) | BIT(A) | BIT(C) | BIT(Zicntr) | BIT(Zifencei) | BIT(Zihpm))
+#define SIFIVE_U (SIFIVE_E | BIT(F) | BIT(D) | BIT(Svadu))
 
 static const struct isa_model models[] = {
     { .name = "rv64",
@@ -77,6 +81,30 @@ static const struct isa_model models[] = {
       .extensions = BARE,
       .bare = true,
       .embedded = true },
+    { .name = "sifive-e31",
+      .text = "RV32IMAC with M- and U-mode, of HiFive1",
+      .xlen = 32,
+      .extensions = SIFIVE_E,
+      .bare = true,
+      .controller = true },
+    { .name = "sifive-e34",
+      .text = "the same with single-precision floating point",
+      .xlen = 32,
+      .extensions = SIFIVE_E | BIT(F),
+      .bare = true,
+      .controller = true },
+    { .name = "sifive-e51",
+      .text = "RV64IMAC with M- and U-mode, the first hart of HiFive Unleashed",
+      .xlen = 64,
+      .extensions = SIFIVE_E,
+      .bare = true,
+      .controller = true },
+    { .name = "sifive-u34", .text = "RV32GC with Sv32", .xlen = 32, .extensions = SIFIVE_U, .satp_max = 32 },
+    { .name = "sifive-u54",
+      .text = "RV64GC with Sv39, the other harts of HiFive Unleashed",
+      .xlen = 64,
+      .extensions = SIFIVE_U,
+      .satp_max = 39 },
 };
 
 const struct isa_model *isa_model_row(unsigned number)

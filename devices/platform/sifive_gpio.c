@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/fdt_node.h"
 #include "util/log.h"
 
 enum reg {
@@ -40,6 +41,7 @@ struct gpio {
     struct sifive_gpio_config config;
     uint32_t regs[REG_COUNT];
     uint32_t raised; /* the level of each interrupt line */
+    uint32_t pins;   /* a bit for each that there is */
 };
 
 /* What the pads show to the inputs. */
@@ -88,11 +90,20 @@ static uint64_t gpio_read(struct device *device, uint64_t offset, unsigned size)
     return value;
 }
 
+/* Whether the pin that resets the board is driven low. */
+static bool resets(const struct gpio *gpio)
+{
+    uint32_t low = gpio->regs[OUTPUT_EN] & ~(gpio->regs[OUTPUT_VAL] ^ gpio->regs[OUT_XOR]);
+    return gpio->config.reset && low >> gpio->config.reset_pin & 1;
+}
+
 static void gpio_write(struct device *device, uint64_t offset, unsigned size, uint64_t value)
 {
     struct gpio *gpio = (struct gpio *)device;
     (void)size;
+    value &= gpio->pins;
     pthread_mutex_lock(&gpio->lock);
+    bool low = resets(gpio);
     switch (offset / 4) {
     case RISE_IP:
     case FALL_IP:
@@ -106,6 +117,8 @@ static void gpio_write(struct device *device, uint64_t offset, unsigned size, ui
             LOG_GUEST("sifive-gpio: write at offset %#llx, where no register is", (unsigned long long)offset);
     }
     update(gpio);
+    if (!low && resets(gpio))
+        gpio->config.reset(gpio->config.opaque);
     pthread_mutex_unlock(&gpio->lock);
 }
 
@@ -145,7 +158,7 @@ static bool gpio_load(struct device *device, struct state_reader *reader)
     pthread_mutex_lock(&gpio->lock);
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         reg_name(reg, name);
-        gpio->regs[reg] = (uint32_t)state_get(reader, name, UINT32_MAX);
+        gpio->regs[reg] = (uint32_t)state_get(reader, name, UINT32_MAX) & gpio->pins;
     }
     lines_update(gpio);
     pthread_mutex_unlock(&gpio->lock);
@@ -159,6 +172,39 @@ static void gpio_destroy(struct device *device)
     free(gpio);
 }
 
+static int gpio_fdt(struct device *device, void *fdt, const struct fdt_place *place)
+{
+    const struct gpio *gpio = (const struct gpio *)device;
+    if (!gpio->config.has_node)
+        return 0;
+    struct fdt_node node = fdt_node_begin(fdt, "gpio", place);
+    fdt_node_compatible(&node, "sifive,gpio0");
+    fdt_node_interrupts(&node, place, gpio->config.pins);
+    fdt_node_bytes(&node, "gpio-controller", NULL, 0);
+    fdt_node_u32(&node, "#gpio-cells", 2);
+    fdt_node_bytes(&node, "interrupt-controller", NULL, 0);
+    fdt_node_u32(&node, "#interrupt-cells", 2);
+    fdt_node_clock(&node, gpio->config.clock);
+    fdt_node_u32(&node, "phandle", gpio->config.phandle);
+    return fdt_node_end(&node);
+}
+
+#define GPIO_ACTIVE_LOW 1
+
+static int gpio_fdt_root(struct device *device, void *fdt)
+{
+    const struct gpio *gpio = (const struct gpio *)device;
+    if (!gpio->config.has_node || !gpio->config.reset)
+        return 0;
+    const uint32_t pin[3] = { gpio->config.phandle, gpio->config.reset_pin, GPIO_ACTIVE_LOW };
+    struct fdt_node node = fdt_node_begin_plain(fdt, "gpio-restart");
+    fdt_node_compatible(&node, "gpio-restart");
+    fdt32_t *cells = fdt_node_cells(&node, "gpios", 3);
+    for (unsigned i = 0; cells && i < 3; i++)
+        fdt32_st(&cells[i], pin[i]);
+    return fdt_node_end(&node);
+}
+
 static const struct device_ops gpio_ops = {
     .name = "sifive-gpio",
     .size = 0x1000,
@@ -170,6 +216,8 @@ static const struct device_ops gpio_ops = {
     .save = gpio_save,
     .load = gpio_load,
     .destroy = gpio_destroy,
+    .fdt = gpio_fdt,
+    .fdt_root = gpio_fdt_root,
 };
 
 struct device *sifive_gpio_create(const struct sifive_gpio_config *config, struct error *error)
@@ -181,6 +229,7 @@ struct device *sifive_gpio_create(const struct sifive_gpio_config *config, struc
     }
     gpio->device.ops = &gpio_ops;
     gpio->config = *config;
+    gpio->pins = config->pins ? (uint32_t)((UINT64_C(1) << config->pins) - 1) : UINT32_MAX;
     pthread_mutex_init(&gpio->lock, NULL);
     return &gpio->device;
 }

@@ -185,10 +185,11 @@ static void uart_destroy(struct device *device)
 
 static int uart_fdt(struct device *device, void *fdt, const struct fdt_place *place)
 {
-    (void)device;
+    const struct uart *uart = (const struct uart *)device;
     struct fdt_node node = fdt_node_begin(fdt, "serial", place);
     fdt_node_compatible(&node, "sifive,uart0");
     fdt_node_interrupt(&node, place);
+    fdt_node_clock(&node, uart->config.clock);
     return fdt_node_end(&node);
 }
 

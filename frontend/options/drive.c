@@ -120,8 +120,10 @@ static bool drive_if(struct options *options, void *item, const char *value, str
         drive->interface = OPTIONS_IF_VIRTIO;
     else if (value && strcmp(value, "pflash") == 0)
         drive->interface = OPTIONS_IF_PFLASH;
+    else if (value && strcmp(value, "sd") == 0)
+        drive->interface = OPTIONS_IF_SD;
     else
-        return options_bad_value(error, "-drive if", value, "none, virtio, pflash");
+        return options_bad_value(error, "-drive if", value, "none, virtio, pflash, sd");
     return true;
 }
 

@@ -60,8 +60,9 @@ bool options_take_global(struct options *options, const char *argument, struct e
 
 bool options_join_cpu(struct options *options, struct error *error)
 {
-    const char *const *own = options->machine.board->cpu;
-    bool wide = options->machine.isa.xlen == 64 && options->called_qemu;
+    const struct board *board = options->machine.board;
+    bool wide = options->machine.isa.xlen == 64 && (options->called_qemu || board->cpu_is_wide);
+    const char *const *own = board->cpu;
     const char *cpu = options->cpu ? options->cpu : options->machine.isa.xlen == 32 ? "rv32" : "rv64";
     if (!options->cpu && own[0])
         cpu = own[wide]; /* only QEMU's 64-bit program means the board's 64-bit sibling */

@@ -31,7 +31,7 @@ static bool join_drive(struct options *options, const struct options_device *dev
         struct options_drive *drive = &options->drives[i];
         if (!drive->id || strcmp(drive->id, device->settings.backend) != 0)
             continue;
-        if (drive->interface == OPTIONS_IF_VIRTIO || drive->interface == OPTIONS_IF_PFLASH || drive->used)
+        if (drive->interface >= OPTIONS_IF_VIRTIO || drive->used)
             return error_set(error, "-device %s: the drive %s is in use by another device%s", device->text,
                              drive->id, drive->used ? "" : " already, because of its if=; write if=none");
         drive->used = true;
@@ -104,6 +104,20 @@ static bool plug(struct options *options, const struct options_device *device, s
     return join_backend(options, device, &slots[n], error);
 }
 
+static bool plug_card(struct options *options, struct options_drive *drive, struct error *error)
+{
+    const struct board *board = options->machine.board;
+    if (!board->has_sd)
+        return error_set(error, "-drive file=%s,if=sd: -machine %s has no slot for an SD card",
+                         drive->blockdev.path, board->name);
+    if (options->machine.sd.path)
+        return error_set(error, "-drive file=%s,if=sd: the slot is taken by %s", drive->blockdev.path,
+                         options->machine.sd.path);
+    options->machine.sd = drive->blockdev;
+    drive->used = true;
+    return true;
+}
+
 /* Plugs in the drives that need no -device: those with if=virtio, or without if= and not used by a device.
  * They are on the PCI bus, as under QEMU. */
 static bool plug_drives(struct options *options, struct error *error)
@@ -115,6 +129,11 @@ static bool plug_drives(struct options *options, struct error *error)
         if (drive->interface == OPTIONS_IF_NONE) {
             if (!drive->node)
                 log_warn("-drive file=%s,if=none: no -device uses it", drive->blockdev.path);
+            continue;
+        }
+        if (drive->interface == OPTIONS_IF_SD) {
+            if (!plug_card(options, drive, error))
+                return false;
             continue;
         }
         char what[128];
@@ -222,6 +241,11 @@ static bool join_board(struct options *options, struct error *error)
     if (options->bad_machine)
         return unknown_board(options->bad_machine, error);
     const struct board *board = machine->board;
+    if (options->has_u_keys && !board->has_msel)
+        return error_set(error, "-machine %s has no msel=, start-in-flash= and serial=: sifive_u has",
+                         board->name);
+    if (options->start_in_flash)
+        machine->msel = MACHINE_MSEL_FLASH;
     if (!machine->smp)
         machine->smp = board->smp;
     if (!machine->ram_size)

@@ -144,6 +144,35 @@ static bool machine_revb(struct options *options, void *item, const char *value,
     return options_take_switch("-machine revb", value, &on, error);
 }
 
+static bool machine_msel(struct options *options, void *item, const char *value, struct error *error)
+{
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number > UINT32_MAX)
+        return error_set(error, "-machine msel=%s: not a number of 32 bits", value ? value : "");
+    options->machine.msel = (uint32_t)number;
+    options->has_u_keys = true;
+    return true;
+}
+
+static bool machine_start_in_flash(struct options *options, void *item, const char *value,
+                                   struct error *error)
+{
+    bool on = false, ok = options_take_switch("-machine start-in-flash", value, &on, error);
+    options->start_in_flash = on;
+    options->has_u_keys = true;
+    return ok;
+}
+
+static bool machine_otp_serial(struct options *options, void *item, const char *value, struct error *error)
+{
+    uint64_t number;
+    if (!option_parse_number(value, &number) || number > UINT32_MAX)
+        return error_set(error, "-machine serial=%s: not a number of 32 bits", value ? value : "");
+    options->machine.otp_serial = (uint32_t)number;
+    options->has_u_keys = true;
+    return true;
+}
+
 #define MACHINE_TEXT(name, member)                                                                           \
     static bool name(struct options *options, void *item, const char *value, struct error *error)            \
     {                                                                                                        \
@@ -166,6 +195,9 @@ bool options_take_machine(struct options *options, const char *argument, struct 
         { "usb", machine_usb },
         { "aclint", machine_aclint },
         { "revb", machine_revb },
+        { "msel", machine_msel },
+        { "start-in-flash", machine_start_in_flash },
+        { "serial", machine_otp_serial },
         { "pflash0", machine_pflash0 },
         { "pflash1", machine_pflash1 },
         { "accel", machine_accel },

@@ -274,6 +274,7 @@ static void set_defaults(struct options *options, const char *program, struct er
     *options = (struct options){ .called_qemu = strncmp(name, "qemu-system-", 12) == 0 };
     options->machine.board = boards[0];
     options->machine.virtio_legacy = true;
+    options->machine.otp_serial = 1; /* as on QEMU */
     options->sandbox.off = OPTIONS_SANITIZED;
     isa_config_parse(&options->machine.isa, called_for_rv32(name) ? "rv32" : "rv64", error);
 }

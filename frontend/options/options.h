@@ -98,7 +98,13 @@ struct options_process {
 #define OPTIONS_SANITIZED false
 #endif
 
-enum options_interface { OPTIONS_IF_DEFAULT, OPTIONS_IF_NONE, OPTIONS_IF_VIRTIO, OPTIONS_IF_PFLASH };
+enum options_interface {
+    OPTIONS_IF_DEFAULT,
+    OPTIONS_IF_NONE,
+    OPTIONS_IF_VIRTIO,
+    OPTIONS_IF_PFLASH,
+    OPTIONS_IF_SD
+};
 
 struct options_drive {
     const char *id; /* NULL: none */
@@ -196,18 +202,19 @@ struct options {
     unsigned node_count;
     struct options_global globals[OPTIONS_ITEMS_MAX];
     unsigned global_count;
-    const char *cpu;          /* -cpu; NULL: not given */
-    const char *title;        /* -name */
-    const char *incoming;     /* -incoming; NULL: not given */
-    const char *suspend;      /* -suspend; NULL: not given */
-    const char *log_list;     /* -d */
-    const char *log_file;     /* -D */
-    const char *log_filter;   /* -dfilter */
-    bool perf_map;            /* -perfmap */
-    bool accel_found;         /* a way of -accel that exists here was given */
-    const char *accel_absent; /* a way of -accel that does not exist here; NULL: none */
-    bool single_step;         /* -singlestep */
-    const char *bad_machine;  /* -machine NAME: a board that does not exist; NULL: none */
+    const char *cpu;                 /* -cpu; NULL: not given */
+    const char *title;               /* -name */
+    const char *incoming;            /* -incoming; NULL: not given */
+    const char *suspend;             /* -suspend; NULL: not given */
+    const char *log_list;            /* -d */
+    const char *log_file;            /* -D */
+    const char *log_filter;          /* -dfilter */
+    bool perf_map;                   /* -perfmap */
+    bool accel_found;                /* a way of -accel that exists here was given */
+    const char *accel_absent;        /* a way of -accel that does not exist here; NULL: none */
+    bool single_step;                /* -singlestep */
+    bool start_in_flash, has_u_keys; /* -machine start-in-flash=; it or other keys of sifive_u were given */
+    const char *bad_machine;         /* -machine NAME: a board that does not exist; NULL: none */
     struct options_process process;
     bool nographic, nodefaults, snapshot;
     struct options_screen screen;

@@ -8,7 +8,7 @@
 #include "devices/platform/sifive_test.h"
 #include "machine/internal.h"
 
-extern const struct board board_virt, board_spike, board_sifive_e, board_none;
+extern const struct board board_virt, board_spike, board_sifive_e, board_sifive_u, board_none;
 #define BOARD_VIRT_PCI_IRQ 32 /* to 35 */
 
 /* Puts a device on the bus and into the device tree. The machine owns it from then on, even on failure.
@@ -27,7 +27,8 @@ enum {
     BOARD_IRQ_M_EXT = 11
 };
 struct irq_line board_hart_line(struct machine *machine, unsigned hart, unsigned bit);
-/* A PLIC with a context for M-mode of each hart and, with `s_mode`, one for S-mode. */
+/* A PLIC with a context for M-mode of each hart and, with `s_mode`, one for S-mode; a first hart
+ * that is another one has only M-mode. */
 struct device *board_plic(struct machine *machine, unsigned sources, bool s_mode, struct error *error);
 struct device *board_clint(struct machine *machine, struct error *error);
 /* For the `power` of devices; `machine` is the opaque pointer. */

@@ -18,7 +18,8 @@ struct device *board_plic(struct machine *machine, unsigned sources, bool s_mode
     struct plic_context contexts[2 * MACHINE_HARTS_MAX];
     unsigned count = 0;
     for (unsigned hart = 0; hart < machine->hart_count; hart++) {
-        for (unsigned mode = 0; mode <= s_mode; mode++) {
+        bool both = s_mode && (hart || !machine->config.board->first_cpu[0]);
+        for (unsigned mode = 0; mode <= both; mode++) {
             unsigned bit = mode ? BOARD_IRQ_S_EXT : BOARD_IRQ_M_EXT;
             contexts[count++] = (struct plic_context){
                 .line = board_hart_line(machine, hart, bit),

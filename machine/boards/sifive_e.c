@@ -16,9 +16,7 @@
 #define PLIC_SOURCES 52
 #define XIP_BASE     UINT64_C(0x20000000)
 #define XIP_SIZE     UINT64_C(0x20000000)
-/* What the E31 has besides its base. It also has U-mode, which Rvive has only together with S-mode. */
-#define E31       "m=on,a=on,c=on,zifencei=on,zicntr=on,pmp=on"
-#define DTIM_SIZE UINT64_C(0x4000)
+#define DTIM_SIZE    UINT64_C(0x4000)
 
 struct row {
     const char *name;
@@ -70,7 +68,7 @@ static struct device *create_prci(struct machine *machine, const struct row *row
 
 static struct device *create_gpio(struct machine *machine, const struct row *row, struct error *error)
 {
-    struct sifive_gpio_config config;
+    struct sifive_gpio_config config = { 0 };
     for (unsigned pin = 0; pin < SIFIVE_GPIO_PINS; pin++)
         config.irqs[pin] = line_of(machine, row->irq + pin);
     return sifive_gpio_create(&config, error);
@@ -128,7 +126,7 @@ const struct board board_sifive_e = {
     .text = "SiFive's HiFive1: E31, 16 KiB of RAM, the program in flash",
     .compatible = "sifive,hifive1",
     .model = "SiFive HiFive1",
-    .cpu = { "rv32i," E31, "rv64i," E31 },
+    .cpu = { "sifive-e31", "sifive-e51" },
     .timebase_hz = LFCLK_HZ,
     .rom = { 0x1000, 0x2000 },
     .code = { XIP_BASE, XIP_SIZE },

@@ -69,6 +69,20 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
                      xlen, xlen == 64 ? "opensbi" : "qemu-system-data, which has it for both widths");
 }
 
+/* Where the ROM of a board with switches goes, and so where the firmware is put: straight to the flash, or
+ * to the memory on the chip, which a loader in the ROM would have filled from the flash or an SD card
+ * (FU540-C000 Manual, "Boot Process"). On other boards, and with other switches, to RAM. */
+static uint64_t program_base(const struct machine *machine)
+{
+    const struct board *board = board_of(machine);
+    if (board->has_msel && machine->config.msel == MACHINE_MSEL_FLASH)
+        return board->code.base;
+    if (board->has_msel &&
+        (machine->config.msel == MACHINE_MSEL_LOAD_FLASH || machine->config.msel == MACHINE_MSEL_LOAD_SD))
+        return board->scratch.base;
+    return board->ram_base;
+}
+
 static bool load_firmware(struct machine *machine, struct error *error)
 {
     const char *bios = machine->config.bios;
@@ -80,8 +94,8 @@ static bool load_firmware(struct machine *machine, struct error *error)
             return false;
         bios = path;
     }
-    return loader_add_file(&machine->loader, bios, LOADER_ELF, board_of(machine)->ram_base,
-                           &machine->firmware, error);
+    return loader_add_file(&machine->loader, bios, LOADER_ELF, program_base(machine), &machine->firmware,
+                           error);
 }
 
 /* Kernels whose ENTRY is missing, or names a C function, work on QEMU, which starts them at the first byte of
@@ -101,7 +115,7 @@ static bool load_kernel(struct machine *machine, struct error *error)
         return true;
     uint64_t align = machine->config.isa.xlen == 64 ? 2 * MIB : 4 * MIB;
     uint64_t lowest = board_of(machine)->ram_base;
-    if (machine->firmware.end)
+    if (machine->firmware.end > lowest)
         lowest = (machine->firmware.end + align - 1) & -align;
     if (!loader_add_file(&machine->loader, machine->config.kernel, LOADER_ELF | LOADER_KERNEL, lowest,
                          &machine->kernel, error))
@@ -143,10 +157,10 @@ bool boot_load_images(struct machine *machine, struct error *error)
     loader_init(&machine->loader, board_of(machine)->ram_base, machine->config.ram_size,
                 machine->config.isa.xlen);
     machine->loader.strict = machine->config.strict;
-    machine->loader.code_base = board_of(machine)->code.base;
-    machine->loader.code_size = board_of(machine)->code.size;
+    machine->loader.also[0] = board_of(machine)->code;
+    machine->loader.also[1] = board_of(machine)->scratch;
     for (unsigned i = 0; i < machine->config.smp; i++)
-        machine->reset_pc[i] = board_of(machine)->rom.base;
+        machine->reset_pc[i] = board_of(machine)->rom.base + (board_of(machine)->has_msel ? 4 : 0);
     if (!load_firmware(machine, error) || !load_kernel(machine, error))
         return false;
     for (unsigned i = 0; i < machine->config.load_count; i++) {
@@ -205,6 +219,7 @@ bool boot_place_fdt(struct machine *machine, struct error *error)
     struct fdt_content content = {
         .board = config->board,
         .isa = &config->isa,
+        .first_isa = machine_hart_isa(machine, 0),
         .harts = config->smp,
         .ram_size = config->ram_size,
         .devices = machine->devices,
@@ -250,7 +265,9 @@ bool boot_write_memory(struct machine *machine, struct error *error)
 {
     struct boot_rom_config rom = {
         .xlen = machine->config.isa.xlen,
-        .start_addr = board_of(machine)->ram_base,
+        .start_addr = program_base(machine),
+        .has_msel = board_of(machine)->has_msel,
+        .msel = machine->config.msel,
         .fdt_addr = machine->fdt_addr,
         .next_addr = machine->kernel.end ? machine->kernel.entry : 0,
     };

@@ -117,7 +117,7 @@ static void write_cpu(struct writer *writer, const struct fdt_content *content, 
     for (unsigned node = 0; node < content->node_count; node++)
         if (content->nodes[node].harts >> n & 1)
             put_u32(writer, "numa-node-id", content->nodes[node].id);
-    write_isa(writer, content->isa);
+    write_isa(writer, n ? content->isa : content->first_isa);
     begin(writer, "interrupt-controller");
     put_u32(writer, "#interrupt-cells", 1);
     put_flag(writer, "interrupt-controller");
@@ -218,6 +218,8 @@ static void write_tree(struct writer *writer, const struct fdt_content *content)
     put_text(writer, "model", board->model);
     begin(writer, "aliases");
     put_text(writer, "serial0", board->stdout_path);
+    for (const char *const *alias = board->aliases; alias && *alias; alias += 2)
+        put_text(writer, alias[0], alias[1]);
     end(writer);
     begin(writer, "chosen");
     put_text(writer, "stdout-path", board->stdout_path);

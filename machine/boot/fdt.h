@@ -16,6 +16,7 @@
 #define FDT_PHANDLE_INTC(n)         ((uint32_t)(2 * (n) + 2))
 #define FDT_PHANDLE_PLIC(harts)     ((uint32_t)(2 * (harts) + 1))
 #define FDT_PHANDLE_FINISHER(harts) ((uint32_t)(2 * (harts) + 2))
+#define FDT_PHANDLE_OTHER(harts, n) ((uint32_t)(2 * (harts) + 3 + (n))) /* as the board likes */
 
 struct fdt_device {
     struct device *device;
@@ -24,7 +25,7 @@ struct fdt_device {
 
 struct fdt_content {
     const struct board *board;
-    const struct isa_config *isa;
+    const struct isa_config *isa, *first_isa; /* of the harts, and of hart 0 */
     unsigned harts;
     uint64_t ram_size;
     const struct fdt_device *devices; /* nodes under /soc, in this order */

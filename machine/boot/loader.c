@@ -41,7 +41,12 @@ void loader_destroy(struct loader *loader)
 
 bool loader_is_code(const struct loader *loader, uint64_t paddr, uint64_t size)
 {
-    return size <= loader->code_size && paddr - loader->code_base <= loader->code_size - size;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct board_range *range = &loader->also[i];
+        if (size <= range->size && paddr - range->base <= range->size - size)
+            return true;
+    }
+    return false;
 }
 
 static bool is_ram(const struct loader *loader, uint64_t paddr, uint64_t size)
@@ -161,7 +166,9 @@ bool loader_add_file(struct loader *loader, const char *path, unsigned forms, ui
 {
     struct image image;
     /* An ELF file contains more than what is loaded (symbols), so it may be larger than RAM. */
-    uint64_t largest = loader->ram_size > loader->code_size ? loader->ram_size : loader->code_size;
+    uint64_t largest = loader->ram_size;
+    for (unsigned i = 0; i < 2; i++)
+        largest = loader->also[i].size > largest ? loader->also[i].size : largest;
     uint64_t limit = forms & LOADER_ELF ? largest + 1024 * MIB : largest;
     if (!image_open(&image, path, limit, error))
         return false;

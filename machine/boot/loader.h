@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "machine/board.h"
 #include "machine/boot/image.h"
 #include "machine/bus.h"
 #include "util/error.h"
@@ -32,7 +33,7 @@ struct loader_blob {
 
 struct loader {
     uint64_t ram_base, ram_size;
-    uint64_t code_base, code_size; /* read-only memory that is filled, too; size 0: none */
+    struct board_range also[2]; /* other memory that is filled: the first read-only; size 0: none */
     unsigned xlen;
     bool strict; /* a segment of an ELF file that lies outside RAM is an error; false after loader_init() */
     struct loader_blob *blobs;
@@ -77,7 +78,7 @@ bool loader_write(const struct loader *loader, struct bus *bus, struct error *er
 bool loader_add_part(struct loader *loader, const char *name, uint64_t paddr, const struct image *image,
                      uint64_t offset, uint64_t length, uint64_t size, struct error *error);
 
-/* Whether [paddr, paddr + size) lies in the read-only memory. */
+/* Whether [paddr, paddr + size) lies in memory besides RAM. */
 bool loader_is_code(const struct loader *loader, uint64_t paddr, uint64_t size);
 /* Adds the loadable segments. loader_elf.c */
 bool loader_add_elf(struct loader *loader, const char *path, const struct image *image,

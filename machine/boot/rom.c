@@ -13,6 +13,9 @@
  *     24  START  address of the first program
  *     32  FDT    address of the device tree
  *     40  INFO   struct fw_dynamic_info, words of XLEN bits
+ *
+ * If a board has switches, the reset pc is behind their word, and INFO is 4 bytes later, so that its address
+ * is a multiple of 8.
  */
 #include "machine/boot/rom.h"
 
@@ -44,10 +47,10 @@ static uint32_t encode(enum isa_insn insn, uint8_t rd, uint8_t rs1, int32_t imm)
 bool boot_rom_write(const struct boot_rom_config *config, uint8_t *rom, size_t size, struct error *error)
 {
     enum isa_insn load = config->xlen == 64 ? ISA_INSN_ld : ISA_INSN_lw;
-    unsigned word = config->xlen / 8;
+    unsigned word = config->xlen / 8, lead = config->has_msel ? 4 : 0, info_at = INFO_OFFSET + lead;
     const uint32_t code[CODE_WORDS] = {
         encode(ISA_INSN_auipc, REG_T0, 0, 0),
-        encode(ISA_INSN_addi, REG_A2, REG_T0, INFO_OFFSET),
+        encode(ISA_INSN_addi, REG_A2, REG_T0, (int32_t)info_at),
         encode(ISA_INSN_csrrs, REG_A0, REG_ZERO, CSR_MHARTID),
         encode(load, REG_A1, REG_T0, FDT_OFFSET),
         encode(load, REG_T0, REG_T0, START_OFFSET),
@@ -56,14 +59,17 @@ bool boot_rom_write(const struct boot_rom_config *config, uint8_t *rom, size_t s
     const uint64_t info[] = { INFO_MAGIC,  INFO_VERSION,    config->next_addr,
                               NEXT_MODE_S, 0 /* options */, 0 /* boot hart */ };
     const size_t words = sizeof(info) / sizeof(info[0]);
-    if (size < INFO_OFFSET + words * 8)
+    if (size < lead + info_at + words * 8)
         return error_set(error, "the boot ROM of %zu bytes is too small", size);
     memset(rom, 0, size);
+    if (lead)
+        put(rom, config->msel, 4);
+    rom += lead;
     for (unsigned i = 0; i < CODE_WORDS; i++)
         put(rom + 4 * i, code[i], 4);
     put(rom + START_OFFSET, config->start_addr, 8);
     put(rom + FDT_OFFSET, config->fdt_addr, 8);
     for (size_t i = 0; i < words; i++)
-        put(rom + INFO_OFFSET + i * word, info[i], word);
+        put(rom + info_at + i * word, info[i], word);
     return true;
 }

@@ -19,6 +19,8 @@ static void put_cpu(FILE *out, const struct isa_config *isa)
 {
     fprintf(out, "cpu rv%u%s,s=%s,pmp=%s", isa->xlen, isa->embedded ? "e" : "",
             isa->supervisor ? "on" : "off", isa->pmp ? "on" : "off");
+    if (isa->user != isa->supervisor)
+        fprintf(out, ",u=on"); /* older files have U-mode and S-mode together */
     if (isa->satp_max)
         fprintf(out, ",sv%u", isa->satp_max);
     if (isa_has(isa, ISA_V))

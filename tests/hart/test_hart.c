@@ -352,14 +352,14 @@ static void scramble(unsigned *seed)
 static void check_legal(void)
 {
     uint64_t mode = hart->satp >> 60, mpp = hart->mstatus >> MSTATUS_MPP_SHIFT & 3;
-    ck_assert(mpp != 2 && hart->priv != 2 && (hart->isa.supervisor || (hart->priv == 3 && mpp == 3)));
+    unsigned modes =
+        1u << PRIV_M | (unsigned)hart->isa.supervisor << PRIV_S | (unsigned)hart->isa.user << PRIV_U;
+    ck_assert(modes >> mpp & 1 && modes >> hart->priv & 1);
     ck_assert_uint_eq((hart->pc | hart->mepc | hart->sepc) & 1, 0);
     ck_assert_uint_eq((hart->mtvec | hart->stvec) & 2, 0);
     ck_assert(hart->isa.xlen == 32 || mode == 0 || (mode >= 8 && mode <= 10));
-    if (hart->isa.xlen == 64 && hart->isa.supervisor)
-        ck_assert_uint_eq((hart->mstatus & ~MSTATUS_MPELP) >> 32, 10); /* SXL and UXL are 64 */
-    else
-        ck_assert_uint_eq((hart->mstatus & ~MSTATUS_MPELP) >> 32, 0);
+    uint64_t widths = hart->isa.xlen == 32 ? 0 : (hart->isa.user ? 2u : 0) | (hart->isa.supervisor ? 8u : 0);
+    ck_assert_uint_eq((hart->mstatus & ~MSTATUS_MPELP) >> 32, widths); /* UXL, SXL */
     ck_assert_uint_eq((hart->ssp & 3) | (hart->jvt & 63), 0);
     if (hart->isa.xlen == 32)
         ck_assert_uint_eq((hart->pc | hart->mepc | hart->mtvec | hart->stvec | hart->satp) >> 32, 0);

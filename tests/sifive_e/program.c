@@ -100,7 +100,7 @@ static void show_registers(void)
 {
     uintptr_t misa;
     __asm__ volatile("csrr %0, misa" : "=r"(misa));
-    print_hex("misa", (uint32_t)misa & ~(1u << 20)); /* but for U */
+    print_hex("misa", (uint32_t)misa);
     print_hex("data", initialised);
     print_hex("hfrosccfg", REG(PRCI));
     print_hex("hfxosccfg", REG(PRCI + 4));
@@ -179,7 +179,7 @@ void program(void)
     static uintptr_t words[2] = { 0x20026, 17 };
     register uintptr_t a0 __asm__("a0") = 0x20, a1 __asm__("a1") = (uintptr_t)words;
     __asm__ volatile(
-        ".option push\n.option norvc\n.balign 16\nslli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
+        ".balign 16\n.option push\n.option norvc\nslli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
         : "+r"(a0)
         : "r"(a1)
         : "memory");

@@ -64,26 +64,26 @@ compile revb32 32 0x20010000
 flags="-display none -monitor none -serial stdio -semihosting"
 for accel in interp t2,eager=on; do
     # shellcheck disable=SC2086
-    expect "RV32, $accel" 40001105 "$rvive" -M sifive_e -accel $accel $flags -kernel "$work/flash32"
+    expect "RV32, $accel" 40101105 "$rvive" -M sifive_e -accel $accel $flags -kernel "$work/flash32"
 done
 # shellcheck disable=SC2086
-expect "RV64" 00001105 "$rvive" -M sifive_e -cpu rv64i,m=on,a=on,c=on,zifencei=on,zicntr=on,pmp=on $flags -kernel "$work/flash64"
+expect "RV64" 00101105 "$rvive" -M sifive_e -cpu sifive-e51 $flags -kernel "$work/flash64"
 # shellcheck disable=SC2086
-expect "revision B" 40001105 "$rvive" -M sifive_e,revb=on $flags -kernel "$work/revb32"
+expect "revision B" 40101105 "$rvive" -M sifive_e,revb=on $flags -kernel "$work/revb32"
 # shellcheck disable=SC2086
-expect "by the loader" 40001105 "$rvive" -M sifive_e $flags -device "loader,file=$work/flash32"
+expect "by the loader" 40101105 "$rvive" -M sifive_e $flags -device "loader,file=$work/flash32"
 
 # On QEMU 10 the watchdog's interrupt does not come, so the program does not wait for it there.
 compile short32 32 0x20400000 -DNO_WATCHDOG
 compile short64 64 0x20400000 -DNO_WATCHDOG
 without="^w.*dog[ c][io]"
 # shellcheck disable=SC2086
-expect "RV32 without the watchdog" 40001105 "$rvive" -M sifive_e $flags -kernel "$work/short32"
+expect "RV32 without the watchdog" 40101105 "$rvive" -M sifive_e $flags -kernel "$work/short32"
 if [ -x "$peer/usr/bin/qemu-system-riscv32" ]; then
     # shellcheck disable=SC2086
-    expect "QEMU" 40001105 sh "$here/../peers/qemu" "$peer" qemu-system-riscv32 -M sifive_e $flags -kernel "$work/short32"
+    expect "QEMU" 40101105 sh "$here/../peers/qemu" "$peer" qemu-system-riscv32 -M sifive_e $flags -kernel "$work/short32"
     # shellcheck disable=SC2086
-    expect "QEMU, RV64" 00001105 sh "$here/../peers/qemu" "$peer" qemu-system-riscv64 -M sifive_e $flags -kernel "$work/short64"
+    expect "QEMU, RV64" 00101105 sh "$here/../peers/qemu" "$peer" qemu-system-riscv64 -M sifive_e $flags -kernel "$work/short64"
 fi
 "$rvive" -M sifive_e -m 64K 2>&1 | grep -q "the board takes up to 16K" || { echo "FAIL: -m"; failures=$((failures + 1)); }
 "$rvive" -M sifive_e -dtb "$work/x" 2>&1 | grep -q "has no device tree" || { echo "FAIL: -dtb"; failures=$((failures + 1)); }

@@ -43,7 +43,7 @@ START_TEST(uart)
     struct fake_irq irq = { 0 };
     struct fake_chardev serial;
     fake_chardev_init(&serial);
-    struct sifive_uart_config config = { fake_irq_line(&irq), &serial.chardev };
+    struct sifive_uart_config config = { fake_irq_line(&irq), &serial.chardev, { 7, 3 } };
     struct device *device = sifive_uart_create(&config, NULL);
     put(device, TXDATA, 'a');
     ck_assert(serial.output_length == 1 && serial.output[0] == 'a' && get(device, TXDATA) == 0);
@@ -75,6 +75,7 @@ START_TEST(uart)
     void *fdt = fake_fdt(
         device, &(struct fdt_place){ .base = 0x10013000, .size = 0x1000, .irq = 3, .irq_parent = 3 });
     FAKE_FDT_STRINGS(fdt, "/soc/serial@10013000", "compatible", "sifive,uart0");
+    ck_assert_ptr_nonnull(fdt_getprop(fdt, fdt_path_offset(fdt, "/soc/serial@10013000"), "clocks", NULL));
     free(fdt);
     device->ops->destroy(device);
     other->ops->destroy(other);
@@ -86,7 +87,7 @@ END_TEST
 START_TEST(pins)
 {
     struct fake_irq irqs[SIFIVE_GPIO_PINS] = { 0 };
-    struct sifive_gpio_config config;
+    struct sifive_gpio_config config = { 0 };
     for (unsigned pin = 0; pin < SIFIVE_GPIO_PINS; pin++)
         config.irqs[pin] = fake_irq_line(&irqs[pin]);
     struct device *device = sifive_gpio_create(&config, NULL);

@@ -34,6 +34,7 @@ static void check_same_config(const struct isa_config *a, const struct isa_confi
     ck_assert_uint_eq(a->xlen, b->xlen);
     ck_assert(a->extensions == b->extensions);
     ck_assert_int_eq(a->supervisor, b->supervisor);
+    ck_assert_int_eq(a->user, b->user);
     ck_assert_uint_eq(a->satp_max, b->satp_max);
     ck_assert_int_eq(a->pmp, b->pmp);
 }
@@ -680,7 +681,7 @@ static const struct failing_line failures[] = {
     { "-chardev null,id=n -mon chardev=n,mode=loud", "loud" },
     { "-chardev stdio,mux=on,id=m -mon chardev=m,mode=control -serial chardev:m", "mux=on" },
     { "-M virt,pflash0=p", "pflash0" },
-    { "-M sifive_u", "\"sifive_u\"" },
+    { "-M sifive_x", "\"sifive_x\"" },
     { "-M virt,foo=1", "foo=1" },
     { "-M virt,acpi=on", "acpi=on" },
     { "-M virt,aia=aplic", "aia=aplic" },

@@ -34,9 +34,9 @@ START_TEST(accelerators)
     ck_assert_int_eq(options.machine.accel, MACHINE_ACCEL_INTERP);
     parsed("-singlestep -accel tcg -d nochain,exec,cpu,cpu_reset");
     ck_assert_int_eq(options.machine.accel, MACHINE_ACCEL_INTERP);
-    parsed("-M sifive_u -accel help");
+    parsed("-M sifive_x -accel help");
     ck_assert_int_eq(options.action, OPTIONS_LIST_ACCELS);
-    ck_assert(!parse("-M sifive_u"));
+    ck_assert(!parse("-M sifive_x"));
     parsed("-M none -nodefaults -nographic -daemonize");
 }
 END_TEST

@@ -127,6 +127,8 @@
 #define csr_set(csr, value)   __asm__ volatile("csrs %0, %1" ::"i"(csr), "rK"((uintptr_t)(value)) : "memory")
 #define csr_clear(csr, value) __asm__ volatile("csrc %0, %1" ::"i"(csr), "rK"((uintptr_t)(value)) : "memory")
 
+#define misa_has(letter) (csr_read(CSR_MISA) >> ((letter) - 'A') & 1)
+
 static inline void menvcfg_write(uint64_t value)
 {
     csr_write(CSR_MENVCFG, (uintptr_t)value);

@@ -103,8 +103,11 @@ run_asm:
     li t0, 1
     S t0, C_ARMED(a0)
     csrw mscratch, a0
+    csrr t0, misa
+    slli t0, t0, __riscv_xlen - 1 - 18 /* S to the sign */
+    bgez t0, 1f
     csrw sscratch, a0
-    csrw mepc, a1
+1:  csrw mepc, a1
     csrw mstatus, a2
     mv t0, a3
     mv sp, a4

@@ -168,13 +168,16 @@ _Noreturn void test_start(void)
     for (unsigned hart = 0; hart < 2; hart++)
         contexts[hart].base_status = run_status_default;
     csr_write(CSR_MSTATUS, run_status_default);
-    csr_write(CSR_STVEC, (uintptr_t)s_entry);
-    csr_write(CSR_MEDELEG, 0);
-    csr_write(CSR_MIDELEG, 0);
-    csr_write(CSR_SATP, 0);
-    csr_write(CSR_MCOUNTEREN, 7);
-    csr_write(CSR_SCOUNTEREN, 7);
-    menvcfg_write(0);
+    if (misa_has('U'))
+        csr_write(CSR_MCOUNTEREN, 7);
+    if (misa_has('S')) {
+        csr_write(CSR_STVEC, (uintptr_t)s_entry);
+        csr_write(CSR_MEDELEG, 0);
+        csr_write(CSR_MIDELEG, 0);
+        csr_write(CSR_SATP, 0);
+        csr_write(CSR_SCOUNTEREN, 7);
+        menvcfg_write(0);
+    }
     for (unsigned hart = 0; hart < 2; hart++)
         clint_set_mtimecmp(hart, UINT64_MAX);
     run_status = run_status_default;
