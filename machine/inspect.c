@@ -26,8 +26,8 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
     if (number >= machine->hart_count)
         return error_set(error, "there is no hart %u", number);
     machine_hold(machine);
-    bool paused =
-        machine->paused && !machine->off; /* with -S at the start, the first boot may be about to begin */
+    bool paused = machine->paused && !machine->off &&
+                  !machine->unloaded; /* with -S at the start, the first boot may be about to begin */
     if (paused)
         hart_step(machine->harts[number]);
     machine_release(machine);

@@ -101,6 +101,7 @@ struct machine {
     bool frozen;                       /* it is being saved or loaded */
     bool incoming;                     /* it waits for a saved machine */
     bool resumed_early;                /* the user continued it meanwhile */
+    bool unloaded;                     /* loading over it has begun, and has not succeeded */
     bool saved;                        /* it was saved, to go on elsewhere */
     bool quit_while_on;                /* the user ended the run while the guest was on */
     struct pci_bus *pci_bus;           /* NULL: none */

@@ -274,6 +274,27 @@ static bool wait_for_thaw(struct machine *machine)
     return !machine->frozen;
 }
 
+/* [run_lock] */
+static void reset_parts(struct machine *machine)
+{
+    reset_devices(machine);
+    atomic_store(&machine->io_error, false); /* the disks have dropped the requests that waited */
+    machine->paused_for = MACHINE_RUNNING;
+    atomic_store(&machine->pause_posted, MACHINE_RUNNING);
+    semihosting_reset(machine->semihosting);
+    proxy_reset(machine->proxy);
+}
+
+void machine_unload(struct machine *machine)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    machine->unloaded = true;
+    machine->saved = false;
+    reset_parts(machine);
+    harts_reset(machine);
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
 /* Holds run_lock, so that nothing reads the machine meanwhile. */
 static bool reset_machine(struct machine *machine, struct error *error)
 {
@@ -282,13 +303,8 @@ static bool reset_machine(struct machine *machine, struct error *error)
         pthread_mutex_unlock(&machine->run_lock);
         return true;
     }
-    machine->off = machine->saved = false;
-    reset_devices(machine);
-    atomic_store(&machine->io_error, false); /* the disks have dropped the requests that waited */
-    machine->paused_for = MACHINE_RUNNING;
-    atomic_store(&machine->pause_posted, MACHINE_RUNNING);
-    semihosting_reset(machine->semihosting);
-    proxy_reset(machine->proxy);
+    machine->off = machine->saved = machine->unloaded = false;
+    reset_parts(machine);
     bool ok = boot_write_memory(machine, error);
     if (ok)
         harts_reset(machine);

@@ -279,7 +279,8 @@ void machine_release(struct machine *machine);
 enum machine_freeze {
     MACHINE_FREEZE_TO_SAVE,
     MACHINE_FREEZE_TO_LOAD,
-    MACHINE_FREEZE_AT_END, /* after machine_run(), to save; not thawed */
+    MACHINE_FREEZE_TO_REPLACE, /* to load over a machine that has run */
+    MACHINE_FREEZE_AT_END,     /* after machine_run(), to save; not thawed */
 };
 /* False, with *error filled, if that is not possible now. *running: whether it ran, or would have. */
 bool machine_freeze(struct machine *machine, enum machine_freeze what, bool *running, struct error *error);
@@ -289,6 +290,12 @@ void machine_thaw(struct machine *machine, bool saved, bool was_running);
 void machine_thaw_loaded(struct machine *machine, bool was_running);
 /* After loading failed: it waits for another saved machine. */
 void machine_thaw_failed(struct machine *machine);
+
+/* Between freeze() and thaw(): puts devices and harts into their reset state, so that a machine can be
+ * loaded. From now on the machine has no state that could run: it stays paused, and can only be reset or
+ * loaded, until machine_loaded(). */
+void machine_unload(struct machine *machine);
+void machine_loaded(struct machine *machine);
 
 /* What happens to the machine. Listeners are called on the thread on which it happens, and must not wait. */
 enum machine_notice {

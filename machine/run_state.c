@@ -15,6 +15,11 @@
 #include "util/host_time.h"
 #include "util/log.h"
 
+#define MIXED                                                                                                \
+    "the guest was loaded in part only, and cannot run: loadvm loads it or another one, system_reset "       \
+    "starts "                                                                                                \
+    "it anew"
+
 void run_state_init(struct machine *machine)
 {
     pthread_mutexattr_t attributes;
@@ -187,7 +192,9 @@ bool machine_resume(struct machine *machine, struct error *error)
     } else if (machine->incoming) {
         machine->resumed_early = true; /* it goes on when it is there */
     } else if (machine->frozen) {
-        ok = error_set(error, "the guest is being saved: migrate_cancel ends that");
+        ok = error_set(error, "the guest is being saved or loaded: migrate_cancel ends that");
+    } else if (machine->unloaded) {
+        ok = error_set(error, MIXED);
     } else if (changes) {
         machine->paused = machine->saved = false;
         atomic_store(&machine->has_run, true); /* the first boot may still be about to begin */
@@ -217,6 +224,10 @@ bool machine_freeze(struct machine *machine, enum machine_freeze what, bool *run
         ok = error_set(error, "Guest is waiting for an incoming migration");
     else if (what == MACHINE_FREEZE_TO_SAVE && (machine->off || atomic_load(&machine->ending)))
         ok = error_set(error, "the guest is off: there is nothing to save");
+    else if (what == MACHINE_FREEZE_TO_REPLACE && (machine->off || atomic_load(&machine->ending)))
+        ok = error_set(error, "the guest is off, and has to be on to be replaced: system_reset starts it");
+    else if (what == MACHINE_FREEZE_TO_SAVE && machine->unloaded)
+        ok = error_set(error, MIXED);
     if (ok) {
         *running = !machine->paused;
         if (!end)
@@ -261,9 +272,16 @@ void machine_thaw_failed(struct machine *machine)
     pthread_mutex_unlock(&machine->run_lock);
 }
 
+void machine_loaded(struct machine *machine)
+{
+    pthread_mutex_lock(&machine->run_lock);
+    machine->unloaded = false;
+    pthread_mutex_unlock(&machine->run_lock);
+}
+
 bool machine_was_quit(struct machine *machine)
 {
-    return machine->quit_while_on && !machine->incoming && !machine->saved;
+    return machine->quit_while_on && !machine->incoming && !machine->saved && !machine->unloaded;
 }
 
 /* ---- Pauses that the guest causes ---------------------------------------------------------------------- */

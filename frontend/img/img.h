@@ -18,6 +18,7 @@ int img_convert(int argc, char **argv);
 int img_check(int argc, char **argv);
 int img_commit(int argc, char **argv);
 int img_resize(int argc, char **argv);
+int img_snapshot(int argc, char **argv);
 
 /* Prints "rvive-img: ..." and returns 1. */
 int img_fail(const struct error *error);

@@ -23,9 +23,11 @@ struct monitor_call {
     const struct options *options;
     struct screen *screen;
     struct migration *migration;
+    struct jobs *jobs;
     atomic_bool *migration_events;   /* are programs told of it? */
     bool is_program;                 /* it came by QMP */
     bool may_not_wait;               /* the caller holds the machine, or serves others */
+    bool holds;                      /* the caller holds the machine */
     unsigned *hart;                  /* the hart that is used if none is named; the cpu command sets it */
     struct json_object *arguments;   /* an object */
     struct json_object *result;      /* set by run(); NULL: there is nothing to say */
@@ -101,8 +103,12 @@ monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uu
     monitor_list_types, monitor_list_properties, monitor_no_rows;
 /* migrate.c */
 monitor_run_fn monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming, monitor_query_migrate,
-    monitor_migrate_capabilities, monitor_set_capabilities, monitor_no_snapshots;
+    monitor_migrate_capabilities, monitor_set_capabilities;
 monitor_print_fn monitor_print_migrate, monitor_print_capabilities;
+/* snapshots.c */
+monitor_run_fn monitor_savevm, monitor_loadvm, monitor_delvm, monitor_snapshots, monitor_snapshot_save,
+    monitor_snapshot_load, monitor_snapshot_delete, monitor_query_jobs, monitor_job_dismiss;
+monitor_print_fn monitor_print_snapshots;
 /* schema.c */
 monitor_run_fn monitor_schema;
 /* guest.c */
@@ -146,7 +152,8 @@ struct monitor_event {
     const char *name;
     int by; /* 1: the guest did it, 0: it did not; -1: the event does not say */
     const char *reason;
-    const char *status; /* of a migration; NULL: the event has none. Static */
+    const char *status; /* of a migration or a job; NULL: the event has none. Static */
+    char job[64];       /* whose status it is; "": not that of a job */
     unsigned pass;      /* of a migration; 0: the event has none */
     const char *action; /* of an event of the guest; NULL: it has none */
     /* Host milliseconds. An event that the guest can cause at will is sent at most once a second; until then,
@@ -194,6 +201,7 @@ struct monitors {
     const struct options *options;
     struct screen *screen;
     struct migration *migration;
+    struct jobs *jobs;
     atomic_bool migration_events;
     struct machine_listener listener;
     struct monitor *list[OPTIONS_MONITORS_MAX];

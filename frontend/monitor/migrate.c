@@ -183,9 +183,3 @@ bool monitor_set_capabilities(struct monitor_call *call)
     }
     return true;
 }
-
-bool monitor_no_snapshots(struct monitor_call *call)
-{
-    return error_set(&call->error, "this version keeps no saved machines in qcow2 images: migrate file:FILE "
-                                   "saves one in a file, and -incoming file:FILE loads it");
-}

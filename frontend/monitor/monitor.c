@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frontend/state/jobs.h"
 #include "frontend/state/migration.h"
 #include "machine/inspect.h"
 #include "util/host_time.h"
@@ -60,13 +61,21 @@ static void front_event(void *opaque, enum chardev_event event)
 /* ---- What the machine tells (any thread) --------------------------------------------------------------- */
 
 /* The first MONITOR_LIMITED are those that the guest can cause at will. */
-const char *const monitor_event_names[] = { "GUEST_PANICKED",   "GUEST_CRASHLOADED",
-                                            "GUEST_PVSHUTDOWN", "BALLOON_CHANGE",
-                                            "WATCHDOG",         "STOP",
-                                            "RESUME",           "RESET",
-                                            "SHUTDOWN",         "POWERDOWN",
-                                            "BLOCK_IO_ERROR",   "MIGRATION",
-                                            "MIGRATION_PASS",   NULL };
+const char *const monitor_event_names[] = { "GUEST_PANICKED",
+                                            "GUEST_CRASHLOADED",
+                                            "GUEST_PVSHUTDOWN",
+                                            "BALLOON_CHANGE",
+                                            "WATCHDOG",
+                                            "STOP",
+                                            "RESUME",
+                                            "RESET",
+                                            "SHUTDOWN",
+                                            "POWERDOWN",
+                                            "BLOCK_IO_ERROR",
+                                            "MIGRATION",
+                                            "MIGRATION_PASS",
+                                            "JOB_STATUS_CHANGE",
+                                            NULL };
 
 /* MONITOR_LIMITED: the event is not limited. */
 static unsigned limit_of(const char *name)
@@ -159,6 +168,13 @@ static void on_migration(void *opaque, enum migration_status status)
         post_event(monitors, (struct monitor_event){ .name = "MIGRATION_PASS", .by = -1, .pass = 1 });
     post_event(monitors, (struct monitor_event){
                              .name = "MIGRATION", .by = -1, .status = migration_status_name(status) });
+}
+
+static void on_job(void *opaque, const char *id, const char *status)
+{
+    struct monitor_event event = { .name = "JOB_STATUS_CHANGE", .by = -1, .status = status };
+    snprintf(event.job, sizeof(event.job), "%s", id);
+    post_event(opaque, event);
 }
 
 static void on_powerdown(void *opaque)
@@ -254,6 +270,7 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
         .options = monitor->owner->options,
         .screen = monitor->owner->screen,
         .migration = monitor->owner->migration,
+        .jobs = monitor->owner->jobs,
         .migration_events = &monitor->owner->migration_events,
         .hart = &monitor->hart,
         .powerdown = on_powerdown,
@@ -270,8 +287,10 @@ static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FIL
         .options = monitors->options,
         .screen = monitors->screen,
         .migration = monitors->migration,
+        .jobs = monitors->jobs,
         .migration_events = &monitors->migration_events,
         .may_not_wait = true,
+        .holds = true,
         .hart = &hart,
         .powerdown = on_powerdown,
         .opaque = monitors,
@@ -346,7 +365,9 @@ struct monitors *monitors_create(const struct options *options, struct machine *
                                  struct screen *screen, struct migration *migration, struct error *error)
 {
     struct monitors *monitors = calloc(1, sizeof(*monitors));
-    if (!monitors) {
+    struct jobs *jobs = monitors ? jobs_create(machine, on_job, monitors) : NULL;
+    if (!jobs) {
+        free(monitors);
         error_set(error, "out of memory for the monitors");
         return NULL;
     }
@@ -354,6 +375,7 @@ struct monitors *monitors_create(const struct options *options, struct machine *
     monitors->options = options;
     monitors->screen = screen;
     monitors->migration = migration;
+    monitors->jobs = jobs;
     migration_listen(migration, on_migration, monitors);
     monitors->listener = (struct machine_listener){ .notice = on_notice,
                                                     .disk_failed = on_disk_failed,
@@ -398,6 +420,8 @@ void monitors_close(struct monitors *monitors)
 {
     for (unsigned i = 0; monitors && i < monitors->count; i++)
         monitor_close(monitors->list[i]);
+    if (monitors)
+        jobs_close(monitors->jobs);
 }
 
 void monitors_free(struct monitors *monitors)
@@ -408,5 +432,7 @@ void monitors_free(struct monitors *monitors)
         pthread_mutex_destroy(&monitor->lock);
         free(monitor);
     }
+    if (monitors)
+        jobs_destroy(monitors->jobs);
     free(monitors);
 }

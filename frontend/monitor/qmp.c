@@ -129,6 +129,8 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
             monitor_put_text(data, "status", event->status);
         else
             monitor_put_number(data, "pass", event->pass);
+        if (*event->job)
+            monitor_put_text(data, "id", event->job);
         json_object_object_add(object, "data", data);
     }
     if (event->on_balloon) {

@@ -205,6 +205,7 @@ struct options {
     const char *cpu;                 /* -cpu; NULL: not given */
     const char *title;               /* -name */
     const char *incoming;            /* -incoming; NULL: not given */
+    const char *loadvm;              /* -loadvm; NULL: not given */
     const char *suspend;             /* -suspend; NULL: not given */
     const char *log_list;            /* -d */
     const char *log_file;            /* -D */
@@ -281,7 +282,7 @@ void options_print_cpus(FILE *out);
 /* process.c */
 options_take_fn options_take_pidfile, options_take_daemonize, options_take_name, options_take_overcommit,
     options_take_msg, options_take_echr, options_take_action, options_take_watchdog_action,
-    options_take_runas, options_take_chroot, options_take_incoming, options_take_suspend;
+    options_take_runas, options_take_chroot, options_take_incoming, options_take_suspend, options_take_loadvm;
 bool options_join_process(struct options *options, struct error *error);
 /* join.c: how many consoles and monitors use the terminal. */
 unsigned options_count_terminals(const struct options *options);

@@ -29,6 +29,12 @@ bool options_take_incoming(struct options *options, const char *argument, struct
                                          "tcp:HOST:PORT or defer");
 }
 
+bool options_take_loadvm(struct options *options, const char *argument, struct error *error)
+{
+    options->loadvm = argument;
+    return *argument || error_set(error, "-loadvm: the name of the snapshot is missing");
+}
+
 bool options_take_suspend(struct options *options, const char *argument, struct error *error)
 {
     options->suspend = argument;

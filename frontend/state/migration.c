@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "frontend/state/channel.h"
+#include "machine/state/snapshots.h"
 #include "machine/state/state.h"
 #include "util/host_time.h"
 #include "util/log.h"
@@ -22,7 +23,7 @@
 
 struct migration {
     struct machine *machine;
-    const char *incoming, *suspend; /* NULL: not given */
+    const char *incoming, *loadvm, *suspend; /* NULL: not given */
     migration_listener_fn *listener;
     void *opaque;
 
@@ -158,6 +159,22 @@ static void *load_thread(void *opaque)
     return NULL;
 }
 
+/* -loadvm */
+static void *loadvm_thread(void *opaque)
+{
+    struct migration *migration = opaque;
+    struct error error = { .text = "" };
+    set_active(migration);
+    note_stop(migration);
+    bool ok = machine_snapshot_load(migration->machine, migration->loadvm, true, NULL, &error);
+    finish(migration, ok, &error);
+    if (ok)
+        return NULL;
+    log_warn("-loadvm %s: %s", migration->loadvm, error.text);
+    machine_request_quit(migration->machine, 1);
+    return NULL;
+}
+
 /* [lock] */
 static bool start_thread(struct migration *migration, bool incoming, struct error *error)
 {
@@ -169,7 +186,10 @@ static bool start_thread(struct migration *migration, bool incoming, struct erro
     migration->status = MIGRATION_SETUP;
     tell(migration, MIGRATION_SETUP);
     thread_signals_block(&old);
-    int rc = thread_create(&migration->thread, THREAD_HOST, "migration", incoming ? load_thread : save_thread,
+    int rc = thread_create(&migration->thread, THREAD_HOST, "migration",
+                           !incoming           ? save_thread
+                           : migration->loadvm ? loadvm_thread
+                                               : load_thread,
                            migration);
     thread_signals_restore(&old);
     migration->started = rc == 0;
@@ -317,6 +337,11 @@ static bool open_source(struct migration *migration, bool *open, struct error *e
     char uri[PATH_MAX + 8];
     struct error why;
     *open = false;
+    if (migration->loadvm && migration->incoming)
+        return error_set(error, "-loadvm and -incoming both load a guest: give one");
+    if (migration->loadvm)
+        return !migration->suspend || access(migration->suspend, F_OK) != 0 ||
+               error_set(error, "-loadvm: there is a guest in the file of -suspend, too: remove it");
     if (migration->incoming && strcmp(migration->incoming, "defer") == 0)
         return true;
     if (migration->incoming) {
@@ -335,7 +360,7 @@ static bool open_source(struct migration *migration, bool *open, struct error *e
 
 bool migration_loads(const struct options *options)
 {
-    return options->incoming || (options->suspend && access(options->suspend, F_OK) == 0);
+    return options->incoming || options->loadvm || (options->suspend && access(options->suspend, F_OK) == 0);
 }
 
 struct migration *migration_create(const struct options *options, struct machine *machine,
@@ -349,6 +374,7 @@ struct migration *migration_create(const struct options *options, struct machine
     }
     migration->machine = machine;
     migration->incoming = options->incoming;
+    migration->loadvm = options->loadvm;
     migration->suspend = options->suspend;
     migration->channel.fd = -1;
     pthread_mutex_init(&migration->lock, NULL);
@@ -361,7 +387,7 @@ struct migration *migration_create(const struct options *options, struct machine
 
 bool migration_begin(struct migration *migration, struct error *error)
 {
-    if (migration->channel.fd < 0)
+    if (migration->channel.fd < 0 && !migration->loadvm)
         return true;
     pthread_mutex_lock(&migration->lock);
     bool ok = start_thread(migration, true, error);

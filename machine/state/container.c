@@ -17,6 +17,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "machine/state/state.h"
+
 #define MAGIC       "RVIVE-MS"
 #define FILE_HEADER 16u
 #define HEADER      24u
@@ -58,6 +60,21 @@ static void wait_a_little(int fd, short events)
     poll(&wait, 1, LOOK_MS);
 }
 
+/* As write() and read(). */
+static ssize_t stream_write(const struct machine_state_stream *stream, const void *bytes, size_t length)
+{
+    int rc = stream->write(stream->opaque, bytes, length);
+    errno = -rc;
+    return rc ? -1 : (ssize_t)length;
+}
+
+static ssize_t stream_read(const struct machine_state_stream *stream, void *bytes, size_t length)
+{
+    int rc = stream->read(stream->opaque, bytes, length);
+    errno = -rc;
+    return rc ? -1 : (ssize_t)length;
+}
+
 /* ---- Writing ------------------------------------------------------------------------------------------- */
 
 static bool write_failed(struct container_writer *writer, const char *what)
@@ -74,7 +91,8 @@ static bool put_bytes(struct container_writer *writer, const uint8_t *bytes, siz
         size_t part = length - done < PIECE ? length - done : PIECE;
         if (cancelled(writer->cancel))
             return write_failed(writer, "it was cancelled");
-        ssize_t put = write(writer->fd, bytes + done, part);
+        ssize_t put = writer->stream ? stream_write(writer->stream, bytes + done, part)
+                                     : write(writer->fd, bytes + done, part);
         if (put < 0 && errno == EAGAIN)
             wait_a_little(writer->fd, POLLOUT);
         else if (put < 0 && errno != EINTR)
@@ -88,10 +106,12 @@ static bool put_bytes(struct container_writer *writer, const uint8_t *bytes, siz
     return true;
 }
 
-bool container_write_begin(struct container_writer *writer, int fd, struct error *error)
+bool container_write_begin(struct container_writer *writer, int fd, const struct machine_state_stream *stream,
+                           struct error *error)
 {
     uint8_t header[FILE_HEADER];
-    *writer = (struct container_writer){ .fd = fd, .error = error, .context = ZSTD_createCCtx() };
+    *writer =
+        (struct container_writer){ .fd = fd, .stream = stream, .error = error, .context = ZSTD_createCCtx() };
     if (!writer->context)
         return write_failed(writer, "out of memory");
     ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, COMPRESSION);
@@ -170,7 +190,9 @@ static bool get_bytes(struct container_reader *reader, uint8_t *bytes, size_t le
     for (size_t done = 0; done < length;) {
         if (cancelled(reader->cancel))
             return read_failed(reader, "loading was cancelled");
-        ssize_t got = read(reader->fd, bytes + done, length - done < PIECE ? length - done : PIECE);
+        size_t part = length - done < PIECE ? length - done : PIECE;
+        ssize_t got = reader->stream ? stream_read(reader->stream, bytes + done, part)
+                                     : read(reader->fd, bytes + done, part);
         if (got < 0 && errno == EAGAIN)
             wait_a_little(reader->fd, POLLIN);
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
@@ -184,10 +206,12 @@ static bool get_bytes(struct container_reader *reader, uint8_t *bytes, size_t le
     return true;
 }
 
-bool container_read_begin(struct container_reader *reader, int fd, struct error *error)
+bool container_read_begin(struct container_reader *reader, int fd, const struct machine_state_stream *stream,
+                          struct error *error)
 {
     uint8_t header[FILE_HEADER];
-    *reader = (struct container_reader){ .fd = fd, .error = error, .context = ZSTD_createDCtx() };
+    *reader =
+        (struct container_reader){ .fd = fd, .stream = stream, .error = error, .context = ZSTD_createDCtx() };
     if (!reader->context)
         return read_failed(reader, "out of memory");
     memset(header, 0, sizeof(header));

@@ -34,8 +34,11 @@ enum container_kind {
 struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
 
+struct machine_state_stream;
+
 struct container_writer {
-    int fd; /* borrowed; if it does not block, poll() waits for it */
+    int fd;                                    /* borrowed; if it does not block, poll() waits for it */
+    const struct machine_state_stream *stream; /* used instead; NULL: none */
     struct ZSTD_CCtx_s *context;
     uint8_t *packed;
     size_t packed_size;
@@ -46,9 +49,10 @@ struct container_writer {
     bool failed;
 };
 
-/* Writes the header. False, with *error filled, on failure. container_writer_destroy() must follow in any
- * case. */
-bool container_write_begin(struct container_writer *writer, int fd, struct error *error);
+/* Writes the header, to `stream` or, if that is NULL, to `fd`. False, with *error filled, on failure.
+ * container_writer_destroy() must follow in any case. */
+bool container_write_begin(struct container_writer *writer, int fd, const struct machine_state_stream *stream,
+                           struct error *error);
 /* Writes a section; `bytes` are compressed unless it is CONTAINER_TEXT. */
 bool container_write(struct container_writer *writer, enum container_kind kind, uint64_t place,
                      const void *bytes, size_t length);
@@ -56,7 +60,8 @@ bool container_write_end(struct container_writer *writer);
 void container_writer_destroy(struct container_writer *writer);
 
 struct container_reader {
-    int fd; /* borrowed */
+    int fd;                                    /* borrowed */
+    const struct machine_state_stream *stream; /* used instead; NULL: none */
     struct ZSTD_DCtx_s *context;
     uint64_t sections;
     struct error *error;
@@ -71,7 +76,8 @@ struct container_reader {
 
 /* Reads the header; container_reader_destroy() follows in any case. False, with *error filled, if this is no
  * saved machine or one of a newer format. */
-bool container_read_begin(struct container_reader *reader, int fd, struct error *error);
+bool container_read_begin(struct container_reader *reader, int fd, const struct machine_state_stream *stream,
+                          struct error *error);
 /* Reads the next section. The last is CONTAINER_END, whose number of sections is right. */
 bool container_read(struct container_reader *reader);
 void container_reader_destroy(struct container_reader *reader);

@@ -138,14 +138,14 @@ static uint64_t memory_size(struct machine *machine)
     return machine->config.ram_size + machine->config.board->rom.size;
 }
 
-bool machine_save(struct machine *machine, int fd, bool running, struct machine_state_progress *progress,
-                  struct error *error)
+static bool save(struct machine *machine, int fd, const struct machine_state_stream *stream, bool running,
+                 struct machine_state_progress *progress, struct error *error)
 {
     struct container_writer writer;
     atomic_store(&progress->memory, memory_size(machine));
     if (!flush_disks(machine, error))
         return false;
-    bool ok = container_write_begin(&writer, fd, error);
+    bool ok = container_write_begin(&writer, fd, stream, error);
     writer.written = &progress->written;
     writer.cancel = &progress->cancel;
     ok = ok && write_text(machine, &writer, running) && write_parts(machine, &writer, 0, 1) &&
@@ -153,6 +153,18 @@ bool machine_save(struct machine *machine, int fd, bool running, struct machine_
          container_write_end(&writer);
     container_writer_destroy(&writer);
     return ok;
+}
+
+bool machine_save(struct machine *machine, int fd, bool running, struct machine_state_progress *progress,
+                  struct error *error)
+{
+    return save(machine, fd, NULL, running, progress, error);
+}
+
+bool machine_save_to(struct machine *machine, const struct machine_state_stream *stream, bool running,
+                     struct machine_state_progress *progress, struct error *error)
+{
+    return save(machine, -1, stream, running, progress, error);
 }
 
 /* ---- Loading ------------------------------------------------------------------------------------------- */
@@ -210,21 +222,51 @@ static void forget_code(struct machine *machine)
         hart_request(machine->harts[i], HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH);
 }
 
-bool machine_load(struct machine *machine, int fd, struct machine_state_progress *progress, bool *running,
-                  struct error *error)
+/* Reads what comes before the parts. container_reader_destroy() follows in any case. */
+static bool read_front(struct machine *machine, struct container_reader *reader, int fd,
+                       const struct machine_state_stream *stream, const atomic_bool *cancel, bool *running,
+                       struct error *error)
+{
+    error->text[0] = 0;
+    bool ok = container_read_begin(reader, fd, stream, error);
+    reader->cancel = cancel;
+    ok = ok && container_read(reader);
+    if (ok && reader->kind != CONTAINER_TEXT)
+        ok = error_set(error, "the saved machine: it does not begin with its description");
+    return ok && describe_compare(machine, (const char *)reader->bytes, reader->length, running, error);
+}
+
+static bool load(struct machine *machine, int fd, const struct machine_state_stream *stream,
+                 struct machine_state_progress *progress, bool *running, struct error *error)
 {
     struct container_reader reader;
     struct memory_loader memory = { .machine = machine, .progress = progress };
-    error->text[0] = 0;
     atomic_store(&progress->memory, memory_size(machine));
-    bool ok = container_read_begin(&reader, fd, error);
-    reader.cancel = &progress->cancel;
-    ok = ok && container_read(&reader);
-    if (ok && reader.kind != CONTAINER_TEXT)
-        ok = error_set(error, "the saved machine: it does not begin with its description");
-    ok = ok && describe_compare(machine, (const char *)reader.bytes, reader.length, running, error) &&
-         read_sections(machine, &reader, &memory, error);
+    bool ok = read_front(machine, &reader, fd, stream, &progress->cancel, running, error) &&
+              read_sections(machine, &reader, &memory, error);
     forget_code(machine);
+    container_reader_destroy(&reader);
+    return ok;
+}
+
+bool machine_load(struct machine *machine, int fd, struct machine_state_progress *progress, bool *running,
+                  struct error *error)
+{
+    return load(machine, fd, NULL, progress, running, error);
+}
+
+bool machine_load_from(struct machine *machine, const struct machine_state_stream *stream,
+                       struct machine_state_progress *progress, bool *running, struct error *error)
+{
+    return load(machine, -1, stream, progress, running, error);
+}
+
+bool machine_load_fits(struct machine *machine, const struct machine_state_stream *stream,
+                       struct error *error)
+{
+    struct container_reader reader;
+    bool running;
+    bool ok = read_front(machine, &reader, -1, stream, NULL, &running, error);
     container_reader_destroy(&reader);
     return ok;
 }

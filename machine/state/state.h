@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "util/error.h"
@@ -24,14 +25,29 @@ struct machine_state_progress {
     atomic_bool cancel;
 };
 
+/* Where a machine goes to, or comes from, that has no descriptor. Each call transfers all of the bytes, which
+ * follow those of the last call; 0 or a negative errno. */
+struct machine_state_stream {
+    int (*write)(void *opaque, const void *bytes, size_t length);
+    int (*read)(void *opaque, void *bytes, size_t length);
+    void *opaque;
+};
+
 /* Writes the machine. `running`: whether it is to run when it is loaded. The disks' images are flushed before
  * it returns. False, with *error filled, on failure; the machine is as before in any case. */
 bool machine_save(struct machine *machine, int fd, bool running, struct machine_state_progress *progress,
                   struct error *error);
+bool machine_save_to(struct machine *machine, const struct machine_state_stream *stream, bool running,
+                     struct machine_state_progress *progress, struct error *error);
 /* Reads a machine. *running: whether the saved one ran. False, with *error filled, if the file is damaged, or
  * is of another machine; the message names what differs. The machine must not run then, as some of its parts
  * may be loaded and others not. */
 bool machine_load(struct machine *machine, int fd, struct machine_state_progress *progress, bool *running,
                   struct error *error);
+bool machine_load_from(struct machine *machine, const struct machine_state_stream *stream,
+                       struct machine_state_progress *progress, bool *running, struct error *error);
+/* Reads only the description, and says whether the machine fits it; nothing is loaded. */
+bool machine_load_fits(struct machine *machine, const struct machine_state_stream *stream,
+                       struct error *error);
 
 #endif

@@ -110,8 +110,8 @@ static void make_raw(const uint8_t *bytes, size_t size)
 {
     struct container_writer writer;
     struct error error;
-    if (ftruncate(file, 0) || lseek(file, 0, SEEK_SET) || !container_write_begin(&writer, file, &error) ||
-        write(file, bytes, size) != (ssize_t)size)
+    if (ftruncate(file, 0) || lseek(file, 0, SEEK_SET) ||
+        !container_write_begin(&writer, file, NULL, &error) || write(file, bytes, size) != (ssize_t)size)
         die("cannot write");
     container_writer_destroy(&writer);
 }

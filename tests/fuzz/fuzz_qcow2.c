@@ -4,9 +4,10 @@
  * exclusive or, at the places that the input names: a zero byte changes nothing, and any other byte breaks
  * one thing. Then the image is opened, read, written, discarded, checked and repaired.
  *
- *   byte 0     which image: version 2 or 3, cluster size, refcount width, with a snapshot's flag cleared
+ *   byte 0     which image: version 2 or 3, cluster size, refcount width; each has a snapshot with state
  *   then       patches of 4 bytes: where (2 bytes: 0 to 0x7fff in the first 32 KiB), what, how often more
- *   0xffff     ends the patches; the rest is a script, 4 bytes an operation: kind, sector (2), length
+ *   0xffff     ends the patches; the rest is a script, 4 bytes an operation: kind, sector (2), length; or
+ *              kind with 0x40, number, bytes, what to do with a snapshot
  *
  * The image is a file without a name in memory; backing files are never opened, since the input would name
  * files of this host.
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "devices/block/qcow2/qcow2.h"
+#include "devices/block/qcow2/snapshots.h"
 #include "util/log.h"
 
 #define DISK_BYTES (256u << 10)
@@ -75,6 +77,10 @@ static void make_good(unsigned kind)
     qcow2_write_compressed(disk, 65536, buffer);
     qcow2_write_compressed(disk, 65536 + (1u << options.cluster_bits), buffer);
     blockdev_discard(disk, 512, 4096);
+    struct qcow2_snapshot snapshot = { .name = "a", .state_bytes = 3000 };
+    if (qcow2_state_write(disk, buffer, 3000, 0) || !qcow2_snapshot_create(disk, &snapshot, &error))
+        die(error.text);
+    blockdev_pwrite(disk, buffer, 512, 512);
     blockdev_destroy(disk);
     good_bytes[kind] = (size_t)lseek(image, 0, SEEK_END);
     good[kind] = malloc(good_bytes[kind]);
@@ -93,8 +99,33 @@ static void setup(void)
         make_good(kind);
 }
 
+/* With one of the snapshots, whose number the input says. */
+static void operate_snapshot(struct blockdev *disk, const uint8_t *op)
+{
+    struct qcow2_snapshot *list, made = { .name = "b", .state_bytes = op[2] };
+    struct error error;
+    unsigned count;
+    if (!qcow2_snapshot_list(disk, &list, &count, &error))
+        return;
+    const struct qcow2_snapshot *chosen = count ? &list[op[1] % count] : NULL;
+    if (op[3] % 4 == 0 && !qcow2_state_write(disk, buffer, op[2], 0))
+        qcow2_snapshot_create(disk, &made, &error);
+    else if (op[3] % 4 == 1 && chosen)
+        qcow2_snapshot_apply(disk, chosen, &error);
+    else if (op[3] % 4 == 2 && chosen)
+        qcow2_snapshot_delete(disk, chosen, &error);
+    else if (chosen)
+        qcow2_state_read(disk, chosen, buffer, chosen->state_bytes < BUFFER ? chosen->state_bytes : BUFFER,
+                         0);
+    free(list);
+}
+
 static void operate(struct blockdev *disk, const uint8_t *op)
 {
+    if (op[0] & 0x40) {
+        operate_snapshot(disk, op);
+        return;
+    }
     uint64_t sectors = disk->size / 512, sector = (uint64_t)(op[1] | op[2] << 8);
     uint64_t length = 1 + op[3] % 128;
     struct qcow2_check check = { 0 };

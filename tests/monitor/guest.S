@@ -2,7 +2,8 @@
  *
  * The guest of the monitor's tests. Hart 0 maps RAM and the devices to their own addresses by two gigapages
  * of Sv39 and enters S-mode. Then it loops: it counts in `counter`, echoes what arrives through the UART, and
- * prints <break> for a break. A 'q' ends it with code 7. The other harts sleep. `value` has known contents.
+ * prints <break> for a break. An 'f' programs the next word of the second bank of flash. A 'q' ends it with
+ * code 7. The other harts sleep. `value` has known contents.
  */
     .option norvc
     .globl _start
@@ -30,6 +31,7 @@ _start:
 supervisor:
     li      s0, 0x10000000
     la      s1, counter
+    li      s2, 0x22000000
     li      a0, '!'
     sb      a0, 0(s0)
 loop:
@@ -44,6 +46,17 @@ loop:
     lbu     a0, 0(s0)
     li      t2, 'q'
     beq     a0, t2, end
+    li      t2, 'f'
+    beq     a0, t2, flash
+    sb      a0, 0(s0)
+    j       loop
+flash:
+    li      t2, 0x400040
+    sw      t2, 0(s2)
+    sw      zero, 0(s2)
+    li      t2, 0xff00ff
+    sw      t2, 0(s2)
+    addi    s2, s2, 4
     sb      a0, 0(s0)
     j       loop
 broken:

@@ -173,11 +173,12 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
 
 /* ---- Resizing ------------------------------------------------------------------------------------------ */
 
-/* Makes a longer L1 table, at a new place. [locked] */
-static int l1_grow(struct blockdev_qcow2 *q, uint64_t entries)
+int qcow2_l1_grow(struct blockdev_qcow2 *q, uint64_t entries)
 {
     CHECK_HELD(&q->lock);
     uint64_t bytes = qcow2_round_up(q, entries * 8), offset, found;
+    if (entries <= q->header.l1_size)
+        return 0;
     uint64_t old_offset = q->header.l1_offset, old_bytes = q->header.l1_size * 8ull;
     if (bytes > QCOW2_L1_MAX)
         return -EFBIG;
@@ -228,8 +229,10 @@ bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error)
         return error_set(error, "%s: has snapshots, so its size cannot be changed", path);
     int rc = size < q->header.size ? cut(q, size) : 0;
     pthread_mutex_lock(&q->lock);
-    if (!rc && entries > q->header.l1_size)
-        rc = l1_grow(q, entries);
+    if (!rc && size > q->header.size) /* the disk would show a machine's state that was not dropped */
+        rc = qcow2_tree_drop_state(q);
+    if (!rc)
+        rc = qcow2_l1_grow(q, entries);
     rc = rc ? rc : qcow2_tables_write(q);
     rc = rc ? rc : blockfile_flush(q->file);
     if (!rc) {

@@ -23,6 +23,8 @@ struct blockdev_qcow2 *qcow2_of(struct blockdev *blockdev)
 static void op_begin(struct blockdev_qcow2 *q, struct qcow2_op *op)
 {
     pthread_mutex_lock(&q->lock);
+    while (q->exclusive)
+        pthread_cond_wait(&q->written, &q->lock);
     *op = (struct qcow2_op){ .seq = q->seq++, .previous = q->last_op };
     *(q->last_op ? &q->last_op->next : &q->first_op) = op;
     q->last_op = op;
@@ -36,6 +38,26 @@ static void op_end(struct blockdev_qcow2 *q, struct qcow2_op *op)
     *(op->next ? &op->next->previous : &q->last_op) = op->previous;
     if (q->quarantine.count)
         qcow2_quarantine_release(q);
+    if (q->exclusive && !q->first_op)
+        pthread_cond_broadcast(&q->written);
+    pthread_mutex_unlock(&q->lock);
+}
+
+void qcow2_exclusive_begin(struct blockdev_qcow2 *q)
+{
+    pthread_mutex_lock(&q->lock);
+    while (q->exclusive)
+        pthread_cond_wait(&q->written, &q->lock);
+    q->exclusive = true;
+    while (q->first_op)
+        pthread_cond_wait(&q->written, &q->lock);
+}
+
+void qcow2_exclusive_end(struct blockdev_qcow2 *q)
+{
+    CHECK_HELD(&q->lock);
+    q->exclusive = false;
+    pthread_cond_broadcast(&q->written);
     pthread_mutex_unlock(&q->lock);
 }
 
@@ -355,6 +377,18 @@ static int qcow2_pwritev(struct blockdev *blockdev, struct iovec *iov, unsigned 
     struct qcow2_op op;
     op_begin(q, &op);
     return write_end(q, &op, write_range(q, iov, bytes, offset));
+}
+
+int qcow2_read_at(struct blockdev_qcow2 *q, void *bytes, uint64_t length, uint64_t guest)
+{
+    struct iovec iov = { bytes, length };
+    return qcow2_preadv(&q->blockdev, &iov, 1, length, guest);
+}
+
+int qcow2_write_at(struct blockdev_qcow2 *q, const void *bytes, uint64_t length, uint64_t guest)
+{
+    struct iovec iov = { (void *)(uintptr_t)bytes, length };
+    return qcow2_pwritev(&q->blockdev, &iov, 1, length, guest);
 }
 
 static int qcow2_flush(struct blockdev *blockdev)

@@ -43,6 +43,7 @@
 #define QCOW2_L1_MAX           (32u << 20) /* bytes of a table, as QEMU limits them */
 #define QCOW2_REFTABLE_MAX     (8u << 20)
 #define QCOW2_SNAPSHOTS_MAX    65536u
+#define QCOW2_SNAPSHOT_MIN     40u /* bytes of an entry of the table without extra data, id and name */
 
 enum qcow2_incompatible {
     QCOW2_INCOMPAT_DIRTY = 1,
@@ -126,7 +127,7 @@ struct blockdev_qcow2 {
     bool corrupt;                       /* an impossible value was found: no more writes */
 
     pthread_mutex_t lock;
-    pthread_cond_t written; /* a qcow2_write ended */
+    pthread_cond_t written; /* a qcow2_write ended; no request is under way; `exclusive` has ended */
     uint64_t *l1;           /* host's byte order, header.l1_size entries */
     uint64_t *reftable;     /* the same; reftable_size entries */
     uint32_t reftable_size;
@@ -141,6 +142,7 @@ struct blockdev_qcow2 {
     struct qcow2_ranges quarantine; /* free clusters that older requests may still be using */
     struct qcow2_op *first_op, *last_op;
     uint64_t seq;
+    bool exclusive; /* a request that begins waits until this ends; see qcow2_exclusive_begin() */
     struct qcow2_write *writes;
     uint64_t free_hint;     /* no cluster below it is free */
     uint64_t file_end;      /* bytes; nothing was ever written at or beyond it */
@@ -192,6 +194,8 @@ int qcow2_refblock_ensure(struct blockdev_qcow2 *q, uint64_t cluster, bool anywh
 int qcow2_find_free(struct blockdev_qcow2 *q, uint64_t wanted, bool all, uint64_t *offset, uint64_t *found);
 /* Would a write there change a table of the image? */
 bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
+/* Would it change the header, the L1 table, the refcount table, or the table of snapshots? */
+bool qcow2_is_fixed(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes);
 /* Reports once that the image is damaged, and stops writing to it. Returns -EIO. */
 int qcow2_damaged(struct blockdev_qcow2 *q, const char *what, uint64_t offset);
 unsigned qcow2_refcount_field(const void *block, unsigned bits, uint64_t index, uint64_t *value);
@@ -250,10 +254,46 @@ void qcow2_release(struct blockdev *blockdev);
 /* ---- io.c ---------------------------------------------------------------------------------------------- */
 
 extern const struct blockdev_ops qcow2_ops;
+/* Waits until no request is under way, and locks; requests that begin wait until _end(), which unlocks. */
+void qcow2_exclusive_begin(struct blockdev_qcow2 *q);
+void qcow2_exclusive_end(struct blockdev_qcow2 *q);
+/* Reads and writes at any guest offset that the L1 table has, also beyond the disk. */
+int qcow2_read_at(struct blockdev_qcow2 *q, void *bytes, uint64_t length, uint64_t guest);
+int qcow2_write_at(struct blockdev_qcow2 *q, const void *bytes, uint64_t length, uint64_t guest);
 /* Makes the image hold nothing but what its backing file has. */
 int qcow2_make_empty(struct blockdev *blockdev);
 /* Drops the clusters from `offset`, a multiple of their size, to the end of the disk. */
 int qcow2_drop_tail(struct blockdev *blockdev, uint64_t offset);
+
+/* ---- tree.c: all [locked] ------------------------------------------------------------------------------ */
+
+/* Adds `delta`, 1 or -1, to the refcount of everything that `count` entries of an L1 table, in the host's
+ * byte order, lead to: L2 tables and clusters. 1: the entries, and those of the L2 tables, lose the "refcount
+ * is 1" bit; if that fails, all is as before. -1: at the next qcow2_tables_write(), as for qcow2_free(). */
+int qcow2_tree_add(struct blockdev_qcow2 *q, uint64_t *l1, uint32_t count, int delta);
+/* Makes right the "refcount is 1" bits of the disk's own tables. All refcounts have been written. */
+int qcow2_tree_refresh(struct blockdev_qcow2 *q);
+/* The number of L1 entries that describe the disk; those beyond are for a machine's state. */
+uint32_t qcow2_disk_entries(const struct blockdev_qcow2 *q);
+/* Drops what the L1 entries beyond the disk lead to. */
+int qcow2_tree_drop_state(struct blockdev_qcow2 *q);
+
+/* ---- snapshot_table.c: all [locked] -------------------------------------------------------------------- */
+
+struct qcow2_snapshot;
+struct qcow2_snapshots {
+    uint8_t *raw; /* the table as in the file, where entries may have more than is known here */
+    uint64_t bytes;
+    struct qcow2_snapshot *list;
+    uint64_t *at; /* where each entry begins in `raw`; one more for the end */
+    uint32_t count;
+};
+/* Reads and checks the table; qcow2_snapshots_free() follows in any case. */
+bool qcow2_snapshots_read(struct blockdev_qcow2 *q, struct qcow2_snapshots *table, struct error *error);
+void qcow2_snapshots_free(struct qcow2_snapshots *table);
+/* Makes `raw` and `bytes` of a table with one more entry, or without the entry `number`. 0 or -ENOMEM. */
+int qcow2_snapshots_add(struct qcow2_snapshots *table, const struct qcow2_snapshot *snapshot);
+void qcow2_snapshots_remove(struct qcow2_snapshots *table, uint32_t number);
 
 /* ---- check.c ------------------------------------------------------------------------------------------- */
 
@@ -282,6 +322,8 @@ struct qcow2_options {
 };
 /* Writes an empty image to an empty file. */
 bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, struct error *error);
+/* Makes the L1 table at least `entries` entries long, at a new place. [locked] */
+int qcow2_l1_grow(struct blockdev_qcow2 *q, uint64_t entries);
 /* Changes the size of the disk; what shrinking cuts off is lost. For an image that nobody else is using. */
 bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error);
 

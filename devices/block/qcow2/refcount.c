@@ -78,7 +78,7 @@ int qcow2_refcount_get(struct blockdev_qcow2 *q, uint64_t cluster, uint64_t *ref
     return rc;
 }
 
-bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
+bool qcow2_is_fixed(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
 {
     CHECK_HELD(&q->lock);
     const struct qcow2_header *header = &q->header;
@@ -88,11 +88,19 @@ bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes
         { 0, q->cluster_size },
         { header->l1_offset, header->l1_size * 8ull },
         { header->reftable_offset, q->reftable_size * 8ull },
+        { header->snapshot_offset, header->snapshot_count * (uint64_t)QCOW2_SNAPSHOT_MIN },
     };
     for (size_t n = 0; n < sizeof(fixed) / sizeof(*fixed); n++) {
         if (offset < fixed[n].offset + fixed[n].bytes && fixed[n].offset < offset + bytes)
             return true;
     }
+    return false;
+}
+
+bool qcow2_is_metadata(struct blockdev_qcow2 *q, uint64_t offset, uint64_t bytes)
+{
+    if (qcow2_is_fixed(q, offset, bytes))
+        return true;
     for (uint64_t at = offset & -q->cluster_size; at < offset + bytes; at += q->cluster_size) {
         if (qcow2_table_at(q, at))
             return true;

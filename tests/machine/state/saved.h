@@ -67,7 +67,7 @@ static inline void saved_read(struct saved *saved, int fd)
     struct error error;
     lseek(fd, 0, SEEK_SET);
     saved->count = 0;
-    if (!container_read_begin(&reader, fd, &error))
+    if (!container_read_begin(&reader, fd, NULL, &error))
         abort();
     while (container_read(&reader) && reader.kind != CONTAINER_END && saved->count < SAVED_MAX) {
         struct saved_section *section = &saved->sections[saved->count++];
@@ -84,8 +84,8 @@ static inline void saved_write(const struct saved *saved, int fd)
 {
     struct container_writer writer;
     struct error error;
-    bool ok =
-        ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 && container_write_begin(&writer, fd, &error);
+    bool ok = ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+              container_write_begin(&writer, fd, NULL, &error);
     for (unsigned n = 0; ok && n < saved->count; n++)
         ok = container_write(&writer, saved->sections[n].kind, saved->sections[n].place,
                              saved->sections[n].bytes, saved->sections[n].length);
