@@ -95,7 +95,10 @@ monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus
 monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev, monitor_ringbuf_read;
 monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, monitor_print_chardev;
 /* hotplug.c */
-monitor_run_fn monitor_device_add, monitor_device_del, monitor_blockdev_add, monitor_blockdev_del;
+monitor_run_fn monitor_device_add, monitor_device_del, monitor_blockdev_add, monitor_blockdev_del,
+    monitor_block_nodes;
+/* qom.c */
+monitor_run_fn monitor_qom_list;
 /* vnc.c */
 monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc;
 /* models.c */
