@@ -48,7 +48,7 @@ enum device_key_type {
     DEVICE_KEY_OFF,      /* no value is stored: only "off" is accepted, and `limit` says why */
     DEVICE_KEY_EMPTY,    /* no value is stored: only an empty value is accepted, and `limit` says why */
     DEVICE_KEY_SLOT,     /* int: the number of a virtio-mmio slot */
-    DEVICE_KEY_PCI_BUS,  /* no value is stored: there is only one bus */
+    DEVICE_KEY_PCI_BUS,  /* const char *: the id of a bridge; NULL: the root bus */
     DEVICE_KEY_PCI_PLACE /* struct device_pci_place */
 };
 
@@ -86,7 +86,8 @@ struct device_settings {
     const char *mount_tag; /* of a shared folder */
     const char *carrier;   /* of a port: the virtio-serial that it is on, "ID.0" */
     const char *port_name;
-    uint32_t port;
+    uint32_t port;                   /* the same for a PCI Express port */
+    uint32_t chassis, slot, hotplug; /* of a PCI Express port; hotplug: 0 auto, 1 off, 2 on */
     struct device_mac mac;
     uint32_t queues, queue_size; /* of a disk */
     uint32_t msix_vectors, mdts; /* of an NVMe controller */
@@ -145,6 +146,8 @@ struct device_plug {
     struct display *display;
     void (*balloon_changed)(void *opaque, uint32_t pages); /* called with `opaque` */
     void *opaque;
+    /* Of a PCI Express port: called with `opaque` (pci/root_port.h). */
+    void (*ejected)(void *opaque, struct pci_function *port);
     /* For PCI functions that are not virtio. */
     bool multifunction;
     struct dma *dma;
@@ -163,7 +166,9 @@ struct device_model {
     /* On the PCI bus, the names of its node and of the unit below it in fw_cfg's boot order; NULL: those that
      * virtio devices have. */
     const char *boot_node, *boot_unit;
-    bool vga; /* on the PCI bus it also has the registers of bochs-display */
+    bool bridge;   /* its id names a further PCI bus */
+    bool hot_plug; /* it may come and go while the machine runs */
+    bool vga;      /* on the PCI bus it also has the registers of bochs-display */
     const struct device_key *keys;
     const struct virtio_device_ops *ops; /* of a virtio device; NULL: it is not one */
     /* One of the two is set, unless only the machine makes the device. NULL and *error on failure. */

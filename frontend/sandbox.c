@@ -121,6 +121,24 @@ static bool add_devices(struct confine_policy *policy, const struct machine_conf
     return ok;
 }
 
+/* Can devices be plugged in while the machine runs (device_add)? They may use what nothing uses now. */
+static bool has_ports(const struct machine_config *machine)
+{
+    bool any = false;
+    for (unsigned n = 0; n < machine->pci_count; n++)
+        any |= machine->pci[n].plug.model->bridge;
+    return any;
+}
+
+static bool add_spare_drives(struct confine_policy *policy, const struct options *options)
+{
+    bool ok = true, hot = has_ports(&options->machine);
+    for (unsigned n = 0; hot && n < options->drive_count; n++)
+        if (!options->drives[n].used)
+            ok = ok && add_drive(policy, &options->drives[n].blockdev);
+    return ok;
+}
+
 static bool add_named_files(struct confine_policy *policy, const struct options *options)
 {
     const struct machine_config *machine = &options->machine;
@@ -128,6 +146,7 @@ static bool add_named_files(struct confine_policy *policy, const struct options 
     bool ok = true;
     for (size_t n = 0; n < sizeof(read) / sizeof(read[0]); n++)
         ok = ok && (!read[n] || confine_add_path(policy, read[n], CONFINE_READ));
+    ok = ok && add_spare_drives(policy, options);
     for (unsigned n = 0; n < machine->load_count; n++)
         ok =
             ok && (!machine->loads[n].file || confine_add_path(policy, machine->loads[n].file, CONFINE_READ));
@@ -189,7 +208,7 @@ static bool add_networks(struct confine_policy *policy, const struct machine_con
     bool ok = true, clients = policy->sockets;
     for (unsigned n = 0; n < machine->netdev_count; n++) {
         const struct machine_netdev *netdev = &machine->netdevs[n];
-        if (!netdev->used)
+        if (!netdev->used && !has_ports(machine))
             continue;
         policy->sockets = true;
         policy->any_port = true;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is plugged in, for the monitor: the functions on the PCI bus and the disks (inspect.h). The lists do
- * not change after the machine was made; what the guest sets on the bus is read under its lock.
+ * What is plugged in, for the monitor: the functions on the PCI buses and the disks (inspect.h). The lists
+ * change only under run_lock; what the guest sets on a bus is read under the bus's lock.
  */
 #include <stdio.h>
+#include <string.h>
 
+#include "devices/pci/bridge.h"
 #include "devices/pci/host.h"
 #include "machine/inspect.h"
 #include "machine/internal.h"
@@ -31,14 +33,35 @@ static void take_bar(struct machine_pci_view *view, const struct pci_bar *bar)
     };
 }
 
-/* All slots share four inputs. */
+/* All slots share four inputs. A bridge rotates the wires behind it by its own slot. */
 static unsigned pci_irq(const struct board *board, struct pci_function *function)
 {
-    unsigned pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1);
-    return pin ? board->pci_irq + (function->slot + pin - 1) % PCI_PINS : 0;
+    unsigned pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1), wire = pin - 1;
+    for (; function; function = function->bus->bridge ? &function->bus->bridge->function : NULL)
+        wire += function->slot;
+    return pin ? board->pci_irq + wire % PCI_PINS : 0;
 }
 
-static void take_function(const struct machine_config *config, struct machine_pci_view *view,
+static void take_path(const struct pci_function *function, char *path, size_t size)
+{
+    if (function->bus->bridge) {
+        take_path(&function->bus->bridge->function, path, size);
+        strncat(path, "/", size - strlen(path) - 1);
+    }
+    snprintf(path + strlen(path), size - strlen(path), "%02x.%x", function->slot, function->number);
+}
+
+static void take_bridge(struct machine_pci_view *view, struct pci_bridge *bridge)
+{
+    view->bridge = true;
+    view->secondary = pci_bridge_secondary(bridge);
+    view->subordinate = pci_bridge_subordinate(bridge);
+    pci_bridge_range(bridge, PCI_BRIDGE_IO, &view->io.base, &view->io.limit);
+    pci_bridge_range(bridge, PCI_BRIDGE_MEMORY, &view->memory.base, &view->memory.limit);
+    pci_bridge_range(bridge, PCI_BRIDGE_PREFETCH, &view->prefetch.base, &view->prefetch.limit);
+}
+
+static void take_function(const struct machine *machine, struct machine_pci_view *view,
                           struct pci_function *function)
 {
     *view = (struct machine_pci_view){
@@ -52,27 +75,47 @@ static void take_function(const struct machine_config *config, struct machine_pc
         .class_code = (uint16_t)pci_config_peek(function, PCI_CLASS + 1, 2),
         .pin = pci_config_peek(function, PCI_INTERRUPT_PIN, 1),
         .line = pci_config_peek(function, PCI_INTERRUPT_LINE, 1),
-        .irq = pci_irq(config->board, function),
+        .irq = pci_irq(machine->config.board, function),
         .msix_vectors = function->msix.vectors,
         .bus_master = pci_function_is_bus_master(function),
     };
-    for (unsigned i = 0; i < config->pci_count; i++)
-        if (config->pci[i].slot == view->slot && config->pci[i].function == view->function)
-            view->id = config->pci[i].plug.settings.id;
+    for (unsigned i = 0; i < machine->config.pci_count; i++) {
+        if (machine->pci_made[i].function != function)
+            continue;
+        view->id = machine->config.pci[i].plug.settings.id;
+        view->bus_id = machine->config.pci[i].bus;
+    }
+    struct pci_bridge *front = function->bus->bridge;
+    view->bus = front ? pci_bridge_secondary(front) : 0;
+    for (; front; front = front->function.bus->bridge)
+        view->depth++;
+    take_path(function, view->path, sizeof(view->path));
     for (unsigned i = 0; i < PCI_BARS; i++)
         take_bar(view, &function->bars[i]);
+    if (function->bridge)
+        take_bridge(view, function->bridge);
+}
+
+/* Returns the function after *number others; else reduces *number by how many there are. */
+static struct pci_function *find_function(struct pci_bus *bus, unsigned *number)
+{
+    struct pci_function *found = NULL;
+    for (unsigned i = 0; bus && i < PCI_SLOTS * PCI_FUNCTIONS && !found; i++) {
+        struct pci_function *function = bus->functions[i];
+        if (function && (*number)-- == 0)
+            return function;
+        if (function && function->bridge)
+            found = find_function(&function->bridge->bus, number);
+    }
+    return found;
 }
 
 bool machine_pci_view(struct machine *machine, unsigned number, struct machine_pci_view *view)
 {
-    for (unsigned i = 0; machine->pci_bus && i < PCI_SLOTS * PCI_FUNCTIONS; i++) {
-        struct pci_function *function = machine->pci_bus->functions[i];
-        if (function && number-- == 0) {
-            take_function(&machine->config, view, function);
-            return true;
-        }
-    }
-    return false;
+    struct pci_function *function = find_function(machine->pci_bus, &number);
+    if (function)
+        take_function(machine, view, function);
+    return function != NULL;
 }
 
 /* ---- Disks --------------------------------------------------------------------------------------------- */
@@ -90,8 +133,9 @@ static void find_place(const struct machine_config *config, struct machine_disk 
     for (unsigned i = 0; i < config->pci_count; i++) {
         if (disk->config != &config->pci[i].plug.drive)
             continue;
-        snprintf(disk->place, sizeof(disk->place), "pci%02x.%x", config->pci[i].slot,
-                 config->pci[i].function);
+        snprintf(disk->place, sizeof(disk->place), "%s%s%02x.%x",
+                 config->pci[i].bus ? config->pci[i].bus : "pci", config->pci[i].bus ? "/" : "",
+                 config->pci[i].slot, config->pci[i].function);
         disk->device_id = config->pci[i].plug.settings.id;
         disk->id = config->pci[i].plug.drive_id;
     }

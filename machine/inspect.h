@@ -57,14 +57,22 @@ bool machine_coverage_write(struct machine *machine, struct error *error);
 bool machine_coverage_reset(struct machine *machine, struct error *error);
 /* To be called when the categories of the log have changed. Any time. */
 void machine_trace_changed(struct machine *machine);
-/* The functions on the PCI bus, in the order of their places; false after the last one. Any time. */
+/* The functions on the PCI buses, in the order of their places, with what is behind a bridge after it; false
+ * after the last one. */
 struct machine_pci_bar {
     unsigned index;
     const char *type; /* "io", "memory" */
     bool wide, prefetchable, mapped;
     uint64_t base, size; /* base is valid only if mapped */
 };
+struct machine_pci_range {
+    uint64_t base, limit; /* base > limit: the window is closed */
+};
 struct machine_pci_view {
+    unsigned bus;       /* its number, as the guest has set up the bridges; 0: the root bus, or none yet */
+    unsigned depth;     /* how many bridges there are before it */
+    const char *bus_id; /* the last one's id; NULL: it is on the root bus */
+    char path[64];      /* the places of the bridges and its own: "01.0/00.0" */
     unsigned slot, function;
     const char *name, *id;                                            /* id: of the -device; NULL: none */
     uint16_t vendor, device, subsystem_vendor, subsystem, class_code; /* class and subclass */
@@ -74,11 +82,14 @@ struct machine_pci_view {
     bool bus_master;
     struct machine_pci_bar bars[PCI_BARS];
     unsigned bar_count;
+    bool bridge;                     /* what follows is valid */
+    unsigned secondary, subordinate; /* numbers of buses */
+    struct machine_pci_range io, memory, prefetch;
 };
 bool machine_pci_view(struct machine *machine, unsigned number, struct machine_pci_view *view);
-/* The disks and banks of flash that have an image; false after the last one. Any time. */
+/* The disks and banks of flash that have an image; false after the last one. */
 struct machine_disk {
-    char place[24];             /* "virtio0", "pci05.0", "pflash1" */
+    char place[48];             /* "virtio0", "pci05.0", "pflash1", "pci.1/00.0" on a port's bus */
     const char *id, *device_id; /* of the drive, and of its device; NULL: none */
     const struct blockdev_config *config;
     const char *format;

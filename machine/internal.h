@@ -32,6 +32,14 @@
 #define MACHINE_DEVICES_MAX  32
 #define MACHINE_BACKENDS_MAX 80
 
+/* A function on the PCI bus, and the back end that was opened for it. */
+struct machine_pci_made {
+    struct pci_function *function; /* NULL: none */
+    struct blockdev *disk;         /* NULL: none */
+    struct netdev *network;        /* NULL: none */
+    uint64_t asked_ms;             /* host milliseconds: when its guest was asked to give it up; 0: never */
+};
+
 /* What has ended the run of the harts, or is to end it. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
 
@@ -97,14 +105,16 @@ struct machine {
     atomic_uint watchdog_action;   /* enum machine_watchdog_action */
     _Atomic uint64_t said_ms;      /* guest_events.c: when the last line was written */
     unsigned holds;
-    bool devices_held;                 /* since it is paused */
-    bool frozen;                       /* it is being saved or loaded */
-    bool incoming;                     /* it waits for a saved machine */
-    bool resumed_early;                /* the user continued it meanwhile */
-    bool unloaded;                     /* loading over it has begun, and has not succeeded */
-    bool saved;                        /* it was saved, to go on elsewhere */
-    bool quit_while_on;                /* the user ended the run while the guest was on */
-    struct pci_bus *pci_bus;           /* NULL: none */
+    bool devices_held;                                 /* since it is paused */
+    bool frozen;                                       /* it is being saved or loaded */
+    bool incoming;                                     /* it waits for a saved machine */
+    bool resumed_early;                                /* the user continued it meanwhile */
+    bool unloaded;                                     /* loading over it has begun, and has not succeeded */
+    bool saved;                                        /* it was saved, to go on elsewhere */
+    bool quit_while_on;                                /* the user ended the run while the guest was on */
+    struct pci_bus *pci_bus;                           /* NULL: none */
+    struct machine_pci_made pci_made[MACHINE_PCI_MAX]; /* of config.pci[]; they change under run_lock */
+    _Atomic uint64_t ejected;          /* hotplug.c: ports whose guest has given up what is in their slot */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;
     machine_power_button_fn *power_button; /* NULL: none */
@@ -143,12 +153,19 @@ bool run_state_disk_stops(void *machine);
 /* Has the machine's own thread pause the machine; for threads for which that one may have to wait, or on
  * which harts wait. */
 void run_state_post_pause(struct machine *machine, enum machine_state why);
+/* Has the machine's own thread look what was posted for it. Any thread. */
+void run_state_wake(struct machine *machine);
 /* Called on the machine's own thread: pauses the machine if that was asked for. */
 void run_state_pause_posted(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
 
 struct virtio_device;
+
+/* hotplug.c: for a port's config; `machine` is a struct machine. */
+void hotplug_ejected(void *machine, struct pci_function *port);
+/* Called on the machine's own thread: unplugs what guests have given up. */
+void hotplug_unplug_ejected(struct machine *machine);
 
 /* balloon.c: for a balloon's config, and when one is made; false, with *error filled, for a second one. */
 void balloon_changed(void *machine, uint32_t pages);

@@ -62,6 +62,7 @@ static unsigned wait_event(struct machine *machine)
             (void)ignored;
         }
         run_state_pause_posted(machine);
+        hotplug_unplug_ejected(machine);
     }
     return word;
 }
@@ -298,6 +299,7 @@ void machine_unload(struct machine *machine)
 /* Holds run_lock, so that nothing reads the machine meanwhile. */
 static bool reset_machine(struct machine *machine, struct error *error)
 {
+    hotplug_unplug_ejected(machine); /* what is still there after a reset is the guest's again */
     pthread_mutex_lock(&machine->run_lock);
     if (!wait_for_thaw(machine)) { /* the user has quit meanwhile */
         pthread_mutex_unlock(&machine->run_lock);

@@ -89,7 +89,9 @@ struct machine_audiodev {
 /* One function on the PCI bus. */
 struct machine_pci {
     struct machine_plug plug;
+    const char *bus; /* id of the bridge that it is behind; NULL: it is on the root bus */
     unsigned slot, function;
+    bool left;                     /* nothing: what was here has been unplugged */
     bool multifunction;            /* function 0 of a slot that has more functions */
     enum virtio_pci_legacy legacy; /* whether it has the interface from before Virtio 1.0 */
     bool no_modern;                /* it has only that interface */
@@ -297,6 +299,17 @@ void machine_thaw_failed(struct machine *machine);
 void machine_unload(struct machine *machine);
 void machine_loaded(struct machine *machine);
 
+/* ---- Hot plug (hotplug.c) ------------------------------------------------------------------------------ */
+
+/* Makes a device and plugs it into a port's bus, as config.pci[number], which is free. False, with *error
+ * filled. May be called between machine_hold() and machine_release(), like the next one. */
+bool machine_plug(struct machine *machine, unsigned number, const struct machine_pci *what,
+                  struct error *error);
+enum machine_unplug { MACHINE_UNPLUG_ASKED, MACHINE_UNPLUG_UNKNOWN, MACHINE_UNPLUG_REFUSED };
+/* Asks the guest to give up the device with that id. Listeners are told when it is gone, which may be before
+ * this returns. *error is filled unless the result is ASKED. */
+enum machine_unplug machine_unplug(struct machine *machine, const char *id, struct error *error);
+
 /* What happens to the machine. Listeners are called on the thread on which it happens, and must not wait. */
 enum machine_notice {
     MACHINE_NOTICE_PAUSED,
@@ -319,6 +332,9 @@ struct machine_listener {
     /* May be NULL. An event with QEMU's name and action (NULL: none), on a hart's, the clock's or a disk's
      * thread. */
     void (*guest_event)(void *opaque, const char *name, const char *action);
+    /* May be NULL. The PCI device that was config.pci[number] is gone; `id` may be NULL. Between
+     * machine_hold() and machine_release(). */
+    void (*device_deleted)(void *opaque, unsigned number, const char *id);
     /* May be NULL. The guest has that many bytes of RAM now. With the balloon's lock held, on any thread. */
     void (*balloon)(void *opaque, uint64_t actual);
     void *opaque;

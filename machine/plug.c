@@ -184,6 +184,7 @@ static bool fill(struct machine *machine, const struct machine_plug *what, struc
         .on_error = &order->on_error,
         .opaque = machine,
         .guest_event = guest_events_take,
+        .ejected = hotplug_ejected,
         .balloon_changed = balloon_changed,
         .rng_file = what->rng_file,
         .folder = &what->folder,

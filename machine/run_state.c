@@ -210,6 +210,13 @@ bool machine_resume(struct machine *machine, struct error *error)
     return ok;
 }
 
+void run_state_wake(struct machine *machine)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(machine->event_fd, &one, sizeof(one));
+    (void)ignored;
+}
+
 /* ---- Saving and loading -------------------------------------------------------------------------------- */
 
 bool machine_freeze(struct machine *machine, enum machine_freeze what, bool *running, struct error *error)
@@ -245,6 +252,8 @@ static void thaw(struct machine *machine, bool run)
     struct error error;
     machine->frozen = false;
     pthread_cond_broadcast(&machine->reset_done);
+    if (atomic_load(&machine->ejected))
+        run_state_wake(machine); /* for hotplug.c */
     if (run && !machine->off && !machine_resume(machine, &error))
         log_warn("%s", error.text);
 }
@@ -290,10 +299,8 @@ bool machine_was_quit(struct machine *machine)
  * does that. */
 void run_state_post_pause(struct machine *machine, enum machine_state why)
 {
-    uint64_t one = 1;
     atomic_store(&machine->pause_posted, why);
-    ssize_t ignored = write(machine->event_fd, &one, sizeof(one));
-    (void)ignored;
+    run_state_wake(machine);
 }
 
 void run_state_pause_posted(struct machine *machine)

@@ -9,6 +9,7 @@
 #include "devices/pci/edu.h"
 #include "devices/pci/i6300esb.h"
 #include "devices/pci/pvpanic.h"
+#include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/balloon.h"
@@ -41,5 +42,6 @@ const struct device_model *const device_catalog[] = {
     &pvpanic_model,
     &i6300esb_model,
     &nvme_model,
+    &root_port_model,
     NULL,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The host bridge: see host.h. ECAM has one 4 KiB page for each (bus, slot, function); only bus 0 has
- * functions. The sizes of the windows belong to the board, so each bridge has its own copy of their ops.
+ * The host bridge: see host.h. ECAM has one 4 KiB page for each (bus, slot, function). The sizes of the
+ * windows belong to the board, so each bridge has its own copy of their ops.
  */
 #include "devices/pci/host.h"
 
@@ -40,9 +40,10 @@ static uint64_t all_ones(unsigned size)
 
 static struct pci_function *ecam_function(struct pci_host *host, uint64_t offset)
 {
-    if (offset >> ECAM_BUS_SHIFT)
+    struct pci_bus *bus = pci_bus_numbered(&host->bus, (unsigned)(offset >> ECAM_BUS_SHIFT));
+    if (!bus)
         return NULL;
-    return pci_bus_function(&host->bus, offset >> ECAM_SLOT_SHIFT & (PCI_SLOTS - 1),
+    return pci_bus_function(bus, offset >> ECAM_SLOT_SHIFT & (PCI_SLOTS - 1),
                             offset >> ECAM_FUNCTION_SHIFT & (PCI_FUNCTIONS - 1));
 }
 
@@ -115,56 +116,22 @@ static struct pci_host *host_of(struct device *device)
 
 static void host_reset(struct device *device)
 {
-    struct pci_bus *bus = &host_of(device)->bus;
-    for (unsigned n = 0; n < PCI_SLOTS * PCI_FUNCTIONS; n++) {
-        if (bus->functions[n])
-            pci_function_reset(bus->functions[n]);
-    }
+    pci_bus_reset(&host_of(device)->bus);
 }
 
 static void host_hold(struct device *device, bool held)
 {
-    struct pci_bus *bus = &host_of(device)->bus;
-    for (unsigned n = 0; n < PCI_SLOTS * PCI_FUNCTIONS; n++) {
-        if (bus->functions[n] && bus->functions[n]->ops->hold)
-            bus->functions[n]->ops->hold(bus->functions[n], held);
-    }
+    pci_bus_hold(&host_of(device)->bus, held);
 }
 
 static void host_save(struct device *device, struct state_writer *writer)
 {
-    struct pci_bus *bus = &host_of(device)->bus;
-    unsigned count = 0;
-    for (unsigned n = 0; n < PCI_SLOTS * PCI_FUNCTIONS; n++)
-        count += bus->functions[n] != NULL;
-    state_section(writer, "pci-host", 1);
-    state_put(writer, "functions", count);
-    for (unsigned n = 0; n < PCI_SLOTS * PCI_FUNCTIONS; n++) {
-        if (bus->functions[n])
-            pci_function_save(bus->functions[n], writer);
-    }
+    pci_bus_save(&host_of(device)->bus, "pci-host", writer);
 }
 
 static bool host_load(struct device *device, struct state_reader *reader)
 {
-    struct pci_bus *bus = &host_of(device)->bus;
-    unsigned count = 0;
-    for (unsigned n = 0; n < PCI_SLOTS * PCI_FUNCTIONS; n++)
-        count += bus->functions[n] != NULL;
-    if (!state_open(reader, "pci-host", 1))
-        return false;
-    uint64_t saved = state_get(reader, "functions", PCI_SLOTS * PCI_FUNCTIONS);
-    if (!reader->failed && saved != count) {
-        reader->failed = true;
-        error_set(reader->error,
-                  "saved state: the PCI bus had %u functions, here it has %u; start with the same devices",
-                  (unsigned)saved, count);
-    }
-    for (unsigned n = 0; n < PCI_SLOTS * PCI_FUNCTIONS && !reader->failed; n++) {
-        if (bus->functions[n] && !pci_function_load(bus->functions[n], reader))
-            return false;
-    }
-    return !reader->failed;
+    return pci_bus_load(&host_of(device)->bus, "pci-host", reader);
 }
 
 static void host_destroy(struct device *device)

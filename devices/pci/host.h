@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A generic PCI Express host bridge (the device tree's `pci-host-ecam-generic`): one bus, 0, with functions
- * that are part of the root complex. The board maps four windows of it: ECAM (configuration space, 4 KiB a
- * function; PCI Express Base 7.2.2), I/O ports, 32-bit and 64-bit memory. The bridge passes an access to the
- * function that has a BAR there; where no BAR is, reads give all ones.
+ * A generic PCI Express host bridge (the device tree's `pci-host-ecam-generic`): bus 0, with functions that
+ * are part of the root complex, and bridges to further buses (bridge.h). The board maps four windows of it:
+ * ECAM (configuration space, 4 KiB a function; PCI Express Base 7.2.2), I/O ports, 32-bit and 64-bit memory.
+ * The bridge passes an access to the function that has a BAR there; where no BAR is, reads give all ones.
  *
  * Windows have no state of their own; what is behind them is locked as pci.h says. The bridge itself appears
  * as function 00.0, with the ids of QEMU's bridge.

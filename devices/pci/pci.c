@@ -14,12 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/pci/bridge.h"
 #include "devices/pci/msi.h"
 #include "devices/pci/msix.h"
 #include "util/check.h"
 #include "util/log.h"
 
-enum { EXPRESS_LENGTH = 60, EXPRESS_VERSION = 2, EXPRESS_INTEGRATED_ENDPOINT = 9 };
+enum { EXPRESS_LENGTH = 60, EXPRESS_VERSION = 2 };
 
 static uint32_t ones(unsigned size)
 {
@@ -110,11 +111,11 @@ void pci_function_add_capability(struct pci_function *function, enum pci_capabil
 void pci_function_add_express(struct pci_function *function, unsigned offset)
 {
     pci_function_add_capability(function, PCI_CAP_EXPRESS, offset, EXPRESS_LENGTH);
-    pci_function_set_config(function, offset + 2, 2, EXPRESS_VERSION | EXPRESS_INTEGRATED_ENDPOINT << 4);
+    pci_function_set_config(function, offset + 2, 2, EXPRESS_VERSION | PCI_EXPRESS_INTEGRATED << 4);
     pci_function_set_config(function, offset + 4, 4, 1u << 15); /* role-based error reporting */
     pci_function_set_writable(function, offset + 8, 2, 0x781f);
     put(function->clearable + offset + 10, 2, 0xf);
-    function->express = true;
+    function->express = offset;
 }
 
 /* ---- What follows from the registers ------------------------------------------------------------------- */
@@ -168,6 +169,8 @@ static void update(struct pci_function *function)
             atomic_store_explicit(&bar->base, bar_base(function, bar), memory_order_release);
     }
     atomic_store(&function->bus_master, (command(function) & PCI_COMMAND_MASTER) != 0);
+    if (function->bridge)
+        pci_bridge_update(function->bridge);
     pci_msix_config_changed(function);
     update_intx(function);
 }

@@ -55,11 +55,18 @@ enum { /* bits of PCI_COMMAND */
 };
 
 enum { PCI_STATUS_INTERRUPT = 0x08, PCI_STATUS_CAPABILITIES = 0x10 };
-enum { PCI_HEADER_MULTIFUNCTION = 0x80 };
+enum { PCI_HEADER_BRIDGE = 0x01, PCI_HEADER_MULTIFUNCTION = 0x80 };
+enum pci_express_type { /* bits 7:4 of the capability's own register */
+                        PCI_EXPRESS_ENDPOINT = 0,
+                        PCI_EXPRESS_ROOT_PORT = 4,
+                        PCI_EXPRESS_TO_PCI = 7,
+                        PCI_EXPRESS_INTEGRATED = 9
+};
 enum pci_capability {
     PCI_CAP_POWER = 0x01,
     PCI_CAP_MSI = 0x05,
     PCI_CAP_VENDOR = 0x09,
+    PCI_CAP_BRIDGE_SUBSYSTEM = 0x0d,
     PCI_CAP_EXPRESS = 0x10,
     PCI_CAP_MSIX = 0x11
 };
@@ -67,6 +74,7 @@ enum pci_capability {
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
 struct pci_function;
+struct pci_bridge;
 
 struct pci_bar {
     struct pci_function *function;
@@ -106,10 +114,14 @@ struct pci_bus {
     struct irq_line intx[PCI_PINS];
     unsigned asserted[PCI_PINS]; /* how many functions drive the wire */
     struct pci_msi_target msi;   /* send == NULL: no interrupt controller takes them */
+    struct pci_bridge *bridge;   /* it is behind this one; NULL: it is the root bus */
+    bool port; /* the bus of a PCI Express port: only slot 0 exists, and what is there is an endpoint */
+    /* The functions, and their BARs and bridges in this order. They change only while no hart runs. */
     struct pci_function *functions[PCI_SLOTS * PCI_FUNCTIONS];
-    /* The BARs of all functions in their order; constant once the guest runs. */
     struct pci_bar **bars;
     unsigned bar_count;
+    struct pci_bridge **bridges;
+    unsigned bridge_count;
 };
 
 struct pci_msi { /* msi.h */
@@ -127,7 +139,9 @@ struct pci_function {
     const struct pci_function_ops *ops;
     struct pci_bus *bus; /* NULL until plugged in */
     unsigned slot, number;
-    bool express; /* has the PCI Express capability, so 4 KiB of configuration space */
+    unsigned express;          /* offset of the PCI Express capability, with which configuration space has
+                                * 4 KiB; 0: none */
+    struct pci_bridge *bridge; /* bridge.h; NULL: it is none */
     struct pci_bar bars[PCI_BARS];
     struct pci_msi msi;
     struct pci_msix msix;
@@ -159,7 +173,8 @@ void pci_function_set_bar(struct pci_function *function, unsigned index, enum pc
  * head of the list. */
 void pci_function_add_capability(struct pci_function *function, enum pci_capability id, unsigned offset,
                                  unsigned length);
-/* The PCI Express capability of an endpoint integrated into the root complex: 60 bytes. */
+/* The PCI Express capability of an endpoint: 60 bytes. On the root bus, the function is integrated into the
+ * root complex; behind a port, it has a link. */
 void pci_function_add_express(struct pci_function *function, unsigned offset);
 /* Sets a little-endian register of 1 to 4 bytes (set_config), or the bits of it that the guest may write
  * (set_writable); these are 0 after reset. */
@@ -191,13 +206,27 @@ void pci_bar_write(struct pci_bar *bar, uint64_t offset, unsigned size, uint64_t
 
 bool pci_bus_init(struct pci_bus *bus, struct error *error);
 void pci_bus_destroy(struct pci_bus *bus); /* with the functions on it */
-/* To be called before the guest runs. False and *error if the place is taken; the caller then keeps the
+/* To be called while no hart runs. False and *error if the place is taken; the caller then keeps the
  * function. */
 bool pci_bus_plug(struct pci_bus *bus, struct pci_function *function, unsigned slot, unsigned number,
                   struct error *error);
+/* Resets the function and takes it off its bus; the caller then destroys it. To be called while no hart
+ * runs. */
+void pci_bus_unplug(struct pci_function *function);
 /* NULL if there is none. */
 struct pci_function *pci_bus_function(const struct pci_bus *bus, unsigned slot, unsigned number);
-/* The BAR that decodes [address, address + size) of I/O or memory space; NULL: none. */
+/* Whether there is any function. */
+bool pci_bus_is_empty(const struct pci_bus *bus);
+/* The bus that has the number, below a bus whose own number is 0, as the guest has set up the bridges; NULL:
+ * none. */
+struct pci_bus *pci_bus_numbered(struct pci_bus *bus, unsigned number);
+/* All functions on the bus, and what is behind those that are bridges. `name` is that of the section. */
+void pci_bus_reset(struct pci_bus *bus);
+void pci_bus_hold(struct pci_bus *bus, bool held);
+void pci_bus_save(struct pci_bus *bus, const char *name, struct state_writer *writer);
+bool pci_bus_load(struct pci_bus *bus, const char *name, struct state_reader *reader);
+/* The BAR that decodes [address, address + size) of I/O or memory space, on the bus or behind its bridges;
+ * NULL: none. */
 struct pci_bar *pci_bus_decode(const struct pci_bus *bus, bool io, uint64_t address, unsigned size,
                                uint64_t *offset);
 void pci_function_reset(struct pci_function *function);

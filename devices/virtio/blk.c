@@ -530,6 +530,7 @@ const struct device_model virtio_blk_model = {
     .text = "a disk",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_DISK,
+    .hot_plug = true,
     .keys = model_keys,
     .ops = &virtio_blk_ops,
     .create = model_create,

@@ -413,6 +413,7 @@ const struct device_model virtio_net_model = {
     .text = "a network card",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_NETWORK,
+    .hot_plug = true,
     .keys = model_keys,
     .ops = &virtio_net_ops,
     .create = model_create,

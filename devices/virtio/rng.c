@@ -169,6 +169,7 @@ const struct device_model virtio_rng_model = {
     .text = "random bytes",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_RNG,
+    .hot_plug = true,
     .keys = model_keys,
     .ops = &virtio_rng_ops,
     .create = model_create,

@@ -36,11 +36,11 @@ const struct monitor_command monitor_commands[] = {
     { "info irq", "info pic", "query-irq", "",
       "interrupts: pending and enabled at the harts, wires of the PLIC", HOLD, monitor_irq, NULL },
     { "info jit", NULL, "query-jit", "", "counters of the translator", 0, monitor_jit, monitor_print_lines },
-    { "info block", NULL, "query-block", "", "the disks", 0, monitor_block, monitor_print_block },
-    { "info network", NULL, "query-network", "", "the network interfaces", 0, monitor_network,
+    { "info block", NULL, "query-block", "", "the disks", HOLD, monitor_block, monitor_print_block },
+    { "info network", NULL, "query-network", "", "the network interfaces", HOLD, monitor_network,
       monitor_print_network },
-    { "info pci", NULL, "query-pci", "", "the PCI devices", 0, monitor_pci, monitor_print_pci },
-    { "info qtree", NULL, "query-qtree", "", "the devices of the board", 0, monitor_qtree, NULL },
+    { "info pci", NULL, "query-pci", "", "the PCI devices", HOLD, monitor_pci, monitor_print_pci },
+    { "info qtree", NULL, "query-qtree", "", "the devices of the board", HOLD, monitor_qtree, NULL },
     { "info chardev", NULL, "query-chardev", "", "the character devices", 0, monitor_chardev,
       monitor_print_chardev },
     { "ringbuf_read", NULL, "ringbuf-read", "device:s size:i format:s?",
@@ -89,10 +89,22 @@ const struct monitor_command monitor_commands[] = {
     { "watchdog_action", NULL, "watchdog-set-action", "action:s",
       "what the guest's watchdog does: reset, shutdown, poweroff, pause, debug, none, inject-nmi", 0,
       monitor_watchdog_action, NULL },
+    { "device_add", NULL, "device_add", "driver:r", "plugs in a device, described as for -device",
+      HOLD | MONITOR_ANY, monitor_device_add, NULL },
+    { "device_del", NULL, "device_del", "id:s", "asks the guest to give up a device", HOLD,
+      monitor_device_del, NULL },
     { "system_reset", NULL, "system_reset", "", "resets the machine", 0, monitor_reset, NULL },
     { "system_powerdown", NULL, "system_powerdown", "", "presses the power button, where there is one", 0,
       monitor_powerdown, monitor_print_lines },
     { "quit", "q", "quit", "", "ends the emulator", 0, monitor_quit, NULL },
+    { "blockdev-add", NULL, "blockdev-add", "driver:s node-name:s", "describes an image, as -blockdev does",
+      HOLD | MONITOR_ANY | MONITOR_PROGRAMS, monitor_blockdev_add, NULL },
+    { "blockdev-del", NULL, "blockdev-del", "node-name:s", "forgets an image that no device uses",
+      HOLD | MONITOR_PROGRAMS, monitor_blockdev_del, NULL },
+    { "qom-list", NULL, "qom-list", "path:s", "the devices that have an id", HOLD | MONITOR_PROGRAMS,
+      monitor_qom_list, NULL },
+    { "query-named-block-nodes", NULL, "query-named-block-nodes", "flat:b?", "the nodes of -blockdev",
+      HOLD | MONITOR_PROGRAMS, monitor_block_nodes, NULL },
     { "device-list-properties", NULL, "device-list-properties", "typename:s",
       "the keys of a device of -device", MONITOR_PROGRAMS, monitor_device_properties, NULL },
     { "human-monitor-command", NULL, "human-monitor-command", "command-line:r cpu-index:i?",
@@ -383,7 +395,7 @@ const struct monitor_command *monitor_run_qmp(struct monitor_call *call, const c
 {
     for (const struct monitor_command *command = monitor_commands; command->name; command++) {
         if (command->qmp && strcmp(command->qmp, name) == 0) {
-            *ok = check_arguments(call, command) && run(call, command);
+            *ok = (command->flags & MONITOR_ANY || check_arguments(call, command)) && run(call, command);
             return command;
         }
     }

@@ -179,7 +179,7 @@ bool monitor_network(struct monitor_call *call)
 {
     const struct machine_config *config = &call->options->machine;
     struct json_object *networks = json_object_new_array(), *cards = json_object_new_array();
-    char place[40];
+    char place[48];
     for (unsigned i = 0; i < config->netdev_count; i++)
         add_network(networks, &config->netdevs[i], i + 1);
     for (unsigned i = 0; i < config->board->virtio_slots; i++) {
@@ -187,7 +187,8 @@ bool monitor_network(struct monitor_call *call)
         add_card(cards, &config->virtio[i], place);
     }
     for (unsigned i = 0; i < config->pci_count; i++) {
-        snprintf(place, sizeof(place), "PCI 00:%02x.%x", config->pci[i].slot, config->pci[i].function);
+        snprintf(place, sizeof(place), "PCI %.24s%s%02x.%x", config->pci[i].bus ? config->pci[i].bus : "00",
+                 config->pci[i].bus ? "/" : ":", config->pci[i].slot, config->pci[i].function);
         add_card(cards, &config->pci[i].plug, place);
     }
     call->result = json_object_new_object();
@@ -271,11 +272,38 @@ static void add_region(struct json_object *rows, const struct machine_pci_bar *b
     }
 }
 
-static void add_function(struct json_object *rows, const struct machine_pci_view *view)
+static void put_range(struct json_object *row, const char *name, const struct machine_pci_range *range)
+{
+    struct json_object *object = json_object_new_object();
+    monitor_put_number(object, "base", range->base);
+    monitor_put_number(object, "limit", range->limit);
+    json_object_object_add(row, name, object);
+}
+
+/* Returns the list for what is behind the bridge. NULL: its bus has no number yet, and QEMU shows nothing. */
+static struct json_object *put_bridge(struct json_object *row, const struct machine_pci_view *view)
+{
+    struct json_object *bridge = json_object_new_object(), *bus = json_object_new_object(), *devices = NULL;
+    monitor_put_number(bus, "number", view->bus);
+    monitor_put_number(bus, "secondary", view->secondary);
+    monitor_put_number(bus, "subordinate", view->subordinate);
+    put_range(bus, "io_range", &view->io);
+    put_range(bus, "memory_range", &view->memory);
+    put_range(bus, "prefetchable_range", &view->prefetch);
+    json_object_object_add(bridge, "bus", bus);
+    if (view->secondary) {
+        devices = json_object_new_array();
+        json_object_object_add(bridge, "devices", devices);
+    }
+    json_object_object_add(row, "pci_bridge", bridge);
+    return devices;
+}
+
+static struct json_object *add_function(struct json_object *rows, const struct machine_pci_view *view)
 {
     struct json_object *row = add_row(rows), *class = json_object_new_object(),
                        *id = json_object_new_object(), *regions = json_object_new_array();
-    monitor_put_number(row, "bus", 0);
+    monitor_put_number(row, "bus", view->bus);
     monitor_put_number(row, "slot", view->slot);
     monitor_put_number(row, "function", view->function);
     monitor_put_number(class, "class", view->class_code);
@@ -284,8 +312,10 @@ static void add_function(struct json_object *rows, const struct machine_pci_view
     json_object_object_add(row, "class_info", class);
     monitor_put_number(id, "vendor", view->vendor);
     monitor_put_number(id, "device", view->device);
-    monitor_put_number(id, "subsystem-vendor", view->subsystem_vendor);
-    monitor_put_number(id, "subsystem", view->subsystem);
+    if (!view->bridge) {
+        monitor_put_number(id, "subsystem-vendor", view->subsystem_vendor);
+        monitor_put_number(id, "subsystem", view->subsystem);
+    }
     json_object_object_add(row, "id", id);
     if (view->pin)
         monitor_put_number(row, "irq", view->line);
@@ -297,18 +327,25 @@ static void add_function(struct json_object *rows, const struct machine_pci_view
     for (unsigned i = 0; i < view->bar_count; i++)
         add_region(regions, &view->bars[i]);
     json_object_object_add(row, "regions", regions);
+    return row;
 }
+
+#define PCI_DEPTH_MAX 16
 
 bool monitor_pci(struct monitor_call *call)
 {
     struct machine_pci_view view;
-    struct json_object *devices = json_object_new_array();
+    struct json_object *lists[PCI_DEPTH_MAX] = { json_object_new_array() };
     call->result = json_object_new_array();
-    for (unsigned i = 0; machine_pci_view(call->machine, i, &view); i++)
-        add_function(devices, &view);
+    for (unsigned i = 0; machine_pci_view(call->machine, i, &view); i++) {
+        struct json_object *list = view.depth < PCI_DEPTH_MAX ? lists[view.depth] : NULL;
+        struct json_object *row = list ? add_function(list, &view) : NULL;
+        if (view.depth + 1 < PCI_DEPTH_MAX)
+            lists[view.depth + 1] = row && view.bridge ? put_bridge(row, &view) : NULL;
+    }
     struct json_object *bus = add_row(call->result);
     monitor_put_number(bus, "bus", 0);
-    json_object_object_add(bus, "devices", devices);
+    json_object_object_add(bus, "devices", lists[0]);
     return true;
 }
 
@@ -326,13 +363,37 @@ static void print_region(FILE *out, struct json_object *region)
         fprintf(out, "at 0x%" PRIx64 "\n", (uint64_t)address);
 }
 
+static void print_range(FILE *out, struct json_object *bus, const char *name, const char *text)
+{
+    struct json_object *range = member(bus, name);
+    if (number_of(range, "base") <= number_of(range, "limit"))
+        fprintf(out, ", %s 0x%" PRIx64 "-0x%" PRIx64, text, number_of(range, "base"),
+                number_of(range, "limit"));
+}
+
+static void print_function(FILE *out, struct json_object *device);
+
+/* A bridge's buses, the windows that are open, and what is behind it. */
+static void print_bridge(FILE *out, struct json_object *bridge)
+{
+    struct json_object *bus = member(bridge, "bus"), *devices = member(bridge, "devices");
+    fprintf(out, "    bus %" PRIu64 " to %" PRIu64, number_of(bus, "secondary"),
+            number_of(bus, "subordinate"));
+    print_range(out, bus, "io_range", "I/O");
+    print_range(out, bus, "memory_range", "memory");
+    print_range(out, bus, "prefetchable_range", "prefetchable memory");
+    fputc('\n', out);
+    for (size_t i = 0; i < count_of(devices); i++)
+        print_function(out, row_of(devices, i));
+}
+
 static void print_function(FILE *out, struct json_object *device)
 {
     struct json_object *id = member(device, "id"), *class = member(device, "class_info"),
                        *regions = member(device, "regions");
-    fprintf(out, "00:%02x.%x %s: %04x:%04x class %04x", (unsigned)number_of(device, "slot"),
-            (unsigned)number_of(device, "function"), text_of(device, "model"),
-            (unsigned)number_of(id, "vendor"), (unsigned)number_of(id, "device"),
+    fprintf(out, "%02x:%02x.%x %s: %04x:%04x class %04x", (unsigned)number_of(device, "bus"),
+            (unsigned)number_of(device, "slot"), (unsigned)number_of(device, "function"),
+            text_of(device, "model"), (unsigned)number_of(id, "vendor"), (unsigned)number_of(id, "device"),
             (unsigned)number_of(class, "class"));
     if (member(class, "desc"))
         fprintf(out, " (%s)", text_of(class, "desc"));
@@ -343,6 +404,8 @@ static void print_function(FILE *out, struct json_object *device)
     fprintf(out, "%s\n", is_set(device, "bus-master") ? ", bus master" : "");
     for (size_t i = 0; i < count_of(regions); i++)
         print_region(out, row_of(regions, i));
+    if (member(device, "pci_bridge"))
+        print_bridge(out, member(device, "pci_bridge"));
 }
 
 void monitor_print_pci(FILE *out, struct json_object *result)

@@ -312,8 +312,9 @@ static void add_pci(struct monitor_call *call)
 {
     struct machine_pci_view view;
     for (unsigned i = 0; machine_pci_view(call->machine, i, &view); i++) {
-        char place[16];
-        snprintf(place, sizeof(place), "00:%02x.%x", view.slot, view.function);
+        char place[48];
+        snprintf(place, sizeof(place), "%.32s%s%02x.%x", view.bus_id ? view.bus_id : "00",
+                 view.bus_id ? "/" : ":", view.slot, view.function);
         add_tree_row(call->result, view.name, place, view.irq);
     }
 }

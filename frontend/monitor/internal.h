@@ -21,6 +21,7 @@
 struct monitor_call {
     struct machine *machine;
     const struct options *options;
+    struct options *changeable; /* the same, for what comes and goes; between machine_hold() and _release() */
     struct screen *screen;
     struct migration *migration;
     struct jobs *jobs;
@@ -40,6 +41,7 @@ struct monitor_call {
 enum monitor_flags {
     MONITOR_HOLD = 1 << 0,     /* the harts do not run while the command runs */
     MONITOR_PROGRAMS = 1 << 1, /* not listed for people */
+    MONITOR_ANY = 1 << 2,      /* programs may give any arguments; run() checks them */
 };
 
 struct monitor_command {
@@ -94,6 +96,11 @@ monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus
 /* devices.c */
 monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev, monitor_ringbuf_read;
 monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, monitor_print_chardev;
+/* hotplug.c */
+monitor_run_fn monitor_device_add, monitor_device_del, monitor_blockdev_add, monitor_blockdev_del,
+    monitor_block_nodes;
+/* qom.c */
+monitor_run_fn monitor_qom_list;
 /* vnc.c */
 monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc;
 /* models.c */
@@ -161,7 +168,8 @@ struct monitor_event {
     uint64_t due;
     bool on_balloon; /* BALLOON_CHANGE: the guest has `actual` bytes of RAM */
     uint64_t actual;
-    bool on_disk; /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
+    bool on_device; /* DEVICE_DELETED: `drive` is the device's id */
+    bool on_disk;   /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
     struct machine_disk_error disk;
     char drive[64];
     struct timespec time;
@@ -198,7 +206,7 @@ struct monitor {
 struct monitors {
     struct machine *machine;
     atomic_bool panicked; /* the guest is powered off for that */
-    const struct options *options;
+    struct options *options;
     struct screen *screen;
     struct migration *migration;
     struct jobs *jobs;

@@ -61,21 +61,14 @@ static void front_event(void *opaque, enum chardev_event event)
 /* ---- What the machine tells (any thread) --------------------------------------------------------------- */
 
 /* The first MONITOR_LIMITED are those that the guest can cause at will. */
-const char *const monitor_event_names[] = { "GUEST_PANICKED",
-                                            "GUEST_CRASHLOADED",
-                                            "GUEST_PVSHUTDOWN",
-                                            "BALLOON_CHANGE",
-                                            "WATCHDOG",
-                                            "STOP",
-                                            "RESUME",
-                                            "RESET",
-                                            "SHUTDOWN",
-                                            "POWERDOWN",
-                                            "BLOCK_IO_ERROR",
-                                            "MIGRATION",
-                                            "MIGRATION_PASS",
-                                            "JOB_STATUS_CHANGE",
-                                            NULL };
+const char *const monitor_event_names[] = { "GUEST_PANICKED",   "GUEST_CRASHLOADED",
+                                            "GUEST_PVSHUTDOWN", "BALLOON_CHANGE",
+                                            "WATCHDOG",         "STOP",
+                                            "RESUME",           "RESET",
+                                            "SHUTDOWN",         "POWERDOWN",
+                                            "BLOCK_IO_ERROR",   "MIGRATION",
+                                            "MIGRATION_PASS",   "JOB_STATUS_CHANGE",
+                                            "DEVICE_DELETED",   NULL };
 
 /* MONITOR_LIMITED: the event is not limited. */
 static unsigned limit_of(const char *name)
@@ -139,6 +132,15 @@ static void on_disk_failed(void *opaque, const struct machine_disk_error *error)
     struct monitor_event event = { .name = "BLOCK_IO_ERROR", .by = -1, .on_disk = true, .disk = *error };
     snprintf(event.drive, sizeof(event.drive), "%s", error->drive);
     post_event(opaque, event);
+}
+
+static void on_device_deleted(void *opaque, unsigned number, const char *id)
+{
+    struct monitors *monitors = opaque;
+    struct monitor_event event = { .name = "DEVICE_DELETED", .by = -1, .on_device = true };
+    snprintf(event.drive, sizeof(event.drive), "%s", id ? id : "");
+    options_unplug(monitors->options, number);
+    post_event(monitors, event);
 }
 
 static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
@@ -268,6 +270,7 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
     *call = (struct monitor_call){
         .machine = monitor->owner->machine,
         .options = monitor->owner->options,
+        .changeable = monitor->owner->options,
         .screen = monitor->owner->screen,
         .migration = monitor->owner->migration,
         .jobs = monitor->owner->jobs,
@@ -285,6 +288,7 @@ static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FIL
     struct monitor_call call = {
         .machine = monitors->machine,
         .options = monitors->options,
+        .changeable = monitors->options,
         .screen = monitors->screen,
         .migration = monitors->migration,
         .jobs = monitors->jobs,
@@ -361,8 +365,8 @@ static bool monitor_open(struct monitors *monitors, const struct options_monitor
     return true;
 }
 
-struct monitors *monitors_create(const struct options *options, struct machine *machine,
-                                 struct screen *screen, struct migration *migration, struct error *error)
+struct monitors *monitors_create(struct options *options, struct machine *machine, struct screen *screen,
+                                 struct migration *migration, struct error *error)
 {
     struct monitors *monitors = calloc(1, sizeof(*monitors));
     struct jobs *jobs = monitors ? jobs_create(machine, on_job, monitors) : NULL;
@@ -379,6 +383,7 @@ struct monitors *monitors_create(const struct options *options, struct machine *
     migration_listen(migration, on_migration, monitors);
     monitors->listener = (struct machine_listener){ .notice = on_notice,
                                                     .disk_failed = on_disk_failed,
+                                                    .device_deleted = on_device_deleted,
                                                     .guest_event = on_guest_event,
                                                     .balloon = on_balloon,
                                                     .opaque = monitors };

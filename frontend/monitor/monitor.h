@@ -19,9 +19,10 @@ struct screen;
 
 struct migration;
 
-/* NULL, with *error filled, if memory is short. Everything is borrowed until monitors_close(). */
-struct monitors *monitors_create(const struct options *options, struct machine *machine,
-                                 struct screen *screen, struct migration *migration, struct error *error);
+/* NULL, with *error filled, if memory is short. Everything is borrowed until monitors_close(). Devices that
+ * come and go are noted in the options. */
+struct monitors *monitors_create(struct options *options, struct machine *machine, struct screen *screen,
+                                 struct migration *migration, struct error *error);
 /* Opens all monitors of the command line. To be called before machine_run(). False, with *error filled, on
  * failure. */
 bool monitors_open(struct monitors *monitors, struct error *error);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "devices/catalog/catalog.h"
+#include "devices/virtio/virtio.h"
 #include "frontend/monitor/internal.h"
 #include "frontend/options/keys.h"
 
@@ -116,6 +117,8 @@ static const struct {
     { "max-riscv-cpu", "riscv-cpu" },
     { "gpex-pcihost", "device" },
     { "pcie-bus", "object" },
+    { "accel", "object" },
+    { "tcg-accel", "accel" },
     { "virtio-mmio", "device" },
     { "cfi.pflash01", "device" },
     { "rng-random", "object" },
@@ -167,6 +170,12 @@ bool monitor_list_types(struct monitor_call *call)
         snprintf(name, sizeof(name), "%s-pci", (*model)->name);
         if (both)
             add_type(call, name, "device");
+        if (both && (*model)->ops && (*model)->ops->pci_legacy) {
+            snprintf(name, sizeof(name), "%s-pci-transitional", (*model)->name);
+            add_type(call, name, "device");
+            snprintf(name, sizeof(name), "%s-pci-non-transitional", (*model)->name);
+            add_type(call, name, "device");
+        }
     }
     return true;
 }

@@ -105,6 +105,18 @@ static struct json_object *disk_data(const struct monitor_event *event)
     return data;
 }
 
+static struct json_object *device_data(const struct monitor_event *event)
+{
+    struct json_object *data = json_object_new_object();
+    char path[96];
+    if (event->drive[0])
+        monitor_put_text(data, "device", event->drive);
+    snprintf(path, sizeof(path), "/machine/%s%s", event->drive[0] ? "peripheral/" : "peripheral-anon",
+             event->drive);
+    monitor_put_text(data, "path", path);
+    return data;
+}
+
 static void send_event(struct qmp *qmp, const struct monitor_event *event)
 {
     struct json_object *object = json_object_new_object(), *time = json_object_new_object();
@@ -138,6 +150,8 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
         monitor_put_number(data, "actual", event->actual);
         json_object_object_add(object, "data", data);
     }
+    if (event->on_device)
+        json_object_object_add(object, "data", device_data(event));
     if (event->on_disk)
         json_object_object_add(object, "data", disk_data(event));
     send_object(qmp, object);

@@ -43,10 +43,10 @@ static const struct {
     { "scsi-", true, "use virtio-blk-pci" },
     { "nvme-", true, "-device nvme has one namespace, its drive=" },
     { "ahci", false, "use virtio-blk-pci" },
-    { "pcie", true, "all PCI devices are on the root bus, pcie.0" },
-    { "ioh3420", false, "all PCI devices are on the root bus, pcie.0" },
-    { "pci-bridge", false, "all PCI devices are on the root bus, pcie.0" },
-    { "pxb", true, "all PCI devices are on the root bus, pcie.0" },
+    { "pcie-", true, "there are pcie.0 and pcie-root-port" },
+    { "ioh3420", false, "use pcie-root-port" },
+    { "pci-bridge", false, "there are pcie.0 and pcie-root-port" },
+    { "pxb", true, "there are pcie.0 and pcie-root-port" },
     { "intel-hda", false, "use virtio-sound-pci" },
     { "ich9-intel-hda", false, "use virtio-sound-pci" },
     { "hda-", true, "use virtio-sound-pci" },
@@ -135,7 +135,7 @@ static const struct device_key slot_keys[] = {
     { .name = NULL },
 };
 static const struct device_key pci_keys[] = {
-    { "bus", DEVICE_KEY_PCI_BUS, "there is one", .least = 0 },
+    { "bus", DEVICE_KEY_PCI_BUS, "its bus", DEVICE_KEY_VALUE(struct options_device, bus) },
     { "addr", DEVICE_KEY_PCI_PLACE, "its place; without it, the first slot that is free",
       DEVICE_KEY_VALUE(struct options_device, place) },
     { "multifunction", DEVICE_KEY_SWITCH, "other functions share its slot",

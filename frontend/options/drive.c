@@ -97,9 +97,14 @@ static bool add_drive(struct options *options, const char *flag, const struct op
         if (drive->id && options->drives[i].id && strcmp(options->drives[i].id, drive->id) == 0)
             return error_set(error, "%s: the id %s is taken by another drive", flag, drive->id);
     }
-    if (options->drive_count == OPTIONS_ITEMS_MAX)
+    unsigned place = 0; /* one that blockdev-del has left, or a new one */
+    while (place < options->drive_count && !options->drives[place].gone)
+        place++;
+    if (place == OPTIONS_ITEMS_MAX)
         return error_set(error, "%s: too many drives", flag);
-    options->drives[options->drive_count++] = *drive;
+    options->drives[place] = *drive;
+    if (place == options->drive_count)
+        options->drive_count++;
     return true;
 }
 
@@ -362,6 +367,7 @@ static struct options_drive *use_node(struct options *options, const struct node
             continue;
         if (!drive->used) {
             drive->used = true;
+            drive->owner = node->drive.id;
             return drive;
         }
         error_set(error, "-blockdev node-name=%s: the node %s is in use by another one", node->drive.id,

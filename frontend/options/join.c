@@ -59,8 +59,8 @@ static bool join_rng(struct options *options, const struct options_device *devic
            error_set(error, "-device %s: there is no -object rng-random with id=%s", device->text, id);
 }
 
-static bool join_backend(struct options *options, const struct options_device *device,
-                         struct machine_plug *slot, struct error *error)
+bool options_join_backend(struct options *options, const struct options_device *device,
+                          struct machine_plug *slot, struct error *error)
 {
     slot->model = device->model;
     slot->settings = device->settings;
@@ -85,7 +85,7 @@ static bool plug(struct options *options, const struct options_device *device, s
         char what[128];
         snprintf(what, sizeof(what), "-device %s", device->text);
         struct machine_pci *function = options_place_pci(options, device, what, error);
-        return function && join_backend(options, device, &function->plug, error);
+        return function && options_join_backend(options, device, &function->plug, error);
     }
     unsigned slot_count = options->machine.board->virtio_slots;
     int n = device->slot;
@@ -101,7 +101,7 @@ static bool plug(struct options *options, const struct options_device *device, s
     if (slots[n].model)
         return error_set(error, "-device %s: the slot virtio-mmio-bus.%d is taken by another device",
                          device->text, n);
-    return join_backend(options, device, &slots[n], error);
+    return options_join_backend(options, device, &slots[n], error);
 }
 
 static bool plug_card(struct options *options, struct options_drive *drive, struct error *error)

@@ -46,7 +46,7 @@ void options_describe_key(const struct device_key *key, char *text, size_t size)
         snprintf(text, size, OPTIONS_SLOT_PREFIX "0 to " OPTIONS_SLOT_PREFIX "%d",
                  MACHINE_VIRTIO_SLOTS_MAX - 1);
         return;
-    case DEVICE_KEY_PCI_BUS: snprintf(text, size, OPTIONS_PCI_BUS); return;
+    case DEVICE_KEY_PCI_BUS: snprintf(text, size, OPTIONS_PCI_BUS ", or the id of a pcie-root-port"); return;
     case DEVICE_KEY_PCI_PLACE:
         snprintf(text, size, "SLOT or SLOT.FUNCTION, hexadecimal, with SLOT up to %x, FUNCTION up to %x",
                  PCI_SLOTS - 1, PCI_FUNCTIONS - 1);
@@ -169,7 +169,9 @@ static bool take_value(const struct device_key *key, const char *value, void *at
     case DEVICE_KEY_OFF: return option_parse_switch(value, &on) && !on;
     case DEVICE_KEY_EMPTY: return !value || !*value;
     case DEVICE_KEY_SLOT: return take_slot(value, at);
-    case DEVICE_KEY_PCI_BUS: return value && strcmp(value, OPTIONS_PCI_BUS) == 0;
+    case DEVICE_KEY_PCI_BUS:
+        *(const char **)at = value && strcmp(value, OPTIONS_PCI_BUS) == 0 ? NULL : value;
+        return value && *value;
     case DEVICE_KEY_PCI_PLACE: return take_place(value, at);
     }
     return false;

@@ -115,6 +115,8 @@ struct options_drive {
     bool snapshot_off;                   /* -snapshot does not change the drive */
     bool no_writeback, direct, no_flush; /* cache=, as three switches */
     bool used;
+    bool gone;         /* a node that blockdev-del has removed */
+    const char *owner; /* of a node: the node that it is a part of; NULL: none */
 };
 
 struct options_device {
@@ -122,8 +124,9 @@ struct options_device {
     struct device_settings settings;
     const char *text; /* the argument of -device, for messages */
     int slot;         /* virtio-mmio-bus.N; -1: any */
-    bool on_pci;      /* it is a function on pcie.0 instead; `pci` describes it, without place and device */
+    bool on_pci;      /* it is a PCI function instead; `pci` describes it, without place and device */
     struct device_pci_place place;
+    const char *bus; /* id of the bridge that it is behind; NULL: it is on the root bus */
     struct machine_pci pci;
     /* Numbers of its network, folder or audiodev, from 1; 0: settings.backend names it, or there is none. */
     unsigned netdev, folder, audiodev;
@@ -255,6 +258,15 @@ struct options {
 bool options_parse(struct options *options, int argc, char *const *argv, struct error *error);
 void options_free(struct options *options);
 
+/* For the monitor (hotplug.c); between machine_hold() and machine_release(). Gives a device, described as for
+ * -device, a place in machine.pci and its back end; the caller plugs it in. NULL, with *error filled. */
+struct machine_pci *options_plug(struct options *options, const char *text, struct error *error);
+/* machine.pci[number] is gone, or was not plugged in: its back end can be used again. */
+void options_unplug(struct options *options, unsigned number);
+/* blockdev-add, described as for -blockdev, and blockdev-del. False, with *error filled. */
+bool options_add_node(struct options *options, const char *text, struct error *error);
+bool options_remove_node(struct options *options, const char *name, struct error *error);
+
 /* Prints the list of -help, -machine help, -cpu help, -device help or -d help. */
 void options_print(const struct options *options, FILE *out);
 
@@ -374,6 +386,11 @@ bool options_name_device(const char *name, struct options_device *device);
  * there is none. `what` is for the message. */
 struct machine_pci *options_place_pci(struct options *options, const struct options_device *device,
                                       const char *what, struct error *error);
+/* pci.c: is that the id of a bridge? */
+bool options_has_bus(const struct options *options, const char *bus);
+/* join.c: looks up the back end that the device names. */
+bool options_join_backend(struct options *options, const struct options_device *device,
+                          struct machine_plug *slot, struct error *error);
 /* Checks, when all functions are placed, that the guest finds each of them. */
 bool options_check_pci(const struct options *options, struct error *error);
 

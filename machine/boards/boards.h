@@ -39,5 +39,11 @@ extern const struct board_firmware board_opensbi[];
 /* pci.c: the PCI host bridge of `virt`, and the functions that are plugged into it. Its interrupts lead to
  * `plic`. */
 bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
+/* Returns the bus whose name is the id of a bridge, or the root bus (id NULL); NULL: there is no such
+ * bridge. */
+struct pci_bus *board_pci_bus(const struct machine *machine, const char *id);
+/* Makes function number `number` of the configuration, and plugs it into its bus. If that fails, the back end
+ * that was opened for it may be in pci_made[] already. */
+bool board_pci_plug(struct machine *machine, unsigned number, struct error *error);
 
 #endif

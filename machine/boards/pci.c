@@ -5,7 +5,9 @@
  * so that it lies within the 34 bits of a physical address.
  */
 #include <stdio.h>
+#include <string.h>
 
+#include "devices/pci/bridge.h"
 #include "devices/pci/host.h"
 #include "devices/platform/plic.h"
 #include "devices/virtio/transport/pci.h"
@@ -73,6 +75,7 @@ static struct pci_function *create_virtio(struct machine *machine, const struct 
         .no_modern = what->no_modern,
         .multifunction = what->multifunction,
         .vectors = what->vectors,
+        .express = what->bus != NULL,
     };
     struct virtio_device *device = machine_create_plugged(machine, &what->plug, error);
     if (!device)
@@ -90,23 +93,76 @@ static struct pci_function *create_virtio(struct machine *machine, const struct 
     return NULL;
 }
 
+struct pci_bus *board_pci_bus(const struct machine *machine, const char *id)
+{
+    for (unsigned n = 0; id && n < machine->config.pci_count; n++) {
+        const char *bridge = machine->config.pci[n].plug.settings.id;
+        struct pci_function *function = machine->pci_made[n].function;
+        if (function && function->bridge && bridge && strcmp(bridge, id) == 0)
+            return &function->bridge->bus;
+    }
+    return id ? NULL : machine->pci_bus;
+}
+
+static struct pci_function *create_function(struct machine *machine, const struct machine_pci *what,
+                                            struct error *error)
+{
+    return what->plug.model->create_pci
+               ? machine_create_plugged_pci(machine, &what->plug, what->multifunction, error)
+               : create_virtio(machine, what, error);
+}
+
+bool board_pci_plug(struct machine *machine, unsigned number, struct error *error)
+{
+    const struct machine_pci *what = &machine->config.pci[number];
+    struct machine_pci_made *made = &machine->pci_made[number];
+    struct pci_bus *bus = board_pci_bus(machine, what->bus);
+    unsigned disks = machine->blockdev_count, networks = machine->netdev_count;
+    if (!bus)
+        return error_set(error, "Bus '%s' not found", what->bus ? what->bus : "pcie.0");
+    struct pci_function *function = create_function(machine, what, error);
+    made->disk = machine->blockdev_count > disks ? machine->blockdevs[disks] : NULL;
+    made->network = machine->netdev_count > networks ? machine->netdevs[networks] : NULL;
+    if (function && !pci_bus_plug(bus, function, what->slot, what->function, error)) {
+        function->ops->destroy(function);
+        function = NULL;
+    }
+    made->function = function;
+    return function != NULL;
+}
+
+/* Plugs in what is on a bus that is there, until nothing is left to do: bridges may come after what is behind
+ * them. */
+static bool plug_all(struct machine *machine, struct error *error)
+{
+    const struct machine_config *config = &machine->config;
+    for (bool more = true; more;) {
+        more = false;
+        for (unsigned n = 0; n < config->pci_count; n++) {
+            if (machine->pci_made[n].function || !board_pci_bus(machine, config->pci[n].bus))
+                continue;
+            if (!board_pci_plug(machine, n, error))
+                return false;
+            more = true;
+        }
+    }
+    for (unsigned n = 0; n < config->pci_count; n++)
+        if (!machine->pci_made[n].function)
+            return board_pci_plug(machine, n, error); /* says that there is no such bus */
+    return true;
+}
+
 bool board_pci_create(struct machine *machine, struct device *plic, struct error *error)
 {
     struct pci_host *host = create_host(machine, plic, error);
-    for (unsigned n = 0; host && n < machine->config.pci_count; n++) {
-        const struct machine_pci *what = &machine->config.pci[n];
-        struct pci_function *function =
-            what->plug.model->create_pci
-                ? machine_create_plugged_pci(machine, &what->plug, what->multifunction, error)
-                : create_virtio(machine, what, error);
-        if (!function)
-            return false;
-        if (!pci_bus_plug(pci_host_bus(host), function, what->slot, what->function, error)) {
-            function->ops->destroy(function);
-            return false;
-        }
-    }
-    if (host)
-        machine->pci_bus = pci_host_bus(host);
-    return host != NULL;
+    if (!host)
+        return false;
+    machine->pci_bus = pci_host_bus(host);
+    if (!plug_all(machine, error))
+        return false;
+    /* Ports find out what is in their slots. */
+    for (unsigned n = 0; n < machine->config.pci_count; n++)
+        if (machine->pci_made[n].function->bridge)
+            pci_function_reset(machine->pci_made[n].function);
+    return true;
 }

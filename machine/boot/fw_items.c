@@ -42,6 +42,24 @@ static const char *node_of(const struct machine_plug *plug)
     return plug->model->backend == DEVICE_BACKEND_DISK ? "scsi" : "ethernet";
 }
 
+/* Appends "/pci-bridge@1" for each bridge between the root bus and the function, from the root on. */
+static void put_bridges(const struct machine *machine, const struct machine_pci *pci, char *path, size_t size)
+{
+    for (unsigned n = 0; pci->bus && n < machine->config.pci_count; n++) {
+        const struct machine_pci *bridge = &machine->config.pci[n];
+        const char *id = bridge->plug.model && bridge->plug.model->bridge ? bridge->plug.settings.id : NULL;
+        if (!id || strcmp(id, pci->bus) != 0)
+            continue;
+        put_bridges(machine, bridge, path, size);
+        size_t used = strlen(path);
+        snprintf(path + used, size - used, "/pci-bridge@%x", bridge->slot);
+        used = strlen(path);
+        if (bridge->function)
+            snprintf(path + used, size - used, ",%x", bridge->function);
+        return;
+    }
+}
+
 static unsigned find_candidates(const struct machine *machine, struct candidate *list)
 {
     unsigned count = 0;
@@ -55,14 +73,15 @@ static unsigned find_candidates(const struct machine *machine, struct candidate 
     }
     for (unsigned n = 0; n < machine->config.pci_count; n++) {
         const struct machine_pci *pci = &machine->config.pci[n];
-        char function[16] = "";
+        char function[16] = "", bridges[32] = "";
         if (!has_index(&pci->plug))
             continue;
         if (pci->function)
             snprintf(function, sizeof(function), ",%x", pci->function);
         list[count].index = pci->plug.settings.boot_index;
+        put_bridges(machine, pci, bridges, sizeof(bridges));
         /* QEMU's riscv boards know no address for the bridge there. */
-        snprintf(list[count++].path, sizeof(list->path), "/pci@ffffffffffffffff/%s@%x%s/%s",
+        snprintf(list[count++].path, sizeof(list->path), "/pci@ffffffffffffffff%s/%s@%x%s/%s", bridges,
                  node_of(&pci->plug), pci->slot, function, unit_of(&pci->plug));
     }
     return count;

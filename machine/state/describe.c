@@ -41,7 +41,7 @@ static void put_devices(FILE *out, struct machine *machine)
         fprintf(out, "%s%s\n", plug && plug->model ? " " : "", plug && plug->model ? plug->model->name : "");
     }
     for (unsigned n = 0; machine_pci_view(machine, n, &function); n++)
-        fprintf(out, "device pci@%02x.%x %s\n", function.slot, function.function, function.name);
+        fprintf(out, "device pci@%s %s\n", function.path, function.name);
 }
 
 char *describe_machine(struct machine *machine, bool running)

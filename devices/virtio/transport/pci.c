@@ -48,6 +48,7 @@ enum { /* section 4.1.4: cfg_type, and where the capability is */
        CAP_NOTIFY_AT = 0x70,
        CAP_ACCESS_AT = 0x84,
        CAP_MSIX_AT = 0x98,
+       CAP_EXPRESS_AT = 0xb0, /* 60 bytes */
        ACCESS_BAR = CAP_ACCESS_AT + 4,
        ACCESS_OFFSET = CAP_ACCESS_AT + 8,
        ACCESS_LENGTH = CAP_ACCESS_AT + 12,
@@ -441,8 +442,8 @@ static bool choose_interfaces(struct virtio_pci *pci, const struct virtio_pci_co
 {
     const char *name = pci->vdev->ops->name;
     bool possible = pci->vdev->ops->pci_legacy != 0;
-    pci->has_legacy =
-        config->legacy == VIRTIO_PCI_LEGACY_AUTO ? possible : config->legacy == VIRTIO_PCI_LEGACY_ON;
+    pci->has_legacy = config->legacy == VIRTIO_PCI_LEGACY_AUTO ? possible && !config->express
+                                                               : config->legacy == VIRTIO_PCI_LEGACY_ON;
     pci->has_modern = !config->no_modern;
     if (pci->has_legacy && !possible)
         return error_set(error, "%s-pci: disable-legacy=off: this kind of device has no legacy interface",
@@ -475,6 +476,8 @@ struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, s
         pci_function_set_bar(&pci->function, BAR_VGA_MEMORY, PCI_BAR_MEM32, BOCHS_VBE_MEMORY, true);
     if (pci->has_modern)
         add_modern(pci);
+    if (config->express)
+        pci_function_add_express(&pci->function, CAP_EXPRESS_AT);
     if (!add_msix(pci, config->vectors, error)) {
         pci_function_fini(&pci->function);
         free(pci);

@@ -33,6 +33,9 @@ struct virtio_pci_config {
     bool no_modern;     /* the legacy interface alone */
     bool multifunction; /* other functions share the slot; must be set for function 0 */
     uint32_t vectors;   /* of MSI-X; 0: none */
+    /* It is behind a PCI Express port: it says that it is an endpoint, and AUTO means that there is no legacy
+     * interface, for which the port's window of I/O would have to be set up. */
+    bool express;
     /* Makes the function a virtio-vga, whose device must be virtio-gpu; NULL: it is not one. */
     struct bochs_vbe *vga;
 };

@@ -788,7 +788,14 @@ static const struct failing_line failures[] = {
     { "-drive file=a,if=none,id=a -device nvme,drive=a,serial=x,cmb_size_mb=16", "cmb_size_mb=16" },
     { "-device nvme-ns,drive=a", "one namespace" },
     { "-drive file=a,if=nvme", "none, virtio, pflash" },
-    { "-device pcie-root-port", "pcie.0" },
+    { "-device pcie-root-port,id=p,bus=p", "is on pcie.0" },
+    { "-device virtio-rng-pci,bus=p", "no such bus" },
+    { "-device pcie-root-port,id=p -device virtio-rng-pci,bus=p,addr=1", "only slot 0" },
+    { "-device pcie-root-port,id=p -device virtio-rng-pci,bus=p -device virtio-rng-pci,bus=p",
+      "bus p are taken" },
+    { "-device pcie-root-port,chassis=1 -device pcie-root-port,chassis=1", "two of them" },
+    { "-device pcie-root-port,port=256", "0 to 255" },
+    { "-device ioh3420", "pcie-root-port" },
     { "-serial stdio -chardev stdio,id=c -device virtio-serial-pci -device virtconsole,chardev=c", "stdio" },
     { "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
       "virtio-rng-device "

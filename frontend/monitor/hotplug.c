@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Commands of the monitor for devices and images that come and go while the machine runs. People write the
+ * arguments as on the command line, programs as JSON, which becomes the same text (options/json.c).
+ */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "frontend/monitor/internal.h"
+#include "machine/inspect.h"
+
+/* Returns the arguments as the text of the flag; NULL, with call->error filled. */
+static const char *text_of_arguments(struct monitor_call *call, const char *flag)
+{
+    if (!call->is_program)
+        return monitor_text(call, "driver", "");
+    if (!monitor_given(call, "driver")) {
+        error_set(&call->error, "Parameter 'driver' is missing");
+        return NULL;
+    }
+    return options_read_json(call->changeable, flag, json_object_to_json_string(call->arguments),
+                             &call->error);
+}
+
+bool monitor_device_add(struct monitor_call *call)
+{
+    struct options *options = call->changeable;
+    const char *text = text_of_arguments(call, "device");
+    struct machine_pci *place = text ? options_plug(options, text, &call->error) : NULL;
+    unsigned number = place ? (unsigned)(place - options->machine.pci) : 0;
+    if (!place)
+        return false;
+    if (machine_plug(call->machine, number, place, &call->error))
+        return true;
+    options_unplug(options, number);
+    return monitor_add_hint(call);
+}
+
+bool monitor_device_del(struct monitor_call *call)
+{
+    const char *id = monitor_text(call, "id", ""), *name = strrchr(id, '/');
+    enum machine_unplug result = machine_unplug(call->machine, name ? name + 1 : id, &call->error);
+    if (result == MACHINE_UNPLUG_UNKNOWN)
+        call->error_class = "DeviceNotFound";
+    return result == MACHINE_UNPLUG_ASKED;
+}
+
+bool monitor_blockdev_add(struct monitor_call *call)
+{
+    const char *text = text_of_arguments(call, "blockdev");
+    return text && options_add_node(call->changeable, text, &call->error);
+}
+
+bool monitor_blockdev_del(struct monitor_call *call)
+{
+    return options_remove_node(call->changeable, monitor_text(call, "node-name", ""), &call->error);
+}
+
+/* ---- Nodes --------------------------------------------------------------------------------------------- */
+
+/* Returns what a device sees of the image; what no device has open has the size of its file. */
+static uint64_t size_of(struct monitor_call *call, const struct options_drive *node, uint64_t file_size)
+{
+    struct machine_disk disk;
+    bool whole = !node->owner;
+    for (unsigned n = 0; whole && machine_disk(call->machine, n, &disk); n++)
+        if (disk.id && strcmp(disk.id, node->id) == 0)
+            return disk.size;
+    return file_size;
+}
+
+static void put_image(struct monitor_call *call, struct json_object *row, const struct options_drive *node)
+{
+    struct json_object *image = json_object_new_object();
+    const char *format = node->blockdev.format ? node->blockdev.format : "raw";
+    struct stat status = { .st_size = 0 };
+    stat(node->blockdev.path, &status);
+    monitor_put_text(image, "filename", node->blockdev.path);
+    monitor_put_text(image, "format", node->owner ? "file" : format);
+    monitor_put_number(image, "virtual-size", size_of(call, node, (uint64_t)status.st_size));
+    monitor_put_number(image, "actual-size", (uint64_t)status.st_blocks * 512);
+    monitor_put_bool(image, "dirty-flag", false);
+    json_object_object_add(row, "image", image);
+}
+
+bool monitor_block_nodes(struct monitor_call *call)
+{
+    call->result = json_object_new_array();
+    for (unsigned n = 0; n < call->options->drive_count; n++) {
+        const struct options_drive *node = &call->options->drives[n];
+        if (!node->node || node->gone)
+            continue;
+        struct json_object *row = json_object_new_object();
+        monitor_put_text(row, "node-name", node->id);
+        monitor_put_text(row, "drv", node->owner ? "file" : node->blockdev.format);
+        monitor_put_text(row, "file", node->blockdev.path);
+        monitor_put_bool(row, "ro", node->blockdev.read_only);
+        monitor_put_bool(row, "encrypted", false);
+        put_image(call, row, node);
+        json_object_array_add(call->result, row);
+    }
+    return true;
+}

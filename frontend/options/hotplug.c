@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * device_add and blockdev-add of the monitor: the same keys as on the command line, for a machine that runs.
+ * What comes is recorded in the options as if it had been there from the start, and what goes is taken out of
+ * them. All of it is called between machine_hold() and machine_release(), so by one thread at a time. Texts
+ * stay until the program ends, since devices borrow them.
+ *
+ * Messages are those of QEMU where programs may look at them.
+ */
+#include <string.h>
+
+#include "frontend/options/keys.h"
+
+static bool id_is_used(const struct options *options, const char *id)
+{
+    const struct machine_config *machine = &options->machine;
+    for (unsigned n = 0; n < machine->pci_count; n++) {
+        const char *other = machine->pci[n].left ? NULL : machine->pci[n].plug.settings.id;
+        if (other && strcmp(other, id) == 0)
+            return true;
+    }
+    for (unsigned n = 0; n < machine->board->virtio_slots; n++) {
+        const char *other = machine->virtio[n].model ? machine->virtio[n].settings.id : NULL;
+        if (other && strcmp(other, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Takes name and keys. */
+static bool take_device(struct options *options, const char *text, struct options_device *device,
+                        struct error *error)
+{
+    struct options_keys lists[OPTIONS_KEY_LISTS];
+    struct option_pairs pairs;
+    char flag[64];
+    if (!option_pairs_split(&pairs, &options->strings, text, "driver", error))
+        return false;
+    const char *name = option_pairs_take(&pairs, "driver");
+    if (!name || !*name)
+        return error_set(error, "Parameter 'driver' is missing");
+    if (!options_name_device(name, device) || device->model == &options_loader_model)
+        return error_set(error, "'%.60s' is not a valid device model name", name);
+    device->text = name;
+    snprintf(flag, sizeof(flag), "device_add %.40s", name);
+    if (!options_add_globals(options, name, device, &pairs, error))
+        return false;
+    options_device_keys(device, lists);
+    return options_take_keys(lists, &pairs, flag, error);
+}
+
+static bool check(const struct options *options, const struct options_device *device, struct error *error)
+{
+    const char *id = device->settings.id;
+    if (id && id_is_used(options, id))
+        return error_set(error, "Duplicate device ID '%.60s'", id);
+    if (!device->on_pci || !device->bus)
+        return error_set(error, "Bus '%s' does not support hotplugging",
+                         device->on_pci ? OPTIONS_PCI_BUS : OPTIONS_SLOT_PREFIX "0");
+    if (!options_has_bus(options, device->bus))
+        return error_set(error, "Bus '%.60s' not found", device->bus);
+    return device->model->hot_plug ||
+           error_set(error, "Device '%s' does not support hotplugging", device->text);
+}
+
+struct machine_pci *options_plug(struct options *options, const char *text, struct error *error)
+{
+    struct options_device device;
+    char what[128];
+    if (!take_device(options, text, &device, error) || !check(options, &device, error))
+        return NULL;
+    snprintf(what, sizeof(what), "device_add %.60s", device.text);
+    struct machine_pci *place = options_place_pci(options, &device, what, error);
+    if (!place || options_join_backend(options, &device, &place->plug, error))
+        return place;
+    *place = (struct machine_pci){ .left = true };
+    return NULL;
+}
+
+void options_unplug(struct options *options, unsigned number)
+{
+    struct machine_pci *place = &options->machine.pci[number];
+    const char *drive = place->plug.drive_id;
+    for (unsigned n = 0; drive && n < options->drive_count; n++)
+        if (options->drives[n].id && strcmp(options->drives[n].id, drive) == 0)
+            options->drives[n].used = false;
+    if (place->plug.netdev)
+        options->machine.netdevs[place->plug.netdev - 1].used = false;
+    *place = (struct machine_pci){ .left = true };
+}
+
+/* ---- Nodes of images ----------------------------------------------------------------------------------- */
+
+static struct options_drive *find_node(struct options *options, const char *name)
+{
+    for (unsigned n = 0; n < options->drive_count; n++) {
+        struct options_drive *drive = &options->drives[n];
+        if (drive->node && drive->id && strcmp(drive->id, name) == 0)
+            return drive;
+    }
+    return NULL;
+}
+
+/* The parts of a node that could not be made, or is gone, can be used again. */
+static void release_parts(struct options *options)
+{
+    for (unsigned n = 0; n < options->drive_count; n++) {
+        struct options_drive *drive = &options->drives[n];
+        if (drive->owner && !find_node(options, drive->owner)) {
+            drive->owner = NULL;
+            drive->used = false;
+        }
+    }
+}
+
+bool options_add_node(struct options *options, const char *text, struct error *error)
+{
+    bool ok = options_take_blockdev(options, text, error);
+    if (!ok)
+        release_parts(options);
+    return ok;
+}
+
+bool options_remove_node(struct options *options, const char *name, struct error *error)
+{
+    struct options_drive *drive = find_node(options, name);
+    if (!drive)
+        return error_set(error, "Failed to find node with node-name='%.60s'", name);
+    if (drive->used)
+        return error_set(error, "Node %.60s is in use", name);
+    *drive = (struct options_drive){ .interface = OPTIONS_IF_NONE, .node = true, .used = true, .gone = true };
+    release_parts(options);
+    return true;
+}
