@@ -54,7 +54,8 @@ struct htif {
     unsigned answer_count;
     unsigned keys_wanted; /* commands that wait for a key */
     struct reading reading;
-    bool ended; /* nothing is obeyed until the reset */
+    bool input_ended; /* there is nobody at the chardev's other end */
+    bool ended;       /* nothing is obeyed until the reset */
 };
 
 /* ---- The words ----------------------------------------------------------------------------------------- */
@@ -150,14 +151,16 @@ static void front_receive(void *opaque, const uint8_t *bytes, size_t length)
     pthread_mutex_unlock(&htif->lock);
 }
 
-/* The end of the input ends a read, with no bytes. A key that was asked for does not come. */
+/* The end of the input ends a read, with no bytes, and those that follow. A key that was asked for does not
+ * come. */
 static void front_event(void *opaque, enum chardev_event event)
 {
     struct htif *htif = opaque;
-    if (event != CHARDEV_EVENT_CLOSED)
+    if (event == CHARDEV_EVENT_BREAK)
         return;
     pthread_mutex_lock(&htif->lock);
-    if (htif->reading.waits)
+    htif->input_ended = event == CHARDEV_EVENT_CLOSED;
+    if (htif->input_ended && htif->reading.waits)
         end_reading(htif, NULL, 0);
     pthread_mutex_unlock(&htif->lock);
 }
@@ -205,7 +208,7 @@ static bool read_console(struct htif *htif, uint64_t block, uint64_t addr, uint6
 {
     length = length < READ_MAX ? length : READ_MAX;
     htif->reading = (struct reading){ .waits = true, .block = block, .addr = addr, .length = length };
-    if (!length)
+    if (!length || htif->input_ended)
         end_reading(htif, NULL, 0);
     else if (!htif->config.dma->ops->map(htif->config.dma, addr, length, true))
         end_reading(htif, NULL, length);

@@ -227,6 +227,12 @@ START_TEST(input)
     store(TOHOST, 8, BLOCK);
     serial.chardev.front.event(serial.chardev.front.opaque, CHARDEV_EVENT_CLOSED);
     ck_assert(load(FROMHOST) == 1 && load(BLOCK) == 0);
+    store(FROMHOST, 8, 0);
+    ck_assert_int_eq(system_call(63, 0, RAM, 4), 0); /* nothing comes any more, */
+    serial.chardev.front.event(serial.chardev.front.opaque, CHARDEV_EVENT_OPENED);
+    memcpy(ram.bytes + (BLOCK - RAM), words, sizeof(words));
+    store(TOHOST, 8, BLOCK);
+    ck_assert_uint_eq(load(FROMHOST), 0); /* until somebody else is there */
 }
 END_TEST
 
