@@ -25,8 +25,9 @@
 
 #define ANSWERS    64u /* that wait for the guest to clear fromhost */
 #define HALF_NS    UINT64_C(1000000)
-#define WRITE_PART UINT64_C(4096) /* bytes of output at a time */
-#define READ_MAX   UINT64_C(4096) /* bytes of input at a time */
+#define WRITE_PART UINT64_C(4096)  /* bytes of output at a time */
+#define WRITE_MAX  UINT64_C(65536) /* of a call: a machine that is to stop waits for it */
+#define READ_MAX   UINT64_C(4096)  /* bytes of input at a time */
 #define KEY_THERE  0x100u
 
 enum { DEVICE_SYSTEM = 0, DEVICE_CONSOLE = 1 };
@@ -189,11 +190,12 @@ static bool console_command(struct htif *htif, unsigned command, uint64_t payloa
 
 /* ---- System calls -------------------------------------------------------------------------------------- */
 
-/* Output to the console. Returns how many bytes were in RAM, or -EFAULT. */
+/* Output to the console. Returns how many bytes were written, which are those in RAM, or -EFAULT. */
 static int64_t write_console(struct htif *htif, uint64_t addr, uint64_t length)
 {
     uint8_t bytes[WRITE_PART];
     uint64_t done = 0;
+    length = length < WRITE_MAX ? length : WRITE_MAX;
     while (done < length && !htif->ended) {
         uint64_t part = length - done < WRITE_PART ? length - done : WRITE_PART;
         if (!dma_read(htif->config.dma, addr + done, bytes, part))
