@@ -158,6 +158,9 @@ void run_state_wake(struct machine *machine);
 /* Called on the machine's own thread: pauses the machine if that was asked for. */
 void run_state_pause_posted(struct machine *machine);
 void run_state_off(struct machine *machine, bool off);
+/* While this is on, nothing waits long for a terminal that is stopped: for whoever waits for a hart, the
+ * clock's thread or a virtio console's, any of which may be writing to one. */
+void run_state_hurry(struct machine *machine, bool on);
 void run_state_notify(struct machine *machine, enum machine_notice notice, bool by_guest);
 
 struct virtio_device;

@@ -166,8 +166,10 @@ struct machine *machine_create(const struct machine_config *config, struct error
     return NULL;
 }
 
+/* A reset waits for the threads of devices. */
 static void reset_devices(struct machine *machine)
 {
+    run_state_hurry(machine, true);
     for (unsigned i = 0; i < machine->device_count; i++) {
         struct device *device = machine->devices[i].device;
         if (device->ops->reset)
@@ -175,6 +177,7 @@ static void reset_devices(struct machine *machine)
     }
     if (machine->ramfb)
         ramfb_reset(machine->ramfb);
+    run_state_hurry(machine, false);
 }
 
 /* Users are destroyed before what they use: harts use devices, and devices raise lines of harts and call

@@ -54,8 +54,7 @@ void run_state_notify(struct machine *machine, enum machine_notice notice, bool 
         listener->notice(listener->opaque, notice, by_guest);
 }
 
-/* Frees a hart, or the thread of a virtio console, that may be waiting for a terminal that is stopped. */
-static void hurry(struct machine *machine, bool on)
+void run_state_hurry(struct machine *machine, bool on)
 {
     for (unsigned i = 0; i < machine->chardev_count; i++)
         chardev_hurry(machine->chardevs[i], on);
@@ -65,9 +64,17 @@ static void stop_harts(struct machine *machine)
 {
     if (!machine->threads_running)
         return;
-    hurry(machine, true);
+    run_state_hurry(machine, true);
     harts_stop(machine);
-    hurry(machine, false);
+    run_state_hurry(machine, false);
+}
+
+/* A timer's callback may be writing to a terminal (HTIF), and the clock waits for it. */
+static void stop_clock(struct machine *machine)
+{
+    run_state_hurry(machine, true);
+    clock_stop(machine->clock);
+    run_state_hurry(machine, false);
 }
 
 /* Input begins when the guest first runs: what came before a saved state is loaded would be overwritten. */
@@ -81,13 +88,13 @@ static void hold_input(struct machine *machine, bool held)
 static void hold_each_device(struct machine *machine, bool held)
 {
     machine->devices_held = held;
-    hurry(machine, held);
+    run_state_hurry(machine, held);
     for (unsigned n = 0; n < machine->device_count; n++) {
         struct device *device = machine->devices[n].device;
         if (device->ops->hold)
             device->ops->hold(device, held);
     }
-    hurry(machine, false);
+    run_state_hurry(machine, false);
 }
 
 /* While the machine is paused its devices are still, too: no request is under way, and nothing writes guest
@@ -111,7 +118,7 @@ static bool update(struct machine *machine, struct error *error)
     if (!run)
         stop_harts(machine);
     if (machine->booted || machine->frozen ? still : !machine->was_booted)
-        clock_stop(machine->clock);
+        stop_clock(machine);
     else
         clock_start(machine->clock);
     hold_devices(machine, still);

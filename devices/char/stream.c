@@ -179,6 +179,22 @@ static bool give_break(struct chardev_stream *stream)
     return done;
 }
 
+static void front_event(struct chardev_stream *stream, enum chardev_event event)
+{
+    const struct chardev_front *front = reader(stream);
+    if (front->event)
+        front->event(front->opaque, event);
+}
+
+/* Tells that the last peer has gone, unless the front end knows. */
+static void tell_end(struct chardev_stream *stream)
+{
+    if (!stream->end_waits)
+        return;
+    stream->end_waits = stream->opened = false;
+    front_event(stream, CHARDEV_EVENT_CLOSED);
+}
+
 static void deliver(struct chardev_stream *stream)
 {
     while (stream->break_waits || stream->in_count) {
@@ -192,6 +208,7 @@ static void deliver(struct chardev_stream *stream)
         stream->break_waits = false;
     }
     stream->in_head = 0;
+    tell_end(stream);
 }
 
 static void help(struct chardev_stream *stream)
@@ -211,13 +228,6 @@ static void help(struct chardev_stream *stream)
         return;
     size_t length = strlen(text);
     output_append(stream, (const uint8_t *)text, STREAM_BUFFER - stream->out_count < length ? 0 : length);
-}
-
-static void front_event(struct chardev_stream *stream, enum chardev_event event)
-{
-    const struct chardev_front *front = reader(stream);
-    if (front->event)
-        front->event(front->opaque, event);
 }
 
 /* Ctrl-A C: the keys change between front end and monitor. Without a monitor, the owner of the backend is
@@ -304,11 +314,8 @@ static size_t input_wanted(struct chardev_stream *stream)
 
 static void input_end(struct chardev_stream *stream)
 {
-    if (!stream->is_pty) {
-        if (stream->opened)
-            front_event(stream, CHARDEV_EVENT_CLOSED);
-        stream->opened = false;
-    }
+    stream->end_waits = !stream->is_pty && stream->opened;
+    deliver(stream);
     if (stream->closed) {
         stream->closed(stream);
     } else {
@@ -362,12 +369,14 @@ static void input_job(void *opaque)
     int fd = atomic_load(&stream->in_fd);
     if (!atomic_load(&stream->attached))
         return;
+    deliver(stream);
+    if (fd >= 0)
+        tell_end(stream); /* the next one is there already */
     if (fd >= 0 && !stream->opened) {
         stream->opened = true;
         stream->peer = (struct peer_check){ 0 };
         front_event(stream, CHARDEV_EVENT_OPENED);
     }
-    deliver(stream);
     if (fd >= 0)
         io_watch_set(stream->loop, &stream->in, fd, POLLIN);
 }

@@ -38,7 +38,8 @@ struct chardev_stream {
     bool escapes, escaped;
     bool in_monitor; /* keys go to chardev.monitor */
     bool break_waits;
-    bool opened; /* the front end was told that there is a peer */
+    bool opened;    /* the front end was told that there is a peer */
+    bool end_waits; /* the peer has gone; the front end is told when it has taken what is buffered */
     struct peer_check peer;
     chardev_escape_fn *escape;
     void *escape_opaque;

@@ -25,8 +25,9 @@
 
 #define ANSWERS    64u /* that wait for the guest to clear fromhost */
 #define HALF_NS    UINT64_C(1000000)
-#define WRITE_PART UINT64_C(4096) /* bytes of output at a time */
-#define READ_MAX   UINT64_C(4096) /* bytes of input at a time */
+#define WRITE_PART UINT64_C(4096)  /* bytes of output at a time */
+#define WRITE_MAX  UINT64_C(65536) /* of a call: a machine that is to stop waits for it */
+#define READ_MAX   UINT64_C(4096)  /* bytes of input at a time */
 #define KEY_THERE  0x100u
 
 enum { DEVICE_SYSTEM = 0, DEVICE_CONSOLE = 1 };
@@ -54,7 +55,8 @@ struct htif {
     unsigned answer_count;
     unsigned keys_wanted; /* commands that wait for a key */
     struct reading reading;
-    bool ended; /* nothing is obeyed until the reset */
+    bool input_ended; /* there is nobody at the chardev's other end */
+    bool ended;       /* nothing is obeyed until the reset */
 };
 
 /* ---- The words ----------------------------------------------------------------------------------------- */
@@ -150,14 +152,16 @@ static void front_receive(void *opaque, const uint8_t *bytes, size_t length)
     pthread_mutex_unlock(&htif->lock);
 }
 
-/* The end of the input ends a read, with no bytes. A key that was asked for does not come. */
+/* The end of the input ends a read, with no bytes, and those that follow. A key that was asked for does not
+ * come. */
 static void front_event(void *opaque, enum chardev_event event)
 {
     struct htif *htif = opaque;
-    if (event != CHARDEV_EVENT_CLOSED)
+    if (event == CHARDEV_EVENT_BREAK)
         return;
     pthread_mutex_lock(&htif->lock);
-    if (htif->reading.waits)
+    htif->input_ended = event == CHARDEV_EVENT_CLOSED;
+    if (htif->input_ended && htif->reading.waits)
         end_reading(htif, NULL, 0);
     pthread_mutex_unlock(&htif->lock);
 }
@@ -186,11 +190,12 @@ static bool console_command(struct htif *htif, unsigned command, uint64_t payloa
 
 /* ---- System calls -------------------------------------------------------------------------------------- */
 
-/* Output to the console. Returns how many bytes were in RAM, or -EFAULT. */
+/* Output to the console. Returns how many bytes were written, which are those in RAM, or -EFAULT. */
 static int64_t write_console(struct htif *htif, uint64_t addr, uint64_t length)
 {
     uint8_t bytes[WRITE_PART];
     uint64_t done = 0;
+    length = length < WRITE_MAX ? length : WRITE_MAX;
     while (done < length && !htif->ended) {
         uint64_t part = length - done < WRITE_PART ? length - done : WRITE_PART;
         if (!dma_read(htif->config.dma, addr + done, bytes, part))
@@ -205,7 +210,7 @@ static bool read_console(struct htif *htif, uint64_t block, uint64_t addr, uint6
 {
     length = length < READ_MAX ? length : READ_MAX;
     htif->reading = (struct reading){ .waits = true, .block = block, .addr = addr, .length = length };
-    if (!length)
+    if (!length || htif->input_ended)
         end_reading(htif, NULL, 0);
     else if (!htif->config.dma->ops->map(htif->config.dma, addr, length, true))
         end_reading(htif, NULL, length);

@@ -466,6 +466,16 @@ static void pflash_save(struct device *device, struct state_writer *writer)
     pthread_mutex_unlock(&flash->lock);
 }
 
+/* What was written of the buffer lies in the block of its first word, as buffer_word() has it. */
+static bool buffer_fits(const struct pflash *flash)
+{
+    uint64_t room = BLOCK_BYTES - flash->buffer_at % BLOCK_BYTES;
+    for (uint64_t n = room; n < sizeof(flash->touched); n++)
+        if (flash->touched[n])
+            return false;
+    return true;
+}
+
 static bool pflash_load(struct device *device, struct state_reader *reader)
 {
     struct pflash *flash = (struct pflash *)device;
@@ -484,6 +494,11 @@ static bool pflash_load(struct device *device, struct state_reader *reader)
     state_get_bytes(reader, "locked", flash->locked, sizeof(flash->locked));
     if (flash->step == STEP_DATA && !flash->count)
         flash->step = STEP_COMMAND;
+    if (!reader->failed && !buffer_fits(flash)) {
+        reader->failed = true;
+        error_set(reader->error, "saved state: pflash: the buffer at 0x%llx leaves its block",
+                  (unsigned long long)flash->buffer_at);
+    }
     if (state_get(reader, "has_bytes", 1) && flash->has_writer) {
         state_get_bytes(reader, "bytes", flash->bytes, PFLASH_BANK_BYTES);
         mark_dirty(flash, 0, PFLASH_BANK_BYTES);

@@ -224,16 +224,28 @@ static bool is_writethrough(const struct virtio_blk *blk)
     return !virtio_device_has(&blk->device, BLK_F_FLUSH);
 }
 
+/* Neither the device nor the request's queue was reset since the request was taken. [locked] */
+static bool is_wanted(const struct virtio_blk *blk, const struct blk_request *request,
+                      const struct virtqueue *queue, unsigned resets)
+{
+    CHECK_HELD((pthread_mutex_t *)&blk->device.lock);
+    return blk->resets == resets && request->chain.epoch == queue->epoch &&
+           !virtio_worker_is_ending(&blk->worker);
+}
+
 /* Waits until the machine goes on. False: the request is not wanted any more. [locked] */
-static bool wait_to_go_on(struct virtio_blk *blk, unsigned resets)
+static bool wait_to_go_on(struct virtio_blk *blk, struct blk_request *request, struct virtqueue *queue,
+                          unsigned resets)
 {
     CHECK_HELD(&blk->device.lock);
+    request->waits = queue;
     do
         virtio_worker_rest(&blk->worker, BLK_LOOK_MS);
-    while (blk->resets == resets && !virtio_worker_is_ending(&blk->worker) &&
+    while (is_wanted(blk, request, queue, resets) &&
            (blk->device.paused || blk->device.stopped || blk->device.held ||
             blk->config.on_error.stopped(blk->config.on_error.opaque)));
-    return blk->resets == resets && !virtio_worker_is_ending(&blk->worker);
+    request->waits = NULL;
+    return is_wanted(blk, request, queue, resets);
 }
 
 /* Serves one request, and tries it again until it is done. False: it was dropped meanwhile. [locked];
@@ -248,10 +260,8 @@ static bool blk_serve(struct virtio_blk *blk, struct blk_request *request, struc
         pthread_mutex_unlock(&blk->device.lock);
         status = blk_do(request, writethrough);
         pthread_mutex_lock(&blk->device.lock);
-        request->waits = queue;
         if (status == BLK_AGAIN)
-            wanted = wait_to_go_on(blk, resets);
-        request->waits = NULL;
+            wanted = wait_to_go_on(blk, request, queue, resets);
     }
     uint8_t byte = (uint8_t)status;
     if (wanted)
@@ -324,7 +334,7 @@ static void save_retries(const struct virtio_blk *blk, struct state_writer *writ
     /* Together they are no more than there are threads: those of a saved state are taken first. */
     for (unsigned n = 0; n < BLK_THREADS && count < BLK_THREADS; n++) {
         const struct blk_request *request = &blk->requests[n];
-        if (request->waits)
+        if (request->waits && request->chain.epoch == request->waits->epoch)
             retries[count++] = (struct blk_retry){ request->waits->index, request->chain.head };
     }
     state_put(writer, "retries", count);

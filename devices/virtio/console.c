@@ -22,6 +22,9 @@
 #define VIRTIO_ID_CONSOLE  3
 #define CONSOLE_QUEUE_SIZE 128
 #define CONSOLE_PIECE      4096u
+/* Of a chain that is longer, what is left waits while the machine is paused. Drivers give less at once. */
+#define CONSOLE_HELD_MAX 65536u
+#define CONSOLE_LOOK_MS  50 /* between two checks whether a paused machine goes on */
 
 _Static_assert(VIRTIO_CONSOLE_PORTS_MAX <= DEVICE_WORKER_THREADS_MAX, "a thread a port");
 _Static_assert(2 * VIRTIO_CONSOLE_PORTS_MAX + 2 <= VIRTIO_QUEUES_MAX, "all ports have queues");
@@ -112,19 +115,39 @@ static void console_event(void *opaque, enum chardev_event event)
 
 /* ---- Output -------------------------------------------------------------------------------------------- */
 
-/* Writes the bytes of one chain. A reset in the meantime stops it. */
-static void console_write_chain(struct console_port *port, const struct virtq_chain *chain)
+/* Waits until the machine goes on. The chain counts as not taken meanwhile, so a state that is saved then has
+ * it. False: it is gone, or cannot be taken again now. [locked]; releases the lock */
+static bool console_rest(struct virtio_console *console, struct virtqueue *queue, struct virtq_chain *chain)
+{
+    const struct virtio_device *device = &console->device;
+    virtqueue_unpop(queue, 1);
+    while (device->held && chain->epoch == queue->epoch && !virtio_worker_is_ending(&console->worker))
+        virtio_worker_rest(&console->worker, CONSOLE_LOOK_MS);
+    return chain->epoch == queue->epoch && virtqueue_pop(queue, chain);
+}
+
+/* Writes the bytes of one chain. A reset in the meantime stops it. False: the chain is not to be returned.
+ * [locked]; releases the lock */
+static bool console_write_chain(struct console_port *port, struct virtqueue *queue, struct virtq_chain *chain)
 {
     struct virtio_device *device = &port->console->device;
     uint8_t piece[CONSOLE_PIECE];
-    uint32_t offset = 0;
+    uint32_t offset = 0, since_held = 0;
     while (offset < chain->out_length && !device->paused) {
+        if (device->held && since_held >= CONSOLE_HELD_MAX) {
+            if (!console_rest(port->console, queue, chain))
+                return false;
+            since_held = 0;
+            continue;
+        }
         pthread_mutex_unlock(&device->lock);
         size_t length = virtq_chain_read(chain, offset, piece, sizeof(piece));
         chardev_write(port->config.chardev, piece, length);
         pthread_mutex_lock(&device->lock);
         offset += (uint32_t)length;
+        since_held = device->held ? since_held + (uint32_t)length : 0;
     }
+    return true;
 }
 
 static void console_run(struct virtio_device *device, struct virtqueue *queue)
@@ -136,7 +159,8 @@ static void console_run(struct virtio_device *device, struct virtqueue *queue)
         return; /* the thread that writes will see the new chains */
     port->writing = true;
     while (virtqueue_pop(queue, chain)) {
-        console_write_chain(port, chain);
+        if (!console_write_chain(port, queue, chain))
+            continue;
         virtqueue_push(queue, chain, 0);
         virtqueue_signal(queue);
     }

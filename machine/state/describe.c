@@ -168,7 +168,7 @@ static bool is_text(const char *text, size_t length)
 bool describe_compare(struct machine *machine, const char *text, size_t length, bool *running,
                       struct error *error)
 {
-    char version[VALUE_MAX], state[VALUE_MAX];
+    char version[VALUE_MAX] = "", state[VALUE_MAX] = "";
     char *own = describe_machine(machine, false);
     if (!own)
         return error_set(error, "out of memory");
@@ -178,7 +178,7 @@ bool describe_compare(struct machine *machine, const char *text, size_t length, 
     ok = ok && compare_single(text, own, error) && compare_sets(text, own, true, error) &&
          compare_sets(own, text, false, error);
     size_t used = strlen(error->text);
-    if (!ok && used && strcmp(version, RVIVE_VERSION) != 0 && used < sizeof(error->text))
+    if (!ok && used && version[0] && strcmp(version, RVIVE_VERSION) != 0 && used < sizeof(error->text))
         snprintf(error->text + used, sizeof(error->text) - used, " (saved by Rvive %s)", version);
     *running = ok && strcmp(state, "running") == 0;
     free(own);

@@ -281,7 +281,17 @@ static void load_stream(struct snd_stream *stream, struct state_reader *reader)
     stream->failed = stream->answered = false;
 }
 
-/* A PREPARE that was waiting is served again. */
+/* Serves the PREPARE again that was waiting. The driver may have changed its descriptors since it was taken.
+ */
+static void load_prepare(struct virtio_snd *snd, struct snd_stream *stream, uint32_t head)
+{
+    if (virtqueue_retake(&snd->device.queues[SND_QUEUE_CTRL], &snd->ctrl_chain, head) &&
+        snd->ctrl_chain.in_length >= CODE_BYTES)
+        start_prepare(snd, stream);
+    else
+        virtio_device_break(&snd->device);
+}
+
 static void snd_load(struct virtio_device *device, struct state_reader *reader)
 {
     struct virtio_snd *snd = (struct virtio_snd *)device;
@@ -296,9 +306,8 @@ static void snd_load(struct virtio_device *device, struct state_reader *reader)
     for (unsigned n = 0; n < snd->options.streams && !reader->failed; n++)
         load_stream(&snd->streams[n], reader);
     snd_load_messages(snd, reader);
-    if (!reader->failed && waiting &&
-        virtqueue_retake(&device->queues[SND_QUEUE_CTRL], &snd->ctrl_chain, head))
-        start_prepare(snd, &snd->streams[waiting - 1]);
+    if (!reader->failed && waiting)
+        load_prepare(snd, &snd->streams[waiting - 1], head);
     audiodev_wake(snd->audiodev);
 }
 

@@ -295,6 +295,43 @@ START_TEST(test_end_of_input)
 }
 END_TEST
 
+static atomic_uint ends;
+
+static void note_end(void *opaque, enum chardev_event event)
+{
+    struct slow_front *front = opaque;
+    if (event != CHARDEV_EVENT_CLOSED)
+        return;
+    pthread_mutex_lock(&front->lock);
+    ck_assert_uint_eq(front->count, 3);
+    pthread_mutex_unlock(&front->lock);
+    atomic_fetch_add(&ends, 1);
+}
+
+/* With Ctrl-A keys, input is read ahead; its end is not told before the front end has all of it. */
+START_TEST(test_end_comes_last)
+{
+    struct slow_front front = { .bytes = calloc(1, LOAD) };
+    int fds[2];
+    ck_assert_int_eq(pipe(fds), 0);
+    dup2(fds[0], 0);
+    ck_assert_int_eq(write(fds[1], "abc", 3), 3);
+    close(fds[1]);
+    struct chardev *chardev = open_ok("mon:stdio", note_escape, NULL);
+    chardev_hold(chardev, true); /* the guest does not run yet */
+    pthread_mutex_init(&front.lock, NULL);
+    front.room = 2;
+    chardev_attach(chardev, &(struct chardev_front){ slow_can_receive, slow_receive, &front, note_end });
+    usleep(200000);
+    ck_assert_uint_eq(atomic_load(&ends), 0);
+    chardev_hold(chardev, false);
+    FAKE_WAIT(slow_drain(&front, chardev) == 3);
+    FAKE_WAIT(atomic_load(&ends) == 1);
+    chardev_destroy(chardev);
+    slow_destroy(&front);
+}
+END_TEST
+
 static int connect_to(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -406,6 +443,7 @@ static Suite *suite(void)
     tcase_add_test(c, test_pty_load);
     tcase_add_test(c, test_file_output);
     tcase_add_test(c, test_escapes);
+    tcase_add_test(c, test_end_comes_last);
     tcase_add_test(c, test_stopped_terminal);
     tcase_add_test(c, test_end_of_input);
     tcase_add_test(c, test_socket);

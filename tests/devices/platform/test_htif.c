@@ -9,7 +9,7 @@
 #include "tests/devices/fake.h"
 
 #define RAM      UINT64_C(0x80000000)
-#define RAM_SIZE UINT64_C(0x4000)
+#define RAM_SIZE UINT64_C(0x20000)
 #define TOHOST   (RAM + 0x1000)
 #define FROMHOST (RAM + 0x1040)
 #define BLOCK    (RAM + 0x2000)
@@ -197,7 +197,10 @@ START_TEST(system_calls)
     ck_assert_mem_eq(serial.output, "hello", 5);
     ck_assert_int_eq(system_call(64, 1, RAM + RAM_SIZE - 2, 3), -EFAULT);
     ck_assert_int_eq(system_call(64, 1, UINT64_MAX - 1, 4), -EFAULT);
-    ck_assert_int_eq(system_call(64, 1, RAM, UINT64_MAX), 16384); /* the pieces that are RAM */
+    serial.output_length = 0;
+    ck_assert_int_eq(system_call(64, 1, RAM + RAM_SIZE - 0x4000, UINT64_MAX), 0x4000); /* what is RAM */
+    serial.output_length = 0;
+    ck_assert_int_eq(system_call(64, 1, RAM, UINT64_MAX), 0x10000); /* no more at once */
     ck_assert_int_eq(system_call(64, 3, RAM, 5), -ENOSYS);
     ck_assert(calls == 1 && called[0] == 64 && called[1] == 3 && called[3] == 5);
     ck_assert_int_eq(system_call(63, 0, RAM, 0), 0);
@@ -227,6 +230,12 @@ START_TEST(input)
     store(TOHOST, 8, BLOCK);
     serial.chardev.front.event(serial.chardev.front.opaque, CHARDEV_EVENT_CLOSED);
     ck_assert(load(FROMHOST) == 1 && load(BLOCK) == 0);
+    store(FROMHOST, 8, 0);
+    ck_assert_int_eq(system_call(63, 0, RAM, 4), 0); /* nothing comes any more, */
+    serial.chardev.front.event(serial.chardev.front.opaque, CHARDEV_EVENT_OPENED);
+    memcpy(ram.bytes + (BLOCK - RAM), words, sizeof(words));
+    store(TOHOST, 8, BLOCK);
+    ck_assert_uint_eq(load(FROMHOST), 0); /* until somebody else is there */
 }
 END_TEST
 

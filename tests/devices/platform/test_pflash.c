@@ -272,6 +272,39 @@ START_TEST(state)
 }
 END_TEST
 
+/* Finds a field's value in a saved state. */
+static uint8_t *field_in(const struct state_writer *writer, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t at = 0; at + 1 + length + 8 < writer->length; at++)
+        if (writer->bytes[at] == length && memcmp(writer->bytes + at + 1, name, length) == 0)
+            return writer->bytes + at + 1 + length + 8;
+    ck_abort_msg("no field %s", name);
+}
+
+/* Each value is possible, but not together: the buffer would be programmed beyond the end of the flash. */
+START_TEST(forged_buffer)
+{
+    struct state_writer writer;
+    struct state_reader reader;
+    uint64_t last = PFLASH_BANK_BYTES - 1;
+    command(0, 0xe8);
+    command(0, 0);
+    fake_write(flash, 0, 4, 0x11223344); /* the next write confirms */
+    state_writer_init(&writer);
+    flash->ops->save(flash, &writer);
+    memset(field_in(&writer, "touched"), 1, 1024);
+    memcpy(field_in(&writer, "buffer_at"), &last, sizeof(last));
+    error.text[0] = 0;
+    state_reader_init(&reader, writer.bytes, writer.length, &error);
+    bool loaded = flash->ops->load(flash, &reader);
+    command(0, 0xd0);
+    ck_assert(!loaded);
+    ck_assert_msg(strstr(error.text, "pflash"), "%s", error.text);
+    state_writer_destroy(&writer);
+}
+END_TEST
+
 static void open_failing(void)
 {
     static const struct blockdev_ops ops = {
@@ -390,6 +423,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, locks);
     tcase_add_test(tcase, read_only_image);
     tcase_add_test(tcase, state);
+    tcase_add_test(tcase, forged_buffer);
     tcase_add_test(tcase, full_disk);
     tcase_add_test(tcase, failed_flush);
     tcase_add_test(tcase, size_and_node);

@@ -678,6 +678,26 @@ static void offer_write(void)
     ring_kick(&ring);
 }
 
+/* A request that waits for the machine is the driver's again when its queue is disabled: nothing of it is
+ * done when the machine goes on. */
+START_TEST(disabled_queue_of_a_failed_request)
+{
+    setup_failing(BLOCKDEV_ON_ERROR_STOP, 0);
+    atomic_store(&disk.error, -EIO);
+    offer_write();
+    while (!atomic_load(&standing))
+        usleep(1000);
+    guest_write(&guest, REG_QUEUE_SEL, 0);
+    guest_write(&guest, REG_QUEUE_READY, 0);
+    atomic_store(&disk.error, 0);
+    atomic_store(&standing, false);
+    usleep(200000); /* the disk looks each 50 ms */
+    ck_assert_uint_eq(*(uint8_t *)guest_host(&guest, STATUS_AT), UNTOUCHED);
+    expect_image(pattern);
+    teardown();
+}
+END_TEST
+
 /* A device that is held takes nothing; what was offered meanwhile is done when it is let go. */
 START_TEST(held_disk)
 {
@@ -777,6 +797,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, several_queues);
     tcase_add_test(tcase, two_harts_meddle);
     tcase_add_loop_test(tcase, host_errors_reach_the_guest, 0, 2);
+    tcase_add_test(tcase, disabled_queue_of_a_failed_request);
     tcase_add_loop_test(tcase, slow_disk, 0, 2);
     tcase_add_test(tcase, state_round_trip);
     tcase_add_loop_test(tcase, host_errors, 0, sizeof(failures) / sizeof(failures[0]));

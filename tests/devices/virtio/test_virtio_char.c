@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "devices/virtio/console.h"
 #include "devices/virtio/rng.h"
@@ -298,6 +299,47 @@ START_TEST(console_state)
 }
 END_TEST
 
+static atomic_uint slowly_sent;
+
+static void slow_write(struct chardev *chardev, const uint8_t *bytes, size_t length)
+{
+    (void)chardev, (void)bytes;
+    usleep(5000);
+    atomic_fetch_add(&slowly_sent, (unsigned)length);
+}
+
+/* A driver that gives megabytes to a slow terminal at once does not keep the machine from being paused. What
+ * is left is written afterwards; if a state is loaded meanwhile, all of it. */
+START_TEST(console_is_held_within_a_chain)
+{
+    static const struct chardev_ops slow = { .name = "slow",
+                                             .write = slow_write,
+                                             .input_ready = terminal_input_ready };
+    const unsigned part = 0x40000, total = 8 * part;
+    terminal.chardev.ops = &slow;
+    console_plug(false);
+    console_start();
+    for (unsigned n = 0; n < 8; n++)
+        ring_desc(&output, n, DATA_AT, part, n < 7 ? DESC_NEXT : 0, n + 1);
+    ring_offer(&output, 0);
+    ring_kick(&output);
+    while (!atomic_load(&slowly_sent))
+        usleep(1000);
+    guest.slot->ops->hold(guest.slot, true);
+    unsigned before = atomic_load(&slowly_sent);
+    ck_assert_uint_lt(before, total / 2);
+    if (_i)
+        guest_reload(&guest);
+    usleep(200000);
+    ck_assert_uint_eq(atomic_load(&slowly_sent), before);
+    ck_assert_uint_eq(ring_returned(&output), 0);
+    guest.slot->ops->hold(guest.slot, false);
+    ck_assert(ring_take(&output, NULL, NULL));
+    ck_assert_uint_eq(atomic_load(&slowly_sent), _i ? before + total : total);
+    guest_destroy(&guest);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("virtio-rng and virtio-console");
@@ -310,6 +352,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, console_input_is_never_lost, 0, 2);
     tcase_add_loop_test(tcase, console_configuration, 0, 2);
     tcase_add_loop_test(tcase, console_state, 0, 2);
+    tcase_add_loop_test(tcase, console_is_held_within_a_chain, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -780,6 +780,26 @@ START_TEST(a_waiting_prepare_is_saved)
 }
 END_TEST
 
+/* The driver has changed the descriptors since the device took the request: there is no room for an answer.
+ */
+START_TEST(a_prepare_without_room_is_not_served_again)
+{
+    struct snd_pcm_request request = { SND_R_PCM_PREPARE, 1 };
+    bring_to(1, SND_PARAMS);
+    pthread_mutex_lock(&fake_lock);
+    hold_open = true;
+    pthread_mutex_unlock(&fake_lock);
+    send_request(&request, sizeof(request), 4);
+    ((struct guest_desc *)guest_host(&guest, ctrl.desc))[1].length = 0;
+    save_and_load(false);
+    pthread_mutex_lock(&fake_lock);
+    hold_open = false;
+    pthread_mutex_unlock(&fake_lock);
+    nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    ck_assert_uint_eq(ring_returned(&ctrl), 0);
+}
+END_TEST
+
 /* The audiodev's thread may be about to move frames of the previous format. */
 START_TEST(a_loaded_stream_waits_for_its_voice)
 {
@@ -877,6 +897,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, a_disabled_queue_keeps_its_memory);
     tcase_add_test(tests, goes_on_where_it_was_saved);
     tcase_add_test(tests, a_waiting_prepare_is_saved);
+    tcase_add_test(tests, a_prepare_without_room_is_not_served_again);
     tcase_add_test(tests, a_loaded_stream_waits_for_its_voice);
     tcase_add_test(tests, a_state_that_the_host_cannot_open);
     suite_add_tcase(suite, tests);

@@ -233,6 +233,26 @@ START_TEST(forgery)
 }
 END_TEST
 
+/* A description that is no text has no version that the message could name. */
+START_TEST(description_is_no_text)
+{
+    setup();
+    struct machine *machine = make();
+    struct error error;
+    struct saved saved;
+    int good = saved_make(machine), bad = saved_file();
+    saved_read(&saved, good);
+    saved.sections[0].bytes[0] = 1;
+    saved_write(&saved, bad);
+    ck_assert(!saved_load(machine, bad, &error));
+    ck_assert_str_eq(error.text, "the saved machine: its description is damaged");
+    saved_free(&saved);
+    close(good);
+    close(bad);
+    machine_destroy(machine);
+}
+END_TEST
+
 START_TEST(full_disk)
 {
     setup();
@@ -261,6 +281,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, other_machines);
     tcase_add_test(tcase, damage);
     tcase_add_test(tcase, forgery);
+    tcase_add_test(tcase, description_is_no_text);
     tcase_add_test(tcase, full_disk);
     suite_add_tcase(suite, tcase);
     return suite;
