@@ -5,7 +5,9 @@
  *
  * A program may write `tohost` in halves. The command counts when its upper half is written. A program for
  * Spike may leave that out, since it is 0 anyway. So a lower half alone counts when it is written again with
- * the same value (such programs end in a loop that does so), or after a millisecond.
+ * the same value (such programs end in a loop that does so), or when the hart's thread has run for a
+ * millisecond since. It may not run for a long time on a busy host; after a quarter of a second the hart is
+ * taken to rest.
  *
  * An answer waits until the guest has cleared `fromhost`. Only the answers to output are replaced by the
  * next: Spike does not give them, QEMU does, and a program for Spike does not clear them.
@@ -25,6 +27,7 @@
 
 #define ANSWERS    64u /* that wait for the guest to clear fromhost */
 #define HALF_NS    UINT64_C(1000000)
+#define REST_NS    UINT64_C(250000000)
 #define WRITE_PART UINT64_C(4096)  /* bytes of output at a time */
 #define WRITE_MAX  UINT64_C(65536) /* of a call: a machine that is to stop waits for it */
 #define READ_MAX   UINT64_C(4096)  /* bytes of input at a time */
@@ -50,6 +53,9 @@ struct htif {
     uint64_t *tohost, *fromhost; /* there, or in RAM */
     uint64_t half;               /* the value with a lower half that waits; 0: none */
     struct clock_timer timer;    /* for it */
+    clockid_t half_thread;       /* counts the time that the thread which wrote it has run */
+    uint64_t half_ran;           /* the time then, in ns */
+    uint64_t half_until;         /* when it counts in any case (the machine's clock) */
     uint64_t acknowledged;       /* the answer to output that is in fromhost; 0: none */
     uint64_t answers[ANSWERS];
     unsigned answer_count;
@@ -278,6 +284,24 @@ static bool obey(struct htif *htif)
     return false;
 }
 
+/* How long a thread has run. */
+static uint64_t thread_ns(clockid_t thread)
+{
+    struct timespec ran;
+    return clock_gettime(thread, &ran) ? UINT64_MAX
+                                       : (uint64_t)ran.tv_sec * 1000000000 + (uint64_t)ran.tv_nsec;
+}
+
+/* The present thread has written a half. [lock] */
+static void half_written(struct htif *htif)
+{
+    uint64_t now = clock_ns(htif->config.clock);
+    pthread_getcpuclockid(pthread_self(), &htif->half_thread);
+    htif->half_ran = thread_ns(htif->half_thread);
+    htif->half_until = now + REST_NS;
+    clock_timer_arm(&htif->timer, now + HALF_NS);
+}
+
 /* Bytes `first` to `last` of tohost were written. [lock] */
 static bool tohost_written(struct htif *htif, unsigned first, unsigned last)
 {
@@ -286,15 +310,27 @@ static bool tohost_written(struct htif *htif, unsigned first, unsigned last)
         return obey(htif);
     htif->half = value;
     if (value)
-        clock_timer_arm(&htif->timer, clock_ns(htif->config.clock) + HALF_NS);
+        half_written(htif);
     return false;
+}
+
+/* The hart may be between its two stores. Its thread is another one after a pause or a load. [lock] */
+static bool half_is_fresh(const struct htif *htif, uint64_t now)
+{
+    uint64_t ran = thread_ns(htif->half_thread);
+    return now < htif->half_until && (ran == UINT64_MAX || ran - htif->half_ran < HALF_NS);
 }
 
 static void half_waited(void *opaque)
 {
     struct htif *htif = opaque;
     pthread_mutex_lock(&htif->lock);
-    bool room = htif->half && get(htif->tohost) == htif->half && obey(htif);
+    uint64_t now = clock_ns(htif->config.clock);
+    bool waits = htif->half && get(htif->tohost) == htif->half, room = false;
+    if (waits && half_is_fresh(htif, now))
+        clock_timer_arm(&htif->timer, now + HALF_NS);
+    else if (waits)
+        room = obey(htif);
     pthread_mutex_unlock(&htif->lock);
     if (room)
         chardev_input_ready(htif->config.chardev);
@@ -418,7 +454,7 @@ static bool htif_load(struct device *device, struct state_reader *reader)
     pthread_mutex_lock(&htif->lock);
     load_fields(htif, reader);
     if (htif->half)
-        clock_timer_arm(&htif->timer, clock_ns(htif->config.clock) + HALF_NS);
+        half_written(htif);
     pthread_mutex_unlock(&htif->lock);
     chardev_input_ready(htif->config.chardev);
     return !reader->failed;
