@@ -129,7 +129,7 @@ refuses "hostfwd=tcp::99999-:22" $loop -nic user,hostfwd=tcp::99999-:22
 refuses "hostfwd=tcp::22-:99999" $loop -nic user,hostfwd=tcp::22-:99999
 refuses 'the port "99999"' $loop -nic user,guestfwd=tcp:10.0.2.100:80-tcp:127.0.0.1:99999
 refuses "at most 59635" $loop -vnc :59636
-refuses "sifive_u" -M sifive_u
+refuses "sifive_x" -M sifive_x
 refuses "zdoesnotexist" $loop -cpu rv64,zdoesnotexist=on
 refuses "virtio-blk-devise" $loop -device virtio-blk-devise
 refuses "nonsense" $loop -d nonsense
