@@ -17,7 +17,7 @@
 #define GPIO      0x10060000u
 #define OTP       0x10070000u
 
-enum { TXDATA = 0, TXCTRL = 8 };
+enum { TXDATA = 0, TXCTRL = 8, IP = 0x14 };
 enum { SOURCE_PDMA_DONE = 23, CONTEXT_M0 = 0, CONTEXT_M1 = 1, CONTEXT_S1 = 2 };
 
 static volatile uint32_t second_is_done;
@@ -29,6 +29,14 @@ static void print(const char *text)
         while (REG(UART0 + TXDATA) >> 31) {
         }
         REG(UART0 + TXDATA) = (unsigned char)*text;
+    }
+}
+
+/* On QEMU the end loses what is still in the UART's FIFO. */
+static void drain(void)
+{
+    REG(UART0 + TXCTRL) = 1 | 1 << 16; /* TXWM: less than one byte */
+    while (!(REG(UART0 + IP) & 1)) {
     }
 }
 
@@ -193,10 +201,12 @@ void program(void)
     use_card();
 #ifdef BY_PIN
     print("pin\n");
+    drain();
     REG(GPIO + 0x0c) = 1 << 10;
     REG(GPIO + 0x08) = 1 << 10;
     REG(GPIO + 0x0c) = 0;
 #endif
+    drain();
     end();
     for (;;) {
     }
