@@ -4,13 +4,11 @@
  * program is in the flash; the mask ROM jumps to it. There is no device tree and no firmware. As on QEMU, the
  * two UARTs, the pins, the clocks and the watchdog are there; SPI and PWM are registers that read as 0.
  */
-#include "devices/platform/plic.h"
 #include "devices/platform/sifive_e_aon.h"
 #include "devices/platform/sifive_e_prci.h"
 #include "devices/platform/sifive_gpio.h"
 #include "devices/platform/sifive_uart.h"
-#include "devices/platform/unimplemented.h"
-#include "machine/boards/boards.h"
+#include "machine/boards/sifive.h"
 
 #define LFCLK_HZ     UINT64_C(32768)
 #define PLIC_SOURCES 52
@@ -18,29 +16,10 @@
 #define XIP_SIZE     UINT64_C(0x20000000)
 #define DTIM_SIZE    UINT64_C(0x4000)
 
-struct row {
-    const char *name;
-    uint64_t base;
-    unsigned irq;    /* input of the PLIC, the first one; 0: none */
-    unsigned number; /* of a UART */
-    struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
-};
-
-static struct irq_line line_of(struct machine *machine, unsigned irq)
-{
-    return plic_input(machine->devices[0].device, irq);
-}
-
-static struct device *create_plic(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_plic(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     (void)row;
     return board_plic(machine, PLIC_SOURCES, false, error);
-}
-
-static struct device *create_clint(struct machine *machine, const struct row *row, struct error *error)
-{
-    (void)row;
-    return board_clint(machine, error);
 }
 
 static void on_watchdog(void *machine)
@@ -48,10 +27,10 @@ static void on_watchdog(void *machine)
     board_power(machine, POWER_RESET, 0);
 }
 
-static struct device *create_aon(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_aon(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     struct sifive_e_aon_config config = {
-        .irq = line_of(machine, row->irq),
+        .irq = sifive_line(machine, row->irq),
         .clock = machine->clock,
         .clock_hz = (uint32_t)LFCLK_HZ,
         .reset = on_watchdog,
@@ -60,60 +39,49 @@ static struct device *create_aon(struct machine *machine, const struct row *row,
     return sifive_e_aon_create(&config, error);
 }
 
-static struct device *create_prci(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_prci(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     (void)machine, (void)row;
     return sifive_e_prci_create(error);
 }
 
-static struct device *create_gpio(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_gpio(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     struct sifive_gpio_config config = { 0 };
     for (unsigned pin = 0; pin < SIFIVE_GPIO_PINS; pin++)
-        config.irqs[pin] = line_of(machine, row->irq + pin);
+        config.irqs[pin] = sifive_line(machine, row->irq + pin);
     return sifive_gpio_create(&config, error);
 }
 
-static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_uart(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
-    struct sifive_uart_config config = { .irq = line_of(machine, row->irq) };
+    struct sifive_uart_config config = { .irq = sifive_line(machine, row->irq) };
     config.chardev = machine_open_serial(machine, row->number, error);
     return config.chardev ? sifive_uart_create(&config, error) : NULL;
 }
 
-static struct device *create_nothing(struct machine *machine, const struct row *row, struct error *error)
-{
-    (void)machine;
-    return unimplemented_create(row->name, 0x1000, error);
-}
-
-static const struct row rows[] = {
+static const struct sifive_row rows[] = {
     { "plic", 0xc000000, 0, 0, create_plic },
-    { "clint", 0x2000000, 0, 0, create_clint },
+    { "clint", 0x2000000, 0, 0, sifive_create_clint },
     { "aon", 0x10000000, 1, 0, create_aon },
     { "prci", 0x10008000, 0, 0, create_prci },
-    { "sifive-e-otp", 0x10010000, 0, 0, create_nothing },
+    { "sifive-e-otp", 0x10010000, 0, 0x1000, sifive_create_nothing },
     { "gpio", 0x10012000, 8, 0, create_gpio },
     { "uart0", 0x10013000, 3, 0, create_uart },
-    { "sifive-e-qspi0", 0x10014000, 0, 0, create_nothing },
-    { "sifive-e-pwm0", 0x10015000, 0, 0, create_nothing },
+    { "sifive-e-qspi0", 0x10014000, 0, 0x1000, sifive_create_nothing },
+    { "sifive-e-pwm0", 0x10015000, 0, 0x1000, sifive_create_nothing },
     { "uart1", 0x10023000, 4, 1, create_uart },
-    { "sifive-e-qspi1", 0x10024000, 0, 0, create_nothing },
-    { "sifive-e-pwm1", 0x10025000, 0, 0, create_nothing },
-    { "sifive-e-qspi2", 0x10034000, 0, 0, create_nothing },
-    { "sifive-e-pwm2", 0x10035000, 0, 0, create_nothing },
+    { "sifive-e-qspi1", 0x10024000, 0, 0x1000, sifive_create_nothing },
+    { "sifive-e-pwm1", 0x10025000, 0, 0x1000, sifive_create_nothing },
+    { "sifive-e-qspi2", 0x10034000, 0, 0x1000, sifive_create_nothing },
+    { "sifive-e-pwm2", 0x10035000, 0, 0x1000, sifive_create_nothing },
 };
 
 static bool create(struct machine *machine, struct error *error)
 {
     if (!bus_add_rom(machine->bus, XIP_BASE, XIP_SIZE, error))
         return false;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct device *device = rows[i].create(machine, &rows[i], error);
-        if (!device || !board_add_device(machine, device, rows[i].base, rows[i].irq, NULL, error))
-            return false;
-    }
-    return true;
+    return sifive_create_rows(machine, rows, sizeof(rows) / sizeof(rows[0]), error);
 }
 
 static const struct board_firmware firmware[] = { { 0, NULL } };

@@ -6,7 +6,6 @@
  * Missing, with a name in the log: PWM, Ethernet, the memory controller, and the flash behind the first SPI
  * controller. The memory that the flash is seen in is read-only here, and filled by the loader alone.
  */
-#include "devices/platform/plic.h"
 #include "devices/platform/sifive_gpio.h"
 #include "devices/platform/sifive_pdma.h"
 #include "devices/platform/sifive_spi.h"
@@ -14,8 +13,7 @@
 #include "devices/platform/sifive_u_otp.h"
 #include "devices/platform/sifive_u_prci.h"
 #include "devices/platform/sifive_uart.h"
-#include "devices/platform/unimplemented.h"
-#include "machine/boards/boards.h"
+#include "machine/boards/sifive.h"
 
 #define RTCCLK_HZ    UINT64_C(1000000)
 #define PLIC_SOURCES 53
@@ -29,37 +27,18 @@
 
 enum { PHANDLE_PRCI, PHANDLE_GPIO, PHANDLE_HFCLK, PHANDLE_RTCCLK };
 
-struct row {
-    const char *name;
-    uint64_t base;
-    unsigned irq;    /* input of the PLIC, the first one; 0: none */
-    unsigned number; /* of a UART or SPI controller; bytes of what is not implemented */
-    struct device *(*create)(struct machine *machine, const struct row *row, struct error *error);
-};
-
 static uint32_t phandle(const struct machine *machine, unsigned number)
 {
     return FDT_PHANDLE_OTHER(machine->hart_count, number);
 }
 
-static struct irq_line line_of(struct machine *machine, unsigned irq)
-{
-    return plic_input(machine->devices[0].device, irq);
-}
-
-static struct device *create_plic(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_plic(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     (void)row;
     return board_plic(machine, PLIC_SOURCES, true, error);
 }
 
-static struct device *create_clint(struct machine *machine, const struct row *row, struct error *error)
-{
-    (void)row;
-    return board_clint(machine, error);
-}
-
-static struct device *create_prci(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_prci(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     struct sifive_u_prci_config config = {
         .phandle = phandle(machine, PHANDLE_PRCI),
@@ -71,10 +50,10 @@ static struct device *create_prci(struct machine *machine, const struct row *row
     return sifive_u_prci_create(&config, error);
 }
 
-static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_uart(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     struct sifive_uart_config config = {
-        .irq = line_of(machine, row->irq),
+        .irq = sifive_line(machine, row->irq),
         .clock = { phandle(machine, PHANDLE_PRCI), SIFIVE_U_CLOCK_TL },
     };
     config.chardev = machine_open_serial(machine, row->number, error);
@@ -86,7 +65,7 @@ static void on_restart(void *machine)
     board_power(machine, POWER_RESET, 0);
 }
 
-static struct device *create_gpio(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_gpio(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     struct sifive_gpio_config config = {
         .pins = GPIO_PINS,
@@ -98,24 +77,24 @@ static struct device *create_gpio(struct machine *machine, const struct row *row
         .clock = { phandle(machine, PHANDLE_PRCI), SIFIVE_U_CLOCK_TL },
     };
     for (unsigned pin = 0; pin < GPIO_PINS; pin++)
-        config.irqs[pin] = line_of(machine, row->irq + pin);
+        config.irqs[pin] = sifive_line(machine, row->irq + pin);
     return sifive_gpio_create(&config, error);
 }
 
-static struct device *create_pdma(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_pdma(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     struct sifive_pdma_config config = { .dma = bus_for_devices(machine->bus) };
     for (unsigned i = 0; i < 2 * SIFIVE_PDMA_CHANNELS; i++)
-        config.irqs[i] = line_of(machine, row->irq + i);
+        config.irqs[i] = sifive_line(machine, row->irq + i);
     return sifive_pdma_create(&config, error);
 }
 
 /* The first one leads to the flash, the last one to the slot for an SD card. */
-static struct device *create_spi(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_spi(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     const struct blockdev_config *image = &machine->config.sd;
     struct sifive_spi_config config = {
-        .irq = line_of(machine, row->irq),
+        .irq = sifive_line(machine, row->irq),
         .has_slot = row->number == SLOT,
         .clock = { phandle(machine, PHANDLE_PRCI), SIFIVE_U_CLOCK_TL },
     };
@@ -128,41 +107,35 @@ static struct device *create_spi(struct machine *machine, const struct row *row,
     return sifive_spi_create(&config, error);
 }
 
-static struct device *create_l2cc(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_l2cc(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     (void)machine, (void)row;
     return sifive_u_l2cc_create(error);
 }
 
-static struct device *create_otp(struct machine *machine, const struct row *row, struct error *error)
+static struct device *create_otp(struct machine *machine, const struct sifive_row *row, struct error *error)
 {
     (void)row;
     return sifive_u_otp_create(machine->config.otp_serial, error);
 }
 
-static struct device *create_nothing(struct machine *machine, const struct row *row, struct error *error)
-{
-    (void)machine;
-    return unimplemented_create(row->name, row->number, error);
-}
-
-static const struct row rows[] = {
+static const struct sifive_row rows[] = {
     { "plic", 0xc000000, 0, 0, create_plic },
-    { "clint", 0x2000000, 0, 0, create_clint },
+    { "clint", 0x2000000, 0, 0, sifive_create_clint },
     { "l2cc", 0x2010000, 1, 0, create_l2cc },
     { "pdma", 0x3000000, 23, 0, create_pdma },
     { "prci", 0x10000000, 0, 0, create_prci },
     { "uart0", 0x10010000, 4, 0, create_uart },
     { "uart1", 0x10011000, 5, 1, create_uart },
-    { "sifive-u-pwm0", 0x10020000, 0, 0x1000, create_nothing },
-    { "sifive-u-pwm1", 0x10021000, 0, 0x1000, create_nothing },
+    { "sifive-u-pwm0", 0x10020000, 0, 0x1000, sifive_create_nothing },
+    { "sifive-u-pwm1", 0x10021000, 0, 0x1000, sifive_create_nothing },
     { "spi0", 0x10040000, 51, 0, create_spi },
     { "spi2", 0x10050000, 6, SLOT, create_spi },
     { "gpio", 0x10060000, 7, 0, create_gpio },
     { "otp", 0x10070000, 0, 0, create_otp },
-    { "sifive-u-gem", 0x10090000, 0, 0x2000, create_nothing },
-    { "sifive-u-gem-mgmt", 0x100a0000, 0, 0x1000, create_nothing },
-    { "sifive-u-dmc", 0x100b0000, 0, 0x10000, create_nothing },
+    { "sifive-u-gem", 0x10090000, 0, 0x2000, sifive_create_nothing },
+    { "sifive-u-gem-mgmt", 0x100a0000, 0, 0x1000, sifive_create_nothing },
+    { "sifive-u-dmc", 0x100b0000, 0, 0x10000, sifive_create_nothing },
 };
 
 static bool create(struct machine *machine, struct error *error)
@@ -170,12 +143,7 @@ static bool create(struct machine *machine, struct error *error)
     if (!bus_add_rom(machine->bus, FLASH_BASE, FLASH_SIZE, error) ||
         !bus_add_ram(machine->bus, LIM_BASE, LIM_SIZE, error))
         return false;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct device *device = rows[i].create(machine, &rows[i], error);
-        if (!device || !board_add_device(machine, device, rows[i].base, rows[i].irq, NULL, error))
-            return false;
-    }
-    return true;
+    return sifive_create_rows(machine, rows, sizeof(rows) / sizeof(rows[0]), error);
 }
 
 static const char *const aliases[] = { "serial1", "/soc/serial@10011000", NULL };
