@@ -356,6 +356,14 @@ struct hart {
     struct hart_sampler *sampler; /* NULL: none */
     struct hart_cover *cover;     /* NULL: coverage is off */
     struct semihost *semihost;    /* serves calls to the host; NULL: there are none */
+    /* hart_turn.c: */
+    bool exact;           /* devices are accessed by instructions that run alone, between two blocks */
+    bool alone;           /* the next instruction is to run alone */
+    bool waits;           /* hart_run_until() returned HART_WAITS */
+    enum hart_end end;    /* why it will return; HART_STOPPED: for no reason of its own */
+    uint64_t limit;       /* of instret */
+    struct hart *sleeper; /* whose sleep requests end: this hart itself, or the first one */
+
     bool single;               /* runs instruction by instruction: hart_step(), or a trace of instructions */
     bool stepping;             /* in hart_step(): wfi does not wait */
     unsigned wfi_turns;        /* of a loop in which wfi ends at once */

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "devices/worker.h"
 #include "util/log.h"
 #include "util/map.h"
 
@@ -259,12 +260,16 @@ static bool harts_mapped(struct hart_bus *side, uint64_t paddr)
 
 static bool harts_read(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t *value)
 {
-    return bus_read(of_harts(side), paddr, size, value);
+    bool answered = bus_read(of_harts(side), paddr, size, value);
+    device_worker_settle();
+    return answered;
 }
 
 static bool harts_write(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t value)
 {
-    return bus_write(of_harts(side), paddr, size, value);
+    bool answered = bus_write(of_harts(side), paddr, size, value);
+    device_worker_settle();
+    return answered;
 }
 
 static void harts_code_page(struct hart_bus *side, uint64_t paddr)
@@ -293,6 +298,7 @@ static void harts_stored(struct hart_bus *side, uint64_t paddr, unsigned size)
 {
     struct bus *bus = of_harts(side);
     bus->stored(bus->stored_opaque, paddr, size);
+    device_worker_settle();
 }
 
 static const struct hart_bus_ops hart_side = {

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "devices/worker.h"
 #include "machine/internal.h"
 #include "machine/gdb/gdb.h"
 #include "machine/ram.h"
@@ -125,6 +126,10 @@ static bool create_parts(struct machine *machine, struct error *error)
     if (machine->clock)
         /* The guest's time begins with its first instruction, so it stands still until then. */
         clock_stop(machine->clock);
+    if (machine->clock && config->icount.on) {
+        device_worker_be_exact();
+        turns_init(machine);
+    }
     machine->bus = machine->clock ? bus_create(harts_code_written, machine, error) : NULL;
     if (machine->bus && !config->strict)
         bus_be_lenient(machine->bus, config->isa.xlen);

@@ -328,6 +328,8 @@ bool options_join_cpu(struct options *options, struct error *error);
 /* legacy.c */
 options_take_fn options_take_vga, options_take_parallel, options_take_usb, options_take_shim,
     options_take_trace, options_take_seed, options_take_firmware_dir;
+/* icount.c */
+options_take_fn options_take_icount;
 /* memory.c */
 options_take_fn options_take_mem_path, options_take_mem_prealloc, options_take_numa;
 bool options_take_memory_backend(struct options *options, const char *kind, const struct option_pairs *pairs,
