@@ -156,6 +156,11 @@ void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)
     hart->hot = (int32_t)hot;
 }
 
+void hart_set_recorder(struct hart *hart, struct hart_recorder *recorder)
+{
+    hart->recorder = recorder;
+}
+
 void hart_set_sampler(struct hart *hart, struct hart_sampler *sampler)
 {
     hart->sampler = sampler;
@@ -196,9 +201,16 @@ static void trace_irq(const struct hart *hart, unsigned bit, bool level)
 
 void hart_set_irq(struct hart *hart, unsigned bit, bool level)
 {
-    unsigned mask = 1u << bit;
     if (UNLIKELY(log_enabled(LOG_CATEGORY_IRQ)))
         trace_irq(hart, bit, level);
+    if (hart->recorder && !hart->recorder->ops->irq(hart->recorder, hart->id, bit, level))
+        return;
+    hart_apply_irq(hart, bit, level);
+}
+
+void hart_apply_irq(struct hart *hart, unsigned bit, bool level)
+{
+    unsigned mask = 1u << bit;
     if (mask == IRQ_SSI) {
         /* ACLINT's SETSSIP is an edge: it sets the bit, which software clears. */
         if (!level)

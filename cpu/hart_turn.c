@@ -66,7 +66,8 @@ static void run_block(struct hart *hart, uint64_t left, bool may_translate)
     if (!block)
         return;
     if (block->count > left) {
-        run_single(hart);
+        if (!debug_stops_block(hart, block))
+            run_single(hart);
         return;
     }
     if (--block->heat <= 0) {
@@ -83,11 +84,13 @@ static void run_some(struct hart *hart, uint64_t left)
 {
     bool may_translate = hart->accel && left > ACCEL_OVERRUN;
     bool traced = atomic_load_explicit(&hart->requests, memory_order_relaxed) & HART_REQUEST_TRACE;
-    if (hart->alone || (traced && left < BLOCK_INSNS_MAX)) {
-        hart->alone = false;
-        run_single(hart);
-    } else if (traced) {
+    bool by_insn = log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_COMMIT);
+    bool alone = hart->alone;
+    hart->alone = false;
+    if (traced && (by_insn || (!alone && left >= BLOCK_INSNS_MAX))) {
         trace_run(hart);
+    } else if (alone || traced) {
+        run_single(hart);
     } else if (hart->exit_link || hart->pad_expected || !may_translate || !run_translated(hart, NULL)) {
         run_block(hart, left, may_translate);
     }
@@ -114,8 +117,13 @@ bool turn_run(struct hart *hart)
 bool turn_wait(struct hart *hart)
 {
     hart->end = trap_pending(hart) & hart->mie ? HART_PAUSES : HART_WAITS;
-    if (hart->end == HART_PAUSES)
+    bool ends_at_once = atomic_load(&hart->requests) & HART_REQUEST_DEBUG; /* a step */
+    if (hart->recorder && hart->recorder->replays)
+        ends_at_once = true; /* the recorder knows where it waits */
+    if (hart->end == HART_PAUSES || ends_at_once) {
+        hart->end = HART_PAUSES;
         return true;
+    }
     log_flush(); /* so that the log shows what led here */
     return false;
 }
@@ -123,6 +131,17 @@ bool turn_wait(struct hart *hart)
 void turn_pause(struct hart *hart)
 {
     hart->end = HART_PAUSES;
+}
+
+bool hart_take_interrupt(struct hart *hart)
+{
+    hart->waits = hart->alone = false;
+    return trap_take_interrupt(hart);
+}
+
+void hart_wait(struct hart *hart)
+{
+    hart->waits = true;
 }
 
 static bool is_awake(const struct hart *hart)

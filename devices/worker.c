@@ -21,6 +21,13 @@ static struct {
     atomic_uint count; /* changes with the lock held */
 } exact = { .lock = PTHREAD_MUTEX_INITIALIZER, .none = PTHREAD_COND_INITIALIZER };
 
+static _Thread_local bool is_worker;
+
+bool device_worker_is_one(void)
+{
+    return is_worker;
+}
+
 void device_worker_be_exact(void)
 {
     exact.on = true;
@@ -74,6 +81,7 @@ static void worker_loop(struct device_worker *worker)
 static void *worker_main(void *opaque)
 {
     struct device_worker *worker = opaque;
+    is_worker = true;
     pthread_mutex_lock(worker->config.lock);
     while (thread_index < worker->thread_count &&
            !pthread_equal(worker->threads[thread_index], pthread_self()))

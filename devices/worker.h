@@ -50,6 +50,8 @@ struct device_worker { /* all fields belong to the device's lock, or are constan
 
 /* Before the first worker starts; holds for all of the process. */
 void device_worker_be_exact(void);
+/* Whether the calling thread is a worker's. */
+bool device_worker_is_one(void);
 /* Waits until no worker of the process has anything to do. Without be_exact() it returns at once. To be
  * called with no device's lock held. */
 void device_worker_settle(void);

@@ -8,6 +8,7 @@
 
 #include "cpu/code_watch.h"
 #include "machine/internal.h"
+#include "machine/timeline/timeline.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -34,7 +35,7 @@ static bool translates(const struct machine_config *config)
 
 bool harts_want_windows(const struct machine_config *config)
 {
-    return config->windows && translates(config);
+    return config->windows && translates(config) && !config->record_memory;
 }
 
 const struct isa_config *machine_hart_isa(const struct machine *machine, unsigned hart)
@@ -86,7 +87,7 @@ static bool create_translator(struct machine *machine, struct error *error)
     }
     if (machine->dbt && config->check)
         dbt_check_accesses(machine->dbt);
-    if (machine->dbt && config->windows)
+    if (machine->dbt && harts_want_windows(config))
         dbt_use_windows(machine->dbt, config->eager || config->hot == 1);
     if (machine->dbt)
         dbt_listen(machine->dbt, config->listen, config->listen_opaque);
@@ -135,9 +136,12 @@ void harts_destroy(struct machine *machine)
 {
     if (machine->dbt)
         dbt_stop(machine->dbt);
-    for (unsigned i = 0; i < machine->hart_count; i++)
+    unsigned count = machine->hart_count;
+    machine->hart_count = 0; /* a timer that is disarmed looks at those that there are (turns.c) */
+    for (unsigned i = 0; i < count; i++)
         hart_destroy(machine->harts[i]);
-    machine->hart_count = 0;
+    timeline_destroy(machine->timeline);
+    machine->timeline = NULL;
     dbt_destroy(machine->dbt);
     machine->dbt = NULL;
     code_watch_destroy(machine->watch);
@@ -197,6 +201,7 @@ void harts_reset(struct machine *machine)
     if (machine->dbt)
         dbt_reset(machine->dbt);
     turns_reset(machine);
+    timeline_forget(machine->timeline);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         hart_reset(machine->harts[i]);
         /* Memory was filled without the bus, so no hart knows of it. */

@@ -68,7 +68,8 @@ struct machine {
     struct hart *harts[MACHINE_HARTS_MAX];
     pthread_t threads[MACHINE_HARTS_MAX];
     unsigned hart_count, threads_running;
-    struct turns turns; /* of harts, with virtual time */
+    struct turns turns;        /* of harts, with virtual time */
+    struct timeline *timeline; /* NULL: the past is not kept */
 
     struct fdt_device devices[MACHINE_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;

@@ -238,6 +238,7 @@ struct machine_config {
     struct blockdev_config sd; /* its SD card; path NULL: none */
 
     struct machine_icount icount;
+    uint64_t record_memory; /* bytes for the past of the machine (timeline/timeline.h); 0: it is not kept */
 
     bool no_reboot;    /* a reset ends the run */
     bool no_shutdown;  /* after a power-off the machine waits for the user, with its harts stopped */

@@ -10,7 +10,9 @@
  */
 #include <time.h>
 
+#include "cpu/debug.h"
 #include "machine/internal.h"
+#include "machine/timeline/timeline.h"
 #include "util/host_time.h"
 #include "util/log.h"
 
@@ -174,7 +176,12 @@ static enum hart_end go_on(struct machine *machine, unsigned number)
         left = smaller(left, turns->end - at);
     if (deadline != CLOCK_NEVER)
         left = smaller(left, instructions_until(machine, deadline));
-    return hart_run_until(hart, at + left);
+    if (machine->timeline)
+        timeline_border(machine->timeline, number);
+    enum hart_end end = hart_run_until(hart, at + left);
+    if (end == HART_WAITS && machine->timeline)
+        timeline_waits(machine->timeline, number);
+    return end;
 }
 
 /* The first hart, from the one whose turn it is on, that is neither idle nor in `stopped`. Fills `idle` with
@@ -214,6 +221,9 @@ void *turns_thread(void *opaque)
             continue;
         }
         enum hart_end end = go_on(machine, number);
+        /* If a debugger has stopped one hart, the others do not get ahead of it. */
+        if (end == HART_STOPPED && hart_debug_stop(machine->harts[number]).reason != DEBUG_NONE)
+            return NULL;
         if (end == HART_STOPPED)
             stopped |= UINT64_C(1) << number;
         else if (end != HART_ASKED &&

@@ -10,6 +10,10 @@
 #define ROUNDS 400
 #endif
 
+#ifndef WAITS
+#define WAITS 1 /* whether harts wait by wfi */
+#endif
+
 #define UART     ((volatile uint8_t *)0x10000000)
 #define POWER    ((volatile uint32_t *)0x100000)
 #define CLINT    0x2000000u
@@ -109,13 +113,15 @@ void program(uint64_t hart, uint64_t harts)
         give_lock();
         if ((x & 63) == 0)
             *MSIP((hart + 1) % harts) = 1; /* an interrupt for the next hart */
-        if ((x & 255) == 1)
+        if (WAITS && (x & 255) == 1)
             __asm__ volatile("wfi");
     }
     __asm__ volatile("csrci mstatus, 8");
     MTIMECMP[hart] = UINT64_MAX;
     if (__atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST) == harts)
         finish();
+    __asm__ volatile("csrw mie, x0");
     for (;;)
-        __asm__ volatile("csrw mie, x0; wfi");
+        if (WAITS)
+            __asm__ volatile("wfi");
 }
