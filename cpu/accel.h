@@ -12,13 +12,18 @@
 #include "cpu/code_watch.h"
 #include "cpu/hart_state.h"
 
+/* Translated code ends less than this many instructions after its budget: it looks at the budget at each
+ * jump backward or to another page, and a page has 2,048 instructions at most. */
+#define ACCEL_OVERRUN 2112
+
 struct hart_accel {
     const struct hart_accel_ops *ops;
 };
 
 struct hart_accel_ops {
     /* Runs the hot block at hart->pc, and the code that follows it, in translated code. Returns with exact pc
-     * and instret. False: nothing was run; the interpreter must run the block. */
+     * and instret, which is not more than hart->limit; this one is more than ACCEL_OVERRUN away at first.
+     * False: nothing was run; the interpreter must run the block. */
     bool (*run)(struct hart *hart, struct block *block);
     /* Runs the code at hart->pc that is translated already, and the code that follows it. False: nothing was
      * run. */

@@ -80,7 +80,7 @@ void debug_destroy(struct debug *debug)
 void debug_attach(struct debug *debug, struct hart *hart)
 {
     hart->debug.shared = debug;
-    hart->debug.skip = hart->debug.told_pc = NO_PC;
+    hart->debug.skip = hart->debug.pass = hart->debug.told_pc = NO_PC;
     hart->debug.next = debug->harts;
     debug->harts = hart;
 }
@@ -220,8 +220,10 @@ static bool accepted(struct hart *hart, const struct debug_break *reached)
 static __attribute__((noinline)) bool reached(struct hart *hart, uint64_t paddr)
 {
     const struct debug *debug = hart->debug.shared;
-    uint64_t pc = hart->pc, skip = hart->debug.skip;
-    hart->debug.skip = NO_PC;
+    uint64_t pc = hart->pc, skip = hart->debug.skip, pass = hart->debug.pass;
+    hart->debug.skip = hart->debug.pass = NO_PC;
+    if (pass == pc)
+        return false;
     for (size_t i = break_index(debug, pc); i < debug->virtual_count && debug->breaks[i].addr == pc; i++)
         if (accepted(hart, &debug->breaks[i]))
             return true;
@@ -251,6 +253,15 @@ void debug_guard_block(struct hart *hart, struct block *block)
         return;
     block->guarded = block->insns[0].exec;
     block->insns[0].exec = check_break;
+}
+
+bool debug_stops_block(struct hart *hart, const struct block *block)
+{
+    if (LIKELY(!block->guarded) || !reached(hart, block->paddr))
+        return false;
+    hart->exit_link = NULL;
+    hart_request_self(hart, HART_REQUEST_DEBUG);
+    return true;
 }
 
 bool debug_stops_fetch(struct hart *hart, uint64_t paddr)
@@ -475,6 +486,7 @@ void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t fir
     struct hart_debug *state = &hart->debug;
     bool told = action != DEBUG_HOLD && state->told_pc == hart->pc;
     state->skip = told && !state->told_watch ? hart->pc : NO_PC;
+    state->pass = NO_PC;
     state->passing = told && state->told_watch;
     if (action != DEBUG_HOLD)
         state->told_pc = NO_PC;
@@ -486,6 +498,18 @@ void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t fir
     if (action == DEBUG_RUN && !state->passing)
         no_request(hart);
     else
+        hart_request_self(hart, HART_REQUEST_DEBUG);
+}
+
+void hart_debug_pass(struct hart *hart)
+{
+    if (!hart->debug.shared)
+        return;
+    bool watch = hart->debug.stop.reason == DEBUG_WATCH, broke = hart->debug.stop.reason == DEBUG_BREAK;
+    hart_debug_resume(hart, DEBUG_RUN, 0, 0, false);
+    hart->debug.pass = broke ? hart->pc : NO_PC;
+    hart->debug.passing = watch;
+    if (watch)
         hart_request_self(hart, HART_REQUEST_DEBUG);
 }
 

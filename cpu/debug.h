@@ -74,6 +74,8 @@ void hart_debug_resume(struct hart *hart, enum debug_action action, uint64_t fir
 /* Why the hart stopped; DEBUG_NONE: it did not. The answer stays until hart_debug_resume(). Only while the
  * hart does not run. */
 struct debug_stop hart_debug_stop(const struct hart *hart);
+/* The hart runs on from where it has stopped, past the breakpoint or the access there. */
+void hart_debug_pass(struct hart *hart);
 /* The stop was reported to the user and is over; the hart stands still. If it resumes from the same place, a
  * physical breakpoint there, or the watchpoint that its instruction is about to hit, does not stop it again.
  * Only while no hart runs. */
@@ -92,6 +94,8 @@ bool debug_marked(const struct hart *hart, uint64_t paddr, uint64_t bytes);
 void debug_fetch_page(struct hart *hart, uint64_t vaddr, uint64_t paddr);
 /* Makes a decoded block stop before its first instruction if that is marked. */
 void debug_guard_block(struct hart *hart, struct block *block);
+/* The hart is about to execute the first instruction of a block by itself. True: it stops before it. */
+bool debug_stops_block(struct hart *hart, const struct block *block);
 /* The instruction at hart->pc, physically at paddr (UINT64_MAX: nowhere), cannot be fetched. True if the hart
  * stops before it instead of trapping: it has a breakpoint, for which no mark can be set. */
 bool debug_stops_fetch(struct hart *hart, uint64_t paddr);

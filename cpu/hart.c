@@ -8,6 +8,7 @@
  */
 #include "cpu/hart.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/mmu/window.h"
+#include "cpu/run.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "cpu/wait.h"
@@ -59,6 +61,9 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->mtime_offset = config->mtime_offset;
     hart->bus = config->bus;
     hart->clock = config->clock;
+    hart->exact = config->exact;
+    hart->sleeper = hart;
+    hart->limit = UINT64_MAX;
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
 }
 
@@ -142,13 +147,18 @@ void hart_reset(struct hart *hart)
     block_cache_reset(hart);
     atomic_fetch_and(&hart->requests,
                      (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG | HART_REQUEST_TRACE));
-    hart->debug.passing = false;
+    hart->debug.passing = hart->alone = hart->waits = false;
 }
 
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)
 {
     hart->accel = accel;
     hart->hot = (int32_t)hot;
+}
+
+void hart_set_recorder(struct hart *hart, struct hart_recorder *recorder)
+{
+    hart->recorder = recorder;
 }
 
 void hart_set_sampler(struct hart *hart, struct hart_sampler *sampler)
@@ -160,11 +170,12 @@ void hart_set_sampler(struct hart *hart, struct hart_sampler *sampler)
 
 void hart_request(struct hart *hart, unsigned requests)
 {
+    struct hart *sleeper = hart->sleeper;
     atomic_fetch_or(&hart->requests, requests);
-    if (atomic_load(&hart->sleeping)) {
-        pthread_mutex_lock(&hart->sleep_lock);
-        pthread_cond_signal(&hart->wake);
-        pthread_mutex_unlock(&hart->sleep_lock);
+    if (atomic_load(&sleeper->sleeping)) {
+        pthread_mutex_lock(&sleeper->sleep_lock);
+        pthread_cond_signal(&sleeper->wake);
+        pthread_mutex_unlock(&sleeper->sleep_lock);
     }
 }
 
@@ -190,9 +201,16 @@ static void trace_irq(const struct hart *hart, unsigned bit, bool level)
 
 void hart_set_irq(struct hart *hart, unsigned bit, bool level)
 {
-    unsigned mask = 1u << bit;
     if (UNLIKELY(log_enabled(LOG_CATEGORY_IRQ)))
         trace_irq(hart, bit, level);
+    if (hart->recorder && !hart->recorder->ops->irq(hart->recorder, hart->id, bit, level))
+        return;
+    hart_apply_irq(hart, bit, level);
+}
+
+void hart_apply_irq(struct hart *hart, unsigned bit, bool level)
+{
+    unsigned mask = 1u << bit;
     if (mask == IRQ_SSI) {
         /* ACLINT's SETSSIP is an edge: it sets the bit, which software clears. */
         if (!level)
@@ -263,6 +281,8 @@ bool wait_for_interrupt(struct hart *hart)
     const unsigned unserved = HART_REQUEST_IRQ | HART_REQUEST_TRACE; /* which do not end the wait */
     if (hart->stepping)
         return true;
+    if (hart->exact)
+        return turn_wait(hart);
     if (trap_pending(hart) & hart->mie)
         return !loops_around_wfi(hart) || rest(hart);
     hart->wfi_until = 0;
@@ -279,13 +299,22 @@ bool wait_for_interrupt(struct hart *hart)
            atomic_load(&hart->requests) & (HART_REQUEST_STOP | HART_REQUEST_DEBUG);
 }
 
+void pause_for_others(struct hart *hart)
+{
+    if (hart->exact)
+        turn_pause(hart);
+    else
+        sched_yield();
+}
+
 /* ---- Running ------------------------------------------------------------------------------------------- */
 
 /* True if the hart must stop. The bits are cleared before their causes are examined. */
 static bool serve_requests(struct hart *hart)
 {
-    unsigned requests = atomic_fetch_and(
-        &hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG | HART_REQUEST_TRACE));
+    unsigned requests =
+        atomic_fetch_and(&hart->requests, (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG |
+                                                     HART_REQUEST_TRACE | HART_REQUEST_LIMIT));
     if (requests & HART_REQUEST_FENCE_I)
         hart_fence_i(hart);
     if (requests & HART_REQUEST_ACCEL && hart->accel)
@@ -307,14 +336,17 @@ static bool serve_requests(struct hart *hart)
         hart_request_self(hart, requests & HART_REQUEST_IRQ);
         return debug_serve(hart);
     }
-    if (requests & HART_REQUEST_IRQ)
-        trap_take_interrupt(hart);
+    if (requests & HART_REQUEST_RETURN) {
+        hart_request_self(hart, requests & HART_REQUEST_IRQ);
+        hart->end = HART_ASKED;
+        return true;
+    }
+    if (requests & HART_REQUEST_IRQ && trap_take_interrupt(hart))
+        hart->end = HART_STOPPED; /* it does not wait any more */
     return false;
 }
 
-/* The block that runs next: the one to which the last block is linked, or the one found by pc. NULL: the
- * fetch trapped. */
-static struct block *next_block(struct hart *hart)
+struct block *run_next_block(struct hart *hart)
 {
     struct block *block = hart->exit_link ? *hart->exit_link : NULL;
     if (block && block->epoch == hart->epoch)
@@ -326,8 +358,7 @@ static struct block *next_block(struct hart *hart)
     return block;
 }
 
-/* True if translated code ran. A translated block stays at the threshold. */
-static bool run_hot(struct hart *hart, struct block *block)
+bool run_hot(struct hart *hart, struct block *block)
 {
     block->heat = hart->accel ? 1 : BLOCK_HEAT_NEVER;
     return hart->accel && hart->accel->ops->run(hart, block);
@@ -343,6 +374,11 @@ void hart_run(struct hart *hart)
                 break;
             if (atomic_load(&hart->requests) & HART_REQUEST_DEBUG)
                 continue; /* it steps through a range */
+            if (requests & HART_REQUEST_LIMIT) {
+                if (!turn_run(hart))
+                    break;
+                continue;
+            }
             if (requests & HART_REQUEST_TRACE) {
                 trace_run(hart);
                 continue;
@@ -352,7 +388,7 @@ void hart_run(struct hart *hart)
          * then. */
         if (!hart->exit_link && !hart->pad_expected && hart->accel && hart->accel->ops->resume(hart))
             continue;
-        struct block *block = next_block(hart);
+        struct block *block = run_next_block(hart);
         if (UNLIKELY(!block))
             continue;
         if (UNLIKELY(--block->heat <= 0) && run_hot(hart, block))
@@ -364,8 +400,7 @@ void hart_run(struct hart *hart)
     fp_env_leave(&hart->fp);
 }
 
-/* Executes one instruction in the interpreter. */
-static void run_single(struct hart *hart)
+void run_single(struct hart *hart)
 {
     struct block *block = block_find_single(hart);
     hart->exit_link = NULL;

@@ -28,6 +28,7 @@ struct hart_config {
     uint64_t timebase_hz;         /* of the time CSR; the board's mtime */
     uint64_t reset_pc;
     bool windows; /* address space is reserved for them (cpu/mmu/window.h) */
+    bool exact;   /* it runs by hart_run_until(): what devices see does not depend on how code is executed */
     /* mtime in ticks of timebase_hz is the clock's time plus this shared offset (the MTIMER device owns
      * it). */
     _Atomic int64_t *mtime_offset; /* may be NULL: 0 */
@@ -59,6 +60,10 @@ enum hart_request {
 #define HART_REQUEST_SAMPLE (1u << 6)
 /* Internal: stores to code (code_watch.h). */
 #define HART_REQUEST_WATCH (1u << 8)
+/* hart_run_until() returns HART_ASKED. */
+#define HART_REQUEST_RETURN (1u << 9)
+/* Internal: the hart runs to a limit (hart_turn.c); stays set. */
+#define HART_REQUEST_LIMIT (1u << 10)
 /* Makes the hart serve the requests soon, even if it waits in wfi. Any thread. */
 void hart_request(struct hart *hart, unsigned requests);
 void hart_clear_stop(struct hart *hart);
@@ -68,6 +73,26 @@ void hart_trace_changed(struct hart *hart);
 /* Executes instructions until it sees HART_REQUEST_STOP or a debugger stops the hart (debug.h). Call it on
  * the hart's own thread. */
 void hart_run(struct hart *hart);
+
+enum hart_end {
+    HART_STOPPED, /* as hart_run() */
+    HART_AT_LIMIT,
+    HART_WAITS,  /* in wfi, until hart_is_idle() is false */
+    HART_PAUSES, /* the guest waits for another hart (Zihintpause, Zawrs) */
+    HART_ASKED,  /* HART_REQUEST_RETURN */
+};
+/* For a hart whose configuration is `exact`: runs it until hart_instructions() is `limit`, exactly, or until
+ * it ends for another reason. It does not wait. All harts of a machine may run on one thread in this way, one
+ * after the other. What the guest does depends on the instants (in instructions) at which interrupts are
+ * raised between two calls, and on nothing else. */
+enum hart_end hart_run_until(struct hart *hart, uint64_t limit);
+/* The hart waits in wfi, and would go on waiting. Between two calls of hart_run_until(). */
+bool hart_is_idle(const struct hart *hart);
+/* Sleeps until one of the harts is not idle, or until that time of the host's clock (host_now_ns();
+ * UINT64_MAX: without end). True: the time is over. harts[0] is the hart 0 of hart_share_sleep(). */
+bool hart_sleep_until(struct hart *const *harts, unsigned count, uint64_t host_ns);
+/* Requests to `hart` end a sleep of `first`, too; before the hart first runs. */
+void hart_share_sleep(struct hart *hart, struct hart *first);
 
 /* Executes one instruction, or takes one trap or pending interrupt, on the calling thread, while no thread is
  * in hart_run(). wfi ends at once. */

@@ -19,6 +19,7 @@
 #include "cpu/fp/fp.h"
 #include "cpu/hart.h"
 #include "cpu/isa/isa.h"
+#include "cpu/recorder.h"
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -251,6 +252,7 @@ struct hart_debug {
     enum debug_action action;
     uint64_t first, end; /* DEBUG_RANGE */
     uint64_t skip;       /* pc at which a physical breakpoint does not count now */
+    uint64_t pass;       /* pc at which no breakpoint does */
     uint64_t told_pc;    /* where a physical breakpoint or a watchpoint was reported */
     bool told_watch;     /* which of them */
     uint64_t marks_seen;
@@ -352,10 +354,19 @@ struct hart {
     int32_t hot;              /* runs of a block after which it is offered to the translator */
     /* The translator's; zero at first. */
     uint8_t accel_own[HART_ACCEL_SIZE] __attribute__((aligned(8)));
-    struct block *scratch;        /* one instruction that must not be cached */
-    struct hart_sampler *sampler; /* NULL: none */
-    struct hart_cover *cover;     /* NULL: coverage is off */
-    struct semihost *semihost;    /* serves calls to the host; NULL: there are none */
+    struct block *scratch;          /* one instruction that must not be cached */
+    struct hart_sampler *sampler;   /* NULL: none */
+    struct hart_cover *cover;       /* NULL: coverage is off */
+    struct semihost *semihost;      /* serves calls to the host; NULL: there are none */
+    struct hart_recorder *recorder; /* NULL: none */
+    /* hart_turn.c: */
+    bool exact;           /* devices are accessed by instructions that run alone, between two blocks */
+    bool alone;           /* the next instruction is to run alone */
+    bool waits;           /* hart_run_until() returned HART_WAITS */
+    enum hart_end end;    /* why it will return; HART_STOPPED: for no reason of its own */
+    uint64_t limit;       /* of instret */
+    struct hart *sleeper; /* whose sleep requests end: this hart itself, or the first one */
+
     bool single;               /* runs instruction by instruction: hart_step(), or a trace of instructions */
     bool stepping;             /* in hart_step(): wfi does not wait */
     unsigned wfi_turns;        /* of a loop in which wfi ends at once */
@@ -396,6 +407,13 @@ static inline void hart_begin_block(struct hart *hart, struct block *block)
 static inline uint64_t hart_insn_pc(const struct hart *hart, const struct insn *insn)
 {
     return hart->pc + insn->offset;
+}
+
+/* A value that the hart has from outside, as recorder.h says. */
+static inline uint64_t hart_outside(struct hart *hart, uint64_t value)
+{
+    return UNLIKELY(hart->recorder) && !hart->outside ? hart->recorder->ops->value(hart->recorder, value)
+                                                      : value;
 }
 
 static inline void hart_request_self(struct hart *hart, unsigned requests)

@@ -160,6 +160,8 @@ bool trap_take_interrupt(struct hart *hart)
     unsigned ready = m_enabled && for_m ? for_m : s_enabled ? for_s : 0;
     /* Priv. 3.1.9: MEI, MSI, MTI, SEI, SSI, STI, LCOFI. */
     static const uint8_t order[] = { 11, 3, 7, 9, 1, 5, 13 };
+    if (UNLIKELY(hart->recorder) && ready && !hart->recorder->ops->interrupt(hart->recorder, hart->id))
+        return false;
     for (unsigned i = 0; i < sizeof(order); i++) {
         if (ready >> order[i] & 1) {
             enter(hart, true, order[i], 0);

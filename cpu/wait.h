@@ -13,4 +13,7 @@
  * again after that. */
 bool wait_for_interrupt(struct hart *hart);
 
+/* The hart waits for another one, which may need the host's processor. */
+void pause_for_others(struct hart *hart);
+
 #endif

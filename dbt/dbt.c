@@ -60,12 +60,27 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
     return usable ? block : NULL;
 }
 
+/* Instructions that the hart may begin before it must leave, since it may run ACCEL_OVERRUN further. */
+static uint64_t room_to_limit(struct hart *hart)
+{
+    uint64_t left = hart->limit - hart_instructions(hart);
+    return left > ACCEL_OVERRUN ? left - ACCEL_OVERRUN : 0;
+}
+
+static void start_slices(struct hart *hart)
+{
+    struct dbt_hart *state = dbt_hart(hart);
+    uint64_t room = room_to_limit(hart), slices = room / DBT_SLICE;
+    state->budget = slices ? DBT_SLICE : (int32_t)room;
+    state->end = hart_instructions(hart) + (uint64_t)(int64_t)state->budget;
+    state->slices = slices > INT32_MAX ? INT32_MAX : slices ? (int32_t)slices - 1 : 0;
+}
+
 static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uint8_t *entry)
 {
     struct dbt_hart *state = dbt_hart(hart);
     state->page = hart->pc & PAGE_MASK;
-    state->budget = DBT_SLICE;
-    state->end = hart_instructions(hart) + DBT_SLICE;
+    start_slices(hart);
     state->link = DBT_NO_LINK;
     state->exit = DBT_EXIT_OTHER;
     dbt->enter((uint8_t *)hart + HART_BIAS, entry);
@@ -81,13 +96,16 @@ static DBT_THROUGH_CODE void enter(struct dbt *dbt, struct hart *hart, const uin
 static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block)
 {
     const uint8_t *entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
-    while (entry) {
+    while (entry && room_to_limit(hart)) {
+        uint64_t before = hart_instructions(hart);
         enter(dbt, hart, entry);
         /* If a landing pad is expected, the run loop checks for it. */
         bool wanted =
             atomic_load_explicit(&hart->requests, memory_order_acquire) || UNLIKELY(hart->pad_expected);
         hart_count(&dbt_hart(hart)->exits[wanted ? DBT_EXIT_REQUEST : dbt_hart(hart)->exit]);
-        block = wanted ? NULL : dbt_find_block(hart, hart->pc);
+        /* A region whose loop does not fit in what is left to the limit runs nothing. */
+        bool stuck = hart->exact && hart_instructions(hart) == before;
+        block = wanted || stuck ? NULL : dbt_find_block(hart, hart->pc);
         if (!block)
             return;
         entry = __atomic_load_n(&block->entry, __ATOMIC_ACQUIRE);
@@ -296,6 +314,7 @@ bool dbt_attach(struct dbt *dbt, struct hart *hart, unsigned hot, struct error *
         return error_set(error, "out of memory for the translator");
     stand_in->count = BLOCK_INSNS_MAX;
     dbt_hart(hart)->block = stand_in;
+    dbt->exact |= hart->exact;
     dbt->stand_ins[dbt->hart_count] = stand_in;
     dbt->harts[dbt->hart_count++] = hart;
     if (hart->windows_refused)

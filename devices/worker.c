@@ -4,6 +4,7 @@
  */
 #include "devices/worker.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,6 +12,46 @@
 #include "util/thread_signals.h"
 
 static _Thread_local unsigned thread_index;
+
+/* What workers have to do while harts wait for them: queues that were kicked or are being served. */
+static struct {
+    pthread_mutex_t lock; /* taken with a device's lock held */
+    pthread_cond_t none;
+    bool on;
+    atomic_uint count; /* changes with the lock held */
+} exact = { .lock = PTHREAD_MUTEX_INITIALIZER, .none = PTHREAD_COND_INITIALIZER };
+
+static _Thread_local bool is_worker;
+
+bool device_worker_is_one(void)
+{
+    return is_worker;
+}
+
+void device_worker_be_exact(void)
+{
+    exact.on = true;
+}
+
+static void add_work(int queues)
+{
+    if (!exact.on)
+        return;
+    pthread_mutex_lock(&exact.lock);
+    if (atomic_fetch_add(&exact.count, (unsigned)queues) + (unsigned)queues == 0)
+        pthread_cond_broadcast(&exact.none);
+    pthread_mutex_unlock(&exact.lock);
+}
+
+void device_worker_settle(void)
+{
+    if (!atomic_load(&exact.count))
+        return;
+    pthread_mutex_lock(&exact.lock);
+    while (atomic_load(&exact.count))
+        pthread_cond_wait(&exact.none, &exact.lock);
+    pthread_mutex_unlock(&exact.lock);
+}
 
 unsigned device_worker_thread(void)
 {
@@ -33,12 +74,14 @@ static void worker_loop(struct device_worker *worker)
         worker->config.run(worker->config.opaque, queue);
         if (!--worker->busy)
             pthread_cond_broadcast(&worker->idle);
+        add_work(-1);
     }
 }
 
 static void *worker_main(void *opaque)
 {
     struct device_worker *worker = opaque;
+    is_worker = true;
     pthread_mutex_lock(worker->config.lock);
     while (thread_index < worker->thread_count &&
            !pthread_equal(worker->threads[thread_index], pthread_self()))
@@ -52,6 +95,8 @@ bool device_worker_start(struct device_worker *worker, const struct device_worke
                          struct error *error)
 {
     *worker = (struct device_worker){ .config = *config };
+    if (exact.on)
+        worker->config.threads = 1;
     pthread_cond_init(&worker->wake, NULL);
     pthread_cond_init(&worker->idle, NULL);
     /* Signals are for the threads that expect them, so the new threads block them. */
@@ -59,8 +104,8 @@ bool device_worker_start(struct device_worker *worker, const struct device_worke
     int rc = 0;
     thread_signals_block(&before);
     pthread_mutex_lock(config->lock); /* each thread looks for itself in the list */
-    while (worker->thread_count < config->threads && worker->thread_count < DEVICE_WORKER_THREADS_MAX &&
-           !rc) {
+    while (worker->thread_count < worker->config.threads &&
+           worker->thread_count < DEVICE_WORKER_THREADS_MAX && !rc) {
         rc = thread_create(&worker->threads[worker->thread_count], config->role, config->name, worker_main,
                            worker);
         if (!rc)
@@ -82,6 +127,7 @@ void device_worker_stop(struct device_worker *worker)
     pthread_mutex_unlock(worker->config.lock);
     for (unsigned n = 0; n < worker->thread_count; n++)
         thread_join(&worker->threads[n]);
+    add_work(-__builtin_popcountll(worker->kicked));
     pthread_cond_destroy(&worker->wake);
     pthread_cond_destroy(&worker->idle);
 }
@@ -92,6 +138,8 @@ void device_worker_kick(struct device_worker *worker, unsigned queue)
     CHECK(queue < DEVICE_WORKER_QUEUES_MAX);
     /* The bit is set even if no thread sleeps: a thread that was woken may not have come here yet, and would
      * find nothing to do. */
+    if (!(worker->kicked >> queue & 1))
+        add_work(1);
     worker->kicked |= 1ull << queue;
     if (!worker->sleeping)
         return;
@@ -105,9 +153,11 @@ void device_worker_rest(struct device_worker *worker, unsigned milliseconds)
     struct timespec pause = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L };
     if (!--worker->busy)
         pthread_cond_broadcast(&worker->idle);
+    add_work(-1);
     pthread_mutex_unlock(worker->config.lock);
     nanosleep(&pause, NULL);
     pthread_mutex_lock(worker->config.lock);
+    add_work(1);
     worker->busy++;
 }
 

@@ -8,6 +8,10 @@
  * around each host operation. A device that has several requests under way calls device_worker_kick() within
  * run() when it has taken a request and sees more, so that another thread takes that one.
  *
+ * For virtual time (-icount) the work must be done at an instant of the guest's: after
+ * device_worker_be_exact() a worker has one thread, and a hart that has accessed a device waits in
+ * device_worker_settle() until all workers have finished what they were kicked for.
+ *
  * virtio/worker.h is this for virtqueues.
  */
 #ifndef DEVICES_WORKER_H
@@ -43,6 +47,14 @@ struct device_worker { /* all fields belong to the device's lock, or are constan
     unsigned sleeping; /* threads that wait for `wake` and were not signalled */
     bool stop;
 };
+
+/* Before the first worker starts; holds for all of the process. */
+void device_worker_be_exact(void);
+/* Whether the calling thread is a worker's. */
+bool device_worker_is_one(void);
+/* Waits until no worker of the process has anything to do. Without be_exact() it returns at once. To be
+ * called with no device's lock held. */
+void device_worker_settle(void);
 
 /* Starts the threads; if the host has fewer, with those. False and *error if there is none. */
 bool device_worker_start(struct device_worker *worker, const struct device_worker_config *config,

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "devices/worker.h"
 #include "util/log.h"
 #include "util/map.h"
 
@@ -47,7 +48,8 @@ struct bus {
     bool ram_is_mixed;  /* RAM is made of several mappings of the host */
     void (*code_written)(void *opaque, uint64_t paddr, uint64_t length);
     void *opaque;
-    bus_stored_fn *stored; /* for the pages that are told */
+    struct hart_recorder *recorder; /* NULL: none */
+    bus_stored_fn *stored;          /* for the pages that are told */
     void *stored_opaque;
 };
 
@@ -257,14 +259,47 @@ static bool harts_mapped(struct hart_bus *side, uint64_t paddr)
     return find_region(of_harts(side), paddr) != NULL;
 }
 
+static bool replayed_read(struct hart_recorder *recorder, uint64_t *value)
+{
+    bool answered = recorder->ops->value(recorder, 0);
+    *value = recorder->ops->value(recorder, 0);
+    return answered;
+}
+
+/* What is written to a device is noted, too, so that a replay that goes another way is found out. */
+static bool replayed_write(struct hart_recorder *recorder, uint64_t paddr, uint64_t value)
+{
+    bool answered = recorder->ops->value(recorder, 0);
+    recorder->ops->expect(recorder, paddr ^ value << 8);
+    return answered;
+}
+
 static bool harts_read(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t *value)
 {
-    return bus_read(of_harts(side), paddr, size, value);
+    struct bus *bus = of_harts(side);
+    if (bus->recorder && bus->recorder->replays)
+        return replayed_read(bus->recorder, value);
+    bool answered = bus_read(bus, paddr, size, value);
+    device_worker_settle();
+    if (bus->recorder) {
+        bus->recorder->ops->value(bus->recorder, answered);
+        bus->recorder->ops->value(bus->recorder, *value);
+    }
+    return answered;
 }
 
 static bool harts_write(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t value)
 {
-    return bus_write(of_harts(side), paddr, size, value);
+    struct bus *bus = of_harts(side);
+    if (bus->recorder && bus->recorder->replays)
+        return replayed_write(bus->recorder, paddr, value);
+    bool answered = bus_write(bus, paddr, size, value);
+    device_worker_settle();
+    if (bus->recorder) {
+        bus->recorder->ops->value(bus->recorder, answered);
+        bus->recorder->ops->expect(bus->recorder, paddr ^ value << 8);
+    }
+    return answered;
 }
 
 static void harts_code_page(struct hart_bus *side, uint64_t paddr)
@@ -292,7 +327,10 @@ static bool harts_paddr(struct hart_bus *side, const void *host, uint64_t *paddr
 static void harts_stored(struct hart_bus *side, uint64_t paddr, unsigned size)
 {
     struct bus *bus = of_harts(side);
+    if (bus->recorder && bus->recorder->replays)
+        return;
     bus->stored(bus->stored_opaque, paddr, size);
+    device_worker_settle();
 }
 
 static const struct hart_bus_ops hart_side = {
@@ -322,19 +360,35 @@ static uint64_t devices_address(const struct bus *bus, uint64_t paddr)
     return extended ? (uint32_t)paddr : paddr;
 }
 
+/* The recorder keeps what is in them. */
+static void note_pages(struct bus *bus, uint64_t paddr, uint64_t length)
+{
+    if (!bus->recorder || !length)
+        return;
+    uint64_t first = paddr & ~(PAGE_SIZE - 1), last = (paddr + (length - 1)) & ~(PAGE_SIZE - 1);
+    for (uint64_t page = first; page <= last; page += PAGE_SIZE)
+        bus->recorder->ops->page(bus->recorder, page);
+}
+
 static void *devices_map(struct dma *side, uint64_t paddr, uint64_t length, bool write)
 {
-    (void)write; /* devices can neither write ROM nor read it */
+    /* Devices can neither write ROM nor read it. */
     paddr = devices_address(of_devices(side), paddr);
     struct region *region = find_region(of_devices(side), paddr);
     if (!region || region->kind != REGION_RAM || !region_holds(region, paddr, length))
         return NULL;
+    if (write)
+        note_pages(of_devices(side), paddr, length);
     return region->host + (paddr - region->base);
 }
 
 static void devices_written(struct dma *side, uint64_t paddr, uint64_t length)
 {
-    note_written(of_devices(side), devices_address(of_devices(side), paddr), length);
+    struct bus *bus = of_devices(side);
+    paddr = devices_address(bus, paddr);
+    note_written(bus, paddr, length);
+    if (bus->recorder)
+        bus->recorder->ops->written(bus->recorder, paddr, length);
 }
 
 /* Memory of a file that is shared loses these pages for everybody who has mapped it, as the harts' windows
@@ -356,11 +410,14 @@ static bool devices_discard(struct dma *side, uint64_t paddr, uint64_t length, b
     if (!region || region->kind != REGION_RAM || !region_holds(region, paddr, length) ||
         (paddr | length) % PAGE_SIZE)
         return false;
+    note_pages(bus, paddr, length);
     uint64_t step = bus->ram_is_mixed ? PAGE_SIZE : length;
     bool ok = true;
     for (uint64_t done = 0; done < length; done += step)
         ok &= give_back(region->host + (paddr - region->base) + done, step, zeros);
     note_written(bus, paddr, length);
+    if (bus->recorder)
+        bus->recorder->ops->written(bus->recorder, paddr, length);
     return ok;
 }
 
@@ -498,6 +555,11 @@ static uint8_t *add_memory(struct bus *bus, struct region *region, struct error 
     free(region->code_map);
     forget_shared(bus, host);
     return NULL;
+}
+
+void bus_set_recorder(struct bus *bus, struct hart_recorder *recorder)
+{
+    bus->recorder = recorder;
 }
 
 void bus_share_ram(struct bus *bus)

@@ -10,6 +10,7 @@
 #define MACHINE_BUS_H
 
 #include "cpu/hart_bus.h"
+#include "cpu/recorder.h"
 #include "devices/device.h"
 
 struct bus;
@@ -39,6 +40,10 @@ void bus_set_code(struct bus *bus, uint64_t base, uint8_t *code);
 typedef void bus_stored_fn(void *opaque, uint64_t paddr, unsigned size);
 bool bus_tell_stores(struct bus *bus, uint64_t paddr, bus_stored_fn *stored, void *opaque,
                      struct error *error);
+
+/* From now on the recorder (cpu/recorder.h) is told what the harts have from devices, and what devices write;
+ * while it replays, the harts reach no device. While no hart runs; the recorder outlives the harts. */
+void bus_set_recorder(struct bus *bus, struct hart_recorder *recorder);
 
 struct hart_bus *bus_for_harts(struct bus *bus);
 struct dma *bus_for_devices(struct bus *bus);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The harts' threads: one for each, from harts_start() to harts_stop(). Only the main thread gets signals, so
- * a hart is never interrupted in the middle of an access.
+ * The harts' threads: one for each (with virtual time one for all: turns.c), from harts_start() to
+ * harts_stop(). Only the main thread gets signals, so a hart is never interrupted in the middle of an access.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "cpu/code_watch.h"
 #include "machine/internal.h"
+#include "machine/timeline/timeline.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -34,7 +35,7 @@ static bool translates(const struct machine_config *config)
 
 bool harts_want_windows(const struct machine_config *config)
 {
-    return config->windows && translates(config);
+    return config->windows && translates(config) && !config->record_memory;
 }
 
 const struct isa_config *machine_hart_isa(const struct machine *machine, unsigned hart)
@@ -86,7 +87,7 @@ static bool create_translator(struct machine *machine, struct error *error)
     }
     if (machine->dbt && config->check)
         dbt_check_accesses(machine->dbt);
-    if (machine->dbt && config->windows)
+    if (machine->dbt && harts_want_windows(config))
         dbt_use_windows(machine->dbt, config->eager || config->hot == 1);
     if (machine->dbt)
         dbt_listen(machine->dbt, config->listen, config->listen_opaque);
@@ -114,12 +115,14 @@ bool harts_create(struct machine *machine, struct error *error)
             .timebase_hz = machine->config.board->timebase_hz,
             .reset_pc = machine->reset_pc[i],
             .windows = is_translated(machine, i) && harts_want_windows(&machine->config),
+            .exact = machine->config.icount.on,
             .mtime_offset = &machine->mtime_offset,
         };
         machine->harts[i] = hart_create(&config, error);
         if (!machine->harts[i])
             return false;
         machine->hart_count++;
+        hart_share_sleep(machine->harts[i], machine->harts[machine->config.icount.on ? 0 : i]);
         if (machine->watch)
             code_watch_add_hart(machine->watch, machine->harts[i]);
         hart_trace_changed(machine->harts[i]);
@@ -133,9 +136,12 @@ void harts_destroy(struct machine *machine)
 {
     if (machine->dbt)
         dbt_stop(machine->dbt);
-    for (unsigned i = 0; i < machine->hart_count; i++)
+    unsigned count = machine->hart_count;
+    machine->hart_count = 0; /* a timer that is disarmed looks at those that there are (turns.c) */
+    for (unsigned i = 0; i < count; i++)
         hart_destroy(machine->harts[i]);
-    machine->hart_count = 0;
+    timeline_destroy(machine->timeline);
+    machine->timeline = NULL;
     dbt_destroy(machine->dbt);
     machine->dbt = NULL;
     code_watch_destroy(machine->watch);
@@ -148,15 +154,23 @@ static void *hart_thread(void *opaque)
     return NULL;
 }
 
+static int start_thread(struct machine *machine, unsigned i)
+{
+    char name[16];
+    if (machine->config.icount.on)
+        return thread_create(&machine->threads[i], THREAD_HART, "harts", turns_thread, machine);
+    snprintf(name, sizeof(name), "hart %u", hart_id(machine->harts[i]));
+    return thread_create(&machine->threads[i], THREAD_HART, name, hart_thread, machine->harts[i]);
+}
+
 bool harts_start(struct machine *machine, struct error *error)
 {
+    unsigned threads = machine->config.icount.on ? 1 : machine->hart_count;
     sigset_t old;
     int status = 0;
     thread_signals_block(&old);
-    for (unsigned i = 0; i < machine->hart_count && status == 0; i++) {
-        char name[16];
-        snprintf(name, sizeof(name), "hart %u", hart_id(machine->harts[i]));
-        status = thread_create(&machine->threads[i], THREAD_HART, name, hart_thread, machine->harts[i]);
+    for (unsigned i = 0; i < threads && status == 0; i++) {
+        status = start_thread(machine, i);
         if (status == 0)
             machine->threads_running++;
     }
@@ -170,12 +184,14 @@ bool harts_start(struct machine *machine, struct error *error)
 
 void harts_stop(struct machine *machine)
 {
-    for (unsigned i = 0; i < machine->threads_running; i++)
+    if (!machine->threads_running)
+        return;
+    for (unsigned i = 0; i < machine->hart_count; i++)
         hart_request(machine->harts[i], HART_REQUEST_STOP);
-    for (unsigned i = 0; i < machine->threads_running; i++) {
+    for (unsigned i = 0; i < machine->threads_running; i++)
         thread_join(&machine->threads[i]);
+    for (unsigned i = 0; i < machine->hart_count; i++)
         hart_clear_stop(machine->harts[i]);
-    }
     machine->threads_running = 0;
     log_flush();
 }
@@ -184,6 +200,8 @@ void harts_reset(struct machine *machine)
 {
     if (machine->dbt)
         dbt_reset(machine->dbt);
+    turns_reset(machine);
+    timeline_forget(machine->timeline);
     for (unsigned i = 0; i < machine->hart_count; i++) {
         hart_reset(machine->harts[i]);
         /* Memory was filled without the bus, so no hart knows of it. */

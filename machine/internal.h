@@ -40,6 +40,18 @@ struct machine_pci_made {
     uint64_t asked_ms;             /* host milliseconds: when its guest was asked to give it up; 0: never */
 };
 
+/* Virtual time, and whose turn it is (turns.c). Owned by the thread of the harts, or by who has stopped it,
+ * except what is atomic. */
+struct turns {
+    unsigned hart;                /* whose turn it is */
+    uint64_t end;                 /* of its turn, as its hart_instructions() */
+    unsigned shift;               /* an instruction takes 1 << shift nanoseconds */
+    uint64_t executed;            /* instructions of all harts when the shift last changed */
+    _Atomic uint64_t base_ns;     /* the time then, and what was slept or skipped since */
+    uint64_t host_ns, virtual_ns; /* when the speed was last looked at (shift=auto, align=on); 0: never */
+    bool warned;                  /* that the guest is late */
+};
+
 /* What has ended the run of the harts, or is to end it. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
 
@@ -56,6 +68,8 @@ struct machine {
     struct hart *harts[MACHINE_HARTS_MAX];
     pthread_t threads[MACHINE_HARTS_MAX];
     unsigned hart_count, threads_running;
+    struct turns turns;        /* of harts, with virtual time */
+    struct timeline *timeline; /* NULL: the past is not kept */
 
     struct fdt_device devices[MACHINE_DEVICES_MAX]; /* in the order of the device tree */
     unsigned device_count;
@@ -134,6 +148,12 @@ const struct isa_config *machine_hart_isa(const struct machine *machine, unsigne
 
 /* Posts an event; async-signal-safe, any thread. */
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);
+
+/* turns.c: virtual time. init() gives it to the clock. turns_thread() runs all harts until each has a request
+ * to stop. reset(): hart 0 has the first turn; while no hart runs. */
+void turns_init(struct machine *machine);
+void turns_reset(struct machine *machine);
+void *turns_thread(void *machine);
 
 /* run_state.c */
 /* The guest powers off or resets itself, on a hart's thread, or its watchdog does, on the clock's: posts the

@@ -15,10 +15,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "devices/worker.h"
 #include "machine/internal.h"
 #include "machine/gdb/gdb.h"
 #include "machine/ram.h"
 #include "machine/semihosting/proxy.h"
+#include "machine/timeline/timeline.h"
 #include "util/host_time.h"
 #include "util/log.h"
 
@@ -94,6 +96,11 @@ static bool check_config(const struct machine_config *config, struct error *erro
     if (config->smp < least || config->smp > board->harts_max)
         return error_set(error, "-smp %u: the board has %u to %u harts", config->smp, least,
                          board->harts_max);
+    if (config->record_memory && !config->icount.on)
+        return error_set(error, "-record on needs virtual time, so far: give -icount shift=0, too");
+    if (config->record_memory && config->semihosting.enable)
+        return error_set(error,
+                         "-record on: the answers of semihosting are not recorded; leave out one of them");
     if (!config->ram_size || config->ram_size % 4096)
         return error_set(error,
                          "-m: RAM of %" PRIu64 " bytes is not possible; it must be a multiple of 4 KiB",
@@ -125,6 +132,10 @@ static bool create_parts(struct machine *machine, struct error *error)
     if (machine->clock)
         /* The guest's time begins with its first instruction, so it stands still until then. */
         clock_stop(machine->clock);
+    if (machine->clock && config->icount.on) {
+        device_worker_be_exact();
+        turns_init(machine);
+    }
     machine->bus = machine->clock ? bus_create(harts_code_written, machine, error) : NULL;
     if (machine->bus && !config->strict)
         bus_be_lenient(machine->bus, config->isa.xlen);
@@ -136,8 +147,10 @@ static bool create_parts(struct machine *machine, struct error *error)
     if (config->memory_count > 1)
         bus_mix_ram(machine->bus);
     machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
-    return machine->rom && harts_create(machine, error) && board->create(machine, error) &&
-           machine_open_spare_serials(machine, error) && boot_add_fw_items(machine, error) &&
+    return machine->rom && harts_create(machine, error) &&
+           (!config->record_memory || timeline_create(machine, config->record_memory, error)) &&
+           board->create(machine, error) && machine_open_spare_serials(machine, error) &&
+           boot_add_fw_items(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&

@@ -159,6 +159,16 @@ enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1,
  * that is loaded from flash or an SD card. With other values it goes to RAM. */
 enum machine_msel { MACHINE_MSEL_FLASH = 1, MACHINE_MSEL_LOAD_FLASH = 6, MACHINE_MSEL_LOAD_SD = 11 };
 
+/* -icount: the guest's time is the number of its instructions, and its harts take turns. */
+#define MACHINE_ICOUNT_SHIFT_MAX 10
+struct machine_icount {
+    bool on;
+    unsigned shift; /* an instruction takes 1 << shift nanoseconds; 0..MACHINE_ICOUNT_SHIFT_MAX */
+    bool automatic; /* the shift changes, so that the guest's time goes on as fast as the host's */
+    bool skip;      /* time in which all harts wait is skipped, not slept (sleep=off) */
+    bool align;     /* a guest that is ahead of the host's time waits for it */
+};
+
 /* All strings are borrowed and must outlive the machine. */
 struct machine_config {
     const struct board *board; /* NULL: the default board */
@@ -209,7 +219,9 @@ struct machine_config {
     bool ramfb;              /* a screen in guest memory, for firmware */
     /* How many seconds the RTC is ahead of UTC. */
     int64_t rtc_offset;
-    bool rtc_stands; /* while the guest does; else it goes on with the host's */
+    bool rtc_dated;
+    int64_t rtc_date; /* if rtc_dated: what it shows at first instead, in seconds since 1970 */
+    bool rtc_stands;  /* while the guest does; else it goes on with the host's */
 
     struct machine_fw_file fw_files[MACHINE_FW_FILES_MAX];
     unsigned fw_file_count;
@@ -224,6 +236,9 @@ struct machine_config {
     uint32_t msel;             /* switches of a board that has such: enum machine_msel, or anything */
     uint32_t otp_serial;       /* the serial number in its fuses */
     struct blockdev_config sd; /* its SD card; path NULL: none */
+
+    struct machine_icount icount;
+    uint64_t record_memory; /* bytes for the past of the machine (timeline/timeline.h); 0: it is not kept */
 
     bool no_reboot;    /* a reset ends the run */
     bool no_shutdown;  /* after a power-off the machine waits for the user, with its harts stopped */
@@ -298,6 +313,11 @@ void machine_thaw_failed(struct machine *machine);
  * loaded, until machine_loaded(). */
 void machine_unload(struct machine *machine);
 void machine_loaded(struct machine *machine);
+
+/* ---- Virtual time (turns.c) ---------------------------------------------------------------------------- */
+
+/* Instructions that all harts have retired; exact while the machine is paused. Any thread. */
+uint64_t machine_instructions(const struct machine *machine);
 
 /* ---- Hot plug (hotplug.c) ------------------------------------------------------------------------------ */
 

@@ -12,6 +12,7 @@
 
 #include "devices/block/on_error.h"
 #include "machine/internal.h"
+#include "machine/timeline/timeline.h"
 #include "util/host_time.h"
 #include "util/log.h"
 
@@ -196,6 +197,8 @@ bool machine_resume(struct machine *machine, struct error *error)
     bool changes = machine->paused;
     if (machine->off) {
         ok = error_set(error, "the guest is off; system_reset starts it again");
+    } else if (timeline_is_past(machine->timeline)) {
+        ok = error_set(error, "gdb is in the past of the guest: its `monitor goto end` leads to the present");
     } else if (machine->incoming) {
         machine->resumed_early = true; /* it goes on when it is there */
     } else if (machine->frozen) {
@@ -240,6 +243,8 @@ bool machine_freeze(struct machine *machine, enum machine_freeze what, bool *run
         ok = error_set(error, "the guest is off: there is nothing to save");
     else if (what == MACHINE_FREEZE_TO_REPLACE && (machine->off || atomic_load(&machine->ending)))
         ok = error_set(error, "the guest is off, and has to be on to be replaced: system_reset starts it");
+    else if (!load && timeline_is_past(machine->timeline))
+        ok = error_set(error, "gdb is in the past of the guest: its `monitor goto end` leads to the present");
     else if (what == MACHINE_FREEZE_TO_SAVE && machine->unloaded)
         ok = error_set(error, MIXED);
     if (ok) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The machine's clock; see clock.h. A sorted list of armed timers (a few per hart) and one thread that sleeps
- * until the first of them. The lock guards the list; callbacks run without it.
+ * until the first of them; with a source other than the host's clock, that thread has nothing to do. The lock
+ * guards the list; callbacks run without it.
  */
 #include "util/clock.h"
 
@@ -20,7 +21,8 @@ struct clock {
     pthread_t thread;
     struct clock_timer *first;
     struct clock_timer *running; /* the timer whose callback runs now */
-    _Atomic int64_t offset;      /* guest ns = CLOCK_MONOTONIC ns + offset */
+    struct clock_source source;  /* ns == NULL: the host's clock */
+    _Atomic int64_t offset;      /* guest ns = CLOCK_MONOTONIC ns, or the source's, + offset */
     _Atomic uint64_t stopped_at; /* guest ns while time stands still; 0: time runs */
     _Atomic uint64_t wall_base;
     bool wall_stops;
@@ -29,10 +31,38 @@ struct clock {
 
 uint64_t clock_ns(struct clock *clock)
 {
+    uint64_t offset = (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
+    if (clock->source.ns)
+        return clock->source.ns(clock->source.opaque) + offset;
     uint64_t stopped = atomic_load_explicit(&clock->stopped_at, memory_order_relaxed);
-    if (stopped)
-        return stopped;
-    return host_now_ns() + (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
+    return stopped ? stopped : host_now_ns() + offset;
+}
+
+/* The first deadline, or the time, is another one. [lock] */
+static void tell_changed(struct clock *clock)
+{
+    if (clock->source.ns)
+        clock->source.changed(clock->source.opaque);
+    else
+        pthread_cond_broadcast(&clock->changed);
+}
+
+void clock_use_source(struct clock *clock, const struct clock_source *source)
+{
+    pthread_mutex_lock(&clock->lock);
+    uint64_t now = clock_ns(clock);
+    clock->source = *source;
+    atomic_store(&clock->offset, 0);
+    clock->wall_base += now;
+    pthread_mutex_unlock(&clock->lock);
+}
+
+uint64_t clock_deadline(struct clock *clock)
+{
+    pthread_mutex_lock(&clock->lock);
+    uint64_t deadline = clock->first ? clock->first->deadline : CLOCK_NEVER;
+    pthread_mutex_unlock(&clock->lock);
+    return deadline;
 }
 
 void clock_stop(struct clock *clock)
@@ -49,7 +79,7 @@ void clock_start(struct clock *clock)
 {
     pthread_mutex_lock(&clock->lock);
     uint64_t stopped = atomic_exchange(&clock->stopped_at, 0);
-    if (stopped) {
+    if (stopped && !clock->source.ns) {
         uint64_t lost = clock_ns(clock) - stopped;
         atomic_fetch_sub(&clock->offset, (int64_t)lost);
         if (!clock->wall_stops)
@@ -70,7 +100,7 @@ void clock_shift(struct clock *clock, int64_t ns)
     atomic_fetch_add(&clock->offset, ns);
     if (atomic_load(&clock->stopped_at))
         atomic_fetch_add(&clock->stopped_at, (uint64_t)ns);
-    pthread_cond_broadcast(&clock->changed);
+    tell_changed(clock);
     pthread_mutex_unlock(&clock->lock);
 }
 
@@ -78,18 +108,23 @@ void clock_set(struct clock *clock, uint64_t ns, uint64_t wall_ns)
 {
     pthread_mutex_lock(&clock->lock);
     uint64_t now = clock_ns(clock), wall = clock->wall_base + now;
-    ns |= 1;
+    ns |= !clock->source.ns; /* stopped_at is not 0 */
     atomic_fetch_add(&clock->offset, (int64_t)(ns - now));
     if (atomic_load(&clock->stopped_at))
         atomic_store(&clock->stopped_at, ns);
     atomic_store(&clock->wall_base, (clock->wall_stops ? wall_ns : wall) - ns);
-    pthread_cond_broadcast(&clock->changed);
+    tell_changed(clock);
     pthread_mutex_unlock(&clock->lock);
 }
 
 uint64_t clock_wall_ns(struct clock *clock)
 {
     return clock->wall_base + clock_ns(clock);
+}
+
+void clock_set_wall(struct clock *clock, int64_t seconds)
+{
+    clock->wall_base = (uint64_t)seconds * 1000000000u;
 }
 
 void clock_shift_wall(struct clock *clock, int64_t seconds)
@@ -112,13 +147,35 @@ static void list_remove(struct clock *clock, struct clock_timer *timer)
     }
 }
 
+/* Calls the first timer. [lock], which is released meanwhile */
+static void fire_first(struct clock *clock)
+{
+    struct clock_timer *timer = clock->first;
+    clock->first = timer->next;
+    timer->deadline = CLOCK_NEVER;
+    clock->running = timer;
+    pthread_mutex_unlock(&clock->lock);
+    timer->fire(timer->opaque);
+    pthread_mutex_lock(&clock->lock);
+    clock->running = NULL;
+    pthread_cond_broadcast(&clock->changed);
+}
+
+void clock_fire(struct clock *clock)
+{
+    pthread_mutex_lock(&clock->lock);
+    while (clock->first && clock->first->deadline <= clock_ns(clock))
+        fire_first(clock);
+    pthread_mutex_unlock(&clock->lock);
+}
+
 static void *clock_thread(void *opaque)
 {
     struct clock *clock = opaque;
     pthread_mutex_lock(&clock->lock);
     while (!clock->stop) {
         struct clock_timer *timer = clock->first;
-        if (!timer || atomic_load(&clock->stopped_at)) {
+        if (!timer || clock->source.ns || atomic_load(&clock->stopped_at)) {
             pthread_cond_wait(&clock->changed, &clock->lock);
             continue;
         }
@@ -128,14 +185,7 @@ static void *clock_thread(void *opaque)
             pthread_cond_timedwait(&clock->changed, &clock->lock, &until);
             continue;
         }
-        clock->first = timer->next;
-        timer->deadline = CLOCK_NEVER;
-        clock->running = timer;
-        pthread_mutex_unlock(&clock->lock);
-        timer->fire(timer->opaque);
-        pthread_mutex_lock(&clock->lock);
-        clock->running = NULL;
-        pthread_cond_broadcast(&clock->changed);
+        fire_first(clock);
     }
     pthread_mutex_unlock(&clock->lock);
     return NULL;
@@ -199,7 +249,7 @@ void clock_timer_arm(struct clock_timer *timer, uint64_t deadline)
     }
     /* A thread that wakes too early goes back to sleep; only an earlier first deadline needs it now. */
     if (clock->first == timer || old_first != clock->first)
-        pthread_cond_broadcast(&clock->changed);
+        tell_changed(clock);
     pthread_mutex_unlock(&clock->lock);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The machine's clock: nanoseconds of guest time since the machine was made, and timers on it. All guest time
- * (mtime, the RTC, timer interrupts) comes from here, so that another source (virtual time counted in
- * instructions, a recorded run) is one change.
+ * (mtime, the RTC, timer interrupts) comes from here. Its source is the host's monotonic clock, or something
+ * else that counts (-icount: instructions).
  *
  * A timer's callback runs in the clock's own thread with no lock held; it must not block and may arm timers.
  * Arming and disarming are callable from any thread, also with a device lock held.
@@ -24,6 +24,22 @@ struct clock *clock_create(struct error *error);
 /* Stops the thread; all timers must be disarmed or dead. */
 void clock_destroy(struct clock *clock);
 
+/* A source other than the host's clock. With it the clock has no thread of its own that fires timers: who
+ * counts calls clock_fire() when clock_deadline() is reached. The clock goes on only as the source does, so
+ * stopping it stops only the timers. */
+struct clock_source {
+    uint64_t (*ns)(void *opaque); /* never goes backwards; any thread */
+    /* The first deadline is another one. Called on any thread, with the clock's lock held. */
+    void (*changed)(void *opaque);
+    void *opaque;
+};
+/* From now on the clock has that source, which is copied; before anything has read the clock. */
+void clock_use_source(struct clock *clock, const struct clock_source *source);
+/* When the first timer is due; CLOCK_NEVER: none is armed. Any thread. */
+uint64_t clock_deadline(struct clock *clock);
+/* Calls all timers that are due, on the calling thread. Only with a source. */
+void clock_fire(struct clock *clock);
+
 /* Guest nanoseconds; never goes backwards. */
 uint64_t clock_ns(struct clock *clock);
 /* While the clock is stopped, clock_ns() stands still and no timer fires: a callback that runs has ended when
@@ -39,7 +55,10 @@ void clock_shift(struct clock *clock, int64_t ns);
 void clock_set(struct clock *clock, uint64_t ns, uint64_t wall_ns);
 /* Seconds since 1970 at guest time 0 (host wall clock, or -rtc base=...), in nanoseconds. */
 uint64_t clock_wall_ns(struct clock *clock);
-/* Moves the wall clock by that many seconds (-rtc base=); to be called before anything reads it. */
+/* The wall clock shows that many seconds since 1970 at guest time 0 (-rtc base=DATE); before anything reads
+ * it. */
+void clock_set_wall(struct clock *clock, int64_t seconds);
+/* Moves the wall clock by that many seconds (-rtc base=localtime); to be called before anything reads it. */
 void clock_shift_wall(struct clock *clock, int64_t seconds);
 /* From now on the wall clock stands while the clock is stopped, and falls behind the host's (-rtc clock=vm);
  * before the machine runs. */

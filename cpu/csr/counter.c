@@ -88,7 +88,7 @@ uint64_t csr_time(const struct hart *hart)
 uint64_t csr_read_time(struct hart *hart, unsigned number)
 {
     (void)number;
-    return csr_time(hart);
+    return hart_outside(hart, csr_time(hart));
 }
 CSR_READ_HIGH(timeh, time)
 
@@ -110,10 +110,14 @@ static uint64_t deadline_after(const struct hart *hart, uint64_t ticks, unsigned
  * changes: time reaches stimecmp, or wraps to 0. */
 static void timer_update(struct hart *hart)
 {
+    if (hart->recorder && hart->recorder->replays)
+        return; /* the recorder knows when STIP changed */
     pthread_mutex_lock(&hart->timer_lock);
     bool on = csr_sstc_on(hart);
     uint64_t ticks = ticks_now(hart), now = ticks + time_offset(hart);
     bool level = on && now >= hart->stimecmp;
+    if (hart->recorder && level != !!(atomic_load(&hart->irq_lines) & IRQ_STI))
+        hart->recorder->ops->irq(hart->recorder, hart->id, 5, level);
     unsigned __int128 next = level ? (unsigned __int128)1 << 64 : hart->stimecmp;
     if (level)
         atomic_fetch_or(&hart->irq_lines, IRQ_STI);

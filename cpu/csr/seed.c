@@ -14,10 +14,9 @@
 uint64_t csr_read_seed(struct hart *hart, unsigned number)
 {
     uint16_t entropy;
-    (void)hart, (void)number;
-    if (guest_random(&entropy, sizeof(entropy), false) != (long)sizeof(entropy))
-        return SEED_WAIT;
-    return SEED_ES16 | entropy;
+    (void)number;
+    bool ready = guest_random(&entropy, sizeof(entropy), false) == (long)sizeof(entropy);
+    return hart_outside(hart, ready ? SEED_ES16 | entropy : SEED_WAIT);
 }
 
 /* Any access must be one that writes, which the caller has checked; the written value does not matter. */

@@ -14,8 +14,6 @@
 #include "cpu/trap.h"
 #include "cpu/wait.h"
 
-#include <sched.h>
-
 #define ILLEGAL_IF(condition)                                                                                \
     do {                                                                                                     \
         if (UNLIKELY(condition)) {                                                                           \
@@ -131,13 +129,13 @@ EXEC(wfi)
 EXEC(wrs_nto)
 {
     ILLEGAL_IF(hart->priv != PRIV_M && hart->mstatus & MSTATUS_TW);
-    sched_yield();
+    pause_for_others(hart);
     STEP_AND_LEAVE;
 }
 
 EXEC(wrs_sto)
 {
-    sched_yield();
+    pause_for_others(hart);
     STEP_AND_LEAVE;
 }
 
@@ -207,7 +205,7 @@ EXEC(sfence_inval_ir)
 /* A guest that spins yields the host's processor. */
 EXEC(pause)
 {
-    sched_yield();
+    pause_for_others(hart);
     STEP_AND_LEAVE;
 }
 

@@ -9,6 +9,7 @@
 #include "cpu/code_watch.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
+#include "cpu/run.h"
 #include "cpu/trace.h"
 #include "cpu/trap.h"
 #include "util/check.h"
@@ -111,6 +112,16 @@ static bool io_write(struct hart *hart, const struct insn *insn, const struct pa
     return answered;
 }
 
+/* Whether a part is of a device, or of memory that a device is told of. */
+static bool meets_device(struct hart *hart, const struct part *parts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (!parts[i].at.host ||
+            (parts[i].at.watched && hart_bus_is_told(hart->bus, parts[i].at.paddr & PAGE_MASK)))
+            return true;
+    return false;
+}
+
 static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr, unsigned size)
 {
     uint8_t *recalled;
@@ -120,6 +131,8 @@ static bool read_slow(struct hart *hart, const struct insn *insn, uint64_t vaddr
     }
     struct part parts[2];
     unsigned count = split(hart, insn, vaddr, size, MMU_READ, parts);
+    if (UNLIKELY(hart->exact) && meets_device(hart, parts, count) && turn_alone(hart, insn))
+        return false;
     uint64_t result = 0;
     for (unsigned i = 0, shift = 0; i < count; shift += 8 * parts[i].size, i++) {
         uint64_t bits;
@@ -160,6 +173,8 @@ static bool write_slow(struct hart *hart, const struct insn *insn, uint64_t vadd
     }
     struct part parts[2];
     unsigned count = split(hart, insn, vaddr, size, MMU_WRITE, parts);
+    if (UNLIKELY(hart->exact) && meets_device(hart, parts, count) && turn_alone(hart, insn))
+        return false;
     for (unsigned i = 0; i < count; i++) {
         uint64_t bits = parts[i].size < 8 ? value & ((1ull << 8 * parts[i].size) - 1) : value;
         if (parts[i].at.host) {
@@ -216,6 +231,8 @@ static void *atomic_host(struct hart *hart, const struct insn *insn, uint64_t va
 {
     struct part part = { .vaddr = vaddr, .size = size };
     int cause = mmu_translate(hart, vaddr, size, access, &part.at);
+    if (UNLIKELY(hart->exact) && cause == MMU_OK && meets_device(hart, &part, 1) && turn_alone(hart, insn))
+        return NULL;
     if (cause == MMU_OK && part.at.host) {
         if (UNLIKELY(part.at.watched))
             code_watch_atomic(hart, part.at.paddr);

@@ -109,6 +109,8 @@ static int use_leaf(struct hart *hart, const struct regime *regime, const struct
         return page_fault(access); /* Svade */
     if (!walk->pte_writable || !pmp_allows(hart, leaf->pte_paddr, paging->pte_size, PRIV_S, MMU_WRITE))
         return access_fault(access);
+    if (UNLIKELY(hart->recorder))
+        hart->recorder->ops->page(hart->recorder, leaf->pte_paddr);
     return pte_replace(walk->pte_host, paging->pte_size, leaf->pte, wanted) ? MMU_OK : WALK_AGAIN;
 }
 
@@ -219,6 +221,8 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
         return MMU_OK;
     }
     if (is_write(access)) {
+        if (UNLIKELY(hart->recorder))
+            hart->recorder->ops->page(hart->recorder, page);
         result->watched = !code_watch_may_store(hart->watch, hart, page);
         if (!result->watched && hart->accel)
             hart->accel->ops->page_written(hart, page);

@@ -37,6 +37,7 @@ struct dbt_hart {
     uint64_t page;       /* virtual address of the page that runs */
     uint64_t end;        /* instret when the budget is used up */
     int32_t budget;      /* saved while C code runs */
+    int32_t slices;      /* that may follow this one before hart->limit; then translated code is left */
     uint32_t link;       /* which jump left translated code */
     void *stack;         /* host stack pointer to leave with */
     void *stack_limit;   /* below it, translated code leaves */

@@ -84,6 +84,7 @@ struct dbt {
     /* Called by translated code when a slice has ended at a block, on the hart's thread: notes where the
      * hart spends its time. */
     void (*slice_ended)(struct hart *hart, uint64_t pc);
+    bool exact; /* harts run to limits: returns look at the budget, too (cpu/hart_turn.c) */
     /* Called by translated code before a region whose trial has ended (dbt/region_code.h): returns where to
      * continue. */
     const uint8_t *(*judge_region)(struct hart *hart, uint64_t region);

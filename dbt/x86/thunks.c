@@ -231,6 +231,8 @@ static const uint8_t *resume(struct hart *hart)
         return NULL;
     struct dbt_hart *state = dbt_hart(hart);
     if (state->budget < 0) {
+        if (--state->slices < 0)
+            return NULL;
         state->budget += DBT_SLICE;
         state->end += DBT_SLICE;
     }
@@ -371,6 +373,8 @@ static void build_slice(struct dbt *dbt, struct x86_emit *e, const uint8_t *leav
     x86_patch(x86_jcc(e, X86_NE), e->run, leave);
     x86_op_mem(e, X86_CMP, 64, X86_RSP, DBT_MEM(stack_limit));
     x86_patch(x86_jcc(e, X86_B), e->run, leave);
+    x86_mem_op_imm(e, X86_SUB, 32, DBT_MEM(slices), 1);
+    x86_patch(x86_jcc(e, X86_S), e->run, leave);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
     x86_mem_op_imm(e, X86_ADD, 64, DBT_MEM(end), DBT_SLICE);
     if (in_page)

@@ -131,6 +131,7 @@ static const char *implied_key(const char *group)
                  { "semihosting-config", "enable" },
                  { "fw_cfg", "name" },
                  { "numa", "type" },
+                 { "icount", "shift" },
                  { "blockdev", "driver" } };
     for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
         if (strcmp(rows[n].group, group) == 0)

@@ -250,6 +250,7 @@ static bool join_board(struct options *options, struct error *error)
         machine->smp = board->smp;
     if (!machine->ram_size)
         machine->ram_size = board->ram_size;
+    options_join_record(options);
     if (!options_join_memory(options, error))
         return false;
     return machine->ram_size <= board->ram_max ||

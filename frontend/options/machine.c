@@ -340,6 +340,7 @@ static bool rtc_base(struct options *options, void *item, const char *value, str
     if (!value)
         return options_bad_value(error, "-rtc base", value,
                                  "utc, localtime, a date like 2026-01-31T12:00:00");
+    options->machine.rtc_dated = false;
     if (strcmp(value, "utc") == 0) {
         options->machine.rtc_offset = 0;
         return true;
@@ -357,7 +358,8 @@ static bool rtc_base(struct options *options, void *item, const char *value, str
     if (!end || *end)
         return options_bad_value(error, "-rtc base", value,
                                  "utc, localtime, a date like 2026-01-31T12:00:00");
-    options->machine.rtc_offset = (int64_t)timegm(&date) - now;
+    options->machine.rtc_dated = true;
+    options->machine.rtc_date = (int64_t)timegm(&date);
     return true;
 }
 

@@ -82,7 +82,10 @@ static struct device *create_finisher(struct machine *machine, const struct row 
 
 static struct device *create_rtc(struct machine *machine, const struct row *row, struct error *error)
 {
-    clock_shift_wall(machine->clock, machine->config.rtc_offset);
+    if (machine->config.rtc_dated)
+        clock_set_wall(machine->clock, machine->config.rtc_date);
+    else
+        clock_shift_wall(machine->clock, machine->config.rtc_offset);
     if (machine->config.rtc_stands)
         clock_stop_wall(machine->clock);
     struct rtc_goldfish_config config = { .irq = line_of(machine, row), .clock = machine->clock };

@@ -129,6 +129,18 @@ void gdb_reply_stop(struct gdb *gdb, unsigned signal, unsigned hart);
 /* Lets all harts run, without breakpoints. */
 void gdb_run_free(struct gdb *gdb, bool run);
 
+/* reverse.c */
+void gdb_reverse(struct gdb *gdb, struct gdb_rest rest); /* bs, bc */
+/* Whether gdb is in the past of the machine. */
+bool gdb_is_past(const struct gdb *gdb);
+/* From there forward, as the harts were told, up to the present at most; replies. */
+void gdb_go_past(struct gdb *gdb);
+/* Memory or registers are about to be changed: false, with an error reply, in the past. */
+bool gdb_may_change(struct gdb *gdb);
+void gdb_return_to_present(struct gdb *gdb);
+/* monitor when, monitor goto; false: it is another command. */
+bool gdb_time_command(struct gdb *gdb, const char *command, struct gdb_text *out);
+
 /* restart.c */
 void gdb_extend(struct gdb *gdb, struct gdb_rest rest);  /* ! */
 void gdb_kill(struct gdb *gdb);                          /* vKill */

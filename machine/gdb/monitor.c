@@ -22,6 +22,8 @@ static const char help[] =
     "                       stops before an access to physical memory: 8 bytes and writes, unless it says "
     "else\n"
     "delete-phys ADDRESS    takes them away\n"
+    "when                   which instruction this is, of those that were recorded\n"
+    "goto N|start|end       goes to an instruction that was executed, or to the present\n"
     "quit                   ends the emulator, as kill does\n"
     "cpu [HART]             the commands below are about this hart; without it, about the one gdb asked "
     "about "
@@ -189,7 +191,8 @@ static void run_command(struct gdb *gdb, const char *command, struct gdb_text *o
     if (take_switch(command, "phys", &gdb->physical, out) || take_switch(command, "mmio", &gdb->mmio, out) ||
         take_switch(command, "step-irq", &gdb->step_irq, out) ||
         take_physical(gdb, command, "break-phys", out) || take_physical(gdb, command, "watch-phys", out) ||
-        take_physical(gdb, command, "delete-phys", out) || take_cpu(gdb, command, out))
+        take_physical(gdb, command, "delete-phys", out) || take_cpu(gdb, command, out) ||
+        gdb_time_command(gdb, command, out))
         return;
     if (strcmp(command, "quit") == 0 || strcmp(command, "q") == 0) {
         gdb_kill_guest(gdb);

@@ -15,8 +15,8 @@ static void supported(struct gdb *gdb, struct gdb_rest rest)
     gdb->tells_why = memmem(rest.at, gdb_rest_length(&rest), "swbreak+", 8) != NULL;
     gdb_text_printf(&gdb->reply,
                     "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;qXfer:threads:read+;"
-                    "vContSupported+;ConditionalBreakpoints+;swbreak+;hwbreak+",
-                    GDB_PACKET_MAX - 1);
+                    "vContSupported+;ConditionalBreakpoints+;swbreak+;hwbreak+%s",
+                    GDB_PACKET_MAX - 1, gdb->machine->timeline ? ";ReverseStep+;ReverseContinue+" : "");
 }
 
 static void thread_list(struct gdb *gdb)

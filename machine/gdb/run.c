@@ -106,7 +106,7 @@ static void give_turns(struct gdb *gdb)
 {
     uint64_t stopped = atomic_load(&gdb->stopped), turn = TURN_MAX;
     struct timespec nap = { .tv_nsec = 20000 };
-    if (!stopped)
+    if (!stopped || gdb->machine->config.icount.on) /* with virtual time all stop at once */
         return;
     for (unsigned i = 0; i < gdb->machine->hart_count; i++)
         if (stopped >> i & 1 && progress(gdb, i) < turn)
@@ -155,10 +155,18 @@ static void go(struct gdb *gdb, const struct order *orders)
         return;
     gdb->runners = 0;
     for (unsigned i = 0; i < gdb->machine->hart_count; i++) {
-        hart_debug_resume(gdb->machine->harts[i], orders[i].action, orders[i].first, orders[i].end,
-                          gdb->step_irq);
+        /* In the past all harts do what they did. */
+        bool held = orders[i].action == DEBUG_HOLD && !gdb_is_past(gdb);
+        enum debug_action action = held                             ? DEBUG_HOLD
+                                   : orders[i].action == DEBUG_HOLD ? DEBUG_RUN
+                                                                    : orders[i].action;
+        hart_debug_resume(gdb->machine->harts[i], action, orders[i].first, orders[i].end, gdb->step_irq);
         gdb->runners |= (uint64_t)(orders[i].action == DEBUG_RUN) << i;
         gdb->let_go[i] = hart_instructions(gdb->machine->harts[i]);
+    }
+    if (gdb_is_past(gdb)) {
+        gdb_go_past(gdb);
+        return;
     }
     atomic_store(&gdb->hart_stopped, false);
     atomic_store(&gdb->stopped, 0);
@@ -250,6 +258,7 @@ void gdb_run_free(struct gdb *gdb, bool run)
     machine_hold(gdb->machine);
     gdb_points_clear(gdb);
     gdb_points_apply(gdb);
+    gdb_return_to_present(gdb);
     atomic_store(&gdb->machine->gdb_holds, false);
     gdb->reply.length = 0;
     for (unsigned i = 0; i < gdb->machine->hart_count; i++)

@@ -86,9 +86,12 @@ static void tell_state(struct gdb *gdb)
 
 static void handle(struct gdb *gdb, char kind, struct gdb_rest rest)
 {
+    if (strchr("GMXP", kind) && !gdb_may_change(gdb))
+        return;
     switch (kind) {
     case '!': gdb_extend(gdb, rest); break;
     case '?': tell_state(gdb); break;
+    case 'b': gdb_reverse(gdb, rest); break;
     case 'c':
     case 'C':
     case 's':

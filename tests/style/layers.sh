@@ -42,15 +42,16 @@ devices/virtio/9p        devices devices/virtio
 devices/virtio/gpu       devices devices/virtio devices/display
 devices/virtio/snd       devices devices/virtio devices/audio
 devices/virtio/transport devices devices/virtio devices/pci devices/display
-machine                  machine/boards machine/coverage machine/boot machine/gdb machine/profile machine/semihosting
+machine machine/boards machine/coverage machine/boot machine/gdb machine/profile machine/semihosting machine/timeline
 machine/boards           machine machine/boot machine/semihosting/proxy.h machine/symbols/symbols.h
 machine/boot             machine
-machine/gdb              machine !devices
+machine/gdb              machine machine/timeline !devices
 machine/coverage         machine machine/boot !devices
 machine/profile          machine machine/symbols !devices
 machine/semihosting      machine
 machine/state            machine
 machine/symbols          machine machine/boot !devices
+machine/timeline         machine
 frontend                 frontend/options frontend/monitor frontend/display frontend/state
 frontend/options
 frontend/monitor         frontend frontend/options frontend/display frontend/state

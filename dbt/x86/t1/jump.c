@@ -272,6 +272,8 @@ static bool jump_register(struct t1 *t)
     if (is_link(t->op.rd)) {
         emit_call(t, CALL_INDIRECT, 0);
     } else if (t->op.rd == 0 && is_link(t->op.rs1)) {
+        if (t->dbt->exact) /* calls and returns alone could go on for long */
+            look_at_budget(t, T1_COLD_SLICE_PC, 0);
         x86_mem_op(e, X86_CMP, 64, x86_mem(X86_RSP, 8), X86_RAX);
         uint8_t *other = x86_jcc(e, X86_NE);
         if (!e->overflow)

@@ -551,7 +551,16 @@ START_TEST(small_flags)
     parsed("-rtc base=utc");
     ck_assert_int_eq(options.machine.rtc_offset, 0);
     parsed("-rtc base=1970-01-02T00:00:00,clock=host");
-    ck_assert_int_lt(options.machine.rtc_offset, -1000000000);
+    ck_assert(options.machine.rtc_dated);
+    ck_assert_int_eq(options.machine.rtc_date, 86400);
+    parsed("-icount 3");
+    ck_assert(options.machine.icount.on && !options.machine.icount.automatic && !options.machine.icount.skip);
+    ck_assert_uint_eq(options.machine.icount.shift, 3);
+    parsed("-icount shift=6,align=off,sleep=off");
+    ck_assert(options.machine.icount.on && options.machine.icount.skip && !options.machine.icount.align);
+    ck_assert_uint_eq(options.machine.icount.shift, 6);
+    parsed("-icount auto");
+    ck_assert(options.machine.icount.on && options.machine.icount.automatic);
 }
 END_TEST
 
@@ -642,7 +651,13 @@ static const struct failing_line failures[] = {
     { "-device ramfb -device ramfb", "ramfb" },
     { "-device VGA", "bochs-display" },
     { "-device bochs-display,xres=9999", "xres=9999" },
-    { "-icount shift=auto", "-icount" },
+    { "-icount shift=11", "0 to 10" },
+    { "-icount shift=x", "0 to 10" },
+    { "-icount sleep=off", "shift=N" },
+    { "-icount auto,align=on", "shift=auto" },
+    { "-icount 1,sleep=off,align=on", "sleep=off" },
+    { "-icount 1,rr=record,rrfile=f", "rr=record" },
+    { "-icount 1,speed=2", "speed" },
     { "-blockdev node-name=a", "-blockdev driver" },
     { "-blockdev driver=file,filename=x", "node-name" },
     { "-blockdev driver=file,node-name=a", "filename" },

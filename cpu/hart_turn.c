@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Harts that run to an exact instruction, for virtual time (machine/turns.c): hart_run_until().
+ *
+ * Translated code may run some instructions further than its budget, so it is left early, and the
+ * interpreter does the rest: whole blocks as long as they fit, then single instructions. A device must see
+ * each access at its instant, in whatever block the access lies, and an interrupt that the access raises
+ * must be taken behind this very instruction. So an instruction that turns out to access a device runs
+ * again, alone (turn_alone()). Then everything that other threads do not ask for happens at an instant that
+ * depends on the guest's instructions alone, and is the same in all tiers.
+ */
+#include "cpu/accel.h"
+#include "cpu/hart.h"
+#include "cpu/run.h"
+#include "cpu/trace.h"
+#include "cpu/trap.h"
+#include "cpu/wait.h"
+#include "util/check.h"
+#include "util/host_time.h"
+#include "util/log.h"
+
+/* Requests that an idle hart need not serve. */
+#define UNSERVED (HART_REQUEST_IRQ | HART_REQUEST_TRACE | HART_REQUEST_LIMIT)
+
+/* An interrupt has come for a hart that waits: its wfi ends before the interrupt is taken, which will return
+ * behind it. */
+static void end_wait(struct hart *hart)
+{
+    hart->waits = false;
+    if (!(trap_pending(hart) & hart->mie))
+        return; /* there is another request to serve; then it waits again */
+    hart->pc = hart->isa.xlen == 32 ? (uint32_t)(hart->pc + 4) : hart->pc + 4;
+    atomic_store_explicit(&hart->instret, hart_instructions(hart) + 1, memory_order_relaxed);
+}
+
+enum hart_end hart_run_until(struct hart *hart, uint64_t limit)
+{
+    CHECK(hart->exact);
+    hart->limit = limit;
+    hart->end = HART_STOPPED;
+    hart->exit_link = NULL;
+    if (hart->waits)
+        end_wait(hart);
+    hart_request_self(hart, HART_REQUEST_LIMIT);
+    hart_run(hart);
+    atomic_fetch_and(&hart->requests, ~HART_REQUEST_LIMIT);
+    hart->waits = hart->end == HART_WAITS;
+    return hart->end;
+}
+
+/* The request is cleared while translated code runs, so that the end of a slice does not leave it. False: no
+ * instruction was executed. */
+static bool run_translated(struct hart *hart, struct block *block)
+{
+    uint64_t before = hart_instructions(hart);
+    atomic_fetch_and(&hart->requests, ~HART_REQUEST_LIMIT);
+    bool ran = block ? run_hot(hart, block) : hart->accel->ops->resume(hart);
+    atomic_fetch_or(&hart->requests, HART_REQUEST_LIMIT);
+    CHECK((int64_t)(hart->limit - hart_instructions(hart)) >= 0);
+    return ran && hart_instructions(hart) != before;
+}
+
+static void run_block(struct hart *hart, uint64_t left, bool may_translate)
+{
+    struct block *block = run_next_block(hart);
+    if (!block)
+        return;
+    if (block->count > left) {
+        if (!debug_stops_block(hart, block))
+            run_single(hart);
+        return;
+    }
+    if (--block->heat <= 0) {
+        if (may_translate && run_translated(hart, block))
+            return;
+        block->heat = hart->accel ? 1 : BLOCK_HEAT_NEVER;
+    }
+    hart->exit_link = NULL;
+    hart_begin_block(hart, block);
+    block->insns[0].exec(hart, block->insns);
+}
+
+static void run_some(struct hart *hart, uint64_t left)
+{
+    bool may_translate = hart->accel && left > ACCEL_OVERRUN;
+    bool traced = atomic_load_explicit(&hart->requests, memory_order_relaxed) & HART_REQUEST_TRACE;
+    bool by_insn = log_enabled(LOG_CATEGORY_INSN) || log_enabled(LOG_CATEGORY_COMMIT);
+    bool alone = hart->alone;
+    hart->alone = false;
+    if (traced && (by_insn || (!alone && left >= BLOCK_INSNS_MAX))) {
+        trace_run(hart);
+    } else if (alone || traced) {
+        run_single(hart);
+    } else if (hart->exit_link || hart->pad_expected || !may_translate || !run_translated(hart, NULL)) {
+        run_block(hart, left, may_translate);
+    }
+}
+
+bool turn_run(struct hart *hart)
+{
+    const unsigned sticky = HART_REQUEST_LIMIT | HART_REQUEST_TRACE;
+    do {
+        if (hart->end != HART_STOPPED)
+            return false;
+        int64_t left = (int64_t)(hart->limit - hart_instructions(hart));
+        if (left <= 0) { /* a debugger that steps through a range may have gone further */
+            hart->end = HART_AT_LIMIT;
+            return false;
+        }
+        run_some(hart, (uint64_t)left);
+    } while (!(atomic_load_explicit(&hart->requests, memory_order_acquire) & ~sticky));
+    return true;
+}
+
+/* ---- Waiting ------------------------------------------------------------------------------------------- */
+
+bool turn_wait(struct hart *hart)
+{
+    hart->end = trap_pending(hart) & hart->mie ? HART_PAUSES : HART_WAITS;
+    bool ends_at_once = atomic_load(&hart->requests) & HART_REQUEST_DEBUG; /* a step */
+    if (hart->recorder && hart->recorder->replays)
+        ends_at_once = true; /* the recorder knows where it waits */
+    if (hart->end == HART_PAUSES || ends_at_once) {
+        hart->end = HART_PAUSES;
+        return true;
+    }
+    log_flush(); /* so that the log shows what led here */
+    return false;
+}
+
+void turn_pause(struct hart *hart)
+{
+    hart->end = HART_PAUSES;
+}
+
+bool hart_take_interrupt(struct hart *hart)
+{
+    hart->waits = hart->alone = false;
+    return trap_take_interrupt(hart);
+}
+
+void hart_wait(struct hart *hart)
+{
+    hart->waits = true;
+}
+
+static bool is_awake(const struct hart *hart)
+{
+    return trap_pending(hart) & hart->mie || atomic_load(&hart->requests) & ~UNSERVED;
+}
+
+bool hart_is_idle(const struct hart *hart)
+{
+    return hart->waits && !is_awake(hart);
+}
+
+void hart_share_sleep(struct hart *hart, struct hart *first)
+{
+    hart->sleeper = first;
+}
+
+static bool one_is_awake(struct hart *const *harts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (is_awake(harts[i]))
+            return true;
+    return false;
+}
+
+/* Like wait_for_interrupt(), for several harts. */
+bool hart_sleep_until(struct hart *const *harts, unsigned count, uint64_t host_ns)
+{
+    struct hart *sleeper = harts[0]->sleeper;
+    struct timespec until = host_timespec(host_ns);
+    bool over = false, awake;
+    pthread_mutex_lock(&sleeper->sleep_lock);
+    atomic_store(&sleeper->sleeping, true);
+    while (!(awake = one_is_awake(harts, count)) && !over) {
+        if (host_ns == UINT64_MAX)
+            pthread_cond_wait(&sleeper->wake, &sleeper->sleep_lock);
+        else
+            over = pthread_cond_timedwait(&sleeper->wake, &sleeper->sleep_lock, &until);
+    }
+    atomic_store(&sleeper->sleeping, false);
+    pthread_mutex_unlock(&sleeper->sleep_lock);
+    return !awake;
+}
+
+/* ---- Devices ------------------------------------------------------------------------------------------- */
+
+bool turn_alone(struct hart *hart, const struct insn *insn)
+{
+    if (LIKELY(!hart->exact) || hart->block->count == 1)
+        return false;
+    trap_leave_before(hart, insn);
+    hart->alone = true;
+    hart_request_self(hart, HART_REQUEST_LIMIT); /* so that translated code is left */
+    return true;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Going back, and forward again through what has been recorded (machine/timeline/). It happens while gdb
+ * waits for the reply, with the machine held.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/gdb/internal.h"
+#include "machine/timeline/timeline.h"
+
+enum { SIGNAL_TRAP = 5 };
+
+bool gdb_is_past(const struct gdb *gdb)
+{
+    return timeline_is_past(gdb->machine->timeline);
+}
+
+static void fail(struct gdb *gdb, const struct error *error)
+{
+    char text[sizeof(error->text) + 1];
+    text[0] = '.';
+    strcpy(text + 1, error->text);
+    gdb_reply_error(gdb, text);
+}
+
+/* Replies where the harts are now; *what: "begin" or "end", if there is no more in that direction. */
+static void reply_place(struct gdb *gdb, unsigned hart, const char *what)
+{
+    gdb_reply_stop(gdb, SIGNAL_TRAP, hart);
+    if (what)
+        gdb_text_printf(&gdb->reply, "replaylog:%s;", what);
+    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
+        hart_debug_told(gdb->machine->harts[i]);
+}
+
+static unsigned stopped_hart(struct gdb *gdb)
+{
+    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
+        if (hart_debug_stop(gdb->machine->harts[i]).reason != DEBUG_NONE)
+            return i;
+    return gdb->hart;
+}
+
+static void reply_end(struct gdb *gdb, enum timeline_end end, const char *what, const struct error *error)
+{
+    if (end == TIMELINE_FAILED)
+        fail(gdb, error);
+    else if (end == TIMELINE_STOPPED)
+        reply_place(gdb, stopped_hart(gdb), NULL);
+    else
+        reply_place(gdb, gdb->resumed_hart, what);
+}
+
+void gdb_go_past(struct gdb *gdb)
+{
+    struct error error;
+    enum timeline_end end = timeline_forward(gdb->machine->timeline, &error);
+    reply_end(gdb, end, "end", &error);
+}
+
+static void step_back(struct gdb *gdb)
+{
+    struct error error;
+    struct timeline *timeline = gdb->machine->timeline;
+    uint64_t before = timeline_before(timeline, gdb->resumed_hart);
+    if (before == TIMELINE_NEVER)
+        reply_place(gdb, gdb->resumed_hart, "begin");
+    else if (timeline_goto(timeline, before, &error))
+        reply_place(gdb, gdb->resumed_hart, NULL);
+    else
+        fail(gdb, &error);
+}
+
+void gdb_reverse(struct gdb *gdb, struct gdb_rest rest)
+{
+    struct error error;
+    if (!gdb->machine->timeline)
+        gdb_reply_error(gdb, ".the past is not recorded: start with -icount and -record on");
+    else if (gdb_take_char(&rest, 's'))
+        step_back(gdb);
+    else if (gdb_take_char(&rest, 'c') && gdb_points_apply(gdb))
+        reply_end(gdb, timeline_back(gdb->machine->timeline, &error), "begin", &error);
+}
+
+bool gdb_may_change(struct gdb *gdb)
+{
+    if (gdb_is_past(gdb)) {
+        gdb_reply_error(
+            gdb, ".this is the past, which cannot be changed: `monitor goto end` leads to the present");
+        return false;
+    }
+    timeline_forget(gdb->machine->timeline);
+    return true;
+}
+
+void gdb_return_to_present(struct gdb *gdb)
+{
+    struct error error;
+    struct timeline *timeline = gdb->machine->timeline;
+    if (gdb_is_past(gdb) && !timeline_goto(timeline, timeline_present(timeline), &error))
+        timeline_forget(timeline);
+}
+
+/* ---- monitor when, monitor goto -------------------------------------------------------------------------
+ */
+
+static void say_when(const struct timeline *timeline, uint64_t now, struct gdb_text *out)
+{
+    gdb_text_printf(out, "instruction %" PRIu64 "; recorded: %" PRIu64 " to %" PRIu64 "%s\n", now,
+                    timeline_first(timeline), timeline_present(timeline),
+                    timeline_is_past(timeline) ? "" : " (the present)");
+}
+
+static bool take_instant(const struct timeline *timeline, const char *text, uint64_t *instant)
+{
+    char *end = NULL;
+    if (strcmp(text, "start") == 0)
+        *instant = timeline_first(timeline);
+    else if (strcmp(text, "end") == 0)
+        *instant = timeline_present(timeline);
+    else
+        *instant = strtoull(text, &end, 0);
+    return !end || (*text >= '0' && *text <= '9' && !*end);
+}
+
+static void go_to(struct gdb *gdb, const char *text, struct gdb_text *out)
+{
+    struct error error;
+    struct timeline *timeline = gdb->machine->timeline;
+    uint64_t instant;
+    if (!take_instant(timeline, text, &instant))
+        gdb_text_printf(out, "goto %s: it is the number of an instruction, start or end\n", text);
+    else if (!timeline_goto(timeline, instant, &error))
+        gdb_text_printf(out, "goto: %s\n", error.text);
+    else
+        gdb_text_printf(out,
+                        "at instruction %" PRIu64 "; gdb does not know yet: type "
+                        "maintenance flush register-cache\n",
+                        machine_instructions(gdb->machine));
+}
+
+bool gdb_time_command(struct gdb *gdb, const char *command, struct gdb_text *out)
+{
+    bool when = strcmp(command, "when") == 0, leads = strncmp(command, "goto ", 5) == 0;
+    if (!when && !leads)
+        return false;
+    if (!gdb->machine->timeline)
+        gdb_text_printf(out, "the past is not recorded: start with -icount and -record on\n");
+    else if (when)
+        say_when(gdb->machine->timeline, machine_instructions(gdb->machine), out);
+    else
+        go_to(gdb, command + 5 + strspn(command + 5, " "), out);
+    return true;
+}

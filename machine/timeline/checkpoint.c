@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Checkpoints of harts and memory: see timeline.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/timeline/internal.h"
+#include "util/log.h"
+
+#define PAGE 4096u
+
+void timeline_free_checkpoint(struct timeline *timeline, struct checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->page_count; i++)
+        free(checkpoint->pages[i].bytes);
+    timeline->memory -= checkpoint->page_count * (PAGE + sizeof(struct old_page)) + checkpoint->length;
+    free(checkpoint->pages);
+    free(checkpoint->harts);
+}
+
+/* ---- Pages --------------------------------------------------------------------------------------------- */
+
+static bool add_page(struct checkpoint *checkpoint, uint64_t paddr, const uint8_t *host)
+{
+    if (checkpoint->page_count == checkpoint->page_room) {
+        size_t room = checkpoint->page_room ? 2 * checkpoint->page_room : 64;
+        struct old_page *grown = realloc(checkpoint->pages, room * sizeof(*grown));
+        if (!grown)
+            return false;
+        checkpoint->pages = grown;
+        checkpoint->page_room = room;
+    }
+    uint8_t *bytes = malloc(PAGE);
+    if (!bytes)
+        return false;
+    memcpy(bytes, host, PAGE);
+    checkpoint->pages[checkpoint->page_count++] = (struct old_page){ paddr, bytes };
+    return true;
+}
+
+void timeline_keep_page(struct timeline *timeline, uint64_t paddr)
+{
+    uint64_t page = (paddr - timeline->ram_base) / PAGE;
+    if (!timeline->checkpoint_count || paddr < timeline->ram_base || page >= timeline->ram_pages ||
+        timeline->page_epochs[page] == timeline->epoch)
+        return;
+    paddr -= paddr % PAGE;
+    timeline->page_epochs[page] = timeline->epoch;
+    const uint8_t *host = bus_host(timeline->machine->bus, paddr, PAGE);
+    if (host && add_page(&timeline->checkpoints[timeline->checkpoint_count - 1], paddr, host))
+        timeline->memory += PAGE + sizeof(struct old_page);
+    else
+        timeline->forget = true;
+}
+
+/* From now on each page is copied again before it is written. */
+static void begin_epoch(struct timeline *timeline)
+{
+    if (!++timeline->epoch) {
+        memset(timeline->page_epochs, 0, timeline->ram_pages * sizeof(uint32_t));
+        timeline->epoch = 1;
+    }
+    for (unsigned i = 0; i < timeline->machine->hart_count; i++)
+        hart_request(timeline->machine->harts[i], HART_REQUEST_FLUSH);
+}
+
+/* ---- Harts --------------------------------------------------------------------------------------------- */
+
+static bool save_harts(struct timeline *timeline, struct checkpoint *checkpoint)
+{
+    struct machine *machine = timeline->machine;
+    struct state_writer writer;
+    state_writer_init(&writer);
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_save(machine->harts[i], &writer);
+    bool ok = !writer.failed;
+    checkpoint->harts = ok ? malloc(writer.length) : NULL;
+    ok = ok && checkpoint->harts;
+    if (ok)
+        memcpy(checkpoint->harts, writer.bytes, writer.length);
+    checkpoint->length = ok ? writer.length : 0;
+    state_writer_destroy(&writer);
+    return ok;
+}
+
+static struct checkpoint *room_for_one(struct timeline *timeline)
+{
+    if (timeline->checkpoint_count == timeline->checkpoint_room) {
+        size_t room = timeline->checkpoint_room ? 2 * timeline->checkpoint_room : 64;
+        struct checkpoint *grown = realloc(timeline->checkpoints, room * sizeof(*grown));
+        if (!grown)
+            return NULL;
+        timeline->checkpoints = grown;
+        timeline->checkpoint_room = room;
+    }
+    return &timeline->checkpoints[timeline->checkpoint_count];
+}
+
+void timeline_checkpoint(struct timeline *timeline)
+{
+    bool replays = timeline->recorder.replays;
+    struct checkpoint checkpoint = { .at = machine_instructions(timeline->machine),
+                                     .value = replays ? timeline->value_at : timeline->value_count,
+                                     .event = replays ? timeline->event_at : timeline->event_count,
+                                     .hart = timeline->hart,
+                                     .waits = timeline->waits };
+    struct checkpoint *place = room_for_one(timeline);
+    if (!place || !save_harts(timeline, &checkpoint)) {
+        timeline->forget = true;
+        return;
+    }
+    *place = checkpoint;
+    timeline->checkpoint_count++;
+    timeline->memory += checkpoint.length;
+    begin_epoch(timeline);
+    if (!replays)
+        timeline_trim(timeline);
+}
+
+/* ---- Going back ---------------------------------------------------------------------------------------- */
+
+static void put_back(struct timeline *timeline, const struct checkpoint *checkpoint)
+{
+    struct dma *dma = bus_for_devices(timeline->machine->bus);
+    for (size_t i = 0; i < checkpoint->page_count; i++) {
+        const struct old_page *page = &checkpoint->pages[i];
+        uint8_t *host = bus_host(timeline->machine->bus, page->paddr, PAGE);
+        memcpy(host, page->bytes, PAGE);
+        dma->ops->written(dma, page->paddr, PAGE);
+    }
+}
+
+static bool load_harts(struct timeline *timeline, const struct checkpoint *checkpoint, struct error *error)
+{
+    struct machine *machine = timeline->machine;
+    struct state_reader reader;
+    state_reader_init(&reader, checkpoint->harts, checkpoint->length, error);
+    for (unsigned i = 0; i < machine->hart_count; i++) {
+        if (!hart_load(machine->harts[i], &reader))
+            return false;
+        hart_request(machine->harts[i], HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH);
+        if (checkpoint->waits >> i & 1)
+            hart_wait(machine->harts[i]);
+    }
+    return true;
+}
+
+bool timeline_restore(struct timeline *timeline, size_t number, struct error *error)
+{
+    for (size_t i = timeline->checkpoint_count; i-- > number;)
+        put_back(timeline, &timeline->checkpoints[i]);
+    for (size_t i = number + 1; i < timeline->checkpoint_count; i++)
+        timeline_free_checkpoint(timeline, &timeline->checkpoints[i]);
+    timeline->checkpoint_count = number + 1;
+    struct checkpoint *checkpoint = &timeline->checkpoints[number];
+    for (size_t i = 0; i < checkpoint->page_count; i++)
+        free(checkpoint->pages[i].bytes);
+    timeline->memory -= checkpoint->page_count * (PAGE + sizeof(struct old_page));
+    checkpoint->page_count = 0;
+    begin_epoch(timeline);
+    timeline->value_at = checkpoint->value;
+    timeline->event_at = checkpoint->event;
+    timeline->hart = checkpoint->hart;
+    timeline->waits = checkpoint->waits;
+    return load_harts(timeline, checkpoint, error);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What comes into the harts from outside: noted while the machine runs, given again while it is replayed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/worker.h"
+#include "machine/timeline/internal.h"
+#include "util/log.h"
+
+#define DIVERGED "the harts did not do what they had done before"
+
+static struct timeline *of(struct hart_recorder *recorder)
+{
+    return (struct timeline *)(void *)recorder;
+}
+
+/* Room for one more element. */
+static bool grow(void **array, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return true;
+    size_t wanted = *room ? 2 * *room : 1024;
+    void *grown = realloc(*array, wanted * size);
+    if (!grown)
+        return false;
+    *array = grown;
+    *room = wanted;
+    return true;
+}
+
+/* ---- Values -------------------------------------------------------------------------------------------- */
+
+static void add_value(struct timeline *timeline, uint64_t value)
+{
+    pthread_mutex_lock(&timeline->lock);
+    if (grow((void **)&timeline->values, timeline->value_count, &timeline->value_room, sizeof(value))) {
+        timeline->values[timeline->value_count++] = value;
+        timeline->memory += sizeof(value);
+    } else {
+        timeline->forget = true;
+    }
+    pthread_mutex_unlock(&timeline->lock);
+}
+
+static uint64_t next_value(struct timeline *timeline)
+{
+    if (timeline->value_at < timeline->value_count)
+        return timeline->values[timeline->value_at++];
+    timeline->diverged = DIVERGED;
+    return 0;
+}
+
+static uint64_t take_value(struct hart_recorder *recorder, uint64_t value)
+{
+    struct timeline *timeline = of(recorder);
+    if (recorder->replays)
+        return next_value(timeline);
+    add_value(timeline, value);
+    return value;
+}
+
+static void expect_value(struct hart_recorder *recorder, uint64_t value)
+{
+    struct timeline *timeline = of(recorder);
+    if (!recorder->replays)
+        add_value(timeline, value);
+    else if (next_value(timeline) != value)
+        timeline->diverged = DIVERGED;
+}
+
+/* ---- Events -------------------------------------------------------------------------------------------- */
+
+bool timeline_add_event(struct timeline *timeline, const struct event *event)
+{
+    if (!grow((void **)&timeline->events, timeline->event_count, &timeline->event_room, sizeof(*event))) {
+        timeline->forget = true;
+        return false;
+    }
+    timeline->events[timeline->event_count++] = *event;
+    timeline->memory += sizeof(*event) + event->length;
+    return true;
+}
+
+/* Workers of devices work while the harts wait for them, so they are at the harts' instant. */
+static _Thread_local bool is_harts_thread;
+
+static bool knows_instant(void)
+{
+    return is_harts_thread || device_worker_is_one();
+}
+
+static void add_irq(struct timeline *timeline, unsigned hart, unsigned bit, bool level)
+{
+    timeline_add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
+                                                  .kind = EVENT_IRQ,
+                                                  .hart = (uint8_t)hart,
+                                                  .bit = (uint8_t)bit,
+                                                  .level = level });
+}
+
+/* If too many are late, the past ends here. */
+static void add_late(struct timeline *timeline, unsigned hart, unsigned bit, bool level)
+{
+    if (timeline->late_count < LATE_IRQS)
+        timeline->late[timeline->late_count++] = (struct late_irq){ (uint8_t)hart, (uint8_t)bit, level };
+    hart_request(timeline->machine->harts[hart], HART_REQUEST_RETURN);
+}
+
+static bool take_irq(struct hart_recorder *recorder, unsigned hart, unsigned bit, bool level)
+{
+    struct timeline *timeline = of(recorder);
+    pthread_mutex_lock(&timeline->lock);
+    bool knows = knows_instant() && !recorder->replays; /* devices are still while harts replay */
+    bool now = knows || timeline->late_count == LATE_IRQS;
+    timeline->forget |= !knows && now;
+    if (now)
+        add_irq(timeline, hart, bit, level);
+    else
+        add_late(timeline, hart, bit, level);
+    pthread_mutex_unlock(&timeline->lock);
+    return now;
+}
+
+static bool take_interrupt(struct hart_recorder *recorder, unsigned hart)
+{
+    struct timeline *timeline = of(recorder);
+    if (recorder->replays)
+        return timeline->taking;
+    pthread_mutex_lock(&timeline->lock);
+    timeline_add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
+                                                  .kind = EVENT_INTERRUPT,
+                                                  .hart = (uint8_t)hart });
+    pthread_mutex_unlock(&timeline->lock);
+    return true;
+}
+
+static void take_page(struct hart_recorder *recorder, uint64_t paddr)
+{
+    struct timeline *timeline = of(recorder);
+    pthread_mutex_lock(&timeline->lock);
+    timeline_keep_page(timeline, paddr);
+    pthread_mutex_unlock(&timeline->lock);
+}
+
+/* A thread that does not know the instant (a network's) makes what was before unreachable. */
+static void take_written(struct hart_recorder *recorder, uint64_t paddr, uint64_t length)
+{
+    struct timeline *timeline = of(recorder);
+    struct machine *machine = timeline->machine;
+    if (recorder->replays)
+        return;
+    pthread_mutex_lock(&timeline->lock);
+    const uint8_t *host = bus_host(machine->bus, paddr, length);
+    uint8_t *bytes = host && length && knows_instant() ? malloc(length) : NULL;
+    if (bytes) {
+        memcpy(bytes, host, length);
+        timeline_add_event(timeline, &(struct event){ .at = machine_instructions(machine),
+                                                      .kind = EVENT_MEMORY,
+                                                      .paddr = paddr,
+                                                      .length = length,
+                                                      .bytes = bytes });
+    }
+    timeline->forget |= !bytes && length;
+    pthread_mutex_unlock(&timeline->lock);
+}
+
+const struct hart_recorder_ops timeline_recorder = {
+    .value = take_value,
+    .expect = expect_value,
+    .irq = take_irq,
+    .interrupt = take_interrupt,
+    .page = take_page,
+    .written = take_written,
+};
+
+/* ---- At a border --------------------------------------------------------------------------------------- */
+
+/* Gives the harts the interrupts that came from threads which did not know the instant. [lock] */
+static void take_late(struct timeline *timeline)
+{
+    for (unsigned i = 0; i < timeline->late_count; i++) {
+        const struct late_irq *late = &timeline->late[i];
+        add_irq(timeline, late->hart, late->bit, late->level);
+        hart_apply_irq(timeline->machine->harts[late->hart], late->bit, late->level);
+    }
+    timeline->late_count = 0;
+}
+
+static bool checkpoint_is_due(const struct timeline *timeline, uint64_t now)
+{
+    size_t count = timeline->checkpoint_count;
+    return !count || now - timeline->checkpoints[count - 1].at >= CHECKPOINT_EVERY;
+}
+
+void timeline_border(struct timeline *timeline, unsigned hart)
+{
+    uint64_t now = machine_instructions(timeline->machine);
+    is_harts_thread = true;
+    pthread_mutex_lock(&timeline->lock);
+    take_late(timeline);
+    if (timeline->hart != hart)
+        timeline_add_event(timeline, &(struct event){ .at = now,
+                                                      .kind = EVENT_TURN,
+                                                      .hart = (uint8_t)hart,
+                                                      .bit = (uint8_t)timeline->hart });
+    timeline->hart = hart;
+    if (timeline->forget)
+        timeline_clear(timeline);
+    bool due = checkpoint_is_due(timeline, now);
+    pthread_mutex_unlock(&timeline->lock);
+    if (due)
+        timeline_checkpoint(timeline);
+    timeline->waits &= ~(UINT64_C(1) << hart);
+}
+
+void timeline_waits(struct timeline *timeline, unsigned hart)
+{
+    pthread_mutex_lock(&timeline->lock);
+    timeline_add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
+                                                  .kind = EVENT_WAIT,
+                                                  .hart = (uint8_t)hart });
+    timeline->waits |= UINT64_C(1) << hart;
+    pthread_mutex_unlock(&timeline->lock);
+}
+
+/* ---- Forgetting ---------------------------------------------------------------------------------------- */
+
+void timeline_clear(struct timeline *timeline)
+{
+    for (size_t i = 0; i < timeline->event_count; i++)
+        free(timeline->events[i].bytes);
+    for (size_t i = 0; i < timeline->checkpoint_count; i++)
+        timeline_free_checkpoint(timeline, &timeline->checkpoints[i]);
+    timeline->value_count = timeline->event_count = timeline->checkpoint_count = 0;
+    timeline->value_at = timeline->event_at = 0;
+    timeline->memory = 0;
+    timeline->forget = false;
+}
+
+void timeline_forget(struct timeline *timeline)
+{
+    if (!timeline)
+        return;
+    pthread_mutex_lock(&timeline->lock);
+    timeline->forget = true;
+    timeline->recorder.replays = false;
+    timeline->diverged = NULL;
+    pthread_mutex_unlock(&timeline->lock);
+}
+
+static void drop_events(struct timeline *timeline, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        timeline->memory -= sizeof(struct event) + timeline->events[i].length;
+        free(timeline->events[i].bytes);
+    }
+    timeline->event_count -= count;
+    memmove(timeline->events, timeline->events + count, timeline->event_count * sizeof(struct event));
+}
+
+void timeline_trim(struct timeline *timeline)
+{
+    size_t drop = (timeline->checkpoint_count + 3) / 4;
+    if (timeline->memory <= timeline->memory_max || drop >= timeline->checkpoint_count)
+        return;
+    size_t values = timeline->checkpoints[drop].value, events = timeline->checkpoints[drop].event;
+    for (size_t i = 0; i < drop; i++)
+        timeline_free_checkpoint(timeline, &timeline->checkpoints[i]);
+    timeline->checkpoint_count -= drop;
+    memmove(timeline->checkpoints, timeline->checkpoints + drop,
+            timeline->checkpoint_count * sizeof(struct checkpoint));
+    drop_events(timeline, events);
+    timeline->value_count -= values;
+    memmove(timeline->values, timeline->values + values, timeline->value_count * sizeof(uint64_t));
+    timeline->memory -= values * sizeof(uint64_t);
+    for (size_t i = 0; i < timeline->checkpoint_count; i++) {
+        timeline->checkpoints[i].value -= values;
+        timeline->checkpoints[i].event -= events;
+    }
+}

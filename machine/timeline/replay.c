@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The past runs again: see timeline.h. The harts run on a thread of their own, up to each event of the log,
+ * which is then applied. An interrupt is taken where the log says so, and a wfi waits only there.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/debug.h"
+#include "machine/timeline/internal.h"
+#include "util/log.h"
+#include "util/thread.h"
+#include "util/thread_signals.h"
+
+/* ---- One event ----------------------------------------------------------------------------------------- */
+
+static void write_memory(struct timeline *timeline, const struct event *event)
+{
+    struct dma *dma = bus_for_devices(timeline->machine->bus);
+    uint8_t *host = dma->ops->map(dma, event->paddr, event->length, true);
+    if (!host)
+        return;
+    memcpy(host, event->bytes, event->length);
+    dma->ops->written(dma, event->paddr, event->length);
+}
+
+static void apply(struct timeline *timeline, const struct event *event)
+{
+    struct hart *hart = timeline->machine->harts[event->hart];
+    switch ((enum event_kind)event->kind) {
+    case EVENT_TURN: timeline->hart = event->hart; break;
+    case EVENT_WAIT:
+        hart_wait(hart);
+        timeline->waits |= UINT64_C(1) << event->hart;
+        break;
+    case EVENT_IRQ: hart_apply_irq(hart, event->bit, event->level); break;
+    case EVENT_INTERRUPT:
+        timeline->taking = true;
+        if (!hart_take_interrupt(hart))
+            timeline->diverged = "an interrupt that was taken before is not pending";
+        timeline->taking = false;
+        break;
+    case EVENT_MEMORY: write_memory(timeline, event); break;
+    }
+}
+
+/* Everything that is due. */
+static void apply_due(struct timeline *timeline, uint64_t now)
+{
+    while (timeline->event_at < timeline->event_count && timeline->events[timeline->event_at].at <= now)
+        apply(timeline, &timeline->events[timeline->event_at++]);
+}
+
+/* ---- Running ------------------------------------------------------------------------------------------- */
+
+/* Near the target there are more checkpoints, since whoever steps back will step back again. */
+static uint64_t next_checkpoint(const struct timeline *timeline, uint64_t now)
+{
+    uint64_t next = timeline->checkpoints[timeline->checkpoint_count - 1].at + CHECKPOINT_EVERY;
+    for (unsigned bits = 20; bits >= 10; bits -= 5) {
+        uint64_t fine = timeline->target - (UINT64_C(1) << bits);
+        if (timeline->target >> bits && fine > now && fine < next)
+            next = fine;
+    }
+    return next;
+}
+
+static uint64_t next_stop(const struct timeline *timeline, uint64_t now)
+{
+    uint64_t stop = timeline->target, checkpoint = next_checkpoint(timeline, now);
+    if (timeline->event_at < timeline->event_count && timeline->events[timeline->event_at].at < stop)
+        stop = timeline->events[timeline->event_at].at;
+    return checkpoint > now && checkpoint < stop ? checkpoint : stop;
+}
+
+/* Runs the hart whose turn it is; false: a debugger has stopped it, and may. */
+static bool run_hart(struct timeline *timeline, uint64_t instructions)
+{
+    struct hart *hart = timeline->machine->harts[timeline->hart];
+    timeline->waits &= ~(UINT64_C(1) << timeline->hart);
+    enum hart_end end = hart_run_until(hart, hart_instructions(hart) + instructions);
+    if (end == HART_WAITS)
+        timeline->diverged = "a hart waits where it did not wait before";
+    if (end != HART_STOPPED)
+        return true;
+    if (timeline->stops && hart_debug_stop(hart).reason != DEBUG_NONE)
+        return false;
+    hart_debug_pass(hart);
+    return true;
+}
+
+static void *replay(void *opaque)
+{
+    struct timeline *timeline = opaque;
+    struct machine *machine = timeline->machine;
+    for (;;) {
+        uint64_t now = machine_instructions(machine);
+        apply_due(timeline, now);
+        timeline->end = timeline->diverged || timeline->forget ? TIMELINE_FAILED : TIMELINE_END;
+        if (timeline->end == TIMELINE_FAILED || now >= timeline->target)
+            return NULL;
+        if (next_checkpoint(timeline, now - 1) == now)
+            timeline_checkpoint(timeline);
+        timeline->end = TIMELINE_STOPPED;
+        if (!run_hart(timeline, next_stop(timeline, now) - now))
+            return NULL;
+    }
+}
+
+/* Replays up to the target, or until a debugger stops a hart. */
+static enum timeline_end run(struct timeline *timeline, uint64_t target, bool stops, struct error *error)
+{
+    sigset_t old;
+    pthread_t thread;
+    timeline->target = target;
+    timeline->stops = stops;
+    thread_signals_block(&old);
+    int status = thread_create(&thread, THREAD_HART, "harts", replay, timeline);
+    thread_signals_restore(&old);
+    if (status) {
+        error_set(error, "cannot start a thread to replay the harts: %s", strerror(status));
+        return TIMELINE_FAILED;
+    }
+    thread_join(&thread);
+    if (timeline->end == TIMELINE_FAILED)
+        error_set(error, "the replay at instruction %" PRIu64 " is not what was recorded: %s",
+                  machine_instructions(timeline->machine),
+                  timeline->diverged ? timeline->diverged : "out of memory");
+    return timeline->end;
+}
+
+/* ---- Past and present ---------------------------------------------------------------------------------- */
+
+/* Harts that a debugger has told to stand still must run, too, since they ran. */
+static void let_all_run(struct timeline *timeline)
+{
+    for (unsigned i = 0; i < timeline->machine->hart_count; i++)
+        hart_debug_resume(timeline->machine->harts[i], DEBUG_RUN, 0, 0, false);
+}
+
+static void leave_present(struct timeline *timeline)
+{
+    if (timeline->recorder.replays)
+        return;
+    timeline->present = machine_instructions(timeline->machine);
+    timeline->value_at = timeline->value_count;
+    timeline->event_at = timeline->event_count;
+    timeline->recorder.replays = true;
+}
+
+/* The present is reached. */
+static void arrive(struct timeline *timeline)
+{
+    struct machine *machine = timeline->machine;
+    if (!timeline->recorder.replays || timeline->event_at < timeline->event_count ||
+        machine_instructions(machine) != timeline->present)
+        return;
+    if (timeline->value_at != timeline->value_count)
+        timeline->forget = true;
+    timeline->recorder.replays = false;
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_request(machine->harts[i], HART_REQUEST_IRQ);
+}
+
+/* The last checkpoint that is not after the instant. */
+static size_t checkpoint_before(const struct timeline *timeline, uint64_t instant)
+{
+    size_t number = timeline->checkpoint_count - 1;
+    while (number && timeline->checkpoints[number].at > instant)
+        number--;
+    return number;
+}
+
+static bool go_to(struct timeline *timeline, uint64_t instant, struct error *error)
+{
+    leave_present(timeline);
+    let_all_run(timeline);
+    if (instant < machine_instructions(timeline->machine) &&
+        !timeline_restore(timeline, checkpoint_before(timeline, instant), error))
+        return false;
+    bool ok = run(timeline, instant, false, error) == TIMELINE_END;
+    arrive(timeline);
+    return ok;
+}
+
+bool timeline_is_past(const struct timeline *timeline)
+{
+    return timeline && timeline->recorder.replays;
+}
+
+uint64_t timeline_first(const struct timeline *timeline)
+{
+    return timeline->checkpoint_count && !timeline->forget ? timeline->checkpoints[0].at
+                                                           : machine_instructions(timeline->machine);
+}
+
+uint64_t timeline_present(const struct timeline *timeline)
+{
+    return timeline->recorder.replays ? timeline->present : machine_instructions(timeline->machine);
+}
+
+bool timeline_goto(struct timeline *timeline, uint64_t instant, struct error *error)
+{
+    if (instant < timeline_first(timeline) || instant > timeline_present(timeline))
+        return error_set(error,
+                         "instruction %" PRIu64 " is not in what was recorded: %" PRIu64 " to %" PRIu64,
+                         instant, timeline_first(timeline), timeline_present(timeline));
+    if (instant == machine_instructions(timeline->machine))
+        return true;
+    return go_to(timeline, instant, error);
+}
+
+uint64_t timeline_before(const struct timeline *timeline, unsigned hart)
+{
+    uint64_t end = machine_instructions(timeline->machine), first = timeline_first(timeline);
+    unsigned runs = timeline->hart;
+    for (size_t i = timeline->recorder.replays ? timeline->event_at : timeline->event_count; i-- > 0;) {
+        const struct event *event = &timeline->events[i];
+        if (event->kind != EVENT_TURN)
+            continue;
+        if (runs == hart && event->at < end)
+            return end > first ? end - 1 : TIMELINE_NEVER;
+        end = event->at;
+        runs = event->bit; /* who ran before */
+    }
+    return runs == hart && end > first ? end - 1 : TIMELINE_NEVER;
+}
+
+enum timeline_end timeline_forward(struct timeline *timeline, struct error *error)
+{
+    enum timeline_end end = run(timeline, timeline->present, true, error);
+    if (end == TIMELINE_END)
+        arrive(timeline);
+    return end;
+}
+
+/* The last stop of a debugger in [the present place, end); TIMELINE_NEVER: there is none. */
+static uint64_t last_stop(struct timeline *timeline, uint64_t end, struct error *error)
+{
+    uint64_t found = TIMELINE_NEVER;
+    while (run(timeline, end, true, error) == TIMELINE_STOPPED) {
+        uint64_t now = machine_instructions(timeline->machine);
+        if (now < end)
+            found = now;
+        hart_debug_pass(timeline->machine->harts[timeline->hart]);
+    }
+    return timeline->end == TIMELINE_FAILED ? TIMELINE_NEVER : found;
+}
+
+enum timeline_end timeline_back(struct timeline *timeline, struct error *error)
+{
+    uint64_t end = machine_instructions(timeline->machine), found = TIMELINE_NEVER;
+    uint64_t first = timeline_first(timeline);
+    leave_present(timeline);
+    while (found == TIMELINE_NEVER && end > first) {
+        size_t number = checkpoint_before(timeline, end - 1);
+        uint64_t begin = timeline->checkpoints[number].at;
+        let_all_run(timeline);
+        if (!timeline_restore(timeline, number, error))
+            return TIMELINE_FAILED;
+        found = last_stop(timeline, end, error);
+        if (timeline->end == TIMELINE_FAILED)
+            return TIMELINE_FAILED;
+        end = begin;
+    }
+    if (!go_to(timeline, found == TIMELINE_NEVER ? first : found, error))
+        return TIMELINE_FAILED;
+    if (found == TIMELINE_NEVER)
+        return TIMELINE_END;
+    /* The harts stand before what stops them: once more, so that the debugger knows what it is. */
+    return run(timeline, found + 1, true, error) == TIMELINE_FAILED ? TIMELINE_FAILED : TIMELINE_STOPPED;
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------------- */
+
+bool timeline_create(struct machine *machine, uint64_t memory, struct error *error)
+{
+    struct timeline *timeline = calloc(1, sizeof(*timeline));
+    if (timeline)
+        timeline->page_epochs = calloc(machine->config.ram_size / 4096 + 1, sizeof(uint32_t));
+    if (!timeline || !timeline->page_epochs) {
+        free(timeline);
+        return error_set(error, "out of memory for the past of the machine");
+    }
+    timeline->recorder.ops = &timeline_recorder;
+    timeline->machine = machine;
+    timeline->memory_max = memory;
+    timeline->ram_base = machine->config.board->ram_base;
+    timeline->ram_pages = machine->config.ram_size / 4096;
+    pthread_mutex_init(&timeline->lock, NULL);
+    machine->timeline = timeline;
+    bus_set_recorder(machine->bus, &timeline->recorder);
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        hart_set_recorder(machine->harts[i], &timeline->recorder);
+    return true;
+}
+
+void timeline_destroy(struct timeline *timeline)
+{
+    if (!timeline)
+        return;
+    timeline_clear(timeline);
+    pthread_mutex_destroy(&timeline->lock);
+    free(timeline->values);
+    free(timeline->events);
+    free(timeline->checkpoints);
+    free(timeline->page_epochs);
+    free(timeline);
+}
