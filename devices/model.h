@@ -43,7 +43,7 @@ enum device_key_type {
     DEVICE_KEY_AUTO,     /* uint32_t: 0 auto, 1 off, 2 on */
     DEVICE_KEY_CHOICE,   /* uint32_t: the number of the choice */
     DEVICE_KEY_MAC,      /* struct device_mac */
-    DEVICE_KEY_ORDER,    /* uint32_t: a number from 0 on (up to `most`), plus one; 0: none */
+    DEVICE_KEY_ORDER,    /* uint32_t: a number from 0 on (up to `most`) plus one; 0: none */
     DEVICE_KEY_FEATURE,  /* a switch: off withholds the feature bit `least` of virtio */
     DEVICE_KEY_IGNORED,  /* no value is stored: here it is always as the key asks */
     DEVICE_KEY_OFF,      /* no value is stored: only "off" is accepted, and `limit` says why */
@@ -104,6 +104,7 @@ struct device_settings {
     uint32_t channel, target, lun; /* target and lun are plus one; 0: not given */
     uint32_t rotation_rate;
     bool removable;
+    uint32_t max_sectors, cmd_per_lun; /* of a SCSI host */
     bool deflate_on_oom, reports_free; /* of a balloon */
     uint32_t boot_index;               /* plus one; 0: none */
     uint32_t write_cache;              /* of a disk: 0 as the drive has it, 1 off, 2 on */
@@ -133,6 +134,7 @@ enum device_backend {
     DEVICE_BACKEND_FOLDER,
     DEVICE_BACKEND_AUDIO,
     DEVICE_BACKEND_PORTS,
+    DEVICE_BACKEND_UNITS,  /* the disks and drives on a controller */
     DEVICE_BACKEND_SCREEN, /* the display, to show something there */
     DEVICE_BACKEND_INPUT   /* the display, for its keys or pointer */
 };
@@ -148,7 +150,8 @@ struct device_unit {
 };
 
 /* What a device is made from: its settings, and the back end of its model. Everything is borrowed and
- * outlives the device, except the array of ports, the folder's settings and `on_error`, which are copied. */
+ * outlives the device, except the arrays of ports and units, the folder's settings and `on_error`, which are
+ * copied. */
 struct device_plug {
     const struct device_settings *settings;
     struct blockdev *disk;
@@ -160,6 +163,8 @@ struct device_plug {
     struct audiodev *audio;
     const struct virtio_console_port *ports;
     unsigned port_count;
+    const struct device_unit *units;
+    unsigned unit_count;
     struct display *display;
     void (*balloon_changed)(void *opaque, uint32_t pages); /* called with `opaque` */
     void *opaque;
