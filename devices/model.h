@@ -122,7 +122,8 @@ enum {                        /* the buses that a device can be plugged into */
        DEVICE_BUS_PCI = 2,    /* a function */
        DEVICE_BUS_SERIAL = 4, /* a port of a virtio-serial */
        DEVICE_BUS_NONE = 8,   /* none: there is only one place for it */
-       DEVICE_BUS_SCSI = 32   /* a place on a SCSI controller */
+       DEVICE_BUS_SCSI = 32,  /* a place on a SCSI controller */
+       DEVICE_BUS_IDE = 64    /* a port of a SATA controller */
 };
 
 /* What the machine opens before it makes the device. */

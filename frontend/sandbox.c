@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/ahci/ahci.h"
 #include "devices/char/describe.h"
 #include "devices/scsi/scsi.h"
 #include "frontend/display/screen.h"
@@ -138,7 +139,7 @@ static bool has_drives(const struct machine_config *machine)
 {
     bool any = false;
     for (unsigned n = 0; n < machine->unit_count; n++)
-        any |= machine->units[n].model == &scsi_cd_model;
+        any |= machine->units[n].model == &scsi_cd_model || machine->units[n].model == &ide_cd_model;
     return any;
 }
 

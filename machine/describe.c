@@ -125,8 +125,12 @@ bool machine_pci_view(struct machine *machine, unsigned number, struct machine_p
 static void find_unit(struct machine *machine, unsigned number, struct machine_disk *disk)
 {
     const struct machine_unit *unit = &machine->config.units[number];
-    snprintf(disk->place, sizeof(disk->place), "scsi%u/%u:%u", unit->controller - 1,
-             unit->settings.target - 1, unit->settings.lun - 1);
+    if (unit->model->buses & DEVICE_BUS_IDE)
+        snprintf(disk->place, sizeof(disk->place), "ahci%u/%u", unit->controller - 1,
+                 unit->settings.target - 1);
+    else
+        snprintf(disk->place, sizeof(disk->place), "scsi%u/%u:%u", unit->controller - 1,
+                 unit->settings.target - 1, unit->settings.lun - 1);
     disk->device_id = unit->settings.id;
     disk->id = unit->drive_id;
     if (!machine->units_made[number].unit)

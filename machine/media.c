@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "devices/ahci/ahci.h"
 #include "devices/scsi/scsi.h"
 #include "machine/internal.h"
 
@@ -26,13 +27,14 @@ static struct scsi_unit *find_drive(struct machine *machine, const char *name, u
         *number = n;
         if (machine->frozen)
             error_set(error, "the guest is being saved or loaded: no medium may come or go");
-        else if (what->model != &scsi_cd_model)
+        else if (what->model != &scsi_cd_model && what->model != &ide_cd_model)
             error_set(error, "Device '%.60s' is not removable", name);
         else
             return unit;
         return NULL;
     }
-    error_set(error, "Device '%.60s' not found: it is the id of a scsi-cd, or of the -drive in it", name);
+    error_set(error, "Device '%.60s' not found: it is the id of a scsi-cd or ide-cd, or of the -drive in it",
+              name);
     return NULL;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "devices/catalog/catalog.h"
 
+#include "devices/ahci/ahci.h"
 #include "devices/nvme/nvme.h"
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
@@ -47,6 +48,9 @@ const struct device_model *const device_catalog[] = {
     &virtio_scsi_model,
     &scsi_hd_model,
     &scsi_cd_model,
+    &ahci_model,
+    &ide_hd_model,
+    &ide_cd_model,
     &root_port_model,
     NULL,
 };

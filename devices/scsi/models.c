@@ -9,7 +9,7 @@ struct scsi_unit *scsi_unit_plug(const struct device_unit *plug, const uint16_t 
 {
     const struct device_settings *settings = plug->settings;
     struct scsi_unit_config config = {
-        .kind = plug->model == &scsi_cd_model ? SCSI_CD : SCSI_DISK,
+        .kind = plug->model == &scsi_hd_model ? SCSI_DISK : SCSI_CD,
         .blockdev = plug->disk,
         .vendor = settings->vendor,
         .product = settings->product,

@@ -259,6 +259,7 @@ static const char *class_name(unsigned code)
         unsigned code;
         const char *name;
     } known[] = { { 0x0100, "SCSI controller" },
+                  { 0x0106, "SATA controller" },
                   { 0x0108, "NVMe controller" },
                   { 0x0200, "Ethernet controller" },
                   { 0x0300, "VGA controller" },

@@ -41,7 +41,6 @@ static const struct {
     { "vhost", true, "there is no vhost" },
     { "scsi-", true, "there are scsi-hd and scsi-cd" },
     { "nvme-", true, "-device nvme has one namespace, its drive=" },
-    { "ahci", false, "use virtio-blk-pci" },
     { "pcie-", true, "there are pcie.0 and pcie-root-port" },
     { "ioh3420", false, "use pcie-root-port" },
     { "pci-bridge", false, "there are pcie.0 and pcie-root-port" },
@@ -278,7 +277,7 @@ bool options_take_device(struct options *options, const char *argument, struct e
         return false;
     if (device.model->buses & DEVICE_BUS_SERIAL)
         return options_take_port(options, &device, &pairs, error);
-    if (device.model->buses & DEVICE_BUS_SCSI)
+    if (device.model->buses & (DEVICE_BUS_SCSI | DEVICE_BUS_IDE))
         return options_take_unit(options, &device, &pairs, error);
     return take_plugged(options, &device, flag, &pairs, error);
 }

@@ -5,17 +5,32 @@
  */
 #include <string.h>
 
+#include "devices/ahci/ahci.h"
 #include "devices/scsi/scsi.h"
 #include "frontend/options/keys.h"
 
-/* Is it a controller, and the one that bus=ID.0 names? */
-static bool carries(const struct options_device *device, const char *bus)
+static bool is_ide(const struct device_model *model)
 {
-    if (device->model->backend != DEVICE_BACKEND_UNITS)
+    return model->buses & DEVICE_BUS_IDE;
+}
+
+/* Is it a controller for the unit, and the one that bus=ID.N names? *port: N; -1: it is not given. */
+static bool carries(const struct options_device *device, const struct options_device *unit, int *port)
+{
+    const char *bus = unit->settings.carrier, *id = device->settings.id;
+    size_t length = id ? strlen(id) : 0;
+    uint64_t number;
+    *port = -1;
+    if (device->model->backend != DEVICE_BACKEND_UNITS ||
+        is_ide(unit->model) != (device->model == &ahci_model))
         return false;
-    size_t length = device->settings.id ? strlen(device->settings.id) : 0;
-    return !bus ||
-           (length && strncmp(bus, device->settings.id, length) == 0 && strcmp(bus + length, ".0") == 0);
+    if (!bus)
+        return true;
+    if (!length || strncmp(bus, id, length) != 0 || bus[length] != '.' ||
+        !option_parse_number(bus + length + 1, &number) || number >= (is_ide(unit->model) ? AHCI_PORTS : 1))
+        return false;
+    *port = (int)number;
+    return true;
 }
 
 unsigned options_controller_of(const struct options *options, const struct options_device *device)
@@ -31,6 +46,21 @@ static bool is_taken(const struct options *options, unsigned controller, uint32_
             return true;
     }
     return false;
+}
+
+/* On a SATA controller the target is the port, which is all of the place. */
+static bool place_on_port(const struct options *options, struct machine_unit *unit, int port,
+                          const char *flag, struct error *error)
+{
+    uint32_t *target = &unit->settings.target;
+    unit->settings.lun = 1;
+    *target = port < 0 ? 1 : (uint32_t)port + 1;
+    while (port < 0 && *target <= AHCI_PORTS && is_taken(options, unit->controller, *target, 1))
+        ++*target;
+    if (*target > AHCI_PORTS)
+        return error_set(error, "%s: all %u ports of the ahci are taken", flag, AHCI_PORTS);
+    return !is_taken(options, unit->controller, *target, 1) ||
+           error_set(error, "%s,bus=%s: that port is taken by another one", flag, unit->settings.carrier);
 }
 
 /* Numbers are kept plus one. */
@@ -53,7 +83,7 @@ static bool place_unit(const struct options *options, struct machine_unit *unit,
 }
 
 static bool add_unit(struct options *options, const struct options_device *device, unsigned controller,
-                     const char *flag, struct error *error)
+                     int port, const char *flag, struct error *error)
 {
     struct machine_unit unit = { .controller = controller,
                                  .model = device->model,
@@ -61,7 +91,8 @@ static bool add_unit(struct options *options, const struct options_device *devic
     unsigned number = options->machine.unit_count;
     if (number == MACHINE_UNITS_MAX)
         return error_set(error, "%s: more than %d disks and drives on controllers", flag, MACHINE_UNITS_MAX);
-    if (!place_unit(options, &unit, flag, error))
+    if (!(is_ide(device->model) ? place_on_port(options, &unit, port, flag, error)
+                                : place_unit(options, &unit, flag, error)))
         return false;
     options->unit_texts[number] = device->text;
     options->machine.units[number] = unit;
@@ -72,31 +103,30 @@ static bool add_unit(struct options *options, const struct options_device *devic
 bool options_take_unit(struct options *options, struct options_device *device,
                        const struct option_pairs *pairs, struct error *error)
 {
-    const char *bus, *name = device->model->name;
+    const char *name = device->model->name;
+    int port;
     struct options_keys lists[OPTIONS_KEY_LISTS];
     char flag[32];
     snprintf(flag, sizeof(flag), "-device %s", name);
     options_device_keys(device, lists);
     if (!options_take_keys(lists, pairs, flag, error))
         return false;
-    bus = device->settings.carrier;
     for (unsigned n = 0; n < options->device_count; n++)
-        if (carries(&options->devices[n], bus))
-            return add_unit(options, device, n + 1, flag, error);
+        if (carries(&options->devices[n], device, &port))
+            return add_unit(options, device, n + 1, port, flag, error);
+    const char *bus = device->settings.carrier;
+    const char *kind = is_ide(device->model) ? "ahci" : "virtio-scsi-pci (or virtio-scsi-device)";
     if (bus)
-        return error_set(
-            error,
-            "%s,bus=%s: no -device virtio-scsi-pci or virtio-scsi-device before it has the id that "
-            "is before \".0\"",
-            flag, bus);
-    return error_set(error, "%s: it needs a -device virtio-scsi-pci, or virtio-scsi-device, before it", flag);
+        return error_set(error, "%s,bus=%s: no -device %s before it has that id and a bus of that number",
+                         flag, bus, kind);
+    return error_set(error, "%s: it needs a -device %s before it", flag, kind);
 }
 
 bool options_join_units(struct options *options, struct error *error)
 {
     for (unsigned n = 0; n < options->machine.unit_count; n++) {
         struct machine_unit *unit = &options->machine.units[n];
-        bool cd = unit->model == &scsi_cd_model;
+        bool cd = unit->model == &scsi_cd_model || unit->model == &ide_cd_model;
         if (!unit->settings.backend && cd)
             continue;
         if (!options_join_drive(options, options->unit_texts[n], &unit->settings, &unit->drive,

@@ -73,8 +73,12 @@ static unsigned add_candidates(const struct machine *machine, const struct machi
         if (unit->controller != plug->controller || !unit->settings.boot_index)
             continue;
         list[count].index = unit->settings.boot_index;
-        snprintf(list[count++].path, sizeof(list->path), "%s/channel@0/disk@%x,%x", path,
-                 unit->settings.target - 1, unit->settings.lun - 1);
+        if (unit->model->buses & DEVICE_BUS_IDE)
+            snprintf(list[count++].path, sizeof(list->path), "%s/drive@%x/disk@0", path,
+                     unit->settings.target - 1);
+        else
+            snprintf(list[count++].path, sizeof(list->path), "%s/channel@0/disk@%x,%x", path,
+                     unit->settings.target - 1, unit->settings.lun - 1);
     }
     return count;
 }

@@ -763,6 +763,14 @@ static const struct failing_line failures[] = {
       "in use" },
     { "-device virtio-scsi-pci,num_queues=63", "num_queues" },
     { "-device scsi-generic,drive=x", "scsi-hd" },
+    { "-device virtio-scsi-pci -device ide-cd", "-device ahci" },
+    { "-device ahci,id=a -device scsi-cd", "virtio-scsi-pci" },
+    { "-device ahci,id=a -device ide-cd,bus=a.6", "bus=a.6" },
+    { "-device ahci,id=a -device ide-cd,bus=a.1 -device ide-cd,bus=a.1", "bus=a.1" },
+    { "-device ahci -device ide-cd -device ide-cd -device ide-cd -device ide-cd -device ide-cd -device "
+      "ide-cd "
+      "-device ide-cd",
+      "6 ports" },
     { "-drive file=a,bogus=1", "bogus=1" },
     { "-device virtio-blk-device", "drive=ID" },
     { "-device virtio-blk-device,drive=nope", "id=nope" },
@@ -913,6 +921,21 @@ static const struct failing_line failures[] = {
 };
 
 /* Places where gdb can attach. */
+START_TEST(sata_ports)
+{
+    parsed("-device virtio-scsi-pci -device ahci,id=a -device ich9-ahci,id=b -drive file=x,if=none,id=d "
+           "-device ide-hd,drive=d,bus=b.5 -device ide-cd,bus=a.0 -device ide-cd");
+    const struct machine_unit *units = options.machine.units;
+    static const unsigned ports[] = { 5, 0, 1 }, controllers[] = { 3, 2, 2 };
+    ck_assert_uint_eq(options.machine.unit_count, 3);
+    for (unsigned n = 0; n < 3; n++) {
+        ck_assert_uint_eq(units[n].settings.target, ports[n] + 1);
+        ck_assert_uint_eq(units[n].controller, controllers[n]);
+    }
+    ck_assert(!units[0].drive.read_only);
+}
+END_TEST
+
 /* Where units are that do not say it, and whose they are. */
 START_TEST(scsi_units)
 {
@@ -1017,6 +1040,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);
+    tcase_add_test(tests, sata_ports);
     tcase_add_test(tests, scsi_units);
     tcase_add_test(tests, gdb_lines);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
