@@ -16,7 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/ahci/ahci.h"
 #include "devices/char/describe.h"
+#include "devices/scsi/scsi.h"
 #include "frontend/display/screen.h"
 #include "util/confine.h"
 #include "util/log.h"
@@ -116,6 +118,8 @@ static bool add_devices(struct confine_policy *policy, const struct machine_conf
         ok = ok && add_device(policy, &machine->virtio[n]);
     for (unsigned n = 0; n < machine->pci_count; n++)
         ok = ok && add_device(policy, &machine->pci[n].plug);
+    for (unsigned n = 0; n < machine->unit_count; n++)
+        ok = ok && add_drive(policy, &machine->units[n].drive);
     for (unsigned n = 0; n < MACHINE_PFLASH_BANKS_MAX; n++)
         ok = ok && (!machine->pflash[n].present || add_drive(policy, &machine->pflash[n].drive));
     return ok;
@@ -130,9 +134,18 @@ static bool has_ports(const struct machine_config *machine)
     return any;
 }
 
+/* The same for media (the monitor's change). */
+static bool has_drives(const struct machine_config *machine)
+{
+    bool any = false;
+    for (unsigned n = 0; n < machine->unit_count; n++)
+        any |= machine->units[n].model == &scsi_cd_model || machine->units[n].model == &ide_cd_model;
+    return any;
+}
+
 static bool add_spare_drives(struct confine_policy *policy, const struct options *options)
 {
-    bool ok = true, hot = has_ports(&options->machine);
+    bool ok = true, hot = has_ports(&options->machine) || has_drives(&options->machine);
     for (unsigned n = 0; hot && n < options->drive_count; n++)
         if (!options->drives[n].used)
             ok = ok && add_drive(policy, &options->drives[n].blockdev);

@@ -8,6 +8,7 @@
 
 #include "devices/pci/bridge.h"
 #include "devices/pci/host.h"
+#include "devices/scsi/scsi.h"
 #include "machine/inspect.h"
 #include "machine/internal.h"
 
@@ -120,9 +121,30 @@ bool machine_pci_view(struct machine *machine, unsigned number, struct machine_p
 
 /* ---- Disks --------------------------------------------------------------------------------------------- */
 
-/* Finds where the disk is plugged in, and as which device. */
-static void find_place(const struct machine_config *config, struct machine_disk *disk)
+/* Fills in what is known of a disk or drive on a controller. */
+static void find_unit(struct machine *machine, unsigned number, struct machine_disk *disk)
 {
+    const struct machine_unit *unit = &machine->config.units[number];
+    if (unit->model->buses & DEVICE_BUS_IDE)
+        snprintf(disk->place, sizeof(disk->place), "ahci%u/%u", unit->controller - 1,
+                 unit->settings.target - 1);
+    else
+        snprintf(disk->place, sizeof(disk->place), "scsi%u/%u:%u", unit->controller - 1,
+                 unit->settings.target - 1, unit->settings.lun - 1);
+    disk->device_id = unit->settings.id;
+    disk->id = unit->drive_id;
+    if (!machine->units_made[number].unit)
+        return;
+    struct scsi_medium medium = scsi_unit_medium(machine->units_made[number].unit);
+    disk->removable = medium.removable;
+    disk->tray_open = medium.open;
+    disk->locked = medium.locked;
+}
+
+/* Finds where the disk is plugged in, and as which device. */
+static void find_place(struct machine *machine, struct machine_disk *disk)
+{
+    const struct machine_config *config = &machine->config;
     for (unsigned i = 0; i < config->board->virtio_slots; i++) {
         if (disk->config != &config->virtio[i].drive)
             continue;
@@ -138,6 +160,10 @@ static void find_place(const struct machine_config *config, struct machine_disk 
                  config->pci[i].slot, config->pci[i].function);
         disk->device_id = config->pci[i].plug.settings.id;
         disk->id = config->pci[i].plug.drive_id;
+    }
+    for (unsigned i = 0; i < config->unit_count; i++) {
+        if (disk->config == &config->units[i].drive)
+            find_unit(machine, i, disk);
     }
     for (unsigned i = 0; i < config->board->flash_banks; i++)
         if (disk->config == &config->pflash[i].drive)
@@ -157,6 +183,18 @@ bool machine_disk(struct machine *machine, unsigned number, struct machine_disk 
     disk->format = disk->config->format     ? disk->config->format
                    : disk->config->snapshot ? "raw"
                                             : blockdev->ops->name;
-    find_place(&machine->config, disk);
+    find_place(machine, disk);
     return true;
+}
+
+bool machine_empty_drive(struct machine *machine, unsigned number, struct machine_disk *drive)
+{
+    for (unsigned n = 0; n < machine->config.unit_count; n++) {
+        if (machine->units_made[n].disk || number-- > 0)
+            continue;
+        *drive = (struct machine_disk){ .config = NULL };
+        find_unit(machine, n, drive);
+        return true;
+    }
+    return false;
 }

@@ -20,19 +20,6 @@ _Static_assert(MACHINE_PCI_MAX <= 64, "one bit a function");
 
 /* ---- Back ends ----------------------------------------------------------------------------------------- */
 
-static void close_disk(struct machine *machine, struct blockdev *disk)
-{
-    unsigned n = 0, last = machine->blockdev_count - 1;
-    while (machine->blockdevs[n] != disk)
-        n++;
-    for (; n < last; n++) {
-        machine->blockdevs[n] = machine->blockdevs[n + 1];
-        machine->disk_configs[n] = machine->disk_configs[n + 1];
-    }
-    machine->blockdev_count = last;
-    blockdev_destroy(disk);
-}
-
 static void close_network(struct machine *machine, struct netdev *network)
 {
     unsigned n = 0, last = machine->netdev_count - 1;
@@ -66,7 +53,7 @@ static void drop(struct machine *machine, unsigned number)
     if (made->function)
         made->function->ops->destroy(made->function);
     if (made->disk)
-        close_disk(machine, made->disk);
+        machine_close_disk(machine, made->disk);
     *made = (struct machine_pci_made){ .function = NULL };
     machine->config.pci[number] = (struct machine_pci){ .left = true };
 }

@@ -89,14 +89,19 @@ struct machine_pci_view {
 bool machine_pci_view(struct machine *machine, unsigned number, struct machine_pci_view *view);
 /* The disks and banks of flash that have an image; false after the last one. */
 struct machine_disk {
-    char place[48];             /* "virtio0", "pci05.0", "pflash1", "pci.1/00.0" on a port's bus */
+    /* "virtio0", "pci05.0", "pflash1", "pci.1/00.0" on a port's bus, "scsi0/2:1" on a controller (target,
+     * unit) */
+    char place[48];
     const char *id, *device_id; /* of the drive, and of its device; NULL: none */
     const struct blockdev_config *config;
     const char *format;
     uint64_t size; /* bytes */
     bool read_only;
+    bool removable, locked, tray_open; /* of a drive */
 };
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
+/* The same for drives without a medium, which have no config. */
+bool machine_empty_drive(struct machine *machine, unsigned number, struct machine_disk *drive);
 /* A function that takes a picture of the screen. It is set at most once, before the machine runs; a picture
  * may be taken at any time. */
 typedef bool machine_screendump_fn(void *opaque, const char *path, const char *format, struct error *error);

@@ -52,6 +52,12 @@ struct turns {
     bool warned;                  /* that the guest is late */
 };
 
+/* A disk or a drive on a controller, and its medium. */
+struct machine_unit_made {
+    struct scsi_unit *unit; /* NULL: none */
+    struct blockdev *disk;  /* NULL: none */
+};
+
 /* What has ended the run of the harts, or is to end it. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
 
@@ -128,6 +134,7 @@ struct machine {
     bool quit_while_on;                                /* the user ended the run while the guest was on */
     struct pci_bus *pci_bus;                           /* NULL: none */
     struct machine_pci_made pci_made[MACHINE_PCI_MAX]; /* of config.pci[]; they change under run_lock */
+    struct machine_unit_made units_made[MACHINE_UNITS_MAX]; /* of config.units[]; the same */
     _Atomic uint64_t ejected;          /* hotplug.c: ports whose guest has given up what is in their slot */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;
@@ -207,6 +214,11 @@ struct chardev *machine_open_serial(struct machine *machine, unsigned number, st
 bool machine_open_spare_serials(struct machine *machine, struct error *error);
 struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
                                    struct error *error);
+/* The machine owns an open one from now on; *config stays with it. False, with *error filled. */
+bool machine_adopt_disk(struct machine *machine, struct blockdev *blockdev,
+                        const struct blockdev_config *config, struct error *error);
+/* Closes one that no device uses any more. */
+void machine_close_disk(struct machine *machine, struct blockdev *disk);
 /* Make a device that the user plugs in, together with its back end. The caller puts it into its place, or
  * destroys it. The first function is for models with create(), for either transport, the second for those
  * with create_pci(). NULL, with *error filled, on failure. */

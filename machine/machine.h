@@ -42,12 +42,22 @@
 #define MACHINE_SPARE_SERIALS    7
 #define MACHINE_FW_FILES_MAX     32
 #define MACHINE_NODES_MAX        8
+#define MACHINE_UNITS_MAX        32
 
 /* A port of a virtio console; its chardev is described as for chardev_open(). */
 struct machine_port {
     const char *chardev, *name; /* name: NULL: none */
     unsigned number;
     bool is_console;
+};
+
+/* A disk or a CD drive on a controller. */
+struct machine_unit {
+    unsigned controller; /* its number, from 1: machine_plug.controller */
+    const struct device_model *model;
+    struct device_settings settings; /* with a target and a lun */
+    const char *drive_id;            /* NULL: none */
+    struct blockdev_config drive;    /* path NULL: a drive without a medium */
 };
 
 /* What is plugged into a virtio-mmio slot, or is a function on the PCI bus. The members after `settings` are
@@ -62,7 +72,8 @@ struct machine_plug {
     unsigned port_count;
     unsigned netdev; /* number of the network, from 1; 0: none */
     struct p9_server_config folder;
-    unsigned audiodev; /* number of the audiodev, from 1 */
+    unsigned audiodev;   /* number of the audiodev, from 1 */
+    unsigned controller; /* a number of its own, from 1, if it has units */
 };
 
 /* A network, and the files that its frames are copied to. */
@@ -208,6 +219,8 @@ struct machine_config {
     struct machine_pflash pflash[MACHINE_PFLASH_BANKS_MAX];
     struct machine_pci pci[MACHINE_PCI_MAX];
     unsigned pci_count;
+    struct machine_unit units[MACHINE_UNITS_MAX];
+    unsigned unit_count;
     struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
     unsigned netdev_count;
     struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */
@@ -329,6 +342,16 @@ enum machine_unplug { MACHINE_UNPLUG_ASKED, MACHINE_UNPLUG_UNKNOWN, MACHINE_UNPL
 /* Asks the guest to give up the device with that id. Listeners are told when it is gone, which may be before
  * this returns. *error is filled unless the result is ASKED. */
 enum machine_unplug machine_unplug(struct machine *machine, const char *id, struct error *error);
+
+/* ---- Media (media.c) ----------------------------------------------------------------------------------- */
+
+/* Take the medium out of a drive, or put another one in. `name` is the id of the drive's device, or of the
+ * -drive that was in it at the start. Unless `force` is true, a medium that the guest has locked stays, and
+ * the guest is asked to let it go. False, with *error filled. May be called between machine_hold() and
+ * machine_release(). *config is copied, its strings are borrowed. */
+bool machine_eject(struct machine *machine, const char *name, bool force, struct error *error);
+bool machine_change_medium(struct machine *machine, const char *name, const struct blockdev_config *config,
+                           bool force, struct error *error);
 
 /* What happens to the machine. Listeners are called on the thread on which it happens, and must not wait. */
 enum machine_notice {

@@ -77,19 +77,37 @@ bool machine_open_spare_serials(struct machine *machine, struct error *error)
     return true;
 }
 
+bool machine_adopt_disk(struct machine *machine, struct blockdev *blockdev,
+                        const struct blockdev_config *config, struct error *error)
+{
+    if (machine->blockdev_count == MACHINE_BACKENDS_MAX)
+        return error_set(error, "more than %d disks", MACHINE_BACKENDS_MAX);
+    machine->disk_configs[machine->blockdev_count] = config;
+    machine->blockdevs[machine->blockdev_count++] = blockdev;
+    return true;
+}
+
 struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
                                    struct error *error)
 {
-    if (machine->blockdev_count == MACHINE_BACKENDS_MAX) {
-        error_set(error, "more than %d disks", MACHINE_BACKENDS_MAX);
-        return NULL;
-    }
     struct blockdev *blockdev = blockdev_open(config, error);
-    if (blockdev) {
-        machine->disk_configs[machine->blockdev_count] = config;
-        machine->blockdevs[machine->blockdev_count++] = blockdev;
+    if (!blockdev || machine_adopt_disk(machine, blockdev, config, error))
+        return blockdev;
+    blockdev_destroy(blockdev);
+    return NULL;
+}
+
+void machine_close_disk(struct machine *machine, struct blockdev *disk)
+{
+    unsigned n = 0, last = machine->blockdev_count - 1;
+    while (machine->blockdevs[n] != disk)
+        n++;
+    for (; n < last; n++) {
+        machine->blockdevs[n] = machine->blockdevs[n + 1];
+        machine->disk_configs[n] = machine->disk_configs[n + 1];
     }
-    return blockdev;
+    machine->blockdev_count = last;
+    blockdev_destroy(disk);
 }
 
 static struct netdev *open_netdev(struct machine *machine, const struct machine_netdev *what,
@@ -142,10 +160,56 @@ static bool open_ports(struct machine *machine, const struct machine_plug *what,
     return true;
 }
 
-/* Opens the back end of the device, if its model has one. */
-static bool open_backend(struct machine *machine, const struct machine_plug *what, struct device_plug *plug,
-                         struct virtio_console_port *ports, struct error *error)
+/* What a device is made from, and what of it lives only until the device is made. */
+struct order {
+    struct device_plug plug;
+    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
+    struct block_on_error on_error;
+    struct device_unit units[MACHINE_UNITS_MAX];
+    struct block_on_error unit_errors[MACHINE_UNITS_MAX];
+};
+
+static struct block_on_error on_error_of(struct machine *machine, const char *drive_id,
+                                         const struct blockdev_config *drive)
 {
+    return (struct block_on_error){ .name = drive_id,
+                                    .werror = drive->werror,
+                                    .rerror = drive->rerror,
+                                    .failed = run_state_disk_failed,
+                                    .stopped = run_state_disk_stops,
+                                    .opaque = machine };
+}
+
+/* Opens the images of the disks and drives on a controller. */
+static bool open_units(struct machine *machine, const struct machine_plug *what, struct order *order,
+                       struct error *error)
+{
+    order->plug.units = order->units;
+    for (unsigned n = 0; n < machine->config.unit_count; n++) {
+        const struct machine_unit *unit = &machine->config.units[n];
+        struct machine_unit_made *made = &machine->units_made[n];
+        unsigned at = order->plug.unit_count;
+        if (unit->controller != what->controller)
+            continue;
+        if (unit->drive.path && !(made->disk = machine_open_disk(machine, &unit->drive, error)))
+            return false;
+        order->unit_errors[at] = on_error_of(machine, unit->drive_id, &unit->drive);
+        order->units[at] = (struct device_unit){ .model = unit->model,
+                                                 .settings = &unit->settings,
+                                                 .disk = made->disk,
+                                                 .drive_id = unit->drive_id,
+                                                 .on_error = &order->unit_errors[at],
+                                                 .made = &made->unit };
+        order->plug.unit_count++;
+    }
+    return true;
+}
+
+/* Opens the back end of the device, if its model has one. */
+static bool open_backend(struct machine *machine, const struct machine_plug *what, struct order *order,
+                         struct error *error)
+{
+    struct device_plug *plug = &order->plug;
     switch (what->model->backend) {
     case DEVICE_BACKEND_DISK: return (plug->disk = machine_open_disk(machine, &what->drive, error)) != NULL;
     case DEVICE_BACKEND_NETWORK:
@@ -153,7 +217,8 @@ static bool open_backend(struct machine *machine, const struct machine_plug *wha
                (plug->network = open_netdev(machine, &machine->config.netdevs[what->netdev - 1], error)) !=
                    NULL;
     case DEVICE_BACKEND_AUDIO: return (plug->audio = open_audiodev(machine, what->audiodev, error)) != NULL;
-    case DEVICE_BACKEND_PORTS: return open_ports(machine, what, ports, error);
+    case DEVICE_BACKEND_PORTS: return open_ports(machine, what, order->ports, error);
+    case DEVICE_BACKEND_UNITS: return open_units(machine, what, order, error);
     case DEVICE_BACKEND_RNG:
     case DEVICE_BACKEND_FOLDER:
     case DEVICE_BACKEND_SCREEN:
@@ -163,22 +228,10 @@ static bool open_backend(struct machine *machine, const struct machine_plug *wha
     return true;
 }
 
-/* What a device is made from, and what of it lives only until the device is made. */
-struct order {
-    struct device_plug plug;
-    struct virtio_console_port ports[VIRTIO_CONSOLE_PORTS_MAX];
-    struct block_on_error on_error;
-};
-
 static bool fill(struct machine *machine, const struct machine_plug *what, struct order *order,
                  struct error *error)
 {
-    order->on_error = (struct block_on_error){ .name = what->drive_id,
-                                               .werror = what->drive.werror,
-                                               .rerror = what->drive.rerror,
-                                               .failed = run_state_disk_failed,
-                                               .stopped = run_state_disk_stops,
-                                               .opaque = machine };
+    order->on_error = on_error_of(machine, what->drive_id, &what->drive);
     order->plug = (struct device_plug){
         .settings = &what->settings,
         .on_error = &order->on_error,
@@ -194,7 +247,7 @@ static bool fill(struct machine *machine, const struct machine_plug *what, struc
         .dma = bus_for_devices(machine->bus),
         .clock = machine->clock,
     };
-    return open_backend(machine, what, &order->plug, order->ports, error);
+    return open_backend(machine, what, order, error);
 }
 
 struct virtio_device *machine_create_plugged(struct machine *machine, const struct machine_plug *what,

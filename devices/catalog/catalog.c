@@ -4,6 +4,7 @@
  */
 #include "devices/catalog/catalog.h"
 
+#include "devices/ahci/ahci.h"
 #include "devices/nvme/nvme.h"
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
@@ -11,6 +12,7 @@
 #include "devices/pci/pvpanic.h"
 #include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
+#include "devices/scsi/scsi.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
@@ -19,6 +21,7 @@
 #include "devices/virtio/input.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
+#include "devices/virtio/scsi.h"
 #include "devices/virtio/snd/snd.h"
 
 const struct device_model *const device_catalog[] = {
@@ -42,6 +45,12 @@ const struct device_model *const device_catalog[] = {
     &pvpanic_model,
     &i6300esb_model,
     &nvme_model,
+    &virtio_scsi_model,
+    &scsi_hd_model,
+    &scsi_cd_model,
+    &ahci_model,
+    &ide_hd_model,
+    &ide_cd_model,
     &root_port_model,
     NULL,
 };

@@ -99,32 +99,51 @@ static struct json_object *inserted(const struct machine_disk *disk)
     return medium;
 }
 
+static struct json_object *add_disk(struct json_object *rows, const struct machine_disk *disk)
+{
+    struct json_object *row = add_row(rows);
+    const char *otherwise = !disk->config && disk->device_id ? disk->device_id : disk->place;
+    monitor_put_text(row, "device", disk->id ? disk->id : otherwise);
+    monitor_put_text(row, "qdev", disk->device_id ? disk->device_id : disk->place);
+    monitor_put_text(row, "place", disk->place);
+    monitor_put_text(row, "type", "unknown");
+    monitor_put_bool(row, "removable", disk->removable);
+    monitor_put_bool(row, "locked", disk->locked);
+    if (disk->removable)
+        monitor_put_bool(row, "tray_open", disk->tray_open);
+    monitor_put_text(row, "io-status", "ok");
+    return row;
+}
+
 bool monitor_block(struct monitor_call *call)
 {
     struct machine_disk disk;
     call->result = json_object_new_array();
-    for (unsigned i = 0; machine_disk(call->machine, i, &disk); i++) {
-        struct json_object *row = add_row(call->result);
-        monitor_put_text(row, "device", disk.id ? disk.id : disk.place);
-        monitor_put_text(row, "qdev", disk.device_id ? disk.device_id : disk.place);
-        monitor_put_text(row, "place", disk.place);
-        monitor_put_text(row, "type", "unknown");
-        monitor_put_bool(row, "removable", false);
-        monitor_put_bool(row, "locked", false);
-        monitor_put_text(row, "io-status", "ok");
-        json_object_object_add(row, "inserted", inserted(&disk));
-    }
+    for (unsigned i = 0; machine_disk(call->machine, i, &disk); i++)
+        json_object_object_add(add_disk(call->result, &disk), "inserted", inserted(&disk));
+    for (unsigned i = 0; machine_empty_drive(call->machine, i, &disk); i++)
+        add_disk(call->result, &disk);
     return true;
+}
+
+static void print_disk(FILE *out, struct json_object *row, struct json_object *medium)
+{
+    uint64_t size = number_of(member(medium, "image"), "virtual-size");
+    fprintf(out, "%s at %s: ", text_of(row, "device"), text_of(row, "place"));
+    if (medium)
+        fprintf(out, "%s (%s, %" PRIu64 " bytes%s%s)", text_of(medium, "file"), text_of(medium, "drv"), size,
+                is_set(medium, "ro") ? ", read-only" : "", is_set(medium, "snapshot") ? ", snapshot" : "");
+    else
+        fprintf(out, "[not inserted]");
+    fprintf(out, "%s%s\n", is_set(row, "tray_open") ? ", tray open" : "",
+            is_set(row, "locked") ? ", locked" : "");
 }
 
 void monitor_print_block(FILE *out, struct json_object *result)
 {
     for (size_t i = 0; i < count_of(result); i++) {
-        struct json_object *row = row_of(result, i), *medium = member(row, "inserted");
-        uint64_t size = number_of(member(medium, "image"), "virtual-size");
-        fprintf(out, "%s at %s: %s (%s, %" PRIu64 " bytes%s%s)\n", text_of(row, "device"),
-                text_of(row, "place"), text_of(medium, "file"), text_of(medium, "drv"), size,
-                is_set(medium, "ro") ? ", read-only" : "", is_set(medium, "snapshot") ? ", snapshot" : "");
+        struct json_object *row = row_of(result, i);
+        print_disk(out, row, member(row, "inserted"));
     }
     if (!count_of(result))
         fprintf(out, "there is no disk\n");
@@ -240,6 +259,7 @@ static const char *class_name(unsigned code)
         unsigned code;
         const char *name;
     } known[] = { { 0x0100, "SCSI controller" },
+                  { 0x0106, "SATA controller" },
                   { 0x0108, "NVMe controller" },
                   { 0x0200, "Ethernet controller" },
                   { 0x0300, "VGA controller" },

@@ -99,6 +99,8 @@ monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, 
 /* hotplug.c */
 monitor_run_fn monitor_device_add, monitor_device_del, monitor_blockdev_add, monitor_blockdev_del,
     monitor_block_nodes;
+/* media.c */
+monitor_run_fn monitor_eject, monitor_change;
 /* qom.c */
 monitor_run_fn monitor_qom_list;
 /* vnc.c */

@@ -39,10 +39,8 @@ static const struct {
     { "qemu-xhci", false, "there is no USB" },
     { "nec-usb-xhci", false, "there is no USB" },
     { "vhost", true, "there is no vhost" },
-    { "virtio-scsi", true, "use virtio-blk-pci" },
-    { "scsi-", true, "use virtio-blk-pci" },
+    { "scsi-", true, "there are scsi-hd and scsi-cd" },
     { "nvme-", true, "-device nvme has one namespace, its drive=" },
-    { "ahci", false, "use virtio-blk-pci" },
     { "pcie-", true, "there are pcie.0 and pcie-root-port" },
     { "ioh3420", false, "use pcie-root-port" },
     { "pci-bridge", false, "there are pcie.0 and pcie-root-port" },
@@ -279,5 +277,7 @@ bool options_take_device(struct options *options, const char *argument, struct e
         return false;
     if (device.model->buses & DEVICE_BUS_SERIAL)
         return options_take_port(options, &device, &pairs, error);
+    if (device.model->buses & (DEVICE_BUS_SCSI | DEVICE_BUS_IDE))
+        return options_take_unit(options, &device, &pairs, error);
     return take_plugged(options, &device, flag, &pairs, error);
 }

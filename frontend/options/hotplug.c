@@ -54,6 +54,8 @@ static bool check(const struct options *options, const struct options_device *de
     const char *id = device->settings.id;
     if (id && id_is_used(options, id))
         return error_set(error, "Duplicate device ID '%.60s'", id);
+    if (device->model->buses & (DEVICE_BUS_SCSI | DEVICE_BUS_IDE))
+        return error_set(error, "Device '%s' does not support hotplugging", device->text);
     if (!device->on_pci || !device->bus)
         return error_set(error, "Bus '%s' does not support hotplugging",
                          device->on_pci ? OPTIONS_PCI_BUS : OPTIONS_SLOT_PREFIX "0");

@@ -24,29 +24,28 @@ const struct options_named *options_find_named(const struct options_named *list,
     return NULL;
 }
 
-static bool join_drive(struct options *options, const struct options_device *device,
-                       struct machine_plug *slot, struct error *error)
+bool options_join_drive(struct options *options, const char *text, const struct device_settings *settings,
+                        struct blockdev_config *config, const char **drive_id, struct error *error)
 {
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];
-        if (!drive->id || strcmp(drive->id, device->settings.backend) != 0)
+        if (!drive->id || strcmp(drive->id, settings->backend) != 0)
             continue;
         if (drive->interface >= OPTIONS_IF_VIRTIO || drive->used)
-            return error_set(error, "-device %s: the drive %s is in use by another device%s", device->text,
-                             drive->id, drive->used ? "" : " already, because of its if=; write if=none");
+            return error_set(error, "-device %s: the drive %s is in use by another device%s", text, drive->id,
+                             drive->used ? "" : " already, because of its if=; write if=none");
         drive->used = true;
-        slot->drive = drive->blockdev;
-        slot->drive_id = drive->id;
-        if (device->settings.werror)
-            slot->drive.werror = device->settings.werror;
-        if (device->settings.rerror)
-            slot->drive.rerror = device->settings.rerror;
-        if (device->settings.write_cache == 1) /* off */
-            slot->drive.cache = drive->direct ? BLOCKDEV_CACHE_DIRECTSYNC : BLOCKDEV_CACHE_WRITETHROUGH;
+        *config = drive->blockdev;
+        *drive_id = drive->id;
+        if (settings->werror)
+            config->werror = settings->werror;
+        if (settings->rerror)
+            config->rerror = settings->rerror;
+        if (settings->write_cache == 1) /* off */
+            config->cache = drive->direct ? BLOCKDEV_CACHE_DIRECTSYNC : BLOCKDEV_CACHE_WRITETHROUGH;
         return true;
     }
-    return error_set(error, "-device %s: there is no -drive with id=%s", device->text,
-                     device->settings.backend);
+    return error_set(error, "-device %s: there is no -drive with id=%s", text, settings->backend);
 }
 
 static bool join_rng(struct options *options, const struct options_device *device, struct machine_plug *slot,
@@ -64,13 +63,17 @@ bool options_join_backend(struct options *options, const struct options_device *
 {
     slot->model = device->model;
     slot->settings = device->settings;
+    slot->controller = options_controller_of(options, device);
     switch (device->model->backend) {
-    case DEVICE_BACKEND_DISK: return join_drive(options, device, slot, error);
+    case DEVICE_BACKEND_DISK:
+        return options_join_drive(options, device->text, &device->settings, &slot->drive, &slot->drive_id,
+                                  error);
     case DEVICE_BACKEND_NETWORK: return options_join_netdev(options, device, slot, error);
     case DEVICE_BACKEND_FOLDER: return options_join_folder(options, device, slot, error);
     case DEVICE_BACKEND_AUDIO: return options_join_audiodev(options, device, slot, error);
     case DEVICE_BACKEND_RNG: return join_rng(options, device, slot, error);
     case DEVICE_BACKEND_PORTS: return options_join_ports(options, device, slot, error);
+    case DEVICE_BACKEND_UNITS:
     case DEVICE_BACKEND_SCREEN:
     case DEVICE_BACKEND_INPUT:
     case DEVICE_BACKEND_NONE: break;
@@ -279,6 +282,8 @@ bool options_join(struct options *options, struct error *error)
                 return false;
         }
     }
+    if (!options_join_units(options, error))
+        return false;
     if (options->machine.initrd && !options->machine.kernel)
         return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);
     if (options->machine.append && !options->machine.kernel)

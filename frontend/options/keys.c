@@ -26,7 +26,10 @@ void options_describe_key(const struct device_key *key, char *text, size_t size)
         snprintf(text, size, "a power of two from %" PRIu64 " to %" PRIu64, key->least, key->most);
         return;
     case DEVICE_KEY_ORDER:
-        snprintf(text, size, "a number from 0 to %d; the lowest is first", INT32_MAX);
+        if (key->most)
+            snprintf(text, size, "a number from 0 to %" PRIu64, key->most);
+        else
+            snprintf(text, size, "a number from 0 to %d; the lowest is first", INT32_MAX);
         return;
     case DEVICE_KEY_FEATURE:
     case DEVICE_KEY_SWITCH: snprintf(text, size, "on, off"); return;
@@ -130,12 +133,13 @@ static bool take_mac(const char *value, struct device_mac *mac)
     return mac->given;
 }
 
-/* -1: firmware does not try the device, which is the default. */
-static bool take_order(const char *value, uint32_t *order)
+/* -1: firmware does not try the device, or the place is to be found, which is the default. */
+static bool take_order(const struct device_key *key, const char *value, uint32_t *order)
 {
+    uint64_t most = key->most ? key->most : INT32_MAX;
     uint64_t number;
     bool none = value && strcmp(value, "-1") == 0;
-    if (!none && (!option_parse_number(value, &number) || number > INT32_MAX))
+    if (!none && (!option_parse_number(value, &number) || number > most))
         return false;
     *order = none ? 0 : (uint32_t)number + 1;
     return true;
@@ -155,7 +159,7 @@ static bool take_value(const struct device_key *key, const char *value, void *at
 {
     bool on;
     switch (key->type) {
-    case DEVICE_KEY_ORDER: return take_order(value, at);
+    case DEVICE_KEY_ORDER: return take_order(key, value, at);
     case DEVICE_KEY_FEATURE: return take_feature(key, value, at);
     case DEVICE_KEY_IGNORED: return true;
     case DEVICE_KEY_TEXT: *(const char **)at = value; return true;

@@ -232,6 +232,7 @@ struct options {
     const char *pflash_nodes[MACHINE_PFLASH_BANKS_MAX]; /* -machine pflashN=; NULL: not given */
     struct options_device devices[OPTIONS_ITEMS_MAX];
     unsigned device_count;
+    const char *unit_texts[MACHINE_UNITS_MAX]; /* of machine.units: the arguments of -device, for messages */
     struct options_named rngs[OPTIONS_ITEMS_MAX];
     unsigned rng_count;
     struct options_named secrets[OPTIONS_ITEMS_MAX]; /* value: =TEXT or @FILE */
@@ -373,6 +374,13 @@ bool options_take_port(struct options *options, struct options_device *device,
                        const struct option_pairs *pairs, struct error *error);
 bool options_join_ports(struct options *options, const struct options_device *device,
                         struct machine_plug *slot, struct error *error);
+/* units.c: -device scsi-hd or scsi-cd; `pairs` follow the name. */
+bool options_take_unit(struct options *options, struct options_device *device,
+                       const struct option_pairs *pairs, struct error *error);
+/* Second step: their drives. */
+bool options_join_units(struct options *options, struct error *error);
+/* The number of a device that has units, from 1; 0: it has none. */
+unsigned options_controller_of(const struct options *options, const struct options_device *device);
 options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_plug *slot, struct error *error);
@@ -396,6 +404,9 @@ bool options_has_bus(const struct options *options, const char *bus);
 /* join.c: looks up the back end that the device names. */
 bool options_join_backend(struct options *options, const struct options_device *device,
                           struct machine_plug *slot, struct error *error);
+/* The same for a drive; `text` is the argument of -device. */
+bool options_join_drive(struct options *options, const char *text, const struct device_settings *settings,
+                        struct blockdev_config *config, const char **drive_id, struct error *error);
 /* Checks, when all functions are placed, that the guest finds each of them. */
 bool options_check_pci(const struct options *options, struct error *error);
 

@@ -21,25 +21,25 @@ struct candidate {
     char path[96];
 };
 
-#define CANDIDATES_MAX (MACHINE_VIRTIO_SLOTS_MAX + MACHINE_PCI_MAX)
+#define CANDIDATES_MAX (MACHINE_VIRTIO_SLOTS_MAX + MACHINE_PCI_MAX + MACHINE_UNITS_MAX)
 
-static bool has_index(const struct machine_plug *plug)
+static bool is_disk(const struct machine_plug *plug)
 {
-    return plug && plug->model && plug->settings.boot_index;
+    return plug->model->backend == DEVICE_BACKEND_DISK || plug->model->backend == DEVICE_BACKEND_UNITS;
 }
 
 static const char *unit_of(const struct machine_plug *plug)
 {
     if (plug->model->boot_unit)
         return plug->model->boot_unit;
-    return plug->model->backend == DEVICE_BACKEND_DISK ? "disk@0,0" : "ethernet-phy@0";
+    return is_disk(plug) ? "disk@0,0" : "ethernet-phy@0";
 }
 
 static const char *node_of(const struct machine_plug *plug)
 {
     if (plug->model->boot_node)
         return plug->model->boot_node;
-    return plug->model->backend == DEVICE_BACKEND_DISK ? "scsi" : "ethernet";
+    return is_disk(plug) ? "scsi" : "ethernet";
 }
 
 /* Appends "/pci-bridge@1" for each bridge between the root bus and the function, from the root on. */
@@ -60,29 +60,52 @@ static void put_bridges(const struct machine *machine, const struct machine_pci 
     }
 }
 
+/* Adds the device at `path`, and what is on it. */
+static unsigned add_candidates(const struct machine *machine, const struct machine_plug *plug,
+                               const char *path, struct candidate *list, unsigned count)
+{
+    if (plug->settings.boot_index) {
+        list[count].index = plug->settings.boot_index;
+        snprintf(list[count++].path, sizeof(list->path), "%s/%s", path, unit_of(plug));
+    }
+    for (unsigned n = 0; plug->controller && n < machine->config.unit_count; n++) {
+        const struct machine_unit *unit = &machine->config.units[n];
+        if (unit->controller != plug->controller || !unit->settings.boot_index)
+            continue;
+        list[count].index = unit->settings.boot_index;
+        if (unit->model->buses & DEVICE_BUS_IDE)
+            snprintf(list[count++].path, sizeof(list->path), "%s/drive@%x/disk@0", path,
+                     unit->settings.target - 1);
+        else
+            snprintf(list[count++].path, sizeof(list->path), "%s/channel@0/disk@%x,%x", path,
+                     unit->settings.target - 1, unit->settings.lun - 1);
+    }
+    return count;
+}
+
 static unsigned find_candidates(const struct machine *machine, struct candidate *list)
 {
     unsigned count = 0;
+    char path[72];
     for (unsigned n = 0; n < machine->device_count; n++) {
         const struct machine_plug *plug = machine->plugs[n];
-        if (!has_index(plug))
+        if (!plug || !plug->model)
             continue;
-        list[count].index = plug->settings.boot_index;
-        snprintf(list[count++].path, sizeof(list->path), "/virtio-mmio@%016" PRIx64 "/%s",
-                 machine->devices[n].place.base, unit_of(plug));
+        snprintf(path, sizeof(path), "/virtio-mmio@%016" PRIx64, machine->devices[n].place.base);
+        count = add_candidates(machine, plug, path, list, count);
     }
     for (unsigned n = 0; n < machine->config.pci_count; n++) {
         const struct machine_pci *pci = &machine->config.pci[n];
         char function[16] = "", bridges[32] = "";
-        if (!has_index(&pci->plug))
+        if (!pci->plug.model)
             continue;
         if (pci->function)
             snprintf(function, sizeof(function), ",%x", pci->function);
-        list[count].index = pci->plug.settings.boot_index;
         put_bridges(machine, pci, bridges, sizeof(bridges));
         /* QEMU's riscv boards know no address for the bridge there. */
-        snprintf(list[count++].path, sizeof(list->path), "/pci@ffffffffffffffff%s/%s@%x%s/%s", bridges,
-                 node_of(&pci->plug), pci->slot, function, unit_of(&pci->plug));
+        snprintf(path, sizeof(path), "/pci@ffffffffffffffff%s/%s@%x%s", bridges, node_of(&pci->plug),
+                 pci->slot, function);
+        count = add_candidates(machine, &pci->plug, path, list, count);
     }
     return count;
 }

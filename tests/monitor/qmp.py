@@ -163,6 +163,41 @@ def devices(rvive):
                   "query-chardev")
 
 
+def media(rvive):
+    """A CD drive whose medium is taken out, and changed: for another file, for one that is not there."""
+    with tempfile.TemporaryDirectory() as folder:
+        images = [os.path.join(folder, name) for name in ("one.iso", "two.iso")]
+        for number, image in enumerate(images):
+            with open(image, "wb") as file:
+                file.truncate(65536 * (number + 1))
+        with emulator_of(rvive, "-device", "virtio-scsi-pci,id=s", "-drive", "if=none,id=d,format=raw,file=" + images[0],
+                         "-device", "scsi-cd,drive=d,id=cd0,lun=3", "-device", "scsi-cd,id=cd1,bus=s.0", "-device",
+                         "scsi-hd,drive=h", "-drive", "if=none,id=h,format=raw,snapshot=on,file=" + images[0],
+                         "-drive", "if=none,id=spare,format=raw,file=" + images[1]) as emulator:
+            qmp = Qmp(emulator.path("qmp"))
+
+            def drive(name):
+                return next(row for row in qmp.ask("query-block")["return"] if row["qdev"] == name)
+
+            check(drive("cd0")["removable"] and drive("cd0")["place"] == "scsi0/0:3" and
+                  drive("cd0")["inserted"]["ro"], "cd0: %r" % drive("cd0"))
+            check("inserted" not in drive("cd1") and not drive("cd1")["tray_open"], "cd1: %r" % drive("cd1"))
+            check(qmp.ask("eject", id="cd0") == {"return": {}}, "eject")
+            check("inserted" not in drive("cd0") and drive("cd0")["tray_open"], "ejected: %r" % drive("cd0"))
+            answer = qmp.ask("blockdev-change-medium", device="d", filename=images[1], format="raw")
+            check(answer == {"return": {}}, "change: %r" % answer)
+            check(drive("cd0")["inserted"]["image"]["virtual-size"] == 131072 and not drive("cd0")["tray_open"],
+                  "changed: %r" % drive("cd0"))
+            answer = qmp.ask("blockdev-change-medium", id="cd0", filename=folder + "/none")
+            check("none" in answer["error"]["desc"], "no such file: %r" % answer)
+            check("inserted" in drive("cd0"), "the old medium stays: %r" % drive("cd0"))
+            for arguments in ({}, {"id": "nothing"}, {"device": "h"}):
+                check("error" in qmp.ask("eject", **arguments), "eject %r" % arguments)
+            for arguments in ({"id": "cd0"}, {"id": "cd0", "filename": images[0], "format": "vmdk"},
+                              {"id": "cd0", "filename": images[0], "read_only_mode": "read-write"}):
+                check("error" in qmp.ask("blockdev-change-medium", **arguments), "change %r" % arguments)
+
+
 def events(rvive):
     with emulator_of(rvive, "-S") as emulator:
         qmp = Qmp(emulator.path("qmp"))
@@ -397,4 +432,4 @@ def bad_input(rvive):
         check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
 
 
-main(negotiation, commands, chardevs, every_device, device_properties, devices, events, panics, watchdogs, balloon, quits, no_shutdown, chardev_and_mon, bad_input)
+main(negotiation, commands, chardevs, every_device, device_properties, devices, media, events, panics, watchdogs, balloon, quits, no_shutdown, chardev_and_mon, bad_input)

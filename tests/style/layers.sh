@@ -29,7 +29,8 @@ dbt/x86/select           dbt/ir dbt/runtime dbt/x86
 devices
 devices/block            devices
 devices/block/qcow2      devices devices/block
-devices/catalog          devices devices/nvme devices/pci devices/platform devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
+devices/ahci             devices devices/block devices/pci devices/scsi
+devices/catalog          devices devices/ahci devices/nvme devices/pci devices/platform devices/scsi devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
 devices/char             devices
 devices/net              devices
 devices/audio            devices
@@ -37,7 +38,8 @@ devices/display          devices
 devices/nvme             devices devices/block devices/pci
 devices/pci              devices devices/display
 devices/platform         devices devices/block devices/char devices/display
-devices/virtio           devices devices/block devices/char devices/net devices/display
+devices/scsi             devices devices/block
+devices/virtio           devices devices/block devices/char devices/net devices/display devices/scsi
 devices/virtio/9p        devices devices/virtio
 devices/virtio/gpu       devices devices/virtio devices/display
 devices/virtio/snd       devices devices/virtio devices/audio

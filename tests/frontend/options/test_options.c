@@ -765,6 +765,27 @@ static const struct failing_line failures[] = {
     { "-drive file=a,if=none,id=h -device virtio-blk-device,drive=h,werror=perhaps",
       "-device virtio-blk-device,werror=perhaps" },
     { "-drive file=a,id=x -drive file=b,id=x", "id x" },
+    { "-device scsi-cd", "virtio-scsi-pci" },
+    { "-device virtio-scsi-pci,id=s -device scsi-cd,bus=t.0", "bus=t.0" },
+    { "-device virtio-scsi-pci -device scsi-hd", "drive=ID" },
+    { "-device virtio-scsi-pci -device scsi-hd,drive=nope", "id=nope" },
+    { "-device virtio-scsi-pci -device scsi-cd,scsi-id=256", "255" },
+    { "-device virtio-scsi-pci -device scsi-cd,lun=16384", "16383" },
+    { "-device virtio-scsi-pci -device scsi-cd,channel=1", "channel=1" },
+    { "-device virtio-scsi-pci -device scsi-cd,scsi-id=2 -device scsi-cd,scsi-id=2,lun=0",
+      "scsi-id=2,lun=0" },
+    { "-drive file=a,if=none,id=x -device virtio-scsi-pci -device scsi-hd,drive=x -device scsi-cd,drive=x",
+      "in use" },
+    { "-device virtio-scsi-pci,num_queues=63", "num_queues" },
+    { "-device scsi-generic,drive=x", "scsi-hd" },
+    { "-device virtio-scsi-pci -device ide-cd", "-device ahci" },
+    { "-device ahci,id=a -device scsi-cd", "virtio-scsi-pci" },
+    { "-device ahci,id=a -device ide-cd,bus=a.6", "bus=a.6" },
+    { "-device ahci,id=a -device ide-cd,bus=a.1 -device ide-cd,bus=a.1", "bus=a.1" },
+    { "-device ahci -device ide-cd -device ide-cd -device ide-cd -device ide-cd -device ide-cd -device "
+      "ide-cd "
+      "-device ide-cd",
+      "6 ports" },
     { "-drive file=a,bogus=1", "bogus=1" },
     { "-device virtio-blk-device", "drive=ID" },
     { "-device virtio-blk-device,drive=nope", "id=nope" },
@@ -915,6 +936,44 @@ static const struct failing_line failures[] = {
 };
 
 /* Places where gdb can attach. */
+START_TEST(sata_ports)
+{
+    parsed("-device virtio-scsi-pci -device ahci,id=a -device ich9-ahci,id=b -drive file=x,if=none,id=d "
+           "-device ide-hd,drive=d,bus=b.5 -device ide-cd,bus=a.0 -device ide-cd");
+    const struct machine_unit *units = options.machine.units;
+    static const unsigned ports[] = { 5, 0, 1 }, controllers[] = { 3, 2, 2 };
+    ck_assert_uint_eq(options.machine.unit_count, 3);
+    for (unsigned n = 0; n < 3; n++) {
+        ck_assert_uint_eq(units[n].settings.target, ports[n] + 1);
+        ck_assert_uint_eq(units[n].controller, controllers[n]);
+    }
+    ck_assert(!units[0].drive.read_only);
+}
+END_TEST
+
+/* Where units are that do not say it, and whose they are. */
+START_TEST(scsi_units)
+{
+    parsed("-device virtio-scsi-device,id=a -device virtio-scsi-pci,id=b,num_queues=4 -drive "
+           "file=x,if=none,id=d "
+           "-device scsi-hd,drive=d,lun=3,werror=stop -device scsi-cd -device scsi-cd,scsi-id=0,id=c "
+           "-device scsi-cd,bus=b.0,scsi-id=7,lun=2 -device scsi-cd,bus=b.0,scsi-id=7");
+    const struct machine_unit *units = options.machine.units;
+    static const unsigned targets[] = { 0, 0, 0, 7, 7 }, luns[] = { 3, 0, 1, 2, 0 };
+    ck_assert_uint_eq(options.machine.unit_count, 5);
+    for (unsigned n = 0; n < 5; n++) {
+        ck_assert_uint_eq(units[n].settings.target, targets[n] + 1);
+        ck_assert_uint_eq(units[n].settings.lun, luns[n] + 1);
+        ck_assert_uint_eq(units[n].controller,
+                          n < 3 ? slot(7)->controller : options.machine.pci[0].plug.controller);
+    }
+    ck_assert_str_eq(units[0].drive.path, "x");
+    ck_assert_int_eq(units[0].drive.werror, BLOCKDEV_ON_ERROR_STOP);
+    ck_assert(!units[0].drive.read_only);
+    ck_assert_ptr_null(units[1].drive.path);
+}
+END_TEST
+
 START_TEST(gdb_lines)
 {
     ck_assert(parse("-M virt") && !options.machine.gdb && !options.machine.start_paused);
@@ -996,6 +1055,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);
+    tcase_add_test(tests, sata_ports);
+    tcase_add_test(tests, scsi_units);
     tcase_add_test(tests, gdb_lines);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
     tcase_add_test(tests, help_lines);

@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "cpu/isa/isa.h"
+#include "devices/ahci/ahci.h"
 #include "devices/nvme/nvme.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
+#include "devices/virtio/scsi.h"
 #include "machine/internal.h"
 #include "tests/suite.h"
 
@@ -109,7 +111,9 @@ START_TEST(order)
     static const char text[] =
         "/virtio-mmio@0000000010007000/ethernet-phy@0\n/virtio-mmio@0000000010008000/disk@0,0\n"
         "/pci@ffffffffffffffff/ethernet@5,1/ethernet-phy@0\n/pci@ffffffffffffffff/scsi@1/disk@0,0\n"
-        "/pci@ffffffffffffffff/pci1b36,0010@6/namespace@1,0\nHALT";
+        "/pci@ffffffffffffffff/pci1b36,0010@6/namespace@1,0\n"
+        "/pci@ffffffffffffffff/scsi@7/channel@0/disk@2,10\n"
+        "/pci@ffffffffffffffff/pci8086,2922@8/drive@1/disk@0\nHALT";
     struct machine_config config = base();
     struct machine_plug card = { .model = &virtio_net_model, .settings = { .boot_index = 1 } };
     config.virtio[6] = card;
@@ -121,7 +125,18 @@ START_TEST(order)
     config.pci[1].plug.settings.boot_index = 3;
     config.pci[2] = (struct machine_pci){ .plug = plug_disk(20), .slot = 6 };
     config.pci[2].plug.model = &nvme_model;
-    config.pci_count = 3;
+    config.pci[3] = (struct machine_pci){ .plug = { .model = &virtio_scsi_model, .controller = 1 },
+                                          .slot = 7,
+                                          .vectors = VIRTIO_PCI_VECTORS_DEFAULT };
+    config.units[0] = (struct machine_unit){ .controller = 1,
+                                             .model = &scsi_cd_model,
+                                             .settings = { .target = 3, .lun = 17, .boot_index = 21 } };
+    config.pci[4] = (struct machine_pci){ .plug = { .model = &ahci_model, .controller = 2 }, .slot = 8 };
+    config.units[1] = (struct machine_unit){ .controller = 2,
+                                             .model = &ide_cd_model,
+                                             .settings = { .target = 2, .lun = 1, .boot_index = 22 } };
+    config.unit_count = 2;
+    config.pci_count = 5;
     config.boot = (struct machine_boot){ .menu = true, .strict = true, .has_wait = true, .wait_ms = 5000 };
     make(&config);
     check_text("bootorder", text, sizeof(text));
