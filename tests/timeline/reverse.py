@@ -20,10 +20,10 @@ FLAGS = ["-M", "virt", "-m", "1M", "-bios", "none", "-display", "none", "-serial
          "none", "-icount", "shift=0,sleep=off"]
 
 
-def compile_guest(folder, harts):
+def compile_guest(folder, harts, rounds=30):
     elf = "%s/program%d" % (folder, harts)
     subprocess.run(["riscv64-unknown-elf-gcc", "-march=rv64imac_zicsr", "-mabi=lp64", "-mcmodel=medany", "-nostdlib",
-                    "-ffreestanding", "-O1", "-fno-inline", "-DHARTS=%d" % harts, "-DROUNDS=30",
+                    "-ffreestanding", "-O1", "-fno-inline", "-DHARTS=%d" % harts, "-DROUNDS=%d" % rounds,
                     "-DWAITS=%d" % (harts == 1),  # a wfi that waits is logged where it begins, not where it ends
                     "-Wl,--build-id=none,--no-relax,--no-warn-rwx-segments", "-Wl,-Ttext=0x80000000",
                     SOURCES + "/start.S", SOURCES + "/program.c", "-o", elf], check=True)
@@ -130,9 +130,34 @@ def check(folder, harts, accel, generator):
         rsp.end() if rsp.process.poll() is None else None
 
 
+def check_forgetting(folder):
+    """With little memory the oldest part of the past is forgotten, and the rest is still right."""
+    elf, symbols = compile_guest(folder, 1, 200000)
+    rsp = Rsp([RVIVE] + FLAGS + ["-kernel", elf, "-record", "on,memory=8M"], folder)
+    try:
+        rsp.ask("Z0,%x,2" % symbols["finish"])
+        assert rsp.ask("vCont;c").startswith("T05")
+        end, first, _ = rsp.when()
+        assert 0 < first < end, rsp.when()
+        state = rsp.registers(0), rsp.memory_sum(RAM, SIZE)
+        rsp.goto("start")
+        oldest = rsp.registers(0), rsp.memory_sum(RAM, SIZE)
+        assert "is not in what was recorded" in rsp.monitor("goto %d" % (first - 1))
+        rsp.goto((first + end) // 2)
+        rsp.goto("end")
+        assert state == (rsp.registers(0), rsp.memory_sum(RAM, SIZE))
+        rsp.goto("start")
+        assert oldest == (rsp.registers(0), rsp.memory_sum(RAM, SIZE))
+    finally:
+        rsp.end()
+
+
 def main():
     print("seed", SEED)
     generator = random.Random(SEED)
+    with tempfile.TemporaryDirectory() as folder:
+        check_forgetting(folder)
+        print("ok forgetting")
     for harts in 1, 4:
         for accel in "interp", "t1,hot=1", "t2,hot=1,eager=on", "t2":
             with tempfile.TemporaryDirectory() as folder:
