@@ -11,6 +11,8 @@
 #include "devices/pci/pvpanic.h"
 #include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
+#include "devices/usb/hid.h"
+#include "devices/usb/xhci.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
@@ -43,5 +45,9 @@ const struct device_model *const device_catalog[] = {
     &i6300esb_model,
     &nvme_model,
     &root_port_model,
+    &xhci_model,
+    &usb_kbd_model,
+    &usb_tablet_model,
+    &usb_mouse_model,
     NULL,
 };

@@ -368,6 +368,8 @@ bool options_take_port(struct options *options, struct options_device *device,
                        const struct option_pairs *pairs, struct error *error);
 bool options_join_ports(struct options *options, const struct options_device *device,
                         struct machine_plug *slot, struct error *error);
+/* usb.c, in the second step, when all functions of the PCI bus have their places. */
+bool options_plug_usb(struct options *options, const struct options_device *device, struct error *error);
 options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_plug *slot, struct error *error);

@@ -29,7 +29,7 @@ dbt/x86/select           dbt/ir dbt/runtime dbt/x86
 devices
 devices/block            devices
 devices/block/qcow2      devices devices/block
-devices/catalog          devices devices/nvme devices/pci devices/platform devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
+devices/catalog          devices devices/nvme devices/pci devices/platform devices/usb devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
 devices/char             devices
 devices/net              devices
 devices/audio            devices
@@ -37,6 +37,7 @@ devices/display          devices
 devices/nvme             devices devices/block devices/pci
 devices/pci              devices devices/display
 devices/platform         devices devices/block devices/char devices/display
+devices/usb              devices devices/display devices/pci
 devices/virtio           devices devices/block devices/char devices/net devices/display
 devices/virtio/9p        devices devices/virtio
 devices/virtio/gpu       devices devices/virtio devices/display
