@@ -12,6 +12,7 @@
 #include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
 #include "devices/usb/hid.h"
+#include "devices/usb/hub.h"
 #include "devices/usb/xhci.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/balloon.h"
@@ -49,5 +50,6 @@ const struct device_model *const device_catalog[] = {
     &usb_kbd_model,
     &usb_tablet_model,
     &usb_mouse_model,
+    &usb_hub_model,
     NULL,
 };

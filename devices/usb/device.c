@@ -86,7 +86,7 @@ static int get_string(const struct usb_descriptors *descriptors, unsigned number
 
 static int get_descriptor(const struct usb_device *device, const struct usb_setup *setup, uint8_t *data)
 {
-    const struct usb_descriptors *descriptors = device->ops->descriptors;
+    const struct usb_descriptors *descriptors = device->descriptors;
     unsigned number = setup->value & 0xff;
     size_t length;
     switch (setup->value >> 8) {
@@ -105,7 +105,7 @@ static int get_descriptor(const struct usb_device *device, const struct usb_setu
 
 static int set_configuration(struct usb_device *device, unsigned number)
 {
-    if (number && number != device->ops->descriptors->configuration[5])
+    if (number && number != device->descriptors->configuration[5])
         return -1;
     device->configuration = (uint8_t)number;
     device->halted = 0;
@@ -207,7 +207,7 @@ void usb_device_load(struct usb_device *device, struct state_reader *reader)
     if (memcmp(path, device->path, sizeof(path)) != 0)
         usb_state_bad(reader, device->ops->name, "its port");
     device->configuration =
-        (uint8_t)state_get(reader, "configuration", device->ops->descriptors->configuration[5]);
+        (uint8_t)state_get(reader, "configuration", device->descriptors->configuration[5]);
     device->halted = (uint32_t)state_get(reader, "halted", UINT32_MAX);
     if (device->ops->load)
         device->ops->load(device, reader);

@@ -89,7 +89,7 @@ static int get_descriptor(const struct usb_hid *hid, const struct usb_setup *set
     const struct hid_report_descriptor *report = &hid_report_descriptors[kind_of(hid)];
     switch (setup->value >> 8) {
     case DESCRIPTOR_HID:
-        memcpy(data, hid->device.ops->descriptors->configuration + HID_AT, HID_BYTES);
+        memcpy(data, hid->device.descriptors->configuration + HID_AT, HID_BYTES);
         return HID_BYTES;
     case DESCRIPTOR_REPORT: memcpy(data, report->bytes, report->length); return (int)report->length;
     default: return -1;
@@ -190,16 +190,16 @@ static void hid_destroy(struct usb_device *device)
     free(hid);
 }
 
-#define HID_OPS(called, kind)                                                                                \
+#define HID_OPS(called)                                                                                      \
     {                                                                                                        \
-        .name = called, .speed = USB_SPEED_HIGH, .descriptors = &hid_descriptors[kind],                      \
-        .control = hid_control, .transfer = hid_transfer, .reset = hid_reset, .configured = hid_configured,  \
-        .save = hid_save, .load = hid_load, .destroy = hid_destroy                                           \
+        .name = called, .speed = USB_SPEED_HIGH, .control = hid_control, .transfer = hid_transfer,           \
+        .reset = hid_reset, .configured = hid_configured, .save = hid_save, .load = hid_load,                \
+        .destroy = hid_destroy                                                                               \
     }
 static const struct usb_device_ops hid_ops[] = {
-    [DISPLAY_KEYBOARD] = HID_OPS("usb-kbd", DISPLAY_KEYBOARD),
-    [DISPLAY_TABLET] = HID_OPS("usb-tablet", DISPLAY_TABLET),
-    [DISPLAY_MOUSE] = HID_OPS("usb-mouse", DISPLAY_MOUSE),
+    [DISPLAY_KEYBOARD] = HID_OPS("usb-kbd"),
+    [DISPLAY_TABLET] = HID_OPS("usb-tablet"),
+    [DISPLAY_MOUSE] = HID_OPS("usb-mouse"),
 };
 
 struct usb_device *usb_hid_create(struct display *display, enum display_input_kind kind, struct error *error)
@@ -210,6 +210,7 @@ struct usb_device *usb_hid_create(struct display *display, enum display_input_ki
         return NULL;
     }
     hid->device.ops = &hid_ops[kind];
+    hid->device.descriptors = &hid_descriptors[kind];
     hid->display = display;
     hid->protocol = PROTOCOL_REPORT;
     hid->input.kind = kind;

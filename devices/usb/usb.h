@@ -88,7 +88,7 @@ long usb_packet_read(struct usb_packet *packet, void *bytes, uint64_t length);
 
 struct usb_device;
 
-/* Constant tables that the standard requests answer from. */
+/* Tables that the standard requests answer from. */
 struct usb_descriptors {
     const uint8_t *device;        /* 18 bytes */
     const uint8_t *configuration; /* with all that belongs to it; its length is in it */
@@ -98,7 +98,6 @@ struct usb_descriptors {
 struct usb_device_ops {
     const char *name; /* "usb-kbd"; also the name of the section of the saved state */
     enum usb_speed speed;
-    const struct usb_descriptors *descriptors;
     /* A request that is not a standard one, or a standard one to an interface (descriptors of classes).
      * `data` has USB_CONTROL_MAX bytes: what came, or room for the answer. Returns the answer's length, of
      * which no more than setup->length is sent; -1: stall. */
@@ -117,8 +116,6 @@ struct usb_device_ops {
     /* Fields of the device's section; load() gives what it cannot use to usb_state_bad(). */
     void (*save)(struct usb_device *device, struct state_writer *writer);
     void (*load)(struct usb_device *device, struct state_reader *reader);
-    /* Stops and starts what a device does by itself; without the lock. May be NULL. */
-    void (*hold)(struct usb_device *device, bool held);
     /* Without the lock. The controller destroys what is behind a hub. */
     void (*destroy)(struct usb_device *device);
 };
@@ -132,6 +129,7 @@ struct usb_host {
 
 struct usb_device {
     const struct usb_device_ops *ops;
+    const struct usb_descriptors *descriptors;
     struct usb_host *host;   /* NULL until plugged in */
     uint8_t configuration;   /* 0: none yet */
     uint32_t halted;         /* endpoints that a request has halted: bit n, and 16 + n for IN */

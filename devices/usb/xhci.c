@@ -158,9 +158,6 @@ static void function_reset(struct pci_function *function)
 static void function_hold(struct pci_function *function, bool held)
 {
     struct xhci *xhci = (struct xhci *)function;
-    for (struct usb_device *device = xhci->devices; device; device = device->next)
-        if (device->ops->hold)
-            device->ops->hold(device, held);
     pthread_mutex_lock(&xhci->lock);
     xhci->held = held;
     xhci_work(xhci);
@@ -170,6 +167,10 @@ static void function_hold(struct pci_function *function, bool held)
 static void function_destroy(struct pci_function *function)
 {
     struct xhci *xhci = (struct xhci *)function;
+    pthread_mutex_lock(&xhci->lock);
+    for (unsigned n = 1; n <= XHCI_SLOTS; n++) /* what a window still says finds no device any more */
+        xhci_slot_clear(&xhci->slots[n]);
+    pthread_mutex_unlock(&xhci->lock);
     for (struct usb_device *device = xhci->devices, *next; device; device = next) {
         next = device->next;
         device->ops->destroy(device);
@@ -242,6 +243,7 @@ bool xhci_attach(struct pci_function *function, struct usb_device *device, const
     struct xhci *xhci = (struct xhci *)function;
     char hub[sizeof(device->path)];
     unsigned number;
+    device->host = &xhci->host;
     if (strlen(path) >= sizeof(device->path) || !split(path, hub, sizeof(hub), &number) ||
         !(*hub ? attach_hub(xhci, device, hub, number) : attach_root(xhci, device, number)))
         return error_set(error, "%s: there is no port %.20s that is free on its controller",
@@ -251,7 +253,6 @@ bool xhci_attach(struct pci_function *function, struct usb_device *device, const
         end = &(*end)->next;
     *end = device;
     snprintf(device->path, sizeof(device->path), "%s", path);
-    device->host = &xhci->host;
     pthread_mutex_lock(&xhci->lock);
     xhci_reset(xhci);
     pthread_mutex_unlock(&xhci->lock);
