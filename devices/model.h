@@ -27,6 +27,7 @@ struct dma;
 struct netdev;
 struct p9_server_config;
 struct pci_function;
+struct scsi_unit;
 struct usb_device;
 struct virtio_console_port;
 struct virtio_device;
@@ -43,7 +44,7 @@ enum device_key_type {
     DEVICE_KEY_AUTO,     /* uint32_t: 0 auto, 1 off, 2 on */
     DEVICE_KEY_CHOICE,   /* uint32_t: the number of the choice */
     DEVICE_KEY_MAC,      /* struct device_mac */
-    DEVICE_KEY_ORDER,    /* uint32_t: a number from 0 on, plus one; 0: not given */
+    DEVICE_KEY_ORDER,    /* uint32_t: a number from 0 on (up to `most`), plus one; 0: none */
     DEVICE_KEY_FEATURE,  /* a switch: off withholds the feature bit `least` of virtio */
     DEVICE_KEY_IGNORED,  /* no value is stored: here it is always as the key asks */
     DEVICE_KEY_OFF,      /* no value is stored: only "off" is accepted, and `limit` says why */
@@ -85,7 +86,7 @@ struct device_settings {
     const char *backend;
     const char *serial;    /* of a disk */
     const char *mount_tag; /* of a shared folder */
-    const char *carrier;   /* of a port or a USB device: the virtio-serial or controller it is on, "ID.0" */
+    const char *carrier;   /* of a port, a unit or a USB device: the controller that it is on, "ID.0" */
     const char *port_name;
     const char *usb_port;            /* of a USB device: "1", "2.3" */
     uint32_t usb2_ports, usb3_ports; /* of a USB controller */
@@ -100,7 +101,12 @@ struct device_settings {
     uint32_t width, height;                           /* of a screen */
     uint32_t outputs;                                 /* the same: 1 */
     uint32_t streams, jacks, chmaps;
-    uint64_t dma_mask;                 /* of edu */
+    uint64_t dma_mask;                                  /* of edu */
+    const char *vendor, *product, *version, *device_id; /* of a SCSI unit */
+    uint64_t wwn;
+    uint32_t channel, target, lun; /* target and lun are plus one; 0: not given */
+    uint32_t rotation_rate;
+    bool removable;
     bool deflate_on_oom, reports_free; /* of a balloon */
     uint32_t boot_index;               /* plus one; 0: none */
     uint32_t write_cache;              /* of a disk: 0 as the drive has it, 1 off, 2 on */
@@ -118,7 +124,8 @@ enum {                        /* the buses that a device can be plugged into */
        DEVICE_BUS_PCI = 2,    /* a function */
        DEVICE_BUS_SERIAL = 4, /* a port of a virtio-serial */
        DEVICE_BUS_NONE = 8,   /* none: there is only one place for it */
-       DEVICE_BUS_USB = 16    /* a port of a USB controller or hub */
+       DEVICE_BUS_USB = 16,   /* a port of a USB controller or hub */
+       DEVICE_BUS_SCSI = 32   /* a place on a SCSI controller */
 };
 
 /* What the machine opens before it makes the device. */
@@ -132,6 +139,16 @@ enum device_backend {
     DEVICE_BACKEND_PORTS,
     DEVICE_BACKEND_SCREEN, /* the display, to show something there */
     DEVICE_BACKEND_INPUT   /* the display, for its keys or pointer */
+};
+
+/* A disk or a drive on a controller. All of it is borrowed as in struct device_plug. */
+struct device_unit {
+    const struct device_model *model;
+    const struct device_settings *settings;
+    struct blockdev *disk; /* NULL: a drive without a medium */
+    const char *drive_id;  /* NULL: none */
+    const struct block_on_error *on_error;
+    struct scsi_unit **made; /* where the controller stores what it makes, and destroys */
 };
 
 /* What a device is made from: its settings, and the back end of its model. Everything is borrowed and

@@ -37,6 +37,7 @@ devices/display          devices
 devices/nvme             devices devices/block devices/pci
 devices/pci              devices devices/display
 devices/platform         devices devices/block devices/char devices/display
+devices/scsi             devices devices/block
 devices/usb              devices devices/display devices/pci
 devices/virtio           devices devices/block devices/char devices/net devices/display
 devices/virtio/9p        devices devices/virtio
