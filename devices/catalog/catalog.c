@@ -13,6 +13,7 @@
 #include "devices/platform/ramfb.h"
 #include "devices/usb/hid.h"
 #include "devices/usb/hub.h"
+#include "devices/usb/storage.h"
 #include "devices/usb/xhci.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/balloon.h"
@@ -51,5 +52,6 @@ const struct device_model *const device_catalog[] = {
     &usb_tablet_model,
     &usb_mouse_model,
     &usb_hub_model,
+    &usb_storage_model,
     NULL,
 };

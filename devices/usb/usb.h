@@ -116,6 +116,11 @@ struct usb_device_ops {
     /* Fields of the device's section; load() gives what it cannot use to usb_state_bad(). */
     void (*save)(struct usb_device *device, struct state_writer *writer);
     void (*load)(struct usb_device *device, struct state_reader *reader);
+    /* The device knows its host, and is about to be plugged in; without the lock. False, with *error filled,
+     * if it cannot work. May be NULL, or be called again if there was no port. */
+    bool (*attaching)(struct usb_device *device, struct error *error);
+    /* Stops and starts what a device does by itself; without the lock. May be NULL. */
+    void (*hold)(struct usb_device *device, bool held);
     /* Without the lock. The controller destroys what is behind a hub. */
     void (*destroy)(struct usb_device *device);
 };

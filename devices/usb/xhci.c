@@ -158,6 +158,9 @@ static void function_reset(struct pci_function *function)
 static void function_hold(struct pci_function *function, bool held)
 {
     struct xhci *xhci = (struct xhci *)function;
+    for (struct usb_device *device = xhci->devices; device; device = device->next)
+        if (device->ops->hold)
+            device->ops->hold(device, held);
     pthread_mutex_lock(&xhci->lock);
     xhci->held = held;
     xhci_work(xhci);
@@ -244,6 +247,8 @@ bool xhci_attach(struct pci_function *function, struct usb_device *device, const
     char hub[sizeof(device->path)];
     unsigned number;
     device->host = &xhci->host;
+    if (device->ops->attaching && !device->ops->attaching(device, error))
+        return false;
     if (strlen(path) >= sizeof(device->path) || !split(path, hub, sizeof(hub), &number) ||
         !(*hub ? attach_hub(xhci, device, hub, number) : attach_root(xhci, device, number)))
         return error_set(error, "%s: there is no port %.20s that is free on its controller",

@@ -35,7 +35,7 @@ static const struct {
     { "virtio-gpu-gl", true, "use virtio-gpu-pci" },
     { "virtio-vga-", true, "use virtio-vga" },
     { "VGA", false, "use virtio-vga or bochs-display" },
-    { "usb-", true, "there are usb-kbd, usb-tablet, usb-mouse and usb-hub, on a qemu-xhci" },
+    { "usb-", true, "there are usb-kbd, usb-tablet, usb-mouse, usb-hub and usb-storage" },
     { "ich9-usb-", true, "use qemu-xhci" },
     { "piix", true, "use qemu-xhci" },
     { "pci-ohci", false, "use qemu-xhci" },

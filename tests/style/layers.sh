@@ -38,7 +38,7 @@ devices/nvme             devices devices/block devices/pci
 devices/pci              devices devices/display
 devices/platform         devices devices/block devices/char devices/display
 devices/scsi             devices devices/block
-devices/usb              devices devices/display devices/pci
+devices/usb              devices devices/block devices/display devices/pci devices/scsi
 devices/virtio           devices devices/block devices/char devices/net devices/display
 devices/virtio/9p        devices devices/virtio
 devices/virtio/gpu       devices devices/virtio devices/display
