@@ -28,6 +28,7 @@ struct netdev;
 struct p9_server_config;
 struct pci_function;
 struct scsi_unit;
+struct usb_device;
 struct virtio_console_port;
 struct virtio_device;
 struct virtio_device_ops;
@@ -85,8 +86,10 @@ struct device_settings {
     const char *backend;
     const char *serial;    /* of a disk */
     const char *mount_tag; /* of a shared folder */
-    const char *carrier;   /* of a port or a unit: the controller that it is on, "ID.0" */
+    const char *carrier;   /* of a port, a unit or a USB device: the controller that it is on, "ID.0" */
     const char *port_name;
+    const char *usb_port;            /* of a USB device: "1", "2.3" */
+    uint32_t usb2_ports, usb3_ports; /* of a USB controller */
     uint32_t port;                   /* the same for a PCI Express port */
     uint32_t chassis, slot, hotplug; /* of a PCI Express port; hotplug: 0 auto, 1 off, 2 on */
     struct device_mac mac;
@@ -122,6 +125,7 @@ enum {                        /* the buses that a device can be plugged into */
        DEVICE_BUS_PCI = 2,    /* a function */
        DEVICE_BUS_SERIAL = 4, /* a port of a virtio-serial */
        DEVICE_BUS_NONE = 8,   /* none: there is only one place for it */
+       DEVICE_BUS_USB = 16,   /* a port of a USB controller or hub */
        DEVICE_BUS_SCSI = 32,  /* a place on a SCSI controller */
        DEVICE_BUS_IDE = 64    /* a port of a SATA controller */
 };
@@ -194,9 +198,13 @@ struct device_model {
     bool vga;      /* on the PCI bus it also has the registers of bochs-display */
     const struct device_key *keys;
     const struct virtio_device_ops *ops; /* of a virtio device; NULL: it is not one */
-    /* One of the two is set, unless only the machine makes the device. NULL and *error on failure. */
+    /* One of the three is set, unless only the machine makes the device. NULL and *error on failure. */
     struct virtio_device *(*create)(const struct device_plug *plug, struct error *error);
     struct pci_function *(*create_pci)(const struct device_plug *plug, struct error *error);
+    struct usb_device *(*create_usb)(const struct device_plug *plug, struct error *error);
+    /* Of a USB controller: plugs a device into a port (usb/xhci.h). NULL: it is none. */
+    bool (*attach_usb)(struct pci_function *function, struct usb_device *device, const char *path,
+                       struct error *error);
 };
 
 #endif

@@ -165,6 +165,15 @@ static void find_place(struct machine *machine, struct machine_disk *disk)
         if (disk->config == &config->units[i].drive)
             find_unit(machine, i, disk);
     }
+    for (unsigned i = 0; i < config->usb_count; i++) {
+        if (disk->config != &config->usb[i].plug.drive)
+            continue;
+        const struct machine_pci *controller = &config->pci[config->usb[i].controller];
+        snprintf(disk->place, sizeof(disk->place), "usb%02x.%x/%.16s", controller->slot, controller->function,
+                 config->usb[i].path);
+        disk->device_id = config->usb[i].plug.settings.id;
+        disk->id = config->usb[i].plug.drive_id;
+    }
     for (unsigned i = 0; i < config->board->flash_banks; i++)
         if (disk->config == &config->pflash[i].drive)
             snprintf(disk->place, sizeof(disk->place), "pflash%u", i);

@@ -34,6 +34,7 @@
 #define MACHINE_HARTS_MAX        64
 #define MACHINE_VIRTIO_SLOTS_MAX 8  /* struct board says how many a board has */
 #define MACHINE_PCI_MAX          64 /* functions */
+#define MACHINE_USB_MAX          32
 #define MACHINE_LOADS_MAX        32
 #define MACHINE_PFLASH_BANKS_MAX 2
 #define MACHINE_NETDEVS_MAX      8
@@ -107,6 +108,13 @@ struct machine_pci {
     enum virtio_pci_legacy legacy; /* whether it has the interface from before Virtio 1.0 */
     bool no_modern;                /* it has only that interface */
     uint32_t vectors;              /* of MSI-X; VIRTIO_PCI_VECTORS_DEFAULT: as many as it can use */
+};
+
+/* A device on a USB controller. */
+struct machine_usb {
+    struct machine_plug plug;
+    unsigned controller; /* config.pci[]: its number */
+    const char *path;    /* its port: "1", "2.3" */
 };
 
 /* A bank of flash. */
@@ -221,6 +229,8 @@ struct machine_config {
     unsigned pci_count;
     struct machine_unit units[MACHINE_UNITS_MAX];
     unsigned unit_count;
+    struct machine_usb usb[MACHINE_USB_MAX]; /* a hub comes before what is behind it */
+    unsigned usb_count;
     struct machine_netdev netdevs[MACHINE_NETDEVS_MAX];
     unsigned netdev_count;
     struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */

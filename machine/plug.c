@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "devices/block/on_error.h"
+#include "devices/usb/usb.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/virtio.h"
@@ -264,6 +265,29 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
     return NULL;
 }
 
+/* Makes the devices on a USB controller, which owns them from then on. */
+static bool plug_usb(struct machine *machine, const struct machine_plug *controller,
+                     struct pci_function *function, struct error *error)
+{
+    for (unsigned n = 0; n < machine->config.usb_count; n++) {
+        const struct machine_usb *what = &machine->config.usb[n];
+        struct order order;
+        if (&machine->config.pci[what->controller].plug != controller)
+            continue;
+        struct usb_device *device = fill(machine, &what->plug, &order, error)
+                                        ? what->plug.model->create_usb(&order.plug, error)
+                                        : NULL;
+        if (!device)
+            return false;
+        device->id = what->plug.settings.id;
+        if (!controller->model->attach_usb(function, device, what->path, error)) {
+            device->ops->destroy(device);
+            return false;
+        }
+    }
+    return true;
+}
+
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
                                                 bool multifunction, struct error *error)
 {
@@ -272,5 +296,9 @@ struct pci_function *machine_create_plugged_pci(struct machine *machine, const s
         return NULL;
     order.plug.dma = bus_for_devices(machine->bus);
     order.plug.multifunction = multifunction;
-    return what->model->create_pci(&order.plug, error);
+    struct pci_function *function = what->model->create_pci(&order.plug, error);
+    if (!function || !what->model->attach_usb || plug_usb(machine, what, function, error))
+        return function;
+    function->ops->destroy(function);
+    return NULL;
 }

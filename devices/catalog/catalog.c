@@ -13,6 +13,10 @@
 #include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
 #include "devices/scsi/scsi.h"
+#include "devices/usb/hid.h"
+#include "devices/usb/hub.h"
+#include "devices/usb/storage.h"
+#include "devices/usb/xhci.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
@@ -52,5 +56,11 @@ const struct device_model *const device_catalog[] = {
     &ide_hd_model,
     &ide_cd_model,
     &root_port_model,
+    &xhci_model,
+    &usb_kbd_model,
+    &usb_tablet_model,
+    &usb_mouse_model,
+    &usb_hub_model,
+    &usb_storage_model,
     NULL,
 };

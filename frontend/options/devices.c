@@ -35,9 +35,10 @@ static const struct {
     { "virtio-gpu-gl", true, "use virtio-gpu-pci" },
     { "virtio-vga-", true, "use virtio-vga" },
     { "VGA", false, "use virtio-vga or bochs-display" },
-    { "usb-", true, "there is no USB" },
-    { "qemu-xhci", false, "there is no USB" },
-    { "nec-usb-xhci", false, "there is no USB" },
+    { "usb-", true, "there are usb-kbd, usb-tablet, usb-mouse, usb-hub and usb-storage" },
+    { "ich9-usb-", true, "use qemu-xhci" },
+    { "piix", true, "use qemu-xhci" },
+    { "pci-ohci", false, "use qemu-xhci" },
     { "vhost", true, "there is no vhost" },
     { "scsi-", true, "there are scsi-hd and scsi-cd" },
     { "nvme-", true, "-device nvme has one namespace, its drive=" },
@@ -148,6 +149,12 @@ static const struct device_key pci_keys[] = {
       .limit = "this version has no option ROMs; romfile= is accepted" },
     { .name = NULL },
 };
+static const struct device_key usb_keys[] = {
+    { "bus", DEVICE_KEY_TEXT, "ID.0, of a qemu-xhci with id=ID; without it, the first with a free port",
+      DEVICE_SETTING(carrier) },
+    { "port", DEVICE_KEY_TEXT, "its port; without it, the first that is free", DEVICE_SETTING(usb_port) },
+    { .name = NULL },
+};
 static const struct device_key virtio_keys[] = {
     { "indirect_desc", DEVICE_KEY_FEATURE, "indirect descriptors", DEVICE_FEATURE(VIRTIO_F_INDIRECT_DESC) },
     { "event_idx", DEVICE_KEY_FEATURE, "fewer notifications", DEVICE_FEATURE(VIRTIO_F_EVENT_IDX) },
@@ -173,6 +180,8 @@ void options_device_keys(struct options_device *device, struct options_keys list
         lists[count++] = (struct options_keys){ pci_keys, device };
     else if (model->buses & DEVICE_BUS_MMIO)
         lists[count++] = (struct options_keys){ slot_keys, device };
+    if (model->buses & DEVICE_BUS_USB)
+        lists[count++] = (struct options_keys){ usb_keys, &device->settings };
     lists[count] = (struct options_keys){ NULL, NULL };
 }
 

@@ -277,6 +277,8 @@ bool options_join(struct options *options, struct error *error)
     for (unsigned pass = 0; pass < 2; pass++) { /* devices with a slot of their own come first */
         for (unsigned i = 0; i < options->device_count; i++) {
             const struct options_device *device = &options->devices[i];
+            if (device->model->buses & DEVICE_BUS_USB)
+                continue;
             bool placed = device->on_pci ? device->place.given : device->slot >= 0;
             if (placed == (pass == 0) && !plug(options, device, error))
                 return false;
@@ -284,6 +286,10 @@ bool options_join(struct options *options, struct error *error)
     }
     if (!options_join_units(options, error))
         return false;
+    for (unsigned i = 0; i < options->device_count; i++)
+        if (options->devices[i].model->buses & DEVICE_BUS_USB &&
+            !options_plug_usb(options, &options->devices[i], error))
+            return false;
     if (options->machine.initrd && !options->machine.kernel)
         return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);
     if (options->machine.append && !options->machine.kernel)

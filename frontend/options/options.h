@@ -381,6 +381,8 @@ bool options_take_unit(struct options *options, struct options_device *device,
 bool options_join_units(struct options *options, struct error *error);
 /* The number of a device that has units, from 1; 0: it has none. */
 unsigned options_controller_of(const struct options *options, const struct options_device *device);
+/* usb.c, in the second step, when all functions of the PCI bus have their places. */
+bool options_plug_usb(struct options *options, const struct options_device *device, struct error *error);
 options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_plug *slot, struct error *error);

@@ -30,7 +30,7 @@ devices
 devices/block            devices
 devices/block/qcow2      devices devices/block
 devices/ahci             devices devices/block devices/pci devices/scsi
-devices/catalog          devices devices/ahci devices/nvme devices/pci devices/platform devices/scsi devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
+devices/catalog          devices devices/ahci devices/nvme devices/pci devices/platform devices/scsi devices/usb devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
 devices/char             devices
 devices/net              devices
 devices/audio            devices
@@ -39,6 +39,7 @@ devices/nvme             devices devices/block devices/pci
 devices/pci              devices devices/display
 devices/platform         devices devices/block devices/char devices/display
 devices/scsi             devices devices/block
+devices/usb              devices devices/block devices/display devices/pci devices/scsi
 devices/virtio           devices devices/block devices/char devices/net devices/display devices/scsi
 devices/virtio/9p        devices devices/virtio
 devices/virtio/gpu       devices devices/virtio devices/display

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "devices/nvme/nvme.h"
+#include "devices/usb/hid.h"
+#include "devices/usb/xhci.h"
 #include "tests/frontend/options/option_line.h"
 #include "tests/suite.h"
 
@@ -452,6 +454,35 @@ START_TEST(screens_for_browsers)
 }
 END_TEST
 
+START_TEST(usb_devices)
+{
+    parsed("-device usb-mouse,id=m -device qemu-xhci,id=a,p2=2 -device nec-usb-xhci,addr=9 -device usb-kbd "
+           "-device usb-tablet,bus=usb-bus.0,port=3 -device usb-tablet -device usb-kbd,bus=a.0,port=2.1");
+    const struct machine_usb *usb = options.machine.usb;
+    ck_assert_uint_eq(options.machine.usb_count, 5);
+    ck_assert_ptr_eq(pci(1, 0)->plug.model, &xhci_model);
+    ck_assert_ptr_eq(pci(9, 0)->plug.model, &xhci_model);
+    ck_assert_uint_eq(pci(1, 0)->plug.settings.usb2_ports, 2);
+    ck_assert_uint_eq(pci(9, 0)->plug.settings.usb3_ports, 4);
+    /* The controller with a place of its own comes first. */
+    static const struct {
+        const struct device_model *model;
+        unsigned controller;
+        const char *path;
+    } rows[] = { { &usb_mouse_model, 0, "1" },
+                 { &usb_kbd_model, 0, "2" },
+                 { &usb_tablet_model, 0, "3" },
+                 { &usb_tablet_model, 0, "4" },
+                 { &usb_kbd_model, 1, "2.1" } };
+    for (unsigned n = 0; n < 5; n++) {
+        ck_assert_ptr_eq(usb[n].plug.model, rows[n].model);
+        ck_assert_uint_eq(usb[n].controller, rows[n].controller);
+        ck_assert_str_eq(usb[n].path, rows[n].path);
+    }
+    ck_assert_str_eq(usb[0].plug.settings.id, "m");
+}
+END_TEST
+
 START_TEST(consoles)
 {
     parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
@@ -618,7 +649,17 @@ static const struct failing_line failures[] = {
     { "-gdb stdio -serial stdio", "stdio" },
     { "-device virtio-vga-gl", "use virtio-vga" },
     { "-device virtio-vga,bus=virtio-mmio-bus.0", "pcie.0" },
-    { "-device qemu-xhci", "qemu-xhci" },
+    { "-device usb-kbd", "qemu-xhci" },
+    { "-device qemu-xhci,id=a -device usb-kbd,bus=b.0", "\".0\"" },
+    { "-device qemu-xhci,id=a -device usb-kbd,bus=usb-bus.0", "\".0\"" },
+    { "-device qemu-xhci,p2=1 -device usb-kbd -device usb-mouse", "p2=" },
+    { "-device qemu-xhci -device usb-kbd,port=2 -device usb-mouse,port=2", "port 2 is taken" },
+    { "-device qemu-xhci,p2=0", "1 to 15" },
+    { "-device qemu-xhci,p3=16", "1 to 15" },
+    { "-device usb-ehci", "usb-storage" },
+    { "-device qemu-xhci -device usb-storage", "drive=ID" },
+    { "-device qemu-xhci -device usb-storage,drive=d", "id=d" },
+    { "-usbdevice tablet", "usb-kbd" },
     { "-device virtio-blk-devise,drive=x", "did you mean virtio-blk-device" },
     { "-display curses", "-display: \"curses\"" },
     { "-display sdl,gl=es", "gl=es" },
@@ -1052,6 +1093,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, places_on_the_pci_bus);
     tcase_add_test(tests, nvme);
     tcase_add_test(tests, screens_for_browsers);
+    tcase_add_test(tests, usb_devices);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);

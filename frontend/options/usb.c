@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * -device usb-X: which controller a USB device is on, and at which of its ports. Without bus= it is the first
+ * controller that has a free port, and without port= the first free port, as by QEMU.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "devices/usb/usb.h"
+#include "frontend/options/options.h"
+
+#define BUS_PREFIX "usb-bus."
+
+/* Is that the controller's bus? It is called ID.0, or, if the controller has no id, usb-bus.N: it is number N
+ * of those without. */
+static bool is_bus(const char *bus, const char *id, unsigned number)
+{
+    char name[80];
+    if (id)
+        snprintf(name, sizeof(name), "%.60s.0", id);
+    else
+        snprintf(name, sizeof(name), BUS_PREFIX "%u", number);
+    return strcmp(bus, name) == 0;
+}
+
+static bool is_taken(const struct options *options, unsigned controller, const char *path)
+{
+    for (unsigned n = 0; n < options->machine.usb_count; n++) {
+        const struct machine_usb *other = &options->machine.usb[n];
+        if (other->controller == controller && strcmp(other->path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Returns a port that is free; NULL: there is none. All devices are for ports of USB 2. */
+static const char *free_port(struct options *options, unsigned controller)
+{
+    char path[8];
+    for (unsigned n = 1; n <= options->machine.pci[controller].plug.settings.usb2_ports; n++) {
+        int length = snprintf(path, sizeof(path), "%u", n);
+        if (!is_taken(options, controller, path))
+            return option_strings_add(&options->strings, path, (size_t)length);
+    }
+    return NULL;
+}
+
+static bool place(struct options *options, const struct options_device *device, unsigned controller,
+                  const char *path, struct error *error)
+{
+    if (is_taken(options, controller, path))
+        return error_set(error, "-device %s: port %.20s is taken by another device", device->text, path);
+    if (options->machine.usb_count == MACHINE_USB_MAX)
+        return error_set(error, "-device %s: more than %u USB devices", device->text, MACHINE_USB_MAX);
+    struct machine_usb *usb = &options->machine.usb[options->machine.usb_count++];
+    usb->controller = controller;
+    usb->path = path;
+    return options_join_backend(options, device, &usb->plug, error);
+}
+
+bool options_plug_usb(struct options *options, const struct options_device *device, struct error *error)
+{
+    const char *bus = device->settings.carrier, *asked = device->settings.usb_port;
+    unsigned nameless = 0;
+    bool found = false;
+    for (unsigned n = 0; n < options->machine.pci_count; n++) {
+        const struct machine_plug *controller = &options->machine.pci[n].plug;
+        if (!controller->model || !controller->model->attach_usb)
+            continue;
+        unsigned number = nameless;
+        nameless += !controller->settings.id;
+        if (bus && !is_bus(bus, controller->settings.id, number))
+            continue;
+        found = true;
+        const char *path = asked ? asked : free_port(options, n);
+        if (path)
+            return place(options, device, n, path, error);
+    }
+    if (found)
+        return error_set(error, "-device %s: its controller has no free port (p2= says how many there are)",
+                         device->text);
+    if (bus)
+        return error_set(error, "-device %s: no -device qemu-xhci has the id that is before \".0\"",
+                         device->text);
+    return error_set(error, "-device %s: it needs a -device qemu-xhci", device->text);
+}
