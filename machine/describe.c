@@ -144,6 +144,11 @@ static void find_place(const struct machine_config *config, struct machine_disk 
             snprintf(disk->place, sizeof(disk->place), "pflash%u", i);
 }
 
+struct netdev *machine_network(struct machine *machine, unsigned number)
+{
+    return number < MACHINE_NETDEVS_MAX ? machine->netdevs[number] : NULL;
+}
+
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk)
 {
     if (number >= machine->blockdev_count)

@@ -97,6 +97,8 @@ struct machine_disk {
     bool read_only;
 };
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
+/* The network config.netdevs[number]; NULL: it was not made. */
+struct netdev *machine_network(struct machine *machine, unsigned number);
 /* A function that takes a picture of the screen. It is set at most once, before the machine runs; a picture
  * may be taken at any time. */
 typedef bool machine_screendump_fn(void *opaque, const char *path, const char *format, struct error *error);

@@ -137,7 +137,8 @@ static bool create_parts(struct machine *machine, struct error *error)
         bus_mix_ram(machine->bus);
     machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
     return machine->rom && harts_create(machine, error) && board->create(machine, error) &&
-           machine_open_spare_serials(machine, error) && boot_add_fw_items(machine, error) &&
+           machine_open_spare_serials(machine, error) && machine_open_spare_netdevs(machine, error) &&
+           boot_add_fw_items(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&
@@ -197,10 +198,10 @@ void machine_destroy(struct machine *machine)
         chardev_destroy(machine->chardevs[i]);
     semihosting_destroy(machine->semihosting);
     proxy_destroy(machine->proxy);
-    for (unsigned i = 0; i < machine->netdev_count; i++)
-        netdev_destroy(machine->netdevs[i]);
     for (unsigned i = machine->device_count; i-- > 0;)
         machine->devices[i].device->ops->destroy(machine->devices[i].device);
+    for (unsigned i = 0; i < MACHINE_NETDEVS_MAX; i++) /* a card that goes detaches itself */
+        netdev_destroy(machine->netdevs[i]);
     ramfb_destroy(machine->ramfb);
     for (unsigned i = 0; i < MACHINE_AUDIO_MAX; i++)
         audiodev_destroy(machine->audiodevs[i]);
