@@ -4,6 +4,7 @@
  */
 #include "devices/catalog/catalog.h"
 
+#include "devices/e1000/e1000.h"
 #include "devices/nvme/nvme.h"
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
@@ -42,6 +43,8 @@ const struct device_model *const device_catalog[] = {
     &pvpanic_model,
     &i6300esb_model,
     &nvme_model,
+    &e1000_model,
+    &e1000e_model,
     &root_port_model,
     NULL,
 };

@@ -10,7 +10,7 @@
 #include "frontend/options/options.h"
 #include "util/log.h"
 
-#define NET_MODELS "virtio-net-device, virtio-net-pci, virtio"
+#define NET_MODELS "virtio-net-device, virtio-net-pci, virtio, e1000, e1000e"
 
 /* ---- The keys of a user network ------------------------------------------------------------------------ */
 
@@ -106,8 +106,8 @@ static bool nic_id(struct options *options, void *item, const char *value, struc
 static bool nic_model(struct options *options, void *item, const char *value, struct error *error)
 {
     struct options_device card;
-    bool known = value && (strcmp(value, "virtio") == 0 ||
-                           (options_name_device(value, &card) && card.model == &virtio_net_model));
+    bool known = value && (strcmp(value, "virtio") == 0 || (options_name_device(value, &card) &&
+                                                            card.model->backend == DEVICE_BACKEND_NETWORK));
     if (!known)
         return options_bad_value(error, "-nic model", value, NET_MODELS);
     ((struct options_nic *)item)->model = value;

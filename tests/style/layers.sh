@@ -29,11 +29,12 @@ dbt/x86/select           dbt/ir dbt/runtime dbt/x86
 devices
 devices/block            devices
 devices/block/qcow2      devices devices/block
-devices/catalog          devices devices/nvme devices/pci devices/platform devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
+devices/catalog          devices devices/e1000 devices/nvme devices/pci devices/platform devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
 devices/char             devices
 devices/net              devices
 devices/audio            devices
 devices/display          devices
+devices/e1000            devices devices/net devices/pci
 devices/nvme             devices devices/block devices/pci
 devices/pci              devices devices/display
 devices/platform         devices devices/block devices/char devices/display

@@ -188,7 +188,8 @@ static const struct failing_line failures[] = {
     { "-netdev user,id=n,smb=/", "-virtfs" },
     { "-netdev user,id=n -netdev user,id=n", "id n is taken" },
     { "-netdev user,id=n,hostfwd", "hostfwd" },
-    { "-nic user,model=e1000", "\"e1000\"" },
+    { "-nic user,model=rtl8139", "\"rtl8139\"" },
+    { "-nic user,model=virtio-blk-pci", "\"virtio-blk-pci\"" },
     { "-nic user,model=virtio-net-x", "\"virtio-net-x\"" },
     { "-nic user,model", "virtio-net-pci" },
     { "-nic user,mac=52:54:00:12:34", "mac=52:54:00:12:34" },
@@ -205,7 +206,7 @@ static const struct failing_line failures[] = {
       "in use by another card" },
     { "-net nic -net nic", "hub" },
     { "-net user -net user", "hub" },
-    { "-device e1000", "virtio-net-device" },
+    { "-device rtl8139", "virtio-net-device" },
     { "-object filter-dump,id=d,file=f", "netdev=ID" },
     { "-object filter-dump,id=d,netdev=none,file=f", "netdev=none" },
     { "-nic user,id=n -object filter-dump,id=d,netdev=n,file=f,maxlen=3", "maxlen=3" },
@@ -252,6 +253,8 @@ START_TEST(peers)
     found = peer("-nic tap,fd=9,mac=02:00:00:00:00:07,model=virtio-net-pci,id=n");
     ck_assert(found->has_fd && found->fd == 9 && options.machine.netdevs[0].used);
     ck_assert_uint_eq(options.machine.pci[0].plug.settings.mac.bytes[5], 7);
+    found = peer("-nic stream,server=on,addr.type=unix,addr.path=p,model=e1000e");
+    ck_assert_str_eq(options.machine.pci[0].plug.model->name, "e1000e");
     found = peer("-net nic -net socket,listen=:1");
     ck_assert(found->server && options.machine.netdevs[0].used);
 }
