@@ -213,26 +213,45 @@ static bool add_resolver(struct confine_policy *policy, bool clients)
     return true;
 }
 
-/* A network connects to everything that its guest asks for, and may be told at any time to listen for it. A
- * restricted network connects to nothing: its forwarding rules are already connected or listening, except
+/* A user network connects to everything that its guest asks for, and may be told at any time to listen for
+ * it. A restricted one connects to nothing: its forwarding rules are already connected or listening, except
  * commands and local sockets. */
+static bool add_user_network(struct confine_policy *policy, const struct netdev_slirp_config *user)
+{
+    policy->sockets = true;
+    policy->any_port = true;
+    for (const char *const *rule = user->guestfwd; *rule; rule++)
+        policy->spawn |= strstr(*rule, "-cmd:") != NULL;
+    return !user->tftp || confine_add_path(policy, user->tftp, CONFINE_READ);
+}
+
+/* The sockets and interfaces of other networks are open by now, and names are looked up. Only a client that
+ * connects again needs new ones, for the same place; the files of Unix sockets are removed at the end. */
+static bool add_peer_network(struct confine_policy *policy, const struct netdev_peer_config *peer)
+{
+    bool ok = peer->local.kind != NET_PLACE_UNIX || peer->local.abstract ||
+              add_folder_of(policy, peer->local.path, CONFINE_REMOVE);
+    if (!peer->reconnect_ms)
+        return ok;
+    policy->sockets = true;
+    return ok && (peer->remote.kind != NET_PLACE_INET ||
+                  confine_add_port(policy, (uint16_t)peer->remote.port, false));
+}
+
 static bool add_networks(struct confine_policy *policy, const struct machine_config *machine)
 {
-    bool ok = true, clients = policy->sockets;
+    bool ok = true, clients = policy->sockets, users = false;
     for (unsigned n = 0; n < machine->netdev_count; n++) {
         const struct machine_netdev *netdev = &machine->netdevs[n];
-        if (!netdev->used && !has_ports(machine))
+        bool user = netdev->peer.kind == NETDEV_PEER_NONE;
+        if (user && !netdev->used && !has_ports(machine))
             continue;
-        policy->sockets = true;
-        policy->any_port = true;
-        if (netdev->user.tftp)
-            ok = ok && confine_add_path(policy, netdev->user.tftp, CONFINE_READ);
-        for (const char *const *rule = netdev->user.guestfwd; *rule; rule++)
-            policy->spawn |= strstr(*rule, "-cmd:") != NULL;
+        users |= user;
+        ok = ok && (user ? add_user_network(policy, &netdev->user) : add_peer_network(policy, &netdev->peer));
         for (unsigned d = 0; d < netdev->dump_count; d++)
             ok = ok && confine_add_path(policy, netdev->dumps[d].file, CONFINE_WRITE);
     }
-    return ok && (!policy->sockets || add_resolver(policy, clients));
+    return ok && (!(clients || users) || add_resolver(policy, clients));
 }
 
 /* A program that the user permits the guest to start has its own libraries and files: it may read what the
@@ -459,6 +478,11 @@ const char *sandbox_hint(int number)
 bool sandbox_may_listen(bool tcp)
 {
     return (!status.seccomp || may_make_sockets) && (!tcp || !status.tcp || may_use_any_port);
+}
+
+bool sandbox_is_on(void)
+{
+    return status.locked;
 }
 
 bool sandbox_may_spawn(void)

@@ -24,6 +24,8 @@ const char *sandbox_hint(int number);
 /* Whether a command may still make a listening socket, on a TCP port or (tcp false) as a file, where the file
  * itself may be made. */
 bool sandbox_may_listen(bool tcp);
+/* Whether anything is confined. */
+bool sandbox_is_on(void);
 /* Whether a command may still start a program. */
 bool sandbox_may_spawn(void);
 /* Prints what is in force, a line for each layer: `info sandbox`. */

@@ -179,6 +179,11 @@ static void find_place(struct machine *machine, struct machine_disk *disk)
             snprintf(disk->place, sizeof(disk->place), "pflash%u", i);
 }
 
+struct netdev *machine_network(struct machine *machine, unsigned number)
+{
+    return number < MACHINE_NETDEVS_MAX ? machine->netdevs[number] : NULL;
+}
+
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk)
 {
     if (number >= machine->blockdev_count)

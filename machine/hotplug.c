@@ -3,9 +3,9 @@
  * Devices that come and go while the machine runs, in the slots of PCI Express ports.
  *
  * The tables of a PCI bus change only between machine_hold() and machine_release(), when no hart is within a
- * device. A device that goes is reset first, which waits for its worker, and its network's thread is ended,
- * so nobody uses it when it is destroyed. What a guest gives up on a hart's thread is only noted there, and
- * unplugged by the machine's own thread.
+ * device. A device that goes is reset first, which waits for its worker, and a card detaches itself from its
+ * network, so nobody uses it when it is destroyed. What a guest gives up on a hart's thread is only noted
+ * there, and unplugged by the machine's own thread.
  */
 #include <string.h>
 
@@ -17,19 +17,6 @@
 #define PATIENCE_MS 5000 /* how long a guest has before it is asked again */
 
 _Static_assert(MACHINE_PCI_MAX <= 64, "one bit a function");
-
-/* ---- Back ends ----------------------------------------------------------------------------------------- */
-
-static void close_network(struct machine *machine, struct netdev *network)
-{
-    unsigned n = 0, last = machine->netdev_count - 1;
-    while (machine->netdevs[n] != network)
-        n++;
-    for (; n < last; n++)
-        machine->netdevs[n] = machine->netdevs[n + 1];
-    machine->netdev_count = last;
-    netdev_destroy(network);
-}
 
 /* ---- Removing ------------------------------------------------------------------------------------------ */
 
@@ -48,8 +35,6 @@ static void drop(struct machine *machine, unsigned number)
     struct machine_pci_made *made = &machine->pci_made[number];
     if (made->function)
         pci_bus_unplug(made->function);
-    if (made->network) /* its thread calls the card, so it ends first */
-        close_network(machine, made->network);
     if (made->function)
         made->function->ops->destroy(made->function);
     if (made->disk)

@@ -102,6 +102,8 @@ struct machine_disk {
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
 /* The same for drives without a medium, which have no config. */
 bool machine_empty_drive(struct machine *machine, unsigned number, struct machine_disk *drive);
+/* The network config.netdevs[number]; NULL: it was not made. */
+struct netdev *machine_network(struct machine *machine, unsigned number);
 /* A function that takes a picture of the screen. It is set at most once, before the machine runs; a picture
  * may be taken at any time. */
 typedef bool machine_screendump_fn(void *opaque, const char *path, const char *format, struct error *error);

@@ -32,11 +32,10 @@
 #define MACHINE_DEVICES_MAX  32
 #define MACHINE_BACKENDS_MAX 80
 
-/* A function on the PCI bus, and the back end that was opened for it. */
+/* A function on the PCI bus, and the disk that was opened for it. */
 struct machine_pci_made {
     struct pci_function *function; /* NULL: none */
     struct blockdev *disk;         /* NULL: none */
-    struct netdev *network;        /* NULL: none */
     uint64_t asked_ms;             /* host milliseconds: when its guest was asked to give it up; 0: never */
 };
 
@@ -89,15 +88,14 @@ struct machine {
     unsigned blockdev_count;
     struct chardev *chardevs[MACHINE_BACKENDS_MAX];
     unsigned chardev_count;
-    struct chardev *serial;                      /* the UART's chardev, which is one of them */
-    unsigned serials_used;                       /* how many -serial the board has UARTs for */
-    struct semihosting *semihosting;             /* NULL: none */
-    struct proxy *proxy;                         /* of HTIF; NULL: none */
-    struct profile *profile;                     /* NULL: none */
-    struct coverage *coverage;                   /* NULL: none */
-    struct chardev *console;                     /* the one of them with Ctrl-A keys; NULL: none */
-    struct netdev *netdevs[MACHINE_NETDEVS_MAX]; /* destroyed before the devices that use them */
-    unsigned netdev_count;
+    struct chardev *serial;                        /* the UART's chardev, which is one of them */
+    unsigned serials_used;                         /* how many -serial the board has UARTs for */
+    struct semihosting *semihosting;               /* NULL: none */
+    struct proxy *proxy;                           /* of HTIF; NULL: none */
+    struct profile *profile;                       /* NULL: none */
+    struct coverage *coverage;                     /* NULL: none */
+    struct chardev *console;                       /* the one of them with Ctrl-A keys; NULL: none */
+    struct netdev *netdevs[MACHINE_NETDEVS_MAX];   /* NULL: not made; destroyed after the devices */
     struct audiodev *audiodevs[MACHINE_AUDIO_MAX]; /* NULL: not made; destroyed after the devices */
 
     struct loader loader;
@@ -212,6 +210,8 @@ struct chardev *machine_open_chardev(struct machine *machine, const char *descri
 struct chardev *machine_open_serial(struct machine *machine, unsigned number, struct error *error);
 /* Those that no device of the board is behind: what comes is dropped. */
 bool machine_open_spare_serials(struct machine *machine, struct error *error);
+/* The networks that no device has opened, and that one may use later, or whose peers may come already. */
+bool machine_open_spare_netdevs(struct machine *machine, struct error *error);
 struct blockdev *machine_open_disk(struct machine *machine, const struct blockdev_config *config,
                                    struct error *error);
 /* The machine owns an open one from now on; *config stays with it. False, with *error filled. */

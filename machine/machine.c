@@ -150,7 +150,7 @@ static bool create_parts(struct machine *machine, struct error *error)
     return machine->rom && harts_create(machine, error) &&
            (!config->record_memory || timeline_create(machine, config->record_memory, error)) &&
            board->create(machine, error) && machine_open_spare_serials(machine, error) &&
-           boot_add_fw_items(machine, error) &&
+           machine_open_spare_netdevs(machine, error) && boot_add_fw_items(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&
@@ -210,10 +210,10 @@ void machine_destroy(struct machine *machine)
         chardev_destroy(machine->chardevs[i]);
     semihosting_destroy(machine->semihosting);
     proxy_destroy(machine->proxy);
-    for (unsigned i = 0; i < machine->netdev_count; i++)
-        netdev_destroy(machine->netdevs[i]);
     for (unsigned i = machine->device_count; i-- > 0;)
         machine->devices[i].device->ops->destroy(machine->devices[i].device);
+    for (unsigned i = 0; i < MACHINE_NETDEVS_MAX; i++) /* a card that goes detaches itself */
+        netdev_destroy(machine->netdevs[i]);
     ramfb_destroy(machine->ramfb);
     for (unsigned i = 0; i < MACHINE_AUDIO_MAX; i++)
         audiodev_destroy(machine->audiodevs[i]);

@@ -19,6 +19,7 @@
 #include "devices/block/blockdev.h"
 #include "devices/display/display.h"
 #include "devices/model.h"
+#include "devices/net/peers.h"
 #include "devices/net/slirp.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/console.h"
@@ -85,9 +86,11 @@ struct machine_dump {
 struct machine_netdev {
     const char *id; /* NULL: none */
     struct netdev_slirp_config user;
+    struct netdev_peer_config peer; /* kind NONE: it is the user network */
     struct machine_dump dumps[MACHINE_DUMPS_MAX];
     unsigned dump_count;
-    bool used; /* a card uses it; an unused network is not made */
+    bool used; /* a card uses it; a user network that no card can use is not made */
+    bool gone; /* nothing: what was here has been removed */
 };
 
 /* Where sound goes and comes from. The machine fills in the clock. */
@@ -348,6 +351,12 @@ uint64_t machine_instructions(const struct machine *machine);
  * filled. May be called between machine_hold() and machine_release(), like the next one. */
 bool machine_plug(struct machine *machine, unsigned number, const struct machine_pci *what,
                   struct error *error);
+/* Makes a network, as config.netdevs[number], which is free. False, with *error filled. Between
+ * machine_hold() and machine_release(), like the next one. */
+bool machine_add_netdev(struct machine *machine, unsigned number, const struct machine_netdev *what,
+                        struct error *error);
+/* Removes a network that no card uses. */
+void machine_remove_netdev(struct machine *machine, unsigned number);
 enum machine_unplug { MACHINE_UNPLUG_ASKED, MACHINE_UNPLUG_UNKNOWN, MACHINE_UNPLUG_REFUSED };
 /* Asks the guest to give up the device with that id. Listeners are told when it is gone, which may be before
  * this returns. *error is filled unless the result is ASKED. */

@@ -111,18 +111,56 @@ void machine_close_disk(struct machine *machine, struct blockdev *disk)
     blockdev_destroy(disk);
 }
 
-static struct netdev *open_netdev(struct machine *machine, const struct machine_netdev *what,
-                                  struct error *error)
+/* Returns the network config.netdevs[number], which may have been made already. */
+static struct netdev *open_netdev(struct machine *machine, unsigned number, struct error *error)
 {
-    struct netdev *netdev = netdev_slirp_create(&what->user, error);
-    if (!netdev)
-        return NULL;
-    machine->netdevs[machine->netdev_count++] = netdev; /* there is room, since each card has one */
-    for (unsigned i = 0; i < what->dump_count; i++) {
-        if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error))
-            return NULL;
+    const struct machine_netdev *what = &machine->config.netdevs[number];
+    struct netdev *netdev = machine->netdevs[number];
+    if (netdev)
+        return netdev;
+    netdev = what->peer.kind == NETDEV_PEER_NONE ? netdev_slirp_create(&what->user, error)
+                                                 : netdev_peer_create(&what->peer, error);
+    for (unsigned i = 0; netdev && i < what->dump_count; i++) {
+        if (!netdev_dump(netdev, what->dumps[i].file, what->dumps[i].snap, error)) {
+            netdev_destroy(netdev);
+            netdev = NULL;
+        }
     }
+    machine->netdevs[number] = netdev;
     return netdev;
+}
+
+bool machine_open_spare_netdevs(struct machine *machine, struct error *error)
+{
+    const struct machine_config *config = &machine->config;
+    bool ports = false;
+    for (unsigned n = 0; n < config->pci_count; n++)
+        ports |= config->pci[n].plug.model->bridge;
+    for (unsigned n = 0; n < config->netdev_count; n++) {
+        bool wanted = config->netdevs[n].used || ports || config->netdevs[n].peer.kind != NETDEV_PEER_NONE;
+        if (wanted && !open_netdev(machine, n, error))
+            return false;
+    }
+    return true;
+}
+
+bool machine_add_netdev(struct machine *machine, unsigned number, const struct machine_netdev *what,
+                        struct error *error)
+{
+    machine->config.netdevs[number] = *what;
+    if (number >= machine->config.netdev_count)
+        machine->config.netdev_count = number + 1;
+    if (open_netdev(machine, number, error))
+        return true;
+    machine->config.netdevs[number] = (struct machine_netdev){ .gone = true };
+    return false;
+}
+
+void machine_remove_netdev(struct machine *machine, unsigned number)
+{
+    netdev_destroy(machine->netdevs[number]);
+    machine->netdevs[number] = NULL;
+    machine->config.netdevs[number] = (struct machine_netdev){ .gone = true };
 }
 
 /* Several devices may share an audiodev. */
@@ -214,9 +252,7 @@ static bool open_backend(struct machine *machine, const struct machine_plug *wha
     switch (what->model->backend) {
     case DEVICE_BACKEND_DISK: return (plug->disk = machine_open_disk(machine, &what->drive, error)) != NULL;
     case DEVICE_BACKEND_NETWORK:
-        return !what->netdev ||
-               (plug->network = open_netdev(machine, &machine->config.netdevs[what->netdev - 1], error)) !=
-                   NULL;
+        return !what->netdev || (plug->network = open_netdev(machine, what->netdev - 1, error)) != NULL;
     case DEVICE_BACKEND_AUDIO: return (plug->audio = open_audiodev(machine, what->audiodev, error)) != NULL;
     case DEVICE_BACKEND_PORTS: return open_ports(machine, what, order->ports, error);
     case DEVICE_BACKEND_UNITS: return open_units(machine, what, order, error);

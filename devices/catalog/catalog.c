@@ -5,6 +5,7 @@
 #include "devices/catalog/catalog.h"
 
 #include "devices/ahci/ahci.h"
+#include "devices/e1000/e1000.h"
 #include "devices/nvme/nvme.h"
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
@@ -55,6 +56,8 @@ const struct device_model *const device_catalog[] = {
     &ahci_model,
     &ide_hd_model,
     &ide_cd_model,
+    &e1000_model,
+    &e1000e_model,
     &root_port_model,
     &xhci_model,
     &usb_kbd_model,

@@ -20,8 +20,13 @@ struct netdev_frame {
 
 void netdev_init(struct netdev *netdev, const struct netdev_ops *ops)
 {
+    pthread_mutexattr_t kind;
     *netdev = (struct netdev){ .ops = ops };
     netdev->queue_end = &netdev->queue;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&netdev->front_lock, &kind);
+    pthread_mutexattr_destroy(&kind);
 }
 
 static struct netdev_frame *queue_take(struct netdev *netdev)
@@ -40,13 +45,39 @@ void netdev_fini(struct netdev *netdev)
         free(queue_take(netdev));
     netdev_pcap_close(netdev->pcap);
     netdev->pcap = NULL;
+    pthread_mutex_destroy(&netdev->front_lock);
 }
 
 void netdev_attach(struct netdev *netdev, const struct netdev_front *front)
 {
+    pthread_mutex_lock(&netdev->front_lock);
     netdev->front = *front;
     atomic_store(&netdev->attached, true);
+    pthread_mutex_unlock(&netdev->front_lock);
     netdev->ops->wake(netdev);
+}
+
+void netdev_detach(struct netdev *netdev)
+{
+    pthread_mutex_lock(&netdev->front_lock);
+    atomic_store(&netdev->attached, false);
+    while (netdev->queue)
+        free(queue_take(netdev));
+    pthread_mutex_unlock(&netdev->front_lock);
+}
+
+void netdev_set_link(struct netdev *netdev, bool up)
+{
+    pthread_mutex_lock(&netdev->front_lock);
+    bool changed = atomic_exchange(&netdev->link_down, !up) == up;
+    if (changed && atomic_load(&netdev->attached) && netdev->front.link)
+        netdev->front.link(netdev->front.opaque, up);
+    pthread_mutex_unlock(&netdev->front_lock);
+}
+
+bool netdev_link_is_up(const struct netdev *netdev)
+{
+    return !atomic_load(&netdev->link_down);
 }
 
 void netdev_wake(struct netdev *netdev)
@@ -62,8 +93,22 @@ void netdev_destroy(struct netdev *netdev)
 
 void netdev_send(struct netdev *netdev, const uint8_t *frame, size_t length)
 {
+    if (!netdev_link_is_up(netdev))
+        return;
     netdev_pcap_write(netdev->pcap, frame, length);
     netdev->ops->send(netdev, frame, length);
+}
+
+bool netdev_can_send(struct netdev *netdev)
+{
+    return !netdev->ops->can_send || netdev->ops->can_send(netdev);
+}
+
+void netdev_describe(struct netdev *netdev, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (netdev->ops->describe)
+        netdev->ops->describe(netdev, text, size);
 }
 
 static void queue_add(struct netdev *netdev, const uint8_t *bytes, size_t length)
@@ -85,36 +130,43 @@ static void queue_add(struct netdev *netdev, const uint8_t *bytes, size_t length
 
 void netdev_deliver(struct netdev *netdev, const uint8_t *frame, size_t length)
 {
-    if (!atomic_load(&netdev->attached))
-        return; /* no card is plugged into this end */
-    if (length > NETDEV_FRAME_MAX)
+    if (length > NETDEV_FRAME_MAX || !netdev_link_is_up(netdev))
         return;
-    netdev_pcap_write(netdev->pcap, frame, length);
-    if (netdev->queue || !netdev->front.receive(netdev->front.opaque, frame, length))
-        queue_add(netdev, frame, length);
+    pthread_mutex_lock(&netdev->front_lock);
+    if (atomic_load(&netdev->attached)) { /* else no card is plugged into this end */
+        netdev_pcap_write(netdev->pcap, frame, length);
+        if (netdev->queue || !netdev->front.receive(netdev->front.opaque, frame, length))
+            queue_add(netdev, frame, length);
+    }
+    pthread_mutex_unlock(&netdev->front_lock);
 }
 
 void netdev_deliver_end(struct netdev *netdev)
 {
+    pthread_mutex_lock(&netdev->front_lock);
     if (atomic_load(&netdev->attached))
         netdev->front.receive_end(netdev->front.opaque);
+    pthread_mutex_unlock(&netdev->front_lock);
 }
 
 bool netdev_run(struct netdev *netdev)
 {
-    if (!atomic_load(&netdev->attached))
-        return false;
-    while (netdev->queue &&
-           netdev->front.receive(netdev->front.opaque, netdev->queue->bytes, netdev->queue->length))
-        free(queue_take(netdev));
-    bool more = netdev->front.transmit(netdev->front.opaque);
-    netdev->front.receive_end(netdev->front.opaque);
+    bool more = false;
+    pthread_mutex_lock(&netdev->front_lock);
+    if (atomic_load(&netdev->attached)) {
+        while (netdev->queue &&
+               netdev->front.receive(netdev->front.opaque, netdev->queue->bytes, netdev->queue->length))
+            free(queue_take(netdev));
+        more = netdev->front.transmit(netdev->front.opaque);
+        netdev->front.receive_end(netdev->front.opaque);
+    }
+    pthread_mutex_unlock(&netdev->front_lock);
     return more;
 }
 
 bool netdev_is_full(const struct netdev *netdev)
 {
-    return netdev->queued >= NETDEV_QUEUE_ENOUGH;
+    return atomic_load(&netdev->queued) >= NETDEV_QUEUE_ENOUGH;
 }
 
 bool netdev_parse_mac(const char *text, uint8_t mac[6])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Network devices: the host side of a network card. A backend (slirp) moves Ethernet frames between the host
- * and one front end (a virtio-net device). Frames are whole, without the trailing checksum of the wire.
+ * Network devices: the host side of a network card. A backend (libslirp, a socket, a tap interface) moves
+ * Ethernet frames between the host and one front end (a card). Frames are whole, without the trailing
+ * checksum of the wire.
  *
  * A backend has one thread of its own, and frames of both directions pass in this thread: it calls
  * netdev_run(), which makes the front end hand over what the guest has sent, and netdev_deliver() for what
@@ -11,10 +12,14 @@
  * No frame from the host is lost while the guest has no buffers: it waits in a queue, and a backend whose
  * queue is netdev_is_full() reads nothing more from the host. What the guest itself causes (answers to pings)
  * cannot be held back like that: beyond NETDEV_QUEUE_LIMIT it is dropped, as a network card would drop it.
+ * The other way round, a card hands over no frame while the backend says that it can_send() none.
+ *
+ * A card may come and go while the thread runs: netdev_attach(), netdev_detach().
  */
 #ifndef DEVICES_NET_NETDEV_H
 #define DEVICES_NET_NETDEV_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,9 +41,15 @@ struct netdev_ops {
     /* Makes the backend's thread call netdev_run() soon. Any thread, with locks held; never waits. */
     void (*wake)(struct netdev *netdev);
     void (*destroy)(struct netdev *netdev);
+    /* NULL: always. False: the host takes nothing now; the backend calls netdev_run() when it does again. In
+     * the backend's thread. */
+    bool (*can_send)(struct netdev *netdev);
+    /* NULL: nothing to say. Writes where the network leads to now, in QEMU's words. Any thread. */
+    void (*describe)(struct netdev *netdev, char *text, size_t size);
 };
 
-/* What the front end provides. Called in the backend's thread, with no lock of a front end held. */
+/* What the front end provides. Called in the backend's thread (link() in any), with no lock of a front end
+ * held. */
 struct netdev_front {
     /* Takes a frame for the guest. False: there is no room; netdev_wake() will follow when there is. */
     bool (*receive)(void *opaque, const uint8_t *frame, size_t length);
@@ -48,6 +59,7 @@ struct netdev_front {
      * over. */
     bool (*transmit)(void *opaque);
     void *opaque;
+    void (*link)(void *opaque, bool up); /* NULL: not wanted. The cable was plugged in, or pulled out. */
 };
 
 struct netdev_pcap;
@@ -59,21 +71,33 @@ struct netdev {
     bool takes_large_tcp; /* TCP over IPv4 up to 64 KiB a frame may be sent, whatever the MTU */
     bool checksums_right; /* what it delivers was made on this host, so no checksum needs to be verified */
     /* The rest belongs to netdev.c. */
+    pthread_mutex_t front_lock; /* recursive: answers come while the guest's frames go. For `front` */
     struct netdev_front front;
-    atomic_bool attached;
+    atomic_bool attached, link_down;
     struct netdev_pcap *pcap; /* a list; fixed before the machine runs */
     struct netdev_frame *queue, **queue_end;
-    size_t queued; /* bytes */
+    atomic_size_t queued; /* bytes */
 };
 
-/* Connects the front end, once, before the machine runs. */
+/* Connects the front end; there is none yet. Any thread. */
 void netdev_attach(struct netdev *netdev, const struct netdev_front *front);
+/* Removes the front end, which is not called any more from then on, and the frames that wait for it. Any
+ * thread, with no lock held that the front end takes. */
+void netdev_detach(struct netdev *netdev);
+/* Is the cable plugged in? While it is not, frames of both directions are lost. Any thread. */
+void netdev_set_link(struct netdev *netdev, bool up);
+bool netdev_link_is_up(const struct netdev *netdev);
 /* For front ends: called in the backend's thread, from within transmit(). */
 void netdev_send(struct netdev *netdev, const uint8_t *frame, size_t length);
+/* For front ends, within transmit(): does the backend take another frame? */
+bool netdev_can_send(struct netdev *netdev);
 /* There is something to transmit, or room to receive again. Any thread; never waits. */
 void netdev_wake(struct netdev *netdev);
-/* Ends the thread; the front end is not called any more afterwards. The front end must still be there. */
+/* Ends the thread; the front end is not called any more afterwards. The front end must still be there, or
+ * detached. */
 void netdev_destroy(struct netdev *netdev);
+/* Writes where the network leads to now; "": there is nothing to say. Any thread. */
+void netdev_describe(struct netdev *netdev, char *text, size_t size);
 
 /* Copies every frame that passes from now on to a file in pcap format (libpcap's savefile, link type
  * Ethernet); of each frame at most `snap` bytes. False if the file cannot be written. Before the machine

@@ -413,7 +413,9 @@ static void slirp_destroy(struct netdev *netdev)
     free(slirp);
 }
 
-static const struct netdev_ops slirp_ops = { "user network", net_send, wake, slirp_destroy };
+static const struct netdev_ops slirp_ops = {
+    .name = "user network", .send = net_send, .wake = wake, .destroy = slirp_destroy
+};
 
 static bool start_thread(struct netdev_slirp *slirp, struct error *error)
 {

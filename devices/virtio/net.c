@@ -212,7 +212,7 @@ static bool net_transmit(void *opaque)
     struct virtqueue *queue = &net->device.queues[NET_QUEUE_TX];
     unsigned count = 0;
     pthread_mutex_lock(&net->device.lock);
-    while (count < NET_BATCH && virtqueue_pop(queue, &net->tx_chain)) {
+    while (count < NET_BATCH && netdev_can_send(net->netdev) && virtqueue_pop(queue, &net->tx_chain)) {
         struct net_header header;
         size_t length = tx_copy(net, &header);
         virtqueue_push(queue, &net->tx_chain, 0);
@@ -228,6 +228,23 @@ static bool net_transmit(void *opaque)
 }
 
 /* ---- The device ---------------------------------------------------------------------------------------- */
+
+static bool link_is_up(const struct virtio_net *net)
+{
+    return net->netdev && netdev_link_is_up(net->netdev);
+}
+
+/* The cable was plugged in or pulled out (section 5.1.4): the driver is told if it looks at the status. */
+static void net_link(void *opaque, bool up)
+{
+    struct virtio_net *net = opaque;
+    struct net_config *space = (struct net_config *)net->device.config;
+    pthread_mutex_lock(&net->device.lock);
+    space->status = (uint16_t)((space->status & ~NET_S_LINK_UP) | (up ? NET_S_LINK_UP : 0));
+    if (virtio_device_has(&net->device, NET_F_STATUS))
+        virtio_device_config_changed(&net->device);
+    pthread_mutex_unlock(&net->device.lock);
+}
 
 /* Without a netdev, what the guest sends is thrown away. [locked] */
 static void discard_sent(struct virtio_net *net)
@@ -267,7 +284,7 @@ static void net_config_write(struct virtio_device *device, unsigned offset, unsi
 static void net_reset(struct virtio_device *device)
 {
     struct virtio_net *net = (struct virtio_net *)device;
-    struct net_config space = { .status = net->netdev ? NET_S_LINK_UP : 0 };
+    struct net_config space = { .status = link_is_up(net) ? NET_S_LINK_UP : 0 };
     memcpy(space.mac, net->first_mac, sizeof(space.mac));
     memcpy(device->config, &space, sizeof(space));
     device->config_size = sizeof(space);
@@ -302,6 +319,9 @@ static void net_load(struct virtio_device *device, struct state_reader *reader)
 
 static void net_destroy(struct virtio_device *device)
 {
+    struct virtio_net *net = (struct virtio_net *)device;
+    if (net->netdev)
+        netdev_detach(net->netdev);
     virtio_device_fini(device);
     free(device);
 }
@@ -359,7 +379,7 @@ struct virtio_device *virtio_net_create(const struct virtio_net_config *config, 
     }
     net_reset(&net->device);
     if (net->netdev) {
-        struct netdev_front front = { net_receive, net_receive_end, net_transmit, net };
+        struct netdev_front front = { net_receive, net_receive_end, net_transmit, net, net_link };
         netdev_attach(net->netdev, &front);
     }
     return &net->device;

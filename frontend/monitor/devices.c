@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands of the monitor about what is plugged in: disks, networks, PCI functions, character devices. If
+ * Commands of the monitor about what is plugged in: disks, PCI functions, character devices. If
  * QEMU has the command, the members of its result have QEMU's names and types (QEMU QMP Reference:
  * query-block, query-pci, query-chardev), so that programs for QEMU understand them.
  */
@@ -147,107 +147,6 @@ void monitor_print_block(FILE *out, struct json_object *result)
     }
     if (!count_of(result))
         fprintf(out, "there is no disk\n");
-}
-
-/* ---- Networks ------------------------------------------------------------------------------------------ */
-
-static void add_strings(struct json_object *row, const char *name, const char *const *list)
-{
-    struct json_object *strings = json_object_new_array();
-    for (unsigned i = 0; list[i]; i++)
-        json_object_array_add(strings, json_object_new_string(list[i]));
-    json_object_object_add(row, name, strings);
-}
-
-static void add_network(struct json_object *rows, const struct machine_netdev *netdev, unsigned number)
-{
-    struct json_object *row = add_row(rows), *dumps = json_object_new_array();
-    monitor_put_number(row, "number", number);
-    if (netdev->id)
-        monitor_put_text(row, "id", netdev->id);
-    monitor_put_text(row, "type", "user");
-    monitor_put_text(row, "net", netdev->user.net ? netdev->user.net : "10.0.2.0/24");
-    monitor_put_bool(row, "restrict", netdev->user.restricted);
-    monitor_put_bool(row, "used", netdev->used);
-    add_strings(row, "hostfwd", netdev->user.hostfwd);
-    add_strings(row, "guestfwd", netdev->user.guestfwd);
-    for (unsigned i = 0; i < netdev->dump_count; i++)
-        json_object_array_add(dumps, json_object_new_string(netdev->dumps[i].file));
-    json_object_object_add(row, "dumps", dumps);
-}
-
-static void add_card(struct json_object *rows, const struct machine_plug *card, const char *place)
-{
-    char mac[18];
-    const uint8_t *bytes = card->settings.mac.bytes;
-    if (!card->model || card->model->backend != DEVICE_BACKEND_NETWORK)
-        return;
-    struct json_object *row = add_row(rows);
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
-             bytes[4], bytes[5]);
-    if (card->settings.id)
-        monitor_put_text(row, "id", card->settings.id);
-    monitor_put_text(row, "place", place);
-    monitor_put_text(row, "model", card->model->name);
-    monitor_put_text(row, "mac", mac);
-    if (card->netdev)
-        monitor_put_number(row, "network", card->netdev);
-}
-
-bool monitor_network(struct monitor_call *call)
-{
-    const struct machine_config *config = &call->options->machine;
-    struct json_object *networks = json_object_new_array(), *cards = json_object_new_array();
-    char place[48];
-    for (unsigned i = 0; i < config->netdev_count; i++)
-        add_network(networks, &config->netdevs[i], i + 1);
-    for (unsigned i = 0; i < config->board->virtio_slots; i++) {
-        snprintf(place, sizeof(place), "virtio-mmio-bus.%u", i);
-        add_card(cards, &config->virtio[i], place);
-    }
-    for (unsigned i = 0; i < config->pci_count; i++) {
-        snprintf(place, sizeof(place), "PCI %.24s%s%02x.%x", config->pci[i].bus ? config->pci[i].bus : "00",
-                 config->pci[i].bus ? "/" : ":", config->pci[i].slot, config->pci[i].function);
-        add_card(cards, &config->pci[i].plug, place);
-    }
-    call->result = json_object_new_object();
-    json_object_object_add(call->result, "networks", networks);
-    json_object_object_add(call->result, "cards", cards);
-    return true;
-}
-
-static void print_list(FILE *out, const char *what, struct json_object *strings)
-{
-    for (size_t i = 0; i < count_of(strings); i++)
-        fprintf(out, "    %s %s\n", what, json_object_get_string(row_of(strings, i)));
-}
-
-static void print_cards(FILE *out, struct json_object *cards, uint64_t network)
-{
-    for (size_t i = 0; i < count_of(cards); i++) {
-        struct json_object *card = row_of(cards, i);
-        if (number_of(card, "network") == network)
-            fprintf(out, "%scard at %s: %s, %s%s\n", network ? "    " : "", text_of(card, "place"),
-                    text_of(card, "model"), text_of(card, "mac"), network ? "" : ", on no network");
-    }
-}
-
-void monitor_print_network(FILE *out, struct json_object *result)
-{
-    struct json_object *networks = member(result, "networks"), *cards = member(result, "cards");
-    for (size_t i = 0; i < count_of(networks); i++) {
-        struct json_object *row = row_of(networks, i);
-        fprintf(out, "network %" PRIu64 ", %s: user network %s%s%s\n", number_of(row, "number"),
-                member(row, "id") ? text_of(row, "id") : "without an id", text_of(row, "net"),
-                is_set(row, "restrict") ? ", restricted" : "", is_set(row, "used") ? "" : ", no card");
-        print_list(out, "forwards", member(row, "hostfwd"));
-        print_list(out, "forwards from the guest", member(row, "guestfwd"));
-        print_list(out, "copied to", member(row, "dumps"));
-        print_cards(out, cards, number_of(row, "number"));
-    }
-    print_cards(out, cards, 0);
-    if (!count_of(networks) && !count_of(cards))
-        fprintf(out, "there is no network interface\n");
 }
 
 /* ---- PCI ----------------------------------------------------------------------------------------------- */

@@ -9,13 +9,12 @@
 #include "frontend/monitor/internal.h"
 #include "machine/inspect.h"
 
-/* Returns the arguments as the text of the flag; NULL, with call->error filled. */
-static const char *text_of_arguments(struct monitor_call *call, const char *flag)
+const char *monitor_text_of_arguments(struct monitor_call *call, const char *flag, const char *first)
 {
     if (!call->is_program)
-        return monitor_text(call, "driver", "");
-    if (!monitor_given(call, "driver")) {
-        error_set(&call->error, "Parameter 'driver' is missing");
+        return monitor_text(call, first, "");
+    if (!monitor_given(call, first)) {
+        error_set(&call->error, "Parameter '%s' is missing", first);
         return NULL;
     }
     return options_read_json(call->changeable, flag, json_object_to_json_string(call->arguments),
@@ -25,7 +24,7 @@ static const char *text_of_arguments(struct monitor_call *call, const char *flag
 bool monitor_device_add(struct monitor_call *call)
 {
     struct options *options = call->changeable;
-    const char *text = text_of_arguments(call, "device");
+    const char *text = monitor_text_of_arguments(call, "device", "driver");
     struct machine_pci *place = text ? options_plug(options, text, &call->error) : NULL;
     unsigned number = place ? (unsigned)(place - options->machine.pci) : 0;
     if (!place)
@@ -47,7 +46,7 @@ bool monitor_device_del(struct monitor_call *call)
 
 bool monitor_blockdev_add(struct monitor_call *call)
 {
-    const char *text = text_of_arguments(call, "blockdev");
+    const char *text = monitor_text_of_arguments(call, "blockdev", "driver");
     return text && options_add_node(call->changeable, text, &call->error);
 }
 

@@ -94,9 +94,16 @@ monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, moni
 monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus, monitor_print_registers,
     monitor_print_lines;
 /* devices.c */
-monitor_run_fn monitor_block, monitor_network, monitor_pci, monitor_chardev, monitor_ringbuf_read;
-monitor_print_fn monitor_print_block, monitor_print_network, monitor_print_pci, monitor_print_chardev;
+monitor_run_fn monitor_block, monitor_pci, monitor_chardev, monitor_ringbuf_read;
+monitor_print_fn monitor_print_block, monitor_print_pci, monitor_print_chardev;
+/* network.c */
+monitor_run_fn monitor_network, monitor_set_link, monitor_set_link_line, monitor_netdev_add,
+    monitor_netdev_del, monitor_hostfwd_add, monitor_hostfwd_remove;
+monitor_print_fn monitor_print_network;
 /* hotplug.c */
+/* Returns the arguments as the text of the flag, which people write as the argument `first`; NULL, with
+ * call->error filled. */
+const char *monitor_text_of_arguments(struct monitor_call *call, const char *flag, const char *first);
 monitor_run_fn monitor_device_add, monitor_device_del, monitor_blockdev_add, monitor_blockdev_del,
     monitor_block_nodes;
 /* media.c */

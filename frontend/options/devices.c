@@ -30,7 +30,7 @@ static const struct {
     bool prefix;
     const char *text;
 } later_devices[] = {
-    { "e1000", true, "use virtio-net-device" },
+    { "e1000-", true, "use e1000 or e1000e" },
     { "rtl8139", true, "use virtio-net-device" },
     { "virtio-gpu-gl", true, "use virtio-gpu-pci" },
     { "virtio-vga-", true, "use virtio-vga" },

@@ -91,6 +91,63 @@ void options_unplug(struct options *options, unsigned number)
     *place = (struct machine_pci){ .left = true };
 }
 
+/* ---- Networks ------------------------------------------------------------------------------------------ */
+
+unsigned options_add_netdev(struct options *options, const char *text, struct error *error)
+{
+    struct option_pairs pairs;
+    const struct machine_config *machine = &options->machine;
+    if (!option_pairs_split(&pairs, &options->strings, text, "type", error))
+        return 0;
+    const char *id = option_pairs_get(&pairs, "id");
+    if (!option_pairs_get(&pairs, "type") || !id) {
+        error_set(error, "Parameter '%s' is missing", id ? "type" : "id");
+        return 0;
+    }
+    for (unsigned n = 0; n < machine->netdev_count; n++) {
+        if (machine->netdevs[n].id && strcmp(machine->netdevs[n].id, id) == 0) {
+            error_set(error, "Duplicate ID '%.60s' for netdev", id);
+            return 0;
+        }
+    }
+    if (!options_take_netdev(options, text, error))
+        return 0;
+    for (unsigned n = 0; n < machine->netdev_count; n++)
+        if (machine->netdevs[n].id && strcmp(machine->netdevs[n].id, id) == 0)
+            return n + 1;
+    error_set(error, "netdev_add %.60s: the keys are those of -netdev", text); /* help was asked for */
+    return 0;
+}
+
+void options_remove_netdev(struct options *options, unsigned number)
+{
+    options->machine.netdevs[number - 1] = (struct machine_netdev){ .gone = true };
+}
+
+/* Rules beyond the room of the list work, but are not listed. */
+void options_note_hostfwd(struct options *options, unsigned number, const char *rule)
+{
+    const char **list = options->machine.netdevs[number - 1].user.hostfwd;
+    unsigned count = 0;
+    while (list[count])
+        count++;
+    if (count < NETDEV_SLIRP_RULES_MAX)
+        list[count] = option_strings_add(&options->strings, rule, strlen(rule));
+}
+
+/* The rule to be removed has no guest's end. */
+void options_forget_hostfwd(struct options *options, unsigned number, const char *rule)
+{
+    const char **list = options->machine.netdevs[number - 1].user.hostfwd;
+    size_t length = strlen(rule);
+    for (unsigned n = 0, to = 0; n <= NETDEV_SLIRP_RULES_MAX; n++) {
+        const char *have = list[n];
+        list[n] = NULL;
+        if (have && (strncmp(have, rule, length) != 0 || have[length] != '-'))
+            list[to++] = have;
+    }
+}
+
 /* ---- Nodes of images ----------------------------------------------------------------------------------- */
 
 static struct options_drive *find_node(struct options *options, const char *name)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * -netdev, -nic, -net and -object filter-dump: networks, and the cards that belong to them. There is no hub:
- * -net nic and -net user make one card on one network.
+ * -net nic and -net user make one card on one network. net_peers.c has the networks other than the user
+ * network.
  */
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "frontend/options/options.h"
 #include "util/log.h"
 
-#define NET_MODELS "virtio-net-device, virtio-net-pci, virtio"
+#define NET_MODELS "virtio-net-device, virtio-net-pci, virtio, e1000, e1000e"
 
 /* ---- The keys of a user network ------------------------------------------------------------------------ */
 
@@ -105,8 +106,8 @@ static bool nic_id(struct options *options, void *item, const char *value, struc
 static bool nic_model(struct options *options, void *item, const char *value, struct error *error)
 {
     struct options_device card;
-    bool known = value && (strcmp(value, "virtio") == 0 ||
-                           (options_name_device(value, &card) && card.model == &virtio_net_model));
+    bool known = value && (strcmp(value, "virtio") == 0 || (options_name_device(value, &card) &&
+                                                            card.model->backend == DEVICE_BACKEND_NETWORK));
     if (!known)
         return options_bad_value(error, "-nic model", value, NET_MODELS);
     ((struct options_nic *)item)->model = value;
@@ -164,11 +165,34 @@ static bool take_kind(struct options *options, const char *argument, const char 
            error_set(error, "%s %s: the kind of network is missing: %s user", flag, argument, flag);
 }
 
-static bool only_user(const char *kind, const char *flag, const char *more, struct error *error)
+/* Takes the keys of a card, and its name, out of the list. */
+static bool take_card_keys(struct options *options, struct option_pairs *pairs, struct options_nic *nic,
+                           struct error *error)
 {
-    return strcmp(kind, "user") == 0 ||
-           error_set(error, "%s %s: this version has only the user network (libslirp): %s user%s", flag, kind,
-                     flag, more);
+    static const struct options_key keys[] = { { "id", nic_id }, NIC_KEYS, { NULL, NULL } };
+    for (const struct options_key *row = keys; row->key; row++) {
+        const char *value = option_pairs_get(pairs, row->key);
+        if (value && !row->take(options, nic, value, error))
+            return false;
+        if (value)
+            option_pairs_take(pairs, row->key);
+    }
+    return true;
+}
+
+/* Takes the keys of a network of that kind; `rows` are those of a user network. */
+static bool take_network(struct options *options, const char *kind, struct option_pairs *pairs,
+                         const char *flag, const struct options_key *rows, struct options_nic *nic,
+                         struct error *error)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%s user", flag);
+    if (strcmp(kind, "user") == 0)
+        return options_take_pairs(options, pairs, rows, nic, name, error);
+    return options_knows_peer(kind, flag, error) &&
+           (rows == nic_keys ? take_card_keys(options, pairs, nic, error)
+                             : (nic->id = option_pairs_get(pairs, "id")) || true) &&
+           options_take_peer(options, kind, pairs, flag, &nic->peer, error);
 }
 
 /* Adds the network; returns its number from 1, or 0 and *error. */
@@ -176,7 +200,10 @@ static unsigned add_netdev(struct options *options, const struct options_nic *ni
                            struct error *error)
 {
     struct machine_config *machine = &options->machine;
-    if (machine->netdev_count == MACHINE_NETDEVS_MAX) {
+    unsigned place = 0;
+    while (place < machine->netdev_count && !machine->netdevs[place].gone)
+        place++;
+    if (place == MACHINE_NETDEVS_MAX) {
         error_set(error, "-netdev %s: more than %d networks", argument, MACHINE_NETDEVS_MAX);
         return 0;
     }
@@ -186,8 +213,9 @@ static unsigned add_netdev(struct options *options, const struct options_nic *ni
             return 0;
         }
     }
-    machine->netdevs[machine->netdev_count] = (struct machine_netdev){ .id = nic->id, .user = nic->user };
-    return ++machine->netdev_count;
+    machine->netdevs[place] = (struct machine_netdev){ .id = nic->id, .user = nic->user, .peer = nic->peer };
+    machine->netdev_count += place == machine->netdev_count;
+    return place + 1;
 }
 
 static bool add_card(struct options *options, const struct options_nic *nic, unsigned netdev,
@@ -211,9 +239,10 @@ bool options_take_netdev(struct options *options, const char *argument, struct e
     struct options_nic nic = { 0 };
     const char *kind;
     if (!take_kind(options, argument, "-netdev", &pairs, &kind, error) ||
-        !only_user(kind, "-netdev", ",id=ID", error) ||
-        !options_take_pairs(options, &pairs, netdev_keys, &nic, "-netdev user", error))
+        !take_network(options, kind, &pairs, "-netdev", netdev_keys, &nic, error))
         return false;
+    if (options->action == OPTIONS_LIST_KEYS)
+        return true;
     if (!nic.id || !*nic.id)
         return error_set(error, "-netdev %s: id=ID is missing", argument);
     return add_netdev(options, &nic, argument, error) != 0;
@@ -228,8 +257,7 @@ bool options_take_nic(struct options *options, const char *argument, struct erro
         return false;
     if (strcmp(kind, "none") == 0)
         return true;
-    if (!only_user(kind, "-nic", "", error) ||
-        !options_take_pairs(options, &pairs, nic_keys, &nic, "-nic user", error))
+    if (!take_network(options, kind, &pairs, "-nic", nic_keys, &nic, error))
         return false;
     unsigned netdev = add_netdev(options, &nic, argument, error);
     return netdev && add_card(options, &nic, netdev, argument, error);
@@ -256,11 +284,10 @@ bool options_take_net(struct options *options, const char *argument, struct erro
             options->net_card = options->device_count;
         return true;
     }
-    if (!only_user(kind, "-net", " with -net nic", error) ||
-        !options_take_pairs(options, &pairs, netdev_keys, &nic, "-net user", error))
+    if (!take_network(options, kind, &pairs, "-net", netdev_keys, &nic, error))
         return false;
     if (options->net_user)
-        return error_set(error, "-net user: this version has no hub for two networks; use -nic user twice");
+        return error_set(error, "-net %s: this version has no hub for two networks; use -nic twice", kind);
     options->net_user = add_netdev(options, &nic, argument, error);
     return options->net_user != 0;
 }
@@ -359,6 +386,7 @@ void options_warn_netdevs(const struct options *options)
     for (unsigned i = 0; i < options->machine.netdev_count; i++) {
         const struct machine_netdev *netdev = &options->machine.netdevs[i];
         if (!netdev->used)
-            log_warn("-netdev user,id=%s: no -device uses it", netdev->id ? netdev->id : "");
+            log_warn("-netdev %s,id=%s: no -device uses it", netdev->peer.type ? netdev->peer.type : "user",
+                     netdev->id ? netdev->id : "");
     }
 }

@@ -156,6 +156,7 @@ struct options_nic {
     const char *model;       /* the model of the card, or NULL */
     struct device_mac mac;
     struct netdev_slirp_config user;
+    struct netdev_peer_config peer; /* kind NONE: the user network */
 };
 
 /* -object filter-dump */
@@ -263,6 +264,13 @@ void options_free(struct options *options);
 /* For the monitor (hotplug.c); between machine_hold() and machine_release(). Gives a device, described as for
  * -device, a place in machine.pci and its back end; the caller plugs it in. NULL, with *error filled. */
 struct machine_pci *options_plug(struct options *options, const char *text, struct error *error);
+/* netdev_add, described as for -netdev, and netdev_del. The first returns the number of the network in
+ * machine.netdevs, from 1; 0, with *error filled. The second may be used for one that could not be made. */
+unsigned options_add_netdev(struct options *options, const char *text, struct error *error);
+void options_remove_netdev(struct options *options, unsigned number);
+/* Notes a rule of hostfwd_add in machine.netdevs[number - 1], or removes it. */
+void options_note_hostfwd(struct options *options, unsigned number, const char *rule);
+void options_forget_hostfwd(struct options *options, unsigned number, const char *rule);
 /* machine.pci[number] is gone, or was not plugged in: its back end can be used again. */
 void options_unplug(struct options *options, unsigned number);
 /* blockdev-add, described as for -blockdev, and blockdev-del. False, with *error filled. */
@@ -418,6 +426,10 @@ bool options_join(struct options *options, struct error *error);
  * network of one card; then, as the last device, the default card, if the command line does not mention the
  * network; at the end the warnings. */
 bool options_join_net(struct options *options, struct error *error);
+/* net_peers.c: checks the name of a kind of network other than the user network, and takes its keys. */
+bool options_knows_peer(const char *type, const char *flag, struct error *error);
+bool options_take_peer(struct options *options, const char *type, const struct option_pairs *pairs,
+                       const char *flag, struct netdev_peer_config *peer, struct error *error);
 bool options_join_netdev(struct options *options, const struct options_device *device,
                          struct machine_plug *slot, struct error *error);
 bool options_add_default_card(struct options *options, struct error *error);

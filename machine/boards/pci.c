@@ -117,12 +117,11 @@ bool board_pci_plug(struct machine *machine, unsigned number, struct error *erro
     const struct machine_pci *what = &machine->config.pci[number];
     struct machine_pci_made *made = &machine->pci_made[number];
     struct pci_bus *bus = board_pci_bus(machine, what->bus);
-    unsigned disks = machine->blockdev_count, networks = machine->netdev_count;
+    unsigned disks = machine->blockdev_count;
     if (!bus)
         return error_set(error, "Bus '%s' not found", what->bus ? what->bus : "pcie.0");
     struct pci_function *function = create_function(machine, what, error);
     made->disk = machine->blockdev_count > disks ? machine->blockdevs[disks] : NULL;
-    made->network = machine->netdev_count > networks ? machine->netdevs[networks] : NULL;
     if (function && !pci_bus_plug(bus, function, what->slot, what->function, error)) {
         function->ops->destroy(function);
         function = NULL;

@@ -47,7 +47,7 @@ static void wire_wake(struct netdev *netdev)
     (void)netdev;
 }
 
-static const struct netdev_ops wire_ops = { "wire", wire_send, wire_wake, NULL };
+static const struct netdev_ops wire_ops = { .name = "wire", .send = wire_send, .wake = wire_wake };
 
 /* Both kinds of slot are made once; every input resets them. */
 static void make_guests(void)

@@ -127,7 +127,7 @@ def device_properties(rvive):
             check(all(row["type"] and row["description"] for row in rows), "%r" % rows)
         sizes = {row["name"]: row for row in qmp.ask("device-list-properties", typename="virtio-blk-pci")["return"]}
         check(sizes["queue-size"]["type"] == "uint32" and sizes["queue-size"]["default-value"] == 256, "queue-size")
-        check("error" in qmp.ask("device-list-properties", typename="e1000"), "a device that is not there")
+        check("error" in qmp.ask("device-list-properties", typename="rtl8139"), "a device that is not there")
 
 
 def devices(rvive):

@@ -203,8 +203,8 @@ def devices(rvive):
             check(re.search(r"00:05\.0 virtio-blk-pci: 1af4:1001 class 0100 \(SCSI", pci) and "BAR0: I/O" in pci and
                   "00:06.0 virtio-net-pci" in pci, "info pci: " + pci)
             network = monitor.run("info network")
-            check("network 1, net0: user network 10.0.2.0/24, restricted" in network and
-                  "card at PCI 00:06.0: virtio-net, 52:54:00:01:02:03" in network, "info network: " + network)
+            check("virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:01:02:03\n" in network and
+                  " \\ net0: index=0,type=user,net=10.0.2.0,restrict=on\n" in network, "info network: " + network)
             check("virtio-gpu" in monitor.run("info qtree"), "info qtree")
             check("/nonexistent/x.png" in monitor.run("screendump /nonexistent/x.png"), "screendump to nowhere")
             check(monitor.run("screendump " + picture) == "", "screendump")

@@ -112,7 +112,9 @@ static size_t card_wait(unsigned type, unsigned protocol, uint8_t *frame)
 static void card_plug(const struct netdev_slirp_config *config, const char *pcap)
 {
     struct error error = { "" };
-    struct netdev_front front = { card_receive, card_receive_end, card_transmit, NULL };
+    struct netdev_front front = { .receive = card_receive,
+                                  .receive_end = card_receive_end,
+                                  .transmit = card_transmit };
     card.in_count = card.in_seen = 0;
     card.out_length = 0;
     card.netdev = netdev_slirp_create(config, &error);

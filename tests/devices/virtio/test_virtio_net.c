@@ -45,7 +45,7 @@ static void wire_wake(struct netdev *netdev)
     atomic_fetch_add(&((struct wire *)netdev)->wakes, 1);
 }
 
-static const struct netdev_ops wire_ops = { "wire", wire_send, wire_wake, NULL };
+static const struct netdev_ops wire_ops = { .name = "wire", .send = wire_send, .wake = wire_wake };
 static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 static struct wire wire;
 static struct guest guest;
@@ -79,8 +79,8 @@ static void start(uint64_t features)
 
 static void finish(void)
 {
-    netdev_fini(&wire.netdev);
     guest_destroy(&guest);
+    netdev_fini(&wire.netdev);
 }
 
 static void fill_frame(uint8_t *frame, size_t length, unsigned seed)
@@ -626,8 +626,8 @@ START_TEST(withheld_features)
         ck_assert_msg((before & ~vdev->offered & (BIT(20) - 1)) == (rows[n].gone & (BIT(20) - 1)) &&
                           !(vdev->offered & rows[n].gone),
                       "row %zu: 0x%llx", n, (unsigned long long)vdev->offered);
-        netdev_fini(&wire.netdev);
         virtio_device_destroy(vdev);
+        netdev_fini(&wire.netdev);
     }
 }
 END_TEST

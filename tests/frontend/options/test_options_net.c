@@ -146,10 +146,41 @@ static const struct failing_line failures[] = {
     { "-virtfs local,path=/,security_model=none", "mount_tag=TAG" },
     { "-device virtio-9p-device,fsdev=f,mount_tag=t", "no -fsdev with id=f" },
     { "-fsdev local,id=f,path=/,security_model=none -device virtio-9p-device,fsdev=f", "mount_tag=TAG" },
-    { "-netdev tap,id=n", "-netdev tap: this version has only the user network" },
-    { "-netdev socket,id=n", "-netdev socket" },
-    { "-nic bridge", "-nic bridge" },
-    { "-net tap", "-net tap" },
+    { "-netdev bridge,id=n", "put a tap interface into the bridge" },
+    { "-nic vde", "-nic vde: this version does not have it: socket" },
+    { "-netdev vhost-user,id=n", "passt" },
+    { "-netdev nosuch,id=n", "there are: user, socket, stream, dgram, tap" },
+    { "-net hubport", "socket,mcast" },
+    { "-netdev socket,id=n", "exactly one of listen=" },
+    { "-netdev socket,id=n,listen=:1,connect=h:2", "exactly one of listen=" },
+    { "-netdev socket,id=n,listen=1", "not HOST:PORT" },
+    { "-netdev socket,id=n,connect=h:65536", "connect=h:65536" },
+    { "-netdev socket,id=n,mcast=10.0.0.1:1", "not the address of a group" },
+    { "-netdev socket,id=n,udp=h:1", "localaddr=HOST:PORT is missing" },
+    { "-netdev socket,id=n,listen=:1,localaddr=h:1", "localaddr= goes with" },
+    { "-netdev socket,id=n,fd=987", "no open descriptor" },
+    { "-netdev socket,id=n,fd=x", "fd=x" },
+    { "-netdev socket,id=n,listen=:1,model=virtio", "unknown option model" },
+    { "-netdev stream,id=n", "addr.type=inet, unix or fd is missing" },
+    { "-netdev stream,id=n,addr.type=vsock", "\"vsock\"" },
+    { "-netdev stream,id=n,addr.type=inet,addr.host=h", "addr.port=PORT is missing" },
+    { "-netdev stream,id=n,addr.type=inet,addr.host=h,addr.port=70000", "addr.port=70000" },
+    { "-netdev stream,id=n,addr.type=inet,addr.port=1,addr.ipv4=off,addr.ipv6=off", "leaves nothing" },
+    { "-netdev stream,id=n,addr.type=unix", "addr.path=PATH is missing" },
+    { "-netdev stream,id=n,addr.type=fd", "addr.str=N is missing" },
+    { "-netdev stream,id=n,server=perhaps,addr.type=unix,addr.path=p", "perhaps" },
+    { "-netdev stream,id=n,server=on,addr.type=unix,addr.path=p,reconnect-ms=5", "is for clients" },
+    { "-netdev stream,id=n,addr.type=unix,addr.path=p,reconnect-ms=-1", "reconnect-ms=-1" },
+    { "-netdev stream,addr.type=unix,addr.path=p", "id=ID" },
+    { "-netdev dgram,id=n,local.type=unix,local.path=p", "both inet or both unix" },
+    { "-netdev dgram,id=n,local.type=unix,local.path=p,remote.type=inet,remote.host=h,remote.port=1",
+      "both" },
+    { "-netdev tap,id=n,script=/etc/qemu-ifup", "runs no scripts" },
+    { "-netdev tap,id=n,vhost=on", "vhost=on" },
+    { "-netdev tap,id=n,queues=4", "queues=4" },
+    { "-netdev tap,id=n,fds=3:4", "unknown option fds" },
+    { "-netdev tap,id=n,fd=3,ifname=t", "exclude each other" },
+    { "-nic tap,mac=01:00:5e:00:00:01", "mac=01:00:5e:00:00:01" },
     { "-netdev user", "id=ID" },
     { "-netdev id=n", "the kind of network is missing" },
     { "-netdev user,id=n,bogus=1", "bogus=1" },
@@ -157,7 +188,8 @@ static const struct failing_line failures[] = {
     { "-netdev user,id=n,smb=/", "-virtfs" },
     { "-netdev user,id=n -netdev user,id=n", "id n is taken" },
     { "-netdev user,id=n,hostfwd", "hostfwd" },
-    { "-nic user,model=e1000", "\"e1000\"" },
+    { "-nic user,model=rtl8139", "\"rtl8139\"" },
+    { "-nic user,model=virtio-blk-pci", "\"virtio-blk-pci\"" },
     { "-nic user,model=virtio-net-x", "\"virtio-net-x\"" },
     { "-nic user,model", "virtio-net-pci" },
     { "-nic user,mac=52:54:00:12:34", "mac=52:54:00:12:34" },
@@ -174,12 +206,59 @@ static const struct failing_line failures[] = {
       "in use by another card" },
     { "-net nic -net nic", "hub" },
     { "-net user -net user", "hub" },
-    { "-device e1000", "virtio-net-device" },
+    { "-device rtl8139", "virtio-net-device" },
     { "-object filter-dump,id=d,file=f", "netdev=ID" },
     { "-object filter-dump,id=d,netdev=none,file=f", "netdev=none" },
     { "-nic user,id=n -object filter-dump,id=d,netdev=n,file=f,maxlen=3", "maxlen=3" },
     { "-nic user,id=n -object filter-dump,id=d,netdev=n,file=f,queue=tx", "queue" },
 };
+
+static const struct netdev_peer_config *peer(const char *line)
+{
+    ck_assert_msg(parse(line), "%s: %s", line, error.text);
+    return &options.machine.netdevs[0].peer;
+}
+
+/* The networks that lead to other programs. */
+START_TEST(peers)
+{
+    const struct netdev_peer_config *found = peer("-netdev socket,id=n,listen=:1234");
+    ck_assert(found->kind == NETDEV_PEER_STREAM && found->server && found->local.port == 1234);
+    ck_assert_str_eq(found->local.host, "");
+    found = peer("-netdev socket,id=n,connect=[::1]:1234");
+    ck_assert(found->kind == NETDEV_PEER_STREAM && !found->server && !found->reconnect_ms);
+    ck_assert_str_eq(found->remote.host, "::1");
+    found = peer("-netdev socket,id=n,mcast=230.0.0.1:1234,localaddr=127.0.0.1");
+    ck_assert(found->kind == NETDEV_PEER_DGRAM && found->remote.port == 1234);
+    ck_assert_str_eq(found->local.host, "127.0.0.1");
+    found = peer("-netdev socket,id=n,udp=a:1,localaddr=b:2");
+    ck_assert(found->kind == NETDEV_PEER_DGRAM && found->remote.port == 1 && found->local.port == 2);
+    found =
+        peer("-netdev stream,id=n,server=off,addr.type=unix,addr.path=/run/passt.socket,reconnect-ms=5000");
+    ck_assert(found->kind == NETDEV_PEER_STREAM && found->reconnect_ms == 5000);
+    ck_assert_str_eq(found->remote.path, "/run/passt.socket");
+    ck_assert_str_eq(found->type, "stream");
+    found =
+        peer("-netdev stream,id=n,server=on,addr.type=inet,addr.host=localhost,addr.port=1,addr.ipv6=off");
+    ck_assert(found->server && found->local.port == 1 && found->local.no_ipv6 && !found->local.no_ipv4);
+    found =
+        peer("-netdev {\"type\":\"stream\",\"id\":\"n\",\"server\":false,\"addr\":{\"type\":\"fd\",\"str\":"
+             "\"7\"},\"reconnect\":2}");
+    ck_assert(found->remote.kind == NET_PLACE_FD && found->remote.fd == 7 && found->reconnect_ms == 2000);
+    found = peer("-netdev dgram,id=n,remote.type=inet,remote.host=224.0.0.9,remote.port=7");
+    ck_assert(found->local.kind == NET_PLACE_NONE && netdev_is_group(&found->remote));
+    found = peer("-netdev tap,id=n,ifname=tap7,script=no,downscript=no,vhost=off");
+    ck_assert(found->kind == NETDEV_PEER_TAP && !found->has_fd);
+    ck_assert_str_eq(found->ifname, "tap7");
+    found = peer("-nic tap,fd=9,mac=02:00:00:00:00:07,model=virtio-net-pci,id=n");
+    ck_assert(found->has_fd && found->fd == 9 && options.machine.netdevs[0].used);
+    ck_assert_uint_eq(options.machine.pci[0].plug.settings.mac.bytes[5], 7);
+    found = peer("-nic stream,server=on,addr.type=unix,addr.path=p,model=e1000e");
+    ck_assert_str_eq(options.machine.pci[0].plug.model->name, "e1000e");
+    found = peer("-net nic -net socket,listen=:1");
+    ck_assert(found->server && options.machine.netdevs[0].used);
+}
+END_TEST
 
 START_TEST(failing_lines)
 {
@@ -195,6 +274,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, scripts);
     tcase_add_test(tests, several);
     tcase_add_test(tests, folders);
+    tcase_add_test(tests, peers);
     tcase_add_loop_test(tests, failing_lines, 0, sizeof(failures) / sizeof(failures[0]));
     suite_add_tcase(suite, tests);
     return suite;
