@@ -326,6 +326,8 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
 int qcow2_l1_grow(struct blockdev_qcow2 *q, uint64_t entries);
 /* Changes the size of the disk; what shrinking cuts off is lost. For an image that nobody else is using. */
 bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error);
+/* The same for an image that is in use, which can only grow. */
+bool qcow2_resize_in_use(struct blockdev *blockdev, uint64_t size, struct error *error);
 
 /* NULL if the blockdev is of another format. */
 struct blockdev_qcow2 *qcow2_of(struct blockdev *blockdev);
