@@ -59,7 +59,9 @@ static struct json_object *image_of(const struct machine_disk *disk)
     monitor_put_text(image, "filename", disk->config->path);
     monitor_put_text(image, "format", disk->format);
     monitor_put_number(image, "virtual-size", disk->size);
-    if (stat(disk->config->path, &status) == 0)
+    if (disk->one_file)
+        monitor_put_number(image, "actual-size", disk->allocated);
+    else if (stat(disk->config->path, &status) == 0)
         monitor_put_number(image, "actual-size", (uint64_t)status.st_blocks * 512);
     monitor_put_bool(image, "dirty-flag", false);
     return image;
@@ -104,9 +106,10 @@ bool monitor_block(struct monitor_call *call)
     struct machine_disk disk;
     call->result = json_object_new_array();
     for (unsigned i = 0; machine_disk(call->machine, i, &disk); i++) {
+        char path[MONITOR_PATH];
         struct json_object *row = add_row(call->result);
-        monitor_put_text(row, "device", disk.id ? disk.id : disk.place);
-        monitor_put_text(row, "qdev", disk.device_id ? disk.device_id : disk.place);
+        monitor_put_text(row, "device", monitor_disk_drive(call, &disk));
+        monitor_put_text(row, "qdev", monitor_disk_path(&disk, path));
         monitor_put_text(row, "place", disk.place);
         monitor_put_text(row, "type", "unknown");
         monitor_put_bool(row, "removable", false);
@@ -122,9 +125,11 @@ void monitor_print_block(FILE *out, struct json_object *result)
     for (size_t i = 0; i < count_of(result); i++) {
         struct json_object *row = row_of(result, i), *medium = member(row, "inserted");
         uint64_t size = number_of(member(medium, "image"), "virtual-size");
-        fprintf(out, "%s at %s: %s (%s, %" PRIu64 " bytes%s%s)\n", text_of(row, "device"),
-                text_of(row, "place"), text_of(medium, "file"), text_of(medium, "drv"), size,
-                is_set(medium, "ro") ? ", read-only" : "", is_set(medium, "snapshot") ? ", snapshot" : "");
+        const char *name = text_of(row, "device");
+        fprintf(out, "%s at %s: %s (%s, %" PRIu64 " bytes%s%s)\n",
+                *name ? name : text_of(medium, "node-name"), text_of(row, "place"), text_of(medium, "file"),
+                text_of(medium, "drv"), size, is_set(medium, "ro") ? ", read-only" : "",
+                is_set(medium, "snapshot") ? ", snapshot" : "");
     }
     if (!count_of(result))
         fprintf(out, "there is no disk\n");
