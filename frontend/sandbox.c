@@ -471,7 +471,8 @@ const char *sandbox_hint(int number)
     if (!status.files || (number != EACCES && number != EXDEV))
         return "";
     snprintf(text, sizeof(text),
-             " (the sandbox lets commands write in: %s; -sandbox on,folder=FOLDER adds a folder)", places);
+             " (the sandbox lets commands write in: %s; -sandbox on,folder=FOLDER adds a folder)",
+             *places ? places : "no folder");
     return text;
 }
 

@@ -48,7 +48,9 @@ bool machine_balloon(struct machine *machine, bool fresh, struct machine_balloon
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
         view = virtio_balloon_look(machine->balloon);
     }
-    *balloon = (struct machine_balloon){ .actual = actual_of(machine, view.actual), .known = view.known };
+    *balloon = (struct machine_balloon){ .actual = actual_of(machine, view.actual),
+                                         .updated_s = view.updated_s,
+                                         .known = view.known };
     for (unsigned n = 0; n < VIRTIO_BALLOON_STATS; n++)
         balloon->stats[n] = view.stats[n];
     return true;

@@ -13,8 +13,9 @@
 struct machine;
 
 struct machine_balloon {
-    uint64_t actual; /* bytes of RAM that the guest has */
-    uint32_t known;  /* bit n: statistic n is known */
+    uint64_t actual;   /* bytes of RAM that the guest has */
+    int64_t updated_s; /* when the guest last sent statistics, in seconds since 1970; 0: never */
+    uint32_t known;    /* bit n: statistic n is known */
     uint64_t stats[VIRTIO_BALLOON_STATS];
 };
 /* Looks at the balloon. With `fresh`, waits a moment for the guest's new statistics. False: there is none. */

@@ -150,6 +150,7 @@ static void find_place(struct machine *machine, struct machine_disk *disk)
             continue;
         snprintf(disk->place, sizeof(disk->place), "virtio%u", i);
         disk->device_id = config->virtio[i].settings.id;
+        disk->is_virtio = true;
         disk->id = config->virtio[i].drive_id;
     }
     for (unsigned i = 0; i < config->pci_count; i++) {
@@ -159,6 +160,8 @@ static void find_place(struct machine *machine, struct machine_disk *disk)
                  config->pci[i].bus ? config->pci[i].bus : "pci", config->pci[i].bus ? "/" : "",
                  config->pci[i].slot, config->pci[i].function);
         disk->device_id = config->pci[i].plug.settings.id;
+        disk->on_pci = true;
+        disk->is_virtio = config->pci[i].plug.model->buses & DEVICE_BUS_MMIO;
         disk->id = config->pci[i].plug.drive_id;
     }
     for (unsigned i = 0; i < config->unit_count; i++) {
@@ -188,12 +191,16 @@ bool machine_disk(struct machine *machine, unsigned number, struct machine_disk 
 {
     if (number >= machine->blockdev_count)
         return false;
-    const struct blockdev *blockdev = machine->blockdevs[number];
+    struct blockdev *blockdev = machine->blockdevs[number];
     *disk = (struct machine_disk){
         .config = machine->disk_configs[number],
         .size = blockdev->size,
         .read_only = blockdev->read_only,
+        .highest = atomic_load(&blockdev->highest),
     };
+    for (unsigned kind = 0; kind < BLOCKDEV_KINDS; kind++)
+        disk->counts[kind] = blockdev_counts(blockdev, (enum blockdev_kind)kind);
+    disk->one_file = blockdev_file_counts(blockdev, &disk->allocated, &disk->file_highest);
     disk->format = disk->config->format     ? disk->config->format
                    : disk->config->snapshot ? "raw"
                                             : blockdev->ops->name;
@@ -211,4 +218,13 @@ bool machine_empty_drive(struct machine *machine, unsigned number, struct machin
         return true;
     }
     return false;
+}
+
+bool machine_resize_disk(struct machine *machine, unsigned number, uint64_t bytes, struct error *error)
+{
+    if (number >= machine->blockdev_count)
+        return error_set(error, "there is no disk %u", number);
+    if (machine->frozen)
+        return error_set(error, "the guest is being saved or loaded: no disk changes its size");
+    return blockdev_resize(machine->blockdevs[number], bytes, error);
 }

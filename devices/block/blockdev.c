@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "devices/block/blockfile.h"
+#include "util/host_time.h"
 #include "util/log.h"
 
 #define BLOCKDEV_DEPTH_MAX 64 /* overlays on overlays */
@@ -99,49 +100,86 @@ void blockdev_destroy(struct blockdev *blockdev)
 
 /* ---- Calls --------------------------------------------------------------------------------------------- */
 
-int blockdev_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
-                    uint64_t offset)
+/* Counts an operation that began at `began`, in ns; returns rc. */
+static int count(struct blockdev *blockdev, enum blockdev_kind kind, uint64_t bytes, uint64_t began, int rc)
 {
-    return bytes ? blockdev->ops->preadv(blockdev, iov, count, bytes, offset) : 0;
+    const memory_order loose = memory_order_relaxed;
+    atomic_fetch_add_explicit(&blockdev->counts[kind].ns, host_now_ns() - began, loose);
+    if (rc) {
+        atomic_fetch_add_explicit(&blockdev->counts[kind].failed, 1, loose);
+        return rc;
+    }
+    atomic_fetch_add_explicit(&blockdev->counts[kind].operations, 1, loose);
+    atomic_fetch_add_explicit(&blockdev->counts[kind].bytes, bytes, loose);
+    return 0;
 }
 
-static bool all_zero(const struct iovec *iov, unsigned count)
+static int count_write(struct blockdev *blockdev, uint64_t bytes, uint64_t offset, uint64_t began, int rc)
 {
-    for (unsigned n = 0; n < count; n++) {
+    uint_fast64_t before = atomic_load_explicit(&blockdev->highest, memory_order_relaxed);
+    while (!rc && before < offset + bytes &&
+           !atomic_compare_exchange_weak_explicit(&blockdev->highest, &before, offset + bytes,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+    return count(blockdev, BLOCKDEV_WRITES, bytes, began, rc);
+}
+
+int blockdev_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned entries, uint64_t bytes,
+                    uint64_t offset)
+{
+    uint64_t began = host_now_ns();
+    return bytes ? count(blockdev, BLOCKDEV_READS, bytes, began,
+                         blockdev->ops->preadv(blockdev, iov, entries, bytes, offset))
+                 : 0;
+}
+
+static bool all_zero(const struct iovec *iov, unsigned entries)
+{
+    for (unsigned n = 0; n < entries; n++) {
         if (!blockdev_is_zero(iov[n].iov_base, iov[n].iov_len))
             return false;
     }
     return true;
 }
 
-int blockdev_pwritev(struct blockdev *blockdev, struct iovec *iov, unsigned count, uint64_t bytes,
+int blockdev_pwritev(struct blockdev *blockdev, struct iovec *iov, unsigned entries, uint64_t bytes,
                      uint64_t offset)
 {
     if (blockdev->read_only)
         return -EROFS;
-    if (blockdev->detect_zeroes != BLOCKDEV_DETECT_OFF && all_zero(iov, count))
+    if (blockdev->detect_zeroes != BLOCKDEV_DETECT_OFF && all_zero(iov, entries))
         return blockdev_write_zeroes(blockdev, offset, bytes,
                                      blockdev->detect_zeroes == BLOCKDEV_DETECT_UNMAP);
-    return bytes ? blockdev->ops->pwritev(blockdev, iov, count, bytes, offset) : 0;
+    uint64_t began = host_now_ns();
+    return bytes ? count_write(blockdev, bytes, offset, began,
+                               blockdev->ops->pwritev(blockdev, iov, entries, bytes, offset))
+                 : 0;
 }
 
 int blockdev_flush(struct blockdev *blockdev)
 {
-    return blockdev->read_only ? 0 : blockdev->ops->flush(blockdev);
+    uint64_t began = host_now_ns();
+    return count(blockdev, BLOCKDEV_FLUSHES, 0, began,
+                 blockdev->read_only ? 0 : blockdev->ops->flush(blockdev));
 }
 
 int blockdev_discard(struct blockdev *blockdev, uint64_t offset, uint64_t length)
 {
     if (blockdev->read_only)
         return -EROFS;
-    return blockdev->ignore_discard ? 0 : blockdev->ops->discard(blockdev, offset, length);
+    uint64_t began = host_now_ns();
+    return count(blockdev, BLOCKDEV_UNMAPS, length, began,
+                 blockdev->ignore_discard ? 0 : blockdev->ops->discard(blockdev, offset, length));
 }
 
 int blockdev_write_zeroes(struct blockdev *blockdev, uint64_t offset, uint64_t length, bool unmap)
 {
-    return blockdev->read_only
-               ? -EROFS
-               : blockdev->ops->write_zeroes(blockdev, offset, length, unmap && !blockdev->ignore_discard);
+    if (blockdev->read_only)
+        return -EROFS;
+    uint64_t began = host_now_ns();
+    return count_write(
+        blockdev, length, offset, began,
+        blockdev->ops->write_zeroes(blockdev, offset, length, unmap && !blockdev->ignore_discard));
 }
 
 int blockdev_status(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
@@ -164,6 +202,42 @@ int blockdev_pwrite(struct blockdev *blockdev, const void *bytes, uint64_t lengt
 {
     struct iovec iov = { (void *)(uintptr_t)bytes, length };
     return blockdev_pwritev(blockdev, &iov, 1, length, offset);
+}
+
+struct blockdev_counts blockdev_counts(struct blockdev *blockdev, enum blockdev_kind kind)
+{
+    return (struct blockdev_counts){ .operations = atomic_load(&blockdev->counts[kind].operations),
+                                     .failed = atomic_load(&blockdev->counts[kind].failed),
+                                     .bytes = atomic_load(&blockdev->counts[kind].bytes),
+                                     .ns = atomic_load(&blockdev->counts[kind].ns) };
+}
+
+bool blockdev_file_counts(struct blockdev *blockdev, uint64_t *allocated, uint64_t *highest)
+{
+    struct blockfile *file = blockdev->ops->file ? blockdev->ops->file(blockdev) : NULL;
+    if (!file)
+        return false;
+    *allocated = blockfile_allocated(file);
+    *highest = atomic_load(&file->highest);
+    return true;
+}
+
+bool blockdev_resize(struct blockdev *blockdev, uint64_t bytes, struct error *error)
+{
+    if (!bytes || bytes % BLOCKDEV_SECTOR || bytes > INT64_MAX)
+        return error_set(error, "%llu bytes are no size of a disk: it has whole sectors of %u bytes",
+                         (unsigned long long)bytes, BLOCKDEV_SECTOR);
+    if (blockdev->read_only)
+        return error_set(error, "the disk is read-only, so its size cannot be changed");
+    if (!blockdev->ops->resize)
+        return error_set(error, "the size of a %s disk cannot be changed", blockdev->ops->name);
+    if (!blockdev->resized)
+        return error_set(error, "the device of this disk cannot tell the guest that its size has changed");
+    if (!blockdev->ops->resize(blockdev, bytes, error))
+        return false;
+    __atomic_store_n(&blockdev->size, bytes, __ATOMIC_RELAXED);
+    blockdev->resized(blockdev->resized_opaque);
+    return true;
 }
 
 /* ---- Helpers ------------------------------------------------------------------------------------------- */

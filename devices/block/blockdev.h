@@ -10,6 +10,7 @@
 #ifndef DEVICES_BLOCK_BLOCKDEV_H
 #define DEVICES_BLOCK_BLOCKDEV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -27,6 +28,7 @@ enum blockdev_status {
 };
 
 struct blockdev;
+struct blockfile;
 struct blockdev_ops {
     const char *name;
     /* `iov` has at most BLOCKDEV_IOV_MAX entries, `bytes` in all, and may be changed. */
@@ -45,6 +47,19 @@ struct blockdev_ops {
      * at least one. NULL: all bytes are data. */
     int (*status)(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
                   enum blockdev_status *status);
+    /* Changes the size of a disk that is in use, to a multiple of BLOCKDEV_SECTOR; the caller stores it in
+     * `size` then. NULL: it stays as it is. False and *error. */
+    bool (*resize)(struct blockdev *blockdev, uint64_t bytes, struct error *error);
+    /* The file of the host. NULL: it is not one file. */
+    struct blockfile *(*file)(struct blockdev *blockdev);
+};
+
+/* What was done with the disk since it was opened. Transfers of a format on its own file, such as those of
+ * tables, do not count. */
+enum blockdev_kind { BLOCKDEV_READS, BLOCKDEV_WRITES, BLOCKDEV_UNMAPS, BLOCKDEV_FLUSHES, BLOCKDEV_KINDS };
+struct blockdev_counts {
+    uint64_t operations, failed; /* `operations` are those that succeeded */
+    uint64_t bytes, ns;          /* of those that succeeded; ns: of all */
 };
 
 enum blockdev_detect {
@@ -64,10 +79,19 @@ enum blockdev_on_error {
 
 struct blockdev {
     const struct blockdev_ops *ops;
-    uint64_t size; /* bytes, a multiple of BLOCKDEV_SECTOR; fixed */
+    /* Bytes, a multiple of BLOCKDEV_SECTOR. Only blockdev_resize() changes it: blockdev_size(). */
+    uint64_t size;
     bool read_only;
     bool ignore_discard; /* discards do nothing, and write_zeroes keeps the space */
     enum blockdev_detect detect_zeroes;
+    /* Tells the device that uses the disk that `size` has changed. Set by the device when it is made; NULL:
+     * its guest could not be told. */
+    void (*resized)(void *opaque);
+    void *resized_opaque;
+    struct {
+        atomic_uint_fast64_t operations, failed, bytes, ns;
+    } counts[BLOCKDEV_KINDS];
+    atomic_uint_fast64_t highest; /* no byte from there on was written since the disk was opened */
 };
 
 enum blockdev_cache {
@@ -124,12 +148,23 @@ int blockdev_discard(struct blockdev *blockdev, uint64_t offset, uint64_t length
 int blockdev_write_zeroes(struct blockdev *blockdev, uint64_t offset, uint64_t length, bool unmap);
 int blockdev_status(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run,
                     enum blockdev_status *status);
+/* The size, for those who run beside blockdev_resize(). */
+static inline uint64_t blockdev_size(const struct blockdev *blockdev)
+{
+    return __atomic_load_n(&blockdev->size, __ATOMIC_RELAXED);
+}
+/* Makes a disk that is in use larger or smaller, and tells its device. What lies beyond a new end is lost. To
+ * be called by one thread at a time. False, with *error filled, on failure. */
+bool blockdev_resize(struct blockdev *blockdev, uint64_t bytes, struct error *error);
+struct blockdev_counts blockdev_counts(struct blockdev *blockdev, enum blockdev_kind kind);
+/* Bytes that the file takes on the host, and the end of what was written to it (0: nothing was), since it was
+ * opened. False: it is not one file. */
+bool blockdev_file_counts(struct blockdev *blockdev, uint64_t *allocated, uint64_t *highest);
 /* The same with one buffer. */
 int blockdev_pread(struct blockdev *blockdev, void *bytes, uint64_t length, uint64_t offset);
 int blockdev_pwrite(struct blockdev *blockdev, const void *bytes, uint64_t length, uint64_t offset);
 
 /* The backends, for blockdev_open(). A backend takes `file` over; on failure the caller keeps it. */
-struct blockfile;
 struct blockdev *blockdev_raw_create(struct blockfile *file, const struct blockdev_config *config,
                                      bool probed, struct error *error);
 struct blockdev *blockdev_qcow2_create(struct blockfile *file, const struct blockdev_config *config,

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/fd_sets.h"
 #include "util/log.h"
 
 #define DIRECT_ALIGN_MAX 4096u
@@ -76,7 +77,8 @@ static int open_path(const struct blockdev_config *config, bool writable, struct
     int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     if (cache_is_sync(config->cache))
         flags |= O_DSYNC;
-    int fd = open(config->path, flags);
+    int fd =
+        fd_sets_has_name(config->path) ? fd_sets_open(config->path, writable) : open(config->path, flags);
     if (fd >= 0)
         return fd;
     int why = errno;
@@ -150,6 +152,12 @@ int blockfile_size(struct blockfile *file, uint64_t *bytes)
         return -errno;
     *bytes = (uint64_t)st.st_size;
     return file->regular ? 0 : -ENOTBLK;
+}
+
+uint64_t blockfile_allocated(struct blockfile *file)
+{
+    struct stat st;
+    return fstat(file->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
 int blockfile_truncate(struct blockfile *file, uint64_t bytes)
@@ -279,14 +287,24 @@ static int write_bounced(struct blockfile *file, struct iovec *iov, uint64_t byt
     return rc;
 }
 
+static void note_end(struct blockfile *file, uint64_t end)
+{
+    uint_fast64_t before = atomic_load_explicit(&file->highest, memory_order_relaxed);
+    while (before < end && !atomic_compare_exchange_weak_explicit(&file->highest, &before, end,
+                                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 int blockfile_pwritev(struct blockfile *file, struct iovec *iov, unsigned count, uint64_t bytes,
                       uint64_t offset)
 {
     if (offset > INT64_MAX - bytes)
         return -EFBIG;
-    if (is_aligned(file, iov, count, offset))
-        return blockdev_fd_pwritev(file->fd, iov, count, bytes, offset);
-    return write_bounced(file, iov, bytes, offset);
+    int rc = is_aligned(file, iov, count, offset) ? blockdev_fd_pwritev(file->fd, iov, count, bytes, offset)
+                                                  : write_bounced(file, iov, bytes, offset);
+    if (!rc)
+        note_end(file, offset + bytes);
+    return rc;
 }
 
 int blockfile_pread(struct blockfile *file, void *bytes, uint64_t length, uint64_t offset)

@@ -24,6 +24,7 @@ struct blockfile {
     atomic_int lost;       /* negative errno of the flush that failed; 0: none has */
     int (*sync_data)(int); /* fdatasync(); tests put a function here that fails */
     pthread_mutex_t edges; /* held while a write of part of an aligned unit reads the rest of it */
+    atomic_uint_fast64_t highest; /* no byte from there on was written since the file was opened */
 };
 
 /* Opens for writing unless config says read_only or snapshot. */
@@ -36,6 +37,8 @@ void blockfile_check_direct(struct blockfile *file, uint64_t size);
 
 /* Gives the file's size in bytes. */
 int blockfile_size(struct blockfile *file, uint64_t *bytes);
+/* The bytes that it takes on the host's disk; 0: unknown. */
+uint64_t blockfile_allocated(struct blockfile *file);
 int blockfile_truncate(struct blockfile *file, uint64_t bytes);
 /* Reading beyond the end of the file is -EIO, or gives zeros if `beyond` is true. `iov` is changed. */
 int blockfile_preadv(struct blockfile *file, struct iovec *iov, unsigned count, uint64_t bytes,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Raw images: byte n of the disk is byte n of the file. All state is fixed after opening.
+ * Raw images: byte n of the disk is byte n of the file. All state is fixed after opening, but the size.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -70,6 +70,18 @@ static int raw_status(struct blockdev *blockdev, uint64_t offset, uint64_t lengt
     return 0;
 }
 
+static bool raw_resize(struct blockdev *blockdev, uint64_t bytes, struct error *error)
+{
+    struct blockfile *file = file_of(blockdev);
+    if (!file->regular)
+        return error_set(error, "%s: is a device of the host, whose size is its own", file->path);
+    if (file->align && bytes % file->align) /* turning direct I/O off would disturb running transfers */
+        return error_set(error, "%s: with cache=none its size is a multiple of %u bytes", file->path,
+                         file->align);
+    int rc = blockfile_truncate(file, bytes);
+    return !rc || error_set(error, "%s: its size cannot be changed: %s", file->path, strerror(-rc));
+}
+
 static void raw_destroy(struct blockdev *blockdev)
 {
     blockfile_close(file_of(blockdev));
@@ -85,6 +97,8 @@ static const struct blockdev_ops raw_ops = {
     .write_zeroes = raw_write_zeroes,
     .destroy = raw_destroy,
     .status = raw_status,
+    .resize = raw_resize,
+    .file = file_of,
 };
 
 struct blockdev *blockdev_raw_create(struct blockfile *file, const struct blockdev_config *config,

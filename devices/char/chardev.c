@@ -51,6 +51,7 @@ void chardev_destroy(struct chardev *chardev)
         return;
     if (chardev->has_log)
         close(chardev->log);
+    chardev_close_fds(chardev);
     chardev->ops->destroy(chardev);
 }
 

@@ -22,6 +22,8 @@
 #include "devices/char/describe.h"
 #include "util/error.h"
 
+#define CHARDEV_FDS 16u
+
 struct chardev;
 struct chardev_ops {
     const char *name;
@@ -68,6 +70,11 @@ struct chardev {
     /* The front end takes commands. So a client that turns out to be a web browser (util/peer.h) is
      * disconnected before any command is obeyed. Set before chardev_attach(). */
     bool refuses_browsers;
+    /* The peer of a Unix socket may send descriptors along with its bytes: chardev_take_fd(). Set before
+     * chardev_attach(). */
+    bool takes_fds;
+    int fds[CHARDEV_FDS]; /* that came and were not taken, the oldest first; of hold_lock, like fd_count */
+    unsigned fd_count;
     pthread_mutex_t hold_lock; /* taken around the front end's can_receive() and receive() */
     bool held;                 /* see chardev_hold() */
 };
@@ -94,6 +101,10 @@ typedef void chardev_escape_fn(void *opaque, enum chardev_escape what);
  * would overwrite what came before it. When this returns, no receive() is under way. Any thread that holds no
  * lock which the front end takes. */
 void chardev_hold(struct chardev *chardev, bool held);
+
+/* Takes the oldest descriptor that the peer sent, close-on-exec; -1: there is none. Those that are not taken
+ * are closed when the peer goes, and the oldest when there are too many. Any thread. */
+int chardev_take_fd(struct chardev *chardev);
 
 /* Makes a backend from its description (devices/char/describe.h). `escape` (may be NULL) is told of Ctrl-A X
  * and Ctrl-A C. Returns NULL and fills *error. */

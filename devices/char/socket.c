@@ -37,12 +37,20 @@ struct socket_chardev {
     struct telnet telnet;
 };
 
+static bool is_unix(int fd)
+{
+    int domain = 0;
+    socklen_t size = sizeof(domain);
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
 static void socket_use(struct socket_chardev *socket_, int fd)
 {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* no effect on a Unix socket */
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     socket_->connection = fd;
+    socket_->stream.passes_fds = is_unix(fd);
     stream_connect(&socket_->stream, fd, fd);
     if (socket_->stream.filter)
         telnet_begin(&socket_->telnet, &socket_->stream.chardev);

@@ -314,6 +314,7 @@ static size_t input_wanted(struct chardev_stream *stream)
 
 static void input_end(struct chardev_stream *stream)
 {
+    chardev_close_fds(&stream->chardev);
     stream->end_waits = !stream->is_pty && stream->opened;
     deliver(stream);
     if (stream->closed) {
@@ -339,7 +340,10 @@ static void input_event(void *opaque, short revents)
     memmove(stream->in_buffer, stream->in_buffer + stream->in_head, stream->in_count);
     stream->in_head = 0;
     uint8_t *to = stream->in_buffer + stream->in_count;
-    ssize_t n = read(atomic_load(&stream->in_fd), to, wanted);
+    int fd = atomic_load(&stream->in_fd);
+    ssize_t n = stream->chardev.takes_fds && stream->passes_fds
+                    ? chardev_receive(&stream->chardev, fd, to, wanted)
+                    : read(fd, to, wanted);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (n <= 0 && stream->is_datagram)

@@ -24,6 +24,7 @@ struct chardev_stream {
     /* Called in the I/O thread when the peer is gone; NULL: only the input ends. */
     void (*closed)(struct chardev_stream *stream);
     bool is_pty;      /* a hang-up is temporary: closed() decides */
+    bool passes_fds;  /* a socket that carries descriptors, if the front end takes them */
     bool is_datagram; /* what is read is whole, and nobody listening is no end */
     /* Takes what is not the front end's out of `length` bytes that came, in place; returns how many are left.
      * I/O thread. NULL: all of it is. */
@@ -66,6 +67,11 @@ void stream_destroy(struct chardev_stream *stream);
 void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
 void stream_input_ready(struct chardev *chardev);
 void stream_hurry(struct chardev *chardev, bool on);
+
+/* descriptors.c: as read(), but descriptors may come along with the bytes, and wait for chardev_take_fd(). */
+ssize_t chardev_receive(struct chardev *chardev, int fd, uint8_t *to, size_t wanted);
+/* The peer has gone: closes those that nobody took. */
+void chardev_close_fds(struct chardev *chardev);
 
 /* Whether keys after the escape key are commands, and who is told; backends that are no streams have none. */
 void chardev_stream_escapes(struct chardev *chardev, bool on, chardev_escape_fn *escape, void *opaque);

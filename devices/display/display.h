@@ -183,6 +183,11 @@ struct display_pointer {
 };
 /* Sends the pointer to a tablet if `absolute`, else to a mouse. [view] */
 void display_pointer(struct display *display, const struct display_pointer *pointer);
+/* What is held down, and where the tablet's pointer is; it has not moved. `absolute` tells whether the guest
+ * listens to a tablet. */
+struct display_pointer display_pointer_now(struct display *display);
+/* Is there a device of that kind, whether the guest listens to it or not? */
+bool display_has_input(struct display *display, enum display_input_kind kind);
 /* Does the guest listen to a tablet? If so, a window need not grab the pointer. */
 bool display_is_absolute(struct display *display);
 

@@ -72,6 +72,29 @@ bool display_is_absolute(struct display *display)
     return absolute;
 }
 
+bool display_has_input(struct display *display, enum display_input_kind kind)
+{
+    pthread_mutex_lock(&display->input_lock);
+    const struct display_input *input = display->inputs;
+    while (input && input->kind != kind)
+        input = input->next;
+    pthread_mutex_unlock(&display->input_lock);
+    return input != NULL;
+}
+
+struct display_pointer display_pointer_now(struct display *display)
+{
+    pthread_mutex_lock(&display->input_lock);
+    struct display_pointer pointer = { .absolute = find_active(display, DISPLAY_TABLET) != NULL,
+                                       .buttons = display->buttons };
+    if (pointer.absolute) {
+        pointer.x = display->x;
+        pointer.y = display->y;
+    }
+    pthread_mutex_unlock(&display->input_lock);
+    return pointer;
+}
+
 /* Sends a change of a key. [input lock] */
 static void key_change(struct display *display, unsigned code, bool down)
 {

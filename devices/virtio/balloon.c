@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "devices/virtio/worker.h"
 #include "util/check.h"
@@ -47,6 +48,7 @@ struct balloon {
     struct virtq_chain chain; /* the worker's */
     struct virtq_chain stats_chain, older_chain;
     unsigned updates;
+    int64_t updated_s;
     uint32_t known;
     uint64_t stats[VIRTIO_BALLOON_STATS];
 };
@@ -150,6 +152,7 @@ static void read_stats(struct balloon *balloon)
         balloon->stats[entries[n].tag] = entries[n].value;
     }
     balloon->updates++;
+    balloon->updated_s = (int64_t)time(NULL);
 }
 
 /* The driver has one buffer; if it gives more, the older ones go back. [locked] */
@@ -212,6 +215,7 @@ struct virtio_balloon_view virtio_balloon_look(struct virtio_device *device)
         .target = config_word(device, CONFIG_TARGET),
         .actual = config_word(device, CONFIG_ACTUAL),
         .updates = balloon->updates,
+        .updated_s = balloon->updated_s,
         .known = balloon->known,
     };
     memcpy(view.stats, balloon->stats, sizeof(view.stats));

@@ -23,6 +23,7 @@ struct virtio_balloon_config {
 struct virtio_balloon_view {
     uint32_t target, actual; /* pages in the balloon: as the host wants, as the guest says */
     unsigned updates;        /* how often the guest has sent statistics */
+    int64_t updated_s;       /* when it last did, in seconds since 1970; 0: never */
     uint32_t known;          /* bit n: the guest has sent statistic n */
     uint64_t stats[VIRTIO_BALLOON_STATS];
 };

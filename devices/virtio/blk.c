@@ -119,7 +119,7 @@ static enum blk_status status_of(struct blk_request *request, enum block_request
 /* Is [sector, sector + count) on the disk? */
 static bool in_range(const struct blk_request *request, uint64_t sector, uint64_t count)
 {
-    uint64_t sectors = request->blockdev->size / BLOCKDEV_SECTOR;
+    uint64_t sectors = blockdev_size(request->blockdev) / BLOCKDEV_SECTOR;
     if (sector <= sectors && count <= sectors - sector)
         return true;
     LOG_GUEST("virtio-blk: %llu sectors at %llu of a disk with %llu", (unsigned long long)count,
@@ -375,9 +375,21 @@ static void blk_load(struct virtio_device *device, struct state_reader *reader)
     load_retries(blk, reader);
 }
 
+/* Any thread. */
+static void blk_resized(void *opaque)
+{
+    struct virtio_blk *blk = opaque;
+    uint64_t sectors = blockdev_size(blk->blockdev) / BLOCKDEV_SECTOR;
+    pthread_mutex_lock(&blk->device.lock);
+    memcpy(blk->device.config + offsetof(struct blk_config, capacity), &sectors, sizeof(sectors));
+    virtio_device_config_changed(&blk->device);
+    pthread_mutex_unlock(&blk->device.lock);
+}
+
 static void blk_destroy(struct virtio_device *device)
 {
     struct virtio_blk *blk = (struct virtio_blk *)device;
+    blk->blockdev->resized = NULL;
     virtio_worker_stop(&blk->worker);
     virtio_device_fini(device);
     free(blk);
@@ -489,6 +501,8 @@ struct virtio_device *virtio_blk_create(const struct virtio_blk_config *given, s
         free(blk);
         return NULL;
     }
+    config.blockdev->resized = blk_resized;
+    config.blockdev->resized_opaque = blk;
     return &blk->device;
 }
 

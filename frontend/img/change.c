@@ -55,10 +55,8 @@ static bool commit(struct blockdev *overlay, const char *path, bool keep, struct
     struct blockdev_qcow2 *q = qcow2_of(overlay);
     if (!q || !q->backing_name)
         return error_set(error, "%s: has no backing file to commit to", path);
-    const char *slash = strrchr(path, '/');
-    int folder = *q->backing_name == '/' || !slash ? 0 : (int)(slash + 1 - path);
-    if (snprintf(full, sizeof(full), "%.*s%s", folder, path, q->backing_name) >= (int)sizeof(full))
-        return error_set(error, "%s: the path of its backing file is too long", path);
+    if (!img_path_of(path, q->backing_name, full, sizeof(full), error))
+        return false;
     struct blockdev *base = img_open(full, q->backing_format, true, false, false, error);
     if (!base)
         return false;

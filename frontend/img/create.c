@@ -104,6 +104,20 @@ static bool take_options(struct creation *creation, struct option_strings *strin
     return true;
 }
 
+bool img_parse_options(const char *options, struct qcow2_options *qcow2, struct error *error)
+{
+    struct option_strings strings = { 0 };
+    struct creation creation = { .qcow2 = { .version = 3, .cluster_bits = 16, .refcount_bits = 16 } };
+    bool ok = take_options(&creation, &strings, options, error);
+    unsigned bits = creation.qcow2.refcount_bits;
+    if (ok && (!bits || bits & (bits - 1)))
+        ok = error_set(error, "refcount_bits must be 1, 2, 4, 8, 16, 32 or 64");
+    *qcow2 = creation.qcow2;
+    qcow2->backing = qcow2->backing_format = NULL;
+    option_strings_free(&strings);
+    return ok;
+}
+
 /* ---- The file ------------------------------------------------------------------------------------------ */
 
 /* Returns the size of the backing file, which is looked for where the new image will look for it. */
@@ -111,10 +125,8 @@ static bool backing_size(const char *path, const struct creation *creation, uint
                          struct error *error)
 {
     char full[4096];
-    const char *name = creation->qcow2.backing, *slash = strrchr(path, '/');
-    int folder = *name == '/' || !slash ? 0 : (int)(slash + 1 - path);
-    if (snprintf(full, sizeof(full), "%.*s%s", folder, path, name) >= (int)sizeof(full))
-        return error_set(error, "%s: the path is too long", name);
+    if (!img_path_of(path, creation->qcow2.backing, full, sizeof(full), error))
+        return false;
     struct blockdev *backing = img_open(full, creation->qcow2.backing_format, false, true, false, error);
     if (!backing)
         return false;

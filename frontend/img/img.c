@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/block/blockfile.h"
+
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -80,6 +82,55 @@ struct blockdev *img_open(const char *path, const char *format, bool writable, b
     return blockdev_open(&config, error);
 }
 
+bool img_parse_output(const char *text, bool *json)
+{
+    *json = strcmp(text, "json") == 0;
+    return *json || strcmp(text, "human") == 0 || !img_failf("--output=%s: there are human and json", text);
+}
+
+/* Data of a qcow2 image that nobody has written is a hole of its file. */
+static int look_for_hole(struct blockdev_qcow2 *q, uint64_t offset, uint64_t *run,
+                         enum blockdev_status *status)
+{
+    struct qcow2_extent extent;
+    uint64_t part;
+    pthread_mutex_lock(&q->lock);
+    int rc = qcow2_lookup(q, offset, *run, &extent);
+    pthread_mutex_unlock(&q->lock);
+    if (rc || extent.kind != QCOW2_KIND_DATA)
+        return rc;
+    if (!blockfile_is_data(q->file, extent.host, extent.bytes, &part))
+        *status = BLOCKDEV_STATUS_ZERO;
+    *run = part < extent.bytes ? part : extent.bytes;
+    return 0;
+}
+
+int img_status(struct blockdev *blockdev, uint64_t offset, uint64_t length, uint64_t *run, bool *zero)
+{
+    for (;;) {
+        enum blockdev_status status;
+        int rc = blockdev_status(blockdev, offset, length, run, &status);
+        struct blockdev_qcow2 *q = qcow2_of(blockdev);
+        if (!rc && q && status == BLOCKDEV_STATUS_DATA)
+            rc = look_for_hole(q, offset, run, &status);
+        struct blockdev *below = q && status == BLOCKDEV_STATUS_BACKING ? q->backing : NULL;
+        *zero = status == BLOCKDEV_STATUS_ZERO || (status == BLOCKDEV_STATUS_BACKING && !below) ||
+                (below && offset >= below->size);
+        if (rc || !below || *zero)
+            return rc;
+        length = *run < below->size - offset ? *run : below->size - offset;
+        blockdev = below;
+    }
+}
+
+bool img_path_of(const char *path, const char *name, char *full, size_t size, struct error *error)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = *name == '/' || !slash ? 0 : (int)(slash + 1 - path);
+    return snprintf(full, size, "%.*s%s", folder, path, name) < (int)size ||
+           error_set(error, "%s: the path is too long", name);
+}
+
 const char *img_format_of(const struct blockdev *blockdev)
 {
     return blockdev->ops->name;
@@ -127,6 +178,6 @@ int main(int argc, char **argv)
         int status = commands[n].run(argc - 1, argv + 1);
         return fflush(stdout) ? img_failf("cannot write to the standard output") : status;
     }
-    return img_failf("%s%s; the commands are check, commit, convert, create, info and resize (--help)",
-                     *name ? "unknown command: " : "a command is missing", name);
+    return img_failf("%s%s; --help lists the commands", *name ? "unknown command: " : "a command is missing",
+                     name);
 }

@@ -237,9 +237,8 @@ int img_info(int argc, char **argv)
         case 'U': info.shared = true; break;
         case 'c': info.chain = true; break;
         case 'o':
-            info.json = strcmp(optarg, "json") == 0;
-            if (!info.json && strcmp(optarg, "human") != 0)
-                return img_failf("--output=%s: there are human and json", optarg);
+            if (!img_parse_output(optarg, &info.json))
+                return 1;
             break;
         default: return img_usage("info");
         }

@@ -59,7 +59,9 @@ static struct json_object *image_of(const struct machine_disk *disk)
     monitor_put_text(image, "filename", disk->config->path);
     monitor_put_text(image, "format", disk->format);
     monitor_put_number(image, "virtual-size", disk->size);
-    if (stat(disk->config->path, &status) == 0)
+    if (disk->one_file)
+        monitor_put_number(image, "actual-size", disk->allocated);
+    else if (stat(disk->config->path, &status) == 0)
         monitor_put_number(image, "actual-size", (uint64_t)status.st_blocks * 512);
     monitor_put_bool(image, "dirty-flag", false);
     return image;
@@ -99,12 +101,12 @@ static struct json_object *inserted(const struct machine_disk *disk)
     return medium;
 }
 
-static struct json_object *add_disk(struct json_object *rows, const struct machine_disk *disk)
+static struct json_object *add_disk(const struct monitor_call *call, const struct machine_disk *disk)
 {
-    struct json_object *row = add_row(rows);
-    const char *otherwise = !disk->config && disk->device_id ? disk->device_id : disk->place;
-    monitor_put_text(row, "device", disk->id ? disk->id : otherwise);
-    monitor_put_text(row, "qdev", disk->device_id ? disk->device_id : disk->place);
+    char path[MONITOR_PATH];
+    struct json_object *row = add_row(call->result);
+    monitor_put_text(row, "device", monitor_disk_drive(call, disk));
+    monitor_put_text(row, "qdev", monitor_disk_path(disk, path));
     monitor_put_text(row, "place", disk->place);
     monitor_put_text(row, "type", "unknown");
     monitor_put_bool(row, "removable", disk->removable);
@@ -120,16 +122,18 @@ bool monitor_block(struct monitor_call *call)
     struct machine_disk disk;
     call->result = json_object_new_array();
     for (unsigned i = 0; machine_disk(call->machine, i, &disk); i++)
-        json_object_object_add(add_disk(call->result, &disk), "inserted", inserted(&disk));
+        json_object_object_add(add_disk(call, &disk), "inserted", inserted(&disk));
     for (unsigned i = 0; machine_empty_drive(call->machine, i, &disk); i++)
-        add_disk(call->result, &disk);
+        add_disk(call, &disk);
     return true;
 }
 
 static void print_disk(FILE *out, struct json_object *row, struct json_object *medium)
 {
     uint64_t size = number_of(member(medium, "image"), "virtual-size");
-    fprintf(out, "%s at %s: ", text_of(row, "device"), text_of(row, "place"));
+    const char *name = text_of(row, "device");
+    const char *otherwise = medium ? text_of(medium, "node-name") : text_of(row, "qdev");
+    fprintf(out, "%s at %s: ", *name ? name : otherwise, text_of(row, "place"));
     if (medium)
         fprintf(out, "%s (%s, %" PRIu64 " bytes%s%s)", text_of(medium, "file"), text_of(medium, "drv"), size,
                 is_set(medium, "ro") ? ", read-only" : "", is_set(medium, "snapshot") ? ", snapshot" : "");

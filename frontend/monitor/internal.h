@@ -15,6 +15,7 @@
 
 #include "devices/char/chardev.h"
 #include "frontend/monitor/monitor.h"
+#include "machine/inspect.h"
 
 /* ---- Commands (command.c) ------------------------------------------------------------------------------ */
 
@@ -29,6 +30,8 @@ struct monitor_call {
     bool is_program;                 /* it came by QMP */
     bool may_not_wait;               /* the caller holds the machine, or serves others */
     bool holds;                      /* the caller holds the machine */
+    struct chardev *chardev;         /* the client's; NULL: none */
+    atomic_uint *balloon_interval;   /* seconds, as set by qom-set */
     unsigned *hart;                  /* the hart that is used if none is named; the cpu command sets it */
     struct json_object *arguments;   /* an object */
     struct json_object *result;      /* set by run(); NULL: there is nothing to say */
@@ -100,6 +103,21 @@ monitor_print_fn monitor_print_block, monitor_print_pci, monitor_print_chardev;
 monitor_run_fn monitor_network, monitor_set_link, monitor_set_link_line, monitor_netdev_add,
     monitor_netdev_del, monitor_hostfwd_add, monitor_hostfwd_remove;
 monitor_print_fn monitor_print_network;
+/* blockstats.c */
+monitor_run_fn monitor_blockstats, monitor_block_resize, monitor_block_resize_line;
+monitor_print_fn monitor_print_blockstats;
+#define MONITOR_PATH 128
+/* The names by which QEMU's programs know a disk: that of its drive ("" if it is a node), and the path of its
+ * device among the objects, which `path` may hold. */
+const char *monitor_disk_drive(const struct monitor_call *call, const struct machine_disk *disk);
+const char *monitor_disk_path(const struct machine_disk *disk, char path[MONITOR_PATH]);
+/* keys.c */
+monitor_run_fn monitor_send_key, monitor_sendkey_line, monitor_input_send_event;
+/* fds.c */
+monitor_run_fn monitor_getfd, monitor_closefd, monitor_add_fd, monitor_remove_fd, monitor_query_fdsets;
+/* The open descriptor behind "fd:NAME", given by getfd, which the caller closes; -1, with call->error filled:
+ * there is none. */
+int monitor_take_fd(struct monitor_call *call, const char *name);
 /* hotplug.c */
 /* Returns the arguments as the text of the flag, which people write as the argument `first`; NULL, with
  * call->error filled. */
@@ -109,9 +127,9 @@ monitor_run_fn monitor_device_add, monitor_device_del, monitor_blockdev_add, mon
 /* media.c */
 monitor_run_fn monitor_eject, monitor_change;
 /* qom.c */
-monitor_run_fn monitor_qom_list;
+monitor_run_fn monitor_qom_list, monitor_qom_get, monitor_qom_set;
 /* vnc.c */
-monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc;
+monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc, monitor_query_vnc;
 /* models.c */
 monitor_run_fn monitor_device_properties;
 /* probe.c */
@@ -119,11 +137,13 @@ monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uu
     monitor_list_types, monitor_list_properties, monitor_no_rows;
 /* migrate.c */
 monitor_run_fn monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming, monitor_query_migrate,
-    monitor_migrate_capabilities, monitor_set_capabilities;
+    monitor_migrate_capabilities, monitor_set_capabilities, monitor_migrate_parameters,
+    monitor_set_parameters;
 monitor_print_fn monitor_print_migrate, monitor_print_capabilities;
 /* snapshots.c */
 monitor_run_fn monitor_savevm, monitor_loadvm, monitor_delvm, monitor_snapshots, monitor_snapshot_save,
-    monitor_snapshot_load, monitor_snapshot_delete, monitor_query_jobs, monitor_job_dismiss;
+    monitor_snapshot_load, monitor_snapshot_delete, monitor_query_jobs, monitor_job_dismiss,
+    monitor_job_cancel;
 monitor_print_fn monitor_print_snapshots;
 /* schema.c */
 monitor_run_fn monitor_schema;
@@ -163,6 +183,8 @@ void monitor_print(FILE *out, struct json_object *result);
 #define MONITOR_INPUT   65536u
 #define MONITOR_EVENTS  64u
 #define MONITOR_LIMITED 5u /* names of events of the guest */
+#define MONITOR_FDS     32u
+#define MONITOR_FD_NAME 64u /* bytes */
 
 struct monitor_event {
     const char *name;
@@ -220,7 +242,14 @@ struct monitors {
     struct migration *migration;
     struct jobs *jobs;
     atomic_bool migration_events;
+    atomic_uint balloon_interval;
     struct machine_listener listener;
+    pthread_mutex_t fds_lock; /* protects the descriptors of getfd */
+    struct {
+        char name[MONITOR_FD_NAME];
+        int fd;
+    } fds[MONITOR_FDS];
+    unsigned fd_count;
     struct monitor *list[OPTIONS_MONITORS_MAX];
     unsigned count;
 };

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frontend/monitor/internal.h"
 #include "frontend/state/migration.h"
@@ -23,14 +24,44 @@ static char *copy_uri(const struct monitor_call *call)
     return strndup(text + quoted, length - 2 * (size_t)quoted);
 }
 
+/* Names the descriptor itself where getfd has named it: fd:NAME becomes fd:N, and *fd N, which the caller
+ * closes. False, with call->error filled. */
+static bool find_descriptor(struct monitor_call *call, char **uri, int *fd)
+{
+    char text[24];
+    if (!*uri)
+        return error_set(&call->error, "out of memory");
+    if (strncmp(*uri, "fd:", 3) != 0 || ((*uri)[3] >= '0' && (*uri)[3] <= '9'))
+        return true; /* a number is that of a descriptor which the program was started with */
+    *fd = monitor_take_fd(call, *uri + 3);
+    if (*fd < 0)
+        return false;
+    free(*uri);
+    snprintf(text, sizeof(text), "fd:%d", *fd);
+    *uri = strdup(text);
+    return *uri || error_set(&call->error, "out of memory");
+}
+
+/* QEMU's continuation of a broken postcopy. */
+static bool may_not_resume(struct monitor_call *call)
+{
+    struct json_object *resume = NULL;
+    json_object_object_get_ex(call->arguments, "resume", &resume);
+    return !json_object_get_boolean(resume) ||
+           error_set(&call->error, "Cannot resume if there is no paused migration");
+}
+
 bool monitor_migrate(struct monitor_call *call)
 {
     struct json_object *detach = NULL;
     json_object_object_get_ex(call->arguments, "detach", &detach);
     char *uri = copy_uri(call);
+    int fd = -1;
     bool wait = !call->may_not_wait && !call->is_program && !json_object_get_boolean(detach);
-    bool ok = uri ? migration_start(call->migration, uri, wait, &call->error)
-                  : error_set(&call->error, "out of memory");
+    bool ok = may_not_resume(call) && find_descriptor(call, &uri, &fd) &&
+              migration_start(call->migration, uri, wait, &call->error);
+    if (fd >= 0)
+        close(fd);
     if (ok && call->may_not_wait && !json_object_get_boolean(detach))
         call->result =
             json_object_new_string("terminal does not allow synchronous migration, continuing detached");
@@ -47,8 +78,11 @@ bool monitor_migrate_cancel(struct monitor_call *call)
 bool monitor_migrate_incoming(struct monitor_call *call)
 {
     char *uri = copy_uri(call);
-    bool ok = uri ? migration_start_incoming(call->migration, uri, &call->error)
-                  : error_set(&call->error, "out of memory");
+    int fd = -1;
+    bool ok =
+        find_descriptor(call, &uri, &fd) && migration_start_incoming(call->migration, uri, &call->error);
+    if (fd >= 0)
+        close(fd);
     free(uri);
     return ok;
 }
@@ -182,4 +216,26 @@ bool monitor_set_capabilities(struct monitor_call *call)
         }
     }
     return true;
+}
+
+/* ---- Parameters ---------------------------------------------------------------------------------------- */
+
+#define FAST (UINT64_C(1) << 40) /* bytes a second that no host reaches */
+
+/* 0: not limited, as on QEMU. */
+bool monitor_migrate_parameters(struct monitor_call *call)
+{
+    call->result = json_object_new_object();
+    monitor_put_number(call->result, "max-bandwidth", 0);
+    return true;
+}
+
+/* libvirt asks for the fastest there is before it saves a guest. */
+bool monitor_set_parameters(struct monitor_call *call)
+{
+    uint64_t bytes = monitor_number(call, "max-bandwidth", 0);
+    return !bytes || bytes >= FAST ||
+           error_set(&call->error,
+                     "max-bandwidth: the guest stands still while it is copied, so it is copied as fast as "
+                     "possible; only 0 is there");
 }

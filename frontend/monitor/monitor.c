@@ -275,6 +275,8 @@ void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call)
         .migration = monitor->owner->migration,
         .jobs = monitor->owner->jobs,
         .migration_events = &monitor->owner->migration_events,
+        .balloon_interval = &monitor->owner->balloon_interval,
+        .chardev = monitor->chardev,
         .hart = &monitor->hart,
         .powerdown = on_powerdown,
         .opaque = monitor->owner,
@@ -293,6 +295,7 @@ static bool on_gdb_command(void *opaque, unsigned hart, const char *command, FIL
         .migration = monitors->migration,
         .jobs = monitors->jobs,
         .migration_events = &monitors->migration_events,
+        .balloon_interval = &monitors->balloon_interval,
         .may_not_wait = true,
         .holds = true,
         .hart = &hart,
@@ -343,6 +346,7 @@ static bool start(struct monitor *monitor, struct error *error)
         return true;
     }
     monitor->chardev->refuses_browsers = true;
+    monitor->chardev->takes_fds = monitor->control;
     chardev_attach(monitor->chardev, &front);
     return true;
 }
@@ -375,6 +379,7 @@ struct monitors *monitors_create(struct options *options, struct machine *machin
         error_set(error, "out of memory for the monitors");
         return NULL;
     }
+    pthread_mutex_init(&monitors->fds_lock, NULL);
     monitors->machine = machine;
     monitors->options = options;
     monitors->screen = screen;
@@ -437,7 +442,11 @@ void monitors_free(struct monitors *monitors)
         pthread_mutex_destroy(&monitor->lock);
         free(monitor);
     }
-    if (monitors)
-        jobs_destroy(monitors->jobs);
+    if (!monitors)
+        return;
+    jobs_destroy(monitors->jobs);
+    for (unsigned n = 0; n < monitors->fd_count; n++)
+        close(monitors->fds[n].fd);
+    pthread_mutex_destroy(&monitors->fds_lock);
     free(monitors);
 }

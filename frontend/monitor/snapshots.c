@@ -273,3 +273,8 @@ bool monitor_job_dismiss(struct monitor_call *call)
 {
     return jobs_dismiss(call->jobs, monitor_text(call, "id", ""), &call->error);
 }
+
+bool monitor_job_cancel(struct monitor_call *call)
+{
+    return jobs_cancel(call->jobs, monitor_text(call, "id", ""), &call->error);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands of the monitor for the password of VNC viewers.
+ * Commands of the monitor for the VNC server and the password of its viewers.
  */
 #include "frontend/monitor/internal.h"
 
@@ -8,6 +8,7 @@
 
 #include "frontend/display/screen.h"
 #include "frontend/options/text.h"
+#include "util/resolve.h"
 
 static bool is_vnc(struct monitor_call *call, const char *command)
 {
@@ -53,4 +54,30 @@ bool monitor_expire_password(struct monitor_call *call)
         return error_set(&call->error,
                          "expire_password: the time is now, never, +SECONDS or SECONDS since 1970");
     return screen_expire_vnc_password(call->screen, when, &call->error);
+}
+
+#define PORT_BASE 5900u
+
+/* Who is connected is not said; in QEMU's answer that may be left out. */
+bool monitor_query_vnc(struct monitor_call *call)
+{
+    const struct options_screen *screen = &call->options->screen;
+    struct resolve_place place;
+    char text[48];
+    call->result = json_object_new_object();
+    monitor_put_bool(call->result, "enabled", screen->vnc != NULL);
+    if (!screen->vnc || !resolve_split(screen->vnc, strlen(screen->vnc), &place, NULL))
+        return true;
+    const char *host = place.host[0] ? place.host : "127.0.0.1";
+    monitor_put_text(call->result, "host", host);
+    snprintf(text, sizeof(text), "%u", PORT_BASE + place.port);
+    monitor_put_text(call->result, "service", text);
+    monitor_put_text(call->result, "family",
+                     strchr(host, ':')                        ? "ipv6"
+                     : host[strspn(host, "0123456789.")] == 0 ? "ipv4"
+                                                              : "unknown");
+    snprintf(text, sizeof(text), "%s%s", screen->vnc_tls ? "vencrypt+x509+" : "",
+             screen->vnc_password ? "vnc" : "none");
+    monitor_put_text(call->result, "auth", text);
+    return true;
 }

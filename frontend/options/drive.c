@@ -453,6 +453,7 @@ bool options_take_blockdev(struct options *options, const char *argument, struct
     node.drive.blockdev.rule.limited = true;
     node.drive.blockdev.cache = cache_of(&node.drive);
     bool file = strcmp(node.driver, "file") == 0 || strcmp(node.driver, "host_device") == 0;
+    node.drive.file = file;
     return (file || node_join_file(options, &node, error)) &&
            add_drive(options, "-blockdev", &node.drive, error);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "frontend/options/options.h"
+#include "util/fd_sets.h"
 
 #define WORDS_MAX   4096u
 #define LINE_MAX_   4096u
@@ -330,7 +331,14 @@ static bool take_add_fd(struct expansion *expansion, const char *argument)
         return error_set(expansion->error, "-add-fd fd=%u: no open descriptor above 2", (unsigned)fd);
     if (expansion->fd_count == FDS_MAX)
         return error_set(expansion->error, "-add-fd: more than %u of them", FDS_MAX);
-    fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* programs that this process starts do not get it */
+    fcntl((int)fd, F_SETFD, FD_CLOEXEC);           /* programs that this process starts do not get it */
+    int copy = fcntl((int)fd, F_DUPFD_CLOEXEC, 3); /* for commands of the monitor */
+    if (copy < 0 ||
+        fd_sets_add((int64_t)set, copy, option_pairs_get(&pairs, "opaque"), expansion->error) < 0) {
+        if (copy >= 0)
+            close(copy);
+        return error_set(expansion->error, "-add-fd fd=%u: too many descriptors", (unsigned)fd);
+    }
     expansion->fds[expansion->fd_count].set = (unsigned)set;
     expansion->fds[expansion->fd_count].fd = (int)fd;
     expansion->fds[expansion->fd_count++].writes = (flags & O_ACCMODE) != O_RDONLY;

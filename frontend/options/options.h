@@ -112,6 +112,7 @@ struct options_drive {
     struct blockdev_config blockdev;
     int unit;                            /* its number on its bus, for if=pflash its bank; -1: any */
     bool node;                           /* made by -blockdev: `id` is its node-name */
+    bool file;                           /* a node that is a file of the host, without a format */
     bool snapshot_off;                   /* -snapshot does not change the drive */
     bool no_writeback, direct, no_flush; /* cache=, as three switches */
     bool used;

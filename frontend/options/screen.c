@@ -170,6 +170,21 @@ static bool vnc_origin(struct options *options, void *item, const char *value, s
                              "https://HOST[:PORT], the origin of a page as browsers send it; * for all");
 }
 
+/* The audiodev of which QEMU's viewers could hear the guest; here they hear nothing, and the sound goes where
+ * the sound card's own audiodev lets it go. */
+static bool vnc_audiodev(struct options *options, void *item, const char *value, struct error *error)
+{
+    return (value && *value) || error_set(error, "-vnc ...,audiodev=: the id of an -audiodev is missing");
+}
+
+/* Viewers cannot press the guest's buttons; nobody may ask for it. */
+static bool vnc_power_control(struct options *options, void *item, const char *value, struct error *error)
+{
+    bool on = false;
+    return vnc_switch("power-control", value, &on, error) &&
+           (!on || error_set(error, "-vnc ...,power-control=on: viewers cannot switch the guest off here"));
+}
+
 static unsigned vnc_number(const struct options_screen *screen)
 {
     struct resolve_place place;
@@ -180,9 +195,17 @@ static unsigned vnc_number(const struct options_screen *screen)
 bool options_take_vnc(struct options *options, const char *argument, struct error *error)
 {
     static const struct options_key keys[] = {
-        { "address", vnc_address },     { "password", vnc_password }, { "password-secret", vnc_secret },
-        { "insecure", vnc_insecure },   { "share", vnc_share },       { "tls-creds", vnc_tls },
-        { "websocket", vnc_websocket }, { "origin", vnc_origin },     { NULL, NULL },
+        { "address", vnc_address },
+        { "password", vnc_password },
+        { "password-secret", vnc_secret },
+        { "insecure", vnc_insecure },
+        { "share", vnc_share },
+        { "tls-creds", vnc_tls },
+        { "websocket", vnc_websocket },
+        { "origin", vnc_origin },
+        { "audiodev", vnc_audiodev },
+        { "power-control", vnc_power_control },
+        { NULL, NULL },
     };
     struct option_pairs pairs;
     struct options_screen *screen = &options->screen;

@@ -28,8 +28,8 @@
 
 extern char **environ;
 
-enum kind { KIND_FILE, KIND_EXEC, KIND_UNIX, KIND_TCP, KIND_NONE };
-static const char *const prefixes[] = { "file:", "exec:", "unix:", "tcp:" };
+enum kind { KIND_FILE, KIND_EXEC, KIND_UNIX, KIND_TCP, KIND_FD, KIND_NONE };
+static const char *const prefixes[] = { "file:", "exec:", "unix:", "tcp:", "fd:" };
 
 /* *rest: what follows the prefix. */
 static enum kind kind_of(const char *uri, const char **rest)
@@ -49,13 +49,14 @@ bool state_channel_check(const char *uri, struct error *error)
     enum kind kind = kind_of(uri, &rest);
     if (kind == KIND_NONE)
         return error_set(error,
-                         "unknown migration protocol: %.100s (there are file:PATH, exec:COMMAND, unix:PATH "
-                         "and tcp:HOST:PORT)",
+                         "unknown migration protocol: %.100s (there are file:PATH, exec:COMMAND, unix:PATH, "
+                         "tcp:HOST:PORT and fd:N)",
                          uri);
     if (!*rest)
         return error_set(error, "%s needs %s", prefixes[kind],
                          kind == KIND_EXEC  ? "a command"
                          : kind == KIND_TCP ? "HOST:PORT"
+                         : kind == KIND_FD  ? "a descriptor"
                                             : "a path");
     if (kind == KIND_FILE && strstr(rest, ",offset="))
         return error_set(error, "%.100s: offset= is not possible: a saved machine has a file of its own",
@@ -125,6 +126,26 @@ static bool keep_file(struct state_channel *channel, struct error *error)
     if (fsync(channel->fd) && errno != EINVAL && errno != EROFS)
         return file_failed(channel->path, "write", error);
     return rename(channel->temporary, channel->path) == 0 || file_failed(channel->path, "create", error);
+}
+
+/* A descriptor that somebody else has opened, and keeps. A pipe or a socket must not block. */
+static bool copy_descriptor(struct state_channel *channel, const char *number, bool write,
+                            struct error *error)
+{
+    struct stat status;
+    char *end;
+    long fd = strtol(number, &end, 10);
+    int mode = *end || fd <= STDERR_FILENO || fd > INT_MAX ? -1 : fcntl((int)fd, F_GETFL);
+    if (mode < 0)
+        return error_set(error, "fd:%.40s: no open descriptor above 2", number);
+    if ((mode & O_ACCMODE) == (write ? O_RDONLY : O_WRONLY))
+        return error_set(error, "fd:%.40s: is not open for %s", number, write ? "writing" : "reading");
+    channel->fd = fcntl((int)fd, F_DUPFD_CLOEXEC, 3);
+    if (channel->fd < 0)
+        return error_set(error, "fd:%.40s: %s", number, strerror(errno));
+    if (fstat(channel->fd, &status) == 0 && !S_ISREG(status.st_mode))
+        do_not_block(channel->fd);
+    return true;
 }
 
 /* ---- Commands ------------------------------------------------------------------------------------------ */
@@ -316,6 +337,7 @@ bool state_channel_open_write(struct state_channel *channel, const char *uri, co
         return false;
     enum kind kind = kind_of(uri, &rest);
     return kind == KIND_FILE   ? create_file(channel, rest, error)
+           : kind == KIND_FD   ? copy_descriptor(channel, rest, true, error)
            : kind == KIND_EXEC ? open_command(channel, rest, true, error)
                                : open_socket(channel, uri, kind, rest, false, error);
 }
@@ -332,6 +354,8 @@ bool state_channel_open_read(struct state_channel *channel, const char *uri, con
         channel->fd = open(rest, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         return channel->fd >= 0 || file_failed(rest, "open", error);
     }
+    if (kind == KIND_FD)
+        return copy_descriptor(channel, rest, false, error);
     return kind == KIND_EXEC ? open_command(channel, rest, false, error)
                              : open_socket(channel, uri, kind, rest, true, error);
 }

@@ -6,6 +6,7 @@
  *     exec:COMMAND     the standard input or output of a command of /bin/sh
  *     unix:PATH        a connection to a socket, or (to read) one that is accepted there
  *     tcp:HOST:PORT    the same by TCP
+ *     fd:N             a copy of an open descriptor
  *
  * A channel belongs to one thread. Whatever that waits for, it gives up when `cancel` becomes true. The
  * descriptor of a pipe or a socket does not block, so whoever uses it waits by poll().

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "machine/state/snapshots.h"
+#include "machine/state/state.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
 
@@ -21,6 +22,7 @@ struct job {
     const char *status;
     struct error error; /* "": none */
     bool ended;
+    struct machine_state_progress progress;
     pthread_t thread;
     struct job *next;
 };
@@ -80,7 +82,7 @@ static bool work(struct job *job, struct error *error)
     const struct job_order *order = &job->order;
     const char *devices[JOB_DEVICE_MAX];
     struct machine_snapshot_disks disks = { true, devices, order->device_count,
-                                            *order->state ? order->state : NULL };
+                                            *order->state ? order->state : NULL, &job->progress };
     for (unsigned n = 0; n < order->device_count; n++)
         devices[n] = order->devices[n];
     struct machine *machine = job->jobs->machine;
@@ -188,6 +190,20 @@ bool jobs_dismiss(struct jobs *jobs, const char *id, struct error *error)
         jobs->listener(jobs->opaque, id, "null");
         free(job);
     }
+    pthread_mutex_unlock(&jobs->lock);
+    return ok;
+}
+
+/* What was loaded in part could not run, and deleting takes no time. */
+bool jobs_cancel(struct jobs *jobs, const char *id, struct error *error)
+{
+    pthread_mutex_lock(&jobs->lock);
+    struct job *job = *find(jobs, id);
+    bool ok = job || error_set(error, "Job not found");
+    if (ok && (job->ended || job->order.kind != JOB_SNAPSHOT_SAVE))
+        ok = error_set(error, "Job '%s' in state '%s' cannot accept command verb 'cancel'", id, job->status);
+    if (ok)
+        atomic_store(&job->progress.cancel, true);
     pthread_mutex_unlock(&jobs->lock);
     return ok;
 }

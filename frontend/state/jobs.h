@@ -45,6 +45,9 @@ void jobs_destroy(struct jobs *jobs);
 bool jobs_start(struct jobs *jobs, const struct job_order *order, struct error *error);
 /* Forgets a job that has ended. */
 bool jobs_dismiss(struct jobs *jobs, const char *id, struct error *error);
+/* Ends a job that saves before its time, with an error and nothing saved. False, with *error filled: there is
+ * none, or it cannot be ended. */
+bool jobs_cancel(struct jobs *jobs, const char *id, struct error *error);
 /* Calls `each` for all jobs, from the newest on. */
 void jobs_list(struct jobs *jobs, void (*each)(void *opaque, const struct job_info *info), void *opaque);
 

@@ -26,8 +26,12 @@ struct disk {
 
 struct disks {
     struct disk list[MACHINE_BACKENDS_MAX];
-    unsigned count, state; /* `state`: which of them has the machine */
+    unsigned count, state;                   /* `state`: which of them has the machine */
+    struct machine_state_progress *progress; /* NULL: nobody looks */
 };
+
+/* Whoever saves, loads or deletes a snapshot holds this: what is being loaded must not be deleted. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- The disks ----------------------------------------------------------------------------------------- */
 
@@ -77,6 +81,7 @@ static bool collect(struct machine *machine, const struct machine_snapshot_disks
     struct disk *disk = disks->list;
     bool discarded, found = false;
     disks->count = disks->state = 0;
+    disks->progress = chosen ? chosen->progress : NULL;
     if (!check_names(machine, chosen, error))
         return false;
     for (unsigned n = 0; disk_at(machine, n, disk, &discarded); n++) {
@@ -180,9 +185,11 @@ bool machine_snapshot_delete(struct machine *machine, const char *name,
                              const struct machine_snapshot_disks *chosen, struct error *error)
 {
     struct disks *disks = malloc(sizeof(*disks));
+    pthread_mutex_lock(&one_at_a_time);
     bool ok = disks ? collect(machine, chosen, disks, error) : error_set(error, "out of memory");
     for (unsigned n = 0; ok && n < disks->count; n++)
         ok = delete_from(&disks->list[n], name, false, error);
+    pthread_mutex_unlock(&one_at_a_time);
     free(disks);
     return ok;
 }
@@ -263,15 +270,16 @@ static struct transfer *transfer_begin(struct disks *disks, struct machine_state
 static bool put_state(struct machine *machine, struct disks *disks, bool running, uint64_t *length,
                       struct error *error)
 {
-    struct machine_state_progress progress = { 0 };
+    struct machine_state_progress own = { 0 };
     struct machine_state_stream stream;
     struct blockdev *blockdev = disks->list[disks->state].blockdev;
     struct transfer *transfer = transfer_begin(disks, &stream);
     if (!transfer)
         return error_set(error, "out of memory");
     int rc = qcow2_state_drop(blockdev);
-    bool ok = rc ? error_set(error, "%s: %s", disks->list[disks->state].name, strerror(-rc))
-                 : machine_save_to(machine, &stream, running, &progress, error);
+    bool ok =
+        rc ? error_set(error, "%s: %s", disks->list[disks->state].name, strerror(-rc))
+           : machine_save_to(machine, &stream, running, disks->progress ? disks->progress : &own, error);
     rc = ok ? flush_state(transfer) : 0;
     ok = ok && (!rc || error_set(error, "saving the machine: %s", strerror(-rc)));
     *length = transfer->offset;
@@ -345,6 +353,7 @@ bool machine_snapshot_save(struct machine *machine, const char *name, bool repla
 {
     bool running;
     struct disks *disks = malloc(sizeof(*disks));
+    pthread_mutex_lock(&one_at_a_time);
     bool ok = disks ? collect(machine, chosen, disks, error) : error_set(error, "out of memory");
     ok = ok && check_new(disks, name, replace, error) &&
          machine_freeze(machine, MACHINE_FREEZE_TO_SAVE, &running, error);
@@ -352,6 +361,7 @@ bool machine_snapshot_save(struct machine *machine, const char *name, bool repla
         ok = save_frozen(machine, disks, name, running, error);
         machine_thaw(machine, false, running);
     }
+    pthread_mutex_unlock(&one_at_a_time);
     free(disks);
     return ok;
 }
@@ -416,6 +426,7 @@ bool machine_snapshot_load(struct machine *machine, const char *name, bool at_st
 {
     bool running, touched;
     struct disks *disks = malloc(sizeof(*disks));
+    pthread_mutex_lock(&one_at_a_time);
     bool ok = disks ? collect(machine, chosen, disks, error) : error_set(error, "out of memory");
     ok = ok && find_complete(disks, name, error) && check_state(machine, disks, name, error) &&
          machine_freeze(machine, at_start ? MACHINE_FREEZE_TO_LOAD : MACHINE_FREEZE_TO_REPLACE, &running,
@@ -431,6 +442,7 @@ bool machine_snapshot_load(struct machine *machine, const char *name, bool at_st
         else
             machine_thaw(machine, false, running && (ok || !touched));
     }
+    pthread_mutex_unlock(&one_at_a_time);
     free(disks);
     return ok;
 }

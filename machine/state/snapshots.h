@@ -15,6 +15,7 @@
 #include "util/error.h"
 
 struct machine;
+struct machine_state_progress;
 
 /* Which disks, by the names that query-block gives them. All strings are borrowed. */
 struct machine_snapshot_disks {
@@ -22,6 +23,8 @@ struct machine_snapshot_disks {
     const char *const *devices; /* `count` names */
     unsigned count;
     const char *state; /* the disk that gets, or has, the machine; NULL: the first */
+    /* How far saving is, and whether it is to end early; NULL: nobody asks. */
+    struct machine_state_progress *progress;
 };
 
 /* Saves the machine; it goes on then. NULL: the name is made from the date. `replace`: a snapshot of that

@@ -90,7 +90,12 @@ static int memory_discard(struct blockdev *blockdev, uint64_t offset, uint64_t l
 }
 
 static const struct blockdev_ops memory_ops = {
-    "memory", memory_preadv, memory_pwritev, memory_flush, memory_discard, memory_zeroes, NULL, NULL,
+    .name = "memory",
+    .preadv = memory_preadv,
+    .pwritev = memory_pwritev,
+    .flush = memory_flush,
+    .discard = memory_discard,
+    .write_zeroes = memory_zeroes,
 };
 
 /* Both kinds of slot are made once; every input resets them. */

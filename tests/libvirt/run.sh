@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# libvirt drives Rvive under QEMU's name: a libvirtd of its own, in session mode, and virsh. Prints "ok" or "FAILED" for each
-# operation, and ends with status 1 if one failed. It is run by hand, and needs the packages libvirt-daemon,
-# libvirt-daemon-driver-qemu and libvirt-clients, and the guest of roms/run.sh --fetch-only.
+# libvirt drives Rvive under QEMU's name: a libvirtd of its own, in session mode, virsh and virt-install. Prints "ok" or
+# "FAILED" for each operation, and ends with status 1 if one failed. It is run by hand, and needs the packages libvirt-daemon,
+# libvirt-daemon-driver-qemu, libvirt-clients, virtinst and qemu-utils, and the guest of roms/run.sh --fetch-only.
 # Usage: sh tests/libvirt/run.sh RVIVE          (as root it changes to the user `nobody`, since root has no session mode)
 # RVIVE_KEEP=1 keeps the folder with the logs.
 set -eu
@@ -11,14 +11,17 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 
 [ $# -eq 1 ] || die "usage: $0 RVIVE"
 rvive=$(realpath "$1")
-for program in libvirtd virsh; do
-    PATH=$PATH:/usr/sbin command -v $program >/dev/null || die "no $program: install libvirt's daemon, driver and clients"
+for program in libvirtd virsh virt-install qemu-img script cpio; do
+    PATH=$PATH:/usr/sbin command -v $program >/dev/null || die "no $program: install the packages named above"
 done
 [ -f "$guest_dir/initramfs.cpio" ] || die "no guest in $guest_dir: run roms/run.sh --fetch-only first"
 
 work=$(mktemp -d)
 daemon=
+console=
 finish() {
+    [ -z "$console" ] || kill "$console" 2>/dev/null || :
+    [ ! -e "$work/virsh" ] || for name in guest imported; do "$work/virsh" destroy $name >/dev/null 2>&1 || :; done
     [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || :
     wait
     [ -n "${RVIVE_KEEP:-}" ] && echo "logs: $work" || rm -rf "$work"
@@ -28,27 +31,44 @@ trap 'exit 1' HUP INT TERM
 
 as= # the user
 [ "$(id -u)" != 0 ] || as="setpriv --reuid=65534 --regid=65534 --clear-groups"
-mkdir "$work/bin" "$work/config" "$work/config/libvirt" "$work/cache" "$work/run" "$work/data"
+lib=$work/config/libvirt/qemu/lib # where libvirt has the screenshots made
+mkdir -p "$work/bin" "$lib" "$work/cache" "$work/run" "$work/data" "$work/root/etc/acpi/PWRF"
 cp "$rvive" "$work/bin/rvive"
 for module in "${rvive%/*}"/*.so; do
     [ ! -f "$module" ] || cp "$module" "$work/bin/"
 done
-# The sandbox lets only those files be opened that the command line names, but disks are attached later.
+# The sandbox lets only those files be opened that the command line names. Here are those that come later (docs/libvirt.md).
 cat >"$work/bin/qemu-system-riscv64" <<END
 #!/bin/sh
-exec -a qemu-system-riscv64 "$work/bin/rvive" "\$@"
+exec "$work/bin/rvive" "\$@" -sandbox on,folder=$work/data,folder=$lib
 END
-sed -i '1s/sh$/bash/' "$work/bin/qemu-system-riscv64"
 chmod 755 "$work/bin/qemu-system-riscv64"
-echo 'seccomp_sandbox = 0' >"$work/config/libvirt/qemu.conf"
-cp "$guest_dir/vmlinux" "$guest_dir/initramfs.cpio" "$work/data"
+
+# The guest: it says which keys it gets and which lines, and powers off when its power button is pressed.
+cat >"$work/root/run.sh" <<'END'
+mkdir -p /var/run /var/log
+waited=0
+until [ -c /dev/input/event0 ] || [ $waited -ge 50 ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+done
+acpid -f -l /dev/null &
+od -An -v -tu2 -w24 </dev/input/event0 & # a line for each event; its last numbers are type, code and value
+echo "the guest listens"
+while read -r line; do echo "the guest heard $line"; done
+END
+printf '#!/bin/sh\necho "the power button was pressed" >/dev/console\npoweroff -f\n' >"$work/root/etc/acpi/PWRF/00000080"
+chmod 755 "$work/root/run.sh" "$work/root/etc/acpi/PWRF/00000080"
+(cd "$work/root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc --owner=0:0) >"$work/extra.cpio"
+cat "$guest_dir/initramfs.cpio" "$guest_dir/initramfs-screen.cpio" "$work/extra.cpio" >"$work/data/initramfs.cpio"
+cp "$guest_dir/vmlinux" "$work/data"
 head -c 1048576 /dev/urandom >"$work/data/hot.img"
-truncate -s 16M "$work/data/cold.img"
+qemu-img create -q -f qcow2 "$work/data/cold.qcow2" 64M
+qemu-img create -q -f qcow2 "$work/data/imported.qcow2" 64M
 chmod 755 "$work"
 [ -z "$as" ] || chown -R 65534:65534 "$work"
 export HOME="$work" XDG_CONFIG_HOME="$work/config" XDG_CACHE_HOME="$work/cache" XDG_RUNTIME_DIR="$work/run" \
-    XDG_DATA_HOME="$work/data" PATH="$work/bin:$PATH:/usr/sbin" LIBVIRT_LOG_OUTPUTS="1:file:$work/libvirtd.log" \
-    LIBVIRT_LOG_FILTERS="1:qemu 3:*"
+    XDG_DATA_HOME="$work/data" PATH="$work/bin:$PATH:/usr/sbin"
 
 cat >"$work/guest.xml" <<END
 <domain type='qemu'>
@@ -59,60 +79,59 @@ cat >"$work/guest.xml" <<END
     <type arch='riscv64' machine='virt'>hvm</type>
     <kernel>$work/data/vmlinux</kernel>
     <initrd>$work/data/initramfs.cpio</initrd>
-    <cmdline>console=ttyS0</cmdline>
+    <cmdline>console=ttyS0 rvive.test=run:/run.sh</cmdline>
   </os>
   <on_reboot>restart</on_reboot>
   <devices>
     <emulator>$work/bin/qemu-system-riscv64</emulator>
-    <controller type='pci' index='0' model='pcie-root'/>
-    <controller type='pci' index='1' model='pcie-root-port'/>
-    <controller type='pci' index='2' model='pcie-root-port'/>
-    <controller type='pci' index='3' model='pcie-root-port'/>
-    <controller type='pci' index='4' model='pcie-root-port'/>
-    <controller type='usb' model='none'/>
+    <controller type='pci' model='pcie-root'/>
+$(for _ in 1 2 3 4 5 6 7 8; do echo "    <controller type='pci' model='pcie-root-port'/>"; done)
     <disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/>
-      <source file='$work/data/cold.img'/>
+      <driver name='qemu' type='qcow2'/>
+      <source file='$work/data/cold.qcow2'/>
       <target dev='vda' bus='virtio'/>
-      <address type='pci' domain='0' bus='3' slot='0' function='0'/>
     </disk>
     <interface type='user'>
       <model type='virtio'/>
-      <address type='pci' domain='0' bus='2' slot='0' function='0'/>
     </interface>
     <rng model='virtio'>
       <backend model='random'>/dev/urandom</backend>
-      <address type='pci' domain='0' bus='1' slot='0' function='0'/>
     </rng>
-    <memballoon model='none'/>
-    <serial type='file'><source path='$work/data/console.log'/></serial>
+    <memballoon model='virtio'/>
+    <input type='keyboard' bus='virtio'/>
+    <graphics type='vnc' port='-1' autoport='yes'/>
+    <video><model type='virtio'/></video>
+    <serial type='pty'/>
   </devices>
 </domain>
-END
-cat >"$work/hot.xml" <<END
-<disk type='file' device='disk'>
-  <driver name='qemu' type='raw'/>
-  <source file='$work/data/hot.img'/>
-  <target dev='vdb' bus='virtio'/>
-  <address type='pci' domain='0' bus='4' slot='0' function='0'/>
-</disk>
 END
 failed=0
 # try NAME COMMAND...: NAME is what the line says.
 try() {
     try_name=$1
     shift
-    if timeout 30 "$@" >"$work/answer" 2>&1; then
+    if timeout 60 "$@" >"$work/answer" 2>&1; then
         echo "ok      $try_name"
     else
         echo "FAILED  $try_name: $(tr '\n' ' ' <"$work/answer")"
         failed=1
     fi
 }
-virsh() {
-    timeout 20 $as virsh -q -c qemu:///session "$@"
+# tries COMMAND...: runs commands of virsh, each one argument.
+tries() {
+    for command; do
+        # shellcheck disable=SC2086 # the words of the command
+        try "$command" "$v" $command
+    done
 }
-# The following are commands of try, which runs programs only.
+# answers TEXT: the last answer contains the text.
+answers() {
+    grep -q -- "$1" "$work/answer" && echo "ok        it answers: $1" || {
+        echo "FAILED    it does not answer $1: $(cat "$work/answer")"
+        failed=1
+    }
+}
+# The following is a command of try, which runs programs only.
 cat >"$work/virsh" <<END
 #!/bin/sh
 exec $as virsh -q -c qemu:///session "\$@"
@@ -121,10 +140,10 @@ chmod 755 "$work/virsh"
 v=$work/virsh
 state_is() { # STATE SECONDS
     state_tries=0
-    until [ "$(virsh domstate guest 2>/dev/null | head -n 1)" = "$1" ]; do
+    until [ "$("$v" domstate guest 2>/dev/null | head -n 1)" = "$1" ]; do
         state_tries=$((state_tries + 1))
         if [ $state_tries -ge $(($2 * 2)) ]; then
-            echo "FAILED  the guest is $(virsh domstate guest), not $1"
+            echo "FAILED  the guest is $("$v" domstate guest), not $1"
             failed=1
             return
         fi
@@ -132,12 +151,21 @@ state_is() { # STATE SECONDS
     done
     echo "ok      the guest is: $1"
 }
+# console_open: from now on `virsh console` writes to console.log, and gets what is written to the pipe `typed`.
+console_open() {
+    [ -z "$console" ] || kill "$console" 2>/dev/null || :
+    : >"$work/console.log"
+    rm -f "$work/typed"
+    mkfifo "$work/typed"
+    script -qefc "$v console guest --force" "$work/console.log" <>"$work/typed" >/dev/null 2>&1 &
+    console=$!
+}
 console_has() { # TEXT COUNT SECONDS
     console_tries=0
-    until [ "$(cat "$work/data/console.log" 2>/dev/null | grep -c "$1")" -ge "$2" ]; do
+    until [ "$(grep -ac "$1" "$work/console.log")" -ge "$2" ]; do
         console_tries=$((console_tries + 1))
         if [ $console_tries -ge $(($3 * 2)) ]; then
-            echo "FAILED  the console has no $2 $1"
+            echo "FAILED  the console has no $2 $1: $(tail -c 300 "$work/console.log")"
             failed=1
             return
         fi
@@ -146,42 +174,97 @@ console_has() { # TEXT COUNT SECONDS
     echo "ok      the console says: $1"
 }
 
-$as libvirtd --timeout 600 >"$work/daemon.out" 2>&1 &
+LIBVIRT_LOG_OUTPUTS="1:file:$work/libvirtd.log" LIBVIRT_LOG_FILTERS="1:qemu 3:*" \
+    $as libvirtd --timeout 1200 >"$work/daemon.out" 2>&1 &
 daemon=$!
 tries=0
-until virsh list >"$work/version" 2>&1; do
+until "$v" list >"$work/version" 2>&1; do
     tries=$((tries + 1))
     [ $tries -lt 20 ] || { cat "$work/version" "$work/daemon.out"; exit 1; }
     sleep 0.5
 done
-echo "libvirt $(virsh --version), $("$rvive" -version | head -n 1)"
-try "domcapabilities" "$v" domcapabilities --emulatorbin "$work/bin/qemu-system-riscv64" --arch riscv64 \
-    --machine virt --virttype qemu
-try "define" "$v" define "$work/guest.xml"
+echo "libvirt $("$v" --version), $("$rvive" -version | head -n 1)"
+tries "domcapabilities --emulatorbin $work/bin/qemu-system-riscv64 --arch riscv64 --machine virt --virttype qemu" \
+    "define $work/guest.xml"
 [ $failed = 0 ] || exit 1
-try "start" "$v" start guest
+tries "start guest"
 [ $failed = 0 ] || exit 1
-console_has "Rvive guest is up" 1 120
+console_open
+console_has "the guest listens" 1 120
 state_is running 5
-try "list" "$v" list
-try "dominfo" "$v" dominfo guest
-try "domstats" "$v" domstats guest
-try "domblklist" "$v" domblklist guest --details
-try "domiflist" "$v" domiflist guest
-try "suspend" "$v" suspend guest
+echo "a line" >"$work/typed"
+console_has "the guest heard a line" 1 10
+tries "list" "dominfo guest" "domstats guest" "domblklist guest --details" "domiflist guest" "dumpxml guest" \
+    "ttyconsole guest" "domdisplay guest" "vcpucount guest" "suspend guest"
 state_is paused 5
-try "resume" "$v" resume guest
+tries "resume guest"
 state_is running 5
-try "attach-disk" "$v" attach-device guest "$work/hot.xml" --live
-try "dumpxml" "$v" dumpxml guest
-try "detach-disk" "$v" detach-device guest "$work/hot.xml" --live
-try "qemu-monitor-command" "$v" qemu-monitor-command guest --hmp "info pci"
-try "reset" "$v" reset guest
-console_has "Rvive guest is up" 2 120
-try "destroy" "$v" destroy guest
+tries "screenshot guest $work/data/picture"
+head -c 2 "$work/data/picture" 2>/dev/null | grep -q P6 || { echo "FAILED  there is no picture"; failed=1; }
+tries "send-key guest KEY_A KEY_Z"
+console_has " 1  *44  *0  *0" 1 10
+tries "attach-disk guest $work/data/hot.img vdb --targetbus virtio --live" "domblkinfo guest vdb"
+answers "Capacity: *1048576"
+tries "detach-disk guest vdb --live" "blockresize guest vda 96M"
+console_has "detected capacity change from 131072 to 196608" 1 10
+tries "domblkinfo guest vda"
+answers "Capacity: *100663296"
+tries "domblkstat guest vda"
+answers "rd_bytes [1-9]"
+tries "setmem guest 200M --live" "dommemstat guest --period 2 --live" "dommemstat guest" "blkdeviotune guest vda" \
+    "qemu-monitor-command guest --hmp info_pci"
+tries "snapshot-create-as guest one" "snapshot-list guest"
+answers one
+tries "save guest $work/data/saved"
 state_is "shut off" 5
-try "start again" "$v" start guest
-console_has "Rvive guest is up" 1 120
-try "destroy" "$v" destroy guest
-try "undefine" "$v" undefine guest
+tries "restore $work/data/saved"
+state_is running 10
+console_open
+sleep 1
+echo "another line" >"$work/typed"
+console_has "the guest heard another line" 1 20
+tries "snapshot-revert guest one"
+state_is running 20
+tries "snapshot-delete guest one" "managedsave guest"
+state_is "shut off" 5
+tries "start guest"
+state_is running 10
+console_open
+sleep 1
+echo "the third" >"$work/typed"
+console_has "the guest heard the third" 1 20
+tries "reset guest"
+console_has "the guest listens" 1 120
+tries "shutdown guest"
+console_has "the power button was pressed" 1 10
+state_is "shut off" 30
+tries "start guest"
+state_is running 5
+tries "destroy guest"
+state_is "shut off" 5
+
+try "virt-install --import" $as virt-install --connect qemu:///session --name imported --memory 256 --vcpus 1 --arch riscv64 \
+    --machine virt --virt-type qemu --osinfo detect=on,require=off --import --noautoconsole --graphics none \
+    --boot "kernel=$work/data/vmlinux,initrd=$work/data/initramfs.cpio,kernel_args=console=ttyS0 rvive.test=poweroff" \
+    --disk "$work/data/imported.qcow2" --network user
+imported=0
+until [ "$("$v" domstate imported | head -n 1)" = "shut off" ] || [ $imported -ge 120 ]; do
+    sleep 0.5
+    imported=$((imported + 1))
+done
+tries "domstate imported"
+answers "shut off"
+tries "undefine imported"
+
+cat >"$work/data/card.xml" <<END
+<interface type='user'>
+  <mac address='52:54:00:00:00:77'/>
+  <model type='virtio'/>
+</interface>
+END
+tries "start guest" "attach-device guest $work/data/card.xml --live" "domiflist guest"
+answers 52:54:00:00:00:77
+tries "detach-interface guest user --mac 52:54:00:00:00:77 --live"
+tries "destroy guest" "undefine guest"
+sed -n 's/.*"class": "CommandNotFound", "desc": "\([^"]*\)".*/missing: \1/p' "$work/libvirtd.log" | sort -u
 exit $failed

@@ -141,8 +141,8 @@ def devices(rvive):
             qmp = Qmp(emulator.path("qmp"))
             disks = {disk["device"]: disk for disk in qmp.ask("query-block")["return"]}
             disk = disks["hd0"]
-            check(disk["qdev"] == "disk0" and disk["type"] == "unknown" and not disk["removable"] and not disk["locked"],
-                  "query-block: %r" % disk)
+            check(disk["qdev"] == "/machine/peripheral/disk0/virtio-backend" and disk["type"] == "unknown" and
+                  not disk["removable"] and not disk["locked"], "query-block: %r" % disk)
             medium = disk["inserted"]
             check(medium["file"] == image.name and medium["drv"] == "raw" and medium["ro"] is False, "medium: %r" % medium)
             check(medium["cache"] == {"writeback": True, "direct": True, "no-flush": False}, "cache: %r" % medium)

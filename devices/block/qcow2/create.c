@@ -219,27 +219,56 @@ static int cut(struct blockdev_qcow2 *q, uint64_t size)
     return rc || end >= old ? rc : qcow2_drop_tail(blockdev, end);
 }
 
-bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error)
+/* [locked] */
+static int set_size(struct blockdev_qcow2 *q, uint64_t size)
 {
+    CHECK_HELD(&q->lock);
     uint64_t span = q->cluster_size << q->l2_bits, entries = (size + span - 1) / span;
-    const char *path = q->file->path;
-    if (size % BLOCKDEV_SECTOR || size > INT64_MAX / 2)
-        return error_set(error, "%s: a disk of %llu bytes is not possible", path, (unsigned long long)size);
-    if (q->header.snapshot_count && (size < q->header.size || q->header.version < 3))
-        return error_set(error, "%s: has snapshots, so its size cannot be changed", path);
-    int rc = size < q->header.size ? cut(q, size) : 0;
-    pthread_mutex_lock(&q->lock);
-    if (!rc && size > q->header.size) /* the disk would show a machine's state that was not dropped */
+    int rc = 0;
+    if (size > q->header.size) /* the disk would show a machine's state that was not dropped */
         rc = qcow2_tree_drop_state(q);
     if (!rc)
         rc = qcow2_l1_grow(q, entries);
     rc = rc ? rc : qcow2_tables_write(q);
     rc = rc ? rc : blockfile_flush(q->file);
-    if (!rc) {
-        q->header.size = q->blockdev.size = size;
-        rc = qcow2_header_write(q);
-        rc = rc ? rc : blockfile_flush(q->file);
-    }
+    if (rc)
+        return rc;
+    q->header.size = size;
+    __atomic_store_n(&q->blockdev.size, size, __ATOMIC_RELAXED);
+    rc = qcow2_header_write(q);
+    return rc ? rc : blockfile_flush(q->file);
+}
+
+static bool check_size(const struct blockdev_qcow2 *q, uint64_t size, struct error *error)
+{
+    if (size % BLOCKDEV_SECTOR || size > INT64_MAX / 2)
+        return error_set(error, "%s: a disk of %llu bytes is not possible", q->file->path,
+                         (unsigned long long)size);
+    return !q->header.snapshot_count || (size >= q->header.size && q->header.version >= 3) ||
+           error_set(error, "%s: has snapshots, so its size cannot be changed", q->file->path);
+}
+
+bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error)
+{
+    if (!check_size(q, size, error))
+        return false;
+    int rc = size < q->header.size ? cut(q, size) : 0;
+    pthread_mutex_lock(&q->lock);
+    rc = rc ? rc : set_size(q, size);
     pthread_mutex_unlock(&q->lock);
-    return !rc || error_set(error, "%s: cannot be resized: %s", path, strerror(-rc));
+    return !rc || error_set(error, "%s: cannot be resized: %s", q->file->path, strerror(-rc));
+}
+
+bool qcow2_resize_in_use(struct blockdev *blockdev, uint64_t size, struct error *error)
+{
+    struct blockdev_qcow2 *q = qcow2_of(blockdev);
+    if (!check_size(q, size, error))
+        return false;
+    qcow2_exclusive_begin(q);
+    bool less = size < q->header.size;
+    int rc = less ? 0 : set_size(q, size);
+    qcow2_exclusive_end(q);
+    if (less)
+        return error_set(error, "%s: a qcow2 disk cannot become smaller while it is in use", q->file->path);
+    return !rc || error_set(error, "%s: cannot be resized: %s", q->file->path, strerror(-rc));
 }

@@ -33,16 +33,23 @@ static void swap_fixed(struct qcow2_header *h, bool to_host)
 #undef SWAP64
 }
 
+size_t qcow2_header_store(const struct qcow2_header *header, void *bytes)
+{
+    struct qcow2_header stored = *header;
+    size_t length = sizeof(stored);
+    if (header->version < 3)
+        length = QCOW2_HEADER_V2;
+    else if (header->header_length < length)
+        length = header->header_length;
+    swap_fixed(&stored, false);
+    memcpy(bytes, &stored, length);
+    return length;
+}
+
 int qcow2_header_write(struct blockdev_qcow2 *q)
 {
-    struct qcow2_header stored = q->header;
-    size_t length = sizeof(stored);
-    if (q->header.version < 3)
-        length = QCOW2_HEADER_V2;
-    else if (q->header.header_length < length)
-        length = q->header.header_length;
-    swap_fixed(&stored, false);
-    return blockfile_pwrite(q->file, &stored, length, 0);
+    struct qcow2_header stored;
+    return blockfile_pwrite(q->file, &stored, qcow2_header_store(&q->header, &stored), 0);
 }
 
 int qcow2_mark_dirty(struct blockdev_qcow2 *q)

@@ -564,6 +564,11 @@ static int qcow2_status(struct blockdev *blockdev, uint64_t offset, uint64_t len
     return 0;
 }
 
+static struct blockfile *qcow2_file(struct blockdev *blockdev)
+{
+    return ((struct blockdev_qcow2 *)blockdev)->file;
+}
+
 const struct blockdev_ops qcow2_ops = {
     .name = "qcow2",
     .preadv = qcow2_preadv,
@@ -573,4 +578,6 @@ const struct blockdev_ops qcow2_ops = {
     .write_zeroes = qcow2_write_zeroes,
     .destroy = qcow2_close,
     .status = qcow2_status,
+    .resize = qcow2_resize_in_use,
+    .file = qcow2_file,
 };

@@ -157,6 +157,8 @@ struct blockdev_qcow2 {
 
 /* Reads and checks header and extensions into *q (whose file is set). False and *error. */
 bool qcow2_header_read(struct blockdev_qcow2 *q, bool for_check, struct error *error);
+/* Puts the fixed header, as it is in the file, into `bytes`; returns its length. */
+size_t qcow2_header_store(const struct qcow2_header *header, void *bytes);
 /* Stores the fields of the fixed header that change: all of them, in one write. */
 int qcow2_header_write(struct blockdev_qcow2 *q);
 /* Sets the dirty bit, durably, if the version has it. */
@@ -326,6 +328,18 @@ bool qcow2_create(struct blockfile *file, const struct qcow2_options *options, s
 int qcow2_l1_grow(struct blockdev_qcow2 *q, uint64_t entries);
 /* Changes the size of the disk; what shrinking cuts off is lost. For an image that nobody else is using. */
 bool qcow2_resize(struct blockdev_qcow2 *q, uint64_t size, struct error *error);
+/* The same for an image that is in use, which can only grow. */
+bool qcow2_resize_in_use(struct blockdev *blockdev, uint64_t size, struct error *error);
+
+/* ---- rewrite.c ----------------------------------------------------------------------------------------- */
+
+/* Change what the header says, for an image that nobody else is using. False, with *error filled, on
+ * failure. The disk must be read with the new backing file as with the old one, or it changes; NULL: none. */
+bool qcow2_set_backing(struct blockdev_qcow2 *q, const char *backing, const char *format,
+                       struct error *error);
+/* Makes an image of version 2 one of version 3. */
+bool qcow2_upgrade(struct blockdev_qcow2 *q, struct error *error);
+bool qcow2_set_lazy(struct blockdev_qcow2 *q, bool lazy, struct error *error);
 
 /* NULL if the blockdev is of another format. */
 struct blockdev_qcow2 *qcow2_of(struct blockdev *blockdev);

@@ -286,6 +286,59 @@ START_TEST(snapshot_folder)
 }
 END_TEST
 
+static void note_size(void *opaque)
+{
+    ++*(unsigned *)opaque;
+}
+
+/* Operations are counted by kind, failures apart; the file's size follows the disk's. */
+START_TEST(counts_and_sizes)
+{
+    unsigned told = 0;
+    uint8_t bytes[4096] = { 1 };
+    uint64_t allocated, highest;
+    struct stat status;
+    make_image(8192);
+    struct blockdev *blockdev = open_as(false, false);
+    ck_assert_msg(blockdev, "%s", error.text);
+    ck_assert_int_eq(transfer(blockdev, true, bytes, 512, 1024), 0);
+    ck_assert_int_eq(transfer(blockdev, false, bytes, 4096, 0), 0);
+    ck_assert_int_eq(transfer(blockdev, false, bytes, 512, 0), 0);
+    ck_assert_int_ne(transfer(blockdev, false, bytes, 512, 8192), 0);
+    ck_assert_int_eq(blockdev_flush(blockdev), 0);
+    ck_assert_int_eq(blockdev_discard(blockdev, 0, 4096), 0);
+    ck_assert_int_eq(blockdev_write_zeroes(blockdev, 4096, 512, false), 0);
+    struct blockdev_counts reads = blockdev_counts(blockdev, BLOCKDEV_READS);
+    struct blockdev_counts writes = blockdev_counts(blockdev, BLOCKDEV_WRITES);
+    ck_assert_uint_eq(reads.operations, 2);
+    ck_assert_uint_eq(reads.bytes, 4608);
+    ck_assert_uint_eq(reads.failed, 1);
+    ck_assert_uint_ne(reads.ns, 0);
+    ck_assert_uint_eq(writes.operations, 2);
+    ck_assert_uint_eq(writes.bytes, 1024);
+    ck_assert_uint_eq(blockdev_counts(blockdev, BLOCKDEV_FLUSHES).operations, 1);
+    ck_assert_uint_eq(blockdev_counts(blockdev, BLOCKDEV_UNMAPS).bytes, 4096);
+    ck_assert(blockdev_file_counts(blockdev, &allocated, &highest));
+    ck_assert_uint_eq(highest, 1536);
+    ck_assert_uint_eq(atomic_load(&blockdev->highest), 4608);
+    ck_assert(!blockdev_resize(blockdev, 16384, &error)); /* no device could tell its guest */
+    blockdev->resized = note_size;
+    blockdev->resized_opaque = &told;
+    ck_assert_msg(blockdev_resize(blockdev, 16384, &error), "%s", error.text);
+    ck_assert_int_eq(transfer(blockdev, false, bytes, 512, 16384 - 512), 0);
+    ck_assert_msg(blockdev_resize(blockdev, 512, &error), "%s", error.text);
+    ck_assert_uint_eq(told, 2);
+    ck_assert_uint_eq(blockdev_size(blockdev), 512);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_int_eq(status.st_size, 512);
+    blockdev_destroy(blockdev);
+    blockdev = open_as(true, false);
+    blockdev->resized = note_size;
+    ck_assert(!blockdev_resize(blockdev, 1024, &error));
+    blockdev_destroy(blockdev);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("blockdev");
@@ -301,6 +354,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, read_only_refuses);
     tcase_add_test(tcase, snapshot_against_a_model);
     tcase_add_test(tcase, snapshot_folder);
+    tcase_add_test(tcase, counts_and_sizes);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -185,6 +185,28 @@ START_TEST(keys_go_to_an_active_keyboard)
 }
 END_TEST
 
+/* What the monitor asks before it presses keys and buttons. */
+START_TEST(what_there_is_and_where_it_is)
+{
+    struct recorder tablet = { .input = { .kind = DISPLAY_TABLET, .events = record } };
+    ck_assert(!display_has_input(display, DISPLAY_TABLET));
+    display_input_add(display, &tablet.input);
+    ck_assert(display_has_input(display, DISPLAY_TABLET));
+    ck_assert(!display_has_input(display, DISPLAY_KEYBOARD));
+    ck_assert(!display_pointer_now(display).absolute);
+    display_input_set_active(display, &tablet.input, true);
+    display_pointer(display, &(struct display_pointer){
+                                 .absolute = true, .x = 100, .y = 1 << 30, .buttons = DISPLAY_RIGHT });
+    struct display_pointer now = display_pointer_now(display);
+    ck_assert(now.absolute);
+    ck_assert_int_eq(now.x, 100);
+    ck_assert_int_eq(now.y, DISPLAY_ABS_MAX);
+    ck_assert_uint_eq(now.buttons, DISPLAY_RIGHT);
+    ck_assert(!now.wheel && !now.tilt);
+    display_input_remove(display, &tablet.input);
+}
+END_TEST
+
 START_TEST(the_pointer_finds_tablet_or_mouse)
 {
     struct recorder tablet = { .input = { .kind = DISPLAY_TABLET, .events = record } };
@@ -432,6 +454,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, drawing_wakes_once_and_adds_damage);
     tcase_add_test(tests, the_last_source_is_seen);
     tcase_add_test(tests, keys_go_to_an_active_keyboard);
+    tcase_add_test(tests, what_there_is_and_where_it_is);
     tcase_add_test(tests, the_pointer_finds_tablet_or_mouse);
     tcase_add_test(tests, cursor_is_kept_in_bounds);
     tcase_add_test(tests, threads_do_not_meet);

@@ -73,9 +73,18 @@ static int counting_zeroes(struct blockdev *dev, uint64_t at, uint64_t length, b
     atomic_fetch_add(unmap ? &counting->unmaps : &counting->keeps, 1);
     return blockdev_write_zeroes(counting->below, at, length, unmap);
 }
+static bool counting_resize(struct blockdev *dev, uint64_t bytes, struct error *error)
+{
+    return ((struct counting *)dev)->below->ops->resize(((struct counting *)dev)->below, bytes, error);
+}
 static const struct blockdev_ops counting_ops = {
-    "counting", counting_preadv, counting_pwritev, counting_flush, counting_discard, counting_zeroes, NULL,
-    NULL,
+    .name = "counting",
+    .preadv = counting_preadv,
+    .pwritev = counting_pwritev,
+    .flush = counting_flush,
+    .discard = counting_discard,
+    .write_zeroes = counting_zeroes,
+    .resize = counting_resize,
 };
 
 static struct guest guest;
@@ -350,6 +359,33 @@ START_TEST(write_through)
     start(0);
     ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG + 32, 1), 1);
     ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG, 8), SECTORS);
+    teardown();
+}
+END_TEST
+
+/* The guest is told of a new size, may use what is new, and is refused what is gone. */
+START_TEST(another_size)
+{
+    struct error error = { "" };
+    setup(false, NO_OPEN, NO_BLK);
+    start(F(F_FLUSH));
+    uint32_t before = guest_read(&guest, REG_GENERATION);
+    ck_assert_uint_eq(request(IN, SECTORS, 512, true), IOERR);
+    ck_assert_msg(blockdev_resize(&disk.blockdev, (SECTORS + 8) * 512, &error), "%s", error.text);
+    ck_assert_uint_eq(guest.slot->ops->read(guest.slot, REG_CONFIG, 8), SECTORS + 8);
+    ck_assert_uint_ne(guest_read(&guest, REG_GENERATION), before);
+    ck_assert_uint_eq(guest_read(&guest, REG_INTERRUPT) & 2, 2);
+    ck_assert_uint_eq(request(OUT, SECTORS + 7, 512, false), OK);
+    ck_assert_msg(blockdev_resize(&disk.blockdev, 512, &error), "%s", error.text);
+    ck_assert_uint_eq(request(IN, 1, 512, true), IOERR);
+    ck_assert_uint_eq(request(IN, 0, 512, true), OK);
+    for (unsigned n = 0; n < 4; n++)
+        ck_assert(
+            !blockdev_resize(&disk.blockdev, (uint64_t[]){ 0, 511, UINT64_MAX, 1ull << 63 }[n], &error));
+    struct blockdev_counts reads = blockdev_counts(&disk.blockdev, BLOCKDEV_READS);
+    ck_assert_uint_eq(reads.operations, 1); /* what is out of range does not come to the disk */
+    ck_assert_uint_eq(reads.bytes, 512);
+    ck_assert_uint_eq(atomic_load(&disk.blockdev.highest), (SECTORS + 8) * 512);
     teardown();
 }
 END_TEST
@@ -793,6 +829,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, snapshot_leaves_the_image, 0, 2);
     tcase_add_loop_test(tcase, write_through, 0, 2);
     tcase_add_test(tcase, configuration);
+    tcase_add_test(tcase, another_size);
     tcase_add_loop_test(tcase, impossible_configurations, 0, 8);
     tcase_add_test(tcase, several_queues);
     tcase_add_test(tcase, two_harts_meddle);
