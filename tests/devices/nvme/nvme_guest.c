@@ -79,7 +79,12 @@ static int disk_discard(struct blockdev *blockdev, uint64_t offset, uint64_t len
 }
 
 static const struct blockdev_ops disk_ops = {
-    "memory", disk_preadv, disk_pwritev, disk_flush, disk_discard, disk_zeroes, NULL, NULL,
+    .name = "memory",
+    .preadv = disk_preadv,
+    .pwritev = disk_pwritev,
+    .flush = disk_flush,
+    .discard = disk_discard,
+    .write_zeroes = disk_zeroes,
 };
 
 /* ---- The controller ------------------------------------------------------------------------------------ */

@@ -97,14 +97,12 @@ static inline int memory_disk_zeroes(struct blockdev *blockdev, uint64_t offset,
 /* Fills the disk with bytes that differ from place to place and from seed to seed. */
 static inline void memory_disk_init(struct memory_disk *disk, unsigned seed)
 {
-    static const struct blockdev_ops ops = { "memory",
-                                             memory_disk_preadv,
-                                             memory_disk_pwritev,
-                                             memory_disk_flush,
-                                             memory_disk_discard,
-                                             memory_disk_zeroes,
-                                             NULL,
-                                             NULL };
+    static const struct blockdev_ops ops = { .name = "memory",
+                                             .preadv = memory_disk_preadv,
+                                             .pwritev = memory_disk_pwritev,
+                                             .flush = memory_disk_flush,
+                                             .discard = memory_disk_discard,
+                                             .write_zeroes = memory_disk_zeroes };
     memset(disk, 0, sizeof(*disk));
     disk->blockdev = (struct blockdev){ .ops = &ops, .size = MEMORY_DISK_BYTES };
     for (unsigned n = 0; n < MEMORY_DISK_BYTES; n++)
