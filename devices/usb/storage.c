@@ -436,7 +436,9 @@ struct usb_device *usb_storage_create(const struct device_unit *unit, struct err
         error_set(error, "usb-storage: out of memory");
         return NULL;
     }
-    storage->unit = scsi_unit_plug(unit, luns, 1, true, error);
+    struct device_unit disk = *unit;
+    disk.model = &scsi_hd_model;
+    storage->unit = scsi_unit_plug(&disk, luns, 1, true, error);
     if (!storage->unit) {
         free(storage);
         return NULL;

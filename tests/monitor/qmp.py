@@ -177,7 +177,7 @@ def media(rvive):
             qmp = Qmp(emulator.path("qmp"))
 
             def drive(name):
-                return next(row for row in qmp.ask("query-block")["return"] if row["qdev"] == name)
+                return next(row for row in qmp.ask("query-block")["return"] if row["qdev"] == "/machine/peripheral/" + name)
 
             check(drive("cd0")["removable"] and drive("cd0")["place"] == "scsi0/0:3" and
                   drive("cd0")["inserted"]["ro"], "cd0: %r" % drive("cd0"))
