@@ -86,8 +86,13 @@ enum hart_end {
  * after the other. What the guest does depends on the instants (in instructions) at which interrupts are
  * raised between two calls, and on nothing else. */
 enum hart_end hart_run_until(struct hart *hart, uint64_t limit);
-/* The hart waits in wfi, and would go on waiting. Between two calls of hart_run_until(). */
+/* The hart waits in wfi, and would go on waiting; it may have a request to serve. Between two calls of
+ * hart_run_until(). */
 bool hart_is_idle(const struct hart *hart);
+/* HART_REQUEST_STOP was asked for. Any thread. */
+bool hart_must_stop(const struct hart *hart);
+/* An idle hart has a request to serve, for which hart_run_until() executes no instruction. */
+bool hart_only_serves(const struct hart *hart);
 /* Sleeps until one of the harts is not idle, or until that time of the host's clock (host_now_ns();
  * UINT64_MAX: without end). True: the time is over. harts[0] is the hart 0 of hart_share_sleep(). */
 bool hart_sleep_until(struct hart *const *harts, unsigned count, uint64_t host_ns);

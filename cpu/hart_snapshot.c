@@ -21,8 +21,8 @@
     X(scounteren) X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
 /* clang-format on */
 
-/* 1 had no mseccfg, 2 no vectors, 3 no ssp, jvt and pad_expected, 4 no reservation */
-#define SECTION_VERSION 5
+/* 1 had no mseccfg, 2 no vectors, 3 no ssp, jvt and pad_expected, 4 no reservation, 5 no waits */
+#define SECTION_VERSION 6
 
 static void save_vectors(const struct hart *hart, struct state_writer *writer)
 {
@@ -107,6 +107,7 @@ void hart_save(struct hart *hart, struct state_writer *writer)
     state_put(writer, "pad_expected", hart->pad_expected);
     state_put(writer, "jvt", hart->jvt);
     save_reservation(hart, writer);
+    state_put(writer, "waits", hart->waits);
 }
 
 bool hart_load(struct hart *hart, struct state_reader *reader)
@@ -149,6 +150,7 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     hart->reserve_size = 0;
     if (version >= 5)
         load_reservation(hart, reader);
+    hart->waits = version >= 6 && state_get(reader, "waits", 1) && hart->exact;
     csr_legalize(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);

@@ -33,18 +33,25 @@ static void end_wait(struct hart *hart)
     atomic_store_explicit(&hart->instret, hart_instructions(hart) + 1, memory_order_relaxed);
 }
 
+/* Requests with which a hart executes nothing at first. */
+#define MUST_STOP (HART_REQUEST_STOP | HART_REQUEST_RETURN | HART_REQUEST_DEBUG)
+
 enum hart_end hart_run_until(struct hart *hart, uint64_t limit)
 {
     CHECK(hart->exact);
+    uint64_t before = hart_instructions(hart), pc = hart->pc;
+    bool waited = hart->waits;
     hart->limit = limit;
     hart->end = HART_STOPPED;
     hart->exit_link = NULL;
-    if (hart->waits)
+    if (waited && !(atomic_load(&hart->requests) & MUST_STOP))
         end_wait(hart);
     hart_request_self(hart, HART_REQUEST_LIMIT);
     hart_run(hart);
     atomic_fetch_and(&hart->requests, ~HART_REQUEST_LIMIT);
-    hart->waits = hart->end == HART_WAITS;
+    /* A hart that waits, and has only served a request, waits on. */
+    bool still = waited && hart_instructions(hart) == before && hart->pc == pc;
+    hart->waits = hart->end == HART_WAITS || (still && hart->end != HART_AT_LIMIT);
     return hart->end;
 }
 
@@ -151,7 +158,17 @@ static bool is_awake(const struct hart *hart)
 
 bool hart_is_idle(const struct hart *hart)
 {
-    return hart->waits && !is_awake(hart);
+    return hart->waits && !(trap_pending(hart) & hart->mie);
+}
+
+bool hart_must_stop(const struct hart *hart)
+{
+    return atomic_load(&hart->requests) & HART_REQUEST_STOP;
+}
+
+bool hart_only_serves(const struct hart *hart)
+{
+    return hart_is_idle(hart) && is_awake(hart);
 }
 
 void hart_share_sleep(struct hart *hart, struct hart *first)

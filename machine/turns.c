@@ -162,12 +162,15 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* The hart goes on with its turn, or begins one. */
+/* The hart goes on with its turn, or begins one. If it executes nothing, since it has to stop, the turn is
+ * whose it was: a pause of the machine changes nothing. */
 static enum hart_end go_on(struct machine *machine, unsigned number)
 {
     struct turns *turns = &machine->turns;
     struct hart *hart = machine->harts[number];
     uint64_t at = hart_instructions(hart), deadline = clock_deadline(machine->clock), left = STRETCH;
+    uint64_t old_end = turns->end;
+    unsigned old_hart = turns->hart;
     if (turns->hart != number || turns->end <= at) {
         turns->hart = number;
         turns->end = at + TURN;
@@ -181,19 +184,29 @@ static enum hart_end go_on(struct machine *machine, unsigned number)
     enum hart_end end = hart_run_until(hart, at + left);
     if (end == HART_WAITS && machine->timeline)
         timeline_waits(machine->timeline, number);
+    if ((end == HART_STOPPED || end == HART_ASKED) && hart_instructions(hart) == at) {
+        turns->hart = old_hart;
+        turns->end = old_end;
+    }
     return end;
 }
 
-/* The first hart, from the one whose turn it is on, that is neither idle nor in `stopped`. Fills `idle` with
+/* The turn is over; the next hart that is ready begins one. */
+static void end_turn(struct machine *machine, unsigned number)
+{
+    machine->turns.hart = (number + 1) % machine->hart_count;
+    machine->turns.end = 0;
+}
+
+/* The first hart, from the one whose turn it is on, that is neither idle nor in `held`. Fills `idle` with
  * those that are idle. hart_count: there is none. */
-static unsigned next_hart(const struct machine *machine, uint64_t stopped, struct hart **idle,
-                          unsigned *idles)
+static unsigned next_hart(const struct machine *machine, uint64_t held, struct hart **idle, unsigned *idles)
 {
     unsigned count = machine->hart_count;
     *idles = 0;
     for (unsigned n = 0; n < count; n++) {
         unsigned i = (machine->turns.hart + n) % count;
-        if (stopped >> i & 1)
+        if (held >> i & 1)
             continue;
         if (!hart_is_idle(machine->harts[i]))
             return i;
@@ -202,33 +215,62 @@ static unsigned next_hart(const struct machine *machine, uint64_t stopped, struc
     return count;
 }
 
-_Static_assert(MACHINE_HARTS_MAX <= 64, "`stopped` has a bit for each hart");
+/* Harts that wait serve their requests, which is no turn of theirs. Returns those that have to stop. */
+static uint64_t serve_waiting(const struct machine *machine, uint64_t held)
+{
+    uint64_t found = 0;
+    for (unsigned i = 0; i < machine->hart_count; i++) {
+        struct hart *hart = machine->harts[i];
+        if (!(held >> i & 1) && hart_only_serves(hart) &&
+            hart_run_until(hart, hart_instructions(hart) + 1) == HART_STOPPED)
+            found |= UINT64_C(1) << i;
+    }
+    return found;
+}
+
+_Static_assert(MACHINE_HARTS_MAX <= 64, "`held` has a bit for each hart");
+
+/* One hart has stopped. Must all stop? When a debugger has stopped it, the others do not get ahead of it.
+ * When it is to stop for the user, all are, and those that have not been told yet must not begin a turn. */
+static bool ends_all(const struct hart *hart)
+{
+    return hart_must_stop(hart) || hart_debug_stop(hart).reason != DEBUG_NONE;
+}
+
+static bool one_must_stop(const struct machine *machine)
+{
+    for (unsigned i = 0; i < machine->hart_count; i++)
+        if (hart_must_stop(machine->harts[i]))
+            return true;
+    return false;
+}
 
 void *turns_thread(void *opaque)
 {
     struct machine *machine = opaque;
     struct turns *turns = &machine->turns;
     unsigned count = machine->hart_count;
-    uint64_t stopped = 0; /* a bit for each hart that the user or a debugger has stopped */
+    uint64_t held = 0; /* a bit for each hart that a debugger has told to stand still */
     turns->host_ns = 0;
-    while (stopped != UINT64_MAX >> (64 - count)) {
+    while (held != UINT64_MAX >> (64 - count) && !one_must_stop(machine)) {
         struct hart *idle[MACHINE_HARTS_MAX];
         unsigned idles;
         clock_fire(machine->clock);
-        unsigned number = next_hart(machine, stopped, idle, &idles);
+        held |= serve_waiting(machine, held);
+        unsigned number = next_hart(machine, held, idle, &idles);
         if (number == count) {
-            wait_for_timer(machine, idle, idles);
+            if (idles)
+                wait_for_timer(machine, idle, idles);
             continue;
         }
         enum hart_end end = go_on(machine, number);
-        /* If a debugger has stopped one hart, the others do not get ahead of it. */
-        if (end == HART_STOPPED && hart_debug_stop(machine->harts[number]).reason != DEBUG_NONE)
+        uint64_t now = hart_instructions(machine->harts[number]);
+        if (end == HART_STOPPED && ends_all(machine->harts[number]))
             return NULL;
         if (end == HART_STOPPED)
-            stopped |= UINT64_C(1) << number;
-        else if (end != HART_ASKED &&
-                 (end != HART_AT_LIMIT || turns->end <= hart_instructions(machine->harts[number])))
-            turns->hart = (number + 1) % count;
+            held |= UINT64_C(1) << number;
+        else if (end != HART_ASKED && (end != HART_AT_LIMIT || turns->end <= now))
+            end_turn(machine, number);
         look_at_speed(machine);
     }
     return NULL;

@@ -23,7 +23,7 @@ struct clock {
     struct clock_timer *running; /* the timer whose callback runs now */
     struct clock_source source;  /* ns == NULL: the host's clock */
     _Atomic int64_t offset;      /* guest ns = CLOCK_MONOTONIC ns, or the source's, + offset */
-    _Atomic uint64_t stopped_at; /* guest ns while time stands still; 0: time runs */
+    _Atomic uint64_t stopped_at; /* guest ns + 1 while time stands still; 0: time runs */
     _Atomic uint64_t wall_base;
     bool wall_stops;
     bool stop;
@@ -31,11 +31,11 @@ struct clock {
 
 uint64_t clock_ns(struct clock *clock)
 {
-    uint64_t offset = (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
-    if (clock->source.ns)
-        return clock->source.ns(clock->source.opaque) + offset;
     uint64_t stopped = atomic_load_explicit(&clock->stopped_at, memory_order_relaxed);
-    return stopped ? stopped : host_now_ns() + offset;
+    if (stopped)
+        return stopped - 1;
+    uint64_t ns = clock->source.ns ? clock->source.ns(clock->source.opaque) : host_now_ns();
+    return ns + (uint64_t)atomic_load_explicit(&clock->offset, memory_order_relaxed);
 }
 
 /* The first deadline, or the time, is another one. [lock] */
@@ -53,6 +53,8 @@ void clock_use_source(struct clock *clock, const struct clock_source *source)
     uint64_t now = clock_ns(clock);
     clock->source = *source;
     atomic_store(&clock->offset, 0);
+    if (atomic_load(&clock->stopped_at))
+        atomic_store(&clock->stopped_at, 1);
     clock->wall_base += now;
     pthread_mutex_unlock(&clock->lock);
 }
@@ -69,7 +71,7 @@ void clock_stop(struct clock *clock)
 {
     pthread_mutex_lock(&clock->lock);
     if (!atomic_load(&clock->stopped_at))
-        atomic_store(&clock->stopped_at, clock_ns(clock) | 1); /* 0 means that it runs */
+        atomic_store(&clock->stopped_at, clock_ns(clock) + 1);
     while (clock->running)
         pthread_cond_wait(&clock->changed, &clock->lock);
     pthread_mutex_unlock(&clock->lock);
@@ -79,10 +81,10 @@ void clock_start(struct clock *clock)
 {
     pthread_mutex_lock(&clock->lock);
     uint64_t stopped = atomic_exchange(&clock->stopped_at, 0);
-    if (stopped && !clock->source.ns) {
-        uint64_t lost = clock_ns(clock) - stopped;
+    if (stopped) {
+        uint64_t lost = clock_ns(clock) - (stopped - 1);
         atomic_fetch_sub(&clock->offset, (int64_t)lost);
-        if (!clock->wall_stops)
+        if (!clock->wall_stops && !clock->source.ns)
             atomic_fetch_add(&clock->wall_base, lost); /* the guest's calendar stays the host's */
         pthread_cond_broadcast(&clock->changed);
     }
@@ -108,10 +110,9 @@ void clock_set(struct clock *clock, uint64_t ns, uint64_t wall_ns)
 {
     pthread_mutex_lock(&clock->lock);
     uint64_t now = clock_ns(clock), wall = clock->wall_base + now;
-    ns |= !clock->source.ns; /* stopped_at is not 0 */
     atomic_fetch_add(&clock->offset, (int64_t)(ns - now));
     if (atomic_load(&clock->stopped_at))
-        atomic_store(&clock->stopped_at, ns);
+        atomic_store(&clock->stopped_at, ns + 1);
     atomic_store(&clock->wall_base, (clock->wall_stops ? wall_ns : wall) - ns);
     tell_changed(clock);
     pthread_mutex_unlock(&clock->lock);

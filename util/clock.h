@@ -25,8 +25,8 @@ struct clock *clock_create(struct error *error);
 void clock_destroy(struct clock *clock);
 
 /* A source other than the host's clock. With it the clock has no thread of its own that fires timers: who
- * counts calls clock_fire() when clock_deadline() is reached. The clock goes on only as the source does, so
- * stopping it stops only the timers. */
+ * counts calls clock_fire() when clock_deadline() is reached. What the source does while the clock is stopped
+ * does not count: a state may be loaded. */
 struct clock_source {
     uint64_t (*ns)(void *opaque); /* never goes backwards; any thread */
     /* The first deadline is another one. Called on any thread, with the clock's lock held. */

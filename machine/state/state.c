@@ -16,21 +16,31 @@
 
 /* ---- The parts that are neither memory nor description ------------------------------------------------- */
 
+/* 1 had no turns of harts in virtual time */
+#define CLOCK_VERSION 2
+
 static void save_clock(struct machine *machine, struct state_writer *writer)
 {
-    state_section(writer, "clock", 1);
+    state_section(writer, "clock", CLOCK_VERSION);
     state_put(writer, "ns", clock_ns(machine->clock));
     state_put(writer, "wall_ns", clock_wall_ns(machine->clock));
+    state_put(writer, "turn", machine->turns.hart);
+    state_put(writer, "turn_end", machine->turns.end);
 }
 
 static bool load_clock(struct machine *machine, struct state_reader *reader)
 {
-    if (!state_open(reader, "clock", 1))
+    unsigned version = state_open(reader, "clock", CLOCK_VERSION);
+    if (!version)
         return false;
     /* Three hundred years: beyond that, sums of times would overflow. */
     uint64_t ns = state_get(reader, "ns", INT64_MAX), wall_ns = state_get(reader, "wall_ns", INT64_MAX);
     if (!reader->failed)
         clock_set(machine->clock, ns, wall_ns);
+    if (version >= 2) {
+        machine->turns.hart = (unsigned)state_get(reader, "turn", machine->hart_count - 1);
+        machine->turns.end = state_get(reader, "turn_end", UINT64_MAX);
+    }
     return !reader->failed;
 }
 
