@@ -71,6 +71,7 @@ struct usb_storage {
     uint32_t done;  /* how much the unit has put into the buffer, or taken from it */
     uint8_t status;
     bool running;    /* a thread executes a command, of before the last reset perhaps */
+    bool lent;       /* it is this command: the buffer is with the thread */
     unsigned resets; /* how many there were */
 };
 
@@ -136,9 +137,10 @@ static void start(struct usb_storage *storage)
 static void drop(struct usb_storage *storage)
 {
     storage->resets++;
-    if (!storage->running)
+    if (!storage->lent)
         free(storage->buffer); /* else its thread does */
     storage->buffer = NULL;
+    storage->lent = false;
     storage->size = storage->moved = storage->done = 0;
     storage->phase = PHASE_COMMAND;
 }
@@ -269,14 +271,17 @@ static void run_command(struct usb_storage *storage)
     unsigned resets = storage->resets;
     uint8_t *buffer = storage->buffer;
     enum scsi_result result;
-    storage->running = true;
+    storage->running = storage->lent = true;
     do
         result = execute(storage, buffer, &request);
     while (result == SCSI_AGAIN && wait_to_go_on(storage, resets));
     storage->running = false;
-    if (storage->resets != resets)
-        free(buffer); /* the command was dropped */
-    if (storage->resets != resets || result == SCSI_AGAIN)
+    if (storage->resets != resets) { /* the command was dropped */
+        free(buffer);
+        return;
+    }
+    storage->lent = false;
+    if (result == SCSI_AGAIN)
         return;
     storage->done = result == SCSI_DONE && request.done < storage->size ? (uint32_t)request.done
                     : result == SCSI_DONE                               ? storage->size

@@ -48,10 +48,12 @@ void timeline_keep_page(struct timeline *timeline, uint64_t paddr)
     paddr -= paddr % PAGE;
     timeline->page_epochs[page] = timeline->epoch;
     const uint8_t *host = bus_host(timeline->machine->bus, paddr, PAGE);
-    if (host && add_page(&timeline->checkpoints[timeline->checkpoint_count - 1], paddr, host))
+    if (host && add_page(&timeline->checkpoints[timeline->checkpoint_count - 1], paddr, host)) {
         timeline->memory += PAGE + sizeof(struct old_page);
-    else
+        timeline_trim(timeline);
+    } else {
         timeline->forget = true;
+    }
 }
 
 /* From now on each page is copied again before it is written. */
@@ -97,25 +99,30 @@ static struct checkpoint *room_for_one(struct timeline *timeline)
     return &timeline->checkpoints[timeline->checkpoint_count];
 }
 
+/* Threads that do not know the instant, such as a network's, keep pages meanwhile. */
 void timeline_checkpoint(struct timeline *timeline)
 {
     bool replays = timeline->recorder.replays;
     struct checkpoint checkpoint = { .at = machine_instructions(timeline->machine),
-                                     .value = replays ? timeline->value_at : timeline->value_count,
-                                     .event = replays ? timeline->event_at : timeline->event_count,
                                      .hart = timeline->hart,
                                      .waits = timeline->waits };
-    struct checkpoint *place = room_for_one(timeline);
-    if (!place || !save_harts(timeline, &checkpoint)) {
-        timeline->forget = true;
-        return;
-    }
-    *place = checkpoint;
-    timeline->checkpoint_count++;
-    timeline->memory += checkpoint.length;
-    begin_epoch(timeline);
-    if (!replays)
+    bool saved = save_harts(timeline, &checkpoint);
+    pthread_mutex_lock(&timeline->lock);
+    checkpoint.value = replays ? timeline->value_at : timeline->value_count;
+    checkpoint.event = replays ? timeline->event_at : timeline->event_count;
+    struct checkpoint *place = saved ? room_for_one(timeline) : NULL;
+    if (place) {
+        *place = checkpoint;
+        timeline->checkpoint_count++;
+        timeline->memory += checkpoint.length;
+        timeline->memory_then = timeline->memory;
+        begin_epoch(timeline);
         timeline_trim(timeline);
+    } else {
+        free(checkpoint.harts);
+        timeline->forget = true;
+    }
+    pthread_mutex_unlock(&timeline->lock);
 }
 
 /* ---- Going back ---------------------------------------------------------------------------------------- */

@@ -66,6 +66,7 @@ struct timeline {
     uint32_t epoch;
     uint64_t ram_base, ram_pages;
     uint64_t memory, memory_max; /* bytes */
+    uint64_t memory_then;        /* at the last checkpoint */
     struct late_irq late[LATE_IRQS];
     unsigned late_count;
     unsigned hart;        /* whose turn was noted last; while replaying: who runs */
@@ -84,10 +85,11 @@ extern const struct hart_recorder_ops timeline_recorder;
 /* False: out of memory, and the past will be forgotten. [lock] */
 bool timeline_add_event(struct timeline *timeline, const struct event *event);
 void timeline_clear(struct timeline *timeline);
-/* Forgets the oldest part, so that there is room again. */
+/* Forgets the oldest part, and if need be all, if the past takes more memory than it may. [lock] */
 void timeline_trim(struct timeline *timeline);
 
 /* checkpoint.c */
+/* Takes the lock. */
 void timeline_checkpoint(struct timeline *timeline);
 /* Puts the machine back to that checkpoint, and forgets the later ones. */
 bool timeline_restore(struct timeline *timeline, size_t number, struct error *error);

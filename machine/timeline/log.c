@@ -38,6 +38,7 @@ static void add_value(struct timeline *timeline, uint64_t value)
     if (grow((void **)&timeline->values, timeline->value_count, &timeline->value_room, sizeof(value))) {
         timeline->values[timeline->value_count++] = value;
         timeline->memory += sizeof(value);
+        timeline_trim(timeline);
     } else {
         timeline->forget = true;
     }
@@ -80,6 +81,7 @@ bool timeline_add_event(struct timeline *timeline, const struct event *event)
     }
     timeline->events[timeline->event_count++] = *event;
     timeline->memory += sizeof(*event) + event->length;
+    timeline_trim(timeline);
     return true;
 }
 
@@ -153,16 +155,19 @@ static void take_written(struct hart_recorder *recorder, uint64_t paddr, uint64_
         return;
     pthread_mutex_lock(&timeline->lock);
     const uint8_t *host = bus_host(machine->bus, paddr, length);
-    uint8_t *bytes = host && length && knows_instant() ? malloc(length) : NULL;
-    if (bytes) {
-        memcpy(bytes, host, length);
-        timeline_add_event(timeline, &(struct event){ .at = machine_instructions(machine),
-                                                      .kind = EVENT_MEMORY,
-                                                      .paddr = paddr,
-                                                      .length = length,
-                                                      .bytes = bytes });
-    }
+    bool can = host && length && length <= timeline->memory_max && knows_instant();
+    uint8_t *bytes = can ? malloc(length) : NULL;
     timeline->forget |= !bytes && length;
+    if (bytes) {
+        struct event event = { .at = machine_instructions(machine),
+                               .kind = EVENT_MEMORY,
+                               .paddr = paddr,
+                               .length = length,
+                               .bytes = bytes };
+        memcpy(bytes, host, length);
+        if (!timeline_add_event(timeline, &event))
+            free(bytes);
+    }
     pthread_mutex_unlock(&timeline->lock);
 }
 
@@ -188,10 +193,15 @@ static void take_late(struct timeline *timeline)
     timeline->late_count = 0;
 }
 
-static bool checkpoint_is_due(const struct timeline *timeline, uint64_t now)
+/* Only what is before the last checkpoint can be forgotten without all the rest, so one is due, too, when
+ * much has come since. [lock] */
+static bool checkpoint_is_due(struct timeline *timeline, uint64_t now)
 {
     size_t count = timeline->checkpoint_count;
-    return !count || now - timeline->checkpoints[count - 1].at >= CHECKPOINT_EVERY;
+    if (timeline->memory_then > timeline->memory) /* something was forgotten */
+        timeline->memory_then = timeline->memory;
+    return !count || now - timeline->checkpoints[count - 1].at >= CHECKPOINT_EVERY ||
+           timeline->memory - timeline->memory_then > timeline->memory_max / 4;
 }
 
 void timeline_border(struct timeline *timeline, unsigned hart)
@@ -260,11 +270,10 @@ static void drop_events(struct timeline *timeline, size_t count)
     memmove(timeline->events, timeline->events + count, timeline->event_count * sizeof(struct event));
 }
 
-void timeline_trim(struct timeline *timeline)
+/* Drops the oldest quarter of several checkpoints, with what came before the next one. */
+static void drop_oldest(struct timeline *timeline)
 {
     size_t drop = (timeline->checkpoint_count + 3) / 4;
-    if (timeline->memory <= timeline->memory_max || drop >= timeline->checkpoint_count)
-        return;
     size_t values = timeline->checkpoints[drop].value, events = timeline->checkpoints[drop].event;
     for (size_t i = 0; i < drop; i++)
         timeline_free_checkpoint(timeline, &timeline->checkpoints[i]);
@@ -279,4 +288,16 @@ void timeline_trim(struct timeline *timeline)
         timeline->checkpoints[i].value -= values;
         timeline->checkpoints[i].event -= events;
     }
+}
+
+/* A guest can have a device write the whole memory with a few instructions, again and again, so this is not
+ * only a matter of checkpoints. While the harts replay, nothing is dropped that they need. */
+void timeline_trim(struct timeline *timeline)
+{
+    if (timeline->memory <= timeline->memory_max || timeline->recorder.replays)
+        return;
+    while (timeline->memory > timeline->memory_max && timeline->checkpoint_count > 1)
+        drop_oldest(timeline);
+    if (timeline->memory > timeline->memory_max)
+        timeline_clear(timeline);
 }

@@ -252,6 +252,8 @@ enum timeline_end timeline_back(struct timeline *timeline, struct error *error)
 {
     uint64_t end = machine_instructions(timeline->machine), found = TIMELINE_NEVER;
     uint64_t first = timeline_first(timeline);
+    if (end <= first) /* there is no past, or it was forgotten */
+        return TIMELINE_END;
     leave_present(timeline);
     while (found == TIMELINE_NEVER && end > first) {
         size_t number = checkpoint_before(timeline, end - 1);
