@@ -10,6 +10,7 @@
 #include "cpu/code_watch.h"
 #include "machine/gdb/gdb.h"
 #include "machine/internal.h"
+#include "machine/timeline/timeline.h"
 
 unsigned machine_hart_count(const struct machine *machine)
 {
@@ -28,9 +29,14 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
     machine_hold(machine);
     bool paused = machine->paused && !machine->off &&
                   !machine->unloaded; /* with -S at the start, the first boot may be about to begin */
-    if (paused)
+    bool past = timeline_is_past(machine->timeline);
+    if (paused && !past) {
+        timeline_forget(machine->timeline); /* the harts do not take turns */
         hart_step(machine->harts[number]);
+    }
     machine_release(machine);
+    if (past)
+        return error_set(error, "gdb is in the past of the guest: its stepi and reverse-stepi step there");
     return paused || error_set(error, "the guest is not paused: give stop before step");
 }
 

@@ -78,9 +78,11 @@ void gdb_reverse(struct gdb *gdb, struct gdb_rest rest)
     struct error error;
     if (!gdb->machine->timeline)
         gdb_reply_error(gdb, ".the past is not recorded: start with -icount and -record on");
+    else if (!gdb_points_apply(gdb)) /* those that gdb has removed are gone, with their conditions */
+        return;
     else if (gdb_take_char(&rest, 's'))
         step_back(gdb);
-    else if (gdb_take_char(&rest, 'c') && gdb_points_apply(gdb))
+    else if (gdb_take_char(&rest, 'c'))
         reply_end(gdb, timeline_back(gdb->machine->timeline, &error), "begin", &error);
 }
 
@@ -130,6 +132,8 @@ static void go_to(struct gdb *gdb, const char *text, struct gdb_text *out)
     struct error error;
     struct timeline *timeline = gdb->machine->timeline;
     uint64_t instant;
+    if (!gdb_points_apply(gdb)) /* conditions of those that gdb has removed are gone */
+        return;
     if (!take_instant(timeline, text, &instant))
         gdb_text_printf(out, "goto %s: it is the number of an instruction, start or end\n", text);
     else if (!timeline_goto(timeline, instant, &error))

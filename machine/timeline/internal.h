@@ -45,6 +45,10 @@ struct checkpoint {
     size_t page_count, page_room;
 };
 
+/* What a replay does where a debugger stops a hart: it ends there, goes on, or notes the instant and goes
+ * on. */
+enum timeline_stops { TIMELINE_STOPS, TIMELINE_PASSES, TIMELINE_NOTES };
+
 /* An interrupt input that changed on a thread that does not know at which instant. */
 struct late_irq {
     uint8_t hart, bit;
@@ -69,10 +73,11 @@ struct timeline {
     uint64_t memory_then;        /* at the last checkpoint */
     struct late_irq late[LATE_IRQS];
     unsigned late_count;
-    unsigned hart;        /* whose turn was noted last; while replaying: who runs */
-    uint64_t waits;       /* bit n: hart n waits */
-    bool taking;          /* replaying: an interrupt is to be taken */
-    bool stops;           /* replaying: a debugger may stop the harts */
+    unsigned hart;  /* whose turn was noted last; while replaying: who runs */
+    uint64_t waits; /* bit n: hart n waits */
+    bool taking;    /* replaying: an interrupt is to be taken */
+    enum timeline_stops stops;
+    uint64_t noted;       /* TIMELINE_NOTES: the last instant at which a debugger stopped a hart */
     bool forget;          /* the past does not explain the present any more */
     const char *diverged; /* why the replay is not what was recorded; NULL: it is */
     uint64_t present;     /* the instant, while the machine is in the past */

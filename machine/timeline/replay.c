@@ -84,8 +84,12 @@ static bool run_hart(struct timeline *timeline, uint64_t instructions)
         timeline->diverged = "a hart waits where it did not wait before";
     if (end != HART_STOPPED)
         return true;
-    if (timeline->stops && hart_debug_stop(hart).reason != DEBUG_NONE)
+    bool stopped = hart_debug_stop(hart).reason != DEBUG_NONE;
+    uint64_t now = machine_instructions(timeline->machine);
+    if (stopped && timeline->stops == TIMELINE_STOPS)
         return false;
+    if (stopped && timeline->stops == TIMELINE_NOTES && now < timeline->target)
+        timeline->noted = now;
     hart_debug_pass(hart);
     return true;
 }
@@ -97,6 +101,8 @@ static void *replay(void *opaque)
     for (;;) {
         uint64_t now = machine_instructions(machine);
         apply_due(timeline, now);
+        if (atomic_load(&machine->event) >> 16 == MACHINE_EVENT_QUIT)
+            timeline->diverged = "the program ends";
         timeline->end = timeline->diverged || timeline->forget ? TIMELINE_FAILED : TIMELINE_END;
         if (timeline->end == TIMELINE_FAILED || now >= timeline->target)
             return NULL;
@@ -109,7 +115,8 @@ static void *replay(void *opaque)
 }
 
 /* Replays up to the target, or until a debugger stops a hart. */
-static enum timeline_end run(struct timeline *timeline, uint64_t target, bool stops, struct error *error)
+static enum timeline_end run(struct timeline *timeline, uint64_t target, enum timeline_stops stops,
+                             struct error *error)
 {
     sigset_t old;
     pthread_t thread;
@@ -179,7 +186,7 @@ static bool go_to(struct timeline *timeline, uint64_t instant, struct error *err
     if (instant < machine_instructions(timeline->machine) &&
         !timeline_restore(timeline, checkpoint_before(timeline, instant), error))
         return false;
-    bool ok = run(timeline, instant, false, error) == TIMELINE_END;
+    bool ok = run(timeline, instant, TIMELINE_PASSES, error) == TIMELINE_END;
     arrive(timeline);
     return ok;
 }
@@ -229,7 +236,7 @@ uint64_t timeline_before(const struct timeline *timeline, unsigned hart)
 
 enum timeline_end timeline_forward(struct timeline *timeline, struct error *error)
 {
-    enum timeline_end end = run(timeline, timeline->present, true, error);
+    enum timeline_end end = run(timeline, timeline->present, TIMELINE_STOPS, error);
     if (end == TIMELINE_END)
         arrive(timeline);
     return end;
@@ -238,14 +245,9 @@ enum timeline_end timeline_forward(struct timeline *timeline, struct error *erro
 /* The last stop of a debugger in [the present place, end); TIMELINE_NEVER: there is none. */
 static uint64_t last_stop(struct timeline *timeline, uint64_t end, struct error *error)
 {
-    uint64_t found = TIMELINE_NEVER;
-    while (run(timeline, end, true, error) == TIMELINE_STOPPED) {
-        uint64_t now = machine_instructions(timeline->machine);
-        if (now < end)
-            found = now;
-        hart_debug_pass(timeline->machine->harts[timeline->hart]);
-    }
-    return timeline->end == TIMELINE_FAILED ? TIMELINE_NEVER : found;
+    timeline->noted = TIMELINE_NEVER;
+    run(timeline, end, TIMELINE_NOTES, error);
+    return timeline->end == TIMELINE_FAILED ? TIMELINE_NEVER : timeline->noted;
 }
 
 enum timeline_end timeline_back(struct timeline *timeline, struct error *error)
@@ -271,7 +273,8 @@ enum timeline_end timeline_back(struct timeline *timeline, struct error *error)
     if (found == TIMELINE_NEVER)
         return TIMELINE_END;
     /* The harts stand before what stops them: once more, so that the debugger knows what it is. */
-    return run(timeline, found + 1, true, error) == TIMELINE_FAILED ? TIMELINE_FAILED : TIMELINE_STOPPED;
+    return run(timeline, found + 1, TIMELINE_STOPS, error) == TIMELINE_FAILED ? TIMELINE_FAILED
+                                                                              : TIMELINE_STOPPED;
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */

@@ -98,7 +98,18 @@ def check_watchpoint(rsp, symbols, harts):
     rsp.ask("z2,%x,4" % symbols["ended"])
 
 
+def check_removed_condition(rsp, symbols):
+    """A breakpoint with a condition (an agent expression that is 1) is found, removed, and not looked at again."""
+    rsp.goto("end")
+    rsp.ask("Z0,%x,2;X3,220127" % symbols["handler"])
+    assert rsp.ask("bc").startswith("T05")
+    rsp.ask("z0,%x,2" % symbols["handler"])
+    for _ in range(5):
+        assert rsp.ask("bs").startswith("T05")
+
+
 def check_refusals(rsp):
+    assert "past" in rsp.monitor("step 3")
     assert rsp.ask("P1=0000000000000000").startswith("E")
     assert rsp.ask("M80000000,1:00").startswith("E")
     assert "is not in what was recorded" in rsp.monitor("goto 999999999999")
@@ -119,6 +130,7 @@ def check(folder, harts, accel, generator):
         check_steps(rsp, trace, end)
         check_breakpoints(rsp, trace, end, symbols)
         check_watchpoint(rsp, symbols, harts)
+        check_removed_condition(rsp, symbols)
         check_refusals(rsp)
         answer = rsp.ask("vCont;c")
         assert "replaylog:end" in answer, answer
