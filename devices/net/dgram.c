@@ -85,6 +85,23 @@ static struct netdev *adopt(const struct netdev_peer_config *config, struct erro
     return net_packets_create(&packets, error);
 }
 
+/* Both ends are of one kind: a name may stand for addresses of IPv6 and of IPv4, of which the other end has
+ * only one. Opens the local end for the first address that it can send to. -1, with *why filled. */
+static int open_between(const struct net_place *here, const struct net_address *to, unsigned count,
+                        unsigned *chosen, struct error *why)
+{
+    int fd = -1;
+    for (*chosen = 0; *chosen < count; ++*chosen) {
+        struct net_place local = *here;
+        local.no_ipv6 |= to[*chosen].storage.ss_family == AF_INET;
+        local.no_ipv4 |= to[*chosen].storage.ss_family == AF_INET6;
+        fd = net_place_open(&local, SOCK_DGRAM, why);
+        if (fd >= 0)
+            return fd;
+    }
+    return fd;
+}
+
 struct netdev *netdev_dgram_create(const struct netdev_peer_config *config, struct error *error)
 {
     struct net_address to[NET_ADDRESSES_MAX];
@@ -92,21 +109,21 @@ struct netdev *netdev_dgram_create(const struct netdev_peer_config *config, stru
     char here[112], there[112], text[256];
     if (config->local.kind == NET_PLACE_FD)
         return adopt(config, error);
-    if (!net_place_find(&config->remote, SOCK_DGRAM, false, to, &why)) {
+    unsigned count = net_place_find(&config->remote, SOCK_DGRAM, false, to, &why);
+    if (!count) {
         error_set(error, "-netdev %s: %s", config->type, why.text);
         return NULL;
     }
     if (netdev_is_group(&config->remote))
         return open_group(config, &to[0], error);
-    struct net_place local = config->local;
-    local.no_ipv6 |= to[0].storage.ss_family == AF_INET; /* both ends are of one kind */
-    local.no_ipv4 |= to[0].storage.ss_family == AF_INET6;
-    int fd = net_place_open(&local, SOCK_DGRAM, &why);
+    unsigned chosen;
+    int fd = open_between(&config->local, to, count, &chosen, &why);
     if (fd < 0) {
         error_set(error, "-netdev %s: %s", config->type, why.text);
         return NULL;
     }
-    bool named = local.kind == NET_PLACE_UNIX;
+    const struct net_place *local = &config->local;
+    bool named = local->kind == NET_PLACE_UNIX;
     net_place_text(&config->local, here, sizeof(here));
     net_place_text(&config->remote, there, sizeof(there));
     if (strcmp(config->type, "socket") == 0)
@@ -116,8 +133,8 @@ struct netdev *netdev_dgram_create(const struct netdev_peer_config *config, stru
     struct net_packets_config packets = { .type = config->type,
                                           .fd = fd,
                                           .is_socket = true,
-                                          .to = &to[0],
-                                          .path = named && !local.abstract ? local.path : NULL,
+                                          .to = &to[chosen],
+                                          .path = named && !local->abstract ? local->path : NULL,
                                           .text = text };
     return net_packets_create(&packets, error);
 }
