@@ -130,7 +130,7 @@ void ahci_resume(struct ahci *ahci)
 static void config_written(struct pci_function *function, unsigned offset, unsigned size)
 {
     struct ahci *ahci = (struct ahci *)function;
-    if (offset >= PCI_COMMAND + 2 || offset + size <= PCI_COMMAND)
+    if (!pci_config_overlaps(offset, size, PCI_COMMAND, 2))
         return;
     pthread_mutex_lock(&ahci->lock);
     bool stopped = !pci_function_is_bus_master(function);
@@ -301,10 +301,6 @@ const struct device_model ahci_model = {
     .create_pci = model_create,
 };
 
-/* In the order of enum blockdev_on_error. */
-static const char *const on_error[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
-static const char *const on_read_error[] = { "auto", "report", "ignore", "stop", NULL };
-
 /* What both kinds have: rows of the two lists. */
 #define KEY_BUS                                                                                              \
     "bus", DEVICE_KEY_TEXT, "ID.PORT, of an ahci with id=ID; without it, the first that is free",            \
@@ -316,12 +312,6 @@ static const char *const on_read_error[] = { "auto", "report", "ignore", "stop",
 #define KEY_WWN   "wwn", DEVICE_KEY_NUMBER, "its world wide name", DEVICE_SETTING(wwn), .most = UINT64_MAX
 #define KEY_BOOT                                                                                             \
     "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it", DEVICE_SETTING(boot_index)
-#define KEY_WERROR                                                                                           \
-    "werror", DEVICE_KEY_CHOICE, "what a write does that the host fails", DEVICE_SETTING(werror),            \
-        .choices = on_error
-#define KEY_RERROR                                                                                           \
-    "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),             \
-        .choices = on_read_error
 
 static const struct device_key disk_keys[] = {
     { "drive", DEVICE_KEY_BACKEND, "id of a -drive or -blockdev", DEVICE_SETTING(backend), .needed = "ID" },
@@ -331,8 +321,7 @@ static const struct device_key disk_keys[] = {
     { KEY_MODEL },
     { KEY_WWN },
     { KEY_BOOT },
-    { KEY_WERROR },
-    { KEY_RERROR },
+    BLOCK_ON_ERROR_KEYS,
     { "rotation_rate", DEVICE_KEY_NUMBER, "turns a minute; 1: it does not turn, as SSDs",
       DEVICE_SETTING(rotation_rate), .most = UINT16_MAX },
     { .name = NULL },
@@ -346,8 +335,7 @@ static const struct device_key cd_keys[] = {
     { KEY_SERIAL },
     { KEY_MODEL },
     { KEY_BOOT },
-    { KEY_WERROR },
-    { KEY_RERROR },
+    BLOCK_ON_ERROR_KEYS,
     { .name = NULL },
 };
 

@@ -9,6 +9,9 @@
 
 #include "util/log.h"
 
+const char *const block_on_write_error[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
+const char *const block_on_read_error[] = { "auto", "report", "ignore", "stop", NULL };
+
 /* Did the request fail because the host has no room? EFBIG is a limit of the file's size, which the user can
  * raise. A flush is excluded: once it has failed it fails for ever, whatever room there is. */
 static bool is_no_space(enum block_request request, int rc)

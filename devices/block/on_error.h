@@ -31,6 +31,17 @@ struct block_on_error {
     void *opaque;
 };
 
+/* What werror= and rerror= may say, in the order of enum blockdev_on_error; NULL ends them. */
+extern const char *const block_on_write_error[], *const block_on_read_error[];
+/* The rows of these keys in a model's list (devices/model.h). */
+#define BLOCK_ON_ERROR_KEYS                                                                                  \
+    { "werror", DEVICE_KEY_CHOICE, "what a write does that the host fails", DEVICE_SETTING(werror),          \
+      .choices = block_on_write_error },                                                                     \
+    {                                                                                                        \
+        "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),         \
+            .choices = block_on_read_error                                                                   \
+    }
+
 /* A request of the device (its kind, for the message) at byte `place` of the disk failed with `rc`, a
  * negative errno: warns, tells whoever listens, and returns what is to be done: REPORT, IGNORE or STOP. */
 enum blockdev_on_error block_request_failed(const struct block_on_error *policy, const char *device,

@@ -49,7 +49,7 @@ static void bar_write(struct pci_function *function, unsigned bar, uint64_t offs
 static void config_written(struct pci_function *function, unsigned offset, unsigned size)
 {
     struct nvme *nvme = (struct nvme *)function;
-    if (offset >= PCI_COMMAND + 2 || offset + size <= PCI_COMMAND)
+    if (!pci_config_overlaps(offset, size, PCI_COMMAND, 2))
         return;
     pthread_mutex_lock(&nvme->lock);
     bool stopped = !pci_function_is_bus_master(function);
@@ -237,10 +237,6 @@ static struct pci_function *model_create(const struct device_plug *plug, struct 
     return nvme_create(&config, error);
 }
 
-/* In the order of enum blockdev_on_error. */
-static const char *const on_error[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
-static const char *const on_read_error[] = { "auto", "report", "ignore", "stop", NULL };
-
 static const struct device_key model_keys[] = {
     { "drive", DEVICE_KEY_BACKEND, "id of a -drive or -blockdev", DEVICE_SETTING(backend), .needed = "ID" },
     { "serial", DEVICE_KEY_TEXT, "what the guest reads as its serial number", DEVICE_SETTING(serial),
@@ -264,10 +260,7 @@ static const struct device_key model_keys[] = {
     { "write-cache", DEVICE_KEY_AUTO,
       "off: each write is on the host's disk before it ends; auto: as the drive has it",
       DEVICE_SETTING(write_cache) },
-    { "werror", DEVICE_KEY_CHOICE, "what a write does that the host fails", DEVICE_SETTING(werror),
-      .choices = on_error },
-    { "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),
-      .choices = on_read_error },
+    BLOCK_ON_ERROR_KEYS,
     { "use-intel-id", DEVICE_KEY_OFF, "ids of before QEMU 5.2", .limit = "the ids are those of QEMU 10" },
     { "ioeventfd", DEVICE_KEY_IGNORED, "doorbells never wait for the disk", .least = 0 },
     { .name = NULL },

@@ -194,6 +194,11 @@ void pci_function_enable(struct pci_function *function, uint16_t command);
 /* Accesses as the guest makes them; size 1, 2 or 4, aligned, offset below 4096. */
 uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned size);
 void pci_config_write(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
+/* Does an access of `size` bytes at `offset` meet the register of `length` bytes at `at`? */
+static inline bool pci_config_overlaps(unsigned offset, unsigned size, unsigned at, unsigned length)
+{
+    return offset < at + length && at < offset + size;
+}
 /* Accesses without side effects, for what is stored and for registers that the device fills in itself. */
 uint32_t pci_config_peek(struct pci_function *function, unsigned offset, unsigned size);
 void pci_config_poke(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);

@@ -34,55 +34,32 @@ struct scsi_unit *scsi_unit_plug(const struct device_unit *plug, const uint16_t 
 
 /* ---- Keys ---------------------------------------------------------------------------------------------- */
 
-/* In the order of enum blockdev_on_error. */
-static const char *const on_error[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
-static const char *const on_read_error[] = { "auto", "report", "ignore", "stop", NULL };
-
-/* What both kinds have: rows of the two lists. */
-#define KEY_BUS                                                                                              \
-    "bus", DEVICE_KEY_TEXT, "ID.0, of a virtio-scsi with id=ID; without it, the first",                      \
-        DEVICE_SETTING(carrier)
-#define KEY_CHANNEL                                                                                          \
-    "channel", DEVICE_KEY_NUMBER, "there is only 0", DEVICE_SETTING(channel), .most = SCSI_CHANNEL_MAX
-#define KEY_TARGET                                                                                           \
-    "scsi-id", DEVICE_KEY_ORDER, "its target; without it, the first that is free", DEVICE_SETTING(target),   \
-        .most = SCSI_TARGETS - 1
-#define KEY_LUN                                                                                              \
-    "lun", DEVICE_KEY_ORDER, "its number there; without it, 0, or with scsi-id= the first that is free",     \
-        DEVICE_SETTING(lun), .most = SCSI_LUNS - 1
-#define KEY_SERIAL                                                                                           \
-    "serial", DEVICE_KEY_TEXT, "what the guest reads as its serial number", DEVICE_SETTING(serial)
-#define KEY_VENDOR  "vendor", DEVICE_KEY_TEXT, "up to 8 characters", DEVICE_SETTING(vendor)
-#define KEY_PRODUCT "product", DEVICE_KEY_TEXT, "up to 16 characters", DEVICE_SETTING(product)
-#define KEY_VERSION "ver", DEVICE_KEY_TEXT, "up to 4 characters", DEVICE_SETTING(version)
-#define KEY_ID                                                                                               \
-    "device_id", DEVICE_KEY_TEXT, "up to 20 characters; without it, the serial number or the drive's id",    \
-        DEVICE_SETTING(device_id)
-#define KEY_WWN "wwn", DEVICE_KEY_NUMBER, "its world wide name", DEVICE_SETTING(wwn), .most = UINT64_MAX
-#define KEY_BOOT                                                                                             \
-    "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it", DEVICE_SETTING(boot_index)
-#define KEY_WERROR                                                                                           \
-    "werror", DEVICE_KEY_CHOICE, "what a write does that the host fails", DEVICE_SETTING(werror),            \
-        .choices = on_error
-#define KEY_RERROR                                                                                           \
-    "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),             \
-        .choices = on_read_error
+/* What both kinds have: the first rows of the two lists, after the drive. */
+#define UNIT_KEYS                                                                                            \
+    { "bus", DEVICE_KEY_TEXT, "ID.0, of a virtio-scsi with id=ID; without it, the first",                    \
+      DEVICE_SETTING(carrier) },                                                                             \
+        { "channel", DEVICE_KEY_NUMBER, "there is only 0", DEVICE_SETTING(channel),                          \
+          .most = SCSI_CHANNEL_MAX },                                                                        \
+        { "scsi-id", DEVICE_KEY_ORDER, "its target; without it, the first that is free",                     \
+          DEVICE_SETTING(target), .most = SCSI_TARGETS - 1 },                                                \
+        { "lun", DEVICE_KEY_ORDER,                                                                           \
+          "its number there; without it, 0, or with scsi-id= the first that is free", DEVICE_SETTING(lun),   \
+          .most = SCSI_LUNS - 1 },                                                                           \
+        { "serial", DEVICE_KEY_TEXT, "what the guest reads as its serial number", DEVICE_SETTING(serial) },  \
+        { "vendor", DEVICE_KEY_TEXT, "up to 8 characters", DEVICE_SETTING(vendor) },                         \
+        { "product", DEVICE_KEY_TEXT, "up to 16 characters", DEVICE_SETTING(product) },                      \
+        { "ver", DEVICE_KEY_TEXT, "up to 4 characters", DEVICE_SETTING(version) },                           \
+        { "device_id", DEVICE_KEY_TEXT,                                                                      \
+          "up to 20 characters; without it, the serial number or the drive's id",                            \
+          DEVICE_SETTING(device_id) },                                                                       \
+        { "wwn", DEVICE_KEY_NUMBER, "its world wide name", DEVICE_SETTING(wwn), .most = UINT64_MAX },        \
+        { "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it",                              \
+          DEVICE_SETTING(boot_index) },                                                                      \
+        BLOCK_ON_ERROR_KEYS
 
 static const struct device_key disk_keys[] = {
     { "drive", DEVICE_KEY_BACKEND, "id of a -drive or -blockdev", DEVICE_SETTING(backend), .needed = "ID" },
-    { KEY_BUS },
-    { KEY_CHANNEL },
-    { KEY_TARGET },
-    { KEY_LUN },
-    { KEY_SERIAL },
-    { KEY_VENDOR },
-    { KEY_PRODUCT },
-    { KEY_VERSION },
-    { KEY_ID },
-    { KEY_WWN },
-    { KEY_BOOT },
-    { KEY_WERROR },
-    { KEY_RERROR },
+    UNIT_KEYS,
     { "logical_block_size", DEVICE_KEY_POWER, "bytes of a block", DEVICE_SETTING(logical_block_size),
       .least = 512, .most = SCSI_BLOCK_MAX, .fallback = 512 },
     { "physical_block_size", DEVICE_KEY_POWER,
@@ -100,19 +77,7 @@ static const struct device_key disk_keys[] = {
 static const struct device_key cd_keys[] = {
     { "drive", DEVICE_KEY_BACKEND, "id of a -drive or -blockdev; without it, there is no medium",
       DEVICE_SETTING(backend) },
-    { KEY_BUS },
-    { KEY_CHANNEL },
-    { KEY_TARGET },
-    { KEY_LUN },
-    { KEY_SERIAL },
-    { KEY_VENDOR },
-    { KEY_PRODUCT },
-    { KEY_VERSION },
-    { KEY_ID },
-    { KEY_WWN },
-    { KEY_BOOT },
-    { KEY_WERROR },
-    { KEY_RERROR },
+    UNIT_KEYS,
     { .name = NULL },
 };
 

@@ -471,10 +471,6 @@ static struct usb_device *model_create(const struct device_plug *plug, struct er
     return usb_storage_create(&unit, error);
 }
 
-/* In the order of enum blockdev_on_error. */
-static const char *const on_error[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
-static const char *const on_read_error[] = { "auto", "report", "ignore", "stop", NULL };
-
 static const struct device_key model_keys[] = {
     { "drive", DEVICE_KEY_BACKEND, "id of a -drive or -blockdev", DEVICE_SETTING(backend), .needed = "ID" },
     { "serial", DEVICE_KEY_TEXT, "what the guest reads as its serial number", DEVICE_SETTING(serial) },
@@ -487,10 +483,7 @@ static const struct device_key model_keys[] = {
     { "write-cache", DEVICE_KEY_AUTO,
       "off: each write is on the host's disk before it ends; auto: as the drive has it",
       DEVICE_SETTING(write_cache) },
-    { "werror", DEVICE_KEY_CHOICE, "what a write does that the host fails", DEVICE_SETTING(werror),
-      .choices = on_error },
-    { "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),
-      .choices = on_read_error },
+    BLOCK_ON_ERROR_KEYS,
     { .name = NULL },
 };
 

@@ -138,7 +138,7 @@ static void bar_write(struct pci_function *function, unsigned bar, uint64_t offs
 static void config_written(struct pci_function *function, unsigned offset, unsigned size)
 {
     struct xhci *xhci = (struct xhci *)function;
-    if (offset >= PCI_COMMAND + 2 || offset + size <= PCI_COMMAND)
+    if (!pci_config_overlaps(offset, size, PCI_COMMAND, 2))
         return;
     pthread_mutex_lock(&xhci->lock);
     xhci->stopped = !pci_function_is_bus_master(function);

@@ -518,10 +518,6 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
     return virtio_blk_create(&config, error);
 }
 
-/* In the order of enum blockdev_on_error. */
-static const char *const on_error[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
-static const char *const on_read_error[] = { "auto", "report", "ignore", "stop", NULL };
-
 static const struct device_key model_keys[] = {
     { "drive", DEVICE_KEY_BACKEND, "id of a -drive or -blockdev", DEVICE_SETTING(backend), .needed = "ID" },
     { "serial", DEVICE_KEY_TEXT, "what the guest reads as its serial number", DEVICE_SETTING(serial) },
@@ -529,10 +525,7 @@ static const struct device_key model_keys[] = {
       .most = VIRTIO_QUEUES_MAX, .fallback = 1 },
     { "queue-size", DEVICE_KEY_POWER, "descriptors of a queue", DEVICE_SETTING(queue_size), .least = 4,
       .most = VIRTQUEUE_SIZE_MAX, .fallback = BLK_QUEUE_SIZE },
-    { "werror", DEVICE_KEY_CHOICE, "what a write does that the host fails", DEVICE_SETTING(werror),
-      .choices = on_error },
-    { "rerror", DEVICE_KEY_CHOICE, "what a read does that the host fails", DEVICE_SETTING(rerror),
-      .choices = on_read_error },
+    BLOCK_ON_ERROR_KEYS,
     { "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it", DEVICE_SETTING(boot_index) },
     { "discard", DEVICE_KEY_FEATURE, "the guest may give back what it does not use",
       DEVICE_FEATURE(BLK_F_DISCARD) },

@@ -194,11 +194,6 @@ static void bar_write(struct pci_function *function, unsigned bar, uint64_t offs
 
 /* ---- Configuration space ------------------------------------------------------------------------------- */
 
-static bool overlaps(unsigned offset, unsigned size, unsigned at, unsigned length)
-{
-    return offset < at + length && at < offset + size;
-}
-
 /* Returns the place that the driver chose for an access through configuration space (section 4.1.4.9). */
 static struct pci_bar *access_target(struct virtio_pci *pci, uint32_t *offset, unsigned *size)
 {
@@ -214,7 +209,7 @@ static void config_reading(struct pci_function *function, unsigned offset, unsig
     struct virtio_pci *pci = of_function(function);
     uint32_t at;
     unsigned length;
-    if (!pci->has_modern || !overlaps(offset, size, ACCESS_DATA, 4))
+    if (!pci->has_modern || !pci_config_overlaps(offset, size, ACCESS_DATA, 4))
         return;
     struct pci_bar *bar = access_target(pci, &at, &length);
     if (bar)
@@ -234,9 +229,9 @@ static void config_written(struct pci_function *function, unsigned offset, unsig
     struct virtio_pci *pci = of_function(function);
     uint32_t at;
     unsigned length;
-    if (overlaps(offset, size, PCI_COMMAND, 2))
+    if (pci_config_overlaps(offset, size, PCI_COMMAND, 2))
         update_bus_master(pci);
-    if (!pci->has_modern || !overlaps(offset, size, ACCESS_DATA, 4))
+    if (!pci->has_modern || !pci_config_overlaps(offset, size, ACCESS_DATA, 4))
         return;
     struct pci_bar *bar = access_target(pci, &at, &length);
     if (bar)
