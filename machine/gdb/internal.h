@@ -102,6 +102,8 @@ void gdb_kill_guest(struct gdb *gdb);
  * and never resumed it. */
 void gdb_end_session(struct gdb *gdb, bool run);
 void gdb_reply_error(struct gdb *gdb, const char *text);
+/* The same with a message for the user. */
+void gdb_reply_failure(struct gdb *gdb, const struct error *error);
 static inline void gdb_reply_ok(struct gdb *gdb)
 {
     gdb_text_printf(&gdb->reply, "OK");
@@ -124,6 +126,8 @@ void gdb_continue_old(struct gdb *gdb, char action, struct gdb_rest rest); /* c,
 void gdb_interrupt(struct gdb *gdb);
 /* The machine has stopped, because of a hart or of somebody else: reports this to gdb. */
 void gdb_report_stop(struct gdb *gdb);
+/* The hart whose stop is reported; -1: none has stopped by itself. */
+int gdb_stopped_hart(struct gdb *gdb);
 /* The reply to ?: the present state. */
 void gdb_reply_stop(struct gdb *gdb, unsigned signal, unsigned hart);
 /* Lets all harts run, without breakpoints. */

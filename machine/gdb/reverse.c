@@ -17,14 +17,6 @@ bool gdb_is_past(const struct gdb *gdb)
     return timeline_is_past(gdb->machine->timeline);
 }
 
-static void fail(struct gdb *gdb, const struct error *error)
-{
-    char text[sizeof(error->text) + 1];
-    text[0] = '.';
-    strcpy(text + 1, error->text);
-    gdb_reply_error(gdb, text);
-}
-
 /* Replies where the harts are now; *what: "begin" or "end", if there is no more in that direction. */
 static void reply_place(struct gdb *gdb, unsigned hart, const char *what)
 {
@@ -35,20 +27,13 @@ static void reply_place(struct gdb *gdb, unsigned hart, const char *what)
         hart_debug_told(gdb->machine->harts[i]);
 }
 
-static unsigned stopped_hart(struct gdb *gdb)
-{
-    for (unsigned i = 0; i < gdb->machine->hart_count; i++)
-        if (hart_debug_stop(gdb->machine->harts[i]).reason != DEBUG_NONE)
-            return i;
-    return gdb->hart;
-}
-
 static void reply_end(struct gdb *gdb, enum timeline_end end, const char *what, const struct error *error)
 {
+    int stopped = gdb_stopped_hart(gdb);
     if (end == TIMELINE_FAILED)
-        fail(gdb, error);
+        gdb_reply_failure(gdb, error);
     else if (end == TIMELINE_STOPPED)
-        reply_place(gdb, stopped_hart(gdb), NULL);
+        reply_place(gdb, stopped < 0 ? gdb->hart : (unsigned)stopped, NULL);
     else
         reply_place(gdb, gdb->resumed_hart, what);
 }
@@ -70,7 +55,7 @@ static void step_back(struct gdb *gdb)
     else if (timeline_goto(timeline, before, &error))
         reply_place(gdb, gdb->resumed_hart, NULL);
     else
-        fail(gdb, &error);
+        gdb_reply_failure(gdb, &error);
 }
 
 void gdb_reverse(struct gdb *gdb, struct gdb_rest rest)

@@ -54,9 +54,9 @@ void gdb_reply_stop(struct gdb *gdb, unsigned signal, unsigned hart)
     add_register(gdb, gdb_hart(gdb), 8);
 }
 
-/* Returns the hart whose stop is reported. A hart that has stepped comes first, since its stop will not
- * happen again; otherwise the harts take turns. -1: none has stopped. */
-static int stopped_hart(struct gdb *gdb)
+/* A hart that has stepped comes first, since its stop will not happen again; otherwise the harts take
+ * turns. */
+int gdb_stopped_hart(struct gdb *gdb)
 {
     int found = -1;
     for (unsigned n = gdb->machine->hart_count; n > 0; n--) {
@@ -126,7 +126,7 @@ void gdb_report_stop(struct gdb *gdb)
     give_turns(gdb);
     machine_pause(gdb->machine);
     machine_hold(gdb->machine);
-    int hart = stopped_hart(gdb);
+    int hart = gdb_stopped_hart(gdb);
     if (hart >= 0)
         tell(gdb, SIGNAL_TRAP, (unsigned)hart);
     else
@@ -176,10 +176,7 @@ static void go(struct gdb *gdb, const struct order *orders)
     if (machine_resume(gdb->machine, &error))
         return;
     gdb->waits = false;
-    char text[sizeof(error.text) + 1];
-    text[0] = '.';
-    strcpy(text + 1, error.text);
-    gdb_reply_error(gdb, text);
+    gdb_reply_failure(gdb, &error);
 }
 
 /* Reads one action: c, C SIGNAL, s, S SIGNAL, r FIRST,END, t. Signals have no meaning for a machine. */

@@ -14,6 +14,12 @@ void gdb_reply_error(struct gdb *gdb, const char *text)
     gdb_text_printf(&gdb->reply, "E%s", text);
 }
 
+void gdb_reply_failure(struct gdb *gdb, const struct error *error)
+{
+    gdb->reply.length = 0;
+    gdb_text_printf(&gdb->reply, "E.%s", error->text);
+}
+
 bool gdb_take_thread(struct gdb *gdb, struct gdb_rest *rest, int *thread)
 {
     uint64_t number;

@@ -10,11 +10,18 @@
 
 #define PAGE 4096u
 
-void timeline_free_checkpoint(struct timeline *timeline, struct checkpoint *checkpoint)
+static void drop_pages(struct timeline *timeline, struct checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->page_count; i++)
         free(checkpoint->pages[i].bytes);
-    timeline->memory -= checkpoint->page_count * (PAGE + sizeof(struct old_page)) + checkpoint->length;
+    timeline->memory -= checkpoint->page_count * (PAGE + sizeof(struct old_page));
+    checkpoint->page_count = 0;
+}
+
+void timeline_free_checkpoint(struct timeline *timeline, struct checkpoint *checkpoint)
+{
+    drop_pages(timeline, checkpoint);
+    timeline->memory -= checkpoint->length;
     free(checkpoint->pages);
     free(checkpoint->harts);
 }
@@ -23,17 +30,12 @@ void timeline_free_checkpoint(struct timeline *timeline, struct checkpoint *chec
 
 static bool add_page(struct checkpoint *checkpoint, uint64_t paddr, const uint8_t *host)
 {
-    if (checkpoint->page_count == checkpoint->page_room) {
-        size_t room = checkpoint->page_room ? 2 * checkpoint->page_room : 64;
-        struct old_page *grown = realloc(checkpoint->pages, room * sizeof(*grown));
-        if (!grown)
-            return false;
-        checkpoint->pages = grown;
-        checkpoint->page_room = room;
-    }
     uint8_t *bytes = malloc(PAGE);
-    if (!bytes)
+    if (!bytes || !timeline_grow(&checkpoint->pages, checkpoint->page_count, &checkpoint->page_room,
+                                 sizeof(*checkpoint->pages))) {
+        free(bytes);
         return false;
+    }
     memcpy(bytes, host, PAGE);
     checkpoint->pages[checkpoint->page_count++] = (struct old_page){ paddr, bytes };
     return true;
@@ -86,19 +88,6 @@ static bool save_harts(struct timeline *timeline, struct checkpoint *checkpoint)
     return ok;
 }
 
-static struct checkpoint *room_for_one(struct timeline *timeline)
-{
-    if (timeline->checkpoint_count == timeline->checkpoint_room) {
-        size_t room = timeline->checkpoint_room ? 2 * timeline->checkpoint_room : 64;
-        struct checkpoint *grown = realloc(timeline->checkpoints, room * sizeof(*grown));
-        if (!grown)
-            return NULL;
-        timeline->checkpoints = grown;
-        timeline->checkpoint_room = room;
-    }
-    return &timeline->checkpoints[timeline->checkpoint_count];
-}
-
 /* Threads that do not know the instant, such as a network's, keep pages meanwhile. */
 void timeline_checkpoint(struct timeline *timeline)
 {
@@ -110,10 +99,9 @@ void timeline_checkpoint(struct timeline *timeline)
     pthread_mutex_lock(&timeline->lock);
     checkpoint.value = replays ? timeline->value_at : timeline->value_count;
     checkpoint.event = replays ? timeline->event_at : timeline->event_count;
-    struct checkpoint *place = saved ? room_for_one(timeline) : NULL;
-    if (place) {
-        *place = checkpoint;
-        timeline->checkpoint_count++;
+    if (saved && timeline_grow(&timeline->checkpoints, timeline->checkpoint_count, &timeline->checkpoint_room,
+                               sizeof(checkpoint))) {
+        timeline->checkpoints[timeline->checkpoint_count++] = checkpoint;
         timeline->memory += checkpoint.length;
         timeline->memory_then = timeline->memory;
         begin_epoch(timeline);
@@ -161,10 +149,7 @@ bool timeline_restore(struct timeline *timeline, size_t number, struct error *er
         timeline_free_checkpoint(timeline, &timeline->checkpoints[i]);
     timeline->checkpoint_count = number + 1;
     struct checkpoint *checkpoint = &timeline->checkpoints[number];
-    for (size_t i = 0; i < checkpoint->page_count; i++)
-        free(checkpoint->pages[i].bytes);
-    timeline->memory -= checkpoint->page_count * (PAGE + sizeof(struct old_page));
-    checkpoint->page_count = 0;
+    drop_pages(timeline, checkpoint);
     begin_epoch(timeline);
     timeline->value_at = checkpoint->value;
     timeline->event_at = checkpoint->event;

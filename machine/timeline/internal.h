@@ -89,6 +89,8 @@ struct timeline {
 extern const struct hart_recorder_ops timeline_recorder;
 /* False: out of memory, and the past will be forgotten. [lock] */
 bool timeline_add_event(struct timeline *timeline, const struct event *event);
+/* Room for one more element in a list that `array` points to; false: out of memory. */
+bool timeline_grow(void *array, size_t count, size_t *room, size_t size);
 void timeline_clear(struct timeline *timeline);
 /* Forgets the oldest part, and if need be all, if the past takes more memory than it may. [lock] */
 void timeline_trim(struct timeline *timeline);

@@ -16,16 +16,16 @@ static struct timeline *of(struct hart_recorder *recorder)
     return (struct timeline *)(void *)recorder;
 }
 
-/* Room for one more element. */
-static bool grow(void **array, size_t count, size_t *room, size_t size)
+bool timeline_grow(void *array, size_t count, size_t *room, size_t size)
 {
+    void **list = array;
     if (count < *room)
         return true;
-    size_t wanted = *room ? 2 * *room : 1024;
-    void *grown = realloc(*array, wanted * size);
+    size_t wanted = *room ? 2 * *room : 64;
+    void *grown = realloc(*list, wanted * size);
     if (!grown)
         return false;
-    *array = grown;
+    *list = grown;
     *room = wanted;
     return true;
 }
@@ -35,7 +35,7 @@ static bool grow(void **array, size_t count, size_t *room, size_t size)
 static void add_value(struct timeline *timeline, uint64_t value)
 {
     pthread_mutex_lock(&timeline->lock);
-    if (grow((void **)&timeline->values, timeline->value_count, &timeline->value_room, sizeof(value))) {
+    if (timeline_grow(&timeline->values, timeline->value_count, &timeline->value_room, sizeof(value))) {
         timeline->values[timeline->value_count++] = value;
         timeline->memory += sizeof(value);
         timeline_trim(timeline);
@@ -75,7 +75,7 @@ static void expect_value(struct hart_recorder *recorder, uint64_t value)
 
 bool timeline_add_event(struct timeline *timeline, const struct event *event)
 {
-    if (!grow((void **)&timeline->events, timeline->event_count, &timeline->event_room, sizeof(*event))) {
+    if (!timeline_grow(&timeline->events, timeline->event_count, &timeline->event_room, sizeof(*event))) {
         timeline->forget = true;
         return false;
     }
