@@ -149,11 +149,6 @@ bool monitor_blockstats(struct monitor_call *call)
     return true;
 }
 
-static uint64_t number_of(struct json_object *stats, const char *name)
-{
-    return json_object_get_uint64(json_object_object_get(stats, name));
-}
-
 void monitor_print_blockstats(FILE *out, struct json_object *result)
 {
     for (size_t n = 0; n < json_object_array_length(result); n++) {
@@ -166,10 +161,11 @@ void monitor_print_blockstats(FILE *out, struct json_object *result)
                 "%s: rd_bytes=%" PRIu64 " wr_bytes=%" PRIu64 " rd_operations=%" PRIu64
                 " wr_operations=%" PRIu64 " flush_operations=%" PRIu64 " wr_total_time_ns=%" PRIu64
                 " rd_total_time_ns=%" PRIu64 " flush_total_time_ns=%" PRIu64 "\n",
-                name, number_of(stats, "rd_bytes"), number_of(stats, "wr_bytes"),
-                number_of(stats, "rd_operations"), number_of(stats, "wr_operations"),
-                number_of(stats, "flush_operations"), number_of(stats, "wr_total_time_ns"),
-                number_of(stats, "rd_total_time_ns"), number_of(stats, "flush_total_time_ns"));
+                name, monitor_get_number(stats, "rd_bytes"), monitor_get_number(stats, "wr_bytes"),
+                monitor_get_number(stats, "rd_operations"), monitor_get_number(stats, "wr_operations"),
+                monitor_get_number(stats, "flush_operations"), monitor_get_number(stats, "wr_total_time_ns"),
+                monitor_get_number(stats, "rd_total_time_ns"),
+                monitor_get_number(stats, "flush_total_time_ns"));
     }
 }
 

@@ -11,35 +11,6 @@
 #include "frontend/monitor/internal.h"
 #include "machine/inspect.h"
 
-static struct json_object *add_row(struct json_object *rows)
-{
-    struct json_object *row = json_object_new_object();
-    json_object_array_add(rows, row);
-    return row;
-}
-
-static struct json_object *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-    return json_object_object_get_ex(object, name, &value) ? value : NULL;
-}
-
-static const char *text_of(struct json_object *object, const char *name)
-{
-    struct json_object *value = member(object, name);
-    return value ? json_object_get_string(value) : "";
-}
-
-static uint64_t number_of(struct json_object *object, const char *name)
-{
-    return json_object_get_uint64(member(object, name));
-}
-
-static bool is_set(struct json_object *object, const char *name)
-{
-    return json_object_get_boolean(member(object, name));
-}
-
 static struct json_object *row_of(struct json_object *rows, size_t i)
 {
     return json_object_array_get_idx(rows, i);
@@ -104,7 +75,7 @@ static struct json_object *inserted(const struct machine_disk *disk)
 static struct json_object *add_disk(const struct monitor_call *call, const struct machine_disk *disk)
 {
     char path[MONITOR_PATH];
-    struct json_object *row = add_row(call->result);
+    struct json_object *row = monitor_add_row(call->result);
     monitor_put_text(row, "device", monitor_disk_drive(call, disk));
     monitor_put_text(row, "qdev", monitor_disk_path(disk, path));
     monitor_put_text(row, "place", disk->place);
@@ -130,24 +101,25 @@ bool monitor_block(struct monitor_call *call)
 
 static void print_disk(FILE *out, struct json_object *row, struct json_object *medium)
 {
-    uint64_t size = number_of(member(medium, "image"), "virtual-size");
-    const char *name = text_of(row, "device");
-    const char *otherwise = medium ? text_of(medium, "node-name") : text_of(row, "qdev");
-    fprintf(out, "%s at %s: ", *name ? name : otherwise, text_of(row, "place"));
+    uint64_t size = monitor_get_number(monitor_get(medium, "image"), "virtual-size");
+    const char *name = monitor_get_text(row, "device");
+    const char *otherwise = medium ? monitor_get_text(medium, "node-name") : monitor_get_text(row, "qdev");
+    fprintf(out, "%s at %s: ", *name ? name : otherwise, monitor_get_text(row, "place"));
     if (medium)
-        fprintf(out, "%s (%s, %" PRIu64 " bytes%s%s)", text_of(medium, "file"), text_of(medium, "drv"), size,
-                is_set(medium, "ro") ? ", read-only" : "", is_set(medium, "snapshot") ? ", snapshot" : "");
+        fprintf(out, "%s (%s, %" PRIu64 " bytes%s%s)", monitor_get_text(medium, "file"),
+                monitor_get_text(medium, "drv"), size, monitor_get_bool(medium, "ro") ? ", read-only" : "",
+                monitor_get_bool(medium, "snapshot") ? ", snapshot" : "");
     else
         fprintf(out, "[not inserted]");
-    fprintf(out, "%s%s\n", is_set(row, "tray_open") ? ", tray open" : "",
-            is_set(row, "locked") ? ", locked" : "");
+    fprintf(out, "%s%s\n", monitor_get_bool(row, "tray_open") ? ", tray open" : "",
+            monitor_get_bool(row, "locked") ? ", locked" : "");
 }
 
 void monitor_print_block(FILE *out, struct json_object *result)
 {
     for (size_t i = 0; i < count_of(result); i++) {
         struct json_object *row = row_of(result, i);
-        print_disk(out, row, member(row, "inserted"));
+        print_disk(out, row, monitor_get(row, "inserted"));
     }
     if (!count_of(result))
         fprintf(out, "there is no disk\n");
@@ -184,7 +156,7 @@ static const char *class_name(unsigned code)
 
 static void add_region(struct json_object *rows, const struct machine_pci_bar *bar)
 {
-    struct json_object *row = add_row(rows);
+    struct json_object *row = monitor_add_row(rows);
     monitor_put_number(row, "bar", bar->index);
     monitor_put_text(row, "type", bar->type);
     json_object_object_add(row, "address", json_object_new_int64(bar->mapped ? (int64_t)bar->base : -1));
@@ -224,7 +196,7 @@ static struct json_object *put_bridge(struct json_object *row, const struct mach
 
 static struct json_object *add_function(struct json_object *rows, const struct machine_pci_view *view)
 {
-    struct json_object *row = add_row(rows), *class = json_object_new_object(),
+    struct json_object *row = monitor_add_row(rows), *class = json_object_new_object(),
                        *id = json_object_new_object(), *regions = json_object_new_array();
     monitor_put_number(row, "bus", view->bus);
     monitor_put_number(row, "slot", view->slot);
@@ -266,7 +238,7 @@ bool monitor_pci(struct monitor_call *call)
         if (view.depth + 1 < PCI_DEPTH_MAX)
             lists[view.depth + 1] = row && view.bridge ? put_bridge(row, &view) : NULL;
     }
-    struct json_object *bus = add_row(call->result);
+    struct json_object *bus = monitor_add_row(call->result);
     monitor_put_number(bus, "bus", 0);
     json_object_object_add(bus, "devices", lists[0]);
     return true;
@@ -274,12 +246,12 @@ bool monitor_pci(struct monitor_call *call)
 
 static void print_region(FILE *out, struct json_object *region)
 {
-    fprintf(out, "    BAR%" PRIu64 ": %s, 0x%" PRIx64 " bytes, ", number_of(region, "bar"),
-            strcmp(text_of(region, "type"), "io") == 0 ? "I/O"
-            : is_set(region, "mem_type_64")            ? "64 bit memory"
-                                                       : "32 bit memory",
-            number_of(region, "size"));
-    int64_t address = json_object_get_int64(member(region, "address"));
+    fprintf(out, "    BAR%" PRIu64 ": %s, 0x%" PRIx64 " bytes, ", monitor_get_number(region, "bar"),
+            strcmp(monitor_get_text(region, "type"), "io") == 0 ? "I/O"
+            : monitor_get_bool(region, "mem_type_64")           ? "64 bit memory"
+                                                                : "32 bit memory",
+            monitor_get_number(region, "size"));
+    int64_t address = json_object_get_int64(monitor_get(region, "address"));
     if (address < 0)
         fprintf(out, "not mapped\n");
     else
@@ -288,10 +260,10 @@ static void print_region(FILE *out, struct json_object *region)
 
 static void print_range(FILE *out, struct json_object *bus, const char *name, const char *text)
 {
-    struct json_object *range = member(bus, name);
-    if (number_of(range, "base") <= number_of(range, "limit"))
-        fprintf(out, ", %s 0x%" PRIx64 "-0x%" PRIx64, text, number_of(range, "base"),
-                number_of(range, "limit"));
+    struct json_object *range = monitor_get(bus, name);
+    if (monitor_get_number(range, "base") <= monitor_get_number(range, "limit"))
+        fprintf(out, ", %s 0x%" PRIx64 "-0x%" PRIx64, text, monitor_get_number(range, "base"),
+                monitor_get_number(range, "limit"));
 }
 
 static void print_function(FILE *out, struct json_object *device);
@@ -299,9 +271,9 @@ static void print_function(FILE *out, struct json_object *device);
 /* A bridge's buses, the windows that are open, and what is behind it. */
 static void print_bridge(FILE *out, struct json_object *bridge)
 {
-    struct json_object *bus = member(bridge, "bus"), *devices = member(bridge, "devices");
-    fprintf(out, "    bus %" PRIu64 " to %" PRIu64, number_of(bus, "secondary"),
-            number_of(bus, "subordinate"));
+    struct json_object *bus = monitor_get(bridge, "bus"), *devices = monitor_get(bridge, "devices");
+    fprintf(out, "    bus %" PRIu64 " to %" PRIu64, monitor_get_number(bus, "secondary"),
+            monitor_get_number(bus, "subordinate"));
     print_range(out, bus, "io_range", "I/O");
     print_range(out, bus, "memory_range", "memory");
     print_range(out, bus, "prefetchable_range", "prefetchable memory");
@@ -312,29 +284,29 @@ static void print_bridge(FILE *out, struct json_object *bridge)
 
 static void print_function(FILE *out, struct json_object *device)
 {
-    struct json_object *id = member(device, "id"), *class = member(device, "class_info"),
-                       *regions = member(device, "regions");
-    fprintf(out, "%02x:%02x.%x %s: %04x:%04x class %04x", (unsigned)number_of(device, "bus"),
-            (unsigned)number_of(device, "slot"), (unsigned)number_of(device, "function"),
-            text_of(device, "model"), (unsigned)number_of(id, "vendor"), (unsigned)number_of(id, "device"),
-            (unsigned)number_of(class, "class"));
-    if (member(class, "desc"))
-        fprintf(out, " (%s)", text_of(class, "desc"));
-    if (number_of(device, "irq_pin"))
-        fprintf(out, ", INT%c", (int)('A' + number_of(device, "irq_pin") - 1));
-    if (number_of(device, "msix-vectors"))
-        fprintf(out, ", %" PRIu64 " MSI-X vectors", number_of(device, "msix-vectors"));
-    fprintf(out, "%s\n", is_set(device, "bus-master") ? ", bus master" : "");
+    struct json_object *id = monitor_get(device, "id"), *class = monitor_get(device, "class_info"),
+                       *regions = monitor_get(device, "regions");
+    fprintf(out, "%02x:%02x.%x %s: %04x:%04x class %04x", (unsigned)monitor_get_number(device, "bus"),
+            (unsigned)monitor_get_number(device, "slot"), (unsigned)monitor_get_number(device, "function"),
+            monitor_get_text(device, "model"), (unsigned)monitor_get_number(id, "vendor"),
+            (unsigned)monitor_get_number(id, "device"), (unsigned)monitor_get_number(class, "class"));
+    if (monitor_get(class, "desc"))
+        fprintf(out, " (%s)", monitor_get_text(class, "desc"));
+    if (monitor_get_number(device, "irq_pin"))
+        fprintf(out, ", INT%c", (int)('A' + monitor_get_number(device, "irq_pin") - 1));
+    if (monitor_get_number(device, "msix-vectors"))
+        fprintf(out, ", %" PRIu64 " MSI-X vectors", monitor_get_number(device, "msix-vectors"));
+    fprintf(out, "%s\n", monitor_get_bool(device, "bus-master") ? ", bus master" : "");
     for (size_t i = 0; i < count_of(regions); i++)
         print_region(out, row_of(regions, i));
-    if (member(device, "pci_bridge"))
-        print_bridge(out, member(device, "pci_bridge"));
+    if (monitor_get(device, "pci_bridge"))
+        print_bridge(out, monitor_get(device, "pci_bridge"));
 }
 
 void monitor_print_pci(FILE *out, struct json_object *result)
 {
     for (size_t i = 0; i < count_of(result); i++) {
-        struct json_object *devices = member(row_of(result, i), "devices");
+        struct json_object *devices = monitor_get(row_of(result, i), "devices");
         for (size_t n = 0; n < count_of(devices); n++)
             print_function(out, row_of(devices, n));
     }
@@ -346,7 +318,7 @@ void monitor_print_pci(FILE *out, struct json_object *result)
 
 static void add_chardev(struct json_object *rows, const char *label, const char *filename)
 {
-    struct json_object *row = add_row(rows);
+    struct json_object *row = monitor_add_row(rows);
     monitor_put_text(row, "label", label);
     monitor_put_text(row, "filename", filename);
     monitor_put_bool(row, "frontend-open", true);
@@ -477,6 +449,6 @@ bool monitor_ringbuf_read(struct monitor_call *call)
 void monitor_print_chardev(FILE *out, struct json_object *result)
 {
     for (size_t i = 0; i < count_of(result); i++)
-        fprintf(out, "%s: filename=%s\n", text_of(row_of(result, i), "label"),
-                text_of(row_of(result, i), "filename"));
+        fprintf(out, "%s: filename=%s\n", monitor_get_text(row_of(result, i), "label"),
+                monitor_get_text(row_of(result, i), "filename"));
 }

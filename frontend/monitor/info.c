@@ -22,19 +22,6 @@ static unsigned digits_of(const struct hart *hart)
     return hart_view_isa(hart)->xlen / 4;
 }
 
-static struct json_object *add_row(struct json_object *rows)
-{
-    struct json_object *row = json_object_new_object();
-    json_object_array_add(rows, row);
-    return row;
-}
-
-static const char *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-    return json_object_object_get_ex(object, name, &value) ? json_object_get_string(value) : "";
-}
-
 /* ---- State --------------------------------------------------------------------------------------------- */
 
 bool monitor_status(struct monitor_call *call)
@@ -56,7 +43,7 @@ bool monitor_status(struct monitor_call *call)
 
 void monitor_print_status(FILE *out, struct json_object *result)
 {
-    const char *status = member(result, "status");
+    const char *status = monitor_get_text(result, "status");
     bool why =
         strcmp(status, "running") != 0 && strcmp(status, "paused") != 0 && strcmp(status, "shutdown") != 0;
     fprintf(out, "VM status: %s%s%s\n", why ? "paused (" : "", status, why ? ")" : "");
@@ -104,7 +91,7 @@ bool monitor_cpus(struct monitor_call *call)
     call->result = json_object_new_array();
     for (unsigned i = 0; i < machine_hart_count(call->machine); i++) {
         struct hart *hart = machine_hart(call->machine, i);
-        struct json_object *row = add_row(call->result);
+        struct json_object *row = monitor_add_row(call->result);
         char path[64];
         snprintf(path, sizeof(path), "/machine/soc0/harts[%u]", i);
         monitor_put_number(row, "cpu-index", i);
@@ -128,9 +115,11 @@ void monitor_print_cpus(FILE *out, struct json_object *result)
     for (size_t i = 0; i < json_object_array_length(result); i++) {
         struct json_object *row = json_object_array_get_idx(result, i);
         fprintf(out, "%c CPU #%s: pc=%s mode=%s instructions=%s thread_id=%s%s\n",
-                strcmp(member(row, "current"), "true") == 0 ? '*' : ' ', member(row, "cpu-index"),
-                member(row, "pc"), member(row, "mode"), member(row, "instructions"), member(row, "thread-id"),
-                strcmp(member(row, "halted"), "true") == 0 ? " (halted)" : "");
+                strcmp(monitor_get_text(row, "current"), "true") == 0 ? '*' : ' ',
+                monitor_get_text(row, "cpu-index"), monitor_get_text(row, "pc"),
+                monitor_get_text(row, "mode"), monitor_get_text(row, "instructions"),
+                monitor_get_text(row, "thread-id"),
+                strcmp(monitor_get_text(row, "halted"), "true") == 0 ? " (halted)" : "");
     }
 }
 
@@ -151,7 +140,8 @@ static void add_vectors(struct json_object *row, struct hart *hart)
 
 static void add_registers(struct json_object *rows, struct hart *hart)
 {
-    struct json_object *row = add_row(rows), *x = json_object_new_object(), *f = json_object_new_object();
+    struct json_object *row = monitor_add_row(rows), *x = json_object_new_object(),
+                       *f = json_object_new_object();
     monitor_put_number(row, "hart", hart_id(hart));
     monitor_put_hex(row, "pc", hart_view_pc(hart), digits_of(hart));
     monitor_put_text(row, "mode", (const char *[]){ "U", "S", "?", "M" }[hart_view_privilege(hart) & 3]);
@@ -193,7 +183,8 @@ void monitor_print_registers(FILE *out, struct json_object *result)
 {
     for (size_t i = 0; i < json_object_array_length(result); i++) {
         struct json_object *row = json_object_array_get_idx(result, i), *registers;
-        fprintf(out, "hart %s: pc %s mode %s\n", member(row, "hart"), member(row, "pc"), member(row, "mode"));
+        fprintf(out, "hart %s: pc %s mode %s\n", monitor_get_text(row, "hart"), monitor_get_text(row, "pc"),
+                monitor_get_text(row, "mode"));
         if (json_object_object_get_ex(row, "x", &registers))
             print_grid(out, registers, 4);
         if (json_object_object_get_ex(row, "f", &registers))
@@ -249,7 +240,7 @@ bool monitor_irq(struct monitor_call *call)
     call->result = json_object_new_object();
     for (unsigned i = 0; i < machine_hart_count(call->machine); i++) {
         struct hart *hart = machine_hart(call->machine, i);
-        struct json_object *row = add_row(harts);
+        struct json_object *row = monitor_add_row(harts);
         monitor_put_number(row, "hart", i);
         put_interrupts(row, "pending", csr_value(hart, 0x344));
         put_interrupts(row, "enabled", csr_value(hart, 0x304));
@@ -260,7 +251,7 @@ bool monitor_irq(struct monitor_call *call)
     for (unsigned i = 1; machine_irq_source(call->machine, i, &source); i++) {
         if (!source.enabled && !source.level && !source.pending)
             continue;
-        struct json_object *row = add_row(sources);
+        struct json_object *row = monitor_add_row(sources);
         monitor_put_number(row, "source", i);
         monitor_put_text(row, "device", machine_irq_device(call->machine, i));
         monitor_put_number(row, "priority", source.priority);
@@ -281,7 +272,7 @@ bool monitor_mtree(struct monitor_call *call)
     struct bus_region region;
     call->result = json_object_new_array();
     for (unsigned i = 0; machine_region(call->machine, i, &region); i++) {
-        struct json_object *row = add_row(call->result);
+        struct json_object *row = monitor_add_row(call->result);
         monitor_put_hex(row, "first", region.base, 16);
         monitor_put_hex(row, "last", region.base + region.size - 1, 16);
         monitor_put_text(row, "kind", region.kind);
@@ -300,7 +291,7 @@ static const char *plugged(const struct machine_device *device)
 
 static void add_tree_row(struct json_object *rows, const char *device, const char *base, unsigned irq)
 {
-    struct json_object *row = add_row(rows);
+    struct json_object *row = monitor_add_row(rows);
     monitor_put_text(row, "device", device);
     monitor_put_text(row, "base", base);
     monitor_put_text(row, "size", "-");
@@ -324,7 +315,7 @@ bool monitor_qtree(struct monitor_call *call)
     struct machine_device device;
     call->result = json_object_new_array();
     for (unsigned i = 0; machine_device(call->machine, i, &device); i++) {
-        struct json_object *row = add_row(call->result);
+        struct json_object *row = monitor_add_row(call->result);
         monitor_put_text(row, "device", device.name);
         monitor_put_hex(row, "base", device.base, 0);
         monitor_put_hex(row, "size", device.size, 0);

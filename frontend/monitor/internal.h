@@ -175,6 +175,14 @@ void monitor_put_number(struct json_object *object, const char *name, uint64_t v
 void monitor_put_hex(struct json_object *object, const char *name, uint64_t value, unsigned digits);
 void monitor_put_bool(struct json_object *object, const char *name, bool value);
 
+/* Read members of a result: NULL, "", 0 and false where there is none. */
+struct json_object *monitor_get(struct json_object *object, const char *name);
+const char *monitor_get_text(struct json_object *object, const char *name);
+uint64_t monitor_get_number(struct json_object *object, const char *name);
+bool monitor_get_bool(struct json_object *object, const char *name);
+/* Adds an object to an array, and returns it. */
+struct json_object *monitor_add_row(struct json_object *rows);
+
 /* Prints a result for people: an array of objects as a table, and an object with one line for each member. */
 void monitor_print(FILE *out, struct json_object *result);
 

@@ -133,12 +133,6 @@ bool monitor_query_migrate(struct monitor_call *call)
     return true;
 }
 
-static uint64_t number_of(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-    return json_object_object_get_ex(object, name, &value) ? json_object_get_uint64(value) : 0;
-}
-
 void monitor_print_migrate(FILE *out, struct json_object *result)
 {
     static const struct {
@@ -162,13 +156,13 @@ void monitor_print_migrate(FILE *out, struct json_object *result)
     if (!json_object_object_get_ex(result, "ram", &ram))
         return;
     bool done = json_object_object_get_ex(result, "downtime", NULL);
-    fprintf(out, "total time: %" PRIu64 " ms\n", number_of(result, "total-time"));
+    fprintf(out, "total time: %" PRIu64 " ms\n", monitor_get_number(result, "total-time"));
     fprintf(out, "%s: %" PRIu64 " ms\n", done ? "downtime" : "expected downtime",
-            number_of(result, done ? "downtime" : "expected-downtime"));
-    fprintf(out, "setup: %" PRIu64 " ms\n", number_of(result, "setup-time"));
+            monitor_get_number(result, done ? "downtime" : "expected-downtime"));
+    fprintf(out, "setup: %" PRIu64 " ms\n", monitor_get_number(result, "setup-time"));
     for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
-        fprintf(out, "%s: %" PRIu64 "%s\n", rows[n].text, number_of(ram, rows[n].name) / rows[n].divisor,
-                rows[n].unit);
+        fprintf(out, "%s: %" PRIu64 "%s\n", rows[n].text,
+                monitor_get_number(ram, rows[n].name) / rows[n].divisor, rows[n].unit);
 }
 
 /* ---- Capabilities -------------------------------------------------------------------------------------- */

@@ -16,23 +16,6 @@
 
 #define NAME_MAX_ 96
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-    return json_object_object_get_ex(object, name, &value) ? value : NULL;
-}
-
-static const char *text_of(struct json_object *object, const char *name)
-{
-    struct json_object *value = member(object, name);
-    return value ? json_object_get_string(value) : "";
-}
-
-static uint64_t number_of(struct json_object *object, const char *name)
-{
-    return json_object_get_uint64(member(object, name));
-}
-
 /* ---- What there is ------------------------------------------------------------------------------------- */
 
 static void add_strings(struct json_object *row, const char *name, const char *const *list)
@@ -185,30 +168,31 @@ static void print_list(FILE *out, const char *what, struct json_object *strings)
 
 static void print_network(FILE *out, struct json_object *row)
 {
-    fprintf(out, "%s: index=0,type=%s,%s%s\n", text_of(row, "name"), text_of(row, "type"),
-            text_of(row, "info"), json_object_get_boolean(member(row, "link")) ? "" : ",link=down");
-    print_list(out, "forwards", member(row, "hostfwd"));
-    print_list(out, "forwards from the guest", member(row, "guestfwd"));
-    print_list(out, "copied to", member(row, "dumps"));
+    fprintf(out, "%s: index=0,type=%s,%s%s\n", monitor_get_text(row, "name"), monitor_get_text(row, "type"),
+            monitor_get_text(row, "info"),
+            json_object_get_boolean(monitor_get(row, "link")) ? "" : ",link=down");
+    print_list(out, "forwards", monitor_get(row, "hostfwd"));
+    print_list(out, "forwards from the guest", monitor_get(row, "guestfwd"));
+    print_list(out, "copied to", monitor_get(row, "dumps"));
 }
 
 /* As QEMU: first the networks without a card, then the cards, each followed by its network. */
 void monitor_print_network(FILE *out, struct json_object *result)
 {
-    struct json_object *networks = member(result, "networks"), *cards = member(result, "cards");
+    struct json_object *networks = monitor_get(result, "networks"), *cards = monitor_get(result, "cards");
     size_t network_count = json_object_array_length(networks), card_count = json_object_array_length(cards);
     for (size_t i = 0; i < network_count; i++) {
         struct json_object *row = json_object_array_get_idx(networks, i);
-        if (!json_object_get_boolean(member(row, "used")))
+        if (!json_object_get_boolean(monitor_get(row, "used")))
             print_network(out, row);
     }
     for (size_t i = 0; i < card_count; i++) {
         struct json_object *card = json_object_array_get_idx(cards, i);
-        fprintf(out, "%s: index=0,type=nic,model=%s,macaddr=%s\n", text_of(card, "name"),
-                text_of(card, "model"), text_of(card, "mac"));
+        fprintf(out, "%s: index=0,type=nic,model=%s,macaddr=%s\n", monitor_get_text(card, "name"),
+                monitor_get_text(card, "model"), monitor_get_text(card, "mac"));
         for (size_t n = 0; n < network_count; n++) {
             struct json_object *row = json_object_array_get_idx(networks, n);
-            if (number_of(card, "network") != number_of(row, "number"))
+            if (monitor_get_number(card, "network") != monitor_get_number(row, "number"))
                 continue;
             fprintf(out, " \\ ");
             print_network(out, row);
@@ -261,7 +245,7 @@ static bool set_link(struct monitor_call *call, const char *name, bool up)
 
 bool monitor_set_link(struct monitor_call *call)
 {
-    struct json_object *up = member(call->arguments, "up");
+    struct json_object *up = monitor_get(call->arguments, "up");
     return set_link(call, monitor_text(call, "name", ""), json_object_get_boolean(up));
 }
 

@@ -163,6 +163,35 @@ void monitor_put_bool(struct json_object *object, const char *name, bool value)
     json_object_object_add(object, name, json_object_new_boolean(value));
 }
 
+struct json_object *monitor_get(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+    return json_object_object_get_ex(object, name, &value) ? value : NULL;
+}
+
+const char *monitor_get_text(struct json_object *object, const char *name)
+{
+    struct json_object *value = monitor_get(object, name);
+    return value ? json_object_get_string(value) : "";
+}
+
+uint64_t monitor_get_number(struct json_object *object, const char *name)
+{
+    return json_object_get_uint64(monitor_get(object, name));
+}
+
+bool monitor_get_bool(struct json_object *object, const char *name)
+{
+    return json_object_get_boolean(monitor_get(object, name));
+}
+
+struct json_object *monitor_add_row(struct json_object *rows)
+{
+    struct json_object *row = json_object_new_object();
+    json_object_array_add(rows, row);
+    return row;
+}
+
 /* ---- Printing ------------------------------------------------------------------------------------------ */
 
 #define COLUMNS_MAX 16
