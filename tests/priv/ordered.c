@@ -82,17 +82,17 @@ static void meet(unsigned own, uint32_t time)
 {
     __sync_synchronize();
     arrived[own] = time;
-    while (arrived[!own] < time) {
-    }
+    for (unsigned turns = 0; arrived[!own] < time; turns++)
+        wait_turn(turns);
     __sync_synchronize();
 }
 
 static void store_then_load(unsigned own, uint32_t round)
 {
+    meet(own, 2 * round - 1);
     register uintptr_t to __asm__("a0") = (uintptr_t)&flag[own][0];
     register uintptr_t from __asm__("a1") = (uintptr_t)&flag[!own][0];
     register uintptr_t value __asm__("a2") = round;
-    meet(own, 2 * round - 1);
     __asm__ volatile(".4byte %3\n.4byte %4"
                      : "+r"(value)
                      : "r"(to), "r"(from), "i"(STORE_ORDERED(2, RL, A2, A0)), "i"(LOAD_ORDERED(2, AQ, A2, A1))

@@ -126,8 +126,8 @@ static void writer(uintptr_t rounds)
         put(DATA(7) + 4, RET);
         __asm__ volatile("fence" ::: "memory");
         written = i;
-        while (done != i) {
-        }
+        for (unsigned turns = 0; done != i; turns++)
+            wait_turn(turns);
     }
 }
 
@@ -136,8 +136,8 @@ static void test_other_hart(void)
     hart1_start(writer, 100);
     for (uint32_t i = 1; i <= 100; i++) {
         uint64_t end = clint_mtime() + 50000000;
-        while (written != i && clint_mtime() < end) {
-        }
+        for (unsigned turns = 0; written != i && clint_mtime() < end; turns++)
+            wait_turn(turns);
         __asm__ volatile("fence\n fence.i" ::: "memory");
         check_equal(call(MODE_S, DATA(7)), i, "other-hart-writes");
         done = i;

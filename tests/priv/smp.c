@@ -78,17 +78,11 @@ static volatile uint32_t flag __attribute__((aligned(64)));
 static volatile uint32_t answer __attribute__((aligned(64)));
 static volatile uint32_t wrong;
 
-/* Lets an emulator's other hart run if the host is busy. */
-static void pause(void)
-{
-    __asm__ volatile(".word 0x0100000f");
-}
-
 static void receive(uintptr_t rounds)
 {
     for (uint32_t i = 1; i <= rounds; i++) {
-        while (flag != i)
-            pause();
+        for (unsigned turns = 0; flag != i; turns++)
+            wait_turn(turns);
         __asm__ volatile("fence r, r" ::: "memory");
         for (unsigned k = 0; k < 8; k++)
             if (message[k] != i * 8 + k)
@@ -107,8 +101,8 @@ static void test_message(void)
             message[k] = i * 8 + k;
         __asm__ volatile("fence w, w" ::: "memory");
         flag = i;
-        for (; answer != i && clint_mtime() < end; pause()) {
-        }
+        for (unsigned turns = 0; answer != i && clint_mtime() < end; turns++)
+            wait_turn(turns);
     }
     check_true(hart1_wait(), "message-end");
     check_equal(wrong, 0, "message-passing");
@@ -125,8 +119,8 @@ static void store_buffer(uintptr_t hart)
 {
     for (uint32_t i = 0; i < SB_ROUNDS; i++) {
         sb_arrived[hart] = i + 1;
-        while (sb_arrived[!hart] < i + 1) {
-        }
+        for (unsigned turns = 0; sb_arrived[!hart] < i + 1; turns++)
+            wait_turn(turns);
         sb_word[i][hart] = 1;
         __asm__ volatile("fence rw, rw" ::: "memory");
         sb_seen[hart][i] = sb_word[i][!hart];

@@ -581,6 +581,8 @@ START_TEST(a_ring_without_an_end)
     trbs[1] = (struct xhci_trb){ 0x99, 0, XHCI_TYPE(TRB_EVENT_DATA_BLOCK) | TRB_IOC | 1 };
     pthread_mutex_unlock(lock);
     FAKE_WAIT(((struct xhci_trb *)guest_host(&guest, EVENTS_AT + 16 * guest.event))->parameter == 0x99);
+    pthread_mutex_lock(lock); /* when it is free, the rest of the event is there, its cycle bit last */
+    pthread_mutex_unlock(lock);
     expect(&guest, TRB_TRANSFER_EVENT, NULL);
 }
 END_TEST

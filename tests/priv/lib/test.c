@@ -279,9 +279,11 @@ void hart1_start(void (*function)(uintptr_t), uintptr_t argument)
 bool hart1_wait(void)
 {
     uint64_t end = clint_mtime() + 100000000; /* 10 s */
-    while (hart1_function)
+    for (unsigned turns = 0; hart1_function; turns++) {
+        wait_turn(turns);
         if (clint_mtime() > end)
             return false;
+    }
     __asm__ volatile("fence" ::: "memory");
     return true;
 }

@@ -117,6 +117,15 @@ bool csr_exists(unsigned csr);
 void hart1_start(void (*function)(uintptr_t), uintptr_t argument);
 bool hart1_wait(void); /* false: it did not end within some seconds */
 
+/* One turn of a loop that waits for the other hart; `turns` counts them, from 0. Both are fast when both
+ * harts have a processor of the host. When they do not, each turn but the first thousand lets the other run
+ * (Zihintpause): without it, every meeting of the two would last a time slice. */
+static inline void wait_turn(unsigned turns)
+{
+    if (turns >= 1000)
+        __asm__ volatile(".4byte 0x0100000f" ::: "memory");
+}
+
 void mmio_write32(uintptr_t address, uint32_t value);
 uint32_t mmio_read32(uintptr_t address);
 uint64_t clint_mtime(void);
