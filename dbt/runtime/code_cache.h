@@ -43,6 +43,7 @@
 #define CODE_SEGMENTS      16
 #define CODE_FIXED_SIZE    (64u << 10)
 #define CODE_IDLE_MS       20
+#define CODE_HUGE_SIZE     (2u << 20)
 
 enum code_owner_kind { CODE_T1_BLOCK, CODE_T2_REGION, CODE_OWNER_KINDS };
 
@@ -73,7 +74,10 @@ struct code_cache {
     struct code_fault *faults;
     size_t segment_size;
     struct code_segment segments[CODE_SEGMENTS];
-    unsigned current; /* the segment being filled */
+    unsigned current;   /* the segment being filled */
+    size_t huge_next;   /* the number, in the mappings, of the next huge page to be made */
+    unsigned huge_made; /* also those that were huge before: their segment is filled again */
+    bool huge_refused;
     /* The open transaction. */
     size_t reserved, data_mark;
     unsigned fault_count; /* of the current segment, with those of the transaction */

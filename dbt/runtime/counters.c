@@ -75,6 +75,7 @@ static void print_cache(const struct dbt *dbt, FILE *out)
             "%-28s %" PRIu64 " code, %" PRIu64 " cold code, %" PRIu64 " data, in %" PRIu64
             " of %d segments of %zu\n",
             "cache bytes", code, cold, data, segments, CODE_SEGMENTS, cache->segment_size);
+    line(out, "  huge pages made", cache->huge_made);
     line(out, "segments evicted", dbt->counters.evictions);
     line(out, "  blocks in them", dbt->counters.evicted);
     line(out, "  microseconds", dbt->counters.eviction_ns / 1000);

@@ -194,6 +194,75 @@ START_TEST(is_full_of_accesses)
 }
 END_TEST
 
+/* Fills a segment with 8-byte numbers, of which each tells where it is. */
+static void fill_segment(struct code_cache *cache, uint64_t salt)
+{
+    struct code_place place;
+    while (code_cache_begin(cache, 4096, 1024, &place)) {
+        struct code_owner *owner = code_cache_data(cache, sizeof(*owner));
+        if (!owner) {
+            code_cache_abort(cache);
+            return;
+        }
+        for (unsigned i = 0; i < 512; i++, place.hot += 8)
+            *(uint64_t *)(void *)place.hot = salt ^ (uint64_t)(place.hot - cache->write);
+        for (unsigned i = 0; i < 128; i++, place.cold += 8)
+            *(uint64_t *)(void *)place.cold = salt ^ (uint64_t)(place.cold - cache->write);
+        code_cache_commit(cache, owner, &place);
+    }
+}
+
+static void check_stretch(const struct code_cache *cache, size_t from, size_t bytes, uint64_t salt)
+{
+    const uint8_t *run = cache->write + cache->run;
+    size_t wrong = 0;
+    for (size_t at = from; at < from + bytes; at += 8)
+        wrong += *(const uint64_t *)(const void *)(run + at) != (salt ^ at) ||
+                 *(const uint64_t *)(void *)(cache->write + at) != (salt ^ at);
+    ck_assert_uint_eq(wrong, 0);
+}
+
+static void check_segment(const struct code_cache *cache, unsigned number, uint64_t salt)
+{
+    const struct code_segment *segment = &cache->segments[number];
+    size_t hot = CODE_FIXED_SIZE + number * cache->segment_size;
+    check_stretch(cache, hot, segment->code_used, salt);
+    check_stretch(cache, hot + CODE_SEGMENTS * cache->segment_size, segment->cold_used, salt);
+}
+
+/* Code stays what it is in both mappings when it becomes part of a huge page, also when it is evicted later,
+ * and when other segments are in the same huge page. */
+static void fill_all(unsigned size)
+{
+    struct code_cache cache;
+    struct error error = { "" };
+    ck_assert_msg(code_cache_init(&cache, size, &error), "%s", error.text);
+    for (unsigned round = 0; round < 2 * CODE_SEGMENTS; round++) {
+        unsigned next = code_cache_next(&cache);
+        fill_segment(&cache, round);
+        check_segment(&cache, cache.current, round);
+        if (round) {
+            unsigned before = (cache.current + CODE_SEGMENTS - 1) % CODE_SEGMENTS;
+            check_segment(&cache, before, round - 1);
+        }
+        code_cache_empty(&cache, next);
+        ck_assert(code_cache_advance(&cache));
+    }
+    /* As many as are full, if the host can do it. Not each request need be granted. */
+    if (size >= 16 * CODE_HUGE_SIZE && !cache.huge_refused)
+        ck_assert_uint_gt(cache.huge_made, CODE_SEGMENTS / 2);
+    ck_assert_uint_le(cache.huge_made, 4 * size / CODE_HUGE_SIZE + 4 * CODE_SEGMENTS);
+    code_cache_destroy(&cache);
+}
+
+START_TEST(stays_in_huge_pages)
+{
+    fill_all(CODE_CACHE_MIN);
+    fill_all(33u << 20);
+    fill_all(96u << 20);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("code cache");
@@ -207,5 +276,9 @@ Suite *test_suite(void)
     tcase_add_test(faults, knows_where_faults_lead);
     tcase_add_test(faults, is_full_of_accesses);
     suite_add_tcase(suite, faults);
+    TCase *pages = tcase_create("huge pages");
+    tcase_set_timeout(pages, 120);
+    tcase_add_test(pages, stays_in_huge_pages);
+    suite_add_tcase(suite, pages);
     return suite;
 }
