@@ -275,11 +275,16 @@ bool code_watch_watches(const struct code_watch *watch, uint64_t paddr)
            atomic_load(&watch->pages[(paddr - watch->base) >> PAGE_SHIFT].word) & WATCHED;
 }
 
+void code_watch_ask_others(const struct hart *hart, unsigned requests)
+{
+    for (unsigned i = 0; hart->watch && i < hart->watch->hart_count; i++)
+        if (hart->watch->harts[i] != hart)
+            hart_request(hart->watch->harts[i], requests);
+}
+
 static void fence_others(const struct hart *hart)
 {
-    for (unsigned i = 0; i < hart->watch->hart_count; i++)
-        if (hart->watch->harts[i] != hart)
-            hart_request(hart->watch->harts[i], HART_REQUEST_FENCE_I);
+    code_watch_ask_others(hart, HART_REQUEST_FENCE_I);
 }
 
 static bool kept_nothing(struct kept *kept)

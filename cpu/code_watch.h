@@ -70,6 +70,8 @@ bool code_watch_watches(const struct code_watch *watch, uint64_t paddr);
 bool code_watch_stored(struct hart *hart, uint64_t paddr, unsigned bytes);
 /* The hart is about to change such bytes by an atomic access; the rest of the work is done between blocks. */
 void code_watch_atomic(struct hart *hart, uint64_t paddr);
+/* Requests something (enum hart_request) of all harts of the machine but this one. */
+void code_watch_ask_others(const struct hart *hart, unsigned requests);
 /* HART_REQUEST_WATCH was seen. */
 void code_watch_serve(struct hart *hart);
 /* The hart is about to fence all of its code. */

@@ -43,6 +43,8 @@ static uint64_t misa_value(const struct isa_config *isa)
             misa |= 1ull << (letters[i].letter == 'I' && isa->embedded ? 'E' - 'A' : letters[i].letter - 'A');
     if (isa_has(isa, ISA_Zba) && isa_has(isa, ISA_Zbb) && isa_has(isa, ISA_Zbs))
         misa |= 1ull << ('B' - 'A');
+    if (isa->extensions & ISA_T_HEAD)
+        misa |= 1ull << ('X' - 'A');
     if (isa->supervisor)
         misa |= 1ull << ('S' - 'A');
     if (isa->user)

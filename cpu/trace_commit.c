@@ -152,7 +152,7 @@ static bool is_pop(const struct isa_operands *op)
 }
 
 struct trace_before {
-    uint64_t rs1, rs2[2], rd[2];
+    uint64_t rs1, rs2[2], rd[2], rs3;
     uint64_t mstatus, ssp;
     unsigned flags;
 };
@@ -234,6 +234,35 @@ static void put_shadow_access(struct line *line, const struct hart *hart, const 
     put_value(line, hart->isa.xlen, before->ssp);
 }
 
+/* T-Head's loads and stores: the size is in the encoding, the address in two registers, or moves before the
+ * access. */
+static void put_t_head_accesses(struct line *line, const struct hart *hart, const struct isa_operands *op,
+                                const struct trace_before *before)
+{
+    const struct isa_entry *entry = isa_entry(op->insn);
+    unsigned code = entry->match >> 27, count = entry->extension == ISA_XTheadMemPair ? 2 : 1;
+    unsigned size = count == 1 ? 1u << (code >> 2 & 3) : (code & 3) == 3 ? 8 : 4;
+    uint64_t index = code & 2 ? (uint32_t)before->rs2[0] : before->rs2[0];
+    uint64_t vaddr = before->rs1 + (index << op->rm);
+    if (count == 2)
+        vaddr = before->rs1 + op->rm * 2ull * size;
+    else if (entry->flags & ISA_ALSO_RS1)
+        vaddr = before->rs1 + (code & 2 ? 0 : (uint64_t)(int64_t)op->imm);
+    for (unsigned i = 0; i < count; i++, vaddr += size) {
+        if (entry->flags & ISA_STORE) {
+            put_store(line, hart, vaddr, size, i ? before->rs2[0] : before->rs3);
+            continue;
+        }
+        put(line, " mem ");
+        put_value(line, hart->isa.xlen, vaddr);
+    }
+}
+
+static bool is_t_head(const struct isa_operands *op)
+{
+    return (match_of(op) & 0x7f) == 0x0b;
+}
+
 static void put_accesses(struct line *line, struct hart *hart, const struct isa_operands *op,
                          const struct trace_before *before)
 {
@@ -247,6 +276,10 @@ static void put_accesses(struct line *line, struct hart *hart, const struct isa_
     }
     if (is_push(op) || is_pop(op)) {
         put_shadow_access(line, hart, op, before);
+        return;
+    }
+    if (is_t_head(op)) {
+        put_t_head_accesses(line, hart, op, before);
         return;
     }
     if (flags & ISA_LOAD) {
@@ -271,6 +304,7 @@ static bool has_accesses(const struct isa_operands *op)
         return false; /* many, or none */
     unsigned opcode = match_of(op) & 0x7f;
     return opcode == 0x03 || opcode == 0x07 || opcode == 0x23 || opcode == 0x27 || opcode == 0x2f ||
+           (is_t_head(op) && isa_entry(op->insn)->flags & (ISA_LOAD | ISA_STORE)) ||
            op->insn == ISA_INSN_cbo_zero || is_push(op) || is_pop(op);
 }
 
@@ -289,6 +323,7 @@ static struct trace_before note(struct hart *hart, const struct isa_operands *op
         .rs1 = hart->x[op->rs1],
         .rs2 = { flags & ISA_FRS2 ? hart->f[op->rs2] : hart->x[op->rs2], pair_high(hart, op->rs2) },
         .rd = { hart->x[op->rd], pair_high(hart, op->rd) },
+        .rs3 = flags & ISA_FRS3 ? hart->f[op->rs3] : hart->x[op->rs3],
         .mstatus = hart->mstatus,
         .ssp = hart->ssp,
         .flags = fp_flags_get(&hart->fp),
@@ -315,6 +350,8 @@ static void add_results(struct written *written, struct hart *hart, const struct
     bool doubled = hart->isa.xlen == 32 && entry->pairs & ISA_PAIR_RD;
     if ((is_pair(hart, op) || op->insn == ISA_INSN_ld_pair || doubled) && op->rd)
         add(written, 'x', op->rd + 1u, hart->x[op->rd + 1]);
+    if (isa_also_written(op))
+        add(written, 'x', isa_also_written(op), hart->x[isa_also_written(op)]);
     if (hart->ssp != before->ssp && !writes)
         add_csr(written, hart, CSR_SSP);
     if (raised)

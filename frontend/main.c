@@ -12,6 +12,7 @@
 #include "devices/char/chardev.h"
 #include "frontend/code_listing.h"
 #include "frontend/daemon.h"
+#include "frontend/identify/identify.h"
 #include "frontend/display/screen.h"
 #include "frontend/display/sound.h"
 #include "frontend/monitor/monitor.h"
@@ -137,6 +138,8 @@ int main(int argc, char **argv)
     signals_handle();
     if (!options_parse(&options, argc, argv, &error)) {
         status = fail(&error);
+    } else if (options.action == OPTIONS_IDENTIFY) {
+        status = identify_file(options.identify, stdout, &error) ? fflush(stdout) != 0 : fail(&error);
     } else if (options.action != OPTIONS_RUN) {
         options_print(&options, stdout);
         status = fflush(stdout) == 0 && options.action != OPTIONS_FIRST_STEPS ? 0 : 1;

@@ -94,6 +94,10 @@ bool csr_has_zkr(const struct hart *hart)
 {
     return isa_has(&hart->isa, ISA_Zkr);
 }
+bool csr_has_thead(const struct hart *hart)
+{
+    return csr_has_s(hart) && hart->isa.mvendorid == ISA_VENDOR_T_HEAD;
+}
 bool csr_has_pmp(const struct hart *hart)
 {
     return hart->isa.pmp;
@@ -112,6 +116,14 @@ uint64_t csr_read_zero(struct hart *hart, unsigned number)
 void csr_write_ignored(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)hart, (void)number, (void)value;
+}
+
+/* T-Head "XTheadSxStatus": which of its extensions there are. */
+uint64_t csr_read_sxstatus(struct hart *hart, unsigned number)
+{
+    (void)number;
+    const uint64_t ucme = 1 << 16, maee = 1 << 21, theadisaee = 1 << 22;
+    return ucme | theadisaee | (isa_has(&hart->isa, ISA_XTheadMae) ? maee : 0);
 }
 
 /* info = 1: only type 0, which says that there is no trigger. */

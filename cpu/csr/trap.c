@@ -46,6 +46,11 @@ void csr_write_stvec(struct hart *hart, unsigned number, uint64_t value)
     hart->stvec = legal_tvec(hart->stvec, value);
 }
 
+uint64_t csr_read_mvendorid(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->isa.mvendorid;
+}
 uint64_t csr_read_mhartid(struct hart *hart, unsigned number)
 {
     (void)number;

@@ -86,6 +86,8 @@ static const struct {
     { ISA_V, BIT(D) | ZVE },
     { ISA_Zvfh, BIT(Zvfhmin) },
     { ISA_Zvfbfwma, BIT(Zvfbfmin) },
+    { ISA_XTheadFMemIdx, BIT(F) },
+    { ISA_XTheadFmv, BIT(D) },
 };
 
 /* Extensions that have the same encodings, or of which one is the other's opposite: not both of a row. On one
@@ -100,8 +102,10 @@ static const struct {
     { ISA_Zclsd, 32, BIT(F), "c.ld is in the place of c.flw" },
     { ISA_Zcmp, 0, BIT(D), "cm.push is in the place of c.fsdsp" },
     { ISA_Zcmt, 0, BIT(D), "cm.jt is in the place of c.fsdsp" },
+    { ISA_XTheadMae, 0, BIT(Svpbmt) | BIT(Svnapot), "they use the same bits of page-table entries" },
 };
-#define RV32_ONLY (BIT(Zilsd) | BIT(Zclsd))
+#define RV32_ONLY (BIT(Zilsd) | BIT(Zclsd) | BIT(XTheadFmv))
+#define RV64_ONLY BIT(XTheadMae)
 
 /* Names for several extensions together (Unpriv. "Scalar Cryptography", "Vector Cryptography"), and V, which
  * consists of its parts. To ask for such a name switches on `all`; to switch it off switches off `own`, the
@@ -137,8 +141,8 @@ static const struct {
 
 /* U-Boot (2020.01 to 2026.07, at least) copies riscv,isa to 512 bytes, and does not start where they are too
  * few. What a longer one is without, in this order: names that promise something of the platform, with
- * neither an instruction nor a register of their own, and names of groups whose members stand there, too.
- * What knows the former looks into riscv,isa-extensions, which has all. */
+ * neither an instruction nor a register of their own, names of groups whose members stand there, too, and
+ * T-Head's. What knows the first and the last looks into riscv,isa-extensions, which has all. */
 #define STRING_MAX 511
 #define PROMISES                                                                                             \
     (BIT(Zic64b) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) | BIT(Za64rs) | BIT(Zama16b) |  \
@@ -178,6 +182,7 @@ static void set_model(struct isa_config *config, const struct isa_model *model)
                                    .supervisor = !model->bare,
                                    .user = !model->bare || model->controller,
                                    .pmp = !model->bare || model->controller };
+    config->mvendorid = model->mvendorid;
     config->satp_max = model->satp_max ? model->satp_max : satp_default(model->xlen);
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT && model->defaults; i++)
         if (model->xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)
@@ -302,9 +307,7 @@ static const struct {
     { 0, 0,
       " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smrnmi smstateen ssaia ssccfg "
       "sscsrind ssctr ssdbltrp sspm ssstateen x-svukte " },
-    { 0, 0,
-      " xtheadba xtheadbb xtheadbs xtheadcmo xtheadcondmov xtheadfmemidx xtheadfmv xtheadmac "
-      "xtheadmemidx xtheadmempair xtheadsync xventanacondops " },
+    { 0, 0, " xventanacondops " },
     { BIT(M), 0, " zmmul " },
     { BIT(A), 0, " zaamo zalrsc " },
     { BIT(C), 0, " zca " },
@@ -349,8 +352,7 @@ static const struct {
 } fixed[] = {
     { "priv_spec", "v1.12.0" }, { "vext_spec", "v1.0" },    { "cbom_blocksize", "64" },
     { "cbop_blocksize", "64" }, { "cboz_blocksize", "64" }, { "elen", "64" },
-    { "mvendorid", "0" },       { "marchid", "0" },         { "mimpid", "0" },
-    { "resetvec", "0x1000" },
+    { "marchid", "0" },         { "mimpid", "0" },          { "resetvec", "0x1000" },
 };
 
 /* *taken: it is one of these. */
@@ -368,6 +370,18 @@ static bool check_fixed(const char *item, size_t name_length, size_t length, boo
     }
     *taken = false;
     return true;
+}
+
+/* mvendorid=N may be only what the CPU has; false, with *error filled. */
+static bool check_vendor(const struct isa_config *config, const char *value, size_t length,
+                         struct error *error)
+{
+    char decimal[16], hexadecimal[16];
+    snprintf(decimal, sizeof(decimal), "%u", config->mvendorid);
+    snprintf(hexadecimal, sizeof(hexadecimal), "0x%x", config->mvendorid);
+    return item_is(value, length, decimal) || item_is(value, length, hexadecimal) ||
+           error_set(error, "mvendorid=%.*s: this CPU has only mvendorid=%s", (int)length, value,
+                     hexadecimal);
 }
 
 /* Takes vlen=BITS; false, with *error filled. */
@@ -408,6 +422,8 @@ static bool parse_property(struct isa_config *config, const char *item, size_t l
     bool on = true, taken;
     if (equals && item_is(item, name_length, "vlen"))
         return set_vlen(config, equals + 1, length - name_length - 1, error);
+    if (equals && item_is(item, name_length, "mvendorid"))
+        return check_vendor(config, equals + 1, length - name_length - 1, error);
     if (!check_fixed(item, name_length, length, &taken, error))
         return false;
     if (taken)
@@ -451,9 +467,10 @@ static bool check_dependencies(struct isa_config *config, isa_set asked, struct 
     if (!isa_has(config, ISA_V) && config->extensions & VECTORS)
         return error_set(error, "extension %s needs v, which is off",
                          extensions[isa_set_first(config->extensions & VECTORS)].name);
-    if (config->xlen != 32 && config->extensions & RV32_ONLY)
-        return error_set(error, "extension %s is RV32's",
-                         extensions[isa_set_first(config->extensions & RV32_ONLY)].name);
+    isa_set others = config->extensions & (config->xlen == 32 ? RV64_ONLY : RV32_ONLY);
+    if (others)
+        return error_set(error, "extension %s is RV%u's", extensions[isa_set_first(others)].name,
+                         config->xlen == 32 ? 64 : 32);
     for (unsigned i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++) {
         isa_set both = conflicts[i].excludes & config->extensions;
         bool here = !conflicts[i].xlen || conflicts[i].xlen == config->xlen;
@@ -506,7 +523,11 @@ size_t isa_config_string(const struct isa_config *config, char *text, size_t siz
         names &= ~PROMISES;
         used = put_names(config, names, text, size);
     }
+    if (used > STRING_MAX) {
+        names &= ~SHORTHANDS;
+        used = put_names(config, names, text, size);
+    }
     if (used > STRING_MAX)
-        used = put_names(config, names & ~SHORTHANDS, text, size);
+        used = put_names(config, names & ~ISA_T_HEAD, text, size);
     return used;
 }

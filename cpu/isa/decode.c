@@ -78,6 +78,10 @@ static int32_t immediate(const struct isa_entry *entry, uint32_t bits)
         return (int32_t)(bits >> 20 & 15);
     if (has_field(entry, ISA_FIELD_mop1))
         return mop_number(entry, bits);
+    if (has_field(entry, ISA_FIELD_step5))
+        return sign_extend(bits >> 20 & 31, 5) * (1 << (bits >> 25 & 3));
+    if (has_field(entry, ISA_FIELD_msb6))
+        return (int32_t)(bits >> 20);
     return 0;
 }
 
@@ -97,6 +101,8 @@ static void extract(const struct isa_entry *entry, uint32_t bits, struct isa_ope
         operands->rm = (uint8_t)field(entry, ISA_FIELD_aqrl, bits, 2);
     if (has_field(entry, ISA_FIELD_vm))
         operands->rm = (uint8_t)field(entry, ISA_FIELD_vm, bits, 1);
+    if (has_field(entry, ISA_FIELD_sh2))
+        operands->rm = (uint8_t)field(entry, ISA_FIELD_sh2, bits, 2);
     operands->imm = immediate(entry, bits);
 }
 
@@ -143,6 +149,18 @@ static bool odd_pair(const struct isa_config *config, const struct isa_entry *en
     unsigned odd = (operands->rd & 1 ? ISA_PAIR_RD : 0) | (operands->rs1 & 1 ? ISA_PAIR_RS1 : 0) |
                    (operands->rs2 & 1 ? ISA_PAIR_RS2 : 0) | (operands->rs3 & 1 ? ISA_PAIR_RS3 : 0);
     return config->xlen == 32 && odd & entry->pairs;
+}
+
+/* Two results in one register, or a load of two in place of the pointer (T-Head, "XTheadMemIdx",
+ * "XTheadMemPair").
+ */
+static bool same_results(const struct isa_entry *entry, const struct isa_operands *operands)
+{
+    bool rd = has_field(entry, ISA_FIELD_rd);
+    if (entry->flags & ISA_ALSO_RS1)
+        return rd && operands->rd == operands->rs1;
+    return entry->flags & ISA_ALSO_RS2 &&
+           (operands->rd == operands->rs2 || operands->rd == operands->rs1 || operands->rs2 == operands->rs1);
 }
 
 static bool rvc_operands_allowed(const struct isa_entry *entry, const struct isa_operands *operands)
@@ -201,7 +219,8 @@ static void decode_32(const struct isa_config *config, struct isa_operands *oper
         }
         *missing = ISA_EXTENSION_COUNT;
         extract(entry, operands->bits, operands);
-        if (!beyond_embedded(config, (enum isa_insn) * row, operands) && !odd_pair(config, entry, operands))
+        if (!beyond_embedded(config, (enum isa_insn) * row, operands) && !odd_pair(config, entry, operands) &&
+            !same_results(entry, operands))
             operands->insn = (enum isa_insn) * row;
         return;
     }
@@ -276,6 +295,8 @@ static uint32_t encode_immediate(const struct isa_entry *entry, uint32_t imm, ui
         return bits | (imm & 15) << 20;
     if (has_field(entry, ISA_FIELD_mop1))
         return encode_mop(entry, imm, bits);
+    if (has_field(entry, ISA_FIELD_msb6))
+        return bits | imm << 20;
     return bits;
 }
 
@@ -297,5 +318,9 @@ uint32_t isa_encode(enum isa_insn insn, const struct isa_operands *operands)
         bits |= (operands->rm & 3u) << entry->shift[ISA_FIELD_aqrl];
     if (has_field(entry, ISA_FIELD_vm))
         bits |= (operands->rm & 1u) << entry->shift[ISA_FIELD_vm];
+    if (has_field(entry, ISA_FIELD_sh2))
+        bits |= (operands->rm & 3u) << entry->shift[ISA_FIELD_sh2];
+    if (has_field(entry, ISA_FIELD_step5))
+        bits |= ((uint32_t)(operands->imm >> (operands->rm & 3)) & 31) << entry->shift[ISA_FIELD_step5];
     return encode_immediate(entry, (uint32_t)operands->imm, bits);
 }

@@ -40,6 +40,9 @@ static const struct isa_foreign rows[] = {
     { FUNCT3, 0x4007, 0, "flq", "Q" },
     { FUNCT3, 0x4027, 0, "fsq", "Q" },
     { 0x0600007f, 0x06000053, 0, "quad-precision arithmetic", "Q" },
+    /* T-Head's extension for interrupts: the specification does not say where its stack pointer is. */
+    { WHOLE, 0x0040000b, 0, "th.ipush", "XTheadInt" },
+    { WHOLE, 0x0050000b, 0, "th.ipop", "XTheadInt" },
     { OPCODE, 0x0b, 0, "custom-0", "a vendor's extension" },
     { OPCODE, 0x2b, 0, "custom-1", "a vendor's extension" },
     { OPCODE, 0x5b, 0, "custom-2", "a vendor's extension" },

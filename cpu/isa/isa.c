@@ -122,7 +122,7 @@ static void parse_field(struct isa_entry *entry, const char *token, size_t lengt
         *position -= (int)fields[field].width;
         if (*position < 0)
             table_error(entry, "too many bits");
-        entry->fields |= 1u << field;
+        entry->fields |= UINT64_C(1) << field;
         entry->shift[field] = (uint8_t)*position;
         return;
     }
@@ -162,7 +162,7 @@ static void derive_flags(struct isa_entry *entry)
 {
     enum isa_extension x = entry->extension;
     if (x == ISA_F || x == ISA_D || x == ISA_Zfh || x == ISA_Zfhmin || x == ISA_Zfbfmin || x == ISA_Zfa ||
-        isa_is_in_x(x))
+        x == ISA_XTheadFMemIdx || x == ISA_XTheadFmv || isa_is_in_x(x))
         entry->flags |= ISA_FP;
     if (entry->fields >> ISA_FIELD_rm & 1)
         entry->flags |= ISA_RM | ISA_TRAPS;

@@ -127,7 +127,19 @@
     X(Svinval, "svinval", 1, 1, "fine-grained TLB invalidation")                                             \
     X(Svnapot, "svnapot", 1, 0, "64 KiB contiguous translations")                                            \
     X(Svpbmt, "svpbmt", 1, 0, "page-based memory types")                                                     \
-    X(Svvptc, "svvptc", 1, 1, "a page that becomes valid is seen without a fence")
+    X(Svvptc, "svvptc", 1, 1, "a page that becomes valid is seen without a fence")                           \
+    X(XTheadBa, "xtheadba", 0, 0, "T-Head: address generation")                                              \
+    X(XTheadBb, "xtheadbb", 0, 0, "T-Head: basic bit manipulation")                                          \
+    X(XTheadBs, "xtheadbs", 0, 0, "T-Head: single-bit instructions")                                         \
+    X(XTheadCmo, "xtheadcmo", 0, 0, "T-Head: cache management")                                              \
+    X(XTheadCondMov, "xtheadcondmov", 0, 0, "T-Head: conditional moves")                                     \
+    X(XTheadFMemIdx, "xtheadfmemidx", 0, 0, "T-Head: floating-point loads and stores with an index")         \
+    X(XTheadFmv, "xtheadfmv", 0, 0, "T-Head, RV32: moves of the high half of a double")                      \
+    X(XTheadMac, "xtheadmac", 0, 0, "T-Head: multiply and add")                                              \
+    X(XTheadMae, "xtheadmae", 0, 0, "T-Head, RV64: memory attributes in page-table entries")                 \
+    X(XTheadMemIdx, "xtheadmemidx", 0, 0, "T-Head: loads and stores with an index, or that move a pointer")  \
+    X(XTheadMemPair, "xtheadmempair", 0, 0, "T-Head: loads and stores of two registers")                     \
+    X(XTheadSync, "xtheadsync", 0, 0, "T-Head: barriers, and fences of other harts")
 
 enum isa_extension {
 #define X(name, string, rv64, rv32, text) ISA_##name,
@@ -141,6 +153,12 @@ __extension__ typedef unsigned __int128 isa_set;
 #define ISA_SET(extension) ((isa_set)1 << (extension))
 /* Floating point in x registers. Its instructions have the encodings of those of f registers. */
 #define ISA_IN_X (ISA_SET(ISA_Zfinx) | ISA_SET(ISA_Zdinx) | ISA_SET(ISA_Zhinx) | ISA_SET(ISA_Zhinxmin))
+/* T-Head's, in the space for custom instructions. */
+#define ISA_T_HEAD                                                                                           \
+    (ISA_SET(ISA_XTheadBa) | ISA_SET(ISA_XTheadBb) | ISA_SET(ISA_XTheadBs) | ISA_SET(ISA_XTheadCmo) |        \
+     ISA_SET(ISA_XTheadCondMov) | ISA_SET(ISA_XTheadFMemIdx) | ISA_SET(ISA_XTheadFmv) |                      \
+     ISA_SET(ISA_XTheadMac) | ISA_SET(ISA_XTheadMae) | ISA_SET(ISA_XTheadMemIdx) |                           \
+     ISA_SET(ISA_XTheadMemPair) | ISA_SET(ISA_XTheadSync))
 /* Those whose instructions are in the place of others, which are more usual. */
 #define ISA_CLASHING (ISA_SET(ISA_Zclsd) | ISA_SET(ISA_Zcmp) | ISA_SET(ISA_Zcmt) | ISA_IN_X)
 
@@ -154,7 +172,9 @@ struct isa_config {
     bool user;          /* U-mode exists, which it always does with S-mode */
     unsigned satp_max;  /* widest translation mode: 0 (Bare), 32, 39, 48 or 57 */
     bool pmp;
+    uint32_t mvendorid; /* 0x5b7: T-Head, which has th.sxstatus */
 };
+#define ISA_VENDOR_T_HEAD 0x5b7
 
 static inline bool isa_has(const struct isa_config *config, enum isa_extension extension)
 {
@@ -182,6 +202,7 @@ struct isa_model {
     bool controller;    /* but it has U-mode and PMP, like larger microcontrollers */
     bool embedded;
     unsigned satp_max; /* 0: the default */
+    uint32_t mvendorid;
 };
 /* Returns a row; NULL after the last one. */
 const struct isa_model *isa_model_row(unsigned number);
@@ -232,6 +253,13 @@ enum {
     ISA_VRS2 = 1 << 21,
     ISA_ALSO_ZACAS = 1 << 22, /* needs Zacas too */
     ISA_RD_NZ = 1 << 23,      /* with rd = x0 the encoding is another instruction */
+};
+
+/* Flags of an instruction of 32 bits that has a second result, in one of these registers. If that is rd, too,
+ * or, of a load, the pointer, the encoding is reserved. */
+enum {
+    ISA_ALSO_RS1 = 1 << 24,
+    ISA_ALSO_RS2 = 1 << 25,
 };
 
 /* Flags of a compressed form: operand values that belong to another form, or are reserved. */
@@ -308,7 +336,11 @@ enum isa_rvc {
     X(vtype10, 10)                                                                                           \
     X(mop1, 1)  /* a may-be-operation's number: [4] or [2], ... */                                           \
     X(mop2, 2)  /* [3:2] or [1:0] */                                                                         \
-    X(mopl2, 2) /* [1:0] */
+    X(mopl2, 2) /* [1:0] */                                                                                  \
+    X(sh2, 2)   /* T-Head: a shift */                                                                        \
+    X(step5, 5) /* how far the pointer moves, before it is shifted */                                        \
+    X(msb6, 6)                                                                                               \
+    X(lsb6, 6)
 
 enum isa_field {
 #define X(name, width) ISA_FIELD_##name,
@@ -329,7 +361,7 @@ struct isa_entry {
     enum isa_extension extension;
     unsigned flags;
     uint32_t match, mask; /* (bits & mask) == match: this instruction */
-    uint32_t fields;      /* bit n: field n occurs */
+    uint64_t fields;      /* bit n: field n occurs */
     uint8_t shift[ISA_FIELD_COUNT];
     uint8_t pairs; /* ISA_PAIR_*: operands that on RV32 are two x registers, the first of which is even */
 };
@@ -340,9 +372,9 @@ struct isa_operands {
     enum isa_rvc rvc;          /* ISA_RVC_COUNT: a 32-bit encoding */
     uint8_t length;            /* bytes: 2 or 4 */
     uint8_t rd, rs1, rs2, rs3; /* 0..31; 0 if the format does not have it */
-    uint8_t rm;                /* rounding mode as encoded; aq << 1 | rl for atomics; vm of a vector's */
+    uint8_t rm;                /* rounding mode as encoded; aq << 1 | rl for atomics; vm of a vector's; sh2 */
     int32_t imm;   /* sign-extended immediate; shamt, CSR number or vtype | uimm5 << 16, fence bits, bs, rnum,
-                      mop */
+                      mop, step5 << sh2, msb6 << 6 | lsb6 */
     uint32_t bits; /* as fetched; upper half zero for a compressed one */
 };
 
@@ -358,6 +390,13 @@ const struct isa_entry *isa_rvc_entry(enum isa_rvc rvc);
  * if `missing` is not NULL, *missing is the extension that would have it, or ISA_EXTENSION_COUNT. */
 void isa_decode(const struct isa_config *config, uint32_t bits, struct isa_operands *operands,
                 enum isa_extension *missing);
+
+/* Returns the x register that is the instruction's second result (ISA_ALSO_RS1, ISA_ALSO_RS2); 0: none. */
+static inline unsigned isa_also_written(const struct isa_operands *operands)
+{
+    unsigned flags = isa_entry(operands->insn)->flags;
+    return flags & ISA_ALSO_RS1 ? operands->rs1 : flags & ISA_ALSO_RS2 ? operands->rs2 : 0;
+}
 
 /* The inverse for a 32-bit form: puts the operands that the row has into its fields. Values are truncated to
  * the width of the field. */

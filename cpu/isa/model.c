@@ -36,6 +36,11 @@
 #define SIFIVE_E (BARE | BIT(M) | BIT(A) | BIT(C) | BIT(Zicntr) | BIT(Zifencei) | BIT(Zihpm))
 #define SIFIVE_U (SIFIVE_E | BIT(F) | BIT(D) | BIT(Svadu))
 
+/* XuanTie C906 and C910, without the vectors of an old draft; A and D as above. */
+#define T_HEAD                                                                                               \
+    (SIFIVE_U | BIT(Zfh) | BIT(Zfhmin) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) |         \
+     BIT(Ssccptr) | (ISA_T_HEAD & ~(BIT(XTheadFmv) | BIT(XTheadMae))))
+
 static const struct isa_model models[] = {
     { .name = "rv64",
       .text = "64 bits, with all extensions that are on by default",
@@ -105,6 +110,18 @@ static const struct isa_model models[] = {
       .xlen = 64,
       .extensions = SIFIVE_U,
       .satp_max = 39 },
+    { .name = "thead-c906",
+      .text = "RV64GC with Sv39 and T-Head's extensions, without vectors",
+      .xlen = 64,
+      .extensions = T_HEAD,
+      .satp_max = 39,
+      .mvendorid = ISA_VENDOR_T_HEAD },
+    { .name = "thead-c910",
+      .text = "the same",
+      .xlen = 64,
+      .extensions = T_HEAD,
+      .satp_max = 39,
+      .mvendorid = ISA_VENDOR_T_HEAD },
 };
 
 const struct isa_model *isa_model_row(unsigned number)

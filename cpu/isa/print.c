@@ -201,6 +201,16 @@ static void add_value(struct text *text, const struct isa_operands *o, uint64_t 
         add_vtype(text, (unsigned)o->imm & 0x7ff);
     } else if (token_is(token, length, "vm")) {
         text_add(text, "v0.t");
+    } else if (token_is(token, length, "sh2")) {
+        text_add(text, "%u", o->rm);
+    } else if (token_is(token, length, "step5")) {
+        text_add(text, "%" PRId32, o->imm >> o->rm);
+    } else if (token_is(token, length, "number6")) {
+        text_add(text, "%" PRId32, o->imm);
+    } else if (token_is(token, length, "msb6")) {
+        text_add(text, "%" PRId32, o->imm >> 6);
+    } else if (token_is(token, length, "lsb6")) {
+        text_add(text, "%" PRId32, o->imm & 63);
     } else if (token_is(token, length, "fli")) {
         text_add(text, "%s", fli_values[o->imm & 31]);
     } else if (token_is(token, length, "pred4")) {

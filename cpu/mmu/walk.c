@@ -10,6 +10,7 @@
 #define PTE_RESERVED (0x7full << 54)
 #define PTE_PBMT     (3ull << 61)
 #define PTE_N        (1ull << 63)
+#define PTE_MAE      (31ull << 59)
 #define NAPOT_SHIFT  16 /* Svnapot: only 64 KiB */
 
 struct paging walk_paging(const struct hart *hart, uint64_t satp)
@@ -17,13 +18,18 @@ struct paging walk_paging(const struct hart *hart, uint64_t satp)
     if (hart->isa.xlen == 32) {
         if (!(satp >> 31 & 1))
             return (struct paging){ 0 };
-        return (struct paging){ 2, 10, 4, 32, (satp & 0x3fffff) << PAGE_SHIFT };
+        return (struct paging){ 2, 10, 4, 32, false, (satp & 0x3fffff) << PAGE_SHIFT };
     }
     unsigned mode = (unsigned)(satp >> 60);
     if (mode < 8 || mode > 10)
         return (struct paging){ 0 };
     unsigned levels = mode - 5; /* 8: Sv39, 9: Sv48, 10: Sv57 */
-    return (struct paging){ levels, 9, 8, 12 + 9 * levels, (satp & 0xfffffffffffull) << PAGE_SHIFT };
+    return (struct paging){ .levels = levels,
+                            .index_bits = 9,
+                            .pte_size = 8,
+                            .vaddr_bits = 12 + 9 * levels,
+                            .mae = isa_has(&hart->isa, ISA_XTheadMae),
+                            .root = (satp & 0xfffffffffffull) << PAGE_SHIFT };
 }
 
 uint64_t walk_pte_paddr(const struct paging *paging, uint64_t pte)
@@ -37,6 +43,8 @@ static bool reserved(const struct hart *hart, const struct paging *paging, uint6
         return true;
     if (paging->pte_size == 4)
         return false;
+    if (paging->mae)
+        pte &= ~PTE_MAE;
     if (pte & PTE_RESERVED)
         return true;
     if (!leaf)
@@ -50,7 +58,7 @@ static bool reserved(const struct hart *hart, const struct paging *paging, uint6
 
 static bool napot(const struct paging *paging, uint64_t pte)
 {
-    return paging->pte_size == 8 && pte & PTE_N;
+    return paging->pte_size == 8 && pte & PTE_N && !paging->mae;
 }
 
 /* Returns whether a page with W set and R clear is a page of a shadow stack: X is clear, and shadow stacks

@@ -15,6 +15,7 @@ struct hart;
 /* The scheme that satp selects. levels 0: none, addresses are physical. */
 struct paging {
     unsigned levels, index_bits, pte_size, vaddr_bits;
+    bool mae;      /* T-Head: bits 63 to 59 are the page's attributes, which mean nothing here */
     uint64_t root; /* physical address of the first table */
 };
 struct paging walk_paging(const struct hart *hart, uint64_t satp);

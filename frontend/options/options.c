@@ -45,6 +45,14 @@ TAKE_FLAG(take_paused, machine.start_paused, true)
 TAKE_FLAG(take_version, action, OPTIONS_VERSION)
 TAKE_FLAG(take_help, action, OPTIONS_HELP)
 
+static bool take_identify(struct options *options, const char *argument, struct error *error)
+{
+    (void)error;
+    options->identify = argument;
+    options->action = OPTIONS_IDENTIFY;
+    return true;
+}
+
 static bool take_gdb(struct options *options, const char *argument, struct error *error)
 {
     (void)error;
@@ -366,7 +374,8 @@ static void print_version(const struct options *options, FILE *out)
 void options_print(const struct options *options, FILE *out)
 {
     switch (options->action) {
-    case OPTIONS_RUN: break;
+    case OPTIONS_RUN:
+    case OPTIONS_IDENTIFY: break;
     case OPTIONS_FIRST_STEPS: options_print_first_steps(out); break;
     case OPTIONS_HELP: print_help(out); break;
     case OPTIONS_VERSION: print_version(options, out); break;

@@ -34,6 +34,7 @@ enum options_action {
     OPTIONS_LIST_DEVICES,
     OPTIONS_LIST_LOG,
     OPTIONS_LIST_ACCELS,
+    OPTIONS_IDENTIFY,  /* says what options.identify is */
     OPTIONS_LIST_KEYS, /* the keys of a flag, or its lines of -help */
 };
 
@@ -193,6 +194,7 @@ struct options_node {
 
 struct options {
     enum options_action action;
+    const char *identify;                /* -identify: a file */
     const char *help_with;               /* LIST_DEVICES: the device; NULL: all. LIST_KEYS: the flag's name */
     const struct options_key *help_keys; /* LIST_KEYS; NULL: the flag's lines of -help */
     bool called_qemu;                    /* the program was called by QEMU's name */

@@ -25,6 +25,8 @@ static void put_cpu(FILE *out, const struct isa_config *isa)
         fprintf(out, ",sv%u", isa->satp_max);
     if (isa_has(isa, ISA_V))
         fprintf(out, ",vlen=%u", isa->vlen);
+    if (isa->mvendorid)
+        fprintf(out, ",mvendorid=0x%x", isa->mvendorid);
     fputc('\n', out);
     for (unsigned n = 0; n < ISA_EXTENSION_COUNT; n++)
         if (isa_has(isa, (enum isa_extension)n))

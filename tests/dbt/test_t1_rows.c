@@ -116,7 +116,8 @@ static uint32_t encode(enum isa_insn insn, const struct registers *r)
     unsigned flags = isa_entry(insn)->flags;
     struct isa_operands o = { .rd = r->rd, .rs1 = r->rs1, .rs2 = r->rs2, .rs3 = r->rs3 };
     o.rm = flags & ISA_RM ? 7 : 0;
-    o.imm = flags & ISA_CSR ? 0x340 | 1 << 16 : insn == ISA_INSN_aes64ks1i ? 1 : 8;
+    bool range = insn == ISA_INSN_th_ext || insn == ISA_INSN_th_extu;
+    o.imm = flags & ISA_CSR ? 0x340 | 1 << 16 : insn == ISA_INSN_aes64ks1i ? 1 : range ? 20 << 6 | 3 : 8;
     return isa_encode(insn, &o);
 }
 

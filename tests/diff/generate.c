@@ -67,7 +67,8 @@ static uint8_t float_source(struct generator *generator, enum kind kind)
 static int32_t random_immediate(struct generator *generator, const struct isa_entry *entry)
 {
     struct random *random = generator->random;
-    uint32_t fields = entry->fields;
+    uint64_t fields = entry->fields;
+    unsigned xlen = generator->rows->config->xlen;
     if (fields >> ISA_FIELD_imm20 & 1)
         return (int32_t)((uint32_t)value_signed(random, 20) << 12);
     if (fields >> ISA_FIELD_csr12 & 1)
@@ -75,12 +76,14 @@ static int32_t random_immediate(struct generator *generator, const struct isa_en
                          (random_below(random, 32) << 16)); /* fflags, frm, fcsr */
     if (fields >> ISA_FIELD_shamt5 & 1)
         return (int32_t)random_below(random, 32);
-    if (fields >> ISA_FIELD_shamt6 & 1)
-        return (int32_t)random_below(random, 64);
+    if (fields >> ISA_FIELD_shamt6 & 1) /* on RV32, of T-Head's alone; larger numbers are illegal on QEMU */
+        return (int32_t)random_below(random, xlen);
     if (fields >> ISA_FIELD_bs2 & 1)
         return (int32_t)random_below(random, 4);
     if (fields >> ISA_FIELD_rnum4 & 1) /* other numbers are illegal */
         return (int32_t)random_below(random, 11);
+    if (fields >> ISA_FIELD_msb6 & 1) /* QEMU 10 takes larger numbers modulo 32 */
+        return (int32_t)(random_below(random, xlen) << 6 | random_below(random, xlen));
     if (fields >> ISA_FIELD_uimm5 & 1)
         return (int32_t)random_below(random, 32);
     return value_signed(random, 12);
@@ -96,7 +99,9 @@ void generate_operands(struct generator *generator, enum isa_insn insn, struct i
     o->rd = (uint8_t)(fd ? generate_source(generator) : generate_destination(generator, true));
     o->rs1 = entry->flags & ISA_FRS1 ? float_source(generator, kind) : (uint8_t)generate_source(generator);
     o->rs2 = entry->flags & ISA_FRS2 ? float_source(generator, kind) : (uint8_t)generate_source(generator);
-    o->rs3 = entry->flags & ISA_FRS3 ? float_source(generator, kind) : 0;
+    o->rs3 = entry->flags & ISA_FRS3              ? float_source(generator, kind)
+             : entry->fields >> ISA_FIELD_rs3 & 1 ? (uint8_t)generate_source(generator)
+                                                  : 0;
     if (isa_is_in_x(entry->extension))
         generate_in_x_operands(generator, o);
     bool same_file = !(entry->flags & ISA_FRS1) == !(entry->flags & ISA_FRS2);

@@ -49,6 +49,16 @@ static void set_address(struct generator *generator, unsigned rb, int offset)
         generate_insn(generator, ISA_INSN_addi, rb, rb, 0, offset - first);
 }
 
+void generate_address(struct generator *generator, unsigned rb, int offset)
+{
+    set_address(generator, rb, offset);
+}
+
+int generate_place(struct generator *generator, unsigned size)
+{
+    return random_place(generator->random, size, false);
+}
+
 static bool is_atomic(enum isa_insn insn)
 {
     return (isa_entry(insn)->match & 0x7f) == 0x2f;
@@ -131,6 +141,8 @@ bool generate_memory(struct generator *generator, struct row row, struct isa_ope
 {
     unsigned base = generator->snippet->base;
     unsigned size = access_size(isa_entry(row.insn)->mnemonic);
+    if (ISA_T_HEAD >> isa_entry(row.insn)->extension & 1)
+        return generate_t_head_memory(generator, o);
     if (row.rvc == ISA_RVC_COUNT)
         return generate_wide(generator, o, size);
     if (o->rs1 == base) { /* only addresses that the immediate reaches */

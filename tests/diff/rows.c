@@ -25,6 +25,8 @@ const char *rows_excluded(enum isa_insn insn)
     case ISA_INSN_ssamoswap_d: return "illegal in QEMU's user mode";
     default: break;
     }
+    if (isa_entry(insn)->extension == ISA_XTheadCmo || insn == ISA_INSN_th_sfence_vmas)
+        return isa_entry(insn)->flags & ISA_TRAPS ? "privileged" : NULL;
     switch (isa_entry(insn)->extension) {
     case ISA_Zcmp:
     case ISA_Zcmt: return "excludes D";
@@ -50,9 +52,13 @@ static bool qemu_drops(const struct rows *rows, enum isa_insn insn)
  * results go on. */
 static bool in_config(const struct rows *rows, const struct isa_entry *entry)
 {
+    const isa_set beside_t_head =
+        ISA_T_HEAD | ISA_SET(ISA_I) | ISA_SET(ISA_M) | ISA_SET(ISA_F) | ISA_SET(ISA_D) | ISA_SET(ISA_C);
     bool in_x = isa_is_in_x(entry->extension);
+    if (rows_t_head(rows))
+        return beside_t_head >> entry->extension & 1;
     if (!rows_in_x(rows))
-        return !in_x;
+        return !in_x && !(ISA_T_HEAD >> entry->extension & 1);
     return in_x ||
            (ISA_SET(ISA_I) | ISA_SET(ISA_M) | ISA_SET(ISA_C) | ISA_SET(ISA_Zicsr)) >> entry->extension & 1;
 }

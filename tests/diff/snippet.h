@@ -4,10 +4,10 @@
  *
  *   values.c   random numbers, corner cases more often than others
  *   rows.c     which rows of isa.def are compared, and the encodings of the compressed ones
- *   generate.c, generate_in_x.c, generate_memory.c, generate_jump.c   make snippets from the rows
- *   program.c  makes one program from snippets, and an ELF file
- *   run.c      runs that program in QEMU and in a hart of this process
- *   test_diff.c  compares, counts, and searches for the one instruction that differs
+ *   generate.c, generate_in_x.c, generate_memory.c, generate_thead.c, generate_jump.c   make snippets from
+ * the rows program.c  makes one program from snippets, and an ELF file run.c      runs that program in QEMU
+ * and in a hart of this process test_diff.c  compares, counts, and searches for the one instruction that
+ * differs
  *
  * A snippet loads all registers from its own block of memory, runs some groups of instructions, and stores
  * all registers there. Snippets share nothing, so a difference belongs to one snippet. Everything has one
@@ -103,6 +103,11 @@ static inline bool rows_in_x(const struct rows *rows)
 {
     return isa_has(rows->config, ISA_Zfinx);
 }
+/* T-Head's extensions, with others between them. */
+static inline bool rows_t_head(const struct rows *rows)
+{
+    return isa_has(rows->config, ISA_XTheadBa);
+}
 /* Returns why a row is not compared, or NULL. test_diff_vector compares the rows of vector.def. */
 const char *rows_excluded(enum isa_insn insn);
 
@@ -147,6 +152,10 @@ void generate_in_x_result(struct generator *generator, const struct isa_operands
 /* Emit the groups of loads, stores, atomics and cache-block operations; and of branches and jumps. `operands`
  * were generated or decoded. */
 bool generate_memory(struct generator *generator, struct row row, struct isa_operands *operands);
+/* Emits x[rb] = P + offset; chooses an offset at which an access of `size` bytes lies in the scratch area. */
+void generate_address(struct generator *generator, unsigned rb, int offset);
+int generate_place(struct generator *generator, unsigned size);
+bool generate_t_head_memory(struct generator *generator, struct isa_operands *operands);
 bool generate_jump(struct generator *generator, struct row row, struct isa_operands *operands);
 
 /* ---- program.c ----------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  * RVIVE_SEED=N           the seed (printed; default: 1)
  * RVIVE_DIFF_COUNT=N     instructions for each XLEN (default 400000); 0: runs until a difference is found
  * RVIVE_DIFF_XLEN=N      only that XLEN
+ * RVIVE_DIFF_T_HEAD=on   T-Head's extensions, and the instructions of I, M, F, D and C
  * RVIVE_DIFF_IN_X=on     floating point in x registers (Zfinx), and the integer instructions
  * RVIVE_DIFF_ACCEL=t1    the translator that runs in Rvive: t1 or t2 (default: the interpreter)
  * RVIVE_DIFF_WINDOWS=on  accesses of translated code use windows
@@ -26,7 +27,7 @@
 #define REPORT_LIMIT 10   /* differences reported in full */
 
 struct test {
-    char cpu[80]; /* -cpu of Rvive, and of QEMU if it is not its widest one */
+    char cpu[256]; /* -cpu of Rvive, and of QEMU if it is not its widest one */
     struct isa_config config;
     struct rows rows;
     struct row_walk walk;
@@ -125,7 +126,7 @@ static bool comparison_run(struct comparison *c, const struct test *test,
     *c = (struct comparison){ 0 };
     if (!program_create(&c->program, &test->config, snippets, count))
         return false;
-    c->program.qemu_cpu = rows_in_x(&test->rows) ? test->cpu : NULL;
+    c->program.qemu_cpu = rows_in_x(&test->rows) || rows_t_head(&test->rows) ? test->cpu : NULL;
     return run_qemu(&c->program, &c->qemu) && run_hart(&c->program, &test->config, &c->rvive);
 }
 
@@ -274,13 +275,19 @@ static bool print_counts(const struct test *test)
     return missing == 0;
 }
 
-/* RVIVE_DIFF_IN_X */
+/* RVIVE_DIFF_IN_X, RVIVE_DIFF_T_HEAD */
 static bool choose_cpu(struct test *test, unsigned xlen, struct error *error)
 {
     const char *in_x = getenv("RVIVE_DIFF_IN_X");
     bool on = in_x && strcmp(in_x, "on") == 0;
-    snprintf(test->cpu, sizeof(test->cpu), "rv%u%s", xlen,
-             on ? ",f=off,d=off,zfa=off,zfinx=on,zdinx=on,zhinx=on" : "");
+    const char *t_head = getenv("RVIVE_DIFF_T_HEAD");
+    bool also = t_head && strcmp(t_head, "on") == 0;
+    snprintf(test->cpu, sizeof(test->cpu), "rv%u%s%s%s", xlen,
+             on ? ",f=off,d=off,zfa=off,zfinx=on,zdinx=on,zhinx=on" : "",
+             also ? ",xtheadba=on,xtheadbb=on,xtheadbs=on,xtheadcmo=on,xtheadcondmov=on,xtheadfmemidx=on,"
+                    "xtheadmac=on,xtheadmemidx=on,xtheadmempair=on,xtheadsync=on"
+                  : "",
+             also && xlen == 32 ? ",xtheadfmv=on" : "");
     return isa_config_parse(&test->config, test->cpu, error);
 }
 

@@ -126,6 +126,18 @@ static const struct {
     [ISA_Svnapot] = { "1.0", "priv-paging" },
     [ISA_Svpbmt] = { "1.0", "priv-pte" },
     [ISA_Svvptc] = { "1.0", "priv-tlb" },
+    [ISA_XTheadBa] = { "1.0 (T-Head)", "" },
+    [ISA_XTheadBb] = { "1.0 (T-Head)", "" },
+    [ISA_XTheadBs] = { "1.0 (T-Head)", "" },
+    [ISA_XTheadCmo] = { "1.0 (T-Head)", "priv-thead" },
+    [ISA_XTheadCondMov] = { "1.0 (T-Head)", "" },
+    [ISA_XTheadFMemIdx] = { "1.0 (T-Head)", "priv-thead" },
+    [ISA_XTheadFmv] = { "1.0 (T-Head)", "" },
+    [ISA_XTheadMac] = { "1.0 (T-Head)", "" },
+    [ISA_XTheadMae] = { "1.0 (T-Head)", "priv-thead" },
+    [ISA_XTheadMemIdx] = { "1.0 (T-Head)", "priv-thead" },
+    [ISA_XTheadMemPair] = { "1.0 (T-Head)", "priv-thead" },
+    [ISA_XTheadSync] = { "1.0 (T-Head)", "priv-thead" },
 };
 
 static const char *const texts[ISA_EXTENSION_COUNT] = {

@@ -21,7 +21,7 @@ enum { NAME_TEXT = 1, NAME_ATTRIBUTES = 7, NAME_STRINGS = 25, SECTIONS = 4 };
 struct image {
     uint8_t *text;
     size_t text_size;
-    char attributes[512];
+    char attributes[1024];
     size_t attributes_size;
 };
 

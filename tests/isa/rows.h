@@ -61,6 +61,12 @@ static inline uint32_t rows_bits(const struct isa_entry *entry, unsigned round, 
 {
     uint32_t free_bits = round == 0 ? 0 : round == 1 ? UINT32_MAX : (uint32_t)rows_random(state);
     uint32_t bits = entry->match | (free_bits & ~entry->mask);
+    /* Where there are two results, the registers differ: the bits that are flipped make all three unlike. */
+    uint32_t rd = bits >> 7 & 31, rs1 = bits >> 15 & 31;
+    if (entry->flags & ISA_ALSO_RS1 && rows_has_field(entry, ISA_FIELD_rd) && rd == rs1)
+        bits ^= 1 << 7;
+    if (entry->flags & ISA_ALSO_RS2)
+        bits = (bits & ~(31u << 7) & ~(31u << 20)) | (rs1 ^ 1) << 7 | (rs1 ^ 2 ^ (rd & 28)) << 20;
     return entry->flags & ISA_RD_NZ && !(bits >> 7 & 31) ? bits | 1 << 7 : bits;
 }
 

@@ -19,11 +19,13 @@
     "zawrs_zfa_zfbfmin_"                                                                                     \
     "zfh_zba_zbb_zbc_zbs_zcb_zcmop_"                                                                         \
     "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_zvfh_zvbb_zvbc_zvfbfmin_zvfbfwma_zvkg_zvkned_zvknhb_zvksed_zvksh_"  \
-    "svinval"
+    "svinval_"                                                                                               \
+    "xtheadba_xtheadbb_xtheadbs_xtheadcmo_xtheadcondmov_xtheadfmemidx_xtheadfmv_xtheadmac_xtheadmemidx_"     \
+    "xtheadmempair_xtheadsync"
 /* With floating point in x registers. */
 #define ARCH_IN_X "imac_zicsr_zfinx_zdinx_zhinx"
 /* The extensions that isa/foreign.c knows. */
-#define FOREIGN "_h_q_smctr_ssctr"
+#define FOREIGN "_h_q_smctr_ssctr_xtheadint"
 
 static uint64_t seed = 2;
 static const unsigned xlens[] = { 32, 64 };

@@ -56,7 +56,8 @@ machine/semihosting      machine
 machine/state            machine
 machine/symbols          machine machine/boot !devices
 machine/timeline         machine
-frontend                 frontend/options frontend/monitor frontend/display frontend/state
+frontend                 frontend/identify frontend/options frontend/monitor frontend/display frontend/state
+frontend/identify        !devices !dbt
 frontend/options
 frontend/monitor         frontend frontend/options frontend/display frontend/state
 frontend/display         frontend/options

@@ -85,6 +85,27 @@ for xlen in 64 32; do
     [ $xlen = 64 ] || has 1 "(0x02c67553) x10 0x67000000 x11 0x00000000"
 done
 
+# T-Head's: two results, addresses of two registers, two accesses.
+"${RVIVE_CROSS:-riscv64-linux-gnu-}gcc" -nostdlib -static -march=rv64gc -mabi=lp64d -Wl,--build-id=none \
+    -Wl,-N,--no-warn-rwx-segments,-Ttext=0x80000000 "$here/thead.S" -o thead.elf
+for accel in interp t1,hot=1; do
+    trace commit -cpu thead-c906 -accel $accel -kernel thead.elf
+    at=0x000000008000100
+    has 1 "(0x5a24450b) x8  ${at}4 x10 0xfffffffffffffffe mem ${at}0"
+    has 1 "(0x49f4450b) x8  ${at}3 x10 0x00000000000003ff mem ${at}3"
+    has 1 "(0x1e14540b) x8  ${at}b mem ${at}3 0x03"
+    has 1 "(0x54d4450b) x10 0x0000000000000003 mem ${at}4"
+    has 1 "(0x22d4560b) mem ${at}4 0x0003"
+    has 1 "(0xe0f4470b) x14 0x0000000003fffffe x15 0x0000000000000003 mem ${at}0 mem ${at}4"
+    has 1 "(0xfac4570b) mem 0x0000000080001010 0x0000000003fffffe mem 0x0000000080001018 0x0000000000000003"
+    has 1 "(0x42d4650b) f10 0xffffffff00000003 mem ${at}4"
+    has 1 "(0x46d4750b) mem 0x0000000080001010 0x00000003"
+    has 1 "(0x20c6160b) x12 0x000000000000000c"
+    has 0 trap_
+done
+trace in_asm -cpu thead-c906 -kernel thead.elf
+has 1 " 5a24450b  th.lwia a0,(s0),2,1"
+
 # -d commit, to the letter, in every tier. Only how often the guest waits for its interrupt (j) may vary.
 for xlen in 64 32; do
     abi=lp64d

@@ -241,8 +241,9 @@ static bool reverse_bytes(struct t1 *t)
     return true;
 }
 
-/* Sets bit 7 of each byte that is not zero, and makes it all bits of the byte: (x << 1) - (x >> 7). */
-static bool or_bytes(struct t1 *t)
+/* Sets bit 7 of each byte that is not zero, and makes it all bits of the byte: (x << 1) - (x >> 7). `invert`:
+ * the bytes that are zero become all ones. */
+static bool or_bytes(struct t1 *t, bool invert)
 {
     struct x86_emit *e = &t->e;
     t1_copy(t, X86_RAX, OP.rs1);
@@ -257,6 +258,8 @@ static bool or_bytes(struct t1 *t)
     x86_shift_imm(e, X86_SHR, 64, X86_RDX, 7);
     x86_shift_imm(e, X86_SHL, 64, X86_RAX, 1);
     x86_op(e, X86_SUB, 64, X86_RAX, X86_RDX);
+    if (invert)
+        x86_not(e, XLEN, X86_RAX);
     t1_set(t, X86_RAX);
     return true;
 }

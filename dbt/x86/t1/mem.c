@@ -79,6 +79,9 @@ static void compare_bounds(struct t1 *t, enum x86_reg base)
 
 void t1_note_pointer(struct t1 *t, const struct isa_operands *op)
 {
+    unsigned also = isa_also_written(op);
+    if (also)
+        t->bounded &= ~(UINT32_C(1) << also);
     if (!(t->bounded >> op->rd & 1))
         return;
     int32_t moved = t->moved[op->rd] + op->imm;

@@ -62,7 +62,7 @@ static bool lower_constant(struct t1 *t)
         return false;
     }
     if (!add || !op->rd || !op->rs1 || op->rs1 != t->constant || t->relative) {
-        if (op->rd == t->constant)
+        if (op->rd == t->constant || isa_also_written(op) == t->constant)
             t->constant = 0;
         return false;
     }

@@ -176,11 +176,12 @@ _Noreturn void test_start(void)
         csr_write(CSR_MIDELEG, 0);
         csr_write(CSR_SATP, 0);
         csr_write(CSR_SCOUNTEREN, 7);
-        menvcfg_write(0);
     }
     for (unsigned hart = 0; hart < 2; hart++)
         clint_set_mtimecmp(hart, UINT64_MAX);
     run_status = run_status_default;
+    if (misa_has('S') && csr_exists(CSR_MENVCFG)) /* older privileged versions have none */
+        menvcfg_write(0);
     test_main();
     test_finish();
 }
