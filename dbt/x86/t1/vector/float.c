@@ -71,7 +71,7 @@ static void look_for_nans(struct t1 *t, struct pieces p)
             x86_vnan_packed(e, bits, p.bytes, T1V_COUNTS, i);
             x86_vpacked(e, X86_VOR_8, p.bytes, T1V_NANS, T1V_NANS, T1V_COUNTS);
         }
-        x86_vsigns(e, p.bytes, X86_RAX, T1V_NANS);
+        x86_vsigns(e, 2, p.bytes, X86_RAX, T1V_NANS);
         x86_test(e, 32, X86_RAX, X86_RAX);
     }
     t1_fp_handler_if(t, x86_jcc(e, X86_NE));
