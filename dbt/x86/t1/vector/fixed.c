@@ -269,7 +269,7 @@ static bool scaling_shift(struct t1 *t, enum t1v_source source, bool sign)
     if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
-    struct pieces w = t1v_wider_of(p, p.log2 == 0);
+    struct pieces w = t1v_wider_of(t, p, p.log2 == 0);
     begin_shift(t, w, source, 8u << p.log2);
     for (unsigned i = 0; i < w.count; i++) {
         t1v_make_mask(t, w, i);
@@ -310,7 +310,7 @@ static void store_clipped(struct t1 *t, struct pieces w, unsigned number, unsign
 static bool clip(struct t1 *t, enum t1v_source source, bool sign)
 {
     struct pieces w;
-    if (!t1v_narrowing_fits(t, source, &w))
+    if (!t->dbt->host.avx512 || !t1v_narrowing_fits(t, source, &w))
         return false;
     t1v_begin_with(t, w, T1V_NOTHING);
     begin_shift(t, w, source, 8u << w.log2);
@@ -362,7 +362,7 @@ static bool fractions(struct t1 *t, enum t1v_source source)
     if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
-    struct pieces w = t1v_wider_of(p, 1), all = t1v_whole(w);
+    struct pieces w = t1v_wider_of(t, p, 1), all = t1v_whole(w);
     if (source != T1V_VECTOR)
         t1v_take_scalar_extended(t, w, T1V_SCALAR, true);
     x86_mov_imm(&t->e, X86_RAX, (8 << p.log2) - 1);

@@ -42,7 +42,7 @@ static void take_numbers(struct t1 *t, struct pieces p, unsigned to, const uint8
 {
     static const enum x86_epacked extensions[] = { X86_E_LOAD, X86_E_ZX2, X86_E_ZX4, X86_E_ZX8 };
     x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)table);
-    x86_epacked_mem(&t->e, extensions[p.log2], t1v_all(p), REG(to), 0, x86_mem(X86_RAX, 0));
+    t1v_unary_mem(t, extensions[p.log2], t1v_whole(p), to, x86_mem(X86_RAX, 0));
 }
 
 void t1v_multiples(struct t1 *t, struct pieces p, unsigned to, unsigned n)
