@@ -382,6 +382,17 @@ void x86_vshift_bytes(struct x86_emit *e, unsigned bytes, unsigned to, unsigned 
     emit_imm(e, of_bytes((struct vex)FORM(SHIFT_BYTES), bytes), SHIFT_BYTES_RIGHT, to, from, count);
 }
 
+void x86_vinsert(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, struct x86_mem mem,
+                 unsigned number)
+{
+    static const struct vex forms[] = { { 0x20, MAP_0F3A, PP_66, false, false },
+                                        { 0xc4, MAP_0F, PP_66, false, false },
+                                        { 0x22, MAP_0F3A, PP_66, false, false },
+                                        { 0x22, MAP_0F3A, PP_66, true, false } };
+    emit_mem(e, forms[log2], to, from, mem);
+    x86_byte(e, number);
+}
+
 void x86_vshift_imm(struct x86_emit *e, bool left, unsigned log2, unsigned bytes, unsigned to, unsigned from,
                     unsigned count)
 {

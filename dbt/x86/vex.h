@@ -119,6 +119,9 @@ void x86_vjoin(struct x86_emit *e, unsigned to, unsigned low, unsigned high);
 void x86_vorder_64(struct x86_emit *e, unsigned to, unsigned from, unsigned order);
 /* Each 16 bytes of `to` become those of `from`, shifted right by `count` bytes. */
 void x86_vshift_bytes(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from, unsigned count);
+/* The 16 bytes of `to` become those of `from`, except for element `number`, which is loaded from memory. */
+void x86_vinsert(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, struct x86_mem mem,
+                 unsigned number);
 /* Each element of 1 << log2 bytes, which are 2 or more, is shifted by `count` bits. */
 void x86_vshift_imm(struct x86_emit *e, bool left, unsigned log2, unsigned bytes, unsigned to, unsigned from,
                     unsigned count);

@@ -705,6 +705,13 @@ static void vex_moves(unsigned bytes, unsigned to, unsigned a, unsigned b)
     expect("vminpd %cmm%u,%cmm%u,%cmm%u", r, to, r, a, r, b);
     x86_vhalves(e, bytes, to, b);
     expect("vcvtps2ph xmm%u,%cmm%u,0x4", to, r, b);
+    static const char *const sizes[] = { "BYTE", "WORD", "DWORD", "QWORD" };
+    for (unsigned log2 = 0; log2 < 4; log2++) {
+        struct x86_mem mem = x86_mem(to, 64);
+        x86_vinsert(e, log2, to, b, mem, 1);
+        expect("vpinsr%c xmm%u,xmm%u,%s%s,0x1", "bwdq"[log2], to, b, sizes[log2],
+               strstr(mem_text(64, mem), " PTR"));
+    }
     x86_vupper(e, to, b);
     expect("vextracti128 xmm%u,ymm%u,0x1", to, b);
     x86_vjoin(e, to, a, b);

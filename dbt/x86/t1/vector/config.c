@@ -294,7 +294,7 @@ void t1v_enter_block(struct t1 *t)
     if (!v->vlenb || !t->dbt->host.avx2)
         return;
     const struct needs needs = needs_of_block(t);
-    if (t->dbt->host.avx512 && needs.vxrm)
+    if (needs.vxrm)
         look_at_vxrm(t);
     if (v->vill || !needs.vtype)
         return;

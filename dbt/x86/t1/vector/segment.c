@@ -170,7 +170,9 @@ bool t1v_move_segments(struct t1 *t, const struct t1v_layout *l)
 {
     struct pieces p, wide = { .bytes = 64, .elements = 64 >> l->eew, .log2 = l->eew };
     struct x86_emit *e = &t->e;
-    if (!t->dbt->host.avx512 || t1v_masked(t) || !t1v_whole_length(t) || !t1v_group(t, l->eew, OP.rd, &p) ||
+    if (!t->dbt->host.avx512)
+        return t1v_move_segments_on_avx2(t, l);
+    if (t1v_masked(t) || !t1v_whole_length(t) || !t1v_group(t, l->eew, OP.rd, &p) ||
         t1v_vlmax(t) < p.elements || (l->eew == 0 && !t->dbt->host.avx512_vbmi))
         return false;
     struct stretch b = { .l = l, .field = p, .wide = wide, .bytes = l->fields * p.bytes };

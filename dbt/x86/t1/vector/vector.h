@@ -157,7 +157,7 @@ void t1v_begin(struct t1 *t, bool writes);
 /* Emits the same checks for an instruction that has already begun. */
 void t1v_look(struct t1 *t, bool writes);
 /* The code that follows is for the usual case. From `site`, a jump leads to a second copy of the instruction,
- * in cold code, which does all other cases. For AVX-512 only. */
+ * in cold code, which does all other cases. */
 void t1v_go_partial_if(struct t1 *t, uint8_t *site);
 /* Makes the mask of the active elements of piece `number`; it does nothing if all of them are active.
  * It uses rax and rcx. */
@@ -186,6 +186,7 @@ static inline void t1v_note_seen(struct t1 *t, unsigned number)
         x86_klogic(&t->e, X86_KOR, T1V_FOUND, T1V_FOUND, T1V_SEEN);
 }
 
+struct t1v_layout;
 /* ---- avx2.c: what hosts without AVX-512 need ------------------------------------------------------------
  */
 
@@ -212,6 +213,16 @@ bool t1v_compare_on_avx2(struct t1 *t, struct pieces p, enum t1v_source source, 
                          enum x86_predicate predicate);
 bool t1v_compare_floats_on_avx2(struct t1 *t, struct pieces p, enum t1v_source source,
                                 enum x86_fpredicate predicate);
+/* avx2_fixed.c: sums of 8 and 16 bits that saturate; what begins and ends instructions that do; and a piece
+ * of vd = the elements of reg, a piece w, no less than register `least` (or no less than 0, if that is reg)
+ * and no more than `most`. */
+bool t1v_saturating_on_avx2(struct t1 *t, unsigned first, unsigned plain, enum t1v_source source);
+void t1v_begin_saturating_on_avx2(struct t1 *t);
+bool t1v_end_saturating_on_avx2(struct t1 *t);
+void t1v_put_clipped_on_avx2(struct t1 *t, struct pieces w, unsigned number, unsigned reg, unsigned least,
+                             unsigned most);
+/* avx2_segment.c: as t1v_move_segments(). */
+bool t1v_move_segments_on_avx2(struct t1 *t, const struct t1v_layout *l);
 /* avx2_slide.c: these move the pieces of vs2 to vd. rdx is the offset, no more than VLMAX; or T1V_SCALAR has
  * the scalar that comes in. */
 void t1v_slide_down_on_avx2(struct t1 *t, struct pieces p);
