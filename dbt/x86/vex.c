@@ -3,6 +3,7 @@
  * VEX encodings; see x86/vex.h. All use the three-byte form of VEX: measurements did not show that code size
  * matters.
  */
+#include "dbt/x86/evex.h"
 #include "dbt/x86/vex.h"
 
 enum vex_map { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
@@ -205,7 +206,58 @@ static const struct vex packed_forms[X86_VPACKED_COUNT] = {
     FUSED(0xb8),  FUSED(0xba),  FUSED(0xbc),  FUSED(0xbe),   /* 231 */
 };
 
+/* The operations of evex.def, most of which have the same map, prefix and opcode in VEX. */
+enum { PNO = PP_NONE, P66 = PP_66, PF3 = PP_F3, PF2 = PP_F2, M0F = MAP_0F, M38 = MAP_0F38, M3A = MAP_0F3A };
+#define NO NO_FORM
+#define F(mnemonic, prefix, map, opcode, w)                                                                  \
+    {                                                                                                        \
+        opcode, map, prefix, w, false                                                                        \
+    }
+#define EVEX4(name, w8, w16, w32, w64) w8, w16, w32, w64,
+static const struct vex evex_forms[X86_EPACKED_COUNT] = {
+#include "dbt/x86/evex.def"
+};
+#undef NO
+#undef F
+#undef EVEX4
+
+/* Those beyond enum x86_vpacked that AVX2 has. Conversions between 64 bits and anything but singles are new
+ * in AVX-512, and so are unsigned ones. */
+static bool is_in_avx2(unsigned op)
+{
+    switch (op & ~3u) {
+    case X86_E_ANDN:
+    case X86_E_MULH:
+    case X86_E_MULHU:
+    case X86_E_MUL_EVEN:
+    case X86_E_MULU_EVEN:
+    case X86_E_ADDS:
+    case X86_E_ADDUS:
+    case X86_E_SUBS:
+    case X86_E_SUBUS:
+    case X86_E_LOW_HALVES:
+    case X86_E_HIGH_HALVES:
+    case X86_E_SHUFFLE:
+    case X86_E_AVG:
+    case X86_E_MULHRS:
+    case X86_E_FSQRT:
+    case X86_E_SX2:
+    case X86_E_SX4:
+    case X86_E_SX8:
+    case X86_E_ZX2:
+    case X86_E_ZX4:
+    case X86_E_ZX8:
+    case X86_E_H_TO_F: return true;
+    default:
+        return op == X86_E_PERMUTE_32 || op == X86_E_F_TO_X_32 || op == X86_E_FT_TO_X_32 ||
+               op == X86_E_X_TO_F_32 || op == X86_E_F_TO_WF_32 || op == X86_E_X_TO_WF_32;
+    }
+}
+
 enum { PACKED_LOAD = 0x6f, PACKED_STORE = 0x7f, PACKED_SIGNS = 0x50, PACKED_COMPARE = 0xc2 };
+enum { BYTE_SIGNS = 0xd7, BLEND = 0x4c, PACK_SIGNED = 0x63, UPPER = 0x39, JOIN = 0x38, STORE_MASKED = 0x8e };
+enum { SHIFT_IMM = 0x70, SMALLER = 0x5d, LARGER = 0x5f, TO_HALVES = 0x1d };
+enum { ORDER_64 = 0x00, SHIFT_BYTES = 0x73, SHIFT_BYTES_RIGHT = 3 };
 enum { COMPARE_UNORDERED = 3 };
 
 static struct vex of_bytes(struct vex form, unsigned bytes)
@@ -214,20 +266,27 @@ static struct vex of_bytes(struct vex form, unsigned bytes)
     return form;
 }
 
-bool x86_vpacked_is(enum x86_vpacked op)
+static struct vex form_of(unsigned op)
 {
-    return packed_forms[op].opcode;
+    if (op < X86_VPACKED_COUNT)
+        return packed_forms[op];
+    return is_in_avx2(op) ? evex_forms[op] : (struct vex)NO_FORM;
 }
 
-void x86_vpacked(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a, unsigned b)
+bool x86_vpacked_is(unsigned op)
 {
-    emit(e, of_bytes(packed_forms[op], bytes), to, a, b);
+    return op < X86_EPACKED_COUNT && form_of(op).map;
 }
 
-void x86_vpacked_mem(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a,
+void x86_vpacked(struct x86_emit *e, unsigned op, unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    emit(e, of_bytes(form_of(op), bytes), to, a, b);
+}
+
+void x86_vpacked_mem(struct x86_emit *e, unsigned op, unsigned bytes, unsigned to, unsigned a,
                      struct x86_mem b)
 {
-    emit_mem(e, of_bytes(packed_forms[op], bytes), to, a, b);
+    emit_mem(e, of_bytes(form_of(op), bytes), to, a, b);
 }
 
 void x86_vload_packed(struct x86_emit *e, unsigned bytes, unsigned to, struct x86_mem from)
@@ -256,9 +315,107 @@ void x86_vnan_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned
     emit_imm(e, of_bytes(packed(bits, PACKED_COMPARE), bytes), to, from, from, COMPARE_UNORDERED);
 }
 
-void x86_vsigns(struct x86_emit *e, unsigned bytes, enum x86_reg to, unsigned from)
+static const struct vex equal[] = { FORM(0x74), FORM(0x75), FORM(0x76), FORM38(0x29) };
+static const struct vex greater[] = { FORM(0x64), FORM(0x65), FORM(0x66), FORM38(0x37) };
+
+void x86_vequal(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned a, unsigned b)
 {
-    emit(e, of_bytes(packed(32, PACKED_SIGNS), bytes), to, 0, from);
+    emit(e, of_bytes(equal[log2], bytes), to, a, b);
+}
+
+void x86_vequal_mem(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned a,
+                    struct x86_mem b)
+{
+    emit_mem(e, of_bytes(equal[log2], bytes), to, a, b);
+}
+
+void x86_vgreater(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    emit(e, of_bytes(greater[log2], bytes), to, a, b);
+}
+
+void x86_vcompare_packed(struct x86_emit *e, unsigned bits, unsigned predicate, unsigned bytes, unsigned to,
+                         unsigned a, unsigned b)
+{
+    emit_imm(e, of_bytes(packed(bits, PACKED_COMPARE), bytes), to, a, b, predicate);
+}
+
+/* Forms of the third map, with an immediate. */
+static struct vex form_3a(unsigned opcode, bool wide, unsigned bytes)
+{
+    return of_bytes((struct vex){ (uint8_t)opcode, MAP_0F3A, PP_66, wide, false }, bytes);
+}
+
+void x86_vblend(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, unsigned b, unsigned mask)
+{
+    emit_imm(e, form_3a(BLEND, false, bytes), to, a, b, mask << 4);
+}
+
+void x86_vsigns(struct x86_emit *e, unsigned log2, unsigned bytes, enum x86_reg to, unsigned from)
+{
+    struct vex form = log2 ? packed(8u << log2, PACKED_SIGNS) : packed(64, BYTE_SIGNS);
+    emit(e, of_bytes(form, bytes), to, 0, from);
+}
+
+void x86_vpack_signed(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    emit(e, of_bytes((struct vex)FORM(PACK_SIGNED), bytes), to, a, b);
+}
+
+void x86_vupper(struct x86_emit *e, unsigned to, unsigned from)
+{
+    emit_imm(e, form_3a(UPPER, false, 32), from, 0, to, 1);
+}
+
+void x86_vjoin(struct x86_emit *e, unsigned to, unsigned low, unsigned high)
+{
+    emit_imm(e, form_3a(JOIN, false, 32), to, low, high, 1);
+}
+
+void x86_vorder_64(struct x86_emit *e, unsigned to, unsigned from, unsigned order)
+{
+    emit_imm(e, form_3a(ORDER_64, true, 32), to, 0, from, order);
+}
+
+void x86_vshift_bytes(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from, unsigned count)
+{
+    emit_imm(e, of_bytes((struct vex)FORM(SHIFT_BYTES), bytes), SHIFT_BYTES_RIGHT, to, from, count);
+}
+
+void x86_vinsert(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, struct x86_mem mem,
+                 unsigned number)
+{
+    static const struct vex forms[] = { { 0x20, MAP_0F3A, PP_66, false, false },
+                                        { 0xc4, MAP_0F, PP_66, false, false },
+                                        { 0x22, MAP_0F3A, PP_66, false, false },
+                                        { 0x22, MAP_0F3A, PP_66, true, false } };
+    emit_mem(e, forms[log2], to, from, mem);
+    x86_byte(e, number);
+}
+
+void x86_vshift_imm(struct x86_emit *e, bool left, unsigned log2, unsigned bytes, unsigned to, unsigned from,
+                    unsigned count)
+{
+    struct vex form = { (uint8_t)(SHIFT_IMM + log2), MAP_0F, PP_66, false, false };
+    emit_imm(e, of_bytes(form, bytes), left ? 6 : 2, to, from, count);
+}
+
+void x86_vextreme(struct x86_emit *e, unsigned bits, bool larger, unsigned bytes, unsigned to, unsigned a,
+                  unsigned b)
+{
+    emit(e, of_bytes(packed(bits, larger ? LARGER : SMALLER), bytes), to, a, b);
+}
+
+void x86_vhalves(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from)
+{
+    emit_imm(e, form_3a(TO_HALVES, false, bytes), from, 0, to, X86_ROUND_MXCSR);
+}
+
+void x86_vstore_masked(struct x86_emit *e, unsigned log2, unsigned bytes, struct x86_mem to, unsigned mask,
+                       unsigned from)
+{
+    struct vex form = { STORE_MASKED, MAP_0F38, PP_66, log2 == 3, false };
+    emit_mem(e, of_bytes(form, bytes), from, mask, to);
 }
 
 void x86_vzeroupper(struct x86_emit *e)

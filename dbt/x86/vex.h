@@ -84,10 +84,11 @@ enum x86_vpacked {
     X86_VFNMSUB231_8 = X86_VFNMADD231_8 + 4,
     X86_VPACKED_COUNT = X86_VFNMSUB231_8 + 4
 };
-bool x86_vpacked_is(enum x86_vpacked op);
-void x86_vpacked(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a,
-                 unsigned b);
-void x86_vpacked_mem(struct x86_emit *e, enum x86_vpacked op, unsigned bytes, unsigned to, unsigned a,
+/* `op` is one of these, or one of enum x86_epacked (evex.h), of which some have a VEX form, too. A form with
+ * one operand takes b, and a is 0. */
+bool x86_vpacked_is(unsigned op);
+void x86_vpacked(struct x86_emit *e, unsigned op, unsigned bytes, unsigned to, unsigned a, unsigned b);
+void x86_vpacked_mem(struct x86_emit *e, unsigned op, unsigned bytes, unsigned to, unsigned a,
                      struct x86_mem b);
 void x86_vload_packed(struct x86_emit *e, unsigned bytes, unsigned to, struct x86_mem from);
 void x86_vstore_packed(struct x86_emit *e, unsigned bytes, struct x86_mem to, unsigned from);
@@ -96,8 +97,44 @@ void x86_vbroadcast(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned 
 void x86_vsqrt_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from);
 /* Each element of `to` becomes all ones if that of `from` is a NaN, otherwise 0. */
 void x86_vnan_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from);
-/* to = the sign bits of the singles. */
-void x86_vsigns(struct x86_emit *e, unsigned bytes, enum x86_reg to, unsigned from);
+/* Each element of `to` becomes all ones if the comparison of a and b holds, otherwise 0. */
+void x86_vequal(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned a, unsigned b);
+void x86_vequal_mem(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned a,
+                    struct x86_mem b);
+void x86_vgreater(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned a, unsigned b);
+/* The same for floating-point numbers; `predicate` is one of enum x86_fpredicate (evex.h). */
+void x86_vcompare_packed(struct x86_emit *e, unsigned bits, unsigned predicate, unsigned bytes, unsigned to,
+                         unsigned a, unsigned b);
+/* Each byte of `to` is that of b if the highest bit of `mask`'s byte is set, otherwise that of a. */
+void x86_vblend(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, unsigned b, unsigned mask);
+/* to = the sign bits of elements of 1 << log2 bytes, which are 1, 4 or 8. */
+void x86_vsigns(struct x86_emit *e, unsigned log2, unsigned bytes, enum x86_reg to, unsigned from);
+/* In each 16 bytes: signed numbers of 2 bytes, those of a and then those of b, become the nearest bytes. */
+void x86_vpack_signed(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, unsigned b);
+/* to = the upper 16 bytes of `from`. */
+void x86_vupper(struct x86_emit *e, unsigned to, unsigned from);
+/* to = the lower 16 bytes of `low`, and above them those of `high`. */
+void x86_vjoin(struct x86_emit *e, unsigned to, unsigned low, unsigned high);
+/* Each 8 bytes of `to` become 8 bytes of `from`, whose numbers are four times 2 bits of `order`. */
+void x86_vorder_64(struct x86_emit *e, unsigned to, unsigned from, unsigned order);
+/* Each 16 bytes of `to` become those of `from`, shifted right by `count` bytes. */
+void x86_vshift_bytes(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from, unsigned count);
+/* The 16 bytes of `to` become those of `from`, except for element `number`, which is loaded from memory. */
+void x86_vinsert(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, struct x86_mem mem,
+                 unsigned number);
+/* Each element of 1 << log2 bytes, which are 2 or more, is shifted by `count` bits. */
+void x86_vshift_imm(struct x86_emit *e, bool left, unsigned log2, unsigned bytes, unsigned to, unsigned from,
+                    unsigned count);
+/* to = the smaller numbers of a and b, or the larger ones. If one is a NaN, or if both are zeros, that is b.
+ */
+void x86_vextreme(struct x86_emit *e, unsigned bits, bool larger, unsigned bytes, unsigned to, unsigned a,
+                  unsigned b);
+/* Halves, as many as singles are in `bytes` bytes of a register, to memory; MXCSR says how they are rounded.
+ */
+void x86_vhalves(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from);
+/* Stores elements of 1 << log2 bytes, which are 4 or 8, whose highest bit in `mask` is set. */
+void x86_vstore_masked(struct x86_emit *e, unsigned log2, unsigned bytes, struct x86_mem to, unsigned mask,
+                       unsigned from);
 /* Clears the upper halves of all registers: legacy SSE code is slow unless they are 0. */
 void x86_vzeroupper(struct x86_emit *e);
 

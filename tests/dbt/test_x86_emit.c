@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dbt/x86/evex.h"
 #include "dbt/x86/vex.h"
 #include "tests/dbt/listing.h"
 #include "tests/suite.h"
@@ -631,8 +632,92 @@ static void vex_packed(unsigned bytes, unsigned to, unsigned a, unsigned b)
         x86_vnan_packed(e, bits, bytes, to, b);
         expect("vcmpunordp%c %cmm%u,%cmm%u,%cmm%u", bits == 64 ? 'd' : 's', r, to, r, b, r, b);
     }
-    x86_vsigns(e, bytes, to, b);
+}
+
+/* Operations of evex.def that have VEX forms, too. The sources of those that widen have fewer bytes. */
+static void vex_of_evex(unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    char r = bytes == 32 ? 'y' : 'x';
+    for (unsigned op = X86_VPACKED_COUNT; op < X86_EPACKED_COUNT; op++) {
+        bool widens = (op >= X86_E_SX2 && op < X86_E_F_TO_X) || op >= X86_E_F_TO_WF;
+        if (!x86_vpacked_is(op) || (op == X86_E_PERMUTE_32 && bytes == 16))
+            continue;
+        const char *name = strcmp(x86_epacked_name(op), "vpandnd") && strcmp(x86_epacked_name(op), "vpandnq")
+                               ? x86_epacked_name(op)
+                               : "vpandn";
+        if (op < X86_E_FSQRT) {
+            x86_vpacked(e, op, bytes, to, a, b);
+            expect("%s %cmm%u,%cmm%u,%cmm%u", name, r, to, r, a, r, b);
+        } else {
+            x86_vpacked(e, op, bytes, to, 0, b);
+            expect("%s %cmm%u,%cmm%u", name, r, to, widens ? 'x' : r, b);
+        }
+    }
+}
+
+static void vex_compares(unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    char r = bytes == 32 ? 'y' : 'x', text[96];
+    struct x86_mem mem = x86_mem(to, 64);
+    snprintf(text, sizeof(text), "%cMMWORD%s", r - 32, strstr(mem_text(64, mem), " PTR"));
+    for (unsigned log2 = 0; log2 < 4; log2++) {
+        x86_vequal(e, log2, bytes, to, a, b);
+        expect("vpcmpeq%c %cmm%u,%cmm%u,%cmm%u", "bwdq"[log2], r, to, r, a, r, b);
+        x86_vequal_mem(e, log2, bytes, to, a, mem);
+        expect("vpcmpeq%c %cmm%u,%cmm%u,%s", "bwdq"[log2], r, to, r, a, text);
+        x86_vgreater(e, log2, bytes, to, a, b);
+        expect("vpcmpgt%c %cmm%u,%cmm%u,%cmm%u", "bwdq"[log2], r, to, r, a, r, b);
+    }
+    x86_vcompare_packed(e, 32, X86_FP_LT, bytes, to, a, b);
+    expect("vcmpltps %cmm%u,%cmm%u,%cmm%u", r, to, r, a, r, b);
+    x86_vcompare_packed(e, 64, X86_FP_GE, bytes, to, a, b);
+    expect("vcmpgepd %cmm%u,%cmm%u,%cmm%u", r, to, r, a, r, b);
+    x86_vsigns(e, 0, bytes, to, b);
+    expect("vpmovmskb %s,%cmm%u", names32[to], r, b);
+    x86_vsigns(e, 2, bytes, to, b);
     expect("vmovmskps %s,%cmm%u", names32[to], r, b);
+    x86_vsigns(e, 3, bytes, to, b);
+    expect("vmovmskpd %s,%cmm%u", names32[to], r, b);
+    x86_vblend(e, bytes, to, a, b, 15 - a);
+    expect("vpblendvb %cmm%u,%cmm%u,%cmm%u,%cmm%u", r, to, r, a, r, b, r, 15 - a);
+    for (unsigned log2 = 2; log2 < 4; log2++) {
+        x86_vstore_masked(e, log2, bytes, mem, a, b);
+        expect("vpmaskmov%c %s,%cmm%u,%cmm%u", "bwdq"[log2], text, r, a, r, b);
+    }
+}
+
+static void vex_moves(unsigned bytes, unsigned to, unsigned a, unsigned b)
+{
+    char r = bytes == 32 ? 'y' : 'x';
+    x86_vpack_signed(e, bytes, to, a, b);
+    expect("vpacksswb %cmm%u,%cmm%u,%cmm%u", r, to, r, a, r, b);
+    x86_vshift_bytes(e, bytes, to, b, 4);
+    expect("vpsrldq %cmm%u,%cmm%u,0x4", r, to, r, b);
+    for (unsigned log2 = 1; log2 < 4; log2++) {
+        x86_vshift_imm(e, true, log2, bytes, to, b, 3);
+        expect("vpsll%c %cmm%u,%cmm%u,0x3", "bwdq"[log2], r, to, r, b);
+        x86_vshift_imm(e, false, log2, bytes, to, b, 5);
+        expect("vpsrl%c %cmm%u,%cmm%u,0x5", "bwdq"[log2], r, to, r, b);
+    }
+    x86_vextreme(e, 32, true, bytes, to, a, b);
+    expect("vmaxps %cmm%u,%cmm%u,%cmm%u", r, to, r, a, r, b);
+    x86_vextreme(e, 64, false, bytes, to, a, b);
+    expect("vminpd %cmm%u,%cmm%u,%cmm%u", r, to, r, a, r, b);
+    x86_vhalves(e, bytes, to, b);
+    expect("vcvtps2ph xmm%u,%cmm%u,0x4", to, r, b);
+    static const char *const sizes[] = { "BYTE", "WORD", "DWORD", "QWORD" };
+    for (unsigned log2 = 0; log2 < 4; log2++) {
+        struct x86_mem mem = x86_mem(to, 64);
+        x86_vinsert(e, log2, to, b, mem, 1);
+        expect("vpinsr%c xmm%u,xmm%u,%s%s,0x1", "bwdq"[log2], to, b, sizes[log2],
+               strstr(mem_text(64, mem), " PTR"));
+    }
+    x86_vupper(e, to, b);
+    expect("vextracti128 xmm%u,ymm%u,0x1", to, b);
+    x86_vjoin(e, to, a, b);
+    expect("vinserti128 ymm%u,ymm%u,xmm%u,0x1", to, a, b);
+    x86_vorder_64(e, to, b, 8);
+    expect("vpermq ymm%u,ymm%u,0x8", to, b);
 }
 
 START_TEST(test_vex_packed)
@@ -642,6 +727,11 @@ START_TEST(test_vex_packed)
         for (unsigned b = 0; b < 16; b += 1 + to % 3) {
             vex_packed(16, to, (to * 5 + b) % 16, b);
             vex_packed(32, to, (to * 5 + b) % 16, b);
+            for (unsigned bytes = 16; bytes <= 32; bytes *= 2) {
+                vex_of_evex(bytes, to, (to * 3 + b) % 16, b);
+                vex_compares(bytes, to, (to * 3 + b) % 16, b);
+                vex_moves(bytes, to, (to * 3 + b) % 16, b);
+            }
         }
     x86_vzeroupper(e);
     expect("vzeroupper");

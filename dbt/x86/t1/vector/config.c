@@ -87,8 +87,6 @@ bool t1v_group(const struct t1 *t, unsigned eew, unsigned registers, struct piec
         return false;
     unsigned bytes = t1v_vlmax(t) << eew, piece = bytes >= 64 ? 64 : bytes >= 32 ? 32 : 16;
     if (!t->dbt->host.avx512) {
-        if (t1v_masked(t) || bytes < 16 || !t->vector.whole)
-            return false;
         piece = bytes < 32 ? 16 : 32;
     }
     *p = (struct pieces){
@@ -124,7 +122,7 @@ static bool narrow_fits(const struct t1 *t, unsigned number, unsigned wide)
 
 static bool wide_group(const struct t1 *t, enum t1v_source source, unsigned registers, struct pieces *p)
 {
-    return t->dbt->host.avx512 && t->vector.sew < 3 && t1v_group(t, t->vector.sew + 1u, registers, p) &&
+    return t->vector.known && t->vector.sew < 3 && t1v_group(t, t->vector.sew + 1u, registers, p) &&
            t1v_apart_from_mask(t, OP.rd, source);
 }
 
@@ -169,12 +167,12 @@ void t1v_tail_bits(struct t1 *t, unsigned first)
     x86_low_bits(&t->e, X86_RAX, X86_RCX, X86_RAX);
 }
 
-/* rax = as many of v0's bits as rax says, no more than `bits`. They are loaded as wide as a comparison has
- * stored them, since the host does not forward a store to a wider load. It uses rcx. */
-static void take_mask_bits(struct t1 *t, unsigned byte, unsigned bits)
+/* rax = as many of v0's bits, from `first` on, as rax says, no more than `bits`. They are loaded as wide as a
+ * comparison has stored them, since the host does not forward a store to a wider load. It uses rcx. */
+static void take_mask_bits(struct t1 *t, unsigned first, unsigned bits)
 {
     struct x86_emit *e = &t->e;
-    struct x86_mem from = hart_mem(offsetof(struct hart, v) + byte);
+    struct x86_mem from = hart_mem(offsetof(struct hart, v) + first / 8);
     if (bits > 32) {
         x86_low_bits_mem(e, X86_RAX, from, X86_RAX);
         return;
@@ -183,23 +181,41 @@ static void take_mask_bits(struct t1 *t, unsigned byte, unsigned bits)
         x86_load(e, 32, X86_RCX, from);
     else
         x86_load_extend(e, bits > 8 ? 16 : 8, false, X86_RCX, from);
+    if (first % 8) /* on AVX2, of pieces with less than 8 elements */
+        x86_shift_imm(e, X86_SHR, 32, X86_RCX, first % 8);
     x86_low_bits(e, X86_RAX, X86_RCX, X86_RAX);
+}
+
+void t1v_active_bits(struct t1 *t, struct pieces p, unsigned number)
+{
+    unsigned first = number * p.elements;
+    if (t1v_masked(t)) {
+        unsigned there = t1v_vlmax(t) - first, bits = there < p.elements ? there : p.elements;
+        count_from(t, first);
+        take_mask_bits(t, first, bits);
+    } else {
+        t1v_tail_bits(t, first);
+    }
+}
+
+void t1v_chosen_bits(struct t1 *t, struct pieces p, unsigned number)
+{
+    unsigned first = number * p.elements;
+    x86_load(&t->e, 32, X86_RAX, hart_mem(offsetof(struct hart, v) + first / 8));
+    if (first % 8)
+        x86_shift_imm(&t->e, X86_SHR, 32, X86_RAX, first % 8);
 }
 
 void t1v_make_mask(struct t1 *t, struct pieces p, unsigned number)
 {
-    struct x86_emit *e = &t->e;
-    unsigned first = number * p.elements;
     if (!p.k.mask)
         return;
-    if (t1v_masked(t)) {
-        unsigned there = t1v_vlmax(t) - first, bits = there < p.elements ? there : p.elements;
-        count_from(t, first);
-        take_mask_bits(t, first / 8, bits);
-    } else {
-        t1v_tail_bits(t, first);
+    if (!t->dbt->host.avx512) {
+        t1v_make_live(t, p, number);
+        return;
     }
-    x86_kmove_from(e, T1V_ACTIVE, X86_RAX);
+    t1v_active_bits(t, p, number);
+    x86_kmove_from(&t->e, T1V_ACTIVE, X86_RAX);
 }
 
 void t1v_take_v0(struct t1 *t, struct pieces p, unsigned to, unsigned number)
@@ -278,7 +294,7 @@ void t1v_enter_block(struct t1 *t)
     if (!v->vlenb || !t->dbt->host.avx2)
         return;
     const struct needs needs = needs_of_block(t);
-    if (t->dbt->host.avx512 && needs.vxrm)
+    if (needs.vxrm)
         look_at_vxrm(t);
     if (v->vill || !needs.vtype)
         return;

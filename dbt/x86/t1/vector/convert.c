@@ -18,11 +18,17 @@ enum doubt { NONE, NANS, LOWEST, HIGHEST };
 
 /* ---- Doubt --------------------------------------------------------------------------------------------- */
 
+/* Where the doubtful number is: on AVX2, T1V_CONST has another one. */
+static unsigned doubtful(const struct t1 *t)
+{
+    return t->dbt->host.avx512 ? T1V_CONST : T1V_SCALAR;
+}
+
 static void take_doubt(struct t1 *t, struct pieces p, enum doubt doubt)
 {
     if (doubt != LOWEST && doubt != HIGHEST)
         return;
-    t1v_spread_constant(t, p, T1V_CONST, doubt == HIGHEST ? -1 : INT64_MIN >> (p.log2 == 3 ? 0 : 32));
+    t1v_spread_constant(t, p, doubtful(t), doubt == HIGHEST ? -1 : INT64_MIN >> (p.log2 == 3 ? 0 : 32));
 }
 
 /* If an element of a result is in doubt, the handler takes over. T1V_ACTIVE must still be the
@@ -33,6 +39,16 @@ static void look_at_result(struct t1 *t, struct pieces p, unsigned result, enum 
     struct x86_lanes lanes = { p.k.bytes, p.k.mask, false };
     if (doubt == NONE)
         return;
+    if (!t->dbt->host.avx512) {
+        if (doubt == NANS)
+            x86_vnan_packed(e, 8u << p.log2, p.bytes, T1V_TEMP, result);
+        else
+            x86_vequal(e, p.log2, p.bytes, T1V_TEMP, result, doubtful(t));
+        x86_vsigns(e, 2, p.bytes, X86_RAX, T1V_TEMP);
+        x86_test(e, 32, X86_RAX, X86_RAX);
+        t1_fp_handler_if(t, x86_jcc(e, X86_NE));
+        return;
+    }
     if (doubt == NANS)
         x86_ecompare_float(e, p.log2, X86_FP_UNORDERED, lanes, T1V_SEEN, REG(result), REG(result));
     else
@@ -49,6 +65,64 @@ static bool store_all(struct t1 *t, struct pieces p)
     return t1v_end(t);
 }
 
+/* On AVX2: the active elements of vd's piece are the register's, and the others stay. */
+static void keep_others(struct t1 *t, struct pieces p, unsigned number)
+{
+    if (!p.k.mask)
+        return;
+    t1v_load(t, p, T1V_MOVED, t1v_mem(t, OP.rd, p, number));
+    x86_vblend(&t->e, p.bytes, number, T1V_MOVED, number, T1V_LIVE);
+}
+
+/* On AVX2: vd's piece = vs2's, converted. */
+static void convert_piece(struct t1 *t, unsigned op, struct pieces p, unsigned number, enum doubt doubt)
+{
+    t1v_make_mask(t, p, number);
+    t1v_load(t, p, number, t1v_mem(t, OP.rs2, p, number));
+    t1v_calm(t, p, number, number);
+    x86_vpacked(&t->e, op, p.bytes, number, 0, number);
+    look_at_result(t, p, number, doubt);
+    keep_others(t, p, number);
+}
+
+static void load_narrow(struct t1 *t, struct pieces half, unsigned to, struct x86_mem from)
+{
+    if (half.bytes < 16)
+        x86_vload(&t->e, 64, to, from);
+    else
+        x86_vload_packed(&t->e, half.bytes, to, from);
+}
+
+/* On AVX2: the same if the sources have half the width. */
+static void widen_piece(struct t1 *t, unsigned op, struct pieces p, unsigned number, enum doubt doubt)
+{
+    struct pieces half = t1v_narrow_of(p);
+    load_narrow(t, half, T1V_OPERAND, t1v_mem(t, OP.rs2, half, number));
+    t1v_make_mask(t, half, number);
+    if (p.k.mask)
+        x86_vblend(&t->e, 16, T1V_OPERAND, T1V_CONST, T1V_OPERAND, T1V_LIVE);
+    x86_vpacked(&t->e, op, p.bytes, number, 0, T1V_OPERAND);
+    look_at_result(t, p, number, doubt);
+    t1v_make_mask(t, p, number);
+    keep_others(t, p, number);
+}
+
+/* On AVX2: the same for singles that become halves. */
+static void halves_piece(struct t1 *t, struct pieces p, unsigned number)
+{
+    struct pieces half = t1v_narrow_of(p);
+    t1v_make_mask(t, p, number);
+    t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, number));
+    t1v_calm(t, p, T1V_OPERAND, T1V_OPERAND);
+    look_at_result(t, p, T1V_OPERAND, NANS);
+    x86_vhalves(&t->e, p.bytes, number, T1V_OPERAND);
+    if (!p.k.mask)
+        return;
+    t1v_make_mask(t, half, number);
+    load_narrow(t, half, T1V_MOVED, t1v_mem(t, OP.rd, half, number));
+    x86_vblend(&t->e, 16, number, T1V_MOVED, number, T1V_LIVE);
+}
+
 /* ---- Conversions --------------------------------------------------------------------------------------- */
 
 /* Conversions to the same width. */
@@ -58,12 +132,17 @@ static bool convert(struct t1 *t, unsigned first, enum doubt doubt)
     if (t->vector.sew == 1)
         return doubt == NONE ? t1v_half_from_integers(t, first == X86_E_X_TO_F)
                              : t1v_half_to_integers(t, first, doubt == LOWEST);
-    if (!t->dbt->host.avx512 || t->vector.sew < 2 || !t1v_operands_fit(t, T1V_NOTHING, &p) ||
+    if (t->vector.sew < 2 || !t1v_op_is(t, first + t->vector.sew) || !t1v_operands_fit(t, T1V_NOTHING, &p) ||
         p.count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
     take_doubt(t, p, doubt);
+    t1v_begin_calm(t, p);
     for (unsigned i = 0; i < p.count; i++) {
+        if (!t->dbt->host.avx512) {
+            convert_piece(t, first + p.log2, p, i, doubt);
+            continue;
+        }
         t1v_make_mask(t, p, i);
         t1v_keep_old(t, p, i, i);
         t1v_unary_mem(t, first + p.log2, p, i, t1v_mem(t, OP.rs2, p, i));
@@ -78,8 +157,8 @@ static bool widen_16(struct t1 *t, unsigned first, enum doubt doubt)
 {
     struct pieces p;
     bool halves = doubt != NONE;
-    if ((halves && !t1v_has_format(t)) || !t1v_widening_fits(t, T1V_NOTHING, false, &p) ||
-        p.count > T1V_RESULTS)
+    if (!t->dbt->host.avx512 || (halves && !t1v_has_format(t)) ||
+        !t1v_widening_fits(t, T1V_NOTHING, false, &p) || p.count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
     take_doubt(t, p, doubt);
@@ -104,11 +183,16 @@ static bool widen(struct t1 *t, unsigned first, enum doubt doubt)
         return doubt == NONE && t1v_half_from_integers(t, first == X86_E_X_TO_WF);
     if (t->vector.sew == 1)
         return widen_16(t, X86_E_F_TO_X + (first - X86_E_F_TO_WX), doubt);
-    if (!t1v_widening_fits(t, T1V_NOTHING, false, &p) || p.count > T1V_RESULTS)
+    if (!t1v_op_is(t, first + 2) || !t1v_widening_fits(t, T1V_NOTHING, false, &p) || p.count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
     take_doubt(t, p, doubt);
+    t1v_begin_calm(t, t1v_narrow_of(p));
     for (unsigned i = 0; i < p.count; i++) {
+        if (!t->dbt->host.avx512) {
+            widen_piece(t, first + 2, p, i, doubt);
+            continue;
+        }
         t1v_make_mask(t, p, i);
         t1v_keep_old(t, p, i, i);
         t1v_unary_mem(t, first + 2, p, i, t1v_mem(t, OP.rs2, t1v_narrow_of(p), i));
@@ -136,7 +220,8 @@ static bool narrow(struct t1 *t, enum x86_enarrowing op, enum doubt doubt)
     struct x86_emit *e = &t->e;
     if (t->vector.sew < 2 && op != X86_WF_TO_F)
         return narrow_less(t, op);
-    if (t->vector.sew != 2 || !t1v_narrowing_fits(t, T1V_NOTHING, &p) || p.count > T1V_RESULTS)
+    if (!t->dbt->host.avx512 || t->vector.sew != 2 || !t1v_narrowing_fits(t, T1V_NOTHING, &p) ||
+        p.count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
     struct pieces half = t1v_narrow_of(p), spread = half;
@@ -166,7 +251,12 @@ static bool halves_to_singles(struct t1 *t)
     if (!converts_halves(t) || !t1v_widening_fits(t, T1V_NOTHING, false, &p) || p.count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
+    t1v_begin_calm(t, t1v_narrow_of(p));
     for (unsigned i = 0; i < p.count; i++) {
+        if (!t->dbt->host.avx512) {
+            widen_piece(t, X86_E_H_TO_F_16, p, i, NANS);
+            continue;
+        }
         t1v_make_mask(t, p, i);
         t1v_keep_old(t, p, i, i);
         t1v_unary_mem(t, X86_E_H_TO_F_16, p, i, t1v_mem(t, OP.rs2, t1v_narrow_of(p), i));
@@ -184,7 +274,12 @@ static bool singles_to_halves(struct t1 *t)
         return false;
     t1v_begin_float(t);
     struct pieces half = t1v_narrow_of(p);
+    t1v_begin_calm(t, p);
     for (unsigned i = 0; i < p.count; i++) {
+        if (!t->dbt->host.avx512) {
+            halves_piece(t, p, i);
+            continue;
+        }
         t1v_make_mask(t, p, i);
         t1v_keep_old_half(t, half, i, i);
         t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
@@ -230,7 +325,8 @@ static unsigned other_operand(struct t1 *t, struct pieces p, enum t1v_source sou
 static bool arithmetic(struct t1 *t, unsigned first, enum t1v_source source, bool wide, bool fused)
 {
     struct pieces p;
-    if (!t1v_has_format(t) || !t1v_widening_fits(t, source, wide, &p) || p.count > T1V_RESULTS)
+    if (!t->dbt->host.avx512 || !t1v_has_format(t) || !t1v_widening_fits(t, source, wide, &p) ||
+        p.count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
     struct pieces half = t1v_narrow_of(p);

@@ -82,9 +82,10 @@ static bool divide(struct t1 *t, enum t1v_source source, bool sign, bool remaind
     if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
-    struct pieces w = t1v_wider_of(p, p.log2 == 2   ? 1
-                                      : p.log2 == 3 ? 0
-                                                    : 2 - p.log2),
+    struct pieces w = t1v_wider_of(t, p,
+                                   p.log2 == 2   ? 1
+                                   : p.log2 == 3 ? 0
+                                                 : 2 - p.log2),
                   d = integers_of(t, w), result = d;
     result.k.mask = w.k.mask;
     t1v_spread_constant(t, d, ONES, -1);

@@ -24,8 +24,9 @@ static unsigned sixteens(struct pieces p)
 
 static bool begin(struct t1 *t, const struct t1v_layout *l, struct pieces *p)
 {
-    if (!t->dbt->host.avx512 || t1v_masked(t) || !t1v_whole_length(t) || !t1v_group(t, l->eew, OP.rd, p) ||
-        l->fields * sixteens(*p) > SIXTEENS_MAX)
+    /* A check of an access keeps the low halves of xmm registers only. */
+    if ((t->dbt->check && !t->dbt->host.avx512) || t1v_masked(t) || !t1v_whole_length(t) ||
+        !t1v_group(t, l->eew, OP.rd, p) || l->fields * sixteens(*p) > SIXTEENS_MAX)
         return false;
     t1v_begin(t, !l->write);
     return true;
@@ -54,12 +55,15 @@ static void load_element(struct t1 *t, const struct t1v_layout *l, struct pieces
 {
     struct x86_emit *e = &t->e;
     unsigned each = 16u >> p.log2, place = number % each, to = field * sixteens(p) + number / each;
-    struct x86_lanes low = { 16, 0, false };
+    const struct pieces low = { .bytes = 16, .log2 = 3, .k = { .bytes = 16 } };
     if (!place && t1v_vlmax(t) < each)
         t1v_load(t, p, to, field_mem(t, l, p, field, 0));
     else if (!place)
-        x86_epacked(e, X86_E_XOR, low, t1v_reg(t, to), t1v_reg(t, to), t1v_reg(t, to));
-    x86_einsert(e, p.log2, t1v_reg(t, to), t1v_reg(t, to), from, place);
+        t1v_op(t, X86_E_XOR, low, to, to, to);
+    if (t->dbt->host.avx512)
+        x86_einsert(e, p.log2, t1v_reg(t, to), t1v_reg(t, to), from, place);
+    else
+        x86_vinsert(e, p.log2, to, to, from, place);
 }
 
 /* Stores those registers to the fields' groups. */
@@ -68,7 +72,10 @@ static void store_fields(struct t1 *t, const struct t1v_layout *l, struct pieces
     for (unsigned i = 0; i < l->fields * p.count; i++) {
         unsigned parts = p.bytes / 16, first = i * parts, piece = t1v_reg(t, first);
         for (unsigned part = 1; part < parts; part++)
-            x86_einsert_16(&t->e, t1v_all(p), piece, piece, t1v_reg(t, first + part), part);
+            if (t->dbt->host.avx512)
+                x86_einsert_16(&t->e, t1v_all(p), piece, piece, t1v_reg(t, first + part), part);
+            else
+                x86_vjoin(&t->e, piece, piece, first + part);
         t1v_store(t, p, field_mem(t, l, p, i / p.count, i % p.count), first);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Fixed point ("Vector Fixed-Point Arithmetic Instructions"), on AVX-512. A block that rounds is made for one
+ * Fixed point ("Vector Fixed-Point Arithmetic Instructions"). A block that rounds is made for one
  * value of vxrm (config.c). vxsat is set, once for each instruction, if an active element did not fit.
  *
  * To round is to shift v right by d. To nearest, bit d - 1 of v is added. If d is 0, nothing is lost: the
@@ -97,7 +97,9 @@ static bool saturating(struct t1 *t, unsigned first, unsigned plain, enum t1v_so
     struct pieces p;
     if (t->vector.known && t->vector.sew >= 2)
         return saturating_long(t, first == X86_E_ADDS || first == X86_E_SUBS, plain == X86_E_SUB, source);
-    if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p))
+    if (!t->dbt->host.avx512)
+        return t->vector.known && t1v_saturating_on_avx2(t, first, plain, source);
+    if (!t1v_operands_fit(t, source, &p))
         return false;
     t1v_begin_with(t, p, source);
     for (unsigned i = 0; i < p.count; i++) {
@@ -269,7 +271,7 @@ static bool scaling_shift(struct t1 *t, enum t1v_source source, bool sign)
     if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
-    struct pieces w = t1v_wider_of(p, p.log2 == 0);
+    struct pieces w = t1v_wider_of(t, p, p.log2 == 0);
     begin_shift(t, w, source, 8u << p.log2);
     for (unsigned i = 0; i < w.count; i++) {
         t1v_make_mask(t, w, i);
@@ -306,10 +308,32 @@ static void store_clipped(struct t1 *t, struct pieces w, unsigned number, unsign
     t1v_put_cut(t, w, number, reg, sign ? X86_CUT_SIGNED : X86_CUT_UNSIGNED);
 }
 
+/* On AVX2: to 8 and 16 bits, by one count, rounded up or down. */
+static bool clip_on_avx2(struct t1 *t, enum t1v_source source, bool sign)
+{
+    struct pieces w;
+    if (!t->vector.known || t->vector.sew > 1 || source == T1V_VECTOR || rounding(t) == NEAREST_EVEN ||
+        rounding(t) == TO_ODD || !t1v_narrowing_fits(t, source, &w))
+        return false;
+    t1v_begin_with(t, w, T1V_NOTHING);
+    begin_shift(t, w, source, 8u << w.log2);
+    t1v_spread_constant(t, w, LIMIT, bits_below((4u << w.log2) - sign));
+    t1v_spread_constant(t, w, BIAS, -bit((4u << w.log2) - 1));
+    t1v_begin_saturating_on_avx2(t);
+    for (unsigned i = 0; i < w.count; i++) {
+        t1v_load(t, w, T1V_OPERAND, t1v_mem(t, OP.rs2, w, i));
+        round_shift(t, w, T1V_OPERAND, false, sign);
+        t1v_put_clipped_on_avx2(t, w, i, T1V_OPERAND, sign ? BIAS : T1V_OPERAND, LIMIT);
+    }
+    return t1v_end_saturating_on_avx2(t);
+}
+
 /* vd = vs2, of twice SEW, shifted right by vs1, rs1 or the immediate, rounded, and saturated. */
 static bool clip(struct t1 *t, enum t1v_source source, bool sign)
 {
     struct pieces w;
+    if (!t->dbt->host.avx512)
+        return clip_on_avx2(t, source, sign);
     if (!t1v_narrowing_fits(t, source, &w))
         return false;
     t1v_begin_with(t, w, T1V_NOTHING);
@@ -362,7 +386,7 @@ static bool fractions(struct t1 *t, enum t1v_source source)
     if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
-    struct pieces w = t1v_wider_of(p, 1), all = t1v_whole(w);
+    struct pieces w = t1v_wider_of(t, p, 1), all = t1v_whole(w);
     if (source != T1V_VECTOR)
         t1v_take_scalar_extended(t, w, T1V_SCALAR, true);
     x86_mov_imm(&t->e, X86_RAX, (8 << p.log2) - 1);

@@ -28,24 +28,43 @@ static bool begin(struct t1 *t, enum t1v_source source, struct pieces *p)
         return false;
     t1v_begin_float(t);
     t1v_take_scalar(t, *p, source);
-    if (p->k.mask && p->count > 1)
+    t1v_begin_calm(t, *p);
+    if (t->dbt->host.avx512 && p->k.mask && p->count > 1)
         x86_klogic(&t->e, X86_KXOR, T1V_FOUND, T1V_FOUND, T1V_FOUND);
     return true;
 }
 
-/* Precedes the computation of a piece: makes its mask, and loads the elements that stay. */
+/* Precedes the computation of a piece: makes its mask, and loads the elements that stay. On AVX2, end_piece()
+ * loads them. */
 static void begin_piece(struct t1 *t, struct pieces p, unsigned number)
 {
     t1v_make_mask(t, p, number);
-    t1v_keep_old(t, p, number, number);
+    if (t->dbt->host.avx512)
+        t1v_keep_old(t, p, number, number);
 }
 
 /* ---- NaNs ---------------------------------------------------------------------------------------------- */
+
+/* AVX2: notes the NaNs in the result of a piece, of which the active elements become vd's. */
+static void end_calm_piece(struct t1 *t, struct pieces p, unsigned number)
+{
+    struct x86_emit *e = &t->e;
+    if (!p.k.mask)
+        return;
+    x86_vnan_packed(e, 8u << p.log2, p.bytes, T1V_TEMP, number);
+    x86_vpacked(e, X86_VOR_8, p.bytes, T1V_NANS, T1V_NANS, T1V_TEMP);
+    t1v_load(t, p, T1V_MOVED, t1v_mem(t, OP.rd, p, number));
+    x86_vblend(e, p.bytes, number, T1V_MOVED, number, T1V_LIVE);
+}
 
 /* Adds the NaNs in the result of a piece to T1V_FOUND, if its mask will be overwritten
  * by the next piece's. */
 static void end_piece(struct t1 *t, struct pieces p, unsigned number)
 {
+    if (!t->dbt->host.avx512) {
+        end_calm_piece(t, p, number);
+        return;
+    }
     if (!p.k.mask || p.count == 1)
         return;
     x86_ecompare_float(&t->e, p.log2, X86_FP_UNORDERED, p.k, T1V_SEEN, REG(number), REG(number));
@@ -55,7 +74,10 @@ static void end_piece(struct t1 *t, struct pieces p, unsigned number)
 static void look_for_nans(struct t1 *t, struct pieces p)
 {
     struct x86_emit *e = &t->e;
-    if (p.k.mask && p.count > 1) {
+    if (!t->dbt->host.avx512 && p.k.mask) {
+        x86_vsigns(e, 2, p.bytes, X86_RAX, T1V_NANS);
+        x86_test(e, 32, X86_RAX, X86_RAX);
+    } else if (p.k.mask && p.count > 1) {
         x86_ktest(e, T1V_FOUND, T1V_FOUND);
     } else if (t->dbt->host.avx512) {
         for (unsigned i = 0; i < p.count; i++) {
@@ -68,10 +90,10 @@ static void look_for_nans(struct t1 *t, struct pieces p)
         unsigned bits = 8u << p.log2;
         x86_vnan_packed(e, bits, p.bytes, T1V_NANS, 0);
         for (unsigned i = 1; i < p.count; i++) {
-            x86_vnan_packed(e, bits, p.bytes, T1V_COUNTS, i);
-            x86_vpacked(e, X86_VOR_8, p.bytes, T1V_NANS, T1V_NANS, T1V_COUNTS);
+            x86_vnan_packed(e, bits, p.bytes, T1V_TEMP, i);
+            x86_vpacked(e, X86_VOR_8, p.bytes, T1V_NANS, T1V_NANS, T1V_TEMP);
         }
-        x86_vsigns(e, p.bytes, X86_RAX, T1V_NANS);
+        x86_vsigns(e, 2, p.bytes, X86_RAX, T1V_NANS);
         x86_test(e, 32, X86_RAX, X86_RAX);
     }
     t1_fp_handler_if(t, x86_jcc(e, X86_NE));
@@ -93,6 +115,22 @@ static bool end(struct t1 *t, struct pieces p)
 
 /* ---- Arithmetic ---------------------------------------------------------------------------------------- */
 
+/* AVX2, with a mask: register `number` = vs2 op the other source, or the other way round. */
+static void compute_calm(struct t1 *t, unsigned op, struct pieces p, enum t1v_source source, bool swapped,
+                         unsigned number)
+{
+    t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, number));
+    unsigned a = t1v_calm(t, p, T1V_OPERAND, T1V_OPERAND);
+    unsigned b = t1v_source(t, p, T1V_OPERAND + 1, source, number);
+    b = t1v_calm(t, p, T1V_OPERAND + 1, b);
+    x86_vpacked(&t->e, op, p.bytes, number, swapped ? b : a, swapped ? a : b);
+}
+
+static bool is_calm(const struct t1 *t, struct pieces p)
+{
+    return !t->dbt->host.avx512 && p.k.mask;
+}
+
 static bool floating(struct t1 *t, unsigned first, enum t1v_source source, bool swapped)
 {
     struct pieces p;
@@ -103,7 +141,9 @@ static bool floating(struct t1 *t, unsigned first, enum t1v_source source, bool 
     unsigned op = first + t->vector.sew;
     for (unsigned i = 0; i < p.count; i++) {
         begin_piece(t, p, i);
-        if (swapped) {
+        if (is_calm(t, p)) {
+            compute_calm(t, op, p, source, swapped, i);
+        } else if (swapped) {
             t1v_op_mem(t, op, p, i, T1V_SCALAR, t1v_mem(t, OP.rs2, p, i));
         } else {
             t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
@@ -126,7 +166,15 @@ static bool fused(struct t1 *t, unsigned first, enum t1v_source source)
         t1v_make_mask(t, p, i);
         t1v_load(t, p, i, t1v_mem(t, OP.rd, p, i));
         unsigned factor = t1v_source(t, p, T1V_OPERAND, source, i);
-        t1v_op_mem(t, first + t->vector.sew, p, i, factor, t1v_mem(t, OP.rs2, p, i));
+        if (is_calm(t, p)) {
+            t1v_calm(t, p, i, i);
+            factor = t1v_calm(t, p, T1V_OPERAND, factor);
+            t1v_load(t, p, T1V_OPERAND + 1, t1v_mem(t, OP.rs2, p, i));
+            t1v_calm(t, p, T1V_OPERAND + 1, T1V_OPERAND + 1);
+            x86_vpacked(&t->e, first + t->vector.sew, p.bytes, i, factor, T1V_OPERAND + 1);
+        } else {
+            t1v_op_mem(t, first + t->vector.sew, p, i, factor, t1v_mem(t, OP.rs2, p, i));
+        }
         end_piece(t, p, i);
     }
     return end(t, p);
@@ -145,6 +193,7 @@ static bool square_root(struct t1 *t)
             t1v_unary_mem(t, X86_E_FSQRT + p.log2, p, i, t1v_mem(t, OP.rs2, p, i));
         } else {
             t1v_load(t, p, i, t1v_mem(t, OP.rs2, p, i));
+            t1v_calm(t, p, i, i);
             x86_vsqrt_packed(&t->e, 8u << p.log2, p.bytes, i, i);
         }
         end_piece(t, p, i);
@@ -154,6 +203,31 @@ static bool square_root(struct t1 *t)
 
 /* ---- Minimum, maximum, signs --------------------------------------------------------------------------- */
 
+/* On AVX2. The host's result for two zeros is the second one: both orders together have the sign that is
+ * wanted. NaNs are looked for before, since the host's operation would raise a flag. */
+static bool choose_on_avx2(struct t1 *t, enum t1v_source source, bool larger)
+{
+    struct pieces p;
+    struct x86_emit *e = &t->e;
+    if (!begin(t, source, &p))
+        return false;
+    for (unsigned i = 0; i < p.count; i++) {
+        begin_piece(t, p, i);
+        t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
+        unsigned a = t1v_calm(t, p, T1V_OPERAND, T1V_OPERAND);
+        unsigned b = t1v_calm(t, p, T1V_OPERAND + 1, t1v_source(t, p, T1V_OPERAND + 1, source, i));
+        x86_vcompare_packed(e, 8u << p.log2, X86_FP_UNORDERED, p.bytes, T1V_TEMP, a, b);
+        x86_vsigns(e, 2, p.bytes, X86_RAX, T1V_TEMP);
+        x86_test(e, 32, X86_RAX, X86_RAX);
+        t1_fp_handler_if(t, x86_jcc(e, X86_NE));
+        x86_vextreme(e, 8u << p.log2, larger, p.bytes, T1V_TEMP, a, b);
+        x86_vextreme(e, 8u << p.log2, larger, p.bytes, i, b, a);
+        x86_vpacked(e, larger ? X86_VAND_8 : X86_VOR_8, p.bytes, i, i, T1V_TEMP);
+        end_piece(t, p, i);
+    }
+    return store_all(t, p);
+}
+
 /* NaNs are left to the handler, which knows the results; a signalling one raises the invalid flag in the
  * comparison already. */
 static bool choose(struct t1 *t, enum t1v_source source, bool larger)
@@ -162,7 +236,9 @@ static bool choose(struct t1 *t, enum t1v_source source, bool larger)
     struct x86_emit *e = &t->e;
     if (t->vector.sew == 1)
         return t1v_half_choose(t, source, larger);
-    if (!t->dbt->host.avx512 || !begin(t, source, &p))
+    if (!t->dbt->host.avx512)
+        return choose_on_avx2(t, source, larger);
+    if (!begin(t, source, &p))
         return false;
     for (unsigned i = 0; i < p.count; i++) {
         begin_piece(t, p, i);
@@ -179,13 +255,35 @@ static bool choose(struct t1 *t, enum t1v_source source, bool larger)
 /* vd = vs2 with a sign that is made of its own and that of vs1 or f[rs1]. `table` is x86_eternary()'s; its
  * operands are the place of the sign bit, vs1, and vs2. */
 enum { SIGN_OF = 0xca, SIGN_NOT = 0x3a, SIGN_XOR = 0x6a };
+
+/* On AVX2: T1V_TEMP = `own` with that sign. T1V_CONST = the place of the sign bit. */
+static void make_sign(struct t1 *t, struct pieces p, unsigned own, unsigned other, unsigned table)
+{
+    struct x86_emit *e = &t->e;
+    if (table == SIGN_NOT)
+        x86_vpacked(e, X86_E_ANDN, p.bytes, T1V_TEMP, other, T1V_CONST);
+    else
+        x86_vpacked(e, X86_VAND_8, p.bytes, T1V_TEMP, other, T1V_CONST);
+    if (table != SIGN_XOR)
+        x86_vpacked(e, X86_E_ANDN, p.bytes, own, T1V_CONST, own);
+    x86_vpacked(e, X86_VXOR_8, p.bytes, T1V_TEMP, T1V_TEMP, own);
+}
+
 static bool sign(struct t1 *t, enum t1v_source source, unsigned table)
 {
     struct pieces p;
     struct x86_emit *e = &t->e;
-    if (!t->dbt->host.avx512 || !begin(t, source, &p))
+    if (!begin(t, source, &p))
         return false;
     t1v_spread_constant(t, p, T1V_CONST, INT64_MIN >> (64 - (8 << p.log2)));
+    for (unsigned i = 0; i < p.count && !t->dbt->host.avx512; i++) {
+        unsigned other = t1v_source(t, p, T1V_OPERAND, source, i);
+        t1v_load(t, p, T1V_OPERAND + 1, t1v_mem(t, OP.rs2, p, i));
+        make_sign(t, p, T1V_OPERAND + 1, other, table);
+        t1v_put_active(t, p, i, T1V_TEMP);
+    }
+    if (!t->dbt->host.avx512)
+        return t1v_end(t);
     for (unsigned i = 0; i < p.count; i++) {
         begin_piece(t, p, i);
         unsigned other = t1v_source(t, p, T1V_OPERAND, source, i);

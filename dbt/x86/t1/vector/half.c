@@ -66,10 +66,10 @@ static bool begin(struct t1 *t, unsigned up, enum t1v_source source, struct piec
 {
     struct pieces p;
     if (!t->dbt->host.avx512 || !t1v_has_format(t) || !t1v_operands_fit(t, source, &p) ||
-        t1v_wider_of(p, up).count > T1V_RESULTS)
+        t1v_wider_of(t, p, up).count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
-    *w = t1v_wider_of(p, up);
+    *w = t1v_wider_of(t, p, up);
     if (source == T1V_SCALAR_F)
         t1v_take_half(t, up == 1 ? *w : t1v_narrow_of(*w));
     return true;
@@ -245,7 +245,7 @@ bool t1v_half_from_integers(struct t1 *t, bool sign)
         !(bytes ? t1v_widening_fits(t, T1V_NOTHING, false, &p) : t1v_operands_fit(t, T1V_NOTHING, &p)))
         return false;
     t1v_begin_float(t);
-    struct pieces w = t1v_wider_of(p, 1), n = halves_of(w);
+    struct pieces w = t1v_wider_of(t, p, 1), n = halves_of(w);
     for (unsigned i = 0; i < w.count; i++) {
         t1v_make_mask(t, w, i);
         t1v_load_extended(t, w, T1V_OPERAND, OP.rs2, sign, i);
@@ -263,7 +263,8 @@ bool t1v_half_from_integers(struct t1 *t, bool sign)
  * other half becomes 0. */
 static bool begin_wide(struct t1 *t, enum t1v_source source, struct pieces *w)
 {
-    if (t->vector.sew != 1 || !t1v_widening_fits(t, source, false, w) || w->count > T1V_RESULTS)
+    if (!t->dbt->host.avx512 || t->vector.sew != 1 || !t1v_widening_fits(t, source, false, w) ||
+        w->count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
     if (source == T1V_SCALAR_F) {

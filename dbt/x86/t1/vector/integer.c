@@ -42,11 +42,38 @@ static bool high_half(struct t1 *t, enum t1v_source source, bool sign_2, bool si
     return t1v_wider_product(t, source, sign_2, sign_1, true);
 }
 
+/* On AVX2, rotations of 32 and 64 bits are two shifts. */
+static bool rotate_on_avx2(struct t1 *t, enum t1v_source source, bool left)
+{
+    struct pieces p;
+    struct x86_emit *e = &t->e;
+    unsigned shl = X86_VSHLV_8 + t->vector.sew, shr = X86_VSHRV_8 + t->vector.sew,
+             width = 8u << t->vector.sew;
+    if (!t1v_operands_fit(t, source, &p))
+        return false;
+    t1v_begin_with(t, p, source);
+    t1v_spread_constant(t, p, T1V_TEMP, width);
+    t1v_spread_constant(t, p, T1V_CONST, width - 1);
+    for (unsigned i = 0; i < p.count; i++) {
+        unsigned counts = t1v_source(t, p, T1V_COUNTS, source, i);
+        t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
+        x86_vpacked(e, X86_VAND_8, p.bytes, T1V_COUNTS, counts, T1V_CONST);
+        x86_vpacked(e, left ? shl : shr, p.bytes, 0, T1V_OPERAND, T1V_COUNTS);
+        x86_vpacked(e, X86_VSUB_8 + p.log2, p.bytes, T1V_COUNTS, T1V_TEMP, T1V_COUNTS);
+        x86_vpacked(e, left ? shr : shl, p.bytes, T1V_OPERAND, T1V_OPERAND, T1V_COUNTS);
+        x86_vpacked(e, X86_VOR_8, p.bytes, 0, 0, T1V_OPERAND);
+        t1v_put_active(t, p, i, 0);
+    }
+    return t1v_end(t);
+}
+
 /* Rotations: the host has those of elements of 32 and 64 bits. */
 static bool rotate(struct t1 *t, enum t1v_source source, bool left)
 {
     if (t->vector.sew < 2)
         return t1v_wider_rotate(t, source, left);
+    if (!t->dbt->host.avx512)
+        return rotate_on_avx2(t, source, left);
     return integer(t, left ? X86_E_ROLV : X86_E_RORV, source, false);
 }
 
@@ -54,10 +81,7 @@ static bool rotate(struct t1 *t, enum t1v_source source, bool left)
 static void take_count(struct t1 *t, enum t1v_source source)
 {
     t1v_count_to_rax(t, source, 8u << t->vector.sew);
-    if (t->dbt->host.avx512)
-        t1v_take_count(t, T1V_COUNTS);
-    else
-        x86_vmove_from(&t->e, 64, T1V_COUNTS, X86_RAX);
+    t1v_take_count(t, T1V_COUNTS);
 }
 
 /* T1V_CONST = in each byte, the bits that come from that byte itself after the shift. For an arithmetic
@@ -81,7 +105,7 @@ static void take_byte_masks(struct t1 *t, struct pieces p, unsigned first)
 static bool shift_bytes(struct t1 *t, unsigned first, enum t1v_source source)
 {
     struct pieces p;
-    if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p))
+    if (!t1v_operands_fit(t, source, &p))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
     take_count(t, source);
@@ -242,9 +266,9 @@ static bool extend(struct t1 *t, unsigned shrink, unsigned first)
     struct pieces p;
     int emul = t->vector.lmul - (int)shrink;
     unsigned sources = t1v_registers(emul), group = t1v_registers(t->vector.lmul);
-    if (!t->dbt->host.avx512 || !t->vector.known || t->vector.sew < shrink || emul < -3 ||
-        OP.rs2 & (sources - 1) || !t1v_disjoint(OP.rd, group, OP.rs2, sources) ||
-        !t1v_group(t, t->vector.sew, OP.rd, &p) || !t1v_apart_from_mask(t, OP.rd, T1V_NOTHING))
+    if (!t->vector.known || t->vector.sew < shrink || emul < -3 || OP.rs2 & (sources - 1) ||
+        !t1v_disjoint(OP.rd, group, OP.rs2, sources) || !t1v_group(t, t->vector.sew, OP.rd, &p) ||
+        !t1v_apart_from_mask(t, OP.rd, T1V_NOTHING))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
     struct pieces narrow = p;
@@ -260,15 +284,29 @@ static bool extend(struct t1 *t, unsigned shrink, unsigned first)
 
 /* ---- Moves and merges ---------------------------------------------------------------------------------- */
 
+static bool merge_on_avx2(struct t1 *t, struct pieces p, enum t1v_source source)
+{
+    for (unsigned i = 0; i < p.count; i++) {
+        t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
+        unsigned other = t1v_source(t, p, T1V_OPERAND + 1, source, i);
+        t1v_chosen_bits(t, p, i);
+        t1v_spread_bits(t, p, T1V_LIVE);
+        x86_vblend(&t->e, p.bytes, 0, T1V_OPERAND, other, T1V_LIVE);
+        t1v_put_active(t, p, i, 0);
+    }
+    return t1v_end(t);
+}
+
 /* vd = vs1 (or a scalar) if v0's bit is set, otherwise vs2. */
 static bool merge(struct t1 *t, enum t1v_source source)
 {
     struct pieces p;
-    if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p) ||
-        (source == T1V_SCALAR_F && !t1v_has_format(t)))
+    if (!t1v_operands_fit(t, source, &p) || (source == T1V_SCALAR_F && !t1v_has_format(t)))
         return false;
     t1v_unmask(t, &p);
     t1v_begin_with(t, p, source);
+    if (!t->dbt->host.avx512)
+        return merge_on_avx2(t, p, source);
     struct pieces chosen = p;
     chosen.k.mask = T1V_SEEN;
     for (unsigned i = 0; i < p.count; i++) {

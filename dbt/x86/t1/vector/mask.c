@@ -21,7 +21,7 @@ static bool group_of(const struct t1 *t, enum t1v_source source, struct pieces *
 {
     unsigned count = t1v_registers(t->vector.lmul);
     bool two = source == T1V_VECTOR;
-    return t->dbt->host.avx512 && t1v_group(t, t->vector.sew, OP.rs2 | (two ? OP.rs1 : 0u), p) &&
+    return t1v_group(t, t->vector.sew, OP.rs2 | (two ? OP.rs1 : 0u), p) &&
            (OP.rd == OP.rs2 || t1v_disjoint(OP.rd, 1, OP.rs2, count)) &&
            (!two || OP.rd == OP.rs1 || t1v_disjoint(OP.rd, 1, OP.rs1, count));
 }
@@ -55,6 +55,8 @@ static bool compare(struct t1 *t, enum t1v_source source, bool sign, enum x86_pr
     if (!group_of(t, source, &p))
         return false;
     t1v_begin_with(t, p, source);
+    if (!t->dbt->host.avx512)
+        return t1v_compare_on_avx2(t, p, source, sign, predicate);
     for (unsigned i = 0; i < p.count; i++) {
         t1v_make_mask(t, p, i);
         t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
@@ -71,10 +73,10 @@ static bool compare(struct t1 *t, enum t1v_source source, bool sign, enum x86_pr
 static bool compare_halves(struct t1 *t, enum t1v_source source, enum x86_fpredicate predicate)
 {
     struct pieces p;
-    if (!t1v_has_format(t) || !group_of(t, source, &p))
+    if (!t->dbt->host.avx512 || !t1v_has_format(t) || !group_of(t, source, &p))
         return false;
     t1v_begin_float(t);
-    struct pieces w = t1v_wider_of(p, 1);
+    struct pieces w = t1v_wider_of(t, p, 1);
     if (source == T1V_SCALAR_F)
         t1v_take_half(t, w);
     for (unsigned i = 0; i < w.count; i++) {
@@ -96,6 +98,8 @@ static bool compare_float(struct t1 *t, enum t1v_source source, enum x86_fpredic
         return false;
     t1v_begin_float(t);
     t1v_take_scalar(t, p, source);
+    if (!t->dbt->host.avx512)
+        return t1v_compare_floats_on_avx2(t, p, source, predicate);
     for (unsigned i = 0; i < p.count; i++) {
         t1v_make_mask(t, p, i);
         t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
@@ -113,7 +117,7 @@ static bool carries(struct t1 *t, enum t1v_source source, bool subtract)
     struct pieces p;
     struct x86_emit *e = &t->e;
     bool with_carry = t1v_masked(t);
-    if (!group_of(t, source, &p))
+    if (!t->dbt->host.avx512 || !group_of(t, source, &p))
         return false;
     t1v_unmask(t, &p);
     t1v_begin_with(t, p, source);
@@ -263,7 +267,7 @@ static bool around_first(struct t1 *t, enum around which)
 static bool number(struct t1 *t)
 {
     struct pieces p;
-    if (!t->dbt->host.avx512 || !t1v_group(t, t->vector.sew, OP.rd, &p) || (t1v_masked(t) && !OP.rd))
+    if (!t1v_group(t, t->vector.sew, OP.rd, &p) || (t1v_masked(t) && !OP.rd))
         return false;
     t1v_begin(t, true);
     t1v_multiples(t, p, T1V_CONST, 1);
@@ -292,9 +296,9 @@ static const void *bits_before(unsigned log2)
 
 /* Returns the pieces in which viota.m counts, of up to 16 elements. Bytes are counted as elements of 16
  * bits, which are cut. */
-static struct pieces counting_pieces(struct pieces p)
+static struct pieces counting_pieces(const struct t1 *t, struct pieces p)
 {
-    struct pieces w = p.log2 == 0 ? t1v_wider_of(p, 1) : p;
+    struct pieces w = p.log2 == 0 ? t1v_wider_of(t, p, 1) : p;
     if (w.log2 == 1 && w.bytes == 64) {
         w.bytes = w.k.bytes = 32;
         w.count *= 2;
@@ -323,7 +327,7 @@ static bool ranks(struct t1 *t)
         !t1v_disjoint(OP.rd, t1v_registers(t->vector.lmul), OP.rs2, 1))
         return false;
     t1v_begin(t, true);
-    struct pieces w = counting_pieces(p), all = t1v_whole(w);
+    struct pieces w = counting_pieces(t, p), all = t1v_whole(w);
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)bits_before(w.log2));
     t1v_load(t, w, T1V_CONST, x86_mem(X86_RAX, 0));
     x86_mov_imm(e, X86_RDX, 0);

@@ -52,9 +52,52 @@ static void access_whole(struct t1 *t, struct pieces p, enum x86_reg base, bool 
     }
 }
 
+/* On AVX2: all of the group must lie in one page. What is not meant is loaded, and not used. */
+static void load_some(struct t1 *t, struct pieces p, enum x86_reg base)
+{
+    struct x86_emit *e = &t->e;
+    unsigned bytes = p.bytes * p.count;
+    x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(vector.vl), 0);
+    t1_fp_handler_if(t, x86_jcc(e, X86_E));
+    t1_fp_handler_if(t, t1_look_up(t, base, 0, (int32_t)bytes, t1v_side(false)));
+    check_emit_elements(t->dbt, e, x86_mem(base, 0), x86_mem_index(X86_RDX, base, 0), 1u << p.log2, false,
+                        t->offset);
+    x86_op(e, X86_ADD, 64, X86_RDX, base);
+    for (unsigned i = 0; i < p.count; i++) {
+        t1v_make_mask(t, p, i);
+        t1v_load(t, p, 0, t1v_mem(t, OP.rd, p, i));
+        t1v_unary_mem(t, X86_E_LOAD + p.log2, p, 0, x86_mem(X86_RDX, (int32_t)(i * p.bytes)));
+        t1v_store(t, p, t1v_mem(t, OP.rd, p, i), 0);
+    }
+}
+
+/* On AVX2: the host has masks for stores of 4 and 8 bytes. */
+static void store_some(struct t1 *t, struct pieces p, enum x86_reg base)
+{
+    struct x86_emit *e = &t->e;
+    look_up_elements(t, base, 1u << p.log2, true);
+    x86_op(e, X86_ADD, 64, X86_RDX, base);
+    if (!t1v_masked(t)) {
+        t1v_store_tail(t, p);
+        return;
+    }
+    for (unsigned i = 0; i < p.count; i++) {
+        t1v_make_mask(t, p, i);
+        t1v_load(t, p, 0, t1v_mem(t, OP.rd, p, i));
+        x86_vstore_masked(e, p.log2, p.bytes, x86_mem(X86_RDX, (int32_t)(i * p.bytes)), T1V_LIVE, 0);
+    }
+}
+
 static void access_some(struct t1 *t, struct pieces p, enum x86_reg base, bool write)
 {
     struct x86_emit *e = &t->e;
+    if (!t->dbt->host.avx512) {
+        if (write)
+            store_some(t, p, base);
+        else
+            load_some(t, p, base);
+        return;
+    }
     look_up_elements(t, base, 1u << p.log2, write);
     x86_op(e, X86_ADD, 64, X86_RDX, base);
     for (unsigned i = 0; i < p.count; i++) {
@@ -91,13 +134,19 @@ static bool access_small(struct t1 *t, struct pieces p, unsigned bytes, bool wri
     return t1v_end(t);
 }
 
+static bool move_each(struct t1 *t, const struct t1v_layout *l, bool strided);
+
 static bool access_group(struct t1 *t, unsigned eew, bool write)
 {
     struct pieces p;
     if (!t1v_group(t, eew, OP.rd, &p) || (t1v_masked(t) && !OP.rd))
         return false;
+    if (!t->dbt->host.avx512 && write && t1v_masked(t) && eew < 2) {
+        struct t1v_layout l = { .eew = eew, .fields = 1, .write = true };
+        return move_each(t, &l, false);
+    }
     unsigned bytes = t1v_vlmax(t) << eew;
-    if (bytes < 16 && !t1v_masked(t) && t1v_whole_length(t))
+    if (bytes < 16 && !t1v_masked(t) && t1v_whole_length(t) && (write || t->dbt->host.avx512))
         return access_small(t, p, bytes, write);
     t1v_begin(t, !write);
     enum x86_reg base = t1_pointer(t);

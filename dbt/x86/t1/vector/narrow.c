@@ -47,11 +47,11 @@ bool t1v_narrow_to_integers(struct t1 *t, unsigned first, bool sign)
     struct pieces p;
     struct x86_emit *e = &t->e;
     unsigned sew = t->vector.sew;
-    if ((sew == 0 && !isa_has(&t->hart->isa, ISA_Zvfh)) || !t1v_narrowing_fits(t, T1V_NOTHING, &p) ||
-        t1v_wider_of(p, 1 - sew).count > T1V_RESULTS)
+    if (!t->dbt->host.avx512 || (sew == 0 && !isa_has(&t->hart->isa, ISA_Zvfh)) ||
+        !t1v_narrowing_fits(t, T1V_NOTHING, &p) || t1v_wider_of(t, p, 1 - sew).count > T1V_RESULTS)
         return false;
     t1v_begin_float(t);
-    struct pieces w = t1v_wider_of(p, 1 - sew), n = t1v_narrow_of(w);
+    struct pieces w = t1v_wider_of(t, p, 1 - sew), n = t1v_narrow_of(w);
     if (sew == 0)
         n = t1v_narrow_of(n);
     take_range(t, w, sign);
@@ -78,10 +78,10 @@ bool t1v_narrow_to_integers(struct t1 *t, unsigned first, bool sign)
 bool t1v_halves_from_words(struct t1 *t, bool sign)
 {
     struct pieces p;
-    if (!t1v_has_format(t) || !t1v_narrowing_fits(t, T1V_NOTHING, &p))
+    if (!t->dbt->host.avx512 || !t1v_has_format(t) || !t1v_narrowing_fits(t, T1V_NOTHING, &p))
         return false;
     t1v_begin_float(t);
-    struct pieces w = t1v_wider_of(p, 1), words = t1v_narrow_of(w), n = t1v_narrow_of(words);
+    struct pieces w = t1v_wider_of(t, p, 1), words = t1v_narrow_of(w), n = t1v_narrow_of(words);
     t1v_take_lost(t, w);
     for (unsigned i = 0; i < w.count; i++) {
         t1v_make_mask(t, w, i);

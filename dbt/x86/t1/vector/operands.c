@@ -59,7 +59,7 @@ void t1v_put_active(struct t1 *t, struct pieces p, unsigned number, unsigned fro
 
 bool t1v_op_is(const struct t1 *t, unsigned op)
 {
-    return WIDE ? x86_epacked_is(op) : op < X86_VPACKED_COUNT && x86_vpacked_is(op);
+    return WIDE ? x86_epacked_is(op) : x86_vpacked_is(op) || op == X86_VMUL_8 + 3;
 }
 
 /* The host's bitwise operations have masks for elements of 32 and 64 bits only. For smaller elements, the
@@ -70,39 +70,103 @@ static bool mask_by_move(unsigned op, struct pieces p)
     return bitwise && p.k.mask && p.log2 < 2;
 }
 
+/* AVX2: the register that gets a result, from which the active elements are taken. A fused operation has `to`
+ * as an operand. */
+static unsigned result_of(struct t1 *t, unsigned op, struct pieces p, unsigned to)
+{
+    if (!p.k.mask)
+        return to;
+    if (op >= X86_E_FMADD213 && op < X86_E_ANDN)
+        t1v_copy(t, p, T1V_MOVED, to);
+    return T1V_MOVED;
+}
+
+/* AVX2 has products of 32 bits only. The low half of a product of 64 bits is made of three of them. It uses
+ * T1V_TEMP and T1V_CONST. */
+static void multiply_64(struct t1 *t, struct pieces p, unsigned to, unsigned a, unsigned b)
+{
+    struct x86_emit *e = &t->e;
+    x86_vshift_imm(e, false, 3, p.bytes, T1V_TEMP, a, 32);
+    x86_vpacked(e, X86_E_MULU_EVEN_64, p.bytes, T1V_TEMP, T1V_TEMP, b);
+    x86_vshift_imm(e, false, 3, p.bytes, T1V_CONST, b, 32);
+    x86_vpacked(e, X86_E_MULU_EVEN_64, p.bytes, T1V_CONST, T1V_CONST, a);
+    x86_vpacked(e, X86_VADD_8 + 3, p.bytes, T1V_TEMP, T1V_TEMP, T1V_CONST);
+    x86_vshift_imm(e, true, 3, p.bytes, T1V_TEMP, T1V_TEMP, 32);
+    x86_vpacked(e, X86_E_MULU_EVEN_64, p.bytes, to, a, b);
+    x86_vpacked(e, X86_VADD_8 + 3, p.bytes, to, to, T1V_TEMP);
+}
+
 void t1v_op(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a, unsigned b)
 {
+    if (!WIDE) {
+        unsigned result = result_of(t, op, p, to);
+        if (op == X86_VMUL_8 + 3)
+            multiply_64(t, p, result, a, b);
+        else
+            x86_vpacked(&t->e, op, p.bytes, result, a, b);
+        if (p.k.mask)
+            t1v_blend(t, p, to, T1V_MOVED);
+        return;
+    }
     if (mask_by_move(op, p)) {
         x86_epacked(&t->e, op, t1v_all(p), REG(T1V_MOVED), REG(a), REG(b));
         t1v_unary(t, X86_E_LOAD + p.log2, p, to, T1V_MOVED);
-    } else if (WIDE)
+    } else
         x86_epacked(&t->e, op, p.k, REG(to), REG(a), REG(b));
-    else
-        x86_vpacked(&t->e, op, p.bytes, to, a, b);
 }
 
 void t1v_op_mem(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a, struct x86_mem b)
 {
+    if (!WIDE && op == X86_VMUL_8 + 3) {
+        t1v_load(t, p, T1V_MOVED, b);
+        t1v_op(t, op, p, to, a, T1V_MOVED);
+        return;
+    }
+    if (!WIDE) {
+        x86_vpacked_mem(&t->e, op, p.bytes, result_of(t, op, p, to), a, b);
+        if (p.k.mask)
+            t1v_blend(t, p, to, T1V_MOVED);
+        return;
+    }
     if (mask_by_move(op, p)) {
         t1v_op_mem(t, op, t1v_whole(p), T1V_MOVED, a, b);
         t1v_unary(t, X86_E_LOAD + p.log2, p, to, T1V_MOVED);
-    } else if (WIDE) {
+    } else {
         unsigned result = REG(to), other = REG(a), copy = t1v_copy_of(t, b, p.bytes);
         if (copy != T1V_NO_COPY)
             x86_epacked(&t->e, op, p.k, result, other, copy);
         else
             x86_epacked_mem(&t->e, op, p.k, result, other, b);
-    } else
-        x86_vpacked_mem(&t->e, op, p.bytes, to, a, b);
+    }
 }
 
 void t1v_unary(struct t1 *t, enum x86_epacked op, struct pieces p, unsigned to, unsigned b)
 {
+    if (!WIDE) {
+        bool move = op == X86_E_LOAD + p.log2;
+        if (!move)
+            t1v_op(t, op, p, to, 0, b);
+        else if (p.k.mask)
+            t1v_blend(t, p, to, b);
+        else
+            t1v_copy(t, p, to, b);
+        return;
+    }
     x86_epacked(&t->e, op, p.k, REG(to), 0, REG(b));
 }
 
 void t1v_unary_mem(struct t1 *t, enum x86_epacked op, struct pieces p, unsigned to, struct x86_mem b)
 {
+    if (!WIDE && op == X86_E_LOAD + p.log2) {
+        t1v_load(t, p, p.k.mask ? T1V_MOVED : to, b);
+        if (p.k.mask)
+            t1v_blend(t, p, to, T1V_MOVED);
+        return;
+    }
+    if (!WIDE) {
+        t1v_op_mem(t, op, p, to, 0, b);
+        return;
+    }
     unsigned result = REG(to), copy = op == X86_E_LOAD + p.log2 ? t1v_copy_of(t, b, p.bytes) : T1V_NO_COPY;
     if (copy != T1V_NO_COPY)
         x86_epacked(&t->e, op, p.k, result, 0, copy);
@@ -162,7 +226,10 @@ void t1v_count_to_rax(struct t1 *t, enum t1v_source source, unsigned width)
 
 void t1v_take_count(struct t1 *t, unsigned to)
 {
-    x86_ebroadcast(&t->e, 3, (struct x86_lanes){ 16, 0, false }, REG(to), X86_RAX);
+    if (WIDE)
+        x86_ebroadcast(&t->e, 3, (struct x86_lanes){ 16, 0, false }, REG(to), X86_RAX);
+    else
+        x86_vmove_from(&t->e, 64, to, X86_RAX);
 }
 
 void t1v_operate(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a, enum t1v_source source,
@@ -240,7 +307,10 @@ void t1v_store_half(struct t1 *t, struct pieces half, unsigned number, unsigned 
         t1v_store(t, half, at, from);
         return;
     }
-    x86_estore_low(&t->e, at, REG(from));
+    if (WIDE)
+        x86_estore_low(&t->e, at, REG(from));
+    else
+        x86_vstore(&t->e, 64, at, from);
     t1v_stored(t, at, 8, T1V_RESULTS);
 }
 
@@ -250,6 +320,10 @@ void t1v_put_cut(struct t1 *t, struct pieces w, unsigned number, unsigned from, 
     n.log2 = t->vector.sew;
     if (n.log2 == w.log2) {
         t1v_put(t, w, number, from);
+        return;
+    }
+    if (!WIDE) {
+        t1v_put_halves(t, w, number, from);
         return;
     }
     n.bytes = w.bytes >> (w.log2 - n.log2);

@@ -63,8 +63,8 @@ static bool from_scalar(struct t1 *t, enum t1v_source source)
 
 bool t1v_slide_fits(const struct t1 *t, bool apart, struct pieces *p)
 {
-    return t->dbt->host.avx512 && t1v_group(t, t->vector.sew, OP.rd | OP.rs2, p) &&
-           t1v_apart_from_mask(t, OP.rd, T1V_NOTHING) && !(apart && OP.rd == OP.rs2);
+    return t1v_group(t, t->vector.sew, OP.rd | OP.rs2, p) && t1v_apart_from_mask(t, OP.rd, T1V_NOTHING) &&
+           !(apart && OP.rd == OP.rs2);
 }
 
 /* rdx = the offset, or VLMAX if the offset is more than that. */
@@ -126,9 +126,12 @@ static void gather_piece(struct t1 *t, struct pieces p)
 static bool gather(struct t1 *t)
 {
     struct pieces p;
-    if (!t->dbt->host.avx512 || !t1v_group(t, t->vector.sew, t1v_numbers(t, T1V_VECTOR), &p) ||
-        !t1v_apart_from_mask(t, OP.rd, T1V_VECTOR) || OP.rd == OP.rs2 || OP.rd == OP.rs1 ||
-        p.count > GATHER_PIECES_MAX || (p.log2 == 0 && !t->dbt->host.avx512_vbmi))
+    if (!t1v_group(t, t->vector.sew, t1v_numbers(t, T1V_VECTOR), &p) ||
+        !t1v_apart_from_mask(t, OP.rd, T1V_VECTOR) || OP.rd == OP.rs2 || OP.rd == OP.rs1)
+        return false;
+    if (!t->dbt->host.avx512)
+        return t1v_gather_on_avx2(t, p);
+    if (p.count > GATHER_PIECES_MAX || (p.log2 == 0 && !t->dbt->host.avx512_vbmi))
         return false;
     t1v_begin(t, true);
     for (unsigned i = 0; i < p.count; i++) {
@@ -164,9 +167,12 @@ static bool compress(struct t1 *t)
 {
     struct pieces p;
     struct x86_emit *e = &t->e;
-    if (!t->dbt->host.avx512 || !t1v_group(t, t->vector.sew, OP.rd | OP.rs2, &p) || OP.rd == OP.rs2 ||
-        !t1v_disjoint(OP.rd, t1v_registers(t->vector.lmul), OP.rs1, 1) ||
-        (p.log2 < 2 && !t->dbt->host.avx512_vbmi2))
+    if (!t1v_group(t, t->vector.sew, OP.rd | OP.rs2, &p) || OP.rd == OP.rs2 ||
+        !t1v_disjoint(OP.rd, t1v_registers(t->vector.lmul), OP.rs1, 1))
+        return false;
+    if (!t->dbt->host.avx512)
+        return t1v_compress_on_avx2(t, p);
+    if (p.log2 < 2 && !t->dbt->host.avx512_vbmi2)
         return false;
     t1v_begin(t, true);
     x86_mov_imm(e, X86_RDX, 0);

@@ -30,20 +30,44 @@ static void combine(struct t1 *t, unsigned op, unsigned log2, struct x86_lanes l
 {
     if (op >= SMALLER)
         x86_erange(&t->e, log2, op == LARGER, lanes, REG(0), REG(0), REG(other));
-    else
+    else if (t->dbt->host.avx512)
         x86_epacked(&t->e, op, lanes, REG(0), REG(0), REG(other));
+    else
+        x86_vpacked(&t->e, op, lanes.bytes, 0, 0, other);
+}
+
+/* T1V_TEMP = the upper half of the `2 * bytes` bytes that are combined. */
+static void take_upper(struct t1 *t, unsigned bytes)
+{
+    struct x86_emit *e = &t->e;
+    struct x86_lanes lanes = { 16, 0, false };
+    if (!t->dbt->host.avx512 && bytes >= 16)
+        x86_vupper(e, T1V_TEMP, 0);
+    else if (!t->dbt->host.avx512)
+        x86_vshift_bytes(e, 16, T1V_TEMP, 0, bytes);
+    else if (bytes >= 16)
+        x86_eextract(e, bytes, REG(T1V_TEMP), REG(0), 1);
+    else
+        x86_eshift_bytes(e, false, lanes, REG(T1V_TEMP), REG(0), bytes);
+}
+
+/* Element 0 of vd, of `bits` bits = register 0's. */
+static void put_first(struct t1 *t, struct pieces p, unsigned bits)
+{
+    struct x86_emit *e = &t->e;
+    if (t->dbt->host.avx512)
+        x86_emove_to(e, X86_RAX, REG(0));
+    else
+        x86_vmove_to(e, 64, X86_RAX, 0);
+    x86_store(e, bits, t1v_mem(t, OP.rd, p, 0), X86_RAX);
 }
 
 /* Element 0 of register 0 = all its elements, combined. */
 static void fold(struct t1 *t, unsigned op, struct pieces p)
 {
-    struct x86_emit *e = &t->e;
     for (unsigned bytes = p.bytes / 2; bytes >= 1u << p.log2; bytes /= 2) {
         struct x86_lanes lanes = { (uint8_t)(bytes < 16 ? 16 : bytes), 0, false };
-        if (bytes >= 16)
-            x86_eextract(e, bytes, REG(T1V_TEMP), REG(0), 1);
-        else
-            x86_eshift_bytes(e, false, lanes, REG(T1V_TEMP), REG(0), bytes);
+        take_upper(t, bytes);
         combine(t, op, p.log2, lanes, T1V_TEMP);
     }
 }
@@ -58,9 +82,9 @@ static void look_at_zero(struct t1 *t)
 static bool reduce(struct t1 *t, unsigned first, enum identity identity)
 {
     struct pieces p;
-    struct x86_emit *e = &t->e;
     unsigned op = first + t->vector.sew, bits = 8u << t->vector.sew;
-    if (!t->dbt->host.avx512 || !t1v_group(t, t->vector.sew, OP.rs2, &p))
+    const struct pieces one = { .bytes = 16, .log2 = t->vector.sew, .k = { .bytes = 16 } };
+    if (!t1v_op_is(t, op) || !t1v_group(t, t->vector.sew, OP.rs2, &p))
         return false;
     t1v_begin(t, true);
     if (p.k.mask) {
@@ -74,41 +98,38 @@ static bool reduce(struct t1 *t, unsigned first, enum identity identity)
         t1v_op_mem(t, op, p, 0, 0, t1v_mem(t, OP.rs2, p, i));
     }
     fold(t, op, p);
-    x86_epacked_mem(e, op, (struct x86_lanes){ 16, 0, false }, REG(0), REG(0), t1v_mem(t, OP.rs1, p, 0));
-    x86_emove_to(e, X86_RAX, REG(0));
-    x86_store(e, bits, t1v_mem(t, OP.rd, p, 0), X86_RAX);
+    t1v_op_mem(t, op, one, 0, 0, t1v_mem(t, OP.rs1, p, 0));
+    put_first(t, p, bits);
     return t1v_end(t);
 }
 
-/* Computes the sum in twice the width. Pieces of up to 32 bytes become pieces of up to 64. */
+/* Computes the sum in twice the width. Pieces of half a register become pieces of a whole one. */
 static bool sum_wide(struct t1 *t, unsigned extension)
 {
     struct pieces p;
-    struct x86_emit *e = &t->e;
-    if (!t->dbt->host.avx512 || !t->vector.known || t->vector.sew == 3 ||
-        !t1v_group(t, t->vector.sew, OP.rs2, &p))
+    if (!t->vector.known || t->vector.sew == 3 || !t1v_group(t, t->vector.sew, OP.rs2, &p))
         return false;
-    if (p.bytes == 64) {
-        p.bytes = p.k.bytes = 32;
+    if (p.bytes == (t->dbt->host.avx512 ? 64 : 32)) {
+        p.bytes = p.k.bytes = p.bytes / 2;
         p.count *= 2;
         p.elements /= 2;
     }
     t1v_begin(t, true);
     if (p.k.mask)
         look_at_zero(t);
-    struct pieces wide = { .bytes = 2 * p.bytes, .log2 = p.log2 + 1 };
+    struct pieces wide = { .bytes = 2 * p.bytes, .elements = p.elements, .log2 = p.log2 + 1 };
+    const struct pieces one = { .bytes = 16, .log2 = wide.log2, .k = { .bytes = 16 } };
     unsigned add = X86_E_ADD + wide.log2;
-    x86_epacked(e, X86_E_XOR_64, t1v_all(wide), REG(0), REG(0), REG(0));
+    wide.k = (struct x86_lanes){ (uint8_t)wide.bytes, p.k.mask, false };
+    t1v_op(t, X86_E_XOR_64, t1v_whole(wide), 0, 0, 0);
     for (unsigned i = 0; i < p.count; i++) {
-        t1v_make_mask(t, p, i);
+        t1v_make_mask(t, wide, i);
         t1v_unary_mem(t, extension + p.log2, t1v_whole(wide), T1V_TEMP, t1v_mem(t, OP.rs2, p, i));
-        x86_epacked(e, add, (struct x86_lanes){ (uint8_t)wide.bytes, p.k.mask, false }, REG(0), REG(0),
-                    REG(T1V_TEMP));
+        t1v_op(t, add, wide, 0, 0, T1V_TEMP);
     }
     fold(t, add, wide);
-    x86_epacked_mem(e, add, (struct x86_lanes){ 16, 0, false }, REG(0), REG(0), t1v_mem(t, OP.rs1, p, 0));
-    x86_emove_to(e, X86_RAX, REG(0));
-    x86_store(e, 8u << wide.log2, t1v_mem(t, OP.rd, p, 0), X86_RAX);
+    t1v_op_mem(t, add, one, 0, 0, t1v_mem(t, OP.rs1, p, 0));
+    put_first(t, p, 8u << wide.log2);
     return t1v_end(t);
 }
 

@@ -42,7 +42,7 @@ static void take_numbers(struct t1 *t, struct pieces p, unsigned to, const uint8
 {
     static const enum x86_epacked extensions[] = { X86_E_LOAD, X86_E_ZX2, X86_E_ZX4, X86_E_ZX8 };
     x86_mov_imm(&t->e, X86_RAX, (int64_t)(intptr_t)table);
-    x86_epacked_mem(&t->e, extensions[p.log2], t1v_all(p), REG(to), 0, x86_mem(X86_RAX, 0));
+    t1v_unary_mem(t, extensions[p.log2], t1v_whole(p), to, x86_mem(X86_RAX, 0));
 }
 
 void t1v_multiples(struct t1 *t, struct pieces p, unsigned to, unsigned n)
@@ -170,7 +170,9 @@ bool t1v_move_segments(struct t1 *t, const struct t1v_layout *l)
 {
     struct pieces p, wide = { .bytes = 64, .elements = 64 >> l->eew, .log2 = l->eew };
     struct x86_emit *e = &t->e;
-    if (!t->dbt->host.avx512 || t1v_masked(t) || !t1v_whole_length(t) || !t1v_group(t, l->eew, OP.rd, &p) ||
+    if (!t->dbt->host.avx512)
+        return t1v_move_segments_on_avx2(t, l);
+    if (t1v_masked(t) || !t1v_whole_length(t) || !t1v_group(t, l->eew, OP.rd, &p) ||
         t1v_vlmax(t) < p.elements || (l->eew == 0 && !t->dbt->host.avx512_vbmi))
         return false;
     struct stretch b = { .l = l, .field = p, .wide = wide, .bytes = l->fields * p.bytes };

@@ -152,7 +152,10 @@ static bool slide_down(struct t1 *t, enum t1v_source source)
     struct pieces p;
     if (!t1v_begin_by_offset(t, source, false, &p))
         return false;
-    (permutes(t, p) ? permute_down : load_down)(t, p);
+    if (t->dbt->host.avx512)
+        (permutes(t, p) ? permute_down : load_down)(t, p);
+    else
+        t1v_slide_down_on_avx2(t, p);
     return t1v_end(t);
 }
 
@@ -161,7 +164,10 @@ static bool slide_up(struct t1 *t, enum t1v_source source)
     struct pieces p;
     if (!t1v_begin_by_offset(t, source, true, &p))
         return false;
-    (permutes(t, p) ? permute_up : load_up)(t, p);
+    if (t->dbt->host.avx512)
+        (permutes(t, p) ? permute_up : load_up)(t, p);
+    else
+        t1v_slide_up_on_avx2(t, p);
     return t1v_end(t);
 }
 
@@ -217,6 +223,10 @@ static bool slide_1(struct t1 *t, enum t1v_source source, bool up)
     if (!t1v_slide_fits(t, up, &p) || (source == T1V_SCALAR_F && t->vector.sew < 2))
         return false;
     t1v_begin_with(t, p, source);
+    if (!t->dbt->host.avx512) {
+        t1v_slide_1_on_avx2(t, p, up);
+        return t1v_end(t);
+    }
     bool permuting = p.bytes >= 32 && (p.log2 || t->dbt->host.avx512_vbmi);
     int32_t distance = (up ? -1 : 1) * (1 << p.log2);
     if (permuting) {

@@ -6,8 +6,8 @@
  *
  * Two sorts of hosts have code here:
  *
- * AVX2     pieces of 32 bytes (16, if the group has no more). Only instructions without a mask, on a whole
- *          group: all others are left to handlers.
+ * AVX2     pieces of 32 bytes (16, if the group has no more). T1V_LIVE has the active elements of the present
+ *          piece (avx2.c); the others are put back by blends.
  * AVX-512  pieces of 64, 32 or 16 bytes, and any elements of them: mask register 1 has those of the present
  *          piece. Registers from 16 on are used, so that no upper half has to be cleared for the SSE code
  *          around.
@@ -34,9 +34,10 @@ enum {
     T1V_TEMP = 10,
     T1V_MOVED = 11, /* used by t1v_op() */
     T1V_CONST = 12,
-    T1V_COUNTS = 13, /* counts of shifts, which are less than an element's width */
-    T1V_NANS = 14,   /* which elements were NaNs (AVX2) */
-    T1V_SCALAR = 15  /* the scalar operand in each element */
+    T1V_COUNTS = 13,       /* counts of shifts, which are less than an element's width */
+    T1V_NANS = T1V_COUNTS, /* which elements were NaNs (AVX2); floating point has no shifts */
+    T1V_LIVE = 14,         /* all ones in each active element (AVX2) */
+    T1V_SCALAR = 15        /* the scalar operand in each element */
 };
 /* Mask registers. */
 enum { T1V_ACTIVE = 1, T1V_SEEN = 2, T1V_FOUND = 3, T1V_CARRY = 4 };
@@ -121,7 +122,7 @@ static inline bool t1v_disjoint(unsigned a, unsigned count, unsigned b, unsigned
  * from v0, too. */
 bool t1v_operands_fit(const struct t1 *t, enum t1v_source source, struct pieces *p);
 /* The same for instructions whose vd has twice SEW, and vs2, too, if it is `wide`; and for those whose vs2
- * has twice SEW, and vd half of that. *p is the wide group. For AVX-512 only. */
+ * has twice SEW, and vd half of that. *p is the wide group. */
 bool t1v_widening_fits(const struct t1 *t, enum t1v_source source, bool wide, struct pieces *p);
 bool t1v_narrowing_fits(const struct t1 *t, enum t1v_source source, struct pieces *p);
 /* Returns how many registers a group has. */
@@ -137,11 +138,12 @@ static inline struct pieces t1v_narrow_of(struct pieces p)
     p.k.bytes = p.bytes < 16 ? 16 : (uint8_t)p.bytes;
     return p;
 }
-/* Returns pieces whose elements are 1 << `up` times as wide. They are no larger than 64 bytes, so there may
- * be more of them. For AVX-512 only. */
-static inline struct pieces t1v_wider_of(struct pieces p, unsigned up)
+/* Returns pieces whose elements are 1 << `up` times as wide. They are no larger than the host's registers, so
+ * there may be more of them. */
+static inline struct pieces t1v_wider_of(const struct t1 *t, struct pieces p, unsigned up)
 {
-    unsigned bytes = p.bytes << up, parts = bytes > 64 ? bytes / 64 : 1;
+    unsigned bytes = p.bytes << up, most = t->dbt->host.avx512 ? 64 : 32;
+    unsigned parts = bytes > most ? bytes / most : 1;
     p.bytes = bytes / parts;
     p.count *= parts;
     p.elements /= parts;
@@ -155,7 +157,7 @@ void t1v_begin(struct t1 *t, bool writes);
 /* Emits the same checks for an instruction that has already begun. */
 void t1v_look(struct t1 *t, bool writes);
 /* The code that follows is for the usual case. From `site`, a jump leads to a second copy of the instruction,
- * in cold code, which does all other cases. For AVX-512 only. */
+ * in cold code, which does all other cases. */
 void t1v_go_partial_if(struct t1 *t, uint8_t *site);
 /* Makes the mask of the active elements of piece `number`; it does nothing if all of them are active.
  * It uses rax and rcx. */
@@ -163,6 +165,11 @@ void t1v_make_mask(struct t1 *t, struct pieces p, unsigned number);
 /* Mask register `to` = v0's bits for the active elements of a piece, for instructions of
  * which v0 is an operand. */
 void t1v_take_v0(struct t1 *t, struct pieces p, unsigned to, unsigned number);
+/* rax = one bit for each active element of piece `number`; there may be more, for elements behind it. It
+ * uses rcx. */
+void t1v_active_bits(struct t1 *t, struct pieces p, unsigned number);
+/* rax = v0's bits for the elements of piece `number`; there are more. */
+void t1v_chosen_bits(struct t1 *t, struct pieces p, unsigned number);
 /* rax = one bit for each element below vl, from `first` on, for up to 64 elements. It uses rcx. */
 void t1v_tail_bits(struct t1 *t, unsigned first);
 bool t1v_end(struct t1 *t);
@@ -178,6 +185,52 @@ static inline void t1v_note_seen(struct t1 *t, unsigned number)
     if (number)
         x86_klogic(&t->e, X86_KOR, T1V_FOUND, T1V_FOUND, T1V_SEEN);
 }
+
+struct t1v_layout;
+/* ---- avx2.c: what hosts without AVX-512 need ------------------------------------------------------------
+ */
+
+/* T1V_LIVE = the active elements of a piece; `to` = all ones in the elements whose bits rax has. They use rax
+ * and rcx. */
+void t1v_make_live(struct t1 *t, struct pieces p, unsigned number);
+void t1v_spread_bits(struct t1 *t, struct pieces p, unsigned to);
+/* Register `to` = all ones in the first rax bytes of a piece, which has no less. It uses rax and rcx. */
+void t1v_first_bytes(struct t1 *t, struct pieces p, unsigned to);
+/* The active elements of `to` = those of `from`; all of `to` = `from`. */
+void t1v_blend(struct t1 *t, struct pieces p, unsigned to, unsigned from);
+void t1v_copy(struct t1 *t, struct pieces p, unsigned to, unsigned from);
+/* Elements of floating point that are not active raise no flags if they are 1. T1V_CONST = that number, and
+ * no NaN has been seen; then: returns a register, `to` or `from`, in which such elements of `from` are 1. */
+void t1v_begin_calm(struct t1 *t, struct pieces p);
+unsigned t1v_calm(struct t1 *t, struct pieces p, unsigned to, unsigned from);
+/* Piece `number` of vd = the lower halves of from's elements, of a piece w, for the active ones. */
+void t1v_put_halves(struct t1 *t, struct pieces w, unsigned number, unsigned from);
+/* Stores vl elements of vd's group to the host's address in rdx. */
+void t1v_store_tail(struct t1 *t, struct pieces p);
+
+/* avx2_compare.c: these make and write the bits of a comparison that has begun, and end the instruction. */
+bool t1v_compare_on_avx2(struct t1 *t, struct pieces p, enum t1v_source source, bool sign,
+                         enum x86_predicate predicate);
+bool t1v_compare_floats_on_avx2(struct t1 *t, struct pieces p, enum t1v_source source,
+                                enum x86_fpredicate predicate);
+/* avx2_fixed.c: sums of 8 and 16 bits that saturate; what begins and ends instructions that do; and a piece
+ * of vd = the elements of reg, a piece w, no less than register `least` (or no less than 0, if that is reg)
+ * and no more than `most`. */
+bool t1v_saturating_on_avx2(struct t1 *t, unsigned first, unsigned plain, enum t1v_source source);
+void t1v_begin_saturating_on_avx2(struct t1 *t);
+bool t1v_end_saturating_on_avx2(struct t1 *t);
+void t1v_put_clipped_on_avx2(struct t1 *t, struct pieces w, unsigned number, unsigned reg, unsigned least,
+                             unsigned most);
+/* avx2_segment.c: as t1v_move_segments(). */
+bool t1v_move_segments_on_avx2(struct t1 *t, const struct t1v_layout *l);
+/* avx2_slide.c: these move the pieces of vs2 to vd. rdx is the offset, no more than VLMAX; or T1V_SCALAR has
+ * the scalar that comes in. */
+void t1v_slide_down_on_avx2(struct t1 *t, struct pieces p);
+void t1v_slide_up_on_avx2(struct t1 *t, struct pieces p);
+void t1v_slide_1_on_avx2(struct t1 *t, struct pieces p, bool up);
+/* avx2_permute.c: whole instructions. They return false if the group is too large. */
+bool t1v_gather_on_avx2(struct t1 *t, struct pieces p);
+bool t1v_compress_on_avx2(struct t1 *t, struct pieces p);
 
 /* ---- copies.c ------------------------------------------------------------------------------------------ */
 
@@ -217,7 +270,7 @@ void t1v_take_scalar(struct t1 *t, struct pieces p, enum t1v_source source);
 void t1v_scalar_to_rax(struct t1 *t, enum t1v_source source);
 /* rax = the number of bits by which rs1 or the immediate shifts an element of `width` bits. */
 void t1v_count_to_rax(struct t1 *t, enum t1v_source source, unsigned width);
-/* Register `to` = rax, as the count of shifts that shift all elements equally far; for AVX-512 only. */
+/* Register `to` = rax, as the count of shifts that shift all elements equally far. */
 void t1v_take_count(struct t1 *t, unsigned to);
 /* Each element of register `to` = the low bits of rax. */
 void t1v_spread(struct t1 *t, struct pieces p, unsigned to);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Results of twice the sources' width, and of half: "Vector Widening Integer Add/Subtract", multiplications,
- * "Vector Narrowing Integer Right Shift Instructions". They are for AVX-512, whose extensions and truncations
- * have a mask. If groups of different widths overlap, the handler does the instruction, except in the one
- * case of narrowing that compilers use, vd = vs2.
+ * "Vector Narrowing Integer Right Shift Instructions". If groups of different widths overlap, the handler
+ * does the instruction, except in the one case of narrowing that compilers use, vd = vs2.
  *
  * A piece is a piece of the wide group; the narrow group's is half as large.
  */
@@ -58,7 +57,8 @@ static bool widening(struct t1 *t, unsigned first, enum t1v_source source, enum 
 static bool multiply(struct t1 *t, enum t1v_source source, enum extension two, enum extension one, bool add)
 {
     struct pieces p;
-    if (!begin_widening(t, source, two, one, &p))
+    unsigned product = t1v_product(t->vector.sew + 1u, two == SIGN, one == SIGN);
+    if (!t->vector.known || !t1v_op_is(t, product) || !begin_widening(t, source, two, one, &p))
         return false;
     for (unsigned i = 0; i < p.count; i++) {
         t1v_make_mask(t, p, i);
@@ -66,12 +66,11 @@ static bool multiply(struct t1 *t, enum t1v_source source, enum extension two, e
         unsigned other = t1v_source_extended(t, p, T1V_OPERAND + 1, source, one == SIGN, i);
         if (add) {
             t1v_load(t, p, 0, t1v_mem(t, OP.rd, p, i));
-            t1v_op(t, t1v_product(p.log2, two == SIGN, one == SIGN), t1v_whole(p), T1V_OPERAND, T1V_OPERAND,
-                   other);
+            t1v_op(t, product, t1v_whole(p), T1V_OPERAND, T1V_OPERAND, other);
             t1v_op(t, X86_E_ADD + p.log2, p, 0, 0, T1V_OPERAND);
         } else {
             t1v_keep_old(t, p, 0, i);
-            t1v_op(t, t1v_product(p.log2, two == SIGN, one == SIGN), p, 0, T1V_OPERAND, other);
+            t1v_op(t, product, p, 0, T1V_OPERAND, other);
         }
         t1v_store(t, p, t1v_mem(t, OP.rd, p, i), 0);
     }
@@ -79,6 +78,12 @@ static bool multiply(struct t1 *t, enum t1v_source source, enum extension two, e
 }
 
 /* ---- Shifts of wide elements --------------------------------------------------------------------------- */
+
+/* Whether the host shifts the wide elements so. */
+static bool shift_is(const struct t1 *t, enum t1v_source source, unsigned by_each, unsigned by_one)
+{
+    return t1v_op_is(t, (source == T1V_VECTOR ? by_each : by_one) + t->vector.sew + 1u);
+}
 
 /* Takes the count of all elements; or, if the counts are in vs1, the bits that count in them. */
 static void take_counts(struct t1 *t, struct pieces p, enum t1v_source source, unsigned width)
@@ -112,14 +117,14 @@ static bool narrowing(struct t1 *t, enum t1v_source source, unsigned by_each, un
 {
     struct pieces p;
     unsigned width = 16u << t->vector.sew;
-    if (!t1v_narrowing_fits(t, source, &p))
+    if (!t1v_narrowing_fits(t, source, &p) || !shift_is(t, source, by_each, by_one))
         return false;
     t1v_begin(t, true);
     take_counts(t, p, source, width);
     for (unsigned i = 0; i < p.count; i++) {
-        t1v_make_mask(t, p, i);
         t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
         shift(t, p, source, by_each, by_one, i);
+        t1v_make_mask(t, p, i);
         t1v_put_cut(t, p, i, T1V_OPERAND, X86_CUT);
     }
     return t1v_end(t);
@@ -130,7 +135,7 @@ static bool widening_shift(struct t1 *t, enum t1v_source source)
 {
     struct pieces p;
     unsigned width = 16u << t->vector.sew;
-    if (!t1v_widening_fits(t, source, false, &p))
+    if (!t1v_widening_fits(t, source, false, &p) || !shift_is(t, source, X86_E_SHLV, X86_E_SHL))
         return false;
     t1v_begin(t, true);
     take_counts(t, p, source, width);

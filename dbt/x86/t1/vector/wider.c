@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Integers of a width for which the host lacks the operation, on AVX-512: they are extended to twice
+ * Integers of a width for which the host lacks the operation: they are extended to twice
  * their width, or to 32 bits, and the results are cut. This file has products of bytes, upper halves of
  * products, shifts of bytes by counts of their own, rotations of bytes and of words of 16 bits, and
  * their leading zeros.
@@ -17,10 +17,10 @@
 static bool begin(struct t1 *t, unsigned up, enum t1v_source source, bool sign, struct pieces *w)
 {
     struct pieces p;
-    if (!t->dbt->host.avx512 || !t1v_operands_fit(t, source, &p) || p.log2 + up > 3)
+    if (!t1v_operands_fit(t, source, &p) || p.log2 + up > 3 || (!t->dbt->host.avx512 && up > 1))
         return false;
     t1v_begin_with(t, p, T1V_NOTHING);
-    *w = t1v_wider_of(p, up);
+    *w = t1v_wider_of(t, p, up);
     if (source == T1V_SCALAR_X) {
         t1v_take_scalar_extended(t, *w, T1V_SCALAR, sign);
     } else if (source == T1V_IMMEDIATE) {
@@ -34,7 +34,8 @@ static bool begin(struct t1 *t, unsigned up, enum t1v_source source, bool sign, 
 bool t1v_wider_product(struct t1 *t, enum t1v_source source, bool sign_2, bool sign_1, bool high)
 {
     struct pieces w;
-    if (t->vector.sew == 3 || !begin(t, 1, source, sign_1, &w))
+    if (t->vector.sew == 3 || !t1v_op_is(t, t1v_product(t->vector.sew + 1u, sign_2, sign_1)) ||
+        !begin(t, 1, source, sign_1, &w))
         return false;
     struct pieces all = t1v_whole(w);
     if (high) {
@@ -83,7 +84,7 @@ static void take_count_mask(struct t1 *t, struct pieces w)
 bool t1v_wider_shift_each(struct t1 *t, unsigned first)
 {
     struct pieces w;
-    if (!begin(t, 1, T1V_VECTOR, false, &w))
+    if (!t1v_op_is(t, first + t->vector.sew + 1) || !begin(t, 1, T1V_VECTOR, false, &w))
         return false;
     struct pieces all = t1v_whole(w);
     take_count_mask(t, w);
@@ -103,7 +104,7 @@ bool t1v_wider_shift_each(struct t1 *t, unsigned first)
 bool t1v_wider_rotate(struct t1 *t, enum t1v_source source, bool left)
 {
     struct pieces w;
-    if (!begin(t, 1, source, false, &w))
+    if (!t1v_op_is(t, X86_E_SHRV + t->vector.sew + 1) || !begin(t, 1, source, false, &w))
         return false;
     struct pieces all = t1v_whole(w);
     take_count_mask(t, w);
