@@ -169,20 +169,24 @@ _Static_assert(VIRTIO_PCI_LEGACY_AUTO == 0 && VIRTIO_PCI_LEGACY_ON == 1 && VIRTI
 
 void options_device_keys(struct options_device *device, struct options_keys lists[OPTIONS_KEY_LISTS])
 {
+    static const struct device_key none[] = { { .name = NULL } };
     const struct device_model *model = device->model;
+    void *settings = &device->settings;
     unsigned count = 0;
-    lists[count++] = (struct options_keys){ model->keys, &device->settings };
+    lists[count++] = (struct options_keys){ model->keys, settings, model->name };
     if (model != &options_loader_model)
-        lists[count++] = (struct options_keys){ id_keys, &device->settings };
+        lists[count++] = (struct options_keys){ id_keys, settings, NULL };
     if (model->buses & DEVICE_BUS_MMIO)
-        lists[count++] = (struct options_keys){ virtio_keys, &device->settings };
+        lists[count++] = (struct options_keys){ virtio_keys, settings, "virtio" };
     if (device->on_pci)
-        lists[count++] = (struct options_keys){ pci_keys, device };
+        lists[count++] = (struct options_keys){ pci_keys, device, "pci" };
     else if (model->buses & DEVICE_BUS_MMIO)
-        lists[count++] = (struct options_keys){ slot_keys, device };
+        lists[count++] = (struct options_keys){ slot_keys, device, NULL };
     if (model->buses & DEVICE_BUS_USB)
-        lists[count++] = (struct options_keys){ usb_keys, &device->settings };
-    lists[count] = (struct options_keys){ NULL, NULL };
+        lists[count++] = (struct options_keys){ usb_keys, settings, "usb" };
+    if (model->backend == DEVICE_BACKEND_DISK)
+        lists[count++] = (struct options_keys){ none, NULL, "disk" };
+    lists[count] = (struct options_keys){ NULL, NULL, NULL };
 }
 
 /* ---- Help ---------------------------------------------------------------------------------------------- */

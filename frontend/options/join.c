@@ -24,12 +24,18 @@ const struct options_named *options_find_named(const struct options_named *list,
     return NULL;
 }
 
+static bool is_named(const struct options_drive *drive, const char *name)
+{
+    return (drive->id && strcmp(drive->id, name) == 0) ||
+           (drive->node_name && strcmp(drive->node_name, name) == 0);
+}
+
 bool options_join_drive(struct options *options, const char *text, const struct device_settings *settings,
                         struct blockdev_config *config, const char **drive_id, struct error *error)
 {
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];
-        if (!drive->id || strcmp(drive->id, settings->backend) != 0)
+        if (!is_named(drive, settings->backend))
             continue;
         if (drive->interface >= OPTIONS_IF_VIRTIO || drive->used)
             return error_set(error, "-device %s: the drive %s is in use by another device%s", text, drive->id,

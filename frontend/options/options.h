@@ -107,7 +107,8 @@ enum options_interface {
 };
 
 struct options_drive {
-    const char *id; /* NULL: none */
+    const char *id;        /* NULL: none */
+    const char *node_name; /* another name of a -drive; NULL: none */
     enum options_interface interface;
     struct blockdev_config blockdev;
     int unit;                            /* its number on its bus, for if=pflash its bank; -1: any */
@@ -337,6 +338,7 @@ bool options_add_globals(const struct options *options, const char *name, const 
 /* Second step: the same for the harts. */
 bool options_join_cpu(struct options *options, struct error *error);
 /* legacy.c */
+options_take_fn options_take_keyboard, options_take_compat;
 options_take_fn options_take_vga, options_take_parallel, options_take_usb, options_take_shim,
     options_take_trace, options_take_seed, options_take_firmware_dir;
 /* icount.c */
@@ -351,7 +353,7 @@ bool options_join_memory(struct options *options, struct error *error);
 /* firmware.c */
 options_take_fn options_take_boot, options_take_fw_cfg, options_take_uuid, options_take_smbios;
 options_take_fn options_take_blockdev, options_take_pflash, options_take_hda, options_take_hdb,
-    options_take_hdc, options_take_hdd, options_take_cdrom;
+    options_take_hdc, options_take_hdd, options_take_cdrom, options_take_sd;
 /* drive.c: gives the banks of flash their drives. */
 bool options_join_pflash(struct options *options, struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
