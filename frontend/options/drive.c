@@ -330,6 +330,7 @@ bool options_take_drive(struct options *options, const char *argument, struct er
     struct option_pairs pairs;
     struct options_drive drive = { .unit = -1 };
     if (!option_pairs_split(&pairs, &options->strings, argument, NULL, error) ||
+        !options_take_throttle(&pairs, &drive.blockdev.throttle, "-drive", error) ||
         !options_take_pairs(options, &pairs, keys, &drive, "-drive", error))
         return false;
     if (!drive.blockdev.path || !*drive.blockdev.path)
@@ -340,6 +341,8 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         drive.id = drive.node_name;
     if (drive.interface == OPTIONS_IF_PFLASH && drive.unit >= MACHINE_PFLASH_BANKS_MAX)
         return error_set(error, "-drive %s: the banks of flash are unit=0 and unit=1", argument);
+    if (drive.interface == OPTIONS_IF_PFLASH && block_throttle_is_given(&drive.blockdev.throttle))
+        return error_set(error, "-drive if=pflash: flash has no limits of speed; harts would stand still");
     return add_drive(options, "-drive", &drive, error);
 }
 

@@ -48,7 +48,7 @@ bool options_take_usb(struct options *options, const char *argument, struct erro
 /* Viewers that send characters and not positions are answered as if they had a keyboard of the USA. */
 bool options_take_keyboard(struct options *options, const char *argument, struct error *error)
 {
-    if (strcmp(argument, "en-us") != 0)
+    if (*argument && strcmp(argument, "en-us") != 0)
         log_warn("-k %s: windows send the positions of keys, so the layout is set in the guest", argument);
     return *argument || error_set(error, "-k: the language is missing");
 }

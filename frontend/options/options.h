@@ -356,6 +356,10 @@ options_take_fn options_take_blockdev, options_take_pflash, options_take_hda, op
     options_take_hdc, options_take_hdd, options_take_cdrom, options_take_sd;
 /* drive.c: gives the banks of flash their drives. */
 bool options_join_pflash(struct options *options, struct error *error);
+/* Takes the limits of speed out of the keys of a disk: throttling.bps-total= and others, and their older
+ * names. */
+bool options_take_throttle(struct option_pairs *pairs, struct block_throttle_limits *limits, const char *flag,
+                           struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
 options_take_fn options_take_semihosting, options_take_profile, options_take_coverage;
