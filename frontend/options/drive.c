@@ -333,7 +333,10 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         !options_take_throttle(&pairs, &drive.blockdev.throttle, "-drive", error) ||
         !options_take_pairs(options, &pairs, keys, &drive, "-drive", error))
         return false;
-    if (!drive.blockdev.path || !*drive.blockdev.path)
+    bool empty = !drive.blockdev.path || !*drive.blockdev.path;
+    if (empty) /* a CD drive takes it, and gets a medium later */
+        drive.blockdev.path = NULL;
+    if (empty && drive.interface != OPTIONS_IF_NONE)
         return error_set(error, "-drive %s: file=FILE is missing", argument);
     drive.blockdev.rule.limited = true;
     drive.blockdev.cache = cache_of(&drive);
@@ -523,6 +526,8 @@ static bool plug_named(struct options *options, int unit, const char *name, stru
             continue;
         if (drive->used || drive->interface != OPTIONS_IF_NONE)
             return error_set(error, "-machine pflash%d=%s: that drive is in use already", unit, name);
+        if (!drive->blockdev.path)
+            return error_set(error, "-machine pflash%d=%s: that drive has no file=", unit, name);
         return plug_bank(options, drive, unit, error);
     }
     return error_set(error, "-machine pflash%d=%s: there is no -blockdev with that node-name", unit, name);

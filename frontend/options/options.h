@@ -424,6 +424,8 @@ bool options_join_backend(struct options *options, const struct options_device *
 /* The same for a drive; `text` is the argument of -device. */
 bool options_join_drive(struct options *options, const char *text, const struct device_settings *settings,
                         struct blockdev_config *config, const char **drive_id, struct error *error);
+/* join.c: checks that the drive of that device is not empty. */
+bool options_has_medium(const struct blockdev_config *drive, const char *text, struct error *error);
 /* Checks, when all functions are placed, that the guest finds each of them. */
 bool options_check_pci(const struct options *options, struct error *error);
 

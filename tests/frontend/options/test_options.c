@@ -791,7 +791,7 @@ static const struct failing_line failures[] = {
     { "-smp two", "two" },
     { "-smp 4,maxcpus=2", "maxcpus" },
     { "-smp 4,cores=3", "-smp 4,cores=3" },
-    { "-drive if=none,id=x", "file=FILE" },
+    { "-drive if=virtio,id=x", "file=FILE" },
     { "-drive file=a,format=vmdk", "format=vmdk" },
     { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,num-queues=65", "num-queues" },
     { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,queue-size=3", "queue-size" },

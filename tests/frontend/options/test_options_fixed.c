@@ -122,6 +122,10 @@ START_TEST(lines)
         { "-drive", "file=x,throttling.iops-total-maximum=3", "unknown option" },
         { "-drive", "file=x,throttling.group=g,iops=5", "limits of its own" },
         { "-drive", "file=x,if=pflash,iops=5", "flash has no limits of speed" },
+        { "-drive", "if=none,id=c,media=cdrom", NULL },
+        { "-drive", "if=virtio,id=c", "file=FILE is missing" },
+        { "-device", "sdhci-pci", "this version does not have it: use usb-storage" },
+        { "-device", "vmcoreinfo", "this version does not have it" },
         { "-display", "none,show-cursor=on,grab-mod=rctrl", NULL },
         { "-k", "en-us", NULL },
         { "-k", "", "the language is missing" },
@@ -138,6 +142,37 @@ START_TEST(lines)
         options_free(&options);
         free(argv[1]);
         free(argv[2]);
+    }
+}
+END_TEST
+
+/* Only a CD drive takes a drive without a medium. */
+START_TEST(empty_drives)
+{
+    static const struct {
+        const char *flag, *argument, *message; /* NULL: taken */
+    } cases[] = {
+        { "-device", "scsi-cd,drive=c", NULL },
+        { "-device", "scsi-hd,drive=c", "its drive has no file=" },
+        { "-device", "virtio-blk-pci,drive=c", "its drive has no file=" },
+        { "-machine", "virt,pflash0=c", "that drive has no file=" },
+    };
+    for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        static struct options options;
+        char *argv[] = { strdup("rvive"),           strdup("-device"),
+                         strdup("virtio-scsi-pci"), strdup("-drive"),
+                         strdup("if=none,id=c"),    strdup(cases[n].flag),
+                         strdup(cases[n].argument), NULL };
+        bool ok = options_parse(&options, 7, argv, &error);
+        ck_assert_msg(ok == !cases[n].message, "%s: %s", cases[n].argument, ok ? "taken" : error.text);
+        ck_assert_msg(ok || strstr(error.text, cases[n].message), "%s", error.text);
+        if (ok) {
+            ck_assert_ptr_null(options.machine.units[0].drive.path);
+            ck_assert_str_eq(options.machine.units[0].drive_id, "c");
+        }
+        options_free(&options);
+        for (unsigned word = 0; argv[word]; word++)
+            free(argv[word]);
     }
 }
 END_TEST
@@ -162,6 +197,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, values);
     tcase_add_test(tcase, spellings);
     tcase_add_test(tcase, lines);
+    tcase_add_test(tcase, empty_drives);
     tcase_add_test(tcase, machine_groups);
     suite_add_tcase(suite, tcase);
     return suite;
