@@ -119,14 +119,23 @@ bool device_worker_start(struct device_worker *worker, const struct device_worke
     return error_set(error, "%s: cannot start its thread: %s", config->device, strerror(rc));
 }
 
+static atomic_uint awaited;
+
+bool device_worker_is_awaited(void)
+{
+    return atomic_load_explicit(&awaited, memory_order_relaxed);
+}
+
 void device_worker_stop(struct device_worker *worker)
 {
+    atomic_fetch_add(&awaited, 1);
     pthread_mutex_lock(worker->config.lock);
     worker->stop = true;
     pthread_cond_broadcast(&worker->wake);
     pthread_mutex_unlock(worker->config.lock);
     for (unsigned n = 0; n < worker->thread_count; n++)
         thread_join(&worker->threads[n]);
+    atomic_fetch_sub(&awaited, 1);
     add_work(-__builtin_popcountll(worker->kicked));
     pthread_cond_destroy(&worker->wake);
     pthread_cond_destroy(&worker->idle);
@@ -164,6 +173,8 @@ void device_worker_rest(struct device_worker *worker, unsigned milliseconds)
 void device_worker_wait_idle(struct device_worker *worker)
 {
     CHECK_HELD(worker->config.lock);
+    atomic_fetch_add(&awaited, 1);
     while (worker->busy)
         pthread_cond_wait(&worker->idle, worker->config.lock);
+    atomic_fetch_sub(&awaited, 1);
 }

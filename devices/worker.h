@@ -71,5 +71,7 @@ unsigned device_worker_thread(void);
 void device_worker_rest(struct device_worker *worker, unsigned milliseconds);
 /* Releases the lock while it waits. The device gives out no more requests, so the work ends. */
 void device_worker_wait_idle(struct device_worker *worker);
+/* Whether somebody waits for the work of any worker to end, so that nobody may take his time. Any thread. */
+bool device_worker_is_awaited(void);
 
 #endif

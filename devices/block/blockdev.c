@@ -85,20 +85,39 @@ struct blockdev *blockdev_open(const struct blockdev_config *config, struct erro
             blockdev_destroy(base);
         base = snapshot;
     }
-    if (base) {
-        base->ignore_discard = config->ignore_discard;
-        base->detect_zeroes = config->detect_zeroes;
-    }
-    return base;
+    if (!base)
+        return NULL;
+    base->ignore_discard = config->ignore_discard;
+    base->detect_zeroes = config->detect_zeroes;
+    if (!block_throttle_is_given(&config->throttle))
+        return base;
+    base->throttle = block_throttle_create(&config->throttle);
+    if (base->throttle)
+        return base;
+    blockdev_destroy(base);
+    error_set(error, "%s: out of memory", config->path);
+    return NULL;
 }
 
 void blockdev_destroy(struct blockdev *blockdev)
 {
-    if (blockdev)
-        blockdev->ops->destroy(blockdev);
+    if (!blockdev)
+        return;
+    block_throttle_destroy(blockdev->throttle);
+    blockdev->ops->destroy(blockdev);
 }
 
 /* ---- Calls --------------------------------------------------------------------------------------------- */
+
+/* Waits until an operation may begin, and returns the time, in ns. A disk with limits looks to the guest like
+ * a slow one. */
+static uint64_t begin(struct blockdev *blockdev, bool write, uint64_t bytes)
+{
+    uint64_t now = host_now_ns();
+    if (blockdev->throttle && bytes)
+        block_throttle_wait(blockdev->throttle, write, bytes);
+    return now;
+}
 
 /* Counts an operation that began at `began`, in ns; returns rc. */
 static int count(struct blockdev *blockdev, enum blockdev_kind kind, uint64_t bytes, uint64_t began, int rc)
@@ -127,7 +146,7 @@ static int count_write(struct blockdev *blockdev, uint64_t bytes, uint64_t offse
 int blockdev_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned entries, uint64_t bytes,
                     uint64_t offset)
 {
-    uint64_t began = host_now_ns();
+    uint64_t began = begin(blockdev, false, bytes);
     return bytes ? count(blockdev, BLOCKDEV_READS, bytes, began,
                          blockdev->ops->preadv(blockdev, iov, entries, bytes, offset))
                  : 0;
@@ -150,7 +169,7 @@ int blockdev_pwritev(struct blockdev *blockdev, struct iovec *iov, unsigned entr
     if (blockdev->detect_zeroes != BLOCKDEV_DETECT_OFF && all_zero(iov, entries))
         return blockdev_write_zeroes(blockdev, offset, bytes,
                                      blockdev->detect_zeroes == BLOCKDEV_DETECT_UNMAP);
-    uint64_t began = host_now_ns();
+    uint64_t began = begin(blockdev, true, bytes);
     return bytes ? count_write(blockdev, bytes, offset, began,
                                blockdev->ops->pwritev(blockdev, iov, entries, bytes, offset))
                  : 0;
@@ -167,7 +186,7 @@ int blockdev_discard(struct blockdev *blockdev, uint64_t offset, uint64_t length
 {
     if (blockdev->read_only)
         return -EROFS;
-    uint64_t began = host_now_ns();
+    uint64_t began = begin(blockdev, true, length);
     return count(blockdev, BLOCKDEV_UNMAPS, length, began,
                  blockdev->ignore_discard ? 0 : blockdev->ops->discard(blockdev, offset, length));
 }
@@ -176,7 +195,7 @@ int blockdev_write_zeroes(struct blockdev *blockdev, uint64_t offset, uint64_t l
 {
     if (blockdev->read_only)
         return -EROFS;
-    uint64_t began = host_now_ns();
+    uint64_t began = begin(blockdev, true, length);
     return count_write(
         blockdev, length, offset, began,
         blockdev->ops->write_zeroes(blockdev, offset, length, unmap && !blockdev->ignore_discard));

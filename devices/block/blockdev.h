@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "devices/block/throttle.h"
 #include "util/error.h"
 
 #define BLOCKDEV_SECTOR  512u /* bytes */
@@ -91,7 +92,8 @@ struct blockdev {
     struct {
         atomic_uint_fast64_t operations, failed, bytes, ns;
     } counts[BLOCKDEV_KINDS];
-    atomic_uint_fast64_t highest; /* no byte from there on was written since the disk was opened */
+    struct block_throttle *throttle; /* NULL: the disk is as fast as the host's */
+    atomic_uint_fast64_t highest;    /* no byte from there on was written since the disk was opened */
 };
 
 enum blockdev_cache {
@@ -121,6 +123,7 @@ struct blockdev_config {
     enum blockdev_cache cache;
     bool ignore_discard; /* discard=ignore */
     enum blockdev_detect detect_zeroes;
+    struct block_throttle_limits throttle;
     enum blockdev_on_error werror, rerror; /* for the device that uses it */
     bool no_backing;                       /* the image alone: what it does not hold reads as zeros */
     bool no_repair;     /* an image that was not closed properly is opened as it is (rvive-img) */

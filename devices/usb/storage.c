@@ -483,6 +483,7 @@ static const struct device_key model_keys[] = {
     { "write-cache", DEVICE_KEY_AUTO,
       "off: each write is on the host's disk before it ends; auto: as the drive has it",
       DEVICE_SETTING(write_cache) },
+    { "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it", DEVICE_SETTING(boot_index) },
     BLOCK_ON_ERROR_KEYS,
     { .name = NULL },
 };

@@ -345,6 +345,7 @@ const struct device_model xhci_model = {
     .alias = "nec-usb-xhci",
     .text = "a USB controller",
     .buses = DEVICE_BUS_PCI,
+    .boot_node = "usb",
     .keys = model_keys,
     .create_pci = model_create,
     .attach_usb = xhci_attach,

@@ -514,6 +514,8 @@ static struct virtio_device *model_create(const struct device_plug *plug, struct
                                         .serial = plug->settings->serial,
                                         .queues = plug->settings->queues,
                                         .queue_size = plug->settings->queue_size,
+                                        .logical_block_size = plug->settings->logical_block_size,
+                                        .physical_block_size = plug->settings->physical_block_size,
                                         .on_error = *plug->on_error };
     return virtio_blk_create(&config, error);
 }
@@ -525,6 +527,11 @@ static const struct device_key model_keys[] = {
       .most = VIRTIO_QUEUES_MAX, .fallback = 1 },
     { "queue-size", DEVICE_KEY_POWER, "descriptors of a queue", DEVICE_SETTING(queue_size), .least = 4,
       .most = VIRTQUEUE_SIZE_MAX, .fallback = BLK_QUEUE_SIZE },
+    { "logical_block_size", DEVICE_KEY_POWER, "bytes of a block", DEVICE_SETTING(logical_block_size),
+      .least = BLOCKDEV_SECTOR, .most = BLK_BLOCK_SIZE_MAX, .fallback = BLOCKDEV_SECTOR },
+    { "physical_block_size", DEVICE_KEY_POWER,
+      "what the guest had better write at once; without it, a logical block",
+      DEVICE_SETTING(physical_block_size), .least = BLOCKDEV_SECTOR, .most = BLK_BLOCK_SIZE_MAX },
     BLOCK_ON_ERROR_KEYS,
     { "bootindex", DEVICE_KEY_ORDER, "when firmware tries to boot from it", DEVICE_SETTING(boot_index) },
     { "discard", DEVICE_KEY_FEATURE, "the guest may give back what it does not use",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frontend/options/fixed.h"
 #include "frontend/options/options.h"
 
 /* ---- -object ------------------------------------------------------------------------------------------- */
@@ -32,9 +33,12 @@ bool options_only_keys(const struct option_pairs *pairs, const char *const *keys
         const char *const *key = keys;
         while (*key && strcmp(*key, pairs->pairs[i].key) != 0)
             key++;
-        if (!*key)
-            return error_set(error, "%s: unknown option %s; there are: %s", flag, pairs->pairs[i].key,
-                             instead);
+        enum options_fixed found =
+            *key ? OPTIONS_FIXED_TAKEN : options_take_fixed(flag, flag, &pairs->pairs[i], error);
+        if (found == OPTIONS_FIXED_UNKNOWN)
+            error_set(error, "%s: unknown option %s; there are: %s", flag, pairs->pairs[i].key, instead);
+        if (found != OPTIONS_FIXED_TAKEN)
+            return false;
     }
     return true;
 }

@@ -52,6 +52,41 @@ static const struct {
     { "AC97", false, "use virtio-sound-pci" },
     { "ES1370", false, "use virtio-sound-pci" },
     { "guest-loader", false, "use -device loader" },
+    { "ati-vga", false, "use virtio-vga or bochs-display" },
+    { "cirrus-vga", false, "use virtio-vga or bochs-display" },
+    { "secondary-vga", false, "use virtio-vga or bochs-display" },
+    { "sdhci-pci", false, "use usb-storage or virtio-blk-pci" },
+    { "ufs", true, "use nvme or virtio-scsi-pci" },
+    { "megasas", true, "use virtio-scsi-pci" },
+    { "mptsas1068", false, "use virtio-scsi-pci" },
+    { "lsi53c8", true, "use virtio-scsi-pci" },
+    { "am53c974", false, "use virtio-scsi-pci" },
+    { "dc390", false, "use virtio-scsi-pci" },
+    { "pvscsi", false, "use virtio-scsi-pci" },
+    { "ide-cf", false, "use ide-hd" },
+    { "ne2k_pci", false, "use virtio-net-pci or e1000" },
+    { "pcnet", false, "use virtio-net-pci or e1000" },
+    { "tulip", false, "use virtio-net-pci or e1000" },
+    { "i825", true, "use virtio-net-pci or e1000" },
+    { "vmxnet3", false, "use virtio-net-pci or e1000e" },
+    { "igb", false, "use virtio-net-pci or e1000e" },
+    { "rocker", false, "use virtio-net-pci" },
+    { "virtio-iommu", true, "the board has no IOMMU" },
+    { "riscv-iommu", true, "the board has no IOMMU" },
+    { "virtio-crypto", true, "the harts have cryptography: -cpu max" },
+    { "virtio-pmem", true, "use virtio-blk-pci, or -object memory-backend-file,share=on" },
+    { "virtio-mem", true, "give the memory by -m; virtio-balloon-pci gives it back" },
+    { "virtio-multitouch", true, "use virtio-tablet-pci" },
+    { "virtio-input-host", true, "windows and viewers have the keys and pointers" },
+    { "vmcoreinfo", false, "there is no dump-guest-memory that would need it" },
+    { "ivshmem", true, "use -netdev socket, or -object memory-backend-file,share=on" },
+    { "vfio", true, "no device of the host is passed through" },
+    { "tpm-", true, "the board has no TPM" },
+    { "pci-serial", true, "use virtio-serial-pci" },
+    { "pci-testdev", false, "use edu" },
+    { "x3130-upstream", false, "there are pcie.0 and pcie-root-port" },
+    { "xio3130-downstream", false, "there are pcie.0 and pcie-root-port" },
+    { "i82801b11-bridge", false, "there are pcie.0 and pcie-root-port" },
 };
 
 /* ---- Names --------------------------------------------------------------------------------------------- */
@@ -169,20 +204,24 @@ _Static_assert(VIRTIO_PCI_LEGACY_AUTO == 0 && VIRTIO_PCI_LEGACY_ON == 1 && VIRTI
 
 void options_device_keys(struct options_device *device, struct options_keys lists[OPTIONS_KEY_LISTS])
 {
+    static const struct device_key none[] = { { .name = NULL } };
     const struct device_model *model = device->model;
+    void *settings = &device->settings;
     unsigned count = 0;
-    lists[count++] = (struct options_keys){ model->keys, &device->settings };
+    lists[count++] = (struct options_keys){ model->keys, settings, model->name };
     if (model != &options_loader_model)
-        lists[count++] = (struct options_keys){ id_keys, &device->settings };
+        lists[count++] = (struct options_keys){ id_keys, settings, NULL };
     if (model->buses & DEVICE_BUS_MMIO)
-        lists[count++] = (struct options_keys){ virtio_keys, &device->settings };
+        lists[count++] = (struct options_keys){ virtio_keys, settings, "virtio" };
     if (device->on_pci)
-        lists[count++] = (struct options_keys){ pci_keys, device };
+        lists[count++] = (struct options_keys){ pci_keys, device, "pci" };
     else if (model->buses & DEVICE_BUS_MMIO)
-        lists[count++] = (struct options_keys){ slot_keys, device };
+        lists[count++] = (struct options_keys){ slot_keys, device, NULL };
     if (model->buses & DEVICE_BUS_USB)
-        lists[count++] = (struct options_keys){ usb_keys, &device->settings };
-    lists[count] = (struct options_keys){ NULL, NULL };
+        lists[count++] = (struct options_keys){ usb_keys, settings, "usb" };
+    if (model->backend == DEVICE_BACKEND_DISK)
+        lists[count++] = (struct options_keys){ none, NULL, "disk" };
+    lists[count] = (struct options_keys){ NULL, NULL, NULL };
 }
 
 /* ---- Help ---------------------------------------------------------------------------------------------- */

@@ -77,17 +77,38 @@ static bool drive_rerror(struct options *options, void *item, const char *value,
     return options_parse_on_error("-drive", "rerror", value, &config_of(item)->rerror, error);
 }
 
+/* QEMU's names of images that are not files; a file of such a name can be written with a folder: ./nbd:x */
+static bool is_remote(const char *name)
+{
+    static const char *const kinds[] = { "nbd",  "nbd+tcp", "nbd+unix", "http",     "https",    "ftp",
+                                         "ftps", "ssh",     "sftp",     "iscsi",    "rbd",      "gluster",
+                                         "nfs",  "fat",     "null-co",  "null-aio", "blkdebug", "json",
+                                         "tftp", "vxhs",    "sheepdog" };
+    size_t length = strcspn(name, ":");
+    for (size_t n = 0; name[length] && n < sizeof(kinds) / sizeof(kinds[0]); n++)
+        if (strlen(kinds[n]) == length && strncmp(name, kinds[n], length) == 0)
+            return true;
+    return false;
+}
+
 static bool take_file(struct options *options, void *item, const char *value, struct error *error)
 {
-    config_of(item)->path = value;
+    static const char own[] = "file:";
+    if (value && is_remote(value))
+        return error_set(error,
+                         "file=%.200s: images are files of this host here; qemu-nbd makes a device of others",
+                         value);
+    config_of(item)->path = value && strncmp(value, own, strlen(own)) == 0 ? value + strlen(own) : value;
     return true;
 }
 
-/* QEMU's ways to access the host's disk; here it is always a pool of threads. */
+/* QEMU's ways to access the host's disk. Here it is always a pool of threads, and the guest sees no
+ * difference. */
 static bool take_aio(struct options *options, void *item, const char *value, struct error *error)
 {
-    return (value && strcmp(value, "threads") == 0) ||
-           error_set(error, "aio=%s: this version has only aio=threads", value ? value : "");
+    return (value && (strcmp(value, "threads") == 0 || strcmp(value, "native") == 0 ||
+                      strcmp(value, "io_uring") == 0)) ||
+           options_bad_value(error, "aio", value, "threads, native, io_uring");
 }
 
 static bool add_drive(struct options *options, const char *flag, const struct options_drive *drive,
@@ -114,6 +135,14 @@ static bool drive_id(struct options *options, void *item, const char *value, str
 {
     ((struct options_drive *)item)->id = value;
     return true;
+}
+
+/* It is a name for -device ...,drive=, too, and the only one if there is no id. */
+static bool drive_node(struct options *options, void *item, const char *value, struct error *error)
+{
+    struct options_drive *drive = item;
+    drive->node_name = value;
+    return (value && *value) || error_set(error, "-drive node-name: the name is missing");
 }
 
 static bool drive_if(struct options *options, void *item, const char *value, struct error *error)
@@ -167,7 +196,8 @@ static bool drive_format(struct options *options, void *item, const char *value,
     config_of(item)->format = value;
     return (value && (strcmp(value, "raw") == 0 || strcmp(value, "qcow2") == 0)) ||
            error_set(error,
-                     "-drive format=%s: there are format=raw and format=qcow2; rvive-img convert makes one",
+                     "-drive format=%s: there are raw and qcow2; of others, qemu-img convert makes one, and "
+                     "qemu-nbd shows them as a device",
                      value ? value : "");
 }
 
@@ -272,6 +302,7 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         { "file", take_file },
         { "if", drive_if },
         { "id", drive_id },
+        { "node-name", drive_node },
         { "unit", drive_unit },
         { "index", drive_index },
         { "bus", drive_bus },
@@ -299,14 +330,22 @@ bool options_take_drive(struct options *options, const char *argument, struct er
     struct option_pairs pairs;
     struct options_drive drive = { .unit = -1 };
     if (!option_pairs_split(&pairs, &options->strings, argument, NULL, error) ||
+        !options_take_throttle(&pairs, &drive.blockdev.throttle, "-drive", error) ||
         !options_take_pairs(options, &pairs, keys, &drive, "-drive", error))
         return false;
-    if (!drive.blockdev.path || !*drive.blockdev.path)
+    bool empty = !drive.blockdev.path || !*drive.blockdev.path;
+    if (empty) /* a CD drive takes it, and gets a medium later */
+        drive.blockdev.path = NULL;
+    if (empty && drive.interface != OPTIONS_IF_NONE)
         return error_set(error, "-drive %s: file=FILE is missing", argument);
     drive.blockdev.rule.limited = true;
     drive.blockdev.cache = cache_of(&drive);
+    if (!drive.id)
+        drive.id = drive.node_name;
     if (drive.interface == OPTIONS_IF_PFLASH && drive.unit >= MACHINE_PFLASH_BANKS_MAX)
         return error_set(error, "-drive %s: the banks of flash are unit=0 and unit=1", argument);
+    if (drive.interface == OPTIONS_IF_PFLASH && block_throttle_is_given(&drive.blockdev.throttle))
+        return error_set(error, "-drive if=pflash: flash has no limits of speed; harts would stand still");
     return add_drive(options, "-drive", &drive, error);
 }
 
@@ -319,24 +358,25 @@ bool options_take_pflash(struct options *options, const char *argument, struct e
 
 /* -hda FILE and the like, QEMU's short ways to disks: the disk is of the board's own kind. */
 static bool add_disk(struct options *options, const char *flag, const char *path, bool read_only,
-                     struct error *error)
+                     enum options_interface interface, struct error *error)
 {
-    struct options_drive drive = { .unit = -1 };
+    struct options_drive drive = { .unit = -1, .interface = interface };
     drive.blockdev = (struct blockdev_config){ .path = path, .read_only = read_only, .rule.limited = true };
     return *path ? add_drive(options, flag, &drive, error)
                  : error_set(error, "%s: the name of the image is missing", flag);
 }
 
-#define TAKE_DISK(name, flag, read_only)                                                                     \
+#define TAKE_DISK(name, flag, read_only, interface)                                                          \
     bool name(struct options *options, const char *argument, struct error *error)                            \
     {                                                                                                        \
-        return add_disk(options, flag, argument, read_only, error);                                          \
+        return add_disk(options, flag, argument, read_only, interface, error);                               \
     }
-TAKE_DISK(options_take_hda, "-hda", false)
-TAKE_DISK(options_take_hdb, "-hdb", false)
-TAKE_DISK(options_take_hdc, "-hdc", false)
-TAKE_DISK(options_take_hdd, "-hdd", false)
-TAKE_DISK(options_take_cdrom, "-cdrom", true)
+TAKE_DISK(options_take_hda, "-hda", false, OPTIONS_IF_DEFAULT)
+TAKE_DISK(options_take_hdb, "-hdb", false, OPTIONS_IF_DEFAULT)
+TAKE_DISK(options_take_hdc, "-hdc", false, OPTIONS_IF_DEFAULT)
+TAKE_DISK(options_take_hdd, "-hdd", false, OPTIONS_IF_DEFAULT)
+TAKE_DISK(options_take_cdrom, "-cdrom", true, OPTIONS_IF_DEFAULT)
+TAKE_DISK(options_take_sd, "-sd", false, OPTIONS_IF_SD)
 
 /* ---- -blockdev ----------------------------------------------------------------------------------------- */
 
@@ -486,6 +526,8 @@ static bool plug_named(struct options *options, int unit, const char *name, stru
             continue;
         if (drive->used || drive->interface != OPTIONS_IF_NONE)
             return error_set(error, "-machine pflash%d=%s: that drive is in use already", unit, name);
+        if (!drive->blockdev.path)
+            return error_set(error, "-machine pflash%d=%s: that drive has no file=", unit, name);
         return plug_bank(options, drive, unit, error);
     }
     return error_set(error, "-machine pflash%d=%s: there is no -blockdev with that node-name", unit, name);

@@ -24,12 +24,25 @@ const struct options_named *options_find_named(const struct options_named *list,
     return NULL;
 }
 
+bool options_has_medium(const struct blockdev_config *drive, const char *text, struct error *error)
+{
+    return drive->path ||
+           error_set(error, "-device %s: its drive has no file=, and only scsi-cd and ide-cd may be empty",
+                     text);
+}
+
+static bool is_named(const struct options_drive *drive, const char *name)
+{
+    return (drive->id && strcmp(drive->id, name) == 0) ||
+           (drive->node_name && strcmp(drive->node_name, name) == 0);
+}
+
 bool options_join_drive(struct options *options, const char *text, const struct device_settings *settings,
                         struct blockdev_config *config, const char **drive_id, struct error *error)
 {
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];
-        if (!drive->id || strcmp(drive->id, settings->backend) != 0)
+        if (!is_named(drive, settings->backend))
             continue;
         if (drive->interface >= OPTIONS_IF_VIRTIO || drive->used)
             return error_set(error, "-device %s: the drive %s is in use by another device%s", text, drive->id,
@@ -67,7 +80,8 @@ bool options_join_backend(struct options *options, const struct options_device *
     switch (device->model->backend) {
     case DEVICE_BACKEND_DISK:
         return options_join_drive(options, device->text, &device->settings, &slot->drive, &slot->drive_id,
-                                  error);
+                                  error) &&
+               options_has_medium(&slot->drive, device->text, error);
     case DEVICE_BACKEND_NETWORK: return options_join_netdev(options, device, slot, error);
     case DEVICE_BACKEND_FOLDER: return options_join_folder(options, device, slot, error);
     case DEVICE_BACKEND_AUDIO: return options_join_audiodev(options, device, slot, error);
@@ -131,7 +145,8 @@ static bool plug_drives(struct options *options, struct error *error)
             continue;
         if (drive->interface == OPTIONS_IF_NONE) {
             if (!drive->node)
-                log_warn("-drive file=%s,if=none: no -device uses it", drive->blockdev.path);
+                log_warn("-drive file=%s,if=none: no -device uses it",
+                         drive->blockdev.path ? drive->blockdev.path : "");
             continue;
         }
         if (drive->interface == OPTIONS_IF_SD) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "devices/pci/pci.h"
+#include "frontend/options/fixed.h"
 
 /* ---- Values -------------------------------------------------------------------------------------------- */
 
@@ -196,10 +197,17 @@ static const struct device_key *find_key(const struct options_keys *lists, const
     return NULL;
 }
 
-static bool unknown_key(const struct options_keys *lists, const struct option_pair *pair, const char *flag,
-                        struct error *error)
+/* A key that is the same for all devices of a kind, or none. */
+static bool other_key(const struct options_keys *lists, const struct option_pair *pair, const char *flag,
+                      struct error *error)
 {
     char known[256] = "";
+    for (const struct options_keys *list = lists; list->keys; list++) {
+        enum options_fixed found =
+            list->owner ? options_take_fixed(list->owner, flag, pair, error) : OPTIONS_FIXED_UNKNOWN;
+        if (found != OPTIONS_FIXED_UNKNOWN)
+            return found == OPTIONS_FIXED_TAKEN;
+    }
     for (; lists->keys; lists++) {
         for (const struct device_key *key = lists->keys; key->name; key++) {
             if (strlen(known) + strlen(key->name) + 3 < sizeof(known))
@@ -235,9 +243,9 @@ bool options_take_keys(const struct options_keys *lists, const struct option_pai
         char takes[160];
         void *at;
         const struct device_key *key = find_key(lists, pair->key, &at);
-        if (!key)
-            return unknown_key(lists, pair, flag, error);
-        if (take_value(key, pair->value, at))
+        if (!key && !other_key(lists, pair, flag, error))
+            return false;
+        if (!key || take_value(key, pair->value, at))
             continue;
         const char *value = pair->value ? pair->value : "";
         if (key->limit)
@@ -259,5 +267,7 @@ void options_print_keys(const struct options_keys *lists, FILE *out)
                 fprintf(out, " (%u)", key->fallback);
             fprintf(out, "%s\n", key->needed ? "; needed" : "");
         }
+        if (lists->owner)
+            options_print_fixed(lists->owner, out);
     }
 }

@@ -16,12 +16,13 @@
 /* Keys, and the structure that their offsets belong to. Arrays of these end with { NULL }. */
 struct options_keys {
     const struct device_key *keys;
-    void *item; /* not used for printing */
+    void *item;        /* not used for printing */
+    const char *owner; /* of further keys, in fixed.def; NULL: there are none */
 };
 
-/* The lists of a device's keys: those of its model, of all devices, and of its bus. The values go to
+/* The lists of a device's keys: those of its model, of all devices, of its bus and of disks. The values go to
  * *device. */
-#define OPTIONS_KEY_LISTS 5
+#define OPTIONS_KEY_LISTS 6
 void options_device_keys(struct options_device *device, struct options_keys lists[OPTIONS_KEY_LISTS]);
 
 /* Gives each pair to the key with its name. `flag`, "-device NAME", is for messages. */

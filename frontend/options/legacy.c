@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Flags of QEMU that have little or no effect on this board, and those that correspond to something else
- * here: -vga, -parallel, -usb, -trace; -L, -seed.
+ * here: -vga, -parallel, -usb, -k, -compat, -trace; -L, -seed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +41,19 @@ bool options_take_parallel(struct options *options, const char *argument, struct
 }
 
 bool options_take_usb(struct options *options, const char *argument, struct error *error)
+{
+    return true;
+}
+
+/* Viewers that send characters and not positions are answered as if they had a keyboard of the USA. */
+bool options_take_keyboard(struct options *options, const char *argument, struct error *error)
+{
+    if (*argument && strcmp(argument, "en-us") != 0)
+        log_warn("-k %s: windows send the positions of keys, so the layout is set in the guest", argument);
+    return *argument || error_set(error, "-k: the language is missing");
+}
+
+bool options_take_compat(struct options *options, const char *argument, struct error *error)
 {
     return true;
 }

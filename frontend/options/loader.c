@@ -30,7 +30,7 @@ const struct device_model options_loader_model = {
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error)
 {
     struct machine_load load = { .cpu = -1 };
-    const struct options_keys lists[] = { { loader_keys, &load }, { NULL, NULL } };
+    const struct options_keys lists[] = { { loader_keys, &load, "loader" }, { NULL, NULL, NULL } };
     if (options->machine.load_count == MACHINE_LOADS_MAX)
         return error_set(error, "-device loader: more than %d of them", MACHINE_LOADS_MAX);
     if (!options_take_keys(lists, pairs, "-device loader", error))

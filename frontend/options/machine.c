@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "frontend/options/options.h"
+#include "util/log.h"
 
 /* ---- -machine ------------------------------------------------------------------------------------------ */
 
@@ -40,9 +41,17 @@ static bool only_off(const char *key, const char *value, struct error *error)
     return error_set(error, "-machine %s=%s: this version has only %s=off", key, value ? value : "on", key);
 }
 
+/* The tables would only tell firmware and kernels what the device tree tells them, too. */
 static bool machine_acpi(struct options *options, void *item, const char *value, struct error *error)
 {
-    return (value && strcmp(value, "auto") == 0) || only_off("acpi", value, error);
+    bool on = false;
+    if (value && strcmp(value, "auto") == 0)
+        return true;
+    if (!options_take_switch("-machine acpi", value, &on, error))
+        return false;
+    if (on)
+        log_warn("-machine acpi=on: the board has no ACPI tables; the guest gets the device tree");
+    return true;
 }
 
 /* Accepted: the board has no USB of its own, and neither has QEMU's virt. */
@@ -179,6 +188,52 @@ static bool machine_otp_serial(struct options *options, void *item, const char *
         options->machine.member = value;                                                                     \
         return true;                                                                                         \
     }
+/* smp=, memory= and boot= stand for the flags, and smp.cores= for a key of one. */
+struct options_group {
+    const char *name;
+    options_take_fn *take;
+};
+
+/* Moves the keys of the group to the flag's own list, and takes it. */
+static bool take_group(struct options *options, struct option_pairs *pairs, const struct options_group *group,
+                       struct error *error)
+{
+    char list[512] = "";
+    unsigned kept = 0;
+    size_t length = strlen(group->name);
+    for (unsigned n = 0; n < pairs->count; n++) {
+        const struct option_pair *pair = &pairs->pairs[n];
+        bool whole = strcmp(pair->key, group->name) == 0 && pair->value;
+        bool part = strncmp(pair->key, group->name, length) == 0 && pair->key[length] == '.' && pair->value;
+        size_t used = strlen(list);
+        if (!whole && !part)
+            pairs->pairs[kept++] = *pair;
+        else if (used + strlen(pair->key) + strlen(pair->value) + 3 > sizeof(list))
+            return error_set(error, "-machine %s=: too long", group->name);
+        else
+            snprintf(list + used, sizeof(list) - used, "%s%s%s%s", used ? "," : "",
+                     part ? pair->key + length + 1 : "", part ? "=" : "", pair->value);
+    }
+    pairs->count = kept;
+    char *text = *list ? option_strings_add(&options->strings, list, strlen(list)) : NULL;
+    if (*list && !text)
+        return error_set(error, "out of memory for the options");
+    return !*list || group->take(options, text, error);
+}
+
+static bool take_groups(struct options *options, struct option_pairs *pairs, struct error *error)
+{
+    static const struct options_group groups[] = {
+        { "smp", options_take_smp },
+        { "memory", options_take_memory },
+        { "boot", options_take_boot },
+    };
+    for (size_t n = 0; n < sizeof(groups) / sizeof(groups[0]); n++)
+        if (!take_group(options, pairs, &groups[n], error))
+            return false;
+    return true;
+}
+
 MACHINE_TEXT(machine_kernel, kernel)
 MACHINE_TEXT(machine_initrd, initrd)
 MACHINE_TEXT(machine_append, append)
@@ -219,6 +274,7 @@ bool options_take_machine(struct options *options, const char *argument, struct 
     };
     struct option_pairs pairs;
     return option_pairs_split(&pairs, &options->strings, argument, "type", error) &&
+           take_groups(options, &pairs, error) &&
            options_take_pairs(options, &pairs, rows, NULL, "-machine", error);
 }
 

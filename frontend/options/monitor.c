@@ -48,8 +48,10 @@ bool options_take_mon(struct options *options, const char *argument, struct erro
     for (unsigned i = 0; i < pairs.count; i++) {
         const char *key = pairs.pairs[i].key;
         if (strcmp(key, "chardev") != 0 && strcmp(key, "mode") != 0 && strcmp(key, "id") != 0 &&
-            strcmp(key, "pretty") != 0) /* accepted: each answer is one line in any case */
-            return error_set(error, "-mon: unknown option %s; there are: chardev, mode, id, pretty", key);
+            strcmp(key, "pretty") != 0 && /* accepted: each answer is one line in any case */
+            strcmp(key, "default") != 0)  /* accepted: every monitor is as good as the others */
+            return error_set(error, "-mon: unknown option %s; there are: chardev, mode, id, pretty, default",
+                             key);
     }
     if (!id || !*id)
         return error_set(error, "-mon %s: chardev=ID is missing", argument);

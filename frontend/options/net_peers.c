@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "frontend/options/fixed.h"
 #include "frontend/options/options.h"
 #include "util/resolve.h"
 
@@ -323,6 +324,11 @@ bool options_take_peer(struct options *options, const char *type, const struct o
             continue;
         if (!row->key && options_is_help(pair->key)) /* the names of the rows are printed */
             return options_take_pairs(options, pairs, kind->keys, NULL, name, error);
+        enum options_fixed found = options_take_fixed(name, name, pair, error);
+        if (found == OPTIONS_FIXED_TAKEN)
+            continue;
+        if (found == OPTIONS_FIXED_REFUSED)
+            return false;
         for (row = kind->keys; row->key; row++)
             if (strlen(known) + strlen(row->key) + 3 < sizeof(known))
                 strcat(strcat(known, *known ? ", " : ""), row->key);

@@ -3,6 +3,7 @@
  * The table of flags, and the loop over the arguments; see options.h. Flags with one value are taken here,
  * the others in the files for their subjects.
  */
+#include "frontend/options/fixed.h"
 #include "frontend/options/options.h"
 
 #include <stdlib.h>
@@ -226,7 +227,11 @@ bool options_take_pairs(struct options *options, const struct option_pairs *pair
             row++;
         if (row->key && row->take(options, item, pair->value, error))
             continue;
-        if (row->key)
+        enum options_fixed found =
+            row->key ? OPTIONS_FIXED_REFUSED : options_take_fixed(flag, flag, pair, error);
+        if (found == OPTIONS_FIXED_TAKEN)
+            continue;
+        if (found == OPTIONS_FIXED_REFUSED)
             return false;
         char known[256] = "";
         for (row = rows; row->key; row++) {

@@ -108,7 +108,8 @@ enum options_interface {
 };
 
 struct options_drive {
-    const char *id; /* NULL: none */
+    const char *id;        /* NULL: none */
+    const char *node_name; /* another name of a -drive; NULL: none */
     enum options_interface interface;
     struct blockdev_config blockdev;
     int unit;                            /* its number on its bus, for if=pflash its bank; -1: any */
@@ -339,6 +340,7 @@ bool options_add_globals(const struct options *options, const char *name, const 
 /* Second step: the same for the harts. */
 bool options_join_cpu(struct options *options, struct error *error);
 /* legacy.c */
+options_take_fn options_take_keyboard, options_take_compat;
 options_take_fn options_take_vga, options_take_parallel, options_take_usb, options_take_shim,
     options_take_trace, options_take_seed, options_take_firmware_dir;
 /* icount.c */
@@ -353,9 +355,13 @@ bool options_join_memory(struct options *options, struct error *error);
 /* firmware.c */
 options_take_fn options_take_boot, options_take_fw_cfg, options_take_uuid, options_take_smbios;
 options_take_fn options_take_blockdev, options_take_pflash, options_take_hda, options_take_hdb,
-    options_take_hdc, options_take_hdd, options_take_cdrom;
+    options_take_hdc, options_take_hdd, options_take_cdrom, options_take_sd;
 /* drive.c: gives the banks of flash their drives. */
 bool options_join_pflash(struct options *options, struct error *error);
+/* Takes the limits of speed out of the keys of a disk: throttling.bps-total= and others, and their older
+ * names. */
+bool options_take_throttle(struct option_pairs *pairs, struct block_throttle_limits *limits, const char *flag,
+                           struct error *error);
 options_take_fn options_take_drive, options_take_device, options_take_object, options_take_chardev,
     options_take_global, options_take_serial;
 options_take_fn options_take_semihosting, options_take_profile, options_take_coverage;
@@ -420,6 +426,8 @@ bool options_join_backend(struct options *options, const struct options_device *
 /* The same for a drive; `text` is the argument of -device. */
 bool options_join_drive(struct options *options, const char *text, const struct device_settings *settings,
                         struct blockdev_config *config, const char **drive_id, struct error *error);
+/* join.c: checks that the drive of that device is not empty. */
+bool options_has_medium(const struct blockdev_config *drive, const char *text, struct error *error);
 /* Checks, when all functions are placed, that the guest finds each of them. */
 bool options_check_pci(const struct options *options, struct error *error);
 

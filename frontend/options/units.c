@@ -134,6 +134,8 @@ bool options_join_units(struct options *options, struct error *error)
             return false;
         if (cd)
             unit->drive.read_only = true;
+        else if (!options_has_medium(&unit->drive, options->unit_texts[n], error))
+            return false;
     }
     return true;
 }

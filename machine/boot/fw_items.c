@@ -18,10 +18,10 @@ enum { KEY_UUID = 0x02, KEY_BOOT_MENU = 0x0e };
 
 struct candidate {
     unsigned index; /* the number that the user gave */
-    char path[96];
+    char path[128];
 };
 
-#define CANDIDATES_MAX (MACHINE_VIRTIO_SLOTS_MAX + MACHINE_PCI_MAX + MACHINE_UNITS_MAX)
+#define CANDIDATES_MAX (MACHINE_VIRTIO_SLOTS_MAX + MACHINE_PCI_MAX + MACHINE_UNITS_MAX + MACHINE_USB_MAX)
 
 static bool is_disk(const struct machine_plug *plug)
 {
@@ -83,6 +83,28 @@ static unsigned add_candidates(const struct machine *machine, const struct machi
     return count;
 }
 
+/* Adds the disks on a USB controller. Those behind hubs have a port like "2.3". */
+static unsigned add_usb(const struct machine *machine, unsigned controller, const char *path,
+                        struct candidate *list, unsigned count)
+{
+    for (unsigned n = 0; n < machine->config.usb_count; n++) {
+        const struct machine_usb *usb = &machine->config.usb[n];
+        if (usb->controller != controller || !usb->plug.settings.boot_index)
+            continue;
+        struct candidate *found = &list[count++];
+        const char *port = usb->path, *dot;
+        found->index = usb->plug.settings.boot_index;
+        int used = snprintf(found->path, sizeof(found->path), "%s", path);
+        for (; (dot = strchr(port, '.')) && used < (int)sizeof(found->path); port = dot + 1)
+            used += snprintf(found->path + used, sizeof(found->path) - (size_t)used, "/hub@%.*s",
+                             (int)(dot - port), port);
+        if (used < (int)sizeof(found->path))
+            snprintf(found->path + used, sizeof(found->path) - (size_t)used, "/storage@%s/channel@0/disk@0,0",
+                     port);
+    }
+    return count;
+}
+
 static unsigned find_candidates(const struct machine *machine, struct candidate *list)
 {
     unsigned count = 0;
@@ -106,6 +128,7 @@ static unsigned find_candidates(const struct machine *machine, struct candidate 
         snprintf(path, sizeof(path), "/pci@ffffffffffffffff%s/%s@%x%s", bridges, node_of(&pci->plug),
                  pci->slot, function);
         count = add_candidates(machine, &pci->plug, path, list, count);
+        count = add_usb(machine, n, path, list, count);
     }
     return count;
 }

@@ -142,7 +142,7 @@ static const struct failing_line failures[] = {
     { "-fsdev local,path=/,security_model=none", "id=ID" },
     { "-fsdev local,id=f,path=/,security_model=mapped-file", "\"mapped-file\"" },
     { "-fsdev proxy,id=f,path=/", "only folders of this host" },
-    { "-fsdev local,id=f,path=/,security_model=none,writeout=immediate", "writeout" },
+    { "-fsdev local,id=f,path=/,security_model=none,writeout=later", "writeout" },
     { "-virtfs local,path=/,security_model=none", "mount_tag=TAG" },
     { "-device virtio-9p-device,fsdev=f,mount_tag=t", "no -fsdev with id=f" },
     { "-fsdev local,id=f,path=/,security_model=none -device virtio-9p-device,fsdev=f", "mount_tag=TAG" },

@@ -14,6 +14,9 @@
 #include "cpu/isa/isa.h"
 #include "devices/ahci/ahci.h"
 #include "devices/nvme/nvme.h"
+#include "devices/usb/hub.h"
+#include "devices/usb/storage.h"
+#include "devices/usb/xhci.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/scsi.h"
@@ -113,7 +116,9 @@ START_TEST(order)
         "/pci@ffffffffffffffff/ethernet@5,1/ethernet-phy@0\n/pci@ffffffffffffffff/scsi@1/disk@0,0\n"
         "/pci@ffffffffffffffff/pci1b36,0010@6/namespace@1,0\n"
         "/pci@ffffffffffffffff/scsi@7/channel@0/disk@2,10\n"
-        "/pci@ffffffffffffffff/pci8086,2922@8/drive@1/disk@0\nHALT";
+        "/pci@ffffffffffffffff/pci8086,2922@8/drive@1/disk@0\n"
+        "/pci@ffffffffffffffff/usb@9/storage@2/channel@0/disk@0,0\n"
+        "/pci@ffffffffffffffff/usb@9/hub@1/storage@3/channel@0/disk@0,0\nHALT";
     struct machine_config config = base();
     struct machine_plug card = { .model = &virtio_net_model, .settings = { .boot_index = 1 } };
     config.virtio[6] = card;
@@ -136,7 +141,16 @@ START_TEST(order)
                                              .model = &ide_cd_model,
                                              .settings = { .target = 2, .lun = 1, .boot_index = 22 } };
     config.unit_count = 2;
-    config.pci_count = 5;
+    config.pci[5] = (struct machine_pci){
+        .plug = { .model = &xhci_model, .settings = { .usb2_ports = 4, .usb3_ports = 4 } }, .slot = 9
+    };
+    config.usb[0] = (struct machine_usb){ .plug = plug_disk(24), .controller = 5, .path = "2" };
+    config.usb[1] = (struct machine_usb){ .plug = { .model = &usb_hub_model }, .controller = 5, .path = "1" };
+    config.usb[2] = (struct machine_usb){ .plug = plug_disk(25), .controller = 5, .path = "1.3" };
+    config.usb[0].plug.model = config.usb[2].plug.model = &usb_storage_model;
+    config.usb[0].plug.settings.logical_block_size = config.usb[2].plug.settings.logical_block_size = 512;
+    config.usb_count = 3;
+    config.pci_count = 6;
     config.boot = (struct machine_boot){ .menu = true, .strict = true, .has_wait = true, .wait_ms = 5000 };
     make(&config);
     check_text("bootorder", text, sizeof(text));
