@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rsp import Rsp  # noqa: E402
 
 RVIVE, SOURCES = sys.argv[1:3]
-SEED = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 32)
+SEED = int(sys.argv[3]) if sys.argv[3:] and sys.argv[3].isdigit() else random.randrange(1 << 32)
 RAM, SIZE = 0x80000000, 1 << 20
 FLAGS = ["-M", "virt", "-m", "1M", "-bios", "none", "-display", "none", "-serial", "stdio", "-monitor", "none", "-nic",
          "none", "-icount", "shift=0,sleep=off"]
@@ -177,4 +177,5 @@ def main():
                 print("ok", harts, accel)
 
 
-main()
+if __name__ == "__main__":
+    main()
