@@ -22,6 +22,11 @@ struct hart *machine_hart(struct machine *machine, unsigned number)
     return number < machine->hart_count ? machine->harts[number] : NULL;
 }
 
+struct timeline *machine_timeline(struct machine *machine)
+{
+    return machine->timeline;
+}
+
 bool machine_step(struct machine *machine, unsigned number, struct error *error)
 {
     if (number >= machine->hart_count)

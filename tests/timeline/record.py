@@ -107,9 +107,33 @@ def check_gdb(folder, file, elf, harts, symbols):
         rsp.ask("bs")
         assert rsp.when()[0] < there
         assert "replaylog:begin" in rsp.ask("bc") and rsp.when()[0] == 0
+        assert "Replaying execution" in rsp.monitor("info replay") and "a replay" in rsp.monitor("info timeline")
+        assert "replay" in rsp.monitor("system_reset") and "replay" in rsp.monitor("migrate file:/dev/null")
         assert "replay" in rsp.ask("P1=0000000000000000") and "replay" in rsp.monitor("step 1")
         assert "replaylog:end" in rsp.ask("vCont;c") and rsp.when()[0] == end
         rsp.send("vCont;c")
+    finally:
+        rsp.end()
+
+
+def check_interrupt(folder):
+    """gdb's Ctrl-C ends a reverse-continue that takes long, and a continue in the past."""
+    elf, symbols = compile_guest(folder, 1, 30000000)
+    rsp = Rsp([RVIVE] + FLAGS + ["-kernel", elf], folder)
+    try:
+        rsp.send("vCont;c")
+        time.sleep(4)
+        rsp.interrupt()
+        end = rsp.when()[0]
+        rsp.ask("Z2,%x,4" % (symbols["ended"] + 0x10000))  # nobody writes there, but each store has to be looked at
+        rsp.send("bc")
+        time.sleep(0.3)
+        begun = time.time()
+        answer = rsp.interrupt()
+        assert answer.startswith("T02") and time.time() - begun < 5, answer
+        assert rsp.when()[0] < end
+        rsp.ask("z2,%x,4" % (symbols["ended"] + 0x10000))
+        assert "replaylog:end" in rsp.ask("vCont;c") and rsp.when()[0] == end
     finally:
         rsp.end()
 
@@ -127,6 +151,7 @@ def main():
             if harts == 1:
                 check_names(folder, file)
                 check_killed(folder)
+                check_interrupt(folder)
             print("ok", harts)
 
 
