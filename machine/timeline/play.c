@@ -64,7 +64,8 @@ void timeline_play(struct timeline *timeline)
     atomic_store(&timeline->interrupted, false);
     bool was_over = timeline->told;
     timeline_run(timeline);
-    if (timeline->end == TIMELINE_STOPPED || was_over)
+    bool quits = atomic_load(&timeline->machine->event) >> 16 == MACHINE_EVENT_QUIT;
+    if (timeline->end == TIMELINE_STOPPED || was_over || quits)
         return;
     timeline->told = true;
     if (timeline->end == TIMELINE_FAILED) {

@@ -2,6 +2,7 @@
  *
  * A recording from a hostile source: takes a good one apart, changes some of its sections, puts it together
  * with right checksums, and reads it into a machine. Arguments: the recording, its number of harts, a seed.
+ * With a fourth one, a file: only writes one there from which a replay differs.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -75,10 +76,33 @@ static void try_random(void)
             abort();
 }
 
+/* Writes the recording to another file, with one thing changed that a hart gives to a device: the replay goes
+ * another way than the log says. */
+static int write_other(const char *path)
+{
+    int out = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    for (unsigned n = 0; out >= 0 && n < good.count; n++) {
+        struct saved_section *section = &good.sections[n];
+        struct log_reader log = { .bytes = section->bytes,
+                                  .stop = section->bytes + section->length,
+                                  .end = UINT64_MAX,
+                                  .harts = config.smp };
+        while (section->kind == CONTAINER_LOG && log.bytes < log.stop) {
+            size_t value = (size_t)(log.bytes - section->bytes) + 1;
+            if (log_read(&log) != LOG_VALUE || log.value < 0x10000000)
+                continue; /* not an address and a value */
+            section->bytes[value] ^= 1;
+            saved_write(&good, out);
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     static char path[64];
-    if (argc != 4)
+    if (argc != 4 && argc != 5)
         return 2;
     config.smp = (unsigned)atoi(argv[2]);
     srand((unsigned)atoi(argv[3]));
@@ -89,6 +113,8 @@ int main(int argc, char **argv)
     saved_read(&good, fd);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
     config.replay_file = path;
+    if (argc == 5)
+        return write_other(argv[4]);
     if (!try_changed(file, 0))
         return 1;
     unsigned taken = 0;

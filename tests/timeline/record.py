@@ -74,6 +74,13 @@ def check_names(folder, file):
     assert "No such file" in run(PLAIN + ["-replay", folder + "/none"], 1)[1]
 
 
+def check_divergence(folder, file, harts):
+    """The harts do something else than the log says: told at once, with the place."""
+    subprocess.run([HOSTILE, file, str(harts), "0", folder + "/other"], check=True)
+    _, messages = run(PLAIN + ["-smp", str(harts), "-replay", folder + "/other"], 1)
+    assert re.search(r"at instruction [1-9]\d* \(hart \d+, pc 0x[0-9a-f]{8}\) is not what was recorded", messages), messages
+
+
 def check_killed(folder):
     """The emulator is killed: what it had recorded is there."""
     elf, _ = compile_guest(folder, 1, 2000000000)
@@ -147,6 +154,7 @@ def main():
             file, output = check_tiers(folder, elf, harts)
             check_damage(folder, file, output, harts, generator)
             check_gdb(folder, file, elf, harts, symbols)
+            check_divergence(folder, file, harts)
             subprocess.run([HOSTILE, file, str(harts), str(generator.randrange(1 << 31))], check=True)
             if harts == 1:
                 check_names(folder, file)
