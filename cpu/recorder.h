@@ -17,8 +17,8 @@ struct hart_recorder_ops {
     /* The hart that runs gets a value from outside: a device's register, the time, entropy. Returns the one
      * that counts: while replaying, the one that was noted. On the harts' thread. */
     uint64_t (*value)(struct hart_recorder *recorder, uint64_t value);
-    /* The hart that runs gives something to the outside. Replaying: it must be the same. */
-    void (*expect)(struct hart_recorder *recorder, uint64_t value);
+    /* The hart that runs writes to a device. Replaying: it must write the same. */
+    void (*expect)(struct hart_recorder *recorder, uint64_t paddr, uint64_t value);
     /* An interrupt input has another level. True: the hart may have it now. False: not now, or not at all;
      * hart_apply_irq() gives it to the hart. Any thread. */
     bool (*irq)(struct hart_recorder *recorder, unsigned hart, unsigned bit, bool level);

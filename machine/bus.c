@@ -270,7 +270,7 @@ static bool replayed_read(struct hart_recorder *recorder, uint64_t *value)
 static bool replayed_write(struct hart_recorder *recorder, uint64_t paddr, uint64_t value)
 {
     bool answered = recorder->ops->value(recorder, 0);
-    recorder->ops->expect(recorder, paddr ^ value << 8);
+    recorder->ops->expect(recorder, paddr, value);
     return answered;
 }
 
@@ -297,7 +297,7 @@ static bool harts_write(struct hart_bus *side, uint64_t paddr, unsigned size, ui
     device_worker_settle();
     if (bus->recorder) {
         bus->recorder->ops->value(bus->recorder, answered);
-        bus->recorder->ops->expect(bus->recorder, paddr ^ value << 8);
+        bus->recorder->ops->expect(bus->recorder, paddr, value);
     }
     return answered;
 }

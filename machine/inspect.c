@@ -22,6 +22,11 @@ struct hart *machine_hart(struct machine *machine, unsigned number)
     return number < machine->hart_count ? machine->harts[number] : NULL;
 }
 
+struct timeline *machine_timeline(struct machine *machine)
+{
+    return machine->timeline;
+}
+
 bool machine_step(struct machine *machine, unsigned number, struct error *error)
 {
     if (number >= machine->hart_count)
@@ -36,7 +41,10 @@ bool machine_step(struct machine *machine, unsigned number, struct error *error)
     }
     machine_release(machine);
     if (past)
-        return error_set(error, "gdb is in the past of the guest: its stepi and reverse-stepi step there");
+        return error_set(error,
+                         timeline_is_replay(machine->timeline)
+                             ? "this is a replay: gdb steps in it, -replay with -s -S"
+                             : "gdb is in the past of the guest: its stepi and reverse-stepi step there");
     return paused || error_set(error, "the guest is not paused: give stop before step");
 }
 

@@ -20,6 +20,8 @@
 unsigned machine_hart_count(const struct machine *machine); /* any time */
 /* Returns NULL if there is no such hart. */
 struct hart *machine_hart(struct machine *machine, unsigned number);
+/* What is recorded or replayed (machine/timeline/timeline.h); NULL: nothing. */
+struct timeline *machine_timeline(struct machine *machine);
 /* Executes one instruction of a hart of a paused machine. False, with *error filled, on failure. Calls
  * machine_hold() itself. */
 bool machine_step(struct machine *machine, unsigned number, struct error *error);

@@ -96,11 +96,12 @@ static bool check_config(const struct machine_config *config, struct error *erro
     if (config->smp < least || config->smp > board->harts_max)
         return error_set(error, "-smp %u: the board has %u to %u harts", config->smp, least,
                          board->harts_max);
-    if (config->record_memory && !config->icount.on)
-        return error_set(error, "-record on needs virtual time, so far: give -icount shift=0, too");
-    if (config->record_memory && config->semihosting.enable)
+    bool records = config->record_memory || config->record_file;
+    if (records && !config->icount.on && !config->replay_file)
+        return error_set(error, "-record needs virtual time, so far: give -icount shift=0, too");
+    if (records && config->semihosting.enable)
         return error_set(error,
-                         "-record on: the answers of semihosting are not recorded; leave out one of them");
+                         "-record: the answers of semihosting are not recorded; leave out one of them");
     if (!config->ram_size || config->ram_size % 4096)
         return error_set(error,
                          "-m: RAM of %" PRIu64 " bytes is not possible; it must be a multiple of 4 KiB",
@@ -118,6 +119,11 @@ static bool create_gdb(struct machine *machine, struct error *error)
     struct gdb *gdb = gdb_create(machine, machine->config.gdb, error);
     atomic_store(&machine->gdb, gdb);
     return gdb != NULL;
+}
+
+static bool has_timeline(const struct machine_config *config)
+{
+    return config->record_memory || config->record_file || config->replay_file;
 }
 
 static bool create_parts(struct machine *machine, struct error *error)
@@ -148,13 +154,14 @@ static bool create_parts(struct machine *machine, struct error *error)
         bus_mix_ram(machine->bus);
     machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
     return machine->rom && harts_create(machine, error) &&
-           (!config->record_memory || timeline_create(machine, config->record_memory, error)) &&
-           board->create(machine, error) && machine_open_spare_serials(machine, error) &&
-           machine_open_spare_netdevs(machine, error) && boot_add_fw_items(machine, error) &&
+           (!has_timeline(config) || timeline_create(machine, error)) && board->create(machine, error) &&
+           machine_open_spare_serials(machine, error) && machine_open_spare_netdevs(machine, error) &&
+           boot_add_fw_items(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&
            boot_place_fdt(machine, error) && boot_write_memory(machine, error) &&
+           (!config->replay_file || timeline_begin_replay(machine, error)) &&
            (!config->dumpdtb || boot_fdt_dump(machine->fdt, config->dumpdtb, error)) &&
            (!config->gdb || create_gdb(machine, error));
 }
@@ -246,6 +253,9 @@ static bool boot_once(struct machine *machine, unsigned *word, struct error *err
     unsigned late = atomic_exchange(&machine->event, 0);
     if (late >> 16 == MACHINE_EVENT_QUIT)
         *word = late;
+    unsigned event = *word >> 16;
+    timeline_ended(machine->timeline, event == MACHINE_EVENT_RESET && !machine->config.no_reboot,
+                   event == MACHINE_EVENT_QUIT, *word & 0xffff);
     return true;
 }
 

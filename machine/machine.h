@@ -264,7 +264,11 @@ struct machine_config {
     struct blockdev_config sd; /* its SD card; path NULL: none */
 
     struct machine_icount icount;
-    uint64_t record_memory; /* bytes for the past of the machine (timeline/timeline.h); 0: it is not kept */
+    uint64_t record_memory;  /* bytes for the past of the machine (timeline/timeline.h); 0: it is not kept */
+    const char *record_file; /* it is written there, too; NULL: it is not */
+    const char *replay_file; /* what was written there runs again, and nothing else; NULL: nothing */
+    const char
+        *replay_plugs; /* timeline_describe_plugs() of the whole command line; NULL if nothing is replayed */
 
     bool no_reboot;    /* a reset ends the run */
     bool no_shutdown;  /* after a power-off the machine waits for the user, with its harts stopped */

@@ -197,8 +197,8 @@ bool machine_resume(struct machine *machine, struct error *error)
     bool changes = machine->paused;
     if (machine->off) {
         ok = error_set(error, "the guest is off; system_reset starts it again");
-    } else if (timeline_is_past(machine->timeline)) {
-        ok = error_set(error, "gdb is in the past of the guest: its `monitor goto end` leads to the present");
+    } else if (timeline_is_past(machine->timeline) && !timeline_is_replay(machine->timeline)) {
+        ok = error_set(error, "%s", timeline_past_text(machine->timeline));
     } else if (machine->incoming) {
         machine->resumed_early = true; /* it goes on when it is there */
     } else if (machine->frozen) {
@@ -244,7 +244,7 @@ bool machine_freeze(struct machine *machine, enum machine_freeze what, bool *run
     else if (what == MACHINE_FREEZE_TO_REPLACE && (machine->off || atomic_load(&machine->ending)))
         ok = error_set(error, "the guest is off, and has to be on to be replaced: system_reset starts it");
     else if (!load && timeline_is_past(machine->timeline))
-        ok = error_set(error, "gdb is in the past of the guest: its `monitor goto end` leads to the present");
+        ok = error_set(error, "%s", timeline_past_text(machine->timeline));
     else if (what == MACHINE_FREEZE_TO_SAVE && machine->unloaded)
         ok = error_set(error, MIXED);
     if (ok) {

@@ -252,6 +252,10 @@ void *turns_thread(void *opaque)
     unsigned count = machine->hart_count;
     uint64_t held = 0; /* a bit for each hart that a debugger has told to stand still */
     turns->host_ns = 0;
+    if (timeline_is_replay(machine->timeline)) {
+        timeline_play(machine->timeline);
+        return NULL;
+    }
     while (held != UINT64_MAX >> (64 - count) && !one_must_stop(machine)) {
         struct hart *idle[MACHINE_HARTS_MAX];
         unsigned idles;

@@ -13,6 +13,7 @@
 #include "cpu/hart_view.h"
 #include "frontend/sandbox.h"
 #include "machine/inspect.h"
+#include "machine/timeline/timeline.h"
 #include "util/log.h"
 
 void monitor_print_lines(FILE *out, struct json_object *result)
@@ -161,6 +162,12 @@ bool monitor_step(struct monitor_call *call)
 
 bool monitor_reset(struct monitor_call *call)
 {
+    const struct timeline *timeline = machine_timeline(call->machine);
+    if (timeline_is_replay(timeline))
+        return error_set(&call->error, "system_reset: %s", timeline_past_text(timeline));
+    if (timeline_is_past(timeline) && !call->is_program)
+        call->result = json_object_new_string("system_reset: gdb was in the past of the guest, which is "
+                                              "forgotten now: the reset is in the present");
     machine_reset_from_off(call->machine);
     return true;
 }

@@ -10,6 +10,8 @@
 
 #include "frontend/monitor/internal.h"
 #include "frontend/state/migration.h"
+#include "machine/inspect.h"
+#include "machine/timeline/timeline.h"
 
 #define PAGE_BYTES 4096u
 
@@ -54,6 +56,9 @@ static bool may_not_resume(struct monitor_call *call)
 bool monitor_migrate(struct monitor_call *call)
 {
     struct json_object *detach = NULL;
+    const struct timeline *timeline = machine_timeline(call->machine);
+    if (timeline_is_past(timeline))
+        return error_set(&call->error, "migrate: %s", timeline_past_text(timeline));
     json_object_object_get_ex(call->arguments, "detach", &detach);
     char *uri = copy_uri(call);
     int fd = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * -icount: virtual time (machine/turns.c); -record: the past (machine/timeline/).
+ * -icount: virtual time (machine/turns.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +36,28 @@ static bool take_align(struct options *options, void *item, const char *value, s
     return options_take_switch("-icount align", value, &icount->align, error);
 }
 
-static bool take_record(struct options *options, void *item, const char *value, struct error *error)
+static bool take_rr(struct options *options, void *item, const char *value, struct error *error)
 {
-    return (value && strcmp(value, "none") == 0) ||
-           error_set(error,
-                     "-icount rr=%s: nothing is recorded or replayed; without rr= a machine that gets no "
-                     "input runs in the same way each time",
+    options->rr = !value                         ? OPTIONS_RR_BAD
+                  : strcmp(value, "record") == 0 ? OPTIONS_RR_RECORD
+                  : strcmp(value, "replay") == 0 ? OPTIONS_RR_REPLAY
+                  : strcmp(value, "none") == 0   ? OPTIONS_RR_NONE
+                                                 : OPTIONS_RR_BAD;
+    return options->rr != OPTIONS_RR_BAD ||
+           options_bad_value(error, "-icount rr", value, "none, record, replay");
+}
+
+static bool take_rrfile(struct options *options, void *item, const char *value, struct error *error)
+{
+    options->rrfile = value;
+    return (value && *value) || options_bad_value(error, "-icount rrfile", value, "a file");
+}
+
+static bool take_rrsnapshot(struct options *options, void *item, const char *value, struct error *error)
+{
+    return error_set(error,
+                     "-icount rrsnapshot=%s: a recording begins with the machine's state, so no "
+                     "snapshot is needed: leave it out",
                      value ? value : "");
 }
 
@@ -49,7 +65,7 @@ bool options_take_icount(struct options *options, const char *argument, struct e
 {
     static const struct options_key rows[] = {
         { "shift", take_shift }, { "sleep", take_sleep },   { "align", take_align },
-        { "rr", take_record },   { "rrfile", take_record }, { "rrsnapshot", take_record },
+        { "rr", take_rr },       { "rrfile", take_rrfile }, { "rrsnapshot", take_rrsnapshot },
         { NULL, NULL }
     };
     struct option_pairs pairs;
@@ -62,44 +78,4 @@ bool options_take_icount(struct options *options, const char *argument, struct e
                          icount->automatic ? "shift=auto" : "sleep=off");
     return icount->on || (!icount->align && !icount->skip) ||
            error_set(error, "-icount: give shift=N, too (an instruction takes 2^N nanoseconds)");
-}
-
-/* ---- -record --------------------------------------------------------------------------------------------
- */
-
-#define RECORD_DEFAULT (UINT64_C(512) << 20)
-
-static bool take_record_switch(struct options *options, void *item, const char *value, struct error *error)
-{
-    bool on = false;
-    bool ok = options_take_switch("-record", value, &on, error);
-    options->record = on ? OPTIONS_RECORD_ON : OPTIONS_RECORD_OFF;
-    return ok;
-}
-
-static bool take_record_memory(struct options *options, void *item, const char *value, struct error *error)
-{
-    return (value && option_parse_size(value, 1 << 20, &options->machine.record_memory) &&
-            options->machine.record_memory >= 1 << 20) ||
-           options_bad_value(error, "-record memory", value, "a size of at least 1M");
-}
-
-bool options_take_record(struct options *options, const char *argument, struct error *error)
-{
-    static const struct options_key rows[] = { { "record", take_record_switch },
-                                               { "memory", take_record_memory },
-                                               { NULL, NULL } };
-    struct option_pairs pairs;
-    return option_pairs_split(&pairs, &options->strings, argument, "record", error) &&
-           options_take_pairs(options, &pairs, rows, NULL, "-record", error);
-}
-
-/* With virtual time and gdb the past is recorded unless the user says no. */
-void options_join_record(struct options *options)
-{
-    struct machine_config *machine = &options->machine;
-    bool wanted =
-        options->record == OPTIONS_RECORD_ON || (options->record == OPTIONS_RECORD_BEST && machine->gdb &&
-                                                 machine->icount.on && !machine->semihosting.enable);
-    machine->record_memory = !wanted ? 0 : machine->record_memory ? machine->record_memory : RECORD_DEFAULT;
 }

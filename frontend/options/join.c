@@ -268,8 +268,7 @@ static bool join_board(struct options *options, struct error *error)
         machine->smp = board->smp;
     if (!machine->ram_size)
         machine->ram_size = board->ram_size;
-    options_join_record(options);
-    if (!options_join_memory(options, error))
+    if (!options_join_record(options, error) || !options_join_memory(options, error))
         return false;
     return machine->ram_size <= board->ram_max ||
            error_set(error, "-m %s: too much; the board takes up to %" PRIu64 "%s",
@@ -315,5 +314,5 @@ bool options_join(struct options *options, struct error *error)
     options_warn_netdevs(options);
     return join_serial(options, error) && options_join_semihosting(options, error) &&
            options_join_monitors(options, error) && check_stdio(options, error) &&
-           options_join_process(options, error);
+           options_join_process(options, error) && options_strip_replay(options, error);
 }

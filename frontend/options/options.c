@@ -333,6 +333,7 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
 void options_free(struct options *options)
 {
     option_strings_free(&options->strings);
+    free(options->replay_plugs);
 }
 
 /* ---- Lists --------------------------------------------------------------------------------------------- */

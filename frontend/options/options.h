@@ -200,9 +200,12 @@ struct options {
     const struct options_key *help_keys; /* LIST_KEYS; NULL: the flag's lines of -help */
     bool called_qemu;                    /* the program was called by QEMU's name */
     struct machine_config machine;
-    enum { OPTIONS_RECORD_BEST, OPTIONS_RECORD_OFF, OPTIONS_RECORD_ON } record; /* -record */
-    const char *memory;                                                         /* -m, for messages */
-    uint64_t memory_max;                                                        /* -m maxmem=; 0: not given */
+    enum { OPTIONS_RECORD_BEST, OPTIONS_RECORD_OFF, OPTIONS_RECORD_ON } record;        /* -record */
+    enum { OPTIONS_RR_NONE, OPTIONS_RR_RECORD, OPTIONS_RR_REPLAY, OPTIONS_RR_BAD } rr; /* -icount rr= */
+    const char *rrfile;
+    char *replay_plugs;  /* owned; NULL: none */
+    const char *memory;  /* -m, for messages */
+    uint64_t memory_max; /* -m maxmem=; 0: not given */
     struct options_memory memories[OPTIONS_ITEMS_MAX];
     unsigned memory_count;
     const char *memory_backend, *mem_path; /* -machine memory-backend=, -mem-path; NULL: not given */
@@ -344,9 +347,11 @@ options_take_fn options_take_keyboard, options_take_compat;
 options_take_fn options_take_vga, options_take_parallel, options_take_usb, options_take_shim,
     options_take_trace, options_take_seed, options_take_firmware_dir;
 /* icount.c */
-options_take_fn options_take_icount, options_take_record;
+options_take_fn options_take_icount, options_take_record, options_take_replay;
 /* Decides whether the past is recorded, when all flags are known. */
-void options_join_record(struct options *options);
+bool options_join_record(struct options *options, struct error *error);
+/* For a replay, when everything has its place: leaves out what the guest does not need. */
+bool options_strip_replay(struct options *options, struct error *error);
 /* memory.c */
 options_take_fn options_take_mem_path, options_take_mem_prealloc, options_take_numa;
 bool options_take_memory_backend(struct options *options, const char *kind, const struct option_pairs *pairs,

@@ -40,6 +40,13 @@ struct gdb_point {
     size_t condition_count; /* 0: it always stops */
 };
 
+/* An instant of the past that has a name. */
+#define GDB_BOOKMARKS_MAX 64u
+struct gdb_bookmark {
+    char name[32];
+    uint64_t instant;
+};
+
 struct gdb {
     struct machine *machine;
     struct debug *debug;
@@ -85,6 +92,9 @@ struct gdb {
     struct gdb_text out;   /* framed, and kept in case gdb asks for it again */
     struct gdb_point *points;
     size_t point_count, point_room;
+    struct gdb_point last_write; /* what `last-write` asked about last; length 0: nothing */
+    struct gdb_bookmark bookmarks[GDB_BOOKMARKS_MAX];
+    unsigned bookmark_count;
 };
 
 /* server.c: frames the reply, sends it, and empties it. */
@@ -142,7 +152,10 @@ void gdb_go_past(struct gdb *gdb);
 /* Memory or registers are about to be changed: false, with an error reply, in the past. */
 bool gdb_may_change(struct gdb *gdb);
 void gdb_return_to_present(struct gdb *gdb);
-/* monitor when, monitor goto; false: it is another command. */
+/* For timeline_ask(): has gdb sent Ctrl-C, or gone? */
+bool gdb_wants_end(void *opaque);
+
+/* past.c: monitor when, goto, bookmark, last-write; false: it is another command. */
 bool gdb_time_command(struct gdb *gdb, const char *command, struct gdb_text *out);
 
 /* restart.c */

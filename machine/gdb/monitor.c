@@ -23,7 +23,13 @@ static const char help[] =
     "else\n"
     "delete-phys ADDRESS    takes them away\n"
     "when                   which instruction this is, of those that were recorded\n"
-    "goto N|start|end       goes to an instruction that was executed, or to the present\n"
+    "goto N|start|end|BOOKMARK\n"
+    "                       goes to an instruction that was executed, to the first one, or to the present; "
+    "start and end alone do the same\n"
+    "bookmark [NAME]        names this instruction for goto; without a name: lists what there is\n"
+    "last-write [ADDRESS [LENGTH]]\n"
+    "                       goes back to the store that wrote there last (8 bytes); again without an "
+    "address: to the one before\n"
     "quit                   ends the emulator, as kill does\n"
     "cpu [HART]             the commands below are about this hart; without it, about the one gdb asked "
     "about "
@@ -186,6 +192,21 @@ static void ask_machine(struct gdb *gdb, const char *command, struct gdb_text *o
         gdb_text_printf(out, "%s: unknown command; these are known:\n%s", command, help);
 }
 
+/* The lines of the help that are about one command; false: there are none. */
+static bool help_with(const char *command, struct gdb_text *out)
+{
+    size_t length = strlen(command);
+    bool shows = false, found = false;
+    for (const char *line = help; *line; line += strcspn(line, "\n") + 1) {
+        if (*line != ' ')
+            shows = strncmp(line, command, length) == 0 && strchr(" \n", line[length]);
+        if (shows)
+            gdb_text_add(out, line, strcspn(line, "\n") + 1);
+        found |= shows;
+    }
+    return found;
+}
+
 static void run_command(struct gdb *gdb, const char *command, struct gdb_text *out)
 {
     if (take_switch(command, "phys", &gdb->physical, out) || take_switch(command, "mmio", &gdb->mmio, out) ||
@@ -198,6 +219,8 @@ static void run_command(struct gdb *gdb, const char *command, struct gdb_text *o
         gdb_kill_guest(gdb);
         return;
     }
+    if (strncmp(command, "help ", 5) == 0 && help_with(command + 5 + strspn(command + 5, " "), out))
+        return;
     if (strcmp(command, "help") == 0 || !*command)
         gdb_text_printf(out, "%s", help);
     if (strcmp(command, "help") != 0 || gdb->machine->monitor)

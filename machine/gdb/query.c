@@ -9,6 +9,7 @@
 
 #include "cpu/hart_view.h"
 #include "machine/gdb/internal.h"
+#include "machine/timeline/timeline.h"
 
 static void supported(struct gdb *gdb, struct gdb_rest rest)
 {
@@ -16,7 +17,8 @@ static void supported(struct gdb *gdb, struct gdb_rest rest)
     gdb_text_printf(&gdb->reply,
                     "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;qXfer:threads:read+;"
                     "vContSupported+;ConditionalBreakpoints+;swbreak+;hwbreak+%s",
-                    GDB_PACKET_MAX - 1, gdb->machine->timeline ? ";ReverseStep+;ReverseContinue+" : "");
+                    GDB_PACKET_MAX - 1,
+                    timeline_keeps(gdb->machine->timeline) ? ";ReverseStep+;ReverseContinue+" : "");
 }
 
 static void thread_list(struct gdb *gdb)

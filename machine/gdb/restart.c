@@ -9,6 +9,7 @@
  * notice of the reset comes.
  */
 #include "machine/gdb/internal.h"
+#include "machine/timeline/timeline.h"
 
 void gdb_extend(struct gdb *gdb, struct gdb_rest rest)
 {
@@ -32,6 +33,10 @@ static bool restart(struct gdb *gdb)
 {
     if (gdb->machine->config.no_reboot) {
         gdb_reply_error(gdb, ".with -no-reboot a reset is the end");
+        return false;
+    }
+    if (timeline_is_replay(gdb->machine->timeline)) {
+        gdb_reply_error(gdb, ".a replay cannot be reset: `monitor goto start` leads to its beginning");
         return false;
     }
     gdb->killed = false;

@@ -3,18 +3,26 @@
  * Going back, and forward again through what has been recorded (machine/timeline/). It happens while gdb
  * waits for the reply, with the machine held.
  */
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "machine/gdb/internal.h"
 #include "machine/timeline/timeline.h"
 
-enum { SIGNAL_TRAP = 5 };
+enum { SIGNAL_INT = 2, SIGNAL_TRAP = 5 };
 
 bool gdb_is_past(const struct gdb *gdb)
 {
     return timeline_is_past(gdb->machine->timeline);
+}
+
+/* Has gdb sent Ctrl-C while it waits? It stays among the bytes to be read, where it does nothing more. */
+bool gdb_wants_end(void *opaque)
+{
+    struct gdb *gdb = opaque;
+    uint8_t bytes[256];
+    ssize_t length = gdb->in_fd < 0 ? -1 : recv(gdb->in_fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+    return length == 0 || (length > 0 && memchr(bytes, 3, (size_t)length));
 }
 
 /* Replies where the harts are now; *what: "begin" or "end", if there is no more in that direction. */
@@ -34,6 +42,8 @@ static void reply_end(struct gdb *gdb, enum timeline_end end, const char *what, 
         gdb_reply_failure(gdb, error);
     else if (end == TIMELINE_STOPPED)
         reply_place(gdb, stopped < 0 ? gdb->hart : (unsigned)stopped, NULL);
+    else if (end == TIMELINE_INTERRUPTED)
+        gdb_reply_stop(gdb, SIGNAL_INT, gdb->resumed_hart);
     else
         reply_place(gdb, gdb->resumed_hart, what);
 }
@@ -41,7 +51,9 @@ static void reply_end(struct gdb *gdb, enum timeline_end end, const char *what, 
 void gdb_go_past(struct gdb *gdb)
 {
     struct error error;
+    timeline_ask(gdb->machine->timeline, gdb_wants_end, gdb);
     enum timeline_end end = timeline_forward(gdb->machine->timeline, &error);
+    timeline_ask(gdb->machine->timeline, NULL, NULL);
     reply_end(gdb, end, "end", &error);
 }
 
@@ -61,21 +73,28 @@ static void step_back(struct gdb *gdb)
 void gdb_reverse(struct gdb *gdb, struct gdb_rest rest)
 {
     struct error error;
-    if (!gdb->machine->timeline)
+    struct timeline *timeline = gdb->machine->timeline;
+    if (!timeline_keeps(timeline))
         gdb_reply_error(gdb, ".the past is not recorded: start with -icount and -record on");
     else if (!gdb_points_apply(gdb)) /* those that gdb has removed are gone, with their conditions */
         return;
     else if (gdb_take_char(&rest, 's'))
         step_back(gdb);
-    else if (gdb_take_char(&rest, 'c'))
-        reply_end(gdb, timeline_back(gdb->machine->timeline, &error), "begin", &error);
+    else if (gdb_take_char(&rest, 'c')) {
+        timeline_ask(timeline, gdb_wants_end, gdb);
+        enum timeline_end end = timeline_back(timeline, &error);
+        timeline_ask(timeline, NULL, NULL);
+        reply_end(gdb, end, "begin", &error);
+    }
 }
 
 bool gdb_may_change(struct gdb *gdb)
 {
     if (gdb_is_past(gdb)) {
-        gdb_reply_error(
-            gdb, ".this is the past, which cannot be changed: `monitor goto end` leads to the present");
+        gdb_reply_error(gdb, timeline_is_replay(gdb->machine->timeline)
+                                 ? ".this is a replay, which cannot be changed"
+                                 : ".this is the past, which cannot be changed: `monitor goto end` leads to "
+                                   "the present");
         return false;
     }
     timeline_forget(gdb->machine->timeline);
@@ -86,60 +105,7 @@ void gdb_return_to_present(struct gdb *gdb)
 {
     struct error error;
     struct timeline *timeline = gdb->machine->timeline;
-    if (gdb_is_past(gdb) && !timeline_goto(timeline, timeline_present(timeline), &error))
+    if (gdb_is_past(gdb) && !timeline_is_replay(timeline) &&
+        !timeline_goto(timeline, timeline_present(timeline), &error))
         timeline_forget(timeline);
-}
-
-/* ---- monitor when, monitor goto -------------------------------------------------------------------------
- */
-
-static void say_when(const struct timeline *timeline, uint64_t now, struct gdb_text *out)
-{
-    gdb_text_printf(out, "instruction %" PRIu64 "; recorded: %" PRIu64 " to %" PRIu64 "%s\n", now,
-                    timeline_first(timeline), timeline_present(timeline),
-                    timeline_is_past(timeline) ? "" : " (the present)");
-}
-
-static bool take_instant(const struct timeline *timeline, const char *text, uint64_t *instant)
-{
-    char *end = NULL;
-    if (strcmp(text, "start") == 0)
-        *instant = timeline_first(timeline);
-    else if (strcmp(text, "end") == 0)
-        *instant = timeline_present(timeline);
-    else
-        *instant = strtoull(text, &end, 0);
-    return !end || (*text >= '0' && *text <= '9' && !*end);
-}
-
-static void go_to(struct gdb *gdb, const char *text, struct gdb_text *out)
-{
-    struct error error;
-    struct timeline *timeline = gdb->machine->timeline;
-    uint64_t instant;
-    if (!gdb_points_apply(gdb)) /* conditions of those that gdb has removed are gone */
-        return;
-    if (!take_instant(timeline, text, &instant))
-        gdb_text_printf(out, "goto %s: it is the number of an instruction, start or end\n", text);
-    else if (!timeline_goto(timeline, instant, &error))
-        gdb_text_printf(out, "goto: %s\n", error.text);
-    else
-        gdb_text_printf(out,
-                        "at instruction %" PRIu64 "; gdb does not know yet: type "
-                        "maintenance flush register-cache\n",
-                        machine_instructions(gdb->machine));
-}
-
-bool gdb_time_command(struct gdb *gdb, const char *command, struct gdb_text *out)
-{
-    bool when = strcmp(command, "when") == 0, leads = strncmp(command, "goto ", 5) == 0;
-    if (!when && !leads)
-        return false;
-    if (!gdb->machine->timeline)
-        gdb_text_printf(out, "the past is not recorded: start with -icount and -record on\n");
-    else if (when)
-        say_when(gdb->machine->timeline, machine_instructions(gdb->machine), out);
-    else
-        go_to(gdb, command + 5 + strspn(command + 5, " "), out);
-    return true;
 }

@@ -136,6 +136,11 @@ static size_t pack(struct container_writer *writer, const void *bytes, size_t le
     return ZSTD_isError(packed) || packed > UINT32_MAX ? 0 : packed;
 }
 
+static bool is_packed(enum container_kind kind)
+{
+    return kind == CONTAINER_STATE || kind == CONTAINER_MEMORY || kind == CONTAINER_LOG;
+}
+
 bool container_write(struct container_writer *writer, enum container_kind kind, uint64_t place,
                      const void *bytes, size_t length)
 {
@@ -146,7 +151,7 @@ bool container_write(struct container_writer *writer, enum container_kind kind, 
         return false;
     if (length > CONTAINER_PLAIN_MAX)
         return write_failed(writer, "a part of it is larger than 512 MiB");
-    if (kind == CONTAINER_STATE || kind == CONTAINER_MEMORY) {
+    if (is_packed(kind)) {
         size = pack(writer, bytes, length);
         stored = writer->packed;
         if (!size)
@@ -199,6 +204,7 @@ static bool get_bytes(struct container_reader *reader, uint8_t *bytes, size_t le
             continue;
         if (got < 0)
             return read_failed(reader, strerror(errno));
+        reader->cut = !got;
         if (!got)
             return read_failed(reader, "the file ends here: it is cut off");
         done += (size_t)got;
@@ -276,6 +282,7 @@ static size_t plain_limit(enum container_kind kind)
 {
     return kind == CONTAINER_TEXT     ? CONTAINER_TEXT_MAX
            : kind == CONTAINER_STATE  ? CONTAINER_PLAIN_MAX
+           : kind == CONTAINER_LOG    ? CONTAINER_LOG_MAX
            : kind == CONTAINER_MEMORY ? CONTAINER_CHUNK + CONTAINER_CHUNK / 4096 / 8
                                       : 0;
 }
@@ -289,7 +296,7 @@ bool container_read(struct container_reader *reader)
     reader->place = get_le(header + 8, 8);
     size_t stored = get_le(header + 4, 4), plain = get_le(header + 16, 4);
     size_t limit = plain_limit(reader->kind);
-    bool packed = reader->kind == CONTAINER_STATE || reader->kind == CONTAINER_MEMORY;
+    bool packed = is_packed(reader->kind);
     if (plain > limit || stored > (packed ? ZSTD_compressBound(limit) : limit) ||
         (!packed && stored != plain))
         return read_failed(reader, "its header is damaged");

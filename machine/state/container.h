@@ -22,6 +22,7 @@
 #define CONTAINER_VERSION   1u
 #define CONTAINER_TEXT_MAX  65536u       /* bytes of the description */
 #define CONTAINER_CHUNK     (1u << 20)   /* bytes of guest memory that a section describes */
+#define CONTAINER_LOG_MAX   (64u << 20)  /* bytes of a piece of a log */
 #define CONTAINER_PLAIN_MAX (512u << 20) /* bytes of a section before compression */
 
 enum container_kind {
@@ -29,6 +30,7 @@ enum container_kind {
     CONTAINER_STATE = 2,  /* one part of the machine: its name, a 0, and a stream of util/state.h */
     CONTAINER_MEMORY = 3, /* a chunk of guest memory; the place is its physical address */
     CONTAINER_END = 4,    /* empty; the place is the number of sections before it */
+    CONTAINER_LOG = 5, /* of a recording (machine/timeline/format.h); the place is the instant at its end */
 };
 
 struct ZSTD_CCtx_s;
@@ -65,7 +67,7 @@ struct container_reader {
     struct ZSTD_DCtx_s *context;
     uint64_t sections;
     struct error *error;
-    bool failed;
+    bool failed, cut; /* cut: it failed since the file ends too early */
     const atomic_bool *cancel;
     /* The section that was read last. */
     enum container_kind kind;

@@ -141,14 +141,15 @@ static bool compare_single(const char *saved, const char *own, struct error *err
     return true;
 }
 
-/* Every "extension" and "device" of `some` must be in `other`, too. */
-static bool compare_sets(const char *some, const char *other, bool saved, struct error *error)
+/* Every line "extension" of `some`, and every one with the key `devices`, must be in `other`, too. */
+static bool compare_sets(const char *some, const char *other, bool saved, const char *devices,
+                         struct error *error)
 {
     char *copy = strdup(some), *at = copy, *key, *value, found[VALUE_MAX];
     bool ok = copy != NULL || error_set(error, "out of memory");
     while (ok && next_line(&at, &key, &value)) {
         bool extension = strcmp(key, "extension") == 0;
-        if ((!extension && strcmp(key, "device") != 0) || find(other, key, value, found))
+        if ((!extension && strcmp(key, devices) != 0) || find(other, key, value, found))
             continue;
         ok = error_set(error, "%s has the %s %.*s, which %s lacks: start with the same %s",
                        saved ? "the saved machine" : "this machine", extension ? "CPU extension" : "device",
@@ -177,12 +178,35 @@ bool describe_compare(struct machine *machine, const char *text, size_t length, 
     bool ok = is_text(text, length) && find(text, "rvive", NULL, version) && find(text, "state", NULL, state);
     if (!ok)
         error_set(error, "the saved machine: its description is damaged");
-    ok = ok && compare_single(text, own, error) && compare_sets(text, own, true, error) &&
-         compare_sets(own, text, false, error);
+    ok = ok && compare_single(text, own, error) && compare_sets(text, own, true, "device", error) &&
+         compare_sets(own, text, false, "device", error);
     size_t used = strlen(error->text);
     if (!ok && used && version[0] && strcmp(version, RVIVE_VERSION) != 0 && used < sizeof(error->text))
         snprintf(error->text + used, sizeof(error->text) - used, " (saved by Rvive %s)", version);
     *running = ok && strcmp(state, "running") == 0;
+    free(own);
+    return ok;
+}
+
+/* A replay has no devices: what is plugged in is compared as the command lines have it. */
+bool describe_compare_recording(struct machine *machine, const char *text, size_t length, unsigned version,
+                                const char *plugs, struct error *error)
+{
+    char found[VALUE_MAX] = "", wanted[16], *own = NULL;
+    char *described = describe_machine(machine, false);
+    snprintf(wanted, sizeof(wanted), "%u", version);
+    bool ok = described && asprintf(&own, "%s%s", described, plugs) >= 0;
+    free(described);
+    if (!ok)
+        return error_set(error, "out of memory");
+    if (!is_text(text, length))
+        ok = error_set(error, "its description is damaged");
+    else if (!find(text, "recording", NULL, found))
+        ok = error_set(error, "this is a saved machine, not a recording: -incoming file: loads it");
+    else if (strcmp(found, wanted) != 0)
+        ok = error_set(error, "its log has format %s, this version of Rvive reads format %s", found, wanted);
+    ok = ok && compare_single(text, own, error) && compare_sets(text, own, true, "plug", error) &&
+         compare_sets(own, text, false, "plug", error);
     free(own);
     return ok;
 }

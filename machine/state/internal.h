@@ -15,6 +15,9 @@ char *describe_machine(struct machine *machine, bool running);
 /* Compares such a text of a file with this machine. False, with *error filled, names the first difference. */
 bool describe_compare(struct machine *machine, const char *text, size_t length, bool *running,
                       struct error *error);
+/* The same for a recording (machine/timeline/); `plugs` is timeline_describe_plugs() of this machine. */
+bool describe_compare_recording(struct machine *machine, const char *text, size_t length, unsigned version,
+                                const char *plugs, struct error *error);
 
 /* memory.c: RAM and ROM, without the pages that are all zeroes. */
 bool memory_save(struct machine *machine, struct container_writer *writer,

@@ -113,6 +113,78 @@ void timeline_checkpoint(struct timeline *timeline)
     pthread_mutex_unlock(&timeline->lock);
 }
 
+/* ---- Fewer --------------------------------------------------------------------------------------------- */
+
+/* Fewer than these are not made fewer: to go back would take too long. */
+#define CHECKPOINTS_MIN 16
+
+static bool has(const uint8_t *bits, uint64_t page)
+{
+    return bits[page / 8] >> page % 8 & 1;
+}
+
+/* The pages that the earlier one has are as old as they need be; of those that only the later one has, the
+ * bytes at the earlier one are the same. False: out of memory. */
+static bool merge_pages(struct timeline *timeline, struct checkpoint *into, struct checkpoint *from)
+{
+    uint8_t *bits = calloc(timeline->ram_pages / 8 + 1, 1);
+    size_t wanted = into->page_count + from->page_count;
+    struct old_page *pages = bits ? realloc(into->pages, wanted * sizeof(*pages) + 1) : NULL;
+    if (!pages) {
+        free(bits);
+        return false;
+    }
+    into->pages = pages;
+    into->page_room = wanted;
+    for (size_t i = 0; i < into->page_count; i++) {
+        uint64_t page = (pages[i].paddr - timeline->ram_base) / PAGE;
+        bits[page / 8] |= (uint8_t)(1u << page % 8);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < from->page_count; i++) {
+        const struct old_page page = from->pages[i];
+        if (has(bits, (page.paddr - timeline->ram_base) / PAGE))
+            from->pages[kept++] = page;
+        else
+            pages[into->page_count++] = page;
+    }
+    free(bits);
+    from->page_count = kept; /* these are freed with it */
+    return true;
+}
+
+/* The checkpoint whose neighbours are closest to each other, for its age: so the distances grow with the
+ * age. The first one and the last two stay. */
+static size_t find_thinnest(const struct timeline *timeline)
+{
+    const struct checkpoint *all = timeline->checkpoints;
+    size_t count = timeline->checkpoint_count, found = 0;
+    double least = 0;
+    for (size_t i = 1; i + 2 < count; i++) {
+        double gap = (double)(all[i + 1].at - all[i - 1].at) / (double)(all[count - 1].at - all[i].at + 1);
+        if (!found || gap < least) {
+            found = i;
+            least = gap;
+        }
+    }
+    return found;
+}
+
+bool timeline_thin(struct timeline *timeline)
+{
+    size_t number = timeline->checkpoint_count > CHECKPOINTS_MIN ? find_thinnest(timeline) : 0;
+    struct checkpoint *all = timeline->checkpoints;
+    if (!number)
+        return false;
+    struct checkpoint *into = &all[number - 1], *from = &all[number];
+    if (!merge_pages(timeline, into, from))
+        return false;
+    timeline_free_checkpoint(timeline, from);
+    timeline->checkpoint_count--;
+    memmove(from, from + 1, (timeline->checkpoint_count - number) * sizeof(*from));
+    return true;
+}
+
 /* ---- Going back ---------------------------------------------------------------------------------------- */
 
 static void put_back(struct timeline *timeline, const struct checkpoint *checkpoint)
@@ -155,5 +227,6 @@ bool timeline_restore(struct timeline *timeline, size_t number, struct error *er
     timeline->event_at = checkpoint->event;
     timeline->hart = checkpoint->hart;
     timeline->waits = checkpoint->waits;
+    timeline->diverged = NULL;
     return load_harts(timeline, checkpoint, error);
 }

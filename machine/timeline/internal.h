@@ -10,23 +10,9 @@
 #include <stddef.h>
 
 #include "machine/internal.h"
+#include "machine/state/container.h"
+#include "machine/timeline/format.h"
 #include "machine/timeline/timeline.h"
-
-/* What happens to harts and memory at an instant, in this order. */
-enum event_kind {
-    EVENT_TURN,      /* `hart` runs from now on, until now `bit` did */
-    EVENT_WAIT,      /* `hart` waits in wfi */
-    EVENT_IRQ,       /* input `bit` of `hart` has the level `level` */
-    EVENT_INTERRUPT, /* `hart` takes an interrupt */
-    EVENT_MEMORY,    /* a device has written `bytes` at `paddr` */
-};
-struct event {
-    uint64_t at;
-    uint8_t kind, hart, bit;
-    bool level;
-    uint64_t paddr, length;
-    uint8_t *bytes; /* owned; NULL: none */
-};
 
 /* A copy of a page before it was first written after a checkpoint. */
 struct old_page {
@@ -56,6 +42,22 @@ struct late_irq {
 };
 #define LATE_IRQS 256
 
+/* A recording that is being written to a file. It is complete up to a border between two stretches, `safe`:
+ * what a thread does that does not know the instant makes only what came after that border useless. */
+struct recording {
+    const char *path;
+    int fd;
+    bool began, over;
+    struct container_writer writer;
+    struct log_writer log;      /* the piece that is not written yet */
+    size_t safe;                /* bytes of it */
+    uint64_t safe_at, piece_at; /* the instant of the last border, and at which the piece begins */
+    uint64_t written_ms;        /* host's time when the last piece was written */
+    enum log_end end;           /* why it ends; LOG_END_NONE: it does not yet */
+    unsigned status;            /* of the guest, for LOG_END_OFF */
+    struct error error;
+};
+
 struct timeline {
     struct hart_recorder recorder; /* first */
     struct machine *machine;
@@ -77,25 +79,67 @@ struct timeline {
     uint64_t waits; /* bit n: hart n waits */
     bool taking;    /* replaying: an interrupt is to be taken */
     enum timeline_stops stops;
-    uint64_t noted;       /* TIMELINE_NOTES: the last instant at which a debugger stopped a hart */
-    bool forget;          /* the past does not explain the present any more */
-    const char *diverged; /* why the replay is not what was recorded; NULL: it is */
-    uint64_t present;     /* the instant, while the machine is in the past */
-    uint64_t target;      /* of the replay */
+    uint64_t noted;              /* TIMELINE_NOTES: the last instant at which a debugger stopped a hart */
+    bool forget;                 /* the past does not explain the present any more */
+    const char *diverged;        /* why the replay is not what was recorded; NULL: it is */
+    uint64_t present;            /* the instant, while the machine is in the past */
+    bool keeps;                  /* the past is kept in memory, so that it can be entered */
+    struct recording *recording; /* NULL: nothing is written to a file */
+    bool from_file;              /* there is no present: all of it is a recording from a file, `path` */
+    const char *path;
+    struct log_ending ending; /* of that */
+    uint64_t log_max;         /* bytes that its log may take */
+    bool told;                /* its end was reached once, or it failed, without a debugger */
+    uint64_t shown;           /* up to this instant its console's output was shown */
+    bool shows_divisor;       /* its UART's registers 0 and 1 are the divisor now */
+    /* A replay runs on a thread of its own, while another waits for it and asks whether it should end early.
+     */
+    bool ran; /* [lock] */
+    pthread_cond_t ran_changed;
+    atomic_bool interrupted;
+    bool (*ask)(void *opaque); /* NULL: nobody */
+    void *ask_opaque;
+    uint64_t target; /* of the replay */
     enum timeline_end end;
 };
 
 /* log.c */
 extern const struct hart_recorder_ops timeline_recorder;
-/* False: out of memory, and the past will be forgotten. [lock] */
+/* Keeps it in memory; false: out of memory, and the past will be forgotten. The event's bytes then belong to
+ * the timeline. [lock] */
 bool timeline_add_event(struct timeline *timeline, const struct event *event);
+bool timeline_add_value(struct timeline *timeline, uint64_t value);
 /* Room for one more element in a list that `array` points to; false: out of memory. */
 bool timeline_grow(void *array, size_t count, size_t *room, size_t size);
 void timeline_clear(struct timeline *timeline);
 /* Forgets the oldest part, and if need be all, if the past takes more memory than it may. [lock] */
 void timeline_trim(struct timeline *timeline);
 
+/* record.c: the file that is written. */
+bool recording_create(struct timeline *timeline, const char *path, struct error *error);
+/* On the harts' thread between two stretches, with all that came before in the log. `idle`: the hart waits.
+ * [lock] */
+void recording_border(struct timeline *timeline, bool idle);
+/* The harts have stopped for good. */
+void recording_destroy(struct timeline *timeline);
+
+/* load.c: reads the file, and makes of the machine what it was at the beginning. */
+bool timeline_load(struct timeline *timeline, int fd, const char *plugs, struct error *error);
+/* Takes a piece of a log, which ends at that instant. False, with *error filled, if it is damaged. */
+bool timeline_load_log(struct timeline *timeline, const uint8_t *bytes, size_t length, uint64_t end,
+                       struct error *error);
+
+/* play.c: the guest has written to a device. */
+void timeline_show_write(struct timeline *timeline, uint64_t paddr, uint64_t value);
+
+/* replay.c: replays until something ends it, on the thread that calls. */
+void timeline_run(struct timeline *timeline);
+/* Says where and why a replay failed. */
+void timeline_tell_failure(const struct timeline *timeline, struct error *error);
+
 /* checkpoint.c */
+/* Two checkpoints become one, where they are closest for their age. False: there are too few. [lock] */
+bool timeline_thin(struct timeline *timeline);
 /* Takes the lock. */
 void timeline_checkpoint(struct timeline *timeline);
 /* Puts the machine back to that checkpoint, and forgets the later ones. */

@@ -32,24 +32,42 @@ bool timeline_grow(void *array, size_t count, size_t *room, size_t size)
 
 /* ---- Values -------------------------------------------------------------------------------------------- */
 
+bool timeline_add_value(struct timeline *timeline, uint64_t value)
+{
+    if (!timeline_grow(&timeline->values, timeline->value_count, &timeline->value_room, sizeof(value))) {
+        timeline->forget = true;
+        return false;
+    }
+    timeline->values[timeline->value_count++] = value;
+    timeline->memory += sizeof(value);
+    timeline_trim(timeline);
+    return true;
+}
+
 static void add_value(struct timeline *timeline, uint64_t value)
 {
     pthread_mutex_lock(&timeline->lock);
-    if (timeline_grow(&timeline->values, timeline->value_count, &timeline->value_room, sizeof(value))) {
-        timeline->values[timeline->value_count++] = value;
-        timeline->memory += sizeof(value);
-        timeline_trim(timeline);
-    } else {
-        timeline->forget = true;
-    }
+    if (timeline->recording)
+        log_put_value(&timeline->recording->log, value);
+    if (timeline->keeps)
+        timeline_add_value(timeline, value);
     pthread_mutex_unlock(&timeline->lock);
+}
+
+/* The replay goes another way: the hart that runs returns soon. */
+static void diverge(struct timeline *timeline)
+{
+    if (timeline->diverged)
+        return;
+    timeline->diverged = DIVERGED;
+    hart_request(timeline->machine->harts[timeline->hart], HART_REQUEST_RETURN);
 }
 
 static uint64_t next_value(struct timeline *timeline)
 {
     if (timeline->value_at < timeline->value_count)
         return timeline->values[timeline->value_at++];
-    timeline->diverged = DIVERGED;
+    diverge(timeline);
     return 0;
 }
 
@@ -62,13 +80,16 @@ static uint64_t take_value(struct hart_recorder *recorder, uint64_t value)
     return value;
 }
 
-static void expect_value(struct hart_recorder *recorder, uint64_t value)
+static void expect_write(struct hart_recorder *recorder, uint64_t paddr, uint64_t value)
 {
     struct timeline *timeline = of(recorder);
+    uint64_t both = paddr ^ value << 8;
     if (!recorder->replays)
-        add_value(timeline, value);
-    else if (next_value(timeline) != value)
-        timeline->diverged = DIVERGED;
+        add_value(timeline, both);
+    else if (next_value(timeline) != both)
+        diverge(timeline);
+    else if (timeline->from_file)
+        timeline_show_write(timeline, paddr, value);
 }
 
 /* ---- Events -------------------------------------------------------------------------------------------- */
@@ -93,13 +114,30 @@ static bool knows_instant(void)
     return is_harts_thread || device_worker_is_one();
 }
 
+/* [lock] */
+static void add_event(struct timeline *timeline, const struct event *event)
+{
+    if (timeline->recording)
+        log_put_event(&timeline->recording->log, event);
+    if (timeline->keeps)
+        timeline_add_event(timeline, event);
+}
+
+/* What happened is not in the log: what came before explains the present no more. [lock] */
+static void lose(struct timeline *timeline, enum log_end why)
+{
+    timeline->forget = true;
+    if (timeline->recording && !timeline->recording->end)
+        timeline->recording->end = why;
+}
+
 static void add_irq(struct timeline *timeline, unsigned hart, unsigned bit, bool level)
 {
-    timeline_add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
-                                                  .kind = EVENT_IRQ,
-                                                  .hart = (uint8_t)hart,
-                                                  .bit = (uint8_t)bit,
-                                                  .level = level });
+    add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
+                                         .kind = EVENT_IRQ,
+                                         .hart = (uint8_t)hart,
+                                         .bit = (uint8_t)bit,
+                                         .level = level });
 }
 
 /* If too many are late, the past ends here. */
@@ -113,10 +151,13 @@ static void add_late(struct timeline *timeline, unsigned hart, unsigned bit, boo
 static bool take_irq(struct hart_recorder *recorder, unsigned hart, unsigned bit, bool level)
 {
     struct timeline *timeline = of(recorder);
+    if (timeline->from_file)
+        return false; /* what its devices do has no effect */
     pthread_mutex_lock(&timeline->lock);
     bool knows = knows_instant() && !recorder->replays; /* devices are still while harts replay */
     bool now = knows || timeline->late_count == LATE_IRQS;
-    timeline->forget |= !knows && now;
+    if (now && !knows)
+        lose(timeline, LOG_END_DEVICE);
     if (now)
         add_irq(timeline, hart, bit, level);
     else
@@ -131,9 +172,9 @@ static bool take_interrupt(struct hart_recorder *recorder, unsigned hart)
     if (recorder->replays)
         return timeline->taking;
     pthread_mutex_lock(&timeline->lock);
-    timeline_add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
-                                                  .kind = EVENT_INTERRUPT,
-                                                  .hart = (uint8_t)hart });
+    add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
+                                         .kind = EVENT_INTERRUPT,
+                                         .hart = (uint8_t)hart });
     pthread_mutex_unlock(&timeline->lock);
     return true;
 }
@@ -141,9 +182,29 @@ static bool take_interrupt(struct hart_recorder *recorder, unsigned hart)
 static void take_page(struct hart_recorder *recorder, uint64_t paddr)
 {
     struct timeline *timeline = of(recorder);
+    if (!timeline->keeps)
+        return;
     pthread_mutex_lock(&timeline->lock);
     timeline_keep_page(timeline, paddr);
     pthread_mutex_unlock(&timeline->lock);
+}
+
+/* Keeps a copy of what was written. [lock] */
+static void add_memory(struct timeline *timeline, struct event event)
+{
+    if (timeline->recording)
+        log_put_event(&timeline->recording->log, &event);
+    if (!timeline->keeps)
+        return;
+    uint8_t *bytes = event.length <= timeline->memory_max ? malloc(event.length) : NULL;
+    if (!bytes) {
+        timeline->forget = true;
+        return;
+    }
+    memcpy(bytes, event.bytes, event.length);
+    event.bytes = bytes;
+    if (!timeline_add_event(timeline, &event))
+        free(bytes);
 }
 
 /* A thread that does not know the instant (a network's) makes what was before unreachable. */
@@ -151,29 +212,24 @@ static void take_written(struct hart_recorder *recorder, uint64_t paddr, uint64_
 {
     struct timeline *timeline = of(recorder);
     struct machine *machine = timeline->machine;
-    if (recorder->replays)
+    if (recorder->replays || !length)
         return;
     pthread_mutex_lock(&timeline->lock);
-    const uint8_t *host = bus_host(machine->bus, paddr, length);
-    bool can = host && length && length <= timeline->memory_max && knows_instant();
-    uint8_t *bytes = can ? malloc(length) : NULL;
-    timeline->forget |= !bytes && length;
-    if (bytes) {
-        struct event event = { .at = machine_instructions(machine),
-                               .kind = EVENT_MEMORY,
-                               .paddr = paddr,
-                               .length = length,
-                               .bytes = bytes };
-        memcpy(bytes, host, length);
-        if (!timeline_add_event(timeline, &event))
-            free(bytes);
-    }
+    uint8_t *host = bus_host(machine->bus, paddr, length);
+    if (host && knows_instant())
+        add_memory(timeline, (struct event){ .at = machine_instructions(machine),
+                                             .kind = EVENT_MEMORY,
+                                             .paddr = paddr,
+                                             .length = length,
+                                             .bytes = host });
+    else
+        lose(timeline, LOG_END_DEVICE);
     pthread_mutex_unlock(&timeline->lock);
 }
 
 const struct hart_recorder_ops timeline_recorder = {
     .value = take_value,
-    .expect = expect_value,
+    .expect = expect_write,
     .irq = take_irq,
     .interrupt = take_interrupt,
     .page = take_page,
@@ -211,14 +267,15 @@ void timeline_border(struct timeline *timeline, unsigned hart)
     pthread_mutex_lock(&timeline->lock);
     take_late(timeline);
     if (timeline->hart != hart)
-        timeline_add_event(timeline, &(struct event){ .at = now,
-                                                      .kind = EVENT_TURN,
-                                                      .hart = (uint8_t)hart,
-                                                      .bit = (uint8_t)timeline->hart });
+        add_event(timeline,
+                  &(struct event){
+                      .at = now, .kind = EVENT_TURN, .hart = (uint8_t)hart, .bit = (uint8_t)timeline->hart });
     timeline->hart = hart;
+    if (timeline->recording)
+        recording_border(timeline, false);
     if (timeline->forget)
         timeline_clear(timeline);
-    bool due = checkpoint_is_due(timeline, now);
+    bool due = timeline->keeps && checkpoint_is_due(timeline, now);
     pthread_mutex_unlock(&timeline->lock);
     if (due)
         timeline_checkpoint(timeline);
@@ -228,10 +285,12 @@ void timeline_border(struct timeline *timeline, unsigned hart)
 void timeline_waits(struct timeline *timeline, unsigned hart)
 {
     pthread_mutex_lock(&timeline->lock);
-    timeline_add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
-                                                  .kind = EVENT_WAIT,
-                                                  .hart = (uint8_t)hart });
+    add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
+                                         .kind = EVENT_WAIT,
+                                         .hart = (uint8_t)hart });
     timeline->waits |= UINT64_C(1) << hart;
+    if (timeline->recording)
+        recording_border(timeline, true);
     pthread_mutex_unlock(&timeline->lock);
 }
 
@@ -253,8 +312,10 @@ void timeline_forget(struct timeline *timeline)
 {
     if (!timeline)
         return;
+    if (timeline->from_file)
+        return; /* nothing may change it */
     pthread_mutex_lock(&timeline->lock);
-    timeline->forget = true;
+    lose(timeline, LOG_END_CHANGED);
     timeline->recorder.replays = false;
     timeline->diverged = NULL;
     pthread_mutex_unlock(&timeline->lock);
@@ -290,11 +351,25 @@ static void drop_oldest(struct timeline *timeline)
     }
 }
 
+/* Is it the checkpoints that take the memory? Then fewer of them help. [lock] */
+static bool pages_are_most(const struct timeline *timeline)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < timeline->checkpoint_count; i++)
+        bytes += timeline->checkpoints[i].length + timeline->checkpoints[i].page_count * UINT64_C(4096);
+    return timeline->recorder.replays || bytes > timeline->memory / 2;
+}
+
 /* A guest can have a device write the whole memory with a few instructions, again and again, so this is not
- * only a matter of checkpoints. While the harts replay, nothing is dropped that they need. */
+ * only a matter of checkpoints. First the old checkpoints become fewer; then the oldest part goes, but not
+ * while the harts replay. */
 void timeline_trim(struct timeline *timeline)
 {
-    if (timeline->memory <= timeline->memory_max || timeline->recorder.replays)
+    if (timeline->memory <= timeline->memory_max)
+        return;
+    while (timeline->memory > timeline->memory_max && pages_are_most(timeline) && timeline_thin(timeline))
+        ;
+    if (timeline->recorder.replays)
         return;
     while (timeline->memory > timeline->memory_max && timeline->checkpoint_count > 1)
         drop_oldest(timeline);

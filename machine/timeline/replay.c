@@ -3,12 +3,14 @@
  * The past runs again: see timeline.h. The harts run on a thread of their own, up to each event of the log,
  * which is then applied. An interrupt is taken where the log says so, and a wfi waits only there.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/debug.h"
 #include "machine/timeline/internal.h"
+#include "util/host_time.h"
 #include "util/log.h"
 #include "util/thread.h"
 #include "util/thread_signals.h"
@@ -19,8 +21,10 @@ static void write_memory(struct timeline *timeline, const struct event *event)
 {
     struct dma *dma = bus_for_devices(timeline->machine->bus);
     uint8_t *host = dma->ops->map(dma, event->paddr, event->length, true);
-    if (!host)
+    if (!host) {
+        timeline->diverged = "a device writes where there is no memory";
         return;
+    }
     memcpy(host, event->bytes, event->length);
     dma->ops->written(dma, event->paddr, event->length);
 }
@@ -54,9 +58,14 @@ static void apply_due(struct timeline *timeline, uint64_t now)
 
 /* ---- Running ------------------------------------------------------------------------------------------- */
 
+/* So often, in instructions, it is looked whether somebody has lost patience. */
+#define LONGEST UINT64_C(5000000)
+
 /* Near the target there are more checkpoints, since whoever steps back will step back again. */
 static uint64_t next_checkpoint(const struct timeline *timeline, uint64_t now)
 {
+    if (!timeline->keeps)
+        return UINT64_MAX;
     uint64_t next = timeline->checkpoints[timeline->checkpoint_count - 1].at + CHECKPOINT_EVERY;
     for (unsigned bits = 20; bits >= 10; bits -= 5) {
         uint64_t fine = timeline->target - (UINT64_C(1) << bits);
@@ -69,6 +78,8 @@ static uint64_t next_checkpoint(const struct timeline *timeline, uint64_t now)
 static uint64_t next_stop(const struct timeline *timeline, uint64_t now)
 {
     uint64_t stop = timeline->target, checkpoint = next_checkpoint(timeline, now);
+    if (stop - now > LONGEST)
+        stop = now + LONGEST;
     if (timeline->event_at < timeline->event_count && timeline->events[timeline->event_at].at < stop)
         stop = timeline->events[timeline->event_at].at;
     return checkpoint > now && checkpoint < stop ? checkpoint : stop;
@@ -84,6 +95,8 @@ static bool run_hart(struct timeline *timeline, uint64_t instructions)
         timeline->diverged = "a hart waits where it did not wait before";
     if (end != HART_STOPPED)
         return true;
+    if (hart_must_stop(hart))
+        return false;
     bool stopped = hart_debug_stop(hart).reason != DEBUG_NONE;
     uint64_t now = machine_instructions(timeline->machine);
     if (stopped && timeline->stops == TIMELINE_STOPS)
@@ -94,24 +107,60 @@ static bool run_hart(struct timeline *timeline, uint64_t instructions)
     return true;
 }
 
-static void *replay(void *opaque)
+void timeline_run(struct timeline *timeline)
 {
-    struct timeline *timeline = opaque;
     struct machine *machine = timeline->machine;
     for (;;) {
         uint64_t now = machine_instructions(machine);
         apply_due(timeline, now);
-        if (atomic_load(&machine->event) >> 16 == MACHINE_EVENT_QUIT)
+        if (atomic_load(&machine->event) >> 16 == MACHINE_EVENT_QUIT && !timeline->diverged)
             timeline->diverged = "the program ends";
-        timeline->end = timeline->diverged || timeline->forget ? TIMELINE_FAILED : TIMELINE_END;
-        if (timeline->end == TIMELINE_FAILED || now >= timeline->target)
-            return NULL;
+        timeline->end = timeline->diverged || timeline->forget ? TIMELINE_FAILED
+                        : now < timeline->target               ? TIMELINE_INTERRUPTED
+                                                               : TIMELINE_END;
+        if (timeline->end != TIMELINE_INTERRUPTED || atomic_load(&timeline->interrupted))
+            return;
         if (next_checkpoint(timeline, now - 1) == now)
             timeline_checkpoint(timeline);
         timeline->end = TIMELINE_STOPPED;
         if (!run_hart(timeline, next_stop(timeline, now) - now))
-            return NULL;
+            return;
     }
+}
+
+static void *run_thread(void *opaque)
+{
+    struct timeline *timeline = opaque;
+    timeline_run(timeline);
+    pthread_mutex_lock(&timeline->lock);
+    timeline->ran = true;
+    pthread_cond_signal(&timeline->ran_changed);
+    pthread_mutex_unlock(&timeline->lock);
+    return NULL;
+}
+
+/* Waits for the end, and asks meanwhile whether it should come early. */
+#define ASK_NS 20000000
+static void wait_for_run(struct timeline *timeline)
+{
+    pthread_mutex_lock(&timeline->lock);
+    while (!timeline->ran) {
+        struct timespec until = host_timespec(host_now_ns() + ASK_NS);
+        bool late = pthread_cond_timedwait(&timeline->ran_changed, &timeline->lock, &until) == ETIMEDOUT;
+        if (late && timeline->ask && timeline->ask(timeline->ask_opaque))
+            atomic_store(&timeline->interrupted, true);
+    }
+    pthread_mutex_unlock(&timeline->lock);
+}
+
+void timeline_tell_failure(const struct timeline *timeline, struct error *error)
+{
+    const struct machine *machine = timeline->machine;
+    error_set(error,
+              "the replay at instruction %" PRIu64 " (hart %u, pc 0x%" PRIx64
+              ") is not what was recorded: %s",
+              machine_instructions(machine), timeline->hart, hart_pc(machine->harts[timeline->hart]),
+              timeline->diverged ? timeline->diverged : "out of memory");
 }
 
 /* Replays up to the target, or until a debugger stops a hart. */
@@ -122,18 +171,21 @@ static enum timeline_end run(struct timeline *timeline, uint64_t target, enum ti
     pthread_t thread;
     timeline->target = target;
     timeline->stops = stops;
+    timeline->ran = false;
+    atomic_store(&timeline->interrupted, false);
     thread_signals_block(&old);
-    int status = thread_create(&thread, THREAD_HART, "harts", replay, timeline);
+    int status = thread_create(&thread, THREAD_HART, "harts", run_thread, timeline);
     thread_signals_restore(&old);
     if (status) {
         error_set(error, "cannot start a thread to replay the harts: %s", strerror(status));
         return TIMELINE_FAILED;
     }
+    wait_for_run(timeline);
     thread_join(&thread);
     if (timeline->end == TIMELINE_FAILED)
-        error_set(error, "the replay at instruction %" PRIu64 " is not what was recorded: %s",
-                  machine_instructions(timeline->machine),
-                  timeline->diverged ? timeline->diverged : "out of memory");
+        timeline_tell_failure(timeline, error);
+    else if (timeline->end == TIMELINE_INTERRUPTED)
+        error_set(error, "interrupted at instruction %" PRIu64, machine_instructions(timeline->machine));
     return timeline->end;
 }
 
@@ -160,7 +212,7 @@ static void leave_present(struct timeline *timeline)
 static void arrive(struct timeline *timeline)
 {
     struct machine *machine = timeline->machine;
-    if (!timeline->recorder.replays || timeline->event_at < timeline->event_count ||
+    if (!timeline->recorder.replays || timeline->from_file || timeline->event_at < timeline->event_count ||
         machine_instructions(machine) != timeline->present)
         return;
     if (timeline->value_at != timeline->value_count)
@@ -183,7 +235,7 @@ static bool go_to(struct timeline *timeline, uint64_t instant, struct error *err
 {
     leave_present(timeline);
     let_all_run(timeline);
-    if (instant < machine_instructions(timeline->machine) &&
+    if ((instant < machine_instructions(timeline->machine) || timeline->diverged) &&
         !timeline_restore(timeline, checkpoint_before(timeline, instant), error))
         return false;
     bool ok = run(timeline, instant, TIMELINE_PASSES, error) == TIMELINE_END;
@@ -196,10 +248,46 @@ bool timeline_is_past(const struct timeline *timeline)
     return timeline && timeline->recorder.replays;
 }
 
+bool timeline_keeps(const struct timeline *timeline)
+{
+    return timeline && timeline->keeps;
+}
+
+bool timeline_is_replay(const struct timeline *timeline)
+{
+    return timeline && timeline->from_file;
+}
+
+const char *timeline_past_text(const struct timeline *timeline)
+{
+    return timeline_is_replay(timeline)
+               ? "this is a replay: it can be looked at, but nothing of it can be changed"
+               : "gdb is in the past of the guest: its `monitor goto end` leads to the present";
+}
+
+void timeline_facts(const struct timeline *timeline, struct timeline_facts *facts)
+{
+    const struct recording *recording = timeline->recording;
+    enum log_end end = recording ? recording->end : timeline->ending.end;
+    *facts = (struct timeline_facts){ .now = machine_instructions(timeline->machine),
+                                      .first = timeline_first(timeline),
+                                      .present = timeline_present(timeline),
+                                      .keeps = timeline->keeps,
+                                      .past = timeline_is_past(timeline),
+                                      .checkpoints = timeline->checkpoint_count,
+                                      .memory = timeline->memory,
+                                      .memory_max = timeline->memory_max,
+                                      .recorded = recording ? recording->path : NULL,
+                                      .replayed = timeline->path,
+                                      .recording_over = recording && recording->over,
+                                      .recording_end = log_end_text(end) };
+}
+
 uint64_t timeline_first(const struct timeline *timeline)
 {
-    return timeline->checkpoint_count && !timeline->forget ? timeline->checkpoints[0].at
-                                                           : machine_instructions(timeline->machine);
+    return timeline->keeps && timeline->checkpoint_count && !timeline->forget
+               ? timeline->checkpoints[0].at
+               : machine_instructions(timeline->machine);
 }
 
 uint64_t timeline_present(const struct timeline *timeline)
@@ -247,7 +335,7 @@ static uint64_t last_stop(struct timeline *timeline, uint64_t end, struct error 
 {
     timeline->noted = TIMELINE_NEVER;
     run(timeline, end, TIMELINE_NOTES, error);
-    return timeline->end == TIMELINE_FAILED ? TIMELINE_NEVER : timeline->noted;
+    return timeline->noted;
 }
 
 enum timeline_end timeline_back(struct timeline *timeline, struct error *error)
@@ -264,48 +352,67 @@ enum timeline_end timeline_back(struct timeline *timeline, struct error *error)
         if (!timeline_restore(timeline, number, error))
             return TIMELINE_FAILED;
         found = last_stop(timeline, end, error);
-        if (timeline->end == TIMELINE_FAILED)
-            return TIMELINE_FAILED;
+        if (timeline->end != TIMELINE_END)
+            return timeline->end;
         end = begin;
     }
     if (!go_to(timeline, found == TIMELINE_NEVER ? first : found, error))
-        return TIMELINE_FAILED;
+        return timeline->end;
     if (found == TIMELINE_NEVER)
         return TIMELINE_END;
     /* The harts stand before what stops them: once more, so that the debugger knows what it is. */
-    return run(timeline, found + 1, TIMELINE_STOPS, error) == TIMELINE_FAILED ? TIMELINE_FAILED
-                                                                              : TIMELINE_STOPPED;
+    enum timeline_end last = run(timeline, found + 1, TIMELINE_STOPS, error);
+    return last == TIMELINE_END ? TIMELINE_STOPPED : last;
+}
+
+void timeline_ask(struct timeline *timeline, bool (*ask)(void *opaque), void *opaque)
+{
+    timeline->ask = ask;
+    timeline->ask_opaque = opaque;
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
 
-bool timeline_create(struct machine *machine, uint64_t memory, struct error *error)
+static struct timeline *make(struct machine *machine)
 {
     struct timeline *timeline = calloc(1, sizeof(*timeline));
     if (timeline)
         timeline->page_epochs = calloc(machine->config.ram_size / 4096 + 1, sizeof(uint32_t));
     if (!timeline || !timeline->page_epochs) {
         free(timeline);
-        return error_set(error, "out of memory for the past of the machine");
+        return NULL;
     }
     timeline->recorder.ops = &timeline_recorder;
     timeline->machine = machine;
-    timeline->memory_max = memory;
+    timeline->keeps = machine->config.record_memory;
+    timeline->memory_max = machine->config.record_memory;
     timeline->ram_base = machine->config.board->ram_base;
     timeline->ram_pages = machine->config.ram_size / 4096;
     pthread_mutex_init(&timeline->lock, NULL);
+    host_cond_init(&timeline->ran_changed);
+    return timeline;
+}
+
+bool timeline_create(struct machine *machine, struct error *error)
+{
+    struct timeline *timeline = make(machine);
+    if (!timeline)
+        return error_set(error, "out of memory for the past of the machine");
     machine->timeline = timeline;
     bus_set_recorder(machine->bus, &timeline->recorder);
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_set_recorder(machine->harts[i], &timeline->recorder);
-    return true;
+    timeline->recorder.replays = timeline->from_file = machine->config.replay_file != NULL;
+    return !machine->config.record_file || recording_create(timeline, machine->config.record_file, error);
 }
 
 void timeline_destroy(struct timeline *timeline)
 {
     if (!timeline)
         return;
+    recording_destroy(timeline);
     timeline_clear(timeline);
+    pthread_cond_destroy(&timeline->ran_changed);
     pthread_mutex_destroy(&timeline->lock);
     free(timeline->values);
     free(timeline->events);

@@ -23,20 +23,38 @@
 #include "util/error.h"
 
 struct machine;
+struct machine_config;
 struct timeline;
 
 #define TIMELINE_NEVER UINT64_MAX
 
-/* Begins to record; before the harts first run. `memory`: bytes that the past may take; the oldest is
- * forgotten first. False, with *error filled. */
-bool timeline_create(struct machine *machine, uint64_t memory, struct error *error);
+/* Begins to record, in memory or in a file, or prepares for a replay, as the machine's config says; before
+ * the harts first run. What is kept in memory takes config.record_memory bytes: old checkpoints become fewer,
+ * and then the oldest part is forgotten. False, with *error filled. */
+bool timeline_create(struct machine *machine, struct error *error);
 void timeline_destroy(struct timeline *timeline);
+/* With config.replay_file: reads it, when memory is filled. */
+bool timeline_begin_replay(struct machine *machine, struct error *error);
+/* For turns.c, on the harts' thread: replays, until it is told to stop; at the end of the recording the
+ * machine's run ends, or it is paused for a debugger. */
+void timeline_play(struct timeline *timeline);
+/* A run of the machine has ended, and no hart runs. */
+void timeline_ended(struct timeline *timeline, bool reset, bool quit, unsigned status);
+/* What is plugged into the machine, a line each, for the check that a replay's machine is the same. The
+ * caller frees it; NULL: out of memory. */
+char *timeline_describe_plugs(const struct machine_config *config);
 /* The machine was changed other than by running (a reset, a loaded state, a debugger): its past is forgotten,
  * and what it is now is the present. The timeline may be NULL. */
 void timeline_forget(struct timeline *timeline);
 
+/* Whether the past is kept in memory, so that one can go back. The timeline may be NULL. */
+bool timeline_keeps(const struct timeline *timeline);
 /* Whether the machine is in the past: it must not run, and nothing of it may be changed. */
 bool timeline_is_past(const struct timeline *timeline);
+/* Why nothing may be changed then, for people. */
+const char *timeline_past_text(const struct timeline *timeline);
+/* Whether it replays a file: then all of it is past, but it may run. */
+bool timeline_is_replay(const struct timeline *timeline);
 /* The oldest instant that can be reached, and the present. */
 uint64_t timeline_first(const struct timeline *timeline);
 uint64_t timeline_present(const struct timeline *timeline);
@@ -48,15 +66,31 @@ uint64_t timeline_before(const struct timeline *timeline, unsigned hart);
 bool timeline_goto(struct timeline *timeline, uint64_t instant, struct error *error);
 
 enum timeline_end {
-    TIMELINE_STOPPED, /* a debugger has stopped a hart */
-    TIMELINE_END,     /* there is no more: of the past, or until the present */
-    TIMELINE_FAILED,  /* *error says why */
+    TIMELINE_STOPPED,     /* a debugger has stopped a hart */
+    TIMELINE_END,         /* there is no more: of the past, or until the present */
+    TIMELINE_INTERRUPTED, /* timeline_ask() */
+    TIMELINE_FAILED,      /* *error says why */
 };
 /* From the past forward, until a hart stops as a debugger has told it (cpu/debug.h), or the present is
  * reached. */
 enum timeline_end timeline_forward(struct timeline *timeline, struct error *error);
 /* Back to the last instant at which a debugger would have stopped a hart. */
 enum timeline_end timeline_back(struct timeline *timeline, struct error *error);
+
+/* While this thread waits in a function above, `ask` is called some 50 times a second; if it says true, the
+ * function ends early. NULL: no more. */
+void timeline_ask(struct timeline *timeline, bool (*ask)(void *opaque), void *opaque);
+
+/* For people. While no hart runs; the strings live as long as the timeline. */
+struct timeline_facts {
+    uint64_t now, first, present;
+    bool keeps, past;
+    uint64_t checkpoints, memory, memory_max;
+    const char *recorded, *replayed; /* files; NULL: none */
+    bool recording_over;
+    const char *recording_end; /* why, or of a replay's recording */
+};
+void timeline_facts(const struct timeline *timeline, struct timeline_facts *facts);
 
 /* For turns.c, on the harts' thread, between two stretches: the hart that runs next, and what is due there.
  */

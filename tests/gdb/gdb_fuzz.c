@@ -132,12 +132,17 @@ static void send_something(int fd)
     }
 }
 
-/* A new client is served properly. */
-static void check_sanity(unsigned long conversations)
+static void check_runs(unsigned long conversations)
 {
     if (!emulator_runs(&emulator))
         fail("the emulator ended in conversation %lu of seed %lu, with status %d", conversations, seed,
              emulator_wait(&emulator, 1));
+}
+
+/* A new client is served properly. */
+static void check_sanity(unsigned long conversations)
+{
+    check_runs(conversations);
     for (unsigned tries = 0; tries < 40; tries++) {
         int fd = client_connect(&emulator);
         client_send(fd, "qC");
@@ -163,6 +168,7 @@ int main(int argc, char **argv)
     time_t end = time(NULL) + atoi(argv[1]);
     unsigned long conversations = 0, packets = 0;
     while (time(NULL) < end) {
+        check_runs(conversations);
         int fd = client_connect(&emulator);
         for (unsigned n = random_below(60); n; n--, packets++) {
             send_something(fd);

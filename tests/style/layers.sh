@@ -55,7 +55,7 @@ machine/profile          machine machine/symbols !devices
 machine/semihosting      machine
 machine/state            machine
 machine/symbols          machine machine/boot !devices
-machine/timeline         machine
+machine/timeline         machine machine/state
 frontend                 frontend/identify frontend/options frontend/monitor frontend/display frontend/state
 frontend/identify        !devices !dbt
 frontend/options

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rsp import Rsp  # noqa: E402
 
 RVIVE, SOURCES = sys.argv[1:3]
-SEED = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 32)
+SEED = int(sys.argv[3]) if sys.argv[3:] and sys.argv[3].isdigit() else random.randrange(1 << 32)
 RAM, SIZE = 0x80000000, 1 << 20
 FLAGS = ["-M", "virt", "-m", "1M", "-bios", "none", "-display", "none", "-serial", "stdio", "-monitor", "none", "-nic",
          "none", "-icount", "shift=0,sleep=off"]
@@ -98,6 +98,37 @@ def check_watchpoint(rsp, symbols, harts):
     rsp.ask("z2,%x,4" % symbols["ended"])
 
 
+def check_last_write(rsp, symbols, harts):
+    """The same question, by `monitor last-write`, which leaves gdb's breakpoints alone."""
+    rsp.goto("end")
+    rsp.ask("Z0,%x,2" % symbols["handler"])
+    text = rsp.monitor("last-write 0x%x 4" % symbols["ended"])
+    for n in range(harts):
+        assert re.match(r"instruction %d: hart \d+ at pc 0x[0-9a-f]+ is about to write; before: %02x 00 00 00\n" %
+                        (rsp.when()[0], harts - 1 - n), text), text
+        text = rsp.monitor("last-write")
+    before = rsp.when()
+    while text.startswith("instruction"):  # those that made it 0
+        before, text = rsp.when(), rsp.monitor("last-write")
+    assert text.startswith("no hart has written") and rsp.when() == before, text
+    rsp.goto("end")
+    assert rsp.ask("bc").startswith("T05") and rsp.when()[0] != before[0]
+    rsp.ask("z0,%x,2" % symbols["handler"])
+    assert "a number" in rsp.monitor("last-write nonsense") and "a number" in rsp.monitor("last-write 1 0")
+
+
+def check_bookmarks(rsp, end):
+    """Names of instants; start and end; what is typed wrongly."""
+    rsp.goto(end // 2)
+    assert "instruction %d" % (end // 2) in rsp.monitor("bookmark half")
+    assert rsp.monitor("start").startswith("at instruction 0;") and rsp.monitor("end").startswith("at instruction %d;" % end)
+    rsp.goto("half")
+    assert rsp.when()[0] == end // 2 and rsp.monitor("bookmark") == "half: instruction %d\n" % (end // 2)
+    assert "no number" in rsp.monitor("bookmark 5") and "no number" in rsp.monitor("bookmark end")
+    assert "where to" in rsp.monitor("goto") and "bookmark" in rsp.monitor("goto nowhere")
+    assert rsp.monitor("help goto").startswith("goto N") and rsp.monitor("help when").startswith("when ")
+
+
 def check_removed_condition(rsp, symbols):
     """A breakpoint with a condition (an agent expression that is 1) is found, removed, and not looked at again."""
     rsp.goto("end")
@@ -109,6 +140,8 @@ def check_removed_condition(rsp, symbols):
 
 
 def check_refusals(rsp):
+    assert "past" in rsp.monitor("migrate file:/dev/null")
+    assert "not active" in rsp.monitor("info replay")
     assert "past" in rsp.monitor("step 3")
     assert rsp.ask("P1=0000000000000000").startswith("E")
     assert rsp.ask("M80000000,1:00").startswith("E")
@@ -130,6 +163,8 @@ def check(folder, harts, accel, generator):
         check_steps(rsp, trace, end)
         check_breakpoints(rsp, trace, end, symbols)
         check_watchpoint(rsp, symbols, harts)
+        check_last_write(rsp, symbols, harts)
+        check_bookmarks(rsp, end)
         check_removed_condition(rsp, symbols)
         check_refusals(rsp)
         answer = rsp.ask("vCont;c")
@@ -155,6 +190,7 @@ def check_forgetting(folder):
         rsp.goto("start")
         oldest = rsp.registers(0), rsp.memory_sum(RAM, SIZE)
         assert "is not in what was recorded" in rsp.monitor("goto %d" % (first - 1))
+        assert "checkpoints" in rsp.monitor("info timeline"), rsp.monitor("info timeline")
         rsp.goto((first + end) // 2)
         rsp.goto("end")
         assert state == (rsp.registers(0), rsp.memory_sum(RAM, SIZE))
@@ -177,4 +213,5 @@ def main():
                 print("ok", harts, accel)
 
 
-main()
+if __name__ == "__main__":
+    main()

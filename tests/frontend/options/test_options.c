@@ -590,6 +590,16 @@ START_TEST(small_flags)
     parsed("-icount shift=6,align=off,sleep=off");
     ck_assert(options.machine.icount.on && options.machine.icount.skip && !options.machine.icount.align);
     ck_assert_uint_eq(options.machine.icount.shift, 6);
+    parsed("-icount 1 -record f -record memory=2M");
+    ck_assert_str_eq(options.machine.record_file, "f");
+    ck_assert_uint_eq(options.machine.record_memory, 0);
+    parsed("-icount 1,rr=record,rrfile=f -s");
+    ck_assert_str_eq(options.machine.record_file, "f");
+    ck_assert_uint_gt(options.machine.record_memory, 0);
+    parsed("-replay f -kernel k -drive file=d,format=raw -device virtio-rng-pci");
+    ck_assert_str_eq(options.machine.replay_file, "f");
+    ck_assert(options.machine.icount.on && !options.machine.kernel && !options.machine.pci_count);
+    ck_assert(strstr(options.machine.replay_plugs, "plug virtio-rng"));
     parsed("-icount auto");
     ck_assert(options.machine.icount.on && options.machine.icount.automatic);
 }
@@ -697,7 +707,12 @@ static const struct failing_line failures[] = {
     { "-icount sleep=off", "shift=N" },
     { "-icount auto,align=on", "shift=auto" },
     { "-icount 1,sleep=off,align=on", "sleep=off" },
-    { "-icount 1,rr=record,rrfile=f", "rr=record" },
+    { "-icount 1,rr=record", "rrfile=FILE" },
+    { "-icount 1,rr=rewind,rrfile=f", "rewind" },
+    { "-icount 1,rr=record,rrfile=f,rrsnapshot=s", "rrsnapshot=s" },
+    { "-icount 1 -record f -replay g", "leave out one" },
+    { "-replay g -loadvm s", "-loadvm" },
+    { "-icount 1 -record file=", "file" },
     { "-icount 1,speed=2", "speed" },
     { "-blockdev node-name=a", "-blockdev driver" },
     { "-blockdev driver=file,filename=x", "node-name" },
