@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "frontend/monitor/internal.h"
+#include "frontend/options/fixed.h"
 #include "frontend/options/keys.h"
 
 /* Returns QEMU's name of the key's type. */
@@ -31,6 +32,32 @@ static const char *type_of(const struct device_key *key)
     return "str";
 }
 
+static struct json_object *add_row(struct json_object *rows, const char *name, const char *type,
+                                   const char *description)
+{
+    struct json_object *row = json_object_new_object();
+    monitor_put_text(row, "name", name);
+    monitor_put_text(row, "type", type);
+    monitor_put_text(row, "description", description);
+    json_object_array_add(rows, row);
+    return row;
+}
+
+static void add_list(struct json_object *rows, const struct options_keys *list)
+{
+    const char *name;
+    char takes[160], text[320];
+    for (const struct device_key *key = list->keys; key->name; key++) {
+        options_describe_key(key, takes, sizeof(takes));
+        snprintf(text, sizeof(text), "%s: %s", key->help, takes);
+        struct json_object *row = add_row(rows, key->name, type_of(key), text);
+        if (key->fallback)
+            monitor_put_number(row, "default-value", key->fallback);
+    }
+    for (unsigned at = 0; list->owner && (name = options_next_fixed(list->owner, &at, text, sizeof(text)));)
+        add_row(rows, name, "str", text);
+}
+
 bool monitor_device_properties(struct monitor_call *call)
 {
     const char *name = monitor_text(call, "typename", "");
@@ -42,19 +69,7 @@ bool monitor_device_properties(struct monitor_call *call)
     }
     options_device_keys(&device, lists);
     call->result = json_object_new_array();
-    for (const struct options_keys *list = lists; list->keys; list++) {
-        for (const struct device_key *key = list->keys; key->name; key++) {
-            char takes[160], text[320];
-            struct json_object *row = json_object_new_object();
-            options_describe_key(key, takes, sizeof(takes));
-            snprintf(text, sizeof(text), "%s: %s", key->help, takes);
-            monitor_put_text(row, "name", key->name);
-            monitor_put_text(row, "type", type_of(key));
-            monitor_put_text(row, "description", text);
-            if (key->fallback)
-                monitor_put_number(row, "default-value", key->fallback);
-            json_object_array_add(call->result, row);
-        }
-    }
+    for (const struct options_keys *list = lists; list->keys; list++)
+        add_list(call->result, list);
     return true;
 }

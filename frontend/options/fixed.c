@@ -5,6 +5,7 @@
  */
 #include "frontend/options/fixed.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "frontend/options/text.h"
@@ -64,13 +65,15 @@ enum options_fixed options_take_fixed(const char *owner, const char *flag, const
     return OPTIONS_FIXED_UNKNOWN;
 }
 
-void options_print_fixed(const char *owner, FILE *out)
+const char *options_next_fixed(const char *owner, unsigned *at, char *text, size_t size)
 {
-    for (size_t n = 0; n < ROWS; n++) {
-        const struct fixed *row = &rows[n];
+    while (*at < ROWS) {
+        const struct fixed *row = &rows[(*at)++];
         if (strcmp(row->owner, owner) != 0)
             continue;
-        fprintf(out, "  %-16s only %s: %s\n", row->key,
-                strcmp(row->values, "*") == 0 ? "accepted" : row->values, row->why);
+        snprintf(text, size, "only %s: %s", strcmp(row->values, "*") == 0 ? "accepted" : row->values,
+                 row->why);
+        return row->key;
     }
+    return NULL;
 }

@@ -267,7 +267,10 @@ void options_print_keys(const struct options_keys *lists, FILE *out)
                 fprintf(out, " (%u)", key->fallback);
             fprintf(out, "%s\n", key->needed ? "; needed" : "");
         }
-        if (lists->owner)
-            options_print_fixed(lists->owner, out);
+        char fixed[200];
+        const char *name;
+        for (unsigned at = 0;
+             lists->owner && (name = options_next_fixed(lists->owner, &at, fixed, sizeof(fixed)));)
+            fprintf(out, "  %-16s %s\n", name, fixed);
     }
 }

@@ -334,6 +334,7 @@ void options_free(struct options *options)
 {
     option_strings_free(&options->strings);
     free(options->replay_plugs);
+    options->replay_plugs = NULL;
 }
 
 /* ---- Lists --------------------------------------------------------------------------------------------- */
