@@ -170,13 +170,21 @@ static bool plug_drives(struct options *options, struct error *error)
     return true;
 }
 
-/* Plugs in the default network card, unless the command line mentions the network or no slot is free. */
+/* A file of the machine's past is written or read: a network would end the recording. */
+static bool is_recorded(const struct options *options)
+{
+    return options->machine.record_file || options->machine.replay_file || options->rr != OPTIONS_RR_NONE;
+}
+
+/* Plugs in the default network card, unless the command line mentions the network, no slot is free, or the
+ * machine is recorded. */
 static bool plug_default_card(struct options *options, struct error *error)
 {
     bool room = false;
     for (unsigned n = 0; n < options->machine.board->virtio_slots; n++)
         room |= !options->machine.virtio[n].model;
-    if (options->nodefaults || options->net_asked || !room || options->device_count == OPTIONS_ITEMS_MAX)
+    if (options->nodefaults || options->net_asked || !room || options->device_count == OPTIONS_ITEMS_MAX ||
+        is_recorded(options))
         return true;
     return options_add_default_card(options, error) &&
            plug(options, &options->devices[options->device_count - 1], error);

@@ -600,6 +600,13 @@ START_TEST(small_flags)
     ck_assert_str_eq(options.machine.replay_file, "f");
     ck_assert(options.machine.icount.on && !options.machine.kernel && !options.machine.pci_count);
     ck_assert(strstr(options.machine.replay_plugs, "plug virtio-rng"));
+    ck_assert(!strstr(options.machine.replay_plugs, "virtio-net")); /* as in its recording, if nobody asks */
+    parsed("-icount 1 -record f");
+    ck_assert_uint_eq(options.device_count, 0);
+    parsed("-icount 1,rr=record,rrfile=f");
+    ck_assert_uint_eq(options.device_count, 0);
+    parsed("-icount 1 -record f -nic user");
+    ck_assert_uint_eq(options.device_count, 1);
     parsed("-icount auto");
     ck_assert(options.machine.icount.on && options.machine.icount.automatic);
 }
