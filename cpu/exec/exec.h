@@ -66,6 +66,32 @@ exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
         return;                                                                                              \
     } while (0)
 
+/* Ends the block after this instruction. */
+#define STEP_AND_LEAVE                                                                                       \
+    do {                                                                                                     \
+        hart->pc = (ux)(hart->pc + insn->offset + insn->length);                                             \
+        LEAVE;                                                                                               \
+    } while (0)
+
+/* Traps; cpu/trap.h must be included. */
+#define ILLEGAL_IF(condition)                                                                                \
+    do {                                                                                                     \
+        if (UNLIKELY(condition)) {                                                                           \
+            trap_illegal(hart, insn);                                                                        \
+            return;                                                                                          \
+        }                                                                                                    \
+    } while (0)
+
+/* An instruction that is one expression and writes one register. */
+#define EXEC_ALU(name, value)                                                                                \
+    EXEC(name)                                                                                               \
+    {                                                                                                        \
+        SET_RD(value);                                                                                       \
+        NEXT;                                                                                                \
+    }
+/* A W instruction: 32-bit result, sign-extended. */
+#define EXEC_ALUW(name, value) EXEC_ALU(name, (int32_t)(value))
+
 /* Tail calls from block to block need an optimising compiler; otherwise the run loop calls the blocks. */
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define EXEC_CHAIN 1

@@ -7,16 +7,6 @@
 #include "cpu/exec/ops.h"
 #include "cpu/trap.h"
 
-/* An instruction that is one expression and writes one register. */
-#define EXEC_ALU(name, value)                                                                                \
-    EXEC(name)                                                                                               \
-    {                                                                                                        \
-        SET_RD(value);                                                                                       \
-        NEXT;                                                                                                \
-    }
-/* A W instruction: 32-bit result, sign-extended. */
-#define EXEC_ALUW(name, value) EXEC_ALU(name, (int32_t)(value))
-
 #define RS1W   ((uint32_t)hart->x[insn->rs1])
 #define RS2W   ((uint32_t)hart->x[insn->rs2])
 #define RS1S   ((sx)RS1)

@@ -14,21 +14,6 @@
 #include "cpu/trap.h"
 #include "cpu/wait.h"
 
-#define ILLEGAL_IF(condition)                                                                                \
-    do {                                                                                                     \
-        if (UNLIKELY(condition)) {                                                                           \
-            trap_illegal(hart, insn);                                                                        \
-            return;                                                                                          \
-        }                                                                                                    \
-    } while (0)
-
-/* Ends the block after this instruction. */
-#define STEP_AND_LEAVE                                                                                       \
-    do {                                                                                                     \
-        hart->pc = (ux)(hart->pc + insn->offset + insn->length);                                             \
-        LEAVE;                                                                                               \
-    } while (0)
-
 EXEC(ILLEGAL)
 {
     trap_illegal(hart, insn);

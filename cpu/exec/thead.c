@@ -14,14 +14,6 @@
 #include "cpu/mmu/tlb.h"
 #include "cpu/trap.h"
 
-#define EXEC_ALU(name, value)                                                                                \
-    EXEC(name)                                                                                               \
-    {                                                                                                        \
-        SET_RD(value);                                                                                       \
-        NEXT;                                                                                                \
-    }
-#define EXEC_ALUW(name, value) EXEC_ALU(name, (int32_t)(value))
-
 #define RD    ((ux)hart->x[insn->rd])
 #define RS1W  ((uint32_t)hart->x[insn->rs1])
 #define RS2W  ((uint32_t)hart->x[insn->rs2])
@@ -74,18 +66,7 @@ EXEC_ALUW(th_mulsh, RDW - (uint32_t)(H1 * H2))
 
 /* ---- XTheadCmo, XTheadSync ----------------------------------------------------------------------------- */
 
-#define ILLEGAL_IN_U                                                                                         \
-    do {                                                                                                     \
-        if (UNLIKELY(hart->priv == PRIV_U)) {                                                                \
-            trap_illegal(hart, insn);                                                                        \
-            return;                                                                                          \
-        }                                                                                                    \
-    } while (0)
-#define STEP_AND_LEAVE                                                                                       \
-    do {                                                                                                     \
-        hart->pc = (ux)(hart->pc + insn->offset + insn->length);                                             \
-        LEAVE;                                                                                               \
-    } while (0)
+#define ILLEGAL_IN_U ILLEGAL_IF(hart->priv == PRIV_U)
 
 /* What fence.i is. Other harts see stores to code without it (code_watch.h). */
 static __attribute__((noinline)) void fence_i(struct hart *hart)
@@ -312,13 +293,7 @@ EXEC_STORE_PAIR(th_sdd, 8)
 
 /* ---- XTheadFMemIdx, XTheadFmv -------------------------------------------------------------------------- */
 
-#define ILLEGAL_IF_FP_OFF                                                                                    \
-    do {                                                                                                     \
-        if (UNLIKELY(!(hart->mstatus & MSTATUS_FS))) {                                                       \
-            trap_illegal(hart, insn);                                                                        \
-            return;                                                                                          \
-        }                                                                                                    \
-    } while (0)
+#define ILLEGAL_IF_FP_OFF ILLEGAL_IF(!(hart->mstatus & MSTATUS_FS))
 
 #define EXEC_FLOAD(name, size, vaddr, box)                                                                   \
     EXEC(name)                                                                                               \
