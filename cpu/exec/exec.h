@@ -92,6 +92,15 @@ exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
 /* A W instruction: 32-bit result, sign-extended. */
 #define EXEC_ALUW(name, value) EXEC_ALU(name, (int32_t)(value))
 
+/* An instruction that is one call, which returns false if the hart has trapped or the block ends there. */
+#define EXEC_CALL(name, call)                                                                                \
+    EXEC(name)                                                                                               \
+    {                                                                                                        \
+        if (UNLIKELY(!(call)))                                                                               \
+            return;                                                                                          \
+        NEXT;                                                                                                \
+    }
+
 /* Tail calls from block to block need an optimising compiler; otherwise the run loop calls the blocks. */
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define EXEC_CHAIN 1

@@ -21,13 +21,7 @@
         NEXT;                                                                                                \
     }
 
-#define EXEC_STORE(name, size)                                                                               \
-    EXEC(name)                                                                                               \
-    {                                                                                                        \
-        if (UNLIKELY(!mem_write(hart, insn, VADDR, size, hart->x[insn->rs2])))                               \
-            return;                                                                                          \
-        NEXT;                                                                                                \
-    }
+#define EXEC_STORE(name, size) EXEC_CALL(name, mem_write(hart, insn, VADDR, size, hart->x[insn->rs2]))
 
 EXEC_LOAD(lb, int8_t)
 EXEC_LOAD(lh, int16_t)

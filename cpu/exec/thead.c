@@ -194,13 +194,7 @@ EXEC_LOAD(th_lurd, int64_t, BY_WORD, false)
 
 #define RS3 (hart->x[insn->rs3])
 
-#define EXEC_STORE(name, size, vaddr)                                                                        \
-    EXEC(name)                                                                                               \
-    {                                                                                                        \
-        if (UNLIKELY(!mem_write(hart, insn, vaddr, size, RS3)))                                              \
-            return;                                                                                          \
-        NEXT;                                                                                                \
-    }
+#define EXEC_STORE(name, size, vaddr) EXEC_CALL(name, mem_write(hart, insn, vaddr, size, RS3))
 
 EXEC_STORE(th_srb, 1, INDEXED)
 EXEC_STORE(th_srh, 2, INDEXED)
@@ -233,13 +227,7 @@ static __attribute__((noinline)) bool store_and_move(struct hart *hart, const st
     return !(leave && trap_leave_behind(hart, insn));
 }
 
-#define EXEC_STORE_MOVE(name, size, vaddr)                                                                   \
-    EXEC(name)                                                                                               \
-    {                                                                                                        \
-        if (UNLIKELY(!store_and_move(hart, insn, vaddr, size)))                                              \
-            return;                                                                                          \
-        NEXT;                                                                                                \
-    }
+#define EXEC_STORE_MOVE(name, size, vaddr) EXEC_CALL(name, store_and_move(hart, insn, vaddr, size))
 
 EXEC_STORE_MOVE(th_sbia, 1, AFTER)
 EXEC_STORE_MOVE(th_sbib, 1, BEFORE)
@@ -280,13 +268,7 @@ static __attribute__((noinline)) bool store_pair(struct hart *hart, const struct
     return !(leave && trap_leave_behind(hart, insn));
 }
 
-#define EXEC_STORE_PAIR(name, size)                                                                          \
-    EXEC(name)                                                                                               \
-    {                                                                                                        \
-        if (UNLIKELY(!store_pair(hart, insn, size)))                                                         \
-            return;                                                                                          \
-        NEXT;                                                                                                \
-    }
+#define EXEC_STORE_PAIR(name, size) EXEC_CALL(name, store_pair(hart, insn, size))
 
 EXEC_STORE_PAIR(th_swd, 4)
 EXEC_STORE_PAIR(th_sdd, 8)
