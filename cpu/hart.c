@@ -69,7 +69,7 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
 }
 
-static bool allocate(struct hart *hart, bool windows, struct error *error)
+static bool allocate(struct hart *hart, enum hart_windows windows, struct error *error)
 {
     if (!window_pool_create(hart, windows, &hart->windows_refused))
         return error_set(error, "hart %u: out of memory for its TLBs", hart->id);

@@ -20,6 +20,10 @@
 
 struct hart;
 
+/* Which address spaces may have a window (cpu/mmu/window.h), for which addresses of the host are reserved:
+ * programs (U-mode), and all code without page tables; with _KERNEL, also S-mode with page tables. */
+enum hart_windows { HART_WINDOWS_NONE, HART_WINDOWS_PROGRAMS, HART_WINDOWS_KERNEL };
+
 struct hart_config {
     unsigned id;                  /* mhartid */
     const struct isa_config *isa; /* copied */
@@ -27,8 +31,8 @@ struct hart_config {
     struct clock *clock;          /* outlives the hart */
     uint64_t timebase_hz;         /* of the time CSR; the board's mtime */
     uint64_t reset_pc;
-    bool windows; /* address space is reserved for them (cpu/mmu/window.h) */
-    bool exact;   /* it runs by hart_run_until(): what devices see does not depend on how code is executed */
+    enum hart_windows windows;
+    bool exact; /* it runs by hart_run_until(): what devices see does not depend on how code is executed */
     /* mtime in ticks of timebase_hz is the clock's time plus this shared offset (the MTIMER device owns
      * it). */
     _Atomic int64_t *mtime_offset; /* may be NULL: 0 */

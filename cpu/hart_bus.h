@@ -41,7 +41,12 @@ struct hart_ram {
     int fd;
     uint8_t *host;
     uint64_t base, size;
+    /* One bit for each HART_RAM_CHUNK: a hart uses it, so it was made a huge page of the host. Harts set
+     * bits, and the bus clears those of memory that was given back, on any thread. NULL: pages stay small. */
+    uint64_t *used;
 };
+#define HART_RAM_CHUNK_SHIFT 21
+#define HART_RAM_CHUNK       (UINT64_C(1) << HART_RAM_CHUNK_SHIFT)
 /* Pages of RAM with words that a device reads as soon as they are written (HTIF): no hart has a TLB entry
  * for stores to them, so that the bus is told of each. All other pages, and loads, cost what they did. */
 #define HART_BUS_TOLD 2

@@ -337,6 +337,7 @@ struct hart {
     struct tlb *tlb_pool[TLB_POOL];
     struct window *windows;      /* of each; NULL: there are none */
     const char *windows_refused; /* why, where there were to be some */
+    bool kernel_windows;         /* S-mode with page tables may have one, too (HART_WINDOWS_KERNEL) */
     struct tlb *tlb_hint[TLB_FREE];
     unsigned tlb_hand;
     struct tlb_sharing {

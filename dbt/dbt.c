@@ -99,6 +99,7 @@ static void run_chain(struct dbt *dbt, struct hart *hart, struct t1_block *block
     while (entry && room_to_limit(hart)) {
         uint64_t before = hart_instructions(hart);
         enter(dbt, hart, entry);
+        windows_earn(hart, hart_instructions(hart));
         /* If a landing pad is expected, the run loop checks for it. */
         bool wanted =
             atomic_load_explicit(&hart->requests, memory_order_acquire) || UNLIKELY(hart->pad_expected);
@@ -233,7 +234,7 @@ static const struct hart_accel_ops accel_ops = {
 /* Called by T1's code at the end of about every DBT_SAMPLE_SLICES-th slice. */
 static void slice_ended(struct hart *hart, uint64_t pc)
 {
-    windows_earn(hart);
+    windows_earn(hart, dbt_hart(hart)->end - DBT_SLICE);
     t2_slice_ended(hart, pc);
 }
 

@@ -74,6 +74,16 @@ static bool computes(const struct ir *r)
     return count >= 6 || (r->insn_count >= 96 && r->insn_count >= 24 * r->block_count);
 }
 
+/* Notes which accesses of the region have to look their pages up in the TLB. */
+static void note_avoided(const struct dbt *dbt, struct ir *r)
+{
+    for (unsigned i = 0; i < r->insn_count && r->kind != TLB_KIND_LOOKS; i++) {
+        unsigned offset = r->insns[i].offset;
+        if (t2_is_access(&r->insns[i]) && windows_avoids(dbt, r->page + offset))
+            r->by_tlb[offset / 128] |= 1ull << (offset / 2 % 64);
+    }
+}
+
 /* Makes the region and runs the passes; writes no code. False: no region is worth it here, or a check of it
  * failed. */
 static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *request, FILE *trace)
@@ -84,9 +94,6 @@ static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *reques
     r->page = request->paddr & PAGE_MASK;
     r->vaddr = request->vaddr & PAGE_MASK;
     r->kind = request->kind;
-    for (unsigned offset = 0; offset < PAGE_SIZE && r->kind != TLB_KIND_LOOKS; offset += 2)
-        if (windows_avoids(t2->dbt, r->page + offset))
-            r->by_tlb[offset / 128] |= 1ull << (offset / 2 % 64);
     r->header_offset = request->paddr & (PAGE_SIZE - 1);
     memcpy(r->code, request->page, PAGE_SIZE);
     memset(r->home, T2_IN_HART, sizeof(r->home));
@@ -94,6 +101,7 @@ static bool prepare(struct t2 *t2, struct ir *r, const struct t2_request *reques
     t2_build(r);
     if (!t2->eager && !r->loops && !computes(r))
         return false;
+    note_avoided(t2->dbt, r);
     if (r->full || !r->blocks[0].guest_insns || !check(r, "it was built"))
         return false;
     return passes_run(&t2->passes, r, trace) && check(r, "the passes");

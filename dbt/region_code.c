@@ -19,9 +19,17 @@
  * keep floating-point values in registers, or the values of long straight code, than in loops of integers.
  * The numbers were found by measurement: with 5 in place of SAVED, xz and dpkg keep half of what they lose
  * without a trial; with 1, gzip loses loops that pay; with SAVED in place of SAVED_MUCH, sha256 is as slow as
- * with T1. */
-#define SAVED      2
-#define SAVED_MUCH 10
+ * with T1. In a window there is no look-up of a page that T2 could share among accesses, so it saves less. */
+#define SAVED           2
+#define SAVED_IN_WINDOW 1
+#define SAVED_MUCH      10
+
+static int32_t saved_by(const struct ir *region)
+{
+    if (region->fp_used || !region->loops)
+        return SAVED_MUCH;
+    return region->kind == TLB_KIND_LOOKS ? SAVED : SAVED_IN_WINDOW;
+}
 
 struct t2_code *t2_code_make(struct dbt *dbt, const struct ir *region, struct t1_block *header)
 {
@@ -40,9 +48,8 @@ struct t2_code *t2_code_make(struct dbt *dbt, const struct ir *region, struct t1
                               .header = code_ref(&dbt->cache, header),
                               .header_offset = (uint16_t)region->header_offset,
                               .own_entry = header->own_entry,
-                              .trial = { .entries = TRIAL_FIRST,
-                                         .left = TRIAL_FIRST,
-                                         .saved = region->fp_used || !region->loops ? SAVED_MUCH : SAVED } };
+                              .trial = {
+                                  .entries = TRIAL_FIRST, .left = TRIAL_FIRST, .saved = saved_by(region) } };
     return code;
 }
 

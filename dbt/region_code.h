@@ -20,8 +20,8 @@
 #include "dbt/runtime/state.h"
 #include "dbt/x86/select/select.h"
 
-/* Samples of a block before it is made a region: 2 are some 32,000 instructions. */
-#define T2_SAMPLES         2
+/* Samples of a block before it is made a region: 3 are some 200,000 instructions. */
+#define T2_SAMPLES         3
 #define T2_SAMPLES_NO_MORE (T2_SAMPLES + 1) /* the region is asked for, or it did not pay */
 
 /* The beginning of each region's data. */

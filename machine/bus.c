@@ -402,6 +402,18 @@ static bool give_back(void *host, uint64_t length, bool zeros)
     return (anonymous || private_copy) && madvise(host, length, MADV_DONTNEED) == 0;
 }
 
+/* Huge pages of memory that was given back are asked for again, if harts use it again. Where only a part of
+ * one was given back, what is left stays small pages: otherwise the host would get nothing. */
+static void forget_used(const struct hart_ram *ram, const uint8_t *host, uint64_t length)
+{
+    uint64_t start = (uint64_t)(host - ram->host);
+    if (!ram->used || start >= ram->size || length > ram->size - start)
+        return;
+    uint64_t end = (start + length) / HART_RAM_CHUNK;
+    for (uint64_t chunk = (start + HART_RAM_CHUNK - 1) / HART_RAM_CHUNK; chunk < end; chunk++)
+        __atomic_fetch_and(&ram->used[chunk / 64], ~(UINT64_C(1) << chunk % 64), __ATOMIC_RELAXED);
+}
+
 static bool devices_discard(struct dma *side, uint64_t paddr, uint64_t length, bool zeros)
 {
     struct bus *bus = of_devices(side);
@@ -415,6 +427,7 @@ static bool devices_discard(struct dma *side, uint64_t paddr, uint64_t length, b
     bool ok = true;
     for (uint64_t done = 0; done < length; done += step)
         ok &= give_back(region->host + (paddr - region->base) + done, step, zeros);
+    forget_used(&bus->harts.ram, region->host + (paddr - region->base), length);
     note_written(bus, paddr, length);
     if (bus->recorder)
         bus->recorder->ops->written(bus->recorder, paddr, length);
@@ -449,6 +462,7 @@ static void forget_shared(struct bus *bus, const void *host)
     if (!ram->size || ram->host != host)
         return;
     close(ram->fd);
+    free(ram->used);
     *ram = (struct hart_ram){ .fd = -1 };
 }
 
@@ -513,10 +527,11 @@ static void *map_shared(struct bus *bus, const struct region *region)
     if (ram->fd >= 0 && ftruncate(ram->fd, (off_t)region->size) == 0 &&
         mmap(host, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, ram->fd,
              0) == host) {
-        madvise(host, region->size, MADV_HUGEPAGE); /* where the host has that for files */
+        madvise(host, region->size, MADV_HUGEPAGE); /* where the host has that for files; cpu/mmu/mmu.c */
         ram->host = host;
         ram->base = region->base;
         ram->size = region->size;
+        ram->used = calloc(ram->size / HUGE_PAGE / 64 + 1, sizeof(*ram->used)); /* NULL: in small pages */
         return host;
     }
     if (ram->fd >= 0)

@@ -33,9 +33,11 @@ static bool translates(const struct machine_config *config)
            (config->accel == MACHINE_ACCEL_BEST && dbt_supports(&config->isa));
 }
 
-bool harts_want_windows(const struct machine_config *config)
+enum hart_windows harts_want_windows(const struct machine_config *config)
 {
-    return config->windows && translates(config) && !config->record_memory;
+    if (config->windows == MACHINE_WINDOWS_OFF || !translates(config) || config->record_memory)
+        return HART_WINDOWS_NONE;
+    return config->windows == MACHINE_WINDOWS_KERNEL ? HART_WINDOWS_KERNEL : HART_WINDOWS_PROGRAMS;
 }
 
 const struct isa_config *machine_hart_isa(const struct machine *machine, unsigned hart)
@@ -114,7 +116,7 @@ bool harts_create(struct machine *machine, struct error *error)
             .clock = machine->clock,
             .timebase_hz = machine->config.board->timebase_hz,
             .reset_pc = machine->reset_pc[i],
-            .windows = is_translated(machine, i) && harts_want_windows(&machine->config),
+            .windows = is_translated(machine, i) ? harts_want_windows(&machine->config) : HART_WINDOWS_NONE,
             .exact = machine->config.icount.on,
             .mtime_offset = &machine->mtime_offset,
         };

@@ -250,7 +250,7 @@ bool boot_write_memory(struct machine *machine, struct error *error);
 bool harts_create(struct machine *machine, struct error *error);
 void harts_destroy(struct machine *machine);
 /* Whether they are to have windows; before the RAM is made, which must be a file's then. */
-bool harts_want_windows(const struct machine_config *config);
+enum hart_windows harts_want_windows(const struct machine_config *config);
 /* Starts a thread for each hart; all or none. */
 bool harts_start(struct machine *machine, struct error *error);
 /* Returns when no hart runs any more. */

@@ -177,6 +177,10 @@ struct machine_boot {
  * is the best that the harts can use. */
 enum machine_accel { MACHINE_ACCEL_BEST, MACHINE_ACCEL_INTERP, MACHINE_ACCEL_T1, MACHINE_ACCEL_T2 };
 
+/* Whether accesses of translated code go by the host's page tables (cpu/mmu/window.h): those of programs and
+ * of code without page tables, or also those of kernels. */
+enum machine_windows { MACHINE_WINDOWS_ON, MACHINE_WINDOWS_OFF, MACHINE_WINDOWS_KERNEL };
+
 /* What the ROM of sifive_u looks for with switches 1, 6 and 11: a program in flash that runs there, or one
  * that is loaded from flash or an SD card. With other values it goes to RAM. */
 enum machine_msel { MACHINE_MSEL_FLASH = 1, MACHINE_MSEL_LOAD_FLASH = 6, MACHINE_MSEL_LOAD_SD = 11 };
@@ -200,7 +204,7 @@ struct machine_config {
     const char *dbt_trace_passes;   /* passes whose results are shown to `listen`; NULL: none */
     const char *dbt_without; /* instructions that the translator leaves to the interpreter; NULL: none */
     bool check;              /* accesses of translated code are compared with the MMU's answers (tests) */
-    bool windows;            /* translated code's accesses go by the host's page tables (cpu/mmu/window.h) */
+    enum machine_windows windows;
     bool eager;              /* the optimiser translates each block at once (tests) */
     unsigned hot;            /* runs of a block before it is translated; 0: DBT_HOT_DEFAULT */
     unsigned code_cache_mib; /* of the translator; 0: its default */

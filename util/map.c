@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 static void *map(size_t size, size_t alignment, int rights)
 {
     size_t room = size + alignment;
@@ -23,6 +27,11 @@ static void *map(size_t size, size_t alignment, int rights)
 void *map_aligned(size_t size, size_t alignment)
 {
     return map(size, alignment, PROT_READ | PROT_WRITE);
+}
+
+bool map_collapse(void *at)
+{
+    return madvise(at, MAP_HUGE_SIZE, MADV_COLLAPSE) == 0;
 }
 
 void *map_reserved(size_t size, size_t alignment)

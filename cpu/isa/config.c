@@ -165,12 +165,12 @@ enum isa_extension isa_sharer(enum isa_extension extension)
     return extension;
 }
 
-/* The widest address translation unless the user says otherwise. Sv57 works (sv57=on), but programs that read
- * the mode refuse to run under it (OpenJDK 21), and each walk of a page table would be longer. Kernels that
- * ask for Sv48 get it. */
+/* The widest address translation unless the user says otherwise. Most processors that one can buy have Sv39
+ * alone, as the profiles require; and a program's half of Sv39 fits into a window (cpu/mmu/window.h), those
+ * of Sv48 and Sv57 do not. */
 static unsigned satp_default(unsigned xlen)
 {
-    return xlen == 32 ? 32 : 48;
+    return xlen == 32 ? 32 : 39;
 }
 
 static void set_model(struct isa_config *config, const struct isa_model *model)

@@ -356,7 +356,7 @@ bool window_open(struct tlb *tlb, bool high)
 /* The space in front of a TLB; and the distance from one TLB to the next. */
 static uint64_t room_before(const struct hart *hart)
 {
-    return hart->isa.xlen == 32 ? 0 : 2 * WINDOW_GUARD + WINDOW_END;
+    return hart->kernel_windows && hart->isa.xlen == 64 ? 2 * WINDOW_GUARD + WINDOW_END : 0;
 }
 
 static uint64_t stride_of(const struct hart *hart)
@@ -391,9 +391,10 @@ static bool create_windows(struct hart *hart)
     return false;
 }
 
-bool window_pool_create(struct hart *hart, bool windows, const char **refused)
+bool window_pool_create(struct hart *hart, enum hart_windows windows, const char **refused)
 {
     *refused = NULL;
+    hart->kernel_windows = windows == HART_WINDOWS_KERNEL;
     _Static_assert(sizeof(struct tlb) % TLB_ALIGN == 0 && WINDOW_GUARD % TLB_ALIGN == 0, "TLBs are aligned");
     if (windows && !hart->bus->ram.size)
         *refused = "the host gives no memory that can be mapped twice";

@@ -71,10 +71,10 @@ struct window {
     int64_t credit;    /* guest instructions that its regime has run, less the cost of the window */
 };
 
-/* Makes the hart's TLBs. If `windows` is true and the bus has suitable RAM, there is also address space for
- * windows beside them; otherwise *refused says why there is none (static text), or is NULL. False: out of
- * memory. */
-bool window_pool_create(struct hart *hart, bool windows, const char **refused);
+/* Makes the hart's TLBs. If there are to be windows and the bus has suitable RAM, there is also address space
+ * for them beside the TLBs; otherwise *refused says why there is none (static text), or is NULL. False: out
+ * of memory. */
+bool window_pool_create(struct hart *hart, enum hart_windows windows, const char **refused);
 void window_pool_destroy(struct hart *hart);
 
 /* Allocates the tables of the window and selects the half that it holds; only while nothing is mapped in it.

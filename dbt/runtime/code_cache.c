@@ -79,10 +79,6 @@ static bool map_all(struct code_cache *cache, int fd)
 
 /* ---- Huge pages ---------------------------------------------------------------------------------------- */
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1; it does not ask what transparent_hugepage/shmem_enabled says */
-#endif
-
 /* What lies before the end of the code that is filled becomes huge pages of the host where code runs. (The
  * other mapping loses those pages, which are only patched from now on.) This only makes it faster: a program
  * that runs much code, a little of each page, misses the host's TLB all the time. It costs a millisecond,
@@ -93,7 +89,7 @@ static void use_huge_pages(struct code_cache *cache, const uint8_t *end)
     size_t until = (size_t)(end - cache->write) / CODE_HUGE_SIZE;
     for (; cache->huge_next < until && !cache->huge_refused; cache->huge_next++) {
         uint8_t *page = cache->write + cache->run + cache->huge_next * CODE_HUGE_SIZE;
-        if (madvise(page, CODE_HUGE_SIZE, MADV_COLLAPSE) == 0)
+        if (map_collapse(page))
             cache->huge_made++;
         else
             cache->huge_refused = errno == EINVAL; /* the host does not know it, or has no huge pages */

@@ -32,7 +32,9 @@
 /* The table that counts the faults of instructions (windows.h) has 1 << DBT_SITE_BITS bytes. */
 #define DBT_SITE_BITS 16
 /* Slices from one sample for the optimiser to the next; a power of two. */
-#define DBT_SAMPLE_SLICES 4
+#define DBT_SAMPLE_SLICES 16
+/* A region is left after about so many slices (a power of two), so that what ran is counted. */
+#define DBT_REGION_SLICES 256
 
 /* An instruction that its interpreter handler executes, and how many instructions of the block are not done
  * when it begins (it is one of them). */

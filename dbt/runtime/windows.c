@@ -28,19 +28,24 @@ static struct dbt *dbt_of(struct hart *hart)
 
 /* ---- Who has one --------------------------------------------------------------------------------------- */
 
-/* The kind of code that the present address space may have. In S-mode with SUM, code uses pointers of both
- * halves, so it has no window. */
+/* The kind of code that the present address space may have. A kernel has a window only if that was asked for,
+ * since it fences all its pages again and again while it boots. In S-mode with SUM, code uses pointers of
+ * both halves, so it has none. */
 static uint8_t kind_of(const struct hart *hart)
 {
     const struct tlb *tlb = hart->tlb_fetch;
     unsigned levels = walk_paging(hart, tlb->satp).levels;
-    if (hart->isa.xlen == 32 || !levels)
+    if (!levels)
         return TLB_KIND_LOW;
+    if (hart->isa.xlen == 32)
+        return tlb->mode == TLB_MODE(PRIV_U, false, false, 0) || hart->kernel_windows ? TLB_KIND_LOW
+                                                                                      : TLB_KIND_LOOKS;
     if (levels != 3) /* only Sv39 fits */
         return TLB_KIND_LOOKS;
     if (tlb->mode == TLB_MODE(PRIV_U, false, false, 0))
         return TLB_KIND_LOW;
-    return tlb->mode == TLB_MODE(PRIV_S, false, false, 0) ? TLB_KIND_HIGH : TLB_KIND_LOOKS;
+    return tlb->mode == TLB_MODE(PRIV_S, false, false, 0) && hart->kernel_windows ? TLB_KIND_HIGH
+                                                                                  : TLB_KIND_LOOKS;
 }
 
 void windows_settle(struct hart *hart)
@@ -68,14 +73,14 @@ void windows_settle(struct hart *hart)
     tlb_forget_native(hart); /* the jump tables lead to code of the other kind */
 }
 
-void windows_earn(struct hart *hart)
+void windows_earn(struct hart *hart, uint64_t now)
 {
     struct dbt *dbt = dbt_of(hart);
     struct dbt_hart *state = dbt_hart(hart);
     struct tlb *tlb = hart->tlb_fetch;
     struct window *window = tlb->window;
-    uint64_t ran = state->end - state->windows_seen;
-    state->windows_seen = state->end;
+    uint64_t ran = now > state->windows_seen ? now - state->windows_seen : 0;
+    state->windows_seen = now;
     if (!window || !dbt->windows)
         return;
     window->credit += ran < WINDOWS_EARN ? (int64_t)ran : WINDOWS_EARN;

@@ -26,8 +26,9 @@
 /* Gives the hart's address space the window that it has earned, or takes it away. On the hart's thread, while
  * the hart is not in translated code. */
 void windows_settle(struct hart *hart);
-/* A slice has ended: adds what ran since the last call to the credit of the present address space. */
-void windows_earn(struct hart *hart);
+/* Adds what ran since the last call to the credit of the present address space; `now`: instructions that the
+ * hart has run. At the end of a slice, and whenever translated code is left. */
+void windows_earn(struct hart *hart, uint64_t now);
 
 /* An access of translated code to [vaddr, vaddr + size) missed the window, and the slow path has done it:
  * maps the page for the next time, with neighbours. `offset`: of the instruction in the present page. */

@@ -75,10 +75,16 @@ static bool accel_check(struct options *options, void *item, const char *value, 
     return accel_switch("check", value, &options->machine.check, error);
 }
 
-/* Accesses of translated code use the host's page tables. */
+/* Accesses of translated code use the host's page tables: of programs, or of kernels, too. */
 static bool accel_windows(struct options *options, void *item, const char *value, struct error *error)
 {
-    return accel_switch("windows", value, &options->machine.windows, error);
+    bool on = true, kernel = value && strcmp(value, "kernel") == 0;
+    if (!kernel && !option_parse_switch(value ? value : "", &on))
+        return options_bad_value(error, "-accel windows", value ? value : "", "on, off, kernel");
+    options->machine.windows = kernel ? MACHINE_WINDOWS_KERNEL
+                               : on   ? MACHINE_WINDOWS_ON
+                                      : MACHINE_WINDOWS_OFF;
+    return true;
 }
 
 /* How often a block runs before it is translated. */

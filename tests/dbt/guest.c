@@ -141,7 +141,8 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
         dbt_check_accesses(guest->dbt);
     /* RVIVE_TEST_WINDOWS: its accesses go to windows, if it has some. */
     bool windows = guest->dbt && getenv("RVIVE_TEST_WINDOWS");
-    guest->bus.ram = (struct hart_ram){ guest->ram_fd, guest->ram, RAM_BASE, RAM_SIZE };
+    guest->bus.ram =
+        (struct hart_ram){ .fd = guest->ram_fd, .host = guest->ram, .base = RAM_BASE, .size = RAM_SIZE };
     if (windows)
         dbt_use_windows(guest->dbt, true);
     if (tier == GUEST_T1_WITHOUT_ALL)
@@ -153,7 +154,7 @@ void guest_create(struct guest *guest, enum guest_tier tier, unsigned harts)
                                       .clock = guest->clock,
                                       .timebase_hz = 10000000,
                                       .reset_pc = START + i * PAGE_SIZE,
-                                      .windows = windows };
+                                      .windows = windows ? HART_WINDOWS_KERNEL : HART_WINDOWS_NONE };
         ck_assert_ptr_nonnull(guest->harts[i] = hart_create(&config, &error));
         ck_assert_ptr_null(hart_windows_refused(guest->harts[i]));
         if (guest->dbt)

@@ -212,7 +212,8 @@ static uint8_t *map_data(struct board *board)
             close(fd);
         return NULL;
     }
-    board->bus.ram = (struct hart_ram){ fd, data, PROGRAM_DATA & ~4095u, board->data_size };
+    board->bus.ram =
+        (struct hart_ram){ .fd = fd, .host = data, .base = PROGRAM_DATA & ~4095u, .size = board->data_size };
     return data;
 }
 
@@ -262,7 +263,7 @@ static bool board_run(struct board *board, const struct isa_config *isa, struct 
                                   .clock = clock,
                                   .timebase_hz = 10000000,
                                   .reset_pc = STUB_ADDRESS,
-                                  .windows = windows };
+                                  .windows = windows ? HART_WINDOWS_KERNEL : HART_WINDOWS_NONE };
     if (!clock)
         return false;
     board->hart = hart_create(&config, error);

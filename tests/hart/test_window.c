@@ -40,9 +40,12 @@ static uint8_t *bus_page(struct hart_bus *side, uint64_t paddr, bool *writable)
 static struct hart *make_hart(void)
 {
     struct error error = { .text = "" };
-    struct hart_config config = {
-        .isa = &isa, .bus = &bus, .clock = clock_, .timebase_hz = 1, .reset_pc = RAM_BASE, .windows = true
-    };
+    struct hart_config config = { .isa = &isa,
+                                  .bus = &bus,
+                                  .clock = clock_,
+                                  .timebase_hz = 1,
+                                  .reset_pc = RAM_BASE,
+                                  .windows = HART_WINDOWS_KERNEL };
     struct hart *made = hart_create(&config, &error);
     ck_assert_msg(made != NULL, "%s", error.text);
     return made;

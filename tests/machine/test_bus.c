@@ -277,6 +277,28 @@ START_TEST(pages_given_back)
 }
 END_TEST
 
+/* RAM that is a file's: huge pages that were given back as a whole may be asked for again, others not. */
+START_TEST(huge_pages_given_back)
+{
+    enum { CHUNKS = 3 };
+    const uint64_t base = UINT64_C(0x100000000), chunk = HART_RAM_CHUNK;
+    struct dma *dma = bus_for_devices(bus);
+    struct error error;
+    bus_share_ram(bus);
+    uint8_t *memory = bus_add_ram(bus, base, CHUNKS * chunk + 4096, &error);
+    const struct hart_ram *shared = &bus_for_harts(bus)->ram;
+    ck_assert_ptr_nonnull(memory);
+    ck_assert(shared->host == memory && shared->used);
+    memset(memory, 0x77, CHUNKS * chunk);
+    *shared->used = 7;
+    ck_assert(dma->ops->discard(dma, base + 4096, 2 * chunk - 4096, true)); /* all of one, a part of one */
+    ck_assert_uint_eq(*shared->used, 5);
+    ck_assert(memory[0] == 0x77 && !memory[4096] && !memory[2 * chunk - 1] && memory[2 * chunk] == 0x77);
+    ck_assert(dma->ops->discard(dma, base, CHUNKS * chunk + 4096, true));
+    ck_assert_uint_eq(*shared->used, 0);
+}
+END_TEST
+
 START_TEST(pages_that_are_not_there)
 {
     struct dma *dma = bus_for_devices(bus);
@@ -350,6 +372,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, sign_extended_addresses);
     tcase_add_test(tests, stores_to_code);
     tcase_add_test(tests, pages_given_back);
+    tcase_add_test(tests, huge_pages_given_back);
     tcase_add_test(tests, pages_that_are_not_there);
     tcase_add_test(tests, stores_are_told);
     tcase_add_test(tests, layout_errors);

@@ -155,6 +155,8 @@ static void emit_slice(struct t2_emit *t, const struct t2_cold *cold)
     t2_exit_if(t, X86_NE, cold->exit);
     x86_mem_op_imm(e, X86_SUB, 32, DBT_MEM(slices), 1);
     t2_exit_if(t, X86_S, cold->exit);
+    x86_test_mem_imm(e, DBT_MEM(end), (DBT_REGION_SLICES - 1) * DBT_SLICE);
+    t2_exit_if(t, X86_E, cold->exit);
     x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, DBT_SLICE);
     x86_mem_op_imm(e, X86_ADD, 64, DBT_MEM(end), DBT_SLICE);
     x86_jmp_to(e, cold->back);

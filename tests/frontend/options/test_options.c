@@ -125,7 +125,7 @@ START_TEST(cpus)
         unsigned satp;
         bool supervisor;
     } lines[] = {
-        { "-cpu rv64", "rv64imafdcv_", "_zkr", 48, true },
+        { "-cpu rv64", "rv64imafdcv_", "_zkr", 39, true },
         { "-cpu rv32", "rv32imafdcv_", "_svpbmt", 32, true },
         { "-cpu max", "rv64imafdcv_", "_svade_", 48, true },
         { "-cpu max", "_zks_zksed_zksh_zkt_zvbb_", "_zkr", 48, true },
@@ -150,17 +150,17 @@ START_TEST(cpus)
         { "-cpu rv64i,m=on,s=on,sv39=on", "rv64im_zicsr", "a", 39, true },
         { "-cpu rv64e,e=on", "rv64e_zicsr", "m", 0, false },
         { "-cpu rv32e,m=on,c=on", "rv32emc_zicsr", "a", 0, false },
-        { "-cpu rv64,f=off", "rv64imac_", "_zf", 48, true },
-        { "-cpu rv64,f=off,d=off,zfinx=on,zdinx=on,zhinx=on", "rv64imac_", "_zfa", 48, true },
+        { "-cpu rv64,f=off", "rv64imac_", "_zf", 39, true },
+        { "-cpu rv64,f=off,d=off,zfinx=on,zdinx=on,zhinx=on", "rv64imac_", "_zfa", 39, true },
         { "-cpu rv64,f=off,zdinx=on,zhinx=on,zcmp=on,zcmt=on", "_zfinx_zdinx_zcb_zcmop_zcmp_zcmt_", "_zfh_",
-          48, true },
-        { "-cpu rv64,f=off,zhinx=on", "_zhinx_zhinxmin_smmpm_", "_zdinx_", 48, true },
+          39, true },
+        { "-cpu rv64,f=off,zhinx=on", "_zhinx_zhinxmin_smmpm_", "_zdinx_", 39, true },
         { "-cpu rv64i,zhinxmin=on", "rv64i_zicsr_zfinx_zhinxmin", "zdinx", 0, false },
         { "-cpu rv32,f=off,zdinx=on,zilsd=on,zclsd=on", "rv32imac_", "_zfh", 32, true },
         { "-cpu rv32e,zdinx=on", "rv32e_zicsr_zfinx_zdinx", "f_", 0, false },
-        { "-cpu rv64,f=off,zfinx=on,zfinx=off", "rv64imac_", "_zf", 48, true },
-        { "-cpu rv64,a=off", "rv64imfdcv_", "_za6", 48, true },
-        { "-cpu rv64,ssnpm=off", "_smnpm_", "_supm", 48, true },
+        { "-cpu rv64,f=off,zfinx=on,zfinx=off", "rv64imac_", "_zf", 39, true },
+        { "-cpu rv64,a=off", "rv64imfdcv_", "_za6", 39, true },
+        { "-cpu rv64,ssnpm=off", "_smnpm_", "_supm", 39, true },
     };
     char line[128], text[ISA_STRING_SIZE];
     for (size_t n = 0; n < sizeof(lines) / sizeof(*lines); n++) {
@@ -593,6 +593,11 @@ START_TEST(small_flags)
     parsed("-icount 1 -record f -record memory=2M");
     ck_assert_str_eq(options.machine.record_file, "f");
     ck_assert_uint_eq(options.machine.record_memory, 0);
+    ck_assert_int_eq(options.machine.windows, MACHINE_WINDOWS_ON);
+    parsed("-accel t2,windows=kernel");
+    ck_assert_int_eq(options.machine.windows, MACHINE_WINDOWS_KERNEL);
+    parsed("-accel t2,windows=off");
+    ck_assert_int_eq(options.machine.windows, MACHINE_WINDOWS_OFF);
     parsed("-icount 1,rr=record,rrfile=f -s");
     ck_assert_str_eq(options.machine.record_file, "f");
     ck_assert_uint_gt(options.machine.record_memory, 0);
@@ -802,6 +807,7 @@ static const struct failing_line failures[] = {
     { "-d cpu,strace", "strace is QEMU's; here no category" },
     { "-accel tcg,thread=both", "single, multi" },
     { "-accel tcg,tb-size=0", "tb-size=0" },
+    { "-accel t2,windows=some", "on, off, kernel" },
     { "-accel jit", "\"jit\"" },
     { "-accel kvm -accel hvf", "-accel hvf" },
     { "-M virt,accel=kvm:whpx", "-accel whpx" },

@@ -70,7 +70,7 @@ START_TEST(board_rv64)
     CELLS("/memory@80000000", "reg", 0, 0x80000000, 0, 0x8000000);
     CELLS("/cpus", "timebase-frequency", 10000000);
     text("/cpus/cpu@0", "riscv,isa-base", "rv64i");
-    text("/cpus/cpu@1", "mmu-type", "riscv,sv48");
+    text("/cpus/cpu@1", "mmu-type", "riscv,sv39");
     CELLS("/cpus/cpu@1", "reg", 1);
     CELLS("/cpus/cpu@0", "riscv,cboz-block-size", 64);
     CELLS("/cpus/cpu@0", "riscv,cbom-block-size", 64);
