@@ -47,6 +47,19 @@ struct hart_ram {
 };
 #define HART_RAM_CHUNK_SHIFT 21
 #define HART_RAM_CHUNK       (UINT64_C(1) << HART_RAM_CHUNK_SHIFT)
+/* Makes a chunk a huge page; the host may refuse. Any thread. */
+void hart_ram_make_huge(const struct hart_ram *ram, uint64_t chunk);
+/* To be called before the byte at `host` is used. A file's memory has huge pages of the host only if it is
+ * asked for each of them. So that happens when some of it is first used, as with memory that is no file's.
+ * Any thread; `host` may be anywhere. */
+static inline void hart_ram_use(const struct hart_ram *ram, const uint8_t *host)
+{
+    uint64_t chunk = (uint64_t)(host - ram->host) >> HART_RAM_CHUNK_SHIFT;
+    if (chunk < ram->size >> HART_RAM_CHUNK_SHIFT && ram->used &&
+        !(__atomic_load_n(&ram->used[chunk / 64], __ATOMIC_RELAXED) >> chunk % 64 & 1))
+        hart_ram_make_huge(ram, chunk);
+}
+
 /* Pages of RAM with words that a device reads as soon as they are written (HTIF): no hart has a TLB entry
  * for stores to them, so that the bus is told of each. All other pages, and loads, cost what they did. */
 #define HART_BUS_TOLD 2

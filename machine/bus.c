@@ -668,6 +668,12 @@ uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length)
     return region->host + (paddr - region->base);
 }
 
+void bus_expect_use(struct bus *bus, const uint8_t *host, uint64_t length)
+{
+    for (uint64_t at = 0; at < length; at += HART_RAM_CHUNK)
+        hart_ram_use(&bus->harts.ram, host + at);
+}
+
 bool bus_paddr(struct bus *bus, const void *host, uint64_t *paddr)
 {
     for (unsigned i = 0; i < bus->count; i++) {

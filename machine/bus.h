@@ -55,6 +55,9 @@ void bus_be_lenient(struct bus *bus, unsigned xlen);
 /* Returns the host pointer to [paddr, paddr + length) if all of it is RAM or ROM, else NULL (loader,
  * debugger). */
 uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length);
+/* All of that, at `host`, is going to be used: the host may provide huge pages for it. It only makes what
+ * follows faster. */
+void bus_expect_use(struct bus *bus, const uint8_t *host, uint64_t length);
 /* The same for the bytes that harts execute from a device (flash); NULL elsewhere. */
 const uint8_t *bus_host_code(struct bus *bus, uint64_t paddr, uint64_t length);
 /* The other way round: finds the physical address of a byte of RAM or ROM. False: it is neither. */

@@ -13,7 +13,6 @@
 #include "cpu/code_watch.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/mmu/walk.h"
-#include "util/map.h"
 
 static int page_fault(enum mmu_access access)
 {
@@ -175,22 +174,6 @@ static bool find_beside(struct hart *hart, const struct tlb *tlb, uint64_t point
     return true;
 }
 
-/* A file's memory has huge pages of the host only if it is asked for each of them. So that happens when a
- * hart first uses some of it, as with memory that is no file's: the first page of it comes by the touch, and
- * all of it then becomes a huge page. If the host refuses, the pages stay small. */
-static void use_ram(const struct hart_ram *ram, const uint8_t *host)
-{
-    uint64_t chunk = (uint64_t)(host - ram->host) >> HART_RAM_CHUNK_SHIFT;
-    if (chunk >= ram->size >> HART_RAM_CHUNK_SHIFT || !ram->used)
-        return;
-    uint64_t *word = &ram->used[chunk / 64], bit = UINT64_C(1) << chunk % 64;
-    if (LIKELY(__atomic_load_n(word, __ATOMIC_RELAXED) & bit) ||
-        __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit)
-        return;
-    (void)*(const volatile uint8_t *)host;
-    map_collapse(ram->host + (chunk << HART_RAM_CHUNK_SHIFT));
-}
-
 int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_access access,
                   struct mmu_result *result)
 {
@@ -237,7 +220,7 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
             tlb_fill_io(tlb, pointer, access, result->paddr);
         return MMU_OK;
     }
-    use_ram(&hart->bus->ram, host);
+    hart_ram_use(&hart->bus->ram, host);
     if (is_write(access)) {
         if (UNLIKELY(hart->recorder))
             hart->recorder->ops->page(hart->recorder, page);

@@ -128,6 +128,7 @@ bool loader_write(const struct loader *loader, struct bus *bus, struct error *er
         uint8_t *host = bus_host(bus, blob->paddr, blob->size);
         if (!host)
             return error_set(error, "no memory at 0x%" PRIx64 " for %s", blob->paddr, blob->name);
+        bus_expect_use(bus, host, blob->size);
         memcpy(host, blob->bytes, blob->length);
         if (blob->mapped)
             madvise(blob->mapped, blob->mapped_size, MADV_DONTNEED);
