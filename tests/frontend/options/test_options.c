@@ -58,6 +58,7 @@ START_TEST(what_is_already_so)
         "zcd=on,zcf=off",
         "smaia=off,ssaia=off,zvbb=true,short-isa-string=off",
         "mvendorid=0,marchid=0,mimpid=0",
+        "smepmp=off,x-epmp=off,smstateen=off,ssstateen=off",
     };
     char line[256];
     struct isa_config plain, config;
@@ -795,7 +796,14 @@ static const struct failing_line failures[] = {
     { "-cpu rv32,xtheadmae=on,svnapot=off", "xtheadmae is RV64's" },
     { "-cpu rv64,xtheadfmv=on", "xtheadfmv is RV32's" },
     { "-cpu rv64,f=off,d=off,zfa=off,xtheadfmemidx=on", "xtheadfmemidx needs f" },
-    { "-cpu rv64,mvendorid=0x5b7", "this CPU has only mvendorid=0x0" },
+    { "-cpu rv64,mvendorid=0x100000000", "not a number of 32 bits" },
+    { "-cpu rv64,mvendorid", "not a number of 32 bits" },
+    { "-cpu rv64,marchid=-1", "not a number of 64 bits" },
+    { "-cpu rv64,marchid=0x8000000000000000", "another one has to be" },
+    { "-cpu rv32,mimpid=0x100000000", "not a number of 32 bits" },
+    { "-cpu rv64,ssaia=on,smaia=off", "ssaia needs smaia" },
+    { "-cpu rv64,ssstateen=on", "ssstateen" },
+    { "-cpu rv64,f=off,d=off,zfinx=on,smstateen=on", "smstateen and zfinx exclude each other" },
     { "-cpu thead-c906,mvendorid=1", "this CPU has only mvendorid=0x5b7" },
     { "-identify", "-identify" },
     { "-d int,fpu", "fpu is QEMU's; here there is insn" },
