@@ -247,6 +247,7 @@ struct machine_config {
     bool virtio_legacy; /* the slots have the legacy register layout (QEMU's default) */
     struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
     bool ramfb;              /* a screen in guest memory, for firmware */
+    bool vmcoreinfo;         /* fw_cfg has the file in which kernels say where their vmcoreinfo is */
     /* How many seconds the RTC is ahead of UTC. */
     int64_t rtc_offset;
     bool rtc_dated;

@@ -13,6 +13,7 @@
 #include "devices/platform/rtc_goldfish.h"
 #include "devices/platform/sifive_test.h"
 #include "devices/platform/uart16550.h"
+#include "devices/platform/vmcoreinfo.h"
 #include "devices/virtio/transport/mmio.h"
 #include "machine/boards/boards.h"
 #include "util/log.h"
@@ -123,7 +124,9 @@ static struct device *create_fw_cfg(struct machine *machine, const struct row *r
     const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
     struct device *device = fw_cfg_create(&config, error);
     if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
-        create_ramfb(machine, device, error) && boot_flash_add_kernel(machine, device, error)) {
+        create_ramfb(machine, device, error) &&
+        (!machine->config.vmcoreinfo || vmcoreinfo_add(device, error)) &&
+        boot_flash_add_kernel(machine, device, error)) {
         machine->fw_cfg = device;
         return device;
     }
