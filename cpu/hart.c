@@ -64,6 +64,8 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->bus = config->bus;
     hart->clock = config->clock;
     hart->exact = config->exact;
+    hart->aia.on = isa_has(&hart->isa, ISA_Smaia);
+    hart->aia.imsic = hart->aia.on && config->imsic;
     hart->sleeper = hart;
     hart->limit = UINT64_MAX;
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
@@ -103,6 +105,7 @@ struct hart *hart_create(const struct hart_config *config, struct error *error)
     apply_config(hart, config);
     pthread_mutex_init(&hart->timer_lock, NULL);
     pthread_mutex_init(&hart->sleep_lock, NULL);
+    pthread_mutex_init(&hart->aia.lock, NULL);
     host_cond_init(&hart->wake);
     clock_timer_init(&hart->timer, hart->clock, csr_timer_fired, hart);
     if (!allocate(hart, config->windows, error)) {
@@ -125,6 +128,7 @@ void hart_destroy(struct hart *hart)
     cover_destroy(hart);
     window_pool_destroy(hart);
     pthread_cond_destroy(&hart->wake);
+    pthread_mutex_destroy(&hart->aia.lock);
     pthread_mutex_destroy(&hart->sleep_lock);
     pthread_mutex_destroy(&hart->timer_lock);
     free(hart->room);
@@ -196,6 +200,11 @@ void hart_trace_changed(struct hart *hart)
 
 static void trace_irq(const struct hart *hart, unsigned bit, bool level)
 {
+    if (bit >= HART_MSI) {
+        log_line(LOG_CATEGORY_IRQ, "hart %u: message %u to its %c-mode file", hart->id, bit % HART_FILE_IDS,
+                 bit < HART_MSI_TO(true, 0) ? 'M' : 'S');
+        return;
+    }
     if ((atomic_load(&hart->irq_lines) >> bit & 1) != level)
         log_line(LOG_CATEGORY_IRQ, "hart %u: input %u (%s) %s", hart->id, bit, trace_interrupt_name(bit),
                  level ? "raised" : "lowered");
@@ -212,6 +221,11 @@ void hart_set_irq(struct hart *hart, unsigned bit, bool level)
 
 void hart_apply_irq(struct hart *hart, unsigned bit, bool level)
 {
+    if (bit >= HART_MSI) {
+        csr_imsic_receive(hart, (enum hart_file)(bit / HART_FILE_IDS - 1), bit % HART_FILE_IDS);
+        hart_request(hart, HART_REQUEST_IRQ);
+        return;
+    }
     unsigned mask = 1u << bit;
     if (mask == IRQ_SSI) {
         /* ACLINT's SETSSIP is an edge: it sets the bit, which software clears. */
@@ -285,7 +299,7 @@ bool wait_for_interrupt(struct hart *hart)
         return true;
     if (hart->exact)
         return turn_wait(hart);
-    if (trap_pending(hart) & hart->mie)
+    if (trap_wakes(hart))
         return !loops_around_wfi(hart) || rest(hart);
     hart->wfi_until = 0;
     log_flush(); /* so that the log shows what led here */
@@ -293,12 +307,11 @@ bool wait_for_interrupt(struct hart *hart)
     /* Another thread sets its request and then reads `sleeping`; this thread does it the other way round. All
      * four accesses are sequentially consistent, so one of the two sees the other. */
     atomic_store(&hart->sleeping, true);
-    while (!(trap_pending(hart) & hart->mie) && !(atomic_load(&hart->requests) & ~unserved))
+    while (!trap_wakes(hart) && !(atomic_load(&hart->requests) & ~unserved))
         pthread_cond_wait(&hart->wake, &hart->sleep_lock);
     atomic_store(&hart->sleeping, false);
     pthread_mutex_unlock(&hart->sleep_lock);
-    return trap_pending(hart) & hart->mie ||
-           atomic_load(&hart->requests) & (HART_REQUEST_STOP | HART_REQUEST_DEBUG);
+    return trap_wakes(hart) || atomic_load(&hart->requests) & (HART_REQUEST_STOP | HART_REQUEST_DEBUG);
 }
 
 void pause_for_others(struct hart *hart)

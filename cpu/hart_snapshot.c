@@ -83,6 +83,33 @@ static void load_reservation(struct hart *hart, struct state_reader *reader)
     hart->reserve_size = page && (size == 4 || size == 8) ? (unsigned)size : 0;
 }
 
+/* Registers of extensions that most harts do not have: in sections of their own. */
+static void save_extensions(struct hart *hart, struct state_writer *writer)
+{
+    char section[24];
+    snprintf(section, sizeof(section), "hart%u.aia", hart->id);
+    if (isa_has(&hart->isa, ISA_Smaia)) {
+        state_section(writer, section, 1);
+        csr_aia_save(hart, writer);
+    }
+    snprintf(section, sizeof(section), "hart%u.stateen", hart->id);
+    if (isa_has(&hart->isa, ISA_Smstateen)) {
+        state_section(writer, section, 1);
+        csr_stateen_save(hart, writer);
+    }
+}
+
+static void load_extensions(struct hart *hart, struct state_reader *reader)
+{
+    char section[24];
+    snprintf(section, sizeof(section), "hart%u.aia", hart->id);
+    if (isa_has(&hart->isa, ISA_Smaia) && state_open(reader, section, 1))
+        csr_aia_load(hart, reader);
+    snprintf(section, sizeof(section), "hart%u.stateen", hart->id);
+    if (isa_has(&hart->isa, ISA_Smstateen) && state_open(reader, section, 1))
+        csr_stateen_load(hart, reader);
+}
+
 void hart_save(struct hart *hart, struct state_writer *writer)
 {
     char section[16];
@@ -108,6 +135,7 @@ void hart_save(struct hart *hart, struct state_writer *writer)
     state_put(writer, "jvt", hart->jvt);
     save_reservation(hart, writer);
     state_put(writer, "waits", hart->waits);
+    save_extensions(hart, writer);
 }
 
 bool hart_load(struct hart *hart, struct state_reader *reader)
@@ -151,6 +179,7 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     if (version >= 5)
         load_reservation(hart, reader);
     hart->waits = version >= 6 && state_get(reader, "waits", 1) && hart->exact;
+    load_extensions(hart, reader);
     csr_legalize(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);

@@ -238,6 +238,31 @@ struct hart_vector {
     uint8_t vxsat; /* 0 or 1 */
 };
 
+/* ---- Advanced interrupts (cpu/csr/aia.c, imsic.c) ------------------------------------------------------ */
+
+enum hart_file { HART_FILE_M, HART_FILE_S, HART_FILES };
+#define HART_FILE_WORDS (HART_FILE_IDS / 64)
+
+/* An interrupt file: what messages made pending. */
+struct hart_imsic_file {
+    bool delivers;
+    uint32_t threshold; /* 0: none */
+    uint64_t pending[HART_FILE_WORDS], enabled[HART_FILE_WORDS];
+};
+
+/* Owned by the hart's thread, except the files, which have the lock. */
+struct hart_aia {
+    bool on;                       /* the hart has Smaia */
+    bool imsic;                    /* and interrupt files */
+    unsigned told;                 /* what this instruction has read from mtopei or stopei; 0: nothing */
+    unsigned selected[HART_FILES]; /* miselect, siselect */
+    uint8_t iprio[HART_FILES][64];
+    uint64_t mvien;
+    uint64_t mvip, sie; /* only the bits that mvien has */
+    pthread_mutex_t lock;
+    struct hart_imsic_file files[HART_FILES];
+};
+
 /* ---- The hart ------------------------------------------------------------------------------------------ */
 
 #define PMP_COUNT 16
@@ -302,6 +327,9 @@ struct hart {
     struct {
         uint64_t value, paddr;
     } cell;
+
+    struct hart_aia aia;
+    uint64_t mstateen[4];
 
     uint8_t pmpcfg[PMP_COUNT];
     uint64_t pmpaddr[PMP_COUNT];
@@ -465,6 +493,9 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define ENVCFG_PBMTE (1ull << 62)
 #define ENVCFG_STCE  (1ull << 63)
 
+#define MSECCFG_MML   (1ull << 0) /* Smepmp */
+#define MSECCFG_MMWP  (1ull << 1)
+#define MSECCFG_RLB   (1ull << 2)
 #define MSECCFG_USEED (1ull << 8)
 #define MSECCFG_SSEED (1ull << 9)
 #define MSECCFG_MLPE  (1ull << 10)

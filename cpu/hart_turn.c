@@ -27,7 +27,7 @@
 static void end_wait(struct hart *hart)
 {
     hart->waits = false;
-    if (!(trap_pending(hart) & hart->mie))
+    if (!trap_wakes(hart))
         return; /* there is another request to serve; then it waits again */
     hart->pc = hart->isa.xlen == 32 ? (uint32_t)(hart->pc + 4) : hart->pc + 4;
     atomic_store_explicit(&hart->instret, hart_instructions(hart) + 1, memory_order_relaxed);
@@ -123,7 +123,7 @@ bool turn_run(struct hart *hart)
 
 bool turn_wait(struct hart *hart)
 {
-    hart->end = trap_pending(hart) & hart->mie ? HART_PAUSES : HART_WAITS;
+    hart->end = trap_wakes(hart) ? HART_PAUSES : HART_WAITS;
     bool ends_at_once = atomic_load(&hart->requests) & HART_REQUEST_DEBUG; /* a step */
     if (hart->recorder && hart->recorder->replays)
         ends_at_once = true; /* the recorder knows where it waits */
@@ -153,12 +153,12 @@ void hart_wait(struct hart *hart)
 
 static bool is_awake(const struct hart *hart)
 {
-    return trap_pending(hart) & hart->mie || atomic_load(&hart->requests) & ~UNSERVED;
+    return trap_wakes(hart) || atomic_load(&hart->requests) & ~UNSERVED;
 }
 
 bool hart_is_idle(const struct hart *hart)
 {
-    return hart->waits && !(trap_pending(hart) & hart->mie);
+    return hart->waits && !trap_wakes(hart);
 }
 
 bool hart_must_stop(const struct hart *hart)

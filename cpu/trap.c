@@ -5,6 +5,7 @@
 #include "cpu/trap.h"
 
 #include "cpu/cover.h"
+#include "cpu/csr/csr.h"
 #include "cpu/hart_view.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
@@ -61,12 +62,11 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     hart->pc = vector(hart, hart->mtvec, interrupt, cause);
 }
 
-static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
+static void enter_mode(struct hart *hart, enum privilege to, bool interrupt, unsigned cause, uint64_t tval)
 {
     uint64_t from_pc = register_value(hart, hart->pc);
     enum privilege from = hart->priv;
-    uint64_t delegated = interrupt ? hart->mideleg : hart->medeleg;
-    if (hart->priv != PRIV_M && delegated >> cause & 1)
+    if (to == PRIV_S)
         enter_s(hart, interrupt, cause, tval);
     else
         enter_m(hart, interrupt, cause, tval);
@@ -76,6 +76,13 @@ static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tv
     hart_request_self(hart, HART_REQUEST_IRQ);
     if (UNLIKELY(log_enabled(LOG_CATEGORY_INT) || log_enabled(LOG_CATEGORY_COMMIT)))
         trace_trap(hart, interrupt, cause, tval, from_pc, from);
+}
+
+static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
+{
+    uint64_t delegated = interrupt ? hart->mideleg : hart->medeleg;
+    bool to_s = hart->priv != PRIV_M && delegated >> cause & 1;
+    enter_mode(hart, to_s ? PRIV_S : PRIV_M, interrupt, cause, tval);
 }
 
 /* Subtracts what the block counted when it started, except for its first `done` instructions. */
@@ -148,8 +155,30 @@ unsigned trap_pending(const struct hart *hart)
     return atomic_load(&hart->irq_lines) | atomic_load(&hart->irq_soft);
 }
 
+bool trap_wakes(const struct hart *hart)
+{
+    return trap_pending(hart) & hart->mie || csr_virtual_sip(hart) & csr_virtual_sie(hart);
+}
+
+/* With Smaia, the guest configures the order of interrupts, and S-mode has some of its own. */
+static bool take_by_priority(struct hart *hart)
+{
+    bool m_enabled = hart->priv != PRIV_M || hart->mstatus & MSTATUS_MIE;
+    bool s_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
+    unsigned top = m_enabled ? csr_top_interrupt(hart, HART_FILE_M) : 0;
+    enum privilege to = top ? PRIV_M : PRIV_S;
+    if (!top && s_enabled)
+        top = csr_top_interrupt(hart, HART_FILE_S);
+    if (!top || (hart->recorder && !hart->recorder->ops->interrupt(hart->recorder, hart->id)))
+        return false;
+    enter_mode(hart, to, true, top >> 16, 0);
+    return true;
+}
+
 bool trap_take_interrupt(struct hart *hart)
 {
+    if (UNLIKELY(hart->aia.on))
+        return take_by_priority(hart);
     unsigned pending = trap_pending(hart) & (unsigned)hart->mie;
     if (!pending)
         return false;

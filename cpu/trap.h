@@ -17,6 +17,8 @@ void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval);
 
 /* The value of mip as the hart sees it now. */
 unsigned trap_pending(const struct hart *hart);
+/* An interrupt is pending and enabled for which wfi ends, whether or not the hart takes it now. */
+bool trap_wakes(const struct hart *hart);
 /* Takes the most urgent interrupt that is pending and enabled, if any; between blocks only. */
 bool trap_take_interrupt(struct hart *hart);
 

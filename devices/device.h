@@ -57,11 +57,14 @@ bool dma_write(struct dma *dma, uint64_t paddr, const void *bytes, uint64_t leng
 /* As dma_ops.discard; false if the board cannot do it. */
 bool dma_discard(struct dma *dma, uint64_t paddr, uint64_t length, bool zeros);
 
+#define FDT_IRQ_LEVEL_HIGH 4u
+
 /* What fdt() needs to describe a device. The board fills it from the device's row in its table. */
 struct fdt_place {
     uint64_t base, size; /* guest physical, bytes */
     unsigned irq;        /* interrupt controller input; 0: none */
     uint32_t irq_parent; /* phandle of the interrupt controller */
+    uint32_t irq_type;   /* the second cell of an interrupt, FDT_IRQ_*; 0: there is one cell */
 };
 
 struct device;

@@ -45,15 +45,18 @@ void fdt_node_interrupt(struct fdt_node *node, const struct fdt_place *place)
 {
     if (place->irq == 0)
         return;
-    fdt_node_u32(node, "interrupts", place->irq);
-    fdt_node_u32(node, "interrupt-parent", place->irq_parent);
+    fdt_node_interrupts(node, place, 1);
 }
 
 void fdt_node_interrupts(struct fdt_node *node, const struct fdt_place *place, unsigned count)
 {
-    fdt32_t *inputs = fdt_node_cells(node, "interrupts", count);
-    for (unsigned i = 0; inputs && i < count; i++)
-        fdt32_st(&inputs[i], place->irq + i);
+    unsigned cells = place->irq_type ? 2 : 1;
+    fdt32_t *inputs = fdt_node_cells(node, "interrupts", (size_t)count * cells);
+    for (unsigned i = 0; inputs && i < count; i++) {
+        fdt32_st(&inputs[i * cells], place->irq + i);
+        if (place->irq_type)
+            fdt32_st(&inputs[i * cells + 1], place->irq_type);
+    }
     fdt_node_u32(node, "interrupt-parent", place->irq_parent);
 }
 

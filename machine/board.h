@@ -54,7 +54,8 @@ struct board {
     const char *stdout_path; /* in the device tree: the path of the console */
     /* Names and paths of more aliases in the device tree; ends with NULL. NULL: there are none. */
     const char *const *aliases;
-    bool has_sd; /* a slot for an SD card: -drive if=sd */
+    bool has_aia; /* it may have advanced interrupt controllers: -machine aia= */
+    bool has_sd;  /* a slot for an SD card: -drive if=sd */
 
     unsigned smp; /* the number of harts if the user does not choose one */
     uint64_t ram_size;

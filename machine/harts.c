@@ -117,6 +117,7 @@ bool harts_create(struct machine *machine, struct error *error)
             .timebase_hz = machine->config.board->timebase_hz,
             .reset_pc = machine->reset_pc[i],
             .windows = is_translated(machine, i) ? harts_want_windows(&machine->config) : HART_WINDOWS_NONE,
+            .imsic = machine->config.aia == MACHINE_AIA_APLIC_IMSIC,
             .exact = machine->config.icount.on,
             .mtime_offset = &machine->mtime_offset,
         };

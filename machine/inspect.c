@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/code_watch.h"
+#include "devices/platform/aplic.h"
 #include "machine/gdb/gdb.h"
 #include "machine/internal.h"
 #include "machine/timeline/timeline.h"
@@ -109,8 +110,18 @@ const char *machine_irq_device(struct machine *machine, unsigned irq)
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source)
 {
     const struct fdt_device *first = &machine->devices[0]; /* the board's first row, if it has one at all */
-    return machine->device_count && strcmp(first->device->ops->name, "plic") == 0 &&
-           plic_source(first->device, number, source);
+    struct aplic_source of_aplic;
+    if (!machine->device_count)
+        return false;
+    if (strcmp(first->device->ops->name, "plic") == 0)
+        return plic_source(first->device, number, source);
+    if (strcmp(first->device->ops->name, "aplic") != 0 || !aplic_source(first->device, number, &of_aplic))
+        return false;
+    *source = (struct plic_source){ .level = of_aplic.level,
+                                    .pending = of_aplic.pending,
+                                    .priority = of_aplic.priority,
+                                    .enabled = of_aplic.enabled };
+    return true;
 }
 
 static void print_watch(const struct code_watch *watch, FILE *out)

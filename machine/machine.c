@@ -176,6 +176,9 @@ struct machine *machine_create(const struct machine_config *config, struct error
     machine->config = *config;
     if (!config->board)
         machine->config.board = boards[0];
+    if (config->aia == MACHINE_AIA_APLIC_IMSIC) /* whatever -cpu says: the files are of no use without them */
+        machine->config.isa.extensions |=
+            ISA_SET(ISA_Smaia) | (config->isa.supervisor ? ISA_SET(ISA_Ssaia) : 0);
     isa_init();
     run_state_init(machine);
     pthread_mutex_init(&machine->gdb_lock, NULL);

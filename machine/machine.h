@@ -195,6 +195,9 @@ struct machine_icount {
     bool align;     /* a guest that is ahead of the host's time waits for it */
 };
 
+/* Interrupt controllers: a PLIC; an APLIC that raises the harts' wires; one that sends messages to them. */
+enum machine_aia { MACHINE_AIA_NONE, MACHINE_AIA_APLIC, MACHINE_AIA_APLIC_IMSIC };
+
 /* All strings are borrowed and must outlive the machine. */
 struct machine_config {
     const struct board *board; /* NULL: the default board */
@@ -242,11 +245,13 @@ struct machine_config {
     unsigned netdev_count;
     struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */
     unsigned audiodev_count;
+    enum machine_aia aia;
     bool aclint;        /* the device tree describes an ACLINT where it is a CLINT by default */
     bool strict;        /* follows the specification where QEMU is more tolerant (docs/compatibility.md) */
     bool virtio_legacy; /* the slots have the legacy register layout (QEMU's default) */
     struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
     bool ramfb;              /* a screen in guest memory, for firmware */
+    bool vmcoreinfo;         /* fw_cfg has the file in which kernels say where their vmcoreinfo is */
     /* How many seconds the RTC is ahead of UTC. */
     int64_t rtc_offset;
     bool rtc_dated;

@@ -2,9 +2,9 @@
  *
  * Control and status registers: which there are and who may touch them. Each has one small read and one small
  * write function, gathered by csr.def; they live in csr/counter.c (counters and timers), csr/envcfg.c,
- * csr/pmp.c, csr/seed.c, csr/status.c (status, floating point, satp) and csr/trap.c. Fields are WARL: a write
- * keeps what is legal and leaves the rest as it was. Reads and writes see RV32 registers as their low 32
- * bits.
+ * csr/pmp.c, csr/seed.c, csr/stateen.c, csr/status.c (status, floating point, satp), csr/trap.c, and
+ * csr/aia.c with csr/imsic.c (advanced interrupts). Fields are WARL: a write keeps what is legal and leaves
+ * the rest as it was. Reads and writes see RV32 registers as their low 32 bits.
  */
 #include "cpu/csr/internal.h"
 #include "util/check.h"
@@ -96,7 +96,7 @@ bool csr_has_zkr(const struct hart *hart)
 }
 bool csr_has_thead(const struct hart *hart)
 {
-    return csr_has_s(hart) && hart->isa.mvendorid == ISA_VENDOR_T_HEAD;
+    return csr_has_s(hart) && hart->isa.mvendorid == ISA_VENDOR_T_HEAD && hart->isa.extensions & ISA_T_HEAD;
 }
 bool csr_has_pmp(const struct hart *hart)
 {
@@ -190,6 +190,10 @@ bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
     const struct csr_entry *entry = by_number[number];
     if (!entry || !entry->exists(hart) || (number >> 8 & 3) > hart->priv || (write && number >> 10 == 3))
         return false;
+    if (hart->priv != PRIV_M && csr_has_stateen(hart) && !csr_stateen_permits(hart, number))
+        return false;
+    if (hart->aia.on && !csr_aia_permits(hart, number))
+        return false;
     if (number <= 3)
         return !csr_has_f(hart) || hart->mstatus & MSTATUS_FS;
     if (number <= 0x00f || (number >= 0xc20 && number <= 0xc22)) /* vectors */
@@ -239,6 +243,8 @@ void csr_reset(struct hart *hart)
     csr_pmp_reset(hart);
     csr_counter_reset(hart);
     csr_vector_reset(hart);
+    csr_aia_reset(hart);
+    csr_stateen_reset(hart);
 }
 
 void csr_legalize(struct hart *hart)
@@ -248,4 +254,6 @@ void csr_legalize(struct hart *hart)
     csr_envcfg_legalize(hart);
     csr_status_legalize(hart);
     csr_trap_legalize(hart);
+    csr_aia_legalize(hart);
+    csr_stateen_legalize(hart);
 }

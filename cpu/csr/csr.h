@@ -33,6 +33,28 @@ void csr_write(struct hart *hart, unsigned number, uint64_t value);
 /* NULL if no configuration has such a register. */
 const char *csr_name(unsigned number);
 
+/* Smaia. The interrupts of S-mode that M-mode made (mvip), whose bits of sip and sie are not those of mip and
+ * mie: where mvien has a bit and mideleg has none. Which are pending, and which S-mode has enabled. */
+static inline uint64_t csr_virtual_sip(const struct hart *hart)
+{
+    return hart->aia.mvip & hart->aia.mvien & ~hart->mideleg;
+}
+static inline uint64_t csr_virtual_sie(const struct hart *hart)
+{
+    return hart->aia.sie & hart->aia.mvien & ~hart->mideleg;
+}
+/* The value of mtopi or stopi: the most urgent interrupt that is pending and enabled at a level, << 16, and
+ * its priority; 0: none. */
+unsigned csr_top_interrupt(struct hart *hart, enum hart_file level);
+/* A message makes an identity pending in an interrupt file. Any thread. */
+void csr_imsic_receive(struct hart *hart, enum hart_file level, unsigned identity);
+
+/* For a saved state: the registers of Smaia, and of Smstateen. csr_legalize() follows. */
+void csr_aia_save(struct hart *hart, struct state_writer *writer);
+void csr_aia_load(struct hart *hart, struct state_reader *reader);
+void csr_stateen_save(const struct hart *hart, struct state_writer *writer);
+void csr_stateen_load(struct hart *hart, struct state_reader *reader);
+
 /* Guest time in ticks of the timebase: the value of the time CSR. */
 uint64_t csr_time(const struct hart *hart);
 /* Called by the clock when stimecmp may have been reached. */

@@ -53,9 +53,16 @@ static uint64_t menvcfg_mask(const struct hart *hart)
     return mask;
 }
 
+static bool has_smepmp(const struct hart *hart)
+{
+    return hart->isa.pmp && isa_has(&hart->isa, ISA_Smepmp);
+}
+
 static uint64_t mseccfg_mask(const struct hart *hart)
 {
     uint64_t mask = pmm_mask(hart, ISA_Smmpm) | (csr_has_zicfilp(hart) ? MSECCFG_MLPE : 0);
+    if (has_smepmp(hart))
+        mask |= MSECCFG_MML | MSECCFG_MMWP | MSECCFG_RLB;
     if (csr_has_zkr(hart))
         mask |= (csr_has_s(hart) ? MSECCFG_SSEED : 0) | (csr_has_u(hart) ? MSECCFG_USEED : 0);
     return mask;
@@ -144,7 +151,7 @@ void csr_write_senvcfg(struct hart *hart, unsigned number, uint64_t value)
 
 bool csr_has_mseccfg(const struct hart *hart)
 {
-    return csr_has_zkr(hart) || csr_has_zicfilp(hart) || pmm_mask(hart, ISA_Smmpm);
+    return has_smepmp(hart) || csr_has_zkr(hart) || csr_has_zicfilp(hart) || pmm_mask(hart, ISA_Smmpm);
 }
 bool csr_has_mseccfg_rv32(const struct hart *hart)
 {
@@ -155,12 +162,21 @@ uint64_t csr_read_mseccfg(struct hart *hart, unsigned number)
     (void)number;
     return hart->mseccfg;
 }
+/* Smepmp: MML and MMWP stay set until the hart is reset. RLB cannot be set any more once it is clear and an
+ * entry is locked. */
 void csr_write_mseccfg(struct hart *hart, unsigned number, uint64_t value)
 {
+    uint64_t old = hart->mseccfg;
     (void)number;
-    hart->mseccfg = legal_envcfg(hart->mseccfg, value, mseccfg_mask(hart));
+    value |= old & (MSECCFG_MML | MSECCFG_MMWP);
+    if (!(old & MSECCFG_RLB) && csr_pmp_any_locked(hart))
+        value &= ~MSECCFG_RLB;
+    hart->mseccfg = legal_envcfg(old, value, mseccfg_mask(hart));
     apply(hart);
-    tlb_select(hart);
+    if ((old ^ hart->mseccfg) & (MSECCFG_MML | MSECCFG_MMWP))
+        tlb_flush_all(hart);
+    else
+        tlb_select(hart);
 }
 
 /* ---- ssp ----------------------------------------------------------------------------------------------- */

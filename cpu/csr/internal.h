@@ -75,6 +75,31 @@ bool csr_sstc_on(const struct hart *hart);
 
 bool csr_has_zicfilp(const struct hart *hart);
 
+/* aia.c: S-mode has Smaia's registers. */
+csr_exists_fn csr_has_smaia_s;
+/* Writes the bits of sip and sie that are not those of mip and mie. */
+void csr_virtual_sip_write(struct hart *hart, uint64_t value);
+void csr_virtual_sie_write(struct hart *hart, uint64_t value);
+/* Whether sireg, mireg and stopei exist now: what is selected does, and M-mode has not kept it to itself. */
+bool csr_aia_permits(const struct hart *hart, unsigned number);
+/* stateen.c: whether mstateen permits a register to the modes below M. */
+bool csr_stateen_permits(const struct hart *hart, unsigned number);
+/* imsic.c: the register that miselect or siselect selects, and the most urgent identity (0: none). */
+uint64_t csr_imsic_read(struct hart *hart, enum hart_file level, unsigned selected);
+void csr_imsic_write(struct hart *hart, enum hart_file level, unsigned selected, uint64_t value);
+unsigned csr_imsic_top(struct hart *hart, enum hart_file level);
+void csr_imsic_reset(struct hart *hart);
+void csr_imsic_legalize(struct hart *hart);
+void csr_imsic_save(struct hart *hart, struct state_writer *writer);
+void csr_imsic_load(struct hart *hart, struct state_reader *reader);
+/* pmp.c: whether an entry has bit L. */
+bool csr_pmp_any_locked(const struct hart *hart);
+/* Smepmp's bits of mseccfg; 0 without it. */
+static inline uint64_t csr_epmp(const struct hart *hart)
+{
+    return isa_has(&hart->isa, ISA_Smepmp) ? hart->mseccfg & (MSECCFG_MML | MSECCFG_MMWP | MSECCFG_RLB) : 0;
+}
+
 /* Returns whether shadow stacks are enabled in a mode: xSSE ("Shadow-Stack-Enabled (SSE) State"). */
 bool csr_shadow_stack(const struct hart *hart, enum privilege priv);
 
@@ -87,11 +112,15 @@ void csr_status_reset(struct hart *hart);
 void csr_trap_reset(struct hart *hart);
 void csr_pmp_reset(struct hart *hart);
 void csr_envcfg_reset(struct hart *hart);
+void csr_aia_reset(struct hart *hart);
+void csr_stateen_reset(struct hart *hart);
 
 /* Makes the fields legal that a saved state may have set to anything. */
 void csr_pmp_legalize(struct hart *hart);
 void csr_status_legalize(struct hart *hart);
 void csr_trap_legalize(struct hart *hart);
 void csr_envcfg_legalize(struct hart *hart);
+void csr_aia_legalize(struct hart *hart);
+void csr_stateen_legalize(struct hart *hart);
 
 #endif

@@ -51,6 +51,16 @@ uint64_t csr_read_mvendorid(struct hart *hart, unsigned number)
     (void)number;
     return hart->isa.mvendorid;
 }
+uint64_t csr_read_marchid(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->isa.marchid;
+}
+uint64_t csr_read_mimpid(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->isa.mimpid;
+}
 uint64_t csr_read_mhartid(struct hart *hart, unsigned number)
 {
     (void)number;
@@ -94,12 +104,13 @@ void csr_write_mie(struct hart *hart, unsigned number, uint64_t value)
 uint64_t csr_read_sie(struct hart *hart, unsigned number)
 {
     (void)number;
-    return hart->mie & hart->mideleg;
+    return (hart->mie & hart->mideleg) | csr_virtual_sie(hart);
 }
 void csr_write_sie(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
     hart->mie = (hart->mie & ~hart->mideleg) | (value & hart->mideleg & s_interrupts(hart));
+    csr_virtual_sie_write(hart, value);
 }
 
 uint64_t csr_read_mip(struct hart *hart, unsigned number)
@@ -108,7 +119,8 @@ uint64_t csr_read_mip(struct hart *hart, unsigned number)
     return trap_pending(hart);
 }
 
-/* Bits that software owns (Priv. 3.1.9): with Sstc, STIP belongs to the timer. */
+/* Bits that software owns (Priv. 3.1.9): with Sstc, STIP belongs to the timer; with bit 9 of mvien, SEIP to
+ * the interrupt controller. */
 void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value)
 {
     unsigned old = atomic_load(&hart->irq_soft);
@@ -119,17 +131,19 @@ void csr_soft_irq_write(struct hart *hart, unsigned mask, unsigned value)
 void csr_write_mip(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
+    unsigned others = (csr_sstc_on(hart) ? IRQ_STI : 0) | ((unsigned)hart->aia.mvien & IRQ_SEI);
     if (csr_has_s(hart))
-        csr_soft_irq_write(hart, s_interrupts(hart) & ~(csr_sstc_on(hart) ? IRQ_STI : 0), (unsigned)value);
+        csr_soft_irq_write(hart, s_interrupts(hart) & ~others, (unsigned)value);
 }
 uint64_t csr_read_sip(struct hart *hart, unsigned number)
 {
-    return csr_read_mip(hart, number) & hart->mideleg;
+    return (csr_read_mip(hart, number) & hart->mideleg) | csr_virtual_sip(hart);
 }
 void csr_write_sip(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
     csr_soft_irq_write(hart, (IRQ_SSI | IRQ_LCOFI) & (unsigned)hart->mideleg, (unsigned)value);
+    csr_virtual_sip_write(hart, value);
 }
 
 /* ---- Reset, and a loaded state ------------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ static bool csr_operate(struct hart *hart, const struct insn *insn, enum csr_ope
         trap_illegal(hart, insn);
         return false;
     }
+    hart->aia.told = 0;
     bool reads = operation != CSR_WRITE || insn->rd != ISA_X_SINK || log_enabled(LOG_CATEGORY_CSR);
     uint64_t old = reads ? csr_read(hart, number) : 0;
     if (writes) {

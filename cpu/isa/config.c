@@ -4,7 +4,9 @@
  */
 #include "cpu/isa/isa.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,7 +42,7 @@ const char *isa_extension_in(const struct isa_config *config, enum isa_extension
     (ZVE | WITH_V | BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt))
 /* These describe S-mode, and a hart without it is without them unless they are asked for. */
 #define OF_S_MODE                                                                                            \
-    (BIT(Ssccptr) | BIT(Sscofpmf) | BIT(Sscounterenw) | BIT(Ssnpm) | BIT(Sstc) | BIT(Sstvala) |              \
+    (BIT(Ssaia) | BIT(Ssccptr) | BIT(Sscofpmf) | BIT(Sscounterenw) | BIT(Ssnpm) | BIT(Sstc) | BIT(Sstvala) | \
      BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Supm) | BIT(Svade) | BIT(Svadu) | BIT(Svbare) | BIT(Svinval) |        \
      BIT(Svnapot) | BIT(Svpbmt) | BIT(Svvptc))
 #define ZVKN (BIT(Zvkb) | BIT(Zvkned) | BIT(Zvknhb) | BIT(Zvkt))
@@ -71,8 +73,12 @@ static const struct {
     { ISA_Ziccamoa, BIT(A) },
     { ISA_Ziccrse, BIT(A) },
     { ISA_Za64rs, BIT(A) },
+    { ISA_Smaia, BIT(Zicsr) },
+    { ISA_Smepmp, BIT(Zicsr) },
     { ISA_Smmpm, BIT(Zicsr) },
     { ISA_Smnpm, BIT(Zicsr) },
+    { ISA_Smstateen, BIT(Zicsr) },
+    { ISA_Ssaia, BIT(Smaia) },
     { ISA_Ssnpm, BIT(Zicsr) },
     { ISA_Supm, BIT(Ssnpm) },
     { ISA_Zclsd, BIT(C) | BIT(Zilsd) },
@@ -103,6 +109,8 @@ static const struct {
     { ISA_Zcmp, 0, BIT(D), "cm.push is in the place of c.fsdsp" },
     { ISA_Zcmt, 0, BIT(D), "cm.jt is in the place of c.fsdsp" },
     { ISA_XTheadMae, 0, BIT(Svpbmt) | BIT(Svnapot), "they use the same bits of page-table entries" },
+    { ISA_Smstateen, 0, BIT(Zfinx) | BIT(Zcmt),
+      "state enable would have to make their instructions illegal, which this version cannot" },
 };
 #define RV32_ONLY (BIT(Zilsd) | BIT(Zclsd) | BIT(XTheadFmv))
 #define RV64_ONLY BIT(XTheadMae)
@@ -137,6 +145,7 @@ static const struct {
     { ISA_Zdinx, BIT(Zfinx) },
     { ISA_Zhinx, BIT(Zfinx) | BIT(Zhinxmin) },
     { ISA_Zhinxmin, BIT(Zfinx) },
+    { ISA_Ssaia, BIT(Smaia) },
 };
 
 /* U-Boot (2020.01 to 2026.07, at least) copies riscv,isa to 512 bytes, and does not start where they are too
@@ -264,6 +273,10 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
         config->pmp = on;
         return true;
     }
+    if (item_is(name, length, "x-epmp")) { /* its name in older versions of QEMU */
+        set_extension(config, ISA_Smepmp, on, asked);
+        return true;
+    }
     if (item_is(name, length, "s")) { /* S-mode needs U-mode (Priv. "Privilege Levels") */
         config->supervisor = on;
         config->user |= on;
@@ -305,8 +318,9 @@ static const struct {
       "rvv_vl_half_avl " },
     { 0, 0, " zce ztso " },
     { 0, 0,
-      " sha smaia smcdeleg smcntrpmf smcsrind smctr smdbltrp smepmp smrnmi smstateen ssaia ssccfg "
-      "sscsrind ssctr ssdbltrp sspm ssstateen x-svukte " },
+      " sha smcdeleg smcntrpmf smcsrind smctr smdbltrp smrnmi ssccfg sscsrind ssctr ssdbltrp "
+      "sspm x-svukte " },
+    { BIT(Smstateen), 0, " ssstateen " },
     { 0, 0, " xventanacondops " },
     { BIT(M), 0, " zmmul " },
     { BIT(A), 0, " zaamo zalrsc " },
@@ -352,7 +366,7 @@ static const struct {
 } fixed[] = {
     { "priv_spec", "v1.12.0" }, { "vext_spec", "v1.0" },    { "cbom_blocksize", "64" },
     { "cbop_blocksize", "64" }, { "cboz_blocksize", "64" }, { "elen", "64" },
-    { "marchid", "0" },         { "mimpid", "0" },          { "resetvec", "0x1000" },
+    { "resetvec", "0x1000" },
 };
 
 /* *taken: it is one of these. */
@@ -372,16 +386,44 @@ static bool check_fixed(const char *item, size_t name_length, size_t length, boo
     return true;
 }
 
-/* mvendorid=N may be only what the CPU has; false, with *error filled. */
-static bool check_vendor(const struct isa_config *config, const char *value, size_t length,
-                         struct error *error)
+/* A number of an item, decimal or with 0x, 0 in front for octal; false: it is none. */
+static bool parse_number(const char *value, size_t length, uint64_t *number)
 {
-    char decimal[16], hexadecimal[16];
-    snprintf(decimal, sizeof(decimal), "%u", config->mvendorid);
-    snprintf(hexadecimal, sizeof(hexadecimal), "0x%x", config->mvendorid);
-    return item_is(value, length, decimal) || item_is(value, length, hexadecimal) ||
-           error_set(error, "mvendorid=%.*s: this CPU has only mvendorid=%s", (int)length, value,
-                     hexadecimal);
+    char text[32], *end;
+    if (!length || length >= sizeof(text) || value[0] < '0' || value[0] > '9')
+        return false;
+    memcpy(text, value, length);
+    text[length] = '\0';
+    errno = 0;
+    *number = strtoull(text, &end, 0);
+    return !*end && !errno;
+}
+
+/* Which core this is, for software that works around errata. A vendor's core has its own vendor. *taken: the
+ * item is one of these. False, with *error filled. */
+static bool set_identity(struct isa_config *config, const char *item, size_t name_length, size_t length,
+                         bool *taken, struct error *error)
+{
+    bool vendor = item_is(item, name_length, "mvendorid"), arch = item_is(item, name_length, "marchid");
+    uint64_t number, top = 1ull << (config->xlen - 1), limit = vendor ? UINT32_MAX : top | (top - 1);
+    *taken = vendor || arch || item_is(item, name_length, "mimpid");
+    if (!*taken)
+        return true;
+    size_t value_length = length > name_length ? length - name_length - 1 : 0;
+    if (!parse_number(item + name_length + 1, value_length, &number) || number > limit)
+        return error_set(error, "%.*s: not a number of %u bits", (int)length, item,
+                         vendor ? 32 : config->xlen);
+    if (vendor && config->mvendorid && number != config->mvendorid && config->extensions & ISA_T_HEAD)
+        return error_set(error, "%.*s: this CPU has only mvendorid=0x%x", (int)length, item,
+                         config->mvendorid);
+    if (arch && number == top)
+        return error_set(error, "%.*s: with the highest bit set, another one has to be, too", (int)length,
+                         item);
+    if (vendor)
+        config->mvendorid = (uint32_t)number;
+    else
+        *(arch ? &config->marchid : &config->mimpid) = number;
+    return true;
 }
 
 /* Takes vlen=BITS; false, with *error filled. */
@@ -422,8 +464,10 @@ static bool parse_property(struct isa_config *config, const char *item, size_t l
     bool on = true, taken;
     if (equals && item_is(item, name_length, "vlen"))
         return set_vlen(config, equals + 1, length - name_length - 1, error);
-    if (equals && item_is(item, name_length, "mvendorid"))
-        return check_vendor(config, equals + 1, length - name_length - 1, error);
+    if (!set_identity(config, item, name_length, length, &taken, error))
+        return false;
+    if (taken)
+        return true;
     if (!check_fixed(item, name_length, length, &taken, error))
         return false;
     if (taken)

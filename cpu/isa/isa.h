@@ -110,8 +110,12 @@
     X(Zvkt, "zvkt", 0, 0, "time that does not depend on data, of vectors")                                   \
     X(Zhinx, "zhinx", 0, 0, "half-precision floating point in x registers")                                  \
     X(Zhinxmin, "zhinxmin", 0, 0, "half-precision conversions in x registers")                               \
+    X(Smaia, "smaia", 0, 0, "advanced interrupts in M-mode")                                                 \
+    X(Smepmp, "smepmp", 0, 0, "PMP that binds M-mode, too")                                                  \
     X(Smmpm, "smmpm", 1, 0, "pointer masking in M-mode")                                                     \
     X(Smnpm, "smnpm", 1, 0, "pointer masking in S-mode, set by M-mode")                                      \
+    X(Smstateen, "smstateen", 0, 0, "state enable: what lower modes may access (with Ssstateen)")            \
+    X(Ssaia, "ssaia", 0, 0, "advanced interrupts in S-mode")                                                 \
     X(Ssccptr, "ssccptr", 1, 1, "page tables in all of RAM")                                                 \
     X(Sscofpmf, "sscofpmf", 0, 0, "counter overflow: of counters that never count")                          \
     X(Sscounterenw, "sscounterenw", 1, 1, "scounteren has a bit for each counter that counts")               \
@@ -150,6 +154,7 @@ enum isa_extension {
 
 /* A set of extensions. */
 __extension__ typedef unsigned __int128 isa_set;
+_Static_assert(ISA_EXTENSION_COUNT <= 128, "a set has 128 bits");
 #define ISA_SET(extension) ((isa_set)1 << (extension))
 /* Floating point in x registers. Its instructions have the encodings of those of f registers. */
 #define ISA_IN_X (ISA_SET(ISA_Zfinx) | ISA_SET(ISA_Zdinx) | ISA_SET(ISA_Zhinx) | ISA_SET(ISA_Zhinxmin))
@@ -172,7 +177,8 @@ struct isa_config {
     bool user;          /* U-mode exists, which it always does with S-mode */
     unsigned satp_max;  /* widest translation mode: 0 (Bare), 32, 39, 48 or 57 */
     bool pmp;
-    uint32_t mvendorid; /* 0x5b7: T-Head, which has th.sxstatus */
+    uint32_t mvendorid; /* 0x5b7: T-Head, whose own cores have th.sxstatus */
+    uint64_t marchid, mimpid;
 };
 #define ISA_VENDOR_T_HEAD 0x5b7
 
@@ -208,9 +214,9 @@ struct isa_model {
 const struct isa_model *isa_model_row(unsigned number);
 
 /* Parses the argument of -cpu: a model's name, then ",NAME=on|off|true|false" for any extension,
- * "sv32/sv39/sv48/sv57", "pmp", "s" and "u" (modes: S needs U), and "vlen=BITS". An extension that is on by
- * default is dropped if an extension that it needs is off; for an extension that was asked for by name this
- * is an error. False, with *error filled. */
+ * "sv32/sv39/sv48/sv57", "pmp", "s" and "u" (modes: S needs U), "vlen=BITS", and "mvendorid=N", "marchid=N"
+ * and "mimpid=N". An extension that is on by default is dropped if an extension that it needs is off; for an
+ * extension that was asked for by name this is an error. False, with *error filled. */
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error);
 
 #define ISA_STRING_SIZE (ISA_EXTENSION_COUNT * 16) /* room for any */

@@ -41,6 +41,19 @@
     (SIFIVE_U | BIT(Zfh) | BIT(Zfhmin) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) |         \
      BIT(Ssccptr) | (ISA_T_HEAD & ~(BIT(XTheadFmv) | BIT(XTheadMae))))
 
+/* Tenstorrent Ascalon, without H, Sha and what depends on H, which this version does not have. */
+#define ASCALON                                                                                              \
+    (BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(C) | BIT(V) | BIT(Zic64b) | BIT(Zicbom) |              \
+     BIT(Zicbop) | BIT(Zicboz) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) | BIT(Zicond) |   \
+     BIT(Zicntr) | BIT(Zicsr) | BIT(Zifencei) | BIT(Zihintntl) | BIT(Zihintpause) | BIT(Zihpm) |             \
+     BIT(Zimop) | BIT(Za64rs) | BIT(Zawrs) | BIT(Zfa) | BIT(Zfbfmin) | BIT(Zfh) | BIT(Zfhmin) | BIT(Zcb) |   \
+     BIT(Zcmop) | BIT(Zba) | BIT(Zbb) | BIT(Zbs) | BIT(Zkt) | BIT(Zvbb) | BIT(Zvbc) | BIT(Zve32f) |          \
+     BIT(Zve32x) | BIT(Zve64f) | BIT(Zve64d) | BIT(Zve64x) | BIT(Zvfbfmin) | BIT(Zvfbfwma) | BIT(Zvfh) |     \
+     BIT(Zvfhmin) | BIT(Zvkb) | BIT(Zvkg) | BIT(Zvkn) | BIT(Zvkned) | BIT(Zvkng) | BIT(Zvknhb) | BIT(Zvkt) | \
+     BIT(Smaia) | BIT(Smstateen) | BIT(Ssaia) | BIT(Ssccptr) | BIT(Sscofpmf) | BIT(Sscounterenw) |           \
+     BIT(Sstc) | BIT(Sstvala) | BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Svade) | BIT(Svbare) | BIT(Svinval) |      \
+     BIT(Svnapot) | BIT(Svpbmt))
+
 static const struct isa_model models[] = {
     { .name = "rv64",
       .text = "64 bits, with all extensions that are on by default",
@@ -123,6 +136,11 @@ static const struct isa_model models[] = {
       .extensions = T_HEAD,
       .satp_max = 39,
       .mvendorid = ISA_VENDOR_T_HEAD },
+    { .name = "tt-ascalon",
+      .text = "Tenstorrent Ascalon: RVA23 and more, but for H and Sha, with Sv57",
+      .xlen = 64,
+      .extensions = ASCALON,
+      .satp_max = 57 },
 };
 
 const struct isa_model *isa_model_row(unsigned number)

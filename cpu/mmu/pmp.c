@@ -63,6 +63,27 @@ static void hint_at_no_entry(const struct hart *hart, uint64_t paddr, enum privi
                  hart->id, (unsigned long long)paddr, priv == PRIV_S ? 'S' : 'U', hart->isa.xlen);
 }
 
+/* Smepmp's bits of mseccfg. */
+static uint64_t epmp(const struct hart *hart)
+{
+    return UNLIKELY(isa_has(&hart->isa, ISA_Smepmp)) ? hart->mseccfg & (MSECCFG_MML | MSECCFG_MMWP) : 0;
+}
+
+/* What an entry permits with MML, by L, X, W and R ("Smepmp", the truth table). W without R, or all of L, R,
+ * W and X, is memory that M-mode shares with others; all else belongs to M-mode (L) or to the others alone.
+ */
+static unsigned shared_or_private(unsigned config, bool machine)
+{
+    switch (config & (PMP_L | PMP_R | PMP_W | PMP_X)) {
+    case PMP_W: return machine ? PMP_R | PMP_W : PMP_R;
+    case PMP_W | PMP_X: return PMP_R | PMP_W;
+    case PMP_L | PMP_W: return PMP_X;
+    case PMP_L | PMP_W | PMP_X: return machine ? PMP_R | PMP_X : PMP_X;
+    case PMP_L | PMP_R | PMP_W | PMP_X: return PMP_R;
+    default: return machine == !!(config & PMP_L) ? config : 0;
+    }
+}
+
 bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum privilege priv,
                 enum mmu_access access)
 {
@@ -76,13 +97,16 @@ bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum pri
         /* The first entry that matches any byte decides, and it must match all of them. */
         if (paddr < hart->pmp_first[i] || last > hart->pmp_last[i])
             return false;
+        if (epmp(hart) & MSECCFG_MML)
+            return shared_or_private(hart->pmpcfg[i], priv == PRIV_M) & needed[access];
         if (priv == PRIV_M && !(hart->pmpcfg[i] & PMP_L))
             return true;
         return hart->pmpcfg[i] & needed[access];
     }
     if (!hart->pmp_any && priv != PRIV_M)
         hint_at_no_entry(hart, paddr, priv);
-    return priv == PRIV_M;
+    uint64_t strict = epmp(hart);
+    return priv == PRIV_M && !(strict & MSECCFG_MMWP) && !(strict & MSECCFG_MML && access == MMU_FETCH);
 }
 
 bool pmp_page_uniform(const struct hart *hart, uint64_t paddr)

@@ -13,6 +13,7 @@
 #include "devices/pci/pvpanic.h"
 #include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
+#include "devices/platform/vmcoreinfo.h"
 #include "devices/scsi/scsi.h"
 #include "devices/usb/hid.h"
 #include "devices/usb/hub.h"
@@ -45,6 +46,7 @@ const struct device_model *const device_catalog[] = {
     &virtio_vga_model,
     &bochs_display_model,
     &ramfb_model,
+    &vmcoreinfo_model,
     &virtio_balloon_model,
     &edu_model,
     &pvpanic_model,

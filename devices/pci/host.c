@@ -172,7 +172,8 @@ static void fdt_ranges(struct fdt_node *node, const struct pci_host *host)
 /* Slots 0 to 3 by pins A to D; the mask makes the other slots repeat these. */
 static void fdt_interrupts(struct fdt_node *node, const struct pci_host *host)
 {
-    fdt32_t *cell = fdt_node_cells(node, "interrupt-map", 6 * PCI_PINS * PCI_PINS);
+    unsigned typed = host->config.irq_type ? 1 : 0;
+    fdt32_t *cell = fdt_node_cells(node, "interrupt-map", (6 + typed) * PCI_PINS * PCI_PINS);
     for (unsigned n = 0; cell && n < PCI_PINS * PCI_PINS; n++) {
         unsigned slot = n / PCI_PINS, pin = n % PCI_PINS;
         cell = put_cells(cell, slot << 11, 1);
@@ -180,6 +181,7 @@ static void fdt_interrupts(struct fdt_node *node, const struct pci_host *host)
         cell = put_cells(cell, pin + 1, 1);
         cell = put_cells(cell, host->config.irq_parent, 1);
         cell = put_cells(cell, host->config.first_irq + (slot + pin) % PCI_PINS, 1);
+        cell = put_cells(cell, host->config.irq_type, typed);
     }
     cell = fdt_node_cells(node, "interrupt-map-mask", 4);
     if (cell)
@@ -201,6 +203,8 @@ static int host_fdt(struct device *device, void *fdt, const struct fdt_place *pl
     if (cell)
         put_cells(put_cells(cell, 0, 1), last_bus, 1);
     fdt_node_bytes(&node, "dma-coherent", NULL, 0);
+    if (host->config.msi_parent)
+        fdt_node_u32(&node, "msi-parent", host->config.msi_parent);
     fdt_ranges(&node, host);
     fdt_interrupts(&node, host);
     return fdt_node_end(&node);

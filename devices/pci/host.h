@@ -26,6 +26,8 @@ struct pci_host_config {
     struct irq_line intx[PCI_PINS]; /* INTA .. INTD of slot 0 */
     unsigned first_irq;             /* the number of intx[0] in the device tree; the others follow */
     uint32_t irq_parent;            /* phandle of the interrupt controller */
+    uint32_t irq_type;              /* as in struct fdt_place */
+    uint32_t msi_parent;            /* phandle of what takes messages; 0: nothing */
     struct pci_msi_target msi;      /* send == NULL: there are no MSIs, and guests have to use INTx */
 };
 

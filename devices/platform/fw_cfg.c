@@ -36,7 +36,7 @@ static const uint8_t dma_signature[8] = { 'Q', 'E', 'M', 'U', ' ', 'C', 'F', 'G'
 struct item {
     uint8_t *bytes;
     uint32_t length;
-    bool writable;
+    uint8_t *initial; /* of an item that the guest may write: what it has after a reset; NULL: it may not */
     void (*written)(void *opaque, const uint8_t *bytes, uint32_t length);
     void *opaque;
 };
@@ -98,7 +98,7 @@ static bool dma_item_read(struct fw_cfg *fw_cfg, uint64_t paddr, uint32_t length
 static bool dma_item_write(struct fw_cfg *fw_cfg, uint64_t paddr, uint32_t length)
 {
     struct item *item = selected(fw_cfg);
-    if (!item->writable || available(fw_cfg, item, length) != length)
+    if (!item->initial || available(fw_cfg, item, length) != length)
         return false;
     if (!dma_read(fw_cfg->dma, paddr, item->bytes + fw_cfg->offset, length))
         return false;
@@ -192,6 +192,9 @@ static void fw_cfg_reset(struct device *device)
     pthread_mutex_lock(&fw_cfg->lock);
     select_item(fw_cfg, KEY_SIGNATURE);
     fw_cfg->dma_high = 0;
+    for (unsigned key = 0; key < KEY_COUNT; key++)
+        if (fw_cfg->items[key].initial)
+            memcpy(fw_cfg->items[key].bytes, fw_cfg->items[key].initial, fw_cfg->items[key].length);
     pthread_mutex_unlock(&fw_cfg->lock);
 }
 
@@ -207,7 +210,7 @@ static void fw_cfg_save(struct device *device, struct state_writer *writer)
     for (unsigned key = 0; key < KEY_COUNT; key++) {
         char field[32];
         snprintf(field, sizeof(field), "item.%u", key);
-        if (fw_cfg->items[key].writable)
+        if (fw_cfg->items[key].initial)
             state_put_bytes(writer, field, fw_cfg->items[key].bytes, fw_cfg->items[key].length);
     }
     pthread_mutex_unlock(&fw_cfg->lock);
@@ -226,7 +229,7 @@ static bool fw_cfg_load(struct device *device, struct state_reader *reader)
         char field[32];
         snprintf(field, sizeof(field), "item.%u", key);
         struct item *item = &fw_cfg->items[key];
-        if (item->writable) {
+        if (item->initial) {
             state_get_bytes(reader, field, item->bytes, item->length);
             if (item->written && !reader->failed)
                 item->written(item->opaque, item->bytes, item->length);
@@ -240,7 +243,7 @@ static void fw_cfg_destroy(struct device *device)
 {
     struct fw_cfg *fw_cfg = (struct fw_cfg *)device;
     for (unsigned key = 0; key < KEY_COUNT; key++)
-        free(fw_cfg->items[key].bytes);
+        free(fw_cfg->items[key].bytes), free(fw_cfg->items[key].initial);
     pthread_mutex_destroy(&fw_cfg->lock);
     free(fw_cfg);
 }
@@ -338,7 +341,11 @@ bool fw_cfg_add_writable_file(struct device *device, const char *name, const voi
     struct item *item = file_add((struct fw_cfg *)device, name, bytes, length, error);
     if (!item)
         return false;
-    item->writable = true;
+    item->initial = malloc(length ? length : 1);
+    if (!item->initial)
+        return error_set(error, "fw_cfg: no memory for an item of %u bytes", length);
+    if (length)
+        memcpy(item->initial, bytes, length);
     item->written = written;
     item->opaque = opaque;
     return true;

@@ -325,6 +325,8 @@ bool monitor_qtree(struct monitor_call *call)
     add_pci(call);
     if (call->options->machine.ramfb)
         add_tree_row(call->result, "ramfb", "fw-cfg", 0);
+    if (call->options->machine.vmcoreinfo)
+        add_tree_row(call->result, "vmcoreinfo", "fw-cfg", 0);
     return true;
 }
 

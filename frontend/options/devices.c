@@ -8,6 +8,7 @@
 #include "devices/catalog/catalog.h"
 #include "devices/pci/msix.h"
 #include "devices/platform/ramfb.h"
+#include "devices/platform/vmcoreinfo.h"
 #include "devices/virtio/virtio.h"
 #include "frontend/options/keys.h"
 
@@ -78,7 +79,6 @@ static const struct {
     { "virtio-mem", true, "give the memory by -m; virtio-balloon-pci gives it back" },
     { "virtio-multitouch", true, "use virtio-tablet-pci" },
     { "virtio-input-host", true, "windows and viewers have the keys and pointers" },
-    { "vmcoreinfo", false, "there is no dump-guest-memory that would need it" },
     { "ivshmem", true, "use -netdev socket, or -object memory-backend-file,share=on" },
     { "vfio", true, "no device of the host is passed through" },
     { "tpm-", true, "the board has no TPM" },
@@ -266,15 +266,19 @@ void options_print_devices(const char *name, FILE *out)
 
 /* ---- -device ------------------------------------------------------------------------------------------- */
 
-static bool take_ramfb(struct options *options, const struct option_pairs *pairs, struct error *error)
+/* Takes a device that is a file of fw_cfg. *there: whether the machine has it. */
+static bool take_file(const struct device_model *model, bool *there, const struct option_pairs *pairs,
+                      struct error *error)
 {
-    struct options_device device = { .model = &ramfb_model };
+    struct options_device device = { .model = model };
     struct options_keys lists[OPTIONS_KEY_LISTS];
-    if (options->machine.ramfb)
-        return error_set(error, "-device ramfb: fw_cfg has room for one, and it was given twice");
-    options->machine.ramfb = true;
+    char flag[64];
+    if (*there)
+        return error_set(error, "-device %s: fw_cfg has room for one, and it was given twice", model->name);
+    *there = true;
     options_device_keys(&device, lists);
-    return options_take_keys(lists, pairs, "-device ramfb", error);
+    snprintf(flag, sizeof(flag), "-device %s", model->name);
+    return options_take_keys(lists, pairs, flag, error);
 }
 
 /* Takes the keys of a device; `device` has its name and its bus already. */
@@ -320,7 +324,9 @@ bool options_take_device(struct options *options, const char *argument, struct e
     if (device.model == &options_loader_model)
         return options_take_loader(options, &pairs, error);
     if (device.model == &ramfb_model)
-        return take_ramfb(options, &pairs, error);
+        return take_file(device.model, &options->machine.ramfb, &pairs, error);
+    if (device.model == &vmcoreinfo_model)
+        return take_file(device.model, &options->machine.vmcoreinfo, &pairs, error);
     if (!options_add_globals(options, name, &device, &pairs, error))
         return false;
     if (device.model->buses & DEVICE_BUS_SERIAL)

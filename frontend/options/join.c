@@ -260,6 +260,24 @@ static bool unknown_board(const char *name, struct error *error)
     return options_bad_value(error, "-machine", name, names);
 }
 
+/* aia-guests= means nothing without interrupt files, as with QEMU. */
+static bool check_aia(const struct options *options, struct error *error)
+{
+    const struct machine_config *machine = &options->machine;
+    bool files = machine->aia == MACHINE_AIA_APLIC_IMSIC;
+    if (machine->aia != MACHINE_AIA_NONE && !machine->board->has_aia)
+        return error_set(error, "-machine %s has no aia=: virt has", machine->board->name);
+    if (files && options->aia_guests)
+        return error_set(error,
+                         "-machine aia-guests=%u: interrupt files for guests need the H extension, which "
+                         "this version does not have; aia-guests=0 works",
+                         options->aia_guests);
+    return !(files && machine->aclint) ||
+           error_set(error,
+                     "-machine aclint=on,aia=aplic-imsic: the timer would be elsewhere, which this version "
+                     "does not have; aclint=off works");
+}
+
 /* Fills in what the command line leaves to the board, and checks the board's limits. */
 static bool join_board(struct options *options, struct error *error)
 {
@@ -270,6 +288,8 @@ static bool join_board(struct options *options, struct error *error)
     if (options->has_u_keys && !board->has_msel)
         return error_set(error, "-machine %s has no msel=, start-in-flash= and serial=: sifive_u has",
                          board->name);
+    if (!check_aia(options, error))
+        return false;
     if (options->start_in_flash)
         machine->msel = MACHINE_MSEL_FLASH;
     if (!machine->smp)

@@ -74,8 +74,14 @@ static bool machine_strict(struct options *options, void *item, const char *valu
 
 static bool machine_aia(struct options *options, void *item, const char *value, struct error *error)
 {
-    return (value && strcmp(value, "none") == 0) ||
-           error_set(error, "-machine aia=%s: this version has only aia=none (a PLIC)", value ? value : "");
+    static const char *const names[] = { "none", "aplic", "aplic-imsic" };
+    for (unsigned n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        if (value && strcmp(value, names[n]) == 0) {
+            options->machine.aia = (enum machine_aia)n;
+            return true;
+        }
+    }
+    return options_bad_value(error, "-machine aia", value, "none, aplic, aplic-imsic");
 }
 
 static bool machine_pflash0(struct options *options, void *item, const char *value, struct error *error)
@@ -132,12 +138,14 @@ static bool machine_iommu(struct options *options, void *item, const char *value
     return (value && strcmp(value, "auto") == 0) || only_off("iommu-sys", value, error);
 }
 
-/* Accepted: the number of interrupt files that an AIA has for guests of the guest. */
+/* The number of interrupt files that each hart has for guests of the guest: options_check_aia(). */
 static bool machine_aia_guests(struct options *options, void *item, const char *value, struct error *error)
 {
     uint64_t number;
-    return (option_parse_number(value, &number) && number <= 63) ||
-           error_set(error, "-machine aia-guests=%s: not a number up to 63", value ? value : "");
+    if (!option_parse_number(value, &number) || number > 63)
+        return error_set(error, "-machine aia-guests=%s: not a number up to 63", value ? value : "");
+    options->aia_guests = (unsigned)number;
+    return true;
 }
 
 /* A PC's timer; scripts for all of QEMU's boards switch it off. */

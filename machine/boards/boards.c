@@ -29,7 +29,8 @@ bool board_add_device(struct machine *machine, struct device *device, uint64_t b
         .place = { .base = base,
                    .size = device->ops->size,
                    .irq = irq,
-                   .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count) },
+                   .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count),
+                   .irq_type = machine->config.aia == MACHINE_AIA_NONE ? 0 : FDT_IRQ_LEVEL_HIGH },
     };
     return bus_add_device(machine->bus, base, device, error);
 }

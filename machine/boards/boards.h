@@ -5,6 +5,7 @@
 #ifndef MACHINE_BOARDS_BOARDS_H
 #define MACHINE_BOARDS_BOARDS_H
 
+#include "devices/pci/pci.h"
 #include "devices/platform/sifive_test.h"
 #include "machine/internal.h"
 
@@ -36,9 +37,16 @@ void board_power(void *machine, enum power_action action, unsigned code);
 /* Where OpenSBI's generic firmware may be. */
 extern const struct board_firmware board_opensbi[];
 
-/* pci.c: the PCI host bridge of `virt`, and the functions that are plugged into it. Its interrupts lead to
- * `plic`. */
-bool board_pci_create(struct machine *machine, struct device *plic, struct error *error);
+/* aia.c: the advanced interrupt controllers of `virt`; the first device is the APLIC. Where PCI functions
+ * send messages to, and the phandle of that; send == NULL and 0: nowhere. */
+bool board_aia_create(struct machine *machine, struct error *error);
+struct pci_msi_target board_aia_messages(struct machine *machine);
+uint32_t board_aia_msi_parent(const struct machine *machine);
+/* pci.c: the PCI host bridge of `virt`, and the functions that are plugged into it. input() gives the wires
+ * of the board's interrupt controller. */
+bool board_pci_create(struct machine *machine,
+                      struct irq_line (*input)(struct machine *machine, unsigned number),
+                      struct error *error);
 /* Returns the bus whose name is the id of a bridge, or the root bus (id NULL); NULL: there is no such
  * bridge. */
 struct pci_bus *board_pci_bus(const struct machine *machine, const char *id);

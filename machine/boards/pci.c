@@ -9,7 +9,6 @@
 
 #include "devices/pci/bridge.h"
 #include "devices/pci/host.h"
-#include "devices/platform/plic.h"
 #include "devices/virtio/transport/pci.h"
 #include "machine/boards/boards.h"
 
@@ -31,7 +30,9 @@ static struct pci_host_range mem64(const struct machine_config *config)
     return (struct pci_host_range){ (ram_end + MEM64_SIZE - 1) & -MEM64_SIZE, MEM64_SIZE };
 }
 
-static struct pci_host *create_host(struct machine *machine, struct device *plic, struct error *error)
+static struct pci_host *create_host(struct machine *machine,
+                                    struct irq_line (*input)(struct machine *machine, unsigned number),
+                                    struct error *error)
 {
     struct pci_host_config config = {
         .windows = { [PCI_WINDOW_ECAM] = { ECAM_BASE, ECAM_SIZE },
@@ -40,9 +41,12 @@ static struct pci_host *create_host(struct machine *machine, struct device *plic
                      [PCI_WINDOW_MEM64] = mem64(&machine->config) },
         .first_irq = BOARD_VIRT_PCI_IRQ,
         .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count),
+        .irq_type = machine->config.aia == MACHINE_AIA_NONE ? 0 : FDT_IRQ_LEVEL_HIGH,
+        .msi = board_aia_messages(machine),
+        .msi_parent = board_aia_msi_parent(machine),
     };
     for (unsigned n = 0; n < PCI_PINS; n++)
-        config.intx[n] = plic_input(plic, BOARD_VIRT_PCI_IRQ + n);
+        config.intx[n] = input(machine, BOARD_VIRT_PCI_IRQ + n);
     struct pci_host *host = pci_host_create(&config, error);
     /* The window of ECAM is added first, since the first one is destroyed last, and this one destroys the
      * bridge. */
@@ -151,9 +155,10 @@ static bool plug_all(struct machine *machine, struct error *error)
     return true;
 }
 
-bool board_pci_create(struct machine *machine, struct device *plic, struct error *error)
+bool board_pci_create(struct machine *machine,
+                      struct irq_line (*input)(struct machine *machine, unsigned number), struct error *error)
 {
-    struct pci_host *host = create_host(machine, plic, error);
+    struct pci_host *host = create_host(machine, input, error);
     if (!host)
         return false;
     machine->pci_bus = pci_host_bus(host);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * The board `virt`: the devices and address map of QEMU's machine of that name. The table below is the board:
- * a row says where a device is, which input of the PLIC it has, and what makes it. Rows are made in order, so
- * that what a row needs has been made before it (the PLIC comes first). The device tree has the nodes in the
- * same order, so Linux finds the virtio slots from the highest to the lowest.
+ * a row says where a device is, which input of the PLIC (or the APLIC: aia.c) it has, and what makes it. Rows
+ * are made in order, so that what a row needs has been made before it (the PLIC comes first). The device tree
+ * has the nodes in the same order, so Linux finds the virtio slots from the highest to the lowest.
  */
 #include "devices/platform/aclint.h"
+#include "devices/platform/aplic.h"
 #include "devices/platform/fw_cfg.h"
 #include "devices/platform/pflash_cfi.h"
 #include "devices/platform/plic.h"
 #include "devices/platform/rtc_goldfish.h"
 #include "devices/platform/sifive_test.h"
 #include "devices/platform/uart16550.h"
+#include "devices/platform/vmcoreinfo.h"
 #include "devices/virtio/transport/mmio.h"
 #include "machine/boards/boards.h"
 #include "util/log.h"
@@ -34,14 +36,16 @@ struct row {
 
 /* ---- Lines --------------------------------------------------------------------------------------------- */
 
-static struct device *plic_of(struct machine *machine)
+static struct irq_line input(struct machine *machine, unsigned number)
 {
-    return machine->devices[0].device;
+    struct device *controller = machine->devices[0].device;
+    return machine->config.aia == MACHINE_AIA_NONE ? plic_input(controller, number)
+                                                   : aplic_input(controller, number);
 }
 
 static struct irq_line line_of(struct machine *machine, const struct row *row)
 {
-    return plic_input(plic_of(machine), row->irq);
+    return input(machine, row->irq);
 }
 
 /* ---- Rows' makers -------------------------------------------------------------------------------------- */
@@ -120,7 +124,9 @@ static struct device *create_fw_cfg(struct machine *machine, const struct row *r
     const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
     struct device *device = fw_cfg_create(&config, error);
     if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
-        create_ramfb(machine, device, error) && boot_flash_add_kernel(machine, device, error)) {
+        create_ramfb(machine, device, error) &&
+        (!machine->config.vmcoreinfo || vmcoreinfo_add(device, error)) &&
+        boot_flash_add_kernel(machine, device, error)) {
         machine->fw_cfg = device;
         return device;
     }
@@ -186,10 +192,22 @@ static const struct row rows[] = {
     { "virtio-mmio", 0x10001000, 1, 0, create_virtio_slot },
 };
 
+/* An APLIC is in the place of the PLIC. With interrupt files, these take the harts' messages to each other,
+ * too. */
+static bool is_absent(const struct machine *machine, const struct row *row)
+{
+    return (row->create == create_plic && machine->config.aia != MACHINE_AIA_NONE) ||
+           (row->create == create_sswi && machine->config.aia == MACHINE_AIA_APLIC_IMSIC);
+}
+
 static bool create(struct machine *machine, struct error *error)
 {
+    if (machine->config.aia != MACHINE_AIA_NONE && !board_aia_create(machine, error))
+        return false;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct row *row = &rows[i];
+        if (is_absent(machine, row))
+            continue;
         bool slot = row->create == create_virtio_slot;
         struct device *device = row->create(machine, row, error);
         if (!device || !board_add_device(machine, device, row->base, row->irq,
@@ -198,7 +216,7 @@ static bool create(struct machine *machine, struct error *error)
         if (row->create == create_flash)
             bus_set_code(machine->bus, row->base, machine->flash_code[row->slot]);
     }
-    return board_pci_create(machine, plic_of(machine), error);
+    return board_pci_create(machine, input, error);
 }
 
 const struct board board_virt = {
@@ -216,6 +234,7 @@ const struct board board_virt = {
     .virtio_slots = 8,
     .flash_banks = FLASH_BANKS,
     .pci_irq = BOARD_VIRT_PCI_IRQ,
+    .has_aia = true,
     .stdout_path = "/soc/serial@10000000",
     .smp = 1,
     .ram_size = UINT64_C(128) << 20,

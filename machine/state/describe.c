@@ -27,6 +27,10 @@ static void put_cpu(FILE *out, const struct isa_config *isa)
         fprintf(out, ",vlen=%u", isa->vlen);
     if (isa->mvendorid)
         fprintf(out, ",mvendorid=0x%x", isa->mvendorid);
+    if (isa->marchid)
+        fprintf(out, ",marchid=0x%" PRIx64, isa->marchid);
+    if (isa->mimpid)
+        fprintf(out, ",mimpid=0x%" PRIx64, isa->mimpid);
     fputc('\n', out);
     for (unsigned n = 0; n < ISA_EXTENSION_COUNT; n++)
         if (isa_has(isa, (enum isa_extension)n))

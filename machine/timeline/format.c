@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/hart.h"
+
 enum { RECORD_VALUE = 5, RECORD_ENDING = 6, RECORD_KINDS = 8, RECORD_LEVEL = 8 };
 #define BITS_MAX 16 /* interrupt inputs of a hart */
 #define NUMBER   10 /* bytes of the longest number */
@@ -91,7 +93,7 @@ void log_put_event(struct log_writer *log, const struct event *event)
     }
     put_byte(log, event->hart);
     if (event->kind == EVENT_TURN || event->kind == EVENT_IRQ)
-        put_byte(log, event->bit);
+        put_number(log, event->bit);
 }
 
 void log_put_ending(struct log_writer *log, struct log_ending ending)
@@ -148,8 +150,13 @@ static bool take_event(struct log_reader *log, unsigned kind, bool level)
         return !level && take_memory(log);
     if ((level && kind != EVENT_IRQ) || !take_byte(log, &log->event.hart, log->harts))
         return false;
-    return (kind != EVENT_TURN && kind != EVENT_IRQ) ||
-           take_byte(log, &log->event.bit, kind == EVENT_TURN ? log->harts : BITS_MAX);
+    uint64_t bit = 0;
+    if ((kind == EVENT_TURN || kind == EVENT_IRQ) &&
+        (!take_number(log, &bit) || bit >= (kind == EVENT_TURN ? log->harts : HART_MSI_END) ||
+         (kind == EVENT_IRQ && bit >= BITS_MAX && bit < HART_MSI)))
+        return false;
+    log->event.bit = (uint16_t)bit;
+    return true;
 }
 
 static bool take_ending(struct log_reader *log)

@@ -22,7 +22,8 @@ enum event_kind {
 };
 struct event {
     uint64_t at;
-    uint8_t kind, hart, bit;
+    uint8_t kind, hart;
+    uint16_t bit;
     bool level;
     uint64_t paddr, length;
     uint8_t *bytes; /* owned; NULL: none */

@@ -37,7 +37,8 @@ enum timeline_stops { TIMELINE_STOPS, TIMELINE_PASSES, TIMELINE_NOTES };
 
 /* An interrupt input that changed on a thread that does not know at which instant. */
 struct late_irq {
-    uint8_t hart, bit;
+    uint8_t hart;
+    uint16_t bit;
     bool level;
 };
 #define LATE_IRQS 256

@@ -136,7 +136,7 @@ static void add_irq(struct timeline *timeline, unsigned hart, unsigned bit, bool
     add_event(timeline, &(struct event){ .at = machine_instructions(timeline->machine),
                                          .kind = EVENT_IRQ,
                                          .hart = (uint8_t)hart,
-                                         .bit = (uint8_t)bit,
+                                         .bit = (uint16_t)bit,
                                          .level = level });
 }
 
@@ -144,7 +144,7 @@ static void add_irq(struct timeline *timeline, unsigned hart, unsigned bit, bool
 static void add_late(struct timeline *timeline, unsigned hart, unsigned bit, bool level)
 {
     if (timeline->late_count < LATE_IRQS)
-        timeline->late[timeline->late_count++] = (struct late_irq){ (uint8_t)hart, (uint8_t)bit, level };
+        timeline->late[timeline->late_count++] = (struct late_irq){ (uint8_t)hart, (uint16_t)bit, level };
     hart_request(timeline->machine->harts[hart], HART_REQUEST_RETURN);
 }
 
@@ -267,9 +267,10 @@ void timeline_border(struct timeline *timeline, unsigned hart)
     pthread_mutex_lock(&timeline->lock);
     take_late(timeline);
     if (timeline->hart != hart)
-        add_event(timeline,
-                  &(struct event){
-                      .at = now, .kind = EVENT_TURN, .hart = (uint8_t)hart, .bit = (uint8_t)timeline->hart });
+        add_event(timeline, &(struct event){ .at = now,
+                                             .kind = EVENT_TURN,
+                                             .hart = (uint8_t)hart,
+                                             .bit = (uint16_t)timeline->hart });
     timeline->hart = hart;
     if (timeline->recording)
         recording_border(timeline, false);

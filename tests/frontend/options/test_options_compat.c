@@ -231,6 +231,15 @@ START_TEST(memory)
     ck_assert_uint_eq(options.machine.smp, 2);
     parsed("-M virt,aclint=on,aia-guests=3,iommu-sys=off,hpet=off");
     ck_assert(options.machine.aclint);
+    parsed("-M virt,aia=aplic-imsic,aia-guests=0 -device vmcoreinfo");
+    ck_assert(options.machine.aia == MACHINE_AIA_APLIC_IMSIC && options.machine.vmcoreinfo);
+    parsed(
+        "-cpu "
+        "rv64,mvendorid=0x489,marchid=0x8000000000000007,mimpid=1,smepmp=true,smstateen=true,ssstateen=on");
+    ck_assert_uint_eq(options.machine.isa.mvendorid, 0x489);
+    ck_assert_uint_eq(options.machine.isa.marchid, 0x8000000000000007);
+    ck_assert_uint_eq(options.machine.isa.mimpid, 1);
+    ck_assert(isa_has(&options.machine.isa, ISA_Smepmp) && isa_has(&options.machine.isa, ISA_Smstateen));
 }
 END_TEST
 

@@ -125,7 +125,6 @@ START_TEST(lines)
         { "-drive", "if=none,id=c,media=cdrom", NULL },
         { "-drive", "if=virtio,id=c", "file=FILE is missing" },
         { "-device", "sdhci-pci", "this version does not have it: use usb-storage" },
-        { "-device", "vmcoreinfo", "this version does not have it" },
         { "-display", "none,show-cursor=on,grab-mod=rctrl", NULL },
         { "-k", "en-us", NULL },
         { "-k", "", "the language is missing" },
