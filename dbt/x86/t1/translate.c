@@ -402,13 +402,13 @@ static void tell(const struct t1 *t, const struct code_place *start, const struc
 static void write_code(struct t1 *t, struct code_place *place)
 {
     ptrdiff_t run = t->dbt->cache.run;
-    t->e = (struct x86_emit){ place->hot, place->hot + T1_HOT_MAX, run, false };
+    t->e = (struct x86_emit){ place->hot, place->hot + T1_HOT_MAX, run, false, 0 };
     translate_insns(t);
     for (unsigned i = t->cold_count; i-- > 0;)
         if (t->colds[i].kind == T1_CALL_INDIRECT || t->colds[i].kind == T1_CALL_FAR)
             emit_cold(t, &t->colds[i]);
     place->hot = t->e.at;
-    t->e = (struct x86_emit){ place->cold, place->cold + T1_COLD_MAX, run, t->e.overflow };
+    t->e = (struct x86_emit){ place->cold, place->cold + T1_COLD_MAX, run, t->e.overflow, 0 };
     for (unsigned i = 0; i < t->cold_count; i++)
         emit_cold(t, &t->colds[i]);
     place->cold = t->e.at;
