@@ -173,7 +173,7 @@ static bool publish(struct t2 *t2, struct ir *r)
     uint8_t *start = place.hot;
     struct t2_emit *t = t2->emit;
     memset(t, 0, offsetof(struct t2_emit, jumps));
-    t->e = (struct x86_emit){ start, start + T2_CODE_MAX, dbt->cache.run, false };
+    t->e = (struct x86_emit){ start, start + T2_CODE_MAX, dbt->cache.run, false, 0 };
     t->dbt = dbt;
     t->r = r;
     t->header = header;

@@ -261,6 +261,12 @@ void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_re
     emit_reg(e, form, to, from);
 }
 
+void x86_trap(struct x86_emit *e)
+{
+    x86_byte(e, 0x0f);
+    x86_byte(e, 0x0b);
+}
+
 void x86_mfence(struct x86_emit *e)
 {
     x86_byte(e, 0x0f);

@@ -71,6 +71,8 @@ struct x86_emit {
     uint8_t *at, *end;
     ptrdiff_t run; /* address where a byte runs = address where it is written + run */
     bool overflow;
+    uint16_t
+        vectors; /* the vector registers that VEX instructions have written since this was last cleared */
 };
 
 static inline struct x86_mem x86_mem(enum x86_reg base, int32_t disp)
@@ -165,6 +167,7 @@ void x86_bswap(struct x86_emit *e, unsigned bits, enum x86_reg to);
 enum x86_count { X86_POPCNT = 0xb8, X86_TZCNT = 0xbc, X86_LZCNT = 0xbd };
 void x86_count(struct x86_emit *e, enum x86_count op, unsigned bits, enum x86_reg to, enum x86_reg from);
 void x86_mfence(struct x86_emit *e);
+void x86_trap(struct x86_emit *e); /* an instruction that is none (ud2) */
 /* rax = rdx:rax / from, rdx = the remainder; the host traps if `from` is 0 or the quotient does not fit. */
 void x86_div(struct x86_emit *e, bool sign, unsigned bits, enum x86_reg from);
 void x86_sign_to_rdx(struct x86_emit *e, unsigned bits); /* cdq, cqo */

@@ -608,7 +608,7 @@ static void build_flip_status(struct dbt *dbt, struct x86_emit *e)
 bool thunks_build(struct dbt *dbt, struct error *error)
 {
     struct code_cache *cache = &dbt->cache;
-    struct x86_emit emit = { cache->write, cache->write + CODE_FIXED_SIZE, cache->run, false };
+    struct x86_emit emit = { cache->write, cache->write + CODE_FIXED_SIZE, cache->run, false, 0 };
     struct x86_emit *e = &emit;
     build_enter(dbt, e);
     build_leave(dbt, e);

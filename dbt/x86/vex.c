@@ -17,9 +17,16 @@ struct vex {
     bool whole;          /* L: 32 bytes */
 };
 
+/* Most instructions write ModRM.reg; those that write another register call this, too. */
+static void note_written(struct x86_emit *e, unsigned reg)
+{
+    e->vectors |= (uint16_t)(1u << reg);
+}
+
 static void prefix(struct x86_emit *e, struct vex form, unsigned reg, unsigned second, unsigned index,
                    unsigned rm)
 {
+    note_written(e, reg);
     x86_byte(e, 0xc4);
     x86_byte(e, (reg & 8 ? 0 : 0x80u) | (index & 8 ? 0 : 0x40u) | (rm & 8 ? 0 : 0x20u) | form.map);
     x86_byte(e, (form.wide ? 0x80u : 0) | (~second & 15u) << 3 | (form.whole ? 4u : 0) | form.prefix);
@@ -37,6 +44,22 @@ static void emit_mem(struct x86_emit *e, struct vex form, unsigned reg, unsigned
 {
     prefix(e, form, reg, second, rm.index == X86_NONE ? 0 : rm.index, rm.base);
     x86_modrm_mem(e, reg, rm);
+}
+
+/* For instructions whose ModRM.reg is no vector register that is written. */
+static void emit_sparing(struct x86_emit *e, struct vex form, unsigned reg, unsigned second, unsigned rm)
+{
+    uint16_t vectors = e->vectors;
+    emit(e, form, reg, second, rm);
+    e->vectors = vectors;
+}
+
+static void emit_mem_sparing(struct x86_emit *e, struct vex form, unsigned reg, unsigned second,
+                             struct x86_mem rm)
+{
+    uint16_t vectors = e->vectors;
+    emit_mem(e, form, reg, second, rm);
+    e->vectors = vectors;
 }
 
 /* The same, followed by an 8-bit immediate. */
@@ -75,7 +98,7 @@ void x86_vload(struct x86_emit *e, unsigned bits, unsigned to, struct x86_mem fr
 
 void x86_vstore(struct x86_emit *e, unsigned bits, struct x86_mem to, unsigned from)
 {
-    emit_mem(e, scalar(bits, STORE), from, 0, to);
+    emit_mem_sparing(e, scalar(bits, STORE), from, 0, to);
 }
 
 void x86_vmove(struct x86_emit *e, unsigned to, unsigned from)
@@ -146,7 +169,7 @@ void x86_vmove_from(struct x86_emit *e, unsigned bits, unsigned to, enum x86_reg
 
 void x86_vmove_to(struct x86_emit *e, unsigned bits, enum x86_reg to, unsigned from)
 {
-    emit(e, (struct vex){ 0x7e, MAP_0F, PP_66, bits == 64, false }, from, 0, to);
+    emit_sparing(e, (struct vex){ 0x7e, MAP_0F, PP_66, bits == 64, false }, from, 0, to);
 }
 
 void x86_valign(struct x86_emit *e, unsigned to, unsigned a, unsigned b, unsigned count)
@@ -257,6 +280,8 @@ static bool is_in_avx2(unsigned op)
 enum { PACKED_LOAD = 0x6f, PACKED_STORE = 0x7f, PACKED_SIGNS = 0x50, PACKED_COMPARE = 0xc2 };
 enum { BYTE_SIGNS = 0xd7, BLEND = 0x4c, PACK_SIGNED = 0x63, UPPER = 0x39, JOIN = 0x38, STORE_MASKED = 0x8e };
 enum { SHIFT_IMM = 0x70, SMALLER = 0x5d, LARGER = 0x5f, TO_HALVES = 0x1d };
+enum { CLMUL = 0x44, SHIFT_BYTES_LEFT = 7 };
+enum { TEST = 0x17, BLEND_32 = 0x02, TWICE = 0x5a };
 enum { ORDER_64 = 0x00, SHIFT_BYTES = 0x73, SHIFT_BYTES_RIGHT = 3 };
 enum { COMPARE_UNORDERED = 3 };
 
@@ -296,7 +321,18 @@ void x86_vload_packed(struct x86_emit *e, unsigned bytes, unsigned to, struct x8
 
 void x86_vstore_packed(struct x86_emit *e, unsigned bytes, struct x86_mem to, unsigned from)
 {
-    emit_mem(e, of_bytes((struct vex){ PACKED_STORE, MAP_0F, PP_F3, false, false }, bytes), from, 0, to);
+    emit_mem_sparing(e, of_bytes((struct vex){ PACKED_STORE, MAP_0F, PP_F3, false, false }, bytes), from, 0,
+                     to);
+}
+
+void x86_vmove_packed(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from)
+{
+    emit(e, of_bytes((struct vex){ PACKED_LOAD, MAP_0F, PP_66, false, false }, bytes), to, 0, from);
+}
+
+void x86_vtest(struct x86_emit *e, unsigned bytes, unsigned a, unsigned b)
+{
+    emit_sparing(e, of_bytes((struct vex)FORM38(TEST), bytes), a, 0, b);
 }
 
 void x86_vbroadcast(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned from)
@@ -354,7 +390,7 @@ void x86_vblend(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, uns
 void x86_vsigns(struct x86_emit *e, unsigned log2, unsigned bytes, enum x86_reg to, unsigned from)
 {
     struct vex form = log2 ? packed(8u << log2, PACKED_SIGNS) : packed(64, BYTE_SIGNS);
-    emit(e, of_bytes(form, bytes), to, 0, from);
+    emit_sparing(e, of_bytes(form, bytes), to, 0, from);
 }
 
 void x86_vpack_signed(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, unsigned b)
@@ -365,6 +401,7 @@ void x86_vpack_signed(struct x86_emit *e, unsigned bytes, unsigned to, unsigned 
 void x86_vupper(struct x86_emit *e, unsigned to, unsigned from)
 {
     emit_imm(e, form_3a(UPPER, false, 32), from, 0, to, 1);
+    note_written(e, to);
 }
 
 void x86_vjoin(struct x86_emit *e, unsigned to, unsigned low, unsigned high)
@@ -380,17 +417,52 @@ void x86_vorder_64(struct x86_emit *e, unsigned to, unsigned from, unsigned orde
 void x86_vshift_bytes(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from, unsigned count)
 {
     emit_imm(e, of_bytes((struct vex)FORM(SHIFT_BYTES), bytes), SHIFT_BYTES_RIGHT, to, from, count);
+    note_written(e, to);
 }
+
+static const struct vex insertions[] = { { 0x20, MAP_0F3A, PP_66, false, false },
+                                         { 0xc4, MAP_0F, PP_66, false, false },
+                                         { 0x22, MAP_0F3A, PP_66, false, false },
+                                         { 0x22, MAP_0F3A, PP_66, true, false } };
 
 void x86_vinsert(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, struct x86_mem mem,
                  unsigned number)
 {
-    static const struct vex forms[] = { { 0x20, MAP_0F3A, PP_66, false, false },
-                                        { 0xc4, MAP_0F, PP_66, false, false },
-                                        { 0x22, MAP_0F3A, PP_66, false, false },
-                                        { 0x22, MAP_0F3A, PP_66, true, false } };
-    emit_mem(e, forms[log2], to, from, mem);
+    emit_mem(e, insertions[log2], to, from, mem);
     x86_byte(e, number);
+}
+
+void x86_vshift_bytes_left(struct x86_emit *e, unsigned to, unsigned from, unsigned count)
+{
+    emit_imm(e, (struct vex)FORM(SHIFT_BYTES), SHIFT_BYTES_LEFT, to, from, count);
+    note_written(e, to);
+}
+
+void x86_vclmul(struct x86_emit *e, unsigned to, unsigned a, bool a_high, unsigned b, bool b_high)
+{
+    emit_imm(e, form_3a(CLMUL, false, 16), to, a, b, (unsigned)a_high | (unsigned)b_high << 4);
+}
+
+void x86_vinsert_from(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, enum x86_reg element,
+                      unsigned number)
+{
+    emit_imm(e, insertions[log2], to, from, element, number);
+}
+
+void x86_vblend_32(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, unsigned b, unsigned bits)
+{
+    emit_imm(e, form_3a(BLEND_32, false, bytes), to, a, b, bits);
+}
+
+void x86_vload_twice(struct x86_emit *e, unsigned to, struct x86_mem from)
+{
+    emit_mem(e, of_bytes((struct vex)FORM38(TWICE), 32), to, 0, from);
+}
+
+void x86_vjoin_mem(struct x86_emit *e, unsigned to, unsigned low, struct x86_mem high)
+{
+    emit_mem(e, form_3a(JOIN, false, 32), to, low, high);
+    x86_byte(e, 1);
 }
 
 void x86_vshift_imm(struct x86_emit *e, bool left, unsigned log2, unsigned bytes, unsigned to, unsigned from,
@@ -398,6 +470,7 @@ void x86_vshift_imm(struct x86_emit *e, bool left, unsigned log2, unsigned bytes
 {
     struct vex form = { (uint8_t)(SHIFT_IMM + log2), MAP_0F, PP_66, false, false };
     emit_imm(e, of_bytes(form, bytes), left ? 6 : 2, to, from, count);
+    note_written(e, to);
 }
 
 void x86_vextreme(struct x86_emit *e, unsigned bits, bool larger, unsigned bytes, unsigned to, unsigned a,
@@ -409,6 +482,7 @@ void x86_vextreme(struct x86_emit *e, unsigned bits, bool larger, unsigned bytes
 void x86_vhalves(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from)
 {
     emit_imm(e, form_3a(TO_HALVES, false, bytes), from, 0, to, X86_ROUND_MXCSR);
+    note_written(e, to);
 }
 
 void x86_vstore_masked(struct x86_emit *e, unsigned log2, unsigned bytes, struct x86_mem to, unsigned mask,
@@ -450,20 +524,21 @@ void x86_shift_by(struct x86_emit *e, enum x86_shift op, unsigned bits, enum x86
                   enum x86_reg count)
 {
     unsigned pp = op == X86_SHL ? PP_66 : op == X86_SHR ? PP_F2 : PP_F3;
-    emit(e, (struct vex){ 0xf7, MAP_0F38, (uint8_t)pp, bits == 64, false }, to, count, from);
+    emit_sparing(e, (struct vex){ 0xf7, MAP_0F38, (uint8_t)pp, bits == 64, false }, to, count, from);
 }
 
 void x86_extract(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, enum x86_reg control)
 {
-    emit(e, (struct vex){ 0xf7, MAP_0F38, 0, bits == 64, false }, to, control, from);
+    emit_sparing(e, (struct vex){ 0xf7, MAP_0F38, 0, bits == 64, false }, to, control, from);
 }
 
 void x86_and_not(struct x86_emit *e, enum x86_reg to, enum x86_reg a, enum x86_reg b)
 {
-    emit(e, (struct vex){ 0xf2, MAP_0F38, PP_NONE, true, false }, to, a, b);
+    emit_sparing(e, (struct vex){ 0xf2, MAP_0F38, PP_NONE, true, false }, to, a, b);
 }
 
 void x86_rotate_right(struct x86_emit *e, unsigned bits, enum x86_reg to, enum x86_reg from, unsigned count)
 {
-    emit_imm(e, (struct vex){ 0xf0, MAP_0F3A, PP_F2, bits == 64, false }, to, 0, from, count);
+    emit_sparing(e, (struct vex){ 0xf0, MAP_0F3A, PP_F2, bits == 64, false }, to, 0, from);
+    x86_byte(e, count);
 }

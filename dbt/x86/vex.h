@@ -92,6 +92,10 @@ void x86_vpacked_mem(struct x86_emit *e, unsigned op, unsigned bytes, unsigned t
                      struct x86_mem b);
 void x86_vload_packed(struct x86_emit *e, unsigned bytes, unsigned to, struct x86_mem from);
 void x86_vstore_packed(struct x86_emit *e, unsigned bytes, struct x86_mem to, unsigned from);
+/* From register to register, which the host renames. */
+void x86_vmove_packed(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from);
+/* The zero flag = whether a & b is 0 in all bits. */
+void x86_vtest(struct x86_emit *e, unsigned bytes, unsigned a, unsigned b);
 /* Each element of `to`, of 1 << log2 bytes, becomes the lowest one of xmm `from`. */
 void x86_vbroadcast(struct x86_emit *e, unsigned log2, unsigned bytes, unsigned to, unsigned from);
 void x86_vsqrt_packed(struct x86_emit *e, unsigned bits, unsigned bytes, unsigned to, unsigned from);
@@ -119,9 +123,22 @@ void x86_vjoin(struct x86_emit *e, unsigned to, unsigned low, unsigned high);
 void x86_vorder_64(struct x86_emit *e, unsigned to, unsigned from, unsigned order);
 /* Each 16 bytes of `to` become those of `from`, shifted right by `count` bytes. */
 void x86_vshift_bytes(struct x86_emit *e, unsigned bytes, unsigned to, unsigned from, unsigned count);
+/* The 16 bytes of `to` become those of `from`, shifted left by `count` bytes. */
+void x86_vshift_bytes_left(struct x86_emit *e, unsigned to, unsigned from, unsigned count);
+/* to = the carry-less product of 8 bytes of a and of b, their upper or their lower ones (PCLMULQDQ). */
+void x86_vclmul(struct x86_emit *e, unsigned to, unsigned a, bool a_high, unsigned b, bool b_high);
 /* The 16 bytes of `to` become those of `from`, except for element `number`, which is loaded from memory. */
 void x86_vinsert(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, struct x86_mem mem,
                  unsigned number);
+/* The same from a general register, of which the low bits count. */
+void x86_vinsert_from(struct x86_emit *e, unsigned log2, unsigned to, unsigned from, enum x86_reg element,
+                      unsigned number);
+/* Each 4 bytes of `to` are those of b if their bit of `bits` is set, otherwise those of a. */
+void x86_vblend_32(struct x86_emit *e, unsigned bytes, unsigned to, unsigned a, unsigned b, unsigned bits);
+/* Both halves of `to` become 16 bytes of memory; the upper half of `to` becomes those, and the lower that of
+ * `low`. */
+void x86_vload_twice(struct x86_emit *e, unsigned to, struct x86_mem from);
+void x86_vjoin_mem(struct x86_emit *e, unsigned to, unsigned low, struct x86_mem high);
 /* Each element of 1 << log2 bytes, which are 2 or more, is shifted by `count` bits. */
 void x86_vshift_imm(struct x86_emit *e, bool left, unsigned log2, unsigned bytes, unsigned to, unsigned from,
                     unsigned count);

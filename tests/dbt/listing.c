@@ -92,7 +92,7 @@ void listing_begin(void)
     lines = calloc(LINES_MAX, sizeof(*lines));
     ck_assert(code && lines);
     line_count = 0;
-    emit = (struct x86_emit){ code, code + CODE_SIZE, (ptrdiff_t)(CODE_START - (uintptr_t)code), false };
+    emit = (struct x86_emit){ code, code + CODE_SIZE, (ptrdiff_t)(CODE_START - (uintptr_t)code), false, 0 };
 }
 
 void listing_end(void)

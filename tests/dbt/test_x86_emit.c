@@ -686,6 +686,46 @@ static void vex_compares(unsigned bytes, unsigned to, unsigned a, unsigned b)
     }
 }
 
+static void vex_of_16_bytes(unsigned to, unsigned a, unsigned b)
+{
+    struct x86_mem mem = x86_mem(to, 64);
+    x86_vshift_bytes_left(e, to, b, 8);
+    expect("vpslldq xmm%u,xmm%u,0x8", to, b);
+    x86_vclmul(e, to, a, true, b, true);
+    expect("vpclmulhqhqdq xmm%u,xmm%u,xmm%u", to, a, b);
+    x86_vclmul(e, to, a, false, b, false);
+    expect("vpclmullqlqdq xmm%u,xmm%u,xmm%u", to, a, b);
+    x86_vload_twice(e, a, mem);
+    expect("vbroadcasti128 ymm%u,XMMWORD%s", a, strstr(mem_text(64, mem), " PTR"));
+    x86_vjoin_mem(e, a, b, mem);
+    expect("vinserti128 ymm%u,ymm%u,XMMWORD%s,0x1", a, b, strstr(mem_text(64, mem), " PTR"));
+}
+
+/* What the encoder notes: registers that are written, but not those that are only read. */
+START_TEST(test_written_registers)
+{
+    uint8_t code[256];
+    struct x86_emit here = { code, code + sizeof(code), 0, false, 0 }, *w = &here;
+    x86_vstore_packed(w, 32, x86_mem(X86_RBX, 0), 3);
+    x86_vstore(w, 64, x86_mem(X86_RBX, 0), 4);
+    x86_vmove_to(w, 64, X86_RAX, 5);
+    x86_vsigns(w, 0, 32, X86_RDX, 6);
+    x86_extract(w, 64, X86_RSI, X86_RAX, X86_R15);
+    x86_rotate_right(w, 64, X86_RDI, X86_RAX, 3);
+    x86_vtest(w, 32, 2, 7);
+    ck_assert_uint_eq(w->vectors, 0);
+    x86_vpacked(w, X86_VADD_8, 32, 9, 2, 3);
+    x86_vshift_imm(w, true, 2, 32, 10, 2, 3);
+    x86_vshift_bytes(w, 16, 11, 2, 3);
+    x86_vshift_bytes_left(w, 12, 2, 3);
+    x86_vload_packed(w, 32, 13, x86_mem(X86_RBX, 0));
+    ck_assert_uint_eq(w->vectors & 0xff00, 0x3e00);
+    x86_vupper(w, 14, 8);
+    x86_vhalves(w, 32, 15, 8);
+    ck_assert_uint_eq(w->vectors & 0xfe00, 0xfe00);
+}
+END_TEST
+
 static void vex_moves(unsigned bytes, unsigned to, unsigned a, unsigned b)
 {
     char r = bytes == 32 ? 'y' : 'x';
@@ -712,6 +752,17 @@ static void vex_moves(unsigned bytes, unsigned to, unsigned a, unsigned b)
         expect("vpinsr%c xmm%u,xmm%u,%s%s,0x1", "bwdq"[log2], to, b, sizes[log2],
                strstr(mem_text(64, mem), " PTR"));
     }
+    for (unsigned log2 = 0; log2 < 4; log2++) {
+        x86_vinsert_from(e, log2, to, a, (enum x86_reg)b, 0);
+        expect("vpinsr%c xmm%u,xmm%u,%s,0x0", "bwdq"[log2], to, a, log2 == 3 ? names64[b] : names32[b]);
+    }
+    x86_vmove_packed(e, bytes, to, b);
+    expect("vmovdqa %cmm%u,%cmm%u", r, to, r, b);
+    x86_vtest(e, bytes, to, b);
+    expect("vptest %cmm%u,%cmm%u", r, to, r, b);
+    x86_vblend_32(e, bytes, to, a, b, 0xf);
+    expect("vpblendd %cmm%u,%cmm%u,%cmm%u,0xf", r, to, r, a, r, b);
+    vex_of_16_bytes(to, a, b);
     x86_vupper(e, to, b);
     expect("vextracti128 xmm%u,ymm%u,0x1", to, b);
     x86_vjoin(e, to, a, b);
@@ -854,7 +905,7 @@ START_TEST(test_overflow)
     _Alignas(64) uint8_t whole[64], part[64];
     for (size_t room = 0; room < 48; room++) {
         memset(part, 0xa5, sizeof(part));
-        struct x86_emit runs[] = { { whole, whole + 64, 0, false }, { part, part + room, 0, false } };
+        struct x86_emit runs[] = { { whole, whole + 64, 0, false, 0 }, { part, part + room, 0, false, 0 } };
         for (unsigned i = 0; i < 2; i++) {
             x86_mov_imm(&runs[i], X86_R9, 0x123456789abcdef);
             x86_mem_op_imm(&runs[i], X86_ADD, 64, x86_mem_index(X86_RBX, X86_R15, 0x12345), 0x54321);
@@ -882,6 +933,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_sse);
     tcase_add_test(tests, test_vex);
     tcase_add_test(tests, test_vex_packed);
+    tcase_add_test(tests, test_written_registers);
     tcase_add_test(tests, test_other);
     tcase_add_test(tests, test_control);
     tcase_add_test(tests, test_align_patch);

@@ -236,6 +236,7 @@ bool t1_lower_far_call(struct t1 *t)
     if (next.insn != ISA_INSN_jalr || next.rd != t->op.rd || next.rs1 != t->op.rd ||
         target != (int32_t)target)
         return false;
+    t1_clear_upper(t);
     t->index++;
     t->offset += t->op.length;
     t->op = next;

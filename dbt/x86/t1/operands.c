@@ -163,7 +163,7 @@ struct t1_cold *t1_cold(struct t1 *t, enum t1_cold_kind kind, uint8_t *site)
 void t1_set_back(struct t1 *t, struct t1_cold *cold)
 {
     cold->back = x86_here(&t->e);
-    memcpy(cold->copies, t->vector.copies, sizeof(cold->copies));
+    t1v_note_copies(t, cold->copies);
 }
 
 void t1_go_back(struct t1 *t, const struct t1_cold *cold)

@@ -28,6 +28,7 @@ enum t1_cold_kind {
     T1_COLD_LEAVE,
     T1_COLD_FIND,    /* looks for the block for another vtype */
     T1_COLD_REST,    /* the rest of the instructions, in a block for another vl */
+    T1_COLD_FEWER,   /* the same, after a vsetvli that sets vl to rs1, which is less than VLMAX */
     T1_COLD_PARTIAL, /* code of a vector instruction that serves any vl, and all addresses */
     T1_COLD_OTHER_HALF,
     T1_COLD_ALSO
@@ -60,6 +61,7 @@ struct t1_vector {
     bool whole;   /* vl is VLMAX; otherwise, it may be anything */
     struct t1_copy copies[T1_COPIES];
     uint8_t turn, used; /* vector/copies.c: the first result's register; how many the instruction has used */
+    bool upper;         /* AVX2: the upper halves of the host's registers may not be 0 */
 };
 
 /* What the block's code has checked and done about floating point so far. */
@@ -75,6 +77,12 @@ struct t1_cold_partial {
     unsigned index;
     struct t1_vector vector;
     struct t1_fp fp;
+};
+
+/* What such a vsetvli sets vtype to, and where rs1 is. */
+struct t1_cold_fewer {
+    uint32_t vtype;
+    enum x86_reg wanted;
 };
 
 struct t1_cold {
@@ -96,6 +104,8 @@ struct t1_cold {
     struct insn *insn; /* EXEC, SYSTEM, OTHER_HALF */
     struct t1_cold_run run;
     struct t1_cold_partial partial;
+    struct t1_cold_fewer fewer; /* FEWER; guest: rd */
+    bool upper;           /* FEWER, REST: the upper halves of the host's vector registers are to be cleared */
     const uint8_t *thunk; /* EXEC: which one is called; NULL: exec */
     const uint8_t *code;  /* the address where it runs; NULL: it is not written yet */
     /* ALSO: the piece that serves this jump, too; STATUS: the piece that calls the handler. */
@@ -218,7 +228,8 @@ enum {
     T1_ENDS = 16,
     T1_ANY_VTYPE = 32,
     T1_VXRM = 64,
-    T1_KEEPS_COPIES = 128
+    T1_KEEPS_COPIES = 128,
+    T1_KEEPS_ON_AVX2 = 256
 };
 struct t1_row {
     bool (*lower)(struct t1 *t); /* NULL: there is no row */
@@ -258,10 +269,14 @@ static inline bool t1_sets_vtype(enum isa_insn insn)
  * instruction in another block. */
 void t1v_go_on_whole(struct t1 *t);
 
-/* vector/copies.c: all copies are lost; the code loads the copies again; the next instruction begins. */
+/* vector/copies.c: all copies are lost; the code loads the copies again; which ones there are now; the next
+ * instruction begins. */
 void t1v_forget_copies(struct t1 *t);
 void t1v_load_copies(struct t1 *t, const struct t1_copy copies[T1_COPIES]);
+void t1v_note_copies(struct t1 *t, struct t1_copy copies[T1_COPIES]);
 void t1v_take_turns(struct t1 *t);
+/* AVX2: clears the upper halves of the host's vector registers, if they may not be 0. */
+void t1_clear_upper(struct t1 *t);
 
 /* jump.c */
 /* Makes the jump whose rel32 is at `site` a link: it leads to a stub until the target, a page offset, is

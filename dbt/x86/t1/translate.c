@@ -10,6 +10,7 @@
 #include "dbt/runtime/link.h"
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/t1/translate.h"
+#include "dbt/x86/vex.h"
 #include "util/check.h"
 
 #include <string.h>
@@ -20,9 +21,18 @@
 
 /* ---- Calls to interpreter handlers --------------------------------------------------------------------- */
 
+/* Code outside of the block uses legacy SSE. */
+void t1_clear_upper(struct t1 *t)
+{
+    if (t->vector.upper)
+        x86_vzeroupper(&t->e);
+    t->vector.upper = false;
+}
+
 static void call_handler(struct t1 *t)
 {
     t1_forget_rax(t);
+    t1_clear_upper(t);
     t->constant = 0;
     t->bounded = 0; /* the handler may write pairs of registers */
     struct insn *insn = t1_make_insn(t);
@@ -86,9 +96,10 @@ static void forget_vector(struct t1 *t)
 static void lower_one(struct t1 *t)
 {
     if (t1_forgets_vtype(t->op.insn))
-        t->vector = (struct t1_vector){ 0 };
+        t->vector = (struct t1_vector){ .upper = t->vector.upper };
     const struct t1_row *row = &t1_rows[t->op.insn];
     if (row->claims & T1_ENDS) {
+        t1_clear_upper(t);
         row->lower(t);
         t->ended = true;
         return;
@@ -96,9 +107,12 @@ static void lower_one(struct t1 *t)
     bool lowered = row->lower && !t->dbt->without[t->op.insn];
     if (lowered && lower_constant(t))
         return;
-    bool keeps_copies = row->claims & T1_KEEPS_COPIES;
-    if (!keeps_copies) /* it may write to them, and then read them */
+    bool keeps_copies =
+        row->claims & (T1_KEEPS_COPIES | (t->dbt->host.avx512 ? 0u : (unsigned)T1_KEEPS_ON_AVX2));
+    if (!keeps_copies) { /* it may write to them, and then read them */
         t1v_forget_copies(t);
+        t1_clear_upper(t);
+    }
     t1v_take_turns(t);
     if (!lowered || !((row->claims & T1_PURE && t->op.rd == 0) || row->lower(t))) {
         call_handler(t);
@@ -248,6 +262,30 @@ static void emit_cold_partial(struct t1 *t, const struct t1_cold *cold)
     t1_go_back(t, cold);
 }
 
+/* Goes on with the instruction at cold->where, in another block. */
+static void emit_cold_rest(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    if (cold->upper)
+        x86_vzeroupper(e);
+    x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, (int32_t)cold->size);
+    x86_align_patch(e, 1);
+    t1_add_link(t, x86_jmp(e), cold->where);
+}
+
+static void emit_cold_fewer(struct t1 *t, const struct t1_cold *cold)
+{
+    struct x86_emit *e = &t->e;
+    enum x86_reg rd = dbt_pinned(cold->guest);
+    x86_store_imm(e, 32, HART_MEM(vector.vtype), (int32_t)cold->fewer.vtype);
+    x86_store(e, 64, HART_MEM(vector.vl), cold->fewer.wanted); /* this sets vstart to 0, too */
+    if (rd != X86_NONE)
+        x86_mov(e, 64, rd, cold->fewer.wanted);
+    else if (cold->guest)
+        x86_store(e, 64, t1_home(cold->guest), cold->fewer.wanted);
+    emit_cold_rest(t, cold);
+}
+
 static void emit_cold(struct t1 *t, struct t1_cold *cold)
 {
     struct x86_emit *e = &t->e;
@@ -304,11 +342,8 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
         x86_op_mem(e, X86_ADD, 64, X86_RAX, DBT_MEM(page));
         x86_jmp_to(e, t->dbt->find);
         break;
-    case T1_COLD_REST:
-        x86_op_imm(e, X86_ADD, 32, HOST_BUDGET, (int32_t)cold->size);
-        x86_align_patch(e, 1);
-        t1_add_link(t, x86_jmp(e), cold->where);
-        break;
+    case T1_COLD_REST: emit_cold_rest(t, cold); break;
+    case T1_COLD_FEWER: emit_cold_fewer(t, cold); break;
     case T1_COLD_PARTIAL: emit_cold_partial(t, cold); break;
     case T1_COLD_OTHER_HALF:
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)cold->insn);
@@ -340,6 +375,7 @@ static void translate_insns(struct t1 *t)
     }
     unsigned end = start + t->bytes;
     if (!t->ended) {
+        t1_clear_upper(t);
         if (t->stays)
             t1_leave(t, end);
         else
@@ -402,13 +438,13 @@ static void tell(const struct t1 *t, const struct code_place *start, const struc
 static void write_code(struct t1 *t, struct code_place *place)
 {
     ptrdiff_t run = t->dbt->cache.run;
-    t->e = (struct x86_emit){ place->hot, place->hot + T1_HOT_MAX, run, false };
+    t->e = (struct x86_emit){ place->hot, place->hot + T1_HOT_MAX, run, false, 0 };
     translate_insns(t);
     for (unsigned i = t->cold_count; i-- > 0;)
         if (t->colds[i].kind == T1_CALL_INDIRECT || t->colds[i].kind == T1_CALL_FAR)
             emit_cold(t, &t->colds[i]);
     place->hot = t->e.at;
-    t->e = (struct x86_emit){ place->cold, place->cold + T1_COLD_MAX, run, t->e.overflow };
+    t->e = (struct x86_emit){ place->cold, place->cold + T1_COLD_MAX, run, t->e.overflow, 0 };
     for (unsigned i = 0; i < t->cold_count; i++)
         emit_cold(t, &t->colds[i]);
     place->cold = t->e.at;

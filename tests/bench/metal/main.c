@@ -62,7 +62,7 @@ static uint64_t now(void)
 
 static bool measure(const struct bench_program *program)
 {
-    unsigned units = program->units * PERCENT / 100 ? program->units * PERCENT / 100 : 1;
+    unsigned part = (program->units * PERCENT + 50) / 100, units = part ? part : 1; // as programs/main.c does
     uint64_t result = program->expected;
     if (program->prepare)
         program->prepare();

@@ -99,7 +99,17 @@ void t1v_blend(struct t1 *t, struct pieces p, unsigned to, unsigned from)
 void t1v_copy(struct t1 *t, struct pieces p, unsigned to, unsigned from)
 {
     if (to != from)
-        x86_vpacked(&t->e, X86_VOR_8, p.bytes, to, from, from);
+        x86_vmove_packed(&t->e, p.bytes, to, from);
+}
+
+void t1v_take_small(const struct t1 *t, struct pieces *p)
+{
+    unsigned elements = t1v_vlmax(t), bytes = elements << p->log2;
+    if (t->dbt->host.avx512 || t1v_masked(t) || !t1v_whole_length(t) || (bytes != 8 && bytes != 4))
+        return;
+    p->bytes = bytes;
+    p->elements = elements;
+    p->k = t1v_all(*p);
 }
 
 /* ---- Floating point ------------------------------------------------------------------------------------ */
@@ -158,9 +168,10 @@ void t1v_put_halves(struct t1 *t, struct pieces w, unsigned number, unsigned fro
         x86_vblend(e, 16, T1V_MOVED, T1V_OPERAND + 1, T1V_MOVED, T1V_LIVE);
     }
     if (half.bytes < 16)
-        x86_vstore(e, 64, at, T1V_MOVED);
+        x86_vstore(e, 8 * half.bytes, at, T1V_MOVED);
     else
         x86_vstore_packed(e, half.bytes, at, T1V_MOVED);
+    t1v_stored(t, at, half.bytes, T1V_MOVED);
 }
 
 /* ---- Stores to memory ---------------------------------------------------------------------------------- */

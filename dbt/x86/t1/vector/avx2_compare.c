@@ -55,7 +55,12 @@ static void write_collected(struct t1 *t, struct pieces p, unsigned number, bool
         x86_op(e, X86_AND, 32, X86_RDX, X86_RAX);
         x86_op(e, X86_XOR, 32, X86_RDX, X86_RCX);
     }
+    if (p.count * p.elements <= COLLECTED) {
+        t1v_put_low(t, OP.rd, (unsigned)__builtin_ctz(bits / 8), X86_RDX);
+        return;
+    }
     x86_store(e, bits, at, X86_RDX);
+    t1v_stored(t, at, bits / 8, T1V_NO_RESULT);
 }
 
 /* T1V_TEMP = T1V_OPERAND compared with register b. Returns whether the result is to be inverted. T1V_CONST

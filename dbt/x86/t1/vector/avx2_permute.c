@@ -142,5 +142,6 @@ bool t1v_compress_on_avx2(struct t1 *t, struct pieces p)
     }
     for (unsigned i = 0; i < vlmax; i++)
         x86_land(e, ends[i]);
+    t1v_forget_copies(t);
     return t1v_end(t);
 }

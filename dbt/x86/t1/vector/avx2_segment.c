@@ -55,6 +55,31 @@ static void add_permuted(struct t1 *t, unsigned number, size_t at)
         x86_vpacked(&t->e, X86_VOR_8, 16, RESULT, RESULT, to);
 }
 
+/* Loads 32 bytes of each field, in the same way; `block` is the first of two. */
+static void load_blocks(struct t1 *t, const struct t1v_layout *l, unsigned block)
+{
+    struct x86_emit *e = &t->e;
+    const struct pieces p = { .bytes = 32, .log2 = l->eew, .k = { .bytes = 32 } };
+    for (unsigned i = 0; i < l->fields; i++) {
+        struct x86_mem memory = x86_mem(X86_RDX, (int32_t)(16 * (block * l->fields + i)));
+        x86_vload_packed(e, 16, FIRST + i, memory);
+        memory.disp += (int32_t)(16 * l->fields);
+        x86_vjoin_mem(e, FIRST + i, FIRST + i, memory);
+    }
+    for (unsigned field = 0; field < l->fields; field++) {
+        for (unsigned i = 0; i < l->fields; i++) {
+            unsigned to = i ? T1V_TEMP : RESULT;
+            x86_vload_twice(e, T1V_MOVED, x86_mem(X86_RCX, (int32_t)(16 * (field * FIELDS_MAX + i))));
+            x86_vpacked(e, X86_E_SHUFFLE, 32, to, FIRST + i, T1V_MOVED);
+            if (i)
+                x86_vpacked(e, X86_VOR_8, 32, RESULT, RESULT, to);
+        }
+        struct x86_mem own = t1v_mem(t, OP.rd, p, block / 2);
+        own.disp += (int32_t)(field * l->field_bytes);
+        t1v_store(t, p, own, RESULT);
+    }
+}
+
 /* Moves 16 bytes of each field; rdx has the host's address of the first segment of the group. */
 static void move_block(struct t1 *t, const struct t1v_layout *l, unsigned block)
 {
@@ -71,6 +96,7 @@ static void move_block(struct t1 *t, const struct t1v_layout *l, unsigned block)
             add_permuted(t, from, 16 * (field * FIELDS_MAX + place));
         }
         x86_vstore_packed(e, 16, l->write ? memory[to] : own[to], RESULT);
+        t1v_stored(t, l->write ? memory[to] : own[to], 16, RESULT);
     }
 }
 
@@ -89,7 +115,11 @@ bool t1v_move_segments_on_avx2(struct t1 *t, const struct t1v_layout *l)
     check_emit(t->dbt, e, x86_mem(base, 0), x86_mem_index(X86_RDX, base, 0), bytes, l->write, t->offset);
     x86_op(e, X86_ADD, 64, X86_RDX, base);
     x86_mov_imm(e, X86_RCX, (int64_t)(intptr_t)of);
-    for (unsigned i = 0; i < blocks; i++)
-        move_block(t, l, i);
+    bool pairs = !l->write && p.bytes == 32;
+    for (unsigned i = 0; i < blocks; i += pairs ? 2 : 1)
+        if (pairs)
+            load_blocks(t, l, i);
+        else
+            move_block(t, l, i);
     return t1v_end(t);
 }

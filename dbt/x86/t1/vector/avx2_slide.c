@@ -90,6 +90,7 @@ static void put_scalar(struct t1 *t, struct pieces p, bool up)
     if (skip)
         x86_land(e, skip);
     x86_land(e, none);
+    t1v_forget_copies(t);
 }
 
 void t1v_slide_1_on_avx2(struct t1 *t, struct pieces p, bool up)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Zvbb's reversals of bits and bytes, and Zvbc's carry-less products ("Vector Cryptography"), on AVX-512.
+ * Zvbb's reversals of bits and bytes, and Zvbc's carry-less products ("Vector Cryptography").
  */
 #include "dbt/x86/t1/vector/vector.h"
 
@@ -21,10 +21,25 @@ static const void *reversed_numbers(unsigned log2)
 
 static bool begin(struct t1 *t, enum t1v_source source, struct pieces *p)
 {
-    if (!t->dbt->host.avx512_polynomials || !t1v_operands_fit(t, source, p))
+    const struct x86_features *host = &t->dbt->host;
+    if (!(host->avx512 ? host->avx512_polynomials : host->pclmul) || !t1v_operands_fit(t, source, p))
         return false;
     t1v_begin(t, true);
+    if (!host->avx512 && p->bytes == 32) { /* products are of 16 bytes */
+        p->bytes = p->k.bytes = 16;
+        p->elements /= 2;
+        p->count *= 2;
+    }
     return true;
+}
+
+/* Register `to` = the carry-less products of the lower or the upper elements of each 16 bytes. */
+static void multiply(struct t1 *t, struct pieces p, unsigned to, unsigned a, unsigned b, bool upper)
+{
+    if (t->dbt->host.avx512)
+        x86_eclmul(&t->e, t1v_all(p), REG(to), REG(a), upper, REG(b), upper);
+    else
+        x86_vclmul(&t->e, to, a, upper, b, upper);
 }
 
 /* vd = the bytes of each element of vs2 in reverse, or the bits of each byte, or both. */
@@ -34,19 +49,23 @@ static bool reverse(struct t1 *t, bool bytes, bool bits)
     struct x86_emit *e = &t->e;
     if (!begin(t, T1V_NOTHING, &p))
         return false;
+    if (!t->dbt->host.avx512)
+        t1v_begin_reversing(t);
     bytes = bytes && p.log2;
     if (bytes) {
         x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)reversed_numbers(p.log2));
         t1v_load(t, p, T1V_CONST, x86_mem(X86_RAX, 0));
     }
-    x86_mov_imm(e, X86_RAX, (int64_t)X86_BITS_REVERSED);
     struct pieces eights = { .bytes = p.bytes, .log2 = 3 };
-    t1v_spread(t, eights, T1V_SCALAR);
+    if (t->dbt->host.avx512)
+        t1v_spread_constant(t, eights, T1V_SCALAR, (int64_t)X86_BITS_REVERSED);
     for (unsigned i = 0; i < p.count; i++) {
         t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
         if (bytes)
-            x86_epacked(e, X86_E_SHUFFLE, t1v_all(p), REG(T1V_OPERAND), REG(T1V_OPERAND), REG(T1V_CONST));
-        if (bits)
+            t1v_op(t, X86_E_SHUFFLE, t1v_whole(p), T1V_OPERAND, T1V_OPERAND, T1V_CONST);
+        if (bits && !t->dbt->host.avx512)
+            t1v_reverse_bits(t, T1V_OPERAND);
+        else if (bits)
             x86_eaffine(e, t1v_all(p), REG(T1V_OPERAND), REG(T1V_OPERAND), REG(T1V_SCALAR));
         t1v_put_active(t, p, i, T1V_OPERAND);
     }
@@ -58,17 +77,16 @@ static bool reverse(struct t1 *t, bool bytes, bool bits)
 static bool carryless(struct t1 *t, enum t1v_source source, bool high)
 {
     struct pieces p;
-    struct x86_emit *e = &t->e;
     if (t->vector.sew != 3 || !begin(t, source, &p))
         return false;
     t1v_take_scalar(t, p, source);
     for (unsigned i = 0; i < p.count; i++) {
         t1v_load(t, p, T1V_OPERAND, t1v_mem(t, OP.rs2, p, i));
         unsigned other = t1v_source(t, p, T1V_OPERAND + 1, source, i);
-        x86_eclmul(e, t1v_all(p), REG(T1V_TEMP), REG(T1V_OPERAND), false, REG(other), false);
-        x86_eclmul(e, t1v_all(p), REG(T1V_OPERAND), REG(T1V_OPERAND), true, REG(other), true);
-        x86_epacked(e, high ? X86_E_HIGH_HALVES_64 : X86_E_LOW_HALVES_64, t1v_all(p), REG(T1V_TEMP),
-                    REG(T1V_TEMP), REG(T1V_OPERAND));
+        multiply(t, p, T1V_TEMP, T1V_OPERAND, other, false);
+        multiply(t, p, T1V_OPERAND, T1V_OPERAND, other, true);
+        t1v_op(t, high ? X86_E_HIGH_HALVES_64 : X86_E_LOW_HALVES_64, t1v_whole(p), T1V_TEMP, T1V_TEMP,
+               T1V_OPERAND);
         t1v_put_active(t, p, i, T1V_TEMP);
     }
     return t1v_end(t);

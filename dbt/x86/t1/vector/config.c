@@ -58,12 +58,12 @@ void t1v_go_on_whole(struct t1 *t)
     struct t1_cold *rest = t1_cold(t, T1_COLD_REST, x86_jcc(e, X86_NE));
     rest->where = t->offset + t->op.length;
     rest->size = t->block->count - next;
+    rest->upper = t->vector.upper;
 }
 
 bool t1v_end(struct t1 *t)
 {
-    if (!t->dbt->host.avx512)
-        x86_vzeroupper(&t->e);
+    t->vector.upper = !t->dbt->host.avx512;
     if (t->vector_cold)
         t1_set_back(t, t->vector_cold);
     t1_fp_end(t);
@@ -349,6 +349,33 @@ static void set_type(struct t1 *t, unsigned vtype)
     t1_fp_end(t);
 }
 
+/* AVX2: rs1 has a number of elements that is most often VLMAX or more, and other instructions of the block
+ * follow: their code is for VLMAX. Any smaller number is cold code's. */
+static bool set_whole(struct t1 *t, unsigned vtype)
+{
+    struct x86_emit *e = &t->e;
+    unsigned vlmax = t1v_vlmax(t);
+    uint32_t word = type_word(vtype, t->vector.sew, t->vector.lmul);
+    look_at_status(t);
+    enum x86_reg wanted = t1_use(t, OP.rs1, X86_RAX);
+    x86_op_imm(e, X86_CMP, 64, wanted, (int32_t)vlmax);
+    struct t1_cold *fewer = t1_cold(t, T1_COLD_FEWER, x86_jcc(e, X86_B));
+    fewer->where = t->offset + t->op.length;
+    fewer->size = t->block->count - t->index - 1;
+    fewer->upper = t->vector.upper;
+    fewer->guest = OP.rd;
+    fewer->fewer = (struct t1_cold_fewer){ word, wanted };
+    x86_store_imm(e, 32, HART_MEM(vector.vtype), (int32_t)word);
+    x86_store_imm(e, 64, HART_MEM(vector.vl), (int32_t)vlmax); /* this sets vstart to 0, too */
+    if (OP.rd) {
+        x86_mov_imm(e, t1_dest(t), vlmax);
+        t1_set(t, t1_dest(t));
+    }
+    t->vector.start_0 = t->vector.whole = true;
+    t1_fp_end(t);
+    return true;
+}
+
 /* vl = the smaller one of rs1 and VLMAX, or VLMAX if rs1 is x0. If both rs1 and rd are x0, vl stays, unless
  * it is larger than VLMAX. */
 static bool set_by_register(struct t1 *t)
@@ -360,6 +387,8 @@ static bool set_by_register(struct t1 *t)
     if (!learn_type(t, vtype))
         return false;
     bool same = before.known && before.lmul - before.sew == t->vector.lmul - t->vector.sew; /* VLMAX */
+    if (OP.rs1 && !t->dbt->host.avx512 && t->index + 1 < t->block->count)
+        return set_whole(t, vtype);
     look_at_status(t);
     x86_mov_imm(e, OP.rs1 || keep ? X86_RCX : X86_RAX, t1v_vlmax(t));
     if (keep)

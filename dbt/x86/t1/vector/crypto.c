@@ -266,6 +266,8 @@ static bool ghash(struct t1 *t, bool sum)
 {
     struct x86_emit *e = &t->e;
     struct pieces p;
+    if (!t->dbt->host.avx512)
+        return t1v_ghash_on_avx2(t, sum);
     if (!t1v_begin_groups(t, OP.rd | OP.rs2 | (sum ? OP.rs1 : 0u), &p))
         return false;
     take_polynomials(t, p);

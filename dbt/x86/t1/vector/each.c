@@ -220,3 +220,26 @@ bool t1v_move_strided(struct t1 *t, const struct t1v_layout *l)
         store_fields(t, l, p);
     return t1v_end(t);
 }
+
+/* ---- Segments of more than four fields ----------------------------------------------------------------- */
+
+bool t1v_move_many_fields(struct t1 *t, const struct t1v_layout *l)
+{
+    struct pieces p;
+    unsigned accesses = t1v_vlmax(t) * l->fields, bytes = accesses << l->eew;
+    if (t->dbt->host.avx512 || accesses > ACCESSES_MAX || !begin(t, l, &p))
+        return false;
+    enum x86_reg base = t1_pointer(t);
+    t1v_go_partial_if(t, t1_look_up(t, base, 0, (int32_t)bytes, t1v_side(l->write)));
+    x86_op(&t->e, X86_ADD, 64, X86_RDX, base);
+    for (unsigned i = 0; i < accesses; i++) {
+        struct x86_mem host = x86_mem(X86_RDX, (int32_t)(i << l->eew));
+        if (l->write)
+            store_element(t, l, i / l->fields, i % l->fields, host);
+        else
+            load_element(t, l, p, i / l->fields, i % l->fields, host);
+    }
+    if (!l->write)
+        store_fields(t, l, p);
+    return t1v_end(t);
+}

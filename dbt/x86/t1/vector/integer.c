@@ -18,6 +18,7 @@ static bool integer(struct t1 *t, unsigned first, enum t1v_source source, bool s
         return t1v_wider_product(t, source, false, false, false);
     if (!t1v_operands_fit(t, source, &p) || !t1v_op_is(t, op))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, source);
     for (unsigned i = 0; i < p.count; i++) {
         t1v_make_mask(t, p, i);
@@ -107,6 +108,7 @@ static bool shift_bytes(struct t1 *t, unsigned first, enum t1v_source source)
     struct pieces p;
     if (!t1v_operands_fit(t, source, &p))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, T1V_NOTHING);
     take_count(t, source);
     take_byte_masks(t, p, first);
@@ -137,6 +139,7 @@ static bool shift(struct t1 *t, unsigned first, enum t1v_source source)
         return shift_bytes(t, first, source);
     if (!t1v_operands_fit(t, source, &p) || !t1v_op_is(t, op))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, T1V_NOTHING);
     take_count(t, source);
     for (unsigned i = 0; i < p.count; i++) {
@@ -158,6 +161,7 @@ static bool shift_each(struct t1 *t, unsigned first)
         return t1v_wider_shift_each(t, first);
     if (!t1v_operands_fit(t, T1V_VECTOR, &p) || !t1v_op_is(t, op))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, T1V_NOTHING);
     t1v_spread_constant(t, p, T1V_SCALAR, (8 << t->vector.sew) - 1);
     for (unsigned i = 0; i < p.count; i++) {
@@ -181,6 +185,7 @@ static bool multiply_add(struct t1 *t, enum t1v_source source, bool times_d, uns
         return t1v_wider_multiply_add(t, source, times_d, sum == X86_VSUB_8);
     if (!t1v_operands_fit(t, source, &p) || !t1v_op_is(t, multiply))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, source);
     for (unsigned i = 0; i < p.count; i++) {
         t1v_make_mask(t, p, i);
@@ -270,6 +275,7 @@ static bool extend(struct t1 *t, unsigned shrink, unsigned first)
         !t1v_disjoint(OP.rd, group, OP.rs2, sources) || !t1v_group(t, t->vector.sew, OP.rd, &p) ||
         !t1v_apart_from_mask(t, OP.rd, T1V_NOTHING))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, T1V_NOTHING);
     struct pieces narrow = p;
     narrow.bytes = p.bytes >> shrink;
@@ -304,6 +310,7 @@ static bool merge(struct t1 *t, enum t1v_source source)
     if (!t1v_operands_fit(t, source, &p) || (source == T1V_SCALAR_F && !t1v_has_format(t)))
         return false;
     t1v_unmask(t, &p);
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, source);
     if (!t->dbt->host.avx512)
         return merge_on_avx2(t, p, source);
@@ -330,6 +337,7 @@ static bool move(struct t1 *t, enum t1v_source source)
     unsigned registers = OP.rd | (source == T1V_VECTOR ? OP.rs1 : 0u);
     if (!t1v_group(t, t->vector.sew, registers, &p) || (source == T1V_SCALAR_F && !t1v_has_format(t)))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, source);
     for (unsigned i = 0; i < p.count; i++) {
         t1v_put_active(t, p, i, t1v_source(t, p, 0, source, i));

@@ -54,6 +54,7 @@ static bool compare(struct t1 *t, enum t1v_source source, bool sign, enum x86_pr
     struct x86_emit *e = &t->e;
     if (!group_of(t, source, &p))
         return false;
+    t1v_take_small(t, &p);
     t1v_begin_with(t, p, source);
     if (!t->dbt->host.avx512)
         return t1v_compare_on_avx2(t, p, source, sign, predicate);
@@ -167,7 +168,13 @@ static void put_word(struct t1 *t, unsigned number)
     x86_op(e, X86_XOR, 64, X86_RDX, X86_RCX);
     x86_op(e, X86_AND, 64, X86_RDX, X86_RAX);
     x86_op(e, X86_XOR, 64, X86_RDX, X86_RCX);
+    if (!t->dbt->host.avx512 && words(t) == 1) {
+        t1v_put_low(t, OP.rd, 3, X86_RDX);
+        t->vector.upper = true;
+        return;
+    }
     x86_store(e, 64, at, X86_RDX);
+    t1v_stored(t, at, 8, T1V_NO_RESULT);
 }
 
 /* vd = vs2 op vs1; vs1, or the result, may be inverted. */

@@ -146,7 +146,9 @@ static bool access_group(struct t1 *t, unsigned eew, bool write)
         return move_each(t, &l, false);
     }
     unsigned bytes = t1v_vlmax(t) << eew;
-    if (bytes < 16 && !t1v_masked(t) && t1v_whole_length(t) && (write || t->dbt->host.avx512))
+    t1v_take_small(t, &p);
+    if (bytes < 16 && p.bytes >= 16 && !t1v_masked(t) && t1v_whole_length(t) &&
+        (write || t->dbt->host.avx512))
         return access_small(t, p, bytes, write);
     t1v_begin(t, !write);
     enum x86_reg base = t1_pointer(t);
@@ -297,6 +299,7 @@ static bool move_each(struct t1 *t, const struct t1v_layout *l, bool strided)
     x86_jcc_to(e, X86_NE, loop);
     x86_land(e, none);
     keep_pinned(t, true);
+    t1v_forget_copies(t);
     t1_fp_end(t);
     return true;
 }
@@ -314,7 +317,8 @@ static bool fields_fit(struct t1 *t, struct t1v_layout *l)
 static bool access_segments(struct t1 *t, unsigned eew, unsigned fields, bool write)
 {
     struct t1v_layout l = { .eew = eew, .fields = fields, .write = write };
-    return fields_fit(t, &l) && (t1v_move_segments(t, &l) || move_each(t, &l, false));
+    return fields_fit(t, &l) &&
+           (t1v_move_segments(t, &l) || t1v_move_many_fields(t, &l) || move_each(t, &l, false));
 }
 
 static bool access_strided(struct t1 *t, unsigned eew, unsigned fields, bool write)

@@ -18,18 +18,42 @@ struct x86_mem t1v_mem(const struct t1 *t, unsigned guest, struct pieces p, unsi
     return hart_mem(t1v_register_at(t, guest) + number * p.bytes);
 }
 
+/* AVX2: the program ends here if a copy is not what is in memory, if the user asked for checks. `to` = the
+ * copy. */
+static void check_copy(struct t1 *t, struct pieces p, unsigned to, unsigned copy, struct x86_mem from)
+{
+    struct x86_emit *e = &t->e;
+    x86_vpacked_mem(e, X86_VXOR_8, p.bytes, to, copy, from);
+    x86_vtest(e, p.bytes, to, to);
+    uint8_t *same = x86_jcc(e, X86_E);
+    x86_trap(e);
+    x86_land(e, same);
+    x86_vmove_packed(e, p.bytes, to, copy);
+}
+
 void t1v_load(struct t1 *t, struct pieces p, unsigned to, struct x86_mem from)
 {
-    if (WIDE)
+    if (WIDE) {
         t1v_unary_mem(t, X86_E_LOAD + p.log2, t1v_whole(p), to, from);
+        return;
+    }
+    unsigned copy = t1v_copy_of(t, from, p.bytes);
+    if (copy != T1V_NO_COPY)
+        x86_vmove_packed(&t->e, p.bytes, to, copy);
+    else if (p.bytes < 16)
+        x86_vload(&t->e, 8 * p.bytes, to, from);
     else
         x86_vload_packed(&t->e, p.bytes, to, from);
+    if (copy != T1V_NO_COPY && t->dbt->check && p.bytes >= 16)
+        check_copy(t, p, to, copy, from);
 }
 
 void t1v_store(struct t1 *t, struct pieces p, struct x86_mem to, unsigned from)
 {
     if (WIDE)
         x86_estore(&t->e, p.log2, t1v_all(p), to, REG(from));
+    else if (p.bytes < 16)
+        x86_vstore(&t->e, 8 * p.bytes, to, from);
     else
         x86_vstore_packed(&t->e, p.bytes, to, from);
     t1v_stored(t, to, p.bytes, from);
@@ -115,6 +139,21 @@ void t1v_op(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a,
         x86_epacked(&t->e, op, p.k, REG(to), REG(a), REG(b));
 }
 
+/* AVX2: returns how many bytes of memory an operation on so many bytes of a register reads. */
+static unsigned read_by(unsigned op, unsigned bytes)
+{
+    switch (op & ~3u) {
+    case X86_E_SX2:
+    case X86_E_ZX2:
+    case X86_E_H_TO_F: return bytes / 2;
+    case X86_E_SX4:
+    case X86_E_ZX4: return bytes / 4;
+    case X86_E_SX8:
+    case X86_E_ZX8: return bytes / 8;
+    default: return bytes;
+    }
+}
+
 void t1v_op_mem(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigned a, struct x86_mem b)
 {
     if (!WIDE && op == X86_VMUL_8 + 3) {
@@ -123,7 +162,16 @@ void t1v_op_mem(struct t1 *t, unsigned op, struct pieces p, unsigned to, unsigne
         return;
     }
     if (!WIDE) {
-        x86_vpacked_mem(&t->e, op, p.bytes, result_of(t, op, p, to), a, b);
+        unsigned result = result_of(t, op, p, to);
+        unsigned reads = read_by(op, p.bytes), copy = t->dbt->check ? T1V_NO_COPY : t1v_copy_of(t, b, reads);
+        if (copy == T1V_NO_COPY && p.bytes < 16 && reads >= 4) {
+            copy = T1V_MOVED;
+            x86_vload(&t->e, 8 * reads, copy, b);
+        }
+        if (copy != T1V_NO_COPY)
+            x86_vpacked(&t->e, op, p.bytes, result, a, copy);
+        else
+            x86_vpacked_mem(&t->e, op, p.bytes, result, a, b);
         if (p.k.mask)
             t1v_blend(t, p, to, T1V_MOVED);
         return;
@@ -311,7 +359,7 @@ void t1v_store_half(struct t1 *t, struct pieces half, unsigned number, unsigned 
         x86_estore_low(&t->e, at, REG(from));
     else
         x86_vstore(&t->e, 64, at, from);
-    t1v_stored(t, at, 8, T1V_RESULTS);
+    t1v_stored(t, at, 8, WIDE ? T1V_NO_RESULT : from);
 }
 
 void t1v_put_cut(struct t1 *t, struct pieces w, unsigned number, unsigned from, enum x86_ecut how)
@@ -331,6 +379,19 @@ void t1v_put_cut(struct t1 *t, struct pieces w, unsigned number, unsigned from, 
     t1v_keep_old_half(t, n, T1V_MOVED, number);
     x86_ecut(&t->e, how, w.log2, n.log2, w.k, REG(T1V_MOVED), REG(from));
     t1v_store_half(t, n, number, T1V_MOVED);
+}
+
+void t1v_put_low(struct t1 *t, unsigned guest, unsigned log2, enum x86_reg from)
+{
+    struct x86_emit *e = &t->e;
+    unsigned bytes = t->hart->vector.vlenb < 32 ? 16 : 32;
+    const struct pieces whole = { .bytes = bytes, .log2 = 3, .k = { .bytes = (uint8_t)bytes } };
+    struct x86_mem at = t1v_mem(t, guest, whole, 0);
+    t1v_load(t, whole, 0, at);
+    x86_vinsert_from(e, log2, T1V_MOVED, 0, from, 0);
+    if (bytes == 32)
+        x86_vblend_32(e, 32, T1V_MOVED, 0, T1V_MOVED, 0xf);
+    t1v_store(t, whole, at, T1V_MOVED);
 }
 
 void t1v_look_at_mask_bit(struct t1 *t, enum x86_reg scratch, enum x86_reg element)

@@ -51,10 +51,15 @@ static bool from_scalar(struct t1 *t, enum t1v_source source)
     else
         t1v_begin(t, true);
     t1v_scalar_to_rax(t, source);
+    if (!t->dbt->host.avx512 && t->dbt->host.avx2 && t->vector.whole) {
+        t1v_put_low(t, OP.rd, t->vector.sew, X86_RAX);
+        return t1v_end(t);
+    }
     x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(vector.vl), 0);
     uint8_t *empty = x86_jcc(e, X86_E);
     x86_store(e, 8u << t->vector.sew, element_0(t, OP.rd), X86_RAX);
     x86_land(e, empty);
+    t1v_stored(t, element_0(t, OP.rd), 1u << t->vector.sew, T1V_NO_RESULT);
     t1_fp_end(t);
     return true;
 }

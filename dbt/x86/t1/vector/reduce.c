@@ -59,7 +59,10 @@ static void put_first(struct t1 *t, struct pieces p, unsigned bits)
         x86_emove_to(e, X86_RAX, REG(0));
     else
         x86_vmove_to(e, 64, X86_RAX, 0);
-    x86_store(e, bits, t1v_mem(t, OP.rd, p, 0), X86_RAX);
+    if (t->dbt->host.avx512)
+        x86_store(e, bits, t1v_mem(t, OP.rd, p, 0), X86_RAX);
+    else
+        t1v_put_low(t, OP.rd, (unsigned)__builtin_ctz(bits / 8), X86_RAX);
 }
 
 /* Element 0 of register 0 = all its elements, combined. */
@@ -178,7 +181,13 @@ static bool sum(struct t1 *t)
     x86_jcc_to(e, X86_NE, loop);
     look_for_nan(t, bits);
     x86_mov_imm(e, X86_RCX, 0);
-    x86_vstore(e, bits, element_mem(t, OP.rd), 0);
+    if (t->dbt->host.avx512) {
+        x86_vstore(e, bits, element_mem(t, OP.rd), 0);
+    } else {
+        x86_vmove_to(e, 64, X86_RAX, 0);
+        t1v_put_low(t, OP.rd, t->vector.sew, X86_RAX);
+        t->vector.upper = true;
+    }
     t1_fp_end(t);
     return true;
 }

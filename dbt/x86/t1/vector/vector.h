@@ -108,6 +108,9 @@ static inline struct pieces t1v_whole(struct pieces p)
  * of T1V_ACTIVE. `registers`: the numbers of all registers that begin such a group, or'ed. Returns false if
  * the group is not legal, or if this host has no code for it. */
 bool t1v_group(const struct t1 *t, unsigned eew, unsigned registers, struct pieces *p);
+/* AVX2: if the group is whole, not masked, and has 8 or 4 bytes, *p becomes a piece of these alone, which
+ * needs no mask. It is for operations that may see any values in the elements behind them. */
+void t1v_take_small(const struct t1 *t, struct pieces *p);
 /* For an instruction that has vm clear, but whose operand v0 is no mask: *p becomes that of one with vm
  * set. */
 void t1v_unmask(struct t1 *t, struct pieces *p);
@@ -231,14 +234,22 @@ void t1v_slide_1_on_avx2(struct t1 *t, struct pieces p, bool up);
 /* avx2_permute.c: whole instructions. They return false if the group is too large. */
 bool t1v_gather_on_avx2(struct t1 *t, struct pieces p);
 bool t1v_compress_on_avx2(struct t1 *t, struct pieces p);
+/* avx2_polynomials.c: vgmul and, with `sum`, vghsh. The bits of each byte of a register's 16 bytes are
+ * reversed; before the first one, t1v_begin_reversing() takes tables to T1V_OPERAND + 1, T1V_COUNTS and
+ * T1V_SCALAR. It uses T1V_TEMP and T1V_MOVED. */
+bool t1v_ghash_on_avx2(struct t1 *t, bool sum);
+void t1v_begin_reversing(struct t1 *t);
+void t1v_reverse_bits(struct t1 *t, unsigned reg);
 
 /* ---- copies.c ------------------------------------------------------------------------------------------ */
 
 /* Returns the host's register that has a copy of these bytes of struct hart, or T1V_NO_COPY. It may be read,
  * but not be changed. */
 #define T1V_NO_COPY 0
-unsigned t1v_copy_of(const struct t1 *t, struct x86_mem mem, unsigned bytes);
-/* `bytes` bytes were stored to `mem` from register `from`. If that is a result, a copy stays there. */
+unsigned t1v_copy_of(struct t1 *t, struct x86_mem mem, unsigned bytes);
+/* `bytes` bytes were stored to `mem` from register `from`. If that is a result (on AVX2: any register), a
+ * copy stays. */
+#define T1V_NO_RESULT 16
 void t1v_stored(struct t1 *t, struct x86_mem mem, unsigned bytes, unsigned from);
 
 /* ---- operands.c ---------------------------------------------------------------------------------------- */
@@ -300,6 +311,10 @@ void t1v_store_half(struct t1 *t, struct pieces half, unsigned number, unsigned 
 void t1v_put_cut(struct t1 *t, struct pieces w, unsigned number, unsigned from, enum x86_ecut how);
 /* The host's carry flag = v0's bit of the element whose number is in `element`. It uses `scratch`. */
 void t1v_look_at_mask_bit(struct t1 *t, enum x86_reg scratch, enum x86_reg element);
+/* AVX2: the low 8 << log2 bits of register `guest` = those of a general register. All else of it is stored
+ * again, too, since the host does not forward several stores to one load. It uses register 0 and T1V_MOVED.
+ */
+void t1v_put_low(struct t1 *t, unsigned guest, unsigned log2, enum x86_reg from);
 /* Returns the numbers of vd, vs2, and vs1 if it is a vector, or'ed. */
 static inline unsigned t1v_numbers(const struct t1 *t, enum t1v_source source)
 {
@@ -347,6 +362,8 @@ bool t1v_move_segments(struct t1 *t, const struct t1v_layout *l);
  * register. The group must be whole and have few elements. Returns false if there are too many, or if a mask
  * chooses some of them. */
 bool t1v_move_strided(struct t1 *t, const struct t1v_layout *l);
+/* AVX2: moves segments that follow each other, element by element, under the same conditions. */
+bool t1v_move_many_fields(struct t1 *t, const struct t1v_layout *l);
 bool t1v_move_indexed(struct t1 *t, const struct t1v_layout *l);
 /* rax = an element of 1 << eew bytes, extended with zeros. */
 void t1v_load_element(struct t1 *t, unsigned eew, struct x86_mem from);

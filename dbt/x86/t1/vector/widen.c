@@ -20,6 +20,7 @@ static bool begin_widening(struct t1 *t, enum t1v_source source, enum extension 
 {
     if (!t1v_widening_fits(t, source, two == IS_WIDE, p))
         return false;
+    t1v_take_small(t, p);
     t1v_begin(t, true);
     if (source != T1V_VECTOR)
         t1v_take_scalar_extended(t, *p, T1V_SCALAR, one == SIGN);
@@ -119,6 +120,8 @@ static bool narrowing(struct t1 *t, enum t1v_source source, unsigned by_each, un
     unsigned width = 16u << t->vector.sew;
     if (!t1v_narrowing_fits(t, source, &p) || !shift_is(t, source, by_each, by_one))
         return false;
+    if (t1v_vlmax(t) << p.log2 == 8)
+        t1v_take_small(t, &p);
     t1v_begin(t, true);
     take_counts(t, p, source, width);
     for (unsigned i = 0; i < p.count; i++) {
