@@ -64,7 +64,7 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->bus = config->bus;
     hart->clock = config->clock;
     hart->exact = config->exact;
-    hart->sleeper = hart;
+    hart->sleeper = hart->partner = hart;
     hart->limit = UINT64_MAX;
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
 }
