@@ -66,7 +66,7 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->exact = config->exact;
     hart->aia.on = isa_has(&hart->isa, ISA_Smaia);
     hart->aia.imsic = hart->aia.on && config->imsic;
-    hart->sleeper = hart;
+    hart->sleeper = hart->partner = hart;
     hart->limit = UINT64_MAX;
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
 }

@@ -107,7 +107,8 @@ bool hart_only_serves(const struct hart *hart);
 /* Sleeps until one of the harts is not idle, or until that time of the host's clock (host_now_ns();
  * UINT64_MAX: without end). True: the time is over. harts[0] is the hart 0 of hart_share_sleep(). */
 bool hart_sleep_until(struct hart *const *harts, unsigned count, uint64_t host_ns);
-/* Requests to `hart` end a sleep of `first`, too; before the hart first runs. */
+/* The harts of a machine that run in turn: requests to `hart` end a sleep of `first`, too, and a `pause` of
+ * one gives way to the others. For each hart, before it first runs. */
 void hart_share_sleep(struct hart *hart, struct hart *first);
 
 /* Executes one instruction, or takes one trap or pending interrupt, on the calling thread, while no thread is

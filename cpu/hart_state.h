@@ -395,6 +395,7 @@ struct hart {
     enum hart_end end;    /* why it will return; HART_STOPPED: for no reason of its own */
     uint64_t limit;       /* of instret */
     struct hart *sleeper; /* whose sleep requests end: this hart itself, or the first one */
+    struct hart *partner; /* the next of those that share it, in a ring */
 
     bool single;               /* runs instruction by instruction: hart_step(), or a trace of instructions */
     bool stepping;             /* in hart_step(): wfi does not wait */

@@ -135,9 +135,16 @@ bool turn_wait(struct hart *hart)
     return false;
 }
 
+/* A hart that spins waits for another one, which gets its turn at once. While all others wait for interrupts
+ * it only lets time pass, as drivers do, and goes on. */
 void turn_pause(struct hart *hart)
 {
-    hart->end = HART_PAUSES;
+    for (const struct hart *other = hart->partner; other != hart; other = other->partner)
+        if (!hart_is_idle(other)) {
+            hart->end = HART_PAUSES;
+            hart_request_self(hart, HART_REQUEST_LIMIT); /* so that translated code is left */
+            return;
+        }
 }
 
 bool hart_take_interrupt(struct hart *hart)
@@ -174,6 +181,10 @@ bool hart_only_serves(const struct hart *hart)
 void hart_share_sleep(struct hart *hart, struct hart *first)
 {
     hart->sleeper = first;
+    if (hart == first)
+        return;
+    hart->partner = first->partner;
+    first->partner = hart;
 }
 
 static bool one_is_awake(struct hart *const *harts, unsigned count)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "frontend/monitor/internal.h"
 #include "machine/inspect.h"
@@ -56,6 +57,14 @@ static void print_facts(FILE *out, const struct timeline_facts *facts)
         fprintf(out, "%s %s%s%s\n", facts->recorded ? "recorded to" : "replayed from",
                 facts->recorded ? facts->recorded : facts->replayed, ends ? "; it ends: " : "",
                 ends ? facts->recording_end : "");
+}
+
+bool monitor_record(struct monitor_call *call)
+{
+    const char *state = monitor_text(call, "state", "");
+    if (strcmp(state, "on") != 0 && strcmp(state, "off") != 0)
+        return error_set(&call->error, "record %.100s: it is on or off", state);
+    return timeline_set_keeps(machine_timeline(call->machine), state[1] == 'n', &call->error);
 }
 
 bool monitor_timeline(struct monitor_call *call)

@@ -40,6 +40,18 @@ struct gdb_point {
     size_t condition_count; /* 0: it always stops */
 };
 
+/* Something whose value may change: a register or a CSR of a hart, or up to 8 bytes of memory as it sees it.
+ */
+enum gdb_changing_kind { GDB_CHANGING_X, GDB_CHANGING_F, GDB_CHANGING_CSR, GDB_CHANGING_MEMORY };
+struct gdb_changing {
+    struct hart *hart;
+    enum gdb_changing_kind kind;
+    unsigned number;
+    uint64_t addr;
+    size_t length;
+    bool physical;
+};
+
 /* An instant of the past that has a name. */
 #define GDB_BOOKMARKS_MAX 64u
 struct gdb_bookmark {
@@ -92,7 +104,8 @@ struct gdb {
     struct gdb_text out;   /* framed, and kept in case gdb asks for it again */
     struct gdb_point *points;
     size_t point_count, point_room;
-    struct gdb_point last_write; /* what `last-write` asked about last; length 0: nothing */
+    struct gdb_point last_write;     /* what `last-write` asked about last; length 0: nothing */
+    struct gdb_changing last_change; /* the same for `last-change`; hart NULL: nothing */
     struct gdb_bookmark bookmarks[GDB_BOOKMARKS_MAX];
     unsigned bookmark_count;
 };

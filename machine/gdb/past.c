@@ -183,6 +183,94 @@ static void find_last_write(struct gdb *gdb, const char *text, struct gdb_text *
     }
 }
 
+/* ---- Who changed this ---------------------------------------------------------------------------------- */
+
+static bool take_number(const char *name, char letter, unsigned *number)
+{
+    char *end = NULL;
+    *number =
+        name[0] == letter && name[1] >= '0' && name[1] <= '9' ? (unsigned)strtoul(name + 1, &end, 10) : 0;
+    return end && !*end && *number < 32;
+}
+
+/* A register, a CSR, or memory: ADDRESS [LENGTH]. */
+static bool take_changing(struct gdb *gdb, const char *text, struct gdb_changing *what)
+{
+    char *end, name[16];
+    *what = (struct gdb_changing){ .hart = gdb->machine->harts[gdb->hart], .physical = gdb->physical };
+    for (unsigned n = 0; n < 32; n++) {
+        bool x = strcmp(text, isa_x_names[n]) == 0, f = strcmp(text, isa_f_names[n]) == 0;
+        what->number = n;
+        what->kind = x ? GDB_CHANGING_X : GDB_CHANGING_F;
+        if (x || f)
+            return true;
+    }
+    what->kind = take_number(text, 'f', &what->number) ? GDB_CHANGING_F : GDB_CHANGING_X;
+    if (what->kind == GDB_CHANGING_F || take_number(text, 'x', &what->number))
+        return true;
+    what->kind = GDB_CHANGING_CSR;
+    for (what->number = 0; what->number < 4096; what->number++) {
+        const char *known = hart_view_csr_name(what->number, name);
+        if (known && strcmp(known, text) == 0)
+            return hart_view_csr(what->hart, what->number, &what->addr);
+    }
+    what->kind = GDB_CHANGING_MEMORY;
+    what->addr = strtoull(text, &end, 0);
+    what->length = *end == ' ' ? strtoull(end, &end, 0) : 8;
+    return *text >= '0' && *text <= '9' && !*end && what->length && what->length <= 8;
+}
+
+static uint64_t value_of(void *opaque)
+{
+    const struct gdb_changing *what = opaque;
+    uint64_t value = 0;
+    switch (what->kind) {
+    case GDB_CHANGING_X: return hart_view_x(what->hart, what->number);
+    case GDB_CHANGING_F: return hart_view_f(what->hart, what->number);
+    case GDB_CHANGING_CSR: hart_view_csr(what->hart, what->number, &value); break;
+    case GDB_CHANGING_MEMORY:
+        if (what->physical)
+            hart_view_read_physical(what->hart, what->addr, &value, what->length);
+        else
+            hart_view_read(what->hart, what->addr, &value, what->length);
+    }
+    return value;
+}
+
+static void find_last_change(struct gdb *gdb, const char *text, struct gdb_text *out)
+{
+    struct error error;
+    struct gdb_changing what;
+    struct timeline *timeline = gdb->machine->timeline;
+    if (*text && !take_changing(gdb, text, &what)) {
+        gdb_text_printf(
+            out, "last-change NAME|ADDRESS [LENGTH]: a register or a CSR of this hart, or up to 8 bytes of "
+                 "memory\n");
+        return;
+    }
+    if (*text)
+        gdb->last_change = what;
+    if (!gdb->last_change.hart) {
+        gdb_text_printf(out, "last-change: of what? last-change a0, last-change satp, last-change ADDRESS\n");
+        return;
+    }
+    if (!gdb_points_apply(gdb))
+        return;
+    timeline_ask(timeline, gdb_wants_end, gdb);
+    enum timeline_end end = timeline_back_change(timeline, value_of, &gdb->last_change, &error);
+    timeline_ask(timeline, NULL, NULL);
+    if (end == TIMELINE_STOPPED)
+        gdb_text_printf(out,
+                        "instruction %" PRIu64 ": hart %u at pc 0x%" PRIx64
+                        " is about to change it; before: 0x%" PRIx64 "\n" FLUSH,
+                        machine_instructions(gdb->machine), timeline_hart(timeline),
+                        hart_pc(gdb->machine->harts[timeline_hart(timeline)]), value_of(&gdb->last_change));
+    else if (end == TIMELINE_END)
+        gdb_text_printf(out, "it has not changed since instruction %" PRIu64 "\n", timeline_first(timeline));
+    else
+        gdb_text_printf(out, "last-change: %s; " FLUSH, error.text);
+}
+
 /* ---- All of them --------------------------------------------------------------------------------------- */
 
 /* Is it that command? Then *rest is what follows it. */
@@ -203,6 +291,8 @@ static void run(struct gdb *gdb, const char *command, const char *rest, struct g
         set_bookmark(gdb, rest, out);
     else if (*command == 'b')
         list_bookmarks(gdb, out);
+    else if (strncmp(command, "last-c", 6) == 0)
+        find_last_change(gdb, rest, out);
     else if (*command == 'l')
         find_last_write(gdb, rest, out);
     else if (*command == 'g' && !*rest)
@@ -217,7 +307,8 @@ bool gdb_time_command(struct gdb *gdb, const char *command, struct gdb_text *out
     const char *rest = "";
     if (!is_command(command, "when", &rest) && !is_command(command, "goto", &rest) &&
         !is_command(command, "bookmark", &rest) && !is_command(command, "last-write", &rest) &&
-        strcmp(command, "start") != 0 && strcmp(command, "end") != 0)
+        !is_command(command, "last-change", &rest) && strcmp(command, "start") != 0 &&
+        strcmp(command, "end") != 0)
         return false;
     if (!timeline_keeps(gdb->machine->timeline))
         gdb_text_printf(out, "the past is not recorded: start with -icount and -record on\n");

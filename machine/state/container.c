@@ -23,7 +23,8 @@
 #define FILE_HEADER 16u
 #define HEADER      24u
 #define CRC_AT      20u
-#define COMPRESSION 1      /* the fastest: guest memory shrinks little more by more work */
+#define COMPRESSION 1      /* guest memory shrinks little more by more work */
+#define QUICKLY     -5     /* takes less than half the time, and a fifth more bytes */
 #define PIECE       65536u /* bytes written or read between two looks at `cancel` */
 #define FIRST_ROOM  (1u << 20)
 #define LOOK_MS     50 /* between two looks at `cancel` */
@@ -119,6 +120,11 @@ bool container_write_begin(struct container_writer *writer, int fd, const struct
     put_le(header + 8, CONTAINER_VERSION, 4);
     put_le(header + 12, crc32(0, header, 12), 4);
     return put_bytes(writer, header, sizeof(header));
+}
+
+void container_write_quickly(struct container_writer *writer, bool quickly)
+{
+    ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, quickly ? QUICKLY : COMPRESSION);
 }
 
 /* Compresses into `packed`; 0: it failed. */

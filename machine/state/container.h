@@ -55,6 +55,8 @@ struct container_writer {
  * container_writer_destroy() must follow in any case. */
 bool container_write_begin(struct container_writer *writer, int fd, const struct machine_state_stream *stream,
                            struct error *error);
+/* Whether time counts more than bytes from now on. */
+void container_write_quickly(struct container_writer *writer, bool quickly);
 /* Writes a section; `bytes` are compressed unless it is CONTAINER_TEXT. */
 bool container_write(struct container_writer *writer, enum container_kind kind, uint64_t place,
                      const void *bytes, size_t length);

@@ -26,7 +26,7 @@ static bool next_region(struct machine *machine, unsigned *number, struct bus_re
     return false;
 }
 
-/* Is this memory part of a file that has nothing there? Reading it would make the host give pages. */
+/* Is this memory part of a file that has nothing there? */
 static bool is_hole(struct machine *machine, const uint8_t *host, uint64_t length)
 {
     const struct hart_ram *ram = &bus_for_harts(machine->bus)->ram;
@@ -35,6 +35,37 @@ static bool is_hole(struct machine *machine, const uint8_t *host, uint64_t lengt
         return false;
     off_t data = lseek(ram->fd, (off_t)offset, SEEK_DATA);
     return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + length;
+}
+
+/* Memory that is part of a file is read from the file: reading it where it is mapped would make the host give
+ * pages for holes, and map all pages, which costs two faults for each, as the guest may write it later.
+ * Returns where the bytes are: in `to`; at `host` if it is no file, or that fails. */
+static const uint8_t *read_file(struct machine *machine, const uint8_t *host, uint64_t length, uint8_t *to)
+{
+    const struct hart_ram *ram = &bus_for_harts(machine->bus)->ram;
+    uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)ram->host);
+    if (!ram->size || offset >= ram->size || ram->size - offset < length)
+        return host;
+    memset(to, 0, length);
+    for (uint64_t at = 0; at < length;) {
+        off_t data = lseek(ram->fd, (off_t)(offset + at), SEEK_DATA);
+        if (data < 0 ? errno == ENXIO : (uint64_t)data >= offset + length)
+            return to;
+        off_t hole = data < 0 ? -1 : lseek(ram->fd, data, SEEK_HOLE);
+        if (hole < 0 || lseek(ram->fd, data, SEEK_SET) < 0)
+            return host;
+        at = (uint64_t)data - offset;
+        uint64_t end = (uint64_t)hole - offset < length ? (uint64_t)hole - offset : length;
+        ssize_t got;
+        for (; at < end; at += (uint64_t)got) {
+            got = read(ram->fd, to + at, end - at);
+            if (got < 0 && errno == EINTR)
+                got = 0;
+            else if (got <= 0)
+                return host;
+        }
+    }
+    return to;
 }
 
 static bool is_zero(const uint8_t *page)
@@ -66,7 +97,9 @@ static bool save_chunk(struct machine *machine, struct container_writer *writer,
 {
     const uint8_t *host = bus_host(machine->bus, paddr, length);
     unsigned pages = (unsigned)(length / PAGE);
-    size_t packed = host && !is_hole(machine, host, length) ? pack(host, pages, buffer) : 0;
+    size_t packed = 0;
+    if (host && !is_hole(machine, host, length))
+        packed = pack(read_file(machine, host, length, buffer + BITMAP + CHUNK), pages, buffer);
     unsigned kept = packed ? (unsigned)((packed - BITMAP) / PAGE) : 0;
     atomic_fetch_add(&progress->done, length);
     atomic_fetch_add(&progress->pages, kept);
@@ -78,7 +111,7 @@ bool memory_save(struct machine *machine, struct container_writer *writer,
                  struct machine_state_progress *progress)
 {
     struct bus_region region;
-    uint8_t *buffer = malloc(BITMAP + CHUNK);
+    uint8_t *buffer = malloc(BITMAP + 2 * CHUNK); /* packed, and plain */
     bool ok = buffer != NULL || error_set(writer->error, "saving the machine: out of memory");
     for (unsigned n = 0; ok && next_region(machine, &n, &region); n++) {
         for (uint64_t at = 0; ok && at < region.size; at += CHUNK) {

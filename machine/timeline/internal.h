@@ -80,13 +80,16 @@ struct timeline {
     uint64_t waits; /* bit n: hart n waits */
     bool taking;    /* replaying: an interrupt is to be taken */
     enum timeline_stops stops;
-    uint64_t noted;              /* TIMELINE_NOTES: the last instant at which a debugger stopped a hart */
-    bool forget;                 /* the past does not explain the present any more */
-    const char *diverged;        /* why the replay is not what was recorded; NULL: it is */
-    uint64_t present;            /* the instant, while the machine is in the past */
-    bool keeps;                  /* the past is kept in memory, so that it can be entered */
-    struct recording *recording; /* NULL: nothing is written to a file */
-    bool from_file;              /* there is no present: all of it is a recording from a file, `path` */
+    uint64_t noted; /* TIMELINE_NOTES: the last instant at which a debugger stopped a hart */
+    uint64_t (*value_of)(void *opaque); /* asked behind each instruction of a replay; NULL: not */
+    void *value_opaque;
+    uint64_t value_last, value_before; /* what it was there, and at which instant */
+    bool forget;                       /* the past does not explain the present any more */
+    const char *diverged;              /* why the replay is not what was recorded; NULL: it is */
+    uint64_t present;                  /* the instant, while the machine is in the past */
+    bool keeps;                        /* the past is kept in memory, so that it can be entered */
+    struct recording *recording;       /* NULL: nothing is written to a file */
+    bool from_file;                    /* there is no present: all of it is a recording from a file, `path` */
     const char *path;
     struct log_ending ending; /* of that */
     uint64_t log_max;         /* bytes that its log may take */

@@ -37,13 +37,24 @@ static bool write_section(struct recording *recording, uint64_t place, const cha
     return ok;
 }
 
+/* A bank without an image holds zeroes, and so does a replay's until it is told otherwise. The guest may have
+ * written to it before the recording begins, if it is not at its first instruction. */
+static bool is_blank(struct machine *machine, const uint8_t *code, uint64_t size)
+{
+    for (unsigned n = 0; n < MACHINE_PFLASH_BANKS_MAX; n++)
+        if (machine->flash_code[n] == code && machine->config.pflash[n].present)
+            return false;
+    return machine_instructions(machine) == 0 || (code[0] == 0 && memcmp(code, code + 1, size - 1) == 0);
+}
+
 /* Flash, since harts execute what is in it. */
 static bool write_code(struct machine *machine, struct recording *recording)
 {
     struct bus_region region;
     for (unsigned n = 0; bus_region(machine->bus, n, &region); n++) {
         const uint8_t *code = bus_host_code(machine->bus, region.base, region.size);
-        if (code && !write_section(recording, region.base, "code", code, region.size))
+        if (code && !is_blank(machine, code, region.size) &&
+            !write_section(recording, region.base, "code", code, region.size))
             return false;
     }
     return true;
@@ -91,9 +102,13 @@ static bool write_beginning(struct timeline *timeline)
     struct machine *machine = timeline->machine;
     struct recording *recording = timeline->recording;
     struct machine_state_progress progress = { 0 };
-    return container_write_begin(&recording->writer, recording->fd, NULL, &recording->error) &&
-           write_text(machine, recording) && memory_save(machine, &recording->writer, &progress) &&
-           write_code(machine, recording) && write_harts(machine, recording) && write_turns(timeline);
+    if (!container_write_begin(&recording->writer, recording->fd, NULL, &recording->error) ||
+        !write_text(machine, recording))
+        return false;
+    container_write_quickly(&recording->writer, true);
+    bool ok = memory_save(machine, &recording->writer, &progress);
+    container_write_quickly(&recording->writer, false);
+    return ok && write_code(machine, recording) && write_harts(machine, recording) && write_turns(timeline);
 }
 
 /* ---- The log ------------------------------------------------------------------------------------------- */

@@ -78,6 +78,8 @@ static uint64_t next_checkpoint(const struct timeline *timeline, uint64_t now)
 static uint64_t next_stop(const struct timeline *timeline, uint64_t now)
 {
     uint64_t stop = timeline->target, checkpoint = next_checkpoint(timeline, now);
+    if (timeline->value_of)
+        return now + 1;
     if (stop - now > LONGEST)
         stop = now + LONGEST;
     if (timeline->event_at < timeline->event_count && timeline->events[timeline->event_at].at < stop)
@@ -107,12 +109,24 @@ static bool run_hart(struct timeline *timeline, uint64_t instructions)
     return true;
 }
 
+/* Has the last instruction changed the value, or an interrupt that came behind it? */
+static void look_at_value(struct timeline *timeline, uint64_t now)
+{
+    uint64_t value = timeline->value_of(timeline->value_opaque);
+    if (timeline->value_before != TIMELINE_NEVER && value != timeline->value_last)
+        timeline->noted = timeline->value_before;
+    timeline->value_last = value;
+    timeline->value_before = now;
+}
+
 void timeline_run(struct timeline *timeline)
 {
     struct machine *machine = timeline->machine;
     for (;;) {
         uint64_t now = machine_instructions(machine);
         apply_due(timeline, now);
+        if (timeline->value_of)
+            look_at_value(timeline, now);
         if (atomic_load(&machine->event) >> 16 == MACHINE_EVENT_QUIT && !timeline->diverged)
             timeline->diverged = "the program ends";
         timeline->end = timeline->diverged || timeline->forget ? TIMELINE_FAILED
@@ -147,8 +161,12 @@ static void wait_for_run(struct timeline *timeline)
     while (!timeline->ran) {
         struct timespec until = host_timespec(host_now_ns() + ASK_NS);
         bool late = pthread_cond_timedwait(&timeline->ran_changed, &timeline->lock, &until) == ETIMEDOUT;
-        if (late && timeline->ask && timeline->ask(timeline->ask_opaque))
-            atomic_store(&timeline->interrupted, true);
+        if (!late || !timeline->ask || !timeline->ask(timeline->ask_opaque))
+            continue;
+        atomic_store(&timeline->interrupted, true);
+        for (unsigned i = 0; i < timeline->machine->hart_count;
+             i++) /* one that only traps reaches no limit */
+            hart_request(timeline->machine->harts[i], HART_REQUEST_RETURN);
     }
     pthread_mutex_unlock(&timeline->lock);
 }
@@ -295,6 +313,11 @@ uint64_t timeline_present(const struct timeline *timeline)
     return timeline->recorder.replays ? timeline->present : machine_instructions(timeline->machine);
 }
 
+unsigned timeline_hart(const struct timeline *timeline)
+{
+    return timeline->hart;
+}
+
 bool timeline_goto(struct timeline *timeline, uint64_t instant, struct error *error)
 {
     if (instant < timeline_first(timeline) || instant > timeline_present(timeline))
@@ -365,6 +388,40 @@ enum timeline_end timeline_back(struct timeline *timeline, struct error *error)
     return last == TIMELINE_END ? TIMELINE_STOPPED : last;
 }
 
+/* Looks at the instructions of [begin, end), one by one. */
+static enum timeline_end look_through(struct timeline *timeline, uint64_t begin, uint64_t end,
+                                      uint64_t (*value)(void *opaque), void *opaque, struct error *error)
+{
+    if (!go_to(timeline, begin, error))
+        return timeline->end;
+    let_all_run(timeline);
+    timeline->noted = timeline->value_before = TIMELINE_NEVER;
+    timeline->value_of = value;
+    timeline->value_opaque = opaque;
+    enum timeline_end how = run(timeline, end, TIMELINE_PASSES, error);
+    timeline->value_of = NULL;
+    return how;
+}
+
+/* What changes often has changed a short while ago, so the stretches that are looked through get longer. */
+#define CHANGE_FIRST  64
+#define CHANGE_FACTOR 16
+enum timeline_end timeline_back_change(struct timeline *timeline, uint64_t (*value)(void *opaque),
+                                       void *opaque, struct error *error)
+{
+    uint64_t here = machine_instructions(timeline->machine), first = timeline_first(timeline), end = here;
+    for (uint64_t size = CHANGE_FIRST; end > first; size *= CHANGE_FACTOR) {
+        uint64_t begin = end - first > size ? end - size : first;
+        enum timeline_end how = look_through(timeline, begin, end, value, opaque, error);
+        if (how != TIMELINE_END)
+            return how;
+        if (timeline->noted != TIMELINE_NEVER)
+            return go_to(timeline, timeline->noted, error) ? TIMELINE_STOPPED : timeline->end;
+        end = begin;
+    }
+    return end == here || go_to(timeline, here, error) ? TIMELINE_END : timeline->end;
+}
+
 void timeline_ask(struct timeline *timeline, bool (*ask)(void *opaque), void *opaque)
 {
     timeline->ask = ask;
@@ -391,6 +448,21 @@ static struct timeline *make(struct machine *machine)
     pthread_mutex_init(&timeline->lock, NULL);
     host_cond_init(&timeline->ran_changed);
     return timeline;
+}
+
+bool timeline_set_keeps(struct timeline *timeline, bool keeps, struct error *error)
+{
+    if (timeline_is_past(timeline))
+        return error_set(error, "%s", timeline_past_text(timeline));
+    if (!timeline || !timeline->machine->config.record_memory)
+        return error_set(error,
+                         "the past of this machine cannot be kept: start with -icount and -record on, or -s");
+    pthread_mutex_lock(&timeline->lock);
+    if (!keeps)
+        timeline_clear(timeline);
+    timeline->keeps = keeps;
+    pthread_mutex_unlock(&timeline->lock);
+    return true;
 }
 
 bool timeline_create(struct machine *machine, struct error *error)

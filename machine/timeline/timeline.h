@@ -61,6 +61,9 @@ uint64_t timeline_present(const struct timeline *timeline);
 /* The instant before the hart's last instruction; TIMELINE_NEVER: it is forgotten, or there is none. */
 uint64_t timeline_before(const struct timeline *timeline, unsigned hart);
 
+/* The hart that runs next, in the past. */
+unsigned timeline_hart(const struct timeline *timeline);
+
 /* Goes to an instant, back or forward. False, with *error filled, if it cannot be reached, or if the harts
  * did something else than before, which is a fault of ours; then the machine stays where it is. */
 bool timeline_goto(struct timeline *timeline, uint64_t instant, struct error *error);
@@ -77,9 +80,19 @@ enum timeline_end timeline_forward(struct timeline *timeline, struct error *erro
 /* Back to the last instant at which a debugger would have stopped a hart. */
 enum timeline_end timeline_back(struct timeline *timeline, struct error *error);
 
+/* Back to the last instruction behind which `value` is another one than before it; it is asked behind each
+ * instruction, on another thread, while no hart runs. TIMELINE_STOPPED: the harts stand before that
+ * instruction; TIMELINE_END: there is none, and they stand where they stood. */
+enum timeline_end timeline_back_change(struct timeline *timeline, uint64_t (*value)(void *opaque),
+                                       void *opaque, struct error *error);
+
 /* While this thread waits in a function above, `ask` is called some 50 times a second; if it says true, the
  * function ends early. NULL: no more. */
 void timeline_ask(struct timeline *timeline, bool (*ask)(void *opaque), void *opaque);
+
+/* Begins to keep the past in memory, from here on, or forgets it. False, with *error filled, if the machine
+ * was not started with config.record_memory, or is in the past. The timeline may be NULL. */
+bool timeline_set_keeps(struct timeline *timeline, bool keeps, struct error *error);
 
 /* For people. While no hart runs; the strings live as long as the timeline. */
 struct timeline_facts {

@@ -174,7 +174,7 @@ static void build_restless(struct guest *guest)
     guest->at = START;
     uint64_t loop = guest->at;
     I(csrrs, T0, 0, 0, CSR_MINSTRET);
-    I(pause, 0, 0, 0, 0); /* the interpreter executes it */
+    I(wrs_sto, 0, 0, 0, 0); /* the interpreter executes it */
     guest_put_jal(guest, 0, loop);
     guest->at = START + PAGE_SIZE;
     I(addi, T0, T0, 0, 1);

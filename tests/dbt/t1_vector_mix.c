@@ -77,7 +77,7 @@ static void put_scalar(struct guest *guest)
     case 2: I(mul, T1, T1, S4, 0); break;
     case 3: I(add, T1, T1, T2, 0); break;
     case 4: I(div, T2, T1, S4, 0); break;
-    case 5: I(pause, 0, 0, 0, 0); break; /* the interpreter executes it */
+    case 5: I(wrs_sto, 0, 0, 0, 0); break; /* the interpreter executes it */
     case 6: I(amoadd_d, T2, A1, T1, 0); break;
     default: I(addi, T1, T1, 0, (int)below(64)); break;
     }

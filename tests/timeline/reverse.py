@@ -117,6 +117,41 @@ def check_last_write(rsp, symbols, harts):
     assert "a number" in rsp.monitor("last-write nonsense") and "a number" in rsp.monitor("last-write 1 0")
 
 
+def check_last_change(rsp, symbols, end):
+    """Memory: where `last-write` finds the store. A register: the last instant at which it was another one. A CSR."""
+    rsp.goto("end")
+    rsp.monitor("last-write 0x%x 4" % symbols["ended"])
+    wanted = rsp.when()[0]
+    rsp.goto("end")
+    text = rsp.monitor("last-change 0x%x 4" % symbols["ended"])
+    assert rsp.when()[0] == wanted and text.startswith("instruction %d: hart" % wanted), (text, wanted)
+    x8 = slice(8 * 16, 9 * 16)
+    rsp.goto("end")
+    now, at = rsp.registers(0)[x8], end
+    rsp.monitor("last-change s0")
+    found = rsp.when()[0]
+    rsp.goto("end")
+    while at and rsp.registers(0)[x8] == now:
+        at -= 1
+        rsp.goto(at)
+    assert found == at, (found, at)
+    rsp.goto("end")
+    assert rsp.monitor("last-change mepc").startswith("instruction")
+    first = rsp.when()[0]
+    assert rsp.monitor("last-change").startswith("instruction") and rsp.when()[0] < first
+    assert "has not changed" in rsp.monitor("last-change mvendorid") and rsp.when()[0] < first
+    assert "a register" in rsp.monitor("last-change nonsense") and "a register" in rsp.monitor("last-change 1 9")
+    rsp.goto("end")
+
+
+def check_record(rsp, end):
+    """`record off` forgets the past, `record on` keeps it again; the guest does not notice."""
+    assert "past" in (rsp.goto(end // 2), rsp.monitor("record off"))[1]
+    rsp.goto("end")
+    assert rsp.monitor("record off") == "" and "not recorded" in rsp.monitor("when")
+    assert rsp.monitor("record on") == ""
+
+
 def check_bookmarks(rsp, end):
     """Names of instants; start and end; what is typed wrongly."""
     rsp.goto(end // 2)
@@ -164,12 +199,14 @@ def check(folder, harts, accel, generator):
         check_breakpoints(rsp, trace, end, symbols)
         check_watchpoint(rsp, symbols, harts)
         check_last_write(rsp, symbols, harts)
+        check_last_change(rsp, symbols, end)
         check_bookmarks(rsp, end)
         check_removed_condition(rsp, symbols)
         check_refusals(rsp)
         answer = rsp.ask("vCont;c")
         assert "replaylog:end" in answer, answer
         assert rsp.when() == [end, 0, end] and rsp.memory_sum(RAM, SIZE) == before
+        check_record(rsp, end)
         rsp.send("vCont;c")
         printed = rsp.process.communicate(timeout=60)[0]
         assert printed == output, (printed, output)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Lowerings of the instructions that end a block and are not jumps: CSR instructions, traps and returns from
- * them, fences of address translation and of code. The interpreter executes wfi and the hints to wait, since
+ * them, fences of address translation and of code, and pause. The interpreter executes wfi and Zawrs, since
  * it may sleep.
  *
  * Their interpreter handlers execute them, called by one of two thunks (thunks.c). After `system` the guest
