@@ -55,16 +55,36 @@ enum hart_end hart_run_until(struct hart *hart, uint64_t limit)
     return hart->end;
 }
 
-/* The request is cleared while translated code runs, so that the end of a slice does not leave it. False: no
- * instruction was executed. */
+/* Requests that stand for the whole run; the others are served before the hart goes on. */
+#define STICKY (HART_REQUEST_LIMIT | HART_REQUEST_TRACE)
+
+static bool has_request(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->requests, memory_order_acquire) & ~STICKY;
+}
+
+/* Runs the hot block or, if it is NULL, what is translated already. True: the hart is not what it was, and
+ * whoever looked for a block before must look again. It need not have executed anything for this: the first
+ * instruction may have trapped, which changes pc and privilege but counts nothing (every trap leaves a
+ * request); a debugger may have stopped the hart, a device's access may have to be alone, or the hart waits.
+ * False: the interpreter must run the block at pc, since it is not translated, or is a region whose loop does
+ * not fit in what is left to the limit.
+ *
+ * The request is cleared while translated code runs, so that the end of a slice does not leave it. */
 static bool run_translated(struct hart *hart, struct block *block)
 {
-    uint64_t before = hart_instructions(hart);
+    uint64_t before = hart_instructions(hart), pc = hart->pc;
+    uint64_t epoch = hart->epoch;
+    enum privilege priv = hart->priv;
     atomic_fetch_and(&hart->requests, ~HART_REQUEST_LIMIT);
-    bool ran = block ? run_hot(hart, block) : hart->accel->ops->resume(hart);
+    if (block)
+        run_hot(hart, block);
+    else
+        hart->accel->ops->resume(hart);
     atomic_fetch_or(&hart->requests, HART_REQUEST_LIMIT);
     CHECK((int64_t)(hart->limit - hart_instructions(hart)) >= 0);
-    return ran && hart_instructions(hart) != before;
+    return hart_instructions(hart) != before || hart->pc != pc || hart->priv != priv ||
+           hart->epoch != epoch || hart->alone || hart->end != HART_STOPPED || has_request(hart);
 }
 
 static void run_block(struct hart *hart, uint64_t left, bool may_translate)
@@ -105,7 +125,6 @@ static void run_some(struct hart *hart, uint64_t left)
 
 bool turn_run(struct hart *hart)
 {
-    const unsigned sticky = HART_REQUEST_LIMIT | HART_REQUEST_TRACE;
     do {
         if (hart->end != HART_STOPPED)
             return false;
@@ -115,7 +134,7 @@ bool turn_run(struct hart *hart)
             return false;
         }
         run_some(hart, (uint64_t)left);
-    } while (!(atomic_load_explicit(&hart->requests, memory_order_acquire) & ~sticky));
+    } while (!has_request(hart));
     return true;
 }
 

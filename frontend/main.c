@@ -135,8 +135,11 @@ int main(int argc, char **argv)
     static struct options options;
     struct error error = { "" };
     int status;
-    signals_handle();
-    if (!options_parse(&options, argc, argv, &error)) {
+    bool parsed = options_parse(&options, argc, argv, &error);
+    /* A signal ends -identify at once: nobody would serve it. */
+    if (!parsed || options.action != OPTIONS_IDENTIFY)
+        signals_handle();
+    if (!parsed) {
         status = fail(&error);
     } else if (options.action == OPTIONS_IDENTIFY) {
         status = identify_file(options.identify, stdout, &error) ? fflush(stdout) != 0 : fail(&error);

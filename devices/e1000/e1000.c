@@ -174,6 +174,7 @@ static bool function_load(struct pci_function *function, struct state_reader *re
     E1000_REG(e1000, E1000_TDLEN) &= 0xfff80;
     memset(e1000->throttle, 0, sizeof(e1000->throttle));
     e1000->asserted = false;
+    e1000->unsent = false;
     e1000->missed = true; /* there may be frames to send */
     e1000->room_wanted = true;
     e1000_raise(e1000, E1000_CAUSE_LSC);

@@ -39,6 +39,8 @@ struct e1000_packet {
     uint8_t sum_start, sum_at;
     uint16_t tag;
     struct e1000_context context; /* the one that it uses */
+    size_t sent;                  /* bytes behind the headers that segments have taken, */
+    unsigned pieces;              /* and how many those are */
 };
 
 struct e1000 {
@@ -69,6 +71,7 @@ struct e1000 {
 
     struct e1000_context contexts[2]; /* 1: for segmentation */
     struct e1000_packet packet;
+    bool unsent; /* `job` is to be sent, or has segments left; what is saved has not got them */
     /* These three belong to the netdev's thread. */
     struct e1000_packet job; /* the frame that is being sent, in `frame` */
     uint8_t frame[NETDEV_FRAME_MAX];

@@ -86,7 +86,7 @@ void e1000_reset(struct e1000 *e1000)
     memset(e1000->contexts, 0, sizeof(e1000->contexts));
     memset(&e1000->packet, 0, sizeof(e1000->packet));
     e1000->delivered = 0;
-    e1000->room_wanted = false;
+    e1000->room_wanted = e1000->unsent = false;
     clock_timer_arm(&e1000->timer, CLOCK_NEVER);
     e1000_update_irq(e1000);
 }

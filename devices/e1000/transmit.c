@@ -108,32 +108,38 @@ static void change_headers(const struct e1000_context *context, uint8_t *piece, 
     }
 }
 
-static void send_segments(struct e1000 *e1000, const struct e1000_packet *job)
+/* Sends the next segment; true: there are more. A guest may ask for 65,000 of one byte each, so others get
+ * their turn in between, and the machine may stop there. */
+static bool send_segment(struct e1000 *e1000, struct e1000_packet *job)
 {
     const struct e1000_context *context = &job->context;
     size_t header = context->header, data = job->length - header, most = context->segment;
-    unsigned number = 0;
+    size_t offset = job->sent;
     const unsigned tcp4 = E1000_TX_TCP | E1000_TX_IPV4;
     if (e1000->netdev->takes_large_tcp && (context->command & tcp4) == tcp4)
         most = data;
     if (most > NETDEV_FRAME_MAX - header)
         most = NETDEV_FRAME_MAX - header;
-    for (size_t offset = 0; offset < data; offset += most, number++) {
-        size_t part = data - offset < most ? data - offset : most, length = header + part;
-        uint8_t *piece = e1000->piece;
-        memcpy(piece, e1000->frame, header);
-        memcpy(piece + header, e1000->frame + header + offset, part);
-        change_headers(context, piece, length, offset, number, offset + part == data);
-        if (job->options & E1000_TX_TXSM) { /* the driver left the length out of the pseudo header */
-            uint64_t sum = net16(piece + context->tcp_at) + (length - context->tcp_start);
-            put_net16(piece + context->tcp_at, net_sum_fold(sum));
-        }
-        complete(job, piece, length);
-        put_out(e1000, job, piece, length);
+    if (offset >= data)
+        return false;
+    size_t part = data - offset < most ? data - offset : most, length = header + part;
+    uint8_t *piece = e1000->piece;
+    memcpy(piece, e1000->frame, header);
+    memcpy(piece + header, e1000->frame + header + offset, part);
+    change_headers(context, piece, length, offset, job->pieces, offset + part == data);
+    if (job->options & E1000_TX_TXSM) { /* the driver left the length out of the pseudo header */
+        uint64_t sum = net16(piece + context->tcp_at) + (length - context->tcp_start);
+        put_net16(piece + context->tcp_at, net_sum_fold(sum));
     }
+    complete(job, piece, length);
+    put_out(e1000, job, piece, length);
+    job->sent += part;
+    job->pieces++;
+    return job->sent < data;
 }
 
-static void send_job(struct e1000 *e1000)
+/* Sends the frame, or the next segment of it; true: there are more. */
+static bool send_job(struct e1000 *e1000)
 {
     struct e1000_packet *job = &e1000->job;
     if (job->too_long || job->length < ETHERNET) {
@@ -142,11 +148,12 @@ static void send_job(struct e1000 *e1000)
         complete(job, e1000->frame, job->length);
         put_out(e1000, job, e1000->frame, job->length);
     } else if (segments_fit(job)) {
-        send_segments(e1000, job);
+        return send_segment(e1000, job);
     } else {
         LOG_GUEST("e1000: segments of %u bytes of a frame of %zu, with headers that do not fit",
                   job->context.segment, job->length);
     }
+    return false;
 }
 
 /* ---- Descriptors; with the lock ------------------------------------------------------------------------ */
@@ -276,10 +283,12 @@ bool e1000_transmit(void *opaque)
     pthread_mutex_lock(&e1000->lock);
     e1000->missed |= e1000->held;
     while (!e1000->held && frames < TURN_FRAMES && netdev_can_send(e1000->netdev) &&
-           next_frame(e1000, &budget)) {
+           (e1000->unsent || next_frame(e1000, &budget))) {
+        e1000->unsent = true; /* a reset may take it back meanwhile */
         pthread_mutex_unlock(&e1000->lock);
-        send_job(e1000);
+        bool more_segments = send_job(e1000);
         pthread_mutex_lock(&e1000->lock);
+        e1000->unsent = e1000->unsent && more_segments;
         frames++;
     }
     bool more = !e1000->held && (frames == TURN_FRAMES || !budget);

@@ -10,8 +10,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define SECTIONS_MAX 4096
-#define SYMBOLS_MAX  (1u << 20)
+#define SECTIONS_MAX   4096
+#define SYMBOLS_MAX    (1u << 20)
+#define ATTRIBUTES_MAX (64u << 10) /* bytes of them that are read */
 
 #define FLAG_RVC 0x0001
 #define FLAG_ABI 0x0006
@@ -138,13 +139,14 @@ static void read_file_attributes(struct program *p, uint64_t at, uint64_t end)
 /* 'A', then vendors: length, name; in them parts: tag, length, attributes. */
 static void read_attributes(struct program *p, const struct section *section)
 {
-    uint64_t at = section->offset, end = section->offset + section->size;
-    if (section->size < 1 || p->subject->bytes[at++] != 'A')
+    uint64_t size = section->size < ATTRIBUTES_MAX ? section->size : ATTRIBUTES_MAX;
+    uint64_t at = section->offset, end = section->offset + size;
+    if (size < 1 || p->subject->bytes[at++] != 'A')
         return;
     uint64_t vendor = subject_le(p->subject, at, 4);
-    if (vendor < 4 || vendor > end - at)
+    if (vendor < 4 || vendor > section->size - 1)
         return;
-    end = at + vendor;
+    end = vendor < end - at ? at + vendor : end;
     at += 4;
     size_t name = strnlen((const char *)p->subject->bytes + at, end - at);
     if (at + name >= end || strcmp((const char *)p->subject->bytes + at, "riscv") != 0)
@@ -153,18 +155,24 @@ static void read_attributes(struct program *p, const struct section *section)
     if (end - at < 5 || p->subject->bytes[at] != TAG_FILE)
         return;
     uint64_t part = subject_le(p->subject, at + 1, 4);
-    if (part >= 5 && part <= end - at)
-        read_file_attributes(p, at + 5, at + part);
+    if (part >= 5 && part <= section->size)
+        read_file_attributes(p, at + 5, part < end - at ? at + part : end);
 }
 
+/* A program has one table of symbols, and one section of attributes. A hostile one has thousands that are all
+ * the same large part of the file: only the first of each kind is read. */
 static void read_sections(struct program *p)
 {
     struct section section;
+    bool symbols = false, attributes = false;
     for (unsigned i = 0; i < SECTIONS_MAX && read_section(p, i, &section); i++) {
-        if (section.type == SHT_SYMTAB)
+        if (section.type == SHT_SYMTAB && !symbols) {
             read_symbols(p, &section);
-        else if (section.type == 0x70000003) /* SHT_RISCV_ATTRIBUTES */
+            symbols = true;
+        } else if (section.type == 0x70000003 && !attributes) { /* SHT_RISCV_ATTRIBUTES */
             read_attributes(p, &section);
+            attributes = true;
+        }
     }
 }
 

@@ -201,10 +201,12 @@ bool identify_file(const char *path, FILE *out, struct error *error)
         return false;
     }
     uint64_t before = image.length;
-    if (!loader_unpack(&image, path, UNPACK_MAX, &packed))
+    if (!loader_unpack(&image, path, UNPACK_MAX, &packed)) {
         identity_why(identity, "%s", packed.text);
-    else if (image.length != before)
+    } else if (image.length != before) {
         identity_why(identity, "it is packed; unpacked it has %" PRIu64 " bytes", image.length);
+        size = image.length;
+    }
     identify(&(struct subject){ image.bytes, image.length, size }, identity);
     print(identity, path, out);
     image_free(&image);

@@ -39,7 +39,7 @@ struct identity {
 struct subject {
     const uint8_t *bytes;
     uint64_t length;
-    uint64_t file_size;
+    uint64_t file_size; /* not less than `length`; of a packed file, the size of what is in it */
 };
 
 void identity_why(struct identity *identity, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -127,6 +127,16 @@ void container_write_quickly(struct container_writer *writer, bool quickly)
     ZSTD_CCtx_setParameter(writer->context, ZSTD_c_compressionLevel, quickly ? QUICKLY : COMPRESSION);
 }
 
+/* Bytes of a section before compression, for writing and for reading. */
+static size_t plain_limit(enum container_kind kind)
+{
+    return kind == CONTAINER_TEXT     ? CONTAINER_TEXT_MAX
+           : kind == CONTAINER_STATE  ? CONTAINER_PLAIN_MAX
+           : kind == CONTAINER_LOG    ? CONTAINER_LOG_MAX
+           : kind == CONTAINER_MEMORY ? CONTAINER_CHUNK + CONTAINER_CHUNK / 4096 / 8
+                                      : 0;
+}
+
 /* Compresses into `packed`; 0: it failed. */
 static size_t pack(struct container_writer *writer, const void *bytes, size_t length)
 {
@@ -155,8 +165,8 @@ bool container_write(struct container_writer *writer, enum container_kind kind, 
     size_t size = length;
     if (writer->failed)
         return false;
-    if (length > CONTAINER_PLAIN_MAX)
-        return write_failed(writer, "a part of it is larger than 512 MiB");
+    if (length > plain_limit(kind))
+        return write_failed(writer, "a part of it is larger than a reader takes");
     if (is_packed(kind)) {
         size = pack(writer, bytes, length);
         stored = writer->packed;
@@ -282,15 +292,6 @@ static bool unpack(struct container_reader *reader, size_t stored, size_t plain)
     bytes[plain] = 0;
     return (!ZSTD_isError(length) && length == plain) ||
            read_failed(reader, "its compressed data is damaged");
-}
-
-static size_t plain_limit(enum container_kind kind)
-{
-    return kind == CONTAINER_TEXT     ? CONTAINER_TEXT_MAX
-           : kind == CONTAINER_STATE  ? CONTAINER_PLAIN_MAX
-           : kind == CONTAINER_LOG    ? CONTAINER_LOG_MAX
-           : kind == CONTAINER_MEMORY ? CONTAINER_CHUNK + CONTAINER_CHUNK / 4096 / 8
-                                      : 0;
 }
 
 bool container_read(struct container_reader *reader)

@@ -24,6 +24,7 @@ const char *log_end_text(enum log_end end)
         [LOG_END_CHANGED] = "a debugger changed the guest, or another state was loaded",
         [LOG_END_DEVICE] = "a network, a keyboard or a console wrote into the guest's memory",
         [LOG_END_FAILED] = "the file could not be written",
+        [LOG_END_LARGE] = "a device wrote more than 64 MiB at once",
     };
     return texts[end];
 }

@@ -38,6 +38,7 @@ enum log_end {
     LOG_END_CHANGED, /* a debugger has changed the guest, or another state was loaded */
     LOG_END_DEVICE,  /* a device wrote to memory at an instant that is not known */
     LOG_END_FAILED,  /* the file could not be written, or there was no memory */
+    LOG_END_LARGE,   /* devices wrote more between two instructions than a piece of a log may have */
     LOG_ENDS,
 };
 struct log_ending {

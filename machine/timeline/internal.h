@@ -121,6 +121,10 @@ void timeline_trim(struct timeline *timeline);
 
 /* record.c: the file that is written. */
 bool recording_create(struct timeline *timeline, const char *path, struct error *error);
+/* Whether a record is to be put into the log that has so many bytes besides its numbers. False: there is no
+ * recording, it is over, or it ends now, since a piece would be larger than a reader takes. A piece that is
+ * long enough to be written makes a border come soon. [lock] */
+bool recording_takes(struct timeline *timeline, uint64_t bytes);
 /* On the harts' thread between two stretches, with all that came before in the log. `idle`: the hart waits.
  * [lock] */
 void recording_border(struct timeline *timeline, bool idle);

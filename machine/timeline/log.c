@@ -47,7 +47,7 @@ bool timeline_add_value(struct timeline *timeline, uint64_t value)
 static void add_value(struct timeline *timeline, uint64_t value)
 {
     pthread_mutex_lock(&timeline->lock);
-    if (timeline->recording)
+    if (recording_takes(timeline, 0))
         log_put_value(&timeline->recording->log, value);
     if (timeline->keeps)
         timeline_add_value(timeline, value);
@@ -117,7 +117,7 @@ static bool knows_instant(void)
 /* [lock] */
 static void add_event(struct timeline *timeline, const struct event *event)
 {
-    if (timeline->recording)
+    if (recording_takes(timeline, 0))
         log_put_event(&timeline->recording->log, event);
     if (timeline->keeps)
         timeline_add_event(timeline, event);
@@ -192,7 +192,7 @@ static void take_page(struct hart_recorder *recorder, uint64_t paddr)
 /* Keeps a copy of what was written. [lock] */
 static void add_memory(struct timeline *timeline, struct event event)
 {
-    if (timeline->recording)
+    if (recording_takes(timeline, event.length))
         log_put_event(&timeline->recording->log, &event);
     if (!timeline->keeps)
         return;

@@ -20,6 +20,7 @@
 #define PIECE_BYTES (256u << 10) /* a piece is written when it is so long, */
 #define PIECE_MS    1000         /* or its first record so old, */
 #define IDLE_MS     200          /* or so old while the guest waits */
+#define RECORD_MAX  64           /* bytes of a record without those of memory, and more than the ending has */
 
 /* ---- The beginning ------------------------------------------------------------------------------------- */
 
@@ -162,6 +163,20 @@ static void end(struct recording *recording)
     if (!recording->over && !container_write_end(&recording->writer))
         give_up(recording);
     recording->over = true;
+}
+
+/* Between two borders a guest can have devices write its whole memory again and again. */
+bool recording_takes(struct timeline *timeline, uint64_t bytes)
+{
+    struct recording *recording = timeline->recording;
+    if (!recording || recording->over || recording->end)
+        return false;
+    uint64_t wanted = recording->log.length + bytes + RECORD_MAX;
+    if (bytes > CONTAINER_LOG_MAX || wanted > CONTAINER_LOG_MAX - RECORD_MAX)
+        recording->end = LOG_END_LARGE;
+    if (recording->end || wanted > PIECE_BYTES)
+        hart_request(timeline->machine->harts[timeline->hart], HART_REQUEST_RETURN);
+    return !recording->end;
 }
 
 void recording_border(struct timeline *timeline, bool idle)

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: MIT
-# Has fw_cfg write 4 MiB of memory, 256 times, with three instructions each; then off.
+# Has fw_cfg write BYTES of memory (4 MiB), TIMES times (256), with three instructions each; then off.
+#ifndef BYTES
+#define BYTES 0x400000
+#endif
+#ifndef TIMES
+#define TIMES 256
+#endif
     .text
     .globl _start
 _start:
@@ -14,7 +20,7 @@ _start:
     addi t2, t2, -1
     bnez t2, 1b
     lw s0, 0(a0)
-    li s1, 256
+    li s1, TIMES
 2:  sw s0, 0(a0)        # the device writes it when it is done
     sd t1, 0(a1)
     addi s1, s1, -1
@@ -27,5 +33,5 @@ _start:
     .balign 16
 descriptor:             # big-endian: selects the item 0 and reads it; what is beyond its end is zero
     .byte 0, 0, 0, 0x0a
-    .byte 0, 0x40, 0, 0
+    .byte BYTES >> 24 & 255, BYTES >> 16 & 255, BYTES >> 8 & 255, BYTES & 255
     .byte 0, 0, 0, 0, 0x81, 0, 0, 0

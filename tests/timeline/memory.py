@@ -16,11 +16,34 @@ FLAGS = ["-M", "virt", "-m", "64M", "-bios", "none", "-display", "none", "-seria
 LIMIT = 640 << 10  # KiB; the guest has 1 GiB written, and AddressSanitizer keeps 256 MiB of what is freed
 
 
-def check_peak(elf):
-    process = subprocess.Popen([RVIVE] + FLAGS + ["-record", "on,memory=16M", "-kernel", elf], stdin=subprocess.DEVNULL)
+def compile_guest(elf, *defines):
+    subprocess.run(["riscv64-unknown-elf-gcc", "-march=rv64imac", "-mabi=lp64", "-nostdlib", "-Wl,--build-id=none",
+                    "-Wl,--no-warn-rwx-segments,-Ttext=0x80000000", *defines, SOURCES + "/memory.S", "-o", elf], check=True)
+
+
+def check_peak(elf, record):
+    process = subprocess.Popen([RVIVE] + FLAGS + ["-record", record, "-kernel", elf], stdin=subprocess.DEVNULL)
     status, usage = os.wait4(process.pid, 0)[1:]
     assert status == 0, status
     assert usage.ru_maxrss < LIMIT, "%d KiB" % usage.ru_maxrss
+
+
+def run(flags):
+    done = subprocess.run([RVIVE] + FLAGS + ["-m", "128M"] + flags, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+    return done.returncode, done.stderr.decode()
+
+
+def check_large(folder, elf):
+    """What a recording cannot hold ends it, with a word; all that came before is replayed."""
+    file = folder + "/recording"
+    compile_guest(elf, "-DTIMES=4", "-DBYTES=0x3000000")
+    assert run(["-kernel", elf, "-record", file]) == (0, "")
+    assert run(["-replay", file]) == (0, "")
+    compile_guest(elf, "-DTIMES=4", "-DBYTES=0x4100000")
+    status, message = run(["-kernel", elf, "-record", file])
+    assert status == 0 and "the recording ends" in message and "64 MiB" in message, (status, message)
+    status, message = run(["-replay", file])
+    assert status == 0 and "64 MiB" in message and "damaged" not in message, (status, message)
 
 
 def check_forgotten(folder, elf):
@@ -39,7 +62,8 @@ def check_forgotten(folder, elf):
 
 with tempfile.TemporaryDirectory() as place:
     guest = place + "/guest"
-    subprocess.run(["riscv64-unknown-elf-gcc", "-march=rv64imac", "-mabi=lp64", "-nostdlib", "-Wl,--build-id=none",
-                    "-Wl,--no-warn-rwx-segments,-Ttext=0x80000000", SOURCES + "/memory.S", "-o", guest], check=True)
-    check_peak(guest)
+    compile_guest(guest)
+    check_peak(guest, "on,memory=16M")
+    check_peak(guest, place + "/recording")
     check_forgotten(place, guest)
+    check_large(place, guest)

@@ -420,6 +420,37 @@ static void make(unsigned kind)
     }
 }
 
+/* Only the first section of a kind is read, and of attributes only the beginning: else a small file with
+ * thousands of sections, all the same part of it, would take hours. */
+START_TEST(test_many_sections)
+{
+    bool wide = _i;
+    make_elf(wide, 0x80000000, 0, "rv64i2p1", HTIF);
+    size_t size = put_attributes("rv64i2p1_m2p0");
+    put_section(1, wide, SHT_SYMTAB, 3, AT_SYMBOLS, 0);
+    put_section(4, wide, SHT_SYMTAB, 3, AT_SYMBOLS, wide ? 72 : 48);
+    put_section(5, wide, 0x70000003, 0, AT_ATTR, size);
+    put_section(6, wide, 0x70000003, 0, AT_ATTR, size - 1);
+    put_number(wide ? 60 : 48, 7, 2);
+    put_section(2, wide, SHT_NULL, 0, 0, 0);
+    ask(sample.bytes, sample.length);
+    expect_none("HTIF");
+    expect("made for rv64i2p1_m2p0\n");
+    /* The architecture is behind 64 KiB of zeroes, which are numbers: tag 0, number 0. */
+    make_elf(wide, 0x80000000, 0, "rv64i2p1", HTIF);
+    sample.length = SAMPLE_MAX;
+    size_t far = 0x1000, length = SAMPLE_MAX - far;
+    memcpy(sample.bytes + far, sample.bytes + AT_ATTR, 16);
+    put_number(far + 1, length - 1, 4);
+    put_number(far + 12, length - 11, 4);
+    memcpy(sample.bytes + SAMPLE_MAX - 20, "\5rv64i2p1_m2p0", 15);
+    put_section(1, wide, 0x70000003, 0, far, length);
+    ask(sample.bytes, sample.length);
+    expect("HTIF");
+    expect_none("made for");
+}
+END_TEST
+
 START_TEST(test_cut)
 {
     make((unsigned)_i);
@@ -477,6 +508,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, test_trees);
     tcase_add_test(tests, test_disks);
     tcase_add_test(tests, test_unreadable);
+    tcase_add_loop_test(tests, test_many_sections, 0, 2);
     tcase_add_loop_test(tests, test_cut, 0, 7);
     tcase_add_loop_test(tests, test_damaged, 0, 7);
     suite_add_tcase(suite, tests);

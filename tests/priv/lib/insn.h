@@ -17,6 +17,10 @@ enum { ZERO = 0, RA = 1, SP = 2, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1, A2, A3, A4
 #define insn_s(opcode, funct3, rs1, rs2, imm)                                                                \
     (((uint32_t)(imm) >> 5) << 25 | (uint32_t)(rs2) << 20 | (uint32_t)(rs1) << 15 |                          \
      (uint32_t)(funct3) << 12 | ((uint32_t)(imm)&31) << 7 | (opcode))
+#define insn_b(funct3, rs1, rs2, imm)                                                                        \
+    (((uint32_t)(imm) >> 12 & 1) << 31 | ((uint32_t)(imm) >> 5 & 63) << 25 | (uint32_t)(rs2) << 20 |         \
+     (uint32_t)(rs1) << 15 | (uint32_t)(funct3) << 12 | ((uint32_t)(imm) >> 1 & 15) << 8 |                   \
+     ((uint32_t)(imm) >> 11 & 1) << 7 | 0x63)
 #define insn_r(opcode, funct3, funct7, rd, rs1, rs2)                                                         \
     ((uint32_t)(funct7) << 25 | (uint32_t)(rs2) << 20 | (uint32_t)(rs1) << 15 | (uint32_t)(funct3) << 12 |   \
      (uint32_t)(rd) << 7 | (opcode))
@@ -41,6 +45,8 @@ enum { ZERO = 0, RA = 1, SP = 2, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1, A2, A3, A4
 #define FSD(rs2, rs1, imm)               insn_s(0x27, 3, rs1, rs2, imm)
 #define JALR(rd, rs1, imm)               insn_i(0x67, 0, rd, rs1, imm)
 #define RET                              JALR(ZERO, RA, 0)
+#define BEQ(rs1, rs2, imm)               insn_b(0, rs1, rs2, imm)
+#define BNE(rs1, rs2, imm)               insn_b(1, rs1, rs2, imm)
 #define ECALL                            0x00000073u
 #define EBREAK                           0x00100073u
 #define SRET                             0x10200073u
