@@ -27,6 +27,8 @@ static void put_cpu(FILE *out, const struct isa_config *isa)
         fprintf(out, ",vlen=%u", isa->vlen);
     if (isa->mvendorid)
         fprintf(out, ",mvendorid=0x%x", isa->mvendorid);
+    if (isa->priv_spec)
+        fprintf(out, ",priv_spec=v1.%u.0", isa->priv_spec);
     fputc('\n', out);
     for (unsigned n = 0; n < ISA_EXTENSION_COUNT; n++)
         if (isa_has(isa, (enum isa_extension)n))
