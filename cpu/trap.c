@@ -202,7 +202,7 @@ bool trap_take_interrupt(struct hart *hart)
 
 static void return_to(struct hart *hart, enum privilege priv, uint64_t pc, uint64_t previous_pad)
 {
-    if (priv != PRIV_M)
+    if (priv != PRIV_M && isa_since(&hart->isa, 12)) /* before, MPRV stayed */
         hart->mstatus &= ~MSTATUS_MPRV;
     hart->pad_expected = hart->mstatus & previous_pad && hart->pads_of[priv];
     hart->mstatus &= ~previous_pad;

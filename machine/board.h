@@ -3,7 +3,7 @@
  * The description of a board. Only a board's own file (machine/boards/) knows an address, a device or a name
  * of one. The loader, the device tree, the harts, the command line and the monitor read this description.
  *
- * Boards are constant; any thread may read them.
+ * Boards are constant; any thread may read them. One is made of a device tree, by the command line.
  */
 #ifndef MACHINE_BOARD_H
 #define MACHINE_BOARD_H
@@ -14,6 +14,7 @@
 #include "util/error.h"
 
 struct machine;
+struct board_tree;
 
 struct board_range {
     uint64_t base, size; /* guest physical, bytes */
@@ -54,8 +55,12 @@ struct board {
     const char *stdout_path; /* in the device tree: the path of the console */
     /* Names and paths of more aliases in the device tree; ends with NULL. NULL: there are none. */
     const char *const *aliases;
-    bool has_aia; /* it may have advanced interrupt controllers: -machine aia= */
-    bool has_sd;  /* a slot for an SD card: -drive if=sd */
+    bool has_aia;                       /* it may have advanced interrupt controllers: -machine aia= */
+    bool has_sd;                        /* a slot for an SD card: -drive if=sd */
+    const struct board_range *reserved; /* parts of RAM that no device tree may be put into */
+    unsigned reserved_count;
+    bool of_tree;            /* only the name of one: board_from_tree() makes the board */
+    struct board_tree *tree; /* of a board that was made of a device tree; else NULL */
 
     unsigned smp; /* the number of harts if the user does not choose one */
     uint64_t ram_size;
@@ -71,5 +76,12 @@ struct board {
 extern const struct board *const boards[];
 /* Returns the board of that name; NULL: there is none. */
 const struct board *board_find(const char *name);
+
+/* The board that the device tree in a file describes, which may be hostile. To be freed after the machine.
+ * NULL, with *error filled. */
+const struct board *board_from_tree(const char *path, struct error *error);
+/* The flattened tree of such a board, as its guests are to see it. */
+const void *board_tree_fdt(const struct board *board);
+void board_free_tree(const struct board *board); /* NULL: nothing happens */
 
 #endif

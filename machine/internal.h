@@ -29,7 +29,7 @@
 #include "machine/machine.h"
 #include "util/clock.h"
 
-#define MACHINE_DEVICES_MAX  32
+#define MACHINE_DEVICES_MAX  128
 #define MACHINE_BACKENDS_MAX 80
 
 /* A function on the PCI bus, and the disk that was opened for it. */

@@ -58,7 +58,8 @@ struct chardev *machine_open_serial(struct machine *machine, unsigned number, st
 {
     const char *description = number ? machine->config.spare_serials[number - 1] : machine->config.serial;
     struct chardev *chardev = machine_open_chardev(machine, description ? description : "null", error);
-    machine->serials_used = number + 1;
+    if (machine->serials_used <= number)
+        machine->serials_used = number + 1;
     if (number == 0)
         machine->serial = chardev;
     return chardev;

@@ -28,14 +28,6 @@ bool csr_has_u(const struct hart *hart)
 {
     return hart->isa.user;
 }
-bool csr_has_u_rv32(const struct hart *hart)
-{
-    return csr_has_u(hart) && csr_is_rv32(hart);
-}
-bool csr_has_s_rv32(const struct hart *hart)
-{
-    return csr_has_s(hart) && csr_is_rv32(hart);
-}
 bool csr_has_f(const struct hart *hart)
 {
     return isa_has(&hart->isa, ISA_F);
@@ -56,6 +48,31 @@ bool csr_has_zicntr_rv32(const struct hart *hart)
 bool csr_has_zihpm(const struct hart *hart)
 {
     return isa_has(&hart->isa, ISA_Zihpm);
+}
+/* What an older privileged architecture does not have. */
+bool csr_since_1_11(const struct hart *hart)
+{
+    return isa_since(&hart->isa, 11);
+}
+bool csr_since_1_12(const struct hart *hart)
+{
+    return isa_since(&hart->isa, 12);
+}
+bool csr_has_medelegh(const struct hart *hart)
+{
+    return csr_has_s(hart) && csr_is_rv32(hart) && isa_since(&hart->isa, 13);
+}
+bool csr_has_menvcfg(const struct hart *hart)
+{
+    return csr_has_u(hart) && csr_since_1_12(hart);
+}
+bool csr_has_menvcfg_rv32(const struct hart *hart)
+{
+    return csr_has_menvcfg(hart) && csr_is_rv32(hart);
+}
+bool csr_has_senvcfg(const struct hart *hart)
+{
+    return csr_has_s(hart) && csr_since_1_12(hart);
 }
 bool csr_has_zihpm_rv32(const struct hart *hart)
 {

@@ -45,6 +45,24 @@ const char *isa_extension_in(const struct isa_config *config, enum isa_extension
     (BIT(Ssaia) | BIT(Ssccptr) | BIT(Sscofpmf) | BIT(Sscounterenw) | BIT(Ssnpm) | BIT(Sstc) | BIT(Sstvala) | \
      BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Supm) | BIT(Svade) | BIT(Svadu) | BIT(Svbare) | BIT(Svinval) |        \
      BIT(Svnapot) | BIT(Svpbmt) | BIT(Svvptc))
+/* What a privileged architecture before 1.N.0 may have: extensions that are ratified at the time, or shipped
+ * with it. T-Head's have no such date. */
+#define BEFORE_11                                                                                            \
+    (BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(C) | BIT(V) | ZVE | BIT(Zicntr) | BIT(Zicsr) |         \
+     BIT(Zifencei) | BIT(Zihintntl) | BIT(Zihintpause) | BIT(Zihpm) | BIT(Svadu) | BIT(Svbare) | ISA_T_HEAD)
+#define BEFORE_12                                                                                            \
+    (BEFORE_11 | BIT(Zfh) | BIT(Zfhmin) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) |        \
+     BIT(Ssccptr))
+#define SINCE_13                                                                                             \
+    (BIT(Zicfiss) | BIT(Zimop) | BIT(Zcmop) | BIT(Zabha) | BIT(Zama16b) | BIT(Smmpm) | BIT(Smnpm) |          \
+     BIT(Ssnpm) | BIT(Supm) | BIT(Svvptc))
+static const struct {
+    unsigned version;
+    isa_set older;
+} ages[] = { { 11, BEFORE_11 }, { 12, BEFORE_12 }, { 13, ~SINCE_13 } };
+#define OF_MENVCFG                                                                                           \
+    (BIT(Zicbom) | BIT(Zicboz) | BIT(Sstc) | BIT(Svpbmt) | BIT(Zicfilp) | BIT(Zicfiss) | BIT(Smnpm) |        \
+     BIT(Ssnpm) | BIT(Supm))
 #define ZVKN (BIT(Zvkb) | BIT(Zvkned) | BIT(Zvknhb) | BIT(Zvkt))
 #define ZVKS (BIT(Zvkb) | BIT(Zvksed) | BIT(Zvksh) | BIT(Zvkt))
 #define ZKN  (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
@@ -192,6 +210,7 @@ static void set_model(struct isa_config *config, const struct isa_model *model)
                                    .user = !model->bare || model->controller,
                                    .pmp = !model->bare || model->controller };
     config->mvendorid = model->mvendorid;
+    config->priv_spec = model->priv_spec;
     config->satp_max = model->satp_max ? model->satp_max : satp_default(model->xlen);
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT && model->defaults; i++)
         if (model->xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)
@@ -364,9 +383,8 @@ static bool check_absent(const struct isa_config *config, const char *name, size
 static const struct {
     const char *name, *value;
 } fixed[] = {
-    { "priv_spec", "v1.12.0" }, { "vext_spec", "v1.0" },    { "cbom_blocksize", "64" },
-    { "cbop_blocksize", "64" }, { "cboz_blocksize", "64" }, { "elen", "64" },
-    { "resetvec", "0x1000" },
+    { "vext_spec", "v1.0" },    { "cbom_blocksize", "64" }, { "cbop_blocksize", "64" },
+    { "cboz_blocksize", "64" }, { "elen", "64" },           { "resetvec", "0x1000" },
 };
 
 /* *taken: it is one of these. */
@@ -441,6 +459,21 @@ static bool set_vlen(struct isa_config *config, const char *value, size_t length
                      value);
 }
 
+/* Takes priv_spec=v1.N.0; false, with *error filled. */
+static bool set_priv_spec(struct isa_config *config, const char *value, size_t length, struct error *error)
+{
+    for (unsigned version = 10; version <= 13; version++) {
+        char text[16];
+        snprintf(text, sizeof(text), "v1.%u.0", version);
+        if (item_is(value, length, text)) {
+            config->priv_spec = version;
+            return true;
+        }
+    }
+    return error_set(error, "priv_spec=%.*s: there are v1.10.0, v1.11.0, v1.12.0 and v1.13.0", (int)length,
+                     value);
+}
+
 static bool take_model(struct isa_config *config, const char *name, size_t length, struct error *error)
 {
     char names[256] = "";
@@ -468,6 +501,8 @@ static bool parse_property(struct isa_config *config, const char *item, size_t l
         return false;
     if (taken)
         return true;
+    if (item_is(item, name_length, "priv_spec"))
+        return set_priv_spec(config, equals ? equals + 1 : "", equals ? length - name_length - 1 : 0, error);
     if (!check_fixed(item, name_length, length, &taken, error))
         return false;
     if (taken)
@@ -493,8 +528,22 @@ static void drop_orphans(struct isa_config *config, isa_set asked)
     } while (config->extensions != before);
 }
 
+/* What a hart of an older privileged architecture has by default, as on QEMU: extensions that are as old.
+ * Those that menvcfg governs cannot be there without it. Svadu may: it is how page tables are walked. */
+static bool check_age(struct isa_config *config, isa_set asked, struct error *error)
+{
+    for (unsigned i = 0; i < sizeof(ages) / sizeof(ages[0]); i++)
+        if (!isa_since(config, ages[i].version))
+            config->extensions &= ages[i].older | asked;
+    isa_set governed = isa_since(config, 12) ? 0 : config->extensions & OF_MENVCFG;
+    return !governed || error_set(error, "extension %s needs menvcfg, which priv_spec=v1.%u.0 does not have",
+                                  extensions[isa_set_first(governed)].name, config->priv_spec);
+}
+
 static bool check_dependencies(struct isa_config *config, isa_set asked, struct error *error)
 {
+    if (!check_age(config, asked, error))
+        return false;
     if (!config->supervisor)
         config->extensions &= ~OF_S_MODE | asked;
     drop_orphans(config, asked);

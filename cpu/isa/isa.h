@@ -179,8 +179,15 @@ struct isa_config {
     bool pmp;
     uint32_t mvendorid; /* 0x5b7: T-Head, whose own cores have th.sxstatus */
     uint64_t marchid, mimpid;
+    unsigned priv_spec; /* of the privileged architecture 1.N: 10 to 13; 0: the newest */
 };
 #define ISA_VENDOR_T_HEAD 0x5b7
+
+/* Whether the hart follows that version of the privileged architecture, 1.N, or a newer one. */
+static inline bool isa_since(const struct isa_config *config, unsigned version)
+{
+    return !config->priv_spec || config->priv_spec >= version;
+}
 
 static inline bool isa_has(const struct isa_config *config, enum isa_extension extension)
 {
@@ -209,14 +216,16 @@ struct isa_model {
     bool embedded;
     unsigned satp_max; /* 0: the default */
     uint32_t mvendorid;
+    unsigned priv_spec; /* as of struct isa_config */
 };
 /* Returns a row; NULL after the last one. */
 const struct isa_model *isa_model_row(unsigned number);
 
 /* Parses the argument of -cpu: a model's name, then ",NAME=on|off|true|false" for any extension,
- * "sv32/sv39/sv48/sv57", "pmp", "s" and "u" (modes: S needs U), "vlen=BITS", and "mvendorid=N", "marchid=N"
- * and "mimpid=N". An extension that is on by default is dropped if an extension that it needs is off; for an
- * extension that was asked for by name this is an error. False, with *error filled. */
+ * "sv32/sv39/sv48/sv57", "pmp", "s" and "u" (modes: S needs U), "vlen=BITS", "priv_spec=v1.N.0", and
+ * "mvendorid=N", "marchid=N" and "mimpid=N". An extension that is on by default is dropped if an extension
+ * that it needs is off; for an extension that was asked for by name this is an error. False, with *error
+ * filled. */
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error);
 
 #define ISA_STRING_SIZE (ISA_EXTENSION_COUNT * 16) /* room for any */

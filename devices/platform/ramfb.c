@@ -39,6 +39,7 @@ struct ramfb {
     uint32_t fourcc, width, height, stride;
     uint8_t *last; /* what was drawn last: height * stride bytes */
     bool drawn;    /* `last` is what is on the screen */
+    bool fixed;    /* the picture is always there */
 };
 
 static uint32_t bytes_a_pixel(uint32_t fourcc)
@@ -160,7 +161,8 @@ static void file_written(void *opaque, const uint8_t *bytes, uint32_t length)
 void ramfb_reset(struct ramfb *ramfb)
 {
     pthread_mutex_lock(&ramfb->lock);
-    turn_off(ramfb);
+    if (!ramfb->fixed)
+        turn_off(ramfb);
     pthread_mutex_unlock(&ramfb->lock);
 }
 
@@ -174,9 +176,9 @@ void ramfb_destroy(struct ramfb *ramfb)
     free(ramfb);
 }
 
-struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *error)
+/* A screen without a picture; NULL, with *error filled. */
+static struct ramfb *create(const struct ramfb_config *config, struct error *error)
 {
-    static const struct ramfb_file nothing;
     struct ramfb *ramfb = calloc(1, sizeof(*ramfb));
     if (!ramfb) {
         error_set(error, "ramfb: out of memory");
@@ -187,9 +189,65 @@ struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *erro
     ramfb->source = (struct display_source){ .name = "ramfb", .refresh = ramfb_refresh };
     pthread_mutex_init(&ramfb->lock, NULL);
     display_source_add(ramfb->display, &ramfb->source);
+    return ramfb;
+}
+
+struct ramfb *ramfb_create(const struct ramfb_config *config, struct error *error)
+{
+    static const struct ramfb_file nothing;
+    struct ramfb *ramfb = create(config, error);
+    if (!ramfb)
+        return NULL;
     if (fw_cfg_add_writable_file(config->fw_cfg, "etc/ramfb", &nothing, sizeof(nothing), file_written, ramfb,
                                  error))
         return ramfb;
+    ramfb_destroy(ramfb);
+    return NULL;
+}
+
+/* ---- A fixed picture ----------------------------------------------------------------------------------- */
+
+static uint32_t fourcc_of(const char *format)
+{
+    static const struct {
+        const char *format;
+        uint32_t fourcc;
+    } formats[] = { { "a8r8g8b8", AR24 }, { "x8r8g8b8", XR24 }, { "r8g8b8", RG24 }, { "r5g6b5", RG16 } };
+    for (size_t n = 0; n < sizeof(formats) / sizeof(formats[0]); n++)
+        if (strcmp(formats[n].format, format) == 0)
+            return formats[n].fourcc;
+    return 0;
+}
+
+uint64_t ramfb_fixed_bytes(const struct ramfb_fixed *picture)
+{
+    uint32_t pixel = bytes_a_pixel(fourcc_of(picture->format));
+    bool possible = pixel && picture->width && picture->height && picture->width <= DISPLAY_SIDE_MAX &&
+                    picture->height <= DISPLAY_SIDE_MAX && picture->stride >= picture->width * pixel &&
+                    picture->stride <= DISPLAY_SIDE_MAX * 16;
+    return possible ? (uint64_t)picture->height * picture->stride : 0;
+}
+
+struct ramfb *ramfb_create_fixed(const struct ramfb_config *config, const struct ramfb_fixed *picture,
+                                 struct error *error)
+{
+    const struct ramfb_file file = {
+        .paddr = __builtin_bswap64(picture->paddr),
+        .fourcc = __builtin_bswap32(fourcc_of(picture->format)),
+        .width = __builtin_bswap32(picture->width),
+        .height = __builtin_bswap32(picture->height),
+        .stride = __builtin_bswap32(picture->stride),
+    };
+    struct ramfb *ramfb = create(config, error);
+    if (!ramfb)
+        return NULL;
+    ramfb->fixed = true;
+    pthread_mutex_lock(&ramfb->lock);
+    const char *fault = turn_on(ramfb, &file);
+    pthread_mutex_unlock(&ramfb->lock);
+    if (!fault)
+        return ramfb;
+    error_set(error, "simple-framebuffer: %s", fault);
     ramfb_destroy(ramfb);
     return NULL;
 }

@@ -45,6 +45,7 @@ struct uart {
     struct irq_line irq;
     struct chardev *chardev;
     uint32_t clock_hz;
+    unsigned reg_shift;      /* constant */
     uint8_t fifo[FIFO_SIZE]; /* without FCR_ENABLE only one byte of it is used */
     unsigned head, count;
     uint8_t ier, fcr, lcr, mcr, msr, scr;
@@ -216,10 +217,20 @@ static uint8_t reg_read(struct uart *uart, enum reg reg)
     }
 }
 
+/* Makes a register's number of an offset; false: the byte lies between two registers. */
+static bool find_reg(const struct uart *uart, uint64_t *offset)
+{
+    bool found = !(*offset & ((1u << uart->reg_shift) - 1));
+    *offset >>= uart->reg_shift;
+    return found;
+}
+
 static uint64_t uart_read(struct device *device, uint64_t offset, unsigned size)
 {
     struct uart *uart = (struct uart *)device;
     (void)size;
+    if (!find_reg(uart, &offset))
+        return 0;
     if (offset >= REG_COUNT) {
         LOG_GUEST("uart: read at offset %#llx, where no register is", (unsigned long long)offset);
         return 0;
@@ -293,6 +304,8 @@ static void uart_write(struct device *device, uint64_t offset, unsigned size, ui
 {
     struct uart *uart = (struct uart *)device;
     (void)size;
+    if (!find_reg(uart, &offset))
+        return;
     if (offset >= REG_COUNT) {
         LOG_GUEST("uart: write at offset %#llx, where no register is", (unsigned long long)offset);
         return;
@@ -419,6 +432,7 @@ struct device *uart16550_create(const struct uart16550_config *config, struct er
     uart->irq = config->irq;
     uart->chardev = config->chardev;
     uart->clock_hz = config->clock_hz;
+    uart->reg_shift = config->reg_shift;
     uart->mcr_at_reset = config->mcr_at_reset & MCR_MASK & (uint8_t)~MCR_LOOP;
     registers_reset(uart);
     if (uart->chardev)

@@ -58,6 +58,15 @@ static bool has_text(const char *list, int length, const char *text)
 
 /* ---- Boards -------------------------------------------------------------------------------------------- */
 
+/* A board that is not here: the tree itself says what it has. */
+static void fit_own(struct identity *identity, const char *note)
+{
+    identity_set(identity->machine, sizeof(identity->machine), "dt");
+    identity_set(identity->flags, sizeof(identity->flags), "-nographic -kernel KERNEL -dtb %%s");
+    identity_note(identity, "%s-M dt makes the devices of the tree that it knows, and names the others",
+                  note);
+}
+
 static void fit_board(const void *tree, struct identity *identity)
 {
     int length;
@@ -71,7 +80,7 @@ static void fit_board(const void *tree, struct identity *identity)
             identity_set(identity->machine, sizeof(identity->machine), "%s", boards[i].machine);
             identity_set(identity->flags, sizeof(identity->flags), "%s -dtb %%s", boards[i].flags);
         } else {
-            identity_note(identity, "Rvive has no such board");
+            fit_own(identity, "Rvive has no such board; ");
         }
         if (boards[i].note)
             identity_note(identity, "%s", boards[i].note);
@@ -79,6 +88,7 @@ static void fit_board(const void *tree, struct identity *identity)
     }
     identity_text(first, sizeof(first), list ? list : "", list ? (size_t)length : 0);
     identity_why(identity, "compatible with \"%s\", which is no board that is known here", first);
+    fit_own(identity, "");
 }
 
 /* Harts, and the architecture of the first one. */
@@ -102,7 +112,8 @@ static void read_cpus(const void *tree, struct identity *identity)
         return;
     identity_why(identity, "%u hart%s, %.200s", count, count == 1 ? "" : "s",
                  *arch ? arch : "without riscv,isa");
-    if (*arch && strncmp(identity->machine, "sifive_", 7) != 0)
+    bool has_own = strncmp(identity->machine, "sifive_", 7) == 0 || strcmp(identity->machine, "dt") == 0;
+    if (*arch && !has_own)
         identify_arch(arch, false, identity);
 }
 

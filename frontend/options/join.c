@@ -304,10 +304,24 @@ static bool join_board(struct options *options, struct error *error)
                      board->ram_max >> (board->ram_max >> 30 ? 30 : 10), board->ram_max >> 30 ? "G" : "K");
 }
 
+/* Makes the board of -machine dt, which all that follows asks for what it has. */
+static bool join_tree(struct options *options, struct error *error)
+{
+    struct machine_config *machine = &options->machine;
+    if (!machine->board->of_tree)
+        return true;
+    if (!machine->dtb)
+        return error_set(error, "-machine %s needs a device tree: dtb=FILE", machine->board->name);
+    options->tree_board = board_from_tree(machine->dtb, error);
+    if (options->tree_board)
+        machine->board = options->tree_board;
+    return options->tree_board != NULL;
+}
+
 bool options_join(struct options *options, struct error *error)
 {
-    if (!options_join_accel(options, error) || !options_join_cpu(options, error) ||
-        !join_board(options, error))
+    if (!join_tree(options, error) || !options_join_accel(options, error) ||
+        !options_join_cpu(options, error) || !join_board(options, error))
         return false;
     for (unsigned i = 0; i < options->drive_count; i++) {
         struct options_drive *drive = &options->drives[i];

@@ -333,6 +333,8 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
 void options_free(struct options *options)
 {
     option_strings_free(&options->strings);
+    board_free_tree(options->tree_board);
+    options->tree_board = NULL;
     free(options->replay_plugs);
     options->replay_plugs = NULL;
 }

@@ -215,6 +215,7 @@ struct options {
     struct options_global globals[OPTIONS_ITEMS_MAX];
     unsigned global_count;
     const char *cpu;                 /* -cpu; NULL: not given */
+    const struct board *tree_board;  /* made of a device tree; NULL: none; freed by options_free() */
     const char *title;               /* -name */
     const char *incoming;            /* -incoming; NULL: not given */
     const char *loadvm;              /* -loadvm; NULL: not given */

@@ -9,7 +9,7 @@
 #include "devices/platform/sifive_test.h"
 #include "machine/internal.h"
 
-extern const struct board board_virt, board_spike, board_sifive_e, board_sifive_u, board_none;
+extern const struct board board_virt, board_spike, board_sifive_e, board_sifive_u, board_dt, board_none;
 #define BOARD_VIRT_PCI_IRQ 32 /* to 35 */
 
 /* Puts a device on the bus and into the device tree. The machine owns it from then on, even on failure.
@@ -32,21 +32,43 @@ struct irq_line board_hart_line(struct machine *machine, unsigned hart, unsigned
  * that is another one has only M-mode. */
 struct device *board_plic(struct machine *machine, unsigned sources, bool s_mode, struct error *error);
 struct device *board_clint(struct machine *machine, struct error *error);
+/* The same with other wires: `harts` has those of `count` groups of registers. */
+struct aclint_hart;
+struct device *board_clint_of(struct machine *machine, const struct aclint_hart *harts, unsigned count,
+                              struct error *error);
+/* What QEMU's boards have: the clock, with what the user says about it; a slot, with what is plugged into it;
+ * fw_cfg, with what is in it; a bank of flash, whose node describes `fdt_banks` banks. */
+struct device *board_rtc(struct machine *machine, struct irq_line irq, struct error *error);
+struct device *board_virtio_slot(struct machine *machine, unsigned slot, struct irq_line irq,
+                                 struct error *error);
+struct device *board_fw_cfg(struct machine *machine, struct error *error);
+struct device *board_flash(struct machine *machine, unsigned bank, unsigned fdt_banks, struct error *error);
 /* For the `power` of devices; `machine` is the opaque pointer. */
 void board_power(void *machine, enum power_action action, unsigned code);
 /* Where OpenSBI's generic firmware may be. */
 extern const struct board_firmware board_opensbi[];
+
+/* dt.c: for a board that was made of a device tree. */
+bool board_dt_create(struct machine *machine, struct error *error);
+
+/* spike.c: HTIF where the program's symbols say, or else at `base`. */
+#define BOARD_HTIF_BASE UINT64_C(0x1000000)
+bool board_create_htif(struct machine *machine, uint64_t base, struct error *error);
 
 /* aia.c: the advanced interrupt controllers of `virt`; the first device is the APLIC. Where PCI functions
  * send messages to, and the phandle of that; send == NULL and 0: nowhere. */
 bool board_aia_create(struct machine *machine, struct error *error);
 struct pci_msi_target board_aia_messages(struct machine *machine);
 uint32_t board_aia_msi_parent(const struct machine *machine);
+
 /* pci.c: the PCI host bridge of `virt`, and the functions that are plugged into it. input() gives the wires
  * of the board's interrupt controller. */
 bool board_pci_create(struct machine *machine,
                       struct irq_line (*input)(struct machine *machine, unsigned number),
                       struct error *error);
+/* Whether a device tree describes that bridge: its ECAM, and its windows in `ranges`. */
+bool board_pci_is(const struct board_range *ram, unsigned xlen, const struct board_range *ecam,
+                  const uint8_t *ranges, uint32_t length);
 /* Returns the bus whose name is the id of a bridge, or the root bus (id NULL); NULL: there is no such
  * bridge. */
 struct pci_bus *board_pci_bus(const struct machine *machine, const char *id);

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * What several boards have: the interrupt controllers of the harts, the way to power off, the places of
- * OpenSBI.
+ * What several boards have: the interrupt controllers of the harts, the devices of QEMU's `virt`, the way to
+ * power off, the places of OpenSBI.
  */
 #include "devices/platform/aclint.h"
+#include "devices/platform/fw_cfg.h"
+#include "devices/platform/pflash_cfi.h"
 #include "devices/platform/plic.h"
+#include "devices/platform/rtc_goldfish.h"
 #include "devices/platform/sifive_test.h"
+#include "devices/platform/vmcoreinfo.h"
+#include "devices/virtio/transport/mmio.h"
 #include "machine/boards/boards.h"
+
+#define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
 
 struct irq_line board_hart_line(struct machine *machine, unsigned hart, unsigned bit)
 {
@@ -54,8 +61,14 @@ struct device *board_clint(struct machine *machine, struct error *error)
             .msip = board_hart_line(machine, i, BOARD_IRQ_M_SOFT),
             .intc_phandle = FDT_PHANDLE_INTC(i),
         };
+    return board_clint_of(machine, harts, machine->hart_count, error);
+}
+
+struct device *board_clint_of(struct machine *machine, const struct aclint_hart *harts, unsigned count,
+                              struct error *error)
+{
     struct aclint_config config = {
-        .hart_count = machine->hart_count,
+        .hart_count = count,
         .harts = harts,
         .clock = machine->clock,
         .timebase_hz = machine->config.board->timebase_hz,
@@ -67,6 +80,87 @@ struct device *board_clint(struct machine *machine, struct error *error)
     };
     return aclint_create(&config, error);
 }
+
+/* ---- Devices of QEMU's boards -------------------------------------------------------------------------- */
+
+struct device *board_rtc(struct machine *machine, struct irq_line irq, struct error *error)
+{
+    if (machine->config.rtc_dated)
+        clock_set_wall(machine->clock, machine->config.rtc_date);
+    else
+        clock_shift_wall(machine->clock, machine->config.rtc_offset);
+    if (machine->config.rtc_stands)
+        clock_stop_wall(machine->clock);
+    struct rtc_goldfish_config config = { .irq = irq, .clock = machine->clock };
+    return rtc_goldfish_create(&config, error);
+}
+
+static bool create_ramfb(struct machine *machine, struct device *fw_cfg, struct error *error)
+{
+    struct ramfb_config config = {
+        .display = machine->config.display,
+        .fw_cfg = fw_cfg,
+        .dma = bus_for_devices(machine->bus),
+    };
+    if (machine->config.ramfb)
+        machine->ramfb = ramfb_create(&config, error);
+    return machine->ramfb || !machine->config.ramfb;
+}
+
+struct device *board_fw_cfg(struct machine *machine, struct error *error)
+{
+    struct fw_cfg_config config = { .dma = bus_for_devices(machine->bus) };
+    const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
+    struct device *device = fw_cfg_create(&config, error);
+    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
+        create_ramfb(machine, device, error) &&
+        (!machine->config.vmcoreinfo || vmcoreinfo_add(device, error)) &&
+        boot_flash_add_kernel(machine, device, error)) {
+        machine->fw_cfg = device;
+        return device;
+    }
+    if (device)
+        device->ops->destroy(device);
+    return NULL;
+}
+
+struct device *board_flash(struct machine *machine, unsigned bank, unsigned fdt_banks, struct error *error)
+{
+    const struct machine_pflash *what = &machine->config.pflash[bank];
+    struct pflash_config config = { .fdt_banks = fdt_banks };
+    if (what->present && !(config.blockdev = machine_open_disk(machine, &what->drive, error)))
+        return NULL;
+    struct device *device = pflash_cfi_create(&config, error);
+    if (device)
+        machine->flash_code[bank] = pflash_cfi_bytes(device);
+    return device;
+}
+
+struct device *board_virtio_slot(struct machine *machine, unsigned number, struct irq_line irq,
+                                 struct error *error)
+{
+    const struct machine_plug *what = &machine->config.virtio[number];
+    /* Drivers of devices that came with Virtio 1 expect its interface. */
+    bool modern = what->model && what->model->ops && !what->model->ops->pci_legacy;
+    struct virtio_mmio_config config = {
+        .irq = irq,
+        .dma = bus_for_devices(machine->bus),
+        .legacy = machine->config.virtio_legacy && !modern,
+        .strict = machine->config.strict,
+    };
+    struct device *slot = virtio_mmio_create(&config, error);
+    if (!slot || !what->model)
+        return slot;
+    struct virtio_device *device = machine_create_plugged(machine, what, error);
+    if (device) {
+        virtio_mmio_plug(slot, device);
+        return slot;
+    }
+    slot->ops->destroy(slot);
+    return NULL;
+}
+
+/* ---- Power, firmware ----------------------------------------------------------------------------------- */
 
 void board_power(void *opaque, enum power_action action, unsigned code)
 {

@@ -22,11 +22,10 @@
 #define MEM64_BASE_RV32 UINT64_C(0x300000000)
 #define MEM64_SIZE_RV32 UINT64_C(0x100000000)
 
-static struct pci_host_range mem64(const struct machine_config *config)
+static struct pci_host_range mem64(uint64_t ram_end, unsigned xlen)
 {
-    if (config->isa.xlen == 32)
+    if (xlen == 32)
         return (struct pci_host_range){ MEM64_BASE_RV32, MEM64_SIZE_RV32 };
-    uint64_t ram_end = config->board->ram_base + config->ram_size;
     return (struct pci_host_range){ (ram_end + MEM64_SIZE - 1) & -MEM64_SIZE, MEM64_SIZE };
 }
 
@@ -38,7 +37,8 @@ static struct pci_host *create_host(struct machine *machine,
         .windows = { [PCI_WINDOW_ECAM] = { ECAM_BASE, ECAM_SIZE },
                      [PCI_WINDOW_IO] = { IO_BASE, IO_SIZE },
                      [PCI_WINDOW_MEM32] = { MEM32_BASE, MEM32_SIZE },
-                     [PCI_WINDOW_MEM64] = mem64(&machine->config) },
+                     [PCI_WINDOW_MEM64] = mem64(machine->config.board->ram_base + machine->config.ram_size,
+                                                machine->config.isa.xlen) },
         .first_irq = BOARD_VIRT_PCI_IRQ,
         .irq_parent = FDT_PHANDLE_PLIC(machine->hart_count),
         .irq_type = machine->config.aia == MACHINE_AIA_NONE ? 0 : FDT_IRQ_LEVEL_HIGH,
@@ -55,6 +55,36 @@ static struct pci_host *create_host(struct machine *machine,
             return NULL;
     }
     return host;
+}
+
+static uint64_t cells(const uint8_t *at, unsigned count)
+{
+    uint64_t value = 0;
+    for (unsigned n = 0; n < 4 * count; n++)
+        value = value << 8 | at[n];
+    return value;
+}
+
+/* A range is 7 cells: the kind of the space (PCI Bus Binding to Open Firmware), the address there, the
+ * hart's address, the size. */
+bool board_pci_is(const struct board_range *ram, unsigned xlen, const struct board_range *ecam,
+                  const uint8_t *ranges, uint32_t length)
+{
+    const struct pci_host_range high = mem64(ram->base + ram->size, xlen);
+    const struct {
+        uint32_t kind;
+        uint64_t bus, base, size;
+    } wanted[] = { { 0x1000000, 0, IO_BASE, IO_SIZE },
+                   { 0x2000000, MEM32_BASE, MEM32_BASE, MEM32_SIZE },
+                   { 0x3000000, high.base, high.base, high.size } };
+    if (ecam->base != ECAM_BASE || ecam->size != ECAM_SIZE ||
+        length != sizeof(wanted) / sizeof(wanted[0]) * 28)
+        return false;
+    for (unsigned n = 0; n < sizeof(wanted) / sizeof(wanted[0]); n++, ranges += 28)
+        if (cells(ranges, 1) != wanted[n].kind || cells(ranges + 4, 2) != wanted[n].bus ||
+            cells(ranges + 12, 2) != wanted[n].base || cells(ranges + 20, 2) != wanted[n].size)
+            return false;
+    return true;
 }
 
 /* Makes the screen that virtio-vga has for firmware. */

@@ -14,7 +14,6 @@
 #include "machine/symbols/symbols.h"
 
 #define CLINT_BASE UINT64_C(0x2000000)
-#define HTIF_BASE  UINT64_C(0x1000000)
 
 /* A pipe was read already, when it was loaded, and is not looked at. */
 static bool look_in(const char *path, struct symbol_wanted *wanted, struct error *error)
@@ -58,26 +57,26 @@ static bool place_htif(struct machine *machine, struct device *htif, const struc
                        struct error *error)
 {
     if (!config->in_ram)
-        return board_add_device(machine, htif, HTIF_BASE, 0, NULL, error);
+        return board_add_device(machine, htif, config->base, 0, NULL, error);
     board_add_hidden_device(machine, htif);
     return bus_tell_stores(machine->bus, config->tohost, on_stored, htif, error) &&
            (!config->fromhost || bus_tell_stores(machine->bus, config->fromhost, on_stored, htif, error));
 }
 
-static bool create_htif(struct machine *machine, struct error *error)
+bool board_create_htif(struct machine *machine, uint64_t base, struct error *error)
 {
     struct symbol_wanted wanted[] = { { .name = "tohost" }, { .name = "fromhost" }, { .name = NULL } };
     struct htif_config config = {
         .dma = bus_for_devices(machine->bus),
         .clock = machine->clock,
-        .base = HTIF_BASE,
+        .base = base,
         .exit = on_exit_status,
         .call = on_call,
         .opaque = machine,
     };
     if (!look_everywhere(&machine->config, wanted, error))
         return false;
-    config.in_ram = wanted[0].found && wanted[0].addr != HTIF_BASE;
+    config.in_ram = wanted[0].found && wanted[0].addr != base;
     config.tohost = wanted[0].addr;
     config.fromhost = wanted[1].found ? wanted[1].addr : 0;
     config.chardev = machine_open_serial(machine, 0, error);
@@ -90,7 +89,7 @@ static bool create(struct machine *machine, struct error *error)
 {
     struct device *clint = board_clint(machine, error);
     return clint && board_add_device(machine, clint, CLINT_BASE, 0, NULL, error) &&
-           create_htif(machine, error);
+           board_create_htif(machine, BOARD_HTIF_BASE, error);
 }
 
 const struct board board_spike = {

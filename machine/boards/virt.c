@@ -7,24 +7,18 @@
  */
 #include "devices/platform/aclint.h"
 #include "devices/platform/aplic.h"
-#include "devices/platform/fw_cfg.h"
 #include "devices/platform/pflash_cfi.h"
 #include "devices/platform/plic.h"
-#include "devices/platform/rtc_goldfish.h"
 #include "devices/platform/sifive_test.h"
 #include "devices/platform/uart16550.h"
-#include "devices/platform/vmcoreinfo.h"
-#include "devices/virtio/transport/mmio.h"
 #include "machine/boards/boards.h"
-#include "util/log.h"
 
-#define TIMEBASE_HZ    UINT64_C(10000000)
-#define FLASH_BASE     UINT64_C(0x20000000)
-#define FLASH_BANKS    2
-#define PLIC_SOURCES   95
-#define UART_CLOCK_HZ  3686400
-#define UART_MCR_OUT2  8 /* set after reset, as on QEMU; in PC16550D table I all bits are 0 */
-#define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
+#define TIMEBASE_HZ   UINT64_C(10000000)
+#define FLASH_BASE    UINT64_C(0x20000000)
+#define FLASH_BANKS   2
+#define PLIC_SOURCES  95
+#define UART_CLOCK_HZ 3686400
+#define UART_MCR_OUT2 8 /* set after reset, as on QEMU; in PC16550D table I all bits are 0 */
 
 struct row {
     const char *name;
@@ -86,14 +80,7 @@ static struct device *create_finisher(struct machine *machine, const struct row 
 
 static struct device *create_rtc(struct machine *machine, const struct row *row, struct error *error)
 {
-    if (machine->config.rtc_dated)
-        clock_set_wall(machine->clock, machine->config.rtc_date);
-    else
-        clock_shift_wall(machine->clock, machine->config.rtc_offset);
-    if (machine->config.rtc_stands)
-        clock_stop_wall(machine->clock);
-    struct rtc_goldfish_config config = { .irq = line_of(machine, row), .clock = machine->clock };
-    return rtc_goldfish_create(&config, error);
+    return board_rtc(machine, line_of(machine, row), error);
 }
 
 static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
@@ -105,69 +92,20 @@ static struct device *create_uart(struct machine *machine, const struct row *row
     return config.chardev ? uart16550_create(&config, error) : NULL;
 }
 
-static bool create_ramfb(struct machine *machine, struct device *fw_cfg, struct error *error)
-{
-    struct ramfb_config config = {
-        .display = machine->config.display,
-        .fw_cfg = fw_cfg,
-        .dma = bus_for_devices(machine->bus),
-    };
-    if (machine->config.ramfb)
-        machine->ramfb = ramfb_create(&config, error);
-    return machine->ramfb || !machine->config.ramfb;
-}
-
 static struct device *create_fw_cfg(struct machine *machine, const struct row *row, struct error *error)
 {
     (void)row;
-    struct fw_cfg_config config = { .dma = bus_for_devices(machine->bus) };
-    const uint8_t harts[2] = { (uint8_t)machine->hart_count, (uint8_t)(machine->hart_count >> 8) };
-    struct device *device = fw_cfg_create(&config, error);
-    if (device && fw_cfg_add_item(device, FW_CFG_NB_CPUS, harts, sizeof(harts), error) &&
-        create_ramfb(machine, device, error) &&
-        (!machine->config.vmcoreinfo || vmcoreinfo_add(device, error)) &&
-        boot_flash_add_kernel(machine, device, error)) {
-        machine->fw_cfg = device;
-        return device;
-    }
-    if (device)
-        device->ops->destroy(device);
-    return NULL;
+    return board_fw_cfg(machine, error);
 }
 
 static struct device *create_flash(struct machine *machine, const struct row *row, struct error *error)
 {
-    const struct machine_pflash *bank = &machine->config.pflash[row->slot];
-    struct pflash_config config = { .fdt_banks = row->slot ? 0 : FLASH_BANKS };
-    if (bank->present && !(config.blockdev = machine_open_disk(machine, &bank->drive, error)))
-        return NULL;
-    struct device *device = pflash_cfi_create(&config, error);
-    if (device)
-        machine->flash_code[row->slot] = pflash_cfi_bytes(device);
-    return device;
+    return board_flash(machine, row->slot, row->slot ? 0 : FLASH_BANKS, error);
 }
 
 static struct device *create_virtio_slot(struct machine *machine, const struct row *row, struct error *error)
 {
-    const struct machine_plug *what = &machine->config.virtio[row->slot];
-    /* Drivers of devices that came with Virtio 1 expect its interface. */
-    bool modern = what->model && what->model->ops && !what->model->ops->pci_legacy;
-    struct virtio_mmio_config config = {
-        .irq = line_of(machine, row),
-        .dma = bus_for_devices(machine->bus),
-        .legacy = machine->config.virtio_legacy && !modern,
-        .strict = machine->config.strict,
-    };
-    struct device *slot = virtio_mmio_create(&config, error);
-    if (!slot || !what->model)
-        return slot;
-    struct virtio_device *device = machine_create_plugged(machine, what, error);
-    if (device) {
-        virtio_mmio_plug(slot, device);
-        return slot;
-    }
-    slot->ops->destroy(slot);
-    return NULL;
+    return board_virtio_slot(machine, row->slot, line_of(machine, row), error);
 }
 
 /* ---- The board ----------------------------------------------------------------------------------------- */

@@ -171,6 +171,19 @@ bool boot_load_images(struct machine *machine, struct error *error)
 }
 
 /* Finds the highest place below the limit that does not overlap anything. */
+/* What must stay free of the device tree: images, and what its board reserves. False: there are no more. */
+static bool occupied(const struct machine *machine, unsigned n, struct board_range *range)
+{
+    const struct board *board = board_of(machine);
+    if (n >= machine->loader.count + board->reserved_count)
+        return false;
+    if (n < machine->loader.count)
+        *range = (struct board_range){ machine->loader.blobs[n].paddr, machine->loader.blobs[n].size };
+    else
+        *range = board->reserved[n - machine->loader.count];
+    return true;
+}
+
 static bool find_fdt_address(struct machine *machine, uint64_t size, struct error *error)
 {
     uint64_t ram_base = board_of(machine)->ram_base, end = ram_base + machine->config.ram_size;
@@ -181,10 +194,10 @@ static bool find_fdt_address(struct machine *machine, uint64_t size, struct erro
     uint64_t addr = end < ram_base + size ? 0 : (end - size) & -align;
     while (moved && addr >= ram_base) {
         moved = false;
-        for (unsigned i = 0; i < machine->loader.count; i++) {
-            const struct loader_blob *blob = &machine->loader.blobs[i];
-            if (addr < blob->paddr + blob->size && blob->paddr < addr + size) {
-                addr = (blob->paddr - size) & -align;
+        struct board_range range;
+        for (unsigned i = 0; occupied(machine, i, &range); i++) {
+            if (addr < range.base + range.size && range.base < addr + size) {
+                addr = range.base < ram_base + size ? 0 : (range.base - size) & -align;
                 moved = true;
             }
         }
@@ -229,7 +242,9 @@ bool boot_place_fdt(struct machine *machine, struct error *error)
         .has_distances = config->has_distances,
         .distances = config->distances,
     };
-    machine->fdt = config->dtb ? boot_fdt_read(config->dtb, error) : boot_fdt_build(&content, error);
+    machine->fdt = config->board->tree ? boot_fdt_copy(board_tree_fdt(config->board), error)
+                   : config->dtb       ? boot_fdt_read(config->dtb, error)
+                                       : boot_fdt_build(&content, error);
     return machine->fdt && find_fdt_address(machine, boot_fdt_size(machine->fdt), error) &&
            load_initrd(machine, error);
 }

@@ -289,6 +289,18 @@ void *boot_fdt_read(const char *path, struct error *error)
     return open_with_room(image.bytes, path, error);
 }
 
+void *boot_fdt_copy(const void *tree, struct error *error)
+{
+    uint32_t size = fdt_totalsize(tree);
+    void *copy = malloc(size);
+    if (!copy) {
+        error_set(error, "out of memory for the device tree");
+        return NULL;
+    }
+    memcpy(copy, tree, size);
+    return open_with_room(copy, "the device tree", error);
+}
+
 bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error)
 {
     uint8_t seed[RNG_SEED];

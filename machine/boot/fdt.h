@@ -46,6 +46,8 @@ struct fdt_chosen {
 void *boot_fdt_build(const struct fdt_content *content, struct error *error);
 /* Reads a tree from a file (-dtb), checks it, and leaves the same room. The caller frees it. */
 void *boot_fdt_read(const char *path, struct error *error);
+/* A copy of a tree that has been checked, with the same room. */
+void *boot_fdt_copy(const void *tree, struct error *error);
 /* Fills in /chosen, with a fresh rng-seed; to be called before each boot. */
 bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error);
 /* The bytes that the tree takes in memory, including the room for /chosen. */

@@ -31,6 +31,8 @@ static void put_cpu(FILE *out, const struct isa_config *isa)
         fprintf(out, ",marchid=0x%" PRIx64, isa->marchid);
     if (isa->mimpid)
         fprintf(out, ",mimpid=0x%" PRIx64, isa->mimpid);
+    if (isa->priv_spec)
+        fprintf(out, ",priv_spec=v1.%u.0", isa->priv_spec);
     fputc('\n', out);
     for (unsigned n = 0; n < ISA_EXTENSION_COUNT; n++)
         if (isa_has(isa, (enum isa_extension)n))

@@ -122,6 +122,35 @@ START_TEST(knows_the_formats)
 }
 END_TEST
 
+/* The picture of a device tree is there from the start, and stays. */
+START_TEST(fixed)
+{
+    static const struct ramfb_fixed bad[] = {
+        { PICTURE_AT, "r5g6b5", 16, 16, 31 },     { PICTURE_AT, "a1r5g5b5", 16, 16, 64 },
+        { PICTURE_AT, "r5g6b5", 0, 16, 32 },      { PICTURE_AT, "r5g6b5", 16, 0x80000001, 32 },
+        { RAM_SIZE - 100, "r5g6b5", 16, 16, 32 }, { UINT64_MAX - 10, "r5g6b5", 16, 16, 32 },
+    };
+    struct ramfb_config config = { .display = display, .dma = &dma };
+    struct ramfb_fixed picture = { PICTURE_AT, "r5g6b5", 40, 33, 96 };
+    struct error error;
+    for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+        ck_assert_ptr_null(ramfb_create_fixed(&config, &bad[n], &error));
+        ck_assert_uint_eq(ramfb_fixed_bytes(&bad[n]), n < 4 ? 0 : 512);
+    }
+    ck_assert_uint_eq(ramfb_fixed_bytes(&picture), 33 * 96);
+    struct ramfb *second = ramfb_create_fixed(&config, &picture, &error);
+    ck_assert_ptr_nonnull(second);
+    ram[PICTURE_AT + 96 * 32 + 2 * 39] = 0x1f;
+    ck_assert_int_eq(display_refresh(display), DISPLAY_CHANGED);
+    ck_assert_uint_eq(pixel(39, 32), 0x0000ff);
+    ramfb_reset(second);
+    ram[PICTURE_AT + 3] = 0xf8;
+    ck_assert_int_eq(display_refresh(display), DISPLAY_CHANGED);
+    ck_assert_uint_eq(pixel(1, 0), 0xff0000);
+    ramfb_destroy(second);
+}
+END_TEST
+
 START_TEST(refuses_nonsense)
 {
     static const struct {
@@ -170,6 +199,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, shows_what_changes);
     tcase_add_test(tests, knows_the_formats);
+    tcase_add_test(tests, fixed);
     tcase_add_test(tests, refuses_nonsense);
     tcase_add_test(tests, state_is_that_of_the_file);
     suite_add_tcase(suite, tests);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * sifive_test, the goldfish RTC and fw_cfg at register level; fw_cfg also with hostile DMA.
+ * sifive_test, syscon, the goldfish RTC and fw_cfg at register level; fw_cfg also with hostile DMA.
  */
 #include <unistd.h>
 
 #include "devices/platform/fw_cfg.h"
 #include "devices/platform/rtc_goldfish.h"
 #include "devices/platform/sifive_test.h"
+#include "devices/platform/syscon.h"
 #include "tests/devices/fake.h"
 
 static unsigned power_count, power_code;
@@ -46,6 +47,34 @@ START_TEST(test_finisher)
     FAKE_FDT_CELLS(fdt, "/reboot", "regmap", 6);
     free(fdt);
     device->ops->destroy(device);
+}
+END_TEST
+
+START_TEST(test_syscon)
+{
+    struct syscon_config config = { .actions = { { 8, 0x0500, 0xff00, POWER_OFF }, { 8, 7, 7, POWER_RESET } },
+                                    .count = 2,
+                                    .power = note_power };
+    struct device *device = syscon_create(&config, NULL), *second = syscon_create(&config, NULL);
+    power_count = 0;
+    fake_write(device, 0xc, 4, 0x0500);
+    fake_write(device, 8, 4, 0x1234);
+    ck_assert_uint_eq(power_count, 0);
+    ck_assert_uint_eq(fake_read(device, 8, 4), 0x1234);
+    fake_write(device, 9, 1, 5); /* one byte of the word */
+    ck_assert(power_count == 1 && power_action == POWER_OFF && power_code == 0);
+    ck_assert_uint_eq(fake_read(device, 8, 4), 0x0534);
+    ck_assert_uint_eq(fake_read(device, 9, 1), 5);
+    fake_write(device, 8, 2, 0xf7);
+    ck_assert(power_count == 2 && power_action == POWER_RESET);
+    fake_write(device, SYSCON_SIZE - 4, 4, 0xfeedbeef);
+    fake_state_copy(device, second);
+    ck_assert_uint_eq(fake_read(second, SYSCON_SIZE - 2, 2), 0xfeed);
+    fake_state_mutate(second, fake_seed("syscon"), 500);
+    device->ops->reset(device);
+    ck_assert_uint_eq(fake_read(device, 8, 4), 0);
+    device->ops->destroy(device);
+    second->ops->destroy(second);
 }
 END_TEST
 
@@ -208,6 +237,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("small devices");
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_finisher);
+    tcase_add_test(c, test_syscon);
     tcase_add_test(c, test_rtc);
     tcase_add_test(c, test_clock_stop);
     tcase_add_test(c, test_clock_wall_stops);

@@ -271,6 +271,7 @@ START_TEST(test_other_boards)
     expect_none("type:");
     ask_elf(true, 0x123456780000, 0, "rv64i2p1", "");
     expect("no board that is known here");
+    expect("-M dt ");
 }
 END_TEST
 
@@ -360,6 +361,7 @@ START_TEST(test_trees)
     make_tree("nobody,nothing", "rv64imafdc");
     ask(sample.bytes, sample.length);
     expect("no board that is known here");
+    expect("-M dt ");
     make_fit();
     ask(sample.bytes, sample.length);
     expect("a FIT image of U-Boot");
