@@ -153,7 +153,8 @@ void hart_reset(struct hart *hart)
     block_cache_reset(hart);
     atomic_fetch_and(&hart->requests,
                      (unsigned)(HART_REQUEST_STOP | HART_REQUEST_DEBUG | HART_REQUEST_TRACE));
-    hart->debug.passing = hart->alone = hart->waits = false;
+    hart->debug.passing = hart->alone = hart->waits = hart->trapped = false;
+    hart->traps = 0;
 }
 
 void hart_set_accel(struct hart *hart, struct hart_accel *accel, unsigned hot)

@@ -91,6 +91,7 @@ enum hart_end {
     HART_WAITS,  /* in wfi, until hart_is_idle() is false */
     HART_PAUSES, /* the guest waits for another hart (Zihintpause, Zawrs) */
     HART_ASKED,  /* HART_REQUEST_RETURN */
+    HART_TRAPS,  /* its handler's first instruction traps, and nothing but an interrupt can change this */
 };
 /* For a hart whose configuration is `exact`: runs it until hart_instructions() is `limit`, exactly, or until
  * it ends for another reason. It does not wait. All harts of a machine may run on one thread in this way, one

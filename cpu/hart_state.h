@@ -392,6 +392,9 @@ struct hart {
     bool exact;           /* devices are accessed by instructions that run alone, between two blocks */
     bool alone;           /* the next instruction is to run alone */
     bool waits;           /* hart_run_until() returned HART_WAITS */
+    bool trapped;         /* an exception was taken that turn_run() has not counted */
+    unsigned traps;       /* exceptions in a row, between which no instruction retired, */
+    uint64_t traps_at;    /* when instret was this */
     enum hart_end end;    /* why it will return; HART_STOPPED: for no reason of its own */
     uint64_t limit;       /* of instret */
     struct hart *sleeper; /* whose sleep requests end: this hart itself, or the first one */

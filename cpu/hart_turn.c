@@ -123,8 +123,28 @@ static void run_some(struct hart *hart, uint64_t left)
     }
 }
 
+/* Exceptions in a row, without an instruction that retires. No program has so many, except one whose
+ * handler's first instruction traps: this hart is in a loop then, since the later ones find the state as the
+ * earlier ones left it, and it would never come to its limit. */
+#define TRAPS_MAX 16
+
+/* Counts the exception that was taken; each leaves a request, so turn_run() sees them one by one. */
+static void count_trap(struct hart *hart)
+{
+    uint64_t now = hart_instructions(hart);
+    hart->trapped = false;
+    hart->traps = hart->traps_at == now ? hart->traps + 1 : 1;
+    hart->traps_at = now;
+    if (hart->traps < TRAPS_MAX)
+        return;
+    hart->traps = TRAPS_MAX;
+    hart->end = HART_TRAPS;
+}
+
 bool turn_run(struct hart *hart)
 {
+    if (UNLIKELY(hart->trapped))
+        count_trap(hart);
     do {
         if (hart->end != HART_STOPPED)
             return false;

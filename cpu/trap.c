@@ -70,6 +70,9 @@ static void enter_mode(struct hart *hart, enum privilege to, bool interrupt, uns
         enter_s(hart, interrupt, cause, tval);
     else
         enter_m(hart, interrupt, cause, tval);
+    hart->trapped = !interrupt;
+    if (interrupt)
+        hart->traps = 0;
     hart->exit_link = NULL;
     tlb_select(hart);
     /* A trap clears the enable bit, but another level may still be enabled. */

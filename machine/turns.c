@@ -163,7 +163,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 }
 
 /* The hart goes on with its turn, or begins one. If it executes nothing, since it has to stop, the turn is
- * whose it was: a pause of the machine changes nothing. */
+ * whose it was: a pause of the machine changes nothing. If it can only trap, time passes as if it executed
+ * something else: a timer may help it, or another hart. */
 static enum hart_end go_on(struct machine *machine, unsigned number)
 {
     struct turns *turns = &machine->turns;
@@ -182,6 +183,8 @@ static enum hart_end go_on(struct machine *machine, unsigned number)
     if (machine->timeline)
         timeline_border(machine->timeline, number);
     enum hart_end end = hart_run_until(hart, at + left);
+    if (end == HART_TRAPS)
+        skip_ns(turns, (at + left - hart_instructions(hart)) << turns->shift);
     if (end == HART_WAITS && machine->timeline)
         timeline_waits(machine->timeline, number);
     if ((end == HART_STOPPED || end == HART_ASKED) && hart_instructions(hart) == at) {

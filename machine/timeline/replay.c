@@ -95,6 +95,8 @@ static bool run_hart(struct timeline *timeline, uint64_t instructions)
     enum hart_end end = hart_run_until(hart, hart_instructions(hart) + instructions);
     if (end == HART_WAITS)
         timeline->diverged = "a hart waits where it did not wait before";
+    if (end == HART_TRAPS)
+        timeline->diverged = "a hart only traps where it went on before";
     if (end != HART_STOPPED)
         return true;
     if (hart_must_stop(hart))

@@ -11,9 +11,10 @@ trap 'exit 1' HUP INT TERM
 failures=0
 
 compile() {
-    riscv64-unknown-elf-gcc -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -nostdlib -ffreestanding -O1 -DHARTS=$1 \
-        -Wl,--build-id=none,--no-relax,--no-warn-rwx-segments -Wl,-Ttext=0x80000000 "$here/start.S" "$here/program.c" \
-        -o "$work/program$1"
+    output=$1
+    shift
+    riscv64-unknown-elf-gcc -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -nostdlib -ffreestanding -O1 \
+        -Wl,--build-id=none,--no-relax,--no-warn-rwx-segments -Wl,-Ttext=0x80000000 "$@" -o "$work/$output"
 }
 
 # run HARTS NAME FLAGS...: its output in $work/NAME
@@ -47,7 +48,7 @@ same() {
 }
 
 for harts in 1 4; do
-    compile $harts
+    compile program$harts -DHARTS=$harts "$here/start.S" "$here/program.c"
     for flags in shift=0,sleep=off shift=3,sleep=off shift=0,sleep=on; do
         same $harts -icount $flags
     done
@@ -60,4 +61,21 @@ for harts in 1 4; do
         failures=$((failures + 1))
     fi
 done
+
+# traps HARTS OUTPUT: a hart that only traps stops neither time nor the others, also in a recording and its replay.
+traps() {
+    for accel in interp t1,hot=1 t2,hot=1,eager=on; do
+        for flags in "-icount shift=0,sleep=off" "-icount shift=0 -record $work/recording" "-replay $work/recording"; do
+            run "$1" output $flags -accel $accel
+            [ "$(cat "$work/output")" = "$2" ] || {
+                echo "FAIL: $1 harts, one traps, $flags -accel $accel: $(cat "$work/output")"
+                failures=$((failures + 1))
+            }
+        done
+    done
+}
+compile program1 "$here/traps.S"
+cp "$work/program1" "$work/program2"
+traps 1 T
+traps 2 111T
 exit $failures
