@@ -503,7 +503,7 @@ START_TEST(fdt_node)
     uint8_t tree[1024];
     int length;
     guest_init(&guest, false);
-    struct fdt_place place = { 0x10001000, 0x1000, 1, 3 };
+    struct fdt_place place = { .base = 0x10001000, .size = 0x1000, .irq = 1, .irq_parent = 3 };
     ck_assert_int_eq(fdt_create(tree, sizeof(tree)), 0);
     ck_assert_int_eq(fdt_finish_reservemap(tree), 0);
     ck_assert_int_eq(fdt_begin_node(tree, ""), 0);
