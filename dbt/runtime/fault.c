@@ -21,8 +21,8 @@ static void on_fault(int number, siginfo_t *info, void *opaque)
 {
     ucontext_t *context = opaque;
     greg_t *pc = &context->uc_mcontext.gregs[REG_RIP];
-    (void)info;
-    for (unsigned i = 0; i < CACHES_MAX; i++) {
+    bool sent = info->si_code <= 0; /* by a process, not by the instruction */
+    for (unsigned i = 0; i < CACHES_MAX && !sent; i++) {
         const struct code_cache *cache = atomic_load_explicit(&caches[i], memory_order_acquire);
         const uint8_t *cold = cache ? code_cache_find_fault(cache, (const uint8_t *)(uintptr_t)*pc) : NULL;
         if (cold) {
@@ -31,6 +31,8 @@ static void on_fault(int number, siginfo_t *info, void *opaque)
         }
     }
     sigaction(number, &before, NULL); /* the instruction faults again, and the earlier handler serves it */
+    if (sent)
+        raise(number);
 }
 
 bool fault_serve(const struct code_cache *cache)
