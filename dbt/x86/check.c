@@ -20,6 +20,7 @@
 #include "cpu/mmu/window.h"
 #include "dbt/x86/check.h"
 #include "dbt/x86/fragments.h"
+#include "dbt/x86/vex.h"
 #include "util/log.h"
 
 /* The word that says what is accessed: bytes, whether it is a store, whether it goes to a window, the
@@ -116,6 +117,8 @@ static void check_access(struct hart *hart, uint64_t vaddr, const uint8_t *host,
 
 /* ---- Host code ----------------------------------------------------------------------------------------- */
 
+#define VECTORS_BYTES (16 * 32)
+
 static void push_places(struct x86_emit *e, struct x86_mem vaddr, struct x86_mem host)
 {
     x86_lea(e, 64, X86_RCX, vaddr);
@@ -166,25 +169,47 @@ void check_emit_window(const struct dbt *dbt, struct x86_emit *e, struct x86_mem
     emit(dbt, e, vaddr, host, size | CHECK_WINDOW | (write ? CHECK_WRITE : 0) | offset << CHECK_OFFSET_SHIFT);
 }
 
-/* check_access: all registers keep their values except rcx; of xmm registers the low halves do, which is all
- * that regions use. */
+/* check_access: all registers keep their values except rcx. Of vector registers, those do that may have
+ * copies of the guest's (x86/t1/vector/copies.c: none with AVX-512), or else the halves that regions use. */
+static void save_vectors(const struct dbt *dbt, struct x86_emit *e)
+{
+    if (!dbt->host.avx2) {
+        emit_save_xmm(dbt, e);
+        return;
+    }
+    x86_op_imm(e, X86_SUB, 64, X86_RSP, VECTORS_BYTES);
+    for (unsigned i = 0; i < 16; i++)
+        x86_vstore_packed(e, 32, x86_mem(X86_RSP, (int32_t)(32 * i)), i);
+}
+
+static void restore_vectors(const struct dbt *dbt, struct x86_emit *e)
+{
+    if (!dbt->host.avx2) {
+        emit_restore_xmm(dbt, e);
+        return;
+    }
+    for (unsigned i = 0; i < 16; i++)
+        x86_vload_packed(e, 32, i, x86_mem(X86_RSP, (int32_t)(32 * i)));
+    x86_op_imm(e, X86_ADD, 64, X86_RSP, VECTORS_BYTES);
+}
+
 void check_build(struct dbt *dbt, struct x86_emit *e)
 {
     static const enum x86_reg saved[] = {
         X86_RAX, X86_RDX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11
     };
-    const int32_t args = EMIT_XMM_BYTES + 8 * 8 + 8;
+    const int32_t args = (dbt->host.avx2 ? VECTORS_BYTES : EMIT_XMM_BYTES) + 8 * 8 + 8;
     dbt->check_access = x86_here(e);
     for (unsigned i = 0; i < 8; i++)
         x86_push(e, saved[i]);
-    emit_save_xmm(dbt, e);
+    save_vectors(dbt, e);
     x86_lea(e, 64, X86_RDI, x86_mem(HOST_HART, -HART_BIAS));
     x86_load(e, 64, X86_RCX, x86_mem(X86_RSP, args));
     x86_load(e, 64, X86_RDX, x86_mem(X86_RSP, args + 8));
     x86_load(e, 64, X86_RSI, x86_mem(X86_RSP, args + 16));
     x86_mov_imm(e, X86_RAX, (int64_t)(intptr_t)check_access);
     x86_call_reg(e, X86_RAX);
-    emit_restore_xmm(dbt, e);
+    restore_vectors(dbt, e);
     for (unsigned i = 8; i-- > 0;)
         x86_pop(e, saved[i]);
     x86_ret(e);

@@ -38,6 +38,7 @@
 #include "dbt/x86/fill.h"
 #include "dbt/x86/fragments.h"
 #include "dbt/x86/thunks.h"
+#include "dbt/x86/vex.h"
 #include "util/check.h"
 
 /* ---- What the thunks call ------------------------------------------------------------------------------ */
@@ -422,9 +423,11 @@ static void build_return(struct dbt *dbt, struct x86_emit *e)
  * afterwards, so that a test finds code that relies on them (t1/vector/copies.c). */
 static void change_vectors(const struct dbt *dbt, struct x86_emit *e)
 {
-    if (!CHECK_ENABLED || !dbt->host.avx512)
+    if (!CHECK_ENABLED || !dbt->host.avx2)
         return;
-    for (unsigned i = 16; i < 32; i++)
+    for (unsigned i = 2; i < 8 && !dbt->host.avx512; i++)
+        x86_vload_packed(e, 32, i, x86_mem(X86_RSP, 0));
+    for (unsigned i = 16; i < 32 && dbt->host.avx512; i++)
         x86_ebroadcast(e, 3, (struct x86_lanes){ 64, 0, false }, i, X86_RSP);
 }
 
