@@ -7,6 +7,7 @@
 #include "dbt/runtime/windows.h"
 
 #include "cpu/accel.h"
+#include "cpu/debug.h"
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
@@ -268,7 +269,11 @@ static bool touch(struct hart *hart, uint64_t vaddr, bool store)
         return false;
     uint8_t *host = (uint8_t *)(uintptr_t)((vaddr & PAGE_MASK) + side->addend[TLB_INDEX(vaddr)]);
     uint64_t offset = (uint64_t)(host - window->ram->host);
-    if (offset >= window->ram->size || (store && code_page_known(dbt_of(hart), window->ram->base + offset)))
+    uint64_t paddr = window->ram->base + offset;
+    if (offset >= window->ram->size || (store && code_page_known(dbt_of(hart), paddr)))
+        return false;
+    /* A page that may be loaded from may be mapped for stores, too, so no watchpoint at all may be there. */
+    if (hart->debug.watches && debug_page_watched(hart, vaddr, paddr, MMU_WRITE))
         return false;
     return map(hart, window, vaddr, host, store);
 }

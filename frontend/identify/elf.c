@@ -222,6 +222,7 @@ static void fit_place(const struct program *p, struct identity *identity)
     }
     identity_why(identity, "it is loaded at 0x%" PRIx64 ", where no board that is known here has memory",
                  p->low);
+    identity_note(identity, "with a device tree of its board, -M dt -dtb TREE makes that board");
 }
 
 static void fit(const struct program *p, struct identity *identity)

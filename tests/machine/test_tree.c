@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The board that a device tree describes. The trees are those of Rvive's own boards: as they are, with parts
- * changed, and damaged at random. TREE_SEED=N repeats one run of the damage.
+ * changed, and damaged at random. TREE_SEED=N repeats one run of the damage,
+ * TREE_ROUNDS=N makes it longer.
  */
 #include <check.h>
 #include <inttypes.h>
@@ -19,7 +20,7 @@
 #include "tests/suite.h"
 
 #define ROOM   65536
-#define ROUNDS 3000
+#define ROUNDS 400
 #define EACH   30 /* of so many trees one becomes a machine */
 
 static struct error error;
@@ -160,7 +161,7 @@ START_TEST(virt_again)
         ck_assert_uint_eq(board->smp, 3);
         ck_assert_uint_eq(board->virtio_slots, 8);
         ck_assert_uint_eq(board->timebase_hz, 10000000);
-        ck_assert_uint_eq(machine->config.isa.satp_max, 48);
+        ck_assert_uint_eq(machine->config.isa.satp_max, 39);
         ck_assert(isa_has(&machine->config.isa, ISA_D));
         ck_assert_ptr_null(board->first_cpu[0]);
         if (aclint == 0)
@@ -421,11 +422,13 @@ START_TEST(damaged)
     unsigned made_boards = 0, made_machines = 0;
     printf("TREE_SEED=%" PRIu64 "\n", first);
     fflush(stdout);
+    const char *more = getenv("TREE_ROUNDS");
+    unsigned rounds = more ? (unsigned)strtoul(more, NULL, 0) : ROUNDS;
     seed = first + (uint64_t)_i;
     take_tree(_i == 0 ? "virt" : _i == 1 ? "sifive_u" : "virt", _i == 1 ? 3 : 2, _i == 2);
     memcpy(whole, tree, sizeof(whole));
     ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr)); /* the lists of what is not there */
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < rounds; round++) {
         memcpy(tree, whole, sizeof(whole));
         for (uint32_t n = next(4) + 1; n > 0; n--)
             damage();
@@ -440,7 +443,7 @@ START_TEST(damaged)
         board_free_tree(board);
         board = NULL;
     }
-    ck_assert_uint_gt(made_boards, ROUNDS / 20);
+    ck_assert_uint_gt(made_boards, rounds / 20);
     ck_assert_uint_gt(made_machines, 0);
 }
 END_TEST
