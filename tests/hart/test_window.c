@@ -64,7 +64,8 @@ static void setup(const char *cpu)
     ck_assert(ram != MAP_FAILED);
     for (unsigned i = 0; i < RAM_PAGES; i++)
         memset(ram + i * PAGE_SIZE, (int)i + 1, PAGE_SIZE);
-    bus = (struct hart_bus){ .ops = &ops, .ram = { fd, ram, RAM_BASE, RAM_SIZE } };
+    bus = (struct hart_bus){ .ops = &ops,
+                             .ram = { .fd = fd, .host = ram, .base = RAM_BASE, .size = RAM_SIZE } };
     clock_ = clock_create(&error);
     ck_assert_ptr_nonnull(clock_);
     ck_assert_int_eq(pipe(probe), 0);
