@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/map.h"
+
 struct hart_bus;
 struct hart_bus_ops {
     /* Host address of the 4 KiB page at `paddr` (page-aligned) if it is RAM or ROM, else NULL. *writable is
@@ -41,12 +43,10 @@ struct hart_ram {
     int fd;
     uint8_t *host;
     uint64_t base, size;
-    /* One bit for each HART_RAM_CHUNK: a hart uses it, so it was made a huge page of the host. Harts set
+    /* One bit for each MAP_HUGE_SIZE: a hart uses it, so it was made a huge page of the host. Harts set
      * bits, and the bus clears those of memory that was given back, on any thread. NULL: pages stay small. */
     uint64_t *used;
 };
-#define HART_RAM_CHUNK_SHIFT 21
-#define HART_RAM_CHUNK       (UINT64_C(1) << HART_RAM_CHUNK_SHIFT)
 /* Makes a chunk a huge page; the host may refuse. Any thread. */
 void hart_ram_make_huge(const struct hart_ram *ram, uint64_t chunk);
 /* To be called before the byte at `host` is used. A file's memory has huge pages of the host only if it is
@@ -54,8 +54,8 @@ void hart_ram_make_huge(const struct hart_ram *ram, uint64_t chunk);
  * Any thread; `host` may be anywhere. */
 static inline void hart_ram_use(const struct hart_ram *ram, const uint8_t *host)
 {
-    uint64_t chunk = (uint64_t)(host - ram->host) >> HART_RAM_CHUNK_SHIFT;
-    if (chunk < ram->size >> HART_RAM_CHUNK_SHIFT && ram->used &&
+    uint64_t chunk = (uint64_t)(host - ram->host) / MAP_HUGE_SIZE;
+    if (chunk < ram->size / MAP_HUGE_SIZE && ram->used &&
         !(__atomic_load_n(&ram->used[chunk / 64], __ATOMIC_RELAXED) >> chunk % 64 & 1))
         hart_ram_make_huge(ram, chunk);
 }

@@ -25,7 +25,6 @@
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (UINT64_C(1) << PAGE_SHIFT)
-#define HUGE_PAGE  (UINT64_C(2) << 20)
 
 enum region_kind { REGION_RAM, REGION_ROM, REGION_DEVICE };
 
@@ -409,8 +408,8 @@ static void forget_used(const struct hart_ram *ram, const uint8_t *host, uint64_
     uint64_t start = (uint64_t)(host - ram->host);
     if (!ram->used || start >= ram->size || length > ram->size - start)
         return;
-    uint64_t end = (start + length) / HART_RAM_CHUNK;
-    for (uint64_t chunk = (start + HART_RAM_CHUNK - 1) / HART_RAM_CHUNK; chunk < end; chunk++)
+    uint64_t end = (start + length) / MAP_HUGE_SIZE;
+    for (uint64_t chunk = (start + MAP_HUGE_SIZE - 1) / MAP_HUGE_SIZE; chunk < end; chunk++)
         __atomic_fetch_and(&ram->used[chunk / 64], ~(UINT64_C(1) << chunk % 64), __ATOMIC_RELAXED);
 }
 
@@ -511,8 +510,8 @@ static bool insert_region(struct bus *bus, const struct region *new_region, stru
 /* Large memories start at a huge page of the host, so that the kernel can back them with huge pages. */
 static void *map_memory(uint64_t size)
 {
-    bool large = size >= HUGE_PAGE;
-    void *host = map_aligned(size, large ? HUGE_PAGE : PAGE_SIZE);
+    bool large = size >= MAP_HUGE_SIZE;
+    void *host = map_aligned(size, large ? MAP_HUGE_SIZE : PAGE_SIZE);
     if (host && large)
         madvise(host, size, MADV_HUGEPAGE); /* this only makes it faster, and may be refused */
     return host;
@@ -522,7 +521,7 @@ static void *map_memory(uint64_t size)
 static void *map_shared(struct bus *bus, const struct region *region)
 {
     struct hart_ram *ram = &bus->harts.ram;
-    void *host = map_reserved(region->size, HUGE_PAGE);
+    void *host = map_reserved(region->size, MAP_HUGE_SIZE);
     ram->fd = host ? memfd_create("rvive-ram", MFD_CLOEXEC) : -1;
     if (ram->fd >= 0 && ftruncate(ram->fd, (off_t)region->size) == 0 &&
         mmap(host, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, ram->fd,
@@ -531,7 +530,7 @@ static void *map_shared(struct bus *bus, const struct region *region)
         ram->host = host;
         ram->base = region->base;
         ram->size = region->size;
-        ram->used = calloc(ram->size / HUGE_PAGE / 64 + 1, sizeof(*ram->used)); /* NULL: in small pages */
+        ram->used = calloc(ram->size / MAP_HUGE_SIZE / 64 + 1, sizeof(*ram->used)); /* NULL: in small pages */
         return host;
     }
     if (ram->fd >= 0)
@@ -670,7 +669,7 @@ uint8_t *bus_host(struct bus *bus, uint64_t paddr, uint64_t length)
 
 void bus_expect_use(struct bus *bus, const uint8_t *host, uint64_t length)
 {
-    for (uint64_t at = 0; at < length; at += HART_RAM_CHUNK)
+    for (uint64_t at = 0; at < length; at += MAP_HUGE_SIZE)
         hart_ram_use(&bus->harts.ram, host + at);
 }
 

@@ -56,20 +56,14 @@ bool csr_has_stopei(const struct hart *hart)
 
 /* ---- Virtual interrupts -------------------------------------------------------------------------------- */
 
-/* The interrupts whose bits of sip and sie are not those of mip and mie. */
-static uint64_t virtual_bits(const struct hart *hart)
-{
-    return hart->aia.mvien & ~hart->mideleg;
-}
-
 void csr_virtual_sip_write(struct hart *hart, uint64_t value)
 {
-    uint64_t bits = virtual_bits(hart);
+    uint64_t bits = csr_virtual_bits(hart);
     hart->aia.mvip = (hart->aia.mvip & ~bits) | (value & bits);
 }
 void csr_virtual_sie_write(struct hart *hart, uint64_t value)
 {
-    uint64_t bits = virtual_bits(hart);
+    uint64_t bits = csr_virtual_bits(hart);
     hart->aia.sie = (hart->aia.sie & ~bits) | (value & bits);
 }
 
@@ -171,18 +165,13 @@ uint64_t csr_read_stopi(struct hart *hart, unsigned number)
 
 /* ---- miselect and mireg, siselect and sireg ------------------------------------------------------------ */
 
-static enum hart_file level_of(unsigned number)
-{
-    return number >> 8 == 3 ? HART_FILE_M : HART_FILE_S;
-}
-
 uint64_t csr_read_iselect(struct hart *hart, unsigned number)
 {
-    return hart->aia.selected[level_of(number)];
+    return hart->aia.selected[csr_file_of(number)];
 }
 void csr_write_iselect(struct hart *hart, unsigned number, uint64_t value)
 {
-    hart->aia.selected[level_of(number)] = value & SELECT_MASK;
+    hart->aia.selected[csr_file_of(number)] = value & SELECT_MASK;
 }
 
 /* With 64 bits, two registers are one, which has the even number. */
@@ -199,7 +188,7 @@ bool csr_aia_permits(const struct hart *hart, unsigned number)
         return !filtered;
     if (!is_ireg)
         return true;
-    unsigned selected = hart->aia.selected[level_of(number)];
+    unsigned selected = hart->aia.selected[csr_file_of(number)];
     if (selected >= SELECT_IPRIO && selected <= SELECT_IPRIO_END)
         return !is_odd(hart, selected, SELECT_IPRIO);
     if (selected < SELECT_IMSIC || selected > SELECT_IMSIC_END || !hart->aia.imsic)
@@ -234,7 +223,7 @@ static void write_iprio(struct hart *hart, enum hart_file level, unsigned first,
 /* A debugger may read or write whatever is selected; an instruction asks csr_aia_permits() before. */
 uint64_t csr_read_ireg(struct hart *hart, unsigned number)
 {
-    enum hart_file level = level_of(number);
+    enum hart_file level = csr_file_of(number);
     unsigned selected = hart->aia.selected[level];
     if (!csr_aia_permits(hart, number))
         return 0;
@@ -243,7 +232,7 @@ uint64_t csr_read_ireg(struct hart *hart, unsigned number)
 }
 void csr_write_ireg(struct hart *hart, unsigned number, uint64_t value)
 {
-    enum hart_file level = level_of(number);
+    enum hart_file level = csr_file_of(number);
     unsigned selected = hart->aia.selected[level];
     if (!csr_aia_permits(hart, number))
         return;

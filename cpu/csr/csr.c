@@ -267,8 +267,8 @@ void csr_reset(struct hart *hart)
 void csr_legalize(struct hart *hart)
 {
     hart->mcountinhibit &= CSR_COUNTER_CY | CSR_COUNTER_IR;
+    csr_envcfg_legalize(hart); /* before PMP, whose entries mean what mseccfg says */
     csr_pmp_legalize(hart);
-    csr_envcfg_legalize(hart);
     csr_status_legalize(hart);
     csr_trap_legalize(hart);
     csr_aia_legalize(hart);

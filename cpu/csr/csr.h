@@ -35,13 +35,17 @@ const char *csr_name(unsigned number);
 
 /* Smaia. The interrupts of S-mode that M-mode made (mvip), whose bits of sip and sie are not those of mip and
  * mie: where mvien has a bit and mideleg has none. Which are pending, and which S-mode has enabled. */
+static inline uint64_t csr_virtual_bits(const struct hart *hart)
+{
+    return hart->aia.mvien & ~hart->mideleg;
+}
 static inline uint64_t csr_virtual_sip(const struct hart *hart)
 {
-    return hart->aia.mvip & hart->aia.mvien & ~hart->mideleg;
+    return hart->aia.mvip & csr_virtual_bits(hart);
 }
 static inline uint64_t csr_virtual_sie(const struct hart *hart)
 {
-    return hart->aia.sie & hart->aia.mvien & ~hart->mideleg;
+    return hart->aia.sie & csr_virtual_bits(hart);
 }
 /* The value of mtopi or stopi: the most urgent interrupt that is pending and enabled at a level, << 16, and
  * its priority; 0: none. */

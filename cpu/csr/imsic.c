@@ -112,14 +112,9 @@ unsigned csr_imsic_top(struct hart *hart, enum hart_file level)
     return top;
 }
 
-static enum hart_file level_of(unsigned number)
-{
-    return number == 0x35c ? HART_FILE_M : HART_FILE_S;
-}
-
 uint64_t csr_read_topei(struct hart *hart, unsigned number)
 {
-    unsigned top = csr_imsic_top(hart, level_of(number));
+    unsigned top = csr_imsic_top(hart, csr_file_of(number));
     if (!hart->outside)
         hart->aia.told = top;
     return (uint64_t)top << 16 | top;
@@ -129,7 +124,7 @@ uint64_t csr_read_topei(struct hart *hart, unsigned number)
  * between; an instruction that does not read claims the most urgent one. */
 void csr_write_topei(struct hart *hart, unsigned number, uint64_t value)
 {
-    enum hart_file level = level_of(number);
+    enum hart_file level = csr_file_of(number);
     struct hart_imsic_file *file = &hart->aia.files[level];
     (void)value;
     pthread_mutex_lock(&hart->aia.lock);

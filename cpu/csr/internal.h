@@ -75,6 +75,11 @@ bool csr_sstc_on(const struct hart *hart);
 
 bool csr_has_zicfilp(const struct hart *hart);
 
+/* The level of a register of Smaia or Ssaia. */
+static inline enum hart_file csr_file_of(unsigned number)
+{
+    return number >> 8 == 3 ? HART_FILE_M : HART_FILE_S;
+}
 /* aia.c: S-mode has Smaia's registers. */
 csr_exists_fn csr_has_smaia_s;
 /* Writes the bits of sip and sie that are not those of mip and mie. */
@@ -94,11 +99,6 @@ void csr_imsic_save(struct hart *hart, struct state_writer *writer);
 void csr_imsic_load(struct hart *hart, struct state_reader *reader);
 /* pmp.c: whether an entry has bit L. */
 bool csr_pmp_any_locked(const struct hart *hart);
-/* Smepmp's bits of mseccfg; 0 without it. */
-static inline uint64_t csr_epmp(const struct hart *hart)
-{
-    return isa_has(&hart->isa, ISA_Smepmp) ? hart->mseccfg & (MSECCFG_MML | MSECCFG_MMWP | MSECCFG_RLB) : 0;
-}
 
 /* Returns whether shadow stacks are enabled in a mode: xSSE ("Shadow-Stack-Enabled (SSE) State"). */
 bool csr_shadow_stack(const struct hart *hart, enum privilege priv);

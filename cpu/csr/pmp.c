@@ -14,7 +14,7 @@ enum { PMPCFG_L = 0x80, PMPCFG_MASK = 0x9f, PMPCFG_TOR = 1 };
 static uint8_t legal_pmpcfg(const struct hart *hart, uint8_t value)
 {
     value &= PMPCFG_MASK;
-    return (value & 3) == 2 && !(csr_epmp(hart) & MSECCFG_MML) ? value & (uint8_t)~2u : value;
+    return (value & 3) == 2 && !(hart->mseccfg & MSECCFG_MML) ? value & (uint8_t)~2u : value;
 }
 
 /* Smepmp with MML and without RLB: no entry can be made that M-mode may execute. */
@@ -26,7 +26,7 @@ static bool executes_for_m(uint8_t value)
 
 static bool is_locked(const struct hart *hart, unsigned i)
 {
-    return hart->pmpcfg[i] & PMPCFG_L && !(csr_epmp(hart) & MSECCFG_RLB);
+    return hart->pmpcfg[i] & PMPCFG_L && !(hart->mseccfg & MSECCFG_RLB);
 }
 
 bool csr_pmp_any_locked(const struct hart *hart)
@@ -39,7 +39,7 @@ bool csr_pmp_any_locked(const struct hart *hart)
 
 static void write_entry(struct hart *hart, unsigned i, uint8_t value)
 {
-    bool strict = (csr_epmp(hart) & (MSECCFG_MML | MSECCFG_RLB)) == MSECCFG_MML;
+    bool strict = (hart->mseccfg & (MSECCFG_MML | MSECCFG_RLB)) == MSECCFG_MML;
     if (!is_locked(hart, i) && !(strict && executes_for_m(value)))
         hart->pmpcfg[i] = legal_pmpcfg(hart, value);
 }

@@ -63,12 +63,6 @@ static void hint_at_no_entry(const struct hart *hart, uint64_t paddr, enum privi
                  hart->id, (unsigned long long)paddr, priv == PRIV_S ? 'S' : 'U', hart->isa.xlen);
 }
 
-/* Smepmp's bits of mseccfg. */
-static uint64_t epmp(const struct hart *hart)
-{
-    return UNLIKELY(isa_has(&hart->isa, ISA_Smepmp)) ? hart->mseccfg & (MSECCFG_MML | MSECCFG_MMWP) : 0;
-}
-
 /* What an entry permits with MML, by L, X, W and R ("Smepmp", the truth table). W without R, or all of L, R,
  * W and X, is memory that M-mode shares with others; all else belongs to M-mode (L) or to the others alone.
  */
@@ -97,7 +91,7 @@ bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum pri
         /* The first entry that matches any byte decides, and it must match all of them. */
         if (paddr < hart->pmp_first[i] || last > hart->pmp_last[i])
             return false;
-        if (epmp(hart) & MSECCFG_MML)
+        if (UNLIKELY(hart->mseccfg & MSECCFG_MML))
             return shared_or_private(hart->pmpcfg[i], priv == PRIV_M) & needed[access];
         if (priv == PRIV_M && !(hart->pmpcfg[i] & PMP_L))
             return true;
@@ -105,8 +99,8 @@ bool pmp_allows(const struct hart *hart, uint64_t paddr, unsigned size, enum pri
     }
     if (!hart->pmp_any && priv != PRIV_M)
         hint_at_no_entry(hart, paddr, priv);
-    uint64_t strict = epmp(hart);
-    return priv == PRIV_M && !(strict & MSECCFG_MMWP) && !(strict & MSECCFG_MML && access == MMU_FETCH);
+    return priv == PRIV_M && !(hart->mseccfg & MSECCFG_MMWP) &&
+           !(hart->mseccfg & MSECCFG_MML && access == MMU_FETCH);
 }
 
 bool pmp_page_uniform(const struct hart *hart, uint64_t paddr)

@@ -61,7 +61,7 @@ static bool map_all(struct code_cache *cache, int fd)
 {
     /* Code runs where huge pages can hold it. Where it is written, a patch brings in a few small pages. */
     void *write = mmap(NULL, code_size(cache), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    void *at = map_reserved(code_size(cache), CODE_HUGE_SIZE);
+    void *at = map_reserved(code_size(cache), MAP_HUGE_SIZE);
     void *run =
         at ? mmap(at, code_size(cache), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) : MAP_FAILED;
     void *data = mmap(NULL, data_size(cache), PROT_READ | PROT_WRITE,
@@ -86,9 +86,9 @@ static bool map_all(struct code_cache *cache, int fd)
  * small pages, most of which never run. */
 static void use_huge_pages(struct code_cache *cache, const uint8_t *end)
 {
-    size_t until = (size_t)(end - cache->write) / CODE_HUGE_SIZE;
+    size_t until = (size_t)(end - cache->write) / MAP_HUGE_SIZE;
     for (; cache->huge_next < until && !cache->huge_refused; cache->huge_next++) {
-        uint8_t *page = cache->write + cache->run + cache->huge_next * CODE_HUGE_SIZE;
+        uint8_t *page = cache->write + cache->run + cache->huge_next * MAP_HUGE_SIZE;
         if (map_collapse(page))
             cache->huge_made++;
         else
@@ -99,7 +99,7 @@ static void use_huge_pages(struct code_cache *cache, const uint8_t *end)
 static void begin_segment(struct code_cache *cache, unsigned segment)
 {
     cache->current = segment;
-    cache->huge_next = (size_t)(segment_code(cache, segment) - cache->write) / CODE_HUGE_SIZE;
+    cache->huge_next = (size_t)(segment_code(cache, segment) - cache->write) / MAP_HUGE_SIZE;
 }
 
 /* ---- Write protection ---------------------------------------------------------------------------------- */

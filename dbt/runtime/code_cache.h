@@ -43,7 +43,6 @@
 #define CODE_SEGMENTS      16
 #define CODE_FIXED_SIZE    (64u << 10)
 #define CODE_IDLE_MS       20
-#define CODE_HUGE_SIZE     (2u << 20)
 
 enum code_owner_kind { CODE_T1_BLOCK, CODE_T2_REGION, CODE_OWNER_KINDS };
 

@@ -38,15 +38,15 @@ static uint8_t kind_of(const struct hart *hart)
     unsigned levels = walk_paging(hart, tlb->satp).levels;
     if (!levels)
         return TLB_KIND_LOW;
-    if (hart->isa.xlen == 32)
-        return tlb->mode == TLB_MODE(PRIV_U, false, false, 0) || hart->kernel_windows ? TLB_KIND_LOW
-                                                                                      : TLB_KIND_LOOKS;
-    if (levels != 3) /* only Sv39 fits */
+    if (hart->isa.xlen == 64 && levels != 3) /* only Sv39 fits */
         return TLB_KIND_LOOKS;
     if (tlb->mode == TLB_MODE(PRIV_U, false, false, 0))
         return TLB_KIND_LOW;
-    return tlb->mode == TLB_MODE(PRIV_S, false, false, 0) && hart->kernel_windows ? TLB_KIND_HIGH
-                                                                                  : TLB_KIND_LOOKS;
+    if (!hart->kernel_windows)
+        return TLB_KIND_LOOKS;
+    if (hart->isa.xlen == 32)
+        return TLB_KIND_LOW;
+    return tlb->mode == TLB_MODE(PRIV_S, false, false, 0) ? TLB_KIND_HIGH : TLB_KIND_LOOKS;
 }
 
 void windows_settle(struct hart *hart)

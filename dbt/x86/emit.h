@@ -71,8 +71,7 @@ struct x86_emit {
     uint8_t *at, *end;
     ptrdiff_t run; /* address where a byte runs = address where it is written + run */
     bool overflow;
-    uint16_t
-        vectors; /* the vector registers that VEX instructions have written since this was last cleared */
+    uint16_t vectors; /* one bit for each register that VEX instructions have written since it was cleared */
 };
 
 static inline struct x86_mem x86_mem(enum x86_reg base, int32_t disp)

@@ -138,7 +138,7 @@ static bool machine_iommu(struct options *options, void *item, const char *value
     return (value && strcmp(value, "auto") == 0) || only_off("iommu-sys", value, error);
 }
 
-/* The number of interrupt files that each hart has for guests of the guest: options_check_aia(). */
+/* The number of interrupt files that each hart has for guests of the guest; join.c checks it. */
 static bool machine_aia_guests(struct options *options, void *item, const char *value, struct error *error)
 {
     uint64_t number;

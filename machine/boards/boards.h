@@ -36,9 +36,14 @@ struct device *board_clint(struct machine *machine, struct error *error);
 struct aclint_hart;
 struct device *board_clint_of(struct machine *machine, const struct aclint_hart *harts, unsigned count,
                               struct error *error);
-/* What QEMU's boards have: the clock, with what the user says about it; a slot, with what is plugged into it;
- * fw_cfg, with what is in it; a bank of flash, whose node describes `fdt_banks` banks. */
+/* The number in so many cells of a device tree, 32 bits each, big-endian; of more than two, the last two. */
+uint64_t board_cells(const uint8_t *at, unsigned count);
+/* What QEMU's boards have: the clock, with what the user says about it; a 16550 behind `chardev`, whose
+ * registers are 1 << reg_shift bytes apart; a slot, with what is plugged into it; fw_cfg, with what is in
+ * it; a bank of flash, whose node describes `fdt_banks` banks. */
 struct device *board_rtc(struct machine *machine, struct irq_line irq, struct error *error);
+struct device *board_uart(struct machine *machine, struct chardev *chardev, struct irq_line irq,
+                          unsigned reg_shift, struct error *error);
 struct device *board_virtio_slot(struct machine *machine, unsigned slot, struct irq_line irq,
                                  struct error *error);
 struct device *board_fw_cfg(struct machine *machine, struct error *error);

@@ -9,10 +9,13 @@
 #include "devices/platform/plic.h"
 #include "devices/platform/rtc_goldfish.h"
 #include "devices/platform/sifive_test.h"
+#include "devices/platform/uart16550.h"
 #include "devices/platform/vmcoreinfo.h"
 #include "devices/virtio/transport/mmio.h"
 #include "machine/boards/boards.h"
 
+#define UART_CLOCK_HZ  3686400
+#define UART_MCR_OUT2  8 /* set after reset, as on QEMU; in PC16550D table I all bits are 0 */
 #define FW_CFG_NB_CPUS 5 /* QEMU docs/specs/fw_cfg: number of processors, 16 bits */
 
 struct irq_line board_hart_line(struct machine *machine, unsigned hart, unsigned bit)
@@ -81,6 +84,14 @@ struct device *board_clint_of(struct machine *machine, const struct aclint_hart 
     return aclint_create(&config, error);
 }
 
+uint64_t board_cells(const uint8_t *at, unsigned count)
+{
+    uint64_t value = 0;
+    for (unsigned n = 0; n < 4 * count; n++)
+        value = value << 8 | at[n];
+    return value;
+}
+
 /* ---- Devices of QEMU's boards -------------------------------------------------------------------------- */
 
 struct device *board_rtc(struct machine *machine, struct irq_line irq, struct error *error)
@@ -93,6 +104,17 @@ struct device *board_rtc(struct machine *machine, struct irq_line irq, struct er
         clock_stop_wall(machine->clock);
     struct rtc_goldfish_config config = { .irq = irq, .clock = machine->clock };
     return rtc_goldfish_create(&config, error);
+}
+
+struct device *board_uart(struct machine *machine, struct chardev *chardev, struct irq_line irq,
+                          unsigned reg_shift, struct error *error)
+{
+    struct uart16550_config config = { .chardev = chardev,
+                                       .irq = irq,
+                                       .clock_hz = UART_CLOCK_HZ,
+                                       .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2,
+                                       .reg_shift = reg_shift };
+    return uart16550_create(&config, error);
 }
 
 static bool create_ramfb(struct machine *machine, struct device *fw_cfg, struct error *error)

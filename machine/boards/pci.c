@@ -57,14 +57,6 @@ static struct pci_host *create_host(struct machine *machine,
     return host;
 }
 
-static uint64_t cells(const uint8_t *at, unsigned count)
-{
-    uint64_t value = 0;
-    for (unsigned n = 0; n < 4 * count; n++)
-        value = value << 8 | at[n];
-    return value;
-}
-
 /* A range is 7 cells: the kind of the space (PCI Bus Binding to Open Firmware), the address there, the
  * hart's address, the size. */
 bool board_pci_is(const struct board_range *ram, unsigned xlen, const struct board_range *ecam,
@@ -81,8 +73,8 @@ bool board_pci_is(const struct board_range *ram, unsigned xlen, const struct boa
         length != sizeof(wanted) / sizeof(wanted[0]) * 28)
         return false;
     for (unsigned n = 0; n < sizeof(wanted) / sizeof(wanted[0]); n++, ranges += 28)
-        if (cells(ranges, 1) != wanted[n].kind || cells(ranges + 4, 2) != wanted[n].bus ||
-            cells(ranges + 12, 2) != wanted[n].base || cells(ranges + 20, 2) != wanted[n].size)
+        if (board_cells(ranges, 1) != wanted[n].kind || board_cells(ranges + 4, 2) != wanted[n].bus ||
+            board_cells(ranges + 12, 2) != wanted[n].base || board_cells(ranges + 20, 2) != wanted[n].size)
             return false;
     return true;
 }

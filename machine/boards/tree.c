@@ -84,21 +84,13 @@ bool tree_has_text(const struct board_tree *tree, uint32_t node, const char *nam
     return false;
 }
 
-static uint64_t cells(const uint8_t *at, uint32_t count)
-{
-    uint64_t value = 0;
-    for (uint32_t n = 0; n < 4 * count; n++)
-        value = value << 8 | at[n];
-    return value;
-}
-
 bool tree_number(const struct board_tree *tree, uint32_t node, const char *name, uint64_t *number)
 {
     uint32_t length;
     const uint8_t *value = tree_bytes(tree, node, name, &length);
     if (!value || (length != 4 && length != 8))
         return false;
-    *number = cells(value, length / 4);
+    *number = board_cells(value, length / 4);
     return true;
 }
 
@@ -133,7 +125,7 @@ static bool cell_count(const struct board_tree *tree, uint32_t node, const char 
 /* An address or size of up to 64 bits. */
 static bool take_cells(const uint8_t *at, uint32_t count, uint64_t *value)
 {
-    *value = cells(at, count);
+    *value = board_cells(at, count);
     for (uint32_t n = 0; count > 2 && n < 4 * (count - 2); n++)
         if (at[n])
             return false;
@@ -211,11 +203,12 @@ bool tree_next_wire(struct tree_wires *wires, uint32_t *controller, uint32_t *nu
     uint32_t count, extended = wires->parent == TREE_NONE;
     if (!wires->at || wires->left < 4)
         return false;
-    *controller = extended ? tree_by_phandle(wires->tree, (uint32_t)cells(wires->at, 1)) : wires->parent;
+    *controller =
+        extended ? tree_by_phandle(wires->tree, (uint32_t)board_cells(wires->at, 1)) : wires->parent;
     if (*controller == TREE_NONE || !cell_count(wires->tree, *controller, "#interrupt-cells", 1, &count) ||
         !count || wires->left < 4 * (count + extended))
         return false;
-    *number = (uint32_t)cells(wires->at + 4 * extended, 1);
+    *number = (uint32_t)board_cells(wires->at + 4 * extended, 1);
     wires->at += 4 * (count + extended);
     wires->left -= 4 * (count + extended);
     return true;

@@ -27,8 +27,6 @@
 #define SCREEN_MAX      (UINT64_C(1) << 30)
 #define MTIMECMP_OFFSET UINT64_C(0x4000) /* of a CLINT */
 #define MTIME_OFFSET    UINT64_C(0xbff8)
-#define UART_CLOCK_HZ   3686400
-#define UART_MCR_OUT2   8
 #define PLIC_SOURCES    127 /* if the tree does not say */
 
 /* ---- Lines --------------------------------------------------------------------------------------------- */
@@ -111,13 +109,19 @@ static unsigned add_wires(struct machine *machine, const struct board_tree *tree
     return soft > timer ? soft : timer;
 }
 
+/* The registers of so many harts; 0: the tree has no wires, so those of all of them. */
+static struct device *create_clint(struct machine *machine, const struct aclint_hart *harts, unsigned count,
+                                   struct error *error)
+{
+    return count ? board_clint_of(machine, harts, count, error) : board_clint(machine, error);
+}
+
 static bool add_clint(struct machine *machine, struct board_tree *tree, const struct tree_device *what,
                       struct error *error)
 {
     struct aclint_hart harts[MACHINE_HARTS_MAX] = { { .intc_phandle = 0 } };
     unsigned count = add_wires(machine, tree, what->node, harts);
-    struct device *device = count ? board_clint_of(machine, harts, count, error)
-                                  : board_clint(machine, error); /* the tree has no wires */
+    struct device *device = create_clint(machine, harts, count, error);
     return device && board_add_device(machine, device, what->range.base, 0, NULL, error);
 }
 
@@ -158,9 +162,7 @@ static bool add_mtimer(struct machine *machine, struct board_tree *tree, const s
         if (tree->devices[n].model && tree->devices[n].range.base == base &&
             tree_has_text(tree, tree->devices[n].node, "compatible", "riscv,aclint-mswi"))
             more = add_wires(machine, tree, tree->devices[n].node, harts);
-    count = count > more ? count : more;
-    struct device *device =
-        count ? board_clint_of(machine, harts, count, error) : board_clint(machine, error);
+    struct device *device = create_clint(machine, harts, count > more ? count : more, error);
     return device && board_add_device(machine, device, base, 0, NULL, error);
 }
 
@@ -204,13 +206,11 @@ static bool add_uart16550(struct machine *machine, struct board_tree *tree, cons
 {
     unsigned irq;
     uint64_t shift = 0;
-    struct uart16550_config config = { .irq = line_of(tree, what->node, 0, &irq),
-                                       .clock_hz = UART_CLOCK_HZ,
-                                       .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2 };
+    struct irq_line line = line_of(tree, what->node, 0, &irq);
+    struct chardev *chardev;
     tree_number(tree, what->node, "reg-shift", &shift);
-    config.reg_shift = (unsigned)shift;
-    return open_serial(machine, what->number, &config.chardev, error) &&
-           add(machine, tree, what, uart16550_create(&config, error), error);
+    return open_serial(machine, what->number, &chardev, error) &&
+           add(machine, tree, what, board_uart(machine, chardev, line, (unsigned)shift, error), error);
 }
 
 static bool add_sifive_uart(struct machine *machine, struct board_tree *tree, const struct tree_device *what,
@@ -302,16 +302,14 @@ static void on_restart(void *machine)
 /* Which pin of a GPIO controller resets the board; SIFIVE_GPIO_PINS: none. */
 static unsigned restart_pin(const struct board_tree *tree, uint32_t gpio)
 {
-    uint32_t length, word[2];
+    uint32_t length;
     for (uint32_t node = 0; node < tree->count; node++) {
         const uint8_t *gpios = tree_bytes(tree, node, "gpios", &length);
         if (!gpios || length < 8 || !tree_has_text(tree, node, "compatible", "gpio-restart"))
             continue;
-        for (unsigned n = 0; n < 2; n++)
-            word[n] = (uint32_t)gpios[4 * n] << 24 | (uint32_t)gpios[4 * n + 1] << 16 |
-                      (uint32_t)gpios[4 * n + 2] << 8 | gpios[4 * n + 3];
-        if (tree_by_phandle(tree, word[0]) == gpio && word[1] < SIFIVE_GPIO_PINS)
-            return word[1];
+        uint64_t pin = board_cells(gpios + 4, 1);
+        if (tree_by_phandle(tree, (uint32_t)board_cells(gpios, 1)) == gpio && pin < SIFIVE_GPIO_PINS)
+            return (unsigned)pin;
     }
     return SIFIVE_GPIO_PINS;
 }

@@ -10,15 +10,12 @@
 #include "devices/platform/pflash_cfi.h"
 #include "devices/platform/plic.h"
 #include "devices/platform/sifive_test.h"
-#include "devices/platform/uart16550.h"
 #include "machine/boards/boards.h"
 
-#define TIMEBASE_HZ   UINT64_C(10000000)
-#define FLASH_BASE    UINT64_C(0x20000000)
-#define FLASH_BANKS   2
-#define PLIC_SOURCES  95
-#define UART_CLOCK_HZ 3686400
-#define UART_MCR_OUT2 8 /* set after reset, as on QEMU; in PC16550D table I all bits are 0 */
+#define TIMEBASE_HZ  UINT64_C(10000000)
+#define FLASH_BASE   UINT64_C(0x20000000)
+#define FLASH_BANKS  2
+#define PLIC_SOURCES 95
 
 struct row {
     const char *name;
@@ -85,11 +82,8 @@ static struct device *create_rtc(struct machine *machine, const struct row *row,
 
 static struct device *create_uart(struct machine *machine, const struct row *row, struct error *error)
 {
-    struct uart16550_config config = { .irq = line_of(machine, row),
-                                       .clock_hz = UART_CLOCK_HZ,
-                                       .mcr_at_reset = machine->config.strict ? 0 : UART_MCR_OUT2 };
-    config.chardev = machine_open_serial(machine, 0, error);
-    return config.chardev ? uart16550_create(&config, error) : NULL;
+    struct chardev *chardev = machine_open_serial(machine, 0, error);
+    return chardev ? board_uart(machine, chardev, line_of(machine, row), 0, error) : NULL;
 }
 
 static struct device *create_fw_cfg(struct machine *machine, const struct row *row, struct error *error)

@@ -170,7 +170,6 @@ bool boot_load_images(struct machine *machine, struct error *error)
     return true;
 }
 
-/* Finds the highest place below the limit that does not overlap anything. */
 /* What must stay free of the device tree: images, and what its board reserves. False: there are no more. */
 static bool occupied(const struct machine *machine, unsigned n, struct board_range *range)
 {
@@ -184,6 +183,7 @@ static bool occupied(const struct machine *machine, unsigned n, struct board_ran
     return true;
 }
 
+/* Finds the highest place below the limit that does not overlap anything. */
 static bool find_fdt_address(struct machine *machine, uint64_t size, struct error *error)
 {
     uint64_t ram_base = board_of(machine)->ram_base, end = ram_base + machine->config.ram_size;

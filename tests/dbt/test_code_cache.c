@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dbt/runtime/code_cache.h"
+#include "util/map.h"
 #include "tests/suite.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -249,9 +250,9 @@ static void fill_all(unsigned size)
         ck_assert(code_cache_advance(&cache));
     }
     /* As many as are full, if the host can do it. Not each request need be granted. */
-    if (size >= 16 * CODE_HUGE_SIZE && !cache.huge_refused)
+    if (size >= 16 * MAP_HUGE_SIZE && !cache.huge_refused)
         ck_assert_uint_gt(cache.huge_made, CODE_SEGMENTS / 2);
-    ck_assert_uint_le(cache.huge_made, 4 * size / CODE_HUGE_SIZE + 4 * CODE_SEGMENTS);
+    ck_assert_uint_le(cache.huge_made, 4 * size / MAP_HUGE_SIZE + 4 * CODE_SEGMENTS);
     code_cache_destroy(&cache);
 }
 

@@ -281,7 +281,7 @@ END_TEST
 START_TEST(huge_pages_given_back)
 {
     enum { CHUNKS = 3 };
-    const uint64_t base = UINT64_C(0x100000000), chunk = HART_RAM_CHUNK;
+    const uint64_t base = UINT64_C(0x100000000), chunk = MAP_HUGE_SIZE;
     struct dma *dma = bus_for_devices(bus);
     struct error error;
     bus_share_ram(bus);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The board that a device tree describes. The trees are those of Rvive's own boards: as they are, with parts
- * changed, and damaged at random. TREE_SEED=N repeats one run of the damage,
- * TREE_ROUNDS=N makes it longer.
+ * changed, and damaged at random. TREE_SEED=N repeats one run of the damage, TREE_ROUNDS=N makes it longer.
  */
 #include <check.h>
 #include <inttypes.h>
