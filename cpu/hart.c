@@ -36,7 +36,7 @@ static uint64_t misa_value(const struct isa_config *isa)
         enum isa_extension extension;
         char letter;
     } letters[] = { { ISA_A, 'A' }, { ISA_C, 'C' }, { ISA_D, 'D' }, { ISA_F, 'F' },
-                    { ISA_I, 'I' }, { ISA_M, 'M' }, { ISA_V, 'V' } };
+                    { ISA_I, 'I' }, { ISA_M, 'M' }, { ISA_V, 'V' }, { ISA_H, 'H' } };
     uint64_t misa = isa->xlen == 32 ? 1ull << 30 : 2ull << 62;
     for (unsigned i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
         if (isa_has(isa, letters[i].extension))
@@ -146,7 +146,7 @@ void hart_reset(struct hart *hart)
     hart->watch_atomic = NO_PAGE;
     hart->epoch = 1;
     /* The board's devices have been reset before: their lines have the right levels. */
-    atomic_fetch_and(&hart->irq_lines, ~IRQ_STI);
+    atomic_fetch_and(&hart->irq_lines, ~(IRQ_STI | IRQ_VSTI));
     csr_reset(hart);
     tlb_share(hart);
     tlb_flush_all(hart);

@@ -8,6 +8,7 @@
 
 #include "cpu/csr/csr.h"
 #include "cpu/hart_state.h"
+#include "cpu/hyper.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 
@@ -39,6 +40,8 @@ bool hart_edit_privilege(struct hart *hart, unsigned privilege)
                  (privilege == PRIV_U && hart->isa.user);
     if (!there)
         return false;
+    if (privilege == PRIV_M)
+        hyper_set_virt(hart, false);
     hart->priv = (enum privilege)privilege;
     tlb_select(hart);
     hart_request_self(hart, HART_REQUEST_IRQ);

@@ -21,6 +21,15 @@
     X(scounteren) X(mcountinhibit) X(cycle_base) X(instret_base) X(stimecmp)
 /* clang-format on */
 
+/* Of H, in a section of its own, which only a hart with H has. */
+/* clang-format off */
+#define HYPER_FIELDS(X)                                                                                      \
+    X(virt) X(bank.status) X(bank.tvec) X(bank.scratch) X(bank.epc) X(bank.cause) X(bank.tval) X(bank.satp)  \
+    X(off) X(hstatus) X(hedeleg) X(hideleg) X(hgatp) X(htval) X(htinst) X(mtval2) X(mtinst) X(htimedelta)    \
+    X(henvcfg) X(vstimecmp) X(hcounteren)
+/* clang-format on */
+#define HYPER_VERSION 1
+
 /* 1 had no mseccfg, 2 no vectors, 3 no ssp, jvt and pad_expected, 4 no reservation, 5 no waits */
 #define SECTION_VERSION 6
 
@@ -83,6 +92,38 @@ static void load_reservation(struct hart *hart, struct state_reader *reader)
     hart->reserve_size = page && (size == 4 || size == 8) ? (unsigned)size : 0;
 }
 
+static void save_hyper(const struct hart *hart, struct state_writer *writer)
+{
+    char section[24];
+    if (!isa_has(&hart->isa, ISA_H))
+        return;
+    snprintf(section, sizeof(section), "hart%u.hyper", hart->id);
+    state_section(writer, section, HYPER_VERSION);
+#define X(field) state_put(writer, #field, hart->hyper.field);
+    HYPER_FIELDS(X)
+#undef X
+}
+
+/* False: there is none, but the hart has H. csr_legalize() makes it legal. */
+static bool load_hyper(struct hart *hart, struct state_reader *reader)
+{
+    char section[24];
+    if (!isa_has(&hart->isa, ISA_H))
+        return true;
+    snprintf(section, sizeof(section), "hart%u.hyper", hart->id);
+    if (!state_open(reader, section, HYPER_VERSION))
+        return false;
+    pthread_mutex_lock(&hart->timer_lock);
+#define X(field)                                                                                             \
+    hart->hyper.field = (__typeof__(hart->hyper.field))state_get(                                            \
+        reader, #field, sizeof(hart->hyper.field) == 4 ? UINT32_MAX : UINT64_MAX);
+    HYPER_FIELDS(X)
+#undef X
+    hart->hyper.virt = !!hart->hyper.virt;
+    pthread_mutex_unlock(&hart->timer_lock);
+    return true;
+}
+
 /* Registers of extensions that most harts do not have: in sections of their own. */
 static void save_extensions(struct hart *hart, struct state_writer *writer)
 {
@@ -135,6 +176,7 @@ void hart_save(struct hart *hart, struct state_writer *writer)
     state_put(writer, "jvt", hart->jvt);
     save_reservation(hart, writer);
     state_put(writer, "waits", hart->waits);
+    save_hyper(hart, writer);
     save_extensions(hart, writer);
 }
 
@@ -180,6 +222,8 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
         load_reservation(hart, reader);
     hart->waits = version >= 6 && state_get(reader, "waits", 1) && hart->exact;
     load_extensions(hart, reader);
+    if (!load_hyper(hart, reader))
+        return false;
     csr_legalize(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);

@@ -44,11 +44,16 @@ enum cause {
     CAUSE_STORE_ACCESS = 7,
     CAUSE_ECALL_U = 8,
     CAUSE_ECALL_S = 9,
+    CAUSE_ECALL_VS = 10,
     CAUSE_ECALL_M = 11,
     CAUSE_FETCH_PAGE = 12,
     CAUSE_LOAD_PAGE = 13,
     CAUSE_STORE_PAGE = 15,
     CAUSE_SOFTWARE_CHECK = 18,
+    CAUSE_FETCH_GUEST_PAGE = 20,
+    CAUSE_LOAD_GUEST_PAGE = 21,
+    CAUSE_VIRTUAL = 22,
+    CAUSE_STORE_GUEST_PAGE = 23,
 };
 /* tval of a software check ("Control-flow Integrity"). */
 enum { SOFTWARE_CHECK_LANDING_PAD = 2, SOFTWARE_CHECK_SHADOW_STACK = 3 };
@@ -180,8 +185,8 @@ struct tlb_jump {
 struct tlb {
     union {
         struct {
-            uint64_t satp;
-            unsigned mode;         /* TLB_MODE(); TLB_FREE: not in use */
+            uint64_t satp, hgatp;
+            unsigned mode;         /* TLB_MODE() and TLB_VIRT to TLB_CODE; TLB_FREE: not in use */
             uint64_t generation;   /* of the jump cache: raised to empty it */
             bool used;             /* since the replacement hand passed */
             uint8_t kind;          /* of translated code that runs with it: TLB_KIND_* */
@@ -215,7 +220,11 @@ struct tlb {
 enum { TLB_KIND_LOOKS, TLB_KIND_LOW, TLB_KIND_HIGH };
 #define TLB_MODE(privilege, sum, mxr, pmm)                                                                   \
     ((unsigned)(privilege) | (unsigned)(sum) << 2 | (unsigned)(mxr) << 3 | (unsigned)(pmm) << 4)
-#define TLB_FREE 64u
+/* Of a virtual machine: two stages, MXR of the second, and loads that need the right to execute (HLVX). */
+#define TLB_VIRT 64u
+#define TLB_GMXR 128u
+#define TLB_CODE 256u
+#define TLB_FREE 512u
 
 /* Bytes that a hart has room for that belong to its translator, which alone knows what is in them. They lie
  * inside the hart because translated code reaches them by constant offsets from the register that has the
@@ -237,6 +246,27 @@ struct hart_vector {
     uint8_t vxrm;  /* 0 to 3 */
     uint8_t vxsat; /* 0 or 1 */
 };
+
+/* ---- Virtual machines (H) ------------------------------------------------------------------------------ */
+
+/* The state of H. While the hart is in VS- or VU-mode, the registers of S-mode in struct hart (and the bits
+ * HYPER_STATUS of mstatus) are those of VS-mode, and `bank` has those of HS-mode; otherwise it is the other
+ * way round (hyper.h). So all code that works with them serves both. */
+struct hart_hyper {
+    uint32_t virt;   /* V: the mode is VS or VU */
+    uint32_t access; /* of the present load or store: HYPER_ACCESS_* */
+    struct {
+        uint64_t status, tvec, scratch, epc, cause, tval, satp;
+    } bank;
+    uint64_t off; /* while V is 1: vsstatus's FS and VS where those of HS-mode are Off, and so are these */
+    uint64_t hstatus, hedeleg, hideleg, hgatp, htval, htinst, mtval2, mtinst;
+    uint64_t htimedelta, henvcfg, vstimecmp; /* the timer's thread reads them: timer_lock */
+    uint32_t hcounteren;
+    /* Of the last guest-page fault: the guest's physical address, and the pseudoinstruction of an access to a
+     * page table, or 0. */
+    uint64_t fault_gpa, fault_insn;
+};
+enum { HYPER_ACCESS_OWN, HYPER_ACCESS_DATA, HYPER_ACCESS_CODE }; /* HLV and HSV; HLVX */
 
 /* ---- Advanced interrupts (cpu/csr/aia.c, imsic.c) ------------------------------------------------------ */
 
@@ -305,11 +335,15 @@ struct hart {
     uint64_t stvec, sscratch, sepc, scause, stval;
     uint64_t satp;
     uint64_t menvcfg, senvcfg, mseccfg;
+    struct hart_hyper hyper;
     bool masks_pointers; /* some mode masks pointers: a field PMM of these registers is set */
     /* Control-flow integrity: whether each mode has landing pads (xLPE) and shadow stacks (xSSE), and whether
      * the present mode has them. Translated code reads the latter. */
     bool pads_of[PRIV_M + 1], shadow_of[PRIV_M + 1];
     uint32_t pads, shadow;
+    /* The same for cbo.zero. And PRIV_S if mstatus has all of the mode's sstatus (hyper_hides_units()). */
+    bool zeroes_of[PRIV_M + 1];
+    uint32_t zeroes, plain_s;
     bool pad_expected; /* ELP: the next instruction must be a landing pad; only between blocks */
     uint64_t ssp, jvt;
     uint32_t mcounteren, scounteren, mcountinhibit;
@@ -473,6 +507,8 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define MSTATUS_SPELP (1ull << 23)
 #define MSTATUS_UXL   (3ull << 32)
 #define MSTATUS_SXL   (3ull << 34)
+#define MSTATUS_GVA   (1ull << 38)
+#define MSTATUS_MPV   (1ull << 39)
 #define MSTATUS_MPELP (1ull << 41)
 
 #define MSTATUS_MPP_SHIFT 11
@@ -485,6 +521,10 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define IRQ_SEI   (1u << 9)
 #define IRQ_MEI   (1u << 11)
 #define IRQ_LCOFI (1u << 13) /* Sscofpmf */
+#define IRQ_VSSI  (1u << 2)
+#define IRQ_VSTI  (1u << 6)
+#define IRQ_VSEI  (1u << 10)
+#define IRQ_VS    (IRQ_VSSI | IRQ_VSTI | IRQ_VSEI)
 
 #define ENVCFG_FIOM  (1ull << 0)
 #define ENVCFG_LPE   (1ull << 2)
@@ -506,5 +546,15 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define MSECCFG_PMM   ENVCFG_PMM
 
 #define ENVCFG_PMM_SHIFT 32
+
+#define HSTATUS_GVA       (1ull << 6)
+#define HSTATUS_SPV       (1ull << 7)
+#define HSTATUS_SPVP      (1ull << 8)
+#define HSTATUS_HU        (1ull << 9)
+#define HSTATUS_VTVM      (1ull << 20)
+#define HSTATUS_VTW       (1ull << 21)
+#define HSTATUS_VTSR      (1ull << 22)
+#define HSTATUS_HUPMM     (3ull << 48)
+#define HSTATUS_PMM_SHIFT 48
 
 #endif

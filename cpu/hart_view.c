@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/csr/internal.h"
+#include "cpu/mmu/gstage.h"
 #include "cpu/mmu/mem.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/trap.h"
@@ -175,13 +176,16 @@ struct paging hart_view_paging(const struct hart *hart)
 
 bool hart_view_translates(const struct hart *hart)
 {
-    return walk_paging(hart, regime_of_data(hart).satp).levels;
+    const struct regime regime = regime_of_data(hart);
+    return regime.virt || walk_paging(hart, regime.satp).levels;
 }
 
 bool hart_view_pte(struct hart *hart, uint64_t table, unsigned index, uint64_t *pte)
 {
     unsigned size = hart->isa.xlen == 32 ? 4 : 8;
     bool writable;
+    if (hart->hyper.virt && !gstage_look(hart, table, &table))
+        return false;
     const uint8_t *host = host_at(hart, table + (uint64_t)index * size, &writable);
     if (host)
         *pte = mem_host_read(host, size);
@@ -191,7 +195,10 @@ bool hart_view_pte(struct hart *hart, uint64_t table, unsigned index, uint64_t *
 void hart_view_walk(struct hart *hart, uint64_t vaddr, struct walk *walk)
 {
     struct paging paging = hart_view_paging(hart);
-    if (paging.levels)
+    const struct regime regime = regime_of_data(hart);
+    if (regime.virt)
+        gstage_walk(hart, &regime, vaddr, walk);
+    else if (paging.levels)
         walk_tables(hart, &paging, vaddr, walk);
     else
         *walk = (struct walk){ .end = WALK_MAPPED, .paddr = vaddr, .page_size = PAGE_SIZE };

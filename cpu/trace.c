@@ -17,9 +17,9 @@
 #define FLUSH_RUNS (1u << 18)
 #define REPORTED   1024u /* places that are remembered; a power of two */
 
-static char mode_of(const struct hart *hart)
+char trace_mode(const struct hart *hart)
 {
-    return "US?M"[hart->priv & 3];
+    return (hart->hyper.virt ? "us??" : "US?M")[hart->priv & 3];
 }
 
 /* ---- Instructions and blocks --------------------------------------------------------------------------- */
@@ -51,7 +51,7 @@ static void run_insn(struct hart *hart)
 {
     struct isa_operands op;
     uint64_t pc = hart_view_pc(hart), retired = hart_instructions(hart);
-    char mode = mode_of(hart), text[96], result[48] = "";
+    char mode = trace_mode(hart), text[96], result[48] = "";
     hart->single = true;
     struct block *block = block_find_single(hart);
     hart->single = false;
@@ -93,14 +93,15 @@ void trace_run(struct hart *hart)
         trace_registers(hart, LOG_CATEGORY_CPU);
     if (log_enabled(LOG_CATEGORY_BLOCK) && log_wants(pc))
         log_line(LOG_CATEGORY_BLOCK, "hart %u: 0x%016" PRIx64 " %c %u instructions", hart->id, pc,
-                 mode_of(hart), block->count);
+                 trace_mode(hart), block->count);
     execute(hart, block);
 }
 
 void trace_registers(const struct hart *hart, enum log_category category)
 {
     int digits = (int)hart->isa.xlen / 4;
-    log_line(category, "hart %u: pc 0x%0*" PRIx64 " %c", hart->id, digits, hart_view_pc(hart), mode_of(hart));
+    log_line(category, "hart %u: pc 0x%0*" PRIx64 " %c", hart->id, digits, hart_view_pc(hart),
+             trace_mode(hart));
     for (unsigned n = 0; n < 32; n += 4)
         log_line(category,
                  "hart %u: %-4s 0x%0*" PRIx64 " %-4s 0x%0*" PRIx64 " %-4s 0x%0*" PRIx64 " %-4s 0x%0*" PRIx64,
@@ -130,10 +131,10 @@ void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool
     const char *name = hart_view_csr_name(number, buffer);
     if (written)
         log_line(LOG_CATEGORY_CSR, "hart %u: pc 0x%016" PRIx64 " %c %s 0x%" PRIx64 " -> 0x%" PRIx64, hart->id,
-                 pc, mode_of(hart), name, old, csr_read(hart, number));
+                 pc, trace_mode(hart), name, old, csr_read(hart, number));
     else
         log_line(LOG_CATEGORY_CSR, "hart %u: pc 0x%016" PRIx64 " %c %s = 0x%" PRIx64, hart->id, pc,
-                 mode_of(hart), name, old);
+                 trace_mode(hart), name, old);
 }
 
 /* ---- Traps --------------------------------------------------------------------------------------------- */
@@ -152,11 +153,16 @@ static const char *exception_name(unsigned cause)
         [CAUSE_STORE_ACCESS] = "store access fault",
         [CAUSE_ECALL_U] = "ecall from U",
         [CAUSE_ECALL_S] = "ecall from S",
+        [CAUSE_ECALL_VS] = "ecall from VS",
         [CAUSE_ECALL_M] = "ecall from M",
         [CAUSE_FETCH_PAGE] = "instruction page fault",
         [CAUSE_LOAD_PAGE] = "load page fault",
         [CAUSE_STORE_PAGE] = "store page fault",
         [CAUSE_SOFTWARE_CHECK] = "software check",
+        [CAUSE_FETCH_GUEST_PAGE] = "instruction guest-page fault",
+        [CAUSE_LOAD_GUEST_PAGE] = "load guest-page fault",
+        [CAUSE_VIRTUAL] = "virtual instruction",
+        [CAUSE_STORE_GUEST_PAGE] = "store guest-page fault",
     };
     return cause < sizeof(names) / sizeof(names[0]) && names[cause] ? names[cause] : "?";
 }
@@ -164,21 +170,22 @@ static const char *exception_name(unsigned cause)
 const char *trace_interrupt_name(unsigned number)
 {
     static const char *const names[] = {
-        [1] = "SSI", [3] = "MSI", [5] = "STI", [7] = "MTI", [9] = "SEI", [11] = "MEI", [13] = "LCOFI"
+        [1] = "SSI", [2] = "VSSI", [3] = "MSI",   [5] = "STI",  [6] = "VSTI",
+        [7] = "MTI", [9] = "SEI",  [10] = "VSEI", [11] = "MEI", [13] = "LCOFI"
     };
     return number < sizeof(names) / sizeof(names[0]) && names[number] ? names[number] : "?";
 }
 
 void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t from_pc,
-                enum privilege from)
+                char from)
 {
     if (log_enabled(LOG_CATEGORY_COMMIT) && log_wants(from_pc))
         trace_commit_trap(hart, interrupt, cause, tval, from_pc);
     if (log_enabled(LOG_CATEGORY_INT) && log_wants(from_pc))
         log_line(LOG_CATEGORY_INT,
                  "hart %u: pc 0x%016" PRIx64 " %c %s %u (%s), tval 0x%" PRIx64 " -> %c 0x%" PRIx64, hart->id,
-                 from_pc, "USHM"[from], interrupt ? "interrupt" : "exception", cause,
-                 interrupt ? trace_interrupt_name(cause) : exception_name(cause), tval, mode_of(hart),
+                 from_pc, from, interrupt ? "interrupt" : "exception", cause,
+                 interrupt ? trace_interrupt_name(cause) : exception_name(cause), tval, trace_mode(hart),
                  hart_view_pc(hart));
 }
 

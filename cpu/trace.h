@@ -28,9 +28,11 @@ void trace_mmio(const struct hart *hart, const struct insn *insn, uint64_t paddr
                 uint64_t value, bool answered);
 /* An instruction of the running block has read (written is false) or changed a CSR. */
 void trace_csr(struct hart *hart, const struct insn *insn, unsigned number, bool written, uint64_t old);
+/* The letter of the hart's mode: M, S and U, and for VS and VU s and u. */
+char trace_mode(const struct hart *hart);
 /* A trap was taken, from this place and this mode. */
 void trace_trap(const struct hart *hart, bool interrupt, unsigned cause, uint64_t tval, uint64_t from_pc,
-                enum privilege from);
+                char from);
 /* trace_commit.c: runs the only instruction of a block by execute(), and if it retires, logs it as Spike
  * does. */
 void trace_commit(struct hart *hart, const struct isa_operands *op,

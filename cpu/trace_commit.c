@@ -97,7 +97,8 @@ static void add_csr_write(struct written *written, struct hart *hart, unsigned n
         add_csr(written, hart, CSR_FRM);
     } else if (!no_counter) {
         bool view = number == 0x100 || number == 0x104 || number == 0x144; /* sstatus, sie, sip */
-        add_csr(written, hart, view ? number + 0x200 : number);
+        unsigned to = hart->hyper.virt ? 0x100 : 0x200;                    /* vsstatus, vsie, vsip */
+        add_csr(written, hart, view ? number + to : number);
     }
 }
 
@@ -409,11 +410,16 @@ static const char *trap_name(unsigned cause)
         [CAUSE_STORE_ACCESS] = "store_access_fault",
         [CAUSE_ECALL_U] = "user_ecall",
         [CAUSE_ECALL_S] = "supervisor_ecall",
+        [CAUSE_ECALL_VS] = "virtual_supervisor_ecall",
         [CAUSE_ECALL_M] = "machine_ecall",
         [CAUSE_FETCH_PAGE] = "instruction_page_fault",
         [CAUSE_LOAD_PAGE] = "load_page_fault",
         [CAUSE_STORE_PAGE] = "store_page_fault",
         [CAUSE_SOFTWARE_CHECK] = "software_check",
+        [CAUSE_FETCH_GUEST_PAGE] = "instruction_guest_page_fault",
+        [CAUSE_LOAD_GUEST_PAGE] = "load_guest_page_fault",
+        [CAUSE_VIRTUAL] = "virtual_instruction",
+        [CAUSE_STORE_GUEST_PAGE] = "store_guest_page_fault",
     };
     return cause < sizeof(names) / sizeof(names[0]) && names[cause] ? names[cause] : "unknown";
 }

@@ -7,6 +7,7 @@
 #include "cpu/cover.h"
 #include "cpu/csr/csr.h"
 #include "cpu/hart_view.h"
+#include "cpu/hyper.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/trace.h"
@@ -62,14 +63,25 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     hart->pc = vector(hart, hart->mtvec, interrupt, cause);
 }
 
-static void enter_mode(struct hart *hart, enum privilege to, bool interrupt, unsigned cause, uint64_t tval)
+/* Where a trap goes. Without H, S-mode is HS-mode. */
+enum level { LEVEL_M, LEVEL_HS, LEVEL_VS };
+
+static void enter(struct hart *hart, enum level to, bool interrupt, unsigned cause, uint64_t tval)
 {
     uint64_t from_pc = register_value(hart, hart->pc);
-    enum privilege from = hart->priv;
-    if (to == PRIV_S)
-        enter_s(hart, interrupt, cause, tval);
-    else
+    char from = trace_mode(hart);
+    if (to == LEVEL_M) {
+        if (UNLIKELY(hyper_has(hart)))
+            hyper_trap_to_m(hart, interrupt, cause);
         enter_m(hart, interrupt, cause, tval);
+    } else if (UNLIKELY(to == LEVEL_VS)) {
+        /* VS-mode knows its interrupts by the numbers of S-mode. */
+        enter_s(hart, interrupt, interrupt ? cause - 1 : cause, tval);
+    } else {
+        if (UNLIKELY(hyper_has(hart)))
+            hyper_trap_to_hs(hart, interrupt, cause);
+        enter_s(hart, interrupt, cause, tval);
+    }
     hart->trapped = !interrupt;
     if (interrupt)
         hart->traps = 0;
@@ -81,11 +93,14 @@ static void enter_mode(struct hart *hart, enum privilege to, bool interrupt, uns
         trace_trap(hart, interrupt, cause, tval, from_pc, from);
 }
 
-static void enter(struct hart *hart, bool interrupt, unsigned cause, uint64_t tval)
+static void enter_exception(struct hart *hart, enum cause cause, uint64_t tval)
 {
-    uint64_t delegated = interrupt ? hart->mideleg : hart->medeleg;
-    bool to_s = hart->priv != PRIV_M && delegated >> cause & 1;
-    enter_mode(hart, to_s ? PRIV_S : PRIV_M, interrupt, cause, tval);
+    enum level to = LEVEL_HS;
+    if (hart->priv == PRIV_M || !(hart->medeleg >> cause & 1))
+        to = LEVEL_M;
+    else if (UNLIKELY(hart->hyper.virt) && hart->hyper.hedeleg >> cause & 1)
+        to = LEVEL_VS;
+    enter(hart, to, false, cause, tval);
 }
 
 /* Subtracts what the block counted when it started, except for its first `done` instructions. */
@@ -105,7 +120,7 @@ void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uin
     if (UNLIKELY(hart->cover))
         cover_cut(hart, true);
     hart->pc = hart_insn_pc(hart, insn);
-    enter(hart, false, cause, tval);
+    enter_exception(hart, cause, tval);
 }
 
 /* Translated code does not know how long its instructions are. Memory does, unless loads are translated
@@ -147,9 +162,14 @@ void trap_illegal(struct hart *hart, const struct insn *insn)
     trap_insn(hart, insn, CAUSE_ILLEGAL, insn->length == 2 ? insn->aux & 0xffff : insn->aux);
 }
 
+void trap_virtual(struct hart *hart, const struct insn *insn)
+{
+    trap_insn(hart, insn, CAUSE_VIRTUAL, insn->length == 2 ? insn->aux & 0xffff : insn->aux);
+}
+
 void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval)
 {
-    enter(hart, false, cause, tval);
+    enter_exception(hart, cause, tval);
 }
 
 unsigned trap_pending(const struct hart *hart)
@@ -163,18 +183,19 @@ bool trap_wakes(const struct hart *hart)
     return trap_pending(hart) & hart->mie || csr_virtual_sip(hart) & csr_virtual_sie(hart);
 }
 
-/* With Smaia, the guest configures the order of interrupts, and S-mode has some of its own. */
+/* With Smaia, the guest configures the order of interrupts, and S-mode has some of its own. There is no
+ * VS-mode: H and Smaia exclude each other (cpu/isa/config.c). */
 static bool take_by_priority(struct hart *hart)
 {
     bool m_enabled = hart->priv != PRIV_M || hart->mstatus & MSTATUS_MIE;
     bool s_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
     unsigned top = m_enabled ? csr_top_interrupt(hart, HART_FILE_M) : 0;
-    enum privilege to = top ? PRIV_M : PRIV_S;
+    enum level to = top ? LEVEL_M : LEVEL_HS;
     if (!top && s_enabled)
         top = csr_top_interrupt(hart, HART_FILE_S);
     if (!top || (hart->recorder && !hart->recorder->ops->interrupt(hart->recorder, hart->id)))
         return false;
-    enter_mode(hart, to, true, top >> 16, 0);
+    enter(hart, to, true, top >> 16, 0);
     return true;
 }
 
@@ -186,29 +207,45 @@ bool trap_take_interrupt(struct hart *hart)
     if (!pending)
         return false;
     unsigned for_m = pending & ~(unsigned)hart->mideleg;
-    unsigned for_s = pending & (unsigned)hart->mideleg;
+    unsigned for_vs = pending & (unsigned)hart->hyper.hideleg;
+    unsigned for_s = pending & (unsigned)hart->mideleg & ~for_vs;
+    bool virt = hart->hyper.virt;
     bool m_enabled = hart->priv != PRIV_M || hart->mstatus & MSTATUS_MIE;
-    bool s_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
-    unsigned ready = m_enabled && for_m ? for_m : s_enabled ? for_s : 0;
-    /* Priv. 3.1.9: MEI, MSI, MTI, SEI, SSI, STI, LCOFI. */
-    static const uint8_t order[] = { 11, 3, 7, 9, 1, 5, 13 };
+    /* Of VS-mode, if V is 1. Then those of HS-mode are enabled. */
+    bool own_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
+    enum level to = LEVEL_M;
+    unsigned ready = m_enabled ? for_m : 0;
+    if (!ready && (virt || own_enabled)) {
+        to = LEVEL_HS;
+        ready = for_s;
+    }
+    if (!ready && virt && own_enabled) {
+        to = LEVEL_VS;
+        ready = for_vs;
+    }
+    /* Priv. 3.1.9 and "Hypervisor Interrupt Registers": MEI, MSI, MTI, SEI, SSI, STI, VSEI, VSSI, VSTI,
+     * LCOFI. There is no SGEI, which would be before VSEI. */
+    static const uint8_t order[] = { 11, 3, 7, 9, 1, 5, 10, 2, 6, 13 };
     if (UNLIKELY(hart->recorder) && ready && !hart->recorder->ops->interrupt(hart->recorder, hart->id))
         return false;
     for (unsigned i = 0; i < sizeof(order); i++) {
         if (ready >> order[i] & 1) {
-            enter(hart, true, order[i], 0);
+            enter(hart, to, true, order[i], 0);
             return true;
         }
     }
     return false;
 }
 
-static void return_to(struct hart *hart, enum privilege priv, uint64_t pc, uint64_t previous_pad)
+static void return_to(struct hart *hart, enum privilege priv, bool virt, uint64_t pc, uint64_t previous_pad)
 {
     if (priv != PRIV_M && isa_since(&hart->isa, 12)) /* before, MPRV stayed */
         hart->mstatus &= ~MSTATUS_MPRV;
-    hart->pad_expected = hart->mstatus & previous_pad && hart->pads_of[priv];
+    bool pad = hart->mstatus & previous_pad;
     hart->mstatus &= ~previous_pad;
+    if (UNLIKELY(virt != hart->hyper.virt))
+        hyper_set_virt(hart, virt);
+    hart->pad_expected = pad && hart->pads_of[priv];
     hart->priv = priv;
     hart->pc = register_value(hart, pc);
     hart->exit_link = NULL;
@@ -219,13 +256,14 @@ static void return_to(struct hart *hart, enum privilege priv, uint64_t pc, uint6
 void trap_return_m(struct hart *hart)
 {
     enum privilege priv = (enum privilege)(hart->mstatus >> MSTATUS_MPP_SHIFT & 3);
-    uint64_t status = hart->mstatus & ~(MSTATUS_MIE | MSTATUS_MPP);
+    bool virt = hart->mstatus & MSTATUS_MPV && priv != PRIV_M;
+    uint64_t status = hart->mstatus & ~(MSTATUS_MIE | MSTATUS_MPP | MSTATUS_MPV);
     status |= hart->mstatus & MSTATUS_MPIE ? MSTATUS_MIE : 0;
     status |= MSTATUS_MPIE;
     if (!hart->isa.user)
         status |= MSTATUS_MPP;
     hart->mstatus = status;
-    return_to(hart, priv, hart->mepc, MSTATUS_MPELP);
+    return_to(hart, priv, virt, hart->mepc, MSTATUS_MPELP);
 }
 
 void trap_return_s(struct hart *hart)
@@ -235,5 +273,10 @@ void trap_return_s(struct hart *hart)
     status |= hart->mstatus & MSTATUS_SPIE ? MSTATUS_SIE : 0;
     status |= MSTATUS_SPIE;
     hart->mstatus = status;
-    return_to(hart, priv, hart->sepc, MSTATUS_SPELP);
+    bool virt = hart->hyper.virt;
+    if (!virt) { /* HS-mode's, or M-mode's */
+        virt = hart->hyper.hstatus & HSTATUS_SPV;
+        hart->hyper.hstatus &= ~HSTATUS_SPV;
+    }
+    return_to(hart, priv, virt, hart->sepc, MSTATUS_SPELP);
 }

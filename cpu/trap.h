@@ -12,6 +12,8 @@
 void trap_insn(struct hart *hart, const struct insn *insn, enum cause cause, uint64_t tval);
 /* Illegal-instruction exception, with the encoding in tval. */
 void trap_illegal(struct hart *hart, const struct insn *insn);
+/* Virtual-instruction exception, the same. */
+void trap_virtual(struct hart *hart, const struct insn *insn);
 /* An exception before any instruction ran, at hart->pc: fetch faults. */
 void trap_fetch(struct hart *hart, enum cause cause, uint64_t tval);
 

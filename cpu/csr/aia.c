@@ -180,10 +180,10 @@ static bool is_odd(const struct hart *hart, unsigned selected, unsigned first)
     return !csr_is_rv32(hart) && selected >= first && selected & 1;
 }
 
-bool csr_aia_permits(const struct hart *hart, unsigned number)
+bool csr_aia_permits(const struct hart *hart, enum privilege priv, unsigned number)
 {
     bool is_ireg = number == 0x151 || number == 0x351;
-    bool filtered = hart->priv == PRIV_S && hart->aia.mvien & IRQ_SEI;
+    bool filtered = priv == PRIV_S && hart->aia.mvien & IRQ_SEI;
     if (number == 0x15c)
         return !filtered;
     if (!is_ireg)
@@ -225,7 +225,7 @@ uint64_t csr_read_ireg(struct hart *hart, unsigned number)
 {
     enum hart_file level = csr_file_of(number);
     unsigned selected = hart->aia.selected[level];
-    if (!csr_aia_permits(hart, number))
+    if (!csr_aia_permits(hart, hart->priv, number))
         return 0;
     return selected <= SELECT_IPRIO_END ? read_iprio(hart, level, (selected - SELECT_IPRIO) * 4)
                                         : csr_imsic_read(hart, level, selected);
@@ -234,7 +234,7 @@ void csr_write_ireg(struct hart *hart, unsigned number, uint64_t value)
 {
     enum hart_file level = csr_file_of(number);
     unsigned selected = hart->aia.selected[level];
-    if (!csr_aia_permits(hart, number))
+    if (!csr_aia_permits(hart, hart->priv, number))
         return;
     if (selected <= SELECT_IPRIO_END)
         write_iprio(hart, level, (selected - SELECT_IPRIO) * 4, value);

@@ -8,6 +8,7 @@
  * unchanged. From outside (a debugger, between two instructions) there is no reading instruction.
  */
 #include "cpu/csr/internal.h"
+#include "cpu/hyper.h"
 
 static uint64_t raw_count(const struct hart *hart)
 {
@@ -88,7 +89,8 @@ uint64_t csr_time(const struct hart *hart)
 uint64_t csr_read_time(struct hart *hart, unsigned number)
 {
     (void)number;
-    return hart_outside(hart, csr_time(hart));
+    uint64_t delta = UNLIKELY(hart->hyper.virt) ? hart->hyper.htimedelta : 0;
+    return hart_outside(hart, csr_time(hart)) + delta;
 }
 CSR_READ_HIGH(timeh, time)
 
@@ -106,27 +108,59 @@ static uint64_t deadline_after(const struct hart *hart, uint64_t ticks, unsigned
     return ns < CLOCK_NEVER ? (uint64_t)ns : CLOCK_NEVER;
 }
 
-/* STIP = (time >= stimecmp) while menvcfg.STCE is set; the timer is armed for the moment at which that
- * changes: time reaches stimecmp, or wraps to 0. */
+#define NEVER (~(unsigned __int128)0)
+
+/* The level of a timer's interrupt, time >= compare, and for how many ticks it stays: until time reaches
+ * compare, or wraps to 0. */
+static unsigned __int128 timer_stays(bool on, uint64_t time, uint64_t compare, bool *level)
+{
+    *level = on && time >= compare;
+    return !on ? NEVER : (*level ? (unsigned __int128)1 << 64 : compare) - time;
+}
+
+static void set_timer_irq(struct hart *hart, unsigned bit, bool level)
+{
+    unsigned mask = 1u << bit;
+    if (hart->recorder && level != !!(atomic_load(&hart->irq_lines) & mask))
+        hart->recorder->ops->irq(hart->recorder, hart->id, bit, level);
+    if (level)
+        atomic_fetch_or(&hart->irq_lines, mask);
+    else
+        atomic_fetch_and(&hart->irq_lines, ~mask);
+}
+
+/* STIP belongs to stimecmp while menvcfg.STCE is set; VSTIP follows vstimecmp, too, while henvcfg.STCE is.
+ * The timer is armed for the moment at which one of them changes. */
 static void timer_update(struct hart *hart)
 {
     if (hart->recorder && hart->recorder->replays)
         return; /* the recorder knows when STIP changed */
     pthread_mutex_lock(&hart->timer_lock);
-    bool on = csr_sstc_on(hart);
+    bool on = csr_sstc_on(hart), guests = on && hart->hyper.henvcfg & ENVCFG_STCE, level, guests_level;
     uint64_t ticks = ticks_now(hart), now = ticks + time_offset(hart);
-    bool level = on && now >= hart->stimecmp;
-    if (hart->recorder && level != !!(atomic_load(&hart->irq_lines) & IRQ_STI))
-        hart->recorder->ops->irq(hart->recorder, hart->id, 5, level);
-    unsigned __int128 next = level ? (unsigned __int128)1 << 64 : hart->stimecmp;
-    if (level)
-        atomic_fetch_or(&hart->irq_lines, IRQ_STI);
-    else
-        atomic_fetch_and(&hart->irq_lines, ~IRQ_STI);
-    clock_timer_arm(&hart->timer, on ? deadline_after(hart, ticks, next - now) : CLOCK_NEVER);
+    unsigned __int128 next = timer_stays(on, now, hart->stimecmp, &level);
+    unsigned __int128 guests_next =
+        timer_stays(guests, now + hart->hyper.htimedelta, hart->hyper.vstimecmp, &guests_level);
+    set_timer_irq(hart, 5, level);
+    if (hyper_has(hart))
+        set_timer_irq(hart, 6, guests_level);
+    next = next < guests_next ? next : guests_next;
+    clock_timer_arm(&hart->timer, next != NEVER ? deadline_after(hart, ticks, next) : CLOCK_NEVER);
     pthread_mutex_unlock(&hart->timer_lock);
-    if (level)
+    if (level || guests_level)
         hart_request(hart, HART_REQUEST_IRQ);
+}
+
+void csr_timer_store(struct hart *hart, uint64_t *field, uint64_t value)
+{
+    pthread_mutex_lock(&hart->timer_lock);
+    *field = value;
+    pthread_mutex_unlock(&hart->timer_lock);
+}
+
+void csr_timer_update(struct hart *hart)
+{
+    timer_update(hart);
 }
 
 void csr_timer_fired(void *opaque)
@@ -136,19 +170,18 @@ void csr_timer_fired(void *opaque)
 
 static void set_stimecmp(struct hart *hart, uint64_t value)
 {
-    pthread_mutex_lock(&hart->timer_lock);
-    hart->stimecmp = value;
-    pthread_mutex_unlock(&hart->timer_lock);
+    csr_timer_store(hart, hart->hyper.virt ? &hart->hyper.vstimecmp : &hart->stimecmp, value);
     timer_update(hart);
 }
 
+/* VS-mode finds vstimecmp in its place. */
 uint64_t csr_read_stimecmp(struct hart *hart, unsigned number)
 {
     (void)number;
-    return hart->stimecmp;
+    return UNLIKELY(hart->hyper.virt) ? hart->hyper.vstimecmp : hart->stimecmp;
 }
 CSR_READ_HIGH(stimecmph, stimecmp)
-CSR_WRITE_HALVES(stimecmp, hart->stimecmp, set_stimecmp)
+CSR_WRITE_HALVES(stimecmp, csr_read_stimecmp(hart, number), set_stimecmp)
 
 void csr_counter_reset(struct hart *hart)
 {

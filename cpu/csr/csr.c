@@ -2,11 +2,12 @@
  *
  * Control and status registers: which there are and who may touch them. Each has one small read and one small
  * write function, gathered by csr.def; they live in csr/counter.c (counters and timers), csr/envcfg.c,
- * csr/pmp.c, csr/seed.c, csr/stateen.c, csr/status.c (status, floating point, satp), csr/trap.c, and
- * csr/aia.c with csr/imsic.c (advanced interrupts). Fields are WARL: a write keeps what is legal and leaves
- * the rest as it was. Reads and writes see RV32 registers as their low 32 bits.
+ * csr/hyper.c (H), csr/pmp.c, csr/seed.c, csr/stateen.c, csr/status.c (status, floating point, satp),
+ * csr/trap.c, and csr/aia.c with csr/imsic.c (advanced interrupts). Fields are WARL: a write keeps what is
+ * legal and leaves the rest as it was. Reads and writes see RV32 registers as their low 32 bits.
  */
 #include "cpu/csr/internal.h"
+#include "cpu/hyper.h"
 #include "util/check.h"
 
 /* ---- Which registers a configuration has --------------------------------------------------------------- */
@@ -95,6 +96,22 @@ bool csr_has_sstc_rv32(const struct hart *hart)
 {
     return csr_has_sstc(hart) && csr_is_rv32(hart);
 }
+bool csr_has_h(const struct hart *hart)
+{
+    return hyper_has(hart);
+}
+bool csr_has_h_rv32(const struct hart *hart)
+{
+    return hyper_has(hart) && csr_is_rv32(hart);
+}
+bool csr_has_h_sstc(const struct hart *hart)
+{
+    return hyper_has(hart) && csr_has_sstc(hart);
+}
+bool csr_has_h_sstc_rv32(const struct hart *hart)
+{
+    return hyper_has(hart) && csr_has_sstc_rv32(hart);
+}
 bool csr_has_zicfilp(const struct hart *hart)
 {
     return isa_has(&hart->isa, ISA_Zicfilp);
@@ -180,14 +197,36 @@ const char *csr_name(unsigned number)
     return by_number[number & 4095] ? by_number[number & 4095]->name : NULL;
 }
 
+/* Who accesses a register. */
+struct csr_mode {
+    enum privilege priv;
+    bool virt, tvm;
+};
+
 /* Counters below M-mode: mcounteren enables them; below S-mode, if there is one, scounteren must enable them,
- * too (Priv. 3.1.11). */
-static bool counter_enabled(const struct hart *hart, unsigned number)
+ * too (Priv. 3.1.11), and in a virtual machine hcounteren. */
+static bool counter_enabled(const struct hart *hart, struct csr_mode mode, unsigned number)
 {
     uint32_t bit = 1u << (number & 31);
-    if (hart->priv == PRIV_M)
+    if (mode.priv == PRIV_M)
         return true;
-    return hart->mcounteren & bit && (hart->priv == PRIV_S || !csr_has_s(hart) || hart->scounteren & bit);
+    return hart->mcounteren & bit && (mode.priv == PRIV_S || !csr_has_s(hart) || hart->scounteren & bit) &&
+           (!mode.virt || hart->hyper.hcounteren & bit);
+}
+
+/* stimecmp, vstimecmp. */
+static bool timer_enabled(const struct hart *hart, struct csr_mode mode)
+{
+    if (mode.priv == PRIV_M)
+        return true;
+    return hart->mcounteren & CSR_COUNTER_TM && hart->menvcfg & ENVCFG_STCE &&
+           (!mode.virt || (hart->hyper.hcounteren & CSR_COUNTER_TM && hart->hyper.henvcfg & ENVCFG_STCE));
+}
+
+/* The highest of the levels in the numbers of CSRs that a mode may access. */
+static unsigned level_of(const struct hart *hart, struct csr_mode mode)
+{
+    return mode.priv == PRIV_S && !mode.virt && hyper_has(hart) ? 2 : mode.priv;
 }
 
 static bool is_counter(unsigned number)
@@ -202,14 +241,15 @@ bool csr_exists(const struct hart *hart, unsigned number)
     return entry && entry->exists(hart) && !odd_pmpcfg;
 }
 
-bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
+static bool allowed_in(const struct hart *hart, struct csr_mode mode, unsigned number, bool write)
 {
     const struct csr_entry *entry = by_number[number];
-    if (!entry || !entry->exists(hart) || (number >> 8 & 3) > hart->priv || (write && number >> 10 == 3))
+    if (!entry || !entry->exists(hart) || (number >> 8 & 3) > level_of(hart, mode) ||
+        (write && number >> 10 == 3))
         return false;
-    if (hart->priv != PRIV_M && csr_has_stateen(hart) && !csr_stateen_permits(hart, number))
+    if (mode.priv != PRIV_M && csr_has_stateen(hart) && !csr_stateen_permits(hart, number))
         return false;
-    if (hart->aia.on && !csr_aia_permits(hart, number))
+    if (hart->aia.on && !csr_aia_permits(hart, mode.priv, number))
         return false;
     if (number <= 3)
         return !csr_has_f(hart) || hart->mstatus & MSTATUS_FS;
@@ -217,18 +257,32 @@ bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
         return hart->mstatus & MSTATUS_VS;
     /* ssp does not depend on xSSE in M-mode, which has no such bit ("ssp CSR access control"). */
     if (number == 0x011)
-        return hart->priv == PRIV_M || csr_shadow_stack(hart, hart->priv);
+        return mode.priv == PRIV_M || csr_shadow_stack(hart, mode.priv, mode.virt);
     if (number == 0x015) /* seed */
-        return write && csr_seed_allowed(hart);
+        return write && csr_seed_allowed(hart, mode.priv) && !mode.virt;
     if (is_counter(number))
-        return counter_enabled(hart, number);
-    if (number == 0x180) /* satp */
-        return !(hart->priv == PRIV_S && hart->mstatus & MSTATUS_TVM);
-    if (number == 0x14d || number == 0x15d) /* stimecmp */
-        return hart->priv == PRIV_M || (hart->mcounteren & CSR_COUNTER_TM && hart->menvcfg & ENVCFG_STCE);
+        return counter_enabled(hart, mode, number);
+    if (number == 0x180 || number == 0x680) /* satp, hgatp */
+        return !(mode.priv == PRIV_S && mode.tvm);
+    if (number == 0x14d || number == 0x15d || number == 0x24d || number == 0x25d) /* stimecmp, vstimecmp */
+        return timer_enabled(hart, mode);
     if ((number & ~3u) == 0x3a0) /* pmpcfg: RV64 has no odd ones */
         return csr_is_rv32(hart) || !(number & 1);
     return true;
+}
+
+bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
+{
+    uint64_t tvm = hart->hyper.virt ? hart->hyper.hstatus & HSTATUS_VTVM : hart->mstatus & MSTATUS_TVM;
+    struct csr_mode mode = { .priv = hart->priv, .virt = hart->hyper.virt, .tvm = tvm };
+    return allowed_in(hart, mode, number, write);
+}
+
+bool csr_refusal_is_virtual(const struct hart *hart, unsigned number, bool write)
+{
+    const struct csr_mode hs = { .priv = PRIV_S };
+    bool unit = number <= 0x00f || (number >= 0xc20 && number <= 0xc22); /* FS or VS is Off */
+    return hart->hyper.virt && !unit && allowed_in(hart, hs, number, write);
 }
 
 uint64_t csr_read(struct hart *hart, unsigned number)
@@ -258,6 +312,7 @@ void csr_reset(struct hart *hart)
     csr_status_reset(hart);
     csr_trap_reset(hart);
     csr_pmp_reset(hart);
+    csr_hyper_reset(hart);
     csr_counter_reset(hart);
     csr_vector_reset(hart);
     csr_aia_reset(hart);
@@ -271,6 +326,7 @@ void csr_legalize(struct hart *hart)
     csr_pmp_legalize(hart);
     csr_status_legalize(hart);
     csr_trap_legalize(hart);
+    csr_hyper_legalize(hart);
     csr_aia_legalize(hart);
     csr_stateen_legalize(hart);
 }

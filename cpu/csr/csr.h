@@ -24,11 +24,18 @@ bool csr_exists(const struct hart *hart, unsigned number);
  * modes above allow it, and it is writable if `write` (Priv. "CSR Listing", "CSR Field Specifications"). */
 bool csr_access_allowed(const struct hart *hart, unsigned number, bool write);
 
+/* While V is 1, of an access that is not allowed: whether it raises a virtual-instruction exception, since
+ * HS-mode would be allowed it. */
+bool csr_refusal_is_virtual(const struct hart *hart, unsigned number, bool write);
+
 /* The value that an instruction reads; csrrs and csrrc may change another value (mip). RV32: only the low 32
  * bits count. Call it only if the access is allowed. */
 uint64_t csr_read(struct hart *hart, unsigned number);
 uint64_t csr_read_for_modify(struct hart *hart, unsigned number);
 void csr_write(struct hart *hart, unsigned number, uint64_t value);
+
+/* V has changed: computes what depends on it. */
+void csr_modes_changed(struct hart *hart);
 
 /* NULL if no configuration has such a register. */
 const char *csr_name(unsigned number);

@@ -35,15 +35,15 @@ static uint64_t control_flow_mask(const struct hart *hart)
 /* SSE is read-only zero while menvcfg.SSE is zero. */
 static uint64_t senvcfg_mask(const struct hart *hart)
 {
-    uint64_t hidden = hart->menvcfg & ENVCFG_SSE ? 0 : ENVCFG_SSE;
+    uint64_t above = hart->menvcfg & (hart->hyper.virt ? hart->hyper.henvcfg : UINT64_MAX);
+    uint64_t hidden = above & ENVCFG_SSE ? 0 : ENVCFG_SSE;
     return cache_blocks_mask(hart) | (control_flow_mask(hart) & ~hidden) | pmm_mask(hart, ISA_Ssnpm);
 }
 
-static uint64_t menvcfg_mask(const struct hart *hart)
+/* What menvcfg and henvcfg have for S-mode. */
+static uint64_t of_s_mode(const struct hart *hart)
 {
-    uint64_t mask = cache_blocks_mask(hart) | control_flow_mask(hart) | pmm_mask(hart, ISA_Smnpm);
-    if (!csr_has_s(hart))
-        return mask;
+    uint64_t mask = 0;
     if (isa_has(&hart->isa, ISA_Svadu))
         mask |= ENVCFG_ADUE;
     if (isa_has(&hart->isa, ISA_Svpbmt))
@@ -51,6 +51,20 @@ static uint64_t menvcfg_mask(const struct hart *hart)
     if (isa_has(&hart->isa, ISA_Sstc))
         mask |= ENVCFG_STCE;
     return mask;
+}
+
+static uint64_t menvcfg_mask(const struct hart *hart)
+{
+    uint64_t mask = cache_blocks_mask(hart) | control_flow_mask(hart) | pmm_mask(hart, ISA_Smnpm);
+    return mask | (csr_has_s(hart) ? of_s_mode(hart) : 0);
+}
+
+/* Bits that are clear in menvcfg are read-only zero. */
+static uint64_t henvcfg_mask(const struct hart *hart)
+{
+    const uint64_t hidden = ENVCFG_ADUE | ENVCFG_PBMTE | ENVCFG_STCE | ENVCFG_SSE;
+    uint64_t mask = cache_blocks_mask(hart) | control_flow_mask(hart) | pmm_mask(hart, ISA_Ssnpm);
+    return (mask | of_s_mode(hart)) & (hart->menvcfg | ~hidden);
 }
 
 static bool has_smepmp(const struct hart *hart)
@@ -80,21 +94,44 @@ static uint64_t legal_envcfg(uint64_t old, uint64_t value, uint64_t mask)
 
 /* ---- What follows from them ---------------------------------------------------------------------------- */
 
-bool csr_shadow_stack(const struct hart *hart, enum privilege priv)
+uint64_t csr_henvcfg_legal(const struct hart *hart, uint64_t value)
+{
+    return legal_envcfg(hart->hyper.henvcfg, value, henvcfg_mask(hart));
+}
+
+bool csr_shadow_stack(const struct hart *hart, enum privilege priv, bool virt)
 {
     uint64_t enabled = hart->menvcfg & (priv == PRIV_U ? hart->senvcfg : UINT64_MAX);
+    enabled &= virt ? hart->hyper.henvcfg : UINT64_MAX;
     return priv != PRIV_M && csr_has_s(hart) && enabled & ENVCFG_SSE;
+}
+
+/* Whether bits of the modes above allow U-mode something. */
+static bool allowed_in_u(const struct hart *hart, uint64_t above, uint64_t bit)
+{
+    return above & bit && (!csr_has_s(hart) || hart->senvcfg & bit);
 }
 
 /* Must be called after one of the registers, or their meaning, has changed. */
 static void apply(struct hart *hart)
 {
+    bool virt = hart->hyper.virt;
+    uint64_t above = hart->menvcfg & (virt ? hart->hyper.henvcfg : UINT64_MAX);
+    uint64_t pmm = hart->menvcfg | hart->senvcfg | hart->mseccfg | hart->hyper.henvcfg;
     hart->pads_of[PRIV_M] = hart->mseccfg & MSECCFG_MLPE;
-    hart->pads_of[PRIV_S] = hart->menvcfg & ENVCFG_LPE;
+    hart->pads_of[PRIV_S] = (virt ? hart->hyper.henvcfg : hart->menvcfg) & ENVCFG_LPE;
     hart->pads_of[PRIV_U] = (csr_has_s(hart) ? hart->senvcfg : hart->menvcfg) & ENVCFG_LPE;
-    hart->shadow_of[PRIV_S] = csr_shadow_stack(hart, PRIV_S);
-    hart->shadow_of[PRIV_U] = csr_shadow_stack(hart, PRIV_U);
-    hart->masks_pointers = (hart->menvcfg | hart->senvcfg | hart->mseccfg) & ENVCFG_PMM;
+    hart->shadow_of[PRIV_S] = csr_shadow_stack(hart, PRIV_S, virt);
+    hart->shadow_of[PRIV_U] = csr_shadow_stack(hart, PRIV_U, virt);
+    hart->zeroes_of[PRIV_M] = true;
+    hart->zeroes_of[PRIV_S] = above & ENVCFG_CBZE;
+    hart->zeroes_of[PRIV_U] = allowed_in_u(hart, above, ENVCFG_CBZE);
+    hart->masks_pointers = pmm & ENVCFG_PMM || hart->hyper.hstatus & HSTATUS_HUPMM;
+}
+
+void csr_modes_changed(struct hart *hart)
+{
+    apply(hart);
 }
 
 /* ---- Reading and writing ------------------------------------------------------------------------------- */
@@ -113,6 +150,7 @@ static void set_menvcfg(struct hart *hart, uint64_t value)
     store_menvcfg(hart, legal_envcfg(old, value, menvcfg_mask(hart)));
     uint64_t changed = old ^ hart->menvcfg;
     hart->senvcfg &= senvcfg_mask(hart);
+    csr_timer_store(hart, &hart->hyper.henvcfg, hart->hyper.henvcfg & henvcfg_mask(hart));
     apply(hart);
     /* These change the meaning of page-table entries. */
     if (changed & (ENVCFG_ADUE | ENVCFG_PBMTE | ENVCFG_SSE))

@@ -85,8 +85,9 @@ csr_exists_fn csr_has_smaia_s;
 /* Writes the bits of sip and sie that are not those of mip and mie. */
 void csr_virtual_sip_write(struct hart *hart, uint64_t value);
 void csr_virtual_sie_write(struct hart *hart, uint64_t value);
-/* Whether sireg, mireg and stopei exist now: what is selected does, and M-mode has not kept it to itself. */
-bool csr_aia_permits(const struct hart *hart, unsigned number);
+/* Whether sireg, mireg and stopei exist now for a mode: what is selected does, and M-mode has not kept it to
+ * itself. */
+bool csr_aia_permits(const struct hart *hart, enum privilege priv, unsigned number);
 /* stateen.c: whether mstateen permits a register to the modes below M. */
 bool csr_stateen_permits(const struct hart *hart, unsigned number);
 /* imsic.c: the register that miselect or siselect selects, and the most urgent identity (0: none). */
@@ -101,10 +102,21 @@ void csr_imsic_load(struct hart *hart, struct state_reader *reader);
 bool csr_pmp_any_locked(const struct hart *hart);
 
 /* Returns whether shadow stacks are enabled in a mode: xSSE ("Shadow-Stack-Enabled (SSE) State"). */
-bool csr_shadow_stack(const struct hart *hart, enum privilege priv);
+bool csr_shadow_stack(const struct hart *hart, enum privilege priv, bool virt);
 
-/* Whether the hart's mode may read the entropy source. */
-bool csr_seed_allowed(const struct hart *hart);
+/* Whether a mode may read the entropy source. */
+bool csr_seed_allowed(const struct hart *hart, enum privilege priv);
+
+/* Of henvcfg, with the bits that menvcfg hides. */
+uint64_t csr_henvcfg_legal(const struct hart *hart, uint64_t value);
+void csr_timer_update(struct hart *hart);
+/* What a write of satp, vsatp or hgatp may have as MODE. */
+bool csr_satp_mode_supported(const struct hart *hart, uint64_t satp);
+/* sip and sie of VS-mode, which are parts of hip and hie. */
+csr_read_fn csr_read_vsip, csr_read_vsie, csr_read_vstimecmp;
+csr_write_fn csr_write_vsip, csr_write_vsie, csr_write_vstimecmp, csr_write_vstimecmph;
+/* Changes a register that the timer's thread reads. */
+void csr_timer_store(struct hart *hart, uint64_t *field, uint64_t value);
 
 /* Reset values of the registers that one file keeps. */
 void csr_counter_reset(struct hart *hart);
@@ -112,6 +124,7 @@ void csr_status_reset(struct hart *hart);
 void csr_trap_reset(struct hart *hart);
 void csr_pmp_reset(struct hart *hart);
 void csr_envcfg_reset(struct hart *hart);
+void csr_hyper_reset(struct hart *hart);
 void csr_aia_reset(struct hart *hart);
 void csr_stateen_reset(struct hart *hart);
 
@@ -120,6 +133,7 @@ void csr_pmp_legalize(struct hart *hart);
 void csr_status_legalize(struct hart *hart);
 void csr_trap_legalize(struct hart *hart);
 void csr_envcfg_legalize(struct hart *hart);
+void csr_hyper_legalize(struct hart *hart);
 void csr_aia_legalize(struct hart *hart);
 void csr_stateen_legalize(struct hart *hart);
 

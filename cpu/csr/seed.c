@@ -20,7 +20,7 @@ uint64_t csr_read_seed(struct hart *hart, unsigned number)
 }
 
 /* Any access must be one that writes, which the caller has checked; the written value does not matter. */
-bool csr_seed_allowed(const struct hart *hart)
+bool csr_seed_allowed(const struct hart *hart, enum privilege priv)
 {
-    return hart->priv == PRIV_M || hart->mseccfg & (hart->priv == PRIV_S ? MSECCFG_SSEED : MSECCFG_USEED);
+    return priv == PRIV_M || hart->mseccfg & (priv == PRIV_S ? MSECCFG_SSEED : MSECCFG_USEED);
 }

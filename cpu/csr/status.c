@@ -4,6 +4,7 @@
  */
 #include "cpu/csr/internal.h"
 
+#include "cpu/hyper.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 
@@ -52,10 +53,18 @@ void csr_write_fcsr(struct hart *hart, unsigned number, uint64_t value)
 
 #define MSTATUS_SD(hart) (1ull << ((hart)->isa.xlen - 1))
 
+static uint64_t with_dirty(const struct hart *hart, uint64_t status)
+{
+    bool dirty = (status & MSTATUS_FS) == MSTATUS_FS || (status & MSTATUS_VS) == MSTATUS_VS;
+    return status | (dirty ? MSTATUS_SD(hart) : 0);
+}
+
+/* In a virtual machine only a debugger reads it. */
 static uint64_t mstatus_value(const struct hart *hart)
 {
-    bool dirty = (hart->mstatus & MSTATUS_FS) == MSTATUS_FS || (hart->mstatus & MSTATUS_VS) == MSTATUS_VS;
-    return hart->mstatus | (dirty ? MSTATUS_SD(hart) : 0);
+    if (UNLIKELY(hart->hyper.virt))
+        return with_dirty(hart, (hart->mstatus & ~HYPER_STATUS) | hyper_hs_status(hart));
+    return with_dirty(hart, hart->mstatus);
 }
 
 static uint64_t mstatus_writable(const struct hart *hart)
@@ -72,6 +81,8 @@ static uint64_t mstatus_writable(const struct hart *hart)
         mask |= MSTATUS_VS;
     if (csr_has_zicfilp(hart))
         mask |= MSTATUS_MPELP | (csr_has_s(hart) ? MSTATUS_SPELP : 0);
+    if (hyper_has(hart))
+        mask |= MSTATUS_MPV | MSTATUS_GVA;
     return mask;
 }
 
@@ -98,7 +109,12 @@ uint64_t csr_read_mstatus(struct hart *hart, unsigned number)
 void csr_write_mstatus(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
+    bool virt = hart->hyper.virt;
+    hyper_set_virt(hart, false);
     set_mstatus(hart, value, mstatus_writable(hart) & (csr_is_rv32(hart) ? UINT32_MAX : UINT64_MAX));
+    hyper_set_virt(hart, virt);
+    if (UNLIKELY(virt))
+        tlb_select(hart);
 }
 uint64_t csr_read_mstatush(struct hart *hart, unsigned number)
 {
@@ -108,22 +124,42 @@ uint64_t csr_read_mstatush(struct hart *hart, unsigned number)
 void csr_write_mstatush(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    set_mstatus(hart, value << 32, mstatus_writable(hart) & MSTATUS_MPELP);
+    set_mstatus(hart, value << 32, mstatus_writable(hart) & (MSTATUS_MPELP | MSTATUS_MPV | MSTATUS_GVA));
 }
 uint64_t csr_read_sstatus(struct hart *hart, unsigned number)
 {
     (void)number;
-    return mstatus_value(hart) & (SSTATUS_MASK | MSTATUS_SD(hart));
+    return with_dirty(hart, hart->mstatus | hart->hyper.off) & (SSTATUS_MASK | MSTATUS_SD(hart));
 }
 void csr_write_sstatus(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
+    if (UNLIKELY(hart->hyper.virt))
+        hyper_show_units(hart);
     set_mstatus(hart, value, mstatus_writable(hart) & SSTATUS_MASK);
+    if (UNLIKELY(hart->hyper.virt))
+        hyper_hide_units(hart);
+}
+uint64_t csr_read_vsstatus(struct hart *hart, unsigned number)
+{
+    (void)number;
+    uint64_t fixed = hart->mstatus & MSTATUS_UXL & SSTATUS_MASK;
+    return with_dirty(hart, (hyper_vs_status(hart) | fixed) & SSTATUS_MASK);
+}
+void csr_write_vsstatus(struct hart *hart, unsigned number, uint64_t value)
+{
+    uint64_t mask = mstatus_writable(hart) & HYPER_STATUS;
+    if (hart->hyper.virt) {
+        csr_write_sstatus(hart, number, value);
+        return;
+    }
+    hart->hyper.bank.status = value & mask;
+    tlb_select(hart);
 }
 
 /* ---- satp (Priv. "Supervisor Address Translation and Protection (satp) Register") ---------------------- */
 
-static bool satp_mode_supported(const struct hart *hart, uint64_t satp)
+bool csr_satp_mode_supported(const struct hart *hart, uint64_t satp)
 {
     if (csr_is_rv32(hart))
         return !(satp >> 31) || hart->isa.satp_max == 32;
@@ -144,7 +180,7 @@ uint64_t csr_read_satp(struct hart *hart, unsigned number)
 void csr_write_satp(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    if (!satp_mode_supported(hart, value))
+    if (!csr_satp_mode_supported(hart, value))
         return;
     hart->satp = value;
     tlb_select(hart);
@@ -177,8 +213,10 @@ void csr_status_legalize(struct hart *hart)
 {
     uint64_t mstatus = hart->mstatus;
     hart->satp = csr_is_rv32(hart) ? (uint32_t)hart->satp : hart->satp;
-    if (!csr_has_s(hart) || !satp_mode_supported(hart, hart->satp))
+    if (!csr_has_s(hart) || !csr_satp_mode_supported(hart, hart->satp))
         hart->satp = 0;
     hart->mstatus = mstatus_initial(hart);
     set_mstatus(hart, mstatus, mstatus_writable(hart));
+    hart->hyper.bank.status &= mstatus_writable(hart) & HYPER_STATUS;
+    hart->hyper.off &= hart->hyper.virt ? mstatus_writable(hart) & (MSTATUS_FS | MSTATUS_VS) : 0;
 }

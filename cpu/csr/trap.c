@@ -5,6 +5,7 @@
  */
 #include "cpu/csr/internal.h"
 
+#include "cpu/hyper.h"
 #include "cpu/trap.h"
 
 /* xepc: bit 0 is zero, and bit 1 without C (Priv. 3.1.14). */
@@ -85,11 +86,44 @@ static unsigned s_interrupts(const struct hart *hart)
 static uint64_t medeleg_mask(const struct hart *hart)
 {
     bool software_checks = csr_has_zicfilp(hart) || csr_has_zicfiss(hart);
-    return 0xb3ff | (software_checks ? 1ull << CAUSE_SOFTWARE_CHECK : 0);
+    uint64_t virtual = 1ull << CAUSE_ECALL_VS | 1ull << CAUSE_FETCH_GUEST_PAGE |
+                       1ull << CAUSE_LOAD_GUEST_PAGE | 1ull << CAUSE_VIRTUAL | 1ull << CAUSE_STORE_GUEST_PAGE;
+    return 0xb3ff | (software_checks ? 1ull << CAUSE_SOFTWARE_CHECK : 0) | (hyper_has(hart) ? virtual : 0);
+}
+
+/* Interrupts of VS-mode never stay in M-mode ("Machine Interrupt (mideleg) Register" of H). */
+static unsigned vs_interrupts(const struct hart *hart)
+{
+    return hyper_has(hart) ? IRQ_VS : 0;
+}
+static uint64_t legal_mideleg(const struct hart *hart, uint64_t value)
+{
+    return (csr_has_s(hart) ? value & s_interrupts(hart) : 0) | vs_interrupts(hart);
+}
+
+/* The bits of mie. */
+static unsigned all_interrupts(const struct hart *hart)
+{
+    return M_INTERRUPTS | (csr_has_s(hart) ? s_interrupts(hart) : 0) | vs_interrupts(hart);
+}
+
+/* The bits of sie and sip. */
+static uint64_t delegated(const struct hart *hart)
+{
+    return hart->mideleg & s_interrupts(hart);
 }
 
 CSR_PLAIN(medeleg, medeleg, medeleg_mask(hart))
-CSR_PLAIN(mideleg, mideleg, s_interrupts(hart))
+uint64_t csr_read_mideleg(struct hart *hart, unsigned number)
+{
+    (void)number;
+    return hart->mideleg;
+}
+void csr_write_mideleg(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    hart->mideleg = legal_mideleg(hart, value);
+}
 
 uint64_t csr_read_mie(struct hart *hart, unsigned number)
 {
@@ -99,17 +133,21 @@ uint64_t csr_read_mie(struct hart *hart, unsigned number)
 void csr_write_mie(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    hart->mie = value & (M_INTERRUPTS | (csr_has_s(hart) ? s_interrupts(hart) : 0));
+    hart->mie = value & all_interrupts(hart);
 }
 uint64_t csr_read_sie(struct hart *hart, unsigned number)
 {
-    (void)number;
-    return (hart->mie & hart->mideleg) | csr_virtual_sie(hart);
+    if (UNLIKELY(hart->hyper.virt))
+        return csr_read_vsie(hart, number);
+    return (hart->mie & delegated(hart)) | csr_virtual_sie(hart);
 }
 void csr_write_sie(struct hart *hart, unsigned number, uint64_t value)
 {
-    (void)number;
-    hart->mie = (hart->mie & ~hart->mideleg) | (value & hart->mideleg & s_interrupts(hart));
+    if (UNLIKELY(hart->hyper.virt)) {
+        csr_write_vsie(hart, number, value);
+        return;
+    }
+    hart->mie = (hart->mie & ~delegated(hart)) | (value & delegated(hart));
     csr_virtual_sie_write(hart, value);
 }
 
@@ -132,17 +170,23 @@ void csr_write_mip(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
     unsigned others = (csr_sstc_on(hart) ? IRQ_STI : 0) | ((unsigned)hart->aia.mvien & IRQ_SEI);
+    unsigned mask = (s_interrupts(hart) & ~others) | (vs_interrupts(hart) & IRQ_VSSI);
     if (csr_has_s(hart))
-        csr_soft_irq_write(hart, s_interrupts(hart) & ~others, (unsigned)value);
+        csr_soft_irq_write(hart, mask, (unsigned)value);
 }
 uint64_t csr_read_sip(struct hart *hart, unsigned number)
 {
-    return (csr_read_mip(hart, number) & hart->mideleg) | csr_virtual_sip(hart);
+    if (UNLIKELY(hart->hyper.virt))
+        return csr_read_vsip(hart, number);
+    return (csr_read_mip(hart, number) & delegated(hart)) | csr_virtual_sip(hart);
 }
 void csr_write_sip(struct hart *hart, unsigned number, uint64_t value)
 {
-    (void)number;
-    csr_soft_irq_write(hart, (IRQ_SSI | IRQ_LCOFI) & (unsigned)hart->mideleg, (unsigned)value);
+    if (UNLIKELY(hart->hyper.virt)) {
+        csr_write_vsip(hart, number, value);
+        return;
+    }
+    csr_soft_irq_write(hart, (IRQ_SSI | IRQ_LCOFI) & (unsigned)delegated(hart), (unsigned)value);
     csr_virtual_sip_write(hart, value);
 }
 
@@ -150,7 +194,8 @@ void csr_write_sip(struct hart *hart, unsigned number, uint64_t value)
 
 void csr_trap_reset(struct hart *hart)
 {
-    hart->medeleg = hart->mideleg = hart->mie = 0;
+    hart->medeleg = hart->mie = 0;
+    hart->mideleg = legal_mideleg(hart, 0);
     hart->mtvec = hart->mscratch = hart->mepc = hart->mcause = hart->mtval = 0;
     hart->stvec = hart->sscratch = hart->sepc = hart->scause = hart->stval = 0;
     atomic_store(&hart->irq_soft, 0);
@@ -168,8 +213,8 @@ void csr_trap_legalize(struct hart *hart)
     hart->mepc &= EPC_MASK;
     hart->sepc &= EPC_MASK;
     hart->medeleg &= csr_has_s(hart) ? medeleg_mask(hart) : 0;
-    hart->mideleg &= csr_has_s(hart) ? s_interrupts(hart) : 0;
-    hart->mie &= M_INTERRUPTS | (csr_has_s(hart) ? s_interrupts(hart) : 0);
-    atomic_fetch_and(&hart->irq_lines, M_INTERRUPTS | s_interrupts(hart));
-    atomic_fetch_and(&hart->irq_soft, s_interrupts(hart));
+    hart->mideleg = legal_mideleg(hart, hart->mideleg);
+    hart->mie &= all_interrupts(hart);
+    atomic_fetch_and(&hart->irq_lines, M_INTERRUPTS | s_interrupts(hart) | (vs_interrupts(hart) & IRQ_VSTI));
+    atomic_fetch_and(&hart->irq_soft, s_interrupts(hart) | vs_interrupts(hart));
 }

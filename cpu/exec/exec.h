@@ -82,6 +82,14 @@ exec_fn EXEC_NAME(ILLEGAL), EXEC_NAME(block_end);
         }                                                                                                    \
     } while (0)
 
+#define VIRTUAL_IF(condition)                                                                                \
+    do {                                                                                                     \
+        if (UNLIKELY(condition)) {                                                                           \
+            trap_virtual(hart, insn);                                                                        \
+            return;                                                                                          \
+        }                                                                                                    \
+    } while (0)
+
 /* An instruction that is one expression and writes one register. */
 #define EXEC_ALU(name, value)                                                                                \
     EXEC(name)                                                                                               \

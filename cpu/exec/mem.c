@@ -121,21 +121,28 @@ EXEC_FSTORE(fsd, 8)
 
 /* ---- Cache blocks ("Cache-Block Management Instructions": CMO 2.5, permissions and envcfg) ------------- */
 
-/* Returns whether the envcfg registers of the modes above permit the instruction that `bits` control. */
-static bool cbo_enabled(const struct hart *hart, uint64_t bits)
+/* Whether the envcfg registers of the modes above permit the instruction that `bits` control. False: it has
+ * trapped. In a virtual machine henvcfg counts, too, and only what menvcfg forbids is an illegal
+ * instruction. */
+static bool cbo_enabled(struct hart *hart, const struct insn *insn, uint64_t bits)
 {
-    return (hart->priv == PRIV_M || hart->menvcfg & bits) &&
-           (hart->priv != PRIV_U || !hart->isa.supervisor || hart->senvcfg & bits);
+    bool machine = hart->priv == PRIV_M || hart->menvcfg & bits;
+    bool user = hart->priv != PRIV_U || !hart->isa.supervisor || hart->senvcfg & bits;
+    if (LIKELY(machine && user && (!hart->hyper.virt || hart->hyper.henvcfg & bits)))
+        return true;
+    if (machine && hart->hyper.virt)
+        trap_virtual(hart, insn);
+    else
+        trap_illegal(hart, insn);
+    return false;
 }
 
 /* Cache management changes no data here, since there are no caches. It is permitted where some access is
  * permitted, and otherwise traps like a store (CMO 2.5.1). */
 static __attribute__((noinline)) bool cbo_manage(struct hart *hart, const struct insn *insn, uint64_t enable)
 {
-    if (!cbo_enabled(hart, enable)) {
-        trap_illegal(hart, insn);
+    if (!cbo_enabled(hart, insn, enable))
         return false;
-    }
     struct mmu_result result;
     uint64_t vaddr = RS1;
     int cause = mmu_translate(hart, vaddr, 1, MMU_READ, &result);
@@ -169,10 +176,8 @@ static GUEST_MEMORY void zero_block(void *host)
 
 static __attribute__((noinline)) bool cbo_zero_block(struct hart *hart, const struct insn *insn)
 {
-    if (!cbo_enabled(hart, ENVCFG_CBZE)) {
-        trap_illegal(hart, insn);
+    if (!cbo_enabled(hart, insn, ENVCFG_CBZE))
         return false;
-    }
     struct mmu_result result;
     uint64_t vaddr = RS1 & ~(ux)(ISA_CACHE_BLOCK - 1);
     int cause = mmu_translate(hart, vaddr, ISA_CACHE_BLOCK, MMU_WRITE, &result);

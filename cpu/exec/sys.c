@@ -31,7 +31,10 @@ static bool csr_operate(struct hart *hart, const struct insn *insn, enum csr_ope
     unsigned number = insn->imm & 0xfff;
     if (!csr_access_allowed(hart, number, writes)) {
         trace_illegal_csr(hart, insn, number, csr_exists(hart, number));
-        trap_illegal(hart, insn);
+        if (csr_refusal_is_virtual(hart, number, writes))
+            trap_virtual(hart, insn);
+        else
+            trap_illegal(hart, insn);
         return false;
     }
     hart->aia.told = 0;
@@ -74,7 +77,8 @@ EXEC(ecall)
     static const enum cause causes[] = {
         [PRIV_U] = CAUSE_ECALL_U, [PRIV_S] = CAUSE_ECALL_S, [PRIV_M] = CAUSE_ECALL_M
     };
-    trap_insn(hart, insn, causes[hart->priv], 0);
+    bool vs = hart->hyper.virt && hart->priv == PRIV_S;
+    trap_insn(hart, insn, vs ? CAUSE_ECALL_VS : causes[hart->priv], 0);
 }
 
 EXEC(ebreak)
@@ -92,8 +96,9 @@ EXEC(mret)
 
 EXEC(sret)
 {
+    VIRTUAL_IF(hart->hyper.virt && (hart->priv == PRIV_U || hart->hyper.hstatus & HSTATUS_VTSR));
     ILLEGAL_IF(!hart->isa.supervisor || hart->priv == PRIV_U ||
-               (hart->priv == PRIV_S && hart->mstatus & MSTATUS_TSR));
+               (hart->priv == PRIV_S && !hart->hyper.virt && hart->mstatus & MSTATUS_TSR));
     trap_return_s(hart);
 }
 
@@ -101,8 +106,9 @@ EXEC(sret)
  * an S-mode. */
 EXEC(wfi)
 {
-    ILLEGAL_IF(hart->priv != PRIV_M &&
-               (hart->mstatus & MSTATUS_TW || (hart->priv == PRIV_U && hart->isa.supervisor)));
+    ILLEGAL_IF(hart->priv != PRIV_M && (hart->mstatus & MSTATUS_TW ||
+                                        (hart->priv == PRIV_U && hart->isa.supervisor && !hart->hyper.virt)));
+    VIRTUAL_IF(hart->hyper.virt && (hart->priv == PRIV_U || hart->hyper.hstatus & HSTATUS_VTW));
     if (!wait_for_interrupt(hart)) {
         trap_leave_before(hart, insn);
         return;
@@ -115,6 +121,7 @@ EXEC(wfi)
 EXEC(wrs_nto)
 {
     ILLEGAL_IF(hart->priv != PRIV_M && hart->mstatus & MSTATUS_TW);
+    VIRTUAL_IF(hart->hyper.virt && hart->hyper.hstatus & HSTATUS_VTW);
     pause_for_others(hart);
     STEP_AND_LEAVE;
 }
@@ -153,14 +160,28 @@ EXEC(fence_i)
 
 static bool fence_allowed(const struct hart *hart)
 {
+    if (UNLIKELY(hart->hyper.virt))
+        return hart->priv == PRIV_S && !(hart->hyper.hstatus & HSTATUS_VTVM);
     return hart->isa.supervisor && hart->priv != PRIV_U &&
            !(hart->priv == PRIV_S && hart->mstatus & MSTATUS_TVM);
 }
 
+#define ASID(value) ((value) & (XLEN == 32 ? 0x1ff : 0xffff))
+
+/* In a virtual machine the fence is for that alone. */
+static void fence(struct hart *hart, const struct insn *insn)
+{
+    if (UNLIKELY(hart->hyper.virt))
+        tlb_flush_guest(hart, insn->rs1 == 0, RS1, insn->rs2 == 0, ASID(RS2));
+    else
+        tlb_flush(hart, insn->rs1 == 0, RS1, insn->rs2 == 0, ASID(RS2));
+}
+
 EXEC(sfence_vma)
 {
+    VIRTUAL_IF(hart->hyper.virt && !fence_allowed(hart));
     ILLEGAL_IF(!fence_allowed(hart));
-    tlb_flush(hart, insn->rs1 == 0, RS1, insn->rs2 == 0, RS2 & (XLEN == 32 ? 0x1ff : 0xffff));
+    fence(hart, insn);
     if (insn->rs1 == 0 && insn->rs2 == 0 && hart->bus->sfence_is_fence_i)
         hart_request_self(hart, HART_REQUEST_FENCE_I); /* it is served before the next block */
     STEP_AND_LEAVE;
@@ -168,20 +189,23 @@ EXEC(sfence_vma)
 
 EXEC(sinval_vma)
 {
+    VIRTUAL_IF(hart->hyper.virt && !fence_allowed(hart));
     ILLEGAL_IF(!fence_allowed(hart));
-    tlb_flush(hart, insn->rs1 == 0, RS1, insn->rs2 == 0, RS2 & (XLEN == 32 ? 0x1ff : 0xffff));
+    fence(hart, insn);
     STEP_AND_LEAVE;
 }
 
 /* Svinval: sinval.vma has already done all the work; TVM does not apply to these two. */
 EXEC(sfence_w_inval)
 {
+    VIRTUAL_IF(hart->hyper.virt && hart->priv == PRIV_U);
     ILLEGAL_IF(hart->priv == PRIV_U);
     STEP_AND_LEAVE;
 }
 
 EXEC(sfence_inval_ir)
 {
+    VIRTUAL_IF(hart->hyper.virt && hart->priv == PRIV_U);
     ILLEGAL_IF(hart->priv == PRIV_U);
     STEP_AND_LEAVE;
 }

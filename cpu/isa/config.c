@@ -42,9 +42,9 @@ const char *isa_extension_in(const struct isa_config *config, enum isa_extension
     (ZVE | WITH_V | BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt))
 /* These describe S-mode, and a hart without it is without them unless they are asked for. */
 #define OF_S_MODE                                                                                            \
-    (BIT(Ssaia) | BIT(Ssccptr) | BIT(Sscofpmf) | BIT(Sscounterenw) | BIT(Ssnpm) | BIT(Sstc) | BIT(Sstvala) | \
-     BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Supm) | BIT(Svade) | BIT(Svadu) | BIT(Svbare) | BIT(Svinval) |        \
-     BIT(Svnapot) | BIT(Svpbmt) | BIT(Svvptc))
+    (BIT(H) | BIT(Ssaia) | BIT(Ssccptr) | BIT(Sscofpmf) | BIT(Sscounterenw) | BIT(Ssnpm) | BIT(Sstc) |       \
+     BIT(Sstvala) | BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Supm) | BIT(Svade) | BIT(Svadu) | BIT(Svbare) |        \
+     BIT(Svinval) | BIT(Svnapot) | BIT(Svpbmt) | BIT(Svvptc))
 /* What a privileged architecture before 1.N.0 may have: extensions that are ratified at the time, or shipped
  * with it. T-Head's have no such date. */
 #define BEFORE_11                                                                                            \
@@ -61,8 +61,8 @@ static const struct {
     isa_set older;
 } ages[] = { { 11, BEFORE_11 }, { 12, BEFORE_12 }, { 13, ~SINCE_13 } };
 #define OF_MENVCFG                                                                                           \
-    (BIT(Zicbom) | BIT(Zicboz) | BIT(Sstc) | BIT(Svpbmt) | BIT(Zicfilp) | BIT(Zicfiss) | BIT(Smnpm) |        \
-     BIT(Ssnpm) | BIT(Supm))
+    (BIT(H) | BIT(Zicbom) | BIT(Zicboz) | BIT(Sstc) | BIT(Svpbmt) | BIT(Zicfilp) | BIT(Zicfiss) |            \
+     BIT(Smnpm) | BIT(Ssnpm) | BIT(Supm))
 #define ZVKN (BIT(Zvkb) | BIT(Zvkned) | BIT(Zvknhb) | BIT(Zvkt))
 #define ZVKS (BIT(Zvkb) | BIT(Zvksed) | BIT(Zvksh) | BIT(Zvkt))
 #define ZKN  (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
@@ -108,6 +108,7 @@ static const struct {
     { ISA_Sstc, BIT(Zicsr) },
     { ISA_Zkr, BIT(Zicsr) },
     { ISA_V, BIT(D) | ZVE },
+    { ISA_H, BIT(Zicsr) },
     { ISA_Zvfh, BIT(Zvfhmin) },
     { ISA_Zvfbfwma, BIT(Zvfbfmin) },
     { ISA_XTheadFMemIdx, BIT(F) },
@@ -129,6 +130,8 @@ static const struct {
     { ISA_XTheadMae, 0, BIT(Svpbmt) | BIT(Svnapot), "they use the same bits of page-table entries" },
     { ISA_Smstateen, 0, BIT(Zfinx) | BIT(Zcmt),
       "state enable would have to make their instructions illegal, which this version cannot" },
+    { ISA_H, 0, BIT(Smaia) | BIT(Smstateen),
+      "together they have registers of virtual machines that this version does not have" },
 };
 #define RV32_ONLY (BIT(Zilsd) | BIT(Zclsd) | BIT(XTheadFmv))
 #define RV64_ONLY BIT(XTheadMae)
@@ -333,7 +336,7 @@ static const struct {
     const char *names; /* between blanks */
 } absent[] = {
     { 0, 0,
-      " h j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
+      " j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
       "rvv_vl_half_avl " },
     { 0, 0, " zce ztso " },
     { 0, 0,
@@ -574,6 +577,9 @@ static bool check_dependencies(struct isa_config *config, isa_set asked, struct 
     }
     if (!isa_has(config, ISA_I) || !isa_has(config, ISA_Zicsr))
         return error_set(error, "i and zicsr cannot be switched off");
+    if (isa_has(config, ISA_H) && (!config->supervisor || config->embedded))
+        return error_set(error, "extension h needs %s",
+                         config->embedded ? "32 registers" : "s-mode, which is off");
     if (!config->supervisor)
         config->satp_max = 0;
     return true;

@@ -124,6 +124,9 @@ static enum isa_extension lacks(const struct isa_config *config, const struct is
         return ISA_Zfh;
     if (entry->flags & ISA_ALSO_ZACAS && !isa_has(config, ISA_Zacas))
         return ISA_Zacas;
+    /* Of compressed forms the bit is another flag. */
+    if (entry->flags & ISA_ALSO_SVINVAL && entry->extension == ISA_H && !isa_has(config, ISA_Svinval))
+        return ISA_Svinval;
     if (entry->flags & RVC_ALSO_ZCMOP && !isa_has(config, ISA_Zcmop))
         return ISA_Zcmop;
     return ISA_EXTENSION_COUNT;

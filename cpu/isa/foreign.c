@@ -14,25 +14,7 @@
 #define WHOLE   0xffffffffu
 
 static const struct isa_foreign rows[] = {
-    /* The hypervisor extension. */
-    { FUNCT12, 0x60004073, 0, "hlv.b", "H" },
-    { FUNCT12, 0x60104073, 0, "hlv.bu", "H" },
-    { FUNCT12, 0x64004073, 0, "hlv.h", "H" },
-    { FUNCT12, 0x64104073, 0, "hlv.hu", "H" },
-    { FUNCT12, 0x64304073, 0, "hlvx.hu", "H" },
-    { FUNCT12, 0x68004073, 0, "hlv.w", "H" },
-    { FUNCT12, 0x68104073, 64, "hlv.wu", "H" },
-    { FUNCT12, 0x68304073, 0, "hlvx.wu", "H" },
-    { FUNCT12, 0x6c004073, 64, "hlv.d", "H" },
-    { 0xfe007fff, 0x62004073, 0, "hsv.b", "H" },
-    { 0xfe007fff, 0x66004073, 0, "hsv.h", "H" },
-    { 0xfe007fff, 0x6a004073, 0, "hsv.w", "H" },
-    { 0xfe007fff, 0x6e004073, 64, "hsv.d", "H" },
-    { 0xfe007fff, 0x22000073, 0, "hfence.vvma", "H" },
-    { 0xfe007fff, 0x62000073, 0, "hfence.gvma", "H" },
-    { 0xfe007fff, 0x26000073, 0, "hinval.vvma", "H" },
-    { 0xfe007fff, 0x66000073, 0, "hinval.gvma", "H" },
-    /* Other privileged instructions. */
+    /* Privileged instructions. */
     { WHOLE, 0x70200073, 0, "mnret", "Smrnmi" },
     { WHOLE, 0x7b200073, 0, "dret", "Sdext" },
     { WHOLE, 0x10400073, 0, "sctrclr", "Smctr" },

@@ -29,6 +29,7 @@
     X(D, "d", 1, 1, "double-precision floating point")                                                       \
     X(C, "c", 1, 1, "compressed instructions")                                                               \
     X(V, "v", 1, 1, "vector operations")                                                                     \
+    X(H, "h", 0, 0, "hypervisor: virtual machines")                                                          \
     X(Zibi, "zibi", 0, 0, "branches that compare with a number")                                             \
     X(Zic64b, "zic64b", 1, 1, "cache blocks of 64 bytes")                                                    \
     X(Zicbom, "zicbom", 1, 1, "cache-block management")                                                      \
@@ -275,6 +276,7 @@ enum {
 enum {
     ISA_ALSO_RS1 = 1 << 24,
     ISA_ALSO_RS2 = 1 << 25,
+    ISA_ALSO_SVINVAL = 1 << 26, /* needs Svinval too */
 };
 
 /* Flags of a compressed form: operand values that belong to another form, or are reserved. */

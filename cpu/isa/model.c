@@ -4,7 +4,7 @@
  * "RVA20", "RVA22", "RVA23": the mandatory extensions of the S64 profiles, which include those of U64).
  *
  * A profile's privileged version (Ss1p11 and so on) has no name here. Za128rs is implied by Za64rs. Of
- * RVA23S64, H and the extensions that Sha adds to it are missing.
+ * RVA23S64 Ssstateen is missing, which Sha consists of besides H and names of what H here is like.
  */
 #include "cpu/isa/isa.h"
 
@@ -20,13 +20,13 @@
     (RVA20 | BIT(Zihpm) | BIT(Zihintpause) | BIT(Zba) | BIT(Zbb) | BIT(Zbs) | BIT(Zic64b) | BIT(Zicbom) |    \
      BIT(Zicbop) | BIT(Zicboz) | BIT(Zfhmin) | BIT(Zkt) | BIT(Sscounterenw) | BIT(Svpbmt) | BIT(Svinval))
 #define RVA23                                                                                                \
-    (RVA22 | BIT(V) | BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x) | BIT(Zvfhmin) |   \
-     BIT(Zvbb) | BIT(Zvkb) | BIT(Zvkt) | BIT(Zihintntl) | BIT(Zicond) | BIT(Zimop) | BIT(Zcmop) | BIT(Zcb) | \
-     BIT(Zfa) | BIT(Zawrs) | BIT(Supm) | BIT(Svnapot) | BIT(Sstc) | BIT(Sscofpmf) | BIT(Ssnpm) |             \
-     BIT(Ssu64xl))
+    (RVA22 | BIT(H) | BIT(V) | BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x) |         \
+     BIT(Zvfhmin) | BIT(Zvbb) | BIT(Zvkb) | BIT(Zvkt) | BIT(Zihintntl) | BIT(Zicond) | BIT(Zimop) |          \
+     BIT(Zcmop) | BIT(Zcb) | BIT(Zfa) | BIT(Zawrs) | BIT(Supm) | BIT(Svnapot) | BIT(Sstc) | BIT(Sscofpmf) |  \
+     BIT(Ssnpm) | BIT(Ssu64xl))
 /* What max has in addition to the defaults: everything that does not exclude another extension (Svade means
- * that there is no Svadu), except Zkr. Firmware that is older than mseccfg.SSEED (OpenSBI of Debian 12) hides
- * Zkr's CSR from kernels, and these read it at once. */
+ * that there is no Svadu), except H, which must be asked for, and Zkr. Firmware that is older than
+ * mseccfg.SSEED (OpenSBI of Debian 12) hides Zkr's CSR from kernels, and these read it at once. */
 #define REST                                                                                                 \
     (BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt) | BIT(Zkt) |      \
      BIT(Sscofpmf))
@@ -41,7 +41,7 @@
     (SIFIVE_U | BIT(Zfh) | BIT(Zfhmin) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) |         \
      BIT(Ssccptr) | (ISA_T_HEAD & ~(BIT(XTheadFmv) | BIT(XTheadMae))))
 
-/* Tenstorrent Ascalon, without H, Sha and what depends on H, which this version does not have. */
+/* Tenstorrent Ascalon, without H, Sha and what depends on H, which exclude Smaia and Smstateen here. */
 #define ASCALON                                                                                              \
     (BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(C) | BIT(V) | BIT(Zic64b) | BIT(Zicbom) |              \
      BIT(Zicbop) | BIT(Zicboz) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) | BIT(Zicond) |   \
@@ -61,7 +61,7 @@ static const struct isa_model models[] = {
       .defaults = true },
     { .name = "rv32", .text = "32 bits, the same", .xlen = 32, .defaults = true },
     { .name = "max",
-      .text = "64 bits, with every extension but Zkr that does not exclude another",
+      .text = "64 bits, with every extension but H and Zkr that does not exclude another",
       .xlen = 64,
       .defaults = true,
       .extensions = REST,
@@ -78,7 +78,7 @@ static const struct isa_model models[] = {
       .extensions = RVA22,
       .satp_max = 39 },
     { .name = "rva23s64",
-      .text = "the mandatory extensions of RVA23S64, but for H and Sha, which this version does not have",
+      .text = "the mandatory extensions of RVA23S64, but for Ssstateen, which excludes H here",
       .xlen = 64,
       .extensions = RVA23,
       .satp_max = 39 },

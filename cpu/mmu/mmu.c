@@ -11,10 +11,11 @@
 
 #include "cpu/accel.h"
 #include "cpu/code_watch.h"
+#include "cpu/mmu/gstage.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/mmu/walk.h"
 
-static int page_fault(enum mmu_access access)
+int mmu_page_fault(enum mmu_access access)
 {
     static const int causes[] = {
         [MMU_READ] = CAUSE_LOAD_PAGE,          [MMU_WRITE] = CAUSE_STORE_PAGE,
@@ -24,7 +25,7 @@ static int page_fault(enum mmu_access access)
     return causes[access];
 }
 
-static int access_fault(enum mmu_access access)
+int mmu_access_fault(enum mmu_access access)
 {
     static const int causes[] = {
         [MMU_READ] = CAUSE_LOAD_ACCESS,          [MMU_WRITE] = CAUSE_STORE_ACCESS,
@@ -45,25 +46,15 @@ static bool pte_replace(uint8_t *host, unsigned size, uint64_t old, uint64_t new
                                        __ATOMIC_SEQ_CST);
 }
 
-static bool is_shadow(enum mmu_access access)
-{
-    return access == MMU_SHADOW_READ || access == MMU_SHADOW_WRITE;
-}
-
-static bool is_write(enum mmu_access access)
-{
-    return access == MMU_WRITE || access == MMU_SHADOW_WRITE;
-}
-
 /* For a page of a shadow stack, which the walk accepts only if shadow stacks are enabled: loads may read it.
  * The shadow stack's own instructions may not access other pages. A read-only page causes a page fault for
  * them, since copy-on-write may turn it into a page of the shadow stack. */
 static int shadow_permits(uint64_t pte, enum mmu_access access)
 {
     uint64_t kind = pte & (PTE_R | PTE_W | PTE_X);
-    if (is_shadow(access))
-        return kind == PTE_W ? MMU_OK : kind == PTE_R ? page_fault(access) : access_fault(access);
-    return access == MMU_READ ? MMU_OK : access_fault(access);
+    if (mmu_is_shadow(access))
+        return kind == PTE_W ? MMU_OK : kind == PTE_R ? mmu_page_fault(access) : mmu_access_fault(access);
+    return access == MMU_READ ? MMU_OK : mmu_access_fault(access);
 }
 
 /* MMU_OK, or the exception. */
@@ -72,19 +63,21 @@ static int pte_permits(const struct regime *regime, uint64_t pte, enum mmu_acces
     bool permitted = false;
     if (pte & PTE_U) {
         if (regime->priv == PRIV_S && (access == MMU_FETCH || !regime->sum))
-            return page_fault(access);
+            return mmu_page_fault(access);
     } else if (regime->priv == PRIV_U) {
-        return page_fault(access);
+        return mmu_page_fault(access);
     }
-    if (UNLIKELY(is_shadow(access) || (pte & (PTE_R | PTE_W | PTE_X)) == PTE_W))
+    if (UNLIKELY(mmu_is_shadow(access) || (pte & (PTE_R | PTE_W | PTE_X)) == PTE_W))
         return shadow_permits(pte, access);
     switch (access) {
-    case MMU_READ: permitted = pte & PTE_R || (regime->mxr && pte & PTE_X); break;
+    case MMU_READ:
+        permitted = regime->code ? pte & PTE_X : pte & PTE_R || (regime->mxr && pte & PTE_X);
+        break;
     case MMU_WRITE: permitted = pte & PTE_W; break;
     case MMU_FETCH: permitted = pte & PTE_X; break;
     default: break;
     }
-    return permitted ? MMU_OK : page_fault(access);
+    return permitted ? MMU_OK : mmu_page_fault(access);
 }
 
 bool mmu_pte_permits(const struct regime *regime, uint64_t pte, enum mmu_access access)
@@ -92,26 +85,32 @@ bool mmu_pte_permits(const struct regime *regime, uint64_t pte, enum mmu_access 
     return pte_permits(regime, pte, access) == MMU_OK;
 }
 
-enum { WALK_AGAIN = -2 };
+int mmu_use_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
+                 const struct walk *walk, enum mmu_access access)
+{
+    int status = pte_permits(regime, walk->steps[walk->count - 1].pte, access);
+    return status == MMU_OK ? mmu_mark_leaf(hart, regime, paging, walk, access) : status;
+}
 
-/* Checks the leaf's permissions, A and D. */
-static int use_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
-                    const struct walk *walk, enum mmu_access access)
+int mmu_mark_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
+                  const struct walk *walk, enum mmu_access access)
 {
     const struct walk_step *leaf = &walk->steps[walk->count - 1];
-    int status = pte_permits(regime, leaf->pte, access);
-    if (status != MMU_OK)
-        return status;
-    uint64_t wanted = leaf->pte | PTE_A | (is_write(access) ? PTE_D : 0);
+    uint64_t wanted = leaf->pte | PTE_A | (mmu_is_write(access) ? PTE_D : 0);
     if (wanted == leaf->pte)
         return MMU_OK;
-    if (!isa_has(&hart->isa, ISA_Svadu) || !(hart->menvcfg & ENVCFG_ADUE))
-        return page_fault(access); /* Svade */
+    if (!isa_has(&hart->isa, ISA_Svadu) || !(paging->envcfg & ENVCFG_ADUE))
+        return mmu_page_fault(access); /* Svade */
+    if (UNLIKELY(regime->virt) && !paging->guest) {
+        int status = gstage_may_mark(hart, regime, walk->pte_gpa, access);
+        if (status != MMU_OK)
+            return status;
+    }
     if (!walk->pte_writable || !pmp_allows(hart, leaf->pte_paddr, paging->pte_size, PRIV_S, MMU_WRITE))
-        return access_fault(access);
+        return mmu_access_fault(access);
     if (UNLIKELY(hart->recorder))
         hart->recorder->ops->page(hart->recorder, leaf->pte_paddr);
-    return pte_replace(walk->pte_host, paging->pte_size, leaf->pte, wanted) ? MMU_OK : WALK_AGAIN;
+    return pte_replace(walk->pte_host, paging->pte_size, leaf->pte, wanted) ? MMU_OK : MMU_AGAIN;
 }
 
 static int walk_page_table(struct hart *hart, const struct regime *regime, const struct paging *paging,
@@ -121,12 +120,12 @@ static int walk_page_table(struct hart *hart, const struct regime *regime, const
     do {
         walk_tables(hart, paging, vaddr, walk);
         switch (walk->end) {
-        case WALK_MAPPED: status = use_leaf(hart, regime, paging, walk, access); break;
+        case WALK_MAPPED: status = mmu_use_leaf(hart, regime, paging, walk, access); break;
         case WALK_NO_MEMORY:
-        case WALK_PMP: status = access_fault(access); break;
-        default: status = page_fault(access); break;
+        case WALK_PMP: status = mmu_access_fault(access); break;
+        default: status = mmu_page_fault(access); break;
         }
-    } while (status == WALK_AGAIN);
+    } while (status == MMU_AGAIN);
     return status;
 }
 
@@ -156,7 +155,9 @@ uint64_t mmu_effective(const struct hart *hart, uint64_t vaddr)
 static bool pmp_permits(const struct hart *hart, const struct regime *regime, uint64_t paddr, unsigned size,
                         enum mmu_access access)
 {
-    if (!is_shadow(access))
+    if (UNLIKELY(regime->code) && !pmp_allows(hart, paddr, size, regime->priv, MMU_FETCH))
+        return false; /* HLVX needs both rights here */
+    if (!mmu_is_shadow(access))
         return pmp_allows(hart, paddr, size, regime->priv, access);
     return pmp_allows(hart, paddr, size, regime->priv, MMU_READ) &&
            pmp_allows(hart, paddr, size, regime->priv, MMU_WRITE);
@@ -185,14 +186,18 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
         (access == MMU_WRITE && find_beside(hart, tlb, pointer, result)))
         return MMU_OK;
 
-    hart_count(&hart->counts.tlb_misses[access == MMU_FETCH ? MMU_FETCH : is_write(access)]);
+    hart_count(&hart->counts.tlb_misses[access == MMU_FETCH ? MMU_FETCH : mmu_is_write(access)]);
     const struct paging paging = walk_paging(hart, regime.satp);
     /* M-mode's accesses, and accesses of other modes without translation. */
-    if (is_shadow(access) && !paging.levels)
-        return access_fault(access);
+    if (mmu_is_shadow(access) && !paging.levels)
+        return mmu_access_fault(access);
     uint64_t page_size = PAGE_SIZE;
     bool keep = true;
-    if (paging.levels) {
+    if (UNLIKELY(regime.virt)) {
+        int status = gstage_translate(hart, &regime, vaddr, access, &result->paddr, &page_size);
+        if (status != MMU_OK)
+            return status;
+    } else if (paging.levels) {
         struct walk walk;
         int status = walk_page_table(hart, &regime, &paging, vaddr, access, &walk);
         if (status != MMU_OK)
@@ -202,7 +207,7 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
         keep = tlb_may_keep(hart, &regime, walk.global);
     }
     if (!paddr_valid(hart, result->paddr) || !pmp_permits(hart, &regime, result->paddr, size, access))
-        return access_fault(access);
+        return mmu_access_fault(access);
 
     uint64_t page = result->paddr & PAGE_MASK;
     bool writable = false;
@@ -213,15 +218,15 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
     if (page_size > PAGE_SIZE && uniform)
         tlb_note_large(tlb, pointer, page_size);
     /* Registers of devices are not idempotent, so they cannot be a shadow stack. */
-    if (is_shadow(access) && (!host || !writable))
-        return access_fault(access);
+    if (mmu_is_shadow(access) && (!host || !writable))
+        return mmu_access_fault(access);
     if (!host || (access == MMU_WRITE && !writable)) {
         if (uniform && access != MMU_FETCH)
             tlb_fill_io(tlb, pointer, access, result->paddr);
         return MMU_OK;
     }
     hart_ram_use(&hart->bus->ram, host);
-    if (is_write(access)) {
+    if (mmu_is_write(access)) {
         if (UNLIKELY(hart->recorder))
             hart->recorder->ops->page(hart->recorder, page);
         result->watched = !code_watch_may_store(hart->watch, hart, page);
@@ -231,7 +236,7 @@ int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_a
     }
     result->host = host + (vaddr & (PAGE_SIZE - 1));
     result->cacheable =
-        uniform && !result->watched && !is_shadow(access) &&
+        uniform && !result->watched && !mmu_is_shadow(access) &&
         !(UNLIKELY(hart->debug.watches) && debug_page_watched(hart, vaddr, result->paddr, access));
     if (result->cacheable)
         tlb_fill(tlb, pointer, access, result->paddr, host);

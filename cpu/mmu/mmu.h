@@ -32,6 +32,30 @@ uint64_t mmu_effective(const struct hart *hart, uint64_t vaddr);
 int mmu_translate(struct hart *hart, uint64_t pointer, unsigned size, enum mmu_access access,
                   struct mmu_result *result);
 
+/* The exceptions of an access: of a page table, and of physical memory. */
+int mmu_page_fault(enum mmu_access access);
+int mmu_access_fault(enum mmu_access access);
+static inline bool mmu_is_shadow(enum mmu_access access)
+{
+    return access == MMU_SHADOW_READ || access == MMU_SHADOW_WRITE;
+}
+static inline bool mmu_is_write(enum mmu_access access)
+{
+    return access == MMU_WRITE || access == MMU_SHADOW_WRITE;
+}
+
+struct regime;
+struct paging;
+struct walk;
+/* A walk has found a leaf: checks its permissions, and sets A and D if they are to be set. MMU_OK, the
+ * exception, or MMU_AGAIN: the entry has changed meanwhile, and the walk is to be repeated. */
+#define MMU_AGAIN (-2)
+int mmu_use_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
+                 const struct walk *walk, enum mmu_access access);
+/* The part of it that follows after the permissions. */
+int mmu_mark_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
+                  const struct walk *walk, enum mmu_access access);
+
 /* Recomputes the ranges after a write to pmpcfg or pmpaddr. */
 void pmp_update(struct hart *hart);
 /* PMP's decision about an access of a privilege mode (Priv. "Physical Memory Protection"). */

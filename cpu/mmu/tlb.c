@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/accel.h"
+#include "cpu/hyper.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb_second.h"
 #include "cpu/mmu/window.h"
@@ -41,43 +42,82 @@ static struct regime regime_of(const struct hart *hart, enum privilege priv)
     };
 }
 
-struct regime regime_of_fetches(const struct hart *hart)
+/* How the pointers of a virtual machine are masked: HLVX's are not, and HUPMM is for HLV and HSV in
+ * U-mode. */
+static uint8_t guest_masking(const struct hart *hart, const struct regime *regime)
 {
-    return regime_of(hart, hart->priv);
+    const struct hart_hyper *hyper = &hart->hyper;
+    if (LIKELY(!hart->masks_pointers) || regime->mxr || regime->code)
+        return PMM_NONE;
+    if (hyper->access && hart->priv == PRIV_U)
+        return (uint8_t)(hyper->hstatus >> HSTATUS_PMM_SHIFT & 3);
+    uint64_t field = regime->priv == PRIV_S ? hyper->henvcfg : hart->senvcfg;
+    return (uint8_t)(field >> ENVCFG_PMM_SHIFT & 3);
 }
 
+/* Of VS-mode or VU-mode, from whatever mode. MXR of HS-mode counts for both stages, that of VS-mode for the
+ * first ("Hypervisor Extension", "Two-Stage Address Translation"). */
+static struct regime guest_regime(const struct hart *hart, enum privilege priv)
+{
+    uint64_t vs = hyper_vs_status(hart), hs = hyper_hs_status(hart);
+    struct regime regime = {
+        .satp = hart->hyper.virt ? hart->satp : hart->hyper.bank.satp,
+        .priv = priv,
+        .sum = priv == PRIV_S && vs & MSTATUS_SUM,
+        .mxr = (vs | hs) & MSTATUS_MXR,
+        .virt = true,
+        .gmxr = hs & MSTATUS_MXR,
+        .code = hart->hyper.access == HYPER_ACCESS_CODE,
+        .hgatp = hart->hyper.hgatp,
+    };
+    regime.pmm = guest_masking(hart, &regime);
+    return regime;
+}
+
+struct regime regime_of_fetches(const struct hart *hart)
+{
+    return UNLIKELY(hart->hyper.virt) ? guest_regime(hart, hart->priv) : regime_of(hart, hart->priv);
+}
+
+/* HLV and HSV access memory as hstatus.SPVP says, M-mode with MPRV as MPP and MPV say. */
 struct regime regime_of_data(const struct hart *hart)
 {
-    if (hart->mstatus & MSTATUS_MPRV)
-        return regime_of(hart, (enum privilege)(hart->mstatus >> MSTATUS_MPP_SHIFT & 3));
-    return regime_of(hart, hart->priv);
+    enum privilege lent = (enum privilege)(hart->mstatus >> MSTATUS_MPP_SHIFT & 3);
+    if (UNLIKELY(hart->hyper.access))
+        return guest_regime(hart, hart->hyper.hstatus & HSTATUS_SPVP ? PRIV_S : PRIV_U);
+    if (UNLIKELY(hart->hyper.virt))
+        return guest_regime(hart, hart->priv);
+    if (!(hart->mstatus & MSTATUS_MPRV))
+        return regime_of(hart, hart->priv);
+    return hart->mstatus & MSTATUS_MPV && lent != PRIV_M ? guest_regime(hart, lent) : regime_of(hart, lent);
 }
 
 /* ---- One TLB for all address spaces -------------------------------------------------------------------- */
 
 #define PATIENCE_MAX (1u << 20)
 
-static bool is_shared_mode(const struct hart *hart, enum privilege priv, bool sum)
+static bool is_shared_mode(const struct hart *hart, enum privilege priv, bool sum, bool virt)
 {
-    return hart->tlb_sharing.on && priv == PRIV_S && !sum;
+    return hart->tlb_sharing.on && priv == PRIV_S && !sum && !virt;
 }
 
 bool tlb_is_shared(const struct hart *hart, const struct tlb *tlb)
 {
-    return is_shared_mode(hart, (enum privilege)(tlb->mode & 3), tlb->mode & TLB_MODE(0, true, false, 0));
+    return is_shared_mode(hart, (enum privilege)(tlb->mode & 3), tlb->mode & TLB_MODE(0, true, false, 0),
+                          tlb->mode & TLB_VIRT);
 }
 
 /* The part of satp that selects the TLB: all of it, or only the scheme if the TLB is shared. */
 static uint64_t key_of(const struct hart *hart, const struct regime *regime)
 {
-    if (!is_shared_mode(hart, regime->priv, regime->sum))
+    if (!is_shared_mode(hart, regime->priv, regime->sum, regime->virt))
         return regime->satp;
     return regime->satp & (hart->isa.xlen == 32 ? UINT64_C(1) << 31 : UINT64_C(15) << 60);
 }
 
 bool tlb_may_keep(struct hart *hart, const struct regime *regime, bool global)
 {
-    if (LIKELY(global || !is_shared_mode(hart, regime->priv, regime->sum)))
+    if (LIKELY(global || !is_shared_mode(hart, regime->priv, regime->sum, regime->virt)))
         return true;
     hart->tlb_sharing.met_local = true;
     hart_request_self(hart, HART_REQUEST_FLUSH); /* not at once: translated code uses the TLB's address */
@@ -103,6 +143,17 @@ static bool share_again(struct hart *hart)
     if (sharing->on || ++sharing->fences < sharing->patience)
         return false;
     return sharing->on = true;
+}
+
+static unsigned mode_of(const struct regime *regime)
+{
+    return TLB_MODE(regime->priv, regime->sum, regime->mxr, regime->pmm) | (regime->virt ? TLB_VIRT : 0) |
+           (regime->gmxr ? TLB_GMXR : 0) | (regime->code ? TLB_CODE : 0);
+}
+
+static unsigned vmid_of(const struct hart *hart, uint64_t hgatp)
+{
+    return hart->isa.xlen == 32 ? hgatp >> 22 & 0x7f : hgatp >> 44 & 0x3fff;
 }
 
 static unsigned asid_of(const struct hart *hart, uint64_t satp)
@@ -313,20 +364,21 @@ static struct tlb *tlb_evict(struct hart *hart)
 static struct tlb *tlb_find(struct hart *hart, const struct regime *regime)
 {
     uint64_t satp = key_of(hart, regime);
-    unsigned mode = TLB_MODE(regime->priv, regime->sum, regime->mxr, regime->pmm);
+    unsigned mode = mode_of(regime);
     struct tlb *tlb = hart->tlb_hint[mode];
-    if (LIKELY(tlb && tlb->mode == mode && tlb->satp == satp)) {
+    if (LIKELY(tlb && tlb->mode == mode && tlb->satp == satp && tlb->hgatp == regime->hgatp)) {
         tlb->used = true;
         return tlb;
     }
     for (unsigned i = 0; i < TLB_POOL; i++) {
         tlb = hart->tlb_pool[i];
-        if (tlb->mode == mode && tlb->satp == satp)
+        if (tlb->mode == mode && tlb->satp == satp && tlb->hgatp == regime->hgatp)
             goto found;
     }
     tlb = tlb_evict(hart);
     tlb_clear(hart, tlb);
     tlb->satp = satp;
+    tlb->hgatp = regime->hgatp;
     tlb->mode = mode;
     tlb->kind = TLB_KIND_LOOKS; /* it may earn its window */
     if (tlb->window)
@@ -380,9 +432,16 @@ void tlb_select(struct hart *hart)
 {
     hart->pads = hart->pads_of[hart->priv];
     hart->shadow = hart->shadow_of[hart->priv];
-    const struct regime fetch = regime_of_fetches(hart), data = regime_of_data(hart);
+    hart->zeroes = hart->zeroes_of[hart->priv];
+    hart->plain_s = LIKELY(!hart->hyper.virt) || !hyper_hides_units(hart) ? hart->priv : PRIV_M;
+    const struct regime fetch = regime_of_fetches(hart);
     hart->tlb_fetch = tlb_find(hart, &fetch);
-    hart->tlb_data = data.priv == fetch.priv ? hart->tlb_fetch : tlb_find(hart, &data);
+    hart->tlb_data = hart->tlb_fetch;
+    if (LIKELY(!(hart->mstatus & MSTATUS_MPRV) && !hart->hyper.access))
+        return;
+    const struct regime data = regime_of_data(hart);
+    bool same = data.priv == fetch.priv && data.virt == fetch.virt && !data.code;
+    hart->tlb_data = same ? hart->tlb_fetch : tlb_find(hart, &data);
 }
 
 void tlb_flush_all(struct hart *hart)
@@ -422,6 +481,21 @@ static void tlb_flush_page(struct tlb *tlb, uint64_t vaddr)
     tlb->generation++; /* the jump cache may know the page even if the exec entry was replaced */
 }
 
+/* One TLB, of one page or of all. */
+static void flush_one(struct hart *hart, struct tlb *tlb, bool any_vaddr, uint64_t vaddr)
+{
+    if (any_vaddr) {
+        tlb_clear(hart, tlb);
+        return;
+    }
+    bool masked = tlb->mode >> 4 & 3; /* the page may have entries with any upper bits of the address */
+    if (masked || in_large_page(tlb, vaddr))
+        clear_entries(tlb);
+    else
+        tlb_flush_page(tlb, vaddr);
+    window_drop_page(hart, tlb->window, vaddr); /* the window records its large pages itself */
+}
+
 void tlb_flush(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid)
 {
     CHECK_INVARIANT(check_pool(hart));
@@ -431,19 +505,30 @@ void tlb_flush(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid,
     }
     for (unsigned i = 0; i < TLB_POOL; i++) {
         struct tlb *tlb = hart->tlb_pool[i];
-        if (tlb->mode == TLB_FREE || (tlb->mode & 3) == PRIV_M)
+        if (tlb->mode & (TLB_FREE | TLB_VIRT) || (tlb->mode & 3) == PRIV_M)
             continue;
         if (!any_asid && (tlb_is_shared(hart, tlb) || asid_of(hart, tlb->satp) != asid))
             continue;
-        if (any_vaddr) {
+        flush_one(hart, tlb, any_vaddr, vaddr);
+    }
+}
+
+void tlb_flush_guest(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = hart->tlb_pool[i];
+        if (tlb->mode & TLB_VIRT && vmid_of(hart, tlb->hgatp) == vmid_of(hart, hart->hyper.hgatp) &&
+            (any_asid || asid_of(hart, tlb->satp) == asid))
+            flush_one(hart, tlb, any_vaddr, vaddr);
+    }
+}
+
+/* The TLBs do not know the guest's physical addresses. */
+void tlb_flush_guests(struct hart *hart, bool any_vmid, unsigned vmid)
+{
+    for (unsigned i = 0; i < TLB_POOL; i++) {
+        struct tlb *tlb = hart->tlb_pool[i];
+        if (tlb->mode & TLB_VIRT && (any_vmid || vmid_of(hart, tlb->hgatp) == vmid))
             tlb_clear(hart, tlb);
-            continue;
-        }
-        bool masked = tlb->mode >> 4; /* the page may have entries with any upper bits of the address */
-        if (masked || in_large_page(tlb, vaddr))
-            clear_entries(tlb);
-        else
-            tlb_flush_page(tlb, vaddr);
-        window_drop_page(hart, tlb->window, vaddr); /* the window records its large pages itself */
     }
 }

@@ -16,6 +16,10 @@ struct regime {
     enum privilege priv;
     bool sum, mxr;
     uint8_t pmm; /* how many upper bits of an address are masked: PMM_* */
+    /* Of a virtual machine (gstage.h): satp is vsatp, and hgatp is the second stage. MXR of the second stage;
+     * and whether the access is HLVX's, which needs the right to execute in place of that to read. */
+    bool virt, gmxr, code;
+    uint64_t hgatp;
 };
 /* The fields PMM of menvcfg, senvcfg and mseccfg ("Pointer Masking"). */
 enum { PMM_NONE = 0, PMM_7 = 2, PMM_16 = 3 };
@@ -62,6 +66,10 @@ bool tlb_recall(struct hart *hart, uint64_t vaddr, unsigned size, enum mmu_acces
  * privilege. To be called when one of them changes. */
 void tlb_select(struct hart *hart);
 void tlb_flush_all(struct hart *hart);
+/* HFENCE.VVMA and HFENCE.GVMA (Priv. "Hypervisor Memory-Management Fence Instructions"): of the present
+ * virtual machine; of all of them, or of one VMID. */
+void tlb_flush_guest(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid);
+void tlb_flush_guests(struct hart *hart, bool any_vmid, unsigned vmid);
 /* SFENCE.VMA (Priv. "Supervisor Memory-Management Fence Instruction"): any_vaddr, any_asid: rs1, rs2 = x0. */
 void tlb_flush(struct hart *hart, bool any_vaddr, uint64_t vaddr, bool any_asid, unsigned asid);
 

@@ -18,7 +18,12 @@ struct paging walk_paging(const struct hart *hart, uint64_t satp)
     if (hart->isa.xlen == 32) {
         if (!(satp >> 31 & 1))
             return (struct paging){ 0 };
-        return (struct paging){ 2, 10, 4, 32, false, (satp & 0x3fffff) << PAGE_SHIFT };
+        return (struct paging){ .levels = 2,
+                                .index_bits = 10,
+                                .pte_size = 4,
+                                .vaddr_bits = 32,
+                                .envcfg = hart->menvcfg,
+                                .root = (satp & 0x3fffff) << PAGE_SHIFT };
     }
     unsigned mode = (unsigned)(satp >> 60);
     if (mode < 8 || mode > 10)
@@ -29,6 +34,7 @@ struct paging walk_paging(const struct hart *hart, uint64_t satp)
                             .pte_size = 8,
                             .vaddr_bits = 12 + 9 * levels,
                             .mae = isa_has(&hart->isa, ISA_XTheadMae),
+                            .envcfg = hart->menvcfg,
                             .root = (satp & 0xfffffffffffull) << PAGE_SHIFT };
 }
 
@@ -49,7 +55,7 @@ static bool reserved(const struct hart *hart, const struct paging *paging, uint6
         return true;
     if (!leaf)
         return pte & (PTE_N | PTE_PBMT);
-    if (pte & PTE_PBMT && (!isa_has(&hart->isa, ISA_Svpbmt) || !(hart->menvcfg & ENVCFG_PBMTE)))
+    if (pte & PTE_PBMT && (!isa_has(&hart->isa, ISA_Svpbmt) || !(paging->envcfg & ENVCFG_PBMTE)))
         return true;
     if ((pte & PTE_PBMT) == PTE_PBMT)
         return true;
@@ -63,15 +69,15 @@ static bool napot(const struct paging *paging, uint64_t pte)
 
 /* Returns whether a page with W set and R clear is a page of a shadow stack: X is clear, and shadow stacks
  * are enabled ("Shadow Stack Memory Protection"). Otherwise it is reserved. */
-static bool shadow_page(const struct hart *hart, uint64_t pte)
+static bool shadow_page(const struct paging *paging, uint64_t pte)
 {
-    return !(pte & PTE_X) && hart->menvcfg & ENVCFG_SSE;
+    return !(pte & PTE_X) && paging->envcfg & ENVCFG_SSE;
 }
 
 enum walk_end walk_entry(const struct hart *hart, const struct paging *paging, unsigned level, uint64_t pte)
 {
     bool shadow = (pte & (PTE_R | PTE_W)) == PTE_W;
-    if (!(pte & PTE_V) || (shadow && !shadow_page(hart, pte)))
+    if (!(pte & PTE_V) || (shadow && !shadow_page(paging, pte)))
         return WALK_INVALID;
     bool leaf = shadow || pte & (PTE_R | PTE_X);
     if (reserved(hart, paging, pte, leaf))
@@ -107,18 +113,25 @@ uint64_t walk_pte_read(const uint8_t *host, unsigned size)
                      : __atomic_load_n((const uint64_t *)(const void *)host, __ATOMIC_ACQUIRE);
 }
 
-static bool canonical(const struct paging *paging, uint64_t vaddr)
+bool walk_canonical(const struct paging *paging, uint64_t vaddr)
 {
+    if (paging->guest)
+        return vaddr >> paging->vaddr_bits == 0;
     unsigned shift = 64 - paging->vaddr_bits;
     return paging->pte_size == 4 || (uint64_t)((int64_t)(vaddr << shift) >> shift) == vaddr;
 }
 
-static enum walk_end walk_level(struct hart *hart, const struct paging *paging, uint64_t table,
-                                unsigned level, uint64_t vaddr, struct walk *walk)
+uint64_t walk_offset(const struct paging *paging, unsigned level, uint64_t vaddr)
+{
+    unsigned bits = paging->index_bits + (level == paging->levels - 1 ? paging->wide : 0);
+    return (vaddr >> (PAGE_SHIFT + level * paging->index_bits) & ((1u << bits) - 1)) * paging->pte_size;
+}
+
+enum walk_end walk_level(struct hart *hart, const struct paging *paging, uint64_t table, unsigned level,
+                         uint64_t vaddr, struct walk *walk)
 {
     CHECK(walk->count < sizeof(walk->steps) / sizeof(walk->steps[0]));
-    uint64_t index = vaddr >> (PAGE_SHIFT + level * paging->index_bits) & ((1u << paging->index_bits) - 1);
-    uint64_t paddr = table + index * paging->pte_size;
+    uint64_t paddr = table + walk_offset(paging, level, vaddr);
     walk->pte_host = pte_host(hart, paddr, &walk->pte_writable);
     if (!walk->pte_host)
         return WALK_NO_MEMORY;
@@ -134,7 +147,7 @@ void walk_tables(struct hart *hart, const struct paging *paging, uint64_t vaddr,
 {
     walk->count = 0;
     walk->pte_writable = walk->global = false;
-    walk->end = canonical(paging, vaddr) ? WALK_TABLE : WALK_NOT_CANONICAL;
+    walk->end = walk_canonical(paging, vaddr) ? WALK_TABLE : WALK_NOT_CANONICAL;
     uint64_t table = paging->root;
     for (unsigned level = paging->levels; walk->end == WALK_TABLE && level-- > 0;) {
         walk->end = walk_level(hart, paging, table, level, vaddr, walk);

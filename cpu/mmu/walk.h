@@ -15,8 +15,11 @@ struct hart;
 /* The scheme that satp selects. levels 0: none, addresses are physical. */
 struct paging {
     unsigned levels, index_bits, pte_size, vaddr_bits;
-    bool mae;      /* T-Head: bits 63 to 59 are the page's attributes, which mean nothing here */
-    uint64_t root; /* physical address of the first table */
+    bool mae;        /* T-Head: bits 63 to 59 are the page's attributes, which mean nothing here */
+    bool guest;      /* the second stage of virtual machines: addresses are not sign-extended */
+    unsigned wide;   /* bits by which the first table is wider: 2 for that stage */
+    uint64_t envcfg; /* ADUE, PBMTE and SSE count */
+    uint64_t root;   /* physical address of the first table */
 };
 struct paging walk_paging(const struct hart *hart, uint64_t satp);
 
@@ -55,10 +58,17 @@ struct walk {
     uint64_t paddr, page_size; /* MAPPED: of the virtual address, and of its page */
     uint8_t *pte_host;         /* of the last step */
     bool pte_writable;
+    uint64_t pte_gpa; /* of the last step in a virtual machine: the address there */
 };
 
 /* levels must not be 0. The hart's own thread, or anybody while it does not run. */
 void walk_tables(struct hart *hart, const struct paging *paging, uint64_t vaddr, struct walk *walk);
+/* One step of it, in the table at that physical address: adds it, and returns what the entry is. */
+enum walk_end walk_level(struct hart *hart, const struct paging *paging, uint64_t table, unsigned level,
+                         uint64_t vaddr, struct walk *walk);
+/* Whether the scheme has such an address, and where its entry is in the table of a level. */
+bool walk_canonical(const struct paging *paging, uint64_t vaddr);
+uint64_t walk_offset(const struct paging *paging, unsigned level, uint64_t vaddr);
 /* An entry of pte_size bytes as it is now; other harts may change it. */
 uint64_t walk_pte_read(const uint8_t *host, unsigned size);
 /* What an entry is at its level. */

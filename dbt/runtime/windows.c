@@ -31,10 +31,12 @@ static struct dbt *dbt_of(struct hart *hart)
 
 /* The kind of code that the present address space may have. A kernel has a window only if that was asked for,
  * since it fences all its pages again and again while it boots. In S-mode with SUM, code uses pointers of
- * both halves, so it has none. */
+ * both halves, so it has none. Nor has a virtual machine: two page tables lead to its pages. */
 static uint8_t kind_of(const struct hart *hart)
 {
     const struct tlb *tlb = hart->tlb_fetch;
+    if (tlb->mode & TLB_VIRT)
+        return TLB_KIND_LOOKS;
     unsigned levels = walk_paging(hart, tlb->satp).levels;
     if (!levels)
         return TLB_KIND_LOW;

@@ -268,12 +268,13 @@ static const uint8_t *csr_insn(struct hart *hart, const struct insn *insn)
 {
     uint64_t next = behind(hart, insn);
     enum privilege priv = hart->priv;
+    uint32_t virt = hart->hyper.virt;
     unsigned kind = hart->tlb_fetch->kind;
     exec_system(hart, insn);
     bool served = serve_interrupts(hart);
     /* If a trap leads to the same pc with the same privilege, it is right to continue there, too. */
-    if (served && hart->pc == next && hart->priv == priv && hart->tlb_data == hart->tlb_fetch &&
-        hart->tlb_fetch->kind == kind)
+    if (served && hart->pc == next && hart->priv == priv && hart->hyper.virt == virt &&
+        hart->tlb_data == hart->tlb_fetch && hart->tlb_fetch->kind == kind)
         return STAY;
     return resume(hart);
 }

@@ -269,9 +269,12 @@ static bool check_aia(const struct options *options, struct error *error)
         return error_set(error, "-machine %s has no aia=: virt has", machine->board->name);
     if (files && options->aia_guests)
         return error_set(error,
-                         "-machine aia-guests=%u: interrupt files for guests need the H extension, which "
-                         "this version does not have; aia-guests=0 works",
+                         "-machine aia-guests=%u: there are no interrupt files for guests of the guest in "
+                         "this version; aia-guests=0 works",
                          options->aia_guests);
+    if (files && isa_has(&machine->isa, ISA_H))
+        return error_set(error, "-machine aia=aplic-imsic: with the H extension of this version there are no "
+                                "interrupt files; -cpu ...,h=off works, and aia=aplic");
     return !(files && machine->aclint) ||
            error_set(error,
                      "-machine aclint=on,aia=aplic-imsic: the timer would be elsewhere, which this version "

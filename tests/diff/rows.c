@@ -28,6 +28,7 @@ const char *rows_excluded(enum isa_insn insn)
     if (isa_entry(insn)->extension == ISA_XTheadCmo || insn == ISA_INSN_th_sfence_vmas)
         return isa_entry(insn)->flags & ISA_TRAPS ? "privileged" : NULL;
     switch (isa_entry(insn)->extension) {
+    case ISA_H: return "privileged";
     case ISA_Zcmp:
     case ISA_Zcmt: return "excludes D";
     case ISA_Zalasr:

@@ -14,6 +14,7 @@
 
 #include "cpu/csr/csr.h"
 #include "cpu/hart_view.h"
+#include "cpu/hyper.h"
 #include "cpu/mmu/mmu.h"
 #include "cpu/mmu/tlb.h"
 #include "tests/suite.h"
@@ -324,6 +325,18 @@ static uint64_t random64(unsigned *seed)
     return rand_r(seed) % 4 ? value : value & (uint64_t)rand_r(seed) << rand_r(seed) % 33;
 }
 
+static void scramble_hyper(unsigned *seed)
+{
+    struct hart_hyper *h = &hart->hyper;
+    uint64_t *const fields[] = { &h->bank.status, &h->bank.tvec, &h->bank.epc, &h->bank.satp, &h->off,
+                                 &h->hstatus,     &h->hedeleg,   &h->hideleg,  &h->hgatp,     &h->htval,
+                                 &h->htimedelta,  &h->henvcfg,   &h->mtval2,   &h->vstimecmp };
+    for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        *fields[i] = random64(seed);
+    h->virt = rand_r(seed) % 2;
+    h->hcounteren = (uint32_t)rand_r(seed);
+}
+
 /* Any value in any register, as in a state that nobody saved. */
 static void scramble(unsigned *seed)
 {
@@ -345,8 +358,22 @@ static void scramble(unsigned *seed)
     hart->v[(unsigned)rand_r(seed) % sizeof(hart->v)] = (uint8_t)rand_r(seed);
     hart->mcountinhibit = (uint32_t)rand_r(seed);
     hart->priv = (enum privilege)(rand_r(seed) % 4);
+    if (isa_has(&hart->isa, ISA_H))
+        scramble_hyper(seed);
     atomic_store(&hart->irq_soft, (unsigned)rand_r(seed));
     atomic_store(&hart->irq_lines, (unsigned)rand_r(seed));
+}
+
+static void check_legal_hyper(void)
+{
+    const struct hart_hyper *h = &hart->hyper;
+    uint64_t mode = h->bank.satp >> 60, second = h->hgatp >> 60;
+    ck_assert(!h->virt || hart->priv != PRIV_M);
+    ck_assert(isa_has(&hart->isa, ISA_H) || !(h->virt | h->hgatp | h->hideleg | h->hstatus));
+    ck_assert_uint_eq(h->hideleg & ~(uint64_t)IRQ_VS, 0);
+    ck_assert_uint_eq((h->bank.epc & 1) | (h->bank.tvec & 2) | (h->hgatp & 3) | h->access, 0);
+    ck_assert(hart->isa.xlen == 32 || mode == 0 || (mode >= 8 && mode <= 10));
+    ck_assert(hart->isa.xlen == 32 || second == 0 || (second >= 8 && second <= 10));
 }
 
 static void check_legal(void)
@@ -359,7 +386,8 @@ static void check_legal(void)
     ck_assert_uint_eq((hart->mtvec | hart->stvec) & 2, 0);
     ck_assert(hart->isa.xlen == 32 || mode == 0 || (mode >= 8 && mode <= 10));
     uint64_t widths = hart->isa.xlen == 32 ? 0 : (hart->isa.user ? 2u : 0) | (hart->isa.supervisor ? 8u : 0);
-    ck_assert_uint_eq((hart->mstatus & ~MSTATUS_MPELP) >> 32, widths); /* UXL, SXL */
+    ck_assert_uint_eq((hart->mstatus & ~(MSTATUS_MPELP | MSTATUS_MPV | MSTATUS_GVA)) >> 32, widths);
+    check_legal_hyper();
     ck_assert_uint_eq((hart->ssp & 3) | (hart->jvt & 63), 0);
     if (hart->isa.xlen == 32)
         ck_assert_uint_eq((hart->pc | hart->mepc | hart->mtvec | hart->stvec | hart->satp) >> 32, 0);
@@ -413,6 +441,96 @@ START_TEST(test_load_scrambled)
     load_scrambled("rv32");
     load_scrambled("rv64,s=off");
     load_scrambled("rv64,v=on,vlen=512");
+    load_scrambled("rv64,h=on");
+    load_scrambled("rv32,h=on");
+}
+END_TEST
+
+/* In a virtual machine, too: everything is as it was. */
+START_TEST(test_load_virtual)
+{
+    struct state_writer saved;
+    struct state_reader reader;
+    struct error error = { .text = "" };
+    unsigned seed = 5;
+    setup_cpu("rv64,h=on");
+    scramble_hyper(&seed);
+    hart->priv = PRIV_S;
+    hart->satp = 0;
+    csr_legalize(hart);
+    hyper_set_virt(hart, false);
+    hyper_set_virt(hart, true);
+    uint64_t mstatus = hart->mstatus;
+    const struct hart_hyper before = hart->hyper;
+    state_writer_init(&saved);
+    hart_save(hart, &saved);
+    hart_reset(hart);
+    ck_assert(!hart->hyper.virt && !hart->hyper.hgatp);
+    state_reader_init(&reader, saved.bytes, saved.length, &error);
+    ck_assert_msg(hart_load(hart, &reader), "%s", error.text);
+    ck_assert_mem_eq(&hart->hyper, &before, sizeof(before));
+    ck_assert_uint_eq(hart->mstatus, mstatus);
+    state_writer_destroy(&saved);
+    teardown();
+}
+END_TEST
+
+/* Saved and loaded between all instructions: in VS-mode with a second stage, over a trap to HS-mode, and back
+ * again. */
+static void step_loaded(void)
+{
+    struct state_writer saved;
+    struct state_reader reader;
+    struct error error = { .text = "" };
+    state_writer_init(&saved);
+    hart_save(hart, &saved);
+    hart_reset(hart);
+    state_reader_init(&reader, saved.bytes, saved.length, &error);
+    ck_assert_msg(hart_load(hart, &reader), "%s", error.text);
+    state_writer_destroy(&saved);
+    hart_step(hart);
+}
+
+static void enter_guest(void)
+{
+    const uint64_t page = (uint64_t)RAM_BASE >> 12 << 10 | 0xdf; /* of 1 GiB, at 0x40000000 for the guest */
+    memcpy(ram + 0x8008, &page, sizeof(page));
+    csr_write(hart, 0x3b0, UINT64_MAX);
+    csr_write(hart, 0x3a0, 0x1f);
+    csr_write(hart, 0x302, 1ull << CAUSE_ECALL_VS);
+    csr_write(hart, 0x105, RAM_BASE + 0x100);
+    csr_write(hart, 0x140, 1);
+    csr_write(hart, 0x240, 2);
+    csr_write(hart, 0x680, 8ull << 60 | (RAM_BASE + 0x8000) >> 12);
+    hart->priv = PRIV_S;
+    hyper_set_virt(hart, true);
+    tlb_select(hart);
+    hart->pc = 0x40000000;
+}
+
+START_TEST(test_virtual_goes_on)
+{
+    setup_cpu("rv64,h=on");
+    put(0, 0x14002573);     /* csrr a0, sscratch */
+    put(4, 0x00000073);     /* ecall */
+    put(0x100, 0x140025f3); /* csrr a1, sscratch */
+    put(0x104, 0x24002673); /* csrr a2, vsscratch */
+    put(0x108, 0x10200073); /* sret */
+    enter_guest();
+    step_loaded();
+    ck_assert_uint_eq(hart->x[10], 2);
+    step_loaded();
+    ck_assert(!hart->hyper.virt && hart_pc(hart) == RAM_BASE + 0x100);
+    ck_assert_uint_eq(hart->scause, CAUSE_ECALL_VS);
+    for (unsigned i = 0; i < 3; i++)
+        step_loaded();
+    ck_assert_uint_eq(hart->x[11], 1);
+    ck_assert_uint_eq(hart->x[12], 2);
+    ck_assert(hart->hyper.virt && hart->priv == PRIV_S && hart_pc(hart) == 0x40000004);
+    step_loaded();
+    ck_assert_uint_eq(hart->sepc, 0x40000004);
+    ck_assert(!hart->hyper.virt);
+    teardown();
 }
 END_TEST
 
@@ -568,6 +686,8 @@ Suite *test_suite(void)
     suite_add_tcase(s, c);
     tcase_set_timeout(states, 120);
     tcase_add_test(states, test_load_scrambled);
+    tcase_add_test(states, test_load_virtual);
+    tcase_add_test(states, test_virtual_goes_on);
     tcase_add_test(states, test_load_reservation);
     suite_add_tcase(s, states);
     return s;

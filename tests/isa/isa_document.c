@@ -28,6 +28,7 @@ static const struct {
     [ISA_C] = { "2.0", "" },
     [ISA_V] = { "1.0", "priv-vector" },
     [ISA_Zibi] = { "0.7 (draft)", "priv-named" },
+    [ISA_H] = { "1.0", "priv-hyper, priv-gstage" },
     [ISA_Zic64b] = { "1.0", "priv-cache" },
     [ISA_Zicbom] = { "1.0", "priv-cache" },
     [ISA_Zicbop] = { "1.0", "priv-cache" },
@@ -249,9 +250,9 @@ static bool put_document(FILE *out)
         "- **Tests**: besides `test_isa_table`, `test_isa_text` (objdump) and `test_isa_capstone`, which "
         "take every row. `test_diff` and\n  `test_diff_vector` compare with QEMU in each tier, "
         "`priv-*` are bare-metal programs, run in each tier and on QEMU.\n"
-        "- `rva23s64` and `tt-ascalon` lack H, and Sha with it: this version has no hypervisor extension. "
-        "Smstateen has\n"
-        "  Ssstateen with it, and cannot be combined with Zfinx and Zcmt.\n\n"
+        "- `rva23s64` lacks Ssstateen, a part of Sha, and `tt-ascalon` H: H cannot be combined with "
+        "Smstateen and "
+        "Smaia.\n  Smstateen has Ssstateen with it, and cannot be combined with Zfinx and Zcmt.\n\n"
         "| Name | Version | What it is | CPUs that have it | Instructions | T1 | T2 | Tests |\n"
         "|---|---|---|---|---|---|---|---|\n");
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++)

@@ -15,7 +15,7 @@
 /* Zihintntl is missing: with it objdump has names for c.add x0, x2 and the like, which are plain c.add
  * here. */
 #define ARCH                                                                                                 \
-    "imafdcv_zicbom_zicbop_zicboz_zicfilp_zicfiss_zicond_zicsr_zifencei_zihintpause_zimop_zabha_zacas_"      \
+    "imafdcvh_zicbom_zicbop_zicboz_zicfilp_zicfiss_zicond_zicsr_zifencei_zihintpause_zimop_zabha_zacas_"     \
     "zawrs_zfa_zfbfmin_"                                                                                     \
     "zfh_zba_zbb_zbc_zbs_zcb_zcmop_"                                                                         \
     "zbkb_zbkx_zknd_zkne_zknh_zksed_zksh_zvfh_zvbb_zvbc_zvfbfmin_zvfbfwma_zvkg_zvkned_zvknhb_zvksed_zvksh_"  \
@@ -25,7 +25,7 @@
 /* With floating point in x registers. */
 #define ARCH_IN_X "imac_zicsr_zfinx_zdinx_zhinx"
 /* The extensions that isa/foreign.c knows. */
-#define FOREIGN "_h_q_smctr_ssctr_xtheadint"
+#define FOREIGN "_q_smctr_ssctr_xtheadint"
 
 static uint64_t seed = 2;
 static const unsigned xlens[] = { 32, 64 };
@@ -162,7 +162,7 @@ START_TEST(test_foreign)
     for (size_t i = 0; i < count; i++)
         ck_assert_msg(strncmp(texts[i], of[i]->name, strlen(of[i]->name)) == 0,
                       "RV%u %08x: %s, objdump \"%s\"", xlen, bits[i], of[i]->name, texts[i]);
-    ck_assert_uint_gt(count, 15);
+    ck_assert_uint_gt(count, 5);
     free_texts(texts, count);
 }
 END_TEST

@@ -92,9 +92,10 @@ static void csr_handler_if(struct t1 *t, struct t1_cold **cold, uint8_t *site)
     (*cold)->thunk = t->dbt->csr;
 }
 
-static void look_at_privilege(struct t1 *t, struct t1_cold **cold)
+/* Looks whether it is S-mode, or VS-mode, whose registers are then in struct hart. */
+static void look_at_privilege(struct t1 *t, struct x86_mem field, struct t1_cold **cold)
 {
-    x86_mem_op_imm(&t->e, X86_CMP, 32, HART_MEM(priv), PRIV_S);
+    x86_mem_op_imm(&t->e, X86_CMP, 32, field, PRIV_S);
     csr_handler_if(t, cold, x86_jcc(&t->e, X86_NE));
 }
 
@@ -113,7 +114,7 @@ static bool plain_csr(struct t1 *t, struct csr_use use)
     if (use.immediate || (use.writes && use.operation != CSR_WRITE))
         return false;
     struct t1_cold *cold = NULL;
-    look_at_privilege(t, &cold);
+    look_at_privilege(t, HART_MEM(priv), &cold);
     if (OP.rd)
         x86_load(e, 64, X86_RAX, field);
     if (use.writes) {
@@ -238,7 +239,7 @@ static bool sstatus_csr(struct t1 *t, struct csr_use use)
     if (use.number != CSR_SSTATUS || (use.immediate && !sie) || !isa_has(&t->hart->isa, ISA_F))
         return false;
     struct t1_cold *cold = NULL;
-    look_at_privilege(t, &cold);
+    look_at_privilege(t, HART_MEM(plain_s), &cold);
     if (sie) {
         sstatus_sie(t, use, &cold);
     } else if (use.writes) {
