@@ -132,6 +132,7 @@ if [ $sanitizers = yes ]; then
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     debian13
+    begin_step "libvirt, virsh and virt-install with Rvive under QEMU's name" sh "$top/tests/libvirt/run.sh" "$top/build/rvive"
     say "Tests under ASan and UBSan (all but the boots)"
     run_ctest "$top/build-asan" -LE 'boot|slow' -E '^style_'
 fi

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "frontend/monitor/internal.h"
-#include "frontend/options/fixed.h"
 #include "frontend/options/keys.h"
 
 /* Returns QEMU's name of the key's type. */
@@ -43,7 +42,8 @@ static struct json_object *add_row(struct json_object *rows, const char *name, c
     return row;
 }
 
-static void add_list(struct json_object *rows, const struct options_keys *list)
+static void add_list(struct json_object *rows, const struct options_keys *lists,
+                     const struct options_keys *list)
 {
     const char *name;
     char takes[160], text[320];
@@ -54,7 +54,7 @@ static void add_list(struct json_object *rows, const struct options_keys *list)
         if (key->fallback)
             monitor_put_number(row, "default-value", key->fallback);
     }
-    for (unsigned at = 0; list->owner && (name = options_next_fixed(list->owner, &at, text, sizeof(text)));)
+    for (unsigned at = 0; (name = options_next_fixed_key(lists, list, &at, text, sizeof(text)));)
         add_row(rows, name, "str", text);
 }
 
@@ -70,6 +70,6 @@ bool monitor_device_properties(struct monitor_call *call)
     options_device_keys(&device, lists);
     call->result = json_object_new_array();
     for (const struct options_keys *list = lists; list->keys; list++)
-        add_list(call->result, list);
+        add_list(call->result, lists, list);
     return true;
 }

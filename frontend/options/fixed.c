@@ -65,6 +65,14 @@ enum options_fixed options_take_fixed(const char *owner, const char *flag, const
     return OPTIONS_FIXED_UNKNOWN;
 }
 
+bool options_is_fixed(const char *owner, const char *key)
+{
+    for (size_t n = 0; n < ROWS; n++)
+        if (strcmp(rows[n].owner, owner) == 0 && strcmp(rows[n].key, key) == 0)
+            return true;
+    return false;
+}
+
 const char *options_next_fixed(const char *owner, unsigned *at, char *text, size_t size)
 {
     while (*at < ROWS) {

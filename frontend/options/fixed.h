@@ -16,6 +16,7 @@ enum options_fixed { OPTIONS_FIXED_UNKNOWN, OPTIONS_FIXED_TAKEN, OPTIONS_FIXED_R
  * REFUSED: *error says why, beginning with `flag`. UNKNOWN: *error is unchanged. */
 enum options_fixed options_take_fixed(const char *owner, const char *flag, const struct option_pair *pair,
                                       struct error *error);
+bool options_is_fixed(const char *owner, const char *key);
 /* Returns the next key of `owner`, and what it takes, in *text; NULL: there are none. *at is 0 at first. */
 const char *options_next_fixed(const char *owner, unsigned *at, char *text, size_t size);
 

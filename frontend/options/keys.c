@@ -256,10 +256,32 @@ bool options_take_keys(const struct options_keys *lists, const struct option_pai
     return complete(lists, pairs, flag, error);
 }
 
+/* Is the key in a list, or among the fixed ones of a list before `list`? */
+static bool is_listed(const struct options_keys *lists, const struct options_keys *list, const char *name)
+{
+    void *at;
+    if (find_key(lists, name, &at))
+        return true;
+    for (; lists != list; lists++)
+        if (lists->owner && options_is_fixed(lists->owner, name))
+            return true;
+    return false;
+}
+
+const char *options_next_fixed_key(const struct options_keys *lists, const struct options_keys *list,
+                                   unsigned *at, char *text, size_t size)
+{
+    const char *name;
+    while (list->owner && (name = options_next_fixed(list->owner, at, text, size)))
+        if (!is_listed(lists, list, name))
+            return name;
+    return NULL;
+}
+
 void options_print_keys(const struct options_keys *lists, FILE *out)
 {
-    for (; lists->keys; lists++) {
-        for (const struct device_key *key = lists->keys; key->name; key++) {
+    for (const struct options_keys *list = lists; list->keys; list++) {
+        for (const struct device_key *key = list->keys; key->name; key++) {
             char takes[160];
             options_describe_key(key, takes, sizeof(takes));
             fprintf(out, "  %-16s %s: %s", key->name, key->help, takes);
@@ -269,8 +291,7 @@ void options_print_keys(const struct options_keys *lists, FILE *out)
         }
         char fixed[200];
         const char *name;
-        for (unsigned at = 0;
-             lists->owner && (name = options_next_fixed(lists->owner, &at, fixed, sizeof(fixed)));)
+        for (unsigned at = 0; (name = options_next_fixed_key(lists, list, &at, fixed, sizeof(fixed)));)
             fprintf(out, "  %-16s %s\n", name, fixed);
     }
 }

@@ -28,6 +28,11 @@ void options_device_keys(struct options_device *device, struct options_keys list
 /* Gives each pair to the key with its name. `flag`, "-device NAME", is for messages. */
 bool options_take_keys(const struct options_keys *lists, const struct option_pairs *pairs, const char *flag,
                        struct error *error);
+/* Returns the next key of `list`, one of `lists`, that names what is always the same here (fixed.def), and
+ * what it takes, in *text; NULL: there are none. A key that some devices have, and others have fixed, comes
+ * once. *at is 0 at first. */
+const char *options_next_fixed_key(const struct options_keys *lists, const struct options_keys *list,
+                                   unsigned *at, char *text, size_t size);
 /* Writes in words which values a key takes. */
 void options_describe_key(const struct device_key *key, char *text, size_t size);
 /* Prints a line for each key: what it is for, and which values it takes. */

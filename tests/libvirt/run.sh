@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # libvirt drives Rvive under QEMU's name: a libvirtd of its own, in session mode, virsh and virt-install. Prints "ok" or
-# "FAILED" for each operation, and ends with status 1 if one failed. It is run by hand, and needs the packages libvirt-daemon,
+# "FAILED" for each operation, and ends with status 1 if one failed. It needs the packages libvirt-daemon,
 # libvirt-daemon-driver-qemu, libvirt-clients, virtinst and qemu-utils, and the guest of roms/run.sh --fetch-only.
 # Usage: sh tests/libvirt/run.sh RVIVE          (as root it changes to the user `nobody`, since root has no session mode)
 # RVIVE_KEEP=1 keeps the folder with the logs.
