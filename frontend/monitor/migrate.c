@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands that save the guest and load it (frontend/state/migration.h), in QEMU's words. The guest stands
- * still while it is copied, so there are no rounds, and no capability of QEMU's that is about them.
+ * Commands that save the guest and load it (frontend/state/migration.h), in QEMU's words.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -94,7 +93,7 @@ bool monitor_migrate_incoming(struct monitor_call *call)
 
 /* ---- How far it is ------------------------------------------------------------------------------------- */
 
-/* All members that programs may rely on; those about rounds and several connections are 0. */
+/* All members that programs may rely on; those about several connections and postcopy are 0. */
 static struct json_object *ram_of(const struct migration_info *info)
 {
     static const char *const nothing[] = { "postcopy-requests", "multifd-bytes",
@@ -110,7 +109,7 @@ static struct json_object *ram_of(const struct migration_info *info)
     monitor_put_number(ram, "normal", info->pages);
     monitor_put_number(ram, "normal-bytes", info->pages * PAGE_BYTES);
     monitor_put_number(ram, "page-size", PAGE_BYTES);
-    monitor_put_number(ram, "dirty-sync-count", 1);
+    monitor_put_number(ram, "dirty-sync-count", info->rounds);
     monitor_put_number(ram, "precopy-bytes", info->transferred);
     json_object_object_add(ram, "mbps",
                            json_object_new_double((double)info->transferred * 8 / 1000 / (double)ms));
@@ -206,10 +205,8 @@ bool monitor_set_capabilities(struct monitor_call *call)
             bool on = json_object_get_boolean(state);
             bool events = strcmp(json_object_get_string(name), "events") == 0;
             if (on && !events)
-                return error_set(
-                    &call->error,
-                    "migration has no capability %.60s: the guest stands still while it is copied",
-                    json_object_get_string(name));
+                return error_set(&call->error, "migration has no capability %.60s",
+                                 json_object_get_string(name));
             if (events && !check)
                 atomic_store(call->migration_events, on);
         }
@@ -219,22 +216,54 @@ bool monitor_set_capabilities(struct monitor_call *call)
 
 /* ---- Parameters ---------------------------------------------------------------------------------------- */
 
-#define FAST (UINT64_C(1) << 40) /* bytes a second that no host reaches */
+#define DOWNTIME_MAX_MS 2000000 /* as on QEMU */
 
-/* 0: not limited, as on QEMU. */
+/* A bandwidth of 0 is not limited, as on QEMU. */
 bool monitor_migrate_parameters(struct monitor_call *call)
 {
+    struct migration_limits limits = migration_get_limits(call->migration);
     call->result = json_object_new_object();
-    monitor_put_number(call->result, "max-bandwidth", 0);
+    monitor_put_number(call->result, "max-bandwidth", limits.bandwidth);
+    monitor_put_number(call->result, "downtime-limit", limits.downtime_ms);
     return true;
 }
 
-/* libvirt asks for the fastest there is before it saves a guest. */
+void monitor_print_parameters(FILE *out, struct json_object *result)
+{
+    fprintf(out, "max-bandwidth: %" PRIu64 " bytes/second\n", monitor_get_number(result, "max-bandwidth"));
+    fprintf(out, "downtime-limit: %" PRIu64 " ms\n", monitor_get_number(result, "downtime-limit"));
+}
+
+static bool set_limits(struct monitor_call *call, struct migration_limits limits)
+{
+    if (limits.downtime_ms > DOWNTIME_MAX_MS)
+        return error_set(&call->error, "downtime-limit is a number of milliseconds up to %u",
+                         DOWNTIME_MAX_MS);
+    migration_set_limits(call->migration, limits);
+    return true;
+}
+
 bool monitor_set_parameters(struct monitor_call *call)
 {
-    uint64_t bytes = monitor_number(call, "max-bandwidth", 0);
-    return !bytes || bytes >= FAST ||
-           error_set(&call->error,
-                     "max-bandwidth: the guest stands still while it is copied, so it is copied as fast as "
-                     "possible; only 0 is there");
+    struct migration_limits limits = migration_get_limits(call->migration);
+    limits.bandwidth = monitor_number(call, "max-bandwidth", limits.bandwidth);
+    limits.downtime_ms = monitor_number(call, "downtime-limit", limits.downtime_ms);
+    return set_limits(call, limits);
+}
+
+/* One parameter, as a person types it. */
+bool monitor_set_parameter_line(struct monitor_call *call)
+{
+    struct migration_limits limits = migration_get_limits(call->migration);
+    const char *name = monitor_text(call, "parameter", "");
+    if (strcmp(name, "downtime-limit") == 0)
+        limits.downtime_ms = monitor_number(call, "value", 0);
+    else if (strcmp(name, "max-bandwidth") == 0)
+        limits.bandwidth = monitor_number(call, "value", 0);
+    else
+        return error_set(&call->error,
+                         "%.60s: the parameters are downtime-limit (milliseconds) and max-bandwidth "
+                         "(bytes a second)",
+                         name);
+    return set_limits(call, limits);
 }

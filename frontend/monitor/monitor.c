@@ -161,15 +161,17 @@ static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
 }
 
 /* As on QEMU, only if a program has switched the events on. */
-static void on_migration(void *opaque, enum migration_status status)
+static void on_migration(void *opaque, enum migration_status status, uint64_t round)
 {
     struct monitors *monitors = opaque;
     if (!atomic_load(&monitors->migration_events))
         return;
-    if (status == MIGRATION_ACTIVE && !migration_get_info(monitors->migration).incoming)
-        post_event(monitors, (struct monitor_event){ .name = "MIGRATION_PASS", .by = -1, .pass = 1 });
-    post_event(monitors, (struct monitor_event){
-                             .name = "MIGRATION", .by = -1, .status = migration_status_name(status) });
+    if (round)
+        post_event(monitors,
+                   (struct monitor_event){ .name = "MIGRATION_PASS", .by = -1, .pass = (unsigned)round });
+    else
+        post_event(monitors, (struct monitor_event){
+                                 .name = "MIGRATION", .by = -1, .status = migration_status_name(status) });
 }
 
 static void on_job(void *opaque, const char *id, const char *status)

@@ -21,6 +21,8 @@
 #include "util/thread.h"
 #include "util/thread_signals.h"
 
+#define DOWNTIME_MS 300 /* as on QEMU */
+
 struct migration {
     struct machine *machine;
     const char *incoming, *loadvm, *suspend; /* NULL: not given */
@@ -35,9 +37,12 @@ struct migration {
     bool waited_for; /* somebody is told why it failed; set before the thread begins */
     uint64_t began_ms, stopped_ms, ended_ms; /* 0: not yet */
 
+    struct machine_live live;
+
     struct state_channel channel; /* the thread's, while it runs */
     char *uri;
     struct machine_state_progress progress;
+    bool frozen, was_running; /* the thread's: the machine was stopped to be saved; it ran before */
     pthread_t thread;
     bool started; /* the thread is to be joined */
 };
@@ -63,7 +68,7 @@ static bool under_way(enum migration_status status)
 static void tell(struct migration *migration, enum migration_status status)
 {
     if (migration->listener)
-        migration->listener(migration->opaque, status);
+        migration->listener(migration->opaque, status, 0);
 }
 
 /* The thread has begun, unless it was cancelled before. */
@@ -102,21 +107,51 @@ static void note_stop(struct migration *migration)
     pthread_mutex_unlock(&migration->lock);
 }
 
+/* Stops the machine, to be saved. */
+static bool freeze(void *opaque, bool *running, struct error *error)
+{
+    struct migration *migration = opaque;
+    bool frozen = machine_freeze(migration->machine, MACHINE_FREEZE_TO_SAVE, running, error);
+    migration->frozen = frozen;
+    migration->was_running = frozen && *running;
+    note_stop(migration);
+    return frozen;
+}
+
+static void begin_round(void *opaque)
+{
+    struct migration *migration = opaque;
+    uint64_t round = atomic_fetch_add(&migration->progress.rounds, 1) + 1;
+    if (migration->listener)
+        migration->listener(migration->opaque, MIGRATION_ACTIVE, round);
+}
+
+/* To another process it is sent while it runs; into a file that would take longer, and make the file larger.
+ */
+static bool save(struct migration *migration, struct error *error)
+{
+    struct machine *machine = migration->machine;
+    bool running;
+    int fd = migration->channel.fd;
+    if (state_channel_waits(migration->uri) && machine_state(machine) == MACHINE_RUNNING)
+        return machine_save_live(machine, fd, &migration->live, &migration->progress, error);
+    begin_round(migration);
+    return freeze(migration, &running, error) &&
+           machine_save(machine, fd, running, &migration->progress, error);
+}
+
 static void *save_thread(void *opaque)
 {
     struct migration *migration = opaque;
     struct error error = { .text = "" }, ignored;
-    bool running = false;
+    migration->frozen = false;
     bool ok = migration->channel.fd >= 0 || state_channel_open_write(&migration->channel, migration->uri,
                                                                      &migration->progress.cancel, &error);
     set_active(migration);
-    bool frozen = ok && machine_freeze(migration->machine, MACHINE_FREEZE_TO_SAVE, &running, &error);
-    note_stop(migration);
-    ok = frozen &&
-         machine_save(migration->machine, migration->channel.fd, running, &migration->progress, &error);
+    ok = ok && save(migration, &error);
     ok = state_channel_close(&migration->channel, ok, ok ? &error : &ignored) && ok;
-    if (frozen)
-        machine_thaw(migration->machine, ok, running);
+    if (migration->frozen)
+        machine_thaw(migration->machine, ok, migration->was_running);
     if (!ok && !migration->waited_for && !atomic_load(&migration->progress.cancel))
         log_warn("migrate %s: %s", migration->uri, error.text);
     finish(migration, ok, &error);
@@ -212,6 +247,7 @@ static void reset_progress(struct migration *migration)
     struct machine_state_progress *progress = &migration->progress;
     atomic_store(&progress->memory, 0);
     atomic_store(&progress->done, 0);
+    atomic_store(&progress->rounds, 0);
     atomic_store(&progress->pages, 0);
     atomic_store(&progress->zeroes, 0);
     atomic_store(&progress->written, 0);
@@ -313,6 +349,7 @@ struct migration_info migration_get_info(struct migration *migration)
     info.transferred = atomic_load(&progress->written);
     info.pages = atomic_load(&progress->pages);
     info.zeroes = atomic_load(&progress->zeroes);
+    info.rounds = atomic_load(&progress->rounds);
     now = now ? now : host_now_ms();
     if (info.status != MIGRATION_NONE) {
         info.total_ms = now - migration->began_ms;
@@ -321,6 +358,18 @@ struct migration_info migration_get_info(struct migration *migration)
     }
     pthread_mutex_unlock(&migration->lock);
     return info;
+}
+
+struct migration_limits migration_get_limits(struct migration *migration)
+{
+    return (struct migration_limits){ .downtime_ms = atomic_load(&migration->live.downtime_ms),
+                                      .bandwidth = atomic_load(&migration->live.bandwidth) };
+}
+
+void migration_set_limits(struct migration *migration, struct migration_limits limits)
+{
+    atomic_store(&migration->live.downtime_ms, limits.downtime_ms);
+    atomic_store(&migration->live.bandwidth, limits.bandwidth);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------------- */
@@ -373,6 +422,9 @@ struct migration *migration_create(const struct options *options, struct machine
         return NULL;
     }
     migration->machine = machine;
+    migration->live = (struct machine_live){
+        .downtime_ms = DOWNTIME_MS, .begin_round = begin_round, .freeze = freeze, .opaque = migration
+    };
     migration->incoming = options->incoming;
     migration->loadvm = options->loadvm;
     migration->suspend = options->suspend;

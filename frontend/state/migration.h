@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Saving the machine while the program runs, and loading one: QEMU's migrate and -incoming. The machine is
- * stopped, copied and (elsewhere) continued; it does not run while it is copied. One thread does the copying;
- * all functions may be called by any thread except that one.
+ * stopped, copied and (elsewhere) continued; if it goes to another process at once (unix:, tcp:), most of it
+ * is copied while it runs. One thread does the copying; all functions may be called by any thread except that
+ * one.
  *
  * -suspend is here, too: the machine is saved when the user quits, and loaded at the next start.
  */
@@ -37,6 +38,7 @@ struct migration_info {
     uint64_t pages, zeroes;      /* pages written, pages of zeroes */
     uint64_t setup_ms, total_ms; /* until the machine was stopped; until now, or until the end */
     uint64_t downtime_ms;        /* how long the machine stood still */
+    uint64_t rounds;             /* how often memory was, or is, sent; at least 1 */
     struct error error;          /* why it failed */
 };
 
@@ -53,9 +55,17 @@ bool migration_begin(struct migration *migration, struct error *error);
 bool migration_end(struct migration *migration, struct error *error);
 void migration_destroy(struct migration *migration);
 
-/* Called when the status changes, on any thread; it must not wait. To be set once, before migration_begin().
- */
-typedef void migration_listener_fn(void *opaque, enum migration_status status);
+/* What bounds a machine that is sent while it runs: for how long it may stand still, in milliseconds, and how
+ * many bytes a second are sent before that (0: any). Also while it is under way. */
+struct migration_limits {
+    uint64_t downtime_ms, bandwidth;
+};
+struct migration_limits migration_get_limits(struct migration *migration);
+void migration_set_limits(struct migration *migration, struct migration_limits limits);
+
+/* Called when the status changes, and with MIGRATION_ACTIVE and the number of a round when that begins (the
+ * first is 1; else it is 0), on any thread; it must not wait. To be set once, before migration_begin(). */
+typedef void migration_listener_fn(void *opaque, enum migration_status status, uint64_t round);
 void migration_listen(struct migration *migration, migration_listener_fn *listener, void *opaque);
 
 /* Begins to save the machine. False, with *error filled, if it cannot even begin. `wait`: returns when it is

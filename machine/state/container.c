@@ -130,11 +130,12 @@ void container_write_quickly(struct container_writer *writer, bool quickly)
 /* Bytes of a section before compression, for writing and for reading. */
 static size_t plain_limit(enum container_kind kind)
 {
-    return kind == CONTAINER_TEXT     ? CONTAINER_TEXT_MAX
-           : kind == CONTAINER_STATE  ? CONTAINER_PLAIN_MAX
-           : kind == CONTAINER_LOG    ? CONTAINER_LOG_MAX
-           : kind == CONTAINER_MEMORY ? CONTAINER_CHUNK + CONTAINER_CHUNK / 4096 / 8
-                                      : 0;
+    return kind == CONTAINER_TEXT    ? CONTAINER_TEXT_MAX
+           : kind == CONTAINER_STATE ? CONTAINER_PLAIN_MAX
+           : kind == CONTAINER_LOG   ? CONTAINER_LOG_MAX
+           : kind == CONTAINER_MEMORY || kind == CONTAINER_PAGES
+               ? CONTAINER_CHUNK + CONTAINER_CHUNK / 4096 / 8
+               : 0;
 }
 
 /* Compresses into `packed`; 0: it failed. */
@@ -154,7 +155,8 @@ static size_t pack(struct container_writer *writer, const void *bytes, size_t le
 
 static bool is_packed(enum container_kind kind)
 {
-    return kind == CONTAINER_STATE || kind == CONTAINER_MEMORY || kind == CONTAINER_LOG;
+    return kind == CONTAINER_STATE || kind == CONTAINER_MEMORY || kind == CONTAINER_PAGES ||
+           kind == CONTAINER_LOG;
 }
 
 bool container_write(struct container_writer *writer, enum container_kind kind, uint64_t place,

@@ -30,6 +30,8 @@ enum container_kind {
     CONTAINER_STATE = 2,  /* one part of the machine: its name, a 0, and a stream of util/state.h */
     CONTAINER_MEMORY = 3, /* a chunk of guest memory; the place is its physical address */
     CONTAINER_END = 4,    /* empty; the place is the number of sections before it */
+    CONTAINER_PAGES =
+        6, /* of a chunk of guest memory, those that have changed (rounds.c); the place is the chunk's */
     CONTAINER_LOG = 5, /* of a recording (machine/timeline/format.h); the place is the instant at its end */
 };
 

@@ -19,7 +19,24 @@ bool describe_compare(struct machine *machine, const char *text, size_t length, 
 bool describe_compare_recording(struct machine *machine, const char *text, size_t length, unsigned version,
                                 const char *plugs, struct error *error);
 
-/* memory.c: RAM and ROM, without the pages that are all zeroes. */
+#define MEMORY_PAGE   4096u
+#define MEMORY_BITMAP (CONTAINER_CHUNK / MEMORY_PAGE / 8) /* bytes: a bit for each page of a chunk */
+
+/* memory.c: *number becomes the number of the bus's next region from there that is RAM or ROM; false after
+ * the last one. */
+bool memory_next_region(struct machine *machine, unsigned *number, struct bus_region *region);
+/* Of the `length` bytes at `host`, from `at` on: if they are part of a file, *data to *end (which is after
+ * `at`) are the next bytes that it has, and what comes before them reads as zeroes; else all of them. */
+void memory_find_data(struct machine *machine, const uint8_t *host, uint64_t length, uint64_t at,
+                      uint64_t *data, uint64_t *end);
+/* Is this memory part of a file that has nothing there? */
+bool memory_is_hole(struct machine *machine, const uint8_t *host, uint64_t length);
+/* Reads memory from the file that it is part of. Returns where the bytes are: in `to`; at `host` if it is no
+ * file, or that fails. */
+const uint8_t *memory_read(struct machine *machine, const uint8_t *host, uint64_t length, uint8_t *to);
+bool memory_is_zero(const uint8_t *page);
+
+/* RAM and ROM, without the pages that are all zeroes. */
 bool memory_save(struct machine *machine, struct container_writer *writer,
                  struct machine_state_progress *progress);
 /* Chunks come in the order of their addresses; what lies between them is filled with zeroes. */
@@ -32,5 +49,21 @@ struct memory_loader {
 bool memory_load(struct memory_loader *loader, const struct container_reader *chunk, struct error *error);
 /* There is no more chunk. */
 void memory_load_end(struct memory_loader *loader);
+
+/* rounds.c: memory while the machine runs. Each round sends the pages that have changed since they were last
+ * sent; the first one, those that are not all zeroes. */
+struct memory_rounds;
+/* NULL, with *error filled: out of memory. */
+struct memory_rounds *memory_rounds_create(struct machine *machine, struct error *error);
+/* What a round took, in milliseconds: in all, without waiting for the bandwidth, and of the processor. */
+struct memory_pace {
+    uint64_t busy_ms, cpu_ms;
+};
+/* `bandwidth`: bytes a second at most; 0: as fast as possible. */
+bool memory_round(struct memory_rounds *rounds, struct container_writer *writer,
+                  struct machine_state_progress *progress, uint64_t bandwidth, struct memory_pace *pace);
+void memory_rounds_destroy(struct memory_rounds *rounds);
+/* Loads a section of such a round. */
+bool memory_load_pages(struct machine *machine, const struct container_reader *chunk, struct error *error);
 
 #endif

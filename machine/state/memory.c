@@ -10,13 +10,12 @@
 
 #include "machine/state/internal.h"
 
-#define PAGE        4096u
+#define PAGE        MEMORY_PAGE
 #define CHUNK       CONTAINER_CHUNK
 #define CHUNK_PAGES (CHUNK / PAGE)
-#define BITMAP      (CHUNK_PAGES / 8)
+#define BITMAP      MEMORY_BITMAP
 
-/* A number of the bus's regions that is RAM or ROM; false after the last one. */
-static bool next_region(struct machine *machine, unsigned *number, struct bus_region *region)
+bool memory_next_region(struct machine *machine, unsigned *number, struct bus_region *region)
 {
     while (bus_region(machine->bus, *number, region)) {
         if (strcmp(region->kind, "ram") == 0 || strcmp(region->kind, "rom") == 0)
@@ -26,8 +25,25 @@ static bool next_region(struct machine *machine, unsigned *number, struct bus_re
     return false;
 }
 
-/* Is this memory part of a file that has nothing there? */
-static bool is_hole(struct machine *machine, const uint8_t *host, uint64_t length)
+void memory_find_data(struct machine *machine, const uint8_t *host, uint64_t length, uint64_t at,
+                      uint64_t *data, uint64_t *end)
+{
+    const struct hart_ram *ram = &bus_for_harts(machine->bus)->ram;
+    uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)ram->host);
+    *data = at;
+    *end = length;
+    if (!ram->size || offset >= ram->size || ram->size - offset < length)
+        return;
+    off_t from = lseek(ram->fd, (off_t)(offset + at), SEEK_DATA);
+    if (from < 0 && errno != ENXIO)
+        return;
+    *data = from < 0 || (uint64_t)from - offset > length ? length : (uint64_t)from - offset;
+    off_t hole = *data < length ? lseek(ram->fd, (off_t)(offset + *data), SEEK_HOLE) : -1;
+    if (hole >= 0 && (uint64_t)hole - offset < length)
+        *end = (uint64_t)hole - offset;
+}
+
+bool memory_is_hole(struct machine *machine, const uint8_t *host, uint64_t length)
 {
     const struct hart_ram *ram = &bus_for_harts(machine->bus)->ram;
     uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)ram->host);
@@ -37,10 +53,9 @@ static bool is_hole(struct machine *machine, const uint8_t *host, uint64_t lengt
     return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + length;
 }
 
-/* Memory that is part of a file is read from the file: reading it where it is mapped would make the host give
- * pages for holes, and map all pages, which costs two faults for each, as the guest may write it later.
- * Returns where the bytes are: in `to`; at `host` if it is no file, or that fails. */
-static const uint8_t *read_file(struct machine *machine, const uint8_t *host, uint64_t length, uint8_t *to)
+/* Reading memory where it is mapped would make the host give pages for holes, and map all pages, which costs
+ * two faults for each, as the guest may write it later. */
+const uint8_t *memory_read(struct machine *machine, const uint8_t *host, uint64_t length, uint8_t *to)
 {
     const struct hart_ram *ram = &bus_for_harts(machine->bus)->ram;
     uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)ram->host);
@@ -52,13 +67,13 @@ static const uint8_t *read_file(struct machine *machine, const uint8_t *host, ui
         if (data < 0 ? errno == ENXIO : (uint64_t)data >= offset + length)
             return to;
         off_t hole = data < 0 ? -1 : lseek(ram->fd, data, SEEK_HOLE);
-        if (hole < 0 || lseek(ram->fd, data, SEEK_SET) < 0)
+        if (hole < 0)
             return host;
         at = (uint64_t)data - offset;
         uint64_t end = (uint64_t)hole - offset < length ? (uint64_t)hole - offset : length;
         ssize_t got;
         for (; at < end; at += (uint64_t)got) {
-            got = read(ram->fd, to + at, end - at);
+            got = pread(ram->fd, to + at, end - at, (off_t)(offset + at));
             if (got < 0 && errno == EINTR)
                 got = 0;
             else if (got <= 0)
@@ -68,7 +83,7 @@ static const uint8_t *read_file(struct machine *machine, const uint8_t *host, ui
     return to;
 }
 
-static bool is_zero(const uint8_t *page)
+bool memory_is_zero(const uint8_t *page)
 {
     static const uint8_t zero[PAGE];
     return memcmp(page, zero, PAGE) == 0;
@@ -83,7 +98,7 @@ static size_t pack(const uint8_t *host, unsigned pages, uint8_t *to)
     memset(to, 0, BITMAP);
     for (unsigned n = 0; n < pages; n++) {
         const uint8_t *page = host + n * PAGE;
-        if (is_zero(page))
+        if (memory_is_zero(page))
             continue;
         to[n / 8] |= (uint8_t)(1u << n % 8);
         memcpy(to + length, page, PAGE);
@@ -98,8 +113,8 @@ static bool save_chunk(struct machine *machine, struct container_writer *writer,
     const uint8_t *host = bus_host(machine->bus, paddr, length);
     unsigned pages = (unsigned)(length / PAGE);
     size_t packed = 0;
-    if (host && !is_hole(machine, host, length))
-        packed = pack(read_file(machine, host, length, buffer + BITMAP + CHUNK), pages, buffer);
+    if (host && !memory_is_hole(machine, host, length))
+        packed = pack(memory_read(machine, host, length, buffer + BITMAP + CHUNK), pages, buffer);
     unsigned kept = packed ? (unsigned)((packed - BITMAP) / PAGE) : 0;
     atomic_fetch_add(&progress->done, length);
     atomic_fetch_add(&progress->pages, kept);
@@ -113,7 +128,7 @@ bool memory_save(struct machine *machine, struct container_writer *writer,
     struct bus_region region;
     uint8_t *buffer = malloc(BITMAP + 2 * CHUNK); /* packed, and plain */
     bool ok = buffer != NULL || error_set(writer->error, "saving the machine: out of memory");
-    for (unsigned n = 0; ok && next_region(machine, &n, &region); n++) {
+    for (unsigned n = 0; ok && memory_next_region(machine, &n, &region); n++) {
         for (uint64_t at = 0; ok && at < region.size; at += CHUNK) {
             uint64_t length = region.size - at < CHUNK ? region.size - at : CHUNK;
             ok = save_chunk(machine, writer, region.base + at, length, buffer, progress);
@@ -128,10 +143,10 @@ bool memory_save(struct machine *machine, struct container_writer *writer,
 /* Pages that are zero already are not written, so that the host need not give any. */
 static void clear(struct machine *machine, uint8_t *host, uint64_t length)
 {
-    if (is_hole(machine, host, length))
+    if (memory_is_hole(machine, host, length))
         return;
     for (uint64_t at = 0; at < length; at += PAGE)
-        if (!is_zero(host + at))
+        if (!memory_is_zero(host + at))
             memset(host + at, 0, PAGE);
 }
 
@@ -140,7 +155,7 @@ static uint8_t *advance(struct memory_loader *loader, uint64_t paddr, uint64_t *
 {
     struct machine *machine = loader->machine;
     struct bus_region region;
-    while (next_region(machine, &loader->region, &region)) {
+    while (memory_next_region(machine, &loader->region, &region)) {
         uint64_t at = region.base + loader->offset;
         *length = region.size - loader->offset < CHUNK ? region.size - loader->offset : CHUNK;
         uint8_t *host = bus_host(machine->bus, at, *length);
@@ -182,7 +197,7 @@ bool memory_load(struct memory_loader *loader, const struct container_reader *ch
         } else if (kept) {
             memcpy(host + n * PAGE, from, PAGE);
             from += PAGE;
-        } else if (!is_zero(host + n * PAGE)) {
+        } else if (!memory_is_zero(host + n * PAGE)) {
             memset(host + n * PAGE, 0, PAGE);
         }
     }

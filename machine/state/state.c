@@ -2,7 +2,10 @@
  *
  * Saving and loading a machine; see state.h. The file has, in this order: the description, the clock, the
  * memory, the harts, the devices in the order of the device tree. Loading expects exactly these parts: the
- * clock comes before what arms timers, the interrupt controller before the lines that lead to it.
+ * clock comes before what arms timers, the interrupt controller before the lines that lead to it. If the
+ * machine runs meanwhile, the pages that each round sends (rounds.c) follow the description; when the machine
+ * stands still, the description comes again, then the last round's pages, the clock, and the rest without
+ * memory.
  */
 #include "machine/state/state.h"
 
@@ -11,8 +14,12 @@
 #include <string.h>
 
 #include "machine/state/internal.h"
+#include "util/log.h"
 
 #define NAME_MAX_PART 64
+
+#define ROUNDS_MIN  2  /* the first one takes all */
+#define ROUNDS_WARN 30 /* after so many, the user is told that there is no end in sight */
 
 /* ---- The parts that are neither memory nor description ------------------------------------------------- */
 
@@ -177,6 +184,65 @@ bool machine_save_to(struct machine *machine, const struct machine_state_stream 
     return save(machine, -1, stream, running, progress, error);
 }
 
+/* Rounds until so little is left that the next may be the last. Half of the time that the machine may stand
+ * still is for the rest. While harts run, a round may wait long for a processor; without them it takes what
+ * it computes, and what its bytes need to get through, by what those of the first round needed. */
+static bool write_rounds(struct memory_rounds *rounds, struct container_writer *writer,
+                         struct machine_live *live, struct machine_state_progress *progress)
+{
+    double ms = 0, ms_per_byte = 0;
+    for (unsigned n = 0; n < ROUNDS_MIN || ms > (double)atomic_load(&live->downtime_ms) / 2; n++) {
+        struct memory_pace pace;
+        uint64_t before = atomic_load(&progress->written);
+        if (n == ROUNDS_WARN)
+            log_warn("migrate: the guest writes memory so fast that the %u rounds so far were not the last: "
+                     "pause it, "
+                     "or let it stand still for longer (migrate_set_parameter downtime-limit MILLISECONDS)",
+                     n);
+        live->begin_round(live->opaque);
+        if (!memory_round(rounds, writer, progress, atomic_load(&live->bandwidth), &pace))
+            return false;
+        double bytes = (double)(atomic_load(&progress->written) - before);
+        if (n == 0)
+            ms_per_byte = (double)pace.busy_ms / (bytes + 1);
+        ms = (double)pace.cpu_ms + bytes * ms_per_byte;
+    }
+    return true;
+}
+
+static bool write_live(struct machine *machine, struct container_writer *writer, struct machine_live *live,
+                       struct machine_state_progress *progress)
+{
+    struct error *error = writer->error;
+    struct memory_pace pace;
+    bool running = true;
+    struct memory_rounds *rounds = memory_rounds_create(machine, error);
+    bool ok = rounds && write_text(machine, writer, running) &&
+              write_rounds(rounds, writer, live, progress) && live->freeze(live->opaque, &running, error) &&
+              flush_disks(machine, error);
+    live->begin_round(live->opaque);
+    ok = ok && write_text(machine, writer, running) && memory_round(rounds, writer, progress, 0, &pace) &&
+         write_parts(machine, writer, 0, part_count(machine)) && container_write_end(writer);
+    memory_rounds_destroy(rounds);
+    return ok;
+}
+
+bool machine_save_live(struct machine *machine, int fd, struct machine_live *live,
+                       struct machine_state_progress *progress, struct error *error)
+{
+    struct container_writer writer;
+    atomic_store(&progress->memory, memory_size(machine));
+    if (!flush_disks(machine, error))
+        return false;
+    bool ok = container_write_begin(&writer, fd, NULL, error);
+    container_write_quickly(&writer, true);
+    writer.written = &progress->written;
+    writer.cancel = &progress->cancel;
+    ok = ok && write_live(machine, &writer, live, progress);
+    container_writer_destroy(&writer);
+    return ok;
+}
+
 /* ---- Loading ------------------------------------------------------------------------------------------- */
 
 static bool read_part(struct machine *machine, struct container_reader *reader, unsigned part,
@@ -199,17 +265,27 @@ static bool read_part(struct machine *machine, struct container_reader *reader, 
     return false;
 }
 
-/* Reads the sections behind the description. */
+/* Reads the sections behind the description. Memory comes behind the clock, or in rounds before it. */
 static bool read_sections(struct machine *machine, struct container_reader *reader,
-                          struct memory_loader *memory, struct error *error)
+                          struct memory_loader *memory, bool *running, struct error *error)
 {
     unsigned part = 0;
+    bool rounds = false;
     while (container_read(reader)) {
-        if (reader->kind == CONTAINER_MEMORY && part == 1) {
+        if (reader->kind == CONTAINER_MEMORY && part == 1 && !rounds) {
             if (!memory_load(memory, reader, error))
                 return false;
+        } else if (reader->kind == CONTAINER_PAGES && part == 0) {
+            if (!rounds)
+                memory_load_end(memory); /* it begins with zeroes */
+            rounds = true;
+            if (!memory_load_pages(machine, reader, error))
+                return false;
+        } else if (reader->kind == CONTAINER_TEXT && part == 0) {
+            if (!describe_compare(machine, (const char *)reader->bytes, reader->length, running, error))
+                return false;
         } else if (reader->kind == CONTAINER_STATE) {
-            if (part == 1)
+            if (part == 1 && !rounds)
                 memory_load_end(memory);
             if (!read_part(machine, reader, part++, error))
                 return false;
@@ -253,7 +329,7 @@ static bool load(struct machine *machine, int fd, const struct machine_state_str
     struct memory_loader memory = { .machine = machine, .progress = progress };
     atomic_store(&progress->memory, memory_size(machine));
     bool ok = read_front(machine, &reader, fd, stream, &progress->cancel, running, error) &&
-              read_sections(machine, &reader, &memory, error);
+              read_sections(machine, &reader, &memory, running, error);
     forget_code(machine);
     container_reader_destroy(&reader);
     return ok;

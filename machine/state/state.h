@@ -19,7 +19,8 @@ struct machine;
 /* How far it is. Any thread may read it, and set `cancel`. */
 struct machine_state_progress {
     _Atomic uint64_t memory;        /* bytes of guest memory in all */
-    _Atomic uint64_t done;          /* bytes of it that were looked at */
+    _Atomic uint64_t done;          /* bytes of it that were looked at (in this round) */
+    _Atomic uint64_t rounds;        /* that have begun; 0: memory is copied while the machine stands still */
     _Atomic uint64_t pages, zeroes; /* pages written, and pages of zeroes, which are not */
     _Atomic uint64_t written;       /* bytes that went to the descriptor */
     atomic_bool cancel;
@@ -39,6 +40,21 @@ bool machine_save(struct machine *machine, int fd, bool running, struct machine_
                   struct error *error);
 bool machine_save_to(struct machine *machine, const struct machine_state_stream *stream, bool running,
                      struct machine_state_progress *progress, struct error *error);
+/* How a machine is saved that runs meanwhile. The two numbers may be changed while it is. */
+struct machine_live {
+    _Atomic uint64_t downtime_ms; /* how long it may stand still at the end */
+    _Atomic uint64_t bandwidth;   /* bytes a second while it runs; 0: as fast as possible */
+    /* Called before a round, and before the machine must stand still for the last one: freezes it as
+     * machine_freeze() does. */
+    void (*begin_round)(void *opaque);
+    bool (*freeze)(void *opaque, bool *running, struct error *error);
+    void *opaque;
+};
+/* As machine_save(), but called while the machine runs: its memory is sent in rounds until what is left is so
+ * little that the machine stands still for `downtime_ms`, by what the last round took. */
+bool machine_save_live(struct machine *machine, int fd, struct machine_live *live,
+                       struct machine_state_progress *progress, struct error *error);
+
 /* Reads a machine. *running: whether the saved one ran. False, with *error filled, if the file is damaged, or
  * is of another machine; the message names what differs. The machine must not run then, as some of its parts
  * may be loaded and others not. */

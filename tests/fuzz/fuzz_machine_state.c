@@ -77,7 +77,7 @@ static const uint8_t *change(struct saved *saved, const uint8_t *at, const uint8
     } else if (what == 1) {
         section->length = section->length ? offset % section->length : 0;
     } else if (what == 2) {
-        section->kind = (enum container_kind)(value % 3 + 1);
+        section->kind = value % 4 == 3 ? CONTAINER_PAGES : (enum container_kind)(value % 4 + 1);
         if (section->kind == CONTAINER_TEXT && section->length > CONTAINER_TEXT_MAX)
             section->length = CONTAINER_TEXT_MAX;
     } else if (what == 3) {

@@ -184,8 +184,9 @@ def saved(rvive):
             file.write(b"libvirt's own header")
             file.flush()
             fine(qmp, "migrate-set-parameters", max_bandwidth=9223372036853727232)
-            refused(qmp, "as fast as possible", "migrate-set-parameters", max_bandwidth=1 << 20)
-            check(fine(qmp, "query-migrate-parameters") == {"max-bandwidth": 0}, "query-migrate-parameters")
+            check(fine(qmp, "query-migrate-parameters") == {"max-bandwidth": 9223372036853727232, "downtime-limit": 300},
+                  "query-migrate-parameters")
+            refused(qmp, "milliseconds", "migrate-set-parameters", downtime_limit=1 << 40)
             refused(qmp, "has not been found", "migrate", uri="fd:migrate")
             check(ask_with(qmp, file.fileno(), "getfd", fdname="migrate") == {"return": {}}, "getfd")
             refused(qmp, "no paused migration", "migrate", uri="fd:migrate", resume=True)

@@ -272,6 +272,123 @@ START_TEST(full_disk)
 }
 END_TEST
 
+/* ---- While it runs ------------------------------------------------------------------------------------- */
+
+/* A guest that writes between any two rounds: random bytes, zeroes where something was, and something where
+ * zeroes were. */
+struct writer {
+    struct machine *machine;
+    unsigned rounds;
+    bool frozen, refuses;
+};
+
+static void write_a_little(void *opaque)
+{
+    struct writer *writer = opaque;
+    if (writer->rounds++ && !writer->frozen)
+        for (unsigned n = 0; n < 40; n++) {
+            uint8_t *page = memory(writer->machine) + (uint64_t)rand_r(&seed) % (RAM_SIZE / 4096) * 4096;
+            if (n % 3)
+                page[rand_r(&seed) % 4096] ^= (uint8_t)(1 + rand_r(&seed) % 255);
+            else
+                memset(page, 0, 4096);
+        }
+}
+
+static bool freeze(void *opaque, bool *running, struct error *error)
+{
+    struct writer *writer = opaque;
+    write_a_little(writer); /* while it goes to stop */
+    if (writer->refuses)
+        return error_set(error, "it does not stop");
+    writer->frozen = machine_freeze(writer->machine, MACHINE_FREEZE_TO_SAVE, running, error);
+    return writer->frozen;
+}
+
+static int save_live(struct writer *writer, uint64_t bandwidth)
+{
+    struct machine_live live = { .downtime_ms = 1000,
+                                 .bandwidth = bandwidth,
+                                 .begin_round = write_a_little,
+                                 .freeze = freeze,
+                                 .opaque = writer };
+    struct machine_state_progress progress = { 0 };
+    struct error error = { .text = "" };
+    int fd = saved_file();
+    bool ok = machine_save_live(writer->machine, fd, &live, &progress, &error);
+    ck_assert_msg(ok != writer->refuses, "%s", error.text);
+    if (writer->frozen)
+        machine_thaw(writer->machine, false, false);
+    return fd;
+}
+
+START_TEST(in_rounds)
+{
+    setup();
+    struct machine *from = make(), *to = make();
+    struct error error;
+    for (unsigned n = 0; n < 10; n++) {
+        struct writer writer = { .machine = from };
+        fill(from);
+        fill(to);
+        int fd = save_live(&writer, n % 2 ? UINT64_C(20) << 20 : 0);
+        ck_assert_uint_ge(writer.rounds, 4); /* two, the stop, and the last one */
+        ck_assert_msg(saved_load(to, fd, &error), "%s", error.text);
+        ck_assert_mem_eq(memory(from), memory(to), RAM_SIZE);
+        close(fd);
+    }
+    int first = saved_make(from), second = saved_make(to);
+    expect_same_file(first, second);
+    close(first);
+    close(second);
+    struct writer writer = { .machine = from, .refuses = true };
+    close(save_live(&writer, 0));
+    machine_destroy(from);
+    machine_destroy(to);
+}
+END_TEST
+
+/* What two rounds of a forger may hold: each is refused by name. */
+START_TEST(forged_rounds)
+{
+    setup();
+    static const struct {
+        uint64_t place;
+        unsigned page; /* whose bit is set */
+        int more;      /* bytes */
+        const char *why;
+    } cases[] = { { RAM_BASE + 0x1000, 0, 0, "none there" },
+                  { RAM_BASE - 0x100000, 0, 0, "none there" },
+                  { UINT64_MAX - 0xfffff, 0, 0, "none there" },
+                  { RAM_BASE + RAM_SIZE, 0, 0, "none there" },
+                  { RAM_BASE + 0x300000, 5, 0, "too long" }, /* the last chunk has five pages */
+                  { RAM_BASE, 3, 1, "damaged" },
+                  { RAM_BASE, 3, -1, "damaged" } };
+    struct machine *machine = make();
+    struct writer writer = { .machine = machine };
+    fill(machine);
+    int good = save_live(&writer, 0), bad = saved_file();
+    for (unsigned n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        struct saved saved;
+        struct error error;
+        uint8_t *bytes = calloc(1, 32 + 4096 + 1);
+        saved_read(&saved, good);
+        ck_assert_int_eq(saved.sections[1].kind, CONTAINER_PAGES);
+        free(saved.sections[1].bytes);
+        bytes[cases[n].page / 8] = (uint8_t)(1u << cases[n].page % 8);
+        saved.sections[1] = (struct saved_section){ CONTAINER_PAGES, cases[n].place, bytes,
+                                                    (size_t)(32 + 4096 + cases[n].more) };
+        saved_write(&saved, bad);
+        ck_assert(!saved_load(machine, bad, &error));
+        ck_assert_msg(strstr(error.text, cases[n].why) != NULL, "%u: %s", n, error.text);
+        saved_free(&saved);
+    }
+    close(good);
+    close(bad);
+    machine_destroy(machine);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("saved machine");
@@ -283,6 +400,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, forgery);
     tcase_add_test(tcase, description_is_no_text);
     tcase_add_test(tcase, full_disk);
+    tcase_add_test(tcase, in_rounds);
+    tcase_add_test(tcase, forged_rounds);
     suite_add_tcase(suite, tcase);
     return suite;
 }
