@@ -205,6 +205,7 @@ struct device_model {
     /* Of a USB controller: plugs a device into a port (usb/xhci.h). NULL: it is none. */
     bool (*attach_usb)(struct pci_function *function, struct usb_device *device, const char *path,
                        struct error *error);
+    unsigned usb_ports; /* the same: how many ports it has; 0: settings.usb2_ports */
 };
 
 #endif

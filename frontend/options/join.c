@@ -102,6 +102,8 @@ static bool plug(struct options *options, const struct options_device *device, s
         char what[128];
         snprintf(what, sizeof(what), "-device %s", device->text);
         struct machine_pci *function = options_place_pci(options, device, what, error);
+        if (function)
+            options->pci_devices[function - options->machine.pci] = device;
         return function && options_join_backend(options, device, &function->plug, error);
     }
     unsigned slot_count = options->machine.board->virtio_slots;

@@ -242,6 +242,8 @@ struct options {
     const char *pflash_nodes[MACHINE_PFLASH_BANKS_MAX]; /* -machine pflashN=; NULL: not given */
     struct options_device devices[OPTIONS_ITEMS_MAX];
     unsigned device_count;
+    const struct options_device
+        *pci_devices[MACHINE_PCI_MAX];         /* which of them machine.pci[] is; NULL: none */
     const char *unit_texts[MACHINE_UNITS_MAX]; /* of machine.units: the arguments of -device, for messages */
     struct options_named rngs[OPTIONS_ITEMS_MAX];
     unsigned rng_count;

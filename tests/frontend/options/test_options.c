@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "devices/nvme/nvme.h"
+#include "devices/usb/ehci.h"
 #include "devices/usb/hid.h"
 #include "devices/usb/xhci.h"
 #include "tests/frontend/options/option_line.h"
@@ -484,6 +485,29 @@ START_TEST(usb_devices)
 }
 END_TEST
 
+/* QEMU's places: the last controller before the device. If that is full, QEMU refuses the device. */
+START_TEST(usb_controllers)
+{
+    parsed(
+        "-device usb-ehci -device usb-kbd -device qemu-xhci,addr=9,p2=1 -device usb-mouse -device usb-tablet "
+        "-device ich9-usb-ehci1,id=e -device usb-kbd -device usb-kbd,bus=usb-bus.1,port=6");
+    static const struct {
+        const struct device_model *controller;
+        const char *path;
+    } rows[] = { { &ehci_model, "1" },
+                 { &xhci_model, "1" },
+                 { &ehci_model, "2" },
+                 { &ehci_ich9_model, "1" },
+                 { &ehci_model, "6" } };
+    ck_assert_uint_eq(options.machine.usb_count, 5);
+    for (unsigned n = 0; n < 5; n++) {
+        const struct machine_usb *usb = &options.machine.usb[n];
+        ck_assert_ptr_eq(options.machine.pci[usb->controller].plug.model, rows[n].controller);
+        ck_assert_str_eq(usb->path, rows[n].path);
+    }
+}
+END_TEST
+
 START_TEST(consoles)
 {
     parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
@@ -679,7 +703,7 @@ static const struct failing_line failures[] = {
     { "-device qemu-xhci -device usb-kbd,port=2 -device usb-mouse,port=2", "port 2 is taken" },
     { "-device qemu-xhci,p2=0", "1 to 15" },
     { "-device qemu-xhci,p3=16", "1 to 15" },
-    { "-device usb-ehci", "usb-storage" },
+    { "-device usb-ohci", "usb-storage" },
     { "-device qemu-xhci -device usb-storage", "drive=ID" },
     { "-device qemu-xhci -device usb-storage,drive=d", "id=d" },
     { "-usbdevice tablet", "usb-kbd" },
@@ -1144,6 +1168,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, nvme);
     tcase_add_test(tests, screens_for_browsers);
     tcase_add_test(tests, usb_devices);
+    tcase_add_test(tests, usb_controllers);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);
