@@ -141,7 +141,8 @@ enum device_backend {
     DEVICE_BACKEND_PORTS,
     DEVICE_BACKEND_UNITS,  /* the disks and drives on a controller */
     DEVICE_BACKEND_SCREEN, /* the display, to show something there */
-    DEVICE_BACKEND_INPUT   /* the display, for its keys or pointer */
+    DEVICE_BACKEND_INPUT,  /* the display, for its keys or pointer */
+    DEVICE_BACKEND_MEMORY  /* memory of the host */
 };
 
 /* A disk or a drive on a controller. All of it is borrowed as in struct device_plug. */
@@ -171,6 +172,8 @@ struct device_plug {
     const struct device_unit *units;
     unsigned unit_count;
     struct display *display;
+    uint8_t *memory; /* mapped, for the device, which unmaps it; also if it cannot be made */
+    uint64_t memory_size;
     void (*balloon_changed)(void *opaque, uint32_t pages); /* called with `opaque` */
     void *opaque;
     /* Of a PCI Express port: called with `opaque` (pci/root_port.h). */

@@ -10,6 +10,7 @@
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
 #include "devices/pci/i6300esb.h"
+#include "devices/pci/ivshmem.h"
 #include "devices/pci/pvpanic.h"
 #include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
@@ -32,17 +33,44 @@
 #include "devices/virtio/snd/snd.h"
 
 const struct device_model *const device_catalog[] = {
-    &virtio_blk_model,     &virtio_rng_model,     &virtio_net_model,
-    &virtio_9p_model,      &virtio_console_model, &virtconsole_model,
-    &virtserialport_model, &virtio_gpu_model,     &virtio_keyboard_model,
-    &virtio_tablet_model,  &virtio_mouse_model,   &virtio_snd_model,
-    &virtio_vga_model,     &bochs_display_model,  &ramfb_model,
-    &vmcoreinfo_model,     &virtio_balloon_model, &edu_model,
-    &pvpanic_model,        &i6300esb_model,       &nvme_model,
-    &virtio_scsi_model,    &scsi_hd_model,        &scsi_cd_model,
-    &ahci_model,           &ide_hd_model,         &ide_cd_model,
-    &e1000_model,          &e1000e_model,         &root_port_model,
-    &xhci_model,           &ehci_model,           &ehci_ich9_model,
-    &usb_kbd_model,        &usb_tablet_model,     &usb_mouse_model,
-    &usb_hub_model,        &usb_storage_model,    NULL,
+    &virtio_blk_model,
+    &virtio_rng_model,
+    &virtio_net_model,
+    &virtio_9p_model,
+    &virtio_console_model,
+    &virtconsole_model,
+    &virtserialport_model,
+    &virtio_gpu_model,
+    &virtio_keyboard_model,
+    &virtio_tablet_model,
+    &virtio_mouse_model,
+    &virtio_snd_model,
+    &virtio_vga_model,
+    &bochs_display_model,
+    &ramfb_model,
+    &vmcoreinfo_model,
+    &virtio_balloon_model,
+    &edu_model,
+    &ivshmem_model,
+    &pvpanic_model,
+    &i6300esb_model,
+    &nvme_model,
+    &virtio_scsi_model,
+    &scsi_hd_model,
+    &scsi_cd_model,
+    &ahci_model,
+    &ide_hd_model,
+    &ide_cd_model,
+    &e1000_model,
+    &e1000e_model,
+    &root_port_model,
+    &xhci_model,
+    &ehci_model,
+    &ehci_ich9_model,
+    &usb_kbd_model,
+    &usb_tablet_model,
+    &usb_mouse_model,
+    &usb_hub_model,
+    &usb_storage_model,
+    NULL,
 };

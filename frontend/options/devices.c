@@ -79,7 +79,7 @@ static const struct {
     { "virtio-mem", true, "give the memory by -m; virtio-balloon-pci gives it back" },
     { "virtio-multitouch", true, "use virtio-tablet-pci" },
     { "virtio-input-host", true, "windows and viewers have the keys and pointers" },
-    { "ivshmem", true, "use -netdev socket, or -object memory-backend-file,share=on" },
+    { "ivshmem", true, "there is ivshmem-plain; machines also talk by -netdev socket and stream" },
     { "vfio", true, "no device of the host is passed through" },
     { "tpm-", true, "the board has no TPM" },
     { "pci-serial", true, "use virtio-serial-pci" },

@@ -87,6 +87,7 @@ bool options_join_backend(struct options *options, const struct options_device *
     case DEVICE_BACKEND_AUDIO: return options_join_audiodev(options, device, slot, error);
     case DEVICE_BACKEND_RNG: return join_rng(options, device, slot, error);
     case DEVICE_BACKEND_PORTS: return options_join_ports(options, device, slot, error);
+    case DEVICE_BACKEND_MEMORY: return options_join_memdev(options, device, slot, error);
     case DEVICE_BACKEND_UNITS:
     case DEVICE_BACKEND_SCREEN:
     case DEVICE_BACKEND_INPUT:

@@ -415,6 +415,9 @@ bool options_join_folder(struct options *options, const struct options_device *d
 options_take_fn options_take_audiodev, options_take_audio;
 bool options_join_audiodev(struct options *options, const struct options_device *device,
                            struct machine_plug *slot, struct error *error);
+/* A device that shares memory, with the backend that it names. */
+bool options_join_memdev(struct options *options, const struct options_device *device,
+                         struct machine_plug *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...; `pairs` follow the name. */

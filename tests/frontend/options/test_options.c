@@ -485,6 +485,18 @@ START_TEST(usb_devices)
 }
 END_TEST
 
+START_TEST(shared_memory)
+{
+    parsed("-device ivshmem-plain,memdev=s,master=on -object "
+           "memory-backend-file,id=s,size=2M,mem-path=f,share=on");
+    const struct machine_memory *memory = &pci(1, 0)->plug.memory;
+    ck_assert_uint_eq(memory->size, 2u << 20);
+    ck_assert_str_eq(memory->path, "f");
+    ck_assert(memory->shared);
+    ck_assert_uint_eq(options.machine.memory_count, 0); /* it is none of the RAM */
+}
+END_TEST
+
 /* QEMU's places: the last controller before the device. If that is full, QEMU refuses the device. */
 START_TEST(usb_controllers)
 {
@@ -1036,6 +1048,15 @@ static const struct failing_line failures[] = {
     { "-object memory-backend-ram,id=m,size=1000", "multiple of 4K" },
     { "-object memory-backend-memfd,id=m,size=1M,hugetlb=on", "hugetlbfs" },
     { "-M virt,memory-backend=m", "memory-backend=m" },
+    { "-device ivshmem-plain", "memdev=ID" },
+    { "-device ivshmem-plain,memdev=m", "id=m" },
+    { "-object memory-backend-ram,id=m,size=1M -device ivshmem-plain,memdev=m -device ivshmem-plain,memdev=m",
+      "another use" },
+    { "-object memory-backend-ram,id=m,size=64M -M virt,memory-backend=m -device ivshmem-plain,memdev=m",
+      "another use" },
+    { "-object memory-backend-ram,id=m,size=64M -numa node,memdev=m -m 64M -device ivshmem-plain,memdev=m",
+      "another use" },
+    { "-device ivshmem-doorbell,vectors=2,chardev=c", "ivshmem-plain" },
     { "-object memory-backend-ram,id=m,size=64M -M virt,memory-backend=m -m 32M", "64 MiB" },
     { "-numa node,memdev=m -m 64M", "memdev=m" },
     { "-numa node,mem=32M -numa node,mem=32M", "64 MiB" },
@@ -1169,6 +1190,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, screens_for_browsers);
     tcase_add_test(tests, usb_devices);
     tcase_add_test(tests, usb_controllers);
+    tcase_add_test(tests, shared_memory);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);
