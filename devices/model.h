@@ -142,7 +142,8 @@ enum device_backend {
     DEVICE_BACKEND_UNITS,  /* the disks and drives on a controller */
     DEVICE_BACKEND_SCREEN, /* the display, to show something there */
     DEVICE_BACKEND_INPUT,  /* the display, for its keys or pointer */
-    DEVICE_BACKEND_MEMORY  /* memory of the host */
+    DEVICE_BACKEND_MEMORY, /* memory of the host */
+    DEVICE_BACKEND_SERVER  /* the device itself connects to a socket */
 };
 
 /* A disk or a drive on a controller. All of it is borrowed as in struct device_plug. */
@@ -174,6 +175,7 @@ struct device_plug {
     struct display *display;
     uint8_t *memory; /* mapped, for the device, which unmaps it; also if it cannot be made */
     uint64_t memory_size;
+    const char *server;                                    /* path of a socket */
     void (*balloon_changed)(void *opaque, uint32_t pages); /* called with `opaque` */
     void *opaque;
     /* Of a PCI Express port: called with `opaque` (pci/root_port.h). */

@@ -85,6 +85,7 @@ struct machine_plug {
     const char *drive_id; /* NULL: none */
     struct blockdev_config drive;
     struct machine_memory memory;
+    const char *server;   /* path of a socket that the device connects to */
     const char *rng_file; /* the host file that the bytes come from; NULL: the host's getrandom() */
     struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX];
     unsigned port_count;

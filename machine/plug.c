@@ -261,6 +261,7 @@ static bool open_backend(struct machine *machine, const struct machine_plug *wha
     case DEVICE_BACKEND_MEMORY:
         plug->memory_size = what->memory.size;
         return (plug->memory = ram_map(&what->memory, error)) != NULL;
+    case DEVICE_BACKEND_SERVER:
     case DEVICE_BACKEND_RNG:
     case DEVICE_BACKEND_FOLDER:
     case DEVICE_BACKEND_SCREEN:
@@ -282,6 +283,7 @@ static bool fill(struct machine *machine, const struct machine_plug *what, struc
         .ejected = hotplug_ejected,
         .balloon_changed = balloon_changed,
         .rng_file = what->rng_file,
+        .server = what->server,
         .folder = &what->folder,
         .ports = order->ports,
         .port_count = what->port_count,

@@ -52,6 +52,7 @@ const struct device_model *const device_catalog[] = {
     &virtio_balloon_model,
     &edu_model,
     &ivshmem_model,
+    &ivshmem_doorbell_model,
     &pvpanic_model,
     &i6300esb_model,
     &nvme_model,

@@ -79,7 +79,7 @@ static const struct {
     { "virtio-mem", true, "give the memory by -m; virtio-balloon-pci gives it back" },
     { "virtio-multitouch", true, "use virtio-tablet-pci" },
     { "virtio-input-host", true, "windows and viewers have the keys and pointers" },
-    { "ivshmem", true, "there is ivshmem-plain; machines also talk by -netdev socket and stream" },
+    { "ivshmem", true, "there are ivshmem-plain and ivshmem-doorbell" },
     { "vfio", true, "no device of the host is passed through" },
     { "tpm-", true, "the board has no TPM" },
     { "pci-serial", true, "use virtio-serial-pci" },
@@ -185,7 +185,7 @@ static const struct device_key pci_keys[] = {
     { .name = NULL },
 };
 static const struct device_key usb_keys[] = {
-    { "bus", DEVICE_KEY_TEXT, "ID.0, of a qemu-xhci with id=ID; without it, the first with a free port",
+    { "bus", DEVICE_KEY_TEXT, "ID.0, of a USB controller with id=ID; without it, the last before it",
       DEVICE_SETTING(carrier) },
     { "port", DEVICE_KEY_TEXT, "its port; without it, the first that is free", DEVICE_SETTING(usb_port) },
     { .name = NULL },

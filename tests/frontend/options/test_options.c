@@ -494,6 +494,9 @@ START_TEST(shared_memory)
     ck_assert_str_eq(memory->path, "f");
     ck_assert(memory->shared);
     ck_assert_uint_eq(options.machine.memory_count, 0); /* it is none of the RAM */
+    parsed("-chardev socket,id=c,path=/tmp/a,,b -device ivshmem-doorbell,chardev=c,vectors=3,ioeventfd=on");
+    ck_assert_str_eq(pci(1, 0)->plug.server, "/tmp/a,b");
+    ck_assert_uint_eq(pci(1, 0)->plug.settings.msix_vectors, 3);
 }
 END_TEST
 
@@ -1056,7 +1059,13 @@ static const struct failing_line failures[] = {
       "another use" },
     { "-object memory-backend-ram,id=m,size=64M -numa node,memdev=m -m 64M -device ivshmem-plain,memdev=m",
       "another use" },
-    { "-device ivshmem-doorbell,vectors=2,chardev=c", "ivshmem-plain" },
+    { "-device ivshmem,shm=s", "ivshmem-doorbell" },
+    { "-device ivshmem-doorbell", "chardev=ID" },
+    { "-device ivshmem-doorbell,chardev=c", "id=c" },
+    { "-chardev socket,id=c,path=p -device ivshmem-doorbell,chardev=c,vectors=65", "64" },
+    { "-chardev null,id=c -device ivshmem-doorbell,chardev=c", "path=PATH" },
+    { "-chardev socket,id=c,path=p,server=on -device ivshmem-doorbell,chardev=c", "path=PATH" },
+    { "-chardev socket,id=c,host=h,port=1 -device ivshmem-doorbell,chardev=c", "path=PATH" },
     { "-object memory-backend-ram,id=m,size=64M -M virt,memory-backend=m -m 32M", "64 MiB" },
     { "-numa node,memdev=m -m 64M", "memdev=m" },
     { "-numa node,mem=32M -numa node,mem=32M", "64 MiB" },
