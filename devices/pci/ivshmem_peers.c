@@ -134,8 +134,8 @@ static struct peer *find(struct ivshmem_peers *peers, uint32_t id, bool add)
     return room;
 }
 
-/* An eventfd, or another file of the kernel's without a name: a write to these does not wait for anybody
- * who does not want it to. */
+/* An eventfd, or another file of the kernel's without a type: unlike with a pipe or a socket, a write waits
+ * for nobody unless a peer makes it blocking again and fills its counter at that moment. */
 static bool is_eventfd(int fd)
 {
     struct stat status;
