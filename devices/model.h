@@ -141,7 +141,9 @@ enum device_backend {
     DEVICE_BACKEND_PORTS,
     DEVICE_BACKEND_UNITS,  /* the disks and drives on a controller */
     DEVICE_BACKEND_SCREEN, /* the display, to show something there */
-    DEVICE_BACKEND_INPUT   /* the display, for its keys or pointer */
+    DEVICE_BACKEND_INPUT,  /* the display, for its keys or pointer */
+    DEVICE_BACKEND_MEMORY, /* memory of the host */
+    DEVICE_BACKEND_SERVER  /* the device itself connects to a socket */
 };
 
 /* A disk or a drive on a controller. All of it is borrowed as in struct device_plug. */
@@ -171,6 +173,9 @@ struct device_plug {
     const struct device_unit *units;
     unsigned unit_count;
     struct display *display;
+    uint8_t *memory; /* mapped, for the device, which unmaps it; also if it cannot be made */
+    uint64_t memory_size;
+    const char *server;                                    /* path of a socket */
     void (*balloon_changed)(void *opaque, uint32_t pages); /* called with `opaque` */
     void *opaque;
     /* Of a PCI Express port: called with `opaque` (pci/root_port.h). */
@@ -205,6 +210,7 @@ struct device_model {
     /* Of a USB controller: plugs a device into a port (usb/xhci.h). NULL: it is none. */
     bool (*attach_usb)(struct pci_function *function, struct usb_device *device, const char *path,
                        struct error *error);
+    unsigned usb_ports; /* the same: how many ports it has; 0: settings.usb2_ports */
 };
 
 #endif

@@ -62,6 +62,21 @@ struct machine_unit {
     struct blockdev_config drive;    /* path NULL: a drive without a medium */
 };
 
+/* Memory of the host: a piece of the guest's RAM, where pieces follow each other from its start, or what a
+ * device shares. */
+struct machine_memory {
+    uint64_t size; /* bytes, a multiple of 4 KiB */
+    const char
+        *path;       /* a file of the host that holds it, or a folder for one that is forgotten; NULL: none */
+    uint64_t offset; /* in the file */
+    bool memfd;      /* memory that other processes can be given */
+    bool shared;     /* the guest's writes go to the file */
+    bool read_only_file;
+    bool prealloc; /* all of it is taken from the host at the start */
+    bool merge;    /* equal pages of several machines may be kept once */
+    bool undumped; /* it is not in a core dump */
+};
+
 /* What is plugged into a virtio-mmio slot, or is a function on the PCI bus. The members after `settings` are
  * for the model's back end. */
 struct machine_plug {
@@ -69,6 +84,8 @@ struct machine_plug {
     struct device_settings settings;
     const char *drive_id; /* NULL: none */
     struct blockdev_config drive;
+    struct machine_memory memory;
+    const char *server;   /* path of a socket that the device connects to */
     const char *rng_file; /* the host file that the bytes come from; NULL: the host's getrandom() */
     struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX];
     unsigned port_count;
@@ -135,20 +152,6 @@ struct machine_load {
     unsigned data_len; /* bytes of `data` to store, little-endian: 0..8 */
     uint64_t data;
     int cpu; /* the hart that starts there and not in the boot ROM; -1: none */
-};
-
-/* What a piece of the guest's RAM is made of on the host; pieces follow each other from the start of RAM. */
-struct machine_memory {
-    uint64_t size; /* bytes, a multiple of 4 KiB */
-    const char
-        *path;       /* a file of the host that holds it, or a folder for one that is forgotten; NULL: none */
-    uint64_t offset; /* in the file */
-    bool memfd;      /* memory that other processes can be given */
-    bool shared;     /* the guest's writes go to the file */
-    bool read_only_file;
-    bool prealloc; /* all of it is taken from the host at the start */
-    bool merge;    /* equal pages of several machines may be kept once */
-    bool undumped; /* it is not in a core dump */
 };
 
 /* -numa node: RAM and harts that are near each other. */

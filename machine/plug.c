@@ -13,6 +13,7 @@
 #include "devices/virtio/console.h"
 #include "devices/virtio/virtio.h"
 #include "machine/internal.h"
+#include "machine/ram.h"
 #include "util/log.h"
 
 #define SPARE_ROOM 256u
@@ -257,6 +258,10 @@ static bool open_backend(struct machine *machine, const struct machine_plug *wha
     case DEVICE_BACKEND_AUDIO: return (plug->audio = open_audiodev(machine, what->audiodev, error)) != NULL;
     case DEVICE_BACKEND_PORTS: return open_ports(machine, what, order->ports, error);
     case DEVICE_BACKEND_UNITS: return open_units(machine, what, order, error);
+    case DEVICE_BACKEND_MEMORY:
+        plug->memory_size = what->memory.size;
+        return (plug->memory = ram_map(&what->memory, error)) != NULL;
+    case DEVICE_BACKEND_SERVER:
     case DEVICE_BACKEND_RNG:
     case DEVICE_BACKEND_FOLDER:
     case DEVICE_BACKEND_SCREEN:
@@ -278,6 +283,7 @@ static bool fill(struct machine *machine, const struct machine_plug *what, struc
         .ejected = hotplug_ejected,
         .balloon_changed = balloon_changed,
         .rng_file = what->rng_file,
+        .server = what->server,
         .folder = &what->folder,
         .ports = order->ports,
         .port_count = what->port_count,

@@ -78,21 +78,39 @@ bool ram_is_replaced(const struct machine_config *config)
     return false;
 }
 
+static bool prepare(const struct machine_memory *memory, uint8_t *at, struct error *error)
+{
+    if ((memory->path || memory->memfd) && !map_file(memory, at, error))
+        return false;
+    if (memory->undumped)
+        madvise(at, memory->size, MADV_DONTDUMP);
+    if (memory->merge)
+        madvise(at, memory->size, MADV_MERGEABLE); /* a kernel without KSM keeps them apart */
+    return !memory->prealloc || take_all(at, memory->size, error);
+}
+
 bool ram_prepare(const struct machine_config *config, uint8_t *ram, struct error *error)
 {
     uint64_t done = 0;
     for (unsigned n = 0; n < config->memory_count; n++) {
-        const struct machine_memory *memory = &config->memory[n];
-        uint8_t *at = ram + done;
-        if ((memory->path || memory->memfd) && !map_file(memory, at, error))
+        if (!prepare(&config->memory[n], ram + done, error))
             return false;
-        if (memory->undumped)
-            madvise(at, memory->size, MADV_DONTDUMP);
-        if (memory->merge)
-            madvise(at, memory->size, MADV_MERGEABLE); /* a kernel without KSM keeps them apart */
-        if (memory->prealloc && !take_all(at, memory->size, error))
-            return false;
-        done += memory->size;
+        done += config->memory[n].size;
     }
     return true;
+}
+
+uint8_t *ram_map(const struct machine_memory *memory, struct error *error)
+{
+    void *at = mmap(NULL, memory->size, PROT_READ | PROT_WRITE,
+                    MAP_ANONYMOUS | MAP_NORESERVE | (memory->shared ? MAP_SHARED : MAP_PRIVATE), -1, 0);
+    if (at == MAP_FAILED) {
+        error_set(error, "the host has no %" PRIu64 " MiB of memory to share: %s", memory->size >> 20,
+                  strerror(errno));
+        return NULL;
+    }
+    if (prepare(memory, at, error))
+        return at;
+    munmap(at, memory->size);
+    return NULL;
 }

@@ -12,6 +12,9 @@
  * anything is in it. False, with *error filled. */
 bool ram_prepare(const struct machine_config *config, uint8_t *ram, struct error *error);
 
+/* Maps memory of its own, which the caller unmaps. NULL, with *error filled. */
+uint8_t *ram_map(const struct machine_memory *memory, struct error *error);
+
 /* Returns whether some of it will belong to a file of its own: then nothing else may map the RAM. */
 bool ram_is_replaced(const struct machine_config *config);
 

@@ -10,11 +10,13 @@
 #include "devices/pci/bochs_display.h"
 #include "devices/pci/edu.h"
 #include "devices/pci/i6300esb.h"
+#include "devices/pci/ivshmem.h"
 #include "devices/pci/pvpanic.h"
 #include "devices/pci/root_port.h"
 #include "devices/platform/ramfb.h"
 #include "devices/platform/vmcoreinfo.h"
 #include "devices/scsi/scsi.h"
+#include "devices/usb/ehci.h"
 #include "devices/usb/hid.h"
 #include "devices/usb/hub.h"
 #include "devices/usb/storage.h"
@@ -49,6 +51,8 @@ const struct device_model *const device_catalog[] = {
     &vmcoreinfo_model,
     &virtio_balloon_model,
     &edu_model,
+    &ivshmem_model,
+    &ivshmem_doorbell_model,
     &pvpanic_model,
     &i6300esb_model,
     &nvme_model,
@@ -62,6 +66,8 @@ const struct device_model *const device_catalog[] = {
     &e1000e_model,
     &root_port_model,
     &xhci_model,
+    &ehci_model,
+    &ehci_ich9_model,
     &usb_kbd_model,
     &usb_tablet_model,
     &usb_mouse_model,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What all USB devices have in common: see usb.h. Standard requests are those of section 9.4 of the Universal
- * Serial Bus Specification 2.0. The controller gives a device its address itself, so SET_ADDRESS never comes.
+ * Serial Bus Specification 2.0. Addresses are the controller's, so SET_ADDRESS never comes.
  */
 #include <string.h>
 
@@ -180,7 +180,7 @@ enum usb_result usb_device_transfer(struct usb_device *device, uint8_t endpoint,
 void usb_device_reset(struct usb_device *device)
 {
     CHECK_HELD(device->host->lock);
-    device->configuration = 0;
+    device->configuration = device->address = 0;
     device->halted = 0;
     if (device->ops->reset)
         device->ops->reset(device);

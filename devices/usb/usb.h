@@ -141,7 +141,23 @@ struct usb_device {
     const char *id;          /* of the -device, for the monitor; NULL: none */
     struct usb_device *next; /* the controller's list */
     char path[16];           /* where it is: "1", "2.3" */
+    uint8_t address;         /* for a controller that leaves it to the driver; 0 after a reset */
 };
+
+/* ---- For controllers, when a device is plugged in -------------------------------------------------------
+ */
+
+struct usb_plug {
+    struct usb_host *host;
+    struct usb_device **devices; /* all that are plugged in, in this order; the controller owns them */
+    /* Plugs it into the controller's own port (from 1); false: there is none for it. */
+    bool (*root)(struct usb_host *host, struct usb_device *device, unsigned port);
+};
+/* `path` is a port, or the ports of hubs and of the device: "1", "2.3"; a hub comes before what is behind it.
+ * Before the machine runs, without the lock. False, with *error filled, if there is no such port or it is
+ * taken; the caller then keeps the device. */
+bool usb_device_plug(struct usb_device *device, const char *path, const struct usb_plug *plug,
+                     struct error *error);
 
 /* ---- For controllers; all [locked] --------------------------------------------------------------------- */
 

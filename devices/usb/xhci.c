@@ -5,7 +5,6 @@
  */
 #include "devices/usb/xhci_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,24 +198,10 @@ static const struct pci_function_ops xhci_ops = {
 
 /* ---- Plugging in --------------------------------------------------------------------------------------- */
 
-/* Reads the last port of a path, and puts what is before it, the path of a hub, into `hub`. */
-static bool split(const char *path, char *hub, size_t size, unsigned *port)
-{
-    const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
-    size_t length = dot ? (size_t)(dot - path) : 0;
-    char *end;
-    if (dot == path || length >= size || *last < '1' || *last > '9')
-        return false;
-    memcpy(hub, path, length);
-    hub[length] = '\0';
-    unsigned long number = strtoul(last, &end, 10);
-    *port = (unsigned)number;
-    return !*end && number <= XHCI_PORTS_MAX;
-}
-
 /* Port `number` of those that have the device's kind. */
-static bool attach_root(struct xhci *xhci, struct usb_device *device, unsigned number)
+static bool attach_root(struct usb_host *host, struct usb_device *device, unsigned number)
 {
+    struct xhci *xhci = (struct xhci *)((char *)host - offsetof(struct xhci, host));
     for (unsigned n = 1; n <= xhci->port_count; n++) {
         struct xhci_port *port = &xhci->ports[n];
         if (port->usb3 != (device->ops->speed == USB_SPEED_SUPER) || --number)
@@ -229,35 +214,13 @@ static bool attach_root(struct xhci *xhci, struct usb_device *device, unsigned n
     return false;
 }
 
-static bool attach_hub(struct xhci *xhci, struct usb_device *device, const char *path, unsigned number)
-{
-    unsigned depth = 1;
-    for (const char *at = path; *at; at++)
-        depth += *at == '.';
-    for (struct usb_device *hub = xhci->devices; hub && depth <= USB_DEPTH_MAX; hub = hub->next)
-        if (strcmp(hub->path, path) == 0)
-            return hub->ops->attach && hub->ops->attach(hub, number, device);
-    return false;
-}
-
 bool xhci_attach(struct pci_function *function, struct usb_device *device, const char *path,
                  struct error *error)
 {
     struct xhci *xhci = (struct xhci *)function;
-    char hub[sizeof(device->path)];
-    unsigned number;
-    device->host = &xhci->host;
-    if (device->ops->attaching && !device->ops->attaching(device, error))
+    const struct usb_plug plug = { &xhci->host, &xhci->devices, attach_root };
+    if (!usb_device_plug(device, path, &plug, error))
         return false;
-    if (strlen(path) >= sizeof(device->path) || !split(path, hub, sizeof(hub), &number) ||
-        !(*hub ? attach_hub(xhci, device, hub, number) : attach_root(xhci, device, number)))
-        return error_set(error, "%s: there is no port %.20s that is free on its controller",
-                         device->ops->name, path);
-    struct usb_device **end = &xhci->devices;
-    while (*end)
-        end = &(*end)->next;
-    *end = device;
-    snprintf(device->path, sizeof(device->path), "%s", path);
     pthread_mutex_lock(&xhci->lock);
     xhci_reset(xhci);
     pthread_mutex_unlock(&xhci->lock);

@@ -71,6 +71,32 @@ static bool join_rng(struct options *options, const struct options_device *devic
            error_set(error, "-device %s: there is no -object rng-random with id=%s", device->text, id);
 }
 
+/* The chardev is one that leads to a socket with a path. In its description a comma of the path is doubled,
+ * and what follows a single one are its keys. */
+static bool join_server(struct options *options, const struct options_device *device,
+                        struct machine_plug *slot, struct error *error)
+{
+    static const char prefix[] = "unix:";
+    const char *id = device->settings.backend;
+    const struct options_named *named = options_find_named(options->chardevs, options->chardev_count, id);
+    char path[256];
+    size_t length = 0;
+    if (!named)
+        return error_set(error, "-device %s: there is no -chardev with id=%s", device->text, id);
+    const char *from = named->value;
+    bool fits = strncmp(from, prefix, sizeof(prefix) - 1) == 0;
+    for (from += fits ? sizeof(prefix) - 1 : 0; fits && *from; from++) {
+        fits = length < sizeof(path) && (*from != ',' || *++from == ',');
+        if (fits)
+            path[length++] = *from;
+    }
+    if (!fits || !length)
+        return error_set(error,
+                         "-device %s: its chardev must be a socket,path=PATH, without server=", device->text);
+    slot->server = option_strings_add(&options->strings, path, length);
+    return true;
+}
+
 bool options_join_backend(struct options *options, const struct options_device *device,
                           struct machine_plug *slot, struct error *error)
 {
@@ -87,6 +113,8 @@ bool options_join_backend(struct options *options, const struct options_device *
     case DEVICE_BACKEND_AUDIO: return options_join_audiodev(options, device, slot, error);
     case DEVICE_BACKEND_RNG: return join_rng(options, device, slot, error);
     case DEVICE_BACKEND_PORTS: return options_join_ports(options, device, slot, error);
+    case DEVICE_BACKEND_MEMORY: return options_join_memdev(options, device, slot, error);
+    case DEVICE_BACKEND_SERVER: return join_server(options, device, slot, error);
     case DEVICE_BACKEND_UNITS:
     case DEVICE_BACKEND_SCREEN:
     case DEVICE_BACKEND_INPUT:
@@ -102,6 +130,8 @@ static bool plug(struct options *options, const struct options_device *device, s
         char what[128];
         snprintf(what, sizeof(what), "-device %s", device->text);
         struct machine_pci *function = options_place_pci(options, device, what, error);
+        if (function)
+            options->pci_devices[function - options->machine.pci] = device;
         return function && options_join_backend(options, device, &function->plug, error);
     }
     unsigned slot_count = options->machine.board->virtio_slots;

@@ -306,6 +306,28 @@ static const struct options_memory *find_backend(const struct options *options, 
     return NULL;
 }
 
+bool options_join_memdev(struct options *options, const struct options_device *device,
+                         struct machine_plug *slot, struct error *error)
+{
+    const char *id = device->settings.backend;
+    const struct options_memory *backend = find_backend(options, id);
+    bool taken = options->memory_backend && strcmp(options->memory_backend, id) == 0;
+    if (!backend)
+        return error_set(error, "-device %s: there is no -object memory-backend-... with id=%s", device->text,
+                         id);
+    for (unsigned n = 0; n < options->node_count; n++)
+        taken |= options->nodes[n].memdev && strcmp(options->nodes[n].memdev, id) == 0;
+    for (unsigned n = 0; n < options->device_count; n++) {
+        const struct options_device *other = &options->devices[n];
+        taken |= other != device && other->model->backend == DEVICE_BACKEND_MEMORY &&
+                 strcmp(other->settings.backend, id) == 0;
+    }
+    if (taken)
+        return error_set(error, "-device %s: the memory %s has another use already", device->text, id);
+    slot->memory = backend->memory;
+    return true;
+}
+
 static bool use_backend(struct options *options, const char *flag, const char *id, struct error *error)
 {
     struct machine_config *machine = &options->machine;

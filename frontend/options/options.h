@@ -242,6 +242,8 @@ struct options {
     const char *pflash_nodes[MACHINE_PFLASH_BANKS_MAX]; /* -machine pflashN=; NULL: not given */
     struct options_device devices[OPTIONS_ITEMS_MAX];
     unsigned device_count;
+    const struct options_device
+        *pci_devices[MACHINE_PCI_MAX];         /* which of them machine.pci[] is; NULL: none */
     const char *unit_texts[MACHINE_UNITS_MAX]; /* of machine.units: the arguments of -device, for messages */
     struct options_named rngs[OPTIONS_ITEMS_MAX];
     unsigned rng_count;
@@ -413,6 +415,9 @@ bool options_join_folder(struct options *options, const struct options_device *d
 options_take_fn options_take_audiodev, options_take_audio;
 bool options_join_audiodev(struct options *options, const struct options_device *device,
                            struct machine_plug *slot, struct error *error);
+/* A device that shares memory, with the backend that it names. */
+bool options_join_memdev(struct options *options, const struct options_device *device,
+                         struct machine_plug *slot, struct error *error);
 bool options_take_filter_dump(struct options *options, const struct option_pairs *pairs, struct error *error);
 options_take_fn options_take_display, options_take_vnc, options_take_full_screen, options_take_screendump;
 /* -device loader,...; `pairs` follow the name. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * -device usb-X: which controller a USB device is on, and at which of its ports. Without bus= it is the first
- * controller that has a free port, and without port= the first free port, as by QEMU.
+ * -device usb-X: which controller a USB device is on, and at which of its ports. Without bus= it is the last
+ * controller before it on the command line, as by QEMU; if that has no free port, or there is none, it is the
+ * first of all that has one. Without port= it is the first free port.
  */
 #include <stdio.h>
 #include <string.h>
@@ -36,8 +37,10 @@ static bool is_taken(const struct options *options, unsigned controller, const c
 /* Returns a port that is free; NULL: there is none. All devices are for ports of USB 2. */
 static const char *free_port(struct options *options, unsigned controller)
 {
+    const struct machine_plug *plug = &options->machine.pci[controller].plug;
+    unsigned count = plug->model->usb_ports ? plug->model->usb_ports : plug->settings.usb2_ports;
     char path[8];
-    for (unsigned n = 1; n <= options->machine.pci[controller].plug.settings.usb2_ports; n++) {
+    for (unsigned n = 1; n <= count; n++) {
         int length = snprintf(path, sizeof(path), "%u", n);
         if (!is_taken(options, controller, path))
             return option_strings_add(&options->strings, path, (size_t)length);
@@ -58,15 +61,39 @@ static bool place(struct options *options, const struct options_device *device, 
     return options_join_backend(options, device, &usb->plug, error);
 }
 
+static bool is_controller(const struct options *options, unsigned number)
+{
+    const struct machine_plug *plug = &options->machine.pci[number].plug;
+    return plug->model && plug->model->attach_usb;
+}
+
+/* The controller that was the last before the device on the command line; pci_count: there is none. */
+static unsigned last_before(const struct options *options, const struct options_device *device)
+{
+    unsigned best = options->machine.pci_count;
+    for (unsigned n = 0; n < options->machine.pci_count; n++) {
+        const struct options_device *here = options->pci_devices[n];
+        if (is_controller(options, n) && here && here < device &&
+            (best == options->machine.pci_count || here > options->pci_devices[best]))
+            best = n;
+    }
+    return best;
+}
+
 bool options_plug_usb(struct options *options, const struct options_device *device, struct error *error)
 {
     const char *bus = device->settings.carrier, *asked = device->settings.usb_port;
-    unsigned nameless = 0;
+    unsigned nameless = 0, last = last_before(options, device);
     bool found = false;
+    if (!bus && last < options->machine.pci_count) {
+        const char *path = asked ? asked : free_port(options, last);
+        if (path)
+            return place(options, device, last, path, error);
+    }
     for (unsigned n = 0; n < options->machine.pci_count; n++) {
-        const struct machine_plug *controller = &options->machine.pci[n].plug;
-        if (!controller->model || !controller->model->attach_usb)
+        if (!is_controller(options, n))
             continue;
+        const struct machine_plug *controller = &options->machine.pci[n].plug;
         unsigned number = nameless;
         nameless += !controller->settings.id;
         if (bus && !is_bus(bus, controller->settings.id, number))
@@ -80,7 +107,7 @@ bool options_plug_usb(struct options *options, const struct options_device *devi
         return error_set(error, "-device %s: its controller has no free port (p2= says how many there are)",
                          device->text);
     if (bus)
-        return error_set(error, "-device %s: no -device qemu-xhci has the id that is before \".0\"",
+        return error_set(error, "-device %s: no USB controller has the id that is before \".0\"",
                          device->text);
-    return error_set(error, "-device %s: it needs a -device qemu-xhci", device->text);
+    return error_set(error, "-device %s: it needs a -device qemu-xhci or usb-ehci", device->text);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "devices/nvme/nvme.h"
+#include "devices/usb/ehci.h"
 #include "devices/usb/hid.h"
 #include "devices/usb/xhci.h"
 #include "tests/frontend/options/option_line.h"
@@ -487,6 +488,44 @@ START_TEST(usb_devices)
 }
 END_TEST
 
+START_TEST(shared_memory)
+{
+    parsed("-device ivshmem-plain,memdev=s,master=on -object "
+           "memory-backend-file,id=s,size=2M,mem-path=f,share=on");
+    const struct machine_memory *memory = &pci(1, 0)->plug.memory;
+    ck_assert_uint_eq(memory->size, 2u << 20);
+    ck_assert_str_eq(memory->path, "f");
+    ck_assert(memory->shared);
+    ck_assert_uint_eq(options.machine.memory_count, 0); /* it is none of the RAM */
+    parsed("-chardev socket,id=c,path=/tmp/a,,b -device ivshmem-doorbell,chardev=c,vectors=3,ioeventfd=on");
+    ck_assert_str_eq(pci(1, 0)->plug.server, "/tmp/a,b");
+    ck_assert_uint_eq(pci(1, 0)->plug.settings.msix_vectors, 3);
+}
+END_TEST
+
+/* QEMU's places: the last controller before the device. If that is full, QEMU refuses the device. */
+START_TEST(usb_controllers)
+{
+    parsed(
+        "-device usb-ehci -device usb-kbd -device qemu-xhci,addr=9,p2=1 -device usb-mouse -device usb-tablet "
+        "-device ich9-usb-ehci1,id=e -device usb-kbd -device usb-kbd,bus=usb-bus.1,port=6");
+    static const struct {
+        const struct device_model *controller;
+        const char *path;
+    } rows[] = { { &ehci_model, "1" },
+                 { &xhci_model, "1" },
+                 { &ehci_model, "2" },
+                 { &ehci_ich9_model, "1" },
+                 { &ehci_model, "6" } };
+    ck_assert_uint_eq(options.machine.usb_count, 5);
+    for (unsigned n = 0; n < 5; n++) {
+        const struct machine_usb *usb = &options.machine.usb[n];
+        ck_assert_ptr_eq(options.machine.pci[usb->controller].plug.model, rows[n].controller);
+        ck_assert_str_eq(usb->path, rows[n].path);
+    }
+}
+END_TEST
+
 START_TEST(consoles)
 {
     parsed("-chardev socket,id=s,path=/tmp/a,,b,server=on,wait=off -serial chardev:s");
@@ -682,7 +721,7 @@ static const struct failing_line failures[] = {
     { "-device qemu-xhci -device usb-kbd,port=2 -device usb-mouse,port=2", "port 2 is taken" },
     { "-device qemu-xhci,p2=0", "1 to 15" },
     { "-device qemu-xhci,p3=16", "1 to 15" },
-    { "-device usb-ehci", "usb-storage" },
+    { "-device usb-ohci", "usb-storage" },
     { "-device qemu-xhci -device usb-storage", "drive=ID" },
     { "-device qemu-xhci -device usb-storage,drive=d", "id=d" },
     { "-usbdevice tablet", "usb-kbd" },
@@ -1019,6 +1058,21 @@ static const struct failing_line failures[] = {
     { "-object memory-backend-ram,id=m,size=1000", "multiple of 4K" },
     { "-object memory-backend-memfd,id=m,size=1M,hugetlb=on", "hugetlbfs" },
     { "-M virt,memory-backend=m", "memory-backend=m" },
+    { "-device ivshmem-plain", "memdev=ID" },
+    { "-device ivshmem-plain,memdev=m", "id=m" },
+    { "-object memory-backend-ram,id=m,size=1M -device ivshmem-plain,memdev=m -device ivshmem-plain,memdev=m",
+      "another use" },
+    { "-object memory-backend-ram,id=m,size=64M -M virt,memory-backend=m -device ivshmem-plain,memdev=m",
+      "another use" },
+    { "-object memory-backend-ram,id=m,size=64M -numa node,memdev=m -m 64M -device ivshmem-plain,memdev=m",
+      "another use" },
+    { "-device ivshmem,shm=s", "ivshmem-doorbell" },
+    { "-device ivshmem-doorbell", "chardev=ID" },
+    { "-device ivshmem-doorbell,chardev=c", "id=c" },
+    { "-chardev socket,id=c,path=p -device ivshmem-doorbell,chardev=c,vectors=65", "64" },
+    { "-chardev null,id=c -device ivshmem-doorbell,chardev=c", "path=PATH" },
+    { "-chardev socket,id=c,path=p,server=on -device ivshmem-doorbell,chardev=c", "path=PATH" },
+    { "-chardev socket,id=c,host=h,port=1 -device ivshmem-doorbell,chardev=c", "path=PATH" },
     { "-object memory-backend-ram,id=m,size=64M -M virt,memory-backend=m -m 32M", "64 MiB" },
     { "-numa node,memdev=m -m 64M", "memdev=m" },
     { "-numa node,mem=32M -numa node,mem=32M", "64 MiB" },
@@ -1151,6 +1205,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, nvme);
     tcase_add_test(tests, screens_for_browsers);
     tcase_add_test(tests, usb_devices);
+    tcase_add_test(tests, usb_controllers);
+    tcase_add_test(tests, shared_memory);
     tcase_add_test(tests, consoles);
     tcase_add_test(tests, loaders);
     tcase_add_test(tests, small_flags);

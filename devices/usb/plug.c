@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where a device is plugged in: at a port of its controller, or at one of a hub. See usb.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/usb/usb.h"
+
+/* Reads the last port of a path, and puts what is before it, the path of a hub, into `hub`. */
+static bool split(const char *path, char *hub, size_t size, unsigned *port)
+{
+    const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
+    size_t length = dot ? (size_t)(dot - path) : 0;
+    char *end;
+    if (dot == path || length >= size || *last < '1' || *last > '9')
+        return false;
+    memcpy(hub, path, length);
+    hub[length] = '\0';
+    unsigned long number = strtoul(last, &end, 10);
+    *port = (unsigned)number;
+    return !*end && number <= USB_HUB_PORTS_MAX;
+}
+
+static bool attach_hub(struct usb_device *devices, struct usb_device *device, const char *path,
+                       unsigned number)
+{
+    unsigned depth = 1;
+    for (const char *at = path; *at; at++)
+        depth += *at == '.';
+    for (struct usb_device *hub = devices; hub && depth <= USB_DEPTH_MAX; hub = hub->next)
+        if (strcmp(hub->path, path) == 0)
+            return hub->ops->attach && hub->ops->attach(hub, number, device);
+    return false;
+}
+
+bool usb_device_plug(struct usb_device *device, const char *path, const struct usb_plug *plug,
+                     struct error *error)
+{
+    char hub[sizeof(device->path)];
+    unsigned number;
+    device->host = plug->host;
+    if (device->ops->attaching && !device->ops->attaching(device, error))
+        return false;
+    if (strlen(path) >= sizeof(device->path) || !split(path, hub, sizeof(hub), &number) ||
+        !(*hub ? attach_hub(*plug->devices, device, hub, number) : plug->root(plug->host, device, number)))
+        return error_set(error, "%s: there is no port %.20s that is free on its controller",
+                         device->ops->name, path);
+    struct usb_device **end = plug->devices;
+    while (*end)
+        end = &(*end)->next;
+    *end = device;
+    snprintf(device->path, sizeof(device->path), "%s", path);
+    return true;
+}
