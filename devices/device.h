@@ -34,7 +34,9 @@ static inline void irq_line_set(const struct irq_line *line, bool level)
         line->set(line->controller, line->number, level);
 }
 
-/* Guest physical memory as a bus master sees it. All functions are callable from any thread. */
+/* Guest memory as a bus master sees it. All functions are callable from any thread. Addresses are physical,
+ * except those that a master behind an IOMMU gives to translate() and to dma_map(), dma_read(), dma_write().
+ */
 struct dma;
 struct dma_ops {
     /* Host pointer to [paddr, paddr + length) if all of that is RAM (for `write`: writable RAM), else NULL.
@@ -46,14 +48,27 @@ struct dma_ops {
      * 4 KiB. Their contents are undefined afterwards; with `zeros` they are zeros, or nothing happens. False
      * if that is not all RAM, or the host keeps the pages. May wait for the host. */
     bool (*discard)(struct dma *dma, uint64_t paddr, uint64_t length, bool zeros);
+    /* Finds the physical address of the master's own `address`, and shortens *length (at least 1) to what is
+     * contiguous there. What is known now may be wrong after any later action of the guest. False: the IOMMU
+     * denies the access, and has told the guest. NULL: there is no IOMMU, the addresses are the same. */
+    bool (*translate)(struct dma *dma, uint64_t address, uint64_t *length, bool write, uint64_t *paddr);
 };
 struct dma {
     const struct dma_ops *ops;
 };
 
-/* Copies from / to guest memory. Returns false, with nothing copied, if the range is not all RAM. */
-bool dma_read(struct dma *dma, uint64_t paddr, void *bytes, uint64_t length);
-bool dma_write(struct dma *dma, uint64_t paddr, const void *bytes, uint64_t length);
+/* Host pointer to the beginning of [address, address + *length), which shortens *length (at least 1) to what
+ * is contiguous. *paddr is for written(). NULL: it is not RAM, or the IOMMU denies it. */
+void *dma_map(struct dma *dma, uint64_t address, uint64_t *length, bool write, uint64_t *paddr);
+/* Whether addresses are translated, so that nobody may keep a pointer. */
+static inline bool dma_is_translated(const struct dma *dma)
+{
+    return dma->ops->translate != NULL;
+}
+/* Copies from / to guest memory. Returns false if the range is not all RAM that the master may access; then
+ * nothing was copied, or behind an IOMMU the pieces before the bad one. */
+bool dma_read(struct dma *dma, uint64_t address, void *bytes, uint64_t length);
+bool dma_write(struct dma *dma, uint64_t address, const void *bytes, uint64_t length);
 /* As dma_ops.discard; false if the board cannot do it. */
 bool dma_discard(struct dma *dma, uint64_t paddr, uint64_t length, bool zeros);
 

@@ -27,6 +27,7 @@ struct dma;
 struct netdev;
 struct p9_server_config;
 struct pci_function;
+struct pci_msi_target;
 struct scsi_unit;
 struct usb_device;
 struct virtio_console_port;
@@ -101,8 +102,10 @@ struct device_settings {
     uint32_t width, height;                           /* of a screen */
     uint32_t outputs;                                 /* the same: 1 */
     uint32_t streams, jacks, chmaps;
-    uint64_t dma_mask;                                  /* of edu */
-    const char *vendor, *product, *version, *device_id; /* of a SCSI unit */
+    uint64_t dma_mask;                                   /* of edu */
+    uint32_t iommu_off;                                  /* of an IOMMU, at its start; as hotplug */
+    uint32_t iommu_vendor, iommu_device, iommu_revision; /* in its configuration space */
+    const char *vendor, *product, *version, *device_id;  /* of a SCSI unit */
     uint64_t wwn;
     uint32_t channel, target, lun; /* target and lun are plus one; 0: not given */
     uint32_t rotation_rate;
@@ -112,6 +115,7 @@ struct device_settings {
     uint32_t boot_index;               /* plus one; 0: none */
     uint32_t write_cache;              /* of a disk: 0 as the drive has it, 1 off, 2 on */
     uint64_t withheld_features;        /* of virtio */
+    bool iommu_platform;               /* the same: its addresses go through the IOMMU */
 };
 #define DEVICE_SETTING(member) DEVICE_KEY_VALUE(struct device_settings, member)
 
@@ -184,6 +188,9 @@ struct device_plug {
     bool multifunction;
     struct dma *dma;
     struct clock *clock;
+    /* Of an IOMMU: memory as the board has it, and what takes messages; copied. */
+    struct dma *memory;
+    const struct pci_msi_target *messages;
     guest_event_fn *guest_event; /* called with `opaque` */
 };
 

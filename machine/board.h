@@ -56,6 +56,7 @@ struct board {
     /* Names and paths of more aliases in the device tree; ends with NULL. NULL: there are none. */
     const char *const *aliases;
     bool has_aia;                       /* it may have advanced interrupt controllers: -machine aia= */
+    bool has_iommu;                     /* it may have an IOMMU: -machine iommu-sys= */
     bool has_sd;                        /* a slot for an SD card: -drive if=sd */
     const struct board_range *reserved; /* parts of RAM that no device tree may be put into */
     unsigned reserved_count;

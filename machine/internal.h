@@ -20,6 +20,7 @@
 #include "devices/char/chardev.h"
 #include "devices/device.h"
 #include "devices/guest_event.h"
+#include "devices/pci/iommu.h"
 #include "devices/platform/ramfb.h"
 #include "machine/board.h"
 #include "machine/boot/fdt.h"
@@ -37,6 +38,7 @@ struct machine_pci_made {
     struct pci_function *function; /* NULL: none */
     struct blockdev *disk;         /* NULL: none */
     uint64_t asked_ms;             /* host milliseconds: when its guest was asked to give it up; 0: never */
+    struct pci_dma dma;            /* how it reaches memory, if the bus has an IOMMU */
 };
 
 /* Virtual time, and whose turn it is (turns.c). Owned by the thread of the harts, or by who has stopped it,
@@ -81,9 +83,10 @@ struct machine {
     const struct machine_plug *plugs[MACHINE_DEVICES_MAX]; /* what is in a device's slot; NULL: nothing */
     struct virtio_device *balloon;                         /* NULL: none */
     struct device *fw_cfg;                                 /* of them; NULL: none */
-    struct ramfb *ramfb;                                   /* NULL: none; used by fw_cfg */
-    uint8_t *flash_code[MACHINE_PFLASH_BANKS_MAX];         /* the bytes of each bank, for instruction fetch */
-    struct blockdev *blockdevs[MACHINE_BACKENDS_MAX];      /* destroyed after the devices that use them */
+    struct pci_iommu *iommu;                          /* of the board, in charge of its PCI bus; NULL: none */
+    struct ramfb *ramfb;                              /* NULL: none; used by fw_cfg */
+    uint8_t *flash_code[MACHINE_PFLASH_BANKS_MAX];    /* the bytes of each bank, for instruction fetch */
+    struct blockdev *blockdevs[MACHINE_BACKENDS_MAX]; /* destroyed after the devices that use them */
     const struct blockdev_config *disk_configs[MACHINE_BACKENDS_MAX]; /* what each was made from */
     unsigned blockdev_count;
     struct chardev *chardevs[MACHINE_BACKENDS_MAX];
@@ -221,11 +224,11 @@ bool machine_adopt_disk(struct machine *machine, struct blockdev *blockdev,
 void machine_close_disk(struct machine *machine, struct blockdev *disk);
 /* Make a device that the user plugs in, together with its back end. The caller puts it into its place, or
  * destroys it. The first function is for models with create(), for either transport, the second for those
- * with create_pci(). NULL, with *error filled, on failure. */
+ * with create_pci(), which reach memory by `dma`. NULL, with *error filled, on failure. */
 struct virtio_device *machine_create_plugged(struct machine *machine, const struct machine_plug *what,
                                              struct error *error);
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
-                                                bool multifunction, struct error *error);
+                                                struct dma *dma, bool multifunction, struct error *error);
 
 /* boot/flash.c: is the S-mode payload in flash? If so, firmware starts it there, and it gets a -kernel
  * through fw_cfg. */

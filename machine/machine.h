@@ -249,6 +249,7 @@ struct machine_config {
     struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */
     unsigned audiodev_count;
     enum machine_aia aia;
+    bool iommu_sys;     /* the board has an IOMMU for its PCI bus */
     bool aclint;        /* the device tree describes an ACLINT where it is a CLINT by default */
     bool strict;        /* follows the specification where QEMU is more tolerant (docs/compatibility.md) */
     bool virtio_legacy; /* the slots have the legacy register layout (QEMU's default) */

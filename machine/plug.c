@@ -302,6 +302,8 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
         fill(machine, what, &order, error) ? what->model->create(&order.plug, error) : NULL;
     if (device)
         virtio_device_withhold(device, what->settings.withheld_features);
+    if (device && what->settings.iommu_platform)
+        device->offered |= 1ull << VIRTIO_F_ACCESS_PLATFORM;
     if (!device || what->model != &virtio_balloon_model || balloon_adopt(machine, device, error))
         return device;
     virtio_device_destroy(device);
@@ -332,12 +334,14 @@ static bool plug_usb(struct machine *machine, const struct machine_plug *control
 }
 
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
-                                                bool multifunction, struct error *error)
+                                                struct dma *dma, bool multifunction, struct error *error)
 {
     struct order order;
     if (!fill(machine, what, &order, error))
         return NULL;
-    order.plug.dma = bus_for_devices(machine->bus);
+    order.plug.dma = dma;
+    order.plug.memory = bus_for_devices(machine->bus);
+    order.plug.messages = &machine->pci_bus->msi;
     order.plug.multifunction = multifunction;
     struct pci_function *function = what->model->create_pci(&order.plug, error);
     if (!function || !what->model->attach_usb || plug_usb(machine, what, function, error))

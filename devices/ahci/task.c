@@ -22,17 +22,21 @@ void ahci_fail(struct ahci_task *task, uint8_t error)
     task->pio = false;
 }
 
-/* Adds a part, if it is memory. */
-static bool add_part(struct ahci_task *task, uint64_t paddr, uint64_t length, bool write)
+/* Adds a part, if it is memory. Behind an IOMMU it may be several pieces. */
+static bool add_part(struct ahci_task *task, uint64_t address, uint64_t length, bool write)
 {
-    void *host = task->ahci->dma->ops->map(task->ahci->dma, paddr, length, write);
-    if (!host || task->iov_count == BLOCKDEV_IOV_MAX) {
-        task->fatal = true;
-        return false;
+    for (uint64_t done = 0; done < length;) {
+        uint64_t piece = length - done, paddr;
+        void *host = dma_map(task->ahci->dma, address + done, &piece, write, &paddr);
+        if (!host || task->iov_count == BLOCKDEV_IOV_MAX) {
+            task->fatal = true;
+            return false;
+        }
+        task->places[task->iov_count] = paddr;
+        task->lengths[task->iov_count] = (uint32_t)piece;
+        task->iov[task->iov_count++] = (struct iovec){ host, piece };
+        done += piece;
     }
-    task->places[task->iov_count] = paddr;
-    task->lengths[task->iov_count] = (uint32_t)length;
-    task->iov[task->iov_count++] = (struct iovec){ host, length };
     return true;
 }
 

@@ -21,6 +21,7 @@
 #include "devices/usb/hub.h"
 #include "devices/usb/storage.h"
 #include "devices/usb/xhci.h"
+#include "devices/iommu/iommu.h"
 #include "devices/virtio/9p/9p.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
@@ -65,6 +66,7 @@ const struct device_model *const device_catalog[] = {
     &e1000_model,
     &e1000e_model,
     &root_port_model,
+    &riscv_iommu_model,
     &xhci_model,
     &ehci_model,
     &ehci_ich9_model,

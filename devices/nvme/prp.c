@@ -19,25 +19,35 @@ uint64_t nvme_transfer_max(const struct nvme *nvme)
     return 1ull << (NVME_PAGE_BITS + nvme->config.mdts);
 }
 
-/* Adds memory at the end of the buffer. What is contiguous, for the guest and for the host, is one segment.
- */
-static enum nvme_status add(struct nvme_request *request, uint64_t paddr, uint64_t length, bool write)
+/* Adds a piece of memory at the end of the buffer. What is contiguous, for the guest and for the host, is one
+ * segment. Pages of the driver are at least as large as those of an IOMMU, so there may be more pieces than
+ * pages. */
+static bool add_piece(struct nvme_request *request, uint64_t paddr, uint8_t *host, uint64_t length)
 {
-    struct dma *dma = request->nvme->config.dma;
-    uint8_t *host = dma->ops->map(dma, paddr, length, write);
     unsigned n = request->segment_count;
-    if (!host)
-        return NVME_DATA_TRANSFER_ERROR;
     if (n && request->segments[n - 1].paddr + request->segments[n - 1].length == paddr &&
         (uint8_t *)request->iov[n - 1].iov_base + request->iov[n - 1].iov_len == host) {
         request->segments[n - 1].length += length;
         request->iov[n - 1].iov_len += length;
-        return NVME_OK;
+        return true;
     }
-    CHECK(n < NVME_SEGMENTS_MAX);
+    if (n == NVME_SEGMENTS_MAX)
+        return false;
     request->segments[n] = (struct nvme_segment){ paddr, length };
     request->iov[n] = (struct iovec){ host, length };
     request->segment_count++;
+    return true;
+}
+
+static enum nvme_status add(struct nvme_request *request, uint64_t address, uint64_t length, bool write)
+{
+    for (uint64_t done = 0; done < length;) {
+        uint64_t piece = length - done, paddr;
+        uint8_t *host = dma_map(request->nvme->config.dma, address + done, &piece, write, &paddr);
+        if (!host || !add_piece(request, paddr, host, piece))
+            return NVME_DATA_TRANSFER_ERROR;
+        done += piece;
+    }
     return NVME_OK;
 }
 

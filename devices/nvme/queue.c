@@ -73,13 +73,14 @@ static bool is_final(enum nvme_status status)
 static bool store(struct nvme *nvme, uint64_t paddr, const struct completion *entry)
 {
     uint32_t dwords[4];
-    uint32_t *host = nvme->config.dma->ops->map(nvme->config.dma, paddr, sizeof(dwords), true);
-    if (!host)
+    uint64_t length = sizeof(dwords), place;
+    uint32_t *host = dma_map(nvme->config.dma, paddr, &length, true, &place);
+    if (!host || length < sizeof(dwords))
         return false;
     memcpy(dwords, entry, sizeof(dwords));
     memcpy(host, dwords, 3 * sizeof(uint32_t));
     __atomic_store_n(&host[3], dwords[3], __ATOMIC_RELEASE);
-    nvme->config.dma->ops->written(nvme->config.dma, paddr, sizeof(dwords));
+    nvme->config.dma->ops->written(nvme->config.dma, place, sizeof(dwords));
     return true;
 }
 

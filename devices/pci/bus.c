@@ -7,11 +7,21 @@
 #include <string.h>
 
 #include "devices/pci/bridge.h"
+#include "devices/pci/iommu.h"
 #include "devices/pci/pci.h"
 
 enum { PLACES = PCI_SLOTS * PCI_FUNCTIONS };
 enum { EXPRESS_FLAGS = 2, EXPRESS_LINK = 12, EXPRESS_LINK_STATUS = 18, EXPRESS_TYPE = 0xf0 };
 enum { LINK_CAPABLE = 0x411, LINK_STATUS = 0x11 }; /* one lane at 2.5 GT/s */
+
+/* The function that is the IOMMU of this bus; NULL: none. */
+static struct pci_function *iommu_function(const struct pci_bus *bus)
+{
+    for (unsigned n = 0; bus->iommu && n < PLACES; n++)
+        if (bus->functions[n] && bus->functions[n] == bus->iommu->function)
+            return bus->functions[n];
+    return NULL;
+}
 
 bool pci_bus_init(struct pci_bus *bus, struct error *error)
 {
@@ -28,10 +38,13 @@ bool pci_bus_init(struct pci_bus *bus, struct error *error)
 
 void pci_bus_destroy(struct pci_bus *bus)
 {
-    for (unsigned n = 0; n < PLACES; n++) {
-        if (bus->functions[n])
+    struct pci_function *iommu =
+        iommu_function(bus); /* it goes last: the others use it until they are gone */
+    for (unsigned n = 0; n < PLACES; n++)
+        if (bus->functions[n] && bus->functions[n] != iommu)
             bus->functions[n]->ops->destroy(bus->functions[n]);
-    }
+    if (iommu)
+        iommu->ops->destroy(iommu);
     free(bus->bars);
     free(bus->bridges);
     pthread_mutex_destroy(&bus->lock);
@@ -183,8 +196,12 @@ void pci_bus_save(struct pci_bus *bus, const char *name, struct state_writer *wr
 {
     state_section(writer, name, 1);
     state_put(writer, "functions", count_functions(bus));
+    /* What others load may need their translations. */
+    struct pci_function *iommu = iommu_function(bus);
+    if (iommu)
+        pci_function_save(iommu, writer);
     for (unsigned n = 0; n < PLACES; n++)
-        if (bus->functions[n])
+        if (bus->functions[n] && bus->functions[n] != iommu)
             pci_function_save(bus->functions[n], writer);
 }
 
@@ -200,8 +217,11 @@ bool pci_bus_load(struct pci_bus *bus, const char *name, struct state_reader *re
                   "saved state: the PCI bus had %u functions, here it has %u; start with the same devices",
                   (unsigned)saved, count);
     }
+    struct pci_function *iommu = iommu_function(bus);
+    if (iommu && !reader->failed && !pci_function_load(iommu, reader))
+        return false;
     for (unsigned n = 0; n < PLACES && !reader->failed; n++) {
-        if (bus->functions[n] && !pci_function_load(bus->functions[n], reader))
+        if (bus->functions[n] && bus->functions[n] != iommu && !pci_function_load(bus->functions[n], reader))
             return false;
     }
     return !reader->failed;

@@ -5,9 +5,11 @@
  */
 #include "devices/pci/host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "devices/fdt_node.h"
+#include "devices/pci/iommu.h"
 #include "util/log.h"
 
 enum { ECAM_BUS_SHIFT = 20, ECAM_SLOT_SHIFT = 15, ECAM_FUNCTION_SHIFT = 12 };
@@ -188,6 +190,43 @@ static void fdt_interrupts(struct fdt_node *node, const struct pci_host *host)
         put_cells(put_cells(put_cells(cell, (PCI_PINS - 1) << 11, 1), 0, 2), 7, 1);
 }
 
+/* The IOMMU's node, if it is a function: its place is in bits 15 to 8 of the first cell. */
+static void fdt_iommu_node(struct fdt_node *parent, const struct pci_iommu *iommu)
+{
+    char name[32], compatible[64];
+    unsigned slot = iommu->function->slot, number = iommu->function->number;
+    const uint8_t *id = iommu->function->config;
+    snprintf(name, sizeof(name), "iommu@%x,%x", slot, number);
+    int length =
+        snprintf(compatible, sizeof(compatible), "pci%x,%x", id[0] | id[1] << 8, id[2] | id[3] << 8) + 1;
+    length += snprintf(compatible + length, sizeof(compatible) - (size_t)length, "riscv,pci-iommu") + 1;
+    struct fdt_node node = fdt_node_begin_plain(parent->fdt, name);
+    fdt_node_bytes(&node, "compatible", compatible, (size_t)length);
+    fdt_node_u32(&node, "#iommu-cells", 1);
+    fdt_node_u32(&node, "phandle", iommu->phandle);
+    fdt32_t *cell = fdt_node_cells(&node, "reg", 5);
+    if (cell)
+        put_cells(put_cells(put_cells(cell, slot << 11 | number << 8, 1), 0, 2), 0, 2);
+    int status = fdt_node_end(&node);
+    parent->status = parent->status ? parent->status : status;
+}
+
+/* Which requester ids the IOMMU translates: all but its own. A range has four cells: the first id, the IOMMU,
+ * the first id there, how many. */
+static void fdt_iommu(struct fdt_node *node, const struct pci_iommu *iommu)
+{
+    uint32_t own = iommu->function ? pci_requester_id(iommu->function) : 0, ids = 0x10000;
+    unsigned ranges = iommu->function ? 2 : 1;
+    fdt32_t *cell = fdt_node_cells(node, "iommu-map", 4ul * ranges);
+    for (unsigned n = 0; cell && n < ranges; n++) {
+        uint32_t first = n ? own + 1 : 0, count = ranges == 1 ? ids : n ? ids - first : own;
+        cell = put_cells(put_cells(cell, first, 1), iommu->phandle, 1);
+        cell = put_cells(put_cells(cell, first, 1), count, 1);
+    }
+    if (iommu->function)
+        fdt_iommu_node(node, iommu);
+}
+
 static int host_fdt(struct device *device, void *fdt, const struct fdt_place *place)
 {
     const struct pci_host *host = host_of(device);
@@ -207,6 +246,8 @@ static int host_fdt(struct device *device, void *fdt, const struct fdt_place *pl
         fdt_node_u32(&node, "msi-parent", host->config.msi_parent);
     fdt_ranges(&node, host);
     fdt_interrupts(&node, host);
+    if (host->bus.iommu)
+        fdt_iommu(&node, host->bus.iommu);
     return fdt_node_end(&node);
 }
 

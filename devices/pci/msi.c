@@ -4,6 +4,7 @@
  */
 #include "devices/pci/msi.h"
 
+#include "devices/pci/iommu.h"
 #include "util/check.h"
 #include "util/log.h"
 
@@ -68,11 +69,10 @@ static unsigned allowed_vectors(const struct pci_function *function)
 
 static void send(struct pci_function *function, unsigned vector)
 {
-    const struct pci_msi_target *msi = &function->bus->msi;
     uint64_t address = (uint64_t)get(function, ADDRESS_HIGH, 4) << 32 | get(function, ADDRESS, 4);
     uint32_t low_bits = allowed_vectors(function) - 1;
     uint32_t data = (get(function, DATA, 2) & ~low_bits) | (vector & low_bits);
-    if (!msi->send || !msi->send(msi->opaque, address, data))
+    if (!pci_message_send(function, address, data))
         LOG_GUEST("%s: vector %u sends 0x%x to 0x%llx, where no interrupt controller is", function->ops->name,
                   vector, data, (unsigned long long)address);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/pci/iommu.h"
 #include "util/check.h"
 #include "util/log.h"
 
@@ -87,12 +88,11 @@ static bool may_send(const struct pci_function *function, unsigned vector)
 
 static void send(struct pci_function *function, unsigned vector)
 {
-    const struct pci_msi_target *msi = &function->bus->msi;
     uint64_t address;
     uint32_t data;
     memcpy(&address, function->msix.table + vector * PCI_MSIX_ENTRY + ENTRY_ADDRESS, sizeof(address));
     memcpy(&data, function->msix.table + vector * PCI_MSIX_ENTRY + ENTRY_DATA, sizeof(data));
-    if (!msi->send || !msi->send(msi->opaque, address, data))
+    if (!pci_message_send(function, address, data))
         LOG_GUEST("%s: vector %u sends 0x%x to 0x%llx, where no interrupt controller is", function->ops->name,
                   vector, data, (unsigned long long)address);
 }

@@ -75,6 +75,7 @@ enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
 struct pci_function;
 struct pci_bridge;
+struct pci_iommu;
 
 struct pci_bar {
     struct pci_function *function;
@@ -115,6 +116,7 @@ struct pci_bus {
     unsigned asserted[PCI_PINS]; /* how many functions drive the wire */
     struct pci_msi_target msi;   /* send == NULL: no interrupt controller takes them */
     struct pci_bridge *bridge;   /* it is behind this one; NULL: it is the root bus */
+    struct pci_iommu *iommu;     /* iommu.h; of the root bus, set before harts run; NULL: none */
     bool port; /* the bus of a PCI Express port: only slot 0 exists, and what is there is an endpoint */
     /* The functions, and their BARs and bridges in this order. They change only while no hart runs. */
     struct pci_function *functions[PCI_SLOTS * PCI_FUNCTIONS];

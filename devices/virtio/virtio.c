@@ -208,6 +208,13 @@ void virtio_device_set_status(struct virtio_device *device, uint8_t status)
                   (unsigned long long)(device->driver_features & ~device->offered));
         status &= (uint8_t)~VIRTIO_FEATURES_OK;
     }
+    /* Section 6.2: a device whose accesses are translated may refuse a driver that does not know it. */
+    if (status & ~before & VIRTIO_FEATURES_OK && !device->legacy &&
+        device->offered & ~device->driver_features & 1ull << VIRTIO_F_ACCESS_PLATFORM) {
+        LOG_GUEST("%s: the driver does not take VIRTIO_F_ACCESS_PLATFORM (iommu_platform=on)",
+                  device->ops->name);
+        status &= (uint8_t)~VIRTIO_FEATURES_OK;
+    }
     device->status = (uint8_t)((status & ~VIRTIO_NEEDS_RESET) | (before & VIRTIO_NEEDS_RESET));
     if (status & ~before & VIRTIO_DRIVER_OK)
         notify_all(device);

@@ -34,7 +34,8 @@ enum virtio_feature { /* bit numbers, section 6; those below 24 are the device's
                       VIRTIO_F_INDIRECT_DESC = 28,
                       VIRTIO_F_EVENT_IDX = 29,
                       VIRTIO_F_VERSION_1 = 32,
-                      VIRTIO_F_RING_RESET = 40, /* offered by transports that can reset one queue */
+                      VIRTIO_F_ACCESS_PLATFORM = 33, /* the driver uses addresses of the IOMMU */
+                      VIRTIO_F_RING_RESET = 40,      /* offered by transports that can reset one queue */
 };
 
 #define VIRTIO_CONFIG_MAX 256 /* bytes of configuration space */

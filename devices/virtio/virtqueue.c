@@ -44,9 +44,26 @@ static uint64_t used_bytes(const struct virtqueue *queue)
     return RING_HEADER + USED_ENTRY_BYTES * queue->size + 2;
 }
 
-static uint16_t load16(const uint8_t *host)
+/* Where a word of an area is: at `host`, if the area is mapped. NULL if the IOMMU denies the access. The word
+ * is aligned, so it is in one page. [locked] */
+static uint8_t *word_at(struct virtqueue *queue, uint8_t *host, uint64_t address, uint64_t length, bool write,
+                        uint64_t *paddr)
 {
-    return __atomic_load_n((const uint16_t *)host, __ATOMIC_SEQ_CST);
+    *paddr = address;
+    return host ? host : dma_map(queue->device->dma, address, &length, write, paddr);
+}
+
+/* A word of the available ring. If it cannot be read, the device is broken. [locked] */
+static uint16_t load16(struct virtqueue *queue, uint64_t offset)
+{
+    uint64_t paddr;
+    uint8_t *at = queue->avail ? queue->avail + offset : NULL;
+    const uint8_t *host = word_at(queue, at, queue->avail_paddr + offset, 2, false, &paddr);
+    if (host)
+        return __atomic_load_n((const uint16_t *)host, __ATOMIC_SEQ_CST);
+    LOG_GUEST("%s: queue %u: the available ring is not RAM any more", queue->device->ops->name, queue->index);
+    virtio_device_break(queue->device);
+    return 0;
 }
 
 /* Checks what holds between any two calls, whatever the driver does. */
@@ -55,7 +72,9 @@ static void check_queue(const struct virtqueue *queue)
     CHECK(queue->size_max && !(queue->size_max & (queue->size_max - 1)));
     CHECK(queue->size_max <= VIRTQUEUE_SIZE_MAX);
     CHECK(queue->size <= queue->size_max && !(queue->size & (queue->size - 1)));
-    CHECK(!queue->enabled || (queue->size && queue->desc && queue->avail && queue->used));
+    CHECK(!queue->enabled || queue->size);
+    CHECK(!queue->enabled || dma_is_translated(queue->device->dma) ||
+          (queue->desc && queue->avail && queue->used));
     CHECK(queue->index < queue->device->queue_count);
 }
 
@@ -93,13 +112,16 @@ void virtqueue_set_size(struct virtqueue *queue, uint32_t size)
 }
 
 /* Maps the three areas. Section 2.7 demands an alignment of 16, 2 and 4 bytes. A table of descriptors that is
- * aligned less does no harm. */
+ * aligned less does no harm. Behind an IOMMU nothing is mapped for longer than an access, since areas may be
+ * pieces of memory and translations change. */
 static bool virtqueue_map(struct virtqueue *queue)
 {
     struct dma *dma = queue->device->dma;
     unsigned table_align = queue->device->strict ? 16 : 1;
     if (!queue->size || queue->desc_paddr % table_align || queue->avail_paddr % 2 || queue->used_paddr % 4)
         return false;
+    if (dma_is_translated(dma))
+        return true;
     queue->desc = dma->ops->map(dma, queue->desc_paddr, (uint64_t)queue->size * DESC_BYTES, false);
     queue->avail = dma->ops->map(dma, queue->avail_paddr, avail_bytes(queue), false);
     queue->used = dma->ops->map(dma, queue->used_paddr, used_bytes(queue), true);
@@ -131,15 +153,21 @@ void virtqueue_disable(struct virtqueue *queue)
     queue->epoch++;
 }
 
-/* Reads a descriptor once, since the guest may change the table meanwhile. */
-static struct descriptor descriptor_fetch(const uint8_t *table, uint32_t index)
+/* Appends memory of the host. Returns NULL, or what is wrong with it. */
+static const char *chain_add(struct virtq_chain *chain, bool in, uint8_t *host, uint64_t paddr,
+                             uint32_t length)
 {
-    const volatile struct descriptor_in_ram *ram =
-        (const volatile struct descriptor_in_ram *)(table + (size_t)index * DESC_BYTES);
-    return (struct descriptor){ ram->paddr, ram->length, ram->flags, ram->next };
+    unsigned n = chain->out_count + chain->in_count;
+    if (n == VIRTQUEUE_SIZE_MAX)
+        return "a chain of too many pieces of memory";
+    chain->segments[n] = (struct iovec){ host, length };
+    chain->paddrs[n] = paddr;
+    *(in ? &chain->in_count : &chain->out_count) += 1;
+    *(in ? &chain->in_length : &chain->out_length) += length;
+    return NULL;
 }
 
-/* Appends one buffer. Returns NULL, or what is wrong with it. */
+/* Appends one buffer: behind an IOMMU, all of its pieces. Returns NULL, or what is wrong with it. */
 static const char *chain_append(struct virtqueue *queue, struct virtq_chain *chain,
                                 const struct descriptor *desc)
 {
@@ -150,25 +178,41 @@ static const char *chain_append(struct virtqueue *queue, struct virtq_chain *cha
         return NULL;
     if (desc->length > UINT32_MAX - chain->out_length - chain->in_length)
         return "a chain of 4 GiB or more";
-    struct dma *dma = queue->device->dma;
-    void *host = dma->ops->map(dma, desc->paddr, desc->length, in);
-    if (!host)
-        return "a buffer that is not RAM";
-    unsigned n = chain->out_count + chain->in_count;
-    chain->segments[n] = (struct iovec){ host, desc->length };
-    chain->paddrs[n] = desc->paddr;
-    *(in ? &chain->in_count : &chain->out_count) += 1;
-    *(in ? &chain->in_length : &chain->out_length) += desc->length;
-    return NULL;
+    const char *fault = NULL;
+    for (uint64_t done = 0; done < desc->length && !fault;) {
+        uint64_t piece = desc->length - done, paddr;
+        uint8_t *host = dma_map(queue->device->dma, desc->paddr + done, &piece, in, &paddr);
+        fault = host ? chain_add(chain, in, host, paddr, (uint32_t)piece) : "a buffer that is not RAM";
+        done += piece;
+    }
+    return fault;
 }
 
 /* The position of a walk over a chain. `seen` counts descriptors of the current table, `total` of the
  * chain. */
 struct walk {
-    const uint8_t *table;
+    const uint8_t *table; /* NULL behind an IOMMU */
+    uint64_t table_paddr;
     uint32_t table_size, seen, total;
     bool indirect;
 };
+
+/* Reads a descriptor once, since the guest may change the table meanwhile. False if it is not RAM. */
+static bool descriptor_fetch(struct virtqueue *queue, const struct walk *walk, uint32_t index,
+                             struct descriptor *desc)
+{
+    const volatile struct descriptor_in_ram *ram;
+    struct descriptor_in_ram copy;
+    if (walk->table)
+        ram = (const volatile struct descriptor_in_ram *)(walk->table + (size_t)index * DESC_BYTES);
+    else if (dma_read(queue->device->dma, walk->table_paddr + (uint64_t)index * DESC_BYTES, &copy,
+                      sizeof(copy)))
+        ram = &copy;
+    else
+        return false;
+    *desc = (struct descriptor){ ram->paddr, ram->length, ram->flags, ram->next };
+    return true;
+}
 
 /* Enters an indirect table (section 2.7.5.3). Returns NULL, or what is wrong with it. */
 static const char *walk_enter(struct virtqueue *queue, struct walk *walk, const struct descriptor *desc)
@@ -182,10 +226,10 @@ static const char *walk_enter(struct virtqueue *queue, struct walk *walk, const 
     if (!desc->length || desc->length % DESC_BYTES)
         return "an indirect table of a length that is no multiple of 16";
     struct dma *dma = queue->device->dma;
-    const uint8_t *table = dma->ops->map(dma, desc->paddr, desc->length, false);
-    if (!table)
+    walk->table = dma_is_translated(dma) ? NULL : dma->ops->map(dma, desc->paddr, desc->length, false);
+    if (!walk->table && !dma_is_translated(dma))
         return "an indirect table that is not RAM";
-    walk->table = table;
+    walk->table_paddr = desc->paddr;
     walk->table_size = desc->length / DESC_BYTES;
     walk->indirect = true;
     walk->seen = 0;
@@ -195,7 +239,7 @@ static const char *walk_enter(struct virtqueue *queue, struct walk *walk, const 
 /* Collects the chain that starts at `head`. Returns NULL, or what is wrong with it. */
 static const char *chain_collect(struct virtqueue *queue, struct virtq_chain *chain, uint16_t head)
 {
-    struct walk walk = { .table = queue->desc, .table_size = queue->size };
+    struct walk walk = { .table = queue->desc, .table_paddr = queue->desc_paddr, .table_size = queue->size };
     uint32_t index = head;
     chain->head = head;
     chain->epoch = queue->epoch;
@@ -208,7 +252,9 @@ static const char *chain_collect(struct virtqueue *queue, struct virtq_chain *ch
          * smaller: such drivers size their tables by the device's limit. */
         if (++walk.seen > walk.table_size || ++walk.total > queue->size_max)
             return "a chain with a loop, or longer than the queue";
-        struct descriptor desc = descriptor_fetch(walk.table, index);
+        struct descriptor desc;
+        if (!descriptor_fetch(queue, &walk, index, &desc))
+            return "a table of descriptors that is not RAM";
         const char *fault;
         if (desc.flags & DESC_INDIRECT) {
             fault = walk_enter(queue, &walk, &desc);
@@ -225,14 +271,41 @@ static const char *chain_collect(struct virtqueue *queue, struct virtq_chain *ch
     }
 }
 
+static void lost_used(struct virtqueue *queue)
+{
+    LOG_GUEST("%s: queue %u: the used ring is not RAM any more", queue->device->ops->name, queue->index);
+    virtio_device_break(queue->device);
+}
+
 /* Stores a word of the used ring. This is also a full barrier: what the device tells the driver is visible
  * before the device looks at what the driver tells it, so at least one of them notices the other (sections
  * 2.7.7 and 2.7.10). It is an exchange, since thread sanitizers know that as a barrier. */
 static void store_used16(struct virtqueue *queue, uint64_t offset, uint16_t value)
 {
     struct dma *dma = queue->device->dma;
-    (void)__atomic_exchange_n((uint16_t *)(queue->used + offset), value, __ATOMIC_SEQ_CST);
-    dma->ops->written(dma, queue->used_paddr + offset, 2);
+    uint64_t paddr;
+    uint8_t *at = queue->used ? queue->used + offset : NULL;
+    uint8_t *host = word_at(queue, at, queue->used_paddr + offset, 2, true, &paddr);
+    if (!host) {
+        lost_used(queue);
+        return;
+    }
+    (void)__atomic_exchange_n((uint16_t *)host, value, __ATOMIC_SEQ_CST);
+    dma->ops->written(dma, paddr, 2);
+}
+
+/* Stores half of a used entry; the halves may lie in two pages. */
+static void store_used32(struct virtqueue *queue, uint64_t offset, uint32_t value)
+{
+    uint64_t paddr;
+    uint8_t *at = queue->used ? queue->used + offset : NULL;
+    uint8_t *host = word_at(queue, at, queue->used_paddr + offset, 4, true, &paddr);
+    if (!host) {
+        lost_used(queue);
+        return;
+    }
+    __atomic_store_n((uint32_t *)host, value, __ATOMIC_RELAXED);
+    queue->device->dma->ops->written(queue->device->dma, paddr, 4);
 }
 
 /* The ring looked empty: asks for a notification, then looks again. */
@@ -240,7 +313,7 @@ static uint16_t avail_idx_after_asking(struct virtqueue *queue)
 {
     if (virtio_device_has(queue->device, VIRTIO_F_EVENT_IDX))
         store_used16(queue, RING_HEADER + USED_ENTRY_BYTES * queue->size, queue->last_avail);
-    return load16(queue->avail + 2);
+    return load16(queue, 2);
 }
 
 bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
@@ -249,18 +322,20 @@ bool virtqueue_pop(struct virtqueue *queue, struct virtq_chain *chain)
     CHECK_INVARIANT(check_queue(queue));
     if (!queue->enabled || !virtio_device_may_run(queue->device))
         return false;
-    uint16_t idx = load16(queue->avail + 2);
+    uint16_t idx = load16(queue, 2);
     if (idx == queue->last_avail) {
         idx = avail_idx_after_asking(queue);
         if (idx == queue->last_avail)
             return false;
     }
+    if (queue->device->broken)
+        return false; /* the IOMMU denied access to a ring */
     const char *fault = NULL;
     if ((uint16_t)(idx - queue->last_avail) > queue->size) {
         fault = "an available index that is ahead by more than the ring's size";
     } else {
         unsigned slot = queue->last_avail & (queue->size - 1u);
-        fault = chain_collect(queue, chain, load16(queue->avail + RING_HEADER + 2 * slot));
+        fault = chain_collect(queue, chain, load16(queue, RING_HEADER + 2 * slot));
     }
     if (fault) {
         LOG_GUEST("%s: queue %u: the driver gave %s", queue->device->ops->name, queue->index, fault);
@@ -284,8 +359,8 @@ bool virtqueue_retake(struct virtqueue *queue, struct virtq_chain *chain, uint32
 bool virtqueue_has_more(struct virtqueue *queue)
 {
     CHECK_HELD(&queue->device->lock);
-    return queue->enabled && (load16(queue->avail + 2) != queue->last_avail ||
-                              avail_idx_after_asking(queue) != queue->last_avail);
+    return queue->enabled &&
+           (load16(queue, 2) != queue->last_avail || avail_idx_after_asking(queue) != queue->last_avail);
 }
 
 void virtqueue_unpop(struct virtqueue *queue, unsigned count)
@@ -309,9 +384,8 @@ void virtqueue_fill(struct virtqueue *queue, const struct virtq_chain *chain, ui
         log_line(LOG_CATEGORY_VIRTIO, "%s: queue %u: returns %u: %u bytes written", queue->device->ops->name,
                  queue->index, chain->head, written);
     uint64_t offset = RING_HEADER + USED_ENTRY_BYTES * ((queue->used_idx + ahead) & (queue->size - 1u));
-    __atomic_store_n((uint32_t *)(queue->used + offset), chain->head, __ATOMIC_RELAXED);
-    __atomic_store_n((uint32_t *)(queue->used + offset + 4), written, __ATOMIC_RELAXED);
-    dma->ops->written(dma, queue->used_paddr + offset, USED_ENTRY_BYTES);
+    store_used32(queue, offset, chain->head);
+    store_used32(queue, offset + 4, written);
 }
 
 void virtqueue_publish(struct virtqueue *queue, unsigned count)
@@ -332,8 +406,8 @@ void virtqueue_push(struct virtqueue *queue, const struct virtq_chain *chain, ui
 static bool interrupt_wanted(struct virtqueue *queue)
 {
     if (!virtio_device_has(queue->device, VIRTIO_F_EVENT_IDX))
-        return !(load16(queue->avail) & AVAIL_NO_INTERRUPT);
-    uint16_t event = load16(queue->avail + RING_HEADER + 2 * queue->size);
+        return !(load16(queue, 0) & AVAIL_NO_INTERRUPT);
+    uint16_t event = load16(queue, RING_HEADER + 2 * queue->size);
     uint16_t crossed = (uint16_t)(queue->used_idx - event - 1);
     return !queue->signalled_valid || crossed < (uint16_t)(queue->used_idx - queue->signalled);
 }

@@ -2,8 +2,9 @@
  *
  * Split virtqueues (Virtio 1.2 section 2.7), seen from the device. The driver of the guest owns the rings and
  * may be hostile: it can change any byte at any time. So the three areas are mapped once, when the queue is
- * enabled; every field is fetched exactly once into a local copy and only the copy is checked and used; a
- * chain is handed to the device only when all of its buffers are known to be RAM.
+ * enabled (or, behind an IOMMU, each time); every field is fetched exactly once into a local copy and only
+ * the copy is checked and used; a chain is handed to the device only when all of its buffers are known to be
+ * RAM.
  *
  * Everything here runs with the device's lock held, except reading and filling the buffers of a chain that
  * was popped. A chain that outlives a reset or a disabled queue is recognised by its epoch and not returned.
@@ -24,15 +25,15 @@ struct virtio_device;
 struct virtqueue {
     struct virtio_device *device;
     unsigned index;
-    uint16_t size_max; /* descriptors, what the device offers; a power of two */
-    uint16_t size;     /* what the driver chose; 0: an impossible number */
-    bool enabled;      /* the pointers below are good */
-    uint32_t epoch;    /* how often the queue was disabled */
-    uint64_t desc_paddr, avail_paddr, used_paddr;
-    uint8_t *desc, *avail, *used;
-    uint16_t last_avail; /* the next entry of the available ring to take */
-    uint16_t used_idx;   /* the next entry of the used ring to fill */
-    uint16_t signalled;  /* used_idx when an interrupt was last considered */
+    uint16_t size_max;                            /* descriptors, what the device offers; a power of two */
+    uint16_t size;                                /* what the driver chose; 0: an impossible number */
+    bool enabled;                                 /* the pointers below are good */
+    uint32_t epoch;                               /* how often the queue was disabled */
+    uint64_t desc_paddr, avail_paddr, used_paddr; /* as the driver gave them: an IOMMU may translate them */
+    uint8_t *desc, *avail, *used;                 /* NULL behind an IOMMU */
+    uint16_t last_avail;                          /* the next entry of the available ring to take */
+    uint16_t used_idx;                            /* the next entry of the used ring to fill */
+    uint16_t signalled;                           /* used_idx when an interrupt was last considered */
     bool signalled_valid;
 };
 
@@ -44,7 +45,7 @@ struct virtq_chain {
     unsigned out_count, in_count;
     uint32_t out_length, in_length; /* bytes */
     struct iovec segments[VIRTQUEUE_SIZE_MAX];
-    uint64_t paddrs[VIRTQUEUE_SIZE_MAX];
+    uint64_t paddrs[VIRTQUEUE_SIZE_MAX]; /* physical */
 };
 
 void virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsigned index, uint16_t size_max);

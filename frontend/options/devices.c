@@ -72,8 +72,7 @@ static const struct {
     { "vmxnet3", false, "use virtio-net-pci or e1000e" },
     { "igb", false, "use virtio-net-pci or e1000e" },
     { "rocker", false, "use virtio-net-pci" },
-    { "virtio-iommu", true, "the board has no IOMMU" },
-    { "riscv-iommu", true, "the board has no IOMMU" },
+    { "virtio-iommu", true, "use riscv-iommu-pci" },
     { "virtio-crypto", true, "the harts have cryptography: -cpu max" },
     { "virtio-pmem", true, "use virtio-blk-pci, or -object memory-backend-file,share=on" },
     { "virtio-mem", true, "give the memory by -m; virtio-balloon-pci gives it back" },
@@ -194,8 +193,8 @@ static const struct device_key virtio_keys[] = {
     { "indirect_desc", DEVICE_KEY_FEATURE, "indirect descriptors", DEVICE_FEATURE(VIRTIO_F_INDIRECT_DESC) },
     { "event_idx", DEVICE_KEY_FEATURE, "fewer notifications", DEVICE_FEATURE(VIRTIO_F_EVENT_IDX) },
     { "packed", DEVICE_KEY_OFF, "packed queues", .limit = "this version has split queues" },
-    { "iommu_platform", DEVICE_KEY_OFF, "addresses go through an IOMMU", .limit = "the board has no IOMMU" },
-    { "ats", DEVICE_KEY_OFF, "translations of an IOMMU are kept", .limit = "the board has no IOMMU" },
+    { "iommu_platform", DEVICE_KEY_SWITCH, "addresses go through the IOMMU", DEVICE_SETTING(iommu_platform) },
+    { "ats", DEVICE_KEY_OFF, "translations of an IOMMU are kept", .limit = "the IOMMU has no ATS" },
     { .name = NULL },
 };
 /* The values of DEVICE_KEY_AUTO have this order. */

@@ -297,6 +297,8 @@ static bool check_aia(const struct options *options, struct error *error)
     bool files = machine->aia == MACHINE_AIA_APLIC_IMSIC;
     if (machine->aia != MACHINE_AIA_NONE && !machine->board->has_aia)
         return error_set(error, "-machine %s has no aia=: virt has", machine->board->name);
+    if (machine->iommu_sys && !machine->board->has_iommu)
+        return error_set(error, "-machine %s has no iommu-sys=: virt has", machine->board->name);
     if (files && options->aia_guests)
         return error_set(error,
                          "-machine aia-guests=%u: there are no interrupt files for guests of the guest in "

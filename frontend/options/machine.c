@@ -135,7 +135,9 @@ static bool machine_graphics(struct options *options, void *item, const char *va
 
 static bool machine_iommu(struct options *options, void *item, const char *value, struct error *error)
 {
-    return (value && strcmp(value, "auto") == 0) || only_off("iommu-sys", value, error);
+    options->machine.iommu_sys = false;
+    return (value && strcmp(value, "auto") == 0) ||
+           options_take_switch("-machine iommu-sys", value, &options->machine.iommu_sys, error);
 }
 
 /* The number of interrupt files that each hart has for guests of the guest; join.c checks it. */

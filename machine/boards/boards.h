@@ -66,6 +66,17 @@ bool board_aia_create(struct machine *machine, struct error *error);
 struct pci_msi_target board_aia_messages(struct machine *machine);
 uint32_t board_aia_msi_parent(const struct machine *machine);
 
+/* iommu.c: IOMMUs of the PCI bus. The one that is a device of the board, with its wires; it has a node, and
+ * is in charge of the bus, unless a function of the bus is an IOMMU. */
+struct device *board_iommu(struct machine *machine, const struct irq_line *lines, struct error *error);
+/* What a function reaches memory by: function number `number` of the configuration. */
+struct dma *board_pci_dma(struct machine *machine, unsigned number);
+/* To be called when that function has been plugged in. False and *error if it is an IOMMU in a wrong place.
+ */
+bool board_pci_join_iommu(struct machine *machine, unsigned number, struct error *error);
+/* To be called when the root bus has been made. */
+void board_pci_adopt_iommu(struct machine *machine);
+
 /* pci.c: the PCI host bridge of `virt`, and the functions that are plugged into it. input() gives the wires
  * of the board's interrupt controller. */
 bool board_pci_create(struct machine *machine,

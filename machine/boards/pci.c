@@ -88,16 +88,28 @@ static struct bochs_vbe *create_vga(struct machine *machine, const struct machin
     return bochs_vbe_create(&config, error);
 }
 
-static struct pci_function *create_virtio(struct machine *machine, const struct machine_pci *what,
-                                          struct error *error)
+static bool check_iommu_platform(const struct machine_pci *what, struct error *error)
 {
+    return !what->plug.settings.iommu_platform ||
+           (what->legacy != VIRTIO_PCI_LEGACY_ON && !what->no_modern) ||
+           error_set(error, "%s-pci: iommu_platform=on: the legacy interface knows no IOMMU",
+                     what->plug.model->name);
+}
+
+/* Without iommu_platform=on its addresses are physical, as drivers expect that do not know otherwise. */
+static struct pci_function *create_virtio(struct machine *machine, unsigned number, struct error *error)
+{
+    const struct machine_pci *what = &machine->config.pci[number];
+    bool iommu = what->plug.settings.iommu_platform;
+    if (!check_iommu_platform(what, error))
+        return NULL;
     const struct device_model *model = what->plug.model;
     char name[32];
     snprintf(name, sizeof(name), "%s%s", model->name, model->buses & DEVICE_BUS_MMIO ? "-pci" : "");
     struct virtio_pci_config config = {
         .name = name,
-        .dma = bus_for_devices(machine->bus),
-        .legacy = what->legacy,
+        .dma = iommu ? board_pci_dma(machine, number) : bus_for_devices(machine->bus),
+        .legacy = iommu && what->legacy == VIRTIO_PCI_LEGACY_AUTO ? VIRTIO_PCI_LEGACY_OFF : what->legacy,
         .no_modern = what->no_modern,
         .multifunction = what->multifunction,
         .vectors = what->vectors,
@@ -130,12 +142,13 @@ struct pci_bus *board_pci_bus(const struct machine *machine, const char *id)
     return id ? NULL : machine->pci_bus;
 }
 
-static struct pci_function *create_function(struct machine *machine, const struct machine_pci *what,
-                                            struct error *error)
+static struct pci_function *create_function(struct machine *machine, unsigned number, struct error *error)
 {
+    const struct machine_pci *what = &machine->config.pci[number];
     return what->plug.model->create_pci
-               ? machine_create_plugged_pci(machine, &what->plug, what->multifunction, error)
-               : create_virtio(machine, what, error);
+               ? machine_create_plugged_pci(machine, &what->plug, board_pci_dma(machine, number),
+                                            what->multifunction, error)
+               : create_virtio(machine, number, error);
 }
 
 bool board_pci_plug(struct machine *machine, unsigned number, struct error *error)
@@ -146,14 +159,14 @@ bool board_pci_plug(struct machine *machine, unsigned number, struct error *erro
     unsigned disks = machine->blockdev_count;
     if (!bus)
         return error_set(error, "Bus '%s' not found", what->bus ? what->bus : "pcie.0");
-    struct pci_function *function = create_function(machine, what, error);
+    struct pci_function *function = create_function(machine, number, error);
     made->disk = machine->blockdev_count > disks ? machine->blockdevs[disks] : NULL;
     if (function && !pci_bus_plug(bus, function, what->slot, what->function, error)) {
         function->ops->destroy(function);
         function = NULL;
     }
     made->function = function;
-    return function != NULL;
+    return function && board_pci_join_iommu(machine, number, error);
 }
 
 /* Plugs in what is on a bus that is there, until nothing is left to do: bridges may come after what is behind
@@ -184,6 +197,7 @@ bool board_pci_create(struct machine *machine,
     if (!host)
         return false;
     machine->pci_bus = pci_host_bus(host);
+    board_pci_adopt_iommu(machine);
     if (!plug_all(machine, error))
         return false;
     /* Ports find out what is in their slots. */

@@ -5,6 +5,7 @@
  * are made in order, so that what a row needs has been made before it (the PLIC comes first). The device tree
  * has the nodes in the same order, so Linux finds the virtio slots from the highest to the lowest.
  */
+#include "devices/iommu/iommu.h"
 #include "devices/platform/aclint.h"
 #include "devices/platform/aplic.h"
 #include "devices/platform/pflash_cfi.h"
@@ -102,6 +103,14 @@ static struct device *create_virtio_slot(struct machine *machine, const struct r
     return board_virtio_slot(machine, row->slot, line_of(machine, row), error);
 }
 
+static struct device *create_iommu(struct machine *machine, const struct row *row, struct error *error)
+{
+    struct irq_line lines[IOMMU_VECTORS];
+    for (unsigned n = 0; n < IOMMU_VECTORS; n++)
+        lines[n] = input(machine, row->irq + n);
+    return board_iommu(machine, lines, error);
+}
+
 /* ---- The board ----------------------------------------------------------------------------------------- */
 
 static const struct row rows[] = {
@@ -111,6 +120,7 @@ static const struct row rows[] = {
     { "test", 0x100000, 0, 0, create_finisher },
     { "rtc", 0x101000, 11, 0, create_rtc },
     { "serial", 0x10000000, 10, 0, create_uart },
+    { "iommu", 0x3010000, 36, 0, create_iommu },
     { "fw-cfg", 0x10100000, 0, 0, create_fw_cfg },
     { "flash", FLASH_BASE, 0, 0, create_flash },
     { "flash", FLASH_BASE + PFLASH_BANK_BYTES, 0, 1, create_flash },
@@ -129,7 +139,8 @@ static const struct row rows[] = {
 static bool is_absent(const struct machine *machine, const struct row *row)
 {
     return (row->create == create_plic && machine->config.aia != MACHINE_AIA_NONE) ||
-           (row->create == create_sswi && machine->config.aia == MACHINE_AIA_APLIC_IMSIC);
+           (row->create == create_sswi && machine->config.aia == MACHINE_AIA_APLIC_IMSIC) ||
+           (row->create == create_iommu && !machine->config.iommu_sys);
 }
 
 static bool create(struct machine *machine, struct error *error)
@@ -167,6 +178,7 @@ const struct board board_virt = {
     .flash_banks = FLASH_BANKS,
     .pci_irq = BOARD_VIRT_PCI_IRQ,
     .has_aia = true,
+    .has_iommu = true,
     .stdout_path = "/soc/serial@10000000",
     .smp = 1,
     .ram_size = UINT64_C(128) << 20,

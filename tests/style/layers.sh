@@ -30,12 +30,13 @@ devices
 devices/block            devices
 devices/block/qcow2      devices devices/block
 devices/ahci             devices devices/block devices/pci devices/scsi
-devices/catalog          devices devices/ahci devices/e1000 devices/nvme devices/pci devices/platform devices/scsi devices/usb devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
+devices/catalog          devices devices/ahci devices/e1000 devices/iommu devices/nvme devices/pci devices/platform devices/scsi devices/usb devices/virtio devices/virtio/9p devices/virtio/gpu devices/virtio/snd
 devices/char             devices
 devices/net              devices
 devices/audio            devices
 devices/display          devices
 devices/e1000            devices devices/net devices/pci
+devices/iommu            devices devices/pci
 devices/nvme             devices devices/block devices/pci
 devices/pci              devices devices/display
 devices/platform         devices devices/block devices/char devices/display

@@ -110,7 +110,7 @@ struct gpu_resource {
 };
 struct gpu_backing {
     uint64_t paddr;
-    const uint8_t *host;
+    const uint8_t *host; /* NULL behind an IOMMU */
     uint32_t length;
 };
 

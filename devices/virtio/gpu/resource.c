@@ -116,8 +116,9 @@ uint32_t gpu_resource_set_backing(struct virtio_gpu *gpu, struct gpu_resource *r
     struct dma *dma = gpu->device.dma;
     uint64_t length = 0;
     for (unsigned n = 0; n < count; n++) {
-        backing[n].host = dma->ops->map(dma, backing[n].paddr, backing[n].length, false);
-        if (!backing[n].host || !backing[n].length) {
+        bool later = dma_is_translated(dma); /* behind an IOMMU, when it is read */
+        backing[n].host = later ? NULL : dma->ops->map(dma, backing[n].paddr, backing[n].length, false);
+        if (!(backing[n].host || later) || !backing[n].length) {
             LOG_GUEST("virtio-gpu: resource %u: backing of %u bytes at 0x%llx is not RAM", resource->id,
                       backing[n].length, (unsigned long long)backing[n].paddr);
             free(backing);
@@ -180,6 +181,7 @@ uint32_t gpu_resource_detach(struct virtio_gpu *gpu, uint32_t id)
 
 /* A position in a backing that only moves forward. */
 struct backing_walk {
+    struct dma *dma;
     const struct gpu_backing *entry;
     uint64_t start; /* where the entry begins in the backing */
 };
@@ -195,7 +197,10 @@ static void backing_copy(struct backing_walk *walk, uint64_t offset, uint8_t *to
         uint64_t skip = offset - walk->start, part = walk->entry->length - skip;
         if (part > length)
             part = length;
-        memcpy(to, walk->entry->host + skip, part);
+        if (walk->entry->host)
+            memcpy(to, walk->entry->host + skip, part);
+        else if (!dma_read(walk->dma, walk->entry->paddr + skip, to, part))
+            memset(to, 0, part); /* the IOMMU denied it, and has told the guest */
         to += part;
         offset += part;
         length -= part;
@@ -222,7 +227,7 @@ uint32_t gpu_resource_transfer(struct virtio_gpu *gpu, const struct gpu_transfer
                   (unsigned long long)resource->backing_length);
         return GPU_ERR_PARAMETER;
     }
-    struct backing_walk walk = { resource->backing, 0 };
+    struct backing_walk walk = { gpu->device.dma, resource->backing, 0 };
     uint8_t *to = resource->pixels + rect->y * stride + (uint64_t)rect->x * 4;
     if (row == stride) {
         backing_copy(&walk, command->offset, to, span);
