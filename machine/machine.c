@@ -182,6 +182,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
     isa_init();
     run_state_init(machine);
     pthread_mutex_init(&machine->gdb_lock, NULL);
+    harts_init(machine);
     machine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (create_parts(machine, error))
         return machine;
@@ -238,6 +239,7 @@ void machine_destroy(struct machine *machine)
     if (machine->event_fd >= 0)
         close(machine->event_fd);
     run_state_destroy(machine);
+    harts_end(machine);
     pthread_mutex_destroy(&machine->gdb_lock);
     free(machine);
 }
@@ -321,7 +323,7 @@ void machine_unload(struct machine *machine)
     machine->unloaded = true;
     machine->saved = false;
     reset_parts(machine);
-    harts_reset(machine);
+    harts_unload(machine);
     pthread_mutex_unlock(&machine->run_lock);
 }
 
