@@ -144,6 +144,7 @@ monitor_run_fn monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming
     monitor_set_parameter_line, monitor_set_parameters;
 monitor_print_fn monitor_print_migrate, monitor_print_capabilities, monitor_print_parameters;
 /* snapshots.c */
+monitor_run_fn monitor_keep, monitor_restore, monitor_forget, monitor_kept;
 monitor_run_fn monitor_savevm, monitor_loadvm, monitor_delvm, monitor_snapshots, monitor_snapshot_save,
     monitor_snapshot_load, monitor_snapshot_delete, monitor_query_jobs, monitor_job_dismiss,
     monitor_job_cancel;

@@ -19,6 +19,12 @@ bool describe_compare(struct machine *machine, const char *text, size_t length, 
 bool describe_compare_recording(struct machine *machine, const char *text, size_t length, unsigned version,
                                 const char *plugs, struct error *error);
 
+/* state.c: the parts that are neither memory nor the description, in the order in which they are loaded:
+ * first the clock, and then, when memory is loaded, all others. */
+unsigned machine_part_count(const struct machine *machine);
+void machine_part_save(struct machine *machine, unsigned part, struct state_writer *writer);
+bool machine_part_load(struct machine *machine, unsigned part, struct state_reader *reader);
+
 #define MEMORY_PAGE   4096u
 #define MEMORY_BITMAP (CONTAINER_CHUNK / MEMORY_PAGE / 8) /* bytes: a bit for each page of a chunk */
 

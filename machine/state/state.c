@@ -51,7 +51,7 @@ static bool load_clock(struct machine *machine, struct state_reader *reader)
     return !reader->failed;
 }
 
-static unsigned part_count(const struct machine *machine)
+unsigned machine_part_count(const struct machine *machine)
 {
     return 1 + machine->hart_count + machine->device_count;
 }
@@ -68,7 +68,7 @@ static void part_name(const struct machine *machine, unsigned part, char name[NA
                  machine->devices[device].place.base);
 }
 
-static void part_save(struct machine *machine, unsigned part, struct state_writer *writer)
+void machine_part_save(struct machine *machine, unsigned part, struct state_writer *writer)
 {
     if (part == 0) {
         save_clock(machine, writer);
@@ -80,7 +80,7 @@ static void part_save(struct machine *machine, unsigned part, struct state_write
     }
 }
 
-static bool part_load(struct machine *machine, unsigned part, struct state_reader *reader)
+bool machine_part_load(struct machine *machine, unsigned part, struct state_reader *reader)
 {
     if (part == 0)
         return load_clock(machine, reader);
@@ -100,7 +100,7 @@ static bool write_part(struct machine *machine, struct container_writer *writer,
     part_name(machine, part, name);
     size_t length = strlen(name) + 1;
     state_writer_init(&fields);
-    part_save(machine, part, &fields);
+    machine_part_save(machine, part, &fields);
     uint8_t *bytes = fields.failed ? NULL : malloc(length + fields.length);
     if (bytes) {
         memcpy(bytes, name, length);
@@ -166,8 +166,8 @@ static bool save(struct machine *machine, int fd, const struct machine_state_str
     writer.written = &progress->written;
     writer.cancel = &progress->cancel;
     ok = ok && write_text(machine, &writer, running) && write_parts(machine, &writer, 0, 1) &&
-         memory_save(machine, &writer, progress) && write_parts(machine, &writer, 1, part_count(machine)) &&
-         container_write_end(&writer);
+         memory_save(machine, &writer, progress) &&
+         write_parts(machine, &writer, 1, machine_part_count(machine)) && container_write_end(&writer);
     container_writer_destroy(&writer);
     return ok;
 }
@@ -222,7 +222,7 @@ static bool write_live(struct machine *machine, struct container_writer *writer,
               flush_disks(machine, error);
     live->begin_round(live->opaque);
     ok = ok && write_text(machine, writer, running) && memory_round(rounds, writer, progress, 0, &pace) &&
-         write_parts(machine, writer, 0, part_count(machine)) && container_write_end(writer);
+         write_parts(machine, writer, 0, machine_part_count(machine)) && container_write_end(writer);
     memory_rounds_destroy(rounds);
     return ok;
 }
@@ -250,7 +250,7 @@ static bool read_part(struct machine *machine, struct container_reader *reader, 
 {
     char name[NAME_MAX_PART];
     struct state_reader fields;
-    if (part >= part_count(machine))
+    if (part >= machine_part_count(machine))
         return error_set(error, "the saved machine: there is more than this machine has");
     part_name(machine, part, name);
     size_t length = strlen(name) + 1;
@@ -258,7 +258,7 @@ static bool read_part(struct machine *machine, struct container_reader *reader, 
         return error_set(error, "the saved machine: section %llu should be %s, and is not",
                          (unsigned long long)reader->sections, name);
     state_reader_init(&fields, reader->bytes + length, reader->length - length, error);
-    if (part_load(machine, part, &fields))
+    if (machine_part_load(machine, part, &fields))
         return true;
     if (!error->text[0])
         error_set(error, "the saved machine: %s cannot be loaded", name);
@@ -289,7 +289,7 @@ static bool read_sections(struct machine *machine, struct container_reader *read
                 memory_load_end(memory);
             if (!read_part(machine, reader, part++, error))
                 return false;
-        } else if (reader->kind == CONTAINER_END && part == part_count(machine)) {
+        } else if (reader->kind == CONTAINER_END && part == machine_part_count(machine)) {
             return true;
         } else {
             return error_set(error, "the saved machine: section %llu is not expected there",
