@@ -67,6 +67,8 @@ const struct monitor_command monitor_commands[] = {
     { "record", NULL, "record", "state:s",
       "on: keeps the past of the guest from now on, so that gdb can go back; off: forgets it", HOLD,
       monitor_record, NULL },
+    { "timeline-svg", NULL, "timeline-svg", "filename:s",
+      "writes a picture of the run so far, where -timeline draws one", HOLD, monitor_timeline_svg, NULL },
     { "cpu", NULL, NULL, "hart:i", "makes a hart the current one", 0, monitor_cpu, NULL },
     { "stop", "s", "stop", "", "pauses the guest", 0, monitor_stop, NULL },
     { "cont", "c", "cont", "", "lets it go on", 0, monitor_cont, NULL },

@@ -97,7 +97,7 @@ monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, moni
 monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus, monitor_print_registers,
     monitor_print_lines;
 /* timeline.c */
-monitor_run_fn monitor_replay, monitor_timeline, monitor_record;
+monitor_run_fn monitor_replay, monitor_timeline, monitor_timeline_svg, monitor_record;
 monitor_print_fn monitor_print_replay;
 /* devices.c */
 monitor_run_fn monitor_block, monitor_pci, monitor_chardev, monitor_ringbuf_read;
