@@ -127,7 +127,7 @@ if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
     [ -z "$beside_pid" ] || end_step # now the fuzzers have the processors for themselves
     fuzzers="virtio_blk virtio_scsi virtio_pci nvme xhci ehci virtio_net slirp virtio_gpu virtio_snd virtio_small 9p qcow2"
-    fuzzers="$fuzzers gdb_packet machine_state"
+    fuzzers="$fuzzers gdb_packet machine_state recording"
     count_step "Fuzzing for 45 s each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
