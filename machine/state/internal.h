@@ -52,6 +52,8 @@ struct memory_loader {
     unsigned region; /* where the next chunk is expected */
     uint64_t offset;
 };
+/* Before the first one. */
+void memory_load_begin(struct machine *machine);
 bool memory_load(struct memory_loader *loader, const struct container_reader *chunk, struct error *error);
 /* There is no more chunk. */
 void memory_load_end(struct memory_loader *loader);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "machine/ram.h"
 #include "machine/state/internal.h"
 
 #define PAGE        MEMORY_PAGE
@@ -140,6 +141,15 @@ bool memory_save(struct machine *machine, struct container_writer *writer,
 
 /* ---- Loading ------------------------------------------------------------------------------------------- */
 
+/* A page that is what it should be is not written: it stays shared with others who have the same file. */
+void memory_load_begin(struct machine *machine)
+{
+    const struct machine_config *config = &machine->config;
+    uint8_t *ram = bus_host(machine->bus, config->board->ram_base, config->ram_size);
+    if (ram)
+        ram_drop_copies(config, ram);
+}
+
 /* Pages that are zero already are not written, so that the host need not give any. */
 static void clear(struct machine *machine, uint8_t *host, uint64_t length)
 {
@@ -195,7 +205,8 @@ bool memory_load(struct memory_loader *loader, const struct container_reader *ch
                 return error_set(error, "the saved machine: the memory at 0x%llx is too long",
                                  (unsigned long long)chunk->place);
         } else if (kept) {
-            memcpy(host + n * PAGE, from, PAGE);
+            if (memcmp(host + n * PAGE, from, PAGE) != 0)
+                memcpy(host + n * PAGE, from, PAGE);
             from += PAGE;
         } else if (!memory_is_zero(host + n * PAGE)) {
             memset(host + n * PAGE, 0, PAGE);

@@ -328,8 +328,10 @@ static bool load(struct machine *machine, int fd, const struct machine_state_str
     struct container_reader reader;
     struct memory_loader memory = { .machine = machine, .progress = progress };
     atomic_store(&progress->memory, memory_size(machine));
-    bool ok = read_front(machine, &reader, fd, stream, &progress->cancel, running, error) &&
-              read_sections(machine, &reader, &memory, running, error);
+    bool ok = read_front(machine, &reader, fd, stream, &progress->cancel, running, error);
+    if (ok)
+        memory_load_begin(machine);
+    ok = ok && read_sections(machine, &reader, &memory, running, error);
     forget_code(machine);
     container_reader_destroy(&reader);
     return ok;
