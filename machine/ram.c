@@ -125,3 +125,13 @@ void ram_drop_copies(const struct machine_config *config, uint8_t *ram)
         done += memory->size;
     }
 }
+
+bool ram_is_file(const struct machine_config *config, bool shared)
+{
+    for (unsigned n = 0; n < config->memory_count; n++) {
+        const struct machine_memory *memory = &config->memory[n];
+        if (!memory->path || memory->memfd || memory->shared != shared)
+            return false;
+    }
+    return config->memory_count > 0;
+}

@@ -20,6 +20,10 @@ uint8_t *ram_map(const struct machine_memory *memory, struct error *error);
  * uses it meanwhile. */
 void ram_drop_copies(const struct machine_config *config, uint8_t *ram);
 
+/* Returns whether all of it is in files that have names: which are written to (`shared`), or of which it is a
+ * private copy. */
+bool ram_is_file(const struct machine_config *config, bool shared);
+
 /* Returns whether some of it will belong to a file of its own: then nothing else may map the RAM. */
 bool ram_is_replaced(const struct machine_config *config);
 

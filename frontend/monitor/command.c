@@ -196,6 +196,8 @@ const struct monitor_command monitor_commands[] = {
       0, monitor_migrate_capabilities, monitor_print_capabilities },
     { "info migrate", NULL, "query-migrate", "", "how far the guest is saved or loaded", 0,
       monitor_query_migrate, monitor_print_migrate },
+    { "migrate_set_capability", NULL, NULL, "capability:s state:s", "switches one on or off", 0,
+      monitor_set_one_capability, NULL },
     { "migrate-set-capabilities", NULL, "migrate-set-capabilities", "capabilities:a",
       "switches capabilities of migration on or off", MONITOR_PROGRAMS, monitor_set_capabilities, NULL },
     { "info migrate_parameters", NULL, "query-migrate-parameters", "", "the parameters of migration", 0,

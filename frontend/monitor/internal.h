@@ -139,8 +139,8 @@ monitor_run_fn monitor_device_properties;
 monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uuid, monitor_command_line,
     monitor_list_types, monitor_list_properties, monitor_no_rows;
 /* migrate.c */
-monitor_run_fn monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming, monitor_query_migrate,
-    monitor_migrate_capabilities, monitor_set_capabilities, monitor_migrate_parameters,
+monitor_run_fn monitor_set_one_capability, monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming,
+    monitor_query_migrate, monitor_migrate_capabilities, monitor_set_capabilities, monitor_migrate_parameters,
     monitor_set_parameter_line, monitor_set_parameters;
 monitor_print_fn monitor_print_migrate, monitor_print_capabilities, monitor_print_parameters;
 /* snapshots.c */

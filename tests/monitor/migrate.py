@@ -112,7 +112,7 @@ def programs_see(rvive):
         on = [{"capability": "events", "state": True}]
         check("error" in qmp.ask("migrate-set-capabilities", capabilities=on + [{"capability": "postcopy-ram", "state": True}]),
               "a capability that is not there")
-        check(qmp.ask("query-migrate-capabilities")["return"] == [{"state": False, "capability": "events"}], "nothing changed")
+        check(qmp.ask("query-migrate-capabilities")["return"][0] == {"state": False, "capability": "events"}, "nothing changed")
         check("return" in qmp.ask("migrate-set-capabilities", capabilities=on), "events")
         check("specified" in qmp.ask("migrate-incoming", uri="file:x")["error"]["desc"], "without -incoming")
         with program(emulator, rvive, "-serial", "unix:@/uart2,server,nowait", "-monitor", "none",
@@ -304,7 +304,8 @@ def copied(process, path):
 
 
 def clones(rvive):
-    """Guests that go on from one instant share the file of its memory, until each writes for itself."""
+    """Guests that go on from one instant share the file of its memory, until each writes for itself; a state without the
+    memory is small, and is refused where the memory is not there."""
     with tempfile.NamedTemporaryFile() as data:
         data.write(os.urandom(16 << 20))
         data.flush()
@@ -316,12 +317,17 @@ def clones(rvive):
             echoes(uart, "abc")
             text.run("migrate file:" + emulator.path("state"))
             saved = counter_of(text, emulator)
+            check("no capability" in text.run("migrate_set_capability multifd on"), "multifd")
+            check("rror" not in text.run("migrate_set_capability x-ignore-shared on"), "x-ignore-shared")
+            check("x-ignore-shared: on" in text.run("info migrate_capabilities"), "it is on")
+            check("rror" not in text.run("migrate file:" + emulator.path("small")), "without the memory")
             text.send("quit\n")
             check(emulator.wait() == 0, "exit status")
-            for name in "one", "two":
+            check(os.path.getsize(emulator.path("small")) < 1 << 16 < os.path.getsize(emulator.path("state")), "the sizes")
+            for name in "state", "small":
+                private = filled + backend + ["-object", memory + "share=off,readonly=on", "-incoming", "file:@/" + name]
                 with program(emulator, rvive, "-serial", "unix:@/uart-%s,server,nowait" % name, "-monitor",
-                             "unix:@/mon-%s,server,nowait" % name, *filled, *backend, "-S", "-object",
-                             memory + "share=off,readonly=on", "-incoming", "file:@/state") as clone:
+                             "unix:@/mon-%s,server,nowait" % name, "-S", *private) as clone:
                     text = Text(emulator.path("mon-" + name))
                     until_loaded(text)
                     check(counter_of(text, emulator) == saved, "the file of the memory is another one")
@@ -333,6 +339,12 @@ def clones(rvive):
                     check(0 < kib < 1024, "%d KiB are copied" % kib)
                     uart.send("q")
                     check(clone.wait(30) == 7, "its end")
+            refused(emulator, rvive, "share=off", *filled, "-incoming", "file:" + emulator.path("small"))
+    with Emulator(rvive, "-nographic", *UART, *MON) as emulator:
+        text = Text(emulator.path("mon"))
+        text.run("migrate_set_capability x-ignore-shared on")
+        check("share=on" in text.run("migrate file:" + emulator.path("state")), "no file")
+        check("running" in text.run("info status"), "it goes on")
 
 
 def suspend(rvive):
