@@ -5,8 +5,8 @@
  *
  *   0 to 15     the rest of the input is the file, behind a good header
  *   16 to 31    a good beginning whose sections are changed: records of section, offset (2 bytes), and a byte
- * that is combined by exclusive or others      a good beginning, and the rest is a log: how many instructions
- * it has (2 bytes), and its records
+ *               that is combined by exclusive or
+ *   others      a good beginning, and the rest is a log: how many instructions it has (2 bytes), its records
  *
  * The guest reads the time and a device, writes to the device, and takes an interrupt.
  */
