@@ -29,10 +29,16 @@ struct hart_recorder_ops {
     void (*page)(struct hart_recorder *recorder, uint64_t paddr);
     /* A device has written to memory; page() was called before. Any thread. */
     void (*written)(struct hart_recorder *recorder, uint64_t paddr, uint64_t length);
+    /* What the hart that runs does, if `watches`: its privilege or its address space may be another one now;
+     * it takes a trap; it reaches a device's register. On the harts' thread. */
+    void (*mode)(struct hart_recorder *recorder, unsigned hart, unsigned priv, uint64_t satp);
+    void (*trap)(struct hart_recorder *recorder, bool interrupt, unsigned cause);
+    void (*reach)(struct hart_recorder *recorder, uint64_t paddr);
 };
 struct hart_recorder {
     const struct hart_recorder_ops *ops;
     bool replays; /* changes while no hart runs */
+    bool watches; /* set before the harts run */
 };
 
 /* Before the hart first runs; the recorder outlives it. */

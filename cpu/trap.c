@@ -70,6 +70,8 @@ static void enter(struct hart *hart, enum level to, bool interrupt, unsigned cau
 {
     uint64_t from_pc = register_value(hart, hart->pc);
     char from = trace_mode(hart);
+    if (UNLIKELY(hart->recorder) && hart->recorder->watches)
+        hart->recorder->ops->trap(hart->recorder, interrupt, cause);
     if (to == LEVEL_M) {
         if (UNLIKELY(hyper_has(hart)))
             hyper_trap_to_m(hart, interrupt, cause);

@@ -22,6 +22,7 @@
 #include "frontend/state/migration.h"
 #include "frontend/display/view_module.h"
 #include "machine/machine.h"
+#include "machine/state/in_memory.h"
 #include "util/log.h"
 
 static int fail(const struct error *error)
@@ -93,6 +94,7 @@ static int run_machine(struct options *options, struct error *error)
     int status = monitors ? run_monitored(options, screen, monitors, migration, error) : -1;
     signals_serve(NULL);
     migration_destroy(migration);
+    machine_forget_all(machine);
     machine_destroy(machine);
     monitors_free(monitors);
     screen_destroy(screen);

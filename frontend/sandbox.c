@@ -179,6 +179,8 @@ static bool add_named_files(struct confine_policy *policy, const struct options 
         snprintf(picture, sizeof(picture), "%s.svg", machine->profile.file);
         ok = add_output(policy, machine->profile.file) && add_output(policy, picture);
     }
+    if (machine->timeline_file)
+        ok = ok && add_output(policy, machine->timeline_file);
     if (machine->coverage.file)
         ok = ok && add_output(policy, machine->coverage.file);
     return ok;

@@ -276,6 +276,8 @@ static bool replayed_write(struct hart_recorder *recorder, uint64_t paddr, uint6
 static bool harts_read(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t *value)
 {
     struct bus *bus = of_harts(side);
+    if (bus->recorder && bus->recorder->watches)
+        bus->recorder->ops->reach(bus->recorder, paddr);
     if (bus->recorder && bus->recorder->replays)
         return replayed_read(bus->recorder, value);
     bool answered = bus_read(bus, paddr, size, value);
@@ -290,6 +292,8 @@ static bool harts_read(struct hart_bus *side, uint64_t paddr, unsigned size, uin
 static bool harts_write(struct hart_bus *side, uint64_t paddr, unsigned size, uint64_t value)
 {
     struct bus *bus = of_harts(side);
+    if (bus->recorder && bus->recorder->watches)
+        bus->recorder->ops->reach(bus->recorder, paddr);
     if (bus->recorder && bus->recorder->replays)
         return replayed_write(bus->recorder, paddr, value);
     bool answered = bus_write(bus, paddr, size, value);

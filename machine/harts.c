@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The harts' threads: one for each (with virtual time one for all: turns.c), from harts_start() to
- * harts_stop(). Only the main thread gets signals, so a hart is never interrupted in the middle of an access.
+ * The harts and their threads: one for each (with virtual time one for all: turns.c), which runs from
+ * harts_start() to harts_stop(), and waits for the next run otherwise. Only the main thread gets signals, so
+ * a hart is never interrupted in the middle of an access.
  */
 #include <stdio.h>
 #include <string.h>
@@ -135,8 +136,20 @@ bool harts_create(struct machine *machine, struct error *error)
     return true;
 }
 
+static void end_threads(struct hart_threads *threads)
+{
+    pthread_mutex_lock(&threads->lock);
+    threads->end = true;
+    pthread_cond_broadcast(&threads->changed);
+    pthread_mutex_unlock(&threads->lock);
+    for (unsigned i = 0; i < threads->made; i++)
+        thread_join(&threads->each[i].thread);
+    threads->made = 0;
+}
+
 void harts_destroy(struct machine *machine)
 {
+    end_threads(&machine->threads);
     if (machine->dbt)
         dbt_stop(machine->dbt);
     unsigned count = machine->hart_count;
@@ -151,58 +164,103 @@ void harts_destroy(struct machine *machine)
     machine->watch = NULL;
 }
 
+/* ---- Threads ------------------------------------------------------------------------------------------- */
+
+void harts_init(struct machine *machine)
+{
+    pthread_mutex_init(&machine->threads.lock, NULL);
+    pthread_cond_init(&machine->threads.changed, NULL);
+}
+
+/* Waits for the next run; false: there is none. */
+static bool wait_for_run(struct hart_threads *threads, struct hart_thread *own)
+{
+    pthread_mutex_lock(&threads->lock);
+    while (threads->run == own->run && !threads->end)
+        pthread_cond_wait(&threads->changed, &threads->lock);
+    own->run = threads->run;
+    bool end = threads->end;
+    pthread_mutex_unlock(&threads->lock);
+    return !end;
+}
+
 static void *hart_thread(void *opaque)
 {
-    hart_run(opaque);
+    struct hart_thread *own = opaque;
+    struct machine *machine = own->machine;
+    struct hart_threads *threads = &machine->threads;
+    while (wait_for_run(threads, own)) {
+        if (machine->config.icount.on)
+            turns_run(machine);
+        else
+            hart_run(machine->harts[own - threads->each]);
+        pthread_mutex_lock(&threads->lock);
+        if (!--threads->busy)
+            pthread_cond_broadcast(&threads->changed);
+        pthread_mutex_unlock(&threads->lock);
+    }
     return NULL;
 }
 
-static int start_thread(struct machine *machine, unsigned i)
+static int make_thread(struct machine *machine)
 {
-    char name[16];
-    if (machine->config.icount.on)
-        return thread_create(&machine->threads[i], THREAD_HART, "harts", turns_thread, machine);
-    snprintf(name, sizeof(name), "hart %u", hart_id(machine->harts[i]));
-    return thread_create(&machine->threads[i], THREAD_HART, name, hart_thread, machine->harts[i]);
+    struct hart_threads *threads = &machine->threads;
+    struct hart_thread *own = &threads->each[threads->made];
+    char name[16] = "harts";
+    if (!machine->config.icount.on)
+        snprintf(name, sizeof(name), "hart %u", hart_id(machine->harts[threads->made]));
+    *own = (struct hart_thread){ .machine = machine, .run = threads->run };
+    int status = thread_create(&own->thread, THREAD_HART, name, hart_thread, own);
+    threads->made += status == 0;
+    return status;
 }
 
 bool harts_start(struct machine *machine, struct error *error)
 {
-    unsigned threads = machine->config.icount.on ? 1 : machine->hart_count;
+    struct hart_threads *threads = &machine->threads;
+    unsigned count = machine->config.icount.on ? 1 : machine->hart_count;
     sigset_t old;
     int status = 0;
     thread_signals_block(&old);
-    for (unsigned i = 0; i < threads && status == 0; i++) {
-        status = start_thread(machine, i);
-        if (status == 0)
-            machine->threads_running++;
-    }
+    while (threads->made < count && status == 0)
+        status = make_thread(machine);
     thread_signals_restore(&old);
-    if (status == 0)
-        return true;
-    harts_stop(machine);
-    return error_set(error, "cannot start a thread for each of the %u harts: %s; use a smaller -smp",
-                     machine->hart_count, strerror(status));
+    if (status)
+        return error_set(error, "cannot start a thread for each of the %u harts: %s; use a smaller -smp",
+                         machine->hart_count, strerror(status));
+    pthread_mutex_lock(&threads->lock);
+    threads->run++;
+    threads->busy = machine->threads_running = count;
+    pthread_cond_broadcast(&threads->changed);
+    pthread_mutex_unlock(&threads->lock);
+    return true;
 }
 
 void harts_stop(struct machine *machine)
 {
+    struct hart_threads *threads = &machine->threads;
     if (!machine->threads_running)
         return;
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_request(machine->harts[i], HART_REQUEST_STOP);
-    for (unsigned i = 0; i < machine->threads_running; i++)
-        thread_join(&machine->threads[i]);
+    pthread_mutex_lock(&threads->lock);
+    while (threads->busy)
+        pthread_cond_wait(&threads->changed, &threads->lock);
+    pthread_mutex_unlock(&threads->lock);
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_clear_stop(machine->harts[i]);
     machine->threads_running = 0;
     log_flush();
 }
 
-void harts_reset(struct machine *machine)
+void harts_end(struct machine *machine)
 {
-    if (machine->dbt)
-        dbt_reset(machine->dbt);
+    pthread_cond_destroy(&machine->threads.changed);
+    pthread_mutex_destroy(&machine->threads.lock);
+}
+
+void harts_unload(struct machine *machine)
+{
     turns_reset(machine);
     timeline_forget(machine->timeline);
     for (unsigned i = 0; i < machine->hart_count; i++) {
@@ -210,4 +268,11 @@ void harts_reset(struct machine *machine)
         /* Memory was filled without the bus, so no hart knows of it. */
         hart_request(machine->harts[i], HART_REQUEST_FENCE_I | HART_REQUEST_FLUSH);
     }
+}
+
+void harts_reset(struct machine *machine)
+{
+    if (machine->dbt)
+        dbt_reset(machine->dbt);
+    harts_unload(machine);
 }

@@ -62,6 +62,22 @@ struct machine_unit_made {
 /* What has ended the run of the harts, or is to end it. */
 enum machine_event { MACHINE_EVENT_NONE, MACHINE_EVENT_RESET, MACHINE_EVENT_POWEROFF, MACHINE_EVENT_QUIT };
 
+/* A hart's thread, or that of all of them. It lives as long as the machine, and sleeps between runs: making
+ * and confining one takes longer than all else that a short stop needs. */
+struct hart_thread {
+    struct machine *machine;
+    pthread_t thread;
+    uint64_t run; /* the number of the last one in which it was */
+};
+struct hart_threads {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a run begins, or is over, or `end` */
+    struct hart_thread each[MACHINE_HARTS_MAX];
+    unsigned made, busy;
+    uint64_t run; /* the number of the present run, or of the last one */
+    bool end;
+};
+
 struct machine {
     struct machine_config config;
     struct clock *clock;
@@ -73,7 +89,7 @@ struct machine {
     struct code_watch *watch;    /* stores to code; NULL: strict */
     struct isa_config first_isa; /* of hart 0, if the board says so */
     struct hart *harts[MACHINE_HARTS_MAX];
-    pthread_t threads[MACHINE_HARTS_MAX];
+    struct hart_threads threads;
     unsigned hart_count, threads_running;
     struct turns turns;        /* of harts, with virtual time */
     struct timeline *timeline; /* NULL: the past is not kept */
@@ -157,11 +173,11 @@ const struct isa_config *machine_hart_isa(const struct machine *machine, unsigne
 /* Posts an event; async-signal-safe, any thread. */
 void machine_post(struct machine *machine, enum machine_event event, unsigned status);
 
-/* turns.c: virtual time. init() gives it to the clock. turns_thread() runs all harts until each has a request
+/* turns.c: virtual time. init() gives it to the clock. turns_run() runs all harts until each has a request
  * to stop. reset(): hart 0 has the first turn; while no hart runs. */
 void turns_init(struct machine *machine);
 void turns_reset(struct machine *machine);
-void *turns_thread(void *machine);
+void turns_run(struct machine *machine);
 
 /* run_state.c */
 /* The guest powers off or resets itself, on a hart's thread, or its watchdog does, on the clock's: posts the
@@ -254,11 +270,16 @@ bool harts_create(struct machine *machine, struct error *error);
 void harts_destroy(struct machine *machine);
 /* Whether they are to have windows; before the RAM is made, which must be a file's then. */
 enum hart_windows harts_want_windows(const struct machine_config *config);
-/* Starts a thread for each hart; all or none. */
+/* Before and after all others. */
+void harts_init(struct machine *machine);
+void harts_end(struct machine *machine);
+/* Runs each hart in its thread; all or none. */
 bool harts_start(struct machine *machine, struct error *error);
 /* Returns when no hart runs any more. */
 void harts_stop(struct machine *machine);
 void harts_reset(struct machine *machine);
+/* The same for who tells the translator himself what becomes of its code. */
+void harts_unload(struct machine *machine);
 /* set() of an irq_line: the controller is the struct hart, the number is the bit of mip. */
 void harts_set_irq(void *hart, unsigned bit, bool level);
 /* For bus_create(); `machine` is the opaque pointer. */

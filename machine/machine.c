@@ -99,6 +99,8 @@ static bool check_config(const struct machine_config *config, struct error *erro
     bool records = config->record_memory || config->record_file;
     if (records && !config->icount.on && !config->replay_file)
         return error_set(error, "-record needs virtual time, so far: give -icount shift=0, too");
+    if (config->timeline_file && !config->icount.on)
+        return error_set(error, "-timeline needs virtual time, so far: give -icount shift=0, too");
     if (records && config->semihosting.enable)
         return error_set(error,
                          "-record: the answers of semihosting are not recorded; leave out one of them");
@@ -123,7 +125,7 @@ static bool create_gdb(struct machine *machine, struct error *error)
 
 static bool has_timeline(const struct machine_config *config)
 {
-    return config->record_memory || config->record_file || config->replay_file;
+    return config->record_memory || config->record_file || config->replay_file || config->timeline_file;
 }
 
 static bool create_parts(struct machine *machine, struct error *error)
@@ -182,6 +184,7 @@ struct machine *machine_create(const struct machine_config *config, struct error
     isa_init();
     run_state_init(machine);
     pthread_mutex_init(&machine->gdb_lock, NULL);
+    harts_init(machine);
     machine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (create_parts(machine, error))
         return machine;
@@ -238,6 +241,7 @@ void machine_destroy(struct machine *machine)
     if (machine->event_fd >= 0)
         close(machine->event_fd);
     run_state_destroy(machine);
+    harts_end(machine);
     pthread_mutex_destroy(&machine->gdb_lock);
     free(machine);
 }
@@ -321,7 +325,7 @@ void machine_unload(struct machine *machine)
     machine->unloaded = true;
     machine->saved = false;
     reset_parts(machine);
-    harts_reset(machine);
+    harts_unload(machine);
     pthread_mutex_unlock(&machine->run_lock);
 }
 
@@ -349,9 +353,16 @@ static bool reset_machine(struct machine *machine, struct error *error)
 static int end_of_run(struct machine *machine, int status, struct error *error)
 {
     gdb_finish(machine->gdb, status);
+    struct error other;
     bool ok = profile_write(machine->profile, error);
+    if (machine->config.timeline_file && !timeline_write_picture(machine->timeline, NULL, &other)) {
+        if (ok)
+            *error = other;
+        else
+            log_warn("%s", other.text);
+        ok = false;
+    }
     if (machine->coverage) {
-        struct error other;
         machine_hold(machine);
         bool written = coverage_write(machine->coverage, ok ? error : &other);
         machine_release(machine);

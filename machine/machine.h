@@ -279,7 +279,8 @@ struct machine_config {
     struct machine_icount icount;
     uint64_t record_memory;  /* bytes for the past of the machine (timeline/timeline.h); 0: it is not kept */
     const char *record_file; /* it is written there, too; NULL: it is not */
-    const char *replay_file; /* what was written there runs again, and nothing else; NULL: nothing */
+    const char *timeline_file; /* the picture of the run goes there; NULL: nowhere */
+    const char *replay_file;   /* what was written there runs again, and nothing else; NULL: nothing */
     const char
         *replay_plugs; /* timeline_describe_plugs() of the whole command line; NULL if nothing is replayed */
 

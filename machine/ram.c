@@ -114,3 +114,24 @@ uint8_t *ram_map(const struct machine_memory *memory, struct error *error)
     munmap(at, memory->size);
     return NULL;
 }
+
+void ram_drop_copies(const struct machine_config *config, uint8_t *ram)
+{
+    uint64_t done = 0;
+    for (unsigned n = 0; n < config->memory_count; n++) {
+        const struct machine_memory *memory = &config->memory[n];
+        if (memory->path && !memory->memfd && !memory->shared)
+            madvise(ram + done, memory->size, MADV_DONTNEED); /* if this fails, more is copied, no more */
+        done += memory->size;
+    }
+}
+
+bool ram_is_file(const struct machine_config *config, bool shared)
+{
+    for (unsigned n = 0; n < config->memory_count; n++) {
+        const struct machine_memory *memory = &config->memory[n];
+        if (!memory->path || memory->memfd || memory->shared != shared)
+            return false;
+    }
+    return config->memory_count > 0;
+}

@@ -248,16 +248,15 @@ static bool one_must_stop(const struct machine *machine)
     return false;
 }
 
-void *turns_thread(void *opaque)
+void turns_run(struct machine *machine)
 {
-    struct machine *machine = opaque;
     struct turns *turns = &machine->turns;
     unsigned count = machine->hart_count;
     uint64_t held = 0; /* a bit for each hart that a debugger has told to stand still */
     turns->host_ns = 0;
     if (timeline_is_replay(machine->timeline)) {
         timeline_play(machine->timeline);
-        return NULL;
+        return;
     }
     while (held != UINT64_MAX >> (64 - count) && !one_must_stop(machine)) {
         struct hart *idle[MACHINE_HARTS_MAX];
@@ -273,12 +272,11 @@ void *turns_thread(void *opaque)
         enum hart_end end = go_on(machine, number);
         uint64_t now = hart_instructions(machine->harts[number]);
         if (end == HART_STOPPED && ends_all(machine->harts[number]))
-            return NULL;
+            return;
         if (end == HART_STOPPED)
             held |= UINT64_C(1) << number;
         else if (end != HART_ASKED && (end != HART_AT_LIMIT || turns->end <= now))
             end_turn(machine, number);
         look_at_speed(machine);
     }
-    return NULL;
 }

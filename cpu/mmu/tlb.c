@@ -437,6 +437,8 @@ void tlb_select(struct hart *hart)
     const struct regime fetch = regime_of_fetches(hart);
     hart->tlb_fetch = tlb_find(hart, &fetch);
     hart->tlb_data = hart->tlb_fetch;
+    if (UNLIKELY(hart->recorder) && hart->recorder->watches)
+        hart->recorder->ops->mode(hart->recorder, hart->id, hart->priv, hart->satp);
     if (LIKELY(!(hart->mstatus & MSTATUS_MPRV) && !hart->hyper.access))
         return;
     const struct regime data = regime_of_data(hart);

@@ -97,7 +97,7 @@ monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, moni
 monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus, monitor_print_registers,
     monitor_print_lines;
 /* timeline.c */
-monitor_run_fn monitor_replay, monitor_timeline, monitor_record;
+monitor_run_fn monitor_replay, monitor_timeline, monitor_timeline_svg, monitor_record;
 monitor_print_fn monitor_print_replay;
 /* devices.c */
 monitor_run_fn monitor_block, monitor_pci, monitor_chardev, monitor_ringbuf_read;
@@ -139,11 +139,12 @@ monitor_run_fn monitor_device_properties;
 monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uuid, monitor_command_line,
     monitor_list_types, monitor_list_properties, monitor_no_rows;
 /* migrate.c */
-monitor_run_fn monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming, monitor_query_migrate,
-    monitor_migrate_capabilities, monitor_set_capabilities, monitor_migrate_parameters,
+monitor_run_fn monitor_set_one_capability, monitor_migrate, monitor_migrate_cancel, monitor_migrate_incoming,
+    monitor_query_migrate, monitor_migrate_capabilities, monitor_set_capabilities, monitor_migrate_parameters,
     monitor_set_parameter_line, monitor_set_parameters;
 monitor_print_fn monitor_print_migrate, monitor_print_capabilities, monitor_print_parameters;
 /* snapshots.c */
+monitor_run_fn monitor_keep, monitor_restore, monitor_forget, monitor_kept;
 monitor_run_fn monitor_savevm, monitor_loadvm, monitor_delvm, monitor_snapshots, monitor_snapshot_save,
     monitor_snapshot_load, monitor_snapshot_delete, monitor_query_jobs, monitor_job_dismiss,
     monitor_job_cancel;

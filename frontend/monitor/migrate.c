@@ -171,24 +171,48 @@ void monitor_print_migrate(FILE *out, struct json_object *result)
 
 /* ---- Capabilities -------------------------------------------------------------------------------------- */
 
-bool monitor_migrate_capabilities(struct monitor_call *call)
+static void put_capability(struct json_object *list, const char *name, bool on)
 {
     struct json_object *row = json_object_new_object();
-    monitor_put_bool(row, "state", atomic_load(call->migration_events));
-    monitor_put_text(row, "capability", "events");
+    monitor_put_bool(row, "state", on);
+    monitor_put_text(row, "capability", name);
+    json_object_array_add(list, row);
+}
+
+bool monitor_migrate_capabilities(struct monitor_call *call)
+{
     call->result = json_object_new_array();
-    json_object_array_add(call->result, row);
+    put_capability(call->result, "events", atomic_load(call->migration_events));
+    put_capability(call->result, "x-ignore-shared", migration_ignores_shared(call->migration));
     return true;
 }
 
 void monitor_print_capabilities(FILE *out, struct json_object *result)
 {
-    struct json_object *row = json_object_array_get_idx(result, 0), *state = NULL;
-    json_object_object_get_ex(row, "state", &state);
-    fprintf(out, "events: %s\n", json_object_get_boolean(state) ? "on" : "off");
+    for (size_t n = 0; n < json_object_array_length(result); n++) {
+        struct json_object *row = json_object_array_get_idx(result, n), *state = NULL, *name = NULL;
+        json_object_object_get_ex(row, "state", &state);
+        json_object_object_get_ex(row, "capability", &name);
+        fprintf(out, "%s: %s\n", json_object_get_string(name), json_object_get_boolean(state) ? "on" : "off");
+    }
 }
 
-/* Only events can be switched on. Switching another one off has no effect. */
+/* Only these two can be switched on. Switching another one off has no effect. `check`: nothing is switched.
+ */
+static bool set_capability(struct monitor_call *call, const char *name, bool on, bool check)
+{
+    bool events = strcmp(name, "events") == 0, shared = strcmp(name, "x-ignore-shared") == 0;
+    if (on && !events && !shared)
+        return error_set(&call->error,
+                         "migration has no capability %.60s: the guest stands still while it is copied",
+                         name);
+    if (events && !check)
+        atomic_store(call->migration_events, on);
+    if (shared && !check)
+        migration_ignore_shared(call->migration, on);
+    return true;
+}
+
 bool monitor_set_capabilities(struct monitor_call *call)
 {
     struct json_object *list = NULL, *name, *state;
@@ -202,16 +226,21 @@ bool monitor_set_capabilities(struct monitor_call *call)
                 !json_object_object_get_ex(row, "capability", &name) ||
                 !json_object_is_type(name, json_type_string))
                 return error_set(&call->error, "a capability has a name and a state");
-            bool on = json_object_get_boolean(state);
-            bool events = strcmp(json_object_get_string(name), "events") == 0;
-            if (on && !events)
-                return error_set(&call->error, "migration has no capability %.60s",
-                                 json_object_get_string(name));
-            if (events && !check)
-                atomic_store(call->migration_events, on);
+            if (!set_capability(call, json_object_get_string(name), json_object_get_boolean(state), check))
+                return false;
         }
     }
     return true;
+}
+
+/* QEMU's monitor for people. */
+bool monitor_set_one_capability(struct monitor_call *call)
+{
+    const char *state = monitor_text(call, "state", "");
+    bool on = strcmp(state, "on") == 0;
+    if (!on && strcmp(state, "off") != 0)
+        return error_set(&call->error, "a capability is on or off, not %.60s", state);
+    return set_capability(call, monitor_text(call, "capability", ""), on, false);
 }
 
 /* ---- Parameters ---------------------------------------------------------------------------------------- */

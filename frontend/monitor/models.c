@@ -48,6 +48,8 @@ static void add_list(struct json_object *rows, const struct options_keys *lists,
     const char *name;
     char takes[160], text[320];
     for (const struct device_key *key = list->keys; key->name; key++) {
+        if (options_is_shadowed(lists, list, key->name))
+            continue;
         options_describe_key(key, takes, sizeof(takes));
         snprintf(text, sizeof(text), "%s: %s", key->help, takes);
         struct json_object *row = add_row(rows, key->name, type_of(key), text);

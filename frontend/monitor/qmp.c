@@ -8,6 +8,8 @@
 #include "frontend/monitor/internal.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REQUEST_MAX   (1u << 20) /* bytes */
@@ -24,14 +26,16 @@ struct qmp {
 
 /* ---- Answers ------------------------------------------------------------------------------------------- */
 
+/* A line is written at once, for a client that takes what it reads for whole lines. */
 static void send_object(struct qmp *qmp, struct json_object *object)
 {
-    size_t length;
-    const char *text = json_object_to_json_string_length(
-        object, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-    if (text) {
-        monitor_write(qmp->monitor, text, length);
-        monitor_write(qmp->monitor, "\r\n", 2);
+    char *line = NULL;
+    const char *text =
+        json_object_to_json_string_ext(object, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    int length = text ? asprintf(&line, "%s\r\n", text) : -1;
+    if (length >= 0) {
+        monitor_write(qmp->monitor, line, (size_t)length);
+        free(line);
     }
     json_object_put(object);
 }

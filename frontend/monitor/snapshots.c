@@ -10,6 +10,7 @@
 
 #include "frontend/monitor/internal.h"
 #include "frontend/state/jobs.h"
+#include "machine/state/in_memory.h"
 #include "machine/state/snapshots.h"
 
 static bool may_begin(struct monitor_call *call)
@@ -50,6 +51,43 @@ bool monitor_delvm(struct monitor_call *call)
 {
     char name[QCOW2_SNAPSHOT_TEXT + 1];
     return may_begin(call) && machine_snapshot_delete(call->machine, name_of(call, name), NULL, &call->error);
+}
+
+/* ---- In memory ----------------------------------------------------------------------------------------- */
+
+bool monitor_keep(struct monitor_call *call)
+{
+    return may_begin(call) && machine_keep(call->machine, monitor_text(call, "name", ""), &call->error);
+}
+
+bool monitor_restore(struct monitor_call *call)
+{
+    uint64_t pages;
+    if (!may_begin(call) ||
+        !machine_restore(call->machine, monitor_text(call, "name", ""), &pages, &call->error))
+        return false;
+    call->result = json_object_new_object();
+    monitor_put_number(call->result, "pages", pages);
+    return true;
+}
+
+bool monitor_forget(struct monitor_call *call)
+{
+    return machine_forget(call->machine, monitor_text(call, "name", ""), &call->error);
+}
+
+bool monitor_kept(struct monitor_call *call)
+{
+    const char *name;
+    uint64_t bytes;
+    call->result = json_object_new_array();
+    for (unsigned n = 0; machine_kept(call->machine, n, &name, &bytes); n++) {
+        struct json_object *row = json_object_new_object();
+        monitor_put_text(row, "name", name);
+        monitor_put_number(row, "bytes", bytes);
+        json_object_array_add(call->result, row);
+    }
+    return true;
 }
 
 /* ---- info snapshots ------------------------------------------------------------------------------------ */

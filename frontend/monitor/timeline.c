@@ -67,6 +67,12 @@ bool monitor_record(struct monitor_call *call)
     return timeline_set_keeps(machine_timeline(call->machine), state[1] == 'n', &call->error);
 }
 
+bool monitor_timeline_svg(struct monitor_call *call)
+{
+    return timeline_write_picture(machine_timeline(call->machine), monitor_text(call, "filename", ""),
+                                  &call->error);
+}
+
 bool monitor_timeline(struct monitor_call *call)
 {
     char *text = NULL;

@@ -256,6 +256,15 @@ bool options_take_keys(const struct options_keys *lists, const struct option_pai
     return complete(lists, pairs, flag, error);
 }
 
+bool options_is_shadowed(const struct options_keys *lists, const struct options_keys *list, const char *name)
+{
+    for (; lists != list; lists++)
+        for (const struct device_key *key = lists->keys; key->name; key++)
+            if (strcmp(key->name, name) == 0)
+                return true;
+    return false;
+}
+
 /* Is the key in a list, or among the fixed ones of a list before `list`? */
 static bool is_listed(const struct options_keys *lists, const struct options_keys *list, const char *name)
 {
@@ -283,6 +292,8 @@ void options_print_keys(const struct options_keys *lists, FILE *out)
     for (const struct options_keys *list = lists; list->keys; list++) {
         for (const struct device_key *key = list->keys; key->name; key++) {
             char takes[160];
+            if (options_is_shadowed(lists, list, key->name))
+                continue;
             options_describe_key(key, takes, sizeof(takes));
             fprintf(out, "  %-16s %s: %s", key->name, key->help, takes);
             if (key->fallback)

@@ -28,6 +28,8 @@ void options_device_keys(struct options_device *device, struct options_keys list
 /* Gives each pair to the key with its name. `flag`, "-device NAME", is for messages. */
 bool options_take_keys(const struct options_keys *lists, const struct option_pairs *pairs, const char *flag,
                        struct error *error);
+/* Has a list before `list` a key of that name, which is the one that counts? */
+bool options_is_shadowed(const struct options_keys *lists, const struct options_keys *list, const char *name);
 /* Returns the next key of `list`, one of `lists`, that names what is always the same here (fixed.def), and
  * what it takes, in *text; NULL: there are none. A key that some devices have, and others have fixed, comes
  * once. *at is 0 at first. */

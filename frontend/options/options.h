@@ -351,7 +351,7 @@ options_take_fn options_take_keyboard, options_take_compat;
 options_take_fn options_take_vga, options_take_parallel, options_take_usb, options_take_shim,
     options_take_trace, options_take_seed, options_take_firmware_dir;
 /* icount.c */
-options_take_fn options_take_icount, options_take_record, options_take_replay;
+options_take_fn options_take_icount, options_take_record, options_take_replay, options_take_timeline;
 /* Decides whether the past is recorded, when all flags are known. */
 bool options_join_record(struct options *options, struct error *error);
 /* For a replay, when everything has its place: leaves out what the guest does not need. */

@@ -53,6 +53,12 @@ bool options_take_replay(struct options *options, const char *argument, struct e
     return *argument || options_bad_value(error, "-replay", argument, "a file");
 }
 
+bool options_take_timeline(struct options *options, const char *argument, struct error *error)
+{
+    options->machine.timeline_file = argument;
+    return *argument || options_bad_value(error, "-timeline", argument, "a file");
+}
+
 /* QEMU's spelling. */
 static bool join_rr(struct options *options, struct error *error)
 {

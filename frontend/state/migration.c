@@ -34,6 +34,7 @@ struct migration {
     enum migration_status status;
     struct error error;
     bool is_incoming;
+    atomic_bool ignore_shared;
     bool waited_for; /* somebody is told why it failed; set before the thread begins */
     uint64_t began_ms, stopped_ms, ended_ms; /* 0: not yet */
 
@@ -133,11 +134,12 @@ static bool save(struct migration *migration, struct error *error)
     struct machine *machine = migration->machine;
     bool running;
     int fd = migration->channel.fd;
-    if (state_channel_waits(migration->uri) && machine_state(machine) == MACHINE_RUNNING)
+    bool beside = atomic_load(&migration->ignore_shared);
+    if (!beside && state_channel_waits(migration->uri) && machine_state(machine) == MACHINE_RUNNING)
         return machine_save_live(machine, fd, &migration->live, &migration->progress, error);
     begin_round(migration);
     return freeze(migration, &running, error) &&
-           machine_save(machine, fd, running, &migration->progress, error);
+           (beside ? machine_save_beside : machine_save)(machine, fd, running, &migration->progress, error);
 }
 
 static void *save_thread(void *opaque)
@@ -328,6 +330,16 @@ static void cancel(struct migration *migration, bool incoming)
     pthread_mutex_unlock(&migration->lock);
     if (now)
         tell(migration, MIGRATION_CANCELLING);
+}
+
+void migration_ignore_shared(struct migration *migration, bool ignore)
+{
+    atomic_store(&migration->ignore_shared, ignore);
+}
+
+bool migration_ignores_shared(struct migration *migration)
+{
+    return atomic_load(&migration->ignore_shared);
 }
 
 void migration_cancel(struct migration *migration)

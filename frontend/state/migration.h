@@ -73,6 +73,9 @@ void migration_listen(struct migration *migration, migration_listener_fn *listen
 bool migration_start(struct migration *migration, const char *uri, bool wait, struct error *error);
 /* Begins to load one, with -incoming defer. */
 bool migration_start_incoming(struct migration *migration, const char *uri, struct error *error);
+/* Whether the guest's memory is left out if it is a file that is shared (machine_save_beside()). */
+void migration_ignore_shared(struct migration *migration, bool ignore);
+bool migration_ignores_shared(struct migration *migration);
 /* Ends saving, if it is under way; the machine goes on. */
 void migration_cancel(struct migration *migration);
 struct migration_info migration_get_info(struct migration *migration);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/ram.h"
 #include "machine/state/internal.h"
 
 #define VALUE_MAX 100 /* characters of a value in a message */
@@ -192,6 +193,16 @@ bool describe_compare(struct machine *machine, const char *text, size_t length, 
     *running = ok && strcmp(state, "running") == 0;
     free(own);
     return ok;
+}
+
+bool describe_beside(struct machine *machine, const char *text, size_t length, bool *beside,
+                     struct error *error)
+{
+    char found[VALUE_MAX];
+    *beside = is_text(text, length) && find(text, "ram", "beside", found);
+    return !*beside || ram_is_file(&machine->config, false) ||
+           error_set(error, "the saved machine's memory is in a file of its own: start with -object "
+                            "memory-backend-file and share=off for that file");
 }
 
 /* A replay has no devices: what is plugged in is compared as the command lines have it. */

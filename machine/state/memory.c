@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "machine/ram.h"
 #include "machine/state/internal.h"
 
 #define PAGE        MEMORY_PAGE
@@ -15,10 +16,11 @@
 #define CHUNK_PAGES (CHUNK / PAGE)
 #define BITMAP      MEMORY_BITMAP
 
-bool memory_next_region(struct machine *machine, unsigned *number, struct bus_region *region)
+bool memory_next_region(struct machine *machine, bool beside, unsigned *number, struct bus_region *region)
 {
     while (bus_region(machine->bus, *number, region)) {
-        if (strcmp(region->kind, "ram") == 0 || strcmp(region->kind, "rom") == 0)
+        bool left_out = beside && region->base == machine->config.board->ram_base;
+        if (!left_out && (strcmp(region->kind, "ram") == 0 || strcmp(region->kind, "rom") == 0))
             return true;
         ++*number;
     }
@@ -122,13 +124,13 @@ static bool save_chunk(struct machine *machine, struct container_writer *writer,
     return !packed || container_write(writer, CONTAINER_MEMORY, paddr, buffer, packed);
 }
 
-bool memory_save(struct machine *machine, struct container_writer *writer,
+bool memory_save(struct machine *machine, struct container_writer *writer, bool beside,
                  struct machine_state_progress *progress)
 {
     struct bus_region region;
     uint8_t *buffer = malloc(BITMAP + 2 * CHUNK); /* packed, and plain */
     bool ok = buffer != NULL || error_set(writer->error, "saving the machine: out of memory");
-    for (unsigned n = 0; ok && memory_next_region(machine, &n, &region); n++) {
+    for (unsigned n = 0; ok && memory_next_region(machine, beside, &n, &region); n++) {
         for (uint64_t at = 0; ok && at < region.size; at += CHUNK) {
             uint64_t length = region.size - at < CHUNK ? region.size - at : CHUNK;
             ok = save_chunk(machine, writer, region.base + at, length, buffer, progress);
@@ -139,6 +141,15 @@ bool memory_save(struct machine *machine, struct container_writer *writer,
 }
 
 /* ---- Loading ------------------------------------------------------------------------------------------- */
+
+/* A page that is what it should be is not written: it stays shared with others who have the same file. */
+void memory_load_begin(struct machine *machine)
+{
+    const struct machine_config *config = &machine->config;
+    uint8_t *ram = bus_host(machine->bus, config->board->ram_base, config->ram_size);
+    if (ram)
+        ram_drop_copies(config, ram);
+}
 
 /* Pages that are zero already are not written, so that the host need not give any. */
 static void clear(struct machine *machine, uint8_t *host, uint64_t length)
@@ -155,7 +166,7 @@ static uint8_t *advance(struct memory_loader *loader, uint64_t paddr, uint64_t *
 {
     struct machine *machine = loader->machine;
     struct bus_region region;
-    while (memory_next_region(machine, &loader->region, &region)) {
+    while (memory_next_region(machine, loader->beside, &loader->region, &region)) {
         uint64_t at = region.base + loader->offset;
         *length = region.size - loader->offset < CHUNK ? region.size - loader->offset : CHUNK;
         uint8_t *host = bus_host(machine->bus, at, *length);
@@ -195,7 +206,8 @@ bool memory_load(struct memory_loader *loader, const struct container_reader *ch
                 return error_set(error, "the saved machine: the memory at 0x%llx is too long",
                                  (unsigned long long)chunk->place);
         } else if (kept) {
-            memcpy(host + n * PAGE, from, PAGE);
+            if (memcmp(host + n * PAGE, from, PAGE) != 0)
+                memcpy(host + n * PAGE, from, PAGE);
             from += PAGE;
         } else if (!memory_is_zero(host + n * PAGE)) {
             memset(host + n * PAGE, 0, PAGE);

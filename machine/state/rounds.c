@@ -63,7 +63,7 @@ struct memory_rounds *memory_rounds_create(struct machine *machine, struct error
     struct bus_region region;
     if (rounds) {
         rounds->machine = machine;
-        for (unsigned n = 0; memory_next_region(machine, &n, &region); n++)
+        for (unsigned n = 0; memory_next_region(machine, false, &n, &region); n++)
             rounds->page_count += region.size / PAGE;
         rounds->sums = calloc(rounds->page_count, sizeof(*rounds->sums));
         rounds->packed = malloc(BITMAP + CHUNK);
@@ -169,7 +169,7 @@ bool memory_round(struct memory_rounds *rounds, struct container_writer *writer,
     uint64_t began = host_now_ns(), cpu = cpu_ns(), waited = 0, page = 0, sent, bytes = 0;
     bool ok = true;
     atomic_store(&progress->done, 0);
-    for (unsigned n = 0; ok && memory_next_region(rounds->machine, &n, &region); n++)
+    for (unsigned n = 0; ok && memory_next_region(rounds->machine, false, &n, &region); n++)
         for (uint64_t at = 0; ok && at < region.size; at += CHUNK) {
             unsigned pages = (unsigned)((region.size - at < CHUNK ? region.size - at : CHUNK) / PAGE);
             if (page + pages > rounds->page_count)
@@ -193,7 +193,7 @@ bool memory_round(struct memory_rounds *rounds, struct container_writer *writer,
 static uint8_t *find_chunk(struct machine *machine, uint64_t paddr, unsigned *pages)
 {
     struct bus_region region;
-    for (unsigned n = 0; memory_next_region(machine, &n, &region); n++) {
+    for (unsigned n = 0; memory_next_region(machine, false, &n, &region); n++) {
         uint64_t at = paddr - region.base;
         if (paddr < region.base || at >= region.size)
             continue;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/ram.h"
 #include "machine/state/internal.h"
 #include "util/log.h"
 
@@ -51,7 +52,7 @@ static bool load_clock(struct machine *machine, struct state_reader *reader)
     return !reader->failed;
 }
 
-static unsigned part_count(const struct machine *machine)
+unsigned machine_part_count(const struct machine *machine)
 {
     return 1 + machine->hart_count + machine->device_count;
 }
@@ -68,7 +69,7 @@ static void part_name(const struct machine *machine, unsigned part, char name[NA
                  machine->devices[device].place.base);
 }
 
-static void part_save(struct machine *machine, unsigned part, struct state_writer *writer)
+void machine_part_save(struct machine *machine, unsigned part, struct state_writer *writer)
 {
     if (part == 0) {
         save_clock(machine, writer);
@@ -80,7 +81,7 @@ static void part_save(struct machine *machine, unsigned part, struct state_write
     }
 }
 
-static bool part_load(struct machine *machine, unsigned part, struct state_reader *reader)
+bool machine_part_load(struct machine *machine, unsigned part, struct state_reader *reader)
 {
     if (part == 0)
         return load_clock(machine, reader);
@@ -100,7 +101,7 @@ static bool write_part(struct machine *machine, struct container_writer *writer,
     part_name(machine, part, name);
     size_t length = strlen(name) + 1;
     state_writer_init(&fields);
-    part_save(machine, part, &fields);
+    machine_part_save(machine, part, &fields);
     uint8_t *bytes = fields.failed ? NULL : malloc(length + fields.length);
     if (bytes) {
         memcpy(bytes, name, length);
@@ -123,9 +124,12 @@ static bool write_parts(struct machine *machine, struct container_writer *writer
     return ok;
 }
 
-static bool write_text(struct machine *machine, struct container_writer *writer, bool running)
+static bool write_text(struct machine *machine, struct container_writer *writer, bool running, bool beside)
 {
-    char *text = describe_machine(machine, running);
+    char *own = describe_machine(machine, running), *text = NULL;
+    if (own && asprintf(&text, "%s%s", own, beside ? DESCRIBE_BESIDE : "") < 0)
+        text = NULL;
+    free(own);
     bool ok = text ? container_write(writer, CONTAINER_TEXT, 0, text, strlen(text))
                    : error_set(writer->error, "saving the machine: out of memory");
     free(text);
@@ -150,24 +154,24 @@ static bool flush_disks(struct machine *machine, struct error *error)
     return true;
 }
 
-static uint64_t memory_size(struct machine *machine)
+static uint64_t memory_size(struct machine *machine, bool beside)
 {
-    return machine->config.ram_size + machine->config.board->rom.size;
+    return (beside ? 0 : machine->config.ram_size) + machine->config.board->rom.size;
 }
 
 static bool save(struct machine *machine, int fd, const struct machine_state_stream *stream, bool running,
-                 struct machine_state_progress *progress, struct error *error)
+                 bool beside, struct machine_state_progress *progress, struct error *error)
 {
     struct container_writer writer;
-    atomic_store(&progress->memory, memory_size(machine));
+    atomic_store(&progress->memory, memory_size(machine, beside));
     if (!flush_disks(machine, error))
         return false;
     bool ok = container_write_begin(&writer, fd, stream, error);
     writer.written = &progress->written;
     writer.cancel = &progress->cancel;
-    ok = ok && write_text(machine, &writer, running) && write_parts(machine, &writer, 0, 1) &&
-         memory_save(machine, &writer, progress) && write_parts(machine, &writer, 1, part_count(machine)) &&
-         container_write_end(&writer);
+    ok = ok && write_text(machine, &writer, running, beside) && write_parts(machine, &writer, 0, 1) &&
+         memory_save(machine, &writer, beside, progress) &&
+         write_parts(machine, &writer, 1, machine_part_count(machine)) && container_write_end(&writer);
     container_writer_destroy(&writer);
     return ok;
 }
@@ -175,13 +179,23 @@ static bool save(struct machine *machine, int fd, const struct machine_state_str
 bool machine_save(struct machine *machine, int fd, bool running, struct machine_state_progress *progress,
                   struct error *error)
 {
-    return save(machine, fd, NULL, running, progress, error);
+    return save(machine, fd, NULL, running, false, progress, error);
 }
 
 bool machine_save_to(struct machine *machine, const struct machine_state_stream *stream, bool running,
                      struct machine_state_progress *progress, struct error *error)
 {
-    return save(machine, -1, stream, running, progress, error);
+    return save(machine, -1, stream, running, false, progress, error);
+}
+
+bool machine_save_beside(struct machine *machine, int fd, bool running,
+                         struct machine_state_progress *progress, struct error *error)
+{
+    if (!ram_is_file(&machine->config, true))
+        return error_set(error,
+                         "x-ignore-shared: the guest's memory is no file that it writes to: start with "
+                         "-object memory-backend-file and share=on");
+    return save(machine, fd, NULL, running, true, progress, error);
 }
 
 /* Rounds until so little is left that the next may be the last. Half of the time that the machine may stand
@@ -217,12 +231,13 @@ static bool write_live(struct machine *machine, struct container_writer *writer,
     struct memory_pace pace;
     bool running = true;
     struct memory_rounds *rounds = memory_rounds_create(machine, error);
-    bool ok = rounds && write_text(machine, writer, running) &&
+    bool ok = rounds && write_text(machine, writer, running, false) &&
               write_rounds(rounds, writer, live, progress) && live->freeze(live->opaque, &running, error) &&
               flush_disks(machine, error);
     live->begin_round(live->opaque);
-    ok = ok && write_text(machine, writer, running) && memory_round(rounds, writer, progress, 0, &pace) &&
-         write_parts(machine, writer, 0, part_count(machine)) && container_write_end(writer);
+    ok = ok && write_text(machine, writer, running, false) &&
+         memory_round(rounds, writer, progress, 0, &pace) &&
+         write_parts(machine, writer, 0, machine_part_count(machine)) && container_write_end(writer);
     memory_rounds_destroy(rounds);
     return ok;
 }
@@ -231,7 +246,7 @@ bool machine_save_live(struct machine *machine, int fd, struct machine_live *liv
                        struct machine_state_progress *progress, struct error *error)
 {
     struct container_writer writer;
-    atomic_store(&progress->memory, memory_size(machine));
+    atomic_store(&progress->memory, memory_size(machine, false));
     if (!flush_disks(machine, error))
         return false;
     bool ok = container_write_begin(&writer, fd, NULL, error);
@@ -250,7 +265,7 @@ static bool read_part(struct machine *machine, struct container_reader *reader, 
 {
     char name[NAME_MAX_PART];
     struct state_reader fields;
-    if (part >= part_count(machine))
+    if (part >= machine_part_count(machine))
         return error_set(error, "the saved machine: there is more than this machine has");
     part_name(machine, part, name);
     size_t length = strlen(name) + 1;
@@ -258,7 +273,7 @@ static bool read_part(struct machine *machine, struct container_reader *reader, 
         return error_set(error, "the saved machine: section %llu should be %s, and is not",
                          (unsigned long long)reader->sections, name);
     state_reader_init(&fields, reader->bytes + length, reader->length - length, error);
-    if (part_load(machine, part, &fields))
+    if (machine_part_load(machine, part, &fields))
         return true;
     if (!error->text[0])
         error_set(error, "the saved machine: %s cannot be loaded", name);
@@ -289,7 +304,7 @@ static bool read_sections(struct machine *machine, struct container_reader *read
                 memory_load_end(memory);
             if (!read_part(machine, reader, part++, error))
                 return false;
-        } else if (reader->kind == CONTAINER_END && part == part_count(machine)) {
+        } else if (reader->kind == CONTAINER_END && part == machine_part_count(machine)) {
             return true;
         } else {
             return error_set(error, "the saved machine: section %llu is not expected there",
@@ -327,9 +342,12 @@ static bool load(struct machine *machine, int fd, const struct machine_state_str
 {
     struct container_reader reader;
     struct memory_loader memory = { .machine = machine, .progress = progress };
-    atomic_store(&progress->memory, memory_size(machine));
     bool ok = read_front(machine, &reader, fd, stream, &progress->cancel, running, error) &&
-              read_sections(machine, &reader, &memory, running, error);
+              describe_beside(machine, (const char *)reader.bytes, reader.length, &memory.beside, error);
+    atomic_store(&progress->memory, memory_size(machine, memory.beside));
+    if (ok)
+        memory_load_begin(machine);
+    ok = ok && read_sections(machine, &reader, &memory, running, error);
     forget_code(machine);
     container_reader_destroy(&reader);
     return ok;

@@ -54,7 +54,10 @@ struct machine_live {
  * little that the machine stands still for `downtime_ms`, by what the last round took. */
 bool machine_save_live(struct machine *machine, int fd, struct machine_live *live,
                        struct machine_state_progress *progress, struct error *error);
-
+/* The same without the guest's memory, which must be in a file that it shares (config.memory): a machine that
+ * has a private copy of that file can load it. QEMU's x-ignore-shared. */
+bool machine_save_beside(struct machine *machine, int fd, bool running,
+                         struct machine_state_progress *progress, struct error *error);
 /* Reads a machine. *running: whether the saved one ran. False, with *error filled, if the file is damaged, or
  * is of another machine; the message names what differs. The machine must not run then, as some of its parts
  * may be loaded and others not. */

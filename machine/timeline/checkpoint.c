@@ -228,5 +228,7 @@ bool timeline_restore(struct timeline *timeline, size_t number, struct error *er
     timeline->hart = checkpoint->hart;
     timeline->waits = checkpoint->waits;
     timeline->diverged = NULL;
-    return load_harts(timeline, checkpoint, error);
+    bool ok = load_harts(timeline, checkpoint, error);
+    sketch_moved(timeline);
+    return ok;
 }

@@ -59,8 +59,11 @@ struct recording {
     struct error error;
 };
 
+struct sketch;
+
 struct timeline {
     struct hart_recorder recorder; /* first */
+    struct sketch *sketch;         /* what -timeline draws; NULL: nothing is drawn */
     struct machine *machine;
     pthread_mutex_t lock; /* the logs, the pages, and the late interrupts, while the machine runs */
     uint64_t *values;
@@ -144,6 +147,19 @@ void timeline_show_write(struct timeline *timeline, uint64_t paddr, uint64_t val
 void timeline_run(struct timeline *timeline);
 /* Says where and why a replay failed. */
 void timeline_tell_failure(const struct timeline *timeline, struct error *error);
+
+/* sketch.c: notes what -timeline draws, on the harts' thread. None of them does anything without a sketch. */
+bool sketch_create(struct timeline *timeline, const char *path, struct error *error);
+void sketch_destroy(struct timeline *timeline);
+/* Another hart runs from now on. */
+void sketch_turn(struct timeline *timeline, unsigned hart);
+/* A device has written so many bytes to memory. */
+void sketch_dma(struct timeline *timeline, uint64_t length);
+/* The harts are elsewhere, without having run: what follows is drawn where it belongs. */
+void sketch_moved(struct timeline *timeline);
+void timeline_take_mode(struct hart_recorder *recorder, unsigned hart, unsigned priv, uint64_t satp);
+void timeline_take_trap(struct hart_recorder *recorder, bool interrupt, unsigned cause);
+void timeline_take_reach(struct hart_recorder *recorder, uint64_t paddr);
 
 /* checkpoint.c */
 /* Two checkpoints become one, where they are closest for their age. False: there are too few. [lock] */

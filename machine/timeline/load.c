@@ -203,6 +203,7 @@ static void begin(struct timeline *timeline)
     }
     timeline->memory = 0; /* of checkpoints, from now on */
     timeline->memory_max = timeline->log_max;
+    sketch_moved(timeline);
     if (timeline->keeps)
         timeline_checkpoint(timeline);
 }

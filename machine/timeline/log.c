@@ -217,6 +217,8 @@ static void take_written(struct hart_recorder *recorder, uint64_t paddr, uint64_
     pthread_mutex_lock(&timeline->lock);
     uint8_t *host = bus_host(machine->bus, paddr, length);
     if (host && knows_instant())
+        sketch_dma(timeline, length);
+    if (host && knows_instant())
         add_memory(timeline, (struct event){ .at = machine_instructions(machine),
                                              .kind = EVENT_MEMORY,
                                              .paddr = paddr,
@@ -234,6 +236,9 @@ const struct hart_recorder_ops timeline_recorder = {
     .interrupt = take_interrupt,
     .page = take_page,
     .written = take_written,
+    .mode = timeline_take_mode,
+    .trap = timeline_take_trap,
+    .reach = timeline_take_reach,
 };
 
 /* ---- At a border --------------------------------------------------------------------------------------- */
@@ -264,6 +269,7 @@ void timeline_border(struct timeline *timeline, unsigned hart)
 {
     uint64_t now = machine_instructions(timeline->machine);
     is_harts_thread = true;
+    sketch_turn(timeline, hart);
     pthread_mutex_lock(&timeline->lock);
     take_late(timeline);
     if (timeline->hart != hart)
@@ -315,6 +321,7 @@ void timeline_forget(struct timeline *timeline)
         return;
     if (timeline->from_file)
         return; /* nothing may change it */
+    sketch_moved(timeline);
     pthread_mutex_lock(&timeline->lock);
     lose(timeline, LOG_END_CHANGED);
     timeline->recorder.replays = false;

@@ -107,7 +107,7 @@ static bool write_beginning(struct timeline *timeline)
         !write_text(machine, recording))
         return false;
     container_write_quickly(&recording->writer, true);
-    bool ok = memory_save(machine, &recording->writer, &progress);
+    bool ok = memory_save(machine, &recording->writer, false, &progress);
     container_write_quickly(&recording->writer, false);
     return ok && write_code(machine, recording) && write_harts(machine, recording) && write_turns(timeline);
 }

@@ -25,6 +25,7 @@ static void write_memory(struct timeline *timeline, const struct event *event)
         timeline->diverged = "a device writes where there is no memory";
         return;
     }
+    sketch_dma(timeline, event->length);
     memcpy(host, event->bytes, event->length);
     dma->ops->written(dma, event->paddr, event->length);
 }
@@ -33,7 +34,10 @@ static void apply(struct timeline *timeline, const struct event *event)
 {
     struct hart *hart = timeline->machine->harts[event->hart];
     switch ((enum event_kind)event->kind) {
-    case EVENT_TURN: timeline->hart = event->hart; break;
+    case EVENT_TURN:
+        sketch_turn(timeline, event->hart);
+        timeline->hart = event->hart;
+        break;
     case EVENT_WAIT:
         hart_wait(hart);
         timeline->waits |= UINT64_C(1) << event->hart;
@@ -124,6 +128,7 @@ static void look_at_value(struct timeline *timeline, uint64_t now)
 void timeline_run(struct timeline *timeline)
 {
     struct machine *machine = timeline->machine;
+    sketch_turn(timeline, timeline->hart);
     for (;;) {
         uint64_t now = machine_instructions(machine);
         apply_due(timeline, now);
@@ -477,6 +482,8 @@ bool timeline_create(struct machine *machine, struct error *error)
     for (unsigned i = 0; i < machine->hart_count; i++)
         hart_set_recorder(machine->harts[i], &timeline->recorder);
     timeline->recorder.replays = timeline->from_file = machine->config.replay_file != NULL;
+    if (machine->config.timeline_file && !sketch_create(timeline, machine->config.timeline_file, error))
+        return false;
     return !machine->config.record_file || recording_create(timeline, machine->config.record_file, error);
 }
 
@@ -485,6 +492,7 @@ void timeline_destroy(struct timeline *timeline)
     if (!timeline)
         return;
     recording_destroy(timeline);
+    sketch_destroy(timeline);
     timeline_clear(timeline);
     pthread_cond_destroy(&timeline->ran_changed);
     pthread_mutex_destroy(&timeline->lock);

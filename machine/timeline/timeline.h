@@ -105,6 +105,10 @@ struct timeline_facts {
 };
 void timeline_facts(const struct timeline *timeline, struct timeline_facts *facts);
 
+/* Writes the picture of the run so far (picture.c) to that file; NULL: to the one of config.timeline_file.
+ * False, with *error filled, on failure. The timeline may be NULL. */
+bool timeline_write_picture(struct timeline *timeline, const char *path, struct error *error);
+
 /* For turns.c, on the harts' thread, between two stretches: the hart that runs next, and what is due there.
  */
 void timeline_border(struct timeline *timeline, unsigned hart);

@@ -4,6 +4,7 @@
 import fcntl
 import os
 import subprocess
+import tempfile
 import time
 
 from lib import Emulator, Qmp, Stream, Text, check, connect, main, symbol
@@ -111,7 +112,7 @@ def programs_see(rvive):
         on = [{"capability": "events", "state": True}]
         check("error" in qmp.ask("migrate-set-capabilities", capabilities=on + [{"capability": "postcopy-ram", "state": True}]),
               "a capability that is not there")
-        check(qmp.ask("query-migrate-capabilities")["return"] == [{"state": False, "capability": "events"}], "nothing changed")
+        check(qmp.ask("query-migrate-capabilities")["return"][0] == {"state": False, "capability": "events"}, "nothing changed")
         check("return" in qmp.ask("migrate-set-capabilities", capabilities=on), "events")
         check("specified" in qmp.ask("migrate-incoming", uri="file:x")["error"]["desc"], "without -incoming")
         with program(emulator, rvive, "-serial", "unix:@/uart2,server,nowait", "-monitor", "none",
@@ -290,6 +291,62 @@ def failures(rvive):
             os.unlink(emulator.path("mon2"))
 
 
+def copied(process, path):
+    """KiB of that file's mapping of which the process has pages of its own."""
+    with open("/proc/%d/smaps" % process.pid) as maps:
+        here, kib = False, 0
+        for line in maps:
+            if "-" in line.split()[0]:
+                here = line.rstrip().endswith(path)
+            elif here and line.startswith("Anonymous:"):
+                kib += int(line.split()[1])
+    return kib
+
+
+def clones(rvive):
+    """Guests that go on from one instant share the file of its memory, until each writes for itself; a state without the
+    memory is small, and is refused where the memory is not there."""
+    with tempfile.NamedTemporaryFile() as data:
+        data.write(os.urandom(16 << 20))
+        data.flush()
+        filled = ["-device", "loader,file=%s,addr=0x81000000" % data.name]
+        memory = "memory-backend-file,id=ram,size=64M,mem-path=@/ram,"
+        backend = ["-machine", "memory-backend=ram", "-sandbox", "off"]
+        with Emulator(rvive, "-nographic", *UART, *MON, *filled, *backend, "-object", memory + "share=on") as emulator:
+            uart, text = uart_of(emulator), Text(emulator.path("mon"))
+            echoes(uart, "abc")
+            text.run("migrate file:" + emulator.path("state"))
+            saved = counter_of(text, emulator)
+            check("no capability" in text.run("migrate_set_capability multifd on"), "multifd")
+            check("rror" not in text.run("migrate_set_capability x-ignore-shared on"), "x-ignore-shared")
+            check("x-ignore-shared: on" in text.run("info migrate_capabilities"), "it is on")
+            check("rror" not in text.run("migrate file:" + emulator.path("small")), "without the memory")
+            text.send("quit\n")
+            check(emulator.wait() == 0, "exit status")
+            check(os.path.getsize(emulator.path("small")) < 1 << 16 < os.path.getsize(emulator.path("state")), "the sizes")
+            for name in "state", "small":
+                private = filled + backend + ["-object", memory + "share=off,readonly=on", "-incoming", "file:@/" + name]
+                with program(emulator, rvive, "-serial", "unix:@/uart-%s,server,nowait" % name, "-monitor",
+                             "unix:@/mon-%s,server,nowait" % name, "-S", *private) as clone:
+                    text = Text(emulator.path("mon-" + name))
+                    until_loaded(text)
+                    check(counter_of(text, emulator) == saved, "the file of the memory is another one")
+                    text.run("cont")
+                    uart = uart_of(emulator, "uart-" + name)
+                    echoes(uart, "def")
+                    check(counter_of(text, emulator) > saved, "it goes on")
+                    kib = copied(clone, emulator.path("ram"))
+                    check(0 < kib < 1024, "%d KiB are copied" % kib)
+                    uart.send("q")
+                    check(clone.wait(30) == 7, "its end")
+            refused(emulator, rvive, "share=off", *filled, "-incoming", "file:" + emulator.path("small"))
+    with Emulator(rvive, "-nographic", *UART, *MON) as emulator:
+        text = Text(emulator.path("mon"))
+        text.run("migrate_set_capability x-ignore-shared on")
+        check("share=on" in text.run("migrate file:" + emulator.path("state")), "no file")
+        check("running" in text.run("info status"), "it goes on")
+
+
 def suspend(rvive):
     """The window is closed (here: quit), and the next start goes on."""
     with Emulator(rvive, "-nographic", *UART, *MON, "-suspend", "@/sleep") as emulator:
@@ -321,4 +378,4 @@ def suspend(rvive):
             check(other.wait(30) == 7 and not os.path.exists(emulator.path("sleep")), "the guest's own end saves nothing")
 
 
-main(file, programs_see, tcp_and_commands, live, failures, suspend)
+main(file, programs_see, tcp_and_commands, live, failures, clones, suspend)

@@ -370,6 +370,29 @@ def balloon(rvive):
     check(there.returncode == 1 and "has one already" in there.stderr, "two balloons: " + there.stderr)
 
 
+def restores(rvive):
+    """A guest that is made again what it was, many times, while it runs: it always begins at the same count."""
+    with emulator_of(rvive, "-S") as emulator:
+        qmp = Qmp(emulator.path("qmp"))
+        where = "0x%x" % symbol(emulator.elf, "counter")
+        check(qmp.ask("snapshot-memory", name="start") == {"return": {}}, "a snapshot")
+        check(qmp.ask("query-memory-snapshots")["return"][0]["name"] == "start", "which is listed")
+        qmp.ask("cont")
+        changed = 0
+        for _ in range(200):
+            changed += qmp.ask("restore-memory", name="start")["return"]["pages"]
+        check(changed, "the guest never ran")
+        check(qmp.ask("query-status")["return"]["running"], "it runs on")
+        qmp.ask("stop")
+        qmp.ask("restore-memory", name="start")
+        registers = qmp.ask("query-registers")
+        text = qmp.ask("human-monitor-command", command_line="x/gx " + where)["return"]
+        check(int(text.split()[1], 16) == 0 and "running" not in qmp.ask("query-status")["return"]["status"], text)
+        check(qmp.ask("restore-memory", name="start")["return"]["pages"] == 0, "nothing has changed")
+        check(qmp.ask("query-registers") == registers, "nor have the registers")
+        check("error" in qmp.ask("restore-memory", name="other"), "there is no other")
+
+
 def quits(rvive):
     with emulator_of(rvive) as emulator:
         qmp = Qmp(emulator.path("qmp"))
@@ -437,4 +460,4 @@ def bad_input(rvive):
         check(qmp.answer()["id"] == 2 and qmp.answer()["id"] == 3, "two at once")
 
 
-main(negotiation, commands, chardevs, every_device, device_properties, devices, media, events, panics, watchdogs, balloon, quits, no_shutdown, chardev_and_mon, bad_input)
+main(negotiation, commands, chardevs, every_device, device_properties, devices, media, events, panics, watchdogs, balloon, restores, quits, no_shutdown, chardev_and_mon, bad_input)

@@ -48,6 +48,41 @@ def run_state(rvive):
         check(emulator.wait() == 0, "quit ends with status 0")
 
 
+def snapshots_in_memory(rvive):
+    """The guest goes back to the same place again and again; what does not fit is refused."""
+    emulator, monitor = started(rvive)
+    with emulator:
+        wait_counting(emulator, monitor)
+        monitor.run("stop")
+        monitor.run("snapshot-memory first")
+        first, registers = counter(monitor, emulator), monitor.run("info registers -a")
+        for round in range(20):
+            monitor.run("c")
+            check(counter(monitor, emulator) >= first, "it counts")
+            if round % 2:
+                monitor.run("stop")
+            answer = monitor.run("restore-memory first")
+            check("pages" in answer, answer)
+            check(("running" in monitor.run("info status")) == (round % 2 == 0), "it runs if it ran")
+            if round % 2:
+                check(counter(monitor, emulator) == first, "the memory is another one")
+                check(monitor.run("info registers -a") == registers, "the registers are others")
+        monitor.run("snapshot-memory second")
+        check(monitor.run("info memory-snapshots").count("\n") >= 2, "there are two")
+        check("no snapshot" in monitor.run("restore-memory third"), "there is no third")
+        monitor.run("forget-memory first")
+        check("no snapshot" in monitor.run("restore-memory first"), "it is gone")
+        for number in range(20):
+            answer = monitor.run("snapshot-memory n%d" % number)
+        check("already" in answer, "there are too many")
+        monitor.run("restore-memory second")
+    with tempfile.NamedTemporaryFile(suffix=".img") as image:
+        image.truncate(1 << 20)
+        emulator, monitor = started(rvive, "-drive", "file=%s,format=raw" % image.name)
+        with emulator:
+            check("readonly=on" in monitor.run("snapshot-memory a"), "a disk that can be written to")
+
+
 def trace_when_stopped(rvive):
     """The log has what a paused guest has done, to the last instruction."""
     emulator = Emulator(rvive, "-monitor", SOCKET, "-d", "commit", "-D", "@/log", smp=1)
@@ -272,4 +307,4 @@ def packet(payload):
     return "+$%s#%02x" % (payload, sum(payload.encode()) & 0xff)
 
 
-main(run_state, trace_when_stopped, gdbserver, gdbserver_in_the_sandbox, start_paused, memory, translation, devices, flash, the_rest)
+main(run_state, snapshots_in_memory, trace_when_stopped, gdbserver, gdbserver_in_the_sandbox, start_paused, memory, translation, devices, flash, the_rest)
