@@ -130,8 +130,6 @@ static const struct {
     { ISA_XTheadMae, 0, BIT(Svpbmt) | BIT(Svnapot), "they use the same bits of page-table entries" },
     { ISA_Smstateen, 0, BIT(Zfinx) | BIT(Zcmt),
       "state enable would have to make their instructions illegal, which this version cannot" },
-    { ISA_H, 0, BIT(Smaia) | BIT(Smstateen),
-      "together they have registers of virtual machines that this version does not have" },
 };
 #define RV32_ONLY (BIT(Zilsd) | BIT(Zclsd) | BIT(XTheadFmv))
 #define RV64_ONLY BIT(XTheadMae)
