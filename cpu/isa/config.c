@@ -338,9 +338,10 @@ static const struct {
       "rvv_vl_half_avl " },
     { 0, 0, " zce ztso " },
     { 0, 0,
-      " sha smcdeleg smcntrpmf smcsrind smctr smdbltrp smrnmi ssccfg sscsrind ssctr ssdbltrp "
+      " smcdeleg smcntrpmf smcsrind smctr smdbltrp smrnmi ssccfg sscsrind ssctr ssdbltrp "
       "sspm x-svukte " },
     { BIT(Smstateen), 0, " ssstateen " },
+    { BIT(H) | BIT(Smstateen), 0, " sha " },
     { 0, 0, " xventanacondops " },
     { BIT(M), 0, " zmmul " },
     { BIT(A), 0, " zaamo zalrsc " },
