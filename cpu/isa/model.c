@@ -25,7 +25,7 @@
      BIT(Zcmop) | BIT(Zcb) | BIT(Zfa) | BIT(Zawrs) | BIT(Supm) | BIT(Svnapot) | BIT(Sstc) | BIT(Sscofpmf) |  \
      BIT(Ssnpm) | BIT(Ssu64xl) | BIT(Smstateen))
 /* What max has in addition to the defaults: everything that does not exclude another extension (Svade means
- * that there is no Svadu), except H, which must be asked for, and Zkr. Firmware that is older than
+ * that there is no Svadu), except Zkr. Firmware that is older than
  * mseccfg.SSEED (OpenSBI of Debian 12) hides Zkr's CSR from kernels, and these read it at once. */
 #define REST                                                                                                 \
     (BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt) | BIT(Zkt) |      \
@@ -61,7 +61,7 @@ static const struct isa_model models[] = {
       .defaults = true },
     { .name = "rv32", .text = "32 bits, the same", .xlen = 32, .defaults = true },
     { .name = "max",
-      .text = "64 bits, with every extension but H and Zkr that does not exclude another",
+      .text = "64 bits, with every extension but Zkr that does not exclude another",
       .xlen = 64,
       .defaults = true,
       .extensions = REST,

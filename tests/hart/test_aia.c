@@ -159,7 +159,7 @@ START_TEST(test_existence)
     csr_write(hart, MISELECT, EIDELIVERY);
     ck_assert(!csr_access_allowed(hart, MIREG, false));
     end();
-    begin("rv32,ssaia=on", true); /* brings Smaia */
+    begin("rv32,h=off,ssaia=on", true); /* brings Smaia */
     for (unsigned n = 0; n < sizeof(all) / sizeof(all[0]); n++)
         ck_assert(csr_exists(hart, all[n]));
     static const uint16_t high[] = { 0x114, 0x154, 0x313, 0x314, 0x318, 0x319, 0x354 };
@@ -174,7 +174,7 @@ END_TEST
 
 START_TEST(test_file)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     put_ireg(MISELECT, EIE0, UINT64_MAX);
     ck_assert_uint_eq(get_ireg(MISELECT, EIE0), UINT64_MAX - 1); /* there is no identity 0 */
     message(false, 40), message(false, 7), message(false, 200);  /* 200 is not enabled */
@@ -211,7 +211,7 @@ END_TEST
  * that only writes claims what is most urgent then. */
 START_TEST(test_claim)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     put_ireg(SISELECT, EIE0, UINT64_MAX);
     message(true, 9);
     ck_assert_uint_eq(csr_read(hart, STOPEI), 9u << 16 | 9);
@@ -228,7 +228,7 @@ END_TEST
 
 START_TEST(test_selection)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     static const uint16_t none[] = { 0, 0x2f, 0x31, 0x3f, 0x40, 0x6f, 0x81, 0xbf, 0xc1, 0x100, 0x170, 0xfff };
     for (unsigned n = 0; n < sizeof(none) / sizeof(none[0]); n++) {
         csr_write(hart, SISELECT, none[n]);
@@ -240,7 +240,7 @@ START_TEST(test_selection)
     csr_write(hart, SISELECT, UINT64_MAX);
     ck_assert_uint_eq(csr_read(hart, SISELECT), 0xfff);
     end();
-    begin("rv32,ssaia=on", true);
+    begin("rv32,h=off,ssaia=on", true);
     put_ireg(SISELECT, EIE0 + 1, 1u << 31);
     message(true, 63);
     ck_assert_uint_eq(get_ireg(SISELECT, EIP0 + 1), 1u << 31);
@@ -254,7 +254,7 @@ END_TEST
 
 START_TEST(test_top)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     csr_write(hart, MIE, IRQ_MSI | IRQ_MTI | IRQ_MEI | IRQ_SSI | IRQ_SEI | IRQ_STI);
     csr_write(hart, MIDELEG, IRQ_SSI | IRQ_SEI | IRQ_STI);
     put_ireg(MISELECT, 0x30, UINT64_MAX); /* interrupts 0 to 7 */
@@ -298,7 +298,7 @@ END_TEST
 
 START_TEST(test_virtual)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     csr_write(hart, MVIEN, UINT64_MAX);
     ck_assert_uint_eq(csr_read(hart, MVIEN), IRQ_SSI | IRQ_SEI);
     csr_write(hart, SIE, UINT64_MAX);
@@ -348,7 +348,7 @@ static void *send_many(void *opaque)
 START_TEST(test_threads)
 {
     pthread_t thread;
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     put_ireg(SISELECT, EIDELIVERY, 1);
     for (unsigned n = 0; n < 8; n += 2)
         put_ireg(SISELECT, EIE0 + n, UINT64_MAX);
@@ -370,7 +370,7 @@ END_TEST
 
 START_TEST(test_stateen)
 {
-    begin("rv64,smstateen=on,ssaia=on", true);
+    begin("rv64,h=off,smstateen=on,ssaia=on", true);
     csr_write(hart, MSTATEEN0, UINT64_MAX);
     ck_assert_uint_eq(csr_read(hart, MSTATEEN0), 0xdcull << 56);
     csr_write(hart, MSTATEEN0 + 3, UINT64_MAX);
@@ -403,7 +403,7 @@ START_TEST(test_stateen)
     csr_write(hart, SISELECT, 0x30); /* priorities need bit AIA */
     ck_assert(!csr_access_allowed(hart, SIREG, false));
     end();
-    begin("rv32,smstateen=on", false);
+    begin("rv32,h=off,smstateen=on", false);
     csr_write(hart, MSTATEEN0H, UINT32_MAX);
     ck_assert_uint_eq(csr_read(hart, MSTATEEN0H), 3u << 30); /* no AIA, no files */
     end();
@@ -517,7 +517,7 @@ START_TEST(test_guest_files)
     ck_assert_uint_eq(csr_read(hart, VSIREG) | csr_read(hart, VSTOPEI), 0); /* a debugger */
     csr_write(hart, VSIREG, 1), csr_write(hart, VSTOPEI, 1);
     end();
-    begin("rv64,ssaia=on", true); /* without H nobody has the files */
+    begin("rv64,h=off,ssaia=on", true); /* without H nobody has the files */
     guest_message(1, 9);
     ck_assert(!csr_exists(hart, VSTOPEI) && !csr_read(hart, MIP));
     end();
@@ -587,7 +587,7 @@ END_TEST
 START_TEST(test_state)
 {
     struct state_writer first, second;
-    begin("rv64,smstateen=on,ssaia=on,smepmp=on", true);
+    begin("rv64,h=off,smstateen=on,ssaia=on,smepmp=on", true);
     put_ireg(SISELECT, EIDELIVERY, 1), put_ireg(SISELECT, EIE0 + 2, UINT64_MAX);
     put_ireg(MISELECT, 0x30, 9ull << 56);
     csr_write(hart, MSTATEEN0, UINT64_MAX);

@@ -22,7 +22,7 @@ dmesg | grep -o 'hypervisor extension available'
 echo "status \$?"
 END
 make_initramfs "$work/root"
-run_quietly 0 200 -M "$board" -m 512M -smp 2 -nographic -cpu rv64,h=on -kernel "$vmlinux" -initrd "$work/initramfs" \
+run_quietly 0 200 -M "$board" -m 512M -smp 2 -nographic -kernel "$vmlinux" -initrd "$work/initramfs" \
     -append "console=ttyS0 quiet rvive.test=run:/use"
 tr -d '\r' <"$work/output" | sed -n '/^hypervisor/,/^status/p' >"$work/seen"
 cat >"$work/wanted" <<END
