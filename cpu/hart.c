@@ -66,6 +66,8 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->exact = config->exact;
     hart->aia.on = isa_has(&hart->isa, ISA_Smaia);
     hart->aia.imsic = hart->aia.on && config->imsic;
+    unsigned guests = hart->aia.imsic && isa_has(&hart->isa, ISA_H) ? config->guest_files : 0;
+    hart->aia.guest_files = guests < hart->isa.xlen ? guests : hart->isa.xlen - 1;
     hart->sleeper = hart->partner = hart;
     hart->limit = UINT64_MAX;
     hart->exec_table = hart->isa.xlen == 32 ? exec_table_rv32 : exec_table_rv64;
@@ -73,6 +75,11 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
 
 static bool allocate(struct hart *hart, enum hart_windows windows, struct error *error)
 {
+    if (hart->aia.guest_files) {
+        hart->aia.guests = calloc(hart->aia.guest_files, sizeof(hart->aia.guests[0]));
+        if (!hart->aia.guests)
+            return error_set(error, "hart %u: out of memory for its interrupt files", hart->id);
+    }
     if (!window_pool_create(hart, windows, &hart->windows_refused))
         return error_set(error, "hart %u: out of memory for its TLBs", hart->id);
     for (unsigned i = 0; i < TLB_POOL; i++)
@@ -129,6 +136,7 @@ void hart_destroy(struct hart *hart)
     window_pool_destroy(hart);
     pthread_cond_destroy(&hart->wake);
     pthread_mutex_destroy(&hart->aia.lock);
+    free(hart->aia.guests);
     pthread_mutex_destroy(&hart->sleep_lock);
     pthread_mutex_destroy(&hart->timer_lock);
     free(hart->room);
@@ -202,8 +210,13 @@ void hart_trace_changed(struct hart *hart)
 static void trace_irq(const struct hart *hart, unsigned bit, bool level)
 {
     if (bit >= HART_MSI) {
-        log_line(LOG_CATEGORY_IRQ, "hart %u: message %u to its %c-mode file", hart->id, bit % HART_FILE_IDS,
-                 bit < HART_MSI_TO(true, 0) ? 'M' : 'S');
+        unsigned file = bit / HART_FILE_IDS - 1;
+        if (file < 2)
+            log_line(LOG_CATEGORY_IRQ, "hart %u: message %u to its %c-mode file", hart->id,
+                     bit % HART_FILE_IDS, "MS"[file]);
+        else
+            log_line(LOG_CATEGORY_IRQ, "hart %u: message %u to its file of guest %u", hart->id,
+                     bit % HART_FILE_IDS, file - 1);
         return;
     }
     if ((atomic_load(&hart->irq_lines) >> bit & 1) != level)
@@ -223,7 +236,7 @@ void hart_set_irq(struct hart *hart, unsigned bit, bool level)
 void hart_apply_irq(struct hart *hart, unsigned bit, bool level)
 {
     if (bit >= HART_MSI) {
-        csr_imsic_receive(hart, (enum hart_file)(bit / HART_FILE_IDS - 1), bit % HART_FILE_IDS);
+        csr_imsic_receive(hart, bit / HART_FILE_IDS - 1, bit % HART_FILE_IDS);
         hart_request(hart, HART_REQUEST_IRQ);
         return;
     }

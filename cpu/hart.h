@@ -32,7 +32,8 @@ struct hart_config {
     uint64_t timebase_hz;         /* of the time CSR; the board's mtime */
     uint64_t reset_pc;
     enum hart_windows windows;
-    bool imsic; /* it has interrupt files, if it has Smaia */
+    bool imsic;           /* it has interrupt files, if it has Smaia */
+    unsigned guest_files; /* and so many for virtual machines, up to HART_GUEST_FILES_MAX, if it has H */
     bool exact; /* it runs by hart_run_until(): what devices see does not depend on how code is executed */
     /* mtime in ticks of timebase_hz is the clock's time plus this shared offset (the MTIMER device owns
      * it). */
@@ -46,12 +47,14 @@ void hart_destroy(struct hart *hart);
 void hart_reset(struct hart *hart);
 
 /* Sets the level of one interrupt input: bit is 1, 3, 5, 7, 9 or 11 of mip (Priv. 3.1.9). Any thread. A
- * number from HART_MSI on is a message (level: true) for an interrupt file, of M-mode (supervisor: false) or
- * S-mode, with an identity from 1 to HART_FILE_IDS - 1. With an IMSIC, 9 and 11 are the files' alone. */
-#define HART_FILE_IDS               256u
-#define HART_MSI                    HART_FILE_IDS
-#define HART_MSI_END                (HART_MSI + 2 * HART_FILE_IDS)
-#define HART_MSI_TO(supervisor, id) (HART_MSI + ((supervisor) ? HART_FILE_IDS : 0u) + (id))
+ * number from HART_MSI on is a message (level: true) for an interrupt file, of M-mode (0), of S-mode (1), or
+ * of guest number file - 1, with an identity from 1 to HART_FILE_IDS - 1; a file that the hart does not have
+ * takes none. With an IMSIC, 9 and 11 are the files' alone. */
+#define HART_FILE_IDS         256u
+#define HART_GUEST_FILES_MAX  63u
+#define HART_MSI              HART_FILE_IDS
+#define HART_MSI_END          (HART_MSI + (2 + HART_GUEST_FILES_MAX) * HART_FILE_IDS)
+#define HART_MSI_TO(file, id) (HART_MSI + (file)*HART_FILE_IDS + (id))
 void hart_set_irq(struct hart *hart, unsigned bit, bool level);
 
 /* mtime changed other than by the passing of time: compares it with stimecmp again. Any thread. */

@@ -133,6 +133,11 @@ static void save_extensions(struct hart *hart, struct state_writer *writer)
         state_section(writer, section, 1);
         csr_aia_save(hart, writer);
     }
+    snprintf(section, sizeof(section), "hart%u.guests", hart->id);
+    if (isa_has(&hart->isa, ISA_Smaia) && isa_has(&hart->isa, ISA_H)) {
+        state_section(writer, section, 1);
+        csr_aia_guest_save(hart, writer);
+    }
     snprintf(section, sizeof(section), "hart%u.stateen", hart->id);
     if (isa_has(&hart->isa, ISA_Smstateen)) {
         state_section(writer, section, 1);
@@ -146,6 +151,9 @@ static void load_extensions(struct hart *hart, struct state_reader *reader)
     snprintf(section, sizeof(section), "hart%u.aia", hart->id);
     if (isa_has(&hart->isa, ISA_Smaia) && state_open(reader, section, 1))
         csr_aia_load(hart, reader);
+    snprintf(section, sizeof(section), "hart%u.guests", hart->id);
+    if (isa_has(&hart->isa, ISA_Smaia) && isa_has(&hart->isa, ISA_H) && state_open(reader, section, 1))
+        csr_aia_guest_load(hart, reader);
     snprintf(section, sizeof(section), "hart%u.stateen", hart->id);
     if (isa_has(&hart->isa, ISA_Smstateen) && state_open(reader, section, 1))
         csr_stateen_load(hart, reader);
@@ -221,9 +229,9 @@ bool hart_load(struct hart *hart, struct state_reader *reader)
     if (version >= 5)
         load_reservation(hart, reader);
     hart->waits = version >= 6 && state_get(reader, "waits", 1) && hart->exact;
-    load_extensions(hart, reader);
     if (!load_hyper(hart, reader))
         return false;
+    load_extensions(hart, reader);
     csr_legalize(hart);
     tlb_flush_all(hart);
     block_cache_reset(hart);

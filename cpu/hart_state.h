@@ -262,15 +262,17 @@ struct hart_hyper {
     uint64_t hstatus, hedeleg, hideleg, hgatp, htval, htinst, mtval2, mtinst;
     uint64_t htimedelta, henvcfg, vstimecmp; /* the timer's thread reads them: timer_lock */
     uint32_t hcounteren;
+    uint64_t hstateen[4]; /* Smstateen */
     /* Of the last guest-page fault: the guest's physical address, and the pseudoinstruction of an access to a
      * page table, or 0. */
     uint64_t fault_gpa, fault_insn;
 };
 enum { HYPER_ACCESS_OWN, HYPER_ACCESS_DATA, HYPER_ACCESS_CODE }; /* HLV and HSV; HLVX */
 
-/* ---- Advanced interrupts (cpu/csr/aia.c, imsic.c) ------------------------------------------------------ */
+/* ---- Advanced interrupts (cpu/csr/aia.c, aia_guest.c, imsic.c) ----------------------------------------- */
 
-enum hart_file { HART_FILE_M, HART_FILE_S, HART_FILES };
+/* The levels that interrupts are taken at. VS-mode has the guest's interrupt file that hstatus.VGEIN says. */
+enum hart_file { HART_FILE_M, HART_FILE_S, HART_FILES, HART_FILE_VS = HART_FILES, HART_LEVELS };
 #define HART_FILE_WORDS (HART_FILE_IDS / 64)
 
 /* An interrupt file: what messages made pending. */
@@ -280,17 +282,24 @@ struct hart_imsic_file {
     uint64_t pending[HART_FILE_WORDS], enabled[HART_FILE_WORDS];
 };
 
-/* Owned by the hart's thread, except the files, which have the lock. */
+/* Owned by the hart's thread, except what has the lock. */
 struct hart_aia {
-    bool on;                       /* the hart has Smaia */
-    bool imsic;                    /* and interrupt files */
-    unsigned told;                 /* what this instruction has read from mtopei or stopei; 0: nothing */
-    unsigned selected[HART_FILES]; /* miselect, siselect */
-    uint8_t iprio[HART_FILES][64];
+    bool on;                        /* the hart has Smaia */
+    bool imsic;                     /* and interrupt files */
+    unsigned guest_files;           /* GEILEN; 0 without H */
+    unsigned told;                  /* what this instruction has read from mtopei or stopei; 0: nothing */
+    unsigned selected[HART_LEVELS]; /* miselect, siselect, vsiselect */
+    uint8_t iprio[HART_LEVELS][64]; /* of VS-mode: hviprio1 and hviprio2 */
     uint64_t mvien;
-    uint64_t mvip, sie; /* only the bits that mvien has */
+    uint64_t mvip, sie;         /* only the bits that mvien has */
+    uint64_t hvien, hvip, vsie; /* of local interrupts alone */
+    uint32_t hvictl;
     pthread_mutex_t lock;
+    /* [lock] to the end: */
     struct hart_imsic_file files[HART_FILES];
+    struct hart_imsic_file *guests; /* file n is guests[n - 1] */
+    uint64_t hgeip, hgeie;
+    unsigned vgein; /* hstatus.VGEIN */
 };
 
 /* ---- The hart ------------------------------------------------------------------------------------------ */
@@ -525,6 +534,7 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define IRQ_VSTI  (1u << 6)
 #define IRQ_VSEI  (1u << 10)
 #define IRQ_VS    (IRQ_VSSI | IRQ_VSTI | IRQ_VSEI)
+#define IRQ_SGEI  (1u << 12) /* there are guests' interrupt files */
 
 #define ENVCFG_FIOM  (1ull << 0)
 #define ENVCFG_LPE   (1ull << 2)
@@ -551,10 +561,18 @@ static inline void hart_request_self(struct hart *hart, unsigned requests)
 #define HSTATUS_SPV       (1ull << 7)
 #define HSTATUS_SPVP      (1ull << 8)
 #define HSTATUS_HU        (1ull << 9)
+#define HSTATUS_VGEIN     (63ull << 12)
 #define HSTATUS_VTVM      (1ull << 20)
 #define HSTATUS_VTW       (1ull << 21)
 #define HSTATUS_VTSR      (1ull << 22)
 #define HSTATUS_HUPMM     (3ull << 48)
 #define HSTATUS_PMM_SHIFT 48
+
+#define HSTATUS_VGEIN_SHIFT 12
+
+#define HVICTL_VTI (1u << 30)
+#define HVICTL_IID (0xfffu << 16)
+
+#define HVICTL_IID_SHIFT 16
 
 #endif

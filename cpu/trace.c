@@ -170,8 +170,8 @@ static const char *exception_name(unsigned cause)
 const char *trace_interrupt_name(unsigned number)
 {
     static const char *const names[] = {
-        [1] = "SSI", [2] = "VSSI", [3] = "MSI",   [5] = "STI",  [6] = "VSTI",
-        [7] = "MTI", [9] = "SEI",  [10] = "VSEI", [11] = "MEI", [13] = "LCOFI"
+        [1] = "SSI", [2] = "VSSI",  [3] = "MSI",  [5] = "STI",   [6] = "VSTI",  [7] = "MTI",
+        [9] = "SEI", [10] = "VSEI", [11] = "MEI", [12] = "SGEI", [13] = "LCOFI"
     };
     return number < sizeof(names) / sizeof(names[0]) && names[number] ? names[number] : "?";
 }

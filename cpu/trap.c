@@ -63,7 +63,7 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     hart->pc = vector(hart, hart->mtvec, interrupt, cause);
 }
 
-/* Where a trap goes. Without H, S-mode is HS-mode. */
+/* Where a trap goes. Without H, S-mode is HS-mode. VS-mode knows its interrupts by the numbers of S-mode. */
 enum level { LEVEL_M, LEVEL_HS, LEVEL_VS };
 
 static void enter(struct hart *hart, enum level to, bool interrupt, unsigned cause, uint64_t tval)
@@ -77,8 +77,7 @@ static void enter(struct hart *hart, enum level to, bool interrupt, unsigned cau
             hyper_trap_to_m(hart, interrupt, cause);
         enter_m(hart, interrupt, cause, tval);
     } else if (UNLIKELY(to == LEVEL_VS)) {
-        /* VS-mode knows its interrupts by the numbers of S-mode. */
-        enter_s(hart, interrupt, interrupt ? cause - 1 : cause, tval);
+        enter_s(hart, interrupt, cause, tval);
     } else {
         if (UNLIKELY(hyper_has(hart)))
             hyper_trap_to_hs(hart, interrupt, cause);
@@ -182,19 +181,24 @@ unsigned trap_pending(const struct hart *hart)
 
 bool trap_wakes(const struct hart *hart)
 {
-    return trap_pending(hart) & hart->mie || csr_virtual_sip(hart) & csr_virtual_sie(hart);
+    return trap_pending(hart) & hart->mie || csr_virtual_sip(hart) & csr_virtual_sie(hart) ||
+           csr_guest_vsip(hart) & hart->aia.vsie || (hart->hyper.virt && csr_guest_injected(hart));
 }
 
-/* With Smaia, the guest configures the order of interrupts, and S-mode has some of its own. There is no
- * VS-mode: H and Smaia exclude each other (cpu/isa/config.c). */
+/* With Smaia, the guest configures the order of interrupts, and S-mode and VS-mode have some of their own. */
 static bool take_by_priority(struct hart *hart)
 {
+    bool virt = hart->hyper.virt;
     bool m_enabled = hart->priv != PRIV_M || hart->mstatus & MSTATUS_MIE;
-    bool s_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
+    bool own_enabled = hart->priv == PRIV_U || (hart->priv == PRIV_S && hart->mstatus & MSTATUS_SIE);
     unsigned top = m_enabled ? csr_top_interrupt(hart, HART_FILE_M) : 0;
     enum level to = top ? LEVEL_M : LEVEL_HS;
-    if (!top && s_enabled)
+    if (!top && (virt || own_enabled))
         top = csr_top_interrupt(hart, HART_FILE_S);
+    if (!top && virt && own_enabled) {
+        to = LEVEL_VS;
+        top = csr_top_interrupt(hart, HART_FILE_VS);
+    }
     if (!top || (hart->recorder && !hart->recorder->ops->interrupt(hart->recorder, hart->id)))
         return false;
     enter(hart, to, true, top >> 16, 0);
@@ -226,13 +230,13 @@ bool trap_take_interrupt(struct hart *hart)
         ready = for_vs;
     }
     /* Priv. 3.1.9 and "Hypervisor Interrupt Registers": MEI, MSI, MTI, SEI, SSI, STI, VSEI, VSSI, VSTI,
-     * LCOFI. There is no SGEI, which would be before VSEI. */
+     * LCOFI. SGEI needs AIA. */
     static const uint8_t order[] = { 11, 3, 7, 9, 1, 5, 10, 2, 6, 13 };
     if (UNLIKELY(hart->recorder) && ready && !hart->recorder->ops->interrupt(hart->recorder, hart->id))
         return false;
     for (unsigned i = 0; i < sizeof(order); i++) {
         if (ready >> order[i] & 1) {
-            enter(hart, to, true, order[i], 0);
+            enter(hart, to, true, to == LEVEL_VS ? order[i] - 1u : order[i], 0);
             return true;
         }
     }

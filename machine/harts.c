@@ -100,6 +100,15 @@ static bool create_translator(struct machine *machine, struct error *error)
            (!config->dbt_trace_passes || dbt_trace_passes(dbt, config->dbt_trace_passes, error));
 }
 
+/* The pages of a hart's files are a power of two, and each but the first is a guest's. */
+unsigned machine_guest_bits(const struct machine *machine)
+{
+    unsigned bits = 0;
+    while (1u << bits < machine->config.aia_guests + 1)
+        bits++;
+    return bits;
+}
+
 bool harts_create(struct machine *machine, struct error *error)
 {
     if (!parse_first_isa(machine, error) || !create_translator(machine, error))
@@ -119,6 +128,7 @@ bool harts_create(struct machine *machine, struct error *error)
             .reset_pc = machine->reset_pc[i],
             .windows = is_translated(machine, i) ? harts_want_windows(&machine->config) : HART_WINDOWS_NONE,
             .imsic = machine->config.aia == MACHINE_AIA_APLIC_IMSIC,
+            .guest_files = (1u << machine_guest_bits(machine)) - 1,
             .exact = machine->config.icount.on,
             .mtime_offset = &machine->mtime_offset,
         };

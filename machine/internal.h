@@ -267,6 +267,8 @@ bool boot_write_memory(struct machine *machine, struct error *error);
 
 /* harts.c */
 bool harts_create(struct machine *machine, struct error *error);
+/* How many bits number the interrupt files that a hart has besides that of M-mode. */
+unsigned machine_guest_bits(const struct machine *machine);
 void harts_destroy(struct machine *machine);
 /* Whether they are to have windows; before the RAM is made, which must be a file's then. */
 enum hart_windows harts_want_windows(const struct machine_config *config);

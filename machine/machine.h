@@ -249,10 +249,11 @@ struct machine_config {
     struct machine_audiodev audiodevs[MACHINE_AUDIO_MAX]; /* made when a device uses them */
     unsigned audiodev_count;
     enum machine_aia aia;
-    bool iommu_sys;     /* the board has an IOMMU for its PCI bus */
-    bool aclint;        /* the device tree describes an ACLINT where it is a CLINT by default */
-    bool strict;        /* follows the specification where QEMU is more tolerant (docs/compatibility.md) */
-    bool virtio_legacy; /* the slots have the legacy register layout (QEMU's default) */
+    bool iommu_sys;      /* the board has an IOMMU for its PCI bus */
+    unsigned aia_guests; /* interrupt files of each hart for virtual machines, up to HART_GUEST_FILES_MAX */
+    bool aclint;         /* the device tree describes an ACLINT where it is a CLINT by default */
+    bool strict;         /* follows the specification where QEMU is more tolerant (docs/compatibility.md) */
+    bool virtio_legacy;  /* the slots have the legacy register layout (QEMU's default) */
     struct display *display; /* where screens, keyboards and pointers are plugged in; outlives the machine */
     bool ramfb;              /* a screen in guest memory, for firmware */
     bool vmcoreinfo;         /* fw_cfg has the file in which kernels say where their vmcoreinfo is */

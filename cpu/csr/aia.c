@@ -2,7 +2,7 @@
  *
  * Smaia and Ssaia (RISC-V Advanced Interrupt Architecture 1.0): the priorities of major interrupts, the most
  * urgent of them (mtopi, stopi), the window to registers behind miselect and siselect, and virtual interrupts
- * for S-mode (mvien, mvip). imsic.c has the interrupt files.
+ * for S-mode (mvien, mvip). imsic.c has the interrupt files, aia_guest.c what VS-mode has.
  *
  * Of mvien only the bits of software and external interrupts can be set. Without an IMSIC, the priorities of
  * major interrupts cannot be changed: what comes from another controller is one wire without a priority.
@@ -45,6 +45,14 @@ bool csr_has_ssaia_rv32(const struct hart *hart)
 {
     return csr_has_ssaia(hart) && csr_is_rv32(hart);
 }
+bool csr_has_h_ssaia(const struct hart *hart)
+{
+    return csr_has_h(hart) && csr_has_ssaia(hart);
+}
+bool csr_has_h_ssaia_rv32(const struct hart *hart)
+{
+    return csr_has_h_ssaia(hart) && csr_is_rv32(hart);
+}
 bool csr_has_mtopei(const struct hart *hart)
 {
     return csr_has_smaia(hart) && hart->aia.imsic;
@@ -52,6 +60,10 @@ bool csr_has_mtopei(const struct hart *hart)
 bool csr_has_stopei(const struct hart *hart)
 {
     return csr_has_ssaia(hart) && hart->aia.imsic;
+}
+bool csr_has_vstopei(const struct hart *hart)
+{
+    return csr_has_h(hart) && csr_has_stopei(hart);
 }
 
 /* ---- Virtual interrupts -------------------------------------------------------------------------------- */
@@ -109,7 +121,7 @@ void csr_write_mvip(struct hart *hart, unsigned number, uint64_t value)
 /* ---- The most urgent interrupt ------------------------------------------------------------------------- */
 
 /* Interrupts of decreasing default priority; the first one of a level is its external interrupt. */
-static const uint8_t default_order[] = { 11, 3, 7, 9, 1, 5, 13 };
+static const uint8_t default_order[] = { 11, 3, 7, 9, 1, 5, 12, 10, 2, 6, 13 };
 
 static unsigned external_of(enum hart_file level)
 {
@@ -130,12 +142,14 @@ static uint64_t pending_at(const struct hart *hart, enum hart_file level)
     uint64_t pending = trap_pending(hart) & hart->mie;
     if (level == HART_FILE_M)
         return pending & ~hart->mideleg;
-    return (pending & hart->mideleg) | (csr_virtual_sip(hart) & csr_virtual_sie(hart));
+    return (pending & hart->mideleg & ~hart->hyper.hideleg) | (csr_virtual_sip(hart) & csr_virtual_sie(hart));
 }
 
 /* Everything but the external interrupt has a lower default priority than that. */
 unsigned csr_top_interrupt(struct hart *hart, enum hart_file level)
 {
+    if (level == HART_FILE_VS)
+        return csr_guest_top(hart);
     uint64_t pending = pending_at(hart, level);
     unsigned best = 0, best_order = UINT32_MAX;
     for (unsigned n = 0; pending && n < sizeof(default_order); n++) {
@@ -160,18 +174,38 @@ uint64_t csr_read_mtopi(struct hart *hart, unsigned number)
 uint64_t csr_read_stopi(struct hart *hart, unsigned number)
 {
     (void)number;
-    return csr_top_interrupt(hart, HART_FILE_S);
+    return csr_top_interrupt(hart, hart->hyper.virt ? HART_FILE_VS : HART_FILE_S);
+}
+
+/* The bits of interrupts 32 to 63, none of which S-mode has; VS-mode has virtual ones. */
+uint64_t csr_read_sieh(struct hart *hart, unsigned number)
+{
+    return hart->hyper.virt ? csr_read_vsieh(hart, number) : 0;
+}
+void csr_write_sieh(struct hart *hart, unsigned number, uint64_t value)
+{
+    if (hart->hyper.virt)
+        csr_write_vsieh(hart, number, value);
+}
+uint64_t csr_read_siph(struct hart *hart, unsigned number)
+{
+    return hart->hyper.virt ? csr_read_vsiph(hart, number) : 0;
+}
+void csr_write_siph(struct hart *hart, unsigned number, uint64_t value)
+{
+    if (hart->hyper.virt)
+        csr_write_vsiph(hart, number, value);
 }
 
 /* ---- miselect and mireg, siselect and sireg ------------------------------------------------------------ */
 
 uint64_t csr_read_iselect(struct hart *hart, unsigned number)
 {
-    return hart->aia.selected[csr_file_of(number)];
+    return hart->aia.selected[csr_file_of(hart, number)];
 }
 void csr_write_iselect(struct hart *hart, unsigned number, uint64_t value)
 {
-    hart->aia.selected[csr_file_of(number)] = value & SELECT_MASK;
+    hart->aia.selected[csr_file_of(hart, number)] = value & SELECT_MASK;
 }
 
 /* With 64 bits, two registers are one, which has the even number. */
@@ -180,20 +214,28 @@ static bool is_odd(const struct hart *hart, unsigned selected, unsigned first)
     return !csr_is_rv32(hart) && selected >= first && selected & 1;
 }
 
+bool csr_aia_selects(const struct hart *hart, enum hart_file level, unsigned selected)
+{
+    if (selected >= SELECT_IPRIO && selected <= SELECT_IPRIO_END)
+        return level != HART_FILE_VS && !is_odd(hart, selected, SELECT_IPRIO);
+    if (selected < SELECT_IMSIC || selected > SELECT_IMSIC_END || is_odd(hart, selected, 0x80))
+        return false;
+    return level == HART_FILE_VS ? csr_has_guest_file(hart) : hart->aia.imsic;
+}
+
 bool csr_aia_permits(const struct hart *hart, enum privilege priv, unsigned number)
 {
-    bool is_ireg = number == 0x151 || number == 0x351;
     bool filtered = priv == PRIV_S && hart->aia.mvien & IRQ_SEI;
-    if (number == 0x15c)
-        return !filtered;
-    if (!is_ireg)
-        return true;
-    unsigned selected = hart->aia.selected[csr_file_of(number)];
-    if (selected >= SELECT_IPRIO && selected <= SELECT_IPRIO_END)
-        return !is_odd(hart, selected, SELECT_IPRIO);
-    if (selected < SELECT_IMSIC || selected > SELECT_IMSIC_END || !hart->aia.imsic)
-        return false;
-    return !is_odd(hart, selected, 0x80) && !(number == 0x151 && filtered);
+    switch (number) {
+    case 0x15c: return !filtered;
+    case 0x25c: return csr_has_guest_file(hart);
+    case 0x351: return csr_aia_selects(hart, HART_FILE_M, hart->aia.selected[HART_FILE_M]);
+    case 0x251: return csr_aia_selects(hart, HART_FILE_VS, hart->aia.selected[HART_FILE_VS]);
+    case 0x151: break;
+    default: return true;
+    }
+    unsigned selected = hart->aia.selected[HART_FILE_S];
+    return csr_aia_selects(hart, HART_FILE_S, selected) && !(selected >= SELECT_IMSIC && filtered);
 }
 
 /* Which interrupts have a priority that can be set: those whose bit of mie (sie) can, but for the external
@@ -202,7 +244,7 @@ static bool has_priority(const struct hart *hart, enum hart_file level, unsigned
 {
     uint64_t there = IRQ_SSI | IRQ_STI | IRQ_SEI | (csr_has_sscofpmf(hart) ? IRQ_LCOFI : 0);
     there = csr_has_s(hart) ? there : 0;
-    there |= level == HART_FILE_M ? IRQ_MSI | IRQ_MTI : 0;
+    there |= level == HART_FILE_M ? IRQ_MSI | IRQ_MTI : csr_has_h(hart) ? IRQ_VS | IRQ_SGEI : 0;
     return hart->aia.imsic && interrupt != external_of(level) && there >> interrupt & 1;
 }
 
@@ -223,18 +265,18 @@ static void write_iprio(struct hart *hart, enum hart_file level, unsigned first,
 /* A debugger may read or write whatever is selected; an instruction asks csr_aia_permits() before. */
 uint64_t csr_read_ireg(struct hart *hart, unsigned number)
 {
-    enum hart_file level = csr_file_of(number);
+    enum hart_file level = csr_file_of(hart, number);
     unsigned selected = hart->aia.selected[level];
-    if (!csr_aia_permits(hart, hart->priv, number))
+    if (!csr_aia_selects(hart, level, selected))
         return 0;
     return selected <= SELECT_IPRIO_END ? read_iprio(hart, level, (selected - SELECT_IPRIO) * 4)
                                         : csr_imsic_read(hart, level, selected);
 }
 void csr_write_ireg(struct hart *hart, unsigned number, uint64_t value)
 {
-    enum hart_file level = csr_file_of(number);
+    enum hart_file level = csr_file_of(hart, number);
     unsigned selected = hart->aia.selected[level];
-    if (!csr_aia_permits(hart, hart->priv, number))
+    if (!csr_aia_selects(hart, level, selected))
         return;
     if (selected <= SELECT_IPRIO_END)
         write_iprio(hart, level, (selected - SELECT_IPRIO) * 4, value);
@@ -250,12 +292,14 @@ void csr_aia_reset(struct hart *hart)
     memset(aia->selected, 0, sizeof(aia->selected));
     memset(aia->iprio, 0, sizeof(aia->iprio));
     aia->mvien = aia->mvip = aia->sie = 0;
+    csr_aia_guest_reset(hart);
     csr_imsic_reset(hart);
 }
 
 void csr_aia_legalize(struct hart *hart)
 {
     struct hart_aia *aia = &hart->aia;
+    aia->selected[HART_FILE_VS] &= csr_has_h(hart) ? SELECT_MASK : 0;
     for (unsigned level = 0; level < HART_FILES; level++) {
         aia->selected[level] &= SELECT_MASK;
         for (unsigned n = 0; n < sizeof(aia->iprio[level]); n++)
@@ -267,6 +311,7 @@ void csr_aia_legalize(struct hart *hart)
     aia->sie &= aia->mvien;
     if (aia->mvien & IRQ_SEI)
         atomic_fetch_and(&hart->irq_soft, ~IRQ_SEI);
+    csr_aia_guest_legalize(hart);
     csr_imsic_legalize(hart);
 }
 

@@ -201,6 +201,7 @@ const char *csr_name(unsigned number)
 struct csr_mode {
     enum privilege priv;
     bool virt, tvm;
+    bool whatever_selected; /* it is asked whether HS-mode has the register at all */
 };
 
 /* Counters below M-mode: mcounteren enables them; below S-mode, if there is one, scounteren must enable them,
@@ -247,9 +248,12 @@ static bool allowed_in(const struct hart *hart, struct csr_mode mode, unsigned n
     if (!entry || !entry->exists(hart) || (number >> 8 & 3) > level_of(hart, mode) ||
         (write && number >> 10 == 3))
         return false;
-    if (mode.priv != PRIV_M && csr_has_stateen(hart) && !csr_stateen_permits(hart, number))
+    if (mode.priv != PRIV_M && csr_has_stateen(hart) &&
+        !(csr_stateen_permits(hart, number, false) &&
+          (!mode.virt || csr_stateen_permits(hart, number, true))))
         return false;
-    if (hart->aia.on && !csr_aia_permits(hart, mode.priv, number))
+    if (hart->aia.on && !mode.whatever_selected &&
+        !(mode.virt ? csr_aia_guest_permits(hart, number, write) : csr_aia_permits(hart, mode.priv, number)))
         return false;
     if (number <= 3)
         return !csr_has_f(hart) || hart->mstatus & MSTATUS_FS;
@@ -280,9 +284,12 @@ bool csr_access_allowed(const struct hart *hart, unsigned number, bool write)
 
 bool csr_refusal_is_virtual(const struct hart *hart, unsigned number, bool write)
 {
-    const struct csr_mode hs = { .priv = PRIV_S };
+    const struct csr_mode hs = { .priv = PRIV_S, .whatever_selected = true };
     bool unit = number <= 0x00f || (number >= 0xc20 && number <= 0xc22); /* FS or VS is Off */
-    return hart->hyper.virt && !unit && allowed_in(hart, hs, number, write);
+    if (!hart->hyper.virt || unit || !allowed_in(hart, hs, number, write))
+        return false;
+    return !hart->aia.on || hart->priv != PRIV_S || csr_aia_guest_knows(hart, number) ||
+           (csr_has_stateen(hart) && !csr_stateen_permits(hart, number, true));
 }
 
 uint64_t csr_read(struct hart *hart, unsigned number)

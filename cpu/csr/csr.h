@@ -57,12 +57,26 @@ static inline uint64_t csr_virtual_sie(const struct hart *hart)
 /* The value of mtopi or stopi: the most urgent interrupt that is pending and enabled at a level, << 16, and
  * its priority; 0: none. */
 unsigned csr_top_interrupt(struct hart *hart, enum hart_file level);
-/* A message makes an identity pending in an interrupt file. Any thread. */
-void csr_imsic_receive(struct hart *hart, enum hart_file level, unsigned identity);
+/* A message makes an identity pending in an interrupt file, as HART_MSI_TO() numbers them. Any thread. */
+void csr_imsic_receive(struct hart *hart, unsigned file, unsigned identity);
+/* The local interrupts that a hypervisor made pending for its guest (hvip). */
+static inline uint64_t csr_guest_vsip(const struct hart *hart)
+{
+    return hart->aia.hvip & hart->aia.hvien;
+}
+/* While V is 1: vstopi has an interrupt that neither mip nor vsip has, which hvictl says. */
+static inline bool csr_guest_injected(const struct hart *hart)
+{
+    uint32_t hvictl = hart->aia.hvictl;
+    return hvictl & HVICTL_VTI && hvictl >> HVICTL_IID_SHIFT != (HVICTL_VTI >> HVICTL_IID_SHIFT | 9);
+}
 
 /* For a saved state: the registers of Smaia, and of Smstateen. csr_legalize() follows. */
 void csr_aia_save(struct hart *hart, struct state_writer *writer);
 void csr_aia_load(struct hart *hart, struct state_reader *reader);
+/* What a hart with H has besides; a state with another number of guests' files is refused. */
+void csr_aia_guest_save(struct hart *hart, struct state_writer *writer);
+void csr_aia_guest_load(struct hart *hart, struct state_reader *reader);
 void csr_stateen_save(const struct hart *hart, struct state_writer *writer);
 void csr_stateen_load(struct hart *hart, struct state_reader *reader);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The CSRs of H (Priv. "Hypervisor CSRs", "Virtual Supervisor CSRs"). Those of VS-mode are in one of two
- * places: hyper.h. hip, hvip and hie are parts of mip and mie. There are no guest external interrupts
- * (GEILEN is 0).
+ * places: hyper.h. hip, hvip and hie are parts of mip and mie; with AIA, hvip, vsip and vsie have more
+ * (aia_guest.c).
  */
 #include "cpu/csr/internal.h"
 
@@ -37,12 +37,15 @@ static uint64_t hstatus_mask(const struct hart *hart)
     return mask | (!csr_is_rv32(hart) && isa_has(&hart->isa, ISA_Ssnpm) ? HSTATUS_HUPMM : 0);
 }
 
-/* HUPMM = 1 is reserved. VSXL is 64 bits on RV64. */
+/* HUPMM = 1 is reserved. VSXL is 64 bits on RV64. VGEIN stays where there is no such file. */
 static uint64_t hstatus_legal(const struct hart *hart, uint64_t value)
 {
+    uint64_t vgein = value & HSTATUS_VGEIN;
+    if (vgein >> HSTATUS_VGEIN_SHIFT > hart->aia.guest_files)
+        vgein = hart->hyper.hstatus & HSTATUS_VGEIN;
     if ((value & HSTATUS_HUPMM) == 1ull << HSTATUS_PMM_SHIFT)
         value = (value & ~HSTATUS_HUPMM) | (hart->hyper.hstatus & HSTATUS_HUPMM);
-    return (value & hstatus_mask(hart)) | (csr_is_rv32(hart) ? 0 : 2ull << 32);
+    return (value & hstatus_mask(hart)) | vgein | (csr_is_rv32(hart) ? 0 : 2ull << 32);
 }
 
 uint64_t csr_read_hstatus(struct hart *hart, unsigned number)
@@ -54,6 +57,9 @@ void csr_write_hstatus(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
     hart->hyper.hstatus = hstatus_legal(hart, value);
+    unsigned vgein = (hart->hyper.hstatus & HSTATUS_VGEIN) >> HSTATUS_VGEIN_SHIFT;
+    if (vgein != hart->aia.vgein)
+        csr_imsic_set_guest(hart, vgein, hart->aia.hgeie);
     csr_modes_changed(hart);
     tlb_select(hart);
 }
@@ -106,59 +112,72 @@ CSR_WRITE_HALVES(vstimecmp, hart->hyper.vstimecmp, set_vstimecmp)
 
 /* ---- Interrupts ---------------------------------------------------------------------------------------- */
 
+/* The bits of hip and hie. */
+static uint64_t hypervisor_interrupts(const struct hart *hart)
+{
+    return IRQ_VS | (hart->aia.guest_files ? IRQ_SGEI : 0);
+}
+
 uint64_t csr_read_hie(struct hart *hart, unsigned number)
 {
     (void)number;
-    return hart->mie & IRQ_VS;
+    return hart->mie & hypervisor_interrupts(hart);
 }
 void csr_write_hie(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    hart->mie = (hart->mie & ~(uint64_t)IRQ_VS) | (value & IRQ_VS);
+    uint64_t mask = hypervisor_interrupts(hart);
+    hart->mie = (hart->mie & ~mask) | (value & mask);
 }
 uint64_t csr_read_hip(struct hart *hart, unsigned number)
 {
     (void)number;
-    return trap_pending(hart) & IRQ_VS;
+    return trap_pending(hart) & hypervisor_interrupts(hart);
 }
 void csr_write_hip(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
     csr_soft_irq_write(hart, IRQ_VSSI, (unsigned)value);
 }
+static void set_hvip(struct hart *hart, uint64_t value)
+{
+    csr_soft_irq_write(hart, IRQ_VS, (unsigned)value);
+    hart->aia.hvip = value & csr_guest_local(hart);
+}
 uint64_t csr_read_hvip(struct hart *hart, unsigned number)
 {
     (void)number;
-    return atomic_load(&hart->irq_soft) & IRQ_VS;
+    return (atomic_load(&hart->irq_soft) & IRQ_VS) | hart->aia.hvip;
 }
-void csr_write_hvip(struct hart *hart, unsigned number, uint64_t value)
-{
-    (void)number;
-    csr_soft_irq_write(hart, IRQ_VS, (unsigned)value);
-}
+CSR_READ_HIGH(hviph, hvip)
+CSR_WRITE_HALVES(hvip, csr_read_hvip(hart, number), set_hvip)
 
 /* In VS-mode's registers the bits are where those of S-mode are in sie and sip. */
+static void set_vsie(struct hart *hart, uint64_t value)
+{
+    uint64_t mask = hart->hyper.hideleg;
+    hart->mie = (hart->mie & ~mask) | (value << 1 & mask);
+    hart->aia.vsie = (hart->aia.vsie & ~hart->aia.hvien) | (value & hart->aia.hvien);
+}
+static void set_vsip(struct hart *hart, uint64_t value)
+{
+    csr_soft_irq_write(hart, IRQ_VSSI & (unsigned)hart->hyper.hideleg, (unsigned)(value << 1));
+    hart->aia.hvip = (hart->aia.hvip & ~hart->aia.hvien) | (value & hart->aia.hvien);
+}
 uint64_t csr_read_vsie(struct hart *hart, unsigned number)
 {
     (void)number;
-    return (hart->mie & hart->hyper.hideleg) >> 1;
+    return (hart->mie & hart->hyper.hideleg) >> 1 | (hart->aia.vsie & hart->aia.hvien);
 }
-void csr_write_vsie(struct hart *hart, unsigned number, uint64_t value)
-{
-    (void)number;
-    uint64_t mask = hart->hyper.hideleg;
-    hart->mie = (hart->mie & ~mask) | (value << 1 & mask);
-}
+CSR_READ_HIGH(vsieh, vsie)
+CSR_WRITE_HALVES(vsie, csr_read_vsie(hart, number), set_vsie)
 uint64_t csr_read_vsip(struct hart *hart, unsigned number)
 {
     (void)number;
-    return (trap_pending(hart) & hart->hyper.hideleg) >> 1;
+    return (trap_pending(hart) & hart->hyper.hideleg) >> 1 | csr_guest_vsip(hart);
 }
-void csr_write_vsip(struct hart *hart, unsigned number, uint64_t value)
-{
-    (void)number;
-    csr_soft_irq_write(hart, IRQ_VSSI & (unsigned)hart->hyper.hideleg, (unsigned)(value << 1));
-}
+CSR_READ_HIGH(vsiph, vsip)
+CSR_WRITE_HALVES(vsip, csr_read_vsip(hart, number), set_vsip)
 
 /* ---- Address translation ------------------------------------------------------------------------------- */
 

@@ -75,25 +75,45 @@ bool csr_sstc_on(const struct hart *hart);
 
 bool csr_has_zicfilp(const struct hart *hart);
 
-/* The level of a register of Smaia or Ssaia. */
-static inline enum hart_file csr_file_of(unsigned number)
+/* The level of a register of Smaia or Ssaia, which in a virtual machine is VS-mode's instead of S-mode's. */
+static inline enum hart_file csr_file_of(const struct hart *hart, unsigned number)
 {
-    return number >> 8 == 3 ? HART_FILE_M : HART_FILE_S;
+    unsigned level = number >> 8 & 3;
+    return level == 3 ? HART_FILE_M : level == 2 || hart->hyper.virt ? HART_FILE_VS : HART_FILE_S;
 }
 /* aia.c: S-mode has Smaia's registers. */
 csr_exists_fn csr_has_smaia_s;
 /* Writes the bits of sip and sie that are not those of mip and mie. */
 void csr_virtual_sip_write(struct hart *hart, uint64_t value);
 void csr_virtual_sie_write(struct hart *hart, uint64_t value);
-/* Whether sireg, mireg and stopei exist now for a mode: what is selected does, and M-mode has not kept it to
- * itself. */
+/* Whether sireg, mireg, stopei and those of VS-mode exist now for a mode: what is selected does, and M-mode
+ * has not kept it to itself. */
 bool csr_aia_permits(const struct hart *hart, enum privilege priv, unsigned number);
-/* stateen.c: whether mstateen permits a register to the modes below M. */
-bool csr_stateen_permits(const struct hart *hart, unsigned number);
+/* The same in a virtual machine, and what hvictl.VTI makes trap. */
+bool csr_aia_guest_permits(const struct hart *hart, unsigned number, bool write);
+/* Whether the refusal of csr_aia_guest_permits() is a virtual-instruction exception. */
+bool csr_aia_guest_knows(const struct hart *hart, unsigned number);
+/* aia_guest.c: hstatus.VGEIN is the number of a guest's interrupt file. */
+bool csr_has_guest_file(const struct hart *hart);
+/* The local interrupts that hvien, hvip and vsie may have. */
+uint64_t csr_guest_local(const struct hart *hart);
+/* The value of vstopi. */
+unsigned csr_guest_top(struct hart *hart);
+void csr_aia_guest_reset(struct hart *hart);
+void csr_aia_guest_legalize(struct hart *hart);
+/* Which registers of interrupt files and priorities can be selected at a level. */
+bool csr_aia_selects(const struct hart *hart, enum hart_file level, unsigned selected);
+/* stateen.c: whether mstateen permits a register to the modes below M; or (virt) hstateen to virtual
+ * machines, which mstateen must permit, too. */
+bool csr_stateen_permits(const struct hart *hart, unsigned number, bool virt);
 /* imsic.c: the register that miselect or siselect selects, and the most urgent identity (0: none). */
 uint64_t csr_imsic_read(struct hart *hart, enum hart_file level, unsigned selected);
 void csr_imsic_write(struct hart *hart, enum hart_file level, unsigned selected, uint64_t value);
 unsigned csr_imsic_top(struct hart *hart, enum hart_file level);
+/* Of the files of guests: hstatus.VGEIN and hgeie, which say where their signals go. */
+void csr_imsic_set_guest(struct hart *hart, unsigned vgein, uint64_t hgeie);
+void csr_imsic_guest_save(struct hart *hart, struct state_writer *writer);
+void csr_imsic_guest_load(struct hart *hart, struct state_reader *reader);
 void csr_imsic_reset(struct hart *hart);
 void csr_imsic_legalize(struct hart *hart);
 void csr_imsic_save(struct hart *hart, struct state_writer *writer);
@@ -115,6 +135,7 @@ bool csr_satp_mode_supported(const struct hart *hart, uint64_t satp);
 /* sip and sie of VS-mode, which are parts of hip and hie. */
 csr_read_fn csr_read_vsip, csr_read_vsie, csr_read_vstimecmp;
 csr_write_fn csr_write_vsip, csr_write_vsie, csr_write_vstimecmp, csr_write_vstimecmph;
+csr_exists_fn csr_has_h, csr_has_h_ssaia;
 /* Changes a register that the timer's thread reads. */
 void csr_timer_store(struct hart *hart, uint64_t *field, uint64_t value);
 

@@ -91,10 +91,11 @@ static uint64_t medeleg_mask(const struct hart *hart)
     return 0xb3ff | (software_checks ? 1ull << CAUSE_SOFTWARE_CHECK : 0) | (hyper_has(hart) ? virtual : 0);
 }
 
-/* Interrupts of VS-mode never stay in M-mode ("Machine Interrupt (mideleg) Register" of H). */
+/* Interrupts of VS-mode and its interrupt files never stay in M-mode ("Machine Interrupt (mideleg) Register"
+ * of H). */
 static unsigned vs_interrupts(const struct hart *hart)
 {
-    return hyper_has(hart) ? IRQ_VS : 0;
+    return hyper_has(hart) ? IRQ_VS | (hart->aia.guest_files ? IRQ_SGEI : 0) : 0;
 }
 static uint64_t legal_mideleg(const struct hart *hart, uint64_t value)
 {
@@ -215,6 +216,6 @@ void csr_trap_legalize(struct hart *hart)
     hart->medeleg &= csr_has_s(hart) ? medeleg_mask(hart) : 0;
     hart->mideleg = legal_mideleg(hart, hart->mideleg);
     hart->mie &= all_interrupts(hart);
-    atomic_fetch_and(&hart->irq_lines, M_INTERRUPTS | s_interrupts(hart) | (vs_interrupts(hart) & IRQ_VSTI));
-    atomic_fetch_and(&hart->irq_soft, s_interrupts(hart) | vs_interrupts(hart));
+    atomic_fetch_and(&hart->irq_lines, M_INTERRUPTS | s_interrupts(hart) | (vs_interrupts(hart) & ~IRQ_VSSI));
+    atomic_fetch_and(&hart->irq_soft, s_interrupts(hart) | (vs_interrupts(hart) & IRQ_VS));
 }

@@ -130,8 +130,6 @@ static const struct {
     { ISA_XTheadMae, 0, BIT(Svpbmt) | BIT(Svnapot), "they use the same bits of page-table entries" },
     { ISA_Smstateen, 0, BIT(Zfinx) | BIT(Zcmt),
       "state enable would have to make their instructions illegal, which this version cannot" },
-    { ISA_H, 0, BIT(Smaia) | BIT(Smstateen),
-      "together they have registers of virtual machines that this version does not have" },
 };
 #define RV32_ONLY (BIT(Zilsd) | BIT(Zclsd) | BIT(XTheadFmv))
 #define RV64_ONLY BIT(XTheadMae)
@@ -340,9 +338,10 @@ static const struct {
       "rvv_vl_half_avl " },
     { 0, 0, " zce ztso " },
     { 0, 0,
-      " sha smcdeleg smcntrpmf smcsrind smctr smdbltrp smrnmi ssccfg sscsrind ssctr ssdbltrp "
+      " smcdeleg smcntrpmf smcsrind smctr smdbltrp smrnmi ssccfg sscsrind ssctr ssdbltrp "
       "sspm x-svukte " },
     { BIT(Smstateen), 0, " ssstateen " },
+    { BIT(H) | BIT(Smstateen), 0, " sha " },
     { 0, 0, " xventanacondops " },
     { BIT(M), 0, " zmmul " },
     { BIT(A), 0, " zaamo zalrsc " },

@@ -29,7 +29,7 @@
     X(D, "d", 1, 1, "double-precision floating point")                                                       \
     X(C, "c", 1, 1, "compressed instructions")                                                               \
     X(V, "v", 1, 1, "vector operations")                                                                     \
-    X(H, "h", 0, 0, "hypervisor: virtual machines")                                                          \
+    X(H, "h", 1, 1, "hypervisor: virtual machines")                                                          \
     X(Zibi, "zibi", 0, 0, "branches that compare with a number")                                             \
     X(Zic64b, "zic64b", 1, 1, "cache blocks of 64 bytes")                                                    \
     X(Zicbom, "zicbom", 1, 1, "cache-block management")                                                      \

@@ -3,8 +3,8 @@
  * The CPUs that -cpu knows by name: those with everything, bare ones, the profiles (RISC-V Profiles,
  * "RVA20", "RVA22", "RVA23": the mandatory extensions of the S64 profiles, which include those of U64).
  *
- * A profile's privileged version (Ss1p11 and so on) has no name here. Za128rs is implied by Za64rs. Of
- * RVA23S64 Ssstateen is missing, which Sha consists of besides H and names of what H here is like.
+ * A profile's privileged version (Ss1p11 and so on) has no name here. Za128rs is implied by Za64rs, Ssstateen
+ * by Smstateen. Sha is H with Ssstateen and names of what H here is like.
  */
 #include "cpu/isa/isa.h"
 
@@ -23,9 +23,9 @@
     (RVA22 | BIT(H) | BIT(V) | BIT(Zve32f) | BIT(Zve32x) | BIT(Zve64d) | BIT(Zve64f) | BIT(Zve64x) |         \
      BIT(Zvfhmin) | BIT(Zvbb) | BIT(Zvkb) | BIT(Zvkt) | BIT(Zihintntl) | BIT(Zicond) | BIT(Zimop) |          \
      BIT(Zcmop) | BIT(Zcb) | BIT(Zfa) | BIT(Zawrs) | BIT(Supm) | BIT(Svnapot) | BIT(Sstc) | BIT(Sscofpmf) |  \
-     BIT(Ssnpm) | BIT(Ssu64xl))
+     BIT(Ssnpm) | BIT(Ssu64xl) | BIT(Smstateen))
 /* What max has in addition to the defaults: everything that does not exclude another extension (Svade means
- * that there is no Svadu), except H, which must be asked for, and Zkr. Firmware that is older than
+ * that there is no Svadu), except Zkr. Firmware that is older than
  * mseccfg.SSEED (OpenSBI of Debian 12) hides Zkr's CSR from kernels, and these read it at once. */
 #define REST                                                                                                 \
     (BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) | BIT(Zvksg) | BIT(Zvkt) | BIT(Zkt) |      \
@@ -41,9 +41,9 @@
     (SIFIVE_U | BIT(Zfh) | BIT(Zfhmin) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) |         \
      BIT(Ssccptr) | (ISA_T_HEAD & ~(BIT(XTheadFmv) | BIT(XTheadMae))))
 
-/* Tenstorrent Ascalon, without H, Sha and what depends on H, which exclude Smaia and Smstateen here. */
+/* Tenstorrent Ascalon. */
 #define ASCALON                                                                                              \
-    (BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(C) | BIT(V) | BIT(Zic64b) | BIT(Zicbom) |              \
+    (BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(C) | BIT(H) | BIT(V) | BIT(Zic64b) | BIT(Zicbom) |     \
      BIT(Zicbop) | BIT(Zicboz) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) | BIT(Zicond) |   \
      BIT(Zicntr) | BIT(Zicsr) | BIT(Zifencei) | BIT(Zihintntl) | BIT(Zihintpause) | BIT(Zihpm) |             \
      BIT(Zimop) | BIT(Za64rs) | BIT(Zawrs) | BIT(Zfa) | BIT(Zfbfmin) | BIT(Zfh) | BIT(Zfhmin) | BIT(Zcb) |   \
@@ -61,7 +61,7 @@ static const struct isa_model models[] = {
       .defaults = true },
     { .name = "rv32", .text = "32 bits, the same", .xlen = 32, .defaults = true },
     { .name = "max",
-      .text = "64 bits, with every extension but H and Zkr that does not exclude another",
+      .text = "64 bits, with every extension but Zkr that does not exclude another",
       .xlen = 64,
       .defaults = true,
       .extensions = REST,
@@ -78,7 +78,7 @@ static const struct isa_model models[] = {
       .extensions = RVA22,
       .satp_max = 39 },
     { .name = "rva23s64",
-      .text = "the mandatory extensions of RVA23S64, but for Ssstateen, which excludes H here",
+      .text = "the mandatory extensions of RVA23S64",
       .xlen = 64,
       .extensions = RVA23,
       .satp_max = 39 },
@@ -148,7 +148,7 @@ static const struct isa_model models[] = {
       .mvendorid = ISA_VENDOR_T_HEAD,
       .priv_spec = 11 },
     { .name = "tt-ascalon",
-      .text = "Tenstorrent Ascalon: RVA23 and more, but for H and Sha, with Sv57",
+      .text = "Tenstorrent Ascalon: RVA23 and more, with Sv57",
       .xlen = 64,
       .extensions = ASCALON,
       .satp_max = 57 },

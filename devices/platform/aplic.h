@@ -6,7 +6,7 @@
  * the root's sourcecfg says.
  *
  * The delivery mode is fixed: either both domains raise the wires of harts, or both send messages to the
- * harts' interrupt files. Big-endian registers and guests' interrupt files do not exist.
+ * harts' interrupt files. Big-endian registers do not exist.
  */
 #ifndef DEVICES_PLATFORM_APLIC_H
 #define DEVICES_PLATFORM_APLIC_H
@@ -27,6 +27,7 @@ struct aplic_hart {
 /* Copied, with its array. */
 struct aplic_config {
     unsigned source_count; /* ids 1 .. source_count */
+    unsigned guest_bits; /* messages of the child domain can go to so many guests of a hart, a power of two */
     unsigned hart_count;
     const struct aplic_hart *harts;
     uint32_t phandles[APLIC_LEVELS];     /* of the nodes that fdt() writes */

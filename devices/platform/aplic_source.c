@@ -8,9 +8,10 @@
 #include "util/check.h"
 #include "util/log.h"
 
-#define HART_SHIFT 18
-#define EIID_MASK  0x7ffu
-#define PRIORITY   0xffu
+#define HART_SHIFT  18
+#define GUEST_SHIFT 12
+#define EIID_MASK   0x7ffu
+#define PRIORITY    0xffu
 
 static bool by_messages(const struct aplic_domain *domain)
 {
@@ -53,12 +54,19 @@ bool aplic_input_high(const struct aplic_domain *domain, unsigned source)
 
 /* ---- Modes --------------------------------------------------------------------------------------------- */
 
+/* The bits of a target that say which guest's interrupt file it is; 0: the hart's own. */
+static uint32_t guest_mask(const struct aplic_domain *domain)
+{
+    unsigned bits = domain->level == APLIC_S ? domain->aplic->config.guest_bits : 0;
+    return ((1u << bits) - 1) << GUEST_SHIFT;
+}
+
 /* Sources that deliver by wires have a priority, which is never 0. */
 static uint32_t legal_target(const struct aplic_domain *domain, uint32_t value)
 {
     uint32_t hart = value >> HART_SHIFT << HART_SHIFT;
     if (by_messages(domain))
-        return hart | (value & EIID_MASK);
+        return hart | (value & (EIID_MASK | guest_mask(domain)));
     return hart | (value & PRIORITY ? value & PRIORITY : 1);
 }
 
@@ -181,7 +189,7 @@ bool aplic_source(struct device *root, unsigned number, struct aplic_source *sou
 /* ---- Messages ------------------------------------------------------------------------------------------ */
 
 /* "Addresses and data for outgoing MSIs". S-mode's harts have the numbers of M-mode's. */
-static uint64_t message_address(const struct aplic_domain *domain, uint32_t hart)
+static uint64_t message_address(const struct aplic_domain *domain, uint32_t hart, uint32_t guest)
 {
     const uint32_t *config = domain->aplic->addrcfg, high = config[1];
     unsigned base = domain->level == APLIC_M ? 0 : 2;
@@ -189,13 +197,14 @@ static uint64_t message_address(const struct aplic_domain *domain, uint32_t hart
     unsigned low_shift = config[base + 1] >> 20 & 7;
     uint64_t page = config[base] | (uint64_t)(config[base + 1] & 0xfff) << 32;
     uint64_t group = hart >> low_width & ((1u << high_width) - 1), member = hart & ((1u << low_width) - 1);
-    return (page | group << (high_shift + 12) | member << low_shift) << 12;
+    return (page | group << (high_shift + 12) | member << low_shift | guest) << 12;
 }
 
 static void send(const struct aplic_domain *domain, uint32_t target)
 {
     const struct aplic_config *config = &domain->aplic->config;
-    uint64_t address = message_address(domain, target >> HART_SHIFT);
+    uint64_t address =
+        message_address(domain, target >> HART_SHIFT, (target & guest_mask(domain)) >> GUEST_SHIFT);
     if (!config->send(config->opaque, address, target & EIID_MASK))
         LOG_GUEST("aplic: a message to 0x%llx, where no interrupt file is", (unsigned long long)address);
 }

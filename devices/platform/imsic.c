@@ -21,12 +21,14 @@ struct imsic {
 bool imsic_send(struct device *device, uint64_t offset, uint32_t value)
 {
     const struct imsic *imsic = (struct imsic *)device;
-    unsigned within = offset % IMSIC_PAGE;
-    if (offset / IMSIC_PAGE >= imsic->config.hart_count || (within != SETEIPNUM_LE && within != SETEIPNUM_BE))
+    unsigned within = offset % IMSIC_PAGE, bits = imsic->config.guest_bits;
+    uint64_t page = offset / IMSIC_PAGE;
+    if (page >> bits >= imsic->config.hart_count || (within != SETEIPNUM_LE && within != SETEIPNUM_BE))
         return false;
     uint32_t identity = within == SETEIPNUM_BE ? __builtin_bswap32(value) : value;
     if (identity && identity <= imsic->config.identities)
-        imsic->config.receive(imsic->config.opaque, (unsigned)(offset / IMSIC_PAGE), identity);
+        imsic->config.receive(imsic->config.opaque, (unsigned)(page >> bits), page & ((1u << bits) - 1),
+                              identity);
     return true;
 }
 
@@ -67,6 +69,8 @@ static int imsic_fdt(struct device *device, void *fdt, const struct fdt_place *p
     fdt_node_bytes(&node, "msi-controller", NULL, 0);
     fdt_node_u32(&node, "#interrupt-cells", 0);
     fdt_node_u32(&node, "riscv,num-ids", imsic->config.identities);
+    if (imsic->config.guest_bits)
+        fdt_node_u32(&node, "riscv,guest-index-bits", imsic->config.guest_bits);
     fdt_node_u32(&node, "phandle", imsic->config.phandle);
     fdt32_t *wiring = fdt_node_cells(&node, "interrupts-extended", imsic->config.hart_count * 2);
     for (unsigned i = 0; wiring && i < imsic->config.hart_count; i++) {
@@ -85,7 +89,7 @@ struct device *imsic_create(const struct imsic_config *config, struct error *err
     }
     imsic->ops = (struct device_ops){
         .name = config->hart_irq == 11 ? "imsic" : "imsic-s",
-        .size = config->hart_count * IMSIC_PAGE,
+        .size = (config->hart_count * IMSIC_PAGE) << config->guest_bits,
         .access_min = 4,
         .access_max = 4,
         .read = imsic_read,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Where messages for harts' interrupt files are written to (AIA 1.0 "Memory region for an interrupt file"): a
- * page for each hart. The files themselves are the harts' (cpu/csr/imsic.c).
+ * page for each hart's file, and behind it those of its guests' files. The files themselves are the harts'
+ * (cpu/csr/imsic.c).
  */
 #ifndef DEVICES_PLATFORM_IMSIC_H
 #define DEVICES_PLATFORM_IMSIC_H
@@ -17,8 +18,10 @@ struct imsic_config {
     uint32_t hart_irq;             /* 11: the files of M-mode, 9: those of S-mode */
     uint32_t phandle;              /* of the node that fdt() writes */
     unsigned identities;           /* 1 .. identities */
-    /* A message with an identity that exists. Any thread. */
-    void (*receive)(void *opaque, unsigned hart, unsigned identity);
+    unsigned guest_bits;           /* each hart has so many pages, as a power of two */
+    /* A message with an identity that exists, for the hart's file (guest: 0) or that of a guest, whether the
+     * hart has it or not. Any thread. */
+    void (*receive)(void *opaque, unsigned hart, unsigned guest, unsigned identity);
     void *opaque;
 };
 

@@ -290,7 +290,6 @@ static bool unknown_board(const char *name, struct error *error)
     return options_bad_value(error, "-machine", name, names);
 }
 
-/* aia-guests= means nothing without interrupt files, as with QEMU. */
 static bool check_aia(const struct options *options, struct error *error)
 {
     const struct machine_config *machine = &options->machine;
@@ -299,14 +298,6 @@ static bool check_aia(const struct options *options, struct error *error)
         return error_set(error, "-machine %s has no aia=: virt has", machine->board->name);
     if (machine->iommu_sys && !machine->board->has_iommu)
         return error_set(error, "-machine %s has no iommu-sys=: virt has", machine->board->name);
-    if (files && options->aia_guests)
-        return error_set(error,
-                         "-machine aia-guests=%u: there are no interrupt files for guests of the guest in "
-                         "this version; aia-guests=0 works",
-                         options->aia_guests);
-    if (files && isa_has(&machine->isa, ISA_H))
-        return error_set(error, "-machine aia=aplic-imsic: with the H extension of this version there are no "
-                                "interrupt files; -cpu ...,h=off works, and aia=aplic");
     return !(files && machine->aclint) ||
            error_set(error,
                      "-machine aclint=on,aia=aplic-imsic: the timer would be elsewhere, which this version "

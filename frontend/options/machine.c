@@ -140,13 +140,14 @@ static bool machine_iommu(struct options *options, void *item, const char *value
            options_take_switch("-machine iommu-sys", value, &options->machine.iommu_sys, error);
 }
 
-/* The number of interrupt files that each hart has for guests of the guest; join.c checks it. */
+/* The number of interrupt files that each hart has for guests of the guest; it means nothing without
+ * interrupt files, as with QEMU. */
 static bool machine_aia_guests(struct options *options, void *item, const char *value, struct error *error)
 {
     uint64_t number;
     if (!option_parse_number(value, &number) || number > 63)
         return error_set(error, "-machine aia-guests=%s: not a number up to 63", value ? value : "");
-    options->aia_guests = (unsigned)number;
+    options->machine.aia_guests = (unsigned)number;
     return true;
 }
 

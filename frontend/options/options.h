@@ -228,7 +228,6 @@ struct options {
     const char *accel_absent;        /* a way of -accel that does not exist here; NULL: none */
     bool single_step;                /* -singlestep */
     bool start_in_flash, has_u_keys; /* -machine start-in-flash=; it or other keys of sifive_u were given */
-    unsigned aia_guests;             /* -machine aia-guests= */
     const char *bad_machine;         /* -machine NAME: a board that does not exist; NULL: none */
     struct options_process process;
     bool nographic, nodefaults, snapshot;

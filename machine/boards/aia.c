@@ -29,16 +29,17 @@ static bool has_files(const struct machine *machine)
 
 /* ---- Messages ------------------------------------------------------------------------------------------ */
 
-static void receive_m(void *opaque, unsigned hart, unsigned identity)
+static void receive_m(void *opaque, unsigned hart, unsigned guest, unsigned identity)
 {
     struct machine *machine = opaque;
-    harts_set_irq(machine->harts[hart], HART_MSI_TO(false, identity), true);
+    (void)guest;
+    harts_set_irq(machine->harts[hart], HART_MSI_TO(0, identity), true);
 }
 
-static void receive_s(void *opaque, unsigned hart, unsigned identity)
+static void receive_s(void *opaque, unsigned hart, unsigned guest, unsigned identity)
 {
     struct machine *machine = opaque;
-    harts_set_irq(machine->harts[hart], HART_MSI_TO(true, identity), true);
+    harts_set_irq(machine->harts[hart], HART_MSI_TO(1 + guest, identity), true);
 }
 
 /* The devices of the interrupt files come behind those of the APLIC. */
@@ -76,6 +77,7 @@ static bool create_aplic(struct machine *machine, struct error *error)
                                         .intc_phandle = FDT_PHANDLE_INTC(i) };
     struct aplic_config config = {
         .source_count = APLIC_SOURCES,
+        .guest_bits = machine_guest_bits(machine),
         .hart_count = machine->hart_count,
         .harts = harts,
         .phandles = { phandle(machine, PHANDLE_APLIC_M), FDT_PHANDLE_PLIC(machine->hart_count) },
@@ -99,6 +101,7 @@ static bool create_files(struct machine *machine, bool supervisor, struct error 
         .hart_irq = supervisor ? BOARD_IRQ_S_EXT : BOARD_IRQ_M_EXT,
         .phandle = phandle(machine, supervisor ? PHANDLE_IMSIC_S : PHANDLE_IMSIC_M),
         .identities = HART_FILE_IDS - 1,
+        .guest_bits = supervisor ? machine_guest_bits(machine) : 0,
         .receive = supervisor ? receive_s : receive_m,
         .opaque = machine,
     };

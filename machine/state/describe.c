@@ -64,8 +64,11 @@ char *describe_machine(struct machine *machine, bool running)
     fprintf(out, "rvive %s\nstate %s\nboard %s\n", RVIVE_VERSION, running ? "running" : "paused",
             config->board->name);
     fprintf(out, "memory %" PRIu64 "\nharts %u\n", config->ram_size, config->smp);
-    fprintf(out, "settings strict=%s,aclint=%s,virtio-mmio.force-legacy=%s\n", config->strict ? "on" : "off",
+    fprintf(out, "settings strict=%s,aclint=%s,virtio-mmio.force-legacy=%s", config->strict ? "on" : "off",
             config->aclint ? "on" : "off", config->virtio_legacy ? "on" : "off");
+    if (config->aia == MACHINE_AIA_APLIC_IMSIC && config->aia_guests)
+        fprintf(out, ",aia-guests=%u", config->aia_guests);
+    fputc('\n', out);
     put_cpu(out, &config->isa);
     put_devices(out, machine);
     if (fclose(out) == 0)

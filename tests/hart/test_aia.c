@@ -37,7 +37,24 @@ enum {
     MTOPI = 0xfb0,
     PMPCFG0 = 0x3a0,
     PMPADDR0 = 0x3b0,
-    MSECCFG = 0x747
+    MSECCFG = 0x747,
+    VSIE = 0x204,
+    VSIP = 0x244,
+    VSISELECT = 0x250,
+    VSIREG = 0x251,
+    VSTOPEI = 0x25c,
+    HSTATUS = 0x600,
+    HIDELEG = 0x603,
+    HIE = 0x604,
+    HGEIE = 0x607,
+    HVIEN = 0x608,
+    HVICTL = 0x609,
+    HSTATEEN0 = 0x60c,
+    HIP = 0x644,
+    HVIP = 0x645,
+    HVIPRIO1 = 0x646,
+    HGEIP = 0xe12,
+    VSTOPI = 0xeb0
 };
 enum { EIDELIVERY = 0x70, EITHRESHOLD = 0x72, EIP0 = 0x80, EIE0 = 0xc0 };
 
@@ -81,7 +98,8 @@ static struct hart *make_hart(bool imsic)
                                   .clock = clock_,
                                   .timebase_hz = 10000000,
                                   .reset_pc = 0x80000000,
-                                  .imsic = imsic };
+                                  .imsic = imsic,
+                                  .guest_files = 5 };
     struct hart *made = hart_create(&config, &error);
     ck_assert_msg(made != NULL, "%s", error.text);
     return made;
@@ -141,7 +159,7 @@ START_TEST(test_existence)
     csr_write(hart, MISELECT, EIDELIVERY);
     ck_assert(!csr_access_allowed(hart, MIREG, false));
     end();
-    begin("rv32,ssaia=on", true); /* brings Smaia */
+    begin("rv32,h=off,ssaia=on", true); /* brings Smaia */
     for (unsigned n = 0; n < sizeof(all) / sizeof(all[0]); n++)
         ck_assert(csr_exists(hart, all[n]));
     static const uint16_t high[] = { 0x114, 0x154, 0x313, 0x314, 0x318, 0x319, 0x354 };
@@ -156,7 +174,7 @@ END_TEST
 
 START_TEST(test_file)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     put_ireg(MISELECT, EIE0, UINT64_MAX);
     ck_assert_uint_eq(get_ireg(MISELECT, EIE0), UINT64_MAX - 1); /* there is no identity 0 */
     message(false, 40), message(false, 7), message(false, 200);  /* 200 is not enabled */
@@ -193,7 +211,7 @@ END_TEST
  * that only writes claims what is most urgent then. */
 START_TEST(test_claim)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     put_ireg(SISELECT, EIE0, UINT64_MAX);
     message(true, 9);
     ck_assert_uint_eq(csr_read(hart, STOPEI), 9u << 16 | 9);
@@ -210,7 +228,7 @@ END_TEST
 
 START_TEST(test_selection)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     static const uint16_t none[] = { 0, 0x2f, 0x31, 0x3f, 0x40, 0x6f, 0x81, 0xbf, 0xc1, 0x100, 0x170, 0xfff };
     for (unsigned n = 0; n < sizeof(none) / sizeof(none[0]); n++) {
         csr_write(hart, SISELECT, none[n]);
@@ -222,7 +240,7 @@ START_TEST(test_selection)
     csr_write(hart, SISELECT, UINT64_MAX);
     ck_assert_uint_eq(csr_read(hart, SISELECT), 0xfff);
     end();
-    begin("rv32,ssaia=on", true);
+    begin("rv32,h=off,ssaia=on", true);
     put_ireg(SISELECT, EIE0 + 1, 1u << 31);
     message(true, 63);
     ck_assert_uint_eq(get_ireg(SISELECT, EIP0 + 1), 1u << 31);
@@ -236,7 +254,7 @@ END_TEST
 
 START_TEST(test_top)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     csr_write(hart, MIE, IRQ_MSI | IRQ_MTI | IRQ_MEI | IRQ_SSI | IRQ_SEI | IRQ_STI);
     csr_write(hart, MIDELEG, IRQ_SSI | IRQ_SEI | IRQ_STI);
     put_ireg(MISELECT, 0x30, UINT64_MAX); /* interrupts 0 to 7 */
@@ -280,7 +298,7 @@ END_TEST
 
 START_TEST(test_virtual)
 {
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     csr_write(hart, MVIEN, UINT64_MAX);
     ck_assert_uint_eq(csr_read(hart, MVIEN), IRQ_SSI | IRQ_SEI);
     csr_write(hart, SIE, UINT64_MAX);
@@ -330,7 +348,7 @@ static void *send_many(void *opaque)
 START_TEST(test_threads)
 {
     pthread_t thread;
-    begin("rv64,ssaia=on", true);
+    begin("rv64,h=off,ssaia=on", true);
     put_ireg(SISELECT, EIDELIVERY, 1);
     for (unsigned n = 0; n < 8; n += 2)
         put_ireg(SISELECT, EIE0 + n, UINT64_MAX);
@@ -352,7 +370,7 @@ END_TEST
 
 START_TEST(test_stateen)
 {
-    begin("rv64,smstateen=on,ssaia=on", true);
+    begin("rv64,h=off,smstateen=on,ssaia=on", true);
     csr_write(hart, MSTATEEN0, UINT64_MAX);
     ck_assert_uint_eq(csr_read(hart, MSTATEEN0), 0xdcull << 56);
     csr_write(hart, MSTATEEN0 + 3, UINT64_MAX);
@@ -385,7 +403,7 @@ START_TEST(test_stateen)
     csr_write(hart, SISELECT, 0x30); /* priorities need bit AIA */
     ck_assert(!csr_access_allowed(hart, SIREG, false));
     end();
-    begin("rv32,smstateen=on", false);
+    begin("rv32,h=off,smstateen=on", false);
     csr_write(hart, MSTATEEN0H, UINT32_MAX);
     ck_assert_uint_eq(csr_read(hart, MSTATEEN0H), 3u << 30); /* no AIA, no files */
     end();
@@ -462,10 +480,114 @@ static void load_from(struct hart *to, const struct state_writer *writer, size_t
     hart_load(to, &reader);
 }
 
+static void guest_message(unsigned guest, unsigned identity)
+{
+    hart_set_irq(hart, HART_MSI_TO(1 + guest, identity), true);
+}
+static void select_guest(unsigned guest)
+{
+    csr_write(hart, HSTATUS, guest << HSTATUS_VGEIN_SHIFT);
+}
+
+START_TEST(test_guest_files)
+{
+    begin("rv64,h=on,ssaia=on", true);
+    csr_write(hart, HGEIE, UINT64_MAX);
+    ck_assert_uint_eq(csr_read(hart, HGEIE), 0x3e);
+    ck_assert_uint_eq(csr_read(hart, MIDELEG), IRQ_VS | IRQ_SGEI);
+    select_guest(5), csr_write(hart, HSTATUS, 63 << HSTATUS_VGEIN_SHIFT); /* there is none */
+    ck_assert_uint_eq((csr_read(hart, HSTATUS) & HSTATUS_VGEIN) >> HSTATUS_VGEIN_SHIFT, 5);
+    put_ireg(VSISELECT, EIDELIVERY, 1), put_ireg(VSISELECT, EIE0, UINT64_MAX);
+    guest_message(6, 9), guest_message(63, 9), guest_message(5, 0), guest_message(64, 9); /* no such files */
+    ck_assert_uint_eq(csr_read(hart, HGEIP) | csr_read(hart, MIP), 0);
+    guest_message(5, 9);
+    ck_assert_uint_eq(csr_read(hart, HGEIP), 1 << 5);
+    ck_assert_uint_eq(csr_read(hart, HIP), IRQ_VSEI | IRQ_SGEI);
+    ck_assert_uint_eq(csr_read(hart, VSTOPEI), 9u << 16 | 9);
+    select_guest(1);
+    ck_assert_uint_eq(csr_read(hart, HIP), IRQ_SGEI);
+    csr_write(hart, HGEIE, 2);
+    ck_assert_uint_eq(csr_read(hart, HIP), 0);
+    select_guest(5);
+    csr_write(hart, VSTOPEI, 0);
+    ck_assert_uint_eq(csr_read(hart, HGEIP) | csr_read(hart, HIP), 0);
+    select_guest(0);
+    csr_write(hart, VSISELECT, EIDELIVERY);
+    ck_assert(!csr_access_allowed(hart, VSIREG, false) && !csr_access_allowed(hart, VSTOPEI, false));
+    ck_assert_uint_eq(csr_read(hart, VSIREG) | csr_read(hart, VSTOPEI), 0); /* a debugger */
+    csr_write(hart, VSIREG, 1), csr_write(hart, VSTOPEI, 1);
+    end();
+    begin("rv64,h=off,ssaia=on", true); /* without H nobody has the files */
+    guest_message(1, 9);
+    ck_assert(!csr_exists(hart, VSTOPEI) && !csr_read(hart, MIP));
+    end();
+}
+END_TEST
+
+START_TEST(test_guest_top)
+{
+    begin("rv64,h=on,ssaia=on", true);
+    csr_write(hart, HIDELEG, IRQ_VS);
+    csr_write(hart, HIE, IRQ_VS);
+    csr_write(hart, HVIEN, UINT64_MAX);
+    csr_write(hart, VSIE, UINT64_MAX);
+    csr_write(hart, HVIP, IRQ_VS | 1ull << 21 | 1ull << 13 | 1ull << 12);
+    ck_assert_uint_eq(csr_read(hart, VSIP), 0x222 | 1ull << 21 | 1ull << 13);
+    csr_write(hart, HVICTL, 1 << 8);
+    ck_assert_uint_eq(csr_read(hart, VSTOPI), 21u << 16); /* by default before SEI */
+    csr_write(hart, HVIP, IRQ_VS | 1ull << 13);
+    ck_assert_uint_eq(csr_read(hart, VSTOPI), 9u << 16 | 255);
+    csr_write(hart, HVIPRIO1, 40ull << 40 | 41u << 24 | 42u << 8);
+    ck_assert_uint_eq(csr_read(hart, VSTOPI), 13u << 16 | 40);
+    csr_write(hart, HVICTL, HVICTL_VTI | 1 << 8 | 4095u << 16 | 3);
+    ck_assert_uint_eq(csr_read(hart, VSTOPI), 4095u << 16 | 3);
+    csr_write(hart, MIE, 0), csr_write(hart, HVIP, 0);
+    ck_assert(!trap_wakes(hart)); /* not while V is 0 */
+    csr_write(hart, HVICTL, 9u << 16 | HVICTL_VTI);
+    ck_assert_uint_eq(csr_read(hart, VSTOPI), 0);
+    end();
+}
+END_TEST
+
+START_TEST(test_guest_state)
+{
+    struct state_writer first, second;
+    begin("rv64,h=on,smstateen=on,ssaia=on", true);
+    select_guest(3);
+    put_ireg(VSISELECT, EIDELIVERY, 1), put_ireg(VSISELECT, EIE0 + 2, UINT64_MAX);
+    csr_write(hart, MSTATEEN0, UINT64_MAX), csr_write(hart, HSTATEEN0, 5ull << 58);
+    csr_write(hart, HGEIE, 8), csr_write(hart, HVIEN, 1 << 20), csr_write(hart, HVIP, 1 << 20);
+    csr_write(hart, HVICTL, 0x123), csr_write(hart, HVIPRIO1, 77 << 8);
+    guest_message(3, 100), guest_message(2, 5);
+    struct hart *other = make_hart(true);
+    state_writer_init(&first), state_writer_init(&second);
+    hart_save(hart, &first);
+    load_from(other, &first, first.length);
+    hart_save(other, &second);
+    ck_assert(first.length == second.length && memcmp(first.bytes, second.bytes, first.length) == 0);
+    ck_assert_uint_eq(csr_read(other, VSTOPEI), 100u << 16 | 100);
+    ck_assert_uint_eq(csr_read(other, HIP), IRQ_VSEI | IRQ_SGEI);
+    for (unsigned seed = 1, round = 0; round < 300; round++) { /* whatever a file contains */
+        for (unsigned n = 0; n < 8; n++)
+            second.bytes[(size_t)rand_r(&seed) % second.length] = (uint8_t)rand_r(&seed);
+        load_from(other, &second, second.length);
+        ck_assert_uint_le(csr_read(other, HSTATUS) >> HSTATUS_VGEIN_SHIFT & 63, 5);
+        ck_assert_uint_eq(csr_read(other, HGEIE) & ~0x3eull, 0);
+        csr_read(other, VSIREG), csr_read(other, VSTOPI), csr_read(other, STOPI), csr_read(other, HGEIP);
+        ck_assert_uint_lt(csr_read(other, VSTOPEI) >> 16, 256);
+    }
+    hart_reset(other);
+    ck_assert_uint_eq(csr_read(other, HGEIP) | csr_read(other, HGEIE) | csr_read(other, MIP), 0);
+    state_writer_destroy(&first), state_writer_destroy(&second);
+    hart_destroy(other);
+    end();
+}
+END_TEST
+
 START_TEST(test_state)
 {
     struct state_writer first, second;
-    begin("rv64,smstateen=on,ssaia=on,smepmp=on", true);
+    begin("rv64,h=off,smstateen=on,ssaia=on,smepmp=on", true);
     put_ireg(SISELECT, EIDELIVERY, 1), put_ireg(SISELECT, EIE0 + 2, UINT64_MAX);
     put_ireg(MISELECT, 0x30, 9ull << 56);
     csr_write(hart, MSTATEEN0, UINT64_MAX);
@@ -499,7 +621,8 @@ Suite *test_suite(void)
 {
     const TTest *const tests[] = { test_existence,  test_file,       test_claim,   test_selection,
                                    test_top,        test_virtual,    test_threads, test_stateen,
-                                   test_epmp_table, test_epmp_locks, test_state };
+                                   test_epmp_table, test_epmp_locks, test_state,   test_guest_files,
+                                   test_guest_top,  test_guest_state };
     Suite *suite = suite_create("aia");
     TCase *registers = tcase_create("registers");
     for (unsigned n = 0; n < sizeof(tests) / sizeof(tests[0]); n++)

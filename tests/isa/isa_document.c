@@ -109,11 +109,11 @@ static const struct {
     [ISA_Zvksg] = { "1.0", "test_options" },
     [ISA_Zvksh] = { "1.0", "" },
     [ISA_Zvkt] = { "1.0", "test_options" },
-    [ISA_Smaia] = { "1.0", "test_aia, priv-aia" },
+    [ISA_Smaia] = { "1.0", "test_aia, priv-aia, priv-guestaia" },
     [ISA_Smepmp] = { "1.0", "test_aia" },
     [ISA_Smmpm] = { "1.0", "priv-masking" },
-    [ISA_Smstateen] = { "1.0", "test_aia, priv-aia" },
-    [ISA_Ssaia] = { "1.0", "test_aia, priv-aia" },
+    [ISA_Smstateen] = { "1.0", "test_aia, priv-aia, priv-guestaia" },
+    [ISA_Ssaia] = { "1.0", "test_aia, priv-aia, priv-guestaia" },
     [ISA_Smnpm] = { "1.0", "priv-masking" },
     [ISA_Ssccptr] = { "1.0", "priv-paging" },
     [ISA_Sscofpmf] = { "1.0", "priv-csr" },
@@ -250,9 +250,7 @@ static bool put_document(FILE *out)
         "- **Tests**: besides `test_isa_table`, `test_isa_text` (objdump) and `test_isa_capstone`, which "
         "take every row. `test_diff` and\n  `test_diff_vector` compare with QEMU in each tier, "
         "`priv-*` are bare-metal programs, run in each tier and on QEMU.\n"
-        "- `rva23s64` lacks Ssstateen, a part of Sha, and `tt-ascalon` H: H cannot be combined with "
-        "Smstateen and "
-        "Smaia.\n  Smstateen has Ssstateen with it, and cannot be combined with Zfinx and Zcmt.\n\n"
+        "- Smstateen has Ssstateen with it, and with H Sha. It cannot be combined with Zfinx and Zcmt.\n\n"
         "| Name | Version | What it is | CPUs that have it | Instructions | T1 | T2 | Tests |\n"
         "|---|---|---|---|---|---|---|---|\n");
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT; i++)

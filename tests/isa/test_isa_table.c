@@ -186,6 +186,8 @@ static isa_set row_needs(const struct isa_entry *entry, const struct isa_config 
         needs |= ISA_SET(isa_is_in_x(entry->extension) ? ISA_Zdinx : ISA_D);
     needs |= entry->flags & RVC_ALSO_ZCMOP ? ISA_SET(ISA_Zcmop) : 0;
     needs |= entry->flags & ISA_ALSO_ZACAS ? ISA_SET(ISA_Zacas) : 0;
+    bool hinval = entry->flags & ISA_ALSO_SVINVAL && entry->extension == ISA_H;
+    needs |= hinval ? ISA_SET(ISA_Svinval) : 0;
     return needs | (entry->flags & ISA_ALSO_ZFH ? ISA_SET(ISA_Zfh) : 0);
 }
 

@@ -19,7 +19,7 @@ timeout 180
 expect Rvive guest is up: Linux 6.
 timeout 60
 run grep -m 1 ^isa /proc/cpuinfo
-expect rv64imafdcv_
+expect rv64imafdcvh_
 run /vectors 6 60
 expect vectors-ok
 run dmesg | grep -cE 'Kernel panic|Oops|BUG:' | sed s/^/bad-/

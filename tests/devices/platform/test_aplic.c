@@ -350,12 +350,13 @@ END_TEST
 
 /* ---- Pages of interrupt files -------------------------------------------------------------------------- */
 
-static unsigned received_hart, received, received_count;
+static unsigned received_hart, received_guest, received, received_count;
 
-static void receive(void *opaque, unsigned hart, unsigned identity)
+static void receive(void *opaque, unsigned hart, unsigned guest, unsigned identity)
 {
     (void)opaque;
     received_hart = hart;
+    received_guest = guest;
     received = identity;
     received_count++;
 }
@@ -390,6 +391,36 @@ START_TEST(test_imsic)
 }
 END_TEST
 
+/* Each hart has its own page and those of three guests. */
+START_TEST(test_imsic_guests)
+{
+    static const uint32_t phandles[] = { 4, 6 };
+    struct error error;
+    struct device *imsic = imsic_create(&(struct imsic_config){ .hart_count = 2,
+                                                                .intc_phandles = phandles,
+                                                                .hart_irq = 9,
+                                                                .identities = 255,
+                                                                .guest_bits = 2,
+                                                                .receive = receive },
+                                        &error);
+    ck_assert_ptr_nonnull(imsic);
+    ck_assert_uint_eq(imsic->ops->size, 0x8000);
+    received_count = 0;
+    fake_write(imsic, 0x3000, 4, 255);
+    ck_assert(received_count == 1 && received_hart == 0 && received_guest == 3 && received == 255);
+    fake_write(imsic, 0x4000, 4, 1);
+    ck_assert(received_count == 2 && received_hart == 1 && received_guest == 0);
+    fake_write(imsic, 0x7000, 4, 1);
+    ck_assert(received_count == 3 && received_hart == 1 && received_guest == 3);
+    ck_assert(!imsic_send(imsic, 0x8000, 5) && !imsic_send(imsic, UINT64_MAX - 0xfff, 5));
+    ck_assert_uint_eq(received_count, 3);
+    void *fdt = fake_fdt(imsic, &(struct fdt_place){ .base = 0x28000000, .size = 0x8000 });
+    FAKE_FDT_CELLS(fdt, "/soc/interrupt-controller@28000000", "riscv,guest-index-bits", 2);
+    free(fdt);
+    imsic->ops->destroy(imsic);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("aplic");
@@ -403,6 +434,7 @@ static Suite *suite(void)
     tcase_add_test(c, test_state);
     tcase_add_test(c, test_fdt);
     tcase_add_test(c, test_imsic);
+    tcase_add_test(c, test_imsic_guests);
     suite_add_tcase(s, c);
     return s;
 }

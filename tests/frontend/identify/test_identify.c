@@ -284,8 +284,8 @@ START_TEST(test_architectures)
     expect("-cpu rv32e,m=on,c=on ");
     ask_elf(true, 0x80000000, 0, "rv64i2p1_m2p0_zfinx1p0_zcmp1p0_zca1p0", ""); /* they exclude f and d */
     expect("-cpu rv64i,s=on,pmp=on,c=on,m=on,zfinx=on,zcmp=on");
-    ask_elf(true, 0x80000000, 0, "rv64i2p1_h1p0_xandesperf5p0_v0p7", "");
-    expect("-cpu rv64,h=on ");
+    ask_elf(true, 0x80000000, 0, "rv64i2p1_q2p2_xandesperf5p0_v0p7", "");
+    expect("no extension q");
     expect("no extension xandesperf");
     expect("draft 0.7.1");
     ask_elf(true, 0x80000000, 0, "rv128i2p1", "");

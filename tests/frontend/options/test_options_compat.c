@@ -231,6 +231,8 @@ START_TEST(memory)
     ck_assert_uint_eq(options.machine.smp, 2);
     parsed("-M virt,aclint=on,aia-guests=3,iommu-sys=off,hpet=off");
     ck_assert(options.machine.aclint);
+    parsed("-M virt,aia=aplic-imsic,aia-guests=63 -cpu rv64,h=on,smstateen=on");
+    ck_assert_uint_eq(options.machine.aia_guests, 63);
     parsed("-M virt,aia=aplic-imsic,aia-guests=0 -device vmcoreinfo");
     ck_assert(options.machine.aia == MACHINE_AIA_APLIC_IMSIC && options.machine.vmcoreinfo);
     parsed(

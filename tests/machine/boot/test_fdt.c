@@ -83,7 +83,7 @@ START_TEST(board_rv64)
     int length;
     const char *isa = fdt_getprop(tree, node("/cpus/cpu@0"), "riscv,isa", &length);
     ck_assert_ptr_nonnull(isa);
-    ck_assert_int_eq(strncmp(isa, "rv64imafdcv_", 12), 0);
+    ck_assert_int_eq(strncmp(isa, "rv64imafdcvh_", 13), 0);
     /* U-Boot copies it to 512 bytes. */
     ck_assert_int_le(length, 512);
     const char *list = fdt_getprop(tree, node("/cpus/cpu@0"), "riscv,isa-extensions", &length);
