@@ -189,7 +189,7 @@ struct device_plug {
     struct dma *dma;
     struct clock *clock;
     /* Of an IOMMU: memory as the board has it, and what takes messages; copied. */
-    struct dma *memory;
+    struct dma *board;
     const struct pci_msi_target *messages;
     guest_event_fn *guest_event; /* called with `opaque` */
 };

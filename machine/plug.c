@@ -340,7 +340,7 @@ struct pci_function *machine_create_plugged_pci(struct machine *machine, const s
     if (!fill(machine, what, &order, error))
         return NULL;
     order.plug.dma = dma;
-    order.plug.memory = bus_for_devices(machine->bus);
+    order.plug.board = bus_for_devices(machine->bus);
     order.plug.messages = &machine->pci_bus->msi;
     order.plug.multifunction = multifunction;
     struct pci_function *function = what->model->create_pci(&order.plug, error);

@@ -118,7 +118,7 @@ static struct pci_function *model_create(const struct device_plug *plug, struct 
     }
     struct iommu_config config = {
         .name = function_ops.name,
-        .memory = plug->memory,
+        .memory = plug->board,
         .messages = *plug->messages,
         .passes = plug->settings->iommu_off == OFF_IS_OFF,
         .notify = notify,

@@ -303,7 +303,7 @@ static struct pci_function *make_function(void)
                                                      .iommu_device = 0x14,
                                                      .iommu_revision = 1 };
     struct pci_msi_target target = { take_message, NULL };
-    struct device_plug with = { .settings = &settings, .memory = &ram.dma, .messages = &target };
+    struct device_plug with = { .settings = &settings, .board = &ram.dma, .messages = &target };
     struct error error = { "" };
     return riscv_iommu_model.create_pci(&with, &error);
 }
