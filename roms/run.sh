@@ -30,6 +30,11 @@ sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
 [ $mode != fetch ] || exit 0
 [ -n "${RVIVE_EMULATOR:-}" ] || build_rvive
+# The default firmware is that of Debian 13, also on systems whose package is older, or has none for RV32.
+if [ -d "$top/build" ] && sh "$top/roms/fetch-package.sh" opensbi; then
+    mkdir -p "$top/build/firmware"
+    cp "$guest_dir/opensbi"/* "$top/build/firmware"
+fi
 [ $mode != build ] || exit 0
 initrd=$guest_dir/initramfs.cpio
 console="-nographic"

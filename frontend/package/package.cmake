@@ -25,6 +25,8 @@ add_custom_command(OUTPUT package/changelog.gz
 add_custom_target(package_files ALL DEPENDS ${package_outputs} package/changelog.gz)
 
 set(built ${CMAKE_BINARY_DIR}/package)
+# The default firmware, if roms/run.sh has fetched it (its licence is beside it).
+install(DIRECTORY ${CMAKE_BINARY_DIR}/firmware DESTINATION ${CMAKE_INSTALL_DATADIR}/rvive OPTIONAL)
 install(FILES ${built}/rvive.1.gz ${built}/rvive-img.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${built}/rvive.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 RENAME rvive32.1.gz)
 foreach(name rvive rvive32 rvive-img) # bash looks for a file with the program's name

@@ -31,6 +31,27 @@ static bool has_no_tree(const struct board *board)
     return board->bare || board->no_tree;
 }
 
+/* Firmware that came with the program: in the folder firmware beside it, where roms/run.sh puts it, or in
+ * share/rvive/firmware of the prefix where it is installed. */
+static bool find_beside_program(unsigned xlen, char *path, size_t size)
+{
+    static const char *const places[] = { "firmware", "../share/rvive/firmware" };
+    char folder[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+    if (length <= 0)
+        return false;
+    folder[length] = 0;
+    char *slash = strrchr(folder, '/');
+    *(slash ? slash : folder) = 0;
+    for (size_t n = 0; n < sizeof(places) / sizeof(places[0]); n++) {
+        int written =
+            snprintf(path, size, "%s/%s/opensbi-riscv%u-generic-" DEFAULT_FIRMWARE, folder, places[n], xlen);
+        if (written > 0 && (size_t)written < size && access(path, R_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* In $RVIVE_FIRMWARE_DIR the file has QEMU's name, which contains the width, or for RV64 the name that
  * OpenSBI gives it. */
 static bool find_in_folder(const char *folder, unsigned xlen, char *path, size_t size, struct error *error)
@@ -54,6 +75,8 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
         return true;
     if (folder && *folder)
         return find_in_folder(folder, xlen, path, size, error);
+    if (config->board->firmware->path && find_beside_program(xlen, path, size))
+        return true;
     for (const struct board_firmware *file = config->board->firmware; file->path; file++) {
         if (file->xlen != xlen || access(file->path, R_OK) != 0)
             continue;
@@ -63,10 +86,11 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
     if (!config->board->firmware->path)
         return error_set(error, "-machine %s has no default firmware: give -bios FILE or -bios none",
                          config->board->name);
-    return error_set(error,
-                     "the default firmware for rv%u (OpenSBI's " DEFAULT_FIRMWARE
-                     ") is not installed: install Debian's package %s, or give -bios FILE or -bios none",
-                     xlen, xlen == 64 ? "opensbi" : "qemu-system-data, which has it for both widths");
+    return error_set(
+        error,
+        "the default firmware for rv%u (OpenSBI's " DEFAULT_FIRMWARE
+        ") is not installed: install the package opensbi of Debian%s, or give -bios FILE or -bios none",
+        xlen, xlen == 64 ? "" : " 13, which has it for both widths");
 }
 
 /* Where the ROM of a board with switches goes, and so where the firmware is put: straight to the flash, or

@@ -2,6 +2,7 @@
 """Programs that start on QEMU start here in the same way: the name by which the program is called, which firmware is
 found, where ELF files start and what of them is loaded, and the messages about it. Usage: command_line.py PATH-TO-RVIVE"""
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -73,8 +74,15 @@ def names_and_firmware():
                  "/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin",
                  "/usr/local/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin")
     if not any(os.path.exists(path) for path in installed):
-        run(rvive32, [], 1, says="package qemu-system-data, which has it for both widths, or give -bios FILE",
+        run(rvive32, [], 1, says="package opensbi of Debian 13, which has it for both widths, or give -bios FILE",
             environment={"RVIVE_FIRMWARE_DIR": ""})
+    # Beside the program, before what the system has.
+    os.makedirs("bin/firmware")
+    shutil.copy(rvive, "bin/rvive")
+    write("bin/firmware/opensbi-riscv64-generic-fw_dynamic.bin", OFF)
+    write("bin/firmware/opensbi-riscv32-generic-fw_dynamic.bin", OFF)
+    for width in "rv64", "rv32":
+        run(os.path.abspath("bin/rvive"), ["-cpu", width], 0, silent=True, environment={"RVIVE_FIRMWARE_DIR": ""})
     folder = {"RVIVE_FIRMWARE_DIR": os.path.join(os.getcwd(), "firmware")}
     os.mkdir("firmware")
     run(rvive32, [], 1, says="firmware/opensbi-riscv32-generic-fw_dynamic.bin", environment=folder)
