@@ -43,6 +43,13 @@ const struct monitor_command monitor_commands[] = {
       HOLD, monitor_block_resize_line, NULL },
     { "block_resize", NULL, "block_resize", "device:s? node-name:s? size:i",
       "the same, for programs; the size is in bytes", HOLD | MONITOR_PROGRAMS, monitor_block_resize, NULL },
+    { "block_set_io_throttle", NULL, "block_set_io_throttle",
+      "device:s? id:s? bps:i bps_rd:i bps_wr:i iops:i iops_rd:i iops_wr:i "
+      "bps_max:i? bps_max_length:i? bps_rd_max:i? bps_rd_max_length:i? bps_wr_max:i? bps_wr_max_length:i? "
+      "iops_max:i? iops_max_length:i? iops_rd_max:i? iops_rd_max_length:i? iops_wr_max:i? "
+      "iops_wr_max_length:i? "
+      "iops_size:i? group:s?",
+      "limits the speed of a disk", HOLD | MONITOR_PROGRAMS, monitor_set_limits, NULL },
     { "sendkey", NULL, NULL, "keys:s hold-time:i?",
       "presses keys of the guest's keyboard together: ctrl-alt-f1; for so many ms (100)", 0,
       monitor_sendkey_line, NULL },

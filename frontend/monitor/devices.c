@@ -48,18 +48,14 @@ static struct json_object *cache_of(enum blockdev_cache mode)
     return cache;
 }
 
-void monitor_put_settings(struct json_object *medium, const struct blockdev_config *config)
+void monitor_put_settings(struct json_object *medium, const struct blockdev_config *config,
+                          const struct block_throttle_limits *limits)
 {
-    static const char *const limits[BLOCK_THROTTLE_UNITS][BLOCK_THROTTLE_KINDS] = {
-        { "bps", "bps_rd", "bps_wr" }, { "iops", "iops_rd", "iops_wr" }
-    };
     static const char *const detect[] = {
         [BLOCKDEV_DETECT_OFF] = "off", [BLOCKDEV_DETECT_ON] = "on", [BLOCKDEV_DETECT_UNMAP] = "unmap"
     };
     monitor_put_text(medium, "detect_zeroes", detect[config->detect_zeroes]);
-    for (unsigned unit = 0; unit < BLOCK_THROTTLE_UNITS; unit++)
-        for (unsigned kind = 0; kind < BLOCK_THROTTLE_KINDS; kind++)
-            monitor_put_number(medium, limits[unit][kind], config->throttle.rates[unit][kind].rate);
+    monitor_put_limits(medium, limits);
     monitor_put_number(medium, "write_threshold", 0);
     json_object_object_add(medium, "cache", cache_of(config->cache));
 }
@@ -75,7 +71,7 @@ static struct json_object *inserted(const struct machine_disk *disk)
     monitor_put_number(medium, "backing_file_depth", disk->config->snapshot);
     monitor_put_bool(medium, "encrypted", false);
     monitor_put_bool(medium, "active", true);
-    monitor_put_settings(medium, disk->config);
+    monitor_put_settings(medium, disk->config, &disk->limits);
     json_object_object_add(medium, "image", image_of(disk));
     return medium;
 }

@@ -111,9 +111,21 @@ static void put_image(struct monitor_call *call, struct json_object *row, const 
     json_object_object_add(row, "image", image);
 }
 
+/* Limits are those of the device that has the image open. */
+static const struct block_throttle_limits *
+node_limits(struct monitor_call *call, const struct options_drive *node, struct block_throttle_limits *limits)
+{
+    struct machine_disk disk;
+    for (unsigned n = 0; !node->owner && machine_disk(call->machine, n, &disk); n++)
+        if (disk.id && strcmp(disk.id, node->id) == 0)
+            *limits = disk.limits;
+    return limits;
+}
+
 static void add_node(struct monitor_call *call, const struct options_drive *node)
 {
     struct json_object *row = monitor_add_row(call->result);
+    struct block_throttle_limits limits = { .request_size = 0 };
     unsigned depth = 0;
     for (const struct blockdev_config *below = node->blockdev.backing; below; below = below->backing)
         depth++;
@@ -124,7 +136,7 @@ static void add_node(struct monitor_call *call, const struct options_drive *node
     monitor_put_bool(row, "encrypted", false);
     monitor_put_bool(row, "active", true);
     monitor_put_number(row, "backing_file_depth", depth);
-    monitor_put_settings(row, &node->blockdev);
+    monitor_put_settings(row, &node->blockdev, node_limits(call, node, &limits));
     put_image(call, row, node);
 }
 

@@ -104,7 +104,11 @@ monitor_print_fn monitor_print_replay;
 monitor_run_fn monitor_block, monitor_pci, monitor_chardev, monitor_ringbuf_read;
 monitor_print_fn monitor_print_block, monitor_print_pci, monitor_print_chardev;
 /* Adds what programs read about how an image is opened. */
-void monitor_put_settings(struct json_object *medium, const struct blockdev_config *config);
+void monitor_put_settings(struct json_object *medium, const struct blockdev_config *config,
+                          const struct block_throttle_limits *limits);
+/* limits.c */
+monitor_run_fn monitor_set_limits;
+void monitor_put_limits(struct json_object *medium, const struct block_throttle_limits *limits);
 /* network.c */
 monitor_run_fn monitor_network, monitor_set_link, monitor_set_link_line, monitor_netdev_add,
     monitor_netdev_del, monitor_hostfwd_add, monitor_hostfwd_remove;

@@ -229,6 +229,9 @@ answers "Capacity: *131072"
 tries "change-media guest sda --eject --live" "change-media guest sda $work/data/one.iso --insert --live" \
     "domblklist guest" "iothreadinfo guest" "dump guest $work/data/core --memory-only --format elf"
 [ "$(stat -c %s "$work/data/core")" -gt 268435456 ] || { echo "FAILED  the dump is too short"; failed=1; }
+tries "blkdeviotune guest vda --total-bytes-sec 50000000 --write-iops-sec 500 --live" "blkdeviotune guest vda"
+answers "total_bytes_sec: *50000000"
+tries "blkdeviotune guest vda --total-bytes-sec 0 --write-iops-sec 0 --live"
 tries "snapshot-create-as guest one" "snapshot-list guest"
 answers one
 tries "save guest $work/data/saved"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Answers that programs check against QEMU's: processors, objects, memory in files, trays, nodes. answers.py RVIVE"""
+import json
 import os
 import socket
 import struct
@@ -208,6 +209,35 @@ def trays_with(rvive, image):
             error_of(qmp, command)
 
 
+def limits(rvive):
+    with tempfile.NamedTemporaryFile() as image:
+        image.truncate(65536)
+        with emulator_of(rvive, "-drive", "if=none,id=d,format=raw,file=" + image.name, "-device", "virtio-blk-pci,drive=d,id=vb") as emulator:
+            qmp = Qmp(emulator.path("qmp"))
+
+            def throttle(**more):
+                names = {name: 0 for name in ("bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
+                request = {"execute": "block_set_io_throttle", "arguments": {**names, **more}}  # with the names as they are
+                qmp.send(json.dumps(request))
+                return qmp.answer()
+
+            def now():
+                return qmp.ask("query-block")["return"][0]["inserted"]
+
+            check(throttle(id="vb", bps=1000000, iops_wr=7, iops_wr_max=70, iops_wr_max_length=2, iops_size=4096) == {"return": {}}, "id")
+            row = now()
+            check((row["bps"], row["iops_wr"], row["iops_wr_max"], row["iops_wr_max_length"], row["iops_size"]) ==
+                  (1000000, 7, 70, 2, 4096) and "bps_max" not in row, "%r" % row)
+            for bad in {"bps": 1, "bps_rd": 5}, {"bps": -1}, {"bps_max": 3}, {"bps": 1 << 62}:
+                check("error" in throttle(id="vb", **bad), "%r" % bad)
+            check(throttle(id="x")["error"]["class"] == "DeviceNotFound", "another device")
+            check("exactly one" in throttle()["error"]["desc"] and "error" in throttle(id="vb", device="d"), "no name, two names")
+            check(now()["bps"] == 1000000, "it has changed")
+            for name in {"device": "d"}, {"id": "/machine/peripheral/vb/virtio-backend"}:
+                check(throttle(bps_rd=5, **name) == {"return": {}} and now()["bps_rd"] == 5, "%r" % name)
+                check(throttle(**name) == {"return": {}} and now()["bps_rd"] == 0, "%r" % name)
+
+
 def screens(rvive):
     for flag in ["-vnc", "unix:@/v"], ["-vnc", "vnc=unix:@/v"], ["-display", "vnc=unix:@/v"]:
         with emulator_of(rvive, *flag) as emulator:
@@ -247,4 +277,4 @@ def helps(rvive):
         subprocess.run([rvive, "-M", "none", "-nic", "user,model=" + model, "-version"], capture_output=True, check=True)
 
 
-main(processors, actions, objects, memory_files, trays, screens, helps)
+main(processors, actions, objects, memory_files, trays, limits, screens, helps)
