@@ -113,6 +113,8 @@ struct device_settings {
     uint32_t max_sectors, cmd_per_lun; /* of a SCSI host */
     bool deflate_on_oom, reports_free; /* of a balloon */
     uint32_t boot_index;               /* plus one; 0: none */
+    uint64_t max_bytes;                /* of a source of random bytes: in a period; 0: no limit */
+    uint32_t period_ms;                /* the same */
     uint32_t write_cache;              /* of a disk: 0 as the drive has it, 1 off, 2 on */
     uint64_t withheld_features;        /* of virtio */
     bool iommu_platform;               /* the same: its addresses go through the IOMMU */

@@ -194,6 +194,8 @@ static bool add_chardevs(struct confine_policy *policy, const struct options *op
         ok = ok && add_chardev(policy, machine->spare_serials[n]);
     for (unsigned n = 0; n < options->monitor_count; n++)
         ok = ok && add_chardev(policy, options->monitors[n].chardev);
+    if (options->screen.vnc && strncmp(options->screen.vnc, "unix:", 5) == 0)
+        ok = ok && add_folder_of(policy, options->screen.vnc + 5, CONFINE_REMOVE);
     if (machine->gdb && strncmp(machine->gdb, "unix:", 5) == 0) /* this socket always listens */
         ok = ok && add_folder_of(policy, machine->gdb + 5, CONFINE_REMOVE);
     return ok;
@@ -476,6 +478,14 @@ const char *sandbox_hint(int number)
              " (the sandbox lets commands write in: %s; -sandbox on,folder=FOLDER adds a folder)",
              *places ? places : "no folder");
     return text;
+}
+
+const char *sandbox_image_hint(int number)
+{
+    if (!status.files || (number != EACCES && number != EXDEV))
+        return "";
+    return " (the sandbox lets only those images be opened that the command line names; -sandbox "
+           "on,folder=FOLDER adds those in a folder)";
 }
 
 bool sandbox_may_listen(bool tcp)

@@ -21,6 +21,8 @@ bool sandbox_enter(const struct options *options, struct error *error);
 /* A hint for a message about a file that a command could not create or open: "" if the sandbox is not the
  * cause, else what the user can do, with a space before it. `number` is the errno. */
 const char *sandbox_hint(int number);
+/* The same for the image of a disk that comes while the machine runs. */
+const char *sandbox_image_hint(int number);
 /* Whether a command may still make a listening socket, on a TCP port or (tcp false) as a file, where the file
  * itself may be made. */
 bool sandbox_may_listen(bool tcp);

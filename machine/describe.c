@@ -196,6 +196,7 @@ bool machine_disk(struct machine *machine, unsigned number, struct machine_disk 
         .config = machine->disk_configs[number],
         .size = blockdev->size,
         .read_only = blockdev->read_only,
+        .limits = blockdev_limits(blockdev),
         .highest = atomic_load(&blockdev->highest),
     };
     for (unsigned kind = 0; kind < BLOCKDEV_KINDS; kind++)
@@ -218,6 +219,13 @@ bool machine_empty_drive(struct machine *machine, unsigned number, struct machin
         return true;
     }
     return false;
+}
+
+bool machine_limit_disk(struct machine *machine, unsigned number, const struct block_throttle_limits *limits,
+                        struct error *error)
+{
+    return number < machine->blockdev_count ? blockdev_limit(machine->blockdevs[number], limits, error)
+                                            : error_set(error, "there is no disk %u", number);
 }
 
 bool machine_resize_disk(struct machine *machine, unsigned number, uint64_t bytes, struct error *error)

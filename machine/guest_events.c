@@ -36,6 +36,21 @@ int machine_find_action(const char *const *names, const char *name)
     return -1;
 }
 
+void machine_set_no_reboot(struct machine *machine, bool on)
+{
+    atomic_store(&machine->no_reboot, on);
+}
+
+void machine_set_no_shutdown(struct machine *machine, bool on)
+{
+    atomic_store(&machine->no_shutdown, on);
+}
+
+void machine_set_panic_action(struct machine *machine, enum machine_panic_action action)
+{
+    atomic_store(&machine->panic_action, action);
+}
+
 void machine_set_watchdog_action(struct machine *machine, enum machine_watchdog_action action)
 {
     atomic_store(&machine->watchdog_action, action);
@@ -59,8 +74,8 @@ static void say(struct machine *machine, const char *text)
 
 static void panicked(struct machine *machine)
 {
-    enum machine_panic_action action = machine->config.panic_action;
-    if (action == MACHINE_PANIC_SHUTDOWN && machine->config.no_shutdown)
+    enum machine_panic_action action = atomic_load(&machine->panic_action);
+    if (action == MACHINE_PANIC_SHUTDOWN && atomic_load(&machine->no_shutdown))
         action = MACHINE_PANIC_PAUSE;
     tell(machine, "GUEST_PANICKED",
          action == MACHINE_PANIC_NONE    ? "run"

@@ -6,6 +6,8 @@
 #ifndef MACHINE_GUEST_EVENTS_H
 #define MACHINE_GUEST_EVENTS_H
 
+#include <stdbool.h>
+
 enum machine_panic_action {
     MACHINE_PANIC_SHUTDOWN, /* powers off, or pauses with no_shutdown; the default */
     MACHINE_PANIC_PAUSE,
@@ -30,7 +32,11 @@ int machine_find_action(const char *const *names, const char *name);
 
 struct machine;
 
-/* Changes what the watchdog does. Any thread. */
+/* Changes what follows a reset, a power-off, a panic of the guest, and what the watchdog does, as -action
+ * says at the start. Any thread. */
+void machine_set_no_reboot(struct machine *machine, bool on);
+void machine_set_no_shutdown(struct machine *machine, bool on);
+void machine_set_panic_action(struct machine *machine, enum machine_panic_action action);
 void machine_set_watchdog_action(struct machine *machine, enum machine_watchdog_action action);
 
 #endif

@@ -102,9 +102,10 @@ struct machine_disk {
     bool removable, locked, tray_open; /* of a drive */
     bool is_virtio, on_pci; /* of its device; both false: flash, a unit of a controller, or a board's own */
     struct blockdev_counts counts[BLOCKDEV_KINDS];
-    uint64_t highest;                 /* the end of what was written to it, in bytes */
-    bool one_file;                    /* the next two are known */
-    uint64_t allocated, file_highest; /* of the file on the host */
+    struct block_throttle_limits limits; /* of its speed */
+    uint64_t highest;                    /* the end of what was written to it, in bytes */
+    bool one_file;                       /* the next two are known */
+    uint64_t allocated, file_highest;    /* of the file on the host */
 };
 bool machine_disk(struct machine *machine, unsigned number, struct machine_disk *disk);
 /* The same for drives without a medium, which have no config. */
@@ -113,6 +114,9 @@ bool machine_empty_drive(struct machine *machine, unsigned number, struct machin
 struct netdev *machine_network(struct machine *machine, unsigned number);
 /* Changes the size of the disk of that number, and tells the guest. False, with *error filled, on failure. */
 bool machine_resize_disk(struct machine *machine, unsigned number, uint64_t bytes, struct error *error);
+/* Limits the speed of the disk of that number. False, with *error filled, on failure. */
+bool machine_limit_disk(struct machine *machine, unsigned number, const struct block_throttle_limits *limits,
+                        struct error *error);
 /* A function that takes a picture of the screen. It is set at most once, before the machine runs; a picture
  * may be taken at any time. */
 typedef bool machine_screendump_fn(void *opaque, const char *path, const char *format, struct error *error);

@@ -55,8 +55,9 @@ struct turns {
 
 /* A disk or a drive on a controller, and its medium. */
 struct machine_unit_made {
-    struct scsi_unit *unit; /* NULL: none */
-    struct blockdev *disk;  /* NULL: none */
+    struct scsi_unit *unit;  /* NULL: none */
+    struct blockdev *disk;   /* NULL: none */
+    struct machine *machine; /* it is in machine->units_made[] */
 };
 
 /* What has ended the run of the harts, or is to end it. */
@@ -140,7 +141,9 @@ struct machine {
     atomic_uint pause_posted; /* enum machine_state: why the machine's thread is to pause it; RUNNING: not */
     enum machine_state paused_for; /* why it is paused; RUNNING: the user wants it so */
     atomic_uint watchdog_action;   /* enum machine_watchdog_action */
-    _Atomic uint64_t said_ms;      /* guest_events.c: when the last line was written */
+    atomic_uint panic_action;      /* enum machine_panic_action */
+    atomic_bool no_reboot, no_shutdown;
+    _Atomic uint64_t said_ms; /* guest_events.c: when the last line was written */
     unsigned holds;
     bool devices_held;                                 /* since it is paused */
     bool frozen;                                       /* it is being saved or loaded */
@@ -209,6 +212,8 @@ void run_state_notify(struct machine *machine, enum machine_notice notice, bool 
 
 struct virtio_device;
 
+/* media.c: from now on the listeners are told of trays that move. Always true. */
+bool media_watch(struct machine *machine);
 /* hotplug.c: for a port's config; `machine` is a struct machine. */
 void hotplug_ejected(void *machine, struct pci_function *port);
 /* Called on the machine's own thread: unplugs what guests have given up. */

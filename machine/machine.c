@@ -157,8 +157,8 @@ static bool create_parts(struct machine *machine, struct error *error)
     machine->rom = bus_add_rom(machine->bus, board->rom.base, board->rom.size, error);
     return machine->rom && harts_create(machine, error) &&
            (!has_timeline(config) || timeline_create(machine, error)) && board->create(machine, error) &&
-           machine_open_spare_serials(machine, error) && machine_open_spare_netdevs(machine, error) &&
-           boot_add_fw_items(machine, error) &&
+           media_watch(machine) && machine_open_spare_serials(machine, error) &&
+           machine_open_spare_netdevs(machine, error) && boot_add_fw_items(machine, error) &&
            (!config->semihosting.enable || (machine->semihosting = semihosting_create(machine, error))) &&
            (!config->profile.file || (machine->profile = profile_create(machine, error))) &&
            (!config->coverage.file || (machine->coverage = coverage_create(machine, error))) &&
@@ -261,7 +261,7 @@ static bool boot_once(struct machine *machine, unsigned *word, struct error *err
     if (late >> 16 == MACHINE_EVENT_QUIT)
         *word = late;
     unsigned event = *word >> 16;
-    timeline_ended(machine->timeline, event == MACHINE_EVENT_RESET && !machine->config.no_reboot,
+    timeline_ended(machine->timeline, event == MACHINE_EVENT_RESET && !atomic_load(&machine->no_reboot),
                    event == MACHINE_EVENT_QUIT, *word & 0xffff);
     return true;
 }
@@ -282,13 +282,13 @@ static void end_of_boot(struct machine *machine, unsigned *word, bool *by_guest)
 {
     enum machine_event event = (enum machine_event)(*word >> 16);
     bool by_user = atomic_exchange(&machine->user_reset, false);
-    if (event == MACHINE_EVENT_RESET && machine->config.no_reboot)
+    if (event == MACHINE_EVENT_RESET && atomic_load(&machine->no_reboot))
         *word = (event = MACHINE_EVENT_POWEROFF) << 16;
     machine->quit_while_on = event == MACHINE_EVENT_QUIT;
     run_state_off(machine, event != MACHINE_EVENT_RESET);
     if (event == MACHINE_EVENT_POWEROFF)
         run_state_notify(machine, MACHINE_NOTICE_SHUTDOWN, !by_user);
-    if (event == MACHINE_EVENT_POWEROFF && machine->config.no_shutdown) {
+    if (event == MACHINE_EVENT_POWEROFF && atomic_load(&machine->no_shutdown)) {
         *word = wait_for_user(machine);
         event = (enum machine_event)(*word >> 16);
         by_user = true;

@@ -59,6 +59,7 @@ struct machine_unit {
     const struct device_model *model;
     struct device_settings settings; /* with a target and a lun */
     const char *drive_id;            /* NULL: none */
+    bool of_node;                    /* that is the name of the image, which goes with it, not of a -drive */
     struct blockdev_config drive;    /* path NULL: a drive without a medium */
 };
 
@@ -391,6 +392,15 @@ bool machine_eject(struct machine *machine, const char *name, bool force, struct
 bool machine_change_medium(struct machine *machine, const char *name, const struct blockdev_config *config,
                            bool force, struct error *error);
 
+/* Opens or closes the tray; as above, but a medium that the guest has locked is no failure. The medium stays
+ * in it. */
+bool machine_move_tray(struct machine *machine, const char *name, bool open, bool force, struct error *error);
+/* Takes out what is in an open tray, or puts something into an empty one; the tray stays open. `drive` is the
+ * name of the medium, which is the drive's from then on; borrowed. */
+bool machine_remove_medium(struct machine *machine, const char *name, struct error *error);
+bool machine_insert_medium(struct machine *machine, const char *name, const struct blockdev_config *config,
+                           const char *drive, struct error *error);
+
 /* What happens to the machine. Listeners are called on the thread on which it happens, and must not wait. */
 enum machine_notice {
     MACHINE_NOTICE_PAUSED,
@@ -416,6 +426,9 @@ struct machine_listener {
     /* May be NULL. The PCI device that was config.pci[number] is gone; `id` may be NULL. Between
      * machine_hold() and machine_release(). */
     void (*device_deleted)(void *opaque, unsigned number, const char *id);
+    /* May be NULL. The tray of a drive was moved, by the guest or the user; `drive` is the id of its -drive,
+     * `id` that of its device ("": none). On any thread. */
+    void (*tray_moved)(void *opaque, const char *drive, const char *id, bool open);
     /* May be NULL. The guest has that many bytes of RAM now. With the balloon's lock held, on any thread. */
     void (*balloon)(void *opaque, uint64_t actual);
     void *opaque;

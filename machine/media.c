@@ -50,6 +50,27 @@ static bool may_take_out(struct scsi_unit *unit, const char *name, bool force, s
         name);
 }
 
+static void tray_moved(void *opaque, bool open)
+{
+    struct machine_unit_made *made = opaque;
+    const struct machine_unit *what = &made->machine->config.units[made - made->machine->units_made];
+    const char *drive = what->of_node ? NULL : what->drive_id, *id = what->settings.id;
+    for (struct machine_listener *listener = made->machine->listeners; listener; listener = listener->next)
+        if (listener->tray_moved)
+            listener->tray_moved(listener->opaque, drive ? drive : "", id ? id : "", open);
+}
+
+bool media_watch(struct machine *machine)
+{
+    for (unsigned n = 0; n < machine->config.unit_count; n++) {
+        struct machine_unit_made *made = &machine->units_made[n];
+        made->machine = machine;
+        if (made->unit)
+            scsi_unit_on_tray(made->unit, tray_moved, made);
+    }
+    return true;
+}
+
 static void take_out(struct machine *machine, struct scsi_unit *unit, unsigned number)
 {
     struct blockdev *disk = scsi_unit_take_medium(unit);
@@ -68,6 +89,77 @@ bool machine_eject(struct machine *machine, const char *name, bool force, struct
         take_out(machine, unit, number);
     machine_release(machine);
     return ok;
+}
+
+bool machine_move_tray(struct machine *machine, const char *name, bool open, bool force, struct error *error)
+{
+    unsigned number;
+    machine_hold(machine);
+    struct scsi_unit *unit = find_drive(machine, name, &number, error);
+    struct scsi_medium medium = unit ? scsi_unit_medium(unit) : (struct scsi_medium){ .in = NULL };
+    if (unit && open && !medium.open && medium.locked && !force)
+        scsi_unit_ask_for_medium(unit);
+    else if (unit)
+        scsi_unit_move_tray(unit, open);
+    machine_release(machine);
+    return unit != NULL;
+}
+
+bool machine_remove_medium(struct machine *machine, const char *name, struct error *error)
+{
+    unsigned number;
+    machine_hold(machine);
+    struct scsi_unit *unit = find_drive(machine, name, &number, error);
+    bool ok =
+        unit && (scsi_unit_medium(unit).open || error_set(error, "Tray of device '%.60s' is not open", name));
+    if (ok) {
+        take_out(machine, unit, number);
+        if (machine->config.units[number].of_node)
+            machine->config.units[number].drive_id = NULL;
+    }
+    machine_release(machine);
+    return ok;
+}
+
+/* Opens the image, which becomes what is in the drive. NULL, with *error filled. */
+static struct blockdev *adopt(struct machine *machine, unsigned number, const struct blockdev_config *config,
+                              struct error *error)
+{
+    struct blockdev_config *drive = &machine->config.units[number].drive, next = *config;
+    next.read_only = true;
+    next.werror = drive->werror;
+    next.rerror = drive->rerror;
+    struct blockdev *disk = blockdev_open(&next, error);
+    if (!disk)
+        return NULL;
+    *drive = next;
+    if (machine_adopt_disk(machine, disk, drive, error)) {
+        machine->units_made[number].disk = disk;
+        return disk;
+    }
+    blockdev_destroy(disk);
+    return NULL;
+}
+
+bool machine_insert_medium(struct machine *machine, const char *name, const struct blockdev_config *config,
+                           const char *drive, struct error *error)
+{
+    unsigned number;
+    machine_hold(machine);
+    struct scsi_unit *unit = find_drive(machine, name, &number, error);
+    struct scsi_medium medium = unit ? scsi_unit_medium(unit) : (struct scsi_medium){ .in = NULL };
+    if (unit && !medium.open)
+        error_set(error, "Tray of device '%.60s' is not open", name);
+    else if (unit && medium.in)
+        error_set(error, "There already is a medium in device '%.60s'", name);
+    struct blockdev *disk = unit && medium.open && !medium.in ? adopt(machine, number, config, error) : NULL;
+    if (disk) {
+        scsi_unit_lay_medium(unit, disk);
+        machine->config.units[number].drive_id = drive;
+        machine->config.units[number].of_node = true;
+    }
+    machine_release(machine);
+    return disk != NULL;
 }
 
 /* If the new medium cannot be opened, the old one stays. */

@@ -32,6 +32,9 @@ void run_state_init(struct machine *machine)
     machine->paused = machine->config.start_paused || machine->config.incoming;
     machine->incoming = machine->config.incoming;
     atomic_store(&machine->watchdog_action, machine->config.watchdog_action);
+    atomic_store(&machine->panic_action, machine->config.panic_action);
+    atomic_store(&machine->no_reboot, machine->config.no_reboot);
+    atomic_store(&machine->no_shutdown, machine->config.no_shutdown);
     atomic_store(&machine->has_run, !machine->paused);
 }
 

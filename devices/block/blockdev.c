@@ -91,19 +91,36 @@ struct blockdev *blockdev_open(const struct blockdev_config *config, struct erro
     base->detect_zeroes = config->detect_zeroes;
     if (!block_throttle_is_given(&config->throttle))
         return base;
-    base->throttle = block_throttle_create(&config->throttle);
-    if (base->throttle)
+    if (blockdev_limit(base, &config->throttle, error))
         return base;
     blockdev_destroy(base);
-    error_set(error, "%s: out of memory", config->path);
     return NULL;
+}
+
+bool blockdev_limit(struct blockdev *blockdev, const struct block_throttle_limits *limits,
+                    struct error *error)
+{
+    struct block_throttle *throttle = atomic_load(&blockdev->throttle);
+    if (throttle) {
+        block_throttle_change(throttle, limits);
+        return true;
+    }
+    throttle = block_throttle_create(limits);
+    atomic_store(&blockdev->throttle, throttle);
+    return throttle || error_set(error, "out of memory for the limits of a disk");
+}
+
+struct block_throttle_limits blockdev_limits(struct blockdev *blockdev)
+{
+    struct block_throttle *throttle = atomic_load(&blockdev->throttle);
+    return throttle ? block_throttle_get(throttle) : (struct block_throttle_limits){ .request_size = 0 };
 }
 
 void blockdev_destroy(struct blockdev *blockdev)
 {
     if (!blockdev)
         return;
-    block_throttle_destroy(blockdev->throttle);
+    block_throttle_destroy(atomic_load(&blockdev->throttle));
     blockdev->ops->destroy(blockdev);
 }
 
@@ -114,8 +131,9 @@ void blockdev_destroy(struct blockdev *blockdev)
 static uint64_t begin(struct blockdev *blockdev, bool write, uint64_t bytes)
 {
     uint64_t now = host_now_ns();
-    if (blockdev->throttle && bytes)
-        block_throttle_wait(blockdev->throttle, write, bytes);
+    struct block_throttle *throttle = atomic_load_explicit(&blockdev->throttle, memory_order_acquire);
+    if (throttle && bytes)
+        block_throttle_wait(throttle, write, bytes);
     return now;
 }
 

@@ -92,8 +92,9 @@ struct blockdev {
     struct {
         atomic_uint_fast64_t operations, failed, bytes, ns;
     } counts[BLOCKDEV_KINDS];
-    struct block_throttle *throttle; /* NULL: the disk is as fast as the host's */
-    atomic_uint_fast64_t highest;    /* no byte from there on was written since the disk was opened */
+    /* NULL: the disk is as fast as the host's. Once it is there, it stays. */
+    _Atomic(struct block_throttle *) throttle;
+    atomic_uint_fast64_t highest; /* no byte from there on was written since the disk was opened */
 };
 
 enum blockdev_cache {
@@ -138,6 +139,11 @@ struct blockdev_config {
  * *error if that fails. The caller destroys it, after the device that uses it. */
 struct blockdev *blockdev_open(const struct blockdev_config *config, struct error *error);
 void blockdev_destroy(struct blockdev *blockdev);
+/* Sets other limits of its speed (throttle.h), or none; they are valid. By one thread at a time, while others
+ * use the disk. False and *error if memory is short. */
+bool blockdev_limit(struct blockdev *blockdev, const struct block_throttle_limits *limits,
+                    struct error *error);
+struct block_throttle_limits blockdev_limits(struct blockdev *blockdev);
 /* Detects the format from the first bytes of a file; "raw" if they are of no known format. `head` has
  * `length` bytes. */
 const char *blockdev_probe(const uint8_t *head, size_t length);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "devices/worker.h"
@@ -21,8 +22,8 @@
 enum { BUCKET_AVERAGE, BUCKET_BURST, BUCKETS };
 
 struct block_throttle {
-    struct block_throttle_limits limits; /* constant */
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* protects what follows */
+    struct block_throttle_limits limits;
     uint64_t empty[BLOCK_THROTTLE_UNITS][BLOCK_THROTTLE_KINDS][BUCKETS]; /* host_now_ns() when it is */
 };
 
@@ -85,6 +86,22 @@ struct block_throttle *block_throttle_create(const struct block_throttle_limits 
         pthread_mutex_init(&throttle->lock, NULL);
     }
     return throttle;
+}
+
+void block_throttle_change(struct block_throttle *throttle, const struct block_throttle_limits *limits)
+{
+    pthread_mutex_lock(&throttle->lock);
+    throttle->limits = *limits;
+    memset(throttle->empty, 0, sizeof(throttle->empty));
+    pthread_mutex_unlock(&throttle->lock);
+}
+
+struct block_throttle_limits block_throttle_get(struct block_throttle *throttle)
+{
+    pthread_mutex_lock(&throttle->lock);
+    struct block_throttle_limits limits = throttle->limits;
+    pthread_mutex_unlock(&throttle->lock);
+    return limits;
 }
 
 void block_throttle_destroy(struct block_throttle *throttle)

@@ -40,6 +40,10 @@ bool block_throttle_check(const struct block_throttle_limits *limits, struct err
 struct block_throttle;
 /* NULL: out of memory. */
 struct block_throttle *block_throttle_create(const struct block_throttle_limits *limits);
+/* From now on these limits hold, as if nothing had been done before; requests that wait already keep their
+ * places. Any thread. */
+void block_throttle_change(struct block_throttle *throttle, const struct block_throttle_limits *limits);
+struct block_throttle_limits block_throttle_get(struct block_throttle *throttle);
 void block_throttle_destroy(struct block_throttle *throttle);
 /* Takes a place for a request, and returns how many nanoseconds after `now` (of host_now_ns()) it begins. Any
  * thread. */

@@ -95,6 +95,8 @@ struct scsi_unit {
     enum scsi_sense attention; /* to be told; SCSI_NO_SENSE: nothing */
     enum scsi_sense sense;     /* of the last command, if keeps_sense */
     enum scsi_media_event event;
+    scsi_tray_fn *tray_moved; /* NULL: nobody wants to know; called without the lock */
+    void *tray_opaque;
 };
 
 /* A command under way. */

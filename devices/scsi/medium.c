@@ -15,11 +15,17 @@ static void tell_new_medium(struct scsi_unit *unit)
         unit->attention = SCSI_MEDIUM_CHANGED;
 }
 
+static void tell_tray(const struct scsi_unit *unit, bool open)
+{
+    if (unit->tray_moved)
+        unit->tray_moved(unit->tray_opaque, open);
+}
+
 enum scsi_result scsi_start_stop(struct scsi_task *task)
 {
     struct scsi_unit *unit = task->unit;
     struct scsi_request *request = task->request;
-    bool start = request->cdb[4] & 1, moves = request->cdb[4] & 2;
+    bool start = request->cdb[4] & 1, moves = request->cdb[4] & 2, moved = false;
     enum scsi_sense sense = SCSI_NO_SENSE;
     if (request->cdb[4] >> 4) /* a power condition: all are the same here */
         return SCSI_DONE;
@@ -35,12 +41,15 @@ enum scsi_result scsi_start_stop(struct scsi_task *task)
         sense = SCSI_REMOVAL_PREVENTED;
     } else if (moves && unit->open == start) {
         unit->open = !start;
+        moved = true;
         if (start && unit->blockdev)
             tell_new_medium(unit);
         if (!start)
             unit->event = SCSI_EVENT_REMOVAL;
     }
     pthread_mutex_unlock(&unit->lock);
+    if (moved)
+        tell_tray(unit, !start);
     return sense ? scsi_fail(request, sense) : SCSI_DONE;
 }
 
@@ -96,12 +105,15 @@ struct blockdev *scsi_unit_take_medium(struct scsi_unit *unit)
     pthread_mutex_lock(&unit->lock);
     begin_change(unit);
     struct blockdev *blockdev = unit->blockdev;
+    bool moved = !unit->open;
     unit->blockdev = NULL;
     unit->open = true;
     unit->locked = false;
     unit->event = SCSI_EVENT_REMOVAL;
     end_change(unit);
     pthread_mutex_unlock(&unit->lock);
+    if (moved)
+        tell_tray(unit, true);
     return blockdev;
 }
 
@@ -109,10 +121,46 @@ void scsi_unit_insert_medium(struct scsi_unit *unit, struct blockdev *blockdev)
 {
     pthread_mutex_lock(&unit->lock);
     begin_change(unit);
+    bool moved = unit->open;
     unit->blockdev = blockdev;
     unit->open = false;
     if (blockdev)
         tell_new_medium(unit);
     end_change(unit);
     pthread_mutex_unlock(&unit->lock);
+    if (moved)
+        tell_tray(unit, false);
+}
+
+void scsi_unit_lay_medium(struct scsi_unit *unit, struct blockdev *blockdev)
+{
+    pthread_mutex_lock(&unit->lock);
+    begin_change(unit);
+    unit->blockdev = blockdev;
+    end_change(unit);
+    pthread_mutex_unlock(&unit->lock);
+}
+
+void scsi_unit_move_tray(struct scsi_unit *unit, bool open)
+{
+    pthread_mutex_lock(&unit->lock);
+    begin_change(unit);
+    bool moved = unit->open != open;
+    unit->open = open;
+    if (open)
+        unit->locked = false;
+    if (moved && open)
+        unit->event = SCSI_EVENT_REMOVAL;
+    if (moved && !open && unit->blockdev)
+        tell_new_medium(unit);
+    end_change(unit);
+    pthread_mutex_unlock(&unit->lock);
+    if (moved)
+        tell_tray(unit, open);
+}
+
+void scsi_unit_on_tray(struct scsi_unit *unit, scsi_tray_fn *moved, void *opaque)
+{
+    unit->tray_moved = moved;
+    unit->tray_opaque = opaque;
 }

@@ -101,6 +101,14 @@ struct scsi_medium {
     struct blockdev *in; /* NULL: none */
 };
 struct scsi_medium scsi_unit_medium(struct scsi_unit *unit);
+/* From now on `moved` is called when the tray was opened or closed, on the thread that does it. Before the
+ * guest runs. */
+typedef void scsi_tray_fn(void *opaque, bool open);
+void scsi_unit_on_tray(struct scsi_unit *unit, scsi_tray_fn *moved, void *opaque);
+/* Opens or closes the tray, locked or not, with what is in it. */
+void scsi_unit_move_tray(struct scsi_unit *unit, bool open);
+/* Puts a medium into the tray, which is open and empty, and leaves it open. */
+void scsi_unit_lay_medium(struct scsi_unit *unit, struct blockdev *blockdev);
 /* Tells the guest that the user wants to take the medium out. */
 void scsi_unit_ask_for_medium(struct scsi_unit *unit);
 /* Opens the tray and takes the medium out, locked or not; waits for the commands that use it. Returns it;

@@ -2,6 +2,9 @@
  *
  * The virtio entropy device: one queue of buffers to fill. The worker reads straight into the first part of
  * each request, at most RNG_REQUEST_MAX bytes, so that no request takes long.
+ *
+ * With a limit (max-bytes=, period=) a period begins when the first bytes of it are asked for. When the guest
+ * has had its bytes, requests wait in the queue until the period is over.
  */
 #include "devices/virtio/rng.h"
 
@@ -13,18 +16,28 @@
 #include <unistd.h>
 
 #include "devices/virtio/worker.h"
+#include "util/check.h"
 #include "util/guest_random.h"
+#include "util/host_time.h"
 #include "util/log.h"
 
 #define VIRTIO_ID_ENTROPY 4
 #define RNG_QUEUE_SIZE    8
 #define RNG_REQUEST_MAX   4096u /* bytes */
+#define RNG_LOOK_MS       20u   /* how often it looks, while it waits, whether it has to end */
+#define RNG_PERIOD_MS     65536u
+#define RNG_UNLIMITED     INT64_MAX /* bytes in a period, as QEMU has it */
 
 struct virtio_rng {
     struct virtio_device device;
     struct virtio_worker worker;
     int fd; /* -1: getrandom() */
     struct virtq_chain chain;
+    uint64_t max_bytes; /* in a period; 0: no limit */
+    uint32_t period_ms;
+    /* Of the present period, for the worker's thread only. */
+    uint64_t taken;   /* bytes */
+    uint64_t ends_at; /* host_now_ms() */
 };
 
 /* Reads some bytes, at least one; a negative errno if the source gives none. */
@@ -47,6 +60,8 @@ static uint32_t rng_fill(struct virtio_rng *rng)
     const struct virtq_chain *chain = &rng->chain;
     uint32_t done = 0;
     uint32_t wanted = chain->in_length < RNG_REQUEST_MAX ? chain->in_length : RNG_REQUEST_MAX;
+    if (rng->max_bytes && rng->max_bytes - rng->taken < wanted)
+        wanted = (uint32_t)(rng->max_bytes - rng->taken);
     uint8_t bytes[RNG_REQUEST_MAX];
     while (done < wanted) {
         ssize_t got = source_read(rng->fd, bytes + done, wanted - done);
@@ -58,13 +73,35 @@ static uint32_t rng_fill(struct virtio_rng *rng)
     }
     virtq_chain_write(chain, 0, bytes, done);
     explicit_bzero(bytes, sizeof(bytes));
+    rng->taken += done;
     return done;
+}
+
+/* Waits until the guest may have bytes. False: the worker has to end, or to let the machine rest. [locked] */
+static bool rng_wait(struct virtio_rng *rng)
+{
+    struct virtio_device *device = &rng->device;
+    CHECK_HELD(&device->lock);
+    while (rng->max_bytes) {
+        uint64_t now = host_now_ms();
+        if (now >= rng->ends_at) {
+            rng->taken = 0;
+            rng->ends_at = now + rng->period_ms;
+        }
+        if (rng->taken < rng->max_bytes)
+            return true;
+        if (!virtio_device_may_run(device) || virtio_worker_is_ending(&rng->worker))
+            return false;
+        uint64_t left = rng->ends_at - now;
+        virtio_worker_rest(&rng->worker, left < RNG_LOOK_MS ? (unsigned)left : RNG_LOOK_MS);
+    }
+    return true;
 }
 
 static void rng_run(struct virtio_device *device, struct virtqueue *queue)
 {
     struct virtio_rng *rng = (struct virtio_rng *)device;
-    while (virtqueue_pop(queue, &rng->chain)) {
+    while (rng_wait(rng) && virtqueue_pop(queue, &rng->chain)) {
         uint32_t filled = 0;
         if (!rng->chain.in_length) {
             LOG_GUEST("virtio-rng: a request without room for a byte");
@@ -140,6 +177,8 @@ struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, 
     if (rng && virtio_device_init(&rng->device, &virtio_rng_ops, 0, 1, RNG_QUEUE_SIZE, error)) {
         initialised = true;
         rng->fd = fd;
+        rng->max_bytes = config->max_bytes;
+        rng->period_ms = config->period_ms;
         if (virtio_worker_start(&rng->worker, &rng->device, "virtio-rng", THREAD_WORKER, rng_run, error))
             return &rng->device;
     }
@@ -155,12 +194,22 @@ struct virtio_device *virtio_rng_create(const struct virtio_rng_config *config, 
 
 static struct virtio_device *model_create(const struct device_plug *plug, struct error *error)
 {
-    return virtio_rng_create(&(struct virtio_rng_config){ .path = plug->rng_file }, error);
+    const struct device_settings *settings = plug->settings;
+    bool limited = settings->max_bytes && settings->max_bytes != RNG_UNLIMITED;
+    struct virtio_rng_config config = { .path = plug->rng_file,
+                                        .max_bytes = limited ? settings->max_bytes : 0,
+                                        .period_ms = settings->period_ms };
+    return virtio_rng_create(&config, error);
 }
 
 static const struct device_key model_keys[] = {
     { "rng", DEVICE_KEY_BACKEND, "id of an -object rng-random; without it, the host's getrandom()",
       DEVICE_SETTING(backend) },
+    { "max-bytes", DEVICE_KEY_NUMBER,
+      "how many bytes the guest gets in a period; without it, all that it wants", DEVICE_SETTING(max_bytes),
+      .least = 1, .most = RNG_UNLIMITED },
+    { "period", DEVICE_KEY_NUMBER, "how long that is, in ms", DEVICE_SETTING(period_ms), .least = 1,
+      .most = UINT32_MAX, .fallback = RNG_PERIOD_MS },
     { .name = NULL },
 };
 

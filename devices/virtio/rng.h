@@ -8,7 +8,9 @@
 #include "devices/virtio/virtio.h"
 
 struct virtio_rng_config {
-    const char *path; /* a character device of the host (-object rng-random,filename=); NULL: getrandom() */
+    const char *path;   /* a character device of the host (-object rng-random,filename=); NULL: getrandom() */
+    uint64_t max_bytes; /* that the guest gets in a period; 0: there is no limit */
+    uint32_t period_ms; /* of the host's time */
 };
 
 /* NULL and *error if the source cannot be opened or read. */

@@ -33,6 +33,7 @@ struct screen {
     const struct vnc_ops *vnc_ops;
     pthread_mutex_t vnc_lock; /* monitors may call while the server starts or stops */
     struct vnc *vnc;          /* NULL: none */
+    unsigned vnc_port;        /* TCP */
     char vnc_password[VNC_PASSWORD_MAX + 1];
     time_t vnc_password_ends; /* 0: never */
     struct machine *machine;
@@ -151,6 +152,8 @@ static bool open_vnc(struct screen *screen, struct error *error)
     struct vnc_config config = {
         .display = screen->display,
         .address = options->vnc,
+        .last = options->vnc_last,
+        .port = &screen->vnc_port,
         .title = screen->options->title,
         .password = options->vnc_password,
         .insecure = options->vnc_insecure,
@@ -193,6 +196,11 @@ static bool has_vnc_password(const struct screen *screen, struct error *error)
         return error_set(error, "there is no VNC server; -vnc starts one");
     return options->vnc_password ||
            error_set(error, "viewers need no password; with -vnc %s,password=on they do", options->vnc);
+}
+
+unsigned screen_vnc_port(const struct screen *screen)
+{
+    return screen ? screen->vnc_port : 0;
 }
 
 bool screen_set_vnc_password(struct screen *screen, const char *password, struct error *error)

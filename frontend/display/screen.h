@@ -31,6 +31,8 @@ int screen_run(struct screen *screen, struct error *error);
 /* Closes what screen_open() opened, if the machine was not run. To be called before the machine is
  * destroyed. */
 void screen_close(struct screen *screen);
+/* The TCP port of the VNC server; 0: it has none, or not yet. */
+unsigned screen_vnc_port(const struct screen *screen);
 /* Set the password of VNC viewers, of which 8 bytes count ("": nobody gets in), and the time when it ends
  * (CLOCK_REALTIME; 0: never). False and *error if there is no server that asks for a password. Any thread. */
 bool screen_set_vnc_password(struct screen *screen, const char *password, struct error *error);

@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +42,7 @@
 struct vnc {
     struct vnc_config config;
     char title[128], name[320];
+    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* of its socket; "": none */
     struct display_view view;
     struct vnc_relay *relay;
     struct vnc_tls *tls; /* NULL: none */
@@ -414,9 +417,41 @@ static bool may_listen(const struct vnc *vnc, const struct sockaddr *address, st
                      vnc->name);
 }
 
+static void start_relay(struct vnc *vnc, const struct sockaddr *address, socklen_t length,
+                        struct error *error)
+{
+    struct vnc_relay_config config = {
+        .name = vnc->name,
+        .address = address,
+        .address_length = length,
+        .websocket = vnc->config.websocket,
+        .origin = vnc->config.origin,
+        .tls = vnc->tls,
+        .password = vnc->config.password,
+        .wake = on_wake,
+        .opaque = vnc,
+    };
+    vnc->relay = vnc_relay_start(&config, error);
+}
+
+/* Listens at the address's port, or at the first one behind it that is free, as far as the user allows. */
+static void try_ports(struct vnc *vnc, struct sockaddr *address, socklen_t length, struct error *error)
+{
+    struct sockaddr_in *place = (struct sockaddr_in *)(void *)address; /* the port is there for IPv6, too */
+    unsigned port = ntohs(place->sin_port), last = vnc->config.last ? FIRST_PORT + vnc->config.last : port;
+    for (; !vnc->relay && port <= last; port++) {
+        place->sin_port = htons((uint16_t)port);
+        *vnc->config.port = port;
+        errno = 0;
+        start_relay(vnc, address, length, error);
+        if (!vnc->relay && errno != EADDRINUSE)
+            return;
+    }
+}
+
 /* Listens at HOST's first IPv4 address, since viewers try that first; if there is none, at its first
  * address. */
-static bool listen_for_viewers(struct vnc *vnc, struct error *error)
+static bool listen_on_network(struct vnc *vnc, struct error *error)
 {
     struct addrinfo *found;
     if (!find_host(vnc, &found, error))
@@ -426,21 +461,32 @@ static bool listen_for_viewers(struct vnc *vnc, struct error *error)
         best = best->ai_next;
     if (best->ai_family != AF_INET)
         best = found;
-    struct vnc_relay_config config = {
-        .name = vnc->name,
-        .address = best->ai_addr,
-        .address_length = best->ai_addrlen,
-        .websocket = vnc->config.websocket,
-        .origin = vnc->config.origin,
-        .tls = vnc->tls,
-        .password = vnc->config.password,
-        .wake = on_wake,
-        .opaque = vnc,
-    };
     if (may_listen(vnc, best->ai_addr, error))
-        vnc->relay = vnc_relay_start(&config, error);
+        try_ports(vnc, best->ai_addr, best->ai_addrlen, error);
     freeaddrinfo(found);
     return vnc->relay != NULL;
+}
+
+/* Who may connect is decided by the permissions of the socket's folder. */
+static bool listen_on_file(struct vnc *vnc, const char *path, struct error *error)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof(address.sun_path))
+        return error_set(error, "%s: the path of a socket has at most %zu characters", vnc->name,
+                         sizeof(address.sun_path) - 1);
+    strcpy(address.sun_path, path);
+    unlink(path); /* an earlier run may have left it */
+    start_relay(vnc, (const struct sockaddr *)&address, sizeof(address), error);
+    if (vnc->relay)
+        strcpy(vnc->path, path);
+    return vnc->relay != NULL;
+}
+
+static bool listen_for_viewers(struct vnc *vnc, struct error *error)
+{
+    const char *address = vnc->config.address;
+    return strncmp(address, "unix:", 5) == 0 ? listen_on_file(vnc, address + 5, error)
+                                             : listen_on_network(vnc, error);
 }
 
 /* Makes the library's screen. The library opens no socket of its own. */
@@ -499,6 +545,8 @@ static void free_all(struct vnc *vnc)
     }
     if (vnc->relay)
         vnc_relay_stop(vnc->relay); /* libvncserver has let all viewers go */
+    if (vnc->path[0])
+        unlink(vnc->path);
     vnc_tls_free(vnc->tls);
     if (vnc->wake_fd >= 0)
         close(vnc->wake_fd);

@@ -16,12 +16,15 @@
 struct vnc;
 struct vnc_config {
     struct display *display; /* borrowed */
-    const char *address;     /* [HOST]:N: TCP port 5900 + N; without HOST only on the loopback interface */
-    const char *title;       /* NULL: none */
-    bool password;           /* viewers need a password; nobody gets in before it is set */
-    bool insecure;           /* other computers may reach it without a password */
-    uint16_t websocket;      /* a TCP port for browsers; 0: none */
-    const char *origin;      /* the origin whose pages may connect (vnc_websocket.h); NULL: none */
+    const char
+        *address;   /* [HOST]:N: TCP port 5900 + N; without HOST only on the loopback interface; unix:PATH */
+    unsigned last;  /* if that port is in use, the next ones up to that N are tried; 0: it alone */
+    unsigned *port; /* becomes the TCP port */
+    const char *title;                /* NULL: none */
+    bool password;                    /* viewers need a password; nobody gets in before it is set */
+    bool insecure;                    /* other computers may reach it without a password */
+    uint16_t websocket;               /* a TCP port for browsers; 0: none */
+    const char *origin;               /* the origin whose pages may connect (vnc_websocket.h); NULL: none */
     const struct vnc_tls_config *tls; /* NULL: no TLS */
 };
 

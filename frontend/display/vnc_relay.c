@@ -492,10 +492,15 @@ static int listen_at(const struct vnc_relay_config *config, const struct sockadd
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (fd >= 0 && bind(fd, address, config->address_length) == 0 && listen(fd, LISTEN_LENGTH) == 0)
         return fd;
-    error_set(error, "%s: port %u cannot be listened on: %s", config->name,
-              ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port), strerror(errno));
+    int why = errno;
+    if (address->sa_family == AF_UNIX)
+        error_set(error, "%s: the socket cannot be made: %s", config->name, strerror(why));
+    else
+        error_set(error, "%s: port %u cannot be listened on: %s", config->name,
+                  ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port), strerror(why));
     if (fd >= 0)
         close(fd);
+    errno = why;
     return -1;
 }
 

@@ -29,13 +29,19 @@ const char *monitor_disk_drive(const struct monitor_call *call, const struct mac
     return drive && drive->node ? "" : disk->id ? disk->id : disk->place;
 }
 
-/* A virtio device on a bus of PCI is a device of its own behind the function. */
+/* As on QEMU: the id, or the path of a device behind it that has none, as a virtio device has on a bus of
+ * PCI, and a disk in a usb-storage. */
 const char *monitor_disk_path(const struct machine_disk *disk, char path[MONITOR_PATH])
 {
     if (!disk->device_id)
         return disk->place;
-    snprintf(path, MONITOR_PATH, "/machine/peripheral/%.80s%s", disk->device_id,
-             disk->is_virtio && disk->on_pci ? "/virtio-backend" : "");
+    if (disk->is_virtio && disk->on_pci)
+        snprintf(path, MONITOR_PATH, "/machine/peripheral/%.80s/virtio-backend", disk->device_id);
+    else if (strncmp(disk->place, "usb", 3) == 0)
+        snprintf(path, MONITOR_PATH, "/machine/peripheral/%.40s/%.40s.0/legacy[0]", disk->device_id,
+                 disk->device_id);
+    else
+        return disk->device_id;
     return path;
 }
 

@@ -175,7 +175,7 @@ bool monitor_reset(struct monitor_call *call)
 bool monitor_powerdown(struct monitor_call *call)
 {
     call->powerdown(call->opaque);
-    if (!machine_press_power_button(call->machine))
+    if (!machine_press_power_button(call->machine) && !call->is_program)
         call->result =
             json_object_new_string("system_powerdown: there is no power button that the guest listens to: it "
                                    "is a key of its keyboard "
@@ -199,11 +199,21 @@ bool monitor_screendump(struct monitor_call *call)
 }
 
 /* Adds to the message of a failure whether the sandbox is the reason. */
-bool monitor_add_hint(struct monitor_call *call)
+static bool add_hint(struct monitor_call *call, const char *hint)
 {
     size_t used = strlen(call->error.text);
-    snprintf(call->error.text + used, sizeof(call->error.text) - used, "%s", sandbox_hint(errno));
+    snprintf(call->error.text + used, sizeof(call->error.text) - used, "%s", hint);
     return false;
+}
+
+bool monitor_add_hint(struct monitor_call *call)
+{
+    return add_hint(call, sandbox_hint(errno));
+}
+
+bool monitor_add_image_hint(struct monitor_call *call)
+{
+    return add_hint(call, sandbox_image_hint(errno));
 }
 
 bool monitor_sandbox(struct monitor_call *call)

@@ -48,12 +48,20 @@ static struct json_object *cache_of(enum blockdev_cache mode)
     return cache;
 }
 
-static struct json_object *inserted(const struct machine_disk *disk)
+void monitor_put_settings(struct json_object *medium, const struct blockdev_config *config,
+                          const struct block_throttle_limits *limits)
 {
-    static const char *const zero[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
     static const char *const detect[] = {
         [BLOCKDEV_DETECT_OFF] = "off", [BLOCKDEV_DETECT_ON] = "on", [BLOCKDEV_DETECT_UNMAP] = "unmap"
     };
+    monitor_put_text(medium, "detect_zeroes", detect[config->detect_zeroes]);
+    monitor_put_limits(medium, limits);
+    monitor_put_number(medium, "write_threshold", 0);
+    json_object_object_add(medium, "cache", cache_of(config->cache));
+}
+
+static struct json_object *inserted(const struct machine_disk *disk)
+{
     struct json_object *medium = json_object_new_object();
     monitor_put_text(medium, "file", disk->config->path);
     monitor_put_text(medium, "node-name", disk->id ? disk->id : disk->place);
@@ -63,11 +71,7 @@ static struct json_object *inserted(const struct machine_disk *disk)
     monitor_put_number(medium, "backing_file_depth", disk->config->snapshot);
     monitor_put_bool(medium, "encrypted", false);
     monitor_put_bool(medium, "active", true);
-    monitor_put_text(medium, "detect_zeroes", detect[disk->config->detect_zeroes]);
-    for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++)
-        monitor_put_number(medium, zero[i], 0);
-    monitor_put_number(medium, "write_threshold", 0);
-    json_object_object_add(medium, "cache", cache_of(disk->config->cache));
+    monitor_put_settings(medium, disk->config, &disk->limits);
     json_object_object_add(medium, "image", image_of(disk));
     return medium;
 }

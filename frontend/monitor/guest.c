@@ -80,6 +80,39 @@ void monitor_print_balloon(FILE *out, struct json_object *result)
     }
 }
 
+/* ---- What follows -------------------------------------------------------------------------------------- */
+
+/* The number of the argument in the list, which ends with NULL; -1: it was not given. False, with call->error
+ * filled: it is not in the list. */
+static bool take_action(struct monitor_call *call, const char *name, const char *const *names, int *action)
+{
+    const char *text = monitor_text(call, name, NULL);
+    *action = text ? machine_find_action(names, text) : -1;
+    return !text || *action >= 0 ||
+           error_set(&call->error, "Parameter '%s' does not accept value '%.40s'", name, text);
+}
+
+bool monitor_set_action(struct monitor_call *call)
+{
+    static const char *const reboots[] = { "reset", "shutdown", NULL };
+    static const char *const shutdowns[] = { "poweroff", "pause", NULL };
+    int reboot, shutdown, panic, watchdog;
+    if (!take_action(call, "reboot", reboots, &reboot) ||
+        !take_action(call, "shutdown", shutdowns, &shutdown) ||
+        !take_action(call, "panic", machine_panic_actions, &panic) ||
+        !take_action(call, "watchdog", machine_watchdog_actions, &watchdog))
+        return false;
+    if (reboot >= 0)
+        machine_set_no_reboot(call->machine, reboot);
+    if (shutdown >= 0)
+        machine_set_no_shutdown(call->machine, shutdown);
+    if (panic >= 0)
+        machine_set_panic_action(call->machine, (enum machine_panic_action)panic);
+    if (watchdog >= 0)
+        machine_set_watchdog_action(call->machine, (enum machine_watchdog_action)watchdog);
+    return true;
+}
+
 /* ---- The watchdog -------------------------------------------------------------------------------------- */
 
 bool monitor_watchdog_action(struct monitor_call *call)

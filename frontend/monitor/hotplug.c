@@ -3,8 +3,11 @@
  * Commands of the monitor for devices and images that come and go while the machine runs. People write the
  * arguments as on the command line, programs as JSON, which becomes the same text (options/json.c).
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "frontend/monitor/internal.h"
 #include "machine/inspect.h"
@@ -32,7 +35,7 @@ bool monitor_device_add(struct monitor_call *call)
     if (machine_plug(call->machine, number, place, &call->error))
         return true;
     options_unplug(options, number);
-    return monitor_add_hint(call);
+    return monitor_add_image_hint(call);
 }
 
 bool monitor_device_del(struct monitor_call *call)
@@ -44,10 +47,31 @@ bool monitor_device_del(struct monitor_call *call)
     return result == MACHINE_UNPLUG_ASKED;
 }
 
+/* Can the file of the node be opened? False, with call->error filled and errno set. */
+static bool check_file(struct monitor_call *call, const struct options_drive *node)
+{
+    const char *path = node->blockdev.path;
+    bool handed_over = !path || strncmp(path, "/dev/fdset/", strlen("/dev/fdset/")) == 0;
+    int fd = handed_over ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0)
+        close(fd);
+    return handed_over || fd >= 0 ||
+           error_set(&call->error, "Could not open '%.200s': %s", path, strerror(errno));
+}
+
 bool monitor_blockdev_add(struct monitor_call *call)
 {
     const char *text = monitor_text_of_arguments(call, "blockdev", "driver");
-    return text && options_add_node(call->changeable, text, &call->error);
+    const char *name = monitor_text(call, "node-name", "");
+    struct error ignored;
+    if (!text || !options_add_node(call->changeable, text, &call->error))
+        return false;
+    const struct options_drive *node = options_find_node(call->changeable, name);
+    if (!node || check_file(call, node))
+        return true;
+    monitor_add_image_hint(call);
+    options_remove_node(call->changeable, name, &ignored);
+    return false;
 }
 
 bool monitor_blockdev_del(struct monitor_call *call)
@@ -68,18 +92,52 @@ static uint64_t size_of(struct monitor_call *call, const struct options_drive *n
     return file_size;
 }
 
+/* A file that is not a part of another node is used as a raw image. */
+static const char *driver_of(const struct options_drive *node)
+{
+    return node->owner || node->file ? "file" : node->blockdev.format ? node->blockdev.format : "raw";
+}
+
 static void put_image(struct monitor_call *call, struct json_object *row, const struct options_drive *node)
 {
     struct json_object *image = json_object_new_object();
-    const char *format = node->blockdev.format ? node->blockdev.format : "raw";
     struct stat status = { .st_size = 0 };
     stat(node->blockdev.path, &status);
     monitor_put_text(image, "filename", node->blockdev.path);
-    monitor_put_text(image, "format", node->owner ? "file" : format);
+    monitor_put_text(image, "format", driver_of(node));
     monitor_put_number(image, "virtual-size", size_of(call, node, (uint64_t)status.st_size));
     monitor_put_number(image, "actual-size", (uint64_t)status.st_blocks * 512);
     monitor_put_bool(image, "dirty-flag", false);
     json_object_object_add(row, "image", image);
+}
+
+/* Limits are those of the device that has the image open. */
+static const struct block_throttle_limits *
+node_limits(struct monitor_call *call, const struct options_drive *node, struct block_throttle_limits *limits)
+{
+    struct machine_disk disk;
+    for (unsigned n = 0; !node->owner && machine_disk(call->machine, n, &disk); n++)
+        if (disk.id && strcmp(disk.id, node->id) == 0)
+            *limits = disk.limits;
+    return limits;
+}
+
+static void add_node(struct monitor_call *call, const struct options_drive *node)
+{
+    struct json_object *row = monitor_add_row(call->result);
+    struct block_throttle_limits limits = { .request_size = 0 };
+    unsigned depth = 0;
+    for (const struct blockdev_config *below = node->blockdev.backing; below; below = below->backing)
+        depth++;
+    monitor_put_text(row, "node-name", node->id);
+    monitor_put_text(row, "drv", driver_of(node));
+    monitor_put_text(row, "file", node->blockdev.path);
+    monitor_put_bool(row, "ro", node->blockdev.read_only);
+    monitor_put_bool(row, "encrypted", false);
+    monitor_put_bool(row, "active", true);
+    monitor_put_number(row, "backing_file_depth", depth);
+    monitor_put_settings(row, &node->blockdev, node_limits(call, node, &limits));
+    put_image(call, row, node);
 }
 
 bool monitor_block_nodes(struct monitor_call *call)
@@ -87,16 +145,8 @@ bool monitor_block_nodes(struct monitor_call *call)
     call->result = json_object_new_array();
     for (unsigned n = 0; n < call->options->drive_count; n++) {
         const struct options_drive *node = &call->options->drives[n];
-        if (!node->node || node->gone)
-            continue;
-        struct json_object *row = json_object_new_object();
-        monitor_put_text(row, "node-name", node->id);
-        monitor_put_text(row, "drv", node->owner ? "file" : node->blockdev.format);
-        monitor_put_text(row, "file", node->blockdev.path);
-        monitor_put_bool(row, "ro", node->blockdev.read_only);
-        monitor_put_bool(row, "encrypted", false);
-        put_image(call, row, node);
-        json_object_array_add(call->result, row);
+        if (node->node && !node->gone)
+            add_node(call, node);
     }
     return true;
 }

@@ -91,6 +91,7 @@ monitor_run_fn monitor_help, monitor_stop, monitor_cont, monitor_gdbserver, moni
 /* Adds to call->error whether the sandbox is the reason, judging by the errno of a command that could not
  * open a file. Returns false. */
 bool monitor_add_hint(struct monitor_call *call);
+bool monitor_add_image_hint(struct monitor_call *call); /* the same of an image */
 /* info.c */
 monitor_run_fn monitor_status, monitor_version, monitor_name, monitor_cpus, monitor_registers, monitor_csr,
     monitor_mtree, monitor_qtree, monitor_irq, monitor_jit, monitor_kvm;
@@ -102,6 +103,12 @@ monitor_print_fn monitor_print_replay;
 /* devices.c */
 monitor_run_fn monitor_block, monitor_pci, monitor_chardev, monitor_ringbuf_read;
 monitor_print_fn monitor_print_block, monitor_print_pci, monitor_print_chardev;
+/* Adds what programs read about how an image is opened. */
+void monitor_put_settings(struct json_object *medium, const struct blockdev_config *config,
+                          const struct block_throttle_limits *limits);
+/* limits.c */
+monitor_run_fn monitor_set_limits;
+void monitor_put_limits(struct json_object *medium, const struct block_throttle_limits *limits);
 /* network.c */
 monitor_run_fn monitor_network, monitor_set_link, monitor_set_link_line, monitor_netdev_add,
     monitor_netdev_del, monitor_hostfwd_add, monitor_hostfwd_remove;
@@ -128,13 +135,26 @@ const char *monitor_text_of_arguments(struct monitor_call *call, const char *fla
 monitor_run_fn monitor_device_add, monitor_device_del, monitor_blockdev_add, monitor_blockdev_del,
     monitor_block_nodes;
 /* media.c */
-monitor_run_fn monitor_eject, monitor_change;
+monitor_run_fn monitor_eject, monitor_change, monitor_open_tray, monitor_close_tray, monitor_remove_medium,
+    monitor_insert_medium;
 /* qom.c */
 monitor_run_fn monitor_qom_list, monitor_qom_get, monitor_qom_set;
 /* vnc.c */
 monitor_run_fn monitor_set_password, monitor_expire_password, monitor_change_vnc, monitor_query_vnc;
+/* The name of the memory that RAM is made of if the user names none (probe.c). */
+const char *monitor_ram_id(const struct board *board);
 /* models.c */
 monitor_run_fn monitor_device_properties;
+/* cpus.c */
+monitor_run_fn monitor_cpu_definitions, monitor_cpu_expansion, monitor_hotpluggable_cpus, monitor_nmi,
+    monitor_stats, monitor_current_machine;
+/* dump.c */
+monitor_run_fn monitor_memsave, monitor_pmemsave, monitor_dump, monitor_query_dump, monitor_dump_formats;
+/* What DUMP_COMPLETED says: how many bytes of memory; *error: why not, or "". */
+struct json_object *monitor_dump_data(uint64_t bytes, const char *error);
+/* backends.c */
+monitor_run_fn monitor_iothreads, monitor_memdev;
+monitor_print_fn monitor_print_iothreads;
 /* probe.c */
 monitor_run_fn monitor_target, monitor_machines, monitor_memory_size, monitor_uuid, monitor_command_line,
     monitor_list_types, monitor_list_properties, monitor_no_rows;
@@ -152,8 +172,8 @@ monitor_print_fn monitor_print_snapshots;
 /* schema.c */
 monitor_run_fn monitor_schema;
 /* guest.c */
-monitor_run_fn monitor_watchdog_action, monitor_balloon, monitor_balloon_line, monitor_info_balloon,
-    monitor_query_balloon;
+monitor_run_fn monitor_set_action, monitor_watchdog_action, monitor_balloon, monitor_balloon_line,
+    monitor_info_balloon, monitor_query_balloon;
 monitor_print_fn monitor_print_balloon;
 /* memory.c */
 monitor_run_fn monitor_x, monitor_xp, monitor_disassemble, monitor_mem, monitor_tlb, monitor_write_symbols,
@@ -212,7 +232,12 @@ struct monitor_event {
     bool on_balloon; /* BALLOON_CHANGE: the guest has `actual` bytes of RAM */
     uint64_t actual;
     bool on_device; /* DEVICE_DELETED: `drive` is the device's id */
-    bool on_disk;   /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
+    bool on_tray;   /* DEVICE_TRAY_MOVED: `drive` is the device's id, and `tray_drive` that of the -drive */
+    bool tray_open;
+    char tray_drive[64];
+    bool on_dump;  /* DUMP_COMPLETED: of `actual` bytes; `why` is why it failed */
+    char why[160]; /* "": it did not */
+    bool on_disk;  /* BLOCK_IO_ERROR: `disk` says which disk; names are copied */
     struct machine_disk_error disk;
     char drive[64];
     struct timespec time;
@@ -255,6 +280,7 @@ struct monitors {
     struct jobs *jobs;
     atomic_bool migration_events;
     atomic_uint balloon_interval;
+    _Atomic uint64_t dumped; /* bytes of the last dump-guest-memory; 0: none */
     struct machine_listener listener;
     pthread_mutex_t fds_lock; /* protects the descriptors of getfd */
     struct {
@@ -278,6 +304,8 @@ bool monitor_take_event(struct monitor *monitor, struct monitor_event *event);
 void monitor_write(struct monitor *monitor, const char *text, size_t length);
 /* Makes a stream that leads to monitor_write(); NULL if memory is short. */
 FILE *monitor_stream(struct monitor *monitor);
+/* Tells programs that a dump of memory has ended; `why`: not well, NULL: well. */
+void monitor_tell_dump(struct monitors *monitors, uint64_t bytes, const char *why);
 void monitor_prepare_call(struct monitor *monitor, struct monitor_call *call);
 
 /* The threads' functions. */

@@ -68,7 +68,8 @@ const char *const monitor_event_names[] = { "GUEST_PANICKED",   "GUEST_CRASHLOAD
                                             "SHUTDOWN",         "POWERDOWN",
                                             "BLOCK_IO_ERROR",   "MIGRATION",
                                             "MIGRATION_PASS",   "JOB_STATUS_CHANGE",
-                                            "DEVICE_DELETED",   NULL };
+                                            "DEVICE_DELETED",   "DEVICE_TRAY_MOVED",
+                                            "DUMP_COMPLETED",   NULL };
 
 /* MONITOR_LIMITED: the event is not limited. */
 static unsigned limit_of(const char *name)
@@ -201,6 +202,24 @@ static void on_balloon(void *opaque, uint64_t actual)
 {
     post_event(opaque, (struct monitor_event){
                            .name = "BALLOON_CHANGE", .by = -1, .on_balloon = true, .actual = actual });
+}
+
+static void on_tray_moved(void *opaque, const char *drive, const char *id, bool open)
+{
+    struct monitor_event event = {
+        .name = "DEVICE_TRAY_MOVED", .by = -1, .on_tray = true, .tray_open = open
+    };
+    snprintf(event.drive, sizeof(event.drive), "%s", id);
+    snprintf(event.tray_drive, sizeof(event.tray_drive), "%s", drive);
+    post_event(opaque, event);
+}
+
+void monitor_tell_dump(struct monitors *monitors, uint64_t bytes, const char *why)
+{
+    struct monitor_event event = { .name = "DUMP_COMPLETED", .by = -1, .on_dump = true, .actual = bytes };
+    snprintf(event.why, sizeof(event.why), "%s", why ? why : "");
+    atomic_store(&monitors->dumped, why ? 0 : bytes);
+    post_event(monitors, event);
 }
 
 /* ---- For the monitors' threads ------------------------------------------------------------------------- */
@@ -390,6 +409,7 @@ struct monitors *monitors_create(struct options *options, struct machine *machin
     migration_listen(migration, on_migration, monitors);
     monitors->listener = (struct machine_listener){ .notice = on_notice,
                                                     .disk_failed = on_disk_failed,
+                                                    .tray_moved = on_tray_moved,
                                                     .device_deleted = on_device_deleted,
                                                     .guest_event = on_guest_event,
                                                     .balloon = on_balloon,

@@ -31,23 +31,40 @@ bool monitor_target(struct monitor_call *call)
     return true;
 }
 
+/* Names that QEMU gives to memory; programs write them into -machine memory-backend=. */
+const char *monitor_ram_id(const struct board *board)
+{
+    static const char *const names[][2] = { { "virt", "riscv_virt_board.ram" },
+                                            { "spike", "riscv.spike.ram" },
+                                            { "sifive_u", "riscv.sifive.u.ram" },
+                                            { "sifive_e", "riscv.sifive.e.ram" } };
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+        if (strcmp(names[n][0], board->name) == 0)
+            return names[n][1];
+    return "ram";
+}
+
 bool monitor_machines(struct monitor_call *call)
 {
-    char cpu[32];
-    snprintf(cpu, sizeof(cpu), "rv%u-riscv-cpu", call->options->machine.isa.xlen);
+    unsigned xlen = call->options->machine.isa.xlen;
     call->result = json_object_new_array();
     for (const struct board *const *board = boards; *board; board++) {
         struct json_object *row = add_row(call->result);
+        const char *own = (*board)->cpu[xlen == 64];
+        char cpu[64], plain[16];
+        snprintf(plain, sizeof(plain), "rv%u", xlen);
+        snprintf(cpu, sizeof(cpu), "%.40s-riscv-cpu", own ? own : plain);
         monitor_put_text(row, "name", (*board)->name);
         if (board == boards)
             monitor_put_bool(row, "is-default", true);
         monitor_put_number(row, "cpu-max", (*board)->harts_max);
         monitor_put_bool(row, "hotpluggable-cpus", false);
-        monitor_put_bool(row, "numa-mem-supported", false); /* false: nodes have memdev= instead */
+        monitor_put_bool(row, "numa-mem-supported", !(*board)->bare && !own);
         monitor_put_bool(row, "deprecated", false);
         monitor_put_bool(row, "acpi", false);
-        monitor_put_text(row, "default-cpu-type", cpu);
-        monitor_put_text(row, "default-ram-id", "ram");
+        if (!(*board)->bare)
+            monitor_put_text(row, "default-cpu-type", cpu);
+        monitor_put_text(row, "default-ram-id", monitor_ram_id(*board));
     }
     return true;
 }
@@ -127,6 +144,8 @@ static const struct {
     { "tls-creds-x509", "object" },
     { "filter-dump", "object" },
     { "iothread", "object" },
+    { "loader", "device" },
+    { "nec-usb-xhci", "device" },
     { "memory-backend-ram", "object" },
     { "memory-backend-file", "object" },
     { "memory-backend-memfd", "object" },
@@ -157,6 +176,12 @@ static void add_type(struct monitor_call *call, const char *name, const char *pa
     monitor_put_text(row, "parent", parent);
 }
 
+/* Types of QEMU whose other name is that of the model here. */
+static const char *type_name(const struct device_model *model)
+{
+    return strcmp(model->name, "ahci") == 0 ? "ich9-ahci" : model->name;
+}
+
 bool monitor_list_types(struct monitor_call *call)
 {
     char name[48];
@@ -165,7 +190,7 @@ bool monitor_list_types(struct monitor_call *call)
         add_type(call, types[n].name, types[n].parent);
     for (const struct device_model *const *model = device_catalog; *model; model++) {
         bool both = (*model)->buses & DEVICE_BUS_MMIO;
-        snprintf(name, sizeof(name), "%s%s", (*model)->name, both ? "-device" : "");
+        snprintf(name, sizeof(name), "%s%s", type_name(*model), both ? "-device" : "");
         add_type(call, name, "device");
         snprintf(name, sizeof(name), "%s-pci", (*model)->name);
         if (both)

@@ -121,6 +121,15 @@ static struct json_object *device_data(const struct monitor_event *event)
     return data;
 }
 
+static struct json_object *tray_data(const struct monitor_event *event)
+{
+    struct json_object *data = json_object_new_object();
+    monitor_put_text(data, "device", event->tray_drive);
+    monitor_put_text(data, "id", event->drive);
+    monitor_put_bool(data, "tray-open", event->tray_open);
+    return data;
+}
+
 static void send_event(struct qmp *qmp, const struct monitor_event *event)
 {
     struct json_object *object = json_object_new_object(), *time = json_object_new_object();
@@ -156,6 +165,10 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
     }
     if (event->on_device)
         json_object_object_add(object, "data", device_data(event));
+    if (event->on_tray)
+        json_object_object_add(object, "data", tray_data(event));
+    if (event->on_dump)
+        json_object_object_add(object, "data", monitor_dump_data(event->actual, event->why));
     if (event->on_disk)
         json_object_object_add(object, "data", disk_data(event));
     send_object(qmp, object);

@@ -58,6 +58,14 @@ bool monitor_expire_password(struct monitor_call *call)
 
 #define PORT_BASE 5900u
 
+static void put_auth(struct json_object *result, const struct options_screen *screen)
+{
+    char text[48];
+    snprintf(text, sizeof(text), "%s%s", screen->vnc_tls ? "vencrypt+x509+" : "",
+             screen->vnc_password ? "vnc" : "none");
+    monitor_put_text(result, "auth", text);
+}
+
 /* Who is connected is not said; in QEMU's answer that may be left out. */
 bool monitor_query_vnc(struct monitor_call *call)
 {
@@ -66,18 +74,24 @@ bool monitor_query_vnc(struct monitor_call *call)
     char text[48];
     call->result = json_object_new_object();
     monitor_put_bool(call->result, "enabled", screen->vnc != NULL);
+    if (screen->vnc && strncmp(screen->vnc, "unix:", 5) == 0) {
+        monitor_put_text(call->result, "host", "");
+        monitor_put_text(call->result, "service", screen->vnc + 5);
+        monitor_put_text(call->result, "family", "unix");
+        put_auth(call->result, screen);
+        return true;
+    }
     if (!screen->vnc || !resolve_split(screen->vnc, strlen(screen->vnc), &place, NULL))
         return true;
     const char *host = place.host[0] ? place.host : "127.0.0.1";
     monitor_put_text(call->result, "host", host);
-    snprintf(text, sizeof(text), "%u", PORT_BASE + place.port);
+    unsigned port = screen_vnc_port(call->screen);
+    snprintf(text, sizeof(text), "%u", port ? port : PORT_BASE + place.port);
     monitor_put_text(call->result, "service", text);
     monitor_put_text(call->result, "family",
                      strchr(host, ':')                        ? "ipv6"
                      : host[strspn(host, "0123456789.")] == 0 ? "ipv4"
                                                               : "unknown");
-    snprintf(text, sizeof(text), "%s%s", screen->vnc_tls ? "vencrypt+x509+" : "",
-             screen->vnc_password ? "vnc" : "none");
-    monitor_put_text(call->result, "auth", text);
+    put_auth(call->result, screen);
     return true;
 }

@@ -43,6 +43,33 @@ bool options_only_keys(const struct option_pairs *pairs, const char *const *keys
     return true;
 }
 
+/* RFC 4648, section 4; lines may end anywhere. False: it is something else, has a NUL, or is too long. */
+static bool decode_base64(const char *from, char *to, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned bits = 0, count = 0, padding = 0;
+    size_t length = 0;
+    for (; *from; from++) {
+        const char *digit = strchr(digits, *from);
+        if (*from == '\r' || *from == '\n')
+            continue;
+        padding += *from == '=';
+        if (*from == '=' ? padding > 2 : !digit || padding)
+            return false;
+        bits = bits << 6 | (digit ? (unsigned)(digit - digits) : 0);
+        if (++count % 4)
+            continue;
+        for (unsigned n = 0; n < 3 - padding; n++, length++) {
+            if (length + 1 >= size || !(bits >> (16 - 8 * n) & 255))
+                return false;
+            to[length] = (char)(bits >> (16 - 8 * n) & 255);
+        }
+        bits = 0;
+    }
+    to[length] = 0;
+    return count % 4 == 0;
+}
+
 /* As in QEMU: either the secret itself (which others see in the list of processes), or a file that holds
  * it. */
 static bool take_secret(struct options *options, const struct option_pairs *pairs, struct error *error)
@@ -54,11 +81,18 @@ static bool take_secret(struct options *options, const struct option_pairs *pair
         return false;
     if (!data == !file)
         return error_set(error, "-object secret: one of data=TEXT and file=PATH is needed");
-    if (format && strcmp(format, "raw") != 0)
-        return options_bad_value(error, "-object secret,format", format, "raw");
-    char value[4100];
-    if (snprintf(value, sizeof(value), "%c%s", data ? '=' : '@', data ? data : file) >= (int)sizeof(value))
+    bool coded = format && strcmp(format, "base64") == 0;
+    if (format && !coded && strcmp(format, "raw") != 0)
+        return options_bad_value(error, "-object secret,format", format, "raw, base64");
+    char value[4100], text[4096];
+    if (coded && data && !decode_base64(data, text, sizeof(text)))
+        return error_set(error, "-object secret,format=base64: data= is not base64, or too long");
+    if (coded && data)
+        data = text;
+    char kind = data ? '=' : coded ? '%' : '@';
+    if (snprintf(value, sizeof(value), "%c%s", kind, data ? data : file) >= (int)sizeof(value))
         return error_set(error, "-object secret: it is too long");
+    explicit_bzero(text, sizeof(text));
     struct options_named named = { .id = option_pairs_get(pairs, "id"),
                                    .value = option_strings_add(&options->strings, value, strlen(value)) };
     explicit_bzero(value, sizeof(value));
@@ -74,6 +108,7 @@ bool options_read_secret(const struct options *options, const char *id, char *te
     if (!named)
         return error_set(error, "there is no -object secret,id=%s", id);
     snprintf(text, size, "%s", named->value + 1);
+    bool coded = named->value[0] == '%';
     if (named->value[0] == '=')
         return true;
     FILE *file = fopen(named->value + 1, "re");
@@ -84,6 +119,9 @@ bool options_read_secret(const struct options *options, const char *id, char *te
     if (file)
         fclose(file);
     text[length] = 0;
+    if (ok && coded)
+        return decode_base64(text, text, size) ||
+               error_set(error, "-object secret,id=%s: %s: not base64", id, named->value + 1);
     text[strcspn(text, "\r\n")] = 0; /* editors end a file in this way */
     return ok;
 }
@@ -130,7 +168,7 @@ const struct options_tls *options_find_tls(const struct options *options, const 
 }
 
 /* Accepted: disks have threads of their own. */
-static bool take_iothread(const struct option_pairs *pairs, struct error *error)
+static bool take_iothread(struct options *options, const struct option_pairs *pairs, struct error *error)
 {
     static const char *const keys[] = { "qom-type",
                                         "id",
@@ -141,9 +179,9 @@ static bool take_iothread(const struct option_pairs *pairs, struct error *error)
                                         "thread-pool-min",
                                         "thread-pool-max",
                                         NULL };
-    const char *id = option_pairs_get(pairs, "id");
+    struct options_named named = { .id = option_pairs_get(pairs, "id") };
     return options_only_keys(pairs, keys, "-object iothread", "id", error) &&
-           ((id && *id) || error_set(error, "-object iothread: id=ID is missing"));
+           options_add_named(options->iothreads, &options->iothread_count, &named, "-object iothread", error);
 }
 
 bool options_take_object(struct options *options, const char *argument, struct error *error)
@@ -163,7 +201,7 @@ bool options_take_object(struct options *options, const char *argument, struct e
         (strcmp(type + 15, "ram") == 0 || strcmp(type + 15, "file") == 0 || strcmp(type + 15, "memfd") == 0))
         return options_take_memory_backend(options, type, &pairs, error);
     if (type && strcmp(type, "iothread") == 0)
-        return take_iothread(&pairs, error);
+        return take_iothread(options, &pairs, error);
     bool builtin = type && strcmp(type, "rng-builtin") == 0;
     if (!builtin && (!type || strcmp(type, "rng-random") != 0))
         return options_bad_value(

@@ -295,6 +295,19 @@ static bool take_plugged(struct options *options, struct options_device *device,
     return true;
 }
 
+/* Is there a device of that id already? Ports of consoles have names of their own. */
+static bool id_is_taken(const struct options *options, const char *id)
+{
+    const struct machine_config *machine = &options->machine;
+    for (unsigned n = 0; n < options->device_count; n++)
+        if (options->devices[n].settings.id && strcmp(options->devices[n].settings.id, id) == 0)
+            return true;
+    for (unsigned n = 0; n < machine->unit_count; n++)
+        if (machine->units[n].settings.id && strcmp(machine->units[n].settings.id, id) == 0)
+            return true;
+    return false;
+}
+
 bool options_take_device(struct options *options, const char *argument, struct error *error)
 {
     struct option_pairs pairs;
@@ -326,6 +339,9 @@ bool options_take_device(struct options *options, const char *argument, struct e
         return take_file(device.model, &options->machine.ramfb, &pairs, error);
     if (device.model == &vmcoreinfo_model)
         return take_file(device.model, &options->machine.vmcoreinfo, &pairs, error);
+    const char *id = option_pairs_get(&pairs, "id");
+    if (id && id_is_taken(options, id))
+        return error_set(error, "%s: Duplicate ID '%.60s' for device", flag, id);
     if (!options_add_globals(options, name, &device, &pairs, error))
         return false;
     if (device.model->buses & DEVICE_BUS_SERIAL)

@@ -150,7 +150,7 @@ void options_forget_hostfwd(struct options *options, unsigned number, const char
 
 /* ---- Nodes of images ----------------------------------------------------------------------------------- */
 
-static struct options_drive *find_node(struct options *options, const char *name)
+struct options_drive *options_find_node(struct options *options, const char *name)
 {
     for (unsigned n = 0; n < options->drive_count; n++) {
         struct options_drive *drive = &options->drives[n];
@@ -165,7 +165,7 @@ static void release_parts(struct options *options)
 {
     for (unsigned n = 0; n < options->drive_count; n++) {
         struct options_drive *drive = &options->drives[n];
-        if (drive->owner && !find_node(options, drive->owner)) {
+        if (drive->owner && !options_find_node(options, drive->owner)) {
             drive->owner = NULL;
             drive->used = false;
         }
@@ -182,7 +182,7 @@ bool options_add_node(struct options *options, const char *text, struct error *e
 
 bool options_remove_node(struct options *options, const char *name, struct error *error)
 {
-    struct options_drive *drive = find_node(options, name);
+    struct options_drive *drive = options_find_node(options, name);
     if (!drive)
         return error_set(error, "Failed to find node with node-name='%.60s'", name);
     if (drive->used)

@@ -69,7 +69,7 @@ static bool take_nothing(struct options *options, const char *argument, struct e
 static bool take_log(struct options *options, const char *argument, struct error *error)
 {
     (void)error;
-    if (options_is_help(argument))
+    if (options_is_help(argument) || strcmp(argument, "trace:help") == 0)
         options->action = OPTIONS_LIST_LOG;
     else
         options->log_list = argument;
@@ -151,6 +151,10 @@ static bool take_flag(struct options *options, const struct flag *flag, const ch
 {
     if (options_is_help(argument) && has_help(flag))
         return list_keys(options, NULL, flag->name, error);
+    if (options_asks_for_values(flag->name, argument, &options->help_with)) {
+        options->action = OPTIONS_LIST_VALUES;
+        return true;
+    }
     if (*argument == '{' && strpbrk(flag->argument, "=,")) {
         argument = options_read_json(options, flag->name, argument, error);
         return argument && flag->take(options, argument, error);
@@ -396,6 +400,7 @@ void options_print(const struct options *options, FILE *out)
     case OPTIONS_LIST_DEVICES: options_print_devices(options->help_with, out); break;
     case OPTIONS_LIST_ACCELS: options_print_accels(out); break;
     case OPTIONS_LIST_KEYS: print_keys(options, out); break;
+    case OPTIONS_LIST_VALUES: fputs(options->help_with, out); break;
     case OPTIONS_LIST_LOG:
 #define X(name, option, text) fprintf(out, "%-14s %s\n", option, text);
         LOG_CATEGORIES(X)

@@ -34,8 +34,9 @@ enum options_action {
     OPTIONS_LIST_DEVICES,
     OPTIONS_LIST_LOG,
     OPTIONS_LIST_ACCELS,
-    OPTIONS_IDENTIFY,  /* says what options.identify is */
-    OPTIONS_LIST_KEYS, /* the keys of a flag, or its lines of -help */
+    OPTIONS_IDENTIFY,    /* says what options.identify is */
+    OPTIONS_LIST_KEYS,   /* the keys of a flag, or its lines of -help */
+    OPTIONS_LIST_VALUES, /* the values of a key: help_with is the text */
 };
 
 enum options_view { OPTIONS_VIEW_DEFAULT, OPTIONS_VIEW_NONE, OPTIONS_VIEW_SDL };
@@ -43,10 +44,11 @@ enum options_view { OPTIONS_VIEW_DEFAULT, OPTIONS_VIEW_NONE, OPTIONS_VIEW_SDL };
 /* -display, -vnc, -full-screen, -screendump. */
 struct options_screen {
     enum options_view view;
-    bool software;    /* SDL: gl=off */
-    bool full_screen; /* SDL */
-    bool no_close;    /* SDL: window-close=off */
-    const char *vnc;  /* [HOST]:N; NULL: none */
+    bool software;     /* SDL: gl=off */
+    bool full_screen;  /* SDL */
+    bool no_close;     /* SDL: window-close=off */
+    const char *vnc;   /* [HOST]:N, or unix:PATH; NULL: none */
+    unsigned vnc_last; /* up to which N the first is looked for that is free; 0: N alone */
     bool vnc_password;
     bool vnc_insecure;      /* other computers may connect without a password */
     const char *vnc_secret; /* an -object secret; NULL: none */
@@ -246,6 +248,8 @@ struct options {
     const char *unit_texts[MACHINE_UNITS_MAX]; /* of machine.units: the arguments of -device, for messages */
     struct options_named rngs[OPTIONS_ITEMS_MAX];
     unsigned rng_count;
+    struct options_named iothreads[OPTIONS_ITEMS_MAX];
+    unsigned iothread_count;
     struct options_named secrets[OPTIONS_ITEMS_MAX]; /* value: =TEXT or @FILE */
     unsigned secret_count;
     struct options_tls tls[OPTIONS_ITEMS_MAX];
@@ -287,6 +291,9 @@ void options_unplug(struct options *options, unsigned number);
 bool options_add_node(struct options *options, const char *text, struct error *error);
 bool options_remove_node(struct options *options, const char *name, struct error *error);
 
+/* The node of that name; NULL: there is none. */
+struct options_drive *options_find_node(struct options *options, const char *name);
+
 /* Prints the list of -help, -machine help, -cpu help, -device help or -d help. */
 void options_print(const struct options *options, FILE *out);
 
@@ -306,6 +313,8 @@ bool options_take_accel_list(struct options *options, const char *list, struct e
 /* Second step: checks that one of the requested ways exists here. */
 bool options_join_accel(struct options *options, struct error *error);
 void options_print_accels(FILE *out);
+/* Has the flag's argument "model=help" or the like? Then *text becomes the list. (print.c) */
+bool options_asks_for_values(const char *flag, const char *argument, const char **text);
 
 /* print.c: what to type, for somebody who typed nothing; the CPUs with their extensions. */
 void options_print_first_steps(FILE *out);

@@ -24,6 +24,37 @@ void options_print_first_steps(FILE *out)
         out);
 }
 
+#define CARDS                                                                                                \
+    "Available NIC models for this configuration:\n"                                                         \
+    "e1000\ne1000e\nvirtio\nvirtio-net-device\nvirtio-net-pci\n"
+
+bool options_asks_for_values(const char *flag, const char *argument, const char **text)
+{
+    static const struct {
+        const char *flag, *key, *text;
+    } lists[] = {
+        { "nic", "model", CARDS },
+        { "net", "model", CARDS },
+        { "drive", "format", "Supported formats: raw qcow2\n" },
+        { "audio", "model", "Valid sound card names (comma separated):\nvirtio  virtio-sound-pci\n" },
+    };
+    for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++) {
+        size_t length = strlen(lists[n].key);
+        if (strcmp(lists[n].flag, flag) != 0)
+            continue;
+        for (const char *at = argument; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+            bool is_key = strncmp(at, lists[n].key, length) == 0 && at[length] == '=';
+            size_t value = is_key ? strcspn(at + length + 1, ",") : 0;
+            *text = lists[n].text;
+            if ((value == 4 && strncmp(at + length + 1, "help", 4) == 0) ||
+                (value == 1 && at[length + 1] == '?'))
+                return true;
+        }
+    }
+    *text = NULL;
+    return false;
+}
+
 #define CPU_LINE 110 /* columns */
 
 static void print_cpu(const struct isa_model *model, FILE *out)

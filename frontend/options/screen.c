@@ -27,7 +27,8 @@ static bool display_type(struct options *options, void *item, const char *value,
     else if (value && strcmp(value, "default") == 0)
         screen->view = OPTIONS_VIEW_DEFAULT;
     else
-        return options_bad_value(error, "-display", value, "none, sdl (also gtk, cocoa), vnc=[HOST]:N");
+        return options_bad_value(error, "-display", value,
+                                 "none, sdl (also gtk, cocoa), vnc=[HOST]:N, vnc=unix:PATH");
     return true;
 }
 
@@ -104,10 +105,21 @@ static bool vnc_address(struct options *options, void *item, const char *value, 
     struct resolve_place place;
     struct error why = { "" };
     const char *text = value ? value : "";
+    options->screen.vnc = text;
+    if (strncmp(text, "unix:", 5) == 0)
+        return text[5] || error_set(error, "-vnc unix:PATH: the path is missing");
     if (!resolve_split(text, strlen(text), &place, &why) || !place.has_port || place.port > VNC_PORTS)
         return error_set(error, "-vnc %s: not [HOST]:N%s%s%s; N is the port less 5900, so at most %u", text,
                          why.text[0] ? " (" : "", why.text, why.text[0] ? ")" : "", VNC_PORTS);
-    options->screen.vnc = text;
+    return true;
+}
+
+static bool vnc_last(struct options *options, void *item, const char *value, struct error *error)
+{
+    uint64_t last;
+    if (!option_parse_number(value, &last) || last > VNC_PORTS)
+        return options_bad_value(error, "-vnc ...,to", value, "the highest N, up to 59635");
+    options->screen.vnc_last = (unsigned)last;
     return true;
 }
 
@@ -195,7 +207,8 @@ static unsigned vnc_number(const struct options_screen *screen)
 bool options_take_vnc(struct options *options, const char *argument, struct error *error)
 {
     static const struct options_key keys[] = {
-        { "address", vnc_address },
+        { "vnc", vnc_address },
+        { "to", vnc_last },
         { "password", vnc_password },
         { "password-secret", vnc_secret },
         { "insecure", vnc_insecure },
@@ -213,13 +226,19 @@ bool options_take_vnc(struct options *options, const char *argument, struct erro
     screen->vnc = screen->vnc_secret = screen->vnc_origin = screen->vnc_tls = NULL;
     screen->vnc_password = screen->vnc_insecure = false;
     screen->vnc_websocket = 0;
+    screen->vnc_last = 0;
     if (strcmp(argument, "none") == 0)
         return true;
-    if (!option_pairs_split(&pairs, &options->strings, argument, "address", error) ||
+    if (!option_pairs_split(&pairs, &options->strings, argument, "vnc", error) ||
         !options_take_pairs(options, &pairs, keys, &websocket, "-vnc", error))
         return false;
     if (!screen->vnc)
-        return error_set(error, "-vnc %s: not [HOST]:N; N is the port less 5900", argument);
+        return error_set(error, "-vnc %s: not [HOST]:N or unix:PATH; N is the port less 5900", argument);
+    bool local = strncmp(screen->vnc, "unix:", 5) == 0;
+    if (local && (websocket || screen->vnc_websocket || screen->vnc_last))
+        return error_set(error, "-vnc %s: websocket= and to= are for [HOST]:N", argument);
+    if (screen->vnc_last && screen->vnc_last < vnc_number(screen))
+        return error_set(error, "-vnc %s: to= is below N", argument);
     if (websocket)
         screen->vnc_websocket = (uint16_t)(VNC_WEBSOCKET_PORT + vnc_number(screen));
     if (screen->vnc_origin && !screen->vnc_websocket)

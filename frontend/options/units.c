@@ -132,6 +132,7 @@ bool options_join_units(struct options *options, struct error *error)
         if (!options_join_drive(options, options->unit_texts[n], &unit->settings, &unit->drive,
                                 &unit->drive_id, error))
             return false;
+        unit->of_node = options_find_node(options, unit->drive_id) != NULL;
         if (cd)
             unit->drive.read_only = true;
         else if (!options_has_medium(&unit->drive, options->unit_texts[n], error))

@@ -31,7 +31,7 @@ void gdb_kill(struct gdb *gdb)
 /* Asks for a reset. False, with an error reply, if a reset would end the run. */
 static bool restart(struct gdb *gdb)
 {
-    if (gdb->machine->config.no_reboot) {
+    if (atomic_load(&gdb->machine->no_reboot)) {
         gdb_reply_error(gdb, ".with -no-reboot a reset is the end");
         return false;
     }

@@ -406,7 +406,7 @@ static void on_notice(void *opaque, enum machine_notice notice, bool by_guest)
         atomic_store(&gdb->was_reset, true);
         wake(gdb);
     }
-    bool off = notice == MACHINE_NOTICE_SHUTDOWN && gdb->machine->config.no_shutdown;
+    bool off = notice == MACHINE_NOTICE_SHUTDOWN && atomic_load(&gdb->machine->no_shutdown);
     if (notice != MACHINE_NOTICE_PAUSED && !off)
         return;
     atomic_store(&gdb->paused_by_other, true);

@@ -63,6 +63,8 @@ chmod 755 "$work/root/run.sh" "$work/root/etc/acpi/PWRF/00000080"
 cat "$guest_dir/initramfs.cpio" "$guest_dir/initramfs-screen.cpio" "$work/extra.cpio" >"$work/data/initramfs.cpio"
 cp "$guest_dir/vmlinux" "$work/data"
 head -c 1048576 /dev/urandom >"$work/data/hot.img"
+truncate -s 65536 "$work/data/one.iso"
+truncate -s 131072 "$work/data/two.iso"
 qemu-img create -q -f qcow2 "$work/data/cold.qcow2" 64M
 qemu-img create -q -f qcow2 "$work/data/imported.qcow2" 64M
 chmod 755 "$work"
@@ -75,6 +77,7 @@ cat >"$work/guest.xml" <<END
   <name>guest</name>
   <memory unit='MiB'>256</memory>
   <vcpu>2</vcpu>
+  <iothreads>1</iothreads>
   <os>
     <type arch='riscv64' machine='virt'>hvm</type>
     <kernel>$work/data/vmlinux</kernel>
@@ -91,10 +94,18 @@ $(for _ in 1 2 3 4 5 6 7 8; do echo "    <controller type='pci' model='pcie-root
       <source file='$work/data/cold.qcow2'/>
       <target dev='vda' bus='virtio'/>
     </disk>
+    <controller type='sata'><address type='pci' bus='0' slot='0x1e'/></controller>
+    <disk type='file' device='cdrom'>
+      <driver name='qemu' type='raw'/>
+      <source file='$work/data/one.iso'/>
+      <target dev='sda' bus='sata'/>
+      <readonly/>
+    </disk>
     <interface type='user'>
       <model type='virtio'/>
     </interface>
     <rng model='virtio'>
+      <rate bytes='1024' period='1000'/>
       <backend model='random'>/dev/urandom</backend>
     </rng>
     <memballoon model='virtio'/>
@@ -213,6 +224,14 @@ tries "domblkstat guest vda"
 answers "rd_bytes [1-9]"
 tries "setmem guest 200M --live" "dommemstat guest --period 2 --live" "dommemstat guest" "blkdeviotune guest vda" \
     "qemu-monitor-command guest --hmp info_pci"
+tries "change-media guest sda $work/data/two.iso --update --live" "domblkinfo guest sda"
+answers "Capacity: *131072"
+tries "change-media guest sda --eject --live" "change-media guest sda $work/data/one.iso --insert --live" \
+    "domblklist guest" "iothreadinfo guest" "dump guest $work/data/core --memory-only --format elf"
+[ "$(stat -c %s "$work/data/core")" -gt 268435456 ] || { echo "FAILED  the dump is too short"; failed=1; }
+tries "blkdeviotune guest vda --total-bytes-sec 50000000 --write-iops-sec 500 --live" "blkdeviotune guest vda"
+answers "total_bytes_sec: *50000000"
+tries "blkdeviotune guest vda --total-bytes-sec 0 --write-iops-sec 0 --live"
 tries "snapshot-create-as guest one" "snapshot-list guest"
 answers one
 tries "save guest $work/data/saved"

@@ -120,10 +120,14 @@ def errors(rvive):
             answer = qmp.ask("device_del", id=name)["error"]
             check(answer["class"] == kind and text in answer["desc"], "device_del %s: %r" % (name, answer))
         missing = emulator.path("missing.img")
-        check(qmp.ask("blockdev-add", driver="file", node_name="m", filename=missing) == {"return": {}}, "blockdev-add")
-        wrong(qmp, "missing.img", driver="virtio-blk-pci", id="x", bus="pci.1", drive="m")
-        wrong(qmp, "missing.img", driver="virtio-blk-pci", id="x", bus="pci.1", drive="m")
-        check("is taken" in qmp.ask("blockdev-add", driver="file", node_name="m", filename=missing)["error"]["desc"], "twice")
+        answer = qmp.ask("blockdev-add", driver="file", node_name="m", filename=missing)["error"]["desc"]
+        check("Could not open" in answer and "missing.img" in answer, "no file: " + answer)
+        # A file that is there, but that cannot be a disk.
+        answer = qmp.ask("blockdev-add", driver="file", node_name="m", filename="/dev/null")
+        check(answer == {"return": {}}, "blockdev-add: %r" % answer)
+        wrong(qmp, "/dev/null", driver="virtio-blk-pci", id="x", bus="pci.1", drive="m")
+        wrong(qmp, "/dev/null", driver="virtio-blk-pci", id="x", bus="pci.1", drive="m")
+        check("is taken" in qmp.ask("blockdev-add", driver="file", node_name="m", filename="/dev/null")["error"]["desc"], "twice")
         check(qmp.ask("blockdev-del", node_name="m") == {"return": {}}, "blockdev-del")
         check("Failed to find node" in qmp.ask("blockdev-del", node_name="m")["error"]["desc"], "blockdev-del of nothing")
         text = Text(emulator.path("mon"))

@@ -66,8 +66,8 @@ def disks(rvive):
 
 def names(qmp):
     """A node has no name as a drive; a device is named by its path, as QEMU does."""
-    wanted = {"/machine/peripheral/disk0/virtio-backend": ("", "n0"), "/machine/peripheral/disk1": ("", "n1"),
-              "/machine/peripheral/nv": ("d3", "d3")}
+    wanted = {"/machine/peripheral/disk0/virtio-backend": ("", "n0"), "disk1": ("", "n1"),
+              "nv": ("d3", "d3")}
     rows = {row["qdev"]: row for row in fine(qmp, "query-block")}
     stats = {row["qdev"]: row for row in fine(qmp, "query-blockstats")}
     for path, (drive, node) in wanted.items():
@@ -75,7 +75,7 @@ def names(qmp):
               "query-block %s: %r" % (path, rows))
         check(path in stats and stats[path]["device"] == drive and stats[path]["node-name"] == node,
               "query-blockstats %s: %r" % (path, stats))
-    one = stats["/machine/peripheral/disk1"]
+    one = stats["disk1"]
     check(one["parent"]["node-name"] == "f1" and one["stats"]["rd_operations"] == 0 and one["stats"]["timed_stats"] == [],
           "query-blockstats: %r" % one)
     nodes = {row["node-name"]: row for row in fine(qmp, "query-blockstats", query_nodes=True)}

@@ -39,6 +39,27 @@ static uint64_t last_of(unsigned count, bool write, uint64_t bytes)
     return wait;
 }
 
+/* New limits begin without what was done under the old ones. */
+START_TEST(limits_change)
+{
+    memset(&limits, 0, sizeof(limits));
+    rate(BLOCK_THROTTLE_BYTES, TOTAL)->rate = 1000;
+    struct block_throttle *throttle = block_throttle_create(&limits);
+    block_throttle_take(throttle, true, 100000, START);
+    ck_assert_uint_gt(block_throttle_take(throttle, true, 1, START), SECOND);
+    rate(BLOCK_THROTTLE_BYTES, TOTAL)->rate = 2000;
+    block_throttle_change(throttle, &limits);
+    ck_assert_uint_eq(block_throttle_get(throttle).rates[BLOCK_THROTTLE_BYTES][TOTAL].rate, 2000);
+    ck_assert_uint_eq(block_throttle_take(throttle, true, 100000, START), 0);
+    ck_assert_uint_gt(block_throttle_take(throttle, true, 1, START), SECOND);
+    memset(&limits, 0, sizeof(limits));
+    block_throttle_change(throttle, &limits);
+    for (unsigned n = 0; n < 10; n++)
+        ck_assert_uint_eq(block_throttle_take(throttle, false, UINT64_MAX, START), 0);
+    block_throttle_destroy(throttle);
+}
+END_TEST
+
 START_TEST(rates)
 {
     limits = (struct block_throttle_limits){ 0 };
@@ -210,6 +231,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("throttle");
     TCase *tests = tcase_create("all");
+    tcase_add_test(tests, limits_change);
     tcase_add_test(tests, rates);
     tcase_add_test(tests, directions);
     tcase_add_test(tests, bursts);

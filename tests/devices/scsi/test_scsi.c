@@ -468,6 +468,52 @@ START_TEST(media)
 }
 END_TEST
 
+static unsigned trays_opened, trays_closed;
+
+static void tray_moved(void *opaque, bool open)
+{
+    ck_assert_ptr_eq(opaque, unit);
+    trays_opened += open;
+    trays_closed += !open;
+}
+
+static void check_trays(unsigned opened, unsigned closed)
+{
+    ck_assert_uint_eq(trays_opened, opened);
+    ck_assert_uint_eq(trays_closed, closed);
+}
+
+/* Who moves the tray, and how, the listener is told once. */
+START_TEST(cd_tray)
+{
+    make_cd();
+    scsi_unit_on_tray(unit, tray_moved, unit);
+    GOOD(RUN(SCSI_NO_DATA, 0, 0x1b, 0, 0, 0, 2));
+    GOOD(RUN(SCSI_NO_DATA, 0, 0x1b, 0, 0, 0, 2));
+    check_trays(1, 0);
+    GOOD(RUN(SCSI_NO_DATA, 0, 0x1b, 0, 0, 0, 3));
+    check_trays(1, 1);
+    FAILS(TEST_READY(), 0x062800);
+    GOOD(RUN(SCSI_NO_DATA, 0, 0x1e, 0, 0, 0, 1)); /* locked */
+    FAILS(RUN(SCSI_NO_DATA, 0, 0x1b, 0, 0, 0, 2), 0x055302);
+    check_trays(1, 1);
+    scsi_unit_move_tray(unit, true);
+    scsi_unit_move_tray(unit, true);
+    check_trays(2, 1);
+    ck_assert(scsi_unit_medium(unit).open && scsi_unit_medium(unit).in == &disk.blockdev);
+    ck_assert_ptr_eq(scsi_unit_take_medium(unit), &disk.blockdev);
+    check_trays(2, 1);
+    scsi_unit_lay_medium(unit, &other.blockdev);
+    ck_assert(scsi_unit_medium(unit).open && scsi_unit_medium(unit).in == &other.blockdev);
+    FAILS(TEST_READY(), 0x023a02);
+    scsi_unit_move_tray(unit, false);
+    check_trays(2, 2);
+    FAILS(TEST_READY(), 0x062800);
+    GOOD(TEST_READY());
+    done();
+}
+END_TEST
+
 /* ---- Any command --------------------------------------------------------------------------------------- */
 
 START_TEST(any_command)
@@ -596,6 +642,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, mode_pages);
     tcase_add_test(tests, cd);
     tcase_add_test(tests, media);
+    tcase_add_test(tests, cd_tray);
     tcase_add_loop_test(tests, any_command, 0, 2);
     tcase_add_test(tests, state);
     tcase_add_test(tests, impossible_configs);

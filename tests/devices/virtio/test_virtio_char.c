@@ -13,6 +13,7 @@
 #include "devices/virtio/rng.h"
 #include "tests/devices/virtio/guest.h"
 #include "tests/suite.h"
+#include "util/host_time.h"
 
 #define RING_AT (GUEST_RAM_BASE + 0x10000)
 #define DATA_AT (GUEST_RAM_BASE + 0x20000)
@@ -91,6 +92,33 @@ START_TEST(rng_reads_the_named_source)
     ck_assert(ring_take(&ring, NULL, &written));
     ck_assert_uint_eq(written, 0);
     ck_assert_mem_eq(guest_host(&guest, DATA_AT), expected, 33);
+    guest_destroy(&guest);
+}
+END_TEST
+
+/* A period's bytes come at once, over several requests; the next request waits until the period is over. */
+START_TEST(rng_has_a_limit)
+{
+    struct ring ring;
+    struct error error;
+    struct virtio_rng_config config = { .path = NULL, .max_bytes = 48, .period_ms = 300 };
+    plug(virtio_rng_create(&config, &error), false);
+    rng_start(&ring);
+    uint32_t written, expected[] = { 32, 16, 32, 16 };
+    uint64_t before = host_now_ms();
+    for (unsigned n = 0; n < 4; n++) {
+        ring_desc(&ring, 0, DATA_AT, 32, DESC_WRITE, 0);
+        ring_offer(&ring, 0);
+        ring_kick(&ring);
+        ck_assert(ring_take(&ring, NULL, &written));
+        ck_assert_uint_eq(written, expected[n]);
+    }
+    uint64_t took = host_now_ms() - before;
+    ck_assert_uint_ge(took, 300);
+    /* A request that waits does not keep the device from being reset and destroyed. */
+    ring_offer(&ring, 0);
+    ring_kick(&ring);
+    guest_negotiate(&guest, 0);
     guest_destroy(&guest);
 }
 END_TEST
@@ -347,6 +375,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, rng_fills_buffers, 0, 4);
     tcase_add_test(tcase, rng_reads_the_named_source);
+    tcase_add_test(tcase, rng_has_a_limit);
     tcase_add_test(tcase, rng_refuses_sources);
     tcase_add_loop_test(tcase, console_output, 0, 2);
     tcase_add_loop_test(tcase, console_input_is_never_lost, 0, 2);
