@@ -194,10 +194,10 @@ const struct options_key *options_keys_of(const char *name)
 static bool take_argument(struct options *options, char *const *argv, int argc, int *at, struct error *error)
 {
     const char *given = argv[*at];
-    if (given[0] != '-' || given[1] == '\0')
-        return error_set(error,
-                         "%s: an argument without a flag; a disk image needs -drive file=%s,format=raw",
-                         given, given);
+    if (given[0] != '-') /* as on QEMU, a disk image */
+        return options_take_hda(options, given, error);
+    if (given[1] == '\0')
+        return error_set(error, "-: an argument that is neither a flag nor a disk image");
     const char *name = given + 1 + (given[1] == '-');
     size_t length = given[1] == '-' ? strcspn(name, "=") : strlen(name); /* this form includes --name=value */
     const struct flag *flag = find_flag(name, length);
@@ -341,12 +341,13 @@ void options_free(struct options *options)
 
 /* ---- Lists --------------------------------------------------------------------------------------------- */
 
+#define HELP_COLUMN 34
+
 static void print_flag(const struct flag *flag, FILE *out)
 {
-    char left[160];
-    snprintf(left, sizeof(left), "-%s%s%s", flag->name, flag->argument ? " " : "",
-             flag->argument ? flag->argument : "");
-    fprintf(out, "%-34s %s\n", left, flag->text);
+    int used =
+        fprintf(out, "-%s%s%s", flag->name, flag->argument ? " " : "", flag->argument ? flag->argument : "");
+    fprintf(out, "%*s %s\n", used < HELP_COLUMN ? HELP_COLUMN - used : 0, "", flag->text);
 }
 
 static void print_help(FILE *out)

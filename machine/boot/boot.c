@@ -83,6 +83,32 @@ static uint64_t program_base(const struct machine *machine)
     return board->ram_base;
 }
 
+/* QEMU looks for a -bios that is no file in its data folders, and scripts name OpenSBI as it is called there.
+ * Such a name stands for the default firmware of that width. *path has it then; false, with *error filled. */
+static bool find_by_name(const struct machine_config *config, const char **bios, char *path, size_t size,
+                         struct error *error)
+{
+    unsigned xlen = 0;
+    int length = 0;
+    if (access(*bios, F_OK) == 0)
+        return true;
+    if (config->firmware_dir && !strchr(*bios, '/')) {
+        int written = snprintf(path, size, "%s/%s", config->firmware_dir, *bios);
+        if (written > 0 && (size_t)written < size && access(path, R_OK) == 0) {
+            *bios = path;
+            return true;
+        }
+    }
+    if (sscanf(*bios, "opensbi-riscv%2u-generic-fw_dynamic.bin%n", &xlen, &length) != 1 || !length ||
+        (*bios)[length])
+        return true; /* opening it says what is wrong */
+    if (xlen != config->isa.xlen)
+        return error_set(error, "-bios %s: it is for RV%u, and the harts are RV%u", *bios, xlen,
+                         config->isa.xlen);
+    *bios = path;
+    return find_default_firmware(config, path, size, error);
+}
+
 static bool load_firmware(struct machine *machine, struct error *error)
 {
     const char *bios = machine->config.bios;
@@ -94,6 +120,8 @@ static bool load_firmware(struct machine *machine, struct error *error)
             return false;
         bios = path;
     }
+    if (!find_by_name(&machine->config, &bios, path, sizeof(path), error))
+        return false;
     return loader_add_file(&machine->loader, bios, LOADER_ELF, program_base(machine), &machine->firmware,
                            error);
 }

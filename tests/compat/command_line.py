@@ -86,6 +86,13 @@ def names_and_firmware():
     write("firmware/opensbi-riscv32-generic-fw_dynamic.bin", OFF)
     run(rvive, ["-cpu", "rv32", "-bios", "default"], 0, silent=True, environment=folder)
     run(rvive32, [], 0, silent=True, environment=folder)
+    named = "opensbi-riscv%d-generic-fw_dynamic.bin"  # a name in QEMU's data folders
+    run(rvive, ["-bios", named % 64], 0, silent=True, environment=folder)
+    run(rvive32, ["-bios", named % 32], 0, silent=True, environment=folder)
+    run(rvive, ["-bios", named % 32], 1, says="it is for RV32, and the harts are RV64", environment=folder)
+    run(rvive, ["-bios", "other.bin"], 1, says="other.bin", environment=folder)
+    write("firmware/other.bin", OFF)
+    run(rvive, ["-bios", "other.bin", "-L", "firmware"], 0, silent=True)
     write("firmware/opensbi-riscv64-generic-fw_dynamic.bin", OFF)
     os.unlink("firmware/fw_dynamic.bin")
     run(rvive, [], 0, silent=True, environment=folder)

@@ -229,6 +229,26 @@ START_TEST(memory)
     ck_assert_uint_eq(options.machine.nodes[1].ram_size, UINT64_C(32) << 20);
     parsed("-smp 2,maxcpus=4,sockets=1,cores=4,threads=1");
     ck_assert_uint_eq(options.machine.smp, 2);
+    static const struct {
+        const char *line;
+        unsigned harts;
+    } topologies[] = {
+        { "-smp 4,maxcpus=8,sockets=2", 4 }, { "-smp 4,sockets=2,cores=1", 4 },
+        { "-smp cores=3,sockets=2", 6 },     { "-smp maxcpus=6,threads=2", 6 },
+        { "-smp 2,maxcpus=4,cores=2", 2 },   { "-smp 2,dies=1", 2 },
+        { "-smp 2,sockets=1,cores=1", 2 },   { "-smp sockets=2", 2 },
+    };
+    for (size_t n = 0; n < sizeof(topologies) / sizeof(topologies[0]); n++) {
+        parsed(topologies[n].line);
+        ck_assert_uint_eq(options.machine.smp, topologies[n].harts);
+    }
+    parsed("-m 0.5G");
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(512) << 20);
+    parsed("-m 0.3G"); /* rounded, as on QEMU */
+    ck_assert_uint_eq(options.machine.ram_size, 0x13334000);
+    parsed("disk.img -m 1G second.img");
+    ck_assert_uint_eq(options.drive_count, 2);
+    ck_assert_str_eq(options.drives[0].blockdev.path, "disk.img");
     parsed("-M virt,aclint=on,aia-guests=3,iommu-sys=off,hpet=off");
     ck_assert(options.machine.aclint);
     parsed("-M virt,aia=aplic-imsic,aia-guests=63 -cpu rv64,h=on,smstateen=on");
