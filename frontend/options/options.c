@@ -69,7 +69,7 @@ static bool take_nothing(struct options *options, const char *argument, struct e
 static bool take_log(struct options *options, const char *argument, struct error *error)
 {
     (void)error;
-    if (options_is_help(argument))
+    if (options_is_help(argument) || strcmp(argument, "trace:help") == 0)
         options->action = OPTIONS_LIST_LOG;
     else
         options->log_list = argument;
@@ -255,24 +255,6 @@ bool options_take_switch(const char *flag, const char *value, bool *on, struct e
     return option_parse_switch(value, on) || options_bad_value(error, flag, value, "on, off");
 }
 
-/* Reports an unknown category. For a category of QEMU's the message names the one that shows the same
- * here. */
-static bool unknown_category(const char *list, const char *bad, struct error *error)
-{
-    static const struct {
-        const char *name, *instead;
-    } qemu[] = { { "fpu", "insn" },     { "vpu", "insn" }, { "op", "ir" },     { "op_opt", "ir" },
-                 { "op_ind", "ir" },    { "page", NULL },  { "strace", NULL }, { "plugin", NULL },
-                 { "trace", "virtio" }, { "mmu", "int" } };
-    int length = (int)strcspn(bad, ",");
-    for (size_t i = 0; i < sizeof(qemu) / sizeof(qemu[0]); i++)
-        if ((int)strlen(qemu[i].name) == length && strncmp(bad, qemu[i].name, (size_t)length) == 0)
-            return error_set(error, "-d %.100s: %s is QEMU's; here %s%s; -d help lists the categories", list,
-                             qemu[i].name, qemu[i].instead ? "there is " : "no category shows the same",
-                             qemu[i].instead ? qemu[i].instead : "");
-    return error_set(error, "-d %.200s: unknown category %.*s; -d help lists them", list, length, bad);
-}
-
 /* Returns whether the program was called by the name of QEMU's 32-bit program, or by the corresponding name
  * here: then the harts are RV32. */
 static bool called_for_rv32(const char *name)
@@ -313,10 +295,12 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
         return false;
     if (options->action != OPTIONS_RUN)
         return true;
-    if (options->log_list && !options_take_ir_passes(options, &options->log_list, error))
+    if (options->log_list && (!options_take_ir_passes(options, &options->log_list, error) ||
+                              !options_take_qemu_categories(options, &options->log_list, error)))
         return false;
     if (options->log_list && !log_enable(options->log_list, &bad))
-        return unknown_category(options->log_list, bad, error);
+        return error_set(error, "-d %.200s: unknown category %.*s; -d help lists them", options->log_list,
+                         (int)strcspn(bad, ","), bad);
     if (options->log_filter && !log_set_filter(options->log_filter, &bad))
         return error_set(
             error,

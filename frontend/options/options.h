@@ -321,6 +321,9 @@ unsigned options_count_terminals(const struct options *options);
 /* Takes the names of 'ir=PASS' out of the list of -d, and leaves 'ir'. False, with *error filled: out of
  * memory. */
 bool options_take_ir_passes(struct options *options, const char **list, struct error *error);
+/* legacy.c: replaces QEMU's names in the list of -d by those of the log, and takes out those that mean
+ * nothing here, with a warning. False, with *error filled: out of memory. */
+bool options_take_qemu_categories(struct options *options, const char **list, struct error *error);
 /* expand.c: the command line with the flags of -readconfig's files, and without -set, -add-fd and
  * -writeconfig. The list is malloc'ed; its words are the options' strings. */
 struct options_words {

@@ -9,6 +9,7 @@
 
 #include "tests/frontend/options/option_line.h"
 #include "tests/suite.h"
+#include "util/log.h"
 
 static void parsed(const char *line)
 {
@@ -38,6 +39,24 @@ START_TEST(accelerators)
     ck_assert_int_eq(options.action, OPTIONS_LIST_ACCELS);
     ck_assert(!parse("-M sifive_x"));
     parsed("-M none -nodefaults -nographic -daemonize");
+}
+END_TEST
+
+START_TEST(categories)
+{
+    unsigned before = atomic_load(&log_mask);
+    atomic_store(&log_mask, 0);
+    parsed("-d in_asm,int,mmu,cpu_reset");
+    ck_assert_uint_eq(atomic_load(&log_mask),
+                      1u << LOG_CATEGORY_IN_ASM | 1u << LOG_CATEGORY_INT | 1u << LOG_CATEGORY_CPU_RESET);
+    atomic_store(&log_mask, 0);
+    parsed("-d mmu,fpu,vpu,page,tid,strace,plugin,nochain");
+    ck_assert_uint_eq(atomic_load(&log_mask), 0);
+    parsed("-d op_opt,op,trace:virtio_*,op_ind");
+    ck_assert_uint_eq(atomic_load(&log_mask), 1u << LOG_CATEGORY_IR | 1u << LOG_CATEGORY_VIRTIO);
+    atomic_store(&log_mask, before);
+    parsed("-d trace:help");
+    ck_assert_int_eq(options.action, OPTIONS_LIST_LOG);
 }
 END_TEST
 
@@ -406,6 +425,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("options of QEMU's scripts");
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, accelerators);
+    tcase_add_test(tests, categories);
     tcase_add_test(tests, the_process);
     tcase_add_test(tests, character_devices);
     tcase_add_test(tests, multiplexed);
