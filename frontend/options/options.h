@@ -425,6 +425,11 @@ options_take_fn options_take_display, options_take_vnc, options_take_full_screen
 /* -device loader,...; `pairs` follow the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 extern const struct device_model options_loader_model;
+bool options_take_guest_loader(struct options *options, const struct option_pairs *pairs,
+                               struct error *error);
+extern const struct device_model options_guest_loader_model;
+/* It is one of these two, which are no devices. */
+bool options_is_loader(const struct device_model *model);
 /* devices.c (for the keys see keys.h): fills in the kind of device and the bus that a name of -device means,
  * and defaults for everything else; false: there is no such device. */
 bool options_name_device(const char *name, struct options_device *device);

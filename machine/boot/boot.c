@@ -152,6 +152,20 @@ static bool load_kernel(struct machine *machine, struct error *error)
     return true;
 }
 
+/* A module is stored as it is; the hypervisor looks into it. */
+static bool load_module(struct machine *machine, unsigned number, struct error *error)
+{
+    const struct machine_load *load = &machine->config.loads[number];
+    struct loader_place place = { .entry = load->addr };
+    if (has_no_tree(board_of(machine)))
+        return error_set(error, "-device guest-loader: -machine %s has no device tree to name it in",
+                         board_of(machine)->name);
+    if (!loader_add_file(&machine->loader, load->file, 0, load->addr, &place, error))
+        return false;
+    machine->module_sizes[number] = place.end - place.start;
+    return true;
+}
+
 static bool load_extra(struct machine *machine, const struct machine_load *load, struct error *error)
 {
     struct loader_place place = { .entry = load->addr };
@@ -167,7 +181,7 @@ static bool load_extra(struct machine *machine, const struct machine_load *load,
     } else if (load->data_len) {
         uint8_t bytes[8];
         for (unsigned i = 0; i < sizeof(bytes); i++)
-            bytes[i] = (uint8_t)(load->data >> (8 * i));
+            bytes[i] = (uint8_t)(load->data >> (8 * (load->big_endian ? load->data_len - 1 - i : i) % 64));
         if (!loader_add_bytes(&machine->loader, "the data of -device loader", load->addr, bytes,
                               load->data_len, load->data_len, error))
             return false;
@@ -187,12 +201,19 @@ bool boot_load_images(struct machine *machine, struct error *error)
     machine->loader.strict = machine->config.strict;
     machine->loader.also[0] = board_of(machine)->code;
     machine->loader.also[1] = board_of(machine)->scratch;
+    for (unsigned bank = 0; bank < board_of(machine)->flash_banks; bank++) {
+        struct board_range range = board_of(machine)->flash;
+        range.base += bank * range.size;
+        if (!machine->config.pflash[bank].present) /* an image has what there is to be */
+            machine->loader.also[2 + bank] = range;
+    }
     for (unsigned i = 0; i < machine->config.smp; i++)
         machine->reset_pc[i] = board_of(machine)->rom.base + (board_of(machine)->has_msel ? 4 : 0);
     if (!load_firmware(machine, error) || !load_kernel(machine, error))
         return false;
     for (unsigned i = 0; i < machine->config.load_count; i++) {
-        if (!load_extra(machine, &machine->config.loads[i], error))
+        bool module = machine->config.loads[i].module != MACHINE_MODULE_NONE;
+        if (module ? !load_module(machine, i, error) : !load_extra(machine, &machine->config.loads[i], error))
             return false;
     }
     return true;
@@ -286,6 +307,15 @@ static bool write_fdt(struct machine *machine, struct error *error)
     };
     if (!machine->fdt)
         return true;
+    for (unsigned i = 0; i < machine->config.load_count; i++) {
+        const struct machine_load *load = &machine->config.loads[i];
+        if (load->module != MACHINE_MODULE_NONE)
+            chosen.modules[chosen.module_count++] =
+                (struct fdt_module){ .addr = load->addr,
+                                     .size = machine->module_sizes[i],
+                                     .ramdisk = load->module == MACHINE_MODULE_RAMDISK,
+                                     .bootargs = load->bootargs };
+    }
     uint32_t size = boot_fdt_size(machine->fdt);
     uint8_t *host = bus_host(machine->bus, machine->fdt_addr, size);
     if (!host || !boot_fdt_set_chosen(machine->fdt, &chosen, error))
@@ -323,6 +353,8 @@ bool boot_write_memory(struct machine *machine, struct error *error)
     else if (machine->kernel.end)
         rom.start_addr = machine->kernel.entry;
     rom.start_addr = fixed_start(machine, rom.start_addr);
+    for (unsigned bank = 0; bank < board_of(machine)->flash_banks; bank++)
+        machine->loader.bytes[2 + bank] = machine->flash_code[bank];
     return loader_write(&machine->loader, machine->bus, error) && write_fdt(machine, error) &&
            boot_rom_write(&rom, machine->rom, board_of(machine)->rom.size, error);
 }

@@ -619,6 +619,13 @@ START_TEST(loaders)
     ck_assert_uint_eq(options.machine.loads[1].data_len, 4);
     ck_assert_ptr_null(options.machine.loads[2].file);
     ck_assert_int_eq(options.machine.loads[2].cpu, 1);
+    parsed("-device loader,addr=0x80000000,data=0x1234,data-len=2,data-be=on -device "
+           "guest-loader,addr=0x82000000,kernel=K,bootargs=a -device guest-loader,addr=0x83000000,initrd=I");
+    ck_assert(options.machine.loads[0].big_endian);
+    ck_assert_int_eq(options.machine.loads[1].module, MACHINE_MODULE_KERNEL);
+    ck_assert_str_eq(options.machine.loads[1].file, "K");
+    ck_assert_str_eq(options.machine.loads[1].bootargs, "a");
+    ck_assert_int_eq(options.machine.loads[2].module, MACHINE_MODULE_RAMDISK);
 }
 END_TEST
 
@@ -1029,6 +1036,11 @@ static const struct failing_line failures[] = {
     { "-device virtio-serial-device -device virtconsole,chardev=c", "id=c" },
     { "-device loader,file=x,data=1,data-len=1", "-device loader" },
     { "-device loader,addr=1", "-device loader" },
+    { "-device guest-loader,addr=1", "kernel=FILE" },
+    { "-device guest-loader,addr=1,kernel=a,initrd=b", "kernel=FILE" },
+    { "-device guest-loader,kernel=a", "addr= is missing" },
+    { "-device guest-loader,addr=1,initrd=a,bootargs=b", "bootargs= is for kernel=" },
+    { "-device guest-loader,addr=1,kernel=a,id=b", "unknown option id" },
     { "-device loader,data=1,data-len=9,addr=0x80000000", "data-len=9" },
     { "-device loader,file=x,cpu-num=64", "cpu-num=64" },
     { "-object rng-egd,id=x", "rng-egd" },
