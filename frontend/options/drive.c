@@ -194,6 +194,10 @@ static bool drive_bus(struct options *options, void *item, const char *value, st
 static bool drive_format(struct options *options, void *item, const char *value, struct error *error)
 {
     config_of(item)->format = value;
+    if (value && options_is_help(value)) {
+        options->action = OPTIONS_LIST_FORMATS;
+        return true;
+    }
     return (value && (strcmp(value, "raw") == 0 || strcmp(value, "qcow2") == 0)) ||
            error_set(error,
                      "-drive format=%s: there are raw and qcow2; of others, qemu-img convert makes one, and "

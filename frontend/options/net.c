@@ -103,6 +103,26 @@ static bool nic_id(struct options *options, void *item, const char *value, struc
     return true;
 }
 
+void options_print_nics(FILE *out)
+{
+    fprintf(out, "Available NIC models for this configuration:\n");
+    for (const char *name = NET_MODELS; *name; name += strspn(name, ", ")) {
+        int length = (int)strcspn(name, ",");
+        fprintf(out, "%.*s\n", length, name);
+        name += length;
+    }
+}
+
+/* Whether it is a question, which may be without the kind of network. */
+static bool asks_models(struct options *options, const char *argument)
+{
+    const char *model = strstr(argument, "model=");
+    if (!model || (model > argument && model[-1] != ',') || !options_is_help(model + strlen("model=")))
+        return false;
+    options->action = OPTIONS_LIST_NICS;
+    return true;
+}
+
 static bool nic_model(struct options *options, void *item, const char *value, struct error *error)
 {
     struct options_device card;
@@ -253,6 +273,8 @@ bool options_take_nic(struct options *options, const char *argument, struct erro
     struct option_pairs pairs;
     struct options_nic nic = { 0 };
     const char *kind;
+    if (asks_models(options, argument))
+        return true;
     if (!take_kind(options, argument, "-nic", &pairs, &kind, error))
         return false;
     if (strcmp(kind, "none") == 0)
@@ -269,6 +291,8 @@ bool options_take_net(struct options *options, const char *argument, struct erro
     struct option_pairs pairs;
     struct options_nic nic = { 0 };
     const char *kind;
+    if (asks_models(options, argument))
+        return true;
     if (!take_kind(options, argument, "-net", &pairs, &kind, error))
         return false;
     if (strcmp(kind, "none") == 0)

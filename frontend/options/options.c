@@ -380,6 +380,8 @@ void options_print(const struct options *options, FILE *out)
     case OPTIONS_LIST_CPUS: options_print_cpus(out); break;
     case OPTIONS_LIST_DEVICES: options_print_devices(options->help_with, out); break;
     case OPTIONS_LIST_ACCELS: options_print_accels(out); break;
+    case OPTIONS_LIST_NICS: options_print_nics(out); break;
+    case OPTIONS_LIST_FORMATS: fprintf(out, "Supported formats: qcow2 raw\n"); break;
     case OPTIONS_LIST_KEYS: print_keys(options, out); break;
     case OPTIONS_LIST_LOG:
 #define X(name, option, text) fprintf(out, "%-14s %s\n", option, text);

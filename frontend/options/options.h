@@ -34,8 +34,10 @@ enum options_action {
     OPTIONS_LIST_DEVICES,
     OPTIONS_LIST_LOG,
     OPTIONS_LIST_ACCELS,
-    OPTIONS_IDENTIFY,  /* says what options.identify is */
-    OPTIONS_LIST_KEYS, /* the keys of a flag, or its lines of -help */
+    OPTIONS_LIST_NICS,    /* -nic model=help */
+    OPTIONS_LIST_FORMATS, /* -drive format=help */
+    OPTIONS_IDENTIFY,     /* says what options.identify is */
+    OPTIONS_LIST_KEYS,    /* the keys of a flag, or its lines of -help */
 };
 
 enum options_view { OPTIONS_VIEW_DEFAULT, OPTIONS_VIEW_NONE, OPTIONS_VIEW_SDL };
@@ -306,6 +308,8 @@ bool options_take_accel_list(struct options *options, const char *list, struct e
 /* Second step: checks that one of the requested ways exists here. */
 bool options_join_accel(struct options *options, struct error *error);
 void options_print_accels(FILE *out);
+/* net.c: the models of -nic. */
+void options_print_nics(FILE *out);
 
 /* print.c: what to type, for somebody who typed nothing; the CPUs with their extensions. */
 void options_print_first_steps(FILE *out);

@@ -919,6 +919,7 @@ static const struct failing_line failures[] = {
     { "-m -1", "-m -1" },
     { "-m 99999999999999999999", "-m 99999999999999999999" },
     { "-m 16777216T", "-m 16777216T" },
+    { "-M sifive_u -smp 5 -nic user", "-machine sifive_u has no virtio-mmio slots" },
     { "-m 128.5", "-m 128.5" },
     { "-m 1.G", "-m 1.G" },
     { "-m 0.00001G", "at least 64K" },
