@@ -120,6 +120,7 @@ struct machine {
 
     struct loader loader;
     struct loader_place firmware, kernel, initrd; /* end == 0: there is none */
+    uint64_t module_sizes[MACHINE_LOADS_MAX];     /* bytes of config.loads[] that are modules */
     uint64_t reset_pc[MACHINE_HARTS_MAX];
     void *fdt;
     uint64_t fdt_addr;

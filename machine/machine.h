@@ -144,15 +144,21 @@ struct machine_pflash {
     struct blockdev_config drive;
 };
 
-/* -device loader: a file or a value that is put into memory before the harts start. */
+/* -device guest-loader: what the file is for a hypervisor, which finds it in the device tree. */
+enum machine_module { MACHINE_MODULE_NONE, MACHINE_MODULE_KERNEL, MACHINE_MODULE_RAMDISK };
+
+/* -device loader and guest-loader: a file or a value that is put into memory before the harts start. */
 struct machine_load {
     const char *file; /* NULL: the value, or only a start address */
     uint64_t addr;    /* where it goes; for an ELF file only used if has_addr */
     bool has_addr;
     bool force_raw;    /* the file is not checked for an ELF header */
     unsigned data_len; /* bytes of `data` to store, little-endian: 0..8 */
+    bool big_endian;   /* `data` is stored so */
     uint64_t data;
-    int cpu; /* the hart that starts there and not in the boot ROM; -1: none */
+    enum machine_module module;
+    const char *bootargs; /* of a module; NULL: none */
+    int cpu;              /* the hart that starts there and not in the boot ROM; -1: none */
 };
 
 /* -numa node: RAM and harts that are near each other. */

@@ -65,7 +65,9 @@ static const struct {
      BIT(Smnpm) | BIT(Ssnpm) | BIT(Supm))
 #define ZVKN (BIT(Zvkb) | BIT(Zvkned) | BIT(Zvknhb) | BIT(Zvkt))
 #define ZVKS (BIT(Zvkb) | BIT(Zvksed) | BIT(Zvksh) | BIT(Zvkt))
-#define ZKN  (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
+/* Zcf of it is C's and F's. */
+#define ZCE (BIT(C) | BIT(Zcb) | BIT(Zcmp) | BIT(Zcmt))
+#define ZKN (ZBK | BIT(Zknd) | BIT(Zkne) | BIT(Zknh))
 
 /* An extension that is on needs all extensions in `needs`. */
 static const struct {
@@ -175,7 +177,7 @@ static const struct {
 #define PROMISES                                                                                             \
     (BIT(Zic64b) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) | BIT(Za64rs) | BIT(Zama16b) |  \
      BIT(Ssccptr) | BIT(Sscounterenw) | BIT(Sstvala) | BIT(Sstvecd) | BIT(Ssu64xl) | BIT(Supm) |             \
-     BIT(Svbare) | BIT(Svvptc))
+     BIT(Svbare) | BIT(Svvptc) | BIT(Ztso))
 #define SHORTHANDS                                                                                           \
     (BIT(Zk) | BIT(Zkn) | BIT(Zks) | BIT(Zvkn) | BIT(Zvknc) | BIT(Zvkng) | BIT(Zvks) | BIT(Zvksc) |          \
      BIT(Zvksg))
@@ -280,6 +282,25 @@ static void set_extension(struct isa_config *config, enum isa_extension extensio
     *asked = on ? *asked | bits : *asked & ~bits;
 }
 
+/* Adds what a profile has; false: it is none. Svadu is by default what a profile's Svade excludes. */
+static bool add_profile(struct isa_config *config, const char *name, size_t length, isa_set *asked)
+{
+    const struct isa_model *model;
+    for (unsigned i = 0; (model = isa_model_row(i)); i++) {
+        if (!model->profile || model->xlen != config->xlen || !item_is(name, length, model->name))
+            continue;
+        config->extensions |= model->extensions;
+        if (model->extensions & BIT(Svade) && !(*asked & BIT(Svadu)))
+            config->extensions &= ~BIT(Svadu);
+        *asked |= model->extensions;
+        config->user = true;
+        config->supervisor |= !model->bare;
+        config->satp_max = config->satp_max < model->satp_max ? model->satp_max : config->satp_max;
+        return true;
+    }
+    return false;
+}
+
 static bool set_property(struct isa_config *config, const char *name, size_t length, bool on, isa_set *asked)
 {
     unsigned mode = satp_mode_number(name, length);
@@ -311,6 +332,17 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
         config->satp_max = on ? satp_default(config->xlen) : 0;
         return true;
     }
+    if (item_is(name, length, "e")) { /* check_base() compares it with i */
+        config->embedded = on;
+        return true;
+    }
+    if (item_is(name, length, "zce") && on) {
+        config->extensions |= ZCE;
+        *asked |= ZCE;
+        return true;
+    }
+    if (on && add_profile(config, name, length, asked))
+        return true;
     if (item_is(name, length, "g")) {
         isa_set g = BIT(I) | BIT(M) | BIT(A) | BIT(F) | BIT(D) | BIT(Zicsr) | BIT(Zifencei);
         config->extensions = on ? config->extensions | g : config->extensions;
@@ -326,29 +358,32 @@ static bool set_property(struct isa_config *config, const char *name, size_t len
 }
 
 /* Properties of QEMU's harts that are no extensions here. Each means all extensions of `needs` together: it
- * is on if and only if all of them are on, and without any it is always off. An extension of isa.h needs no
- * row. */
+ * is on if and only if all of them are on, and without any it is always off; `why` says why. An extension of
+ * isa.h needs no row. */
 static const struct {
     isa_set needs;
     unsigned xlen;     /* on this width alone; 0: on either */
     const char *names; /* between blanks */
+    const char *why;   /* NULL: they follow from `needs` */
 } absent[] = {
-    { 0, 0,
-      " j q debug short-isa-string start-powered-off x-misa-w rvv_ma_all_1s rvv_ta_all_1s "
-      "rvv_vl_half_avl " },
-    { 0, 0, " zce ztso " },
+    { 0, 0, " j q short-isa-string start-powered-off x-misa-w ", NULL },
+    { 0, 0, " debug ", "there are no trigger registers (Sdtrig); gdb's breakpoints need none" },
+    { 0, 0, " rvv_ma_all_1s rvv_ta_all_1s ", "agnostic elements keep their values, which is allowed, too" },
+    { 0, 0, " rvv_vl_half_avl ", "vsetvl gives the largest vl that there can be" },
+    { ZCE, 0, " zce ", NULL },
     { 0, 0,
       " smcdeleg smcntrpmf smcsrind smctr smdbltrp smrnmi ssccfg sscsrind ssctr ssdbltrp "
-      "sspm x-svukte " },
-    { BIT(Smstateen), 0, " ssstateen " },
-    { BIT(H) | BIT(Smstateen), 0, " sha " },
-    { 0, 0, " xventanacondops " },
-    { BIT(M), 0, " zmmul " },
-    { BIT(A), 0, " zaamo zalrsc " },
-    { BIT(C), 0, " zca " },
-    { BIT(C) | BIT(D), 0, " zcd " },
-    { BIT(C) | BIT(F), 32, " zcf " },
-    { BIT(Zba) | BIT(Zbb) | BIT(Zbs), 0, " b " },
+      "sspm x-svukte ",
+      "this version does not have it" },
+    { BIT(Smstateen), 0, " ssstateen ", NULL },
+    { BIT(H) | BIT(Smstateen), 0, " sha ", NULL },
+    { 0, 0, " xventanacondops ", "there is zicond" },
+    { BIT(M), 0, " zmmul ", "there is only m as a whole" },
+    { BIT(A), 0, " zaamo zalrsc ", "there is only a as a whole" },
+    { BIT(C), 0, " zca ", "zca, zcf and zcd come together: c=on, or f and d off" },
+    { BIT(C) | BIT(D), 0, " zcd ", NULL },
+    { BIT(C) | BIT(F), 32, " zcf ", NULL },
+    { BIT(Zba) | BIT(Zbb) | BIT(Zbs), 0, " b ", NULL },
 };
 
 static bool list_has(const char *list, const char *name, size_t length)
@@ -364,12 +399,13 @@ static bool check_absent(const struct isa_config *config, const char *name, size
                          struct error *error)
 {
     bool known = satp_mode_number(name, length) != 0; /* a mode of the other width */
-    bool e = item_is(name, length, "e"), is = e && config->embedded;
-    known |= e;
+    bool is = false;
+    const char *why = NULL;
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
         if (!list_has(absent[i].names, name, length))
             continue;
         known = true;
+        why = absent[i].why;
         bool here = !absent[i].xlen || absent[i].xlen == config->xlen;
         is |= here && absent[i].needs && !(absent[i].needs & ~config->extensions);
     }
@@ -377,16 +413,48 @@ static bool check_absent(const struct isa_config *config, const char *name, size
         return error_set(error, "this version of Rvive has no property \"%.*s\" for an RV%u hart",
                          (int)length, name, config->xlen);
     return is == on ||
-           error_set(error, "the RV%u hart %s \"%.*s\", and this version of Rvive cannot switch it %s",
-                     config->xlen, is ? "has" : "has no", (int)length, name, on ? "on" : "off");
+           error_set(error, "the RV%u hart %s \"%.*s\", and this version of Rvive cannot switch it %s%s%s",
+                     config->xlen, is ? "has" : "has no", (int)length, name, on ? "on" : "off",
+                     why ? ": " : "", why ? why : "");
+}
+
+/* Whether the list has NAME or NAME=on; the last one counts. */
+static bool list_asks(const char *list, const char *name)
+{
+    bool asks = false;
+    for (size_t length; list; list = list[length] ? list + length + 1 : NULL) {
+        length = item_length(list);
+        const char *equals = memchr(list, '=', length);
+        size_t name_length = equals ? (size_t)(equals - list) : length;
+        bool on = !equals;
+        if (item_is(list, name_length, name) &&
+            (!equals || parse_switch(equals + 1, length - name_length - 1, &on)))
+            asks = on;
+    }
+    return asks;
+}
+
+/* Zca alone is C where neither Zcf nor Zcd can be: without F on RV32, and without D. */
+static void take_zca(struct isa_config *config, const char *absents)
+{
+    isa_set d = BIT(F) | BIT(D);
+    bool others = !(d & ~config->extensions) || (config->xlen == 32 && isa_has(config, ISA_F));
+    if (!others && list_asks(absents, "zca"))
+        config->extensions |= BIT(C);
 }
 
 /* Properties with a value, and the only value that they can have. */
 static const struct {
-    const char *name, *value;
+    const char *name, *value, *why;
 } fixed[] = {
-    { "vext_spec", "v1.0" },    { "cbom_blocksize", "64" }, { "cbop_blocksize", "64" },
-    { "cboz_blocksize", "64" }, { "elen", "64" },           { "resetvec", "0x1000" },
+    { "vext_spec", "v1.0", NULL },
+    { "cbom_blocksize", "64", NULL },
+    { "cbop_blocksize", "64", NULL },
+    { "cboz_blocksize", "64", NULL },
+    { "elen", "64", "V has elements of 64 bits" },
+    { "resetvec", "0x1000", NULL },
+    { "pmu-num", "0", "the counters behind instret never count" },
+    { "pmu-mask", "0", "the counters behind instret never count" },
 };
 
 /* *taken: it is one of these. */
@@ -399,8 +467,9 @@ static bool check_fixed(const char *item, size_t name_length, size_t length, boo
             continue;
         *taken = true;
         return (value_length && item_is(value, value_length, fixed[i].value)) ||
-               error_set(error, "%.*s: this version of Rvive has only %s=%s", (int)length, item,
-                         fixed[i].name, fixed[i].value);
+               error_set(error, "%.*s: this version of Rvive has only %s=%s%s%s", (int)length, item,
+                         fixed[i].name, fixed[i].value, fixed[i].why ? ": " : "",
+                         fixed[i].why ? fixed[i].why : "");
     }
     *taken = false;
     return true;
@@ -476,43 +545,85 @@ static bool set_priv_spec(struct isa_config *config, const char *value, size_t l
                      value);
 }
 
+/* CPUs of QEMU's that are not here, and why. */
+static const struct {
+    const char *name, *why;
+} no_models[] = {
+    { "veyron-v1", "it has xventanacondops" },
+};
+
 static bool take_model(struct isa_config *config, const char *name, size_t length, struct error *error)
 {
-    char names[256] = "";
-    size_t used = 0;
+    char names[512] = "";
     const struct isa_model *model;
     for (unsigned i = 0; (model = isa_model_row(i)); i++) {
+        size_t used = strlen(names);
         if (item_is(name, length, model->name)) {
             set_model(config, model);
             return true;
         }
-        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "", model->name);
+        snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "", model->name);
     }
+    for (size_t i = 0; i < sizeof(no_models) / sizeof(no_models[0]); i++)
+        if (item_is(name, length, no_models[i].name))
+            return error_set(error, "this version does not have it: %s", no_models[i].why);
     return error_set(error, "unknown CPU %.*s; there are %s", (int)length, name, names);
 }
 
+/* Takes a property with a value that is no switch. *taken: it is one. False, with *error filled. */
+static bool parse_valued(struct isa_config *config, const char *item, size_t name_length, size_t length,
+                         bool *taken, struct error *error)
+{
+    bool has_value = length > name_length;
+    const char *value = has_value ? item + name_length + 1 : "";
+    size_t value_length = has_value ? length - name_length - 1 : 0;
+    *taken = true;
+    if (has_value && item_is(item, name_length, "vlen"))
+        return set_vlen(config, value, value_length, error);
+    if (item_is(item, name_length, "priv_spec"))
+        return set_priv_spec(config, value, value_length, error);
+    return set_identity(config, item, name_length, length, taken, error) &&
+           (*taken || check_fixed(item, name_length, length, taken, error));
+}
+
+/* *absents: the first item that cannot be set. */
 static bool parse_property(struct isa_config *config, const char *item, size_t length, isa_set *asked,
-                           struct error *error)
+                           const char **absents, struct error *error)
 {
     const char *equals = memchr(item, '=', length);
     size_t name_length = equals ? (size_t)(equals - item) : length;
     bool on = true, taken;
-    if (equals && item_is(item, name_length, "vlen"))
-        return set_vlen(config, equals + 1, length - name_length - 1, error);
-    if (!set_identity(config, item, name_length, length, &taken, error))
-        return false;
-    if (taken)
-        return true;
-    if (item_is(item, name_length, "priv_spec"))
-        return set_priv_spec(config, equals ? equals + 1 : "", equals ? length - name_length - 1 : 0, error);
-    if (!check_fixed(item, name_length, length, &taken, error))
+    if (!parse_valued(config, item, name_length, length, &taken, error))
         return false;
     if (taken)
         return true;
     if (equals && !parse_switch(equals + 1, length - name_length - 1, &on))
         return error_set(error, "%.*s: the value is on or off", (int)length, item);
-    return set_property(config, item, name_length, on, asked) ||
-           check_absent(config, item, name_length, on, error);
+    if (!set_property(config, item, name_length, on, asked) && !*absents)
+        *absents = item;
+    return true;
+}
+
+/* Checks the items from `list` on that cannot be set, when all others are. */
+static bool check_absents(struct isa_config *config, const char *list, struct error *error)
+{
+    struct isa_config scratch;
+    for (size_t length; list; list = list[length] ? list + length + 1 : NULL) {
+        length = item_length(list);
+        const char *equals = memchr(list, '=', length);
+        size_t name_length = equals ? (size_t)(equals - list) : length;
+        bool on = true, taken;
+        isa_set asked = 0;
+        scratch = *config;
+        if (!parse_valued(&scratch, list, name_length, length, &taken, error))
+            return false;
+        if (taken || (equals && !parse_switch(equals + 1, length - name_length - 1, &on)) ||
+            set_property(&scratch, list, name_length, on, &asked))
+            continue;
+        if (!check_absent(config, list, name_length, on, error))
+            return false;
+    }
+    return true;
 }
 
 /* Removes extensions that are on by default if an extension that they need is off, and then those that need
@@ -548,6 +659,8 @@ static bool check_dependencies(struct isa_config *config, isa_set asked, struct 
         return false;
     if (!config->supervisor)
         config->extensions &= ~OF_S_MODE | asked;
+    if (config->embedded)
+        config->extensions &= ~BIT(H) | asked;
     drop_orphans(config, asked);
     for (unsigned i = GROUPS; i-- > 0;)
         if (groups[i].all & ~config->extensions)
@@ -584,19 +697,36 @@ static bool check_dependencies(struct isa_config *config, isa_set asked, struct 
     return true;
 }
 
+/* A hart has one of the bases I and E; the tables call either I. */
+static bool check_base(struct isa_config *config, bool was_embedded, isa_set asked, struct error *error)
+{
+    bool i = isa_has(config, ISA_I), both = !was_embedded && config->embedded && i;
+    if (both || (config->embedded && asked & BIT(I)))
+        return error_set(error, "the bases i and e exclude each other: i=off,e=on or i=on,e=off");
+    if (was_embedded && !config->embedded && !(asked & BIT(I)))
+        return error_set(error, "there is neither base, i nor e: i=on is missing");
+    if (config->embedded)
+        config->extensions |= BIT(I);
+    return true;
+}
+
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error)
 {
     size_t length = item_length(cpu);
     isa_set asked = 0;
+    const char *absents = NULL;
     if (!take_model(config, cpu, length, error))
         return false;
+    bool embedded = config->embedded;
     while (cpu[length] == ',') {
         cpu += length + 1;
         length = item_length(cpu);
-        if (!parse_property(config, cpu, length, &asked, error))
+        if (!parse_property(config, cpu, length, &asked, &absents, error))
             return false;
     }
-    return check_dependencies(config, asked, error);
+    take_zca(config, absents);
+    return check_base(config, embedded, asked, error) && check_dependencies(config, asked, error) &&
+           check_absents(config, absents, error);
 }
 
 static size_t put_names(const struct isa_config *config, isa_set names, char *text, size_t size)

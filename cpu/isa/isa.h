@@ -84,6 +84,7 @@
     X(Zksed, "zksed", 1, 1, "SM4")                                                                           \
     X(Zksh, "zksh", 1, 1, "SM3")                                                                             \
     X(Zkt, "zkt", 0, 0, "time that does not depend on data")                                                 \
+    X(Ztso, "ztso", 0, 0, "total store order, which harts here have in any case")                            \
     X(Zvbb, "zvbb", 1, 1, "bit manipulation on vectors")                                                     \
     X(Zvbc, "zvbc", 1, 1, "carry-less multiplication on vectors")                                            \
     X(Zve32f, "zve32f", 1, 1, "part of V: elements of up to 32 bits, with single precision")                 \
@@ -214,6 +215,7 @@ struct isa_model {
     bool defaults;      /* has everything that is on in isa.h */
     bool bare;          /* no S-mode and no PMP unless they are asked for */
     bool controller;    /* but it has U-mode and PMP, like larger microcontrollers */
+    bool profile;       /* -cpu ...,NAME=on adds what it has to another CPU; bare: of U-mode alone */
     bool embedded;
     unsigned satp_max; /* 0: the default */
     uint32_t mvendorid;
@@ -223,8 +225,9 @@ struct isa_model {
 const struct isa_model *isa_model_row(unsigned number);
 
 /* Parses the argument of -cpu: a model's name, then ",NAME=on|off|true|false" for any extension,
- * "sv32/sv39/sv48/sv57", "pmp", "s" and "u" (modes: S needs U), "vlen=BITS", "priv_spec=v1.N.0", and
- * "mvendorid=N", "marchid=N" and "mimpid=N". An extension that is on by default is dropped if an extension
+ * "sv32/sv39/sv48/sv57", "pmp", "s" and "u" (modes: S needs U), "e" (the base with 16 registers, instead of
+ * "i"), a profile (which cannot be taken away), "vlen=BITS", "priv_spec=v1.N.0", and "mvendorid=N",
+ * "marchid=N" and "mimpid=N". An extension that is on by default is dropped if an extension
  * that it needs is off; for an extension that was asked for by name this is an error. False, with *error
  * filled. */
 bool isa_config_parse(struct isa_config *config, const char *cpu, struct error *error);

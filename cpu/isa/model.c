@@ -24,6 +24,13 @@
      BIT(Zvfhmin) | BIT(Zvbb) | BIT(Zvkb) | BIT(Zvkt) | BIT(Zihintntl) | BIT(Zicond) | BIT(Zimop) |          \
      BIT(Zcmop) | BIT(Zcb) | BIT(Zfa) | BIT(Zawrs) | BIT(Supm) | BIT(Svnapot) | BIT(Sstc) | BIT(Sscofpmf) |  \
      BIT(Ssnpm) | BIT(Ssu64xl) | BIT(Smstateen))
+/* Of these, what the profiles U64 have. */
+#define OF_S64                                                                                               \
+    (BIT(H) | BIT(Svbare) | BIT(Svade) | BIT(Ssccptr) | BIT(Sstvecd) | BIT(Sstvala) | BIT(Sscounterenw) |    \
+     BIT(Svpbmt) | BIT(Svinval) | BIT(Svnapot) | BIT(Sstc) | BIT(Sscofpmf) | BIT(Ssnpm) | BIT(Ssu64xl) |     \
+     BIT(Zifencei) | BIT(Smstateen))
+#define RVA22U (RVA22 & ~OF_S64)
+#define RVA23U ((RVA23 & ~OF_S64) | BIT(Ssnpm)) /* Supm is Ssnpm here */
 /* What max has in addition to the defaults: everything that does not exclude another extension (Svade means
  * that there is no Svadu), except Zkr. Firmware that is older than
  * mseccfg.SSEED (OpenSBI of Debian 12) hides Zkr's CSR from kernels, and these read it at once. */
@@ -40,6 +47,15 @@
 #define T_HEAD                                                                                               \
     (SIFIVE_U | BIT(Zfh) | BIT(Zfhmin) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) |         \
      BIT(Ssccptr) | (ISA_T_HEAD & ~(BIT(XTheadFmv) | BIT(XTheadMae))))
+
+#define IBEX                                                                                                 \
+    ((SIFIVE_E & ~BIT(A)) | BIT(Zic64b) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Zba) | BIT(Zbb) | BIT(Zbc) |      \
+     BIT(Zbs) | BIT(Smepmp))
+#define NANHU                                                                                                \
+    (SIFIVE_U | BIT(Zic64b) | BIT(Ziccamoa) | BIT(Ziccif) | BIT(Zicclsm) | BIT(Ziccrse) | BIT(Za64rs) |      \
+     BIT(Zba) | BIT(Zbb) | BIT(Zbc) | BIT(Zbkb) | BIT(Zbkc) | BIT(Zbkx) | BIT(Zbs) | BIT(Zknd) | BIT(Zkne) | \
+     BIT(Zknh) | BIT(Zksed) | BIT(Zksh) | BIT(Ssccptr) | BIT(Sscounterenw) | BIT(Sstvala) | BIT(Sstvecd) |   \
+     BIT(Ssu64xl) | BIT(Svinval))
 
 /* Tenstorrent Ascalon. */
 #define ASCALON                                                                                              \
@@ -71,17 +87,34 @@ static const struct isa_model models[] = {
       .text = "the mandatory extensions of RVA20S64",
       .xlen = 64,
       .extensions = RVA20,
-      .satp_max = 39 },
+      .satp_max = 39,
+      .profile = true },
     { .name = "rva22s64",
       .text = "the mandatory extensions of RVA22S64",
       .xlen = 64,
       .extensions = RVA22,
-      .satp_max = 39 },
+      .satp_max = 39,
+      .profile = true },
     { .name = "rva23s64",
       .text = "the mandatory extensions of RVA23S64",
       .xlen = 64,
       .extensions = RVA23,
-      .satp_max = 39 },
+      .satp_max = 39,
+      .profile = true },
+    { .name = "rva22u64",
+      .text = "the mandatory extensions of RVA22U64, with M- and U-mode",
+      .xlen = 64,
+      .extensions = RVA22U,
+      .bare = true,
+      .controller = true,
+      .profile = true },
+    { .name = "rva23u64",
+      .text = "the mandatory extensions of RVA23U64, with M- and U-mode",
+      .xlen = 64,
+      .extensions = RVA23U,
+      .bare = true,
+      .controller = true,
+      .profile = true },
     { .name = "rv64i",
       .text = "64 bits, the base alone: what else there is to be is asked for, S-mode (s=on) and PMP too",
       .xlen = 64,
@@ -147,6 +180,23 @@ static const struct isa_model models[] = {
       .satp_max = 39,
       .mvendorid = ISA_VENDOR_T_HEAD,
       .priv_spec = 11 },
+    { .name = "lowrisc-ibex",
+      .text = "RV32IMC with bit manipulation, M- and U-mode and Smepmp, of OpenTitan",
+      .xlen = 32,
+      .extensions = IBEX,
+      .bare = true,
+      .controller = true },
+    { .name = "shakti-c",
+      .text = "RV64GC with Sv39, SHAKTI C",
+      .xlen = 64,
+      .extensions = SIFIVE_U,
+      .satp_max = 39,
+      .priv_spec = 10 },
+    { .name = "xiangshan-nanhu",
+      .text = "RV64GC with Sv39, bit manipulation and scalar cryptography",
+      .xlen = 64,
+      .extensions = NANHU,
+      .satp_max = 39 },
     { .name = "tt-ascalon",
       .text = "Tenstorrent Ascalon: RVA23 and more, with Sv57",
       .xlen = 64,

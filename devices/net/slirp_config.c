@@ -37,7 +37,8 @@ static bool parse_net(const char *text, struct in_addr *net, struct in_addr *mas
     return true;
 }
 
-/* Returns an address in the network: the given one, or number `place` in it. */
+/* Returns an address in the network: the given one, or number `place` in it. A name server may be anywhere:
+ * then the guest asks that one, and nothing answers in its place. */
 static bool place_in_net(const char *key, const char *text, uint32_t place, const SlirpConfig *config,
                          struct in_addr *address, struct error *error)
 {
@@ -46,7 +47,8 @@ static bool place_in_net(const char *key, const char *text, uint32_t place, cons
         return true;
     if (inet_pton(AF_INET, text, address) != 1)
         return error_set(error, "user network: %s=%s is no IPv4 address", key, text);
-    return (address->s_addr & config->vnetmask.s_addr) == config->vnetwork.s_addr ||
+    return strcmp(key, "dns") == 0 ||
+           (address->s_addr & config->vnetmask.s_addr) == config->vnetwork.s_addr ||
            error_set(error, "user network: %s=%s lies outside the guest's network (net=)", key, text);
 }
 

@@ -96,7 +96,10 @@ static const struct device_model *model_at(size_t number)
     size_t count = 0;
     while (device_catalog[count])
         count++;
-    return number < count ? device_catalog[number] : number == count ? &options_loader_model : NULL;
+    return number < count        ? device_catalog[number]
+           : number == count     ? &options_loader_model
+           : number == count + 1 ? &options_guest_loader_model
+                                 : NULL;
 }
 
 /* Returns whether `name` is the model's name or alias with the suffix of a bus. */
@@ -208,7 +211,7 @@ void options_device_keys(struct options_device *device, struct options_keys list
     void *settings = &device->settings;
     unsigned count = 0;
     lists[count++] = (struct options_keys){ model->keys, settings, model->name };
-    if (model != &options_loader_model)
+    if (!options_is_loader(model))
         lists[count++] = (struct options_keys){ id_keys, settings, NULL };
     if (model->buses & DEVICE_BUS_MMIO)
         lists[count++] = (struct options_keys){ virtio_keys, settings, "virtio" };
@@ -335,6 +338,8 @@ bool options_take_device(struct options *options, const char *argument, struct e
     snprintf(flag, sizeof(flag), "-device %s", name);
     if (device.model == &options_loader_model)
         return options_take_loader(options, &pairs, error);
+    if (device.model == &options_guest_loader_model)
+        return options_take_guest_loader(options, &pairs, error);
     if (device.model == &ramfb_model)
         return take_file(device.model, &options->machine.ramfb, &pairs, error);
     if (device.model == &vmcoreinfo_model)

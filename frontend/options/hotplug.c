@@ -39,7 +39,7 @@ static bool take_device(struct options *options, const char *text, struct option
     const char *name = option_pairs_take(&pairs, "driver");
     if (!name || !*name)
         return error_set(error, "Parameter 'driver' is missing");
-    if (!options_name_device(name, device) || device->model == &options_loader_model)
+    if (!options_name_device(name, device) || options_is_loader(device->model))
         return error_set(error, "'%.60s' is not a valid device model name", name);
     device->text = name;
     snprintf(flag, sizeof(flag), "device_add %.40s", name);

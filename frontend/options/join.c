@@ -143,6 +143,12 @@ static bool plug(struct options *options, const struct options_device *device, s
         for (n = (int)slot_count - 1; n >= 0 && slots[n].model; n--)
             ;
     }
+    if (!slot_count)
+        return error_set(
+            error,
+            "-device %s: -machine %s has no virtio-mmio slots; the cards of QEMU's board of that "
+            "name are not there, either (-nic none)",
+            device->text, options->machine.board->name);
     if (n < 0)
         return error_set(error, "-device %s: all %u virtio-mmio slots are taken", device->text, slot_count);
     if (slots[n].model)

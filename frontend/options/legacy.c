@@ -116,6 +116,68 @@ static void trace_event(const char *pattern)
         log_warn("-trace %.100s: this version has no such event; -d help lists what is logged", pattern);
 }
 
+/* QEMU's categories that are here under another name, or of which there is nothing to log. */
+static const struct {
+    const char *name, *category; /* category: what is turned on; NULL: nothing */
+    const char *why;             /* NULL: it is the same */
+} categories[] = {
+    { "op", "ir", NULL },
+    { "op_opt", "ir", NULL },
+    { "op_ind", "ir", NULL },
+    { "mmu", NULL, "walks of page tables are not logged; int has the faults" },
+    { "fpu", NULL, "insn and commit have results of floating point" },
+    { "vpu", NULL, "insn and commit have results of vectors" },
+    { "page", NULL, "it is about programs of Linux (qemu-user)" },
+    { "strace", NULL, "it is about programs of Linux (qemu-user)" },
+    { "plugin", NULL, "there are no plug-ins" },
+    { "tid", NULL, "all threads have one file, whose lines name the hart" },
+};
+
+/* Takes an item of -d that is QEMU's alone. False: it is not. *category: what it means here; NULL: nothing.
+ */
+static bool qemu_category(const char *item, size_t length, const char **category)
+{
+    static const char trace[] = "trace:";
+    char pattern[128];
+    if (length > strlen(trace) && strncmp(item, trace, strlen(trace)) == 0) {
+        snprintf(pattern, sizeof(pattern), "%.*s", (int)(length - strlen(trace)), item + strlen(trace));
+        trace_event(pattern);
+        *category = NULL;
+        return true;
+    }
+    for (size_t n = 0; n < sizeof(categories) / sizeof(categories[0]); n++) {
+        if (strlen(categories[n].name) != length || strncmp(categories[n].name, item, length) != 0)
+            continue;
+        *category = categories[n].category;
+        if (categories[n].why)
+            log_warn("-d %s: nothing is logged for it: %s", categories[n].name, categories[n].why);
+        return true;
+    }
+    return false;
+}
+
+bool options_take_qemu_categories(struct options *options, const char **list, struct error *error)
+{
+    /* No name is longer than the one that it replaces. */
+    const size_t size = strlen(*list) + 1;
+    char *kept = option_strings_add(&options->strings, *list, size - 1);
+    size_t used = 0;
+    if (!kept)
+        return error_set(error, "out of memory for the options");
+    *kept = '\0';
+    for (const char *item = *list; *item;) {
+        size_t length = strcspn(item, ",");
+        const char *category = item;
+        bool qemu = qemu_category(item, length, &category);
+        if (category)
+            used += (size_t)snprintf(kept + used, size - used, "%s%.*s", used ? "," : "",
+                                     (int)(qemu ? strlen(category) : length), category);
+        item += length + (item[length] == ',');
+    }
+    *list = kept;
+    return true;
+}
+
 /* Reads a file with one pattern on each line. */
 static bool trace_events(const char *path, struct error *error)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * -machine, -cpu, -smp, -rtc.
+ * -machine, -cpu, -rtc.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -327,75 +326,6 @@ bool options_take_cpu(struct options *options, const char *argument, struct erro
     options->cpu = argument;
     return isa_config_parse(&options->machine.isa, argument, &reason) ||
            error_set(error, "-cpu %.200s: %.250s (-cpu help lists what there is)", argument, reason.text);
-}
-
-/* ---- -smp ---------------------------------------------------------------------------------------------- */
-
-struct topology {
-    uint64_t cpus, maxcpus, product;
-};
-
-static bool smp_number(const char *key, const char *value, uint64_t *number, struct error *error)
-{
-    if (option_parse_number(value, number) && *number >= 1 && *number <= 1u << 16)
-        return true;
-    return error_set(error, "-smp %s=%s: not a number of harts", key, value ? value : "");
-}
-
-static bool smp_cpus(struct options *options, void *item, const char *value, struct error *error)
-{
-    return smp_number("cpus", value, &((struct topology *)item)->cpus, error);
-}
-
-static bool smp_maxcpus(struct options *options, void *item, const char *value, struct error *error)
-{
-    return smp_number("maxcpus", value, &((struct topology *)item)->maxcpus, error);
-}
-
-/* sockets, cores, threads: only their product counts, since the board is one cluster of single-threaded
- * cores. */
-static bool smp_factor(struct options *options, void *item, const char *value, struct error *error)
-{
-    uint64_t number = 0;
-    if (!smp_number("cores", value, &number, error))
-        return false;
-    ((struct topology *)item)->product *= number;
-    return true;
-}
-
-bool options_take_smp(struct options *options, const char *argument, struct error *error)
-{
-    static const struct options_key rows[] = {
-        { "cpus", smp_cpus },
-        { "maxcpus", smp_maxcpus },
-        { "sockets", smp_factor },
-        { "cores", smp_factor },
-        { "threads", smp_factor },
-        { "clusters", smp_factor },
-        { "dies", smp_factor },
-        { "modules", smp_factor },
-        { "books", smp_factor },
-        { "drawers", smp_factor },
-        { NULL, NULL },
-    };
-    struct option_pairs pairs;
-    struct topology topology = { .product = 1 };
-    if (!option_pairs_split(&pairs, &options->strings, argument, "cpus", error) ||
-        !options_take_pairs(options, &pairs, rows, &topology, "-smp", error))
-        return false;
-    if (!topology.cpus)
-        topology.cpus = topology.product;
-    if (!topology.maxcpus)
-        topology.maxcpus = topology.product > topology.cpus ? topology.product : topology.cpus;
-    if (topology.product != 1 && topology.product != topology.maxcpus)
-        return error_set(error, "-smp %s: sockets * cores * threads is not the number of harts", argument);
-    if (topology.maxcpus < topology.cpus)
-        return error_set(error, "-smp %s: maxcpus is less than the %" PRIu64 " harts at the start", argument,
-                         topology.cpus);
-    if (topology.cpus > MACHINE_HARTS_MAX)
-        return error_set(error, "-smp %s: the board has 1 to %d harts", argument, MACHINE_HARTS_MAX);
-    options->machine.smp = (unsigned)topology.cpus;
-    return true;
 }
 
 /* ---- -rtc ---------------------------------------------------------------------------------------------- */

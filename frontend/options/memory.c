@@ -23,10 +23,17 @@ static bool check_size(const char *flag, const char *value, uint64_t unit, uint6
     return true;
 }
 
+#define RAM_STEP UINT64_C(8192)
+
 static bool memory_size(struct options *options, void *item, const char *value, struct error *error)
 {
+    uint64_t *size = &options->machine.ram_size;
     options->memory = value;
-    return check_size("-m", value, UINT64_C(1) << 20, &options->machine.ram_size, error);
+    if (value && strchr(value, '.') && option_parse_size(value, UINT64_C(1) << 20, size) && *size >> 20) {
+        *size = (*size + RAM_STEP - 1) & ~(RAM_STEP - 1); /* as on QEMU; a fraction is seldom a whole one */
+        return true;
+    }
+    return check_size("-m", value, UINT64_C(1) << 20, size, error);
 }
 
 /* Checked only: this is for memory that is plugged in later, which the board cannot do. */

@@ -198,10 +198,10 @@ const struct options_key *options_keys_of(const char *name)
 static bool take_argument(struct options *options, char *const *argv, int argc, int *at, struct error *error)
 {
     const char *given = argv[*at];
-    if (given[0] != '-' || given[1] == '\0')
-        return error_set(error,
-                         "%s: an argument without a flag; a disk image needs -drive file=%s,format=raw",
-                         given, given);
+    if (given[0] != '-') /* as on QEMU, a disk image */
+        return options_take_hda(options, given, error);
+    if (given[1] == '\0')
+        return error_set(error, "-: an argument that is neither a flag nor a disk image");
     const char *name = given + 1 + (given[1] == '-');
     size_t length = given[1] == '-' ? strcspn(name, "=") : strlen(name); /* this form includes --name=value */
     const struct flag *flag = find_flag(name, length);
@@ -259,24 +259,6 @@ bool options_take_switch(const char *flag, const char *value, bool *on, struct e
     return option_parse_switch(value, on) || options_bad_value(error, flag, value, "on, off");
 }
 
-/* Reports an unknown category. For a category of QEMU's the message names the one that shows the same
- * here. */
-static bool unknown_category(const char *list, const char *bad, struct error *error)
-{
-    static const struct {
-        const char *name, *instead;
-    } qemu[] = { { "fpu", "insn" },     { "vpu", "insn" }, { "op", "ir" },     { "op_opt", "ir" },
-                 { "op_ind", "ir" },    { "page", NULL },  { "strace", NULL }, { "plugin", NULL },
-                 { "trace", "virtio" }, { "mmu", "int" } };
-    int length = (int)strcspn(bad, ",");
-    for (size_t i = 0; i < sizeof(qemu) / sizeof(qemu[0]); i++)
-        if ((int)strlen(qemu[i].name) == length && strncmp(bad, qemu[i].name, (size_t)length) == 0)
-            return error_set(error, "-d %.100s: %s is QEMU's; here %s%s; -d help lists the categories", list,
-                             qemu[i].name, qemu[i].instead ? "there is " : "no category shows the same",
-                             qemu[i].instead ? qemu[i].instead : "");
-    return error_set(error, "-d %.200s: unknown category %.*s; -d help lists them", list, length, bad);
-}
-
 /* Returns whether the program was called by the name of QEMU's 32-bit program, or by the corresponding name
  * here: then the harts are RV32. */
 static bool called_for_rv32(const char *name)
@@ -317,10 +299,12 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
         return false;
     if (options->action != OPTIONS_RUN)
         return true;
-    if (options->log_list && !options_take_ir_passes(options, &options->log_list, error))
+    if (options->log_list && (!options_take_ir_passes(options, &options->log_list, error) ||
+                              !options_take_qemu_categories(options, &options->log_list, error)))
         return false;
     if (options->log_list && !log_enable(options->log_list, &bad))
-        return unknown_category(options->log_list, bad, error);
+        return error_set(error, "-d %.200s: unknown category %.*s; -d help lists them", options->log_list,
+                         (int)strcspn(bad, ","), bad);
     if (options->log_filter && !log_set_filter(options->log_filter, &bad))
         return error_set(
             error,
@@ -345,12 +329,13 @@ void options_free(struct options *options)
 
 /* ---- Lists --------------------------------------------------------------------------------------------- */
 
+#define HELP_COLUMN 34
+
 static void print_flag(const struct flag *flag, FILE *out)
 {
-    char left[160];
-    snprintf(left, sizeof(left), "-%s%s%s", flag->name, flag->argument ? " " : "",
-             flag->argument ? flag->argument : "");
-    fprintf(out, "%-34s %s\n", left, flag->text);
+    int used =
+        fprintf(out, "-%s%s%s", flag->name, flag->argument ? " " : "", flag->argument ? flag->argument : "");
+    fprintf(out, "%*s %s\n", used < HELP_COLUMN ? HELP_COLUMN - used : 0, "", flag->text);
 }
 
 static void print_help(FILE *out)

@@ -330,6 +330,9 @@ unsigned options_count_terminals(const struct options *options);
 /* Takes the names of 'ir=PASS' out of the list of -d, and leaves 'ir'. False, with *error filled: out of
  * memory. */
 bool options_take_ir_passes(struct options *options, const char **list, struct error *error);
+/* legacy.c: replaces QEMU's names in the list of -d by those of the log, and takes out those that mean
+ * nothing here, with a warning. False, with *error filled: out of memory. */
+bool options_take_qemu_categories(struct options *options, const char **list, struct error *error);
 /* expand.c: the command line with the flags of -readconfig's files, and without -set, -add-fd and
  * -writeconfig. The list is malloc'ed; its words are the options' strings. */
 struct options_words {
@@ -431,6 +434,11 @@ options_take_fn options_take_display, options_take_vnc, options_take_full_screen
 /* -device loader,...; `pairs` follow the name. */
 bool options_take_loader(struct options *options, const struct option_pairs *pairs, struct error *error);
 extern const struct device_model options_loader_model;
+bool options_take_guest_loader(struct options *options, const struct option_pairs *pairs,
+                               struct error *error);
+extern const struct device_model options_guest_loader_model;
+/* It is one of these two, which are no devices. */
+bool options_is_loader(const struct device_model *model);
 /* devices.c (for the keys see keys.h): fills in the kind of device and the bus that a name of -device means,
  * and defaults for everything else; false: there is no such device. */
 bool options_name_device(const char *name, struct options_device *device);

@@ -106,21 +106,45 @@ bool option_parse_number(const char *text, uint64_t *value)
     return errno == 0 && *end == '\0';
 }
 
+/* Reads the digits after a decimal point at *text; the sum of their values is *part / *whole. Digits beyond
+ * the ninth are too small to matter. False: there is no digit. */
+static bool parse_decimals(const char **text, uint64_t *part, uint64_t *whole)
+{
+    const char *first = *text;
+    *part = 0;
+    *whole = 1;
+    for (; **text >= '0' && **text <= '9'; ++*text) {
+        if (*text - first >= 9)
+            continue;
+        *part = *part * 10 + (uint64_t)(**text - '0');
+        *whole *= 10;
+    }
+    return *text > first;
+}
+
 bool option_parse_size(const char *text, uint64_t unit, uint64_t *bytes)
 {
     static const char suffixes[] = "bBkKmMgGtT";
-    char *end;
+    char *stop;
+    uint64_t part = 0, whole = 1;
     if (!text || *text < '0' || *text > '9')
         return false;
     errno = 0;
-    uint64_t value = strtoull(text, &end, 10);
+    uint64_t value = strtoull(text, &stop, 10);
+    const char *end = stop;
+    if (*end == '.' && (end++, !parse_decimals(&end, &part, &whole)))
+        return false;
     if (*end) {
         const char *suffix = strchr(suffixes, *end);
         if (!suffix || end[1])
             return false;
         unit = UINT64_C(1) << (10 * ((unsigned)(suffix - suffixes) / 2));
     }
-    return errno == 0 && !__builtin_mul_overflow(value, unit, bytes);
+    if (whole > 1 && !*end) /* as on QEMU: half of what? */
+        return false;
+    uint64_t fraction = (uint64_t)((unsigned __int128)part * unit / whole);
+    return errno == 0 && !__builtin_mul_overflow(value, unit, bytes) &&
+           !__builtin_add_overflow(*bytes, fraction, bytes);
 }
 
 bool option_parse_switch(const char *text, bool *value)

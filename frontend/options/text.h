@@ -42,7 +42,7 @@ const char *option_pairs_take(struct option_pairs *pairs, const char *key);
 
 /* Parses a decimal number or 0x..., which must be the whole text. */
 bool option_parse_number(const char *text, uint64_t *value);
-/* Parses a size with suffix K, M, G or T; without suffix the unit is `unit` bytes. */
+/* Parses a size with suffix K, M, G or T; without suffix the unit is `unit` bytes. 1.5G has a fraction. */
 bool option_parse_size(const char *text, uint64_t unit, uint64_t *bytes);
 /* Parses on/off, true/false, yes/no, y/n; NULL (a key alone) is on. */
 bool option_parse_switch(const char *text, bool *value);

@@ -192,15 +192,22 @@ void board_power(void *opaque, enum power_action action, unsigned code)
 /* Where OpenSBI may be: where its own package puts it, then where QEMU's packages put it, which have both
  * widths. */
 const struct board_firmware board_opensbi[] = {
-    { 64, "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" }, /* Debian, Ubuntu */
-    { 64, "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin" },   /* as OpenSBI installs itself */
-    { 64, "/usr/share/opensbi/generic/firmware/fw_dynamic.bin" },
+    { 64, "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" },   /* Debian, Ubuntu */
+    { 64, "/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin" },     /* as OpenSBI installs itself */
+    { 64, "/usr/share/opensbi/generic/firmware/fw_dynamic.bin" },          /* Fedora, Alpine */
+    { 64, "/usr/share/opensbi-unstable/generic/firmware/fw_dynamic.bin" }, /* Fedora for RISC-V */
+    { 64, "/usr/share/opensbi/opensbi.bin" },                              /* openSUSE */
+    { 64, "/usr/local/share/opensbi/lp64/generic/firmware/fw_dynamic.bin" },
     { 64, "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" }, /* QEMU: Debian, Fedora, Arch, SUSE */
     { 64, "/usr/local/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" },
+    { 64, "/run/current-system/sw/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" }, /* NixOS */
+    { 64, "/home/linuxbrew/.linuxbrew/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin" },
     { 32, "/usr/lib/riscv32-linux-gnu/opensbi/generic/fw_dynamic.bin" },
     { 32, "/usr/share/opensbi/ilp32/generic/firmware/fw_dynamic.bin" },
     { 32, "/usr/share/opensbi/lp32/generic/firmware/fw_dynamic.bin" },
     { 32, "/usr/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
     { 32, "/usr/local/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
+    { 32, "/run/current-system/sw/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" }, /* NixOS */
+    { 32, "/home/linuxbrew/.linuxbrew/share/qemu/opensbi-riscv32-generic-fw_dynamic.bin" },
     { 0, NULL },
 };

@@ -107,6 +107,32 @@ static uint64_t program_base(const struct machine *machine)
     return board->ram_base;
 }
 
+/* QEMU looks for a -bios that is no file in its data folders, and scripts name OpenSBI as it is called there.
+ * Such a name stands for the default firmware of that width. *path has it then; false, with *error filled. */
+static bool find_by_name(const struct machine_config *config, const char **bios, char *path, size_t size,
+                         struct error *error)
+{
+    unsigned xlen = 0;
+    int length = 0;
+    if (access(*bios, F_OK) == 0)
+        return true;
+    if (config->firmware_dir && !strchr(*bios, '/')) {
+        int written = snprintf(path, size, "%s/%s", config->firmware_dir, *bios);
+        if (written > 0 && (size_t)written < size && access(path, R_OK) == 0) {
+            *bios = path;
+            return true;
+        }
+    }
+    if (sscanf(*bios, "opensbi-riscv%2u-generic-fw_dynamic.bin%n", &xlen, &length) != 1 || !length ||
+        (*bios)[length])
+        return true; /* opening it says what is wrong */
+    if (xlen != config->isa.xlen)
+        return error_set(error, "-bios %s: it is for RV%u, and the harts are RV%u", *bios, xlen,
+                         config->isa.xlen);
+    *bios = path;
+    return find_default_firmware(config, path, size, error);
+}
+
 static bool load_firmware(struct machine *machine, struct error *error)
 {
     const char *bios = machine->config.bios;
@@ -118,6 +144,8 @@ static bool load_firmware(struct machine *machine, struct error *error)
             return false;
         bios = path;
     }
+    if (!find_by_name(&machine->config, &bios, path, sizeof(path), error))
+        return false;
     return loader_add_file(&machine->loader, bios, LOADER_ELF, program_base(machine), &machine->firmware,
                            error);
 }
@@ -148,6 +176,20 @@ static bool load_kernel(struct machine *machine, struct error *error)
     return true;
 }
 
+/* A module is stored as it is; the hypervisor looks into it. */
+static bool load_module(struct machine *machine, unsigned number, struct error *error)
+{
+    const struct machine_load *load = &machine->config.loads[number];
+    struct loader_place place = { .entry = load->addr };
+    if (has_no_tree(board_of(machine)))
+        return error_set(error, "-device guest-loader: -machine %s has no device tree to name it in",
+                         board_of(machine)->name);
+    if (!loader_add_file(&machine->loader, load->file, 0, load->addr, &place, error))
+        return false;
+    machine->module_sizes[number] = place.end - place.start;
+    return true;
+}
+
 static bool load_extra(struct machine *machine, const struct machine_load *load, struct error *error)
 {
     struct loader_place place = { .entry = load->addr };
@@ -163,7 +205,7 @@ static bool load_extra(struct machine *machine, const struct machine_load *load,
     } else if (load->data_len) {
         uint8_t bytes[8];
         for (unsigned i = 0; i < sizeof(bytes); i++)
-            bytes[i] = (uint8_t)(load->data >> (8 * i));
+            bytes[i] = (uint8_t)(load->data >> (8 * (load->big_endian ? load->data_len - 1 - i : i) % 64));
         if (!loader_add_bytes(&machine->loader, "the data of -device loader", load->addr, bytes,
                               load->data_len, load->data_len, error))
             return false;
@@ -183,12 +225,19 @@ bool boot_load_images(struct machine *machine, struct error *error)
     machine->loader.strict = machine->config.strict;
     machine->loader.also[0] = board_of(machine)->code;
     machine->loader.also[1] = board_of(machine)->scratch;
+    for (unsigned bank = 0; bank < board_of(machine)->flash_banks; bank++) {
+        struct board_range range = board_of(machine)->flash;
+        range.base += bank * range.size;
+        if (!machine->config.pflash[bank].present) /* an image has what there is to be */
+            machine->loader.also[2 + bank] = range;
+    }
     for (unsigned i = 0; i < machine->config.smp; i++)
         machine->reset_pc[i] = board_of(machine)->rom.base + (board_of(machine)->has_msel ? 4 : 0);
     if (!load_firmware(machine, error) || !load_kernel(machine, error))
         return false;
     for (unsigned i = 0; i < machine->config.load_count; i++) {
-        if (!load_extra(machine, &machine->config.loads[i], error))
+        bool module = machine->config.loads[i].module != MACHINE_MODULE_NONE;
+        if (module ? !load_module(machine, i, error) : !load_extra(machine, &machine->config.loads[i], error))
             return false;
     }
     return true;
@@ -282,6 +331,15 @@ static bool write_fdt(struct machine *machine, struct error *error)
     };
     if (!machine->fdt)
         return true;
+    for (unsigned i = 0; i < machine->config.load_count; i++) {
+        const struct machine_load *load = &machine->config.loads[i];
+        if (load->module != MACHINE_MODULE_NONE)
+            chosen.modules[chosen.module_count++] =
+                (struct fdt_module){ .addr = load->addr,
+                                     .size = machine->module_sizes[i],
+                                     .ramdisk = load->module == MACHINE_MODULE_RAMDISK,
+                                     .bootargs = load->bootargs };
+    }
     uint32_t size = boot_fdt_size(machine->fdt);
     uint8_t *host = bus_host(machine->bus, machine->fdt_addr, size);
     if (!host || !boot_fdt_set_chosen(machine->fdt, &chosen, error))
@@ -319,6 +377,8 @@ bool boot_write_memory(struct machine *machine, struct error *error)
     else if (machine->kernel.end)
         rom.start_addr = machine->kernel.entry;
     rom.start_addr = fixed_start(machine, rom.start_addr);
+    for (unsigned bank = 0; bank < board_of(machine)->flash_banks; bank++)
+        machine->loader.bytes[2 + bank] = machine->flash_code[bank];
     return loader_write(&machine->loader, machine->bus, error) && write_fdt(machine, error) &&
            boot_rom_write(&rom, machine->rom, board_of(machine)->rom.size, error);
 }

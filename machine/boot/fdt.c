@@ -301,6 +301,30 @@ void *boot_fdt_copy(const void *tree, struct error *error)
     return open_with_room(copy, "the device tree", error);
 }
 
+/* The node's name, and its two cells of address and of size, are as on QEMU. */
+static void set_module(struct writer *writer, int chosen, const struct fdt_module *module)
+{
+    static const char kernel[] = "multiboot,module\0multiboot,kernel";
+    static const char ramdisk[] = "multiboot,module\0multiboot,ramdisk";
+    char name[40];
+    snprintf(name, sizeof(name), "module@0x%08" PRIx64, module->addr);
+    int node = fdt_subnode_offset(writer->fdt, chosen, name);
+    if (node == -FDT_ERR_NOTFOUND)
+        node = fdt_add_subnode(writer->fdt, chosen, name);
+    if (node < 0) {
+        WRITE(writer, node);
+        return;
+    }
+    const fdt64_t reg[2] = { cpu_to_fdt64(module->addr), cpu_to_fdt64(module->size) };
+    WRITE(writer, fdt_setprop(writer->fdt, node, "reg", reg, sizeof(reg)));
+    if (module->ramdisk)
+        WRITE(writer, fdt_setprop(writer->fdt, node, "compatible", ramdisk, sizeof(ramdisk)));
+    else
+        WRITE(writer, fdt_setprop(writer->fdt, node, "compatible", kernel, sizeof(kernel)));
+    if (module->bootargs)
+        WRITE(writer, fdt_setprop_string(writer->fdt, node, "bootargs", module->bootargs));
+}
+
 bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct error *error)
 {
     uint8_t seed[RNG_SEED];
@@ -316,6 +340,8 @@ bool boot_fdt_set_chosen(void *tree, const struct fdt_chosen *chosen, struct err
     }
     if (guest_random(seed, sizeof(seed), true) == (long)sizeof(seed))
         WRITE(&writer, fdt_setprop(tree, node, "rng-seed", seed, sizeof(seed)));
+    for (unsigned i = 0; i < chosen->module_count && writer.status == 0; i++)
+        set_module(&writer, node, &chosen->modules[i]);
     if (writer.status == -FDT_ERR_NOSPACE)
         return error_set(error, "the kernel's command line (-append) is too long: it may have about %d bytes",
                          TREE_ROOM - 512);

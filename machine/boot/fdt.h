@@ -36,10 +36,19 @@ struct fdt_content {
     const uint8_t (*distances)[MACHINE_NODES_MAX];
 };
 
+/* A kernel or RAM disk in memory for a hypervisor (the multiboot protocol of Xen's device trees). */
+struct fdt_module {
+    uint64_t addr, size;
+    bool ramdisk;
+    const char *bootargs; /* NULL: none */
+};
+
 /* What /chosen contains for one boot. */
 struct fdt_chosen {
     const char *bootargs;              /* NULL: none */
     uint64_t initrd_start, initrd_end; /* equal: none */
+    struct fdt_module modules[MACHINE_LOADS_MAX];
+    unsigned module_count;
 };
 
 /* Builds the board's tree, with room left for /chosen. The caller frees it. NULL, with *error filled. */

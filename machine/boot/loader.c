@@ -41,7 +41,7 @@ void loader_destroy(struct loader *loader)
 
 bool loader_is_code(const struct loader *loader, uint64_t paddr, uint64_t size)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < LOADER_ALSO; i++) {
         const struct board_range *range = &loader->also[i];
         if (size <= range->size && paddr - range->base <= range->size - size)
             return true;
@@ -121,14 +121,27 @@ bool loader_add_bytes(struct loader *loader, const char *name, uint64_t paddr, c
     return loader_add_part(loader, name, paddr, &image, 0, length, size, error);
 }
 
+/* The bytes of flash at [paddr, paddr + size); NULL: there is none. */
+static uint8_t *device_bytes(const struct loader *loader, uint64_t paddr, uint64_t size)
+{
+    for (unsigned i = 0; i < LOADER_ALSO; i++) {
+        const struct board_range *range = &loader->also[i];
+        if (loader->bytes[i] && size <= range->size && paddr - range->base <= range->size - size)
+            return loader->bytes[i] + (paddr - range->base);
+    }
+    return NULL;
+}
+
 bool loader_write(const struct loader *loader, struct bus *bus, struct error *error)
 {
     for (unsigned i = 0; i < loader->count; i++) {
         const struct loader_blob *blob = &loader->blobs[i];
-        uint8_t *host = bus_host(bus, blob->paddr, blob->size);
+        uint8_t *memory = bus_host(bus, blob->paddr, blob->size);
+        uint8_t *host = memory ? memory : device_bytes(loader, blob->paddr, blob->size);
         if (!host)
             return error_set(error, "no memory at 0x%" PRIx64 " for %s", blob->paddr, blob->name);
-        bus_expect_use(bus, host, blob->size);
+        if (memory)
+            bus_expect_use(bus, host, blob->size);
         memcpy(host, blob->bytes, blob->length);
         if (blob->mapped)
             madvise(blob->mapped, blob->mapped_size, MADV_DONTNEED);
@@ -168,7 +181,7 @@ bool loader_add_file(struct loader *loader, const char *path, unsigned forms, ui
     struct image image;
     /* An ELF file contains more than what is loaded (symbols), so it may be larger than RAM. */
     uint64_t largest = loader->ram_size;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < LOADER_ALSO; i++)
         largest = loader->also[i].size > largest ? loader->also[i].size : largest;
     uint64_t limit = forms & LOADER_ELF ? largest + 1024 * MIB : largest;
     if (!image_open(&image, path, limit, error))

@@ -31,9 +31,12 @@ struct loader_blob {
     char *name; /* file it came from */
 };
 
+#define LOADER_ALSO 4 /* code, scratch, and banks of flash without an image */
+
 struct loader {
     uint64_t ram_base, ram_size;
-    struct board_range also[2]; /* other memory that is filled: the first read-only; size 0: none */
+    struct board_range also[LOADER_ALSO]; /* other memory that is filled: the first read-only; size 0: none */
+    uint8_t *bytes[LOADER_ALSO];          /* its bytes, if the bus does not have them as memory */
     unsigned xlen;
     bool strict; /* a segment of an ELF file that lies outside RAM is an error; false after loader_init() */
     struct loader_blob *blobs;

@@ -94,6 +94,13 @@ def names_and_firmware():
     write("firmware/opensbi-riscv32-generic-fw_dynamic.bin", OFF)
     run(rvive, ["-cpu", "rv32", "-bios", "default"], 0, silent=True, environment=folder)
     run(rvive32, [], 0, silent=True, environment=folder)
+    named = "opensbi-riscv%d-generic-fw_dynamic.bin"  # a name in QEMU's data folders
+    run(rvive, ["-bios", named % 64], 0, silent=True, environment=folder)
+    run(rvive32, ["-bios", named % 32], 0, silent=True, environment=folder)
+    run(rvive, ["-bios", named % 32], 1, says="it is for RV32, and the harts are RV64", environment=folder)
+    run(rvive, ["-bios", "other.bin"], 1, says="other.bin", environment=folder)
+    write("firmware/other.bin", OFF)
+    run(rvive, ["-bios", "other.bin", "-L", "firmware"], 0, silent=True)
     write("firmware/opensbi-riscv64-generic-fw_dynamic.bin", OFF)
     os.unlink("firmware/fw_dynamic.bin")
     run(rvive, [], 0, silent=True, environment=folder)
@@ -133,6 +140,32 @@ def pmp_hint():
         run(rvive, ["-cpu", "rv%d,pmp=off" % bits] + bare[2:] + ["user.bin"], 0, silent=True)
 
 
+def loaders():
+    """Modules for a hypervisor, a program in flash, and bytes in the other order."""
+    bare = ["-bios", "none"]
+    write("module", b"m" * 600)
+    run(rvive, ["-M", "virt,dumpdtb=tree.dtb"] + bare + ["-device", "guest-loader,addr=0x82000000,kernel=module,bootargs=b=1",
+                "-device", "guest-loader,addr=0x83000000,initrd=module"], 0, silent=True)
+    with open("tree.dtb", "rb") as file:
+        tree = file.read()
+    for part in (b"module@0x82000000\0", b"multiboot,module\0multiboot,kernel\0", b"b=1\0", b"module@0x83000000\0",
+                 b"multiboot,module\0multiboot,ramdisk\0", struct.pack(">QQ", 0x83000000, 600)):
+        if part not in tree:
+            run(rvive, ["-no-such-part-%r" % part], 0)
+    run(rvive, bare + ["-device", "guest-loader,addr=0x20,kernel=module"], 1, says="does not fit")
+    run(rvive, ["-M", "sifive_e"] + bare + ["-device", "guest-loader,addr=0x80000000,kernel=module"], 1,
+        says="sifive_e has no device tree")
+    write("flash.bin", OFF)
+    for bank in "0x20000000", "0x23fffff0":
+        end = len(OFF) > 16 and bank != "0x20000000"
+        run(rvive, bare + ["-device", "loader,addr=%s,file=flash.bin,force-raw=on,cpu-num=0" % bank], 1 if end else 0,
+            says="does not fit" if end else None, silent=not end)
+    # lui t0, 0x100; lui t1, 0x5 in the wrong order, which data-be=on mends; then the rest
+    words = ["-device", "loader,addr=0x80000000,data=0xb7021000,data-len=4,data-be=on"]
+    write("rest", OFF[4:])
+    run(rvive, bare + words + ["-device", "loader,addr=0x80000004,file=rest,force-raw=on"], 0, silent=True)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -140,6 +173,7 @@ def main():
         elf_files(64)
         elf_files(32)
         pmp_hint()
+        loaders()
         os.chdir("/")
     sys.exit(1 if failures else 0)
 

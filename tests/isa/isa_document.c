@@ -84,6 +84,7 @@ static const struct {
     [ISA_Zksed] = { "1.0", "test_crypto" },
     [ISA_Zksh] = { "1.0", "test_crypto" },
     [ISA_Zkt] = { "1.0", "test_isa_table" },
+    [ISA_Ztso] = { "1.0", "litmus" },
     [ISA_Zvbb] = { "1.0", "" },
     [ISA_Zvbc] = { "1.0", "" },
     [ISA_Zve32f] = { "1.0", "test_diff_vector" },

@@ -389,9 +389,10 @@ static bool string_has(const char *text, const char *name)
  * promises about the platform, and groups; what has instructions or registers is always there. */
 static void check_string(const struct isa_config *config, const char *cpu)
 {
-    static const char *const spare[] = { "zic64b",  "ziccamoa",     "ziccif",  "zicclsm", "ziccrse",
-                                         "za64rs",  "zama16b",      "ssccptr", "sstvala", "sstvecd",
-                                         "ssu64xl", "sscounterenw", "supm",    "svbare",  "svvptc" };
+    static const char *const spare[] = { "zic64b",  "ziccamoa", "ziccif",  "zicclsm",
+                                         "ziccrse", "za64rs",   "zama16b", "ssccptr",
+                                         "sstvala", "sstvecd",  "ssu64xl", "sscounterenw",
+                                         "supm",    "svbare",   "svvptc",  "ztso" };
     static const char *const groups[] = { "zk",    "zkn",  "zks",   "zvkn", "zvknc",
                                           "zvkng", "zvks", "zvksc", "zvksg" };
     const isa_set t_head = ISA_T_HEAD;

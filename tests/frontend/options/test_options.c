@@ -60,6 +60,9 @@ START_TEST(what_is_already_so)
         "smaia=off,ssaia=off,zvbb=true,short-isa-string=off",
         "mvendorid=0,marchid=0,mimpid=0",
         "smepmp=off,x-epmp=off,smstateen=off,ssstateen=off",
+        "i=on,e=off",
+        "ztso=off,zce=off,pmu-num=0,pmu-mask=0",
+        "rvv_ta_all_1s=off,rvv_ma_all_1s=off,rvv_vl_half_avl=off",
     };
     char line[256];
     struct isa_config plain, config;
@@ -165,6 +168,24 @@ START_TEST(cpus)
         { "-cpu rv32e,zdinx=on", "rv32e_zicsr_zfinx_zdinx", "f_", 0, false },
         { "-cpu rv64,f=off,zfinx=on,zfinx=off", "rv64imach_", "_zf", 39, true },
         { "-cpu rv64,a=off", "rv64imfdcvh_", "_za6", 39, true },
+        { "-cpu rva22u64", "rv64imafdc_zic64b_zicbom_zicbop_zicboz_", "_sv", 0, false },
+        { "-cpu rva23u64", "rv64imafdcv_zic64b_", "_sstc", 0, false },
+        { "-cpu rv64,rva22u64=on", "_zkt_", "_svade", 39, true },
+        { "-cpu rv64i,rva22u64=on", "rv64imafdc_zic64b_", "_s", 0, false },
+        { "-cpu rv64i,rva23s64=on", "rv64imafdcvh_zic64b_", "_svadu", 39, true },
+        { "-cpu rv64,rva23s64=on,h=off", "_svade_svinval_", "_svadu", 39, true },
+        { "-cpu lowrisc-ibex", "rv32imc_zic64b_", "_za", 0, false },
+        { "-cpu shakti-c", "rv64imafdc_zicntr_", "_zb", 39, true },
+        { "-cpu xiangshan-nanhu", "_zbs_zknd_zkne_zknh_zksed_zksh_", "v_", 39, true },
+        { "-cpu rv32,i=off,e=on,f=off,d=off,m=on,c=on,zfa=off", "rv32emac_", "_zf", 32, true },
+        { "-cpu rv32i,i=off,e=on,m=on,c=on", "rv32emc_zicsr", "a", 0, false },
+        { "-cpu rv32e,e=on,i=off,m=on,zicsr=on", "rv32em_zicsr", "a", 0, false },
+        { "-cpu rv32e,e=off,i=on", "rv32i_zicsr", "e", 0, false },
+        { "-cpu rv32,d=off,zce=on", "_zcb_zcmop_zcmp_zcmt_", "_zv", 32, true },
+        { "-cpu rv64i,zca=on", "rv64ic_zicsr", "a", 0, false },
+        { "-cpu rv64i,c=on,zcb=on,zcd=off,zca=on", "rv64ic_zicsr_zcb", "a", 0, false },
+        { "-cpu rv64i,zcd=on,c=on,d=on,f=on", "rv64ifdc_", "a", 0, false },
+        { "-cpu rv64i,ztso=on", "rv64i_zicsr_ztso", "m", 0, false },
         { "-cpu rv64,ssnpm=off", "_smnpm_", "_supm", 39, true },
     };
     char line[128], text[ISA_STRING_SIZE];
@@ -598,6 +619,13 @@ START_TEST(loaders)
     ck_assert_uint_eq(options.machine.loads[1].data_len, 4);
     ck_assert_ptr_null(options.machine.loads[2].file);
     ck_assert_int_eq(options.machine.loads[2].cpu, 1);
+    parsed("-device loader,addr=0x80000000,data=0x1234,data-len=2,data-be=on -device "
+           "guest-loader,addr=0x82000000,kernel=K,bootargs=a -device guest-loader,addr=0x83000000,initrd=I");
+    ck_assert(options.machine.loads[0].big_endian);
+    ck_assert_int_eq(options.machine.loads[1].module, MACHINE_MODULE_KERNEL);
+    ck_assert_str_eq(options.machine.loads[1].file, "K");
+    ck_assert_str_eq(options.machine.loads[1].bootargs, "a");
+    ck_assert_int_eq(options.machine.loads[2].module, MACHINE_MODULE_RAMDISK);
 }
 END_TEST
 
@@ -707,7 +735,7 @@ static const struct failing_line failures[] = {
     { "-krenel Image", "-krenel: unknown option; did you mean -kernel?" },
     { "-foo", "-foo: unknown option" },
     { "--foo", "--foo: unknown option" },
-    { "disk.img", "disk.img" },
+    { "-", "neither a flag nor a disk image" },
     { "-", "-" },
     { "-kernel", "-kernel: its argument is missing" },
     { "-gdb", "-gdb: its argument is missing" },
@@ -818,7 +846,22 @@ static const struct failing_line failures[] = {
     { "-cpu rv64e,h=on", "h needs" },
     { "-cpu rv64,s=off,h=on", "h needs" },
     { "-cpu rv64,v=off,zvkn=true", "zvkn" },
-    { "-cpu rv64,debug=on", "debug" },
+    { "-cpu rv64,debug=on", "there are no trigger registers (Sdtrig)" },
+    { "-cpu rv64,rvv_ta_all_1s=on", "agnostic elements keep their values" },
+    { "-cpu rv64,pmu-num=16", "only pmu-num=0" },
+    { "-cpu rv64,pmu-mask=0xff", "never count" },
+    { "-cpu veyron-v1", "xventanacondops" },
+    { "-cpu rv64,xventanacondops=on", "there is zicond" },
+    { "-cpu rv64,e=on", "exclude each other" },
+    { "-cpu rv64e,i=on", "exclude each other" },
+    { "-cpu rv64e,e=off", "i=on is missing" },
+    { "-cpu rv64,i=off", "i and zicsr" },
+    { "-cpu rv64,zce=on", "zcmp and d exclude each other" },
+    { "-cpu rv64,rva22u64=off", "no property \"rva22u64\"" },
+    { "-cpu rv32,rva22u64=on", "no property \"rva22u64\"" },
+    { "-cpu rv32i,f=on,zca=on", "zca" },
+    { "-cpu rv64i,zmmul=on", "only m as a whole" },
+    { "-cpu rv64i,zaamo=on", "only a as a whole" },
     { "-cpu rv64,zca=off", "zca" },
     { "-cpu rv64,c=off,zca=on", "zca" },
     { "-cpu rv64,zcf=on", "zcf" },
@@ -834,7 +877,7 @@ static const struct failing_line failures[] = {
     { "-cpu rv64,cbom_blocksize=32", "cbom_blocksize=64" },
     { "-cpu rv32,sv48=on", "sv48" },
     { "-M virt,strict=maybe", "-machine strict" },
-    { "-cpu rva23u64", "-cpu rva23u64: unknown CPU" },
+    { "-cpu rva24u64", "-cpu rva24u64: unknown CPU" },
     { "-cpu rv64e,e=off", "e" },
     { "-cpu rv64i,zcb=on", "zcb needs c" },
     { "-cpu rv64,f=off,zfa=on", "zfa needs f" },
@@ -860,8 +903,9 @@ static const struct failing_line failures[] = {
     { "-cpu rv64,f=off,d=off,zfinx=on,smstateen=on", "smstateen and zfinx exclude each other" },
     { "-cpu thead-c906,mvendorid=1", "this CPU has only mvendorid=0x5b7" },
     { "-identify", "-identify" },
-    { "-d int,fpu", "fpu is QEMU's; here there is insn" },
-    { "-d cpu,strace", "strace is QEMU's; here no category" },
+    { "-d int,fpus", "unknown category fpus" },
+    { "-d trace", "unknown category trace" },
+    { "-d mmu,trace:", "unknown category trace:" },
     { "-accel tcg,thread=both", "single, multi" },
     { "-accel tcg,tb-size=0", "tb-size=0" },
     { "-accel t2,windows=some", "on, off, kernel" },
@@ -875,6 +919,11 @@ static const struct failing_line failures[] = {
     { "-m -1", "-m -1" },
     { "-m 99999999999999999999", "-m 99999999999999999999" },
     { "-m 16777216T", "-m 16777216T" },
+    { "-M sifive_u -smp 5 -nic user", "-machine sifive_u has no virtio-mmio slots" },
+    { "-m 128.5", "-m 128.5" },
+    { "-m 1.G", "-m 1.G" },
+    { "-m 0.00001G", "at least 64K" },
+    { "-m 16777215.99T", "-m 16777215.99T" },
     { "-m 1G,slots=many", "slots=many" },
     { "-m 1G,slots=2,maxmem=512M", "maxmem" },
     { "-m 1G,foo=2", "foo=2" },
@@ -883,6 +932,12 @@ static const struct failing_line failures[] = {
     { "-smp two", "two" },
     { "-smp 4,maxcpus=2", "maxcpus" },
     { "-smp 4,cores=3", "-smp 4,cores=3" },
+    { "-smp 3,sockets=2", "2 * 1 * 1" },
+    { "-smp 2,cores=4", "0 * 4 * 1" },
+    { "-smp 4,maxcpus=8,sockets=2,cores=2,threads=1", "2 * 2 * 1" },
+    { "-smp 2,sockets=65536,cores=65536,threads=65536,dies=65536", "not the number of harts" },
+    { "-smp 2,dies=65536,books=65536,drawers=65536,clusters=65536,modules=65536", "too many clusters" },
+    { "-smp 4,sockets=0", "sockets=0" },
     { "-drive if=virtio,id=x", "file=FILE" },
     { "-drive file=a,format=vmdk", "format=vmdk" },
     { "-drive file=a,if=none,id=a -device virtio-blk-device,drive=a,num-queues=65", "num-queues" },
@@ -982,6 +1037,11 @@ static const struct failing_line failures[] = {
     { "-device virtio-serial-device -device virtconsole,chardev=c", "id=c" },
     { "-device loader,file=x,data=1,data-len=1", "-device loader" },
     { "-device loader,addr=1", "-device loader" },
+    { "-device guest-loader,addr=1", "kernel=FILE" },
+    { "-device guest-loader,addr=1,kernel=a,initrd=b", "kernel=FILE" },
+    { "-device guest-loader,kernel=a", "addr= is missing" },
+    { "-device guest-loader,addr=1,initrd=a,bootargs=b", "bootargs= is for kernel=" },
+    { "-device guest-loader,addr=1,kernel=a,id=b", "unknown option id" },
     { "-device loader,data=1,data-len=9,addr=0x80000000", "data-len=9" },
     { "-device loader,file=x,cpu-num=64", "cpu-num=64" },
     { "-object rng-egd,id=x", "rng-egd" },

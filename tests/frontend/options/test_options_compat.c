@@ -9,6 +9,7 @@
 
 #include "tests/frontend/options/option_line.h"
 #include "tests/suite.h"
+#include "util/log.h"
 
 static void parsed(const char *line)
 {
@@ -38,6 +39,24 @@ START_TEST(accelerators)
     ck_assert_int_eq(options.action, OPTIONS_LIST_ACCELS);
     ck_assert(!parse("-M sifive_x"));
     parsed("-M none -nodefaults -nographic -daemonize");
+}
+END_TEST
+
+START_TEST(categories)
+{
+    unsigned before = atomic_load(&log_mask);
+    atomic_store(&log_mask, 0);
+    parsed("-d in_asm,int,mmu,cpu_reset");
+    ck_assert_uint_eq(atomic_load(&log_mask),
+                      1u << LOG_CATEGORY_IN_ASM | 1u << LOG_CATEGORY_INT | 1u << LOG_CATEGORY_CPU_RESET);
+    atomic_store(&log_mask, 0);
+    parsed("-d mmu,fpu,vpu,page,tid,strace,plugin,nochain");
+    ck_assert_uint_eq(atomic_load(&log_mask), 0);
+    parsed("-d op_opt,op,trace:virtio_*,op_ind");
+    ck_assert_uint_eq(atomic_load(&log_mask), 1u << LOG_CATEGORY_IR | 1u << LOG_CATEGORY_VIRTIO);
+    atomic_store(&log_mask, before);
+    parsed("-d trace:help");
+    ck_assert_int_eq(options.action, OPTIONS_LIST_LOG);
 }
 END_TEST
 
@@ -229,6 +248,26 @@ START_TEST(memory)
     ck_assert_uint_eq(options.machine.nodes[1].ram_size, UINT64_C(32) << 20);
     parsed("-smp 2,maxcpus=4,sockets=1,cores=4,threads=1");
     ck_assert_uint_eq(options.machine.smp, 2);
+    static const struct {
+        const char *line;
+        unsigned harts;
+    } topologies[] = {
+        { "-smp 4,maxcpus=8,sockets=2", 4 }, { "-smp 4,sockets=2,cores=1", 4 },
+        { "-smp cores=3,sockets=2", 6 },     { "-smp maxcpus=6,threads=2", 6 },
+        { "-smp 2,maxcpus=4,cores=2", 2 },   { "-smp 2,dies=1", 2 },
+        { "-smp 2,sockets=1,cores=1", 2 },   { "-smp sockets=2", 2 },
+    };
+    for (size_t n = 0; n < sizeof(topologies) / sizeof(topologies[0]); n++) {
+        parsed(topologies[n].line);
+        ck_assert_uint_eq(options.machine.smp, topologies[n].harts);
+    }
+    parsed("-m 0.5G");
+    ck_assert_uint_eq(options.machine.ram_size, UINT64_C(512) << 20);
+    parsed("-m 0.3G"); /* rounded, as on QEMU */
+    ck_assert_uint_eq(options.machine.ram_size, 0x13334000);
+    parsed("disk.img -m 1G second.img");
+    ck_assert_uint_eq(options.drive_count, 2);
+    ck_assert_str_eq(options.drives[0].blockdev.path, "disk.img");
     parsed("-M virt,aclint=on,aia-guests=3,iommu-sys=off,hpet=off");
     ck_assert(options.machine.aclint);
     parsed("-M virt,aia=aplic-imsic,aia-guests=63 -cpu rv64,h=on,smstateen=on");
@@ -386,6 +425,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("options of QEMU's scripts");
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, accelerators);
+    tcase_add_test(tests, categories);
     tcase_add_test(tests, the_process);
     tcase_add_test(tests, character_devices);
     tcase_add_test(tests, multiplexed);
