@@ -69,7 +69,7 @@ static struct virtio_device *make_device(unsigned which, struct error *error)
 {
     static const enum display_input_kind kinds[] = { DISPLAY_KEYBOARD, DISPLAY_TABLET, DISPLAY_MOUSE };
     if (which == 0)
-        return virtio_rng_create(&(struct virtio_rng_config){ NULL }, error);
+        return virtio_rng_create(&(struct virtio_rng_config){ .path = NULL }, error);
     if (which == ONE_CONSOLE || which == PORTS)
         return which == PORTS ? make_console(1, 2, error) : make_console(0, 1, error);
     if (which == BALLOON)
