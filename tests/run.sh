@@ -66,11 +66,11 @@ build() {
     cmake -S "$top" -B "$build_in" -G Ninja -DRVIVE_WERROR=ON "$@" && ninja -C "$build_in"
 }
 
-# fuzz DIR NAME...: runs each fuzzer for 40 s, as many at a time as there are processors. False if one finds something.
+# fuzz DIR NAME...: runs each fuzzer for 30 s, as many at a time as there are processors. False if one finds something.
 fuzz() {
     fuzz_in=$1
     shift
-    printf '%s\n' "$@" | xargs -P "$jobs" -I NAME sh -c 'cd "$1" && { ./fuzz_NAME -max_total_time=40 -verbosity=0 \
+    printf '%s\n' "$@" | xargs -P "$jobs" -I NAME sh -c 'cd "$1" && { ./fuzz_NAME -max_total_time=30 -verbosity=0 \
         -artifact_prefix=NAME- || { echo "fuzz_NAME failed" >&2; exit 1; }; }' sh "$fuzz_in"
 }
 
@@ -128,7 +128,7 @@ if [ $sanitizers = yes ]; then
     [ -z "$beside_pid" ] || end_step # now the fuzzers have the processors for themselves
     fuzzers="virtio_blk virtio_scsi virtio_pci nvme xhci ehci virtio_net slirp virtio_gpu virtio_snd virtio_small 9p qcow2"
     fuzzers="$fuzzers gdb_packet iommu machine_state recording"
-    count_step "Fuzzing for 40 s each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
+    count_step "Fuzzing for 30 s each, $jobs at a time: $fuzzers" fuzz "$top/build-clang/tests/fuzz" $fuzzers
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     debian13

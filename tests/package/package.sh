@@ -79,11 +79,11 @@ offer -device virtio-blk
 offer -kernel depe
 END
 bash complete.bash root/usr/share/bash-completion/completions/rvive >offered 2>&1
-printf '%s\n' -machine "rva20s64 rva22s64 rva23s64" "virtio-blk-device virtio-blk-pci" depends >wanted
+printf '%s\n' -machine "rva20s64 rva22s64 rva23s64 rva22u64 rva23u64" "virtio-blk-device virtio-blk-pci" depends >wanted
 diff wanted offered || fail "bash offers something else"
 fish -N -c 'source root/usr/share/fish/vendor_completions.d/rvive.fish
     complete -C "rvive -cpu rva2"; complete -C "rvive-img conv"' >offered 2>&1
-for name in rva20s64 rva22s64 rva23s64 convert; do
+for name in rva20s64 rva22s64 rva23s64 rva22u64 rva23u64 convert; do
     grep -q "^$name" offered || { cat offered >&2 && fail "fish does not offer $name"; }
 done
 zsh -f -c 'autoload -Uz compinit; compinit -u -d dump; fpath=(root/usr/share/zsh/vendor-completions $fpath)
