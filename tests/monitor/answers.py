@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 
 from lib import Emulator, Qmp, Stream, check, connect, main, symbol
 
@@ -238,12 +239,20 @@ def limits(rvive):
                 check(throttle(**name) == {"return": {}} and now()["bps_rd"] == 0, "%r" % name)
 
 
+def until(happened):
+    deadline = time.monotonic() + 20
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def screens(rvive):
     for flag in ["-vnc", "unix:@/v"], ["-vnc", "vnc=unix:@/v"], ["-display", "vnc=unix:@/v"]:
         with emulator_of(rvive, *flag) as emulator:
             qmp = Qmp(emulator.path("qmp"))
             vnc = qmp.ask("query-vnc")["return"]
             check(vnc["family"] == "unix" and vnc["service"] == emulator.path("v") and vnc["host"] == "", "%r" % vnc)
+            # The monitor answers before the display has begun.
+            until(lambda path=emulator.path("v"): os.path.exists(path))
             viewer = socket.socket(socket.AF_UNIX)
             viewer.connect(emulator.path("v"))
             check(viewer.recv(12) == b"RFB 003.008\n", "the greeting")
@@ -257,7 +266,9 @@ def screens(rvive):
     taken.listen()
     number = taken.getsockname()[1] - 5900
     with emulator_of(rvive, "-vnc", "127.0.0.1:%d,to=%d" % (number, number + 40)) as emulator:
-        port = int(Qmp(emulator.path("qmp")).ask("query-vnc")["return"]["service"])
+        qmp = Qmp(emulator.path("qmp"))
+        until(lambda: int(qmp.ask("query-vnc")["return"]["service"]) != 5900 + number)
+        port = int(qmp.ask("query-vnc")["return"]["service"])
         check(5900 + number < port <= 5940 + number, "to=: %d" % port)
         socket.create_connection(("127.0.0.1", port)).close()
     for bad in "127.0.0.1:%d" % number, "127.0.0.1:%d,to=%d" % (number, number), ":5,to=4", "unix:", "unix:/tmp/x,to=3", \
