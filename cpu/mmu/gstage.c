@@ -147,12 +147,7 @@ static int translate_first(struct hart *hart, const struct regime *regime, const
         status = walk_first(hart, paging, &tables, vaddr, walk);
         if (status != MMU_OK)
             return status;
-        switch (walk->end) {
-        case WALK_MAPPED: status = mmu_use_leaf(hart, regime, paging, walk, access); break;
-        case WALK_NO_MEMORY:
-        case WALK_PMP: status = mmu_access_fault(access); break;
-        default: status = mmu_page_fault(access); break;
-        }
+        status = mmu_end_walk(hart, regime, paging, walk, access);
     } while (status == MMU_AGAIN);
     return status;
 }

@@ -85,11 +85,22 @@ bool mmu_pte_permits(const struct regime *regime, uint64_t pte, enum mmu_access 
     return pte_permits(regime, pte, access) == MMU_OK;
 }
 
-int mmu_use_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
-                 const struct walk *walk, enum mmu_access access)
+static int use_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
+                    const struct walk *walk, enum mmu_access access)
 {
     int status = pte_permits(regime, walk->steps[walk->count - 1].pte, access);
     return status == MMU_OK ? mmu_mark_leaf(hart, regime, paging, walk, access) : status;
+}
+
+int mmu_end_walk(struct hart *hart, const struct regime *regime, const struct paging *paging,
+                 const struct walk *walk, enum mmu_access access)
+{
+    switch (walk->end) {
+    case WALK_MAPPED: return use_leaf(hart, regime, paging, walk, access);
+    case WALK_NO_MEMORY:
+    case WALK_PMP: return mmu_access_fault(access);
+    default: return mmu_page_fault(access);
+    }
 }
 
 int mmu_mark_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
@@ -119,12 +130,7 @@ static int walk_page_table(struct hart *hart, const struct regime *regime, const
     int status;
     do {
         walk_tables(hart, paging, vaddr, walk);
-        switch (walk->end) {
-        case WALK_MAPPED: status = mmu_use_leaf(hart, regime, paging, walk, access); break;
-        case WALK_NO_MEMORY:
-        case WALK_PMP: status = mmu_access_fault(access); break;
-        default: status = mmu_page_fault(access); break;
-        }
+        status = mmu_end_walk(hart, regime, paging, walk, access);
     } while (status == MMU_AGAIN);
     return status;
 }

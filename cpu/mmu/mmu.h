@@ -47,12 +47,13 @@ static inline bool mmu_is_write(enum mmu_access access)
 struct regime;
 struct paging;
 struct walk;
-/* A walk has found a leaf: checks its permissions, and sets A and D if they are to be set. MMU_OK, the
- * exception, or MMU_AGAIN: the entry has changed meanwhile, and the walk is to be repeated. */
+/* What comes of a walk. If it has found a leaf: checks its permissions, and sets A and D if they are to be
+ * set. MMU_OK, the exception, or MMU_AGAIN: the entry has changed meanwhile, and the walk is to be repeated.
+ */
 #define MMU_AGAIN (-2)
-int mmu_use_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
+int mmu_end_walk(struct hart *hart, const struct regime *regime, const struct paging *paging,
                  const struct walk *walk, enum mmu_access access);
-/* The part of it that follows after the permissions. */
+/* The part of it that follows after a leaf's permissions. */
 int mmu_mark_leaf(struct hart *hart, const struct regime *regime, const struct paging *paging,
                   const struct walk *walk, enum mmu_access access);
 

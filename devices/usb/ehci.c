@@ -196,9 +196,7 @@ static void function_reset(struct pci_function *function)
 static void function_hold(struct pci_function *function, bool held)
 {
     struct ehci *ehci = (struct ehci *)function;
-    for (struct usb_device *device = ehci->devices; device; device = device->next)
-        if (device->ops->hold)
-            device->ops->hold(device, held);
+    usb_devices_hold(ehci->devices, held);
     pthread_mutex_lock(&ehci->lock);
     ehci->held = held;
     ehci_work(ehci);
@@ -211,10 +209,7 @@ static void function_destroy(struct pci_function *function)
     pthread_mutex_lock(&ehci->lock);
     ehci_set_command(ehci, 0); /* what a window still says finds no list any more */
     pthread_mutex_unlock(&ehci->lock);
-    for (struct usb_device *device = ehci->devices, *next; device; device = next) {
-        next = device->next;
-        device->ops->destroy(device);
-    }
+    usb_devices_destroy(ehci->devices);
     clock_timer_cancel(&ehci->look);
     for (struct ehci_pipe *pipe = ehci->pipes, *next; pipe; pipe = next) {
         next = pipe->next;

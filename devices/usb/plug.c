@@ -54,3 +54,18 @@ bool usb_device_plug(struct usb_device *device, const char *path, const struct u
     snprintf(device->path, sizeof(device->path), "%s", path);
     return true;
 }
+
+void usb_devices_hold(struct usb_device *devices, bool held)
+{
+    for (struct usb_device *device = devices; device; device = device->next)
+        if (device->ops->hold)
+            device->ops->hold(device, held);
+}
+
+void usb_devices_destroy(struct usb_device *devices)
+{
+    for (struct usb_device *device = devices, *next; device; device = next) {
+        next = device->next;
+        device->ops->destroy(device);
+    }
+}

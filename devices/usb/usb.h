@@ -159,6 +159,10 @@ struct usb_plug {
 bool usb_device_plug(struct usb_device *device, const char *path, const struct usb_plug *plug,
                      struct error *error);
 
+/* All devices of a controller; not [locked]. */
+void usb_devices_hold(struct usb_device *devices, bool held);
+void usb_devices_destroy(struct usb_device *devices);
+
 /* ---- For controllers; all [locked] --------------------------------------------------------------------- */
 
 /* A whole control transfer; see usb_device_ops.control. */

@@ -157,9 +157,7 @@ static void function_reset(struct pci_function *function)
 static void function_hold(struct pci_function *function, bool held)
 {
     struct xhci *xhci = (struct xhci *)function;
-    for (struct usb_device *device = xhci->devices; device; device = device->next)
-        if (device->ops->hold)
-            device->ops->hold(device, held);
+    usb_devices_hold(xhci->devices, held);
     pthread_mutex_lock(&xhci->lock);
     xhci->held = held;
     xhci_work(xhci);
@@ -173,10 +171,7 @@ static void function_destroy(struct pci_function *function)
     for (unsigned n = 1; n <= XHCI_SLOTS; n++) /* what a window still says finds no device any more */
         xhci_slot_clear(&xhci->slots[n]);
     pthread_mutex_unlock(&xhci->lock);
-    for (struct usb_device *device = xhci->devices, *next; device; device = next) {
-        next = device->next;
-        device->ops->destroy(device);
-    }
+    usb_devices_destroy(xhci->devices);
     clock_timer_cancel(&xhci->later);
     pci_function_fini(function);
     pthread_mutex_destroy(&xhci->lock);

@@ -12,7 +12,7 @@
 
 #include "machine/state/internal.h"
 
-#define PAGE        4096u
+#define PAGE        MEMORY_PAGE
 #define REGIONS_MAX 8
 
 struct copy {
@@ -62,11 +62,6 @@ static struct in_memory **find(const struct machine *machine, const char *name)
 
 static const uint8_t zero[PAGE];
 
-static bool is_zero(const uint8_t *page)
-{
-    return memcmp(page, zero, PAGE) == 0;
-}
-
 static bool copy_region(struct machine *machine, struct in_memory *kept, const struct bus_region *region)
 {
     const uint8_t *host = bus_host(machine->bus, region->base, region->size);
@@ -81,7 +76,7 @@ static bool copy_region(struct machine *machine, struct in_memory *kept, const s
     for (uint64_t at = 0, end; copy->filled && at < region->size;) {
         memory_find_data(machine, host, region->size, at, &at, &end);
         for (; at < end; at += PAGE) {
-            if (is_zero(host + at))
+            if (memory_is_zero(host + at))
                 continue;
             memcpy(copy->bytes + at, host + at, PAGE);
             copy->filled[at / PAGE] = true;
@@ -94,9 +89,8 @@ static bool copy_region(struct machine *machine, struct in_memory *kept, const s
 static bool copy_memory(struct machine *machine, struct in_memory *kept)
 {
     struct bus_region region;
-    for (unsigned n = 0; bus_region(machine->bus, n, &region); n++)
-        if ((strcmp(region.kind, "ram") == 0 || strcmp(region.kind, "rom") == 0) &&
-            !copy_region(machine, kept, &region))
+    for (unsigned n = 0; memory_next_region(machine, false, &n, &region); n++)
+        if (!copy_region(machine, kept, &region))
             return false;
     return true;
 }

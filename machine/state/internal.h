@@ -62,6 +62,11 @@ struct memory_loader {
 /* Before the first one. */
 void memory_load_begin(struct machine *machine);
 bool memory_load(struct memory_loader *loader, const struct container_reader *chunk, struct error *error);
+/* Puts a chunk's pages where they belong: `pages` at `host`, which is NULL if there is no such memory here.
+ * The chunk's other pages become zeroes if it `clears`, or stay. False, with *error filled, if it is damaged.
+ */
+bool memory_unpack(const struct container_reader *chunk, uint8_t *host, unsigned pages, bool clears,
+                   struct error *error);
 /* There is no more chunk. */
 void memory_load_end(struct memory_loader *loader);
 

@@ -185,35 +185,41 @@ static uint8_t *advance(struct memory_loader *loader, uint64_t paddr, uint64_t *
     return NULL;
 }
 
-bool memory_load(struct memory_loader *loader, const struct container_reader *chunk, struct error *error)
+bool memory_unpack(const struct container_reader *chunk, uint8_t *host, unsigned pages, bool clears,
+                   struct error *error)
 {
-    uint64_t length = 0;
-    uint8_t *host = advance(loader, chunk->place, &length);
     const uint8_t *bits = chunk->bytes, *from = bits + BITMAP;
-    unsigned pages = 0;
+    unsigned kept = 0;
     if (!host)
         return error_set(error, "the saved machine has memory at 0x%llx, this one has none there",
                          (unsigned long long)chunk->place);
     for (unsigned n = 0; chunk->length >= BITMAP && n < BITMAP; n++)
-        pages += (unsigned)__builtin_popcount(bits[n]);
-    if (chunk->length != BITMAP + (size_t)pages * PAGE)
+        kept += (unsigned)__builtin_popcount(bits[n]);
+    if (chunk->length != BITMAP + (size_t)kept * PAGE)
         return error_set(error, "the saved machine: the memory at 0x%llx is damaged",
                          (unsigned long long)chunk->place);
     for (unsigned n = 0; n < CHUNK_PAGES; n++) {
-        bool kept = bits[n / 8] >> n % 8 & 1;
-        if (n >= length / PAGE) {
-            if (kept)
+        bool there = bits[n / 8] >> n % 8 & 1;
+        if (n >= pages) {
+            if (there)
                 return error_set(error, "the saved machine: the memory at 0x%llx is too long",
                                  (unsigned long long)chunk->place);
-        } else if (kept) {
+        } else if (there) {
             if (memcmp(host + n * PAGE, from, PAGE) != 0)
                 memcpy(host + n * PAGE, from, PAGE);
             from += PAGE;
-        } else if (!memory_is_zero(host + n * PAGE)) {
+        } else if (clears && !memory_is_zero(host + n * PAGE)) {
             memset(host + n * PAGE, 0, PAGE);
         }
     }
     return true;
+}
+
+bool memory_load(struct memory_loader *loader, const struct container_reader *chunk, struct error *error)
+{
+    uint64_t length = 0;
+    uint8_t *host = advance(loader, chunk->place, &length);
+    return memory_unpack(chunk, host, (unsigned)(length / PAGE), true, error);
 }
 
 void memory_load_end(struct memory_loader *loader)

@@ -16,10 +16,9 @@
 #include "machine/state/internal.h"
 #include "util/host_time.h"
 
-#define PAGE        MEMORY_PAGE
-#define CHUNK       CONTAINER_CHUNK
-#define CHUNK_PAGES (CHUNK / PAGE)
-#define BITMAP      MEMORY_BITMAP
+#define PAGE   MEMORY_PAGE
+#define CHUNK  CONTAINER_CHUNK
+#define BITMAP MEMORY_BITMAP
 
 struct memory_rounds {
     struct machine *machine;
@@ -206,25 +205,7 @@ static uint8_t *find_chunk(struct machine *machine, uint64_t paddr, unsigned *pa
 
 bool memory_load_pages(struct machine *machine, const struct container_reader *chunk, struct error *error)
 {
-    const uint8_t *bits = chunk->bytes, *from = bits + BITMAP;
-    unsigned pages = 0, kept = 0;
+    unsigned pages = 0;
     uint8_t *host = find_chunk(machine, chunk->place, &pages);
-    if (!host)
-        return error_set(error, "the saved machine has memory at 0x%llx, this one has none there",
-                         (unsigned long long)chunk->place);
-    for (unsigned n = 0; chunk->length >= BITMAP && n < BITMAP; n++)
-        kept += (unsigned)__builtin_popcount(bits[n]);
-    if (chunk->length != BITMAP + (size_t)kept * PAGE)
-        return error_set(error, "the saved machine: the memory at 0x%llx is damaged",
-                         (unsigned long long)chunk->place);
-    for (unsigned n = 0; n < CHUNK_PAGES; n++) {
-        if (!(bits[n / 8] >> n % 8 & 1))
-            continue;
-        if (n >= pages)
-            return error_set(error, "the saved machine: the memory at 0x%llx is too long",
-                             (unsigned long long)chunk->place);
-        memcpy(host + n * PAGE, from, PAGE);
-        from += PAGE;
-    }
-    return true;
+    return memory_unpack(chunk, host, pages, false, error);
 }
