@@ -38,13 +38,14 @@ count_step() {
     fi
 }
 
-# begin_step NAME COMMAND...: begins a step that mostly waits for the network and the disk, while other steps compute. It has
-# a process group of its own, which ends with this script.
+# begin_step SECONDS NAME COMMAND...: begins a step that mostly waits for the network and the disk, while other steps compute.
+# It has a process group of its own, which ends with this script, and fails after SECONDS.
 begin_step() {
-    beside=$1
-    shift
+    beside_limit=$1
+    beside=$2
+    shift 2
     say "$beside (beside what comes next)"
-    setsid "$@" </dev/null >"$beside_log" 2>&1 &
+    setsid timeout --kill-after=60 "$beside_limit" "$@" </dev/null >"$beside_log" 2>&1 &
     beside_pid=$!
 }
 
@@ -115,14 +116,14 @@ sh "$top/roms/setup.sh" "$top/roms/packages.txt" "$top/roms/packages-rootfs.txt"
 sh "$top/roms/fetch-kernel.sh"
 sh "$top/roms/make-initramfs.sh"
 export RVIVE_QEMU="${RVIVE_QEMU:-$RVIVE_CACHE/qemu10}"
-begin_step "Fetching EDK2, the installer and the peers" sh -euc 'sh "$1/roms/fetch-package.sh" edk2
+begin_step 1200 "Fetching EDK2, the installer and the peers" sh -euc 'sh "$1/roms/fetch-package.sh" edk2
     sh "$1/roms/fetch-package.sh" installer
     sh "$1/tests/peers/qemu10.sh" "$RVIVE_QEMU"' sh "$top"
 count_step "Building with gcc (Release)" build "$top/build" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release
 end_step
 
 # A filtered run may do without the full root, whose first boot takes minutes; an ordinary run has it.
-[ $# -gt 0 ] || begin_step "Making a full Debian root" sh "$top/roms/make-rootfs.sh"
+[ $# -gt 0 ] || begin_step 1800 "Making a full Debian root" sh "$top/roms/make-rootfs.sh"
 if [ $sanitizers = yes ]; then
     count_step "Building with clang, and the fuzzers" build "$top/build-clang" -DCMAKE_C_COMPILER=clang -DRVIVE_FUZZ=ON
     [ -z "$beside_pid" ] || end_step # now the fuzzers have the processors for themselves
@@ -132,7 +133,7 @@ if [ $sanitizers = yes ]; then
     count_step "Building with ASan and UBSan" build "$top/build-asan" -DCMAKE_C_COMPILER=gcc -DRVIVE_ASAN=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo
     debian13
-    begin_step "libvirt, virsh and virt-install with Rvive under QEMU's name" sh "$top/tests/libvirt/run.sh" "$top/build/rvive"
+    begin_step 600 "libvirt, virsh and virt-install with Rvive as their QEMU" sh "$top/tests/libvirt/run.sh" "$top/build/rvive"
     say "Tests under ASan and UBSan (all but the boots)"
     run_ctest "$top/build-asan" -LE 'boot|slow' -E '^style_'
 fi

@@ -174,6 +174,15 @@ static void send_event(struct qmp *qmp, const struct monitor_event *event)
     send_object(qmp, object);
 }
 
+static void send_events(struct qmp *qmp)
+{
+    struct monitor_event event;
+    while (monitor_take_event(qmp->monitor, &event)) {
+        if (qmp->negotiated)
+            send_event(qmp, &event);
+    }
+}
+
 /* ---- Requests ------------------------------------------------------------------------------------------ */
 
 static void execute(struct qmp *qmp, struct json_object *id, const char *name, struct json_object *arguments)
@@ -185,7 +194,11 @@ static void execute(struct qmp *qmp, struct json_object *id, const char *name, s
     call.hart = &qmp->hart;
     call.is_program = true;
     call.arguments = arguments ? json_object_get(arguments) : json_object_new_object();
-    if (!monitor_run_qmp(&call, name, &ok)) {
+    bool found = monitor_run_qmp(&call, name, &ok);
+    /* What the command caused comes before its answer, as on QEMU: libvirt takes a migration that was begun,
+     * but has told nothing yet, for one that has failed. */
+    send_events(qmp);
+    if (!found) {
         snprintf(text, sizeof(text), "The command %.200s has not been found", name);
         send_error(qmp, id, "CommandNotFound", text);
     } else if (!ok) {
@@ -305,15 +318,6 @@ static void restart(struct qmp *qmp)
     qmp->negotiated = qmp->skipping = false;
     qmp->hart = 0;
     send_greeting(qmp);
-}
-
-static void send_events(struct qmp *qmp)
-{
-    struct monitor_event event;
-    while (monitor_take_event(qmp->monitor, &event)) {
-        if (qmp->negotiated)
-            send_event(qmp, &event);
-    }
 }
 
 void *monitor_qmp_thread(void *opaque)

@@ -128,6 +128,8 @@ def programs_see(rvive):
             check(second.ask("migrate-incoming", uri=where) == {"return": {}}, "migrate-incoming")
             check("already" in second.ask("migrate-incoming", uri=where)["error"]["desc"], "twice")
             check(qmp.ask("migrate", uri=where) == {"return": {}}, "migrate")
+            check([event["data"] for event in qmp.events if event["event"] == "MIGRATION"][:1] == [{"status": "setup"}],
+                  "the migration is told before the answer: %r" % qmp.events)
             names = [qmp.event("MIGRATION")["data"]["status"] for _ in range(3)]
             check(names == ["setup", "active", "completed"], "%r" % names)
             qmp.event("STOP")
