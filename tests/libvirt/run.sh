@@ -170,13 +170,15 @@ state_is() { # STATE SECONDS
     done
     echo "ok      the guest is: $1"
 }
-# console_open: from now on `virsh console` writes to console.log, and gets what is written to the pipe `typed`.
+# console_open: from now on `virsh console` writes to console.log, and gets what is written to descriptor 8, a pipe that this
+# script holds open for reading, too: a console that could not be had must not make it wait for a reader.
 console_open() {
     [ -z "$console" ] || stop "$console"
     : >"$work/console.log"
     rm -f "$work/typed"
     mkfifo "$work/typed"
-    script -qefc "$v-endless console guest --force" "$work/console.log" <>"$work/typed" >/dev/null 2>&1 &
+    exec 8<>"$work/typed"
+    script -qefc "$v-endless console guest --force" "$work/console.log" <&8 8>&- >/dev/null 2>&1 &
     console=$!
 }
 console_has() { # TEXT COUNT SECONDS
@@ -211,7 +213,7 @@ tries "start guest"
 console_open
 console_has "the guest listens" 1 120
 state_is running 5
-echo "a line" >"$work/typed"
+echo "a line" >&8
 console_has "the guest heard a line" 1 10
 tries "list" "dominfo guest" "domstats guest" "domblklist guest --details" "domiflist guest" "dumpxml guest" \
     "ttyconsole guest" "domdisplay guest" "vcpucount guest" "suspend guest"
@@ -248,7 +250,7 @@ tries "restore $work/data/saved"
 state_is running 10
 console_open
 sleep 1
-echo "another line" >"$work/typed"
+echo "another line" >&8
 console_has "the guest heard another line" 1 20
 tries "snapshot-revert guest one"
 state_is running 20
@@ -258,7 +260,7 @@ tries "start guest"
 state_is running 10
 console_open
 sleep 1
-echo "the third" >"$work/typed"
+echo "the third" >&8
 console_has "the guest heard the third" 1 20
 tries "reset guest"
 console_has "the guest listens" 1 120
