@@ -49,15 +49,18 @@ begin_step() {
     beside_pid=$!
 }
 
-# end_step: waits for that step, shows its output, and counts it.
+# end_step: waits for that step, shows its output, and counts it. A step that ends with 77 was skipped, as its last line says.
 end_step() {
-    beside_result=passed
-    wait "$beside_pid" || beside_result=failed
+    beside_status=0
+    wait "$beside_pid" || beside_status=$?
     beside_pid=
     say "$beside: what it said"
     cat "$beside_log" >&2
-    count $beside_result "$beside"
-    [ $beside_result = passed ] || echo "FAILED: $beside" >&2
+    case $beside_status in
+    0) count passed "$beside" ;;
+    77) count skipped "$beside: $(tail -n 1 "$beside_log")" ;;
+    *) count failed "$beside (status $beside_status, 124: it took more than $beside_limit s)" ;;
+    esac
 }
 
 # build DIR CMAKE-ARGUMENTS...: configures and builds everything in DIR.
