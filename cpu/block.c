@@ -464,6 +464,14 @@ struct block *block_find(struct hart *hart)
     return UNLIKELY(hart->pad_expected) && block ? land(hart, block) : block;
 }
 
+const struct block *block_known(const struct hart *hart, uint64_t paddr)
+{
+    const struct block *block = hart->block_hash[hash_of(paddr)];
+    while (block && (block->paddr != paddr || block->epoch != hart->epoch))
+        block = block->hash_next;
+    return block && block->epoch ? block : NULL;
+}
+
 struct block *block_find_single(struct hart *hart)
 {
     struct fetch fetch;

@@ -19,6 +19,10 @@ struct block *block_find(struct hart *hart);
  * trapped. */
 struct block *block_find_single(struct hart *hart);
 
+/* The block at `paddr` that the hart has decoded before and knows to be right; NULL: there is none, or its
+ * code has to be compared with memory first. */
+const struct block *block_known(const struct hart *hart, uint64_t paddr);
+
 /* How many of its bytes are in its first page. */
 static inline unsigned block_first_bytes(const struct block *block)
 {

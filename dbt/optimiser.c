@@ -192,6 +192,7 @@ static bool publish(struct t2 *t2, struct ir *r)
     code_cache_commit(&dbt->cache, &code->owner, &place);
     header->region = code_ref(&dbt->cache, code);
     t1_block_set_entry(dbt, header, entry);
+    t1_block_detach(dbt, header);
     dbt_entry_gone(dbt, header->span.paddr); /* its own entry would still do, but is slower */
     if (dbt->listen)
         tell(dbt, r, start, (size_t)(t->e.at - start));
@@ -324,6 +325,7 @@ bool dbt_optimise(struct dbt *dbt, bool eager, struct error *error)
         return error_set(error, "out of memory for the translator");
     t2->dbt = dbt;
     t2->eager = eager;
+    dbt->without_chains = eager; /* each block is offered to it by itself */
     pthread_cond_init(&t2->wake, NULL);
     if (!eager) {
         int status = thread_create(&t2->thread, THREAD_TRANSLATOR, "optimiser", run, t2);

@@ -82,6 +82,19 @@ static void t1_changed(struct dbt *dbt, struct code_owner *owner)
         link = &((struct t1_block *)code_at(&dbt->cache, *link))->hash_next;
     __atomic_store_n(link, block->hash_next, __ATOMIC_RELEASE); /* dbt_find_block() takes no lock */
     dbt_entry_gone(dbt, block->span.paddr);
+    struct t1_block *before = code_at(&dbt->cache, block->before);
+    if (before)
+        t1_changed(dbt, &before->owner);
+}
+
+void t1_block_detach(struct dbt *dbt, struct t1_block *block)
+{
+    CHECK_HELD(&dbt->lock);
+    struct t1_block *before = code_at(&dbt->cache, block->before);
+    if (!before || before->region)
+        return;
+    block->before = 0;
+    t1_changed(dbt, &before->owner);
 }
 
 static void t1_evict(struct dbt *dbt, struct code_owner *owner)

@@ -55,6 +55,9 @@ struct t1_block {
     uint32_t vtype;
     uint8_t vxrm;   /* the same for vxrm; T1_ANY_VXRM: the code serves all */
     uint8_t length; /* the same for vl: enum t1_length */
+    /* The ref of the block whose code this one's follows: that runs on into this one without a jump, and is
+     * gone with it. 0: none. */
+    uint32_t before;
 };
 
 /* What vl is. Code for T1_PART serves any vl, but that for T1_WHOLE is faster if vl is VLMAX. */
@@ -94,6 +97,9 @@ struct t1_block *t1_block_of(struct dbt *dbt, const struct hart *hart, const str
  * block->entry is NULL afterwards if they have changed already. The newest translation of an address is found
  * first. */
 void t1_block_insert(struct dbt *dbt, struct hart *hart, struct t1_block *block, const struct block *source);
+/* The block before this one must be translated again, with a jump at its end, unless a region runs in its
+ * place: this one has got another entry. */
+void t1_block_detach(struct dbt *dbt, struct t1_block *block);
 extern const struct code_owner_ops t1_owner_ops;
 
 #endif

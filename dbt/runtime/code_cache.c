@@ -236,7 +236,22 @@ static bool has_room(const struct code_cache *cache, size_t code, size_t data)
            cache->segment_size;
 }
 
+bool code_cache_has_room(const struct code_cache *cache, size_t code, size_t data)
+{
+    return has_room(cache, cache->reserved + code, data);
+}
+
 bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place)
+{
+    struct code_segment *segment = &cache->segments[cache->current];
+    size_t gap = -segment->code_used & 15;
+    if (!has_room(cache, gap + hot + cold, 0))
+        return false;
+    segment->code_used += gap;
+    return code_cache_begin_behind(cache, hot, cold, place);
+}
+
+bool code_cache_begin_behind(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place)
 {
     struct code_segment *segment = &cache->segments[cache->current];
     CHECK_INVARIANT(check_cache(cache));
@@ -269,7 +284,7 @@ void code_cache_commit(struct code_cache *cache, struct code_owner *owner, const
     CHECK(end->cold >= segment_cold(cache, cache->current) + segment->cold_used);
     CHECK(code_segment_of(cache, code_ref(cache, owner)) == cache->current);
     atomic_store_explicit(&segment->faults, cache->fault_count, memory_order_release);
-    segment->code_used = (used + 15) & ~(size_t)15;
+    segment->code_used = used;
     segment->cold_used = (size_t)(end->cold - segment_cold(cache, cache->current));
     use_huge_pages(cache, end->hot);
     owner->segment_next = segment->owners;

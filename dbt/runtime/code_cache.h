@@ -114,6 +114,10 @@ struct code_place {
 /* Reserves room for that many bytes of code: *place says where to write them. False: the segment is full;
  * advance to the next one. */
 bool code_cache_begin(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place);
+/* The same, but hot code follows the code that was kept last, without a gap. */
+bool code_cache_begin_behind(struct code_cache *cache, size_t hot, size_t cold, struct code_place *place);
+/* Whether there is room for so much code and data beside what is reserved. */
+bool code_cache_has_room(const struct code_cache *cache, size_t code, size_t data);
 /* Zeroed memory in the open transaction, aligned to 8; NULL: full. */
 void *code_cache_data(struct code_cache *cache, size_t size);
 /* Keeps the code up to `end`, as the owner's. The owner lies in memory from code_cache_data(). */

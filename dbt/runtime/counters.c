@@ -57,6 +57,7 @@ static void print_code(const struct dbt *dbt, FILE *out)
         line(out, "accesses checked", DBT_SUM(checked));
         line(out, "  to a page just unmapped", DBT_SUM(checked_stale));
     }
+    line(out, "blocks that run on into the next one", c->runs_on);
     line(out, "blocks compared", c->verified);
     line(out, "blocks changed", c->invalidated);
 }

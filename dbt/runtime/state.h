@@ -58,6 +58,7 @@ struct code_owner_ops {
 
 struct dbt_counters {
     uint64_t blocks, insns, guest_bytes, host_bytes, calls; /* translated; calls: to interpreter handlers */
+    uint64_t runs_on;                                       /* blocks that need no jump to the next one */
     uint64_t invalidated, verified, evictions, evicted, links;
     uint64_t regions, region_bytes, regions_dropped; /* regions_dropped: they did not pay */
     uint64_t eviction_ns, eviction_wait_ns; /* time of evictions; the part of it that waited for the harts */
@@ -99,6 +100,7 @@ struct dbt {
     bool windows, windows_eager;
     const char *windows_refused;             /* why there are none, if they were wanted (static text) */
     uint8_t site_faults[1 << DBT_SITE_BITS]; /* windows.c; atomic */
+    bool without_chains;                     /* each block ends with a jump (tests) */
     bool check;                              /* accesses are compared with the MMU (check.c) */
     struct x86_features host;                /* the host's instruction sets */
     bool without[ISA_INSN_COUNT];            /* these instructions are left to their handlers */

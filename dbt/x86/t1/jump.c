@@ -115,6 +115,8 @@ void t1_goto(struct t1 *t, int cond, int target)
     bool backward = target <= (int)(t->source->paddr & (PAGE_SIZE - 1));
     if (cond == T1_ALWAYS)
         t->ended = true;
+    if (cond == T1_ALWAYS && in_page && !backward && t1_runs_on(t, (unsigned)target))
+        return;
     if (in_page && !backward) {
         jump_linked(t, cond, (unsigned)target);
         return;
@@ -202,6 +204,7 @@ static void emit_call(struct t1 *t, enum call kind, int32_t target)
         t1_add_link(t, site, (unsigned)target);
     else
         t1_cold(t, kind == CALL_FAR ? T1_CALL_FAR : T1_CALL_INDIRECT, site)->where = (uint32_t)target;
+    t->has_way = kind != CALL_NEAR;
     emit_landing(t);
 }
 

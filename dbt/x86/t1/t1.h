@@ -128,7 +128,11 @@ struct t1 {
      * ahead is not decoded twice. */
     struct isa_operands seen;
     unsigned seen_next;
-    bool stays;            /* the interpreter must run the instruction after the block */
+    bool stays;    /* the interpreter must run the instruction after the block */
+    bool has_way;  /* code that is not cold follows the block's: a way to a callee */
+    unsigned room; /* so many blocks may follow this one without a jump */
+    /* The block that does: it is translated next. NULL: there is none. */
+    const struct block *next;
     bool ended;            /* control has left the block */
     unsigned in_rax;       /* the guest register, of those that live in memory, that rax holds now; 0: none */
     enum x86_reg set_from; /* the register that the instruction's t1_set() stored */
@@ -286,6 +290,9 @@ void t1_add_link(struct t1 *t, uint8_t *site, unsigned target);
  * or a condition. */
 #define T1_ALWAYS (-1)
 void t1_goto(struct t1 *t, int cond, int target);
+/* Whether the code of the block at that page offset, which is not translated yet, will follow the present
+ * block's: then no jump is needed (translate.c). */
+bool t1_runs_on(struct t1 *t, unsigned target);
 /* Leaves translated code; the interpreter continues at a page offset. */
 void t1_leave(struct t1 *t, unsigned offset);
 

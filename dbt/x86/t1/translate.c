@@ -7,6 +7,7 @@
  * Code is relative to the guest's page: dbt_hart.page has its virtual address, so that all address spaces
  * that map the page use the same code.
  */
+#include "cpu/block.h"
 #include "dbt/runtime/link.h"
 #include "dbt/x86/t1/t1.h"
 #include "dbt/x86/t1/translate.h"
@@ -356,6 +357,49 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
     }
 }
 
+/* ---- Blocks that follow each other ----------------------------------------------------------------------
+ */
+
+/* So many blocks at most are translated at once. */
+#define T1_CHAIN_MAX 8
+/* More than the data of almost any block. */
+#define T1_DATA_MAX 16384
+
+static bool has_vectors(const struct hart *hart, const struct block *source)
+{
+    struct isa_operands op;
+    bool has = false;
+    for (unsigned i = 0; i < source->count && !has; i++) {
+        t1_decode_of(source, i, hart, &op);
+        has = isa_is_vector(op.insn);
+    }
+    return has;
+}
+
+static bool may_translate(const struct dbt *dbt, const struct hart *hart, const struct block *source)
+{
+    return translatable(dbt, hart, source) && !debug_marked(hart, source->paddr, source->bytes) &&
+           (source->paddr2 == NO_PAGE ||
+            (!debug_marked(hart, source->paddr2, 2) && t1_can_check_page(source->paddr2)));
+}
+
+/* The next block's code can follow if it has not been translated yet, but is about to be: it has run at least
+ * half as often as the present one. The code of a block with vectors depends on the vtype with which it is
+ * entered, and that is not known here. */
+bool t1_runs_on(struct t1 *t, unsigned target)
+{
+    struct dbt *dbt = t->dbt;
+    if (!t->room || t->has_way || t->block->second || dbt->without_chains ||
+        !code_cache_has_room(&dbt->cache, T1_HOT_MAX + T1_COLD_MAX, T1_DATA_MAX))
+        return false;
+    const struct block *next = block_known(t->hart, (t->source->paddr & PAGE_MASK) | target);
+    if (!next || next->paddr2 != NO_PAGE || next->heat > t->hart->hot / 2 ||
+        t1_block_of(dbt, t->hart, next) || !may_translate(dbt, t->hart, next) || has_vectors(t->hart, next))
+        return false;
+    t->next = next;
+    return true;
+}
+
 /* ---- The whole ----------------------------------------------------------------------------------------- */
 
 static void translate_insns(struct t1 *t)
@@ -420,7 +464,7 @@ static void tell(const struct t1 *t, const struct code_place *start, const struc
 {
     const struct t1_block *block = t->block;
     struct dbt_code code = { .kind = "t1",
-                             .vaddr = t->hart->pc,
+                             .vaddr = (t->hart->pc & PAGE_MASK) | (block->span.paddr & (PAGE_SIZE - 1)),
                              .paddr = block->span.paddr,
                              .guest = code_at(&t->dbt->cache, block->span.copy),
                              .guest_size = t->bytes,
@@ -453,11 +497,11 @@ static void write_code(struct t1 *t, struct code_place *place)
 enum outcome { DONE, TOO_LONG, NO_ROOM };
 
 /* Translates that many instructions, in the present segment. */
-static enum outcome translate(struct t1 *t, unsigned count)
+static enum outcome translate(struct t1 *t, unsigned count, const struct t1_block *before)
 {
     struct code_cache *cache = &t->dbt->cache;
     struct code_place start, end;
-    if (!code_cache_begin(cache, T1_HOT_MAX, T1_COLD_MAX, &start))
+    if (!(before ? code_cache_begin_behind : code_cache_begin)(cache, T1_HOT_MAX, T1_COLD_MAX, &start))
         return NO_ROOM;
     end = start;
     t->block = make_block(t, count);
@@ -468,6 +512,7 @@ static enum outcome translate(struct t1 *t, unsigned count)
         return !t->block || t->full ? NO_ROOM : TOO_LONG;
     }
     t->block->entry = t->block->own_entry = start.hot + cache->run;
+    t->block->before = before ? code_ref(cache, before) : 0;
     code_cache_commit(cache, &t->block->owner, &end);
     count_block(t->dbt, t->block, (size_t)(end.hot - start.hot + end.cold - start.cold));
     if (t->dbt->listen)
@@ -475,31 +520,65 @@ static enum outcome translate(struct t1 *t, unsigned count)
     return DONE;
 }
 
-struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
+/* Translates one block, behind `before` if that is not NULL. `room`: so many may follow; *next: the one that
+ * has to. */
+static struct t1_block *translate_block(struct dbt *dbt, struct hart *hart, const struct block *source,
+                                        const struct t1_block *before, unsigned room,
+                                        const struct block **next, bool *full)
 {
-    CHECK_HELD(&dbt->lock);
     unsigned whole = translatable(dbt, hart, source), count = whole;
-    *full = false;
-    if (count == 0 || debug_marked(hart, source->paddr, source->bytes) ||
-        (source->paddr2 != NO_PAGE &&
-         (debug_marked(hart, source->paddr2, 2) || !t1_can_check_page(source->paddr2))))
-        return NULL;
     for (;;) {
         struct t1 t;
         memset(&t, 0, offsetof(struct t1, colds));
         t.dbt = dbt;
         t.hart = hart;
         t.source = source;
+        t.room = room;
         t.stays = count == whole && whole < source->count;
-        enum outcome outcome = translate(&t, count);
+        enum outcome outcome = translate(&t, count, before);
+        *next = t.next;
         if (outcome == DONE)
             return t.block;
         if (outcome == TOO_LONG && count > 1) {
             count /= 2;
             continue;
         }
-        *full = outcome == NO_ROOM && !code_cache_advance(&dbt->cache);
+        *full = outcome == NO_ROOM && (before || !code_cache_advance(&dbt->cache));
         if (outcome == TOO_LONG || *full)
             return NULL;
     }
+}
+
+/* Puts those that follow the first block into the table. A block runs on only into code that is right. */
+static void insert_chain(struct dbt *dbt, struct hart *hart, struct t1_block *const chain[],
+                         const struct block *const sources[], unsigned count)
+{
+    for (unsigned i = count; i-- > 1;) {
+        if (chain[i]->entry)
+            t1_block_insert(dbt, hart, chain[i], sources[i]);
+        if (!chain[i]->entry)
+            chain[i - 1]->entry = NULL;
+    }
+}
+
+struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct block *source, bool *full)
+{
+    CHECK_HELD(&dbt->lock);
+    struct t1_block *chain[T1_CHAIN_MAX];
+    const struct block *sources[T1_CHAIN_MAX], *next = source;
+    unsigned count = 0;
+    *full = false;
+    if (!may_translate(dbt, hart, source))
+        return NULL;
+    while (next) {
+        sources[count] = next;
+        chain[count] = translate_block(dbt, hart, next, count ? chain[count - 1] : NULL,
+                                       T1_CHAIN_MAX - 1 - count, &next, full);
+        if (!chain[count]) /* what was translated before it runs on into nothing */
+            return NULL;
+        count++;
+    }
+    dbt->counters.runs_on += count - 1;
+    insert_chain(dbt, hart, chain, sources, count);
+    return chain[0];
 }
