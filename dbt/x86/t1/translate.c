@@ -99,7 +99,9 @@ static void lower_one(struct t1 *t)
         t->vector = (struct t1_vector){ .upper = t->vector.upper };
     const struct t1_row *row = &t1_rows[t->op.insn];
     if (row->claims & T1_ENDS) {
-        t1_clear_upper(t);
+        t->again.wanted = t1_again_wanted(t);
+        if (!t->again.wanted)
+            t1_clear_upper(t);
         row->lower(t);
         t->ended = true;
         return;
@@ -302,9 +304,11 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
     case T1_COLD_LOAD:
     case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
     case T1_COLD_SLICE_AT:
+        if (cold->upper)
+            x86_vzeroupper(e);
         x86_mov_imm(e, X86_RAX, cold->where);
         x86_call_to(e, t->dbt->slice_at);
-        x86_jmp_to(e, cold->back);
+        t1_go_back(t, cold);
         break;
     case T1_COLD_SLICE_PC:
         x86_call_to(e, t->dbt->slice_pc);
@@ -380,6 +384,11 @@ static void translate_insns(struct t1 *t)
             t1_leave(t, end);
         else
             t1_goto(t, T1_ALWAYS, (int)end);
+    }
+    if (t1_again_begin(t)) {
+        x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
+        for (t->index = 0; t->index < t->block->count; t->index++)
+            lower_next(t);
     }
     t1_forget_rax(t);
     t->starts[t->block->count] = (uint32_t)(t->e.at - first);
@@ -479,6 +488,7 @@ struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct b
 {
     CHECK_HELD(&dbt->lock);
     unsigned whole = translatable(dbt, hart, source), count = whole;
+    bool once = false; /* even loops have one copy only */
     *full = false;
     if (count == 0 || debug_marked(hart, source->paddr, source->bytes) ||
         (source->paddr2 != NO_PAGE &&
@@ -491,9 +501,14 @@ struct t1_block *t1_translate(struct dbt *dbt, struct hart *hart, const struct b
         t.hart = hart;
         t.source = source;
         t.stays = count == whole && whole < source->count;
+        t.again.off = once;
         enum outcome outcome = translate(&t, count);
         if (outcome == DONE)
             return t.block;
+        if (outcome == TOO_LONG && t.again.site) {
+            once = true;
+            continue;
+        }
         if (outcome == TOO_LONG && count > 1) {
             count /= 2;
             continue;
