@@ -639,6 +639,8 @@ bool thunks_build(struct dbt *dbt, struct error *error)
     build_system(dbt, e, (const void *)(uintptr_t)system_insn, false);
     build_flip_status(dbt, e);
     dbt->exec = x86_here(e);
+    if (dbt->host.avx2 && !dbt->host.avx512) /* vector code leaves the upper halves of registers */
+        x86_vzeroupper(e);
     emit_store_pinned(e, 0);
     x86_mov(e, 64, X86_RSI, X86_RAX);
     build_call(dbt, e, (const void *)(uintptr_t)exec_insn, true);

@@ -13,6 +13,7 @@
 #define SEEDS 24
 #define STEPS 48 /* random instructions of the loop */
 #define TURNS 24
+#define LOOPS 4 /* short loops of one block each */
 
 static uint64_t state; /* of the random numbers */
 
@@ -140,6 +141,61 @@ static void build_mix(struct guest *guest, const void *argument)
     guest_put_end(guest, 0);
 }
 
+/* A block that ends with a branch to its own beginning: T1 writes such a loop twice. */
+static void put_loop(struct guest *guest)
+{
+    bool counts = below(2), moves = below(2);
+    unsigned steps = 2 + below(9);
+    if (below(2))
+        put_type(guest);
+    I(addi, S0, 0, 0, 3 + (int)below(TURNS));
+    guest_put_value(guest, A1, DATA + 0x1000 - 64 * below(8));
+    uint64_t loop = guest->at;
+    if (counts) { /* VLMAX most often; then less, and VLMAX again */
+        I(mul, T1, T1, S4, 0);
+        I(andi, A2, T1, 0, below(2) ? 1023 : 31);
+    }
+    if (below(3))
+        put_type(guest);
+    for (unsigned i = 0; i < steps; i++)
+        switch (below(8)) {
+        case 0: put_type(guest); break;
+        case 1:
+        case 2: put_access(guest); break;
+        case 3: I(addi, T1, T1, 0, (int)below(64)); break;
+        default: put_operation(guest); break;
+        }
+    if (moves)
+        I(addi, A1, A1, 0, 8 * (int)below(9));
+    I(addi, S0, S0, 0, -1);
+    guest_put_branch(guest, ISA_INSN_bne, S0, 0, loop);
+}
+
+static void build_loops(struct guest *guest, const void *argument)
+{
+    const struct vector_test *test = argument;
+    state = test->length + 1000;
+    vector_guest_begin(guest, test);
+    guest_put_value(guest, A0, OTHER + test->shift);
+    put_all(guest, ISA_INSN_vle8_v, A0);
+    guest_put_value(guest, A5, DATA + 0x4000);
+    guest_put_value(guest, S4, 1103515245);
+    guest_put_value(guest, T1, 4711 + test->length);
+    I(addi, A2, 0, 0, 100);
+    for (unsigned i = 0; i < LOOPS; i++) {
+        put_loop(guest);
+        I(csrrs, A3, 0, 0, CSR_VL);
+        I(csrrs, A4, 0, 0, CSR_VTYPE);
+        I(sd, 0, A5, A3, 0);
+        I(sd, 0, A5, A4, 8);
+        I(addi, A5, A5, 0, 16);
+        put_all(guest, ISA_INSN_vse8_v, A5);
+    }
+    I(csrrs, A3, 0, 0, 3); /* fcsr */
+    I(csrrs, A4, 0, 0, CSR_VXSAT);
+    guest_put_end(guest, 0);
+}
+
 static void check_mix(struct guest *guest, const void *argument)
 {
     (void)argument;
@@ -152,6 +208,12 @@ START_TEST(test_mix)
 }
 END_TEST
 
+START_TEST(test_loops)
+{
+    vector_guest_run(build_loops, check_mix, (unsigned)_i, _i % 2 ? 3 : 0xfc0);
+}
+END_TEST
+
 void t1_vector_mix_add(TCase *tests)
 {
     const char *asked = getenv("RVIVE_MIXES");
@@ -159,4 +221,5 @@ void t1_vector_mix_add(TCase *tests)
     int first = seed ? atoi(seed) : 1;
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_mix, first, first + (asked ? atoi(asked) : SEEDS));
+    tcase_add_loop_test(tests, test_loops, first, first + (asked ? atoi(asked) : SEEDS));
 }

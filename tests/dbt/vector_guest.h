@@ -12,6 +12,8 @@ enum {
     CSR_VSTART = 8,
     CSR_VXSAT = 9,
     CSR_VXRM = 10,
+    CSR_VL = 0xc20,
+    CSR_VTYPE = 0xc21,
     OTHER = RAM_BASE + 0x100000,
     FUNCTION = RAM_BASE + 0xc00
 };

@@ -23,7 +23,7 @@ void t1_add_link(struct t1 *t, uint8_t *site, unsigned target)
     t1_cold(t, T1_COLD_LINK, site)->link = link;
 }
 
-static void jump_linked(struct t1 *t, int cond, unsigned target)
+void t1_jump_linked(struct t1 *t, int cond, unsigned target)
 {
     struct x86_emit *e = &t->e;
     x86_align_patch_at(e, cond == T1_ALWAYS ? e->at : t->compare, cond == T1_ALWAYS ? 1 : 2);
@@ -118,19 +118,23 @@ void t1_goto(struct t1 *t, int cond, int target)
     if (cond == T1_ALWAYS && in_page && !backward && t1_runs_on(t, (unsigned)target))
         return;
     if (in_page && !backward) {
-        jump_linked(t, cond, (unsigned)target);
+        t1_jump_linked(t, cond, (unsigned)target);
         return;
     }
     uint8_t *over = cond == T1_ALWAYS ? NULL : x86_jcc(e, (enum x86_cond)(cond ^ 1));
-    if (in_page) {
+    if (t->again.wanted) {
+        t1_again_go(t);
+    } else if (in_page) {
         look_at_budget(t, T1_COLD_SLICE_AT, (uint32_t)target);
-        jump_linked(t, T1_ALWAYS, (unsigned)target);
+        t1_jump_linked(t, T1_ALWAYS, (unsigned)target);
     } else {
         x86_load(e, 64, X86_RAX, DBT_MEM(page));
         jump_far(t, target);
     }
     if (over && !e->overflow)
         x86_patch(over, e->run, x86_here(e));
+    t->again.wanted = false;
+    t1_clear_upper(t);
 }
 
 void t1_leave(struct t1 *t, unsigned offset)

@@ -47,6 +47,7 @@ struct t1_cold_run {
 struct t1_copy {
     uint16_t at;
     uint8_t bytes;
+    bool carried; /* from the turn before, in a loop's second copy (again.c) */
 };
 #define T1_COPIES 8
 
@@ -61,8 +62,11 @@ struct t1_vector {
     bool whole;   /* vl is VLMAX; otherwise, it may be anything */
     struct t1_copy copies[T1_COPIES];
     uint8_t turn, used; /* vector/copies.c: the first result's register; how many the instruction has used */
+    uint32_t word;      /* AVX2: vtype's word that the code has stored, and T1_WORD_KNOWN; 0: none */
     bool upper;         /* AVX2: the upper halves of the host's registers may not be 0 */
 };
+
+#define T1_WORD_KNOWN 0x80000000
 
 /* What the block's code has checked and done about floating point so far. */
 struct t1_fp {
@@ -85,6 +89,19 @@ struct t1_cold_fewer {
     enum x86_reg wanted;
 };
 
+/* again.c: the second copy of a loop's code. */
+struct t1_again {
+    bool wanted;   /* the present instruction is a branch to the block's own beginning, by which that copy is
+                      entered */
+    bool off;      /* there was no room for two copies */
+    bool second;   /* it is being written */
+    uint8_t *site; /* the jump that leads there from the first one; NULL: there is none */
+    const uint8_t *start;
+    uint8_t used;            /* a bit for each of the copies that its code uses from the turn before */
+    struct t1_vector vector; /* what is known at its beginning */
+    struct t1_fp fp;
+};
+
 struct t1_cold {
     enum t1_cold_kind kind;
     uint8_t *site; /* the jump that leads here; NULL: a fault does */
@@ -105,7 +122,7 @@ struct t1_cold {
     struct t1_cold_run run;
     struct t1_cold_partial partial;
     struct t1_cold_fewer fewer; /* FEWER; guest: rd */
-    bool upper;           /* FEWER, REST: the upper halves of the host's vector registers are to be cleared */
+    bool upper; /* FEWER, REST, SLICE_AT: the upper halves of the host's vector registers are to be cleared */
     const uint8_t *thunk; /* EXEC: which one is called; NULL: exec */
     const uint8_t *code;  /* the address where it runs; NULL: it is not written yet */
     /* ALSO: the piece that serves this jump, too; STATUS: the piece that calls the handler. */
@@ -133,7 +150,8 @@ struct t1 {
     unsigned room; /* so many blocks may follow this one without a jump */
     /* The block that does: it is translated next. NULL: there is none. */
     const struct block *next;
-    bool ended;            /* control has left the block */
+    bool ended; /* control has left the block */
+    struct t1_again again;
     unsigned in_rax;       /* the guest register, of those that live in memory, that rax holds now; 0: none */
     enum x86_reg set_from; /* the register that the instruction's t1_set() stored */
     unsigned constant;     /* the guest register that holds `value`; 0: none */
@@ -282,6 +300,14 @@ void t1v_take_turns(struct t1 *t);
 /* AVX2: clears the upper halves of the host's vector registers, if they may not be 0. */
 void t1_clear_upper(struct t1 *t);
 
+/* again.c */
+/* Returns whether the present instruction is a branch that closes a loop which gets a second copy. */
+bool t1_again_wanted(const struct t1 *t);
+/* Goes to the second copy's beginning: the branch is taken. */
+void t1_again_go(struct t1 *t);
+/* Ends the first copy: what follows is the second one. Returns false if there is none. */
+bool t1_again_begin(struct t1 *t);
+
 /* jump.c */
 /* Makes the jump whose rel32 is at `site` a link: it leads to a stub until the target, a page offset, is
  * translated. */
@@ -290,6 +316,8 @@ void t1_add_link(struct t1 *t, uint8_t *site, unsigned target);
  * or a condition. */
 #define T1_ALWAYS (-1)
 void t1_goto(struct t1 *t, int cond, int target);
+/* The same for an offset inside of the page, without a look at the budget. */
+void t1_jump_linked(struct t1 *t, int cond, unsigned target);
 /* Whether the code of the block at that page offset, which is not translated yet, will follow the present
  * block's: then no jump is needed (translate.c). */
 bool t1_runs_on(struct t1 *t, unsigned target);

@@ -100,7 +100,9 @@ static void lower_one(struct t1 *t)
         t->vector = (struct t1_vector){ .upper = t->vector.upper };
     const struct t1_row *row = &t1_rows[t->op.insn];
     if (row->claims & T1_ENDS) {
-        t1_clear_upper(t);
+        t->again.wanted = t1_again_wanted(t);
+        if (!t->again.wanted)
+            t1_clear_upper(t);
         row->lower(t);
         t->ended = true;
         return;
@@ -303,9 +305,11 @@ static void emit_cold(struct t1 *t, struct t1_cold *cold)
     case T1_COLD_LOAD:
     case T1_COLD_STORE: t1_emit_cold_memory(t, cold); break;
     case T1_COLD_SLICE_AT:
+        if (cold->upper)
+            x86_vzeroupper(e);
         x86_mov_imm(e, X86_RAX, cold->where);
         x86_call_to(e, t->dbt->slice_at);
-        x86_jmp_to(e, cold->back);
+        t1_go_back(t, cold);
         break;
     case T1_COLD_SLICE_PC:
         x86_call_to(e, t->dbt->slice_pc);
@@ -389,7 +393,7 @@ static bool may_translate(const struct dbt *dbt, const struct hart *hart, const 
 bool t1_runs_on(struct t1 *t, unsigned target)
 {
     struct dbt *dbt = t->dbt;
-    if (!t->room || t->has_way || t->block->second || dbt->without_chains ||
+    if (!t->room || t->has_way || t->again.site || t->block->second || dbt->without_chains ||
         !code_cache_has_room(&dbt->cache, T1_HOT_MAX + T1_COLD_MAX, T1_DATA_MAX))
         return false;
     const struct block *next = block_known(t->hart, (t->source->paddr & PAGE_MASK) | target);
@@ -424,6 +428,11 @@ static void translate_insns(struct t1 *t)
             t1_leave(t, end);
         else
             t1_goto(t, T1_ALWAYS, (int)end);
+    }
+    if (t1_again_begin(t)) {
+        x86_op_imm(&t->e, X86_SUB, 32, HOST_BUDGET, (int32_t)t->block->count);
+        for (t->index = 0; t->index < t->block->count; t->index++)
+            lower_next(t);
     }
     t1_forget_rax(t);
     t->starts[t->block->count] = (uint32_t)(t->e.at - first);
@@ -527,6 +536,7 @@ static struct t1_block *translate_block(struct dbt *dbt, struct hart *hart, cons
                                         const struct block **next, bool *full)
 {
     unsigned whole = translatable(dbt, hart, source), count = whole;
+    bool once = false; /* even loops have one copy only */
     for (;;) {
         struct t1 t;
         memset(&t, 0, offsetof(struct t1, colds));
@@ -535,10 +545,15 @@ static struct t1_block *translate_block(struct dbt *dbt, struct hart *hart, cons
         t.source = source;
         t.room = room;
         t.stays = count == whole && whole < source->count;
+        t.again.off = once;
         enum outcome outcome = translate(&t, count, before);
         *next = t.next;
         if (outcome == DONE)
             return t.block;
+        if (outcome == TOO_LONG && t.again.site) {
+            once = true;
+            continue;
+        }
         if (outcome == TOO_LONG && count > 1) {
             count /= 2;
             continue;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Segments of two to four fields that follow each other in memory, on hosts with AVX2 only: for whole groups
- * without a mask, whose memory lies in one page. 16 bytes of each field are as many times 16 bytes of memory.
- * Each of these is put together from all of the others by the host's permutation of bytes, which makes 0 of
- * what comes from elsewhere.
+ * Segments that follow each other in memory, on hosts with AVX2 only: two to four fields, and loads of five
+ * and seven fields of 4 or 8 bytes, for whole groups without a mask, whose memory lies in one page. 16 bytes
+ * of each field are as many times 16 bytes of memory. Each of these is put together from all of the others by
+ * the host's permutation of bytes, which makes 0 of what comes from elsewhere.
  */
 #include "dbt/x86/check.h"
 #include "dbt/x86/t1/vector/vector.h"
@@ -55,17 +55,25 @@ static void add_permuted(struct t1 *t, unsigned number, size_t at)
         x86_vpacked(&t->e, X86_VOR_8, 16, RESULT, RESULT, to);
 }
 
-/* Loads 32 bytes of each field, in the same way; `block` is the first of two. */
-static void load_blocks(struct t1 *t, const struct t1v_layout *l, unsigned block)
+/* Loads the memory of 32 bytes of each field: the lower halves of the registers have that of the first 16
+ * bytes, and the upper ones the rest; `block` is the first of two. */
+static void load_memory(struct t1 *t, const struct t1v_layout *l, unsigned block)
 {
     struct x86_emit *e = &t->e;
-    const struct pieces p = { .bytes = 32, .log2 = l->eew, .k = { .bytes = 32 } };
     for (unsigned i = 0; i < l->fields; i++) {
         struct x86_mem memory = x86_mem(X86_RDX, (int32_t)(16 * (block * l->fields + i)));
         x86_vload_packed(e, 16, FIRST + i, memory);
         memory.disp += (int32_t)(16 * l->fields);
         x86_vjoin_mem(e, FIRST + i, FIRST + i, memory);
     }
+}
+
+/* Loads 32 bytes of each field, in the same way. */
+static void load_blocks(struct t1 *t, const struct t1v_layout *l, unsigned block)
+{
+    struct x86_emit *e = &t->e;
+    const struct pieces p = { .bytes = 32, .log2 = l->eew, .k = { .bytes = 32 } };
+    load_memory(t, l, block);
     for (unsigned field = 0; field < l->fields; field++) {
         for (unsigned i = 0; i < l->fields; i++) {
             unsigned to = i ? T1V_TEMP : RESULT;
@@ -79,6 +87,54 @@ static void load_blocks(struct t1 *t, const struct t1v_layout *l, unsigned block
         t1v_store(t, p, own, RESULT);
     }
 }
+
+/* ---- Five or seven fields ------------------------------------------------------------------------------ */
+
+/* The number of fields is odd, so the elements of a field in as many times 16 bytes lie at different places
+ * of their 16 bytes: a blend puts them into one register, and one permutation brings them into order. */
+
+/* Byte b of 16 bytes of a field that begins with element f, of n fields: its number in the blend. */
+#define TURNED(n, s, f, j, b) (((b) / (s) * (n) + (f)) % (16 / (s)) * (s) + (b) % (s))
+#define TURNS(n, s)                                                                                          \
+    {                                                                                                        \
+        ROW(TURNED, n, s, 0, 0), ROW(TURNED, n, s, 1, 0), ROW(TURNED, n, s, 2, 0), ROW(TURNED, n, s, 3, 0)   \
+    }
+/* By log2 of an element's bytes - 2, n / 2 % 2, and f % 4. */
+static const uint8_t turns[2][2][4][16] = { { TURNS(1, 4), TURNS(3, 4) }, { TURNS(1, 8), TURNS(3, 8) } };
+
+/* RESULT = the elements of the field, each at its place in memory. */
+static void blend_field(struct t1 *t, const struct t1v_layout *l, unsigned field)
+{
+    unsigned each = 16u >> l->eew, words = 1u << (l->eew - 2), from = FIRST + field / each;
+    for (unsigned i = 1; i < each; i++) {
+        unsigned at = i * l->fields + field, bits = ((1u << words) - 1) << at % each * words;
+        x86_vblend_32(&t->e, 32, RESULT, from, FIRST + at / each, bits | bits << 4);
+        from = RESULT;
+    }
+}
+
+/* Loads 32 bytes of each field. */
+static void load_odd_blocks(struct t1 *t, const struct t1v_layout *l, unsigned block)
+{
+    struct x86_emit *e = &t->e;
+    const struct pieces p = { .bytes = 32, .log2 = l->eew, .k = { .bytes = 32 } };
+    load_memory(t, l, block);
+    for (unsigned field = 0; field < l->fields; field++) {
+        struct x86_mem own = t1v_mem(t, OP.rd, p, block / 2);
+        own.disp += (int32_t)(field * l->field_bytes);
+        blend_field(t, l, field);
+        x86_vload_twice(e, T1V_MOVED, x86_mem(X86_RCX, (int32_t)(16 * (field % 4))));
+        x86_vpacked(e, X86_E_SHUFFLE, 32, RESULT, RESULT, T1V_MOVED);
+        t1v_store(t, p, own, RESULT);
+    }
+}
+
+static bool loads_odd(const struct t1v_layout *l, struct pieces p)
+{
+    return !l->write && (l->fields == 5 || l->fields == 7) && l->eew >= 2 && p.bytes == 32;
+}
+
+/* ---- All ----------------------------------------------------------------------------------------------- */
 
 /* Moves 16 bytes of each field; rdx has the host's address of the first segment of the group. */
 static void move_block(struct t1 *t, const struct t1v_layout *l, unsigned block)
@@ -104,11 +160,14 @@ bool t1v_move_segments_on_avx2(struct t1 *t, const struct t1v_layout *l)
 {
     struct pieces p;
     struct x86_emit *e = &t->e;
-    if (t1v_masked(t) || !t1v_whole_length(t) || l->fields > FIELDS_MAX || !t1v_group(t, l->eew, OP.rd, &p) ||
-        p.k.mask)
+    if (t1v_masked(t) || !t1v_whole_length(t) || !t1v_group(t, l->eew, OP.rd, &p) || p.k.mask)
+        return false;
+    bool odd = loads_odd(l, p);
+    if (l->fields > FIELDS_MAX && !odd)
         return false;
     unsigned blocks = p.count * p.bytes / 16, bytes = 16 * blocks * l->fields;
-    const orders *of = &(l->write ? store_orders : load_orders)[l->fields - FIELDS_MIN][l->eew];
+    const void *of = odd ? (const void *)turns[l->eew - 2][l->fields / 2 % 2]
+                         : &(l->write ? store_orders : load_orders)[l->fields - FIELDS_MIN][l->eew];
     t1v_begin(t, !l->write);
     enum x86_reg base = t1_pointer(t);
     t1v_go_partial_if(t, t1_look_up(t, base, 0, (int32_t)bytes, t1v_side(l->write)));
@@ -117,7 +176,9 @@ bool t1v_move_segments_on_avx2(struct t1 *t, const struct t1v_layout *l)
     x86_mov_imm(e, X86_RCX, (int64_t)(intptr_t)of);
     bool pairs = !l->write && p.bytes == 32;
     for (unsigned i = 0; i < blocks; i += pairs ? 2 : 1)
-        if (pairs)
+        if (odd)
+            load_odd_blocks(t, l, i);
+        else if (pairs)
             load_blocks(t, l, i);
         else
             move_block(t, l, i);

@@ -191,7 +191,10 @@ void t1v_active_bits(struct t1 *t, struct pieces p, unsigned number)
     unsigned first = number * p.elements;
     if (t1v_masked(t)) {
         unsigned there = t1v_vlmax(t) - first, bits = there < p.elements ? there : p.elements;
-        count_from(t, first);
+        if (t1v_whole_length(t))
+            x86_mov_imm(&t->e, X86_RAX, bits);
+        else
+            count_from(t, first);
         take_mask_bits(t, first, bits);
     } else {
         t1v_tail_bits(t, first);
@@ -343,6 +346,7 @@ static void set_type(struct t1 *t, unsigned vtype)
     uint32_t word = type_word(vtype, t->vector.sew, t->vector.lmul);
     x86_store_imm(e, 32, HART_MEM(vector.vtype), (int32_t)word);
     x86_store(e, 64, HART_MEM(vector.vl), X86_RAX); /* this sets vstart to 0, too */
+    t->vector.word = word | T1_WORD_KNOWN;
     if (OP.rd)
         t1_set(t, X86_RAX);
     t->vector.start_0 = true;
@@ -356,6 +360,7 @@ static bool set_whole(struct t1 *t, unsigned vtype)
     struct x86_emit *e = &t->e;
     unsigned vlmax = t1v_vlmax(t);
     uint32_t word = type_word(vtype, t->vector.sew, t->vector.lmul);
+    bool stored = t->vector.word == (word | T1_WORD_KNOWN) && t->vector.whole && t->vector.start_0;
     look_at_status(t);
     enum x86_reg wanted = t1_use(t, OP.rs1, X86_RAX);
     x86_op_imm(e, X86_CMP, 64, wanted, (int32_t)vlmax);
@@ -365,8 +370,11 @@ static bool set_whole(struct t1 *t, unsigned vtype)
     fewer->upper = t->vector.upper;
     fewer->guest = OP.rd;
     fewer->fewer = (struct t1_cold_fewer){ word, wanted };
-    x86_store_imm(e, 32, HART_MEM(vector.vtype), (int32_t)word);
-    x86_store_imm(e, 64, HART_MEM(vector.vl), (int32_t)vlmax); /* this sets vstart to 0, too */
+    if (!stored) {
+        x86_store_imm(e, 32, HART_MEM(vector.vtype), (int32_t)word);
+        x86_store_imm(e, 64, HART_MEM(vector.vl), (int32_t)vlmax); /* this sets vstart to 0, too */
+    }
+    t->vector.word = word | T1_WORD_KNOWN;
     if (OP.rd) {
         x86_mov_imm(e, t1_dest(t), vlmax);
         t1_set(t, t1_dest(t));
@@ -374,6 +382,16 @@ static bool set_whole(struct t1 *t, unsigned vtype)
     t->vector.start_0 = t->vector.whole = true;
     t1_fp_end(t);
     return true;
+}
+
+/* Sets vtype, with which VLMAX and vl stay what they are. vstart is 0. */
+static void keep_length(struct t1 *t, unsigned vtype)
+{
+    uint32_t word = type_word(vtype, t->vector.sew, t->vector.lmul);
+    look_at_status(t);
+    x86_store_imm(&t->e, 32, HART_MEM(vector.vtype), (int32_t)word);
+    t->vector.word = word | T1_WORD_KNOWN;
+    t1_fp_end(t);
 }
 
 /* vl = the smaller one of rs1 and VLMAX, or VLMAX if rs1 is x0. If both rs1 and rd are x0, vl stays, unless
@@ -389,6 +407,10 @@ static bool set_by_register(struct t1 *t)
     bool same = before.known && before.lmul - before.sew == t->vector.lmul - t->vector.sew; /* VLMAX */
     if (OP.rs1 && !t->dbt->host.avx512 && t->index + 1 < t->block->count)
         return set_whole(t, vtype);
+    if (keep && same && before.start_0) {
+        keep_length(t, vtype);
+        return true;
+    }
     look_at_status(t);
     x86_mov_imm(e, OP.rs1 || keep ? X86_RCX : X86_RAX, t1v_vlmax(t));
     if (keep)

@@ -56,15 +56,20 @@ unsigned t1v_copy_of(struct t1 *t, struct x86_mem mem, unsigned bytes)
         return T1V_NO_COPY;
     end_written(t);
     for (unsigned i = 0; i < T1_COPIES; i++)
-        if (t->vector.copies[i].bytes >= bytes && t->vector.copies[i].at == at)
+        if (t->vector.copies[i].bytes >= bytes && t->vector.copies[i].at == at) {
+            t->again.used |= (uint8_t)(t->vector.copies[i].carried << i);
             return host_register(t, i);
+        }
     return T1V_NO_COPY;
 }
 
 /* AVX2: returns a place without a copy, or the one whose turn it is; KEPT_COUNT: there is none, since the
  * present instruction has written something into all of these registers. */
-static unsigned choose_place(struct t1 *t)
+static unsigned choose_place(struct t1 *t, unsigned at)
 {
+    for (unsigned i = 0; i < KEPT_COUNT; i++) /* the last copy of the same bytes was there */
+        if (t->vector.copies[i].at == at && !t->vector.copies[i].bytes && !(t->vector.used >> i & 1))
+            return i;
     for (unsigned i = 0; i < KEPT_COUNT; i++)
         if (!t->vector.copies[i].bytes && !(t->vector.used >> i & 1))
             return i;
@@ -81,12 +86,12 @@ static unsigned choose_place(struct t1 *t)
 static void move_result(struct t1 *t, unsigned at, unsigned bytes, unsigned from)
 {
     unsigned group = t->hart->vector.vlenb << (t->vector.lmul > 0 ? t->vector.lmul : 0);
-    unsigned place = from == T1V_NO_RESULT || group > MOVED_MAX ? KEPT_COUNT : choose_place(t);
+    unsigned place = from == T1V_NO_RESULT || group > MOVED_MAX ? KEPT_COUNT : choose_place(t, at);
     if (place == KEPT_COUNT)
         return;
     x86_vmove_packed(&t->e, bytes < 32 ? 16 : 32, host_register(t, place), from);
     t->e.vectors = 0; /* the others have been looked at */
-    t->vector.copies[place] = (struct t1_copy){ (uint16_t)at, (uint8_t)bytes };
+    t->vector.copies[place] = (struct t1_copy){ .at = (uint16_t)at, .bytes = (uint8_t)bytes };
 }
 
 void t1v_stored(struct t1 *t, struct x86_mem mem, unsigned bytes, unsigned from)
@@ -103,7 +108,8 @@ void t1v_stored(struct t1 *t, struct x86_mem mem, unsigned bytes, unsigned from)
     if (!t->dbt->host.avx512)
         move_result(t, at, bytes, from);
     else if (!t->dbt->check && from < T1V_RESULTS)
-        t->vector.copies[t1v_reg(t, from) - T1V_FIRST] = (struct t1_copy){ (uint16_t)at, (uint8_t)bytes };
+        t->vector.copies[t1v_reg(t, from) - T1V_FIRST] =
+            (struct t1_copy){ .at = (uint16_t)at, .bytes = (uint8_t)bytes };
 }
 
 void t1v_forget_copies(struct t1 *t)

@@ -387,6 +387,12 @@ void t1v_put_low(struct t1 *t, unsigned guest, unsigned log2, enum x86_reg from)
     unsigned bytes = t->hart->vector.vlenb < 32 ? 16 : 32;
     const struct pieces whole = { .bytes = bytes, .log2 = 3, .k = { .bytes = (uint8_t)bytes } };
     struct x86_mem at = t1v_mem(t, guest, whole, 0);
+    /* If its last store was of 4 or 8 bytes, loading all of it would wait for that. */
+    if (t1v_copy_of(t, at, 4) != T1V_NO_COPY && t1v_copy_of(t, at, 16) == T1V_NO_COPY) {
+        x86_store(e, 8u << log2, at, from);
+        t1v_stored(t, at, 1u << log2, T1V_NO_RESULT);
+        return;
+    }
     t1v_load(t, whole, 0, at);
     x86_vinsert_from(e, log2, T1V_MOVED, 0, from, 0);
     if (bytes == 32)
