@@ -31,14 +31,22 @@ die() {
     exit 1
 }
 
+# seconds_since TIME: how long ago that was, TIME being what `date +%s` said then.
+seconds_since() {
+    echo "$(($(date +%s) - $1)) s"
+}
+
 # build_rvive: configures and builds the emulator and rvive-img in build/ (Release).
 build_rvive() {
+    build_began=$(date +%s)
     [ -f "$top/build/build.ninja" ] || cmake -S "$top" -B "$top/build" -G Ninja || die "cmake failed in $top/build"
     ninja -C "$top/build" rvive rvive-img || die "the build failed in $top/build"
+    say "Rvive is built: $(seconds_since "$build_began")"
 }
 
 # The mirrors that the system's own apt uses for its main archive, one a line. The script asks apt for them, so every format
-# of its sources is understood; RVIVE_MIRROR comes first.
+# of its sources is understood; RVIVE_MIRROR comes first. Other systems' apt names none that has Debian's suites, so there
+# Debian's own is the last one.
 apt_mirrors() {
     [ -z "${RVIVE_MIRROR:-}" ] || printf '%s\n' "$RVIVE_MIRROR"
     apt-get --print-uris update 2>/dev/null |
@@ -114,14 +122,23 @@ apt_private() {
     "$apt_command" -c "$apt_conf" "$@"
 }
 
+# apt_sized WHAT: says that WHAT is downloaded, and how much that is, from apt's list of addresses and sizes.
+apt_sized() {
+    say "Downloading $(awk -v what="$1" '/^\047/ { files++; size += $3 }
+        END { printf "%s: %d package%s, %.1f MB", what, files, files == 1 ? "" : "s", size / 1000000 }')"
+}
+
 # apt_fetch ARCHITECTURE DIR PACKAGE...: downloads these packages, checked against the signed lists, into DIR.
 apt_fetch() {
     apt_fetch_arch=$1
     apt_fetch_dir=$2
     shift 2
     mkdir -p "$apt_fetch_dir"
+    apt_private "$apt_fetch_arch" apt-get -qq download --print-uris "$@" 2>/dev/null | apt_sized "$*"
+    apt_began=$(date +%s)
     (cd "$apt_fetch_dir" && apt_private "$apt_fetch_arch" apt-get $apt_quiet download "$@" >&2) ||
         die "could not download: $*"
+    say "Downloaded: $(seconds_since "$apt_began")"
 }
 
 # apt_fetch_all ARCHITECTURE DIR PACKAGE...: the same with everything that the packages depend on.
@@ -130,9 +147,13 @@ apt_fetch_all() {
     apt_fetch_dir=$2
     shift 2
     mkdir -p "$apt_fetch_dir/partial"
+    apt_private "$apt_fetch_arch" apt-get -qq -y -o Debug::NoLocking=true -o Dir::Cache::archives="$apt_fetch_dir" \
+        install --print-uris "$@" 2>/dev/null | apt_sized "$* and what they need"
+    apt_began=$(date +%s)
     apt_private "$apt_fetch_arch" apt-get $apt_quiet -y -o Debug::NoLocking=true -o Dir::Cache::archives="$apt_fetch_dir" \
         install --download-only "$@" >&2 || die "could not download: $* and what they depend on"
     rmdir "$apt_fetch_dir/partial" 2>/dev/null || :
+    say "Downloaded: $(seconds_since "$apt_began")"
 }
 
 # apt_unpack DIR DEB...: unpacks packages into DIR; none of their scripts are run.
