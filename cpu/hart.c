@@ -43,7 +43,7 @@ static uint64_t misa_value(const struct isa_config *isa)
             misa |= 1ull << (letters[i].letter == 'I' && isa->embedded ? 'E' - 'A' : letters[i].letter - 'A');
     if (isa_has(isa, ISA_Zba) && isa_has(isa, ISA_Zbb) && isa_has(isa, ISA_Zbs))
         misa |= 1ull << ('B' - 'A');
-    if (isa->extensions & ISA_T_HEAD)
+    if (isa->extensions & ISA_T_HEAD || isa->eclic)
         misa |= 1ull << ('X' - 'A');
     if (isa->supervisor)
         misa |= 1ull << ('S' - 'A');
@@ -64,6 +64,7 @@ static void apply_config(struct hart *hart, const struct hart_config *config)
     hart->bus = config->bus;
     hart->clock = config->clock;
     hart->exact = config->exact;
+    hart->clic.on = hart->isa.eclic;
     hart->aia.on = isa_has(&hart->isa, ISA_Smaia);
     hart->aia.imsic = hart->aia.on && config->imsic;
     unsigned guests = hart->aia.imsic && isa_has(&hart->isa, ISA_H) ? config->guest_files : 0;
@@ -209,6 +210,13 @@ void hart_trace_changed(struct hart *hart)
 
 static void trace_irq(const struct hart *hart, unsigned bit, bool level)
 {
+    if (bit >= HART_CLIC) {
+        if (level)
+            log_line(LOG_CATEGORY_IRQ, "hart %u: interrupt %u is offered, of level %u%s", hart->id,
+                     (bit - HART_CLIC) % HART_CLIC_IDS, (bit - HART_CLIC) / HART_CLIC_IDS % 16 * 16 + 15,
+                     (bit - HART_CLIC) / HART_CLIC_IDS / 16 ? ", with a vector" : "");
+        return;
+    }
     if (bit >= HART_MSI) {
         unsigned file = bit / HART_FILE_IDS - 1;
         if (file < 2)
@@ -233,8 +241,20 @@ void hart_set_irq(struct hart *hart, unsigned bit, bool level)
     hart_apply_irq(hart, bit, level);
 }
 
+void hart_set_clic(struct hart *hart, hart_clic_taken_fn *taken, void *opaque)
+{
+    hart->clic.taken = taken;
+    hart->clic.opaque = opaque;
+}
+
 void hart_apply_irq(struct hart *hart, unsigned bit, bool level)
 {
+    if (bit >= HART_CLIC) {
+        atomic_store(&hart->clic.offer, level ? bit - HART_CLIC + 1 : 0);
+        if (level)
+            hart_request(hart, HART_REQUEST_IRQ);
+        return;
+    }
     if (bit >= HART_MSI) {
         csr_imsic_receive(hart, bit / HART_FILE_IDS - 1, bit % HART_FILE_IDS);
         hart_request(hart, HART_REQUEST_IRQ);

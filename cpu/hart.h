@@ -55,7 +55,18 @@ void hart_reset(struct hart *hart);
 #define HART_MSI              HART_FILE_IDS
 #define HART_MSI_END          (HART_MSI + (2 + HART_GUEST_FILES_MAX) * HART_FILE_IDS)
 #define HART_MSI_TO(file, id) (HART_MSI + (file)*HART_FILE_IDS + (id))
+/* Of a core with a CLIC (isa_config.eclic), a number from HART_CLIC on says what its controller offers, in
+ * the place of what it offered before: an id, a level whose low four bits are ones, and whether the handler
+ * is found by the vector table. A level of false: it offers nothing. */
+#define HART_CLIC_IDS 128u
+#define HART_CLIC     HART_MSI_END
+#define HART_CLIC_END (HART_CLIC + 32 * HART_CLIC_IDS)
+#define HART_CLIC_OFFER(id, level, vectored)                                                                 \
+    (HART_CLIC + (((vectored)*16u + ((level) >> 4)) * HART_CLIC_IDS + (id)))
 void hart_set_irq(struct hart *hart, unsigned bit, bool level);
+/* Called on the hart's thread when it takes what the controller of its CLIC offers. Before the hart runs. */
+typedef void hart_clic_taken_fn(void *opaque, unsigned id);
+void hart_set_clic(struct hart *hart, hart_clic_taken_fn *taken, void *opaque);
 
 /* mtime changed other than by the passing of time: compares it with stimecmp again. Any thread. */
 void hart_time_changed(struct hart *hart);

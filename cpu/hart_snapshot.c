@@ -133,6 +133,11 @@ static void save_extensions(struct hart *hart, struct state_writer *writer)
         state_section(writer, section, 1);
         csr_aia_save(hart, writer);
     }
+    snprintf(section, sizeof(section), "hart%u.clic", hart->id);
+    if (hart->clic.on) {
+        state_section(writer, section, 1);
+        csr_clic_save(hart, writer);
+    }
     snprintf(section, sizeof(section), "hart%u.guests", hart->id);
     if (isa_has(&hart->isa, ISA_Smaia) && isa_has(&hart->isa, ISA_H)) {
         state_section(writer, section, 1);
@@ -151,6 +156,9 @@ static void load_extensions(struct hart *hart, struct state_reader *reader)
     snprintf(section, sizeof(section), "hart%u.aia", hart->id);
     if (isa_has(&hart->isa, ISA_Smaia) && state_open(reader, section, 1))
         csr_aia_load(hart, reader);
+    snprintf(section, sizeof(section), "hart%u.clic", hart->id);
+    if (hart->clic.on && state_open(reader, section, 1))
+        csr_clic_load(hart, reader);
     snprintf(section, sizeof(section), "hart%u.guests", hart->id);
     if (isa_has(&hart->isa, ISA_Smaia) && isa_has(&hart->isa, ISA_H) && state_open(reader, section, 1))
         csr_aia_guest_load(hart, reader);

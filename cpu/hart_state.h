@@ -302,6 +302,22 @@ struct hart_aia {
     unsigned vgein; /* hstatus.VGEIN */
 };
 
+/* ---- Core-local interrupt controller of Nuclei's cores (cpu/csr/clic.c) -------------------------------- */
+
+/* Owned by the hart's thread, except `offer`. */
+struct hart_clic {
+    bool on;           /* the core has one; mtvec says whether it is used */
+    atomic_uint offer; /* HART_CLIC_OFFER() - HART_CLIC + 1; 0: nothing */
+    unsigned level;    /* mintstatus.MIL */
+    unsigned previous; /* mcause.MPIL */
+    bool fetching;     /* mcause.MINHV: the table of vectors could not be read */
+    uint32_t mtvt, mtvt2, msubm, mmisc, wfe, sleepvalue;
+    unsigned taking;  /* the offer for which a trap is entered; 0: an exception */
+    uint64_t handler; /* of that */
+    hart_clic_taken_fn *taken;
+    void *opaque;
+};
+
 /* ---- The hart ------------------------------------------------------------------------------------------ */
 
 #define PMP_COUNT 16
@@ -372,6 +388,7 @@ struct hart {
     } cell;
 
     struct hart_aia aia;
+    struct hart_clic clic;
     uint64_t mstateen[4];
 
     uint8_t pmpcfg[PMP_COUNT];

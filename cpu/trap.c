@@ -60,7 +60,10 @@ static void enter_m(struct hart *hart, bool interrupt, unsigned cause, uint64_t 
     status = keep_pad(hart, status, MSTATUS_MPELP);
     hart->mstatus = status;
     hart->priv = PRIV_M;
-    hart->pc = vector(hart, hart->mtvec, interrupt, cause);
+    if (UNLIKELY(csr_clic_used(hart)))
+        hart->pc = csr_clic_enter(hart);
+    else
+        hart->pc = vector(hart, hart->mtvec, interrupt, cause);
 }
 
 /* Where a trap goes. Without H, S-mode is HS-mode. VS-mode knows its interrupts by the numbers of S-mode. */
@@ -181,6 +184,8 @@ unsigned trap_pending(const struct hart *hart)
 
 bool trap_wakes(const struct hart *hart)
 {
+    if (UNLIKELY(csr_clic_used(hart)))
+        return atomic_load(&hart->clic.offer);
     return trap_pending(hart) & hart->mie || csr_virtual_sip(hart) & csr_virtual_sie(hart) ||
            csr_guest_vsip(hart) & hart->aia.vsie || (hart->hyper.virt && csr_guest_injected(hart));
 }
@@ -205,8 +210,29 @@ static bool take_by_priority(struct hart *hart)
     return true;
 }
 
+/* A handler that cannot be found is an exception ("minhv" in Nuclei's documents). */
+static bool take_from_clic(struct hart *hart)
+{
+    uint64_t handler;
+    unsigned offer = csr_clic_ready(hart);
+    if (!offer || (hart->recorder && !hart->recorder->ops->interrupt(hart->recorder, hart->id)))
+        return false;
+    if (!csr_clic_take(hart, offer, &handler)) {
+        enter_exception(hart, CAUSE_FETCH_ACCESS, handler);
+        hart->clic.fetching = true;
+        return true;
+    }
+    hart->clic.taking = offer;
+    hart->clic.handler = handler;
+    enter(hart, LEVEL_M, true, csr_clic_id(offer), 0);
+    hart->clic.taking = 0;
+    return true;
+}
+
 bool trap_take_interrupt(struct hart *hart)
 {
+    if (UNLIKELY(csr_clic_used(hart)))
+        return take_from_clic(hart);
     if (UNLIKELY(hart->aia.on))
         return take_by_priority(hart);
     unsigned pending = trap_pending(hart) & (unsigned)hart->mie;
@@ -269,6 +295,8 @@ void trap_return_m(struct hart *hart)
     if (!hart->isa.user)
         status |= MSTATUS_MPP;
     hart->mstatus = status;
+    if (UNLIKELY(hart->clic.on))
+        csr_clic_return(hart);
     return_to(hart, priv, virt, hart->mepc, MSTATUS_MPELP);
 }
 

@@ -37,6 +37,7 @@ struct board {
     /* Where harts go from the ROM: the first of these places that an image covers, whatever its entry is;
      * ends with 0. NULL, or none covered: the entry of the firmware or the kernel. */
     const uint64_t *starts;
+    bool raw_in_code;           /* images without addresses of their own go there, too, not to RAM */
     struct board_range scratch; /* memory on the chip, for early programs; size 0: none */
     const char *cpu[2];         /* its processor with 32 and 64 bits, for -cpu; NULL: the user's choice */
     bool cpu_is_wide;           /* the one with 64 bits is the real one */

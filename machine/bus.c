@@ -34,6 +34,7 @@ struct region {
     uint8_t *host;              /* RAM, ROM: the memory; DEVICE: the part that can be executed, or NULL */
     _Atomic uint64_t *code_map; /* RAM: one bit a page */
     struct device *device;
+    bool is_alias; /* the memory is that of another region */
 };
 
 struct bus {
@@ -476,7 +477,7 @@ void bus_destroy(struct bus *bus)
     forget_shared(bus, bus->harts.ram.host);
     for (unsigned i = 0; i < bus->count; i++) {
         free(bus->regions[i].code_map);
-        if (bus->regions[i].host && bus->regions[i].kind != REGION_DEVICE)
+        if (bus->regions[i].host && bus->regions[i].kind != REGION_DEVICE && !bus->regions[i].is_alias)
             munmap(bus->regions[i].host, bus->regions[i].size);
     }
     free(bus->regions);
@@ -600,6 +601,17 @@ uint8_t *bus_add_rom(struct bus *bus, uint64_t base, uint64_t size, struct error
     return add_memory(bus, &(struct region){ .base = base, .size = size, .kind = REGION_ROM }, error);
 }
 
+bool bus_add_alias(struct bus *bus, uint64_t base, uint64_t rom, struct error *error)
+{
+    const struct region *of = find_region(bus, rom);
+    if (!of || of->kind != REGION_ROM || of->base != rom || of->is_alias)
+        return error_set(error, "bus: no ROM begins at 0x%" PRIx64, rom);
+    struct region region = *of;
+    region.base = base;
+    region.is_alias = true;
+    return insert_region(bus, &region, error);
+}
+
 bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struct error *error)
 {
     struct region region = {
@@ -682,7 +694,7 @@ bool bus_paddr(struct bus *bus, const void *host, uint64_t *paddr)
     for (unsigned i = 0; i < bus->count; i++) {
         const struct region *region = &bus->regions[i];
         uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)region->host);
-        if (region->kind == REGION_DEVICE || offset >= region->size)
+        if (region->kind == REGION_DEVICE || region->is_alias || offset >= region->size)
             continue;
         *paddr = region->base + offset;
         return true;

@@ -28,6 +28,8 @@ void bus_mix_ram(struct bus *bus);
 /* Maps `size` bytes (a multiple of 4 KiB) of zeroed memory; returns the host pointer or NULL. */
 uint8_t *bus_add_ram(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
 uint8_t *bus_add_rom(struct bus *bus, uint64_t base, uint64_t size, struct error *error);
+/* Shows the ROM at `rom` at another address, too. */
+bool bus_add_alias(struct bus *bus, uint64_t base, uint64_t rom, struct error *error);
 bool bus_add_device(struct bus *bus, uint64_t base, struct device *device, struct error *error);
 /* Makes the device at `base` executable, too: `code` has as many bytes as its window, and belongs to the
  * device. Before the harts run. */

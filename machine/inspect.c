@@ -9,6 +9,7 @@
 
 #include "cpu/code_watch.h"
 #include "devices/platform/aplic.h"
+#include "devices/platform/nuclei_eclic.h"
 #include "machine/gdb/gdb.h"
 #include "machine/internal.h"
 #include "machine/timeline/timeline.h"
@@ -104,17 +105,27 @@ const char *machine_irq_device(struct machine *machine, unsigned irq)
             return machine->devices[i].device->ops->name;
     }
     unsigned wire = irq - machine->config.board->pci_irq;
-    return wire < PCI_PINS ? wires[wire] : "-";
+    return machine->config.board->pci_irq && wire < PCI_PINS ? wires[wire] : "-";
 }
 
 bool machine_irq_source(struct machine *machine, unsigned number, struct plic_source *source)
 {
     const struct fdt_device *first = &machine->devices[0]; /* the board's first row, if it has one at all */
     struct aplic_source of_aplic;
+    struct nuclei_eclic_source of_eclic;
     if (!machine->device_count)
         return false;
     if (strcmp(first->device->ops->name, "plic") == 0)
         return plic_source(first->device, number, source);
+    if (strcmp(first->device->ops->name, "nuclei-eclic") == 0) {
+        if (!nuclei_eclic_source(first->device, number, &of_eclic))
+            return false;
+        *source = (struct plic_source){ .level = of_eclic.level,
+                                        .pending = of_eclic.pending,
+                                        .priority = of_eclic.control,
+                                        .enabled = of_eclic.enabled };
+        return true;
+    }
     if (strcmp(first->device->ops->name, "aplic") != 0 || !aplic_source(first->device, number, &of_aplic))
         return false;
     *source = (struct plic_source){ .level = of_aplic.level,

@@ -323,6 +323,7 @@ void csr_reset(struct hart *hart)
     csr_counter_reset(hart);
     csr_vector_reset(hart);
     csr_aia_reset(hart);
+    csr_clic_reset(hart);
     csr_stateen_reset(hart);
 }
 

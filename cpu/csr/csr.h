@@ -34,6 +34,33 @@ uint64_t csr_read(struct hart *hart, unsigned number);
 uint64_t csr_read_for_modify(struct hart *hart, unsigned number);
 void csr_write(struct hart *hart, unsigned number, uint64_t value);
 
+/* clic.c: the CLIC of Nuclei's cores. Whether interrupts come from it (the mode of mtvec). */
+static inline bool csr_clic_used(const struct hart *hart)
+{
+    return hart->clic.on && (hart->mtvec & 63) == 3;
+}
+/* Registers whose access does more than to read and write a value. */
+static inline bool csr_clic_acts(unsigned number)
+{
+    return number == 0x345 || number == 0x7eb || (number >= 0x7ed && number <= 0x7ef);
+}
+/* Executes an access to one of these, which is allowed: csrrw (0), csrrs (1) or csrrc (2) with `source`;
+ * `writes` is as for other registers. *rd gets what rd gets. False: the hart is elsewhere now. */
+bool csr_clic_operate(struct hart *hart, const struct insn *insn, unsigned operation, uint64_t source,
+                      bool writes, uint64_t *rd);
+/* What a trap to M-mode does besides; returns the handler's address. clic.taking says what is taken. */
+uint64_t csr_clic_enter(struct hart *hart);
+/* The offer that the hart may take now; 0: none. */
+unsigned csr_clic_ready(const struct hart *hart);
+unsigned csr_clic_id(unsigned offer);
+/* Where its handler is; it is taken from the controller. False: the table of vectors cannot be read at
+ * *handler. */
+bool csr_clic_take(struct hart *hart, unsigned offer, uint64_t *handler);
+void csr_clic_return(struct hart *hart); /* of mret */
+void csr_clic_reset(struct hart *hart);
+void csr_clic_save(struct hart *hart, struct state_writer *writer);
+void csr_clic_load(struct hart *hart, struct state_reader *reader);
+
 /* V has changed: computes what depends on it. */
 void csr_modes_changed(struct hart *hart);
 

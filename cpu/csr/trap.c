@@ -13,17 +13,51 @@
 
 CSR_PLAIN(mscratch, mscratch, UINT64_MAX)
 CSR_PLAIN(mepc, mepc, EPC_MASK)
-CSR_PLAIN(mcause, mcause, UINT64_MAX)
 CSR_PLAIN(mtval, mtval, UINT64_MAX)
 CSR_PLAIN(sscratch, sscratch, UINT64_MAX)
 CSR_PLAIN(sepc, sepc, EPC_MASK)
 CSR_PLAIN(scause, scause, UINT64_MAX)
 CSR_PLAIN(stval, stval, UINT64_MAX)
 
+/* A CLIC has fields of mstatus there, too, and the level of what was interrupted. */
+#define CAUSE_CLIC_CODE     UINT64_C(0x80000fff)
+#define CAUSE_CLIC_MINHV    (1u << 30)
+#define CAUSE_CLIC_PP_SHIFT 28
+#define CAUSE_CLIC_PIE      (1u << 27)
+
+uint64_t csr_read_mcause(struct hart *hart, unsigned number)
+{
+    (void)number;
+    if (LIKELY(!csr_clic_used(hart)))
+        return hart->mcause;
+    return (hart->mcause & CAUSE_CLIC_CODE) | (hart->clic.fetching ? CAUSE_CLIC_MINHV : 0) |
+           (hart->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT << CAUSE_CLIC_PP_SHIFT |
+           (hart->mstatus & MSTATUS_MPIE ? CAUSE_CLIC_PIE : 0) | hart->clic.previous << 16;
+}
+void csr_write_mcause(struct hart *hart, unsigned number, uint64_t value)
+{
+    (void)number;
+    hart->mcause = value;
+    if (LIKELY(!csr_clic_used(hart)))
+        return;
+    hart->mcause &= CAUSE_CLIC_CODE;
+    hart->clic.fetching = value & CAUSE_CLIC_MINHV;
+    hart->clic.previous = value >> 16 & 255;
+    uint64_t status = csr_read_mstatus(hart, 0x300) & ~(MSTATUS_MPP | MSTATUS_MPIE);
+    status |= (value >> CAUSE_CLIC_PP_SHIFT & 3) << MSTATUS_MPP_SHIFT;
+    csr_write_mstatus(hart, 0x300, status | (value & CAUSE_CLIC_PIE ? MSTATUS_MPIE : 0));
+}
+
 /* xtvec: modes 0 and 1; a write of another mode does not change the register's mode. */
 static uint64_t legal_tvec(uint64_t old, uint64_t value)
 {
     return value & 2 ? (value & ~3ull) | (old & 1) : value;
+}
+
+/* With a CLIC, its mode is 3 in six bits; others are mode 0, in which it is not used. */
+static uint64_t legal_clic_tvec(uint64_t value)
+{
+    return (value & 63) == 3 ? value : value & ~3ull;
 }
 
 uint64_t csr_read_mtvec(struct hart *hart, unsigned number)
@@ -34,7 +68,7 @@ uint64_t csr_read_mtvec(struct hart *hart, unsigned number)
 void csr_write_mtvec(struct hart *hart, unsigned number, uint64_t value)
 {
     (void)number;
-    hart->mtvec = legal_tvec(hart->mtvec, value);
+    hart->mtvec = hart->clic.on ? legal_clic_tvec(value) : legal_tvec(hart->mtvec, value);
 }
 uint64_t csr_read_stvec(struct hart *hart, unsigned number)
 {
@@ -209,7 +243,7 @@ void csr_trap_legalize(struct hart *hart)
                                     &hart->stvec, &hart->sscratch, &hart->sepc, &hart->scause, &hart->stval };
     for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
         *registers[i] &= xlen_mask;
-    hart->mtvec &= ~2ull;
+    hart->mtvec = hart->clic.on ? legal_clic_tvec(hart->mtvec) : hart->mtvec & ~2ull;
     hart->stvec &= ~2ull;
     hart->mepc &= EPC_MASK;
     hart->sepc &= EPC_MASK;

@@ -37,6 +37,13 @@ static bool csr_operate(struct hart *hart, const struct insn *insn, enum csr_ope
             trap_illegal(hart, insn);
         return false;
     }
+    if (UNLIKELY(hart->clic.on) && csr_clic_acts(number)) {
+        uint64_t value = hart->x[insn->rd];
+        bool stays = csr_clic_operate(hart, insn, operation, source, writes, &value);
+        if (stays)
+            SET_RD(value);
+        return stays;
+    }
     hart->aia.told = 0;
     bool reads = operation != CSR_WRITE || insn->rd != ISA_X_SINK || log_enabled(LOG_CATEGORY_CSR);
     uint64_t old = reads ? csr_read(hart, number) : 0;

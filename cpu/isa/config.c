@@ -213,7 +213,10 @@ static void set_model(struct isa_config *config, const struct isa_model *model)
                                    .user = !model->bare || model->controller,
                                    .pmp = !model->bare || model->controller };
     config->mvendorid = model->mvendorid;
+    config->marchid = model->marchid;
+    config->mimpid = model->mimpid;
     config->priv_spec = model->priv_spec;
+    config->eclic = model->eclic;
     config->satp_max = model->satp_max ? model->satp_max : satp_default(model->xlen);
     for (unsigned i = 0; i < ISA_EXTENSION_COUNT && model->defaults; i++)
         if (model->xlen == 64 ? extensions[i].rv64 : extensions[i].rv32)

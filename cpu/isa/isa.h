@@ -182,8 +182,10 @@ struct isa_config {
     uint32_t mvendorid; /* 0x5b7: T-Head, whose own cores have th.sxstatus */
     uint64_t marchid, mimpid;
     unsigned priv_spec; /* of the privileged architecture 1.N: 10 to 13; 0: the newest */
+    bool eclic;         /* Nuclei's registers for its interrupt controller (cpu/csr/clic.c) */
 };
 #define ISA_VENDOR_T_HEAD 0x5b7
+#define ISA_VENDOR_NUCLEI 0x31e
 
 /* Whether the hart follows that version of the privileged architecture, 1.N, or a newer one. */
 static inline bool isa_since(const struct isa_config *config, unsigned version)
@@ -219,7 +221,9 @@ struct isa_model {
     bool embedded;
     unsigned satp_max; /* 0: the default */
     uint32_t mvendorid;
+    uint64_t marchid, mimpid;
     unsigned priv_spec; /* as of struct isa_config */
+    bool eclic;         /* the same */
 };
 /* Returns a row; NULL after the last one. */
 const struct isa_model *isa_model_row(unsigned number);

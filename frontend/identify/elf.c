@@ -190,7 +190,8 @@ static const struct {
       "-nographic -bios none -device loader,file=%s", NULL },
     { 0x08000000, 0x081fffff, 64, "HiFive Unleashed's memory on the chip", "sifive_u,msel=11",
       "-nographic -bios %s", NULL },
-    { 0x08000000, 0x081fffff, 32, "the flash of GD32VF103 (Longan Nano)", "", "", "Rvive has no such board" },
+    { 0x08000000, 0x0801ffff, 32, "the flash of GD32VF103 (Longan Nano)", "gd32vf103",
+      "-nographic -kernel %s", NULL },
     { 0x40000000, 0x7fffffff, 64, "the memory of Allwinner D1 (C906)", "", "",
       "Rvive has no such board; the instructions of its core are those of -cpu thead-c906" },
     { 0x40380000, 0x43ffffff, 32, "the memory or the flash of ESP32-C3", "", "", "Rvive has no such board" },
@@ -214,7 +215,7 @@ static void fit_place(const struct program *p, struct identity *identity)
         identity_why(identity, "it is loaded at 0x%" PRIx64 ": %s", p->low, places[i].board);
         identity_set(identity->machine, sizeof(identity->machine), "%s", places[i].machine);
         identity_set(identity->flags, sizeof(identity->flags), "%s", places[i].flags);
-        if (strncmp(places[i].machine, "sifive_", 7) == 0)
+        if (strncmp(places[i].machine, "sifive_", 7) == 0 || strcmp(places[i].machine, "gd32vf103") == 0)
             identity->cpu[0] = 0; /* the board's own */
         if (places[i].note)
             identity_note(identity, "%s", places[i].note);

@@ -176,7 +176,8 @@ static void identify(const struct subject *subject, struct identity *identity)
 {
     static bool (*const parts[])(const struct subject *,
                                  struct identity *) = { identify_elf,    identify_tree, identify_uimage,
-                                                        identify_kernel, identify_disk, identify_by_text };
+                                                        identify_kernel, identify_disk, identify_controller,
+                                                        identify_by_text };
     for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (parts[i](subject, identity))
             return;

@@ -68,6 +68,8 @@ bool identify_uimage(const struct subject *subject, struct identity *identity);
 bool identify_by_text(const struct subject *subject, struct identity *identity);
 /* Adds what texts in the file say ("OpenSBI v", "Linux version"). */
 void identify_texts(const struct subject *subject, struct identity *identity);
+/* controller.c: raw images for microcontrollers. */
+bool identify_controller(const struct subject *subject, struct identity *identity);
 /* disk.c: disks, file systems, archives. */
 bool identify_disk(const struct subject *subject, struct identity *identity);
 

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
-const struct board *const boards[] = { &board_virt, &board_spike, &board_sifive_e, &board_sifive_u, &board_dt,
-                                       &board_none, NULL };
+const struct board *const boards[] = { &board_virt,      &board_spike, &board_sifive_e, &board_sifive_u,
+                                       &board_gd32vf103, &board_dt,    &board_none,     NULL };
 
 const struct board *board_find(const char *name)
 {

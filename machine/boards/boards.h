@@ -9,7 +9,8 @@
 #include "devices/platform/sifive_test.h"
 #include "machine/internal.h"
 
-extern const struct board board_virt, board_spike, board_sifive_e, board_sifive_u, board_dt, board_none;
+extern const struct board board_virt, board_spike, board_sifive_e, board_sifive_u, board_gd32vf103, board_dt,
+    board_none;
 #define BOARD_VIRT_PCI_IRQ 32 /* to 35 */
 
 /* Puts a device on the bus and into the device tree. The machine owns it from then on, even on failure.

@@ -99,7 +99,7 @@ static bool find_default_firmware(const struct machine_config *config, char *pat
 static uint64_t program_base(const struct machine *machine)
 {
     const struct board *board = board_of(machine);
-    if (board->has_msel && machine->config.msel == MACHINE_MSEL_FLASH)
+    if (board->raw_in_code || (board->has_msel && machine->config.msel == MACHINE_MSEL_FLASH))
         return board->code.base;
     if (board->has_msel &&
         (machine->config.msel == MACHINE_MSEL_LOAD_FLASH || machine->config.msel == MACHINE_MSEL_LOAD_SD))
@@ -166,7 +166,8 @@ static bool load_kernel(struct machine *machine, struct error *error)
     if (!machine->config.kernel || boot_flash_is_payload(machine))
         return true;
     uint64_t align = machine->config.isa.xlen == 64 ? 2 * MIB : 4 * MIB;
-    uint64_t lowest = board_of(machine)->ram_base;
+    const struct board *board = board_of(machine);
+    uint64_t lowest = board->raw_in_code ? board->code.base : board->ram_base;
     if (machine->firmware.end > lowest)
         lowest = (machine->firmware.end + align - 1) & -align;
     if (!loader_add_file(&machine->loader, machine->config.kernel, LOADER_ELF | LOADER_KERNEL, lowest,

@@ -153,7 +153,7 @@ static bool take_event(struct log_reader *log, unsigned kind, bool level)
         return false;
     uint64_t bit = 0;
     if ((kind == EVENT_TURN || kind == EVENT_IRQ) &&
-        (!take_number(log, &bit) || bit >= (kind == EVENT_TURN ? log->harts : HART_MSI_END) ||
+        (!take_number(log, &bit) || bit >= (kind == EVENT_TURN ? log->harts : HART_CLIC_END) ||
          (kind == EVENT_IRQ && bit >= BITS_MAX && bit < HART_MSI)))
         return false;
     log->event.bit = (uint16_t)bit;

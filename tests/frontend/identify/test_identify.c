@@ -261,8 +261,19 @@ END_TEST
 START_TEST(test_other_boards)
 {
     ask_elf(false, 0x08000000, 0, "rv32i2p1_m2p0_a2p0_c2p0", "");
-    expect("GD32VF103");
-    expect_none("type:");
+    uint8_t raw[0x300] = { 0x01, 0xa0 };
+    memcpy(raw + 12, "\x04\x02\x00\x08", 4);
+    memcpy(raw + 0x15c, "\x73\x70\x04\x30", 4);
+    expect("the flash of GD32VF103");
+    expect("type: rvive -M gd32vf103 -nographic -kernel");
+    expect_none("-cpu");
+    ask(raw, sizeof(raw));
+    expect("type: rvive -M gd32vf103 -nographic -kernel");
+    ask(raw, 0x1f0); /* too short */
+    expect("nothing that is known here");
+    raw[15] = 0x18; /* no address of the flash */
+    ask(raw, sizeof(raw));
+    expect("nothing that is known here");
     ask_elf(true, 0x80000000, 0, "rv64i2p1", "uarths_init\0");
     expect("K210");
     expect_none("type:");
