@@ -219,6 +219,8 @@ struct device_model {
     /* Of a USB controller: plugs a device into a port (usb/xhci.h). NULL: it is none. */
     bool (*attach_usb)(struct pci_function *function, struct usb_device *device, const char *path,
                        struct error *error);
+    /* The same: takes it out and destroys it, with nothing behind it. */
+    void (*detach_usb)(struct pci_function *function, struct usb_device *device);
     unsigned usb_ports; /* the same: how many ports it has; 0: settings.usb2_ports */
 };
 

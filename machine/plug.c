@@ -66,6 +66,22 @@ struct chardev *machine_open_serial(struct machine *machine, unsigned number, st
     return chardev;
 }
 
+void machine_close_chardev(struct machine *machine, struct chardev *chardev)
+{
+    static const struct chardev_front nobody = { spare_can_receive, spare_receive, NULL, NULL };
+    unsigned n = 0;
+    if (chardev == machine->console || chardev == machine->serial || atomic_load(&chardev->has_monitor)) {
+        if (!atomic_load(&chardev->taken))
+            chardev_take_input(chardev, &nobody);
+        return;
+    }
+    while (machine->chardevs[n] != chardev)
+        n++;
+    for (machine->chardev_count--; n < machine->chardev_count; n++)
+        machine->chardevs[n] = machine->chardevs[n + 1];
+    chardev_destroy(chardev);
+}
+
 bool machine_open_spare_serials(struct machine *machine, struct error *error)
 {
     static const struct chardev_front nobody = { spare_can_receive, spare_receive, NULL, NULL };
@@ -230,7 +246,7 @@ static bool open_units(struct machine *machine, const struct machine_plug *what,
         const struct machine_unit *unit = &machine->config.units[n];
         struct machine_unit_made *made = &machine->units_made[n];
         unsigned at = order->plug.unit_count;
-        if (unit->controller != what->controller)
+        if (!unit->model || unit->controller != what->controller)
             continue;
         if (unit->drive.path && !(made->disk = machine_open_disk(machine, &unit->drive, error)))
             return false;
@@ -310,25 +326,37 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
     return NULL;
 }
 
+bool machine_create_usb(struct machine *machine, unsigned number, struct pci_function *controller,
+                        struct error *error)
+{
+    const struct machine_usb *what = &machine->config.usb[number];
+    struct machine_usb_made *made = &machine->usb_made[number];
+    struct order order;
+    if (!fill(machine, &what->plug, &order, error))
+        return false;
+    made->disk = order.plug.disk;
+    struct usb_device *device = what->plug.model->create_usb(&order.plug, error);
+    if (!device)
+        return false;
+    device->id = what->plug.settings.id;
+    if (!machine->config.pci[what->controller].plug.model->attach_usb(controller, device, what->path,
+                                                                      error)) {
+        device->ops->destroy(device);
+        return false;
+    }
+    made->device = device;
+    return true;
+}
+
 /* Makes the devices on a USB controller, which owns them from then on. */
 static bool plug_usb(struct machine *machine, const struct machine_plug *controller,
                      struct pci_function *function, struct error *error)
 {
     for (unsigned n = 0; n < machine->config.usb_count; n++) {
         const struct machine_usb *what = &machine->config.usb[n];
-        struct order order;
-        if (&machine->config.pci[what->controller].plug != controller)
-            continue;
-        struct usb_device *device = fill(machine, &what->plug, &order, error)
-                                        ? what->plug.model->create_usb(&order.plug, error)
-                                        : NULL;
-        if (!device)
+        if (what->plug.model && &machine->config.pci[what->controller].plug == controller &&
+            !machine_create_usb(machine, n, function, error))
             return false;
-        device->id = what->plug.settings.id;
-        if (!controller->model->attach_usb(function, device, what->path, error)) {
-            device->ops->destroy(device);
-            return false;
-        }
     }
     return true;
 }

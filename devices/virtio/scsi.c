@@ -525,6 +525,7 @@ const struct device_model virtio_scsi_model = {
     .text = "a controller for scsi-hd and scsi-cd",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_UNITS,
+    .hot_plug = true,
     .keys = model_keys,
     .ops = &virtio_scsi_ops,
     .create = model_create,

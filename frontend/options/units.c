@@ -21,7 +21,7 @@ static bool carries(const struct options_device *device, const struct options_de
     size_t length = id ? strlen(id) : 0;
     uint64_t number;
     *port = -1;
-    if (device->model->backend != DEVICE_BACKEND_UNITS ||
+    if (device->model->backend != DEVICE_BACKEND_UNITS || device->gone ||
         is_ide(unit->model) != (device->model == &ahci_model))
         return false;
     if (!bus)
