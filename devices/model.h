@@ -208,6 +208,7 @@ struct device_model {
      * virtio devices have. */
     const char *boot_node, *boot_unit;
     bool bridge;   /* its id names a further PCI bus */
+    bool port;     /* that bus has one slot */
     bool hot_plug; /* it may come and go while the machine runs */
     bool vga;      /* on the PCI bus it also has the registers of bochs-display */
     const struct device_key *keys;

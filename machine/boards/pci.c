@@ -113,7 +113,7 @@ static struct pci_function *create_virtio(struct machine *machine, unsigned numb
         .no_modern = what->no_modern,
         .multifunction = what->multifunction,
         .vectors = what->vectors,
-        .express = what->bus != NULL,
+        .express = what->bus && !board_pci_bus(machine, what->bus)->conventional,
     };
     struct virtio_device *device = machine_create_plugged(machine, &what->plug, error);
     if (!device)
