@@ -12,6 +12,7 @@
 #include "devices/pci/bridge.h"
 #include "devices/usb/usb.h"
 #include "devices/virtio/balloon.h"
+#include "devices/virtio/scsi.h"
 #include "machine/boards/boards.h"
 #include "machine/internal.h"
 #include "util/host_time.h"
@@ -95,6 +96,8 @@ static void drop(struct machine *machine, unsigned number)
         made->function->ops->destroy(made->function);
     if (made->disk)
         machine_close_disk(machine, made->disk);
+    if (controller && controller <= MACHINE_CONTROLLERS_MAX)
+        machine->scsi_hosts[controller] = NULL;
     *made = (struct machine_pci_made){ .function = NULL };
     machine->config.pci[number] = (struct machine_pci){ .left = true };
     forget_children(machine, number, controller);
@@ -204,6 +207,22 @@ static bool plug_usb(struct machine *machine, unsigned number, const struct mach
     return true;
 }
 
+static bool plug_unit(struct machine *machine, unsigned number, const struct machine_unit *what,
+                      struct error *error)
+{
+    struct machine_config *config = &machine->config;
+    if (machine->frozen)
+        return error_set(error, "the guest is being saved or loaded: no device may come or go");
+    config->units[number] = *what;
+    if (number >= config->unit_count)
+        config->unit_count = number + 1;
+    if (!machine_create_unit(machine, number, error)) {
+        forget_unit(machine, number);
+        return false;
+    }
+    return media_watch(machine);
+}
+
 bool machine_plug(struct machine *machine, struct machine_place place, const struct machine_config *config,
                   struct error *error)
 {
@@ -212,7 +231,9 @@ bool machine_plug(struct machine *machine, struct machine_place place, const str
     switch (place.list) {
     case MACHINE_LIST_PCI: ok = plug_pci(machine, place.number, &config->pci[place.number], error); break;
     case MACHINE_LIST_USB: ok = plug_usb(machine, place.number, &config->usb[place.number], error); break;
-    case MACHINE_LIST_UNITS: break;
+    case MACHINE_LIST_UNITS:
+        ok = plug_unit(machine, place.number, &config->units[place.number], error);
+        break;
     }
     machine_release(machine);
     return ok;
@@ -278,6 +299,19 @@ static void unplug_usb(struct machine *machine, unsigned number)
     remove_usb(machine, number);
 }
 
+/* A disk on a SCSI host goes at once, as on QEMU: the driver is told that it is gone. */
+static enum machine_unplug unplug_unit(struct machine *machine, unsigned number, struct error *error)
+{
+    const struct machine_unit *what = &machine->config.units[number];
+    const char *id = what->settings.id;
+    if (what->model->buses & DEVICE_BUS_IDE || what->controller > MACHINE_CONTROLLERS_MAX)
+        return refuse(error, "Device '%s' does not support hotplugging", what->model->name);
+    virtio_scsi_detach(machine->scsi_hosts[what->controller], machine->units_made[number].unit);
+    forget_unit(machine, number);
+    tell(machine, MACHINE_LIST_UNITS, number, id);
+    return MACHINE_UNPLUG_ASKED;
+}
+
 static enum machine_unplug unplug(struct machine *machine, const char *id, struct error *error)
 {
     struct machine_config *config = &machine->config;
@@ -292,6 +326,9 @@ static enum machine_unplug unplug(struct machine *machine, const char *id, struc
         unplug_usb(machine, n);
         return MACHINE_UNPLUG_ASKED;
     }
+    for (unsigned n = 0; n < config->unit_count; n++)
+        if (config->units[n].model && is_called(&config->units[n].settings, id))
+            return unplug_unit(machine, n, error);
     error_set(error, "Device '%s' not found", id);
     return MACHINE_UNPLUG_UNKNOWN;
 }

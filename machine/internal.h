@@ -164,6 +164,8 @@ struct machine {
     struct machine_pci_made pci_made[MACHINE_PCI_MAX]; /* of config.pci[]; they change under run_lock */
     struct machine_usb_made usb_made[MACHINE_USB_MAX]; /* of config.usb[]; the same */
     struct machine_unit_made units_made[MACHINE_UNITS_MAX]; /* of config.units[]; the same */
+    /* By machine_plug.controller: those to which units may come; NULL: none. */
+    struct virtio_device *scsi_hosts[MACHINE_CONTROLLERS_MAX + 1];
     _Atomic uint64_t ejected;          /* hotplug.c: ports whose guest has given up what is in their slot */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;
@@ -260,6 +262,8 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
                                              struct error *error);
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
                                                 struct dma *dma, bool multifunction, struct error *error);
+/* Makes config.units[number], on its host. False, with *error filled. */
+bool machine_create_unit(struct machine *machine, unsigned number, struct error *error);
 /* Makes config.usb[number], and plugs it into its controller. False, with *error filled. */
 bool machine_create_usb(struct machine *machine, unsigned number, struct pci_function *controller,
                         struct error *error);

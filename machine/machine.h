@@ -45,6 +45,7 @@
 #define MACHINE_FW_FILES_MAX     32
 #define MACHINE_NODES_MAX        8
 #define MACHINE_UNITS_MAX        32
+#define MACHINE_CONTROLLERS_MAX  32 /* that have units */
 
 /* A port of a virtio console; its chardev is described as for chardev_open(). */
 struct machine_port {

@@ -11,6 +11,7 @@
 #include "devices/usb/usb.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"
+#include "devices/virtio/scsi.h"
 #include "devices/virtio/virtio.h"
 #include "machine/internal.h"
 #include "machine/ram.h"
@@ -237,29 +238,51 @@ static struct block_on_error on_error_of(struct machine *machine, const char *dr
                                     .opaque = machine };
 }
 
-/* Opens the images of the disks and drives on a controller. */
+/* Opens the image of a disk or drive on a controller. */
+static bool open_unit(struct machine *machine, unsigned number, struct device_unit *plug,
+                      struct block_on_error *on_error, struct error *error)
+{
+    const struct machine_unit *unit = &machine->config.units[number];
+    struct machine_unit_made *made = &machine->units_made[number];
+    if (unit->drive.path && !(made->disk = machine_open_disk(machine, &unit->drive, error)))
+        return false;
+    *on_error = on_error_of(machine, unit->drive_id, &unit->drive);
+    *plug = (struct device_unit){ .model = unit->model,
+                                  .settings = &unit->settings,
+                                  .disk = made->disk,
+                                  .drive_id = unit->drive_id,
+                                  .on_error = on_error,
+                                  .made = &made->unit };
+    return true;
+}
+
+/* The same for all on a controller. */
 static bool open_units(struct machine *machine, const struct machine_plug *what, struct order *order,
                        struct error *error)
 {
     order->plug.units = order->units;
     for (unsigned n = 0; n < machine->config.unit_count; n++) {
         const struct machine_unit *unit = &machine->config.units[n];
-        struct machine_unit_made *made = &machine->units_made[n];
         unsigned at = order->plug.unit_count;
         if (!unit->model || unit->controller != what->controller)
             continue;
-        if (unit->drive.path && !(made->disk = machine_open_disk(machine, &unit->drive, error)))
+        if (!open_unit(machine, n, &order->units[at], &order->unit_errors[at], error))
             return false;
-        order->unit_errors[at] = on_error_of(machine, unit->drive_id, &unit->drive);
-        order->units[at] = (struct device_unit){ .model = unit->model,
-                                                 .settings = &unit->settings,
-                                                 .disk = made->disk,
-                                                 .drive_id = unit->drive_id,
-                                                 .on_error = &order->unit_errors[at],
-                                                 .made = &made->unit };
         order->plug.unit_count++;
     }
     return true;
+}
+
+bool machine_create_unit(struct machine *machine, unsigned number, struct error *error)
+{
+    struct device_unit plug;
+    struct block_on_error on_error;
+    unsigned controller = machine->config.units[number].controller;
+    struct virtio_device *host =
+        controller <= MACHINE_CONTROLLERS_MAX ? machine->scsi_hosts[controller] : NULL;
+    if (!host)
+        return error_set(error, "there is no controller for it");
+    return open_unit(machine, number, &plug, &on_error, error) && virtio_scsi_attach(host, &plug, error);
 }
 
 /* Opens the back end of the device, if its model has one. */
@@ -318,6 +341,8 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
         fill(machine, what, &order, error) ? what->model->create(&order.plug, error) : NULL;
     if (device)
         virtio_device_withhold(device, what->settings.withheld_features);
+    if (device && what->model == &virtio_scsi_model && what->controller <= MACHINE_CONTROLLERS_MAX)
+        machine->scsi_hosts[what->controller] = device;
     if (device && what->settings.iommu_platform)
         device->offered |= 1ull << VIRTIO_F_ACCESS_PLATFORM;
     if (!device || what->model != &virtio_balloon_model || balloon_adopt(machine, device, error))

@@ -64,9 +64,9 @@ static bool check(const struct options *options, const struct options_device *de
     const char *id = device->settings.id;
     if (id && id_is_used(options, id))
         return error_set(error, "Duplicate device ID '%.60s'", id);
-    if (device->model->buses & DEVICE_BUS_USB)
+    if (device->model->buses & (DEVICE_BUS_USB | DEVICE_BUS_SCSI))
         return true;
-    if (device->model->buses & (DEVICE_BUS_SCSI | DEVICE_BUS_IDE | DEVICE_BUS_SERIAL))
+    if (device->model->buses & (DEVICE_BUS_IDE | DEVICE_BUS_SERIAL))
         return error_set(error, "Device '%s' does not support hotplugging", device->text);
     if (!device->on_pci || !device->bus)
         return error_set(error, "Bus '%s' does not support hotplugging",
@@ -131,6 +131,10 @@ bool options_plug(struct options *options, const char *text, struct machine_plac
     struct options_device device;
     if (!take_device(options, text, &device, error) || !check(options, &device, error))
         return false;
+    if (device.model->buses & DEVICE_BUS_SCSI) {
+        place->list = MACHINE_LIST_UNITS;
+        return options_plug_unit(options, &device, &place->number, error);
+    }
     if (!(device.model->buses & DEVICE_BUS_USB))
         return plug_pci(options, &device, place, error);
     place->list = MACHINE_LIST_USB;

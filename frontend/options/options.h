@@ -417,6 +417,9 @@ bool options_join_ports(struct options *options, const struct options_device *de
 /* units.c: -device scsi-hd or scsi-cd; `pairs` follow the name. */
 bool options_take_unit(struct options *options, struct options_device *device,
                        const struct option_pairs *pairs, struct error *error);
+/* The same for one that comes later, with its drive. *number: its entry of machine.units[]. */
+bool options_plug_unit(struct options *options, const struct options_device *device, unsigned *number,
+                       struct error *error);
 /* Second step: their drives. */
 bool options_join_units(struct options *options, struct error *error);
 /* The number of a device that has units, from 1; 0: it has none. */

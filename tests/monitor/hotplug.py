@@ -197,6 +197,41 @@ def of_usb(rvive):
         check(emulator.alive(), "it lives on")
 
 
+def of_scsi(rvive):
+    """Disks and drives come to a SCSI host that was there, and to one that came later, and go."""
+    image = tempfile.NamedTemporaryFile()
+    image.truncate(1 << 20)
+    emulator, qmp, uart = started(rvive, "-device", "virtio-scsi-pci,id=scsi0,addr=5", "-blockdev",
+                                  "driver=file,node-name=spare,filename=" + image.name)
+    with image, emulator:
+        uart.until("!")
+        qmp.ask("device_add", driver="virtio-scsi-pci", id="scsi1", bus="pci.1")
+        uart.until("+")
+        for bus in ("scsi0.0", "scsi1.0"):
+            for kind in ({"driver": "scsi-hd", "drive": "spare"}, {"driver": "scsi-cd", "drive": "spare", "scsi_id": 4},
+                         {"driver": "scsi-cd"}, {"driver": "scsi-hd", "drive": "spare", "scsi_id": 2, "lun": 3}):
+                answer = qmp.ask("device_add", id="d", bus=bus, **kind)
+                check(answer == {"return": {}}, "device_add %r: %r" % (kind, answer))
+                wrong(qmp, "Duplicate device ID 'd'", id="d", bus=bus, **kind)
+                if "lun" in kind:
+                    wrong(qmp, "is taken", driver="scsi-cd", id="x", bus=bus, scsi_id=2, lun=3)
+                disks = qmp.ask("query-block")["return"]
+                check(len(disks) == 1 and disks[0]["qdev"].split("/")[-1] == "d", "query-block: %r" % disks)
+                check(qmp.ask("device_del", id="d") == {"return": {}}, "device_del")
+                deleted(qmp, "d")
+                check(qmp.ask("query-block")["return"] == [], "it is still there")
+        wrong(qmp, "Bus 'nix.0' not found", driver="scsi-cd", id="x", bus="nix.0")
+        wrong(qmp, "no -drive with id=none", driver="scsi-hd", id="x", bus="scsi0.0", drive="none")
+        qmp.ask("device_add", driver="scsi-hd", id="d", bus="scsi1.0", drive="spare")
+        qmp.ask("device_del", id="scsi1")
+        uart.until("-")
+        deleted(qmp, "d")
+        deleted(qmp, "scsi1")
+        wrong(qmp, "Bus 'scsi1.0' not found", driver="scsi-hd", id="d", bus="scsi1.0", drive="spare")
+        check(qmp.ask("blockdev-del", node_name="spare") == {"return": {}}, "the disk is free again")
+        check(emulator.alive(), "it lives on")
+
+
 def saved(rvive):
     """A machine with a device that came later is loaded by one that has it from the start."""
     state = os.path.join("/tmp", "rvive-hotplug-%d" % os.getpid())
@@ -225,4 +260,4 @@ def saved(rvive):
             os.unlink(state)
 
 
-main(comes_and_goes, cold_and_reset, errors, of_usb, saved)
+main(comes_and_goes, cold_and_reset, errors, of_usb, of_scsi, saved)
