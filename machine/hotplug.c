@@ -98,6 +98,7 @@ static void drop(struct machine *machine, unsigned number)
         machine_close_disk(machine, made->disk);
     if (controller && controller <= MACHINE_CONTROLLERS_MAX)
         machine->scsi_hosts[controller] = NULL;
+    atomic_fetch_and(&machine->ejected, ~(UINT64_C(1) << number));
     *made = (struct machine_pci_made){ .function = NULL };
     machine->config.pci[number] = (struct machine_pci){ .left = true };
     forget_children(machine, number, controller);
@@ -141,8 +142,12 @@ void hotplug_unplug_ejected(struct machine *machine)
     machine_hold(machine);
     /* A machine that is being saved is not changed; it wakes this thread when that is over. */
     uint64_t ports = machine->frozen ? 0 : atomic_exchange(&machine->ejected, 0);
-    for (; ports; ports &= ports - 1)
-        empty_slot(machine, machine->pci_made[__builtin_ctzll(ports)].function->bridge);
+    for (; ports; ports &= ports - 1) {
+        /* A port of a switch may have gone with the switch. */
+        struct pci_function *port = machine->pci_made[__builtin_ctzll(ports)].function;
+        if (port && port->bridge && port->bridge->slot)
+            empty_slot(machine, port->bridge);
+    }
     machine_release(machine);
 }
 
