@@ -208,6 +208,7 @@ struct device_model {
      * virtio devices have. */
     const char *boot_node, *boot_unit;
     bool bridge;   /* its id names a further PCI bus */
+    bool port;     /* that bus has one slot */
     bool hot_plug; /* it may come and go while the machine runs */
     bool vga;      /* on the PCI bus it also has the registers of bochs-display */
     const struct device_key *keys;
@@ -219,6 +220,8 @@ struct device_model {
     /* Of a USB controller: plugs a device into a port (usb/xhci.h). NULL: it is none. */
     bool (*attach_usb)(struct pci_function *function, struct usb_device *device, const char *path,
                        struct error *error);
+    /* The same: takes it out and destroys it, with nothing behind it. */
+    void (*detach_usb)(struct pci_function *function, struct usb_device *device);
     unsigned usb_ports; /* the same: how many ports it has; 0: settings.usb2_ports */
 };
 

@@ -212,7 +212,7 @@ bool machine_disk(struct machine *machine, unsigned number, struct machine_disk 
 bool machine_empty_drive(struct machine *machine, unsigned number, struct machine_disk *drive)
 {
     for (unsigned n = 0; n < machine->config.unit_count; n++) {
-        if (machine->units_made[n].disk || number-- > 0)
+        if (!machine->config.units[n].model || machine->units_made[n].disk || number-- > 0)
             continue;
         *drive = (struct machine_disk){ .config = NULL };
         find_unit(machine, n, drive);

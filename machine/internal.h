@@ -35,10 +35,17 @@
 
 /* A function on the PCI bus, and the disk that was opened for it. */
 struct machine_pci_made {
-    struct pci_function *function; /* NULL: none */
-    struct blockdev *disk;         /* NULL: none */
-    uint64_t asked_ms;             /* host milliseconds: when its guest was asked to give it up; 0: never */
-    struct pci_dma dma;            /* how it reaches memory, if the bus has an IOMMU */
+    struct pci_function *function;                      /* NULL: none */
+    struct blockdev *disk;                              /* NULL: none */
+    struct chardev *chardevs[VIRTIO_CONSOLE_PORTS_MAX]; /* of its ports; NULL after the last */
+    uint64_t asked_ms;  /* host milliseconds: when its guest was asked to give it up; 0: never */
+    struct pci_dma dma; /* how it reaches memory, if the bus has an IOMMU */
+};
+
+/* The same for a USB device. */
+struct machine_usb_made {
+    struct usb_device *device; /* NULL: none */
+    struct blockdev *disk;     /* NULL: none */
 };
 
 /* Virtual time, and whose turn it is (turns.c). Owned by the thread of the harts, or by who has stopped it,
@@ -155,7 +162,10 @@ struct machine {
     bool quit_while_on;                                /* the user ended the run while the guest was on */
     struct pci_bus *pci_bus;                           /* NULL: none */
     struct machine_pci_made pci_made[MACHINE_PCI_MAX]; /* of config.pci[]; they change under run_lock */
+    struct machine_usb_made usb_made[MACHINE_USB_MAX]; /* of config.usb[]; the same */
     struct machine_unit_made units_made[MACHINE_UNITS_MAX]; /* of config.units[]; the same */
+    /* By machine_plug.controller: those to which units may come; NULL: none. */
+    struct virtio_device *scsi_hosts[MACHINE_CONTROLLERS_MAX + 1];
     _Atomic uint64_t ejected;          /* hotplug.c: ports whose guest has given up what is in their slot */
     machine_screendump_fn *screendump; /* NULL: no screen */
     void *screendump_opaque;
@@ -242,8 +252,9 @@ struct blockdev *machine_open_disk(struct machine *machine, const struct blockde
 /* The machine owns an open one from now on; *config stays with it. False, with *error filled. */
 bool machine_adopt_disk(struct machine *machine, struct blockdev *blockdev,
                         const struct blockdev_config *config, struct error *error);
-/* Closes one that no device uses any more. */
+/* Close one that no device uses any more. A terminal that has a monitor stays open. */
 void machine_close_disk(struct machine *machine, struct blockdev *disk);
+void machine_close_chardev(struct machine *machine, struct chardev *chardev);
 /* Make a device that the user plugs in, together with its back end. The caller puts it into its place, or
  * destroys it. The first function is for models with create(), for either transport, the second for those
  * with create_pci(), which reach memory by `dma`. NULL, with *error filled, on failure. */
@@ -251,6 +262,11 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
                                              struct error *error);
 struct pci_function *machine_create_plugged_pci(struct machine *machine, const struct machine_plug *what,
                                                 struct dma *dma, bool multifunction, struct error *error);
+/* Makes config.units[number], on its host. False, with *error filled. */
+bool machine_create_unit(struct machine *machine, unsigned number, struct error *error);
+/* Makes config.usb[number], and plugs it into its controller. False, with *error filled. */
+bool machine_create_usb(struct machine *machine, unsigned number, struct pci_function *controller,
+                        struct error *error);
 
 /* boot/flash.c: is the S-mode payload in flash? If so, firmware starts it there, and it gets a -kernel
  * through fw_cfg. */

@@ -45,6 +45,7 @@
 #define MACHINE_FW_FILES_MAX     32
 #define MACHINE_NODES_MAX        8
 #define MACHINE_UNITS_MAX        32
+#define MACHINE_CONTROLLERS_MAX  32 /* that have units */
 
 /* A port of a virtio console; its chardev is described as for chardev_open(). */
 struct machine_port {
@@ -136,6 +137,14 @@ struct machine_usb {
     struct machine_plug plug;
     unsigned controller; /* config.pci[]: its number */
     const char *path;    /* its port: "1", "2.3" */
+};
+
+/* Where a device is that comes or goes while the machine runs: an entry of one of the lists of the
+ * configuration. An entry of usb[] and units[] without a model is free. */
+enum machine_list { MACHINE_LIST_PCI, MACHINE_LIST_USB, MACHINE_LIST_UNITS };
+struct machine_place {
+    enum machine_list list;
+    unsigned number;
 };
 
 /* A bank of flash. */
@@ -373,9 +382,10 @@ uint64_t machine_instructions(const struct machine *machine);
 
 /* ---- Hot plug (hotplug.c) ------------------------------------------------------------------------------ */
 
-/* Makes a device and plugs it into a port's bus, as config.pci[number], which is free. False, with *error
- * filled. May be called between machine_hold() and machine_release(), like the next one. */
-bool machine_plug(struct machine *machine, unsigned number, const struct machine_pci *what,
+/* Makes a device and plugs it into a port, a USB controller or a SCSI host, as the entry of the machine's
+ * configuration that `place` is, which is free; *config has it. False, with *error filled. May be called
+ * between machine_hold() and machine_release(), like the next one. */
+bool machine_plug(struct machine *machine, struct machine_place place, const struct machine_config *config,
                   struct error *error);
 /* Makes a network, as config.netdevs[number], which is free. False, with *error filled. Between
  * machine_hold() and machine_release(), like the next one. */
@@ -429,9 +439,9 @@ struct machine_listener {
     /* May be NULL. An event with QEMU's name and action (NULL: none), on a hart's, the clock's or a disk's
      * thread. */
     void (*guest_event)(void *opaque, const char *name, const char *action);
-    /* May be NULL. The PCI device that was config.pci[number] is gone; `id` may be NULL. Between
-     * machine_hold() and machine_release(). */
-    void (*device_deleted)(void *opaque, unsigned number, const char *id);
+    /* May be NULL. The device that was there is gone; `id` may be NULL. Between machine_hold() and
+     * machine_release(). */
+    void (*device_deleted)(void *opaque, struct machine_place place, const char *id);
     /* May be NULL. The tray of a drive was moved, by the guest or the user; `drive` is the id of its -drive,
      * `id` that of its device ("": none). On any thread. */
     void (*tray_moved)(void *opaque, const char *drive, const char *id, bool open);

@@ -11,6 +11,7 @@
 #include "devices/usb/usb.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/console.h"
+#include "devices/virtio/scsi.h"
 #include "devices/virtio/virtio.h"
 #include "machine/internal.h"
 #include "machine/ram.h"
@@ -64,6 +65,22 @@ struct chardev *machine_open_serial(struct machine *machine, unsigned number, st
     if (number == 0)
         machine->serial = chardev;
     return chardev;
+}
+
+void machine_close_chardev(struct machine *machine, struct chardev *chardev)
+{
+    static const struct chardev_front nobody = { spare_can_receive, spare_receive, NULL, NULL };
+    unsigned n = 0;
+    if (chardev == machine->console || chardev == machine->serial || atomic_load(&chardev->has_monitor)) {
+        if (!atomic_load(&chardev->taken))
+            chardev_take_input(chardev, &nobody);
+        return;
+    }
+    while (machine->chardevs[n] != chardev)
+        n++;
+    for (machine->chardev_count--; n < machine->chardev_count; n++)
+        machine->chardevs[n] = machine->chardevs[n + 1];
+    chardev_destroy(chardev);
 }
 
 bool machine_open_spare_serials(struct machine *machine, struct error *error)
@@ -221,29 +238,51 @@ static struct block_on_error on_error_of(struct machine *machine, const char *dr
                                     .opaque = machine };
 }
 
-/* Opens the images of the disks and drives on a controller. */
+/* Opens the image of a disk or drive on a controller. */
+static bool open_unit(struct machine *machine, unsigned number, struct device_unit *plug,
+                      struct block_on_error *on_error, struct error *error)
+{
+    const struct machine_unit *unit = &machine->config.units[number];
+    struct machine_unit_made *made = &machine->units_made[number];
+    if (unit->drive.path && !(made->disk = machine_open_disk(machine, &unit->drive, error)))
+        return false;
+    *on_error = on_error_of(machine, unit->drive_id, &unit->drive);
+    *plug = (struct device_unit){ .model = unit->model,
+                                  .settings = &unit->settings,
+                                  .disk = made->disk,
+                                  .drive_id = unit->drive_id,
+                                  .on_error = on_error,
+                                  .made = &made->unit };
+    return true;
+}
+
+/* The same for all on a controller. */
 static bool open_units(struct machine *machine, const struct machine_plug *what, struct order *order,
                        struct error *error)
 {
     order->plug.units = order->units;
     for (unsigned n = 0; n < machine->config.unit_count; n++) {
         const struct machine_unit *unit = &machine->config.units[n];
-        struct machine_unit_made *made = &machine->units_made[n];
         unsigned at = order->plug.unit_count;
-        if (unit->controller != what->controller)
+        if (!unit->model || unit->controller != what->controller)
             continue;
-        if (unit->drive.path && !(made->disk = machine_open_disk(machine, &unit->drive, error)))
+        if (!open_unit(machine, n, &order->units[at], &order->unit_errors[at], error))
             return false;
-        order->unit_errors[at] = on_error_of(machine, unit->drive_id, &unit->drive);
-        order->units[at] = (struct device_unit){ .model = unit->model,
-                                                 .settings = &unit->settings,
-                                                 .disk = made->disk,
-                                                 .drive_id = unit->drive_id,
-                                                 .on_error = &order->unit_errors[at],
-                                                 .made = &made->unit };
         order->plug.unit_count++;
     }
     return true;
+}
+
+bool machine_create_unit(struct machine *machine, unsigned number, struct error *error)
+{
+    struct device_unit plug;
+    struct block_on_error on_error;
+    unsigned controller = machine->config.units[number].controller;
+    struct virtio_device *host =
+        controller <= MACHINE_CONTROLLERS_MAX ? machine->scsi_hosts[controller] : NULL;
+    if (!host)
+        return error_set(error, "there is no controller for it");
+    return open_unit(machine, number, &plug, &on_error, error) && virtio_scsi_attach(host, &plug, error);
 }
 
 /* Opens the back end of the device, if its model has one. */
@@ -302,6 +341,8 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
         fill(machine, what, &order, error) ? what->model->create(&order.plug, error) : NULL;
     if (device)
         virtio_device_withhold(device, what->settings.withheld_features);
+    if (device && what->model == &virtio_scsi_model && what->controller <= MACHINE_CONTROLLERS_MAX)
+        machine->scsi_hosts[what->controller] = device;
     if (device && what->settings.iommu_platform)
         device->offered |= 1ull << VIRTIO_F_ACCESS_PLATFORM;
     if (!device || what->model != &virtio_balloon_model || balloon_adopt(machine, device, error))
@@ -310,25 +351,37 @@ struct virtio_device *machine_create_plugged(struct machine *machine, const stru
     return NULL;
 }
 
+bool machine_create_usb(struct machine *machine, unsigned number, struct pci_function *controller,
+                        struct error *error)
+{
+    const struct machine_usb *what = &machine->config.usb[number];
+    struct machine_usb_made *made = &machine->usb_made[number];
+    struct order order;
+    if (!fill(machine, &what->plug, &order, error))
+        return false;
+    made->disk = order.plug.disk;
+    struct usb_device *device = what->plug.model->create_usb(&order.plug, error);
+    if (!device)
+        return false;
+    device->id = what->plug.settings.id;
+    if (!machine->config.pci[what->controller].plug.model->attach_usb(controller, device, what->path,
+                                                                      error)) {
+        device->ops->destroy(device);
+        return false;
+    }
+    made->device = device;
+    return true;
+}
+
 /* Makes the devices on a USB controller, which owns them from then on. */
 static bool plug_usb(struct machine *machine, const struct machine_plug *controller,
                      struct pci_function *function, struct error *error)
 {
     for (unsigned n = 0; n < machine->config.usb_count; n++) {
         const struct machine_usb *what = &machine->config.usb[n];
-        struct order order;
-        if (&machine->config.pci[what->controller].plug != controller)
-            continue;
-        struct usb_device *device = fill(machine, &what->plug, &order, error)
-                                        ? what->plug.model->create_usb(&order.plug, error)
-                                        : NULL;
-        if (!device)
+        if (what->plug.model && &machine->config.pci[what->controller].plug == controller &&
+            !machine_create_usb(machine, n, function, error))
             return false;
-        device->id = what->plug.settings.id;
-        if (!controller->model->attach_usb(function, device, what->path, error)) {
-            device->ops->destroy(device);
-            return false;
-        }
     }
     return true;
 }

@@ -13,6 +13,7 @@
 #include "devices/pci/ivshmem.h"
 #include "devices/pci/pvpanic.h"
 #include "devices/pci/root_port.h"
+#include "devices/pci/bridges.h"
 #include "devices/platform/ramfb.h"
 #include "devices/platform/vmcoreinfo.h"
 #include "devices/scsi/scsi.h"
@@ -66,6 +67,12 @@ const struct device_model *const device_catalog[] = {
     &e1000_model,
     &e1000e_model,
     &root_port_model,
+    &ioh3420_model,
+    &xio3130_model,
+    &x3130_model,
+    &pcie_pci_bridge_model,
+    &pci_bridge_model,
+    &i82801b11_model,
     &riscv_iommu_model,
     &xhci_model,
     &ehci_model,

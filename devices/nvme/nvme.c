@@ -271,6 +271,7 @@ const struct device_model nvme_model = {
     .text = "an NVM Express controller with a disk",
     .buses = DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_DISK,
+    .hot_plug = true,
     .keys = model_keys,
     .create_pci = model_create,
     .boot_node = "pci1b36,0010",

@@ -204,7 +204,7 @@ bool pci_bridge_init(struct pci_bridge *bridge, const struct pci_function_ops *o
                      const struct pci_identity *identity, struct error *error)
 {
     struct pci_identity own = *identity;
-    own.class_code = CLASS_BRIDGE;
+    own.class_code |= CLASS_BRIDGE;           /* the interface may be that of subtractive decoding */
     own.subsystem_vendor = own.subsystem = 0; /* header type 1 has windows there */
     pci_function_init(&bridge->function, ops, &own);
     bridge->function.bridge = bridge;

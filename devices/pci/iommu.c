@@ -13,10 +13,19 @@ struct pci_bus *pci_bus_root(struct pci_bus *bus)
     return bus;
 }
 
+/* A bridge to a conventional bus makes the requests from there its own: as the first function of that bus if
+ * it leads there from PCI Express (PCI Express to PCI Bridge 1.0 section 2.3), else as itself. */
 uint32_t pci_requester_id(const struct pci_function *function)
 {
-    unsigned bus = function->bus->bridge ? pci_bridge_secondary(function->bus->bridge) : 0;
-    return (uint32_t)bus << 8 | function->slot * PCI_FUNCTIONS | function->number;
+    struct pci_bridge *bridge = function->bus->bridge;
+    uint32_t place = function->slot * PCI_FUNCTIONS | function->number;
+    uint32_t id = (bridge ? pci_bridge_secondary(bridge) : 0) << 8 | place;
+    for (; bridge; bridge = bridge->function.bus->bridge) {
+        if (bridge->bus.conventional)
+            id = bridge->function.express ? pci_bridge_secondary(bridge) << 8
+                                          : pci_requester_id(&bridge->function);
+    }
+    return id;
 }
 
 /* The IOMMU that the function's requests pass; NULL: none. */

@@ -59,11 +59,14 @@ enum { PCI_HEADER_BRIDGE = 0x01, PCI_HEADER_MULTIFUNCTION = 0x80 };
 enum pci_express_type { /* bits 7:4 of the capability's own register */
                         PCI_EXPRESS_ENDPOINT = 0,
                         PCI_EXPRESS_ROOT_PORT = 4,
+                        PCI_EXPRESS_UPSTREAM = 5,
+                        PCI_EXPRESS_DOWNSTREAM = 6,
                         PCI_EXPRESS_TO_PCI = 7,
                         PCI_EXPRESS_INTEGRATED = 9
 };
 enum pci_capability {
     PCI_CAP_POWER = 0x01,
+    PCI_CAP_SLOT = 0x04,
     PCI_CAP_MSI = 0x05,
     PCI_CAP_VENDOR = 0x09,
     PCI_CAP_BRIDGE_SUBSYSTEM = 0x0d,
@@ -118,6 +121,7 @@ struct pci_bus {
     struct pci_bridge *bridge;   /* it is behind this one; NULL: it is the root bus */
     struct pci_iommu *iommu;     /* iommu.h; of the root bus, set before harts run; NULL: none */
     bool port; /* the bus of a PCI Express port: only slot 0 exists, and what is there is an endpoint */
+    bool conventional; /* it is no PCI Express: a bridge that leads there makes the requests its own */
     /* The functions, and their BARs and bridges in this order. They change only while no hart runs. */
     struct pci_function *functions[PCI_SLOTS * PCI_FUNCTIONS];
     struct pci_bar **bars;

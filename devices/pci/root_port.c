@@ -7,33 +7,32 @@
 
 #include <stdlib.h>
 
+#include "devices/pci/msi.h"
 #include "devices/pci/msix.h"
 #include "util/check.h"
 
-enum { SUBSYSTEM_AT = 0x40, MSIX_AT = 0x48, EXPRESS_AT = 0x54, SUBSYSTEM_BYTES = 8, EXPRESS_BYTES = 60 };
-enum { BAR_BYTES = 0x1000, PBA_AT = 0x800 };
+enum { BAR_BYTES = 0x1000, PBA_AT = 0x800, SUBSYSTEM_BYTES = 8 };
 
 enum { /* registers of the Express capability */
-       FLAGS = EXPRESS_AT + 0x02,
-       DEVICE_CAPABLE = EXPRESS_AT + 0x04,
-       DEVICE_CONTROL = EXPRESS_AT + 0x08,
-       DEVICE_STATUS = EXPRESS_AT + 0x0a,
-       LINK_CAPABLE = EXPRESS_AT + 0x0c,
-       LINK_STATUS = EXPRESS_AT + 0x12,
-       SLOT_CAPABLE = EXPRESS_AT + 0x14,
-       SLOT_CONTROL = EXPRESS_AT + 0x18,
-       SLOT_STATUS = EXPRESS_AT + 0x1a,
-       ROOT_CONTROL = EXPRESS_AT + 0x1c,
-       DEVICE_CAPABLE_2 = EXPRESS_AT + 0x24,
-       DEVICE_CONTROL_2 = EXPRESS_AT + 0x28,
-       LINK_CAPABLE_2 = EXPRESS_AT + 0x2c,
-       LINK_CONTROL_2 = EXPRESS_AT + 0x30
+       FLAGS = 0x02,
+       DEVICE_CAPABLE = 0x04,
+       DEVICE_CONTROL = 0x08,
+       LINK_CAPABLE = 0x0c,
+       LINK_STATUS = 0x12,
+       SLOT_CAPABLE = 0x14,
+       SLOT_CONTROL = 0x18,
+       SLOT_STATUS = 0x1a,
+       ROOT_CONTROL = 0x1c,
+       DEVICE_CAPABLE_2 = 0x24,
+       DEVICE_CONTROL_2 = 0x28,
+       LINK_CAPABLE_2 = 0x2c,
+       LINK_CONTROL_2 = 0x30
 };
 enum { /* their bits */
        FLAGS_SLOT = 0x100,
        LINK_PORT_SHIFT = 24,
-       LINK_DOWN = 0x0204,
-       LINK_UP = 0x2011,        /* active; one lane at 2.5 GT/s */
+       LINK_ACTIVE = 0x2000, /* with one lane at 2.5 GT/s */
+       LINK_SLOWEST = 0x0011,
        SLOT_CAPABLE_HOT = 0x7b, /* button, power controller, both indicators, surprise, hot plug */
        SLOT_CAPABLE_LOCK = 0x20000,
        SLOT_NUMBER_SHIFT = 19,
@@ -50,8 +49,20 @@ enum { /* their bits */
        STATUS_EVENTS = STATUS_BUTTON | STATUS_CHANGED | STATUS_DONE /* enabled by the same bits of control */
 };
 
+/* What QEMU's ports differ in. The link's status is what it says while nothing is there. */
+struct kind {
+    struct pci_function_ops ops;
+    uint16_t vendor, device, vendor_of_subsystem;
+    uint8_t revision, pin, type;
+    uint8_t subsystem_at, message_at, express_at; /* capabilities */
+    uint8_t msi_vectors;                          /* 0: it has MSI-X, in BAR 0 */
+    uint32_t link_capable, link_capable_2;
+    uint16_t link_down;
+};
+
 struct root_port {
     struct pci_bridge bridge; /* must be first */
+    const struct kind *kind;
     struct root_port_config config;
     pthread_mutex_t lock; /* protects what follows, and the registers of the slot */
     uint16_t control;     /* as the guest last wrote it */
@@ -64,6 +75,12 @@ static struct root_port *of_function(struct pci_function *function)
     return (struct root_port *)function;
 }
 
+/* A register of the Express capability. */
+static unsigned at(const struct root_port *port, unsigned offset)
+{
+    return port->kind->express_at + offset;
+}
+
 /* ---- The slot ------------------------------------------------------------------------------------------ */
 
 /* Makes the interrupt follow from the registers. [locked] */
@@ -71,9 +88,11 @@ static void update_interrupt(struct root_port *port)
 {
     CHECK_HELD(&port->lock);
     struct pci_function *function = &port->bridge.function;
-    uint32_t status = pci_config_peek(function, SLOT_STATUS, 2);
+    uint32_t status = pci_config_peek(function, at(port, SLOT_STATUS), 2);
     bool raised = port->control & CONTROL_INTERRUPT && status & port->control & STATUS_EVENTS;
-    if (raised && !port->raised)
+    if (raised && !port->raised && port->kind->msi_vectors)
+        pci_msi_notify(function, 0);
+    else if (raised && !port->raised)
         pci_msix_notify(function, 0);
     if (raised != port->raised)
         pci_function_set_intx(function, raised);
@@ -84,8 +103,8 @@ static void update_interrupt(struct root_port *port)
 static void set_status(struct root_port *port, uint32_t set, uint32_t clear)
 {
     struct pci_function *function = &port->bridge.function;
-    uint32_t status = pci_config_peek(function, SLOT_STATUS, 2);
-    pci_config_poke(function, SLOT_STATUS, 2, (status & ~clear) | set);
+    uint32_t status = pci_config_peek(function, at(port, SLOT_STATUS), 2);
+    pci_config_poke(function, at(port, SLOT_STATUS), 2, (status & ~clear) | set);
     update_interrupt(port);
 }
 
@@ -98,7 +117,9 @@ static bool has_power(const struct root_port *port)
 static void update_link(struct root_port *port)
 {
     CHECK_HELD(&port->lock);
-    pci_config_poke(&port->bridge.function, LINK_STATUS, 2, port->present ? LINK_UP : LINK_DOWN);
+    uint16_t up = LINK_ACTIVE | LINK_SLOWEST;
+    pci_config_poke(&port->bridge.function, at(port, LINK_STATUS), 2,
+                    port->present ? up : port->kind->link_down);
     atomic_store(&port->bridge.shut, !port->present || !has_power(port));
 }
 
@@ -115,7 +136,7 @@ static void set_present(struct root_port *port, bool present, uint32_t events)
 static bool take_command(struct root_port *port)
 {
     uint16_t before = port->control, off = CONTROL_POWER_OFF | CONTROL_INDICATOR_OFF;
-    port->control = (uint16_t)pci_config_peek(&port->bridge.function, SLOT_CONTROL, 2);
+    port->control = (uint16_t)pci_config_peek(&port->bridge.function, at(port, SLOT_CONTROL), 2);
     bool given_up = port->present && (port->control & off) == off && (before & off) != off;
     update_link(port);
     if (given_up && !port->config.fixed)
@@ -124,9 +145,9 @@ static bool take_command(struct root_port *port)
     return given_up && !port->config.fixed;
 }
 
-static bool touches(unsigned offset, unsigned size, unsigned at)
+static bool touches(unsigned offset, unsigned size, unsigned where)
 {
-    return offset < at + 2 && offset + size > at;
+    return offset < where + 2 && offset + size > where;
 }
 
 static void config_written(struct pci_function *function, unsigned offset, unsigned size)
@@ -135,11 +156,11 @@ static void config_written(struct pci_function *function, unsigned offset, unsig
     bool ejected = false, lost_power = false;
     pci_bridge_config_written(function, offset, size);
     pthread_mutex_lock(&port->lock);
-    if (touches(offset, size, SLOT_CONTROL)) {
+    if (touches(offset, size, at(port, SLOT_CONTROL))) {
         bool power = has_power(port);
         ejected = take_command(port);
         lost_power = power && !has_power(port);
-    } else if (touches(offset, size, SLOT_STATUS)) {
+    } else if (touches(offset, size, at(port, SLOT_STATUS))) {
         update_interrupt(port);
     }
     pthread_mutex_unlock(&port->lock);
@@ -185,8 +206,8 @@ static void slot_filled(struct root_port *port)
 {
     port->present = !pci_bus_is_empty(&port->bridge.bus);
     port->control = CONTROL_ATTENTION_OFF | CONTROL_INDICATOR_OFF | (port->present ? 0 : CONTROL_POWER_OFF);
-    pci_config_poke(&port->bridge.function, SLOT_CONTROL, 2, port->control);
-    pci_config_poke(&port->bridge.function, SLOT_STATUS, 2, 0);
+    pci_config_poke(&port->bridge.function, at(port, SLOT_CONTROL), 2, port->control);
+    pci_config_poke(&port->bridge.function, at(port, SLOT_STATUS), 2, 0);
     set_present(port, port->present, 0);
 }
 
@@ -224,7 +245,7 @@ static bool port_load(struct pci_function *function, struct state_reader *reader
     if (reader->failed || !pci_bridge_load(function, reader))
         return false;
     pthread_mutex_lock(&port->lock);
-    port->control = (uint16_t)pci_config_peek(function, SLOT_CONTROL, 2);
+    port->control = (uint16_t)pci_config_peek(function, at(port, SLOT_CONTROL), 2);
     port->raised = false;
     pci_function_set_intx(function, false);
     set_present(port, present && there, 0);
@@ -242,63 +263,118 @@ static void port_destroy(struct pci_function *function)
     free(port);
 }
 
-static const struct pci_function_ops port_ops = {
-    .name = "pcie-root-port",
-    .access_max = 8,
-    .read = pci_bridge_bar_read,
-    .write = pci_bridge_bar_write,
-    .config_written = config_written,
-    .reset = port_reset,
-    .save = port_save,
-    .load = port_load,
-    .destroy = port_destroy,
-    .hold = pci_bridge_hold,
+#define PORT_OPS(called)                                                                                     \
+    {                                                                                                        \
+        .name = called, .access_max = 8, .read = pci_bridge_bar_read, .write = pci_bridge_bar_write,         \
+        .config_written = config_written, .reset = port_reset, .save = port_save, .load = port_load,         \
+        .destroy = port_destroy, .hold = pci_bridge_hold                                                     \
+    }
+static const struct kind kinds[] = {
+    [ROOT_PORT_GENERIC] = { .ops = PORT_OPS("pcie-root-port"),
+                            .vendor = 0x1b36,
+                            .device = 0x000c,
+                            .pin = 1,
+                            .type = PCI_EXPRESS_ROOT_PORT,
+                            .vendor_of_subsystem = 0x1b36,
+                            .subsystem_at = 0x40,
+                            .message_at = 0x48,
+                            .express_at = 0x54,
+                            .link_capable = 0x00300604,
+                            .link_capable_2 = 0x1e,
+                            .link_down = 0x0204 },
+    [ROOT_PORT_IOH3420] = { .ops = PORT_OPS("ioh3420"),
+                            .vendor = 0x8086,
+                            .device = 0x3420,
+                            .revision = 2,
+                            .pin = 1,
+                            .type = PCI_EXPRESS_ROOT_PORT,
+                            .vendor_of_subsystem = 0x8086,
+                            .subsystem_at = 0x40,
+                            .message_at = 0x60,
+                            .express_at = 0x90,
+                            .msi_vectors = 2,
+                            .link_capable = 0x00300411,
+                            .link_down = LINK_SLOWEST },
+    [ROOT_PORT_XIO3130] = { .ops = PORT_OPS("xio3130-downstream"),
+                            .vendor = 0x104c,
+                            .device = 0x8233,
+                            .revision = 1,
+                            .type = PCI_EXPRESS_DOWNSTREAM,
+                            .subsystem_at = 0x80,
+                            .message_at = 0x70,
+                            .express_at = 0x90,
+                            .msi_vectors = 1,
+                            .link_capable = 0x00300411,
+                            .link_down = LINK_SLOWEST },
 };
 
 /* ---- Making it ----------------------------------------------------------------------------------------- */
 
-static void add_express(struct pci_function *function, const struct root_port_config *config)
+static void add_express(struct root_port *port, const struct root_port_config *config)
 {
+    const struct kind *kind = port->kind;
+    struct pci_function *function = &port->bridge.function;
     uint32_t hot = config->fixed ? 0 : SLOT_CAPABLE_HOT | SLOT_CAPABLE_LOCK;
-    pci_function_add_express(function, EXPRESS_AT);
-    pci_function_set_config(function, FLAGS, 2, 2 | PCI_EXPRESS_ROOT_PORT << 4 | FLAGS_SLOT);
-    pci_function_set_config(function, DEVICE_CAPABLE, 4, 0x8020);
-    pci_function_set_writable(function, DEVICE_CONTROL, 2, 0x000f);
-    pci_function_set_config(function, LINK_CAPABLE, 4,
-                            0x00300604 | (uint32_t)config->port << LINK_PORT_SHIFT);
-    pci_function_set_config(function, LINK_STATUS, 2, LINK_DOWN);
-    pci_function_set_config(function, SLOT_CAPABLE, 4, hot | (uint32_t)config->slot << SLOT_NUMBER_SHIFT);
-    pci_function_set_writable(function, SLOT_CONTROL, 2, CONTROL_WRITABLE);
-    function->clearable[SLOT_STATUS] = STATUS_EVENTS;
-    pci_function_set_writable(function, ROOT_CONTROL, 2, 0x0007);
-    pci_function_set_config(function, DEVICE_CAPABLE_2, 4, 0x00300020);
-    pci_function_set_writable(function, DEVICE_CONTROL_2, 2, 0x8020);
-    pci_function_set_config(function, LINK_CAPABLE_2, 4, 0x1e);
-    pci_function_set_config(function, LINK_CONTROL_2, 2, 4);
+    pci_function_add_express(function, kind->express_at);
+    pci_function_set_config(function, at(port, FLAGS), 2, 2u | (uint32_t)kind->type << 4 | FLAGS_SLOT);
+    pci_function_set_config(function, at(port, DEVICE_CAPABLE), 4,
+                            kind->type == PCI_EXPRESS_ROOT_PORT ? 0x8020 : 0x8000);
+    pci_function_set_writable(function, at(port, DEVICE_CONTROL), 2, 0x000f);
+    pci_function_set_config(function, at(port, LINK_CAPABLE), 4,
+                            kind->link_capable | (uint32_t)config->port << LINK_PORT_SHIFT);
+    pci_function_set_config(function, at(port, LINK_STATUS), 2, kind->link_down);
+    pci_function_set_config(function, at(port, SLOT_CAPABLE), 4,
+                            hot | (uint32_t)config->slot << SLOT_NUMBER_SHIFT);
+    pci_function_set_writable(function, at(port, SLOT_CONTROL), 2, CONTROL_WRITABLE);
+    function->clearable[at(port, SLOT_STATUS)] = STATUS_EVENTS;
+    if (kind->type == PCI_EXPRESS_ROOT_PORT)
+        pci_function_set_writable(function, at(port, ROOT_CONTROL), 2, 0x0007);
+    pci_function_set_config(function, at(port, DEVICE_CAPABLE_2), 4, 0x00300020);
+    pci_function_set_writable(function, at(port, DEVICE_CONTROL_2), 2, 0x8020);
+    pci_function_set_config(function, at(port, LINK_CAPABLE_2), 4, kind->link_capable_2);
+    pci_function_set_config(function, at(port, LINK_CONTROL_2), 2, kind->link_capable_2 ? 4 : 0);
 }
 
+static bool add_messages(struct pci_function *function, const struct kind *kind, struct error *error)
+{
+    if (kind->msi_vectors) {
+        pci_msi_add(function, kind->message_at, kind->msi_vectors);
+        return true;
+    }
+    pci_function_set_bar(function, 0, PCI_BAR_MEM32, BAR_BYTES, false);
+    return pci_msix_add(function, kind->message_at, 1, 0, 0, PBA_AT, error);
+}
+
+/* In the order of their places, so that each leads to the one before it. */
 static bool add_capabilities(struct root_port *port, struct error *error)
 {
+    const struct kind *kind = port->kind;
     struct pci_function *function = &port->bridge.function;
-    pci_function_set_bar(function, 0, PCI_BAR_MEM32, BAR_BYTES, false);
-    pci_function_add_capability(function, PCI_CAP_BRIDGE_SUBSYSTEM, SUBSYSTEM_AT, SUBSYSTEM_BYTES);
-    pci_function_set_config(function, SUBSYSTEM_AT + 4, 2, 0x1b36);
-    if (!pci_msix_add(function, MSIX_AT, 1, 0, 0, PBA_AT, error))
+    bool messages_first = kind->message_at < kind->subsystem_at;
+    if (messages_first && !add_messages(function, kind, error))
         return false;
-    add_express(function, &port->config);
+    pci_function_add_capability(function, PCI_CAP_BRIDGE_SUBSYSTEM, kind->subsystem_at, SUBSYSTEM_BYTES);
+    pci_function_set_config(function, kind->subsystem_at + 4u, 2, kind->vendor_of_subsystem);
+    if (!messages_first && !add_messages(function, kind, error))
+        return false;
+    add_express(port, &port->config);
     return true;
 }
 
 struct pci_function *root_port_create(const struct root_port_config *config, struct error *error)
 {
-    static const struct pci_identity identity = { .vendor = 0x1b36, .device = 0x000c, .interrupt_pin = 1 };
+    const struct kind *kind = &kinds[config->kind];
+    const struct pci_identity identity = {
+        .vendor = kind->vendor, .device = kind->device, .revision = kind->revision, .interrupt_pin = kind->pin
+    };
     struct root_port *port = calloc(1, sizeof(*port));
     if (!port) {
-        error_set(error, "pcie-root-port: out of memory");
+        error_set(error, "%s: out of memory", kind->ops.name);
         return NULL;
     }
     port->config = *config;
-    if (!pci_bridge_init(&port->bridge, &port_ops, &identity, error)) {
+    port->kind = kind;
+    if (!pci_bridge_init(&port->bridge, &kind->ops, &identity, error)) {
         free(port);
         return NULL;
     }
@@ -316,10 +392,12 @@ struct pci_function *root_port_create(const struct root_port_config *config, str
 
 /* ---- The model ----------------------------------------------------------------------------------------- */
 
-static struct pci_function *model_create(const struct device_plug *plug, struct error *error)
+static struct pci_function *create(const struct device_plug *plug, enum root_port_kind kind,
+                                   struct error *error)
 {
     const struct device_settings *settings = plug->settings;
     struct root_port_config config = {
+        .kind = kind,
         .port = (uint8_t)settings->port,
         .slot = (uint16_t)settings->slot,
         .fixed = settings->hotplug == 1,
@@ -328,6 +406,21 @@ static struct pci_function *model_create(const struct device_plug *plug, struct 
         .opaque = plug->opaque,
     };
     return root_port_create(&config, error);
+}
+
+static struct pci_function *create_generic(const struct device_plug *plug, struct error *error)
+{
+    return create(plug, ROOT_PORT_GENERIC, error);
+}
+
+static struct pci_function *create_ioh3420(const struct device_plug *plug, struct error *error)
+{
+    return create(plug, ROOT_PORT_IOH3420, error);
+}
+
+static struct pci_function *create_xio3130(const struct device_plug *plug, struct error *error)
+{
+    return create(plug, ROOT_PORT_XIO3130, error);
 }
 
 static const struct device_key model_keys[] = {
@@ -340,12 +433,13 @@ static const struct device_key model_keys[] = {
     { .name = NULL },
 };
 
-const struct device_model root_port_model = {
-    .name = "pcie-root-port",
-    .text = "a port with a slot, whose bus has the port's id; for hot plug",
-    .buses = DEVICE_BUS_PCI,
-    .bridge = true,
-    .boot_node = "pci-bridge",
-    .keys = model_keys,
-    .create_pci = model_create,
-};
+#define PORT_MODEL(called, what, maker)                                                                      \
+    {                                                                                                        \
+        .name = called, .text = what, .buses = DEVICE_BUS_PCI, .bridge = true, .port = true,                 \
+        .boot_node = "pci-bridge", .keys = model_keys, .create_pci = maker                                   \
+    }
+const struct device_model root_port_model = PORT_MODEL(
+    "pcie-root-port", "a port with a slot, whose bus has the port's id; for hot plug", create_generic);
+const struct device_model ioh3420_model = PORT_MODEL("ioh3420", "the same with Intel's ids", create_ioh3420);
+const struct device_model xio3130_model =
+    PORT_MODEL("xio3130-downstream", "a port of a switch, on the bus of an x3130-upstream", create_xio3130);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * pcie-root-port: a port of the root complex (PCI Express Base 7.5.3), with a slot into which a function can
- * be plugged while the machine runs, and taken out again. Ids and layout of configuration space are those of
- * QEMU's port, without its extended capabilities (AER, ACS).
+ * pcie-root-port and ioh3420: ports of the root complex (PCI Express Base 7.5.3), and xio3130-downstream, a
+ * port of a switch. Each has a slot into which a function can be plugged while the machine runs, and taken
+ * out again. Ids and layout of configuration space are those of QEMU's ports, without their extended
+ * capabilities (AER, ACS).
  *
  * The slot has an attention button, a power controller and a power indicator (6.7). A function that is
  * plugged in shows as a change of presence, together with a press of the button, and the guest switches the
@@ -18,7 +19,10 @@
 
 enum { ROOT_PORT_SLOT_MAX = 0x1fff };
 
+enum root_port_kind { ROOT_PORT_GENERIC, ROOT_PORT_IOH3420, ROOT_PORT_XIO3130 };
+
 struct root_port_config {
+    enum root_port_kind kind;
     uint8_t port;  /* its number in the link's capabilities */
     uint16_t slot; /* its number in the slot's capabilities: up to ROOT_PORT_SLOT_MAX */
     bool fixed;    /* what is in the slot stays there */
@@ -32,6 +36,6 @@ struct root_port_config {
 /* NULL and *error if the host has no memory. */
 struct pci_function *root_port_create(const struct root_port_config *config, struct error *error);
 
-extern const struct device_model root_port_model;
+extern const struct device_model root_port_model, ioh3420_model, xio3130_model;
 
 #endif

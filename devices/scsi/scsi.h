@@ -88,6 +88,9 @@ void scsi_execute_absent(const uint16_t *luns, unsigned count, struct scsi_reque
  * is not enough fails. */
 enum scsi_direction scsi_data_of(struct scsi_unit *unit, const uint8_t cdb[SCSI_CDB_BYTES], uint64_t *bytes);
 
+/* Its target has other numbers now; as in the configuration. When no command is under way. */
+void scsi_unit_set_luns(struct scsi_unit *unit, const uint16_t *luns, unsigned lun_count);
+
 /* The transport was reset: the guest is told by a unit attention, and what it has set is forgotten. */
 void scsi_unit_reset(struct scsi_unit *unit);
 

@@ -73,6 +73,14 @@ void scsi_unit_destroy(struct scsi_unit *unit)
     free(unit);
 }
 
+void scsi_unit_set_luns(struct scsi_unit *unit, const uint16_t *luns, unsigned lun_count)
+{
+    pthread_mutex_lock(&unit->lock);
+    unit->config.luns = luns;
+    unit->config.lun_count = lun_count;
+    pthread_mutex_unlock(&unit->lock);
+}
+
 void scsi_unit_reset(struct scsi_unit *unit)
 {
     pthread_mutex_lock(&unit->lock);

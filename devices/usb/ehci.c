@@ -241,7 +241,19 @@ static bool attach_root(struct usb_host *host, struct usb_device *device, unsign
     if (number > EHCI_PORTS || ehci->plugged[number])
         return false;
     ehci->plugged[number] = device;
+    ehci_port_plugged(ehci, number);
     return true;
+}
+
+static void detach_root(struct usb_host *host, struct usb_device *device)
+{
+    struct ehci *ehci = (struct ehci *)((char *)host - offsetof(struct ehci, host));
+    for (unsigned n = 1; n <= EHCI_PORTS; n++) {
+        if (ehci->plugged[n] != device)
+            continue;
+        ehci->plugged[n] = NULL;
+        ehci_port_plugged(ehci, n);
+    }
 }
 
 /* Adds what the controller knows of the device that is plugged in at the path. */
@@ -252,8 +264,9 @@ static void add_pipe(struct ehci *ehci, struct ehci_pipe *pipe)
     pipe->port = (unsigned)strtoul(pipe->device->path, &end, 10);
     for (unsigned shift = 0; *end == '.'; shift += 4)
         pipe->route |= (uint32_t)strtoul(end + 1, &end, 10) << shift;
-    while (*last)
+    while (*last && strcmp((*last)->device->path, pipe->device->path) < 0)
         last = &(*last)->next;
+    pipe->next = *last;
     *last = pipe;
 }
 
@@ -261,7 +274,7 @@ bool ehci_attach(struct pci_function *function, struct usb_device *device, const
                  struct error *error)
 {
     struct ehci *ehci = (struct ehci *)function;
-    const struct usb_plug plug = { &ehci->host, &ehci->devices, attach_root };
+    const struct usb_plug plug = { &ehci->host, &ehci->devices, attach_root, detach_root };
     struct ehci_pipe *pipe = calloc(1, sizeof(*pipe));
     if (!pipe)
         return error_set(error, "%s: out of memory", device->ops->name);
@@ -271,12 +284,28 @@ bool ehci_attach(struct pci_function *function, struct usb_device *device, const
         pthread_mutex_lock(&ehci->lock);
         pipe->device = device;
         add_pipe(ehci, pipe);
-        ehci_reset(ehci);
+        ehci_wake(ehci);
         pthread_mutex_unlock(&ehci->lock);
         return true;
     }
     free(pipe);
     return false;
+}
+
+void ehci_detach(struct pci_function *function, struct usb_device *device)
+{
+    struct ehci *ehci = (struct ehci *)function;
+    const struct usb_plug plug = { &ehci->host, &ehci->devices, attach_root, detach_root };
+    pthread_mutex_lock(&ehci->lock);
+    usb_device_unplug(device, &plug);
+    struct ehci_pipe **at = &ehci->pipes, *pipe;
+    while ((pipe = *at)->device != device)
+        at = &pipe->next;
+    *at = pipe->next;
+    free(pipe);
+    ehci_wake(ehci);
+    pthread_mutex_unlock(&ehci->lock);
+    device->ops->destroy(device);
 }
 
 /* ---- Making it ----------------------------------------------------------------------------------------- */
@@ -347,7 +376,8 @@ static const struct device_key no_keys[] = { { .name = NULL } };
 #define EHCI_MODEL(called, maker)                                                                            \
     {                                                                                                        \
         .name = called, .text = "a USB 2 controller", .buses = DEVICE_BUS_PCI, .boot_node = "usb",           \
-        .keys = no_keys, .create_pci = maker, .attach_usb = ehci_attach, .usb_ports = EHCI_PORTS             \
+        .keys = no_keys, .create_pci = maker, .attach_usb = ehci_attach, .detach_usb = ehci_detach,          \
+        .usb_ports = EHCI_PORTS, .hot_plug = true                                                            \
     }
 const struct device_model ehci_model = EHCI_MODEL("usb-ehci", model_create);
 const struct device_model ehci_ich9_model = EHCI_MODEL("ich9-usb-ehci1", model_create_ich9);

@@ -27,6 +27,9 @@ struct pci_function *ehci_create(const struct ehci_config *config, struct error 
 bool ehci_attach(struct pci_function *function, struct usb_device *device, const char *path,
                  struct error *error);
 
+/* As xhci_detach(). */
+void ehci_detach(struct pci_function *function, struct usb_device *device);
+
 extern const struct device_model ehci_model;
 extern const struct device_model ehci_ich9_model;
 

@@ -147,6 +147,8 @@ uint64_t ehci_microframes(const struct ehci *ehci);
 void ehci_set_command(struct ehci *ehci, uint32_t command);
 /* Resets all ports, and shows what is plugged in. */
 void ehci_ports_reset(struct ehci *ehci);
+/* Something was plugged into the port, or taken out. */
+void ehci_port_plugged(struct ehci *ehci, unsigned number);
 /* The device that answers to the address; NULL: none. */
 struct ehci_pipe *ehci_find(struct ehci *ehci, unsigned address);
 

@@ -73,6 +73,15 @@ void ehci_ports_reset(struct ehci *ehci)
     }
 }
 
+void ehci_port_plugged(struct ehci *ehci, unsigned number)
+{
+    CHECK_HELD(&ehci->lock);
+    ehci->ports[number] &= PORT_CHANGES | PORT_WAKE;
+    ehci->ports[number] |=
+        (uint32_t)PORT_POWER | PORT_CONNECT_CHANGE | (ehci->plugged[number] ? PORT_CONNECTED : 0);
+    ehci_tell(ehci, STS_PORT);
+}
+
 static bool answers(const struct ehci *ehci, const struct ehci_pipe *pipe)
 {
     const uint32_t must = PORT_ENABLED, not = PORT_SUSPENDED | PORT_RESET;

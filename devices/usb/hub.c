@@ -147,7 +147,22 @@ static bool hub_attach(struct usb_device *device, unsigned number, struct usb_de
     if (!number || number > PORTS || hub->ports[number].child)
         return false;
     hub->ports[number].child = child;
+    if (hub->ports[number].status & PORT_POWER) {
+        hub->ports[number].status |= PORT_CONNECTED;
+        changed(hub, number, PORT_CONNECTED);
+    }
     return true;
+}
+
+static void hub_detach(struct usb_device *device, unsigned number)
+{
+    struct usb_hub *hub = (struct usb_hub *)device;
+    struct hub_port *port = &hub->ports[number];
+    port->child = NULL;
+    if (port->status & PORT_POWER) {
+        port->status = PORT_POWER;
+        changed(hub, number, PORT_CONNECTED);
+    }
 }
 
 /* ---- Requests and transfers ---------------------------------------------------------------------------- */
@@ -254,6 +269,7 @@ static const struct usb_device_ops hub_ops = {
     .reset = hub_reset,
     .child = hub_child,
     .attach = hub_attach,
+    .detach = hub_detach,
     .save = hub_save,
     .load = hub_load,
     .destroy = hub_destroy,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "devices/usb/usb.h"
+#include "util/check.h"
 
 /* Reads the last port of a path, and puts what is before it, the path of a hub, into `hub`. */
 static bool split(const char *path, char *hub, size_t size, unsigned *port)
@@ -23,16 +24,31 @@ static bool split(const char *path, char *hub, size_t size, unsigned *port)
     return !*end && number <= USB_HUB_PORTS_MAX;
 }
 
+static struct usb_device *find_hub(struct usb_device *devices, const char *path)
+{
+    struct usb_device *hub = devices;
+    while (hub && strcmp(hub->path, path) != 0)
+        hub = hub->next;
+    return hub;
+}
+
 static bool attach_hub(struct usb_device *devices, struct usb_device *device, const char *path,
                        unsigned number)
 {
     unsigned depth = 1;
     for (const char *at = path; *at; at++)
         depth += *at == '.';
-    for (struct usb_device *hub = devices; hub && depth <= USB_DEPTH_MAX; hub = hub->next)
-        if (strcmp(hub->path, path) == 0)
-            return hub->ops->attach && hub->ops->attach(hub, number, device);
-    return false;
+    struct usb_device *hub = depth <= USB_DEPTH_MAX ? find_hub(devices, path) : NULL;
+    return hub && hub->ops->attach && hub->ops->attach(hub, number, device);
+}
+
+/* Puts the device into the list, which its path sorts. [locked] */
+static void list(struct usb_device *device, struct usb_device **at)
+{
+    while (*at && strcmp((*at)->path, device->path) < 0)
+        at = &(*at)->next;
+    device->next = *at;
+    *at = device;
 }
 
 bool usb_device_plug(struct usb_device *device, const char *path, const struct usb_plug *plug,
@@ -43,16 +59,35 @@ bool usb_device_plug(struct usb_device *device, const char *path, const struct u
     device->host = plug->host;
     if (device->ops->attaching && !device->ops->attaching(device, error))
         return false;
-    if (strlen(path) >= sizeof(device->path) || !split(path, hub, sizeof(hub), &number) ||
-        !(*hub ? attach_hub(*plug->devices, device, hub, number) : plug->root(plug->host, device, number)))
-        return error_set(error, "%s: there is no port %.20s that is free on its controller",
-                         device->ops->name, path);
-    struct usb_device **end = plug->devices;
-    while (*end)
-        end = &(*end)->next;
-    *end = device;
-    snprintf(device->path, sizeof(device->path), "%s", path);
-    return true;
+    bool ok = strlen(path) < sizeof(device->path) && split(path, hub, sizeof(hub), &number);
+    pthread_mutex_lock(plug->host->lock);
+    ok = ok &&
+         (*hub ? attach_hub(*plug->devices, device, hub, number) : plug->root(plug->host, device, number));
+    if (ok) {
+        snprintf(device->path, sizeof(device->path), "%s", path);
+        list(device, plug->devices);
+        usb_device_reset(device);
+    }
+    pthread_mutex_unlock(plug->host->lock);
+    return ok || error_set(error, "%s: there is no port %.20s that is free on its controller",
+                           device->ops->name, path);
+}
+
+void usb_device_unplug(struct usb_device *device, const struct usb_plug *plug)
+{
+    char hub[sizeof(device->path)];
+    unsigned number;
+    struct usb_device **at = plug->devices;
+    CHECK_HELD(plug->host->lock);
+    while (*at != device)
+        at = &(*at)->next;
+    *at = device->next;
+    bool ok = split(device->path, hub, sizeof(hub), &number);
+    struct usb_device *front = ok ? find_hub(*plug->devices, hub) : NULL;
+    if (front)
+        front->ops->detach(front, number);
+    else
+        plug->unroot(plug->host, device);
 }
 
 void usb_devices_hold(struct usb_device *devices, bool held)

@@ -85,20 +85,34 @@ void xhci_ports_tell(struct xhci *xhci)
     }
 }
 
+/* The register as it is after something was plugged in, or taken out. */
+static uint32_t connected(const struct xhci_port *port)
+{
+    if (!port->device)
+        return PORT_POWER | PORT_STATE(LINK_DETECT);
+    return PORT_POWER | PORT_CONNECTED | PORT_SPEED(port->device->ops->speed) |
+           (port->usb3 ? PORT_ENABLED | PORT_STATE(LINK_U0) : PORT_STATE(LINK_POLLING));
+}
+
 void xhci_ports_reset(struct xhci *xhci)
 {
     CHECK_HELD(&xhci->lock);
     for (unsigned n = 1; n <= xhci->port_count; n++) {
         struct xhci_port *port = &xhci->ports[n];
         port->changed = false;
-        port->portsc = PORT_POWER | PORT_STATE(LINK_DETECT);
+        port->portsc = connected(port);
         if (!port->device)
             continue;
         usb_device_reset(port->device);
-        port->portsc = PORT_POWER | PORT_CONNECTED | PORT_SPEED(port->device->ops->speed) |
-                       (port->usb3 ? PORT_ENABLED | PORT_STATE(LINK_U0) : PORT_STATE(LINK_POLLING));
         port_changed(xhci, port, PORT_CONNECT_CHANGE);
     }
+}
+
+void xhci_port_plugged(struct xhci *xhci, struct xhci_port *port)
+{
+    CHECK_HELD(&xhci->lock);
+    port->portsc = (port->portsc & (PORT_KEPT | PORT_CHANGES)) | connected(port);
+    port_changed(xhci, port, PORT_CONNECT_CHANGE);
 }
 
 static void port_reset(struct xhci *xhci, struct xhci_port *port, uint32_t changes)

@@ -110,9 +110,10 @@ struct usb_device_ops {
     void (*configured)(struct usb_device *device);
     /* What is plugged into a hub's port (from 1), if the port is enabled; NULL: nothing, or it is no hub. */
     struct usb_device *(*child)(struct usb_device *device, unsigned port);
-    /* Plugs a device into a hub's port. Before the machine runs. False: there is no such port, or it is
-     * taken; NULL: it is no hub. */
+    /* Plugs a device into a hub's port, or takes out what is there. attach() returns false if there is no
+     * such port, or it is taken; NULL: it is no hub. */
     bool (*attach)(struct usb_device *device, unsigned port, struct usb_device *child);
+    void (*detach)(struct usb_device *device, unsigned port);
     /* Fields of the device's section; load() gives what it cannot use to usb_state_bad(). */
     void (*save)(struct usb_device *device, struct state_writer *writer);
     void (*load)(struct usb_device *device, struct state_reader *reader);
@@ -149,15 +150,22 @@ struct usb_device {
 
 struct usb_plug {
     struct usb_host *host;
-    struct usb_device **devices; /* all that are plugged in, in this order; the controller owns them */
-    /* Plugs it into the controller's own port (from 1); false: there is none for it. */
+    /* All that are plugged in; the controller owns them. They are in the order of their paths, so that it
+     * does not matter for a saved state in which order they came. */
+    struct usb_device **devices;
+    /* Plugs it into the controller's own port (from 1), as its driver sees at once; false: there is none for
+     * it. [locked] */
     bool (*root)(struct usb_host *host, struct usb_device *device, unsigned port);
+    /* Takes it out of the controller's own port. [locked] */
+    void (*unroot)(struct usb_host *host, struct usb_device *device);
 };
 /* `path` is a port, or the ports of hubs and of the device: "1", "2.3"; a hub comes before what is behind it.
- * Before the machine runs, without the lock. False, with *error filled, if there is no such port or it is
- * taken; the caller then keeps the device. */
+ * While no hart runs, without the lock. False, with *error filled, if there is no such port or it is taken;
+ * the caller then keeps the device. */
 bool usb_device_plug(struct usb_device *device, const char *path, const struct usb_plug *plug,
                      struct error *error);
+/* Takes it out, with nothing behind it; the caller then destroys it. [locked], while no hart runs. */
+void usb_device_unplug(struct usb_device *device, const struct usb_plug *plug);
 
 /* All devices of a controller; not [locked]. */
 void usb_devices_hold(struct usb_device *devices, bool held);

@@ -204,22 +204,54 @@ static bool attach_root(struct usb_host *host, struct usb_device *device, unsign
         if (port->device)
             return false;
         port->device = device;
+        xhci_port_plugged(xhci, port);
         return true;
     }
     return false;
+}
+
+static void detach_root(struct usb_host *host, struct usb_device *device)
+{
+    struct xhci *xhci = (struct xhci *)((char *)host - offsetof(struct xhci, host));
+    for (unsigned n = 1; n <= xhci->port_count; n++) {
+        if (xhci->ports[n].device != device)
+            continue;
+        xhci->ports[n].device = NULL;
+        xhci_port_plugged(xhci, &xhci->ports[n]);
+    }
 }
 
 bool xhci_attach(struct pci_function *function, struct usb_device *device, const char *path,
                  struct error *error)
 {
     struct xhci *xhci = (struct xhci *)function;
-    const struct usb_plug plug = { &xhci->host, &xhci->devices, attach_root };
+    const struct usb_plug plug = { &xhci->host, &xhci->devices, attach_root, detach_root };
     if (!usb_device_plug(device, path, &plug, error))
         return false;
     pthread_mutex_lock(&xhci->lock);
-    xhci_reset(xhci);
+    xhci_work(xhci);
     pthread_mutex_unlock(&xhci->lock);
     return true;
+}
+
+/* Transfers that wait for the device fail: nobody answers any more. */
+void xhci_detach(struct pci_function *function, struct usb_device *device)
+{
+    struct xhci *xhci = (struct xhci *)function;
+    const struct usb_plug plug = { &xhci->host, &xhci->devices, attach_root, detach_root };
+    pthread_mutex_lock(&xhci->lock);
+    for (unsigned n = 1; n <= XHCI_SLOTS; n++) {
+        struct xhci_slot *slot = &xhci->slots[n];
+        if (!slot->enabled || xhci_find_device(xhci, slot->port, slot->route) != device)
+            continue;
+        for (unsigned endpoint = 1; endpoint < XHCI_ENDPOINTS; endpoint++)
+            if (slot->endpoints[endpoint].state == EP_RUNNING)
+                slot->ready |= 1u << endpoint;
+    }
+    usb_device_unplug(device, &plug);
+    xhci_work(xhci);
+    pthread_mutex_unlock(&xhci->lock);
+    device->ops->destroy(device);
 }
 
 /* ---- Making it ----------------------------------------------------------------------------------------- */
@@ -307,4 +339,6 @@ const struct device_model xhci_model = {
     .keys = model_keys,
     .create_pci = model_create,
     .attach_usb = xhci_attach,
+    .detach_usb = xhci_detach,
+    .hot_plug = true,
 };

@@ -23,10 +23,13 @@ struct xhci_config {
 /* NULL and *error if a number is impossible or the host has no memory. */
 struct pci_function *xhci_create(const struct xhci_config *config, struct error *error);
 /* Plugs a device in, which then belongs to the controller. `path` is a port, or the ports of hubs and of the
- * device: "1", "2.3"; a hub comes before what is behind it. Before the machine runs. False, with *error
+ * device: "1", "2.3"; a hub comes before what is behind it. While no hart runs. False, with *error
  * filled, if there is no such port or it is taken; the caller then keeps the device. */
 bool xhci_attach(struct pci_function *function, struct usb_device *device, const char *path,
                  struct error *error);
+
+/* Takes a device out and destroys it, with nothing behind it. While no hart runs. */
+void xhci_detach(struct pci_function *function, struct usb_device *device);
 
 extern const struct device_model xhci_model;
 

@@ -220,6 +220,8 @@ void xhci_register_write(struct xhci *xhci, unsigned offset, uint32_t value);
 struct usb_device *xhci_find_device(struct xhci *xhci, unsigned port, uint32_t route);
 /* Resets all ports, and shows what is plugged in. */
 void xhci_ports_reset(struct xhci *xhci);
+/* Something was plugged into the port, or taken out. */
+void xhci_port_plugged(struct xhci *xhci, struct xhci_port *port);
 /* Tells of ports that have changed, if there is room. */
 void xhci_ports_tell(struct xhci *xhci);
 

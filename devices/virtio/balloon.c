@@ -353,6 +353,7 @@ const struct device_model virtio_balloon_model = {
     .name = "virtio-balloon",
     .text = "gives pages of RAM back to the host (the monitor's balloon)",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
+    .hot_plug = true,
     .keys = model_keys,
     .ops = &balloon_ops,
     .create = model_create,

@@ -384,6 +384,7 @@ const struct device_model virtio_console_model = {
     .text = "carries virtconsoles and virtserialports",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_PORTS,
+    .hot_plug = true,
     .keys = carrier_keys,
     .ops = &virtio_console_ops,
     .create = model_create,

@@ -3,8 +3,8 @@
  * The virtio SCSI host. The device's worker serves commands, as many at a time as it has threads, with the
  * lock released; the units (devices/scsi/) read and write the guest's RAM directly. A request is out-bytes
  * (header with the CDB, then data for the unit) and in-bytes (the response with sense data, then data of the
- * unit), no matter how the driver splits them into buffers. There are no events, so the buffers of the event
- * queue stay there.
+ * unit), no matter how the driver splits them into buffers. The buffers of the event queue stay there until a
+ * unit comes or goes (scsi_hotplug.c).
  *
  * A command that the host fails may stop the machine (werror=, rerror=). Its thread then keeps it, and tries
  * it again when the machine goes on, like virtio-blk. So does a task management function that waits for
@@ -66,7 +66,7 @@ bool virtio_scsi_place(const uint8_t place[8], uint16_t *target, uint16_t *lun)
 struct host_unit *virtio_scsi_unit(struct virtio_scsi *scsi, uint16_t target, uint16_t lun)
 {
     for (unsigned n = 0; n < scsi->unit_count; n++)
-        if (scsi->units[n].target == target && scsi->units[n].lun == lun)
+        if (scsi->units[n].unit && scsi->units[n].target == target && scsi->units[n].lun == lun)
             return &scsi->units[n];
     return NULL;
 }
@@ -74,7 +74,7 @@ struct host_unit *virtio_scsi_unit(struct virtio_scsi *scsi, uint16_t target, ui
 struct host_unit *virtio_scsi_target(struct virtio_scsi *scsi, uint16_t target)
 {
     for (unsigned n = 0; n < scsi->unit_count; n++)
-        if (scsi->units[n].target == target)
+        if (scsi->units[n].unit && scsi->units[n].target == target)
             return &scsi->units[n];
     return NULL;
 }
@@ -108,6 +108,8 @@ static enum host_response execute(struct host_request *request)
     struct host_unit *other = virtio_scsi_target(scsi, request->target);
     if (!map_data(request))
         return RESPONSE_FAILURE;
+    if (!unit && !other)
+        return RESPONSE_BAD_TARGET; /* it has gone while the command waited */
     if (!unit) {
         scsi_execute_absent(other->luns, other->lun_count, &request->command);
         return RESPONSE_OK;
@@ -281,7 +283,9 @@ static void scsi_run(struct virtio_device *device, struct virtqueue *kicked)
 
 static void scsi_notify(struct virtio_device *device, struct virtqueue *queue)
 {
-    if (queue->index != QUEUE_EVENT)
+    if (queue->index == QUEUE_EVENT)
+        virtio_scsi_tell((struct virtio_scsi *)device);
+    else
         virtio_worker_kick(device->worker, queue);
 }
 
@@ -307,10 +311,12 @@ static void scsi_reset(struct virtio_device *device)
 {
     struct virtio_scsi *scsi = (struct virtio_scsi *)device;
     scsi->resets++;
-    scsi->retry_count = 0;
+    scsi->retry_count = scsi->event_count = 0;
+    scsi->events_missed = false;
     set_sizes(device, SENSE_SIZE, CDB_SIZE);
     for (unsigned n = 0; n < scsi->unit_count; n++)
-        scsi_unit_reset(scsi->units[n].unit);
+        if (scsi->units[n].unit)
+            scsi_unit_reset(scsi->units[n].unit);
 }
 
 /* ---- State --------------------------------------------------------------------------------------------- */
@@ -355,14 +361,36 @@ static void scsi_save(struct virtio_device *device, struct state_writer *writer)
 {
     struct virtio_scsi *scsi = (struct virtio_scsi *)device;
     uint32_t places[VIRTIO_SCSI_UNITS_MAX] = { 0 };
+    unsigned count = 0, number = 0;
     for (unsigned n = 0; n < scsi->unit_count; n++)
-        places[n] = place_of(&scsi->units[n]);
+        if (scsi->units[n].unit)
+            places[count++] = place_of(&scsi->units[n]);
     state_put_bytes(writer, "sizes", device->config + SENSE_FIELD, 8);
-    state_put(writer, "units", scsi->unit_count);
+    state_put(writer, "units", count);
     state_put_bytes(writer, "places", places, sizeof(places));
     for (unsigned n = 0; n < scsi->unit_count; n++)
-        scsi_unit_save(scsi->units[n].unit, n, writer);
+        if (scsi->units[n].unit)
+            scsi_unit_save(scsi->units[n].unit, number++, writer);
     save_retries(scsi, writer);
+    state_put(writer, "missed", scsi->event_count || scsi->events_missed);
+}
+
+/* Finds the units at these places; which comes first may differ after hot plug. False: there are others. */
+static bool find_units(struct virtio_scsi *scsi, const uint32_t *places, unsigned count,
+                       struct host_unit **units)
+{
+    unsigned own = 0;
+    for (unsigned n = 0; n < scsi->unit_count; n++)
+        own += scsi->units[n].unit != NULL;
+    for (unsigned n = 0; n < count; n++) {
+        units[n] = virtio_scsi_unit(scsi, (uint16_t)(places[n] >> 16), (uint16_t)places[n]);
+        for (unsigned before = 0; before < n; before++)
+            if (units[before] == units[n])
+                return false;
+        if (!units[n])
+            return false;
+    }
+    return own == count;
 }
 
 static void scsi_load(struct virtio_device *device, struct state_reader *reader)
@@ -372,16 +400,16 @@ static void scsi_load(struct virtio_device *device, struct state_reader *reader)
     state_get_bytes(reader, "sizes", device->config + SENSE_FIELD, 8);
     unsigned count = (unsigned)state_get(reader, "units", VIRTIO_SCSI_UNITS_MAX);
     state_get_bytes(reader, "places", places, sizeof(places));
-    bool same = !reader->failed && count == scsi->unit_count;
-    for (unsigned n = 0; same && n < count; n++)
-        same = places[n] == place_of(&scsi->units[n]);
-    if (!same && !reader->failed) {
+    struct host_unit *units[VIRTIO_SCSI_UNITS_MAX];
+    if (!reader->failed && !find_units(scsi, places, count, units)) {
         reader->failed = true;
         error_set(reader->error, "saved state: the virtio-scsi has other units, or at other places");
     }
-    for (unsigned n = 0; n < scsi->unit_count && !reader->failed; n++)
-        scsi_unit_load(scsi->units[n].unit, n, reader);
+    for (unsigned n = 0; n < count && !reader->failed; n++)
+        scsi_unit_load(units[n]->unit, n, reader);
     load_retries(scsi, reader);
+    scsi->events_missed = state_get(reader, "missed", 1);
+    scsi->event_count = 0;
 }
 
 /* ---- Making -------------------------------------------------------------------------------------------- */
@@ -439,10 +467,7 @@ static bool make_units(struct virtio_scsi *scsi, const struct virtio_scsi_config
         struct host_unit *unit = &scsi->units[n];
         unit->target = (uint16_t)(settings->target - 1);
         unit->lun = (uint16_t)(settings->lun - 1);
-        for (unsigned other = 0; other < config->unit_count; other++)
-            if (config->units[other].settings->target == settings->target)
-                unit->luns[unit->lun_count++] = (uint16_t)(config->units[other].settings->lun - 1);
-        unit->unit = scsi_unit_plug(&config->units[n], unit->luns, unit->lun_count, false, error);
+        unit->unit = scsi_unit_plug(&config->units[n], unit->luns, 0, false, error);
         if (!unit->unit)
             return false;
         if (config->units[n].made)
@@ -450,6 +475,7 @@ static bool make_units(struct virtio_scsi *scsi, const struct virtio_scsi_config
         scsi->on_error = *config->units[n].on_error;
         scsi->unit_count++;
     }
+    virtio_scsi_list_units(scsi);
     return true;
 }
 
@@ -478,8 +504,8 @@ struct virtio_device *virtio_scsi_create(const struct virtio_scsi_config *given,
         return NULL;
     }
     if (!make_units(scsi, &config, error) ||
-        !virtio_device_init(&scsi->device, &virtio_scsi_ops, 0, QUEUE_REQUESTS + config.queues,
-                            (uint16_t)config.queue_size, error))
+        !virtio_device_init(&scsi->device, &virtio_scsi_ops, 1ull << SCSI_F_HOTPLUG,
+                            QUEUE_REQUESTS + config.queues, (uint16_t)config.queue_size, error))
         return discard(scsi);
     fill_config(scsi, &config);
     for (unsigned n = 0; n < SCSI_HOST_THREADS; n++)
@@ -525,6 +551,7 @@ const struct device_model virtio_scsi_model = {
     .text = "a controller for scsi-hd and scsi-cd",
     .buses = DEVICE_BUS_MMIO | DEVICE_BUS_PCI,
     .backend = DEVICE_BACKEND_UNITS,
+    .hot_plug = true,
     .keys = model_keys,
     .ops = &virtio_scsi_ops,
     .create = model_create,

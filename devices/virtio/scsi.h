@@ -23,6 +23,12 @@ struct virtio_scsi_config {
 /* NULL and *error if a value is impossible or the host has no memory or thread. */
 struct virtio_device *virtio_scsi_create(const struct virtio_scsi_config *config, struct error *error);
 
+/* While the machine runs, but no hart does: plugs in a unit, or takes one out and destroys it; commands of it
+ * that are under way end before. The driver is told. attach() returns false, with *error filled, if the place
+ * or all places are taken. */
+bool virtio_scsi_attach(struct virtio_device *device, const struct device_unit *plug, struct error *error);
+void virtio_scsi_detach(struct virtio_device *device, struct scsi_unit *unit);
+
 extern const struct device_model virtio_scsi_model;
 
 #endif

@@ -67,7 +67,7 @@ static bool has_queued(struct virtio_scsi *scsi)
 static void reset_units(struct virtio_scsi *scsi, uint16_t target, uint16_t lun, bool all)
 {
     for (unsigned n = 0; n < scsi->unit_count; n++)
-        if (scsi->units[n].target == target && (all || scsi->units[n].lun == lun))
+        if (scsi->units[n].unit && scsi->units[n].target == target && (all || scsi->units[n].lun == lun))
             scsi_unit_reset(scsi->units[n].unit);
 }
 

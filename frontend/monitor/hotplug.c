@@ -28,13 +28,12 @@ bool monitor_device_add(struct monitor_call *call)
 {
     struct options *options = call->changeable;
     const char *text = monitor_text_of_arguments(call, "device", "driver");
-    struct machine_pci *place = text ? options_plug(options, text, &call->error) : NULL;
-    unsigned number = place ? (unsigned)(place - options->machine.pci) : 0;
-    if (!place)
+    struct machine_place place;
+    if (!text || !options_plug(options, text, &place, &call->error))
         return false;
-    if (machine_plug(call->machine, number, place, &call->error))
+    if (machine_plug(call->machine, place, &options->machine, &call->error))
         return true;
-    options_unplug(options, number);
+    options_unplug(options, place);
     return monitor_add_image_hint(call);
 }
 

@@ -135,12 +135,12 @@ static void on_disk_failed(void *opaque, const struct machine_disk_error *error)
     post_event(opaque, event);
 }
 
-static void on_device_deleted(void *opaque, unsigned number, const char *id)
+static void on_device_deleted(void *opaque, struct machine_place place, const char *id)
 {
     struct monitors *monitors = opaque;
     struct monitor_event event = { .name = "DEVICE_DELETED", .by = -1, .on_device = true };
     snprintf(event.drive, sizeof(event.drive), "%s", id ? id : "");
-    options_unplug(monitors->options, number);
+    options_unplug(monitors->options, place);
     post_event(monitors, event);
 }
 

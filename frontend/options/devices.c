@@ -43,10 +43,8 @@ static const struct {
     { "vhost", true, "there is no vhost" },
     { "scsi-", true, "there are scsi-hd and scsi-cd" },
     { "nvme-", true, "-device nvme has one namespace, its drive=" },
-    { "pcie-", true, "there are pcie.0 and pcie-root-port" },
-    { "ioh3420", false, "use pcie-root-port" },
-    { "pci-bridge", false, "there are pcie.0 and pcie-root-port" },
-    { "pxb", true, "there are pcie.0 and pcie-root-port" },
+    { "pcie-", true, "there are pcie.0, pcie-root-port and pcie-pci-bridge" },
+    { "pxb", true, "the board has one root bus: there are pcie-root-port and pcie-pci-bridge" },
     { "intel-hda", false, "use virtio-sound-pci" },
     { "ich9-intel-hda", false, "use virtio-sound-pci" },
     { "hda-", true, "use virtio-sound-pci" },
@@ -83,9 +81,6 @@ static const struct {
     { "tpm-", true, "the board has no TPM" },
     { "pci-serial", true, "use virtio-serial-pci" },
     { "pci-testdev", false, "use edu" },
-    { "x3130-upstream", false, "there are pcie.0 and pcie-root-port" },
-    { "xio3130-downstream", false, "there are pcie.0 and pcie-root-port" },
-    { "i82801b11-bridge", false, "there are pcie.0 and pcie-root-port" },
 };
 
 /* ---- Names --------------------------------------------------------------------------------------------- */

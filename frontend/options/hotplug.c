@@ -24,6 +24,16 @@ static bool id_is_used(const struct options *options, const char *id)
         if (other && strcmp(other, id) == 0)
             return true;
     }
+    for (unsigned n = 0; n < machine->usb_count; n++) {
+        const char *other = machine->usb[n].plug.settings.id;
+        if (other && strcmp(other, id) == 0)
+            return true;
+    }
+    for (unsigned n = 0; n < machine->unit_count; n++) {
+        const char *other = machine->units[n].settings.id;
+        if (other && strcmp(other, id) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -54,7 +64,9 @@ static bool check(const struct options *options, const struct options_device *de
     const char *id = device->settings.id;
     if (id && id_is_used(options, id))
         return error_set(error, "Duplicate device ID '%.60s'", id);
-    if (device->model->buses & (DEVICE_BUS_SCSI | DEVICE_BUS_IDE))
+    if (device->model->buses & (DEVICE_BUS_USB | DEVICE_BUS_SCSI))
+        return true;
+    if (device->model->buses & (DEVICE_BUS_IDE | DEVICE_BUS_SERIAL))
         return error_set(error, "Device '%s' does not support hotplugging", device->text);
     if (!device->on_pci || !device->bus)
         return error_set(error, "Bus '%s' does not support hotplugging",
@@ -65,30 +77,94 @@ static bool check(const struct options *options, const struct options_device *de
            error_set(error, "Device '%s' does not support hotplugging", device->text);
 }
 
-struct machine_pci *options_plug(struct options *options, const char *text, struct error *error)
+static void unlist(struct options *options, unsigned controller)
 {
-    struct options_device device;
-    char what[128];
-    if (!take_device(options, text, &device, error) || !check(options, &device, error))
-        return NULL;
-    snprintf(what, sizeof(what), "device_add %.60s", device.text);
-    struct machine_pci *place = options_place_pci(options, &device, what, error);
-    if (!place || options_join_backend(options, &device, &place->plug, error))
-        return place;
-    *place = (struct machine_pci){ .left = true };
-    return NULL;
+    struct options_device *device = controller ? &options->devices[controller - 1] : NULL;
+    if (!device)
+        return;
+    device->gone = true;
+    device->settings.id = NULL;
 }
 
-void options_unplug(struct options *options, unsigned number)
+/* A controller of units is listed, since they name it. NULL and *error: the list is full. */
+static const struct options_device *list(struct options *options, const struct options_device *device,
+                                         struct error *error)
 {
-    struct machine_pci *place = &options->machine.pci[number];
-    const char *drive = place->plug.drive_id;
+    unsigned n = 0;
+    if (device->model->backend != DEVICE_BACKEND_UNITS)
+        return device;
+    while (n < options->device_count && !options->devices[n].gone)
+        n++;
+    if (n == OPTIONS_ITEMS_MAX) {
+        error_set(error, "device_add %.60s: too many devices", device->text);
+        return NULL;
+    }
+    if (n == options->device_count)
+        options->device_count++;
+    options->devices[n] = *device;
+    return &options->devices[n];
+}
+
+static bool plug_pci(struct options *options, const struct options_device *given, struct machine_place *place,
+                     struct error *error)
+{
+    char what[128];
+    const struct options_device *device = list(options, given, error);
+    if (!device)
+        return false;
+    snprintf(what, sizeof(what), "device_add %.60s", device->text);
+    struct machine_pci *entry = options_place_pci(options, device, what, error);
+    if (!entry) {
+        unlist(options, options_controller_of(options, device));
+        return false;
+    }
+    *place = (struct machine_place){ MACHINE_LIST_PCI, (unsigned)(entry - options->machine.pci) };
+    options->pci_devices[place->number] = NULL;
+    if (options_join_backend(options, device, &entry->plug, error))
+        return true;
+    options_unplug(options, *place);
+    return false;
+}
+
+bool options_plug(struct options *options, const char *text, struct machine_place *place, struct error *error)
+{
+    struct options_device device;
+    if (!take_device(options, text, &device, error) || !check(options, &device, error))
+        return false;
+    if (device.model->buses & DEVICE_BUS_SCSI) {
+        place->list = MACHINE_LIST_UNITS;
+        return options_plug_unit(options, &device, &place->number, error);
+    }
+    if (!(device.model->buses & DEVICE_BUS_USB))
+        return plug_pci(options, &device, place, error);
+    place->list = MACHINE_LIST_USB;
+    return options_plug_usb(options, &device, &place->number, error);
+}
+
+static void release_drive(struct options *options, const char *drive)
+{
     for (unsigned n = 0; drive && n < options->drive_count; n++)
         if (options->drives[n].id && strcmp(options->drives[n].id, drive) == 0)
             options->drives[n].used = false;
-    if (place->plug.netdev)
-        options->machine.netdevs[place->plug.netdev - 1].used = false;
-    *place = (struct machine_pci){ .left = true };
+}
+
+void options_unplug(struct options *options, struct machine_place place)
+{
+    struct machine_config *machine = &options->machine;
+    unsigned number = place.number;
+    const struct machine_plug *plug = place.list == MACHINE_LIST_PCI   ? &machine->pci[number].plug
+                                      : place.list == MACHINE_LIST_USB ? &machine->usb[number].plug
+                                                                       : NULL;
+    release_drive(options, plug ? plug->drive_id : machine->units[number].drive_id);
+    if (plug)
+        unlist(options, plug->controller);
+    if (plug && plug->netdev)
+        machine->netdevs[plug->netdev - 1].used = false;
+    switch (place.list) {
+    case MACHINE_LIST_PCI: machine->pci[number] = (struct machine_pci){ .left = true }; break;
+    case MACHINE_LIST_USB: machine->usb[number] = (struct machine_usb){ .path = "" }; break;
+    case MACHINE_LIST_UNITS: machine->units[number] = (struct machine_unit){ .model = NULL }; break;
+    }
 }
 
 /* ---- Networks ------------------------------------------------------------------------------------------ */

@@ -376,7 +376,7 @@ bool options_join(struct options *options, struct error *error)
         return false;
     for (unsigned i = 0; i < options->device_count; i++)
         if (options->devices[i].model->buses & DEVICE_BUS_USB &&
-            !options_plug_usb(options, &options->devices[i], error))
+            !options_plug_usb(options, &options->devices[i], NULL, error))
             return false;
     if (options->machine.initrd && !options->machine.kernel)
         return error_set(error, "-initrd %s: there is no -kernel to use it", options->machine.initrd);

@@ -135,6 +135,7 @@ struct options_device {
     struct machine_pci pci;
     /* Numbers of its network, folder or audiodev, from 1; 0: settings.backend names it, or there is none. */
     unsigned netdev, folder, audiodev;
+    bool gone; /* it has units, and was unplugged: the entry can be used again */
     /* Ports of a virtio-serial device; their chardevs are still ids. */
     struct machine_port ports[VIRTIO_CONSOLE_PORTS_MAX];
     unsigned port_count;
@@ -276,8 +277,10 @@ bool options_parse(struct options *options, int argc, char *const *argv, struct 
 void options_free(struct options *options);
 
 /* For the monitor (hotplug.c); between machine_hold() and machine_release(). Gives a device, described as for
- * -device, a place in machine.pci and its back end; the caller plugs it in. NULL, with *error filled. */
-struct machine_pci *options_plug(struct options *options, const char *text, struct error *error);
+ * -device, an entry in one of the lists of `machine`, and its back end; the caller plugs it in. False, with
+ * *error filled. */
+bool options_plug(struct options *options, const char *text, struct machine_place *place,
+                  struct error *error);
 /* netdev_add, described as for -netdev, and netdev_del. The first returns the number of the network in
  * machine.netdevs, from 1; 0, with *error filled. The second may be used for one that could not be made. */
 unsigned options_add_netdev(struct options *options, const char *text, struct error *error);
@@ -285,8 +288,8 @@ void options_remove_netdev(struct options *options, unsigned number);
 /* Notes a rule of hostfwd_add in machine.netdevs[number - 1], or removes it. */
 void options_note_hostfwd(struct options *options, unsigned number, const char *rule);
 void options_forget_hostfwd(struct options *options, unsigned number, const char *rule);
-/* machine.pci[number] is gone, or was not plugged in: its back end can be used again. */
-void options_unplug(struct options *options, unsigned number);
+/* What is in that entry is gone, or was not plugged in: its back end can be used again. */
+void options_unplug(struct options *options, struct machine_place place);
 /* blockdev-add, described as for -blockdev, and blockdev-del. False, with *error filled. */
 bool options_add_node(struct options *options, const char *text, struct error *error);
 bool options_remove_node(struct options *options, const char *name, struct error *error);
@@ -414,12 +417,17 @@ bool options_join_ports(struct options *options, const struct options_device *de
 /* units.c: -device scsi-hd or scsi-cd; `pairs` follow the name. */
 bool options_take_unit(struct options *options, struct options_device *device,
                        const struct option_pairs *pairs, struct error *error);
+/* The same for one that comes later, with its drive. *number: its entry of machine.units[]. */
+bool options_plug_unit(struct options *options, const struct options_device *device, unsigned *number,
+                       struct error *error);
 /* Second step: their drives. */
 bool options_join_units(struct options *options, struct error *error);
 /* The number of a device that has units, from 1; 0: it has none. */
 unsigned options_controller_of(const struct options *options, const struct options_device *device);
-/* usb.c, in the second step, when all functions of the PCI bus have their places. */
-bool options_plug_usb(struct options *options, const struct options_device *device, struct error *error);
+/* usb.c, in the second step, when all functions of the PCI bus have their places, or for a device that comes
+ * later. *number: its entry of machine.usb[]; may be NULL. */
+bool options_plug_usb(struct options *options, const struct options_device *device, unsigned *number,
+                      struct error *error);
 options_take_fn options_take_fsdev, options_take_virtfs;
 bool options_join_folder(struct options *options, const struct options_device *device,
                          struct machine_plug *slot, struct error *error);

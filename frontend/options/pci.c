@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "devices/pci/pci.h"
+#include "devices/pci/bridges.h"
 #include "devices/pci/root_port.h"
 #include "frontend/options/options.h"
 
@@ -46,19 +47,33 @@ bool options_has_bus(const struct options *options, const char *bus)
 static bool check_bus(const struct options *options, const struct options_device *device, const char *what,
                       struct error *error)
 {
-    if (!device->bus)
-        return true;
-    if (!find_bridge(options, device->bus))
+    const struct device_model *model = device->model;
+    const struct options_device *bridge = device->bus ? find_bridge(options, device->bus) : NULL;
+    if (device->bus && !bridge)
         return error_set(error, "%s,bus=%s: there is no such bus: pcie.0, or the id= of a pcie-root-port",
                          what, device->bus);
-    return device->model != &root_port_model ||
-           error_set(error, "%s,bus=%s: a port of the root complex is on pcie.0", what, device->bus);
+    if (bridge && (model == &root_port_model || model == &ioh3420_model))
+        return error_set(error, "%s,bus=%s: a port of the root complex is on pcie.0", what, device->bus);
+    if (model == &xio3130_model && (!bridge || bridge->model != &x3130_model))
+        return error_set(error, "%s: a downstream port is on the bus of an x3130-upstream", what);
+    if (model == &x3130_model && (!bridge || !bridge->model->port))
+        return error_set(error, "%s: a switch is on the bus of a port", what);
+    return true;
 }
 
-/* Chooses the first slot that is free. Behind a port there is only slot 0. */
+static bool is_port(const struct options *options, const char *bus)
+{
+    const struct options_device *bridge = bus ? find_bridge(options, bus) : NULL;
+    return bridge && bridge->model->port;
+}
+
+/* Chooses the first slot that is free. Behind a port there is only slot 0; on conventional buses QEMU leaves
+ * it free for the controller for hot plug. */
 static unsigned free_slot(const struct options *options, const char *bus)
 {
-    unsigned slot = bus ? 0 : 1, end = bus ? 1 : PCI_SLOTS;
+    const struct options_device *bridge = bus ? find_bridge(options, bus) : NULL;
+    bool shpc = bridge && (bridge->model == &pci_bridge_model || bridge->model == &pcie_pci_bridge_model);
+    unsigned slot = !bus || shpc ? 1 : 0, end = is_port(options, bus) ? 1 : PCI_SLOTS;
     while (slot < end && find(options, bus, slot, PCI_FUNCTIONS))
         slot++;
     return slot < end ? slot : PCI_SLOTS;
@@ -92,7 +107,7 @@ struct machine_pci *options_place_pci(struct options *options, const struct opti
         error_set(error, "%s: the place 0.0 of the PCI bus is taken by the host bridge", what);
         return NULL;
     }
-    if (place.bus && place.slot) {
+    if (is_port(options, place.bus) && place.slot) {
         error_set(error, "%s,addr=%x: behind a port there is only slot 0", what, place.slot);
         return NULL;
     }
@@ -125,10 +140,10 @@ static bool check_chassis(const struct options *options, unsigned number, struct
     const struct device_settings *own = &options->machine.pci[number].plug.settings;
     for (unsigned n = 0; n < number; n++) {
         const struct machine_plug *other = &options->machine.pci[n].plug;
-        if (other->model == &root_port_model && other->settings.chassis == own->chassis &&
+        if (other->model && other->model->port && other->settings.chassis == own->chassis &&
             other->settings.slot == own->slot)
-            return error_set(error, "-device pcie-root-port,chassis=%u,slot=%u: there are two of them",
-                             own->chassis, own->slot);
+            return error_set(error, "-device %s,chassis=%u,slot=%u: there are two of them",
+                             options->machine.pci[number].plug.model->name, own->chassis, own->slot);
     }
     return true;
 }
@@ -138,7 +153,7 @@ bool options_check_pci(const struct options *options, struct error *error)
     for (unsigned n = 0; n < options->machine.pci_count; n++) {
         const struct machine_pci *function = &options->machine.pci[n];
         if (!check_functions(options, function, error) ||
-            (function->plug.model == &root_port_model && !check_chassis(options, n, error)))
+            (function->plug.model->port && !check_chassis(options, n, error)))
             return false;
     }
     return true;

@@ -21,7 +21,7 @@ static bool carries(const struct options_device *device, const struct options_de
     size_t length = id ? strlen(id) : 0;
     uint64_t number;
     *port = -1;
-    if (device->model->backend != DEVICE_BACKEND_UNITS ||
+    if (device->model->backend != DEVICE_BACKEND_UNITS || device->gone ||
         is_ide(unit->model) != (device->model == &ahci_model))
         return false;
     if (!bus)
@@ -42,7 +42,8 @@ static bool is_taken(const struct options *options, unsigned controller, uint32_
 {
     for (unsigned n = 0; n < options->machine.unit_count; n++) {
         const struct machine_unit *unit = &options->machine.units[n];
-        if (unit->controller == controller && unit->settings.target == target && unit->settings.lun == lun)
+        if (unit->model && unit->controller == controller && unit->settings.target == target &&
+            unit->settings.lun == lun)
             return true;
     }
     return false;
@@ -83,12 +84,14 @@ static bool place_unit(const struct options *options, struct machine_unit *unit,
 }
 
 static bool add_unit(struct options *options, const struct options_device *device, unsigned controller,
-                     int port, const char *flag, struct error *error)
+                     int port, const char *flag, unsigned *entry, struct error *error)
 {
     struct machine_unit unit = { .controller = controller,
                                  .model = device->model,
                                  .settings = device->settings };
-    unsigned number = options->machine.unit_count;
+    unsigned number = 0;
+    while (number < options->machine.unit_count && options->machine.units[number].model)
+        number++;
     if (number == MACHINE_UNITS_MAX)
         return error_set(error, "%s: more than %d disks and drives on controllers", flag, MACHINE_UNITS_MAX);
     if (!(is_ide(device->model) ? place_on_port(options, &unit, port, flag, error)
@@ -96,7 +99,8 @@ static bool add_unit(struct options *options, const struct options_device *devic
         return false;
     options->unit_texts[number] = device->text;
     options->machine.units[number] = unit;
-    options->machine.unit_count++;
+    options->machine.unit_count += number == options->machine.unit_count;
+    *entry = number;
     return true;
 }
 
@@ -105,6 +109,7 @@ bool options_take_unit(struct options *options, struct options_device *device,
 {
     const char *name = device->model->name;
     int port;
+    unsigned entry;
     struct options_keys lists[OPTIONS_KEY_LISTS];
     char flag[32];
     snprintf(flag, sizeof(flag), "-device %s", name);
@@ -113,7 +118,7 @@ bool options_take_unit(struct options *options, struct options_device *device,
         return false;
     for (unsigned n = 0; n < options->device_count; n++)
         if (carries(&options->devices[n], device, &port))
-            return add_unit(options, device, n + 1, port, flag, error);
+            return add_unit(options, device, n + 1, port, flag, &entry, error);
     const char *bus = device->settings.carrier;
     const char *kind = is_ide(device->model) ? "ahci" : "virtio-scsi-pci (or virtio-scsi-device)";
     if (bus)
@@ -122,21 +127,47 @@ bool options_take_unit(struct options *options, struct options_device *device,
     return error_set(error, "%s: it needs a -device %s before it", flag, kind);
 }
 
+/* Looks up the drive of a unit. */
+static bool join_unit(struct options *options, unsigned number, struct error *error)
+{
+    struct machine_unit *unit = &options->machine.units[number];
+    bool cd = unit->model == &scsi_cd_model || unit->model == &ide_cd_model;
+    if (!unit->settings.backend && cd)
+        return true;
+    if (!options_join_drive(options, options->unit_texts[number], &unit->settings, &unit->drive,
+                            &unit->drive_id, error))
+        return false;
+    unit->of_node = options_find_node(options, unit->drive_id) != NULL;
+    if (cd)
+        unit->drive.read_only = true;
+    return cd || options_has_medium(&unit->drive, options->unit_texts[number], error);
+}
+
 bool options_join_units(struct options *options, struct error *error)
 {
-    for (unsigned n = 0; n < options->machine.unit_count; n++) {
-        struct machine_unit *unit = &options->machine.units[n];
-        bool cd = unit->model == &scsi_cd_model || unit->model == &ide_cd_model;
-        if (!unit->settings.backend && cd)
-            continue;
-        if (!options_join_drive(options, options->unit_texts[n], &unit->settings, &unit->drive,
-                                &unit->drive_id, error))
+    for (unsigned n = 0; n < options->machine.unit_count; n++)
+        if (!join_unit(options, n, error))
             return false;
-        unit->of_node = options_find_node(options, unit->drive_id) != NULL;
-        if (cd)
-            unit->drive.read_only = true;
-        else if (!options_has_medium(&unit->drive, options->unit_texts[n], error))
-            return false;
-    }
     return true;
+}
+
+bool options_plug_unit(struct options *options, const struct options_device *device, unsigned *number,
+                       struct error *error)
+{
+    const char *bus = device->settings.carrier;
+    char flag[80];
+    int port;
+    snprintf(flag, sizeof(flag), "device_add %.40s", device->text);
+    for (unsigned n = 0; n < options->device_count; n++) {
+        if (!carries(&options->devices[n], device, &port))
+            continue;
+        if (!add_unit(options, device, n + 1, port, flag, number, error))
+            return false;
+        if (join_unit(options, *number, error))
+            return true;
+        options_unplug(options, (struct machine_place){ MACHINE_LIST_UNITS, *number });
+        return false;
+    }
+    return bus ? error_set(error, "Bus '%.60s' not found", bus)
+               : error_set(error, "No 'SCSI' bus found for device '%.40s'", device->text);
 }

@@ -28,7 +28,7 @@ static bool is_taken(const struct options *options, unsigned controller, const c
 {
     for (unsigned n = 0; n < options->machine.usb_count; n++) {
         const struct machine_usb *other = &options->machine.usb[n];
-        if (other->controller == controller && strcmp(other->path, path) == 0)
+        if (other->plug.model && other->controller == controller && strcmp(other->path, path) == 0)
             return true;
     }
     return false;
@@ -49,16 +49,25 @@ static const char *free_port(struct options *options, unsigned controller)
 }
 
 static bool place(struct options *options, const struct options_device *device, unsigned controller,
-                  const char *path, struct error *error)
+                  const char *path, unsigned *number, struct error *error)
 {
+    struct machine_config *machine = &options->machine;
+    unsigned entry = 0;
     if (is_taken(options, controller, path))
         return error_set(error, "-device %s: port %.20s is taken by another device", device->text, path);
-    if (options->machine.usb_count == MACHINE_USB_MAX)
+    while (entry < machine->usb_count && machine->usb[entry].plug.model)
+        entry++;
+    if (entry == MACHINE_USB_MAX)
         return error_set(error, "-device %s: more than %u USB devices", device->text, MACHINE_USB_MAX);
-    struct machine_usb *usb = &options->machine.usb[options->machine.usb_count++];
-    usb->controller = controller;
-    usb->path = path;
-    return options_join_backend(options, device, &usb->plug, error);
+    if (entry == machine->usb_count)
+        machine->usb_count++;
+    machine->usb[entry] = (struct machine_usb){ .controller = controller, .path = path };
+    if (number)
+        *number = entry;
+    if (options_join_backend(options, device, &machine->usb[entry].plug, error))
+        return true;
+    options_unplug(options, (struct machine_place){ MACHINE_LIST_USB, entry });
+    return false;
 }
 
 static bool is_controller(const struct options *options, unsigned number)
@@ -71,16 +80,18 @@ static bool is_controller(const struct options *options, unsigned number)
 static unsigned last_before(const struct options *options, const struct options_device *device)
 {
     unsigned best = options->machine.pci_count;
+    bool later = device < options->devices || device >= options->devices + options->device_count;
     for (unsigned n = 0; n < options->machine.pci_count; n++) {
         const struct options_device *here = options->pci_devices[n];
-        if (is_controller(options, n) && here && here < device &&
+        if (is_controller(options, n) && here && (later || here < device) &&
             (best == options->machine.pci_count || here > options->pci_devices[best]))
             best = n;
     }
     return best;
 }
 
-bool options_plug_usb(struct options *options, const struct options_device *device, struct error *error)
+bool options_plug_usb(struct options *options, const struct options_device *device, unsigned *number,
+                      struct error *error)
 {
     const char *bus = device->settings.carrier, *asked = device->settings.usb_port;
     unsigned nameless = 0, last = last_before(options, device);
@@ -88,21 +99,24 @@ bool options_plug_usb(struct options *options, const struct options_device *devi
     if (!bus && last < options->machine.pci_count) {
         const char *path = asked ? asked : free_port(options, last);
         if (path)
-            return place(options, device, last, path, error);
+            return place(options, device, last, path, number, error);
     }
     for (unsigned n = 0; n < options->machine.pci_count; n++) {
         if (!is_controller(options, n))
             continue;
         const struct machine_plug *controller = &options->machine.pci[n].plug;
-        unsigned number = nameless;
+        unsigned unnamed = nameless;
         nameless += !controller->settings.id;
-        if (bus && !is_bus(bus, controller->settings.id, number))
+        if (bus && !is_bus(bus, controller->settings.id, unnamed))
             continue;
         found = true;
         const char *path = asked ? asked : free_port(options, n);
         if (path)
-            return place(options, device, n, path, error);
+            return place(options, device, n, path, number, error);
     }
+    if (number && !found) /* as QEMU says it to programs */
+        return bus ? error_set(error, "Bus '%.60s' not found", bus)
+                   : error_set(error, "No 'usb-bus' bus found for device '%.40s'", device->text);
     if (found)
         return error_set(error, "-device %s: its controller has no free port (p2= says how many there are)",
                          device->text);

@@ -113,7 +113,7 @@ static struct pci_function *create_virtio(struct machine *machine, unsigned numb
         .no_modern = what->no_modern,
         .multifunction = what->multifunction,
         .vectors = what->vectors,
-        .express = what->bus != NULL,
+        .express = what->bus && !board_pci_bus(machine, what->bus)->conventional,
     };
     struct virtio_device *device = machine_create_plugged(machine, &what->plug, error);
     if (!device)
@@ -156,11 +156,14 @@ bool board_pci_plug(struct machine *machine, unsigned number, struct error *erro
     const struct machine_pci *what = &machine->config.pci[number];
     struct machine_pci_made *made = &machine->pci_made[number];
     struct pci_bus *bus = board_pci_bus(machine, what->bus);
-    unsigned disks = machine->blockdev_count;
+    unsigned disks = machine->blockdev_count, chardevs = machine->chardev_count;
     if (!bus)
         return error_set(error, "Bus '%s' not found", what->bus ? what->bus : "pcie.0");
     struct pci_function *function = create_function(machine, number, error);
-    made->disk = machine->blockdev_count > disks ? machine->blockdevs[disks] : NULL;
+    if (what->plug.model->backend == DEVICE_BACKEND_DISK && machine->blockdev_count > disks)
+        made->disk = machine->blockdevs[disks];
+    for (unsigned n = 0; n < VIRTIO_CONSOLE_PORTS_MAX && chardevs < machine->chardev_count; n++)
+        made->chardevs[n] = machine->chardevs[chardevs++];
     if (function && !pci_bus_plug(bus, function, what->slot, what->function, error)) {
         function->ops->destroy(function);
         function = NULL;

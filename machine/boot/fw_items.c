@@ -89,7 +89,7 @@ static unsigned add_usb(const struct machine *machine, unsigned controller, cons
 {
     for (unsigned n = 0; n < machine->config.usb_count; n++) {
         const struct machine_usb *usb = &machine->config.usb[n];
-        if (usb->controller != controller || !usb->plug.settings.boot_index)
+        if (!usb->plug.model || usb->controller != controller || !usb->plug.settings.boot_index)
             continue;
         struct candidate *found = &list[count++];
         const char *port = usb->path, *dot;

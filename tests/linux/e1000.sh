@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Intel's cards under Linux's drivers e1000e and e1000, in one guest: each gets its address by DHCP, fetches a file, and sends it
-# back with checksums and segmentation left to the card. The bytes are compared, and the drivers have nothing to complain about.
+# Intel's cards under Linux's drivers e1000e and e1000, in one guest, the second behind a switch and two bridges: each gets its
+# address by DHCP, fetches a file, and sends it back with checksums and segmentation left to the card. The bytes are compared,
+# and the drivers have nothing to complain about.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/linux/lib.sh"
@@ -37,7 +38,11 @@ printf '#!/bin/sh\nhead -c 6000000 | sha256sum\n' >"$work/sum"
 chmod +x "$work/sum"
 
 drive_linux 300 2 -nic "user,model=e1000e,mac=52:54:00:00:00:0e,guestfwd=tcp:10.0.2.77:9-cmd:$work/sum" \
-    -nic "user,model=e1000,mac=52:54:00:00:00:01,net=10.0.3.0/24,guestfwd=tcp:10.0.3.77:9-cmd:$work/sum" <<END_OF_SCRIPT
+    -netdev "user,id=old,net=10.0.3.0/24,guestfwd=tcp:10.0.3.77:9-cmd:$work/sum" \
+    -device ioh3420,id=port,chassis=1 -device x3130-upstream,id=switch,bus=port \
+    -device xio3130-downstream,id=pcie,bus=switch,chassis=2,slot=1 -device pcie-pci-bridge,id=pci.1,bus=pcie \
+    -device pci-bridge,id=pci.2,chassis_nr=3,bus=pci.1,addr=2 \
+    -device e1000,netdev=old,mac=52:54:00:00:00:01,bus=pci.2,addr=5 <<END_OF_SCRIPT
 timeout 200
 expect Rvive guest is up
 timeout 60
@@ -53,6 +58,8 @@ expect lease of 10.0.3.15
 expect second fetched it
 expect second sent it
 expect second interrupts
+run ls -d /sys/bus/pci/drivers/e1000/*:05:05.0 | sed s/^/place-/
+expect place-/sys
 run dmesg | grep -v 'initialize MSI' | grep -ciE 'e1000.*(hang|error|fail|timeout|reset adapter)' | sed s/^/faults-/
 expect faults-0
 run poweroff -f

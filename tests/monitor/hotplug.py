@@ -51,7 +51,10 @@ def comes_and_goes(rvive):
     with image, emulator:
         uart.until("!")
         for kind in ({"driver": "virtio-rng-pci"}, {"driver": "virtio-net-pci", "netdev": "n"},
-                     {"driver": "virtio-blk-pci", "drive": "spare"}, {"driver": "virtio-rng-pci", "addr": "0x0"}):
+                     {"driver": "virtio-blk-pci", "drive": "spare"}, {"driver": "nvme", "drive": "spare", "serial": "s"},
+                     {"driver": "virtio-balloon-pci"}, {"driver": "virtio-serial-pci"}, {"driver": "qemu-xhci"},
+                     {"driver": "virtio-scsi-pci"}, {"driver": "virtio-balloon-pci"},
+                     {"driver": "virtio-rng-pci", "addr": "0x0"}):
             answer = qmp.ask("device_add", id="d", bus="pci.1", **kind)
             check(answer == {"return": {}}, "device_add %r: %r" % (kind, answer))
             uart.until("+")
@@ -107,7 +110,7 @@ def errors(rvive):
         wrong(qmp, "Bus 'pcie.0' does not support hotplugging", driver="virtio-rng-pci", id="x", bus="pcie.0")
         wrong(qmp, "Bus 'pcie.0' does not support hotplugging", driver="virtio-rng-pci", id="x")
         wrong(qmp, "does not support hotplugging", driver="virtio-rng-device", id="x")
-        wrong(qmp, "does not support hotplugging", driver="virtio-balloon-pci", id="x", bus="pci.1")
+        wrong(qmp, "does not support hotplugging", driver="edu", id="x", bus="pci.1")
         wrong(qmp, "Duplicate device ID 'cold'", driver="virtio-rng-pci", id="cold", bus="pci.1")
         wrong(qmp, "Duplicate device ID 'pci.2'", driver="virtio-rng-pci", id="pci.2", bus="pci.1")
         wrong(qmp, "unknown option max-byte", driver="virtio-rng-pci", id="x", bus="pci.1", max_byte=3)
@@ -140,6 +143,95 @@ def errors(rvive):
         check("bus 0 to 0" in text.run("info pci"), "info pci")
 
 
+def of_usb(rvive):
+    """USB devices come to controllers, hubs and a controller that came later; who goes takes along what is behind it."""
+    image = tempfile.NamedTemporaryFile()
+    image.truncate(1 << 20)
+    emulator, qmp, uart = started(rvive, "-device", "qemu-xhci,id=usb,addr=5", "-device", "usb-ehci,id=old,addr=6", "-blockdev",
+                                  "driver=file,node-name=spare,filename=" + image.name)
+
+    def add(**arguments):
+        answer = qmp.ask("device_add", **arguments)
+        check(answer == {"return": {}}, "device_add %r: %r" % (arguments, answer))
+
+    def peripherals():
+        return [row["name"] for row in qmp.ask("qom-list", path="/machine/peripheral")["return"]]
+    with image, emulator:
+        uart.until("!")
+        for bus in ("usb.0", "old.0"):
+            for kind in ({"driver": "usb-kbd"}, {"driver": "usb-tablet"}, {"driver": "usb-mouse", "port": "2"},
+                         {"driver": "usb-storage", "drive": "spare"}):
+                add(id="d", bus=bus, **kind)
+                check("d" in peripherals(), "the device is not listed")
+                wrong(qmp, "Duplicate device ID 'd'", id="d", bus=bus, **kind)
+                if "drive" in kind:
+                    check("is in use" in qmp.ask("blockdev-del", node_name="spare")["error"]["desc"], "in use")
+                    check(qmp.ask("query-block")["return"][0]["qdev"].startswith("/machine/peripheral/d"), "query-block")
+                check(qmp.ask("device_del", id="d") == {"return": {}}, "device_del")
+                deleted(qmp, "d")
+                check("d" not in peripherals(), "the device is still listed")
+        add(driver="usb-hub", id="h", bus="usb.0", port="1")
+        add(driver="usb-hub", id="i", bus="usb.0", port="1.2")
+        add(driver="usb-kbd", id="k", bus="usb.0", port="1.2.3")
+        wrong(qmp, "is taken", driver="usb-kbd", id="x", bus="usb.0", port="1.2.3")
+        qmp.ask("device_del", id="h")
+        for name in "kih":
+            deleted(qmp, name)
+        wrong(qmp, "Bus 'nix.0' not found", driver="usb-kbd", id="x", bus="nix.0")
+        wrong(qmp, "no port 9", driver="usb-kbd", id="x", bus="usb.0", port="9")
+        wrong(qmp, "no port 3.1", driver="usb-kbd", id="x", bus="usb.0", port="3.1")
+        for n in range(4):
+            add(driver="usb-kbd", id="k%d" % n, bus="usb.0")
+        wrong(qmp, "no free port", driver="usb-kbd", id="x", bus="usb.0")
+        # A controller that came later, with a disk; it takes it along.
+        add(driver="qemu-xhci", id="late", bus="pci.1")
+        uart.until("+")
+        add(driver="usb-storage", id="s", bus="late.0", drive="spare")
+        check(qmp.ask("device_del", id="late") == {"return": {}}, "device_del of a controller")
+        uart.until("-")
+        deleted(qmp, "s")
+        deleted(qmp, "late")
+        check(qmp.ask("blockdev-del", node_name="spare") == {"return": {}}, "the disk is free again")
+        qmp.ask("system_reset")
+        uart.until("!")
+        check(emulator.alive(), "it lives on")
+
+
+def of_scsi(rvive):
+    """Disks and drives come to a SCSI host that was there, and to one that came later, and go."""
+    image = tempfile.NamedTemporaryFile()
+    image.truncate(1 << 20)
+    emulator, qmp, uart = started(rvive, "-device", "virtio-scsi-pci,id=scsi0,addr=5", "-blockdev",
+                                  "driver=file,node-name=spare,filename=" + image.name)
+    with image, emulator:
+        uart.until("!")
+        qmp.ask("device_add", driver="virtio-scsi-pci", id="scsi1", bus="pci.1")
+        uart.until("+")
+        for bus in ("scsi0.0", "scsi1.0"):
+            for kind in ({"driver": "scsi-hd", "drive": "spare"}, {"driver": "scsi-cd", "drive": "spare", "scsi_id": 4},
+                         {"driver": "scsi-cd"}, {"driver": "scsi-hd", "drive": "spare", "scsi_id": 2, "lun": 3}):
+                answer = qmp.ask("device_add", id="d", bus=bus, **kind)
+                check(answer == {"return": {}}, "device_add %r: %r" % (kind, answer))
+                wrong(qmp, "Duplicate device ID 'd'", id="d", bus=bus, **kind)
+                if "lun" in kind:
+                    wrong(qmp, "is taken", driver="scsi-cd", id="x", bus=bus, scsi_id=2, lun=3)
+                disks = qmp.ask("query-block")["return"]
+                check(len(disks) == 1 and disks[0]["qdev"].split("/")[-1] == "d", "query-block: %r" % disks)
+                check(qmp.ask("device_del", id="d") == {"return": {}}, "device_del")
+                deleted(qmp, "d")
+                check(qmp.ask("query-block")["return"] == [], "it is still there")
+        wrong(qmp, "Bus 'nix.0' not found", driver="scsi-cd", id="x", bus="nix.0")
+        wrong(qmp, "no -drive with id=none", driver="scsi-hd", id="x", bus="scsi0.0", drive="none")
+        qmp.ask("device_add", driver="scsi-hd", id="d", bus="scsi1.0", drive="spare")
+        qmp.ask("device_del", id="scsi1")
+        uart.until("-")
+        deleted(qmp, "d")
+        deleted(qmp, "scsi1")
+        wrong(qmp, "Bus 'scsi1.0' not found", driver="scsi-hd", id="d", bus="scsi1.0", drive="spare")
+        check(qmp.ask("blockdev-del", node_name="spare") == {"return": {}}, "the disk is free again")
+        check(emulator.alive(), "it lives on")
+
+
 def saved(rvive):
     """A machine with a device that came later is loaded by one that has it from the start."""
     state = os.path.join("/tmp", "rvive-hotplug-%d" % os.getpid())
@@ -168,4 +260,4 @@ def saved(rvive):
             os.unlink(state)
 
 
-main(comes_and_goes, cold_and_reset, errors, saved)
+main(comes_and_goes, cold_and_reset, errors, of_usb, of_scsi, saved)

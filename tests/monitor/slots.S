@@ -31,8 +31,8 @@ look:
     sh t0, 0x6c(s0)
     li s3, 1
     lhu t0, 0(s1)
-    li t2, 0x1af4
-    bne t0, t2, look
+    li t2, 0xffff
+    beq t0, t2, look
     li t0, '+'
     sb t0, 0(s2)
     j look

@@ -248,6 +248,40 @@ START_TEST(behind_a_hub)
 }
 END_TEST
 
+/* What comes and goes while the driver runs: the ports tell of it, and nobody answers any more. */
+START_TEST(hot_plug)
+{
+    struct ehci *ehci = (struct ehci *)guest.board.function;
+    guest_configure(&guest, 1, 3);
+    guest_put(&guest, R_INTERRUPTS, STS_PORT);
+    guest_put(&guest, R_PORT(1), (guest_get(&guest, R_PORT(1)) & PORT_ENABLED) | PORT_CONNECT_CHANGE);
+    guest_put(&guest, R_STATUS, STS_INTERRUPTS);
+    ck_assert(!wire());
+    guest_attach(&guest, keyboard(), "4");
+    ck_assert(wire() && guest_get(&guest, R_STATUS) & STS_PORT);
+    ck_assert_uint_eq(guest_get(&guest, R_PORT(4)), 0x1003);
+    guest_put(&guest, R_STATUS, STS_INTERRUPTS);
+    ck_assert_uint_eq(get_descriptor(&guest, 3, 0x100, 18, NULL) & 0xff, 0);
+    ck_assert_str_eq(ehci->devices->path, "1");
+    guest_put(&guest, R_STATUS, STS_INTERRUPTS);
+    ehci_detach(guest.board.function, ehci->devices);
+    ck_assert(wire() && ehci->pipes && !ehci->pipes->next);
+    ck_assert_uint_eq(guest_get(&guest, R_PORT(1)), 0x1002);
+    ck_assert(get_descriptor(&guest, 3, 0x100, 18, NULL) & T_ERROR);
+    guest_put(&guest, R_PORT(1), PORT_RESET | PORT_CONNECT_CHANGE);
+    guest_put(&guest, R_PORT(1), 0); /* there is nothing to reset */
+    ck_assert_uint_eq(guest_get(&guest, R_PORT(1)), 0x1000);
+    guest_configure(&guest, 4, 5);
+    ck_assert_uint_eq(get_descriptor(&guest, 5, 0x100, 18, NULL) & 0xff, 0);
+    guest_put(&guest, R_PORT(4), PORT_RESET); /* it goes within a reset */
+    ehci_detach(guest.board.function, ehci->devices);
+    guest_put(&guest, R_PORT(4), 0);
+    ck_assert_uint_eq(guest_get(&guest, R_PORT(4)) & ~2u, 0x1000);
+    ck_assert_ptr_null(ehci->devices);
+    ck_assert_ptr_null(ehci->pipes);
+}
+END_TEST
+
 START_TEST(doorbell)
 {
     guest_put(&guest, R_STATUS, STS_INTERRUPTS);
@@ -452,6 +486,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, control_in_pieces);
     tcase_add_test(tc, reports);
     tcase_add_test(tc, behind_a_hub);
+    tcase_add_test(tc, hot_plug);
     tcase_add_test(tc, doorbell);
     tcase_add_test(tc, bad_transfers);
     tcase_add_test(tc, bad_lists);

@@ -94,6 +94,45 @@ static unsigned find_keyboard(void)
     return keyboard;
 }
 
+static struct usb_device *at(const char *path)
+{
+    struct usb_device *device = ((struct xhci *)guest.board.function)->devices;
+    while (device && strcmp(device->path, path) != 0)
+        device = device->next;
+    return device;
+}
+
+/* What comes to a hub, or goes, while it is used. */
+START_TEST(hot_plug)
+{
+    struct pci_function *function = guest.board.function;
+    struct error error;
+    unsigned keyboard = find_keyboard();
+    guest_poll(&guest, keyboard, 8);
+    xhci_detach(function, at("1.3"));
+    ck_assert_uint_eq(expect(&guest, TRB_TRANSFER_EVENT, NULL), XHCI_TRANSACTION);
+    expect_change(1u << PORT);
+    ck_assert_uint_eq(port_status(), 0x10100);
+    set(false, C_CONNECTION);
+    ck_assert_uint_eq(port_status(), 0x100);
+    set(true, RESET); /* there is nothing */
+    ck_assert_uint_eq(port_status(), 0x100);
+    guest_attach(&guest, usb_hid_create(display, DISPLAY_MOUSE, &error), "1.3");
+    expect_change(1u << PORT);
+    ck_assert_uint_eq(port_status(), 0x10101);
+    guest_attach(&guest, usb_hid_create(display, DISPLAY_MOUSE, &error), "1.4"); /* without power yet */
+    struct usb_device *mouse = usb_hid_create(display, DISPLAY_MOUSE, &error);
+    ck_assert(!xhci_attach(function, mouse, "1.4", &error));
+    mouse->ops->destroy(mouse);
+    ck_assert_uint_eq(port_status(), 0x10101);
+    xhci_detach(function, at("1.4"));
+    xhci_detach(function, at("1.3"));
+    xhci_detach(function, at("1"));
+    ck_assert_uint_eq(guest_get(&guest, PORT_AT(FIRST_USB2)) & ~0x20000u, 0x2a0);
+    ck_assert_uint_eq(get_descriptor(&guest, slot, 0x100, 18, NULL), XHCI_TRANSACTION);
+}
+END_TEST
+
 START_TEST(a_keyboard_behind_a_hub)
 {
     unsigned length;
@@ -178,6 +217,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_keyboard_behind_a_hub);
+    tcase_add_test(tests, hot_plug);
     tcase_add_test(tests, requests_that_make_no_sense);
     tcase_add_test(tests, state);
     suite_add_tcase(suite, tests);

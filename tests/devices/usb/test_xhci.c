@@ -646,6 +646,68 @@ static struct pci_function *other_controller(struct function_bus *board)
     return board->function;
 }
 
+/* What comes and goes while the driver runs: the ports tell of it, and a transfer that waits fails. */
+START_TEST(hot_plug)
+{
+    struct pci_function *function = guest.board.function;
+    struct xhci *xhci = (struct xhci *)function;
+    struct xhci_trb event;
+    struct error error;
+    guest_configure(&guest, slot);
+    expect_nothing(&guest);
+    guest_attach(&guest, usb_hid_create(display, DISPLAY_MOUSE, &error), "3");
+    ck_assert_uint_eq(expect(&guest, TRB_PORT_EVENT, &event), XHCI_SUCCESS);
+    ck_assert_uint_eq(event.parameter >> 24, FIRST_USB2 + 2);
+    ck_assert_uint_eq(guest_get(&guest, PORT_AT(FIRST_USB2 + 2)), 0x20ee1);
+    unsigned mouse = guest_address(&guest, FIRST_USB2 + 2);
+    ck_assert_uint_eq(get_descriptor(&guest, mouse, 0x100, 18, NULL), XHCI_SUCCESS);
+    ck_assert_uint_eq(get_descriptor(&guest, slot, 0x100, 18, NULL), XHCI_SUCCESS);
+    guest_poll(&guest, slot, 8);
+    expect_nothing(&guest);
+    ck_assert_str_eq(xhci->devices->path, "1");
+    xhci_detach(function, xhci->devices);
+    ck_assert_str_eq(xhci->devices->path, "3");
+    ck_assert_ptr_null(xhci->devices->next);
+    ck_assert_uint_eq(guest_get(&guest, PORT_AT(FIRST_USB2)), 0x202a0);
+    ck_assert_uint_eq(expect(&guest, TRB_TRANSFER_EVENT, NULL), XHCI_TRANSACTION);
+    ck_assert_uint_eq(endpoint_state(3), EP_HALTED);
+    guest_put(&guest, PORT_AT(FIRST_USB2), 1u << 9 | 1u << 4); /* there is nothing to reset */
+    ck_assert_uint_eq(guest_get(&guest, PORT_AT(FIRST_USB2)), 0x202a0);
+    ck_assert_uint_eq(get_descriptor(&guest, slot, 0x100, 18, NULL), XHCI_TRANSACTION);
+    ck_assert_uint_eq(get_descriptor(&guest, mouse, 0x100, 18, NULL), XHCI_SUCCESS);
+    /* Another one in the same port, while the first change was not taken back. */
+    guest_attach(&guest, usb_hid_create(display, DISPLAY_TABLET, &error), "1");
+    ck_assert_uint_eq(guest_get(&guest, PORT_AT(FIRST_USB2)), 0x20ee1);
+    ck_assert_uint_eq(on_slot(TRB_DISABLE_SLOT, slot), XHCI_SUCCESS);
+    slot = guest_address(&guest, FIRST_USB2);
+    ck_assert_uint_eq(get_descriptor(&guest, slot, 0x100, 18, NULL), XHCI_SUCCESS);
+    while (xhci->devices)
+        xhci_detach(function, xhci->devices);
+    guest_start(&guest);
+    ck_assert_uint_eq(guest_get(&guest, PORT_AT(FIRST_USB2)), 0x2a0);
+}
+END_TEST
+
+/* A saved state does not know in which order they came. */
+START_TEST(state_of_hot_plug)
+{
+    struct function_bus other;
+    struct error error;
+    guest_attach(&guest, usb_hid_create(display, DISPLAY_MOUSE, &error), "4");
+    guest_attach(&guest, usb_hid_create(display, DISPLAY_TABLET, &error), "2");
+    function_plug(&other, guest_make(&guest));
+    static const struct {
+        enum display_input_kind kind;
+        const char *path;
+    } rows[] = { { DISPLAY_TABLET, "2" }, { DISPLAY_KEYBOARD, "1" }, { DISPLAY_MOUSE, "4" } };
+    for (unsigned n = 0; n < 3; n++)
+        ck_assert(
+            xhci_attach(other.function, usb_hid_create(display, rows[n].kind, &error), rows[n].path, &error));
+    function_copy(guest.board.function, other.function);
+    function_unplug(&other);
+}
+END_TEST
+
 START_TEST(state)
 {
     struct function_bus other;
@@ -744,6 +806,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, without_bus_mastering_nothing_happens);
     tcase_add_test(tests, state);
     tcase_add_test(tests, state_of_another_machine);
+    tcase_add_test(tests, hot_plug);
+    tcase_add_test(tests, state_of_hot_plug);
     tcase_add_test(tests, anything_anywhere);
     suite_add_tcase(suite, tests);
     return suite;

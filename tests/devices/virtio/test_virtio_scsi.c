@@ -332,6 +332,113 @@ START_TEST(asynchronous_events)
 }
 END_TEST
 
+/* ---- Units that come and go ---------------------------------------------------------------------------- */
+
+#define EVENT_RING_AT (GUEST_RAM_BASE + 0x1c000)
+#define EVENTS_AT     (GUEST_RAM_BASE + 0x1e000)
+
+static struct memory_disk late;
+static struct scsi_unit *late_unit;
+
+static bool attach(unsigned target, unsigned lun)
+{
+    static struct device_settings settings;
+    struct block_on_error on_error = { .failed = failed, .stopped = stopped };
+    struct error error;
+    settings = (struct device_settings){ .target = target + 1, .lun = lun + 1 };
+    struct device_unit plug = { &scsi_hd_model, &settings, &late.blockdev, "late", &on_error, &late_unit };
+    return virtio_scsi_attach(guest.vdev, &plug, &error);
+}
+
+static void offer_event(struct ring *events, unsigned number, unsigned size)
+{
+    memset(host(EVENTS_AT + 32 * number), UNTOUCHED, 32);
+    ring_desc(events, number, EVENTS_AT + 32 * number, size, DESC_WRITE, 0);
+    ring_offer(events, number);
+    ring_kick(events);
+}
+
+static void expect_event(struct ring *events, const char bytes[16])
+{
+    uint32_t head, written;
+    ck_assert(ring_take(events, &head, &written));
+    ck_assert_uint_eq(written, 16);
+    ck_assert_mem_eq(host(EVENTS_AT + 32 * head), bytes, 16);
+}
+
+static void start_with_events(struct ring *events)
+{
+    memory_disk_init(&late, 3);
+    guest_negotiate(&guest, 1 << 1);
+    guest_ring(&guest, &control, 0, 16, CONTROL_AT);
+    guest_ring(&guest, events, 1, 16, EVENT_RING_AT);
+    guest_ring(&guest, &ring, 2, 16, RING_AT);
+    guest_driver_ok(&guest);
+}
+
+START_TEST(hot_plug)
+{
+    struct ring events;
+    setup(false);
+    start_with_events(&events);
+    end_attentions();
+    offer_event(&events, 0, 16);
+    offer_event(&events, 1, 20);
+    ck_assert_uint_eq(ring_returned(&events), 0);
+    ck_assert_uint_eq(COMMAND(7, 0, 0, 36, 0x12, 0, 0, 0, 36), BAD_TARGET);
+    ck_assert(attach(7, 0));
+    expect_event(&events, "\1\0\0\0\1\7\0\0\0\0\0\0\1\0\0\0");
+    ck_assert(!attach(7, 0)); /* the place is taken */
+    ck_assert_uint_eq(COMMAND(7, 0, 0, 0, 0), OK);
+    ck_assert_uint_eq(sense(), 0x062900);
+    ck_assert_uint_eq(COMMAND(7, 0, 0, 512, 0x28, 0, 0, 0, 0, 4, 0, 0, 1), OK);
+    ck_assert_mem_eq(host(DATA_AT), late.bytes + 4 * 512, 512);
+    virtio_scsi_detach(guest.vdev, late_unit);
+    expect_event(&events, "\1\0\0\0\1\7\0\0\0\0\0\0\2\0\0\0");
+    ck_assert_uint_eq(COMMAND(7, 0, 0, 36, 0x12, 0, 0, 0, 36), BAD_TARGET);
+    /* Without a buffer the event waits; a number from 256 on has the bits of a flat space. */
+    ck_assert(attach(2, 300));
+    ck_assert_uint_eq(COMMAND(2, 1, 0, 32, 0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 32), OK);
+    ck_assert_mem_eq(host(DATA_AT), "\0\0\0\x10\0\0\0\0\0\1\0\0\0\0\0\0\x41\x2c", 18);
+    ck_assert_uint_eq(ring_returned(&events), 0);
+    offer_event(&events, 2, 16);
+    expect_event(&events, "\1\0\0\0\1\2\x41\x2c\0\0\0\0\1\0\0\0");
+    virtio_scsi_detach(guest.vdev, late_unit);
+    for (unsigned n = 0; n < 40; n++) { /* more than may wait */
+        ck_assert(attach(9, n));
+        virtio_scsi_detach(guest.vdev, late_unit);
+    }
+    offer_event(&events, 3, 16);
+    expect_event(&events, "\1\0\0\x80\1\2\x41\x2c\0\0\0\0\2\0\0\0");
+    guest_reload(&guest); /* what waits is not saved, but that something did */
+    offer_event(&events, 4, 16);
+    expect_event(&events, "\0\0\0\x80\0\0\0\0\0\0\0\0\0\0\0\0");
+    offer_event(&events, 5, 16);
+    ck_assert_uint_eq(ring_returned(&events), 0);
+    guest_destroy(&guest);
+}
+END_TEST
+
+/* A buffer that is too short, and a driver that knows no events. */
+START_TEST(hostile_events)
+{
+    struct ring events;
+    setup(false);
+    start_with_events(&events);
+    offer_event(&events, 0, 15);
+    ck_assert(attach(7, 0));
+    ck_assert(guest.vdev->broken);
+    virtio_scsi_detach(guest.vdev, late_unit);
+    start();
+    ck_assert(attach(7, 0));
+    ck_assert_uint_eq(COMMAND(7, 0, 0, 0, 0), OK);
+    start_with_events(&events);
+    offer_event(&events, 0, 16);
+    ck_assert_uint_eq(ring_returned(&events), 0);
+    guest_destroy(&guest);
+}
+END_TEST
+
 START_TEST(hostile_state)
 {
     struct state_writer writer;
@@ -369,6 +476,8 @@ Suite *test_suite(void)
     tcase_add_loop_test(tests, stopped_machine, 0, 2);
     tcase_add_test(tests, short_chains);
     tcase_add_test(tests, asynchronous_events);
+    tcase_add_test(tests, hot_plug);
+    tcase_add_test(tests, hostile_events);
     tcase_add_test(tests, hostile_state);
     suite_add_tcase(suite, tests);
     return suite;

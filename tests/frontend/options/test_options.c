@@ -1019,7 +1019,11 @@ static const struct failing_line failures[] = {
       "bus p are taken" },
     { "-device pcie-root-port,chassis=1 -device pcie-root-port,chassis=1", "two of them" },
     { "-device pcie-root-port,port=256", "0 to 255" },
-    { "-device ioh3420", "pcie-root-port" },
+    { "-device pxb-pcie", "pcie-root-port" },
+    { "-device pci-bridge", "chassis_nr" },
+    { "-device pcie-pci-bridge,shpc=on", "SHPC" },
+    { "-device xio3130-downstream", "x3130-upstream" },
+    { "-device x3130-upstream", "bus of a port" },
     { "-serial stdio -chardev stdio,id=c -device virtio-serial-pci -device virtconsole,chardev=c", "stdio" },
     { "-device virtio-rng-device -device virtio-rng-device -device virtio-rng-device -device "
       "virtio-rng-device "
