@@ -369,7 +369,7 @@ bool monitor_chardev(struct monitor_call *call)
     for (unsigned i = 0; (chardev = machine_chardev(call->machine, i)); i++) {
         /* A virtio console into which nothing was plugged has a device of its own, which no option made. */
         bool serial = chardev->description == options->machine.serial;
-        if (serial || id_of(options, chardev->description))
+        if (!chardev->share_of && (serial || id_of(options, chardev->description)))
             put_chardev(call, chardev, chardev->description, "serial0");
     }
     for (unsigned i = 0; i < options->monitor_count; i++) {
