@@ -382,6 +382,17 @@ bool monitor_chardev(struct monitor_call *call)
     return true;
 }
 
+/* As on QEMU, the multiplexer of mux=on is in the list. */
+bool monitor_chardev_kinds(struct monitor_call *call)
+{
+    const char *name;
+    call->result = json_object_new_array();
+    monitor_put_text(monitor_add_row(call->result), "name", "mux");
+    for (unsigned n = 0; (name = options_chardev_kind(n)); n++)
+        monitor_put_text(monitor_add_row(call->result), "name", name);
+    return true;
+}
+
 static struct chardev *find_ringbuf(struct monitor_call *call, const char *name)
 {
     struct chardev *chardev;
