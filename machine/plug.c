@@ -29,18 +29,30 @@ static void on_escape(void *opaque, enum chardev_escape what)
         log_warn("there is no monitor on this terminal (-monitor none)\r");
 }
 
+/* The backend that this description, the same pointer, has made already, if it is one that several devices
+ * may use; else NULL. */
+static struct chardev *find_shared(struct machine *machine, const char *description)
+{
+    for (unsigned n = 0; n < machine->chardev_count && chardev_has_escapes(description); n++)
+        if (machine->chardevs[n]->description == description)
+            return machine->chardevs[n]->share_of ? machine->chardevs[n]->share_of : machine->chardevs[n];
+    return NULL;
+}
+
 struct chardev *machine_open_chardev(struct machine *machine, const char *description, struct error *error)
 {
+    struct chardev *base = find_shared(machine, description);
     if (machine->chardev_count == MACHINE_BACKENDS_MAX) {
         error_set(error, "more than %d character devices", MACHINE_BACKENDS_MAX);
         return NULL;
     }
-    struct chardev *chardev = chardev_open(description, on_escape, machine, error);
+    struct chardev *chardev =
+        base ? chardev_share(base, error) : chardev_open(description, on_escape, machine, error);
     if (chardev) {
         chardev_hold(chardev, true); /* until the guest runs */
         machine->chardevs[machine->chardev_count++] = chardev;
     }
-    if (chardev && chardev_has_escapes(description))
+    if (chardev && !base && chardev_has_escapes(description))
         machine->console = chardev;
     return chardev;
 }
@@ -88,6 +100,8 @@ bool machine_open_spare_serials(struct machine *machine, struct error *error)
     static const struct chardev_front nobody = { spare_can_receive, spare_receive, NULL, NULL };
     for (int n = (int)machine->serials_used - 1; n < MACHINE_SPARE_SERIALS; n++) {
         const char *description = n < 0 ? machine->config.serial : machine->config.spare_serials[n];
+        if (description && find_shared(machine, description))
+            continue; /* nobody would read its keys */
         struct chardev *chardev = description ? machine_open_chardev(machine, description, error) : NULL;
         if (description && !chardev)
             return false;

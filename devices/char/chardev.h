@@ -57,6 +57,7 @@ struct chardev {
     const char *description; /* as given to chardev_open(), whose caller keeps it */
     bool has_log;            /* `log` gets a copy of what is written */
     int log;
+    struct chardev *share_of;   /* chardev_share() made it; NULL: it is a backend of its own */
     char host[128];             /* pty: the terminal's name; else "" */
     struct chardev_front front; /* set once, before the machine runs, by chardev_attach() */
     /* The monitor behind Ctrl-A C, for backends with escapes. Keys go either to the monitor or to the front
@@ -110,6 +111,13 @@ int chardev_take_fd(struct chardev *chardev);
  * and Ctrl-A C. Returns NULL and fills *error. */
 struct chardev *chardev_open(const char *description, chardev_escape_fn *escape, void *opaque,
                              struct error *error);
+
+/* Makes another user's end of a backend with escapes: what is written goes to the same place, and Ctrl-A C
+ * takes the keys from the monitor to each user in turn, then to the monitor again. The last one that is
+ * attached has the keys first. To be made before the guest runs, and used no longer than `base`. Returns NULL
+ * and fills *error. */
+#define CHARDEV_SHARES 3u
+struct chardev *chardev_share(struct chardev *base, struct error *error);
 
 /* The key before those commands; 0: Ctrl-A. Before the first backend is made. */
 void chardev_set_escape(uint8_t key);

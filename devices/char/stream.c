@@ -195,7 +195,15 @@ static void tell_end(struct chardev_stream *stream)
     front_event(stream, CHARDEV_EVENT_CLOSED);
 }
 
-static void deliver(struct chardev_stream *stream)
+void stream_tell_opened(struct chardev_stream *share, bool opened)
+{
+    if (opened && !share->opened)
+        front_event(share, CHARDEV_EVENT_OPENED);
+    share->end_waits = !opened && share->opened;
+    share->opened |= opened;
+}
+
+void stream_deliver(struct chardev_stream *stream)
 {
     while (stream->break_waits || stream->in_count) {
         bool (*give)(struct chardev_stream *) = stream->break_waits ? give_break : give_some;
@@ -230,17 +238,21 @@ static void help(struct chardev_stream *stream)
     output_append(stream, (const uint8_t *)text, STREAM_BUFFER - stream->out_count < length ? 0 : length);
 }
 
-/* Ctrl-A C: the keys change between front end and monitor. Without a monitor, the owner of the backend is
- * told. */
+/* Ctrl-A C: the keys go from the monitor to the front end, to each share in turn, and to the monitor again.
+ * If there is nobody but the front end, the owner of the backend is told. */
 static void switch_sides(struct chardev_stream *stream)
 {
     const struct chardev_front *monitor = &stream->chardev.monitor;
-    if (!atomic_load(&stream->chardev.has_monitor)) {
-        if (stream->escape)
-            stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_MONITOR);
+    unsigned focus = atomic_load(&stream->focus), shares = atomic_load(&stream->share_count);
+    bool has_monitor = atomic_load(&stream->chardev.has_monitor);
+    if (!has_monitor && !shares && stream->escape)
+        stream->escape(stream->escape_opaque, CHARDEV_ESCAPE_MONITOR);
+    if (!stream->in_monitor && (focus < shares || !has_monitor)) {
+        atomic_store(&stream->focus, focus < shares ? focus + 1 : 0);
         return;
     }
     stream->in_monitor = !stream->in_monitor;
+    atomic_store(&stream->focus, 0);
     if (monitor->event)
         monitor->event(monitor->opaque, stream->in_monitor ? CHARDEV_EVENT_OPENED : CHARDEV_EVENT_CLOSED);
 }
@@ -253,7 +265,7 @@ static void escape_key(struct chardev_stream *stream, uint8_t key)
     case 'H':
     case '?': help(stream); break;
     case 'b':
-    case 'B': stream->break_waits = true; break; /* deliver() comes next */
+    case 'B': stream_focus(stream)->break_waits = true; break; /* stream_deliver() comes next */
     case 'c':
     case 'C': switch_sides(stream); break;
     case 'x':
@@ -278,6 +290,7 @@ static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size
 {
     size_t kept = 0;
     for (size_t i = 0; i < length; i++) {
+        struct chardev_stream *focus = stream_focus(stream);
         if (!stream->escaped && bytes[i] == escape_code) {
             stream->escaped = true;
             continue;
@@ -286,6 +299,8 @@ static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size
             escape_key(stream, bytes[i]);
         else if (stream->in_monitor)
             give_monitor(stream, bytes[i]);
+        else if (focus != stream)
+            stream_share_put(focus, bytes[i]);
         else
             bytes[kept++] = bytes[i];
         stream->escaped = false;
@@ -296,8 +311,10 @@ static size_t filter_escapes(struct chardev_stream *stream, uint8_t *bytes, size
 /* How much to read now; 0 if the front end (or, with escapes, the buffer) has no room. */
 static size_t input_wanted(struct chardev_stream *stream)
 {
-    if (stream->escapes || stream->is_datagram)
-        return STREAM_BUFFER - stream->in_count;
+    if (stream->escapes || stream->is_datagram) {
+        size_t room = STREAM_BUFFER - stream->in_count, others = stream_share_room(stream);
+        return room < others ? room : others;
+    }
     if (stream->in_count)
         return 0;
     pthread_mutex_lock(&stream->chardev.hold_lock);
@@ -316,7 +333,8 @@ static void input_end(struct chardev_stream *stream)
 {
     chardev_close_fds(&stream->chardev);
     stream->end_waits = !stream->is_pty && stream->opened;
-    deliver(stream);
+    stream_shares_deliver(stream);
+    stream_deliver(stream);
     if (stream->closed) {
         stream->closed(stream);
     } else {
@@ -332,8 +350,9 @@ static void input_event(void *opaque, short revents)
     size_t wanted = input_wanted(stream);
     if (!wanted) {
         io_watch_set(stream->loop, &stream->in, atomic_load(&stream->in_fd), 0);
-        /* If the front end got room after it was asked, nobody was watching for that: ask again. */
-        if (!atomic_load(&stream->stalled))
+        /* If the front end got room after it was asked, nobody was watching for that: ask again. A share
+         * says so itself. */
+        if (!atomic_load(&stream->stalled) && stream_share_room(stream))
             io_loop_run(stream->loop, &stream->input_job);
         return;
     }
@@ -363,7 +382,8 @@ static void input_event(void *opaque, short revents)
         return;
     }
     stream->in_count += stream->escapes ? filter_escapes(stream, to, (size_t)n) : (size_t)n;
-    deliver(stream);
+    stream_deliver(stream);
+    stream_shares_deliver(stream);
 }
 
 /* The front end has room, or there are new descriptors. */
@@ -373,7 +393,7 @@ static void input_job(void *opaque)
     int fd = atomic_load(&stream->in_fd);
     if (!atomic_load(&stream->attached))
         return;
-    deliver(stream);
+    stream_deliver(stream);
     if (fd >= 0)
         tell_end(stream); /* the next one is there already */
     if (fd >= 0 && !stream->opened) {
@@ -381,6 +401,9 @@ static void input_job(void *opaque)
         stream->peer = (struct peer_check){ 0 };
         front_event(stream, CHARDEV_EVENT_OPENED);
     }
+    if (stream->chardev.share_of)
+        stream_share_ready(stream);
+    stream_shares_deliver(stream);
     if (fd >= 0)
         io_watch_set(stream->loop, &stream->in, fd, POLLIN);
 }
@@ -443,6 +466,7 @@ void stream_disconnect(struct chardev_stream *stream)
 void stream_destroy(struct chardev_stream *stream)
 {
     atomic_store(&stream->closing, true);
+    stream_shares_leave(stream);
     io_watch_remove(stream->loop, &stream->in);
     io_job_cancel(stream->loop, &stream->input_job);
     pthread_mutex_lock(&stream->out_lock);

@@ -45,6 +45,12 @@ struct chardev_stream {
     chardev_escape_fn *escape;
     void *escape_opaque;
 
+    /* Ends for further users (share.c), which have no descriptors of their own. */
+    struct chardev_stream *shares[CHARDEV_SHARES];
+    atomic_uint share_count; /* set after `shares` */
+    atomic_uint focus;       /* who gets the keys if the monitor does not: 0 the stream, n shares[n - 1] */
+    bool base_gone;          /* of a share; [out_lock] */
+
     /* Output: protected by the lock. */
     pthread_mutex_t out_lock;
     int out_fd; /* -1: there is no peer, and bytes are dropped */
@@ -67,6 +73,21 @@ void stream_destroy(struct chardev_stream *stream);
 void stream_write(struct chardev *chardev, const uint8_t *bytes, size_t length);
 void stream_input_ready(struct chardev *chardev);
 void stream_hurry(struct chardev *chardev, bool on);
+
+/* Gives the front end of a share what waits for it. I/O thread. */
+void stream_deliver(struct chardev_stream *stream);
+/* For the front end of a share: whether there is another end of the line. I/O thread. */
+void stream_tell_opened(struct chardev_stream *share, bool opened);
+/* share.c, for the stream that is shared; I/O thread. The one that gets the keys; how much the fullest of all
+ * still takes; a byte for a share; whether there is a peer, and what waits for all of them. */
+struct chardev_stream *stream_focus(struct chardev_stream *stream);
+size_t stream_share_room(const struct chardev_stream *stream);
+void stream_share_put(struct chardev_stream *share, uint8_t byte);
+void stream_shares_deliver(struct chardev_stream *stream);
+/* The stream is about to go. Any thread. */
+void stream_shares_leave(struct chardev_stream *stream);
+/* A share has room again: the stream may read on. */
+void stream_share_ready(struct chardev_stream *share);
 
 /* descriptors.c: as read(), but descriptors may come along with the bytes, and wait for chardev_take_fd(). */
 ssize_t chardev_receive(struct chardev *chardev, int fd, uint8_t *to, size_t wanted);

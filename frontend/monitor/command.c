@@ -63,6 +63,8 @@ const struct monitor_command monitor_commands[] = {
     { "info qtree", NULL, "query-qtree", "", "the devices of the board", HOLD, monitor_qtree, NULL },
     { "info chardev", NULL, "query-chardev", "", "the character devices", 0, monitor_chardev,
       monitor_print_chardev },
+    { "query-chardev-backends", NULL, "query-chardev-backends", "", "the kinds of -chardev", MONITOR_PROGRAMS,
+      monitor_chardev_kinds, NULL },
     { "ringbuf_read", NULL, "ringbuf-read", "device:s size:i format:s?",
       "takes bytes out of a -chardev ringbuf", 0, monitor_ringbuf_read, monitor_print_lines },
     { "info sandbox", NULL, NULL, "", "what confines the emulator", 0, monitor_sandbox, monitor_print_lines },

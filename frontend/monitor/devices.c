@@ -369,7 +369,7 @@ bool monitor_chardev(struct monitor_call *call)
     for (unsigned i = 0; (chardev = machine_chardev(call->machine, i)); i++) {
         /* A virtio console into which nothing was plugged has a device of its own, which no option made. */
         bool serial = chardev->description == options->machine.serial;
-        if (serial || id_of(options, chardev->description))
+        if (!chardev->share_of && (serial || id_of(options, chardev->description)))
             put_chardev(call, chardev, chardev->description, "serial0");
     }
     for (unsigned i = 0; i < options->monitor_count; i++) {
@@ -379,6 +379,17 @@ bool monitor_chardev(struct monitor_call *call)
             put_chardev(call, i < monitors->count ? monitors->list[i]->chardev : NULL,
                         options->monitors[i].chardev, label);
     }
+    return true;
+}
+
+/* As on QEMU, the multiplexer of mux=on is in the list. */
+bool monitor_chardev_kinds(struct monitor_call *call)
+{
+    const char *name;
+    call->result = json_object_new_array();
+    monitor_put_text(monitor_add_row(call->result), "name", "mux");
+    for (unsigned n = 0; (name = options_chardev_kind(n)); n++)
+        monitor_put_text(monitor_add_row(call->result), "name", name);
     return true;
 }
 

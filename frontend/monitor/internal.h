@@ -101,7 +101,7 @@ monitor_print_fn monitor_print_status, monitor_print_version, monitor_print_cpus
 monitor_run_fn monitor_replay, monitor_timeline, monitor_timeline_svg, monitor_record;
 monitor_print_fn monitor_print_replay;
 /* devices.c */
-monitor_run_fn monitor_block, monitor_pci, monitor_chardev, monitor_ringbuf_read;
+monitor_run_fn monitor_block, monitor_pci, monitor_chardev, monitor_chardev_kinds, monitor_ringbuf_read;
 monitor_print_fn monitor_print_block, monitor_print_pci, monitor_print_chardev;
 /* Adds what programs read about how an image is opened. */
 void monitor_put_settings(struct json_object *medium, const struct blockdev_config *config,

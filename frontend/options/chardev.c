@@ -101,6 +101,11 @@ static const struct backend *find_backend(const char *name)
     return NULL;
 }
 
+const char *options_chardev_kind(unsigned number)
+{
+    return number < BACKEND_COUNT ? backends[number].name : NULL;
+}
+
 static bool check_keys(const struct backend *backend, const struct option_pairs *pairs, const char *flag,
                        struct error *error)
 {

@@ -248,28 +248,39 @@ static bool join_serial(struct options *options, struct error *error)
     return machine->serial != NULL;
 }
 
+/* A user of the terminal; those that share a chardev with mux=on (*shared) count once. */
+static unsigned count_terminal(const char *chardev, const char **shared)
+{
+    if (!chardev || !chardev_is_stdio(chardev) || chardev == *shared)
+        return 0;
+    if (chardev_has_escapes(chardev))
+        *shared = chardev;
+    return 1;
+}
+
 /* Returns how many of the device's ports use stdio. */
-static unsigned uses_stdio(const struct machine_plug *device)
+static unsigned uses_stdio(const struct machine_plug *device, const char **shared)
 {
     unsigned users = 0;
     for (unsigned n = 0; n < device->port_count; n++)
-        users += chardev_is_stdio(device->ports[n].chardev);
+        users += count_terminal(device->ports[n].chardev, shared);
     return users;
 }
 
 unsigned options_count_terminals(const struct options *options)
 {
-    unsigned users = chardev_is_stdio(options->machine.serial);
+    const char *shared = NULL;
+    unsigned users = count_terminal(options->machine.serial, &shared);
     users += options->machine.gdb && strncmp(options->machine.gdb, "stdio", 5) == 0;
     for (unsigned i = 0; i < options->machine.board->virtio_slots; i++)
-        users += uses_stdio(&options->machine.virtio[i]);
+        users += uses_stdio(&options->machine.virtio[i], &shared);
     for (unsigned i = 0; i < options->machine.pci_count; i++)
-        users += uses_stdio(&options->machine.pci[i].plug);
+        users += uses_stdio(&options->machine.pci[i].plug, &shared);
     for (unsigned i = 0; i < MACHINE_SPARE_SERIALS; i++)
-        users += options->machine.spare_serials[i] && chardev_is_stdio(options->machine.spare_serials[i]);
+        users += count_terminal(options->machine.spare_serials[i], &shared);
     const char *semihosting = options->machine.semihosting.chardev;
     if (semihosting && strcmp(semihosting, options->machine.serial) != 0)
-        users += chardev_is_stdio(semihosting);
+        users += count_terminal(semihosting, &shared);
     for (unsigned i = 0; i < options->monitor_count; i++)
         users += options->monitors[i].is_stdio && !options->monitors[i].console;
     return users;

@@ -404,6 +404,8 @@ bool options_only_keys(const struct option_pairs *pairs, const char *const *keys
  * "chardev:ID" as it is. NULL, with *error filled. */
 const char *options_describe_chardev(struct options *options, const char *flag, const char *argument,
                                      struct error *error);
+/* The name of a kind of -chardev; NULL: there are not so many. */
+const char *options_chardev_kind(unsigned number);
 /* Resolves "chardev:ID" into its description; returns other descriptions unchanged. */
 const char *options_find_chardev(const struct options *options, const char *flag, const char *chardev,
                                  struct error *error);

@@ -41,6 +41,8 @@ def questions(qmp):
         return got["return"]
 
     check(ask("query-target") == {"arch": "riscv64"}, "query-target")
+    kinds = [row["name"] for row in ask("query-chardev-backends")]
+    check({"stdio", "socket", "ringbuf", "mux"} <= set(kinds) and len(kinds) == len(set(kinds)), "%r" % kinds)
     boards = {row["name"]: row for row in ask("query-machines")}
     check(boards["virt"]["is-default"] and boards["virt"]["cpu-max"] == 64 and "none" in boards, "query-machines: %r" % boards)
     types = {row["name"]: row for row in ask("qom-list-types")}

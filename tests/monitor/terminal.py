@@ -65,4 +65,22 @@ def no_monitor(rvive):
         check(emulator.wait() == 0, "Ctrl-A X")
 
 
-main(console, editing, no_monitor)
+def shared(rvive):
+    """One terminal for the UART, the monitor and a console without a driver, which has the keys first."""
+    with Emulator(rvive, "-display", "none", "-chardev", "stdio,id=mux,mux=on,signal=off", "-serial", "chardev:mux", "-monitor",
+                  "chardev:mux", "-device", "virtio-serial-device", "-device", "virtconsole,chardev=mux",
+                  terminal=True) as emulator:
+        terminal = emulator.terminal
+        terminal.until("!")
+        terminal.send("lost\x01cinfo status\r")
+        check("lost" not in terminal.until("running"), "the console has the keys first")
+        terminal.until("(rvive) ")
+        terminal.send("\x01cone")
+        terminal.until("one")
+        terminal.send("\x01clost\x01cinfo status\r")
+        check("lost" not in terminal.until("running"), "and after the UART")
+        terminal.send("\x01x")
+        check(emulator.wait() == 0, "Ctrl-A X")
+
+
+main(console, editing, no_monitor, shared)

@@ -209,6 +209,78 @@ START_TEST(test_escapes)
 }
 END_TEST
 
+/* Three users of one terminal: what is written goes out in order, and Ctrl-A C takes the keys round. A user
+ * that takes nothing loses no key, and does not keep the others' from them. */
+START_TEST(test_shares)
+{
+    struct slow_front fronts[3];
+    struct chardev *ends[3];
+    struct error error;
+    int in[2];
+    ck_assert_int_eq(pipe(in), 0);
+    dup2(in[0], 0);
+    ends[0] = open_ok("mon:stdio", note_escape, NULL);
+    slow_init(&fronts[0], ends[0], 16);
+    for (unsigned n = 1; n < 3; n++) {
+        ends[n] = chardev_share(ends[0], &error);
+        ck_assert_ptr_nonnull(ends[n]);
+        slow_init(&fronts[n], ends[n], n == 2 ? 0 : 16);
+    }
+    atomic_store(&escapes[CHARDEV_ESCAPE_MONITOR], 0);
+    static const char keys[] = "last\1cfirst\1cnext\1\1\1clast";
+    ck_assert_int_eq(write(in[1], keys, strlen(keys)), strlen(keys));
+    FAKE_WAIT(slow_drain(&fronts[0], ends[0]) == 5 && slow_drain(&fronts[1], ends[1]) == 5);
+    ck_assert_mem_eq(fronts[0].bytes, "first", 5);
+    ck_assert_mem_eq(fronts[1].bytes, "next\1", 5);
+    ck_assert_uint_eq(slow_drain(&fronts[2], ends[2]), 0);
+    pthread_mutex_lock(&fronts[2].lock);
+    fronts[2].room = 3;
+    pthread_mutex_unlock(&fronts[2].lock);
+    chardev_input_ready(ends[2]);
+    FAKE_WAIT(slow_drain(&fronts[2], ends[2]) == 8);
+    ck_assert_mem_eq(fronts[2].bytes, "lastlast", 8);
+    ck_assert_int_eq(escapes[CHARDEV_ESCAPE_MONITOR], 0);
+    for (unsigned n = 0; n < 3; n++) { /* the backend goes first, as in a machine */
+        chardev_destroy(ends[n]);
+        slow_destroy(&fronts[n]);
+    }
+}
+END_TEST
+
+/* More than the buffers hold, for a share that is slow, until the input ends. */
+START_TEST(test_share_load)
+{
+    struct slow_front front, share_front;
+    struct chardev *more[CHARDEV_SHARES];
+    struct error error;
+    int in[2];
+    ck_assert_int_eq(pipe(in), 0);
+    dup2(in[0], 0);
+    struct sender sender = { in[1], random_bytes("share", 2) };
+    struct chardev *chardev = open_ok("mon:stdio", note_escape, NULL),
+                   *share = chardev_share(chardev, &error);
+    pthread_t thread;
+    slow_init(&front, chardev, 16);
+    slow_init(&share_front, share, 5000);
+    pthread_create(&thread, NULL, send_all, &sender);
+    drain_all(&share_front, share);
+    pthread_join(thread, NULL);
+    ck_assert_mem_eq(share_front.bytes, sender.bytes, LOAD);
+    ck_assert_uint_eq(slow_drain(&front, chardev), 0);
+    for (unsigned n = 1; n < CHARDEV_SHARES; n++)
+        ck_assert_ptr_nonnull(more[n] = chardev_share(chardev, &error));
+    ck_assert_ptr_null(chardev_share(chardev, &error));
+    ck_assert_ptr_nonnull(strstr(error.text, "at most 4"));
+    chardev_destroy(chardev);
+    chardev_destroy(share);
+    for (unsigned n = 1; n < CHARDEV_SHARES; n++)
+        chardev_destroy(more[n]);
+    slow_destroy(&front);
+    slow_destroy(&share_front);
+    free(sender.bytes);
+}
+END_TEST
+
 struct talker {
     struct device *uart;
     atomic_uint written;
@@ -449,6 +521,11 @@ static Suite *suite(void)
     tcase_add_test(c, test_socket);
     tcase_add_test(c, test_socket_without_descriptors);
     tcase_add_test(c, test_bad_descriptions);
+    suite_add_tcase(s, c);
+    c = tcase_create("shares");
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, test_shares);
+    tcase_add_test(c, test_share_load);
     suite_add_tcase(s, c);
     return s;
 }

@@ -135,6 +135,11 @@ START_TEST(multiplexed)
            "virtconsole,chardev=c -mon c");
     ck_assert_uint_eq(options.monitor_count, 1);
     ck_assert(options.monitors[0].console);
+    parsed("-chardev stdio,id=m,mux=on,signal=off -serial chardev:m -monitor chardev:m -device "
+           "virtio-serial-device -device virtconsole,chardev=m -device virtconsole,chardev=m");
+    ck_assert_uint_eq(options.monitor_count, 1);
+    ck_assert(options.monitors[0].console);
+    ck_assert_uint_eq(options_count_terminals(&options), 1);
     parsed("-serial none -chardev stdio,mux=on,id=c -mon c"); /* the monitor is the only user */
     ck_assert(!options.monitors[0].console && options.monitors[0].is_stdio);
 }
