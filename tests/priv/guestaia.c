@@ -309,6 +309,45 @@ static void test_virtual(void)
 #define BIT(n)   (1u << ((n)-32))
 #endif
 
+/* The guest enables interrupts itself, in code that is translated: the interrupt comes at once, not when
+ * something else lets the hart look. */
+static void check_enabling(uint32_t insn, const char *name)
+{
+    code_begin();
+    emit(insn);
+    for (unsigned i = 0; i < 16; i++)
+        emit(NOP);
+    emit(insn_i(0x13, 0, A1, A1, -1));
+    emit(0xfe059ee3u); /* bnez a1, -4 */
+    for (unsigned i = 0; i < 4; i++)
+        emit(NOP);
+    struct guest_trap trap = guest_code(MODE_S, ARGS(STATUS_SIE, 100000));
+    check_cause(&trap.trap, INTERRUPT(21), name);
+}
+
+static void test_enabling(void)
+{
+    const uintptr_t fp_on = STATUS_FS_INITIAL;
+    const uintptr_t before = run_status;
+    run_status |= 0x6600; /* FS and VS: then translated code changes sstatus itself */
+    csr_write(HVICTL, VTI | IPRIOM | IID(21) | 9);
+    csr_write(CSR_VSSTATUS, fp_on);
+    check_enabling(CSRRSI(ZERO, CSR_SSTATUS, STATUS_SIE), "hvictl-enabled");
+    csr_write(CSR_VSSTATUS, fp_on);
+    check_enabling(CSRRS(ZERO, CSR_SSTATUS, A0), "hvictl-enabled-by-register");
+    csr_write(HVICTL, 0);
+    csr_write(HVIEN, LOCAL);
+    csr_write(CSR_HVIP, LOCAL);
+    csr_write(CSR_VSIE, LOCAL);
+    csr_write(CSR_VSSTATUS, fp_on);
+    check_enabling(CSRRSI(ZERO, CSR_SSTATUS, STATUS_SIE), "hvip-enabled");
+    csr_write(CSR_VSSTATUS, 0);
+    csr_write(CSR_HVIP, 0);
+    csr_write(CSR_VSIE, 0);
+    csr_write(HVIEN, 0);
+    run_status = before;
+}
+
 static void test_stateen(void)
 {
     static const struct {
@@ -359,6 +398,7 @@ void test_main(void)
     test_traps();
     test_top();
     test_injection();
+    test_enabling();
     test_virtual();
     test_stateen();
 }

@@ -177,13 +177,21 @@ static void set_sstatus(struct t1 *t)
     t1_set(t, X86_RAX);
 }
 
-/* Interrupts become enabled: if one is pending, the handler takes it. Uses rcx. */
+/* Interrupts become enabled: if one is pending, or may be by Smaia's registers, which are no lines of the
+ * hart (trap_wakes()), the handler takes it. Uses rcx. */
 static void look_at_pending(struct t1 *t, struct t1_cold **cold)
 {
     struct x86_emit *e = &t->e;
     x86_load(e, 32, X86_RCX, HART_MEM(irq_lines));
     x86_op_mem(e, X86_OR, 32, X86_RCX, HART_MEM(irq_soft));
     x86_op_mem(e, X86_AND, 32, X86_RCX, HART_MEM(mie));
+    csr_handler_if(t, cold, x86_jcc(e, X86_NE));
+    if (!t->hart->aia.on)
+        return;
+    x86_load(e, 64, X86_RCX, HART_MEM(aia.mvien));
+    x86_op_mem(e, X86_OR, 64, X86_RCX, HART_MEM(aia.hvien));
+    csr_handler_if(t, cold, x86_jcc(e, X86_NE));
+    x86_mem_op_imm(e, X86_CMP, 32, HART_MEM(aia.hvictl), 0);
     csr_handler_if(t, cold, x86_jcc(e, X86_NE));
 }
 
