@@ -54,6 +54,9 @@ exec "$work/bin/rvive" "\$@" -sandbox on,folder=$work/data,folder=$lib
 END
 chmod 755 "$work/bin/qemu-system-riscv64"
 
+# Displays have ports that no other test, and no connection of the host, takes.
+printf 'remote_display_port_min = 61000\nremote_display_port_max = 61099\n' >"$work/config/libvirt/qemu.conf"
+
 # The guest: it says which keys it gets and which lines, and powers off when its power button is pressed.
 cat >"$work/root/run.sh" <<'END'
 mkdir -p /var/run /var/log
@@ -114,6 +117,10 @@ $(for _ in 1 2 3 4 5 6 7 8; do echo "    <controller type='pci' model='pcie-root
     <interface type='user'>
       <model type='virtio'/>
     </interface>
+    <interface type='user'>
+      <model type='e1000'/>
+    </interface>
+    <watchdog model='i6300esb' action='reset'/>
     <rng model='virtio'>
       <rate bytes='1024' period='1000'/>
       <backend model='random'>/dev/urandom</backend>
@@ -233,7 +240,11 @@ answers "Capacity: *100663296"
 tries "domblkstat guest vda"
 answers "rd_bytes [1-9]"
 tries "setmem guest 200M --live" "dommemstat guest --period 2 --live" "dommemstat guest" "blkdeviotune guest vda" \
-    "qemu-monitor-command guest --hmp info_pci"
+    "qemu-monitor-command guest --hmp info pci"
+answers "PCI bridge"
+tries "attach-disk guest $work/data/hot.img sdb --targetbus scsi --live" "domblkinfo guest sdb"
+answers "Capacity: *1048576"
+tries "detach-disk guest sdb --live"
 tries "change-media guest sda $work/data/two.iso --update --live" "domblkinfo guest sda"
 answers "Capacity: *131072"
 tries "change-media guest sda --eject --live" "change-media guest sda $work/data/one.iso --insert --live" \
