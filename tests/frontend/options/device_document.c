@@ -7,6 +7,7 @@
  * Without FILE it prints the document. With FILE it checks whether the file is equal to the document, and if
  * not prints the first difference (exit status 1). A model without facts, or facts without a model, fail.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +20,23 @@ static const struct facts {
     const char *name, *source, *specification, *seen, *absent, *saved;
 } all_facts[] = {
 #define FACTS(...) { __VA_ARGS__ },
+#define BOARD_FACTS(...)
 #include "devices/catalog/facts.def"
 #undef FACTS
+#undef BOARD_FACTS
 };
 #define FACTS_COUNT (sizeof(all_facts) / sizeof(all_facts[0]))
+
+static const struct board_facts {
+    const char *name, *boards, *source, *specification, *seen, *absent;
+} board_facts[] = {
+#define FACTS(...)
+#define BOARD_FACTS(...) { __VA_ARGS__ },
+#include "devices/catalog/facts.def"
+#undef FACTS
+#undef BOARD_FACTS
+};
+#define BOARD_FACTS_COUNT (sizeof(board_facts) / sizeof(board_facts[0]))
 
 static bool on_mmio(const struct device_model *model)
 {
@@ -42,18 +56,62 @@ static const struct device_model *model_of(const struct facts *facts)
 
 /* ---- What must be there -------------------------------------------------------------------------------- */
 
-static bool source_names(const char *root, const struct facts *facts)
+static bool file_has(const char *root, const char *source, const char *text)
 {
-    char path[512], line[512], quoted[64];
+    char path[512], line[512];
     bool found = false;
-    snprintf(path, sizeof(path), "%s/%s", root, facts->source);
-    snprintf(quoted, sizeof(quoted), "\"%s\"", facts->name);
+    snprintf(path, sizeof(path), "%s/%s", root, source);
     FILE *file = fopen(path, "r");
     while (file && !found && fgets(line, sizeof(line), file))
-        found = strstr(line, quoted) != NULL;
+        found = strstr(line, text) != NULL;
     if (file)
         fclose(file);
     return found;
+}
+
+static bool source_names(const char *root, const struct facts *facts)
+{
+    char quoted[64];
+    snprintf(quoted, sizeof(quoted), "\"%s\"", facts->name);
+    return file_has(root, facts->source, quoted);
+}
+
+#define BOARD_DEVICES "devices/platform"
+#define BOARD_MARK    "struct device_ops " /* in each file that has a device of the bus */
+static bool has_board_facts(const char *source)
+{
+    for (size_t n = 0; n < BOARD_FACTS_COUNT; n++)
+        if (strcmp(board_facts[n].source, source) == 0)
+            return true;
+    return false;
+}
+
+static bool boards_are_complete(const char *root)
+{
+    char path[512];
+    bool complete = true;
+    snprintf(path, sizeof(path), "%s/" BOARD_DEVICES, root);
+    DIR *folder = opendir(path);
+    if (!folder)
+        return false;
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        char source[300];
+        const char *end = strrchr(entry->d_name, '.');
+        snprintf(source, sizeof(source), BOARD_DEVICES "/%s", entry->d_name);
+        if (!end || strcmp(end, ".c") != 0 || !file_has(root, source, BOARD_MARK) || has_board_facts(source))
+            continue;
+        fprintf(stderr, "facts.def: %s has no row\n", source);
+        complete = false;
+    }
+    closedir(folder);
+    for (size_t n = 0; n < BOARD_FACTS_COUNT; n++) {
+        if (!file_has(root, board_facts[n].source, BOARD_MARK)) {
+            fprintf(stderr, "facts.def: %s: %s is not there, or no device\n", board_facts[n].name,
+                    board_facts[n].source);
+            complete = false;
+        }
+    }
+    return complete;
 }
 
 static bool is_complete(const char *root)
@@ -153,6 +211,17 @@ static void put_specifications(FILE *out)
                 all_facts[n].seen, all_facts[n].absent);
 }
 
+static void put_board_devices(FILE *out)
+{
+    fprintf(out, "| Name | Boards | Source | Specification | Seen in use by | Not there |\n"
+                 "|---|---|---|---|---|---|\n");
+    for (size_t n = 0; n < BOARD_FACTS_COUNT; n++) {
+        const struct board_facts *facts = &board_facts[n];
+        fprintf(out, "| %s | %s | `%s` | %s | %s | %s |\n", facts->name, facts->boards, facts->source,
+                facts->specification, facts->seen, facts->absent);
+    }
+}
+
 static void put_default(FILE *out, const struct device_key *key)
 {
     if (key->needed)
@@ -236,6 +305,11 @@ static void put_document(FILE *out)
             "- **Not there**: parts of the specification that the device does not offer. \"-\": no gap is "
             "known.\n\n");
     put_specifications(out);
+    fprintf(out, "\n## Devices of the boards\n\n"
+                 "`-M help` lists the boards; `machine/boards/` has the addresses. All of these are saved. "
+                 "`-M dt,dtb=FILE` makes those that a\ndevice tree names "
+                 "([legacy.md](legacy.md#a-board-by-its-device-tree)).\n\n");
+    put_board_devices(out);
     fprintf(out, "\n");
     put_all_keys(out);
     fprintf(out, "\nKeys of QEMU that have only one value here (`rombar=`, `page-per-vq=off` and others) are "
@@ -250,7 +324,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: device_document ROOT [FILE]\n");
         return 2;
     }
-    if (!is_complete(argv[1]))
+    if (!is_complete(argv[1]) || !boards_are_complete(argv[1]))
         return 1;
     FILE *out = open_memstream(&text, &size);
     if (!out)
