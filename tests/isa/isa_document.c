@@ -14,6 +14,7 @@
 #include "dbt/ir/ir.h"
 #include "dbt/x86/t1/t1.h"
 #include "tests/diff/snippet.h"
+#include "tests/document.h"
 
 /* Facts that are in no other table: the version of the specification, and the tests other than those that
  * every instruction has (test_isa_*, test_diff). A name is one of ctest's, without the tier and the XLEN. */
@@ -259,26 +260,6 @@ static bool put_document(FILE *out)
     return complete;
 }
 
-/* Reports the first line that differs. */
-static bool is_current(const char *made, const char *path)
-{
-    FILE *file = fopen(path, "r");
-    char line[2048];
-    bool same = file != NULL;
-    for (unsigned number = 1; same && fgets(line, sizeof(line), file); number++) {
-        size_t length = strlen(line);
-        same = strncmp(made, line, length) == 0;
-        made += same ? length : 0;
-        if (!same)
-            fprintf(stderr, "%s:%u: %s", path, number, line);
-    }
-    if (file)
-        fclose(file);
-    if (!same || *made)
-        fprintf(stderr, "%s is not what the tables say: run isa_document > %s\n", path, path);
-    return same && !*made;
-}
-
 int main(int argc, char **argv)
 {
     char *text = NULL;
@@ -290,7 +271,7 @@ int main(int argc, char **argv)
     bool good = put_document(out);
     fclose(out);
     if (argc > 1)
-        good = is_current(text, argv[1]) && good;
+        good = document_is_current(text, argv[1], "isa_document") && good;
     else
         good = fputs(text, stdout) != EOF && good;
     free(text);
