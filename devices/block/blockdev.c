@@ -54,6 +54,10 @@ static struct blockdev *open_format(struct blockfile *file, const struct blockde
                   config->path, format);
         return NULL;
     }
+    if (config->backing) {
+        error_set(error, "%s: is a raw image, which has no backing file", config->path);
+        return NULL;
+    }
     struct blockdev *raw = blockdev_raw_create(file, config, !config->format, error);
     if (raw && !config->format && config->depth)
         log_warn("%s: is taken for a raw image: the image above it does not say its format", config->path);

@@ -46,16 +46,19 @@ bool monitor_device_del(struct monitor_call *call)
     return result == MACHINE_UNPLUG_ASKED;
 }
 
-/* Can the file of the node be opened? False, with call->error filled and errno set. */
-static bool check_file(struct monitor_call *call, const struct options_drive *node)
+/* Can the files of the node, and of what is below it, be opened? False, with call->error filled and errno
+ * set. */
+static bool check_files(struct monitor_call *call, const struct options_drive *node)
 {
-    const char *path = node->blockdev.path;
-    bool handed_over = !path || strncmp(path, "/dev/fdset/", strlen("/dev/fdset/")) == 0;
-    int fd = handed_over ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0)
+    for (const struct blockdev_config *image = &node->blockdev; image; image = image->backing) {
+        if (!image->path || strncmp(image->path, "/dev/fdset/", strlen("/dev/fdset/")) == 0)
+            continue;
+        int fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+            return error_set(&call->error, "Could not open '%.200s': %s", image->path, strerror(errno));
         close(fd);
-    return handed_over || fd >= 0 ||
-           error_set(&call->error, "Could not open '%.200s': %s", path, strerror(errno));
+    }
+    return true;
 }
 
 bool monitor_blockdev_add(struct monitor_call *call)
@@ -66,7 +69,7 @@ bool monitor_blockdev_add(struct monitor_call *call)
     if (!text || !options_add_node(call->changeable, text, &call->error))
         return false;
     const struct options_drive *node = options_find_node(call->changeable, name);
-    if (!node || check_file(call, node))
+    if (!node || check_files(call, node))
         return true;
     monitor_add_image_hint(call);
     options_remove_node(call->changeable, name, &ignored);
@@ -94,7 +97,9 @@ static uint64_t size_of(struct monitor_call *call, const struct options_drive *n
 /* A file that is not a part of another node is used as a raw image. */
 static const char *driver_of(const struct options_drive *node)
 {
-    return node->owner || node->file ? "file" : node->blockdev.format ? node->blockdev.format : "raw";
+    return (node->owner && !node->inner) || node->file ? "file"
+           : node->blockdev.format                     ? node->blockdev.format
+                                                       : "raw";
 }
 
 static void put_image(struct monitor_call *call, struct json_object *row, const struct options_drive *node)

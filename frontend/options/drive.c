@@ -111,23 +111,53 @@ static bool take_aio(struct options *options, void *item, const char *value, str
            options_bad_value(error, "aio", value, "threads, native, io_uring");
 }
 
-static bool add_drive(struct options *options, const char *flag, const struct options_drive *drive,
-                      struct error *error)
+static bool check_id(const struct options *options, const char *flag, const char *id, struct error *error)
 {
     for (unsigned i = 0; i < options->drive_count; i++) {
-        if (drive->id && options->drives[i].id && strcmp(options->drives[i].id, drive->id) == 0)
-            return error_set(error, "%s: the id %s is taken by another drive", flag, drive->id);
+        if (id && options->drives[i].id && strcmp(options->drives[i].id, id) == 0)
+            return error_set(error, "%s: the id %s is taken by another drive", flag, id);
     }
+    return true;
+}
+
+/* Returns the drive's place in the options; NULL and *error if there is none. */
+static struct options_drive *add_drive(struct options *options, const char *flag,
+                                       const struct options_drive *drive, struct error *error)
+{
+    if (!check_id(options, flag, drive->id, error))
+        return NULL;
     unsigned place = 0; /* one that blockdev-del has left, or a new one */
     while (place < options->drive_count && !options->drives[place].gone)
         place++;
-    if (place == OPTIONS_ITEMS_MAX)
-        return error_set(error, "%s: too many drives", flag);
+    if (place == OPTIONS_ITEMS_MAX) {
+        error_set(error, "%s: too many drives", flag);
+        return NULL;
+    }
     options->drives[place] = *drive;
     if (place == options->drive_count)
         options->drive_count++;
-    return true;
+    return &options->drives[place];
 }
+
+/* Moves the pairs that describe the image below in place (backing.driver=) from *pairs to *below, without the
+ * beginning of their keys. */
+static void split_backing(struct option_pairs *pairs, struct option_pairs *below)
+{
+    static const char prefix[] = "backing.";
+    unsigned rest = 0;
+    below->count = 0;
+    for (unsigned n = 0; n < pairs->count; n++) {
+        struct option_pair pair = pairs->pairs[n];
+        if (strncmp(pair.key, prefix, strlen(prefix)) == 0)
+            below->pairs[below->count++] = (struct option_pair){ pair.key + strlen(prefix), pair.value };
+        else
+            pairs->pairs[rest++] = pair;
+    }
+    pairs->count = rest;
+}
+
+static bool add_backing(struct options *options, struct option_pairs *below, struct options_drive *above,
+                        const char *flag, struct error *error);
 
 /* ---- -drive -------------------------------------------------------------------------------------------- */
 
@@ -327,10 +357,12 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         { "aio", take_aio },
         { NULL, NULL },
     };
-    struct option_pairs pairs;
+    struct option_pairs pairs, below;
     struct options_drive drive = { .unit = -1 };
-    if (!option_pairs_split(&pairs, &options->strings, argument, NULL, error) ||
-        !options_take_throttle(&pairs, &drive.blockdev.throttle, "-drive", error) ||
+    if (!option_pairs_split(&pairs, &options->strings, argument, NULL, error))
+        return false;
+    split_backing(&pairs, &below);
+    if (!options_take_throttle(&pairs, &drive.blockdev.throttle, "-drive", error) ||
         !options_take_pairs(options, &pairs, keys, &drive, "-drive", error))
         return false;
     bool empty = !drive.blockdev.path || !*drive.blockdev.path;
@@ -346,14 +378,17 @@ bool options_take_drive(struct options *options, const char *argument, struct er
         return error_set(error, "-drive %s: the banks of flash are unit=0 and unit=1", argument);
     if (drive.interface == OPTIONS_IF_PFLASH && block_throttle_is_given(&drive.blockdev.throttle))
         return error_set(error, "-drive if=pflash: flash has no limits of speed; harts would stand still");
-    return add_drive(options, "-drive", &drive, error);
+    if (below.count && drive.blockdev.format && strcmp(drive.blockdev.format, "qcow2") != 0)
+        return error_set(error, "-drive backing.*: only qcow2 images have a backing file");
+    struct options_drive *made = add_drive(options, "-drive", &drive, error);
+    return made && add_backing(options, &below, made, "-drive", error);
 }
 
 bool options_take_pflash(struct options *options, const char *argument, struct error *error)
 {
     struct options_drive drive = { .interface = OPTIONS_IF_PFLASH, .unit = -1 };
     drive.blockdev = (struct blockdev_config){ .path = argument, .format = "raw" };
-    return add_drive(options, "-pflash", &drive, error);
+    return add_drive(options, "-pflash", &drive, error) != NULL;
 }
 
 /* -hda FILE and the like, QEMU's short ways to disks: the disk is of the board's own kind. */
@@ -362,7 +397,7 @@ static bool add_disk(struct options *options, const char *flag, const char *path
 {
     struct options_drive drive = { .unit = -1, .interface = interface };
     drive.blockdev = (struct blockdev_config){ .path = path, .read_only = read_only, .rule.limited = true };
-    return *path ? add_drive(options, flag, &drive, error)
+    return *path ? add_drive(options, flag, &drive, error) != NULL
                  : error_set(error, "%s: the name of the image is missing", flag);
 }
 
@@ -383,6 +418,7 @@ TAKE_DISK(options_take_sd, "-sd", false, OPTIONS_IF_SD)
 struct node {
     struct options_drive drive; /* must be first; -drive and -blockdev share it */
     const char *driver, *file_node, *file_driver, *backing_node;
+    bool probed; /* below a -drive, which need not say a format: it may have no driver */
 };
 
 #define NODE_TEXT(name, member)                                                                              \
@@ -432,6 +468,11 @@ static bool node_join_file(struct options *options, struct node *node, struct er
         config->cache = file->blockdev.cache;
         config->read_only = config->read_only || file->blockdev.read_only;
     }
+    if (node->backing_node && !*node->backing_node) { /* backing=, null in JSON: none, whatever it names */
+        config->no_backing = true;
+        return strcmp(node->driver, "qcow2") == 0 ||
+               error_set(error, "-blockdev backing=: only qcow2 images have one");
+    }
     if (node->backing_node) {
         const struct options_drive *below = use_node(options, node, node->backing_node, "backing", error);
         if (!below || strcmp(node->driver, "qcow2") != 0)
@@ -446,6 +487,10 @@ static bool node_check(const struct node *node, struct error *error)
     const char *driver = node->driver, *path = node->drive.blockdev.path;
     if (!node->drive.id || !*node->drive.id)
         return error_set(error, "-blockdev driver=%s: node-name=NAME is missing", driver ? driver : "");
+    if (node->probed)
+        return path && !node->file_node && !node->backing_node
+                   ? true
+                   : error_set(error, "-drive backing.file.filename=FILE is missing");
     if (!driver || (strcmp(driver, "file") != 0 && strcmp(driver, "host_device") != 0 &&
                     strcmp(driver, "raw") != 0 && strcmp(driver, "qcow2") != 0))
         return options_bad_value(error, "-blockdev driver", driver, "file, host_device, raw, qcow2");
@@ -462,40 +507,100 @@ static bool node_check(const struct node *node, struct error *error)
     return true;
 }
 
+static const struct options_key node_keys[] = {
+    { "driver", node_driver },
+    { "node-name", node_name },
+    { "filename", take_file },
+    { "file", node_file },
+    { "file.driver", node_file_driver },
+    { "file.filename", take_file },
+    { "backing", node_backing },
+    { "read-only", take_readonly },
+    { "discard", take_discard },
+    { "detect-zeroes", take_detect_zeroes },
+    { "cache.direct", take_direct },
+    { "cache.no-flush", take_no_flush },
+    { "auto-read-only", take_auto_read_only },
+    { "aio", take_aio },
+    { "file.aio", take_aio },
+    { NULL, NULL },
+};
+
+/* Takes a node, and what is described in place below it. */
+static struct options_drive *take_node(struct options *options, struct option_pairs *pairs, struct node *node,
+                                       const char *flag, struct error *error)
+{
+    struct option_pairs below;
+    split_backing(pairs, &below);
+    if (!options_take_pairs(options, pairs, node_keys, node, flag, error) || !node_check(node, error) ||
+        !check_id(options, flag, node->drive.id, error))
+        return NULL;
+    node->drive.blockdev.format = node->probed ? NULL : "raw";
+    node->drive.blockdev.rule.limited = true;
+    node->drive.blockdev.cache = cache_of(&node->drive);
+    bool file =
+        node->driver && (strcmp(node->driver, "file") == 0 || strcmp(node->driver, "host_device") == 0);
+    node->drive.file = file && !node->drive.inner;
+    if (below.count && (node->backing_node || (node->driver && strcmp(node->driver, "qcow2") != 0))) {
+        error_set(error, "%s backing.*: %s", flag,
+                  node->backing_node ? "there is backing=, too" : "only qcow2 images have a backing file");
+        return NULL;
+    }
+    if (!file && !node_join_file(options, node, error))
+        return NULL;
+    struct options_drive *made = add_drive(options, flag, &node->drive, error);
+    if (made && !add_backing(options, &below, made, flag, error)) {
+        *made =
+            (struct options_drive){ .interface = OPTIONS_IF_NONE, .node = true, .used = true, .gone = true };
+        return NULL;
+    }
+    return made;
+}
+
+/* Adds the image below a drive or a node, if it is described in place: a node that goes with the one above
+ * it. Each level has a pair at least, so the number of levels is limited. */
+static bool add_backing(struct options *options, struct option_pairs *below, struct options_drive *above,
+                        const char *flag, struct error *error)
+{
+    char name[32] = "";
+    if (!below->count)
+        return true;
+    for (unsigned n = 0; !*name || options_find_node(options, name); n++)
+        snprintf(name, sizeof(name), "#block%u", n);
+    struct node node = { .probed = !above->node && !option_pairs_get(below, "driver"),
+                         .drive = { .interface = OPTIONS_IF_NONE,
+                                    .unit = -1,
+                                    .node = true,
+                                    .snapshot_off = true,
+                                    .direct = above->direct,
+                                    .no_flush = above->no_flush,
+                                    .used = true,
+                                    .inner = true } };
+    node.drive.id = option_strings_add(&options->strings, name, strlen(name));
+    node.drive.owner = above->node ? above->id : NULL;
+    node.drive.blockdev.read_only = true;
+    if (!node.drive.id)
+        return error_set(error, "out of memory for the options");
+    bool used = above->used;
+    above->used = true; /* what is below cannot be made of it */
+    struct options_drive *made = take_node(options, below, &node, flag, error);
+    above->used = used;
+    if (!made)
+        return false;
+    made->blockdev.read_only = true; /* even if it asks for more, as in QEMU */
+    made->blockdev.rule = above->blockdev.rule;
+    above->blockdev.backing = &made->blockdev;
+    return true;
+}
+
 bool options_take_blockdev(struct options *options, const char *argument, struct error *error)
 {
-    static const struct options_key keys[] = {
-        { "driver", node_driver },
-        { "node-name", node_name },
-        { "filename", take_file },
-        { "file", node_file },
-        { "file.driver", node_file_driver },
-        { "file.filename", take_file },
-        { "backing", node_backing },
-        { "read-only", take_readonly },
-        { "discard", take_discard },
-        { "detect-zeroes", take_detect_zeroes },
-        { "cache.direct", take_direct },
-        { "cache.no-flush", take_no_flush },
-        { "auto-read-only", take_auto_read_only },
-        { "aio", take_aio },
-        { "file.aio", take_aio },
-        { NULL, NULL },
-    };
     struct option_pairs pairs;
     /* -snapshot does not apply to nodes. */
     struct node node = { .drive = {
                              .interface = OPTIONS_IF_NONE, .unit = -1, .node = true, .snapshot_off = true } };
-    if (!option_pairs_split(&pairs, &options->strings, argument, "driver", error) ||
-        !options_take_pairs(options, &pairs, keys, &node, "-blockdev", error) || !node_check(&node, error))
-        return false;
-    node.drive.blockdev.format = "raw";
-    node.drive.blockdev.rule.limited = true;
-    node.drive.blockdev.cache = cache_of(&node.drive);
-    bool file = strcmp(node.driver, "file") == 0 || strcmp(node.driver, "host_device") == 0;
-    node.drive.file = file;
-    return (file || node_join_file(options, &node, error)) &&
-           add_drive(options, "-blockdev", &node.drive, error);
+    return option_pairs_split(&pairs, &options->strings, argument, "driver", error) &&
+           take_node(options, &pairs, &node, "-blockdev", error) != NULL;
 }
 
 /* ---- Flash --------------------------------------------------------------------------------------------- */

@@ -226,6 +226,10 @@ void options_forget_hostfwd(struct options *options, unsigned number, const char
 
 /* ---- Nodes of images ----------------------------------------------------------------------------------- */
 
+static const struct options_drive gone = {
+    .interface = OPTIONS_IF_NONE, .node = true, .used = true, .gone = true
+};
+
 struct options_drive *options_find_node(struct options *options, const char *name)
 {
     for (unsigned n = 0; n < options->drive_count; n++) {
@@ -236,14 +240,22 @@ struct options_drive *options_find_node(struct options *options, const char *nam
     return NULL;
 }
 
-/* The parts of a node that could not be made, or is gone, can be used again. */
+/* The parts of a node that could not be made, or is gone, can be used again; those that were described in it
+ * go with it, and then what is below them. */
 static void release_parts(struct options *options)
 {
-    for (unsigned n = 0; n < options->drive_count; n++) {
-        struct options_drive *drive = &options->drives[n];
-        if (drive->owner && !options_find_node(options, drive->owner)) {
+    bool again = true;
+    while (again) {
+        again = false;
+        for (unsigned n = 0; n < options->drive_count; n++) {
+            struct options_drive *drive = &options->drives[n];
+            if (!drive->owner || options_find_node(options, drive->owner))
+                continue;
+            again |= drive->inner;
+            if (drive->inner)
+                *drive = gone;
             drive->owner = NULL;
-            drive->used = false;
+            drive->used = drive->gone;
         }
     }
 }
@@ -263,7 +275,7 @@ bool options_remove_node(struct options *options, const char *name, struct error
         return error_set(error, "Failed to find node with node-name='%.60s'", name);
     if (drive->used)
         return error_set(error, "Node %.60s is in use", name);
-    *drive = (struct options_drive){ .interface = OPTIONS_IF_NONE, .node = true, .used = true, .gone = true };
+    *drive = gone;
     release_parts(options);
     return true;
 }

@@ -48,6 +48,13 @@ static void add_pair(struct list *list, const char *key, const char *value)
     add(list, value, true);
 }
 
+/* Is it "backing", or ends in ".backing"? */
+static bool is_backing(const char *key)
+{
+    const char *last = strrchr(key, '.');
+    return strcmp(last ? last + 1 : key, "backing") == 0;
+}
+
 static void add_value(struct list *list, const char *key, struct json_object *value, unsigned depth);
 
 static void add_object(struct list *list, const char *key, struct json_object *object, unsigned depth)
@@ -89,7 +96,10 @@ static void add_value(struct list *list, const char *key, struct json_object *va
         else
             add_object(list, key, value, depth + 1);
         break;
-    case json_type_null: break; /* treated as if it were not there */
+    case json_type_null: /* treated as if it were not there, but for an image that is to have none below it */
+        if (is_backing(key))
+            add_pair(list, key, "");
+        break;
     }
 }
 

@@ -120,6 +120,7 @@ struct options_drive {
     bool snapshot_off;                   /* -snapshot does not change the drive */
     bool no_writeback, direct, no_flush; /* cache=, as three switches */
     bool used;
+    bool inner;        /* a node that is described in that above it (backing.driver=), and goes with it */
     bool gone;         /* a node that blockdev-del has removed */
     const char *owner; /* of a node: the node that it is a part of; NULL: none */
 };

@@ -93,6 +93,18 @@ cp absolute.qcow2 guessed.img
 refused "backing=$secret" -drive file=guessed.img,if=virtio
 allowed -drive file=guessed.img,if=virtio,format=raw
 
+# The image below is described on the command line, in place of what the image names; null: there is none.
+nodes=driver=qcow2,node-name=n,file.filename=absolute.qcow2
+allowed -drive file=absolute.qcow2,if=virtio,backing.file.filename=base.raw
+allowed -drive file=absolute.qcow2,if=virtio,backing.driver=raw,backing.file.filename="$work/farther/secret.raw"
+allowed -drive file=chain.qcow2,if=virtio,backing.file.filename=absolute.qcow2,backing="$secret"
+refused "backing=$secret" -drive file=chain.qcow2,if=virtio,backing.file.filename=absolute.qcow2
+refused "no backing file" -drive file=base.raw,if=virtio,backing.file.filename=base.raw
+allowed -blockdev $nodes,backing.driver=raw,backing.file.filename=base.raw -device virtio-blk-device,drive=n
+allowed -blockdev '{"driver":"qcow2","node-name":"n","file":{"driver":"file","filename":"absolute.qcow2"},"backing":null}' \
+    -device virtio-blk-device,drive=n
+refused "none.raw" -blockdev $nodes,backing.driver=raw,backing.file.filename=none.raw -device virtio-blk-device,drive=n
+
 for name in nbd:localhost:10809 'json:{"driver":"file"}' nbd://localhost/x http://localhost/x fat:/etc; do
     overlay protocol.qcow2 "$name" raw
     refused "not a file of this host" -drive file=protocol.qcow2,if=virtio,backing=/

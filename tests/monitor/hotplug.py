@@ -97,6 +97,29 @@ def cold_and_reset(rvive):
         uart.until("+")
 
 
+def below(qmp, missing):
+    """blockdev-add with the image below it described in place, or with none."""
+    null, file = {"driver": "file", "filename": "/dev/null"}, {"driver": "file", "filename": missing}
+
+    def add(backing):
+        return qmp.ask("blockdev-add", driver="qcow2", node_name="top", file=null, backing=backing)
+
+    def nodes():
+        return {row["node-name"]: row for row in qmp.ask("query-named-block-nodes")["return"]}
+
+    for wrong_one in ({"driver": "raw", "file": file}, {"driver": "qcow2", "file": null, "backing": {"driver": "raw", "file": file}}):
+        answer = add(wrong_one)
+        check("Could not open" in answer["error"]["desc"] and nodes() == {}, "no file below: %r, %r" % (answer, nodes()))
+    check(add({"driver": "raw", "node-name": "base", "file": null}) == {"return": {}}, "a backing file in place")
+    found = nodes()
+    check(set(found) == {"top", "base"} and found["top"]["backing_file_depth"] == 1 and found["base"]["ro"] is True and
+          found["base"]["drv"] == "raw", "nodes: %r" % found)
+    check("in use" in qmp.ask("blockdev-del", node_name="base")["error"]["desc"], "blockdev-del of what is below")
+    check(qmp.ask("blockdev-del", node_name="top") == {"return": {}} and nodes() == {}, "both go")
+    check(add(None) == {"return": {}} and nodes()["top"]["backing_file_depth"] == 0, "backing: null")
+    check(qmp.ask("blockdev-del", node_name="top") == {"return": {}} and nodes() == {}, "it goes")
+
+
 def errors(rvive):
     """The classes and texts of QEMU's errors; without power in the slot a device goes at once."""
     emulator = Emulator(rvive, *PORT, *TWO, "-S", "-serial", "null", "-monitor", "unix:@/mon,server=on,wait=off", "-qmp",
@@ -133,6 +156,7 @@ def errors(rvive):
         check("is taken" in qmp.ask("blockdev-add", driver="file", node_name="m", filename="/dev/null")["error"]["desc"], "twice")
         check(qmp.ask("blockdev-del", node_name="m") == {"return": {}}, "blockdev-del")
         check("Failed to find node" in qmp.ask("blockdev-del", node_name="m")["error"]["desc"], "blockdev-del of nothing")
+        below(qmp, missing)
         text = Text(emulator.path("mon"))
         for _ in range(40):
             check(text.run("device_add virtio-rng-pci,id=x,bus=pci.1").strip() == "", "device_add of people")

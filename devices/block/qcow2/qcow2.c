@@ -104,6 +104,8 @@ static bool open_backing(struct blockdev_qcow2 *q, const struct blockdev_config 
     struct blockdev_config below = { .format = q->backing_format, .cache = config->cache };
     if (config->backing) {
         below = *config->backing;
+        if (!below.format) /* as said here, or else detected */
+            below.format = q->backing_format;
     } else {
         if (!backing_path(q, path, sizeof(path), error) || !check_backing(q, &config->rule, path, error))
             return false;

@@ -164,6 +164,38 @@ START_TEST(short_backing_file)
 END_TEST
 
 /* A table that refers to metadata as if it were data: the write is refused, and so are all later ones. */
+/* What is below an image is said by whoever opens it, and its format by the image: what the image names,
+ * which is not there, is not looked at. */
+START_TEST(another_backing_file)
+{
+    static uint8_t magic[CLUSTER] = "QFI\xfb and no image";
+    FILE *file = fopen(below, "w");
+    ck_assert(file && fwrite(magic, 1, CLUSTER, file) == CLUSTER &&
+              fwrite(bytes, 1, CLUSTER, file) == CLUSTER);
+    fclose(file);
+    create(path, &(struct qcow2_options){ .size = SIZE,
+                                          .version = _i ? 3 : 2,
+                                          .cluster_bits = 12,
+                                          .refcount_bits = 16,
+                                          .backing = "/nix/none",
+                                          .backing_format = "raw" });
+    const struct blockdev_config other = { .path = below };
+    struct blockdev *disk = open_with((struct blockdev_config){ .format = "qcow2", .backing = &other });
+    expect(disk, 0, magic, CLUSTER);
+    expect(disk, CLUSTER, bytes, CLUSTER);
+    expect_zero(disk, 2 * CLUSTER, CLUSTER);
+    blockdev_destroy(disk);
+    disk = open_with((struct blockdev_config){ .format = "qcow2", .no_backing = true });
+    expect_zero(disk, 0, 3 * CLUSTER);
+    ck_assert_int_eq(blockdev_pwrite(disk, bytes, 512, CLUSTER + 512), 0);
+    expect_zero(disk, CLUSTER, 512);
+    expect(disk, CLUSTER + 512, bytes, 512);
+    blockdev_destroy(disk);
+    struct blockdev_config raw = { .path = below, .format = "raw", .backing = &other };
+    ck_assert(!blockdev_open(&raw, &error) && strstr(error.text, "no backing file"));
+}
+END_TEST
+
 START_TEST(damage_stops_writes)
 {
     struct blockdev *disk = open_disk();
@@ -399,6 +431,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, snapshot_on_qcow2);
     tcase_add_test(tcase, discards_and_zeros);
     tcase_add_loop_test(tcase, short_backing_file, 0, 2);
+    tcase_add_loop_test(tcase, another_backing_file, 0, 2);
     tcase_add_test(tcase, damage_stops_writes);
     tcase_add_loop_test(tcase, bad_headers, 0, sizeof(headers) / sizeof(headers[0]));
     tcase_add_loop_test(tcase, each_step_of_a_flush, 0, 2);

@@ -318,6 +318,90 @@ START_TEST(json)
 }
 END_TEST
 
+/* What is below an image, described in place. */
+START_TEST(backing_files)
+{
+    parsed("-blockdev "
+           "{\"driver\":\"qcow2\",\"node-name\":\"top\",\"file\":{\"driver\":\"file\",\"filename\":\"t\"},"
+           "\"backing\":{\"driver\":\"qcow2\",\"node-name\":\"mid\",\"read-only\":false,\"file\":{\"driver\":"
+           "\"file\",\"filename\":\"m\"},\"backing\":{\"driver\":\"file\",\"filename\":\"b\"}}} "
+           "-device virtio-blk-device,drive=top");
+    const struct blockdev_config *top = &options.machine.virtio[0].drive;
+    for (unsigned n = 0; n < options.machine.board->virtio_slots; n++)
+        if (options.machine.virtio[n].model)
+            top = &options.machine.virtio[n].drive;
+    ck_assert(top->path && !strcmp(top->path, "t") && !top->read_only && top->backing);
+    ck_assert(!strcmp(top->backing->path, "m") && !strcmp(top->backing->format, "qcow2"));
+    ck_assert(top->backing->read_only && top->backing->backing && top->backing->backing->read_only);
+    ck_assert(!strcmp(top->backing->backing->path, "b") && !strcmp(top->backing->backing->format, "raw"));
+    ck_assert_ptr_nonnull(options_find_node(&options, "mid"));
+    ck_assert_ptr_nonnull(options_find_node(&options, "#block0"));
+    ck_assert(options_find_node(&options, "mid")->used && options_find_node(&options, "#block0")->inner);
+
+    parsed("-blockdev "
+           "{\"driver\":\"qcow2\",\"node-name\":\"a\",\"file\":{\"filename\":\"t\",\"driver\":\"file\"},"
+           "\"backing\":null} -blockdev driver=qcow2,node-name=b,file.filename=u,backing=");
+    ck_assert(options.drives[0].blockdev.no_backing && options.drives[1].blockdev.no_backing);
+    parsed("-drive file=t,format=qcow2,backing.file.filename=b,backing=/srv");
+    ck_assert(options.drives[0].blockdev.backing && !options.drives[0].blockdev.backing->format);
+    ck_assert_str_eq(options.drives[0].blockdev.backing->path, "b");
+    parsed("-drive file=t,backing.driver=raw,backing.file.filename=b,backing.file.driver=file");
+    ck_assert_str_eq(options.drives[0].blockdev.backing->format, "raw");
+}
+END_TEST
+
+#define TOP "-blockdev driver=qcow2,node-name=t,file.filename=f,"
+START_TEST(bad_backing_files)
+{
+    static const struct failing_line lines[] = {
+        { TOP "backing.driver=nix,backing.file.filename=b", "nix" },
+        { TOP "backing.file.filename=b", "driver" },
+        { TOP "backing.driver=raw", "file.filename" },
+        { TOP "backing.driver=raw,backing.file.filename=b,backing.nix=1", "nix" },
+        { TOP "backing.driver=raw,backing.file.filename=b,backing.node-name=t", "taken" },
+        { TOP "backing.driver=raw,backing.file.filename=b,backing=n", "backing" },
+        { TOP
+          "backing.driver=raw,backing.file.filename=b,backing.backing.driver=file,backing.backing.filename=c",
+          "only qcow2" },
+        { TOP "backing.driver=raw,backing.file=t", "in use" },
+        { "-blockdev driver=raw,node-name=t,file.filename=f,backing.driver=raw,backing.file.filename=b",
+          "qcow2" },
+        { "-blockdev driver=raw,node-name=t,file.filename=f,backing=", "qcow2" },
+        { "-blockdev driver=file,node-name=t,filename=f,backing.driver=raw,backing.file.filename=b",
+          "qcow2" },
+        { "-drive file=t,format=raw,backing.file.filename=b", "qcow2" },
+        { "-drive file=t,backing.aio=threads", "backing.file.filename" },
+        { "-drive file=t,backing.file.filename=nbd:x", "nbd" },
+    };
+    for (size_t n = 0; n < sizeof(lines) / sizeof(lines[0]); n++)
+        check_failing_line(&lines[n]);
+}
+END_TEST
+
+/* blockdev-add and blockdev-del: what was described in a node goes with it, also if only a part could be
+ * made. */
+START_TEST(backing_files_come_and_go)
+{
+    static const char text[] =
+        "driver=qcow2,node-name=t,file.filename=f,backing.driver=qcow2,backing.node-name=m,"
+        "backing.file.filename=g,backing.backing.driver=raw,backing.backing.file.filename=h";
+    parsed("-blockdev driver=file,node-name=f,filename=x");
+    for (unsigned n = 0; n < 200; n++) {
+        ck_assert_msg(options_add_node(&options, text, &error), "%s", error.text);
+        ck_assert(!options_add_node(&options, text, &error) && strstr(error.text, "taken"));
+        ck_assert(!options_remove_node(&options, "m", &error) && strstr(error.text, "in use"));
+        ck_assert(options_remove_node(&options, "t", &error) && !options_find_node(&options, "m"));
+        ck_assert(
+            !options_add_node(&options,
+                              "driver=qcow2,node-name=t,file=f,backing.driver=qcow2,backing.node-name=m,"
+                              "backing.file.filename=g,backing.backing.driver=raw",
+                              &error));
+        ck_assert(!options_find_node(&options, "t") && !options_find_node(&options, "m"));
+        ck_assert(!options_find_node(&options, "f")->used);
+    }
+}
+END_TEST
+
 static void write_file(const char *name, const char *text)
 {
     FILE *file = fopen(name, "w");
@@ -440,6 +524,9 @@ Suite *test_suite(void)
     tcase_add_test(tests, firmware);
     tcase_add_test(tests, memory);
     tcase_add_test(tests, json);
+    tcase_add_test(tests, backing_files);
+    tcase_add_test(tests, bad_backing_files);
+    tcase_add_test(tests, backing_files_come_and_go);
     tcase_add_test(tests, configuration_files);
     tcase_add_test(tests, descriptors);
     tcase_add_test(tests, helps);
