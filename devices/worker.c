@@ -22,6 +22,7 @@ static struct {
 } exact = { .lock = PTHREAD_MUTEX_INITIALIZER, .none = PTHREAD_COND_INITIALIZER };
 
 static _Thread_local bool is_worker;
+static _Thread_local struct device_worker *own_worker;
 
 bool device_worker_is_one(void)
 {
@@ -82,6 +83,7 @@ static void *worker_main(void *opaque)
 {
     struct device_worker *worker = opaque;
     is_worker = true;
+    own_worker = worker;
     pthread_mutex_lock(worker->config.lock);
     while (thread_index < worker->thread_count &&
            !pthread_equal(worker->threads[thread_index], pthread_self()))
@@ -170,11 +172,26 @@ void device_worker_rest(struct device_worker *worker, unsigned milliseconds)
     worker->busy++;
 }
 
-void device_worker_wait_idle(struct device_worker *worker)
+static void wait_idle(struct device_worker *worker, atomic_uint *counter)
 {
     CHECK_HELD(worker->config.lock);
-    atomic_fetch_add(&awaited, 1);
+    atomic_fetch_add(counter, 1);
     while (worker->busy)
         pthread_cond_wait(&worker->idle, worker->config.lock);
-    atomic_fetch_sub(&awaited, 1);
+    atomic_fetch_sub(counter, 1);
+}
+
+void device_worker_wait_idle(struct device_worker *worker)
+{
+    wait_idle(worker, &awaited);
+}
+
+void device_worker_wait_dropped(struct device_worker *worker)
+{
+    wait_idle(worker, &worker->dropping);
+}
+
+bool device_worker_is_dropped(void)
+{
+    return own_worker && atomic_load_explicit(&own_worker->dropping, memory_order_relaxed);
 }

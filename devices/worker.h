@@ -18,6 +18,7 @@
 #define DEVICES_WORKER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +47,7 @@ struct device_worker { /* all fields belong to the device's lock, or are constan
     unsigned busy;     /* threads within run() */
     unsigned sleeping; /* threads that wait for `wake` and were not signalled */
     bool stop;
+    atomic_uint dropping; /* threads in device_worker_wait_dropped(). Any thread */
 };
 
 /* Before the first worker starts; holds for all of the process. */
@@ -71,6 +73,11 @@ unsigned device_worker_thread(void);
 void device_worker_rest(struct device_worker *worker, unsigned milliseconds);
 /* Releases the lock while it waits. The device gives out no more requests, so the work ends. */
 void device_worker_wait_idle(struct device_worker *worker);
+/* The same, since the guest takes the device away from its requests: those that have not begun yet need not
+ * be done any more. */
+void device_worker_wait_dropped(struct device_worker *worker);
+/* Within run(): whether the calling thread's worker is waited for by the function above. */
+bool device_worker_is_dropped(void);
 /* Whether somebody waits for the work of any worker to end, so that nobody may take his time. Any thread. */
 bool device_worker_is_awaited(void);
 

@@ -130,15 +130,13 @@ void blockdev_destroy(struct blockdev *blockdev)
 
 /* ---- Calls --------------------------------------------------------------------------------------------- */
 
-/* Waits until an operation may begin, and returns the time, in ns. A disk with limits looks to the guest like
- * a slow one. */
-static uint64_t begin(struct blockdev *blockdev, bool write, uint64_t bytes)
+/* Waits until an operation may begin; *now is the time before that, in ns. A disk with limits looks to the
+ * guest like a slow one. False: it must not be done. */
+static bool begin(struct blockdev *blockdev, bool write, uint64_t bytes, uint64_t *now)
 {
-    uint64_t now = host_now_ns();
     struct block_throttle *throttle = atomic_load_explicit(&blockdev->throttle, memory_order_acquire);
-    if (throttle && bytes)
-        block_throttle_wait(throttle, write, bytes);
-    return now;
+    *now = host_now_ns();
+    return !throttle || !bytes || block_throttle_wait(throttle, write, bytes);
 }
 
 /* Counts an operation that began at `began`, in ns; returns rc. */
@@ -168,7 +166,9 @@ static int count_write(struct blockdev *blockdev, uint64_t bytes, uint64_t offse
 int blockdev_preadv(struct blockdev *blockdev, struct iovec *iov, unsigned entries, uint64_t bytes,
                     uint64_t offset)
 {
-    uint64_t began = begin(blockdev, false, bytes);
+    uint64_t began;
+    if (!begin(blockdev, false, bytes, &began))
+        return -ECANCELED;
     return bytes ? count(blockdev, BLOCKDEV_READS, bytes, began,
                          blockdev->ops->preadv(blockdev, iov, entries, bytes, offset))
                  : 0;
@@ -191,7 +191,9 @@ int blockdev_pwritev(struct blockdev *blockdev, struct iovec *iov, unsigned entr
     if (blockdev->detect_zeroes != BLOCKDEV_DETECT_OFF && all_zero(iov, entries))
         return blockdev_write_zeroes(blockdev, offset, bytes,
                                      blockdev->detect_zeroes == BLOCKDEV_DETECT_UNMAP);
-    uint64_t began = begin(blockdev, true, bytes);
+    uint64_t began;
+    if (!begin(blockdev, true, bytes, &began))
+        return -ECANCELED;
     return bytes ? count_write(blockdev, bytes, offset, began,
                                blockdev->ops->pwritev(blockdev, iov, entries, bytes, offset))
                  : 0;
@@ -208,7 +210,9 @@ int blockdev_discard(struct blockdev *blockdev, uint64_t offset, uint64_t length
 {
     if (blockdev->read_only)
         return -EROFS;
-    uint64_t began = begin(blockdev, true, length);
+    uint64_t began;
+    if (!begin(blockdev, true, length, &began))
+        return -ECANCELED;
     return count(blockdev, BLOCKDEV_UNMAPS, length, began,
                  blockdev->ignore_discard ? 0 : blockdev->ops->discard(blockdev, offset, length));
 }
@@ -217,7 +221,9 @@ int blockdev_write_zeroes(struct blockdev *blockdev, uint64_t offset, uint64_t l
 {
     if (blockdev->read_only)
         return -EROFS;
-    uint64_t began = begin(blockdev, true, length);
+    uint64_t began;
+    if (!begin(blockdev, true, length, &began))
+        return -ECANCELED;
     return count_write(
         blockdev, length, offset, began,
         blockdev->ops->write_zeroes(blockdev, offset, length, unmap && !blockdev->ignore_discard));

@@ -35,6 +35,8 @@ enum blockdev_on_error block_request_failed(const struct block_on_error *policy,
                                             const struct blockdev *blockdev, enum block_request request,
                                             uint64_t place, int rc)
 {
+    if (rc == -ECANCELED) /* no fault of the host's: the guest has reset the device meanwhile */
+        return BLOCKDEV_ON_ERROR_REPORT;
     static const char *const names[] = { "reading", "writing", "discarding", "zeroing", "flushing" };
     struct block_error error = { .name = policy->name,
                                  .write = request != BLOCK_READ,

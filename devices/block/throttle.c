@@ -180,12 +180,15 @@ uint64_t block_throttle_take(struct block_throttle *throttle, bool write, uint64
     return begin - now;
 }
 
-void block_throttle_wait(struct block_throttle *throttle, bool write, uint64_t bytes)
+bool block_throttle_wait(struct block_throttle *throttle, bool write, uint64_t bytes)
 {
     uint64_t now = host_now_ns(), begin = now + block_throttle_take(throttle, write, bytes, now);
     while (now < begin && !device_worker_is_awaited()) {
+        if (device_worker_is_dropped())
+            return false;
         uint64_t left = begin - now < SLICE ? begin - now : SLICE;
         nanosleep(&(struct timespec){ .tv_nsec = (long)left }, NULL);
         now = host_now_ns();
     }
+    return true;
 }

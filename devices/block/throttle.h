@@ -48,8 +48,10 @@ void block_throttle_destroy(struct block_throttle *throttle);
 /* Takes a place for a request, and returns how many nanoseconds after `now` (of host_now_ns()) it begins. Any
  * thread. */
 uint64_t block_throttle_take(struct block_throttle *throttle, bool write, uint64_t bytes, uint64_t now);
-/* The same, and waits until then; or not, while somebody waits for the device's threads
- * (device_worker_is_awaited()). */
-void block_throttle_wait(struct block_throttle *throttle, bool write, uint64_t bytes);
+/* The same, and waits until then; or not, while the host waits for any device's threads
+ * (device_worker_is_awaited()). False: the guest has taken the device away from the request meanwhile
+ * (device_worker_is_dropped()), which must not be done: otherwise a guest that resets the device again and
+ * again would have no limits. */
+bool block_throttle_wait(struct block_throttle *throttle, bool write, uint64_t bytes);
 
 #endif

@@ -128,13 +128,13 @@ static void notify_all(struct virtio_device *device)
         virtio_device_notify(device, n);
 }
 
-/* Stops the worker from taking more, and waits until it has finished what it has taken. */
+/* For the guest: stops the worker from taking more, and waits until it has finished what it has taken. */
 static void device_pause(struct virtio_device *device)
 {
     CHECK_HELD(&device->lock);
     device->paused = true;
     if (device->worker)
-        virtio_worker_wait_idle(device->worker);
+        virtio_worker_wait_dropped(device->worker);
 }
 
 static void device_resume(struct virtio_device *device)
@@ -286,7 +286,9 @@ void virtio_device_config_write(struct virtio_device *device, uint64_t offset, u
 void virtio_device_save(struct virtio_device *device, struct state_writer *writer)
 {
     CHECK_HELD(&device->lock);
-    device_pause(device);
+    device->paused = true;
+    if (device->worker)
+        virtio_worker_wait_idle(device->worker); /* the requests are done: the guest goes on with them */
     state_section(writer, device->ops->name, 1);
     state_put(writer, "driver_features", device->driver_features);
     state_put(writer, "status", device->status);

@@ -88,3 +88,8 @@ void virtio_worker_wait_idle(struct virtio_worker *worker)
 {
     device_worker_wait_idle(&worker->threads);
 }
+
+void virtio_worker_wait_dropped(struct virtio_worker *worker)
+{
+    device_worker_wait_dropped(&worker->threads);
+}

@@ -47,5 +47,7 @@ void virtio_worker_stop(struct virtio_worker *worker);
 void virtio_worker_kick(struct virtio_worker *worker, const struct virtqueue *queue);
 /* [locked]; releases the lock while it waits. The caller has set device->paused, so the work ends. */
 void virtio_worker_wait_idle(struct virtio_worker *worker);
+/* The same, since the guest takes the device away from its requests (device_worker_wait_dropped()). */
+void virtio_worker_wait_dropped(struct virtio_worker *worker);
 
 #endif

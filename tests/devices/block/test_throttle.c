@@ -4,6 +4,7 @@
  * each other, hostile numbers; a disk with limits, and that nobody waits for a device's threads for longer
  * than a moment.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,59 @@ START_TEST(awaited)
 }
 END_TEST
 
+static void run_one(void *opaque, unsigned queue)
+{
+    char bytes[512] = "x";
+    (void)queue;
+    pthread_mutex_unlock(&lock);
+    *(int *)opaque = blockdev_pwrite(slow, bytes, sizeof(bytes), 0);
+    pthread_mutex_lock(&lock);
+}
+
+/* A guest that resets the device again and again gets nothing beyond the limit; other devices do not notice.
+ */
+START_TEST(dropped)
+{
+    struct device_worker worker = { 0 }, other = { 0 };
+    int rc = 1, other_rc = 1;
+    struct device_worker_config config = { &lock, "disk", "disk", THREAD_WORKER, 1, run_one, &rc };
+    struct device_worker_config other_config = {
+        &lock, "other", "other", THREAD_WORKER, 1, run_one, &other_rc
+    };
+    limits = (struct block_throttle_limits){ 0 };
+    rate(BLOCK_THROTTLE_BYTES, TOTAL)->rate = 1;
+    slow = open_disk();
+    ck_assert_msg(device_worker_start(&worker, &config, &error), "%s", error.text);
+    ck_assert_msg(device_worker_start(&other, &other_config, &error), "%s", error.text);
+    pthread_mutex_lock(&lock);
+    while (rc) { /* the first one begins at once, since the bucket is empty */
+        device_worker_kick(&worker, 0);
+        pthread_mutex_unlock(&lock);
+        usleep(1000);
+        pthread_mutex_lock(&lock);
+        device_worker_wait_idle(&worker);
+    }
+    device_worker_kick(&other, 0);
+    for (unsigned n = 0; n < 3; n++) {
+        rc = 1;
+        device_worker_kick(&worker, 0);
+        while (!worker.busy) {
+            pthread_mutex_unlock(&lock);
+            usleep(1000);
+            pthread_mutex_lock(&lock);
+        }
+        device_worker_wait_dropped(&worker);
+        ck_assert_int_eq(rc, -ECANCELED);
+        ck_assert_int_eq(other_rc, 1);
+    }
+    pthread_mutex_unlock(&lock);
+    device_worker_stop(&worker);
+    device_worker_stop(&other); /* the host ends it: the request is done */
+    ck_assert_int_eq(other_rc, 0);
+    blockdev_destroy(slow);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("throttle");
@@ -240,6 +294,7 @@ Suite *test_suite(void)
     tcase_add_test(tests, contradictions);
     tcase_add_test(tests, slow_disk);
     tcase_add_test(tests, awaited);
+    tcase_add_test(tests, dropped);
     suite_add_tcase(suite, tests);
     return suite;
 }
