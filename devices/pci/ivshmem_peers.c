@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #define VERSION   0
 #define MEMORY_ID (-1)
 #define FDS_MAX   8 /* of one message; one is expected */
+#define REST_MS   1 /* between two rings of a vector that a peer keeps ringing */
 
 struct peer {
     bool used;
@@ -144,17 +146,32 @@ static bool is_eventfd(int fd)
            fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
+/* Whether O_NONBLOCK is set is up to the peers, too: it belongs to the open file that they share, and they
+ * may empty the counter after poll(). So the read itself says that it must not wait. Offset -1: as with
+ * read(). */
+static bool take_ring(struct own_vector *own)
+{
+    uint64_t count;
+    struct iovec iov = { &count, sizeof(count) };
+    if (preadv2(own->watch.fd, &iov, 1, -1, RWF_NOWAIT) == sizeof(count))
+        return true;
+    if (errno != EAGAIN && errno != EINTR) {
+        LOG_GUEST("ivshmem-doorbell: vector %u is not waited for any more: %s", own->number, strerror(errno));
+        io_watch_set(own->peers->loop, &own->watch, own->watch.fd, 0);
+    }
+    return false;
+}
+
 static void own_ready(void *opaque, short revents)
 {
     struct own_vector *own = opaque;
     struct ivshmem_peers *peers = own->peers;
-    uint64_t count;
     (void)revents;
-    if (read(own->watch.fd, &count, sizeof(count)) != sizeof(count)) {
-        if (errno != EAGAIN && errno != EINTR)
-            io_watch_set(peers->loop, &own->watch, own->watch.fd, 0);
+    if (!take_ring(own))
         return;
-    }
+    /* A semaphore with a large count would ring again and again. */
+    if (poll(&(struct pollfd){ own->watch.fd, POLLIN, 0 }, 1, 0) == 1)
+        io_watch_sleep(peers->loop, &own->watch, REST_MS);
     pthread_mutex_lock(&peers->lock);
     if (peers->held)
         peers->missed |= UINT64_C(1) << own->number;

@@ -10,6 +10,8 @@
 #include "machine/boot/loader.h"
 #include "util/log.h"
 
+#define SEGMENTS_MAX 1024u /* linkers make some ten; each is compared with all before it */
+
 /* What the loader needs of a header, the same for both classes. */
 struct elf_header {
     uint64_t entry, phoff;
@@ -71,6 +73,9 @@ static bool check_header(const struct loader *loader, const struct image *image,
     if (header->phentsize != entry_size)
         return error_set(error, "%s is a damaged ELF file: program headers of %u bytes", path,
                          header->phentsize);
+    if (header->phnum > SEGMENTS_MAX)
+        return error_set(error, "%s is an ELF file with %u program headers; at most %u are taken", path,
+                         header->phnum, SEGMENTS_MAX);
     uint64_t table = (uint64_t)header->phnum * entry_size;
     if (table > image->length || header->phoff > image->length - table)
         return truncated(path, error, "program headers");

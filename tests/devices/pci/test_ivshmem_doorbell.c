@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "devices/pci/ivshmem_peers.h"
 #include "tests/devices/pci/function.h"
 #include "tests/suite.h"
+#include "util/io_loop.h"
 
 #define SIZE    0x10000u
 #define OWN_ID  5
@@ -276,6 +278,62 @@ START_TEST(bad_messages)
 }
 END_TEST
 
+/* Runs in the I/O thread between its poll() and the device's read(). */
+static void empty(void *opaque, short revents)
+{
+    uint64_t count;
+    struct iovec iov = { &count, sizeof(count) };
+    (void)revents;
+    preadv2(*(int *)opaque, &iov, 1, -1, RWF_NOWAIT);
+}
+
+/* A peer makes the device's own descriptor blocking and empties it at the worst moment: the I/O thread, which
+ * hears the server, too, is not held up. */
+START_TEST(blocking_eventfd)
+{
+    int own = eventfd(0, EFD_NONBLOCK);
+    const uint64_t one = 1;
+    struct error error = { "" };
+    struct io_loop *loop = io_loop_acquire(&error);
+    struct io_watch watches[2]; /* one of them comes before the device's */
+    for (unsigned n = 0; n < 2; n++)
+        watches[n] = (struct io_watch){ .fd = own, .events = POLLIN, .ready = empty, .opaque = &own };
+    io_watch_add(loop, &watches[0]);
+    make();
+    say(OWN_ID, own);
+    heard();
+    io_watch_add(loop, &watches[1]);
+    ck_assert_int_eq(fcntl(own, F_SETFL, 0), 0);
+    for (unsigned n = 0; n < 10; n++) {
+        ck_assert_int_eq(write(own, &one, sizeof(one)), 8);
+        heard();
+    }
+    for (unsigned n = 0; n < 2; n++)
+        io_watch_remove(loop, &watches[n]);
+    io_loop_release(loop);
+    function_unplug(&board);
+    close(own);
+}
+END_TEST
+
+/* It would ring four thousand million times, one after the other. */
+START_TEST(semaphore)
+{
+    int own = eventfd(UINT32_MAX, EFD_SEMAPHORE);
+    make();
+    say(OWN_ID, own);
+    heard();
+    poll(NULL, 0, 100);
+    unsigned before = board.messages;
+    poll(NULL, 0, 200);
+    unsigned count = board.messages - before;
+    ck_assert_uint_gt(board.messages, 0);
+    ck_assert_msg(count < 1000, "%u messages in a fifth of a second", count);
+    function_unplug(&board);
+    close(own);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("ivshmem_doorbell");
@@ -285,6 +343,8 @@ Suite *test_suite(void)
     tcase_add_test(tests, both_directions);
     tcase_add_test(tests, bad_greetings);
     tcase_add_test(tests, bad_messages);
+    tcase_add_test(tests, blocking_eventfd);
+    tcase_add_test(tests, semaphore);
     suite_add_tcase(suite, tests);
     return suite;
 }

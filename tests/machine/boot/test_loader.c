@@ -220,7 +220,9 @@ START_TEST(damaged_elf)
     DAMAGED(header->e_type = ET_REL, "not linked");
     DAMAGED(header->e_phoff = ELF_BYTES - 8, "truncated");
     DAMAGED(header->e_phoff = UINT64_MAX - 8, "truncated");
-    DAMAGED(header->e_phnum = 0xffff, "truncated");
+    DAMAGED(header->e_phnum = 0x400, "truncated");
+    DAMAGED(header->e_phnum = 0x401, "1025 program headers");
+    DAMAGED(header->e_phnum = 0xffff, "65535 program headers");
     DAMAGED(header->e_phentsize = 1, "damaged");
     DAMAGED(segment->p_offset = ELF_BYTES - 63, "truncated");
     DAMAGED(segment->p_offset = UINT64_MAX, "truncated");
