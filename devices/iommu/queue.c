@@ -111,9 +111,9 @@ bool iommu_store_word(struct iommu *iommu, uint64_t address, uint32_t word)
            (messages->send && messages->send(messages->opaque, address, word));
 }
 
-/* The commands before it have been done. PR and PW are not waited for: a device that has translated a buffer to
- * the host's address (a virtio chain that was popped) may still access it afterwards, until its request ends.
- * Returns error bits. */
+/* The commands before it have been done. PR and PW are not waited for: a device that has translated a buffer
+ * to the host's address (a virtio chain that was popped) may still access it afterwards, until its request
+ * ends. Returns error bits. */
 static uint32_t fence(struct iommu *iommu, const uint64_t command[2])
 {
     bool wired = iommu->fctl & IOMMU_FCTL_WSI;
