@@ -510,7 +510,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("chardev");
     TCase *c = tcase_create("chardev");
-    tcase_set_timeout(c, 120);
+    tcase_set_timeout(c, 300); /* each switch of threads may last a time slice on a busy host */
     tcase_add_test(c, test_stdio_load);
     tcase_add_test(c, test_pty_load);
     tcase_add_test(c, test_file_output);
@@ -523,7 +523,7 @@ static Suite *suite(void)
     tcase_add_test(c, test_bad_descriptions);
     suite_add_tcase(s, c);
     c = tcase_create("shares");
-    tcase_set_timeout(c, 120);
+    tcase_set_timeout(c, 300);
     tcase_add_test(c, test_shares);
     tcase_add_test(c, test_share_load);
     suite_add_tcase(s, c);
