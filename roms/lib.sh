@@ -45,8 +45,7 @@ build_rvive() {
 }
 
 # The mirrors that the system's own apt uses for its main archive, one a line. The script asks apt for them, so every format
-# of its sources is understood; RVIVE_MIRROR comes first. Other systems' apt names none that has Debian's suites, so there
-# Debian's own is the last one.
+# of its sources is understood; RVIVE_MIRROR comes first. Other systems' apt names none that has Debian's suites.
 apt_mirrors() {
     [ -z "${RVIVE_MIRROR:-}" ] || printf '%s\n' "$RVIVE_MIRROR"
     apt-get --print-uris update 2>/dev/null |
@@ -111,7 +110,8 @@ END
             return 0
         fi
     done
-    die "no signed package lists of $apt_suite for $1 from: $(echo "$mirrors" | tr '\n' ' ')(is the network up?)"
+    die "no signed package lists of $apt_suite for $1 from: $(echo "$mirrors" | tr '\n' ' ')" \
+        "(is the network up? RVIVE_MIRROR names a Debian mirror)"
 }
 
 # apt_private ARCHITECTURE COMMAND...: runs an apt command on the private directories for the guest's suite.
