@@ -47,8 +47,6 @@ static struct t1_block *translation(struct dbt *dbt, struct hart *hart, struct b
         block = t1_translate(dbt, hart, source, full);
         if (block) {
             if (block->entry)
-                t1_block_insert(dbt, hart, block, source);
-            if (block->entry)
                 t2_translate_now(hart, hart->pc);
         } else if (!*full)
             source->heat = BLOCK_HEAT_NEVER;

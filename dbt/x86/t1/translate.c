@@ -564,15 +564,17 @@ static struct t1_block *translate_block(struct dbt *dbt, struct hart *hart, cons
     }
 }
 
-/* Puts those that follow the first block into the table. A block runs on only into code that is right. */
+/* Puts the blocks into the table, the last one first: a block runs on only into code that is right. */
 static void insert_chain(struct dbt *dbt, struct hart *hart, struct t1_block *const chain[],
                          const struct block *const sources[], unsigned count)
 {
-    for (unsigned i = count; i-- > 1;) {
-        if (chain[i]->entry)
+    bool right = true;
+    for (unsigned i = count; i-- > 0;) {
+        if (right)
             t1_block_insert(dbt, hart, chain[i], sources[i]);
-        if (!chain[i]->entry)
-            chain[i - 1]->entry = NULL;
+        else
+            chain[i]->entry = NULL;
+        right = chain[i]->entry;
     }
 }
 
