@@ -21,12 +21,11 @@ static struct {
     atomic_uint count; /* changes with the lock held */
 } exact = { .lock = PTHREAD_MUTEX_INITIALIZER, .none = PTHREAD_COND_INITIALIZER };
 
-static _Thread_local bool is_worker;
-static _Thread_local struct device_worker *own_worker;
+static _Thread_local struct device_worker *own_worker; /* NULL: the thread is no worker's */
 
 bool device_worker_is_one(void)
 {
-    return is_worker;
+    return own_worker;
 }
 
 void device_worker_be_exact(void)
@@ -82,7 +81,6 @@ static void worker_loop(struct device_worker *worker)
 static void *worker_main(void *opaque)
 {
     struct device_worker *worker = opaque;
-    is_worker = true;
     own_worker = worker;
     pthread_mutex_lock(worker->config.lock);
     while (thread_index < worker->thread_count &&

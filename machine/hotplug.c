@@ -293,10 +293,7 @@ static void unplug_usb(struct machine *machine, unsigned number)
     for (unsigned depth = USB_DEPTH_MAX; depth > 0; depth--) { /* the farthest first */
         for (unsigned n = 0; n < machine->config.usb_count; n++) {
             const struct machine_usb *usb = &machine->config.usb[n];
-            unsigned dots = 0;
-            for (const char *at = usb->path; usb->plug.model && *at; at++)
-                dots += *at == '.';
-            if (dots == depth && usb->controller == hub.controller &&
+            if (usb->plug.model && usb_path_depth(usb->path) == depth && usb->controller == hub.controller &&
                 strncmp(usb->path, hub.path, length) == 0 && usb->path[length] == '.')
                 remove_usb(machine, n);
         }

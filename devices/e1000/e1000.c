@@ -243,7 +243,7 @@ static bool make_function(struct e1000 *e1000, bool multifunction, struct error 
     pci_function_set_bar(function, 3, PCI_BAR_MEM32, MSIX_BYTES, false);
     if (!pci_msix_add(function, MSIX_AT, E1000_VECTORS, 3, 0, PENDING_AT, error))
         return false;
-    pci_function_add_express(function, EXPRESS_AT);
+    pci_function_add_express(function, EXPRESS_AT, PCI_EXPRESS_INTEGRATED);
     pci_msi_add(function, MSI_AT, 1);
     pci_function_add_capability(function, PCI_CAP_POWER, POWER_AT, POWER_BYTES);
     pci_function_set_config(function, POWER_AT + 2, 2, 0x0022); /* the version, and that it sets itself up */

@@ -103,7 +103,7 @@ static bool add_registers(struct pci_function *function, const struct device_plu
     };
     pci_function_init(function, &function_ops, &identity);
     pci_function_set_bar(function, BAR_REGISTERS, PCI_BAR_MEM64, IOMMU_REGISTER_BYTES, false);
-    pci_function_add_express(function, EXPRESS_AT);
+    pci_function_add_express(function, EXPRESS_AT, PCI_EXPRESS_INTEGRATED);
     if (plug->multifunction)
         pci_function_set_config(function, PCI_HEADER_TYPE, 1, PCI_HEADER_MULTIFUNCTION);
     return pci_msix_add(function, MSIX_AT, IOMMU_VECTORS, BAR_REGISTERS, MSIX_TABLE, MSIX_PBA, error);

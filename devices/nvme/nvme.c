@@ -156,7 +156,7 @@ static bool make_function(struct nvme *nvme, struct error *error)
     struct pci_function *function = &nvme->function;
     pci_function_init(function, &nvme_ops, &identity);
     pci_function_set_bar(function, BAR_REGISTERS, PCI_BAR_MEM64, BAR_BYTES, false);
-    pci_function_add_express(function, EXPRESS_AT);
+    pci_function_add_express(function, EXPRESS_AT, PCI_EXPRESS_INTEGRATED);
     pci_function_add_capability(function, PCI_CAP_POWER, POWER_AT, POWER_BYTES);
     pci_function_set_config(function, POWER_AT + 2, 2, 3);      /* the capability's version */
     pci_function_set_config(function, POWER_AT + 4, 2, 1 << 3); /* nothing is lost in D3 */

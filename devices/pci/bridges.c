@@ -9,14 +9,9 @@
 #include "devices/pci/msi.h"
 
 enum { POWER_BYTES = 8, SLOT_BYTES = 4, SUBSYSTEM_BYTES = 8 };
-enum { POWER_VERSION = 3, SLOT_FIRST = 0x20 }; /* bits of capabilities */
-enum {
-    FLAGS = 0x02,
-    DEVICE_CAPABLE = 0x04,
-    LINK_CAPABLE = 0x0c,
-    LINK_STATUS = 0x12
-}; /* of the Express one */
-enum { LINK_SLOWEST = 0x11, ROLE_BASED = 0x8000 };
+enum { POWER_VERSION = 3, SLOT_FIRST = 0x20 };    /* bits of capabilities */
+enum { LINK_CAPABLE = 0x0c, LINK_STATUS = 0x12 }; /* of the Express one */
+enum { LINK_SLOWEST = 0x11 };
 
 static void destroy(struct pci_function *function)
 {
@@ -65,9 +60,7 @@ static const struct kind {
 
 static void add_express(struct pci_function *function, unsigned at, enum pci_express_type type)
 {
-    pci_function_add_express(function, at);
-    pci_function_set_config(function, at + FLAGS, 2, 2u | (uint32_t)type << 4);
-    pci_function_set_config(function, at + DEVICE_CAPABLE, 4, ROLE_BASED);
+    pci_function_add_express(function, at, type);
     pci_function_set_config(function, at + LINK_CAPABLE, 4, type == PCI_EXPRESS_UPSTREAM ? 0x411 : 0x10411);
     pci_function_set_config(function, at + LINK_STATUS, 2, LINK_SLOWEST);
 }

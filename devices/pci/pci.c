@@ -108,10 +108,10 @@ void pci_function_add_capability(struct pci_function *function, enum pci_capabil
 
 /* PCI Express Base 7.5.3: with device control the guest allows error reports, relaxed ordering and no-snoop,
  * and chooses the size of read requests. None of these has an effect here. */
-void pci_function_add_express(struct pci_function *function, unsigned offset)
+void pci_function_add_express(struct pci_function *function, unsigned offset, enum pci_express_type type)
 {
     pci_function_add_capability(function, PCI_CAP_EXPRESS, offset, EXPRESS_LENGTH);
-    pci_function_set_config(function, offset + 2, 2, EXPRESS_VERSION | PCI_EXPRESS_INTEGRATED << 4);
+    pci_function_set_config(function, offset + 2, 2, EXPRESS_VERSION | (uint32_t)type << 4);
     pci_function_set_config(function, offset + 4, 4, 1u << 15); /* role-based error reporting */
     pci_function_set_writable(function, offset + 8, 2, 0x781f);
     put(function->clearable + offset + 10, 2, 0xf);

@@ -181,7 +181,7 @@ void pci_function_add_capability(struct pci_function *function, enum pci_capabil
                                  unsigned length);
 /* The PCI Express capability of an endpoint: 60 bytes. On the root bus, the function is integrated into the
  * root complex; behind a port, it has a link. */
-void pci_function_add_express(struct pci_function *function, unsigned offset);
+void pci_function_add_express(struct pci_function *function, unsigned offset, enum pci_express_type type);
 /* Sets a little-endian register of 1 to 4 bytes (set_config), or the bits of it that the guest may write
  * (set_writable); these are 0 after reset. */
 void pci_function_set_config(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);

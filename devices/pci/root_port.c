@@ -315,8 +315,8 @@ static void add_express(struct root_port *port, const struct root_port_config *c
     const struct kind *kind = port->kind;
     struct pci_function *function = &port->bridge.function;
     uint32_t hot = config->fixed ? 0 : SLOT_CAPABLE_HOT | SLOT_CAPABLE_LOCK;
-    pci_function_add_express(function, kind->express_at);
-    pci_function_set_config(function, at(port, FLAGS), 2, 2u | (uint32_t)kind->type << 4 | FLAGS_SLOT);
+    pci_function_add_express(function, kind->express_at, (enum pci_express_type)kind->type);
+    function->config[at(port, FLAGS) + 1] |= FLAGS_SLOT >> 8;
     pci_function_set_config(function, at(port, DEVICE_CAPABLE), 4,
                             kind->type == PCI_EXPRESS_ROOT_PORT ? 0x8020 : 0x8000);
     pci_function_set_writable(function, at(port, DEVICE_CONTROL), 2, 0x000f);

@@ -32,13 +32,18 @@ static struct usb_device *find_hub(struct usb_device *devices, const char *path)
     return hub;
 }
 
+unsigned usb_path_depth(const char *path)
+{
+    unsigned depth = 0;
+    for (; *path; path++)
+        depth += *path == '.';
+    return depth;
+}
+
 static bool attach_hub(struct usb_device *devices, struct usb_device *device, const char *path,
                        unsigned number)
 {
-    unsigned depth = 1;
-    for (const char *at = path; *at; at++)
-        depth += *at == '.';
-    struct usb_device *hub = depth <= USB_DEPTH_MAX ? find_hub(devices, path) : NULL;
+    struct usb_device *hub = usb_path_depth(path) < USB_DEPTH_MAX ? find_hub(devices, path) : NULL;
     return hub && hub->ops->attach && hub->ops->attach(hub, number, device);
 }
 

@@ -159,6 +159,8 @@ struct usb_plug {
     /* Takes it out of the controller's own port. [locked] */
     void (*unroot)(struct usb_host *host, struct usb_device *device);
 };
+/* How many hubs are before what is plugged in at the path; 0: it is in a port of the controller's. */
+unsigned usb_path_depth(const char *path);
 /* `path` is a port, or the ports of hubs and of the device: "1", "2.3"; a hub comes before what is behind it.
  * While no hart runs, without the lock. False, with *error filled, if there is no such port or it is taken;
  * the caller then keeps the device. */

@@ -271,7 +271,7 @@ static bool make_function(struct xhci *xhci, struct error *error)
     pci_function_init(function, &xhci_ops, &identity);
     pci_function_set_bar(function, BAR_REGISTERS, PCI_BAR_MEM64, BAR_BYTES, false);
     pci_function_set_config(function, SERIAL_BUS_RELEASE, 1, 0x30);
-    pci_function_add_express(function, EXPRESS_AT);
+    pci_function_add_express(function, EXPRESS_AT, PCI_EXPRESS_INTEGRATED);
     if (xhci->config.multifunction)
         pci_function_set_config(function, PCI_HEADER_TYPE, 1, PCI_HEADER_MULTIFUNCTION);
     return pci_msix_add(function, MSIX_AT, XHCI_INTERRUPTERS, BAR_REGISTERS, TABLE_AT, PENDING_AT, error);

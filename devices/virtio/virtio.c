@@ -128,13 +128,20 @@ static void notify_all(struct virtio_device *device)
         virtio_device_notify(device, n);
 }
 
-/* For the guest: stops the worker from taking more, and waits until it has finished what it has taken. */
-static void device_pause(struct virtio_device *device)
+/* Stops the worker from taking more, and waits, with one of the functions of worker.h, until it has finished
+ * what it has taken. */
+static void pause_for(struct virtio_device *device, void (*wait)(struct virtio_worker *worker))
 {
     CHECK_HELD(&device->lock);
     device->paused = true;
     if (device->worker)
-        virtio_worker_wait_dropped(device->worker);
+        wait(device->worker);
+}
+
+/* The guest wants it. */
+static void device_pause(struct virtio_device *device)
+{
+    pause_for(device, virtio_worker_wait_dropped);
 }
 
 static void device_resume(struct virtio_device *device)
@@ -286,9 +293,7 @@ void virtio_device_config_write(struct virtio_device *device, uint64_t offset, u
 void virtio_device_save(struct virtio_device *device, struct state_writer *writer)
 {
     CHECK_HELD(&device->lock);
-    device->paused = true;
-    if (device->worker)
-        virtio_worker_wait_idle(device->worker); /* the requests are done: the guest goes on with them */
+    pause_for(device, virtio_worker_wait_idle); /* the guest goes on with its requests */
     state_section(writer, device->ops->name, 1);
     state_put(writer, "driver_features", device->driver_features);
     state_put(writer, "status", device->status);

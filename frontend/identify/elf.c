@@ -215,7 +215,7 @@ static void fit_place(const struct program *p, struct identity *identity)
         identity_why(identity, "it is loaded at 0x%" PRIx64 ": %s", p->low, places[i].board);
         identity_set(identity->machine, sizeof(identity->machine), "%s", places[i].machine);
         identity_set(identity->flags, sizeof(identity->flags), "%s", places[i].flags);
-        if (strncmp(places[i].machine, "sifive_", 7) == 0 || strcmp(places[i].machine, "gd32vf103") == 0)
+        if (*places[i].machine && strcmp(places[i].machine, "virt") != 0)
             identity->cpu[0] = 0; /* the board's own */
         if (places[i].note)
             identity_note(identity, "%s", places[i].note);

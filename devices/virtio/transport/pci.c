@@ -472,7 +472,7 @@ struct pci_function *virtio_pci_create(const struct virtio_pci_config *config, s
     if (pci->has_modern)
         add_modern(pci);
     if (config->express)
-        pci_function_add_express(&pci->function, CAP_EXPRESS_AT);
+        pci_function_add_express(&pci->function, CAP_EXPRESS_AT, PCI_EXPRESS_INTEGRATED);
     if (!add_msix(pci, config->vectors, error)) {
         pci_function_fini(&pci->function);
         free(pci);

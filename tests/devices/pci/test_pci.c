@@ -136,7 +136,7 @@ static struct probe *plug(struct board *board, unsigned slot, unsigned number, u
     pci_function_set_bar(function, BAR_MEM64, PCI_BAR_MEM64, MEM64_BYTES, true);
     pci_function_add_capability(function, PCI_CAP_VENDOR, 0x40, 16);
     ck_assert(pci_msix_add(function, 0x50, VECTORS, BAR_MSIX, 0, PBA_AT, &error));
-    pci_function_add_express(function, 0x60);
+    pci_function_add_express(function, 0x60, PCI_EXPRESS_INTEGRATED);
     ck_assert_msg(pci_bus_plug(pci_host_bus(board->host), function, slot, number, &error), "%s", error.text);
     return probe;
 }

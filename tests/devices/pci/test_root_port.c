@@ -94,7 +94,7 @@ static struct probe *new_probe(bool express)
     pci_function_set_bar(&probe->function, 1, PCI_BAR_MEM32, 0x1000, false);
     pci_function_set_bar(&probe->function, 4, PCI_BAR_MEM64, 0x4000, true);
     if (express)
-        pci_function_add_express(&probe->function, 0x60);
+        pci_function_add_express(&probe->function, 0x60, PCI_EXPRESS_INTEGRATED);
     return probe;
 }
 
